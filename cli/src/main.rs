@@ -1,0 +1,2 @@
+//! earwitness
+fn main() {}

@@ -1,0 +1,164 @@
+//! Forensics' artifact: measurements, evidence and scores. Every item says where it lies and what it rests on.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::Measured;
+
+/// The forensic record of one recording.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ForensicRecord {
+    /// Measurements, one entry a channel.
+    pub channels: Vec<ChannelRecord>,
+    /// Evidence by start time.
+    pub evidence: Vec<Evidence>,
+    /// Scores over the evidence.
+    pub scores: Scores,
+    /// What this record does not claim, for the report.
+    pub limits: Vec<String>,
+}
+
+/// What was measured in one channel.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ChannelRecord {
+    /// Channel, from 0.
+    pub channel: u16,
+    /// Level and quality of the signal.
+    pub level: Level,
+    /// How much is speech, and how it is spoken.
+    pub speech: Speech,
+    /// Fundamental frequency of the voice.
+    pub f0: Pitch,
+}
+
+/// Level of the signal over the whole channel; dBFS is relative to a full-scale square wave (RMS 1.0 is 0 dBFS).
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Level {
+    /// Root mean square, in dBFS.
+    pub rms_dbfs: Measured,
+    /// Greatest magnitude, in dBFS.
+    pub peak_dbfs: Measured,
+    /// Root mean square inside speech spans, in dBFS.
+    pub speech_rms_dbfs: Measured,
+    /// Mean of the samples, -1 to 1.
+    pub dc_offset: Measured,
+    /// Share of samples at the channel's full-scale extremes in runs of three or more, 0 to 1.
+    pub clipping_ratio: Measured,
+    /// Seconds of exact digital silence in runs of 50 ms or more.
+    pub digital_silence_s: Measured,
+}
+
+/// Speech and pauses.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Speech {
+    /// Seconds of detected speech.
+    pub speech_s: Measured,
+    /// Speech over the channel's length, 0 to 1.
+    pub speech_ratio: Measured,
+    /// Pauses of 0.2 s or more between words of the channel.
+    pub pause_count: Measured<u64>,
+    /// Their mean length, in seconds.
+    pub pause_mean_s: Measured,
+    /// The longest, in seconds.
+    pub pause_longest_s: Measured,
+    /// Words over the time from the first word's start to the last word's end, a minute.
+    pub words_per_minute: Measured,
+    /// Syllables over the same time (Hangul blocks; vowel groups in English), a minute.
+    pub syllables_per_minute: Measured,
+    /// Syllables over the time inside words alone, a second.
+    pub articulation_rate_per_s: Measured,
+}
+
+/// Fundamental frequency by autocorrelation with a path search (Boersma 1993), over voiced frames inside speech.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Pitch {
+    /// Lowest frequency that was searched, in Hz.
+    pub floor_hz: f64,
+    /// Highest frequency that was searched, in Hz.
+    pub ceiling_hz: f64,
+    /// Frames with a pitch.
+    pub voiced_frames: u64,
+    /// Mean, in Hz.
+    pub f0_mean_hz: Measured,
+    /// Median, in Hz.
+    pub f0_median_hz: Measured,
+    /// Standard deviation, in Hz.
+    pub f0_sd_hz: Measured,
+    /// 5th percentile, in Hz.
+    pub f0_p05_hz: Measured,
+    /// 95th percentile, in Hz.
+    pub f0_p95_hz: Measured,
+    /// From the 5th to the 95th percentile, in semitones.
+    pub f0_range_semitones: Measured,
+    /// Share of voiced frames within 2 % of the floor: high values mean that the floor and not the voice was measured.
+    pub at_floor_ratio: Measured,
+}
+
+/// One find of the lexicon.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Evidence {
+    /// Category (`threat`).
+    pub category: String,
+    /// Kind inside the category (`conditional`).
+    pub subcategory: String,
+    /// The rule that matched.
+    pub rule: String,
+    /// How serious the rule is held to be, 0 to 1.
+    pub severity: f64,
+    /// What was said.
+    pub text: String,
+    /// Channel, from 0.
+    pub channel: u16,
+    /// Who said it, where it is known.
+    pub speaker: Option<String>,
+    /// Start of its first word, in seconds.
+    pub start_s: f64,
+    /// End of its last word, in seconds.
+    pub end_s: f64,
+    /// Indices of its words in the aligned words.
+    pub words: Vec<u32>,
+    /// Mean confidence of those words, 0 to 1.
+    pub confidence: f64,
+    /// Why it does not count, where it was negated or quoted; null where it counts.
+    pub discounted: Option<String>,
+}
+
+/// An index over the evidence, never a verdict.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Scores {
+    /// Weighted mean of the categories, 0 to 100, or null with a reason where no speech was transcribed.
+    pub overall: Measured,
+    /// `minimal`, `low`, `moderate`, `high` or `critical`, at 20, 40, 60 and 80.
+    pub level: Option<String>,
+    /// Each category's score.
+    pub categories: BTreeMap<String, CategoryScore>,
+    /// How much of the speech the scores rest on.
+    pub coverage: Coverage,
+}
+
+/// The score of one category.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct CategoryScore {
+    /// 0 to 100, or null with a reason.
+    pub score: Measured,
+    /// Its share in the overall score, 0 to 1.
+    pub weight: f64,
+    /// Indices of the evidence that the score comes from.
+    pub evidence: Vec<u32>,
+}
+
+/// How much of the speech was transcribed, and how surely.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Coverage {
+    /// Seconds of detected speech.
+    pub speech_s: f64,
+    /// Seconds of it inside transcribed segments.
+    pub transcribed_s: f64,
+    /// The ratio of the two, 0 to 1, or null where there was no speech.
+    pub ratio: Measured,
+    /// Mean confidence of the words, 0 to 1.
+    pub mean_confidence: Measured,
+    /// Languages of the transcript that no lexicon covers.
+    pub languages_without_lexicon: Vec<String>,
+}

@@ -1,0 +1,41 @@
+//! Decode's artifact: what the recording is. The samples themselves are a [`crate::Pcm`].
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+/// What the container and the decoder said of a recording, and the hash of what was decoded.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Recording {
+    /// Container format (`wav`, `isomp4`, `ogg`).
+    pub container: String,
+    /// Codec (`pcm_s16le`, `aac`, `opus`).
+    pub codec: String,
+    /// Sample rate of the decoder's output, before resampling.
+    pub sample_rate_hz: u32,
+    /// Channels of the decoder's output.
+    pub channels: u16,
+    /// Length after trimming encoder delay, padding and edits, in seconds.
+    pub duration_s: f64,
+    /// SHA-256 of the decoder's output before resampling: interleaved little-endian f32, trimmed.
+    pub pcm_sha256: String,
+    /// How the decoder's output became the samples that the other stages read.
+    pub pcm: PcmSource,
+    /// Tags of the container (encoder, creation time), as they stand there.
+    pub tags: BTreeMap<String, String>,
+    /// What was found wrong but did not stop the decoder ("3 packets could not be decoded, silence stands for them").
+    pub warnings: Vec<String>,
+}
+
+/// How the decoder's output became 16 kHz PCM.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct PcmSource {
+    /// Samples a channel in the decoder's output after trimming.
+    pub source_frames: u64,
+    /// Samples a channel at 16 kHz.
+    pub frames: u64,
+    /// Samples removed at the start: encoder delay, or an edit list's media time.
+    pub trimmed_start_frames: u64,
+    /// Samples removed at the end: padding.
+    pub trimmed_end_frames: u64,
+}

@@ -1,0 +1,67 @@
+//! Segment's artifact: where somebody speaks, and the windows in which it is transcribed.
+
+use serde::{Deserialize, Serialize};
+
+/// Speech spans of every channel, packed into windows.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct SpeechSegments {
+    /// What detected the speech.
+    pub vad: VadIdentity,
+    /// Speech spans by channel, then by time; those of one channel do not overlap.
+    pub spans: Vec<SpeechSpan>,
+    /// Windows by channel, then by time; those of one channel do not overlap.
+    pub windows: Vec<Window>,
+    /// What was detected and then left out, each with its reason.
+    pub dropped: Vec<Dropped>,
+}
+
+/// The voice activity detector behind a segmentation.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct VadIdentity {
+    /// The backend's name (`energy`, `silero-v5`).
+    pub name: String,
+    /// SHA-256 of its weights, where it has any.
+    pub model_sha256: Option<String>,
+}
+
+/// Uninterrupted speech in one channel.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct SpeechSpan {
+    /// Channel, from 0.
+    pub channel: u16,
+    /// Start in the recording, in seconds.
+    pub start_s: f64,
+    /// End in the recording, in seconds.
+    pub end_s: f64,
+    /// Mean speech probability of the detector's frames, 0 to 1.
+    pub probability: f32,
+}
+
+/// A stretch of one channel that is transcribed at once. It covers the spans `first_span..first_span + spans` of
+/// [`SpeechSegments::spans`] and the pauses between them. A span longer than a window is cut first.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Window {
+    /// Channel, from 0.
+    pub channel: u16,
+    /// Start in the recording, in seconds.
+    pub start_s: f64,
+    /// End in the recording, in seconds; at most the model's window after the start.
+    pub end_s: f64,
+    /// Index of its first span.
+    pub first_span: u32,
+    /// How many spans it covers.
+    pub spans: u32,
+}
+
+/// A stretch that was not transcribed, or whose transcript was refused.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Dropped {
+    /// Channel, from 0.
+    pub channel: u16,
+    /// Start in the recording, in seconds.
+    pub start_s: f64,
+    /// End in the recording, in seconds.
+    pub end_s: f64,
+    /// Why, for people ("shorter than 0.10 s").
+    pub reason: String,
+}

@@ -1,0 +1,65 @@
+//! Names of devices.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+/// The device that a worker process computes on.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub enum DeviceId {
+    /// A share of this machine's processor; the number tells workers apart.
+    Cpu(u32),
+    /// A CUDA device: what `CUDA_VISIBLE_DEVICES` is set to on the worker, an index or a UUID.
+    Cuda(String),
+}
+
+impl DeviceId {
+    /// Whether this is a CUDA device.
+    #[must_use]
+    pub const fn is_cuda(&self) -> bool {
+        matches!(self, Self::Cuda(_))
+    }
+}
+
+impl fmt::Display for DeviceId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Cpu(index) => write!(f, "cpu:{index}"),
+            Self::Cuda(name) => write!(f, "cuda:{name}"),
+        }
+    }
+}
+
+/// The text names no device.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("`{0}` names no device: cpu:N or cuda:ID is expected")]
+pub struct ParseDeviceError(String);
+
+impl FromStr for DeviceId {
+    type Err = ParseDeviceError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let error = || ParseDeviceError(text.to_owned());
+        match text.split_once(':') {
+            Some(("cpu", index)) => index.parse().map(Self::Cpu).map_err(|_| error()),
+            Some(("cuda", name)) if !name.is_empty() => Ok(Self::Cuda(name.to_owned())),
+            _ => Err(error()),
+        }
+    }
+}
+
+impl TryFrom<String> for DeviceId {
+    type Error = ParseDeviceError;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        text.parse()
+    }
+}
+
+impl From<DeviceId> for String {
+    fn from(device: DeviceId) -> Self {
+        device.to_string()
+    }
+}

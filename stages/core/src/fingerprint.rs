@@ -1,0 +1,176 @@
+//! Fingerprints: the name of an artifact is a hash of everything that it depends on.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::StageKind;
+use crate::hash::{Sha256Stream, to_hex};
+
+/// The key of an artifact: SHA-256 over a [`StageKey`]. Equal keys mean equal artifacts.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Fingerprint([u8; 32]);
+
+/// The text is not 64 hexadecimal digits.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("`{0}` is no fingerprint: 64 hexadecimal digits are expected")]
+pub struct ParseFingerprintError(String);
+
+impl fmt::Display for Fingerprint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&to_hex(&self.0))
+    }
+}
+
+impl fmt::Debug for Fingerprint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Fingerprint({})", &to_hex(&self.0)[..12])
+    }
+}
+
+impl FromStr for Fingerprint {
+    type Err = ParseFingerprintError;
+
+    fn from_str(hex: &str) -> Result<Self, Self::Err> {
+        let error = || ParseFingerprintError(hex.to_owned());
+        if hex.len() != 64 || !hex.is_ascii() {
+            return Err(error());
+        }
+        let mut bytes = [0; 32];
+        for (byte, pair) in bytes.iter_mut().zip(hex.as_bytes().chunks_exact(2)) {
+            let pair = std::str::from_utf8(pair).map_err(|_| error())?;
+            *byte = u8::from_str_radix(pair, 16).map_err(|_| error())?;
+        }
+        Ok(Self(bytes))
+    }
+}
+
+impl TryFrom<String> for Fingerprint {
+    type Error = ParseFingerprintError;
+
+    fn try_from(hex: String) -> Result<Self, Self::Error> {
+        hex.parse()
+    }
+}
+
+impl From<Fingerprint> for String {
+    fn from(fingerprint: Fingerprint) -> Self {
+        fingerprint.to_string()
+    }
+}
+
+/// Everything that an artifact depends on. Device, batch size and thread count are no part of it: they may change
+/// no token, word, time or evidence item. Nor are the file's path and name, so that a copy reuses everything.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct StageKey {
+    /// SHA-256 of the recording's bytes, hex.
+    pub file_sha256: String,
+    /// The stage that makes the artifact.
+    pub stage: StageKind,
+    /// The version of the stage's method; raised when the same input would give another result.
+    pub version: u32,
+    /// The settings that this stage reads.
+    pub settings: Value,
+    /// SHA-256 of the model's files, where the stage uses a model.
+    pub model_sha256: Option<String>,
+    /// Numeric type and kernel family (`f32/gemm`), where the stage uses a model.
+    pub numeric: Option<String>,
+    /// Fingerprints of the artifacts it reads, in the order of [`StageKind::inputs`].
+    pub inputs: Vec<Fingerprint>,
+}
+
+impl StageKey {
+    /// The hash of this key. Fields are length-prefixed, so that no two keys share an encoding.
+    #[must_use]
+    pub fn fingerprint(&self) -> Fingerprint {
+        let mut stream = Sha256Stream::default();
+        let mut field = |text: &str| {
+            stream.update(&(text.len() as u64).to_le_bytes());
+            stream.update(text.as_bytes());
+        };
+        field("earwitness/1");
+        field(&self.file_sha256);
+        field(self.stage.name());
+        field(&self.version.to_string());
+        field(&canonical_json(&self.settings));
+        field(self.model_sha256.as_deref().unwrap_or(""));
+        field(self.numeric.as_deref().unwrap_or(""));
+        field(&self.inputs.len().to_string());
+        for input in &self.inputs {
+            field(&input.to_string());
+        }
+        Fingerprint(stream.finish())
+    }
+}
+
+/// JSON with sorted keys, whatever map type serde_json was built with.
+fn canonical_json(value: &Value) -> String {
+    match value {
+        Value::Object(map) => {
+            let mut keys: Vec<_> = map.keys().collect();
+            keys.sort();
+            let members: Vec<_> = keys
+                .into_iter()
+                .map(|key| format!("{}:{}", Value::String(key.clone()), canonical_json(&map[key])))
+                .collect();
+            format!("{{{}}}", members.join(","))
+        }
+        Value::Array(items) => {
+            let items: Vec<_> = items.iter().map(canonical_json).collect();
+            format!("[{}]", items.join(","))
+        }
+        scalar => scalar.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn key() -> StageKey {
+        StageKey {
+            file_sha256: "ab".repeat(32),
+            stage: StageKind::Segment,
+            version: 1,
+            settings: json!({"vad": "energy", "window_max_s": 30.0}),
+            model_sha256: None,
+            numeric: None,
+            inputs: vec![],
+        }
+    }
+
+    #[test]
+    fn every_field_changes_the_fingerprint() {
+        let base = key().fingerprint();
+        let changed = [
+            StageKey { file_sha256: "cd".repeat(32), ..key() },
+            StageKey { stage: StageKind::Align, ..key() },
+            StageKey { version: 2, ..key() },
+            StageKey { settings: json!({"vad": "energy", "window_max_s": 29.0}), ..key() },
+            StageKey { model_sha256: Some("m".into()), ..key() },
+            StageKey { numeric: Some("f32".into()), ..key() },
+            StageKey { inputs: vec![base], ..key() },
+        ];
+        for (i, changed) in changed.iter().enumerate() {
+            assert_ne!(changed.fingerprint(), base, "field {i}");
+        }
+        assert_eq!(key().fingerprint(), base);
+    }
+
+    #[test]
+    fn the_order_of_settings_does_not_matter() {
+        let other = StageKey { settings: json!({"window_max_s": 30.0, "vad": "energy"}), ..key() };
+        assert_eq!(other.fingerprint(), key().fingerprint());
+    }
+
+    #[test]
+    fn text_form_round_trips() {
+        let fingerprint = key().fingerprint();
+        assert_eq!(fingerprint.to_string().parse(), Ok(fingerprint));
+        assert!("xyz".parse::<Fingerprint>().is_err());
+    }
+}

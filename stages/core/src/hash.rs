@@ -1,0 +1,72 @@
+//! SHA-256 of bytes, streams and files, as lower-case hex.
+
+use std::fmt::Write as _;
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::Path;
+
+use sha2::{Digest, Sha256};
+
+/// A running SHA-256.
+#[derive(Debug, Clone, Default)]
+pub struct Sha256Stream(Sha256);
+
+impl Sha256Stream {
+    /// Adds bytes to the hash.
+    pub fn update(&mut self, bytes: &[u8]) {
+        self.0.update(bytes);
+    }
+
+    /// The hash of everything added, 32 bytes.
+    #[must_use]
+    pub fn finish(self) -> [u8; 32] {
+        self.0.finalize().into()
+    }
+
+    /// The hash of everything added, as 64 hex digits.
+    #[must_use]
+    pub fn finish_hex(self) -> String {
+        to_hex(&self.finish())
+    }
+}
+
+/// The SHA-256 of `bytes` as 64 hex digits.
+#[must_use]
+pub fn sha256_hex(bytes: &[u8]) -> String {
+    let mut stream = Sha256Stream::default();
+    stream.update(bytes);
+    stream.finish_hex()
+}
+
+/// The SHA-256 of a file's bytes as 64 hex digits. The file is opened read-only and read once.
+///
+/// # Errors
+/// Whatever opening or reading the file gives.
+pub fn sha256_file(path: &Path) -> io::Result<String> {
+    let mut file = File::open(path)?;
+    let mut stream = Sha256Stream::default();
+    let mut block = vec![0; 1 << 20];
+    loop {
+        match file.read(&mut block)? {
+            0 => return Ok(stream.finish_hex()),
+            n => stream.update(&block[..n]),
+        }
+    }
+}
+
+pub(crate) fn to_hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut hex, byte| {
+        let _ = write!(hex, "{byte:02x}");
+        hex
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_empty_hash_is_the_published_one() {
+        assert_eq!(sha256_hex(b""), "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
+    }
+}

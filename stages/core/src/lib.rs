@@ -1,0 +1,38 @@
+//! The vocabulary that every crate of Earwitness shares.
+//!
+//! A recording passes five stages, each of which turns the artifacts before it into one of its own:
+//!
+//! ```text
+//! file -> decode -> Recording + Pcm -> segment -> SpeechSegments -> transcribe -> Transcript
+//!      -> align -> AlignedWords -> forensics -> ForensicRecord
+//! ```
+//!
+//! Artifacts are plain serde types with the unit in the field's name (`start_s`, `rms_dbfs`). Only [`Pcm`] is none:
+//! samples are decoded again when they are needed, never stored. A [`Fingerprint`] names an artifact by everything
+//! that it depends on; [`StageError`] classes everything that can go wrong once, here.
+
+mod artifact;
+mod device;
+mod error;
+mod fingerprint;
+mod hash;
+mod kind;
+mod measured;
+mod pcm;
+mod span;
+mod stage;
+
+pub use artifact::forensics;
+pub use artifact::{
+    AlignedWords, Dropped, PcmSource, Recording, Segment, SpeechSegments, SpeechSpan, TokenPiece, Transcript,
+    VadIdentity, Window, Word,
+};
+pub use device::{DeviceId, ParseDeviceError};
+pub use error::{ErrorClass, StageError};
+pub use fingerprint::{Fingerprint, ParseFingerprintError, StageKey};
+pub use hash::{Sha256Stream, sha256_file, sha256_hex};
+pub use kind::{Phase, StageKind, UnknownStage};
+pub use measured::Measured;
+pub use pcm::{Pcm, PcmWriter, SAMPLE_RATE_HZ};
+pub use span::Span;
+pub use stage::{DeviceStage, Identity, Stage};

@@ -1,0 +1,47 @@
+//! A value that was measured, or the reason why it was not.
+
+use serde::{Deserialize, Serialize};
+
+/// Either a measured value or null with the reason: a placeholder never looks like a measurement.
+///
+/// Serialises as `{"value": 118.2}` or `{"value": null, "reason": "no voiced frame"}`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Measured<T = f64> {
+    /// The measurement, where there is one.
+    pub value: Option<T>,
+    /// Why there is none, or what limits its validity.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+}
+
+impl<T> Measured<T> {
+    /// A measured value.
+    #[must_use]
+    pub const fn of(value: T) -> Self {
+        Self { value: Some(value), reason: None }
+    }
+
+    /// No value, because of `reason`.
+    #[must_use]
+    pub fn missing(reason: impl Into<String>) -> Self {
+        Self { value: None, reason: Some(reason.into()) }
+    }
+
+    /// The value if there is one, otherwise nothing and `reason`.
+    #[must_use]
+    pub fn from_option(value: Option<T>, reason: &str) -> Self {
+        value.map_or_else(|| Self::missing(reason), Self::of)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_missing_value_says_why() {
+        let json = serde_json::to_string(&Measured::<f64>::missing("no voiced frame")).unwrap();
+        assert_eq!(json, r#"{"value":null,"reason":"no voiced frame"}"#);
+        assert_eq!(serde_json::to_string(&Measured::of(1.5)).unwrap(), r#"{"value":1.5}"#);
+    }
+}

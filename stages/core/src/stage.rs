@@ -1,0 +1,75 @@
+//! What a stage is.
+
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::{StageError, StageKind};
+
+/// What enters a stage's fingerprint beside its inputs: see [`crate::StageKey`].
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Identity {
+    /// The settings that the stage reads, with the unit in each name.
+    pub settings: Value,
+    /// SHA-256 of the model's files, where there is a model.
+    pub model_sha256: Option<String>,
+    /// Numeric type and kernel family, where there is a model.
+    pub numeric: Option<String>,
+}
+
+impl Identity {
+    /// The identity of a stage without a model.
+    #[must_use]
+    pub const fn without_model(settings: Value) -> Self {
+        Self { settings, model_sha256: None, numeric: None }
+    }
+}
+
+/// One step of the data's way: artifacts in, one artifact out, nothing else. A stage reads no environment, writes no
+/// file and knows no other stage.
+pub trait Stage {
+    /// Which of the five this is.
+    const KIND: StageKind;
+    /// The version of the method; raise it when the same input would give another artifact.
+    const VERSION: u32;
+    /// What it reads.
+    type Input<'a>;
+    /// The artifact it makes.
+    type Output: Serialize + DeserializeOwned;
+
+    /// Settings and model, for the fingerprint.
+    fn identity(&self) -> Identity;
+
+    /// Makes the artifact on the CPU (for a [`DeviceStage`]: all three phases, one after the other).
+    ///
+    /// # Errors
+    /// A [`StageError`], classed by what the scheduler should do about it.
+    fn run(&self, input: Self::Input<'_>) -> Result<Self::Output, StageError>;
+}
+
+/// A stage with a model on a device: its work is split, so that the device never waits for the CPU.
+pub trait DeviceStage: Stage {
+    /// The prepared input of one row of a device batch (a mel window).
+    type Unit: Send;
+    /// The device's answer to one unit.
+    type Answer: Send;
+
+    /// CPU lane: emits the units of one recording in order, one at a time, so that memory stays bounded.
+    /// `emit` blocks while the device lane is busy and returns false when the work is no longer wanted.
+    ///
+    /// # Errors
+    /// A [`StageError`] for input that cannot be prepared.
+    fn prepare(&self, input: Self::Input<'_>, emit: &mut dyn FnMut(Self::Unit) -> bool) -> Result<(), StageError>;
+
+    /// Device lane: answers a batch of units, possibly of several recordings. Answer `i` belongs to unit `i`.
+    ///
+    /// # Errors
+    /// A [`StageError`]; class `Device` when the device and not the input is at fault.
+    fn infer(&self, units: &[Self::Unit]) -> Result<Vec<Self::Answer>, StageError>;
+
+    /// CPU lane: turns the answers, in the order of the units, into the artifact.
+    ///
+    /// # Errors
+    /// A [`StageError`] for answers that make no artifact.
+    fn finish(&self, input: Self::Input<'_>, answers: Vec<Self::Answer>) -> Result<Self::Output, StageError>;
+}
