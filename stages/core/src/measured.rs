@@ -1,11 +1,12 @@
 //! A value that was measured, or the reason why it was not.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// Either a measured value or null with the reason: a placeholder never looks like a measurement.
 ///
 /// Serialises as `{"value": 118.2}` or `{"value": null, "reason": "no voiced frame"}`.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Measured<T = f64> {
     /// The measurement, where there is one.
     pub value: Option<T>,

@@ -1,6 +1,5 @@
 //! What a stage is.
 
-use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -34,8 +33,8 @@ pub trait Stage {
     const VERSION: u32;
     /// What it reads.
     type Input<'a>;
-    /// The artifact it makes.
-    type Output: Serialize + DeserializeOwned;
+    /// What it makes: its artifact (decode: the artifact and the samples).
+    type Output;
 
     /// Settings and model, for the fingerprint.
     fn identity(&self) -> Identity;

@@ -43,7 +43,8 @@ pub struct Level {
     pub speech_rms_dbfs: Measured,
     /// Mean of the samples, -1 to 1.
     pub dc_offset: Measured,
-    /// Share of samples at the channel's full-scale extremes in runs of three or more, 0 to 1.
+    /// Share of samples within 0.1 % of full scale in runs of three or more, 0 to 1. The reason, where there is one,
+    /// says why it is a lower bound.
     pub clipping_ratio: Measured,
     /// Seconds of exact digital silence in runs of 50 ms or more.
     pub digital_silence_s: Measured,
@@ -56,15 +57,17 @@ pub struct Speech {
     pub speech_s: Measured,
     /// Speech over the channel's length, 0 to 1.
     pub speech_ratio: Measured,
-    /// Pauses of 0.2 s or more between words of the channel.
+    /// Pauses: gaps of 0.2 s or more between successive words of the channel. A gap in which another channel speaks
+    /// is its turn and no pause.
     pub pause_count: Measured<u64>,
     /// Their mean length, in seconds.
     pub pause_mean_s: Measured,
     /// The longest, in seconds.
     pub pause_longest_s: Measured,
-    /// Words over the time from the first word's start to the last word's end, a minute.
+    /// Words over the speaking time, a minute. Speaking time runs from the first word's start to the last word's end,
+    /// pauses included, the turns of other channels left out.
     pub words_per_minute: Measured,
-    /// Syllables over the same time (Hangul blocks; vowel groups in English), a minute.
+    /// Syllables over the speaking time (Hangul blocks; vowel groups in English), a minute.
     pub syllables_per_minute: Measured,
     /// Syllables over the time inside words alone, a second.
     pub articulation_rate_per_s: Measured,
@@ -77,7 +80,9 @@ pub struct Pitch {
     pub floor_hz: f64,
     /// Highest frequency that was searched, in Hz.
     pub ceiling_hz: f64,
-    /// Frames with a pitch.
+    /// Frames looked at, 10 ms apart, all inside speech.
+    pub speech_frames: u64,
+    /// Those with a pitch. The others count in none of the figures below: nothing is filled in.
     pub voiced_frames: u64,
     /// Mean, in Hz.
     pub f0_mean_hz: Measured,
@@ -106,7 +111,7 @@ pub struct Evidence {
     pub rule: String,
     /// How serious the rule is held to be, 0 to 1.
     pub severity: f64,
-    /// What was said.
+    /// What was said, from the first matched word to the last.
     pub text: String,
     /// Channel, from 0.
     pub channel: u16,
@@ -116,7 +121,7 @@ pub struct Evidence {
     pub start_s: f64,
     /// End of its last word, in seconds.
     pub end_s: f64,
-    /// Indices of its words in the aligned words.
+    /// Indices, in the aligned words, of the words that the rule matched; words that it skipped are not among them.
     pub words: Vec<u32>,
     /// Mean confidence of those words, 0 to 1.
     pub confidence: f64,
@@ -129,12 +134,54 @@ pub struct Evidence {
 pub struct Scores {
     /// Weighted mean of the categories, 0 to 100, or null with a reason where no speech was transcribed.
     pub overall: Measured,
-    /// `minimal`, `low`, `moderate`, `high` or `critical`, at 20, 40, 60 and 80.
-    pub level: Option<String>,
+    /// The band that it falls in, where there is a score.
+    pub level: Option<ScoreLevel>,
     /// Each category's score.
     pub categories: BTreeMap<String, CategoryScore>,
     /// How much of the speech the scores rest on.
     pub coverage: Coverage,
+}
+
+/// The band of a score.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ScoreLevel {
+    /// Under 20.
+    Minimal,
+    /// From 20.
+    Low,
+    /// From 40.
+    Moderate,
+    /// From 60.
+    High,
+    /// From 80.
+    Critical,
+}
+
+impl ScoreLevel {
+    /// The band that `score`, 0 to 100, falls in.
+    #[must_use]
+    pub fn of(score: f64) -> Self {
+        match score {
+            s if s < 20.0 => Self::Minimal,
+            s if s < 40.0 => Self::Low,
+            s if s < 60.0 => Self::Moderate,
+            s if s < 80.0 => Self::High,
+            _ => Self::Critical,
+        }
+    }
+
+    /// The name that it has in records and reports.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Minimal => "minimal",
+            Self::Low => "low",
+            Self::Moderate => "moderate",
+            Self::High => "high",
+            Self::Critical => "critical",
+        }
+    }
 }
 
 /// The score of one category.
@@ -142,9 +189,11 @@ pub struct Scores {
 pub struct CategoryScore {
     /// 0 to 100, or null with a reason.
     pub score: Measured,
+    /// The band that it falls in, where there is a score.
+    pub level: Option<ScoreLevel>,
     /// Its share in the overall score, 0 to 1.
     pub weight: f64,
-    /// Indices of the evidence that the score comes from.
+    /// Indices of the evidence that the score comes from, in [`ForensicRecord::evidence`].
     pub evidence: Vec<u32>,
 }
 
@@ -153,7 +202,7 @@ pub struct CategoryScore {
 pub struct Coverage {
     /// Seconds of detected speech.
     pub speech_s: f64,
-    /// Seconds of it inside transcribed segments.
+    /// Seconds of it inside transcribed segments, less the words that the model marked as not understood.
     pub transcribed_s: f64,
     /// The ratio of the two, 0 to 1, or null where there was no speech.
     pub ratio: Measured,

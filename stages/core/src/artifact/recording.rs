@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// What the container and the decoder said of a recording, and the hash of what was decoded.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Recording {
     /// Container format (`wav`, `isomp4`, `ogg`).
     pub container: String,
@@ -28,7 +29,7 @@ pub struct Recording {
 }
 
 /// How the decoder's output became 16 kHz PCM.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct PcmSource {
     /// Samples a channel in the decoder's output after trimming.
     pub source_frames: u64,

@@ -1,9 +1,10 @@
 //! Segment's artifact: where somebody speaks, and the windows in which it is transcribed.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// Speech spans of every channel, packed into windows.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct SpeechSegments {
     /// What detected the speech.
     pub vad: VadIdentity,
@@ -16,7 +17,7 @@ pub struct SpeechSegments {
 }
 
 /// The voice activity detector behind a segmentation.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct VadIdentity {
     /// The backend's name (`energy`, `silero-v5`).
     pub name: String,
@@ -25,7 +26,7 @@ pub struct VadIdentity {
 }
 
 /// Uninterrupted speech in one channel.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct SpeechSpan {
     /// Channel, from 0.
     pub channel: u16,
@@ -39,7 +40,7 @@ pub struct SpeechSpan {
 
 /// A stretch of one channel that is transcribed at once. It covers the spans `first_span..first_span + spans` of
 /// [`SpeechSegments::spans`] and the pauses between them. A span longer than a window is cut first.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Window {
     /// Channel, from 0.
     pub channel: u16,
@@ -54,7 +55,7 @@ pub struct Window {
 }
 
 /// A stretch that was not transcribed, or whose transcript was refused.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Dropped {
     /// Channel, from 0.
     pub channel: u16,

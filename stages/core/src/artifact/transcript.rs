@@ -1,11 +1,12 @@
 //! Transcribe's artifact: text with token times and scores.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::Dropped;
 
 /// What was said, window by window.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Transcript {
     /// The model's name, for people (`embedded`, `openai/whisper-large-v3-turbo`).
     pub model: String,
@@ -16,7 +17,7 @@ pub struct Transcript {
 }
 
 /// The hypothesis of one window.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Segment {
     /// Channel, from 0.
     pub channel: u16,
@@ -42,7 +43,7 @@ pub struct Segment {
 
 /// One token, or the few byte-level tokens that form whole characters together. Its times come from the model's
 /// cross-attention.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct TokenPiece {
     /// Token ids.
     pub ids: Vec<u32>,

@@ -1,9 +1,10 @@
 //! Align's artifact: words with times.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// The words of a recording, by channel, then by time.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct AlignedWords {
     /// How the times were found (`cross-attention+energy`).
     pub method: String,
@@ -13,7 +14,7 @@ pub struct AlignedWords {
 }
 
 /// One word.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Word {
     /// Channel, from 0.
     pub channel: u16,

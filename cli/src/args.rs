@@ -1,0 +1,182 @@
+//! The command line as it is typed. Nothing here is checked beyond its form: see [`crate::config`].
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use stage_core::StageKind;
+
+/// Folders of recorded calls into timed, checkable evidence.
+#[derive(Debug, Parser)]
+#[command(name = "earwitness", version, after_help = crate::exit::TABLE)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Run the whole pipeline over files, folders or globs. Run again, it reuses every artifact.
+    Run(RunArgs),
+    /// Run one stage, commit its artifact and print it as JSON; what lies before comes from the store or is run.
+    Stage(StageArgs),
+    /// Hash everything again: recordings, store, artifacts, exported files. Exit code 5 if one link does not hold.
+    Verify(FolderArgs),
+    /// What is in a result folder: recordings, stages done, failures, the last runs.
+    Status(FolderArgs),
+    /// Write the results of a folder again, in the formats asked for.
+    Export(ExportArgs),
+    /// The devices of this machine and how they are.
+    Devices(DevicesArgs),
+    /// The JSON Schema of DIR/<recording>.json.
+    Schema,
+    /// The model that would be used: its files, window and hash.
+    Models(ModelsArgs),
+    /// The worker process of one device. Started by `run` and `stage`, never by hand.
+    #[command(hide = true)]
+    Worker,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RunArgs {
+    /// Files, folders (searched for recordings, with their subfolders) or globs.
+    #[arg(required = true, value_name = "INPUT")]
+    pub(crate) inputs: Vec<String>,
+    /// The folder for results and, unless --store says otherwise, the store.
+    #[arg(short, long, value_name = "DIR")]
+    pub(crate) out: PathBuf,
+    /// Compute this stage and all after it again.
+    #[arg(long, value_name = "STAGE")]
+    pub(crate) from: Option<StageKind>,
+    /// Compute every stage again.
+    #[arg(long)]
+    pub(crate) force: bool,
+    /// What to write for each recording, beside the store; json is always written.
+    #[arg(long, value_delimiter = ',', default_value = "json")]
+    pub(crate) format: Vec<Format>,
+    #[command(flatten)]
+    pub(crate) engine: EngineArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct StageArgs {
+    /// decode, segment, transcribe, align or forensics.
+    #[arg(value_name = "STAGE")]
+    pub(crate) stage: StageKind,
+    /// Files, folders or globs.
+    #[arg(required = true, value_name = "INPUT")]
+    pub(crate) inputs: Vec<String>,
+    /// The folder of the store.
+    #[arg(short, long, value_name = "DIR", default_value = "earwitness-out")]
+    pub(crate) out: PathBuf,
+    /// Compute this stage again.
+    #[arg(long)]
+    pub(crate) force: bool,
+    #[command(flatten)]
+    pub(crate) engine: EngineArgs,
+}
+
+/// What `run` and `stage` share: devices, model, settings of the stages, progress.
+#[derive(Debug, Args)]
+pub(crate) struct EngineArgs {
+    /// auto, cpu, cpu:N (N workers), cuda:0,1.
+    #[arg(long, default_value = "auto")]
+    pub(crate) devices: String,
+    /// Use at most this many GPUs.
+    #[arg(short = 'g', long, value_name = "N")]
+    pub(crate) num_gpus: Option<usize>,
+    /// Recordings in one batch of a worker.
+    #[arg(short = 'b', long, value_name = "N", default_value_t = 10, value_parser = positive)]
+    pub(crate) worker_batch_size: usize,
+    /// Windows in one call of the model.
+    #[arg(long, value_name = "N", default_value_t = 8, value_parser = positive)]
+    pub(crate) device_batch_size: usize,
+    /// embedded, a folder in the Hugging Face Whisper layout, or a hub id (openai/whisper-large-v3-turbo).
+    #[arg(long, default_value = "embedded")]
+    pub(crate) model: String,
+    /// auto (detect in each window), or a language code such as ko or en.
+    #[arg(long, default_value = "auto")]
+    pub(crate) language: String,
+    /// energy, or silero:FILE with the weights of Silero VAD v5 (16 kHz, safetensors).
+    #[arg(long, default_value = "energy")]
+    pub(crate) vad: String,
+    /// More lexicons (TOML) for the language evidence; may be given several times.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) lexicon: Vec<PathBuf>,
+    /// Also list linguistic markers that the literature ties to deception. Unvalidated; off unless asked for.
+    #[arg(long)]
+    pub(crate) deception: bool,
+    /// The store: sqlite:PATH. Default: DIR/earwitness.db.
+    #[arg(long, value_name = "STORE")]
+    pub(crate) store: Option<String>,
+    /// How progress is shown.
+    #[arg(long, value_enum, default_value_t = Progress::Auto)]
+    pub(crate) progress: Progress,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct FolderArgs {
+    /// The result folder of a run.
+    #[arg(value_name = "DIR")]
+    pub(crate) folder: PathBuf,
+    /// The store: sqlite:PATH. Default: DIR/earwitness.db.
+    #[arg(long, value_name = "STORE")]
+    pub(crate) store: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ExportArgs {
+    #[command(flatten)]
+    pub(crate) folder: FolderArgs,
+    /// What to write for each recording; json is always written.
+    #[arg(long, value_delimiter = ',', default_value = "json")]
+    pub(crate) format: Vec<Format>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct DevicesArgs {
+    /// As JSON.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ModelsArgs {
+    /// embedded, a folder, or a hub id.
+    #[arg(long, default_value = "embedded")]
+    pub(crate) model: String,
+}
+
+/// A file format of the results.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]
+pub(crate) enum Format {
+    /// The whole record of a recording.
+    Json,
+    /// SubRip subtitles.
+    Srt,
+    /// WebVTT subtitles.
+    Vtt,
+    /// One line a word.
+    Csv,
+    /// Praat's annotation tiers.
+    Textgrid,
+}
+
+/// How progress is shown on standard error.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Progress {
+    /// Bars on a terminal, plain lines elsewhere.
+    Auto,
+    /// A line each few seconds.
+    Plain,
+    /// A JSON object a line.
+    Json,
+    /// Nothing.
+    None,
+}
+
+fn positive(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(0) | Err(_) => Err("a whole number from 1".to_owned()),
+        Ok(n) => Ok(n),
+    }
+}

@@ -1,0 +1,77 @@
+//! Words into subtitle cues: cut at pauses, sentence ends, and before a cue grows too long to read.
+
+use stage_core::Word;
+
+/// One line of subtitles.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Cue {
+    pub(super) channel: u16,
+    pub(super) start_s: f64,
+    pub(super) end_s: f64,
+    pub(super) text: String,
+}
+
+const LONGEST_S: f64 = 6.0;
+const LONGEST_CHARS: usize = 80;
+const PAUSE_S: f64 = 0.8;
+
+/// The cues of all channels, by time.
+pub(super) fn cues(words: &[Word]) -> Vec<Cue> {
+    let mut cues: Vec<Cue> = Vec::new();
+    for word in words {
+        match cues.last_mut() {
+            Some(cue) if continues(cue, word) => {
+                cue.text.push(' ');
+                cue.text.push_str(&word.text);
+                cue.end_s = word.end_s;
+            }
+            _ => cues.push(Cue {
+                channel: word.channel,
+                start_s: word.start_s,
+                end_s: word.end_s,
+                text: word.text.clone(),
+            }),
+        }
+    }
+    cues.sort_by(|a, b| a.start_s.total_cmp(&b.start_s).then(a.channel.cmp(&b.channel)));
+    cues
+}
+
+fn continues(cue: &Cue, word: &Word) -> bool {
+    cue.channel == word.channel
+        && word.start_s - cue.end_s < PAUSE_S
+        && word.end_s - cue.start_s <= LONGEST_S
+        && cue.text.chars().count() + word.text.chars().count() < LONGEST_CHARS
+        && !cue.text.ends_with(['.', '?', '!', '。', '？', '！'])
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+
+    pub(crate) fn word(channel: u16, text: &str, start_s: f64, end_s: f64) -> Word {
+        Word { channel, speaker: None, text: text.to_owned(), start_s, end_s, confidence: 0.9, segment: 0 }
+    }
+
+    #[test]
+    fn a_pause_a_sentence_end_and_another_channel_begin_a_cue() {
+        let words = [
+            word(0, "four", 0.0, 0.4),
+            word(0, "nine.", 0.5, 0.9),
+            word(0, "zero", 1.0, 1.4),
+            word(0, "seven", 3.0, 3.4),
+            word(1, "five", 1.2, 1.5),
+        ];
+        let texts: Vec<_> = cues(&words).into_iter().map(|cue| (cue.channel, cue.text)).collect();
+        let expected = [(0, "four nine."), (0, "zero"), (1, "five"), (0, "seven")];
+        assert_eq!(texts, expected.map(|(channel, text)| (channel, text.to_owned())));
+    }
+
+    #[test]
+    fn no_cue_outgrows_its_limits() {
+        let words: Vec<_> = (0..60).map(|i| word(0, "seventeen", f64::from(i) * 0.5, f64::from(i) * 0.5 + 0.45)).collect();
+        let cues = cues(&words);
+        assert!(cues.iter().all(|cue| cue.end_s - cue.start_s <= LONGEST_S && cue.text.len() <= LONGEST_CHARS));
+        assert_eq!(cues.iter().map(|cue| cue.text.split(' ').count()).sum::<usize>(), 60);
+    }
+}

@@ -1,0 +1,160 @@
+//! DIR/<recording>.json: everything that is known of one recording, in one file. `earwitness schema` describes it.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use schemars::JsonSchema;
+use serde::Serialize;
+use stage_core::forensics::ForensicRecord;
+use stage_core::{Dropped, Fingerprint, Segment, StageKind, Word};
+
+use super::Evidence;
+use crate::file_name;
+
+/// Raised when a field changes its meaning or goes.
+const SCHEMA_VERSION: u32 = 1;
+
+/// The record of one recording. Times are seconds from its start; a value that was not measured is null with a reason.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(crate) struct Document {
+    /// Version of this layout.
+    pub(crate) schema_version: u32,
+    /// The recording itself.
+    pub(crate) recording: RecordingBlock,
+    /// What was said, window by window.
+    pub(crate) segments: Vec<SegmentBlock>,
+    /// What was not transcribed, and why.
+    pub(crate) dropped: Vec<Dropped>,
+    /// The words with their times.
+    pub(crate) words: Vec<Word>,
+    /// Measurements, evidence and scores.
+    pub(crate) forensics: ForensicRecord,
+    /// How each artifact came to be: the chain that `earwitness verify` checks.
+    pub(crate) provenance: Vec<Provenance>,
+}
+
+/// The recording: where it lies, its hashes and its format.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(crate) struct RecordingBlock {
+    /// Where the file was read.
+    pub(crate) path: String,
+    /// SHA-256 of the file's bytes.
+    pub(crate) sha256: String,
+    /// SHA-256 of the decoder's output before resampling: interleaved little-endian f32.
+    pub(crate) pcm_sha256: String,
+    /// Container format.
+    pub(crate) container: String,
+    /// Codec.
+    pub(crate) codec: String,
+    /// Sample rate of the file, in Hz.
+    pub(crate) sample_rate_hz: u32,
+    /// Channels of the file.
+    pub(crate) channels: u16,
+    /// Length in seconds.
+    pub(crate) duration_s: f64,
+    /// The other party, as the file's name claims (`contact_YYMMDD_HHMMSS`).
+    pub(crate) contact: Option<String>,
+    /// Local time of the recording, as the file's name claims.
+    pub(crate) recorded_at: Option<String>,
+    /// The container's tags.
+    pub(crate) tags: BTreeMap<String, String>,
+    /// What was wrong with the file but did not stop the decoder.
+    pub(crate) warnings: Vec<String>,
+}
+
+/// What was said in one window.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(crate) struct SegmentBlock {
+    /// Channel, from 0.
+    pub(crate) channel: u16,
+    /// Start in seconds.
+    pub(crate) start_s: f64,
+    /// End in seconds.
+    pub(crate) end_s: f64,
+    /// The text.
+    pub(crate) text: String,
+    /// Language code.
+    pub(crate) language: String,
+    /// Probability of that language, 0 to 1; null where it was given.
+    pub(crate) language_probability: Option<f32>,
+    /// Mean log-probability (natural) of the tokens.
+    pub(crate) avg_logprob: f32,
+    /// Probability that nobody speaks, 0 to 1.
+    pub(crate) no_speech_prob: f32,
+    /// Why the text ends early, where it does.
+    pub(crate) cut_short: Option<String>,
+}
+
+/// How one artifact came to be.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(crate) struct Provenance {
+    /// The stage that made it.
+    pub(crate) stage: StageKind,
+    /// The version of the stage's method.
+    pub(crate) version: u32,
+    /// The hash of everything that it depends on.
+    pub(crate) fingerprint: Fingerprint,
+    /// SHA-256 of the artifact as it stands in the store.
+    pub(crate) artifact_sha256: String,
+    /// SHA-256 of the model, where one was used.
+    pub(crate) model_sha256: Option<String>,
+    /// The settings that the stage read.
+    pub(crate) settings: serde_json::Value,
+    /// When it was computed (UTC).
+    pub(crate) started_at: String,
+    /// How long that took, in seconds.
+    pub(crate) duration_s: f64,
+}
+
+impl Document {
+    /// Joins the artifacts of one recording.
+    pub(crate) fn new(path: &Path, evidence: Evidence) -> Self {
+        let stem = path.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
+        let named = file_name::parse(&stem);
+        let recording = evidence.recording;
+        Self {
+            schema_version: SCHEMA_VERSION,
+            recording: RecordingBlock {
+                path: path.to_string_lossy().into_owned(),
+                sha256: evidence.file_sha256,
+                pcm_sha256: recording.pcm_sha256,
+                container: recording.container,
+                codec: recording.codec,
+                sample_rate_hz: recording.sample_rate_hz,
+                channels: recording.channels,
+                duration_s: recording.duration_s,
+                contact: named.contact,
+                recorded_at: named.recorded_at,
+                tags: recording.tags,
+                warnings: recording.warnings,
+            },
+            segments: evidence.transcript.segments.into_iter().map(SegmentBlock::from).collect(),
+            dropped: [evidence.segments.dropped, evidence.transcript.dropped].concat(),
+            words: evidence.words.words,
+            forensics: evidence.forensics,
+            provenance: evidence.provenance,
+        }
+    }
+
+    /// The whole text of one channel, in the order of time.
+    pub(crate) fn text(&self, channel: u16) -> String {
+        let texts: Vec<_> = self.segments.iter().filter(|s| s.channel == channel).map(|s| s.text.as_str()).collect();
+        texts.join(" ")
+    }
+}
+
+impl From<Segment> for SegmentBlock {
+    fn from(segment: Segment) -> Self {
+        Self {
+            channel: segment.channel,
+            start_s: segment.start_s,
+            end_s: segment.end_s,
+            text: segment.text,
+            language: segment.language,
+            language_probability: segment.language_probability,
+            avg_logprob: segment.avg_logprob,
+            no_speech_prob: segment.no_speech_prob,
+            cut_short: segment.cut_short,
+        }
+    }
+}

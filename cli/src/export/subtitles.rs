@@ -1,0 +1,44 @@
+//! SubRip and WebVTT. With several channels each line says which one speaks.
+
+use std::fmt::Write as _;
+
+use super::cues::cues;
+use super::document::Document;
+
+pub(super) fn srt(document: &Document) -> String {
+    let mut out = String::new();
+    for (index, cue) in cues(&document.words).iter().enumerate() {
+        let speaker = if document.recording.channels > 1 { format!("[{}] ", cue.channel) } else { String::new() };
+        let (start, end) = (clock(cue.start_s, ','), clock(cue.end_s, ','));
+        let _ = write!(out, "{}\n{start} --> {end}\n{speaker}{}\n\n", index + 1, cue.text);
+    }
+    out
+}
+
+pub(super) fn vtt(document: &Document) -> String {
+    let mut out = String::from("WEBVTT\n\n");
+    for cue in cues(&document.words) {
+        let text = cue.text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
+        let speaker =
+            if document.recording.channels > 1 { format!("<v Channel {}>", cue.channel) } else { String::new() };
+        let _ = write!(out, "{} --> {}\n{speaker}{text}\n\n", clock(cue.start_s, '.'), clock(cue.end_s, '.'));
+    }
+    out
+}
+
+fn clock(seconds: f64, separator: char) -> String {
+    let ms = (seconds * 1000.0).round() as u64;
+    let (hours, minutes, s) = (ms / 3_600_000, ms / 60_000 % 60, ms / 1000 % 60);
+    format!("{hours:02}:{minutes:02}:{s:02}{separator}{:03}", ms % 1000)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn clocks_round_to_milliseconds_and_carry() {
+        assert_eq!(clock(3661.0004, ','), "01:01:01,000");
+        assert_eq!(clock(59.9996, '.'), "00:01:00.000");
+    }
+}

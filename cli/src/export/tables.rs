@@ -1,0 +1,69 @@
+//! CSV (a line a word) and Praat's TextGrid (a tier a channel).
+
+use std::fmt::Write as _;
+
+use super::document::Document;
+
+pub(super) fn csv(document: &Document) -> Result<String, csv::Error> {
+    let mut writer = csv::Writer::from_writer(Vec::new());
+    writer.write_record(["channel", "speaker", "start_s", "end_s", "confidence", "text"])?;
+    for word in &document.words {
+        writer.write_record([
+            &word.channel.to_string(),
+            word.speaker.as_deref().unwrap_or(""),
+            &format!("{:.3}", word.start_s),
+            &format!("{:.3}", word.end_s),
+            &format!("{:.3}", word.confidence),
+            &word.text,
+        ])?;
+    }
+    let bytes = writer.into_inner().map_err(|error| csv::Error::from(error.into_error()))?;
+    Ok(String::from_utf8_lossy(&bytes).into_owned())
+}
+
+pub(super) fn textgrid(document: &Document) -> String {
+    let end = document.recording.duration_s;
+    let channels = document.recording.channels;
+    let mut out = format!(
+        "File type = \"ooTextFile\"\nObject class = \"TextGrid\"\n\nxmin = 0\nxmax = {end}\ntiers? <exists>\n\
+         size = {channels}\nitem []:\n"
+    );
+    for channel in 0..channels {
+        let intervals = intervals(document, channel);
+        let _ = write!(
+            out,
+            "    item [{}]:\n        class = \"IntervalTier\"\n        name = \"words {channel}\"\n        xmin = 0\n\
+             \x20       xmax = {end}\n        intervals: size = {}\n",
+            channel + 1,
+            intervals.len()
+        );
+        for (index, (from, to, text)) in intervals.iter().enumerate() {
+            let _ = write!(
+                out,
+                "        intervals [{}]:\n            xmin = {from}\n            xmax = {to}\n\
+                 \x20           text = \"{}\"\n",
+                index + 1,
+                text.replace('"', "\"\"")
+            );
+        }
+    }
+    out
+}
+
+/// Words and the silence between them: a TextGrid tier has no gaps.
+fn intervals(document: &Document, channel: u16) -> Vec<(f64, f64, &str)> {
+    let end = document.recording.duration_s;
+    let mut intervals = Vec::new();
+    let mut at = 0.0;
+    for word in document.words.iter().filter(|word| word.channel == channel) {
+        if word.start_s > at {
+            intervals.push((at, word.start_s, ""));
+        }
+        intervals.push((word.start_s.max(at), word.end_s, word.text.as_str()));
+        at = word.end_s;
+    }
+    if at < end {
+        intervals.push((at, end, ""));
+    }
+    intervals
+}

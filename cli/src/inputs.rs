@@ -1,0 +1,155 @@
+//! From what was typed to the list of recordings: files as they are, folders searched, globs expanded.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+/// File name endings that a folder or glob is searched for. A file named outright is taken whatever it is called.
+const AUDIO_EXTENSIONS: [&str; 22] = [
+    "3gp", "aac", "aif", "aiff", "amr", "caf", "flac", "m4a", "m4b", "mka", "mkv", "mov", "mp1", "mp2", "mp3", "mp4",
+    "oga", "ogg", "opus", "wav", "wave", "webm",
+];
+
+/// The recordings that were found, sorted, and what was passed over.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct Inputs {
+    /// Absolute paths, each once.
+    pub(crate) files: Vec<PathBuf>,
+    /// Files in searched folders whose names are not those of recordings.
+    pub(crate) passed_over: Vec<PathBuf>,
+}
+
+/// Why the inputs cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum InputError {
+    #[error("{0}: no such file or folder, and no glob that matches one")]
+    NotFound(String),
+    #[error("{0}: cannot be read: {1}")]
+    Unreadable(PathBuf, std::io::Error),
+    #[error("{0}: no recordings in it (looked for names ending in {list})", list = AUDIO_EXTENSIONS.join(", "))]
+    Empty(String),
+}
+
+/// Finds the recordings behind `inputs`.
+pub(crate) fn find(inputs: &[String]) -> Result<Inputs, InputError> {
+    let mut files = BTreeSet::new();
+    let mut passed_over = BTreeSet::new();
+    for input in inputs {
+        let path = Path::new(input);
+        let before = files.len();
+        if path.is_dir() {
+            search(path, &mut files, &mut passed_over)?;
+        } else if path.exists() {
+            files.insert(absolute(path)?);
+            continue;
+        } else {
+            expand(input, &mut files, &mut passed_over)?;
+        }
+        if files.len() == before && passed_over.is_empty() {
+            return Err(InputError::Empty(input.clone()));
+        }
+    }
+    if files.is_empty() {
+        return Err(InputError::Empty(inputs.join(", ")));
+    }
+    Ok(Inputs {
+        passed_over: passed_over.difference(&files).cloned().collect(),
+        files: files.into_iter().collect(),
+    })
+}
+
+fn expand(
+    pattern: &str,
+    files: &mut BTreeSet<PathBuf>,
+    passed_over: &mut BTreeSet<PathBuf>,
+) -> Result<(), InputError> {
+    let not_found = || InputError::NotFound(pattern.to_owned());
+    let mut matched = false;
+    for entry in glob::glob(pattern).map_err(|_| not_found())? {
+        let path = entry.map_err(|error| InputError::Unreadable(error.path().to_owned(), error.into()))?;
+        matched = true;
+        if path.is_dir() {
+            search(&path, files, passed_over)?;
+        } else {
+            sort_in(&path, files, passed_over)?;
+        }
+    }
+    if matched { Ok(()) } else { Err(not_found()) }
+}
+
+fn search(
+    folder: &Path,
+    files: &mut BTreeSet<PathBuf>,
+    passed_over: &mut BTreeSet<PathBuf>,
+) -> Result<(), InputError> {
+    let unreadable = |error| InputError::Unreadable(folder.to_owned(), error);
+    for entry in folder.read_dir().map_err(unreadable)? {
+        let entry = entry.map_err(unreadable)?;
+        let path = entry.path();
+        // A link to a folder is not followed, so that no loop is walked.
+        if entry.file_type().map_err(unreadable)?.is_dir() {
+            search(&path, files, passed_over)?;
+        } else if path.is_file() {
+            sort_in(&path, files, passed_over)?;
+        }
+    }
+    Ok(())
+}
+
+fn sort_in(
+    path: &Path,
+    files: &mut BTreeSet<PathBuf>,
+    passed_over: &mut BTreeSet<PathBuf>,
+) -> Result<(), InputError> {
+    let extension = path.extension().map(|extension| extension.to_string_lossy().to_lowercase());
+    let is_audio = extension.is_some_and(|extension| AUDIO_EXTENSIONS.contains(&extension.as_str()));
+    if is_audio { files } else { passed_over }.insert(absolute(path)?);
+    Ok(())
+}
+
+/// The path without links and dots, so that one file has one name in the store.
+fn absolute(path: &Path) -> Result<PathBuf, InputError> {
+    path.canonicalize().map_err(|error| InputError::Unreadable(path.to_owned(), error))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn folder_with(names: &[&str]) -> tempfile::TempDir {
+        let folder = tempfile::tempdir().unwrap();
+        for name in names {
+            let path = folder.path().join(name);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(path, b"").unwrap();
+        }
+        folder
+    }
+
+    fn names(paths: &[PathBuf]) -> Vec<String> {
+        paths.iter().map(|path| path.file_name().unwrap().to_string_lossy().into_owned()).collect()
+    }
+
+    #[test]
+    fn a_folder_is_searched_for_recordings_by_name() {
+        let folder = folder_with(&["b.M4A", "a.wav", "notes.txt", "deeper/c.ogg"]);
+        let found = find(&[folder.path().to_string_lossy().into_owned()]).unwrap();
+        assert_eq!(names(&found.files), ["a.wav", "b.M4A", "c.ogg"]);
+        assert_eq!(names(&found.passed_over), ["notes.txt"]);
+    }
+
+    #[test]
+    fn a_file_named_outright_is_taken_whatever_its_name_and_once() {
+        let folder = folder_with(&["call.bin"]);
+        let path = folder.path().join("call.bin").to_string_lossy().into_owned();
+        assert_eq!(find(&[path.clone(), path]).unwrap().files.len(), 1);
+    }
+
+    #[test]
+    fn globs_expand_and_a_missing_file_is_named() {
+        let folder = folder_with(&["a1.wav", "a2.wav", "b.wav"]);
+        let pattern = folder.path().join("a*.wav").to_string_lossy().into_owned();
+        assert_eq!(names(&find(&[pattern]).unwrap().files), ["a1.wav", "a2.wav"]);
+        let missing = folder.path().join("nothing.wav").to_string_lossy().into_owned();
+        assert!(find(std::slice::from_ref(&missing)).unwrap_err().to_string().starts_with(&missing));
+    }
+}

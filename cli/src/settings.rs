@@ -1,0 +1,87 @@
+//! The settings that travel from the command line to every worker: everything that the stages need, checked once.
+
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+use crate::args::EngineArgs;
+
+/// What the stages of one run are built from, on the coordinator (for fingerprints) and on the workers (for work).
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Settings {
+    /// `embedded`, a folder or a hub id.
+    pub(crate) model: String,
+    /// A language code; none to detect it in each window.
+    pub(crate) language: Option<String>,
+    pub(crate) vad: Vad,
+    /// Lexicons beside the built-in ones: path and text.
+    pub(crate) lexicons: Vec<(PathBuf, String)>,
+    pub(crate) deception: bool,
+    /// Where samples go that outgrow the memory budget.
+    pub(crate) spill_dir: PathBuf,
+    /// Memory for the samples of one recording.
+    pub(crate) pcm_budget_bytes: u64,
+}
+
+/// The voice activity detector.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Vad {
+    Energy,
+    Silero(PathBuf),
+}
+
+/// An hour of mono, or half an hour of stereo, stays in memory.
+const PCM_BUDGET_BYTES: u64 = 256 << 20;
+
+/// What is wrong with a setting.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum SettingsError {
+    #[error("--vad {0}: energy or silero:FILE is expected")]
+    Vad(String),
+    #[error("--language {0}: auto or a language code such as ko or en is expected")]
+    Language(String),
+    #[error("{0}: cannot be read: {1}")]
+    Unreadable(PathBuf, std::io::Error),
+}
+
+impl Settings {
+    /// Checks and reads what the arguments name.
+    pub(crate) fn from_args(args: &EngineArgs) -> Result<Self, SettingsError> {
+        Ok(Self {
+            model: args.model.clone(),
+            language: language(&args.language)?,
+            vad: vad(&args.vad)?,
+            lexicons: args.lexicon.iter().map(read).collect::<Result<_, _>>()?,
+            deception: args.deception,
+            spill_dir: std::env::temp_dir(),
+            pcm_budget_bytes: PCM_BUDGET_BYTES,
+        })
+    }
+}
+
+fn language(text: &str) -> Result<Option<String>, SettingsError> {
+    match text {
+        "auto" => Ok(None),
+        code if (2..=3).contains(&code.len()) && code.bytes().all(|byte| byte.is_ascii_lowercase()) => {
+            Ok(Some(code.to_owned()))
+        }
+        other => Err(SettingsError::Language(other.to_owned())),
+    }
+}
+
+fn vad(text: &str) -> Result<Vad, SettingsError> {
+    match text.split_once(':') {
+        None if text == "energy" => Ok(Vad::Energy),
+        Some(("silero", path)) if !path.is_empty() => {
+            let path = PathBuf::from(path);
+            path.canonicalize().map(Vad::Silero).map_err(|error| SettingsError::Unreadable(path, error))
+        }
+        _ => Err(SettingsError::Vad(text.to_owned())),
+    }
+}
+
+fn read(path: &PathBuf) -> Result<(PathBuf, String), SettingsError> {
+    let text = std::fs::read_to_string(path).map_err(|error| SettingsError::Unreadable(path.clone(), error))?;
+    Ok((path.clone(), text))
+}
