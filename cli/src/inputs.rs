@@ -51,17 +51,10 @@ pub(crate) fn find(inputs: &[String]) -> Result<Inputs, InputError> {
     if files.is_empty() {
         return Err(InputError::Empty(inputs.join(", ")));
     }
-    Ok(Inputs {
-        passed_over: passed_over.difference(&files).cloned().collect(),
-        files: files.into_iter().collect(),
-    })
+    Ok(Inputs { passed_over: passed_over.difference(&files).cloned().collect(), files: files.into_iter().collect() })
 }
 
-fn expand(
-    pattern: &str,
-    files: &mut BTreeSet<PathBuf>,
-    passed_over: &mut BTreeSet<PathBuf>,
-) -> Result<(), InputError> {
+fn expand(pattern: &str, files: &mut BTreeSet<PathBuf>, passed_over: &mut BTreeSet<PathBuf>) -> Result<(), InputError> {
     let not_found = || InputError::NotFound(pattern.to_owned());
     let mut matched = false;
     for entry in glob::glob(pattern).map_err(|_| not_found())? {
@@ -76,11 +69,7 @@ fn expand(
     if matched { Ok(()) } else { Err(not_found()) }
 }
 
-fn search(
-    folder: &Path,
-    files: &mut BTreeSet<PathBuf>,
-    passed_over: &mut BTreeSet<PathBuf>,
-) -> Result<(), InputError> {
+fn search(folder: &Path, files: &mut BTreeSet<PathBuf>, passed_over: &mut BTreeSet<PathBuf>) -> Result<(), InputError> {
     let unreadable = |error| InputError::Unreadable(folder.to_owned(), error);
     for entry in folder.read_dir().map_err(unreadable)? {
         let entry = entry.map_err(unreadable)?;
@@ -95,11 +84,7 @@ fn search(
     Ok(())
 }
 
-fn sort_in(
-    path: &Path,
-    files: &mut BTreeSet<PathBuf>,
-    passed_over: &mut BTreeSet<PathBuf>,
-) -> Result<(), InputError> {
+fn sort_in(path: &Path, files: &mut BTreeSet<PathBuf>, passed_over: &mut BTreeSet<PathBuf>) -> Result<(), InputError> {
     let extension = path.extension().map(|extension| extension.to_string_lossy().to_lowercase());
     let is_audio = extension.is_some_and(|extension| AUDIO_EXTENSIONS.contains(&extension.as_str()));
     if is_audio { files } else { passed_over }.insert(absolute(path)?);

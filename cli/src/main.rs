@@ -1,2 +1,42 @@
-//! earwitness
-fn main() {}
+//! Earwitness: folders of recorded calls into timed, checkable evidence.
+//!
+//! ```text
+//! args -> settings, inputs -> plan (hashes, keys) -> scheduler::coordinator -> export -> table
+//!                                   worker: pipeline <- stages <- settings
+//! ```
+
+mod args;
+mod commands;
+mod engine;
+mod exit;
+mod export;
+mod file_name;
+mod inputs;
+mod open_store;
+mod pipeline;
+mod plan;
+mod progress;
+mod settings;
+mod signals;
+mod stages;
+mod table;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+use tracing_subscriber::EnvFilter;
+
+fn main() -> ExitCode {
+    let cli = args::Cli::parse();
+    tracing_subscriber::fmt()
+        .with_writer(std::io::stderr)
+        .with_env_filter(EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("warn")))
+        .init();
+    match commands::dispatch(&cli.command) {
+        Ok(exit) => exit.into(),
+        Err(failure) => {
+            eprintln!("error: {:#}", failure.error);
+            failure.exit.into()
+        }
+    }
+}

@@ -3,11 +3,8 @@
 use std::path::PathBuf;
 use std::sync::OnceLock;
 
-use align::Aligner;
-use decode::Decoder;
-use forensics::{ForensicInput, Forensics};
-use scheduler::{Artifact, ItemJob, Pipeline};
-use segment::Segmenter;
+use forensics::ForensicInput;
+use scheduler::worker::{Artifact, ItemJob, Pipeline, Recorded};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use stage_core::{
@@ -23,7 +20,7 @@ pub(crate) struct Item {
     path: PathBuf,
     file_sha256: String,
     /// Bodies of the artifacts on record.
-    have: Vec<(StageKind, String)>,
+    have: Vec<Recorded>,
     pcm: OnceLock<Pcm>,
     recording: OnceLock<Recording>,
     segments: OnceLock<SpeechSegments>,
@@ -48,8 +45,8 @@ impl Item {
     }
 
     fn on_record<T: DeserializeOwned>(&self, made_by: StageKind, stage: StageKind) -> Result<Option<T>, StageError> {
-        let Some((_, body)) = self.have.iter().find(|(kind, _)| *kind == made_by) else { return Ok(None) };
-        serde_json::from_str(body)
+        let Some(recorded) = self.have.iter().find(|recorded| recorded.stage == made_by) else { return Ok(None) };
+        serde_json::from_str(&recorded.body)
             .map(Some)
             .map_err(|error| bug(stage, "unreadable-artifact", format!("artifact of {made_by} on record: {error}")))
     }

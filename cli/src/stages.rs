@@ -1,21 +1,125 @@
 //! The five stages of a run, built from its settings, and the fingerprints that follow from them.
 
-use std::str::FromStr;
-
 use align::{AlignConfig, Aligner};
 use decode::{DecodeConfig, Decoder};
-use forensics::{Forensics, ForensicsConfig};
+use forensics::{Forensics, ForensicsConfig, ForensicsError, LexiconSource};
 use segment::{SegmentConfig, Segmenter, VadChoice};
-use stage_core::{Identity, Stage, StageError, StageKey, StageKind};
-use transcribe::{ModelError, ModelFiles, ModelSource, TranscribeConfig, Transcriber};
+use stage_core::{DeviceId, Fingerprint, Identity, Stage, StageError, StageKey, StageKind};
+use transcribe::{
+    DeviceChoice, ModelError, ModelFiles, ModelSource, ParseModelSourceError, TranscribeConfig, Transcriber,
+};
 
 use crate::settings::{Settings, Vad};
 
-/// All five stages. Cheap to build: the model's weights are loaded when the device lane needs them.
+/// All five stages. Cheap to build: the model's weights are loaded when the device lane first needs them.
 pub(crate) struct Stages {
     pub(crate) decoder: Decoder,
     pub(crate) segmenter: Segmenter,
     pub(crate) transcriber: Transcriber,
     pub(crate) aligner: Aligner,
     pub(crate) forensics: Forensics,
+}
+
+/// Why the stages cannot be built from the settings. Every variant names the file or setting.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum BuildError {
+    #[error("--model {0}")]
+    Source(#[from] ParseModelSourceError),
+    #[error("{0}")]
+    Model(#[from] ModelError),
+    #[error("--lexicon {0}")]
+    Forensics(#[from] ForensicsError),
+    #[error("{0}")]
+    Stage(#[from] StageError),
+    #[error("--language {language}: the model {model} knows {known}")]
+    Language { language: String, model: String, known: String },
+}
+
+impl Stages {
+    /// Builds the stages for work on `device`.
+    pub(crate) fn build(settings: &Settings, device: &DeviceId) -> Result<Self, BuildError> {
+        let files = ModelFiles::resolve(&settings.model.parse::<ModelSource>()?)?;
+        check_language(settings, &files)?;
+        let vad = match &settings.vad {
+            Vad::Energy => VadChoice::Energy,
+            Vad::Silero(path) => VadChoice::Silero(path.clone()),
+        };
+        let lexicons = settings
+            .lexicons
+            .iter()
+            .map(|(path, text)| LexiconSource { name: path.to_string_lossy().into_owned(), text: text.clone() });
+        Ok(Self {
+            decoder: Decoder::new(DecodeConfig {
+                memory_budget_bytes: settings.pcm_budget_bytes,
+                spill_dir: settings.spill_dir.clone(),
+            }),
+            segmenter: Segmenter::new(SegmentConfig::new(vad, files.window_s()))?,
+            transcriber: Transcriber::new(
+                files,
+                TranscribeConfig {
+                    language: settings.language.clone(),
+                    device: if device.is_cuda() { DeviceChoice::Cuda } else { DeviceChoice::Cpu },
+                    ..TranscribeConfig::default()
+                },
+            )?,
+            aligner: Aligner::new(AlignConfig::default()),
+            forensics: Forensics::new(ForensicsConfig {
+                lexicons: lexicons.collect(),
+                deception: settings.deception,
+                ..ForensicsConfig::default()
+            })?,
+        })
+    }
+
+    /// What each stage contributes to fingerprints; hashes the model's files. Part of every plan.
+    pub(crate) fn identities(&self) -> Result<Identities, ModelError> {
+        Ok(Identities([
+            identity(&self.decoder),
+            identity(&self.segmenter),
+            identity(&self.transcriber),
+            identity(&self.aligner),
+            identity(&self.forensics),
+        ]))
+    }
+}
+
+/// Kind, version and identity of each stage, in order.
+pub(crate) struct Identities([(StageKind, u32, Identity); 5]);
+
+impl Identities {
+    /// The keys of a recording's artifacts, up to and with the stage `last`.
+    pub(crate) fn keys(&self, file_sha256: &str, last: StageKind) -> Vec<StageKey> {
+        let mut keys: Vec<StageKey> = Vec::new();
+        for (stage, version, identity) in self.0.iter().take_while(|(stage, ..)| *stage <= last) {
+            let inputs = stage.inputs().iter().map(|input| fingerprint_of(&keys, *input)).collect();
+            keys.push(StageKey {
+                file_sha256: file_sha256.to_owned(),
+                stage: *stage,
+                version: *version,
+                settings: identity.settings.clone(),
+                model_sha256: identity.model_sha256.clone(),
+                numeric: identity.numeric.clone(),
+                inputs,
+            });
+        }
+        keys
+    }
+}
+
+/// Inputs lie before their stage (a test of stage-core holds this), so their keys are there.
+fn fingerprint_of(keys: &[StageKey], stage: StageKind) -> Fingerprint {
+    keys[stage as usize].fingerprint()
+}
+
+fn identity<S: Stage>(stage: &S) -> (StageKind, u32, Identity) {
+    (S::KIND, S::VERSION, stage.identity())
+}
+
+fn check_language(settings: &Settings, files: &ModelFiles) -> Result<(), BuildError> {
+    let Some(language) = &settings.language else { return Ok(()) };
+    let known = files.languages();
+    if known.contains(&language.as_str()) {
+        return Ok(());
+    }
+    Err(BuildError::Language { language: language.clone(), model: files.name().to_owned(), known: known.join(", ") })
 }

@@ -1,1 +1,17 @@
-//! scheduler
+//! Who runs what: a coordinator, one worker process for each device, and the store of what is done.
+//!
+//! ```text
+//! coordinator::run ── batches, acknowledgements ──> worker::serve ── CPU lane (rayon) ──┐ bounded
+//!    │ (only writer)  <── artifacts, heartbeats ──     (process)     device lane <──────┘ channel
+//!    └─> store::Store
+//! ```
+//!
+//! This crate knows (recording, stage, phase) and opaque artifacts. What a stage does is behind [`worker::Pipeline`].
+
+pub mod coordinator;
+mod dag;
+pub mod devices;
+mod lanes;
+pub mod protocol;
+pub mod store;
+pub mod worker;

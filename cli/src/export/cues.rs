@@ -69,7 +69,8 @@ pub(super) mod tests {
 
     #[test]
     fn no_cue_outgrows_its_limits() {
-        let words: Vec<_> = (0..60).map(|i| word(0, "seventeen", f64::from(i) * 0.5, f64::from(i) * 0.5 + 0.45)).collect();
+        let words: Vec<_> =
+            (0..60).map(|i| word(0, "seventeen", f64::from(i) * 0.5, f64::from(i) * 0.5 + 0.45)).collect();
         let cues = cues(&words);
         assert!(cues.iter().all(|cue| cue.end_s - cue.start_s <= LONGEST_S && cue.text.len() <= LONGEST_CHARS));
         assert_eq!(cues.iter().map(|cue| cue.text.split(' ').count()).sum::<usize>(), 60);

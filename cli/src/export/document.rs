@@ -100,6 +100,8 @@ pub(crate) struct Provenance {
     pub(crate) model_sha256: Option<String>,
     /// The settings that the stage read.
     pub(crate) settings: serde_json::Value,
+    /// Version of the program that made it.
+    pub(crate) tool_version: String,
     /// When it was computed (UTC).
     pub(crate) started_at: String,
     /// How long that took, in seconds.

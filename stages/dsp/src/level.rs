@@ -1,4 +1,6 @@
-//! Root-mean-square levels.
+//! Root-mean-square levels, of slices and of a stream's band.
+
+use crate::biquad::Biquad;
 
 /// Mean of the squared samples; 0 for none. Accumulated in f64.
 #[must_use]
@@ -27,9 +29,100 @@ pub fn frame_rms(samples: &[f32], frame: usize, hop: usize) -> Vec<f64> {
     (0..samples.len()).step_by(hop.max(1)).map(|at| rms(&samples[at..(at + frame).min(samples.len())])).collect()
 }
 
+/// What [`LevelMeter`] reports for silence, in dBFS: below the noise of any 16-bit recording, and finite.
+pub const SILENCE_DBFS: f32 = -120.0;
+
+/// Levels of successive hops of a stream, in dBFS, after a second-order Butterworth band-pass.
+///
+/// The filter keeps hum, offset and hiss out of the level, so that frames of speech and of pauses stand apart.
+#[derive(Debug, Clone)]
+pub struct LevelMeter {
+    high_pass: Biquad,
+    low_pass: Biquad,
+    hop: usize,
+    sum: f64,
+    filled: usize,
+    levels: Vec<f32>,
+}
+
+impl LevelMeter {
+    /// A meter for the band from `low_hz` to `high_hz` that gives one level every `hop` samples.
+    ///
+    /// # Panics
+    /// If `hop` is 0.
+    #[must_use]
+    pub fn new(sample_rate_hz: f64, low_hz: f64, high_hz: f64, hop: usize) -> Self {
+        assert!(hop > 0, "a hop has samples");
+        Self {
+            high_pass: Biquad::high_pass(sample_rate_hz, low_hz),
+            low_pass: Biquad::low_pass(sample_rate_hz, high_hz),
+            hop,
+            sum: 0.0,
+            filled: 0,
+            levels: Vec::new(),
+        }
+    }
+
+    /// Measures the next samples of the stream; where it is cut into blocks makes no difference.
+    pub fn push(&mut self, samples: &[f32]) {
+        for sample in samples {
+            let filtered = self.low_pass.step(self.high_pass.step(f64::from(*sample)));
+            self.sum += filtered * filtered;
+            self.filled += 1;
+            if self.filled == self.hop {
+                self.close_hop();
+            }
+        }
+    }
+
+    /// The levels in dBFS, one a hop, at least [`SILENCE_DBFS`]; the last hop may be shorter.
+    #[must_use]
+    pub fn finish(mut self) -> Vec<f32> {
+        if self.filled > 0 {
+            self.close_hop();
+        }
+        self.levels
+    }
+
+    fn close_hop(&mut self) {
+        let level = dbfs((self.sum / self.filled as f64).sqrt()) as f32;
+        self.levels.push(level.max(SILENCE_DBFS));
+        (self.sum, self.filled) = (0.0, 0);
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn sine(hz: f32, len: usize) -> Vec<f32> {
+        (0..len).map(|n| (n as f32 * hz / 16_000.0 * std::f32::consts::TAU).sin()).collect()
+    }
+
+    #[test]
+    fn the_meter_hears_its_band_and_no_hum() {
+        let level = |hz| {
+            let mut meter = LevelMeter::new(16_000.0, 200.0, 3800.0, 160);
+            meter.push(&sine(hz, 16_000));
+            meter.finish()[50]
+        };
+        assert!((level(1000.0) + 3.01).abs() < 0.1, "{}", level(1000.0));
+        assert!(level(50.0) < -25.0, "{}", level(50.0));
+        assert!((level(200.0) + 6.02).abs() < 0.3, "half power at the edge: {}", level(200.0));
+    }
+
+    #[test]
+    fn blocks_make_no_difference_to_the_meter() {
+        let samples = sine(440.0, 1000);
+        let mut whole = LevelMeter::new(16_000.0, 200.0, 3800.0, 160);
+        let mut cut = whole.clone();
+        whole.push(&samples);
+        samples.chunks(37).for_each(|block| cut.push(block));
+        let levels = whole.finish();
+        assert_eq!(levels.len(), 7, "six whole hops and a short one");
+        assert_eq!(levels, cut.finish());
+        assert_eq!(LevelMeter::new(16_000.0, 200.0, 3800.0, 160).finish(), Vec::<f32>::new());
+    }
 
     #[test]
     fn a_full_scale_sine_is_three_decibels_below_a_square() {

@@ -1,1 +1,33 @@
-//! transcribe
+//! Windows of speech to text with token times: Whisper on candle, with model code of its own.
+//!
+//! ```text
+//! window -> log-mel (CPU) -> encoder -> decoder with caches, greedy -> token times from cross-attention -> Segment
+//! ```
+//!
+//! [`ModelFiles`] finds a model in the Hugging Face layout (embedded, a directory, the hub); [`Transcriber`] is the
+//! stage. Token ids are never written down here: every special token is found by its name in `tokenizer.json`.
+
+mod config;
+mod embedded;
+mod error;
+mod files;
+mod greedy;
+mod mel;
+mod model;
+#[cfg(test)]
+mod parity;
+mod pieces;
+mod settings;
+mod source;
+mod times;
+mod transcriber;
+mod vocabulary;
+mod window;
+
+pub use error::ModelError;
+pub use files::ModelFiles;
+pub use nn::DeviceChoice;
+pub use settings::TranscribeConfig;
+pub use source::{ModelSource, ParseModelSourceError};
+pub use transcriber::Transcriber;
+pub use window::{Hypothesis, MelWindow};

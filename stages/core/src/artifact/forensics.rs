@@ -2,12 +2,13 @@
 
 use std::collections::BTreeMap;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::Measured;
 
 /// The forensic record of one recording.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct ForensicRecord {
     /// Measurements, one entry a channel.
     pub channels: Vec<ChannelRecord>,
@@ -20,7 +21,7 @@ pub struct ForensicRecord {
 }
 
 /// What was measured in one channel.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct ChannelRecord {
     /// Channel, from 0.
     pub channel: u16,
@@ -33,7 +34,7 @@ pub struct ChannelRecord {
 }
 
 /// Level of the signal over the whole channel; dBFS is relative to a full-scale square wave (RMS 1.0 is 0 dBFS).
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Level {
     /// Root mean square, in dBFS.
     pub rms_dbfs: Measured,
@@ -51,7 +52,7 @@ pub struct Level {
 }
 
 /// Speech and pauses.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Speech {
     /// Seconds of detected speech.
     pub speech_s: Measured,
@@ -74,7 +75,7 @@ pub struct Speech {
 }
 
 /// Fundamental frequency by autocorrelation with a path search (Boersma 1993), over voiced frames inside speech.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Pitch {
     /// Lowest frequency that was searched, in Hz.
     pub floor_hz: f64,
@@ -101,7 +102,7 @@ pub struct Pitch {
 }
 
 /// One find of the lexicon.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Evidence {
     /// Category (`threat`).
     pub category: String,
@@ -130,7 +131,7 @@ pub struct Evidence {
 }
 
 /// An index over the evidence, never a verdict.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Scores {
     /// Weighted mean of the categories, 0 to 100, or null with a reason where no speech was transcribed.
     pub overall: Measured,
@@ -143,7 +144,7 @@ pub struct Scores {
 }
 
 /// The band of a score.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum ScoreLevel {
     /// Under 20.
@@ -185,7 +186,7 @@ impl ScoreLevel {
 }
 
 /// The score of one category.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct CategoryScore {
     /// 0 to 100, or null with a reason.
     pub score: Measured,
@@ -198,7 +199,7 @@ pub struct CategoryScore {
 }
 
 /// How much of the speech was transcribed, and how surely.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Coverage {
     /// Seconds of detected speech.
     pub speech_s: f64,

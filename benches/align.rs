@@ -1,0 +1,60 @@
+//! Align: how far word boundaries are from the sound of joined digits, before refinement and after, and the speed.
+//!
+//! `cargo bench -p align`. Without the digits beside the checkout, tones stand for words.
+
+#[path = "../stages/align/tests/support/mod.rs"]
+mod support;
+
+use std::time::Instant;
+
+use align::{AlignConfig, Aligner};
+use stage_core::Stage;
+use support::{Attention, Call, digits, percentile};
+
+/// Takes of every digit by every speaker.
+const TAKES: usize = 12;
+
+fn main() {
+    let calls: Vec<Call> = match digits() {
+        Some(folder) => (0..TAKES).map(|take| Call::of_digits(&folder, take)).collect(),
+        None => {
+            println!("synthesised tones, no recordings");
+            (0..TAKES).map(|_| Call::of_tones()).collect()
+        }
+    };
+    println!(
+        "{:<12} {:<10} {:>10} {:>10} {:>10} {:>10}",
+        "attention", "refined", "start p50", "start p90", "end p50", "end p90"
+    );
+    for attention in [Attention::Scattered, Attention::Contiguous] {
+        for (label, search_s) in [("no", 0.0), ("yes", AlignConfig::default().search_s)] {
+            measure(&calls, attention, label, search_s);
+        }
+    }
+}
+
+fn measure(calls: &[Call], attention: Attention, label: &str, search_s: f64) {
+    let aligner = Aligner::new(AlignConfig { search_s });
+    let (mut starts, mut ends) = (Vec::new(), Vec::new());
+    let (mut spent_s, mut audio_s) = (0.0, 0.0);
+    for (seed, call) in (1..).zip(calls) {
+        let (speech, transcript) = (call.speech(), call.transcript(attention, seed));
+        let start = Instant::now();
+        let aligned = aligner.run((&call.pcm, &speech, &transcript)).expect("the transcript is this recording's");
+        spent_s += start.elapsed().as_secs_f64();
+        audio_s += call.pcm.duration_s();
+        let (start_errors, end_errors) = call.errors(&aligned.words);
+        starts.extend(start_errors);
+        ends.extend(end_errors);
+    }
+    let ms = |errors: &[f64], percent| 1000.0 * percentile(errors.to_vec(), percent);
+    println!(
+        "{:<12} {label:<10} {:>7.1} ms {:>7.1} ms {:>7.1} ms {:>7.1} ms   {:.0} times real time",
+        format!("{attention:?}").to_lowercase(),
+        ms(&starts, 50),
+        ms(&starts, 90),
+        ms(&ends, 50),
+        ms(&ends, 90),
+        audio_s / spent_s
+    );
+}

@@ -1,0 +1,28 @@
+//! One file a command.
+
+mod devices;
+mod export;
+mod models;
+mod run;
+mod stage;
+mod status;
+mod verify;
+mod worker;
+
+use crate::args::Command;
+use crate::exit::{Exit, Failure};
+
+/// Does what was asked for.
+pub(crate) fn dispatch(command: &Command) -> Result<Exit, Failure> {
+    match command {
+        Command::Run(args) => run::run(args),
+        Command::Stage(args) => stage::stage(args),
+        Command::Verify(args) => verify::verify(args),
+        Command::Status(args) => status::status(args),
+        Command::Export(args) => export::export(args),
+        Command::Devices(args) => devices::devices(args),
+        Command::Models(args) => models::models(args),
+        Command::Schema => models::schema(),
+        Command::Worker => worker::worker(),
+    }
+}

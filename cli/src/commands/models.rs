@@ -1,0 +1,24 @@
+//! `models` and `schema`: what would transcribe, and what a result file looks like.
+
+use anyhow::Context;
+use transcribe::{ModelFiles, ModelSource};
+
+use crate::args::ModelsArgs;
+use crate::exit::{Exit, Failure};
+use crate::export::Document;
+
+pub(crate) fn models(args: &ModelsArgs) -> Result<Exit, Failure> {
+    let source: ModelSource = args.model.parse().map_err(Failure::usage)?;
+    let files = ModelFiles::resolve(&source).map_err(Failure::usage)?;
+    println!("model      {}", files.name());
+    println!("window     {:.1} s", files.window_s());
+    println!("languages  {}", files.languages().join(", "));
+    println!("sha256     {}", files.sha256().map_err(Failure::usage)?);
+    Ok(Exit::Done)
+}
+
+pub(crate) fn schema() -> Result<Exit, Failure> {
+    let schema = schemars::schema_for!(Document);
+    println!("{}", serde_json::to_string_pretty(&schema).context("the schema cannot be written")?);
+    Ok(Exit::Done)
+}

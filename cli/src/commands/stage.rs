@@ -1,0 +1,44 @@
+//! `stage`: one stage of the pipeline, its artifact on standard output.
+
+use anyhow::Context;
+use scheduler::coordinator::{Event, ItemEnd, PlannedItem, Recompute};
+use scheduler::store::{Lookup, SqliteStore, Store};
+use serde_json::{Value, json};
+use stage_core::StageKind;
+
+use crate::args::StageArgs;
+use crate::engine::Engine;
+use crate::exit::{Exit, Failure};
+
+pub(crate) fn stage(args: &StageArgs) -> Result<Exit, Failure> {
+    let mut engine = Engine::prepare(&args.engine, &args.inputs, &args.out, args.stage)?;
+    let recompute = if args.force { Recompute::Only(args.stage) } else { Recompute::Nothing };
+    let paths: Vec<_> = engine.plan.items.iter().map(|item| item.path.clone()).collect();
+    let outcome = engine.run(&args.engine, recompute, &mut |event| {
+        if let Event::ItemFailed { index, error } = event {
+            eprintln!("{}: {error}", paths[index].display());
+        }
+    })?;
+    for failure in &engine.plan.unreadable {
+        eprintln!("{}: {}", failure.path.display(), failure.error);
+    }
+    let mut failed = engine.plan.unreadable.len();
+    for (item, end) in engine.plan.items.iter().zip(&outcome.items) {
+        match end {
+            ItemEnd::Done => println!("{}", artifact(&engine.store, item, args.stage)?),
+            ItemEnd::Failed(_) => failed += 1,
+            ItemEnd::Unfinished => {}
+        }
+    }
+    Ok(engine.exit(&outcome, failed))
+}
+
+/// One JSON object a line: which artifact of which recording, and the artifact.
+fn artifact(store: &SqliteStore, item: &PlannedItem, stage: StageKind) -> Result<Value, Failure> {
+    let fingerprint = item.keys[stage as usize].fingerprint();
+    let Lookup::Sound(stored) = store.artifact(&fingerprint).map_err(Failure::store)? else {
+        return Err(anyhow::anyhow!("{}: the artifact of {stage} is gone", item.path.display()).into());
+    };
+    let body: Value = serde_json::from_str(&stored.artifact.body).context("the artifact cannot be read")?;
+    Ok(json!({"path": item.path, "stage": stage, "fingerprint": fingerprint, "artifact": body}))
+}

@@ -1,0 +1,83 @@
+//! The table that ends a run: each recording with its text, length and speed.
+
+use std::time::Duration;
+
+use comfy_table::presets::UTF8_HORIZONTAL_ONLY;
+use comfy_table::{Cell, CellAlignment, ColumnConstraint, ContentArrangement, Table, Width};
+
+/// One recording of the table.
+pub(crate) struct Row {
+    pub(crate) name: String,
+    pub(crate) audio_s: f64,
+    /// Text by channel, or what went wrong.
+    pub(crate) text: Result<Vec<String>, String>,
+    /// Overall score and its level, where there is one.
+    pub(crate) score: Option<(f64, String)>,
+    /// Seconds of work in this run; none when everything was on record.
+    pub(crate) worked_s: Option<f64>,
+}
+
+/// Longest text of a recording in the table; the whole is in its JSON file.
+const TEXT_CHARS: usize = 160;
+
+pub(crate) fn render(rows: &[Row]) -> String {
+    let mut table = Table::new();
+    table.load_preset(UTF8_HORIZONTAL_ONLY).set_content_arrangement(ContentArrangement::Dynamic);
+    if table.width().is_none() {
+        table.set_width(120);
+    }
+    table.set_header(["recording", "length", "text", "score", "speed"]);
+    for row in rows {
+        table.add_row([
+            Cell::new(&row.name),
+            Cell::new(clock(row.audio_s)).set_alignment(CellAlignment::Right),
+            Cell::new(text(row)),
+            Cell::new(
+                row.score.as_ref().map_or_else(|| "-".to_owned(), |(score, level)| format!("{score:.0} {level}")),
+            ),
+            Cell::new(speed(row)).set_alignment(CellAlignment::Right),
+        ]);
+    }
+    for (column, width) in [(1, 9), (3, 12), (4, 10)] {
+        if let Some(column) = table.column_mut(column) {
+            column.set_constraint(ColumnConstraint::UpperBoundary(Width::Fixed(width)));
+        }
+    }
+    table.to_string()
+}
+
+fn text(row: &Row) -> String {
+    match &row.text {
+        Err(reason) => format!("FAILED {reason}"),
+        Ok(channels) if channels.iter().all(String::is_empty) => "(no speech)".to_owned(),
+        Ok(channels) if channels.len() == 1 => shortened(&channels[0]),
+        Ok(channels) => {
+            let lines: Vec<_> =
+                channels.iter().enumerate().map(|(i, text)| format!("[{i}] {}", shortened(text))).collect();
+            lines.join("\n")
+        }
+    }
+}
+
+fn shortened(text: &str) -> String {
+    if text.chars().count() <= TEXT_CHARS {
+        return text.to_owned();
+    }
+    let head: String = text.chars().take(TEXT_CHARS).collect();
+    format!("{head}…")
+}
+
+fn speed(row: &Row) -> String {
+    match row.worked_s {
+        _ if row.text.is_err() => "-".to_owned(),
+        None => "on record".to_owned(),
+        Some(worked_s) => format!("{:.0}x", row.audio_s / worked_s.max(1e-3)),
+    }
+}
+
+/// `1:02:03`, `2:03` or `0:03`.
+pub(crate) fn clock(seconds: f64) -> String {
+    let s = Duration::from_secs_f64(seconds.max(0.0)).as_secs_f64().round() as u64;
+    let (hours, minutes, s) = (s / 3600, s / 60 % 60, s % 60);
+    if hours > 0 { format!("{hours}:{minutes:02}:{s:02}") } else { format!("{minutes}:{s:02}") }
+}

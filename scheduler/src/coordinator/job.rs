@@ -1,0 +1,141 @@
+//! One chain of work on its way to its end, and what a failure means for it.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use stage_core::{DeviceId, ErrorClass, StageError, StageKind};
+
+use super::ItemEnd;
+use super::plan::Chain;
+
+/// Tries of a failure that may pass by itself.
+const TRANSIENT_TRIES: u32 = 3;
+/// Tries of a failure of the device where there is no other device.
+const DEVICE_TRIES: usize = 2;
+/// How many workers a recording may take with it when it is alone.
+const DEATHS_ALONE: u32 = 2;
+
+/// A distinct chain of artifacts to make.
+#[derive(Debug)]
+pub(super) struct Job {
+    pub(super) chain: Chain,
+    /// Seconds of audio, and a little for the work that every recording costs.
+    pub(super) weight_s: f64,
+    /// A worker said that it began, under the lease that holds now.
+    pub(super) started: bool,
+    /// A worker died while this was open: it runs alone from now on.
+    pub(super) suspect: bool,
+    pub(super) end: Option<ItemEnd>,
+    failed_on: BTreeSet<DeviceId>,
+    transient_failures: u32,
+    device_failures: usize,
+    deaths_alone: u32,
+}
+
+/// What to do after a failure.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Verdict {
+    Retry { after: Duration },
+    Final,
+}
+
+impl Job {
+    pub(super) fn new(chain: Chain, audio_s: f64) -> Self {
+        let audio_s = if audio_s.is_finite() { audio_s.max(0.0) } else { 0.0 };
+        Self {
+            chain,
+            weight_s: audio_s + 1.0,
+            started: false,
+            suspect: false,
+            end: None,
+            failed_on: BTreeSet::new(),
+            transient_failures: 0,
+            device_failures: 0,
+            deaths_alone: 0,
+        }
+    }
+
+    /// Whether a device is worth a try: it has not failed here, or every usable one has.
+    pub(super) fn may_run_on<'a>(&self, device: &DeviceId, mut usable: impl Iterator<Item = &'a DeviceId>) -> bool {
+        !self.failed_on.contains(device) || usable.all(|other| self.failed_on.contains(other))
+    }
+
+    /// Judges a failure on `device`, of which `usable` are left.
+    pub(super) fn judge(&mut self, error: &StageError, device: &DeviceId, usable: usize, backoff: Duration) -> Verdict {
+        match error.class {
+            ErrorClass::BadInput | ErrorClass::Bug => Verdict::Final,
+            ErrorClass::Transient => {
+                self.transient_failures += 1;
+                if self.transient_failures >= TRANSIENT_TRIES {
+                    return Verdict::Final;
+                }
+                Verdict::Retry { after: backoff * (1 << (self.transient_failures - 1)) }
+            }
+            ErrorClass::Device => {
+                self.device_failures += 1;
+                self.failed_on.insert(device.clone());
+                if self.device_failures >= usable.max(DEVICE_TRIES) {
+                    return Verdict::Final;
+                }
+                Verdict::Retry { after: Duration::ZERO }
+            }
+        }
+    }
+
+    /// A worker died that ran this and nothing else; the failure to report if it was one too many.
+    pub(super) fn died_alone(&mut self, reason: &str) -> Option<StageError> {
+        self.deaths_alone += 1;
+        let stage = self.chain.outstanding.first().copied().unwrap_or(StageKind::Decode);
+        let message = format!("took its worker down {DEATHS_ALONE} times: {reason}");
+        (self.deaths_alone >= DEATHS_ALONE).then(|| StageError::new(stage, ErrorClass::Bug, "worker-died", message))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn job() -> Job {
+        let chain = Chain {
+            indices: vec![0],
+            fingerprints: Vec::new(),
+            outstanding: BTreeSet::new(),
+            replace: BTreeSet::new(),
+        };
+        Job::new(chain, f64::NAN)
+    }
+
+    fn error(class: ErrorClass) -> StageError {
+        StageError::new(StageKind::Decode, class, "code", "message")
+    }
+
+    #[test]
+    fn a_transient_failure_is_tried_three_times_with_growing_waits() {
+        let (mut job, second) = (job(), Duration::from_secs(1));
+        let mut judge = || job.judge(&error(ErrorClass::Transient), &DeviceId::Cpu(0), 1, second);
+        assert_eq!(judge(), Verdict::Retry { after: second });
+        assert_eq!(judge(), Verdict::Retry { after: 2 * second });
+        assert_eq!(judge(), Verdict::Final);
+    }
+
+    #[test]
+    fn a_failed_device_is_avoided_while_there_is_another() {
+        let devices = [DeviceId::Cuda("0".into()), DeviceId::Cuda("1".into())];
+        let mut job = job();
+        assert_eq!(
+            job.judge(&error(ErrorClass::Device), &devices[0], 2, Duration::ZERO),
+            Verdict::Retry { after: Duration::ZERO }
+        );
+        assert!(!job.may_run_on(&devices[0], devices.iter()));
+        assert!(job.may_run_on(&devices[1], devices.iter()));
+        assert!(job.may_run_on(&devices[0], devices[..1].iter()), "the only device left gets another try");
+        assert_eq!(job.judge(&error(ErrorClass::Device), &devices[1], 2, Duration::ZERO), Verdict::Final);
+    }
+
+    #[test]
+    fn bad_input_is_never_tried_again() {
+        for class in [ErrorClass::BadInput, ErrorClass::Bug] {
+            assert_eq!(job().judge(&error(class), &DeviceId::Cpu(0), 9, Duration::ZERO), Verdict::Final);
+        }
+    }
+}

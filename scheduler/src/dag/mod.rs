@@ -1,0 +1,128 @@
+//! A batch as a graph of (recording, stage, phase) tasks: pure data, checked before anything runs.
+//!
+//! Within a stage, phases follow each other; a stage's first phase waits for the last phase of each stage that it reads
+//! and that is run too. What it reads and is not run must be on record.
+
+use std::collections::HashMap;
+
+use petgraph::Direction;
+use petgraph::algo::toposort;
+use petgraph::graph::{DiGraph, NodeIndex};
+use stage_core::{Phase, StageKind};
+
+use crate::protocol::ItemJob;
+
+/// One unit of scheduling.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct Task {
+    pub(crate) item: u64,
+    pub(crate) stage: StageKind,
+    pub(crate) phase: Phase,
+}
+
+/// Why a batch makes no graph.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum GraphError {
+    #[error("item {item}: {stage} reads {input}, which is neither run nor on record")]
+    MissingInput { item: u64, stage: StageKind, input: StageKind },
+    #[error("item {} has {} {:?} twice", .0.item, .0.stage, .0.phase)]
+    Duplicate(Task),
+    #[error("item {}: {} {:?} waits for itself", .0.item, .0.stage, .0.phase)]
+    Cycle(Task),
+    #[error("item {}: something waits for {} {:?}, which is not in the batch", .0.item, .0.stage, .0.phase)]
+    UnknownTask(Task),
+}
+
+/// The tasks of a batch and how many others each still waits for.
+#[derive(Debug)]
+pub(crate) struct BatchGraph {
+    graph: DiGraph<Task, ()>,
+    nodes: HashMap<Task, NodeIndex>,
+    waits_for: HashMap<Task, usize>,
+}
+
+impl BatchGraph {
+    /// The graph of a batch's recordings.
+    pub(crate) fn of(items: &[ItemJob]) -> Result<Self, GraphError> {
+        let (mut tasks, mut edges) = (Vec::new(), Vec::new());
+        for job in items {
+            for step in &job.steps {
+                let phases = step.stage.phases();
+                let task = |stage: StageKind, phase| Task { item: job.item, stage, phase };
+                tasks.extend(phases.iter().map(|phase| task(step.stage, *phase)));
+                edges.extend(phases.windows(2).map(|pair| (task(step.stage, pair[0]), task(step.stage, pair[1]))));
+                for input in step.stage.inputs() {
+                    if job.steps.iter().any(|other| other.stage == *input) {
+                        let (last, first) = (input.phases()[input.phases().len() - 1], phases[0]);
+                        edges.push((task(*input, last), task(step.stage, first)));
+                    } else if job.recorded(*input).is_none() {
+                        return Err(GraphError::MissingInput { item: job.item, stage: step.stage, input: *input });
+                    }
+                }
+            }
+        }
+        Self::new(&tasks, &edges)
+    }
+
+    /// A graph of these tasks, where the second of each edge waits for the first.
+    fn new(tasks: &[Task], edges: &[(Task, Task)]) -> Result<Self, GraphError> {
+        let mut graph = DiGraph::new();
+        let mut nodes = HashMap::new();
+        for task in tasks {
+            if nodes.insert(*task, graph.add_node(*task)).is_some() {
+                return Err(GraphError::Duplicate(*task));
+            }
+        }
+        let node = |task: &Task| nodes.get(task).copied().ok_or(GraphError::UnknownTask(*task));
+        for (before, after) in edges {
+            graph.add_edge(node(before)?, node(after)?, ());
+        }
+        toposort(&graph, None).map_err(|cycle| GraphError::Cycle(graph[cycle.node_id()]))?;
+        let waits_for = nodes
+            .iter()
+            .map(|(task, node)| (*task, graph.edges_directed(*node, Direction::Incoming).count()))
+            .collect();
+        Ok(Self { graph, nodes, waits_for })
+    }
+
+    /// The tasks of a recording that wait for nothing.
+    pub(crate) fn roots(&self, item: u64) -> Vec<Task> {
+        let mut roots: Vec<_> = self
+            .waits_for
+            .iter()
+            .filter_map(|(task, count)| (task.item == item && *count == 0).then_some(*task))
+            .collect();
+        roots.sort_unstable();
+        roots
+    }
+
+    /// Takes a finished task out and gives those that waited for nothing else.
+    pub(crate) fn complete(&mut self, task: Task) -> Vec<Task> {
+        self.waits_for.remove(&task);
+        let Some(node) = self.nodes.get(&task) else { return Vec::new() };
+        let mut ready = Vec::new();
+        for next in self.graph.neighbors(*node) {
+            let next = self.graph[next];
+            if let Some(count) = self.waits_for.get_mut(&next) {
+                *count -= 1;
+                if *count == 0 {
+                    ready.push(next);
+                }
+            }
+        }
+        ready
+    }
+
+    /// Takes all tasks of a recording out.
+    pub(crate) fn abandon(&mut self, item: u64) {
+        self.waits_for.retain(|task, _| task.item != item);
+    }
+
+    /// Whether every task of a recording is out.
+    pub(crate) fn is_finished(&self, item: u64) -> bool {
+        !self.waits_for.keys().any(|task| task.item == item)
+    }
+}
+
+#[cfg(test)]
+mod tests;

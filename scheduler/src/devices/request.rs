@@ -1,0 +1,214 @@
+//! From `--devices` to a list of devices.
+
+use std::fmt;
+use std::str::FromStr;
+
+use stage_core::DeviceId;
+
+/// What a person asked for: `auto`, `cpu`, `cpu:N`, `cuda`, `cuda:0,1` (numbers or UUIDs).
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum DeviceRequest {
+    /// All GPUs if there are any and this build can use them, else the CPU.
+    #[default]
+    Auto,
+    /// So many workers on the CPU.
+    Cpu(u32),
+    /// These GPUs; all if empty.
+    Cuda(Vec<String>),
+}
+
+/// The text names no devices.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("`{0}` names no devices: auto, cpu, cpu:N, cuda or cuda:0,1 is expected, none twice")]
+pub struct ParseRequestError(String);
+
+impl FromStr for DeviceRequest {
+    type Err = ParseRequestError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let error = || ParseRequestError(text.to_owned());
+        match text.split_once(':') {
+            None if text == "auto" => Ok(Self::Auto),
+            None if text == "cpu" => Ok(Self::Cpu(1)),
+            None if text == "cuda" => Ok(Self::Cuda(Vec::new())),
+            Some(("cpu", count)) => count.parse().ok().filter(|count| *count > 0).map(Self::Cpu).ok_or_else(error),
+            Some(("cuda", list)) => {
+                let names: Vec<_> = list.split(',').map(|name| name.trim().to_owned()).collect();
+                let distinct = names.iter().enumerate().all(|(i, name)| !names[..i].contains(name));
+                if distinct && names.iter().all(|name| !name.is_empty()) { Ok(Self::Cuda(names)) } else { Err(error()) }
+            }
+            _ => Err(error()),
+        }
+    }
+}
+
+impl fmt::Display for DeviceRequest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Auto => f.write_str("auto"),
+            Self::Cpu(count) => write!(f, "cpu:{count}"),
+            Self::Cuda(names) if names.is_empty() => f.write_str("cuda"),
+            Self::Cuda(names) => write!(f, "cuda:{}", names.join(",")),
+        }
+    }
+}
+
+/// What there is to choose from.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Machine {
+    /// Whether this build computes on CUDA.
+    pub cuda_build: bool,
+    /// `CUDA_VISIBLE_DEVICES` as inherited; a GPU that is not in it is not used.
+    pub visible: Option<String>,
+    /// UUIDs of the GPUs in NVML's order; none where NVML is missing.
+    pub gpu_uuids: Option<Vec<String>>,
+}
+
+/// Why a request cannot be met.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ResolveError {
+    /// CUDA devices were asked for and this executable was built without CUDA.
+    #[error("`{request}` needs an executable that was built with CUDA")]
+    NoCudaBuild {
+        /// The request.
+        request: DeviceRequest,
+    },
+    /// There is no GPU, or none is visible.
+    #[error("no GPU is visible")]
+    NoGpu,
+    /// A GPU that does not exist or is hidden by `CUDA_VISIBLE_DEVICES`.
+    #[error("GPU `{name}` is not visible here")]
+    NotVisible {
+        /// Its number or UUID.
+        name: String,
+    },
+    /// More GPUs were asked for than there are.
+    #[error("{asked} GPUs were asked for, {found} are there")]
+    TooFew {
+        /// Asked for.
+        asked: usize,
+        /// Found.
+        found: usize,
+    },
+}
+
+/// The devices to use; `gpus` limits their number to the first so many GPUs.
+///
+/// GPUs are known by UUID where NVML names them, since NVML's and CUDA's numbers can differ; numbers are NVML's then.
+/// With an inherited `CUDA_VISIBLE_DEVICES` they count its entries, which are passed on as they stand.
+///
+/// # Errors
+/// [`ResolveError`]: usage to report.
+pub fn resolve(request: &DeviceRequest, gpus: Option<usize>, machine: &Machine) -> Result<Vec<DeviceId>, ResolveError> {
+    let count = match (request, gpus) {
+        (DeviceRequest::Cpu(count), None) => *count,
+        (DeviceRequest::Auto, None) if !machine.cuda_build || visible_gpus(machine).is_empty() => 1,
+        (DeviceRequest::Cpu(_), Some(asked)) => return Err(ResolveError::TooFew { asked, found: 0 }),
+        (DeviceRequest::Auto | DeviceRequest::Cuda(_), _) => return resolve_gpus(request, gpus, machine),
+    };
+    Ok((0..count).map(DeviceId::Cpu).collect())
+}
+
+fn resolve_gpus(
+    request: &DeviceRequest,
+    gpus: Option<usize>,
+    machine: &Machine,
+) -> Result<Vec<DeviceId>, ResolveError> {
+    if !machine.cuda_build {
+        return Err(ResolveError::NoCudaBuild { request: request.clone() });
+    }
+    let visible = visible_gpus(machine);
+    let mut names = match request {
+        DeviceRequest::Cuda(asked) if !asked.is_empty() => {
+            asked.iter().map(|name| named(name, &visible, machine)).collect::<Result<Vec<_>, _>>()?
+        }
+        _ => visible,
+    };
+    if let Some(asked) = gpus {
+        if asked == 0 || asked > names.len() {
+            return Err(ResolveError::TooFew { asked, found: names.len() });
+        }
+        names.truncate(asked);
+    }
+    if names.is_empty() { Err(ResolveError::NoGpu) } else { Ok(names.into_iter().map(DeviceId::Cuda).collect()) }
+}
+
+/// As CUDA reads the variable: the list ends at the first entry that is no device.
+fn visible_gpus(machine: &Machine) -> Vec<String> {
+    match &machine.visible {
+        Some(list) => list
+            .split(',')
+            .map(str::trim)
+            .take_while(|name| !name.is_empty() && *name != "-1")
+            .map(str::to_owned)
+            .collect(),
+        None => machine.gpu_uuids.clone().unwrap_or_default(),
+    }
+}
+
+fn named(name: &str, visible: &[String], machine: &Machine) -> Result<String, ResolveError> {
+    let not_visible = || ResolveError::NotVisible { name: name.to_owned() };
+    match name.parse::<usize>() {
+        Ok(index) => match visible.get(index) {
+            Some(gpu) => Ok(gpu.clone()),
+            // Without NVML and without the variable, CUDA itself will say whether there is such a device.
+            None if machine.visible.is_none() && machine.gpu_uuids.is_none() => Ok(index.to_string()),
+            None => Err(not_visible()),
+        },
+        Err(_) if machine.visible.is_none() && machine.gpu_uuids.is_none() => Ok(name.to_owned()),
+        Err(_) => visible.iter().find(|gpu| *gpu == name).cloned().ok_or_else(not_visible),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn machine(visible: Option<&str>, gpus: Option<&[&str]>) -> Machine {
+        let gpu_uuids = gpus.map(|gpus| gpus.iter().map(|gpu| (*gpu).to_owned()).collect());
+        Machine { cuda_build: true, visible: visible.map(str::to_owned), gpu_uuids }
+    }
+
+    fn names(request: &str, gpus: Option<usize>, machine: &Machine) -> Result<Vec<String>, ResolveError> {
+        let devices = resolve(&request.parse().unwrap(), gpus, machine)?;
+        Ok(devices.iter().map(DeviceId::to_string).collect())
+    }
+
+    #[test]
+    fn requests_have_one_text_form() {
+        for text in ["auto", "cpu:3", "cuda", "cuda:0,1", "cuda:GPU-1f"] {
+            assert_eq!(text.parse::<DeviceRequest>().unwrap().to_string(), text);
+        }
+        for text in ["", "cpu:0", "cpu:x", "cuda:", "cuda:0,0", "gpu:1"] {
+            assert!(text.parse::<DeviceRequest>().is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn auto_takes_gpus_only_where_the_build_can_use_them() {
+        let with_gpus = machine(None, Some(&["GPU-a", "GPU-b"]));
+        assert_eq!(names("auto", None, &with_gpus).unwrap(), ["cuda:GPU-a", "cuda:GPU-b"]);
+        assert_eq!(names("auto", Some(1), &with_gpus).unwrap(), ["cuda:GPU-a"]);
+        let cpu_build = Machine { cuda_build: false, ..with_gpus };
+        assert_eq!(names("auto", None, &cpu_build).unwrap(), ["cpu:0"]);
+        assert!(matches!(names("cuda:0", None, &cpu_build), Err(ResolveError::NoCudaBuild { .. })));
+        assert_eq!(names("auto", None, &machine(None, None)).unwrap(), ["cpu:0"]);
+    }
+
+    #[test]
+    fn an_inherited_list_of_visible_gpus_is_respected() {
+        let two = machine(Some("5,GPU-b"), Some(&["GPU-a", "GPU-b"]));
+        assert_eq!(names("cuda:1,0", None, &two).unwrap(), ["cuda:GPU-b", "cuda:5"]);
+        assert_eq!(names("cuda:2", None, &two), Err(ResolveError::NotVisible { name: "2".into() }));
+        assert_eq!(names("cuda", None, &machine(Some(""), Some(&["GPU-a"]))), Err(ResolveError::NoGpu));
+        assert_eq!(names("auto", None, &machine(Some("-1"), Some(&["GPU-a"]))).unwrap(), ["cpu:0"]);
+    }
+
+    #[test]
+    fn a_number_of_gpus_that_are_not_there_is_an_error() {
+        let one = machine(None, Some(&["GPU-a"]));
+        assert_eq!(names("auto", Some(2), &one), Err(ResolveError::TooFew { asked: 2, found: 1 }));
+        assert_eq!(names("cpu:2", Some(1), &one), Err(ResolveError::TooFew { asked: 1, found: 0 }));
+    }
+}

@@ -1,0 +1,35 @@
+//! The cache of what is known of input files, so that an unchanged file is not hashed again.
+
+use rusqlite::{Connection, OptionalExtension, TransactionBehavior, params};
+
+use super::path_bytes;
+use crate::store::{InputFacts, InputStat, StoreError};
+
+pub(super) fn cached(db: &Connection, stat: &InputStat) -> Result<Option<InputFacts>, StoreError> {
+    Ok(db
+        .prepare_cached(
+            "SELECT sha256, audio_s FROM input WHERE path = ?1 AND size = ?2 AND mtime_ns = ?3 AND inode = ?4",
+        )?
+        .query_row(
+            params![path_bytes(&stat.path), stat.size.cast_signed(), stat.mtime_ns, stat.inode.cast_signed()],
+            |row| Ok(InputFacts { sha256: row.get(0)?, audio_s: row.get(1)? }),
+        )
+        .optional()?)
+}
+
+pub(super) fn cache(db: &mut Connection, inputs: &[(InputStat, InputFacts)]) -> Result<(), StoreError> {
+    let transaction = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    for (stat, facts) in inputs {
+        transaction.prepare_cached("INSERT OR REPLACE INTO input VALUES (?1, ?2, ?3, ?4, ?5, ?6)")?.execute(
+            params![
+                path_bytes(&stat.path),
+                stat.size.cast_signed(),
+                stat.mtime_ns,
+                stat.inode.cast_signed(),
+                facts.sha256,
+                facts.audio_s,
+            ],
+        )?;
+    }
+    Ok(transaction.commit()?)
+}

@@ -1,0 +1,16 @@
+//! The worker process: runs the batches it is given and answers over the protocol.
+//!
+//! The executable calls [`serve`] from its hidden subcommand with a function that builds its [`Pipeline`].
+
+mod executor;
+mod open;
+mod outbox;
+mod pipeline;
+mod serve;
+mod spool;
+mod stdio;
+mod task;
+
+pub use crate::protocol::{ItemJob, Recorded, Step, WorkerSettings};
+pub use pipeline::{Artifact, Pipeline};
+pub use serve::{WorkerError, serve};

@@ -1,0 +1,100 @@
+//! What the executor keeps of one recording while it is open.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Instant;
+
+use stage_core::StageKind;
+
+use super::Pipeline;
+use crate::lanes::Ticket;
+use crate::protocol::{ItemJob, Step};
+
+/// When a stage began, by both clocks.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Began {
+    pub(super) at: Instant,
+    pub(super) at_ms: u64,
+}
+
+/// A recording between its admission and its last task.
+pub(super) struct OpenItem<P: Pipeline> {
+    pub(super) ticket: Arc<Ticket>,
+    pub(super) job: Arc<ItemJob>,
+    pub(super) state: Option<Arc<P::Item>>,
+    /// CPU tasks that have not come back.
+    pub(super) in_lane: usize,
+    pub(super) failed: bool,
+    began: HashMap<StageKind, Began>,
+    answers: HashMap<StageKind, Answers<P::Answer>>,
+}
+
+/// The answers to a stage's units, as far as they came.
+struct Answers<A> {
+    expected: Option<usize>,
+    got: Vec<Option<A>>,
+    missing: usize,
+}
+
+impl<P: Pipeline> OpenItem<P> {
+    pub(super) fn new(ticket: Ticket, job: ItemJob) -> Self {
+        Self {
+            ticket: Arc::new(ticket),
+            job: Arc::new(job),
+            state: None,
+            in_lane: 0,
+            failed: false,
+            began: HashMap::new(),
+            answers: HashMap::new(),
+        }
+    }
+
+    pub(super) fn step(&self, stage: StageKind) -> Option<Step> {
+        self.job.steps.iter().find(|step| step.stage == stage).copied()
+    }
+
+    /// Notes when a stage's task began; gives when its first one did.
+    pub(super) fn began(&mut self, stage: StageKind, began: Began) -> Began {
+        *self.began.entry(stage).or_insert(began)
+    }
+
+    /// Notes that a stage has emitted all of its units; true when all are answered.
+    pub(super) fn expect(&mut self, stage: StageKind, units: usize) -> bool {
+        let answers = self.answers.entry(stage).or_default();
+        answers.expected = Some(units);
+        answers.is_complete()
+    }
+
+    /// Keeps an answer; true when the stage's units are all emitted and answered.
+    pub(super) fn answer(&mut self, stage: StageKind, index: usize, answer: P::Answer) -> bool {
+        let answers = self.answers.entry(stage).or_default();
+        answers.put(index, answer);
+        answers.is_complete()
+    }
+
+    /// The answers of a stage in the order of its units.
+    pub(super) fn take_answers(&mut self, stage: StageKind) -> Vec<P::Answer> {
+        self.answers.remove(&stage).map_or_else(Vec::new, |answers| answers.got.into_iter().flatten().collect())
+    }
+}
+
+impl<A> Default for Answers<A> {
+    fn default() -> Self {
+        Self { expected: None, got: Vec::new(), missing: 0 }
+    }
+}
+
+impl<A> Answers<A> {
+    fn put(&mut self, index: usize, answer: A) {
+        while self.got.len() <= index {
+            self.got.push(None);
+            self.missing += 1;
+        }
+        self.got[index] = Some(answer);
+        self.missing -= 1;
+    }
+
+    fn is_complete(&self) -> bool {
+        self.missing == 0 && self.expected == Some(self.got.len())
+    }
+}

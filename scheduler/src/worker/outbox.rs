@@ -1,0 +1,71 @@
+//! Everything that a worker says, from any thread.
+
+use std::fs::File;
+use std::io::BufWriter;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use stage_core::{Phase, StageKind};
+
+use super::spool::Spool;
+use crate::lanes::{Announce, Ticket};
+use crate::protocol::{Encoder, FromWorker, ResultId};
+
+/// The way to the coordinator, and the results that it has not acknowledged.
+#[derive(Debug)]
+pub(super) struct Outbox {
+    encoder: Mutex<Encoder<BufWriter<File>>>,
+    spool: Mutex<Spool>,
+    broken: AtomicBool,
+}
+
+impl Outbox {
+    pub(super) fn new(output: File) -> Self {
+        Self {
+            encoder: Mutex::new(Encoder::new(BufWriter::new(output))),
+            spool: Mutex::default(),
+            broken: AtomicBool::new(false),
+        }
+    }
+
+    /// Sends a message. When the coordinator is gone it is dropped: the end of stdin says so to the main thread.
+    pub(super) fn send(&self, message: &FromWorker) {
+        if let Err(error) = locked(&self.encoder).write(message)
+            && !self.broken.swap(true, Ordering::Relaxed)
+        {
+            tracing::warn!(%error, "the coordinator cannot be reached");
+        }
+    }
+
+    /// Sends a result and keeps it until it is acknowledged.
+    pub(super) fn send_result(&self, make: impl FnOnce(ResultId) -> FromWorker) {
+        let mut spool = locked(&self.spool);
+        self.send(spool.keep(make));
+    }
+
+    pub(super) fn acknowledge(&self, results: &[ResultId]) {
+        let mut spool = locked(&self.spool);
+        results.iter().for_each(|result| spool.acknowledge(*result));
+    }
+
+    /// Whether every result is acknowledged.
+    pub(super) fn is_settled(&self) -> bool {
+        locked(&self.spool).is_empty()
+    }
+
+    /// Whether the coordinator can no longer be written to.
+    pub(super) fn is_broken(&self) -> bool {
+        self.broken.load(Ordering::Relaxed)
+    }
+}
+
+impl Announce for Outbox {
+    fn started(&self, ticket: &Ticket, stage: StageKind, phase: Phase) {
+        self.send(&FromWorker::Started { lease: ticket.lease, item: ticket.item, stage, phase });
+    }
+}
+
+/// A lock that a panicking thread leaves usable: a message is written whole or the pipe is broken.
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

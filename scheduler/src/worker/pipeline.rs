@@ -1,0 +1,69 @@
+//! What a worker runs: the composition of the stages, seen from the scheduler.
+
+use stage_core::{StageError, StageKind};
+
+use crate::protocol::ItemJob;
+
+/// A stage's artifact, opaque to the scheduler.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Artifact {
+    /// The artifact as JSON. It is stored and hashed byte by byte as it stands.
+    pub body: String,
+}
+
+/// The stages' composition. The scheduler calls [`run`](Self::run) for stages of the one phase `Run`, and
+/// [`prepare`](Self::prepare), [`infer`](Self::infer) and [`finish`](Self::finish) for stages with a device phase, each
+/// only after the stages that it reads are done or on record. A panic in any of them fails one recording.
+pub trait Pipeline: Send + Sync + 'static {
+    /// What one recording keeps between its stages; dropped with its last task. Stages of one recording may run at
+    /// the same time where neither reads the other.
+    type Item: Send + Sync + 'static;
+    /// Input of one row of a device batch.
+    type Unit: Send + 'static;
+    /// The device's answer to one unit.
+    type Answer: Send + 'static;
+
+    /// CPU lane: begins a recording; [`ItemJob::have`] holds the artifacts that are not made again.
+    ///
+    /// # Errors
+    /// The recording's failure.
+    fn open(&self, job: &ItemJob) -> Result<Self::Item, StageError>;
+
+    /// CPU lane: runs a stage without device phase.
+    ///
+    /// # Errors
+    /// The recording's failure.
+    fn run(&self, item: &Self::Item, stage: StageKind) -> Result<Artifact, StageError>;
+
+    /// CPU lane: emits the units of one recording in order. `emit` blocks while the device lane is busy and returns
+    /// false when the recording was given up: then return.
+    ///
+    /// # Errors
+    /// The recording's failure.
+    fn prepare(
+        &self,
+        item: &Self::Item,
+        stage: StageKind,
+        emit: &mut dyn FnMut(Self::Unit) -> bool,
+    ) -> Result<(), StageError>;
+
+    /// Device lane: loads what [`infer`](Self::infer) needs. Called once, before the first device call; never in a
+    /// process without device work.
+    ///
+    /// # Errors
+    /// Fails every recording that needs the device, now and later.
+    fn load_device(&self) -> Result<(), StageError>;
+
+    /// Device lane: answers units of one stage, possibly of several recordings. Answer `i` belongs to unit `i`. After
+    /// an error the units are tried again in halves, down to the one that fails alone.
+    ///
+    /// # Errors
+    /// The failure; of class `Device` where the device and not a unit is at fault.
+    fn infer(&self, stage: StageKind, units: &[Self::Unit]) -> Result<Vec<Self::Answer>, StageError>;
+
+    /// CPU lane: makes the artifact from the answers, in the order of the units.
+    ///
+    /// # Errors
+    /// The recording's failure.
+    fn finish(&self, item: &Self::Item, stage: StageKind, answers: Vec<Self::Answer>) -> Result<Artifact, StageError>;
+}

@@ -1,0 +1,104 @@
+//! The worker's life: claim stdout, greet, be configured, run, end.
+
+use std::io::{self, BufReader};
+use std::sync::Arc;
+use std::thread;
+use std::time::Duration;
+
+use crossbeam_channel::{Receiver, unbounded};
+use stage_core::{StageError, StageKind};
+
+use super::executor::Executor;
+use super::outbox::Outbox;
+use super::{Pipeline, WorkerSettings, stdio};
+use crate::lanes::{Counters, guarded};
+use crate::protocol::{CodecError, Decoder, FromWorker, ToWorker, VERSION};
+
+/// Between two heartbeats.
+const HEARTBEAT: Duration = Duration::from_secs(1);
+
+/// Why a worker ended otherwise than it was told to. End the process with a failing exit code.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum WorkerError {
+    /// Descriptors, threads or the death signal could not be set up.
+    #[error("the worker cannot start: {0}")]
+    Start(#[from] io::Error),
+    /// The CPU lane could not be made.
+    #[error("the worker cannot start its threads: {0}")]
+    Threads(#[from] rayon::ThreadPoolBuildError),
+    /// The coordinator's input cannot be understood.
+    #[error("the coordinator cannot be understood: {0}")]
+    Protocol(#[from] CodecError),
+    /// Something else came before the configuration.
+    #[error("the coordinator did not begin with the configuration")]
+    NotConfigured,
+    /// The pipeline could not be built; the coordinator was told.
+    #[error("the pipeline cannot be built: {0}")]
+    Refused(#[source] StageError),
+}
+
+/// What the reader of stdin hands on; the channel closes at the end of stdin.
+pub(super) type Commands = Receiver<Result<ToWorker, CodecError>>;
+
+/// Serves a coordinator over stdin and stdout until it says to end or stdin closes. `build` makes the pipeline from
+/// the settings; a failure is told to the coordinator, which reports it. `tool_version` is recorded with artifacts.
+///
+/// The calling process must end when this returns: lanes may still be at work that nobody waits for.
+///
+/// # Errors
+/// [`WorkerError`]; end the process with a failing exit code.
+pub fn serve<P: Pipeline>(
+    tool_version: &str,
+    build: impl FnOnce(&WorkerSettings) -> Result<P, StageError>,
+) -> Result<(), WorkerError> {
+    let output = stdio::claim_stdout()?;
+    stdio::die_with_parent()?;
+    let outbox = Arc::new(Outbox::new(output));
+    let commands = read_stdin()?;
+    outbox.send(&FromWorker::Hello {
+        protocol: VERSION,
+        tool_version: tool_version.to_owned(),
+        pid: std::process::id(),
+    });
+    let counters = Arc::new(Counters::default());
+    beat(Arc::clone(&outbox), Arc::clone(&counters))?;
+    let settings = match commands.recv() {
+        Ok(Ok(ToWorker::Configure(settings))) => settings,
+        Ok(Ok(ToWorker::Shutdown { .. })) | Err(_) => return Ok(()),
+        Ok(Ok(_)) => return Err(WorkerError::NotConfigured),
+        Ok(Err(error)) => return Err(error.into()),
+    };
+    let pipeline = guarded(StageKind::Decode, || build(&settings)).map_err(|error| {
+        outbox.send(&FromWorker::Refused { error: error.clone() });
+        WorkerError::Refused(error)
+    })?;
+    let executor = Executor::start(pipeline, &settings, Arc::clone(&outbox), counters)?;
+    outbox.send(&FromWorker::Ready);
+    executor.run(&commands)
+}
+
+/// A thread that always drains stdin, so that the coordinator never waits.
+fn read_stdin() -> io::Result<Commands> {
+    let (sender, commands) = unbounded();
+    thread::Builder::new().name("stdin".to_owned()).spawn(move || {
+        let mut decoder = Decoder::new(BufReader::new(io::stdin()));
+        while let Some(message) = decoder.read().transpose() {
+            let broken = message.is_err();
+            if sender.send(message).is_err() || broken {
+                break;
+            }
+        }
+    })?;
+    Ok(commands)
+}
+
+fn beat(outbox: Arc<Outbox>, counters: Arc<Counters>) -> io::Result<()> {
+    thread::Builder::new().name("heartbeat".to_owned()).spawn(move || {
+        while !outbox.is_broken() {
+            outbox.send(&FromWorker::Heartbeat(counters.read()));
+            thread::sleep(HEARTBEAT);
+        }
+    })?;
+    Ok(())
+}

@@ -1,0 +1,145 @@
+//! A store in a folder of its own, and runs over it.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use scheduler::coordinator::{
+    Event, Interrupt, ItemEnd, Outcome, PlannedItem, Recompute, RunError, RunOptions, Timing, WorkerCommand, run,
+};
+use scheduler::store::{Lookup, SqliteStore, Store, StoredArtifact};
+use serde_json::json;
+use stage_core::{DeviceId, StageKey, StageKind, sha256_hex};
+use tempfile::TempDir;
+
+use crate::pipeline::{Entry, Settings};
+
+/// A run to be: change what the test needs.
+pub(crate) struct Fixture {
+    pub(crate) folder: TempDir,
+    pub(crate) settings: Settings,
+    pub(crate) options: RunOptions,
+}
+
+impl Fixture {
+    /// `workers` workers on the CPU.
+    pub(crate) fn new(workers: u32) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let settings = Settings { folder: folder.path().to_owned(), cpu_ms: 5, device_ms: 5, ..Settings::default() };
+        Self { options: options(workers), settings, folder }
+    }
+
+    /// Runs and checks that no worker survives.
+    pub(crate) fn try_run(
+        &mut self,
+        items: &[PlannedItem],
+        interrupt: &Interrupt,
+        observe: &mut dyn FnMut(&Event),
+    ) -> (Result<Outcome, RunError>, Vec<Event>) {
+        self.options.settings = serde_json::to_value(&self.settings).unwrap();
+        let mut store = self.store();
+        let mut events = Vec::new();
+        let result = run(items, &mut store, &self.options, interrupt, &mut |event| {
+            observe(&event);
+            events.push(event);
+        });
+        for pid in pids(&events) {
+            assert!(!Path::new(&format!("/proc/{pid}")).exists(), "worker {pid} survived");
+        }
+        (result, events)
+    }
+
+    /// A run that is let alone.
+    pub(crate) fn run(&mut self, items: &[PlannedItem]) -> (Outcome, Vec<Event>) {
+        let (result, events) = self.try_run(items, &Interrupt::default(), &mut |_| ());
+        (result.unwrap(), events)
+    }
+
+    pub(crate) fn store(&self) -> SqliteStore {
+        SqliteStore::open(&self.folder.path().join("store.db")).unwrap()
+    }
+
+    /// What the workers did.
+    pub(crate) fn log(&self) -> Vec<Entry> {
+        let log = std::fs::read_to_string(self.folder.path().join("log")).unwrap_or_default();
+        log.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    }
+
+    /// Which of the folder's paths is this.
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+}
+
+pub(crate) fn options(workers: u32) -> RunOptions {
+    RunOptions {
+        devices: (0..workers).map(DeviceId::Cpu).collect(),
+        batch_items: 10,
+        device_batch: 4,
+        threads: 4,
+        worker: WorkerCommand { program: std::env::current_exe().unwrap(), args: vec!["--worker".into()] },
+        settings: json!({}),
+        recompute: Recompute::Nothing,
+        command: "test".to_owned(),
+        tool_version: "0.0.1-test".to_owned(),
+        timing: Timing { backoff: Duration::from_millis(10), ..Timing::default() },
+    }
+}
+
+/// Recordings by name with all five keys; equal names are equal recordings.
+pub(crate) fn planned(names: &[&str]) -> Vec<PlannedItem> {
+    planned_to(names, StageKind::Forensics)
+}
+
+pub(crate) fn planned_to(names: &[&str], last: StageKind) -> Vec<PlannedItem> {
+    let item = |name: &&str| PlannedItem {
+        path: format!("/nowhere/{name}.wav").into(),
+        file_sha256: sha256_hex(name.as_bytes()),
+        audio_s: name.len() as f64,
+        name: (*name).to_owned(),
+        keys: keys(name, last),
+    };
+    names.iter().map(item).collect()
+}
+
+fn keys(name: &str, last: StageKind) -> Vec<StageKey> {
+    let mut keys: Vec<StageKey> = Vec::new();
+    for stage in StageKind::ALL.into_iter().take_while(|stage| *stage <= last) {
+        let inputs = stage.inputs().iter().map(|input| keys[*input as usize].fingerprint()).collect();
+        keys.push(StageKey {
+            file_sha256: sha256_hex(name.as_bytes()),
+            stage,
+            version: 1,
+            settings: json!({"third": 1.0 / 3.0}),
+            model_sha256: None,
+            numeric: None,
+            inputs,
+        });
+    }
+    keys
+}
+
+/// All artifacts of a recording; fails if one is missing.
+pub(crate) fn artifacts(store: &SqliteStore, item: &PlannedItem) -> Vec<StoredArtifact> {
+    let artifact = |key: &StageKey| match store.artifact(&key.fingerprint()).unwrap() {
+        Lookup::Sound(stored) => *stored,
+        other => panic!("{} of {}: {other:?}", key.stage, item.name),
+    };
+    item.keys.iter().map(artifact).collect()
+}
+
+pub(crate) fn pids(events: &[Event]) -> Vec<u32> {
+    let pid = |event: &Event| if let Event::WorkerUp { pid, .. } = event { Some(*pid) } else { None };
+    events.iter().filter_map(pid).collect()
+}
+
+/// The codes of the failed recordings and how many are done.
+pub(crate) fn ends(outcome: &Outcome) -> (usize, Vec<&str>) {
+    let done = outcome.items.iter().filter(|end| **end == ItemEnd::Done).count();
+    let mut codes = Vec::new();
+    for end in &outcome.items {
+        if let ItemEnd::Failed(error) = end {
+            codes.push(error.code.as_str());
+        }
+    }
+    (done, codes)
+}

@@ -1,0 +1,29 @@
+//! Coordinator, worker processes and store together. This executable is also the worker (`--worker`) and a
+//! coordinator that can be killed (`--coordinator`), so it brings its own `main`.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod faults;
+mod fixture;
+mod normal;
+mod pipeline;
+mod stops;
+
+use libtest_mimic::{Arguments, Trial};
+
+fn main() {
+    let args: Vec<_> = std::env::args().skip(1).collect();
+    match args.first().map(String::as_str) {
+        Some("--worker") => pipeline::worker_main(&args[1..]),
+        Some("--coordinator") => stops::coordinator_main(&args[1]),
+        _ => {
+            let tests = [normal::tests(), faults::tests(), stops::tests()].concat();
+            let trial = |(name, test): (&'static str, fn())| {
+                Trial::test(name, move || {
+                    test();
+                    Ok(())
+                })
+            };
+            libtest_mimic::run(&Arguments::from_args(), tests.into_iter().map(trial).collect()).exit();
+        }
+    }
+}

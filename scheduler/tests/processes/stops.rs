@@ -1,0 +1,128 @@
+//! Runs that are stopped: by a person, and by `kill -9` of the coordinator.
+
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use scheduler::coordinator::{Event, Interrupt, ItemEnd, run};
+use scheduler::store::{RunEnd, SqliteStore, Store};
+
+use crate::fixture::{Fixture, artifacts, ends, options, planned};
+use crate::pipeline::Settings;
+
+pub(crate) fn tests() -> Vec<(&'static str, fn())> {
+    vec![
+        ("an_interrupted_run_finishes_what_is_open_and_the_next_goes_on", interrupted),
+        ("a_second_interruption_ends_at_once", interrupted_twice),
+        ("the_grace_period_is_bounded", grace),
+        ("a_killed_coordinator_leaves_no_worker_and_loses_nothing", coordinator_killed),
+    ]
+}
+
+const NAMES: [&str; 12] = ["a", "b", "c", "d", "e", "f", "g", "h", "i", "j", "k", "l"];
+
+fn computed_once(store: &SqliteStore) {
+    for item in planned(&NAMES) {
+        assert!(artifacts(store, &item).iter().all(|stored| stored.computations == 1));
+    }
+}
+
+fn interrupted() {
+    let mut fixture = Fixture::new(2);
+    fixture.settings.cpu_ms = 30;
+    let items = planned(&NAMES);
+    let interrupt = Interrupt::default();
+    let (result, _) = fixture.try_run(&items, &interrupt, &mut |event| {
+        if matches!(event, Event::StageCommitted { .. }) && interrupt.requests() == 0 {
+            interrupt.request();
+        }
+    });
+    let outcome = result.unwrap();
+    let unfinished = outcome.items.iter().filter(|end| **end == ItemEnd::Unfinished).count();
+    assert!(outcome.interrupted && unfinished > 0, "{unfinished} unfinished");
+    assert!(ends(&outcome).0 > 0, "what was open was finished");
+    assert!(matches!(fixture.store().runs(1).unwrap()[0].ended, Some((_, RunEnd::Interrupted))));
+    let (outcome, _) = fixture.run(&items);
+    assert_eq!(ends(&outcome), (12, vec![]));
+    computed_once(&fixture.store());
+}
+
+/// Stops a run of very long stages with `requests` and gives how long that took.
+fn stop(fixture: &mut Fixture, requests: usize) -> Duration {
+    fixture.settings.cpu_ms = 60_000;
+    let interrupt = Interrupt::default();
+    let mut asked = None;
+    let (result, _) = fixture.try_run(&planned(&NAMES), &interrupt, &mut |event| {
+        if matches!(event, Event::StageStarted { .. }) && asked.is_none() {
+            asked = Some(Instant::now());
+            (0..requests).for_each(|_| interrupt.request());
+        }
+    });
+    assert!(result.unwrap().interrupted);
+    asked.unwrap().elapsed()
+}
+
+fn interrupted_twice() {
+    assert!(stop(&mut Fixture::new(2), 2) < Duration::from_secs(5));
+}
+
+fn grace() {
+    let mut fixture = Fixture::new(1);
+    fixture.options.timing.grace = Duration::from_millis(700);
+    let took = stop(&mut fixture, 1);
+    assert!((Duration::from_millis(700)..Duration::from_secs(6)).contains(&took), "{took:?}");
+}
+
+/// A coordinator over the store in `folder`; writes each worker's number to the file `pids`.
+pub(crate) fn coordinator_main(folder: &str) {
+    let folder = Path::new(folder);
+    let mut store = SqliteStore::open(&folder.join("store.db")).unwrap();
+    let mut options = options(2);
+    let settings = Settings { folder: folder.to_owned(), cpu_ms: 100, device_ms: 20, refuse: false };
+    options.settings = serde_json::to_value(settings).unwrap();
+    let (mut pids, mut commits) = (String::new(), 0);
+    run(&planned(&NAMES), &mut store, &options, &Interrupt::default(), &mut |event| match event {
+        Event::WorkerUp { pid, .. } => pids.push_str(&format!("{pid}\n")),
+        Event::StageCommitted { .. } => {
+            commits += 1;
+            if commits == 5 {
+                std::fs::write(folder.join("pids"), &pids).unwrap();
+            }
+        }
+        _ => {}
+    })
+    .unwrap();
+}
+
+fn coordinator_killed() {
+    let mut fixture = Fixture::new(2);
+    let mut coordinator = Command::new(std::env::current_exe().unwrap())
+        .arg("--coordinator")
+        .arg(fixture.folder.path())
+        .stdout(Stdio::null())
+        .spawn()
+        .unwrap();
+    let deadline = Instant::now() + Duration::from_secs(30);
+    while !fixture.path("pids").exists() && Instant::now() < deadline {
+        sleep(Duration::from_millis(5));
+    }
+    coordinator.kill().unwrap();
+    coordinator.wait().unwrap();
+    let workers = std::fs::read_to_string(fixture.path("pids")).unwrap();
+    let alive = || workers.lines().any(is_running);
+    while alive() && Instant::now() < deadline {
+        sleep(Duration::from_millis(5));
+    }
+    assert!(!workers.is_empty() && !alive(), "a worker outlived its coordinator");
+    let (outcome, _) = fixture.run(&planned(&NAMES));
+    assert_eq!(ends(&outcome), (12, vec![]));
+    assert!(outcome.artifacts_reused >= 5, "what was committed is reused");
+    computed_once(&fixture.store());
+}
+
+/// Neither gone nor waiting to be buried by whoever adopted it.
+fn is_running(pid: &str) -> bool {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    stat.rsplit(')').next().is_some_and(|rest| !rest.trim().is_empty() && !rest.trim_start().starts_with('Z'))
+}

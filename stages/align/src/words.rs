@@ -1,0 +1,197 @@
+//! Token pieces to words.
+//!
+//! White space begins a word; languages that write none between words have a word a piece, as in OpenAI's Whisper
+//! (`whisper/tokenizer.py`, `split_to_word_tokens`). Punctuation goes with its word, as there in `merge_punctuations`,
+//! but has no sound: neither its time nor its score counts.
+
+use stage_core::TokenPiece;
+
+/// Languages without spaces between words.
+const UNSPACED: [&str; 6] = ["zh", "ja", "th", "lo", "my", "yue"];
+/// Marks that only ever open.
+const OPENING: &str = "“‘«¿¡([{（［｛「『《〈【";
+/// Marks that open after a space and close otherwise.
+const EITHER: &str = "\"'`-–—";
+/// Marks that close.
+const CLOSING: &str = "”’»)]}）］｝」』》〉】.。,，!！?？:：;；、…·~～";
+
+/// A word with the attention's times.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Draft {
+    pub(crate) text: String,
+    pub(crate) start_s: f64,
+    pub(crate) end_s: f64,
+    logprob: f64,
+    tokens: usize,
+}
+
+impl Draft {
+    /// Geometric mean of the tokens' probabilities.
+    pub(crate) fn confidence(&self) -> f32 {
+        let confidence = (self.logprob / self.tokens as f64).exp() as f32;
+        if confidence.is_nan() { 0.0 } else { confidence.clamp(0.0, 1.0) }
+    }
+
+    fn sounding(&mut self, part: Self) {
+        self.text.push_str(&part.text);
+        self.start_s = self.start_s.min(part.start_s);
+        self.end_s = self.end_s.max(part.end_s);
+        self.logprob += part.logprob;
+        self.tokens += part.tokens;
+    }
+}
+
+/// The words of one segment. Joined, they are its text without white space.
+pub(crate) fn words(pieces: &[TokenPiece], language: &str) -> Vec<Draft> {
+    let unspaced = UNSPACED.contains(&language);
+    let mut words: Vec<Draft> = Vec::new();
+    let mut opening: Option<Draft> = None;
+    for Part { spaced, draft } in parts(pieces) {
+        if is_punctuation(&draft.text) {
+            match words.last_mut() {
+                Some(word) if opening.is_none() && !opens(&draft.text, spaced, unspaced) => {
+                    word.text.push_str(&draft.text);
+                }
+                _ => match &mut opening {
+                    Some(mark) => mark.sounding(draft),
+                    None => opening = Some(draft),
+                },
+            }
+            continue;
+        }
+        let mark = opening.take();
+        match words.last_mut() {
+            Some(word) if mark.is_none() && !spaced && !unspaced => word.sounding(draft),
+            _ => {
+                let text = mark.map_or_else(String::new, |mark| mark.text) + &draft.text;
+                words.push(Draft { text, ..draft });
+            }
+        }
+    }
+    if let Some(mark) = opening {
+        match words.last_mut() {
+            Some(word) => word.text.push_str(&mark.text),
+            None => words.push(mark),
+        }
+    }
+    words
+}
+
+fn opens(mark: &str, spaced: bool, unspaced: bool) -> bool {
+    mark.starts_with(|c| (spaced && (OPENING.contains(c) || EITHER.contains(c))) || (unspaced && OPENING.contains(c)))
+}
+
+fn is_punctuation(text: &str) -> bool {
+    text.chars().all(|c| OPENING.contains(c) || EITHER.contains(c) || CLOSING.contains(c))
+}
+
+/// A stretch of a piece without white space.
+struct Part {
+    /// Whether white space came before it.
+    spaced: bool,
+    draft: Draft,
+}
+
+/// The pieces cut at white space; the parts of one piece share its time by their number of characters.
+fn parts(pieces: &[TokenPiece]) -> Vec<Part> {
+    let mut parts = Vec::new();
+    let mut spaced = false;
+    for piece in pieces {
+        let tokens = piece.ids.len().max(1);
+        let characters = piece.text.chars().filter(|c| !c.is_whitespace()).count().max(1) as f64;
+        let at = |seen: usize| piece.start_s + (piece.end_s - piece.start_s) * (seen as f64 / characters);
+        let mut seen = 0;
+        spaced |= piece.text.starts_with(char::is_whitespace);
+        for text in piece.text.split_whitespace() {
+            let from = seen;
+            seen += text.chars().count();
+            let (start_s, end_s) = (at(from), at(seen));
+            let logprob = f64::from(piece.logprob);
+            parts.push(Part { spaced, draft: Draft { text: text.to_owned(), start_s, end_s, logprob, tokens } });
+            spaced = true;
+        }
+        spaced = if seen == 0 { spaced } else { piece.text.ends_with(char::is_whitespace) };
+    }
+    parts
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn pieces(texts: &[&str]) -> Vec<TokenPiece> {
+        texts
+            .iter()
+            .enumerate()
+            .map(|(at, text)| TokenPiece {
+                ids: vec![at as u32],
+                text: (*text).to_owned(),
+                start_s: at as f64,
+                end_s: at as f64 + 1.0,
+                logprob: -0.5,
+            })
+            .collect()
+    }
+
+    fn texts(language: &str, texts: &[&str]) -> Vec<String> {
+        words(&pieces(texts), language).into_iter().map(|word| word.text).collect()
+    }
+
+    #[test]
+    fn white_space_begins_a_word() {
+        assert_eq!(texts("en", &[" twen", "ty", " one"]), ["twenty", "one"]);
+        assert_eq!(texts("ko", &["여보", "세요", " 네"]), ["여보세요", "네"]);
+        assert_eq!(texts("en", &["one ", "two", " ", "three"]), ["one", "two", "three"]);
+        assert_eq!(texts("en", &[" one two", "three"]), ["one", "twothree"]);
+    }
+
+    #[test]
+    fn a_language_without_spaces_has_a_word_a_piece() {
+        assert_eq!(texts("ja", &["もし", "もし", "。", "「", "はい", "」"]), ["もし", "もし。", "「はい」"]);
+    }
+
+    #[test]
+    fn punctuation_stays_with_its_word() {
+        assert_eq!(
+            texts("en", &[" \"", "Yes", ",\"", " he", " said", " -", " no", "."]),
+            ["\"Yes,\"", "he", "said", "-no."]
+        );
+        assert_eq!(texts("en", &[" don", "'", "t", " A", " &", " B"]), ["don't", "A", "&", "B"]);
+        assert_eq!(texts("en", &[" one", " ,", " (", "two", ")"]), ["one,", "(two)"]);
+        assert_eq!(texts("en", &[" ", "..."]), ["..."], "a segment of punctuation keeps it");
+        assert_eq!(texts("en", &[" one", " ("]), ["one("], "an opening mark at the end has no next word");
+    }
+
+    #[test]
+    fn punctuation_has_neither_time_nor_score() {
+        let mut pieces = pieces(&[" one", ","]);
+        pieces[1].logprob = -9.0;
+        let word = &words(&pieces, "en")[0];
+        assert_eq!((word.start_s, word.end_s), (0.0, 1.0));
+        assert!((word.confidence() - (-0.5f32).exp()).abs() < 1e-6);
+    }
+
+    #[test]
+    fn confidence_is_the_geometric_mean_of_the_tokens() {
+        let mut pieces = pieces(&[" a", "b"]);
+        (pieces[0].ids, pieces[0].logprob) = (vec![1, 2], -1.0);
+        assert!((words(&pieces, "en")[0].confidence() - (-0.5f32).exp()).abs() < 1e-6);
+        pieces[0].logprob = f32::NAN;
+        assert_eq!(words(&pieces, "en")[0].confidence(), 0.0);
+    }
+
+    proptest! {
+        #[test]
+        fn no_character_is_lost_or_doubled(
+            parts in prop::collection::vec("[ a-c'\".,(가「」\\-]{0,4}", 0..20),
+            language in prop::sample::select(vec!["en", "ko", "zh"]),
+        ) {
+            let parts: Vec<&str> = parts.iter().map(String::as_str).collect();
+            let words = texts(language, &parts);
+            let kept: String = parts.concat().split_whitespace().collect();
+            prop_assert_eq!(words.concat(), kept);
+            prop_assert!(words.iter().all(|word| !word.is_empty() && !word.contains(char::is_whitespace)));
+        }
+    }
+}

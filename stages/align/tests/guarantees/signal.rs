@@ -1,0 +1,61 @@
+//! Signals and transcripts made to order.
+
+use stage_core::{Segment, SpeechSegments, TokenPiece, Transcript, VadIdentity};
+
+/// A tone of 300 Hz with silences: (samples of tone, samples of silence), then tone to the end.
+pub(crate) fn bursts(pattern: &[(usize, usize)], seconds: f64) -> Vec<f32> {
+    let mut samples = tone((seconds * 16_000.0) as usize);
+    let mut at = 0;
+    for (sounding, silent) in pattern {
+        let from = (at + sounding).min(samples.len());
+        at = (from + silent).min(samples.len());
+        samples[from..at].fill(0.0);
+    }
+    samples
+}
+
+/// A tone that is 20 dB softer for 60 ms around `at_s`.
+pub(crate) fn dip(at_s: f64, seconds: f64) -> Vec<f32> {
+    let mut samples = tone((seconds * 16_000.0) as usize);
+    let middle = (at_s * 16_000.0) as usize;
+    samples[middle - 480..middle + 480].iter_mut().for_each(|sample| *sample *= 0.1);
+    samples[..1600].fill(0.0);
+    samples
+}
+
+fn tone(len: usize) -> Vec<f32> {
+    (0..len).map(|n| 0.3 * (std::f32::consts::TAU * 300.0 / 16_000.0 * n as f32).sin()).collect()
+}
+
+pub(crate) fn piece(text: &str, start_s: f64, end_s: f64, logprob: f32) -> TokenPiece {
+    TokenPiece { ids: vec![1], text: text.to_owned(), start_s, end_s, logprob }
+}
+
+pub(crate) fn segment(channel: u16, (start_s, end_s): (f64, f64), pieces: Vec<TokenPiece>) -> Segment {
+    Segment {
+        channel,
+        start_s,
+        end_s,
+        text: pieces.iter().map(|piece| piece.text.as_str()).collect::<String>().trim().to_owned(),
+        language: "en".to_owned(),
+        language_probability: None,
+        avg_logprob: -0.1,
+        no_speech_prob: 0.0,
+        cut_short: None,
+        pieces,
+    }
+}
+
+pub(crate) fn transcript(segments: Vec<Segment>) -> Transcript {
+    Transcript { model: "none".to_owned(), segments, dropped: Vec::new() }
+}
+
+/// No spans: the noise floor is measured over everything around a segment.
+pub(crate) fn speech() -> SpeechSegments {
+    SpeechSegments {
+        vad: VadIdentity { name: "none".to_owned(), model_sha256: None },
+        spans: Vec::new(),
+        windows: Vec::new(),
+        dropped: Vec::new(),
+    }
+}

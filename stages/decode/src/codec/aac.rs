@@ -1,0 +1,140 @@
+//! Which AAC can be decoded in full: Low Complexity, without spectral band replication.
+//!
+//! The profile is read from the AudioSpecificConfig (ISO/IEC 14496-3, 1.6.2.1), also where SBR is signalled in the
+//! backward compatible way behind an LC configuration, or from the ADTS header (1.A.2.2). A decoder that skips SBR gives the lower
+//! half of the band and silence above, with no sign of it: that is why this is checked first.
+
+use std::fs::File;
+use std::io::Read;
+use std::path::Path;
+
+use symphonia::core::codecs::audio::AudioCodecParameters;
+
+use super::bits::Bits;
+use crate::error::DecodeError;
+
+const AAC_LC: u32 = 2;
+const SBR: u32 = 5;
+const PS: u32 = 29;
+/// Marks the extension that follows a complete LC configuration.
+const SYNC_EXTENSION_SBR: u32 = 0x2b7;
+/// The first ADTS header stands at the start, or behind an ID3 tag.
+const ADTS_SEARCH_BYTES: u64 = 1 << 16;
+
+/// Fails with a named error unless the configuration is plain AAC-LC with 1024 samples a frame.
+pub(crate) fn require_low_complexity(params: &AudioCodecParameters) -> Result<(), DecodeError> {
+    let Some(config) = &params.extra_data else { return Ok(()) };
+    match profile(config) {
+        Some("AAC-LC") => Ok(()),
+        Some(profile) => Err(DecodeError::UnsupportedProfile(profile.to_owned())),
+        None => Err(DecodeError::DamagedContainer("its AAC configuration is cut short")),
+    }
+}
+
+/// The same for a raw ADTS file, whose first header names the profile.
+pub(crate) fn require_low_complexity_adts(path: &Path) -> Result<(), DecodeError> {
+    let mut start = Vec::new();
+    File::open(path)
+        .and_then(|file| file.take(ADTS_SEARCH_BYTES).read_to_end(&mut start))
+        .map_err(DecodeError::Read)?;
+    let header = start.windows(4).find(|bytes| bytes[0] == 0xff && bytes[1] & 0xf6 == 0xf0);
+    match header.and_then(unsupported_adts_profile) {
+        Some(profile) => Err(DecodeError::UnsupportedProfile(profile.to_owned())),
+        None => Ok(()),
+    }
+}
+
+/// The name of the profile in an ADTS header, when it is another than LC.
+fn unsupported_adts_profile(header: &[u8]) -> Option<&'static str> {
+    let mut bits = Bits::at(header, 0);
+    (bits.read(12)? == 0xfff).then_some(())?;
+    bits.read(4)?;
+    let object_type = bits.read(2)? + 1;
+    (object_type != AAC_LC).then(|| object_type_name(object_type))
+}
+
+/// The profile that an AudioSpecificConfig announces, or `None` where it ends too early.
+fn profile(config: &[u8]) -> Option<&'static str> {
+    let mut bits = Bits::at(config, 0);
+    let object_type = read_object_type(&mut bits)?;
+    read_rate(&mut bits)?;
+    let channel_config = bits.read(4)?;
+    if object_type != AAC_LC {
+        return Some(object_type_name(object_type));
+    }
+    let short_frames = bits.read(1)? == 1;
+    if bits.read(1)? == 1 {
+        bits.read(14)?;
+    }
+    bits.read(1)?;
+    if short_frames {
+        return Some("AAC-LC with 960 samples a frame");
+    }
+    if channel_config == 0 {
+        return Some("AAC with its channels in a program configuration element");
+    }
+    Some(extension(bits).unwrap_or("AAC-LC"))
+}
+
+/// SBR or PS, signalled behind the LC configuration.
+fn extension(mut bits: Bits<'_>) -> Option<&'static str> {
+    if bits.left() < 16 || bits.read(11)? != SYNC_EXTENSION_SBR || read_object_type(&mut bits)? != SBR {
+        return None;
+    }
+    (bits.read(1)? == 1).then_some("HE-AAC (spectral band replication)")
+}
+
+fn read_object_type(bits: &mut Bits<'_>) -> Option<u32> {
+    match bits.read(5)? {
+        31 => Some(32 + bits.read(6)?),
+        object_type => Some(object_type),
+    }
+}
+
+fn read_rate(bits: &mut Bits<'_>) -> Option<u32> {
+    match bits.read(4)? {
+        15 => bits.read(24),
+        index => Some(index),
+    }
+}
+
+const fn object_type_name(object_type: u32) -> &'static str {
+    match object_type {
+        1 => "AAC Main",
+        AAC_LC => "AAC-LC",
+        3 => "AAC SSR",
+        4 => "AAC LTP",
+        SBR => "HE-AAC (spectral band replication)",
+        PS => "HE-AAC v2 (parametric stereo)",
+        23 => "AAC-LD",
+        39 => "AAC-ELD",
+        42 => "xHE-AAC (USAC)",
+        _ => "this MPEG-4 audio object type",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn profiles_are_told_apart() {
+        assert_eq!(profile(&[0x12, 0x10]), Some("AAC-LC")); // 44.1 kHz stereo
+        assert_eq!(profile(&[0x13, 0x88]), Some("AAC-LC")); // 22.05 kHz mono
+        assert_eq!(profile(&[0x2b, 0x92, 0x08, 0x00]), Some("HE-AAC (spectral band replication)"));
+        assert_eq!(profile(&[0xeb, 0x8a, 0x08, 0x00]), Some("HE-AAC v2 (parametric stereo)"));
+        // LC at 24 kHz, then 0x2b7, object type 5, SBR present, 48 kHz: what most encoders write.
+        assert_eq!(profile(&[0x13, 0x08, 0x56, 0xe5, 0x98]), Some("HE-AAC (spectral band replication)"));
+        // The same extension, saying that there is no SBR.
+        assert_eq!(profile(&[0x13, 0x08, 0x56, 0xe5, 0x00]), Some("AAC-LC"));
+        assert_eq!(profile(&[0x0a, 0x10]), Some("AAC Main"));
+        assert_eq!(profile(&[0x12, 0x14]), Some("AAC-LC with 960 samples a frame"));
+        assert_eq!(profile(&[0x12]), None);
+    }
+
+    #[test]
+    fn the_adts_header_names_the_profile() {
+        assert_eq!(unsupported_adts_profile(&[0xff, 0xf1, 0x50, 0x80]), None);
+        assert_eq!(unsupported_adts_profile(&[0xff, 0xf1, 0x10, 0x80]), Some("AAC Main"));
+    }
+}

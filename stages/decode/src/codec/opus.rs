@@ -1,0 +1,95 @@
+//! Opus packets to PCM at 48 kHz, with ropus: a port of libopus in fixed point, so the output is the same everywhere.
+
+use ropus::{OpusDecoder as Mono, OpusMSDecoder as Multistream};
+use symphonia::core::codecs::audio::AudioCodecParameters;
+use symphonia::core::errors::Error as SymphoniaError;
+
+use super::Spec;
+use crate::error::DecodeError;
+
+pub(crate) const RATE_HZ: u32 = 48_000;
+/// Samples a channel in the longest packet, 120 ms.
+const PACKET_FRAMES: usize = 5_760;
+/// Where the identification header (RFC 7845, 5.1) has its fields.
+const CHANNELS_AT: usize = 9;
+const FAMILY_AT: usize = 18;
+const STREAMS_AT: usize = 19;
+const COUPLED_AT: usize = 20;
+const MAPPING_AT: usize = 21;
+
+/// Opus has its channels in Vorbis order (RFC 7845, 5.1.1.2); this is the order of wav and flac for 3 to 8 channels.
+const WAVE_ORDER: [&[usize]; 6] = [
+    &[0, 2, 1],
+    &[0, 1, 2, 3],
+    &[0, 2, 1, 3, 4],
+    &[0, 2, 1, 5, 3, 4],
+    &[0, 2, 1, 6, 5, 3, 4],
+    &[0, 2, 1, 7, 5, 6, 3, 4],
+];
+
+/// One or two channels in a single stream, or several streams (channel mapping families 1 and 255).
+pub(crate) struct OpusDecoder {
+    streams: Streams,
+    channels: usize,
+    pcm: Vec<i16>,
+}
+
+enum Streams {
+    Single(Box<Mono>),
+    Multi(Box<Multistream>),
+}
+
+impl OpusDecoder {
+    pub(super) fn new(params: &AudioCodecParameters) -> Result<Self, DecodeError> {
+        let damaged = |_| DecodeError::DamagedContainer("its Opus header is invalid");
+        let head = params.extra_data.as_deref().unwrap_or_default();
+        let channels = head.get(CHANNELS_AT).map_or_else(
+            || params.channels.as_ref().map_or(1, symphonia::core::audio::Channels::count),
+            |&channels| usize::from(channels),
+        );
+        let family = head.get(FAMILY_AT).copied().unwrap_or(0);
+        let streams = match (family, channels) {
+            (0, 1 | 2) => Mono::new(RATE_HZ as i32, channels as i32).map(Box::new).map(Streams::Single),
+            (1 | 255, 1..) => {
+                let mapping = head
+                    .get(MAPPING_AT..MAPPING_AT + channels)
+                    .ok_or(DecodeError::DamagedContainer("its Opus header is cut short"))?;
+                let order = channels.checked_sub(3).and_then(|more| WAVE_ORDER.get(more)).filter(|_| family == 1);
+                let mapping =
+                    order.map_or_else(|| mapping.to_vec(), |order| order.iter().map(|&i| mapping[i]).collect());
+                let (streams, coupled) = (i32::from(head[STREAMS_AT]), i32::from(head[COUPLED_AT]));
+                Multistream::new(RATE_HZ as i32, channels as i32, streams, coupled, &mapping)
+                    .map(Box::new)
+                    .map(Streams::Multi)
+            }
+            _ => {
+                return Err(DecodeError::UnsupportedProfile(format!(
+                    "Opus with {channels} channels in mapping family {family}"
+                )));
+            }
+        };
+        Ok(Self { streams: streams.map_err(damaged)?, channels, pcm: vec![0; PACKET_FRAMES * channels] })
+    }
+
+    pub(super) fn decode(&mut self, packet: &[u8], samples: &mut Vec<f32>) -> Result<Spec, SymphoniaError> {
+        if packet.is_empty() {
+            return Err(SymphoniaError::DecodeError("opus: empty packet"));
+        }
+        let decoded = match &mut self.streams {
+            Streams::Single(decoder) => decoder.decode(Some(packet), &mut self.pcm, PACKET_FRAMES as i32, false),
+            Streams::Multi(decoder) => {
+                decoder.decode(Some(packet), packet.len() as i32, &mut self.pcm, PACKET_FRAMES as i32, false)
+            }
+        };
+        let frames = decoded.map_err(|_| SymphoniaError::DecodeError("opus: corrupt packet"))?;
+        samples.clear();
+        samples.extend(self.pcm[..frames as usize * self.channels].iter().map(|&s| f32::from(s) / 32_768.0));
+        Ok(Spec { rate_hz: RATE_HZ, channels: self.channels })
+    }
+}
+
+/// Samples that an Opus identification header says to skip at the start (48 kHz). `big_endian`: the `dOps` box of MP4.
+pub(crate) fn pre_skip(head: &[u8], big_endian: bool) -> u64 {
+    let Some(&[low, high]) = head.get(10..12) else { return 0 };
+    u64::from(if big_endian { u16::from_be_bytes([low, high]) } else { u16::from_le_bytes([low, high]) })
+}

@@ -1,0 +1,151 @@
+//! The elements of a Matroska or WebM file that say which samples are not to be played: CodecDelay and DiscardPadding
+//! (RFC 9559), and when the recording was made.
+
+use std::collections::{BTreeMap, HashMap};
+use std::fs::File;
+use std::io::{self, BufReader, Read, Seek, SeekFrom};
+
+const SEGMENT: u32 = 0x1853_8067;
+const INFO: u32 = 0x1549_a966;
+const DATE_UTC: u32 = 0x4461;
+const TRACKS: u32 = 0x1654_ae6b;
+const TRACK_ENTRY: u32 = 0xae;
+const TRACK_NUMBER: u32 = 0xd7;
+const CODEC_DELAY: u32 = 0x56aa;
+const CLUSTER: u32 = 0x1f43_b675;
+const SIMPLE_BLOCK: u32 = 0xa3;
+const BLOCK_GROUP: u32 = 0xa0;
+const BLOCK: u32 = 0xa1;
+const DISCARD_PADDING: u32 = 0x75a2;
+/// From 1970-01-01 to 2001-01-01, where Matroska counts from.
+const EPOCH_2001_S: i64 = 978_307_200;
+
+/// What a walk over the elements found.
+#[derive(Debug, Default)]
+pub(crate) struct Segment {
+    date_ns: Option<i64>,
+    tracks: HashMap<u64, Track>,
+}
+
+/// Delay and padding of one track.
+#[derive(Debug, Default, Clone)]
+pub(crate) struct Track {
+    /// Time that the decoder's first samples are early, in ns.
+    pub(crate) delay_ns: u64,
+    /// Time to discard at the end of a packet, in ns, by the packet's index in the track.
+    pub(crate) padding_ns: BTreeMap<u64, u64>,
+    packets: u64,
+}
+
+impl Segment {
+    /// Walks over the headers of all elements; the samples themselves are skipped. What lies behind damage is left out.
+    ///
+    /// # Errors
+    /// The file could not be read.
+    pub(crate) fn read(file: &mut File) -> io::Result<Self> {
+        file.seek(SeekFrom::Start(0))?;
+        let mut walk =
+            Walk { reader: BufReader::with_capacity(1 << 16, file), found: Self::default(), entry: 0, block: None };
+        match walk.run() {
+            Err(error) if error.kind() != io::ErrorKind::UnexpectedEof => Err(error),
+            _ => Ok(walk.found),
+        }
+    }
+
+    /// When the recording was made, where the file says so (RFC 3339, UTC).
+    pub(crate) fn creation_time(&self) -> Option<String> {
+        self.date_ns.map(|ns| super::rfc3339(ns.div_euclid(1_000_000_000) + EPOCH_2001_S))
+    }
+
+    /// Delay and padding of a track.
+    pub(crate) fn track(&self, number: u32) -> Track {
+        self.tracks.get(&u64::from(number)).cloned().unwrap_or_default()
+    }
+}
+
+struct Walk<'a> {
+    reader: BufReader<&'a mut File>,
+    found: Segment,
+    /// The number of the track entry that is being read.
+    entry: u64,
+    /// Track and index of the last packet of the block group that is being read.
+    block: Option<(u64, u64)>,
+}
+
+impl Walk<'_> {
+    fn run(&mut self) -> io::Result<()> {
+        loop {
+            let Some(id) = self.vint(false)? else { return Ok(()) };
+            let size = self.vint(true)?;
+            match (id as u32, size) {
+                // Their children follow: no need to know where they end.
+                (SEGMENT | INFO | TRACKS | TRACK_ENTRY | CLUSTER | BLOCK_GROUP, _) => {}
+                // An unknown size is allowed for segments and clusters alone.
+                (_, None) => return Ok(()),
+                (id, Some(size)) => self.leaf(id, size)?,
+            }
+        }
+    }
+
+    fn leaf(&mut self, id: u32, size: u64) -> io::Result<()> {
+        match (id, size) {
+            (DATE_UTC, 8) => self.found.date_ns = Some(self.uint(8)? as i64),
+            (TRACK_NUMBER, 1..=8) => self.entry = self.uint(size)?,
+            (CODEC_DELAY, 1..=8) => {
+                let delay = self.uint(size)?;
+                self.found.tracks.entry(self.entry).or_default().delay_ns = delay;
+            }
+            (DISCARD_PADDING, 1..=8) => {
+                let padding = self.uint(size)?;
+                if let Some((track, index)) = self.block {
+                    self.found.tracks.entry(track).or_default().padding_ns.insert(index, padding);
+                }
+            }
+            (BLOCK | SIMPLE_BLOCK, 4..) => self.block(size)?,
+            _ => self.skip(size)?,
+        }
+        Ok(())
+    }
+
+    /// Counts the packets of a block: one, or as many as are laced into it.
+    fn block(&mut self, size: u64) -> io::Result<()> {
+        let start = self.reader.stream_position()?;
+        let track = self.vint(true)?.unwrap_or(0);
+        let flags = self.uint(3)? & 0xff;
+        let laced = if flags & 0x06 == 0 { 0 } else { self.uint(1)? };
+        let state = self.found.tracks.entry(track).or_default();
+        state.packets += 1 + laced;
+        self.block = Some((track, state.packets - 1));
+        let read = self.reader.stream_position()? - start;
+        self.skip(size.saturating_sub(read))
+    }
+
+    /// A variable-length integer, with its length marker (an id) or without (a size). `None`: the file's end for an
+    /// id, "unknown" for a size.
+    fn vint(&mut self, strip: bool) -> io::Result<Option<u64>> {
+        let mut first = [0];
+        if self.reader.read(&mut first)? == 0 {
+            return Ok(None);
+        }
+        let length = first[0].leading_zeros() as u64;
+        if length > 7 {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        let marker = 0x80u64 >> length;
+        let first = u64::from(first[0]);
+        let value = (if strip { first & (marker - 1) } else { first }) << (8 * length) | self.uint(length)?;
+        Ok((!strip || value != (marker << (8 * length)) - 1).then_some(value))
+    }
+
+    fn uint(&mut self, bytes: u64) -> io::Result<u64> {
+        let mut buffer = [0; 8];
+        let buffer = &mut buffer[..bytes as usize];
+        self.reader.read_exact(buffer)?;
+        Ok(buffer.iter().fold(0, |value, &byte| value << 8 | u64::from(byte)))
+    }
+
+    fn skip(&mut self, bytes: u64) -> io::Result<()> {
+        let bytes = i64::try_from(bytes).map_err(|_| io::ErrorKind::UnexpectedEof)?;
+        self.reader.seek_relative(bytes)
+    }
+}

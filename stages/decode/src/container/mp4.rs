@@ -1,0 +1,241 @@
+//! The boxes of an MP4 file that say when its samples are played (ISO/IEC 14496-12: `mvhd`, `mdhd`, `elst`).
+
+use std::fs::File;
+use std::io::{self, Read, Seek, SeekFrom};
+
+use crate::error::DecodeError;
+use crate::timeline::Edit;
+
+/// A `moov` box larger than this is no recording of ours.
+const MOOV_BYTES_MAX: u64 = 256 << 20;
+/// An empty edit longer than this is damage, not a pause.
+const EMPTY_EDIT_S_MAX: u64 = 24 * 3_600;
+/// From 1904-01-01, where MP4 counts from, to 1970-01-01.
+const EPOCH_1904_S: i64 = 2_082_844_800;
+
+/// What the `moov` box says beside the sample tables.
+#[derive(Debug, Default)]
+pub(crate) struct Movie {
+    timescale: u32,
+    creation_s: u64,
+    tracks: Vec<Track>,
+}
+
+#[derive(Debug, Default)]
+struct Track {
+    id: u32,
+    timescale: u32,
+    edits: Vec<RawEdit>,
+}
+
+/// One line of an edit list: length in the movie's timescale, start in the track's (-1: empty), speed (16.16).
+#[derive(Debug, Clone, Copy)]
+struct RawEdit {
+    duration: u64,
+    media_time: i64,
+    rate: u32,
+}
+
+impl Movie {
+    /// Reads the `moov` box; the default where there is none.
+    ///
+    /// # Errors
+    /// The file could not be read.
+    pub(crate) fn read(file: &mut File) -> io::Result<Self> {
+        let mut at = 0;
+        loop {
+            file.seek(SeekFrom::Start(at))?;
+            let mut header = Vec::with_capacity(16);
+            file.by_ref().take(16).read_to_end(&mut header)?;
+            let Some((kind, header_len, size)) = box_header(&header) else { return Ok(Self::default()) };
+            if kind == *b"moov" {
+                file.seek(SeekFrom::Start(at + header_len))?;
+                let mut body = Vec::new();
+                file.take(size.saturating_sub(header_len).min(MOOV_BYTES_MAX)).read_to_end(&mut body)?;
+                return Ok(Self::parse(&body));
+            }
+            at = at.saturating_add(size);
+        }
+    }
+
+    fn parse(moov: &[u8]) -> Self {
+        let mut movie = Self::default();
+        for (kind, body) in Boxes(moov) {
+            match &kind {
+                b"mvhd" => {
+                    let times = Times::parse(body);
+                    (movie.creation_s, movie.timescale) = (times.creation_s, times.timescale);
+                }
+                b"trak" => movie.tracks.push(Track::parse(body)),
+                _ => {}
+            }
+        }
+        movie
+    }
+
+    /// When the recording was made, where the file says so (RFC 3339, UTC).
+    pub(crate) fn creation_time(&self) -> Option<String> {
+        (self.creation_s != 0).then(|| super::rfc3339(self.creation_s as i64 - EPOCH_1904_S))
+    }
+
+    /// The edit list of a track in frames at `rate_hz`; empty where there is none. `media_frames`: the length of the
+    /// media where it is known exactly, for an edit's end is only as exact as the movie's timescale.
+    ///
+    /// # Errors
+    /// The list cannot be followed in one pass: other speed, jumps back, or a pause of more than a day.
+    pub(crate) fn edits(&self, track: u32, rate_hz: u32, media_frames: Option<u64>) -> Result<Vec<Edit>, DecodeError> {
+        let Some(track) = self.tracks.iter().find(|t| t.id == track) else { return Ok(Vec::new()) };
+        if self.timescale == 0 || track.timescale == 0 {
+            return Ok(Vec::new());
+        }
+        let tick = frames(1, rate_hz, self.timescale) + 1;
+        let mut edits = Vec::new();
+        let mut last_end = 0;
+        for edit in &track.edits {
+            let length = frames(edit.duration, rate_hz, self.timescale);
+            if edit.rate != 0x1_0000 && edit.media_time >= 0 {
+                return Err(DecodeError::UnsupportedEditList("an edit is played at another speed, or is a still"));
+            }
+            let Ok(media_time) = u64::try_from(edit.media_time) else {
+                if length > EMPTY_EDIT_S_MAX * u64::from(rate_hz) {
+                    return Err(DecodeError::UnsupportedEditList("an empty edit is longer than a day"));
+                }
+                edits.push(Edit::Silence(length));
+                continue;
+            };
+            let start = frames(media_time, rate_hz, track.timescale);
+            if start < last_end {
+                return Err(DecodeError::UnsupportedEditList("its edits jump back in the media"));
+            }
+            let end = if edit.duration == 0 { u64::MAX } else { start.saturating_add(length) };
+            last_end = media_frames.filter(|media| media.abs_diff(end) <= tick).unwrap_or(end);
+            edits.push(Edit::Media { start, end: last_end });
+        }
+        Ok(edits)
+    }
+}
+
+impl Track {
+    fn parse(trak: &[u8]) -> Self {
+        let mut track = Self::default();
+        for (kind, body) in Boxes(trak) {
+            match &kind {
+                b"tkhd" => track.id = read_u32(body, if body.first() == Some(&1) { 20 } else { 12 }).unwrap_or(0),
+                b"edts" => {
+                    for (_, list) in Boxes(body).filter(|(kind, _)| kind == b"elst") {
+                        track.edits = parse_edit_list(list).unwrap_or_default();
+                    }
+                }
+                b"mdia" => {
+                    for (_, header) in Boxes(body).filter(|(kind, _)| kind == b"mdhd") {
+                        track.timescale = Times::parse(header).timescale;
+                    }
+                }
+                _ => {}
+            }
+        }
+        track
+    }
+}
+
+/// The fields that `mvhd` and `mdhd` share.
+#[derive(Default)]
+struct Times {
+    creation_s: u64,
+    timescale: u32,
+}
+
+impl Times {
+    fn parse(body: &[u8]) -> Self {
+        let long = body.first() == Some(&1);
+        let creation_s = if long { read_u64(body, 4) } else { read_u32(body, 4).map(u64::from) };
+        let timescale = read_u32(body, if long { 20 } else { 12 });
+        Self { creation_s: creation_s.unwrap_or(0), timescale: timescale.unwrap_or(0) }
+    }
+}
+
+fn parse_edit_list(body: &[u8]) -> Option<Vec<RawEdit>> {
+    let long = *body.first()? == 1;
+    let count = read_u32(body, 4)? as usize;
+    let line = if long { 20 } else { 12 };
+    body.get(8..)?
+        .chunks_exact(line)
+        .take(count)
+        .map(|edit| {
+            let (duration, media_time) = if long {
+                (read_u64(edit, 0)?, read_u64(edit, 8)? as i64)
+            } else {
+                (u64::from(read_u32(edit, 0)?), i64::from(read_u32(edit, 4)? as i32))
+            };
+            Some(RawEdit { duration, media_time, rate: read_u32(edit, line - 4)? })
+        })
+        .collect()
+}
+
+/// `ticks` of a timescale in frames at `rate_hz`, rounded.
+fn frames(ticks: u64, rate_hz: u32, timescale: u32) -> u64 {
+    let frames = (u128::from(ticks) * u128::from(rate_hz) + u128::from(timescale / 2)) / u128::from(timescale);
+    u64::try_from(frames).unwrap_or(u64::MAX)
+}
+
+/// Type, header length and whole size of the box that begins here.
+fn box_header(bytes: &[u8]) -> Option<([u8; 4], u64, u64)> {
+    let kind = bytes.get(4..8)?.try_into().ok()?;
+    match read_u32(bytes, 0)? {
+        0 => Some((kind, 8, u64::MAX)),
+        1 => read_u64(bytes, 8).filter(|&size| size >= 16).map(|size| (kind, 16, size)),
+        size => (size >= 8).then_some((kind, 8, u64::from(size))),
+    }
+}
+
+/// The boxes inside a box; stops at the first that does not fit.
+struct Boxes<'a>(&'a [u8]);
+
+impl<'a> Iterator for Boxes<'a> {
+    type Item = ([u8; 4], &'a [u8]);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let (kind, header, size) = box_header(self.0)?;
+        let size = size.min(self.0.len() as u64) as usize;
+        let body = self.0.get(header as usize..size)?;
+        self.0 = &self.0[size..];
+        Some((kind, body))
+    }
+}
+
+fn read_u32(bytes: &[u8], at: usize) -> Option<u32> {
+    bytes.get(at..at + 4)?.try_into().ok().map(u32::from_be_bytes)
+}
+
+fn read_u64(bytes: &[u8], at: usize) -> Option<u64> {
+    bytes.get(at..at + 8)?.try_into().ok().map(u64::from_be_bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn movie(edits: &[(u64, i64, u32)]) -> Movie {
+        let edits = edits.iter().map(|&(duration, media_time, rate)| RawEdit { duration, media_time, rate }).collect();
+        Movie { timescale: 1_000, creation_s: 0, tracks: vec![Track { id: 7, timescale: 44_100, edits }] }
+    }
+
+    #[test]
+    fn an_edit_that_ends_within_a_tick_of_the_media_ends_with_the_media() {
+        let movie = movie(&[(1_000, 1_024, 0x1_0000)]);
+        assert_eq!(movie.edits(7, 44_100, Some(45_110)).unwrap(), [Edit::Media { start: 1_024, end: 45_110 }]);
+        assert_eq!(movie.edits(7, 44_100, Some(60_000)).unwrap(), [Edit::Media { start: 1_024, end: 45_124 }]);
+        assert!(movie.edits(8, 44_100, None).unwrap().is_empty());
+    }
+
+    #[test]
+    fn lists_that_need_a_second_pass_are_refused() {
+        for edits in [
+            &[(1_000, 50_000, 0x1_0000), (1_000, 0, 0x1_0000)][..],
+            &[(1_000, 0, 0x2_0000)],
+            &[(u64::MAX, -1, 0x1_0000)],
+        ] {
+            assert!(movie(edits).edits(7, 44_100, None).is_err(), "{edits:?}");
+        }
+    }
+}

@@ -1,0 +1,86 @@
+//! What can go wrong while a recording is decoded, and how the scheduler should treat it.
+
+use std::io;
+
+use stage_core::{ErrorClass, StageError, StageKind};
+use symphonia::core::errors::Error as SymphoniaError;
+
+/// A failure of the decode stage. Leaves the crate as a [`StageError`].
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum DecodeError {
+    #[error("the file is empty (0 bytes)")]
+    Empty,
+    #[error("the file cannot be opened: {0}")]
+    Open(io::Error),
+    #[error("the file cannot be read: {0}")]
+    Read(io::Error),
+    #[error("no container that can be read was found in the file ({0})")]
+    UnknownContainer(&'static str),
+    #[error("the file ends inside the header of its container")]
+    TruncatedHeader,
+    #[error("the container is damaged: {0}")]
+    DamagedContainer(&'static str),
+    #[error("the container holds no audio track")]
+    NoAudioTrack,
+    #[error("there is no decoder for the codec {0}; convert the file to wav or flac first")]
+    UnsupportedCodec(String),
+    #[error("{0} cannot be decoded in full; convert the file to wav or flac first")]
+    UnsupportedProfile(String),
+    #[error("the edit list cannot be followed: {0}")]
+    UnsupportedEditList(&'static str),
+    #[error("{bad} of {total} packets could not be decoded: {reason}")]
+    Undecodable { bad: u64, total: u64, reason: String },
+    #[error("samples could not be spilled to disk: {0}")]
+    Spill(io::Error),
+    #[error("the resampler failed: {0}")]
+    Resampler(String),
+    #[error("the decoder panicked: {0}")]
+    Panicked(String),
+}
+
+impl DecodeError {
+    /// Class and stable code, as documented in the table of exit codes and errors.
+    const fn classify(&self) -> (ErrorClass, &'static str) {
+        use ErrorClass::{BadInput, Bug, Transient};
+        match self {
+            Self::Empty => (BadInput, "empty-file"),
+            Self::Open(_) => (BadInput, "unreadable-file"),
+            Self::Read(_) => (Transient, "read-failed"),
+            Self::UnknownContainer(_) => (BadInput, "unknown-container"),
+            Self::TruncatedHeader => (BadInput, "truncated-header"),
+            Self::DamagedContainer(_) => (BadInput, "damaged-container"),
+            Self::NoAudioTrack => (BadInput, "no-audio-track"),
+            Self::UnsupportedCodec(_) => (BadInput, "unsupported-codec"),
+            Self::UnsupportedProfile(_) => (BadInput, "unsupported-profile"),
+            Self::UnsupportedEditList(_) => (BadInput, "unsupported-edit-list"),
+            Self::Undecodable { .. } => (BadInput, "undecodable"),
+            Self::Spill(_) => (Transient, "spill-failed"),
+            Self::Resampler(_) => (Bug, "resampler-failed"),
+            Self::Panicked(_) => (Bug, "decoder-panicked"),
+        }
+    }
+
+    /// An error of the demuxer while the container is opened.
+    pub(crate) fn from_open(error: SymphoniaError) -> Self {
+        match error {
+            SymphoniaError::IoError(error) if ends_early(&error) => Self::TruncatedHeader,
+            SymphoniaError::IoError(error) => Self::Read(error),
+            SymphoniaError::Unsupported(what) => Self::UnknownContainer(what),
+            SymphoniaError::DecodeError(what) | SymphoniaError::LimitError(what) => Self::DamagedContainer(what),
+            // A seek beyond the file's end, or a kind of error that symphonia does not have yet.
+            _ => Self::DamagedContainer("its tables point outside the file"),
+        }
+    }
+}
+
+/// Whether the file, rather than the disk, is at fault: it ends too early, or a table of it points before its start.
+pub(crate) fn ends_early(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::UnexpectedEof | io::ErrorKind::InvalidInput)
+}
+
+impl From<DecodeError> for StageError {
+    fn from(error: DecodeError) -> Self {
+        let (class, code) = error.classify();
+        Self::new(StageKind::Decode, class, code, error.to_string())
+    }
+}

@@ -1,0 +1,147 @@
+//! Which of the decoder's frames are the recording: encoder delay, padding and edit lists.
+//!
+//! The decoder's output is one stream of frames, numbered from 0: the *media* timeline. An edit list maps it to the
+//! *presentation*, which is what a player plays and what every time in Earwitness counts from.
+
+use std::collections::VecDeque;
+use std::ops::Range;
+
+/// One stretch of the presentation, in frames of the decoder's output.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Edit {
+    /// Nothing is played for so many frames (an "empty edit").
+    Silence(u64),
+    /// Media frames `start..end` are played.
+    Media { start: u64, end: u64 },
+}
+
+/// What to do next with a block of decoded frames.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Piece {
+    /// Insert so many frames of silence.
+    Silence(u64),
+    /// Keep these frames of the block.
+    Frames(Range<usize>),
+}
+
+/// Cuts the stream of decoded blocks to the presentation, and counts what it removed.
+#[derive(Debug)]
+pub(crate) struct Timeline {
+    edits: VecDeque<Edit>,
+    position: u64,
+    started: bool,
+    trimmed_start: u64,
+    trimmed_end: u64,
+}
+
+impl Timeline {
+    /// A timeline that follows `edits`, whose media ranges must be in order and must not overlap.
+    pub(crate) fn new(edits: Vec<Edit>) -> Self {
+        Self { edits: edits.into(), position: 0, started: false, trimmed_start: 0, trimmed_end: 0 }
+    }
+
+    /// Keeps everything from frame `start` on.
+    pub(crate) fn from_frame(start: u64) -> Self {
+        Self::new(vec![Edit::Media { start, end: u64::MAX }])
+    }
+
+    /// Frames removed before the first and after the first frame that was kept.
+    pub(crate) const fn trimmed(&self) -> (u64, u64) {
+        (self.trimmed_start, self.trimmed_end)
+    }
+
+    /// Counts frames that the container itself marks as delay or padding: they are on no timeline.
+    pub(crate) const fn count_trimmed(&mut self, frames: u64) {
+        if self.started {
+            self.trimmed_end += frames;
+        } else {
+            self.trimmed_start += frames;
+        }
+    }
+
+    /// The pieces of the presentation that the next `frames` media frames bring, in order.
+    pub(crate) fn advance(&mut self, frames: usize) -> Vec<Piece> {
+        let (block, block_end) = (self.position, self.position + frames as u64);
+        let mut pieces = Vec::with_capacity(1);
+        let mut kept_to = block;
+        while let Some(&edit) = self.edits.front() {
+            match edit {
+                Edit::Silence(silent) => pieces.push(Piece::Silence(silent)),
+                Edit::Media { start, end } => {
+                    let (from, to) = (start.max(block), end.min(block_end));
+                    if from < to {
+                        self.count_trimmed(from - kept_to);
+                        self.started = true;
+                        kept_to = to;
+                        pieces.push(Piece::Frames((from - block) as usize..(to - block) as usize));
+                    }
+                    if end > block_end {
+                        break;
+                    }
+                }
+            }
+            self.edits.pop_front();
+        }
+        self.count_trimmed(block_end - kept_to);
+        self.position = block_end;
+        pieces
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    /// The presentation as media frame numbers, `None` for silence.
+    fn present(edits: Vec<Edit>, blocks: &[usize]) -> (Vec<Option<u64>>, (u64, u64)) {
+        let mut timeline = Timeline::new(edits);
+        let mut frames = Vec::new();
+        for &block in blocks {
+            let first = timeline.position;
+            for piece in timeline.advance(block) {
+                match piece {
+                    Piece::Silence(n) => frames.extend((0..n).map(|_| None)),
+                    Piece::Frames(range) => frames.extend(range.map(|i| Some(first + i as u64))),
+                }
+            }
+        }
+        (frames, timeline.trimmed())
+    }
+
+    #[test]
+    fn delay_and_padding_are_removed_across_blocks() {
+        let (frames, trimmed) = present(vec![Edit::Media { start: 5, end: 11 }], &[4, 4, 4, 4]);
+        assert_eq!(frames, (5..11).map(Some).collect::<Vec<_>>());
+        assert_eq!(trimmed, (5, 5));
+    }
+
+    #[test]
+    fn an_empty_edit_is_silence_before_the_media() {
+        let (frames, _) = present(vec![Edit::Silence(2), Edit::Media { start: 1, end: 3 }], &[4]);
+        assert_eq!(frames, [None, None, Some(1), Some(2)]);
+    }
+
+    proptest! {
+        #[test]
+        fn block_sizes_do_not_change_the_presentation(
+            spans in prop::collection::vec((0u64..9, 1u64..9, 0u64..4), 1..5),
+            blocks in prop::collection::vec(0usize..9, 1..20),
+        ) {
+            let mut edits = Vec::new();
+            let mut at = 0;
+            for (gap, len, silence) in spans {
+                edits.push(Edit::Silence(silence));
+                edits.push(Edit::Media { start: at + gap, end: at + gap + len });
+                at += gap + len;
+            }
+            let total: usize = blocks.iter().sum();
+            let (whole, trimmed_whole) = present(edits.clone(), &[total]);
+            let (parts, trimmed_parts) = present(edits, &blocks);
+            // Silence may come a block earlier when the media before it ends exactly at a block's end.
+            let media = |frames: &[Option<u64>]| frames.iter().flatten().copied().collect::<Vec<_>>();
+            prop_assert_eq!(media(&whole), media(&parts));
+            prop_assert_eq!(trimmed_whole, trimmed_parts);
+        }
+    }
+}

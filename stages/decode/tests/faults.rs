@@ -1,0 +1,295 @@
+//! Bad files end in a named error or a recording that says what was wrong with it, never in a panic.
+
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
+mod support;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use stage_core::ErrorClass;
+use support::{channels, decode, decode_with_budget, ffmpeg, has_ffmpeg, shared_data};
+
+/// Writes a wav with hound: a ramp on the left, its negative on the right.
+fn wav(folder: &Path, frames: i32, rate_hz: u32) -> PathBuf {
+    let path = folder.join(format!("{frames}_{rate_hz}.wav"));
+    let spec = hound::WavSpec {
+        channels: 2,
+        sample_rate: rate_hz,
+        bits_per_sample: 16,
+        sample_format: hound::SampleFormat::Int,
+    };
+    let mut writer = hound::WavWriter::create(&path, spec).unwrap();
+    for n in 0..frames {
+        let sample = (n * 37 % 20_000 - 10_000) as i16;
+        writer.write_sample(sample).unwrap();
+        writer.write_sample(-sample).unwrap();
+    }
+    writer.finalize().unwrap();
+    path
+}
+
+/// A tone of `seconds` in the format that the arguments and the name say.
+fn tone(folder: &Path, name: &str, seconds: &str, arguments: &[&str]) -> PathBuf {
+    let path = folder.join(name);
+    let tone = ["-f", "lavfi", "-i", "anoisesrc=a=0.3:c=pink:seed=1:r=24000", "-t", seconds];
+    ffmpeg(&[&tone[..], arguments, &[path.to_str().unwrap()]].concat());
+    path
+}
+
+fn code(path: &Path) -> String {
+    let error = decode(path).expect_err("an error");
+    assert_eq!(error.class, ErrorClass::BadInput, "{error}");
+    error.code
+}
+
+#[test]
+fn every_bad_file_ends_in_a_named_error_or_a_recording() {
+    let Some(folder) = shared_data("bad") else { return };
+    assert_eq!(code(&folder.join("mono.empty.wav")), "empty-file");
+    assert_eq!(code(&folder.join("p001.empty")), "empty-file");
+    assert_eq!(code(&folder.join("mono.invalid.wav")), "truncated-header");
+    // Samples without a header: by chance they hold the sync word of an MPEG frame, but nothing that decodes.
+    assert_eq!(code(&folder.join("missing_wav_header.wav")), "undecodable");
+    let silence = decode(&folder.join("leopard_empty.wav")).unwrap();
+    assert_eq!(silence.pcm.frames(), 131_392);
+    assert!(silence.recording.warnings.is_empty());
+}
+
+#[test]
+fn what_is_no_audio_file_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let text = folder.path().join("notes.mp3");
+    fs::write(&text, "these are notes and no sound at all\n".repeat(100)).unwrap();
+    assert_eq!(code(&text), "unknown-container");
+    assert_eq!(code(folder.path()), "unreadable-file");
+    assert_eq!(code(&folder.path().join("missing.wav")), "unreadable-file");
+}
+
+#[test]
+fn a_truncated_wav_gives_what_is_there_and_says_so() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = wav(folder.path(), 16_000, 16_000);
+    let bytes = fs::read(&path).unwrap();
+    fs::write(&path, &bytes[..44 + 4 * 10_001]).unwrap();
+    let decoded = decode(&path).unwrap();
+    assert_eq!(decoded.recording.pcm.source_frames, 10_001);
+    assert_eq!(decoded.recording.warnings, ["the header promises 1.000 s, the file holds 0.625 s"]);
+}
+
+#[test]
+fn a_wrong_extension_changes_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = wav(folder.path(), 8_000, 8_000);
+    let lying = folder.path().join("call.mp3");
+    fs::copy(&path, &lying).unwrap();
+    assert_eq!(decode(&lying).unwrap().recording, decode(&path).unwrap().recording);
+}
+
+#[test]
+fn samples_that_are_not_finite_become_silence_and_are_counted() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("nan.wav");
+    let spec = hound::WavSpec {
+        channels: 1,
+        sample_rate: 16_000,
+        bits_per_sample: 32,
+        sample_format: hound::SampleFormat::Float,
+    };
+    let mut writer = hound::WavWriter::create(&path, spec).unwrap();
+    for n in 0..1_000 {
+        let sample = if n == 10 {
+            f32::NAN
+        } else if n == 20 {
+            f32::NEG_INFINITY
+        } else {
+            0.25
+        };
+        writer.write_sample(sample).unwrap();
+    }
+    writer.finalize().unwrap();
+    let decoded = decode(&path).unwrap();
+    assert_eq!(decoded.recording.warnings, ["2 samples are not finite, silence stands for them"]);
+    let samples = &channels(&decoded)[0];
+    assert_eq!((samples[10], samples[20], samples[30]), (0.0, 0.0, 0.25));
+}
+
+#[test]
+fn the_hash_is_over_the_decoders_output() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = wav(folder.path(), 5_000, 44_100);
+    let bytes: Vec<u8> = hound::WavReader::open(&path)
+        .unwrap()
+        .into_samples::<i16>()
+        .flat_map(|sample| (f32::from(sample.unwrap()) / 32_768.0).to_le_bytes())
+        .collect();
+    assert_eq!(decode(&path).unwrap().recording.pcm_sha256, stage_core::sha256_hex(&bytes));
+}
+
+#[test]
+fn a_recording_that_spills_is_the_same() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = wav(folder.path(), 100_000, 44_100);
+    let (memory, spilled) = (decode(&path).unwrap(), decode_with_budget(&path, 1_000).unwrap());
+    assert_eq!(channels(&memory), channels(&spilled));
+    assert_eq!(memory.recording, spilled.recording);
+}
+
+#[test]
+fn a_corrupt_packet_in_the_middle_leaves_times_true() {
+    if !has_ffmpeg() {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let path = tone(folder.path(), "a.flac", "4", &[]);
+    let whole = decode(&path).unwrap();
+    let mut bytes = fs::read(&path).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle..middle + 400].iter_mut().for_each(|byte| *byte ^= 0x5a);
+    fs::write(&path, bytes).unwrap();
+    let damaged = decode(&path).unwrap();
+    assert!(!damaged.recording.warnings.is_empty());
+    assert_eq!(damaged.pcm.frames(), whole.pcm.frames());
+    let (damaged, whole) = (&channels(&damaged)[0], &channels(&whole)[0]);
+    let last = whole.len() - 8_000;
+    assert_eq!(damaged[last..], whole[last..], "the last half second stands where it stood");
+}
+
+/// Replaces the one place where `from` stands in the file.
+fn patch(path: &Path, from: &[u8], to: &[u8]) {
+    let mut bytes = fs::read(path).unwrap();
+    let at = bytes.windows(from.len()).position(|window| window == from).expect("the configuration is in the file");
+    bytes[at..at + to.len()].copy_from_slice(to);
+    fs::write(path, bytes).unwrap();
+}
+
+#[test]
+fn announced_he_aac_is_a_named_error() {
+    if !has_ffmpeg() {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    // AudioSpecificConfig: LC, 24 kHz, mono, then "no SBR". Made into "SBR, 48 kHz", and into object type 5.
+    let plain = [0x13, 0x08, 0x56, 0xe5, 0x00];
+    for (name, config) in
+        [("compatible.m4a", [0x13, 0x08, 0x56, 0xe5, 0x98]), ("explicit.m4a", [0x2b, 0x09, 0x88, 0, 0])]
+    {
+        let path = tone(folder.path(), name, "1", &["-c:a", "aac"]);
+        decode(&path).expect("as it was made, it is plain AAC-LC");
+        patch(&path, &plain, &config);
+        assert_eq!(code(&path), "unsupported-profile", "{name}");
+    }
+}
+
+#[test]
+fn he_aac_that_nothing_announces_is_found_in_its_frames() {
+    if !has_ffmpeg() {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let path = tone(folder.path(), "implicit.aac", "2", &["-c:a", "aac", "-b:a", "48k"]);
+    decode(&path).expect("as it was made, it is plain AAC-LC");
+    let bytes = fs::read(&path).unwrap();
+    let mut with_sbr = Vec::new();
+    let mut rest = &bytes[..];
+    while rest.len() > 7 {
+        let length = usize::from(rest[3] & 3) << 11 | usize::from(rest[4]) << 3 | usize::from(rest[5] >> 5);
+        with_sbr.extend(add_sbr(&rest[..length]));
+        rest = &rest[length..];
+    }
+    fs::write(&path, with_sbr).unwrap();
+    assert_eq!(code(&path), "unsupported-profile");
+}
+
+/// An ADTS frame with a fill element of SBR data before its end marker.
+fn add_sbr(frame: &[u8]) -> Vec<u8> {
+    let mut bits: String = frame[7..].iter().map(|byte| format!("{byte:08b}")).collect();
+    bits.truncate(bits.trim_end_matches('0').len() - 3);
+    bits += &format!("110{:04b}{:04b}{}111", 9, 0xd, "0110".repeat(17));
+    bits += &"0".repeat(bits.len().next_multiple_of(8) - bits.len());
+    let length = 7 + bits.len() / 8;
+    let mut header = frame[..7].to_vec();
+    header[3] = header[3] & !3 | (length >> 11) as u8;
+    header[4] = (length >> 3) as u8;
+    header[5] = header[5] & 0x1f | ((length & 7) << 5) as u8;
+    let payload = bits.as_bytes().chunks(8).map(|byte| byte.iter().fold(0, |value, bit| value << 1 | (bit - b'0')));
+    header.into_iter().chain(payload).collect()
+}
+
+#[test]
+fn a_law_and_mu_law_are_read_from_every_form_of_header() {
+    let folder = tempfile::tempdir().unwrap();
+    let samples: Vec<u8> = (0..8_000u32).map(|n| (n * 7 % 251) as u8).collect();
+    for tag in [6u16, 7] {
+        let mut decoded = Vec::new();
+        for form in ["short", "plain", "extensible"] {
+            let tag_written = if form == "extensible" { 0xfffe } else { tag };
+            let mut fmt = tag_written.to_le_bytes().to_vec();
+            fmt.extend([1, 0, 0x40, 0x1f, 0, 0, 0x40, 0x1f, 0, 0, 1, 0, 8, 0]);
+            match form {
+                "plain" => fmt.extend([0, 0]),
+                "extensible" => {
+                    fmt.extend([22, 0, 8, 0, 4, 0, 0, 0]);
+                    fmt.extend(tag.to_le_bytes());
+                    fmt.extend([0, 0, 0, 0, 0x10, 0, 0x80, 0, 0, 0xaa, 0, 0x38, 0x9b, 0x71]);
+                }
+                _ => {}
+            }
+            let chunk = |name: &[u8], body: &[u8]| [name, &(body.len() as u32).to_le_bytes(), body].concat();
+            let body = [&b"WAVE"[..], &chunk(b"fmt ", &fmt), &chunk(b"data", &samples)].concat();
+            let path = folder.path().join(format!("{form}{tag}.wav"));
+            fs::write(&path, chunk(b"RIFF", &body)).unwrap();
+            decoded.push(decode(&path).unwrap_or_else(|error| panic!("{form} {tag}: {error}")).recording);
+        }
+        assert_eq!(decoded[0].pcm.source_frames, 8_000);
+        assert_eq!(decoded[0], decoded[1]);
+        assert_eq!(decoded[0], decoded[2]);
+    }
+}
+
+#[test]
+fn damage_anywhere_stays_with_its_file() {
+    if !has_ffmpeg() {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let formats: [(&str, &[&str]); 9] = [
+        ("a.wav", &[]),
+        ("a.flac", &[]),
+        ("a.mp3", &[]),
+        ("a.m4a", &["-c:a", "aac"]),
+        ("a.aac", &["-c:a", "aac"]),
+        ("a.ogg", &["-c:a", "libvorbis"]),
+        ("a.opus", &["-c:a", "libopus", "-ar", "48000"]),
+        ("a.webm", &["-c:a", "libopus", "-ar", "48000"]),
+        ("a.caf", &["-c:a", "pcm_s16le"]),
+    ];
+    let mut state = 12_345u32;
+    let mut random = |below: usize| {
+        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        (state >> 8) as usize % below
+    };
+    for (name, arguments) in formats {
+        let path = tone(folder.path(), name, "0.5", arguments);
+        let whole = fs::read(&path).unwrap();
+        for round in 0..30 {
+            let mut bytes = whole.clone();
+            // Every other round hits the header only.
+            let reach = if round % 2 == 0 { bytes.len() } else { bytes.len().min(300) };
+            for _ in 0..=random(12) {
+                let at = random(reach);
+                bytes[at] = random(256) as u8;
+            }
+            if round % 5 == 0 {
+                let length = random(bytes.len());
+                bytes.truncate(length);
+            }
+            fs::write(&path, &bytes).unwrap();
+            if let Err(error) = decode(&path) {
+                // symphonia multiplies header fields without a check in places; only a debug build panics there.
+                let contained = error.code == "decoder-panicked" && cfg!(debug_assertions);
+                assert!(contained || error.class == ErrorClass::BadInput, "{name}, round {round}: {error}");
+            }
+        }
+    }
+}

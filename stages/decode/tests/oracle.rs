@@ -1,0 +1,195 @@
+//! Decoding against ffmpeg, resampling against soxr: every format, no time shift allowed to hide in the comparison.
+
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
+mod support;
+
+use std::fs;
+use std::path::Path;
+
+use support::{channels, decode, error_db, ffmpeg, ffmpeg_16k, has_ffmpeg, shared_data};
+
+/// How our length may differ from ffmpeg's, in frames at 16 kHz.
+enum Length {
+    Same,
+    /// Ours is so many seconds exactly; ffmpeg 5.1 keeps a part of the last packet's padding in MP4.
+    Seconds(f64),
+    /// Ours is longer by so much: a broken packet at the end, which ffmpeg leaves out.
+    Longer(usize),
+}
+
+/// Decodes and compares each channel from its `skip`-th frame on; panics where it is further than -50 dB.
+fn check(path: &Path, length: &Length, skip: usize) {
+    let decoded = decode(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    let recording = &decoded.recording;
+    let ours = channels(&decoded);
+    let theirs = ffmpeg_16k(path, &recording.codec, ours.len());
+    let name = path.file_name().unwrap().to_string_lossy();
+    for (a, b) in ours.iter().zip(&theirs) {
+        match length {
+            Length::Same => assert!(a.len().abs_diff(b.len()) <= 2, "{name}: {} and {} frames", a.len(), b.len()),
+            Length::Seconds(seconds) => {
+                assert!(a.len().abs_diff((seconds * 16e3) as usize) <= 2, "{name}: {}", a.len())
+            }
+            Length::Longer(frames) => assert_eq!(a.len() - b.len(), *frames, "{name}"),
+        }
+        let error = error_db(&a[skip..], &b[skip..], recording.sample_rate_hz);
+        assert!(error < -50.0, "{name}: {error:.1} dB from ffmpeg and soxr");
+    }
+}
+
+#[test]
+fn every_file_of_the_shared_formats_agrees_with_ffmpeg() {
+    let Some(folder) = shared_data("formats").filter(|_| has_ffmpeg()) else { return };
+    let mut checked = 0;
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        match path.file_name().unwrap().to_str().unwrap() {
+            // The first frame of this file holds nothing but the encoder's name. It lasts 1024 samples like any other,
+            // but ffmpeg drops it from its output, and so begins 1024 samples late: see the next test.
+            "p001.aac" => {}
+            "p001.mp4" => check(&path, &Length::Seconds(8.995), 0),
+            "p001.flac" => check(&path, &Length::Longer(142), 0),
+            "mono.zero.wav" => assert_eq!(decode(&path).unwrap().pcm.frames(), 0),
+            _ => check(&path, &Length::Same, 0),
+        }
+        checked += 1;
+    }
+    assert!(checked >= 27, "only {checked} files");
+}
+
+#[test]
+fn an_adts_frame_without_audio_still_takes_its_time() {
+    let Some(folder) = shared_data("formats").filter(|_| has_ffmpeg()) else { return };
+    let path = folder.join("p001.aac");
+    let decoded = decode(&path).unwrap();
+    assert_eq!(decoded.recording.pcm.source_frames, 389 * 1_024);
+    // ffmpeg again, with the time stamps of its packets honoured before the resampler.
+    let filter = "aresample=44100:first_pts=0,aresample=resampler=soxr:precision=28";
+    let bytes = ffmpeg(&["-i", path.to_str().unwrap(), "-af", filter, "-ar", "16000", "-ac", "2", "-f", "f32le", "-"]);
+    let left: Vec<f32> = bytes.chunks_exact(8).map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]])).collect();
+    let error = error_db(&channels(&decoded)[0], &left, 44_100);
+    assert!(error < -50.0, "{error:.1} dB");
+}
+
+/// Speech on the left, noise on the right, 3.21 s.
+const SOURCE: [&str; 8] = [
+    "-f",
+    "lavfi",
+    "-i",
+    "aevalsrc=0.4*sin(2*PI*(180+40*sin(9*t))*t)*sin(3*t)+0.1*sin(2*PI*2900*t)*sin(7*t):s=44100",
+    "-f",
+    "lavfi",
+    "-i",
+    "anoisesrc=a=0.2:c=pink:seed=7:r=44100",
+];
+const SOURCE_S: f64 = 3.21;
+
+/// Makes a file of two channels with ffmpeg.
+fn make(folder: &Path, name: &str, arguments: &[&str]) -> std::path::PathBuf {
+    let path = folder.join(name);
+    let join = ["-filter_complex", "[0:a][1:a]join=inputs=2:channel_layout=stereo", "-t", "3.21"];
+    ffmpeg(&[&SOURCE[..], &join, arguments, &[path.to_str().unwrap()]].concat());
+    path
+}
+
+/// Makes each file, compares it with ffmpeg, and its length with the source's or ffmpeg's.
+fn check_made(files: &[(&str, &[&str], bool)]) {
+    if !has_ffmpeg() {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    for (name, arguments, exact) in files {
+        let path = make(folder.path(), name, arguments);
+        check(&path, if *exact { &Length::Seconds(SOURCE_S) } else { &Length::Same }, 0);
+    }
+}
+
+#[test]
+fn linear_and_companded_pcm_agree_at_every_rate() {
+    check_made(&[
+        ("u8.wav", &["-c:a", "pcm_u8"], true),
+        ("s24.wav", &["-c:a", "pcm_s24le"], true),
+        ("s32.wav", &["-c:a", "pcm_s32le"], true),
+        ("f32.wav", &["-c:a", "pcm_f32le"], true),
+        ("f64.wav", &["-c:a", "pcm_f64le"], true),
+        ("alaw.wav", &["-c:a", "pcm_alaw", "-ar", "8000"], true),
+        ("mulaw.wav", &["-c:a", "pcm_mulaw", "-ar", "8000"], true),
+        ("adpcm.wav", &["-c:a", "adpcm_ima_wav", "-ar", "8000"], false),
+        ("r8.wav", &["-ar", "8000"], true),
+        ("r11.wav", &["-ar", "11025"], true),
+        ("r22.wav", &["-ar", "22050"], true),
+        ("r48.wav", &["-ar", "48000"], true),
+        ("r96.wav", &["-ar", "96000"], true),
+        ("s16.aiff", &["-c:a", "pcm_s16be"], true),
+        ("s16.caf", &["-c:a", "pcm_s16le"], true),
+        ("a.flac", &["-c:a", "flac"], true),
+        ("alac.m4a", &["-c:a", "alac"], true),
+        ("six.wav", &["-ac", "6"], true),
+    ]);
+}
+
+#[test]
+fn delay_and_padding_of_lossy_codecs_are_removed() {
+    check_made(&[
+        ("a.opus", &["-c:a", "libopus", "-b:a", "48k"], true),
+        ("voip.opus", &["-c:a", "libopus", "-b:a", "12k", "-ac", "1", "-application", "voip"], true),
+        ("a.webm", &["-c:a", "libopus"], true),
+        ("opus.mp4", &["-c:a", "libopus", "-strict", "-2"], true),
+        ("a.ogg", &["-c:a", "libvorbis"], true),
+        ("a16.ogg", &["-c:a", "libvorbis", "-ar", "16000"], true),
+        ("a.mp3", &["-c:a", "libmp3lame", "-b:a", "64k"], true),
+        ("vbr8.mp3", &["-c:a", "libmp3lame", "-q:a", "5", "-ar", "8000"], true),
+        ("mp3.mp4", &["-c:a", "libmp3lame"], true),
+        ("a.m4a", &["-c:a", "aac"], true),
+        ("a16.m4a", &["-c:a", "aac", "-ar", "16000", "-ac", "1"], true),
+        // Vorbis in WebM without DiscardPadding: its last block is audible, for ffmpeg too.
+        ("vorbis.webm", &["-c:a", "libvorbis"], false),
+    ]);
+}
+
+/// A container that says nothing of the encoder's delay cannot have it removed: the 1024 samples of ffmpeg's AAC
+/// encoder stay, for ffmpeg too. Guessing would cut speech from files of other encoders (2112 samples for Apple's).
+#[test]
+fn delay_that_nothing_states_is_kept() {
+    check_made(&[
+        ("a.aac", &["-c:a", "aac"], false),
+        ("no_edits.m4a", &["-c:a", "aac", "-use_editlist", "0"], false),
+        ("aac.mkv", &["-c:a", "aac"], false),
+        ("no_xing.mp3", &["-c:a", "libmp3lame", "-write_xing", "0"], false),
+        ("fragmented.mp4", &["-c:a", "aac", "-movflags", "frag_keyframe+empty_moov"], false),
+    ]);
+}
+
+#[test]
+fn six_opus_channels_come_in_the_order_of_wav() {
+    let six =
+        "[0:a][1:a]join=inputs=2:channel_layout=stereo,pan=5.1|c0=c0|c1=c1|c2=0.5*c0|c3=0.3*c1|c4=0.2*c0|c5=0.7*c1";
+    if !has_ffmpeg() {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("six.opus");
+    let encode = ["-filter_complex", six, "-t", "2", "-c:a", "libopus", "-b:a", "384k", path.to_str().unwrap()];
+    ffmpeg(&[&SOURCE[..], &encode].concat());
+    check(&path, &Length::Same, 0);
+}
+
+#[test]
+fn an_empty_edit_is_silence_and_the_rest_is_where_the_edits_say() {
+    if !has_ffmpeg() {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let whole = make(folder.path(), "whole.m4a", &["-c:a", "aac", "-ar", "16000", "-ac", "1"]);
+    let late = folder.path().join("late.m4a");
+    ffmpeg(&["-itsoffset", "0.5", "-i", whole.to_str().unwrap(), "-c", "copy", late.to_str().unwrap()]);
+    let (whole, late) = (decode(&whole).unwrap(), decode(&late).unwrap());
+    let (whole, late) = (channels(&whole).remove(0), channels(&late).remove(0));
+    let shift = late.len() - whole.len();
+    assert!(shift.abs_diff(8_000) <= 16, "{shift} frames later");
+    let error = error_db(&late[shift..], &whole, 16_000);
+    assert!(error < -50.0, "{error:.1} dB");
+    // The encoder's 64 ms of delay, which the copy made audible, come before the sound.
+    assert!(late[..8_000 - 1_024 - 16].iter().all(|&x| x == 0.0));
+}

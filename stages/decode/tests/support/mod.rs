@@ -1,0 +1,92 @@
+//! What the decode tests share: the stage itself, the recordings, ffmpeg, and the distance between two signals.
+
+#![allow(dead_code, reason = "each test binary uses a part of this")]
+
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use decode::{DecodeConfig, Decoded, Decoder};
+use realfft::RealFftPlanner;
+use stage_core::{Stage, StageError};
+
+/// Decodes with all samples in memory.
+pub(crate) fn decode(path: &Path) -> Result<Decoded, StageError> {
+    decode_with_budget(path, 1 << 30)
+}
+
+/// Decodes with so many bytes of samples in memory.
+pub(crate) fn decode_with_budget(path: &Path, memory_budget_bytes: u64) -> Result<Decoded, StageError> {
+    Decoder::new(DecodeConfig { memory_budget_bytes, spill_dir: std::env::temp_dir() }).run(path)
+}
+
+/// All samples of each channel.
+pub(crate) fn channels(decoded: &Decoded) -> Vec<Vec<f32>> {
+    let pcm = &decoded.pcm;
+    (0..pcm.channels()).map(|channel| pcm.read(channel, 0, pcm.frames() as usize).unwrap()).collect()
+}
+
+/// A folder of the shared recordings, or `None` (and a line that says so) where they are missing.
+pub(crate) fn shared_data(folder: &str) -> Option<PathBuf> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/data").join(folder);
+    if root.is_dir() {
+        return Some(root);
+    }
+    eprintln!("skipped: the recordings in shared/data/{folder} are not here");
+    None
+}
+
+/// Whether ffmpeg is there; says so where it is not.
+pub(crate) fn has_ffmpeg() -> bool {
+    let there = Command::new("ffmpeg").arg("-version").output().is_ok_and(|output| output.status.success());
+    if !there {
+        eprintln!("skipped: ffmpeg is not installed");
+    }
+    there
+}
+
+/// Runs ffmpeg and gives its standard output.
+pub(crate) fn ffmpeg(arguments: &[&str]) -> Vec<u8> {
+    let output =
+        Command::new("ffmpeg").args(["-nostdin", "-v", "error", "-y"]).args(arguments).output().expect("ffmpeg runs");
+    assert!(output.status.success(), "ffmpeg {arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+    output.stdout
+}
+
+/// The file as ffmpeg decodes it and soxr resamples it to 16 kHz: a vector a channel.
+///
+/// Opus is decoded by libopus: ffmpeg's own decoder resamples SILK frames differently, half a sample off.
+pub(crate) fn ffmpeg_16k(path: &Path, codec: &str, channels: usize) -> Vec<Vec<f32>> {
+    let path = path.to_str().expect("a path in UTF-8");
+    let decoder: &[&str] = if codec == "opus" { &["-c:a", "libopus"] } else { &[] };
+    let filter = "aresample=resampler=soxr:precision=28";
+    let output = ["-i", path, "-map", "0:a:0", "-af", filter, "-ar", "16000", "-f", "f32le", "-"];
+    let bytes = ffmpeg(&[decoder, &output].concat());
+    let samples: Vec<f32> = bytes.chunks_exact(4).map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]])).collect();
+    (0..channels).map(|channel| samples.iter().skip(channel).step_by(channels).copied().collect()).collect()
+}
+
+/// Power of `signal - reference` over power of `reference` below 7 kHz, in dB. Both begin at the same instant: a shift
+/// of one sample is an error like any other. From a source at a lower rate than 16 kHz, the band around its Nyquist
+/// frequency is left out in the same proportion: there the two resamplers' filters differ by intention.
+pub(crate) fn error_db(signal: &[f32], reference: &[f32], source_rate_hz: u32) -> f64 {
+    let len = signal.len().min(reference.len());
+    let difference: Vec<f32> = signal.iter().zip(reference).map(|(a, b)| a - b).collect();
+    let nyquist_hz = f64::from(source_rate_hz.min(16_000)) / 2.0;
+    let filters_differ = 0.875 * nyquist_hz..1.125 * nyquist_hz;
+    let power = |signal: &[f32]| power_below_7_khz(signal, &filters_differ);
+    10.0 * ((power(&difference) + 1e-20) / (power(&reference[..len]) + 1e-12)).log10()
+}
+
+fn power_below_7_khz(signal: &[f32], without_hz: &Range<f64>) -> f64 {
+    let mut input: Vec<f64> = signal.iter().map(|&x| f64::from(x)).collect();
+    input.resize(signal.len().next_power_of_two().max(2), 0.0);
+    let bin_hz = 16_000.0 / input.len() as f64;
+    let fft = RealFftPlanner::new().plan_fft_forward(input.len());
+    let mut spectrum = fft.make_output_vec();
+    fft.process(&mut input, &mut spectrum).expect("lengths match");
+    let frequencies = (0..).map(|bin| f64::from(bin) * bin_hz);
+    let counted = |hz: f64| hz < 7_000.0 && !without_hz.contains(&hz);
+    frequencies.zip(&spectrum).filter(|(hz, _)| counted(*hz)).map(|(_, bin)| bin.norm_sqr()).sum::<f64>()
+        / signal.len().max(1) as f64
+}

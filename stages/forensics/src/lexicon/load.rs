@@ -1,0 +1,180 @@
+//! Reading lexicon files. A lexicon whose examples do not hold is refused.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::Deserialize;
+use stage_core::sha256_hex;
+
+use super::cues::{Cue, CueTexts, Cues};
+use super::find::find;
+use super::pattern::{Pattern, Sets};
+use super::token::tokens_of_text;
+use super::{Lexicon, Rule};
+use crate::config::DECEPTION;
+use crate::{ForensicsConfig, ForensicsError};
+
+/// The project's own lexicons.
+const BUILT_IN: [(&str, &str); 2] =
+    [("en.toml", include_str!("../../lexicons/en.toml")), ("ko.toml", include_str!("../../lexicons/ko.toml"))];
+
+/// All lexicons of one run.
+#[derive(Debug)]
+pub(crate) struct Lexicons(Vec<Lexicon>);
+
+/// A lexicon file.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct File {
+    language: String,
+    #[serde(default)]
+    sets: BTreeMap<String, String>,
+    #[serde(default)]
+    negation: CueTexts,
+    #[serde(default)]
+    quotation: CueTexts,
+    #[serde(rename = "rule")]
+    rules: Vec<RuleTexts>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RuleTexts {
+    id: String,
+    category: String,
+    subcategory: String,
+    severity: f64,
+    patterns: Vec<String>,
+    #[serde(default)]
+    unless: CueTexts,
+    #[serde(default)]
+    ignore_negation: bool,
+    matches: Vec<String>,
+    rejects: Vec<String>,
+}
+
+impl Lexicons {
+    /// The project's lexicons and the caller's. Rules of deception are left out unless they are asked for.
+    ///
+    /// # Errors
+    /// The first thing that is wrong with one of them.
+    pub(crate) fn load(config: &ForensicsConfig) -> Result<Self, ForensicsError> {
+        let callers = config.lexicons.iter().map(|source| (source.name.as_str(), source.text.as_str()));
+        let mut ids = BTreeSet::new();
+        let mut lexicons = Vec::new();
+        for (name, text) in BUILT_IN.into_iter().chain(callers) {
+            let mut lexicon = Lexicon::read(name, text)?;
+            for rule in &lexicon.rules {
+                check_place(name, rule, config, &mut ids)?;
+            }
+            lexicon.rules.retain(|rule| config.deception || rule.category != DECEPTION);
+            lexicons.push(lexicon);
+        }
+        Ok(Self(lexicons))
+    }
+
+    pub(crate) fn iter(&self) -> std::slice::Iter<'_, Lexicon> {
+        self.0.iter()
+    }
+
+    /// SHA-256 of each, hex, in the order in which they apply.
+    pub(crate) fn sha256(&self) -> Vec<&str> {
+        self.iter().map(|lexicon| lexicon.sha256.as_str()).collect()
+    }
+
+    /// Whether one of them is made for this language.
+    pub(crate) fn cover(&self, language: &str) -> bool {
+        self.iter().any(|lexicon| lexicon.language == language)
+    }
+}
+
+fn check_place(
+    name: &str,
+    rule: &Rule,
+    config: &ForensicsConfig,
+    ids: &mut BTreeSet<String>,
+) -> Result<(), ForensicsError> {
+    let (lexicon, id) = (name.to_owned(), rule.id.clone());
+    if !ids.insert(id.clone()) {
+        return Err(ForensicsError::DuplicateRule { lexicon, rule: id });
+    }
+    if config.scores.iter().any(|score| score.evidence.contains(&rule.category)) {
+        return Ok(());
+    }
+    Err(ForensicsError::UnscoredCategory { lexicon, rule: id, category: rule.category.clone() })
+}
+
+impl Lexicon {
+    /// Reads a file and holds every rule against its own examples.
+    fn read(name: &str, text: &str) -> Result<Self, ForensicsError> {
+        let file: File = toml::from_str(text)
+            .map_err(|error| ForensicsError::Syntax { lexicon: name.to_owned(), message: error.to_string() })?;
+        let sets = read_sets(name, &file.sets)?;
+        let cue = |part: &str, texts| {
+            Cue::parse(texts, &sets).map_err(|(pattern, problem)| unreadable(name, part, pattern, problem))
+        };
+        let cues = Cues { negation: cue("negation", &file.negation)?, quotation: cue("quotation", &file.quotation)? };
+        let rules = file.rules.iter().map(|texts| Rule::read(name, texts, &sets)).collect::<Result<_, _>>()?;
+        let lexicon = Self { sha256: sha256_hex(text.as_bytes()), language: file.language, rules, cues };
+        for (rule, texts) in lexicon.rules.iter().zip(&file.rules) {
+            lexicon.verify(name, rule, texts)?;
+        }
+        Ok(lexicon)
+    }
+
+    fn verify(&self, name: &str, rule: &Rule, texts: &RuleTexts) -> Result<(), ForensicsError> {
+        let counts = |example: &String| {
+            find(self, rule, &tokens_of_text(example)).iter().any(|found| found.discounted.is_none())
+        };
+        let (lexicon, id) = (name.to_owned(), rule.id.clone());
+        if let Some(example) = texts.matches.iter().find(|example| !counts(example)) {
+            return Err(ForensicsError::ExampleMissed { lexicon, rule: id, example: example.clone() });
+        }
+        match texts.rejects.iter().find(|example| counts(example)) {
+            Some(example) => Err(ForensicsError::ExampleMatched { lexicon, rule: id, example: example.clone() }),
+            None => Ok(()),
+        }
+    }
+}
+
+impl Rule {
+    fn read(name: &str, texts: &RuleTexts, sets: &Sets) -> Result<Self, ForensicsError> {
+        let wrong = |problem| ForensicsError::Rule { lexicon: name.to_owned(), rule: texts.id.clone(), problem };
+        if !(texts.severity > 0.0 && texts.severity <= 1.0) {
+            return Err(wrong("severity is above 0 and at most 1"));
+        }
+        if texts.patterns.is_empty() || texts.matches.is_empty() || texts.rejects.is_empty() {
+            return Err(wrong("`patterns`, `matches` and `rejects` need an entry each"));
+        }
+        let parse = |text: &String| {
+            Pattern::parse(text, sets).map_err(|problem| unreadable(name, &texts.id, text.clone(), problem))
+        };
+        Ok(Self {
+            id: texts.id.clone(),
+            category: texts.category.clone(),
+            subcategory: texts.subcategory.clone(),
+            severity: texts.severity,
+            patterns: texts.patterns.iter().map(parse).collect::<Result<_, _>>()?,
+            unless: Cue::parse(&texts.unless, sets)
+                .map_err(|(pattern, problem)| unreadable(name, &texts.id, pattern, problem))?,
+            ignore_negation: texts.ignore_negation,
+        })
+    }
+}
+
+/// Sets do not use each other.
+fn read_sets(name: &str, texts: &BTreeMap<String, String>) -> Result<Sets, ForensicsError> {
+    let none = Sets::new();
+    let read = |(set, text): (&String, &String)| match Pattern::parse(text, &none) {
+        Ok(pattern) => Ok((set.clone(), pattern)),
+        Err(problem) => Err(unreadable(name, &format!("sets.{set}"), text.clone(), problem)),
+    };
+    texts.iter().map(read).collect()
+}
+
+fn unreadable(lexicon: &str, rule: &str, pattern: String, problem: &'static str) -> ForensicsError {
+    ForensicsError::Pattern { lexicon: lexicon.to_owned(), rule: rule.to_owned(), pattern, problem }
+}
+
+#[cfg(test)]
+#[path = "load_tests.rs"]
+mod tests;

@@ -1,0 +1,170 @@
+//! Words as the lexicons see them.
+//!
+//! A word is lower-cased, loses its punctuation, has its contractions written out (`don't` is `do not`, `gonna` is
+//! `going to`) and is decomposed (Unicode NFD): Hangul then is a sequence of jamo, so that the stem `죽이` is a prefix
+//! of 죽인다 as it is of 죽이겠다.
+
+use unicode_normalization::UnicodeNormalization;
+
+/// One normalised token; a word may give several or none.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Token {
+    pub(crate) text: String,
+    /// Index of its word.
+    pub(crate) word: usize,
+    /// A comma or another mark follows.
+    pub(crate) ends_clause: bool,
+    /// A full stop, question or exclamation mark follows.
+    pub(crate) ends_sentence: bool,
+    /// It lies between quotation marks.
+    pub(crate) quoted: bool,
+}
+
+/// Whether a word is a mark of the model (`[unclear]`) and nothing that was said.
+pub(crate) fn is_mark(word: &str) -> bool {
+    word.starts_with('[') && word.trim_end_matches(|c: char| c.is_ascii_punctuation() && c != ']').ends_with(']')
+}
+
+/// The tokens of successive words, given with their indices. A mark gives one token that no word of a pattern equals.
+pub(crate) fn tokens_of<'a>(words: impl Iterator<Item = (usize, &'a str)>) -> Vec<Token> {
+    let mut tokens: Vec<Token> = Vec::new();
+    let mut opened = None;
+    for (word, text) in words {
+        let quotes = Quotes::of(text);
+        if quotes.opens {
+            opened = Some(tokens.len());
+        }
+        let texts = if is_mark(text) { vec![text.to_owned()] } else { normalise(text) };
+        let plain = |text| Token { text, word, ends_clause: false, ends_sentence: false, quoted: false };
+        tokens.extend(texts.into_iter().map(plain));
+        if quotes.closes
+            && let Some(first) = opened.take()
+        {
+            tokens[first..].iter_mut().for_each(|token| token.quoted = true);
+        }
+        if let Some(last) = tokens.last_mut() {
+            let end = trailing_marks(text);
+            last.ends_sentence |= end.contains(['.', '?', '!', '。', '？', '！', '…']);
+            last.ends_clause |= last.ends_sentence || end.contains([',', ';', ':', '，', '、']);
+        }
+    }
+    tokens
+}
+
+/// The tokens of one word.
+pub(super) fn normalise(word: &str) -> Vec<String> {
+    let word: String = word.nfc().collect::<String>().to_lowercase().replace(['’', 'ʼ', '`'], "'");
+    word.split(['-', '–', '—', '/', ' '])
+        .flat_map(|part| expand(part.trim_matches(|c: char| !c.is_alphanumeric())))
+        .map(|token| token.chars().filter(|c| c.is_alphanumeric()).nfd().collect::<String>())
+        .filter(|token| !token.is_empty())
+        .collect()
+}
+
+/// Contractions as whole words; the others are told by their endings.
+const WHOLE: [(&str, [&str; 2]); 12] = [
+    ("won't", ["will", "not"]),
+    ("can't", ["can", "not"]),
+    ("cannot", ["can", "not"]),
+    ("shan't", ["shall", "not"]),
+    ("ain't", ["is", "not"]),
+    ("let's", ["let", "us"]),
+    ("gonna", ["going", "to"]),
+    ("gotta", ["got", "to"]),
+    ("wanna", ["want", "to"]),
+    ("lemme", ["let", "me"]),
+    ("gimme", ["give", "me"]),
+    ("y'all", ["you", "all"]),
+];
+
+const ENDINGS: [(&str, &str); 6] =
+    [("n't", "not"), ("'ll", "will"), ("'re", "are"), ("'ve", "have"), ("'m", "am"), ("'d", "would")];
+
+/// Words after which 's is `is`; after others it is the possessive and goes.
+const BEFORE_IS: [&str; 10] = ["it", "that", "this", "he", "she", "there", "here", "what", "who", "where"];
+
+fn expand(word: &str) -> Vec<&str> {
+    if let Some((_, words)) = WHOLE.iter().find(|(contraction, _)| *contraction == word) {
+        return words.to_vec();
+    }
+    for (ending, full) in ENDINGS {
+        if let Some(stem) = word.strip_suffix(ending).filter(|stem| !stem.is_empty()) {
+            return vec![stem, full];
+        }
+    }
+    match word.strip_suffix("'s") {
+        Some(stem) if BEFORE_IS.contains(&stem) => vec![stem, "is"],
+        Some(stem) => vec![stem],
+        None => vec![word],
+    }
+}
+
+/// Whether a word begins or ends a quotation.
+struct Quotes {
+    opens: bool,
+    closes: bool,
+}
+
+impl Quotes {
+    fn of(word: &str) -> Self {
+        let leading = &word[..word.find(char::is_alphanumeric).unwrap_or(word.len())];
+        Self {
+            opens: leading.contains(['"', '“', '„', '«', '「', '『', '‘']),
+            closes: trailing_marks(word).contains(['"', '”', '»', '」', '』', '’']),
+        }
+    }
+}
+
+fn trailing_marks(word: &str) -> &str {
+    let end = word.char_indices().rev().find(|(_, c)| c.is_alphanumeric()).map_or(0, |(at, c)| at + c.len_utf8());
+    &word[end..]
+}
+
+/// The tokens of words without times, for the examples of a lexicon.
+pub(super) fn tokens_of_text(text: &str) -> Vec<Token> {
+    tokens_of(text.split_whitespace().enumerate())
+}
+
+#[cfg(test)]
+fn texts(text: &str) -> Vec<String> {
+    tokens_of_text(text).into_iter().map(|token| token.text.nfc().collect()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn contractions_are_written_out() {
+        assert_eq!(
+            texts("I'll DON’T can't; we're gonna"),
+            ["i", "will", "do", "not", "can", "not", "we", "are", "going", "to"]
+        );
+        assert_eq!(
+            texts("That's my mother's well-known song."),
+            ["that", "is", "my", "mother", "well", "known", "song"]
+        );
+    }
+
+    #[test]
+    fn decomposed_and_composed_hangul_are_the_same() {
+        let decomposed: String = "죽인다".nfd().collect();
+        assert_eq!(normalise(&decomposed), normalise("죽인다"));
+        let stem: String = "죽이".nfd().collect();
+        assert!(normalise("죽인다!")[0].starts_with(&stem));
+    }
+
+    #[test]
+    fn a_quotation_needs_its_end() {
+        let quoted = |text: &str| tokens_of_text(text).iter().map(|token| token.quoted).collect::<Vec<_>>();
+        assert_eq!(quoted(r#"he said "stop now" twice"#), [false, false, true, true, false]);
+        assert_eq!(quoted(r#"he said "stop now"#), [false; 4]);
+        assert_eq!(quoted("그는 “죽여” 했다"), [false, true, false]);
+    }
+
+    #[test]
+    fn marks_of_the_model_are_no_words() {
+        assert!(is_mark("[unclear]") && is_mark("[unclear].") && !is_mark("clear"));
+        assert_eq!(texts("[unclear] -- yes,"), ["[unclear]", "yes"]);
+    }
+}

@@ -1,0 +1,130 @@
+//! The cheapest way through the candidates of successive frames (Boersma 1993, eq. 24 to 27), by Viterbi's algorithm.
+
+use super::frame::Frame;
+use crate::PitchConfig;
+
+/// F0 of each frame, in Hz; none where the way goes through the unvoiced candidate.
+pub(crate) fn best_path(frames: &[Frame], config: &PitchConfig) -> Vec<Option<f64>> {
+    let costs = Costs::new(config);
+    let mut states: Vec<Vec<State>> = Vec::with_capacity(frames.len());
+    for frame in frames {
+        let mut column = costs.states(frame);
+        if let Some(previous) = states.last() {
+            for state in &mut column {
+                costs.connect(previous, state);
+            }
+        }
+        states.push(column);
+    }
+    trace_back(&states)
+}
+
+/// One candidate of a frame, with the value of the best way that ends in it.
+#[derive(Debug, Clone, Copy)]
+struct State {
+    /// log2 of the frequency in Hz; none when unvoiced.
+    octave: Option<f64>,
+    value: f64,
+    /// Its predecessor on that way.
+    from: usize,
+}
+
+struct Costs<'a> {
+    config: &'a PitchConfig,
+    ceiling_octave: f64,
+    octave_jump: f64,
+    voicing_change: f64,
+}
+
+impl<'a> Costs<'a> {
+    /// The costs of changes are given for frames 10 ms apart and are larger for closer ones.
+    fn new(config: &'a PitchConfig) -> Self {
+        let per_step = 0.01 / config.time_step_s;
+        Self {
+            config,
+            ceiling_octave: config.ceiling_hz.log2(),
+            octave_jump: config.octave_jump_cost * per_step,
+            voicing_change: config.voiced_unvoiced_cost * per_step,
+        }
+    }
+
+    /// The unvoiced candidate first, then the voiced ones below the ceiling.
+    fn states(&self, frame: &Frame) -> Vec<State> {
+        let config = self.config;
+        let silence = if config.silence_threshold > 0.0 {
+            2.0 - frame.intensity * (1.0 + config.voicing_threshold) / config.silence_threshold
+        } else {
+            0.0
+        };
+        let unvoiced = State { octave: None, value: config.voicing_threshold + silence.max(0.0), from: 0 };
+        let voiced = frame.candidates.iter().filter(|c| c.frequency_hz < config.ceiling_hz).map(|candidate| {
+            let octave = candidate.frequency_hz.log2();
+            let value = candidate.strength - config.octave_cost * (self.ceiling_octave - octave);
+            State { octave: Some(octave), value, from: 0 }
+        });
+        std::iter::once(unvoiced).chain(voiced).collect()
+    }
+
+    fn connect(&self, previous: &[State], state: &mut State) {
+        let mut best = f64::NEG_INFINITY;
+        for (index, from) in previous.iter().enumerate() {
+            let cost = match (from.octave, state.octave) {
+                (None, None) => 0.0,
+                (Some(a), Some(b)) => self.octave_jump * (a - b).abs(),
+                _ => self.voicing_change,
+            };
+            if from.value - cost > best {
+                best = from.value - cost;
+                state.from = index;
+            }
+        }
+        state.value += best;
+    }
+}
+
+fn trace_back(states: &[Vec<State>]) -> Vec<Option<f64>> {
+    let Some(last) = states.last() else { return Vec::new() };
+    let mut index = (0..last.len()).fold(0, |best, i| if last[i].value > last[best].value { i } else { best });
+    let mut path = Vec::with_capacity(states.len());
+    for column in states.iter().rev() {
+        let state = column[index];
+        path.push(state.octave.map(f64::exp2));
+        index = state.from;
+    }
+    path.reverse();
+    path
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::frame::Candidate;
+    use super::*;
+
+    fn frame(candidates: &[(f64, f64)]) -> Frame {
+        let candidate = |&(frequency_hz, strength)| Candidate { frequency_hz, strength };
+        Frame { intensity: 1.0, candidates: candidates.iter().map(candidate).collect() }
+    }
+
+    #[test]
+    fn a_single_octave_error_is_smoothed_away() {
+        let steady = frame(&[(100.0, 0.9), (200.0, 0.8)]);
+        let slip = frame(&[(100.0, 0.85), (200.0, 0.95)]);
+        let frames = [steady.clone(), steady.clone(), slip, steady.clone(), steady];
+        for f0 in best_path(&frames, &PitchConfig::default()) {
+            assert!((f0.unwrap() - 100.0).abs() < 1e-9);
+        }
+    }
+
+    #[test]
+    fn unvoiced_frames_stay_unvoiced() {
+        let frames = [frame(&[(100.0, 0.3)]), frame(&[]), frame(&[(600.0, 0.99)])];
+        assert_eq!(best_path(&frames, &PitchConfig::default()), [None; 3]);
+        assert!(best_path(&[], &PitchConfig::default()).is_empty());
+    }
+
+    #[test]
+    fn a_frame_too_quiet_for_the_channel_is_unvoiced() {
+        let quiet = Frame { intensity: 0.005, ..frame(&[(100.0, 0.9)]) };
+        assert_eq!(best_path(&[quiet.clone(), quiet], &PitchConfig::default()), [None; 2]);
+    }
+}

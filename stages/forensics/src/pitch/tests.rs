@@ -1,0 +1,224 @@
+//! Pitch of known signals: exact values from synthesis, and Praat's values on real speech.
+
+use std::f64::consts::TAU;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use super::*;
+
+const RATE: f64 = SAMPLE_RATE_HZ as f64;
+
+/// Three harmonics whose fundamental follows `f0_hz`, a function of the time in seconds.
+fn voice(seconds: f64, f0_hz: impl Fn(f64) -> f64) -> Vec<f32> {
+    let mut phase = 0.0;
+    let sample = |n: usize| {
+        phase += TAU * f0_hz(n as f64 / RATE) / RATE;
+        (0.4 * phase.sin() + 0.2 * (2.0 * phase + 0.3).sin() + 0.1 * (3.0 * phase + 1.0).sin()) as f32
+    };
+    (0..(seconds * RATE) as usize).map(sample).collect()
+}
+
+fn extremes(samples: &[f32]) -> Extremes {
+    let mean = samples.iter().map(|x| f64::from(*x)).sum::<f64>() / samples.len().max(1) as f64;
+    Extremes { mean, peak: samples.iter().fold(0.0, |peak: f64, x| peak.max((f64::from(*x) - mean).abs())) }
+}
+
+/// The frames of a whole signal: centre in seconds, and F0.
+fn track_all(samples: Vec<f32>, config: &PitchConfig) -> Vec<(f64, Option<f64>)> {
+    let plan = FramePlan::new(config);
+    let (extremes, pcm) = (extremes(&samples), Pcm::from_channels(vec![samples]));
+    let whole = [Span::new(0.0, pcm.duration_s())];
+    let pieces = pieces(config, &plan, pcm.duration_s(), &whole);
+    let tracked = pieces.iter().map(|&piece| {
+        let f0 = track(config, &plan, &pcm, 0, piece, extremes).unwrap();
+        (piece.first..piece.end).map(|k| k as f64 * config.time_step_s).zip(f0).collect::<Vec<_>>()
+    });
+    tracked.collect::<Vec<_>>().concat()
+}
+
+fn measured(samples: Vec<f32>, spans: &[Span]) -> Pitch {
+    let (extremes, pcm) = (extremes(&samples), Pcm::from_channels(vec![samples]));
+    measure_pitch(&PitchConfig::default(), &pcm, 0, spans, extremes).unwrap()
+}
+
+#[test]
+fn steady_tones_are_exact_to_a_thousandth() {
+    // Below 80 Hz the window of three floor periods holds too few of the voice's own for this accuracy.
+    for f0_hz in [90.2, 101.7, 150.0, 219.9, 333.3, 487.1] {
+        let pitch = measured(voice(1.0, |_| f0_hz), &[Span::new(0.0, 1.0)]);
+        for value in [pitch.f0_mean_hz, pitch.f0_median_hz, pitch.f0_p05_hz, pitch.f0_p95_hz] {
+            let value = value.value.unwrap();
+            assert!((value / f0_hz - 1.0).abs() < 1e-3, "{value} Hz for {f0_hz} Hz");
+        }
+        assert_eq!(pitch.voiced_frames, pitch.speech_frames);
+        assert!(pitch.f0_range_semitones.value.unwrap() < 0.05);
+    }
+}
+
+#[test]
+fn a_glide_is_followed_to_a_thousandth() {
+    let f0_at = |t: f64| 120.0 + 60.0 * t;
+    for (t, f0) in track_all(voice(2.0, f0_at), &PitchConfig::default()) {
+        let f0 = f0.expect("a glide is voiced");
+        assert!((f0 / f0_at(t) - 1.0).abs() < 1e-3, "{f0} Hz at {t} s, {} expected", f0_at(t));
+    }
+}
+
+#[test]
+fn unvoiced_f0_is_never_filled_in_as_150_hz() {
+    let mut noise = 1_u32;
+    let hiss: Vec<f32> = (0..16_000)
+        .map(|_| {
+            noise = noise.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            (f64::from(noise) / f64::from(u32::MAX) - 0.5) as f32
+        })
+        .collect();
+    let pitch = measured(hiss.clone(), &[Span::new(0.0, 1.0)]);
+    assert_eq!((pitch.voiced_frames, pitch.f0_mean_hz.value), (0, None));
+    assert_eq!(pitch.f0_median_hz.reason.as_deref(), Some("no voiced frame"));
+    assert_eq!(pitch.at_floor_ratio.value, None);
+
+    let mixed = [voice(1.0, |_| 110.0), hiss, voice(1.0, |_| 110.0)].concat();
+    let pitch = measured(mixed, &[Span::new(0.0, 3.0)]);
+    assert!((pitch.f0_mean_hz.value.unwrap() - 110.0).abs() < 0.5, "the hiss between the tones moves nothing");
+    assert!(pitch.voiced_frames < 205 && pitch.speech_frames > 290);
+}
+
+#[test]
+fn f0_at_the_search_floor_is_flagged() {
+    let at_floor = measured(voice(1.0, |_| 75.5), &[Span::new(0.0, 1.0)]);
+    assert!(at_floor.at_floor_ratio.value.unwrap() > 0.95);
+    let above = measured(voice(1.0, |_| 120.0), &[Span::new(0.0, 1.0)]);
+    assert_eq!(above.at_floor_ratio.value, Some(0.0));
+}
+
+#[test]
+fn silence_and_recordings_shorter_than_a_window_have_no_pitch() {
+    for len in [0, 10, 300, 16_000] {
+        let pitch = measured(vec![0.0; len], &[Span::new(0.0, 1.0)]);
+        assert_eq!((pitch.voiced_frames, pitch.f0_mean_hz.value), (0, None), "{len} samples");
+    }
+    let pitch = measured(voice(1.0, |_| 120.0), &[]);
+    assert_eq!(pitch.f0_mean_hz.reason.as_deref(), Some("no speech"));
+}
+
+#[test]
+fn long_speech_is_cut_into_pieces_that_cover_every_frame_once() {
+    let config = PitchConfig::default();
+    let plan = FramePlan::new(&config);
+    let pieces = pieces(&config, &plan, 3600.0, &[Span::new(0.0, 100.0), Span::new(200.0, 200.5)]);
+    assert!(pieces.iter().all(|piece| (piece.end - piece.first) as f64 * config.time_step_s <= PIECE_MAX_S + 0.01));
+    assert!(pieces[..pieces.len() - 1].windows(2).all(|pair| pair[0].end == pair[1].first));
+    assert_eq!(pieces[pieces.len() - 1], Piece { first: 20_000, end: 20_050 });
+    assert_eq!(pieces[pieces.len() - 2].end, 10_000);
+}
+
+// --- Praat --------------------------------------------------------------------------------------------------------
+
+#[derive(serde::Deserialize)]
+struct PraatTrack {
+    first_s: f64,
+    step_s: f64,
+    f0_hz: Vec<f64>,
+}
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
+}
+
+fn recordings() -> Vec<PathBuf> {
+    let data = root().join("../shared/data");
+    let named = [
+        "en/jfk.wav",
+        "en/azure_en.wav",
+        "en/sense_and_sensibility_01_austen_64kb-0870.wav",
+        "en/sense_and_sensibility_01_austen_64kb-0890.wav",
+    ];
+    let mut paths: Vec<PathBuf> = named.iter().map(|name| data.join(name)).collect();
+    for (folder, most) in [("ko", 5), ("phone", 5), ("fsdd", 40)] {
+        let entries = std::fs::read_dir(data.join(folder)).into_iter().flatten().flatten();
+        let mut wavs: Vec<PathBuf> =
+            entries.map(|entry| entry.path()).filter(|p| p.extension().is_some_and(|e| e == "wav")).collect();
+        wavs.sort();
+        let stride = (wavs.len() / most).max(1);
+        paths.extend(wavs.into_iter().step_by(stride));
+    }
+    paths.retain(|path| path.exists());
+    paths
+}
+
+/// Runs Praat over recordings; none, saying why, where it or they are missing.
+fn praat(recordings: &[PathBuf], out: &Path, config: &PitchConfig) -> Option<Vec<(Vec<f32>, PraatTrack)>> {
+    let python =
+        std::env::var_os("EARWITNESS_ORACLE_PYTHON").map_or_else(|| root().join(".venv/bin/python"), PathBuf::from);
+    let importable = Command::new(&python).args(["-c", "import numpy, parselmouth"]).output();
+    if recordings.is_empty() || !importable.is_ok_and(|output| output.status.success()) {
+        eprintln!("skipped: needs recordings in ../shared/data and a Python with numpy and praat-parselmouth");
+        return None;
+    }
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/oracle/praat_pitch.py");
+    let limits = [config.floor_hz, config.ceiling_hz].map(|hz| hz.to_string());
+    let ran = Command::new(&python).arg(script).arg(out).args(limits).args(recordings).output().unwrap();
+    assert!(ran.status.success(), "{}", String::from_utf8_lossy(&ran.stderr));
+    let read = |number: usize| {
+        let bytes = std::fs::read(out.join(format!("{number}.f32"))).unwrap();
+        let samples = bytes.chunks_exact(4).map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]])).collect();
+        let json = std::fs::read_to_string(out.join(format!("{number}.json"))).unwrap();
+        (samples, serde_json::from_str(&json).unwrap())
+    };
+    Some((0..recordings.len()).map(read).collect())
+}
+
+/// F0 at Praat's own frame times.
+fn track_at(times: &PraatTrack, samples: &[f32], config: &PitchConfig) -> Vec<Option<f64>> {
+    let plan = FramePlan::new(config);
+    let mut scratch = plan.scratch();
+    let (reach, extremes) = (plan.reach(), extremes(samples));
+    let padded = [vec![0.0; reach], samples.to_vec(), vec![0.0; reach]].concat();
+    let frames: Vec<_> = (0..times.f0_hz.len())
+        .map(|k| {
+            let right = ((times.first_s + k as f64 * times.step_s) * RATE).round() as usize;
+            plan.analyse(&padded, right + reach, extremes, &mut scratch)
+        })
+        .collect();
+    best_path(&frames, config)
+}
+
+fn median(mut values: Vec<f64>) -> f64 {
+    values.sort_by(f64::total_cmp);
+    quantile(&values, 0.5)
+}
+
+#[test]
+fn pitch_of_real_speech_agrees_with_praat() {
+    let (config, out, recordings) = (PitchConfig::default(), tempfile::tempdir().unwrap(), recordings());
+    let Some(answers) = praat(&recordings, out.path(), &config) else { return };
+    let (mut frames, mut agreed, mut distances, mut gross) = (0, 0, Vec::new(), 0);
+    for (recording, (samples, praat)) in recordings.iter().zip(answers) {
+        let ours = track_at(&praat, &samples, &config);
+        let both: Vec<(f64, f64)> =
+            ours.iter().zip(&praat.f0_hz).filter_map(|(a, b)| a.filter(|_| *b > 0.0).map(|a| (a, *b))).collect();
+        frames += ours.len();
+        agreed += ours.iter().zip(&praat.f0_hz).filter(|(a, b)| a.is_some() == (**b > 0.0)).count();
+        gross += both.iter().filter(|(a, b)| (a / b - 1.0).abs() > 0.05).count();
+        distances.extend(both.iter().map(|(a, b)| (a - b).abs()));
+        if both.len() >= 50 {
+            let (a, b): (Vec<f64>, Vec<f64>) = both.into_iter().unzip();
+            let mean = |values: &[f64]| values.iter().sum::<f64>() / values.len() as f64;
+            assert!(
+                (mean(&a) - mean(&b)).abs() < 1.0,
+                "mean of {}: {} and {}",
+                recording.display(),
+                mean(&a),
+                mean(&b)
+            );
+            assert!((median(a) - median(b)).abs() < 1.0, "median of {}", recording.display());
+        }
+    }
+    let (agreement, gross) = (agreed as f64 / frames as f64, gross as f64 / distances.len() as f64);
+    let typical = median(distances);
+    eprintln!("{frames} frames: voicing {agreement:.4}, median distance {typical:.4} Hz, over 5 % off {gross:.4}");
+    assert!(agreement >= 0.97, "voicing decisions agree in {agreement}");
+    assert!(typical < 0.5, "the median distance is {typical} Hz");
+    assert!(gross < 0.01, "{gross} of the frames voiced by both are more than 5 % off");
+}

@@ -1,0 +1,131 @@
+//! Scores over the evidence, and how much of the speech they rest on.
+//!
+//! A category's score is `100 (1 - prod(1 - severity * confidence))` over its counted items: the chance that at least
+//! one of them is right, if severities were probabilities and the items independent. It is 0 without evidence, never
+//! falls when an item is added, stays below 100, and does not depend on the call's length. The overall score is the
+//! mean of the categories by weight.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use stage_core::forensics::{CategoryScore, Coverage, Evidence, ScoreLevel, Scores};
+use stage_core::{Measured, Span};
+
+use crate::lexicon::{Lexicons, is_mark};
+use crate::spans::{common_s, spans_of, total_s};
+use crate::{ForensicInput, ForensicsConfig, ScoreCategory};
+
+const NOT_ASKED_FOR: &str = "left out unless asked for: markers of deception are not validated";
+
+/// The scores of one recording.
+pub(crate) fn score(
+    config: &ForensicsConfig,
+    lexicons: &Lexicons,
+    input: &ForensicInput<'_>,
+    evidence: &[Evidence],
+) -> Scores {
+    let coverage = coverage(lexicons, input);
+    let obstacle = obstacle(lexicons, input, evidence);
+    let total: f64 = config.scores.iter().filter(|score| config.is_scored(score)).map(|score| score.weight).sum();
+    let categories: BTreeMap<String, CategoryScore> = config
+        .scores
+        .iter()
+        .map(|category| {
+            let score = if config.is_scored(category) {
+                category_score(category, category.weight / total, evidence, obstacle.as_deref())
+            } else {
+                unscored(NOT_ASKED_FOR, 0.0)
+            };
+            (category.name.clone(), score)
+        })
+        .collect();
+    let overall = match obstacle {
+        Some(reason) => Measured::missing(reason),
+        None => Measured::of(categories.values().map(|c| c.weight * c.score.value.unwrap_or(0.0)).sum()),
+    };
+    Scores { level: overall.value.map(ScoreLevel::of), overall, categories, coverage }
+}
+
+/// Why nothing can be scored, if so.
+fn obstacle(lexicons: &Lexicons, input: &ForensicInput<'_>, evidence: &[Evidence]) -> Option<String> {
+    if input.segments.spans.is_empty() {
+        return Some("no speech was detected".to_owned());
+    }
+    if input.words.words.iter().all(|word| is_mark(&word.text)) {
+        return Some("no speech was transcribed".to_owned());
+    }
+    let languages = languages(input);
+    let readable = languages.is_empty() || languages.iter().any(|language| lexicons.cover(language));
+    (!readable && evidence.iter().all(|item| item.discounted.is_some())).then(|| {
+        let languages: Vec<&str> = languages.into_iter().collect();
+        format!("no lexicon covers the language ({})", languages.join(", "))
+    })
+}
+
+fn category_score(
+    category: &ScoreCategory,
+    weight: f64,
+    evidence: &[Evidence],
+    obstacle: Option<&str>,
+) -> CategoryScore {
+    if let Some(reason) = obstacle {
+        return unscored(reason, weight);
+    }
+    let counted: Vec<usize> = (0..evidence.len())
+        .filter(|&i| evidence[i].discounted.is_none() && category.evidence.contains(&evidence[i].category))
+        .collect();
+    let score = saturating_sum(counted.iter().map(|&i| evidence[i].severity * evidence[i].confidence));
+    CategoryScore {
+        score: Measured::of(score),
+        level: Some(ScoreLevel::of(score)),
+        weight,
+        evidence: counted.into_iter().map(|i| i as u32).collect(),
+    }
+}
+
+fn unscored(reason: &str, weight: f64) -> CategoryScore {
+    CategoryScore { score: Measured::missing(reason), level: None, weight, evidence: Vec::new() }
+}
+
+/// `100 (1 - prod(1 - x))` for values from 0 to 1.
+fn saturating_sum(values: impl Iterator<Item = f64>) -> f64 {
+    100.0 * (1.0 - values.fold(1.0, |left, value| left * (1.0 - value.clamp(0.0, 1.0))))
+}
+
+/// Languages of the segments that have text.
+fn languages<'a>(input: &ForensicInput<'a>) -> BTreeSet<&'a str> {
+    let spoken = input.transcript.segments.iter().filter(|segment| !segment.text.is_empty());
+    spoken.map(|segment| segment.language.as_str()).collect()
+}
+
+fn coverage(lexicons: &Lexicons, input: &ForensicInput<'_>) -> Coverage {
+    let channels = 0..input.pcm.channels() as u16;
+    let (mut speech_s, mut transcribed_s) = (0.0, 0.0);
+    for channel in channels {
+        let spans = spans_of(input.segments, channel);
+        speech_s += total_s(&spans);
+        transcribed_s += transcribed_in(input, channel, &spans);
+    }
+    let said: Vec<f64> =
+        input.words.words.iter().filter(|w| !is_mark(&w.text)).map(|w| f64::from(w.confidence)).collect();
+    let mean_confidence = (!said.is_empty()).then(|| said.iter().sum::<f64>() / said.len() as f64);
+    let unread = languages(input).into_iter().filter(|language| !lexicons.cover(language));
+    Coverage {
+        speech_s,
+        transcribed_s,
+        ratio: Measured::from_option((speech_s > 0.0).then(|| transcribed_s / speech_s), "no speech was detected"),
+        mean_confidence: Measured::from_option(mean_confidence, "no speech was transcribed"),
+        languages_without_lexicon: unread.map(str::to_owned).collect(),
+    }
+}
+
+/// Seconds of a channel's speech inside segments with text, less the model's marks of what it did not understand.
+fn transcribed_in(input: &ForensicInput<'_>, channel: u16, speech: &[Span]) -> f64 {
+    let own = input.transcript.segments.iter().filter(|s| s.channel == channel && !s.text.is_empty());
+    let segments: Vec<Span> = own.map(|s| Span::new(s.start_s, s.end_s)).collect();
+    let own = input.words.words.iter().filter(|w| w.channel == channel && is_mark(&w.text));
+    let marks: Vec<Span> = own.map(|w| Span::new(w.start_s, w.end_s)).collect();
+    (common_s(speech, &segments) - common_s(speech, &marks)).max(0.0)
+}
+
+#[cfg(test)]
+mod tests;

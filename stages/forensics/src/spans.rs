@@ -1,0 +1,42 @@
+//! Speech spans of one channel.
+
+use stage_core::{Span, SpeechSegments};
+
+/// The speech of one channel, by time. Spans of a channel do not overlap.
+pub(crate) fn spans_of(segments: &SpeechSegments, channel: u16) -> Vec<Span> {
+    let spans = segments.spans.iter().filter(|span| span.channel == channel);
+    spans.map(|span| Span::new(span.start_s, span.end_s)).collect()
+}
+
+/// Seconds that two lists of spans, each by time and without overlap, have in common.
+pub(crate) fn common_s(a: &[Span], b: &[Span]) -> f64 {
+    let (mut i, mut j, mut common_s) = (0, 0, 0.0);
+    while i < a.len() && j < b.len() {
+        common_s += a[i].overlap_s(&b[j]);
+        if a[i].end_s <= b[j].end_s {
+            i += 1;
+        } else {
+            j += 1;
+        }
+    }
+    common_s
+}
+
+/// Total length, in seconds.
+pub(crate) fn total_s(spans: &[Span]) -> f64 {
+    spans.iter().map(Span::duration_s).sum()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn common_time_counts_each_instant_once() {
+        let a = [Span::new(0.0, 2.0), Span::new(3.0, 4.0), Span::new(5.0, 9.0)];
+        let b = [Span::new(1.0, 3.5), Span::new(6.0, 7.0), Span::new(8.0, 20.0)];
+        assert!((common_s(&a, &b) - 3.5).abs() < 1e-12);
+        assert!((common_s(&b, &a) - 3.5).abs() < 1e-12);
+        assert_eq!(common_s(&a, &[]), 0.0);
+    }
+}

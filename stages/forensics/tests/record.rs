@@ -1,0 +1,258 @@
+//! The whole stage on small recordings: evidence, scores, and the faults that the record must never show again.
+
+use forensics::{ForensicInput, Forensics, ForensicsConfig};
+use stage_core::forensics::{Evidence, ForensicRecord};
+use stage_core::{
+    AlignedWords, Pcm, PcmSource, Recording, Segment, SpeechSegments, SpeechSpan, Stage, Transcript, VadIdentity, Word,
+};
+
+/// Phrases of one call: channel, start in seconds, and words half a second apart.
+type Said<'a> = (u16, f64, &'a str);
+
+fn words(said: &[Said<'_>]) -> Vec<Word> {
+    let phrase = |&(channel, start_s, text): &Said<'_>| {
+        let word = move |(i, text): (usize, &str)| {
+            let start_s = start_s + i as f64 * 0.5;
+            let (speaker, text) = (None, text.to_owned());
+            Word { channel, speaker, text, start_s, end_s: start_s + 0.4, confidence: 0.8, segment: 0 }
+        };
+        text.split_whitespace().enumerate().map(word).collect::<Vec<_>>()
+    };
+    let mut words: Vec<Word> = said.iter().flat_map(phrase).collect();
+    words.sort_by(|a, b| a.channel.cmp(&b.channel).then(a.start_s.total_cmp(&b.start_s)));
+    words
+}
+
+fn record_of(config: ForensicsConfig, language: &str, said: &[Said<'_>]) -> ForensicRecord {
+    let frames = 16_000 * 30;
+    let pcm = PcmSource { source_frames: frames, frames, trimmed_start_frames: 0, trimmed_end_frames: 0 };
+    let recording = Recording {
+        container: "wav".into(),
+        codec: "pcm_s16le".into(),
+        sample_rate_hz: 16_000,
+        channels: 2,
+        duration_s: 30.0,
+        pcm_sha256: String::new(),
+        pcm,
+        tags: Default::default(),
+        warnings: vec![],
+    };
+    let pcm = Pcm::from_channels(vec![vec![0.0; frames as usize]; 2]);
+    let span = |channel| SpeechSpan { channel, start_s: 0.0, end_s: 20.0, probability: 0.9 };
+    let segment = |channel| Segment {
+        channel,
+        start_s: 0.0,
+        end_s: 10.0,
+        text: "text".into(),
+        language: language.into(),
+        language_probability: None,
+        avg_logprob: -0.2,
+        no_speech_prob: 0.1,
+        cut_short: None,
+        pieces: vec![],
+    };
+    let spoken = !said.is_empty();
+    let segments = SpeechSegments {
+        vad: VadIdentity { name: "energy".into(), model_sha256: None },
+        spans: if spoken { vec![span(0), span(1)] } else { vec![] },
+        windows: vec![],
+        dropped: vec![],
+    };
+    let transcript = Transcript {
+        model: "embedded".into(),
+        segments: if spoken { vec![segment(0), segment(1)] } else { vec![] },
+        dropped: vec![],
+    };
+    let words = AlignedWords { method: "given".into(), words: words(said) };
+    let input =
+        ForensicInput { recording: &recording, pcm: &pcm, segments: &segments, transcript: &transcript, words: &words };
+    Forensics::new(config).expect("a usable configuration").run(input).expect("a record")
+}
+
+fn english(said: &[Said<'_>]) -> ForensicRecord {
+    record_of(ForensicsConfig::default(), "en", said)
+}
+
+fn counted(record: &ForensicRecord) -> Vec<&Evidence> {
+    record.evidence.iter().filter(|item| item.discounted.is_none()).collect()
+}
+
+#[test]
+fn every_threatening_call_phrase_is_evidence_and_no_neutral_one_is() {
+    let marked = [
+        "stop calling me",
+        "leave me alone",
+        "i will call the police",
+        "do not tell anyone",
+        "you will pay for this",
+        "i know where you live",
+        "i will find you",
+        "i will kill you",
+        "i will hurt you",
+        "you will be sorry",
+        "this is your last warning",
+        "send me the money",
+        "it is your fault",
+        "nobody will believe you",
+        "that never happened",
+        "you are lying",
+        "do not hang up",
+    ];
+    for phrase in marked {
+        assert_eq!(counted(&english(&[(0, 1.0, phrase)])).len(), 1, "{phrase}");
+    }
+    let neutral = [
+        "hello",
+        "yes",
+        "no",
+        "thank you",
+        "goodbye",
+        "good morning",
+        "wait a minute",
+        "who is this",
+        "are you there",
+        "what do you want",
+        "please call me back",
+        "call me tomorrow",
+        "my number is one two three",
+        "i can not hear you",
+        "i am sorry",
+    ];
+    for phrase in neutral {
+        assert!(english(&[(0, 1.0, phrase)]).evidence.is_empty(), "{phrase}");
+    }
+}
+
+#[test]
+fn evidence_times_are_those_of_its_words_and_not_zero() {
+    let record = english(&[(1, 7.0, "hello I will kill you tomorrow")]);
+    let item = counted(&record)[0];
+    assert_eq!((item.start_s, item.end_s, item.channel), (7.5, 9.4, 1));
+    assert_eq!((item.words.as_slice(), item.text.as_str()), (&[1, 2, 3, 4][..], "I will kill you"));
+    assert_eq!((item.rule.as_str(), item.category.as_str()), ("en.threat.kill", "threat"));
+    assert!((item.confidence - 0.8).abs() < 1e-6);
+}
+
+#[test]
+fn substrings_inside_other_words_never_match() {
+    let record = english(&[(0, 1.0, "the skills of the class passed the assessment on overkill in Scunthorpe")]);
+    assert!(record.evidence.is_empty(), "{:?}", record.evidence);
+}
+
+#[test]
+fn negated_and_quoted_phrases_are_listed_and_count_nothing() {
+    for (text, why) in [
+        ("I will not kill you", "negated: not"),
+        ("I don't think I will kill you", "negated: do not think"),
+        ("he said I will kill you", "quoted: he said"),
+        ("“I will kill you” is a song", "quoted: between quotation marks"),
+    ] {
+        let record = english(&[(0, 1.0, text)]);
+        let reasons: Vec<_> = record.evidence.iter().map(|item| item.discounted.as_deref()).collect();
+        assert_eq!(reasons, [Some(why)], "{text}");
+        assert_eq!(record.scores.overall.value, Some(0.0), "{text}");
+    }
+}
+
+#[test]
+fn a_negation_in_another_clause_takes_nothing_back() {
+    assert_eq!(counted(&english(&[(0, 1.0, "No, I will kill you")])).len(), 1);
+    assert_eq!(counted(&english(&[(0, 1.0, "I can not. I will kill you")])).len(), 1);
+}
+
+#[test]
+fn a_phrase_is_never_put_together_from_two_channels_or_distant_words() {
+    assert!(english(&[(0, 1.0, "I will"), (1, 2.0, "kill you")]).evidence.is_empty());
+    assert!(english(&[(0, 1.0, "I will"), (0, 9.0, "kill you")]).evidence.is_empty());
+    assert_eq!(english(&[(0, 1.0, "I will"), (0, 2.5, "kill you")]).evidence.len(), 1);
+}
+
+#[test]
+fn the_same_words_count_once_in_a_category() {
+    let record = english(&[(0, 1.0, "if you leave I will kill you")]);
+    assert_eq!(record.evidence.len(), 1);
+    assert_eq!(record.evidence[0].rule, "en.threat.conditional");
+}
+
+#[test]
+fn a_mark_of_the_model_joins_no_phrase_and_is_no_transcript() {
+    assert!(english(&[(0, 1.0, "I will [unclear] kill you")]).evidence.is_empty());
+    let record = english(&[(0, 1.0, "[unclear]")]);
+    assert_eq!(record.scores.overall.reason.as_deref(), Some("no speech was transcribed"));
+}
+
+#[test]
+fn korean_endings_spacing_and_politeness_vary() {
+    for text in [
+        "너 죽여버린다",
+        "너 죽여 버릴 거야",
+        "당신을 죽여버리겠습니다",
+        "아무한테도 말하지 마세요",
+        "시키는 대로 하세요",
+    ] {
+        assert!(!counted(&record_of(ForensicsConfig::default(), "ko", &[(0, 1.0, text)])).is_empty(), "{text}");
+    }
+    for text in ["안녕하세요 잘 지내세요", "배고파 죽겠어요", "내일 다시 전화할게요", "죽여버린다고 했어요"]
+    {
+        let record = record_of(ForensicsConfig::default(), "ko", &[(0, 1.0, text)]);
+        assert!(counted(&record).is_empty(), "{text}: {:?}", record.evidence);
+    }
+}
+
+#[test]
+fn text_without_any_marker_scores_exactly_zero_with_and_without_deception() {
+    for deception in [false, true] {
+        let config = ForensicsConfig { deception, ..ForensicsConfig::default() };
+        let record = record_of(config, "en", &[(0, 1.0, "hello can you call me back tomorrow morning")]);
+        assert_eq!(record.scores.overall.value, Some(0.0));
+        assert_eq!(record.scores.categories["threat"].score.value, Some(0.0));
+    }
+}
+
+#[test]
+fn deception_is_left_out_unless_asked_for_and_the_weights_sum_to_one() {
+    for (deception, threat_weight) in [(false, 25.0 / 80.0), (true, 0.25)] {
+        let config = ForensicsConfig { deception, ..ForensicsConfig::default() };
+        let record = record_of(config, "en", &[(0, 1.0, "to be honest I will kill you")]);
+        let scores = &record.scores;
+        assert!((scores.categories.values().map(|c| c.weight).sum::<f64>() - 1.0).abs() < 1e-12);
+        assert!((scores.categories["threat"].weight - threat_weight).abs() < 1e-12);
+        assert_eq!(scores.categories["deception"].score.value.is_some(), deception);
+        assert_eq!(record.evidence.iter().any(|item| item.category == "deception"), deception);
+        let named = &scores.categories["threat"].evidence;
+        assert!(named.iter().all(|&i| record.evidence[i as usize].category == "threat") && named.len() == 1);
+    }
+}
+
+#[test]
+fn no_speech_or_an_unknown_language_is_null_with_a_reason() {
+    let silent = english(&[]);
+    assert_eq!(silent.scores.overall.reason.as_deref(), Some("no speech was detected"));
+    assert_eq!((silent.scores.level, silent.scores.coverage.ratio.value), (None, None));
+    let record = record_of(ForensicsConfig::default(), "ja", &[(0, 1.0, "もしもし")]);
+    assert_eq!(record.scores.overall.reason.as_deref(), Some("no lexicon covers the language (ja)"));
+    assert_eq!(record.scores.coverage.languages_without_lexicon, ["ja"]);
+}
+
+#[test]
+fn coverage_says_how_much_of_the_speech_was_transcribed() {
+    let coverage = english(&[(0, 1.0, "hello there")]).scores.coverage;
+    assert_eq!((coverage.speech_s, coverage.transcribed_s, coverage.ratio.value), (40.0, 20.0, Some(0.5)));
+    assert!((coverage.mean_confidence.value.unwrap() - 0.8).abs() < 1e-6);
+}
+
+#[test]
+fn every_setting_and_lexicon_enters_the_identity() {
+    let identity = |config| Forensics::new(config).unwrap().identity().settings;
+    let base = ForensicsConfig::default;
+    let plain = identity(base());
+    assert_eq!(plain["lexicons_sha256"].as_array().unwrap().len(), 2);
+    let mut pitch = base();
+    pitch.pitch.floor_hz = 60.0;
+    let mut weight = base();
+    weight.scores[0].weight = 30.0;
+    let gap = ForensicsConfig { phrase_gap_max_s: 1.0, ..base() };
+    for changed in [ForensicsConfig { deception: true, ..base() }, pitch, weight, gap] {
+        assert_ne!(identity(changed), plain);
+    }
+}

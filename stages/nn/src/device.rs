@@ -1,0 +1,37 @@
+//! The device that a model computes on.
+
+use candle_core::Device;
+use serde::{Deserialize, Serialize};
+
+/// Where a model's tensors live.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum DeviceChoice {
+    /// This machine's processor.
+    #[default]
+    Cpu,
+    /// The first CUDA device that the process can see: a worker sees one.
+    Cuda,
+}
+
+/// The device cannot be used.
+#[derive(Debug, thiserror::Error)]
+#[error("the CUDA device cannot be used: {reason}")]
+pub struct DeviceError {
+    #[from]
+    reason: candle_core::Error,
+}
+
+impl DeviceChoice {
+    /// Opens the device.
+    ///
+    /// # Errors
+    /// [`DeviceError`] where there is no CUDA device, its driver fails, or the program was built without the feature
+    /// `cuda`: give the work to another device.
+    pub fn open(self) -> Result<Device, DeviceError> {
+        Ok(match self {
+            Self::Cpu => Device::Cpu,
+            Self::Cuda => Device::new_cuda(0)?,
+        })
+    }
+}

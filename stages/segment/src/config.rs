@@ -1,0 +1,86 @@
+//! What a caller can choose.
+
+use std::path::PathBuf;
+
+use serde_json::{Value, json};
+
+use crate::error::SegmentError;
+
+/// The longest window that Whisper hears, in seconds.
+const LONGEST_WINDOW_S: f64 = 30.0;
+
+/// Which voice activity detector to use.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum VadChoice {
+    /// Band energy above an adaptive noise floor; needs no file.
+    Energy,
+    /// Silero VAD v5 with the weights in this safetensors file (16 kHz).
+    Silero(PathBuf),
+}
+
+/// The settings of a [`crate::Segmenter`]; [`SegmentConfig::new`] has the defaults.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SegmentConfig {
+    /// The detector.
+    pub vad: VadChoice,
+    /// Longest window in seconds, 1 to 30: what the model hears at once.
+    pub window_max_s: f64,
+    /// Speech begins at a frame of this probability; above `speech_off_probability`, at most 1.
+    pub speech_on_probability: f32,
+    /// Speech ends at a frame below this probability; above 0.
+    pub speech_off_probability: f32,
+    /// Speech shorter than this is dropped, in seconds.
+    pub min_speech_s: f64,
+    /// A silence shorter than this does not end a span, in seconds.
+    pub min_silence_s: f64,
+    /// What is added before and after each span, in seconds; at most half of the pause between two.
+    pub pad_s: f64,
+    /// Spans further apart than this never share a window, in seconds.
+    pub max_gap_s: f64,
+}
+
+impl SegmentConfig {
+    /// The defaults for a detector and a model that hears `window_max_s` at once. The pause that a window may hold
+    /// grows with the window: a sixth of it, at most 2 s.
+    #[must_use]
+    pub fn new(vad: VadChoice, window_max_s: f64) -> Self {
+        Self {
+            vad,
+            window_max_s,
+            speech_on_probability: 0.5,
+            speech_off_probability: 0.35,
+            min_speech_s: 0.1,
+            min_silence_s: 0.3,
+            pad_s: 0.15,
+            max_gap_s: (window_max_s / 6.0).min(2.0),
+        }
+    }
+
+    pub(crate) fn validate(&self) -> Result<(), SegmentError> {
+        let setting = |name, value: f64, low: f64, high: f64| {
+            if (low..=high).contains(&value) { Ok(()) } else { Err(SegmentError::Setting { name, value, low, high }) }
+        };
+        setting("window_max_s", self.window_max_s, 1.0, LONGEST_WINDOW_S)?;
+        setting("speech_on_probability", self.speech_on_probability.into(), f64::MIN_POSITIVE, 1.0)?;
+        let on = self.speech_on_probability.into();
+        setting("speech_off_probability", self.speech_off_probability.into(), f64::MIN_POSITIVE, on)?;
+        setting("min_speech_s", self.min_speech_s, 0.0, self.window_max_s / 4.0)?;
+        setting("min_silence_s", self.min_silence_s, 0.0, LONGEST_WINDOW_S)?;
+        setting("pad_s", self.pad_s, 0.0, LONGEST_WINDOW_S)?;
+        setting("max_gap_s", self.max_gap_s, 0.0, LONGEST_WINDOW_S)
+    }
+
+    /// The settings as the fingerprint has them: a model is known by its hash, never by its path.
+    pub(crate) fn settings(&self) -> Value {
+        json!({
+            "vad": match self.vad { VadChoice::Energy => "energy", VadChoice::Silero(_) => "silero-v5" },
+            "window_max_s": self.window_max_s,
+            "speech_on_probability": self.speech_on_probability,
+            "speech_off_probability": self.speech_off_probability,
+            "min_speech_s": self.min_speech_s,
+            "min_silence_s": self.min_silence_s,
+            "pad_s": self.pad_s,
+            "max_gap_s": self.max_gap_s,
+        })
+    }
+}

@@ -1,0 +1,122 @@
+//! The stage: channels in, the artifact out.
+
+use std::io;
+
+use stage_core::{
+    Dropped, Identity, Pcm, SAMPLE_RATE_HZ, SpeechSegments, SpeechSpan, Stage, StageError, StageKind, Window,
+};
+
+use crate::channel::{BLOCK, Hearing};
+use crate::config::{SegmentConfig, VadChoice};
+use crate::error::SegmentError;
+use crate::spans::{self, Run};
+use crate::vad::{EnergyVad, SileroVad, Vad};
+use crate::windows;
+
+/// Finds speech and packs it into windows. One instance serves any number of recordings.
+#[derive(Debug)]
+pub struct Segmenter {
+    config: SegmentConfig,
+    vad: Box<dyn Vad>,
+}
+
+impl Segmenter {
+    /// Checks the settings and loads the detector.
+    ///
+    /// # Errors
+    /// Class `BadInput`: `segment-setting` for a setting outside its range, `vad-model` for weights that are missing
+    /// or not those of Silero VAD; the message names the setting or the file.
+    pub fn new(config: SegmentConfig) -> Result<Self, StageError> {
+        config.validate()?;
+        let vad: Box<dyn Vad> = match &config.vad {
+            VadChoice::Energy => Box::new(EnergyVad),
+            VadChoice::Silero(path) => Box::new(SileroVad::load(path)?),
+        };
+        Ok(Self { config, vad })
+    }
+
+    fn segment_channel(&self, pcm: &Pcm, channel: u16, artifact: &mut SpeechSegments) -> Result<(), SegmentError> {
+        let hearing = Hearing::listen(self.vad.as_ref(), pcm, channel)?;
+        let found = spans::find(&hearing, &self.config);
+        let runs: Vec<Run> =
+            found.kept.iter().flat_map(|run| windows::cut_at_quietest(*run, &hearing, &self.config)).collect();
+        let first_span = artifact.spans.len() as u32;
+        artifact.windows.extend(windows::pack(&runs, &self.config).into_iter().map(|pack| Window {
+            channel,
+            start_s: seconds(runs[pack.start].start),
+            end_s: seconds(runs[pack.end - 1].end),
+            first_span: first_span + pack.start as u32,
+            spans: pack.len() as u32,
+        }));
+        artifact.spans.extend(runs.iter().map(|run| SpeechSpan {
+            channel,
+            start_s: seconds(run.start),
+            end_s: seconds(run.end),
+            probability: run.probability,
+        }));
+        artifact.dropped.extend(found.dropped.into_iter().map(|(run, reason)| Dropped {
+            channel,
+            start_s: seconds(run.start),
+            end_s: seconds(run.end),
+            reason,
+        }));
+        Ok(())
+    }
+}
+
+impl Stage for Segmenter {
+    const KIND: StageKind = StageKind::Segment;
+    const VERSION: u32 = 1;
+    type Input<'a> = &'a Pcm;
+    type Output = SpeechSegments;
+
+    fn identity(&self) -> Identity {
+        let model_sha256 = self.vad.identity().model_sha256;
+        let numeric = model_sha256.is_some().then(|| "f32".to_owned());
+        Identity { settings: self.config.settings(), model_sha256, numeric }
+    }
+
+    /// Spans and windows of every channel. A channel that is sample for sample an earlier one (a mono call in a
+    /// stereo file) is dropped as a whole.
+    ///
+    /// # Errors
+    /// `samples-unreadable` (Transient) where spilled samples cannot be read back, `vad-inference` (Bug) where the
+    /// model fails on the samples.
+    fn run(&self, pcm: &Pcm) -> Result<SpeechSegments, StageError> {
+        let mut artifact =
+            SpeechSegments { vad: self.vad.identity(), spans: Vec::new(), windows: Vec::new(), dropped: Vec::new() };
+        for channel in 0..pcm.channels() {
+            match earlier_twin(pcm, channel).map_err(SegmentError::from)? {
+                Some(twin) => artifact.dropped.push(Dropped {
+                    channel: channel as u16,
+                    start_s: 0.0,
+                    end_s: pcm.duration_s(),
+                    reason: format!("identical to channel {twin}"),
+                }),
+                None => self.segment_channel(pcm, channel as u16, &mut artifact)?,
+            }
+        }
+        Ok(artifact)
+    }
+}
+
+/// The first earlier channel with the same samples. Channels that differ are told apart by their first blocks.
+fn earlier_twin(pcm: &Pcm, channel: usize) -> io::Result<Option<usize>> {
+    for earlier in 0..channel {
+        let mut same = true;
+        for (a, b) in pcm.blocks(earlier, BLOCK).zip(pcm.blocks(channel, BLOCK)) {
+            if a? != b? {
+                same = false;
+                break;
+            }
+        }
+        if same {
+            return Ok(Some(earlier));
+        }
+    }
+    Ok(None)
+}
+
+fn seconds(samples: u64) -> f64 {
+    samples as f64 / f64::from(SAMPLE_RATE_HZ)
+}

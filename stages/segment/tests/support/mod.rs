@@ -1,0 +1,103 @@
+//! Real recordings beside the checkout, for the tests and the bench of this crate.
+
+use std::path::{Path, PathBuf};
+
+use segment::{SegmentConfig, Segmenter, VadChoice};
+use stage_core::{Pcm, SAMPLE_RATE_HZ, SpeechSegments, Stage};
+
+/// The folder with the recordings; where it is missing, says so.
+pub(crate) fn data() -> Option<PathBuf> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/data");
+    if folder.is_dir() {
+        return Some(folder);
+    }
+    eprintln!("skipped: {} is missing", folder.display());
+    None
+}
+
+/// A mono file of 16 kHz, as integers or floats.
+pub(crate) fn read_wav(path: &Path) -> Vec<f32> {
+    let mut reader = hound::WavReader::open(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    let spec = reader.spec();
+    assert_eq!((spec.sample_rate, spec.channels), (SAMPLE_RATE_HZ, 1), "{}", path.display());
+    match spec.sample_format {
+        hound::SampleFormat::Float => reader.samples::<f32>().map(Result::unwrap).collect(),
+        hound::SampleFormat::Int => reader.samples::<i16>().map(|x| f32::from(x.unwrap()) / 32_768.0).collect(),
+    }
+}
+
+/// Both detectors; Silero with its weights in `data`.
+pub(crate) fn detectors(data: &Path) -> [VadChoice; 2] {
+    [VadChoice::Energy, VadChoice::Silero(data.join("models/silero_vad_16k.safetensors"))]
+}
+
+/// A segmentation with the defaults for windows of `window_max_s`.
+pub(crate) fn segment(vad: VadChoice, window_max_s: f64, pcm: &Pcm) -> SpeechSegments {
+    Segmenter::new(SegmentConfig::new(vad, window_max_s)).unwrap().run(pcm).unwrap()
+}
+
+/// The union of an RTTM file's turns for one recording, as (start, end) in seconds.
+pub(crate) fn rttm(path: &Path, recording: &str) -> Vec<(f64, f64)> {
+    let text = std::fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    text.lines()
+        .map(|line| line.split_whitespace().collect::<Vec<_>>())
+        .filter(|fields| fields[1] == recording)
+        .map(|fields| (fields[3].parse::<f64>().unwrap(), fields[4].parse::<f64>().unwrap()))
+        .map(|(start, duration)| (start, start + duration))
+        .collect()
+}
+
+/// Recordings with their turns: (file, RTTM file).
+pub(crate) const TURNS: [(&str, &str); 5] = [
+    ("dev00", "debug.development.rttm"),
+    ("trn01", "debug.train.rttm"),
+    ("trn02", "debug.train.rttm"),
+    ("trn03", "debug.train.rttm"),
+    ("sample", "sample.rttm"),
+];
+
+/// How the frames of 10 ms of a segmentation agree with the turns.
+#[derive(Debug, Default, Clone, Copy)]
+pub(crate) struct Agreement {
+    pub(crate) hit: usize,
+    pub(crate) false_alarm: usize,
+    pub(crate) miss: usize,
+}
+
+impl Agreement {
+    pub(crate) fn of(found: &SpeechSegments, turns: &[(f64, f64)], duration_s: f64) -> Self {
+        let mut agreement = Self::default();
+        for frame in 0..(duration_s * 100.0) as usize {
+            let at = (frame as f64 + 0.5) / 100.0;
+            let speech = turns.iter().any(|(start, end)| (*start..*end).contains(&at));
+            let detected = found.spans.iter().any(|span| (span.start_s..span.end_s).contains(&at));
+            match (speech, detected) {
+                (true, true) => agreement.hit += 1,
+                (false, true) => agreement.false_alarm += 1,
+                (true, false) => agreement.miss += 1,
+                (false, false) => {}
+            }
+        }
+        agreement
+    }
+
+    pub(crate) fn precision(self) -> f64 {
+        self.hit as f64 / (self.hit + self.false_alarm).max(1) as f64
+    }
+
+    pub(crate) fn recall(self) -> f64 {
+        self.hit as f64 / (self.hit + self.miss).max(1) as f64
+    }
+
+    pub(crate) fn f1(self) -> f64 {
+        2.0 * self.hit as f64 / (2 * self.hit + self.false_alarm + self.miss).max(1) as f64
+    }
+}
+
+impl std::ops::AddAssign for Agreement {
+    fn add_assign(&mut self, other: Self) {
+        self.hit += other.hit;
+        self.false_alarm += other.false_alarm;
+        self.miss += other.miss;
+    }
+}

@@ -1,0 +1,173 @@
+//! The energy detector and the stage on signals whose truth is known.
+
+use std::f32::consts::TAU;
+
+use segment::{SegmentConfig, Segmenter, VadChoice};
+use stage_core::{ErrorClass, Pcm, SpeechSegments, Stage};
+
+const RATE: f32 = 16_000.0;
+
+fn segmented(channels: Vec<Vec<f32>>) -> SpeechSegments {
+    let config = SegmentConfig::new(VadChoice::Energy, 30.0);
+    Segmenter::new(config).unwrap().run(&Pcm::from_channels(channels)).unwrap()
+}
+
+fn length(seconds: f32) -> usize {
+    (seconds * RATE) as usize
+}
+
+fn silence(seconds: f32) -> Vec<f32> {
+    vec![0.0; length(seconds)]
+}
+
+/// White noise of the given amplitude from a linear congruential generator.
+fn noise(seconds: f32, amplitude: f32) -> Vec<f32> {
+    let mut state = 1u32;
+    let mut next = || {
+        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        (state >> 8) as f32 / (1 << 23) as f32 - 1.0
+    };
+    (0..length(seconds)).map(|_| amplitude * next()).collect()
+}
+
+fn tone(seconds: f32, hz: f32, amplitude: f32) -> Vec<f32> {
+    (0..length(seconds)).map(|n| amplitude * (TAU * hz * n as f32 / RATE).sin()).collect()
+}
+
+/// A voice of 120 Hz with four syllables a second, 30 dB deep.
+fn voice(seconds: f32) -> Vec<f32> {
+    (0..length(seconds))
+        .map(|n| {
+            let t = n as f32 / RATE;
+            let syllable = 10f32.powf(-1.5 * (0.5 + 0.5 * (TAU * 4.0 * t).cos()));
+            let source: f32 = (1..25).map(|k| (TAU * 120.0 * k as f32 * t).sin() / k as f32).sum();
+            0.2 * syllable * source
+        })
+        .collect()
+}
+
+fn mixed(mut a: Vec<f32>, b: &[f32]) -> Vec<f32> {
+    a.iter_mut().zip(b).for_each(|(a, b)| *a += b);
+    a
+}
+
+fn assert_spans(found: &SpeechSegments, truth: &[(f64, f64)], tolerance_s: f64) {
+    let spans: Vec<(f64, f64)> = found.spans.iter().map(|span| (span.start_s, span.end_s)).collect();
+    assert_eq!(spans.len(), truth.len(), "{spans:?} for {truth:?}");
+    for (span, truth) in spans.iter().zip(truth) {
+        assert!(
+            (span.0 - truth.0).abs() < tolerance_s && (span.1 - truth.1).abs() < tolerance_s,
+            "{spans:?} for {truth:?}"
+        );
+    }
+}
+
+#[test]
+fn what_holds_its_level_is_no_speech() {
+    for (name, steady) in [
+        ("nothing", Vec::new()),
+        ("digital silence", silence(5.0)),
+        ("noise", noise(20.0, 0.1)),
+        ("short noise", noise(0.7, 0.1)),
+        ("hum", mixed(tone(20.0, 60.0, 0.3), &tone(20.0, 180.0, 0.1))),
+        ("a tone", tone(20.0, 400.0, 0.3)),
+    ] {
+        let found = segmented(vec![steady]);
+        assert!(found.spans.is_empty() && found.windows.is_empty(), "{name}: {:?}", found.spans);
+    }
+}
+
+#[test]
+fn a_recording_without_a_pause_is_speech_from_end_to_end() {
+    for seconds in [0.6, 3.0, 25.0] {
+        let found = segmented(vec![voice(seconds)]);
+        assert_spans(&found, &[(0.0, seconds.into())], 0.1);
+    }
+}
+
+#[test]
+fn words_are_found_between_digital_silences() {
+    let call = [silence(1.0), voice(0.75), silence(1.0), voice(0.5), silence(1.0)].concat();
+    assert_spans(&segmented(vec![call]), &[(1.0, 1.75), (2.75, 3.25)], 0.2);
+}
+
+#[test]
+fn words_are_found_in_noise_and_over_hum() {
+    let call = [silence(2.0), voice(1.0), silence(2.0), voice(1.0), silence(2.0)].concat();
+    let truth = [(2.0, 3.0), (5.0, 6.0)];
+    assert_spans(&segmented(vec![mixed(noise(8.0, 0.02), &call)]), &truth, 0.25);
+    assert_spans(&segmented(vec![mixed(tone(8.0, 60.0, 0.3), &call)]), &truth, 0.25);
+}
+
+#[test]
+fn the_floor_follows_noise_that_begins_in_the_middle() {
+    let background = [noise(20.0, 0.001), noise(20.0, 0.02)].concat();
+    let call = [silence(9.0), voice(1.0), silence(19.0), voice(1.0), silence(10.0)].concat();
+    let found = segmented(vec![mixed(background, &call)]);
+    for truth in [(9.0, 10.0), (29.0, 30.0)] {
+        let speech = |span: &&stage_core::SpeechSpan| span.start_s < truth.1 && span.end_s > truth.0;
+        assert_eq!(found.spans.iter().filter(speech).count(), 1, "{:?}", found.spans);
+    }
+    let length: f64 = found.spans.iter().map(|span| span.end_s - span.start_s).sum();
+    assert!(length < 4.0, "noise is not speech: {:?}", found.spans);
+}
+
+#[test]
+fn a_click_is_dropped_and_listed() {
+    let call = [noise(3.0, 0.001), tone(0.03, 1000.0, 0.1), noise(3.0, 0.001)].concat();
+    let found = segmented(vec![call]);
+    assert!(found.spans.is_empty(), "{:?}", found.spans);
+    assert_eq!(found.dropped.len(), 1);
+    assert_eq!(found.dropped[0].reason, "shorter than 0.10 s");
+    assert!((found.dropped[0].start_s - 3.0).abs() < 0.05);
+}
+
+#[test]
+fn a_channel_that_repeats_another_is_dropped_whole() {
+    let (a, b) = ([silence(1.0), voice(1.0)].concat(), [voice(1.0), silence(1.0)].concat());
+    let found = segmented(vec![a.clone(), a, b]);
+    assert_eq!(found.spans.iter().map(|span| span.channel).collect::<Vec<_>>(), [0, 2]);
+    assert_eq!(found.dropped.len(), 1);
+    let dropped = &found.dropped[0];
+    assert_eq!((dropped.channel, dropped.start_s, dropped.end_s), (1, 0.0, 2.0));
+    assert_eq!(dropped.reason, "identical to channel 0");
+}
+
+#[test]
+fn a_long_monologue_is_cut_where_it_is_quiet() {
+    let monologue = voice(70.0);
+    let found = segmented(vec![monologue]);
+    assert_eq!(found.windows.len(), 3, "{:?}", found.windows);
+    for cut in found.spans[..2].iter().map(|span| span.end_s) {
+        let phase = (cut * 4.0).fract();
+        assert!(!(0.1..0.9).contains(&phase), "{cut} s is not between two syllables");
+    }
+}
+
+#[test]
+fn a_model_file_that_is_missing_or_another_is_named() {
+    let other = concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml");
+    for path in ["/nowhere/vad.safetensors", other] {
+        let config = SegmentConfig::new(VadChoice::Silero(path.into()), 30.0);
+        let error = Segmenter::new(config).unwrap_err();
+        assert_eq!((error.class, error.code.as_str()), (ErrorClass::BadInput, "vad-model"));
+        assert!(error.message.contains(path), "{error}");
+    }
+}
+
+#[test]
+fn a_setting_out_of_range_is_named() {
+    for (window_max_s, min_speech_s) in [(31.0, 0.1), (f64::NAN, 0.1), (6.0, 2.0)] {
+        let config = SegmentConfig { min_speech_s, ..SegmentConfig::new(VadChoice::Energy, window_max_s) };
+        assert_eq!(Segmenter::new(config).unwrap_err().code, "segment-setting");
+    }
+}
+
+#[test]
+fn settings_change_the_identity() {
+    let identity =
+        |window_max_s| Segmenter::new(SegmentConfig::new(VadChoice::Energy, window_max_s)).unwrap().identity();
+    assert_eq!(identity(30.0), identity(30.0));
+    assert_ne!(identity(30.0), identity(6.0));
+    assert_eq!((identity(6.0).model_sha256, identity(6.0).numeric), (None, None));
+}

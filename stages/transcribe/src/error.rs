@@ -1,0 +1,122 @@
+//! Why a model cannot be used.
+
+use std::path::PathBuf;
+
+use nn::{DeviceError, HubError, WeightsError};
+use stage_core::{ErrorClass, StageError, StageKind};
+
+/// Why a model cannot be used. Every variant names the file or the model.
+#[derive(Debug, thiserror::Error)]
+pub enum ModelError {
+    /// A file of the model is missing or cannot be read: complete the directory.
+    #[error("{path}: cannot be read: {reason}")]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        reason: std::io::Error,
+    },
+    /// A JSON file lacks a field or is no JSON: fetch it again.
+    #[error("{path}: {reason}")]
+    Malformed {
+        /// The file.
+        path: PathBuf,
+        /// What the parser said.
+        reason: serde_json::Error,
+    },
+    /// The tokenizer cannot be parsed: fetch it again.
+    #[error("{path}: no tokenizer: {reason}")]
+    Tokenizer {
+        /// The file.
+        path: PathBuf,
+        /// What the parser said.
+        reason: tokenizers::Error,
+    },
+    /// A special token that Whisper needs is missing: this is another model's tokenizer.
+    #[error("{path}: the vocabulary lacks {token}")]
+    MissingToken {
+        /// The tokenizer's file.
+        path: PathBuf,
+        /// The token's name.
+        token: String,
+    },
+    /// The tokenizer knows more tokens than the model: one of them is another model's.
+    #[error("{path}: the highest token id is {highest_id}, but the model has {vocab_size} tokens")]
+    VocabularyTooLarge {
+        /// The tokenizer's file.
+        path: PathBuf,
+        /// Highest id in the vocabulary.
+        highest_id: u32,
+        /// `vocab_size` of the model.
+        vocab_size: usize,
+    },
+    /// A field has a value that no Whisper has or that is not supported.
+    #[error("{path}: {field} is {value}: {expected}")]
+    Field {
+        /// The file.
+        path: PathBuf,
+        /// The field's name.
+        field: &'static str,
+        /// Its value.
+        value: String,
+        /// What would do.
+        expected: &'static str,
+    },
+    /// The weights cannot be read.
+    #[error(transparent)]
+    Weights(#[from] WeightsError),
+    /// A tensor is missing or its shape contradicts the configuration: weights and configuration are not of one model.
+    #[error("{model}: the weights do not fit config.json: {reason}")]
+    Tensor {
+        /// The model's name.
+        model: String,
+        /// What candle said; it names the tensor.
+        reason: candle_core::Error,
+    },
+    /// The device cannot be used.
+    #[error(transparent)]
+    Device(#[from] DeviceError),
+    /// The hub did not give a file.
+    #[error(transparent)]
+    Hub(#[from] HubError),
+    /// The model does not know the language that was asked for.
+    #[error("{model} does not know the language `{language}`; it knows {known}")]
+    Language {
+        /// The model's name.
+        model: String,
+        /// The code that was asked for.
+        language: String,
+        /// The codes that the model knows.
+        known: String,
+    },
+}
+
+impl From<ModelError> for StageError {
+    fn from(error: ModelError) -> Self {
+        let (class, code) = match &error {
+            ModelError::Device(_) => (ErrorClass::Device, "device-unusable"),
+            ModelError::Hub(_) => (ErrorClass::Transient, "model-unavailable"),
+            ModelError::Language { .. } => (ErrorClass::BadInput, "unknown-language"),
+            ModelError::Unreadable { .. } | ModelError::Weights(WeightsError::Unreadable { .. }) => {
+                (ErrorClass::BadInput, "model-unreadable")
+            }
+            ModelError::Malformed { .. }
+            | ModelError::Tokenizer { .. }
+            | ModelError::MissingToken { .. }
+            | ModelError::VocabularyTooLarge { .. }
+            | ModelError::Field { .. }
+            | ModelError::Weights(WeightsError::Malformed { .. })
+            | ModelError::Tensor { .. } => (ErrorClass::BadInput, "model-malformed"),
+        };
+        Self::new(StageKind::Transcribe, class, code, error.to_string())
+    }
+}
+
+/// A failure in the middle of the model's work: the device's where the device says so, ours otherwise.
+pub(crate) fn inference(error: &candle_core::Error) -> StageError {
+    let (class, code) = match error {
+        candle_core::Error::Cuda(_) => (ErrorClass::Device, "device-failed"),
+        _ => (ErrorClass::Bug, "inference-failed"),
+    };
+    StageError::new(StageKind::Transcribe, class, code, error.to_string())
+}

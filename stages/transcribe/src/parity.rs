@@ -1,0 +1,128 @@
+//! Against transformers, in single precision on the processor: features, encoder states, logits, greedy tokens, token
+//! times. The reference is computed on the spot by the scripts in `tests/oracle`.
+
+mod oracle;
+mod speech;
+
+use candle_core::{DType, Device, Tensor};
+
+use self::oracle::{Reference, random_model, reference};
+use self::speech::windows;
+use crate::model::Whisper;
+use crate::window::{Hypothesis, MelWindow};
+use crate::{ModelFiles, ModelSource, TranscribeConfig, Transcriber};
+use stage_core::{DeviceStage, Pcm, SpeechSegments, VadIdentity, Window};
+
+const MAX_TOKENS: usize = 24;
+/// Below this margin between the best two logits, another choice is rounding.
+const NEAR_TIE: f32 = 2e-3;
+
+#[test]
+fn the_embedded_model_agrees_with_transformers() {
+    let directory = concat!(env!("CARGO_MANIFEST_DIR"), "/../../fixtures/models/embedded");
+    compare(
+        &ModelSource::Directory(directory.into()),
+        Some("en"),
+        &windows(&["7_nicolas", "30_george", "95128_lucas"]),
+    );
+}
+
+#[test]
+fn a_random_tiny_whisper_agrees_with_transformers() {
+    let Some(directory) = random_model("tiny") else { return };
+    compare(&ModelSource::Directory(directory.path().into()), None, &windows(&["4_nicolas", "jfk"]));
+}
+
+#[test]
+fn an_english_only_model_with_128_bands_and_one_decoder_layer_agrees_with_transformers() {
+    let Some(directory) = random_model("odd") else { return };
+    compare(&ModelSource::Directory(directory.path().into()), None, &windows(&["88_george", "jfk"]));
+}
+
+fn compare(source: &ModelSource, language: Option<&str>, samples: &[Vec<f32>]) {
+    let ModelSource::Directory(directory) = source else { unreachable!() };
+    let Some(reference) = reference(directory, samples, language, MAX_TOKENS) else { return };
+    let config = TranscribeConfig {
+        language: language.map(ToOwned::to_owned),
+        max_tokens: Some(MAX_TOKENS),
+        ..TranscribeConfig::default()
+    };
+    let transcriber = Transcriber::new(ModelFiles::resolve(source).unwrap(), config).unwrap();
+    transcriber.load().unwrap();
+    let units: Vec<MelWindow> = samples.iter().map(|samples| mel_window(&transcriber, samples)).collect();
+    let answers = transcriber.infer(&units).unwrap();
+    for (index, (unit, answer)) in units.iter().zip(&answers).enumerate() {
+        compare_front_end(&transcriber, unit, &reference, index);
+        compare_network(transcriber.whisper(), unit, &reference, index);
+        compare_answer(answer, &reference, index, language.is_none());
+    }
+}
+
+fn mel_window(transcriber: &Transcriber, samples: &[f32]) -> MelWindow {
+    let end_s = samples.len() as f64 / 16_000.0;
+    let segments = SpeechSegments {
+        vad: VadIdentity { name: "none".into(), model_sha256: None },
+        spans: vec![],
+        windows: vec![Window { channel: 0, start_s: 0.0, end_s, first_span: 0, spans: 0 }],
+        dropped: vec![],
+    };
+    let mut units = Vec::new();
+    let pcm = Pcm::from_channels(vec![samples.to_vec()]);
+    transcriber
+        .prepare((&pcm, &segments), &mut |unit| {
+            units.push(unit);
+            true
+        })
+        .unwrap();
+    units.remove(0)
+}
+
+fn compare_front_end(transcriber: &Transcriber, unit: &MelWindow, reference: &Reference, index: usize) {
+    let expected = reference.tensor("mel", index).t().unwrap().flatten_all().unwrap().to_vec1::<f32>().unwrap();
+    assert_eq!(expected.len(), unit.features.len(), "{}", transcriber.files().name());
+    let worst = expected.iter().zip(&unit.features).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+    assert!(worst <= 1e-4, "window {index}: features deviate by {worst}");
+}
+
+/// Encoder states, and the logits after every token, fed one by one through the cache.
+fn compare_network(model: &Whisper, unit: &MelWindow, reference: &Reference, index: usize) {
+    let states = model.encode(std::slice::from_ref(unit)).unwrap();
+    let worst = deviation(&states.squeeze(0).unwrap(), &reference.tensor("states", index));
+    assert!(worst <= 1e-3, "window {index}: encoder states deviate by {worst}");
+
+    let tokens = [reference.ids("prompt", index), reference.ids("tokens", index)].concat();
+    let expected = reference.tensor("logits", index);
+    let mut cache = model.decoder.start(&states, tokens.len()).unwrap();
+    let mut worst = 0f32;
+    for (position, token) in tokens.iter().enumerate() {
+        let step = model.step(&[vec![*token]], &mut cache).unwrap();
+        worst = worst.max(deviation(&step.logits, &expected.narrow(0, position, 1).unwrap()));
+    }
+    assert!(worst <= 1e-3, "window {index}: logits deviate by {worst}");
+}
+
+fn compare_answer(answer: &Hypothesis, reference: &Reference, index: usize, detected: bool) {
+    assert!((answer.no_speech_prob - reference.scalar("no_speech", index)).abs() < 1e-4);
+    let languages = reference.floats("language", index);
+    if detected && languages.len() > 1 {
+        let expected = languages.iter().copied().fold(0.0, f32::max);
+        assert!((answer.language_probability.unwrap() - expected).abs() < 1e-4);
+    }
+    let (expected, margins) = (reference.ids("tokens", index), reference.floats("margins", index));
+    let same = answer.tokens.iter().zip(&expected).take_while(|(a, b)| a == b).count();
+    if same < expected.len().max(answer.tokens.len()) {
+        assert!(margins[same] < NEAR_TIE, "window {index}: {:?} is not {expected:?}", answer.tokens);
+        eprintln!("window {index}: a near-tie after {same} tokens, margin {}", margins[same]);
+        return;
+    }
+    let expected_s = reference.tensor("boundaries", index).to_dtype(DType::F64).unwrap().to_vec1::<f64>().unwrap();
+    for (ours, theirs) in answer.boundaries_s.iter().zip(&expected_s) {
+        assert!((ours - theirs).abs() <= 0.021, "window {index}: {:?} is not {expected_s:?}", answer.boundaries_s);
+    }
+}
+
+fn deviation(ours: &Tensor, theirs: &Tensor) -> f32 {
+    assert_eq!(ours.dims(), theirs.dims());
+    let theirs = theirs.to_device(&Device::Cpu).unwrap();
+    (ours - theirs).unwrap().abs().unwrap().max_all().unwrap().to_scalar().unwrap()
+}

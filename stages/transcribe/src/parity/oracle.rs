@@ -1,0 +1,91 @@
+//! Runs the reference scripts.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use candle_core::{DType, Device, Tensor};
+use tempfile::TempDir;
+
+const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
+/// Exit status of a script that lacks a module.
+const MODULE_MISSING: i32 = 77;
+
+/// What the reference implementation says of several windows.
+pub(super) struct Reference(HashMap<String, Tensor>);
+
+impl Reference {
+    pub(super) fn tensor(&self, name: &str, window: usize) -> Tensor {
+        self.0[&format!("{name}.{window}")].clone()
+    }
+
+    pub(super) fn floats(&self, name: &str, window: usize) -> Vec<f32> {
+        self.tensor(name, window).to_vec1().unwrap()
+    }
+
+    pub(super) fn scalar(&self, name: &str, window: usize) -> f32 {
+        self.tensor(name, window).to_scalar().unwrap()
+    }
+
+    pub(super) fn ids(&self, name: &str, window: usize) -> Vec<u32> {
+        self.tensor(name, window).to_dtype(DType::U32).unwrap().to_vec1().unwrap()
+    }
+}
+
+/// Transformers' view of a model and windows of samples; none where it is not installed.
+pub(super) fn reference(
+    model: &Path,
+    samples: &[Vec<f32>],
+    language: Option<&str>,
+    max_tokens: usize,
+) -> Option<Reference> {
+    let directory = tempfile::tempdir().unwrap();
+    let [windows, out] = ["windows.safetensors", "out.safetensors"].map(|name| directory.path().join(name));
+    let tensors: HashMap<_, _> = samples
+        .iter()
+        .enumerate()
+        .map(|(index, samples)| (index.to_string(), Tensor::new(samples.as_slice(), &Device::Cpu).unwrap()))
+        .collect();
+    candle_core::safetensors::save(&tensors, &windows).unwrap();
+    let max_tokens = max_tokens.to_string();
+    let mut arguments = vec![model.as_os_str(), windows.as_ref(), out.as_ref()];
+    arguments.extend(["--max-tokens".as_ref(), max_tokens.as_ref()]);
+    if let Some(language) = language {
+        arguments.extend(["--language".as_ref(), language.as_ref()]);
+    }
+    run("reference.py", &arguments)?;
+    Some(Reference(candle_core::safetensors::load(&out, &Device::Cpu).unwrap()))
+}
+
+/// A model with random weights, as transformers saves it; none where that or Whisper's vocabulary is missing.
+pub(super) fn random_model(variant: &str) -> Option<TempDir> {
+    let vocabulary = Path::new(ROOT).join("../shared/data/whisper/multilingual.tiktoken");
+    if !vocabulary.exists() {
+        eprintln!("skipped: no Whisper vocabulary in ../shared/data");
+        return None;
+    }
+    let directory = tempfile::tempdir().unwrap();
+    run("random_model.py", &[variant.as_ref(), vocabulary.as_ref(), directory.path().as_ref()])?;
+    Some(directory)
+}
+
+/// Runs a script; none, and a line that says so, where Python or a module is missing.
+fn run(script: &str, arguments: &[&std::ffi::OsStr]) -> Option<()> {
+    let python = std::env::var_os("EARWITNESS_ORACLE_PYTHON")
+        .map_or_else(|| Path::new(ROOT).join(".venv/bin/python"), PathBuf::from);
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/oracle").join(script);
+    let output = match Command::new(&python).arg("-B").arg(&script).args(arguments).output() {
+        Ok(output) => output,
+        Err(reason) => {
+            eprintln!("skipped: no reference environment at {}: {reason}", python.display());
+            return None;
+        }
+    };
+    let said = String::from_utf8_lossy(&output.stderr);
+    if output.status.code() == Some(MODULE_MISSING) {
+        eprintln!("skipped: the reference environment lacks a module: {said}");
+        return None;
+    }
+    assert!(output.status.success(), "{}: {said}", script.display());
+    Some(())
+}

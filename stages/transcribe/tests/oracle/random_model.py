@@ -1,0 +1,87 @@
+"""Write a Whisper with random weights, as transformers saves it.
+
+    python random_model.py VARIANT MULTILINGUAL_TIKTOKEN OUT_DIR
+
+`tiny`: the dimensions of whisper-tiny, bf16. `odd`: English-only, 128 mel bands, one decoder layer, f16.
+Exits with 77 where a module is missing.
+"""
+
+import argparse
+import base64
+import json
+import sys
+from pathlib import Path
+
+try:
+    import torch
+    from transformers import GenerationConfig, WhisperConfig, WhisperFeatureExtractor, WhisperForConditionalGeneration
+    from transformers.convert_slow_tokenizer import bytes_to_unicode
+except ImportError as missing:
+    print(missing, file=sys.stderr)
+    sys.exit(77)
+
+LANGUAGES = ["en", "zh", "de", "es", "ru", "ko", "fr", "ja", "haw", "yue"]
+VARIANTS = {
+    "tiny": dict(
+        d_model=384, encoder_layers=4, decoder_layers=4, encoder_attention_heads=6, decoder_attention_heads=6,
+        encoder_ffn_dim=1536, decoder_ffn_dim=1536, num_mel_bins=80, max_source_positions=1500,
+    ),
+    "odd": dict(
+        d_model=96, encoder_layers=3, decoder_layers=1, encoder_attention_heads=4, decoder_attention_heads=2,
+        encoder_ffn_dim=256, decoder_ffn_dim=320, num_mel_bins=128, max_source_positions=500,
+    ),
+}
+
+
+def write_tokenizer(tiktoken: Path, out: Path, size: int) -> dict[str, int]:
+    """Whisper's vocabulary with its special tokens; merges are left out, since nothing is encoded."""
+    characters = bytes_to_unicode()
+    lines = (line.split() for line in tiktoken.read_text().splitlines() if line)
+    vocabulary = {"".join(characters[b] for b in base64.b64decode(token)): int(rank) for token, rank in lines}
+    names = ["<|endoftext|>", "<|startoftranscript|>", *(f"<|{code}|>" for code in LANGUAGES)]
+    names += [f"<|{n}|>" for n in ("translate", "transcribe", "startoflm", "startofprev", "nospeech", "notimestamps")]
+    names += [f"<|{i * 0.02:.2f}|>" for i in range(size - len(vocabulary) - len(names))]
+    specials = {name: len(vocabulary) + index for index, name in enumerate(names)}
+    flags = dict(single_word=False, lstrip=False, rstrip=False, normalized=False, special=True)
+    (out / "tokenizer.json").write_text(json.dumps({
+        "version": "1.0", "truncation": None, "padding": None, "normalizer": None, "post_processor": None,
+        "added_tokens": [dict(id=id, content=name, **flags) for name, id in specials.items()],
+        "pre_tokenizer": {"type": "ByteLevel", "add_prefix_space": False, "trim_offsets": True, "use_regex": True},
+        "decoder": {"type": "ByteLevel", "add_prefix_space": True, "trim_offsets": True, "use_regex": True},
+        "model": {"type": "BPE", "dropout": None, "unk_token": None, "continuing_subword_prefix": None,
+                  "end_of_word_suffix": None, "fuse_unk": False, "byte_fallback": False, "vocab": vocabulary,
+                  "merges": []},
+    }))
+    return specials
+
+
+def main(variant: str, tiktoken: Path, out: Path) -> None:
+    out.mkdir(parents=True, exist_ok=True)
+    size = 51865
+    ids = write_tokenizer(tiktoken, out, size)
+    end = ids["<|endoftext|>"]
+    shape = VARIANTS[variant]
+    config = WhisperConfig(
+        vocab_size=size, max_target_positions=448, init_std=0.08, bos_token_id=end, eos_token_id=end, pad_token_id=end,
+        decoder_start_token_id=ids["<|startoftranscript|>"], **shape,
+    )
+    torch.manual_seed(17)
+    model = WhisperForConditionalGeneration(config)
+    model.generation_config = GenerationConfig(
+        is_multilingual=variant == "tiny", suppress_tokens=[1, 2, 7], begin_suppress_tokens=[220, end],
+        bos_token_id=end, eos_token_id=end, pad_token_id=end, decoder_start_token_id=config.decoder_start_token_id,
+    )
+    if variant == "tiny":
+        model.generation_config.alignment_heads = [[2, 2], [3, 0], [3, 2], [3, 3], [3, 4], [3, 5]]
+    model.to(torch.bfloat16 if variant == "tiny" else torch.float16).save_pretrained(out)
+    WhisperFeatureExtractor(
+        feature_size=config.num_mel_bins, chunk_length=config.max_source_positions // 50
+    ).save_pretrained(out)
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("variant", choices=VARIANTS)
+    parser.add_argument("tiktoken", type=Path)
+    parser.add_argument("out", type=Path)
+    main(**vars(parser.parse_args()))

@@ -1,0 +1,18 @@
+//! The real executable, over real recordings. One file for each promise.
+
+#[path = "earwitness/bad_input.rs"]
+mod bad_input;
+#[path = "earwitness/contract.rs"]
+mod contract;
+#[path = "earwitness/evidence.rs"]
+mod evidence;
+#[path = "earwitness/faults.rs"]
+mod faults;
+#[path = "earwitness/invariance.rs"]
+mod invariance;
+#[path = "earwitness/reuse.rs"]
+mod reuse;
+#[path = "earwitness/support.rs"]
+mod support;
+#[path = "earwitness/verify.rs"]
+mod verify;

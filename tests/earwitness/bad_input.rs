@@ -1,0 +1,53 @@
+//! A recording that cannot be used is named with its reason and takes no other down.
+
+use std::fs;
+
+use crate::support::{calls, document, run, shared};
+
+#[test]
+fn a_broken_file_fails_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let inputs = folder.path().join("calls");
+    fs::create_dir(&inputs).unwrap();
+    fs::copy(calls().join("account-number.wav"), inputs.join("good.wav")).unwrap();
+    fs::write(inputs.join("empty.wav"), b"").unwrap();
+    fs::write(inputs.join("noise.m4a"), b"this is no recording at all, whatever its name says").unwrap();
+    let out = folder.path().join("out");
+    let finished = run(&[&inputs], &out, &[]).with_code(3);
+    let summary = finished.summary();
+    assert_eq!(summary["files_failed"], 2);
+    for name in ["empty.wav", "noise.m4a"] {
+        let line = finished.stdout.lines().find(|line| line.contains(name));
+        assert!(line.is_some_and(|line| line.contains("decode")), "{name} in {}", finished.stdout);
+        assert!(!out.join(name).with_extension("json").exists());
+    }
+    assert!(!document(&out, "good")["words"].as_array().unwrap().is_empty());
+}
+
+#[test]
+fn every_bad_file_ends_in_an_error_or_an_empty_record_and_stops_no_other() {
+    let Some(bad) = shared("bad") else { return };
+    let out = tempfile::tempdir().unwrap();
+    let outright: Vec<_> = fs::read_dir(bad).unwrap().map(|entry| entry.unwrap().path()).collect();
+    let mut inputs: Vec<_> = outright.iter().map(std::path::PathBuf::as_path).collect();
+    let good = calls().join("account-number.wav");
+    inputs.push(&good);
+    let finished = run(&inputs, out.path(), &[]).with_code(3);
+    assert!(!finished.stderr.contains("panicked"), "{}", finished.stderr);
+    let summary = finished.summary();
+    assert_eq!(summary["files"], inputs.len());
+    assert_eq!(
+        summary["files_done"].as_u64().unwrap() + summary["files_failed"].as_u64().unwrap(),
+        inputs.len() as u64
+    );
+    assert!(!document(out.path(), "account-number")["words"].as_array().unwrap().is_empty());
+}
+
+#[test]
+fn every_format_runs_through_the_whole_pipeline() {
+    let Some(formats) = shared("formats") else { return };
+    let out = tempfile::tempdir().unwrap();
+    let summary = run(&[&formats], out.path(), &["--devices", "cpu:2"]).with_code(0).summary();
+    assert_eq!(summary["files_done"], summary["files"]);
+    assert!(summary["files"].as_u64().unwrap() >= 27);
+}

@@ -1,0 +1,84 @@
+//! What scripts rely on: exit codes, names, formats, the schema.
+
+use std::fs;
+
+use serde_json::Value;
+
+use crate::support::{calls, document, finish, run};
+
+#[test]
+fn wrong_usage_is_told_before_anything_runs() {
+    let out = tempfile::tempdir().unwrap();
+    let (call, folder) = (calls().join("account-number.wav"), out.path().join("never"));
+    let (call, folder) = (call.to_str().unwrap(), folder.to_str().unwrap());
+    for (args, named) in [
+        (vec!["run", "/no/such/call.wav", "--out", folder], "/no/such/call.wav"),
+        (vec!["run", call, "--out", folder, "--devices", "tpu:0"], "tpu:0"),
+        (vec!["run", call, "--out", folder, "--model", "/no/such/model"], "/no/such/model"),
+        (vec!["run", call, "--out", folder, "--language", "English"], "English"),
+        (vec!["run", call, "--out", folder, "--lexicon", "/no/such.toml"], "/no/such.toml"),
+        (vec!["run", call, "--out", folder, "--vad", "silero:/no/weights"], "/no/weights"),
+        (vec!["run", call, "--out", folder, "-b", "0"], "0"),
+        (vec!["stage", "listen", call], "listen"),
+    ] {
+        let finished = finish(&args).with_code(2);
+        assert!(finished.stderr.contains(named), "{args:?}: {}", finished.stderr);
+        assert!(!std::path::Path::new(folder).exists(), "{args:?} left a folder behind");
+    }
+}
+
+#[test]
+fn two_recordings_of_one_stem_never_overwrite_each_other() {
+    let folder = tempfile::tempdir().unwrap();
+    for (sub, call) in [("a", "account-number.wav"), ("b", "silence.mp3")] {
+        let path = folder.path().join(sub);
+        fs::create_dir(&path).unwrap();
+        let extension = call.rsplit('.').next().unwrap();
+        fs::copy(calls().join(call), path.join(format!("call.{extension}"))).unwrap();
+    }
+    let out = folder.path().join("out");
+    run(&[&folder.path().join("a"), &folder.path().join("b")], &out, &[]).with_code(0);
+    let (first, second) = (document(&out, "call"), document(&out, "call-2"));
+    assert_ne!(first["recording"]["sha256"], second["recording"]["sha256"]);
+    assert!(first["recording"]["path"].as_str().unwrap().ends_with("a/call.wav"));
+}
+
+#[test]
+fn every_document_obeys_the_schema() {
+    let out = tempfile::tempdir().unwrap();
+    run(&[&calls()], out.path(), &[]).with_code(0);
+    let schema: Value = serde_json::from_str(&finish(["schema"]).with_code(0).stdout).unwrap();
+    let validator = jsonschema::validator_for(&schema).unwrap();
+    for name in ["two-speakers_261105_142530", "account-number", "threat", "silence"] {
+        let document = document(out.path(), name);
+        let errors: Vec<_> = validator.iter_errors(&document).map(|error| error.to_string()).collect();
+        assert!(errors.is_empty(), "{name}: {errors:?}");
+    }
+    assert!(!validator.is_valid(&serde_json::json!({"schema_version": 1})));
+}
+
+#[test]
+fn every_format_is_written_and_export_writes_it_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let call = calls().join("two-speakers_261105_142530.m4a");
+    run(&[&call], folder.path(), &["--format", "json,srt,vtt,csv,textgrid"]).with_code(0);
+    let files = ["json", "srt", "vtt", "csv", "TextGrid"]
+        .map(|extension| folder.path().join(format!("two-speakers_261105_142530.{extension}")));
+    let before = files.each_ref().map(|path| fs::read_to_string(path).unwrap());
+    assert!(before[1].contains(" --> ") && before[2].starts_with("WEBVTT") && before[4].contains("IntervalTier"));
+    files.iter().for_each(|path| fs::remove_file(path).unwrap());
+    let out = folder.path().to_str().unwrap();
+    finish(["export", out, "--format", "srt,vtt,csv,textgrid"]).with_code(0);
+    assert_eq!(files.each_ref().map(|path| fs::read_to_string(path).unwrap()), before);
+}
+
+#[test]
+fn the_other_commands_answer() {
+    let out = tempfile::tempdir().unwrap();
+    run(&[&calls()], out.path(), &[]).with_code(0);
+    let status = finish(["status", out.path().to_str().unwrap()]).with_code(0).stdout;
+    assert!(status.contains("account-number") && status.contains("4 recordings"), "{status}");
+    assert!(finish(["devices"]).with_code(0).stdout.contains("cpu"));
+    assert!(finish(["models"]).with_code(0).stdout.contains("embedded"));
+    assert!(finish(["--help"]).with_code(0).stdout.contains("Exit codes"));
+}

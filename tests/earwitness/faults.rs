@@ -1,0 +1,87 @@
+//! Processes that die or are told to stop lose nothing.
+
+use std::fs;
+use std::path::Path;
+use std::process::{Child, Stdio};
+use std::time::{Duration, Instant};
+
+use crate::support::{assert_same, calls, documents, earwitness, run};
+
+/// Ten copies of a call, each with other bytes, so that a run takes long enough to be disturbed.
+fn many_calls(folder: &Path) {
+    let wav = fs::read(calls().join("account-number.wav")).unwrap();
+    for copy in 0..10_u8 {
+        let mut wav = wav.clone();
+        let last = wav.len() - 1;
+        wav[last] ^= copy;
+        fs::write(folder.join(format!("call-{copy}.wav")), wav).unwrap();
+    }
+}
+
+fn start(inputs: &Path, out: &Path) -> Child {
+    let (inputs, out) = (inputs.to_str().unwrap(), out.to_str().unwrap());
+    earwitness(["run", inputs, "--out", out, "-b", "2", "--progress", "none"])
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap()
+}
+
+/// Waits until the run has finished at least one recording, so that it is in the middle of its work.
+fn wait_for_a_result(child: &mut Child, out: &Path) {
+    let deadline = Instant::now() + Duration::from_secs(120);
+    while !out.join("call-0.json").exists() && fs::read_dir(out).map_or(0, |entries| json_files(entries)) == 0 {
+        assert!(Instant::now() < deadline, "no result after two minutes");
+        assert!(child.try_wait().unwrap().is_none(), "the run ended before it was disturbed");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+fn json_files(entries: fs::ReadDir) -> usize {
+    entries.filter(|entry| entry.as_ref().unwrap().path().extension().is_some_and(|ext| ext == "json")).count()
+}
+
+fn signal(child: &Child, name: &str) {
+    let status = std::process::Command::new("kill").args([name, &child.id().to_string()]).status().unwrap();
+    assert!(status.success());
+}
+
+#[test]
+fn a_coordinator_killed_in_mid_run_loses_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let (inputs, out, undisturbed) =
+        (folder.path().join("calls"), folder.path().join("out"), folder.path().join("undisturbed"));
+    fs::create_dir(&inputs).unwrap();
+    many_calls(&inputs);
+    let mut child = start(&inputs, &out);
+    wait_for_a_result(&mut child, &out);
+    child.kill().unwrap();
+    child.wait().unwrap();
+
+    let summary = run(&[&inputs], &out, &[]).with_code(0).summary();
+    assert!(summary["stages_reused"].as_u64().unwrap() > 0, "nothing of the killed run was kept");
+    assert_eq!(summary["stages_reused"].as_u64().unwrap() + summary["stages_computed"].as_u64().unwrap(), 50);
+    run(&[&inputs], &undisturbed, &[]).with_code(0);
+    for ((name, a), (_, b)) in documents(&out).iter().zip(&documents(&undisturbed)) {
+        assert_same(a, b, name);
+    }
+    assert_eq!(documents(&out).len(), 10);
+}
+
+#[test]
+fn an_interrupted_run_says_so_and_goes_on_where_it_was() {
+    let folder = tempfile::tempdir().unwrap();
+    let (inputs, out) = (folder.path().join("calls"), folder.path().join("out"));
+    fs::create_dir(&inputs).unwrap();
+    many_calls(&inputs);
+    for (name, code) in [("-INT", 130), ("-TERM", 143)] {
+        let _ = fs::remove_dir_all(&out);
+        let mut child = start(&inputs, &out);
+        wait_for_a_result(&mut child, &out);
+        signal(&child, name);
+        assert_eq!(child.wait().unwrap().code(), Some(code));
+    }
+    let summary = run(&[&inputs], &out, &[]).with_code(0).summary();
+    assert!(summary["stages_reused"].as_u64().unwrap() > 0);
+    assert_eq!(summary["files_done"], 10);
+}

@@ -1,0 +1,72 @@
+//! What is on record is not made again.
+
+use std::fs;
+
+use serde_json::Value;
+
+use crate::support::{assert_same, calls, document, finish, run};
+
+#[test]
+fn a_second_run_makes_no_stage_again() {
+    let out = tempfile::tempdir().unwrap();
+    let first = run(&[&calls()], out.path(), &[]).with_code(0).summary();
+    let recordings = first["files"].as_u64().unwrap();
+    assert_eq!(first["stages_computed"], recordings * 5);
+    let second = run(&[&calls()], out.path(), &[]).with_code(0).summary();
+    assert_eq!(second["stages_computed"], 0);
+    assert_eq!(second["stages_reused"], recordings * 5);
+}
+
+#[test]
+fn a_copy_under_another_name_reuses_everything_and_keeps_its_own_name() {
+    let folder = tempfile::tempdir().unwrap();
+    let (first, copy) = (folder.path().join("mother_240101_080000.wav"), folder.path().join("bank_250202_090501.wav"));
+    fs::copy(calls().join("account-number.wav"), &first).unwrap();
+    fs::copy(&first, &copy).unwrap();
+    let out = folder.path().join("out");
+    run(&[&first], &out, &[]).with_code(0);
+    let summary = run(&[&copy], &out, &[]).with_code(0).summary();
+    assert_eq!((&summary["stages_computed"], &summary["stages_reused"]), (&0.into(), &5.into()));
+    let (a, b) = (document(&out, "mother_240101_080000"), document(&out, "bank_250202_090501"));
+    assert_eq!(a["recording"]["contact"], "mother");
+    assert_eq!(b["recording"]["contact"], "bank");
+    assert_eq!(b["recording"]["recorded_at"], "2025-02-02T09:05:01");
+    assert_eq!(a["words"], b["words"]);
+    assert_eq!(a["provenance"], b["provenance"]);
+}
+
+#[test]
+fn from_a_stage_on_everything_is_made_again_and_nothing_before() {
+    let out = tempfile::tempdir().unwrap();
+    let call = calls().join("account-number.wav");
+    run(&[&call], out.path(), &[]).with_code(0);
+    let before = document(out.path(), "account-number");
+    let summary = run(&[&call], out.path(), &["--from", "align"]).with_code(0).summary();
+    assert_eq!((&summary["stages_computed"], &summary["stages_reused"]), (&2.into(), &3.into()));
+    let after = document(out.path(), "account-number");
+    assert_same(&before["words"], &after["words"], "words");
+    assert_eq!(before["provenance"][2], after["provenance"][2], "transcribe was left alone");
+    assert_ne!(before["provenance"][3]["started_at"], after["provenance"][3]["started_at"], "align ran");
+}
+
+#[test]
+fn a_setting_of_one_stage_leaves_the_stages_before_it() {
+    let out = tempfile::tempdir().unwrap();
+    let call = calls().join("account-number.wav");
+    run(&[&call], out.path(), &[]).with_code(0);
+    let summary = run(&[&call], out.path(), &["--deception"]).with_code(0).summary();
+    assert_eq!((&summary["stages_computed"], &summary["stages_reused"]), (&1.into(), &4.into()));
+}
+
+#[test]
+fn one_stage_alone_prints_its_artifact_and_leaves_it_for_the_run() {
+    let out = tempfile::tempdir().unwrap();
+    let call = calls().join("account-number.wav");
+    let (call, folder) = (call.to_str().unwrap(), out.path().to_str().unwrap());
+    let printed = finish(["stage", "segment", call, "--out", folder, "--progress", "none"]).with_code(0).stdout;
+    let printed: Value = serde_json::from_str(&printed).unwrap();
+    assert_eq!(printed["stage"], "segment");
+    assert!(!printed["artifact"]["windows"].as_array().unwrap().is_empty());
+    let summary = run(&[call.as_ref()], out.path(), &[]).with_code(0).summary();
+    assert_eq!((&summary["stages_computed"], &summary["stages_reused"]), (&3.into(), &2.into()));
+}

@@ -1,0 +1,147 @@
+//! Running the executable and reading what it wrote.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use serde_json::Value;
+
+/// The workspace's root.
+pub(crate) fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..").canonicalize().unwrap()
+}
+
+/// The fixture calls.
+pub(crate) fn calls() -> PathBuf {
+    root().join("fixtures/calls")
+}
+
+/// A path under the shared recordings; says that the test skips where they are missing.
+pub(crate) fn shared(path: &str) -> Option<PathBuf> {
+    let found = root().join("../shared/data").join(path);
+    if found.exists() {
+        return Some(found);
+    }
+    eprintln!("skipped: {} is not here", found.display());
+    None
+}
+
+/// The words that a fixture call holds, by channel: text, start and end in seconds.
+pub(crate) fn expected_words(call: &str, channel: usize) -> Vec<(String, f64, f64)> {
+    let text = std::fs::read_to_string(calls().join("expected.json")).unwrap();
+    let expected: Value = serde_json::from_str(&text).unwrap();
+    words(&expected[call]["channels"][channel])
+}
+
+/// The words of one channel of a document: text, start and end in seconds.
+pub(crate) fn spoken_words(document: &Value, channel: u64) -> Vec<(String, f64, f64)> {
+    let of_channel: Vec<_> =
+        document["words"].as_array().unwrap().iter().filter(|word| word["channel"] == channel).cloned().collect();
+    words(&Value::Array(of_channel))
+}
+
+fn words(array: &Value) -> Vec<(String, f64, f64)> {
+    let word = |word: &Value| {
+        let s = |name: &str| word[name].as_f64().unwrap();
+        (word["text"].as_str().unwrap().to_owned(), s("start_s"), s("end_s"))
+    };
+    array.as_array().unwrap().iter().map(word).collect()
+}
+
+/// The executable with arguments, quiet.
+pub(crate) fn earwitness<S: AsRef<std::ffi::OsStr>>(args: impl IntoIterator<Item = S>) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_earwitness"));
+    command.args(args);
+    command
+}
+
+/// What a finished process left.
+pub(crate) struct Finished {
+    pub(crate) code: Option<i32>,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
+}
+
+impl Finished {
+    fn of(output: Output) -> Self {
+        Self {
+            code: output.status.code(),
+            stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
+            stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
+        }
+    }
+
+    /// The last JSON line of `--progress json`.
+    pub(crate) fn summary(&self) -> Value {
+        let line = self.stderr.lines().rev().find(|line| line.starts_with(r#"{"summary""#));
+        let line = line.unwrap_or_else(|| panic!("no summary in {}", self.stderr));
+        serde_json::from_str::<Value>(line).unwrap()["summary"].clone()
+    }
+
+    /// Asserts the exit code, showing what was printed.
+    pub(crate) fn with_code(self, code: i32) -> Self {
+        assert_eq!(self.code, Some(code), "stdout:\n{}\nstderr:\n{}", self.stdout, self.stderr);
+        self
+    }
+}
+
+/// Runs the executable to its end.
+pub(crate) fn finish<S: AsRef<std::ffi::OsStr>>(args: impl IntoIterator<Item = S>) -> Finished {
+    Finished::of(earwitness(args).output().unwrap())
+}
+
+/// `earwitness run INPUTS --out OUT --progress json` and more arguments.
+pub(crate) fn run(inputs: &[&Path], out: &Path, more: &[&str]) -> Finished {
+    let mut args = vec!["run".to_owned()];
+    args.extend(inputs.iter().map(|path| path.to_string_lossy().into_owned()));
+    args.extend(["--out".to_owned(), out.to_string_lossy().into_owned(), "--progress".to_owned(), "json".to_owned()]);
+    args.extend(more.iter().map(|&arg| arg.to_owned()));
+    finish(args)
+}
+
+/// `DIR/<name>.json`.
+pub(crate) fn document(out: &Path, name: &str) -> Value {
+    let path = out.join(format!("{name}.json"));
+    let text = std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    serde_json::from_str(&text).unwrap()
+}
+
+/// All documents of a folder without their clocks, by name.
+pub(crate) fn documents(out: &Path) -> Vec<(String, Value)> {
+    let mut names: Vec<_> = std::fs::read_dir(out)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| path.extension().is_some_and(|extension| extension == "json"))
+        .map(|path| path.file_stem().unwrap().to_string_lossy().into_owned())
+        .collect();
+    names.sort();
+    names.into_iter().map(|name| (name.clone(), without_clocks(document(out, &name)))).collect()
+}
+
+fn without_clocks(mut document: Value) -> Value {
+    for link in document["provenance"].as_array_mut().unwrap() {
+        let link = link.as_object_mut().unwrap();
+        for clock in ["started_at", "duration_s", "artifact_sha256"] {
+            link.remove(clock).unwrap();
+        }
+    }
+    document
+}
+
+/// Asserts that two values are equal: text and structure exactly, times within 1 ms, other numbers within 1e-3.
+pub(crate) fn assert_same(a: &Value, b: &Value, at: &str) {
+    match (a, b) {
+        (Value::Object(a), Value::Object(b)) => {
+            assert_eq!(a.keys().collect::<Vec<_>>(), b.keys().collect::<Vec<_>>(), "{at}");
+            a.iter().for_each(|(key, value)| assert_same(value, &b[key], &format!("{at}.{key}")));
+        }
+        (Value::Array(a), Value::Array(b)) => {
+            assert_eq!(a.len(), b.len(), "{at}");
+            a.iter().zip(b).enumerate().for_each(|(i, (a, b))| assert_same(a, b, &format!("{at}[{i}]")));
+        }
+        (Value::Number(a), Value::Number(b)) if !at.ends_with("start_s") && !at.ends_with("end_s") => {
+            let (a, b) = (a.as_f64().unwrap(), b.as_f64().unwrap());
+            assert!((a - b).abs() <= 1e-3 * b.abs().max(1.0), "{at}: {a} and {b}");
+        }
+        _ => assert_eq!(a, b, "{at}"),
+    }
+}

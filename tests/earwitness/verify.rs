@@ -1,0 +1,81 @@
+//! `verify` holds what stands, and names what was altered by as little as one byte.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use crate::support::{Finished, calls, finish, run};
+
+struct Case {
+    _folder: tempfile::TempDir,
+    call: PathBuf,
+    out: PathBuf,
+}
+
+/// A copy of a call, and the results of a run over it.
+fn case() -> Case {
+    let folder = tempfile::tempdir().unwrap();
+    let call = folder.path().join("call.wav");
+    fs::copy(calls().join("account-number.wav"), &call).unwrap();
+    let out = folder.path().join("out");
+    run(&[&call], &out, &["--format", "json,srt"]).with_code(0);
+    Case { _folder: folder, call, out }
+}
+
+fn verify(out: &Path) -> Finished {
+    finish(["verify", out.to_str().unwrap()])
+}
+
+/// Changes one byte in the middle of the first place where `needle` stands.
+fn flip_byte(path: &Path, needle: &[u8]) {
+    let mut bytes = fs::read(path).unwrap();
+    let at = bytes.windows(needle.len()).position(|window| window == needle).expect("the needle is in the file");
+    bytes[at + needle.len() / 2] ^= 1;
+    fs::write(path, bytes).unwrap();
+}
+
+#[test]
+fn an_untouched_folder_verifies() {
+    let case = case();
+    let verified = verify(&case.out).with_code(0);
+    assert!(verified.stdout.contains("holds"), "{}", verified.stdout);
+}
+
+#[test]
+fn one_byte_of_the_recording_is_noticed() {
+    let case = case();
+    let mut bytes = fs::read(&case.call).unwrap();
+    let last = bytes.len() - 1;
+    bytes[last] ^= 1;
+    fs::write(&case.call, bytes).unwrap();
+    assert!(verify(&case.out).with_code(5).stdout.contains("call.wav"));
+}
+
+#[test]
+fn a_missing_recording_is_noticed() {
+    let case = case();
+    fs::remove_file(&case.call).unwrap();
+    assert!(verify(&case.out).with_code(5).stdout.contains("call.wav"));
+}
+
+#[test]
+fn one_byte_of_an_artifact_is_noticed() {
+    let case = case();
+    flip_byte(&case.out.join("earwitness.db"), b"avg_logprob");
+    let verified = verify(&case.out).with_code(5);
+    assert!(verified.stdout.contains("transcribe"), "{}", verified.stdout);
+}
+
+#[test]
+fn one_byte_of_an_exported_file_is_noticed() {
+    for (file, needle) in [("call.json", b"start_s".as_slice()), ("call.srt", b"-->")] {
+        let case = case();
+        flip_byte(&case.out.join(file), needle);
+        assert!(verify(&case.out).with_code(5).stdout.contains(file));
+    }
+}
+
+#[test]
+fn a_folder_without_a_store_is_no_success() {
+    let folder = tempfile::tempdir().unwrap();
+    verify(folder.path()).with_code(6);
+}
