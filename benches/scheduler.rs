@@ -8,9 +8,9 @@ use std::path::Path;
 use std::process::exit;
 use std::time::Instant;
 
-use scheduler::coordinator::{Event, Interrupt, PlannedItem, Recompute, RunOptions, Timing, WorkerCommand, run};
+use scheduler::coordinator::{Event, Interrupt, Recompute, RunOptions, Timing, WorkerCommand, run};
 use scheduler::protocol::{Decoder, Encoder, FromWorker};
-use scheduler::store::{Commit, Lease, NewArtifact, SqliteStore, Store};
+use scheduler::store::{Commit, Lease, NewArtifact, RecordingEntry, SqliteStore, Store};
 use scheduler::worker::{Artifact, ItemJob, Pipeline, serve};
 use serde_json::json;
 use stage_core::{DeviceId, StageError, StageKey, StageKind, sha256_hex};
@@ -84,7 +84,7 @@ fn key(name: &str, stage: StageKind, inputs: &[StageKey]) -> StageKey {
     }
 }
 
-fn planned(count: usize) -> Vec<PlannedItem> {
+fn planned(count: usize) -> Vec<RecordingEntry> {
     let item = |index: usize| {
         let name = format!("recording-{index}");
         let mut keys = Vec::new();
@@ -92,7 +92,7 @@ fn planned(count: usize) -> Vec<PlannedItem> {
             keys.push(key(&name, stage, &keys));
         }
         let file_sha256 = sha256_hex(name.as_bytes());
-        PlannedItem { path: (&name).into(), file_sha256, audio_s: 60.0, name, keys }
+        RecordingEntry { path: (&name).into(), file_sha256, audio_s: 60.0, name, keys }
     };
     (0..count).map(item).collect()
 }
@@ -118,7 +118,7 @@ fn timed_run(recordings: usize) -> (f64, f64) {
     let mut store = SqliteStore::open(&folder.path().join("bench.db")).unwrap();
     let items = planned(recordings);
     let (began, mut up_s) = (Instant::now(), f64::NAN);
-    run(&items, &mut store, &options(), &Interrupt::default(), &mut |event| {
+    run(&items, &mut store, &options(), &Interrupt::default(), &mut |event, _| {
         if matches!(event, Event::WorkerUp { .. }) {
             up_s = began.elapsed().as_secs_f64();
         }

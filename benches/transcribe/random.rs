@@ -8,24 +8,24 @@ use candle_core::{DType, Device, Tensor};
 use serde_json::{Value, json};
 
 /// The size of a network.
-pub struct Size {
+pub(crate) struct Size {
     /// Its name in the table.
-    pub name: &'static str,
+    pub(crate) name: &'static str,
     width: usize,
     layers: usize,
     heads: usize,
 }
 
 /// The dimensions of whisper-tiny.
-pub const TINY: Size = Size { name: "tiny", width: 384, layers: 4, heads: 6 };
+pub(crate) const TINY: Size = Size { name: "tiny", width: 384, layers: 4, heads: 6 };
 /// The dimensions of whisper-base.
-pub const BASE: Size = Size { name: "base", width: 512, layers: 6, heads: 8 };
+pub(crate) const BASE: Size = Size { name: "base", width: 512, layers: 6, heads: 8 };
 
 const VOCABULARY: usize = 51_865;
 const EMBEDDED: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../fixtures/models/embedded");
 
 /// Writes the network, with the embedded model's tokenizer.
-pub fn write(size: &Size, directory: &Path) {
+pub(crate) fn write(size: &Size, directory: &Path) {
     let embedded = |file: &str| fs::read(Path::new(EMBEDDED).join(file)).expect("the embedded model");
     let write = |file: &str, bytes: &[u8]| fs::write(directory.join(file), bytes).expect("room on the disk");
     write("tokenizer.json", &embedded("tokenizer.json"));

@@ -6,7 +6,7 @@ use std::path::Path;
 use anyhow::Context;
 use scheduler::coordinator::{self, Event, Outcome, Recompute, RunError, RunOptions, Timing, WorkerCommand};
 use scheduler::devices::{self, DeviceRequest, Machine};
-use scheduler::store::SqliteStore;
+use scheduler::store::{SqliteStore, Store};
 use stage_core::{DeviceId, StageKind};
 
 use crate::args::EngineArgs;
@@ -57,7 +57,7 @@ impl Engine {
         &mut self,
         args: &EngineArgs,
         recompute: Recompute,
-        observe: &mut dyn FnMut(Event),
+        observe: &mut dyn FnMut(Event, &mut dyn Store),
     ) -> Result<Outcome, Failure> {
         let options = RunOptions {
             devices: self.devices.clone(),

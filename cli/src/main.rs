@@ -26,11 +26,14 @@ use std::process::ExitCode;
 use clap::Parser;
 use tracing_subscriber::EnvFilter;
 
+/// What is logged unless RUST_LOG says otherwise: symphonia's warnings are not for people.
+const LOGGED: &str = "error,earwitness=warn,scheduler=warn";
+
 fn main() -> ExitCode {
     let cli = args::Cli::parse();
     tracing_subscriber::fmt()
         .with_writer(std::io::stderr)
-        .with_env_filter(EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("warn")))
+        .with_env_filter(EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(LOGGED)))
         .init();
     match commands::dispatch(&cli.command) {
         Ok(exit) => exit.into(),

@@ -6,8 +6,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use rayon::prelude::*;
-use scheduler::coordinator::PlannedItem;
-use scheduler::store::{Failure, InputFacts, InputStat, Store, StoreError};
+use scheduler::store::{Failure, InputFacts, InputStat, RecordingEntry, Store, StoreError};
 use stage_core::{ErrorClass, StageError, StageKind, sha256_file};
 
 use crate::export::assign_names;
@@ -16,7 +15,7 @@ use crate::stages::Identities;
 /// What a run will do.
 pub(crate) struct Plan {
     /// The recordings, by path.
-    pub(crate) items: Vec<PlannedItem>,
+    pub(crate) items: Vec<RecordingEntry>,
     /// Files that could not even be read.
     pub(crate) unreadable: Vec<Failure>,
 }
@@ -35,7 +34,7 @@ pub(crate) fn plan(
     let mut unreadable = Vec::new();
     for (path, examined) in files.iter().zip(examine_all(files, store)?) {
         match examined {
-            Ok(facts) => items.push(PlannedItem {
+            Ok(facts) => items.push(RecordingEntry {
                 path: path.clone(),
                 keys: identities.keys(&facts.sha256, last),
                 file_sha256: facts.sha256,

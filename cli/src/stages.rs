@@ -73,6 +73,7 @@ impl Stages {
 
     /// What each stage contributes to fingerprints; hashes the model's files. Part of every plan.
     pub(crate) fn identities(&self) -> Result<Identities, ModelError> {
+        self.transcriber.files().sha256()?;
         Ok(Identities([
             identity(&self.decoder),
             identity(&self.segmenter),

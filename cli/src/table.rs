@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use comfy_table::presets::UTF8_HORIZONTAL_ONLY;
-use comfy_table::{Cell, CellAlignment, ColumnConstraint, ContentArrangement, Table, Width};
+use comfy_table::{Cell, CellAlignment, ColumnConstraint, ContentArrangement, Table, TableComponent, Width};
 
 /// One recording of the table.
 pub(crate) struct Row {
@@ -21,12 +21,7 @@ pub(crate) struct Row {
 const TEXT_CHARS: usize = 160;
 
 pub(crate) fn render(rows: &[Row]) -> String {
-    let mut table = Table::new();
-    table.load_preset(UTF8_HORIZONTAL_ONLY).set_content_arrangement(ContentArrangement::Dynamic);
-    if table.width().is_none() {
-        table.set_width(120);
-    }
-    table.set_header(["recording", "length", "text", "score", "speed"]);
+    let mut table = empty(["recording", "length", "text", "score", "speed"]);
     for row in rows {
         table.add_row([
             Cell::new(&row.name),
@@ -38,12 +33,24 @@ pub(crate) fn render(rows: &[Row]) -> String {
             Cell::new(speed(row)).set_alignment(CellAlignment::Right),
         ]);
     }
-    for (column, width) in [(1, 9), (3, 12), (4, 10)] {
+    for (column, width) in [(1, 10), (3, 14), (4, 12)] {
         if let Some(column) = table.column_mut(column) {
             column.set_constraint(ColumnConstraint::UpperBoundary(Width::Fixed(width)));
         }
     }
     table.to_string()
+}
+
+/// A table with a line above, under the header and below, as wide as the terminal (or 120 columns).
+pub(crate) fn empty<const N: usize>(header: [&str; N]) -> Table {
+    let mut table = Table::new();
+    table.load_preset(UTF8_HORIZONTAL_ONLY).set_content_arrangement(ContentArrangement::Dynamic);
+    table.remove_style(TableComponent::HorizontalLines).remove_style(TableComponent::MiddleIntersections);
+    if table.width().is_none() {
+        table.set_width(120);
+    }
+    table.set_header(header);
+    table
 }
 
 fn text(row: &Row) -> String {

@@ -3,8 +3,8 @@
 use std::collections::HashMap;
 use std::time::Instant;
 
-use scheduler::coordinator::{Event, ItemEnd, Outcome, PlannedItem, Recompute};
-use scheduler::store::{Export, RecordingEntry, SqliteStore, Store};
+use scheduler::coordinator::{Event, ItemEnd, Outcome, Recompute};
+use scheduler::store::{RecordingEntry, Store};
 use serde_json::json;
 use stage_core::StageKind;
 
@@ -12,19 +12,15 @@ use crate::args::{Progress as Mode, RunArgs};
 use crate::engine::Engine;
 use crate::exit::{Exit, Failure};
 use crate::export::{Document, write_results};
-use crate::open_store;
 use crate::progress::Progress;
 use crate::table::{self, Row};
 
 /// What a run gathers while it goes on.
 struct Gathered<'a> {
     args: &'a RunArgs,
-    items: &'a [PlannedItem],
-    /// A second, reading connection: the coordinator holds the writing one.
-    reader: SqliteStore,
+    items: &'a [RecordingEntry],
     progress: Progress,
     results: HashMap<usize, Row>,
-    exports: Vec<Export>,
     /// Seconds that each recording's stages took in this run.
     worked_s: HashMap<usize, f64>,
 }
@@ -38,26 +34,22 @@ pub(crate) fn run(args: &RunArgs) -> Result<Exit, Failure> {
         (false, None) => Recompute::Nothing,
     };
     let items = engine.plan.items.clone();
-    let store_path = open_store::path(args.engine.store.as_deref(), &args.out)?;
     let audio_s = items.iter().map(|item| item.audio_s).sum();
     let mut gathered = Gathered {
         args,
         items: &items,
-        reader: SqliteStore::open_read_only(&store_path).map_err(Failure::store)?,
         progress: Progress::new(args.engine.progress, engine.inputs.files.len(), audio_s),
         results: HashMap::new(),
-        exports: Vec::new(),
         worked_s: HashMap::new(),
     };
-    let outcome = engine.run(&args.engine, recompute, &mut |event| gathered.observe(&event))?;
+    let outcome = engine.run(&args.engine, recompute, &mut |event, store| gathered.observe(&event, store))?;
     gathered.progress.finish();
-    engine.store.put_exports(&gathered.exports).map_err(Failure::store)?;
     engine.store.record_failures(outcome.run, &engine.plan.unreadable).map_err(Failure::store)?;
     Ok(report(&engine, &outcome, gathered, started.elapsed().as_secs_f64()))
 }
 
 impl Gathered<'_> {
-    fn observe(&mut self, event: &Event) {
+    fn observe(&mut self, event: &Event, store: &mut dyn Store) {
         match event {
             Event::WorkerUp { device, .. } => self.progress.device_up(device),
             Event::WorkerLost { device, reason } => self.progress.device_lost(device, reason),
@@ -70,7 +62,7 @@ impl Gathered<'_> {
                 }
             }
             Event::ItemDone { index } => {
-                let result = self.export(*index);
+                let result = self.export(*index, store);
                 let failed = result.text.is_err();
                 self.results.insert(*index, result);
                 self.progress.file_done(failed);
@@ -85,20 +77,11 @@ impl Gathered<'_> {
         }
     }
 
-    fn export(&mut self, index: usize) -> Row {
-        let item = &self.items[index];
-        let entry = RecordingEntry {
-            path: item.path.clone(),
-            file_sha256: item.file_sha256.clone(),
-            audio_s: item.audio_s,
-            name: item.name.clone(),
-            keys: item.keys.clone(),
-        };
-        match write_results(&self.reader, &self.args.out, &entry, &self.args.format) {
-            Ok((document, exports)) => {
-                self.exports.extend(exports);
-                self.row(index, Ok(&document))
-            }
+    fn export(&self, index: usize, store: &mut dyn Store) -> Row {
+        let written = write_results(store, &self.args.out, &self.items[index], &self.args.format);
+        match written.and_then(|(document, exports)| store.put_exports(&exports).map(|()| document).map_err(Into::into))
+        {
+            Ok(document) => self.row(index, Ok(&document)),
             Err(error) => self.row(index, Err(format!("export: {error}"))),
         }
     }
@@ -146,23 +129,24 @@ fn report(engine: &Engine, outcome: &Outcome, mut gathered: Gathered<'_>, elapse
     let failed = rows.iter().filter(|row| row.text.is_err()).count();
     println!("{}", table::render(&rows));
     for path in &engine.inputs.passed_over {
-        println!("passed over (not named like a recording): {}", path.display());
+        println!("passed over, not named like a recording: {}", path.display());
     }
     let files = gathered.items.len() + unreadable.len();
     let (computed, reused) = (outcome.artifacts_computed, outcome.artifacts_reused);
-    println!(
-        "{done} of {files} recordings done, {failed} failed; {} of audio in {elapsed_s:.1} s: {:.0} times real time, \
-         {:.0} files/h",
-        table::clock(audio_s),
-        audio_s / elapsed_s,
-        done as f64 / elapsed_s * 3600.0,
-    );
-    println!("{computed} stages computed, {reused} reused from the store");
+    println!("{done} of {files} recordings done, {failed} failed; {computed} stages computed, {reused} on record");
+    if computed > 0 {
+        println!(
+            "{} of audio in {elapsed_s:.1} s: {:.0} times real time, {:.0} files an hour",
+            table::clock(audio_s),
+            audio_s / elapsed_s,
+            done as f64 / elapsed_s * 3600.0,
+        );
+    }
     if unfinished > 0 {
         println!("{unfinished} not finished: run the same command again to go on");
     }
     let formats: Vec<_> = gathered.args.format.iter().map(|format| format!("{format:?}").to_lowercase()).collect();
-    println!("results: {}/<recording>.{}", gathered.args.out.display(), formats.join(", ."));
+    println!("open {}/<recording>.{}", gathered.args.out.display(), formats.join(", ."));
     let summary = json!({"summary": {
         "files": files, "files_done": done, "files_failed": failed, "files_unfinished": unfinished,
         "stages_computed": computed, "stages_reused": reused, "audio_s": audio_s, "elapsed_s": elapsed_s,

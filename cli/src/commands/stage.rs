@@ -1,8 +1,8 @@
 //! `stage`: one stage of the pipeline, its artifact on standard output.
 
 use anyhow::Context;
-use scheduler::coordinator::{Event, ItemEnd, PlannedItem, Recompute};
-use scheduler::store::{Lookup, SqliteStore, Store};
+use scheduler::coordinator::{Event, ItemEnd, Recompute};
+use scheduler::store::{Lookup, RecordingEntry, SqliteStore, Store};
 use serde_json::{Value, json};
 use stage_core::StageKind;
 
@@ -14,7 +14,7 @@ pub(crate) fn stage(args: &StageArgs) -> Result<Exit, Failure> {
     let mut engine = Engine::prepare(&args.engine, &args.inputs, &args.out, args.stage)?;
     let recompute = if args.force { Recompute::Only(args.stage) } else { Recompute::Nothing };
     let paths: Vec<_> = engine.plan.items.iter().map(|item| item.path.clone()).collect();
-    let outcome = engine.run(&args.engine, recompute, &mut |event| {
+    let outcome = engine.run(&args.engine, recompute, &mut |event, _| {
         if let Event::ItemFailed { index, error } = event {
             eprintln!("{}: {error}", paths[index].display());
         }
@@ -34,7 +34,7 @@ pub(crate) fn stage(args: &StageArgs) -> Result<Exit, Failure> {
 }
 
 /// One JSON object a line: which artifact of which recording, and the artifact.
-fn artifact(store: &SqliteStore, item: &PlannedItem, stage: StageKind) -> Result<Value, Failure> {
+fn artifact(store: &SqliteStore, item: &RecordingEntry, stage: StageKind) -> Result<Value, Failure> {
     let fingerprint = item.keys[stage as usize].fingerprint();
     let Lookup::Sound(stored) = store.artifact(&fingerprint).map_err(Failure::store)? else {
         return Err(anyhow::anyhow!("{}: the artifact of {stage} is gone", item.path.display()).into());

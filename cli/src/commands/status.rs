@@ -1,7 +1,5 @@
 //! `status`: what is in a result folder.
 
-use comfy_table::presets::UTF8_HORIZONTAL_ONLY;
-use comfy_table::{ContentArrangement, Table};
 use scheduler::store::{Lookup, RecordingEntry, Run, RunEnd, Store};
 
 use crate::args::FolderArgs;
@@ -16,9 +14,7 @@ pub(crate) fn status(args: &FolderArgs) -> Result<Exit, Failure> {
     let store = open_store::to_read(args)?;
     let recordings = store.recordings().map_err(Failure::store)?;
     let runs = store.runs(RUNS).map_err(Failure::store)?;
-    let mut listing = Table::new();
-    listing.load_preset(UTF8_HORIZONTAL_ONLY).set_content_arrangement(ContentArrangement::Dynamic);
-    listing.set_header(["recording", "length", "on record", "path"]);
+    let mut listing = table::empty(["recording", "length", "on record", "path"]);
     let mut complete = 0;
     for entry in &recordings {
         let done = stages_on_record(&store, entry)?;

@@ -4,7 +4,7 @@ use stage_core::{DeviceId, Phase, StageError, StageKind};
 
 use crate::protocol::Progress;
 
-/// Something happened. `index` is the place in the list of [`super::PlannedItem`]s; equal recordings are computed once
+/// Something happened. `index` is the place in the list of [`crate::store::RecordingEntry`]s; equal recordings are computed once
 /// and share their events' `indices`.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]

@@ -49,7 +49,7 @@ impl Coordinator<'_> {
             FromWorker::Ready => {
                 let place = &mut self.slots[slot];
                 place.life = Life::Up;
-                (self.observe)(Event::WorkerUp { device: place.device.clone(), pid: place.pid });
+                (self.observe)(Event::WorkerUp { device: place.device.clone(), pid: place.pid }, &mut *self.store);
                 Ok(())
             }
             FromWorker::Refused { error } => {
@@ -60,14 +60,14 @@ impl Coordinator<'_> {
             FromWorker::Heartbeat(progress) => {
                 let place = &mut self.slots[slot];
                 place.beat(progress);
-                (self.observe)(Event::WorkerProgress { device: place.device.clone(), progress });
+                (self.observe)(Event::WorkerProgress { device: place.device.clone(), progress }, &mut *self.store);
                 Ok(())
             }
             FromWorker::Started { item, stage, phase, .. } => {
                 let Some(job) = self.job_of(item) else { return self.unknown(slot, item) };
                 self.jobs[job].started = true;
                 let (indices, device) = (self.jobs[job].chain.indices.clone(), self.slots[slot].device.clone());
-                (self.observe)(Event::StageStarted { indices, stage, phase, device });
+                (self.observe)(Event::StageStarted { indices, stage, phase, device }, &mut *self.store);
                 Ok(())
             }
             FromWorker::Done { result, lease, item, stage, fingerprint, body, started_at_ms, duration_s } => {
@@ -170,7 +170,7 @@ impl Coordinator<'_> {
         }
         let (indices, device) = (chain.indices.clone(), self.slots[slot].device.clone());
         let complete = chain.outstanding.is_empty();
-        (self.observe)(Event::StageCommitted { indices, stage, device, duration_s });
+        (self.observe)(Event::StageCommitted { indices, stage, device, duration_s }, &mut *self.store);
         if complete {
             self.take_from_batches(slot, job);
             self.settle(job, ItemEnd::Done)?;
@@ -187,7 +187,10 @@ impl Coordinator<'_> {
         match self.jobs[job].judge(&error, &device, usable, self.options.timing.backoff) {
             Verdict::Final => self.settle(job, ItemEnd::Failed(error)),
             Verdict::Retry { after } => {
-                (self.observe)(Event::Retried { indices: self.jobs[job].chain.indices.clone(), error });
+                (self.observe)(
+                    Event::Retried { indices: self.jobs[job].chain.indices.clone(), error },
+                    &mut *self.store,
+                );
                 self.queue.push_later(Instant::now() + after, self.entry(job));
                 Ok(())
             }
@@ -230,7 +233,7 @@ impl Coordinator<'_> {
             self.slots[slot].died();
         }
         self.last_loss = Some((device.clone(), reason.to_owned()));
-        (self.observe)(Event::WorkerLost { device, reason: reason.to_owned() });
+        (self.observe)(Event::WorkerLost { device, reason: reason.to_owned() }, &mut *self.store);
         Ok(())
     }
 

@@ -15,6 +15,6 @@ mod slot;
 
 pub use event::Event;
 pub use interrupt::Interrupt;
-pub use options::{PlannedItem, Recompute, RunOptions, Timing, WorkerCommand};
+pub use options::{Recompute, RunOptions, Timing, WorkerCommand};
 pub use outcome::{ItemEnd, Outcome, RunError};
 pub use run::run;

@@ -5,22 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use serde_json::Value;
-use stage_core::{DeviceId, StageKey, StageKind};
-
-/// One recording to bring up to date.
-#[derive(Debug, Clone, PartialEq)]
-pub struct PlannedItem {
-    /// Where it lies.
-    pub path: PathBuf,
-    /// SHA-256 of its bytes.
-    pub file_sha256: String,
-    /// Its length in seconds, as probed: what batches are balanced by.
-    pub audio_s: f64,
-    /// The name that its exports bear.
-    pub name: String,
-    /// One key a stage, in order from decode up to the last stage that is wanted.
-    pub keys: Vec<StageKey>,
-}
+use stage_core::{DeviceId, StageKind};
 
 /// What to compute again although it is on record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

@@ -4,9 +4,9 @@ use std::collections::{BTreeSet, HashMap};
 
 use stage_core::{Fingerprint, StageKey, StageKind};
 
-use super::{PlannedItem, Recompute, RunError};
+use super::{Recompute, RunError};
 use crate::protocol::Step;
-use crate::store::{Lookup, Store};
+use crate::store::{Lookup, RecordingEntry, Store};
 
 /// One distinct chain of keys, whatever the number of recordings that share it.
 #[derive(Debug, Clone)]
@@ -22,7 +22,11 @@ pub(super) struct Chain {
 }
 
 /// Joins equal items and looks their artifacts up. An artifact on record that does not hold is computed again.
-pub(super) fn chains(items: &[PlannedItem], recompute: Recompute, store: &dyn Store) -> Result<Vec<Chain>, RunError> {
+pub(super) fn chains(
+    items: &[RecordingEntry],
+    recompute: Recompute,
+    store: &dyn Store,
+) -> Result<Vec<Chain>, RunError> {
     let mut by_keys: HashMap<Vec<Fingerprint>, usize> = HashMap::new();
     let mut chains: Vec<Chain> = Vec::new();
     for (index, item) in items.iter().enumerate() {

@@ -11,7 +11,7 @@ use super::plan::{self, Chain};
 use super::process::{Incoming, WorkerProcess};
 use super::queue::{Entry, Queue};
 use super::slot::{Life, Slot};
-use super::{Event, Interrupt, ItemEnd, Outcome, PlannedItem, RunError, RunOptions};
+use super::{Event, Interrupt, ItemEnd, Outcome, RunError, RunOptions};
 use crate::protocol::ToWorker;
 use crate::store::{Failure, RecordingEntry, RunEnd, RunId, Store};
 
@@ -23,7 +23,8 @@ const BURST: usize = 1024;
 const FAREWELL: Duration = Duration::from_secs(3);
 
 /// Brings every item up to date: reuses what is on record, computes the rest in worker processes and commits it to the
-/// store. Without work no worker is started. `observe` is told of everything on the calling thread; it must be quick.
+/// store. Without work no worker is started. `observe` is told of everything on the calling thread, with the store at hand for what it keeps
+/// of its own (exports, say); it must be quick.
 ///
 /// Workers die with the calling thread: call this on a thread that outlives the run (the main thread does). None
 /// survives the return.
@@ -32,15 +33,15 @@ const FAREWELL: Duration = Duration::from_secs(3);
 /// [`RunError`] where the run cannot go on: report it; what is committed stays and the next run goes on from there.
 /// Failures of single recordings are in the [`Outcome`].
 pub fn run(
-    items: &[PlannedItem],
+    items: &[RecordingEntry],
     store: &mut dyn Store,
     options: &RunOptions,
     interrupt: &Interrupt,
-    observe: &mut dyn FnMut(Event),
+    observe: &mut dyn FnMut(Event, &mut dyn Store),
 ) -> Result<Outcome, RunError> {
     let chains = plan::chains(items, options.recompute, store)?;
     let run = store.begin_run(&options.command, &options.tool_version)?;
-    store.put_recordings(run, &items.iter().map(recording).collect::<Vec<_>>())?;
+    store.put_recordings(run, items)?;
     let mut coordinator = Coordinator::new(run, items, chains, store, options, observe);
     let driven = coordinator.drive(interrupt);
     let outcome = coordinator.into_outcome(run, driven.as_ref().is_ok_and(|interrupted| *interrupted));
@@ -55,23 +56,13 @@ pub fn run(
     Ok(outcome)
 }
 
-fn recording(item: &PlannedItem) -> RecordingEntry {
-    RecordingEntry {
-        path: item.path.clone(),
-        file_sha256: item.file_sha256.clone(),
-        audio_s: item.audio_s,
-        name: item.name.clone(),
-        keys: item.keys.clone(),
-    }
-}
-
 /// The state of a run.
 pub(super) struct Coordinator<'a> {
     pub(super) run: RunId,
-    pub(super) items: &'a [PlannedItem],
+    pub(super) items: &'a [RecordingEntry],
     pub(super) store: &'a mut dyn Store,
     pub(super) options: &'a RunOptions,
-    pub(super) observe: &'a mut dyn FnMut(Event),
+    pub(super) observe: &'a mut dyn FnMut(Event, &mut dyn Store),
     pub(super) jobs: Vec<Job>,
     pub(super) unsettled: usize,
     pub(super) queue: Queue,
@@ -91,11 +82,11 @@ pub(super) struct Coordinator<'a> {
 impl<'a> Coordinator<'a> {
     fn new(
         run: RunId,
-        items: &'a [PlannedItem],
+        items: &'a [RecordingEntry],
         chains: Vec<Chain>,
         store: &'a mut dyn Store,
         options: &'a RunOptions,
-        observe: &'a mut dyn FnMut(Event),
+        observe: &'a mut dyn FnMut(Event, &mut dyn Store),
     ) -> Self {
         let (to_me, incoming) = unbounded();
         let mut jobs = Vec::with_capacity(chains.len());
@@ -164,7 +155,7 @@ impl<'a> Coordinator<'a> {
             for stage in chain.on_record() {
                 for index in &chain.indices {
                     self.artifacts_reused += 1;
-                    (self.observe)(Event::Reused { index: *index, stage });
+                    (self.observe)(Event::Reused { index: *index, stage }, &mut *self.store);
                 }
             }
             if chain.outstanding.is_empty() {
@@ -209,10 +200,11 @@ impl<'a> Coordinator<'a> {
             self.store.record_failures(self.run, &indices.iter().map(failure).collect::<Vec<_>>())?;
         }
         for index in indices {
-            (self.observe)(match &end {
+            let event = match &end {
                 ItemEnd::Failed(error) => Event::ItemFailed { index, error: error.clone() },
                 ItemEnd::Done | ItemEnd::Unfinished => Event::ItemDone { index },
-            });
+            };
+            (self.observe)(event, &mut *self.store);
         }
         self.jobs[job].end = Some(end);
         self.unsettled -= 1;

@@ -3,8 +3,14 @@
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::Duration;
 
 use super::StoreError;
+
+/// A process that was just forked holds its parent's lock until it executes its program: that passes at once.
+const ATTEMPTS: u32 = 10;
+const BETWEEN_ATTEMPTS: Duration = Duration::from_millis(20);
 
 /// Held as long as it lives.
 #[derive(Debug)]
@@ -17,12 +23,15 @@ impl WriterLock {
         let open = |source| StoreError::Open { path: path.clone(), source };
         let mut file =
             OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&path).map_err(open)?;
-        match file.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => {
-                return Err(StoreError::Locked { path: store.to_owned(), holder: holder(&mut file) });
+        for attempt in 1.. {
+            match file.try_lock() {
+                Ok(()) => break,
+                Err(TryLockError::WouldBlock) if attempt < ATTEMPTS => thread::sleep(BETWEEN_ATTEMPTS),
+                Err(TryLockError::WouldBlock) => {
+                    return Err(StoreError::Locked { path: store.to_owned(), holder: holder(&mut file) });
+                }
+                Err(TryLockError::Error(source)) => return Err(open(source)),
             }
-            Err(TryLockError::Error(source)) => return Err(open(source)),
         }
         write_pid(&mut file).map_err(open)?;
         Ok(Self(file))

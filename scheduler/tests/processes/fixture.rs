@@ -4,9 +4,9 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use scheduler::coordinator::{
-    Event, Interrupt, ItemEnd, Outcome, PlannedItem, Recompute, RunError, RunOptions, Timing, WorkerCommand, run,
+    Event, Interrupt, ItemEnd, Outcome, Recompute, RunError, RunOptions, Timing, WorkerCommand, run,
 };
-use scheduler::store::{Lookup, SqliteStore, Store, StoredArtifact};
+use scheduler::store::{Lookup, RecordingEntry, SqliteStore, Store, StoredArtifact};
 use serde_json::json;
 use stage_core::{DeviceId, StageKey, StageKind, sha256_hex};
 use tempfile::TempDir;
@@ -31,14 +31,14 @@ impl Fixture {
     /// Runs and checks that no worker survives.
     pub(crate) fn try_run(
         &mut self,
-        items: &[PlannedItem],
+        items: &[RecordingEntry],
         interrupt: &Interrupt,
         observe: &mut dyn FnMut(&Event),
     ) -> (Result<Outcome, RunError>, Vec<Event>) {
         self.options.settings = serde_json::to_value(&self.settings).unwrap();
         let mut store = self.store();
         let mut events = Vec::new();
-        let result = run(items, &mut store, &self.options, interrupt, &mut |event| {
+        let result = run(items, &mut store, &self.options, interrupt, &mut |event, _| {
             observe(&event);
             events.push(event);
         });
@@ -49,7 +49,7 @@ impl Fixture {
     }
 
     /// A run that is let alone.
-    pub(crate) fn run(&mut self, items: &[PlannedItem]) -> (Outcome, Vec<Event>) {
+    pub(crate) fn run(&mut self, items: &[RecordingEntry]) -> (Outcome, Vec<Event>) {
         let (result, events) = self.try_run(items, &Interrupt::default(), &mut |_| ());
         (result.unwrap(), events)
     }
@@ -86,12 +86,12 @@ pub(crate) fn options(workers: u32) -> RunOptions {
 }
 
 /// Recordings by name with all five keys; equal names are equal recordings.
-pub(crate) fn planned(names: &[&str]) -> Vec<PlannedItem> {
+pub(crate) fn planned(names: &[&str]) -> Vec<RecordingEntry> {
     planned_to(names, StageKind::Forensics)
 }
 
-pub(crate) fn planned_to(names: &[&str], last: StageKind) -> Vec<PlannedItem> {
-    let item = |name: &&str| PlannedItem {
+pub(crate) fn planned_to(names: &[&str], last: StageKind) -> Vec<RecordingEntry> {
+    let item = |name: &&str| RecordingEntry {
         path: format!("/nowhere/{name}.wav").into(),
         file_sha256: sha256_hex(name.as_bytes()),
         audio_s: name.len() as f64,
@@ -119,7 +119,7 @@ fn keys(name: &str, last: StageKind) -> Vec<StageKey> {
 }
 
 /// All artifacts of a recording; fails if one is missing.
-pub(crate) fn artifacts(store: &SqliteStore, item: &PlannedItem) -> Vec<StoredArtifact> {
+pub(crate) fn artifacts(store: &SqliteStore, item: &RecordingEntry) -> Vec<StoredArtifact> {
     let artifact = |key: &StageKey| match store.artifact(&key.fingerprint()).unwrap() {
         Lookup::Sound(stored) => *stored,
         other => panic!("{} of {}: {other:?}", key.stage, item.name),

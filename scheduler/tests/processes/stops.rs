@@ -82,7 +82,7 @@ pub(crate) fn coordinator_main(folder: &str) {
     let settings = Settings { folder: folder.to_owned(), cpu_ms: 100, device_ms: 20, refuse: false };
     options.settings = serde_json::to_value(settings).unwrap();
     let (mut pids, mut commits) = (String::new(), 0);
-    run(&planned(&NAMES), &mut store, &options, &Interrupt::default(), &mut |event| match event {
+    run(&planned(&NAMES), &mut store, &options, &Interrupt::default(), &mut |event, _| match event {
         Event::WorkerUp { pid, .. } => pids.push_str(&format!("{pid}\n")),
         Event::StageCommitted { .. } => {
             commits += 1;

@@ -134,7 +134,7 @@ impl Boundary<'_> {
         };
         let cost = |(at, level): &(i64, f32)| level + distance_db(*at);
         let lowest = self.sound.within(region).min_by(|a, b| cost(a).total_cmp(&cost(b)))?;
-        (lowest.1 <= self.lower_peak() - CLEAR_DIP_DB).then_some(lowest.0)
+        (lowest.1.max(self.sound.floor) <= self.lower_peak() - CLEAR_DIP_DB).then_some(lowest.0)
     }
 
     /// The peak of the quieter word.

@@ -2,15 +2,13 @@
 
 use std::path::PathBuf;
 
-use hf_hub::HFClientSync;
-use hf_hub::repository::RepoTypeModel;
-use hf_hub::{HFError, HFRepositorySync};
+use hf_hub::api::sync::{ApiBuilder, ApiError, ApiRepo};
 
 /// A model repository on the hub.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub struct HubRepository {
     id: String,
-    repository: HFRepositorySync<RepoTypeModel>,
+    repository: ApiRepo,
 }
 
 /// Why a file of the hub could not be had.
@@ -18,7 +16,7 @@ pub struct HubRepository {
 pub enum HubError {
     /// The client could not be set up (a malformed endpoint, say).
     #[error("the hub's client could not be set up: {0}")]
-    Client(HFError),
+    Client(ApiError),
     /// The repository has no such file: the model may not be stored in the layout that is needed.
     #[error("{id}: the repository has no file `{file}`")]
     NoSuchFile {
@@ -38,7 +36,7 @@ pub enum HubError {
         /// The file in the repository.
         file: String,
         /// What the client said.
-        reason: HFError,
+        reason: ApiError,
     },
 }
 
@@ -49,25 +47,23 @@ impl HubRepository {
     /// # Errors
     /// [`HubError::Client`] where the client cannot be set up.
     pub fn open(id: &str) -> Result<Self, HubError> {
-        let (owner, name) = id.split_once('/').unwrap_or(("", id));
-        let repository = HFClientSync::new().map_err(HubError::Client)?.model(owner, name);
-        Ok(Self { id: id.to_owned(), repository })
+        let api = ApiBuilder::from_env().with_progress(false).build().map_err(HubError::Client)?;
+        Ok(Self { id: id.to_owned(), repository: api.model(id.to_owned()) })
     }
 
-    /// The local path of a file: the cached copy where there is one (no network is touched), else a download.
+    /// The local path of a file: the cached copy where there is one (no network is touched), else a download, which
+    /// goes on where an earlier one was cut off.
     ///
     /// # Errors
     /// [`HubError::NoSuchFile`] or [`HubError::Unavailable`].
     pub fn file(&self, file: &str) -> Result<PathBuf, HubError> {
-        let cached = self.repository.download_file().filename(file).local_files_only(true).send();
-        if let Ok(path) = cached {
-            return Ok(path);
-        }
-        self.repository.download_file().filename(file).send().map_err(|reason| {
+        self.repository.get(file).map_err(|reason| {
             let (id, file) = (self.id.clone(), file.to_owned());
-            match reason {
-                HFError::EntryNotFound { .. } => HubError::NoSuchFile { id, file },
-                reason => HubError::Unavailable { id, file, reason },
+            match &reason {
+                ApiError::RequestError(request) if matches!(**request, ureq::Error::StatusCode(404)) => {
+                    HubError::NoSuchFile { id, file }
+                }
+                _ => HubError::Unavailable { id, file, reason },
             }
         })
     }

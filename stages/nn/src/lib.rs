@@ -1,5 +1,6 @@
 //! What the models of the stages share: weights (memory-mapped or embedded safetensors, hashed, with errors that name
-//! the file), the hub they may come from, the device they are loaded on, and kernels that are faster than candle's on a processor.
+//! the file), the hub they may come from, the device they are loaded on, and kernels that are faster than candle's on
+//! a processor.
 
 mod device;
 mod gelu;

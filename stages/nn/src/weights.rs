@@ -26,7 +26,7 @@ pub enum WeightsError {
         /// The file.
         path: PathBuf,
         /// What the parser said.
-        reason: candle_core::Error,
+        reason: Box<candle_core::Error>,
     },
 }
 
@@ -122,7 +122,7 @@ fn unreadable(path: &Path, reason: std::io::Error) -> WeightsError {
 }
 
 fn malformed(path: &Path, reason: candle_core::Error) -> WeightsError {
-    WeightsError::Malformed { path: path.to_owned(), reason }
+    WeightsError::Malformed { path: path.to_owned(), reason: Box::new(reason) }
 }
 
 #[cfg(test)]

@@ -61,7 +61,7 @@ impl WhisperConfig {
             return field("max_target_positions", value, "at least 8 is expected: a prompt and some text");
         }
         for heads in [config.encoder_attention_heads, config.decoder_attention_heads] {
-            if config.d_model % heads != 0 {
+            if !config.d_model.is_multiple_of(heads) {
                 return field("d_model", config.d_model.to_string(), "a multiple of the number of heads is expected");
             }
         }
@@ -71,7 +71,7 @@ impl WhisperConfig {
         if config.scale_embedding {
             return field("scale_embedding", "true".into(), "only `false` is supported");
         }
-        if config.median_filter_width % 2 == 0 {
+        if config.median_filter_width.is_multiple_of(2) {
             let value = config.median_filter_width.to_string();
             return field("median_filter_width", value, "an odd number is expected");
         }

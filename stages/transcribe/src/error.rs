@@ -71,7 +71,7 @@ pub enum ModelError {
         /// The model's name.
         model: String,
         /// What candle said; it names the tensor.
-        reason: candle_core::Error,
+        reason: Box<candle_core::Error>,
     },
     /// The device cannot be used.
     #[error(transparent)]

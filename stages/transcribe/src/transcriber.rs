@@ -77,7 +77,7 @@ impl Transcriber {
         let tensors = self.files.weights.load(DType::F32, &device)?;
         let heads = self.files.generation.alignment_heads(&self.files.config);
         Whisper::new(&tensors, &self.files.config, &heads)
-            .map_err(|reason| ModelError::Tensor { model: self.files.name().to_owned(), reason })
+            .map_err(|reason| ModelError::Tensor { model: self.files.name().to_owned(), reason: reason.into() })
     }
 
     fn mel_window(&self, pcm: &Pcm, window: &Window) -> Result<MelWindow, StageError> {

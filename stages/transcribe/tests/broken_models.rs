@@ -1,5 +1,7 @@
 //! A model directory with one thing broken: the error names the file and what is wrong with it.
 
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
 use std::fs;
 use std::path::Path;
 

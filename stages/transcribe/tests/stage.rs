@@ -1,5 +1,7 @@
 //! The stage through its public face, on the embedded model.
 
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
 use stage_core::{DeviceStage, Pcm, SpeechSegments, Stage, Transcript, VadIdentity, Window};
 use transcribe::{ModelFiles, ModelSource, TranscribeConfig, Transcriber};
 

@@ -50,6 +50,8 @@ pub(super) fn prepare(db: &Connection, path: &Path) -> Result<(), StoreError> {
     db.pragma_update(None, "journal_mode", "WAL")?;
     db.pragma_update(None, "synchronous", "FULL")?;
     db.pragma_update(None, "foreign_keys", "ON")?;
+    // What was replaced leaves no bytes behind that could be mistaken for evidence.
+    db.pragma_update(None, "secure_delete", "ON")?;
     Ok(())
 }
 

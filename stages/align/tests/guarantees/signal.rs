@@ -14,11 +14,15 @@ pub(crate) fn bursts(pattern: &[(usize, usize)], seconds: f64) -> Vec<f32> {
     samples
 }
 
-/// A tone that is 20 dB softer for 60 ms around `at_s`.
+/// A tone that grows 8 dB softer and loud again within 60 ms around `at_s`: two words that touch.
 pub(crate) fn dip(at_s: f64, seconds: f64) -> Vec<f32> {
     let mut samples = tone((seconds * 16_000.0) as usize);
     let middle = (at_s * 16_000.0) as usize;
-    samples[middle - 480..middle + 480].iter_mut().for_each(|sample| *sample *= 0.1);
+    for distance in 0..480 {
+        let gain = 0.4 + 0.6 * distance as f32 / 480.0;
+        samples[middle - 1 - distance] *= gain;
+        samples[middle + distance] *= gain;
+    }
     samples[..1600].fill(0.0);
     samples
 }

@@ -68,20 +68,4 @@ mod tests {
             assert!((area - 1.0).abs() < 0.02, "{area}");
         }
     }
-
-    #[test]
-    fn agrees_with_the_filters_that_whisper_ships() {
-        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared/data/whisper/mel_filters.npz");
-        let Ok(published) = candle_core::npy::NpzTensors::new(path) else {
-            return eprintln!("skipped: no mel_filters.npz in ../shared/data");
-        };
-        for bands in [80, 128] {
-            let published = published.get(&format!("mel_{bands}")).unwrap().unwrap().to_vec2::<f32>().unwrap();
-            for (expected, filter) in published.iter().zip(slaney(bands, 400)) {
-                let mut ours = vec![0.0; expected.len()];
-                ours[filter.first..filter.first + filter.weights.len()].copy_from_slice(&filter.weights);
-                assert!(expected.iter().zip(&ours).all(|(a, b)| (f64::from(*a) - b).abs() < 1e-7));
-            }
-        }
-    }
 }

@@ -1,6 +1,7 @@
 //! Runs the reference scripts.
 
 use std::collections::HashMap;
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -48,10 +49,10 @@ pub(super) fn reference(
         .collect();
     candle_core::safetensors::save(&tensors, &windows).unwrap();
     let max_tokens = max_tokens.to_string();
-    let mut arguments = vec![model.as_os_str(), windows.as_ref(), out.as_ref()];
-    arguments.extend(["--max-tokens".as_ref(), max_tokens.as_ref()]);
+    let mut arguments = vec![model.as_os_str(), windows.as_os_str(), out.as_os_str()];
+    arguments.extend(["--max-tokens", &max_tokens].map(OsStr::new));
     if let Some(language) = language {
-        arguments.extend(["--language".as_ref(), language.as_ref()]);
+        arguments.extend(["--language", language].map(OsStr::new));
     }
     run("reference.py", &arguments)?;
     Some(Reference(candle_core::safetensors::load(&out, &Device::Cpu).unwrap()))
@@ -70,7 +71,7 @@ pub(super) fn random_model(variant: &str) -> Option<TempDir> {
 }
 
 /// Runs a script; none, and a line that says so, where Python or a module is missing.
-fn run(script: &str, arguments: &[&std::ffi::OsStr]) -> Option<()> {
+fn run(script: &str, arguments: &[&OsStr]) -> Option<()> {
     let python = std::env::var_os("EARWITNESS_ORACLE_PYTHON")
         .map_or_else(|| Path::new(ROOT).join(".venv/bin/python"), PathBuf::from);
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/oracle").join(script);
