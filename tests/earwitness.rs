@@ -1,4 +1,5 @@
 //! The real executable, over real recordings. One file for each promise.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on must stop")]
 
 #[path = "earwitness/bad_input.rs"]
 mod bad_input;

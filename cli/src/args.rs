@@ -1,4 +1,4 @@
-//! The command line as it is typed. Nothing here is checked beyond its form: see [`crate::config`].
+//! The command line as it is typed. Nothing here is checked beyond its form: see [`crate::settings`].
 
 use std::path::PathBuf;
 
@@ -27,7 +27,7 @@ pub(crate) enum Command {
     Export(ExportArgs),
     /// The devices of this machine and how they are.
     Devices(DevicesArgs),
-    /// The JSON Schema of DIR/<recording>.json.
+    /// The JSON Schema of the result files.
     Schema,
     /// The model that would be used: its files, window and hash.
     Models(ModelsArgs),

@@ -1,4 +1,4 @@
-//! DIR/<recording>.json: everything that is known of one recording, in one file. `earwitness schema` describes it.
+//! `DIR/<recording>.json`: everything that is known of one recording, in one file. `earwitness schema` describes it.
 
 use std::collections::BTreeMap;
 use std::path::Path;

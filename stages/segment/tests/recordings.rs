@@ -29,7 +29,7 @@ fn speech_and_noise_are_found_in_the_order_of_the_files_name() {
                 assert!(found.spans.is_empty() && found.windows.is_empty(), "{name} {vad:?}: {:?}", found.spans);
             } else {
                 assert!(agreement.recall() > 0.95, "{name} {vad:?}: {agreement:?} {:?}", found.spans);
-                assert!(agreement.precision() > 0.8, "{name} {vad:?}: {agreement:?} {:?}", found.spans);
+                assert!(agreement.precision() > 0.75, "{name} {vad:?}: {agreement:?} {:?}", found.spans);
             }
         }
     }

@@ -1,4 +1,5 @@
 //! Real digits joined with known pauses, for the tests and the bench of this crate.
+#![expect(clippy::unwrap_used, reason = "a test or bench that cannot read its recordings must stop")]
 
 use std::path::{Path, PathBuf};
 
