@@ -1,4 +1,5 @@
 //! The energy detector and the stage on signals whose truth is known.
+#![expect(clippy::unwrap_used, reason = "a test or bench that cannot go on must stop")]
 
 use std::f32::consts::TAU;
 

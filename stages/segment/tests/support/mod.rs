@@ -1,4 +1,5 @@
 //! Real recordings beside the checkout, for the tests and the bench of this crate.
+#![expect(clippy::unwrap_used, reason = "a test or bench that cannot go on must stop")]
 
 use std::path::{Path, PathBuf};
 
