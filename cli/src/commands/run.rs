@@ -117,7 +117,8 @@ fn report(engine: &Engine, outcome: &Outcome, mut gathered: Gathered<'_>, elapse
     let unreadable = &engine.plan.unreadable;
     let done = outcome.items.iter().filter(|end| matches!(end, ItemEnd::Done)).count();
     let unfinished = outcome.items.iter().filter(|end| matches!(end, ItemEnd::Unfinished)).count();
-    let audio_s: f64 = gathered.items.iter().map(|item| item.audio_s).sum();
+    let ends = gathered.items.iter().zip(&outcome.items);
+    let audio_s: f64 = ends.filter(|(_, end)| matches!(end, ItemEnd::Done)).map(|(item, _)| item.audio_s).sum();
     let mut rows: Vec<Row> = (0..gathered.items.len()).filter_map(|index| gathered.results.remove(&index)).collect();
     rows.extend(unreadable.iter().map(|failure| Row {
         name: failure.path.display().to_string(),

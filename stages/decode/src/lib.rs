@@ -6,9 +6,10 @@
 //! ```
 //!
 //! Formats: wav (8 to 32 bit, float, mu-law, A-law, ADPCM), flac, mp1 to mp3, Ogg Vorbis and Opus, MP4/M4A (AAC-LC,
-//! ALAC, Opus, mp3), raw ADTS, aiff, caf, WebM/Matroska. A recording is read in bounded blocks and in one pass; its times are those
-//! of a player: encoder delay and padding are removed and edit lists followed. The decoder's output is the same on
-//! every CPU, and so is its hash; the samples at 16 kHz may differ by rounding (about 1e-7).
+//! ALAC, Opus, mp3), raw ADTS, aiff, caf, WebM/Matroska. A recording is read in bounded blocks and in one pass; its
+//! times are those of a player: encoder delay and padding are removed and edit lists followed. The decoders run without
+//! CPU-specific code paths, so that their output and its hash do not depend on the CPU's features; the samples at
+//! 16 kHz may differ by rounding (about 1e-7).
 
 mod codec;
 mod container;

@@ -1,8 +1,8 @@
 //! Syllables of a word by its spelling.
 //!
 //! Korean: one a Hangul syllable block, which is exact by the script's construction. English: vowel groups, less the
-//! silent endings -e, -es and -ed, at least one; against a pronouncing dictionary such rules are wrong for about one
-//! word in ten, by one syllable, in either direction. Digits count as if they were read one by one.
+//! silent endings -e, -es and -ed, at least one; such rules err by a syllable in some words, in either direction.
+//! Digits count as if they were read one by one.
 
 /// Syllables of a word; 0 for one without letters and digits.
 pub(crate) fn syllables(word: &str) -> u64 {

@@ -42,7 +42,7 @@ impl PacketDecoder {
             aac::require_low_complexity(params)?;
         }
         if params.codec == CODEC_ID_VORBIS && params.channels.as_ref().is_some_and(|c| c.count() > 2) {
-            // symphonia 0.6.1 decodes these wrongly: the channels of a coupled 5.1 stream come out mixed.
+            // A 5.1 file came out wrong against ffmpeg on four of its channels (symphonia 0.6.1); the cause is not known.
             return Err(DecodeError::UnsupportedProfile("Vorbis with more than two channels".to_owned()));
         }
         // Delay and padding are removed by our own timeline, which also counts them.
