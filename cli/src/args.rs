@@ -81,7 +81,7 @@ pub(crate) struct EngineArgs {
     /// auto, cpu, cpu:N (N workers), cuda:0,1.
     #[arg(long, default_value = "auto")]
     pub(crate) devices: String,
-    /// Use at most this many GPUs.
+    /// Use this many GPUs; an error where there are fewer.
     #[arg(short = 'g', long, value_name = "N")]
     pub(crate) num_gpus: Option<usize>,
     /// Recordings in one batch of a worker.
