@@ -13,6 +13,8 @@ pub enum DeviceId {
     Cpu(u32),
     /// A CUDA device: what `CUDA_VISIBLE_DEVICES` is set to on the worker, an index or a UUID.
     Cuda(String),
+    /// No device at all: service times from a file, to measure the scheduling alone.
+    Sim(u32),
 }
 
 impl DeviceId {
@@ -21,6 +23,12 @@ impl DeviceId {
     pub const fn is_cuda(&self) -> bool {
         matches!(self, Self::Cuda(_))
     }
+
+    /// Whether this is a simulated device.
+    #[must_use]
+    pub const fn is_sim(&self) -> bool {
+        matches!(self, Self::Sim(_))
+    }
 }
 
 impl fmt::Display for DeviceId {
@@ -28,6 +36,7 @@ impl fmt::Display for DeviceId {
         match self {
             Self::Cpu(index) => write!(f, "cpu:{index}"),
             Self::Cuda(name) => write!(f, "cuda:{name}"),
+            Self::Sim(index) => write!(f, "sim:{index}"),
         }
     }
 }
@@ -44,6 +53,7 @@ impl FromStr for DeviceId {
         let error = || ParseDeviceError(text.to_owned());
         match text.split_once(':') {
             Some(("cpu", index)) => index.parse().map(Self::Cpu).map_err(|_| error()),
+            Some(("sim", index)) => index.parse().map(Self::Sim).map_err(|_| error()),
             Some(("cuda", name)) if !name.is_empty() => Ok(Self::Cuda(name.to_owned())),
             _ => Err(error()),
         }

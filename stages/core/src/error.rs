@@ -14,6 +14,9 @@ pub enum ErrorClass {
     Transient,
     /// The device failed: the work goes to another device.
     Device,
+    /// The device has too little memory for so many units at once: fewer are tried. One unit that does not fit alone
+    /// is a failure of the device.
+    Memory,
     /// A fault of Earwitness: reported, not retried.
     Bug,
 }

@@ -58,6 +58,12 @@ impl StageKind {
             _ => &[Phase::Run],
         }
     }
+
+    /// Whether its work on one recording is many units on the device, each of which is kept when the work is cut off.
+    #[must_use]
+    pub fn has_parts(self) -> bool {
+        self.phases().contains(&Phase::Infer)
+    }
 }
 
 impl fmt::Display for StageKind {

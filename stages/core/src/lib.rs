@@ -19,6 +19,7 @@ mod hash;
 mod kind;
 mod measured;
 mod pcm;
+mod recipe;
 mod span;
 mod stage;
 
@@ -34,5 +35,6 @@ pub use hash::{Sha256Stream, sha256_file, sha256_hex};
 pub use kind::{Phase, StageKind, UnknownStage};
 pub use measured::Measured;
 pub use pcm::{Pcm, PcmWriter, SAMPLE_RATE_HZ};
+pub use recipe::{Recipe, RecipeError};
 pub use span::Span;
 pub use stage::{DeviceStage, Identity, Stage};

@@ -1,5 +1,6 @@
 //! What a stage is.
 
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -50,21 +51,34 @@ pub trait Stage {
 pub trait DeviceStage: Stage {
     /// The prepared input of one row of a device batch (a mel window).
     type Unit: Send;
-    /// The device's answer to one unit.
-    type Answer: Send;
+    /// The device's answer to one unit: what a checkpoint inside a long recording holds.
+    type Answer: Send + Serialize + DeserializeOwned;
 
-    /// CPU lane: emits the units of one recording in order, one at a time, so that memory stays bounded.
-    /// `emit` blocks while the device lane is busy and returns false when the work is no longer wanted.
+    /// CPU lane: emits the units of one recording with their indices, in order and one at a time, so that memory stays
+    /// bounded; those that `is_answered` (their answers are on record) are not prepared. `emit` blocks while the device
+    /// lane is busy and returns false when the work is no longer wanted. Gives the number of units, answered or not.
     ///
     /// # Errors
     /// A [`StageError`] for input that cannot be prepared.
-    fn prepare(&self, input: Self::Input<'_>, emit: &mut dyn FnMut(Self::Unit) -> bool) -> Result<(), StageError>;
+    fn prepare(
+        &self,
+        input: Self::Input<'_>,
+        is_answered: &dyn Fn(usize) -> bool,
+        emit: &mut dyn FnMut(usize, Self::Unit) -> bool,
+    ) -> Result<usize, StageError>;
 
     /// Device lane: answers a batch of units, possibly of several recordings. Answer `i` belongs to unit `i`.
     ///
     /// # Errors
     /// A [`StageError`]; class `Device` when the device and not the input is at fault.
     fn infer(&self, units: &[Self::Unit]) -> Result<Vec<Self::Answer>, StageError>;
+
+    /// Device lane: computes something small that works wherever the device and the model do, to tell a broken device
+    /// from a broken recording.
+    ///
+    /// # Errors
+    /// The device or the model does not work.
+    fn canary(&self) -> Result<(), StageError>;
 
     /// CPU lane: turns the answers, in the order of the units, into the artifact.
     ///

@@ -69,7 +69,7 @@ fn mel_window(transcriber: &Transcriber, samples: &[f32]) -> MelWindow {
     let mut units = Vec::new();
     let pcm = Pcm::from_channels(vec![samples.to_vec()]);
     transcriber
-        .prepare((&pcm, &segments), &mut |unit| {
+        .prepare((&pcm, &segments), &|_| false, &mut |_, unit| {
             units.push(unit);
             true
         })

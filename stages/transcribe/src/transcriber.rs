@@ -174,7 +174,7 @@ impl Stage for Transcriber {
         let mut units = Vec::new();
         let mut answers = Vec::new();
         let mut failure = None;
-        self.prepare(input, &mut |unit| {
+        self.prepare(input, &|_| false, &mut |_, unit| {
             units.push(unit);
             if units.len() == RUN_BATCH {
                 match self.infer(&units) {
@@ -200,20 +200,27 @@ impl DeviceStage for Transcriber {
     fn prepare(
         &self,
         (pcm, segments): Self::Input<'_>,
-        emit: &mut dyn FnMut(MelWindow) -> bool,
-    ) -> Result<(), StageError> {
-        for window in &segments.windows {
-            if !emit(self.mel_window(pcm, window)?) {
+        is_answered: &dyn Fn(usize) -> bool,
+        emit: &mut dyn FnMut(usize, MelWindow) -> bool,
+    ) -> Result<usize, StageError> {
+        for (index, window) in segments.windows.iter().enumerate() {
+            if !is_answered(index) && !emit(index, self.mel_window(pcm, window)?) {
                 break;
             }
         }
-        Ok(())
+        Ok(segments.windows.len())
     }
 
     fn infer(&self, units: &[MelWindow]) -> Result<Vec<Hypothesis>, StageError> {
         let not_loaded = || bug("model-not-loaded", "the weights must be loaded before inference".to_owned());
         let model = self.model.get().ok_or_else(not_loaded)?;
         greedy::transcribe(model, &self.rules, units).map_err(|reason| error::inference(&reason))
+    }
+
+    /// A window of silence through the whole network; logits that are not finite are an error of it.
+    fn canary(&self) -> Result<(), StageError> {
+        let silence = MelWindow { features: self.mel.features(&[]), positions: 1 };
+        self.infer(&[silence]).map(drop)
     }
 
     fn finish(&self, (_, segments): Self::Input<'_>, answers: Vec<Hypothesis>) -> Result<Transcript, StageError> {

@@ -42,7 +42,7 @@ const WINDOWS: [(u16, f64, f64); 5] = [(0, 0.5, 6.5), (0, 7.0, 9.25), (0, 12.0, 
 fn phases(transcriber: &Transcriber, pcm: &Pcm, segments: &SpeechSegments, batch: usize) -> Transcript {
     let mut units = Vec::new();
     transcriber
-        .prepare((pcm, segments), &mut |unit| {
+        .prepare((pcm, segments), &|_| false, &mut |_, unit| {
             units.push(unit);
             true
         })
@@ -124,7 +124,7 @@ fn silence_is_dropped_with_its_numbers() {
 fn misuse_is_a_named_bug() {
     let transcriber = transcriber(english());
     let (pcm, segments) = (tones(), segments(&[(0, 0.0, 7.0)]));
-    let error = transcriber.prepare((&pcm, &segments), &mut |_| true).unwrap_err();
+    let error = transcriber.prepare((&pcm, &segments), &|_| false, &mut |_, _| true).unwrap_err();
     assert_eq!(error.code, "window-too-long");
     assert_eq!(transcriber.infer(&[]).unwrap_err().code, "model-not-loaded");
     assert_eq!(transcriber.finish((&pcm, &segments), vec![]).unwrap_err().code, "answers-missing");
