@@ -8,6 +8,7 @@
 //!
 //! This crate knows (recording, stage, phase) and opaque artifacts. What a stage does is behind [`worker::Pipeline`].
 
+mod clock;
 pub mod coordinator;
 mod dag;
 pub mod devices;

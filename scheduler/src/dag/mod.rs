@@ -1,7 +1,10 @@
 //! A batch as a graph of (recording, stage, phase) tasks: pure data, checked before anything runs.
 //!
 //! Within a stage, phases follow each other; a stage's first phase waits for the last phase of each stage that it reads
-//! and that is run too. What it reads and is not run must be on record.
+//! and that is run too. What it reads and is not run must be on record. Every edge carries what its first task makes and
+//! its second reads.
+
+mod typed;
 
 use std::collections::HashMap;
 
@@ -11,6 +14,7 @@ use petgraph::graph::{DiGraph, NodeIndex};
 use stage_core::{Phase, StageKind};
 
 use crate::protocol::ItemJob;
+use typed::{Data, Edge};
 
 /// One unit of scheduling.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -23,8 +27,10 @@ pub(crate) struct Task {
 /// Why a batch makes no graph.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum GraphError {
-    #[error("item {item}: {stage} reads {input}, which is neither run nor on record")]
-    MissingInput { item: u64, stage: StageKind, input: StageKind },
+    #[error("item {}: {} {:?} reads {data:?}, which is neither made nor on record", .task.item, .task.stage, .task.phase)]
+    MissingInput { task: Task, data: Data },
+    #[error("item {}: {} {:?} cannot hand {:?} to {} {:?}", .0.from.item, .0.from.stage, .0.from.phase, .0.data, .0.to.stage, .0.to.phase)]
+    TypeMismatch(Edge),
     #[error("item {} has {} {:?} twice", .0.item, .0.stage, .0.phase)]
     Duplicate(Task),
     #[error("item {}: {} {:?} waits for itself", .0.item, .0.stage, .0.phase)]
@@ -46,22 +52,25 @@ impl BatchGraph {
     pub(crate) fn of(items: &[ItemJob]) -> Result<Self, GraphError> {
         let (mut tasks, mut edges) = (Vec::new(), Vec::new());
         for job in items {
-            for step in &job.steps {
-                let phases = step.stage.phases();
-                let task = |stage: StageKind, phase| Task { item: job.item, stage, phase };
-                tasks.extend(phases.iter().map(|phase| task(step.stage, *phase)));
-                edges.extend(phases.windows(2).map(|pair| (task(step.stage, pair[0]), task(step.stage, pair[1]))));
-                for input in step.stage.inputs() {
-                    if job.steps.iter().any(|other| other.stage == *input) {
-                        let (last, first) = (input.phases()[input.phases().len() - 1], phases[0]);
-                        edges.push((task(*input, last), task(step.stage, first)));
-                    } else if job.recorded(*input).is_none() {
-                        return Err(GraphError::MissingInput { item: job.item, stage: step.stage, input: *input });
-                    }
+            let task = |stage: StageKind, phase| Task { item: job.item, stage, phase };
+            let steps: Vec<_> = job.steps.iter().map(|step| step.stage).collect();
+            for stage in &steps {
+                let own: Vec<_> = stage.phases().iter().map(|phase| task(*stage, *phase)).collect();
+                edges.extend(own.windows(2).map(|pair| Edge { from: pair[0], to: pair[1], data: pair[0].gives() }));
+                for input in stage.inputs().iter().filter(|input| steps.contains(input)) {
+                    let phases = input.phases();
+                    let from = task(*input, phases[phases.len() - 1]);
+                    edges.push(Edge { from, to: own[0], data: Data::Artifact(*input) });
                 }
+                tasks.extend(own);
             }
         }
-        Self::new(&tasks, &edges)
+        let on_record = |item: u64, stage| {
+            let mut of_item = items.iter().filter(|job| job.item == item);
+            of_item.any(|job| job.recorded(stage).is_some())
+        };
+        typed::check(&tasks, &edges, on_record)?;
+        Self::new(&tasks, &edges.iter().map(|edge| (edge.from, edge.to)).collect::<Vec<_>>())
     }
 
     /// A graph of these tasks, where the second of each edge waits for the first.

@@ -13,7 +13,8 @@ fn job(item: u64, steps: &[StageKind], have: &[StageKind]) -> ItemJob {
         path: "a.wav".into(),
         file_sha256: String::new(),
         audio_s: 1.0,
-        steps: steps.iter().map(|stage| Step { stage: *stage, fingerprint, commit: true }).collect(),
+        steps: steps.iter().map(|stage| Step { stage: *stage, fingerprint, commit: true, keep_parts: true }).collect(),
+        parts: Vec::new(),
         have: have.iter().map(|stage| Recorded { stage: *stage, body: "{}".into() }).collect(),
     }
 }
@@ -43,13 +44,41 @@ fn an_input_on_record_is_not_waited_for() {
     let graph = BatchGraph::of(&[job(7, &[Decode, Align], &[Segment, Transcribe])]).unwrap();
     assert_eq!(graph.roots(7), [task(Decode, Phase::Run)]);
     let error = BatchGraph::of(&[job(7, &[Decode, Align], &[Segment])]).unwrap_err();
-    assert_eq!(error, GraphError::MissingInput { item: 7, stage: Align, input: Transcribe });
+    let data = Data::Artifact(Transcribe);
+    assert_eq!(error, GraphError::MissingInput { task: task(Align, Phase::Run), data });
 }
 
 #[test]
 fn a_stage_twice_is_refused() {
     let error = BatchGraph::of(&[job(7, &[StageKind::Decode, StageKind::Decode], &[])]).unwrap_err();
     assert_eq!(error, GraphError::Duplicate(task(StageKind::Decode, Phase::Run)));
+}
+
+#[test]
+fn an_edge_that_carries_what_its_end_does_not_read_is_refused() {
+    use StageKind::{Decode, Segment, Transcribe};
+    let (decode, segment) = (task(Decode, Phase::Run), task(Segment, Phase::Run));
+    let good = Edge { from: decode, to: segment, data: Data::Artifact(Decode) };
+    assert_eq!(typed::check(&[decode, segment], &[good], |_, _| false), Ok(()));
+    let mismatched = [
+        Edge { data: Data::Units(Transcribe), ..good },
+        Edge { data: Data::Artifact(Segment), ..good },
+        Edge { from: task(Transcribe, Phase::Prepare), ..good },
+        Edge { to: task(Transcribe, Phase::Infer), ..good },
+        Edge { to: Task { item: 8, ..segment }, ..good },
+    ];
+    for edge in mismatched {
+        assert_eq!(typed::check(&[decode, segment], &[edge], |_, _| true), Err(GraphError::TypeMismatch(edge)));
+    }
+    let missing = GraphError::MissingInput { task: segment, data: Data::Artifact(Decode) };
+    assert_eq!(typed::check(&[decode, segment], &[], |_, _| false), Err(missing));
+}
+
+#[test]
+fn the_device_never_waits_for_anything_but_its_own_units() {
+    let infer = task(StageKind::Transcribe, Phase::Infer);
+    let finish = task(StageKind::Transcribe, Phase::Finish);
+    assert_eq!((infer.takes(), infer.gives()), (vec![Data::Units(StageKind::Transcribe)], finish.takes()[0]));
 }
 
 #[test]

@@ -4,22 +4,30 @@ use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crossbeam_channel::{Receiver, Sender, TrySendError, bounded};
+use crossbeam_channel::{Receiver, Sender, TrySendError, bounded, select_biased, unbounded};
 use stage_core::{ErrorClass, Phase, StageError, StageKind};
 
-use super::{Announce, Counters, Ticket, guarded};
+use super::call_size::CallSize;
+use super::valve::Valve;
+use super::{Activity, Announce, Ticket, guarded};
+use crate::clock::Moment;
+use crate::protocol::{FaultPlace, Lane, TaskSpan};
 use crate::worker::Pipeline;
 
 /// How long the lane waits for peers of a unit that is there.
 const LINGER: Duration = Duration::from_millis(2);
 
-/// What the device lane says of one unit.
+/// What the device lane says.
 #[derive(Debug)]
 pub(crate) enum LaneReport<A> {
-    /// The answer to unit `index` of a recording's stage.
-    Answered { slot: u64, stage: StageKind, index: usize, answer: A },
+    /// The answer to unit `index` of a recording's stage, and the call that gave it.
+    Answered { slot: u64, stage: StageKind, index: usize, answer: A, began: Moment, duration: Duration },
     /// The device failed on a unit, alone; the recording's other units are dropped.
     Failed { slot: u64, error: StageError },
+    /// The device's memory did not hold `from` units; at most `to` are tried from now on.
+    Shrunk { from: usize, to: usize, error: StageError },
+    /// The canary ran.
+    CanaryEnded { error: Option<StageError> },
 }
 
 /// A unit on its way to the device.
@@ -59,17 +67,45 @@ impl<P: Pipeline> Feed<P> {
     }
 }
 
+/// What its owner holds of a running device lane.
+pub(crate) struct DeviceHandle<P: Pipeline> {
+    /// For units. The lane ends when every one is dropped.
+    pub(crate) feed: Feed<P>,
+    canaries: Sender<()>,
+    valve: Arc<Valve>,
+}
+
+impl<P: Pipeline> DeviceHandle<P> {
+    /// Asks for the canary, before any unit that waits.
+    pub(crate) fn canary(&self) {
+        // Fails only after the lane's end, which every unit's answer would tell too.
+        let _ = self.canaries.send(());
+    }
+
+    /// Stops the lane between two calls, or lets it go on.
+    pub(crate) fn pause(&self, paused: bool) {
+        self.valve.set_closed(paused);
+    }
+}
+
 /// The thread's state.
 pub(crate) struct DeviceLane<P: Pipeline, N> {
     pipeline: Arc<P>,
     units: Receiver<Unit<P>>,
+    canaries: Receiver<()>,
+    valve: Arc<Valve>,
     /// A unit of another stage than the batch before it.
     carried: Option<Unit<P>>,
-    device_batch: usize,
+    size: CallSize,
     loaded: Option<Result<(), StageError>>,
     report: N,
     announce: Arc<dyn Announce>,
-    counters: Arc<Counters>,
+    activity: Arc<Activity>,
+}
+
+enum Next<P: Pipeline> {
+    Canary,
+    Units(Vec<Unit<P>>),
 }
 
 impl<P: Pipeline, N: Fn(LaneReport<P::Answer>) + Send + 'static> DeviceLane<P, N> {
@@ -79,36 +115,44 @@ impl<P: Pipeline, N: Fn(LaneReport<P::Answer>) + Send + 'static> DeviceLane<P, N
         device_batch: usize,
         report: N,
         announce: Arc<dyn Announce>,
-        counters: Arc<Counters>,
-    ) -> std::io::Result<Feed<P>> {
-        let device_batch = device_batch.max(1);
-        let (sender, units) = bounded(2 * device_batch);
-        let lane = Self { pipeline, units, carried: None, device_batch, loaded: None, report, announce, counters };
+        activity: Arc<Activity>,
+    ) -> std::io::Result<DeviceHandle<P>> {
+        let size = CallSize::new(device_batch);
+        let (sender, units) = bounded(2 * size.now());
+        let (canary_sender, canaries) = unbounded();
+        let valve = Arc::new(Valve::default());
+        let handle = DeviceHandle { feed: Feed(sender), canaries: canary_sender, valve: Arc::clone(&valve) };
+        let lane =
+            Self { pipeline, units, canaries, valve, carried: None, size, loaded: None, report, announce, activity };
         thread::Builder::new().name("device-lane".to_owned()).spawn(move || lane.serve())?;
-        Ok(Feed(sender))
+        Ok(handle)
     }
 
     fn serve(mut self) {
-        while let Some((tags, payloads)) = self.collect() {
-            let Some(first) = tags.first() else { continue };
-            let stage = first.stage;
-            for tag in tags.iter().filter(|tag| tag.index == 0) {
-                self.announce.started(&tag.ticket, stage, Phase::Infer);
-            }
-            match self.load(stage) {
-                Ok(()) => self.answer(stage, &tags, &payloads),
-                Err(error) => tags.iter().for_each(|tag| self.fail(tag, &error)),
+        while let Some(next) = self.next() {
+            match next {
+                Next::Canary => self.canary(),
+                Next::Units(units) => self.units(units),
             }
         }
     }
 
-    /// The next units of one stage that are still wanted; possibly none of a batch. None at the end.
-    fn collect(&mut self) -> Option<(Vec<Tag>, Vec<P::Unit>)> {
-        let first = self.carried.take().or_else(|| self.units.recv().ok())?;
+    /// A canary, or the next units of one stage that are still wanted (possibly none). None at the end.
+    fn next(&mut self) -> Option<Next<P>> {
+        let first = match self.carried.take() {
+            Some(unit) => unit,
+            None => select_biased! {
+                recv(self.canaries) -> canary => match canary {
+                    Ok(()) => return Some(Next::Canary),
+                    Err(_) => self.units.recv().ok()?,
+                },
+                recv(self.units) -> unit => unit.ok()?,
+            },
+        };
         let stage = first.tag.stage;
         let deadline = Instant::now() + LINGER;
         let mut units = vec![first];
-        while units.len() < self.device_batch {
+        while units.len() < self.size.now() {
             match self.units.recv_deadline(deadline) {
                 Ok(unit) if unit.tag.stage == stage => units.push(unit),
                 Ok(other) => {
@@ -119,24 +163,70 @@ impl<P: Pipeline, N: Fn(LaneReport<P::Answer>) + Send + 'static> DeviceLane<P, N
             }
         }
         units.retain(|unit| !unit.tag.ticket.is_abandoned());
-        Some(units.into_iter().map(|unit| (unit.tag, unit.payload)).unzip())
+        Some(Next::Units(units))
+    }
+
+    fn canary(&mut self) {
+        // The canary is transcribe's affair as far as the timeline is concerned: the only stage with a model here.
+        let stage = StageKind::Transcribe;
+        let result = self.load(stage).and_then(|()| {
+            self.valve.pass();
+            let canary = || {
+                self.announce.before(FaultPlace::Canary, &[], 1)?;
+                self.pipeline.canary()
+            };
+            self.activity.track(Lane::Device, Some(span(stage, &[])), || guarded(stage, canary))
+        });
+        if result.is_err() {
+            // The next canary of a device that recovers must not meet the old failure.
+            self.loaded = self.loaded.take().filter(Result::is_ok);
+        }
+        (self.report)(LaneReport::CanaryEnded { error: result.err() });
+    }
+
+    fn units(&mut self, units: Vec<Unit<P>>) {
+        let Some(first) = units.first() else { return };
+        let stage = first.tag.stage;
+        let (tags, payloads): (Vec<_>, Vec<_>) = units.into_iter().map(|unit| (unit.tag, unit.payload)).unzip();
+        for tag in tags.iter().filter(|tag| tag.ticket.reaches_device()) {
+            self.announce.started(&tag.ticket, stage, Phase::Infer);
+        }
+        match self.load(stage) {
+            Ok(()) => self.answer(stage, &tags, &payloads),
+            Err(error) => tags.iter().for_each(|tag| self.fail(tag, &error)),
+        }
     }
 
     fn load(&mut self, stage: StageKind) -> Result<(), StageError> {
-        let Self { loaded, pipeline, counters, .. } = self;
-        loaded.get_or_insert_with(|| counters.device.count(|| guarded(stage, || pipeline.load_device()))).clone()
+        let Self { loaded, pipeline, activity, announce, .. } = self;
+        let load = || {
+            announce.before(FaultPlace::Load, &[], 0)?;
+            pipeline.load_device()
+        };
+        let load = || activity.track(Lane::Device, Some(span(stage, &[])), || guarded(stage, load));
+        loaded.get_or_insert_with(load).clone()
     }
 
     /// Answers the units; where the device fails, in halves, until the failing unit stands alone.
-    fn answer(&self, stage: StageKind, tags: &[Tag], payloads: &[P::Unit]) {
-        match self.counters.device.count(|| guarded(stage, || self.infer(stage, payloads))) {
+    fn answer(&mut self, stage: StageKind, tags: &[Tag], payloads: &[P::Unit]) {
+        self.valve.pass();
+        let began = Moment::now();
+        let call = || guarded(stage, || self.infer(stage, tags, payloads));
+        match self.activity.track(Lane::Device, Some(span(stage, tags)), call) {
             Ok(answers) => {
+                self.size.fitted(payloads.len());
+                let duration = began.elapsed();
                 for (tag, answer) in tags.iter().zip(answers) {
-                    (self.report)(LaneReport::Answered { slot: tag.ticket.slot, stage, index: tag.index, answer });
+                    let (slot, index) = (tag.ticket.slot, tag.index);
+                    (self.report)(LaneReport::Answered { slot, stage, index, answer, began, duration });
                 }
             }
             Err(error) if tags.len() == 1 => self.fail(&tags[0], &error),
-            Err(_) => {
+            Err(error) => {
+                if error.class == ErrorClass::Memory {
+                    self.size.failed(payloads.len());
+                    (self.report)(LaneReport::Shrunk { from: payloads.len(), to: self.size.now(), error });
+                }
                 let middle = tags.len().div_ceil(2);
                 self.answer(stage, &tags[..middle], &payloads[..middle]);
                 self.answer(stage, &tags[middle..], &payloads[middle..]);
@@ -144,7 +234,9 @@ impl<P: Pipeline, N: Fn(LaneReport<P::Answer>) + Send + 'static> DeviceLane<P, N
         }
     }
 
-    fn infer(&self, stage: StageKind, payloads: &[P::Unit]) -> Result<Vec<P::Answer>, StageError> {
+    fn infer(&self, stage: StageKind, tags: &[Tag], payloads: &[P::Unit]) -> Result<Vec<P::Answer>, StageError> {
+        let tickets: Vec<_> = tags.iter().map(|tag| &*tag.ticket).collect();
+        self.announce.before(FaultPlace::Stage(stage, Phase::Infer), &tickets, payloads.len())?;
         let answers = self.pipeline.infer(stage, payloads)?;
         if answers.len() == payloads.len() {
             return Ok(answers);
@@ -159,4 +251,12 @@ impl<P: Pipeline, N: Fn(LaneReport<P::Answer>) + Send + 'static> DeviceLane<P, N
             (self.report)(LaneReport::Failed { slot: tag.ticket.slot, error: error.clone() });
         }
     }
+}
+
+/// A call for these units; for none, while the models load or the canary runs.
+fn span(stage: StageKind, tags: &[Tag]) -> TaskSpan {
+    let mut items: Vec<_> = tags.iter().map(|tag| tag.ticket.item).collect();
+    items.dedup();
+    let units = tags.len() as u32;
+    TaskSpan { lane: Lane::Device, thread: 0, items, stage, phase: Phase::Infer, units, start_us: 0, end_us: 0 }
 }

@@ -1,6 +1,6 @@
 //! Lines of JSON with a maximum length; longer messages travel as chunks and are joined by number.
 //!
-//! A line is `{"v":1,"message":…}` or `{"v":1,"chunk":{"id":…,"part":…,"of":…,"text":…}}`. Chunks of several messages
+//! A line is `{"v":2,"message":…}` or `{"v":2,"chunk":{"id":…,"part":…,"of":…,"text":…}}`. Chunks of several messages
 //! may interleave; the parts of one message come in order.
 
 use std::collections::HashMap;
@@ -141,6 +141,15 @@ impl<W: Write> Encoder<W> {
         } else {
             self.write_chunks(&text)?;
         }
+        Ok(self.output.flush()?)
+    }
+
+    /// Writes a line that is no message: a fault on purpose.
+    ///
+    /// # Errors
+    /// The pipe broke.
+    pub(crate) fn write_garbage(&mut self) -> Result<(), CodecError> {
+        self.output.write_all(b"this is no message\n")?;
         Ok(self.output.flush()?)
     }
 
@@ -299,7 +308,7 @@ mod tests {
         fn chunks_of_two_messages_may_interleave(a in ".{300,900}", b in ".{300,900}", order in any::<u64>()) {
             let bytes = encoded(&[&a, &b]);
             let lines: Vec<_> = bytes.split_inclusive(|byte| *byte == b'\n').collect();
-            let second = lines.iter().position(|line| line.starts_with(b"{\"v\":1,\"chunk\":{\"id\":1")).unwrap();
+            let second = lines.iter().position(|line| line.starts_with(b"{\"v\":2,\"chunk\":{\"id\":1")).unwrap();
             let (mut left, mut right) = (lines[..second].iter().peekable(), lines[second..].iter().peekable());
             let mut mixed = Vec::new();
             for turn in (0..64).cycle() {
@@ -334,13 +343,13 @@ mod tests {
     #[test]
     fn each_fault_has_its_own_error() {
         assert!(matches!(failure(b"hello\n"), CodecError::Garbage { .. }));
-        assert!(matches!(failure(b"{\"v\":2,\"message\":{\"new\":1}}\n"), CodecError::Version { found: 2 }));
-        assert!(matches!(failure(b"{\"v\":1}\n"), CodecError::Ambiguous));
+        assert!(matches!(failure(b"{\"v\":99,\"message\":{\"new\":1}}\n"), CodecError::Version { found: 99 }));
+        assert!(matches!(failure(b"{\"v\":2}\n"), CodecError::Ambiguous));
         assert!(matches!(failure(&[b'x'; 300]), CodecError::LineTooLong { limit_bytes: 256 }));
-        let late = b"{\"v\":1,\"chunk\":{\"id\":0,\"part\":1,\"of\":2,\"text\":\"\"}}\n";
+        let late = b"{\"v\":2,\"chunk\":{\"id\":0,\"part\":1,\"of\":2,\"text\":\"\"}}\n";
         assert!(matches!(failure(late), CodecError::ChunkOutOfTurn { id: 0, part: 1, of: 2 }));
         let endless =
-            format!("{{\"v\":1,\"chunk\":{{\"id\":0,\"part\":0,\"of\":2,\"text\":\"{}\"}}}}\n", "x".repeat(99));
+            format!("{{\"v\":2,\"chunk\":{{\"id\":0,\"part\":0,\"of\":2,\"text\":\"{}\"}}}}\n", "x".repeat(99));
         let mut decoder = Decoder::with_limits(endless.as_bytes(), Limits { message_bytes: 98, ..TIGHT });
         assert!(matches!(decoder.read::<String>(), Err(CodecError::MessageTooLarge { limit_bytes: 98 })));
     }

@@ -6,10 +6,11 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use stage_core::{DeviceId, Fingerprint, Phase, StageError, StageKind};
 
+use super::Fault;
 use crate::store::Lease;
 
 /// The version of the protocol; both sides must speak the same one.
-pub const VERSION: u32 = 1;
+pub const VERSION: u32 = 2;
 
 /// The number of a result within one worker, counted from 0: what is acknowledged.
 pub type ResultId = u64;
@@ -27,6 +28,21 @@ pub enum ToWorker {
         /// Which.
         results: Vec<ResultId>,
     },
+    /// Compute what is known to be good, on the device lane, and say how it went: a worker that comes after a lost one,
+    /// or whose device is under suspicion, proves its device first.
+    Canary,
+    /// Whether the device lane stops between two calls: the device is too hot.
+    Pause {
+        /// Stop, or go on.
+        paused: bool,
+    },
+    /// Give these recordings back, if none of their units has reached the device: another device has nothing to do.
+    GiveBack {
+        /// Their batch's lease.
+        lease: Lease,
+        /// Which.
+        items: Vec<u64>,
+    },
     /// End.
     Shutdown {
         /// Finish the recordings that are open and wait until their results are acknowledged; otherwise end at once.
@@ -43,6 +59,11 @@ pub struct WorkerSettings {
     pub threads: usize,
     /// Units in one device call, at most.
     pub device_batch: usize,
+    /// Between two heartbeats, in milliseconds.
+    pub heartbeat_ms: u64,
+    /// Faults to commit on purpose; for tests alone.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub faults: Vec<Fault>,
     /// Opaque to the scheduler: what the pipeline is built from.
     pub settings: Value,
 }
@@ -71,6 +92,8 @@ pub struct ItemJob {
     pub steps: Vec<Step>,
     /// Artifacts on record that the steps read.
     pub have: Vec<Recorded>,
+    /// Answers on record of steps that were cut off: their units are not computed again.
+    pub parts: Vec<RecordedPart>,
 }
 
 impl ItemJob {
@@ -90,6 +113,17 @@ pub struct Recorded {
     pub body: String,
 }
 
+/// A device's answer to one unit of a stage, on record.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RecordedPart {
+    /// The stage.
+    pub stage: StageKind,
+    /// The unit's place among those of its recording.
+    pub index: usize,
+    /// The answer as JSON.
+    pub body: String,
+}
+
 /// One stage to run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Step {
@@ -99,6 +133,8 @@ pub struct Step {
     pub fingerprint: Fingerprint,
     /// False where the stage runs only because its output is needed (decode, for the samples).
     pub commit: bool,
+    /// Whether its parts are kept: not where its artifact is on record and made anew.
+    pub keep_parts: bool,
 }
 
 /// Worker to coordinator.
@@ -121,8 +157,34 @@ pub enum FromWorker {
         /// Why.
         error: StageError,
     },
-    /// Once a second, whatever the lanes do.
+    /// Every [`WorkerSettings::heartbeat_ms`], whatever the lanes do.
     Heartbeat(Progress),
+    /// What the lanes did since it was told last; comes with heartbeats and at the end of a batch.
+    Spans {
+        /// In the order of their ends.
+        spans: Vec<TaskSpan>,
+    },
+    /// The answer to [`ToWorker::Canary`].
+    CanaryEnded {
+        /// What failed, if anything.
+        error: Option<StageError>,
+    },
+    /// The device's memory did not suffice; its calls are smaller from now on, and grow back slowly.
+    Shrunk {
+        /// Units in the call that failed.
+        from: usize,
+        /// Units in a call, at most, from now on.
+        to: usize,
+        /// What the device said.
+        error: StageError,
+    },
+    /// The answer to [`ToWorker::GiveBack`].
+    GaveBack {
+        /// The batch's lease.
+        lease: Lease,
+        /// What is no longer in the batch; possibly nothing.
+        items: Vec<u64>,
+    },
     /// Said before the work begins, so that a dead worker's suspects are known.
     Started {
         /// The batch's lease.
@@ -133,6 +195,29 @@ pub enum FromWorker {
         stage: StageKind,
         /// Which part of it.
         phase: Phase,
+    },
+    /// The device's answer to one unit, to commit.
+    Part {
+        /// What to acknowledge.
+        result: ResultId,
+        /// The batch's lease.
+        lease: Lease,
+        /// Which recording.
+        item: u64,
+        /// Which stage.
+        stage: StageKind,
+        /// The name of the artifact that it will be part of.
+        fingerprint: Fingerprint,
+        /// The unit's place among those of its recording.
+        index: usize,
+        /// The answer as JSON.
+        body: String,
+        /// Seconds of audio that the unit covers.
+        audio_s: f64,
+        /// When the device call began, in milliseconds since 1970.
+        started_at_ms: u64,
+        /// How long the device call took, in seconds; its other units are in it.
+        duration_s: f64,
     },
     /// An artifact to commit.
     Done {
@@ -187,4 +272,35 @@ pub struct LaneProgress {
     pub busy: u64,
     /// Finished so far.
     pub done: u64,
+}
+
+/// Which lane of a worker.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Lane {
+    /// The pool of CPU threads.
+    Cpu,
+    /// The one thread that owns the model.
+    Device,
+}
+
+/// What a lane's thread did, without a break.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TaskSpan {
+    /// Which lane.
+    pub lane: Lane,
+    /// The thread's number in its lane, from 0.
+    pub thread: u32,
+    /// The recordings (the coordinator's numbers); several in one call of the device, none while models load.
+    pub items: Vec<u64>,
+    /// Which stage.
+    pub stage: StageKind,
+    /// Which part of it.
+    pub phase: Phase,
+    /// Units in this call of the device; 0 in the CPU lane and while models load.
+    pub units: u32,
+    /// Beginning, in microseconds since 1970.
+    pub start_us: u64,
+    /// End, in microseconds since 1970.
+    pub end_us: u64,
 }

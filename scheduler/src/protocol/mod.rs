@@ -5,9 +5,12 @@
 //! each result until it is acknowledged, which is after the store made it durable.
 
 mod codec;
+mod fault;
 mod message;
 
 pub use codec::{CodecError, Decoder, Encoder, Limits};
+pub use fault::{Fault, FaultKind, FaultPlace};
 pub use message::{
-    Batch, FromWorker, ItemJob, LaneProgress, Progress, Recorded, ResultId, Step, ToWorker, VERSION, WorkerSettings,
+    Batch, FromWorker, ItemJob, Lane, LaneProgress, Progress, Recorded, RecordedPart, ResultId, Step, TaskSpan,
+    ToWorker, VERSION, WorkerSettings,
 };

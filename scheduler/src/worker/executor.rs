@@ -1,56 +1,58 @@
 //! Runs all batches that the worker holds at once, so that the lanes never drain between two of them.
 //!
 //! One thread owns the state: commands and the lanes' reports come to it, tasks leave it. It never blocks on a lane.
+//! What becomes of the lanes' reports is in `reports`.
 
 use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::ops::ControlFlow;
 use std::sync::Arc;
-use std::time::Instant;
 
 use crossbeam_channel::{Receiver, Sender, select, unbounded};
 use stage_core::{ErrorClass, Phase, StageError, StageKind};
 
-use super::open::{Began, OpenItem};
+use super::open::OpenItem;
 use super::outbox::Outbox;
 use super::serve::{Commands, WorkerError};
 use super::task::{CpuTask, Output, Work};
-use super::{Artifact, Pipeline, WorkerSettings};
-use crate::dag::{BatchGraph, Task};
-use crate::lanes::{Counters, CpuLane, DeviceLane, Feed, LaneReport, Ticket};
-use crate::protocol::{Batch, FromWorker, ItemJob, ToWorker};
+use super::{Pipeline, WorkerSettings};
+use crate::clock::Moment;
+use crate::dag::BatchGraph;
+use crate::lanes::{Activity, CpuLane, DeviceHandle, DeviceLane, LaneReport, Ticket};
+use crate::protocol::{Batch, FromWorker, ItemJob, Lane, ToWorker};
 use crate::store::Lease;
 
-/// Recordings beyond the CPU lane's threads that may be open at a time; memory is bounded by them, not by the list.
-const OPEN_BEYOND_THREADS: usize = 2;
+/// Recordings beyond the CPU lane's threads that may be open at a time: one on the device, some short ones behind it, and a
+/// long one that is decoded meanwhile. Memory is bounded by them, not by the list.
+const OPEN_BEYOND_THREADS: usize = 4;
 
-enum Report<P: Pipeline> {
-    Cpu { slot: u64, work: Work, began: Began, result: Result<Output<P>, StageError> },
+pub(super) enum Report<P: Pipeline> {
+    Cpu { slot: u64, work: Work, began: Moment, result: Result<Output<P>, StageError> },
     Device(LaneReport<P::Answer>),
 }
 
-struct RunningBatch {
-    graph: BatchGraph,
-    items_left: usize,
+pub(super) struct RunningBatch {
+    pub(super) graph: BatchGraph,
+    pub(super) items_left: usize,
 }
 
 /// The worker's state.
 pub(super) struct Executor<P: Pipeline> {
-    pipeline: Arc<P>,
-    outbox: Arc<Outbox>,
-    counters: Arc<Counters>,
-    cpu: CpuLane,
-    feed: Feed<P>,
+    pub(super) pipeline: Arc<P>,
+    pub(super) outbox: Arc<Outbox>,
+    pub(super) activity: Arc<Activity>,
+    pub(super) cpu: CpuLane,
+    device: DeviceHandle<P>,
     reports: Receiver<Report<P>>,
     reporter: Sender<Report<P>>,
-    batches: HashMap<Lease, RunningBatch>,
+    pub(super) batches: HashMap<Lease, RunningBatch>,
     /// Recordings that are not open yet.
     waiting: VecDeque<(Lease, ItemJob)>,
-    open: HashMap<u64, OpenItem<P>>,
+    pub(super) open: HashMap<u64, OpenItem<P>>,
     open_limit: usize,
     next_slot: u64,
     /// Work for the CPU lane, the oldest recording's first.
-    ready: BTreeSet<(u64, Work)>,
-    preparing: usize,
+    pub(super) ready: BTreeSet<(u64, Work)>,
+    pub(super) preparing: usize,
     draining: bool,
 }
 
@@ -60,25 +62,25 @@ impl<P: Pipeline> Executor<P> {
         pipeline: P,
         settings: &WorkerSettings,
         outbox: Arc<Outbox>,
-        counters: Arc<Counters>,
+        activity: Arc<Activity>,
     ) -> Result<Self, WorkerError> {
         let pipeline = Arc::new(pipeline);
         let (reporter, reports) = unbounded();
         let to_executor = reporter.clone();
         let report = move |report| drop(to_executor.send(Report::Device(report)));
-        let feed = DeviceLane::start(
+        let device = DeviceLane::start(
             Arc::clone(&pipeline),
             settings.device_batch,
             report,
             Arc::clone(&outbox) as _,
-            Arc::clone(&counters),
+            Arc::clone(&activity),
         )?;
         Ok(Self {
             pipeline,
             outbox,
-            counters,
+            activity,
             cpu: CpuLane::new(settings.threads)?,
-            feed,
+            device,
             reports,
             reporter,
             batches: HashMap::new(),
@@ -94,6 +96,12 @@ impl<P: Pipeline> Executor<P> {
 
     /// Runs until told to end, or until the coordinator is gone.
     pub(super) fn run(mut self, commands: &Commands) -> Result<(), WorkerError> {
+        let end = self.work(commands);
+        self.outbox.send_spans(self.activity.take_spans());
+        end
+    }
+
+    fn work(&mut self, commands: &Commands) -> Result<(), WorkerError> {
         loop {
             self.admit();
             self.dispatch();
@@ -115,6 +123,9 @@ impl<P: Pipeline> Executor<P> {
             ToWorker::Configure(_) => return Err(WorkerError::NotConfigured),
             ToWorker::Batch(batch) => self.take(batch),
             ToWorker::Ack { results } => self.outbox.acknowledge(&results),
+            ToWorker::Canary => self.device.canary(),
+            ToWorker::Pause { paused } => self.device.pause(paused),
+            ToWorker::GiveBack { lease, items } => self.give_back(lease, &items),
             ToWorker::Shutdown { drain: false } => return Ok(ControlFlow::Break(())),
             ToWorker::Shutdown { drain: true } => {
                 self.draining = true;
@@ -142,12 +153,33 @@ impl<P: Pipeline> Executor<P> {
         }
     }
 
+    /// Lets recordings go of which no unit has reached the device.
+    fn give_back(&mut self, lease: Lease, asked: &[u64]) {
+        let mut given = Vec::new();
+        self.waiting.retain(|(of, job)| {
+            let gives = *of == lease && asked.contains(&job.item);
+            given.extend(gives.then_some(job.item));
+            !gives
+        });
+        let not_opened = given.len();
+        let concerned = |item: &OpenItem<P>| {
+            let ticket = &item.ticket;
+            ticket.lease == lease && asked.contains(&ticket.item) && !item.ended && !ticket.is_on_device()
+        };
+        let opened: Vec<_> = self.open.iter().filter(|(_, item)| concerned(item)).map(|(slot, _)| *slot).collect();
+        given.extend(opened.iter().filter_map(|slot| self.open.get(slot)).map(|item| item.ticket.item));
+        self.outbox.send(&FromWorker::GaveBack { lease, items: given.clone() });
+        opened.into_iter().for_each(|slot| self.let_go(slot));
+        self.leave_batch(lease, not_opened);
+    }
+
     fn admit(&mut self) {
         while self.open.len() < self.open_limit {
             let Some((lease, job)) = self.waiting.pop_front() else { return };
             let slot = self.next_slot;
             self.next_slot += 1;
-            self.open.insert(slot, OpenItem::new(Ticket::new(slot, lease, job.item), job));
+            let path = job.path.to_string_lossy().into_owned();
+            self.open.insert(slot, OpenItem::new(Ticket::new(slot, lease, job.item, path), job));
             self.ready.insert((slot, Work::Open));
         }
     }
@@ -170,135 +202,18 @@ impl<P: Pipeline> Executor<P> {
                 ticket: Arc::clone(&item.ticket),
                 job: Arc::clone(&item.job),
                 state: item.state.clone(),
+                answered: Arc::clone(&item.answered),
                 answers,
-                feed: self.feed.clone(),
+                feed: self.device.feed.clone(),
                 announce: Arc::clone(&self.outbox),
             };
             item.in_lane += 1;
             self.preparing += usize::from(work.is_prepare());
-            let (counters, reporter) = (Arc::clone(&self.counters), self.reporter.clone());
+            let (activity, reporter) = (Arc::clone(&self.activity), self.reporter.clone());
             self.cpu.run(move || {
-                let (began, result) = counters.cpu.count(|| task.perform());
+                let (began, result) = activity.track(Lane::Cpu, task.span(), || task.perform());
                 drop(reporter.send(Report::Cpu { slot, work, began, result }));
             });
-        }
-    }
-
-    fn hear(&mut self, report: Report<P>) {
-        match report {
-            Report::Cpu { slot, work, began, result } => {
-                self.cpu.finished();
-                self.preparing -= usize::from(work.is_prepare());
-                if let Some(item) = self.open.get_mut(&slot) {
-                    item.in_lane -= 1;
-                    self.cpu_done(slot, work, began, result);
-                }
-            }
-            Report::Device(LaneReport::Answered { slot, stage, index, answer }) => {
-                if self.open.get_mut(&slot).is_some_and(|item| item.answer(stage, index, answer)) {
-                    self.complete(slot, stage, Phase::Infer);
-                }
-            }
-            Report::Device(LaneReport::Failed { slot, error }) => self.fail(slot, error),
-        }
-        // A report may concern a recording that has just been closed.
-    }
-
-    fn cpu_done(&mut self, slot: u64, work: Work, began: Began, result: Result<Output<P>, StageError>) {
-        let Some(item) = self.open.get_mut(&slot) else { return };
-        if item.failed {
-            self.close_if_over(slot);
-            return;
-        }
-        match (work, result) {
-            (_, Err(error)) => self.fail(slot, error),
-            (_, Ok(Output::Opened(state))) => {
-                item.state = Some(state);
-                let (lease, number) = (item.ticket.lease, item.ticket.item);
-                let roots = self.batches.get(&lease).map_or_else(Vec::new, |batch| batch.graph.roots(number));
-                self.enqueue(slot, &roots);
-                self.close_if_over(slot);
-            }
-            (Work::Stage(stage, _), Ok(Output::Prepared(units))) => {
-                item.began(stage, began);
-                let answered = item.expect(stage, units);
-                self.complete(slot, stage, Phase::Prepare);
-                if answered {
-                    self.complete(slot, stage, Phase::Infer);
-                }
-            }
-            (Work::Stage(stage, phase), Ok(Output::Made(artifact))) => {
-                let began = item.began(stage, began);
-                self.send_artifact(slot, stage, began, artifact);
-                self.complete(slot, stage, phase);
-            }
-            // `CpuTask::perform` opens for `Work::Open` and for nothing else.
-            (Work::Open, Ok(Output::Prepared(_) | Output::Made(_))) => {}
-        }
-    }
-
-    /// Notes a finished task and queues what waited for it.
-    fn complete(&mut self, slot: u64, stage: StageKind, phase: Phase) {
-        let Some(item) = self.open.get(&slot).filter(|item| !item.failed) else { return };
-        let task = Task { item: item.ticket.item, stage, phase };
-        let ready = self.batches.get_mut(&item.ticket.lease).map_or_else(Vec::new, |batch| batch.graph.complete(task));
-        self.enqueue(slot, &ready);
-        self.close_if_over(slot);
-    }
-
-    /// Queues tasks of the CPU lane; the device lane's begin by themselves, as soon as there are units.
-    fn enqueue(&mut self, slot: u64, tasks: &[Task]) {
-        let cpu = tasks.iter().filter(|task| !task.phase.on_device());
-        self.ready.extend(cpu.map(|task| (slot, Work::Stage(task.stage, task.phase))));
-    }
-
-    fn send_artifact(&self, slot: u64, stage: StageKind, began: Began, Artifact { body }: Artifact) {
-        let Some(item) = self.open.get(&slot) else { return };
-        let Some(step) = item.step(stage).filter(|step| step.commit) else { return };
-        let (lease, number) = (item.ticket.lease, item.ticket.item);
-        let duration_s = Instant::now().duration_since(began.at).as_secs_f64();
-        self.outbox.send_result(|result| FromWorker::Done {
-            result,
-            lease,
-            item: number,
-            stage,
-            fingerprint: step.fingerprint,
-            body,
-            started_at_ms: began.at_ms,
-            duration_s,
-        });
-    }
-
-    fn send_failure(&self, lease: Lease, item: u64, error: StageError) {
-        self.outbox.send_result(|result| FromWorker::Failed { result, lease, item, error });
-    }
-
-    fn fail(&mut self, slot: u64, error: StageError) {
-        let Some(item) = self.open.get_mut(&slot).filter(|item| !item.failed) else { return };
-        item.failed = true;
-        item.ticket.abandon();
-        let (lease, number) = (item.ticket.lease, item.ticket.item);
-        self.send_failure(lease, number, error);
-        self.ready.retain(|(other, _)| *other != slot);
-        if let Some(batch) = self.batches.get_mut(&lease) {
-            batch.graph.abandon(number);
-        }
-        self.close_if_over(slot);
-    }
-
-    /// Drops a recording's state with its last task, and the batch with its last recording.
-    fn close_if_over(&mut self, slot: u64) {
-        let Some(item) = self.open.get(&slot).filter(|item| item.in_lane == 0) else { return };
-        let lease = item.ticket.lease;
-        let Some(batch) = self.batches.get_mut(&lease) else { return };
-        if !batch.graph.is_finished(item.ticket.item) {
-            return;
-        }
-        self.open.remove(&slot);
-        batch.items_left -= 1;
-        if batch.items_left == 0 {
-            self.batches.remove(&lease);
-            self.outbox.send(&FromWorker::BatchFinished { lease });
         }
     }
 }

@@ -3,14 +3,17 @@
 //! The executable calls [`serve`] from its hidden subcommand with a function that builds its [`Pipeline`].
 
 mod executor;
+mod faults;
 mod open;
 mod outbox;
 mod pipeline;
+mod reports;
 mod serve;
+pub mod sim;
 mod spool;
 mod stdio;
 mod task;
 
-pub use crate::protocol::{ItemJob, Recorded, Step, WorkerSettings};
+pub use crate::protocol::{ItemJob, Recorded, RecordedPart, Step, WorkerSettings};
 pub use pipeline::{Artifact, Pipeline};
 pub use serve::{WorkerError, serve};

@@ -1,21 +1,14 @@
 //! What the executor keeps of one recording while it is open.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
-use std::time::Instant;
 
 use stage_core::StageKind;
 
 use super::Pipeline;
+use crate::clock::Moment;
 use crate::lanes::Ticket;
 use crate::protocol::{ItemJob, Step};
-
-/// When a stage began, by both clocks.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Began {
-    pub(super) at: Instant,
-    pub(super) at_ms: u64,
-}
 
 /// A recording between its admission and its last task.
 pub(super) struct OpenItem<P: Pipeline> {
@@ -24,8 +17,11 @@ pub(super) struct OpenItem<P: Pipeline> {
     pub(super) state: Option<Arc<P::Item>>,
     /// CPU tasks that have not come back.
     pub(super) in_lane: usize,
-    pub(super) failed: bool,
-    began: HashMap<StageKind, Began>,
+    /// It failed or was given back: nothing more is done for it.
+    pub(super) ended: bool,
+    /// Units whose answers are on record.
+    pub(super) answered: Arc<HashSet<(StageKind, usize)>>,
+    began: HashMap<StageKind, Moment>,
     answers: HashMap<StageKind, Answers<P::Answer>>,
 }
 
@@ -37,15 +33,28 @@ struct Answers<A> {
 }
 
 impl<P: Pipeline> OpenItem<P> {
-    pub(super) fn new(ticket: Ticket, job: ItemJob) -> Self {
+    /// A recording with the answers that are on record; one that cannot be read is computed again.
+    pub(super) fn new(ticket: Ticket, mut job: ItemJob) -> Self {
+        let mut answers: HashMap<StageKind, Answers<P::Answer>> = HashMap::new();
+        let mut answered = HashSet::new();
+        for part in std::mem::take(&mut job.parts) {
+            match serde_json::from_str(&part.body) {
+                Ok(answer) => {
+                    answers.entry(part.stage).or_default().put(part.index, answer);
+                    answered.insert((part.stage, part.index));
+                }
+                Err(error) => tracing::warn!(%error, index = part.index, "a part on record cannot be read"),
+            }
+        }
         Self {
             ticket: Arc::new(ticket),
             job: Arc::new(job),
             state: None,
             in_lane: 0,
-            failed: false,
+            ended: false,
+            answered: Arc::new(answered),
             began: HashMap::new(),
-            answers: HashMap::new(),
+            answers,
         }
     }
 
@@ -54,7 +63,7 @@ impl<P: Pipeline> OpenItem<P> {
     }
 
     /// Notes when a stage's task began; gives when its first one did.
-    pub(super) fn began(&mut self, stage: StageKind, began: Began) -> Began {
+    pub(super) fn began(&mut self, stage: StageKind, began: Moment) -> Moment {
         *self.began.entry(stage).or_insert(began)
     }
 

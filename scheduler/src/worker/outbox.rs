@@ -3,13 +3,14 @@
 use std::fs::File;
 use std::io::BufWriter;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
-use stage_core::{Phase, StageKind};
+use stage_core::{Phase, StageError, StageKind};
 
+use super::faults::Faults;
 use super::spool::Spool;
 use crate::lanes::{Announce, Ticket};
-use crate::protocol::{Encoder, FromWorker, ResultId};
+use crate::protocol::{Encoder, FaultPlace, FromWorker, ResultId, TaskSpan};
 
 /// The way to the coordinator, and the results that it has not acknowledged.
 #[derive(Debug)]
@@ -17,6 +18,7 @@ pub(super) struct Outbox {
     encoder: Mutex<Encoder<BufWriter<File>>>,
     spool: Mutex<Spool>,
     broken: AtomicBool,
+    faults: OnceLock<Faults>,
 }
 
 impl Outbox {
@@ -25,7 +27,14 @@ impl Outbox {
             encoder: Mutex::new(Encoder::new(BufWriter::new(output))),
             spool: Mutex::default(),
             broken: AtomicBool::new(false),
+            faults: OnceLock::new(),
         }
+    }
+
+    /// Commits these faults from now on.
+    pub(super) fn commit_faults(&self, faults: Faults) {
+        // The configuration comes once.
+        let _ = self.faults.set(faults);
     }
 
     /// Sends a message. When the coordinator is gone it is dropped: the end of stdin says so to the main thread.
@@ -34,6 +43,13 @@ impl Outbox {
             && !self.broken.swap(true, Ordering::Relaxed)
         {
             tracing::warn!(%error, "the coordinator cannot be reached");
+        }
+    }
+
+    /// Tells what the lanes did, if anything.
+    pub(super) fn send_spans(&self, spans: Vec<TaskSpan>) {
+        if !spans.is_empty() {
+            self.send(&FromWorker::Spans { spans });
         }
     }
 
@@ -62,6 +78,16 @@ impl Outbox {
 impl Announce for Outbox {
     fn started(&self, ticket: &Ticket, stage: StageKind, phase: Phase) {
         self.send(&FromWorker::Started { lease: ticket.lease, item: ticket.item, stage, phase });
+    }
+
+    fn before(&self, place: FaultPlace, tickets: &[&Ticket], units: usize) -> Result<(), StageError> {
+        let Some(faults) = self.faults.get() else { return Ok(()) };
+        let paths = tickets.iter().map(|ticket| ticket.path.as_str());
+        faults.at(place, paths, units, || {
+            if let Err(error) = locked(&self.encoder).write_garbage() {
+                tracing::warn!(%error, "garbage cannot be sent");
+            }
+        })
     }
 }
 

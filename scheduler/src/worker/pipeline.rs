@@ -1,5 +1,7 @@
 //! What a worker runs: the composition of the stages, seen from the scheduler.
 
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 use stage_core::{StageError, StageKind};
 
 use crate::protocol::ItemJob;
@@ -20,8 +22,8 @@ pub trait Pipeline: Send + Sync + 'static {
     type Item: Send + Sync + 'static;
     /// Input of one row of a device batch.
     type Unit: Send + 'static;
-    /// The device's answer to one unit.
-    type Answer: Send + 'static;
+    /// The device's answer to one unit; kept on record as JSON until the stage's artifact is.
+    type Answer: Serialize + DeserializeOwned + Send + 'static;
 
     /// CPU lane: begins a recording; [`ItemJob::have`] holds the artifacts that are not made again.
     ///
@@ -35,8 +37,9 @@ pub trait Pipeline: Send + Sync + 'static {
     /// The recording's failure.
     fn run(&self, item: &Self::Item, stage: StageKind) -> Result<Artifact, StageError>;
 
-    /// CPU lane: emits the units of one recording in order. `emit` blocks while the device lane is busy and returns
-    /// false when the recording was given up: then return.
+    /// CPU lane: emits the units of one recording with their indices, in order, but for those that `is_answered`.
+    /// `emit` blocks while the device lane is busy and returns false when the recording was given up: then return.
+    /// Gives the number of units, answered or not.
     ///
     /// # Errors
     /// The recording's failure.
@@ -44,8 +47,12 @@ pub trait Pipeline: Send + Sync + 'static {
         &self,
         item: &Self::Item,
         stage: StageKind,
-        emit: &mut dyn FnMut(Self::Unit) -> bool,
-    ) -> Result<(), StageError>;
+        is_answered: &dyn Fn(usize) -> bool,
+        emit: &mut dyn FnMut(usize, Self::Unit) -> bool,
+    ) -> Result<usize, StageError>;
+
+    /// A unit's share of its recording's length in seconds, for progress: those of all units are the whole.
+    fn unit_audio_s(&self, item: &Self::Item, stage: StageKind, index: usize) -> f64;
 
     /// Device lane: loads what [`infer`](Self::infer) needs. Called once, before the first device call; never in a
     /// process without device work.
@@ -54,11 +61,19 @@ pub trait Pipeline: Send + Sync + 'static {
     /// Fails every recording that needs the device, now and later.
     fn load_device(&self) -> Result<(), StageError>;
 
+    /// Device lane: computes what is known to be good, after [`load_device`](Self::load_device), to tell a broken device
+    /// from a broken recording.
+    ///
+    /// # Errors
+    /// The device does not work.
+    fn canary(&self) -> Result<(), StageError>;
+
     /// Device lane: answers units of one stage, possibly of several recordings. Answer `i` belongs to unit `i`. After
     /// an error the units are tried again in halves, down to the one that fails alone.
     ///
     /// # Errors
-    /// The failure; of class `Device` where the device and not a unit is at fault.
+    /// The failure; of class `Memory` where fewer units may fit, of class `Device` where the device and not a unit is
+    /// at fault.
     fn infer(&self, stage: StageKind, units: &[Self::Unit]) -> Result<Vec<Self::Answer>, StageError>;
 
     /// CPU lane: makes the artifact from the answers, in the order of the units.

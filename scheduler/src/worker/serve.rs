@@ -2,19 +2,21 @@
 
 use std::io::{self, BufReader};
 use std::sync::Arc;
-use std::thread;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::thread::{self, Thread};
 use std::time::Duration;
 
 use crossbeam_channel::{Receiver, unbounded};
 use stage_core::{StageError, StageKind};
 
 use super::executor::Executor;
+use super::faults::Faults;
 use super::outbox::Outbox;
 use super::{Pipeline, WorkerSettings, stdio};
-use crate::lanes::{Counters, guarded};
-use crate::protocol::{CodecError, Decoder, FromWorker, ToWorker, VERSION};
+use crate::lanes::{Activity, Announce, guarded};
+use crate::protocol::{CodecError, Decoder, FaultPlace, FromWorker, ToWorker, VERSION};
 
-/// Between two heartbeats.
+/// Between two heartbeats before the configuration tells.
 const HEARTBEAT: Duration = Duration::from_secs(1);
 
 /// Why a worker ended otherwise than it was told to. End the process with a failing exit code.
@@ -61,19 +63,25 @@ pub fn serve<P: Pipeline>(
         tool_version: tool_version.to_owned(),
         pid: std::process::id(),
     });
-    let counters = Arc::new(Counters::default());
-    beat(Arc::clone(&outbox), Arc::clone(&counters))?;
+    let activity = Arc::new(Activity::default());
+    let heartbeat = Heartbeat::start(Arc::clone(&outbox), Arc::clone(&activity))?;
     let settings = match commands.recv() {
         Ok(Ok(ToWorker::Configure(settings))) => settings,
         Ok(Ok(ToWorker::Shutdown { .. })) | Err(_) => return Ok(()),
         Ok(Ok(_)) => return Err(WorkerError::NotConfigured),
         Ok(Err(error)) => return Err(error.into()),
     };
-    let pipeline = guarded(StageKind::Decode, || build(&settings)).map_err(|error| {
+    heartbeat.set_period(settings.heartbeat_ms);
+    outbox.commit_faults(Faults::new(settings.faults.clone(), &settings.device));
+    let pipeline = guarded(StageKind::Decode, || {
+        outbox.before(FaultPlace::Build, &[], 0)?;
+        build(&settings)
+    });
+    let pipeline = pipeline.map_err(|error| {
         outbox.send(&FromWorker::Refused { error: error.clone() });
         WorkerError::Refused(error)
     })?;
-    let executor = Executor::start(pipeline, &settings, Arc::clone(&outbox), counters)?;
+    let executor = Executor::start(pipeline, &settings, Arc::clone(&outbox), activity)?;
     outbox.send(&FromWorker::Ready);
     executor.run(&commands)
 }
@@ -93,12 +101,29 @@ fn read_stdin() -> io::Result<Commands> {
     Ok(commands)
 }
 
-fn beat(outbox: Arc<Outbox>, counters: Arc<Counters>) -> io::Result<()> {
-    thread::Builder::new().name("heartbeat".to_owned()).spawn(move || {
-        while !outbox.is_broken() {
-            outbox.send(&FromWorker::Heartbeat(counters.read()));
-            thread::sleep(HEARTBEAT);
-        }
-    })?;
-    Ok(())
+/// A thread that tells of the lanes' progress whatever they do.
+struct Heartbeat {
+    every_ms: Arc<AtomicU64>,
+    thread: Thread,
+}
+
+impl Heartbeat {
+    fn start(outbox: Arc<Outbox>, activity: Arc<Activity>) -> io::Result<Self> {
+        let every_ms = Arc::new(AtomicU64::new(HEARTBEAT.as_millis() as u64));
+        let period_ms = Arc::clone(&every_ms);
+        let beating = thread::Builder::new().name("heartbeat".to_owned()).spawn(move || {
+            while !outbox.is_broken() {
+                outbox.send(&FromWorker::Heartbeat(activity.read()));
+                outbox.send_spans(activity.take_spans());
+                thread::park_timeout(Duration::from_millis(period_ms.load(Ordering::Relaxed)));
+            }
+        })?;
+        Ok(Self { every_ms, thread: beating.thread().clone() })
+    }
+
+    /// Beats at once, and with this period from now on.
+    fn set_period(&self, ms: u64) {
+        self.every_ms.store(ms, Ordering::Relaxed);
+        self.thread.unpark();
+    }
 }

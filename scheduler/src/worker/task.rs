@@ -1,14 +1,14 @@
 //! One task of the CPU lane, as it runs on a thread of the pool.
 
+use std::collections::HashSet;
 use std::sync::Arc;
-use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use stage_core::{ErrorClass, Phase, StageError, StageKind};
 
-use super::open::Began;
 use super::{Artifact, Pipeline};
+use crate::clock::Moment;
 use crate::lanes::{Announce, Feed, Ticket, guarded};
-use crate::protocol::ItemJob;
+use crate::protocol::{FaultPlace, ItemJob, Lane, TaskSpan};
 
 /// What the CPU lane does for a recording; earlier work sorts first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -26,7 +26,7 @@ impl Work {
 /// What came of it.
 pub(super) enum Output<P: Pipeline> {
     Opened(Arc<P::Item>),
-    /// All units are emitted; there are this many.
+    /// All units that were not answered are emitted; there are this many with those that were.
     Prepared(usize),
     Made(Artifact),
 }
@@ -39,6 +39,8 @@ pub(super) struct CpuTask<P: Pipeline, N> {
     pub(super) job: Arc<ItemJob>,
     /// None before the recording is open.
     pub(super) state: Option<Arc<P::Item>>,
+    /// Units whose answers are on record.
+    pub(super) answered: Arc<HashSet<(StageKind, usize)>>,
     /// For the phase `Finish`.
     pub(super) answers: Vec<P::Answer>,
     pub(super) feed: Feed<P>,
@@ -47,8 +49,8 @@ pub(super) struct CpuTask<P: Pipeline, N> {
 
 impl<P: Pipeline, N: Announce> CpuTask<P, N> {
     /// Runs the task; whatever it holds is dropped when this returns.
-    pub(super) fn perform(self) -> (Began, Result<Output<P>, StageError>) {
-        let began = Began { at: Instant::now(), at_ms: now_ms() };
+    pub(super) fn perform(self) -> (Moment, Result<Output<P>, StageError>) {
+        let began = Moment::now();
         let result = match (self.work, self.state.clone()) {
             (Work::Stage(stage, phase), Some(state)) => {
                 self.announce.started(&self.ticket, stage, phase);
@@ -63,7 +65,16 @@ impl<P: Pipeline, N: Announce> CpuTask<P, N> {
         (began, result)
     }
 
+    /// The task as the timeline shows it, begun on this thread; opening is not shown.
+    pub(super) fn span(&self) -> Option<TaskSpan> {
+        let Work::Stage(stage, phase) = self.work else { return None };
+        let thread = rayon::current_thread_index().unwrap_or_default() as u32;
+        let items = vec![self.ticket.item];
+        Some(TaskSpan { lane: Lane::Cpu, thread, items, stage, phase, units: 0, start_us: 0, end_us: 0 })
+    }
+
     fn stage(self, state: &P::Item, stage: StageKind, phase: Phase) -> Result<Output<P>, StageError> {
+        self.announce.before(FaultPlace::Stage(stage, phase), &[&self.ticket], self.answers.len())?;
         match phase {
             Phase::Run => self.pipeline.run(state, stage).map(Output::Made),
             Phase::Prepare => self.prepare(state, stage),
@@ -73,20 +84,12 @@ impl<P: Pipeline, N: Announce> CpuTask<P, N> {
     }
 
     fn prepare(&self, state: &P::Item, stage: StageKind) -> Result<Output<P>, StageError> {
-        let mut units = 0;
-        self.pipeline.prepare(state, stage, &mut |unit| {
-            let wanted = self.feed.push(&self.ticket, stage, units, unit);
-            units += 1;
-            wanted
-        })?;
-        Ok(Output::Prepared(units))
+        let is_answered = |index| self.answered.contains(&(stage, index));
+        let mut emit = |index, unit| self.feed.push(&self.ticket, stage, index, unit);
+        self.pipeline.prepare(state, stage, &is_answered, &mut emit).map(Output::Prepared)
     }
 }
 
 fn misplaced(stage: StageKind, message: &str) -> StageError {
     StageError::new(stage, ErrorClass::Bug, "misplaced-task", message)
-}
-
-fn now_ms() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as u64)
 }

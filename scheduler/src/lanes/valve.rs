@@ -1,0 +1,53 @@
+//! A device that is too hot stops between two calls.
+
+use std::sync::{Condvar, Mutex, PoisonError};
+
+/// Open, or closed.
+#[derive(Debug, Default)]
+pub(crate) struct Valve {
+    closed: Mutex<bool>,
+    changed: Condvar,
+}
+
+impl Valve {
+    /// Closes or opens it.
+    pub(crate) fn set_closed(&self, closed: bool) {
+        *self.closed.lock().unwrap_or_else(PoisonError::into_inner) = closed;
+        self.changed.notify_all();
+    }
+
+    /// Waits while it is closed.
+    pub(crate) fn pass(&self) {
+        let closed = self.closed.lock().unwrap_or_else(PoisonError::into_inner);
+        drop(self.changed.wait_while(closed, |closed| *closed).unwrap_or_else(PoisonError::into_inner));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicBool, Ordering};
+    use std::thread;
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn nothing_passes_a_closed_valve() {
+        let (valve, passed) = (Arc::new(Valve::default()), Arc::new(AtomicBool::new(false)));
+        valve.pass();
+        valve.set_closed(true);
+        let waiting = thread::spawn({
+            let (valve, passed) = (Arc::clone(&valve), Arc::clone(&passed));
+            move || {
+                valve.pass();
+                passed.store(true, Ordering::SeqCst);
+            }
+        });
+        thread::sleep(Duration::from_millis(30));
+        assert!(!passed.load(Ordering::SeqCst));
+        valve.set_closed(false);
+        waiting.join().unwrap();
+        assert!(passed.load(Ordering::SeqCst));
+    }
+}

@@ -1,0 +1,62 @@
+//! Faults that a worker commits on purpose, so that tests see each of them on the real executable.
+
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+use stage_core::{ErrorClass, Phase, StageKind};
+
+/// One fault and where it happens.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Fault {
+    /// Where.
+    pub at: FaultPlace,
+    /// What.
+    pub kind: FaultKind,
+    /// Only on this device; none: on all.
+    pub device: Option<String>,
+    /// Only for recordings whose path holds this; none: for all. A call of the device is of all its recordings.
+    pub recording: Option<String>,
+    /// So many times at the place nothing happens first, counted in each worker.
+    #[serde(default)]
+    pub after: u32,
+    /// Happen once over all workers: a file that is made when it does.
+    pub once: Option<PathBuf>,
+}
+
+/// Where a [`Fault`] happens: before the work.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum FaultPlace {
+    /// The pipeline is built.
+    Build,
+    /// The models are loaded.
+    Load,
+    /// The canary runs.
+    Canary,
+    /// A phase of a stage begins.
+    #[serde(untagged)]
+    Stage(StageKind, Phase),
+}
+
+/// What a [`Fault`] does.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum FaultKind {
+    /// The process ends with this code.
+    Exit(i32),
+    /// The process stops: no heartbeat, no end.
+    Stop,
+    /// This thread waits for ever; all others go on.
+    Wedge,
+    /// Something that is no message goes to the coordinator.
+    Garbage,
+    /// This thread panics.
+    Panic,
+    /// The work fails.
+    Fail(ErrorClass),
+    /// The device's memory holds no more than so many units.
+    MemoryFor(usize),
+    /// This thread waits so many milliseconds and goes on.
+    PauseMs(u64),
+}

@@ -1,0 +1,69 @@
+//! Commits the faults that a worker was told to, so that tests see each of them on the real executable.
+
+use std::fs::OpenOptions;
+use std::process::exit;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::thread;
+use std::time::Duration;
+
+use rustix::process::{Signal, getpid, kill_process};
+use stage_core::{DeviceId, ErrorClass, StageError, StageKind};
+
+use crate::protocol::{Fault, FaultKind, FaultPlace};
+
+/// The faults of one worker, and how often each place was passed.
+#[derive(Debug, Default)]
+pub(super) struct Faults(Vec<(Fault, AtomicU32)>);
+
+impl Faults {
+    /// Those that concern `device`.
+    pub(super) fn new(faults: Vec<Fault>, device: &DeviceId) -> Self {
+        let device = device.to_string();
+        let mine = faults.into_iter().filter(|fault| fault.device.as_ref().is_none_or(|named| *named == device));
+        Self(mine.map(|fault| (fault, AtomicU32::new(0))).collect())
+    }
+
+    /// Commits what is due at a place, for work on recordings with these paths and on so many units. `garble` sends
+    /// something that is no message.
+    pub(super) fn at<'a>(
+        &self,
+        place: FaultPlace,
+        paths: impl Iterator<Item = &'a str> + Clone,
+        units: usize,
+        garble: impl Fn(),
+    ) -> Result<(), StageError> {
+        for (fault, passed) in self.0.iter().filter(|(fault, _)| fault.at == place) {
+            let concerned = fault.recording.as_ref().is_none_or(|part| paths.clone().any(|path| path.contains(part)));
+            let fits = matches!(fault.kind, FaultKind::MemoryFor(most) if units <= most);
+            if concerned && !fits && passed.fetch_add(1, Ordering::Relaxed) >= fault.after && first_time(fault) {
+                commit(&fault.kind, place, &garble)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Whether a fault that happens once over all workers has not happened yet.
+fn first_time(fault: &Fault) -> bool {
+    fault.once.as_ref().is_none_or(|mark| OpenOptions::new().write(true).create_new(true).open(mark).is_ok())
+}
+
+fn commit(kind: &FaultKind, place: FaultPlace, garble: &impl Fn()) -> Result<(), StageError> {
+    let stage = if let FaultPlace::Stage(stage, _) = place { stage } else { StageKind::Transcribe };
+    let failure = |class, message: String| Err(StageError::new(stage, class, "injected", message));
+    match kind {
+        FaultKind::Exit(code) => exit(*code),
+        FaultKind::Stop => drop(kill_process(getpid(), Signal::STOP)),
+        FaultKind::Wedge => loop {
+            thread::park();
+        },
+        FaultKind::Garbage => garble(),
+        FaultKind::Panic => panic!("a fault was asked for"),
+        FaultKind::PauseMs(ms) => thread::sleep(Duration::from_millis(*ms)),
+        FaultKind::Fail(class) => return failure(*class, "a fault was asked for".to_owned()),
+        FaultKind::MemoryFor(most) => {
+            return failure(ErrorClass::Memory, format!("a fault was asked for: memory for {most} units"));
+        }
+    }
+    Ok(())
+}
