@@ -1,9 +1,12 @@
-//! Artifacts: checked when read, fenced by the lease when written.
+//! Artifacts: checked against their hashes when read.
 
-use rusqlite::{Connection, OptionalExtension, Row, Transaction, TransactionBehavior, params};
+use rusqlite::{Connection, OptionalExtension, Row, params};
 use stage_core::{Fingerprint, StageKey, sha256_hex};
 
-use crate::store::{Alteration, Commit, Committed, Lease, Lookup, NewArtifact, StoreError, StoredArtifact};
+use crate::store::{Alteration, Lookup, NewArtifact, StoreError, StoreFault, StoredArtifact};
+
+const COLUMNS: &str = "CAST(key AS BLOB), CAST(body AS BLOB), body_sha256, started_at_ms, duration_s, tool_version,
+    device, computations";
 
 /// A row before its body and key are checked.
 struct Unchecked {
@@ -19,10 +22,7 @@ struct Unchecked {
 
 pub(super) fn lookup(db: &Connection, fingerprint: &Fingerprint) -> Result<Lookup, StoreError> {
     let row = db
-        .prepare_cached(
-            "SELECT CAST(key AS BLOB), CAST(body AS BLOB), body_sha256, started_at_ms, duration_s, tool_version,
-             device, computations FROM artifact WHERE fingerprint = ?1",
-        )?
+        .prepare_cached(&format!("SELECT {COLUMNS} FROM artifact WHERE fingerprint = ?1"))?
         .query_row([fingerprint.to_string()], unchecked)
         .optional()?;
     Ok(row.map_or(Lookup::Missing, |row| match row.check(fingerprint) {
@@ -65,44 +65,59 @@ impl Unchecked {
     }
 }
 
-pub(super) fn commit(db: &mut Connection, group: &[Commit]) -> Result<Vec<Committed>, StoreError> {
-    let transaction = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
-    let outcomes = group.iter().map(|commit| write(&transaction, commit)).collect::<Result<Vec<_>, _>>()?;
-    transaction.commit()?;
-    Ok(outcomes)
-}
-
-fn write(db: &Transaction<'_>, commit: &Commit) -> Result<Committed, StoreError> {
-    if !is_live(db, commit.lease)? {
-        return Ok(Committed::StaleLease);
+/// Writes an artifact; false if one of its name was on record and is not to be replaced.
+pub(super) fn put(
+    db: &Connection,
+    fingerprint: &str,
+    artifact: &NewArtifact,
+    replace: bool,
+) -> Result<bool, StoreError> {
+    if !replace && is_there(db, fingerprint)? {
+        db.prepare_cached("UPDATE artifact SET computations = computations + 1 WHERE fingerprint = ?1")?
+            .execute([fingerprint])?;
+        return Ok(false);
     }
-    let NewArtifact { key, body, started_at_ms, duration_s, tool_version, device } = &commit.artifact;
-    let on_conflict = if commit.replace {
-        "DO UPDATE SET key = excluded.key, body = excluded.body, body_sha256 = excluded.body_sha256,
+    let NewArtifact { key, body, started_at_ms, duration_s, tool_version, device } = artifact;
+    db.prepare_cached(
+        "INSERT INTO artifact VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, 1) ON CONFLICT (fingerprint) DO UPDATE SET
+         key = excluded.key, body = excluded.body, body_sha256 = excluded.body_sha256,
          started_at_ms = excluded.started_at_ms, duration_s = excluded.duration_s,
-         tool_version = excluded.tool_version, device = excluded.device, computations = computations + 1"
-    } else {
-        "DO NOTHING"
-    };
-    let changed = db
-        .prepare_cached(&format!(
-            "INSERT INTO artifact VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, 1) ON CONFLICT (fingerprint) {on_conflict}"
-        ))?
-        .execute(params![
-            key.fingerprint().to_string(),
-            serde_json::to_string(key)?,
-            body,
-            sha256_hex(body.as_bytes()),
-            started_at_ms.cast_signed(),
-            duration_s,
-            tool_version,
-            device,
-        ])?;
-    Ok(if changed == 0 { Committed::AlreadyThere } else { Committed::Written })
+         tool_version = excluded.tool_version, device = excluded.device, computations = computations + 1",
+    )?
+    .execute(params![
+        fingerprint,
+        serde_json::to_string(key)?,
+        body,
+        sha256_hex(body.as_bytes()),
+        started_at_ms.cast_signed(),
+        duration_s,
+        tool_version,
+        device,
+    ])?;
+    Ok(true)
 }
 
-fn is_live(db: &Transaction<'_>, lease: Lease) -> Result<bool, StoreError> {
-    Ok(db
-        .prepare_cached("SELECT 1 FROM batch WHERE id = ?1 AND lease = ?2 AND state = 'leased'")?
-        .exists(params![lease.batch, lease.number])?)
+/// Whether an artifact of this name is on record, sound or not.
+pub(super) fn is_there(db: &Connection, fingerprint: &str) -> Result<bool, StoreError> {
+    Ok(db.prepare_cached("SELECT 1 FROM artifact WHERE fingerprint = ?1")?.exists([fingerprint])?)
+}
+
+/// Holds every artifact against its name and hash; gives their number.
+pub(super) fn check(db: &Connection, faults: &mut Vec<StoreFault>) -> Result<usize, StoreError> {
+    let mut statement = db.prepare(&format!("SELECT {COLUMNS}, fingerprint FROM artifact ORDER BY fingerprint"))?;
+    let mut rows = statement.query([])?;
+    let mut count = 0;
+    while let Some(row) = rows.next()? {
+        count += 1;
+        let name: String = row.get("fingerprint")?;
+        match name.parse() {
+            Err(_) => faults.push(StoreFault::Name { name }),
+            Ok(fingerprint) => {
+                if let Err(alteration) = unchecked(row)?.check(&fingerprint) {
+                    faults.push(StoreFault::Artifact { fingerprint, alteration });
+                }
+            }
+        }
+    }
+    Ok(count)
 }

@@ -1,8 +1,8 @@
 //! The cache of what is known of input files, so that an unchanged file is not hashed again.
 
-use rusqlite::{Connection, OptionalExtension, TransactionBehavior, params};
+use rusqlite::{Connection, OptionalExtension, params};
 
-use super::path_bytes;
+use super::{path_bytes, transaction};
 use crate::store::{InputFacts, InputStat, StoreError};
 
 pub(super) fn cached(db: &Connection, stat: &InputStat) -> Result<Option<InputFacts>, StoreError> {
@@ -18,18 +18,18 @@ pub(super) fn cached(db: &Connection, stat: &InputStat) -> Result<Option<InputFa
 }
 
 pub(super) fn cache(db: &mut Connection, inputs: &[(InputStat, InputFacts)]) -> Result<(), StoreError> {
-    let transaction = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
-    for (stat, facts) in inputs {
-        transaction.prepare_cached("INSERT OR REPLACE INTO input VALUES (?1, ?2, ?3, ?4, ?5, ?6)")?.execute(
-            params![
+    transaction::write(db, |db| {
+        let mut put = db.prepare_cached("INSERT OR REPLACE INTO input VALUES (?1, ?2, ?3, ?4, ?5, ?6)")?;
+        for (stat, facts) in inputs {
+            put.execute(params![
                 path_bytes(&stat.path),
                 stat.size.cast_signed(),
                 stat.mtime_ns,
                 stat.inode.cast_signed(),
                 facts.sha256,
                 facts.audio_s,
-            ],
-        )?;
-    }
-    Ok(transaction.commit()?)
+            ])?;
+        }
+        Ok(())
+    })
 }

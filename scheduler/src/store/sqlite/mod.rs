@@ -1,86 +1,112 @@
 //! The store in an SQLite file: WAL, every commit synced to the disk before it is acknowledged.
 
 mod artifacts;
+mod care;
+mod commits;
+mod incidents;
 mod inputs;
+mod leases;
+mod migration;
+mod parts;
+mod recipes;
 mod recordings;
 mod runs;
 mod schema;
 #[cfg(test)]
 mod tests;
+mod transaction;
 
 use std::path::{Path, PathBuf};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use rusqlite::{Connection, OpenFlags};
 use stage_core::Fingerprint;
 
-use super::lock::WriterLock;
+use super::lock::{self, Writer, WriterLock};
 use super::{
-    Commit, Committed, Export, Failure, InputFacts, InputStat, Lease, LeaseEnd, Lookup, RecordingEntry, Run, RunEnd,
-    RunId, Store, StoreError,
+    Commit, Committed, Compaction, Export, Failure, Incident, InputFacts, InputStat, Lease, LeaseEnd, Lookup, NewBatch,
+    NewRun, Quarantine, RecordingEntry, Run, RunEnd, RunId, Store, StoreCheck, StoreError, StoredPart,
 };
 
-/// How long a statement waits for a reader or a checkpoint.
-const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long a reading statement waits for a checkpoint or a recovery.
+const READ_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long a statement of the writer waits before [`transaction`] takes over.
+const WRITE_TIMEOUT: Duration = Duration::from_millis(100);
+/// Every statement of a run stays prepared.
+const PREPARED_STATEMENTS: usize = 64;
 
 /// A [`Store`] in one SQLite file.
 #[derive(Debug)]
 pub struct SqliteStore {
     db: Connection,
-    _lock: Option<WriterLock>,
+    path: PathBuf,
+    lock: Option<WriterLock>,
 }
 
 impl SqliteStore {
-    /// Opens the store for writing; makes it, and its folder, where there is none.
+    /// Opens the store for writing; makes it, and its folder, where there is none, and brings one of an older version
+    /// up to date.
     ///
     /// # Errors
-    /// [`StoreError::Locked`] while another process writes to it; [`StoreError::NewerSchema`], [`StoreError::Foreign`]
-    /// for a file that this version must not touch; [`StoreError::Open`] or [`StoreError::Database`] from the disk.
+    /// [`StoreError::Locked`] while another process writes to it; [`StoreError::NewerSchema`], [`StoreError::Foreign`],
+    /// [`StoreError::BrokenChain`] for a file that this version must not touch; [`StoreError::Busy`] while another
+    /// program holds it; [`StoreError::Open`] or [`StoreError::Database`] from the disk.
     pub fn open(path: &Path) -> Result<Self, StoreError> {
         if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
             std::fs::create_dir_all(folder).map_err(|source| StoreError::Open { path: folder.to_owned(), source })?;
         }
         let lock = WriterLock::acquire(path)?;
-        let db = Connection::open(path)?;
-        db.busy_timeout(BUSY_TIMEOUT)?;
-        schema::prepare(&db, path)?;
-        Ok(Self { db, _lock: Some(lock) })
+        let mut db = Connection::open(path)?;
+        db.busy_timeout(WRITE_TIMEOUT)?;
+        db.set_prepared_statement_cache_capacity(PREPARED_STATEMENTS);
+        schema::prepare(&mut db, path)?;
+        Ok(Self { db, path: path.to_owned(), lock: Some(lock) })
     }
 
     /// Opens the store for reading, beside a writer if there is one. Methods that write fail.
     ///
     /// # Errors
-    /// [`StoreError::Missing`] where there is none; otherwise as [`SqliteStore::open`].
+    /// [`StoreError::Missing`] where there is none; [`StoreError::OlderSchema`] for one of an older version, which is
+    /// read only after a writer brought it up to date: one version of every query is enough to get right. Otherwise as
+    /// [`SqliteStore::open`].
     pub fn open_read_only(path: &Path) -> Result<Self, StoreError> {
         if !path.is_file() {
             return Err(StoreError::Missing { path: path.to_owned() });
         }
         let db = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
-        db.busy_timeout(BUSY_TIMEOUT)?;
+        db.busy_timeout(READ_TIMEOUT)?;
         schema::check(&db, path)?;
-        Ok(Self { db, _lock: None })
+        Ok(Self { db, path: path.to_owned(), lock: None })
+    }
+
+    /// Which process writes to this store now, this one included.
+    ///
+    /// # Errors
+    /// [`StoreError::Open`] where the lock file cannot be read.
+    pub fn writer(&self) -> Result<Writer, StoreError> {
+        lock::writer(&self.path)
     }
 }
 
 impl Store for SqliteStore {
-    fn begin_run(&mut self, command: &str, tool_version: &str) -> Result<RunId, StoreError> {
-        runs::begin(&mut self.db, command, tool_version)
+    fn begin_run(&mut self, run: &NewRun) -> Result<RunId, StoreError> {
+        runs::begin(&mut self.db, run)
     }
 
     fn end_run(&mut self, run: RunId, end: RunEnd) -> Result<(), StoreError> {
-        runs::end(&self.db, run, end)
+        runs::end(&mut self.db, run, end)
     }
 
     fn runs(&self, most: usize) -> Result<Vec<Run>, StoreError> {
         runs::list(&self.db, most)
     }
 
-    fn grant(&mut self, run: RunId) -> Result<Lease, StoreError> {
-        runs::grant(&mut self.db, run)
+    fn grant(&mut self, run: RunId, batch: &NewBatch) -> Result<Lease, StoreError> {
+        leases::grant(&mut self.db, run, batch)
     }
 
     fn release(&mut self, lease: Lease, end: LeaseEnd) -> Result<(), StoreError> {
-        runs::release(&self.db, lease, end)
+        leases::release(&mut self.db, lease, end)
     }
 
     fn artifact(&self, fingerprint: &Fingerprint) -> Result<Lookup, StoreError> {
@@ -88,15 +114,51 @@ impl Store for SqliteStore {
     }
 
     fn commit(&mut self, group: &[Commit]) -> Result<Vec<Committed>, StoreError> {
-        artifacts::commit(&mut self.db, group)
+        commits::commit(&mut self.db, group)
+    }
+
+    fn parts(&self, fingerprint: &Fingerprint) -> Result<Vec<StoredPart>, StoreError> {
+        parts::list(&self.db, fingerprint)
+    }
+
+    fn forget_parts(&mut self, fingerprint: &Fingerprint) -> Result<(), StoreError> {
+        transaction::write(&mut self.db, |db| parts::forget(db, &fingerprint.to_string()))
+    }
+
+    fn recomputations(&self) -> Result<u64, StoreError> {
+        commits::recomputations(&self.db)
+    }
+
+    fn record_incidents(&mut self, run: RunId, incidents: &[Incident]) -> Result<(), StoreError> {
+        incidents::record(&mut self.db, run, incidents)
+    }
+
+    fn incidents(&self, run: RunId) -> Result<Vec<Incident>, StoreError> {
+        incidents::list(&self.db, run)
     }
 
     fn record_failures(&mut self, run: RunId, failures: &[Failure]) -> Result<(), StoreError> {
-        runs::record_failures(&mut self.db, run, failures)
+        incidents::record_failures(&mut self.db, run, failures)
     }
 
     fn failures(&self, run: RunId) -> Result<Vec<Failure>, StoreError> {
-        runs::failures(&self.db, run)
+        incidents::failures(&self.db, run)
+    }
+
+    fn quarantine(&mut self, run: RunId, entries: &[Quarantine]) -> Result<(), StoreError> {
+        incidents::quarantine(&mut self.db, run, entries)
+    }
+
+    fn quarantined(&self, fingerprint: &Fingerprint) -> Result<Option<Quarantine>, StoreError> {
+        incidents::quarantined(&self.db, fingerprint)
+    }
+
+    fn quarantines(&self) -> Result<Vec<Quarantine>, StoreError> {
+        incidents::quarantines(&self.db)
+    }
+
+    fn lift_quarantine(&mut self, fingerprints: &[Fingerprint]) -> Result<(), StoreError> {
+        incidents::lift_quarantine(&mut self.db, fingerprints)
     }
 
     fn cached_input(&self, stat: &InputStat) -> Result<Option<InputFacts>, StoreError> {
@@ -123,10 +185,14 @@ impl Store for SqliteStore {
         recordings::exports(&self.db)
     }
 
-    fn integrity_faults(&self) -> Result<Vec<String>, StoreError> {
-        let mut statement = self.db.prepare("PRAGMA integrity_check")?;
-        let lines = statement.query_map([], |row| row.get::<_, String>(0))?.collect::<Result<Vec<_>, _>>()?;
-        Ok(lines.into_iter().filter(|line| line != "ok").collect())
+    fn check(&self) -> Result<StoreCheck, StoreError> {
+        let held = self.lock.is_some() || self.writer()? != Writer::None;
+        let abandoned_leases = if held { 0 } else { leases::live(&self.db)? };
+        Ok(StoreCheck { abandoned_leases, ..care::check(&self.db)? })
+    }
+
+    fn compact(&mut self) -> Result<Compaction, StoreError> {
+        care::compact(&mut self.db, &self.path)
     }
 }
 
@@ -139,8 +205,4 @@ fn path_bytes(path: &Path) -> &[u8] {
 fn path_from(bytes: Vec<u8>) -> PathBuf {
     use std::os::unix::ffi::OsStringExt;
     std::ffi::OsString::from_vec(bytes).into()
-}
-
-fn now_ms() -> i64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as i64)
 }

@@ -1,72 +1,76 @@
-//! Recordings with their chains of keys, and the files exported for them.
+//! Recordings with their recipes, and the files exported for them.
 
-use rusqlite::{Connection, OptionalExtension, Row, Transaction, TransactionBehavior, params};
-use stage_core::StageKey;
+use std::sync::Arc;
 
-use super::{path_bytes, path_from};
+use rusqlite::{Connection, OptionalExtension, params};
+use stage_core::Recipe;
+
+use super::recipes::Recipes;
+use super::{path_bytes, path_from, transaction};
 use crate::store::{Export, RecordingEntry, RunId, StoreError};
 
-const COLUMNS: &str = "path, file_sha256, audio_s, name, keys";
-
 pub(super) fn put(db: &mut Connection, run: RunId, recordings: &[RecordingEntry]) -> Result<(), StoreError> {
-    let transaction = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
-    for entry in recordings {
-        let keys = longer_chain(&transaction, entry)?.unwrap_or_else(|| entry.keys.clone());
-        transaction.prepare_cached("INSERT OR REPLACE INTO recording VALUES (?1, ?2, ?3, ?4, ?5, ?6)")?.execute(
-            params![
+    transaction::write(db, |db| {
+        let mut recipes = Recipes::of(db);
+        let mut put = db.prepare_cached("INSERT OR REPLACE INTO recording VALUES (?1, ?2, ?3, ?4, ?5, ?6)")?;
+        for entry in recordings {
+            let recipe = longer_recipe(db, &mut recipes, entry)?.unwrap_or_else(|| Arc::clone(&entry.recipe));
+            put.execute(params![
                 path_bytes(&entry.path),
                 entry.file_sha256,
                 entry.audio_s,
                 entry.name,
-                serde_json::to_string(&keys)?,
+                recipes.id_of(&recipe)?,
                 run.0,
-            ],
-        )?;
-    }
-    Ok(transaction.commit()?)
+            ])?;
+        }
+        Ok(())
+    })
 }
 
-/// The chain on record, where the new one is its beginning.
-fn longer_chain(db: &Transaction<'_>, entry: &RecordingEntry) -> Result<Option<Vec<StageKey>>, StoreError> {
-    let on_record = db
-        .prepare_cached(&format!("SELECT {COLUMNS} FROM recording WHERE path = ?1"))?
-        .query_row([path_bytes(&entry.path)], |row| Ok(entry_from(row)))
-        .optional()?
-        .transpose()?;
-    Ok(on_record.map(|old| old.keys).filter(|keys| keys.starts_with(&entry.keys)))
+/// The recipe on record for the same file, where the new one is its beginning.
+fn longer_recipe(
+    db: &Connection,
+    recipes: &mut Recipes<'_>,
+    entry: &RecordingEntry,
+) -> Result<Option<Arc<Recipe>>, StoreError> {
+    let on_record: Option<i64> = db
+        .prepare_cached("SELECT recipe FROM recording WHERE path = ?1 AND file_sha256 = ?2")?
+        .query_row(params![path_bytes(&entry.path), entry.file_sha256], |row| row.get(0))
+        .optional()?;
+    let on_record = on_record.map(|id| recipes.get(id)).transpose()?;
+    Ok(on_record.filter(|old| old.stages().len() > entry.recipe.stages().len() && begins(old, &entry.recipe)))
+}
+
+fn begins(long: &Recipe, short: &Recipe) -> bool {
+    long.upto(short.last()) == *short
 }
 
 pub(super) fn list(db: &Connection) -> Result<Vec<RecordingEntry>, StoreError> {
-    let mut statement = db.prepare(&format!("SELECT {COLUMNS} FROM recording ORDER BY path"))?;
+    let mut recipes = Recipes::of(db);
+    let mut statement = db.prepare("SELECT path, file_sha256, audio_s, name, recipe FROM recording ORDER BY path")?;
     let mut rows = statement.query([])?;
     let mut entries = Vec::new();
     while let Some(row) = rows.next()? {
-        entries.push(entry_from(row)?);
+        entries.push(RecordingEntry {
+            path: path_from(row.get(0)?),
+            file_sha256: row.get(1)?,
+            audio_s: row.get(2)?,
+            name: row.get(3)?,
+            recipe: recipes.get(row.get(4)?)?,
+        });
     }
     Ok(entries)
 }
 
-fn entry_from(row: &Row<'_>) -> Result<RecordingEntry, StoreError> {
-    let keys: String = row.get(4)?;
-    Ok(RecordingEntry {
-        path: path_from(row.get(0)?),
-        file_sha256: row.get(1)?,
-        audio_s: row.get(2)?,
-        name: row.get(3)?,
-        keys: serde_json::from_str(&keys).map_err(|_| StoreError::Unreadable { what: "chain of keys", value: keys })?,
-    })
-}
-
 pub(super) fn put_exports(db: &mut Connection, exports: &[Export]) -> Result<(), StoreError> {
-    let transaction = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
-    for export in exports {
-        transaction.prepare_cached("INSERT OR REPLACE INTO export VALUES (?1, ?2, ?3)")?.execute(params![
-            path_bytes(&export.path),
-            export.sha256,
-            path_bytes(&export.recording)
-        ])?;
-    }
-    Ok(transaction.commit()?)
+    transaction::write(db, |db| {
+        let mut put = db.prepare_cached("INSERT OR REPLACE INTO export VALUES (?1, ?2, ?3)")?;
+        for export in exports {
+            put.execute(params![path_bytes(&export.path), export.sha256, path_bytes(&export.recording)])?;
+        }
+        Ok(())
+    })
 }
 
 pub(super) fn exports(db: &Connection) -> Result<Vec<Export>, StoreError> {
