@@ -2,11 +2,11 @@
 
 use std::ffi::OsStr;
 
-use nvml_wrapper::enum_wrappers::device::TemperatureSensor;
-use nvml_wrapper::error::NvmlError;
-use nvml_wrapper::{Device, Nvml};
 use serde::Serialize;
 use stage_core::Measured;
+
+use super::monitor::GpuKey;
+use super::reader::{GpuReader, open};
 
 /// What the machine says of its GPUs.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -21,7 +21,7 @@ pub enum GpuProbe {
     Present {
         /// Version of the driver.
         driver: Measured<String>,
-        /// All GPUs in NVML's order.
+        /// All GPUs in NVML's order: the place in the list is NVML's number.
         gpus: Vec<GpuReport>,
     },
 }
@@ -29,8 +29,8 @@ pub enum GpuProbe {
 /// One GPU.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct GpuReport {
-    /// NVML's number.
-    pub index: u32,
+    /// It has fallen off the bus or must be reset before it can be used again; what could not be read says so too.
+    pub lost: bool,
     /// Its lasting name, as `CUDA_VISIBLE_DEVICES` takes it.
     pub uuid: Measured<String>,
     /// Its model.
@@ -43,6 +43,21 @@ pub struct GpuReport {
     pub temperature_c: Measured<u32>,
     /// Share of the last sample period in which a kernel ran, in percent.
     pub utilisation_percent: Measured<u32>,
+    /// Errors of its memory that ECC could not correct, since the driver was loaded.
+    pub ecc_uncorrected: Measured<u64>,
+    /// The Xids (the driver's numbers for errors) that came since it is read, in order; 999 where the driver names none.
+    pub xids: Measured<Vec<u64>>,
+    /// The processes that compute on it.
+    pub processes: Measured<Vec<GpuProcess>>,
+}
+
+/// A process that computes on a GPU.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct GpuProcess {
+    /// Its number, as the driver knows it: another one than its own where it lives in a container.
+    pub pid: u32,
+    /// What it holds of the device's memory, in bytes.
+    pub used_bytes: Measured<u64>,
 }
 
 impl GpuProbe {
@@ -56,53 +71,37 @@ impl GpuProbe {
     }
 }
 
-/// Asks NVML for all GPUs. `library` names another library file than the system's.
+impl GpuReport {
+    /// Memory in use by anyone, in percent of all.
+    ///
+    /// # Errors
+    /// Why it is unknown.
+    pub fn memory_percent(&self) -> Result<f64, String> {
+        let (total, used) = (known(&self.memory_total_bytes)?, known(&self.memory_used_bytes)?);
+        if *total == 0 { Err("it says it has none".to_owned()) } else { Ok(*used as f64 / *total as f64 * 100.0) }
+    }
+}
+
+/// A measured value, or why it is unknown.
+pub(super) fn known<T>(measured: &Measured<T>) -> Result<&T, String> {
+    measured.value.as_ref().ok_or_else(|| measured.reason.clone().unwrap_or_default())
+}
+
+/// Asks NVML for all GPUs. `library` names another library file than the driver's. It waits as long as NVML does: where
+/// that matters, read through a [`super::Monitor`].
 #[must_use]
 pub fn probe_gpus(library: Option<&OsStr>) -> GpuProbe {
-    let nvml = match library {
-        Some(path) => Nvml::builder().lib_path(path).init(),
-        None => Nvml::init(),
+    let nvml = match open(library) {
+        Ok(nvml) => nvml,
+        Err(reason) => return GpuProbe::Absent { reason },
     };
-    match nvml.as_ref().map_err(absent).and_then(|nvml| Ok((nvml, nvml.device_count().map_err(|e| absent(&e))?))) {
-        Err(absent) => absent,
-        Ok((nvml, count)) => GpuProbe::Present {
-            driver: reading(nvml.sys_driver_version()),
-            gpus: (0..count).map(|index| report(index, nvml.device_by_index(index))).collect(),
+    match nvml.device_count() {
+        Err(error) => GpuProbe::Absent { reason: error.to_string() },
+        Ok(count) => GpuProbe::Present {
+            driver: nvml.sys_driver_version().map_or_else(|e| Measured::missing(e.to_string()), Measured::of),
+            gpus: (0..count).map(|index| GpuReader::new(&nvml, GpuKey::Index(index)).read()).collect(),
         },
     }
-}
-
-fn absent(error: &NvmlError) -> GpuProbe {
-    GpuProbe::Absent { reason: error.to_string() }
-}
-
-fn report(index: u32, device: Result<Device<'_>, NvmlError>) -> GpuReport {
-    let device = device.map_err(|error| error.to_string());
-    let memory = on(&device, |device| device.memory_info());
-    GpuReport {
-        index,
-        uuid: measured(on(&device, |device| device.uuid())),
-        name: measured(on(&device, |device| device.name())),
-        memory_total_bytes: measured(memory.clone().map(|memory| memory.total)),
-        memory_used_bytes: measured(memory.map(|memory| memory.used)),
-        temperature_c: measured(on(&device, |device| device.temperature(TemperatureSensor::Gpu))),
-        utilisation_percent: measured(on(&device, |device| device.utilization_rates()).map(|rates| rates.gpu)),
-    }
-}
-
-fn on<'n, T>(
-    device: &Result<Device<'n>, String>,
-    ask: impl FnOnce(&Device<'n>) -> Result<T, NvmlError>,
-) -> Result<T, String> {
-    device.as_ref().map_err(Clone::clone).and_then(|device| ask(device).map_err(|error| error.to_string()))
-}
-
-fn measured<T>(answer: Result<T, String>) -> Measured<T> {
-    answer.map_or_else(Measured::missing, Measured::of)
-}
-
-fn reading<T>(answer: Result<T, NvmlError>) -> Measured<T> {
-    measured(answer.map_err(|error| error.to_string()))
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use stage_core::DeviceId;
 
-/// What a person asked for: `auto`, `cpu`, `cpu:N`, `cuda`, `cuda:0,1` (numbers or UUIDs).
+/// What a person asked for: `auto`, `cpu`, `cpu:N`, `cuda`, `cuda:0,1` (numbers or UUIDs); for measurements, `sim:N`.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub enum DeviceRequest {
     /// All GPUs if there are any and this build can use them, else the CPU.
@@ -15,6 +15,8 @@ pub enum DeviceRequest {
     Cpu(u32),
     /// These GPUs; all if empty.
     Cuda(Vec<String>),
+    /// So many simulated devices.
+    Sim(u32),
 }
 
 /// The text names no devices.
@@ -27,11 +29,13 @@ impl FromStr for DeviceRequest {
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let error = || ParseRequestError(text.to_owned());
+        let positive = |count: &str| count.parse().ok().filter(|count| *count > 0).ok_or_else(error);
         match text.split_once(':') {
             None if text == "auto" => Ok(Self::Auto),
             None if text == "cpu" => Ok(Self::Cpu(1)),
             None if text == "cuda" => Ok(Self::Cuda(Vec::new())),
-            Some(("cpu", count)) => count.parse().ok().filter(|count| *count > 0).map(Self::Cpu).ok_or_else(error),
+            Some(("cpu", count)) => positive(count).map(Self::Cpu),
+            Some(("sim", count)) => positive(count).map(Self::Sim),
             Some(("cuda", list)) => {
                 let names: Vec<_> = list.split(',').map(|name| name.trim().to_owned()).collect();
                 let distinct = names.iter().enumerate().all(|(i, name)| !names[..i].contains(name));
@@ -47,6 +51,7 @@ impl fmt::Display for DeviceRequest {
         match self {
             Self::Auto => f.write_str("auto"),
             Self::Cpu(count) => write!(f, "cpu:{count}"),
+            Self::Sim(count) => write!(f, "sim:{count}"),
             Self::Cuda(names) if names.is_empty() => f.write_str("cuda"),
             Self::Cuda(names) => write!(f, "cuda:{}", names.join(",")),
         }
@@ -102,9 +107,12 @@ pub enum ResolveError {
 /// [`ResolveError`]: usage to report.
 pub fn resolve(request: &DeviceRequest, gpus: Option<usize>, machine: &Machine) -> Result<Vec<DeviceId>, ResolveError> {
     let count = match (request, gpus) {
+        (DeviceRequest::Sim(count), None) => return Ok((0..*count).map(DeviceId::Sim).collect()),
         (DeviceRequest::Cpu(count), None) => *count,
         (DeviceRequest::Auto, None) if !machine.cuda_build || visible_gpus(machine).is_empty() => 1,
-        (DeviceRequest::Cpu(_), Some(asked)) => return Err(ResolveError::TooFew { asked, found: 0 }),
+        (DeviceRequest::Cpu(_) | DeviceRequest::Sim(_), Some(asked)) => {
+            return Err(ResolveError::TooFew { asked, found: 0 });
+        }
         (DeviceRequest::Auto | DeviceRequest::Cuda(_), _) => return resolve_gpus(request, gpus, machine),
     };
     Ok((0..count).map(DeviceId::Cpu).collect())
@@ -177,10 +185,10 @@ mod tests {
 
     #[test]
     fn requests_have_one_text_form() {
-        for text in ["auto", "cpu:3", "cuda", "cuda:0,1", "cuda:GPU-1f"] {
+        for text in ["auto", "cpu:3", "cuda", "cuda:0,1", "cuda:GPU-1f", "sim:8"] {
             assert_eq!(text.parse::<DeviceRequest>().unwrap().to_string(), text);
         }
-        for text in ["", "cpu:0", "cpu:x", "cuda:", "cuda:0,0", "gpu:1"] {
+        for text in ["", "cpu:0", "cpu:x", "cuda:", "cuda:0,0", "gpu:1", "sim", "sim:0"] {
             assert!(text.parse::<DeviceRequest>().is_err(), "{text}");
         }
     }
@@ -206,9 +214,16 @@ mod tests {
     }
 
     #[test]
+    fn simulated_devices_need_no_machine() {
+        assert_eq!(names("sim:2", None, &machine(None, None)).unwrap(), ["sim:0", "sim:1"]);
+    }
+
+    #[test]
     fn a_number_of_gpus_that_are_not_there_is_an_error() {
         let one = machine(None, Some(&["GPU-a"]));
         assert_eq!(names("auto", Some(2), &one), Err(ResolveError::TooFew { asked: 2, found: 1 }));
-        assert_eq!(names("cpu:2", Some(1), &one), Err(ResolveError::TooFew { asked: 1, found: 0 }));
+        for no_gpus in ["cpu:2", "sim:2"] {
+            assert_eq!(names(no_gpus, Some(1), &one), Err(ResolveError::TooFew { asked: 1, found: 0 }));
+        }
     }
 }

@@ -1,0 +1,97 @@
+//! The limits of devices, as the configuration gives them.
+
+use serde::{Deserialize, Serialize};
+
+/// Limits for GPUs, and how often they are read.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct DeviceLimits {
+    /// A GPU is admitted while others hold less of its memory, in percent.
+    pub memory_admit_percent: u32,
+    /// A GPU is admitted below this temperature and gets no new batch from it on, in degrees Celsius.
+    pub temperature_admit_c: u32,
+    /// A GPU that was too hot works again at this temperature or below, in degrees Celsius.
+    pub temperature_resume_c: u32,
+    /// A GPU stops between two calls at this temperature or above, in degrees Celsius.
+    pub temperature_pause_c: u32,
+    /// Between two readings, in milliseconds.
+    pub poll_ms: u64,
+    /// Admit GPUs whose memory or temperature cannot be read (MIG slices, containers without NVML): nobody watches them
+    /// then.
+    pub admit_unknown: bool,
+}
+
+impl Default for DeviceLimits {
+    fn default() -> Self {
+        Self {
+            memory_admit_percent: 80,
+            temperature_admit_c: 80,
+            temperature_resume_c: 70,
+            temperature_pause_c: 85,
+            poll_ms: 1000,
+            admit_unknown: false,
+        }
+    }
+}
+
+/// Why limits make no sense. Correct the field that is named.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum LimitsError {
+    /// A share that is none, or nothing.
+    #[error("memory_admit_percent must be from 1 to 100")]
+    Memory,
+    /// A device would be too hot to be admitted as soon as it works again.
+    #[error("temperature_resume_c must be below temperature_admit_c")]
+    Resume,
+    /// A device would be paused before it is throttled.
+    #[error("temperature_pause_c must be temperature_admit_c or more")]
+    Pause,
+    /// The monitor would do nothing else.
+    #[error("poll_ms must be at least {LEAST_POLL_MS}")]
+    Poll,
+}
+
+/// Readings closer than this would be most of what the driver does.
+const LEAST_POLL_MS: u64 = 10;
+
+impl DeviceLimits {
+    /// Checks that the limits go together.
+    ///
+    /// # Errors
+    /// [`LimitsError`] names the field.
+    pub const fn validate(&self) -> Result<(), LimitsError> {
+        if self.memory_admit_percent == 0 || self.memory_admit_percent > 100 {
+            Err(LimitsError::Memory)
+        } else if self.temperature_resume_c >= self.temperature_admit_c {
+            Err(LimitsError::Resume)
+        } else if self.temperature_pause_c < self.temperature_admit_c {
+            Err(LimitsError::Pause)
+        } else if self.poll_ms < LEAST_POLL_MS {
+            Err(LimitsError::Poll)
+        } else {
+            Ok(())
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn limits_that_contradict_each_other_are_named() {
+        let right = DeviceLimits::default();
+        assert_eq!(right.validate(), Ok(()));
+        for (wrong, field) in [
+            (DeviceLimits { memory_admit_percent: 0, ..right.clone() }, "memory_admit_percent"),
+            (DeviceLimits { memory_admit_percent: 101, ..right.clone() }, "memory_admit_percent"),
+            (DeviceLimits { temperature_resume_c: 80, ..right.clone() }, "temperature_resume_c"),
+            (DeviceLimits { temperature_pause_c: 79, ..right.clone() }, "temperature_pause_c"),
+            (DeviceLimits { poll_ms: 9, ..right }, "poll_ms"),
+        ] {
+            let error = wrong.validate().unwrap_err().to_string();
+            assert!(error.starts_with(field), "{error}");
+        }
+    }
+}

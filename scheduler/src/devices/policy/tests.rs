@@ -1,0 +1,212 @@
+//! What the gate promises, reading by reading.
+
+use stage_core::Measured;
+
+use super::*;
+
+fn cool() -> GpuReport {
+    GpuReport {
+        lost: false,
+        uuid: Measured::of("GPU-1".to_owned()),
+        name: Measured::of("A".to_owned()),
+        memory_total_bytes: Measured::of(1000),
+        memory_used_bytes: Measured::of(100),
+        temperature_c: Measured::of(50),
+        utilisation_percent: Measured::of(0),
+        ecc_uncorrected: Measured::of(2),
+        xids: Measured::of(Vec::new()),
+        processes: Measured::of(Vec::new()),
+    }
+}
+
+fn at(c: u32) -> GpuReport {
+    GpuReport { temperature_c: Measured::of(c), ..cool() }
+}
+
+fn full(permille: u64) -> GpuReport {
+    GpuReport { memory_used_bytes: Measured::of(permille), ..cool() }
+}
+
+fn without_temperature() -> GpuReport {
+    GpuReport { temperature_c: Measured::missing("no sensor"), ..cool() }
+}
+
+fn off_the_bus() -> GpuReport {
+    let gone = "it is gone";
+    GpuReport { lost: true, uuid: Measured::missing(gone), temperature_c: Measured::missing(gone), ..cool() }
+}
+
+/// A gate, and whether the run occupies its device.
+struct Tried(Gate, bool);
+
+impl Tried {
+    fn new() -> Self {
+        Self(Gate::new(DeviceLimits::default()), false)
+    }
+
+    fn admitted() -> Self {
+        let mut tried = Self::new();
+        assert_eq!(tried.read(cool()), None, "a device that is fine is no news");
+        tried.1 = true;
+        tried
+    }
+
+    /// The news: from, to, reason.
+    fn read(&mut self, report: GpuReport) -> Option<(DeviceState, DeviceState, String)> {
+        self.hear(Ok(report))
+    }
+
+    fn hear(&mut self, report: Result<GpuReport, String>) -> Option<(DeviceState, DeviceState, String)> {
+        self.0.next(&report, self.1).map(|news| (news.from, news.to, news.reason))
+    }
+}
+
+use DeviceState::{Admitted, Held, Lost, Paused, Throttled};
+
+fn news(from: DeviceState, to: DeviceState, reason: &str) -> Option<(DeviceState, DeviceState, String)> {
+    Some((from, to, reason.to_owned()))
+}
+
+#[test]
+fn a_device_that_was_never_read_is_held() {
+    assert_eq!(Tried::new().0.state(), Held);
+}
+
+#[test]
+fn a_full_device_is_held_until_it_empties_and_told_once() {
+    let mut gate = Tried::new();
+    assert_eq!(gate.read(full(919)), news(Held, Held, "91 % of its memory is in use, admitted below 80 %"));
+    assert_eq!(gate.read(full(850)), None);
+    assert_eq!(gate.0.reason(), "85 % of its memory is in use, admitted below 80 %");
+    assert_eq!(gate.read(full(800)), None, "the limit itself is too much");
+    assert_eq!(gate.read(full(799)), news(Held, Admitted, "79 % of its memory is in use, 50 C"));
+}
+
+#[test]
+fn a_hot_device_is_not_admitted() {
+    let mut gate = Tried::new();
+    assert_eq!(gate.read(at(80)), news(Held, Held, "80 C, admitted below 80 C"));
+    assert_eq!(gate.read(at(79)), news(Held, Admitted, "10 % of its memory is in use, 79 C"));
+}
+
+#[test]
+fn an_unreadable_device_is_never_admitted() {
+    let memory = GpuReport { memory_used_bytes: Measured::missing("denied"), ..cool() };
+    for (report, reason) in [
+        (Err("no driver".to_owned()), "its state is unknown: no driver"),
+        (Ok(memory), "its memory is unknown: denied"),
+        (Ok(GpuReport { memory_total_bytes: Measured::of(0), ..cool() }), "its memory is unknown: it says it has none"),
+        (Ok(without_temperature()), "its temperature is unknown: no sensor"),
+    ] {
+        let mut gate = Tried::new();
+        assert_eq!(gate.hear(report), news(Held, Held, reason));
+    }
+}
+
+#[test]
+fn an_unreadable_device_is_admitted_only_where_the_configuration_asks_for_it() {
+    for admit_unknown in [false, true] {
+        let mut gate = Gate::new(DeviceLimits { admit_unknown, ..DeviceLimits::default() });
+        gate.next(&Ok(without_temperature()), false);
+        assert_eq!(gate.state() == DeviceState::Admitted, admit_unknown);
+    }
+    let mut gate = Gate::new(DeviceLimits { admit_unknown: true, ..DeviceLimits::default() });
+    gate.next(&Ok(full(910)), false);
+    assert_eq!(gate.state(), DeviceState::Held, "what can be read counts");
+}
+
+#[test]
+fn another_reason_to_hold_a_device_is_told() {
+    let mut gate = Tried::new();
+    assert_eq!(gate.read(full(900)).unwrap().1, Held);
+    assert_eq!(gate.read(at(90)), news(Held, Held, "90 C, admitted below 80 C"));
+    assert_eq!(gate.read(at(91)), None);
+}
+
+#[test]
+fn heat_throttles_then_pauses_and_only_the_resume_temperature_lifts_it() {
+    let mut gate = Tried::admitted();
+    assert_eq!(gate.read(at(79)), None);
+    assert_eq!(gate.read(at(80)), news(Admitted, Throttled, "80 C, throttled at 80 C"));
+    assert_eq!(gate.read(at(71)), None);
+    assert_eq!(gate.read(at(86)), news(Throttled, Paused, "86 C, paused at 85 C"));
+    assert_eq!(gate.read(at(90)), None);
+    assert_eq!(gate.read(at(71)), None);
+    assert_eq!(gate.read(at(70)), news(Paused, Admitted, "70 C, resumed at 70 C"));
+    assert_eq!(gate.read(at(85)), news(Admitted, Paused, "85 C, paused at 85 C"), "at once, where it is that hot");
+}
+
+#[test]
+fn a_throttled_device_resumes_without_having_been_paused() {
+    let mut gate = Tried::admitted();
+    assert_eq!(gate.read(at(84)).unwrap().1, Throttled);
+    assert_eq!(gate.read(at(69)), news(Throttled, Admitted, "69 C, resumed at 70 C"));
+}
+
+#[test]
+fn after_admission_an_unreadable_device_goes_on_and_is_told_once() {
+    let mut gate = Tried::admitted();
+    assert_eq!(gate.read(without_temperature()), news(Admitted, Admitted, "its temperature is unknown: no sensor"));
+    assert_eq!(gate.hear(Err("NVML hangs".to_owned())), None);
+    assert_eq!(gate.read(cool()), None);
+    assert_eq!(gate.hear(Err("NVML hangs".to_owned())), news(Admitted, Admitted, "its state is unknown: NVML hangs"));
+    let mut hot = Tried::admitted();
+    hot.read(at(86));
+    assert_eq!(hot.read(without_temperature()).unwrap().1, Paused, "unknown is not cool");
+}
+
+#[test]
+fn our_own_memory_holds_no_device_back_but_that_of_others_does() {
+    let mut gate = Tried::admitted();
+    assert_eq!(gate.read(full(990)), None);
+    gate.1 = false;
+    assert_eq!(gate.read(full(990)), news(Admitted, Held, "99 % of its memory is in use, admitted below 80 %"));
+    assert_eq!(gate.read(full(100)).unwrap().1, Admitted);
+}
+
+#[test]
+fn a_gpu_off_the_bus_is_lost_until_the_canary_passes() {
+    let mut gate = Tried::admitted();
+    assert_eq!(gate.read(off_the_bus()), news(Admitted, Lost, "it is gone"));
+    assert_eq!(gate.read(off_the_bus()), None);
+    assert_eq!(gate.read(cool()), None, "an answer is no proof");
+    assert_eq!(gate.0.state(), Lost);
+    gate.0.proved();
+    assert_eq!((gate.read(cool()), gate.0.state()), (None, Admitted));
+    assert_eq!(gate.read(off_the_bus()).unwrap().1, Lost, "once more");
+}
+
+#[test]
+fn what_the_canary_disproved_is_not_held_against_the_device_again() {
+    let mut gate = Tried::admitted();
+    gate.read(off_the_bus());
+    gate.0.proved();
+    assert_eq!(gate.read(off_the_bus()).unwrap().1, Admitted, "it is unreadable, and proved itself");
+    let bad = GpuReport { ecc_uncorrected: Measured::of(3), xids: Measured::of(vec![79]), ..cool() };
+    assert_eq!(gate.read(bad.clone()).unwrap().1, Lost);
+    gate.0.proved();
+    assert_eq!((gate.read(bad.clone()), gate.0.state()), (None, Admitted));
+    let worse = GpuReport { xids: Measured::of(vec![79, 95]), ..bad };
+    assert_eq!(gate.read(worse), news(Admitted, Lost, "Xid 95: a memory error that could not be contained"));
+}
+
+#[test]
+fn an_uncorrected_memory_error_since_the_run_began_is_a_loss() {
+    let ecc = |count| GpuReport { ecc_uncorrected: Measured::of(count), ..cool() };
+    let mut gate = Tried::admitted();
+    assert_eq!(gate.read(ecc(2)), None, "older ones are known");
+    assert_eq!(gate.read(GpuReport { ecc_uncorrected: Measured::missing("denied"), ..cool() }), None);
+    let lost = news(Admitted, Lost, "3 uncorrected memory errors, 2 when it was trusted last");
+    assert_eq!(gate.read(ecc(3)), lost);
+}
+
+#[test]
+fn xids_of_applications_are_no_loss_and_those_of_the_hardware_are() {
+    let xids = |xids: &[u64]| GpuReport { xids: Measured::of(xids.to_vec()), ..cool() };
+    let mut gate = Tried::admitted();
+    assert_eq!(gate.read(xids(&[13, 31, 43, 45, 63, 94])), None);
+    assert_eq!(
+        gate.read(xids(&[13, 31, 43, 45, 63, 94, 79])),
+        news(Admitted, Lost, "Xid 79: the GPU fell off the bus")
+    );
+}
