@@ -1,8 +1,29 @@
 //! What a run tells while it goes on.
 
+use std::fmt;
+
 use stage_core::{DeviceId, Phase, StageError, StageKind};
 
-use crate::protocol::Progress;
+use crate::protocol::{Progress, TaskSpan};
+use crate::store::Incident;
+
+/// One worker's place: its device, and its number among that device's workers.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct WorkerId {
+    /// Its device.
+    pub device: DeviceId,
+    /// From 0; more than 0 only where a device has several workers.
+    pub index: u32,
+}
+
+impl fmt::Display for WorkerId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.index {
+            0 => write!(f, "{}", self.device),
+            index => write!(f, "{}#{index}", self.device),
+        }
+    }
+}
 
 /// Something happened. `index` is the place in the list of [`crate::store::RecordingEntry`]s; equal recordings are computed once
 /// and share their events' `indices`.
@@ -18,24 +39,26 @@ pub enum Event {
     },
     /// A worker takes batches.
     WorkerUp {
-        /// Its device.
-        device: DeviceId,
+        /// Which.
+        worker: WorkerId,
         /// Its process.
         pid: u32,
     },
     /// A worker is alive.
     WorkerProgress {
-        /// Its device.
-        device: DeviceId,
+        /// Which.
+        worker: WorkerId,
         /// What its lanes have done.
         progress: Progress,
     },
-    /// A worker is gone before its time; its unfinished recordings went back to the queue.
-    WorkerLost {
-        /// Its device.
-        device: DeviceId,
-        /// Why.
-        reason: String,
+    /// Something went wrong, or was done about it; it is in the store too.
+    Incident(Incident),
+    /// What a worker's lanes did.
+    Spans {
+        /// The worker.
+        worker: WorkerId,
+        /// Each with the places of its recordings in the list.
+        spans: Vec<(TaskSpan, Vec<usize>)>,
     },
     /// A phase of a stage begins.
     StageStarted {
@@ -46,7 +69,16 @@ pub enum Event {
         /// The phase.
         phase: Phase,
         /// Where.
-        device: DeviceId,
+        worker: WorkerId,
+    },
+    /// A group of artifacts and parts passed a point of its life.
+    GroupCommit {
+        /// Which.
+        point: CommitPoint,
+        /// Artifacts in the group.
+        artifacts: usize,
+        /// Parts in the group.
+        parts: usize,
     },
     /// An artifact is durable.
     StageCommitted {
@@ -55,16 +87,20 @@ pub enum Event {
         /// The stage.
         stage: StageKind,
         /// Where it was made.
-        device: DeviceId,
+        worker: WorkerId,
         /// From the beginning of the stage's first phase to the end of its last, in seconds.
         duration_s: f64,
     },
-    /// A failure that may pass: the recording is tried again.
-    Retried {
+    /// A part (one window) of a stage is durable.
+    PartCommitted {
         /// The recordings.
         indices: Vec<usize>,
-        /// What failed.
-        error: StageError,
+        /// The stage.
+        stage: StageKind,
+        /// Where it was made.
+        worker: WorkerId,
+        /// Seconds of audio that the part covers.
+        audio_s: f64,
     },
     /// All artifacts of the recording are durable.
     ItemDone {
@@ -78,4 +114,15 @@ pub enum Event {
         /// Why.
         error: StageError,
     },
+}
+
+/// A point in the life of a group of records.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CommitPoint {
+    /// It is about to be committed.
+    Before,
+    /// It is durable.
+    Durable,
+    /// Its workers were told.
+    Acknowledged,
 }

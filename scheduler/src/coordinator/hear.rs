@@ -1,33 +1,25 @@
 //! What workers say, and what becomes of it.
 
-use std::collections::BTreeMap;
-use std::time::Instant;
+use stage_core::{ErrorClass, StageError};
 
-use stage_core::{Fingerprint, StageError, StageKind};
-
+use super::commit::Held;
 use super::job::Verdict;
 use super::process::{Incoming, News};
 use super::run::Coordinator;
 use super::slot::Life;
 use super::{Event, ItemEnd, RunError};
-use crate::protocol::{FromWorker, ResultId, ToWorker, VERSION, WorkerSettings};
-use crate::store::{Commit, Committed, Lease, LeaseEnd, NewArtifact};
-
-/// An artifact that has come and is not committed yet.
-pub(super) struct Pending {
-    slot: usize,
-    result: ResultId,
-    job: usize,
-    stage: StageKind,
-    commit: Commit,
-}
+use crate::protocol::{FromWorker, TaskSpan, ToWorker, VERSION, WorkerSettings};
+use crate::store::{IncidentKind, Lease, LeaseEnd, NewArtifact, NewPart, NewRecord};
 
 impl Coordinator<'_> {
-    pub(super) fn hear(&mut self, Incoming { slot, generation, news }: Incoming) -> Result<(), RunError> {
+    pub(super) fn hear(&mut self, incoming: Incoming) -> Result<(), RunError> {
+        let (slot, generation, news) = match incoming {
+            Incoming::Worker { slot, generation, news } => (slot, generation, news),
+            Incoming::Device(reading) => return self.read_device(&reading),
+        };
         if self.slots[slot].generation != generation || self.slots[slot].process.is_none() {
             return Ok(());
         }
-        self.slots[slot].heard();
         match news {
             News::Said(message) => self.obey(slot, message),
             News::Garbage(error) => self.lose(slot, &format!("talked nonsense: {error}")),
@@ -42,38 +34,69 @@ impl Coordinator<'_> {
     fn obey(&mut self, slot: usize, message: FromWorker) -> Result<(), RunError> {
         match message {
             FromWorker::Hello { protocol, .. } if protocol != VERSION => {
-                self.slots[slot].life = Life::Out;
-                self.lose(slot, &format!("speaks version {protocol} of the protocol, not {VERSION}"))
+                let reason = format!("speaks version {protocol} of the protocol, not {VERSION}");
+                self.lose(slot, &reason)?;
+                self.put_out(slot, &reason)
             }
             FromWorker::Hello { tool_version, pid, .. } => self.configure(slot, tool_version, pid),
-            FromWorker::Ready => {
-                let place = &mut self.slots[slot];
-                place.life = Life::Up;
-                (self.observe)(Event::WorkerUp { device: place.device.clone(), pid: place.pid }, &mut *self.store);
-                Ok(())
-            }
-            FromWorker::Refused { error } => {
-                self.slots[slot].life = Life::Out;
-                self.last_refusal = Some((self.slots[slot].device.clone(), error.clone()));
-                self.lose(slot, &error.to_string())
-            }
+            FromWorker::Ready => self.ready(slot),
+            FromWorker::Refused { error } => self.refused(slot, error),
+            FromWorker::CanaryEnded { error } => self.canary_ended(slot, error),
             FromWorker::Heartbeat(progress) => {
-                let place = &mut self.slots[slot];
-                place.beat(progress);
-                (self.observe)(Event::WorkerProgress { device: place.device.clone(), progress }, &mut *self.store);
+                self.slots[slot].beat(progress);
+                let worker = self.slots[slot].worker.clone();
+                (self.observe)(Event::WorkerProgress { worker, progress }, &mut *self.store);
                 Ok(())
+            }
+            FromWorker::Spans { spans } => self.spans(slot, spans),
+            FromWorker::Shrunk { from, to, error } => {
+                let message = format!("{} units at once: {error}; at most {to} from now on", from);
+                let worker = self.slots[slot].worker.to_string();
+                self.note(IncidentKind::BatchShrunk, Some(worker), None, message)
             }
             FromWorker::Started { item, stage, phase, .. } => {
                 let Some(job) = self.job_of(item) else { return self.unknown(slot, item) };
-                self.jobs[job].started = true;
-                let (indices, device) = (self.jobs[job].chain.indices.clone(), self.slots[slot].device.clone());
-                (self.observe)(Event::StageStarted { indices, stage, phase, device }, &mut *self.store);
+                self.jobs[job].began(phase);
+                self.slots[slot].was_asked = false;
+                let (indices, worker) = (self.jobs[job].chain.indices.clone(), self.slots[slot].worker.clone());
+                (self.observe)(Event::StageStarted { indices, stage, phase, worker }, &mut *self.store);
+                Ok(())
+            }
+            FromWorker::Part {
+                result,
+                lease,
+                item,
+                stage,
+                fingerprint,
+                index,
+                body,
+                audio_s,
+                started_at_ms,
+                duration_s,
+            } => {
+                let Some(job) = self.job_of(item) else { return self.unknown(slot, item) };
+                if self.jobs[job].chain.fingerprint(stage) != Some(fingerprint) {
+                    return self.lose(slot, &format!("made a part of {stage} that was not asked for"));
+                }
+                let (device, index) = (self.slots[slot].worker.device.to_string(), index as u32);
+                let part = NewPart { fingerprint, index, body, started_at_ms, duration_s, device };
+                self.hold(Held { slot, result, job, stage, duration_s, audio_s, lease }, NewRecord::Part(part));
                 Ok(())
             }
             FromWorker::Done { result, lease, item, stage, fingerprint, body, started_at_ms, duration_s } => {
                 let Some(job) = self.job_of(item) else { return self.unknown(slot, item) };
-                let artifact = (stage, fingerprint, body, started_at_ms, duration_s);
-                self.hold(slot, result, lease, job, artifact)
+                let chain = &self.jobs[job].chain;
+                let key = self.items[chain.indices[0]].keys().into_iter().find(|key| key.stage == stage);
+                let Some(key) = key.filter(|_| chain.fingerprint(stage) == Some(fingerprint)) else {
+                    return self.lose(slot, &format!("made an artifact of {stage} that was not asked for"));
+                };
+                let replace = chain.replace.contains(&stage);
+                let place = &self.slots[slot];
+                let (tool_version, device) = (place.tool_version.clone(), place.worker.device.to_string());
+                let artifact = NewArtifact { key, body, started_at_ms, duration_s, tool_version, device };
+                let held = Held { slot, result, job, stage, duration_s, audio_s: 0.0, lease };
+                self.hold(held, NewRecord::Artifact { artifact, replace });
+                Ok(())
             }
             FromWorker::Failed { result, item, error, .. } => {
                 let Some(job) = self.job_of(item) else { return self.unknown(slot, item) };
@@ -81,6 +104,7 @@ impl Coordinator<'_> {
                 self.slots[slot].say(ToWorker::Ack { results: vec![result] });
                 self.failed(slot, job, error)
             }
+            FromWorker::GaveBack { lease, items } => self.gave_back(slot, lease, &items),
             FromWorker::BatchFinished { lease } => {
                 self.flush()?;
                 self.batch_finished(slot, lease)
@@ -88,7 +112,7 @@ impl Coordinator<'_> {
         }
     }
 
-    fn job_of(&self, item: u64) -> Option<usize> {
+    pub(super) fn job_of(&self, item: u64) -> Option<usize> {
         usize::try_from(item).ok().filter(|job| *job < self.jobs.len())
     }
 
@@ -100,81 +124,36 @@ impl Coordinator<'_> {
         let place = &mut self.slots[slot];
         (place.tool_version, place.pid) = (tool_version, pid);
         place.say(ToWorker::Configure(WorkerSettings {
-            device: place.device.clone(),
+            device: place.worker.device.clone(),
             threads: self.threads,
             device_batch: self.options.device_batch,
+            heartbeat_ms: self.options.timing.heartbeat_ms,
+            faults: self.options.faults.clone(),
             settings: self.options.settings.clone(),
         }));
         Ok(())
     }
 
-    /// Keeps an artifact for the burst's commit.
-    fn hold(
-        &mut self,
-        slot: usize,
-        result: ResultId,
-        lease: Lease,
-        job: usize,
-        (stage, fingerprint, body, started_at_ms, duration_s): (StageKind, Fingerprint, String, u64, f64),
-    ) -> Result<(), RunError> {
-        let chain = &self.jobs[job].chain;
-        let key = self.items[chain.indices[0]].keys.iter().find(|key| key.stage == stage);
-        let Some(key) = key.filter(|_| chain.fingerprint(stage) == Some(fingerprint)) else {
-            return self.lose(slot, &format!("made an artifact of {stage} that was not asked for"));
-        };
-        let place = &self.slots[slot];
-        let artifact = NewArtifact {
-            key: key.clone(),
-            body,
-            started_at_ms,
-            duration_s,
-            tool_version: place.tool_version.clone(),
-            device: place.device.to_string(),
-        };
-        let commit = Commit { lease, artifact, replace: chain.replace.contains(&stage) };
-        self.pending.push(Pending { slot, result, job, stage, commit });
-        Ok(())
+    fn ready(&mut self, slot: usize) -> Result<(), RunError> {
+        let place = &mut self.slots[slot];
+        let (worker, pid) = (place.worker.clone(), place.pid);
+        place.life = Life::Up;
+        place.say(ToWorker::Pause { paused: self.health.is_paused(&worker.device) });
+        (self.observe)(Event::WorkerUp { worker, pid }, &mut *self.store);
+        if self.slots[slot].suspicion.is_some() { self.prove(slot) } else { Ok(()) }
     }
 
-    /// Commits what has come in one transaction, then acknowledges it.
-    pub(super) fn flush(&mut self) -> Result<(), RunError> {
-        if self.pending.is_empty() {
-            return Ok(());
-        }
-        let mut commits = Vec::with_capacity(self.pending.len());
-        let mut origins = Vec::with_capacity(self.pending.len());
-        for Pending { slot, result, job, stage, commit } in std::mem::take(&mut self.pending) {
-            origins.push((slot, result, job, stage, commit.artifact.duration_s));
-            commits.push(commit);
-        }
-        let outcomes = self.store.commit(&commits)?;
-        let mut acknowledged: BTreeMap<usize, Vec<ResultId>> = BTreeMap::new();
-        for ((slot, result, job, stage, duration_s), outcome) in origins.into_iter().zip(outcomes) {
-            acknowledged.entry(slot).or_default().push(result);
-            if outcome != Committed::StaleLease {
-                self.artifacts_computed += usize::from(outcome == Committed::Written);
-                self.committed(slot, job, stage, duration_s)?;
-            }
-        }
-        for (slot, results) in acknowledged {
-            self.slots[slot].say(ToWorker::Ack { results });
-        }
-        Ok(())
-    }
-
-    fn committed(&mut self, slot: usize, job: usize, stage: StageKind, duration_s: f64) -> Result<(), RunError> {
-        self.slots[slot].proved_itself();
-        let chain = &mut self.jobs[job].chain;
-        if !chain.outstanding.remove(&stage) {
-            return Ok(());
-        }
-        let (indices, device) = (chain.indices.clone(), self.slots[slot].device.clone());
-        let complete = chain.outstanding.is_empty();
-        (self.observe)(Event::StageCommitted { indices, stage, device, duration_s }, &mut *self.store);
-        if complete {
-            self.take_from_batches(slot, job);
-            self.settle(job, ItemEnd::Done)?;
-        }
+    fn spans(&mut self, slot: usize, spans: Vec<TaskSpan>) -> Result<(), RunError> {
+        let indices = |item: &u64| self.job_of(*item).map(|job| self.jobs[job].chain.indices[0]);
+        let spans = spans
+            .into_iter()
+            .map(|span| {
+                let indices = span.items.iter().filter_map(indices).collect();
+                (span, indices)
+            })
+            .collect();
+        let worker = self.slots[slot].worker.clone();
+        (self.observe)(Event::Spans { worker, spans }, &mut *self.store);
         Ok(())
     }
 
@@ -182,24 +161,39 @@ impl Coordinator<'_> {
         if !self.take_from_batches(slot, job) {
             return Ok(());
         }
-        let device = self.slots[slot].device.clone();
+        let device = self.slots[slot].worker.device.clone();
+        if matches!(error.class, ErrorClass::Device | ErrorClass::Memory) {
+            self.suspect(slot, &error.to_string())?;
+        }
         let usable = self.slots.iter().filter(|slot| slot.life != Life::Out).count();
-        match self.jobs[job].judge(&error, &device, usable, self.options.timing.backoff) {
+        match self.jobs[job].judge(&error, &device, usable, self.options.timing.backoff()) {
             Verdict::Final => self.settle(job, ItemEnd::Failed(error)),
             Verdict::Retry { after } => {
-                (self.observe)(
-                    Event::Retried { indices: self.jobs[job].chain.indices.clone(), error },
-                    &mut *self.store,
-                );
-                self.queue.push_later(Instant::now() + after, self.entry(job));
+                let path = self.items[self.jobs[job].chain.indices[0]].path.clone();
+                let worker = self.slots[slot].worker.to_string();
+                self.note(IncidentKind::Retried, Some(worker), Some(path), error.to_string())?;
+                self.queue.push_later(std::time::Instant::now() + after, self.entry(job));
                 Ok(())
             }
         }
     }
 
     /// Notes that a worker holds a job no more; false if it did not.
-    fn take_from_batches(&mut self, slot: usize, job: usize) -> bool {
+    pub(super) fn take_from_batches(&mut self, slot: usize, job: usize) -> bool {
         self.slots[slot].batches.iter_mut().any(|batch| batch.jobs.remove(&job))
+    }
+
+    fn gave_back(&mut self, slot: usize, lease: Lease, items: &[u64]) -> Result<(), RunError> {
+        let Some(batch) = self.slots[slot].batches.iter_mut().find(|batch| batch.lease == lease) else {
+            return Ok(());
+        };
+        let given: Vec<_> = items.iter().map(|item| *item as usize).filter(|job| batch.jobs.remove(job)).collect();
+        // One that had nothing to give is asked again when it has come further.
+        self.slots[slot].was_asked = given.is_empty();
+        tracing::debug!(worker = %self.slots[slot].worker, count = given.len(), "gave recordings back");
+        self.stolen += given.len();
+        given.into_iter().for_each(|job| self.queue.push(self.entry(job)));
+        Ok(())
     }
 
     fn batch_finished(&mut self, slot: usize, lease: Lease) -> Result<(), RunError> {
@@ -212,40 +206,5 @@ impl Coordinator<'_> {
             Some(_) => self.lose(slot, "ended a batch without a word on some of its recordings"),
             None => self.lose(slot, "ended a batch that it was not given"),
         }
-    }
-
-    /// Kills a slot's worker, revokes its leases and puts its jobs back in line.
-    pub(super) fn lose(&mut self, slot: usize, reason: &str) -> Result<(), RunError> {
-        self.flush()?;
-        let place = &mut self.slots[slot];
-        place.process = None;
-        if place.life != Life::Out {
-            place.life = Life::Down;
-        }
-        let device = place.device.clone();
-        let batches = std::mem::take(&mut place.batches);
-        let mut charged = false;
-        for batch in &batches {
-            self.store.release(batch.lease, LeaseEnd::Revoked)?;
-            charged |= self.requeue(batch, reason)?;
-        }
-        if !charged {
-            self.slots[slot].died();
-        }
-        self.last_loss = Some((device.clone(), reason.to_owned()));
-        (self.observe)(Event::WorkerLost { device, reason: reason.to_owned() }, &mut *self.store);
-        Ok(())
-    }
-
-    /// Ends a slot's worker because the run ends; what it holds stays unfinished.
-    pub(super) fn retire(&mut self, slot: usize) -> Result<(), RunError> {
-        self.flush()?;
-        let place = &mut self.slots[slot];
-        place.process = None;
-        place.life = Life::Down;
-        for batch in std::mem::take(&mut place.batches) {
-            self.store.release(batch.lease, LeaseEnd::Revoked)?;
-        }
-        Ok(())
     }
 }

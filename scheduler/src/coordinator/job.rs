@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use stage_core::{DeviceId, ErrorClass, StageError, StageKind};
+use stage_core::{DeviceId, ErrorClass, Phase, StageError, StageKind};
 
 use super::ItemEnd;
 use super::plan::Chain;
@@ -15,21 +15,36 @@ const DEVICE_TRIES: usize = 2;
 /// How many workers a recording may take with it when it is alone.
 const DEATHS_ALONE: u32 = 2;
 
+/// The code of the error of a recording that is set aside because it kills workers.
+pub const SET_ASIDE: &str = "worker-died";
+
 /// A distinct chain of artifacts to make.
 #[derive(Debug)]
 pub(super) struct Job {
     pub(super) chain: Chain,
+    pub(super) priority: i32,
     /// Seconds of audio, and a little for the work that every recording costs.
     pub(super) weight_s: f64,
-    /// A worker said that it began, under the lease that holds now.
-    pub(super) started: bool,
-    /// A worker died while this was open: it runs alone from now on.
-    pub(super) suspect: bool,
+    /// How far its worker has come with it, under the lease that holds now.
+    pub(super) reach: Reach,
+    /// Seconds of its audio whose parts were committed under that lease.
+    pub(super) answered_s: f64,
     pub(super) end: Option<ItemEnd>,
     failed_on: BTreeSet<DeviceId>,
     transient_failures: u32,
     device_failures: usize,
     deaths_alone: u32,
+}
+
+/// How far a worker has come with a job.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Reach {
+    /// It waits its turn.
+    Waiting,
+    /// It is begun.
+    Begun,
+    /// The device has units of it.
+    OnDevice,
 }
 
 /// What to do after a failure.
@@ -40,19 +55,36 @@ pub(super) enum Verdict {
 }
 
 impl Job {
-    pub(super) fn new(chain: Chain, audio_s: f64) -> Self {
+    pub(super) fn new(chain: Chain, priority: i32, audio_s: f64) -> Self {
         let audio_s = if audio_s.is_finite() { audio_s.max(0.0) } else { 0.0 };
         Self {
             chain,
+            priority,
             weight_s: audio_s + 1.0,
-            started: false,
-            suspect: false,
+            reach: Reach::Waiting,
+            answered_s: 0.0,
             end: None,
             failed_on: BTreeSet::new(),
             transient_failures: 0,
             device_failures: 0,
             deaths_alone: 0,
         }
+    }
+
+    /// A worker was given it.
+    pub(super) const fn given(&mut self) {
+        self.reach = Reach::Waiting;
+        self.answered_s = 0.0;
+    }
+
+    /// A worker began a phase of it.
+    pub(super) fn began(&mut self, phase: Phase) {
+        self.reach = self.reach.max(if phase.on_device() { Reach::OnDevice } else { Reach::Begun });
+    }
+
+    /// What is left of its weight.
+    pub(super) const fn left_s(&self) -> f64 {
+        (self.weight_s - self.answered_s).max(0.0)
     }
 
     /// Whether a device is worth a try: it has not failed here, or every usable one has.
@@ -71,7 +103,7 @@ impl Job {
                 }
                 Verdict::Retry { after: backoff * (1 << (self.transient_failures - 1)) }
             }
-            ErrorClass::Device => {
+            ErrorClass::Device | ErrorClass::Memory => {
                 self.device_failures += 1;
                 self.failed_on.insert(device.clone());
                 if self.device_failures >= usable.max(DEVICE_TRIES) {
@@ -87,7 +119,7 @@ impl Job {
         self.deaths_alone += 1;
         let stage = self.chain.outstanding.first().copied().unwrap_or(StageKind::Decode);
         let message = format!("took its worker down {DEATHS_ALONE} times: {reason}");
-        (self.deaths_alone >= DEATHS_ALONE).then(|| StageError::new(stage, ErrorClass::Bug, "worker-died", message))
+        (self.deaths_alone >= DEATHS_ALONE).then(|| StageError::new(stage, ErrorClass::Bug, SET_ASIDE, message))
     }
 }
 
@@ -102,7 +134,7 @@ mod tests {
             outstanding: BTreeSet::new(),
             replace: BTreeSet::new(),
         };
-        Job::new(chain, f64::NAN)
+        Job::new(chain, 0, f64::NAN)
     }
 
     fn error(class: ErrorClass) -> StageError {

@@ -4,8 +4,12 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use stage_core::{DeviceId, StageKind};
+
+use crate::devices::DeviceLimits;
+use crate::protocol::Fault;
 
 /// What to compute again although it is on record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -46,8 +50,16 @@ pub struct WorkerCommand {
 /// How to run.
 #[derive(Debug, Clone)]
 pub struct RunOptions {
-    /// One worker process each; no more are started than there is work for.
+    /// No more workers are started than there is work for.
     pub devices: Vec<DeviceId>,
+    /// Worker processes on each device.
+    pub workers_per_device: u32,
+    /// The priority of the run's recordings: the higher, the earlier.
+    pub priority: i32,
+    /// Where recordings have priorities of their own: one for each item, in order; else empty.
+    pub priorities: Vec<i32>,
+    /// Try recordings that were set aside because they killed workers.
+    pub retry_quarantined: bool,
     /// Recordings in one batch, at most.
     pub batch_items: usize,
     /// Units in one device call, at most.
@@ -66,28 +78,58 @@ pub struct RunOptions {
     pub tool_version: String,
     /// Waits and limits.
     pub timing: Timing,
+    /// Faults that workers commit on purpose; for tests alone.
+    pub faults: Vec<Fault>,
+    /// How GPUs are watched; none: they are not.
+    pub gpus: Option<GpuWatch>,
+}
+
+/// How GPUs are watched.
+#[derive(Debug, Clone)]
+pub struct GpuWatch {
+    /// When a GPU may work.
+    pub limits: DeviceLimits,
+    /// The NVML library, where it is not the driver's.
+    pub library: Option<OsString>,
 }
 
 /// Waits and limits of a run.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
 pub struct Timing {
-    /// A worker that says nothing for so long is killed. Heartbeats come each second, while models load too.
-    pub silence: Duration,
-    /// A worker whose device lane is busy and finishes no call for so long is killed.
-    pub device_stall: Duration,
-    /// After an interruption, how long open recordings may take to finish.
-    pub grace: Duration,
-    /// Before a failure of class `Transient` is tried again; doubled each time.
-    pub backoff: Duration,
+    /// Between two heartbeats of a worker, in milliseconds. One that says nothing for 1.8 of them is killed.
+    pub heartbeat_ms: u64,
+    /// A worker whose device lane is busy and finishes no call for so many milliseconds is killed; the load of the
+    /// models is one call.
+    pub device_stall_ms: u64,
+    /// After an interruption, how many milliseconds open recordings may take to finish.
+    pub grace_ms: u64,
+    /// Milliseconds before a failure of class `Transient` is tried again; doubled each time.
+    pub backoff_ms: u64,
 }
 
 impl Default for Timing {
     fn default() -> Self {
-        Self {
-            silence: Duration::from_secs(30),
-            device_stall: Duration::from_secs(15 * 60),
-            grace: Duration::from_secs(10),
-            backoff: Duration::from_millis(500),
-        }
+        Self { heartbeat_ms: 5_000, device_stall_ms: 10 * 60_000, grace_ms: 10_000, backoff_ms: 500 }
+    }
+}
+
+impl Timing {
+    /// A worker that says nothing for so long is killed: less than two heartbeats, so that it is noticed within them.
+    #[must_use]
+    pub const fn silence(&self) -> Duration {
+        Duration::from_millis(self.heartbeat_ms * 9 / 5)
+    }
+
+    pub(super) const fn device_stall(&self) -> Duration {
+        Duration::from_millis(self.device_stall_ms)
+    }
+
+    pub(super) const fn grace(&self) -> Duration {
+        Duration::from_millis(self.grace_ms)
+    }
+
+    pub(super) const fn backoff(&self) -> Duration {
+        Duration::from_millis(self.backoff_ms)
     }
 }

@@ -1,9 +1,8 @@
 //! How a run ended.
 
-use std::path::PathBuf;
+use stage_core::StageError;
 
-use stage_core::{DeviceId, StageError};
-
+use super::WorkerId;
 use crate::store::{RunId, StoreError};
 
 /// What became of one recording.
@@ -30,6 +29,8 @@ pub struct Outcome {
     pub artifacts_reused: usize,
     /// Artifacts that were computed and committed; equal recordings share theirs.
     pub artifacts_computed: usize,
+    /// Recordings that were taken back from a worker for another that had nothing to do.
+    pub stolen: usize,
 }
 
 /// Why a run could not go on. What was committed before stays.
@@ -42,25 +43,19 @@ pub enum RunError {
     /// There is work, and no device to do it on.
     #[error("there is no device to work on")]
     NoDevices,
-    /// A planned item's keys are not one a stage, in order, beginning with decode.
-    #[error("{}: the keys are not one a stage in order", path.display())]
-    BrokenChain {
-        /// The recording.
-        path: PathBuf,
-    },
     /// No worker could build its pipeline: a model that is missing, say.
-    #[error("the worker on {device} cannot start: {error}")]
+    #[error("no device is left to work on; the last was {worker}: {error}")]
     WorkersRefused {
-        /// The device of the last worker that was tried.
-        device: DeviceId,
+        /// The last worker that was tried.
+        worker: WorkerId,
         /// What it said.
         error: StageError,
     },
     /// No worker stays alive.
-    #[error("the worker on {device} cannot be kept alive: {reason}")]
+    #[error("no device is left to work on; the last was {worker}: {reason}")]
     WorkersLost {
-        /// The device of the last worker that was tried.
-        device: DeviceId,
+        /// The last worker that was tried.
+        worker: WorkerId,
         /// How it ended.
         reason: String,
     },

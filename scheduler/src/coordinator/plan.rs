@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use stage_core::{Fingerprint, StageKey, StageKind};
+use stage_core::{Fingerprint, StageKind};
 
 use super::{Recompute, RunError};
 use crate::protocol::Step;
@@ -30,10 +30,7 @@ pub(super) fn chains(
     let mut by_keys: HashMap<Vec<Fingerprint>, usize> = HashMap::new();
     let mut chains: Vec<Chain> = Vec::new();
     for (index, item) in items.iter().enumerate() {
-        if !item.keys.iter().map(|key| key.stage).eq(StageKind::ALL.into_iter().take(item.keys.len())) {
-            return Err(RunError::BrokenChain { path: item.path.clone() });
-        }
-        let fingerprints: Vec<_> = item.keys.iter().map(StageKey::fingerprint).collect();
+        let fingerprints = item.fingerprints();
         match by_keys.get(&fingerprints) {
             Some(known) => chains[*known].indices.push(index),
             None => {
@@ -80,7 +77,8 @@ impl Chain {
         let step = |(stage, fingerprint): (StageKind, &Fingerprint)| {
             let commit = self.outstanding.contains(&stage);
             let runs = commit || (stage == StageKind::Decode && !self.outstanding.is_empty());
-            runs.then_some(Step { stage, fingerprint: *fingerprint, commit })
+            let keep_parts = stage.has_parts() && !self.replace.contains(&stage);
+            runs.then_some(Step { stage, fingerprint: *fingerprint, commit, keep_parts })
         };
         stages.filter_map(step).collect()
     }

@@ -3,6 +3,8 @@
 use std::io::{self, BufReader, BufWriter};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::process::{Child, ChildStdin, ChildStdout, Command, ExitStatus, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -10,18 +12,24 @@ use crossbeam_channel::{Receiver, Sender, unbounded};
 use stage_core::DeviceId;
 
 use super::WorkerCommand;
+use crate::devices::DeviceReading;
 use crate::protocol::{CodecError, Decoder, Encoder, FromWorker, ToWorker};
 
 /// How long a worker that has closed its stdout may take to end by itself.
 const LAST_WORDS: Duration = Duration::from_secs(2);
 
-/// What comes from a worker.
+/// What comes to the coordinator.
 #[derive(Debug)]
-pub(super) struct Incoming {
-    pub(super) slot: usize,
-    /// Which of the slot's processes, one after the other.
-    pub(super) generation: u64,
-    pub(super) news: News,
+pub(super) enum Incoming {
+    /// From a worker.
+    Worker {
+        slot: usize,
+        /// Which of the slot's processes, one after the other.
+        generation: u64,
+        news: News,
+    },
+    /// From the device monitor.
+    Device(Box<DeviceReading>),
 }
 
 #[derive(Debug)]
@@ -38,6 +46,28 @@ pub(super) enum News {
 pub(super) struct WorkerProcess {
     child: Child,
     outgoing: Option<Sender<ToWorker>>,
+    heard: Arc<LastHeard>,
+}
+
+/// When a worker said something last: noted as it is read, so that a busy coordinator takes no worker for silent.
+#[derive(Debug)]
+struct LastHeard {
+    start: Instant,
+    after_ms: AtomicU64,
+}
+
+impl LastHeard {
+    fn now(&self) {
+        self.after_ms.store(self.start.elapsed().as_millis() as u64, Ordering::Relaxed);
+    }
+
+    /// A worker whose message waits for the coordinator is not silent.
+    fn while_waiting<T>(&self, wait: impl FnOnce() -> T) -> T {
+        self.after_ms.store(u64::MAX, Ordering::Relaxed);
+        let result = wait();
+        self.now();
+        result
+    }
 }
 
 impl WorkerProcess {
@@ -51,7 +81,7 @@ impl WorkerProcess {
     ) -> io::Result<Self> {
         let mut prepared = Command::new(&command.program);
         prepared.args(&command.args).stdin(Stdio::piped()).stdout(Stdio::piped()).process_group(0);
-        // Kernels size their pools by this; the lanes are told in the configuration.
+        // CUDA_MPS_* variables are inherited. Kernels size their pools by this; the lanes are told in the configuration.
         prepared.env("RAYON_NUM_THREADS", threads.to_string());
         if let DeviceId::Cuda(name) = device {
             prepared.env("CUDA_VISIBLE_DEVICES", name);
@@ -59,9 +89,11 @@ impl WorkerProcess {
         let mut child = prepared.spawn()?;
         let pipes = child.stdin.take().zip(child.stdout.take());
         let (outgoing, to_write) = unbounded();
-        let process = Self { child, outgoing: Some(outgoing) };
+        let heard = Arc::new(LastHeard { start: Instant::now(), after_ms: AtomicU64::new(0) });
+        let process = Self { child, outgoing: Some(outgoing), heard: Arc::clone(&heard) };
         let (stdin, stdout) = pipes.ok_or_else(|| io::Error::other("the worker has no pipes"))?;
-        let tell = move |news| incoming.send(Incoming { slot, generation, news }).is_ok();
+        let tell =
+            move |news| heard.while_waiting(|| incoming.send(Incoming::Worker { slot, generation, news }).is_ok());
         thread::Builder::new().name(format!("from-{device}")).spawn(move || read(stdout, tell))?;
         thread::Builder::new().name(format!("to-{device}")).spawn(move || write(stdin, &to_write))?;
         Ok(process)
@@ -72,6 +104,12 @@ impl WorkerProcess {
         if let Some(outgoing) = &self.outgoing {
             drop(outgoing.send(message));
         }
+    }
+
+    /// For how long it has said nothing.
+    pub(super) fn silent_for(&self) -> Duration {
+        let after = Duration::from_millis(self.heard.after_ms.load(Ordering::Relaxed));
+        self.heard.start.elapsed().saturating_sub(after)
     }
 
     /// Closes the worker's stdin behind what was said.

@@ -1,22 +1,30 @@
-//! What is to be done, longest first; suspects last and alone. Batches shrink as the queue does, so that the devices
-//! end together (guided self-scheduling, Polychronopoulos and Kuck 1987).
+//! What is to be done: by priority, then longest first; trials of suspects last and with a worker of their own. Batches
+//! shrink as the queue does, so that the devices end together (guided self-scheduling, Polychronopoulos and Kuck 1987).
+//! A worker that has nothing gets some short ones before a long one: its device works while the long one is decoded.
 
 use std::cmp::Ordering;
-use std::collections::BinaryHeap;
+use std::collections::{BTreeSet, VecDeque};
 use std::time::Instant;
+
+/// Seconds of audio that a batch may always hold: about two windows.
+const LEAST_SHARE_S: f64 = 60.0;
+
+/// Of a long job's weight, what the short ones before it have together: decoding is faster than inference by more.
+const STARTERS_SHARE: f64 = 0.25;
+/// How many these are, at least: the first of them is decoded in a fraction of the time.
+const STARTERS: f64 = 4.0;
 
 /// A job in line. The greatest is next.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Entry {
     pub(super) job: usize,
+    pub(super) priority: i32,
     pub(super) weight_s: f64,
-    /// It shares a worker with no other.
-    pub(super) alone: bool,
 }
 
 impl Ord for Entry {
     fn cmp(&self, other: &Self) -> Ordering {
-        let priority = other.alone.cmp(&self.alone);
+        let priority = self.priority.cmp(&other.priority);
         priority.then(self.weight_s.total_cmp(&other.weight_s)).then(other.job.cmp(&self.job))
     }
 }
@@ -46,57 +54,116 @@ pub(super) struct Want {
     pub(super) idle: bool,
 }
 
-/// The priority queue, and what waits for a later try.
+/// A batch to be.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Taken {
+    pub(super) jobs: Vec<usize>,
+    /// These are suspects: their worker gets nothing else meanwhile.
+    pub(super) trial: bool,
+}
+
+/// The priority queue, what waits for a later try, and the suspects.
 #[derive(Debug, Default)]
 pub(super) struct Queue {
-    heap: BinaryHeap<Entry>,
+    in_line: BTreeSet<Entry>,
+    in_line_s: f64,
     delayed: Vec<(Instant, Entry)>,
+    trials: VecDeque<Vec<usize>>,
 }
 
 impl Queue {
     pub(super) fn push(&mut self, entry: Entry) {
-        self.heap.push(entry);
+        self.in_line_s += entry.weight_s;
+        self.in_line.insert(entry);
     }
 
     pub(super) fn push_later(&mut self, at: Instant, entry: Entry) {
         self.delayed.push((at, entry));
     }
 
+    /// Puts suspects in line that share a worker with no others.
+    pub(super) fn push_trial(&mut self, jobs: Vec<usize>) {
+        self.trials.push_back(jobs);
+    }
+
     /// Puts in line what has waited long enough.
     pub(super) fn promote(&mut self, now: Instant) {
-        let due = self.delayed.extract_if(.., |(at, _)| *at <= now);
-        self.heap.extend(due.map(|(_, entry)| entry));
+        let (due, later) = std::mem::take(&mut self.delayed).into_iter().partition(|(at, _)| *at <= now);
+        self.delayed = later;
+        let due: Vec<_> = due;
+        due.into_iter().for_each(|(_, entry)| self.push(entry));
     }
 
-    /// Whether more than `count` jobs that `may` be taken are in line.
+    /// Whether more than `count` jobs that `may` be taken are in line; a trial counts as one.
     pub(super) fn has_more_than(&self, count: usize, may: impl Fn(usize) -> bool) -> bool {
-        self.heap.iter().filter(|entry| may(entry.job)).nth(count).is_some()
+        let trials = self.trials.iter().filter_map(|jobs| jobs.first().copied());
+        self.in_line.iter().map(|entry| entry.job).chain(trials).filter(|job| may(*job)).nth(count).is_some()
     }
 
-    /// The next batch: about half of an even share of the audio in line, so that another such batch and the tail
-    /// remain for balance; of jobs that `may` be taken. Possibly none.
-    pub(super) fn take(&mut self, want: Want, may: impl Fn(usize) -> bool) -> Vec<Entry> {
-        let in_line_s: f64 = self.heap.iter().map(|entry| entry.weight_s).sum();
-        let share_s = in_line_s / (2 * want.workers.max(1)) as f64;
-        let (mut taken, mut passed, mut taken_s) = (Vec::new(), Vec::new(), 0.0);
-        while taken.len() < want.items.max(1) && (taken.is_empty() || taken_s < share_s) {
-            let Some(entry) = self.heap.pop() else { break };
-            if entry.alone && !(want.idle && taken.is_empty()) {
-                self.heap.push(entry);
+    /// What one of so many workers takes at once: a quarter of an even share of what is in line, so that three more
+    /// such batches and the tail remain for balance; not so little that calls of the device would be half empty.
+    pub(super) fn share_s(&self, workers: usize) -> f64 {
+        (self.in_line_s / (4 * workers.max(1)) as f64).max(LEAST_SHARE_S)
+    }
+
+    /// The next batch: no more than a share, but at least one job, of those that `may` be taken. A trial, where nothing
+    /// else is left. Possibly none.
+    pub(super) fn take(&mut self, want: Want, may: impl Fn(usize) -> bool) -> Taken {
+        let share_s = self.share_s(want.workers);
+        let mut longest: Vec<Entry> = Vec::new();
+        let mut taken_s = 0.0;
+        for entry in self.in_line.iter().rev().filter(|entry| may(entry.job)) {
+            if longest.len() == want.items.max(1) || (!longest.is_empty() && taken_s + entry.weight_s > share_s) {
                 break;
-            }
-            if !may(entry.job) {
-                passed.push(entry);
-                continue;
             }
             taken_s += entry.weight_s;
-            taken.push(entry);
-            if entry.alone {
+            longest.push(*entry);
+        }
+        self.remove(&longest);
+        let Some(first) = longest.first().copied() else { return self.take_trial(want, may) };
+        let room = want.items.saturating_sub(longest.len());
+        let starters = if want.idle { self.take_starters(first, room, want.workers, may) } else { Vec::new() };
+        // One short one first, then the long one, so that one thread decodes it while another feeds the device.
+        let (opening, others) = starters.split_at(starters.len().min(1));
+        let (long, rest) = longest.split_at(1);
+        let jobs = [opening, long, others, rest].concat();
+        Taken { jobs: jobs.iter().map(|entry| entry.job).collect(), trial: false }
+    }
+
+    /// Some short ones of a long job's priority, the longest of those that are short beside it: the shortest are kept
+    /// for the end, where they even the devices out.
+    fn take_starters(&mut self, long: Entry, room: usize, workers: usize, may: impl Fn(usize) -> bool) -> Vec<Entry> {
+        let most_s = (long.weight_s * STARTERS_SHARE).min(self.share_s(workers));
+        let mut starters: Vec<Entry> = Vec::new();
+        let mut taken_s = 0.0;
+        let suits =
+            |entry: &&Entry| entry.priority == long.priority && entry.weight_s <= most_s / STARTERS && may(entry.job);
+        for entry in self.in_line.iter().rev().filter(suits) {
+            taken_s += entry.weight_s;
+            if starters.len() == room || taken_s > most_s {
                 break;
             }
+            starters.push(*entry);
         }
-        self.heap.extend(passed);
-        taken
+        self.remove(&starters);
+        starters
+    }
+
+    fn take_trial(&mut self, want: Want, may: impl Fn(usize) -> bool) -> Taken {
+        let suits = |jobs: &Vec<usize>| want.idle && jobs.first().is_some_and(|job| may(*job));
+        let first = self.trials.iter().position(suits);
+        let jobs = first.and_then(|position| self.trials.remove(position)).unwrap_or_default();
+        Taken { jobs, trial: true }
+    }
+
+    fn remove(&mut self, entries: &[Entry]) {
+        for entry in entries {
+            self.in_line.remove(entry);
+            self.in_line_s -= entry.weight_s;
+        }
+        if self.in_line.is_empty() {
+            self.in_line_s = 0.0;
+        }
     }
 }
 
@@ -105,58 +172,108 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
+    fn entry(job: usize, priority: i32, weight_s: f64) -> Entry {
+        Entry { job, priority, weight_s }
+    }
+
     fn queue(weights: &[f64]) -> Queue {
         let mut queue = Queue::default();
-        for (job, weight_s) in weights.iter().enumerate() {
-            queue.push(Entry { job, weight_s: *weight_s, alone: false });
-        }
+        weights.iter().enumerate().for_each(|(job, weight_s)| queue.push(entry(job, 0, *weight_s)));
         queue
     }
 
-    fn jobs(taken: &[Entry]) -> Vec<usize> {
-        taken.iter().map(|entry| entry.job).collect()
+    const IDLE: Want = Want { items: 10, workers: 1, idle: true };
+
+    #[test]
+    fn the_higher_priority_comes_first_and_then_the_longest() {
+        let mut queue = Queue::default();
+        for (job, (priority, weight_s)) in [(0, 9.0), (5, 1.0), (5, 2.0), (-1, 50.0)].into_iter().enumerate() {
+            queue.push(entry(job, priority, weight_s));
+        }
+        let order: Vec<_> = (0..4).map(|_| queue.take(Want { items: 1, ..IDLE }, |_| true).jobs[0]).collect();
+        assert_eq!(order, [2, 1, 0, 3]);
+    }
+
+    #[test]
+    fn a_trial_waits_until_nothing_else_is_left_and_then_needs_an_idle_worker() {
+        let mut queue = queue(&[1.0]);
+        queue.push_trial(vec![7, 8]);
+        assert_eq!(queue.take(IDLE, |_| true), Taken { jobs: vec![0], trial: false });
+        assert_eq!(queue.take(Want { idle: false, ..IDLE }, |_| true).jobs.len(), 0);
+        assert!(queue.has_more_than(0, |_| true) && !queue.has_more_than(1, |_| true));
+        assert_eq!(queue.take(IDLE, |job| job != 7).jobs.len(), 0);
+        assert_eq!(queue.take(IDLE, |_| true), Taken { jobs: vec![7, 8], trial: true });
+    }
+
+    #[test]
+    fn what_waits_for_a_later_try_is_not_in_line_before() {
+        let (mut queue, now) = (Queue::default(), Instant::now());
+        queue.push_later(now + std::time::Duration::from_secs(1), entry(0, 0, 1.0));
+        queue.promote(now);
+        assert_eq!(queue.take(IDLE, |_| true).jobs.len(), 0);
+        queue.promote(now + std::time::Duration::from_secs(1));
+        assert_eq!(queue.take(IDLE, |_| true).jobs, [0]);
     }
 
     #[test]
     fn six_short_files_reach_both_workers() {
-        let mut queue = queue(&[2.0; 6]);
-        let sizes: Vec<_> =
-            std::iter::repeat_with(|| queue.take(Want { items: 10, workers: 2, idle: true }, |_| true).len())
-                .take_while(|size| *size > 0)
-                .collect();
-        assert_eq!(sizes, [2, 1, 1, 1, 1]);
+        let mut queue = queue(&[50.0; 6]);
+        let sizes: Vec<_> = std::iter::repeat_with(|| queue.take(Want { workers: 2, ..IDLE }, |_| true).jobs.len())
+            .take_while(|size| *size > 0)
+            .collect();
+        assert_eq!(sizes, [1; 6]);
     }
 
     #[test]
     fn the_longest_comes_first_and_by_itself_if_it_is_a_share() {
         let mut queue = queue(&[10.0, 3600.0, 10.0, 10.0]);
-        assert_eq!(jobs(&queue.take(Want { items: 10, workers: 2, idle: true }, |_| true)), [1]);
+        assert_eq!(queue.take(Want { workers: 2, idle: false, ..IDLE }, |_| true).jobs, [1]);
     }
 
     #[test]
-    fn a_suspect_waits_for_the_others_and_shares_with_none() {
-        let mut queue = queue(&[1.0, 1.0]);
-        queue.push(Entry { job: 9, weight_s: 99.0, alone: true });
-        let want = Want { items: 10, workers: 1, idle: true };
-        assert_eq!(jobs(&queue.take(want, |job| job < 2)).len(), 2);
-        assert_eq!(jobs(&queue.take(Want { idle: false, ..want }, |_| true)), Vec::<usize>::new());
-        assert_eq!(jobs(&queue.take(want, |_| true)), [9]);
+    fn an_idle_worker_gets_short_ones_before_a_long_one() {
+        let mut queue = queue(&[10.0, 3600.0, 12.0, 3000.0]);
+        assert_eq!(queue.take(Want { workers: 2, ..IDLE }, |_| true).jobs, [2, 1, 0]);
+        assert_eq!(queue.take(Want { workers: 2, ..IDLE }, |_| true).jobs, [3]);
+    }
+
+    #[test]
+    fn a_job_that_may_not_run_here_stays_in_line() {
+        let mut queue = queue(&[3.0, 2.0, 1.0]);
+        assert_eq!(queue.take(IDLE, |job| job != 0).jobs[0], 1);
+        assert!(queue.has_more_than(0, |job| job == 0));
     }
 
     proptest! {
         #[test]
-        fn batches_are_bounded_and_nothing_is_lost(
-            weights in prop::collection::vec(0.0f64..4000.0, 1..200), items in 1usize..20, workers in 1usize..9
+        fn every_job_is_taken_once_and_longest_first(
+            weights in prop::collection::vec(1.0f64..4000.0, 1..200), items in 1usize..20, workers in 1usize..9
         ) {
             let mut queue = queue(&weights);
             let mut seen = Vec::new();
             loop {
-                let batch = queue.take(Want { items, workers, idle: true }, |_| true);
+                let batch = queue.take(Want { items, workers, idle: false }, |_| true).jobs;
                 if batch.is_empty() { break; }
                 prop_assert!(batch.len() <= items);
-                seen.extend(jobs(&batch));
+                seen.extend(batch);
             }
             prop_assert!(seen.windows(2).all(|pair| weights[pair[0]] >= weights[pair[1]]));
+            seen.sort_unstable();
+            prop_assert_eq!(seen, (0..weights.len()).collect::<Vec<_>>());
+        }
+
+        #[test]
+        fn idle_and_busy_workers_together_take_every_job_once(
+            weights in prop::collection::vec(1.0f64..4000.0, 1..200), items in 1usize..20, idle in any::<u64>()
+        ) {
+            let mut queue = queue(&weights);
+            let mut seen = Vec::new();
+            for turn in (0..64).cycle() {
+                let batch = queue.take(Want { items, workers: 4, idle: idle >> turn & 1 == 0 }, |_| true).jobs;
+                if batch.is_empty() { break; }
+                prop_assert!(batch.len() <= items);
+                seen.extend(batch);
+            }
             seen.sort_unstable();
             prop_assert_eq!(seen, (0..weights.len()).collect::<Vec<_>>());
         }

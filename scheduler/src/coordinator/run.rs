@@ -1,22 +1,27 @@
 //! The run: one thread owns the queue, the store and the workers' states.
 
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use crossbeam_channel::{Receiver, Sender, unbounded};
-use stage_core::{DeviceId, StageError};
+use crossbeam_channel::{Receiver, Sender, bounded};
+use stage_core::StageError;
 
-use super::hear::Pending;
+use super::commit::Held;
+use super::health::Health;
 use super::job::Job;
 use super::plan::{self, Chain};
 use super::process::{Incoming, WorkerProcess};
-use super::queue::{Entry, Queue};
-use super::slot::{Life, Slot};
-use super::{Event, Interrupt, ItemEnd, Outcome, RunError, RunOptions};
+use super::queue::Queue;
+use super::slot::Slot;
+use super::{Event, Interrupt, ItemEnd, Outcome, Recompute, RunError, RunOptions, WorkerId};
+use crate::clock::Moment;
 use crate::protocol::ToWorker;
-use crate::store::{Failure, RecordingEntry, RunEnd, RunId, Store};
+use crate::store::{Commit, Failure, Incident, IncidentKind, NewRun, RecordingEntry, RunEnd, RunId, Store};
 
 /// How long the loop sleeps at most: the resolution of time limits and interruptions.
 const TICK: Duration = Duration::from_millis(20);
+/// Messages that wait to be heard, at most: workers that are faster than the store wait, and memory stays flat.
+const UNHEARD: usize = 256;
 /// Messages handled before limits are looked at again.
 const BURST: usize = 1024;
 /// How long workers without work may take to end.
@@ -40,7 +45,10 @@ pub fn run(
     observe: &mut dyn FnMut(Event, &mut dyn Store),
 ) -> Result<Outcome, RunError> {
     let chains = plan::chains(items, options.recompute, store)?;
-    let run = store.begin_run(&options.command, &options.tool_version)?;
+    forget_parts(&chains, options.recompute, store)?;
+    let RunOptions { command, tool_version, priority, .. } = options;
+    let (command, tool_version) = (command.clone(), tool_version.clone());
+    let run = store.begin_run(&NewRun { command, tool_version, priority: *priority })?;
     store.put_recordings(run, items)?;
     let mut coordinator = Coordinator::new(run, items, chains, store, options, observe);
     let driven = coordinator.drive(interrupt);
@@ -56,6 +64,20 @@ pub fn run(
     Ok(outcome)
 }
 
+/// Drops the parts on record of stages that are to be computed again.
+fn forget_parts(chains: &[Chain], recompute: Recompute, store: &mut dyn Store) -> Result<(), RunError> {
+    for chain in chains {
+        for stage in chain.outstanding.iter().filter(|stage| stage.has_parts() && recompute.includes(**stage)) {
+            if let Some(fingerprint) = chain.fingerprint(*stage)
+                && !store.parts(&fingerprint)?.is_empty()
+            {
+                store.forget_parts(&fingerprint)?;
+            }
+        }
+    }
+    Ok(())
+}
+
 /// The state of a run.
 pub(super) struct Coordinator<'a> {
     pub(super) run: RunId,
@@ -67,14 +89,17 @@ pub(super) struct Coordinator<'a> {
     pub(super) unsettled: usize,
     pub(super) queue: Queue,
     pub(super) slots: Vec<Slot>,
+    pub(super) health: Health,
     pub(super) threads: usize,
     pub(super) incoming: Receiver<Incoming>,
     pub(super) to_me: Sender<Incoming>,
-    /// Artifacts that came in this burst.
-    pub(super) pending: Vec<Pending>,
+    /// Records that came in this burst, and where each came from.
+    pub(super) commits: Vec<Commit>,
+    pub(super) held: Vec<Held>,
     pub(super) draining: bool,
-    pub(super) last_refusal: Option<(DeviceId, StageError)>,
-    pub(super) last_loss: Option<(DeviceId, String)>,
+    pub(super) last_refusal: Option<(WorkerId, StageError)>,
+    pub(super) last_loss: Option<(WorkerId, String)>,
+    pub(super) stolen: usize,
     artifacts_reused: usize,
     pub(super) artifacts_computed: usize,
 }
@@ -88,14 +113,19 @@ impl<'a> Coordinator<'a> {
         options: &'a RunOptions,
         observe: &'a mut dyn FnMut(Event, &mut dyn Store),
     ) -> Self {
-        let (to_me, incoming) = unbounded();
+        let (to_me, incoming) = bounded(UNHEARD);
         let mut jobs = Vec::with_capacity(chains.len());
         for chain in chains {
-            let audio_s = chain.indices.first().map_or(0.0, |index| items[*index].audio_s);
-            jobs.push(Job::new(chain, audio_s));
+            let index = chain.indices.first().copied().unwrap_or_default();
+            let priority = options.priorities.get(index).copied().unwrap_or(options.priority);
+            jobs.push(Job::new(chain, priority, items.get(index).map_or(0.0, |item| item.audio_s)));
         }
         let working = jobs.iter().filter(|job| !job.chain.outstanding.is_empty()).count();
-        let workers = options.devices.len().min(working).max(1);
+        let places = || {
+            (0..options.workers_per_device.max(1))
+                .flat_map(|index| options.devices.iter().map(move |device| WorkerId { device: device.clone(), index }))
+        };
+        let workers = places().count().min(working).max(1);
         Self {
             run,
             items,
@@ -105,14 +135,17 @@ impl<'a> Coordinator<'a> {
             unsettled: jobs.len(),
             jobs,
             queue: Queue::default(),
-            slots: options.devices.iter().cloned().map(Slot::new).collect(),
+            slots: places().map(Slot::new).collect(),
+            health: Health::watch(options, &to_me),
             threads: (options.threads / workers).max(1),
             incoming,
             to_me,
-            pending: Vec::new(),
+            commits: Vec::new(),
+            held: Vec::new(),
             draining: false,
             last_refusal: None,
             last_loss: None,
+            stolen: 0,
             artifacts_reused: 0,
             artifacts_computed: 0,
         }
@@ -132,7 +165,7 @@ impl<'a> Coordinator<'a> {
                 return Ok(true);
             }
             if interrupt.requests() == 1 && deadline.is_none() {
-                deadline = Some(Instant::now() + self.options.timing.grace);
+                deadline = Some(Instant::now() + self.options.timing.grace());
                 self.drain()?;
             }
             if self.draining && self.slots.iter().all(|slot| slot.process.is_none()) {
@@ -144,7 +177,7 @@ impl<'a> Coordinator<'a> {
             self.listen()?;
             self.watch()?;
         }
-        self.farewell();
+        self.farewell()?;
         Ok(false)
     }
 
@@ -160,15 +193,13 @@ impl<'a> Coordinator<'a> {
             }
             if chain.outstanding.is_empty() {
                 self.settle(job, ItemEnd::Done)?;
+            } else if let Some(quarantine) = self.set_aside(job)? {
+                self.settle(job, ItemEnd::Failed(quarantine.error))?;
             } else {
                 self.queue.push(self.entry(job));
             }
         }
         Ok(())
-    }
-
-    pub(super) fn entry(&self, job: usize) -> Entry {
-        Entry { job, weight_s: self.jobs[job].weight_s, alone: self.jobs[job].suspect }
     }
 
     /// Waits for news and handles what has come; artifacts of one burst are committed together.
@@ -184,6 +215,9 @@ impl<'a> Coordinator<'a> {
     }
 
     fn watch(&mut self) -> Result<(), RunError> {
+        for reading in self.health.overdue() {
+            self.read_device(&reading)?;
+        }
         for slot in 0..self.slots.len() {
             if let Some(reason) = self.slots[slot].hang(&self.options.timing) {
                 self.lose(slot, &reason)?;
@@ -211,6 +245,20 @@ impl<'a> Coordinator<'a> {
         Ok(())
     }
 
+    /// Records an incident and tells of it.
+    pub(super) fn note(
+        &mut self,
+        kind: IncidentKind,
+        worker: Option<String>,
+        recording: Option<PathBuf>,
+        message: String,
+    ) -> Result<(), RunError> {
+        let incident = Incident { at_ms: Moment::now().ms(), kind, worker, recording, message };
+        self.store.record_incidents(self.run, std::slice::from_ref(&incident))?;
+        (self.observe)(Event::Incident(incident), &mut *self.store);
+        Ok(())
+    }
+
     /// The first interruption: no new work; workers finish what is open, those that only start are ended.
     fn drain(&mut self) -> Result<(), RunError> {
         self.draining = true;
@@ -228,34 +276,37 @@ impl<'a> Coordinator<'a> {
         (0..self.slots.len()).try_for_each(|slot| self.retire(slot))
     }
 
-    /// All is done: workers end by themselves, or are killed.
-    fn farewell(&mut self) {
+    /// All is done: workers say what is left to say and end by themselves, or are killed.
+    fn farewell(&mut self) -> Result<(), RunError> {
+        self.draining = true;
         for process in self.slots.iter_mut().filter_map(|slot| slot.process.as_mut()) {
             process.say(ToWorker::Shutdown { drain: true });
             process.close();
         }
         let deadline = Instant::now() + FAREWELL;
-        for slot in &mut self.slots {
-            if let Some(mut process) = slot.process.take() {
-                process.wait(deadline.saturating_duration_since(Instant::now()));
+        while self.slots.iter().any(|slot| slot.process.is_some()) {
+            match self.incoming.recv_deadline(deadline) {
+                Ok(incoming) => self.hear(incoming)?,
+                Err(_) => return self.kill_all(),
             }
-            slot.life = Life::Down;
         }
+        Ok(())
     }
 
-    pub(super) fn spawn(&mut self, slot: usize) {
+    pub(super) fn spawn(&mut self, slot: usize) -> Result<(), RunError> {
         let place = &mut self.slots[slot];
         place.generation += 1;
         let identity = (slot, place.generation);
         let (worker, incoming) = (&self.options.worker, self.to_me.clone());
-        match WorkerProcess::spawn(worker, &place.device, self.threads, identity, incoming) {
+        match WorkerProcess::spawn(worker, &place.worker.device, self.threads, identity, incoming) {
             Ok(process) => place.begin(process),
             Err(error) => {
-                place.life = Life::Out;
                 let reason = format!("{} cannot be started: {error}", worker.program.display());
-                self.last_loss = Some((place.device.clone(), reason));
+                self.last_loss = Some((place.worker.clone(), reason.clone()));
+                self.put_out(slot, &reason)?;
             }
         }
+        Ok(())
     }
 
     fn into_outcome(self, run: RunId, interrupted: bool) -> Outcome {
@@ -271,6 +322,7 @@ impl<'a> Coordinator<'a> {
             items,
             artifacts_reused: self.artifacts_reused,
             artifacts_computed: self.artifacts_computed,
+            stolen: self.stolen,
         }
     }
 }

@@ -1,19 +1,17 @@
-//! A device's place in the run: the worker that serves it now, and what that holds.
+//! A worker's place in the run: the process that serves it now, and what that holds.
 
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
-use stage_core::DeviceId;
-
-use super::Timing;
 use super::process::WorkerProcess;
+use super::{Timing, WorkerId};
 use crate::protocol::{Progress, ToWorker};
 use crate::store::Lease;
 
-/// How often a worker may die one after the other, without an artifact in between, before its device is out.
-const DEATHS: u32 = 3;
-/// Batches that a worker holds: one running, one prefetched.
-const BATCHES_HELD: usize = 2;
+/// How often a worker may fail to prove its device before it is out.
+const PROOFS: u32 = 2;
+/// How often a worker may die one after the other with nothing begun and nothing made in between before it is out.
+const BARREN_LIVES: u32 = 3;
 
 /// A batch in a worker's hands.
 #[derive(Debug)]
@@ -21,63 +19,69 @@ pub(super) struct Assigned {
     pub(super) lease: Lease,
     /// Jobs without an end.
     pub(super) jobs: BTreeSet<usize>,
-    /// It is one suspect.
-    pub(super) alone: bool,
+    /// They are suspects.
+    pub(super) trial: bool,
 }
 
-/// Where a slot's worker is in its life.
+/// Where a place's worker is in its life.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Life {
     /// There is none.
     Down,
     /// It was started and has not said `Ready`.
     Starting,
+    /// Its device is under suspicion: it computes the canary.
+    Proving,
     /// It takes batches.
     Up,
     /// There will be none again.
     Out,
 }
 
-/// One device.
+/// One worker's place.
 #[derive(Debug)]
 pub(super) struct Slot {
-    pub(super) device: DeviceId,
+    pub(super) worker: WorkerId,
     pub(super) life: Life,
     pub(super) generation: u64,
     pub(super) process: Option<WorkerProcess>,
     pub(super) pid: u32,
     pub(super) tool_version: String,
     pub(super) batches: Vec<Assigned>,
-    heard: Instant,
+    /// Why the canary must pass before there is more work.
+    pub(super) suspicion: Option<String>,
+    /// It was asked to give recordings back and has not answered, or had none to give and came no further since.
+    pub(super) was_asked: bool,
     /// The device lane's calls, and since when it is at the next one.
     calls: (u64, Instant),
-    deaths: u32,
+    failed_proofs: u32,
+    barren_lives: u32,
 }
 
 impl Slot {
-    pub(super) fn new(device: DeviceId) -> Self {
-        let now = Instant::now();
+    pub(super) fn new(worker: WorkerId) -> Self {
         Self {
-            device,
+            worker,
             life: Life::Down,
             generation: 0,
             process: None,
             pid: 0,
             tool_version: String::new(),
             batches: Vec::new(),
-            heard: now,
-            calls: (0, now),
-            deaths: 0,
+            suspicion: None,
+            was_asked: false,
+            calls: (0, Instant::now()),
+            failed_proofs: 0,
+            barren_lives: 0,
         }
     }
 
     /// A process was started.
     pub(super) fn begin(&mut self, process: WorkerProcess) {
-        let now = Instant::now();
         self.process = Some(process);
         self.life = Life::Starting;
-        self.heard = now;
-        self.calls = (0, now);
+        self.calls = (0, Instant::now());
+        self.was_asked = false;
     }
 
     pub(super) fn say(&self, message: ToWorker) {
@@ -86,19 +90,14 @@ impl Slot {
         }
     }
 
-    /// Whether its worker waits for a first batch.
+    /// Whether its worker waits for a first batch, or soon will.
     pub(super) fn is_hungry(&self) -> bool {
-        matches!(self.life, Life::Starting | Life::Up) && self.batches.is_empty()
+        matches!(self.life, Life::Starting | Life::Proving | Life::Up) && self.batches.is_empty()
     }
 
     /// Whether it may be given another batch.
     pub(super) fn has_room(&self) -> bool {
-        self.life == Life::Up && self.batches.len() < BATCHES_HELD && !self.batches.iter().any(|batch| batch.alone)
-    }
-
-    /// Its worker said something.
-    pub(super) fn heard(&mut self) {
-        self.heard = Instant::now();
+        self.life == Life::Up && !self.batches.iter().any(|batch| batch.trial)
     }
 
     /// Its worker said what its lanes have done.
@@ -108,27 +107,38 @@ impl Slot {
         }
     }
 
-    /// Its worker made an artifact.
+    /// Its worker made something.
     pub(super) const fn proved_itself(&mut self) {
-        self.deaths = 0;
+        self.barren_lives = 0;
     }
 
-    /// Its worker died, of nothing that a suspect is charged with: out after several.
-    pub(super) const fn died(&mut self) {
-        self.deaths += 1;
-        if self.deaths >= DEATHS {
-            self.life = Life::Out;
-        }
+    /// Its worker died with nothing begun; true if that was once too often.
+    pub(super) const fn died_barren(&mut self) -> bool {
+        self.barren_lives += 1;
+        self.barren_lives >= BARREN_LIVES
+    }
+
+    /// The canary passed.
+    pub(super) fn cleared(&mut self) {
+        self.suspicion = None;
+        self.failed_proofs = 0;
+        self.life = Life::Up;
+    }
+
+    /// The canary failed, or its worker did not live to run it; true if that was once too often.
+    pub(super) const fn failed_proof(&mut self) -> bool {
+        self.failed_proofs += 1;
+        self.failed_proofs >= PROOFS
     }
 
     /// Why its worker must be taken for dead, if it must.
     pub(super) fn hang(&self, timing: &Timing) -> Option<String> {
-        self.process.as_ref()?;
+        let silent = self.process.as_ref()?.silent_for();
         let said = |what: &str, limit: Duration| Some(format!("{what} for {:.1} s", limit.as_secs_f64()));
-        if self.heard.elapsed() > timing.silence {
-            said("said nothing", timing.silence)
-        } else if self.calls.1.elapsed() > timing.device_stall {
-            said("finished no device call", timing.device_stall)
+        if silent > timing.silence() {
+            said("said nothing", timing.silence())
+        } else if self.calls.1.elapsed() > timing.device_stall() {
+            said("finished no device call", timing.device_stall())
         } else {
             None
         }

@@ -1,14 +1,14 @@
 //! A store in a folder of its own, and runs over it.
 
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::sync::Arc;
 
 use scheduler::coordinator::{
     Event, Interrupt, ItemEnd, Outcome, Recompute, RunError, RunOptions, Timing, WorkerCommand, run,
 };
 use scheduler::store::{Lookup, RecordingEntry, SqliteStore, Store, StoredArtifact};
 use serde_json::json;
-use stage_core::{DeviceId, StageKey, StageKind, sha256_hex};
+use stage_core::{DeviceId, Identity, Recipe, StageKey, StageKind, sha256_hex};
 use tempfile::TempDir;
 
 use crate::pipeline::{Entry, Settings};
@@ -73,6 +73,10 @@ impl Fixture {
 pub(crate) fn options(workers: u32) -> RunOptions {
     RunOptions {
         devices: (0..workers).map(DeviceId::Cpu).collect(),
+        workers_per_device: 1,
+        priority: 0,
+        priorities: Vec::new(),
+        retry_quarantined: false,
         batch_items: 10,
         device_batch: 4,
         threads: 4,
@@ -81,7 +85,9 @@ pub(crate) fn options(workers: u32) -> RunOptions {
         recompute: Recompute::Nothing,
         command: "test".to_owned(),
         tool_version: "0.0.1-test".to_owned(),
-        timing: Timing { backoff: Duration::from_millis(10), ..Timing::default() },
+        timing: Timing { backoff_ms: 10, heartbeat_ms: 1000, ..Timing::default() },
+        faults: Vec::new(),
+        gpus: None,
     }
 }
 
@@ -91,31 +97,18 @@ pub(crate) fn planned(names: &[&str]) -> Vec<RecordingEntry> {
 }
 
 pub(crate) fn planned_to(names: &[&str], last: StageKind) -> Vec<RecordingEntry> {
+    let identity = || Identity::without_model(json!({"third": 1.0 / 3.0}));
+    let stages: Vec<_> =
+        StageKind::ALL.into_iter().filter(|stage| *stage <= last).map(|stage| (stage, 1, identity())).collect();
+    let recipe = Arc::new(Recipe::new(stages).unwrap());
     let item = |name: &&str| RecordingEntry {
         path: format!("/nowhere/{name}.wav").into(),
         file_sha256: sha256_hex(name.as_bytes()),
         audio_s: name.len() as f64,
         name: (*name).to_owned(),
-        keys: keys(name, last),
+        recipe: Arc::clone(&recipe),
     };
     names.iter().map(item).collect()
-}
-
-fn keys(name: &str, last: StageKind) -> Vec<StageKey> {
-    let mut keys: Vec<StageKey> = Vec::new();
-    for stage in StageKind::ALL.into_iter().take_while(|stage| *stage <= last) {
-        let inputs = stage.inputs().iter().map(|input| keys[*input as usize].fingerprint()).collect();
-        keys.push(StageKey {
-            file_sha256: sha256_hex(name.as_bytes()),
-            stage,
-            version: 1,
-            settings: json!({"third": 1.0 / 3.0}),
-            model_sha256: None,
-            numeric: None,
-            inputs,
-        });
-    }
-    keys
 }
 
 /// All artifacts of a recording; fails if one is missing.
@@ -124,7 +117,7 @@ pub(crate) fn artifacts(store: &SqliteStore, item: &RecordingEntry) -> Vec<Store
         Lookup::Sound(stored) => *stored,
         other => panic!("{} of {}: {other:?}", key.stage, item.name),
     };
-    item.keys.iter().map(artifact).collect()
+    item.keys().iter().map(artifact).collect()
 }
 
 pub(crate) fn pids(events: &[Event]) -> Vec<u32> {

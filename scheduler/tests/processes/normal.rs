@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use scheduler::coordinator::{Event, Interrupt, Recompute};
 use scheduler::store::Store;
-use stage_core::StageKind;
+use stage_core::{DeviceId, StageKind};
 
 use crate::fixture::{Fixture, artifacts, ends, pids, planned, planned_to};
 
@@ -18,6 +18,7 @@ pub(crate) fn tests() -> Vec<(&'static str, fn())> {
         ("an_altered_artifact_is_computed_again", altered),
         ("a_recording_without_units_is_finished", silence),
         ("lanes_overlap", overlap),
+        ("a_worker_sees_its_gpu_alone_and_inherits_the_rest", environment),
         ("done_is_told_after_the_commit", durable),
     ]
 }
@@ -31,7 +32,8 @@ fn two_workers() {
     let (outcome, events) = fixture.run(&items);
     assert_eq!((ends(&outcome), outcome.artifacts_computed, outcome.artifacts_reused), ((6, vec![]), 30, 0));
     assert_eq!(pids(&events).len(), 2);
-    let workers: HashSet<_> = fixture.log().iter().filter(|entry| !entry.name.is_empty()).map(|e| e.pid).collect();
+    let workers: HashSet<_> =
+        fixture.log().iter().filter(|entry| entry.what.contains(" having ")).map(|e| e.pid).collect();
     assert_eq!(workers.len(), 2, "both workers got recordings");
     assert!(fixture.log().iter().filter(|entry| entry.what == "load").count() <= 2, "each loads its model once");
     items.iter().for_each(|item| drop(artifacts(&fixture.store(), item)));
@@ -96,7 +98,7 @@ fn altered() {
     let items = planned(&["a"]);
     fixture.run(&items);
     let db = rusqlite::Connection::open(fixture.path("store.db")).unwrap();
-    let fingerprint = items[0].keys[1].fingerprint().to_string();
+    let fingerprint = items[0].keys()[1].fingerprint().to_string();
     db.execute("UPDATE artifact SET body = body || ' ' WHERE fingerprint = ?1", [fingerprint]).unwrap();
     drop(db);
     let (outcome, _) = fixture.run(&items);
@@ -110,13 +112,30 @@ fn silence() {
     assert_eq!(ends(&outcome), (1, vec![]));
 }
 
+/// `CUDA_MPS_*` are inherited as everything else is.
+fn environment() {
+    let mut fixture = Fixture::new(0);
+    fixture.options.devices = ["GPU-a", "GPU-b"].map(|gpu| DeviceId::Cuda(gpu.to_owned())).to_vec();
+    fixture.options.workers_per_device = 2;
+    fixture.settings.cpu_ms = 40;
+    fixture.run(&planned(&NAMES));
+    let log = fixture.log();
+    let of =
+        |name: &str| log.iter().filter(|entry| entry.name == name).map(|entry| entry.what.clone()).collect::<Vec<_>>();
+    let mut seen = of("CUDA_VISIBLE_DEVICES");
+    seen.sort();
+    assert_eq!(seen, ["GPU-a", "GPU-a", "GPU-b", "GPU-b"]);
+    assert!(of("PATH").iter().all(|path| *path == std::env::var("PATH").unwrap()));
+}
+
 /// While the device answers units of one recording, the CPU lane works on another.
 fn overlap() {
     let mut fixture = Fixture::new(1);
     (fixture.settings.cpu_ms, fixture.settings.device_ms) = (30, 30);
     fixture.run(&planned(&NAMES));
     let log = fixture.log();
-    let (device, cpu): (Vec<_>, Vec<_>) = log.iter().filter(|e| e.what != "load").partition(|e| e.what == "infer");
+    let (device, cpu): (Vec<_>, Vec<_>) =
+        log.iter().filter(|e| e.what == "infer" || e.what.contains(" having ")).partition(|e| e.what == "infer");
     let common = |a: &crate::pipeline::Entry, b: &crate::pipeline::Entry| {
         a.end_ms.min(b.end_ms).saturating_sub(a.start_ms.max(b.start_ms))
     };

@@ -24,6 +24,8 @@ pub(crate) struct Settings {
     pub(crate) device_ms: u64,
     /// Build no pipeline.
     pub(crate) refuse: bool,
+    /// The canary fails on this device.
+    pub(crate) sick: Option<DeviceId>,
 }
 
 /// One thing that a worker did.
@@ -57,7 +59,11 @@ pub(crate) fn worker_main(args: &[String]) {
             return Err(error(StageKind::Transcribe, ErrorClass::BadInput, "model-missing"));
         }
         println!("a library that prints to stdout");
-        Ok(Fake { settings, device })
+        let fake = Fake { settings, device };
+        for name in ["CUDA_VISIBLE_DEVICES", "PATH"] {
+            fake.log(name, &std::env::var(name).unwrap_or_default(), || ());
+        }
+        Ok(fake)
     });
     exit(i32::from(end.is_err()));
 }
@@ -104,7 +110,7 @@ impl Fake {
             Some("bad") => return Err(error(stage, ErrorClass::BadInput, "bad")),
             Some("transient") if self.times(name, 2) => return Err(error(stage, ErrorClass::Transient, "passes")),
             Some("hopeless") => return Err(error(stage, ErrorClass::Transient, "stays")),
-            Some("device") if self.device == DeviceId::Cpu(0) => {
+            Some("device") if self.device == DeviceId::Cpu(0) || self.settings.sick.as_ref() == Some(&self.device) => {
                 return Err(error(stage, ErrorClass::Device, "not-here"));
             }
             _ => {}
@@ -134,13 +140,31 @@ impl Pipeline for Fake {
         Ok(Self::artifact(stage, item, &[]))
     }
 
-    fn prepare(&self, item: &Item, _: StageKind, emit: &mut dyn FnMut(String) -> bool) -> Result<(), StageError> {
+    fn prepare(
+        &self,
+        item: &Item,
+        _: StageKind,
+        is_answered: &dyn Fn(usize) -> bool,
+        emit: &mut dyn FnMut(usize, String) -> bool,
+    ) -> Result<usize, StageError> {
         // A recording of silence has no unit.
         let units = if item.name == "silence" { 0 } else { 5 };
-        for unit in 0..units {
-            if !emit(format!("{}/{unit}", item.name)) {
+        for unit in (0..units).filter(|unit| !is_answered(*unit)) {
+            if !emit(unit, format!("{}/{unit}", item.name)) {
                 break;
             }
+        }
+        Ok(units)
+    }
+
+    fn unit_audio_s(&self, _: &Item, _: StageKind, _: usize) -> f64 {
+        0.2
+    }
+
+    fn canary(&self) -> Result<(), StageError> {
+        self.log("", "canary", || ());
+        if self.settings.sick.as_ref() == Some(&self.device) {
+            return Err(error(StageKind::Transcribe, ErrorClass::Device, "sick"));
         }
         Ok(())
     }
@@ -151,7 +175,7 @@ impl Pipeline for Fake {
     }
 
     fn infer(&self, stage: StageKind, units: &[String]) -> Result<Vec<String>, StageError> {
-        self.log("", "infer", || sleep(Duration::from_millis(self.settings.device_ms)));
+        self.log(&units.join(" "), "infer", || sleep(Duration::from_millis(self.settings.device_ms)));
         if units.iter().any(|unit| unit == "poison/3") {
             return Err(error(stage, ErrorClass::Bug, "poison"));
         }

@@ -31,6 +31,8 @@ fn computed_once(store: &SqliteStore) {
 fn interrupted() {
     let mut fixture = Fixture::new(2);
     fixture.settings.cpu_ms = 30;
+    // Each worker opens five recordings at a time.
+    fixture.options.threads = 2;
     let items = planned(&NAMES);
     let interrupt = Interrupt::default();
     let (result, _) = fixture.try_run(&items, &interrupt, &mut |event| {
@@ -69,7 +71,7 @@ fn interrupted_twice() {
 
 fn grace() {
     let mut fixture = Fixture::new(1);
-    fixture.options.timing.grace = Duration::from_millis(700);
+    fixture.options.timing.grace_ms = 700;
     let took = stop(&mut fixture, 1);
     assert!((Duration::from_millis(700)..Duration::from_secs(6)).contains(&took), "{took:?}");
 }
@@ -79,7 +81,7 @@ pub(crate) fn coordinator_main(folder: &str) {
     let folder = Path::new(folder);
     let mut store = SqliteStore::open(&folder.join("store.db")).unwrap();
     let mut options = options(2);
-    let settings = Settings { folder: folder.to_owned(), cpu_ms: 100, device_ms: 20, refuse: false };
+    let settings = Settings { folder: folder.to_owned(), cpu_ms: 100, device_ms: 20, ..Settings::default() };
     options.settings = serde_json::to_value(settings).unwrap();
     let (mut pids, mut commits) = (String::new(), 0);
     run(&planned(&NAMES), &mut store, &options, &Interrupt::default(), &mut |event, _| match event {
