@@ -21,8 +21,11 @@ pub(crate) enum Command {
     Stage(StageArgs),
     /// Hash everything again: recordings, store, artifacts, exported files. Exit code 5 if one link does not hold.
     Verify(FolderArgs),
-    /// What is in a result folder: recordings, stages done, failures, the last runs.
+    /// What is in a result folder: recordings and stages done, what happened in the last runs, what is set aside.
     Status(FolderArgs),
+    /// Check the store of a result folder, or make it smaller.
+    #[command(subcommand)]
+    Store(StoreCommand),
     /// Write the results of a folder again, in the formats asked for.
     Export(ExportArgs),
     /// The devices of this machine and how they are.
@@ -33,7 +36,7 @@ pub(crate) enum Command {
     Models(ModelsArgs),
     /// The worker process of one device. Started by `run` and `stage`, never by hand.
     #[command(hide = true)]
-    Worker,
+    Worker(WorkerArgs),
 }
 
 #[derive(Debug, Args)]
@@ -54,7 +57,23 @@ pub(crate) struct RunArgs {
     #[arg(long, value_delimiter = ',', default_value = "json")]
     pub(crate) format: Vec<Format>,
     #[command(flatten)]
+    pub(crate) watch: WatchArgs,
+    #[command(flatten)]
     pub(crate) engine: EngineArgs,
+}
+
+/// Files that tell about the run itself.
+#[derive(Debug, Args)]
+pub(crate) struct WatchArgs {
+    /// The report of the run, one HTML file. Default: DIR/report.html, where the run computed something.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) report: Option<PathBuf>,
+    /// What every thread did when, in the Chrome trace event format: open it in ui.perfetto.dev.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) trace: Option<PathBuf>,
+    /// Counters in the Prometheus text format, replaced every two seconds.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) metrics: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]
@@ -78,12 +97,28 @@ pub(crate) struct StageArgs {
 /// What `run` and `stage` share: devices, model, settings of the stages, progress.
 #[derive(Debug, Args)]
 pub(crate) struct EngineArgs {
-    /// auto, cpu, cpu:N (N workers), cuda:0,1.
+    /// auto, cpu, cpu:N (N workers), cuda:0,1 (numbers or UUIDs).
     #[arg(long, default_value = "auto")]
     pub(crate) devices: String,
     /// Use this many GPUs; an error where there are fewer.
     #[arg(short = 'g', long, value_name = "N")]
     pub(crate) num_gpus: Option<usize>,
+    /// Worker processes on each device.
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = positive)]
+    pub(crate) workers_per_device: usize,
+    /// The recordings' priority: the higher, the earlier.
+    #[arg(long, value_name = "N", default_value_t = 0, allow_negative_numbers = true)]
+    pub(crate) priority: i32,
+    /// Priorities by path and length (TOML): `[[rule]]` with `path` (a glob), `longer_than_s`, `shorter_than_s` and
+    /// `priority`; the first rule that fits counts.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) priority_rules: Option<PathBuf>,
+    /// Limits of devices and waits (TOML): `[devices]` and `[timing]`; see the README.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+    /// Try recordings again that were set aside because they killed workers.
+    #[arg(long)]
+    pub(crate) retry_quarantined: bool,
     /// Recordings in one batch of a worker.
     #[arg(short = 'b', long, value_name = "N", default_value_t = 10, value_parser = positive)]
     pub(crate) worker_batch_size: usize,
@@ -111,6 +146,32 @@ pub(crate) struct EngineArgs {
     /// How progress is shown.
     #[arg(long, value_enum, default_value_t = Progress::Auto)]
     pub(crate) progress: Progress,
+    #[command(flatten)]
+    pub(crate) bench: BenchArgs,
+}
+
+/// For tests and measurements alone.
+#[derive(Debug, Args)]
+pub(crate) struct BenchArgs {
+    /// Service times of simulated devices (TOML), for --devices sim:N.
+    #[arg(long, value_name = "FILE", hide = true)]
+    pub(crate) sim: Option<PathBuf>,
+    /// Faults that workers commit (TOML).
+    #[arg(long, value_name = "FILE", hide = true)]
+    pub(crate) faults: Option<PathBuf>,
+    /// The NVML library, in place of the driver's.
+    #[arg(long, value_name = "FILE", hide = true)]
+    pub(crate) nvml: Option<PathBuf>,
+    /// Tell of every point of a commit and wait there, in milliseconds.
+    #[arg(long, value_name = "MS", hide = true)]
+    pub(crate) pause_at_commits: Option<u64>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct WorkerArgs {
+    /// Its stages take simulated times.
+    #[arg(long)]
+    pub(crate) sim: bool,
 }
 
 #[derive(Debug, Args)]
@@ -121,6 +182,15 @@ pub(crate) struct FolderArgs {
     /// The store: sqlite:PATH. Default: DIR/earwitness.db.
     #[arg(long, value_name = "STORE")]
     pub(crate) store: Option<String>,
+}
+
+/// What is done to a store itself.
+#[derive(Debug, Subcommand)]
+pub(crate) enum StoreCommand {
+    /// Hold the whole store against its hashes. Exit code 5 and a line for each fault if something does not hold.
+    Check(FolderArgs),
+    /// Drop what is not needed any more and give the space back; brings a store of an older version up to date.
+    Compact(FolderArgs),
 }
 
 #[derive(Debug, Args)]
@@ -134,9 +204,18 @@ pub(crate) struct ExportArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct DevicesArgs {
-    /// As JSON.
+    /// Show them again and again, every second or every so many, until interrupted.
+    #[arg(long, value_name = "SECONDS", num_args = 0..=1, default_missing_value = "1", value_parser = seconds)]
+    pub(crate) watch: Option<f64>,
+    /// As a JSON object; with --watch, one a line.
     #[arg(long)]
     pub(crate) json: bool,
+    /// Limits that the states follow from (TOML): `[devices]`; see the README.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+    /// The NVML library, in place of the driver's.
+    #[arg(long, value_name = "FILE", hide = true)]
+    pub(crate) nvml: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]
@@ -179,4 +258,9 @@ fn positive(text: &str) -> Result<usize, String> {
         Ok(0) | Err(_) => Err("a whole number from 1".to_owned()),
         Ok(n) => Ok(n),
     }
+}
+
+fn seconds(text: &str) -> Result<f64, String> {
+    let seconds = text.parse().ok().filter(|seconds| (0.1..=3600.0).contains(seconds));
+    seconds.ok_or_else(|| "seconds from 0.1 to 3600".to_owned())
 }

@@ -1,22 +1,30 @@
 //! What `run` and `stage` share: from checked arguments to a finished run of the coordinator.
 
+use std::ffi::OsString;
 use std::fs;
 use std::path::Path;
+use std::sync::Arc;
 
 use anyhow::Context;
-use scheduler::coordinator::{self, Event, Outcome, Recompute, RunError, RunOptions, Timing, WorkerCommand};
+use scheduler::coordinator::{self, Event, GpuWatch, Outcome, Recompute, RunError, RunOptions, WorkerCommand};
 use scheduler::devices::{self, DeviceRequest, Machine};
+use scheduler::protocol::Fault;
 use scheduler::store::{SqliteStore, Store};
-use stage_core::{DeviceId, StageKind};
+use scheduler::worker::sim::SimSettings;
+use stage_core::{DeviceId, Recipe, StageKind};
 
 use crate::args::EngineArgs;
+use crate::config::{self, Config};
 use crate::exit::{Exit, Failure};
 use crate::inputs::{self, Inputs};
 use crate::open_store;
 use crate::plan::{self, Plan};
+use crate::priorities::Priorities;
 use crate::settings::Settings;
 use crate::signals::Watch;
-use crate::stages::Stages;
+use crate::stages::{self, Stages};
+
+const UNWRITABLE: &str = "the settings cannot be written";
 
 /// Everything that can be wrong was checked; nothing was run yet.
 pub(crate) struct Engine {
@@ -24,8 +32,17 @@ pub(crate) struct Engine {
     pub(crate) store: SqliteStore,
     pub(crate) plan: Plan,
     devices: Vec<DeviceId>,
+    work: Work,
+    config: Config,
+    priorities: Vec<i32>,
+    faults: Vec<Fault>,
+    signals: Watch,
+}
+
+/// What the workers are given.
+struct Work {
+    worker_args: Vec<OsString>,
     settings: serde_json::Value,
-    watch: Watch,
 }
 
 impl Engine {
@@ -37,19 +54,21 @@ impl Engine {
         last: StageKind,
     ) -> Result<Self, Failure> {
         let request: DeviceRequest = args.devices.parse().map_err(Failure::usage)?;
+        let config = Config::read(args.config.as_deref()).map_err(Failure::usage)?;
+        let rules = Priorities::read(args.priority_rules.as_deref(), args.priority).map_err(Failure::usage)?;
+        let faults = config::faults(args.bench.faults.as_deref()).map_err(Failure::usage)?;
         let settings = Settings::from_args(args).map_err(Failure::usage)?;
         let inputs = inputs::find(inputs).map_err(Failure::usage)?;
         let store_path = open_store::path(args.store.as_deref(), folder)?;
-        let devices = resolve_devices(&request, args.num_gpus)?;
-        let stages = Stages::build(&settings, &devices[0]).map_err(Failure::usage)?;
-        let identities = stages.identities().map_err(Failure::usage)?;
+        let devices = resolve_devices(&request, args.num_gpus, args.bench.nvml.as_deref())?;
+        let (recipe, work) = work(args, &settings, &devices[0], last)?;
 
-        let watch = Watch::start().context("signals cannot be caught")?;
+        let signals = Watch::start().context("signals cannot be caught")?;
         fs::create_dir_all(folder).with_context(|| format!("{}: cannot be made", folder.display()))?;
         let mut store = SqliteStore::open(&store_path).map_err(Failure::store)?;
-        let plan = plan::plan(&inputs.files, &identities, last, &mut store).map_err(Failure::store)?;
-        let settings = serde_json::to_value(&settings).context("the settings cannot be written")?;
-        Ok(Self { inputs, store, plan, devices, settings, watch })
+        let plan = plan::plan(&inputs.files, &Arc::new(recipe), &mut store).map_err(Failure::store)?;
+        let priorities = plan.items.iter().map(|item| rules.of(&item.path, item.audio_s)).collect();
+        Ok(Self { inputs, store, plan, devices, work, config, priorities, faults, signals })
     }
 
     /// Runs what is not on record.
@@ -61,38 +80,85 @@ impl Engine {
     ) -> Result<Outcome, Failure> {
         let options = RunOptions {
             devices: self.devices.clone(),
+            workers_per_device: args.workers_per_device as u32,
+            priority: args.priority,
+            priorities: self.priorities.clone(),
+            retry_quarantined: args.retry_quarantined,
             batch_items: args.worker_batch_size,
             device_batch: args.device_batch_size,
             threads: std::thread::available_parallelism().map_or(1, usize::from),
             worker: WorkerCommand {
                 program: std::env::current_exe().context("this program's own path is unknown")?,
-                args: vec!["worker".into()],
+                args: self.work.worker_args.clone(),
             },
-            settings: self.settings.clone(),
+            settings: self.work.settings.clone(),
             recompute,
-            command: std::env::args().collect::<Vec<_>>().join(" "),
+            command: command_line(),
             tool_version: env!("CARGO_PKG_VERSION").to_owned(),
-            timing: Timing::default(),
+            timing: self.config.timing,
+            faults: self.faults.clone(),
+            gpus: Some(GpuWatch {
+                limits: self.config.devices.clone(),
+                library: args.bench.nvml.clone().map(Into::into),
+            }),
         };
-        coordinator::run(&self.plan.items, &mut self.store, &options, self.watch.interrupt(), observe)
+        coordinator::run(&self.plan.items, &mut self.store, &options, self.signals.interrupt(), observe)
             .map_err(|error| Failure::new(exit_of(&error), error))
+    }
+
+    /// Whether no stage is real.
+    pub(crate) fn is_simulated(&self) -> bool {
+        self.devices.iter().any(DeviceId::is_sim)
     }
 
     /// The exit code of a run that came to its end or was interrupted.
     pub(crate) fn exit(&self, outcome: &Outcome, failed: usize) -> Exit {
         match (outcome.interrupted, failed) {
-            (true, _) => self.watch.exit(),
+            (true, _) => self.signals.exit(),
             (false, 0) => Exit::Done,
             (false, _) => Exit::SomeFilesFailed,
         }
     }
 }
 
-fn resolve_devices(request: &DeviceRequest, num_gpus: Option<usize>) -> Result<Vec<DeviceId>, Failure> {
+/// What was typed, for the record of runs; the program by its name alone.
+pub(crate) fn command_line() -> String {
+    let mut words: Vec<_> = std::env::args().collect();
+    if let Some(program) = words.first_mut() {
+        let name = Path::new(&*program).file_name().map(|name| name.to_string_lossy().into_owned());
+        *program = name.unwrap_or_default();
+    }
+    words.join(" ")
+}
+
+/// What every artifact follows from, and what the workers are told.
+fn work(args: &EngineArgs, settings: &Settings, device: &DeviceId, last: StageKind) -> Result<(Recipe, Work), Failure> {
+    if device.is_sim() {
+        let sim: SimSettings = match &args.bench.sim {
+            Some(path) => config::parse(path).map_err(Failure::usage)?,
+            None => SimSettings::default(),
+        };
+        let settings = serde_json::to_value(&sim).context(UNWRITABLE)?;
+        let recipe = stages::simulated(&settings, last).map_err(Failure::usage)?;
+        return Ok((recipe, Work { worker_args: vec!["worker".into(), "--sim".into()], settings }));
+    }
+    let stages = Stages::build(settings, device).map_err(Failure::usage)?;
+    let recipe = stages.recipe(last).map_err(Failure::usage)?;
+    Ok((
+        recipe,
+        Work { worker_args: vec!["worker".into()], settings: serde_json::to_value(settings).context(UNWRITABLE)? },
+    ))
+}
+
+fn resolve_devices(
+    request: &DeviceRequest,
+    num_gpus: Option<usize>,
+    nvml: Option<&Path>,
+) -> Result<Vec<DeviceId>, Failure> {
     let machine = Machine {
         cuda_build: cfg!(feature = "cuda"),
         visible: std::env::var("CUDA_VISIBLE_DEVICES").ok(),
-        gpu_uuids: devices::probe_gpus(None).uuids(),
+        gpu_uuids: devices::probe_gpus(nvml.map(Path::as_os_str)).uuids(),
     };
     devices::resolve(request, num_gpus, &machine).map_err(Failure::usage)
 }

@@ -23,8 +23,8 @@ Exit codes:
   2    the command line or a file that it names (model, lexicon) is wrong; nothing was run
   3    some recordings failed; the others are complete
   4    no device could work
-  5    verify: something does not hold
-  6    the store cannot be used (missing, held by another run, or of a newer version)
+  5    verify, store check: something does not hold
+  6    the store cannot be used (missing, held by another process, or of another version)
   130  interrupted (SIGINT)    143  terminated (SIGTERM); what was finished is kept";
 
 /// An error with the exit code that it ends the program with.

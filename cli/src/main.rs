@@ -7,6 +7,7 @@
 
 mod args;
 mod commands;
+mod config;
 mod engine;
 mod exit;
 mod export;
@@ -15,11 +16,13 @@ mod inputs;
 mod open_store;
 mod pipeline;
 mod plan;
-mod progress;
+mod priorities;
+mod replace;
 mod settings;
 mod signals;
 mod stages;
 mod table;
+mod watch;
 
 use std::process::ExitCode;
 

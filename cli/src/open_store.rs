@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::anyhow;
-use scheduler::store::SqliteStore;
+use scheduler::store::{SqliteStore, StoreError};
 
 use crate::args::FolderArgs;
 use crate::exit::Failure;
@@ -17,6 +17,12 @@ pub(crate) fn path(store: Option<&str>, folder: &Path) -> Result<PathBuf, Failur
             _ => Err(Failure::usage(anyhow!("--store {text}: sqlite:PATH is expected"))),
         },
     }
+}
+
+/// Where a folder's store is, if there is one: a command that needs one makes none.
+pub(crate) fn existing(args: &FolderArgs) -> Result<PathBuf, Failure> {
+    let path = path(args.store.as_deref(), &args.folder)?;
+    if path.is_file() { Ok(path) } else { Err(Failure::store(StoreError::Missing { path })) }
 }
 
 /// Opens a folder's store for reading.

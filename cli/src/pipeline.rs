@@ -9,7 +9,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use stage_core::{
     AlignedWords, DeviceStage, ErrorClass, Pcm, Recording, SpeechSegments, Stage, StageError, StageKind, Transcript,
-    sha256_file,
+    Window, sha256_file,
 };
 use transcribe::Transcriber;
 
@@ -116,13 +116,26 @@ impl Pipeline for Stages {
         &self,
         item: &Item,
         stage: StageKind,
-        emit: &mut dyn FnMut(Self::Unit) -> bool,
-    ) -> Result<(), StageError> {
-        self.transcriber.prepare((item.pcm(stage)?, item.segments(stage)?), emit)
+        is_answered: &dyn Fn(usize) -> bool,
+        emit: &mut dyn FnMut(usize, Self::Unit) -> bool,
+    ) -> Result<usize, StageError> {
+        self.transcriber.prepare((item.pcm(stage)?, item.segments(stage)?), is_answered, emit)
+    }
+
+    fn unit_audio_s(&self, item: &Item, stage: StageKind, index: usize) -> f64 {
+        let (Ok(pcm), Ok(segments)) = (item.pcm(stage), item.segments(stage)) else { return 0.0 };
+        let length_s = |window: &Window| window.end_s - window.start_s;
+        let all_s: f64 = segments.windows.iter().map(length_s).sum();
+        let share = segments.windows.get(index).map_or(0.0, |window| length_s(window) / all_s);
+        share * pcm.duration_s()
     }
 
     fn load_device(&self) -> Result<(), StageError> {
         self.transcriber.load()
+    }
+
+    fn canary(&self) -> Result<(), StageError> {
+        self.transcriber.canary()
     }
 
     fn infer(&self, _stage: StageKind, units: &[Self::Unit]) -> Result<Vec<Self::Answer>, StageError> {

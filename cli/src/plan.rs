@@ -1,16 +1,16 @@
-//! From files to planned work: each recording's hash, length, name and chain of keys.
+//! From files to planned work: each recording's hash, length, name and recipe.
 
 use std::fs;
 use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use rayon::prelude::*;
 use scheduler::store::{Failure, InputFacts, InputStat, RecordingEntry, Store, StoreError};
-use stage_core::{ErrorClass, StageError, StageKind, sha256_file};
+use stage_core::{ErrorClass, Recipe, StageError, StageKind, sha256_file};
 
 use crate::export::assign_names;
-use crate::stages::Identities;
 
 /// What a run will do.
 pub(crate) struct Plan {
@@ -20,14 +20,9 @@ pub(crate) struct Plan {
     pub(crate) unreadable: Vec<Failure>,
 }
 
-/// Hashes and probes the files (or remembers them, where size, time and inode stand), and plans the stages up to
-/// `last` for each.
-pub(crate) fn plan(
-    files: &[PathBuf],
-    identities: &Identities,
-    last: StageKind,
-    store: &mut dyn Store,
-) -> Result<Plan, StoreError> {
+/// Hashes and probes the files (or remembers them, where size, time and inode stand), and plans the stages of
+/// `recipe` for each.
+pub(crate) fn plan(files: &[PathBuf], recipe: &Arc<Recipe>, store: &mut dyn Store) -> Result<Plan, StoreError> {
     let known = store.recordings()?.into_iter().map(|entry| (entry.path, entry.name));
     let names = assign_names(known, files.iter().map(PathBuf::as_path));
     let mut items = Vec::new();
@@ -36,7 +31,7 @@ pub(crate) fn plan(
         match examined {
             Ok(facts) => items.push(RecordingEntry {
                 path: path.clone(),
-                keys: identities.keys(&facts.sha256, last),
+                recipe: Arc::clone(recipe),
                 file_sha256: facts.sha256,
                 audio_s: facts.audio_s,
                 name: names[path].clone(),

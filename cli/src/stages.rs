@@ -1,10 +1,10 @@
-//! The five stages of a run, built from its settings, and the fingerprints that follow from them.
+//! The five stages of a run, built from its settings, and the recipe that they make.
 
 use align::{AlignConfig, Aligner};
 use decode::{DecodeConfig, Decoder};
 use forensics::{Forensics, ForensicsConfig, ForensicsError, LexiconSource};
 use segment::{SegmentConfig, Segmenter, VadChoice};
-use stage_core::{DeviceId, Fingerprint, Identity, Stage, StageError, StageKey, StageKind};
+use stage_core::{DeviceId, Identity, Recipe, RecipeError, Stage, StageError, StageKind};
 use transcribe::{
     DeviceChoice, ModelError, ModelFiles, ModelSource, ParseModelSourceError, TranscribeConfig, Transcriber,
 };
@@ -31,6 +31,8 @@ pub(crate) enum BuildError {
     Forensics(#[from] ForensicsError),
     #[error("{0}")]
     Stage(#[from] StageError),
+    #[error("{0}")]
+    Recipe(#[from] RecipeError),
     #[error("--language {language}: the model {model} knows {known}")]
     Language { language: String, model: String, known: String },
 }
@@ -71,45 +73,24 @@ impl Stages {
         })
     }
 
-    /// What each stage contributes to fingerprints; hashes the model's files. Part of every plan.
-    pub(crate) fn identities(&self) -> Result<Identities, ModelError> {
+    /// What each stage contributes to fingerprints, up to and with the stage `last`; hashes the model's files.
+    pub(crate) fn recipe(&self, last: StageKind) -> Result<Recipe, BuildError> {
         self.transcriber.files().sha256()?;
-        Ok(Identities([
+        let whole = Recipe::new(vec![
             identity(&self.decoder),
             identity(&self.segmenter),
             identity(&self.transcriber),
             identity(&self.aligner),
             identity(&self.forensics),
-        ]))
+        ])?;
+        Ok(whole.upto(last))
     }
 }
 
-/// Kind, version and identity of each stage, in order.
-pub(crate) struct Identities([(StageKind, u32, Identity); 5]);
-
-impl Identities {
-    /// The keys of a recording's artifacts, up to and with the stage `last`.
-    pub(crate) fn keys(&self, file_sha256: &str, last: StageKind) -> Vec<StageKey> {
-        let mut keys: Vec<StageKey> = Vec::new();
-        for (stage, version, identity) in self.0.iter().take_while(|(stage, ..)| *stage <= last) {
-            let inputs = stage.inputs().iter().map(|input| fingerprint_of(&keys, *input)).collect();
-            keys.push(StageKey {
-                file_sha256: file_sha256.to_owned(),
-                stage: *stage,
-                version: *version,
-                settings: identity.settings.clone(),
-                model_sha256: identity.model_sha256.clone(),
-                numeric: identity.numeric.clone(),
-                inputs,
-            });
-        }
-        keys
-    }
-}
-
-/// Inputs lie before their stage (a test of stage-core holds this), so their keys are there.
-fn fingerprint_of(keys: &[StageKey], stage: StageKind) -> Fingerprint {
-    keys[stage as usize].fingerprint()
+/// What simulated artifacts follow from, up to and with the stage `last`: their fingerprints are never those of real ones.
+pub(crate) fn simulated(settings: &serde_json::Value, last: StageKind) -> Result<Recipe, RecipeError> {
+    let stage = |stage| (stage, 0, Identity::without_model(serde_json::json!({"simulated": settings})));
+    Ok(Recipe::new(StageKind::ALL.map(stage).to_vec())?.upto(last))
 }
 
 fn identity<S: Stage>(stage: &S) -> (StageKind, u32, Identity) {

@@ -6,6 +6,8 @@ mod models;
 mod run;
 mod stage;
 mod status;
+mod store;
+mod story;
 mod verify;
 mod worker;
 
@@ -19,10 +21,11 @@ pub(crate) fn dispatch(command: &Command) -> Result<Exit, Failure> {
         Command::Stage(args) => stage::stage(args),
         Command::Verify(args) => verify::verify(args),
         Command::Status(args) => status::status(args),
+        Command::Store(command) => store::store(command),
         Command::Export(args) => export::export(args),
         Command::Devices(args) => devices::devices(args),
         Command::Models(args) => models::models(args),
         Command::Schema => models::schema(),
-        Command::Worker => worker::worker(),
+        Command::Worker(args) => worker::worker(args),
     }
 }

@@ -1,8 +1,12 @@
-//! `status`: what is in a result folder.
+//! `status`: what is in a result folder, what happened in its last runs, and what is set aside.
 
-use scheduler::store::{Lookup, RecordingEntry, Run, RunEnd, Store};
+use std::collections::HashSet;
+
+use scheduler::store::{LockHolder, Lookup, Quarantine, RecordingEntry, Run, RunEnd, SqliteStore, Store, Writer};
+use stage_core::Fingerprint;
 
 use crate::args::FolderArgs;
+use crate::commands::story;
 use crate::exit::{Exit, Failure};
 use crate::export::utc;
 use crate::{open_store, table};
@@ -13,43 +17,94 @@ const RUNS: usize = 5;
 pub(crate) fn status(args: &FolderArgs) -> Result<Exit, Failure> {
     let store = open_store::to_read(args)?;
     let recordings = store.recordings().map_err(Failure::store)?;
-    let runs = store.runs(RUNS).map_err(Failure::store)?;
-    let mut listing = table::empty(["recording", "length", "on record", "path"]);
-    let mut complete = 0;
-    for entry in &recordings {
-        let done = stages_on_record(&store, entry)?;
-        complete += usize::from(done == entry.keys.len());
-        let on_record = format!("{done} of {}", entry.keys.len());
-        let path = entry.path.display().to_string();
-        listing.add_row([&entry.name, &table::clock(entry.audio_s), &on_record, &path]);
+    let chains: Vec<Vec<Fingerprint>> = recordings.iter().map(RecordingEntry::fingerprints).collect();
+    list_recordings(&store, &recordings, &chains)?;
+    let writer = store.writer().map_err(Failure::store)?;
+    if let Writer::Process(holder) = &writer {
+        println!("\nin use by {holder}");
     }
-    println!("{listing}");
-    let audio_h = recordings.iter().map(|entry| entry.audio_s).sum::<f64>() / 3600.0;
-    println!("{} recordings, {audio_h:.2} h, {complete} complete", recordings.len());
-    for run in &runs {
-        println!("{}", describe(run));
-        for failure in store.failures(run.id).map_err(Failure::store)? {
-            println!("  FAILED {}: {}", failure.path.display(), failure.error);
-        }
+    for run in &store.runs(RUNS).map_err(Failure::store)? {
+        tell_run(&store, run, &writer)?;
     }
+    let current: HashSet<_> = chains.into_iter().flatten().collect();
+    tell_quarantines(&store.quarantines().map_err(Failure::store)?, &current);
     Ok(Exit::Done)
 }
 
-fn stages_on_record(store: &dyn Store, entry: &RecordingEntry) -> Result<usize, Failure> {
+fn list_recordings(
+    store: &SqliteStore,
+    recordings: &[RecordingEntry],
+    chains: &[Vec<Fingerprint>],
+) -> Result<(), Failure> {
+    let mut listing = table::empty(["recording", "length", "on record", "path"]);
+    let mut complete = 0;
+    for (entry, chain) in recordings.iter().zip(chains) {
+        let done = stages_on_record(store, chain)?;
+        complete += usize::from(done == chain.len());
+        let on_record = format!("{done} of {}", chain.len());
+        let path = entry.path.display().to_string();
+        listing.add_row([&entry.name, &table::clock(entry.audio_s), &on_record, &path]);
+    }
+    if !recordings.is_empty() {
+        println!("{listing}");
+    }
+    let audio_h = recordings.iter().fold(0.0, |sum, entry| sum + entry.audio_s) / 3600.0;
+    println!("{} recordings, {audio_h:.2} h, {complete} complete", recordings.len());
+    Ok(())
+}
+
+fn stages_on_record(store: &SqliteStore, chain: &[Fingerprint]) -> Result<usize, Failure> {
     let mut done = 0;
-    for key in &entry.keys {
-        let found = store.artifact(&key.fingerprint()).map_err(Failure::store)?;
+    for fingerprint in chain {
+        let found = store.artifact(fingerprint).map_err(Failure::store)?;
         done += usize::from(matches!(found, Lookup::Sound(_)));
     }
     Ok(done)
 }
 
-fn describe(run: &Run) -> String {
-    let end = match run.ended {
-        Some((_, RunEnd::Finished)) => "finished",
-        Some((_, RunEnd::Interrupted)) => "interrupted",
-        Some((_, RunEnd::Broken)) => "could not go on",
-        None => "did not end: still running, or killed",
-    };
-    format!("run {} at {} (version {}): {end}: {}", run.id.0, utc(run.started_at_ms), run.tool_version, run.command)
+/// A run's end, its incidents in order, and the recordings that failed in it.
+fn tell_run(store: &SqliteStore, run: &Run, writer: &Writer) -> Result<(), Failure> {
+    let priority = if run.priority == 0 { String::new() } else { format!(", priority {}", run.priority) };
+    println!("\nrun {}: {}", run.id.0, end(run, writer));
+    println!("  began {} (version {}{priority}): {}", utc(run.started_at_ms), run.tool_version, run.command);
+    for line in story::lines(run.started_at_ms, &store.incidents(run.id).map_err(Failure::store)?) {
+        println!("  {line}");
+    }
+    for failure in store.failures(run.id).map_err(Failure::store)? {
+        println!("  FAILED {}: {}", failure.path.display(), failure.error);
+    }
+    Ok(())
+}
+
+fn end(run: &Run, writer: &Writer) -> String {
+    match (run.ended, writer) {
+        (Some((at_ms, end)), _) => {
+            let took_s = at_ms.saturating_sub(run.started_at_ms) as f64 / 1000.0;
+            let how = match end {
+                RunEnd::Finished => "finished",
+                RunEnd::Interrupted => "interrupted",
+                RunEnd::Broken => "could not go on",
+            };
+            format!("{how} after {}", table::clock(took_s))
+        }
+        (None, Writer::Process(LockHolder { pid, .. })) if run.pid == Some(*pid) => {
+            format!("running, as process {pid}")
+        }
+        (None, Writer::Unnamed) => "did not end: still running, or killed".to_owned(),
+        (None, _) => "was killed: run the same command again to go on".to_owned(),
+    }
+}
+
+/// The recordings that are set aside, and how to try them again.
+fn tell_quarantines(quarantines: &[Quarantine], current: &HashSet<Fingerprint>) {
+    let (now, before): (Vec<_>, Vec<_>) = quarantines.iter().partition(|entry| current.contains(&entry.fingerprint));
+    if !now.is_empty() {
+        println!("\nset aside, because they kill workers (`earwitness run ... --retry-quarantined` tries them again):");
+    }
+    for entry in now {
+        println!("  {}: {}", entry.path.display(), entry.error);
+    }
+    if !before.is_empty() {
+        println!("\nset aside under other settings or an older version, and not any more: {}", before.len());
+    }
 }

@@ -7,8 +7,6 @@ mod subtitles;
 mod tables;
 
 use std::collections::BTreeSet;
-use std::fs::{self, File};
-use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
@@ -21,6 +19,7 @@ pub(crate) use document::{Document, Provenance};
 pub(crate) use names::assign as assign_names;
 
 use crate::args::Format;
+use crate::replace::replace;
 
 /// The artifacts of one recording, as they stand in the store.
 pub(crate) struct Evidence {
@@ -63,7 +62,8 @@ pub(crate) fn write_results(
     for format in formats {
         let text = render(&document, format)?;
         let name = PathBuf::from(format!("{}.{}", entry.name, extension(format)));
-        replace(&folder.join(&name), text.as_bytes())?;
+        let path = folder.join(&name);
+        replace(&path, text.as_bytes()).map_err(|reason| ExportError::Unwritable { path, reason })?;
         exports.push(Export { path: name, sha256: sha256_hex(text.as_bytes()), recording: entry.path.clone() });
     }
     Ok((document, exports))
@@ -75,7 +75,7 @@ pub(crate) fn sound(
     entry: &RecordingEntry,
     stage: StageKind,
 ) -> Result<StoredArtifact, ExportError> {
-    let key = entry.keys.iter().find(|key| key.stage == stage).ok_or(ExportError::Missing(stage))?;
+    let key = entry.keys().into_iter().find(|key| key.stage == stage).ok_or(ExportError::Missing(stage))?;
     match store.artifact(&key.fingerprint())? {
         Lookup::Sound(artifact) => Ok(*artifact),
         Lookup::Missing => Err(ExportError::Missing(stage)),
@@ -146,16 +146,4 @@ const fn extension(format: Format) -> &'static str {
         Format::Csv => "csv",
         Format::Textgrid => "TextGrid",
     }
-}
-
-/// Writes beside the file and renames, so that a reader never sees half of it.
-fn replace(path: &Path, bytes: &[u8]) -> Result<(), ExportError> {
-    let write = || {
-        let mut beside = path.as_os_str().to_owned();
-        beside.push(".part");
-        let mut file = File::create(&beside)?;
-        file.write_all(bytes)?;
-        fs::rename(&beside, path)
-    };
-    write().map_err(|reason| ExportError::Unwritable { path: path.to_owned(), reason })
 }

@@ -1,0 +1,63 @@
+//! `devices`: what could compute here, and how it is.
+
+mod view;
+mod watch;
+
+use scheduler::devices::{GpuProbe, probe_gpus};
+use serde_json::{Value, json};
+
+use crate::args::DevicesArgs;
+use crate::config::Config;
+use crate::exit::{Exit, Failure};
+use view::View;
+
+pub(crate) fn devices(args: &DevicesArgs) -> Result<Exit, Failure> {
+    let limits = Config::read(args.config.as_deref()).map_err(Failure::usage)?.devices;
+    match probe_gpus(args.nvml.as_ref().map(|path| path.as_os_str())) {
+        GpuProbe::Absent { reason } if args.json => {
+            println!("{}", machine(&json!({"nvml": "absent", "reason": reason})));
+            Ok(Exit::Done)
+        }
+        GpuProbe::Present { gpus, .. } if gpus.is_empty() && !args.json => {
+            print_machine();
+            println!("cuda    none: the driver knows no GPU");
+            Ok(Exit::Done)
+        }
+        GpuProbe::Absent { reason } => {
+            print_machine();
+            println!("cuda    none: {reason}");
+            Ok(Exit::Done)
+        }
+        GpuProbe::Present { driver, gpus } => {
+            let view = View::new(driver, gpus, &limits);
+            match args.watch {
+                Some(seconds) if !view.gpus.is_empty() => watch::watch(view, args, seconds),
+                _ if args.json => {
+                    println!("{}", machine(&view.json()));
+                    Ok(Exit::Done)
+                }
+                _ => {
+                    print_machine();
+                    print!("{}", view.table());
+                    Ok(Exit::Done)
+                }
+            }
+        }
+    }
+}
+
+fn threads() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
+}
+
+fn print_machine() {
+    println!("cpu     {} threads: --devices cpu:N shares them among N workers", threads());
+    if !cfg!(feature = "cuda") {
+        println!("cuda    not in this program; `cargo build --release --features cuda` makes one with it");
+    }
+}
+
+/// The machine, for programs.
+fn machine(gpus: &Value) -> Value {
+    json!({"cpu": {"threads": threads()}, "cuda_build": cfg!(feature = "cuda"), "gpus": gpus})
+}

@@ -1,0 +1,46 @@
+//! A file that failed, as it is told.
+
+use std::path::{Path, PathBuf};
+
+use serde::Serialize;
+use stage_core::StageError;
+
+use super::names::label;
+
+/// Which file failed, where and why.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub(crate) struct FileFailure {
+    pub(crate) path: PathBuf,
+    /// A stage's name, or `export`.
+    pub(crate) stage: String,
+    /// The class of a [`StageError`], or `export`.
+    pub(crate) class: String,
+    /// Stable, for scripts.
+    pub(crate) code: String,
+    /// The reason, for people.
+    pub(crate) message: String,
+}
+
+impl FileFailure {
+    /// A failure of a stage.
+    pub(crate) fn of_stage(path: &Path, error: &StageError) -> Self {
+        Self {
+            path: path.to_owned(),
+            stage: error.stage.to_string(),
+            class: label(&error.class),
+            code: error.code.clone(),
+            message: error.message.clone(),
+        }
+    }
+
+    /// All stages are on record, but the results cannot be written.
+    pub(crate) fn of_export(path: &Path, reason: &str) -> Self {
+        Self {
+            path: path.to_owned(),
+            stage: "export".to_owned(),
+            class: "export".to_owned(),
+            code: "results-not-written".to_owned(),
+            message: reason.to_owned(),
+        }
+    }
+}

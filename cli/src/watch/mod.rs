@@ -1,0 +1,186 @@
+//! Watching a run: what the coordinator tells becomes progress, trace, metrics and report.
+//!
+//! ```text
+//! Event -> Watch ─> Tally (counters, once) ─> progress (stderr), metrics (--metrics), report (--report)
+//!                └> trace (--trace), timeline of the report
+//! ```
+
+mod failure;
+mod metrics;
+mod names;
+mod pace;
+mod progress;
+mod report;
+#[cfg(test)]
+mod samples;
+mod tally;
+mod trace;
+mod work;
+mod workers;
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
+
+use scheduler::coordinator::Event;
+use scheduler::store::{Failure, RecordingEntry};
+
+use self::failure::FileFailure;
+use self::metrics::Metrics;
+use self::progress::Progress;
+use self::report::{Occasion, Report};
+use self::tally::Tally;
+use self::trace::Trace;
+use crate::args::{Progress as Mode, WatchArgs};
+
+/// How a run ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Ending {
+    /// Every recording is done or failed.
+    Finished,
+    /// Stopped by the person who started it.
+    Interrupted,
+    /// It could not go on, for this reason.
+    Broken(String),
+}
+
+/// A file about the run cannot be written.
+#[derive(Debug, thiserror::Error)]
+#[error("{path}: cannot be written: {reason}")]
+pub(crate) struct WatchError {
+    path: PathBuf,
+    reason: io::Error,
+}
+
+/// Tells of a run, while it goes on and when it is over.
+pub(crate) struct Watch<'a> {
+    items: &'a [RecordingEntry],
+    began: Instant,
+    tally: Tally,
+    progress: Progress,
+    trace: Option<Output<Trace>>,
+    metrics: Option<Output<Metrics>>,
+    report: Report,
+    report_path: PathBuf,
+    report_always: bool,
+    /// The first file that could not be written.
+    fault: Option<WatchError>,
+}
+
+/// A file that is written while the run goes on.
+struct Output<T> {
+    path: PathBuf,
+    file: T,
+}
+
+impl<'a> Watch<'a> {
+    /// Begins to watch a run over `items`, with `unreadable` files that have failed before it began. `folder` is where
+    /// the report goes unless `args` says otherwise.
+    ///
+    /// # Errors
+    /// A file that is asked for cannot be made; nothing was run yet.
+    pub(crate) fn start(
+        args: &WatchArgs,
+        mode: Mode,
+        folder: &Path,
+        items: &'a [RecordingEntry],
+        unreadable: &[Failure],
+    ) -> Result<Self, WatchError> {
+        let tally = Tally::new(items, unreadable.len());
+        let began_us = now_us();
+        let report_path = args.report.clone().unwrap_or_else(|| folder.join("report.html"));
+        let folder = report_path.parent().filter(|folder| !folder.as_os_str().is_empty());
+        if let Some(Err(reason)) = folder.map(std::fs::read_dir) {
+            return Err(WatchError { path: report_path, reason });
+        }
+        Ok(Self {
+            items,
+            began: Instant::now(),
+            progress: Progress::new(mode, &tally),
+            trace: create(args.trace.as_deref(), |path| Trace::create(path, began_us))?,
+            metrics: create(args.metrics.as_deref(), |path| Metrics::create(path, &tally, began_us))?,
+            tally,
+            report: Report::new(began_us, unreadable),
+            report_path,
+            report_always: args.report.is_some(),
+            fault: None,
+        })
+    }
+
+    /// Something happened.
+    pub(crate) fn observe(&mut self, event: &Event) {
+        let at_s = self.began.elapsed().as_secs_f64();
+        self.tally.observe(event, at_s);
+        self.report.observe(event, at_s);
+        if let Event::ItemFailed { index, error } = event {
+            self.tell_failure(FileFailure::of_stage(&self.items[*index].path, error));
+        }
+        self.progress.observe(event, self.items, &self.tally, at_s);
+        let (items, tally) = (self.items, &self.tally);
+        let traced = or_give_up(&mut self.trace, |trace| trace.observe(event, items, tally, at_s));
+        let measured = or_give_up(&mut self.metrics, |metrics| metrics.refresh(tally, at_s, now_us()));
+        self.keep_fault(traced);
+        self.keep_fault(measured);
+    }
+
+    /// A recording is done in the store, but its results cannot be written: comes in place of [`Event::ItemDone`].
+    pub(crate) fn export_failed(&mut self, index: usize, reason: &str) {
+        self.tally.failed(index);
+        self.tell_failure(FileFailure::of_export(&self.items[index].path, reason));
+    }
+
+    /// The run is over: completes the files. The report is written where a worker came up, or it was asked for.
+    ///
+    /// # Errors
+    /// The first file that could not be written, now or before; the others are.
+    pub(crate) fn finish(mut self, command: &str, ending: &Ending) -> Result<(), WatchError> {
+        let at_s = self.began.elapsed().as_secs_f64();
+        self.progress.finish(self.items, &self.tally, at_s);
+        let tally = &self.tally;
+        let measured = or_give_up(&mut self.metrics, |metrics| metrics.write(tally, at_s, now_us()));
+        let traced = or_give_up(&mut self.trace, |trace| trace.finish(tally, at_s));
+        let mut reported = Ok(());
+        if self.report_always || tally.workers.any_came_up() {
+            let occasion = Occasion { command, ending, wall_s: at_s };
+            reported = self.report.write(&self.report_path, &occasion, tally, self.items);
+        }
+        let reported = reported.map_err(|reason| WatchError { path: self.report_path, reason });
+        self.fault.map_or(Ok(()), Err).and(measured).and(traced).and(reported)
+    }
+
+    fn tell_failure(&mut self, failure: FileFailure) {
+        self.progress.failed(&failure);
+        self.report.failed(failure);
+    }
+
+    fn keep_fault(&mut self, result: Result<(), WatchError>) {
+        if let Err(error) = result {
+            self.progress.note(&format!("{error}; nothing more is written to it in this run"));
+            self.fault.get_or_insert(error);
+        }
+    }
+}
+
+fn create<T>(
+    path: Option<&Path>,
+    create: impl FnOnce(&Path) -> io::Result<T>,
+) -> Result<Option<Output<T>>, WatchError> {
+    let Some(path) = path else { return Ok(None) };
+    let file = create(path).map_err(|reason| WatchError { path: path.to_owned(), reason })?;
+    Ok(Some(Output { path: path.to_owned(), file }))
+}
+
+/// Writes to an output where there is one. One that fails is given up: the run goes on without it.
+fn or_give_up<T>(
+    output: &mut Option<Output<T>>,
+    write: impl FnOnce(&mut T) -> io::Result<()>,
+) -> Result<(), WatchError> {
+    let Some(open) = output else { return Ok(()) };
+    let written = write(&mut open.file);
+    written.map_err(|reason| WatchError { path: output.take().map(|open| open.path).unwrap_or_default(), reason })
+}
+
+/// Microseconds since 1970.
+fn now_us() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_micros() as u64)
+}

@@ -1,0 +1,111 @@
+//! How fast the work goes, and when the rest of it will be done.
+
+use std::collections::VecDeque;
+
+/// The speed of the last this many seconds decides on the ETA.
+const WINDOW_S: f64 = 120.0;
+/// Between two samples, in seconds.
+const SAMPLE_S: f64 = 1.0;
+/// No ETA from less than this, in seconds.
+const BASIS_S: f64 = 2.0;
+
+/// The recent speed of computing. Reused work is no part of it.
+#[derive(Debug, Default)]
+pub(crate) struct Pace {
+    samples: VecDeque<Sample>,
+    now: Sample,
+}
+
+#[derive(Debug, Clone, Copy, Default)]
+struct Sample {
+    at_s: f64,
+    computed_s: f64,
+}
+
+impl Pace {
+    /// At `at_s` seconds after the beginning, `computed_s` seconds of audio were computed; both only grow. The first
+    /// call begins the measurement: it is made when the first worker is up, so that no load of a model counts.
+    pub(crate) fn record(&mut self, at_s: f64, computed_s: f64) {
+        self.now = Sample { at_s, computed_s };
+        if self.samples.back().is_none_or(|last| at_s - last.at_s >= SAMPLE_S && computed_s > last.computed_s) {
+            self.samples.push_back(self.now);
+        }
+        while self.samples.get(1).is_some_and(|next| next.at_s <= at_s - WINDOW_S && next.computed_s < computed_s) {
+            self.samples.pop_front();
+        }
+    }
+
+    /// Seconds of audio computed a second lately; none before there is a basis. While nothing comes, it falls.
+    pub(crate) fn speed(&self) -> Option<f64> {
+        let first = self.samples.front()?;
+        let (wall_s, audio_s) = (self.now.at_s - first.at_s, self.now.computed_s - first.computed_s);
+        (wall_s >= BASIS_S && audio_s > 0.0).then(|| audio_s / wall_s)
+    }
+
+    /// Seconds until `remaining_s` seconds of audio are done; none without a basis.
+    pub(crate) fn eta_s(&self, remaining_s: f64) -> Option<f64> {
+        self.speed().map(|speed| remaining_s / speed)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn there_is_no_eta_without_a_basis() {
+        let mut pace = Pace::default();
+        assert_eq!(pace.eta_s(100.0), None);
+        pace.record(5.0, 0.0);
+        pace.record(6.0, 50.0);
+        assert_eq!(pace.eta_s(100.0), None, "one second is too little");
+        let mut idle = Pace::default();
+        idle.record(0.0, 0.0);
+        idle.record(60.0, 0.0);
+        assert_eq!(idle.eta_s(100.0), None, "nothing was computed");
+    }
+
+    #[test]
+    fn the_time_before_the_first_worker_does_not_count() {
+        let mut pace = Pace::default();
+        pace.record(100.0, 0.0);
+        pace.record(110.0, 500.0);
+        assert_eq!(pace.eta_s(1000.0), Some(20.0));
+    }
+
+    #[test]
+    fn the_eta_follows_a_change_of_speed_within_the_window() {
+        let mut pace = Pace::default();
+        (0..=1000).for_each(|s| pace.record(f64::from(s), f64::from(s) * 100.0));
+        (1001..=1300).for_each(|s| pace.record(f64::from(s), 100_000.0 + f64::from(s - 1000) * 10.0));
+        let speed = pace.speed().unwrap();
+        assert!((speed - 10.0).abs() < 0.5, "{speed}");
+        assert!(pace.samples.len() < 130);
+    }
+
+    #[test]
+    fn a_standstill_makes_the_eta_grow_and_never_infinite() {
+        let mut pace = Pace::default();
+        (0..=10).for_each(|s| pace.record(f64::from(s), f64::from(s) * 10.0));
+        let before_s = pace.eta_s(100.0).unwrap();
+        (11..=5000).for_each(|s| pace.record(f64::from(s), 100.0));
+        let after_s = pace.eta_s(100.0).unwrap();
+        assert!(after_s > 100.0 * before_s && after_s.is_finite(), "{before_s} {after_s}");
+    }
+
+    proptest! {
+        #[test]
+        fn a_steady_speed_gives_the_exact_eta(
+            speed in 0.1_f64..5_000.0,
+            step_s in 0.1_f64..30.0,
+            steps in 40_u32..400,
+        ) {
+            let mut pace = Pace::default();
+            (0..=steps).for_each(|i| pace.record(f64::from(i) * step_s, f64::from(i) * step_s * speed));
+            let eta_s = pace.eta_s(1000.0).unwrap();
+            prop_assert!((eta_s - 1000.0 / speed).abs() <= 1e-6 * eta_s);
+        }
+    }
+}

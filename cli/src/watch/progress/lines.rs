@@ -1,0 +1,169 @@
+//! The wording of progress, for people and for programs.
+
+use scheduler::coordinator::Event;
+use scheduler::store::RecordingEntry;
+use serde_json::{Value, json};
+
+use crate::table::clock;
+use crate::watch::failure::FileFailure;
+use crate::watch::names::label;
+use crate::watch::tally::Tally;
+use crate::watch::workers::{State, WorkerTally};
+
+/// `1.20/3.40 h, 244.1x real time, ETA 12:34, 12/183 files, 1 failed`.
+pub(super) fn summary(tally: &Tally, at_s: f64) -> String {
+    let (work, files) = (&tally.work, tally.files);
+    let hours = |seconds: f64| seconds / 3600.0;
+    let speed = tally.pace.speed().unwrap_or_else(|| average_speed(tally, at_s));
+    let eta = match tally.eta_s() {
+        Some(eta_s) if work.remaining_s() > 0.0 => format!(", ETA {}", clock(eta_s)),
+        _ => String::new(),
+    };
+    let failed = if files.failed == 0 { String::new() } else { format!(", {} failed", files.failed) };
+    format!(
+        "{:.2}/{:.2} h, {speed:.1}x real time{eta}, {}/{} files{failed}",
+        hours(work.done_s()),
+        hours(work.total_s()),
+        files.done + files.failed,
+        files.planned,
+    )
+}
+
+/// ` 122.0x  transcribe infer call-3`, with the state before it where that is not `up`.
+pub(super) fn worker(worker: &WorkerTally, items: &[RecordingEntry], at_s: f64) -> String {
+    let state = if worker.state == State::Up { String::new() } else { format!("{}  ", worker.state.name()) };
+    format!("{:6.1}x  {state}{}", worker.speed(at_s), doing(worker, items))
+}
+
+/// The summary and every worker, in one line.
+pub(super) fn plain(items: &[RecordingEntry], tally: &Tally, at_s: f64) -> String {
+    let workers = tally.workers.iter().map(|(id, of)| format!("; {id} {}", worker(of, items, at_s).trim_start()));
+    summary(tally, at_s) + &workers.collect::<String>()
+}
+
+/// The numbers, one object. What has no basis yet is null.
+pub(super) fn json(items: &[RecordingEntry], tally: &Tally, at_s: f64) -> Value {
+    let (work, files) = (&tally.work, tally.files);
+    let workers = tally.workers.iter().map(|(id, worker)| {
+        json!({
+            "worker": id.to_string(),
+            "state": worker.state.name(),
+            "doing": worker.doing.map(|_| doing(worker, items)),
+            "device_lane_busy": worker.progress.device.busy > 0,
+            "audio_done_s": worker.audio_s,
+            "speed": worker.speed(at_s),
+        })
+    });
+    json!({
+        "audio_done_s": work.done_s(),
+        "audio_reused_s": work.reused_s(),
+        "audio_remaining_s": work.remaining_s(),
+        "audio_total_s": work.total_s(),
+        "files_done": files.done,
+        "files_failed": files.failed,
+        "files_total": files.planned,
+        "elapsed_s": at_s,
+        "eta_s": tally.eta_s(),
+        "speed": average_speed(tally, at_s),
+        "recent_speed": tally.pace.speed(),
+        "workers": workers.collect::<Vec<_>>(),
+    })
+}
+
+/// What programs are told at once; `event` says which.
+pub(super) fn event(event: &Event) -> Option<Value> {
+    Some(match event {
+        Event::WorkerUp { worker, pid } => json!({"event": "worker_up", "worker": worker.to_string(), "pid": pid}),
+        Event::Incident(incident) => json!({
+            "event": "incident", "at_ms": incident.at_ms, "kind": incident.kind, "worker": incident.worker,
+            "recording": incident.recording, "message": incident.message,
+        }),
+        _ => return None,
+    })
+}
+
+/// A file failed, for programs.
+pub(super) fn file_failed(failure: &FileFailure) -> Value {
+    let mut line = json!(failure);
+    line["event"] = "file_failed".into();
+    line
+}
+
+/// Seconds of audio computed a second, from the run's beginning.
+fn average_speed(tally: &Tally, at_s: f64) -> f64 {
+    tally.work.computed_s() / at_s.max(1e-3)
+}
+
+fn doing(worker: &WorkerTally, items: &[RecordingEntry]) -> String {
+    match worker.doing {
+        Some(doing) => format!("{} {} {}", doing.stage, label(&doing.phase), items[doing.index].name),
+        None => "waits for work".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use scheduler::store::IncidentKind;
+    use stage_core::{ErrorClass, Phase, StageError, StageKind};
+
+    use super::*;
+    use crate::watch::samples::{incident, item, worker as worker_id};
+
+    fn items() -> [RecordingEntry; 2] {
+        [item("long", 7200.0), item("short", 3600.0)]
+    }
+
+    /// One worker, ten seconds after it came up, with a tenth of the long recording transcribed.
+    fn tally() -> Tally {
+        let mut tally = Tally::new(&items(), 0);
+        let (indices, stage, worker) = (vec![0], StageKind::Transcribe, worker_id(0));
+        tally.observe(&Event::WorkerUp { worker: worker.clone(), pid: 42 }, 5.0);
+        let phase = Phase::Infer;
+        tally.observe(&Event::StageStarted { indices: indices.clone(), stage, phase, worker: worker.clone() }, 6.0);
+        tally.observe(&Event::PartCommitted { indices, stage, worker, audio_s: 720.0 }, 15.0);
+        tally
+    }
+
+    #[test]
+    fn a_part_of_a_long_recording_gives_speed_and_eta() {
+        let tally = tally();
+        assert_eq!(summary(&tally, 15.0), "0.15/3.00 h, 54.0x real time, ETA 3:10, 0/2 files");
+        let json = json(&items(), &tally, 15.0);
+        assert_eq!(json["eta_s"], 190.0);
+        assert_eq!(json["recent_speed"], 54.0);
+        assert_eq!(json["speed"], 36.0);
+        assert_eq!(json["workers"][0]["doing"], "transcribe infer long");
+    }
+
+    #[test]
+    fn an_eta_without_a_basis_is_null_and_not_shown() {
+        let tally = Tally::new(&items(), 0);
+        assert_eq!(json(&items(), &tally, 1.0)["eta_s"], Value::Null);
+        assert!(!summary(&tally, 1.0).contains("ETA"));
+    }
+
+    #[test]
+    fn a_paused_device_shows_so() {
+        let mut tally = tally();
+        let hot = Event::Incident(incident(IncidentKind::DevicePaused, Some("cpu:0"), "86 C"));
+        tally.observe(&hot, 15.0);
+        let line = plain(&items(), &tally, 15.0);
+        assert!(line.ends_with("; cpu:0 54.0x  paused  transcribe infer long"), "{line}");
+        assert_eq!(json(&items(), &tally, 15.0)["workers"][0]["state"], "paused");
+        let told = event(&hot).unwrap();
+        assert_eq!((&told["event"], &told["kind"]), (&json!("incident"), &json!("device-paused")));
+    }
+
+    #[test]
+    fn programs_are_told_of_failed_files_at_once() {
+        let error = StageError::new(StageKind::Decode, ErrorClass::BadInput, "unsupported-codec", "no codec");
+        let failure = FileFailure::of_stage("/calls/short".as_ref(), &error);
+        assert_eq!(
+            file_failed(&failure),
+            json!({
+                "event": "file_failed", "path": "/calls/short", "stage": "decode", "class": "bad_input",
+                "code": "unsupported-codec", "message": "no codec",
+            })
+        );
+    }
+}

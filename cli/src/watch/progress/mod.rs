@@ -1,0 +1,118 @@
+//! Progress on standard error: bars on a terminal, plain lines elsewhere, or JSON lines for programs.
+
+mod bars;
+mod lines;
+
+use std::io::{IsTerminal, Write};
+
+use scheduler::coordinator::Event;
+use scheduler::store::RecordingEntry;
+use serde_json::json;
+
+use self::bars::Bars;
+use super::failure::FileFailure;
+use super::names::label;
+use super::tally::Tally;
+use crate::args::Progress as Mode;
+
+/// Seconds between plain or JSON lines.
+const EVERY_S: f64 = 2.0;
+
+/// Shows how much audio is done, how fast, when the rest will be, and what each worker does.
+pub(crate) struct Progress {
+    view: View,
+    line_at_s: f64,
+}
+
+enum View {
+    Bars(Bars),
+    Plain,
+    Json,
+    None,
+}
+
+impl Progress {
+    /// A display of the given kind.
+    pub(crate) fn new(mode: Mode, tally: &Tally) -> Self {
+        let view = match mode {
+            Mode::Auto if std::io::stderr().is_terminal() => View::Bars(Bars::new(tally.work.total_s())),
+            Mode::Auto | Mode::Plain => View::Plain,
+            Mode::Json => View::Json,
+            Mode::None => View::None,
+        };
+        Self { view, line_at_s: 0.0 }
+    }
+
+    /// Something happened `at_s` seconds after the run's beginning; the tally has counted it.
+    pub(crate) fn observe(&mut self, event: &Event, items: &[RecordingEntry], tally: &Tally, at_s: f64) {
+        match &self.view {
+            View::Json => {
+                if let Some(line) = lines::event(event) {
+                    eprintln!("{line}");
+                }
+            }
+            View::Bars(_) | View::Plain => self.remark(event),
+            View::None => {}
+        }
+        self.refresh(items, tally, at_s);
+    }
+
+    /// A file failed.
+    pub(crate) fn failed(&self, failure: &FileFailure) {
+        match &self.view {
+            View::Json => eprintln!("{}", lines::file_failed(failure)),
+            _ => self.note(&format!(
+                "{}: {}: {} [{}]",
+                failure.path.display(),
+                failure.stage,
+                failure.message,
+                failure.code
+            )),
+        }
+    }
+
+    /// A line beside the progress.
+    pub(crate) fn note(&self, line: &str) {
+        match &self.view {
+            View::Bars(bars) => bars.note(line),
+            View::Plain => eprintln!("{line}"),
+            View::Json => eprintln!("{}", json!({"note": line})),
+            View::None => {}
+        }
+    }
+
+    /// Clears the bars, or writes the last line.
+    pub(crate) fn finish(&mut self, items: &[RecordingEntry], tally: &Tally, at_s: f64) {
+        match &self.view {
+            View::Bars(bars) => bars.clear(),
+            View::Plain | View::Json => self.line(items, tally, at_s),
+            View::None => {}
+        }
+    }
+
+    /// What people should know at once.
+    fn remark(&self, event: &Event) {
+        if let Event::Incident(incident) = event {
+            let recording = incident.recording.as_ref().map(|path| path.display().to_string());
+            let about: Vec<_> = incident.worker.clone().into_iter().chain(recording).collect();
+            self.note(&format!("{}: {}: {}", about.join(", "), label(&incident.kind), incident.message));
+        }
+    }
+
+    fn refresh(&mut self, items: &[RecordingEntry], tally: &Tally, at_s: f64) {
+        match &mut self.view {
+            View::Bars(bars) => bars.show(items, tally, at_s),
+            View::Plain | View::Json if at_s - self.line_at_s >= EVERY_S => self.line(items, tally, at_s),
+            _ => {}
+        }
+    }
+
+    fn line(&mut self, items: &[RecordingEntry], tally: &Tally, at_s: f64) {
+        self.line_at_s = at_s;
+        match &self.view {
+            View::Json => eprintln!("{}", lines::json(items, tally, at_s)),
+            _ => eprintln!("{}", lines::plain(items, tally, at_s)),
+        }
+        let _ = std::io::stderr().flush();
+    }
+}

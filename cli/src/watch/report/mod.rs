@@ -1,0 +1,108 @@
+//! The report of a run: one HTML file that needs nothing else, fit for a case file.
+
+mod drawing;
+mod format;
+mod page;
+mod timeline;
+
+use std::io;
+use std::path::Path;
+
+use askama::Template;
+use scheduler::coordinator::Event;
+use scheduler::store::{Failure, Incident, RecordingEntry};
+
+use self::page::Page;
+use self::timeline::Timeline;
+use super::Ending;
+use super::failure::FileFailure;
+use super::tally::Tally;
+use crate::replace::replace;
+
+/// Incidents and failures that are listed, at most; all are counted.
+const LISTED: usize = 500;
+
+/// Gathers what the counters do not hold: the timeline, incidents and failures in order. It stays small however many
+/// recordings there are.
+#[derive(Debug)]
+pub(crate) struct Report {
+    began_us: u64,
+    timeline: Timeline,
+    incidents: List<Incident>,
+    failures: List<FileFailure>,
+}
+
+/// The first [`LISTED`] of something, and how many more there were.
+#[derive(Debug)]
+struct List<T> {
+    listed: Vec<T>,
+    more: u64,
+}
+
+/// What was asked for and how it ended.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Occasion<'a> {
+    pub(crate) command: &'a str,
+    pub(crate) ending: &'a Ending,
+    /// How long the run took, in seconds.
+    pub(crate) wall_s: f64,
+}
+
+impl Report {
+    /// The run began `began_us` microseconds after 1970, with files that could not be read.
+    pub(crate) fn new(began_us: u64, unreadable: &[Failure]) -> Self {
+        let mut failures = List::default();
+        for failure in unreadable {
+            failures.push(FileFailure::of_stage(&failure.path, &failure.error));
+        }
+        Self { began_us, timeline: Timeline::new(began_us), incidents: List::default(), failures }
+    }
+
+    /// Something happened `at_s` seconds after the run's beginning.
+    pub(crate) fn observe(&mut self, event: &Event, at_s: f64) {
+        match event {
+            Event::Incident(incident) => self.incidents.push(incident.clone()),
+            Event::Spans { worker, spans } => {
+                for (span, _) in spans {
+                    self.timeline.add(worker, span, (at_s * 1e6) as u64);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// A file failed.
+    pub(crate) fn failed(&mut self, failure: FileFailure) {
+        self.failures.push(failure);
+    }
+
+    /// Writes the report of a run that is over.
+    ///
+    /// # Errors
+    /// The file cannot be written; one that was there is as it was.
+    pub(crate) fn write(
+        &self,
+        path: &Path,
+        occasion: &Occasion<'_>,
+        tally: &Tally,
+        items: &[RecordingEntry],
+    ) -> io::Result<()> {
+        let page = Page::new(self, occasion, tally, items).render().map_err(io::Error::other)?;
+        replace(path, page.as_bytes())
+    }
+}
+
+impl<T> Default for List<T> {
+    fn default() -> Self {
+        Self { listed: Vec::new(), more: 0 }
+    }
+}
+
+impl<T> List<T> {
+    fn push(&mut self, entry: T) {
+        if self.listed.len() < LISTED { self.listed.push(entry) } else { self.more += 1 }
+    }
+}
+
+#[cfg(test)]
+mod tests;

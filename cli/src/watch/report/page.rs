@@ -1,0 +1,261 @@
+//! What the template shows: every number is text here already.
+
+use askama::Template;
+use scheduler::coordinator::WorkerId;
+use scheduler::protocol::Lane;
+use scheduler::store::{Incident, IncidentKind, RecordingEntry};
+use stage_core::{Measured, StageKind};
+
+use super::drawing::{Area, Mark, Scale, kind_name};
+use super::format::{count, duration, percent, short, times};
+use super::timeline::{KINDS, LaneOrder};
+use super::{Occasion, Report};
+use crate::export::utc;
+use crate::watch::Ending;
+use crate::watch::failure::FileFailure;
+use crate::watch::names::label;
+use crate::watch::tally::{StageTally, Tally};
+use crate::watch::workers::{LaneTally, WorkerTally};
+
+/// Files in the table of the slowest.
+const SLOWEST: usize = 20;
+
+/// The whole page.
+#[derive(Template)]
+#[template(path = "report.html")]
+pub(super) struct Page<'a> {
+    version: &'static str,
+    command: &'a str,
+    began: String,
+    ended: String,
+    ending: &'static str,
+    /// `good`, `warn` or `bad`.
+    tone: &'static str,
+    reason: Option<&'a str>,
+    facts: Vec<Fact>,
+    scale: Scale,
+    marks: Vec<Mark>,
+    kinds: Vec<&'static str>,
+    lanes: Vec<LaneRow>,
+    workers: Vec<WorkerRow>,
+    stages: Vec<StageRow>,
+    incidents: Vec<IncidentRow>,
+    more_incidents: u64,
+    failures: &'a [FileFailure],
+    more_failures: u64,
+    slowest: Vec<SlowRow>,
+}
+
+/// A number with its name.
+struct Fact {
+    name: &'static str,
+    value: String,
+    detail: String,
+}
+
+/// A row of the timeline.
+struct LaneRow {
+    worker: String,
+    lane: String,
+    first: bool,
+    areas: Vec<Area>,
+    busy: Measured<String>,
+}
+
+struct WorkerRow {
+    name: String,
+    pid: Measured<u32>,
+    state: &'static str,
+    device_busy: Measured<String>,
+    cpu_busy: Measured<String>,
+    calls: String,
+    units_a_call: Measured<String>,
+    audio: String,
+    speed: String,
+}
+
+struct StageRow {
+    name: &'static str,
+    committed: String,
+    reused: String,
+    parts: String,
+    cpu: String,
+    device: String,
+    elapsed: String,
+    speed: Measured<String>,
+}
+
+struct IncidentRow {
+    number: usize,
+    at: String,
+    left: String,
+    kind: String,
+    /// `good`, `warn` or `bad`.
+    tone: &'static str,
+    worker: String,
+    recording: String,
+    message: String,
+}
+
+struct SlowRow {
+    path: String,
+    audio: String,
+    worked: String,
+    ratio: String,
+}
+
+impl<'a> Page<'a> {
+    pub(super) fn new(report: &'a Report, occasion: &Occasion<'a>, tally: &Tally, items: &'a [RecordingEntry]) -> Self {
+        let scale = Scale::new(&report.timeline, occasion.wall_s);
+        let (ending, tone, reason) = match occasion.ending {
+            Ending::Finished if tally.files.failed > 0 => ("finished, with failures", "warn", None),
+            Ending::Finished => ("finished", "good", None),
+            Ending::Interrupted => ("interrupted: the same command goes on where it was", "warn", None),
+            Ending::Broken(reason) => ("could not go on", "bad", Some(reason.as_str())),
+        };
+        let since = |incident: &Incident| (incident.at_ms as f64 * 1e3 - report.began_us as f64) / 1e6;
+        let incidents = report.incidents.listed.iter().enumerate();
+        Self {
+            version: env!("CARGO_PKG_VERSION"),
+            command: occasion.command,
+            began: utc(report.began_us / 1000),
+            ended: utc(report.began_us / 1000 + (occasion.wall_s * 1e3) as u64),
+            ending,
+            tone,
+            reason,
+            facts: facts(tally, occasion.wall_s),
+            marks: scale.marks(),
+            kinds: (0..KINDS).map(kind_name).collect(),
+            lanes: lanes(report, &scale, tally, occasion.wall_s),
+            workers: tally.workers.iter().map(|(id, of)| worker(id, of, occasion.wall_s)).collect(),
+            stages: tally.stages.iter().map(|(kind, of)| stage(*kind, of)).collect(),
+            incidents: incidents.map(|(i, of)| incident(i + 1, of, since(of), &scale)).collect(),
+            more_incidents: report.incidents.more,
+            failures: &report.failures.listed,
+            more_failures: report.failures.more,
+            slowest: tally.slowest(SLOWEST).into_iter().map(|(index, s)| slow(&items[index], s)).collect(),
+            scale,
+        }
+    }
+}
+
+fn facts(tally: &Tally, wall_s: f64) -> Vec<Fact> {
+    let (files, work) = (tally.files, &tally.work);
+    let sum = |of: fn(&StageTally) -> u64| tally.stages.values().map(of).sum::<u64>();
+    let open = files.planned.saturating_sub(files.done + files.failed);
+    let named = |n: u64, name: &str| if n == 0 { String::new() } else { format!(", {} {name}", count(n)) };
+    let files_detail = format!(
+        "of {}{}{}",
+        count(files.planned as u64),
+        named(files.failed as u64, "failed"),
+        named(open as u64, "not finished")
+    );
+    let reused_audio = if work.reused_s() > 0.0 { hours(work.reused_s()) } else { "none".to_owned() };
+    let workers = match tally.workers.came_up() {
+        1 => "one worker".to_owned(),
+        n => format!("{n} workers"),
+    };
+    let fact = |name, value, detail| Fact { name, value, detail };
+    vec![
+        fact("files done", count(files.done as u64), files_detail),
+        fact("audio done", hours(work.done_s()), format!("of {}, {reused_audio} on record", hours(work.total_s()))),
+        fact("wall time", duration(wall_s), workers),
+        fact("times real time", times(work.computed_s() / wall_s.max(1e-3)), "computed audio, wall time".to_owned()),
+        fact("stages computed", count(sum(|of| of.committed)), format!("{} on record", count(sum(|of| of.reused)))),
+    ]
+}
+
+fn lanes(report: &Report, scale: &Scale, tally: &Tally, wall_s: f64) -> Vec<LaneRow> {
+    let mut last: Option<&WorkerId> = None;
+    let mut lanes = Vec::new();
+    for (id, lane, row) in report.timeline.rows() {
+        let (lane, name) = match lane {
+            LaneOrder::Device => (Lane::Device, "device".to_owned()),
+            LaneOrder::Cpu => (Lane::Cpu, format!("cpu × {}", row.threads)),
+        };
+        let worker = tally.workers.iter().find(|(other, _)| *other == id);
+        lanes.push(LaneRow {
+            worker: id.to_string(),
+            lane: name,
+            first: last.replace(id) != Some(id),
+            areas: scale.areas(row),
+            busy: busy(worker.and_then(|(_, worker)| worker.lane(lane).busy_share(wall_s))),
+        });
+    }
+    lanes
+}
+
+fn worker(id: &WorkerId, of: &WorkerTally, wall_s: f64) -> WorkerRow {
+    let LaneTally { tasks, units, .. } = of.device;
+    let units_a_call = (tasks > 0).then(|| format!("{:.1}", units as f64 / tasks as f64));
+    WorkerRow {
+        name: id.to_string(),
+        pid: Measured::from_option(of.pid, "no process was ready"),
+        state: of.state.name(),
+        device_busy: busy(of.device.busy_share(wall_s)),
+        cpu_busy: busy(of.cpu.busy_share(wall_s)),
+        calls: count(tasks),
+        units_a_call: Measured::from_option(units_a_call, "no call was told"),
+        audio: hours(of.audio_s),
+        speed: times(of.audio_s / wall_s.max(1e-3)),
+    }
+}
+
+fn busy(share: Option<f64>) -> Measured<String> {
+    Measured::from_option(share.map(percent), "the lane told of no work")
+}
+
+fn stage(kind: StageKind, of: &StageTally) -> StageRow {
+    let worked_s = (of.cpu_us + of.device_us) as f64 / 1e6;
+    StageRow {
+        name: kind.name(),
+        committed: count(of.committed),
+        reused: count(of.reused),
+        parts: count(of.parts),
+        cpu: duration(of.cpu_us as f64 / 1e6),
+        device: duration(of.device_us as f64 / 1e6),
+        elapsed: duration(of.duration_s),
+        speed: Measured::from_option((worked_s > 0.0).then(|| times(of.audio_s / worked_s)), "no lane told of it"),
+    }
+}
+
+fn incident(number: usize, of: &Incident, at_s: f64, scale: &Scale) -> IncidentRow {
+    let tone = match of.kind {
+        IncidentKind::WorkerLost
+        | IncidentKind::CanaryFailed
+        | IncidentKind::DeviceOut
+        | IncidentKind::DeviceLost
+        | IncidentKind::DevicePaused
+        | IncidentKind::Quarantined => "bad",
+        IncidentKind::DeviceHeld
+        | IncidentKind::DeviceThrottled
+        | IncidentKind::BatchShrunk
+        | IncidentKind::BatchHalved
+        | IncidentKind::Retried => "warn",
+        IncidentKind::CanaryPassed | IncidentKind::DeviceResumed => "good",
+    };
+    IncidentRow {
+        number,
+        at: duration(at_s.max(0.0)),
+        left: scale.left(at_s),
+        kind: label(&of.kind).replace('-', " "),
+        tone,
+        worker: of.worker.clone().unwrap_or_default(),
+        recording: of.recording.as_ref().map(|path| path.display().to_string()).unwrap_or_default(),
+        message: of.message.clone(),
+    }
+}
+
+fn slow(item: &RecordingEntry, worked_s: f64) -> SlowRow {
+    SlowRow {
+        path: item.path.display().to_string(),
+        audio: duration(item.audio_s),
+        worked: duration(worked_s),
+        ratio: short(worked_s / item.audio_s),
+    }
+}
+
+/// Hours with two digits; below a minute, seconds.
+fn hours(seconds: f64) -> String {
+    if seconds < 60.0 { format!("{seconds:.1} s") } else { format!("{:.2} h", seconds / 3600.0) }
+}

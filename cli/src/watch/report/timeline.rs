@@ -1,0 +1,152 @@
+//! How busy each lane was over time, by stage, in memory that does not grow with the run.
+
+use std::collections::BTreeMap;
+
+use scheduler::coordinator::WorkerId;
+use scheduler::protocol::{Lane, TaskSpan};
+use stage_core::StageKind;
+
+use crate::watch::workers::is_load;
+
+/// Bins of a row, at most: with more, each two become one.
+const BINS: u64 = 2048;
+/// Length of a bin at the beginning, in microseconds.
+const FIRST_BIN_US: u64 = 1000;
+/// What a lane can be busy with: the stages, and the load of models.
+pub(super) const KINDS: usize = StageKind::ALL.len() + 1;
+/// The place of the load of models, after the stages.
+pub(super) const LOAD: usize = StageKind::ALL.len();
+
+/// Busy time in bins of equal length, a row a lane.
+#[derive(Debug)]
+pub(super) struct Timeline {
+    began_us: u64,
+    bin_us: u64,
+    rows: BTreeMap<(WorkerId, LaneOrder), Row>,
+}
+
+/// The device lane stands above the CPU lane.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum LaneOrder {
+    Device,
+    Cpu,
+}
+
+/// One lane of a worker.
+#[derive(Debug, Default)]
+pub(super) struct Row {
+    /// Threads that did something.
+    pub(super) threads: u32,
+    /// Microseconds of all threads by kind of work.
+    pub(super) bins: Vec<[f32; KINDS]>,
+}
+
+impl Timeline {
+    /// Nothing done; the run began `began_us` microseconds after 1970.
+    pub(super) const fn new(began_us: u64) -> Self {
+        Self { began_us, bin_us: FIRST_BIN_US, rows: BTreeMap::new() }
+    }
+
+    /// Length of a bin in microseconds.
+    pub(super) const fn bin_us(&self) -> u64 {
+        self.bin_us
+    }
+
+    /// The lanes, worker by worker.
+    pub(super) fn rows(&self) -> impl Iterator<Item = (&WorkerId, LaneOrder, &Row)> {
+        self.rows.iter().map(|((worker, lane), row)| (worker, *lane, row))
+    }
+
+    /// Adds what a thread did. What lies outside of the run, from its beginning to `now_us` microseconds after it, is
+    /// left out, so that no clock that is set spoils the picture.
+    pub(super) fn add(&mut self, worker: &WorkerId, span: &TaskSpan, now_us: u64) {
+        let start_us = span.start_us.saturating_sub(self.began_us);
+        let end_us = span.end_us.saturating_sub(self.began_us).min(now_us);
+        while end_us.div_ceil(self.bin_us) > BINS {
+            self.halve();
+        }
+        let lane = match span.lane {
+            Lane::Device => LaneOrder::Device,
+            Lane::Cpu => LaneOrder::Cpu,
+        };
+        let row = self.rows.entry((worker.clone(), lane)).or_default();
+        row.threads = row.threads.max(span.thread + 1);
+        row.add(if is_load(span) { LOAD } else { span.stage as usize }, start_us, end_us, self.bin_us);
+    }
+
+    fn halve(&mut self) {
+        self.bin_us *= 2;
+        for row in self.rows.values_mut() {
+            row.bins = row.bins.chunks(2).map(sum).collect();
+        }
+    }
+}
+
+impl Row {
+    fn add(&mut self, kind: usize, start_us: u64, end_us: u64, bin_us: u64) {
+        let mut at_us = start_us;
+        while at_us < end_us {
+            let bin = at_us / bin_us;
+            let until_us = ((bin + 1) * bin_us).min(end_us);
+            let bin = bin as usize;
+            if self.bins.len() <= bin {
+                self.bins.resize(bin + 1, [0.0; KINDS]);
+            }
+            self.bins[bin][kind] += (until_us - at_us) as f32;
+            at_us = until_us;
+        }
+    }
+}
+
+/// Bins taken together.
+pub(super) fn sum(bins: &[[f32; KINDS]]) -> [f32; KINDS] {
+    std::array::from_fn(|kind| bins.iter().map(|bin| bin[kind]).sum())
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::watch::samples::{span, worker};
+
+    proptest! {
+        #[test]
+        fn no_busy_time_is_lost_and_no_row_grows_without_end(
+            spans in prop::collection::vec((0_u64..100_000_000_000, 0_u64..1_000_000_000, 0_usize..5), 1..50),
+        ) {
+            let mut timeline = Timeline::new(1_000);
+            let mut expected_us = [0_u64; KINDS];
+            for (start, length, stage) in spans {
+                let us = 1_000 + start..1_000 + start + length;
+                timeline.add(&worker(0), &span(Lane::Cpu, 0, StageKind::ALL[stage], 1, 0, us), u64::MAX);
+                expected_us[stage] += length;
+            }
+            let (_, _, row) = timeline.rows().next().unwrap();
+            prop_assert!(row.bins.len() <= BINS as usize);
+            let found_us = sum(&row.bins);
+            for (found, expected) in found_us.iter().zip(expected_us) {
+                prop_assert!((f64::from(*found) - expected as f64).abs() <= 1e-4 * expected as f64 + 1.0);
+            }
+        }
+    }
+
+    #[test]
+    fn a_clock_that_is_set_forward_does_not_spoil_the_picture() {
+        let mut timeline = Timeline::new(0);
+        timeline.add(&worker(0), &span(Lane::Device, 0, StageKind::Transcribe, 1, 1, 500..u64::MAX), 1_500);
+        assert_eq!(timeline.bin_us(), FIRST_BIN_US);
+        assert_eq!(sum(&timeline.rows().next().unwrap().2.bins)[StageKind::Transcribe as usize], 1_000.0);
+    }
+
+    #[test]
+    fn the_load_of_models_is_a_kind_of_its_own() {
+        let mut timeline = Timeline::new(0);
+        timeline.add(&worker(0), &span(Lane::Device, 0, StageKind::Transcribe, 0, 0, 0..700), 1_000);
+        let (_, lane, row) = timeline.rows().next().unwrap();
+        assert_eq!(
+            (lane, row.bins[0][LOAD], row.bins[0][StageKind::Transcribe as usize]),
+            (LaneOrder::Device, 700.0, 0.0)
+        );
+    }
+}

@@ -1,0 +1,201 @@
+//! The counters of a run, kept once for progress, metrics and report.
+
+use std::collections::BTreeMap;
+
+use scheduler::coordinator::{Event, WorkerId};
+use scheduler::protocol::{Lane, TaskSpan};
+use scheduler::store::{IncidentKind, RecordingEntry};
+use stage_core::StageKind;
+
+use super::pace::Pace;
+use super::work::Work;
+use super::workers::{Doing, Workers};
+
+/// What a run has done so far. Its size grows with the recordings by a few numbers each, and not with the time.
+#[derive(Debug)]
+pub(crate) struct Tally {
+    pub(crate) work: Work,
+    pub(crate) pace: Pace,
+    pub(crate) files: Files,
+    pub(crate) stages: BTreeMap<StageKind, StageTally>,
+    pub(crate) workers: Workers,
+    pub(crate) incidents: BTreeMap<IncidentKind, u64>,
+    /// Each recording's time in lanes, in microseconds; a call for several counts in equal parts.
+    worked_us: Vec<u64>,
+    lengths_s: Vec<f64>,
+}
+
+/// Recordings, by how they ended.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Files {
+    /// All that were found.
+    pub(crate) planned: usize,
+    pub(crate) done: usize,
+    pub(crate) failed: usize,
+}
+
+/// What was done of one stage.
+#[derive(Debug, Default, Clone, Copy, PartialEq)]
+pub(crate) struct StageTally {
+    /// Artifacts that this run computed.
+    pub(crate) committed: u64,
+    /// Artifacts on record, counted for each recording.
+    pub(crate) reused: u64,
+    /// Parts that this run computed.
+    pub(crate) parts: u64,
+    /// Audio of the committed artifacts, in seconds.
+    pub(crate) audio_s: f64,
+    /// Time of threads of the CPU lanes, in microseconds.
+    pub(crate) cpu_us: u64,
+    /// Time of device lanes, in microseconds, load of models included.
+    pub(crate) device_us: u64,
+    /// From the first phase's beginning to the last one's end, waiting included, summed, in seconds.
+    pub(crate) duration_s: f64,
+}
+
+impl Tally {
+    /// Nothing done yet of `items`; `unreadable` more files have failed before.
+    pub(crate) fn new(items: &[RecordingEntry], unreadable: usize) -> Self {
+        Self {
+            work: Work::new(items.iter().map(|item| item.audio_s)),
+            pace: Pace::default(),
+            files: Files { planned: items.len() + unreadable, done: 0, failed: unreadable },
+            stages: BTreeMap::new(),
+            workers: Workers::default(),
+            incidents: BTreeMap::new(),
+            worked_us: vec![0; items.len()],
+            lengths_s: items.iter().map(|item| item.audio_s).collect(),
+        }
+    }
+
+    /// Counts what happened `at_s` seconds after the run's beginning.
+    pub(crate) fn observe(&mut self, event: &Event, at_s: f64) {
+        match event {
+            Event::Reused { index, stage } => {
+                self.stages.entry(*stage).or_default().reused += 1;
+                self.work.reuse(*index, *stage);
+            }
+            Event::WorkerUp { worker, pid } => self.workers.come_up(worker, *pid, at_s),
+            Event::WorkerProgress { worker, progress } => self.workers.progress(worker, *progress),
+            Event::Incident(incident) => {
+                *self.incidents.entry(incident.kind).or_default() += 1;
+                self.workers.incident(incident);
+            }
+            Event::Spans { worker, spans } => spans.iter().for_each(|(span, indices)| self.span(worker, span, indices)),
+            Event::StageStarted { indices, stage, phase, worker } => {
+                if let Some(&index) = indices.first() {
+                    self.workers.entry(worker).doing = Some(Doing { index, stage: *stage, phase: *phase });
+                }
+            }
+            Event::PartCommitted { indices, stage, worker, audio_s } => {
+                self.stages.entry(*stage).or_default().parts += 1;
+                let added_s = indices.iter().map(|index| self.work.part(*index, *stage, *audio_s)).sum::<f64>();
+                self.workers.entry(worker).audio_s += added_s;
+            }
+            Event::StageCommitted { indices, stage, worker, duration_s } => {
+                self.committed(indices, *stage, *duration_s);
+                let added_s = indices.iter().map(|index| self.work.stage(*index, *stage)).sum::<f64>();
+                self.workers.entry(worker).audio_s += added_s;
+            }
+            Event::ItemDone { .. } => self.files.done += 1,
+            Event::ItemFailed { index, .. } => self.failed(*index),
+            _ => {}
+        }
+        if self.workers.any_came_up() {
+            self.pace.record(at_s, self.work.computed_s());
+        }
+    }
+
+    /// A recording failed, in the pipeline or when its results were written.
+    pub(crate) fn failed(&mut self, index: usize) {
+        self.files.failed += 1;
+        self.work.give_up(index);
+    }
+
+    /// Seconds until all is done; none without a basis.
+    pub(crate) fn eta_s(&self) -> Option<f64> {
+        self.pace.eta_s(self.work.remaining_s())
+    }
+
+    /// The `most` recordings with the longest time in lanes for a second of audio, the slowest first: the place in
+    /// the list, and that time in seconds. Recordings that were not worked on or are of unknown length are left out.
+    pub(crate) fn slowest(&self, most: usize) -> Vec<(usize, f64)> {
+        let ratio = |index: usize| self.worked_us[index] as f64 / 1e6 / self.lengths_s[index];
+        let mut places: Vec<_> =
+            (0..self.worked_us.len()).filter(|&i| self.worked_us[i] > 0 && self.lengths_s[i] > 0.0).collect();
+        places.sort_by(|&a, &b| ratio(b).total_cmp(&ratio(a)).then(a.cmp(&b)));
+        places.truncate(most);
+        places.into_iter().map(|index| (index, self.worked_us[index] as f64 / 1e6)).collect()
+    }
+
+    fn committed(&mut self, indices: &[usize], stage: StageKind, duration_s: f64) {
+        let audio_s = indices.first().map_or(0.0, |&index| self.lengths_s[index]);
+        let tally = self.stages.entry(stage).or_default();
+        tally.committed += 1;
+        tally.duration_s += duration_s;
+        tally.audio_s += audio_s;
+    }
+
+    fn span(&mut self, worker: &WorkerId, span: &TaskSpan, indices: &[usize]) {
+        let busy_us = span.end_us.saturating_sub(span.start_us);
+        let stage = self.stages.entry(span.stage).or_default();
+        match span.lane {
+            Lane::Cpu => stage.cpu_us += busy_us,
+            Lane::Device => stage.device_us += busy_us,
+        }
+        self.workers.entry(worker).lane_mut(span.lane).count(span, busy_us);
+        let of_each_us = busy_us / span.items.len().max(1) as u64;
+        indices.iter().for_each(|&index| self.worked_us[index] += of_each_us);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::watch::samples::{incident, item, span, worker};
+
+    #[test]
+    fn a_device_call_for_two_recordings_counts_half_for_each() {
+        let mut tally = Tally::new(&[item("a", 10.0), item("b", 100.0), item("c", 0.0)], 0);
+        let call = span(Lane::Device, 0, StageKind::Transcribe, 2, 8, 0..4_000_000);
+        let spans = vec![(call, vec![0, 1]), (span(Lane::Cpu, 0, StageKind::Decode, 1, 0, 0..1_000_000), vec![2])];
+        tally.observe(&Event::Spans { worker: worker(0), spans }, 4.0);
+        assert_eq!(tally.slowest(5), [(0, 2.0), (1, 2.0)], "c has no known length");
+        assert_eq!(tally.slowest(1), [(0, 2.0)]);
+        assert_eq!(tally.stages[&StageKind::Transcribe].device_us, 4_000_000);
+        assert_eq!(tally.stages[&StageKind::Decode].cpu_us, 1_000_000);
+    }
+
+    #[test]
+    fn equal_recordings_are_computed_once_and_done_twice() {
+        let mut tally = Tally::new(&[item("a", 10.0), item("copy", 10.0)], 1);
+        let (indices, worker) = (vec![0, 1], worker(0));
+        tally.observe(&Event::StageCommitted { indices, stage: StageKind::Decode, worker, duration_s: 0.5 }, 1.0);
+        tally.observe(&Event::ItemDone { index: 0 }, 1.0);
+        let decode = tally.stages[&StageKind::Decode];
+        assert_eq!((decode.committed, decode.audio_s, decode.duration_s), (1, 10.0, 0.5));
+        assert_eq!(tally.work.computed_s(), 1.0);
+        assert_eq!(tally.files, Files { planned: 3, done: 1, failed: 1 });
+    }
+
+    #[test]
+    fn the_eta_leaves_out_what_was_on_record() {
+        let mut tally = Tally::new(&[item("old", 1000.0), item("new", 100.0)], 0);
+        StageKind::ALL.into_iter().for_each(|stage| tally.observe(&Event::Reused { index: 0, stage }, 0.0));
+        tally.observe(&Event::WorkerUp { worker: worker(0), pid: 7 }, 5.0);
+        assert_eq!(tally.eta_s(), None);
+        let part =
+            Event::PartCommitted { indices: vec![1], stage: StageKind::Transcribe, worker: worker(0), audio_s: 50.0 };
+        tally.observe(&part, 10.0);
+        assert_eq!(tally.eta_s(), Some((100.0 - 37.5) / (37.5 / 5.0)));
+    }
+
+    #[test]
+    fn incidents_are_counted_by_kind() {
+        let mut tally = Tally::new(&[], 0);
+        for kind in [IncidentKind::Retried, IncidentKind::WorkerLost, IncidentKind::Retried] {
+            tally.observe(&Event::Incident(incident(kind, Some("cpu:0"), "gone")), 1.0);
+        }
+        assert_eq!(tally.incidents[&IncidentKind::Retried], 2);
+    }
+}

@@ -1,0 +1,204 @@
+//! Progress in seconds of audio: what of each recording is done, was on record, or is given up.
+
+use stage_core::StageKind;
+
+/// A stage's part of the work on a recording: about what it takes on a processor. The parts sum to 1.
+const fn share(stage: StageKind) -> f64 {
+    match stage {
+        StageKind::Decode | StageKind::Segment | StageKind::Align => 0.05,
+        StageKind::Transcribe => 0.75,
+        StageKind::Forensics => 0.10,
+    }
+}
+
+/// The work of a run. A recording of 60 s whose decode and transcribe are done counts as 48 s done.
+#[derive(Debug, Default)]
+pub(crate) struct Work {
+    recordings: Vec<Recording>,
+    total_s: f64,
+    computed_s: f64,
+    reused_s: f64,
+    given_up_s: f64,
+}
+
+#[derive(Debug, Clone)]
+struct Recording {
+    audio_s: f64,
+    /// What is done of each stage, from 0 to the stage's share.
+    done: [f64; StageKind::ALL.len()],
+    ended: bool,
+}
+
+impl Work {
+    /// The work on recordings of the given lengths in seconds. A length that is not known is 0 and weighs nothing.
+    pub(crate) fn new(lengths_s: impl Iterator<Item = f64>) -> Self {
+        let recordings: Vec<_> = lengths_s
+            .map(|audio_s| {
+                let audio_s = if audio_s.is_finite() { audio_s.max(0.0) } else { 0.0 };
+                Recording { audio_s, done: Default::default(), ended: false }
+            })
+            .collect();
+        Self { total_s: recordings.iter().map(|recording| recording.audio_s).sum(), recordings, ..Self::default() }
+    }
+
+    /// A stage of a recording is on record already.
+    pub(crate) fn reuse(&mut self, index: usize, stage: StageKind) {
+        self.reused_s += self.recordings[index].complete(stage);
+    }
+
+    /// A part of a stage that covers `audio_s` seconds is durable. Says how many seconds of work it adds.
+    pub(crate) fn part(&mut self, index: usize, stage: StageKind, audio_s: f64) -> f64 {
+        let added_s = self.recordings[index].part(stage, audio_s);
+        self.computed_s += added_s;
+        added_s
+    }
+
+    /// A stage is durable. Says how many seconds of work it adds to those of its parts.
+    pub(crate) fn stage(&mut self, index: usize, stage: StageKind) -> f64 {
+        let added_s = self.recordings[index].complete(stage);
+        self.computed_s += added_s;
+        added_s
+    }
+
+    /// A recording failed: what is open of it will not be done.
+    pub(crate) fn give_up(&mut self, index: usize) {
+        self.given_up_s += self.recordings[index].give_up();
+    }
+
+    /// All recordings, in seconds.
+    pub(crate) const fn total_s(&self) -> f64 {
+        self.total_s
+    }
+
+    /// Done in this run, in seconds.
+    pub(crate) const fn computed_s(&self) -> f64 {
+        self.computed_s
+    }
+
+    /// On record already, in seconds.
+    pub(crate) const fn reused_s(&self) -> f64 {
+        self.reused_s
+    }
+
+    /// Done, in this run or before, in seconds.
+    pub(crate) fn done_s(&self) -> f64 {
+        (self.computed_s + self.reused_s).min(self.total_s)
+    }
+
+    /// Still to do, in seconds.
+    pub(crate) fn remaining_s(&self) -> f64 {
+        (self.total_s - self.computed_s - self.reused_s - self.given_up_s).max(0.0)
+    }
+}
+
+impl Recording {
+    fn complete(&mut self, stage: StageKind) -> f64 {
+        self.raise(stage, share(stage))
+    }
+
+    fn part(&mut self, stage: StageKind, audio_s: f64) -> f64 {
+        if self.audio_s <= 0.0 {
+            return 0.0;
+        }
+        let to = self.done[stage as usize] + share(stage) * audio_s.max(0.0) / self.audio_s;
+        self.raise(stage, to.min(share(stage)))
+    }
+
+    fn raise(&mut self, stage: StageKind, to: f64) -> f64 {
+        if self.ended {
+            return 0.0;
+        }
+        let before = std::mem::replace(&mut self.done[stage as usize], to);
+        (to - before) * self.audio_s
+    }
+
+    fn give_up(&mut self) -> f64 {
+        if std::mem::replace(&mut self.ended, true) {
+            return 0.0;
+        }
+        (1.0 - self.done.iter().sum::<f64>()).max(0.0) * self.audio_s
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn close(a: f64, b: f64) -> bool {
+        (a - b).abs() < 1e-6
+    }
+
+    #[test]
+    fn the_shares_are_the_whole() {
+        assert!(close(StageKind::ALL.into_iter().map(share).sum(), 1.0));
+    }
+
+    #[test]
+    fn a_part_of_a_long_recording_moves_the_progress() {
+        let mut work = Work::new([3600.0].into_iter());
+        work.stage(0, StageKind::Decode);
+        work.stage(0, StageKind::Segment);
+        assert!(close(work.part(0, StageKind::Transcribe, 1800.0), 0.375 * 3600.0));
+        assert!(close(work.done_s(), 0.475 * 3600.0));
+        assert!(close(work.stage(0, StageKind::Transcribe), 0.375 * 3600.0));
+    }
+
+    #[test]
+    fn a_failed_recording_leaves_nothing_to_do() {
+        let mut work = Work::new([100.0, 50.0].into_iter());
+        work.stage(0, StageKind::Decode);
+        work.part(0, StageKind::Transcribe, 10.0);
+        work.give_up(0);
+        assert!(close(work.remaining_s(), 50.0));
+        assert_eq!(work.stage(0, StageKind::Segment), 0.0, "a late commit counts for nothing");
+        assert!(close(work.remaining_s(), 50.0));
+    }
+
+    #[test]
+    fn reused_work_is_done_and_not_computed() {
+        let mut work = Work::new([100.0].into_iter());
+        StageKind::ALL.into_iter().for_each(|stage| work.reuse(0, stage));
+        assert!(close(work.done_s(), 100.0));
+        assert_eq!(work.computed_s(), 0.0);
+    }
+
+    proptest! {
+        #[test]
+        fn parts_never_pass_their_stages_share_and_the_stage_makes_it_whole(
+            audio_s in 0.1_f64..20_000.0,
+            parts_s in prop::collection::vec(-5.0_f64..5_000.0, 0..40),
+        ) {
+            let mut work = Work::new([audio_s].into_iter());
+            let mut by_parts_s = 0.0;
+            for part_s in parts_s {
+                let added_s = work.part(0, StageKind::Transcribe, part_s);
+                prop_assert!(added_s >= 0.0);
+                by_parts_s += added_s;
+            }
+            prop_assert!(by_parts_s <= 0.75 * audio_s * (1.0 + 1e-9));
+            work.stage(0, StageKind::Transcribe);
+            prop_assert!((work.computed_s() - 0.75 * audio_s).abs() <= 1e-9 * audio_s);
+            prop_assert_eq!(work.part(0, StageKind::Transcribe, 1.0), 0.0);
+        }
+
+        #[test]
+        fn done_and_open_and_given_up_are_always_the_total(
+            steps in prop::collection::vec((0_usize..3, 0_usize..4, 0_usize..5, 0.0_f64..100.0), 0..60),
+        ) {
+            let mut work = Work::new([10.0, 0.0, 600.0].into_iter());
+            for (index, what, stage, audio_s) in steps {
+                let stage = StageKind::ALL[stage];
+                match what {
+                    0 => work.reuse(index, stage),
+                    1 => drop(work.part(index, StageKind::Transcribe, audio_s)),
+                    2 => drop(work.stage(index, stage)),
+                    _ => work.give_up(index),
+                }
+                let sum_s = work.done_s() + work.remaining_s() + work.given_up_s;
+                prop_assert!((sum_s - work.total_s()).abs() < 1e-6);
+            }
+        }
+    }
+}

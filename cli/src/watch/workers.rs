@@ -1,0 +1,233 @@
+//! What is known of each worker: whether it works, on what, and how busy its lanes are.
+
+use std::collections::BTreeMap;
+
+use scheduler::coordinator::WorkerId;
+use scheduler::protocol::{Lane, Progress, TaskSpan};
+use scheduler::store::{Incident, IncidentKind};
+use stage_core::{Phase, StageKind};
+
+/// The workers of a run.
+#[derive(Debug, Default)]
+pub(crate) struct Workers(BTreeMap<WorkerId, WorkerTally>);
+
+/// One worker's place; several processes may have had it, one after the other.
+#[derive(Debug, Default)]
+pub(crate) struct WorkerTally {
+    pub(crate) state: State,
+    /// The last process; none before the first is up.
+    pub(crate) pid: Option<u32>,
+    /// When the first was up, in seconds after the run's beginning.
+    pub(crate) up_at_s: f64,
+    /// Work done, in seconds of audio.
+    pub(crate) audio_s: f64,
+    /// What it began last.
+    pub(crate) doing: Option<Doing>,
+    pub(crate) device: LaneTally,
+    pub(crate) cpu: LaneTally,
+    /// What it said last.
+    pub(crate) progress: Progress,
+}
+
+/// Whether a worker works.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum State {
+    /// Not ready yet, or between two processes.
+    #[default]
+    Down,
+    Up,
+    /// Not admitted: no memory, too warm, or not readable.
+    Held,
+    /// Warm: gets no new batch.
+    Throttled,
+    /// Too hot: stopped between two calls.
+    Paused,
+    /// Gets no more work in this run.
+    Out,
+}
+
+/// The beginning of a phase of a stage.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Doing {
+    /// The recording's place in the list.
+    pub(crate) index: usize,
+    pub(crate) stage: StageKind,
+    pub(crate) phase: Phase,
+}
+
+/// Sums of one lane's spans.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct LaneTally {
+    /// Threads that have done something.
+    pub(crate) threads: u32,
+    /// Time of all threads, in microseconds.
+    pub(crate) busy_us: u64,
+    /// Tasks; in the device lane calls, loads of models left out.
+    pub(crate) tasks: u64,
+    /// Units of device work.
+    pub(crate) units: u64,
+}
+
+impl Workers {
+    /// All of them, by device.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (&WorkerId, &WorkerTally)> {
+        self.0.iter()
+    }
+
+    /// Whether one was ever ready.
+    pub(crate) fn any_came_up(&self) -> bool {
+        self.came_up() > 0
+    }
+
+    /// How many were ever ready.
+    pub(crate) fn came_up(&self) -> usize {
+        self.0.values().filter(|worker| worker.pid.is_some()).count()
+    }
+
+    /// How many can work now.
+    pub(crate) fn up(&self) -> usize {
+        self.0.values().filter(|worker| worker.state.is_up()).count()
+    }
+
+    pub(super) fn entry(&mut self, worker: &WorkerId) -> &mut WorkerTally {
+        self.0.entry(worker.clone()).or_default()
+    }
+
+    pub(super) fn come_up(&mut self, worker: &WorkerId, pid: u32, at_s: f64) {
+        let worker = self.entry(worker);
+        if worker.pid.is_none() {
+            worker.up_at_s = at_s;
+        }
+        worker.pid = Some(pid);
+        worker.state = State::Up;
+        worker.doing = None;
+    }
+
+    pub(super) fn progress(&mut self, worker: &WorkerId, progress: Progress) {
+        self.entry(worker).progress = progress;
+    }
+
+    /// A lost worker is one process; the other incidents of this kind concern all workers of a device.
+    pub(super) fn incident(&mut self, incident: &Incident) {
+        let Some((label, state)) = incident.worker.as_deref().zip(State::after(incident.kind)) else { return };
+        for (id, worker) in &mut self.0 {
+            let exactly = id.to_string() == label;
+            if exactly || (incident.kind != IncidentKind::WorkerLost && id.device.to_string() == label) {
+                worker.state = state;
+            }
+        }
+    }
+}
+
+impl WorkerTally {
+    pub(super) const fn lane_mut(&mut self, lane: Lane) -> &mut LaneTally {
+        match lane {
+            Lane::Cpu => &mut self.cpu,
+            Lane::Device => &mut self.device,
+        }
+    }
+
+    pub(crate) const fn lane(&self, lane: Lane) -> &LaneTally {
+        match lane {
+            Lane::Cpu => &self.cpu,
+            Lane::Device => &self.device,
+        }
+    }
+
+    /// Seconds of audio a second since it first was up.
+    pub(crate) fn speed(&self, now_s: f64) -> f64 {
+        self.audio_s / (now_s - self.up_at_s).max(1e-3)
+    }
+}
+
+impl State {
+    const fn after(kind: IncidentKind) -> Option<Self> {
+        Some(match kind {
+            IncidentKind::WorkerLost => Self::Down,
+            IncidentKind::DeviceOut => Self::Out,
+            IncidentKind::DeviceHeld | IncidentKind::DeviceLost => Self::Held,
+            IncidentKind::DeviceThrottled => Self::Throttled,
+            IncidentKind::DevicePaused => Self::Paused,
+            IncidentKind::DeviceResumed => Self::Up,
+            _ => return None,
+        })
+    }
+
+    /// Whether there is a process that computes or could.
+    pub(crate) const fn is_up(self) -> bool {
+        matches!(self, Self::Up | Self::Throttled | Self::Paused)
+    }
+
+    /// For people and programs.
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Down => "down",
+            Self::Up => "up",
+            Self::Held => "held",
+            Self::Throttled => "throttled",
+            Self::Paused => "paused",
+            Self::Out => "out",
+        }
+    }
+}
+
+impl LaneTally {
+    pub(super) fn count(&mut self, span: &TaskSpan, busy_us: u64) {
+        self.threads = self.threads.max(span.thread + 1);
+        self.busy_us += busy_us;
+        self.tasks += u64::from(!is_load(span));
+        self.units += u64::from(span.units);
+    }
+
+    /// Share of `wall_s` seconds in which the lane's threads were busy, from 0 to 1; none where it told nothing.
+    pub(crate) fn busy_share(&self, wall_s: f64) -> Option<f64> {
+        let threads_s = f64::from(self.threads) * wall_s;
+        (threads_s > 0.0).then(|| (self.busy_us as f64 / 1e6 / threads_s).min(1.0))
+    }
+}
+
+/// Whether a span is the load of the models, which is for no recording.
+pub(crate) fn is_load(span: &TaskSpan) -> bool {
+    span.lane == Lane::Device && span.items.is_empty()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::watch::samples::{incident, span, worker};
+
+    fn states(workers: &Workers) -> Vec<State> {
+        workers.iter().map(|(_, worker)| worker.state).collect()
+    }
+
+    #[test]
+    fn a_paused_device_pauses_all_its_workers_and_a_lost_worker_is_one() {
+        let mut workers = Workers::default();
+        let second = WorkerId { index: 1, ..worker(0) };
+        for id in [&worker(0), &second, &worker(1)] {
+            workers.come_up(id, 1, 0.0);
+        }
+        workers.incident(&incident(IncidentKind::DevicePaused, Some("cpu:0"), "85 C"));
+        assert_eq!(states(&workers), [State::Paused, State::Paused, State::Up]);
+        workers.incident(&incident(IncidentKind::DeviceResumed, Some("cpu:0"), "70 C"));
+        workers.incident(&incident(IncidentKind::WorkerLost, Some("cpu:0"), "exited"));
+        assert_eq!(states(&workers), [State::Down, State::Up, State::Up]);
+        assert_eq!(workers.up(), 2);
+    }
+
+    #[test]
+    fn the_busy_share_is_of_all_threads_and_none_without_spans() {
+        let mut lane = LaneTally::default();
+        assert_eq!(lane.busy_share(10.0), None);
+        lane.count(&span(Lane::Cpu, 1, StageKind::Decode, 1, 0, 0..5_000_000), 5_000_000);
+        assert_eq!(lane.busy_share(10.0), Some(0.25));
+    }
+
+    #[test]
+    fn a_load_of_models_is_no_call() {
+        let mut lane = LaneTally::default();
+        lane.count(&span(Lane::Device, 0, StageKind::Transcribe, 0, 0, 0..10), 10);
+        lane.count(&span(Lane::Device, 0, StageKind::Transcribe, 2, 6, 10..20), 10);
+        assert_eq!(lane, LaneTally { threads: 1, busy_us: 20, tasks: 1, units: 6 });
+    }
+}
