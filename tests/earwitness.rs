@@ -3,17 +3,33 @@
 
 #[path = "earwitness/bad_input.rs"]
 mod bad_input;
+#[path = "earwitness/chaos.rs"]
+mod chaos;
 #[path = "earwitness/contract.rs"]
 mod contract;
+#[path = "earwitness/devices.rs"]
+mod devices;
 #[path = "earwitness/evidence.rs"]
 mod evidence;
 #[path = "earwitness/faults.rs"]
 mod faults;
 #[path = "earwitness/invariance.rs"]
 mod invariance;
+#[path = "earwitness/order.rs"]
+mod order;
+#[path = "earwitness/record.rs"]
+mod record;
+#[path = "earwitness/recovery.rs"]
+mod recovery;
 #[path = "earwitness/reuse.rs"]
 mod reuse;
+#[path = "earwitness/running.rs"]
+mod running;
+#[path = "earwitness/store.rs"]
+mod store;
 #[path = "earwitness/support.rs"]
 mod support;
 #[path = "earwitness/verify.rs"]
 mod verify;
+#[path = "earwitness/watching.rs"]
+mod watching;

@@ -5,18 +5,8 @@ use std::path::Path;
 use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 
-use crate::support::{assert_same, calls, documents, earwitness, run};
-
-/// Ten copies of a call, each with other bytes, so that a run takes long enough to be disturbed.
-fn many_calls(folder: &Path) {
-    let wav = fs::read(calls().join("account-number.wav")).unwrap();
-    for copy in 0..10_u8 {
-        let mut wav = wav.clone();
-        let last = wav.len() - 1;
-        wav[last] ^= copy;
-        fs::write(folder.join(format!("call-{copy}.wav")), wav).unwrap();
-    }
-}
+use crate::running::signal;
+use crate::support::{assert_same, documents, earwitness, many_calls, run};
 
 fn start(inputs: &Path, out: &Path) -> Child {
     let (inputs, out) = (inputs.to_str().unwrap(), out.to_str().unwrap());
@@ -41,18 +31,13 @@ fn json_files(entries: fs::ReadDir) -> usize {
     entries.filter(|entry| entry.as_ref().unwrap().path().extension().is_some_and(|ext| ext == "json")).count()
 }
 
-fn signal(child: &Child, name: &str) {
-    let status = std::process::Command::new("kill").args([name, &child.id().to_string()]).status().unwrap();
-    assert!(status.success());
-}
-
 #[test]
 fn a_coordinator_killed_in_mid_run_loses_nothing() {
     let folder = tempfile::tempdir().unwrap();
     let (inputs, out, undisturbed) =
         (folder.path().join("calls"), folder.path().join("out"), folder.path().join("undisturbed"));
     fs::create_dir(&inputs).unwrap();
-    many_calls(&inputs);
+    many_calls(&inputs, 10);
     let mut child = start(&inputs, &out);
     wait_for_a_result(&mut child, &out);
     child.kill().unwrap();
@@ -73,15 +58,15 @@ fn an_interrupted_run_says_so_and_goes_on_where_it_was() {
     let folder = tempfile::tempdir().unwrap();
     let (inputs, out) = (folder.path().join("calls"), folder.path().join("out"));
     fs::create_dir(&inputs).unwrap();
-    many_calls(&inputs);
-    for (name, code) in [("-INT", 130), ("-TERM", 143)] {
+    many_calls(&inputs, 40);
+    for (name, code) in [("INT", 130), ("TERM", 143)] {
         let _ = fs::remove_dir_all(&out);
         let mut child = start(&inputs, &out);
         wait_for_a_result(&mut child, &out);
-        signal(&child, name);
+        signal(child.id(), name);
         assert_eq!(child.wait().unwrap().code(), Some(code));
     }
     let summary = run(&[&inputs], &out, &[]).with_code(0).summary();
     assert!(summary["stages_reused"].as_u64().unwrap() > 0);
-    assert_eq!(summary["files_done"], 10);
+    assert_eq!(summary["files_done"], 40);
 }

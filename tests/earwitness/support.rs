@@ -62,7 +62,7 @@ pub(crate) struct Finished {
 }
 
 impl Finished {
-    fn of(output: Output) -> Self {
+    pub(crate) fn of(output: Output) -> Self {
         Self {
             code: output.status.code(),
             stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
@@ -89,13 +89,40 @@ pub(crate) fn finish<S: AsRef<std::ffi::OsStr>>(args: impl IntoIterator<Item = S
     Finished::of(earwitness(args).output().unwrap())
 }
 
-/// `earwitness run INPUTS --out OUT --progress json` and more arguments.
-pub(crate) fn run(inputs: &[&Path], out: &Path, more: &[&str]) -> Finished {
+/// `run INPUTS --out OUT --progress json` and more arguments.
+pub(crate) fn run_args(inputs: &[&Path], out: &Path, more: &[&str]) -> Vec<String> {
     let mut args = vec!["run".to_owned()];
     args.extend(inputs.iter().map(|path| path.to_string_lossy().into_owned()));
     args.extend(["--out".to_owned(), out.to_string_lossy().into_owned(), "--progress".to_owned(), "json".to_owned()]);
     args.extend(more.iter().map(|&arg| arg.to_owned()));
-    finish(args)
+    args
+}
+
+/// Runs the executable over the inputs to its end.
+pub(crate) fn run(inputs: &[&Path], out: &Path, more: &[&str]) -> Finished {
+    finish(run_args(inputs, out, more))
+}
+
+/// Copies of a call, each with other bytes (call-0.wav, call-1.wav, …), so that a run takes long enough to be disturbed.
+pub(crate) fn many_calls(folder: &Path, copies: usize) {
+    let wav = std::fs::read(calls().join("account-number.wav")).unwrap();
+    for copy in 0..copies {
+        let mut wav = wav.clone();
+        let last = wav.len() - 1;
+        wav[last] ^= copy as u8;
+        std::fs::write(folder.join(format!("call-{copy}.wav")), wav).unwrap();
+    }
+}
+
+/// Writes a call so many times one after the other, as one long call.
+pub(crate) fn write_joined(call: &Path, times: usize, path: &Path) {
+    let mut reader = hound::WavReader::open(call).unwrap();
+    let samples: Vec<i16> = reader.samples().map(Result::unwrap).collect();
+    let mut writer = hound::WavWriter::create(path, reader.spec()).unwrap();
+    for sample in std::iter::repeat_n(&samples, times).flatten() {
+        writer.write_sample(*sample).unwrap();
+    }
+    writer.finalize().unwrap();
 }
 
 /// `DIR/<name>.json`.

@@ -1,0 +1,240 @@
+//! Processes are killed at every commit boundary and at random moments: whatever dies, the next run ends with what an
+//! undisturbed one makes, nothing is lost, and nothing that was committed is computed again.
+//!
+//! `EARWITNESS_CHAOS_ROUNDS` and `EARWITNESS_CHAOS_SEED` ask for more rounds and others; tests/long keeps results.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+
+use crate::record::{Found, look};
+use crate::running::{Running, is_alive, kill};
+use crate::support::{assert_same, calls, documents, run, write_joined};
+
+const ROUNDS: u64 = 20;
+const SEED: u64 = 0x5eed_2026;
+/// Of three calls.
+const ARTIFACTS: usize = 15;
+/// From one commit point to the next that is struck: a prime, so that all have their turn.
+const STRIDE: usize = 31;
+/// How long the coordinator waits at each point of a commit, so that a kill meets it there.
+const PAUSE_MS: &str = "3";
+
+/// A generator of random numbers (xorshift64*), so that a seed tells a run.
+struct Random(u64);
+
+impl Random {
+    fn below(&mut self, limit: u64) -> u64 {
+        self.0 ^= self.0 >> 12;
+        self.0 ^= self.0 << 25;
+        self.0 ^= self.0 >> 27;
+        self.0.wrapping_mul(0x2545_f491_4f6c_dd1d) % limit.max(1)
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Victim {
+    Coordinator,
+    Worker,
+    Both,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Moment {
+    /// The commit point of this number.
+    Point(usize),
+    /// The commit point of this number among those of parts: inside transcribe.
+    Part(usize),
+    AfterMs(u64),
+}
+
+/// The recordings, the undisturbed results, and how many commit points the run has.
+struct Stage {
+    folder: tempfile::TempDir,
+    expected: Vec<(String, Value)>,
+    points: usize,
+    part_points: usize,
+    lasts_ms: u64,
+}
+
+impl Stage {
+    fn set() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let inputs = folder.path().join("calls");
+        std::fs::create_dir(&inputs).unwrap();
+        let call = calls().join("account-number.wav");
+        write_joined(&call, 6, &inputs.join("long.wav"));
+        write_joined(&call, 2, &inputs.join("middling.wav"));
+        std::fs::copy(calls().join("threat.flac"), inputs.join("threat.flac")).unwrap();
+        let mut stage = Self { folder, expected: Vec::new(), points: 0, part_points: 0, lasts_ms: 0 };
+        let out = stage.folder.path().join("undisturbed");
+        let (mut running, began) = (stage.start(&out), Instant::now());
+        while let Some(event) = running.next_event() {
+            stage.points += usize::from(event["event"] == "commit");
+            stage.part_points += usize::from(event["event"] == "commit" && event["parts"] != 0);
+        }
+        running.wait().with_code(0);
+        stage.lasts_ms = began.elapsed().as_millis() as u64;
+        stage.expected = documents(&out);
+        assert!(stage.expected.len() == 3 && stage.part_points >= 12, "{} points of parts", stage.part_points);
+        stage
+    }
+
+    fn inputs(&self) -> PathBuf {
+        self.folder.path().join("calls")
+    }
+
+    fn start(&self, out: &Path) -> Running {
+        let args = ["--devices", "cpu:2", "-b", "2", "--device-batch-size", "1", "--pause-at-commits", PAUSE_MS];
+        Running::start(&[&self.inputs()], out, &args)
+    }
+}
+
+/// What became of a round.
+#[derive(Debug, Default)]
+struct Tally {
+    rounds: u64,
+    killed: [u64; 3],
+    inside_transcribe: u64,
+    points_hit: BTreeSet<usize>,
+    records_kept: usize,
+    ended_before: u64,
+    /// Artifacts that were missing in the end.
+    lost: usize,
+    /// What was computed again although it was on record.
+    recomputed: u64,
+    /// Artifacts that were written twice.
+    twice: usize,
+}
+
+#[test]
+fn whatever_is_killed_the_next_run_ends_as_an_undisturbed_one_would() {
+    let asked = |name: &str, otherwise| std::env::var(name).map_or(otherwise, |text| text.parse().unwrap());
+    let (rounds, seed) = (asked("EARWITNESS_CHAOS_ROUNDS", ROUNDS), asked("EARWITNESS_CHAOS_SEED", SEED));
+    let stage = Stage::set();
+    let (mut random, mut tally) = (Random(seed | 1), Tally::default());
+    for round in 0..rounds {
+        let victim = [Victim::Coordinator, Victim::Worker, Victim::Both][random.below(3) as usize];
+        let moment = match round % 5 {
+            0 | 2 => Moment::Part(random.below(stage.part_points as u64) as usize),
+            1 | 3 => Moment::Point(next_point(round as usize, stage.points, &tally.points_hit)),
+            _ => Moment::AfterMs(random.below(stage.lasts_ms)),
+        };
+        play(&stage, victim, moment, &mut random, &mut tally);
+    }
+    assert!(tally.inside_transcribe * 3 >= rounds, "too few inside transcribe: {tally:?}");
+    let [coordinators, workers, both] = tally.killed;
+    println!(
+        "{}",
+        json!({
+            "rounds": tally.rounds, "seed": seed, "killed_coordinator": coordinators, "killed_worker": workers,
+            "killed_both": both, "ended_before_the_kill": tally.ended_before,
+            "inside_transcribe_between_windows": tally.inside_transcribe,
+            "commit_points_hit": tally.points_hit.len(), "commit_points": stage.points,
+            "records_kept_over_the_kill": tally.records_kept, "lost": tally.lost, "recomputed": tally.recomputed,
+            "twice": tally.twice,
+        })
+    );
+}
+
+/// A commit point that was not struck yet, wherever there is one: runs differ in how many points they have, so that some
+/// are missed at first.
+fn next_point(round: usize, points: usize, hit: &BTreeSet<usize>) -> usize {
+    let mut in_turn = (round..round + points).map(|turn| turn * STRIDE % points);
+    in_turn.find(|point| !hit.contains(point)).unwrap_or(round % points)
+}
+
+/// One round: a run that is disturbed, another that ends it, and everything that must hold afterwards.
+fn play(stage: &Stage, victim: Victim, moment: Moment, random: &mut Random, tally: &mut Tally) {
+    let out = stage.folder.path().join("out");
+    let told = format!("{victim:?} killed at {moment:?}");
+    let mut running = stage.start(&out);
+    let point = await_moment(&mut running, moment);
+    let workers = running.workers().to_vec();
+    let struck = strike(&mut running, victim, &workers, random);
+    if struck && victim != Victim::Worker {
+        running.wait();
+    }
+    let kept = look(&out);
+    tally.rounds += 1;
+    tally.ended_before += u64::from(!struck);
+    tally.killed[victim as usize] += u64::from(struck);
+    tally.points_hit.extend(point);
+    tally.inside_transcribe += u64::from(kept.is_inside_transcribe());
+    tally.records_kept += kept.artifacts + kept.parts;
+    if !struck || victim == Victim::Worker {
+        running.wait().with_code(0);
+    }
+    await_end_of(&workers);
+
+    let summary = run(&[&stage.inputs()], &out, &[]).with_code(0).summary();
+    let made = summary["stages_computed"].as_u64().unwrap() + summary["stages_reused"].as_u64().unwrap();
+    assert_eq!((made as usize, &summary["files_done"]), (ARTIFACTS, &3.into()), "{told}");
+    let found = look(&out);
+    tally.lost += ARTIFACTS.saturating_sub(found.artifacts + found.repeated);
+    tally.recomputed += found.recomputations;
+    tally.twice += found.repeated;
+    assert_eq!(found, Found { artifacts: ARTIFACTS, ..Found::default() }, "{told}");
+    let documents = documents(&out);
+    assert_eq!(documents.len(), stage.expected.len(), "{told}");
+    for ((name, document), (_, expected)) in documents.iter().zip(&stage.expected) {
+        assert_same(document, expected, &format!("{told}: {name}"));
+    }
+    std::fs::remove_dir_all(&out).unwrap();
+}
+
+/// Reads events until the moment; gives the number of the commit point, if it is one.
+fn await_moment(running: &mut Running, moment: Moment) -> Option<usize> {
+    let began = Instant::now();
+    let (mut points, mut parts) = (0, 0);
+    if let Moment::AfterMs(ms) = moment {
+        while began.elapsed() < Duration::from_millis(ms) {
+            running.next_event_within(Duration::from_millis(ms).saturating_sub(began.elapsed()));
+        }
+        return None;
+    }
+    while let Some(event) = running.next_event() {
+        if event["event"] != "commit" {
+            continue;
+        }
+        let has_parts = event["parts"] != 0;
+        let reached = match moment {
+            Moment::Point(wanted) => points == wanted,
+            Moment::Part(wanted) => has_parts && parts == wanted,
+            Moment::AfterMs(_) => false,
+        };
+        if reached {
+            return Some(points);
+        }
+        points += 1;
+        parts += usize::from(has_parts);
+    }
+    None
+}
+
+/// Kills; false where the run had ended before.
+fn strike(running: &mut Running, victim: Victim, workers: &[u32], random: &mut Random) -> bool {
+    if running.has_ended() {
+        return false;
+    }
+    if victim != Victim::Worker {
+        running.kill();
+    }
+    match victim {
+        Victim::Coordinator => {}
+        Victim::Worker if workers.is_empty() => return false,
+        Victim::Worker => kill(workers[random.below(workers.len() as u64) as usize]),
+        Victim::Both => workers.iter().for_each(|pid| kill(*pid)),
+    }
+    true
+}
+
+fn await_end_of(workers: &[u32]) {
+    let deadline = Instant::now() + Duration::from_secs(10);
+    while workers.iter().any(|pid| is_alive(*pid)) {
+        assert!(Instant::now() < deadline, "a worker outlived its coordinator");
+        std::thread::sleep(Duration::from_millis(2));
+    }
+}

@@ -1,0 +1,327 @@
+//! GPUs of a machine without one: the fake NVML follows a script, the devices are simulated, all else is real.
+
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use scheduler::store::IncidentKind;
+use serde_json::Value;
+
+use crate::record::{Found, incidents, look};
+use crate::running::{Running, signal};
+use crate::support::{Finished, earwitness, many_calls, run_args};
+
+/// A folder with calls, and a script that the fake NVML follows.
+struct Machine {
+    folder: tempfile::TempDir,
+    calls: usize,
+}
+
+/// Polls are frequent, so that tests are short.
+const CONFIG: &str = "[devices]\npoll_ms = 20\n[timing]\nheartbeat_ms = 500\n";
+/// A call is one unit that takes 100 ms of the device.
+const SERVICE: &str = "load_s = 0.0\ndevice_s_per_call = 0.1\ndevice_s_per_unit = 0.0\n";
+
+impl Machine {
+    fn new(calls: usize, script: &str) -> Self {
+        let machine = Self { folder: tempfile::tempdir().unwrap(), calls };
+        std::fs::create_dir(machine.path("calls")).unwrap();
+        many_calls(&machine.path("calls"), calls);
+        machine.write("config.toml", CONFIG);
+        machine.write("sim.toml", SERVICE);
+        machine.write("faults.toml", "fault = []\n");
+        machine.follow(script);
+        machine
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    fn write(&self, name: &str, text: &str) {
+        std::fs::write(self.path(name), text).unwrap();
+    }
+
+    /// Gives the fake NVML another script; it never sees half of it.
+    fn follow(&self, script: &str) {
+        self.write("next-script", script);
+        std::fs::rename(self.path("next-script"), self.path("script")).unwrap();
+    }
+
+    fn with_fake(&self, command: &mut Command) {
+        command.env(fake_nvml::SCRIPT_ENV, self.path("script"));
+    }
+
+    /// `earwitness devices` and more arguments.
+    fn devices(&self, more: &[&str]) -> Command {
+        let library = fake_nvml::library();
+        let mut command = earwitness(["devices", "--nvml", library.to_str().unwrap()]);
+        self.with_fake(command.args(more));
+        command
+    }
+
+    fn show(&self, more: &[&str]) -> Finished {
+        Finished::of(self.devices(more).output().unwrap()).with_code(0)
+    }
+
+    /// A run on two simulated devices, each watched as the GPU of its number.
+    fn start(&self) -> Running {
+        let path = |name: &str| self.path(name).to_string_lossy().into_owned();
+        let (library, sim, config) = (fake_nvml::library(), path("sim.toml"), path("config.toml"));
+        let faults = path("faults.toml");
+        let more = ["--devices", "sim:2", "-b", "2", "--device-batch-size", "1", "--nvml", library.to_str().unwrap()];
+        let more = [&more[..], &["--sim", &sim, "--config", &config, "--faults", &faults]].concat();
+        let mut command = earwitness(run_args(&[&self.path("calls")], &self.path("out"), &more));
+        self.with_fake(&mut command);
+        Running::spawn(command)
+    }
+
+    fn committed(&self) -> usize {
+        look(&self.path("out")).artifacts
+    }
+
+    fn assert_whole(&self) {
+        assert_eq!(look(&self.path("out")), Found { artifacts: 5 * self.calls, ..Found::default() });
+    }
+
+    /// What was told of a device, in order.
+    fn told(&self, device: &str) -> Vec<(IncidentKind, String)> {
+        let all = incidents(&self.path("out")).into_iter();
+        let of_device = all.filter(|incident| incident.worker.as_deref() == Some(device));
+        of_device.map(|incident| (incident.kind, incident.message)).collect()
+    }
+
+    fn kinds(&self, device: &str) -> Vec<IncidentKind> {
+        self.told(device).into_iter().map(|(kind, _)| kind).collect()
+    }
+}
+
+/// Waits for news of a device.
+fn await_incident(run: &mut Running, kind: &str, device: &str) -> String {
+    loop {
+        let event = run.await_event("incident");
+        if event["kind"] == kind && event["worker"] == device {
+            return event["message"].as_str().unwrap().to_owned();
+        }
+    }
+}
+
+/// Waits until nothing more is committed: what was under way is done.
+fn await_standstill(machine: &Machine) -> usize {
+    let deadline = Instant::now() + Duration::from_secs(60);
+    let (mut before, mut since) = (machine.committed(), Instant::now());
+    while since.elapsed() < Duration::from_millis(700) {
+        assert!(Instant::now() < deadline, "it never stands still");
+        thread::sleep(Duration::from_millis(50));
+        let now = machine.committed();
+        if now != before {
+            (before, since) = (now, Instant::now());
+        }
+    }
+    before
+}
+
+#[test]
+fn all_gpus_of_a_machine_are_found() {
+    let machine = Machine::new(0, "0 * gpus 2\n0 1 memory_used_percent 91\n0 1 temperature 66\n0 0 xid 13\n");
+    let shown = machine.show(&[]).stdout;
+    for part in ["Fake GPU 0", "Fake GPU 1", "72.8 of 80.0 GiB (91 %)", "66 C", "13", "admitted"] {
+        assert!(shown.contains(part), "no `{part}` in:\n{shown}");
+    }
+    let json: Value = serde_json::from_str(&machine.show(&["--json"]).stdout).unwrap();
+    let gpus = json["gpus"]["gpus"].as_array().unwrap();
+    let states: Vec<_> = gpus.iter().map(|gpu| gpu["state"].as_str().unwrap()).collect();
+    assert_eq!(states, ["admitted", "held"]);
+    assert_eq!(gpus[1]["state_reason"], "91 % of its memory is in use, admitted below 80 %");
+    assert_eq!(gpus[1]["uuid"]["value"], fake_nvml::uuid(1));
+}
+
+#[test]
+fn limits_come_from_the_configuration() {
+    let machine = Machine::new(0, "0 * gpus 1\n0 0 temperature 61\n");
+    machine.write("limits.toml", "[devices]\ntemperature_admit_c = 60\ntemperature_resume_c = 50\n");
+    let shown = machine.show(&["--config", machine.path("limits.toml").to_str().unwrap()]).stdout;
+    assert!(shown.contains("held: 61 C"), "{shown}");
+    machine.write("limits.toml", "[devices]\ntemperature_resume_c = 90\n");
+    let wrong = machine.devices(&["--config", machine.path("limits.toml").to_str().unwrap()]).output().unwrap();
+    let wrong = Finished::of(wrong).with_code(2);
+    assert!(wrong.stderr.contains("limits.toml") && wrong.stderr.contains("temperature_resume_c"), "{}", wrong.stderr);
+}
+
+#[test]
+fn a_temperature_that_cannot_be_read_is_unknown_with_its_reason_and_never_free() {
+    let machine = Machine::new(0, "0 * gpus 1\n0 0 temperature error 999\n0 0 ecc_uncorrected error 3\n");
+    let json: Value = serde_json::from_str(&machine.show(&["--json"]).stdout).unwrap();
+    let gpu = &json["gpus"]["gpus"][0];
+    assert_eq!((&gpu["temperature_c"]["value"], &gpu["state"]), (&Value::Null, &"held".into()));
+    assert!(!gpu["temperature_c"]["reason"].as_str().unwrap().is_empty());
+    let shown = machine.show(&[]).stdout;
+    for part in ["cuda:0: temperature unknown: an internal driver error occurred", "cuda:0: ECC unknown: "] {
+        assert!(shown.contains(part), "no `{part}` in:\n{shown}");
+    }
+}
+
+#[test]
+fn a_lost_gpu_is_shown_as_lost_beside_the_others() {
+    let machine = Machine::new(0, "0 * gpus 2\n0 0 lost\n");
+    let json: Value = serde_json::from_str(&machine.show(&["--json"]).stdout).unwrap();
+    let gpus = &json["gpus"]["gpus"];
+    assert_eq!((&gpus[0]["lost"], &gpus[0]["state"]), (&true.into(), &"lost".into()));
+    assert_eq!((&gpus[1]["lost"], &gpus[1]["state"]), (&false.into(), &"admitted".into()));
+    assert!(machine.show(&[]).stdout.contains("lost: "));
+}
+
+#[test]
+fn no_gpu_and_no_driver_are_plain_statements() {
+    for (script, said, told) in [
+        ("0 * gpus 0\n", "none: the driver knows no GPU", ""),
+        ("0 * gpus two\n", "none: an internal driver error occurred", "script:1: the value is no whole number"),
+    ] {
+        let shown = Machine::new(0, script).show(&["--watch"]);
+        assert!(shown.stdout.contains(said) && shown.stderr.contains(told), "{}{}", shown.stdout, shown.stderr);
+    }
+    let finished = earwitness(["devices", "--watch", "--nvml", "/nowhere/libnvidia-ml.so.1"]).output().unwrap();
+    assert!(Finished::of(finished).with_code(0).stdout.contains("none: "));
+}
+
+#[test]
+fn watching_follows_a_gpu_that_heats_up_and_cools_down() {
+    let script = "0 * gpus 1\n0.5 0 temperature 81\n1 0 temperature 86\n1.5 0 temperature 70\n";
+    let machine = Machine::new(0, script);
+    let child = machine.devices(&["--json", "--watch", "0.1"]).stdout(Stdio::piped()).spawn().unwrap();
+    thread::sleep(Duration::from_millis(2500));
+    signal(child.id(), "INT");
+    let finished = Finished::of(child.wait_with_output().unwrap()).with_code(130);
+    let lines = finished.stdout.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+    let mut states: Vec<_> = lines.map(|line| line["gpus"]["gpus"][0]["state"].as_str().unwrap().to_owned()).collect();
+    states.dedup();
+    assert_eq!(states, ["admitted", "throttled", "paused", "admitted"]);
+}
+
+#[test]
+fn watching_says_so_when_nvml_hangs() {
+    let machine = Machine::new(0, "0 * gpus 1\n0.5 0 hang\n");
+    let child = machine.devices(&["--watch", "0.1"]).stdout(Stdio::piped()).spawn().unwrap();
+    thread::sleep(Duration::from_millis(2000));
+    signal(child.id(), "TERM");
+    let finished = Finished::of(child.wait_with_output().unwrap()).with_code(143);
+    let last = finished.stdout.lines().last().unwrap();
+    assert!(last.contains("unknown"), "{}", finished.stdout);
+}
+
+#[test]
+fn a_full_device_is_held_until_it_empties() {
+    let machine = Machine::new(4, "0 * gpus 2\n0 * memory_used_percent 95\n");
+    let mut run = machine.start();
+    for device in ["sim:0", "sim:1"] {
+        let said = await_incident(&mut run, "device-held", device);
+        assert_eq!(said, "95 % of its memory is in use, admitted below 80 %");
+    }
+    thread::sleep(Duration::from_millis(500));
+    assert!(run.workers().is_empty() && machine.committed() == 0, "no worker is started");
+    machine.follow("0 * gpus 2\n0 1 memory_used_percent 95\n");
+    run.wait().with_code(0);
+    machine.assert_whole();
+    assert_eq!(machine.kinds("sim:0"), [IncidentKind::DeviceHeld, IncidentKind::DeviceResumed]);
+    assert_eq!(machine.kinds("sim:1"), [IncidentKind::DeviceHeld], "told once, and never used");
+}
+
+#[test]
+fn an_unreadable_device_is_held_and_the_other_does_everything() {
+    let machine = Machine::new(4, "0 * gpus 2\n0 0 temperature error 999\n");
+    machine.start().wait().with_code(0);
+    machine.assert_whole();
+    let told = machine.told("sim:0");
+    assert!(matches!(&told[..], [(IncidentKind::DeviceHeld, why)] if why.starts_with("its temperature is unknown")));
+}
+
+#[test]
+fn a_device_whose_readings_stop_goes_on_and_nobody_waits_for_nvml() {
+    let machine = Machine::new(20, "0 * gpus 2\n0.3 * hang\n");
+    machine.start().wait().with_code(0);
+    machine.assert_whole();
+}
+
+#[test]
+fn a_hot_device_gets_no_new_batch_and_what_it_holds_is_finished() {
+    let machine = Machine::new(40, "0 * gpus 2\n");
+    let mut run = machine.start();
+    run.await_event("worker_up");
+    machine.follow("0 * gpus 2\n0 * temperature 82\n");
+    for device in ["sim:0", "sim:1"] {
+        assert_eq!(await_incident(&mut run, "device-throttled", device), "82 C, throttled at 80 C");
+    }
+    let done = await_standstill(&machine);
+    assert!(done > 0 && done < 200, "{done} of 200 artifacts: what it held was finished, and no more was given");
+    machine.follow("0 * gpus 2\n0 * temperature 69\n");
+    run.wait().with_code(0);
+    machine.assert_whole();
+    assert_eq!(machine.kinds("sim:0"), [IncidentKind::DeviceThrottled, IncidentKind::DeviceResumed]);
+}
+
+#[test]
+fn a_device_that_is_too_hot_stops_between_two_calls_and_goes_on_when_it_is_cool() {
+    let machine = Machine::new(12, "0 * gpus 2\n");
+    let mut run = machine.start();
+    run.await_event("worker_up");
+    machine.follow("0 * gpus 2\n0 * temperature 86\n");
+    for device in ["sim:0", "sim:1"] {
+        assert_eq!(await_incident(&mut run, "device-paused", device), "86 C, paused at 85 C");
+    }
+    let before = await_standstill(&machine);
+    assert!(before < 60, "nothing was left to stop");
+    machine.follow("0 * gpus 2\n0 * temperature 75\n");
+    thread::sleep(Duration::from_millis(500));
+    assert_eq!(machine.committed(), before, "75 C is not cool enough");
+    machine.follow("0 * gpus 2\n0 * temperature 70\n");
+    run.wait().with_code(0);
+    machine.assert_whole();
+    let (paused, resumed) = (IncidentKind::DevicePaused, IncidentKind::DeviceResumed);
+    let told = [(paused, "86 C, paused at 85 C".to_owned()), (resumed, "70 C, resumed at 70 C".to_owned())];
+    assert_eq!(machine.told("sim:0"), told);
+}
+
+#[test]
+fn a_lost_gpu_whose_canary_fails_is_out_and_the_other_finishes_everything() {
+    let machine = Machine::new(40, "0 * gpus 2\n");
+    machine.write("faults.toml", "[[fault]]\nat = 'canary'\nkind = { fail = 'device' }\ndevice = 'sim:1'\n");
+    let mut run = machine.start();
+    run.await_event("worker_up");
+    run.await_event("worker_up");
+    machine.follow("0 * gpus 2\n0 1 lost\n");
+    run.wait().with_code(0);
+    machine.assert_whole();
+    let kinds = machine.kinds("sim:1");
+    assert_eq!(kinds.first(), Some(&IncidentKind::DeviceLost), "{kinds:?}");
+    assert!(kinds.contains(&IncidentKind::DeviceOut) && !kinds.contains(&IncidentKind::CanaryPassed), "{kinds:?}");
+}
+
+#[test]
+fn a_device_that_an_xid_accuses_goes_on_when_its_canary_passes() {
+    let machine = Machine::new(12, "0 * gpus 2\n");
+    let mut run = machine.start();
+    run.await_event("worker_up");
+    run.await_event("worker_up");
+    machine.follow("0 * gpus 2\n0 1 xid 95\n");
+    assert_eq!(await_incident(&mut run, "device-lost", "sim:1"), "Xid 95: a memory error that could not be contained");
+    let passed = await_incident(&mut run, "canary-passed", "sim:1");
+    assert!(passed.contains("Xid 95"), "{passed}");
+    run.wait().with_code(0);
+    machine.assert_whole();
+}
+
+#[test]
+fn all_gpus_lost_is_a_clear_end_that_keeps_what_was_made() {
+    let machine = Machine::new(12, "0 * gpus 2\n");
+    machine.write("faults.toml", "[[fault]]\nat = 'canary'\nkind = { fail = 'device' }\n");
+    let mut run = machine.start();
+    run.await_event("worker_up");
+    machine.follow("0 * gpus 2\n0 * lost\n");
+    let finished = run.wait().with_code(4);
+    assert!(finished.stderr.contains("no device is left to work on"), "{}", finished.stderr);
+    machine.follow("0 * gpus 2\n");
+    machine.write("faults.toml", "fault = []\n");
+    machine.start().wait().with_code(0);
+    machine.assert_whole();
+}

@@ -1,0 +1,52 @@
+//! What is in a result folder's store, for tests to look at.
+
+use std::path::Path;
+
+use scheduler::store::{Incident, Lookup, SqliteStore, Store};
+use stage_core::{StageKey, StageKind};
+
+/// Counts of a store.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct Found {
+    /// Artifacts on record that hold, each computed once.
+    pub(crate) artifacts: usize,
+    /// Artifacts that were computed more than once.
+    pub(crate) repeated: usize,
+    /// Parts of artifacts that are not made yet.
+    pub(crate) parts: usize,
+    /// How often something was computed again that was on record.
+    pub(crate) recomputations: u64,
+}
+
+impl Found {
+    /// Whether some recording has windows on record and no transcript.
+    pub(crate) const fn is_inside_transcribe(&self) -> bool {
+        self.parts > 0
+    }
+}
+
+/// Looks into the store of a folder; nothing where there is none yet.
+pub(crate) fn look(out: &Path) -> Found {
+    let Ok(store) = SqliteStore::open_read_only(&out.join("earwitness.db")) else { return Found::default() };
+    let mut found = Found { recomputations: store.recomputations().unwrap(), ..Found::default() };
+    for key in store.recordings().unwrap().iter().flat_map(|entry| entry.keys()) {
+        match store.artifact(&key.fingerprint()).unwrap() {
+            Lookup::Sound(stored) if stored.computations == 1 => found.artifacts += 1,
+            Lookup::Sound(_) => found.repeated += 1,
+            Lookup::Missing => found.parts += parts(&store, &key),
+            Lookup::Altered(how) => panic!("{how}"),
+        }
+    }
+    found
+}
+
+fn parts(store: &SqliteStore, key: &StageKey) -> usize {
+    if key.stage == StageKind::Transcribe { store.parts(&key.fingerprint()).unwrap().len() } else { 0 }
+}
+
+/// The incidents of the last run, in order.
+pub(crate) fn incidents(out: &Path) -> Vec<Incident> {
+    let store = SqliteStore::open_read_only(&out.join("earwitness.db")).unwrap();
+    let last = store.runs(1).unwrap().remove(0);
+    store.incidents(last.id).unwrap()
+}

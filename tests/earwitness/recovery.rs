@@ -1,0 +1,187 @@
+//! One test for each way in which a worker or its device goes wrong. The faults are committed by real workers.
+
+use std::path::{Path, PathBuf};
+
+use scheduler::store::IncidentKind;
+use serde_json::Value;
+
+use crate::record::{Found, incidents, look};
+use crate::support::{Finished, finish, many_calls, run};
+
+/// Calls, and a folder for results; the run commits faults.
+struct Case {
+    folder: tempfile::TempDir,
+    files: usize,
+}
+
+impl Case {
+    fn new(files: usize) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let inputs = folder.path().join("calls");
+        std::fs::create_dir(&inputs).unwrap();
+        many_calls(&inputs, files);
+        let timing = "[timing]\nheartbeat_ms = 500\ndevice_stall_ms = 3000\nbackoff_ms = 10\n";
+        std::fs::write(folder.path().join("config.toml"), timing).unwrap();
+        Self { folder, files }
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    fn out(&self) -> PathBuf {
+        self.path("out")
+    }
+
+    /// A run on two workers that commits `faults` (TOML; `MARK` stands for a file that is made once).
+    fn run(&self, faults: &str, more: &[&str]) -> Finished {
+        let mark = self.path("mark").to_string_lossy().into_owned();
+        std::fs::write(self.path("faults.toml"), faults.replace("MARK", &mark)).unwrap();
+        let (faults, config) = (self.path("faults.toml"), self.path("config.toml"));
+        let mut args = vec!["--faults", faults.to_str().unwrap(), "--config", config.to_str().unwrap()];
+        for default in [["--devices", "cpu:2"], ["-b", "4"], ["--device-batch-size", "1"]] {
+            args.extend(default.into_iter().filter(|_| !more.contains(&default[0])));
+        }
+        args.extend(more);
+        run(&[&self.path("calls")], &self.out(), &args)
+    }
+
+    /// Asserts that every call is done, nothing was computed twice, and the calls' results are whole.
+    fn assert_whole(&self, finished: Finished) -> Value {
+        let summary = finished.with_code(0).summary();
+        assert_eq!(summary["files_done"], self.files, "{summary}");
+        assert_eq!(look(&self.out()), Found { artifacts: 5 * self.files, ..Found::default() });
+        finish(["verify", self.out().to_str().unwrap()]).with_code(0);
+        summary
+    }
+
+    fn messages(&self, kind: IncidentKind) -> Vec<String> {
+        let all = incidents(&self.out()).into_iter();
+        all.filter(|incident| incident.kind == kind).map(|incident| incident.message).collect()
+    }
+
+    fn status(&self) -> String {
+        finish(["status", self.out().to_str().unwrap()]).with_code(0).stdout
+    }
+}
+
+const AT_INFER: &str = "[[fault]]\nat = ['transcribe', 'infer']\nafter = 2\n";
+
+/// Calls of the device that take long enough for windows to wait and for workers to come up again.
+const SLOW: &str = "[[fault]]\nat = ['transcribe', 'infer']\nkind = { pause-ms = 60 }\n";
+
+fn contains_all(text: &str, parts: &[&str]) {
+    parts.iter().for_each(|part| assert!(text.contains(part), "no `{part}` in:\n{text}"));
+}
+
+#[test]
+fn a_worker_that_exits_costs_nothing() {
+    let case = Case::new(8);
+    case.assert_whole(case.run(&format!("{AT_INFER}kind = {{ exit = 7 }}\nonce = 'MARK'\n"), &[]));
+    assert_eq!(case.messages(IncidentKind::WorkerLost), ["ended with exit code 7"]);
+    assert_eq!(case.messages(IncidentKind::CanaryPassed).len(), 1, "the device proved itself before it went on");
+    contains_all(&case.status(), &["ended with exit code 7"]);
+}
+
+#[test]
+fn a_worker_that_falls_silent_is_replaced() {
+    let case = Case::new(8);
+    case.assert_whole(case.run(&format!("{AT_INFER}kind = 'stop'\nonce = 'MARK'\n"), &[]));
+    assert_eq!(case.messages(IncidentKind::WorkerLost), ["said nothing for 0.9 s"]);
+}
+
+#[test]
+fn a_wedged_device_lane_is_noticed_though_the_heartbeat_goes_on() {
+    let case = Case::new(8);
+    case.assert_whole(case.run(&format!("{AT_INFER}kind = 'wedge'\nonce = 'MARK'\n"), &[]));
+    assert_eq!(case.messages(IncidentKind::WorkerLost), ["finished no device call for 3.0 s"]);
+}
+
+#[test]
+fn a_worker_that_talks_nonsense_is_replaced() {
+    let case = Case::new(8);
+    case.assert_whole(case.run(&format!("{AT_INFER}kind = 'garbage'\nonce = 'MARK'\n"), &[]));
+    let lost = case.messages(IncidentKind::WorkerLost);
+    assert!(matches!(&lost[..], [reason] if reason.contains("this is no message")), "{lost:?}");
+}
+
+#[test]
+fn a_device_that_refuses_is_out_and_the_other_does_everything() {
+    let case = Case::new(6);
+    let faults = "[[fault]]\nat = 'build'\nkind = { fail = 'device' }\ndevice = 'cpu:1'\n";
+    case.assert_whole(case.run(faults, &[]));
+    assert_eq!(case.messages(IncidentKind::DeviceOut).len(), 1);
+    contains_all(&case.status(), &["cpu:1", "out"]);
+}
+
+#[test]
+fn a_full_device_memory_halves_the_calls_and_fails_no_recording() {
+    let case = Case::new(8);
+    let faults = format!("{SLOW}{SLOW}[[fault]]\nat = ['transcribe', 'infer']\nkind = {{ memory-for = 1 }}\n");
+    case.assert_whole(case.run(&faults, &["--devices", "cpu:1", "-b", "8", "--device-batch-size", "8"]));
+    let shrunk = case.messages(IncidentKind::BatchShrunk);
+    assert!(!shrunk.is_empty() && shrunk.iter().all(|message| message.contains("at most")), "{shrunk:?}");
+    assert!(case.messages(IncidentKind::WorkerLost).is_empty());
+}
+
+#[test]
+fn a_recording_that_kills_workers_is_found_by_halving_and_set_aside_with_its_reason() {
+    let case = Case::new(8);
+    let poison = "[[fault]]\nat = ['transcribe', 'prepare']\nkind = { exit = 9 }\nrecording = 'call-5'\n";
+    let summary = case.run(poison, &["-b", "8"]).with_code(3).summary();
+    assert_eq!((&summary["files_done"], &summary["files_failed"]), (&7.into(), &1.into()));
+    let set_aside = case.messages(IncidentKind::Quarantined);
+    assert!(matches!(&set_aside[..], [reason] if reason.contains("exit code 9")), "{set_aside:?}");
+    assert!(case.messages(IncidentKind::DeviceOut).is_empty(), "no device is blamed");
+    let deaths = case.messages(IncidentKind::WorkerLost).len();
+    assert!((2..=6).contains(&deaths), "{deaths} workers died for one of eight");
+    contains_all(&case.status(), &["call-5.wav", "--retry-quarantined"]);
+
+    let again = case.run(poison, &[]).with_code(3).summary();
+    assert_eq!(again["stages_computed"], 0, "it is left alone until it is asked for");
+    case.assert_whole(case.run("fault = []\n", &["--retry-quarantined"]));
+    assert!(!case.status().contains("set aside, because"), "what works is set aside no longer");
+}
+
+#[test]
+fn a_device_is_out_only_when_the_canary_fails_on_it() {
+    let case = Case::new(8);
+    // Recordings fail on the device, but the canary passes: the device stays and others may have more luck with them.
+    let suspicious = "[[fault]]\nat = ['align', 'run']\nkind = { fail = 'device' }\ndevice = 'cpu:1'\nonce = 'MARK'\n";
+    case.assert_whole(case.run(suspicious, &[]));
+    assert_eq!(case.messages(IncidentKind::CanaryPassed).len(), 1);
+    assert!(case.messages(IncidentKind::DeviceOut).is_empty());
+
+    let case = Case::new(8);
+    let sick = format!("{suspicious}{SLOW}[[fault]]\nat = 'canary'\nkind = {{ fail = 'device' }}\ndevice = 'cpu:1'\n");
+    case.assert_whole(case.run(&sick, &[]));
+    assert_eq!((case.messages(IncidentKind::CanaryFailed).len(), case.messages(IncidentKind::DeviceOut).len()), (2, 1));
+}
+
+#[test]
+fn all_devices_out_is_a_clear_end_that_keeps_what_was_made() {
+    let case = Case::new(8);
+    let sick = format!("{AT_INFER}kind = {{ exit = 7 }}\n[[fault]]\nat = 'canary'\nkind = {{ fail = 'device' }}\n");
+    let finished = case.run(&sick, &[]).with_code(4);
+    contains_all(&finished.stderr, &["no device is left to work on", "the canary failed"]);
+    assert!(look(&case.out()).artifacts > 0);
+    case.assert_whole(case.run("fault = []\n", &[]));
+}
+
+#[test]
+fn faults_and_rules_that_cannot_be_read_are_told_before_anything_runs() {
+    let case = Case::new(1);
+    for (flag, text) in [
+        ("--faults", "[[fault]]\nat = 'moon'\nkind = 'stop'\n"),
+        ("--config", "[timing]\nheartbeat_ms = 1\n"),
+        ("--config", "[devices]\ntemperature_pause = 3\n"),
+        ("--priority-rules", "[[rule]]\npath = 'x'\n"),
+    ] {
+        let file = case.path("wrong.toml");
+        std::fs::write(&file, text).unwrap();
+        let args = ["--devices", "cpu:1", flag, file.to_str().unwrap()];
+        let finished = run(&[&case.path("calls")], &case.out(), &args).with_code(2);
+        contains_all(&finished.stderr, &["wrong.toml"]);
+        assert!(!Path::new(&case.out()).exists());
+    }
+}

@@ -1,0 +1,103 @@
+//! The store as a person meets it: who holds it, whether it is whole, and the story of its runs.
+
+use std::fs;
+use std::path::Path;
+use std::process::{Child, Stdio};
+use std::time::{Duration, Instant};
+
+use crate::support::{Finished, calls, earwitness, finish, run};
+
+/// A coordinator that holds the store of `out`: its only input is a hole of many gigabytes, which it hashes.
+struct Holder(Child);
+
+impl Holder {
+    fn start(folder: &Path, out: &Path) -> Self {
+        let hole = folder.join("hole.wav");
+        fs::File::create(&hole).unwrap().set_len(1 << 36).unwrap();
+        let args = ["run", hole.to_str().unwrap(), "--out", out.to_str().unwrap()];
+        let child = earwitness(args).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        let (holder, deadline) = (Self(child), Instant::now() + Duration::from_secs(60));
+        while fs::read_to_string(out.join("earwitness.db.lock")).map_or(0, |text| text.len()) == 0 {
+            assert!(Instant::now() < deadline, "the store was not taken");
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        holder
+    }
+}
+
+impl Drop for Holder {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+fn on_folder(command: &[&str], out: &Path) -> Finished {
+    finish(command.iter().copied().chain([out.to_str().unwrap()]))
+}
+
+fn call() -> std::path::PathBuf {
+    calls().join("account-number.wav")
+}
+
+#[test]
+fn a_second_coordinator_is_told_who_holds_the_store() {
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("out");
+    let holder = Holder::start(folder.path(), &out);
+    let told = run(&[&call()], &out, &[]).with_code(6).stderr;
+    let sentence = format!("is in use by process {} (earwitness run ", holder.0.id());
+    assert!(told.contains(&sentence) && told.contains("), since ") && told.contains(" UTC: wait"), "{told}");
+    drop(holder);
+    run(&[&call()], &out, &[]).with_code(0);
+}
+
+#[test]
+fn a_whole_store_is_checked_and_compacted() {
+    let out = tempfile::tempdir().unwrap();
+    run(&[&call()], out.path(), &[]).with_code(0);
+    let compacted = on_folder(&["store", "compact"], out.path()).with_code(0).stdout;
+    assert!(compacted.contains("MB before"), "{compacted}");
+    let checked = on_folder(&["store", "check"], out.path()).with_code(0).stdout;
+    assert!(checked.contains("The store holds: 5 artifacts, 0 parts"), "{checked}");
+    on_folder(&["verify"], out.path()).with_code(0);
+}
+
+#[test]
+fn one_altered_byte_fails_the_check_with_its_artifact_named() {
+    let out = tempfile::tempdir().unwrap();
+    run(&[&call()], out.path(), &[]).with_code(0);
+    on_folder(&["store", "compact"], out.path()).with_code(0);
+    let db = out.path().join("earwitness.db");
+    let mut bytes = fs::read(&db).unwrap();
+    let needle = b"avg_logprob";
+    let at = bytes.windows(needle.len()).position(|window| window == needle).expect("a transcript is in the store");
+    bytes[at] ^= 1;
+    fs::write(&db, bytes).unwrap();
+    let checked = on_folder(&["store", "check"], out.path()).with_code(5).stdout;
+    let faults: Vec<_> = checked.lines().filter(|line| line.starts_with("BROKEN")).collect();
+    assert!(faults.len() == 1 && faults[0].contains("artifact "), "{checked}");
+}
+
+#[test]
+fn a_folder_without_a_store_is_not_given_one() {
+    let folder = tempfile::tempdir().unwrap();
+    for command in ["check", "compact"] {
+        on_folder(&["store", command], folder.path()).with_code(6);
+    }
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
+}
+
+#[test]
+fn status_tells_how_runs_ended_and_what_failed() {
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("out");
+    let empty = folder.path().join("empty.wav");
+    fs::write(&empty, "").unwrap();
+    run(&[&call(), &empty], &out, &["--language", "en"]).with_code(3);
+    let status = on_folder(&["status"], &out).with_code(0).stdout;
+    assert!(status.contains("run 1: finished after 0:0"), "{status}");
+    let failed = status.lines().find(|line| line.trim_start().starts_with("FAILED"));
+    assert!(failed.is_some_and(|line| line.contains("empty.wav")), "{status}");
+    assert!(!status.contains("set aside"), "{status}");
+}
