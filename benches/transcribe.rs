@@ -40,7 +40,7 @@ fn measure(name: &str, source: &ModelSource, max_tokens: Option<usize>) {
     let (pcm, segments) = digits(window_s);
     let start = Instant::now();
     let mut units = Vec::new();
-    full.prepare((&pcm, &segments), &mut |unit| {
+    full.prepare((&pcm, &segments), &|_| false, &mut |_, unit| {
         units.push(unit);
         true
     })

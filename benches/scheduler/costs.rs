@@ -1,0 +1,152 @@
+//! What a batch costs the coordinator, a durable commit beside a raw sync of the same disk, and a worker's start.
+
+use std::fs::File;
+use std::io::Write;
+use std::path::Path;
+use std::time::Instant;
+
+use scheduler::coordinator::{Event, Interrupt, run};
+use scheduler::protocol::{Decoder, Encoder, FromWorker};
+use scheduler::store::{Commit, Lease, NewArtifact, NewBatch, NewPart, NewRecord, NewRun, SqliteStore, Store};
+use scheduler::worker::sim::SimSettings;
+use serde_json::json;
+use stage_core::StageKind;
+
+use crate::{load, median, row};
+
+/// Recordings in a batch.
+const BATCH: usize = 10;
+/// Bytes of an artifact: a transcript of a few minutes.
+const BODY_BYTES: usize = 8 << 10;
+
+pub(crate) fn table() {
+    worker_start();
+    whole_batches();
+    messages();
+    commits();
+}
+
+fn body() -> String {
+    json!({"text": "x".repeat(BODY_BYTES)}).to_string()
+}
+
+/// Stages that take no time, and artifacts of a few kilobytes.
+fn instant() -> SimSettings {
+    SimSettings { time_scale: 1e9, ..SimSettings::default() }
+}
+
+/// Seconds until the first worker was up, and until the run ended.
+fn timed_run(recordings: usize) -> (f64, f64) {
+    let folder = tempfile::tempdir_in(".").unwrap();
+    let mut store = SqliteStore::open(&folder.path().join("bench.db")).unwrap();
+    let items = load::planned(std::iter::repeat_n(20.0, recordings));
+    let (began, mut up_s) = (Instant::now(), f64::NAN);
+    run(&items, &mut store, &load::options(1, &instant()), &Interrupt::default(), &mut |event, _| {
+        if matches!(event, Event::WorkerUp { .. }) {
+            up_s = began.elapsed().as_secs_f64();
+        }
+    })
+    .unwrap();
+    (up_s, began.elapsed().as_secs_f64())
+}
+
+fn worker_start() {
+    let ups = (0..9).map(|_| timed_run(1).0 * 1e3).collect();
+    row("start of a worker without a model, until it takes batches", median(ups), "ms");
+}
+
+fn whole_batches() {
+    let recordings = 40 * BATCH;
+    let per_batch = (0..3).map(|_| {
+        let (up_s, whole_s) = timed_run(recordings);
+        (whole_s - up_s) / (recordings / BATCH) as f64 * 1e3
+    });
+    row("batch of 10 recordings, 50 artifacts and 10 parts: all but the stages", median(per_batch.collect()), "ms");
+}
+
+fn messages() {
+    let lease = Lease { batch: 1, number: 1 };
+    let recording = &load::planned([60.0])[0];
+    let fingerprint = recording.keys()[0].fingerprint();
+    let done = |item| FromWorker::Done {
+        result: item,
+        lease,
+        item,
+        stage: StageKind::Decode,
+        fingerprint,
+        body: body(),
+        started_at_ms: 0,
+        duration_s: 0.1,
+    };
+    let batch: Vec<_> = (0..5 * BATCH as u64).map(done).collect();
+    let mut wire = Vec::new();
+    let mut encoder = Encoder::new(&mut wire);
+    batch.iter().for_each(|message| encoder.write(message).unwrap());
+    let times = (0..51).map(|_| {
+        let began = Instant::now();
+        let mut decoder = Decoder::new(wire.as_slice());
+        while decoder.read::<FromWorker>().unwrap().is_some() {}
+        began.elapsed().as_secs_f64() * 1e3
+    });
+    row("coordinator: reading a batch's 50 artifacts of 8 KiB", median(times.collect()), "ms");
+}
+
+fn commits() {
+    let folder = tempfile::tempdir_in(".").unwrap();
+    let mut store = SqliteStore::open(&folder.path().join("bench.db")).unwrap();
+    let run = NewRun { command: "bench".to_owned(), tool_version: "bench".to_owned(), priority: 0 };
+    let run = store.begin_run(&run).unwrap();
+    let batch = NewBatch { worker: "sim:0".to_owned(), priority: 0, recordings: BATCH, audio_s: 600.0 };
+    let lease = store.grant(run, &batch).unwrap();
+    let items = load::planned(std::iter::repeat_n(60.0, 51 * BATCH));
+    let mut artifacts = Vec::new();
+    let mut parts = Vec::new();
+    for group in items.chunks(BATCH) {
+        artifacts.push(timed_commit(&mut store, group, |item| {
+            let artifact = NewArtifact {
+                key: item.keys()[0].clone(),
+                body: body(),
+                started_at_ms: 0,
+                duration_s: 0.1,
+                tool_version: "bench".to_owned(),
+                device: "sim:0".to_owned(),
+            };
+            Commit { lease, what: NewRecord::Artifact { artifact, replace: false } }
+        }));
+        parts.push(timed_commit(&mut store, group, |item| {
+            let fingerprint = item.keys()[2].fingerprint();
+            let device = "sim:0".to_owned();
+            let part = NewPart { fingerprint, index: 0, body: body(), started_at_ms: 0, duration_s: 0.1, device };
+            Commit { lease, what: NewRecord::Part(part) }
+        }));
+    }
+    let sync_ms = raw_sync(folder.path());
+    let artifacts_ms = median(artifacts);
+    row("durable commit of a batch of 10 artifacts of 8 KiB", artifacts_ms, "ms");
+    row("durable commit of 10 parts of 8 KiB", median(parts), "ms");
+    row("raw write and sync of 80 KiB to the same disk", sync_ms, "ms");
+    row("durable commit, as a multiple of the raw sync", artifacts_ms / sync_ms, "x");
+}
+
+fn timed_commit(
+    store: &mut SqliteStore,
+    items: &[scheduler::store::RecordingEntry],
+    make: impl Fn(&scheduler::store::RecordingEntry) -> Commit,
+) -> f64 {
+    let group: Vec<_> = items.iter().map(make).collect();
+    let began = Instant::now();
+    store.commit(&group).unwrap();
+    began.elapsed().as_secs_f64() * 1e3
+}
+
+fn raw_sync(folder: &Path) -> f64 {
+    let mut file = File::create(folder.join("raw")).unwrap();
+    let block = vec![7; BATCH * BODY_BYTES];
+    let times = (0..51).map(|_| {
+        let began = Instant::now();
+        file.write_all(&block).unwrap();
+        file.sync_data().unwrap();
+        began.elapsed().as_secs_f64() * 1e3
+    });
+    median(times.collect())
+}

@@ -1,0 +1,90 @@
+//! The fixed load: 183 calls of mixed lengths, as an office has them, and the plans that coordinators are given.
+
+use std::f64::consts::TAU;
+use std::sync::Arc;
+
+use scheduler::coordinator::{Recompute, RunOptions, Timing, WorkerCommand};
+use scheduler::store::RecordingEntry;
+use scheduler::worker::sim::SimSettings;
+use serde_json::json;
+use stage_core::{DeviceId, Identity, Recipe, StageKind, sha256_hex};
+
+/// Calls of the load.
+pub(crate) const CALLS: usize = 183;
+const MEDIAN_S: f64 = 158.0;
+const MEAN_S: f64 = 510.0;
+const SHORTEST_S: f64 = 4.0;
+const LONGEST_S: f64 = 4163.0;
+const SEED: u64 = 0x9e37_79b9_7f4a_7c15;
+
+/// Lengths of the calls in seconds: log-normal, with the median and mean of a real folder.
+pub(crate) fn lengths_s() -> Vec<f64> {
+    let mut state = SEED;
+    let mut normals: Vec<f64> = (0..CALLS).map(|_| normal(&mut state)).collect();
+    let mut sorted = normals.clone();
+    sorted.sort_by(f64::total_cmp);
+    let middle = sorted[CALLS / 2];
+    normals.iter_mut().for_each(|normal| *normal -= middle);
+    let lengths = |sigma: f64| -> Vec<f64> {
+        let (least, most) = (sorted[0] - middle, sorted[CALLS - 1] - middle);
+        let length = |normal: &f64| match *normal {
+            n if n == least => SHORTEST_S,
+            n if n == most => LONGEST_S,
+            n => (MEDIAN_S * (sigma * n).exp()).clamp(SHORTEST_S, LONGEST_S),
+        };
+        normals.iter().map(length).collect()
+    };
+    let mean = |sigma| lengths(sigma).iter().sum::<f64>() / CALLS as f64;
+    let (mut low, mut high) = (0.1, 5.0);
+    for _ in 0..60 {
+        let sigma = (low + high) / 2.0;
+        if mean(sigma) < MEAN_S { low = sigma } else { high = sigma }
+    }
+    lengths(low)
+}
+
+/// A normal number by Box and Muller, over a xorshift generator.
+fn normal(state: &mut u64) -> f64 {
+    let mut uniform = || {
+        *state ^= *state << 13;
+        *state ^= *state >> 7;
+        *state ^= *state << 17;
+        ((*state >> 11) as f64 + 0.5) / (1_u64 << 53) as f64
+    };
+    let (radius, angle) = ((-2.0 * uniform().ln()).sqrt(), TAU * uniform());
+    radius * angle.cos()
+}
+
+/// Recordings of these lengths with all five stages to make.
+pub(crate) fn planned(lengths_s: impl IntoIterator<Item = f64>) -> Vec<RecordingEntry> {
+    let stage = |stage| (stage, 1, Identity::without_model(json!({"simulated": true})));
+    let recipe = Arc::new(Recipe::new(StageKind::ALL.map(stage).to_vec()).unwrap());
+    let item = |(index, audio_s)| {
+        let name = format!("recording-{index}");
+        let file_sha256 = sha256_hex(name.as_bytes());
+        RecordingEntry { path: (&name).into(), file_sha256, audio_s, name, recipe: Arc::clone(&recipe) }
+    };
+    lengths_s.into_iter().enumerate().map(item).collect()
+}
+
+/// A run on so many simulated devices; this program is the worker.
+pub(crate) fn options(devices: u32, sim: &SimSettings) -> RunOptions {
+    RunOptions {
+        devices: (0..devices).map(DeviceId::Sim).collect(),
+        workers_per_device: 1,
+        priority: 0,
+        priorities: Vec::new(),
+        retry_quarantined: false,
+        batch_items: 10,
+        device_batch: 8,
+        threads: 2 * devices as usize,
+        worker: WorkerCommand { program: std::env::current_exe().unwrap(), args: vec!["--worker".into()] },
+        settings: serde_json::to_value(sim).unwrap(),
+        recompute: Recompute::Nothing,
+        command: "bench".to_owned(),
+        tool_version: "bench".to_owned(),
+        timing: Timing::default(),
+        faults: Vec::new(),
+        gpus: None,
+    }
+}

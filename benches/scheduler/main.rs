@@ -1,0 +1,40 @@
+//! What the scheduler costs and how it scales, on the real coordinator, worker processes and store. The stages are
+//! simulated: they take the time that real ones take, or none. `cargo bench -p scheduler -- NAME` runs one table:
+//! costs, faults, memory, scaling.
+#![expect(clippy::unwrap_used, reason = "a bench that cannot measure must stop")]
+
+mod costs;
+mod faults;
+mod load;
+mod memory;
+mod scaling;
+
+use std::process::exit;
+
+use scheduler::worker::serve;
+use scheduler::worker::sim::SimPipeline;
+
+fn main() {
+    if std::env::args().any(|arg| arg == "--worker") {
+        let pipeline = |given: &scheduler::worker::WorkerSettings| {
+            Ok(SimPipeline::new(serde_json::from_value(given.settings.clone()).unwrap(), &given.device))
+        };
+        exit(i32::from(serve("bench", pipeline).is_err()));
+    }
+    let tables: [(&str, fn()); 4] =
+        [("costs", costs::table), ("faults", faults::table), ("memory", memory::table), ("scaling", scaling::table)];
+    let asked: Vec<_> = std::env::args().skip(1).filter(|arg| !arg.starts_with('-')).collect();
+    println!("{:<72} {:>10}  unit", "scheduler", "value");
+    for (_, table) in tables.iter().filter(|(name, _)| asked.is_empty() || asked.iter().any(|arg| arg == name)) {
+        table();
+    }
+}
+
+pub(crate) fn row(what: &str, value: f64, unit: &str) {
+    println!("{what:<72} {value:>10.3}  {unit}");
+}
+
+pub(crate) fn median(mut values: Vec<f64>) -> f64 {
+    values.sort_by(f64::total_cmp);
+    values[values.len() / 2]
+}
