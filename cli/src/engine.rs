@@ -9,7 +9,7 @@ use anyhow::Context;
 use scheduler::coordinator::{self, Event, GpuWatch, Outcome, Recompute, RunError, RunOptions, WorkerCommand};
 use scheduler::devices::{self, DeviceRequest, Machine};
 use scheduler::protocol::Fault;
-use scheduler::store::{SqliteStore, Store};
+use scheduler::store::{SqliteStore, Store, command_line};
 use scheduler::worker::sim::SimSettings;
 use stage_core::{DeviceId, Recipe, StageKind};
 
@@ -21,7 +21,7 @@ use crate::open_store;
 use crate::plan::{self, Plan};
 use crate::priorities::Priorities;
 use crate::settings::Settings;
-use crate::signals::Watch;
+use crate::signals::SignalWatch;
 use crate::stages::{self, Stages};
 
 const UNWRITABLE: &str = "the settings cannot be written";
@@ -36,7 +36,7 @@ pub(crate) struct Engine {
     config: Config,
     priorities: Vec<i32>,
     faults: Vec<Fault>,
-    signals: Watch,
+    signals: SignalWatch,
 }
 
 /// What the workers are given.
@@ -63,7 +63,7 @@ impl Engine {
         let devices = resolve_devices(&request, args.num_gpus, args.bench.nvml.as_deref())?;
         let (recipe, work) = work(args, &settings, &devices[0], last)?;
 
-        let signals = Watch::start().context("signals cannot be caught")?;
+        let signals = SignalWatch::start().context("signals cannot be caught")?;
         fs::create_dir_all(folder).with_context(|| format!("{}: cannot be made", folder.display()))?;
         let mut store = SqliteStore::open(&store_path).map_err(Failure::store)?;
         let plan = plan::plan(&inputs.files, &Arc::new(recipe), &mut store).map_err(Failure::store)?;
@@ -119,16 +119,6 @@ impl Engine {
             (false, _) => Exit::SomeFilesFailed,
         }
     }
-}
-
-/// What was typed, for the record of runs; the program by its name alone.
-pub(crate) fn command_line() -> String {
-    let mut words: Vec<_> = std::env::args().collect();
-    if let Some(program) = words.first_mut() {
-        let name = Path::new(&*program).file_name().map(|name| name.to_string_lossy().into_owned());
-        *program = name.unwrap_or_default();
-    }
-    words.join(" ")
 }
 
 /// What every artifact follows from, and what the workers are told.

@@ -10,12 +10,12 @@ use signal_hook::iterator::Signals;
 use crate::exit::Exit;
 
 /// What the user asked for while a run was under way.
-pub(crate) struct Watch {
+pub(crate) struct SignalWatch {
     interrupt: Interrupt,
     last: Arc<AtomicI32>,
 }
 
-impl Watch {
+impl SignalWatch {
     /// Catches the two signals from now on.
     pub(crate) fn start() -> std::io::Result<Self> {
         let watch = Self { interrupt: Interrupt::default(), last: Arc::default() };

@@ -283,6 +283,18 @@ fn a_device_that_is_too_hot_stops_between_two_calls_and_goes_on_when_it_is_cool(
 }
 
 #[test]
+fn a_device_that_is_too_hot_gives_everything_to_one_that_is_not() {
+    let machine = Machine::new(12, "0 * gpus 2\n");
+    let mut run = machine.start();
+    run.await_event("worker_up");
+    run.await_event("worker_up");
+    machine.follow("0 * gpus 2\n0 0 temperature 86\n");
+    run.wait().with_code(0);
+    machine.assert_whole();
+    assert_eq!(machine.kinds("sim:0"), [IncidentKind::DevicePaused], "it never cooled down, and nobody waited for it");
+}
+
+#[test]
 fn a_lost_gpu_whose_canary_fails_is_out_and_the_other_finishes_everything() {
     let machine = Machine::new(40, "0 * gpus 2\n");
     machine.write("faults.toml", "[[fault]]\nat = 'canary'\nkind = { fail = 'device' }\ndevice = 'sim:1'\n");

@@ -5,12 +5,12 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use scheduler::coordinator::{CommitPoint, Event, ItemEnd, Outcome, Recompute, SET_ASIDE};
-use scheduler::store::{RecordingEntry, Store};
+use scheduler::store::{RecordingEntry, Store, command_line};
 use serde_json::json;
 use stage_core::StageKind;
 
 use crate::args::{Progress as Mode, RunArgs};
-use crate::engine::{Engine, command_line};
+use crate::engine::Engine;
 use crate::exit::{Exit, Failure};
 use crate::export::{Document, write_results};
 use crate::table::{self, Row};
@@ -182,6 +182,9 @@ fn report(
     } else {
         let formats: Vec<_> = args.format.iter().map(|format| format!("{format:?}").to_lowercase()).collect();
         println!("open {}/<recording>.{}", args.out.display(), formats.join(", ."));
+        if computed > 0 && args.watch.report.is_none() {
+            println!("how the run went: {}", args.out.join("report.html").display());
+        }
     }
     let summary = json!({"summary": {
         "files": files, "files_done": done, "files_failed": failed, "files_unfinished": unfinished,

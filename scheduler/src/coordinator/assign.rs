@@ -35,7 +35,7 @@ impl Coordinator<'_> {
         let place = &self.slots[slot];
         place.has_room()
             && self.health.takes_work(&place.worker.device)
-            && self.behind(slot).map(|(_, job)| self.jobs[job].weight_s).sum::<f64>()
+            && self.behind(slot, Reach::Begun).map(|(_, job)| self.jobs[job].weight_s).sum::<f64>()
                 <= self.queue.share_s(self.workers())
     }
 
@@ -50,11 +50,11 @@ impl Coordinator<'_> {
         self.slots.iter().filter(|slot| slot.life != Life::Out).count()
     }
 
-    /// What a worker holds and has not brought to the device. Trials are not counted.
-    fn behind(&self, slot: usize) -> impl Iterator<Item = (Lease, usize)> {
+    /// What a worker holds and has brought so far at most. Trials are not counted.
+    fn behind(&self, slot: usize, most: Reach) -> impl Iterator<Item = (Lease, usize)> {
         let batches = self.slots[slot].batches.iter().filter(|batch| !batch.trial);
         let jobs = batches.flat_map(|batch| batch.jobs.iter().map(|job| (batch.lease, *job)));
-        jobs.filter(|(_, job)| self.jobs[*job].reach < Reach::OnDevice)
+        jobs.filter(move |(_, job)| self.jobs[*job].reach <= most)
     }
 
     /// Whether a device is worth a try for a job.
@@ -148,18 +148,21 @@ impl Coordinator<'_> {
         Entry { job, priority: self.jobs[job].priority, weight_s: self.jobs[job].weight_s }
     }
 
-    /// Takes recordings back: from a worker whose device takes no work, where another does; and from the worker with the
-    /// most left, where another has nothing to do.
+    /// Takes recordings back: from a worker whose device takes no work, where another does (from one that is paused all
+    /// of them; their windows on record are kept); and from the worker with the most left, where another has nothing to do.
     fn rebalance(&mut self) {
         let takes = |slot: &usize| self.health.takes_work(&self.slots[*slot].worker.device);
         let barred: Vec<_> = (0..self.slots.len()).filter(|slot| !takes(slot)).collect();
         if barred.len() < self.slots.len() {
-            barred.into_iter().for_each(|slot| self.ask_back(slot, 1.0));
+            for slot in barred {
+                let paused = self.health.is_paused(&self.slots[slot].worker.device);
+                self.ask_back(slot, 1.0, if paused { Reach::OnDevice } else { Reach::Begun });
+            }
         }
         if (0..self.slots.len()).any(|slot| self.slots[slot].batches.is_empty() && self.has_room(slot)) {
             let left_s = |slot: &usize| self.left_s(*slot);
             let most = (0..self.slots.len()).max_by(|a, b| left_s(a).total_cmp(&left_s(b)));
-            most.into_iter().for_each(|slot| self.ask_back(slot, 0.5));
+            most.into_iter().for_each(|slot| self.ask_back(slot, 0.5, Reach::Begun));
         }
     }
 
@@ -169,14 +172,14 @@ impl Coordinator<'_> {
         jobs.map(|job| self.jobs[*job].left_s()).sum()
     }
 
-    /// Asks a worker for up to a share of what it holds, the longest first, of what it has not brought to the device;
-    /// at least for one recording, where that is not all it has. Once until it answers.
-    fn ask_back(&mut self, slot: usize, share: f64) {
+    /// Asks a worker for up to a share of what it holds, the longest first, of what it has brought so far at most; at
+    /// least for one recording, where that is not all it has. Once until it answers.
+    fn ask_back(&mut self, slot: usize, share: f64, most: Reach) {
         if self.slots[slot].was_asked {
             return;
         }
         let left_s = self.left_s(slot);
-        let mut behind: Vec<_> = self.behind(slot).collect();
+        let mut behind: Vec<_> = self.behind(slot, most).collect();
         behind.sort_by(|(_, a), (_, b)| self.jobs[*b].weight_s.total_cmp(&self.jobs[*a].weight_s));
         let (mut asked, mut asked_s): (BTreeMap<Lease, Vec<u64>>, f64) = (BTreeMap::new(), 0.0);
         for (lease, job) in behind {

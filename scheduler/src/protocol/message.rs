@@ -36,7 +36,8 @@ pub enum ToWorker {
         /// Stop, or go on.
         paused: bool,
     },
-    /// Give these recordings back, if none of their units has reached the device: another device has nothing to do.
+    /// Give these recordings back, if none of their units has reached the device or it is paused: another device takes
+    /// them.
     GiveBack {
         /// Their batch's lease.
         lease: Lease,

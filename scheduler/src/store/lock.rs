@@ -33,12 +33,17 @@ pub struct LockHolder {
 
 impl LockHolder {
     fn this_process() -> Self {
-        let mut args = std::env::args();
-        let program = args.next().unwrap_or_default();
-        let program = Path::new(&program).file_name().map(|name| name.to_string_lossy().into_owned());
-        let words: Vec<_> = program.into_iter().chain(args).collect();
-        Self { pid: std::process::id(), command: words.join(" "), since_ms: now_ms() }
+        Self { pid: std::process::id(), command: command_line(), since_ms: now_ms() }
     }
+}
+
+/// What this process was started with, for the record; the program by its name alone.
+#[must_use]
+pub fn command_line() -> String {
+    let mut args = std::env::args();
+    let program = args.next().unwrap_or_default();
+    let program = Path::new(&program).file_name().map(|name| name.to_string_lossy().into_owned());
+    program.into_iter().chain(args).collect::<Vec<_>>().join(" ")
 }
 
 impl fmt::Display for LockHolder {

@@ -10,7 +10,7 @@ mod sqlite;
 mod types;
 
 pub use error::StoreError;
-pub use lock::{LockHolder, Writer};
+pub use lock::{LockHolder, Writer, command_line};
 pub use sqlite::SqliteStore;
 pub use types::{
     Alteration, Commit, Committed, Compaction, Export, Failure, Incident, IncidentKind, InputFacts, InputStat, Lease,

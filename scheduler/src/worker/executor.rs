@@ -53,6 +53,8 @@ pub(super) struct Executor<P: Pipeline> {
     /// Work for the CPU lane, the oldest recording's first.
     pub(super) ready: BTreeSet<(u64, Work)>,
     pub(super) preparing: usize,
+    /// The device lane stops between two calls.
+    paused: bool,
     draining: bool,
 }
 
@@ -90,6 +92,7 @@ impl<P: Pipeline> Executor<P> {
             next_slot: 0,
             ready: BTreeSet::new(),
             preparing: 0,
+            paused: false,
             draining: false,
         })
     }
@@ -124,7 +127,10 @@ impl<P: Pipeline> Executor<P> {
             ToWorker::Batch(batch) => self.take(batch),
             ToWorker::Ack { results } => self.outbox.acknowledge(&results),
             ToWorker::Canary => self.device.canary(),
-            ToWorker::Pause { paused } => self.device.pause(paused),
+            ToWorker::Pause { paused } => {
+                self.paused = paused;
+                self.device.pause(paused);
+            }
             ToWorker::GiveBack { lease, items } => self.give_back(lease, &items),
             ToWorker::Shutdown { drain: false } => return Ok(ControlFlow::Break(())),
             ToWorker::Shutdown { drain: true } => {
@@ -153,7 +159,7 @@ impl<P: Pipeline> Executor<P> {
         }
     }
 
-    /// Lets recordings go of which no unit has reached the device.
+    /// Lets recordings go of which no unit has reached the device; others too, where it is paused.
     fn give_back(&mut self, lease: Lease, asked: &[u64]) {
         let mut given = Vec::new();
         self.waiting.retain(|(of, job)| {
@@ -164,7 +170,10 @@ impl<P: Pipeline> Executor<P> {
         let not_opened = given.len();
         let concerned = |item: &OpenItem<P>| {
             let ticket = &item.ticket;
-            ticket.lease == lease && asked.contains(&ticket.item) && !item.ended && !ticket.is_on_device()
+            ticket.lease == lease
+                && asked.contains(&ticket.item)
+                && !item.ended
+                && (self.paused || !ticket.is_on_device())
         };
         let opened: Vec<_> = self.open.iter().filter(|(_, item)| concerned(item)).map(|(slot, _)| *slot).collect();
         given.extend(opened.iter().filter_map(|slot| self.open.get(slot)).map(|item| item.ticket.item));

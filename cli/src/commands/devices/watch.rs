@@ -12,7 +12,7 @@ use super::machine;
 use super::view::View;
 use crate::args::DevicesArgs;
 use crate::exit::{Exit, Failure};
-use crate::signals::Watch;
+use crate::signals::SignalWatch;
 
 /// How long a signal may wait.
 const TICK: Duration = Duration::from_millis(20);
@@ -21,7 +21,7 @@ const OVERDUE_INTERVALS: u32 = 3;
 
 /// Reads and shows the GPUs every so many seconds, until a signal comes or nobody reads what is written.
 pub(super) fn watch(mut view: View, args: &DevicesArgs, every_s: f64) -> Result<Exit, Failure> {
-    let signals = Watch::start().context("signals cannot be caught")?;
+    let signals = SignalWatch::start().context("signals cannot be caught")?;
     let every = Duration::from_secs_f64(every_s);
     let gpus =
         (0..view.gpus.len() as u32).map(|index| MonitoredGpu { device: device(index), key: GpuKey::Index(index) });
