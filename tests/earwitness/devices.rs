@@ -19,7 +19,7 @@ struct Machine {
 }
 
 /// Polls are frequent, so that tests are short.
-const CONFIG: &str = "[devices]\npoll_ms = 20\n[timing]\nheartbeat_ms = 500\n";
+const CONFIG: &str = "[devices]\npoll_ms = 20\n[timing]\nheartbeat_ms = 2000\n";
 /// A call is one unit that takes 100 ms of the device.
 const SERVICE: &str = "load_s = 0.0\ndevice_s_per_call = 0.1\ndevice_s_per_unit = 0.0\n";
 

@@ -20,7 +20,7 @@ impl Case {
         let inputs = folder.path().join("calls");
         std::fs::create_dir(&inputs).unwrap();
         many_calls(&inputs, files);
-        let timing = "[timing]\nheartbeat_ms = 500\ndevice_stall_ms = 3000\nbackoff_ms = 10\n";
+        let timing = "[timing]\nheartbeat_ms = 1500\ndevice_stall_ms = 4000\nbackoff_ms = 10\n";
         std::fs::write(folder.path().join("config.toml"), timing).unwrap();
         Self { folder, files }
     }
@@ -87,14 +87,14 @@ fn a_worker_that_exits_costs_nothing() {
 fn a_worker_that_falls_silent_is_replaced() {
     let case = Case::new(8);
     case.assert_whole(case.run(&format!("{AT_INFER}kind = 'stop'\nonce = 'MARK'\n"), &[]));
-    assert_eq!(case.messages(IncidentKind::WorkerLost), ["said nothing for 0.9 s"]);
+    assert_eq!(case.messages(IncidentKind::WorkerLost), ["said nothing for 2.7 s"]);
 }
 
 #[test]
 fn a_wedged_device_lane_is_noticed_though_the_heartbeat_goes_on() {
     let case = Case::new(8);
     case.assert_whole(case.run(&format!("{AT_INFER}kind = 'wedge'\nonce = 'MARK'\n"), &[]));
-    assert_eq!(case.messages(IncidentKind::WorkerLost), ["finished no device call for 3.0 s"]);
+    assert_eq!(case.messages(IncidentKind::WorkerLost), ["finished no device call for 4.0 s"]);
 }
 
 #[test]

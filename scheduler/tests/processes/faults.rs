@@ -95,7 +95,7 @@ fn nonsense() {
 fn silent() {
     let mut fixture = Fixture::new(1);
     let (outcome, events) = fixture.run(&planned(&["a", "stoponce"]));
-    assert_eq!((ends(&outcome), lost(&events)), ((2, vec![]), vec!["said nothing for 1.8 s"]));
+    assert_eq!((ends(&outcome), lost(&events)), ((2, vec![]), vec!["said nothing for 3.6 s"]));
 }
 
 fn panic_and_bad_input() {

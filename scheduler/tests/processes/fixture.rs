@@ -85,7 +85,7 @@ pub(crate) fn options(workers: u32) -> RunOptions {
         recompute: Recompute::Nothing,
         command: "test".to_owned(),
         tool_version: "0.0.1-test".to_owned(),
-        timing: Timing { backoff_ms: 10, heartbeat_ms: 1000, ..Timing::default() },
+        timing: Timing { backoff_ms: 10, heartbeat_ms: 2000, ..Timing::default() },
         faults: Vec::new(),
         gpus: None,
     }

@@ -3,11 +3,13 @@
 //! a processor.
 
 mod device;
+mod fault;
 mod gelu;
 mod hub;
 mod weights;
 
 pub use device::{DeviceChoice, DeviceError};
+pub use fault::DeviceFault;
 pub use gelu::gelu;
 pub use hub::{HubError, HubRepository};
 pub use weights::{Weights, WeightsError};

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use nn::{DeviceError, HubError, WeightsError};
+use nn::{DeviceError, DeviceFault, HubError, WeightsError};
 use stage_core::{ErrorClass, StageError, StageKind};
 
 /// Why a model cannot be used. Every variant names the file or the model.
@@ -114,9 +114,10 @@ impl From<ModelError> for StageError {
 
 /// A failure in the middle of the model's work: the device's where the device says so, ours otherwise.
 pub(crate) fn inference(error: &candle_core::Error) -> StageError {
-    let (class, code) = match error {
-        candle_core::Error::Cuda(_) => (ErrorClass::Device, "device-failed"),
-        _ => (ErrorClass::Bug, "inference-failed"),
+    let (class, code) = match DeviceFault::behind(error) {
+        Some(DeviceFault::Memory) => (ErrorClass::Memory, "device-memory"),
+        Some(DeviceFault::Other) => (ErrorClass::Device, "device-failed"),
+        None => (ErrorClass::Bug, "inference-failed"),
     };
     StageError::new(StageKind::Transcribe, class, code, error.to_string())
 }

@@ -1,0 +1,70 @@
+//! Whose fault a failure in the middle of a model's work is.
+
+use candle_core::Error;
+
+/// A failure of the device, not of the work.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DeviceFault {
+    /// Its memory did not suffice: try less at once.
+    Memory,
+    /// Anything else: try another device.
+    Other,
+}
+
+impl DeviceFault {
+    /// The device's fault behind an error, however it is wrapped; none where the device is not at fault.
+    #[must_use]
+    pub fn behind(error: &Error) -> Option<Self> {
+        match error {
+            Error::Context { inner, .. } | Error::WithPath { inner, .. } | Error::WithBacktrace { inner, .. } => {
+                Self::behind(inner)
+            }
+            Error::Cuda(cause) => Some(Self::of_cuda(cause.as_ref())),
+            _ => None,
+        }
+    }
+
+    #[cfg(feature = "cuda")]
+    fn of_cuda(cause: &(dyn std::error::Error + Send + Sync + 'static)) -> Self {
+        use candle_core::cuda_backend::CudaError;
+        use candle_core::cuda_backend::cudarc::driver::DriverError;
+        use candle_core::cuda_backend::cudarc::driver::sys::CUresult::CUDA_ERROR_OUT_OF_MEMORY;
+
+        match cause.downcast_ref() {
+            Some(CudaError::Cuda(DriverError(CUDA_ERROR_OUT_OF_MEMORY))) => Self::Memory,
+            _ => Self::Other,
+        }
+    }
+
+    #[cfg(not(feature = "cuda"))]
+    const fn of_cuda(_: &(dyn std::error::Error + Send + Sync + 'static)) -> Self {
+        Self::Other
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_fault_of_the_device_is_seen_through_what_wraps_it() {
+        let cuda = || Error::Cuda(Box::new(std::io::Error::other("the driver failed")));
+        assert_eq!(DeviceFault::behind(&cuda()), Some(DeviceFault::Other));
+        assert_eq!(DeviceFault::behind(&cuda().context("a layer")), Some(DeviceFault::Other));
+        assert_eq!(DeviceFault::behind(&cuda().with_path("model.safetensors")), Some(DeviceFault::Other));
+        assert_eq!(DeviceFault::behind(&Error::msg("shapes differ").context("a layer")), None);
+    }
+
+    #[cfg(feature = "cuda")]
+    #[test]
+    fn a_full_memory_is_told_from_other_faults_of_the_driver() {
+        use candle_core::cuda_backend::CudaError;
+        use candle_core::cuda_backend::cudarc::driver::DriverError;
+        use candle_core::cuda_backend::cudarc::driver::sys::CUresult;
+
+        let failed = |code| Error::from(CudaError::from(DriverError(code)));
+        let full = failed(CUresult::CUDA_ERROR_OUT_OF_MEMORY).context("a layer");
+        assert_eq!(DeviceFault::behind(&full), Some(DeviceFault::Memory));
+        assert_eq!(DeviceFault::behind(&failed(CUresult::CUDA_ERROR_LAUNCH_FAILED)), Some(DeviceFault::Other));
+    }
+}
