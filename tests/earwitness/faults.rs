@@ -6,7 +6,7 @@ use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 
 use crate::running::signal;
-use crate::support::{assert_same, documents, earwitness, many_calls, run};
+use crate::support::{assert_same, documents, earwitness, folder_of_calls, run};
 
 fn start(inputs: &Path, out: &Path) -> Child {
     let (inputs, out) = (inputs.to_str().unwrap(), out.to_str().unwrap());
@@ -33,11 +33,8 @@ fn json_files(entries: fs::ReadDir) -> usize {
 
 #[test]
 fn a_coordinator_killed_in_mid_run_loses_nothing() {
-    let folder = tempfile::tempdir().unwrap();
-    let (inputs, out, undisturbed) =
-        (folder.path().join("calls"), folder.path().join("out"), folder.path().join("undisturbed"));
-    fs::create_dir(&inputs).unwrap();
-    many_calls(&inputs, 10);
+    let (folder, inputs, out) = folder_of_calls(10);
+    let undisturbed = folder.path().join("undisturbed");
     let mut child = start(&inputs, &out);
     wait_for_a_result(&mut child, &out);
     child.kill().unwrap();
@@ -55,10 +52,7 @@ fn a_coordinator_killed_in_mid_run_loses_nothing() {
 
 #[test]
 fn an_interrupted_run_says_so_and_goes_on_where_it_was() {
-    let folder = tempfile::tempdir().unwrap();
-    let (inputs, out) = (folder.path().join("calls"), folder.path().join("out"));
-    fs::create_dir(&inputs).unwrap();
-    many_calls(&inputs, 40);
+    let (_folder, inputs, out) = folder_of_calls(40);
     for (name, code) in [("INT", 130), ("TERM", 143)] {
         let _ = fs::remove_dir_all(&out);
         let mut child = start(&inputs, &out);

@@ -3,15 +3,12 @@
 use std::fs;
 
 use crate::record::{Found, look};
-use crate::support::{document, many_calls, run};
+use crate::support::{document, folder_of_calls, run};
 
 #[test]
 fn a_recording_of_higher_priority_is_worked_on_first() {
-    let folder = tempfile::tempdir().unwrap();
-    let (inputs, out, rules) =
-        (folder.path().join("calls"), folder.path().join("out"), folder.path().join("rules.toml"));
-    fs::create_dir(&inputs).unwrap();
-    many_calls(&inputs, 6);
+    let (folder, inputs, out) = folder_of_calls(6);
+    let rules = folder.path().join("rules.toml");
     let text = "[[rule]]\npath = '*call-3.wav'\npriority = 5\n[[rule]]\npath = '*call-0.wav'\npriority = -5\n";
     fs::write(&rules, text).unwrap();
     let args = ["--devices", "cpu:1", "-b", "1", "--priority", "1", "--priority-rules", rules.to_str().unwrap()];
@@ -26,10 +23,7 @@ fn a_recording_of_higher_priority_is_worked_on_first() {
 
 #[test]
 fn several_workers_share_a_device() {
-    let folder = tempfile::tempdir().unwrap();
-    let (inputs, out) = (folder.path().join("calls"), folder.path().join("out"));
-    fs::create_dir(&inputs).unwrap();
-    many_calls(&inputs, 6);
+    let (_folder, inputs, out) = folder_of_calls(6);
     let finished = run(&[&inputs], &out, &["--devices", "cpu:1", "--workers-per-device", "2", "-b", "1"]).with_code(0);
     let up = |worker: &str| finished.stderr.contains(&format!("\"worker\":\"{worker}\""));
     assert!(up("cpu:0") && up("cpu:0#1"), "{}", finished.stderr);
@@ -38,10 +32,8 @@ fn several_workers_share_a_device() {
 
 #[test]
 fn a_slow_device_gives_back_what_it_has_not_begun_and_all_end_together() {
-    let folder = tempfile::tempdir().unwrap();
-    let (inputs, out, sim) = (folder.path().join("calls"), folder.path().join("out"), folder.path().join("sim.toml"));
-    fs::create_dir(&inputs).unwrap();
-    many_calls(&inputs, 24);
+    let (folder, inputs, out) = folder_of_calls(24);
+    let sim = folder.path().join("sim.toml");
     fs::write(&sim, "load_s = 0.0\ntime_scale = 10.0\nslower = { 'sim:0' = 30.0 }\n").unwrap();
     let args = ["--devices", "sim:2", "--device-batch-size", "1", "--sim", sim.to_str().unwrap()];
     let summary = run(&[&inputs], &out, &args).with_code(0).summary();

@@ -103,6 +103,15 @@ pub(crate) fn run(inputs: &[&Path], out: &Path, more: &[&str]) -> Finished {
     finish(run_args(inputs, out, more))
 }
 
+/// A folder with copies of a call in `calls`, and the path of one for results; all go with the first.
+pub(crate) fn folder_of_calls(copies: usize) -> (tempfile::TempDir, PathBuf, PathBuf) {
+    let folder = tempfile::tempdir().unwrap();
+    let (inputs, out) = (folder.path().join("calls"), folder.path().join("out"));
+    std::fs::create_dir(&inputs).unwrap();
+    many_calls(&inputs, copies);
+    (folder, inputs, out)
+}
+
 /// Copies of a call, each with other bytes (call-0.wav, call-1.wav, …), so that a run takes long enough to be disturbed.
 pub(crate) fn many_calls(folder: &Path, copies: usize) {
     let wav = std::fs::read(calls().join("account-number.wav")).unwrap();

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use serde_json::Value;
 
-use crate::support::{Finished, calls, many_calls, run};
+use crate::support::{Finished, calls, folder_of_calls, run};
 
 /// A run over the fixture calls and a file that cannot be decoded.
 fn watched(folder: &Path, more: &[&str]) -> Finished {
@@ -102,12 +102,9 @@ fn a_file_that_cannot_be_made_is_named_before_anything_runs() {
 
 #[test]
 fn the_next_calls_are_decoded_while_the_model_works() {
-    let folder = tempfile::tempdir().unwrap();
-    let inputs = folder.path().join("calls");
-    fs::create_dir(&inputs).unwrap();
-    many_calls(&inputs, 12);
+    let (folder, inputs, out) = folder_of_calls(12);
     let trace = file(folder.path(), "trace.json");
-    run(&[&inputs], &folder.path().join("out"), &["--trace", &trace, "--devices", "cpu:1"]).with_code(0);
+    run(&[&inputs], &out, &["--trace", &trace, "--devices", "cpu:1"]).with_code(0);
     let events: Vec<Value> = serde_json::from_str(&fs::read_to_string(&trace).unwrap()).unwrap();
     let of = |name: &str| -> Vec<(u64, u64)> {
         let spans = events.iter().filter(|event| event["ph"] == "X" && event["name"] == name);

@@ -35,7 +35,7 @@ pub(crate) fn stage(args: &StageArgs) -> Result<Exit, Failure> {
 
 /// One JSON object a line: which artifact of which recording, and the artifact.
 fn artifact(store: &SqliteStore, item: &RecordingEntry, stage: StageKind) -> Result<Value, Failure> {
-    let fingerprint = item.keys()[stage as usize].fingerprint();
+    let fingerprint = item.fingerprints()[stage as usize];
     let Lookup::Sound(stored) = store.artifact(&fingerprint).map_err(Failure::store)? else {
         return Err(anyhow::anyhow!("{}: the artifact of {stage} is gone", item.path.display()).into());
     };

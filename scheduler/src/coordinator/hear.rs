@@ -86,7 +86,8 @@ impl Coordinator<'_> {
             FromWorker::Done { result, lease, item, stage, fingerprint, body, started_at_ms, duration_s } => {
                 let Some(job) = self.job_of(item) else { return self.unknown(slot, item) };
                 let chain = &self.jobs[job].chain;
-                let key = self.items[chain.indices[0]].keys().into_iter().find(|key| key.stage == stage);
+                let item = &self.items[chain.indices[0]];
+                let key = item.recipe.key(&item.file_sha256, stage, &chain.fingerprints);
                 let Some(key) = key.filter(|_| chain.fingerprint(stage) == Some(fingerprint)) else {
                     return self.lose(slot, &format!("made an artifact of {stage} that was not asked for"));
                 };
@@ -138,7 +139,9 @@ impl Coordinator<'_> {
         let place = &mut self.slots[slot];
         let (worker, pid) = (place.worker.clone(), place.pid);
         place.life = Life::Up;
-        place.say(ToWorker::Pause { paused: self.health.is_paused(&worker.device) });
+        if self.health.is_paused(&worker.device) {
+            place.say(ToWorker::Pause { paused: true });
+        }
         (self.observe)(Event::WorkerUp { worker, pid }, &mut *self.store);
         if self.slots[slot].suspicion.is_some() { self.prove(slot) } else { Ok(()) }
     }

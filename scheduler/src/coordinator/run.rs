@@ -28,8 +28,8 @@ const BURST: usize = 1024;
 const FAREWELL: Duration = Duration::from_secs(3);
 
 /// Brings every item up to date: reuses what is on record, computes the rest in worker processes and commits it to the
-/// store. Without work no worker is started. `observe` is told of everything on the calling thread, with the store at hand for what it keeps
-/// of its own (exports, say); it must be quick.
+/// store. Without work no worker is started. `observe` is told of everything on the calling thread, with the store at
+/// hand for what it keeps of its own (exports, say); it must be quick.
 ///
 /// Workers die with the calling thread: call this on a thread that outlives the run (the main thread does). None
 /// survives the return.

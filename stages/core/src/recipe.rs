@@ -79,19 +79,29 @@ impl Recipe {
         self.keys_and_names(file_sha256).1
     }
 
+    /// The key of one of a recording's artifacts, where the names of those before it are known: `fingerprints` holds one a
+    /// stage, in order. None for a stage that the recipe or the names do not reach.
+    #[must_use]
+    pub fn key(&self, file_sha256: &str, stage: StageKind, fingerprints: &[Fingerprint]) -> Option<StageKey> {
+        let (_, version, identity) = self.0.get(stage as usize)?;
+        let Identity { settings, model_sha256, numeric } = identity.clone();
+        let inputs = stage.inputs().iter().map(|input| fingerprints.get(*input as usize).copied());
+        Some(StageKey {
+            file_sha256: file_sha256.to_owned(),
+            stage,
+            version: *version,
+            settings,
+            model_sha256,
+            numeric,
+            inputs: inputs.collect::<Option<_>>()?,
+        })
+    }
+
     fn keys_and_names(&self, file_sha256: &str) -> (Vec<StageKey>, Vec<Fingerprint>) {
         let (mut keys, mut fingerprints) = (Vec::with_capacity(self.0.len()), Vec::with_capacity(self.0.len()));
-        for (stage, version, identity) in &self.0 {
-            let Identity { settings, model_sha256, numeric } = identity.clone();
-            let key = StageKey {
-                file_sha256: file_sha256.to_owned(),
-                stage: *stage,
-                version: *version,
-                settings,
-                model_sha256,
-                numeric,
-                inputs: stage.inputs().iter().map(|input| fingerprints[*input as usize]).collect(),
-            };
+        for stage in self.stages() {
+            // Inputs lie before their stage, so that their names are there.
+            let Some(key) = self.key(file_sha256, stage, &fingerprints) else { break };
             fingerprints.push(key.fingerprint());
             keys.push(key);
         }
@@ -155,6 +165,11 @@ mod tests {
         let names: Vec<_> = keys.iter().map(StageKey::fingerprint).collect();
         assert_eq!(whole().fingerprints(&"ab".repeat(32)), names);
         assert_eq!(Recipe::of_keys(&keys), Ok(whole()));
+        let names = whole().fingerprints(&"ab".repeat(32));
+        for key in keys {
+            assert_eq!(whole().key(&"ab".repeat(32), key.stage, &names), Some(key));
+        }
+        assert_eq!(whole().key("ab", StageKind::Align, &names[..2]), None, "a name that it needs is missing");
     }
 
     #[test]
