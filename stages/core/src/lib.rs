@@ -15,6 +15,7 @@ mod artifact;
 mod device;
 mod error;
 mod fingerprint;
+mod flow;
 mod hash;
 mod kind;
 mod measured;
@@ -31,6 +32,7 @@ pub use artifact::{
 pub use device::{DeviceId, ParseDeviceError};
 pub use error::{ErrorClass, StageError};
 pub use fingerprint::{Fingerprint, ParseFingerprintError, StageKey};
+pub use flow::{Flow, ListFlow};
 pub use hash::{Sha256Stream, sha256_file, sha256_hex};
 pub use kind::{Phase, StageKind, UnknownStage};
 pub use measured::Measured;

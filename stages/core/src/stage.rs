@@ -80,7 +80,23 @@ pub trait DeviceStage: Stage {
     /// The device or the model does not work.
     fn canary(&self) -> Result<(), StageError>;
 
-    /// CPU lane: turns the answers, in the order of the units, into the artifact.
+    /// CPU lane, each time that every unit so far is answered: emits the units that depend on those answers (a window
+    /// whose language the other windows decide; the next window, prompted with the text before it), with indices from
+    /// `answers.len()` on, as [`DeviceStage::prepare`] does. Gives their number; after 0 the answers are complete. What
+    /// it emits depends on its arguments alone, so that a run that was cut off asks for the same units again.
+    ///
+    /// # Errors
+    /// A [`StageError`] for input that cannot be prepared.
+    fn follow_up(
+        &self,
+        _input: Self::Input<'_>,
+        _answers: &[Self::Answer],
+        _emit: &mut dyn FnMut(usize, Self::Unit) -> bool,
+    ) -> Result<usize, StageError> {
+        Ok(0)
+    }
+
+    /// CPU lane: turns the answers, in the order of the units (those of follow-ups behind), into the artifact.
     ///
     /// # Errors
     /// A [`StageError`] for answers that make no artifact.

@@ -1,0 +1,87 @@
+//! Units on their way into a device engine, and answers on their way out.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+/// A line of units that an engine draws from while it works, so that a row of its batch that has ended is taken by the
+/// next unit at once, whichever recording that belongs to.
+pub trait Flow<U, A> {
+    /// Most units that may be under way (drawn and not answered) at a time; at least 1.
+    fn capacity(&self) -> usize;
+
+    /// Draws a unit; its key goes back with the answer. None where nothing waits now, or where as many as the capacity
+    /// allows are under way: an engine with nothing left to do then ends, another goes on and asks again later.
+    fn draw(&mut self) -> Option<(usize, Arc<U>)>;
+
+    /// Answers the unit of that key. Each is answered once, in any order.
+    fn answer(&mut self, key: usize, answer: A);
+
+    /// Says that the engine is alive: to be called after every step of work, however small.
+    fn progressed(&mut self) {}
+}
+
+/// A flow over a list that is all there is.
+#[derive(Debug)]
+pub struct ListFlow<U, A> {
+    capacity: usize,
+    waiting: VecDeque<(usize, Arc<U>)>,
+    answers: Vec<Option<A>>,
+}
+
+impl<U, A> ListFlow<U, A> {
+    /// The units, of which at most `capacity` (at least 1) are under way at a time.
+    #[must_use]
+    pub fn new(units: Vec<Arc<U>>, capacity: usize) -> Self {
+        let answers = units.iter().map(|_| None).collect();
+        Self { capacity: capacity.max(1), waiting: units.into_iter().enumerate().collect(), answers }
+    }
+
+    /// The answers in the order of the units. None where a unit was not answered.
+    #[must_use]
+    pub fn into_answers(self) -> Option<Vec<A>> {
+        self.answers.into_iter().collect()
+    }
+
+    fn under_way(&self) -> usize {
+        let answered = self.answers.iter().filter(|answer| answer.is_some()).count();
+        self.answers.len() - self.waiting.len() - answered
+    }
+}
+
+impl<U, A> Flow<U, A> for ListFlow<U, A> {
+    fn capacity(&self) -> usize {
+        self.capacity
+    }
+
+    fn draw(&mut self) -> Option<(usize, Arc<U>)> {
+        if self.under_way() < self.capacity { self.waiting.pop_front() } else { None }
+    }
+
+    fn answer(&mut self, key: usize, answer: A) {
+        self.answers[key] = Some(answer);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_more_than_the_capacity_is_under_way_and_answers_keep_their_order() {
+        let mut flow = ListFlow::new(vec![Arc::new(10), Arc::new(20), Arc::new(30)], 2);
+        let (first, second) = (flow.draw().unwrap(), flow.draw().unwrap());
+        assert_eq!(flow.draw(), None);
+        flow.answer(second.0, *second.1 + 1);
+        let third = flow.draw().unwrap();
+        flow.answer(third.0, *third.1 + 1);
+        flow.answer(first.0, *first.1 + 1);
+        assert_eq!(flow.into_answers(), Some(vec![11, 21, 31]));
+    }
+
+    #[test]
+    fn a_unit_without_an_answer_is_noticed() {
+        let mut flow = ListFlow::<_, u8>::new(vec![Arc::new(1)], 0);
+        assert!(flow.draw().is_some());
+        assert_eq!(flow.into_answers(), None);
+    }
+}
