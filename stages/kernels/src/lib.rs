@@ -1,0 +1,31 @@
+//! What a processor computes of a transformer, as fast as it can: matrix products with packed weights in f32, bf16 and
+//! int8, attention that keeps its scores in the near cache, layer norm and GELU on the way.
+//!
+//! Every kernel has a path for AVX-512 (VNNI, BF16), chosen when the program runs, and a portable one in plain loops.
+//! [`ops`] makes candle operations of them, with the plain candle path as their test.
+
+mod attention;
+mod isa;
+mod keys_values;
+mod linear;
+mod lines;
+mod math;
+mod mlp;
+pub mod ops;
+mod pack;
+mod precision;
+mod quantise;
+mod rows;
+mod scratch;
+mod shared;
+mod tile;
+
+pub use attention::{Queries, Sequence, Visible, attend, weights};
+pub use isa::Isa;
+pub use keys_values::{KeysValues, Projected};
+pub use linear::{Finish, Linear, Rows};
+pub use mlp::Mlp;
+pub use precision::{Precision, UnknownPrecision};
+pub use quantise::Quantised8;
+pub use rows::Norm;
+pub(crate) use shared::SharedSlice;

@@ -1,0 +1,293 @@
+//! Linear layers over many rows, with what surrounds them done on the way: a layer norm before, GELU or a sum after.
+
+use std::ops::Range;
+
+use rayon::prelude::*;
+
+use crate::isa::{Isa, multiversion};
+use crate::lines::Lines;
+use crate::math::gelu;
+use crate::pack::{Packed, Panels, ZERO};
+use crate::precision::Precision;
+use crate::rows::{Norm, Quantised, to_bf16, to_int8};
+use crate::scratch::Scratch;
+use crate::tile::{Format, PANEL, ROWS, Sums};
+use crate::{Quantised8, SharedSlice};
+
+/// Rows that one thread takes at a time where there are many: eight tiles, which read each panel from the near cache.
+pub(crate) const BLOCK: usize = 8 * ROWS;
+
+/// `y = x W^T + b`, with the weights packed.
+#[derive(Debug)]
+pub struct Linear {
+    inputs: usize,
+    outputs: usize,
+    packed: Packed,
+    /// Filled up with zeros to whole panels.
+    bias: Vec<f32>,
+    isa: Isa,
+}
+
+/// What becomes of a sum.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Finish {
+    /// It is the output.
+    Store,
+    /// Its GELU is the output.
+    Gelu,
+    /// It is added to what the output holds.
+    Add,
+}
+
+/// Rows of f32: row `i` begins `i * stride` after the first, and may overlap others.
+#[derive(Debug, Clone, Copy)]
+pub struct Rows<'a> {
+    /// From the first row on.
+    pub values: &'a [f32],
+    /// From row to row.
+    pub stride: usize,
+    /// How many rows.
+    pub count: usize,
+}
+
+impl<'a> Rows<'a> {
+    /// Rows of `width` numbers, one after the other.
+    #[must_use]
+    pub fn dense(values: &'a [f32], width: usize) -> Self {
+        Self { values, stride: width, count: values.len() / width }
+    }
+
+    fn row(&self, index: usize, width: usize) -> &'a [f32] {
+        &self.values[index * self.stride..][..width]
+    }
+
+    fn range(self, rows: Range<usize>) -> Self {
+        Self { values: &self.values[rows.start * self.stride..], stride: self.stride, count: rows.len() }
+    }
+}
+
+impl Linear {
+    /// Packs weights `[outputs, inputs]` and a bias for each output (none: zeros).
+    ///
+    /// # Panics
+    /// Where the lengths do not fit each other.
+    #[must_use]
+    pub fn new(weight: &[f32], bias: Option<&[f32]>, inputs: usize, precision: Precision) -> Self {
+        Self::with_isa(Isa::detect(), weight, bias, inputs, precision)
+    }
+
+    /// As [`Linear::new`], for a given set of instructions.
+    #[must_use]
+    pub fn with_isa(isa: Isa, weight: &[f32], bias: Option<&[f32]>, inputs: usize, precision: Precision) -> Self {
+        Self::of(isa, Packed::new(isa, weight, inputs, precision), weight.len() / inputs, bias, inputs)
+    }
+
+    /// Packs weights that are quantised already.
+    #[must_use]
+    pub fn quantised(weight: &Quantised8, bias: Option<&[f32]>, inputs: usize) -> Self {
+        Self::of(Isa::detect(), Packed::quantised(weight, inputs), weight.scales.len(), bias, inputs)
+    }
+
+    fn of(isa: Isa, packed: Packed, outputs: usize, bias: Option<&[f32]>, inputs: usize) -> Self {
+        let mut bias = bias.map_or_else(|| vec![0.0; outputs], <[f32]>::to_vec);
+        assert_eq!(bias.len(), outputs, "a bias for each output");
+        bias.resize(outputs.next_multiple_of(PANEL), 0.0);
+        Self { inputs, outputs, packed, bias, isa }
+    }
+
+    /// Numbers of an input row.
+    #[must_use]
+    pub const fn inputs(&self) -> usize {
+        self.inputs
+    }
+
+    /// Numbers of an output row.
+    #[must_use]
+    pub const fn outputs(&self) -> usize {
+        self.outputs
+    }
+
+    /// The weights of one output as they are used (of an embedding: a token's row), into `out` of `inputs` numbers.
+    pub fn weights_of(&self, output: usize, out: &mut [f32]) {
+        for (k, out) in out.iter_mut().enumerate() {
+            *out = self.packed.get(k, output);
+        }
+    }
+
+    /// The product for every row of `x`, after `norm` if there is one, into dense rows of `out`.
+    ///
+    /// # Panics
+    /// Where `x` or `out` is too short.
+    pub fn forward(&self, x: Rows<'_>, norm: Option<&Norm>, finish: Finish, out: &mut [f32]) {
+        assert_eq!(out.len(), x.count * self.outputs, "an output row for each input row");
+        if Self::splits_rows(x.count) {
+            out.par_chunks_mut(BLOCK * self.outputs).enumerate().for_each(|(block, out)| {
+                let rows = block * BLOCK..(block * BLOCK + BLOCK).min(x.count);
+                Scratch::with(|scratch| self.block(x.range(rows), norm, finish, out, scratch));
+            });
+        } else {
+            self.few(x, norm, finish, out);
+        }
+    }
+
+    /// Whether the threads share so many rows; else they share the columns.
+    pub(crate) fn splits_rows(rows: usize) -> bool {
+        rows >= 2 * BLOCK
+    }
+
+    /// The product for one block of rows, on this thread.
+    pub(crate) fn block(
+        &self,
+        x: Rows<'_>,
+        norm: Option<&Norm>,
+        finish: Finish,
+        out: &mut [f32],
+        scratch: &mut Scratch,
+    ) {
+        let out = SharedSlice::new(out);
+        self.convert(x, norm, scratch);
+        // SAFETY: no other thread has this output.
+        unsafe { self.panels(x.count, 0..self.outputs.div_ceil(PANEL), finish, &out, scratch) };
+    }
+
+    /// The product for a few rows: the threads share the columns.
+    fn few(&self, x: Rows<'_>, norm: Option<&Norm>, finish: Finish, out: &mut [f32]) {
+        let out = SharedSlice::new(out);
+        let panels = self.outputs.div_ceil(PANEL);
+        Scratch::with(|scratch| {
+            self.convert(x, norm, scratch);
+            let scratch = &*scratch;
+            let share = panels.div_ceil(4 * rayon::current_num_threads()).max(1);
+            (0..panels.div_ceil(share)).into_par_iter().for_each(|part| {
+                let range = part * share..(part * share + share).min(panels);
+                // SAFETY: the ranges are disjoint, and so are the columns that they write.
+                unsafe { self.panels(x.count, range, finish, &out, scratch) };
+            });
+        });
+    }
+
+    /// Brings rows into the format of the weights.
+    fn convert(&self, x: Rows<'_>, norm: Option<&Norm>, scratch: &mut Scratch) {
+        let Scratch { normed, single, brain, byte, quantised, .. } = scratch;
+        let inputs = self.inputs;
+        normed.reserve(inputs);
+        let source = |row: usize, normed: &mut Lines<f32>| match norm {
+            Some(norm) => norm.apply(self.isa, x.row(row, inputs), &mut normed[..inputs]),
+            None => normed[..inputs].copy_from_slice(x.row(row, inputs)),
+        };
+        match &self.packed {
+            Packed::F32(panels) => {
+                let stride = stride(panels);
+                single.reserve(x.count * stride);
+                for (row, out) in single.chunks_exact_mut(stride).take(x.count).enumerate() {
+                    source(row, normed);
+                    out[..inputs].copy_from_slice(&normed[..inputs]);
+                    out[inputs..].fill(0.0);
+                }
+            }
+            Packed::Bf16(panels) => {
+                let stride = stride(panels);
+                brain.reserve(x.count * stride);
+                for (row, out) in brain.chunks_exact_mut(stride).take(x.count).enumerate() {
+                    source(row, normed);
+                    to_bf16(self.isa, &normed[..inputs], &mut out[..inputs]);
+                    out[inputs..].fill(0);
+                }
+            }
+            Packed::Int8 { panels, .. } => {
+                let stride = stride(panels);
+                byte.reserve(x.count * stride);
+                quantised.clear();
+                for (row, out) in byte.chunks_exact_mut(stride).take(x.count).enumerate() {
+                    source(row, normed);
+                    quantised.push(to_int8(self.isa, &normed[..inputs], &mut out[..inputs]));
+                    out[inputs..].fill(0);
+                }
+            }
+        }
+    }
+
+    /// Multiplies converted rows with some panels.
+    ///
+    /// # Safety
+    /// No other thread writes or reads these columns of `out` meanwhile.
+    unsafe fn panels(
+        &self,
+        rows: usize,
+        range: Range<usize>,
+        finish: Finish,
+        out: &SharedSlice<'_>,
+        scratch: &Scratch,
+    ) {
+        let Scratch { single, brain, byte, quantised, .. } = scratch;
+        for panel in range {
+            let columns = panel * PANEL..(panel * PANEL + PANEL).min(self.outputs);
+            let bias = &self.bias[panel * PANEL..][..PANEL];
+            let write = |first: usize, sums: &[Sums<f32>]| {
+                for (row, sums) in sums.iter().enumerate() {
+                    let start = (first + row) * self.outputs;
+                    // SAFETY: the caller's; rows and columns lie inside the output.
+                    let out = unsafe { out.range(start + columns.start..start + columns.end) };
+                    finish_row(self.isa, &sums.0, bias, finish, out);
+                }
+            };
+            match &self.packed {
+                Packed::F32(panels) => tiles(self.isa, single, panels, panel, rows, write),
+                Packed::Bf16(panels) => tiles(self.isa, brain, panels, panel, rows, write),
+                Packed::Int8 { panels, scales } => {
+                    let scales = &scales[panel * PANEL..][..PANEL];
+                    tiles(self.isa, byte, panels, panel, rows, |first, sums| {
+                        let mut scaled = [Sums([0.0; PANEL]); ROWS];
+                        for ((sums, scaled), row) in sums.iter().zip(&mut scaled).zip(&quantised[first..]) {
+                            dequantise(self.isa, &sums.0, scales, *row, &mut scaled.0);
+                        }
+                        write(first, &scaled[..sums.len()]);
+                    });
+                }
+            }
+        }
+    }
+}
+
+/// Elements of a converted row.
+const fn stride<F: Format>(panels: &Panels<F>) -> usize {
+    panels.groups * F::GROUP
+}
+
+/// All tiles of one panel; `write` gets the index of the first row and the sums.
+fn tiles<F: Format>(
+    isa: Isa,
+    rows: &[F::Row],
+    panels: &Panels<F>,
+    panel: usize,
+    count: usize,
+    mut write: impl FnMut(usize, &[Sums<F::Sum>]),
+) {
+    let mut sums = [Sums([F::Sum::default(); PANEL]); ROWS];
+    let stride = stride(panels);
+    for first in (0..count).step_by(ROWS) {
+        let tile = ROWS.min(count - first);
+        F::tile(isa, tile, &rows[first * stride..], stride, panels.panel(panel), panels.groups, &mut sums);
+        write(first, &sums[..tile]);
+    }
+}
+
+multiversion! {
+    fn dequantise(sums: &[i32; PANEL], scales: &[f32], row: Quantised, out: &mut [f32; PANEL]) {
+        let offset = i32::from(ZERO) * row.sum;
+        for ((out, sum), scale) in out.iter_mut().zip(sums).zip(scales) {
+            *out = (sum - offset) as f32 * (row.scale * scale);
+        }
+    }
+}
+
+multiversion! {
+    fn finish_row(sums: &[f32; PANEL], bias: &[f32], finish: Finish, out: &mut [f32]) {
+        let sums = sums.iter().zip(bias).map(|(sum, bias)| sum + bias);
+        match finish {
+            Finish::Store => out.iter_mut().zip(sums).for_each(|(out, sum)| *out = sum),
+            Finish::Gelu => out.iter_mut().zip(sums).for_each(|(out, sum)| *out = gelu(sum)),
+            Finish::Add => out.iter_mut().zip(sums).for_each(|(out, sum)| *out += sum),
+        }
+    }
+}

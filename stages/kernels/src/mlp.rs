@@ -1,0 +1,43 @@
+//! The feed-forward half of a layer: a layer norm, two linear layers with a GELU between them, and the residual.
+
+use rayon::prelude::*;
+
+use crate::linear::{BLOCK, Finish, Linear, Rows};
+use crate::lines::Lines;
+use crate::rows::Norm;
+use crate::scratch::Scratch;
+
+/// The two linear layers and the norm before them.
+#[derive(Debug)]
+pub struct Mlp {
+    /// Before the first layer.
+    pub norm: Norm,
+    /// Widens.
+    pub up: Linear,
+    /// Narrows again.
+    pub down: Linear,
+}
+
+impl Mlp {
+    /// Adds the outcome for every row of `x` (dense) to it. A block of rows passes both layers on one thread, so that
+    /// what lies between them stays in its cache.
+    pub fn add(&self, x: &mut [f32]) {
+        let (width, wide) = (self.up.inputs(), self.up.outputs());
+        let rows = x.len() / width;
+        if !Linear::splits_rows(rows) {
+            let mut hidden = Lines::zeros(rows * wide);
+            self.up.forward(Rows::dense(x, width), Some(&self.norm), Finish::Gelu, &mut hidden);
+            return self.down.forward(Rows::dense(&hidden, wide), None, Finish::Add, x);
+        }
+        x.par_chunks_mut(BLOCK * width).for_each(|x| {
+            Scratch::with(|scratch| {
+                let mut hidden = std::mem::take(&mut scratch.hidden);
+                let len = x.len() / width * wide;
+                hidden.reserve(len);
+                self.up.block(Rows::dense(x, width), Some(&self.norm), Finish::Gelu, &mut hidden[..len], scratch);
+                self.down.block(Rows::dense(&hidden[..len], wide), None, Finish::Add, x, scratch);
+                scratch.hidden = hidden;
+            });
+        });
+    }
+}

@@ -1,0 +1,122 @@
+//! The kernels as candle operations on contiguous f32 tensors of the processor. They write into tensors that are there
+//! already: a network keeps its buffers from one window to the next.
+
+use candle_core::{CpuStorage, InplaceOp1, InplaceOp2, Layout, Result, Tensor, bail};
+
+use crate::attention::{self, Queries, Sequence, Visible};
+use crate::{Finish, KeysValues, Linear, Mlp, Norm, Projected, Rows};
+
+/// `out` (`[rows, outputs]`) from the rows of `x` (`[rows, inputs]`), after `norm` if there is one.
+///
+/// # Errors
+/// A tensor is not contiguous f32 on the processor, or the shapes do not fit.
+pub fn linear(layer: &Linear, norm: Option<&Norm>, finish: Finish, x: &Tensor, out: &Tensor) -> Result<()> {
+    strided(layer, norm, finish, (x, layer.inputs()), out)
+}
+
+/// As [`linear`], with rows that begin `stride` numbers apart in `x`, whatever its shape: a convolution over time-major
+/// frames, whose rows overlap.
+///
+/// # Errors
+/// As [`linear`].
+pub fn strided(
+    layer: &Linear,
+    norm: Option<&Norm>,
+    finish: Finish,
+    (x, stride): (&Tensor, usize),
+    out: &Tensor,
+) -> Result<()> {
+    let (count, outputs) = out.dims2()?;
+    if outputs != layer.outputs() || x.elem_count() < count.saturating_sub(1) * stride + layer.inputs() {
+        bail!("a linear layer of {} to {} with {:?} and {:?}", layer.inputs(), layer.outputs(), x.dims(), out.dims());
+    }
+    let forward = |out: &mut [f32], values: &[f32]| layer.forward(Rows { values, stride, count }, norm, finish, out);
+    out.inplace_op2(x, &Kernel("linear", forward))
+}
+
+/// Adds what the layer makes of `x` (`[rows, width]`) to it.
+///
+/// # Errors
+/// `x` is not contiguous f32 on the processor, or of another width.
+pub fn mlp(layer: &Mlp, x: &Tensor) -> Result<()> {
+    if x.dim(candle_core::D::Minus1)? != layer.down.outputs() {
+        bail!("an MLP of width {} with {:?}", layer.down.outputs(), x.dims());
+    }
+    x.inplace_op1(&Kernel("mlp", |x: &mut [f32]| layer.add(x)))
+}
+
+/// What every sequence's queries attend to: `out` is `[rows, heads * width]`, and the queries begin every row of
+/// `queries` (`[rows, at least heads * width]`).
+///
+/// # Errors
+/// A tensor is not contiguous f32 on the processor, or the shapes do not fit.
+pub fn attend(sequences: &[Sequence<'_>], visible: Visible, queries: &Tensor, out: &Tensor) -> Result<()> {
+    let ((count, stride), (rows, width)) = (queries.dims2()?, out.dims2()?);
+    if rows != count || stride < width {
+        bail!("attention with queries {:?} and output {:?}", queries.dims(), out.dims());
+    }
+    let attend = |out: &mut [f32], values: &[f32]| {
+        attention::attend(sequences, Queries { values, stride, count }, visible, out);
+    };
+    out.inplace_op2(queries, &Kernel("attention", attend))
+}
+
+/// Packs further keys and values, which begin at the given places of every row of `projected` (`[rows, ..]`).
+///
+/// # Errors
+/// The tensor is not contiguous f32 on the processor.
+pub fn append(
+    keys_values: &mut KeysValues,
+    projected: &Tensor,
+    rows: std::ops::Range<usize>,
+    (keys, values): (usize, usize),
+) -> Result<()> {
+    let (_, stride) = projected.dims2()?;
+    let (storage, layout) = projected.storage_and_layout();
+    let candle_core::Storage::Cpu(storage) = &*storage else { bail!("keys and values on the processor") };
+    let all = contiguous("append", storage, layout)?;
+    let (rows, count) = (&all[rows.start * stride..], rows.len());
+    keys_values.append(Projected { rows, stride, keys, values, count });
+    Ok(())
+}
+
+struct Kernel<F>(&'static str, F);
+
+impl<F: Fn(&mut [f32], &[f32])> InplaceOp2 for Kernel<F> {
+    fn name(&self) -> &'static str {
+        self.0
+    }
+
+    fn cpu_fwd(&self, out: &mut CpuStorage, out_at: &Layout, x: &CpuStorage, x_at: &Layout) -> Result<()> {
+        (self.1)(contiguous_mut(self.0, out, out_at)?, contiguous(self.0, x, x_at)?);
+        Ok(())
+    }
+}
+
+impl<F: Fn(&mut [f32])> InplaceOp1 for Kernel<F> {
+    fn name(&self) -> &'static str {
+        self.0
+    }
+
+    fn cpu_fwd(&self, x: &mut CpuStorage, layout: &Layout) -> Result<()> {
+        (self.1)(contiguous_mut(self.0, x, layout)?);
+        Ok(())
+    }
+}
+
+fn contiguous<'a>(name: &str, storage: &'a CpuStorage, layout: &Layout) -> Result<&'a [f32]> {
+    match (storage, layout.contiguous_offsets()) {
+        (CpuStorage::F32(values), Some((start, end))) => Ok(&values[start..end]),
+        _ => bail!("{name} takes contiguous f32"),
+    }
+}
+
+fn contiguous_mut<'a>(name: &str, storage: &'a mut CpuStorage, layout: &Layout) -> Result<&'a mut [f32]> {
+    match (storage, layout.contiguous_offsets()) {
+        (CpuStorage::F32(values), Some((start, end))) => Ok(&mut values[start..end]),
+        _ => bail!("{name} takes contiguous f32"),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,238 @@
+//! The operations against candle's own.
+
+use candle_core::{DType, Device, Result, Tensor};
+
+use super::*;
+use crate::{Isa, Precision, Quantised8, Sequence};
+
+const PRECISIONS: [Precision; 3] = [Precision::F32, Precision::Bf16, Precision::Int8];
+
+/// How far a precision may be from f32, relative to the largest magnitude.
+const fn tolerance(precision: Precision) -> f32 {
+    match precision {
+        Precision::F32 => 1e-5,
+        Precision::Bf16 => 1e-2,
+        Precision::Int8 => 2e-2,
+    }
+}
+
+/// Every precision with every set of instructions.
+fn ways() -> impl Iterator<Item = (Precision, Isa)> {
+    PRECISIONS.into_iter().flat_map(|precision| [Isa::Portable, Isa::detect()].map(|isa| (precision, isa)))
+}
+
+fn random(shape: &[usize]) -> Tensor {
+    Tensor::randn(0f32, 1.0, shape, &Device::Cpu).unwrap()
+}
+
+fn values(x: &Tensor) -> Vec<f32> {
+    x.flatten_all().unwrap().to_vec1().unwrap()
+}
+
+fn assert_close(what: &str, ours: &Tensor, expected: &Tensor, tolerance: f32) {
+    assert_eq!(ours.dims(), expected.dims());
+    let (ours, expected) = (values(ours), values(expected));
+    let largest = expected.iter().fold(0f32, |largest, x| largest.max(x.abs()));
+    let worst = ours.iter().zip(&expected).map(|(a, b)| (a - b).abs()).fold(0f32, f32::max) / largest;
+    assert!(worst <= tolerance, "{what}: deviates by {worst}");
+}
+
+fn norm(width: usize) -> (Norm, impl Fn(&Tensor) -> Result<Tensor>) {
+    let (weight, bias) = (random(&[width]), random(&[width]));
+    let ours = Norm { weight: values(&weight), bias: values(&bias), epsilon: 1e-5 };
+    let plain = move |x: &Tensor| {
+        let centred = x.broadcast_sub(&x.mean_keepdim(1)?)?;
+        let variance = centred.sqr()?.mean_keepdim(1)?;
+        centred.broadcast_div(&(variance + 1e-5)?.sqrt()?)?.broadcast_mul(&weight)?.broadcast_add(&bias)
+    };
+    (ours, plain)
+}
+
+#[test]
+fn a_linear_layer_is_candles_for_every_way_through_it() {
+    for (rows, inputs, outputs) in [(1, 8, 70), (7, 66, 64), (200, 130, 100)] {
+        let (x, weight, bias) = (random(&[rows, inputs]), random(&[outputs, inputs]), random(&[outputs]));
+        let (norm, plain_norm) = norm(inputs);
+        let plain = plain_norm(&x).unwrap().matmul(&weight.t().unwrap()).unwrap().broadcast_add(&bias).unwrap();
+        for (precision, isa) in ways() {
+            let layer = Linear::with_isa(isa, &values(&weight), Some(&values(&bias)), inputs, precision);
+            let out = Tensor::ones((rows, outputs), DType::F32, &Device::Cpu).unwrap();
+            for (finish, expected) in [
+                (Finish::Store, plain.clone()),
+                (Finish::Gelu, plain.gelu_erf().unwrap()),
+                (Finish::Add, (plain.gelu_erf().unwrap() + &plain).unwrap()),
+            ] {
+                linear(&layer, Some(&norm), finish, &x, &out).unwrap();
+                let what = format!("{rows} x {inputs} x {outputs}, {precision}, {isa:?}, {finish:?}");
+                assert_close(&what, &out, &expected, tolerance(precision));
+            }
+        }
+    }
+}
+
+#[test]
+fn both_sets_of_instructions_give_the_same_int8_numbers() {
+    let (x, weight) = (random(&[130, 96]), random(&[80, 96]));
+    let [portable, fast] = [Isa::Portable, Isa::detect()].map(|isa| {
+        let layer = Linear::with_isa(isa, &values(&weight), None, 96, Precision::Int8);
+        let out = Tensor::zeros((130, 80), DType::F32, &Device::Cpu).unwrap();
+        linear(&layer, None, Finish::Store, &x, &out).unwrap();
+        values(&out)
+    });
+    assert_eq!(portable, fast);
+}
+
+#[test]
+fn stored_int8_weights_are_those_made_at_load() {
+    let (x, weight) = (random(&[3, 40]), random(&[65, 40]));
+    let stored = Linear::quantised(&Quantised8::new(Isa::detect(), &values(&weight), 40), None, 40);
+    let made = Linear::new(&values(&weight), None, 40, Precision::Int8);
+    let [a, b] = [&stored, &made].map(|layer| {
+        let out = Tensor::zeros((3, 65), DType::F32, &Device::Cpu).unwrap();
+        linear(layer, None, Finish::Store, &x, &out).unwrap();
+        values(&out)
+    });
+    assert_eq!(a, b);
+    let (mut row, last) = (vec![0.0; 40], &values(&weight)[64 * 40..]);
+    stored.weights_of(64, &mut row);
+    let scale = last.iter().fold(0f32, |largest, x| largest.max(x.abs())) / 127.0;
+    assert!(row.iter().zip(last).all(|(a, b)| (a - b).abs() <= 0.501 * scale));
+}
+
+#[test]
+fn overlapping_rows_are_a_convolution() {
+    let (frames, inputs, outputs) = (10, 4, 6);
+    let (x, weight) = (random(&[1, inputs, frames]), random(&[outputs, inputs, 3]));
+    for stride in [1, 2] {
+        let expected = x.conv1d(&weight, 0, stride, 1, 1).unwrap().squeeze(0).unwrap().t().unwrap();
+        let expected = expected.contiguous().unwrap();
+        let taps = weight.permute((0, 2, 1)).unwrap().contiguous().unwrap();
+        let layer = Linear::new(&values(&taps), None, 3 * inputs, Precision::F32);
+        let time_major = x.squeeze(0).unwrap().t().unwrap().contiguous().unwrap();
+        let out = expected.zeros_like().unwrap();
+        strided(&layer, None, Finish::Store, (&time_major, stride * inputs), &out).unwrap();
+        assert_close(&format!("stride {stride}"), &out, &expected, 1e-5);
+    }
+}
+
+#[test]
+fn an_mlp_is_candles() {
+    for rows in [2, 150] {
+        let (x, up, down) = (random(&[rows, 64]), random(&[256, 64]), random(&[64, 256]));
+        let (norm, plain_norm) = norm(64);
+        let hidden = plain_norm(&x).unwrap().matmul(&up.t().unwrap()).unwrap().gelu_erf().unwrap();
+        let expected = (&x + hidden.matmul(&down.t().unwrap()).unwrap()).unwrap();
+        for precision in PRECISIONS {
+            let layer = |weight: &Tensor, inputs| Linear::new(&values(weight), None, inputs, precision);
+            let ours = Mlp { norm: norm.clone(), up: layer(&up, 64), down: layer(&down, 256) };
+            let out = x.copy().unwrap();
+            mlp(&ours, &out).unwrap();
+            assert_close(&format!("{rows} rows, {precision}"), &out, &expected, tolerance(precision));
+        }
+    }
+}
+
+/// Candle's attention, and its weights `[heads, queries, keys]`.
+fn plain_attention(q: &Tensor, k: &Tensor, v: &Tensor, heads: usize, mask: Option<&Tensor>) -> (Tensor, Tensor) {
+    let split = |x: &Tensor| {
+        let (rows, width) = x.dims2().unwrap();
+        x.reshape((rows, heads, width / heads)).unwrap().transpose(0, 1).unwrap().contiguous().unwrap()
+    };
+    let scores = split(q).matmul(&split(k).transpose(1, 2).unwrap().contiguous().unwrap()).unwrap();
+    let scores = mask.map_or_else(|| scores.clone(), |mask| scores.broadcast_add(mask).unwrap());
+    let highest = scores.max_keepdim(2).unwrap();
+    let exponentials = scores.broadcast_sub(&highest).unwrap().exp().unwrap();
+    let weights = exponentials.broadcast_div(&exponentials.sum_keepdim(2).unwrap()).unwrap();
+    let mixed = weights.matmul(&split(v)).unwrap().transpose(0, 1).unwrap().flatten_from(1).unwrap();
+    (mixed, weights)
+}
+
+fn causal(n: usize) -> Tensor {
+    let at = |row: usize, key: usize| if key <= row { 0f32 } else { f32::NEG_INFINITY };
+    let mask: Vec<f32> = (0..n).flat_map(|row| (0..n).map(move |key| at(row, key))).collect();
+    Tensor::from_vec(mask, (n, n), &Device::Cpu).unwrap()
+}
+
+#[test]
+fn attention_is_candles_with_and_without_a_mask() {
+    for (n, width) in [(5, 16), (130, 64), (70, 80)] {
+        let heads = 2;
+        let part = || random(&[n, heads * width]);
+        let (q, k, v) = ((part() * 0.3).unwrap(), part(), part());
+        let projected = Tensor::cat(&[&q, &k, &v], 1).unwrap();
+        for (precision, isa) in ways() {
+            let mut cache = KeysValues::with_isa(isa, heads, width, n + 9, precision);
+            append(&mut cache, &projected, 0..n, (heads * width, 2 * heads * width)).unwrap();
+            let what = format!("{n} x {width}, {precision}, {isa:?}");
+            for (visible, mask) in [(Visible::All, None), (Visible::Causal, Some(causal(n)))] {
+                let (expected, _) = plain_attention(&q, &k, &v, heads, mask.as_ref());
+                let out = q.zeros_like().unwrap();
+                attend(&[Sequence { keys_values: &cache, rows: 0..n }], visible, &projected, &out).unwrap();
+                assert_close(&format!("{what}, {visible:?}"), &out, &expected, tolerance(precision));
+            }
+            let queries = Queries { values: &values(&q), stride: heads * width, count: n };
+            let mut ours = vec![0.0; n * n];
+            crate::weights(&cache, 1, queries, &mut ours);
+            let expected = plain_attention(&q, &k, &v, heads, None).1.get(1).unwrap();
+            let ours = Tensor::from_vec(ours, (n, n), &Device::Cpu).unwrap();
+            assert_close(&what, &ours, &expected, tolerance(precision));
+        }
+    }
+}
+
+#[test]
+fn several_sequences_attend_each_to_their_own() {
+    let (heads, width) = (2, 16);
+    let all = random(&[9, 3 * heads * width]);
+    let at = (heads * width, 2 * heads * width);
+    let cache = |rows| {
+        let mut cache = KeysValues::new(heads, width, 9, Precision::F32);
+        append(&mut cache, &all, rows, at).unwrap();
+        cache
+    };
+    let (a, b) = (cache(0..5), cache(5..9));
+    let out = Tensor::zeros((9, heads * width), DType::F32, &Device::Cpu).unwrap();
+    let sequences = [Sequence { keys_values: &a, rows: 0..5 }, Sequence { keys_values: &b, rows: 5..9 }];
+    attend(&sequences, Visible::Causal, &all, &out).unwrap();
+    for (start, len) in [(0, 5), (5, 4)] {
+        let part = |i: usize| {
+            let columns = all.narrow(1, i * heads * width, heads * width).unwrap();
+            columns.narrow(0, start, len).unwrap().contiguous().unwrap()
+        };
+        let (expected, _) = plain_attention(&part(0), &part(1), &part(2), heads, Some(&causal(len)));
+        assert_close("a sequence", &out.narrow(0, start, len).unwrap(), &expected, 1e-5);
+    }
+}
+
+#[test]
+fn token_by_token_equals_all_at_once_and_copies_go_their_own_way() {
+    let (heads, width, n) = (2, 16, 70);
+    let all = random(&[n, 3 * heads * width]);
+    let at = (heads * width, 2 * heads * width);
+    let new = || KeysValues::new(heads, width, n, Precision::Bf16);
+    let attend_last = |cache: &KeysValues| {
+        let last = all.narrow(0, cache.len() - 1, 1).unwrap();
+        let out = Tensor::zeros((1, heads * width), DType::F32, &Device::Cpu).unwrap();
+        attend(&[Sequence { keys_values: cache, rows: 0..1 }], Visible::Causal, &last, &out).unwrap();
+        values(&out)
+    };
+    let (mut grown, mut at_once, mut copy) = (new(), new(), new());
+    (0..n).for_each(|row| append(&mut grown, &all, row..row + 1, at).unwrap());
+    append(&mut at_once, &all, 0..n, at).unwrap();
+    assert_eq!(attend_last(&grown), attend_last(&at_once));
+    at_once.truncate(66);
+    copy.copy_from(&at_once);
+    append(&mut at_once, &all, 0..4, at).unwrap();
+    append(&mut copy, &all, 66..n, at).unwrap();
+    assert_eq!(attend_last(&grown), attend_last(&copy));
+    assert_ne!(attend_last(&grown), attend_last(&at_once));
+}
+
+#[test]
+fn what_does_not_fit_is_an_error() {
+    let layer = Linear::new(&[0.0; 12], None, 4, Precision::F32);
+    let out = Tensor::zeros((2, 3), DType::F32, &Device::Cpu).unwrap();
+    assert!(linear(&layer, None, Finish::Store, &random(&[1, 4]), &out).is_err());
+    assert!(linear(&layer, None, Finish::Store, &random(&[4, 2]).t().unwrap(), &out).is_err());
+    assert!(linear(&layer, None, Finish::Store, &random(&[2, 4]).to_dtype(DType::F64).unwrap(), &out).is_err());
+}

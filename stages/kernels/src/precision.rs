@@ -1,0 +1,65 @@
+//! The numeric type of the products.
+
+use serde::{Deserialize, Serialize};
+
+/// The numeric type that weights are kept in and products are computed in; sums are f32 (of int8: i32).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Precision {
+    /// Single precision: the reference's numbers up to rounding.
+    #[default]
+    F32,
+    /// 8 bits of mantissa in weights and activations.
+    Bf16,
+    /// Weights in 8 bits with a scale for each output, activations in 8 bits with a scale for each row, found on the
+    /// way; attention and the first convolution in bf16.
+    Int8,
+}
+
+impl Precision {
+    /// Its name: `f32`, `bf16`, `int8`.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::F32 => "f32",
+            Self::Bf16 => "bf16",
+            Self::Int8 => "int8",
+        }
+    }
+}
+
+/// No precision has this name.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("no precision `{0}`; there are f32, bf16 and int8")]
+pub struct UnknownPrecision(String);
+
+impl std::str::FromStr for Precision {
+    type Err = UnknownPrecision;
+
+    fn from_str(name: &str) -> Result<Self, UnknownPrecision> {
+        [Self::F32, Self::Bf16, Self::Int8]
+            .into_iter()
+            .find(|precision| precision.name() == name)
+            .ok_or_else(|| UnknownPrecision(name.to_owned()))
+    }
+}
+
+impl std::fmt::Display for Precision {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// The nearest bf16 (ties to even), as its bits. A number that is none stays none.
+#[inline(always)]
+pub(crate) fn bf16(x: f32) -> u16 {
+    let bits = x.to_bits();
+    let rounded = bits.wrapping_add(0x7FFF + ((bits >> 16) & 1)) >> 16;
+    (if x.is_nan() { (bits >> 16) | 0x40 } else { rounded }) as u16
+}
+
+/// The f32 of a bf16's bits.
+#[inline(always)]
+pub(crate) const fn from_bf16(bits: u16) -> f32 {
+    f32::from_bits((bits as u32) << 16)
+}

@@ -1,0 +1,33 @@
+//! A slice whose parts several threads write.
+
+use std::marker::PhantomData;
+use std::ops::Range;
+
+/// A slice that can be taken apart in ranges by several threads.
+pub(crate) struct SharedSlice<'a> {
+    start: *mut f32,
+    len: usize,
+    of: PhantomData<&'a mut [f32]>,
+}
+
+// SAFETY: it is a mutable slice of plain numbers; who takes ranges of it answers for their being disjoint.
+unsafe impl Send for SharedSlice<'_> {}
+// SAFETY: as above.
+unsafe impl Sync for SharedSlice<'_> {}
+
+impl<'a> SharedSlice<'a> {
+    pub(crate) fn new(slice: &'a mut [f32]) -> Self {
+        Self { start: slice.as_mut_ptr(), len: slice.len(), of: PhantomData }
+    }
+
+    /// The numbers of a range.
+    ///
+    /// # Safety
+    /// No other reference to a number of the range is in use meanwhile.
+    #[allow(clippy::mut_from_ref, reason = "the caller keeps the ranges apart")]
+    pub(crate) unsafe fn range(&self, range: Range<usize>) -> &mut [f32] {
+        assert!(range.start <= range.end && range.end <= self.len, "a range outside the slice");
+        // SAFETY: inside the slice; the caller answers for the rest.
+        unsafe { std::slice::from_raw_parts_mut(self.start.add(range.start), range.len()) }
+    }
+}

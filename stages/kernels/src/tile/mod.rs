@@ -1,0 +1,167 @@
+//! The innermost products: a few rows times one panel of columns.
+//!
+//! A panel holds [`PANEL`] columns of a matrix. Its elements lie in groups along the inner dimension, as wide as the
+//! instruction that multiplies them takes: `[groups][PANEL][GROUP]`. A tile reads up to [`ROWS`] rows where they are and
+//! leaves `[rows][PANEL]` sums.
+
+#[cfg(target_arch = "x86_64")]
+mod avx512;
+mod portable;
+
+use crate::isa::Isa;
+use crate::lines::Number;
+
+/// Columns of a panel: four vectors of 16 sums.
+pub(crate) const PANEL: usize = 64;
+/// Rows of a tile: with four vectors each, the sums fill 24 of 32 registers.
+pub(crate) const ROWS: usize = 6;
+
+/// The sums of one row of a tile.
+#[derive(Clone, Copy)]
+#[repr(C, align(64))]
+pub(crate) struct Sums<T>(pub(crate) [T; PANEL]);
+
+/// The numeric format of a product.
+pub(crate) trait Format: std::fmt::Debug + 'static {
+    /// Element of the rows.
+    type Row: Number + Default;
+    /// Element of the panels.
+    type Column: Number + Default + std::fmt::Debug;
+    /// A sum.
+    type Sum: Copy + Default + Send + Sync;
+    /// Elements along the inner dimension that one instruction takes.
+    const GROUP: usize;
+
+    /// Multiplies `rows` (1 to [`ROWS`]) rows, which begin `stride` elements apart in `a`, with a panel of `groups`
+    /// groups.
+    ///
+    /// # Panics
+    /// Where the rows or the panel are shorter than that.
+    fn tile(
+        isa: Isa,
+        rows: usize,
+        a: &[Self::Row],
+        stride: usize,
+        panel: &[Self::Column],
+        groups: usize,
+        sums: &mut [Sums<Self::Sum>; ROWS],
+    );
+}
+
+/// f32 by f32.
+#[derive(Debug)]
+pub(crate) struct Single;
+/// bf16 by bf16, in f32.
+#[derive(Debug)]
+pub(crate) struct Brain;
+/// int8 by int8 that is stored with 128 added, in i32.
+#[derive(Debug)]
+pub(crate) struct Byte;
+
+macro_rules! format {
+    ($format:ty, $row:ty, $column:ty, $sum:ty, $group:literal, $fast:ident, $slow:ident) => {
+        impl Format for $format {
+            type Row = $row;
+            type Column = $column;
+            type Sum = $sum;
+            const GROUP: usize = $group;
+
+            fn tile(
+                isa: Isa,
+                rows: usize,
+                a: &[$row],
+                stride: usize,
+                panel: &[$column],
+                groups: usize,
+                sums: &mut [Sums<$sum>; ROWS],
+            ) {
+                assert!((1..=ROWS).contains(&rows), "a tile of {rows} rows");
+                assert!((rows - 1) * stride + groups * $group <= a.len(), "rows that end early");
+                assert!(groups * PANEL * $group <= panel.len(), "a panel that ends early");
+                match isa {
+                    #[cfg(target_arch = "x86_64")]
+                    // SAFETY: this set of instructions is only chosen where the processor has it; the lengths are
+                    // checked above.
+                    Isa::Avx512 => unsafe { avx512::$fast(rows, a.as_ptr(), stride, panel.as_ptr(), groups, sums) },
+                    _ => portable::$slow(rows, a, stride, panel, groups, sums),
+                }
+            }
+        }
+    };
+}
+format!(Single, f32, f32, f32, 1, single, single);
+format!(Brain, u16, u16, f32, 2, brain, brain);
+format!(Byte, i8, u8, i32, 4, byte, byte);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::precision::{bf16, from_bf16};
+
+    /// A number in [-1, 1) that depends on its index.
+    fn noise(i: usize) -> f32 {
+        let mixed = (i as u32).wrapping_mul(2_654_435_761) ^ 0x5bd1_e995;
+        (mixed.wrapping_mul(1_664_525) >> 8) as f32 / (1 << 23) as f32 - 1.0
+    }
+
+    /// Both sets of instructions on the same numbers, for every number of rows and some lengths.
+    fn both<F: Format>(
+        row: fn(f32) -> F::Row,
+        column: fn(f32) -> F::Column,
+        check: fn(&[Sums<F::Sum>], &[Sums<F::Sum>]),
+    ) {
+        for (rows, groups) in (1..=ROWS).flat_map(|rows| [1, 2, 7, 96].map(|groups| (rows, groups))) {
+            let stride = groups * F::GROUP + 3;
+            let a: Vec<_> = (0..rows * stride).map(|i| row(noise(i))).collect();
+            let panel: Vec<_> = (0..groups * PANEL * F::GROUP).map(|i| column(noise(i + 7_777))).collect();
+            let mut sums = [Isa::Portable, Isa::detect()].map(|isa| {
+                let mut sums = [Sums([F::Sum::default(); PANEL]); ROWS];
+                F::tile(isa, rows, &a, stride, &panel, groups, &mut sums);
+                sums
+            });
+            let (slow, fast) = sums.split_at_mut(1);
+            check(&slow[0][..rows], &fast[0][..rows]);
+        }
+    }
+
+    fn close(a: &[Sums<f32>], b: &[Sums<f32>]) {
+        for (a, b) in a.iter().zip(b).flat_map(|(a, b)| a.0.iter().zip(&b.0)) {
+            assert!((a - b).abs() < 2e-4, "{a} is not {b}");
+        }
+    }
+
+    #[test]
+    fn f32_tiles_agree() {
+        both::<Single>(|x| x, |x| x, close);
+    }
+
+    #[test]
+    fn bf16_tiles_agree() {
+        both::<Brain>(bf16, bf16, close);
+    }
+
+    #[test]
+    fn int8_tiles_are_equal() {
+        let equal = |a: &[Sums<i32>], b: &[Sums<i32>]| assert!(a.iter().zip(b).all(|(a, b)| a.0 == b.0));
+        both::<Byte>(|x| (x * 127.0) as i8, |x| (x * 127.0 + 128.0) as u8, equal);
+    }
+
+    #[test]
+    fn a_portable_tile_is_the_textbook_product() {
+        let a: Vec<_> = (0..10).map(|i| bf16(noise(i))).collect();
+        let panel: Vec<_> = (0..4 * PANEL).map(|i| bf16(noise(i + 99))).collect();
+        let mut sums = [Sums([0.0; PANEL]); ROWS];
+        Brain::tile(Isa::Portable, 2, &a, 5, &panel, 2, &mut sums);
+        for (row, column) in (0..2).flat_map(|row| (0..PANEL).map(move |column| (row, column))) {
+            let at = |k: usize| from_bf16(a[row * 5 + k]) * from_bf16(panel[(k / 2 * PANEL + column) * 2 + k % 2]);
+            assert!((sums[row].0[column] - (0..4).map(at).sum::<f32>()).abs() < 1e-5);
+        }
+    }
+
+    #[test]
+    #[should_panic(expected = "rows that end early")]
+    fn rows_that_end_early_are_refused() {
+        let mut sums = [Sums([0.0; PANEL]); ROWS];
+        Single::tile(Isa::detect(), 2, &[0.0; 7], 4, &[0.0; 4 * PANEL], 4, &mut sums);
+    }
+}
