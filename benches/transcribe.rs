@@ -12,8 +12,9 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use stage_core::{DeviceStage, Pcm, SpeechSegments, VadIdentity, Window};
-use transcribe::{MelWindow, ModelFiles, ModelSource, TranscribeConfig, Transcriber};
+use transcribe::{MelWindow, ModelFiles, ModelSource, Precision, TranscribeConfig, Transcriber};
 
+const PRECISIONS: [Precision; 3] = [Precision::F32, Precision::Bf16, Precision::Int8];
 /// Windows in each measurement.
 const WINDOWS: usize = 8;
 /// Text tokens of a random network's window: about what 30 s of speech have on the telephone.
@@ -21,21 +22,25 @@ const TOKENS: usize = 34;
 
 fn main() {
     println!(
-        "{:<9} {:>5} {:>10} {:>12} {:>12} {:>10} {:>12}",
-        "model", "batch", "mel ms", "encoder ms", "step ms", "tokens", "x real time"
+        "{:<9} {:<9} {:>5} {:>10} {:>12} {:>12} {:>10} {:>12}",
+        "model", "precision", "batch", "mel ms", "encoder ms", "step ms", "tokens", "x real time"
     );
     let embedded = ModelSource::Embedded;
-    measure("embedded", &embedded, None);
-    for size in [random::TINY, random::BASE] {
+    for precision in PRECISIONS {
+        measure("embedded", &embedded, precision, None);
+    }
+    for size in [random::TINY, random::BASE, random::SMALL] {
         let directory = tempfile::tempdir().expect("a temporary directory");
         random::write(&size, directory.path());
-        measure(size.name, &ModelSource::Directory(directory.path().into()), Some(TOKENS));
+        for precision in PRECISIONS {
+            measure(size.name, &ModelSource::Directory(directory.path().into()), precision, Some(TOKENS));
+        }
     }
 }
 
-fn measure(name: &str, source: &ModelSource, max_tokens: Option<usize>) {
-    let full = transcriber(source, max_tokens);
-    let first = transcriber(source, Some(1));
+fn measure(name: &str, source: &ModelSource, precision: Precision, max_tokens: Option<usize>) {
+    let full = transcriber(source, precision, max_tokens);
+    let first = transcriber(source, precision, Some(1));
     let window_s = full.files().window_s();
     let (pcm, segments) = digits(window_s);
     let start = Instant::now();
@@ -51,7 +56,8 @@ fn measure(name: &str, source: &ModelSource, max_tokens: Option<usize>) {
         let (full_s, tokens) = infer(&full, &units, batch);
         let steps = tokens as f64 / WINDOWS as f64 - 1.0;
         println!(
-            "{name:<9} {batch:>5} {:>10.2} {:>12.1} {:>12.2} {:>10.1} {:>12.1}",
+            "{name:<9} {:<9} {batch:>5} {:>10.2} {:>12.1} {:>12.2} {:>10.1} {:>12.1}",
+            precision.name(),
             mel_s * 1e3 / WINDOWS as f64,
             first_s * 1e3 / WINDOWS as f64,
             (full_s - first_s).max(0.0) * 1e3 / WINDOWS as f64 * batch as f64 / steps.max(1.0),
@@ -61,9 +67,15 @@ fn measure(name: &str, source: &ModelSource, max_tokens: Option<usize>) {
     }
 }
 
-fn transcriber(source: &ModelSource, max_tokens: Option<usize>) -> Transcriber {
+fn transcriber(source: &ModelSource, precision: Precision, max_tokens: Option<usize>) -> Transcriber {
     let files = ModelFiles::resolve(source).expect("a whole model");
-    let config = TranscribeConfig { language: Some("en".into()), max_tokens, ..TranscribeConfig::default() };
+    let config = TranscribeConfig {
+        language: Some("en".into()),
+        precision,
+        max_tokens,
+        token_times: false,
+        ..TranscribeConfig::default()
+    };
     let transcriber = Transcriber::new(files, config).expect("a model that knows English");
     transcriber.load().expect("weights that fit");
     transcriber

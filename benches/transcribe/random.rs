@@ -21,6 +21,9 @@ pub(crate) const TINY: Size = Size { name: "tiny", width: 384, layers: 4, heads:
 /// The dimensions of whisper-base.
 pub(crate) const BASE: Size = Size { name: "base", width: 512, layers: 6, heads: 8 };
 
+/// The dimensions of whisper-small.
+pub(crate) const SMALL: Size = Size { name: "small", width: 768, layers: 12, heads: 12 };
+
 const VOCABULARY: usize = 51_865;
 const EMBEDDED: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../fixtures/models/embedded");
 

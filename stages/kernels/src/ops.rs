@@ -45,6 +45,18 @@ pub fn mlp(layer: &Mlp, x: &Tensor) -> Result<()> {
     x.inplace_op1(&Kernel("mlp", |x: &mut [f32]| layer.add(x)))
 }
 
+/// Adds `x` to `to`, of the same shape.
+///
+/// # Errors
+/// A tensor is not contiguous f32 on the processor, or the shapes differ.
+pub fn add(x: &Tensor, to: &Tensor) -> Result<()> {
+    if x.dims() != to.dims() {
+        bail!("{:?} added to {:?}", x.dims(), to.dims());
+    }
+    let add = |to: &mut [f32], x: &[f32]| to.iter_mut().zip(x).for_each(|(to, x)| *to += x);
+    to.inplace_op2(x, &Kernel("add", add))
+}
+
 /// What every sequence's queries attend to: `out` is `[rows, heads * width]`, and the queries begin every row of
 /// `queries` (`[rows, at least heads * width]`).
 ///

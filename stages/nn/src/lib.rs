@@ -6,6 +6,7 @@ mod device;
 mod fault;
 mod gelu;
 mod hub;
+pub mod quantised;
 mod weights;
 
 pub use device::{DeviceChoice, DeviceError};

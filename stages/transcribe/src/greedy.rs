@@ -5,7 +5,6 @@ mod rows;
 mod rules;
 
 use candle_core::Result;
-use rayon::prelude::*;
 
 use crate::model::Whisper;
 use crate::window::{Hypothesis, MelWindow};
@@ -19,24 +18,20 @@ pub(crate) fn transcribe(model: &Whisper, rules: &Rules, windows: &[MelWindow]) 
     if windows.is_empty() {
         return Ok(Vec::new());
     }
-    let mut cache = model.decoder.start(&model.encode(windows)?, rules.capacity())?;
+    let mut cache = model.cache(windows.len(), 1, rules.capacity())?;
+    for (slot, audio) in model.encode(&windows.iter().collect::<Vec<_>>())?.into_iter().enumerate() {
+        cache.admit(slot, audio)?;
+    }
     let mut rows = Rows::new(windows);
-
-    let step = model.step(&vec![vec![rules.start]; windows.len()], &mut cache)?;
-    rows.read_attention(&step.attention)?;
-    rows.read_start(rules, &step.logits)?;
-
-    let mut step = model.step(&rows.prompts(rules), &mut cache)?;
+    let logits = model.step(&rows.live(), &vec![rules.start; windows.len()], &mut cache)?;
+    rows.read_start(rules, &logits)?;
+    let mut logits = model.step(&rows.live(), &rows.prompts(rules), &mut cache)?;
     loop {
-        rows.read_attention(&step.attention)?;
-        rows.choose(rules, &step.logits)?;
-        if rows.all_done() {
+        rows.choose(rules, &logits)?;
+        if rows.live().is_empty() {
             break;
         }
-        if let Some(kept) = rows.compact() {
-            cache.keep(&kept)?;
-        }
-        step = model.step(&rows.last_tokens(rules), &mut cache)?;
+        logits = model.step(&rows.live(), &rows.last_tokens(rules), &mut cache)?;
     }
-    Ok(rows.finish().into_par_iter().map(|row| row.hypothesis(rules)).collect())
+    rows.finish().into_iter().enumerate().map(|(slot, row)| row.hypothesis(rules, slot, model, &cache)).collect()
 }

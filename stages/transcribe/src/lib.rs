@@ -26,6 +26,7 @@ mod window;
 
 pub use error::ModelError;
 pub use files::ModelFiles;
+pub use kernels::Precision;
 pub use nn::DeviceChoice;
 pub use settings::TranscribeConfig;
 pub use source::{ModelSource, ParseModelSourceError};

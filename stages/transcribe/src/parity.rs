@@ -8,7 +8,7 @@ use candle_core::{DType, Device, Tensor};
 
 use self::oracle::{Reference, random_model, reference};
 use self::speech::windows;
-use crate::model::Whisper;
+use crate::model::{Row, Whisper};
 use crate::window::{Hypothesis, MelWindow};
 use crate::{ModelFiles, ModelSource, TranscribeConfig, Transcriber};
 use stage_core::{DeviceStage, Pcm, SpeechSegments, VadIdentity, Window};
@@ -86,17 +86,18 @@ fn compare_front_end(transcriber: &Transcriber, unit: &MelWindow, reference: &Re
 
 /// Encoder states, and the logits after every token, fed one by one through the cache.
 fn compare_network(model: &Whisper, unit: &MelWindow, reference: &Reference, index: usize) {
-    let states = model.encode(std::slice::from_ref(unit)).unwrap();
-    let worst = deviation(&states.squeeze(0).unwrap(), &reference.tensor("states", index));
+    let states = model.states(unit).unwrap();
+    let worst = deviation(&states, &reference.tensor("states", index));
     assert!(worst <= 1e-3, "window {index}: encoder states deviate by {worst}");
 
     let tokens = [reference.ids("prompt", index), reference.ids("tokens", index)].concat();
     let expected = reference.tensor("logits", index);
-    let mut cache = model.decoder.start(&states, tokens.len()).unwrap();
+    let mut cache = model.cache(1, 1, tokens.len()).unwrap();
+    cache.admit(0, model.encode(&[unit]).unwrap().remove(0)).unwrap();
     let mut worst = 0f32;
     for (position, token) in tokens.iter().enumerate() {
-        let step = model.step(&[vec![*token]], &mut cache).unwrap();
-        worst = worst.max(deviation(&step.logits, &expected.narrow(0, position, 1).unwrap()));
+        let logits = model.step(&[Row { slot: 0, lane: 0 }], &[*token], &mut cache).unwrap();
+        worst = worst.max(deviation(&logits, &expected.narrow(0, position, 1).unwrap()));
     }
     assert!(worst <= 1e-3, "window {index}: logits deviate by {worst}");
 }

@@ -1,5 +1,6 @@
 //! The settings of the stage.
 
+use kernels::Precision;
 use nn::DeviceChoice;
 use serde::{Deserialize, Serialize};
 
@@ -10,6 +11,10 @@ pub struct TranscribeConfig {
     pub language: Option<String>,
     /// Where the model computes. No part of the stage's identity.
     pub device: DeviceChoice,
+    /// The numeric type that the model computes in.
+    pub precision: Precision,
+    /// Whether tokens are timed.
+    pub token_times: bool,
     /// Most text tokens of one window; none: half of the decoder's positions, as Whisper has it.
     pub max_tokens: Option<usize>,
     /// A window whose no-speech probability (0 to 1) is higher is dropped, unless its text is likely.
@@ -24,6 +29,8 @@ impl Default for TranscribeConfig {
         Self {
             language: None,
             device: DeviceChoice::Cpu,
+            precision: Precision::F32,
+            token_times: true,
             max_tokens: None,
             no_speech_threshold: 0.6,
             logprob_threshold: -1.0,

@@ -76,7 +76,7 @@ impl Transcriber {
         let device = self.config.device.open()?;
         let tensors = self.files.weights.load(DType::F32, &device)?;
         let heads = self.files.generation.alignment_heads(&self.files.config);
-        Whisper::new(&tensors, &self.files.config, &heads)
+        Whisper::new(&tensors, &self.files.config, &heads, self.config.precision)
             .map_err(|reason| ModelError::Tensor { model: self.files.name().to_owned(), reason: reason.into() })
     }
 
@@ -156,16 +156,25 @@ impl Stage for Transcriber {
     /// Settings and model. Where the model's files cannot be hashed, the error stands for the hash: it equals no
     /// other, and [`Transcriber::load`] reports it. Ask [`ModelFiles::sha256`] first to hear of it early.
     fn identity(&self) -> Identity {
-        let TranscribeConfig { language, device: _, max_tokens, no_speech_threshold, logprob_threshold } = &self.config;
+        let TranscribeConfig {
+            language,
+            device: _,
+            precision,
+            token_times,
+            max_tokens,
+            no_speech_threshold,
+            logprob_threshold,
+        } = &self.config;
         Identity {
             settings: json!({
                 "language": language,
                 "max_tokens": max_tokens,
+                "token_times": token_times,
                 "no_speech_threshold": no_speech_threshold,
                 "logprob_threshold": logprob_threshold,
             }),
             model_sha256: Some(self.files.sha256().map_or_else(|error| error.to_string(), ToOwned::to_owned)),
-            numeric: Some("f32".to_owned()),
+            numeric: Some(precision.name().to_owned()),
         }
     }
 

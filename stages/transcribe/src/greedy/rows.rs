@@ -1,6 +1,7 @@
 //! The rows of a batch while they are decoded. A row that has ended stays in its slot, unread, until half of the slots
 //! are such: moving the caches for every row that ends would cost more than it saves.
 
+use crate::model::{Cache, Row as ModelRow, Whisper};
 use candle_core::{Result, Tensor};
 use rayon::prelude::*;
 
@@ -20,15 +21,13 @@ pub(super) struct Row {
     logprobs: Vec<f32>,
     end_logprob: Option<f32>,
     done: bool,
-    attention: HeadWeights,
+    positions: usize,
 }
 
 /// The rows of a batch and the slots of the cache that they occupy.
 #[derive(Debug)]
 pub(super) struct Rows {
     rows: Vec<Row>,
-    /// Row in each slot.
-    slots: Vec<usize>,
 }
 
 impl Rows {
@@ -41,22 +40,9 @@ impl Rows {
             logprobs: Vec::new(),
             end_logprob: None,
             done: false,
-            attention: HeadWeights::new(window.positions),
+            positions: window.positions,
         });
-        Self { rows: rows.collect(), slots: (0..windows.len()).collect() }
-    }
-
-    /// Keeps the alignment heads' weights (`[slots, heads, n, positions]`) of the rows that go on.
-    pub(super) fn read_attention(&mut self, attention: &Tensor) -> Result<()> {
-        let (_, heads, n, positions) = attention.dims4()?;
-        let weights = attention.flatten_all()?.to_vec1::<f32>()?;
-        for (slot, weights) in self.slots.iter().zip(weights.chunks_exact(heads * n * positions)) {
-            let row = &mut self.rows[*slot];
-            if !row.done {
-                row.attention.extend(weights.chunks_exact(n * positions), positions);
-            }
-        }
-        Ok(())
+        Self { rows: rows.collect() }
     }
 
     /// Reads no-speech probability and language from the logits (`[slots, vocabulary]`) of the start token.
@@ -74,10 +60,9 @@ impl Rows {
     }
 
     /// The rest of every row's prompt: all are of one length, only the language differs.
-    pub(super) fn prompts(&self, rules: &Rules) -> Vec<Vec<u32>> {
-        let prompt =
-            |row: &Row| rules.languages[row.language].1.into_iter().chain(rules.task.iter().copied()).collect();
-        self.rows.iter().map(prompt).collect()
+    pub(super) fn prompts(&self, rules: &Rules) -> Vec<u32> {
+        let prompt = |row: &Row| rules.languages[row.language].1.into_iter().chain(rules.task.iter().copied());
+        self.rows.iter().flat_map(prompt).collect()
     }
 
     /// Chooses the next token of every row that goes on, from logits `[slots, vocabulary]`.
@@ -85,14 +70,14 @@ impl Rows {
         let vocabulary = logits.dim(1)?;
         let logits = logits.flatten_all()?.to_vec1::<f32>()?;
         let choices: Vec<_> = self
-            .slots
+            .live()
             .par_iter()
             .zip(logits.par_chunks_exact(vocabulary))
-            .filter(|(slot, _)| !self.rows[**slot].done)
-            .map(|(slot, logits)| {
-                let first = self.rows[*slot].tokens.is_empty();
+            .map(|(row, logits)| {
+                let slot = row.slot;
+                let first = self.rows[slot].tokens.is_empty();
                 let choosable = if first { &rules.choosable_first } else { &rules.choosable };
-                likeliest(logits, choosable).map(|choice| (*slot, choice)).ok_or_else(not_finite)
+                likeliest(logits, choosable).map(|choice| (slot, choice)).ok_or_else(not_finite)
             })
             .collect::<Result<_>>()?;
         for (slot, choice) in choices {
@@ -109,27 +94,13 @@ impl Rows {
         Ok(())
     }
 
-    pub(super) fn all_done(&self) -> bool {
-        self.rows.iter().all(|row| row.done)
+    pub(super) fn live(&self) -> Vec<ModelRow> {
+        let live = |slot: &usize| !self.rows[*slot].done;
+        (0..self.rows.len()).filter(live).map(|slot| ModelRow { slot, lane: 0 }).collect()
     }
 
-    /// Drops the slots of rows that have ended once they are half of all; returns the slots that are kept.
-    pub(super) fn compact(&mut self) -> Option<Vec<u32>> {
-        let live: Vec<_> = (0..self.slots.len()).filter(|slot| !self.rows[self.slots[*slot]].done).collect();
-        if 2 * live.len() > self.slots.len() {
-            return None;
-        }
-        self.slots = live.iter().map(|slot| self.slots[*slot]).collect();
-        Some(live.into_iter().map(|slot| slot as u32).collect())
-    }
-
-    /// The token that each slot feeds next; the end token in a slot whose row has ended.
-    pub(super) fn last_tokens(&self, rules: &Rules) -> Vec<Vec<u32>> {
-        let last = |slot: &usize| {
-            let row = &self.rows[*slot];
-            vec![if row.done { rules.end } else { row.tokens.last().copied().unwrap_or(rules.end) }]
-        };
-        self.slots.iter().map(last).collect()
+    pub(super) fn last_tokens(&self, rules: &Rules) -> Vec<u32> {
+        self.live().iter().map(|row| self.rows[row.slot].tokens.last().copied().unwrap_or(rules.end)).collect()
     }
 
     pub(super) fn finish(self) -> Vec<Row> {
@@ -139,18 +110,30 @@ impl Rows {
 
 impl Row {
     /// The finished row, with its token times.
-    pub(super) fn hypothesis(self, rules: &Rules) -> Hypothesis {
-        // The token before the first text token is the one whose attention points at it.
+    pub(super) fn hypothesis(self, rules: &Rules, slot: usize, model: &Whisper, cache: &Cache) -> Result<Hypothesis> {
+        let language = &rules.languages[self.language];
         let text_rows = rules.prompt_len() - 1;
-        Hypothesis {
-            boundaries_s: token_boundaries_s(self.attention, text_rows, self.tokens.len(), rules.median_filter_width),
-            language: rules.languages[self.language].0.clone(),
+        let boundaries_s = if rules.token_times {
+            let prompt = [rules.start].into_iter().chain(language.1).chain(rules.task.iter().copied());
+            let all: Vec<u32> = prompt.chain(self.tokens.iter().copied()).collect();
+            let fed = if self.end_logprob.is_some() { all.len() } else { all.len() - 1 };
+            let (_, weights) = model.attend(slot, &all[..fed], cache)?;
+            let (_, n, positions) = weights.dims3()?;
+            let mut attention = HeadWeights::new(self.positions);
+            attention.extend(weights.flatten_all()?.to_vec1::<f32>()?.chunks_exact(n * positions), positions);
+            token_boundaries_s(attention, text_rows, self.tokens.len(), rules.median_filter_width)
+        } else {
+            vec![0.0; self.tokens.len() + 1]
+        };
+        Ok(Hypothesis {
+            boundaries_s,
+            language: language.0.clone(),
             language_probability: self.language_probability,
             no_speech_prob: self.no_speech_prob,
             tokens: self.tokens,
             logprobs: self.logprobs,
             end_logprob: self.end_logprob,
-        }
+        })
     }
 }
 

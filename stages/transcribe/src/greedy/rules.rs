@@ -24,6 +24,7 @@ pub(crate) struct Rules {
     pub(super) max_tokens: usize,
     /// Width of the median filter over the alignment heads' weights.
     pub(super) median_filter_width: usize,
+    pub(super) token_times: bool,
 }
 
 impl Rules {
@@ -49,6 +50,7 @@ impl Rules {
             choosable,
             choosable_first,
             median_filter_width: config.median_filter_width,
+            token_times: settings.token_times,
         })
     }
 

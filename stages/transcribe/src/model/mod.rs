@@ -1,76 +1,168 @@
 //! The Whisper network (Radford et al. 2022), with the tensor names of transformers' implementation.
 //!
 //! ```text
-//! mel [batch, 2 positions, bands] -> encoder -> [batch, positions, width]
-//! tokens [batch, n] + cache       -> decoder -> logits [batch, vocabulary] of the last token
+//! features [2 * positions, bands] -> encoder -> states [positions, width] -> keys and values of every decoder layer
+//! tokens + cache                  -> decoder -> logits [vocabulary] of the last token
 //! ```
 //!
-//! Everything is computed in f32, whatever the type of the stored weights.
+//! Windows lie in the slots of a [`Cache`], each with its hypotheses in lanes. There are two networks with one face:
+//! [`packed`] for a processor, in any [`Precision`], and [`plain`] in candle's operations for everything else.
 
-mod attention;
-mod cache;
-mod conv;
-mod decoder;
-mod encoder;
-mod layers;
+mod packed;
+mod plain;
 #[cfg(test)]
 mod tests;
 
-use candle_core::{Device, Result, Tensor};
+use candle_core::{Result, Tensor, bail};
 use candle_nn::VarBuilder;
-use rayon::prelude::*;
+use kernels::{Isa, Precision};
 
 use crate::config::WhisperConfig;
 use crate::window::MelWindow;
 
-pub(crate) use cache::Cache;
-pub(crate) use decoder::{Decoder, Step};
-use encoder::Encoder;
-
 /// Encoder and decoder on one device.
 #[derive(Debug)]
 pub(crate) struct Whisper {
-    encoder: Encoder,
-    /// The text side.
-    pub(crate) decoder: Decoder,
-    device: Device,
-    mel_shape: (usize, usize, usize),
+    network: Network,
+    positions: usize,
+}
+
+#[derive(Debug)]
+enum Network {
+    Packed(packed::Network),
+    Plain(plain::Network),
+}
+
+/// What the decoder needs of one window: its keys and values in every layer.
+#[derive(Debug)]
+pub(crate) enum Audio {
+    /// Of the packed network.
+    Packed(packed::Audio),
+    /// Of the plain network.
+    Plain(plain::Audio),
+}
+
+/// What the decoder keeps of the windows in its slots and of their hypotheses in lanes.
+#[derive(Debug)]
+pub(crate) enum Cache {
+    /// Of the packed network.
+    Packed(packed::Cache),
+    /// Of the plain network.
+    Plain(plain::Cache),
+}
+
+/// One hypothesis.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Row {
+    /// Of its window.
+    pub(crate) slot: usize,
+    /// Among the window's hypotheses.
+    pub(crate) lane: usize,
 }
 
 impl Whisper {
-    /// Builds the network from its tensors. Cross-attention weights of `alignment_heads` (layer, head) are given out
-    /// by every decoder step.
+    /// Builds the network from its tensors. On a processor they are f32 and are packed in `precision`; elsewhere, and
+    /// for f32 on a processor that the kernels have no instructions for, candle computes in their type.
     pub(crate) fn new(
         tensors: &VarBuilder<'_>,
         config: &WhisperConfig,
         alignment_heads: &[(usize, usize)],
+        precision: Precision,
     ) -> Result<Self> {
         let tensors = tensors.pp("model");
-        Ok(Self {
-            encoder: Encoder::new(&tensors.pp("encoder"), config)?,
-            decoder: Decoder::new(&tensors.pp("decoder"), config, alignment_heads)?,
-            device: tensors.device().clone(),
-            mel_shape: (1, config.mel_frames(), config.num_mel_bins),
+        let candle_is_better = precision == Precision::F32 && Isa::detect() == Isa::Portable;
+        let network = if tensors.device().is_cpu() && !candle_is_better {
+            Network::Packed(packed::Network::new(&tensors, config, alignment_heads, precision)?)
+        } else {
+            Network::Plain(plain::Network::new(&tensors, config, alignment_heads)?)
+        };
+        Ok(Self { network, positions: config.max_source_positions })
+    }
+
+    /// Encodes windows: per window, what the decoder's cross-attention needs of it. A processor takes them one after
+    /// the other: the matrices are large enough alone.
+    pub(crate) fn encode(&self, windows: &[&MelWindow]) -> Result<Vec<Audio>> {
+        match &self.network {
+            Network::Packed(network) => {
+                windows.iter().map(|window| Ok(Audio::Packed(network.hear(window, self.positions)?))).collect()
+            }
+            Network::Plain(network) => {
+                Ok(network.hear(windows, self.positions)?.into_iter().map(Audio::Plain).collect())
+            }
+        }
+    }
+
+    /// A cache of `slots` windows with `lanes` hypotheses each, of at most `tokens` tokens.
+    pub(crate) fn cache(&self, slots: usize, lanes: usize, tokens: usize) -> Result<Cache> {
+        Ok(match &self.network {
+            Network::Packed(network) => Cache::Packed(network.cache(slots, lanes, tokens)),
+            Network::Plain(network) => Cache::Plain(network.cache(slots, lanes, tokens)?),
         })
     }
 
-    /// Encoder states `[batch, positions, width]` of a batch of windows.
-    ///
-    /// On a processor each window is encoded by itself, several at a time: the matrices are large enough alone, and
-    /// the attention scores of a whole batch would outgrow the caches.
-    pub(crate) fn encode(&self, windows: &[MelWindow]) -> Result<Tensor> {
-        let mel = |window: &MelWindow| Tensor::from_slice(&window.features, self.mel_shape, &self.device);
-        if self.device.is_cpu() {
-            let states = windows.par_iter().map(|window| self.encoder.forward(&mel(window)?));
-            return Tensor::cat(&states.collect::<Result<Vec<_>>>()?, 0);
+    /// Feeds the next `n` tokens of each row (`tokens` is `[rows * n]`, row by row; rows may have different lengths so
+    /// far) and gives the logits (`[rows, vocabulary]`, f32) after the last token of each.
+    pub(crate) fn step(&self, rows: &[Row], tokens: &[u32], cache: &mut Cache) -> Result<Tensor> {
+        match (&self.network, cache) {
+            (Network::Packed(network), Cache::Packed(cache)) => network.step(rows, tokens, cache),
+            (Network::Plain(network), Cache::Plain(cache)) => network.step(rows, tokens, cache),
+            _ => bail!("another network's cache"),
         }
-        let batch = windows.iter().map(mel).collect::<Result<Vec<_>>>()?;
-        self.encoder.forward(&Tensor::cat(&batch, 0)?)
     }
 
-    /// Feeds the next tokens of every row, as many for each, and gives the answer for the last.
-    pub(crate) fn step(&self, tokens: &[Vec<u32>], cache: &mut Cache) -> Result<Step> {
-        let shape = (tokens.len(), tokens.first().map_or(0, Vec::len));
-        self.decoder.step(&Tensor::from_vec(tokens.concat(), shape, &self.device)?, cache)
+    /// Feeds all tokens of a hypothesis for the window in `slot` at once, beside its lanes: logits (`[n, vocabulary]`)
+    /// after each, and the alignment heads' cross-attention weights (`[heads, n, positions]`), both f32.
+    pub(crate) fn attend(&self, slot: usize, tokens: &[u32], cache: &Cache) -> Result<(Tensor, Tensor)> {
+        match (&self.network, cache) {
+            (Network::Packed(network), Cache::Packed(cache)) => network.attend(slot, tokens, cache),
+            (Network::Plain(network), Cache::Plain(cache)) => network.attend(slot, tokens, cache),
+            _ => bail!("another network's cache"),
+        }
+    }
+
+    /// The encoder's states (`[positions, width]`) of a window.
+    #[cfg(test)]
+    pub(crate) fn states(&self, window: &MelWindow) -> Result<Tensor> {
+        match &self.network {
+            Network::Packed(network) => network.states(window, self.positions),
+            Network::Plain(network) => network.states(&[window], self.positions)?.squeeze(0),
+        }
+    }
+}
+
+impl Cache {
+    /// Puts a window into a slot; its lanes are empty.
+    pub(crate) fn admit(&mut self, slot: usize, audio: Audio) -> Result<()> {
+        match (self, audio) {
+            (Self::Packed(cache), Audio::Packed(audio)) => cache.admit(slot, audio),
+            (Self::Plain(cache), Audio::Plain(audio)) => cache.admit(slot, &audio)?,
+            _ => bail!("another network's window"),
+        }
+        Ok(())
+    }
+
+    /// Forgets the tokens of a slot's lanes: its window is decoded again.
+    pub(crate) fn clear(&mut self, slot: usize) {
+        match self {
+            Self::Packed(cache) => cache.clear(slot),
+            Self::Plain(cache) => cache.clear(slot),
+        }
+    }
+
+    /// Lane `i` of the slot goes on from what lane `from[i]` had.
+    pub(crate) fn reorder(&mut self, slot: usize, from: &[usize]) -> Result<()> {
+        match self {
+            Self::Packed(cache) => cache.reorder(slot, from),
+            Self::Plain(cache) => cache.reorder(slot, from)?,
+        }
+        Ok(())
+    }
+
+    /// Tokens of a row so far.
+    pub(crate) fn len(&self, row: Row) -> usize {
+        match self {
+            Self::Packed(cache) => cache.len(row),
+            Self::Plain(cache) => cache.len(row),
+        }
     }
 }

@@ -1,29 +1,42 @@
-//! The network against itself: caches, batches and compaction change nothing but rounding.
+//! The networks against each other and against themselves: slots, lanes and batches change nothing but rounding.
 
 use candle_core::{DType, Device, Tensor};
+use kernels::Precision;
 
-use super::{Cache, Whisper};
+use super::{Cache, Network, Row, Whisper, plain};
 use crate::window::MelWindow;
 use crate::{ModelFiles, ModelSource};
 
 const ROUNDING: f32 = 1e-4;
 
-fn embedded() -> Whisper {
+/// The embedded model, packed in f32 and plain.
+fn both() -> [Whisper; 2] {
     let files = ModelFiles::resolve(&ModelSource::Embedded).unwrap();
     let tensors = files.weights.load(DType::F32, &Device::Cpu).unwrap();
-    Whisper::new(&tensors, &files.config, &files.generation.alignment_heads(&files.config)).unwrap()
+    let heads = files.generation.alignment_heads(&files.config);
+    let network = Network::Plain(plain::Network::new(&tensors.pp("model"), &files.config, &heads).unwrap());
+    let plain = Whisper { network, positions: files.config.max_source_positions };
+    [Whisper::new(&tensors, &files.config, &heads, Precision::F32).unwrap(), plain]
 }
 
 /// Features that differ from window to window.
-fn windows(count: usize) -> Vec<MelWindow> {
-    let feature = |seed: usize, i: usize| ((i * (seed + 3)) as f32 * 0.013).sin() * 0.8;
-    (0..count)
-        .map(|seed| MelWindow { features: (0..600 * 80).map(|i| feature(seed, i)).collect(), positions: 300 })
-        .collect()
+fn window(seed: usize) -> MelWindow {
+    let feature = |i: usize| ((i * (seed + 3)) as f32 * 0.013).sin() * 0.8;
+    MelWindow { features: (0..600 * 80).map(feature).collect(), positions: 300 }
 }
 
-fn start(model: &Whisper, windows: &[MelWindow]) -> Cache {
-    model.decoder.start(&model.encode(windows).unwrap(), 16).unwrap()
+/// A cache with windows 0, 1, ... in its slots.
+fn cache(model: &Whisper, slots: usize, lanes: usize) -> Cache {
+    let windows: Vec<_> = (0..slots).map(window).collect();
+    let mut cache = model.cache(slots, lanes, 16).unwrap();
+    for (slot, audio) in model.encode(&windows.iter().collect::<Vec<_>>()).unwrap().into_iter().enumerate() {
+        cache.admit(slot, audio).unwrap();
+    }
+    cache
+}
+
+fn row(slot: usize, lane: usize) -> Row {
+    Row { slot, lane }
 }
 
 fn assert_close(a: &Tensor, b: &Tensor) {
@@ -33,40 +46,66 @@ fn assert_close(a: &Tensor, b: &Tensor) {
 }
 
 #[test]
+fn packed_and_plain_networks_agree() {
+    let [packed, plain] = both();
+    assert_close(&packed.states(&window(1)).unwrap(), &plain.states(&window(1)).unwrap());
+    let [a, b] = [&packed, &plain].map(|model| {
+        let mut cache = cache(model, 2, 2);
+        let rows = [row(0, 0), row(1, 0)];
+        model.step(&rows, &[5, 60, 300, 31], &mut cache).unwrap();
+        cache.reorder(1, &[0, 0]).unwrap();
+        assert_eq!([row(0, 0), row(0, 1), row(1, 0), row(1, 1)].map(|row| cache.len(row)), [2, 0, 2, 2]);
+        let last = model.step(&[row(1, 1), row(0, 0), row(1, 0)], &[7, 80, 9], &mut cache).unwrap();
+        let (logits, weights) = model.attend(1, &[1, 2, 3], &cache).unwrap();
+        (last, logits, weights)
+    });
+    assert_close(&a.0, &b.0);
+    assert_close(&a.1, &b.1);
+    assert_close(&a.2, &b.2);
+    assert_eq!(a.2.dims(), [2, 3, 300]);
+    assert_close(&a.2.sum(2).unwrap(), &Tensor::ones((2, 3), DType::F32, &Device::Cpu).unwrap());
+}
+
+#[test]
 fn token_by_token_equals_all_tokens_at_once() {
-    let (model, windows) = (embedded(), windows(2));
-    let tokens = [[5, 60, 7, 80, 9], [300, 31, 200, 33, 340]];
-    let mut cache = start(&model, &windows);
-    let at_once = model.step(&tokens.map(|row| row.to_vec()), &mut cache).unwrap();
-    let mut cache = start(&model, &windows);
-    let steps: Vec<_> =
-        (0..5).map(|position| model.step(&tokens.map(|row| vec![row[position]]), &mut cache).unwrap()).collect();
-    assert_close(&steps[4].logits, &at_once.logits);
-    for (position, step) in steps.iter().enumerate() {
-        assert_close(&step.attention, &at_once.attention.narrow(2, position, 1).unwrap());
+    for model in both() {
+        let (mut steps, tokens) = (cache(&model, 1, 1), [5, 60, 7, 80, 9]);
+        let (at_once, _) = model.attend(0, &tokens, &steps).unwrap();
+        for (position, token) in tokens.iter().enumerate() {
+            let step = model.step(&[row(0, 0)], &[*token], &mut steps).unwrap();
+            assert_close(&step.squeeze(0).unwrap(), &at_once.get(position).unwrap());
+        }
     }
 }
 
 #[test]
-fn rows_that_leave_the_batch_do_not_disturb_the_others() {
-    let (model, windows) = (embedded(), windows(3));
-    let mut batch = start(&model, &windows);
-    model.step(&[vec![10, 11], vec![20, 21], vec![30, 31]], &mut batch).unwrap();
-    batch.keep(&[2, 0]).unwrap();
-    let kept = model.step(&[vec![32], vec![12]], &mut batch).unwrap();
-    for (slot, (window, tokens)) in [(2, [30, 31, 32]), (0, [10, 11, 12])].into_iter().enumerate() {
-        let mut alone = start(&model, &windows[window..=window]);
-        let step = model.step(&[tokens.to_vec()], &mut alone).unwrap();
-        assert_close(&kept.logits.narrow(0, slot, 1).unwrap(), &step.logits);
+fn rows_of_different_lengths_and_refilled_slots_do_not_disturb_each_other() {
+    for model in both() {
+        let mut batch = cache(&model, 2, 1);
+        model.step(&[row(1, 0)], &[30, 31, 32], &mut batch).unwrap();
+        model.step(&[row(0, 0), row(1, 0)], &[10, 33], &mut batch).unwrap();
+        batch.admit(0, model.encode(&[&window(5)]).unwrap().remove(0)).unwrap();
+        let step = model.step(&[row(1, 0), row(0, 0)], &[34, 50], &mut batch).unwrap();
+        let (kept, _) = model.attend(1, &[30, 31, 32, 33, 34], &batch).unwrap();
+        let (refilled, _) = model.attend(0, &[50], &batch).unwrap();
+        assert_close(&step.get(0).unwrap(), &kept.get(4).unwrap());
+        assert_close(&step.get(1).unwrap(), &refilled.get(0).unwrap());
     }
 }
 
 #[test]
-fn attention_weights_of_every_token_sum_to_one() {
-    let model = embedded();
-    let mut cache = start(&model, &windows(1));
-    let step = model.step(&[vec![1, 2, 3]], &mut cache).unwrap();
-    assert_eq!(step.attention.dims(), [1, 2, 3, 300]);
-    let sums = step.attention.sum(3).unwrap();
-    assert_close(&sums, &sums.ones_like().unwrap());
+fn lanes_go_on_from_the_lane_that_they_are_told() {
+    for model in both() {
+        let mut cache = cache(&model, 1, 3);
+        let all = [row(0, 0), row(0, 1), row(0, 2)];
+        model.step(&all, &[10, 11, 20, 21, 30, 31], &mut cache).unwrap();
+        cache.reorder(0, &[2, 0, 2]).unwrap();
+        let step = model.step(&all, &[1, 2, 3], &mut cache).unwrap();
+        for (lane, tokens) in [[30, 31, 1], [10, 11, 2], [30, 31, 3]].iter().enumerate() {
+            let (alone, _) = model.attend(0, tokens, &cache).unwrap();
+            assert_close(&step.get(lane).unwrap(), &alone.get(2).unwrap());
+        }
+        cache.clear(0);
+        assert_eq!(cache.len(row(0, 2)), 0);
+    }
 }

@@ -35,30 +35,36 @@ impl Attention {
         Ok((self.split(&self.key.forward(x)?)?, self.split(&self.value.forward(x)?)?))
     }
 
-    /// What `x` (`[batch, n, width]`) attends to in the given keys and values, and the weights of that
-    /// (`[batch, heads, n, keys]`, rows sum to 1). `mask` (`[n, keys]`) is added to the scores.
-    pub(super) fn forward(
+    /// Queries of `x` (`[batch, n, width]`): `[batch, n, width]`.
+    pub(super) fn queries(&self, x: &Tensor) -> Result<Tensor> {
+        self.query.forward(x)
+    }
+
+    /// What queries (`[batch, n, width]`) attend to in the given keys and values (`[batch, n, width]`), and the weights
+    /// of that (`[batch, heads, n, keys]`, rows sum to 1). `mask` (broadcast to the weights) is added to the scores.
+    pub(super) fn attend(
         &self,
-        x: &Tensor,
-        keys: &Tensor,
-        values: &Tensor,
+        queries: &Tensor,
+        (keys, values): (&Tensor, &Tensor),
         mask: Option<&Tensor>,
     ) -> Result<(Tensor, Tensor)> {
-        let scores = self.split(&self.query.forward(x)?)?.matmul(&keys.transpose(2, 3)?)?;
+        let scores = self.split(queries)?.matmul(&keys.transpose(2, 3)?)?;
         let scores = match mask {
             Some(mask) => scores.broadcast_add(mask)?,
             None => scores,
         };
         let weights = softmax_last_dim(&scores)?;
-        let mixed = weights.matmul(values)?.transpose(1, 2)?.flatten_from(D::Minus2)?;
-        Ok((self.out.forward(&mixed)?, weights))
+        Ok((weights.matmul(values)?.transpose(1, 2)?.flatten_from(D::Minus2)?, weights))
     }
 
-    /// `[batch, n, width]` to `[batch, heads, n, width / heads]`. The processor's product reads one window's heads
-    /// where they are; everything else wants them dense.
+    /// The last projection.
+    pub(super) fn project(&self, mixed: &Tensor) -> Result<Tensor> {
+        self.out.forward(mixed)
+    }
+
+    /// `[batch, n, width]` to `[batch, heads, n, width / heads]`.
     fn split(&self, x: &Tensor) -> Result<Tensor> {
         let (batch, n, width) = x.dims3()?;
-        let heads = x.reshape((batch, n, self.heads, width / self.heads))?.transpose(1, 2)?;
-        if batch == 1 && x.device().is_cpu() { Ok(heads) } else { heads.contiguous() }
+        x.reshape((batch, n, self.heads, width / self.heads))?.transpose(1, 2)?.contiguous()
     }
 }

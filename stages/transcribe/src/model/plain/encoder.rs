@@ -49,7 +49,9 @@ impl Encoder {
 
     /// Log-mel `[batch, 2 positions, bands]` to states `[batch, positions, width]`.
     pub(super) fn forward(&self, mel: &Tensor) -> Result<Tensor> {
-        let x = self.conv2.forward(&self.conv1.forward(mel)?)?.broadcast_add(&self.positions)?;
+        let mel = mel.to_dtype(self.positions.dtype())?;
+        let x = self.conv2.forward(&self.conv1.forward(&mel)?)?;
+        let x = x.broadcast_add(&self.positions.narrow(0, 0, x.dim(1)?)?)?;
         let x = self.layers.iter().try_fold(x, |x, layer| layer.forward(&x))?;
         self.norm.forward(&x)
     }
@@ -59,7 +61,7 @@ impl Layer {
     fn forward(&self, x: &Tensor) -> Result<Tensor> {
         let normed = self.norm.forward(x)?;
         let (keys, values) = self.attention.keys_and_values(&normed)?;
-        let (attended, _) = self.attention.forward(&normed, &keys, &values, None)?;
-        self.mlp.forward(&(x + attended)?)
+        let (mixed, _) = self.attention.attend(&self.attention.queries(&normed)?, (&keys, &values), None)?;
+        self.mlp.forward(&(x + self.attention.project(&mixed)?)?)
     }
 }

@@ -1,0 +1,98 @@
+//! What the decoder keeps of its windows and hypotheses.
+
+use candle_core::{Result, bail};
+use kernels::{KeysValues, Precision};
+
+use crate::model::Row;
+
+/// Keys and values of a window's states in every decoder layer.
+#[derive(Debug)]
+pub(crate) struct Audio(pub(super) Vec<KeysValues>);
+
+/// Keys and values of a hypothesis's tokens in every decoder layer.
+type Lane = Vec<KeysValues>;
+
+/// The windows in the slots, each with its hypotheses in lanes.
+#[derive(Debug)]
+pub(crate) struct Cache {
+    slots: Vec<Slot>,
+    shape: Shape,
+}
+
+#[derive(Debug)]
+struct Slot {
+    audio: Option<Audio>,
+    lanes: Vec<Lane>,
+}
+
+/// What a lane has room for.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Shape {
+    pub(super) layers: usize,
+    pub(super) heads: usize,
+    pub(super) head_width: usize,
+    pub(super) precision: Precision,
+}
+
+impl Shape {
+    pub(super) fn lane(self, tokens: usize) -> Lane {
+        let layer = |_| KeysValues::new(self.heads, self.head_width, tokens, self.precision);
+        (0..self.layers).map(layer).collect()
+    }
+}
+
+impl Cache {
+    pub(super) fn new(shape: Shape, slots: usize, lanes: usize, tokens: usize) -> Self {
+        let slot = |_| Slot { audio: None, lanes: (0..lanes).map(|_| shape.lane(tokens)).collect() };
+        Self { slots: (0..slots).map(slot).collect(), shape }
+    }
+
+    pub(super) const fn shape(&self) -> Shape {
+        self.shape
+    }
+
+    pub(super) fn audio(&self, slot: usize) -> Result<&Audio> {
+        let Some(audio) = &self.slots[slot].audio else { bail!("slot {slot} holds no window") };
+        Ok(audio)
+    }
+
+    pub(super) fn lane(&self, row: Row) -> &Lane {
+        &self.slots[row.slot].lanes[row.lane]
+    }
+
+    pub(super) fn lane_mut(&mut self, row: Row) -> &mut Lane {
+        &mut self.slots[row.slot].lanes[row.lane]
+    }
+
+    pub(crate) fn admit(&mut self, slot: usize, audio: Audio) {
+        self.slots[slot].audio = Some(audio);
+        self.clear(slot);
+    }
+
+    pub(crate) fn clear(&mut self, slot: usize) {
+        self.slots[slot].lanes.iter_mut().flatten().for_each(|layer| layer.truncate(0));
+    }
+
+    pub(crate) fn len(&self, row: Row) -> usize {
+        self.lane(row).first().map_or(0, KeysValues::len)
+    }
+
+    /// Lane `i` goes on from what lane `from[i]` had. A lane that is the only heir of another takes it over; only what
+    /// has several heirs is copied.
+    pub(crate) fn reorder(&mut self, slot: usize, from: &[usize]) {
+        let lanes = &mut self.slots[slot].lanes;
+        let mut old: Vec<_> = std::mem::take(lanes).into_iter().map(Some).collect();
+        let mut heirs: Vec<Option<Lane>> = from.iter().map(|&source| old[source].take()).collect();
+        let mut free = old.into_iter().flatten();
+        let first_heir = |source: usize| from.iter().position(|&other| other == source).expect("a source of its own");
+        for heir in 0..from.len() {
+            if heirs[heir].is_none() {
+                let mut lane = free.next().expect("as many lanes as before");
+                let source = heirs[first_heir(from[heir])].as_ref().expect("the first heir took it over");
+                lane.iter_mut().zip(source).for_each(|(to, from)| to.copy_from(from));
+                heirs[heir] = Some(lane);
+            }
+        }
+        lanes.extend(heirs.into_iter().flatten().chain(free));
+    }
+}

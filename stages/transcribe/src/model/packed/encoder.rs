@@ -1,0 +1,146 @@
+//! The encoder: two convolutions, stored positions, pre-norm layers. Its buffers are kept from window to window.
+
+use std::sync::{Mutex, PoisonError};
+
+use candle_core::{DType, Device, Result, Tensor};
+use candle_nn::VarBuilder;
+use kernels::{Finish, KeysValues, Linear, Mlp, Norm, Precision, Sequence, Visible, ops};
+
+use super::read::{Weights, norm};
+use super::{mlp, queries_keys_values};
+use crate::config::WhisperConfig;
+
+/// The audio side of the network.
+#[derive(Debug)]
+pub(super) struct Encoder {
+    conv1: Linear,
+    conv2: Linear,
+    /// `[positions, width]`.
+    positions: Tensor,
+    layers: Vec<Layer>,
+    norm: Norm,
+    sizes: Sizes,
+    /// Of windows that are not being encoded now.
+    buffers: Mutex<Vec<Buffers>>,
+}
+
+#[derive(Debug)]
+struct Layer {
+    norm: Norm,
+    /// Queries, keys and values side by side.
+    projections: Linear,
+    out: Linear,
+    mlp: Mlp,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Sizes {
+    bands: usize,
+    positions: usize,
+    width: usize,
+    heads: usize,
+    precision: Precision,
+}
+
+/// What one window's way through the encoder needs.
+#[derive(Debug)]
+struct Buffers {
+    /// `[1 + frames + 1, bands]`: a frame of zeros on either side.
+    mel: Tensor,
+    /// `[1 + frames, width]`: a frame of zeros before.
+    convolved: Tensor,
+    /// `[positions, width]`.
+    x: Tensor,
+    /// `[positions, 3 * width]`.
+    projected: Tensor,
+    /// `[positions, width]`.
+    mixed: Tensor,
+    keys_values: KeysValues,
+}
+
+impl Encoder {
+    /// Reads the tensors under `model.encoder`.
+    pub(super) fn new(tensors: &VarBuilder<'_>, config: &WhisperConfig, precision: Precision) -> Result<Self> {
+        let (width, heads) = (config.d_model, config.encoder_attention_heads);
+        // The input of the first convolution spans too many decades for 8 bits, and costs little.
+        let first = if precision == Precision::Int8 { Precision::Bf16 } else { precision };
+        let layer = |index: usize| {
+            let tensors = tensors.pp("layers").pp(index);
+            Ok(Layer {
+                norm: norm(&tensors.pp("self_attn_layer_norm"), width)?,
+                projections: queries_keys_values(&tensors.pp("self_attn"), width, heads)?.pack(precision),
+                out: Weights::read(&tensors.pp("self_attn.out_proj"), width, width)?.pack(precision),
+                mlp: mlp(&tensors, width, config.encoder_ffn_dim, precision)?,
+            })
+        };
+        Ok(Self {
+            conv1: Weights::convolution(&tensors.pp("conv1"), config.num_mel_bins, width)?.pack(first),
+            conv2: Weights::convolution(&tensors.pp("conv2"), width, width)?.pack(precision),
+            positions: tensors.get((config.max_source_positions, width), "embed_positions.weight")?,
+            layers: (0..config.encoder_layers).map(layer).collect::<Result<_>>()?,
+            norm: norm(&tensors.pp("layer_norm"), width)?,
+            sizes: Sizes {
+                bands: config.num_mel_bins,
+                positions: config.max_source_positions,
+                width,
+                heads,
+                precision,
+            },
+            buffers: Mutex::default(),
+        })
+    }
+
+    /// Hands the states (`[positions, width]`, before the last norm) of a window's features (`[2 * positions, bands]`) to
+    /// `use_states`, with that norm.
+    pub(super) fn with_states<T>(
+        &self,
+        features: &[f32],
+        positions: usize,
+        use_states: impl FnOnce(&Tensor, &Norm) -> Result<T>,
+    ) -> Result<T> {
+        let free = || self.buffers.lock().unwrap_or_else(PoisonError::into_inner);
+        let kept = free().pop();
+        let mut buffers = kept.map_or_else(|| Buffers::new(self.sizes), Ok)?;
+        self.encode(features, positions, &mut buffers)?;
+        let result = use_states(&buffers.x.narrow(0, 0, positions)?, &self.norm);
+        free().push(buffers);
+        result
+    }
+
+    fn encode(&self, features: &[f32], positions: usize, buffers: &mut Buffers) -> Result<()> {
+        let Sizes { bands, width, .. } = self.sizes;
+        let Buffers { mel, convolved, x, projected, mixed, keys_values } = buffers;
+        let frames = 2 * positions;
+        let first = |tensor: &Tensor| tensor.narrow(0, 0, positions);
+        let (x, projected, mixed) = (first(x)?, first(projected)?, first(mixed)?);
+
+        mel.slice_set(&Tensor::from_slice(&features[..frames * bands], (frames, bands), &Device::Cpu)?, 0, 1)?;
+        mel.slice_set(&Tensor::zeros((1, bands), DType::F32, &Device::Cpu)?, 0, 1 + frames)?;
+        ops::strided(&self.conv1, None, Finish::Gelu, (mel, bands), &convolved.narrow(0, 1, frames)?)?;
+        ops::strided(&self.conv2, None, Finish::Gelu, (convolved, 2 * width), &x)?;
+        ops::add(&self.positions.narrow(0, 0, positions)?, &x)?;
+        for layer in &self.layers {
+            ops::linear(&layer.projections, Some(&layer.norm), Finish::Store, &x, &projected)?;
+            keys_values.truncate(0);
+            ops::append(keys_values, &projected, 0..positions, (width, 2 * width))?;
+            ops::attend(&[Sequence { keys_values, rows: 0..positions }], Visible::All, &projected, &mixed)?;
+            ops::linear(&layer.out, None, Finish::Add, &mixed, &x)?;
+            ops::mlp(&layer.mlp, &x)?;
+        }
+        Ok(())
+    }
+}
+
+impl Buffers {
+    fn new(Sizes { bands, positions, width, heads, precision }: Sizes) -> Result<Self> {
+        let zeros = |rows, columns| Tensor::zeros((rows, columns), DType::F32, &Device::Cpu);
+        Ok(Self {
+            mel: zeros(2 * positions + 2, bands)?,
+            convolved: zeros(2 * positions + 1, width)?,
+            x: zeros(positions, width)?,
+            projected: zeros(positions, 3 * width)?,
+            mixed: zeros(positions, width)?,
+            keys_values: KeysValues::new(heads, width / heads, positions, precision),
+        })
+    }
+}

@@ -1,0 +1,89 @@
+//! The network on a processor: packed weights and the kernels for them.
+
+mod cache;
+mod decoder;
+mod encoder;
+mod read;
+
+use candle_core::{Result, Tensor};
+use candle_nn::VarBuilder;
+use kernels::{Mlp, Precision};
+
+use self::decoder::Decoder;
+use self::encoder::Encoder;
+use self::read::{Weights, norm};
+use super::Row;
+use crate::config::WhisperConfig;
+use crate::window::MelWindow;
+
+pub(crate) use cache::{Audio, Cache};
+
+/// Encoder and decoder with packed weights.
+#[derive(Debug)]
+pub(crate) struct Network {
+    encoder: Encoder,
+    decoder: Decoder,
+}
+
+impl Network {
+    /// Packs the network from its tensors (f32, under `model`).
+    pub(super) fn new(
+        tensors: &VarBuilder<'_>,
+        config: &WhisperConfig,
+        alignment_heads: &[(usize, usize)],
+        precision: Precision,
+    ) -> Result<Self> {
+        Ok(Self {
+            encoder: Encoder::new(&tensors.pp("encoder"), config, precision)?,
+            decoder: Decoder::new(&tensors.pp("decoder"), config, alignment_heads, precision)?,
+        })
+    }
+
+    /// A window's states `[positions, width]`.
+    #[cfg(test)]
+    pub(super) fn states(&self, window: &MelWindow, positions: usize) -> Result<Tensor> {
+        self.encoder.with_states(&window.features, positions, |states, norm| {
+            let of_width = |values: &[f32]| Tensor::new(values, states.device());
+            candle_nn::ops::layer_norm(states, &of_width(&norm.weight)?, &of_width(&norm.bias)?, norm.epsilon)
+        })
+    }
+
+    pub(super) fn hear(&self, window: &MelWindow, positions: usize) -> Result<Audio> {
+        self.encoder.with_states(&window.features, positions, |states, norm| self.decoder.hear(states, norm))
+    }
+
+    pub(super) fn cache(&self, slots: usize, lanes: usize, tokens: usize) -> Cache {
+        self.decoder.cache(slots, lanes, tokens)
+    }
+
+    pub(super) fn step(&self, rows: &[Row], tokens: &[u32], cache: &mut Cache) -> Result<Tensor> {
+        self.decoder.step(rows, tokens, cache)
+    }
+
+    pub(super) fn attend(&self, slot: usize, tokens: &[u32], cache: &Cache) -> Result<(Tensor, Tensor)> {
+        self.decoder.attend(cache.audio(slot)?, tokens)
+    }
+}
+
+/// Reads queries (scaled), keys and values of a self-attention, side by side.
+fn queries_keys_values(tensors: &VarBuilder<'_>, width: usize, heads: usize) -> Result<Weights> {
+    Ok(Weights::side_by_side(vec![
+        Weights::read(&tensors.pp("q_proj"), width, width)?.scaled(query_scale(width, heads)),
+        Weights::without_bias(&tensors.pp("k_proj"), width, width)?,
+        Weights::read(&tensors.pp("v_proj"), width, width)?,
+    ]))
+}
+
+/// 1 / sqrt(width of a head).
+fn query_scale(width: usize, heads: usize) -> f32 {
+    ((width / heads) as f32).sqrt().recip()
+}
+
+/// Reads `final_layer_norm`, `fc1` and `fc2`.
+fn mlp(tensors: &VarBuilder<'_>, width: usize, hidden: usize, precision: Precision) -> Result<Mlp> {
+    Ok(Mlp {
+        norm: norm(&tensors.pp("final_layer_norm"), width)?,
+        up: Weights::read(&tensors.pp("fc1"), width, hidden)?.pack(precision),
+        down: Weights::read(&tensors.pp("fc2"), hidden, width)?.pack(precision),
+    })
+}
