@@ -1,50 +1,84 @@
-//! What the decoder keeps of a batch: the keys and values of the tokens so far and of the encoder's states.
+//! What the decoder keeps: of every slot's window the keys and values of the encoder's states, of every lane those of
+//! its tokens.
 
-use candle_core::{DType, Device, Result, Tensor};
+use candle_core::{Result, Tensor};
 
-/// Keys and values of every decoder layer for the rows of a batch.
+use super::Row;
+
+/// Keys and values of one layer, each `[1, heads, n, width of a head]`.
+pub(super) type KeysAndValues = (Tensor, Tensor);
+
+/// What cross-attention needs of one window: keys and values of every decoder layer.
+#[derive(Debug)]
+pub(crate) struct Audio(pub(super) Vec<KeysAndValues>);
+
+/// Room for several windows (slots) with several hypotheses (lanes) each.
 #[derive(Debug)]
 pub(crate) struct Cache {
-    pub(super) layers: Vec<LayerCache>,
-    /// Tokens so far, the same for every row.
-    pub(super) len: usize,
+    slots: Vec<Slot>,
+    /// Most tokens of a lane.
+    tokens: usize,
 }
 
-/// Keys and values of one layer, each `[batch, heads, n, width of a head]`.
 #[derive(Debug)]
-pub(super) struct LayerCache {
-    /// Of the tokens: allocated once, filled from the front.
-    tokens: (Tensor, Tensor),
-    /// Of the encoder's states: computed once.
-    pub(super) audio: (Tensor, Tensor),
+struct Slot {
+    audio: Option<Audio>,
+    lanes: Vec<Lane>,
 }
 
-impl LayerCache {
-    /// An empty cache for `capacity` tokens beside the given keys and values of the encoder's states.
-    pub(super) fn new(audio: (Tensor, Tensor), capacity: usize) -> Result<Self> {
-        let (batch, heads, _, width) = audio.0.dims4()?;
-        let room = |device: &Device| Tensor::zeros((batch, heads, capacity, width), DType::F32, device);
-        Ok(Self { tokens: (room(audio.0.device())?, room(audio.0.device())?), audio })
-    }
-
-    /// Writes keys and values of new tokens after the first `len` and returns those of all tokens so far.
-    pub(super) fn append(&self, (keys, values): &(Tensor, Tensor), len: usize) -> Result<(Tensor, Tensor)> {
-        let n = len + keys.dim(2)?;
-        self.tokens.0.slice_set(&keys.contiguous()?, 2, len)?;
-        self.tokens.1.slice_set(&values.contiguous()?, 2, len)?;
-        Ok((self.tokens.0.narrow(2, 0, n)?, self.tokens.1.narrow(2, 0, n)?))
-    }
+/// The tokens of one hypothesis.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Lane {
+    pub(super) len: usize,
+    /// By layer; empty before the first token.
+    pub(super) layers: Vec<KeysAndValues>,
 }
 
 impl Cache {
-    /// Keeps the given rows, in the given order, and forgets the others.
-    pub(crate) fn keep(&mut self, rows: &[u32]) -> Result<()> {
-        for layer in &mut self.layers {
-            let index = Tensor::new(rows, layer.audio.0.device())?;
-            for tensor in [&mut layer.tokens.0, &mut layer.tokens.1, &mut layer.audio.0, &mut layer.audio.1] {
-                *tensor = tensor.index_select(&index, 0)?;
-            }
-        }
+    pub(super) fn new(slots: usize, lanes: usize, tokens: usize) -> Self {
+        let slot = || Slot { audio: None, lanes: vec![Lane::default(); lanes] };
+        Self { slots: (0..slots).map(|_| slot()).collect(), tokens }
+    }
+
+    /// Gives a slot to a window; its lanes are empty.
+    pub(crate) fn admit(&mut self, slot: usize, audio: Audio) -> Result<()> {
+        self.clear(slot);
+        self.slots[slot].audio = Some(audio);
         Ok(())
+    }
+
+    /// Forgets the tokens of all lanes, to decode the window again.
+    pub(crate) fn clear(&mut self, slot: usize) {
+        self.slots[slot].lanes.fill(Lane::default());
+    }
+
+    /// Lane `i` goes on from what lane `from[i]` had.
+    pub(crate) fn reorder(&mut self, slot: usize, from: &[usize]) -> Result<()> {
+        let lanes = &mut self.slots[slot].lanes;
+        let taken: Vec<Lane> = from.iter().map(|lane| lanes[*lane].clone()).collect();
+        lanes.iter_mut().zip(taken).for_each(|(lane, taken)| *lane = taken);
+        Ok(())
+    }
+
+    /// Tokens that a row has so far.
+    pub(crate) fn len(&self, row: Row) -> usize {
+        self.lane(row).len
+    }
+
+    pub(super) fn lane(&self, row: Row) -> &Lane {
+        &self.slots[row.slot].lanes[row.lane]
+    }
+
+    pub(super) fn put(&mut self, row: Row, lane: Lane) -> Result<()> {
+        if lane.len > self.tokens {
+            candle_core::bail!("a row of {} tokens, the cache has room for {}", lane.len, self.tokens);
+        }
+        self.slots[row.slot].lanes[row.lane] = lane;
+        Ok(())
+    }
+
+    pub(super) fn audio(&self, slot: usize) -> Result<&Audio> {
+        let missing = || candle_core::Error::msg("a slot without a window");
+        self.slots[slot].audio.as_ref().ok_or_else(missing)
     }
 }

@@ -4,7 +4,7 @@ use candle_core::{Device, Result, Tensor};
 use candle_nn::{LayerNorm, Module, VarBuilder};
 
 use super::attention::Attention;
-use super::cache::{Cache, LayerCache};
+use super::cache::{Audio, KeysAndValues, Lane};
 use super::layers::{Mlp, layer_norm};
 use crate::config::WhisperConfig;
 
@@ -30,15 +30,6 @@ struct Layer {
     mlp: Mlp,
 }
 
-/// The answer of one step.
-#[derive(Debug)]
-pub(crate) struct Step {
-    /// `[batch, vocabulary]`, of the last token.
-    pub(crate) logits: Tensor,
-    /// `[batch, alignment heads, n, positions of the encoder]`: cross-attention weights, rows sum to 1.
-    pub(crate) attention: Tensor,
-}
-
 impl Decoder {
     /// Reads the tensors under `model.decoder`.
     pub(super) fn new(
@@ -59,32 +50,40 @@ impl Decoder {
         })
     }
 
-    /// The cache of a batch of encoder states (`[batch, positions, width]`), with room for `capacity` tokens.
-    pub(crate) fn start(&self, states: &Tensor, capacity: usize) -> Result<Cache> {
+    /// What cross-attention needs of one window's encoder states (`[1, positions, width]`).
+    pub(super) fn hear(&self, states: &Tensor) -> Result<Audio> {
         let layer = |layer: &Layer| {
             let (keys, values) = layer.cross_attention.keys_and_values(states)?;
-            LayerCache::new((keys.contiguous()?, values.contiguous()?), capacity)
+            Ok((keys.contiguous()?, values.contiguous()?))
         };
-        Ok(Cache { layers: self.layers.iter().map(layer).collect::<Result<_>>()?, len: 0 })
+        Ok(Audio(self.layers.iter().map(layer).collect::<Result<_>>()?))
     }
 
-    /// Feeds the next tokens (`[batch, n]`, u32) of every row.
-    pub(crate) fn step(&self, tokens: &Tensor, cache: &mut Cache) -> Result<Step> {
-        let (batch, n) = tokens.dims2()?;
-        let embedded = self.embedding.index_select(&tokens.flatten_all()?, 0)?.reshape((batch, n, ()))?;
-        let mut x = embedded.broadcast_add(&self.positions.narrow(0, cache.len, n)?)?;
-        let mask = if n > 1 { Some(causal_mask(n, cache.len, x.device())?) } else { None };
+    /// Feeds tokens after those of `lane`; gives the states `[1, n, width]` behind the last norm and the alignment
+    /// heads' cross-attention weights `[1, heads, n, positions]`.
+    pub(super) fn forward(&self, tokens: &[u32], lane: &mut Lane, audio: &Audio) -> Result<(Tensor, Tensor)> {
+        let n = tokens.len();
+        let device = self.embedding.device();
+        let embedded = self.embedding.index_select(&Tensor::new(tokens, device)?, 0)?.unsqueeze(0)?;
+        let mut x = embedded.broadcast_add(&self.positions.narrow(0, lane.len, n)?)?;
+        let mask = if n > 1 { Some(causal_mask(n, lane.len, device)?) } else { None };
         let mut attention = Vec::new();
-        for (layer, cached) in self.layers.iter().zip(&cache.layers) {
-            let weights;
-            (x, weights) = layer.forward(&x, cached, cache.len, mask.as_ref())?;
+        let mut kept = Vec::with_capacity(self.layers.len());
+        for (index, layer) in self.layers.iter().enumerate() {
+            let (y, weights, tokens) = layer.forward(&x, lane.layers.get(index), &audio.0[index], mask.as_ref())?;
+            x = y;
+            kept.push(tokens);
             if let Some(heads) = &layer.alignment_heads {
                 attention.push(weights.index_select(heads, 1)?);
             }
         }
-        cache.len += n;
-        let last = self.norm.forward(&x.narrow(1, n - 1, 1)?.squeeze(1)?.contiguous()?)?;
-        Ok(Step { logits: last.matmul(&self.embedding.t()?)?, attention: Tensor::cat(&attention, 1)? })
+        *lane = Lane { len: lane.len + n, layers: kept };
+        Ok((self.norm.forward(&x)?, Tensor::cat(&attention, 1)?))
+    }
+
+    /// Logits `[n, vocabulary]` of states `[n, width]`.
+    pub(super) fn logits(&self, states: &Tensor) -> Result<Tensor> {
+        states.contiguous()?.matmul(&self.embedding.t()?)
     }
 }
 
@@ -105,15 +104,24 @@ impl Layer {
         })
     }
 
-    /// The layer's output and the weights of its cross-attention.
-    fn forward(&self, x: &Tensor, cached: &LayerCache, len: usize, mask: Option<&Tensor>) -> Result<(Tensor, Tensor)> {
+    /// The layer's output, the weights of its cross-attention, and the tokens' keys and values with the new ones.
+    fn forward(
+        &self,
+        x: &Tensor,
+        before: Option<&KeysAndValues>,
+        audio: &KeysAndValues,
+        mask: Option<&Tensor>,
+    ) -> Result<(Tensor, Tensor, KeysAndValues)> {
         let normed = self.self_norm.forward(x)?;
-        let (keys, values) = cached.append(&self.self_attention.keys_and_values(&normed)?, len)?;
+        let (keys, values) = self.self_attention.keys_and_values(&normed)?;
+        let (keys, values) = match before {
+            Some(before) => (Tensor::cat(&[&before.0, &keys], 2)?, Tensor::cat(&[&before.1, &values], 2)?),
+            None => (keys.contiguous()?, values.contiguous()?),
+        };
         let (attended, _) = self.self_attention.forward(&normed, &keys, &values, mask)?;
         let x = (x + attended)?;
-        let (keys, values) = &cached.audio;
-        let (attended, weights) = self.cross_attention.forward(&self.cross_norm.forward(&x)?, keys, values, None)?;
-        Ok((self.mlp.forward(&(x + attended)?)?, weights))
+        let (attended, weights) = self.cross_attention.forward(&self.cross_norm.forward(&x)?, &audio.0, &audio.1, None)?;
+        Ok((self.mlp.forward(&(x + attended)?)?, weights, (keys, values)))
     }
 }
 

@@ -1,8 +1,8 @@
 //! The Whisper network (Radford et al. 2022), with the tensor names of transformers' implementation.
 //!
 //! ```text
-//! mel [batch, 2 positions, bands] -> encoder -> [batch, positions, width]
-//! tokens [batch, n] + cache       -> decoder -> logits [batch, vocabulary] of the last token
+//! mel [2 positions, bands] -> encoder -> what the decoder's cross-attention needs
+//! n tokens a row + cache   -> decoder -> logits [rows, vocabulary] of the last token
 //! ```
 //!
 //! Everything is computed in f32, whatever the type of the stored weights.
@@ -18,21 +18,27 @@ mod tests;
 
 use candle_core::{Device, Result, Tensor};
 use candle_nn::VarBuilder;
-use rayon::prelude::*;
 
 use crate::config::WhisperConfig;
 use crate::window::MelWindow;
 
-pub(crate) use cache::Cache;
-pub(crate) use decoder::{Decoder, Step};
+pub(crate) use cache::{Audio, Cache};
+use cache::Lane;
+use decoder::Decoder;
 use encoder::Encoder;
+
+/// One hypothesis of one window in a cache.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Row {
+    pub(crate) slot: usize,
+    pub(crate) lane: usize,
+}
 
 /// Encoder and decoder on one device.
 #[derive(Debug)]
 pub(crate) struct Whisper {
     encoder: Encoder,
-    /// The text side.
-    pub(crate) decoder: Decoder,
+    decoder: Decoder,
     device: Device,
     mel_shape: (usize, usize, usize),
 }
@@ -54,23 +60,44 @@ impl Whisper {
         })
     }
 
-    /// Encoder states `[batch, positions, width]` of a batch of windows.
-    ///
-    /// On a processor each window is encoded by itself, several at a time: the matrices are large enough alone, and
-    /// the attention scores of a whole batch would outgrow the caches.
-    pub(crate) fn encode(&self, windows: &[MelWindow]) -> Result<Tensor> {
-        let mel = |window: &MelWindow| Tensor::from_slice(&window.features, self.mel_shape, &self.device);
-        if self.device.is_cpu() {
-            let states = windows.par_iter().map(|window| self.encoder.forward(&mel(window)?));
-            return Tensor::cat(&states.collect::<Result<Vec<_>>>()?, 0);
-        }
-        let batch = windows.iter().map(mel).collect::<Result<Vec<_>>>()?;
-        self.encoder.forward(&Tensor::cat(&batch, 0)?)
+    /// Where the network computes.
+    pub(crate) const fn device(&self) -> &Device {
+        &self.device
     }
 
-    /// Feeds the next tokens of every row, as many for each, and gives the answer for the last.
-    pub(crate) fn step(&self, tokens: &[Vec<u32>], cache: &mut Cache) -> Result<Step> {
-        let shape = (tokens.len(), tokens.first().map_or(0, Vec::len));
-        self.decoder.step(&Tensor::from_vec(tokens.concat(), shape, &self.device)?, cache)
+    /// Encodes windows: per window, what the decoder's cross-attention needs of it.
+    pub(crate) fn encode(&self, windows: &[&MelWindow]) -> Result<Vec<Audio>> {
+        windows.iter().map(|window| self.decoder.hear(&self.states(window)?)).collect()
+    }
+
+    /// Encoder states `[1, positions, width]` of a window.
+    pub(crate) fn states(&self, window: &MelWindow) -> Result<Tensor> {
+        self.encoder.forward(&Tensor::from_slice(&window.features, self.mel_shape, &self.device)?)
+    }
+
+    /// A cache of `slots` windows with `lanes` hypotheses each, of at most `tokens` tokens.
+    pub(crate) fn cache(&self, slots: usize, lanes: usize, tokens: usize) -> Result<Cache> {
+        Ok(Cache::new(slots, lanes, tokens))
+    }
+
+    /// Feeds the next `n` tokens of each row (`tokens` is `[rows * n]`, row-major; rows may have different lengths so
+    /// far) and gives the logits `[rows, vocabulary]` of each row's last token.
+    pub(crate) fn step(&self, rows: &[Row], tokens: &[u32], cache: &mut Cache) -> Result<Tensor> {
+        let n = tokens.len() / rows.len().max(1);
+        let mut last = Vec::with_capacity(rows.len());
+        for (row, tokens) in rows.iter().zip(tokens.chunks_exact(n)) {
+            let mut lane = cache.lane(*row).clone();
+            let (states, _) = self.decoder.forward(tokens, &mut lane, cache.audio(row.slot)?)?;
+            cache.put(*row, lane)?;
+            last.push(self.decoder.logits(&states.squeeze(0)?.narrow(0, n - 1, 1)?)?);
+        }
+        Tensor::cat(&last, 0)
+    }
+
+    /// Teacher-forced pass over `tokens` for the window in `slot`, whose lanes it leaves alone: logits
+    /// `[n, vocabulary]` and the alignment heads' cross-attention weights `[heads, n, positions]`.
+    pub(crate) fn attend(&self, slot: usize, tokens: &[u32], cache: &Cache) -> Result<(Tensor, Tensor)> {
+        let (states, attention) = self.decoder.forward(tokens, &mut Lane::default(), cache.audio(slot)?)?;
+        Ok((self.decoder.logits(&states.squeeze(0)?)?, attention.squeeze(0)?))
     }
 }
