@@ -61,6 +61,7 @@ impl Cache {
     }
 
     /// Tokens that a row has so far.
+    #[cfg(test)]
     pub(crate) fn len(&self, row: Row) -> usize {
         self.lane(row).len
     }

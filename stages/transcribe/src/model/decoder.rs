@@ -120,7 +120,8 @@ impl Layer {
         };
         let (attended, _) = self.self_attention.forward(&normed, &keys, &values, mask)?;
         let x = (x + attended)?;
-        let (attended, weights) = self.cross_attention.forward(&self.cross_norm.forward(&x)?, &audio.0, &audio.1, None)?;
+        let (attended, weights) =
+            self.cross_attention.forward(&self.cross_norm.forward(&x)?, &audio.0, &audio.1, None)?;
         Ok((self.mlp.forward(&(x + attended)?)?, weights, (keys, values)))
     }
 }

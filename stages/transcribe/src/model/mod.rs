@@ -22,8 +22,8 @@ use candle_nn::VarBuilder;
 use crate::config::WhisperConfig;
 use crate::window::MelWindow;
 
-pub(crate) use cache::{Audio, Cache};
 use cache::Lane;
+pub(crate) use cache::{Audio, Cache};
 use decoder::Decoder;
 use encoder::Encoder;
 
