@@ -9,9 +9,10 @@
 mod random;
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Instant;
 
-use stage_core::{DeviceStage, Pcm, SpeechSegments, VadIdentity, Window};
+use stage_core::{DeviceStage, ListFlow, Pcm, SpeechSegments, VadIdentity, Window};
 use transcribe::{MelWindow, ModelFiles, ModelSource, Precision, TranscribeConfig, Transcriber};
 
 const PRECISIONS: [Precision; 3] = [Precision::F32, Precision::Bf16, Precision::Int8];
@@ -46,7 +47,7 @@ fn measure(name: &str, source: &ModelSource, precision: Precision, max_tokens: O
     let start = Instant::now();
     let mut units = Vec::new();
     full.prepare((&pcm, &segments), &|_| false, &mut |_, unit| {
-        units.push(unit);
+        units.push(Arc::new(unit));
         true
     })
     .expect("windows that fit the model");
@@ -69,11 +70,14 @@ fn measure(name: &str, source: &ModelSource, precision: Precision, max_tokens: O
 
 fn transcriber(source: &ModelSource, precision: Precision, max_tokens: Option<usize>) -> Transcriber {
     let files = ModelFiles::resolve(source).expect("a whole model");
+    // One attempt, as long as the budget: what is measured is a step.
     let config = TranscribeConfig {
         language: Some("en".into()),
         precision,
         max_tokens,
         token_times: false,
+        temperatures: vec![0.0],
+        repetition_limit: 0,
         ..TranscribeConfig::default()
     };
     let transcriber = Transcriber::new(files, config).expect("a model that knows English");
@@ -82,11 +86,13 @@ fn transcriber(source: &ModelSource, precision: Precision, max_tokens: Option<us
 }
 
 /// Seconds that all windows take in batches, and how many tokens come out; the best of three runs.
-fn infer(transcriber: &Transcriber, units: &[MelWindow], batch: usize) -> (f64, usize) {
+fn infer(transcriber: &Transcriber, units: &[Arc<MelWindow>], batch: usize) -> (f64, usize) {
     let run = || {
         let start = Instant::now();
-        let answers = units.chunks(batch).flat_map(|units| transcriber.infer(units).expect("an answer"));
-        let tokens = answers.map(|answer| answer.tokens.len() + 1).sum();
+        let mut flow = ListFlow::new(units.to_vec(), batch);
+        transcriber.infer(&mut flow).expect("answers");
+        let answers = flow.into_answers().expect("an answer for each");
+        let tokens = answers.iter().map(|answer| answer.tokens.len() + 1).sum();
         (start.elapsed().as_secs_f64(), tokens)
     };
     (0..3).map(|_| run()).min_by(|a, b| a.0.total_cmp(&b.0)).unwrap_or_default()

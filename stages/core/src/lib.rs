@@ -26,8 +26,8 @@ mod stage;
 
 pub use artifact::forensics;
 pub use artifact::{
-    AlignedWords, Dropped, PcmSource, Recording, Segment, SpeechSegments, SpeechSpan, TokenPiece, Transcript,
-    VadIdentity, Window, Word,
+    AlignedWords, Decoding, DetectedLanguage, Dropped, PcmSource, Recording, RefusedAttempt, Segment, SpeechSegments,
+    SpeechSpan, TokenPiece, Transcript, VadIdentity, Window, Word,
 };
 pub use device::{DeviceId, ParseDeviceError};
 pub use error::{ErrorClass, StageError};

@@ -4,7 +4,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::{StageError, StageKind};
+use crate::{Flow, StageError, StageKind};
 
 /// What enters a stage's fingerprint beside its inputs: see [`crate::StageKey`].
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -67,11 +67,13 @@ pub trait DeviceStage: Stage {
         emit: &mut dyn FnMut(usize, Self::Unit) -> bool,
     ) -> Result<usize, StageError>;
 
-    /// Device lane: answers a batch of units, possibly of several recordings. Answer `i` belongs to unit `i`.
+    /// Device lane: answers the units that a flow gives, possibly of several recordings, until none is under way and
+    /// none is waiting. Each unit's answer depends on that unit alone.
     ///
     /// # Errors
-    /// A [`StageError`]; class `Device` when the device and not the input is at fault.
-    fn infer(&self, units: &[Self::Unit]) -> Result<Vec<Self::Answer>, StageError>;
+    /// A [`StageError`]; class `Device` when the device and not the input is at fault. Units that were drawn and not
+    /// answered by then have no answer.
+    fn infer(&self, flow: &mut dyn Flow<Self::Unit, Self::Answer>) -> Result<(), StageError>;
 
     /// Device lane: computes something small that works wherever the device and the model do, to tell a broken device
     /// from a broken recording.

@@ -3,7 +3,8 @@
 use forensics::{ForensicInput, Forensics, ForensicsConfig};
 use stage_core::forensics::{Evidence, ForensicRecord};
 use stage_core::{
-    AlignedWords, Pcm, PcmSource, Recording, Segment, SpeechSegments, SpeechSpan, Stage, Transcript, VadIdentity, Word,
+    AlignedWords, Decoding, Pcm, PcmSource, Recording, Segment, SpeechSegments, SpeechSpan, Stage, Transcript,
+    VadIdentity, Word,
 };
 
 /// Phrases of one call: channel, start in seconds, and words half a second apart.
@@ -49,6 +50,7 @@ fn record_of(config: ForensicsConfig, language: &str, said: &[Said<'_>]) -> Fore
         avg_logprob: -0.2,
         no_speech_prob: 0.1,
         cut_short: None,
+        decoding: Decoding::default(),
         pieces: vec![],
     };
     let spoken = !said.is_empty();

@@ -1,15 +1,16 @@
 //! Memory that begins at a cache line, so that no vector load touches two.
 
-use std::marker::PhantomData;
+use std::alloc::{Layout, alloc_zeroed, dealloc, handle_alloc_error};
+use std::ops::{Deref, DerefMut};
+use std::ptr::NonNull;
 
-#[derive(Clone, Copy)]
-#[repr(C, align(64))]
-struct Line([u8; 64]);
+/// Bytes of a cache line.
+const LINE: usize = 64;
 
-/// Plain numbers, of which every bit pattern is one: what [`Lines`] may be viewed as.
+/// Plain numbers, of which every bit pattern is one: what [`Lines`] may hold.
 ///
 /// # Safety
-/// Only for types without padding and without invalid bit patterns, of a size that divides 64.
+/// Only for types without padding and without invalid bit patterns, for which zero bytes are zero.
 pub(crate) unsafe trait Number: Copy + Send + Sync + 'static {}
 
 // SAFETY: primitive numbers.
@@ -21,42 +22,66 @@ unsafe impl Number for u8 {}
 // SAFETY: as above.
 unsafe impl Number for i8 {}
 
-/// A buffer of numbers, zero at first, that begins at a cache line.
-#[derive(Clone)]
+/// A buffer of numbers, zero at first, that begins at a cache line. Memory that was never written takes no room.
 pub(crate) struct Lines<T> {
-    lines: Vec<Line>,
+    start: NonNull<T>,
     len: usize,
-    of: PhantomData<T>,
+}
+
+// SAFETY: it owns its numbers, as a vector does.
+unsafe impl<T: Number> Send for Lines<T> {}
+// SAFETY: as above.
+unsafe impl<T: Number> Sync for Lines<T> {}
+
+impl<T> Lines<T> {
+    fn layout(len: usize) -> Layout {
+        Layout::array::<T>(len).and_then(|layout| layout.align_to(LINE)).expect("a size that memory can have")
+    }
 }
 
 impl<T: Number> Lines<T> {
     pub(crate) fn zeros(len: usize) -> Self {
-        Self { lines: vec![Line([0; 64]); (len * size_of::<T>()).div_ceil(64)], len, of: PhantomData }
+        let layout = Self::layout(len);
+        if layout.size() == 0 {
+            return Self { start: NonNull::dangling(), len };
+        }
+        // SAFETY: the size is not zero.
+        let start = unsafe { alloc_zeroed(layout) };
+        let start = NonNull::new(start.cast()).unwrap_or_else(|| handle_alloc_error(layout));
+        Self { start, len }
     }
 
     /// Makes room for at least `len` numbers; their values are unspecified.
     pub(crate) fn reserve(&mut self, len: usize) {
-        let lines = (len * size_of::<T>()).div_ceil(64);
-        if lines > self.lines.len() {
-            self.lines.resize(lines, Line([0; 64]));
+        if len > self.len {
+            *self = Self::zeros(len);
         }
-        self.len = self.len.max(len);
     }
 }
 
-impl<T: Number> std::ops::Deref for Lines<T> {
+impl<T> Drop for Lines<T> {
+    fn drop(&mut self) {
+        let layout = Self::layout(self.len);
+        if layout.size() > 0 {
+            // SAFETY: allocated with this layout.
+            unsafe { dealloc(self.start.as_ptr().cast(), layout) };
+        }
+    }
+}
+
+impl<T: Number> Deref for Lines<T> {
     type Target = [T];
 
     fn deref(&self) -> &[T] {
-        // SAFETY: the lines hold at least `len` numbers, aligned to 64, all of whose bit patterns are valid.
-        unsafe { std::slice::from_raw_parts(self.lines.as_ptr().cast(), self.len) }
+        // SAFETY: `len` numbers were allocated and zeroed; every bit pattern is a number.
+        unsafe { std::slice::from_raw_parts(self.start.as_ptr(), self.len) }
     }
 }
 
-impl<T: Number> std::ops::DerefMut for Lines<T> {
+impl<T: Number> DerefMut for Lines<T> {
     fn deref_mut(&mut self) -> &mut [T] {
-        // SAFETY: as in `deref`.
-        unsafe { std::slice::from_raw_parts_mut(self.lines.as_mut_ptr().cast(), self.len) }
+        // SAFETY: as in `deref`, and it is borrowed mutably.
+        unsafe { std::slice::from_raw_parts_mut(self.start.as_ptr(), self.len) }
     }
 }
 
@@ -69,5 +94,22 @@ impl<T: Number> Default for Lines<T> {
 impl<T> std::fmt::Debug for Lines<T> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "Lines({})", self.len)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_begin_at_a_line_and_are_zero() {
+        for len in [0, 1, 100, 5_000] {
+            let mut lines = Lines::<u16>::zeros(len);
+            assert_eq!(lines.as_ptr() as usize % if len == 0 { 2 } else { LINE }, 0);
+            assert!(lines.len() == len && lines.iter().all(|number| *number == 0));
+            lines.fill(7);
+            lines.reserve(len + 1);
+            assert_eq!(lines.len(), len + 1);
+        }
     }
 }

@@ -21,7 +21,9 @@ impl<F: Format> Panels<F> {
     pub(crate) fn zeros(inner: usize, columns: usize, fill: F::Column) -> Self {
         let groups = inner.div_ceil(F::GROUP);
         let mut elements = Lines::zeros(columns.div_ceil(PANEL) * groups * PANEL * F::GROUP);
-        elements.fill(fill);
+        if fill != F::Column::default() {
+            elements.fill(fill);
+        }
         Self { elements, groups }
     }
 

@@ -89,6 +89,22 @@ pub enum ModelError {
         /// The codes that the model knows.
         known: String,
     },
+    /// A setting has a value that makes no sense, or that this model cannot do.
+    #[error("{setting} is {value}: {expected}")]
+    Setting {
+        /// The field of [`crate::TranscribeConfig`].
+        setting: &'static str,
+        /// Its value.
+        value: String,
+        /// What would do.
+        expected: &'static str,
+    },
+    /// A prompt or hotword spells one of the model's special tokens: leave it out.
+    #[error("`{text}` spells a special token of the model")]
+    SpecialToken {
+        /// The text.
+        text: String,
+    },
 }
 
 impl From<ModelError> for StageError {
@@ -97,6 +113,7 @@ impl From<ModelError> for StageError {
             ModelError::Device(_) => (ErrorClass::Device, "device-unusable"),
             ModelError::Hub(_) => (ErrorClass::Transient, "model-unavailable"),
             ModelError::Language { .. } => (ErrorClass::BadInput, "unknown-language"),
+            ModelError::Setting { .. } | ModelError::SpecialToken { .. } => (ErrorClass::BadInput, "bad-setting"),
             ModelError::Unreadable { .. } | ModelError::Weights(WeightsError::Unreadable { .. }) => {
                 (ErrorClass::BadInput, "model-unreadable")
             }

@@ -1,22 +1,24 @@
 //! Windows of speech to text with token times: Whisper on candle, with model code of its own.
 //!
 //! ```text
-//! window -> log-mel (CPU) -> encoder -> decoder with caches, greedy -> token times from cross-attention -> Segment
+//! window -> log-mel (CPU) -> encoder -> decoding with guards -> token times from cross-attention -> segments
 //! ```
 //!
 //! [`ModelFiles`] finds a model in the Hugging Face layout (embedded, a directory, the hub); [`Transcriber`] is the
 //! stage. Token ids are never written down here: every special token is found by its name in `tokenizer.json`.
 
 mod config;
+mod decoding;
 mod embedded;
 mod error;
 mod files;
-mod greedy;
 mod mel;
 mod model;
 #[cfg(test)]
 mod parity;
+mod passes;
 mod pieces;
+mod segments;
 mod settings;
 mod source;
 mod times;
@@ -28,7 +30,7 @@ pub use error::ModelError;
 pub use files::ModelFiles;
 pub use kernels::Precision;
 pub use nn::DeviceChoice;
-pub use settings::TranscribeConfig;
+pub use settings::{Task, TranscribeConfig};
 pub use source::{ModelSource, ParseModelSourceError};
 pub use transcriber::Transcriber;
 pub use window::{Hypothesis, MelWindow};

@@ -4,36 +4,155 @@ use kernels::Precision;
 use nn::DeviceChoice;
 use serde::{Deserialize, Serialize};
 
-/// What the stage is told.
+use crate::ModelError;
+
+/// What is made of the speech.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Task {
+    /// Text in the language that is spoken.
+    #[default]
+    Transcribe,
+    /// English text, whatever is spoken; needs a multilingual model.
+    Translate,
+}
+
+/// What the stage is told. Names and defaults are those of openai-whisper and faster-whisper, unless a field says
+/// otherwise.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct TranscribeConfig {
-    /// The language's code (`en`, `ko`); none: detected for every window.
-    pub language: Option<String>,
     /// Where the model computes. No part of the stage's identity.
     pub device: DeviceChoice,
     /// The numeric type that the model computes in.
     pub precision: Precision,
-    /// Whether tokens are timed.
-    pub token_times: bool,
-    /// Most text tokens of one window; none: half of the decoder's positions, as Whisper has it.
+    /// Text in the spoken language or in English.
+    pub task: Task,
+    /// The language's code (`en`, `ko`); none: detected for every window.
+    pub language: Option<String>,
+    /// A window whose language is less probable (0 to 1) is decoded again in the language that most of the
+    /// recording's seconds are in, where that is another one. 0: never.
+    pub language_threshold: f32,
+    /// Most tokens of one window, timestamps included; none: half of the decoder's positions, as Whisper has it.
     pub max_tokens: Option<usize>,
+    /// Temperatures (at least 0) of the attempts at a window, in order: the next one is tried where a guard refuses
+    /// what came out. At 0 the likeliest text is searched for, above it is sampled.
+    pub temperatures: Vec<f32>,
+    /// Texts that are sampled at once at temperatures above 0; the likeliest is taken.
+    pub best_of: usize,
+    /// Hypotheses that are followed at once at temperature 0; 1 is greedy.
+    pub beam_size: usize,
+    /// The beam search ends when `beam_size` times this many hypotheses have ended and no other can be better.
+    pub patience: f32,
+    /// Hypotheses are ranked by the sum of their log-probabilities over their length to this power.
+    pub length_penalty: f32,
+    /// An attempt whose text is this many times as long as its zlib form is refused.
+    pub compression_ratio_threshold: f32,
+    /// An attempt whose mean log-probability (natural) is lower is refused, unless the window is silent; a text that
+    /// reaches it is kept whatever the no-speech probability.
+    pub logprob_threshold: f32,
     /// A window whose no-speech probability (0 to 1) is higher is dropped, unless its text is likely.
     pub no_speech_threshold: f32,
-    /// A text whose mean log-probability is at least this is kept whatever the no-speech probability.
-    pub logprob_threshold: f32,
+    /// An attempt that ends in so many repetitions of the same one to eight tokens (of a single token: in twice as
+    /// many) is stopped and refused. 0: never. Earwitness's own.
+    pub repetition_limit: usize,
+    /// A window whose loudest 20 ms are below this level (dB of full scale) holds no speech: a text from it is
+    /// refused. Earwitness's own.
+    pub silence_dbfs: f32,
+    /// Whether timestamp tokens are decoded; a window's text is split at them.
+    pub timestamps: bool,
+    /// Latest first timestamp, in seconds from the window's start.
+    pub max_initial_timestamp_s: f32,
+    /// Whether the times of tokens are measured (by cross-attention). Words cannot be aligned without.
+    pub token_times: bool,
+    /// Tokens that are never chosen, beside those that the model's own configuration names.
+    pub suppress_tokens: Vec<u32>,
+    /// Whether a text may not begin with what the model's configuration calls blank.
+    pub suppress_blank: bool,
+    /// Text that each window is taken to follow; with `condition_on_previous_text`, the first of each channel.
+    pub initial_prompt: Option<String>,
+    /// Words that are likely in every window, as text before it.
+    pub hotwords: Option<String>,
+    /// Whether a window is decoded after the text of those before it in its channel. Windows of a channel then wait
+    /// for each other. Off by default, other than in openai-whisper.
+    pub condition_on_previous_text: bool,
+    /// A text of a higher temperature ends the text that the next windows are decoded after.
+    pub prompt_reset_on_temperature: f32,
 }
 
 impl Default for TranscribeConfig {
-    /// Language detection on the processor, with Whisper's thresholds.
+    /// Language detection on the processor, greedy with fallback, with Whisper's thresholds.
     fn default() -> Self {
         Self {
-            language: None,
             device: DeviceChoice::Cpu,
             precision: Precision::F32,
-            token_times: true,
+            task: Task::Transcribe,
+            language: None,
+            language_threshold: 0.5,
             max_tokens: None,
-            no_speech_threshold: 0.6,
+            temperatures: vec![0.0, 0.2, 0.4, 0.6, 0.8, 1.0],
+            best_of: 5,
+            beam_size: 1,
+            patience: 1.0,
+            length_penalty: 1.0,
+            compression_ratio_threshold: 2.4,
             logprob_threshold: -1.0,
+            no_speech_threshold: 0.6,
+            repetition_limit: 10,
+            silence_dbfs: -70.0,
+            timestamps: false,
+            max_initial_timestamp_s: 1.0,
+            token_times: true,
+            suppress_tokens: Vec::new(),
+            suppress_blank: true,
+            initial_prompt: None,
+            hotwords: None,
+            condition_on_previous_text: false,
+            prompt_reset_on_temperature: 0.5,
         }
     }
 }
+
+impl TranscribeConfig {
+    /// Checks every number.
+    pub(crate) fn check(&self) -> Result<(), ModelError> {
+        let refuse = |setting, value: String, expected| Err(ModelError::Setting { setting, value, expected });
+        let whole = |value: f32| value.is_finite() && value >= 0.0;
+        if self.temperatures.is_empty() || !self.temperatures.iter().copied().all(whole) {
+            let value = format!("{:?}", self.temperatures);
+            return refuse("temperatures", value, "at least one number, none below 0, is expected");
+        }
+        for (setting, value) in [("beam_size", self.beam_size), ("best_of", self.best_of)] {
+            if !(1..=MOST_LANES).contains(&value) {
+                return refuse(setting, value.to_string(), "1 to 64 is expected");
+            }
+        }
+        if !(self.patience.is_finite() && self.patience > 0.0) {
+            return refuse("patience", self.patience.to_string(), "a number above 0 is expected");
+        }
+        for (setting, value) in [
+            ("length_penalty", self.length_penalty),
+            ("language_threshold", self.language_threshold),
+            ("max_initial_timestamp_s", self.max_initial_timestamp_s),
+            ("compression_ratio_threshold", self.compression_ratio_threshold),
+        ] {
+            if !whole(value) {
+                return refuse(setting, value.to_string(), "a number of at least 0 is expected");
+            }
+        }
+        for (setting, value) in [
+            ("logprob_threshold", self.logprob_threshold),
+            ("no_speech_threshold", self.no_speech_threshold),
+            ("silence_dbfs", self.silence_dbfs),
+            ("prompt_reset_on_temperature", self.prompt_reset_on_temperature),
+        ] {
+            if !value.is_finite() {
+                return refuse(setting, value.to_string(), "a finite number is expected");
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Most hypotheses of a window at once.
+const MOST_LANES: usize = 64;

@@ -4,60 +4,57 @@ mod dtw;
 
 use dtw::warping_jumps;
 
-/// Seconds of one encoder position.
-const POSITION_S: f64 = 0.02;
+use crate::decoding::POSITION_S;
 
-/// Cross-attention weights of one window: for every alignment head one row of positions for each token that was fed.
+/// The alignment heads' cross-attention over a text.
 #[derive(Debug)]
-pub(crate) struct HeadWeights {
+pub(crate) struct Attention {
+    /// Weights by head, then token, then position; each row sums to 1.
+    pub(crate) weights: Vec<f32>,
+    /// Heads.
+    pub(crate) heads: usize,
+    /// Tokens that were fed: prompt, text, end.
+    pub(crate) rows: usize,
+    /// Positions, those of the padding included.
+    pub(crate) padded_positions: usize,
     /// Positions that lie in the window itself.
-    positions: usize,
-    /// Weights by head, then token, then position.
-    heads: Vec<Vec<f32>>,
+    pub(crate) positions: usize,
+    /// The row that predicted the first text token.
+    pub(crate) first: usize,
 }
 
-impl HeadWeights {
-    /// No weights yet, for a window of so many positions.
-    pub(crate) const fn new(positions: usize) -> Self {
-        Self { positions, heads: Vec::new() }
-    }
-
-    /// Adds the rows of new tokens for every head, each row `of` positions long; what lies in the padding is left out
-    /// and the rest sums to 1 again.
-    pub(crate) fn extend<'a>(&mut self, heads: impl ExactSizeIterator<Item = &'a [f32]>, of: usize) {
-        self.heads.resize_with(heads.len(), Vec::new);
-        for (kept, rows) in self.heads.iter_mut().zip(heads) {
-            for row in rows.chunks_exact(of) {
-                let row = &row[..self.positions];
-                let sum = row.iter().sum::<f32>().max(f32::MIN_POSITIVE);
-                kept.extend(row.iter().map(|weight| weight / sum));
-            }
-        }
-    }
-}
-
-/// Boundaries of `tokens` text tokens in seconds from the window's start: `tokens + 1` of them, never falling. The
-/// weights' row `first` is the one that predicted the first text token. Where the row that predicted the end is
-/// missing, the last token lasts to the window's end.
+/// Boundaries of `tokens` text tokens in seconds from the window's start: `tokens + 1` of them, never falling. Tokens
+/// that were not fed last to the window's end.
 ///
-/// Weights are normalised over the tokens, smoothed by a median filter of `filter_width` (odd) positions and averaged
-/// over the heads; the monotone path of the highest sum through them gives the times.
-pub(crate) fn token_boundaries_s(weights: HeadWeights, first: usize, tokens: usize, filter_width: usize) -> Vec<f64> {
-    let HeadWeights { positions, heads } = weights;
-    let mut mean = Vec::new();
-    for mut head in heads {
+/// Weights in the padding are left out and the rest sums to 1 again; weights are normalised over the tokens, smoothed by
+/// a median filter of `filter_width` (odd) positions and averaged over the heads; the monotone path of the highest sum
+/// through them gives the times.
+pub(crate) fn token_boundaries_s(attention: Attention, tokens: usize, filter_width: usize) -> Vec<f64> {
+    let Attention { weights, heads, rows, padded_positions, positions, first } = attention;
+    let mut mean = vec![0f32; (rows - 1 - first) * positions];
+    for head in weights.chunks_exact(rows * padded_positions) {
+        let mut head = without_padding(head, padded_positions, positions);
         normalise_over_tokens(&mut head, positions);
-        let rows = head[first * positions..].chunks_exact(positions).flat_map(|row| median_filter(row, filter_width));
-        if mean.is_empty() {
-            mean.extend(rows);
-        } else {
-            mean.iter_mut().zip(rows).for_each(|(mean, weight)| *mean += weight);
-        }
+        // The row of the end token predicts nothing.
+        let rows = head[first * positions..(rows - 1) * positions].chunks_exact(positions);
+        let smooth = rows.flat_map(|row| median_filter(row, filter_width));
+        mean.iter_mut().zip(smooth).for_each(|(mean, weight)| *mean += weight / heads as f32);
     }
     let mut boundaries: Vec<f64> =
         warping_jumps(&mean, positions).into_iter().map(|position| position as f64 * POSITION_S).collect();
     boundaries.resize(tokens + 1, positions as f64 * POSITION_S);
     boundaries
+}
+
+/// Every row's first `positions` weights, made to sum to 1.
+fn without_padding(head: &[f32], padded_positions: usize, positions: usize) -> Vec<f32> {
+    let mut kept = Vec::with_capacity(head.len() / padded_positions * positions);
+    for row in head.chunks_exact(padded_positions) {
+        let row = &row[..positions];
+        let sum = row.iter().sum::<f32>().max(f32::MIN_POSITIVE);
+        kept.extend(row.iter().map(|weight| weight / sum));
+    }
+    kept
 }
 
 /// Subtracts the mean of every position over the tokens and divides by the standard deviation.
@@ -111,21 +108,17 @@ mod tests {
 
     #[test]
     fn tokens_lie_where_the_attention_points() {
-        // Two prompt rows, then three rows that predict two tokens and the end, over ten positions and padding.
+        // Two prompt rows, three rows that predict two tokens and the end, and the end's, over ten positions and padding.
         let row = |from: usize, to: usize| -> Vec<f32> {
             (0..14).map(|p| if (from..to).contains(&p) { 0.2 } else { 0.01 }).collect()
         };
-        let head = [row(0, 0), row(0, 0), row(0, 4), row(4, 8), row(8, 14)].concat();
-        let mut weights = HeadWeights::new(10);
-        weights.extend([head.as_slice(), &head].into_iter(), 14);
-        assert_eq!(token_boundaries_s(weights, 2, 2, 1), [0.0, 0.08, 0.16]);
-    }
-
-    #[test]
-    fn a_text_that_was_cut_short_lasts_to_the_windows_end() {
-        let mut weights = HeadWeights::new(3);
-        weights.extend([[1.0, 0.0, 0.0, 0.0, 1.0, 0.0].as_slice()].into_iter(), 3);
-        let boundaries = token_boundaries_s(weights, 0, 2, 1);
-        assert_eq!((boundaries.len(), boundaries[2]), (3, 0.06));
+        let head = [row(0, 0), row(0, 0), row(0, 4), row(4, 8), row(8, 14), row(0, 0)].concat();
+        let attention = |tokens| {
+            let weights = [head.clone(), head.clone()].concat();
+            let attention = Attention { weights, heads: 2, rows: 6, padded_positions: 14, positions: 10, first: 2 };
+            token_boundaries_s(attention, tokens, 1)
+        };
+        assert_eq!(attention(2), [0.0, 0.08, 0.16]);
+        assert_eq!(attention(3), [0.0, 0.08, 0.16, 0.2], "a token that was not fed lasts to the window's end");
     }
 }

@@ -1,23 +1,30 @@
 //! The stage.
 
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 use candle_core::DType;
 use serde_json::json;
 use stage_core::{
-    DeviceStage, Dropped, ErrorClass, Identity, Pcm, Segment, SpeechSegments, Stage, StageError, StageKind, TokenPiece,
-    Transcript, Window,
+    DetectedLanguage, DeviceStage, ErrorClass, Flow, Identity, ListFlow, Pcm, Segment, SpeechSegments, Stage,
+    StageError, StageKind, Transcript, Window,
 };
 
-use crate::greedy::{self, Rules};
+use crate::decoding::{self, Rules};
 use crate::mel::{HOP, LogMel};
 use crate::model::Whisper;
-use crate::pieces::{Piece, group};
+use crate::passes::{Pass, Planner, Progress};
+use crate::segments::Segmenter;
 use crate::window::{Hypothesis, MelWindow};
 use crate::{ModelError, ModelFiles, TranscribeConfig, error};
 
-/// Windows that [`Stage::run`] sends through the model at once.
+/// Windows that [`Stage::run`] has under way at once.
 const RUN_BATCH: usize = 8;
+/// Windows that it prepares before it decodes them.
+const RUN_UNITS: usize = 4 * RUN_BATCH;
+/// Samples whose level is taken together: 20 ms.
+const LEVEL_SAMPLES: usize = 320;
+/// The level of digital silence, in dB of full scale.
+const NO_LEVEL_DBFS: f32 = -200.0;
 
 /// Whisper as a stage: windows of speech to segments of text.
 ///
@@ -28,6 +35,7 @@ pub struct Transcriber {
     files: ModelFiles,
     config: TranscribeConfig,
     rules: Rules,
+    planner: Planner,
     mel: LogMel,
     model: OnceLock<Whisper>,
 }
@@ -37,14 +45,12 @@ impl Transcriber {
     ///
     /// # Errors
     /// [`ModelError::Language`] where the model does not know the language: choose one that it lists.
+    /// [`ModelError::Setting`] or [`ModelError::SpecialToken`] where another setting makes no sense.
     pub fn new(files: ModelFiles, config: TranscribeConfig) -> Result<Self, ModelError> {
-        let rules = Rules::new(&files, &config).ok_or_else(|| ModelError::Language {
-            model: files.name().to_owned(),
-            language: config.language.clone().unwrap_or_default(),
-            known: files.languages().join(", "),
-        })?;
+        let rules = Rules::new(&files, &config)?;
+        let planner = Planner::new(&files, &config)?;
         let mel = LogMel::new(files.config.num_mel_bins, files.config.mel_frames());
-        Ok(Self { files, config, rules, mel, model: OnceLock::new() })
+        Ok(Self { files, config, rules, planner, mel, model: OnceLock::new() })
     }
 
     /// The model's files.
@@ -90,57 +96,30 @@ impl Transcriber {
             return Err(bug("window-too-long", format!("a window of {length_s:.2} s; the model hears {limit_s:.2} s")));
         }
         let positions = (samples.len() / (2 * HOP)).clamp(1, self.files.config.max_source_positions);
-        Ok(MelWindow { features: self.mel.features(&samples), positions })
+        let loudest_dbfs = loudest_dbfs(&samples);
+        Ok(MelWindow { loudest_dbfs, ..MelWindow::of_features(self.mel.features(&samples), positions) })
     }
 
-    /// Why a window's text is refused, if it is: nothing was heard, or Whisper's rule for silence.
-    fn refusal(&self, text: &str, hypothesis: &Hypothesis) -> Option<String> {
-        let (no_speech, logprob) = (hypothesis.no_speech_prob, hypothesis.avg_logprob());
-        let numbers = format!("no-speech probability {no_speech:.2}, mean log-probability {logprob:.2}");
-        if no_speech > self.config.no_speech_threshold && logprob < self.config.logprob_threshold {
-            Some(format!("no speech: {numbers}"))
-        } else if text.is_empty() {
-            Some(format!("no text: {numbers}"))
-        } else {
-            None
-        }
+    fn unit(&self, pcm: &Pcm, segments: &SpeechSegments, pass: Pass) -> Result<MelWindow, StageError> {
+        let Pass { window, language, prompt } = pass;
+        Ok(MelWindow { language, prompt, ..self.mel_window(pcm, &segments.windows[window])? })
     }
 
-    fn segment(&self, window: &Window, hypothesis: Hypothesis) -> Result<Segment, Dropped> {
-        let bytes = hypothesis.tokens.iter().map(|token| self.files.vocabulary.bytes(*token));
-        let pieces: Vec<TokenPiece> =
-            group(bytes).into_iter().map(|piece| token_piece(piece, window, &hypothesis)).collect();
-        let text = pieces.iter().map(|piece| piece.text.as_str()).collect::<String>().trim().to_owned();
-        let Window { channel, start_s, end_s, .. } = *window;
-        if let Some(reason) = self.refusal(&text, &hypothesis) {
-            return Err(Dropped { channel, start_s, end_s, reason });
-        }
-        Ok(Segment {
-            channel,
-            start_s,
-            end_s,
-            text,
-            avg_logprob: hypothesis.avg_logprob(),
-            no_speech_prob: hypothesis.no_speech_prob,
-            cut_short: hypothesis.end_logprob.is_none().then(|| "token budget".to_owned()),
-            language: hypothesis.language,
-            language_probability: hypothesis.language_probability,
-            pieces,
-        })
+    /// Adds the answers to units.
+    fn answer(&self, units: Vec<Arc<MelWindow>>, answers: &mut Vec<Hypothesis>) -> Result<(), StageError> {
+        let mut flow = ListFlow::new(units, RUN_BATCH);
+        self.infer(&mut flow)?;
+        let missing = || bug("answers-missing", "a window was not answered".to_owned());
+        answers.extend(flow.into_answers().ok_or_else(missing)?);
+        Ok(())
     }
 }
 
-/// A piece with its times in the recording, kept inside the window.
-fn token_piece(piece: Piece, window: &Window, hypothesis: &Hypothesis) -> TokenPiece {
-    let in_recording_s =
-        |boundary: usize| (window.start_s + hypothesis.boundaries_s[boundary]).clamp(window.start_s, window.end_s);
-    TokenPiece {
-        ids: hypothesis.tokens[piece.tokens.clone()].to_vec(),
-        text: piece.text,
-        start_s: in_recording_s(piece.tokens.start),
-        end_s: in_recording_s(piece.tokens.end),
-        logprob: hypothesis.logprobs[piece.tokens].iter().sum(),
-    }
+/// Level of the loudest 20 ms.
+fn loudest_dbfs(samples: &[f32]) -> f32 {
+    let power = |frame: &[f32]| frame.iter().map(|sample| sample * sample).sum::<f32>() / frame.len() as f32;
+    let loudest = samples.chunks(LEVEL_SAMPLES).map(power).fold(0.0, f32::max);
+    (10.0 * loudest.log10()).max(NO_LEVEL_DBFS)
 }
 
 fn bug(code: &str, message: String) -> StageError {
@@ -149,56 +128,52 @@ fn bug(code: &str, message: String) -> StageError {
 
 impl Stage for Transcriber {
     const KIND: StageKind = StageKind::Transcribe;
-    const VERSION: u32 = 1;
+    const VERSION: u32 = 2;
     type Input<'a> = (&'a Pcm, &'a SpeechSegments);
     type Output = Transcript;
 
     /// Settings and model. Where the model's files cannot be hashed, the error stands for the hash: it equals no
     /// other, and [`Transcriber::load`] reports it. Ask [`ModelFiles::sha256`] first to hear of it early.
     fn identity(&self) -> Identity {
-        let TranscribeConfig {
-            language,
-            device: _,
-            precision,
-            token_times,
-            max_tokens,
-            no_speech_threshold,
-            logprob_threshold,
-        } = &self.config;
+        let mut settings = json!(self.config);
+        if let Some(settings) = settings.as_object_mut() {
+            settings.remove("device");
+            settings.remove("precision");
+        }
         Identity {
-            settings: json!({
-                "language": language,
-                "max_tokens": max_tokens,
-                "token_times": token_times,
-                "no_speech_threshold": no_speech_threshold,
-                "logprob_threshold": logprob_threshold,
-            }),
+            settings,
             model_sha256: Some(self.files.sha256().map_or_else(|error| error.to_string(), ToOwned::to_owned)),
-            numeric: Some(precision.name().to_owned()),
+            numeric: Some(self.config.precision.name().to_owned()),
         }
     }
 
     fn run(&self, input: Self::Input<'_>) -> Result<Transcript, StageError> {
         self.load()?;
-        let mut units = Vec::new();
         let mut answers = Vec::new();
         let mut failure = None;
+        let mut units = Vec::new();
         self.prepare(input, &|_| false, &mut |_, unit| {
-            units.push(unit);
-            if units.len() == RUN_BATCH {
-                match self.infer(&units) {
-                    Ok(batch) => answers.extend(batch),
-                    Err(error) => failure = Some(error),
-                }
-                units.clear();
+            units.push(Arc::new(unit));
+            if units.len() == RUN_UNITS {
+                failure = self.answer(std::mem::take(&mut units), &mut answers).err();
             }
             failure.is_none()
         })?;
         if let Some(error) = failure {
             return Err(error);
         }
-        answers.extend(self.infer(&units)?);
-        self.finish(input, answers)
+        self.answer(units, &mut answers)?;
+        loop {
+            let mut units = Vec::new();
+            let follow_ups = self.follow_up(input, &answers, &mut |_, unit| {
+                units.push(Arc::new(unit));
+                true
+            })?;
+            if follow_ups == 0 {
+                return self.finish(input, answers);
+            }
+            self.answer(units, &mut answers)?;
+        }
     }
 }
 
@@ -212,35 +187,63 @@ impl DeviceStage for Transcriber {
         is_answered: &dyn Fn(usize) -> bool,
         emit: &mut dyn FnMut(usize, MelWindow) -> bool,
     ) -> Result<usize, StageError> {
-        for (index, window) in segments.windows.iter().enumerate() {
-            if !is_answered(index) && !emit(index, self.mel_window(pcm, window)?) {
+        let passes = self.planner.first(&segments.windows);
+        let units = passes.len();
+        for (index, pass) in passes.into_iter().enumerate() {
+            if !is_answered(index) && !emit(index, self.unit(pcm, segments, pass)?) {
                 break;
             }
         }
-        Ok(segments.windows.len())
+        Ok(units)
     }
 
-    fn infer(&self, units: &[MelWindow]) -> Result<Vec<Hypothesis>, StageError> {
+    fn infer(&self, flow: &mut dyn Flow<MelWindow, Hypothesis>) -> Result<(), StageError> {
         let not_loaded = || bug("model-not-loaded", "the weights must be loaded before inference".to_owned());
         let model = self.model.get().ok_or_else(not_loaded)?;
-        greedy::transcribe(model, &self.rules, units).map_err(|reason| error::inference(&reason))
+        decoding::run(model, &self.rules, flow).map_err(|reason| error::inference(&reason))
     }
 
     /// A window of silence through the whole network; logits that are not finite are an error of it.
     fn canary(&self) -> Result<(), StageError> {
-        let silence = MelWindow { features: self.mel.features(&[]), positions: 1 };
-        self.infer(&[silence]).map(drop)
+        let silence = MelWindow::of_features(self.mel.features(&[]), 1);
+        self.infer(&mut ListFlow::new(vec![Arc::new(silence)], 1))
+    }
+
+    /// Windows whose language the others decide, and those that follow the text before them.
+    fn follow_up(
+        &self,
+        (pcm, segments): Self::Input<'_>,
+        answers: &[Hypothesis],
+        emit: &mut dyn FnMut(usize, MelWindow) -> bool,
+    ) -> Result<usize, StageError> {
+        let progress = self.planner.replay(&segments.windows, answers);
+        let answered = answers.len() - progress.answered;
+        let units = progress.next.len() - answered;
+        for (index, pass) in (answers.len()..).zip(progress.next.into_iter().skip(answered)) {
+            if !emit(index, self.unit(pcm, segments, pass)?) {
+                break;
+            }
+        }
+        Ok(units)
     }
 
     fn finish(&self, (_, segments): Self::Input<'_>, answers: Vec<Hypothesis>) -> Result<Transcript, StageError> {
-        if answers.len() != segments.windows.len() {
-            let (answers, windows) = (answers.len(), segments.windows.len());
-            return Err(bug("answers-missing", format!("{answers} answers to {windows} windows")));
-        }
+        let windows = &segments.windows;
+        let Progress { accepted, heard, next, .. } = self.planner.replay(windows, &answers);
+        let complete = next.is_empty().then(|| accepted.into_iter().zip(heard).map(|(a, b)| a.zip(b)).collect());
+        let Some(Some(complete)) = complete.map(|answers: Option<Vec<_>>| answers) else {
+            return Err(bug("answers-missing", format!("{} answers to {} windows", answers.len(), windows.len())));
+        };
+        let segmenter = Segmenter { vocabulary: &self.files.vocabulary, config: &self.config };
         let mut transcript = Transcript { model: self.files.name().to_owned(), segments: vec![], dropped: vec![] };
-        for (window, hypothesis) in segments.windows.iter().zip(answers) {
-            match self.segment(window, hypothesis) {
-                Ok(segment) => transcript.segments.push(segment),
+        for (window, (accepted, heard)) in windows.iter().zip(complete) {
+            let (accepted, heard) = (&answers[accepted], &answers[heard]);
+            let overruled = (accepted.language != heard.language)
+                .then(|| heard.language_probability)
+                .flatten()
+                .map(|probability| DetectedLanguage { language: heard.language.clone(), probability });
+            match segmenter.segments(window, accepted, overruled) {
+                Ok(segments) => transcript.segments.extend(segments),
                 Err(dropped) => transcript.dropped.push(dropped),
             }
         }

@@ -1,7 +1,9 @@
 //! The vocabulary: special tokens by name, and the bytes of every token.
 
 use std::collections::HashMap;
-use std::path::Path;
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use tokenizers::Tokenizer;
 
@@ -16,15 +18,26 @@ pub(crate) struct Vocabulary {
     pub(crate) end: u32,
     /// `<|transcribe|>`; none in an English-only model.
     pub(crate) transcribe: Option<u32>,
-    /// `<|notimestamps|>`; every id above it is a timestamp.
+    /// `<|translate|>`; none in an English-only model.
+    pub(crate) translate: Option<u32>,
+    /// `<|startofprev|>`: what follows it, up to the start token, is text before the window.
+    pub(crate) start_of_prev: u32,
+    /// `<|notimestamps|>`.
     pub(crate) no_timestamps: u32,
+    /// `<|0.00|>` and those that follow it by 20 ms each.
+    pub(crate) timestamps: Range<u32>,
     /// `<|nospeech|>`, or `<|nocaptions|>` as it was called first.
     pub(crate) no_speech: u32,
     /// Codes and ids of the languages, by id; one (`en`, without a token) in an English-only model.
     pub(crate) languages: Vec<(String, Option<u32>)>,
-    /// Bytes of every text token by id; none for special tokens and for ids without a token.
-    bytes: Vec<Option<Vec<u8>>>,
+    /// What the tokens are.
+    pub(crate) bytes: TokenBytes,
+    path: PathBuf,
+    tokenizer: Tokenizer,
 }
+
+/// Bytes of every text token by id; none for special tokens and for ids without a token.
+pub(crate) type TokenBytes = Arc<[Option<Vec<u8>>]>;
 
 impl Vocabulary {
     /// Parses `tokenizer.json` and looks up what Whisper needs. Without `multilingual` on record, a model with
@@ -57,15 +70,35 @@ impl Vocabulary {
         } else if languages.is_empty() {
             return Err(ModelError::MissingToken { path: path.to_owned(), token: "<|en|>".to_owned() });
         }
+        let no_timestamps = id("<|notimestamps|>")?;
         Ok(Self {
             start: id("<|startoftranscript|>")?,
             end: id("<|endoftext|>")?,
             transcribe: if multilingual { Some(id("<|transcribe|>")?) } else { None },
-            no_timestamps: id("<|notimestamps|>")?,
+            translate: if multilingual { Some(id("<|translate|>")?) } else { None },
+            start_of_prev: id("<|startofprev|>")?,
+            no_timestamps,
+            timestamps: timestamps(&ids, no_timestamps),
             no_speech: id("<|nospeech|>").or_else(|_| id("<|nocaptions|>"))?,
             languages,
-            bytes: token_bytes(&ids, vocab_size),
+            bytes: token_bytes(&ids, vocab_size).into(),
+            path: path.to_owned(),
+            tokenizer,
         })
+    }
+
+    /// The tokens of a text that goes before a window: with a space before it, and without the tokenizer's specials.
+    ///
+    /// # Errors
+    /// [`ModelError::Tokenizer`] where the tokenizer fails; [`ModelError::SpecialToken`] where the text spells one.
+    pub(crate) fn encode(&self, text: &str) -> Result<Vec<u32>, ModelError> {
+        let text = text.trim();
+        let encoded = self.tokenizer.encode_fast(format!(" {text}"), false);
+        let encoded = encoded.map_err(|reason| ModelError::Tokenizer { path: self.path.clone(), reason })?;
+        match encoded.get_ids().iter().find(|id| self.bytes(**id).is_empty()) {
+            None => Ok(encoded.get_ids().to_vec()),
+            Some(_) => Err(ModelError::SpecialToken { text: text.to_owned() }),
+        }
     }
 
     /// The bytes of a text token; nothing for a special token.
@@ -73,15 +106,10 @@ impl Vocabulary {
         self.bytes.get(id as usize).and_then(Option::as_deref).unwrap_or_default()
     }
 
-    /// Whether each id may be chosen: text and the end token, without those that the model's configuration suppresses.
-    pub(crate) fn choosable(&self, suppressed: &[u32]) -> Vec<bool> {
+    /// Whether each id is text or the end token.
+    pub(crate) fn choosable(&self) -> Vec<bool> {
         let mut choosable: Vec<bool> = self.bytes.iter().map(Option::is_some).collect();
         choosable[self.end as usize] = true;
-        for id in suppressed {
-            if let Some(choosable) = choosable.get_mut(*id as usize) {
-                *choosable = false;
-            }
-        }
         choosable
     }
 }
@@ -95,6 +123,14 @@ fn language_code(token: &str) -> Option<&str> {
 /// `en` of `<|en|>`.
 fn special_name(token: &str) -> Option<&str> {
     token.strip_prefix("<|")?.strip_suffix("|>")
+}
+
+/// The timestamps that follow `<|notimestamps|>` without a gap.
+fn timestamps(ids: &HashMap<String, u32>, no_timestamps: u32) -> Range<u32> {
+    let first = no_timestamps + 1;
+    let names = (0..).map(|index| format!("<|{}.{:02}|>", index / 50, index % 50 * 2));
+    let count = (first..).zip(names).take_while(|(id, name)| ids.get(name) == Some(id)).count();
+    first..first + count as u32
 }
 
 /// Bytes of every token that is no special one, by id.
@@ -136,12 +172,27 @@ mod tests {
     #[test]
     fn only_text_and_the_end_token_may_be_chosen() {
         let vocabulary = embedded_vocabulary(1000, None).unwrap();
-        let choosable = vocabulary.choosable(&[3]);
-        assert!(!choosable[3] && choosable[4] && choosable[vocabulary.end as usize]);
+        let choosable = vocabulary.choosable();
+        assert!(choosable[4] && choosable[vocabulary.end as usize]);
         for id in (vocabulary.end + 1..1000).chain([vocabulary.start]) {
             assert!(!choosable[id as usize], "{id}");
         }
         assert_eq!(vocabulary.bytes(vocabulary.start), b"");
+    }
+
+    #[test]
+    fn timestamps_follow_their_marker_by_20_ms_each() {
+        let vocabulary = embedded_vocabulary(1000, None).unwrap();
+        assert_eq!(vocabulary.timestamps, vocabulary.no_timestamps + 1..vocabulary.no_timestamps + 302);
+    }
+
+    #[test]
+    fn a_text_is_encoded_behind_a_space_and_spells_no_special_token() {
+        let vocabulary = embedded_vocabulary(1000, None).unwrap();
+        let tokens = vocabulary.encode("nine one \n").unwrap();
+        let bytes: Vec<u8> = tokens.iter().flat_map(|token| vocabulary.bytes(*token).to_vec()).collect();
+        assert_eq!(bytes, b" nine one");
+        assert!(matches!(vocabulary.encode("a <|endoftext|>"), Err(ModelError::SpecialToken { .. })));
     }
 
     #[test]

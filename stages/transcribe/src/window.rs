@@ -1,6 +1,7 @@
 //! What goes to the device and what comes back, one window at a time.
 
 use serde::{Deserialize, Serialize};
+use stage_core::RefusedAttempt;
 
 /// The prepared input of one window.
 #[derive(Debug, Clone)]
@@ -9,33 +10,63 @@ pub struct MelWindow {
     pub(crate) features: Vec<f32>,
     /// Encoder positions (20 ms) that lie in the window itself and not in the padding; at least 1.
     pub(crate) positions: usize,
+    /// Level of the loudest 20 ms, in dB of full scale.
+    pub(crate) loudest_dbfs: f32,
+    /// Text that the window is taken to follow, as tokens.
+    pub(crate) prompt: Vec<u32>,
+    /// The code of the language to decode in, whatever the window sounds like.
+    pub(crate) language: Option<String>,
+}
+
+impl MelWindow {
+    /// A window of features alone, without a prompt.
+    pub(crate) const fn of_features(features: Vec<f32>, positions: usize) -> Self {
+        Self { features, positions, loudest_dbfs: 0.0, prompt: Vec::new(), language: None }
+    }
 }
 
 /// The model's answer to one window.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Hypothesis {
-    /// Text tokens, without prompt and end.
+    /// Text tokens and, where they were asked for, timestamp tokens, without prompt and end.
     pub tokens: Vec<u32>,
-    /// Natural log-probability of every text token.
+    /// Natural log-probability of every token among those that could have been chosen.
     pub logprobs: Vec<f32>,
-    /// Natural log-probability of the end token; null where the token budget ended the text.
+    /// The same of the end token; null where the token budget or a repetition ended the text.
     pub end_logprob: Option<f32>,
-    /// Seconds from the window's start, never falling: token `i` lies between entries `i` and `i + 1`.
-    pub boundaries_s: Vec<f64>,
+    /// Whether the text was stopped because it repeated itself.
+    pub looping: bool,
+    /// Seconds from the window's start, never falling: text token `i` (timestamps are not counted) lies between
+    /// entries `i` and `i + 1`. None where they were not asked for.
+    pub boundaries_s: Option<Vec<f64>>,
     /// Language code.
     pub language: String,
     /// Probability of that language among all, 0 to 1; null where it was given or is the only one.
     pub language_probability: Option<f32>,
     /// Probability of the no-speech token at the start, 0 to 1.
     pub no_speech_prob: f32,
+    /// Temperature of this attempt.
+    pub temperature: f32,
+    /// Bytes of the text over those of its zlib form.
+    pub compression_ratio: f32,
+    /// The attempts before this one.
+    pub refused: Vec<RefusedAttempt>,
+    /// Why this attempt would have been refused, had it not been the last.
+    pub doubt: Option<String>,
+    /// Level of the window's loudest 20 ms, in dB of full scale.
+    pub loudest_dbfs: f32,
 }
 
 impl Hypothesis {
     /// Mean natural log-probability of the tokens, the end token included.
     #[must_use]
     pub fn avg_logprob(&self) -> f32 {
-        let chosen = self.logprobs.iter().chain(&self.end_logprob);
-        let count = self.logprobs.len() + usize::from(self.end_logprob.is_some());
-        chosen.sum::<f32>() / count.max(1) as f32
+        mean_logprob(&self.logprobs, self.end_logprob)
     }
+}
+
+/// The mean of the log-probabilities, the end token's included.
+pub(crate) fn mean_logprob(logprobs: &[f32], end_logprob: Option<f32>) -> f32 {
+    let count = logprobs.len() + usize::from(end_logprob.is_some());
+    logprobs.iter().chain(&end_logprob).sum::<f32>() / count.max(1) as f32
 }

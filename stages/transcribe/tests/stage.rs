@@ -2,8 +2,10 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
-use stage_core::{DeviceStage, Pcm, SpeechSegments, Stage, Transcript, VadIdentity, Window};
-use transcribe::{ModelFiles, ModelSource, TranscribeConfig, Transcriber};
+use std::sync::Arc;
+
+use stage_core::{DeviceStage, ListFlow, Pcm, SpeechSegments, Stage, Transcript, VadIdentity, Window};
+use transcribe::{Hypothesis, MelWindow, ModelFiles, ModelSource, Task, TranscribeConfig, Transcriber};
 
 fn transcriber(config: TranscribeConfig) -> Transcriber {
     Transcriber::new(ModelFiles::resolve(&ModelSource::Embedded).unwrap(), config).unwrap()
@@ -39,28 +41,45 @@ fn segments(windows: &[(u16, f64, f64)]) -> SpeechSegments {
 
 const WINDOWS: [(u16, f64, f64); 5] = [(0, 0.5, 6.5), (0, 7.0, 9.25), (0, 12.0, 17.9), (1, 1.0, 1.3), (1, 10.0, 15.0)];
 
-fn phases(transcriber: &Transcriber, pcm: &Pcm, segments: &SpeechSegments, batch: usize) -> Transcript {
+/// The three phases with so many windows under way at a time.
+fn phases(transcriber: &Transcriber, pcm: &Pcm, segments: &SpeechSegments, capacity: usize) -> Transcript {
     let mut units = Vec::new();
-    transcriber
-        .prepare((pcm, segments), &|_| false, &mut |_, unit| {
-            units.push(unit);
-            true
-        })
-        .unwrap();
-    let answers = units.chunks(batch).flat_map(|units| transcriber.infer(units).unwrap()).collect();
-    transcriber.finish((pcm, segments), answers).unwrap()
+    transcriber.prepare((pcm, segments), &|_| false, &mut |_, unit| push(&mut units, unit)).unwrap();
+    let mut answers = infer(transcriber, units, capacity);
+    loop {
+        let mut units = Vec::new();
+        if transcriber.follow_up((pcm, segments), &answers, &mut |_, unit| push(&mut units, unit)).unwrap() == 0 {
+            return transcriber.finish((pcm, segments), answers).unwrap();
+        }
+        answers.extend(infer(transcriber, units, capacity));
+    }
+}
+
+fn push(units: &mut Vec<Arc<MelWindow>>, unit: MelWindow) -> bool {
+    units.push(Arc::new(unit));
+    true
+}
+
+fn infer(transcriber: &Transcriber, units: Vec<Arc<MelWindow>>, capacity: usize) -> Vec<Hypothesis> {
+    let mut flow = ListFlow::new(units, capacity);
+    transcriber.infer(&mut flow).unwrap();
+    flow.into_answers().unwrap()
 }
 
 #[test]
-fn a_window_gives_the_same_text_alone_and_in_a_batch() {
+fn a_window_gives_the_same_text_alone_in_a_batch_and_in_a_slot_that_another_left() {
     let transcriber = transcriber(english());
     transcriber.load().unwrap();
     let (pcm, segments) = (tones(), segments(&WINDOWS));
     let alone = phases(&transcriber, &pcm, &segments, 1);
     let together = phases(&transcriber, &pcm, &segments, WINDOWS.len());
+    let refilled = phases(&transcriber, &pcm, &segments, 2);
     assert_eq!(together, transcriber.run((&pcm, &segments)).unwrap());
     assert_eq!(alone.segments.len(), together.segments.len());
-    for (a, b) in alone.segments.iter().zip(&together.segments) {
+    assert_eq!(alone.segments.len(), refilled.segments.len());
+    for (a, b) in
+        [&alone, &alone].iter().zip([&together, &refilled]).flat_map(|(a, b)| a.segments.iter().zip(&b.segments))
+    {
         assert_eq!(a.text, b.text);
         assert!((a.avg_logprob - b.avg_logprob).abs() < 1e-4 && (a.no_speech_prob - b.no_speech_prob).abs() < 1e-4);
         for (a, b) in a.pieces.iter().zip(&b.pieces) {
@@ -82,6 +101,10 @@ fn every_window_becomes_one_segment_or_one_reason() {
     for dropped in &transcript.dropped {
         assert!(dropped.reason.contains("no-speech probability"), "{}", dropped.reason);
     }
+    assert_pieces_are_the_text(&transcript);
+}
+
+fn assert_pieces_are_the_text(transcript: &Transcript) {
     for segment in &transcript.segments {
         let joined: String = segment.pieces.iter().map(|piece| piece.text.as_str()).collect();
         assert_eq!(joined.trim(), segment.text);
@@ -126,7 +149,7 @@ fn misuse_is_a_named_bug() {
     let (pcm, segments) = (tones(), segments(&[(0, 0.0, 7.0)]));
     let error = transcriber.prepare((&pcm, &segments), &|_| false, &mut |_, _| true).unwrap_err();
     assert_eq!(error.code, "window-too-long");
-    assert_eq!(transcriber.infer(&[]).unwrap_err().code, "model-not-loaded");
+    assert_eq!(transcriber.infer(&mut ListFlow::new(vec![], 1)).unwrap_err().code, "model-not-loaded");
     assert_eq!(transcriber.finish((&pcm, &segments), vec![]).unwrap_err().code, "answers-missing");
 }
 
@@ -136,6 +159,117 @@ fn the_identity_follows_what_matters_and_not_the_device() {
     let base = identity(english());
     assert_ne!(base, identity(TranscribeConfig { language: None, ..english() }));
     assert_ne!(base, identity(TranscribeConfig { max_tokens: Some(9), ..english() }));
+    assert_ne!(base, identity(TranscribeConfig { task: Task::Translate, ..english() }));
+    assert_ne!(base, identity(TranscribeConfig { temperatures: vec![0.0], ..english() }));
+    assert_ne!(base, identity(TranscribeConfig { hotwords: Some("nine".into()), ..english() }));
     assert_eq!(base, identity(TranscribeConfig { device: transcribe::DeviceChoice::Cuda, ..english() }));
     assert_eq!(base.model_sha256.unwrap().len(), 64);
+}
+
+#[test]
+fn every_setting_that_makes_no_sense_is_refused_by_name() {
+    let refused = |config| {
+        let files = ModelFiles::resolve(&ModelSource::Embedded).unwrap();
+        Transcriber::new(files, config).unwrap_err().to_string()
+    };
+    for (config, setting) in [
+        (TranscribeConfig { temperatures: vec![], ..english() }, "temperatures is []"),
+        (TranscribeConfig { temperatures: vec![0.0, -0.2], ..english() }, "temperatures is [0.0, -0.2]"),
+        (TranscribeConfig { beam_size: 0, ..english() }, "beam_size is 0"),
+        (TranscribeConfig { patience: f32::NAN, ..english() }, "patience is NaN"),
+        (TranscribeConfig { logprob_threshold: f32::INFINITY, ..english() }, "logprob_threshold is inf"),
+        (TranscribeConfig { hotwords: Some("<|endoftext|>".into()), ..english() }, "spells a special token"),
+    ] {
+        assert!(refused(config).contains(setting), "{setting}");
+    }
+}
+
+#[test]
+fn timestamps_split_a_window_into_segments_inside_it() {
+    let config = TranscribeConfig { timestamps: true, logprob_threshold: -99.0, ..english() };
+    let transcript = transcriber(config).run((&tones(), &segments(&WINDOWS))).unwrap();
+    assert_pieces_are_the_text(&transcript);
+    for segment in &transcript.segments {
+        let inside = |w: &&(u16, f64, f64)| w.0 == segment.channel && w.1 <= segment.start_s && segment.end_s <= w.2;
+        assert_eq!(WINDOWS.iter().filter(inside).count(), 1, "{segment:?}");
+        assert!(segment.start_s < segment.end_s);
+    }
+    let in_order = |a: &stage_core::Segment, b: &stage_core::Segment| {
+        a.channel < b.channel || a.channel == b.channel && a.end_s <= b.start_s
+    };
+    assert!(transcript.segments.is_sorted_by(in_order));
+    assert!(!transcript.segments.is_empty());
+}
+
+#[test]
+fn text_over_silence_is_refused_and_its_numbers_are_kept() {
+    let pcm = Pcm::from_channels(vec![vec![0.0; 32_000]]);
+    // Everything else is kept, and the end token may not come first.
+    let config =
+        TranscribeConfig { temperatures: vec![1.0], suppress_tokens: vec![450], max_tokens: Some(5), ..english() };
+    let transcript = transcriber(config).run((&pcm, &segments(&[(0, 0.0, 2.0)]))).unwrap();
+    assert!(transcript.segments.is_empty());
+    let reason = &transcript.dropped[0].reason;
+    assert!(reason.starts_with("silence: at most -200 dBFS: no-speech probability"), "{reason}");
+    assert!(reason.contains("refused text \""), "{reason}");
+}
+
+#[test]
+fn refused_attempts_are_on_record() {
+    // No text is that likely: every attempt is refused, and the last one is taken with a doubt.
+    let config = TranscribeConfig { temperatures: vec![0.0, 0.4, 0.8], logprob_threshold: 1.0, ..english() };
+    let transcript = transcriber(config).run((&tones(), &segments(&WINDOWS[..2]))).unwrap();
+    for segment in &transcript.segments {
+        let decoding = &segment.decoding;
+        assert_eq!(decoding.refused.iter().map(|attempt| attempt.temperature).collect::<Vec<_>>(), [0.0, 0.4]);
+        assert!(decoding.refused.iter().all(|attempt| attempt.reason.starts_with("mean log-probability")));
+        assert_eq!(decoding.temperature, 0.8);
+        assert!(decoding.doubt.is_some());
+    }
+    assert!(!transcript.segments.is_empty());
+}
+
+#[test]
+fn without_token_times_a_piece_spans_its_segment() {
+    let config = TranscribeConfig { token_times: false, ..english() };
+    for segment in transcriber(config).run((&tones(), &segments(&WINDOWS))).unwrap().segments {
+        assert!(!segment.decoding.token_times);
+        assert!(segment.pieces.iter().all(|p| (p.start_s, p.end_s) == (segment.start_s, segment.end_s)));
+    }
+}
+
+#[test]
+fn windows_that_follow_each_other_give_the_same_alone_and_together() {
+    let config = TranscribeConfig {
+        condition_on_previous_text: true,
+        initial_prompt: Some("nine one".into()),
+        hotwords: Some("seven".into()),
+        language: None,
+        ..english()
+    };
+    let transcriber = transcriber(config);
+    let (pcm, segments) = (tones(), segments(&WINDOWS));
+    let together = transcriber.run((&pcm, &segments)).unwrap();
+    assert_eq!(together, phases(&transcriber, &pcm, &segments, 1));
+    assert_eq!(together.segments.len() + together.dropped.len(), WINDOWS.len());
+}
+
+#[test]
+fn an_unsure_window_is_decoded_in_the_language_of_the_others() {
+    // Above every probability but 1: whoever is not quite sure takes the language of those who are.
+    let config = TranscribeConfig { language: None, language_threshold: 0.0, ..english() };
+    let own = transcriber(config.clone()).run((&tones(), &segments(&WINDOWS))).unwrap();
+    assert!(own.segments.iter().all(|segment| segment.decoding.overruled_language.is_none()));
+    let mut probabilities: Vec<f32> = own.segments.iter().filter_map(|segment| segment.language_probability).collect();
+    probabilities.sort_by(f32::total_cmp);
+    let threshold = probabilities[probabilities.len() / 2];
+    let transcript = transcriber(TranscribeConfig { language_threshold: threshold, ..config })
+        .run((&tones(), &segments(&WINDOWS)))
+        .unwrap();
+    for segment in &transcript.segments {
+        if let Some(heard) = &segment.decoding.overruled_language {
+            assert!(heard.language != segment.language && heard.probability < threshold);
+            assert!(segment.language_probability.unwrap() <= heard.probability);
+        }
+    }
 }

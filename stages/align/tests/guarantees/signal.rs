@@ -1,6 +1,6 @@
 //! Signals and transcripts made to order.
 
-use stage_core::{Segment, SpeechSegments, TokenPiece, Transcript, VadIdentity};
+use stage_core::{Decoding, Segment, SpeechSegments, TokenPiece, Transcript, VadIdentity};
 
 /// A tone of 300 Hz with silences: (samples of tone, samples of silence), then tone to the end.
 pub(crate) fn bursts(pattern: &[(usize, usize)], seconds: f64) -> Vec<f32> {
@@ -46,6 +46,7 @@ pub(crate) fn segment(channel: u16, (start_s, end_s): (f64, f64), pieces: Vec<To
         avg_logprob: -0.1,
         no_speech_prob: 0.0,
         cut_short: None,
+        decoding: Decoding::default(),
         pieces,
     }
 }

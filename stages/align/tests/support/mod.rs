@@ -3,7 +3,7 @@
 
 use std::path::{Path, PathBuf};
 
-use stage_core::{Pcm, Segment, SpeechSegments, SpeechSpan, TokenPiece, Transcript, VadIdentity, Word};
+use stage_core::{Decoding, Pcm, Segment, SpeechSegments, SpeechSpan, TokenPiece, Transcript, VadIdentity, Word};
 
 const RATE: f64 = 16_000.0;
 const NAMES: [&str; 10] = ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"];
@@ -133,6 +133,7 @@ pub(crate) fn segment(start_s: f64, end_s: f64, pieces: Vec<TokenPiece>) -> Segm
         avg_logprob: -0.1,
         no_speech_prob: 0.0,
         cut_short: None,
+        decoding: Decoding::default(),
         pieces,
     }
 }

@@ -16,7 +16,7 @@ pub struct Transcript {
     pub dropped: Vec<Dropped>,
 }
 
-/// The hypothesis of one window.
+/// The hypothesis of one window, or, where timestamps were decoded, a part of it between two of them.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Segment {
     /// Channel, from 0.
@@ -29,16 +29,72 @@ pub struct Segment {
     pub text: String,
     /// Language code (`en`, `ko`).
     pub language: String,
-    /// Probability of that language, 0 to 1; null where it was given and not detected.
+    /// Probability of that language in the window, 0 to 1; null where it was given and not detected.
     pub language_probability: Option<f32>,
-    /// Mean log-probability (natural) of the tokens, the end token included.
+    /// Mean log-probability (natural) of the window's tokens, the end token included.
     pub avg_logprob: f32,
     /// Probability of the no-speech token at the start, 0 to 1.
     pub no_speech_prob: f32,
-    /// Why decoding stopped early (`token budget`), where it did.
+    /// Why decoding stopped early (`token budget`, `repetition`), where it did.
     pub cut_short: Option<String>,
+    /// How the window was decoded.
+    pub decoding: Decoding,
     /// The text in pieces: joined, they are the text with its white space.
     pub pieces: Vec<TokenPiece>,
+}
+
+/// How a window was decoded: what the guards measured, and what they refused before. The same in all segments of a
+/// window.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Decoding {
+    /// Temperature of the attempt that was taken; at 0 nothing was sampled.
+    pub temperature: f32,
+    /// Bytes of the window's text over those of its zlib form: high where the text repeats itself.
+    pub compression_ratio: f32,
+    /// Attempts that were refused before, in their order.
+    pub refused: Vec<RefusedAttempt>,
+    /// Why the attempt that was taken would have been refused too, had it not been the last.
+    pub doubt: Option<String>,
+    /// The language that the window sounds like by itself, where the recording's other windows decided otherwise.
+    pub overruled_language: Option<DetectedLanguage>,
+    /// Whether the pieces' times were measured; otherwise each piece spans its segment.
+    pub token_times: bool,
+}
+
+/// An attempt at a window that a guard refused.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct RefusedAttempt {
+    /// Its temperature.
+    pub temperature: f32,
+    /// Bytes of its text over those of the text's zlib form.
+    pub compression_ratio: f32,
+    /// Mean log-probability (natural) of its tokens, the end token included.
+    pub avg_logprob: f32,
+    /// Why it was refused ("compression ratio 4.10 above 2.40").
+    pub reason: String,
+}
+
+/// A language and how surely it was heard.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct DetectedLanguage {
+    /// Language code.
+    pub language: String,
+    /// Its probability among all languages, 0 to 1.
+    pub probability: f32,
+}
+
+impl Default for Decoding {
+    /// Greedy at the first attempt, with nothing measured: for segments that no model made.
+    fn default() -> Self {
+        Self {
+            temperature: 0.0,
+            compression_ratio: 0.0,
+            refused: Vec::new(),
+            doubt: None,
+            overruled_language: None,
+            token_times: true,
+        }
+    }
 }
 
 /// One token, or the few byte-level tokens that form whole characters together. Its times come from the model's

@@ -26,7 +26,7 @@ pub(crate) trait Format: std::fmt::Debug + 'static {
     /// Element of the rows.
     type Row: Number + Default;
     /// Element of the panels.
-    type Column: Number + Default + std::fmt::Debug;
+    type Column: Number + Default + PartialEq + std::fmt::Debug;
     /// A sum.
     type Sum: Copy + Default + Send + Sync;
     /// Elements along the inner dimension that one instruction takes.

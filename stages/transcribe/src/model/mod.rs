@@ -13,7 +13,7 @@ mod plain;
 #[cfg(test)]
 mod tests;
 
-use candle_core::{Result, Tensor, bail};
+use candle_core::{Device, Result, Tensor, bail};
 use candle_nn::VarBuilder;
 use kernels::{Isa, Precision};
 
@@ -24,6 +24,7 @@ use crate::window::MelWindow;
 #[derive(Debug)]
 pub(crate) struct Whisper {
     network: Network,
+    device: Device,
     positions: usize,
 }
 
@@ -76,7 +77,12 @@ impl Whisper {
         } else {
             Network::Plain(plain::Network::new(&tensors, config, alignment_heads)?)
         };
-        Ok(Self { network, positions: config.max_source_positions })
+        Ok(Self { network, device: tensors.device().clone(), positions: config.max_source_positions })
+    }
+
+    /// Where the network computes.
+    pub(crate) const fn device(&self) -> &Device {
+        &self.device
     }
 
     /// Encodes windows: per window, what the decoder's cross-attention needs of it. A processor takes them one after
@@ -159,6 +165,7 @@ impl Cache {
     }
 
     /// Tokens of a row so far.
+    #[cfg(test)]
     pub(crate) fn len(&self, row: Row) -> usize {
         match self {
             Self::Packed(cache) => cache.len(row),

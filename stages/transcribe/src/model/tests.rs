@@ -15,14 +15,14 @@ fn both() -> [Whisper; 2] {
     let tensors = files.weights.load(DType::F32, &Device::Cpu).unwrap();
     let heads = files.generation.alignment_heads(&files.config);
     let network = Network::Plain(plain::Network::new(&tensors.pp("model"), &files.config, &heads).unwrap());
-    let plain = Whisper { network, positions: files.config.max_source_positions };
+    let plain = Whisper { network, device: Device::Cpu, positions: files.config.max_source_positions };
     [Whisper::new(&tensors, &files.config, &heads, Precision::F32).unwrap(), plain]
 }
 
 /// Features that differ from window to window.
 fn window(seed: usize) -> MelWindow {
     let feature = |i: usize| ((i * (seed + 3)) as f32 * 0.013).sin() * 0.8;
-    MelWindow { features: (0..600 * 80).map(feature).collect(), positions: 300 }
+    MelWindow::of_features((0..600 * 80).map(feature).collect(), 300)
 }
 
 /// A cache with windows 0, 1, ... in its slots.

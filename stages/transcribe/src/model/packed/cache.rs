@@ -16,7 +16,6 @@ type Lane = Vec<KeysValues>;
 #[derive(Debug)]
 pub(crate) struct Cache {
     slots: Vec<Slot>,
-    shape: Shape,
 }
 
 #[derive(Debug)]
@@ -44,11 +43,7 @@ impl Shape {
 impl Cache {
     pub(super) fn new(shape: Shape, slots: usize, lanes: usize, tokens: usize) -> Self {
         let slot = |_| Slot { audio: None, lanes: (0..lanes).map(|_| shape.lane(tokens)).collect() };
-        Self { slots: (0..slots).map(slot).collect(), shape }
-    }
-
-    pub(super) const fn shape(&self) -> Shape {
-        self.shape
+        Self { slots: (0..slots).map(slot).collect() }
     }
 
     pub(super) fn audio(&self, slot: usize) -> Result<&Audio> {

@@ -1,0 +1,78 @@
+//! What a hypothesis may go on with: Whisper's rules for timestamps, as openai-whisper (`ApplyTimestampRules`) and
+//! transformers (`WhisperTimeStampLogitsProcessor`) have them. The rule on the sum of the timestamps' probabilities
+//! needs the logits and is applied where the token is chosen.
+
+use std::ops::Range;
+
+use super::rules::Choosable;
+
+/// What a hypothesis may go on with.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Bounds {
+    /// Whether this is its first token.
+    pub(super) first: bool,
+    pub(super) text: bool,
+    pub(super) end: bool,
+    /// The timestamps among which it may choose.
+    pub(super) timestamps: Range<u32>,
+}
+
+impl Choosable {
+    /// What may follow the tokens so far, the prompt left out.
+    pub(super) fn bounds(&self, tokens: &[u32]) -> Bounds {
+        let first = tokens.is_empty();
+        if self.initial.is_empty() {
+            return Bounds { first, text: true, end: true, timestamps: self.timestamps.clone() };
+        }
+        if first {
+            return Bounds { first, text: false, end: false, timestamps: self.initial.clone() };
+        }
+        let is_timestamp = |token: &u32| *token >= self.timestamps.start;
+        let last = tokens.last().is_some_and(is_timestamp);
+        let one_before = tokens.len() < 2 || is_timestamp(&tokens[tokens.len() - 2]);
+        let Range { start, end } = self.timestamps;
+        // The end of a part may be followed by the start of the next at the same time; otherwise time must pass.
+        let timestamps = match tokens.iter().rev().copied().find(is_timestamp) {
+            _ if last && one_before => end..end,
+            Some(timestamp) if last => timestamp..end,
+            Some(timestamp) => timestamp + 1..end,
+            None => start..end,
+        };
+        Bounds { first, text: !last || one_before, end: true, timestamps }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const fn choosable() -> Choosable {
+        Choosable { any: Vec::new(), first: Vec::new(), end: 10, timestamps: 20..60, initial: 20..26 }
+    }
+
+    #[test]
+    fn without_timestamps_text_and_end_may_always_come() {
+        let none = Choosable { timestamps: 20..20, initial: 20..20, ..choosable() };
+        assert_eq!(none.bounds(&[]), Bounds { first: true, text: true, end: true, timestamps: 20..20 });
+        assert_eq!(none.bounds(&[3]), Bounds { first: false, text: true, end: true, timestamps: 20..20 });
+    }
+
+    #[test]
+    fn a_text_begins_with_an_early_timestamp() {
+        assert_eq!(choosable().bounds(&[]), Bounds { first: true, text: false, end: false, timestamps: 20..26 });
+    }
+
+    #[test]
+    fn timestamps_come_in_pairs_and_time_passes() {
+        let bounds = |tokens: &[u32]| {
+            let Bounds { text, end, timestamps, .. } = choosable().bounds(tokens);
+            (text, end, timestamps)
+        };
+        assert_eq!(bounds(&[22]), (true, true, 60..60), "after the first: text");
+        assert_eq!(bounds(&[22, 5]), (true, true, 23..60), "within a part: later than its start");
+        assert_eq!(bounds(&[22, 5, 30]), (false, true, 30..60), "after a part's end: the next one's start, or the end");
+        assert_eq!(bounds(&[22, 5, 30, 30]), (true, true, 60..60), "after a pair: text");
+        assert_eq!(bounds(&[22, 5, 59]), (false, true, 59..60));
+        assert_eq!(bounds(&[22, 5, 59, 59, 4]), (true, true, 60..60), "no time is left");
+    }
+}
