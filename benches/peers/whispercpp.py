@@ -1,8 +1,11 @@
-"""whisper.cpp: `python whispercpp.py MODEL_FOLDER f16|q8_0 THREADS`, driven as worker.py says.
+"""whisper.cpp: `python whispercpp.py MODEL_FOLDER f16|q8_0[-plain] THREADS`, driven as worker.py says.
 
 Calls the C library inside pywhispercpp: features in, encoder, then one decoder call a token, with the best token chosen
 here. `whisper_full` would do more for each token (rules, probabilities, timestamps), so this is whisper.cpp at its best.
 It has no batches: a batch of windows is one after the other.
+
+Flash attention is the library's default. Its keys are padded from 1,500 to 1,536 with zeros that take part in the
+attention, so its results are not quite the network's; `-plain` goes without.
 """
 
 import ctypes
@@ -17,11 +20,22 @@ import worker
 from model import END, PROMPT, TOKENS, VOCABULARY
 
 
+class Parameters(ctypes.Structure):
+    """`whisper_context_params` of whisper.cpp 1.8."""
+
+    _fields_ = [
+        ("use_gpu", ctypes.c_bool), ("flash_attn", ctypes.c_bool), ("gpu_device", ctypes.c_int),
+        ("dtw_token_timestamps", ctypes.c_bool), ("dtw_aheads_preset", ctypes.c_int), ("dtw_n_top", ctypes.c_int),
+        ("dtw_n_heads", ctypes.c_size_t), ("dtw_heads", ctypes.c_void_p), ("dtw_mem_size", ctypes.c_size_t),
+    ]
+
+
 def library() -> ctypes.CDLL:
     lib = ctypes.CDLL(str(Path(importlib.util.find_spec("_pywhispercpp").origin).with_name("libwhisper.so")))
     context, integer, floats = ctypes.c_void_p, ctypes.c_int, ctypes.POINTER(ctypes.c_float)
     for name, result, arguments in [
-        ("whisper_init_from_file", context, [ctypes.c_char_p]),
+        ("whisper_context_default_params", Parameters, []),
+        ("whisper_init_from_file_with_params", context, [ctypes.c_char_p, Parameters]),
         ("whisper_set_mel", integer, [context, floats, integer, integer]),
         ("whisper_encode", integer, [context, integer, integer]),
         ("whisper_decode", integer, [context, ctypes.POINTER(integer), integer, integer, integer]),
@@ -35,8 +49,11 @@ def library() -> ctypes.CDLL:
 class Engine:
     def __init__(self, folder: str, precision: str, threads: int):
         self.lib, self.threads = library(), threads
-        # With the library's defaults, which include flash attention.
-        self.context = self.lib.whisper_init_from_file(str(Path(folder) / f"ggml-{precision}.bin").encode())
+        kind, _, attention = precision.partition("-")
+        parameters = self.lib.whisper_context_default_params()
+        parameters.flash_attn = attention != "plain"
+        file = str(Path(folder) / f"ggml-{kind}.bin").encode()
+        self.context = self.lib.whisper_init_from_file_with_params(file, parameters)
         if not self.context:
             raise ValueError("the model was not loaded")
 
