@@ -35,7 +35,8 @@ class Engine:
         return np.concatenate(parts)
 
     def next_logits(self, states, prompts: list[list[int]]) -> np.ndarray:
-        results = self.generate(states, prompts, 2, [], return_logits_vocab=True)
+        # With 4, the engine generates one token, however long the prompt.
+        results = self.generate(states, prompts, 4, [], return_logits_vocab=True)
         return np.stack([np.array(result.logits[0][0], dtype=np.float32).reshape(-1) for result in results])
 
     def generate(self, features, prompts, max_length: int, suppressed: list[int], **options):
