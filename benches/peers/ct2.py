@@ -20,28 +20,23 @@ class Engine:
         )
 
     def decode(self, features: np.ndarray) -> list[list[int]]:
-        # The engine takes half of `max_length` as the most that it generates.
-        results = self.generate(ctranslate2.StorageView.from_array(features), [PROMPT] * len(features), 2 * TOKENS, [END])
+        results = self.generate(features, [PROMPT] * len(features), [END])
         return [result.sequences_ids[0] for result in results]
 
     def teach(self, features: np.ndarray, tokens: np.ndarray) -> np.ndarray:
-        """The engine has no call for this: the text so far becomes the prompt, and one token is generated."""
-        parts = []
+        """Text behind the prompt is forced, and the logits of its steps come with those of the others."""
+        prompts, logits = [PROMPT + text[:-1] for text in tokens.tolist()], []
         for first in range(0, len(features), TEACH_BATCH):
-            part = np.ascontiguousarray(features[first:first + TEACH_BATCH])
-            states = self.model.encode(ctranslate2.StorageView.from_array(part))
-            texts = tokens[first:first + TEACH_BATCH].tolist()
-            parts.append(np.stack([self.next_logits(states, [PROMPT + text[:at] for text in texts]) for at in range(TOKENS)], axis=1))
-        return np.concatenate(parts)
+            part = slice(first, first + TEACH_BATCH)
+            results = self.generate(features[part], prompts[part], [], return_logits_vocab=True)
+            logits += [np.array(result.logits[0], dtype=np.float32) for result in results]
+        return np.stack(logits)
 
-    def next_logits(self, states, prompts: list[list[int]]) -> np.ndarray:
-        # With 4, the engine generates one token, however long the prompt.
-        results = self.generate(states, prompts, 4, [], return_logits_vocab=True)
-        return np.stack([np.array(result.logits[0][0], dtype=np.float32).reshape(-1) for result in results])
-
-    def generate(self, features, prompts, max_length: int, suppressed: list[int], **options):
+    def generate(self, features: np.ndarray, prompts: list[list[int]], suppressed: list[int], **options):
+        # The engine takes half of `max_length` as the most that it generates.
         return self.model.generate(
-            features, prompts, beam_size=1, max_length=max_length, suppress_blank=False, suppress_tokens=suppressed, **options
+            ctranslate2.StorageView.from_array(np.ascontiguousarray(features)), prompts, beam_size=1,
+            max_length=2 * TOKENS, suppress_blank=False, suppress_tokens=suppressed, **options
         )
 
 
