@@ -3,8 +3,9 @@
     python run.py [--models tiny base small] [--threads 2] [--rounds 5] [--engines ours:f32 ct2:int8 ...] [--no-errors]
 
 Each row of the table is a process of its own, which lives through all rounds; in each round every process decodes the
-same 8 windows of 30 s once, one process after the other, so that noise on the machine hits all alike. Features are
-made beforehand for all: a time is encoder and decoder. Ours must be built first:
+same 8 windows of 30 s, one process after the other, so that noise on the machine hits all alike (twice, and the second
+time counts: the first finds caches and memory as others left them). Features are made beforehand for all: a time is
+encoder and decoder. Ours must be built first:
 
     cargo build --release -p transcribe --example peers_ours
 """
@@ -67,6 +68,8 @@ class Worker:
         return reply
 
     def time(self, batch: int) -> None:
+        """The second of two passes: caches and memory are another process's after its turn."""
+        self.ask({"do": "time", "batch": batch})
         reply = self.ask({"do": "time", "batch": batch})
         self.seconds.append(reply["seconds"])
         self.tokens, self.peak_mib = reply["tokens"], reply["peak_mib"]
@@ -98,7 +101,7 @@ def measure(size: str, options) -> None:
         for engine, precision in options.engines for batch in BATCHES[engine]
     }
     rows = {row: worker for row, worker in rows.items() if worker}
-    for _ in range(1 + options.rounds):
+    for _ in range(options.rounds):
         for (_, _, batch), worker in rows.items():
             worker.time(batch)
     check(size, folder, rows)
@@ -106,8 +109,7 @@ def measure(size: str, options) -> None:
     for (engine, precision, batch), worker in rows.items():
         if (engine, precision) not in shown and not options.no_errors:
             shown[engine, precision] = show_errors(folder, worker)
-        seconds = worker.seconds[1:]  # the first round warms up
-        speeds = [TIMED * audio.WINDOW_S / time for time in (statistics.median(seconds), min(seconds))]
+        speeds = [TIMED * audio.WINDOW_S / time(worker.seconds) for time in (statistics.median, min)]
         print(
             f"{engine:<12} {precision:<12} {size:<6} {batch:>5} {speeds[0]:>9.1f} {speeds[1]:>9.1f} "
             f"{worker.peak_mib:>9.0f} {worker.idle_mib:>9.0f} {shown.get((engine, precision), '')}", flush=True,
