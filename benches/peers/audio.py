@@ -10,8 +10,9 @@ WINDOW_S = 30
 # Windows that errors are measured on; the first of them are timed.
 WINDOWS = 16
 RECORDINGS = [
-    "en/azure_en.wav", "ko/azure_ko.wav", "phone/conversation_two_speakers.wav", "phone/harvard_8k.wav", "diar/dev00.wav",
-    "diar/leopard_two_speakers.wav", "diar/sample.wav", "diar/trn01.wav", "diar/trn02.wav", "diar/trn03.wav", "en/jfk.wav",
+    "en/azure_en.wav", "ko/azure_ko.wav", "phone/conversation_two_speakers.wav", "phone/harvard_8k.wav",
+    "diar/dev00.wav", "diar/leopard_two_speakers.wav", "diar/sample.wav", "diar/trn01.wav", "diar/trn02.wav",
+    "diar/trn03.wav", "en/jfk.wav",
 ]
 
 
@@ -25,7 +26,7 @@ def recording(path: Path) -> np.ndarray:
 
 
 def windows() -> np.ndarray:
-    """[WINDOWS, samples of 16 kHz]: all recordings in a line, cut at equal distances; neighbours overlap by some seconds."""
+    """[WINDOWS, samples of 16 kHz]: all recordings in a line, cut at equal distances; neighbours overlap."""
     line = np.concatenate([recording(SHARED / name) for name in RECORDINGS])
     length = WINDOW_S * RATE_HZ
     starts = np.linspace(0, len(line) - length, WINDOWS).astype(int)

@@ -1,8 +1,8 @@
 """Writes a Whisper as whisper.cpp reads it: the ggml file format, in f16 or Q8_0.
 
-All numbers are little-endian: a magic number; eleven sizes; the mel filters; the text tokens (length, bytes); then every
-tensor: number of dimensions, length of the name, type, the dimensions (innermost first), the name, the values. Matrices
-are f16 or Q8_0, convolutions f16, everything else f32, which is what whisper.cpp's own tools do.
+All numbers are little-endian: a magic number; eleven sizes; the mel filters; the text tokens (length, bytes); then
+every tensor: number of dimensions, length of the name, type, the dimensions (innermost first), the name, the values.
+Matrices are f16 or Q8_0, convolutions f16, everything else f32, which is what whisper.cpp's own tools do.
 """
 
 import base64
@@ -74,9 +74,9 @@ def write(path: Path, network, assets: Path, kind: str) -> None:
     tokens = [base64.b64decode(line.split()[0]) for line in lines if line]
     with path.open("wb") as out:
         out.write(struct.pack(
-            "<12i", MAGIC, config.vocab_size, config.max_source_positions, config.d_model, config.encoder_attention_heads,
-            config.encoder_layers, config.max_target_positions, config.d_model, config.decoder_attention_heads,
-            config.decoder_layers, config.num_mel_bins, FILE_TYPES[kind],
+            "<12i", MAGIC, config.vocab_size, config.max_source_positions, config.d_model,
+            config.encoder_attention_heads, config.encoder_layers, config.max_target_positions, config.d_model,
+            config.decoder_attention_heads, config.decoder_layers, config.num_mel_bins, FILE_TYPES[kind],
         ))
         out.write(struct.pack("<2i", *filters.shape) + filters.tobytes())
         out.write(struct.pack("<i", len(tokens)))

@@ -74,9 +74,9 @@ def random_network(size: str):
     width, layers, heads = SIZES[size]
     network = WhisperForConditionalGeneration(WhisperConfig(
         vocab_size=VOCABULARY, num_mel_bins=80, d_model=width, encoder_layers=layers, decoder_layers=layers,
-        encoder_attention_heads=heads, decoder_attention_heads=heads, encoder_ffn_dim=4 * width, decoder_ffn_dim=4 * width,
-        max_source_positions=1500, max_target_positions=448, bos_token_id=END, eos_token_id=END, pad_token_id=END,
-        decoder_start_token_id=START,
+        encoder_attention_heads=heads, decoder_attention_heads=heads, encoder_ffn_dim=4 * width,
+        decoder_ffn_dim=4 * width, max_source_positions=1500, max_target_positions=448, bos_token_id=END,
+        eos_token_id=END, pad_token_id=END, decoder_start_token_id=START,
     )).eval()
     network.generation_config = GenerationConfig(
         is_multilingual=True, suppress_tokens=[END], begin_suppress_tokens=[END], no_timestamps_token_id=NO_TIMESTAMPS,

@@ -62,8 +62,7 @@ fn main() -> Result<()> {
     say(&json!({ "ready": format!("earwitness {precision}"), "idle_mib": idle_mib }))?;
     for line in std::io::stdin().lock().lines() {
         let request: Value = serde_json::from_str(&line?)?;
-        say(&answer(&transcriber, &units, &request)
-            .unwrap_or_else(|reason| json!({ "error": reason.to_string() })))?;
+        say(&answer(&transcriber, &units, &request).unwrap_or_else(|reason| json!({ "error": reason.to_string() })))?;
     }
     Ok(())
 }

@@ -21,6 +21,7 @@ from pathlib import Path
 import audio
 import model
 import quality
+from worker import TIMED
 
 HERE = Path(__file__).resolve().parent
 ENGINES = [
@@ -28,7 +29,6 @@ ENGINES = [
     "whispercpp:f16", "whispercpp:q8_0", "whispercpp:f16-plain", "whispercpp:q8_0-plain",
 ]
 BATCHES = {"ours": [1, 8], "ct2": [1, 8], "whispercpp": [1]}
-TIMED = 8
 
 
 class Worker:

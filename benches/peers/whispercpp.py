@@ -1,8 +1,8 @@
 """whisper.cpp: `python whispercpp.py MODEL_FOLDER f16|q8_0[-plain] THREADS`, driven as worker.py says.
 
 Calls the C library inside pywhispercpp: features in, encoder, then one decoder call a token, with the best token chosen
-here. `whisper_full` would do more for each token (rules, probabilities, timestamps), so this is whisper.cpp at its best.
-It has no batches: a batch of windows is one after the other.
+here. `whisper_full` would do more for each token (rules, probabilities, timestamps), so this is whisper.cpp at its
+best. It has no batches: a batch of windows is one after the other.
 
 Flash attention is the library's default. Its keys are padded from 1,500 to 1,536 with zeros that take part in the
 attention, so its results are not quite the network's; `-plain` goes without.
@@ -87,7 +87,8 @@ class Engine:
 
     def step(self, tokens: list[int], past: int) -> np.ndarray:
         """The logits behind the last of the tokens, in the library's own memory."""
-        check(self.lib.whisper_decode(self.context, (ctypes.c_int * len(tokens))(*tokens), len(tokens), past, self.threads))
+        ids = (ctypes.c_int * len(tokens))(*tokens)
+        check(self.lib.whisper_decode(self.context, ids, len(tokens), past, self.threads))
         rows = np.ctypeslib.as_array(self.lib.whisper_get_logits(self.context), (len(tokens), VOCABULARY))
         return rows[-1]
 

@@ -7,8 +7,8 @@ A worker loads one model, says `{"ready": ..., "idle_mib": ...}` and then answer
     {"do": "teach", "from": FILE, "to": FILE}    the logits before each of the given tokens
         -> {}
 
-`from` and `to` are safetensors: `windows.i` (samples) and `tokens.i` in, `logits.i` ([tokens, vocabulary], f32, of which
-only the differences within a row count) out. What cannot be done is answered with `{"error": ...}`.
+`from` and `to` are safetensors: `windows.i` (samples) and `tokens.i` in, `logits.i` ([tokens, vocabulary], f32, of
+which only the differences within a row count) out. What cannot be done is answered with `{"error": ...}`.
 """
 
 import json
@@ -53,7 +53,8 @@ def answer(engine, features: np.ndarray, request: dict) -> dict:
         given = load_file(request["from"])
         tokens = np.stack([given[f"tokens.{index}"] for index in range(len(features))])
         logits = engine.teach(features, tokens)
-        save_file({f"logits.{index}": np.ascontiguousarray(window) for index, window in enumerate(logits)}, request["to"])
+        named = {f"logits.{index}": np.ascontiguousarray(window) for index, window in enumerate(logits)}
+        save_file(named, request["to"])
         return {}
     tokens, batch, start = [], request["batch"], time.perf_counter()
     for first in range(0, TIMED, batch):
