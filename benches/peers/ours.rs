@@ -4,11 +4,12 @@
 use std::error::Error;
 use std::io::{BufRead, Write};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Instant;
 
 use candle_core::Device;
 use serde_json::{Value, json};
-use stage_core::{DeviceStage, Pcm, SpeechSegments, VadIdentity, Window};
+use stage_core::{DeviceStage, ListFlow, Pcm, SpeechSegments, VadIdentity, Window};
 use transcribe::{MelWindow, ModelFiles, ModelSource, TranscribeConfig, Transcriber};
 
 type Result<T> = std::result::Result<T, Box<dyn Error>>;
@@ -27,17 +28,18 @@ fn config(precision: &str) -> Result<TranscribeConfig> {
         precision: precision.parse()?,
         max_tokens: Some(TOKENS),
         token_times: false,
+        temperatures: vec![0.0],
+        repetition_limit: 0,
         ..TranscribeConfig::default()
     })
 }
 
 /// The texts of all units, at most `batch` of them under way at a time.
 fn decode(transcriber: &Transcriber, units: &[MelWindow], batch: usize) -> Result<Vec<Vec<u32>>> {
-    let mut texts = Vec::new();
-    for units in units.chunks(batch) {
-        texts.extend(transcriber.infer(units)?.into_iter().map(|answer| answer.tokens));
-    }
-    Ok(texts)
+    let mut flow = ListFlow::new(units.iter().cloned().map(Arc::new).collect(), batch);
+    transcriber.infer(&mut flow)?;
+    let answers = flow.into_answers().ok_or("a window was not answered")?;
+    Ok(answers.into_iter().map(|answer| answer.tokens).collect())
 }
 
 /// The logits before each of `tokens`, `[tokens, vocabulary]`, as `logits.i` for `windows.i` and `tokens.i` of `from`.

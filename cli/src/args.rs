@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use stage_core::StageKind;
+use transcribe::{Precision, Task};
 
 /// Folders of recorded calls into timed, checkable evidence.
 #[derive(Debug, Parser)]
@@ -94,6 +95,35 @@ pub(crate) struct StageArgs {
     pub(crate) engine: EngineArgs,
 }
 
+/// How the model turns speech into text.
+#[derive(Debug, Args)]
+pub(crate) struct DecodingArgs {
+    /// Numeric type of the model's products: f32 (the reference's numbers), bf16 or int8 (faster, less exact).
+    #[arg(long, default_value_t = Precision::F32)]
+    pub(crate) precision: Precision,
+    /// transcribe, or translate (into English; multilingual models).
+    #[arg(long, default_value = "transcribe")]
+    pub(crate) task: Task,
+    /// Hypotheses that are followed at once; 1 is greedy.
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = positive)]
+    pub(crate) beam_size: usize,
+    /// Decode timestamps, and split the text of a window at them.
+    #[arg(long)]
+    pub(crate) timestamps: bool,
+    /// Text that each window is taken to follow: names and spellings.
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) initial_prompt: Option<String>,
+    /// Words that are likely in every window.
+    #[arg(long, value_name = "WORDS")]
+    pub(crate) hotwords: Option<String>,
+    /// Decode each window after the text of those before it in its channel.
+    #[arg(long)]
+    pub(crate) condition_on_previous_text: bool,
+    /// What has no argument of its own (TOML): temperatures, thresholds of the guards, suppressed tokens.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) decoding: Option<PathBuf>,
+}
+
 /// What `run` and `stage` share: devices, model, settings of the stages, progress.
 #[derive(Debug, Args)]
 pub(crate) struct EngineArgs {
@@ -131,6 +161,8 @@ pub(crate) struct EngineArgs {
     /// auto (detect in each window), or a language code such as ko or en.
     #[arg(long, default_value = "auto")]
     pub(crate) language: String,
+    #[command(flatten)]
+    pub(crate) decoding: DecodingArgs,
     /// energy, or silero:FILE with the weights of Silero VAD v5 (16 kHz, safetensors).
     #[arg(long, default_value = "energy")]
     pub(crate) vad: String,

@@ -1,15 +1,15 @@
 //! The typed composition of the five stages: the only place that knows which artifact goes where.
 
 use std::path::PathBuf;
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 use forensics::ForensicInput;
 use scheduler::worker::{Artifact, ItemJob, Pipeline, Recorded};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use stage_core::{
-    AlignedWords, DeviceStage, ErrorClass, Pcm, Recording, SpeechSegments, Stage, StageError, StageKind, Transcript,
-    Window, sha256_file,
+    AlignedWords, DeviceStage, ErrorClass, ListFlow, Pcm, Recording, SpeechSegments, Stage, StageError, StageKind,
+    Transcript, Window, sha256_file,
 };
 use transcribe::Transcriber;
 
@@ -139,7 +139,9 @@ impl Pipeline for Stages {
     }
 
     fn infer(&self, _stage: StageKind, units: &[Self::Unit]) -> Result<Vec<Self::Answer>, StageError> {
-        self.transcriber.infer(units)
+        let mut flow = ListFlow::new(units.iter().cloned().map(Arc::new).collect(), units.len());
+        self.transcriber.infer(&mut flow)?;
+        flow.into_answers().ok_or_else(|| bug(StageKind::Transcribe, "answers-missing", "a window was not answered"))
     }
 
     fn finish(&self, item: &Item, stage: StageKind, answers: Vec<Self::Answer>) -> Result<Artifact, StageError> {

@@ -3,16 +3,18 @@
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
+use transcribe::TranscribeConfig;
 
 use crate::args::EngineArgs;
+use crate::config::{self, ConfigError};
 
 /// What the stages of one run are built from, on the coordinator (for fingerprints) and on the workers (for work).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Settings {
     /// `embedded`, a folder or a hub id.
     pub(crate) model: String,
-    /// A language code; none to detect it in each window.
-    pub(crate) language: Option<String>,
+    /// How the model decodes; the device is each worker's own.
+    pub(crate) transcribe: TranscribeConfig,
     pub(crate) vad: Vad,
     /// Lexicons beside the built-in ones: path and text.
     pub(crate) lexicons: Vec<(PathBuf, String)>,
@@ -43,6 +45,8 @@ pub(crate) enum SettingsError {
     Language(String),
     #[error("{0}: cannot be read: {1}")]
     Unreadable(PathBuf, std::io::Error),
+    #[error(transparent)]
+    Decoding(#[from] ConfigError),
 }
 
 impl Settings {
@@ -50,7 +54,7 @@ impl Settings {
     pub(crate) fn from_args(args: &EngineArgs) -> Result<Self, SettingsError> {
         Ok(Self {
             model: args.model.clone(),
-            language: language(&args.language)?,
+            transcribe: transcribe(args)?,
             vad: vad(&args.vad)?,
             lexicons: args.lexicon.iter().map(read).collect::<Result<_, _>>()?,
             deception: args.deception,
@@ -58,6 +62,23 @@ impl Settings {
             pcm_budget_bytes: PCM_BUDGET_BYTES,
         })
     }
+}
+
+/// The file of `--decoding`, and over it what the arguments say.
+fn transcribe(args: &EngineArgs) -> Result<TranscribeConfig, SettingsError> {
+    let decoding = &args.decoding;
+    let base: TranscribeConfig = decoding.decoding.as_deref().map(config::parse).transpose()?.unwrap_or_default();
+    Ok(TranscribeConfig {
+        language: language(&args.language)?,
+        precision: decoding.precision,
+        task: decoding.task,
+        beam_size: decoding.beam_size,
+        timestamps: decoding.timestamps,
+        initial_prompt: decoding.initial_prompt.clone(),
+        hotwords: decoding.hotwords.clone(),
+        condition_on_previous_text: decoding.condition_on_previous_text,
+        ..base
+    })
 }
 
 fn language(text: &str) -> Result<Option<String>, SettingsError> {

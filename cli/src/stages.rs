@@ -59,9 +59,8 @@ impl Stages {
             transcriber: Transcriber::new(
                 files,
                 TranscribeConfig {
-                    language: settings.language.clone(),
                     device: if device.is_cuda() { DeviceChoice::Cuda } else { DeviceChoice::Cpu },
-                    ..TranscribeConfig::default()
+                    ..settings.transcribe.clone()
                 },
             )?,
             aligner: Aligner::new(AlignConfig::default()),
@@ -98,7 +97,7 @@ fn identity<S: Stage>(stage: &S) -> (StageKind, u32, Identity) {
 }
 
 fn check_language(settings: &Settings, files: &ModelFiles) -> Result<(), BuildError> {
-    let Some(language) = &settings.language else { return Ok(()) };
+    let Some(language) = &settings.transcribe.language else { return Ok(()) };
     let known = files.languages();
     if known.contains(&language.as_str()) {
         return Ok(());

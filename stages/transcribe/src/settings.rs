@@ -17,10 +17,27 @@ pub enum Task {
     Translate,
 }
 
+impl std::str::FromStr for Task {
+    type Err = UnknownTask;
+
+    fn from_str(name: &str) -> Result<Self, UnknownTask> {
+        match name {
+            "transcribe" => Ok(Self::Transcribe),
+            "translate" => Ok(Self::Translate),
+            other => Err(UnknownTask(other.to_owned())),
+        }
+    }
+}
+
+/// No task has this name.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("no task `{0}`; there are transcribe and translate")]
+pub struct UnknownTask(String);
+
 /// What the stage is told. Names and defaults are those of openai-whisper and faster-whisper, unless a field says
 /// otherwise.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[serde(default, deny_unknown_fields)]
 pub struct TranscribeConfig {
     /// Where the model computes. No part of the stage's identity.
     pub device: DeviceChoice,

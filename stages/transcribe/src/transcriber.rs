@@ -3,6 +3,7 @@
 use std::sync::{Arc, OnceLock};
 
 use candle_core::DType;
+use kernels::Precision;
 use serde_json::json;
 use stage_core::{
     DetectedLanguage, DeviceStage, ErrorClass, Flow, Identity, ListFlow, Pcm, Segment, SpeechSegments, Stage,
@@ -80,7 +81,16 @@ impl Transcriber {
 
     fn read_weights(&self) -> Result<Whisper, ModelError> {
         let device = self.config.device.open()?;
-        let tensors = self.files.weights.load(DType::F32, &device)?;
+        let dtype = match self.config.precision {
+            _ if device.is_cpu() => DType::F32,
+            Precision::F32 => DType::F32,
+            Precision::Bf16 => DType::BF16,
+            Precision::Int8 => {
+                let expected = "f32 or bf16 on a GPU is expected; int8 is for processors";
+                return Err(ModelError::Setting { setting: "precision", value: "int8".to_owned(), expected });
+            }
+        };
+        let tensors = self.files.weights.load(dtype, &device)?;
         let heads = self.files.generation.alignment_heads(&self.files.config);
         Whisper::new(&tensors, &self.files.config, &heads, self.config.precision)
             .map_err(|reason| ModelError::Tensor { model: self.files.name().to_owned(), reason: reason.into() })
@@ -239,7 +249,7 @@ impl DeviceStage for Transcriber {
         for (window, (accepted, heard)) in windows.iter().zip(complete) {
             let (accepted, heard) = (&answers[accepted], &answers[heard]);
             let overruled = (accepted.language != heard.language)
-                .then(|| heard.language_probability)
+                .then_some(heard.language_probability)
                 .flatten()
                 .map(|probability| DetectedLanguage { language: heard.language.clone(), probability });
             match segmenter.segments(window, accepted, overruled) {

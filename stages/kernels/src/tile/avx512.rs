@@ -2,7 +2,7 @@
 //! columns.
 
 use std::arch::x86_64::{
-    __m512i, _mm512_dpbf16_ps, _mm512_dpbusd_epi32, _mm512_fmadd_ps, _mm512_loadu_ps, _mm512_loadu_si512,
+    __m512bh, __m512i, _mm512_dpbf16_ps, _mm512_dpbusd_epi32, _mm512_fmadd_ps, _mm512_loadu_ps, _mm512_loadu_si512,
     _mm512_set1_epi32, _mm512_set1_ps, _mm512_setzero_ps, _mm512_setzero_si512, _mm512_store_ps, _mm512_store_si512,
 };
 
@@ -90,7 +90,11 @@ tile!(
     _mm512_setzero_ps,
     |a: *const u16| _mm512_set1_epi32(a.cast::<i32>().read_unaligned()),
     |columns: *const u16| _mm512_loadu_si512(columns.cast()),
-    |sum, a: __m512i, columns: __m512i| _mm512_dpbf16_ps(sum, std::mem::transmute(a), std::mem::transmute(columns)),
+    |sum, a: __m512i, columns: __m512i| _mm512_dpbf16_ps(
+        sum,
+        std::mem::transmute::<__m512i, __m512bh>(a),
+        std::mem::transmute::<__m512i, __m512bh>(columns)
+    ),
     |to: *mut f32, sum| _mm512_store_ps(to, sum)
 );
 tile!(

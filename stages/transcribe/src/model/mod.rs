@@ -30,7 +30,7 @@ pub(crate) struct Whisper {
 
 #[derive(Debug)]
 enum Network {
-    Packed(packed::Network),
+    Packed(Box<packed::Network>),
     Plain(plain::Network),
 }
 
@@ -73,7 +73,7 @@ impl Whisper {
         let tensors = tensors.pp("model");
         let candle_is_better = precision == Precision::F32 && Isa::detect() == Isa::Portable;
         let network = if tensors.device().is_cpu() && !candle_is_better {
-            Network::Packed(packed::Network::new(&tensors, config, alignment_heads, precision)?)
+            Network::Packed(Box::new(packed::Network::new(&tensors, config, alignment_heads, precision)?))
         } else {
             Network::Plain(plain::Network::new(&tensors, config, alignment_heads)?)
         };

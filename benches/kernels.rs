@@ -1,0 +1,86 @@
+//! Kernels: packed products at the shapes of whisper-tiny and whisper-small, and attention over a whole window, in
+//! every precision and beside candle's own in f32. Best of several runs, on all threads (`RAYON_NUM_THREADS`).
+//!
+//! `cargo bench -p kernels`. A cell is GFLOP/s (of int8: as many operations) and, for a window or a step, milliseconds.
+
+use std::hint::black_box;
+use std::time::Instant;
+
+use candle_core::{Device, Tensor};
+use kernels::{Finish, KeysValues, Linear, Precision, Projected, Queries, Rows, Sequence, Visible, attend};
+
+const PRECISIONS: [Precision; 3] = [Precision::F32, Precision::Bf16, Precision::Int8];
+const RUNS: usize = 8;
+/// Rows, inputs and outputs of a product: an encoder's layers, a decoder's, and the choice of a token.
+const PRODUCTS: [(usize, usize, usize); 7] = [
+    (1500, 384, 1536),
+    (1500, 768, 768),
+    (1500, 768, 3072),
+    (1500, 3072, 768),
+    (8, 768, 3072),
+    (8, 768, 51_865),
+    (1, 768, 51_865),
+];
+/// Numbers of a head.
+const WIDTH: usize = 64;
+/// Positions of a window.
+const POSITIONS: usize = 1500;
+
+fn main() {
+    println!("{:<18} {:>18} {:>18} {:>18} {:>18}", "product", "candle f32", "f32", "bf16", "int8");
+    PRODUCTS.into_iter().for_each(product);
+    println!("\n{:<18} {:>18} {:>18}", "attention", "f32", "bf16");
+    [6, 12].into_iter().for_each(attention);
+}
+
+fn product((rows, inputs, outputs): (usize, usize, usize)) {
+    let (x, weight) = (noise(rows * inputs), noise(inputs * outputs));
+    let operations = 2.0 * (rows * inputs * outputs) as f64;
+    let [left, right] = [(&x, (rows, inputs)), (&weight, (outputs, inputs))]
+        .map(|(values, shape)| Tensor::from_slice(values, shape, &Device::Cpu).expect("a matrix"));
+    let right = right.t().and_then(|right| right.contiguous()).expect("a transpose");
+    let mut cells = vec![cell(operations, || drop(black_box(left.matmul(&right).expect("a product"))))];
+    let mut out = vec![0.0; rows * outputs];
+    for precision in PRECISIONS {
+        let layer = Linear::new(&weight, None, inputs, precision);
+        cells.push(cell(operations, || layer.forward(Rows::dense(&x, inputs), None, Finish::Store, &mut out)));
+    }
+    print(&format!("{rows}x{inputs}x{outputs}"), &cells);
+}
+
+fn attention(heads: usize) {
+    let width = heads * WIDTH;
+    let projected = noise(POSITIONS * 3 * width);
+    let mut out = vec![0.0; POSITIONS * width];
+    let cells = [Precision::F32, Precision::Bf16].map(|precision| {
+        let mut keys_values = KeysValues::new(heads, WIDTH, POSITIONS, precision);
+        let rows = Projected { rows: &projected, stride: 3 * width, keys: width, values: 2 * width, count: POSITIONS };
+        keys_values.append(rows);
+        let queries = Queries { values: &projected, stride: 3 * width, count: POSITIONS };
+        let sequence = [Sequence { keys_values: &keys_values, rows: 0..POSITIONS }];
+        let operations = 4.0 * (POSITIONS * POSITIONS * width) as f64;
+        cell(operations, || attend(&sequence, queries, Visible::All, &mut out))
+    });
+    print(&format!("{heads} heads of {WIDTH}"), &cells);
+}
+
+/// The best run's speed and time.
+fn cell(operations: f64, mut run: impl FnMut()) -> String {
+    let timed = |_| {
+        let start = Instant::now();
+        run();
+        start.elapsed().as_secs_f64()
+    };
+    let best = (0..RUNS).map(timed).fold(f64::INFINITY, f64::min);
+    format!("{:.0} ({:.2} ms)", operations / best / 1e9, best * 1e3)
+}
+
+fn print(name: &str, cells: &[String]) {
+    let cells: String = cells.iter().map(|cell| format!(" {cell:>18}")).collect();
+    println!("{name:<18}{cells}");
+}
+
+/// Numbers in [-1, 1) that look random.
+fn noise(len: usize) -> Vec<f32> {
+    (0..len).map(|i| (i * 7_919 % 1_000) as f32 / 500.0 - 1.0).collect()
+}
