@@ -9,9 +9,10 @@
 mod random;
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Instant;
 
-use stage_core::{DeviceStage, Pcm, SpeechSegments, VadIdentity, Window};
+use stage_core::{DeviceStage, ListFlow, Pcm, SpeechSegments, VadIdentity, Window};
 use transcribe::{MelWindow, ModelFiles, ModelSource, TranscribeConfig, Transcriber};
 
 /// Windows in each measurement.
@@ -41,7 +42,7 @@ fn measure(name: &str, source: &ModelSource, max_tokens: Option<usize>) {
     let start = Instant::now();
     let mut units = Vec::new();
     full.prepare((&pcm, &segments), &|_| false, &mut |_, unit| {
-        units.push(unit);
+        units.push(Arc::new(unit));
         true
     })
     .expect("windows that fit the model");
@@ -69,12 +70,14 @@ fn transcriber(source: &ModelSource, max_tokens: Option<usize>) -> Transcriber {
     transcriber
 }
 
-/// Seconds that all windows take in batches, and how many tokens come out; the best of three runs.
-fn infer(transcriber: &Transcriber, units: &[MelWindow], batch: usize) -> (f64, usize) {
+/// Seconds that all windows take, so many at once, and how many tokens come out; the best of three runs.
+fn infer(transcriber: &Transcriber, units: &[Arc<MelWindow>], batch: usize) -> (f64, usize) {
     let run = || {
         let start = Instant::now();
-        let answers = units.chunks(batch).flat_map(|units| transcriber.infer(units).expect("an answer"));
-        let tokens = answers.map(|answer| answer.tokens.len() + 1).sum();
+        let mut flow = ListFlow::new(units.to_vec(), batch);
+        transcriber.infer(&mut flow).expect("an engine that works");
+        let answers = flow.into_answers().expect("an answer to each window");
+        let tokens = answers.iter().map(|answer| answer.tokens.len() + 1).sum();
         (start.elapsed().as_secs_f64(), tokens)
     };
     (0..3).map(|_| run()).min_by(|a, b| a.0.total_cmp(&b.0)).unwrap_or_default()

@@ -8,7 +8,7 @@ use scheduler::worker::{Artifact, ItemJob, Pipeline, Recorded};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use stage_core::{
-    AlignedWords, DeviceStage, ErrorClass, Pcm, Recording, SpeechSegments, Stage, StageError, StageKind, Transcript,
+    AlignedWords, DeviceStage, ErrorClass, Flow, Pcm, Recording, SpeechSegments, Stage, StageError, StageKind, Transcript,
     Window, sha256_file,
 };
 use transcribe::Transcriber;
@@ -138,8 +138,18 @@ impl Pipeline for Stages {
         self.transcriber.canary()
     }
 
-    fn infer(&self, _stage: StageKind, units: &[Self::Unit]) -> Result<Vec<Self::Answer>, StageError> {
-        self.transcriber.infer(units)
+    fn infer(&self, _stage: StageKind, flow: &mut dyn Flow<Self::Unit, Self::Answer>) -> Result<(), StageError> {
+        self.transcriber.infer(flow)
+    }
+
+    fn follow_up(
+        &self,
+        item: &Item,
+        stage: StageKind,
+        answers: &[Self::Answer],
+        emit: &mut dyn FnMut(usize, Self::Unit) -> bool,
+    ) -> Result<usize, StageError> {
+        self.transcriber.follow_up((item.pcm(stage)?, item.segments(stage)?), answers, emit)
     }
 
     fn finish(&self, item: &Item, stage: StageKind, answers: Vec<Self::Answer>) -> Result<Artifact, StageError> {

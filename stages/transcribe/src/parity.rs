@@ -50,7 +50,7 @@ fn compare(source: &ModelSource, language: Option<&str>, samples: &[Vec<f32>]) {
     let transcriber = Transcriber::new(ModelFiles::resolve(source).unwrap(), config).unwrap();
     transcriber.load().unwrap();
     let units: Vec<MelWindow> = samples.iter().map(|samples| mel_window(&transcriber, samples)).collect();
-    let answers = transcriber.infer(&units).unwrap();
+    let answers = transcriber.infer_all(units.clone()).unwrap();
     for (index, (unit, answer)) in units.iter().zip(&answers).enumerate() {
         compare_front_end(&transcriber, unit, &reference, index);
         compare_network(transcriber.whisper(), unit, &reference, index);

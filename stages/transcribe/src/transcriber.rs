@@ -1,12 +1,12 @@
 //! The stage.
 
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 use candle_core::DType;
 use serde_json::json;
 use stage_core::{
-    DeviceStage, Dropped, ErrorClass, Identity, Pcm, Segment, SpeechSegments, Stage, StageError, StageKind, TokenPiece,
-    Transcript, Window,
+    DeviceStage, Dropped, ErrorClass, Flow, Identity, ListFlow, Pcm, Segment, SpeechSegments, Stage, StageError,
+    StageKind, TokenPiece, Transcript, Window,
 };
 
 use crate::greedy::{self, Rules};
@@ -64,6 +64,13 @@ impl Transcriber {
             self.model.get_or_init(|| model);
         }
         Ok(())
+    }
+
+    /// Answers all of these windows, in their order.
+    pub(crate) fn infer_all(&self, windows: Vec<MelWindow>) -> Result<Vec<Hypothesis>, StageError> {
+        let mut flow = ListFlow::new(windows.into_iter().map(Arc::new).collect(), RUN_BATCH);
+        self.infer(&mut flow)?;
+        flow.into_answers().ok_or_else(|| bug("answer-count", "a window was not answered once".to_owned()))
     }
 
     /// The loaded network.
@@ -177,18 +184,17 @@ impl Stage for Transcriber {
         self.prepare(input, &|_| false, &mut |_, unit| {
             units.push(unit);
             if units.len() == RUN_BATCH {
-                match self.infer(&units) {
+                match self.infer_all(std::mem::take(&mut units)) {
                     Ok(batch) => answers.extend(batch),
                     Err(error) => failure = Some(error),
                 }
-                units.clear();
             }
             failure.is_none()
         })?;
         if let Some(error) = failure {
             return Err(error);
         }
-        answers.extend(self.infer(&units)?);
+        answers.extend(self.infer_all(units)?);
         self.finish(input, answers)
     }
 }
@@ -211,16 +217,25 @@ impl DeviceStage for Transcriber {
         Ok(segments.windows.len())
     }
 
-    fn infer(&self, units: &[MelWindow]) -> Result<Vec<Hypothesis>, StageError> {
+    fn infer(&self, flow: &mut dyn Flow<MelWindow, Hypothesis>) -> Result<(), StageError> {
         let not_loaded = || bug("model-not-loaded", "the weights must be loaded before inference".to_owned());
         let model = self.model.get().ok_or_else(not_loaded)?;
-        greedy::transcribe(model, &self.rules, units).map_err(|reason| error::inference(&reason))
+        loop {
+            let drawn = std::iter::from_fn(|| flow.draw()).map(|(key, window)| (key, (*window).clone()));
+            let (keys, windows): (Vec<_>, Vec<_>) = drawn.unzip();
+            if keys.is_empty() {
+                return Ok(());
+            }
+            let answers =
+                greedy::transcribe(model, &self.rules, &windows).map_err(|reason| error::inference(&reason))?;
+            keys.into_iter().zip(answers).for_each(|(key, answer)| flow.answer(key, answer));
+        }
     }
 
     /// A window of silence through the whole network; logits that are not finite are an error of it.
     fn canary(&self) -> Result<(), StageError> {
         let silence = MelWindow { features: self.mel.features(&[]), positions: 1 };
-        self.infer(&[silence]).map(drop)
+        self.infer_all(vec![silence]).map(drop)
     }
 
     fn finish(&self, (_, segments): Self::Input<'_>, answers: Vec<Hypothesis>) -> Result<Transcript, StageError> {

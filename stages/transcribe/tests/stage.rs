@@ -2,7 +2,9 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
-use stage_core::{DeviceStage, Pcm, SpeechSegments, Stage, Transcript, VadIdentity, Window};
+use std::sync::Arc;
+
+use stage_core::{DeviceStage, ListFlow, Pcm, SpeechSegments, Stage, Transcript, VadIdentity, Window};
 use transcribe::{ModelFiles, ModelSource, TranscribeConfig, Transcriber};
 
 fn transcriber(config: TranscribeConfig) -> Transcriber {
@@ -43,12 +45,13 @@ fn phases(transcriber: &Transcriber, pcm: &Pcm, segments: &SpeechSegments, batch
     let mut units = Vec::new();
     transcriber
         .prepare((pcm, segments), &|_| false, &mut |_, unit| {
-            units.push(unit);
+            units.push(Arc::new(unit));
             true
         })
         .unwrap();
-    let answers = units.chunks(batch).flat_map(|units| transcriber.infer(units).unwrap()).collect();
-    transcriber.finish((pcm, segments), answers).unwrap()
+    let mut flow = ListFlow::new(units, batch);
+    transcriber.infer(&mut flow).unwrap();
+    transcriber.finish((pcm, segments), flow.into_answers().unwrap()).unwrap()
 }
 
 #[test]
@@ -126,7 +129,7 @@ fn misuse_is_a_named_bug() {
     let (pcm, segments) = (tones(), segments(&[(0, 0.0, 7.0)]));
     let error = transcriber.prepare((&pcm, &segments), &|_| false, &mut |_, _| true).unwrap_err();
     assert_eq!(error.code, "window-too-long");
-    assert_eq!(transcriber.infer(&[]).unwrap_err().code, "model-not-loaded");
+    assert_eq!(transcriber.infer(&mut ListFlow::new(vec![], 1)).unwrap_err().code, "model-not-loaded");
     assert_eq!(transcriber.finish((&pcm, &segments), vec![]).unwrap_err().code, "answers-missing");
 }
 
