@@ -152,7 +152,7 @@ pub(crate) struct EngineArgs {
     /// Recordings in one batch of a worker.
     #[arg(short = 'b', long, value_name = "N", default_value_t = 10, value_parser = positive)]
     pub(crate) worker_batch_size: usize,
-    /// Windows in one call of the model.
+    /// Windows that a device works on at a time.
     #[arg(long, value_name = "N", default_value_t = 8, value_parser = positive)]
     pub(crate) device_batch_size: usize,
     /// embedded, a folder in the Hugging Face Whisper layout, or a hub id (openai/whisper-large-v3-turbo).

@@ -1,14 +1,14 @@
 //! The typed composition of the five stages: the only place that knows which artifact goes where.
 
 use std::path::PathBuf;
-use std::sync::{Arc, OnceLock};
+use std::sync::OnceLock;
 
 use forensics::ForensicInput;
 use scheduler::worker::{Artifact, ItemJob, Pipeline, Recorded};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use stage_core::{
-    AlignedWords, DeviceStage, ErrorClass, ListFlow, Pcm, Recording, SpeechSegments, Stage, StageError, StageKind,
+    AlignedWords, DeviceStage, ErrorClass, Flow, Pcm, Recording, SpeechSegments, Stage, StageError, StageKind,
     Transcript, Window, sha256_file,
 };
 use transcribe::Transcriber;
@@ -138,10 +138,18 @@ impl Pipeline for Stages {
         self.transcriber.canary()
     }
 
-    fn infer(&self, _stage: StageKind, units: &[Self::Unit]) -> Result<Vec<Self::Answer>, StageError> {
-        let mut flow = ListFlow::new(units.iter().cloned().map(Arc::new).collect(), units.len());
-        self.transcriber.infer(&mut flow)?;
-        flow.into_answers().ok_or_else(|| bug(StageKind::Transcribe, "answers-missing", "a window was not answered"))
+    fn infer(&self, _stage: StageKind, flow: &mut dyn Flow<Self::Unit, Self::Answer>) -> Result<(), StageError> {
+        self.transcriber.infer(flow)
+    }
+
+    fn follow_up(
+        &self,
+        item: &Item,
+        stage: StageKind,
+        answers: &[Self::Answer],
+        emit: &mut dyn FnMut(usize, Self::Unit) -> bool,
+    ) -> Result<usize, StageError> {
+        self.transcriber.follow_up((item.pcm(stage)?, item.segments(stage)?), answers, emit)
     }
 
     fn finish(&self, item: &Item, stage: StageKind, answers: Vec<Self::Answer>) -> Result<Artifact, StageError> {

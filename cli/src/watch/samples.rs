@@ -28,7 +28,17 @@ pub(super) fn worker(n: u32) -> WorkerId {
 /// What a thread did, in microseconds since 1970.
 pub(super) fn span(lane: Lane, thread: u32, stage: StageKind, items: u64, units: u32, us: Range<u64>) -> TaskSpan {
     let phase = if lane == Lane::Device { Phase::Infer } else { stage.phases()[0] };
-    TaskSpan { lane, thread, items: (0..items).collect(), stage, phase, units, start_us: us.start, end_us: us.end }
+    TaskSpan {
+        lane,
+        thread,
+        items: (0..items).collect(),
+        stage,
+        phase,
+        units,
+        at_once: units,
+        start_us: us.start,
+        end_us: us.end,
+    }
 }
 
 /// An incident one second after 1970 began.

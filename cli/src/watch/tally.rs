@@ -20,7 +20,7 @@ pub(crate) struct Tally {
     pub(crate) stages: BTreeMap<StageKind, StageTally>,
     pub(crate) workers: Workers,
     pub(crate) incidents: BTreeMap<IncidentKind, u64>,
-    /// Each recording's time in lanes, in microseconds; a call for several counts in equal parts.
+    /// Each recording's time in lanes, in microseconds; the device's for several at once counts in equal parts.
     worked_us: Vec<u64>,
     lengths_s: Vec<f64>,
 }
@@ -155,7 +155,7 @@ mod tests {
     use crate::watch::samples::{incident, item, span, worker};
 
     #[test]
-    fn a_device_call_for_two_recordings_counts_half_for_each() {
+    fn the_devices_time_for_two_recordings_counts_half_for_each() {
         let mut tally = Tally::new(&[item("a", 10.0), item("b", 100.0), item("c", 0.0)], 0);
         let call = span(Lane::Device, 0, StageKind::Transcribe, 2, 8, 0..4_000_000);
         let spans = vec![(call, vec![0, 1]), (span(Lane::Cpu, 0, StageKind::Decode, 1, 0, 0..1_000_000), vec![2])];

@@ -148,7 +148,10 @@ impl Trace {
         let recordings: Vec<_> = indices.iter().map(|&index| items[index].name.as_str()).collect();
         let mut args = json!({"recordings": recordings});
         if span.units > 0 {
-            args["units"] = span.units.into();
+            args["units_answered"] = span.units.into();
+        }
+        if span.at_once > 0 {
+            args["units_at_once"] = span.at_once.into();
         }
         self.push(&json!({
             "ph": "X", "name": name, "cat": span.stage, "pid": process, "tid": thread, "args": args,
@@ -224,7 +227,10 @@ mod tests {
         assert_eq!(spans.len(), 3);
         assert_eq!((&spans[0]["name"], &spans[0]["ts"]), (&json!("load models"), &json!(0)));
         assert_eq!((&spans[1]["ts"], &spans[1]["dur"]), (&json!(200_000), &json!(200_000)));
-        assert_eq!(spans[1]["args"], json!({"recordings": ["a", "b \"quoted\""], "units": 8}));
+        assert_eq!(
+            spans[1]["args"],
+            json!({"recordings": ["a", "b \"quoted\""], "units_answered": 8, "units_at_once": 8})
+        );
         assert_eq!(spans[2]["args"], json!({"recordings": ["b \"quoted\""]}));
         assert_eq!(spans[1]["pid"], spans[2]["pid"]);
         assert_ne!(spans[1]["tid"], spans[2]["tid"]);

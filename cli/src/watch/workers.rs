@@ -40,7 +40,7 @@ pub(crate) enum State {
     Held,
     /// Warm: gets no new batch.
     Throttled,
-    /// Too hot: stopped between two calls.
+    /// Too hot: stopped.
     Paused,
     /// Gets no more work in this run.
     Out,
@@ -62,10 +62,12 @@ pub(crate) struct LaneTally {
     pub(crate) threads: u32,
     /// Time of all threads, in microseconds.
     pub(crate) busy_us: u64,
-    /// Tasks; in the device lane calls, loads of models left out.
-    pub(crate) tasks: u64,
-    /// Units of device work.
+    /// Units that the device answered.
     pub(crate) units: u64,
+    /// Time of the device multiplied by the units under way, in microseconds.
+    pub(crate) unit_us: u64,
+    /// Time in which units were under way, in microseconds: loads of models left out.
+    at_units_us: u64,
 }
 
 impl Workers {
@@ -175,8 +177,14 @@ impl LaneTally {
     pub(super) fn count(&mut self, span: &TaskSpan, busy_us: u64) {
         self.threads = self.threads.max(span.thread + 1);
         self.busy_us += busy_us;
-        self.tasks += u64::from(!is_load(span));
         self.units += u64::from(span.units);
+        self.unit_us += u64::from(span.at_once) * busy_us;
+        self.at_units_us += if span.at_once > 0 { busy_us } else { 0 };
+    }
+
+    /// Units under way while there were any, on average over time; none where there were not.
+    pub(crate) fn units_at_once(&self) -> Option<f64> {
+        (self.at_units_us > 0).then(|| self.unit_us as f64 / self.at_units_us as f64)
     }
 
     /// Share of `wall_s` seconds in which the lane's threads were busy, from 0 to 1; none where it told nothing.
@@ -224,10 +232,10 @@ mod tests {
     }
 
     #[test]
-    fn a_load_of_models_is_no_call() {
+    fn a_load_of_models_does_not_count_as_units_under_way() {
         let mut lane = LaneTally::default();
         lane.count(&span(Lane::Device, 0, StageKind::Transcribe, 0, 0, 0..10), 10);
         lane.count(&span(Lane::Device, 0, StageKind::Transcribe, 2, 6, 10..20), 10);
-        assert_eq!(lane, LaneTally { threads: 1, busy_us: 20, tasks: 1, units: 6 });
+        assert_eq!((lane.threads, lane.busy_us, lane.units, lane.units_at_once()), (1, 20, 6, Some(6.0)));
     }
 }

@@ -62,7 +62,7 @@ pub struct RunOptions {
     pub retry_quarantined: bool,
     /// Recordings in one batch, at most.
     pub batch_items: usize,
-    /// Units in one device call, at most.
+    /// Units under way on a device at a time, at most.
     pub device_batch: usize,
     /// CPU threads that the workers share evenly, at least one each.
     pub threads: usize,
@@ -99,9 +99,11 @@ pub struct GpuWatch {
 pub struct Timing {
     /// Between two heartbeats of a worker, in milliseconds. One that says nothing for 1.8 of them is killed.
     pub heartbeat_ms: u64,
-    /// A worker whose device lane is busy and finishes no call for so many milliseconds is killed; the load of the
-    /// models is one call.
+    /// A worker whose device is at work and makes no step (of the engine: one token's for all units, or less) for so many
+    /// milliseconds is killed.
     pub device_stall_ms: u64,
+    /// A worker that takes longer than so many milliseconds to load its models, or for the canary, is killed.
+    pub device_load_ms: u64,
     /// After an interruption, how many milliseconds open recordings may take to finish.
     pub grace_ms: u64,
     /// Milliseconds before a failure of class `Transient` is tried again; doubled each time.
@@ -110,7 +112,13 @@ pub struct Timing {
 
 impl Default for Timing {
     fn default() -> Self {
-        Self { heartbeat_ms: 5_000, device_stall_ms: 10 * 60_000, grace_ms: 10_000, backoff_ms: 500 }
+        Self {
+            heartbeat_ms: 5_000,
+            device_stall_ms: 2 * 60_000,
+            device_load_ms: 10 * 60_000,
+            grace_ms: 10_000,
+            backoff_ms: 500,
+        }
     }
 }
 
@@ -123,6 +131,10 @@ impl Timing {
 
     pub(super) const fn device_stall(&self) -> Duration {
         Duration::from_millis(self.device_stall_ms)
+    }
+
+    pub(super) const fn device_load(&self) -> Duration {
+        Duration::from_millis(self.device_load_ms)
     }
 
     pub(super) const fn grace(&self) -> Duration {

@@ -52,8 +52,8 @@ pub(super) struct Slot {
     pub(super) suspicion: Option<String>,
     /// It was asked to give recordings back and has not answered, or had none to give and came no further since.
     pub(super) was_asked: bool,
-    /// The device lane's calls, and since when it is at the next one.
-    calls: (u64, Instant),
+    /// What it said last of its lanes, and since when its device shows no other progress.
+    pulse: (Progress, Instant),
     failed_proofs: u32,
     barren_lives: u32,
 }
@@ -70,7 +70,7 @@ impl Slot {
             batches: Vec::new(),
             suspicion: None,
             was_asked: false,
-            calls: (0, Instant::now()),
+            pulse: (Progress::default(), Instant::now()),
             failed_proofs: 0,
             barren_lives: 0,
         }
@@ -80,7 +80,7 @@ impl Slot {
     pub(super) fn begin(&mut self, process: WorkerProcess) {
         self.process = Some(process);
         self.life = Life::Starting;
-        self.calls = (0, Instant::now());
+        self.pulse = (Progress::default(), Instant::now());
         self.was_asked = false;
     }
 
@@ -102,9 +102,10 @@ impl Slot {
 
     /// Its worker said what its lanes have done.
     pub(super) fn beat(&mut self, progress: Progress) {
-        if progress.device.busy == 0 || progress.device.done != self.calls.0 {
-            self.calls = (progress.device.done, Instant::now());
-        }
+        let (last, since) = self.pulse;
+        let idle = progress.device.busy == 0 && progress.setup.busy == 0;
+        let moved = (progress.device.done, progress.setup.done) != (last.device.done, last.setup.done);
+        self.pulse = (progress, if idle || moved { Instant::now() } else { since });
     }
 
     /// Its worker made something.
@@ -134,11 +135,14 @@ impl Slot {
     /// Why its worker must be taken for dead, if it must.
     pub(super) fn hang(&self, timing: &Timing) -> Option<String> {
         let silent = self.process.as_ref()?.silent_for();
+        let (progress, stuck) = (self.pulse.0, self.pulse.1.elapsed());
         let said = |what: &str, limit: Duration| Some(format!("{what} for {:.1} s", limit.as_secs_f64()));
         if silent > timing.silence() {
             said("said nothing", timing.silence())
-        } else if self.calls.1.elapsed() > timing.device_stall() {
-            said("finished no device call", timing.device_stall())
+        } else if progress.setup.busy > 0 && stuck > timing.device_load() {
+            said("loaded its models, or ran the canary,", timing.device_load())
+        } else if progress.setup.busy == 0 && stuck > timing.device_stall() {
+            said("made no step on its device", timing.device_stall())
         } else {
             None
         }

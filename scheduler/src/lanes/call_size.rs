@@ -1,42 +1,42 @@
-//! How many units go into one call of the device: halved when its memory does not suffice, grown back slowly.
+//! How many units may be under way on the device: halved when its memory does not suffice, grown back slowly.
 
-/// Full calls that succeed before one more unit is tried.
-const PATIENCE: u32 = 16;
+/// Units that are answered while as many as allowed are under way before one more is tried.
+const PATIENCE: u32 = 64;
 
 /// The present size and the wanted one.
 #[derive(Debug)]
 pub(crate) struct CallSize {
     wanted: usize,
     now: usize,
-    succeeded: u32,
+    answered: u32,
 }
 
 impl CallSize {
     pub(crate) fn new(wanted: usize) -> Self {
         let wanted = wanted.max(1);
-        Self { wanted, now: wanted, succeeded: 0 }
+        Self { wanted, now: wanted, answered: 0 }
     }
 
-    /// Units in a call, at most.
+    /// Units under way, at most.
     pub(crate) const fn now(&self) -> usize {
         self.now
     }
 
-    /// A call of so many units did not fit.
+    /// So many units did not fit.
     pub(crate) fn failed(&mut self, units: usize) {
         self.now = self.now.min(units / 2).max(1);
-        self.succeeded = 0;
+        self.answered = 0;
     }
 
-    /// A call of so many units did fit.
-    pub(crate) const fn fitted(&mut self, units: usize) {
-        if self.now == self.wanted || units < self.now {
+    /// A unit was answered while so many were under way.
+    pub(crate) const fn answered(&mut self, under_way: usize) {
+        if self.now == self.wanted || under_way < self.now {
             return;
         }
-        self.succeeded += 1;
-        if self.succeeded >= PATIENCE {
+        self.answered += 1;
+        if self.answered >= PATIENCE {
             self.now += 1;
-            self.succeeded = 0;
+            self.answered = 0;
         }
     }
 }
@@ -46,7 +46,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_call_that_does_not_fit_halves_the_next_down_to_one() {
+    fn what_does_not_fit_is_halved_down_to_one() {
         let mut size = CallSize::new(8);
         let mut sizes = Vec::new();
         for _ in 0..4 {
@@ -56,18 +56,20 @@ mod tests {
         assert_eq!(sizes, [4, 2, 1, 1]);
         let mut short = CallSize::new(16);
         short.failed(6);
-        assert_eq!(short.now(), 3, "the call that failed was smaller than allowed");
+        assert_eq!(short.now(), 3, "fewer than allowed were under way");
     }
 
     #[test]
-    fn full_calls_that_fit_grow_it_back_unit_by_unit_and_no_further() {
+    fn answers_with_all_places_taken_grow_it_back_unit_by_unit_and_no_further() {
         let mut size = CallSize::new(4);
         size.failed(4);
-        (0..100).for_each(|_| size.fitted(1));
-        assert_eq!(size.now(), 2, "small calls prove nothing");
-        (0..PATIENCE).for_each(|_| size.fitted(2));
+        (0..10 * PATIENCE).for_each(|_| size.answered(1));
+        assert_eq!(size.now(), 2, "a free place proves nothing");
+        (1..PATIENCE).for_each(|_| size.answered(2));
+        assert_eq!(size.now(), 2);
+        size.answered(2);
         assert_eq!(size.now(), 3);
-        (0..10 * PATIENCE).for_each(|_| size.fitted(size.now()));
+        (0..10 * PATIENCE).for_each(|_| size.answered(size.now()));
         assert_eq!(size.now(), 4);
     }
 }

@@ -1,4 +1,4 @@
-//! The two lanes of a worker: CPU tasks on a pool, device calls on one thread, one bounded channel between them.
+//! The two lanes of a worker: CPU tasks on a pool, the device's engine on one thread, one bounded channel between them.
 //!
 //! A CPU task may wait for room in the channel. The device lane waits for nothing that a CPU task holds: its answers
 //! leave over an unbounded channel, and each is kept by whoever finishes the recording. So neither can lock the other.
@@ -6,15 +6,19 @@
 mod call_size;
 mod cpu;
 mod device;
+mod flow;
 mod guard;
+mod intake;
 mod progress;
+mod stretch;
 #[cfg(test)]
 mod tests;
 mod valve;
 
 pub(crate) use cpu::CpuLane;
-pub(crate) use device::{DeviceHandle, DeviceLane, Feed, LaneReport};
+pub(crate) use device::{DeviceHandle, DeviceLane, LaneReport};
 pub(crate) use guard::guarded;
+pub(crate) use intake::Feed;
 pub(crate) use progress::Activity;
 
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -69,7 +73,8 @@ pub(crate) trait Announce: Send + Sync + 'static {
     /// A phase of a recording begins.
     fn started(&self, ticket: &Ticket, stage: StageKind, phase: Phase);
 
-    /// Work begins, on these recordings and so many units: the place for faults on purpose.
+    /// Work begins, on these recordings: the place for faults on purpose. On the device it begins unit by unit, and
+    /// `units` are under way with this one.
     ///
     /// # Errors
     /// The fault.

@@ -4,9 +4,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use crate::clock::Moment;
-use crate::protocol::{Lane, LaneProgress, Progress, TaskSpan};
+use crate::protocol::{LaneProgress, Progress, TaskSpan};
 
-/// Counts one lane's work.
+/// Counts one kind of work.
 #[derive(Debug, Default)]
 pub(crate) struct Counter {
     busy: AtomicU64,
@@ -14,11 +14,16 @@ pub(crate) struct Counter {
 }
 
 impl Counter {
+    /// A step of the work in hand is done.
+    pub(crate) fn step(&self) {
+        self.done.fetch_add(1, Ordering::Relaxed);
+    }
+
     /// Runs `work` and counts it, busy meanwhile and done afterwards.
     fn count<T>(&self, work: impl FnOnce() -> T) -> T {
         self.busy.fetch_add(1, Ordering::Relaxed);
         let result = work();
-        self.done.fetch_add(1, Ordering::Relaxed);
+        self.step();
         self.busy.fetch_sub(1, Ordering::Relaxed);
         result
     }
@@ -31,30 +36,35 @@ impl Counter {
 /// Both lanes' counters, and what they did since it was taken last.
 #[derive(Debug, Default)]
 pub(crate) struct Activity {
-    cpu: Counter,
-    device: Counter,
+    /// Tasks of the CPU lane.
+    pub(crate) cpu: Counter,
+    /// Steps of the device's engine.
+    pub(crate) device: Counter,
+    /// Loads of the models, and canaries.
+    pub(crate) setup: Counter,
     spans: Mutex<Vec<TaskSpan>>,
 }
 
 impl Activity {
-    /// Runs `work` in a lane, counts it, and notes the span that `describe` names (its times are filled in here); work
-    /// that it does not name is only counted.
-    pub(crate) fn track<T>(&self, lane: Lane, describe: Option<TaskSpan>, work: impl FnOnce() -> T) -> T {
+    /// Runs `work`, counts it, and notes the span that `describe` names (its times are filled in here); work that it does
+    /// not name is only counted.
+    pub(crate) fn track<T>(&self, counter: &Counter, describe: Option<TaskSpan>, work: impl FnOnce() -> T) -> T {
         let began = Moment::now();
-        let counter = match lane {
-            Lane::Cpu => &self.cpu,
-            Lane::Device => &self.device,
-        };
         let result = counter.count(work);
         if let Some(mut span) = describe {
             (span.start_us, span.end_us) = (began.us(), began.us() + began.elapsed().as_micros() as u64);
-            self.spans.lock().unwrap_or_else(PoisonError::into_inner).push(span);
+            self.note(span);
         }
         result
     }
 
+    /// Notes what a lane did.
+    pub(crate) fn note(&self, span: TaskSpan) {
+        self.spans.lock().unwrap_or_else(PoisonError::into_inner).push(span);
+    }
+
     pub(crate) fn read(&self) -> Progress {
-        Progress { cpu: self.cpu.read(), device: self.device.read() }
+        Progress { cpu: self.cpu.read(), device: self.device.read(), setup: self.setup.read() }
     }
 
     /// The spans since the last call.

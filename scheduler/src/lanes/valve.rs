@@ -1,4 +1,4 @@
-//! A device that is too hot stops between two calls.
+//! A device that is too hot stops between two runs of its engine.
 
 use std::sync::{Condvar, Mutex, PoisonError};
 
@@ -14,6 +14,10 @@ impl Valve {
     pub(crate) fn set_closed(&self, closed: bool) {
         *self.closed.lock().unwrap_or_else(PoisonError::into_inner) = closed;
         self.changed.notify_all();
+    }
+
+    pub(crate) fn is_closed(&self) -> bool {
+        *self.closed.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Waits while it is closed.

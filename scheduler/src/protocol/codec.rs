@@ -1,6 +1,6 @@
 //! Lines of JSON with a maximum length; longer messages travel as chunks and are joined by number.
 //!
-//! A line is `{"v":2,"message":…}` or `{"v":2,"chunk":{"id":…,"part":…,"of":…,"text":…}}`. Chunks of several messages
+//! A line is `{"v":3,"message":…}` or `{"v":3,"chunk":{"id":…,"part":…,"of":…,"text":…}}`. Chunks of several messages
 //! may interleave; the parts of one message come in order.
 
 use std::collections::HashMap;

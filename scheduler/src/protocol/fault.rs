@@ -15,7 +15,7 @@ pub struct Fault {
     pub kind: FaultKind,
     /// Only on this device; none: on all.
     pub device: Option<String>,
-    /// Only for recordings whose path holds this; none: for all. A call of the device is of all its recordings.
+    /// Only for recordings whose path holds this; none: for all.
     pub recording: Option<String>,
     /// So many times at the place nothing happens first, counted in each worker.
     #[serde(default)]
@@ -24,7 +24,7 @@ pub struct Fault {
     pub once: Option<PathBuf>,
 }
 
-/// Where a [`Fault`] happens: before the work.
+/// Where a [`Fault`] happens: before the work. On the device that is before each unit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum FaultPlace {

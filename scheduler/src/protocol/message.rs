@@ -10,7 +10,7 @@ use super::Fault;
 use crate::store::Lease;
 
 /// The version of the protocol; both sides must speak the same one.
-pub const VERSION: u32 = 2;
+pub const VERSION: u32 = 3;
 
 /// The number of a result within one worker, counted from 0: what is acknowledged.
 pub type ResultId = u64;
@@ -31,7 +31,7 @@ pub enum ToWorker {
     /// Compute what is known to be good, on the device lane, and say how it went: a worker that comes after a lost one,
     /// or whose device is under suspicion, proves its device first.
     Canary,
-    /// Whether the device lane stops between two calls: the device is too hot.
+    /// Whether the device lane stops when what is under way is answered: the device is too hot.
     Pause {
         /// Stop, or go on.
         paused: bool,
@@ -58,7 +58,7 @@ pub struct WorkerSettings {
     pub device: DeviceId,
     /// Threads of its CPU lane.
     pub threads: usize,
-    /// Units in one device call, at most.
+    /// Units under way on the device at a time, at most.
     pub device_batch: usize,
     /// Between two heartbeats, in milliseconds.
     pub heartbeat_ms: u64,
@@ -170,11 +170,11 @@ pub enum FromWorker {
         /// What failed, if anything.
         error: Option<StageError>,
     },
-    /// The device's memory did not suffice; its calls are smaller from now on, and grow back slowly.
+    /// The device's memory did not suffice; fewer units are under way from now on, and slowly more again.
     Shrunk {
-        /// Units in the call that failed.
+        /// Units that were under way.
         from: usize,
-        /// Units in a call, at most, from now on.
+        /// Units under way, at most, from now on.
         to: usize,
         /// What the device said.
         error: StageError,
@@ -213,11 +213,11 @@ pub enum FromWorker {
         index: usize,
         /// The answer as JSON.
         body: String,
-        /// Seconds of audio that the unit covers.
+        /// Seconds of audio that the unit covers; 0 for units of follow-ups.
         audio_s: f64,
-        /// When the device call began, in milliseconds since 1970.
+        /// When the device's engine took the unit, in milliseconds since 1970.
         started_at_ms: u64,
-        /// How long the device call took, in seconds; its other units are in it.
+        /// From then to the answer, in seconds; work on other units is in it.
         duration_s: f64,
     },
     /// An artifact to commit.
@@ -262,8 +262,10 @@ pub enum FromWorker {
 pub struct Progress {
     /// CPU lane: tasks.
     pub cpu: LaneProgress,
-    /// Device lane: calls, the load of the models being one.
+    /// Device lane: the engine, whose every step and answer counts as done.
     pub device: LaneProgress,
+    /// Device lane: loads of the models and canaries, which show no steps.
+    pub setup: LaneProgress,
 }
 
 /// Progress of one lane. A lane that is busy while `done` stands still may hang.
@@ -285,21 +287,24 @@ pub enum Lane {
     Device,
 }
 
-/// What a lane's thread did, without a break.
+/// What a lane's thread did, without a break. The device's engine may run for hours: its time is cut where answers fall,
+/// from one group of them to the next.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TaskSpan {
     /// Which lane.
     pub lane: Lane,
     /// The thread's number in its lane, from 0.
     pub thread: u32,
-    /// The recordings (the coordinator's numbers); several in one call of the device, none while models load.
+    /// The recordings (the coordinator's numbers); on the device all that had units under way, none while models load.
     pub items: Vec<u64>,
     /// Which stage.
     pub stage: StageKind,
     /// Which part of it.
     pub phase: Phase,
-    /// Units in this call of the device; 0 in the CPU lane and while models load.
+    /// Units that the device answered in it; 0 in the CPU lane and while models load.
     pub units: u32,
+    /// Most units under way on the device in it; 0 where [`units`](Self::units) must be.
+    pub at_once: u32,
     /// Beginning, in microseconds since 1970.
     pub start_us: u64,
     /// End, in microseconds since 1970.

@@ -18,7 +18,7 @@ use super::{Pipeline, WorkerSettings};
 use crate::clock::Moment;
 use crate::dag::BatchGraph;
 use crate::lanes::{Activity, CpuLane, DeviceHandle, DeviceLane, LaneReport, Ticket};
-use crate::protocol::{Batch, FromWorker, ItemJob, Lane, ToWorker};
+use crate::protocol::{Batch, FromWorker, ItemJob, ToWorker};
 use crate::store::Lease;
 
 /// Recordings beyond the CPU lane's threads that may be open at a time: one on the device, some short ones behind it, and a
@@ -53,7 +53,7 @@ pub(super) struct Executor<P: Pipeline> {
     /// Work for the CPU lane, the oldest recording's first.
     pub(super) ready: BTreeSet<(u64, Work)>,
     pub(super) preparing: usize,
-    /// The device lane stops between two calls.
+    /// The device lane stops when what is under way is answered.
     paused: bool,
     draining: bool,
 }
@@ -202,7 +202,7 @@ impl<P: Pipeline> Executor<P> {
             self.ready.remove(&(slot, work));
             let Some(item) = self.open.get_mut(&slot) else { continue };
             let answers = match work {
-                Work::Stage(stage, Phase::Finish) => item.take_answers(stage),
+                Work::Stage(stage, Phase::Finish) => item.answers(stage).take(),
                 _ => Vec::new(),
             };
             let task = CpuTask {
@@ -220,7 +220,7 @@ impl<P: Pipeline> Executor<P> {
             self.preparing += usize::from(work.is_prepare());
             let (activity, reporter) = (Arc::clone(&self.activity), self.reporter.clone());
             self.cpu.run(move || {
-                let (began, result) = activity.track(Lane::Cpu, task.span(), || task.perform());
+                let (began, result) = activity.track(&activity.cpu, task.span(), || task.perform());
                 drop(reporter.send(Report::Cpu { slot, work, began, result }));
             });
         }

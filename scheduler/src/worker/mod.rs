@@ -2,6 +2,7 @@
 //!
 //! The executable calls [`serve`] from its hidden subcommand with a function that builds its [`Pipeline`].
 
+mod answers;
 mod executor;
 mod faults;
 mod open;

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use stage_core::StageKind;
 
 use super::Pipeline;
+use super::answers::Answers;
 use crate::clock::Moment;
 use crate::lanes::Ticket;
 use crate::protocol::{ItemJob, Step};
@@ -23,13 +24,6 @@ pub(super) struct OpenItem<P: Pipeline> {
     pub(super) answered: Arc<HashSet<(StageKind, usize)>>,
     began: HashMap<StageKind, Moment>,
     answers: HashMap<StageKind, Answers<P::Answer>>,
-}
-
-/// The answers to a stage's units, as far as they came.
-struct Answers<A> {
-    expected: Option<usize>,
-    got: Vec<Option<A>>,
-    missing: usize,
 }
 
 impl<P: Pipeline> OpenItem<P> {
@@ -67,43 +61,15 @@ impl<P: Pipeline> OpenItem<P> {
         *self.began.entry(stage).or_insert(began)
     }
 
-    /// Notes that a stage has emitted all of its units; true when all are answered.
-    pub(super) fn expect(&mut self, stage: StageKind, units: usize) -> bool {
-        let answers = self.answers.entry(stage).or_default();
-        answers.expected = Some(units);
-        answers.is_complete()
+    /// The answers to a stage's units so far.
+    pub(super) fn answers(&mut self, stage: StageKind) -> &mut Answers<P::Answer> {
+        self.answers.entry(stage).or_default()
     }
 
-    /// Keeps an answer; true when the stage's units are all emitted and answered.
-    pub(super) fn answer(&mut self, stage: StageKind, index: usize, answer: P::Answer) -> bool {
-        let answers = self.answers.entry(stage).or_default();
-        answers.put(index, answer);
-        answers.is_complete()
-    }
-
-    /// The answers of a stage in the order of its units.
-    pub(super) fn take_answers(&mut self, stage: StageKind) -> Vec<P::Answer> {
-        self.answers.remove(&stage).map_or_else(Vec::new, |answers| answers.got.into_iter().flatten().collect())
-    }
-}
-
-impl<A> Default for Answers<A> {
-    fn default() -> Self {
-        Self { expected: None, got: Vec::new(), missing: 0 }
-    }
-}
-
-impl<A> Answers<A> {
-    fn put(&mut self, index: usize, answer: A) {
-        while self.got.len() <= index {
-            self.got.push(None);
-            self.missing += 1;
-        }
-        self.got[index] = Some(answer);
-        self.missing -= 1;
-    }
-
-    fn is_complete(&self) -> bool {
-        self.missing == 0 && self.expected == Some(self.got.len())
+    /// A unit's share of the recording's length in seconds: none for units of follow-ups.
+    pub(super) fn unit_audio_s(&self, pipeline: &P, stage: StageKind, index: usize) -> f64 {
+        let is_follow_up = self.answers.get(&stage).is_some_and(|answers| answers.is_follow_up(index));
+        let state = self.state.as_ref().filter(|_| !is_follow_up);
+        state.map_or(0.0, |state| pipeline.unit_audio_s(state, stage, index))
     }
 }

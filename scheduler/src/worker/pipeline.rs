@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use stage_core::{StageError, StageKind};
+use stage_core::{Flow, StageError, StageKind};
 
 use crate::protocol::ItemJob;
 
@@ -14,14 +14,15 @@ pub struct Artifact {
 }
 
 /// The stages' composition. The scheduler calls [`run`](Self::run) for stages of the one phase `Run`, and
-/// [`prepare`](Self::prepare), [`infer`](Self::infer) and [`finish`](Self::finish) for stages with a device phase, each
-/// only after the stages that it reads are done or on record. A panic in any of them fails one recording.
+/// [`prepare`](Self::prepare), [`infer`](Self::infer), [`follow_up`](Self::follow_up) and [`finish`](Self::finish) for
+/// stages with a device phase, each only after the stages that it reads are done or on record. A panic in any of them
+/// fails one recording.
 pub trait Pipeline: Send + Sync + 'static {
     /// What one recording keeps between its stages; dropped with its last task. Stages of one recording may run at
     /// the same time where neither reads the other.
     type Item: Send + Sync + 'static;
     /// Input of one row of a device batch.
-    type Unit: Send + 'static;
+    type Unit: Send + Sync + 'static;
     /// The device's answer to one unit; kept on record as JSON until the stage's artifact is.
     type Answer: Serialize + DeserializeOwned + Send + 'static;
 
@@ -51,7 +52,8 @@ pub trait Pipeline: Send + Sync + 'static {
         emit: &mut dyn FnMut(usize, Self::Unit) -> bool,
     ) -> Result<usize, StageError>;
 
-    /// A unit's share of its recording's length in seconds, for progress: those of all units are the whole.
+    /// A unit's share of its recording's length in seconds, for progress: those of all units that
+    /// [`prepare`](Self::prepare) counts are the whole. Units of follow-ups have none, and it is not asked for theirs.
     fn unit_audio_s(&self, item: &Self::Item, stage: StageKind, index: usize) -> f64;
 
     /// Device lane: loads what [`infer`](Self::infer) needs. Called once, before the first device call; never in a
@@ -68,15 +70,33 @@ pub trait Pipeline: Send + Sync + 'static {
     /// The device does not work.
     fn canary(&self) -> Result<(), StageError>;
 
-    /// Device lane: answers units of one stage, possibly of several recordings. Answer `i` belongs to unit `i`. After
-    /// an error the units are tried again in halves, down to the one that fails alone.
+    /// Device lane: draws units of one stage, possibly of several recordings, and answers each once, until the flow gives
+    /// none and every unit drawn is answered. After an error (a panic, a unit left without answer and an answer to no
+    /// unit are some) the units drawn and not answered are tried again in halves, down to the one that fails alone.
     ///
     /// # Errors
     /// The failure; of class `Memory` where fewer units may fit, of class `Device` where the device and not a unit is
     /// at fault.
-    fn infer(&self, stage: StageKind, units: &[Self::Unit]) -> Result<Vec<Self::Answer>, StageError>;
+    fn infer(&self, stage: StageKind, flow: &mut dyn Flow<Self::Unit, Self::Answer>) -> Result<(), StageError>;
 
-    /// CPU lane: makes the artifact from the answers, in the order of the units.
+    /// CPU lane, each time that every unit so far is answered: emits the units that depend on those answers, with indices
+    /// from `answers.len()` on, in order; `emit` is that of [`prepare`](Self::prepare). Gives their number; after 0 the
+    /// answers are complete. It must depend on its arguments alone: after a cut-off run it is asked again, and units
+    /// whose answers are on record do not go to the device.
+    ///
+    /// # Errors
+    /// The recording's failure.
+    fn follow_up(
+        &self,
+        _item: &Self::Item,
+        _stage: StageKind,
+        _answers: &[Self::Answer],
+        _emit: &mut dyn FnMut(usize, Self::Unit) -> bool,
+    ) -> Result<usize, StageError> {
+        Ok(0)
+    }
+
+    /// CPU lane: makes the artifact from the answers, in the order of the units, those of follow-ups behind.
     ///
     /// # Errors
     /// The recording's failure.

@@ -28,8 +28,9 @@ impl<P: Pipeline> Executor<P> {
             }
             Report::Device(LaneReport::Answered { slot, stage, index, answer, began, duration }) => {
                 self.send_part(slot, (stage, index), &answer, began, duration);
-                if self.open.get_mut(&slot).is_some_and(|item| item.answer(stage, index, answer)) {
-                    self.complete(slot, stage, Phase::Infer);
+                if let Some(item) = self.open.get_mut(&slot) {
+                    item.answers(stage).put(index, answer);
+                    self.look_whether_answered(slot, stage);
                 }
             }
             Report::Device(LaneReport::Failed { slot, error }) => self.fail(slot, error),
@@ -57,11 +58,13 @@ impl<P: Pipeline> Executor<P> {
             }
             (Work::Stage(stage, _), Ok(Output::Prepared(units))) => {
                 item.began(stage, began);
-                let answered = item.expect(stage, units);
+                item.answers(stage).prepared(units);
                 self.complete(slot, stage, Phase::Prepare);
-                if answered {
-                    self.complete(slot, stage, Phase::Infer);
-                }
+                self.look_whether_answered(slot, stage);
+            }
+            (Work::Stage(stage, _), Ok(Output::FollowedUp { seen, more })) => {
+                item.answers(stage).followed_up(seen, more);
+                self.look_whether_answered(slot, stage);
             }
             (Work::Stage(stage, phase), Ok(Output::Made(artifact))) => {
                 let began = item.began(stage, began);
@@ -69,7 +72,19 @@ impl<P: Pipeline> Executor<P> {
                 self.complete(slot, stage, phase);
             }
             // `CpuTask::perform` opens for `Work::Open` and for nothing else.
-            (Work::Open, Ok(Output::Prepared(_) | Output::Made(_))) => {}
+            (Work::Open, Ok(Output::Prepared(_) | Output::FollowedUp { .. } | Output::Made(_))) => {}
+        }
+    }
+
+    /// Where all units so far are answered, the stage is finished next, unless that leads to more of them.
+    fn look_whether_answered(&mut self, slot: u64, stage: StageKind) {
+        let Some(item) = self.open.get_mut(&slot).filter(|item| !item.ended) else { return };
+        let answers = item.answers(stage);
+        match (answers.is_complete(), answers.is_following_up()) {
+            (false, _) => {}
+            (true, false) => self.complete(slot, stage, Phase::Infer),
+            // The graph let the last phase go when the first units were answered.
+            (true, true) => drop(self.ready.insert((slot, Work::Stage(stage, Phase::Finish)))),
         }
     }
 
@@ -101,7 +116,7 @@ impl<P: Pipeline> Executor<P> {
         let Some(step) = item.step(stage).filter(|step| step.commit && step.keep_parts) else { return };
         let Ok(body) = serde_json::to_string(answer) else { return };
         let (lease, number) = (item.ticket.lease, item.ticket.item);
-        let audio_s = item.state.as_ref().map_or(0.0, |state| self.pipeline.unit_audio_s(state, stage, index));
+        let audio_s = item.unit_audio_s(&self.pipeline, stage, index);
         self.outbox.send_result(|result| FromWorker::Part {
             result,
             lease,

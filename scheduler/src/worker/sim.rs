@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use serde_json::json;
-use stage_core::{DeviceId, StageError, StageKind};
+use stage_core::{DeviceId, Flow, StageError, StageKind};
 
 use super::{Artifact, Pipeline};
 use crate::protocol::ItemJob;
@@ -26,7 +26,7 @@ pub struct SimSettings {
     pub load_s: f64,
     /// CPU lane, for each second of audio.
     pub cpu_s_per_audio_s: BTreeMap<StageKind, f64>,
-    /// Device lane, for each call.
+    /// Device lane, for each group of units that it answers together.
     pub device_s_per_call: f64,
     /// Device lane, for each unit.
     pub device_s_per_unit: f64,
@@ -158,9 +158,15 @@ impl Pipeline for SimPipeline {
         Ok(())
     }
 
-    fn infer(&self, _: StageKind, units: &[()]) -> Result<Vec<String>, StageError> {
-        self.take(self.settings.device_s_per_call + self.settings.device_s_per_unit * units.len() as f64);
-        Ok(vec!["x".repeat(self.settings.part_bytes); units.len()])
+    fn infer(&self, _: StageKind, flow: &mut dyn Flow<(), String>) -> Result<(), StageError> {
+        loop {
+            let keys: Vec<usize> = std::iter::from_fn(|| flow.draw()).map(|(key, _)| key).collect();
+            if keys.is_empty() {
+                return Ok(());
+            }
+            self.take(self.settings.device_s_per_call + self.settings.device_s_per_unit * keys.len() as f64);
+            keys.into_iter().for_each(|key| flow.answer(key, "x".repeat(self.settings.part_bytes)));
+        }
     }
 
     fn finish(&self, item: &SimItem, stage: StageKind, _: Vec<String>) -> Result<Artifact, StageError> {

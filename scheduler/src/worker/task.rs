@@ -28,6 +28,11 @@ pub(super) enum Output<P: Pipeline> {
     Opened(Arc<P::Item>),
     /// All units that were not answered are emitted; there are this many with those that were.
     Prepared(usize),
+    /// These answers led to so many units more, all emitted; the stage is not finished yet.
+    FollowedUp {
+        seen: Vec<P::Answer>,
+        more: usize,
+    },
     Made(Artifact),
 }
 
@@ -41,21 +46,19 @@ pub(super) struct CpuTask<P: Pipeline, N> {
     pub(super) state: Option<Arc<P::Item>>,
     /// Units whose answers are on record.
     pub(super) answered: Arc<HashSet<(StageKind, usize)>>,
-    /// For the phase `Finish`.
+    /// To all units so far, for the phase `Finish`.
     pub(super) answers: Vec<P::Answer>,
     pub(super) feed: Feed<P>,
     pub(super) announce: Arc<N>,
 }
 
 impl<P: Pipeline, N: Announce> CpuTask<P, N> {
-    /// Runs the task; whatever it holds is dropped when this returns.
+    /// Runs the task; whatever it holds is dropped when this returns. Before a stage is finished it is asked for
+    /// follow-ups; where there are some, it is not finished yet.
     pub(super) fn perform(self) -> (Moment, Result<Output<P>, StageError>) {
         let began = Moment::now();
         let result = match (self.work, self.state.clone()) {
-            (Work::Stage(stage, phase), Some(state)) => {
-                self.announce.started(&self.ticket, stage, phase);
-                guarded(stage, || self.stage(&state, stage, phase))
-            }
+            (Work::Stage(stage, phase), Some(state)) => guarded(stage, || self.stage(&state, stage, phase)),
             (Work::Open, _) => {
                 let first = self.job.steps.first().map_or(StageKind::Decode, |step| step.stage);
                 guarded(first, || self.pipeline.open(&self.job)).map(|state| Output::Opened(Arc::new(state)))
@@ -70,10 +73,17 @@ impl<P: Pipeline, N: Announce> CpuTask<P, N> {
         let Work::Stage(stage, phase) = self.work else { return None };
         let thread = rayon::current_thread_index().unwrap_or_default() as u32;
         let items = vec![self.ticket.item];
-        Some(TaskSpan { lane: Lane::Cpu, thread, items, stage, phase, units: 0, start_us: 0, end_us: 0 })
+        Some(TaskSpan { lane: Lane::Cpu, thread, items, stage, phase, units: 0, at_once: 0, start_us: 0, end_us: 0 })
     }
 
     fn stage(self, state: &P::Item, stage: StageKind, phase: Phase) -> Result<Output<P>, StageError> {
+        if phase == Phase::Finish {
+            let more = self.follow_up(state, stage)?;
+            if more > 0 {
+                return Ok(Output::FollowedUp { seen: self.answers, more });
+            }
+        }
+        self.announce.started(&self.ticket, stage, phase);
         self.announce.before(FaultPlace::Stage(stage, phase), &[&self.ticket], self.answers.len())?;
         match phase {
             Phase::Run => self.pipeline.run(state, stage).map(Output::Made),
@@ -87,6 +97,27 @@ impl<P: Pipeline, N: Announce> CpuTask<P, N> {
         let is_answered = |index| self.answered.contains(&(stage, index));
         let mut emit = |index, unit| self.feed.push(&self.ticket, stage, index, unit);
         self.pipeline.prepare(state, stage, &is_answered, &mut emit).map(Output::Prepared)
+    }
+
+    /// Emits what depends on the answers so far; what is on record of it does not go to the device. Gives the number of
+    /// units, which is of no account where the recording was given up.
+    fn follow_up(&self, state: &P::Item, stage: StageKind) -> Result<usize, StageError> {
+        let (first, mut emitted, mut in_order) = (self.answers.len(), 0, true);
+        let mut emit = |index, unit| {
+            in_order &= index == first + emitted;
+            emitted += 1;
+            if self.answered.contains(&(stage, index)) {
+                !self.ticket.is_abandoned()
+            } else {
+                self.feed.push(&self.ticket, stage, index, unit)
+            }
+        };
+        let more = self.pipeline.follow_up(state, stage, &self.answers, &mut emit)?;
+        if (in_order && emitted == more) || self.ticket.is_abandoned() {
+            return Ok(more);
+        }
+        let message = format!("{more} units follow {first} answers, {emitted} were emitted, in order: {in_order}");
+        Err(StageError::new(stage, ErrorClass::Bug, "follow-up-units", message))
     }
 }
 

@@ -4,6 +4,7 @@
 
 mod faults;
 mod fixture;
+mod follow_ups;
 mod normal;
 mod pipeline;
 mod stops;
@@ -16,7 +17,7 @@ fn main() {
         Some("--worker") => pipeline::worker_main(&args[1..]),
         Some("--coordinator") => stops::coordinator_main(&args[1]),
         _ => {
-            let tests = [normal::tests(), faults::tests(), stops::tests()].concat();
+            let tests = [normal::tests(), follow_ups::tests(), faults::tests(), stops::tests()].concat();
             let trial = |(name, test): (&'static str, fn())| {
                 Trial::test(name, move || {
                     test();

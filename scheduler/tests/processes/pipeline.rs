@@ -4,6 +4,7 @@ use std::fs::OpenOptions;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::exit;
+use std::sync::Arc;
 use std::thread::sleep;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -11,7 +12,7 @@ use rustix::process::{Signal, getpid, kill_process};
 use scheduler::worker::{Artifact, ItemJob, Pipeline, WorkerSettings, serve};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
-use stage_core::{DeviceId, ErrorClass, StageError, StageKind};
+use stage_core::{DeviceId, ErrorClass, Flow, StageError, StageKind};
 
 /// The worker's settings.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
@@ -20,13 +21,16 @@ pub(crate) struct Settings {
     pub(crate) folder: PathBuf,
     /// How long a CPU stage takes.
     pub(crate) cpu_ms: u64,
-    /// How long a device call takes.
+    /// How long the device takes for a group of units.
     pub(crate) device_ms: u64,
     /// Build no pipeline.
     pub(crate) refuse: bool,
     /// The canary fails on this device.
     pub(crate) sick: Option<DeviceId>,
 }
+
+/// Units of a recording, but for those of follow-ups.
+pub(crate) const PREPARED: usize = 5;
 
 /// One thing that a worker did.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -118,6 +122,21 @@ impl Fake {
         Ok(())
     }
 
+    /// What the units' names say.
+    fn misbehave_on_device(&self, units: &[Arc<String>], stage: StageKind) -> Result<(), StageError> {
+        for unit in units {
+            if **unit == "poison/3" {
+                return Err(error(stage, ErrorClass::Bug, "poison"));
+            }
+            if unit.starts_with("follow-crash/6") && self.times("follow-crash", 1) {
+                // What was answered before has time to reach the record.
+                sleep(Duration::from_millis(200));
+                exit(3);
+            }
+        }
+        Ok(())
+    }
+
     fn artifact(stage: StageKind, item: &Item, answers: &[String]) -> Artifact {
         Artifact { body: json!({"stage": stage, "of": item.name, "answers": answers}).to_string() }
     }
@@ -148,7 +167,7 @@ impl Pipeline for Fake {
         emit: &mut dyn FnMut(usize, String) -> bool,
     ) -> Result<usize, StageError> {
         // A recording of silence has no unit.
-        let units = if item.name == "silence" { 0 } else { 5 };
+        let units = if item.name == "silence" { 0 } else { PREPARED };
         for unit in (0..units).filter(|unit| !is_answered(*unit)) {
             if !emit(unit, format!("{}/{unit}", item.name)) {
                 break;
@@ -157,8 +176,8 @@ impl Pipeline for Fake {
         Ok(units)
     }
 
-    fn unit_audio_s(&self, _: &Item, _: StageKind, _: usize) -> f64 {
-        0.2
+    fn unit_audio_s(&self, _: &Item, _: StageKind, index: usize) -> f64 {
+        if index < PREPARED { 0.2 } else { f64::INFINITY }
     }
 
     fn canary(&self) -> Result<(), StageError> {
@@ -174,12 +193,36 @@ impl Pipeline for Fake {
         Ok(())
     }
 
-    fn infer(&self, stage: StageKind, units: &[String]) -> Result<Vec<String>, StageError> {
-        self.log(&units.join(" "), "infer", || sleep(Duration::from_millis(self.settings.device_ms)));
-        if units.iter().any(|unit| unit == "poison/3") {
-            return Err(error(stage, ErrorClass::Bug, "poison"));
+    fn infer(&self, stage: StageKind, flow: &mut dyn Flow<String, String>) -> Result<(), StageError> {
+        loop {
+            let (keys, units): (Vec<_>, Vec<_>) = std::iter::from_fn(|| flow.draw()).unzip();
+            if keys.is_empty() {
+                return Ok(());
+            }
+            self.misbehave_on_device(&units, stage)?;
+            let names: Vec<_> = units.iter().map(|unit| unit.as_str()).collect();
+            self.log(&names.join(" "), "infer", || sleep(Duration::from_millis(self.settings.device_ms)));
+            keys.into_iter().zip(units).for_each(|(key, unit)| flow.answer(key, unit.to_uppercase()));
         }
-        Ok(units.iter().map(|unit| unit.to_uppercase()).collect())
+    }
+
+    /// Recordings called `follow-…`: two units that the prepared ones lead to, and one that those lead to.
+    fn follow_up(
+        &self,
+        item: &Item,
+        _: StageKind,
+        answers: &[String],
+        emit: &mut dyn FnMut(usize, String) -> bool,
+    ) -> Result<usize, StageError> {
+        let more = match answers.len() {
+            PREPARED if item.name.starts_with("follow-") => 2,
+            7 => 1,
+            _ => 0,
+        };
+        for index in answers.len()..answers.len() + more {
+            emit(index, format!("{}/{index}<{}", item.name, answers[answers.len() - 1]));
+        }
+        Ok(more)
     }
 
     fn finish(&self, item: &Item, stage: StageKind, answers: Vec<String>) -> Result<Artifact, StageError> {

@@ -13,7 +13,8 @@ pub trait Flow<U, A> {
     /// allows are under way: an engine with nothing left to do then ends, another goes on and asks again later.
     fn draw(&mut self) -> Option<(usize, Arc<U>)>;
 
-    /// Answers the unit of that key. Each is answered once, in any order.
+    /// Answers the unit of that key. Each is answered once, in any order; another answer to it, or to a key that was not
+    /// drawn, is the engine's bug.
     fn answer(&mut self, key: usize, answer: A);
 
     /// Says that the engine is alive: to be called after every step of work, however small.
@@ -26,6 +27,8 @@ pub struct ListFlow<U, A> {
     capacity: usize,
     waiting: VecDeque<(usize, Arc<U>)>,
     answers: Vec<Option<A>>,
+    /// An answer came that none of the units under way waited for.
+    misanswered: bool,
 }
 
 impl<U, A> ListFlow<U, A> {
@@ -33,13 +36,18 @@ impl<U, A> ListFlow<U, A> {
     #[must_use]
     pub fn new(units: Vec<Arc<U>>, capacity: usize) -> Self {
         let answers = units.iter().map(|_| None).collect();
-        Self { capacity: capacity.max(1), waiting: units.into_iter().enumerate().collect(), answers }
+        Self {
+            capacity: capacity.max(1),
+            waiting: units.into_iter().enumerate().collect(),
+            answers,
+            misanswered: false,
+        }
     }
 
-    /// The answers in the order of the units. None where a unit was not answered.
+    /// The answers in the order of the units. None where a unit was not answered exactly once.
     #[must_use]
     pub fn into_answers(self) -> Option<Vec<A>> {
-        self.answers.into_iter().collect()
+        if self.misanswered { None } else { self.answers.into_iter().collect() }
     }
 
     fn under_way(&self) -> usize {
@@ -58,7 +66,10 @@ impl<U, A> Flow<U, A> for ListFlow<U, A> {
     }
 
     fn answer(&mut self, key: usize, answer: A) {
-        self.answers[key] = Some(answer);
+        match self.answers.get_mut(key) {
+            Some(place @ None) => *place = Some(answer),
+            _ => self.misanswered = true,
+        }
     }
 }
 
@@ -83,5 +94,16 @@ mod tests {
         let mut flow = ListFlow::<_, u8>::new(vec![Arc::new(1)], 0);
         assert!(flow.draw().is_some());
         assert_eq!(flow.into_answers(), None);
+    }
+
+    #[test]
+    fn an_answer_too_many_overwrites_nothing_and_is_noticed() {
+        for key in [0, 7] {
+            let mut flow = ListFlow::new(vec![Arc::new(1)], 1);
+            assert!(flow.draw().is_some());
+            flow.answer(0, 'a');
+            flow.answer(key, 'b');
+            assert_eq!(flow.into_answers(), None, "key {key}");
+        }
     }
 }

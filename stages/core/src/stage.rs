@@ -50,7 +50,7 @@ pub trait Stage {
 /// A stage with a model on a device: its work is split, so that the device never waits for the CPU.
 pub trait DeviceStage: Stage {
     /// The prepared input of one row of a device batch (a mel window).
-    type Unit: Send;
+    type Unit: Send + Sync;
     /// The device's answer to one unit: what a checkpoint inside a long recording holds.
     type Answer: Send + Serialize + DeserializeOwned;
 
@@ -67,12 +67,12 @@ pub trait DeviceStage: Stage {
         emit: &mut dyn FnMut(usize, Self::Unit) -> bool,
     ) -> Result<usize, StageError>;
 
-    /// Device lane: answers the units that a flow gives, possibly of several recordings, until none is under way and
-    /// none is waiting. Each unit's answer depends on that unit alone.
+    /// Device lane: draws units, possibly of several recordings, and answers each once through the flow, until the flow
+    /// gives none and every unit drawn is answered. It says that it [progressed](Flow::progressed) after each step of
+    /// work: without a step for minutes it is taken to hang.
     ///
     /// # Errors
-    /// A [`StageError`]; class `Device` when the device and not the input is at fault. Units that were drawn and not
-    /// answered by then have no answer.
+    /// A [`StageError`]; class `Device` when the device and not the input is at fault. Answers given before it stand.
     fn infer(&self, flow: &mut dyn Flow<Self::Unit, Self::Answer>) -> Result<(), StageError>;
 
     /// Device lane: computes something small that works wherever the device and the model do, to tell a broken device

@@ -125,10 +125,11 @@ fn workers(page: &mut Exposition, tally: &Tally) {
     });
     page.family("earwitness_busy_seconds_total", Kind::Counter, "Time of threads by worker and lane.", busy);
     let of_each = || workers.iter().map(|(id, worker)| ([("worker", id.to_string())], worker));
-    let calls = of_each().map(|(labels, worker)| (labels, worker.device.tasks as f64));
-    page.family("earwitness_device_calls_total", Kind::Counter, "Calls of the device.", calls);
     let units = of_each().map(|(labels, worker)| (labels, worker.device.units as f64));
-    page.family("earwitness_device_units_total", Kind::Counter, "Units (windows) in calls of the device.", units);
+    page.family("earwitness_device_units_total", Kind::Counter, "Units (windows) that the device answered.", units);
+    let unit_s = of_each().map(|(labels, worker)| (labels, worker.device.unit_us as f64 / 1e6));
+    let help = "Time of the device multiplied by the units under way.";
+    page.family("earwitness_device_unit_seconds_total", Kind::Counter, help, unit_s);
 }
 
 #[cfg(test)]
@@ -179,7 +180,7 @@ mod tests {
             ("earwitness_stage_seconds_total", &[("stage", "transcribe"), ("lane", "device")], 2.5),
             ("earwitness_busy_seconds_total", &[("worker", "cpu:0"), ("lane", "device")], 2.5),
             ("earwitness_busy_seconds_total", &[("worker", "cpu:0"), ("lane", "cpu")], 0.0),
-            ("earwitness_device_calls_total", &[("worker", "cpu:0")], 1.0),
+            ("earwitness_device_unit_seconds_total", &[("worker", "cpu:0")], 20.0),
             ("earwitness_device_units_total", &[("worker", "cpu:0")], 8.0),
             ("earwitness_incidents_total", &[("kind", "device-throttled")], 1.0),
             ("earwitness_worker_state", &[("worker", "cpu:0"), ("state", "throttled")], 1.0),

@@ -15,7 +15,7 @@ use crate::watch::Ending;
 use crate::watch::failure::FileFailure;
 use crate::watch::names::label;
 use crate::watch::tally::{StageTally, Tally};
-use crate::watch::workers::{LaneTally, WorkerTally};
+use crate::watch::workers::WorkerTally;
 
 /// Files in the table of the slowest.
 const SLOWEST: usize = 20;
@@ -68,8 +68,8 @@ struct WorkerRow {
     state: &'static str,
     device_busy: Measured<String>,
     cpu_busy: Measured<String>,
-    calls: String,
-    units_a_call: Measured<String>,
+    units: String,
+    units_at_once: Measured<String>,
     audio: String,
     speed: String,
 }
@@ -186,16 +186,15 @@ fn lanes(report: &Report, scale: &Scale, tally: &Tally, wall_s: f64) -> Vec<Lane
 }
 
 fn worker(id: &WorkerId, of: &WorkerTally, wall_s: f64) -> WorkerRow {
-    let LaneTally { tasks, units, .. } = of.device;
-    let units_a_call = (tasks > 0).then(|| format!("{:.1}", units as f64 / tasks as f64));
+    let units_at_once = of.device.units_at_once().map(|units| format!("{units:.1}"));
     WorkerRow {
         name: id.to_string(),
         pid: Measured::from_option(of.pid, "no process was ready"),
         state: of.state.name(),
         device_busy: busy(of.device.busy_share(wall_s)),
         cpu_busy: busy(of.cpu.busy_share(wall_s)),
-        calls: count(tasks),
-        units_a_call: Measured::from_option(units_a_call, "no call was told"),
+        units: count(of.device.units),
+        units_at_once: Measured::from_option(units_at_once, "no unit was told of"),
         audio: hours(of.audio_s),
         speed: times(of.audio_s / wall_s.max(1e-3)),
     }
