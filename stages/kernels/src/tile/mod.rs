@@ -108,7 +108,7 @@ mod tests {
     fn both<F: Format>(
         row: fn(f32) -> F::Row,
         column: fn(f32) -> F::Column,
-        check: fn(&[Sums<F::Sum>], &[Sums<F::Sum>]),
+        check: impl Fn(&[Sums<F::Sum>], &[Sums<F::Sum>]),
     ) {
         for (rows, groups) in (1..=ROWS).flat_map(|rows| [1, 2, 7, 96].map(|groups| (rows, groups))) {
             let stride = groups * F::GROUP + 3;

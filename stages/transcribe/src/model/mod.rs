@@ -31,7 +31,7 @@ pub(crate) struct Whisper {
 #[derive(Debug)]
 enum Network {
     Packed(Box<packed::Network>),
-    Plain(plain::Network),
+    Plain(Box<plain::Network>),
 }
 
 /// What the decoder needs of one window: its keys and values in every layer.
@@ -75,7 +75,7 @@ impl Whisper {
         let network = if tensors.device().is_cpu() && !candle_is_better {
             Network::Packed(Box::new(packed::Network::new(&tensors, config, alignment_heads, precision)?))
         } else {
-            Network::Plain(plain::Network::new(&tensors, config, alignment_heads)?)
+            Network::Plain(Box::new(plain::Network::new(&tensors, config, alignment_heads)?))
         };
         Ok(Self { network, device: tensors.device().clone(), positions: config.max_source_positions })
     }

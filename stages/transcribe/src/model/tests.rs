@@ -14,7 +14,7 @@ fn both() -> [Whisper; 2] {
     let files = ModelFiles::resolve(&ModelSource::Embedded).unwrap();
     let tensors = files.weights.load(DType::F32, &Device::Cpu).unwrap();
     let heads = files.generation.alignment_heads(&files.config);
-    let network = Network::Plain(plain::Network::new(&tensors.pp("model"), &files.config, &heads).unwrap());
+    let network = Network::Plain(Box::new(plain::Network::new(&tensors.pp("model"), &files.config, &heads).unwrap()));
     let plain = Whisper { network, device: Device::Cpu, positions: files.config.max_source_positions };
     [Whisper::new(&tensors, &files.config, &heads, Precision::F32).unwrap(), plain]
 }
