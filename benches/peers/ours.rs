@@ -1,13 +1,14 @@
 //! Earwitness's own worker of the peers bench: `peers_ours MODEL_FOLDER PRECISION THREADS`, driven as `worker.py` says
 //! (the threads are those of `RAYON_NUM_THREADS`).
 
+use std::collections::HashMap;
 use std::error::Error;
 use std::io::{BufRead, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
 
-use candle_core::Device;
+use candle_core::{DType, Device};
 use serde_json::{Value, json};
 use stage_core::{DeviceStage, ListFlow, Pcm, SpeechSegments, VadIdentity, Window};
 use transcribe::{MelWindow, ModelFiles, ModelSource, TranscribeConfig, Transcriber};
@@ -43,8 +44,16 @@ fn decode(transcriber: &Transcriber, units: &[MelWindow], batch: usize) -> Resul
 }
 
 /// The logits before each of `tokens`, `[tokens, vocabulary]`, as `logits.i` for `windows.i` and `tokens.i` of `from`.
-fn teach(_transcriber: &Transcriber, _from: &Path, _to: &Path) -> Result<()> {
-    Err("the stage gives no logits".into())
+fn teach(transcriber: &Transcriber, from: &Path, to: &Path) -> Result<()> {
+    let given = candle_core::safetensors::load(from, &Device::Cpu)?;
+    let tensor = |name: String| given.get(&name).ok_or(format!("{name} is missing"));
+    let mut logits = HashMap::new();
+    for index in 0..given.keys().filter(|name| name.starts_with("tokens.")).count() {
+        let unit = units(transcriber, tensor(format!("windows.{index}"))?.to_vec1()?)?.remove(0);
+        let tokens: Vec<u32> = tensor(format!("tokens.{index}"))?.to_dtype(DType::U32)?.to_vec1()?;
+        logits.insert(format!("logits.{index}"), transcriber.logits(&unit, &tokens)?);
+    }
+    Ok(candle_core::safetensors::save(&logits, to)?)
 }
 
 // What does not.
@@ -109,6 +118,12 @@ fn load(model: &Path, precision: &str, samples: Vec<f32>) -> Result<(Transcriber
     let files = ModelFiles::resolve(&ModelSource::Directory(model.into()))?;
     let transcriber = Transcriber::new(files, config(precision)?)?;
     transcriber.load()?;
+    let units = units(&transcriber, samples)?;
+    Ok((transcriber, units))
+}
+
+/// The features of windows' samples, which lie one after the other.
+fn units(transcriber: &Transcriber, samples: Vec<f32>) -> Result<Vec<MelWindow>> {
     let window_s = transcriber.files().window_s();
     let window = |index: usize| {
         let start_s = index as f64 * window_s;
@@ -117,7 +132,7 @@ fn load(model: &Path, precision: &str, samples: Vec<f32>) -> Result<(Transcriber
     let segments = SpeechSegments {
         vad: VadIdentity { name: "none".into(), model_sha256: None },
         spans: vec![],
-        windows: (0..TIMED).map(window).collect(),
+        windows: (0..samples.len() / (window_s * 16_000.0) as usize).map(window).collect(),
         dropped: vec![],
     };
     let mut units = Vec::new();
@@ -126,7 +141,7 @@ fn load(model: &Path, precision: &str, samples: Vec<f32>) -> Result<(Transcriber
         units.push(unit);
         true
     })?;
-    Ok((transcriber, units))
+    Ok(units)
 }
 
 /// `VmRSS:` or `VmHWM:` (its peak) of this process, in MiB.

@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, OnceLock};
 
-use candle_core::DType;
+use candle_core::{DType, Tensor};
 use kernels::Precision;
 use serde_json::json;
 use stage_core::{
@@ -71,6 +71,20 @@ impl Transcriber {
             self.model.get_or_init(|| model);
         }
         Ok(())
+    }
+
+    /// Logits (`[tokens, vocabulary]`, f32) before each of the text tokens of a window, in the language of the settings
+    /// (of several: the model's first): what the model thinks of a text that another one found (teacher forcing).
+    ///
+    /// # Errors
+    /// Class `Bug` where the weights are not loaded yet; otherwise as [`DeviceStage::infer`].
+    pub fn logits(&self, window: &MelWindow, tokens: &[u32]) -> Result<Tensor, StageError> {
+        decoding::logits_before(self.model()?, &self.rules, window, tokens).map_err(|reason| error::inference(&reason))
+    }
+
+    fn model(&self) -> Result<&Whisper, StageError> {
+        let not_loaded = || bug("model-not-loaded", "the weights must be loaded before inference".to_owned());
+        self.model.get().ok_or_else(not_loaded)
     }
 
     /// The loaded network.
@@ -208,9 +222,7 @@ impl DeviceStage for Transcriber {
     }
 
     fn infer(&self, flow: &mut dyn Flow<MelWindow, Hypothesis>) -> Result<(), StageError> {
-        let not_loaded = || bug("model-not-loaded", "the weights must be loaded before inference".to_owned());
-        let model = self.model.get().ok_or_else(not_loaded)?;
-        decoding::run(model, &self.rules, flow).map_err(|reason| error::inference(&reason))
+        decoding::run(self.model()?, &self.rules, flow).map_err(|reason| error::inference(&reason))
     }
 
     /// A window of silence through the whole network; logits that are not finite are an error of it.

@@ -42,7 +42,7 @@ pub(super) fn refusal(config: &TranscribeConfig, numbers: &Numbers) -> Option<St
 }
 
 /// Bytes of a text over those of its zlib form at level 6, as Python's `zlib.compress` makes it.
-pub(super) fn compression_ratio(text: &str) -> f32 {
+pub(crate) fn compression_ratio(text: &str) -> f32 {
     let mut encoder = ZlibEncoder::new(Vec::new(), Compression::new(6));
     let compressed = encoder.write_all(text.as_bytes()).and_then(|()| encoder.finish());
     // Writing to memory cannot fail; zlib's form of nothing has eight bytes.

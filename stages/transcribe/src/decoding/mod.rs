@@ -15,6 +15,8 @@ mod choice;
 mod device;
 mod guards;
 mod job;
+#[cfg(test)]
+pub(crate) mod judge;
 mod logits;
 mod rules;
 mod sequence;
@@ -24,7 +26,7 @@ mod tests;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use candle_core::Result;
+use candle_core::{Result, Tensor};
 use stage_core::Flow;
 
 use crate::model::{Cache, Row, Whisper};
@@ -38,21 +40,20 @@ use sequence::Ask;
 /// Decodes what the flow gives, until nothing is under way and nothing waits. No window influences another's tokens,
 /// and none runs past the rules' token budget.
 pub(crate) fn run(model: &Whisper, rules: &Rules, flow: &mut dyn Flow<MelWindow, Hypothesis>) -> Result<()> {
-    let slots = flow.capacity().max(1);
-    let mut engine = Engine {
-        model,
-        rules,
-        cache: model.cache(slots, rules.lanes(), rules.capacity())?,
-        reader: Reader::new(rules, model.device())?,
-        jobs: (0..slots).map(|_| None).collect(),
-    };
-    loop {
-        engine.refill(flow)?;
-        if engine.jobs.iter().all(Option::is_none) {
-            return Ok(());
-        }
-        engine.round(flow)?;
+    Engine::new(model, rules, Reader::new(rules, model.device())?, flow.capacity())?.run(flow)
+}
+
+/// Logits (`[tokens, vocabulary]`) before each token of a text that is given, behind the prompt of a window that is
+/// decoded with these rules.
+pub(crate) fn logits_before(model: &Whisper, rules: &Rules, window: &MelWindow, tokens: &[u32]) -> Result<Tensor> {
+    let prompt = [rules.opening(&window.prompt), rules.after_start(0)].concat();
+    let fed = [prompt.as_slice(), &tokens[..tokens.len().saturating_sub(1)]].concat();
+    let mut cache = model.cache(1, 1, fed.len())?;
+    for audio in model.encode(&[window])? {
+        cache.admit(0, audio)?;
     }
+    let (logits, _) = model.attend(0, &fed, &cache)?;
+    logits.narrow(0, prompt.len() - 1, tokens.len())
 }
 
 struct Engine<'a> {
@@ -75,7 +76,23 @@ struct Feed {
     slots: Vec<(usize, usize)>,
 }
 
-impl Engine<'_> {
+impl<'a> Engine<'a> {
+    fn new(model: &'a Whisper, rules: &'a Rules, reader: Reader<'a>, capacity: usize) -> Result<Self> {
+        let slots = capacity.max(1);
+        let cache = model.cache(slots, rules.lanes(), rules.capacity())?;
+        Ok(Self { model, rules, cache, reader, jobs: (0..slots).map(|_| None).collect() })
+    }
+
+    fn run(mut self, flow: &mut dyn Flow<MelWindow, Hypothesis>) -> Result<()> {
+        loop {
+            self.refill(flow)?;
+            if self.jobs.iter().all(Option::is_none) {
+                return Ok(());
+            }
+            self.round(flow)?;
+        }
+    }
+
     /// Gives free slots to windows of the flow. A processor encodes one window after the other; another device waits
     /// until a quarter of the slots is free, to encode several at once.
     fn refill(&mut self, flow: &mut dyn Flow<MelWindow, Hypothesis>) -> Result<()> {

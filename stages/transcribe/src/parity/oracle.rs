@@ -40,33 +40,56 @@ pub(super) fn reference(
     language: Option<&str>,
     max_tokens: usize,
 ) -> Option<Reference> {
-    let directory = tempfile::tempdir().unwrap();
-    let [windows, out] = ["windows.safetensors", "out.safetensors"].map(|name| directory.path().join(name));
-    let tensors: HashMap<_, _> = samples
-        .iter()
-        .enumerate()
-        .map(|(index, samples)| (index.to_string(), Tensor::new(samples.as_slice(), &Device::Cpu).unwrap()))
-        .collect();
-    candle_core::safetensors::save(&tensors, &windows).unwrap();
     let max_tokens = max_tokens.to_string();
-    let mut arguments = vec![model.as_os_str(), windows.as_os_str(), out.as_os_str()];
-    arguments.extend(["--max-tokens", &max_tokens].map(OsStr::new));
-    if let Some(language) = language {
-        arguments.extend(["--language", language].map(OsStr::new));
-    }
-    run("reference.py", &arguments)?;
+    let mut arguments = vec![model.as_os_str(), OsStr::new("--max-tokens"), max_tokens.as_ref()];
+    arguments.extend(language.iter().flat_map(|language| ["--language", language]).map(OsStr::new));
+    ask("reference.py", &arguments, &numbered(samples))
+}
+
+/// What transformers' searches find; none where it is not installed.
+pub(super) fn searches(
+    model: &Path,
+    samples: &[Vec<f32>],
+    language: Option<&str>,
+    max_tokens: usize,
+) -> Option<Reference> {
+    let max_tokens = max_tokens.to_string();
+    let mut arguments = vec![model.as_os_str(), OsStr::new("--max-tokens"), max_tokens.as_ref()];
+    arguments.extend(language.iter().flat_map(|language| ["--language", language]).map(OsStr::new));
+    ask("search.py", &arguments, &numbered(samples))
+}
+
+/// What openai-whisper makes of tensors; none where it is not installed.
+pub(super) fn openai_whisper(model: &Path, given: &HashMap<String, Tensor>) -> Option<Reference> {
+    ask("openai_whisper.py", &[model.as_os_str()], given)
+}
+
+fn numbered(samples: &[Vec<f32>]) -> HashMap<String, Tensor> {
+    let tensor = |samples: &Vec<f32>| Tensor::new(samples.as_slice(), &Device::Cpu).unwrap();
+    samples.iter().enumerate().map(|(index, samples)| (index.to_string(), tensor(samples))).collect()
+}
+
+/// Runs a script that takes a model and tensors and writes tensors.
+fn ask(script: &str, arguments: &[&OsStr], given: &HashMap<String, Tensor>) -> Option<Reference> {
+    let directory = tempfile::tempdir().unwrap();
+    let [windows, out] = ["given.safetensors", "out.safetensors"].map(|name| directory.path().join(name));
+    candle_core::safetensors::save(given, &windows).unwrap();
+    let (model, options) = arguments.split_first().unwrap();
+    run(script, &[&[*model, windows.as_os_str(), out.as_os_str()], options].concat())?;
     Some(Reference(candle_core::safetensors::load(&out, &Device::Cpu).unwrap()))
 }
 
 /// A model with random weights, as transformers saves it; none where that or Whisper's vocabulary is missing.
-pub(super) fn random_model(variant: &str) -> Option<TempDir> {
+pub(super) fn random_model(variant: &str, seed: u32) -> Option<TempDir> {
     let vocabulary = Path::new(ROOT).join("../shared/data/whisper/multilingual.tiktoken");
     if !vocabulary.exists() {
         eprintln!("skipped: no Whisper vocabulary in ../shared/data");
         return None;
     }
     let directory = tempfile::tempdir().unwrap();
-    run("random_model.py", &[variant.as_ref(), vocabulary.as_ref(), directory.path().as_ref()])?;
+    let (seed, flag) = (seed.to_string(), OsStr::new("--seed"));
+    let arguments = [variant.as_ref(), vocabulary.as_ref(), directory.path().as_ref(), flag, seed.as_ref()];
+    run("random_model.py", &arguments)?;
     Some(directory)
 }
 

@@ -43,3 +43,43 @@ fn synthetic(name: &str, seed: usize) -> Vec<f32> {
         })
         .collect()
 }
+
+/// So many windows of up to `seconds`: digits, read and spontaneous speech, telephone calls, Korean, chirps, noise.
+pub(super) fn many_windows(count: usize, seconds: f64) -> Vec<Vec<f32>> {
+    let samples = (seconds * 16_000.0) as usize;
+    let long = ["en/jfk", "en/azure_en", "en/sense_and_sensibility_01_austen_64kb-0880"];
+    let window = |index: usize| {
+        let (kind, turn) = (index % 4, index / 4);
+        let mut window = match kind {
+            0 => windows(&[&format!("{}{}_{}", turn % 10, turn * 7 % 10, ["lucas", "george", "nicolas"][turn % 3])])
+                .remove(0),
+            1 | 2 => stretch(long[(turn + kind) % long.len()], (turn * 2 + kind) * 16_000, samples)
+                .unwrap_or_else(|| synthetic("speech", index)),
+            _ => warble(index),
+        };
+        window.truncate(samples);
+        window
+    };
+    (0..count).map(window).collect()
+}
+
+/// A part of a long recording; none where there is none or it is over.
+fn stretch(name: &str, from: usize, samples: usize) -> Option<Vec<f32>> {
+    let path = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared/data")).join(name);
+    let recording = read(&path.with_extension("wav"))?;
+    let from = from % recording.len().saturating_sub(samples).max(1);
+    Some(recording[from..recording.len().min(from + samples)].to_vec())
+}
+
+/// Tones that wander, louder and softer, over noise.
+fn warble(seed: usize) -> Vec<f32> {
+    let base = 150.0 + 37.0 * (seed % 23) as f32;
+    let mut noise = seed as u32 + 1;
+    let sample = |i: usize| {
+        let t = i as f32 / 16_000.0;
+        noise = noise.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        let tone = (std::f32::consts::TAU * (base * t + 30.0 * (t * (1.0 + seed as f32 % 5.0)).sin())).sin();
+        0.3 * tone * (3.0 * t).sin().abs() + 0.03 * (noise as f32 / u32::MAX as f32 - 0.5)
+    };
+    (0..96_000).map(sample).collect()
+}

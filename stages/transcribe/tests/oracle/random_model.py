@@ -1,8 +1,9 @@
 """Write a Whisper with random weights, as transformers saves it.
 
-    python random_model.py VARIANT MULTILINGUAL_TIKTOKEN OUT_DIR
+    python random_model.py VARIANT MULTILINGUAL_TIKTOKEN OUT_DIR [--seed N]
 
-`tiny`: the dimensions of whisper-tiny, bf16. `odd`: English-only, 128 mel bands, one decoder layer, f16.
+`tiny`: the dimensions of whisper-tiny, bf16. `odd`: English-only, 128 mel bands, one decoder layer, f16. `search`: small
+in everything, windows of 3 s, with an end token that comes now and then; f32.
 Exits with 77 where a module is missing.
 """
 
@@ -30,13 +31,17 @@ VARIANTS = {
         d_model=96, encoder_layers=3, decoder_layers=1, encoder_attention_heads=4, decoder_attention_heads=2,
         encoder_ffn_dim=256, decoder_ffn_dim=320, num_mel_bins=128, max_source_positions=500,
     ),
+    "search": dict(
+        d_model=64, encoder_layers=2, decoder_layers=2, encoder_attention_heads=4, decoder_attention_heads=4,
+        encoder_ffn_dim=128, decoder_ffn_dim=128, num_mel_bins=80, max_source_positions=150,
+    ),
 }
 
 
-def write_tokenizer(tiktoken: Path, out: Path, size: int) -> dict[str, int]:
-    """Whisper's vocabulary with its special tokens; merges are left out, since nothing is encoded."""
+def write_tokenizer(tiktoken: Path, out: Path, size: int, texts: int | None) -> dict[str, int]:
+    """Whisper's vocabulary (or its first tokens) with its special tokens; merges are left out."""
     characters = bytes_to_unicode()
-    lines = (line.split() for line in tiktoken.read_text().splitlines() if line)
+    lines = [line.split() for line in tiktoken.read_text().splitlines() if line][:texts]
     vocabulary = {"".join(characters[b] for b in base64.b64decode(token)): int(rank) for token, rank in lines}
     names = ["<|endoftext|>", "<|startoftranscript|>", *(f"<|{code}|>" for code in LANGUAGES)]
     names += [f"<|{n}|>" for n in ("translate", "transcribe", "startoflm", "startofprev", "nospeech", "notimestamps")]
@@ -55,25 +60,45 @@ def write_tokenizer(tiktoken: Path, out: Path, size: int) -> dict[str, int]:
     return specials
 
 
-def main(variant: str, tiktoken: Path, out: Path) -> None:
+def liven(model, end: int) -> None:
+    """Texts that differ from window to window and end: sharp attention, layers that outweigh the last token, and an end
+    token that counts for more."""
+    decoder = model.model.decoder
+    with torch.no_grad():
+        for layer in decoder.layers:
+            for attention in (layer.self_attn, layer.encoder_attn):
+                attention.q_proj.weight.mul_(8)
+                attention.k_proj.weight.mul_(8)
+                attention.out_proj.weight.mul_(10)
+            layer.fc1.weight.mul_(3)
+            layer.fc2.weight.mul_(10)
+        decoder.embed_positions.weight.mul_(6)
+        decoder.layer_norm.weight.mul_(4)
+        decoder.embed_tokens.weight[end].mul_(3)
+
+
+def main(variant: str, tiktoken: Path, out: Path, seed: int) -> None:
     out.mkdir(parents=True, exist_ok=True)
-    size = 51865
-    ids = write_tokenizer(tiktoken, out, size)
+    size, texts = (1200, 600) if variant == "search" else (51865, None)
+    ids = write_tokenizer(tiktoken, out, size, texts)
     end = ids["<|endoftext|>"]
     shape = VARIANTS[variant]
     config = WhisperConfig(
         vocab_size=size, max_target_positions=448, init_std=0.08, bos_token_id=end, eos_token_id=end, pad_token_id=end,
         decoder_start_token_id=ids["<|startoftranscript|>"], **shape,
     )
-    torch.manual_seed(17)
+    torch.manual_seed(seed)
     model = WhisperForConditionalGeneration(config)
     model.generation_config = GenerationConfig(
-        is_multilingual=variant == "tiny", suppress_tokens=[1, 2, 7], begin_suppress_tokens=[220, end],
+        is_multilingual=variant != "odd", suppress_tokens=[1, 2, 7], begin_suppress_tokens=[220, end],
         bos_token_id=end, eos_token_id=end, pad_token_id=end, decoder_start_token_id=config.decoder_start_token_id,
     )
     if variant == "tiny":
         model.generation_config.alignment_heads = [[2, 2], [3, 0], [3, 2], [3, 3], [3, 4], [3, 5]]
-    model.to(torch.bfloat16 if variant == "tiny" else torch.float16).save_pretrained(out)
+    if variant == "search":
+        liven(model, end)
+    types = {"tiny": torch.bfloat16, "odd": torch.float16, "search": torch.float32}
+    model.to(types[variant]).save_pretrained(out)
     WhisperFeatureExtractor(
         feature_size=config.num_mel_bins, chunk_length=config.max_source_positions // 50
     ).save_pretrained(out)
@@ -84,4 +109,5 @@ if __name__ == "__main__":
     parser.add_argument("variant", choices=VARIANTS)
     parser.add_argument("tiktoken", type=Path)
     parser.add_argument("out", type=Path)
+    parser.add_argument("--seed", type=int, default=17)
     main(**vars(parser.parse_args()))

@@ -42,9 +42,10 @@ class Rules:
         self.language = ids[f"<|{language}|>"] if language else None
         self.multilingual = generation.is_multilingual
         self.after_language = [ids["<|transcribe|>"]] if self.multilingual else []
-        self.after_language.append(ids["<|notimestamps|>"])
+        self.no_timestamps = ids["<|notimestamps|>"]
+        self.after_language.append(self.no_timestamps)
         textless = {id for id in special.values() if id != self.end}
-        textless |= set(range(ids["<|notimestamps|>"], model.config.vocab_size))
+        textless |= set(range(self.no_timestamps, model.config.vocab_size))
         self.suppressed = sorted(textless | set(generation.suppress_tokens or []))
         self.suppressed_first = sorted({*self.suppressed, *(generation.begin_suppress_tokens or [])})
 
@@ -64,8 +65,8 @@ def allowed(logits: torch.Tensor, suppressed: list[int]) -> torch.Tensor:
 
 
 def boundaries(attentions, heads, rows: slice, positions: int, width: int) -> np.ndarray:
-    """openai-whisper's `find_alignment` over the cross-attention of the alignment heads, without the end token's row."""
-    weights = torch.stack([attentions[layer][0, head] for layer, head in heads])[:, : rows.stop, :positions]
+    """openai-whisper's `find_alignment` over the cross-attention of the alignment heads."""
+    weights = torch.stack([attentions[layer][0, head] for layer, head in heads])[:, :, :positions]
     weights = weights / weights.sum(-1, keepdim=True)
     weights = (weights - weights.mean(-2, keepdim=True)) / weights.std(-2, keepdim=True, unbiased=False)
     matrix = _median_filter(weights[None], width)[0].mean(0)[rows]
@@ -104,9 +105,9 @@ def reference(model, extractor, rules: Rules, samples: torch.Tensor, max_tokens:
         for head in range(model.config.decoder_attention_heads)
     ]
     positions = max(1, len(samples) // 320)
-    # The last token of a text that the budget ended is never fed.
-    rows = slice(len(prompt) - 1, len(prompt) - 1 + len(chosen))
-    times = boundaries(output.cross_attentions, heads, rows, positions, model.config.median_filter_width)
+    attentions = forward([*prompt, *tokens, rules.end]).cross_attentions
+    rows = slice(len(prompt) - 1, len(prompt) + len(tokens))
+    times = boundaries(attentions, heads, rows, positions, model.config.median_filter_width)
     return {
         "mel": mel[0], "states": states[0], "prompt": torch.tensor(prompt), "tokens": torch.tensor(tokens).long(),
         "ended": torch.tensor(int(chosen[-1] == rules.end)), "logits": output.logits[0],

@@ -24,8 +24,8 @@ enum Matrix {
 impl Weights {
     /// Reads `weight` (`[outputs, inputs]`, stored in a floating type or quantised) and `bias`.
     pub(super) fn read(tensors: &VarBuilder<'_>, inputs: usize, outputs: usize) -> Result<Self> {
-        let bias = values(&tensors.get(outputs, "bias")?)?;
-        Ok(Self { bias, ..Self::without_bias(tensors, inputs, outputs)? })
+        let weights = Self::without_bias(tensors, inputs, outputs)?;
+        Ok(Self { bias: values(&tensors.get(outputs, "bias")?)?, ..weights })
     }
 
     /// As [`Weights::read`], where there is no bias.

@@ -1,0 +1,33 @@
+//! The rules of decoding on given numbers, for comparison with a reference.
+
+use super::choice;
+use super::guards::{Numbers, refusal};
+use super::rules::Choosable;
+use crate::TranscribeConfig;
+
+pub(crate) use super::guards::compression_ratio;
+
+/// The likeliest token behind `tokens` and its log-probability, with timestamps. `bounds` are the end token, the first
+/// timestamp and the last one that a text may begin with; every token but those between end and timestamps is allowed.
+pub(crate) fn likeliest(logits: &[f32], bounds: [u32; 3], tokens: &[u32]) -> (u32, f32) {
+    let [end, first, last_initial] = bounds;
+    let mut any = vec![0.0; logits.len()];
+    any[end as usize + 1..first as usize].fill(f32::NEG_INFINITY);
+    let timestamps = first..logits.len() as u32;
+    let choosable = Choosable { first: any.clone(), any, end, timestamps, initial: first..last_initial + 1 };
+    let best = choice::likeliest(logits, &choosable, &choosable.bounds(tokens), 1).unwrap();
+    (best[0].token, best[0].logprob)
+}
+
+/// The temperature of the attempt that is taken, of rows of temperature, compression ratio, mean log-probability and
+/// no-speech probability; none where the window is dropped as silent.
+pub(crate) fn taken(attempts: &[[f32; 4]]) -> Option<f32> {
+    let config = TranscribeConfig::default();
+    let refused = |row: &[f32; 4]| {
+        let [_, compression_ratio, avg_logprob, no_speech_prob] = *row;
+        refusal(&config, &Numbers { compression_ratio, avg_logprob, no_speech_prob, looping: false }).is_some()
+    };
+    let taken = attempts.iter().find(|row| !refused(row)).or(attempts.last())?;
+    let silent = taken[3] > config.no_speech_threshold && taken[2] < config.logprob_threshold;
+    (!silent).then_some(taken[0])
+}
