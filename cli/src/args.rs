@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use stage_core::StageKind;
-use transcribe::{Precision, Task};
+use transcribe::{ModelSource, ParseModelSourceError, Precision, Task};
 
 /// Folders of recorded calls into timed, checkable evidence.
 #[derive(Debug, Parser)]
@@ -124,6 +124,25 @@ pub(crate) struct DecodingArgs {
     pub(crate) decoding: Option<PathBuf>,
 }
 
+/// Which model.
+#[derive(Debug, Args)]
+pub(crate) struct ModelArgs {
+    /// embedded, a folder in the Hugging Face Whisper layout, or a hub id (openai/whisper-large-v3-turbo).
+    #[arg(long, default_value = "embedded")]
+    pub(crate) model: String,
+    /// Take a hub id's files from the hub's cache alone; never touch the network.
+    #[arg(long)]
+    pub(crate) offline: bool,
+}
+
+impl ModelArgs {
+    /// Where the model comes from.
+    pub(crate) fn source(&self) -> Result<ModelSource, ParseModelSourceError> {
+        let source: ModelSource = self.model.parse()?;
+        Ok(if self.offline { source.offline() } else { source })
+    }
+}
+
 /// What `run` and `stage` share: devices, model, settings of the stages, progress.
 #[derive(Debug, Args)]
 pub(crate) struct EngineArgs {
@@ -155,9 +174,8 @@ pub(crate) struct EngineArgs {
     /// Windows that a device works on at a time.
     #[arg(long, value_name = "N", default_value_t = 8, value_parser = positive)]
     pub(crate) device_batch_size: usize,
-    /// embedded, a folder in the Hugging Face Whisper layout, or a hub id (openai/whisper-large-v3-turbo).
-    #[arg(long, default_value = "embedded")]
-    pub(crate) model: String,
+    #[command(flatten)]
+    pub(crate) model: ModelArgs,
     /// auto (detect in each window), or a language code such as ko or en.
     #[arg(long, default_value = "auto")]
     pub(crate) language: String,
@@ -251,10 +269,27 @@ pub(crate) struct DevicesArgs {
 }
 
 #[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true)]
 pub(crate) struct ModelsArgs {
-    /// embedded, a folder, or a hub id.
-    #[arg(long, default_value = "embedded")]
-    pub(crate) model: String,
+    #[command(flatten)]
+    pub(crate) model: ModelArgs,
+    #[command(subcommand)]
+    pub(crate) command: Option<ModelsCommand>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ModelsCommand {
+    /// Write a model into a new folder with its matrices in int8: smaller files for --precision int8.
+    Quantize(QuantizeArgs),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct QuantizeArgs {
+    #[command(flatten)]
+    pub(crate) model: ModelArgs,
+    /// The folder, which must not exist yet.
+    #[arg(short, long, value_name = "DIR")]
+    pub(crate) out: PathBuf,
 }
 
 /// A file format of the results.

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
-use transcribe::TranscribeConfig;
+use transcribe::{ModelSource, ParseModelSourceError, TranscribeConfig};
 
 use crate::args::EngineArgs;
 use crate::config::{self, ConfigError};
@@ -11,8 +11,7 @@ use crate::config::{self, ConfigError};
 /// What the stages of one run are built from, on the coordinator (for fingerprints) and on the workers (for work).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Settings {
-    /// `embedded`, a folder or a hub id.
-    pub(crate) model: String,
+    pub(crate) model: ModelSource,
     /// How the model decodes; the device is each worker's own.
     pub(crate) transcribe: TranscribeConfig,
     pub(crate) vad: Vad,
@@ -39,6 +38,8 @@ const PCM_BUDGET_BYTES: u64 = 256 << 20;
 /// What is wrong with a setting.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum SettingsError {
+    #[error("--model {0}")]
+    Model(#[from] ParseModelSourceError),
     #[error("--vad {0}: energy or silero:FILE is expected")]
     Vad(String),
     #[error("--language {0}: auto or a language code such as ko or en is expected")]
@@ -53,7 +54,7 @@ impl Settings {
     /// Checks and reads what the arguments name.
     pub(crate) fn from_args(args: &EngineArgs) -> Result<Self, SettingsError> {
         Ok(Self {
-            model: args.model.clone(),
+            model: args.model.source()?,
             transcribe: transcribe(args)?,
             vad: vad(&args.vad)?,
             lexicons: args.lexicon.iter().map(read).collect::<Result<_, _>>()?,

@@ -1,13 +1,18 @@
-//! SIGINT and SIGTERM: the first lets work in flight end, the second ends at once.
+//! SIGINT and SIGTERM: the first lets work in flight end, the second ends at once. SIGPIPE: nobody reads any more.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
 
 use scheduler::coordinator::Interrupt;
-use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::consts::{SIGINT, SIGPIPE, SIGTERM};
 use signal_hook::iterator::Signals;
 
 use crate::exit::Exit;
+
+/// From now on the program ends, without a word, when what it prints is no longer read (`earwitness status DIR | head`).
+pub(crate) fn end_with_the_reader() -> std::io::Result<()> {
+    signal_hook::flag::register_conditional_default(SIGPIPE, Arc::new(AtomicBool::new(true))).map(drop)
+}
 
 /// What the user asked for while a run was under way.
 pub(crate) struct SignalWatch {

@@ -5,9 +5,7 @@ use decode::{DecodeConfig, Decoder};
 use forensics::{Forensics, ForensicsConfig, ForensicsError, LexiconSource};
 use segment::{SegmentConfig, Segmenter, VadChoice};
 use stage_core::{DeviceId, Identity, Recipe, RecipeError, Stage, StageError, StageKind};
-use transcribe::{
-    DeviceChoice, ModelError, ModelFiles, ModelSource, ParseModelSourceError, TranscribeConfig, Transcriber,
-};
+use transcribe::{DeviceChoice, ModelError, ModelFiles, TranscribeConfig, Transcriber};
 
 use crate::settings::{Settings, Vad};
 
@@ -23,8 +21,6 @@ pub(crate) struct Stages {
 /// Why the stages cannot be built from the settings. Every variant names the file or setting.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum BuildError {
-    #[error("--model {0}")]
-    Source(#[from] ParseModelSourceError),
     #[error("{0}")]
     Model(#[from] ModelError),
     #[error("--lexicon {0}")]
@@ -40,7 +36,7 @@ pub(crate) enum BuildError {
 impl Stages {
     /// Builds the stages for work on `device`.
     pub(crate) fn build(settings: &Settings, device: &DeviceId) -> Result<Self, BuildError> {
-        let files = ModelFiles::resolve(&settings.model.parse::<ModelSource>()?)?;
+        let files = ModelFiles::resolve(&settings.model)?;
         check_language(settings, &files)?;
         let vad = match &settings.vad {
             Vad::Energy => VadChoice::Energy,

@@ -94,7 +94,7 @@ fn a_worker_that_falls_silent_is_replaced() {
 fn a_wedged_device_lane_is_noticed_though_the_heartbeat_goes_on() {
     let case = Case::new(8);
     case.assert_whole(case.run(&format!("{AT_INFER}kind = 'wedge'\nonce = 'MARK'\n"), &[]));
-    assert_eq!(case.messages(IncidentKind::WorkerLost), ["finished no device call for 4.0 s"]);
+    assert_eq!(case.messages(IncidentKind::WorkerLost), ["made no step on its device for 4.0 s"]);
 }
 
 #[test]

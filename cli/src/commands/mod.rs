@@ -11,11 +11,18 @@ mod story;
 mod verify;
 mod worker;
 
+use anyhow::Context;
+
 use crate::args::Command;
 use crate::exit::{Exit, Failure};
+use crate::signals;
 
 /// Does what was asked for.
 pub(crate) fn dispatch(command: &Command) -> Result<Exit, Failure> {
+    // Those that talk to workers hear of a broken pipe where they write to it.
+    if !matches!(command, Command::Run(_) | Command::Stage(_) | Command::Worker(_)) {
+        signals::end_with_the_reader().context("signals cannot be set up")?;
+    }
     match command {
         Command::Run(args) => run::run(args),
         Command::Stage(args) => stage::stage(args),

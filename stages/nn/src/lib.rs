@@ -13,4 +13,4 @@ pub use device::{DeviceChoice, DeviceError};
 pub use fault::DeviceFault;
 pub use gelu::gelu;
 pub use hub::{HubError, HubRepository};
-pub use weights::{Weights, WeightsError};
+pub use weights::{OpenWeights, Weights, WeightsError};

@@ -4,18 +4,18 @@
 pub const SCALE: &str = "weight_scale";
 
 /// What is stored for zero.
-const ZERO: i16 = 128;
+pub const ZERO: u8 = 128;
 
 /// The level that a stored number (0 to 255) stands for.
 #[must_use]
 pub fn level(stored: f32) -> i8 {
-    (stored as i16 - ZERO) as i8
+    (stored as i16 - ZERO as i16) as i8
 }
 
 /// What is stored for a level.
 #[must_use]
 pub const fn stored(level: i8) -> u8 {
-    (level as i16 + ZERO) as u8
+    level.cast_unsigned() ^ ZERO
 }
 
 #[cfg(test)]
@@ -25,6 +25,6 @@ mod tests {
     #[test]
     fn every_level_comes_back() {
         assert!((i8::MIN..=i8::MAX).all(|wanted| level(f32::from(stored(wanted))) == wanted));
-        assert_eq!(stored(0), 128);
+        assert_eq!(stored(0), ZERO);
     }
 }

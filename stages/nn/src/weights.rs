@@ -7,7 +7,10 @@ use candle_core::safetensors::MmapedSafetensors;
 use candle_core::{DType, Device};
 use candle_nn::VarBuilder;
 use safetensors::SafeTensors;
+use safetensors::tensor::TensorView;
 use stage_core::{sha256_file, sha256_hex};
+
+use crate::hub::promised_sha256;
 
 /// Why weights could not be loaded. Every variant names the file.
 #[derive(Debug, thiserror::Error)]
@@ -20,6 +23,16 @@ pub enum WeightsError {
         /// What the system said.
         reason: std::io::Error,
     },
+    /// The file's content is not what the hub says it is: delete it, and it is fetched again.
+    #[error("{path}: its SHA-256 is {found}, but the hub says {promised}: delete it, and it is fetched again")]
+    Corrupt {
+        /// The file in the hub's cache.
+        path: PathBuf,
+        /// What the hub says.
+        promised: String,
+        /// What is in the file.
+        found: String,
+    },
     /// The file is no safetensors file or is cut short: fetch it again.
     #[error("{path}: not a whole safetensors file: {reason}")]
     Malformed {
@@ -28,6 +41,25 @@ pub enum WeightsError {
         /// What the parser said.
         reason: Box<candle_core::Error>,
     },
+}
+
+/// Weights whose tensors can be looked at as they are stored.
+pub struct OpenWeights(Opened);
+
+enum Opened {
+    Files(MmapedSafetensors),
+    Embedded(SafeTensors<'static>),
+}
+
+impl OpenWeights {
+    /// Every tensor with its name.
+    #[must_use]
+    pub fn tensors(&self) -> Vec<(String, TensorView<'_>)> {
+        match &self.0 {
+            Opened::Files(tensors) => tensors.tensors(),
+            Opened::Embedded(tensors) => tensors.tensors(),
+        }
+    }
 }
 
 /// The weights of one model. Making one reads no tensor; the hash is computed when it is first asked for.
@@ -64,7 +96,8 @@ impl Weights {
     /// SHA-256 of the file, or of the concatenated hex hashes of several, as hex. The first call reads every byte.
     ///
     /// # Errors
-    /// [`WeightsError::Unreadable`] for the first file that cannot be read.
+    /// [`WeightsError::Unreadable`] for the first file that cannot be read, [`WeightsError::Corrupt`] for the first one
+    /// from the hub that is not what the hub says.
     pub fn sha256(&self) -> Result<&str, WeightsError> {
         if let Some(known) = self.sha256.get() {
             return Ok(known);
@@ -72,8 +105,7 @@ impl Weights {
         let computed = match &self.source {
             Source::Embedded { bytes, .. } => sha256_hex(bytes),
             Source::Files(paths) => {
-                let hash = |path: &PathBuf| sha256_file(path).map_err(|reason| unreadable(path, reason));
-                match paths.iter().map(hash).collect::<Result<Vec<_>, _>>()?.as_slice() {
+                match paths.iter().map(|path| hash(path)).collect::<Result<Vec<_>, _>>()?.as_slice() {
                     [only] => only.clone(),
                     several => sha256_hex(several.concat().as_bytes()),
                 }
@@ -88,14 +120,23 @@ impl Weights {
     /// [`WeightsError::Malformed`] for the first file that is no whole safetensors file.
     pub fn check(&self) -> Result<(), WeightsError> {
         match &self.source {
-            Source::Embedded { name, bytes } => SafeTensors::deserialize(bytes)
-                .map(drop)
-                .map_err(|reason| malformed(Path::new(name), candle_core::Error::from(reason))),
-            Source::Files(paths) => paths.iter().try_for_each(|path| {
-                // SAFETY: as in `load`.
-                unsafe { MmapedSafetensors::new(path) }.map(drop).map_err(|reason| malformed(path, reason))
-            }),
+            Source::Embedded { .. } => self.open().map(drop),
+            Source::Files(paths) => paths.iter().try_for_each(|path| map(std::slice::from_ref(path)).map(drop)),
         }
+    }
+
+    /// The tensors as they are stored, mapped.
+    ///
+    /// # Errors
+    /// As [`Weights::check`]; of several files, the first one is named.
+    pub fn open(&self) -> Result<OpenWeights, WeightsError> {
+        Ok(OpenWeights(match &self.source {
+            Source::Embedded { name, bytes } => Opened::Embedded(
+                SafeTensors::deserialize(bytes)
+                    .map_err(|reason| malformed(Path::new(name), candle_core::Error::from(reason)))?,
+            ),
+            Source::Files(paths) => Opened::Files(map(paths)?),
+        }))
     }
 
     /// The tensors on `device` as `dtype`, converted where they are stored otherwise.
@@ -108,13 +149,26 @@ impl Weights {
             Source::Embedded { name, bytes } => VarBuilder::from_slice_safetensors(bytes, dtype, device)
                 .map_err(|reason| malformed(Path::new(name), reason)),
             Source::Files(paths) => {
-                // SAFETY: the files are mapped read-only; truncating a model file while it is in use is outside the
-                // contract of the tool, as for every memory-mapped model.
+                // SAFETY: as in `map`.
                 unsafe { VarBuilder::from_mmaped_safetensors(paths, dtype, device) }
                     .map_err(|reason| malformed(&paths[0], reason))
             }
         }
     }
+}
+
+fn hash(path: &Path) -> Result<String, WeightsError> {
+    let found = sha256_file(path).map_err(|reason| unreadable(path, reason))?;
+    match promised_sha256(path) {
+        Some(promised) if promised != found => Err(WeightsError::Corrupt { path: path.to_owned(), promised, found }),
+        _ => Ok(found),
+    }
+}
+
+fn map(paths: &[PathBuf]) -> Result<MmapedSafetensors, WeightsError> {
+    // SAFETY: the files are mapped read-only; truncating a model file while it is in use is outside the contract of the
+    // tool, as for every memory-mapped model.
+    unsafe { MmapedSafetensors::multi(paths) }.map_err(|reason| malformed(&paths[0], reason))
 }
 
 fn unreadable(path: &Path, reason: std::io::Error) -> WeightsError {
@@ -146,6 +200,19 @@ mod tests {
         let weights = Weights::from_files(&paths).unwrap();
         let error = weights.load(DType::F32, &Device::Cpu).err().unwrap();
         assert!(error.to_string().contains("cut.safetensors: not a whole safetensors file"), "{error}");
+    }
+
+    #[test]
+    fn a_file_of_the_hub_that_is_not_what_the_hub_says_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let blobs = folder.path().join("blobs");
+        std::fs::create_dir(&blobs).unwrap();
+        let whole = blobs.join(sha256_hex(EMPTY));
+        std::fs::write(&whole, EMPTY).unwrap();
+        assert!(Weights::from_files(std::slice::from_ref(&whole)).unwrap().sha256().is_ok());
+        std::fs::write(&whole, b"something else").unwrap();
+        let error = Weights::from_files(&[whole]).unwrap().sha256().unwrap_err();
+        assert!(error.to_string().contains("but the hub says"), "{error}");
     }
 
     #[test]

@@ -122,7 +122,7 @@ impl From<ModelError> for StageError {
             | ModelError::MissingToken { .. }
             | ModelError::VocabularyTooLarge { .. }
             | ModelError::Field { .. }
-            | ModelError::Weights(WeightsError::Malformed { .. })
+            | ModelError::Weights(WeightsError::Malformed { .. } | WeightsError::Corrupt { .. })
             | ModelError::Tensor { .. } => (ErrorClass::BadInput, "model-malformed"),
         };
         Self::new(StageKind::Transcribe, class, code, error.to_string())

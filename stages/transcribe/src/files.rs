@@ -15,8 +15,12 @@ use crate::mel::HOP;
 use crate::vocabulary::Vocabulary;
 use crate::{ModelError, ModelSource, embedded};
 
-const WEIGHTS: &str = "model.safetensors";
+pub(crate) const WEIGHTS: &str = "model.safetensors";
 const INDEX: &str = "model.safetensors.index.json";
+/// The small files that every model has.
+const REQUIRED: [&str; 3] = ["config.json", "generation_config.json", "tokenizer.json"];
+/// The one that some have.
+const PREPROCESSOR: &str = "preprocessor_config.json";
 
 /// The files of one model in the Hugging Face layout: `config.json`, `generation_config.json`, `tokenizer.json`,
 /// `model.safetensors` (or shards with `model.safetensors.index.json`) and, where there is one,
@@ -39,22 +43,21 @@ impl ModelFiles {
     /// # Errors
     /// A [`ModelError`] that names the first file that is missing, malformed, truncated or of another model.
     pub fn resolve(source: &ModelSource) -> Result<Self, ModelError> {
-        match source {
-            ModelSource::Embedded => Self::new("embedded".into(), &Embedded),
+        let name = match source {
+            ModelSource::Embedded => "embedded".to_owned(),
             ModelSource::Directory(path) => {
                 let name = path.canonicalize().ok().and_then(|path| path.file_name().map(|name| name.to_owned()));
-                let name = name.map_or_else(|| path.display().to_string(), |name| name.to_string_lossy().into_owned());
-                Self::new(name, &Directory(path.clone()))
+                name.map_or_else(|| path.display().to_string(), |name| name.to_string_lossy().into_owned())
             }
-            ModelSource::Hub(id) => Self::new(id.clone(), &HubRepository::open(id)?),
-        }
+            ModelSource::Hub(id) | ModelSource::Cached(id) => id.clone(),
+        };
+        Self::new(name, &*place(source)?)
     }
 
     fn new(name: String, place: &dyn Place) -> Result<Self, ModelError> {
-        let config_file = place.read("config.json")?;
-        let generation_file = place.read("generation_config.json")?;
-        let tokenizer_file = place.read("tokenizer.json")?;
-        let preprocessor_file = optional(place.read("preprocessor_config.json"))?;
+        let [config_file, generation_file, tokenizer_file] = REQUIRED.map(|name| place.read(name));
+        let (config_file, generation_file, tokenizer_file) = (config_file?, generation_file?, tokenizer_file?);
+        let preprocessor_file = optional(place.read(PREPROCESSOR))?;
 
         let config = WhisperConfig::parse(&config_file.path, &config_file.bytes)?;
         let generation = GenerationConfig::parse(&generation_file.path, &generation_file.bytes, &config)?;
@@ -93,6 +96,20 @@ impl ModelFiles {
         self.vocabulary.languages.iter().map(|(code, _)| code.as_str()).collect()
     }
 
+    /// The size of the weights and the types that they are stored in, for people: `37.7 MB of f32`.
+    ///
+    /// # Errors
+    /// [`ModelError::Weights`] where they cannot be read.
+    pub fn weights_summary(&self) -> Result<String, ModelError> {
+        let weights = self.weights.open()?;
+        let tensors = weights.tensors();
+        let bytes: usize = tensors.iter().map(|(_, tensor)| tensor.data().len()).sum();
+        let types: BTreeSet<_> =
+            tensors.iter().map(|(_, tensor)| format!("{:?}", tensor.dtype()).to_lowercase()).collect();
+        let types = types.into_iter().map(|name| if name == "u8" { "int8".to_owned() } else { name });
+        Ok(format!("{:.1} MB of {}", bytes as f64 / 1e6, types.collect::<Vec<_>>().join(", ")))
+    }
+
     /// SHA-256 over every file that a transcript depends on, as hex. The first call reads the weights.
     ///
     /// # Errors
@@ -106,10 +123,17 @@ impl ModelFiles {
     }
 }
 
+/// The small files of a model.
+pub(crate) fn small_files(source: &ModelSource) -> Result<Vec<File>, ModelError> {
+    let place = place(source)?;
+    let required = REQUIRED.into_iter().map(|name| place.read(name).map(Some));
+    required.chain([optional(place.read(PREPROCESSOR))]).filter_map(Result::transpose).collect()
+}
+
 /// One small file in memory; `path` stands for it in errors.
-struct File {
-    path: PathBuf,
-    bytes: Cow<'static, [u8]>,
+pub(crate) struct File {
+    pub(crate) path: PathBuf,
+    pub(crate) bytes: Cow<'static, [u8]>,
 }
 
 /// Where the files of a model lie.
@@ -118,11 +142,20 @@ trait Place {
     fn weights(&self) -> Result<Weights, ModelError>;
 }
 
+fn place(source: &ModelSource) -> Result<Box<dyn Place>, ModelError> {
+    Ok(match source {
+        ModelSource::Embedded => Box::new(Embedded),
+        ModelSource::Directory(path) => Box::new(Directory(path.clone())),
+        ModelSource::Hub(id) => Box::new(HubRepository::open(id)?),
+        ModelSource::Cached(id) => Box::new(HubRepository::cached(id)),
+    })
+}
+
 /// Nothing, where the file does not exist.
 fn optional(file: Result<File, ModelError>) -> Result<Option<File>, ModelError> {
     match file {
         Err(ModelError::Unreadable { reason, .. }) if reason.kind() == ErrorKind::NotFound => Ok(None),
-        Err(ModelError::Hub(HubError::NoSuchFile { .. })) => Ok(None),
+        Err(ModelError::Hub(HubError::NoSuchFile { .. } | HubError::NotCached { .. })) => Ok(None),
         other => other.map(Some),
     }
 }
@@ -180,8 +213,8 @@ impl Place for HubRepository {
 
     fn weights(&self) -> Result<Weights, ModelError> {
         let paths = match self.file(WEIGHTS) {
-            Err(HubError::NoSuchFile { .. }) => {
-                let index = read(self.file(INDEX)?)?;
+            Err(missing @ (HubError::NoSuchFile { .. } | HubError::NotCached { .. })) => {
+                let index = read(self.file(INDEX).map_err(|_| missing)?)?;
                 shards(&index)?.iter().map(|name| self.file(name)).collect::<Result<Vec<_>, _>>()?
             }
             whole => vec![whole?],

@@ -8,14 +8,26 @@ use serde::{Deserialize, Serialize};
 
 /// Where a model comes from.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
 pub enum ModelSource {
     /// The small model that is part of the program.
     Embedded,
     /// A directory in the Hugging Face layout.
     Directory(PathBuf),
-    /// `organisation/name` on the Hugging Face Hub.
+    /// `organisation/name` on the Hugging Face Hub; downloaded where it is not in the hub's cache.
     Hub(String),
+    /// `organisation/name` as it is in the hub's cache; the network is never touched.
+    Cached(String),
+}
+
+impl ModelSource {
+    /// The same model without the network.
+    #[must_use]
+    pub fn offline(self) -> Self {
+        match self {
+            Self::Hub(id) => Self::Cached(id),
+            local => local,
+        }
+    }
 }
 
 /// The text names no model.
@@ -52,22 +64,8 @@ impl fmt::Display for ModelSource {
         match self {
             Self::Embedded => f.write_str("embedded"),
             Self::Directory(path) => write!(f, "{}", path.display()),
-            Self::Hub(id) => f.write_str(id),
+            Self::Hub(id) | Self::Cached(id) => f.write_str(id),
         }
-    }
-}
-
-impl TryFrom<String> for ModelSource {
-    type Error = ParseModelSourceError;
-
-    fn try_from(text: String) -> Result<Self, Self::Error> {
-        text.parse()
-    }
-}
-
-impl From<ModelSource> for String {
-    fn from(source: ModelSource) -> Self {
-        source.to_string()
     }
 }
 
@@ -79,6 +77,7 @@ mod tests {
     fn a_directory_wins_over_a_hub_id_and_nonsense_is_refused() {
         assert_eq!("embedded".parse(), Ok(ModelSource::Embedded));
         assert_eq!("openai/whisper-tiny".parse(), Ok(ModelSource::Hub("openai/whisper-tiny".into())));
+        assert_eq!(ModelSource::Hub("a/b".into()).offline(), ModelSource::Cached("a/b".into()));
         assert_eq!("/".parse(), Ok(ModelSource::Directory("/".into())));
         for nonsense in ["", "whisper", "a/b/c", "/nowhere/model", "../model", "a b/c"] {
             assert!(nonsense.parse::<ModelSource>().is_err(), "{nonsense}");

@@ -79,7 +79,7 @@ fn compression_ratios_are_those_of_openai_whisper() {
 #[test]
 fn the_attempt_that_openai_whisper_takes_is_taken_and_what_it_skips_is_dropped() {
     let temperatures = TranscribeConfig::default().temperatures;
-    let values = |seed: usize, from: &[f32]| from[(seed * 2_654_435_761 >> 7) % from.len()];
+    let values = |seed: usize, from: &[f32]| from[((seed * 2_654_435_761) >> 7) % from.len()];
     let attempts: Vec<Vec<[f32; 4]>> = (0..60)
         .map(|case| {
             let no_speech = values(case * 3 + 1, &[0.1, 0.59, 0.61, 0.9]);

@@ -5,7 +5,7 @@ use candle_nn::{LayerNorm, Module, VarBuilder};
 
 use super::attention::Attention;
 use super::cache::{Audio, Cache, Shape};
-use super::layers::{Mlp, layer_norm};
+use super::layers::{Mlp, layer_norm, matrix};
 use crate::config::WhisperConfig;
 use crate::model::Row;
 
@@ -45,7 +45,7 @@ impl Decoder {
         };
         let layer = |index: usize| Layer::new(&tensors.pp("layers").pp(index), config, &heads_of(index));
         Ok(Self {
-            embedding: tensors.get((config.vocab_size, width), "embed_tokens.weight")?,
+            embedding: matrix(&tensors.pp("embed_tokens"), width, config.vocab_size)?,
             positions: tensors.get((config.max_target_positions, width), "embed_positions.weight")?,
             layers: (0..config.decoder_layers).map(layer).collect::<Result<_>>()?,
             norm: layer_norm(&tensors.pp("layer_norm"), width)?,

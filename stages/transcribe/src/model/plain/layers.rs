@@ -2,7 +2,7 @@
 
 use candle_core::{Result, Tensor};
 use candle_nn::{LayerNorm, Module, VarBuilder};
-use nn::gelu;
+use nn::{gelu, quantised};
 
 /// Epsilon of every layer norm.
 const EPSILON: f64 = 1e-5;
@@ -18,20 +18,20 @@ pub(super) struct Linear {
 impl Linear {
     /// Reads `weight` (`[outputs, inputs]`) and `bias`, both multiplied by `scale`.
     pub(super) fn scaled(tensors: &VarBuilder<'_>, inputs: usize, outputs: usize, scale: f64) -> Result<Self> {
-        let weight = transposed(&tensors.get((outputs, inputs), "weight")?)?;
+        let weight = transposed(&matrix(tensors, inputs, outputs)?)?;
         let bias = tensors.get(outputs, "bias")?;
         Ok(Self { weight: (weight * scale)?, bias: Some((bias * scale)?) })
     }
 
     /// Reads `weight` (`[outputs, inputs]`) and `bias`.
     pub(super) fn new(tensors: &VarBuilder<'_>, inputs: usize, outputs: usize) -> Result<Self> {
-        let weight = transposed(&tensors.get((outputs, inputs), "weight")?)?;
+        let weight = transposed(&matrix(tensors, inputs, outputs)?)?;
         Ok(Self { weight, bias: Some(tensors.get(outputs, "bias")?) })
     }
 
     /// Reads `weight` (`[outputs, inputs]`); there is no bias.
     pub(super) fn without_bias(tensors: &VarBuilder<'_>, inputs: usize, outputs: usize) -> Result<Self> {
-        Ok(Self { weight: transposed(&tensors.get((outputs, inputs), "weight")?)?, bias: None })
+        Ok(Self { weight: transposed(&matrix(tensors, inputs, outputs)?)?, bias: None })
     }
 
     /// `[batch, n, inputs]` to `[batch, n, outputs]`.
@@ -43,6 +43,16 @@ impl Linear {
             None => Ok(y),
         }
     }
+}
+
+/// Reads `weight` (`[outputs, inputs]`), stored in a floating type or quantised.
+pub(super) fn matrix(tensors: &VarBuilder<'_>, inputs: usize, outputs: usize) -> Result<Tensor> {
+    let weight = tensors.get((outputs, inputs), "weight")?;
+    if !tensors.contains_tensor(quantised::SCALE) {
+        return Ok(weight);
+    }
+    let scale = tensors.get(outputs, quantised::SCALE)?.unsqueeze(1)?;
+    (weight - f64::from(quantised::ZERO))?.broadcast_mul(&scale)
 }
 
 /// The transpose as a tensor of its own.
