@@ -8,13 +8,12 @@ use std::ops::Range;
 
 use rayon::prelude::*;
 
-use crate::isa::multiversion;
-use crate::keys_values::{Element, Heads, KeysValues, Store};
+use crate::keys_values::{Head, KeysValues, Store};
 use crate::lines::Lines;
-use crate::math::exp;
-use crate::pack::Panels;
+use crate::rows::Quantised;
 use crate::shared::SharedSlice;
-use crate::tile::{PANEL, ROWS, Sums};
+use crate::softmax::{Attended, Scored};
+use crate::tile::{Brain, Byte, PANEL, ROWS, Single, Sums};
 
 /// Queries that one thread takes at a time.
 const CHUNK: usize = 16 * ROWS;
@@ -75,11 +74,12 @@ pub fn attend(sequences: &[Sequence<'_>], queries: Queries<'_>, visible: Visible
         })
         .collect();
     let out = SharedSlice::new(out);
-    (0..heads * chunks.len()).into_par_iter().for_each(|task| {
+    let tasks = (0..heads * chunks.len()).into_par_iter();
+    tasks.for_each_init(Buffers::default, |buffers, task| {
         let (head, (keys_values, all, rows)) = (task / chunks.len(), &chunks[task % chunks.len()]);
         let view = View { keys_values, head, queries, all: all.clone(), visible };
         // SAFETY: no other task has this head and these rows.
-        unsafe { view.attend(rows.clone(), &out) };
+        unsafe { view.attend(rows.clone(), &out, buffers) };
     });
 }
 
@@ -92,8 +92,9 @@ pub fn weights(keys_values: &KeysValues, head: usize, queries: Queries<'_>, out:
     let all = 0..queries.count;
     let view = View { keys_values, head, queries, all: all.clone(), visible: Visible::All };
     match &keys_values.store {
-        Store::F32(heads) => view.tiles(heads, all, Some(out), |_, _, _| ()),
-        Store::Bf16(heads) => view.tiles(heads, all, Some(out), |_, _, _| ()),
+        Store::F32(heads) => view.weights(&heads[head], out),
+        Store::Bf16(heads) => view.weights(&heads[head], out),
+        Store::Int8(heads) => view.weights(&heads[head], out),
     }
 }
 
@@ -107,131 +108,130 @@ struct View<'a> {
     visible: Visible,
 }
 
+/// The buffers of a thread, one for each format.
+#[derive(Default)]
+struct Buffers {
+    single: Tile<Single, Single>,
+    brain: Tile<Brain, Brain>,
+    byte: Tile<Byte, Brain>,
+}
+
+/// The buffers of one tile of queries.
+struct Tile<K: Scored, V: Attended> {
+    /// `[rows][width]`, filled up to whole groups.
+    queries: Lines<K::Row>,
+    /// What undoes the queries' quantisation.
+    scales: [Quantised; ROWS],
+    /// `[rows][keys]`, filled up to whole panels.
+    scores: Lines<f32>,
+    /// The same of the weights.
+    weights: Lines<V::Row>,
+}
+
+impl<K: Scored, V: Attended> Default for Tile<K, V> {
+    fn default() -> Self {
+        let scales = [Quantised::default(); ROWS];
+        Self { queries: Lines::default(), scales, scores: Lines::default(), weights: Lines::default() }
+    }
+}
+
 impl View<'_> {
-    /// What some of the queries attend to.
+    /// What the queries of the given rows attend to, into their places in `out`.
     ///
     /// # Safety
-    /// No other thread writes or reads this head's columns of these rows of `out` meanwhile.
-    unsafe fn attend(&self, rows: Range<usize>, out: &SharedSlice<'_>) {
-        let width = self.keys_values.head_width();
-        let row_len = self.keys_values.heads() * width;
-        let write = |row: usize, values: &[f32], first: usize| {
-            let start = row * row_len + self.head * width + first;
+    /// No other thread has this head of these rows of `out`.
+    unsafe fn attend(&self, rows: Range<usize>, out: &SharedSlice<'_>, buffers: &mut Buffers) {
+        let (heads, width) = (self.keys_values.heads(), self.keys_values.head_width());
+        let write = |row: usize, values: &[f32], column: usize| {
+            let start = (row * heads + self.head) * width + column;
             // SAFETY: the caller's.
             unsafe { out.range(start..start + values.len()) }.copy_from_slice(values);
         };
         match &self.keys_values.store {
-            Store::F32(heads) => self.tiles(heads, rows, None, write),
-            Store::Bf16(heads) => self.tiles(heads, rows, None, write),
+            Store::F32(heads) => self.tiles(&heads[self.head], rows, &mut buffers.single, write),
+            Store::Bf16(heads) => self.tiles(&heads[self.head], rows, &mut buffers.brain, write),
+            Store::Int8(heads) => self.tiles(&heads[self.head], rows, &mut buffers.byte, write),
         }
     }
 
-    /// Tile by tile: scores, weights (written to `weights_out` where they are wanted), then the values mixed by them,
-    /// which `write` gets with their row and first column.
-    fn tiles<F: Element>(
+    /// All tiles of some rows; `write` gets a row, the values of some of its columns and the first of them.
+    fn tiles<K: Scored, V: Attended>(
         &self,
-        heads: &Heads<F>,
+        head: &Head<K, V>,
         rows: Range<usize>,
-        mut weights_out: Option<&mut [f32]>,
+        tile: &mut Tile<K, V>,
         mut write: impl FnMut(usize, &[f32], usize),
     ) {
         let (isa, width, keys) = (self.keys_values.isa, self.keys_values.head_width(), self.keys_values.len());
-        let values = &heads.values[self.head];
-        let padded_keys = keys.next_multiple_of(PANEL);
-        let mut tile = Tile::<F>::new(ROWS.min(rows.len()), width, padded_keys);
-        let mut sums = [Sums([0.0; PANEL]); ROWS];
+        let (values, stride) = (&head.values, keys.next_multiple_of(PANEL));
+        tile.weights.reserve(ROWS * stride);
+        let mut sums = Sums::default();
         for first in rows.clone().step_by(ROWS) {
             let count = ROWS.min(rows.end - first);
-            self.score(&heads.keys[self.head], first, count, &mut tile);
+            let tops = self.score(head, first, count, tile);
             let mut totals = [0.0; ROWS];
-            for (row, scores) in tile.scores.chunks_exact_mut(padded_keys).take(count).enumerate() {
-                let seen = self.visible.keys(first + row - self.all.start, self.all.len(), keys);
-                totals[row] = exponentials(isa, scores, seen);
-                if let Some(out) = weights_out.as_deref_mut() {
-                    let out = &mut out[(first + row) * keys..][..keys];
-                    out.iter_mut().zip(&*scores).for_each(|(out, weight)| *out = weight / totals[row]);
-                }
-                F::convert(isa, scores, &mut tile.weights[row * padded_keys..][..padded_keys]);
+            for (row, scores) in tile.scores.chunks_exact(stride).take(count).enumerate() {
+                let weights = &mut tile.weights[row * stride..][..stride];
+                totals[row] = V::exponentials(isa, &scores[..self.seen(first + row)], tops[row], weights);
             }
             for panel in 0..width.div_ceil(PANEL) {
-                let groups = keys.div_ceil(F::GROUP);
-                F::tile(isa, count, &tile.weights, padded_keys, values.panel(panel), groups, &mut sums);
                 let columns = PANEL.min(width - panel * PANEL);
-                for (row, sums) in sums[..count].iter_mut().enumerate() {
-                    sums.0.iter_mut().for_each(|x| *x /= totals[row]);
-                    write(first + row, &sums.0[..columns], panel * PANEL);
+                let values = (values.panel(panel), keys.div_ceil(V::GROUP));
+                V::tile(isa, count, (&tile.weights, stride), values, (&mut sums.0, PANEL));
+                for (row, sums) in sums.0.chunks_exact_mut(PANEL).take(count).enumerate() {
+                    sums.iter_mut().for_each(|x| *x /= totals[row]);
+                    write(first + row, &sums[..columns], panel * PANEL);
                 }
             }
         }
     }
 
-    /// The scores of a tile's queries with all keys.
-    fn score<F: Element>(&self, keys: &Panels<F>, first: usize, count: usize, tile: &mut Tile<F>) {
+    /// The attention weights of all queries, into `out` (`[queries, keys]`).
+    fn weights<K: Scored, V: Attended>(&self, head: &Head<K, V>, out: &mut [f32]) {
+        let (isa, keys) = (self.keys_values.isa, self.keys_values.len());
+        let mut tile = Tile::<K, V>::default();
+        for (index, out) in out.chunks_mut(ROWS * keys).enumerate() {
+            let (first, count) = (index * ROWS, out.len() / keys);
+            let tops = self.score(head, first, count, &mut tile);
+            let scores = tile.scores.chunks_exact(keys.next_multiple_of(PANEL));
+            for (row, (out, scores)) in out.chunks_exact_mut(keys).zip(scores).enumerate() {
+                let total = Single::exponentials(isa, &scores[..self.seen(first + row)], tops[row], out);
+                out.iter_mut().for_each(|weight| *weight /= total);
+            }
+        }
+    }
+
+    /// Keys that a query sees.
+    fn seen(&self, row: usize) -> usize {
+        self.visible.keys(row - self.all.start, self.all.len(), self.keys_values.len())
+    }
+
+    /// The scores of a tile's queries with all keys, and the highest of each.
+    fn score<K: Scored, V: Attended>(
+        &self,
+        head: &Head<K, V>,
+        first: usize,
+        count: usize,
+        tile: &mut Tile<K, V>,
+    ) -> [f32; ROWS] {
         let (isa, width) = (self.keys_values.isa, self.keys_values.head_width());
-        let padded_width = tile.padded_width;
-        for (row, out) in tile.queries.chunks_exact_mut(padded_width).take(count).enumerate() {
+        let (padded, stride) = (width.next_multiple_of(K::GROUP), self.keys_values.len().next_multiple_of(PANEL));
+        tile.queries.reserve(ROWS * padded);
+        tile.scores.reserve(ROWS * stride);
+        for (row, out) in tile.queries.chunks_exact_mut(padded).take(count).enumerate() {
             let query = &self.queries.values[(first + row) * self.queries.stride + self.head * width..][..width];
-            F::convert(isa, query, &mut out[..width]);
+            tile.scales[row] = K::convert(isa, query, &mut out[..width]);
+            out[width..].fill(K::Row::default());
         }
-        let mut sums = [Sums([0.0; PANEL]); ROWS];
-        for panel in 0..tile.padded_keys / PANEL {
-            F::tile(isa, count, &tile.queries, padded_width, keys.panel(panel), keys.groups, &mut sums);
-            for (row, sums) in sums[..count].iter().enumerate() {
-                tile.scores[row * tile.padded_keys + panel * PANEL..][..PANEL].copy_from_slice(&sums.0);
-            }
+        let keys = &head.keys;
+        for panel in 0..stride / PANEL {
+            let out = &mut K::sums(&mut tile.scores)[panel * PANEL..];
+            K::tile(isa, count, (&tile.queries, padded), (keys.panel(panel), keys.groups), (out, stride));
         }
-    }
-}
-
-/// The buffers of one tile of queries.
-struct Tile<F: Element> {
-    queries: Lines<F::Row>,
-    padded_width: usize,
-    scores: Lines<f32>,
-    weights: Lines<F::Row>,
-    padded_keys: usize,
-}
-
-impl<F: Element> Tile<F> {
-    fn new(rows: usize, width: usize, padded_keys: usize) -> Self {
-        let padded_width = width.next_multiple_of(F::GROUP);
-        Self {
-            queries: Lines::zeros(rows * padded_width),
-            padded_width,
-            scores: Lines::zeros(rows * padded_keys),
-            weights: Lines::zeros(rows * padded_keys),
-            padded_keys,
+        let mut tops = [0.0; ROWS];
+        for (row, scores) in tile.scores.chunks_exact_mut(stride).take(count).enumerate() {
+            tops[row] = K::top(isa, &mut scores[..self.seen(first + row)], tile.scales[row], &head.scales);
         }
-    }
-}
-
-multiversion! {
-    /// Turns scores into exp(score - highest) and gives their sum; those beyond the first `seen` become 0.
-    fn exponentials(scores: &mut [f32], seen: usize) -> f32 {
-        let (seen, unseen) = scores.split_at_mut(seen);
-        unseen.fill(0.0);
-        let mut top = [f32::NEG_INFINITY; 16];
-        let chunks = seen.chunks_exact(16);
-        let rest = chunks.remainder().iter().copied().fold(f32::NEG_INFINITY, f32::max);
-        for chunk in chunks {
-            for (top, x) in top.iter_mut().zip(chunk) {
-                *top = if *x > *top { *x } else { *top };
-            }
-        }
-        let top = top.iter().copied().fold(rest, f32::max);
-        let mut sums = [0.0f32; 16];
-        let mut chunks = seen.chunks_exact_mut(16);
-        for chunk in &mut chunks {
-            for (sum, x) in sums.iter_mut().zip(chunk) {
-                *x = exp(*x - top);
-                *sum += *x;
-            }
-        }
-        let mut sum: f32 = sums.iter().sum();
-        for x in chunks.into_remainder() {
-            *x = exp(*x - top);
-            sum += *x;
-        }
-        sum
+        tops
     }
 }

@@ -1,12 +1,14 @@
 //! Keys and values of one sequence, packed for attention: filled at once (an encoder's states) or grown token by token.
 
+use std::ops::Range;
+
 use rayon::prelude::*;
 
 use crate::isa::Isa;
 use crate::pack::{Panels, place};
 use crate::precision::Precision;
-use crate::rows::to_bf16;
-use crate::tile::{Brain, Format, PANEL, Single};
+use crate::softmax::{Attended, Scored};
+use crate::tile::{Brain, Byte, Format, PANEL, Single};
 
 /// Keys and values of a sequence, for every head.
 #[derive(Debug)]
@@ -20,17 +22,20 @@ pub struct KeysValues {
 
 #[derive(Debug)]
 pub(crate) enum Store {
-    F32(Heads<Single>),
-    Bf16(Heads<Brain>),
+    F32(Vec<Head<Single, Single>>),
+    Bf16(Vec<Head<Brain, Brain>>),
+    Int8(Vec<Head<Byte, Brain>>),
 }
 
-/// Panels of every head.
+/// Keys and values of one head.
 #[derive(Debug)]
-pub(crate) struct Heads<F: Format> {
+pub(crate) struct Head<K: Scored, V: Attended> {
     /// Keys are columns, over the width of a head.
-    pub(crate) keys: Vec<Panels<F>>,
+    pub(crate) keys: Panels<K>,
+    /// What each key must be multiplied with, where keys are quantised.
+    pub(crate) scales: Vec<f32>,
     /// The numbers of a value are columns, over the keys.
-    pub(crate) values: Vec<Panels<F>>,
+    pub(crate) values: Panels<V>,
 }
 
 /// Rows of keys and values side by side with others: a row's keys begin at `keys` and its values at `values`, each the
@@ -50,7 +55,7 @@ pub struct Projected<'a> {
 }
 
 impl KeysValues {
-    /// Room for `capacity` keys. In f32 attention is computed in f32, else in bf16.
+    /// Room for `capacity` keys. In f32 attention is computed in f32, else in bf16; in int8, queries and keys are in int8.
     #[must_use]
     pub fn new(heads: usize, head_width: usize, capacity: usize, precision: Precision) -> Self {
         Self::with_isa(Isa::detect(), heads, head_width, capacity, precision)
@@ -60,8 +65,9 @@ impl KeysValues {
     #[must_use]
     pub fn with_isa(isa: Isa, heads: usize, head_width: usize, capacity: usize, precision: Precision) -> Self {
         let store = match precision {
-            Precision::F32 => Store::F32(Heads::new(heads, head_width, capacity)),
-            Precision::Bf16 | Precision::Int8 => Store::Bf16(Heads::new(heads, head_width, capacity)),
+            Precision::F32 => Store::F32(new_heads(heads, head_width, capacity)),
+            Precision::Bf16 => Store::Bf16(new_heads(heads, head_width, capacity)),
+            Precision::Int8 => Store::Int8(new_heads(heads, head_width, capacity)),
         };
         Self { isa, store, head_width, capacity, len: 0 }
     }
@@ -70,8 +76,9 @@ impl KeysValues {
     #[must_use]
     pub const fn heads(&self) -> usize {
         match &self.store {
-            Store::F32(heads) => heads.keys.len(),
-            Store::Bf16(heads) => heads.keys.len(),
+            Store::F32(heads) => heads.len(),
+            Store::Bf16(heads) => heads.len(),
+            Store::Int8(heads) => heads.len(),
         }
     }
 
@@ -108,8 +115,9 @@ impl KeysValues {
         assert!(self.len + new.count <= self.capacity, "no room for {} more keys after {}", new.count, self.len);
         let (isa, width, at) = (self.isa, self.head_width, self.len);
         match &mut self.store {
-            Store::F32(heads) => heads.append(isa, new, width, at),
-            Store::Bf16(heads) => heads.append(isa, new, width, at),
+            Store::F32(heads) => append(heads, isa, new, width, at),
+            Store::Bf16(heads) => append(heads, isa, new, width, at),
+            Store::Int8(heads) => append(heads, isa, new, width, at),
         }
         self.len += new.count;
     }
@@ -117,82 +125,65 @@ impl KeysValues {
     /// Becomes equal to another of the same shape.
     pub fn copy_from(&mut self, other: &Self) {
         match (&mut self.store, &other.store) {
-            (Store::F32(to), Store::F32(from)) => to.copy_from(from, other.len),
-            (Store::Bf16(to), Store::Bf16(from)) => to.copy_from(from, other.len),
+            (Store::F32(to), Store::F32(from)) => copy(to, from, other.len),
+            (Store::Bf16(to), Store::Bf16(from)) => copy(to, from, other.len),
+            (Store::Int8(to), Store::Int8(from)) => copy(to, from, other.len),
             _ => unreachable!("one cache has one precision"),
         }
         self.len = other.len;
     }
 }
 
-/// A format whose sums are f32 and whose two sides are alike: what attention is computed in.
-pub(crate) trait Element: Format<Sum = f32, Row = <Self as Format>::Column> {
-    /// Zero.
-    const ZERO: Self::Row;
-
-    /// Brings a row into the format.
-    fn convert(isa: Isa, row: &[f32], out: &mut [Self::Row]);
-}
-
-impl Element for Single {
-    const ZERO: f32 = 0.0;
-
-    fn convert(_: Isa, row: &[f32], out: &mut [f32]) {
-        out.copy_from_slice(row);
-    }
-}
-
-impl Element for Brain {
-    const ZERO: u16 = 0;
-
-    fn convert(isa: Isa, row: &[f32], out: &mut [u16]) {
-        to_bf16(isa, row, out);
-    }
-}
-
-impl<F: Element> Heads<F> {
-    fn new(heads: usize, width: usize, capacity: usize) -> Self {
-        let keys = (0..heads).map(|_| Panels::zeros(width, capacity, F::ZERO)).collect();
+fn new_heads<K: Scored, V: Attended>(heads: usize, width: usize, capacity: usize) -> Vec<Head<K, V>> {
+    let head = |_| Head {
+        keys: Panels::zeros(width, capacity, K::FILL),
+        scales: vec![0.0; capacity],
         // Values are read to the end of the last panel of keys, with weight 0.
-        let values = (0..heads).map(|_| Panels::zeros(capacity.next_multiple_of(PANEL), width, F::ZERO)).collect();
-        Self { keys, values }
-    }
+        values: Panels::zeros(capacity.next_multiple_of(PANEL), width, V::Column::default()),
+    };
+    (0..heads).map(head).collect()
+}
 
-    fn append(&mut self, isa: Isa, new: Projected<'_>, width: usize, at: usize) {
-        let append = |(head, (keys, values)): (usize, (&mut Panels<F>, &mut Panels<F>))| {
-            let mut converted = vec![F::ZERO; 2 * width];
-            let (key, value) = converted.split_at_mut(width);
-            for row in 0..new.count {
-                let start = row * new.stride + head * width;
-                F::convert(isa, &new.rows[start + new.keys..][..width], key);
-                F::convert(isa, &new.rows[start + new.values..][..width], value);
-                keys.set_column(at + row, key);
-                values.set_row(at + row, value);
-            }
-        };
-        if new.count < PANEL {
-            self.keys.iter_mut().zip(&mut self.values).enumerate().for_each(append);
-        } else {
-            self.keys.par_iter_mut().zip(&mut self.values).enumerate().for_each(append);
-        }
+fn append<K: Scored, V: Attended>(heads: &mut [Head<K, V>], isa: Isa, new: Projected<'_>, width: usize, at: usize) {
+    let append =
+        |(index, head): (usize, &mut Head<K, V>)| head.append(isa, new, index * width..(index + 1) * width, at);
+    if new.count < PANEL {
+        heads.iter_mut().enumerate().for_each(append);
+    } else {
+        heads.par_iter_mut().enumerate().for_each(append);
     }
+}
 
-    fn copy_from(&mut self, other: &Self, len: usize) {
-        for (to, from) in self.keys.iter_mut().zip(&other.keys) {
-            to.copy_columns(from, len);
-        }
-        for (to, from) in self.values.iter_mut().zip(&other.values) {
-            to.copy_rows(from, len);
+fn copy<K: Scored, V: Attended>(to: &mut [Head<K, V>], from: &[Head<K, V>], len: usize) {
+    for (to, from) in to.iter_mut().zip(from) {
+        to.keys.copy_columns(&from.keys, len);
+        to.scales[..len].copy_from_slice(&from.scales[..len]);
+        to.values.copy_rows(&from.values, len);
+    }
+}
+
+impl<K: Scored, V: Attended> Head<K, V> {
+    /// Packs further keys and values, which lie at `columns` of the rows' keys and values.
+    fn append(&mut self, isa: Isa, new: Projected<'_>, columns: Range<usize>, at: usize) {
+        let width = columns.len();
+        let (mut key, mut value) = (vec![K::Row::default(); width], vec![V::Row::default(); width]);
+        for row in 0..new.count {
+            let start = row * new.stride + columns.start;
+            self.scales[at + row] = K::convert(isa, &new.rows[start + new.keys..][..width], &mut key).scale;
+            V::convert(isa, &new.rows[start + new.values..][..width], &mut value);
+            self.keys.set_column(at + row, &key, K::column);
+            self.values.set_row(at + row, &value);
         }
     }
 }
 
 impl<F: Format> Panels<F> {
     /// Sets one column over the whole inner dimension.
-    fn set_column(&mut self, column: usize, values: &[F::Column]) {
+    fn set_column<T: Copy>(&mut self, column: usize, values: &[T], element: impl Fn(T) -> F::Column) {
         let panel = self.panel_mut(column / PANEL);
         for (group, values) in values.chunks(F::GROUP).enumerate() {
-            panel[place::<F>(group * F::GROUP, column % PANEL)..][..values.len()].copy_from_slice(values);
+            let places = &mut panel[place::<F>(group * F::GROUP, column % PANEL)..];
+            places.iter_mut().zip(values).for_each(|(place, value)| *place = element(*value));
         }
     }
 

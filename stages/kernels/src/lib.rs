@@ -18,6 +18,7 @@ mod quantise;
 mod rows;
 mod scratch;
 mod shared;
+mod softmax;
 mod tile;
 
 pub use attention::{Queries, Sequence, Visible, attend, weights};

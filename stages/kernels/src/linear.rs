@@ -5,11 +5,10 @@ use std::ops::Range;
 use rayon::prelude::*;
 
 use crate::isa::{Isa, multiversion};
-use crate::lines::Lines;
 use crate::math::gelu;
 use crate::pack::{Packed, Panels, ZERO};
 use crate::precision::Precision;
-use crate::rows::{Norm, Quantised, to_bf16, to_int8};
+use crate::rows::{Norm, Quantised, to_bf16, to_int8_with_zero};
 use crate::scratch::Scratch;
 use crate::tile::{Format, PANEL, ROWS, Sums};
 use crate::{Quantised8, SharedSlice};
@@ -171,17 +170,12 @@ impl Linear {
         let Scratch { normed, single, brain, byte, quantised, .. } = scratch;
         let inputs = self.inputs;
         normed.reserve(inputs);
-        let source = |row: usize, normed: &mut Lines<f32>| match norm {
-            Some(norm) => norm.apply(self.isa, x.row(row, inputs), &mut normed[..inputs]),
-            None => normed[..inputs].copy_from_slice(x.row(row, inputs)),
-        };
         match &self.packed {
             Packed::F32(panels) => {
                 let stride = stride(panels);
                 single.reserve(x.count * stride);
                 for (row, out) in single.chunks_exact_mut(stride).take(x.count).enumerate() {
-                    source(row, normed);
-                    out[..inputs].copy_from_slice(&normed[..inputs]);
+                    out[..inputs].copy_from_slice(self.source(x, row, norm, normed));
                     out[inputs..].fill(0.0);
                 }
             }
@@ -189,8 +183,7 @@ impl Linear {
                 let stride = stride(panels);
                 brain.reserve(x.count * stride);
                 for (row, out) in brain.chunks_exact_mut(stride).take(x.count).enumerate() {
-                    source(row, normed);
-                    to_bf16(self.isa, &normed[..inputs], &mut out[..inputs]);
+                    to_bf16(self.isa, self.source(x, row, norm, normed), &mut out[..inputs]);
                     out[inputs..].fill(0);
                 }
             }
@@ -199,12 +192,18 @@ impl Linear {
                 byte.reserve(x.count * stride);
                 quantised.clear();
                 for (row, out) in byte.chunks_exact_mut(stride).take(x.count).enumerate() {
-                    source(row, normed);
-                    quantised.push(to_int8(self.isa, &normed[..inputs], &mut out[..inputs]));
+                    quantised.push(to_int8_with_zero(self.isa, self.source(x, row, norm, normed), &mut out[..inputs]));
                     out[inputs..].fill(0);
                 }
             }
         }
+    }
+
+    /// A row as it enters the product.
+    fn source<'a>(&self, x: Rows<'a>, row: usize, norm: Option<&Norm>, normed: &'a mut [f32]) -> &'a [f32] {
+        let Some(norm) = norm else { return x.row(row, self.inputs) };
+        norm.apply(self.isa, x.row(row, self.inputs), &mut normed[..self.inputs]);
+        &normed[..self.inputs]
     }
 
     /// Multiplies converted rows with some panels.
@@ -223,25 +222,19 @@ impl Linear {
         for panel in range {
             let columns = panel * PANEL..(panel * PANEL + PANEL).min(self.outputs);
             let bias = &self.bias[panel * PANEL..][..PANEL];
-            let write = |first: usize, sums: &[Sums<f32>]| {
-                for (row, sums) in sums.iter().enumerate() {
-                    let start = (first + row) * self.outputs;
-                    // SAFETY: the caller's; rows and columns lie inside the output.
-                    let out = unsafe { out.range(start + columns.start..start + columns.end) };
-                    finish_row(self.isa, &sums.0, bias, finish, out);
-                }
+            let out = |row: usize| {
+                let start = row * self.outputs;
+                // SAFETY: the caller's; rows and columns lie inside the output.
+                unsafe { out.range(start + columns.start..start + columns.end) }
             };
+            let write = |row: usize, sums: &[f32]| finish_row(self.isa, sums, bias, finish, out(row));
             match &self.packed {
                 Packed::F32(panels) => tiles(self.isa, single, panels, panel, rows, write),
                 Packed::Bf16(panels) => tiles(self.isa, brain, panels, panel, rows, write),
-                Packed::Int8 { panels, scales } => {
-                    let scales = &scales[panel * PANEL..][..PANEL];
-                    tiles(self.isa, byte, panels, panel, rows, |first, sums| {
-                        let mut scaled = [Sums([0.0; PANEL]); ROWS];
-                        for ((sums, scaled), row) in sums.iter().zip(&mut scaled).zip(&quantised[first..]) {
-                            dequantise(self.isa, &sums.0, scales, *row, &mut scaled.0);
-                        }
-                        write(first, &scaled[..sums.len()]);
+                Packed::Int8 { panels, columns } => {
+                    let columns = columns.panel(panel);
+                    tiles(self.isa, byte, panels, panel, rows, |row, sums| {
+                        finish_quantised(self.isa, sums, columns, quantised[row], bias, finish, out(row));
                     });
                 }
             }
@@ -254,40 +247,55 @@ const fn stride<F: Format>(panels: &Panels<F>) -> usize {
     panels.groups * F::GROUP
 }
 
-/// All tiles of one panel; `write` gets the index of the first row and the sums.
+/// All tiles of one panel; `write` gets the index of each row and its sums.
 fn tiles<F: Format>(
     isa: Isa,
     rows: &[F::Row],
     panels: &Panels<F>,
     panel: usize,
     count: usize,
-    mut write: impl FnMut(usize, &[Sums<F::Sum>]),
+    mut write: impl FnMut(usize, &[F::Sum]),
 ) {
-    let mut sums = [Sums([F::Sum::default(); PANEL]); ROWS];
+    let mut sums = Sums::<F::Sum>::default();
     let stride = stride(panels);
     for first in (0..count).step_by(ROWS) {
         let tile = ROWS.min(count - first);
-        F::tile(isa, tile, &rows[first * stride..], stride, panels.panel(panel), panels.groups, &mut sums);
-        write(first, &sums[..tile]);
+        let rows = (&rows[first * stride..], stride);
+        F::tile(isa, tile, rows, (panels.panel(panel), panels.groups), (&mut sums.0, PANEL));
+        sums.0.chunks_exact(PANEL).take(tile).enumerate().for_each(|(row, sums)| write(first + row, sums));
+    }
+}
+
+#[inline(always)]
+fn finish_all(sums: impl Iterator<Item = f32>, finish: Finish, out: &mut [f32]) {
+    match finish {
+        Finish::Store => out.iter_mut().zip(sums).for_each(|(out, sum)| *out = sum),
+        Finish::Gelu => out.iter_mut().zip(sums).for_each(|(out, sum)| *out = gelu(sum)),
+        Finish::Add => out.iter_mut().zip(sums).for_each(|(out, sum)| *out += sum),
     }
 }
 
 multiversion! {
-    fn dequantise(sums: &[i32; PANEL], scales: &[f32], row: Quantised, out: &mut [f32; PANEL]) {
+    fn finish_row(sums: &[f32], bias: &[f32], finish: Finish, out: &mut [f32]) {
+        finish_all(sums.iter().zip(bias).map(|(sum, bias)| sum + bias), finish, out);
+    }
+}
+
+multiversion! {
+    /// Of a row and columns in integers: (a - zero) (b - 128) = a b - 128 a - zero (b - 128), summed.
+    fn finish_quantised(
+        sums: &[i32],
+        columns: (&[f32], &[i32]),
+        row: Quantised,
+        bias: &[f32],
+        finish: Finish,
+        out: &mut [f32],
+    ) {
+        let (scales, totals) = columns;
         let offset = i32::from(ZERO) * row.sum;
-        for ((out, sum), scale) in out.iter_mut().zip(sums).zip(scales) {
-            *out = (sum - offset) as f32 * (row.scale * scale);
-        }
-    }
-}
-
-multiversion! {
-    fn finish_row(sums: &[f32; PANEL], bias: &[f32], finish: Finish, out: &mut [f32]) {
-        let sums = sums.iter().zip(bias).map(|(sum, bias)| sum + bias);
-        match finish {
-            Finish::Store => out.iter_mut().zip(sums).for_each(|(out, sum)| *out = sum),
-            Finish::Gelu => out.iter_mut().zip(sums).for_each(|(out, sum)| *out = gelu(sum)),
-            Finish::Add => out.iter_mut().zip(sums).for_each(|(out, sum)| *out += sum),
-        }
+        let integers = sums.iter().zip(totals).map(|(sum, total)| sum - offset - row.zero * total);
+        let scales = scales.iter().map(|scale| scale * row.scale);
+        let sums = integers.zip(scales).zip(bias).map(|((sum, scale), bias)| sum as f32 * scale + bias);
+        finish_all(sums, finish, out);
     }
 }

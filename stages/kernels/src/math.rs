@@ -3,12 +3,6 @@
 /// A number of magnitude below 2^22 plus this one is rounded to an integer (ties to even), which stands in the low bits.
 const ROUND: f32 = 12_582_912.0;
 
-/// The nearest integer (ties to even) in two's complement; of a number that is none, anything.
-#[inline(always)]
-pub(crate) fn nearest(x: f32) -> u32 {
-    (x + ROUND).to_bits()
-}
-
 /// e^x to 2 units in the last place for x in [-87, 88]; 0 below, no infinity above.
 #[inline(always)]
 pub(crate) fn exp(x: f32) -> f32 {

@@ -77,11 +77,24 @@ pub(crate) const fn place<F: Format>(k: usize, column: usize) -> usize {
 pub(crate) enum Packed {
     F32(Panels<Single>),
     Bf16(Panels<Brain>),
-    Int8 {
-        panels: Panels<Byte>,
-        /// What each column must be multiplied with.
-        scales: Vec<f32>,
-    },
+    Int8 { panels: Panels<Byte>, columns: Columns },
+}
+
+/// What undoes the quantisation of columns, filled up to whole panels.
+#[derive(Debug)]
+pub(crate) struct Columns {
+    /// What each column must be multiplied with.
+    scales: Vec<f32>,
+    /// The sum of each column's levels.
+    totals: Vec<i32>,
+}
+
+impl Columns {
+    /// Scales and totals of a panel.
+    pub(crate) fn panel(&self, index: usize) -> (&[f32], &[i32]) {
+        let columns = index * PANEL..(index + 1) * PANEL;
+        (&self.scales[columns.clone()], &self.totals[columns])
+    }
 }
 
 impl Packed {
@@ -95,10 +108,14 @@ impl Packed {
     }
 
     pub(crate) fn quantised(weight: &Quantised8, inputs: usize) -> Self {
+        let whole = weight.scales.len().next_multiple_of(PANEL);
         let mut scales = weight.scales.clone();
-        scales.resize(scales.len().next_multiple_of(PANEL), 0.0);
+        scales.resize(whole, 0.0);
+        let of_column = |levels: &[i8]| levels.iter().map(|level| i32::from(*level)).sum();
+        let mut totals: Vec<i32> = weight.levels.chunks_exact(inputs).map(of_column).collect();
+        totals.resize(whole, 0);
         let panels = Panels::from_rows(&weight.levels, inputs, ZERO, |level| level.cast_unsigned() ^ ZERO);
-        Self::Int8 { panels, scales }
+        Self::Int8 { panels, columns: Columns { scales, totals } }
     }
 
     /// The weight from input `k` to an output.
@@ -106,7 +123,9 @@ impl Packed {
         match self {
             Self::F32(panels) => panels.get(k, output),
             Self::Bf16(panels) => from_bf16(panels.get(k, output)),
-            Self::Int8 { panels, scales } => (f32::from(panels.get(k, output)) - f32::from(ZERO)) * scales[output],
+            Self::Int8 { panels, columns } => {
+                (f32::from(panels.get(k, output)) - f32::from(ZERO)) * columns.scales[output]
+            }
         }
     }
 }

@@ -12,7 +12,7 @@ pub enum Precision {
     /// 8 bits of mantissa in weights and activations.
     Bf16,
     /// Weights in 8 bits with a scale for each output, activations in 8 bits with a scale for each row, found on the
-    /// way; attention and the first convolution in bf16.
+    /// way; attention weights with their values and the first convolution in bf16.
     Int8,
 }
 

@@ -3,10 +3,10 @@
 
 use std::arch::x86_64::{
     __m512bh, __m512i, _mm512_dpbf16_ps, _mm512_dpbusd_epi32, _mm512_fmadd_ps, _mm512_loadu_ps, _mm512_loadu_si512,
-    _mm512_set1_epi32, _mm512_set1_ps, _mm512_setzero_ps, _mm512_setzero_si512, _mm512_store_ps, _mm512_store_si512,
+    _mm512_set1_epi32, _mm512_set1_ps, _mm512_setzero_ps, _mm512_setzero_si512, _mm512_storeu_ps, _mm512_storeu_si512,
 };
 
-use super::{PANEL, ROWS, Sums};
+use super::PANEL;
 
 /// Vectors that a row's sums fill.
 const VECTORS: usize = PANEL / 16;
@@ -15,23 +15,19 @@ const VECTORS: usize = PANEL / 16;
 macro_rules! tile {
     ($name:ident, $row:ty, $column:ty, $sum:ty, $group:literal, $zero:ident, $broadcast:expr, $load:expr, $multiply:expr, $store:expr) => {
         /// # Safety
-        /// The processor has AVX-512 with VNNI and BF16; `a` and `panel` hold what is asked for.
+        /// The processor has AVX-512 with VNNI and BF16; `a` and `panel` hold what is asked for, and `out` has room for it.
         #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni,avx512bf16")]
         pub(super) unsafe fn $name(
             rows: usize,
-            a: *const $row,
-            stride: usize,
-            panel: *const $column,
-            groups: usize,
-            sums: &mut [Sums<$sum>; ROWS],
+            a: (*const $row, usize),
+            panel: (*const $column, usize),
+            out: (*mut $sum, usize),
         ) {
             #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni,avx512bf16")]
             unsafe fn of<const M: usize>(
-                a: *const $row,
-                stride: usize,
-                panel: *const $column,
-                groups: usize,
-                sums: &mut [Sums<$sum>; ROWS],
+                (a, stride): (*const $row, usize),
+                (panel, groups): (*const $column, usize),
+                (out, out_stride): (*mut $sum, usize),
             ) {
                 let mut acc = [[$zero(); VECTORS]; M];
                 for group in 0..groups {
@@ -47,22 +43,22 @@ macro_rules! tile {
                         }
                     }
                 }
-                for (acc, sums) in acc.iter().zip(sums) {
+                for (row, acc) in acc.iter().enumerate() {
                     for (v, acc) in acc.iter().enumerate() {
-                        // SAFETY: a row of sums has room for all vectors and is aligned to one.
-                        unsafe { $store(sums.0.as_mut_ptr().add(16 * v).cast(), *acc) };
+                        // SAFETY: the caller's.
+                        unsafe { $store(out.add(row * out_stride + 16 * v).cast(), *acc) };
                     }
                 }
             }
             // SAFETY: the caller's.
             unsafe {
                 match rows {
-                    1 => of::<1>(a, stride, panel, groups, sums),
-                    2 => of::<2>(a, stride, panel, groups, sums),
-                    3 => of::<3>(a, stride, panel, groups, sums),
-                    4 => of::<4>(a, stride, panel, groups, sums),
-                    5 => of::<5>(a, stride, panel, groups, sums),
-                    _ => of::<6>(a, stride, panel, groups, sums),
+                    1 => of::<1>(a, panel, out),
+                    2 => of::<2>(a, panel, out),
+                    3 => of::<3>(a, panel, out),
+                    4 => of::<4>(a, panel, out),
+                    5 => of::<5>(a, panel, out),
+                    _ => of::<6>(a, panel, out),
                 }
             }
         }
@@ -79,7 +75,7 @@ tile!(
     |a: *const f32| _mm512_set1_ps(*a),
     |columns: *const f32| _mm512_loadu_ps(columns),
     |sum, a, columns| _mm512_fmadd_ps(a, columns, sum),
-    |to: *mut f32, sum| _mm512_store_ps(to, sum)
+    |to: *mut f32, sum| _mm512_storeu_ps(to, sum)
 );
 tile!(
     brain,
@@ -95,7 +91,7 @@ tile!(
         std::mem::transmute::<__m512i, __m512bh>(a),
         std::mem::transmute::<__m512i, __m512bh>(columns)
     ),
-    |to: *mut f32, sum| _mm512_store_ps(to, sum)
+    |to: *mut f32, sum| _mm512_storeu_ps(to, sum)
 );
 tile!(
     byte,
@@ -107,5 +103,5 @@ tile!(
     |a: *const i8| _mm512_set1_epi32(a.cast::<i32>().read_unaligned()),
     |columns: *const u8| _mm512_loadu_si512(columns.cast()),
     |sum, a, columns| _mm512_dpbusd_epi32(sum, columns, a),
-    |to: *mut __m512i, sum| _mm512_store_si512(to, sum)
+    |to: *mut __m512i, sum| _mm512_storeu_si512(to, sum)
 );

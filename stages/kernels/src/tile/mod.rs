@@ -2,7 +2,7 @@
 //!
 //! A panel holds [`PANEL`] columns of a matrix. Its elements lie in groups along the inner dimension, as wide as the
 //! instruction that multiplies them takes: `[groups][PANEL][GROUP]`. A tile reads up to [`ROWS`] rows where they are and
-//! leaves `[rows][PANEL]` sums.
+//! leaves `[rows][PANEL]` sums, row by row as far apart as it is told.
 
 #[cfg(target_arch = "x86_64")]
 mod avx512;
@@ -16,10 +16,15 @@ pub(crate) const PANEL: usize = 64;
 /// Rows of a tile: with four vectors each, the sums fill 24 of 32 registers.
 pub(crate) const ROWS: usize = 6;
 
-/// The sums of one row of a tile.
-#[derive(Clone, Copy)]
+/// Room for the sums of a whole tile: `[ROWS][PANEL]`.
 #[repr(C, align(64))]
-pub(crate) struct Sums<T>(pub(crate) [T; PANEL]);
+pub(crate) struct Sums<T>(pub(crate) [T; ROWS * PANEL]);
+
+impl<T: Copy + Default> Default for Sums<T> {
+    fn default() -> Self {
+        Self([T::default(); ROWS * PANEL])
+    }
+}
 
 /// The numeric format of a product.
 pub(crate) trait Format: std::fmt::Debug + 'static {
@@ -32,19 +37,17 @@ pub(crate) trait Format: std::fmt::Debug + 'static {
     /// Elements along the inner dimension that one instruction takes.
     const GROUP: usize;
 
-    /// Multiplies `rows` (1 to [`ROWS`]) rows, which begin `stride` elements apart in `a`, with a panel of `groups`
-    /// groups.
+    /// Multiplies `rows` (1 to [`ROWS`]) rows with a panel. `a` has the rows and the elements from one to the next, `panel`
+    /// its elements and groups, `out` the sums and the numbers from one row's to the next's.
     ///
     /// # Panics
-    /// Where the rows or the panel are shorter than that.
+    /// Where the rows, the panel or the output are shorter than that.
     fn tile(
         isa: Isa,
         rows: usize,
-        a: &[Self::Row],
-        stride: usize,
-        panel: &[Self::Column],
-        groups: usize,
-        sums: &mut [Sums<Self::Sum>; ROWS],
+        a: (&[Self::Row], usize),
+        panel: (&[Self::Column], usize),
+        out: (&mut [Self::Sum], usize),
     );
 }
 
@@ -69,21 +72,27 @@ macro_rules! format {
             fn tile(
                 isa: Isa,
                 rows: usize,
-                a: &[$row],
-                stride: usize,
-                panel: &[$column],
-                groups: usize,
-                sums: &mut [Sums<$sum>; ROWS],
+                (a, stride): (&[$row], usize),
+                (panel, groups): (&[$column], usize),
+                (out, out_stride): (&mut [$sum], usize),
             ) {
                 assert!((1..=ROWS).contains(&rows), "a tile of {rows} rows");
                 assert!((rows - 1) * stride + groups * $group <= a.len(), "rows that end early");
                 assert!(groups * PANEL * $group <= panel.len(), "a panel that ends early");
+                assert!((rows - 1) * out_stride + PANEL <= out.len(), "an output that ends early");
                 match isa {
                     #[cfg(target_arch = "x86_64")]
                     // SAFETY: this set of instructions is only chosen where the processor has it; the lengths are
                     // checked above.
-                    Isa::Avx512 => unsafe { avx512::$fast(rows, a.as_ptr(), stride, panel.as_ptr(), groups, sums) },
-                    _ => portable::$slow(rows, a, stride, panel, groups, sums),
+                    Isa::Avx512 => unsafe {
+                        avx512::$fast(
+                            rows,
+                            (a.as_ptr(), stride),
+                            (panel.as_ptr(), groups),
+                            (out.as_mut_ptr(), out_stride),
+                        );
+                    },
+                    _ => portable::$slow(rows, (a, stride), (panel, groups), (out, out_stride)),
                 }
             }
         }
@@ -105,27 +114,22 @@ mod tests {
     }
 
     /// Both sets of instructions on the same numbers, for every number of rows and some lengths.
-    fn both<F: Format>(
-        row: fn(f32) -> F::Row,
-        column: fn(f32) -> F::Column,
-        check: impl Fn(&[Sums<F::Sum>], &[Sums<F::Sum>]),
-    ) {
+    fn both<F: Format>(row: fn(f32) -> F::Row, column: fn(f32) -> F::Column, check: impl Fn(&[F::Sum], &[F::Sum])) {
         for (rows, groups) in (1..=ROWS).flat_map(|rows| [1, 2, 7, 96].map(|groups| (rows, groups))) {
             let stride = groups * F::GROUP + 3;
             let a: Vec<_> = (0..rows * stride).map(|i| row(noise(i))).collect();
             let panel: Vec<_> = (0..groups * PANEL * F::GROUP).map(|i| column(noise(i + 7_777))).collect();
-            let mut sums = [Isa::Portable, Isa::detect()].map(|isa| {
-                let mut sums = [Sums([F::Sum::default(); PANEL]); ROWS];
-                F::tile(isa, rows, &a, stride, &panel, groups, &mut sums);
+            let sums = [Isa::Portable, Isa::detect()].map(|isa| {
+                let mut sums = vec![F::Sum::default(); rows * (PANEL + 5)];
+                F::tile(isa, rows, (&a, stride), (&panel, groups), (&mut sums, PANEL + 5));
                 sums
             });
-            let (slow, fast) = sums.split_at_mut(1);
-            check(&slow[0][..rows], &fast[0][..rows]);
+            check(&sums[0], &sums[1]);
         }
     }
 
-    fn close(a: &[Sums<f32>], b: &[Sums<f32>]) {
-        for (a, b) in a.iter().zip(b).flat_map(|(a, b)| a.0.iter().zip(&b.0)) {
+    fn close(a: &[f32], b: &[f32]) {
+        for (a, b) in a.iter().zip(b) {
             assert!((a - b).abs() < 2e-4, "{a} is not {b}");
         }
     }
@@ -142,26 +146,25 @@ mod tests {
 
     #[test]
     fn int8_tiles_are_equal() {
-        let equal = |a: &[Sums<i32>], b: &[Sums<i32>]| assert!(a.iter().zip(b).all(|(a, b)| a.0 == b.0));
-        both::<Byte>(|x| (x * 127.0) as i8, |x| (x * 127.0 + 128.0) as u8, equal);
+        both::<Byte>(|x| (x * 127.0) as i8, |x| (x * 127.0 + 128.0) as u8, |a, b| assert_eq!(a, b));
     }
 
     #[test]
     fn a_portable_tile_is_the_textbook_product() {
         let a: Vec<_> = (0..10).map(|i| bf16(noise(i))).collect();
         let panel: Vec<_> = (0..4 * PANEL).map(|i| bf16(noise(i + 99))).collect();
-        let mut sums = [Sums([0.0; PANEL]); ROWS];
-        Brain::tile(Isa::Portable, 2, &a, 5, &panel, 2, &mut sums);
+        let mut sums = Sums::default();
+        Brain::tile(Isa::Portable, 2, (&a, 5), (&panel, 2), (&mut sums.0, PANEL));
         for (row, column) in (0..2).flat_map(|row| (0..PANEL).map(move |column| (row, column))) {
             let at = |k: usize| from_bf16(a[row * 5 + k]) * from_bf16(panel[(k / 2 * PANEL + column) * 2 + k % 2]);
-            assert!((sums[row].0[column] - (0..4).map(at).sum::<f32>()).abs() < 1e-5);
+            assert!((sums.0[row * PANEL + column] - (0..4).map(at).sum::<f32>()).abs() < 1e-5);
         }
     }
 
     #[test]
     #[should_panic(expected = "rows that end early")]
     fn rows_that_end_early_are_refused() {
-        let mut sums = [Sums([0.0; PANEL]); ROWS];
-        Single::tile(Isa::detect(), 2, &[0.0; 7], 4, &[0.0; 4 * PANEL], 4, &mut sums);
+        let mut sums = Sums::default();
+        Single::tile(Isa::detect(), 2, (&[0.0; 7], 4), (&[0.0; 4 * PANEL], 4), (&mut sums.0, PANEL));
     }
 }

@@ -1,45 +1,56 @@
 //! Tiles in plain loops.
 
-use super::{PANEL, ROWS, Sums};
+use super::PANEL;
 use crate::precision::from_bf16;
 
 pub(super) fn single(
     rows: usize,
-    a: &[f32],
-    stride: usize,
-    panel: &[f32],
-    groups: usize,
-    sums: &mut [Sums<f32>; ROWS],
+    (a, stride): (&[f32], usize),
+    (panel, groups): (&[f32], usize),
+    (out, out_stride): (&mut [f32], usize),
 ) {
-    for (row, sums) in sums[..rows].iter_mut().enumerate() {
-        *sums = Sums([0.0; PANEL]);
+    for row in 0..rows {
+        let sums = &mut out[row * out_stride..][..PANEL];
+        sums.fill(0.0);
         for (a, columns) in a[row * stride..][..groups].iter().zip(panel.chunks_exact(PANEL)) {
-            for (sum, column) in sums.0.iter_mut().zip(columns) {
+            for (sum, column) in sums.iter_mut().zip(columns) {
                 *sum += a * column;
             }
         }
     }
 }
 
-pub(super) fn brain(rows: usize, a: &[u16], stride: usize, panel: &[u16], groups: usize, sums: &mut [Sums<f32>; ROWS]) {
-    for (row, sums) in sums[..rows].iter_mut().enumerate() {
-        *sums = Sums([0.0; PANEL]);
+pub(super) fn brain(
+    rows: usize,
+    (a, stride): (&[u16], usize),
+    (panel, groups): (&[u16], usize),
+    (out, out_stride): (&mut [f32], usize),
+) {
+    for row in 0..rows {
+        let sums = &mut out[row * out_stride..][..PANEL];
+        sums.fill(0.0);
         let pairs = a[row * stride..][..2 * groups].chunks_exact(2);
         for (a, columns) in pairs.zip(panel.chunks_exact(2 * PANEL)) {
             let a = [from_bf16(a[0]), from_bf16(a[1])];
-            for (sum, column) in sums.0.iter_mut().zip(columns.chunks_exact(2)) {
+            for (sum, column) in sums.iter_mut().zip(columns.chunks_exact(2)) {
                 *sum += a[0] * from_bf16(column[0]) + a[1] * from_bf16(column[1]);
             }
         }
     }
 }
 
-pub(super) fn byte(rows: usize, a: &[i8], stride: usize, panel: &[u8], groups: usize, sums: &mut [Sums<i32>; ROWS]) {
-    for (row, sums) in sums[..rows].iter_mut().enumerate() {
-        *sums = Sums([0; PANEL]);
+pub(super) fn byte(
+    rows: usize,
+    (a, stride): (&[i8], usize),
+    (panel, groups): (&[u8], usize),
+    (out, out_stride): (&mut [i32], usize),
+) {
+    for row in 0..rows {
+        let sums = &mut out[row * out_stride..][..PANEL];
+        sums.fill(0);
         let fours = a[row * stride..][..4 * groups].chunks_exact(4);
         for (a, columns) in fours.zip(panel.chunks_exact(4 * PANEL)) {
-            for (sum, column) in sums.0.iter_mut().zip(columns.chunks_exact(4)) {
+            for (sum, column) in sums.iter_mut().zip(columns.chunks_exact(4)) {
                 let product = |k: usize| i32::from(a[k]) * i32::from(column[k]);
                 *sum += product(0) + product(1) + product(2) + product(3);
             }
