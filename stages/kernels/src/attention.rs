@@ -8,6 +8,7 @@ use std::ops::Range;
 
 use rayon::prelude::*;
 
+use crate::isa::prefetch;
 use crate::keys_values::{Head, KeysValues, Store};
 use crate::lines::Lines;
 use crate::rows::Quantised;
@@ -218,11 +219,13 @@ impl View<'_> {
         let (padded, stride) = (width.next_multiple_of(K::GROUP), self.keys_values.len().next_multiple_of(PANEL));
         tile.queries.reserve(ROWS * padded);
         tile.scores.reserve(ROWS * stride);
+        let query = |row: usize| &self.queries.values[row * self.queries.stride + self.head * width..][..width];
         for (row, out) in tile.queries.chunks_exact_mut(padded).take(count).enumerate() {
-            let query = &self.queries.values[(first + row) * self.queries.stride + self.head * width..][..width];
+            let query = query(first + row);
             tile.scales[row] = K::convert(isa, query, &mut out[..width]);
             out[width..].fill(K::Row::default());
         }
+        (first + ROWS..self.all.end.min(first + 2 * ROWS)).for_each(|row| prefetch(query(row)));
         let keys = &head.keys;
         for panel in 0..stride / PANEL {
             let out = &mut K::sums(&mut tile.scores)[panel * PANEL..];

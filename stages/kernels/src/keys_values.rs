@@ -4,11 +4,14 @@ use std::ops::Range;
 
 use rayon::prelude::*;
 
-use crate::isa::Isa;
+use crate::isa::{Isa, prefetch};
 use crate::pack::{Panels, place};
 use crate::precision::Precision;
 use crate::softmax::{Attended, Scored};
 use crate::tile::{Brain, Byte, Format, PANEL, Single};
+
+/// Rows that are fetched ahead.
+const AHEAD: usize = 8;
 
 /// Keys and values of a sequence, for every head.
 #[derive(Debug)]
@@ -169,6 +172,11 @@ impl<K: Scored, V: Attended> Head<K, V> {
         let (mut key, mut value) = (vec![K::Row::default(); width], vec![V::Row::default(); width]);
         for row in 0..new.count {
             let start = row * new.stride + columns.start;
+            if row + AHEAD < new.count {
+                let soon = start + AHEAD * new.stride;
+                prefetch(&new.rows[soon + new.keys..][..width]);
+                prefetch(&new.rows[soon + new.values..][..width]);
+            }
             self.scales[at + row] = K::convert(isa, &new.rows[start + new.keys..][..width], &mut key).scale;
             V::convert(isa, &new.rows[start + new.values..][..width], &mut value);
             self.keys.set_column(at + row, &key, K::column);
