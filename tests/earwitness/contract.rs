@@ -1,10 +1,11 @@
 //! What scripts rely on: exit codes, names, formats, the schema.
 
 use std::fs;
+use std::process::Stdio;
 
 use serde_json::Value;
 
-use crate::support::{calls, document, finish, run};
+use crate::support::{Finished, calls, document, earwitness, finish, run};
 
 #[test]
 fn wrong_usage_is_told_before_anything_runs() {
@@ -79,6 +80,37 @@ fn the_other_commands_answer() {
     let status = finish(["status", out.path().to_str().unwrap()]).with_code(0).stdout;
     assert!(status.contains("account-number") && status.contains("4 recordings"), "{status}");
     assert!(finish(["devices"]).with_code(0).stdout.contains("cpu"));
-    assert!(finish(["models"]).with_code(0).stdout.contains("embedded"));
+    assert!(finish(["models"]).with_code(0).stdout.contains("MB of f"));
     assert!(finish(["--help"]).with_code(0).stdout.contains("Exit codes"));
+}
+
+#[test]
+fn a_quantised_model_runs_and_is_another_model() {
+    let folder = tempfile::tempdir().unwrap();
+    let model = folder.path().join("int8");
+    let told = finish(["models", "quantize", "--out", model.to_str().unwrap()]).with_code(0).stdout;
+    assert!(told.contains("int8") && told.contains("sha256"), "{told}");
+    let call = calls().join("account-number.wav");
+    let out = folder.path().join("out");
+    run(&[&call], &out, &["--model", model.to_str().unwrap(), "--precision", "int8"]).with_code(0);
+    assert!(!document(&out, "account-number")["words"].as_array().unwrap().is_empty());
+    let again = finish(["models", "quantize", "--out", model.to_str().unwrap()]).with_code(2).stderr;
+    assert!(again.contains("int8: cannot be written"), "{again}");
+}
+
+#[test]
+fn offline_the_hub_is_not_asked() {
+    let cache = tempfile::tempdir().unwrap();
+    let model = ["models", "--model", "openai/whisper-tiny", "--offline"];
+    let output = earwitness(model).env("HF_HOME", cache.path()).output().unwrap();
+    let finished = Finished::of(output).with_code(2);
+    assert!(finished.stderr.contains("`config.json` is not in the hub's cache"), "{}", finished.stderr);
+}
+
+#[test]
+fn printing_ends_with_its_reader() {
+    let mut child = earwitness(["schema"]).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    drop(child.stdout.take());
+    let output = child.wait_with_output().unwrap();
+    assert!(output.stderr.is_empty(), "{}", String::from_utf8_lossy(&output.stderr));
 }

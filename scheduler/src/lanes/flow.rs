@@ -81,7 +81,8 @@ impl<P: Pipeline, N: Fn(LaneReport<P::Answer>)> LaneFlow<'_, P, N> {
             (None, Ok(())) if suspects.is_empty() && rest.is_empty() => return None,
             (None, Ok(())) => {
                 let message = format!("the engine ended with {} units unanswered", suspects.len() + rest.len());
-                Fault { error: bug(self.stage, "answer-count", message), at_once: under_way }
+                // Whoever was forgotten among others gets another chance, alone.
+                Fault { error: bug(self.stage, "answer-count", message), at_once: self.run.drawn }
             }
         };
         if suspects.is_empty() {

@@ -61,7 +61,7 @@ impl Stretch {
             units: self.answered,
             at_once: self.at_once as u32,
             start_us: self.began.us(),
-            end_us: self.began.us() + self.until.since(&self.began).as_micros() as u64,
+            end_us: self.until.us().max(self.began.us()),
         }
     }
 

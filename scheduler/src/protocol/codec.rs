@@ -308,7 +308,7 @@ mod tests {
         fn chunks_of_two_messages_may_interleave(a in ".{300,900}", b in ".{300,900}", order in any::<u64>()) {
             let bytes = encoded(&[&a, &b]);
             let lines: Vec<_> = bytes.split_inclusive(|byte| *byte == b'\n').collect();
-            let second = lines.iter().position(|line| line.starts_with(b"{\"v\":2,\"chunk\":{\"id\":1")).unwrap();
+            let second = lines.iter().position(|line| line.starts_with(format!("{{\"v\":{VERSION},\"chunk\":{{\"id\":1").as_bytes())).unwrap();
             let (mut left, mut right) = (lines[..second].iter().peekable(), lines[second..].iter().peekable());
             let mut mixed = Vec::new();
             for turn in (0..64).cycle() {
@@ -344,12 +344,12 @@ mod tests {
     fn each_fault_has_its_own_error() {
         assert!(matches!(failure(b"hello\n"), CodecError::Garbage { .. }));
         assert!(matches!(failure(b"{\"v\":99,\"message\":{\"new\":1}}\n"), CodecError::Version { found: 99 }));
-        assert!(matches!(failure(b"{\"v\":2}\n"), CodecError::Ambiguous));
+        assert!(matches!(failure(format!("{{\"v\":{VERSION}}}\n").as_bytes()), CodecError::Ambiguous));
         assert!(matches!(failure(&[b'x'; 300]), CodecError::LineTooLong { limit_bytes: 256 }));
-        let late = b"{\"v\":2,\"chunk\":{\"id\":0,\"part\":1,\"of\":2,\"text\":\"\"}}\n";
-        assert!(matches!(failure(late), CodecError::ChunkOutOfTurn { id: 0, part: 1, of: 2 }));
+        let late = format!("{{\"v\":{VERSION},\"chunk\":{{\"id\":0,\"part\":1,\"of\":2,\"text\":\"\"}}}}\n");
+        assert!(matches!(failure(late.as_bytes()), CodecError::ChunkOutOfTurn { id: 0, part: 1, of: 2 }));
         let endless =
-            format!("{{\"v\":2,\"chunk\":{{\"id\":0,\"part\":0,\"of\":2,\"text\":\"{}\"}}}}\n", "x".repeat(99));
+            format!("{{\"v\":{VERSION},\"chunk\":{{\"id\":0,\"part\":0,\"of\":2,\"text\":\"{}\"}}}}\n", "x".repeat(99));
         let mut decoder = Decoder::with_limits(endless.as_bytes(), Limits { message_bytes: 98, ..TIGHT });
         assert!(matches!(decoder.read::<String>(), Err(CodecError::MessageTooLarge { limit_bytes: 98 })));
     }

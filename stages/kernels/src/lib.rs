@@ -26,7 +26,7 @@ pub use isa::Isa;
 pub use keys_values::{KeysValues, Projected};
 pub use linear::{Finish, Linear, Rows};
 pub use mlp::Mlp;
-pub use precision::{Precision, UnknownPrecision};
+pub use precision::Precision;
 pub use quantise::Quantised8;
 pub use rows::Norm;
 pub(crate) use shared::SharedSlice;

@@ -1,10 +1,7 @@
 //! The numeric type of the products.
 
-use serde::{Deserialize, Serialize};
-
 /// The numeric type that weights are kept in and products are computed in; sums are f32 (of int8: i32).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum Precision {
     /// Single precision: the reference's numbers up to rounding.
     #[default]
@@ -25,22 +22,6 @@ impl Precision {
             Self::Bf16 => "bf16",
             Self::Int8 => "int8",
         }
-    }
-}
-
-/// No precision has this name.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("no precision `{0}`; there are f32, bf16 and int8")]
-pub struct UnknownPrecision(String);
-
-impl std::str::FromStr for Precision {
-    type Err = UnknownPrecision;
-
-    fn from_str(name: &str) -> Result<Self, UnknownPrecision> {
-        [Self::F32, Self::Bf16, Self::Int8]
-            .into_iter()
-            .find(|precision| precision.name() == name)
-            .ok_or_else(|| UnknownPrecision(name.to_owned()))
     }
 }
 

@@ -18,6 +18,7 @@ mod model;
 mod parity;
 mod passes;
 mod pieces;
+mod precision;
 mod quantise;
 mod segments;
 mod settings;
@@ -29,8 +30,8 @@ mod window;
 
 pub use error::ModelError;
 pub use files::ModelFiles;
-pub use kernels::Precision;
 pub use nn::DeviceChoice;
+pub use precision::{Precision, UnknownPrecision};
 pub use quantise::{QuantiseError, quantise};
 pub use settings::{Task, TranscribeConfig};
 pub use source::{ModelSource, ParseModelSourceError};

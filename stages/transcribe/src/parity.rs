@@ -110,7 +110,7 @@ fn compare_network(model: &Whisper, unit: &MelWindow, reference: &Reference, ind
     let tokens = [reference.ids("prompt", index), reference.ids("tokens", index)].concat();
     let expected = reference.tensor("logits", index);
     let mut cache = model.cache(1, 1, tokens.len()).unwrap();
-    cache.admit(0, model.encode(&[unit]).unwrap().remove(0)).unwrap();
+    cache.admit(0, model.encode(&[unit], None).unwrap().remove(0)).unwrap();
     let mut worst = deviation(&model.attend(0, &tokens, &cache).unwrap().0, &expected);
     for (position, token) in tokens.iter().enumerate() {
         let logits = model.step(&[Row { slot: 0, lane: 0 }], &[*token], &mut cache).unwrap();

@@ -1,10 +1,9 @@
 //! The settings of the stage.
 
-use kernels::Precision;
 use nn::DeviceChoice;
 use serde::{Deserialize, Serialize};
 
-use crate::ModelError;
+use crate::{ModelError, Precision};
 
 /// What is made of the speech.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -43,6 +42,9 @@ pub struct TranscribeConfig {
     pub device: DeviceChoice,
     /// The numeric type that the model computes in.
     pub precision: Precision,
+    /// Seconds of the silence after a window that the encoder hears, on a processor; none: up to 30 s, as the model was
+    /// trained. Less is faster for short windows, and other numbers come out.
+    pub encoder_padding_s: Option<f32>,
     /// Text in the spoken language or in English.
     pub task: Task,
     /// The language's code (`en`, `ko`); none: detected for every window.
@@ -103,6 +105,7 @@ impl Default for TranscribeConfig {
         Self {
             device: DeviceChoice::Cpu,
             precision: Precision::F32,
+            encoder_padding_s: None,
             task: Task::Transcribe,
             language: None,
             language_threshold: 0.5,
@@ -152,6 +155,7 @@ impl TranscribeConfig {
             ("language_threshold", self.language_threshold),
             ("max_initial_timestamp_s", self.max_initial_timestamp_s),
             ("compression_ratio_threshold", self.compression_ratio_threshold),
+            ("encoder_padding_s", self.encoder_padding_s.unwrap_or_default()),
         ] {
             if !whole(value) {
                 return refuse(setting, value.to_string(), "a number of at least 0 is expected");

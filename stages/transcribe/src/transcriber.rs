@@ -3,7 +3,6 @@
 use std::sync::{Arc, OnceLock};
 
 use candle_core::{DType, Tensor};
-use kernels::Precision;
 use serde_json::json;
 use stage_core::{
     DetectedLanguage, DeviceStage, ErrorClass, Flow, Identity, ListFlow, Pcm, Segment, SpeechSegments, Stage,
@@ -95,19 +94,23 @@ impl Transcriber {
 
     fn read_weights(&self) -> Result<Whisper, ModelError> {
         let device = self.config.device.open()?;
-        let dtype = match self.config.precision {
-            _ if device.is_cpu() => DType::F32,
-            Precision::F32 => DType::F32,
-            Precision::Bf16 => DType::BF16,
-            Precision::Int8 => {
-                let expected = "f32 or bf16 on a GPU is expected; int8 is for processors";
-                return Err(ModelError::Setting { setting: "precision", value: "int8".to_owned(), expected });
-            }
+        let (dtype, kernels) = if device.is_cpu() {
+            (DType::F32, Some(self.config.precision.on_a_processor()?))
+        } else {
+            (self.config.precision.on_a_gpu()?, None)
         };
         let tensors = self.files.weights.load(dtype, &device)?;
         let heads = self.files.generation.alignment_heads(&self.files.config);
-        Whisper::new(&tensors, &self.files.config, &heads, self.config.precision)
-            .map_err(|reason| ModelError::Tensor { model: self.files.name().to_owned(), reason: reason.into() })
+        let model = Whisper::new(&tensors, &self.files.config, &heads, kernels)
+            .map_err(|reason| ModelError::Tensor { model: self.files.name().to_owned(), reason: reason.into() })?;
+        match self.config.encoder_padding_s {
+            Some(seconds) if !model.is_packed() => Err(ModelError::Setting {
+                setting: "encoder_padding_s",
+                value: seconds.to_string(),
+                expected: "nothing is expected on a GPU, or in f32 without AVX-512: all windows are heard alike there",
+            }),
+            _ => Ok(model),
+        }
     }
 
     fn mel_window(&self, pcm: &Pcm, window: &Window) -> Result<MelWindow, StageError> {

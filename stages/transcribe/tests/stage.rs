@@ -230,6 +230,34 @@ fn refused_attempts_are_on_record() {
 }
 
 #[test]
+fn an_encoder_that_hears_no_padding_still_times_its_text() {
+    let run = |seconds| {
+        let config = TranscribeConfig { encoder_padding_s: seconds, logprob_threshold: -99.0, ..english() };
+        transcriber(config).run((&tones(), &segments(&WINDOWS))).unwrap()
+    };
+    assert_eq!(run(None), run(Some(99.0)), "all is all");
+    let less = run(Some(0.1));
+    assert_ne!(run(None), less, "other numbers come out");
+    assert_pieces_are_the_text(&less);
+    assert_eq!(less.segments.len() + less.dropped.len(), WINDOWS.len());
+}
+
+#[test]
+fn snippets_and_noise_end_in_a_segment_or_a_reason() {
+    let mut state = 1u32;
+    let noise = (0..64_000).map(|_| {
+        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        state as f32 / u32::MAX as f32 - 0.5
+    });
+    let pcm = Pcm::from_channels(vec![noise.collect()]);
+    let windows = [(0, 0.0, 0.02), (0, 0.1, 0.2), (0, 0.5, 3.5), (0, 3.9, 4.0)];
+    let config = TranscribeConfig { language: None, ..TranscribeConfig::default() };
+    let transcript = transcriber(config).run((&pcm, &segments(&windows))).unwrap();
+    assert_eq!(transcript.segments.len() + transcript.dropped.len(), windows.len());
+    assert!(transcript.dropped.iter().all(|dropped| !dropped.reason.is_empty()));
+}
+
+#[test]
 fn without_token_times_a_piece_spans_its_segment() {
     let config = TranscribeConfig { token_times: false, ..english() };
     for segment in transcriber(config).run((&tones(), &segments(&WINDOWS))).unwrap().segments {

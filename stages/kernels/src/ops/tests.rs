@@ -12,7 +12,7 @@ const fn tolerance(precision: Precision) -> f32 {
     match precision {
         Precision::F32 => 1e-5,
         Precision::Bf16 => 1e-2,
-        Precision::Int8 => 3e-2,
+        Precision::Int8 => 2e-2,
     }
 }
 
@@ -161,6 +161,8 @@ fn attention_is_candles_with_and_without_a_mask() {
         let (q, k, v) = ((part() * 0.3).unwrap(), part(), part());
         let projected = Tensor::cat(&[&q, &k, &v], 1).unwrap();
         for (precision, isa) in ways() {
+            // An error of a score in int8 is that of its weight, relative to the weight itself.
+            let of_scores = if precision == Precision::Int8 { 3.0 } else { 1.0 };
             let mut cache = KeysValues::with_isa(isa, heads, width, n + 9, precision);
             append(&mut cache, &projected, 0..n, (heads * width, 2 * heads * width)).unwrap();
             let what = format!("{n} x {width}, {precision}, {isa:?}");
@@ -168,14 +170,14 @@ fn attention_is_candles_with_and_without_a_mask() {
                 let (expected, _) = plain_attention(&q, &k, &v, heads, mask.as_ref());
                 let out = q.zeros_like().unwrap();
                 attend(&[Sequence { keys_values: &cache, rows: 0..n }], visible, &projected, &out).unwrap();
-                assert_close(&format!("{what}, {visible:?}"), &out, &expected, tolerance(precision));
+                assert_close(&format!("{what}, {visible:?}"), &out, &expected, of_scores * tolerance(precision));
             }
             let queries = Queries { values: &values(&q), stride: heads * width, count: n };
             let mut ours = vec![0.0; n * n];
             crate::weights(&cache, 1, queries, &mut ours);
             let expected = plain_attention(&q, &k, &v, heads, None).1.get(1).unwrap();
             let ours = Tensor::from_vec(ours, (n, n), &Device::Cpu).unwrap();
-            assert_close(&what, &ours, &expected, tolerance(precision));
+            assert_close(&what, &ours, &expected, of_scores * tolerance(precision));
         }
     }
 }

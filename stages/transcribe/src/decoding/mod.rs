@@ -49,7 +49,7 @@ pub(crate) fn logits_before(model: &Whisper, rules: &Rules, window: &MelWindow, 
     let prompt = [rules.opening(&window.prompt), rules.after_start(0)].concat();
     let fed = [prompt.as_slice(), &tokens[..tokens.len().saturating_sub(1)]].concat();
     let mut cache = model.cache(1, 1, fed.len())?;
-    for audio in model.encode(&[window])? {
+    for audio in model.encode(&[window], rules.encoder_padding())? {
         cache.admit(0, audio)?;
     }
     let (logits, _) = model.attend(0, &fed, &cache)?;
@@ -115,7 +115,7 @@ impl<'a> Engine<'a> {
 
     fn admit(&mut self, drawn: Vec<(usize, (usize, Arc<MelWindow>))>) -> Result<()> {
         let windows: Vec<&MelWindow> = drawn.iter().map(|(_, (_, window))| &**window).collect();
-        let encoded = self.model.encode(&windows)?;
+        let encoded = self.model.encode(&windows, self.rules.encoder_padding())?;
         for ((slot, (key, window)), audio) in drawn.into_iter().zip(encoded) {
             self.cache.admit(slot, audio)?;
             self.jobs[slot] = Some(Job::new(key, window, self.rules)?);

@@ -118,6 +118,11 @@ impl Rules {
         self.positions
     }
 
+    /// Positions behind a window that the encoder hears, where not all.
+    pub(super) fn encoder_padding(&self) -> Option<usize> {
+        self.config.encoder_padding_s.map(|seconds| (f64::from(seconds) / POSITION_S).ceil() as usize)
+    }
+
     /// Hypotheses that a window may need at once.
     pub(super) fn lanes(&self) -> usize {
         self.config.temperatures.iter().map(|temperature| self.lanes_at(*temperature)).max().unwrap_or(1)

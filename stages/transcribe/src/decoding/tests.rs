@@ -5,13 +5,14 @@ use std::sync::Arc;
 
 use candle_core::{DType, Device, Tensor};
 use candle_nn::VarBuilder;
+use kernels::Precision;
 use stage_core::{Flow, ListFlow};
 
 use super::logits::Reader;
 use super::{Engine, Rules, run};
 use crate::model::Whisper;
 use crate::window::{Hypothesis, MelWindow};
-use crate::{ModelFiles, ModelSource, Precision, TranscribeConfig, embedded};
+use crate::{ModelFiles, ModelSource, TranscribeConfig, embedded};
 
 const WINDOWS: usize = 7;
 
@@ -20,7 +21,8 @@ fn files() -> ModelFiles {
 }
 
 fn network(files: &ModelFiles, tensors: &VarBuilder<'_>) -> Whisper {
-    Whisper::new(tensors, &files.config, &files.generation.alignment_heads(&files.config), Precision::F32).unwrap()
+    Whisper::new(tensors, &files.config, &files.generation.alignment_heads(&files.config), Some(Precision::F32))
+        .unwrap()
 }
 
 fn trained(files: &ModelFiles) -> Whisper {

@@ -62,22 +62,29 @@ pub(crate) struct Row {
 }
 
 impl Whisper {
-    /// Builds the network from its tensors. On a processor they are f32 and are packed in `precision`; elsewhere, and
-    /// for f32 on a processor that the kernels have no instructions for, candle computes in their type.
+    /// Builds the network from its tensors: with `kernels`, they are f32 on a processor and are packed in that
+    /// precision; without, and for f32 on a processor that the kernels have no instructions for, candle computes in
+    /// their type.
     pub(crate) fn new(
         tensors: &VarBuilder<'_>,
         config: &WhisperConfig,
         alignment_heads: &[(usize, usize)],
-        precision: Precision,
+        kernels: Option<Precision>,
     ) -> Result<Self> {
         let tensors = tensors.pp("model");
-        let candle_is_better = precision == Precision::F32 && Isa::detect() == Isa::Portable;
-        let network = if tensors.device().is_cpu() && !candle_is_better {
-            Network::Packed(Box::new(packed::Network::new(&tensors, config, alignment_heads, precision)?))
-        } else {
-            Network::Plain(Box::new(plain::Network::new(&tensors, config, alignment_heads)?))
+        let candle_is_better = |precision: &Precision| *precision == Precision::F32 && Isa::detect() == Isa::Portable;
+        let network = match kernels.filter(|precision| !candle_is_better(precision)) {
+            Some(precision) => {
+                Network::Packed(Box::new(packed::Network::new(&tensors, config, alignment_heads, precision)?))
+            }
+            None => Network::Plain(Box::new(plain::Network::new(&tensors, config, alignment_heads)?)),
         };
         Ok(Self { network, device: tensors.device().clone(), positions: config.max_source_positions })
+    }
+
+    /// Whether the kernels compute, and each window may have a length of its own.
+    pub(crate) const fn is_packed(&self) -> bool {
+        matches!(self.network, Network::Packed(_))
     }
 
     /// Where the network computes.
@@ -86,11 +93,14 @@ impl Whisper {
     }
 
     /// Encodes windows: per window, what the decoder's cross-attention needs of it. A processor takes them one after
-    /// the other: the matrices are large enough alone.
-    pub(crate) fn encode(&self, windows: &[&MelWindow]) -> Result<Vec<Audio>> {
+    /// the other: the matrices are large enough alone. With `padding` the packed network hears so many positions behind
+    /// a window and no more; others always hear all.
+    pub(crate) fn encode(&self, windows: &[&MelWindow], padding: Option<usize>) -> Result<Vec<Audio>> {
         match &self.network {
             Network::Packed(network) => {
-                windows.iter().map(|window| Ok(Audio::Packed(network.hear(window, self.positions)?))).collect()
+                let heard = |window: &MelWindow| padding.map_or(self.positions, |padding| window.positions + padding);
+                let hear = |window: &&MelWindow| network.hear(window, heard(window).min(self.positions));
+                windows.iter().map(|window| Ok(Audio::Packed(hear(window)?))).collect()
             }
             Network::Plain(network) => {
                 Ok(network.hear(windows, self.positions)?.into_iter().map(Audio::Plain).collect())

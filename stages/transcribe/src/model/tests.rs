@@ -11,12 +11,16 @@ const ROUNDING: f32 = 1e-4;
 
 /// The embedded model, packed in f32 and plain.
 fn both() -> [Whisper; 2] {
-    let files = ModelFiles::resolve(&ModelSource::Embedded).unwrap();
+    networks(&ModelSource::Embedded)
+}
+
+fn networks(source: &ModelSource) -> [Whisper; 2] {
+    let files = ModelFiles::resolve(source).unwrap();
     let tensors = files.weights.load(DType::F32, &Device::Cpu).unwrap();
     let heads = files.generation.alignment_heads(&files.config);
     let network = Network::Plain(Box::new(plain::Network::new(&tensors.pp("model"), &files.config, &heads).unwrap()));
     let plain = Whisper { network, device: Device::Cpu, positions: files.config.max_source_positions };
-    [Whisper::new(&tensors, &files.config, &heads, Precision::F32).unwrap(), plain]
+    [Whisper::new(&tensors, &files.config, &heads, Some(Precision::F32)).unwrap(), plain]
 }
 
 /// Features that differ from window to window.
@@ -29,7 +33,7 @@ fn window(seed: usize) -> MelWindow {
 fn cache(model: &Whisper, slots: usize, lanes: usize) -> Cache {
     let windows: Vec<_> = (0..slots).map(window).collect();
     let mut cache = model.cache(slots, lanes, 16).unwrap();
-    for (slot, audio) in model.encode(&windows.iter().collect::<Vec<_>>()).unwrap().into_iter().enumerate() {
+    for (slot, audio) in model.encode(&windows.iter().collect::<Vec<_>>(), None).unwrap().into_iter().enumerate() {
         cache.admit(slot, audio).unwrap();
     }
     cache
@@ -47,7 +51,18 @@ fn assert_close(a: &Tensor, b: &Tensor) {
 
 #[test]
 fn packed_and_plain_networks_agree() {
-    let [packed, plain] = both();
+    assert_networks_agree(both());
+}
+
+#[test]
+fn packed_and_plain_networks_agree_on_weights_that_are_stored_in_int8() {
+    let folder = tempfile::tempdir().unwrap();
+    let stored = folder.path().join("int8");
+    crate::quantise(&ModelSource::Embedded, &stored).unwrap();
+    assert_networks_agree(networks(&ModelSource::Directory(stored)));
+}
+
+fn assert_networks_agree([packed, plain]: [Whisper; 2]) {
     assert_close(&packed.states(&window(1)).unwrap(), &plain.states(&window(1)).unwrap());
     let [a, b] = [&packed, &plain].map(|model| {
         let mut cache = cache(model, 2, 2);
@@ -84,7 +99,7 @@ fn rows_of_different_lengths_and_refilled_slots_do_not_disturb_each_other() {
         let mut batch = cache(&model, 2, 1);
         model.step(&[row(1, 0)], &[30, 31, 32], &mut batch).unwrap();
         model.step(&[row(0, 0), row(1, 0)], &[10, 33], &mut batch).unwrap();
-        batch.admit(0, model.encode(&[&window(5)]).unwrap().remove(0)).unwrap();
+        batch.admit(0, model.encode(&[&window(5)], None).unwrap().remove(0)).unwrap();
         let step = model.step(&[row(1, 0), row(0, 0)], &[34, 50], &mut batch).unwrap();
         let (kept, _) = model.attend(1, &[30, 31, 32, 33, 34], &batch).unwrap();
         let (refilled, _) = model.attend(0, &[50], &batch).unwrap();
