@@ -24,11 +24,6 @@ impl Moment {
         self.since_1970.as_micros() as u64
     }
 
-    /// From an earlier moment to this one.
-    pub(crate) fn since(&self, earlier: &Self) -> Duration {
-        self.at.saturating_duration_since(earlier.at)
-    }
-
     /// From then to now.
     pub(crate) fn elapsed(&self) -> Duration {
         self.at.elapsed()
