@@ -29,7 +29,7 @@ const POSITIONS: usize = 1500;
 fn main() {
     println!("{:<18} {:>18} {:>18} {:>18} {:>18}", "product", "candle f32", "f32", "bf16", "int8");
     PRODUCTS.into_iter().for_each(product);
-    println!("\n{:<18} {:>18} {:>18}", "attention", "f32", "bf16");
+    println!("\n{:<18} {:>18} {:>18} {:>18}", "attention", "f32", "bf16", "int8 keys");
     [6, 12].into_iter().for_each(attention);
 }
 
@@ -52,7 +52,7 @@ fn attention(heads: usize) {
     let width = heads * WIDTH;
     let projected = noise(POSITIONS * 3 * width);
     let mut out = vec![0.0; POSITIONS * width];
-    let cells = [Precision::F32, Precision::Bf16].map(|precision| {
+    let cells = PRECISIONS.map(|precision| {
         let mut keys_values = KeysValues::new(heads, WIDTH, POSITIONS, precision);
         let rows = Projected { rows: &projected, stride: 3 * width, keys: width, values: 2 * width, count: POSITIONS };
         keys_values.append(rows);

@@ -76,6 +76,7 @@ def main():
     parser.add_argument("--calls", type=int, default=60)
     parser.add_argument("--seed", type=int, default=20261123)
     parser.add_argument("--gap-s", type=float, nargs=2, default=(0.05, 0.45), help="shortest and longest pause")
+    parser.add_argument("more", nargs="*", help="behind --: for `earwitness run`")
     options = parser.parse_args()
     rng = np.random.default_rng(options.seed)
     with tempfile.TemporaryDirectory() as tmp:
@@ -83,7 +84,7 @@ def main():
         (folder / "calls").mkdir()
         names = [f"call-{index:03}" for index in range(options.calls)]
         truths = [make_call(options.fsdd, options.speaker, folder, name, rng, options.gap_s) for name in names]
-        run = [options.earwitness, "run", folder / "calls", "--out", folder / "out", "--progress", "none"]
+        run = [options.earwitness, "run", folder / "calls", "--out", folder / "out", "--progress", "none", *options.more]
         subprocess.run(run, check=True, stdout=subprocess.DEVNULL)
         results = [compare(t, json.loads((folder / "out" / f"{n}.json").read_text())) for t, n in zip(truths, names)]
     boundaries_s = np.concatenate([result[2] for result in results])

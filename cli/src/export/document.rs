@@ -6,7 +6,7 @@ use std::path::Path;
 use schemars::JsonSchema;
 use serde::Serialize;
 use stage_core::forensics::ForensicRecord;
-use stage_core::{Dropped, Fingerprint, Segment, StageKind, Word};
+use stage_core::{Decoding, Dropped, Fingerprint, Segment, StageKind, Word};
 
 use super::Evidence;
 use crate::file_name;
@@ -83,6 +83,8 @@ pub(crate) struct SegmentBlock {
     pub(crate) no_speech_prob: f32,
     /// Why the text ends early, where it does.
     pub(crate) cut_short: Option<String>,
+    /// What the guards measured, and what they refused before.
+    pub(crate) decoding: Decoding,
 }
 
 /// How one artifact came to be.
@@ -157,6 +159,7 @@ impl From<Segment> for SegmentBlock {
             avg_logprob: segment.avg_logprob,
             no_speech_prob: segment.no_speech_prob,
             cut_short: segment.cut_short,
+            decoding: segment.decoding,
         }
     }
 }

@@ -1,10 +1,10 @@
 //! The kernels as candle operations on contiguous f32 tensors of the processor. They write into tensors that are there
 //! already: a network keeps its buffers from one window to the next.
 
-use candle_core::{CpuStorage, InplaceOp1, InplaceOp2, Layout, Result, Tensor, bail};
+use candle_core::{CpuStorage, CustomOp1, InplaceOp1, InplaceOp2, Layout, Result, Shape, Tensor, bail};
 
 use crate::attention::{self, Queries, Sequence, Visible};
-use crate::{Finish, KeysValues, Linear, Mlp, Norm, Projected, Rows};
+use crate::{Finish, KeysValues, Linear, Mlp, Norm, Projected, Rows, rows};
 
 /// `out` (`[rows, outputs]`) from the rows of `x` (`[rows, inputs]`), after `norm` if there is one.
 ///
@@ -43,6 +43,14 @@ pub fn mlp(layer: &Mlp, x: &Tensor) -> Result<()> {
         bail!("an MLP of width {} with {:?}", layer.down.outputs(), x.dims());
     }
     x.inplace_op1(&Kernel("mlp", |x: &mut [f32]| layer.add(x)))
+}
+
+/// The exact GELU of every element: on a processor of contiguous f32, elsewhere by candle.
+///
+/// # Errors
+/// On a processor: the tensor is not contiguous f32. Otherwise whatever the device gives.
+pub fn gelu(x: &Tensor) -> Result<Tensor> {
+    if x.device().is_cpu() { x.apply_op1_no_bwd(&Gelu) } else { x.gelu_erf() }
 }
 
 /// Adds `x` to `to`, of the same shape.
@@ -113,6 +121,20 @@ impl<F: Fn(&mut [f32])> InplaceOp1 for Kernel<F> {
     fn cpu_fwd(&self, x: &mut CpuStorage, layout: &Layout) -> Result<()> {
         (self.1)(contiguous_mut(self.0, x, layout)?);
         Ok(())
+    }
+}
+
+struct Gelu;
+
+impl CustomOp1 for Gelu {
+    fn name(&self) -> &'static str {
+        "gelu"
+    }
+
+    fn cpu_fwd(&self, x: &CpuStorage, layout: &Layout) -> Result<(CpuStorage, Shape)> {
+        let mut out = contiguous("gelu", x, layout)?.to_vec();
+        rows::gelu(&mut out);
+        Ok((CpuStorage::F32(out), layout.shape().clone()))
     }
 }
 

@@ -1,7 +1,10 @@
 //! Rows of f32 on their way into a product: layer norm, then the format that the product takes.
 
+use rayon::prelude::*;
+
 use crate::Isa;
 use crate::isa::multiversion;
+use crate::math;
 use crate::precision::bf16;
 
 /// Independent partial results of a reduction: what fills a vector.
@@ -51,6 +54,20 @@ multiversion! {
         for ((out, weight), bias) in out.iter_mut().zip(weight).zip(bias) {
             *out = *out * scale * weight + bias;
         }
+    }
+}
+
+/// Elements that one thread takes at a time.
+const CHUNK: usize = 1 << 14;
+
+/// The GELU of every number, in its place.
+pub(crate) fn gelu(values: &mut [f32]) {
+    values.par_chunks_mut(CHUNK).for_each(|chunk| gelu_here(Isa::detect(), chunk));
+}
+
+multiversion! {
+    fn gelu_here(values: &mut [f32]) {
+        values.iter_mut().for_each(|x| *x = math::gelu(*x));
     }
 }
 

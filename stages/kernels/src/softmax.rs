@@ -4,11 +4,9 @@ use crate::Isa;
 use crate::isa::multiversion;
 use crate::math::exp;
 use crate::pack::ZERO;
+use crate::reduce::{LANES, highest, highest_of};
 use crate::rows::{Quantised, to_bf16, to_int8};
 use crate::tile::{Brain, Byte, Format, Single};
-
-/// Independent partial results of a reduction: four vectors.
-const LANES: usize = 64;
 
 /// A format that queries and keys are multiplied in.
 pub(crate) trait Scored: Format {
@@ -132,25 +130,6 @@ impl Attended for Brain {
                 out.iter_mut().zip(weights).fold(0.0, sum)
             }
         }
-    }
-}
-
-#[inline(always)]
-fn highest_of(lanes: &[f32; LANES], rest: &[f32]) -> f32 {
-    lanes.iter().chain(rest).copied().fold(f32::NEG_INFINITY, f32::max)
-}
-
-multiversion! {
-    fn highest(scores: &[f32]) -> f32 {
-        let mut lanes = [f32::NEG_INFINITY; LANES];
-        let chunks = scores.chunks_exact(LANES);
-        let rest = chunks.remainder();
-        for chunk in chunks {
-            for (lane, x) in lanes.iter_mut().zip(chunk) {
-                *lane = if *x > *lane { *x } else { *lane };
-            }
-        }
-        highest_of(&lanes, rest)
     }
 }
 

@@ -252,3 +252,13 @@ fn what_does_not_fit_is_an_error() {
     assert!(linear(&layer, None, Finish::Store, &random(&[4, 2]).t().unwrap(), &out).is_err());
     assert!(linear(&layer, None, Finish::Store, &random(&[2, 4]).to_dtype(DType::F64).unwrap(), &out).is_err());
 }
+
+#[test]
+fn gelu_is_that_of_double_precision_and_a_strided_tensor_is_refused() {
+    let x = Tensor::arange(-60_000f32, 60_000.0, &Device::Cpu).unwrap().affine(1e-4, 0.0).unwrap();
+    let exact = x.to_dtype(DType::F64).unwrap().gelu_erf().unwrap().to_vec1::<f64>().unwrap();
+    let worst =
+        values(&gelu(&x).unwrap()).iter().zip(&exact).map(|(a, b)| (f64::from(*a) - b).abs()).fold(0.0, f64::max);
+    assert!(worst < 2e-6, "worst deviation {worst}");
+    assert!(gelu(&random(&[2, 3]).t().unwrap()).is_err());
+}

@@ -3,6 +3,7 @@
 use std::ops::Range;
 
 use candle_core::Result;
+use kernels::{log_sum_exp, maximum};
 
 use super::bounds::Bounds;
 use super::rules::Choosable;
@@ -140,42 +141,8 @@ fn allowed(logits: &[f32], choosable: &Choosable, bounds: &Bounds) -> Vec<f32> {
     allowed
 }
 
-/// Logits that are looked at together: in each such chunk sums stay in single precision.
+/// Logits that are looked at together.
 const CHUNK: usize = 1024;
-
-fn maximum(values: &[f32]) -> f32 {
-    values.iter().copied().fold(f32::NEG_INFINITY, |a, b| if b > a { b } else { a })
-}
-
-/// The logarithm of the sum of exponentials. Minus infinity where no value is above that, no number where one is none.
-fn log_sum_exp(values: &[f32]) -> f64 {
-    let highest = maximum(values);
-    if highest == f32::NEG_INFINITY {
-        return f64::NEG_INFINITY;
-    }
-    let sum_of = |chunk: &[f32]| {
-        let mut sums = [0f32; 16];
-        let rows = chunk.chunks_exact(sums.len());
-        let rest: f32 = rows.remainder().iter().map(|value| exp(value - highest)).sum();
-        for row in rows {
-            sums.iter_mut().zip(row).for_each(|(sum, value)| *sum += exp(value - highest));
-        }
-        f64::from(sums.iter().sum::<f32>() + rest)
-    };
-    f64::from(highest) + values.chunks(CHUNK).map(sum_of).sum::<f64>().ln()
-}
-
-/// `e` to the power of `x` (at most 0), within two units of the last place near 0 and 1e-5 of its value everywhere;
-/// written so that many are computed at once. 2^n by the exponent's bits, the rest by Taylor's series.
-fn exp(x: f32) -> f32 {
-    /// Added, it leaves the nearest whole number in the lowest bits.
-    const ROUND: f32 = 12_582_912.0;
-    let scaled = x.max(-87.0) * std::f32::consts::LOG2_E;
-    let rounded = scaled + ROUND;
-    let f = (scaled - (rounded - ROUND)) * std::f32::consts::LN_2;
-    let series = 1.0 + f * (1.0 + f * (0.5 + f * (1.0 / 6.0 + f * (1.0 / 24.0 + f * (1.0 / 120.0 + f / 720.0)))));
-    f32::from_bits(series.to_bits().wrapping_add(rounded.to_bits() << 23))
-}
 
 #[cfg(test)]
 mod tests {
@@ -236,14 +203,5 @@ mod tests {
         let nothing = Choosable { any: vec![f32::NEG_INFINITY; 8], ..choosable(5..5) };
         let error = likeliest(&[0.0; 8], &nothing, &free(5..5), 1).unwrap_err();
         assert!(error.to_string().contains("no token"));
-    }
-
-    #[test]
-    fn the_exponential_is_exact_enough() {
-        for i in 0..8_700 {
-            let x = -(i as f32) * 0.01;
-            assert!((exp(x) / x.exp() - 1.0).abs() < 1e-5, "{x}");
-        }
-        assert_eq!(exp(0.0), 1.0);
     }
 }

@@ -40,10 +40,7 @@ pub(super) fn reference(
     language: Option<&str>,
     max_tokens: usize,
 ) -> Option<Reference> {
-    let max_tokens = max_tokens.to_string();
-    let mut arguments = vec![model.as_os_str(), OsStr::new("--max-tokens"), max_tokens.as_ref()];
-    arguments.extend(language.iter().flat_map(|language| ["--language", language]).map(OsStr::new));
-    ask("reference.py", &arguments, &numbered(samples))
+    transformers("reference.py", model, samples, language, max_tokens)
 }
 
 /// What transformers' searches find; none where it is not installed.
@@ -53,10 +50,20 @@ pub(super) fn searches(
     language: Option<&str>,
     max_tokens: usize,
 ) -> Option<Reference> {
+    transformers("search.py", model, samples, language, max_tokens)
+}
+
+fn transformers(
+    script: &str,
+    model: &Path,
+    samples: &[Vec<f32>],
+    language: Option<&str>,
+    max_tokens: usize,
+) -> Option<Reference> {
     let max_tokens = max_tokens.to_string();
     let mut arguments = vec![model.as_os_str(), OsStr::new("--max-tokens"), max_tokens.as_ref()];
     arguments.extend(language.iter().flat_map(|language| ["--language", language]).map(OsStr::new));
-    ask("search.py", &arguments, &numbered(samples))
+    ask(script, &arguments, &numbered(samples))
 }
 
 /// What openai-whisper makes of tensors; none where it is not installed.

@@ -2,7 +2,7 @@
 
 use candle_core::{Result, Tensor};
 use candle_nn::VarBuilder;
-use nn::gelu;
+use kernels::ops::gelu;
 
 use super::layers::transposed;
 

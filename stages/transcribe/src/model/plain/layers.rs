@@ -2,7 +2,8 @@
 
 use candle_core::{Result, Tensor};
 use candle_nn::{LayerNorm, Module, VarBuilder};
-use nn::{gelu, quantised};
+use kernels::ops::gelu;
+use nn::quantised;
 
 /// Epsilon of every layer norm.
 const EPSILON: f64 = 1e-5;
