@@ -17,6 +17,7 @@ fn wrong_usage_is_told_before_anything_runs() {
         (vec!["run", call, "--out", folder, "--devices", "tpu:0"], "tpu:0"),
         (vec!["run", call, "--out", folder, "--model", "/no/such/model"], "/no/such/model"),
         (vec!["run", call, "--out", folder, "--language", "English"], "English"),
+        (vec!["run", call, "--out", folder, "--devices", "cpu", "--precision", "f16"], "precision is f16"),
         (vec!["run", call, "--out", folder, "--lexicon", "/no/such.toml"], "/no/such.toml"),
         (vec!["run", call, "--out", folder, "--vad", "silero:/no/weights"], "/no/weights"),
         (vec!["run", call, "--out", folder, "-b", "0"], "0"),

@@ -15,7 +15,7 @@ use crate::model::Whisper;
 use crate::passes::{Pass, Planner, Progress};
 use crate::segments::Segmenter;
 use crate::window::{Hypothesis, MelWindow};
-use crate::{ModelError, ModelFiles, TranscribeConfig, error};
+use crate::{DeviceChoice, ModelError, ModelFiles, TranscribeConfig, error};
 
 /// Windows that [`Stage::run`] has under way at once.
 const RUN_BATCH: usize = 8;
@@ -45,8 +45,13 @@ impl Transcriber {
     ///
     /// # Errors
     /// [`ModelError::Language`] where the model does not know the language: choose one that it lists.
-    /// [`ModelError::Setting`] or [`ModelError::SpecialToken`] where another setting makes no sense.
+    /// [`ModelError::Setting`] or [`ModelError::SpecialToken`] where another setting makes no sense, or the device has not
+    /// the precision.
     pub fn new(files: ModelFiles, config: TranscribeConfig) -> Result<Self, ModelError> {
+        match config.device {
+            DeviceChoice::Cpu => config.precision.on_a_processor().map(drop),
+            DeviceChoice::Cuda => config.precision.on_a_gpu().map(drop),
+        }?;
         let rules = Rules::new(&files, &config)?;
         let planner = Planner::new(&files, &config)?;
         let mel = LogMel::new(files.config.num_mel_bins, files.config.mel_frames());

@@ -73,7 +73,7 @@ fn a_folder_that_exists_and_a_model_in_int8_are_refused() {
 #[test]
 fn a_precision_that_the_device_has_not_is_refused_by_name() {
     let config = TranscribeConfig { precision: Precision::F16, ..TranscribeConfig::default() };
-    let transcriber = Transcriber::new(ModelFiles::resolve(&ModelSource::Embedded).unwrap(), config).unwrap();
-    let message = transcriber.load().unwrap_err().message;
+    let files = ModelFiles::resolve(&ModelSource::Embedded).unwrap();
+    let message = Transcriber::new(files, config).unwrap_err().to_string();
     assert!(message.contains("precision is f16") && message.contains("f16 is for GPUs"), "{message}");
 }
