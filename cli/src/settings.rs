@@ -39,7 +39,7 @@ const PCM_BUDGET_BYTES: u64 = 256 << 20;
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum SettingsError {
     #[error("--model {0}")]
-    Model(#[from] ParseModelSourceError),
+    Model(ParseModelSourceError),
     #[error("--vad {0}: energy or silero:FILE is expected")]
     Vad(String),
     #[error("--language {0}: auto or a language code such as ko or en is expected")]
@@ -54,7 +54,7 @@ impl Settings {
     /// Checks and reads what the arguments name.
     pub(crate) fn from_args(args: &EngineArgs) -> Result<Self, SettingsError> {
         Ok(Self {
-            model: args.model.source()?,
+            model: args.model.source().map_err(SettingsError::Model)?,
             transcribe: transcribe(args)?,
             vad: vad(&args.vad)?,
             lexicons: args.lexicon.iter().map(read).collect::<Result<_, _>>()?,

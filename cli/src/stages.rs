@@ -21,13 +21,13 @@ pub(crate) struct Stages {
 /// Why the stages cannot be built from the settings. Every variant names the file or setting.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum BuildError {
-    #[error("{0}")]
+    #[error(transparent)]
     Model(#[from] ModelError),
     #[error("--lexicon {0}")]
-    Forensics(#[from] ForensicsError),
-    #[error("{0}")]
+    Forensics(ForensicsError),
+    #[error(transparent)]
     Stage(#[from] StageError),
-    #[error("{0}")]
+    #[error(transparent)]
     Recipe(#[from] RecipeError),
     #[error("--language {language}: the model {model} knows {known}")]
     Language { language: String, model: String, known: String },
@@ -64,7 +64,8 @@ impl Stages {
                 lexicons: lexicons.collect(),
                 deception: settings.deception,
                 ..ForensicsConfig::default()
-            })?,
+            })
+            .map_err(BuildError::Forensics)?,
         })
     }
 

@@ -25,6 +25,8 @@ fn wrong_usage_is_told_before_anything_runs() {
     ] {
         let finished = finish(&args).with_code(2);
         assert!(finished.stderr.contains(named), "{args:?}: {}", finished.stderr);
+        let (_, reason) = finished.stderr.split_once(": ").unwrap_or_default();
+        assert!(reason.len() < 9 || !reason[9..].contains(&reason[..9]), "said twice: {reason}");
         assert!(!std::path::Path::new(folder).exists(), "{args:?} left a folder behind");
     }
 }
