@@ -58,6 +58,15 @@ pub(crate) fn prefetch(numbers: &[f32]) {
     }
 }
 
+/// Where the vectors of a row begin, and which of their 16 numbers are in it.
+#[cfg(target_arch = "x86_64")]
+#[inline(always)]
+pub(crate) fn vectors(len: usize) -> impl Iterator<Item = (usize, std::arch::x86_64::__mmask16)> {
+    const VECTOR: usize = 16;
+    let mask = move |start: usize| (0xFFFF_u32 >> (VECTOR - (len - start).min(VECTOR))) as u16;
+    (0..len).step_by(VECTOR).map(move |start| (start, mask(start)))
+}
+
 /// Compiles a function twice, once with AVX-512 switched on, and calls the one that `isa` asks for. The body is plain
 /// Rust that the compiler can make vectors of.
 macro_rules! multiversion {

@@ -13,24 +13,6 @@ pub enum Precision {
     Int8,
 }
 
-impl Precision {
-    /// Its name: `f32`, `bf16`, `int8`.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::F32 => "f32",
-            Self::Bf16 => "bf16",
-            Self::Int8 => "int8",
-        }
-    }
-}
-
-impl std::fmt::Display for Precision {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(self.name())
-    }
-}
-
 /// The nearest bf16 (ties to even), as its bits. A number that is none stays none.
 #[inline(always)]
 pub(crate) fn bf16(x: f32) -> u16 {

@@ -152,7 +152,7 @@ fn levels(isa: Isa, row: &[f32], factor: f32, zero: f32, out: &mut [i8]) -> i32 
 #[cfg(target_arch = "x86_64")]
 mod avx512 {
     use std::arch::x86_64::{
-        __m256bh, __m256i, __mmask16, _mm_mask_storeu_epi8, _mm256_mask_storeu_epi16, _mm512_abs_ps, _mm512_add_ps,
+        __m256bh, __m256i, _mm_mask_storeu_epi8, _mm256_mask_storeu_epi16, _mm512_abs_ps, _mm512_add_ps,
         _mm512_castps_si512, _mm512_cvtneps_pbh, _mm512_cvtps_epi32, _mm512_cvtsepi32_epi8, _mm512_mask_add_epi32,
         _mm512_maskz_loadu_ps, _mm512_max_epi32, _mm512_max_epu32, _mm512_max_ps, _mm512_min_epi32, _mm512_min_ps,
         _mm512_mul_ps, _mm512_reduce_add_epi32, _mm512_reduce_max_epu32, _mm512_reduce_max_ps, _mm512_reduce_min_ps,
@@ -160,15 +160,7 @@ mod avx512 {
     };
 
     use super::Extremes;
-
-    /// Numbers of a vector.
-    const VECTOR: usize = 16;
-
-    /// Where the vectors of a row begin, and which of their numbers are in it.
-    fn vectors(len: usize) -> impl Iterator<Item = (usize, __mmask16)> {
-        let mask = move |start: usize| (0xFFFF_u32 >> (VECTOR - (len - start).min(VECTOR))) as __mmask16;
-        (0..len).step_by(VECTOR).map(move |start| (start, mask(start)))
-    }
+    use crate::isa::vectors;
 
     /// # Safety
     /// The processor has AVX-512 with BF16.

@@ -180,8 +180,7 @@ mod avx512 {
     };
     use std::f32::consts::{LN_2, LOG2_E};
 
-    /// Numbers of a vector.
-    const VECTOR: usize = 16;
+    use crate::isa::vectors;
 
     /// As [`super::Attended::exponentials`] in bf16: 2^n by the exponent, the rest by a polynomial whose error (4e-6) is
     /// far below half a unit of bf16 (2e-3).
@@ -194,9 +193,7 @@ mod avx512 {
         let c = [1.0, LN_2, LN_2 * LN_2 / 2.0, LN_2.powi(3) / 6.0, LN_2.powi(4) / 24.0].map(|c| _mm512_set1_ps(c));
         let (log2_e, top) = (_mm512_set1_ps(LOG2_E), _mm512_set1_ps(top * LOG2_E));
         let mut sums = [_mm512_setzero_ps(); 2];
-        let len = scores.len().min(out.len());
-        for (index, start) in (0..len).step_by(VECTOR).enumerate() {
-            let mask = (0xFFFF_u32 >> (VECTOR - (len - start).min(VECTOR))) as u16;
+        for (index, (start, mask)) in vectors(scores.len().min(out.len())).enumerate() {
             // SAFETY: nothing outside the mask is touched, and that lies within both slices.
             unsafe {
                 let x = _mm512_maskz_loadu_ps(mask, scores.as_ptr().add(start));

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use stage_core::Window;
 
-use crate::window::{Hypothesis, mean_logprob};
+use crate::window::Hypothesis;
 use crate::{ModelError, ModelFiles, TranscribeConfig};
 
 /// One decoding of one window.
@@ -158,10 +158,8 @@ impl Planner {
         [&self.hotwords, &text[text.len().saturating_sub(room)..]].concat()
     }
 
-    /// Whisper's rule for a window without speech.
-    pub(crate) fn is_silent(&self, answer: &Hypothesis) -> bool {
-        answer.no_speech_prob > self.config.no_speech_threshold
-            && mean_logprob(&answer.logprobs, answer.end_logprob) < self.config.logprob_threshold
+    fn is_silent(&self, answer: &Hypothesis) -> bool {
+        self.config.is_silent(answer.avg_logprob(), answer.no_speech_prob)
     }
 }
 

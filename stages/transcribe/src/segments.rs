@@ -73,7 +73,7 @@ impl Segmenter<'_> {
         };
         let heard_none = no_speech > self.config.no_speech_threshold;
         let still = still_tokens(hypothesis);
-        if heard_none && logprob < self.config.logprob_threshold {
+        if self.config.is_silent(logprob, no_speech) {
             Some(format!("no speech: {numbers}"))
         } else if text.is_empty() {
             Some(format!("no text: {numbers}"))

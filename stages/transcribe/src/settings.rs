@@ -134,6 +134,11 @@ impl Default for TranscribeConfig {
 }
 
 impl TranscribeConfig {
+    /// Whisper's rule for a window without speech: the model hears none, and its text is unlikely.
+    pub(crate) fn is_silent(&self, avg_logprob: f32, no_speech_prob: f32) -> bool {
+        no_speech_prob > self.no_speech_threshold && avg_logprob < self.logprob_threshold
+    }
+
     /// Checks every number.
     pub(crate) fn check(&self) -> Result<(), ModelError> {
         let refuse = |setting, value: String, expected| Err(ModelError::Setting { setting, value, expected });

@@ -77,7 +77,7 @@ fn a_linear_layer_is_candles_for_every_way_through_it() {
                 (Finish::Add, (plain.gelu_erf().unwrap() + &plain).unwrap()),
             ] {
                 linear(&layer, Some(&norm), finish, &x, &out).unwrap();
-                let what = format!("{rows} x {inputs} x {outputs}, {precision}, {isa:?}, {finish:?}");
+                let what = format!("{rows} x {inputs} x {outputs}, {precision:?}, {isa:?}, {finish:?}");
                 assert_close(&what, &out, &expected, tolerance(precision));
             }
         }
@@ -141,7 +141,7 @@ fn an_mlp_is_candles() {
             let ours = Mlp { norm: norm.clone(), up: layer(&up, 64), down: layer(&down, 256) };
             let out = x.copy().unwrap();
             mlp(&ours, &out).unwrap();
-            assert_close(&format!("{rows} rows, {precision}"), &out, &expected, tolerance(precision));
+            assert_close(&format!("{rows} rows, {precision:?}"), &out, &expected, tolerance(precision));
         }
     }
 }
@@ -179,7 +179,7 @@ fn attention_is_candles_with_and_without_a_mask() {
             let of_scores = if precision == Precision::F32 { 1.0 } else { 3.0 };
             let mut cache = KeysValues::with_isa(isa, heads, width, n + 9, precision);
             append(&mut cache, &projected, 0..n, (heads * width, 2 * heads * width)).unwrap();
-            let what = format!("{n} x {width}, {precision}, {isa:?}");
+            let what = format!("{n} x {width}, {precision:?}, {isa:?}");
             for (visible, mask) in [(Visible::All, None), (Visible::Causal, Some(causal(n)))] {
                 let (expected, _) = plain_attention(&q, &k, &v, heads, mask.as_ref());
                 let out = q.zeros_like().unwrap();

@@ -23,8 +23,7 @@ pub(super) struct Numbers {
 /// sign of a text that is too repetitive. A window that is silent is not tried again.
 pub(super) fn refusal(config: &TranscribeConfig, numbers: &Numbers) -> Option<String> {
     let Numbers { compression_ratio, avg_logprob, no_speech_prob, looping } = *numbers;
-    let unlikely = avg_logprob < config.logprob_threshold;
-    if unlikely && no_speech_prob > config.no_speech_threshold {
+    if config.is_silent(avg_logprob, no_speech_prob) {
         return None;
     }
     let mut reasons = Vec::new();
@@ -35,7 +34,7 @@ pub(super) fn refusal(config: &TranscribeConfig, numbers: &Numbers) -> Option<St
         let threshold = config.compression_ratio_threshold;
         reasons.push(format!("compression ratio {compression_ratio:.2} above {threshold:.2}"));
     }
-    if unlikely {
+    if avg_logprob < config.logprob_threshold {
         reasons.push(format!("mean log-probability {avg_logprob:.2} below {:.2}", config.logprob_threshold));
     }
     (!reasons.is_empty()).then(|| reasons.join(", "))

@@ -28,6 +28,6 @@ pub(crate) fn taken(attempts: &[[f32; 4]]) -> Option<f32> {
         refusal(&config, &Numbers { compression_ratio, avg_logprob, no_speech_prob, looping: false }).is_some()
     };
     let taken = attempts.iter().find(|row| !refused(row)).or(attempts.last())?;
-    let silent = taken[3] > config.no_speech_threshold && taken[2] < config.logprob_threshold;
-    (!silent).then_some(taken[0])
+    let [temperature, _, avg_logprob, no_speech_prob] = *taken;
+    (!config.is_silent(avg_logprob, no_speech_prob)).then_some(temperature)
 }

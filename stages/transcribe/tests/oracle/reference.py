@@ -116,22 +116,35 @@ def reference(model, extractor, rules: Rules, samples: torch.Tensor, max_tokens:
     }
 
 
-if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+def argument_parser(description: str) -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("model", type=Path)
     parser.add_argument("windows", type=Path)
     parser.add_argument("out", type=Path)
     parser.add_argument("--language")
     parser.add_argument("--max-tokens", type=int, default=24)
-    arguments = parser.parse_args()
+    return parser
+
+
+def load(arguments):
+    """Model, front end and rules."""
     torch.set_num_threads(2)
     whisper = WhisperForConditionalGeneration.from_pretrained(
         arguments.model, dtype=torch.float32, attn_implementation="eager"
     ).eval()
     extractor = WhisperFeatureExtractor.from_pretrained(arguments.model)
-    rules = Rules(arguments.model, whisper, arguments.language)
+    return whisper, extractor, Rules(arguments.model, whisper, arguments.language)
+
+
+def answer_all(arguments, answer) -> None:
+    """Writes what `answer(samples)` says of every window."""
     results = {}
     for name, samples in load_file(arguments.windows).items():
-        answer = reference(whisper, extractor, rules, samples, arguments.max_tokens)
-        results |= {f"{key}.{name}": value.contiguous().clone() for key, value in answer.items()}
+        results |= {f"{key}.{name}": value.contiguous().clone() for key, value in answer(samples).items()}
     save_file(results, arguments.out)
+
+
+if __name__ == "__main__":
+    arguments = argument_parser(__doc__).parse_args()
+    whisper, extractor, rules = load(arguments)
+    answer_all(arguments, lambda samples: reference(whisper, extractor, rules, samples, arguments.max_tokens))

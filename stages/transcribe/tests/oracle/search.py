@@ -11,20 +11,17 @@ together over that of the likeliest other token, or the other way round.
 Exits with 77 where a module is missing.
 """
 
-import argparse
 import sys
-from pathlib import Path
 
 try:
     import torch
-    from safetensors.torch import load_file, save_file
-    from transformers import GenerationMixin, LogitsProcessor, WhisperFeatureExtractor, WhisperForConditionalGeneration
+    from transformers import GenerationMixin, LogitsProcessor
     from transformers.generation.logits_process import WhisperTimeStampLogitsProcessor
 except ImportError as missing:
     print(missing, file=sys.stderr)
     sys.exit(77)
 
-from reference import Rules
+from reference import Rules, answer_all, argument_parser, load
 
 
 class Timestamps(LogitsProcessor):
@@ -114,25 +111,11 @@ def searches(model, extractor, rules: Rules, samples: torch.Tensor, arguments) -
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("model", type=Path)
-    parser.add_argument("windows", type=Path)
-    parser.add_argument("out", type=Path)
-    parser.add_argument("--language")
-    parser.add_argument("--max-tokens", type=int, default=24)
+    parser = argument_parser(__doc__)
     parser.add_argument("--beams", type=int, default=5)
     arguments = parser.parse_args()
-    torch.set_num_threads(2)
-    whisper = WhisperForConditionalGeneration.from_pretrained(
-        arguments.model, dtype=torch.float32, attn_implementation="eager"
-    ).eval()
-    extractor = WhisperFeatureExtractor.from_pretrained(arguments.model)
-    rules = Rules(arguments.model, whisper, arguments.language)
+    whisper, extractor, rules = load(arguments)
     whisper.generation_config.no_timestamps_token_id = rules.no_timestamps
     whisper.generation_config.eos_token_id = rules.end
     whisper.generation_config.max_initial_timestamp_index = 50
-    results = {}
-    for name, samples in load_file(arguments.windows).items():
-        answer = searches(whisper, extractor, rules, samples, arguments)
-        results |= {f"{key}.{name}": value.contiguous().clone() for key, value in answer.items()}
-    save_file(results, arguments.out)
+    answer_all(arguments, lambda samples: searches(whisper, extractor, rules, samples, arguments))
