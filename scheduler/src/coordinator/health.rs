@@ -16,6 +16,8 @@ use crate::store::IncidentKind;
 
 /// A device whose last reading is older than so many polls cannot be read: NVML hangs.
 const OVERDUE_POLLS: u32 = 3;
+/// However frequent the polls are, a busy machine may keep the monitor from its reading for so long.
+const OVERDUE_AT_LEAST: Duration = Duration::from_secs(1);
 
 /// The watched devices; one that nobody watches takes work always.
 #[derive(Debug)]
@@ -52,7 +54,7 @@ impl Health {
         // Without the thread no reading comes, and all devices are overdue.
         let monitor = Monitor::start(gpus.library.clone(), poll, monitored, tell);
         let monitor = monitor.inspect_err(|error| tracing::warn!(%error, "the GPUs cannot be watched")).ok();
-        Self { watched, overdue_after: poll * OVERDUE_POLLS, _monitor: monitor }
+        Self { watched, overdue_after: (poll * OVERDUE_POLLS).max(OVERDUE_AT_LEAST), _monitor: monitor }
     }
 
     /// Whether a device may be given work.

@@ -197,7 +197,11 @@ impl Gate {
             }
             Err(obstacle) => obstacle,
         };
-        let is_new = self.hold.replace(hold) != Some(hold);
+        // That a device which is held for something cannot be read for a while is no news.
+        let is_new = self.hold != Some(hold) && (self.hold.is_none() || hold != Hold::Unreadable);
+        if is_new {
+            self.hold = Some(hold);
+        }
         let held = self.go(DeviceState::Held, reason);
         is_new.then_some(held)
     }

@@ -90,6 +90,18 @@ fn a_hot_device_is_not_admitted() {
 }
 
 #[test]
+fn a_held_device_that_cannot_be_read_for_a_while_is_told_once() {
+    let mut gate = Tried::new();
+    assert!(gate.read(full(950)).is_some());
+    for _ in 0..3 {
+        assert_eq!(gate.hear(Err("NVML has said nothing".to_owned())), None, "it is held, whatever for");
+        assert_eq!(gate.read(full(950)), None, "it was told before");
+    }
+    assert_eq!(gate.read(at(85)).unwrap().2, "85 C, admitted below 80 C", "another reason is news");
+    assert_eq!(gate.read(cool()).unwrap().1, Admitted);
+}
+
+#[test]
 fn an_unreadable_device_is_never_admitted() {
     let memory = GpuReport { memory_used_bytes: Measured::missing("denied"), ..cool() };
     for (report, reason) in [
