@@ -181,8 +181,9 @@ pub(crate) struct EngineArgs {
     pub(crate) language: String,
     #[command(flatten)]
     pub(crate) decoding: DecodingArgs,
-    /// energy, or silero:FILE with the weights of Silero VAD v5 (16 kHz, safetensors).
-    #[arg(long, default_value = "energy")]
+    /// What counts as speech: silero (Silero VAD), silero:FILE (with other weights: 16 kHz, safetensors), energy (a
+    /// threshold over the noise), or off (everything).
+    #[arg(long, default_value = "silero")]
     pub(crate) vad: String,
     /// More lexicons (TOML) for the language evidence; may be given several times.
     #[arg(long, value_name = "FILE")]

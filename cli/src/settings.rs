@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use segment::VadChoice;
 use serde::{Deserialize, Serialize};
 use transcribe::{ModelSource, ParseModelSourceError, TranscribeConfig};
 
@@ -14,7 +15,7 @@ pub(crate) struct Settings {
     pub(crate) model: ModelSource,
     /// How the model decodes; the device is each worker's own.
     pub(crate) transcribe: TranscribeConfig,
-    pub(crate) vad: Vad,
+    pub(crate) vad: VadChoice,
     /// Lexicons beside the built-in ones: path and text.
     pub(crate) lexicons: Vec<(PathBuf, String)>,
     pub(crate) deception: bool,
@@ -22,14 +23,6 @@ pub(crate) struct Settings {
     pub(crate) spill_dir: PathBuf,
     /// Memory for the samples of one recording.
     pub(crate) pcm_budget_bytes: u64,
-}
-
-/// The voice activity detector.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub(crate) enum Vad {
-    Energy,
-    Silero(PathBuf),
 }
 
 /// An hour of mono, or half an hour of stereo, stays in memory.
@@ -40,7 +33,7 @@ const PCM_BUDGET_BYTES: u64 = 256 << 20;
 pub(crate) enum SettingsError {
     #[error("--model {0}")]
     Model(ParseModelSourceError),
-    #[error("--vad {0}: energy or silero:FILE is expected")]
+    #[error("--vad {0}: silero, silero:FILE, energy or off is expected")]
     Vad(String),
     #[error("--language {0}: auto or a language code such as ko or en is expected")]
     Language(String),
@@ -92,12 +85,14 @@ fn language(text: &str) -> Result<Option<String>, SettingsError> {
     }
 }
 
-fn vad(text: &str) -> Result<Vad, SettingsError> {
-    match text.split_once(':') {
-        None if text == "energy" => Ok(Vad::Energy),
-        Some(("silero", path)) if !path.is_empty() => {
+fn vad(text: &str) -> Result<VadChoice, SettingsError> {
+    match (text, text.split_once(':')) {
+        ("silero", _) => Ok(VadChoice::Silero),
+        ("energy", _) => Ok(VadChoice::Energy),
+        ("off", _) => Ok(VadChoice::Off),
+        (_, Some(("silero", path))) if !path.is_empty() => {
             let path = PathBuf::from(path);
-            path.canonicalize().map(Vad::Silero).map_err(|error| SettingsError::Unreadable(path, error))
+            path.canonicalize().map(VadChoice::SileroAt).map_err(|error| SettingsError::Unreadable(path, error))
         }
         _ => Err(SettingsError::Vad(text.to_owned())),
     }

@@ -3,11 +3,11 @@
 use align::{AlignConfig, Aligner};
 use decode::{DecodeConfig, Decoder};
 use forensics::{Forensics, ForensicsConfig, ForensicsError, LexiconSource};
-use segment::{SegmentConfig, Segmenter, VadChoice};
+use segment::{SegmentConfig, Segmenter};
 use stage_core::{DeviceId, Identity, Recipe, RecipeError, Stage, StageError, StageKind};
 use transcribe::{DeviceChoice, ModelError, ModelFiles, TranscribeConfig, Transcriber};
 
-use crate::settings::{Settings, Vad};
+use crate::settings::Settings;
 
 /// All five stages. Cheap to build: the model's weights are loaded when the device lane first needs them.
 pub(crate) struct Stages {
@@ -38,10 +38,6 @@ impl Stages {
     pub(crate) fn build(settings: &Settings, device: &DeviceId) -> Result<Self, BuildError> {
         let files = ModelFiles::resolve(&settings.model)?;
         check_language(settings, &files)?;
-        let vad = match &settings.vad {
-            Vad::Energy => VadChoice::Energy,
-            Vad::Silero(path) => VadChoice::Silero(path.clone()),
-        };
         let lexicons = settings
             .lexicons
             .iter()
@@ -51,7 +47,7 @@ impl Stages {
                 memory_budget_bytes: settings.pcm_budget_bytes,
                 spill_dir: settings.spill_dir.clone(),
             }),
-            segmenter: Segmenter::new(SegmentConfig::new(vad, files.window_s()))?,
+            segmenter: Segmenter::new(SegmentConfig::new(settings.vad.clone(), files.window_s()))?,
             transcriber: Transcriber::new(
                 files,
                 TranscribeConfig {

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::error::SegmentError;
@@ -10,13 +11,32 @@ use crate::error::SegmentError;
 const LONGEST_WINDOW_S: f64 = 30.0;
 
 /// Which voice activity detector to use.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum VadChoice {
-    /// Band energy above an adaptive noise floor; needs no file.
+    /// None: all that a channel holds counts as speech.
+    Off,
+    /// Band energy above an adaptive noise floor.
     Energy,
-    /// Silero VAD v5 with the weights in this safetensors file (16 kHz).
-    Silero(PathBuf),
+    /// Silero VAD (16 kHz) with the weights that are part of the program.
+    Silero,
+    /// Silero VAD (16 kHz) with the weights in this safetensors file.
+    SileroAt(PathBuf),
 }
+
+impl VadChoice {
+    /// The detector's name in artifacts; a model is known by its hash, never by its path.
+    pub(crate) const fn name(&self) -> &'static str {
+        match self {
+            Self::Off => "off",
+            Self::Energy => "energy",
+            Self::Silero | Self::SileroAt(_) => SILERO,
+        }
+    }
+}
+
+/// The name of Silero VAD in artifacts.
+pub(crate) const SILERO: &str = "silero";
 
 /// The settings of a [`crate::Segmenter`]; [`SegmentConfig::new`] has the defaults.
 #[derive(Debug, Clone, PartialEq)]
@@ -70,10 +90,10 @@ impl SegmentConfig {
         setting("max_gap_s", self.max_gap_s, 0.0, LONGEST_WINDOW_S)
     }
 
-    /// The settings as the fingerprint has them: a model is known by its hash, never by its path.
+    /// The settings as the fingerprint has them.
     pub(crate) fn settings(&self) -> Value {
         json!({
-            "vad": match self.vad { VadChoice::Energy => "energy", VadChoice::Silero(_) => "silero-v5" },
+            "vad": self.vad.name(),
             "window_max_s": self.window_max_s,
             "speech_on_probability": self.speech_on_probability,
             "speech_off_probability": self.speech_off_probability,

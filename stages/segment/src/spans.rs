@@ -31,7 +31,9 @@ pub(crate) struct Found {
 
 pub(crate) fn find(hearing: &Hearing, config: &SegmentConfig) -> Found {
     let mut found = Found::default();
-    for run in bridged(detected(hearing, config), samples(config.min_silence_s)) {
+    let candidates = candidates(hearing, config);
+    let speech: Vec<Run> = candidates.iter().filter_map(|candidate| candidate.speech).collect();
+    for run in bridged(speech, samples(config.min_silence_s)) {
         if run.len() < samples(config.min_speech_s) {
             found.dropped.push((run, format!("shorter than {:.2} s", config.min_speech_s)));
         } else {
@@ -39,6 +41,14 @@ pub(crate) fn find(hearing: &Hearing, config: &SegmentConfig) -> Found {
         }
     }
     pad(&mut found.kept, samples(config.pad_s), hearing.samples);
+    let on = config.speech_on_probability;
+    for Candidate { whole, peak, .. } in candidates.into_iter().filter(|candidate| candidate.speech.is_none()) {
+        let covered = found.kept.iter().any(|kept| kept.start < whole.end && whole.start < kept.end);
+        if !covered && whole.len() >= samples(config.min_speech_s) {
+            found.dropped.push((whole, format!("the probability of speech rises to {peak:.2}, below {on:.2}")));
+        }
+    }
+    found.dropped.sort_by_key(|(run, _)| run.start);
     found
 }
 
@@ -47,22 +57,31 @@ pub(crate) fn samples(seconds: f64) -> u64 {
     (seconds * f64::from(SAMPLE_RATE_HZ)).round() as u64
 }
 
-/// Runs of frames that begin at the on-threshold and end below the off-threshold.
-fn detected(hearing: &Hearing, config: &SegmentConfig) -> Vec<Run> {
-    let mut runs = Vec::new();
-    let mut start = None;
-    let ends = std::iter::once(&0.0);
-    for (at, probability) in hearing.probabilities.iter().chain(ends).enumerate() {
-        match start {
-            None if *probability >= config.speech_on_probability => start = Some(at),
-            Some(from) if *probability < config.speech_off_probability => {
-                runs.push(run_of(hearing, from, at));
-                start = None;
-            }
-            _ => {}
+/// A stretch of frames at or above the off-threshold.
+struct Candidate {
+    whole: Run,
+    peak: f32,
+    /// From the first frame at the on-threshold to the end, if there is such a frame.
+    speech: Option<Run>,
+}
+
+fn candidates(hearing: &Hearing, config: &SegmentConfig) -> Vec<Candidate> {
+    let mut found = Vec::new();
+    let mut from = 0;
+    let is_up = |probability: &f32| *probability >= config.speech_off_probability;
+    for frames in hearing.probabilities.chunk_by(|a, b| is_up(a) == is_up(b)) {
+        let to = from + frames.len();
+        if is_up(&frames[0]) {
+            let on = frames.iter().position(|probability| *probability >= config.speech_on_probability);
+            found.push(Candidate {
+                whole: run_of(hearing, from, to),
+                peak: frames.iter().copied().fold(0.0, f32::max),
+                speech: on.map(|on| run_of(hearing, from + on, to)),
+            });
         }
+        from = to;
     }
-    runs
+    found
 }
 
 fn run_of(hearing: &Hearing, from: usize, to: usize) -> Run {

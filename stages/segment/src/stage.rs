@@ -10,7 +10,7 @@ use crate::channel::{BLOCK, Hearing};
 use crate::config::{SegmentConfig, VadChoice};
 use crate::error::SegmentError;
 use crate::spans::{self, Run};
-use crate::vad::{EnergyVad, SileroVad, Vad};
+use crate::vad::{EnergyVad, NoVad, SileroVad, Vad};
 use crate::windows;
 
 /// Finds speech and packs it into windows. One instance serves any number of recordings.
@@ -29,8 +29,10 @@ impl Segmenter {
     pub fn new(config: SegmentConfig) -> Result<Self, StageError> {
         config.validate()?;
         let vad: Box<dyn Vad> = match &config.vad {
+            VadChoice::Off => Box::new(NoVad),
             VadChoice::Energy => Box::new(EnergyVad),
-            VadChoice::Silero(path) => Box::new(SileroVad::load(path)?),
+            VadChoice::Silero => Box::new(SileroVad::embedded()?),
+            VadChoice::SileroAt(path) => Box::new(SileroVad::load(path)?),
         };
         Ok(Self { config, vad })
     }
@@ -66,7 +68,7 @@ impl Segmenter {
 
 impl Stage for Segmenter {
     const KIND: StageKind = StageKind::Segment;
-    const VERSION: u32 = 1;
+    const VERSION: u32 = 2;
     type Input<'a> = &'a Pcm;
     type Output = SpeechSegments;
 

@@ -124,6 +124,27 @@ fn a_click_is_dropped_and_listed() {
 }
 
 #[test]
+fn what_might_be_speech_is_listed() {
+    let doubtful = mixed(noise(6.0, 0.01), &[silence(2.0), tone(0.6, 700.0, 0.02), silence(3.4)].concat());
+    let config = SegmentConfig { speech_on_probability: 1.0, ..SegmentConfig::new(VadChoice::Energy, 30.0) };
+    let found = Segmenter::new(config).unwrap().run(&Pcm::from_channels(vec![doubtful])).unwrap();
+    assert!(found.spans.is_empty(), "{:?}", found.spans);
+    let listed = found.dropped.iter().find(|dropped| dropped.start_s < 2.3 && dropped.end_s > 2.3).unwrap();
+    assert!(listed.reason.starts_with("the probability of speech rises to 0."), "{}", listed.reason);
+}
+
+#[test]
+fn without_a_detector_nothing_is_left_out() {
+    let call = [silence(20.0), voice(1.0), silence(20.0)].concat();
+    let config = SegmentConfig::new(VadChoice::Off, 30.0);
+    let found = Segmenter::new(config).unwrap().run(&Pcm::from_channels(vec![call])).unwrap();
+    assert_eq!(found.vad.name, "off");
+    assert_eq!((found.spans[0].start_s, found.spans.last().unwrap().end_s), (0.0, 41.0));
+    assert!(found.spans.windows(2).all(|pair| pair[0].end_s == pair[1].start_s) && found.dropped.is_empty());
+    assert!(found.windows.iter().all(|window| window.end_s - window.start_s <= 30.0));
+}
+
+#[test]
 fn a_channel_that_repeats_another_is_dropped_whole() {
     let (a, b) = ([silence(1.0), voice(1.0)].concat(), [voice(1.0), silence(1.0)].concat());
     let found = segmented(vec![a.clone(), a, b]);
@@ -149,7 +170,7 @@ fn a_long_monologue_is_cut_where_it_is_quiet() {
 fn a_model_file_that_is_missing_or_another_is_named() {
     let other = concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml");
     for path in ["/nowhere/vad.safetensors", other] {
-        let config = SegmentConfig::new(VadChoice::Silero(path.into()), 30.0);
+        let config = SegmentConfig::new(VadChoice::SileroAt(path.into()), 30.0);
         let error = Segmenter::new(config).unwrap_err();
         assert_eq!((error.class, error.code.as_str()), (ErrorClass::BadInput, "vad-model"));
         assert!(error.message.contains(path), "{error}");

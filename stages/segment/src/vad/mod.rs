@@ -1,6 +1,7 @@
 //! Voice activity detectors.
 
 mod energy;
+mod off;
 mod silero;
 
 use std::fmt::Debug;
@@ -10,6 +11,7 @@ use stage_core::VadIdentity;
 use crate::error::SegmentError;
 
 pub(crate) use energy::EnergyVad;
+pub(crate) use off::NoVad;
 pub(crate) use silero::SileroVad;
 
 /// A detector: listens to one channel from its start to its end and gives each frame a probability of speech.

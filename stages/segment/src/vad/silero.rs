@@ -1,4 +1,4 @@
-//! Silero VAD v5 at 16 kHz: the architecture of <https://github.com/snakers4/silero-vad>, restated from its
+//! Silero VAD at 16 kHz: the architecture of <https://github.com/snakers4/silero-vad> since version 5, restated from its
 //! published description (`tinygrad_model.py`).
 //!
 //! A frame of 512 samples with the 64 before it and 64 mirrored after it passes a short-time Fourier transform, four
@@ -13,6 +13,7 @@ use nn::Weights;
 use stage_core::VadIdentity;
 
 use super::{Listener, Vad};
+use crate::config::SILERO;
 use crate::error::SegmentError;
 
 /// Samples in a frame.
@@ -27,6 +28,10 @@ const FFT: usize = 256;
 const BINS: usize = FFT / 2 + 1;
 const HIDDEN: usize = 128;
 
+const EMBEDDED_NAME: &str = "the embedded Silero VAD";
+const EMBEDDED: &[u8] =
+    include_bytes!(concat!(env!("CARGO_MANIFEST_DIR"), "/../../fixtures/models/vad/silero_vad_16k.safetensors"));
+
 /// The detector with its weights, on the CPU in f32.
 #[derive(Debug)]
 pub(crate) struct SileroVad {
@@ -38,9 +43,17 @@ pub(crate) struct SileroVad {
 }
 
 impl SileroVad {
+    /// The weights that are part of the program.
+    pub(crate) fn embedded() -> Result<Self, SegmentError> {
+        Self::from_weights(&Weights::embedded(EMBEDDED_NAME, EMBEDDED), Path::new(EMBEDDED_NAME))
+    }
+
     /// Loads and checks the weights in a safetensors file.
     pub(crate) fn load(path: &Path) -> Result<Self, SegmentError> {
-        let weights = Weights::from_files(&[path.to_owned()])?;
+        Self::from_weights(&Weights::from_files(&[path.to_owned()])?, path)
+    }
+
+    fn from_weights(weights: &Weights, path: &Path) -> Result<Self, SegmentError> {
         let tensors = weights.load(DType::F32, &Device::Cpu)?;
         Self::from_tensors(&tensors, weights.sha256()?)
             .map_err(|reason| SegmentError::Tensors { path: path.to_owned(), reason })
@@ -64,7 +77,7 @@ impl SileroVad {
 
 impl Vad for SileroVad {
     fn identity(&self) -> VadIdentity {
-        VadIdentity { name: "silero-v5".to_owned(), model_sha256: Some(self.sha256.clone()) }
+        VadIdentity { name: SILERO.to_owned(), model_sha256: Some(self.sha256.clone()) }
     }
 
     fn frame(&self) -> usize {
@@ -233,37 +246,26 @@ mod tests {
         Path::new(env!("CARGO_MANIFEST_DIR")).join(relative)
     }
 
-    fn model() -> Option<SileroVad> {
-        let path = crate_path("../../../shared/data/models/silero_vad_16k.safetensors");
-        if path.is_file() {
-            return Some(SileroVad::load(&path).unwrap());
-        }
-        eprintln!("skipped: {} is missing", path.display());
-        None
-    }
-
     fn probabilities(vad: &SileroVad, blocks: std::slice::Chunks<'_, f32>) -> Vec<f32> {
         let mut listener = vad.listener();
         blocks.for_each(|block| listener.push(block).unwrap());
         listener.finish(&[]).unwrap()
     }
 
+    /// The package's executable model and ours, on the weights of the package.
     #[test]
-    fn probabilities_are_those_of_the_published_architecture() {
-        let Some(vad) = model() else { return };
+    fn probabilities_are_those_of_the_silero_vad_package() {
         let python =
             env::var_os("EARWITNESS_ORACLE_PYTHON").map_or_else(|| crate_path("../../.venv/bin/python"), PathBuf::from);
-        if !python.is_file() {
-            eprintln!("skipped: no Python for the oracle at {}", python.display());
+        let wav = crate_path("../../../shared/data/vad/test.wav");
+        if let Some(missing) = [&python, &wav].into_iter().find(|path| !path.is_file()) {
+            eprintln!("skipped: {} is missing", missing.display());
             return;
         }
-        let wav = crate_path("../../../shared/data/vad/test.wav");
-        let oracle = Command::new(python)
-            .arg(crate_path("tests/oracle/silero.py"))
-            .arg(crate_path("../../../shared/data/models/silero_vad_16k.safetensors"))
-            .arg(&wav)
-            .output()
-            .unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let weights = folder.path().join("package.safetensors");
+        let script = crate_path("tests/oracle/silero.py");
+        let oracle = Command::new(python).arg(script).arg(&weights).arg(&wav).output().unwrap();
         assert!(oracle.status.success(), "{}", String::from_utf8_lossy(&oracle.stderr));
         let expected: Vec<f32> =
             String::from_utf8(oracle.stdout).unwrap().lines().map(|line| line.parse().unwrap()).collect();
@@ -272,7 +274,7 @@ mod tests {
             .samples::<i16>()
             .map(|sample| f32::from(sample.unwrap()) / 32_768.0)
             .collect();
-        let found = probabilities(&vad, samples.chunks(samples.len()));
+        let found = probabilities(&SileroVad::load(&weights).unwrap(), samples.chunks(samples.len()));
         assert_eq!(found.len(), expected.len());
         let worst = found.iter().zip(&expected).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
         assert!(worst < 1e-3, "largest difference {worst}");
@@ -280,7 +282,7 @@ mod tests {
 
     #[test]
     fn blocks_make_no_difference() {
-        let Some(vad) = model() else { return };
+        let vad = SileroVad::embedded().unwrap();
         let samples: Vec<f32> = (0..100_000).map(|n| (n as f32 * 0.05).sin() * (n as f32 * 0.0007).sin()).collect();
         let whole = probabilities(&vad, samples.chunks(samples.len()));
         let cut = probabilities(&vad, samples.chunks(777));

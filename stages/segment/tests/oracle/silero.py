@@ -1,37 +1,45 @@
-"""Silero VAD v5 at 16 kHz, restated in PyTorch from its published architecture (tinygrad_model.py of
-https://github.com/snakers4/silero-vad, MIT): prints one probability a line.
+"""The silero-vad package: writes the 16 kHz weights of its executable model as safetensors, under the names of the
+project's own safetensors files, and prints the model's probability of each frame, one a line.
 
-usage: silero.py WEIGHTS.safetensors MONO_16_KHZ.wav
+usage: silero.py WEIGHTS_OUT.safetensors MONO_16_KHZ.wav
 """
 
+import importlib.util
 import sys
+from pathlib import Path
 
 import soundfile
 import torch
 import torch.nn.functional as F
-from safetensors.torch import load_file
+from safetensors.torch import save_file
 
-FRAME, CONTEXT, MIRRORED, BINS = 512, 64, 64, 129
+FRAME = 512
+NAMES = {
+    "stft.forward_basis_buffer": "stft_conv.weight",
+    "decoder.decoder.2": "final_conv",
+    "decoder.rnn": "lstm_cell",
+    **{f"encoder.{layer}.reparam_conv": f"conv{layer + 1}" for layer in range(4)},
+}
+
+
+def renamed(name: str) -> str:
+    for ours, theirs in NAMES.items():
+        name = name.replace(ours, theirs)
+    return name
 
 
 def main(weights_path: str, wav_path: str) -> None:
-    w = load_file(weights_path)
-    cell = torch.nn.LSTMCell(128, 128)
-    cell.load_state_dict({name: w[f"lstm_cell.{name}"] for name in ("weight_ih", "weight_hh", "bias_ih", "bias_hh")})
+    package = Path(importlib.util.find_spec("silero_vad").submodule_search_locations[0])
+    model = torch.jit.load(package / "data" / "silero_vad.jit").eval()
+    own = {name.removeprefix("_model."): value for name, value in model.state_dict().items()}
+    save_file({renamed(n): v.contiguous() for n, v in own.items() if not n.startswith("_model_8k")}, weights_path)
     samples, rate = soundfile.read(wav_path, dtype="float32")
     assert rate == 16000 and samples.ndim == 1
-    x = F.pad(torch.from_numpy(samples), (CONTEXT, -len(samples) % FRAME))
-    state = None
-    for start in range(CONTEXT, len(x), FRAME):
-        seen = x[None, None, start - CONTEXT : start + FRAME]
-        spectrum = F.conv1d(F.pad(seen, (0, MIRRORED), "reflect"), w["stft_conv.weight"], stride=128)
-        y = (spectrum[:, :BINS] ** 2 + spectrum[:, BINS:] ** 2).sqrt()
-        for layer, stride in (("conv1", 1), ("conv2", 2), ("conv3", 2), ("conv4", 1)):
-            y = F.relu(F.conv1d(y, w[f"{layer}.weight"], w[f"{layer}.bias"], stride=stride, padding=1))
-        state = cell(y.squeeze(-1), state)
-        logit = F.conv1d(F.relu(state[0])[..., None], w["final_conv.weight"], w["final_conv.bias"])
-        print(f"{torch.sigmoid(logit).item():.8f}")
+    padded = F.pad(torch.from_numpy(samples), (0, -len(samples) % FRAME))
+    with torch.inference_mode():
+        for frame in padded.split(FRAME):
+            print(model(frame, rate).item())
 
 
-with torch.no_grad():
+if __name__ == "__main__":
     main(*sys.argv[1:])

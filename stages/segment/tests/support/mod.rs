@@ -1,5 +1,7 @@
-//! Real recordings beside the checkout, for the tests and the bench of this crate.
+//! Recordings whose speech is known, for the tests and the bench of this crate.
 #![expect(clippy::unwrap_used, reason = "a test or bench that cannot go on must stop")]
+
+pub(crate) mod mixes;
 
 use std::path::{Path, PathBuf};
 
@@ -18,23 +20,43 @@ pub(crate) fn data() -> Option<PathBuf> {
 
 /// A mono file of 16 kHz, as integers or floats.
 pub(crate) fn read_wav(path: &Path) -> Vec<f32> {
+    read_wav_at(path, SAMPLE_RATE_HZ)
+}
+
+/// A mono file of that rate.
+pub(crate) fn read_wav_at(path: &Path, rate_hz: u32) -> Vec<f32> {
     let mut reader = hound::WavReader::open(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
     let spec = reader.spec();
-    assert_eq!((spec.sample_rate, spec.channels), (SAMPLE_RATE_HZ, 1), "{}", path.display());
+    assert_eq!((spec.sample_rate, spec.channels), (rate_hz, 1), "{}", path.display());
     match spec.sample_format {
         hound::SampleFormat::Float => reader.samples::<f32>().map(Result::unwrap).collect(),
         hound::SampleFormat::Int => reader.samples::<i16>().map(|x| f32::from(x.unwrap()) / 32_768.0).collect(),
     }
 }
 
-/// Both detectors; Silero with its weights in `data`.
-pub(crate) fn detectors(data: &Path) -> [VadChoice; 2] {
-    [VadChoice::Energy, VadChoice::Silero(data.join("models/silero_vad_16k.safetensors"))]
-}
+/// The detectors with something to detect by.
+pub(crate) const DETECTORS: [VadChoice; 2] = [VadChoice::Energy, VadChoice::Silero];
 
 /// A segmentation with the defaults for windows of `window_max_s`.
 pub(crate) fn segment(vad: VadChoice, window_max_s: f64, pcm: &Pcm) -> SpeechSegments {
     Segmenter::new(SegmentConfig::new(vad, window_max_s)).unwrap().run(pcm).unwrap()
+}
+
+/// A segmentation without padding, which is for the transcriber and no detection.
+pub(crate) fn detect(vad: VadChoice, samples: Vec<f32>) -> SpeechSegments {
+    let config = SegmentConfig { pad_s: 0.0, ..SegmentConfig::new(vad, 30.0) };
+    Segmenter::new(config).unwrap().run(&Pcm::from_channels(vec![samples])).unwrap()
+}
+
+/// How a detector without padding agrees with the turns of the meetings.
+pub(crate) fn meetings(data: &Path, vad: &VadChoice) -> Agreement {
+    let of = |(name, turns): (&'static str, &str)| {
+        let samples = read_wav(&data.join(format!("diar/{name}.wav")));
+        let duration_s = samples.len() as f64 / f64::from(SAMPLE_RATE_HZ);
+        let turns = rttm(&data.join("diar").join(turns), name);
+        Agreement::of(&detect(vad.clone(), samples), &turns, duration_s)
+    };
+    TURNS.into_iter().map(of).sum()
 }
 
 /// The union of an RTTM file's turns for one recording, as (start, end) in seconds.
@@ -63,6 +85,7 @@ pub(crate) struct Agreement {
     pub(crate) hit: usize,
     pub(crate) false_alarm: usize,
     pub(crate) miss: usize,
+    pub(crate) quiet: usize,
 }
 
 impl Agreement {
@@ -76,7 +99,7 @@ impl Agreement {
                 (true, true) => agreement.hit += 1,
                 (false, true) => agreement.false_alarm += 1,
                 (true, false) => agreement.miss += 1,
-                (false, false) => {}
+                (false, false) => agreement.quiet += 1,
             }
         }
         agreement
@@ -90,15 +113,24 @@ impl Agreement {
         self.hit as f64 / (self.hit + self.miss).max(1) as f64
     }
 
+    /// NIST's detection cost: 0.75 of the speech missed and 0.25 of the rest taken for speech.
+    pub(crate) fn cost(self) -> f64 {
+        let share = |part: usize, rest: usize| part as f64 / (part + rest).max(1) as f64;
+        0.75 * share(self.miss, self.hit) + 0.25 * share(self.false_alarm, self.quiet)
+    }
+
     pub(crate) fn f1(self) -> f64 {
         2.0 * self.hit as f64 / (2 * self.hit + self.false_alarm + self.miss).max(1) as f64
     }
 }
 
-impl std::ops::AddAssign for Agreement {
-    fn add_assign(&mut self, other: Self) {
-        self.hit += other.hit;
-        self.false_alarm += other.false_alarm;
-        self.miss += other.miss;
+impl std::iter::Sum for Agreement {
+    fn sum<I: Iterator<Item = Self>>(parts: I) -> Self {
+        parts.fold(Self::default(), |sum, part| Self {
+            hit: sum.hit + part.hit,
+            false_alarm: sum.false_alarm + part.false_alarm,
+            miss: sum.miss + part.miss,
+            quiet: sum.quiet + part.quiet,
+        })
     }
 }

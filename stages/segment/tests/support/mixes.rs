@@ -1,0 +1,122 @@
+//! Digits of real speakers at known times, mixed with noise at a known level.
+
+use std::path::Path;
+
+use segment::VadChoice;
+
+use super::{Agreement, detect, read_wav, read_wav_at};
+
+/// Signal-to-noise ratios in dB: the level of the speech where there is any, over that of the noise.
+pub(crate) const SNRS_DB: [f32; 4] = [20.0, 10.0, 5.0, 0.0];
+/// Kinds of noise.
+pub(crate) const NOISES: [&str; 3] = ["white", "pink", "babble"];
+const SPEAKERS: [&str; 4] = ["george", "jackson", "lucas", "nicolas"];
+const RATE: f64 = 16_000.0;
+const DIGITS: usize = 10;
+
+/// A recording and where it holds speech, in seconds.
+pub(crate) struct Mix {
+    pub(crate) samples: Vec<f32>,
+    pub(crate) speech: Vec<(f64, f64)>,
+}
+
+/// Random numbers from a linear congruential generator, 0 to 1.
+pub(crate) struct Chance(u64);
+
+impl Chance {
+    pub(crate) fn next(&mut self) -> f32 {
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (self.0 >> 40) as f32 / (1u64 << 24) as f32
+    }
+
+    fn below(&mut self, count: usize) -> usize {
+        (self.next() * count as f32) as usize
+    }
+}
+
+/// One recording a speaker: ten digits, trimmed to their sound, with pauses of 0.5 to 2.5 s, in noise.
+pub(crate) fn mixes(data: &Path, noise: &str, snr_db: f32) -> Vec<Mix> {
+    let one = |(seed, speaker): (usize, &&str)| mix(data, speaker, noise, snr_db, &mut Chance(77 + seed as u64));
+    SPEAKERS.iter().enumerate().map(one).collect()
+}
+
+fn mix(data: &Path, speaker: &str, noise: &str, snr_db: f32, chance: &mut Chance) -> Mix {
+    let (mut samples, mut speech) = (vec![0.0; 16_000], Vec::new());
+    for _ in 0..DIGITS {
+        let (digit, take) = (chance.below(10), chance.below(50));
+        let clip = doubled(&read_wav_at(&data.join(format!("fsdd/{digit}_{speaker}_{take}.wav")), 8000));
+        let clip = sounding(&clip);
+        speech.push((samples.len() as f64 / RATE, (samples.len() + clip.len()) as f64 / RATE));
+        let gain = 0.05 / rms(clip);
+        samples.extend(clip.iter().map(|sample| sample * gain));
+        samples.resize(samples.len() + (RATE as f32 * (0.5 + 2.0 * chance.next())) as usize, 0.0);
+    }
+    let noise = match noise {
+        "babble" => babble(data, samples.len(), chance),
+        "pink" => pink(samples.len(), chance),
+        _ => (0..samples.len()).map(|_| chance.next() - 0.5).collect(),
+    };
+    let gain = 0.05 * 10f32.powf(-snr_db / 20.0) / rms(&noise);
+    samples.iter_mut().zip(&noise).for_each(|(sample, noise)| *sample += gain * noise);
+    Mix { samples, speech }
+}
+
+fn rms(samples: &[f32]) -> f32 {
+    (samples.iter().map(|x| x * x).sum::<f32>() / samples.len() as f32).sqrt()
+}
+
+/// From 8 to 16 kHz: the samples between by a windowed sinc of 32.
+fn doubled(samples: &[f32]) -> Vec<f32> {
+    let between = |at: usize| -> f32 {
+        let tap = |k: isize| {
+            let distance = k as f32 - 0.5;
+            let window = 0.5 + 0.5 * (std::f32::consts::PI * distance / 16.0).cos();
+            let sinc = (std::f32::consts::PI * distance).sin() / (std::f32::consts::PI * distance);
+            usize::try_from(at as isize + k).ok().and_then(|at| samples.get(at)).map_or(0.0, |x| x * sinc * window)
+        };
+        (-15..=16).map(tap).sum()
+    };
+    (0..samples.len()).flat_map(|at| [samples[at], between(at)]).collect()
+}
+
+/// From the first to the last frame of 10 ms within 32 dB of the loudest.
+fn sounding(clip: &[f32]) -> &[f32] {
+    let levels: Vec<f32> = clip.chunks(160).map(rms).collect();
+    let floor = levels.iter().copied().fold(0.0, f32::max) * 10f32.powf(-1.6);
+    let first = levels.iter().position(|level| *level > floor).unwrap_or(0);
+    let last = levels.iter().rposition(|level| *level > floor).unwrap_or(0);
+    &clip[first * 160..((last + 1) * 160).min(clip.len())]
+}
+
+/// White noise through the filter of Kellet: 3 dB less an octave.
+fn pink(length: usize, chance: &mut Chance) -> Vec<f32> {
+    let mut state = [0.0f32; 3];
+    let mut next = || {
+        let white = chance.next() - 0.5;
+        state[0] = 0.997_65 * state[0] + white * 0.099_046;
+        state[1] = 0.963_00 * state[1] + white * 0.296_516_4;
+        state[2] = 0.570_00 * state[2] + white * 1.052_691_3;
+        state.iter().sum::<f32>() + white * 0.1848
+    };
+    (0..length).map(|_| next()).collect()
+}
+
+/// Eight readers at once, each from a place of his own.
+fn babble(data: &Path, length: usize, chance: &mut Chance) -> Vec<f32> {
+    let voices = ["en/jfk.wav", "vad/test.wav"].map(|name| read_wav(&data.join(name)));
+    let mut sum = vec![0.0; length];
+    for voice in voices.iter().cycle().take(8) {
+        let (start, gain) = (chance.below(voice.len()), 1.0 / rms(voice));
+        sum.iter_mut().zip(voice.iter().cycle().skip(start)).for_each(|(sum, sample)| *sum += gain * sample);
+    }
+    sum
+}
+
+/// How a detector agrees with the mixes of one noise and level.
+pub(crate) fn agreement(mixes: &[Mix], vad: &VadChoice) -> Agreement {
+    let of = |mix: &Mix| {
+        let found = detect(vad.clone(), mix.samples.clone());
+        Agreement::of(&found, &mix.speech, mix.samples.len() as f64 / RATE)
+    };
+    mixes.iter().map(of).sum()
+}
