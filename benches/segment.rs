@@ -1,4 +1,5 @@
-//! Segment: how the detectors agree with known speech, how near their edges are, and how fast they are.
+//! Segment: how the detectors agree with known speech, how near their edges are, what is
+//! taken for bleed in stereo calls, and how fast all that is.
 //!
 //! `cargo bench -p segment`. Without the recordings beside the checkout, speed on noise alone. With the weights of the
 //! silero-vad package in `SILERO_WEIGHTS` (`.venv/bin/python stages/segment/tests/oracle/silero.py OUT WAV` writes them)
@@ -13,6 +14,7 @@ use std::time::Instant;
 
 use segment::VadChoice;
 use stage_core::{Pcm, SpeechSegments};
+use support::calls::{LEAKS, Separation, call};
 use support::mixes::{Mix, NOISES, SNRS_DB, agreement, mixes};
 use support::{Agreement, DETECTORS, data, detect, meetings, read_wav, segment};
 
@@ -31,6 +33,7 @@ fn main() {
     };
     quality(&data, &detectors);
     closeness(&data, &detectors);
+    separation(&data);
     println!();
     detectors.iter().for_each(|vad| speed(vad, &read_wav(&data.join("vad/test.wav"))));
 }
@@ -87,6 +90,26 @@ fn spread(mut errors_s: Vec<f64>) -> String {
     errors_s.sort_by(f64::total_cmp);
     let at = |share: f64| errors_s.get((errors_s.len() as f64 * share) as usize).map_or(f64::NAN, |s| s * 1000.0);
     format!("{:.0} ms, {:.0} ms", at(0.5), at(0.95))
+}
+
+fn separation(data: &Path) {
+    println!("\n| bleed | in a room | taken for speech | of it dropped | own speech lost | source lost |");
+    println!("|---|---|---|---|---|---|");
+    for (seed, leak) in LEAKS.into_iter().enumerate() {
+        let call = call(data, Some(leak), 5 + seed as u64);
+        let Separation { bled, dropped, own, lost } = call.separation();
+        let percent = |part: usize, whole: usize| 100.0 * part as f64 / whole as f64;
+        println!(
+            "| {} dB, {} ms late | {} | {:.1} s | {:.1} % | {:.1} % | {} s |",
+            leak.gain_db,
+            leak.delay_ms,
+            if leak.room { "yes" } else { "no" },
+            bled as f64 / 100.0,
+            percent(dropped, bled),
+            percent(lost, own),
+            call.lost_of_source() as f64 / 100.0
+        );
+    }
 }
 
 fn speed(vad: &VadChoice, samples: &[f32]) {

@@ -185,6 +185,9 @@ pub(crate) struct EngineArgs {
     /// threshold over the noise), or off (everything).
     #[arg(long, default_value = "silero")]
     pub(crate) vad: String,
+    /// Transcribe what one channel repeats of another too (echo, crosstalk); by default it is left out and listed.
+    #[arg(long)]
+    pub(crate) keep_bleed: bool,
     /// More lexicons (TOML) for the language evidence; may be given several times.
     #[arg(long, value_name = "FILE")]
     pub(crate) lexicon: Vec<PathBuf>,

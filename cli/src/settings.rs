@@ -16,6 +16,8 @@ pub(crate) struct Settings {
     /// How the model decodes; the device is each worker's own.
     pub(crate) transcribe: TranscribeConfig,
     pub(crate) vad: VadChoice,
+    /// Whether what one channel repeats of another is transcribed too.
+    pub(crate) keep_bleed: bool,
     /// Lexicons beside the built-in ones: path and text.
     pub(crate) lexicons: Vec<(PathBuf, String)>,
     pub(crate) deception: bool,
@@ -50,6 +52,7 @@ impl Settings {
             model: args.model.source().map_err(SettingsError::Model)?,
             transcribe: transcribe(args)?,
             vad: vad(&args.vad)?,
+            keep_bleed: args.keep_bleed,
             lexicons: args.lexicon.iter().map(read).collect::<Result<_, _>>()?,
             deception: args.deception,
             spill_dir: std::env::temp_dir(),

@@ -47,7 +47,7 @@ impl Stages {
                 memory_budget_bytes: settings.pcm_budget_bytes,
                 spill_dir: settings.spill_dir.clone(),
             }),
-            segmenter: Segmenter::new(SegmentConfig::new(settings.vad.clone(), files.window_s()))?,
+            segmenter: Segmenter::new(segment_config(settings, files.window_s()))?,
             transcriber: Transcriber::new(
                 files,
                 TranscribeConfig {
@@ -87,6 +87,11 @@ pub(crate) fn simulated(settings: &serde_json::Value, last: StageKind) -> Result
 
 fn identity<S: Stage>(stage: &S) -> (StageKind, u32, Identity) {
     (S::KIND, S::VERSION, stage.identity())
+}
+
+fn segment_config(settings: &Settings, window_max_s: f64) -> SegmentConfig {
+    let config = SegmentConfig::new(settings.vad.clone(), window_max_s);
+    SegmentConfig { bleed: config.bleed.filter(|_| !settings.keep_bleed), ..config }
 }
 
 fn check_language(settings: &Settings, files: &ModelFiles) -> Result<(), BuildError> {

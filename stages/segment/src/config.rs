@@ -38,6 +38,22 @@ impl VadChoice {
 /// The name of Silero VAD in artifacts.
 pub(crate) const SILERO: &str = "silero";
 
+/// When a stretch of one channel is the bleed of another.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct BleedConfig {
+    /// Least normalised cross-correlation at the delay of the path, 0 to 1.
+    pub correlation: f32,
+    /// By how much it is weaker than its source at least, in dB.
+    pub attenuation_db: f32,
+}
+
+impl Default for BleedConfig {
+    /// Two voices correlate below 0.4 over a quarter of a second; an echo in the telephone band above 0.6.
+    fn default() -> Self {
+        Self { correlation: 0.5, attenuation_db: 3.0 }
+    }
+}
+
 /// The settings of a [`crate::Segmenter`]; [`SegmentConfig::new`] has the defaults.
 #[derive(Debug, Clone, PartialEq)]
 pub struct SegmentConfig {
@@ -57,6 +73,8 @@ pub struct SegmentConfig {
     pub pad_s: f64,
     /// Spans further apart than this never share a window, in seconds.
     pub max_gap_s: f64,
+    /// When speech is the bleed of another channel and left out; none keeps everything.
+    pub bleed: Option<BleedConfig>,
 }
 
 impl SegmentConfig {
@@ -73,6 +91,7 @@ impl SegmentConfig {
             min_silence_s: 0.3,
             pad_s: 0.15,
             max_gap_s: (window_max_s / 6.0).min(2.0),
+            bleed: Some(BleedConfig::default()),
         }
     }
 
@@ -87,7 +106,10 @@ impl SegmentConfig {
         setting("min_speech_s", self.min_speech_s, 0.0, self.window_max_s / 4.0)?;
         setting("min_silence_s", self.min_silence_s, 0.0, LONGEST_WINDOW_S)?;
         setting("pad_s", self.pad_s, 0.0, LONGEST_WINDOW_S)?;
-        setting("max_gap_s", self.max_gap_s, 0.0, LONGEST_WINDOW_S)
+        setting("max_gap_s", self.max_gap_s, 0.0, LONGEST_WINDOW_S)?;
+        let Some(bleed) = self.bleed else { return Ok(()) };
+        setting("bleed correlation", bleed.correlation.into(), f64::MIN_POSITIVE, 1.0)?;
+        setting("bleed attenuation_db", bleed.attenuation_db.into(), 0.0, 100.0)
     }
 
     /// The settings as the fingerprint has them.
@@ -101,6 +123,9 @@ impl SegmentConfig {
             "min_silence_s": self.min_silence_s,
             "pad_s": self.pad_s,
             "max_gap_s": self.max_gap_s,
+            "bleed": self.bleed.map(|BleedConfig { correlation, attenuation_db }| json!({
+                "correlation": correlation, "attenuation_db": attenuation_db,
+            })),
         })
     }
 }

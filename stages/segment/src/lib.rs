@@ -1,14 +1,15 @@
 //! Segment: where somebody speaks, and the windows in which it is transcribed.
 //!
 //! ```text
-//! PCM -> levels and speech probabilities (one pass) -> spans -> cut at the quietest point -> windows
+//! PCM -> levels and speech probabilities (one pass) -> spans -> without bleed -> cut at the quietest point -> windows
 //! ```
 //!
 //! [`Segmenter`] reads every channel once, in blocks. A voice activity detector gives each frame a probability of
-//! speech: the energy detector needs no file; Silero VAD needs its weights. Hysteresis, the shortest speech and the
+//! speech: Silero VAD, or a threshold over the noise. Hysteresis, the shortest speech and the
 //! shortest silence turn probabilities into spans, and spans are packed greedily into windows that the model can hear
 //! at once. What was detected and left out is listed with its reason.
 
+mod bleed;
 mod channel;
 mod config;
 mod error;
@@ -17,5 +18,5 @@ mod stage;
 mod vad;
 mod windows;
 
-pub use config::{SegmentConfig, VadChoice};
+pub use config::{BleedConfig, SegmentConfig, VadChoice};
 pub use stage::Segmenter;

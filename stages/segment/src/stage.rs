@@ -6,10 +6,11 @@ use stage_core::{
     Dropped, Identity, Pcm, SAMPLE_RATE_HZ, SpeechSegments, SpeechSpan, Stage, StageError, StageKind, Window,
 };
 
+use crate::bleed::BleedFinder;
 use crate::channel::{BLOCK, Hearing};
 use crate::config::{SegmentConfig, VadChoice};
 use crate::error::SegmentError;
-use crate::spans::{self, Run};
+use crate::spans::{self, Found, Run};
 use crate::vad::{EnergyVad, NoVad, SileroVad, Vad};
 use crate::windows;
 
@@ -37,9 +38,40 @@ impl Segmenter {
         Ok(Self { config, vad })
     }
 
-    fn segment_channel(&self, pcm: &Pcm, channel: u16, artifact: &mut SpeechSegments) -> Result<(), SegmentError> {
-        let hearing = Hearing::listen(self.vad.as_ref(), pcm, channel)?;
-        let found = spans::find(&hearing, &self.config);
+    /// What is heard in every channel that is no twin of an earlier one; twins are dropped.
+    fn hear(&self, pcm: &Pcm, dropped: &mut Vec<Dropped>) -> Result<Vec<Channel>, SegmentError> {
+        let mut channels = Vec::new();
+        for index in 0..pcm.channels() {
+            if let Some(twin) = earlier_twin(pcm, index)? {
+                let reason = format!("identical to channel {twin}");
+                dropped.push(Dropped { channel: index as u16, start_s: 0.0, end_s: pcm.duration_s(), reason });
+                continue;
+            }
+            let hearing = Hearing::listen(self.vad.as_ref(), pcm, index as u16)?;
+            let found = spans::find(&hearing, &self.config);
+            channels.push(Channel { index, hearing, found });
+        }
+        Ok(channels)
+    }
+
+    /// Moves bleed from what is kept to what is dropped.
+    fn drop_bleed(&self, pcm: &Pcm, channels: &mut [Channel]) -> Result<(), SegmentError> {
+        let Some(config) = self.config.bleed.filter(|_| channels.len() > 1) else { return Ok(()) };
+        let finder = BleedFinder::new(pcm, config);
+        let indices: Vec<usize> = channels.iter().map(|channel| channel.index).collect();
+        for Channel { index, found, .. } in channels {
+            let sources: Vec<usize> = indices.iter().copied().filter(|source| source != index).collect();
+            let (kept, bleeds) = finder.separate(std::mem::take(&mut found.kept), *index, &sources)?;
+            found.kept = kept;
+            found.dropped.extend(bleeds.into_iter().map(|bleed| (bleed.run, bleed.reason)));
+            found.dropped.sort_by_key(|(run, _)| run.start);
+        }
+        Ok(())
+    }
+
+    fn pack(&self, channel: Channel, artifact: &mut SpeechSegments) {
+        let Channel { index, hearing, found } = channel;
+        let channel = index as u16;
         let runs: Vec<Run> =
             found.kept.iter().flat_map(|run| windows::cut_at_quietest(*run, &hearing, &self.config)).collect();
         let first_span = artifact.spans.len() as u32;
@@ -62,8 +94,14 @@ impl Segmenter {
             end_s: seconds(run.end),
             reason,
         }));
-        Ok(())
     }
+}
+
+/// A channel and what was found in it.
+struct Channel {
+    index: usize,
+    hearing: Hearing,
+    found: Found,
 }
 
 impl Stage for Segmenter {
@@ -79,7 +117,7 @@ impl Stage for Segmenter {
     }
 
     /// Spans and windows of every channel. A channel that is sample for sample an earlier one (a mono call in a
-    /// stereo file) is dropped as a whole.
+    /// stereo file) is dropped as a whole, and so is what one channel repeats of another.
     ///
     /// # Errors
     /// `samples-unreadable` (Transient) where spilled samples cannot be read back, `vad-inference` (Bug) where the
@@ -87,17 +125,9 @@ impl Stage for Segmenter {
     fn run(&self, pcm: &Pcm) -> Result<SpeechSegments, StageError> {
         let mut artifact =
             SpeechSegments { vad: self.vad.identity(), spans: Vec::new(), windows: Vec::new(), dropped: Vec::new() };
-        for channel in 0..pcm.channels() {
-            match earlier_twin(pcm, channel).map_err(SegmentError::from)? {
-                Some(twin) => artifact.dropped.push(Dropped {
-                    channel: channel as u16,
-                    start_s: 0.0,
-                    end_s: pcm.duration_s(),
-                    reason: format!("identical to channel {twin}"),
-                }),
-                None => self.segment_channel(pcm, channel as u16, &mut artifact)?,
-            }
-        }
+        let mut channels = self.hear(pcm, &mut artifact.dropped)?;
+        self.drop_bleed(pcm, &mut channels)?;
+        channels.into_iter().for_each(|channel| self.pack(channel, &mut artifact));
         Ok(artifact)
     }
 }

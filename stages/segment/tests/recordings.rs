@@ -1,5 +1,7 @@
 //! Both detectors on real recordings.
 
+#[path = "recordings/bleed.rs"]
+mod bleed;
 mod support;
 
 use stage_core::Pcm;

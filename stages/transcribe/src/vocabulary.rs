@@ -157,6 +157,9 @@ mod tests {
     use super::*;
     use crate::embedded;
 
+    /// More tokens than the embedded tokenizer has.
+    const SIZE: usize = 5000;
+
     fn embedded_vocabulary(vocab_size: usize, multilingual: Option<bool>) -> Result<Vocabulary, ModelError> {
         Vocabulary::parse(Path::new("tokenizer.json"), embedded::TOKENIZER, vocab_size, multilingual)
     }
@@ -171,10 +174,10 @@ mod tests {
 
     #[test]
     fn only_text_and_the_end_token_may_be_chosen() {
-        let vocabulary = embedded_vocabulary(1000, None).unwrap();
+        let vocabulary = embedded_vocabulary(SIZE, None).unwrap();
         let choosable = vocabulary.choosable();
         assert!(choosable[4] && choosable[vocabulary.end as usize]);
-        for id in (vocabulary.end + 1..1000).chain([vocabulary.start]) {
+        for id in (vocabulary.end + 1..SIZE as u32).chain([vocabulary.start]) {
             assert!(!choosable[id as usize], "{id}");
         }
         assert_eq!(vocabulary.bytes(vocabulary.start), b"");
@@ -182,13 +185,13 @@ mod tests {
 
     #[test]
     fn timestamps_follow_their_marker_by_20_ms_each() {
-        let vocabulary = embedded_vocabulary(1000, None).unwrap();
-        assert_eq!(vocabulary.timestamps, vocabulary.no_timestamps + 1..vocabulary.no_timestamps + 302);
+        let vocabulary = embedded_vocabulary(SIZE, None).unwrap();
+        assert_eq!(vocabulary.timestamps, vocabulary.no_timestamps + 1..vocabulary.no_timestamps + 502);
     }
 
     #[test]
     fn a_text_is_encoded_behind_a_space_and_spells_no_special_token() {
-        let vocabulary = embedded_vocabulary(1000, None).unwrap();
+        let vocabulary = embedded_vocabulary(SIZE, None).unwrap();
         let tokens = vocabulary.encode("nine one \n").unwrap();
         let bytes: Vec<u8> = tokens.iter().flat_map(|token| vocabulary.bytes(*token).to_vec()).collect();
         assert_eq!(bytes, b" nine one");
@@ -197,7 +200,7 @@ mod tests {
 
     #[test]
     fn an_english_only_model_has_one_language_without_a_token() {
-        let vocabulary = embedded_vocabulary(1000, Some(false)).unwrap();
+        let vocabulary = embedded_vocabulary(SIZE, Some(false)).unwrap();
         assert_eq!(vocabulary.languages, [("en".to_owned(), None)]);
         assert_eq!(vocabulary.transcribe, None);
     }

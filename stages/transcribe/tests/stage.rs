@@ -146,7 +146,7 @@ fn silence_is_dropped_with_its_numbers() {
 #[test]
 fn misuse_is_a_named_bug() {
     let transcriber = transcriber(english());
-    let (pcm, segments) = (tones(), segments(&[(0, 0.0, 7.0)]));
+    let (pcm, segments) = (tones(), segments(&[(0, 0.0, 11.0)]));
     let error = transcriber.prepare((&pcm, &segments), &|_| false, &mut |_, _| true).unwrap_err();
     assert_eq!(error.code, "window-too-long");
     assert_eq!(transcriber.infer(&mut ListFlow::new(vec![], 1)).unwrap_err().code, "model-not-loaded");
@@ -201,12 +201,22 @@ fn timestamps_split_a_window_into_segments_inside_it() {
     assert!(!transcript.segments.is_empty());
 }
 
+/// The embedded model's end token.
+fn end_of_text() -> u32 {
+    let config = include_str!("../../../fixtures/models/embedded/config.json");
+    serde_json::from_str::<serde_json::Value>(config).unwrap()["eos_token_id"].as_u64().unwrap() as u32
+}
+
 #[test]
 fn text_over_silence_is_refused_and_its_numbers_are_kept() {
     let pcm = Pcm::from_channels(vec![vec![0.0; 32_000]]);
     // Everything else is kept, and the end token may not come first.
-    let config =
-        TranscribeConfig { temperatures: vec![1.0], suppress_tokens: vec![450], max_tokens: Some(5), ..english() };
+    let config = TranscribeConfig {
+        temperatures: vec![1.0],
+        suppress_tokens: vec![end_of_text()],
+        max_tokens: Some(5),
+        ..english()
+    };
     let transcript = transcriber(config).run((&pcm, &segments(&[(0, 0.0, 2.0)]))).unwrap();
     assert!(transcript.segments.is_empty());
     let reason = &transcript.dropped[0].reason;

@@ -21,7 +21,7 @@ pub(crate) struct Mix {
 }
 
 /// Random numbers from a linear congruential generator, 0 to 1.
-pub(crate) struct Chance(u64);
+pub(crate) struct Chance(pub(crate) u64);
 
 impl Chance {
     pub(crate) fn next(&mut self) -> f32 {
@@ -43,12 +43,9 @@ pub(crate) fn mixes(data: &Path, noise: &str, snr_db: f32) -> Vec<Mix> {
 fn mix(data: &Path, speaker: &str, noise: &str, snr_db: f32, chance: &mut Chance) -> Mix {
     let (mut samples, mut speech) = (vec![0.0; 16_000], Vec::new());
     for _ in 0..DIGITS {
-        let (digit, take) = (chance.below(10), chance.below(50));
-        let clip = doubled(&read_wav_at(&data.join(format!("fsdd/{digit}_{speaker}_{take}.wav")), 8000));
-        let clip = sounding(&clip);
+        let clip = digit(data, speaker, chance);
         speech.push((samples.len() as f64 / RATE, (samples.len() + clip.len()) as f64 / RATE));
-        let gain = 0.05 / rms(clip);
-        samples.extend(clip.iter().map(|sample| sample * gain));
+        samples.extend(&clip);
         samples.resize(samples.len() + (RATE as f32 * (0.5 + 2.0 * chance.next())) as usize, 0.0);
     }
     let noise = match noise {
@@ -59,6 +56,15 @@ fn mix(data: &Path, speaker: &str, noise: &str, snr_db: f32, chance: &mut Chance
     let gain = 0.05 * 10f32.powf(-snr_db / 20.0) / rms(&noise);
     samples.iter_mut().zip(&noise).for_each(|(sample, noise)| *sample += gain * noise);
     Mix { samples, speech }
+}
+
+/// A random digit, trimmed to its sound, at -26 dBFS.
+pub(crate) fn digit(data: &Path, speaker: &str, chance: &mut Chance) -> Vec<f32> {
+    let (digit, take) = (chance.below(10), chance.below(50));
+    let clip = doubled(&read_wav_at(&data.join(format!("fsdd/{digit}_{speaker}_{take}.wav")), 8000));
+    let clip = sounding(&clip);
+    let gain = 0.05 / rms(clip);
+    clip.iter().map(|sample| sample * gain).collect()
 }
 
 fn rms(samples: &[f32]) -> f32 {

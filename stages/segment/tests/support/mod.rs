@@ -1,6 +1,7 @@
 //! Recordings whose speech is known, for the tests and the bench of this crate.
 #![expect(clippy::unwrap_used, reason = "a test or bench that cannot go on must stop")]
 
+pub(crate) mod calls;
 pub(crate) mod mixes;
 
 use std::path::{Path, PathBuf};

@@ -62,7 +62,7 @@ fn windows() -> Vec<Arc<MelWindow>> {
         let feature = |i: usize| {
             ((i * (seed + 3)) as f32 * 0.013).sin() * 0.8 + ((i / 80 * (seed + 1)) as f32 * 0.05).cos() * 0.5
         };
-        let features = (0..600 * 80).map(feature).collect();
+        let features = (0..1000 * 80).map(feature).collect();
         let prompt = if seed % 2 == 1 { (0..seed as u32).map(|id| 20 + id).collect() } else { Vec::new() };
         Arc::new(MelWindow { prompt, ..MelWindow::of_features(features, 40 * seed + 20) })
     };

@@ -8,6 +8,8 @@ use crate::window::MelWindow;
 use crate::{ModelFiles, ModelSource};
 
 const ROUNDING: f32 = 1e-4;
+/// Frames of the embedded encoder.
+const FRAMES: usize = 500;
 
 /// The embedded model, packed in f32 and plain.
 fn both() -> [Whisper; 2] {
@@ -26,7 +28,7 @@ fn networks(source: &ModelSource) -> [Whisper; 2] {
 /// Features that differ from window to window.
 fn window(seed: usize) -> MelWindow {
     let feature = |i: usize| ((i * (seed + 3)) as f32 * 0.013).sin() * 0.8;
-    MelWindow::of_features((0..600 * 80).map(feature).collect(), 300)
+    MelWindow::of_features((0..2 * FRAMES * 80).map(feature).collect(), FRAMES)
 }
 
 /// A cache with windows 0, 1, ... in its slots.
@@ -77,7 +79,7 @@ fn assert_networks_agree([packed, plain]: [Whisper; 2]) {
     assert_close(&a.0, &b.0);
     assert_close(&a.1, &b.1);
     assert_close(&a.2, &b.2);
-    assert_eq!(a.2.dims(), [2, 3, 300]);
+    assert_eq!(a.2.dims(), [2, 3, FRAMES]);
     assert_close(&a.2.sum(2).unwrap(), &Tensor::ones((2, 3), DType::F32, &Device::Cpu).unwrap());
 }
 
