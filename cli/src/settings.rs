@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use align::AlignModel;
 use serde::{Deserialize, Serialize};
 use transcribe::{ModelSource, ParseModelSourceError, TranscribeConfig};
 
@@ -15,6 +16,7 @@ pub(crate) struct Settings {
     /// How the model decodes; the device is each worker's own.
     pub(crate) transcribe: TranscribeConfig,
     pub(crate) vad: Vad,
+    pub(crate) aligner: AlignModel,
     /// Lexicons beside the built-in ones: path and text.
     pub(crate) lexicons: Vec<(PathBuf, String)>,
     pub(crate) deception: bool,
@@ -40,6 +42,8 @@ const PCM_BUDGET_BYTES: u64 = 256 << 20;
 pub(crate) enum SettingsError {
     #[error("--model {0}")]
     Model(ParseModelSourceError),
+    #[error("--aligner {0}, or attention")]
+    Aligner(ParseModelSourceError),
     #[error("--vad {0}: energy or silero:FILE is expected")]
     Vad(String),
     #[error("--language {0}: auto or a language code such as ko or en is expected")]
@@ -57,6 +61,7 @@ impl Settings {
             model: args.model.source().map_err(SettingsError::Model)?,
             transcribe: transcribe(args)?,
             vad: vad(&args.vad)?,
+            aligner: args.aligner().map_err(SettingsError::Aligner)?,
             lexicons: args.lexicon.iter().map(read).collect::<Result<_, _>>()?,
             deception: args.deception,
             spill_dir: std::env::temp_dir(),

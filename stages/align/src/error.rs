@@ -6,6 +6,8 @@ use std::path::PathBuf;
 use nn::ModelFileError;
 use stage_core::{ErrorClass, StageError, StageKind};
 
+use crate::model::HearError;
+
 /// Why an alignment model cannot be used. Every variant names the file or the model.
 #[derive(Debug, thiserror::Error)]
 pub enum ModelError {
@@ -32,20 +34,24 @@ pub enum ModelError {
         /// What candle said; it names the tensor.
         reason: Box<candle_core::Error>,
     },
-    /// The program was built without an alignment model: name a directory or a hub id.
-    #[error("embedded: this program has no alignment model inside")]
-    NotEmbedded,
 }
 
 impl From<ModelError> for StageError {
     fn from(error: ModelError) -> Self {
         let (class, code) = match &error {
             ModelError::File(file) => file.class_and_code(),
-            ModelError::Field { .. } | ModelError::Tensor { .. } | ModelError::NotEmbedded => {
-                (ErrorClass::BadInput, "model-malformed")
-            }
+            ModelError::Field { .. } | ModelError::Tensor { .. } => (ErrorClass::BadInput, "model-malformed"),
         };
         Self::new(StageKind::Align, class, code, error.to_string())
+    }
+}
+
+impl From<HearError> for StageError {
+    fn from(error: HearError) -> Self {
+        match error {
+            HearError::Model(error) => error.into(),
+            HearError::Samples(error) => AlignError::from(error).into(),
+        }
     }
 }
 

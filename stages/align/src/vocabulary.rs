@@ -101,8 +101,11 @@ impl Vocabulary {
     }
 
     /// The symbol that stands between words, if the model has one.
-    pub(crate) fn delimiter(&self) -> Option<Symbol> {
-        self.delimiter.map(Symbol::Id)
+    pub(crate) const fn delimiter(&self) -> Option<Symbol> {
+        match self.delimiter {
+            Some(id) => Some(Symbol::Id(id)),
+            None => None,
+        }
     }
 
     /// The symbols of a text; a letter or digit that the vocabulary lacks is a wildcard. White space and punctuation

@@ -1,10 +1,14 @@
 //! Forced alignment against every labelling there is, and against torchaudio.
 
+use std::collections::HashMap;
+
+use candle_core::{DType, Device, Tensor};
 use proptest::prelude::*;
 
 use super::oracle::best_labelling;
 use super::{align, chain, shortest};
 use crate::emissions::{Emissions, Symbol};
+use crate::oracle;
 use crate::wav2vec2::Topology;
 
 const SYMBOLS: usize = 4;
@@ -84,4 +88,44 @@ fn a_long_window_takes_little_memory_and_is_exact_where_one_way_stands_out() {
     let states = chain(&[&word], Topology::Frames, None);
     let path = align(&emissions(&frames), &states).unwrap();
     assert!(path.states.iter().enumerate().all(|(frame, state)| *state == 1 + frame / 3));
+}
+
+#[test]
+fn spikes_are_where_torchaudio_has_them() {
+    let mut random = 7u32;
+    let mut uniform = || {
+        random = random.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        (random >> 8) as f32 / (1u32 << 24) as f32
+    };
+    let mut given = HashMap::new();
+    let mut cases = Vec::new();
+    for case in 0..40 {
+        let frames = 20 + case * 7;
+        let probable: Vec<Vec<f32>> =
+            (0..frames).map(|_| (0..SYMBOLS).map(|_| uniform().powi(3) + 1e-3).collect()).collect();
+        let text: Vec<usize> = (0..1 + frames / 4).map(|_| 1 + (uniform() * 3.0) as usize).collect();
+        let emissions = emissions(&probable);
+        let all = (0..frames).flat_map(|frame| (0..SYMBOLS).map(move |id| (frame, id)));
+        let values: Vec<f32> = all.map(|(frame, id)| emissions.at(frame, Symbol::Id(id))).collect();
+        let targets: Vec<i64> = text.iter().map(|id| *id as i64).collect();
+        let tensor = Tensor::from_vec(values, (frames, SYMBOLS), &Device::Cpu).unwrap();
+        given.insert(format!("emissions.{case}"), tensor);
+        given.insert(format!("targets.{case}"), Tensor::new(targets.as_slice(), &Device::Cpu).unwrap());
+        cases.push((emissions, text));
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let [file, out] = ["given.safetensors", "out.safetensors"].map(|name| folder.path().join(name));
+    candle_core::safetensors::save(&given, &file).unwrap();
+    if oracle::run("torchaudio_align.py", &[file.as_ref(), out.as_ref()]).is_none() {
+        return;
+    }
+    let answer = candle_core::safetensors::load(&out, &Device::Cpu).unwrap();
+    for (case, (emissions, text)) in cases.iter().enumerate() {
+        let expected = answer[&format!("states.{case}")].to_dtype(DType::U32).unwrap().to_vec1::<u32>().unwrap();
+        let text: Vec<Symbol> = text.iter().map(|id| Symbol::Id(*id)).collect();
+        let states = chain(&[&text], Topology::Ctc, None);
+        let symbol = |state: &usize| if let Symbol::Id(id) = states[*state].symbol { id as u32 } else { 0 };
+        let found: Vec<u32> = align(emissions, &states).unwrap().states.iter().map(symbol).collect();
+        assert_eq!(found, expected, "case {case}");
+    }
 }

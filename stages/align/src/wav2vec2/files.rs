@@ -3,13 +3,13 @@
 use std::sync::OnceLock;
 
 use candle_core::{DType, Device};
-use nn::{EmbeddedModel, ModelFile, ModelFolder, ModelSource, Weights};
+use nn::{ModelFile, ModelFolder, ModelSource, Weights};
 use stage_core::sha256_hex;
 
 use super::config::{Preprocessor, Wav2Vec2Config};
 use super::{Topology, Wav2Vec2};
-use crate::ModelError;
 use crate::vocabulary::Vocabulary;
+use crate::{ModelError, embedded};
 
 /// The files of one Wav2Vec2ForCTC in the Hugging Face layout: `config.json`, `vocab.json`, `model.safetensors` (or
 /// shards) and, where there are such, `preprocessor_config.json` and `tokenizer_config.json`. The small ones are read
@@ -32,11 +32,7 @@ impl AlignFiles {
     /// # Errors
     /// A [`ModelError`] that names the first file that is missing, malformed, truncated or of another model.
     pub fn resolve(source: &ModelSource) -> Result<Self, ModelError> {
-        let folder = match source {
-            ModelSource::Embedded => return Err(ModelError::NotEmbedded),
-            // Never looked at: the source is another.
-            _ => ModelFolder::open(source, EmbeddedModel { files: &[], weights: &[] })?,
-        };
+        let folder = ModelFolder::open(source, embedded::MODEL)?;
         let (config_file, vocabulary_file) = (folder.read("config.json")?, folder.read("vocab.json")?);
         let optional = ["preprocessor_config.json", "tokenizer_config.json"].map(|name| folder.read_optional(name));
         let [preprocessor_file, tokenizer_file] = optional;
@@ -54,10 +50,20 @@ impl AlignFiles {
         Ok(Self { name, config, preprocessor, vocabulary, weights, small_files_sha256, sha256: OnceLock::new() })
     }
 
-    /// The model's name, for people: the directory's name or the hub id.
+    /// The model's name, for people: `embedded`, the directory's name or the hub id.
     #[must_use]
     pub fn name(&self) -> &str {
         &self.name
+    }
+
+    /// Which symbol a frame may bear.
+    pub(crate) const fn topology(&self) -> Topology {
+        self.config.topology
+    }
+
+    /// Samples from one frame to the next, and samples that one frame hears.
+    pub(crate) fn hop_and_field(&self) -> (i64, i64) {
+        (self.config.hop() as i64, self.config.receptive_field() as i64)
     }
 
     /// Whether every frame of a word bears one of its characters; otherwise characters are spikes between blanks.

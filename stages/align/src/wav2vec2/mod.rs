@@ -17,11 +17,12 @@ use candle_nn::VarBuilder;
 use kernels::{Finish, Linear, Precision, Rows, log_sum_exp};
 use nn::LayerWeights;
 
+use self::config::Wav2Vec2Config;
 use self::encoder::Encoder;
 use self::features::FeatureExtractor;
 use crate::emissions::Emissions;
 
-pub(crate) use config::{Topology, Wav2Vec2Config};
+pub(crate) use config::Topology;
 pub use files::AlignFiles;
 
 /// Frames that are heard at once: 40 s.
@@ -51,11 +52,6 @@ impl Wav2Vec2 {
             config: config.clone(),
             do_normalize,
         })
-    }
-
-    /// Shape and topology.
-    pub(crate) const fn config(&self) -> &Wav2Vec2Config {
-        &self.config
     }
 
     /// Logits of several windows of prepared samples, `[frames, vocabulary]` each. A window's logits are the same

@@ -96,9 +96,9 @@ fn blocks_of_a_long_window_fit_together() {
     let samples = model.prepare(&windows[0]);
     let blocks = model.blocks(samples.len());
     assert_eq!(blocks.len(), 2);
-    let frames = model.config().frames(samples.len());
+    let frames = model.config.frames(samples.len());
     assert_eq!(blocks.iter().map(|block| block.kept.len()).sum::<usize>(), frames);
-    assert!(blocks.iter().all(|block| model.config().frames(block.samples.len()) <= BLOCK));
+    assert!(blocks.iter().all(|block| model.config.frames(block.samples.len()) <= BLOCK));
     assert!(blocks.iter().all(|block| block.samples.end <= samples.len()));
     assert_eq!(model.emissions(&[&windows[0]])[0].frames(), frames);
 }
