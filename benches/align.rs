@@ -34,7 +34,7 @@ fn main() {
 }
 
 fn measure(calls: &[Call], attention: Attention, label: &str, search_s: f64) {
-    let aligner = Aligner::new(AlignConfig { search_s });
+    let aligner = Aligner::new(AlignConfig { search_s, ..AlignConfig::default() });
     let (mut starts, mut ends) = (Vec::new(), Vec::new());
     let (mut spent_s, mut audio_s) = (0.0, 0.0);
     for (seed, call) in (1..).zip(calls) {

@@ -9,7 +9,7 @@ use std::time::Instant;
 
 use forensics::{ForensicInput, Forensics, ForensicsConfig};
 use stage_core::{
-    AlignedWords, Pcm, PcmSource, Recording, SAMPLE_RATE_HZ, SpeechSegments, SpeechSpan, Stage, Transcript,
+    AlignedWords, Pcm, PcmSource, Recording, SAMPLE_RATE_HZ, SpeechSegments, SpeechSpan, Stage, Timing, Transcript,
     VadIdentity, Word,
 };
 
@@ -95,6 +95,7 @@ fn stage(pcm: &Pcm, with_speech: bool) -> f64 {
         end_s: i as f64 * 0.4 + 0.3,
         confidence: 0.9,
         segment: 0,
+        timing: Timing::default(),
     };
     let said = text.split(' ').cycle().take((SECONDS / 0.4) as usize);
     let words = AlignedWords { method: "given".into(), words: said.enumerate().map(word).collect() };

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use align::AlignModel;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use stage_core::StageKind;
 use transcribe::{ModelSource, ParseModelSourceError, Precision, Task};
@@ -188,6 +189,10 @@ pub(crate) struct EngineArgs {
     /// Transcribe what one channel repeats of another too (echo, crosstalk); by default it is left out and listed.
     #[arg(long)]
     pub(crate) keep_bleed: bool,
+    /// What times the words: embedded, a folder or hub id of a Wav2Vec2ForCTC (with its vocab.json), or attention (the
+    /// transcription model's alone).
+    #[arg(long, value_name = "MODEL", default_value = DEFAULT_ALIGNER)]
+    pub(crate) aligner: String,
     /// More lexicons (TOML) for the language evidence; may be given several times.
     #[arg(long, value_name = "FILE")]
     pub(crate) lexicon: Vec<PathBuf>,
@@ -202,6 +207,17 @@ pub(crate) struct EngineArgs {
     pub(crate) progress: Progress,
     #[command(flatten)]
     pub(crate) bench: BenchArgs,
+}
+
+/// What times words unless told otherwise.
+const DEFAULT_ALIGNER: &str = "embedded";
+
+impl EngineArgs {
+    /// What times the words.
+    pub(crate) fn aligner(&self) -> Result<AlignModel, ParseModelSourceError> {
+        let aligner: AlignModel = self.aligner.parse()?;
+        Ok(if self.model.offline { aligner.offline() } else { aligner })
+    }
 }
 
 /// For tests and measurements alone.

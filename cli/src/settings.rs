@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use align::AlignModel;
 use segment::VadChoice;
 use serde::{Deserialize, Serialize};
 use transcribe::{ModelSource, ParseModelSourceError, TranscribeConfig};
@@ -18,6 +19,7 @@ pub(crate) struct Settings {
     pub(crate) vad: VadChoice,
     /// Whether what one channel repeats of another is transcribed too.
     pub(crate) keep_bleed: bool,
+    pub(crate) aligner: AlignModel,
     /// Lexicons beside the built-in ones: path and text.
     pub(crate) lexicons: Vec<(PathBuf, String)>,
     pub(crate) deception: bool,
@@ -35,6 +37,8 @@ const PCM_BUDGET_BYTES: u64 = 256 << 20;
 pub(crate) enum SettingsError {
     #[error("--model {0}")]
     Model(ParseModelSourceError),
+    #[error("--aligner {0}, or attention")]
+    Aligner(ParseModelSourceError),
     #[error("--vad {0}: silero, silero:FILE, energy or off is expected")]
     Vad(String),
     #[error("--language {0}: auto or a language code such as ko or en is expected")]
@@ -53,6 +57,7 @@ impl Settings {
             transcribe: transcribe(args)?,
             vad: vad(&args.vad)?,
             keep_bleed: args.keep_bleed,
+            aligner: args.aligner().map_err(SettingsError::Aligner)?,
             lexicons: args.lexicon.iter().map(read).collect::<Result<_, _>>()?,
             deception: args.deception,
             spill_dir: std::env::temp_dir(),

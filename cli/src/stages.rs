@@ -1,6 +1,6 @@
 //! The five stages of a run, built from its settings, and the recipe that they make.
 
-use align::{AlignConfig, Aligner};
+use align::{AlignConfig, AlignFiles, AlignModel, Aligner};
 use decode::{DecodeConfig, Decoder};
 use forensics::{Forensics, ForensicsConfig, ForensicsError, LexiconSource};
 use segment::{SegmentConfig, Segmenter};
@@ -23,6 +23,8 @@ pub(crate) struct Stages {
 pub(crate) enum BuildError {
     #[error(transparent)]
     Model(#[from] ModelError),
+    #[error("--aligner {0}")]
+    Aligner(#[from] align::ModelError),
     #[error("--lexicon {0}")]
     Forensics(ForensicsError),
     #[error(transparent)]
@@ -55,7 +57,7 @@ impl Stages {
                     ..settings.transcribe.clone()
                 },
             )?,
-            aligner: Aligner::new(AlignConfig::default()),
+            aligner: aligner(&settings.aligner)?,
             forensics: Forensics::new(ForensicsConfig {
                 lexicons: lexicons.collect(),
                 deception: settings.deception,
@@ -83,6 +85,13 @@ impl Stages {
 pub(crate) fn simulated(settings: &serde_json::Value, last: StageKind) -> Result<Recipe, RecipeError> {
     let stage = |stage| (stage, 0, Identity::without_model(serde_json::json!({"simulated": settings})));
     Ok(Recipe::new(StageKind::ALL.map(stage).to_vec())?.upto(last))
+}
+
+fn aligner(model: &AlignModel) -> Result<Aligner, align::ModelError> {
+    match model {
+        AlignModel::Attention => Ok(Aligner::new(AlignConfig::default())),
+        AlignModel::Ctc(source) => Aligner::with_model(AlignConfig::default(), AlignFiles::resolve(source)?),
+    }
 }
 
 fn identity<S: Stage>(stage: &S) -> (StageKind, u32, Identity) {

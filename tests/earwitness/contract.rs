@@ -12,6 +12,7 @@ fn wrong_usage_is_told_before_anything_runs() {
     let out = tempfile::tempdir().unwrap();
     let (call, folder) = (calls().join("account-number.wav"), out.path().join("never"));
     let (call, folder) = (call.to_str().unwrap(), folder.to_str().unwrap());
+    let model = concat!(env!("CARGO_MANIFEST_DIR"), "/../fixtures/models/embedded");
     for (args, named) in [
         (vec!["run", "/no/such/call.wav", "--out", folder], "/no/such/call.wav"),
         (vec!["run", call, "--out", folder, "--devices", "tpu:0"], "tpu:0"),
@@ -20,6 +21,8 @@ fn wrong_usage_is_told_before_anything_runs() {
         (vec!["run", call, "--out", folder, "--devices", "cpu", "--precision", "f16"], "precision is f16"),
         (vec!["run", call, "--out", folder, "--lexicon", "/no/such.toml"], "/no/such.toml"),
         (vec!["run", call, "--out", folder, "--vad", "silero:/no/weights"], "/no/weights"),
+        (vec!["run", call, "--out", folder, "--aligner", "/no/aligner"], "/no/aligner"),
+        (vec!["run", call, "--out", folder, "--aligner", model], "vocab.json"),
         (vec!["run", call, "--out", folder, "-b", "0"], "0"),
         (vec!["stage", "listen", call], "listen"),
     ] {

@@ -6,7 +6,7 @@ use super::document::Document;
 
 pub(super) fn csv(document: &Document) -> Result<String, csv::Error> {
     let mut writer = csv::Writer::from_writer(Vec::new());
-    writer.write_record(["channel", "speaker", "start_s", "end_s", "confidence", "text"])?;
+    writer.write_record(["channel", "speaker", "start_s", "end_s", "confidence", "text", "method", "score"])?;
     for word in &document.words {
         writer.write_record([
             &word.channel.to_string(),
@@ -15,6 +15,8 @@ pub(super) fn csv(document: &Document) -> Result<String, csv::Error> {
             &format!("{:.3}", word.end_s),
             &format!("{:.3}", word.confidence),
             &word.text,
+            word.timing.method.name(),
+            &word.timing.score.map_or_else(String::new, |score| format!("{score:.3}")),
         ])?;
     }
     let bytes = writer.into_inner().map_err(|error| csv::Error::from(error.into_error()))?;

@@ -1,19 +1,36 @@
-//! Align: the transcript's tokens as words with times, refined to where the sound begins and ends.
+//! Align: the transcript's tokens as words with times.
 //!
 //! ```text
 //! token pieces -> words with the attention's times -> boundaries at energy onsets and offsets -> guarantees
+//!                   |                             ^
+//!                   +-> readings -> symbols -> Wav2Vec2 -> trellis
 //! ```
 //!
-//! Times from cross-attention are good to about 100 ms and put a word's end where the next begins. [`Aligner`] reads
-//! only the transcript, the spans and the samples, so that it runs again without the model.
+//! Times from cross-attention are good to about 100 ms and put a word's end where the next begins. With a CTC model
+//! the words' characters are found in the sound instead; where that fails, the attention's times stand, and each word
+//! says which it was. [`Aligner`] reads only the transcript, the spans and the samples, so that it runs again without
+//! the model that transcribed.
 
+mod ctc;
+mod embedded;
+mod emissions;
 mod error;
+mod line;
+mod model;
+#[cfg(test)]
+mod oracle;
 mod refine;
 mod settle;
 mod sound;
-#[cfg_attr(not(test), expect(dead_code, reason = "the forced alignment that reads it comes next"))]
 mod spoken;
 mod stage;
+mod trellis;
+mod vocabulary;
+mod wav2vec2;
 mod words;
 
+pub use error::ModelError;
+pub use model::AlignModel;
+pub use nn::{ModelSource, ParseModelSourceError};
 pub use stage::{AlignConfig, Aligner};
+pub use wav2vec2::AlignFiles;

@@ -3,67 +3,106 @@
 use serde_json::json;
 use stage_core::{
     AlignedWords, Identity, Pcm, SAMPLE_RATE_HZ, Segment, SpeechSegments, SpeechSpan, Stage, StageError, StageKind,
-    Transcript, Word,
+    Timing, TimingMethod, Transcript, Word,
 };
 
 use crate::error::AlignError;
+use crate::line::{Line, samples, seconds};
+use crate::model::{CtcModel, Timed};
 use crate::refine::refine;
 use crate::settle::settle;
 use crate::sound::{Interval, Sound};
 use crate::words::words;
+use crate::{AlignFiles, ModelError};
 
 /// The settings of an [`Aligner`].
 #[derive(Debug, Clone, PartialEq)]
 pub struct AlignConfig {
     /// How far from the attention's time an onset or offset is looked for, in seconds; 0 keeps the attention's times.
     pub search_s: f64,
+    /// The same for a CTC model's times; without one, what suits the model: spikes between blanks say less of where a
+    /// word begins and ends than frames that all bear a character.
+    pub ctc_search_s: Option<f64>,
+    /// What a CTC model hears beyond a segment on either side, in seconds, where no other segment is.
+    pub margin_s: f64,
+    /// A segment's words are timed by attention where their geometric mean probability is below this, 0 to 1.
+    pub min_score: f64,
 }
 
 impl Default for AlignConfig {
     /// 150 ms: cross-attention is good to about 100.
     fn default() -> Self {
-        Self { search_s: 0.15 }
+        Self { search_s: 0.15, ctc_search_s: None, margin_s: 0.2, min_score: 0.01 }
     }
 }
+
+/// How far from the time of a model whose characters are spikes a boundary is looked for, in seconds.
+const SPIKES_SEARCH_S: f64 = 0.1;
+/// The same where every frame of a word bears a character.
+const FRAMES_SEARCH_S: f64 = 0.04;
 
 /// Makes words of a transcript and times them. One instance serves any number of recordings.
 #[derive(Debug)]
 pub struct Aligner {
     config: AlignConfig,
+    model: Option<(CtcModel, String)>,
 }
 
 impl Aligner {
-    /// An aligner with these settings.
+    /// An aligner with these settings that times words by cross-attention.
     #[must_use]
     pub const fn new(config: AlignConfig) -> Self {
-        Self { config }
+        Self { config, model: None }
     }
 
-    fn align_segment(
+    /// An aligner with a CTC model, whose weights are hashed here and loaded when they are first needed.
+    ///
+    /// # Errors
+    /// [`ModelError::File`] where they cannot be read.
+    pub fn with_model(config: AlignConfig, files: AlignFiles) -> Result<Self, ModelError> {
+        let sha256 = files.sha256()?.to_owned();
+        Ok(Self { config, model: Some((CtcModel::new(files), sha256)) })
+    }
+
+    /// How far from the model's times boundaries are looked for, in seconds.
+    fn ctc_search_s(&self) -> f64 {
+        let fills_words = self.model.as_ref().is_some_and(|(model, _)| model.files.fills_words());
+        let suits = if fills_words { FRAMES_SEARCH_S } else { SPIKES_SEARCH_S };
+        self.config.ctc_search_s.unwrap_or(suits)
+    }
+
+    /// The words of one line in `room`, timed by the model where it did.
+    fn align_line(
         &self,
         pcm: &Pcm,
         spans: &[SpeechSpan],
-        (index, segment): (usize, &Segment),
+        line: Line<'_>,
+        timed: Option<Timed>,
         room: Interval,
-        aligned: &mut Vec<Word>,
-    ) -> Result<(), AlignError> {
-        let drafts = words(&segment.pieces, &segment.language);
+    ) -> Result<Vec<Word>, AlignError> {
+        let Line { index, segment, drafts } = line;
         if drafts.is_empty() {
-            return Ok(());
+            return Ok(Vec::new());
         }
-        let mut times: Vec<Interval> = drafts
-            .iter()
-            .map(|draft| {
-                let start = samples(draft.start_s).clamp(room.start, room.end);
-                Interval { start, end: samples(draft.end_s).clamp(start, room.end) }
-            })
-            .collect();
-        let reach = samples(self.config.search_s);
+        let within = |start: i64, end: i64| {
+            let start = start.clamp(room.start, room.end);
+            Interval { start, end: end.clamp(start, room.end) }
+        };
+        let (mut times, search_s): (Vec<_>, _) = match &timed {
+            Some(Ok(words)) => {
+                (words.iter().map(|word| within(word.time.start, word.time.end)).collect(), self.ctc_search_s())
+            }
+            _ => {
+                let attention = drafts.iter().map(|draft| within(samples(draft.start_s), samples(draft.end_s)));
+                (attention.collect(), self.config.search_s)
+            }
+        };
+        let reach = samples(search_s);
         if reach > 0 {
             times = refine(&times, &Sound::hear(pcm, segment.channel, room, spans)?, room, reach);
         }
         settle(&mut times, room);
-        aligned.extend(drafts.into_iter().zip(times).map(|(draft, time)| Word {
+        let words = drafts.into_iter().zip(times).enumerate().map(|(at, (draft, time))| Word {
             channel: segment.channel,
             speaker: None,
             confidence: draft.confidence(),
@@ -71,19 +110,34 @@ impl Aligner {
             start_s: seconds(time.start),
             end_s: seconds(time.end),
             segment: index as u32,
-        }));
-        Ok(())
+            timing: timing(timed.as_ref(), at, reach > 0),
+        });
+        Ok(words.collect())
     }
 }
 
 impl Stage for Aligner {
     const KIND: StageKind = StageKind::Align;
-    const VERSION: u32 = 1;
+    const VERSION: u32 = 2;
     type Input<'a> = (&'a Pcm, &'a SpeechSegments, &'a Transcript);
     type Output = AlignedWords;
 
     fn identity(&self) -> Identity {
-        Identity::without_model(json!({ "search_s": self.config.search_s }))
+        let AlignConfig { search_s, margin_s, min_score, .. } = self.config;
+        match &self.model {
+            None => Identity::without_model(json!({ "search_s": search_s })),
+            Some((model, sha256)) => Identity {
+                settings: json!({
+                    "model": model.files.name(),
+                    "search_s": search_s,
+                    "ctc_search_s": self.ctc_search_s(),
+                    "margin_s": margin_s,
+                    "min_score": min_score,
+                }),
+                model_sha256: Some(sha256.clone()),
+                numeric: Some("f32".to_owned()),
+            },
+        }
     }
 
     /// The words of every segment. Joined, a segment's words are its text without white space. In a channel words
@@ -92,22 +146,67 @@ impl Stage for Aligner {
     ///
     /// # Errors
     /// `no-such-channel` (Bug) where the transcript is not this recording's, `samples-unreadable` (Transient) where
-    /// spilled samples cannot be read back.
+    /// spilled samples cannot be read back, `model-malformed` (BadInput) where the weights do not fit the model.
     fn run(&self, (pcm, speech, transcript): Self::Input<'_>) -> Result<AlignedWords, StageError> {
-        let mut segments: Vec<(usize, &Segment)> = transcript.segments.iter().enumerate().collect();
-        segments.sort_by(|(_, a), (_, b)| a.channel.cmp(&b.channel).then(a.start_s.total_cmp(&b.start_s)));
-        let mut aligned: Vec<Word> = Vec::new();
-        for (index, segment) in segments {
-            let (channel, channels) = (segment.channel, pcm.channels());
-            if usize::from(channel) >= channels {
-                return Err(AlignError::NoSuchChannel { channel, channels }.into());
-            }
-            let free = aligned.last().filter(|word| word.channel == channel).map_or(0, |word| samples(word.end_s));
-            let room = room(segment, free, pcm.frames() as i64);
-            self.align_segment(pcm, &speech.spans, (index, segment), room, &mut aligned)?;
+        let channels = pcm.channels();
+        if let Some(segment) = transcript.segments.iter().find(|segment| usize::from(segment.channel) >= channels) {
+            return Err(AlignError::NoSuchChannel { channel: segment.channel, channels }.into());
         }
-        Ok(AlignedWords { method: "cross-attention+energy".to_owned(), words: aligned })
+        let lines = lines(transcript);
+        let timed: Vec<Option<Timed>> = match &self.model {
+            None => lines.iter().map(|_| None).collect(),
+            Some((model, _)) => {
+                let heard = (samples(self.config.margin_s), self.config.min_score);
+                model.hear(pcm, &speech.spans, &lines, heard)?.into_iter().map(Some).collect()
+            }
+        };
+        let mut aligned: Vec<Word> = Vec::new();
+        for (line, timed) in lines.into_iter().zip(timed) {
+            let channel = line.segment.channel;
+            let free = aligned.last().filter(|word| word.channel == channel).map_or(0, |word| samples(word.end_s));
+            let room = room(line.segment, free, pcm.frames() as i64);
+            aligned.extend(self.align_line(pcm, &speech.spans, line, timed, room)?);
+        }
+        let method = match &self.model {
+            None => attention(self.config.search_s > 0.0),
+            Some(_) if self.ctc_search_s() > 0.0 => TimingMethod::CtcEnergy,
+            Some(_) => TimingMethod::Ctc,
+        };
+        Ok(AlignedWords { method: method.name().to_owned(), words: aligned })
     }
+}
+
+/// The segments by channel, then by time, with their words.
+fn lines(transcript: &Transcript) -> Vec<Line<'_>> {
+    let line = |(index, segment)| Line { index, segment, drafts: words(&segment.pieces, &segment.language) };
+    let mut lines: Vec<Line<'_>> = transcript.segments.iter().enumerate().map(line).collect();
+    lines.sort_by(|a, b| {
+        let (a, b) = (a.segment, b.segment);
+        a.channel.cmp(&b.channel).then(a.start_s.total_cmp(&b.start_s))
+    });
+    lines
+}
+
+/// How the word at a place in its segment was timed.
+fn timing(timed: Option<&Timed>, at: usize, energy: bool) -> Timing {
+    match timed {
+        None => Timing { method: attention(energy), score: None, fallback: None },
+        Some(Err(reason)) => Timing { method: attention(energy), score: None, fallback: Some(reason.to_string()) },
+        Some(Ok(words)) => Timing {
+            method: match (words[at].wildcard, energy) {
+                (false, false) => TimingMethod::Ctc,
+                (false, true) => TimingMethod::CtcEnergy,
+                (true, false) => TimingMethod::CtcWildcard,
+                (true, true) => TimingMethod::CtcWildcardEnergy,
+            },
+            score: Some(words[at].score),
+            fallback: None,
+        },
+    }
+}
+
+const fn attention(energy: bool) -> TimingMethod {
+    if energy { TimingMethod::CrossAttentionEnergy } else { TimingMethod::CrossAttention }
 }
 
 /// The samples of a segment that lie inside the recording and after the words before it.
@@ -115,12 +214,4 @@ fn room(segment: &Segment, free: i64, recording: i64) -> Interval {
     let rate = f64::from(SAMPLE_RATE_HZ);
     let start = ((segment.start_s * rate).ceil() as i64).clamp(free, recording);
     Interval { start, end: ((segment.end_s * rate).floor() as i64).clamp(start, recording) }
-}
-
-fn samples(seconds: f64) -> i64 {
-    (seconds * f64::from(SAMPLE_RATE_HZ)).round() as i64
-}
-
-fn seconds(samples: i64) -> f64 {
-    samples as f64 / f64::from(SAMPLE_RATE_HZ)
 }

@@ -27,7 +27,7 @@ mod stage;
 pub use artifact::forensics;
 pub use artifact::{
     AlignedWords, Decoding, DetectedLanguage, Dropped, PcmSource, Recording, RefusedAttempt, Segment, SpeechSegments,
-    SpeechSpan, TokenPiece, Transcript, VadIdentity, Window, Word,
+    SpeechSpan, Timing, TimingMethod, TokenPiece, Transcript, VadIdentity, Window, Word,
 };
 pub use device::{DeviceId, ParseDeviceError};
 pub use error::{ErrorClass, StageError};

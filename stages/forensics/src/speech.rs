@@ -86,10 +86,21 @@ fn has_value_between(ascending: &[f64], from: f64, to: f64) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use stage_core::Timing;
+
     use super::*;
 
     fn word(channel: u16, text: &str, start_s: f64, end_s: f64) -> Word {
-        Word { channel, speaker: None, text: text.to_owned(), start_s, end_s, confidence: 0.9, segment: 0 }
+        Word {
+            channel,
+            speaker: None,
+            text: text.to_owned(),
+            start_s,
+            end_s,
+            confidence: 0.9,
+            segment: 0,
+            timing: Timing::default(),
+        }
     }
 
     fn speech(words: &[Word]) -> Speech {

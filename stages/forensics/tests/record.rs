@@ -3,7 +3,7 @@
 use forensics::{ForensicInput, Forensics, ForensicsConfig};
 use stage_core::forensics::{Evidence, ForensicRecord};
 use stage_core::{
-    AlignedWords, Decoding, Pcm, PcmSource, Recording, Segment, SpeechSegments, SpeechSpan, Stage, Transcript,
+    AlignedWords, Decoding, Pcm, PcmSource, Recording, Segment, SpeechSegments, SpeechSpan, Stage, Timing, Transcript,
     VadIdentity, Word,
 };
 
@@ -15,7 +15,16 @@ fn words(said: &[Said<'_>]) -> Vec<Word> {
         let word = move |(i, text): (usize, &str)| {
             let start_s = start_s + i as f64 * 0.5;
             let (speaker, text) = (None, text.to_owned());
-            Word { channel, speaker, text, start_s, end_s: start_s + 0.4, confidence: 0.8, segment: 0 }
+            Word {
+                channel,
+                speaker,
+                text,
+                start_s,
+                end_s: start_s + 0.4,
+                confidence: 0.8,
+                segment: 0,
+                timing: Timing::default(),
+            }
         };
         text.split_whitespace().enumerate().map(word).collect::<Vec<_>>()
     };

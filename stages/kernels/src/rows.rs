@@ -66,7 +66,8 @@ pub(crate) fn gelu(values: &mut [f32]) {
 }
 
 multiversion! {
-    fn gelu_here(values: &mut [f32]) {
+    /// The GELU of every number, in its place, on this thread.
+    pub(crate) fn gelu_here(values: &mut [f32]) {
         values.iter_mut().for_each(|x| *x = math::gelu(*x));
     }
 }

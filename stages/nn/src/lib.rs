@@ -1,13 +1,19 @@
-//! What the models of the stages share: weights (memory-mapped or embedded safetensors, hashed, with errors that name
-//! the file), the hub they may come from, and the device they are loaded on.
+//! What the models of the stages share: where their files lie (in the program, a directory, the hub), weights
+//! (memory-mapped or embedded safetensors, hashed, with errors that name the file), and the device they are loaded on.
 
 mod device;
 mod fault;
+mod folder;
 mod hub;
+mod layers;
 pub mod quantised;
+mod source;
 mod weights;
 
 pub use device::{DeviceChoice, DeviceError};
 pub use fault::DeviceFault;
+pub use folder::{EmbeddedModel, ModelFile, ModelFileError, ModelFolder, WEIGHTS_FILE, parse_json};
 pub use hub::{HubError, HubRepository};
+pub use layers::{LayerWeights, norm, vector};
+pub use source::{ModelSource, ParseModelSourceError};
 pub use weights::{OpenWeights, Weights, WeightsError};

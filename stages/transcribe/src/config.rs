@@ -2,8 +2,8 @@
 
 use std::path::Path;
 
+use nn::parse_json;
 use serde::Deserialize;
-use serde::de::DeserializeOwned;
 use stage_core::SAMPLE_RATE_HZ;
 
 use crate::ModelError;
@@ -37,7 +37,7 @@ const fn median_filter_width() -> usize {
 impl WhisperConfig {
     /// Parses and checks `config.json`.
     pub(crate) fn parse(path: &Path, bytes: &[u8]) -> Result<Self, ModelError> {
-        let config: Self = parse(path, bytes)?;
+        let config: Self = parse_json(path, bytes)?;
         let field =
             |field, value: String, expected| Err(ModelError::Field { path: path.to_owned(), field, value, expected });
         for (name, value) in [
@@ -99,7 +99,7 @@ pub(crate) struct GenerationConfig {
 impl GenerationConfig {
     /// Parses and checks `generation_config.json`.
     pub(crate) fn parse(path: &Path, bytes: &[u8], model: &WhisperConfig) -> Result<Self, ModelError> {
-        let config: Self = parse(path, bytes)?;
+        let config: Self = parse_json(path, bytes)?;
         let inside =
             |(layer, head): &(usize, usize)| *layer < model.decoder_layers && *head < model.decoder_attention_heads;
         match config.alignment_heads.iter().flatten().find(|head| !inside(head)) {
@@ -146,7 +146,7 @@ struct PreprocessorConfig {
 
 /// Checks that `preprocessor_config.json` describes Whisper's front end with this model's number of mel bands.
 pub(crate) fn check_preprocessor(path: &Path, bytes: &[u8], model: &WhisperConfig) -> Result<(), ModelError> {
-    let config: PreprocessorConfig = parse(path, bytes)?;
+    let config: PreprocessorConfig = parse_json(path, bytes)?;
     for (field, value, expected, text) in [
         ("feature_size", config.feature_size, model.num_mel_bins, "num_mel_bins of config.json is expected"),
         ("sampling_rate", config.sampling_rate, SAMPLE_RATE_HZ as usize, "16000 is expected"),
@@ -162,9 +162,4 @@ pub(crate) fn check_preprocessor(path: &Path, bytes: &[u8], model: &WhisperConfi
         }
     }
     Ok(())
-}
-
-/// A JSON file of the model.
-pub(crate) fn parse<T: DeserializeOwned>(path: &Path, bytes: &[u8]) -> Result<T, ModelError> {
-    serde_json::from_slice(bytes).map_err(|reason| ModelError::Malformed { path: path.to_owned(), reason })
 }

@@ -1,5 +1,7 @@
 //! The model that is part of the program.
 
+use nn::EmbeddedModel;
+
 /// A file of the embedded model.
 macro_rules! model_file {
     ($name:literal) => {
@@ -7,8 +9,15 @@ macro_rules! model_file {
     };
 }
 
-pub(crate) const CONFIG: &[u8] = model_file!("config.json");
-pub(crate) const GENERATION_CONFIG: &[u8] = model_file!("generation_config.json");
-pub(crate) const PREPROCESSOR_CONFIG: &[u8] = model_file!("preprocessor_config.json");
+const CONFIG: &[u8] = model_file!("config.json");
 pub(crate) const TOKENIZER: &[u8] = model_file!("tokenizer.json");
-pub(crate) const WEIGHTS: &[u8] = model_file!("model.safetensors");
+
+pub(crate) const MODEL: EmbeddedModel = EmbeddedModel {
+    files: &[
+        ("config.json", CONFIG),
+        ("generation_config.json", model_file!("generation_config.json")),
+        ("preprocessor_config.json", model_file!("preprocessor_config.json")),
+        ("tokenizer.json", TOKENIZER),
+    ],
+    weights: model_file!("model.safetensors"),
+};

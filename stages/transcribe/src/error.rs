@@ -2,28 +2,15 @@
 
 use std::path::PathBuf;
 
-use nn::{DeviceError, DeviceFault, HubError, WeightsError};
+use nn::{DeviceError, DeviceFault, ModelFileError, WeightsError};
 use stage_core::{ErrorClass, StageError, StageKind};
 
 /// Why a model cannot be used. Every variant names the file or the model.
 #[derive(Debug, thiserror::Error)]
 pub enum ModelError {
-    /// A file of the model is missing or cannot be read: complete the directory.
-    #[error("{path}: cannot be read: {reason}")]
-    Unreadable {
-        /// The file.
-        path: PathBuf,
-        /// What the system said.
-        reason: std::io::Error,
-    },
-    /// A JSON file lacks a field or is no JSON: fetch it again.
-    #[error("{path}: {reason}")]
-    Malformed {
-        /// The file.
-        path: PathBuf,
-        /// What the parser said.
-        reason: serde_json::Error,
-    },
+    /// A file of the model is missing, cannot be read or is malformed, or the hub did not give it.
+    #[error(transparent)]
+    File(#[from] ModelFileError),
     /// The tokenizer cannot be parsed: fetch it again.
     #[error("{path}: no tokenizer: {reason}")]
     Tokenizer {
@@ -62,9 +49,6 @@ pub enum ModelError {
         /// What would do.
         expected: &'static str,
     },
-    /// The weights cannot be read.
-    #[error(transparent)]
-    Weights(#[from] WeightsError),
     /// A tensor is missing or its shape contradicts the configuration: weights and configuration are not of one model.
     #[error("{model}: the weights do not fit config.json: {reason}")]
     Tensor {
@@ -76,9 +60,6 @@ pub enum ModelError {
     /// The device cannot be used.
     #[error(transparent)]
     Device(#[from] DeviceError),
-    /// The hub did not give a file.
-    #[error(transparent)]
-    Hub(#[from] HubError),
     /// The model does not know the language that was asked for.
     #[error("{model} does not know the language `{language}`; it knows {known}")]
     Language {
@@ -107,22 +88,23 @@ pub enum ModelError {
     },
 }
 
+impl From<WeightsError> for ModelError {
+    fn from(error: WeightsError) -> Self {
+        ModelFileError::from(error).into()
+    }
+}
+
 impl From<ModelError> for StageError {
     fn from(error: ModelError) -> Self {
         let (class, code) = match &error {
             ModelError::Device(_) => (ErrorClass::Device, "device-unusable"),
-            ModelError::Hub(_) => (ErrorClass::Transient, "model-unavailable"),
+            ModelError::File(error) => error.class_and_code(),
             ModelError::Language { .. } => (ErrorClass::BadInput, "unknown-language"),
             ModelError::Setting { .. } | ModelError::SpecialToken { .. } => (ErrorClass::BadInput, "bad-setting"),
-            ModelError::Unreadable { .. } | ModelError::Weights(WeightsError::Unreadable { .. }) => {
-                (ErrorClass::BadInput, "model-unreadable")
-            }
-            ModelError::Malformed { .. }
-            | ModelError::Tokenizer { .. }
+            ModelError::Tokenizer { .. }
             | ModelError::MissingToken { .. }
             | ModelError::VocabularyTooLarge { .. }
             | ModelError::Field { .. }
-            | ModelError::Weights(WeightsError::Malformed { .. } | WeightsError::Corrupt { .. })
             | ModelError::Tensor { .. } => (ErrorClass::BadInput, "model-malformed"),
         };
         Self::new(StageKind::Transcribe, class, code, error.to_string())

@@ -1,22 +1,16 @@
 //! Finding the files of a model and checking that they belong together.
 
-use std::borrow::Cow;
-use std::collections::{BTreeMap, BTreeSet};
-use std::io::ErrorKind;
-use std::path::{Path, PathBuf};
+use std::collections::BTreeSet;
 use std::sync::OnceLock;
 
-use nn::{HubError, HubRepository, Weights};
-use serde::Deserialize;
+use nn::{ModelFile, ModelFolder, ModelSource, Weights};
 use stage_core::{SAMPLE_RATE_HZ, sha256_hex};
 
-use crate::config::{GenerationConfig, WhisperConfig, check_preprocessor, parse};
+use crate::config::{GenerationConfig, WhisperConfig, check_preprocessor};
 use crate::mel::HOP;
 use crate::vocabulary::Vocabulary;
-use crate::{ModelError, ModelSource, embedded};
+use crate::{ModelError, embedded};
 
-pub(crate) const WEIGHTS: &str = "model.safetensors";
-const INDEX: &str = "model.safetensors.index.json";
 /// The small files that every model has.
 const REQUIRED: [&str; 3] = ["config.json", "generation_config.json", "tokenizer.json"];
 /// The one that some have.
@@ -43,21 +37,10 @@ impl ModelFiles {
     /// # Errors
     /// A [`ModelError`] that names the first file that is missing, malformed, truncated or of another model.
     pub fn resolve(source: &ModelSource) -> Result<Self, ModelError> {
-        let name = match source {
-            ModelSource::Embedded => "embedded".to_owned(),
-            ModelSource::Directory(path) => {
-                let name = path.canonicalize().ok().and_then(|path| path.file_name().map(|name| name.to_owned()));
-                name.map_or_else(|| path.display().to_string(), |name| name.to_string_lossy().into_owned())
-            }
-            ModelSource::Hub(id) | ModelSource::Cached(id) => id.clone(),
-        };
-        Self::new(name, &*place(source)?)
-    }
-
-    fn new(name: String, place: &dyn Place) -> Result<Self, ModelError> {
-        let [config_file, generation_file, tokenizer_file] = REQUIRED.map(|name| place.read(name));
+        let folder = ModelFolder::open(source, embedded::MODEL)?;
+        let [config_file, generation_file, tokenizer_file] = REQUIRED.map(|name| folder.read(name));
         let (config_file, generation_file, tokenizer_file) = (config_file?, generation_file?, tokenizer_file?);
-        let preprocessor_file = optional(place.read(PREPROCESSOR))?;
+        let preprocessor_file = folder.read_optional(PREPROCESSOR)?;
 
         let config = WhisperConfig::parse(&config_file.path, &config_file.bytes)?;
         let generation = GenerationConfig::parse(&generation_file.path, &generation_file.bytes, &config)?;
@@ -70,11 +53,12 @@ impl ModelFiles {
         if let Some(file) = &preprocessor_file {
             check_preprocessor(&file.path, &file.bytes, &config)?;
         }
-        let weights = place.weights()?;
+        let weights = folder.weights()?;
         weights.check()?;
         let hashes: Vec<_> =
             [&config_file, &generation_file, &tokenizer_file].iter().map(|file| sha256_hex(&file.bytes)).collect();
         let small_files_sha256 = hashes.concat();
+        let name = folder.name().to_owned();
         Ok(Self { name, config, generation, vocabulary, weights, small_files_sha256, sha256: OnceLock::new() })
     }
 
@@ -124,111 +108,8 @@ impl ModelFiles {
 }
 
 /// The small files of a model.
-pub(crate) fn small_files(source: &ModelSource) -> Result<Vec<File>, ModelError> {
-    let place = place(source)?;
-    let required = REQUIRED.into_iter().map(|name| place.read(name).map(Some));
-    required.chain([optional(place.read(PREPROCESSOR))]).filter_map(Result::transpose).collect()
-}
-
-/// One small file in memory; `path` stands for it in errors.
-pub(crate) struct File {
-    pub(crate) path: PathBuf,
-    pub(crate) bytes: Cow<'static, [u8]>,
-}
-
-/// Where the files of a model lie.
-trait Place {
-    fn read(&self, name: &str) -> Result<File, ModelError>;
-    fn weights(&self) -> Result<Weights, ModelError>;
-}
-
-fn place(source: &ModelSource) -> Result<Box<dyn Place>, ModelError> {
-    Ok(match source {
-        ModelSource::Embedded => Box::new(Embedded),
-        ModelSource::Directory(path) => Box::new(Directory(path.clone())),
-        ModelSource::Hub(id) => Box::new(HubRepository::open(id)?),
-        ModelSource::Cached(id) => Box::new(HubRepository::cached(id)),
-    })
-}
-
-/// Nothing, where the file does not exist.
-fn optional(file: Result<File, ModelError>) -> Result<Option<File>, ModelError> {
-    match file {
-        Err(ModelError::Unreadable { reason, .. }) if reason.kind() == ErrorKind::NotFound => Ok(None),
-        Err(ModelError::Hub(HubError::NoSuchFile { .. } | HubError::NotCached { .. })) => Ok(None),
-        other => other.map(Some),
-    }
-}
-
-fn read(path: PathBuf) -> Result<File, ModelError> {
-    match std::fs::read(&path) {
-        Ok(bytes) => Ok(File { path, bytes: bytes.into() }),
-        Err(reason) => Err(ModelError::Unreadable { path, reason }),
-    }
-}
-
-struct Embedded;
-
-impl Place for Embedded {
-    fn read(&self, name: &str) -> Result<File, ModelError> {
-        let path = Path::new("embedded").join(name);
-        let bytes = match name {
-            "config.json" => embedded::CONFIG,
-            "generation_config.json" => embedded::GENERATION_CONFIG,
-            "tokenizer.json" => embedded::TOKENIZER,
-            "preprocessor_config.json" => embedded::PREPROCESSOR_CONFIG,
-            _ => return Err(ModelError::Unreadable { path, reason: ErrorKind::NotFound.into() }),
-        };
-        Ok(File { path, bytes: bytes.into() })
-    }
-
-    fn weights(&self) -> Result<Weights, ModelError> {
-        Ok(Weights::embedded("embedded/model.safetensors", embedded::WEIGHTS))
-    }
-}
-
-struct Directory(PathBuf);
-
-impl Place for Directory {
-    fn read(&self, name: &str) -> Result<File, ModelError> {
-        read(self.0.join(name))
-    }
-
-    fn weights(&self) -> Result<Weights, ModelError> {
-        let index = self.0.join(INDEX);
-        let files = if !self.0.join(WEIGHTS).exists() && index.exists() {
-            shards(&read(index)?)?
-        } else {
-            vec![WEIGHTS.to_owned()]
-        };
-        let paths: Vec<_> = files.iter().map(|name| self.0.join(name)).collect();
-        Ok(Weights::from_files(&paths)?)
-    }
-}
-
-impl Place for HubRepository {
-    fn read(&self, name: &str) -> Result<File, ModelError> {
-        read(self.file(name)?)
-    }
-
-    fn weights(&self) -> Result<Weights, ModelError> {
-        let paths = match self.file(WEIGHTS) {
-            Err(missing @ (HubError::NoSuchFile { .. } | HubError::NotCached { .. })) => {
-                let index = read(self.file(INDEX).map_err(|_| missing)?)?;
-                shards(&index)?.iter().map(|name| self.file(name)).collect::<Result<Vec<_>, _>>()?
-            }
-            whole => vec![whole?],
-        };
-        Ok(Weights::from_files(&paths)?)
-    }
-}
-
-/// Names of the shards that `model.safetensors.index.json` lists.
-fn shards(index: &File) -> Result<Vec<String>, ModelError> {
-    #[derive(Deserialize)]
-    struct Index {
-        weight_map: BTreeMap<String, String>,
-    }
-    let Index { weight_map } = parse(&index.path, &index.bytes)?;
-    Ok(weight_map.into_values().collect::<BTreeSet<_>>().into_iter().collect())
+pub(crate) fn small_files(source: &ModelSource) -> Result<Vec<ModelFile>, ModelError> {
+    let folder = ModelFolder::open(source, embedded::MODEL)?;
+    let required = REQUIRED.into_iter().map(|name| folder.read(name).map(Some));
+    Ok(required.chain([folder.read_optional(PREPROCESSOR)]).filter_map(Result::transpose).collect::<Result<_, _>>()?)
 }

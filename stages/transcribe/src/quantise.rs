@@ -7,10 +7,11 @@ use std::path::{Path, PathBuf};
 
 use candle_core::{Device, Tensor};
 use kernels::{Isa, Quantised8};
+use nn::WEIGHTS_FILE;
 use nn::quantised::{SCALE, stored};
 use safetensors::tensor::{Dtype, TensorView, View};
 
-use crate::files::{WEIGHTS, small_files};
+use crate::files::small_files;
 use crate::{ModelError, ModelFiles, ModelSource};
 
 /// The end of a matrix's name.
@@ -60,7 +61,7 @@ pub fn quantise(source: &ModelSource, folder: &Path) -> Result<(), QuantiseError
         let path = folder.join(file.path.file_name().unwrap_or_default());
         fs::write(&path, file.bytes).map_err(unwritable(path.clone()))?;
     }
-    let (part, whole) = (folder.join(format!("{WEIGHTS}.part")), folder.join(WEIGHTS));
+    let (part, whole) = (folder.join(format!("{WEIGHTS_FILE}.part")), folder.join(WEIGHTS_FILE));
     let metadata = HashMap::from([("format".to_owned(), "pt".to_owned())]);
     safetensors::serialize_to_file(tensors.iter().flat_map(written), Some(metadata), &part)
         .map_err(|reason| QuantiseError::Unwritable { path: part.clone(), reason: std::io::Error::other(reason) })?;

@@ -1,33 +1,15 @@
-//! Numbers as English speaks them.
+//! Numbers in English.
 
-use super::{Numerals, digits_of};
+use super::tokens::{Number, Token, kind};
+use super::{distinct, one_by_one};
 
-const ONES: [&str; 20] = [
-    "zero",
-    "one",
-    "two",
-    "three",
-    "four",
-    "five",
-    "six",
-    "seven",
-    "eight",
-    "nine",
-    "ten",
-    "eleven",
-    "twelve",
-    "thirteen",
-    "fourteen",
-    "fifteen",
-    "sixteen",
-    "seventeen",
-    "eighteen",
-    "nineteen",
-];
+const DIGITS: [&str; 10] = ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"];
+const DIGITS_WITH_OH: [&str; 10] = ["oh", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"];
+const TEENS: [&str; 10] =
+    ["ten", "eleven", "twelve", "thirteen", "fourteen", "fifteen", "sixteen", "seventeen", "eighteen", "nineteen"];
 const TENS: [&str; 10] = ["", "", "twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"];
-const SCALES: [(u64, &str); 3] = [(1_000_000_000, "billion"), (1_000_000, "million"), (1000, "thousand")];
-/// Ordinals that are not their number and `th`.
-const ORDINALS: [(&str, &str); 12] = [
+/// Ordinals that are no cardinal with `th`.
+const ORDINALS: [(&str, &str); 7] = [
     ("one", "first"),
     ("two", "second"),
     ("three", "third"),
@@ -35,158 +17,202 @@ const ORDINALS: [(&str, &str); 12] = [
     ("eight", "eighth"),
     ("nine", "ninth"),
     ("twelve", "twelfth"),
-    ("twenty", "twentieth"),
-    ("thirty", "thirtieth"),
-    ("forty", "fortieth"),
-    ("fifty", "fiftieth"),
-    ("sixty", "sixtieth"),
 ];
-/// Longer numbers are read digit by digit.
-const LONGEST_NUMBER: usize = 12;
 
-pub(super) struct English;
-
-impl Numerals for English {
-    fn number(&self, number: &str, after: &str) -> Vec<String> {
-        let (whole, fraction) = digits_of(number);
-        if let Some(fraction) = fraction {
-            return vec![format!("{} point {}", cardinal(&whole, " "), one_by_one(fraction, "zero"))];
+/// The readings of one part of a word.
+pub(super) fn read(tokens: &[Token<'_>], at: usize, _counted: &str) -> Vec<String> {
+    let before = at.checked_sub(1).map(|before| &tokens[before]);
+    let next = tokens.get(at + 1);
+    match &tokens[at] {
+        Token::Text(text) => {
+            let ending = if matches!(before, Some(Token::Number(_))) { Ending::of(text) } else { Ending::Other };
+            vec![text[ending.len()..].to_owned()]
         }
-        if ["st", "nd", "rd", "th"].contains(&after) {
-            return vec![ordinal(&cardinal(&whole, " ")), ordinal(&cardinal(&whole, " and "))];
-        }
-        let is_grouped = number.contains(',');
-        if !is_grouped && (whole.len() > LONGEST_NUMBER || (whole.len() > 1 && whole.starts_with('0'))) {
-            return vec![one_by_one(&whole, "zero"), one_by_one(&whole, "oh")];
-        }
-        let mut ways = vec![cardinal(&whole, " "), cardinal(&whole, " and ")];
-        if whole.len() == 4 && !whole.ends_with("000") {
-            let in_pairs = pairs(&whole);
-            ways.insert(if is_grouped || !is_year(&whole) { 2 } else { 0 }, in_pairs);
-        }
-        if whole.len() > 1 && !is_grouped {
-            ways.push(one_by_one(&whole, "zero"));
-        }
-        ways
-    }
-
-    fn clock(&self, hour: u64, minute: u64) -> Vec<String> {
-        let (hour_text, next) = (below_1000(hour, " "), below_1000(hour % 12 + 1, " "));
-        match minute {
-            0 => vec![format!("{hour_text} o'clock"), hour_text.clone(), format!("{hour_text} hundred")],
-            1..=9 => vec![format!("{hour_text} oh {}", ONES[minute as usize])],
-            15 => vec![format!("{hour_text} fifteen"), format!("quarter past {hour_text}")],
-            30 => vec![format!("{hour_text} thirty"), format!("half past {hour_text}")],
-            45 => vec![format!("{hour_text} forty five"), format!("quarter to {next}")],
-            _ => vec![format!("{hour_text} {}", below_1000(minute, " "))],
-        }
-    }
-
-    fn amount(&self, sign: char, number: &str, after: &str) -> Vec<String> {
-        let (unit, part) = match sign {
-            '£' => ("pound", "pence"),
-            '€' => ("euro", "cents"),
-            '¥' => ("yen", ""),
-            '₩' => ("won", ""),
-            _ => ("dollar", "cents"),
-        };
-        let (whole, fraction) = digits_of(number);
-        let units = if whole == "1" || unit == "yen" || unit == "won" { unit.to_owned() } else { format!("{unit}s") };
-        let is_scaled = ["million", "billion", "thousand", "hundred"].contains(&after);
-        match fraction {
-            Some(cents) if !is_scaled && cents.len() == 2 => {
-                let (whole, cents) = (cardinal(&whole, " "), cardinal(cents, " "));
-                vec![
-                    format!("{whole} {units} and {cents} {part}"),
-                    format!("{whole} {units} {cents} {part}"),
-                    format!("{whole} {cents}"),
-                ]
-            }
-            // `$2 million` is spoken with the unit after the next word, where the aligner finds it in the pause.
-            _ if is_scaled => self.number(number, after),
-            _ => self.number(number, "").into_iter().map(|said| format!("{said} {units}")).collect(),
-        }
-    }
-
-    fn digits(&self, groups: &[&str]) -> Vec<String> {
-        let say = |zero| groups.iter().map(|group| one_by_one(group, zero)).collect::<Vec<_>>().join(" ");
-        vec![say("zero"), say("oh")]
-    }
-
-    fn sign(&self, sign: &str) -> Option<Vec<String>> {
-        let ways: &[&str] = match sign {
-            "%" => &["percent"],
-            "#" => &["number", "hashtag"],
-            "&" => &["and"],
-            "@" => &["at"],
-            "+" => &["plus"],
-            "=" => &["equals"],
-            "$" => &["dollars"],
-            "-" => &["to", "", "minus"],
-            "/" => &["", "slash", "over"],
-            "st" | "nd" | "rd" | "th" => &[""],
-            "s" => &["s"],
-            _ => return None,
-        };
-        Some(ways.iter().map(|way| (*way).to_owned()).collect())
+        Token::Sign('%') => vec![" percent".to_owned()],
+        Token::Sign('&') => vec![" and ".to_owned()],
+        // Said behind the number that it stands before.
+        Token::Sign(_) if matches!(next, Some(Token::Number(_))) => vec![String::new()],
+        Token::Sign(sign) => vec![format!(" {}", currency(*sign).1)],
+        Token::Number(number) => match (before, next) {
+            (Some(Token::Sign(sign)), _) if *sign != '&' && *sign != '%' => money(number, *sign),
+            (_, Some(Token::Text(text))) => match Ending::of(text) {
+                Ending::Ordinal => amount(number).into_iter().take(1).map(|words| ordinal(&words)).collect(),
+                Ending::Plural => amount(number).into_iter().take(2).map(|words| plural(&words)).collect(),
+                Ending::Other => amount(number),
+            },
+            _ => amount(number),
+        },
     }
 }
 
-/// `2026` is a year to most: twenty twenty six.
-fn is_year(digits: &str) -> bool {
-    ("1100".."2100").contains(&digits)
+/// What a text behind a number makes of it.
+#[derive(Clone, Copy)]
+enum Ending {
+    Ordinal,
+    Plural,
+    Other,
 }
 
-/// `2026` in pairs, `1905` as nineteen oh five, `3500` as thirty five hundred.
-fn pairs(digits: &str) -> String {
-    let (first, second) = digits.split_at(2);
-    let second = match second.strip_prefix('0') {
-        Some("0") => "hundred".to_owned(),
-        Some(one) => format!("oh {}", cardinal(one, " ")),
-        None => cardinal(second, " "),
+impl Ending {
+    fn of(text: &str) -> Self {
+        let letters: String = text.chars().take_while(|c| c.is_alphabetic()).collect::<String>().to_lowercase();
+        match letters.as_str() {
+            "st" | "nd" | "rd" | "th" => Self::Ordinal,
+            "s" => Self::Plural,
+            _ => Self::Other,
+        }
+    }
+
+    const fn len(self) -> usize {
+        match self {
+            Self::Ordinal => 2,
+            Self::Plural => 1,
+            Self::Other => 0,
+        }
+    }
+}
+
+fn amount(number: &str) -> Vec<String> {
+    match kind(number) {
+        Number::Whole(digits) => whole(&digits, number.contains(',')),
+        Number::Decimal(whole, behind) => {
+            vec![format!("{} point {}", cardinal(&whole), one_by_one(behind, &DIGITS, " "))]
+        }
+        Number::Clock(hours, minutes) => clock(&cardinal(hours), minutes),
+        Number::Groups(groups) => {
+            let read = |names: [&str; 10]| {
+                groups.iter().map(|group| one_by_one(group, &names, " ")).collect::<Vec<_>>().join(" ")
+            };
+            distinct(vec![read(DIGITS), read(DIGITS_WITH_OH)])
+        }
+    }
+}
+
+fn clock(hours: &str, minutes: &str) -> Vec<String> {
+    let spoken = cardinal(minutes);
+    match minutes.as_bytes() {
+        b"00" => vec![format!("{hours} o'clock"), hours.to_owned()],
+        [b'0', _] => vec![format!("{hours} oh {spoken}"), format!("{hours} {spoken}")],
+        _ => vec![format!("{hours} {spoken}")],
+    }
+}
+
+fn whole(digits: &str, has_commas: bool) -> Vec<String> {
+    let (name, by_digits) = (cardinal(digits), one_by_one(digits, &DIGITS, " "));
+    let readings = match digits.len() {
+        _ if digits == "0" => vec![name, "oh".to_owned()],
+        1 | 2 => vec![name],
+        3 => vec![name.clone(), by_digits, in_halves(digits), with_and(&name)],
+        4 if has_commas || digits.ends_with("000") => vec![name, in_halves(digits)],
+        4 => vec![in_halves(digits), name.clone(), with_and(&name), by_digits],
+        _ if has_commas || digits.ends_with("000") => vec![name.clone(), with_and(&name)],
+        _ => vec![by_digits, name, one_by_one(digits, &DIGITS_WITH_OH, " ")],
     };
-    format!("{} {second}", cardinal(first, " "))
+    distinct(readings.into_iter().filter(|reading| !reading.is_empty()))
 }
 
-fn one_by_one(digits: &str, zero: &str) -> String {
-    let name = |byte: u8| if byte == b'0' { zero } else { ONES[usize::from(byte - b'0')] };
-    digits.bytes().map(name).collect::<Vec<_>>().join(" ")
+/// As years and rooms are said: `twenty twenty six`, `four oh five`, `thirty five hundred`; nothing where that is not
+/// said.
+fn in_halves(digits: &str) -> String {
+    let (first, last) = digits.split_at(digits.len() - 2);
+    match (first, last.as_bytes()) {
+        (_, b"00") if first.ends_with('0') || first.len() < 2 => String::new(),
+        (_, b"00") => format!("{} hundred", cardinal(first)),
+        (_, [b'0', _]) => format!("{} oh {}", cardinal(first), cardinal(last)),
+        _ => format!("{} {}", cardinal(first), cardinal(last)),
+    }
 }
 
-/// A cardinal number; `and` stands between hundreds and what follows.
-fn cardinal(digits: &str, and: &str) -> String {
-    let Ok(mut rest) = digits.parse::<u64>() else { return one_by_one(digits, "zero") };
-    let mut said = Vec::new();
-    for (scale, name) in SCALES {
-        if rest >= scale {
-            said.push(format!("{} {name}", below_1000(rest / scale % 1000, and)));
-            rest %= scale;
+/// The last number below a hundred after `and`; the same where there is none.
+fn with_and(name: &str) -> String {
+    let words: Vec<&str> = name.split(' ').collect();
+    let large = |word: &&str| ["hundred", "thousand", "million", "billion", "trillion"].contains(word);
+    match words.iter().rposition(large) {
+        Some(last) if last + 1 < words.len() => {
+            format!("{} and {}", words[..=last].join(" "), words[last + 1..].join(" "))
+        }
+        _ => name.to_owned(),
+    }
+}
+
+fn money(number: &str, sign: char) -> Vec<String> {
+    let (one, many, cents) = currency(sign);
+    let unit = |amount: &str| if amount == "one" { one } else { many };
+    match kind(number) {
+        Number::Decimal(whole, behind) if behind.len() == 2 => {
+            let (whole, behind) = (cardinal(&whole), cardinal(behind));
+            let unit = unit(&whole);
+            vec![
+                format!("{whole} {unit} {behind}"),
+                format!("{whole} {unit} and {behind} {cents}"),
+                format!("{whole} {behind}"),
+            ]
+        }
+        Number::Whole(digits) => {
+            let name = cardinal(&digits);
+            vec![format!("{name} {}", unit(&name))]
+        }
+        _ => amount(number).iter().map(|name| format!("{name} {many}")).collect(),
+    }
+}
+
+/// One of it, many, and its hundredths.
+const fn currency(sign: char) -> (&'static str, &'static str, &'static str) {
+    match sign {
+        '£' => ("pound", "pounds", "pence"),
+        '€' => ("euro", "euros", "cents"),
+        '₩' => ("won", "won", "jeon"),
+        _ => ("dollar", "dollars", "cents"),
+    }
+}
+
+/// A number's name; digits one by one where it is too long for one.
+fn cardinal(digits: &str) -> String {
+    const GROUPS: [&str; 6] = ["", " thousand", " million", " billion", " trillion", " quadrillion"];
+    let Ok(number) = digits.parse::<u64>() else { return one_by_one(digits, &DIGITS, " ") };
+    if number == 0 {
+        return DIGITS[0].to_owned();
+    }
+    if number >= 10u64.pow(18) {
+        return one_by_one(digits, &DIGITS, " ");
+    }
+    let group = |at: usize| (number / 1000u64.pow(at as u32) % 1000) as usize;
+    let named = (0..GROUPS.len()).rev().filter(|at| group(*at) > 0).map(|at| below_thousand(group(at)) + GROUPS[at]);
+    named.collect::<Vec<_>>().join(" ")
+}
+
+fn below_thousand(number: usize) -> String {
+    let (hundreds, rest) = (number / 100, number % 100);
+    let mut words = Vec::new();
+    if hundreds > 0 {
+        words.extend([DIGITS[hundreds], "hundred"]);
+    }
+    match rest {
+        0 => {}
+        1..10 => words.push(DIGITS[rest]),
+        10..20 => words.push(TEENS[rest - 10]),
+        _ => {
+            words.push(TENS[rest / 10]);
+            words.extend((rest % 10 > 0).then(|| DIGITS[rest % 10]));
         }
     }
-    if rest > 0 || said.is_empty() {
-        said.push(below_1000(rest, and));
-    }
-    said.join(" ")
+    words.join(" ")
 }
 
-fn below_1000(number: u64, and: &str) -> String {
-    let tail = match number % 100 {
-        below @ 0..20 => ONES[below as usize].to_owned(),
-        below if below % 10 == 0 => TENS[below as usize / 10].to_owned(),
-        below => format!("{} {}", TENS[below as usize / 10], ONES[below as usize % 10]),
-    };
-    match (number / 100, number % 100) {
-        (0, _) => tail,
-        (hundreds, 0) => format!("{} hundred", ONES[hundreds as usize]),
-        (hundreds, _) => format!("{} hundred{and}{tail}", ONES[hundreds as usize]),
-    }
+fn ordinal(words: &str) -> String {
+    let (before, last) = words.rsplit_once(' ').map_or(("", words), |(before, last)| (before, last));
+    let special = ORDINALS.iter().find(|(cardinal, _)| *cardinal == last).map(|(_, ordinal)| (*ordinal).to_owned());
+    let last = special.unwrap_or_else(|| match last.strip_suffix('y') {
+        Some(stem) => format!("{stem}ieth"),
+        None => format!("{last}th"),
+    });
+    if before.is_empty() { last } else { format!("{before} {last}") }
 }
 
-/// The last word of a cardinal as an ordinal.
-fn ordinal(cardinal: &str) -> String {
-    let (before, last) = cardinal.rsplit_once(' ').map_or(("", cardinal), |(before, last)| (before, last));
-    let known = ORDINALS.iter().find(|(cardinal, _)| *cardinal == last).map(|(_, ordinal)| (*ordinal).to_owned());
-    let last =
-        known.unwrap_or_else(|| last.strip_suffix('y').map_or(format!("{last}th"), |stem| format!("{stem}ieth")));
-    format!("{before} {last}").trim_start().to_owned()
+fn plural(words: &str) -> String {
+    match words.strip_suffix('y') {
+        Some(stem) => format!("{stem}ies"),
+        None if words.ends_with('x') => format!("{words}es"),
+        None => format!("{words}s"),
+    }
 }

@@ -9,4 +9,4 @@ mod words;
 pub use recording::{PcmSource, Recording};
 pub use segments::{Dropped, SpeechSegments, SpeechSpan, VadIdentity, Window};
 pub use transcript::{Decoding, DetectedLanguage, RefusedAttempt, Segment, TokenPiece, Transcript};
-pub use words::{AlignedWords, Word};
+pub use words::{AlignedWords, Timing, TimingMethod, Word};

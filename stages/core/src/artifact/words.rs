@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 /// The words of a recording, by channel, then by time.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct AlignedWords {
-    /// How the times were found (`cross-attention+energy`).
+    /// How the times were found, on the whole (`ctc+energy`); each word says its own.
     pub method: String,
     /// The words. Within a channel starts never decrease, each word starts before it ends, and all lie inside the
     /// recording.
@@ -30,4 +30,82 @@ pub struct Word {
     pub confidence: f32,
     /// Index of its segment in the transcript.
     pub segment: u32,
+    /// How its times were found.
+    #[serde(flatten)]
+    pub timing: Timing,
+}
+
+/// How the times of a word were found, and how surely. Records of before this was told read as what was done then.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
+pub struct Timing {
+    /// The method.
+    #[serde(default)]
+    pub method: TimingMethod,
+    /// Geometric mean of the probabilities of the word's characters over its frames, 0 to 1; null where the method has
+    /// no score.
+    #[serde(default)]
+    pub score: Option<f32>,
+    /// Why the alignment model that was there did not time it; null where it did, or where there was none.
+    #[serde(default)]
+    pub fallback: Option<String>,
+}
+
+/// What timed a word. `+energy`: moved to the onset or offset of the sound, where one is near and clear.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+pub enum TimingMethod {
+    /// The transcription model's cross-attention.
+    #[serde(rename = "cross-attention")]
+    CrossAttention,
+    /// The same with energy.
+    #[default]
+    #[serde(rename = "cross-attention+energy")]
+    CrossAttentionEnergy,
+    /// Forced alignment of its characters by a CTC model.
+    #[serde(rename = "ctc")]
+    Ctc,
+    /// The same with energy.
+    #[serde(rename = "ctc+energy")]
+    CtcEnergy,
+    /// As `ctc`, where the model lacks characters of the word: a wildcard stood for each of these.
+    #[serde(rename = "ctc-wildcard")]
+    CtcWildcard,
+    /// The same with energy.
+    #[serde(rename = "ctc-wildcard+energy")]
+    CtcWildcardEnergy,
+}
+
+impl TimingMethod {
+    /// The name that it has in records.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::CrossAttention => "cross-attention",
+            Self::CrossAttentionEnergy => "cross-attention+energy",
+            Self::Ctc => "ctc",
+            Self::CtcEnergy => "ctc+energy",
+            Self::CtcWildcard => "ctc-wildcard",
+            Self::CtcWildcardEnergy => "ctc-wildcard+energy",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_word_of_before_methods_were_told_reads_as_what_was_done_then() {
+        let old = r#"{"channel":0,"speaker":null,"text":"one","start_s":0.1,"end_s":0.4,"confidence":0.9,"segment":2}"#;
+        let word: Word = serde_json::from_str(old).unwrap();
+        assert_eq!(word.timing, Timing::default());
+        assert_eq!(word.timing.method.name(), "cross-attention+energy");
+    }
+
+    #[test]
+    fn a_method_is_written_by_its_name() {
+        use TimingMethod::{CrossAttention, CrossAttentionEnergy, Ctc, CtcEnergy, CtcWildcard, CtcWildcardEnergy};
+        for method in [CrossAttention, CrossAttentionEnergy, Ctc, CtcEnergy, CtcWildcard, CtcWildcardEnergy] {
+            assert_eq!(serde_json::to_value(method).unwrap(), method.name());
+        }
+    }
 }

@@ -3,10 +3,10 @@
 use candle_core::{DType, Device, Result, Tensor, bail};
 use candle_nn::VarBuilder;
 use kernels::{Finish, KeysValues, Linear, Mlp, Norm, Precision, Queries, Sequence, Visible, ops};
+use nn::LayerWeights;
 
 use super::cache::{Audio, Cache, Shape};
-use super::read::{Weights, norm};
-use super::{mlp, queries_keys_values, query_scale};
+use super::{mlp, norm, queries_keys_values, query_scale};
 use crate::config::WhisperConfig;
 use crate::model::Row;
 
@@ -59,7 +59,8 @@ impl Decoder {
             Layer::new(&tensors.pp("layers").pp(index), config, of_layer, precision)
         };
         Ok(Self {
-            embedding: Weights::without_bias(&tensors.pp("embed_tokens"), width, config.vocab_size)?.pack(precision),
+            embedding: LayerWeights::without_bias(&tensors.pp("embed_tokens"), width, config.vocab_size)?
+                .pack(precision),
             positions: tensors.get((config.max_target_positions, width), "embed_positions.weight")?,
             layers: (0..config.decoder_layers).map(layer).collect::<Result<_>>()?,
             norm: norm(&tensors.pp("layer_norm"), width)?,
@@ -197,8 +198,8 @@ impl Layer {
         precision: Precision,
     ) -> Result<Self> {
         let (width, heads) = (config.d_model, config.decoder_attention_heads);
-        let square = |name: &str| Weights::read(&tensors.pp(name), width, width);
-        let key = Weights::without_bias(&tensors.pp("encoder_attn.k_proj"), width, width)?;
+        let square = |name: &str| LayerWeights::read(&tensors.pp(name), width, width);
+        let key = LayerWeights::without_bias(&tensors.pp("encoder_attn.k_proj"), width, width)?;
         let value = square("encoder_attn.v_proj")?;
         Ok(Self {
             self_norm: norm(&tensors.pp("self_attn_layer_norm"), width)?,
@@ -206,7 +207,7 @@ impl Layer {
             self_out: square("self_attn.out_proj")?.pack(precision),
             cross_norm: norm(&tensors.pp("encoder_attn_layer_norm"), width)?,
             query: square("encoder_attn.q_proj")?.scaled(query_scale(width, heads)).pack(precision),
-            audio: Weights::side_by_side(vec![key, value]).pack(precision),
+            audio: LayerWeights::side_by_side(vec![key, value]).pack(precision),
             cross_out: square("encoder_attn.out_proj")?.pack(precision),
             alignment_heads,
             mlp: mlp(tensors, width, config.decoder_ffn_dim, precision)?,

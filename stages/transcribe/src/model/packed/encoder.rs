@@ -5,9 +5,9 @@ use std::sync::{Mutex, PoisonError};
 use candle_core::{DType, Device, Result, Tensor};
 use candle_nn::VarBuilder;
 use kernels::{Finish, KeysValues, Linear, Mlp, Norm, Precision, Sequence, Visible, ops};
+use nn::LayerWeights;
 
-use super::read::{Weights, norm};
-use super::{mlp, queries_keys_values};
+use super::{mlp, norm, queries_keys_values};
 use crate::config::WhisperConfig;
 
 /// The audio side of the network.
@@ -69,13 +69,13 @@ impl Encoder {
             Ok(Layer {
                 norm: norm(&tensors.pp("self_attn_layer_norm"), width)?,
                 projections: queries_keys_values(&tensors.pp("self_attn"), width, heads)?.pack(precision),
-                out: Weights::read(&tensors.pp("self_attn.out_proj"), width, width)?.pack(precision),
+                out: LayerWeights::read(&tensors.pp("self_attn.out_proj"), width, width)?.pack(precision),
                 mlp: mlp(&tensors, width, config.encoder_ffn_dim, precision)?,
             })
         };
         Ok(Self {
-            conv1: Weights::convolution(&tensors.pp("conv1"), config.num_mel_bins, width)?.pack(first),
-            conv2: Weights::convolution(&tensors.pp("conv2"), width, width)?.pack(precision),
+            conv1: LayerWeights::convolution(&tensors.pp("conv1"), (config.num_mel_bins, 3), width, true)?.pack(first),
+            conv2: LayerWeights::convolution(&tensors.pp("conv2"), (width, 3), width, true)?.pack(precision),
             positions: tensors.get((config.max_source_positions, width), "embed_positions.weight")?,
             layers: (0..config.encoder_layers).map(layer).collect::<Result<_>>()?,
             norm: norm(&tensors.pp("layer_norm"), width)?,

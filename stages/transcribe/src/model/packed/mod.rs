@@ -3,15 +3,14 @@
 mod cache;
 mod decoder;
 mod encoder;
-mod read;
 
 use candle_core::{Result, Tensor};
 use candle_nn::VarBuilder;
-use kernels::{Mlp, Precision};
+use kernels::{Mlp, Norm, Precision};
+use nn::LayerWeights;
 
 use self::decoder::Decoder;
 use self::encoder::Encoder;
-use self::read::{Weights, norm};
 use super::Row;
 use crate::config::WhisperConfig;
 use crate::window::MelWindow;
@@ -66,12 +65,17 @@ impl Network {
 }
 
 /// Reads queries (scaled), keys and values of a self-attention, side by side.
-fn queries_keys_values(tensors: &VarBuilder<'_>, width: usize, heads: usize) -> Result<Weights> {
-    Ok(Weights::side_by_side(vec![
-        Weights::read(&tensors.pp("q_proj"), width, width)?.scaled(query_scale(width, heads)),
-        Weights::without_bias(&tensors.pp("k_proj"), width, width)?,
-        Weights::read(&tensors.pp("v_proj"), width, width)?,
+fn queries_keys_values(tensors: &VarBuilder<'_>, width: usize, heads: usize) -> Result<LayerWeights> {
+    Ok(LayerWeights::side_by_side(vec![
+        LayerWeights::read(&tensors.pp("q_proj"), width, width)?.scaled(query_scale(width, heads)),
+        LayerWeights::without_bias(&tensors.pp("k_proj"), width, width)?,
+        LayerWeights::read(&tensors.pp("v_proj"), width, width)?,
     ]))
+}
+
+/// Reads a layer norm.
+fn norm(tensors: &VarBuilder<'_>, width: usize) -> Result<Norm> {
+    nn::norm(tensors, width, 1e-5)
 }
 
 /// 1 / sqrt(width of a head).
@@ -83,7 +87,7 @@ fn query_scale(width: usize, heads: usize) -> f32 {
 fn mlp(tensors: &VarBuilder<'_>, width: usize, hidden: usize, precision: Precision) -> Result<Mlp> {
     Ok(Mlp {
         norm: norm(&tensors.pp("final_layer_norm"), width)?,
-        up: Weights::read(&tensors.pp("fc1"), width, hidden)?.pack(precision),
-        down: Weights::read(&tensors.pp("fc2"), hidden, width)?.pack(precision),
+        up: LayerWeights::read(&tensors.pp("fc1"), width, hidden)?.pack(precision),
+        down: LayerWeights::read(&tensors.pp("fc2"), hidden, width)?.pack(precision),
     })
 }

@@ -1,0 +1,47 @@
+//! What a model hears: the log-probability of every symbol at every frame.
+
+/// What a state of the trellis stands for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum Symbol {
+    /// Nothing new: the blank of connectionist temporal classification, or silence.
+    Blank,
+    /// A symbol of the vocabulary.
+    Id(usize),
+    /// A character that the vocabulary lacks: whatever symbol but blank is likeliest.
+    Wildcard,
+}
+
+/// Log-probabilities (natural), `[frames, symbols]`.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Emissions {
+    values: Vec<f32>,
+    symbols: usize,
+    blank: usize,
+    /// The highest but blank's, for each frame.
+    best: Vec<f32>,
+}
+
+impl Emissions {
+    /// Emissions of a vocabulary of so many symbols, `blank` among them.
+    pub(crate) fn new(values: Vec<f32>, symbols: usize, blank: usize) -> Self {
+        let best = |row: &[f32]| {
+            let others = row.iter().enumerate().filter(|(id, _)| *id != blank);
+            others.map(|(_, value)| *value).fold(f32::NEG_INFINITY, f32::max)
+        };
+        let best = values.chunks_exact(symbols).map(best).collect();
+        Self { values, symbols, blank, best }
+    }
+
+    pub(crate) fn frames(&self) -> usize {
+        self.best.len()
+    }
+
+    /// The log-probability of a symbol at a frame.
+    pub(crate) fn at(&self, frame: usize, symbol: Symbol) -> f32 {
+        match symbol {
+            Symbol::Blank => self.values[frame * self.symbols + self.blank],
+            Symbol::Id(id) => self.values[frame * self.symbols + id],
+            Symbol::Wildcard => self.best[frame],
+        }
+    }
+}

@@ -1,0 +1,111 @@
+//! The segments of a recording with their words, and what is heard of each.
+
+use stage_core::{SAMPLE_RATE_HZ, Segment, SpeechSpan};
+
+use crate::sound::Interval;
+use crate::words::Draft;
+
+/// How far a speech span may reach beyond the segment and still be heard with it, in samples: 2 s.
+const LONGEST_OVERHANG: i64 = 2 * SAMPLE_RATE_HZ as i64;
+
+/// A segment and its words.
+pub(crate) struct Line<'a> {
+    /// Its index in the transcript.
+    pub(crate) index: usize,
+    pub(crate) segment: &'a Segment,
+    pub(crate) drafts: Vec<Draft>,
+}
+
+/// What is heard of each line (by channel, then by time): the segment with the speech that it touches and a margin, in
+/// samples, as far as the neighbours leave room. Wrong times inside the segment clip nothing.
+pub(crate) fn audible(lines: &[Line<'_>], spans: &[SpeechSpan], margin: i64, recording: i64) -> Vec<Interval> {
+    let own = |line: &Line<'_>| Interval {
+        start: samples(line.segment.start_s).clamp(0, recording),
+        end: samples(line.segment.end_s).clamp(0, recording),
+    };
+    let neighbour = |at: Option<usize>, channel: u16| {
+        at.and_then(|at| lines.get(at)).filter(|line| line.segment.channel == channel).map(own)
+    };
+    let window = |(at, line): (usize, &Line<'_>)| {
+        let (own, channel) = (own(line), line.segment.channel);
+        let (mut start, mut end) = (own.start, own.end);
+        for span in spans.iter().filter(|span| span.channel == channel) {
+            let span = Interval { start: samples(span.start_s), end: samples(span.end_s) };
+            if span.distance(&own) < 0 {
+                start = start.min(span.start.max(own.start - LONGEST_OVERHANG));
+                end = end.max(span.end.min(own.end + LONGEST_OVERHANG));
+            }
+        }
+        let before = neighbour(at.checked_sub(1), channel).map_or(0, |line| line.end);
+        let after = neighbour(Some(at + 1), channel).map_or(recording, |line| line.start);
+        let start = (start - margin).max(before).min(own.start).max(0);
+        let end = (end + margin).min(after).max(own.end).min(recording);
+        Interval { start, end: end.max(start) }
+    };
+    lines.iter().enumerate().map(window).collect()
+}
+
+pub(crate) fn samples(seconds: f64) -> i64 {
+    (seconds * f64::from(SAMPLE_RATE_HZ)).round() as i64
+}
+
+pub(crate) fn seconds(samples: i64) -> f64 {
+    samples as f64 / f64::from(SAMPLE_RATE_HZ)
+}
+
+#[cfg(test)]
+mod tests {
+    use stage_core::Decoding;
+
+    use super::*;
+
+    fn segment(channel: u16, start_s: f64, end_s: f64) -> Segment {
+        Segment {
+            channel,
+            start_s,
+            end_s,
+            text: String::new(),
+            language: "en".to_owned(),
+            language_probability: None,
+            avg_logprob: 0.0,
+            no_speech_prob: 0.0,
+            cut_short: None,
+            decoding: Decoding::default(),
+            pieces: Vec::new(),
+        }
+    }
+
+    /// Windows in seconds, with a margin of half a second in a recording of 20 s.
+    fn windows(segments: &[Segment], spans: &[(u16, f64, f64)]) -> Vec<(f64, f64)> {
+        let lines: Vec<_> =
+            segments.iter().enumerate().map(|(index, segment)| Line { index, segment, drafts: Vec::new() }).collect();
+        let span = |(channel, start_s, end_s): &(u16, f64, f64)| SpeechSpan {
+            channel: *channel,
+            start_s: *start_s,
+            end_s: *end_s,
+            probability: 1.0,
+        };
+        let spans: Vec<_> = spans.iter().map(span).collect();
+        let windows = audible(&lines, &spans, samples(0.5), samples(20.0));
+        windows.iter().map(|window| (seconds(window.start), seconds(window.end))).collect()
+    }
+
+    #[test]
+    fn a_window_has_a_margin_as_far_as_the_neighbours_leave_room() {
+        let segments = [segment(0, 0.2, 3.0), segment(0, 3.25, 5.0), segment(0, 5.0, 19.9), segment(1, 1.0, 2.0)];
+        let expected = [(0.0, 3.25), (3.0, 5.0), (5.0, 20.0), (0.5, 2.5)];
+        assert_eq!(windows(&segments, &[]), expected);
+    }
+
+    #[test]
+    fn speech_that_a_segment_touches_is_heard_with_it_but_not_without_end() {
+        let spans = [(0, 3.0, 6.0), (0, 7.0, 8.0), (1, 4.0, 9.0)];
+        assert_eq!(windows(&[segment(0, 4.0, 5.0)], &spans), [(2.5, 6.5)]);
+        assert_eq!(windows(&[segment(0, 4.0, 5.0)], &[(0, 0.0, 20.0)]), [(1.5, 7.5)]);
+    }
+
+    #[test]
+    fn segments_that_overlap_keep_their_own_sound() {
+        assert_eq!(windows(&[segment(0, 1.0, 4.0), segment(0, 3.0, 6.0)], &[]), [(0.5, 4.0), (3.0, 6.5)]);
+    }
+}

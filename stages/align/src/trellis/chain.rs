@@ -1,0 +1,56 @@
+//! The states that a text passes through, in order.
+
+use crate::emissions::Symbol;
+use crate::wav2vec2::Topology;
+
+/// One state: frames in it bear its symbol.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct State {
+    pub(crate) symbol: Symbol,
+    /// Whether it may follow the state two before it, so that the one between is left out.
+    pub(crate) skips: bool,
+    /// The word that it belongs to.
+    pub(crate) word: Option<usize>,
+}
+
+/// The states of words, each the symbols of its characters: they begin and end with blank, which may be left out.
+/// `delimiter` is the symbol that the model sets between words, if it has one.
+///
+/// In [`Topology::Ctc`] blank stands between any two symbols and may be left out where they differ; two wildcards are
+/// taken to differ. In [`Topology::Frames`] blank stands between words alone, and equal neighbours in a word are one
+/// state.
+pub(crate) fn chain(words: &[&[Symbol]], topology: Topology, delimiter: Option<Symbol>) -> Vec<State> {
+    let blank = State { symbol: Symbol::Blank, skips: false, word: None };
+    let mut states = vec![blank];
+    for (word, symbols) in words.iter().enumerate() {
+        match topology {
+            Topology::Ctc => {
+                let between = delimiter.filter(|_| word > 0).map(|symbol| (symbol, None));
+                for (symbol, word) in between.into_iter().chain(symbols.iter().map(|symbol| (*symbol, Some(word)))) {
+                    let before = states.len().checked_sub(2).map(|at| states[at].symbol);
+                    let skips = before.is_some_and(|before| before != symbol || symbol == Symbol::Wildcard);
+                    states.extend([State { symbol, skips, word }, blank]);
+                }
+            }
+            Topology::Frames => {
+                let mut first = true;
+                for (at, symbol) in symbols.iter().copied().enumerate() {
+                    if at > 0 && symbols[at - 1] == symbol && symbol != Symbol::Wildcard {
+                        continue;
+                    }
+                    states.push(State { symbol, skips: first && states.len() > 1, word: Some(word) });
+                    first = false;
+                }
+                states.push(blank);
+            }
+        }
+    }
+    states
+}
+
+/// The fewest frames that a way through the states takes.
+pub(crate) fn shortest(states: &[State]) -> usize {
+    let inner = &states[1..states.len().saturating_sub(1).max(1)];
+    let left_out = |at: usize| inner.get(at + 1).is_some_and(|next| next.skips);
+    (0..inner.len()).filter(|at| inner[*at].symbol != Symbol::Blank || !left_out(*at)).count()
+}

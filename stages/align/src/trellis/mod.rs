@@ -1,0 +1,125 @@
+//! Forced alignment: the likeliest way of a text's states through the frames (Viterbi).
+//!
+//! A way stays in its state, goes to the next, or leaves one out. Where it came from is not kept for every cell: scores
+//! are kept at every so many frames, and the cells between two of them are computed again on the way back. Frames `T`
+//! and states `S` take memory for `S * sqrt(T)` cells, so that it grows with the number of words alone where windows
+//! have a longest length. Cells that no way to the end can pass are left out; nothing else is, so that the answer is
+//! exact.
+
+mod chain;
+#[cfg(test)]
+mod oracle;
+#[cfg(test)]
+mod tests;
+
+use std::ops::Range;
+
+use crate::emissions::Emissions;
+
+pub(crate) use chain::{State, chain, shortest};
+
+/// The likeliest way.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Path {
+    /// The state of every frame.
+    pub(crate) states: Vec<usize>,
+    /// Its log-probability.
+    pub(crate) score: f64,
+}
+
+/// The likeliest way of the states through the frames; none where there are fewer frames than it takes. Of two ways as
+/// likely, the one that stays longer in later states.
+pub(crate) fn align(emissions: &Emissions, states: &[State]) -> Option<Path> {
+    if emissions.frames() == 0 || emissions.frames() < shortest(states) {
+        return None;
+    }
+    Trellis { emissions, states }.best()
+}
+
+struct Trellis<'a> {
+    emissions: &'a Emissions,
+    states: &'a [State],
+}
+
+impl Trellis<'_> {
+    fn best(&self) -> Option<Path> {
+        let frames = self.emissions.frames();
+        let stride = frames.isqrt().max(1);
+        let mut scores = self.begin();
+        let mut kept = vec![scores.clone()];
+        for frame in 1..frames {
+            self.step(frame, &mut scores, None);
+            if frame % stride == 0 {
+                kept.push(scores.clone());
+            }
+        }
+        let last = self.states.len() - 1;
+        let end = if last > 0 && scores[last - 1] > scores[last] { last - 1 } else { last };
+        let score = scores[end];
+        (score > f64::NEG_INFINITY).then(|| Path { states: self.trace(kept, stride, end), score })
+    }
+
+    /// The states from the first frame to the last, which is in `end`.
+    fn trace(&self, mut kept: Vec<Vec<f64>>, stride: usize, end: usize) -> Vec<usize> {
+        let (frames, width) = (self.emissions.frames(), self.states.len());
+        let mut states = vec![end; frames];
+        let mut moves = vec![0; (stride - 1) * width];
+        let mut over = vec![0; width];
+        let mut state = end;
+        while let Some(mut scores) = kept.pop() {
+            let first = kept.len() * stride;
+            let block = first + 1..(first + stride).min(frames);
+            // The step out of this block: from its last frame to the next block's first.
+            let next = block.end;
+            for (row, frame) in block.clone().enumerate() {
+                self.step(frame, &mut scores, Some(&mut moves[row * width..][..width]));
+            }
+            if next < frames {
+                self.step(next, &mut scores, Some(&mut over));
+                state -= usize::from(over[state]);
+            }
+            for (row, frame) in block.enumerate().rev() {
+                states[frame] = state;
+                state -= usize::from(moves[row * width + state]);
+            }
+            states[first] = state;
+        }
+        states
+    }
+
+    /// Scores of the states at the first frame.
+    fn begin(&self) -> Vec<f64> {
+        let mut scores = vec![f64::NEG_INFINITY; self.states.len()];
+        for (score, state) in scores.iter_mut().zip(self.states).take(2) {
+            *score = f64::from(self.emissions.at(0, state.symbol));
+        }
+        scores
+    }
+
+    /// From the scores at the frame before to those at `frame`; into `moves` how many states back each came from.
+    fn step(&self, frame: usize, scores: &mut [f64], mut moves: Option<&mut [u8]>) {
+        let Range { start, end } = self.reachable(frame);
+        scores[end..].fill(f64::NEG_INFINITY);
+        for at in (start..end).rev() {
+            let (mut best, mut back) = (scores[at], 0);
+            if at >= 1 && scores[at - 1] > best {
+                (best, back) = (scores[at - 1], 1);
+            }
+            if at >= 2 && self.states[at].skips && scores[at - 2] > best {
+                (best, back) = (scores[at - 2], 2);
+            }
+            scores[at] = best + f64::from(self.emissions.at(frame, self.states[at].symbol));
+            if let Some(moves) = &mut moves {
+                moves[at] = back;
+            }
+        }
+        scores[..start].fill(f64::NEG_INFINITY);
+    }
+
+    /// The states that can be reached by `frame` and from which the end can be.
+    fn reachable(&self, frame: usize) -> Range<usize> {
+        let left = self.emissions.frames() - 1 - frame;
+        let end = (2 * frame + 2).min(self.states.len());
+        (self.states.len().saturating_sub(2 * left + 2)).min(end)..end
+    }
+}

@@ -1,0 +1,141 @@
+//! Wav2Vec2ForCTC (Baevski et al. 2020, as transformers has it) in f32 on the processor, in the layouts of base (group
+//! norm, norms behind) and of large and XLSR (layer norms, before).
+
+mod config;
+mod encoder;
+mod features;
+mod files;
+#[cfg(test)]
+mod parity;
+mod positions;
+
+use std::borrow::Cow;
+use std::ops::Range;
+
+use candle_core::Result;
+use candle_nn::VarBuilder;
+use kernels::{Finish, Linear, Precision, Rows, log_sum_exp};
+use nn::LayerWeights;
+
+use self::config::Wav2Vec2Config;
+use self::encoder::Encoder;
+use self::features::FeatureExtractor;
+use crate::emissions::Emissions;
+
+pub(crate) use config::Topology;
+pub use files::AlignFiles;
+
+/// Frames that are heard at once: 40 s.
+const BLOCK: usize = 2000;
+/// Frames that are heard on either side of a block of a longer window: 2 s.
+const CONTEXT: usize = 100;
+
+/// The network with packed weights.
+#[derive(Debug)]
+pub(crate) struct Wav2Vec2 {
+    features: FeatureExtractor,
+    encoder: Encoder,
+    head: Linear,
+    config: Wav2Vec2Config,
+    do_normalize: bool,
+}
+
+impl Wav2Vec2 {
+    /// Packs the network from its tensors (f32).
+    fn new(tensors: &VarBuilder<'_>, config: &Wav2Vec2Config, do_normalize: bool) -> Result<Self> {
+        let body = tensors.pp("wav2vec2");
+        Ok(Self {
+            features: FeatureExtractor::new(&body, config)?,
+            encoder: Encoder::new(&body.pp("encoder"), config)?,
+            head: LayerWeights::read(&tensors.pp("lm_head"), config.hidden_size, config.vocab_size)?
+                .pack(Precision::F32),
+            config: config.clone(),
+            do_normalize,
+        })
+    }
+
+    /// Logits of several windows of prepared samples, `[frames, vocabulary]` each. A window's logits are the same
+    /// whatever other windows there are; one shorter than the receptive field has no frame.
+    fn logits(&self, windows: &[&[f32]]) -> Vec<Vec<f32>> {
+        let width = self.config.hidden_size;
+        let (mut x, mut ranges) = (Vec::new(), Vec::new());
+        for samples in windows {
+            let start = x.len() / width;
+            self.features.extend(samples, &mut x);
+            ranges.push(start..x.len() / width);
+        }
+        let heard: Vec<_> = ranges.iter().filter(|range| !range.is_empty()).cloned().collect();
+        self.encoder.forward(&mut x, &heard);
+        let symbols = self.head.outputs();
+        let mut logits = vec![0.0; x.len() / width * symbols];
+        self.head.forward(Rows::dense(&x, width), None, Finish::Store, &mut logits);
+        ranges.into_iter().map(|range| logits[range.start * symbols..range.end * symbols].to_vec()).collect()
+    }
+
+    /// Log-probabilities of several windows of samples at 16 kHz, each as if it were alone. A window longer than
+    /// [`BLOCK`] frames is heard in blocks that overlap.
+    pub(crate) fn emissions(&self, windows: &[&[f32]]) -> Vec<Emissions> {
+        let prepared: Vec<Cow<'_, [f32]>> = windows.iter().map(|samples| self.prepare(samples)).collect();
+        let blocks: Vec<Vec<Block>> = prepared.iter().map(|samples| self.blocks(samples.len())).collect();
+        let heard: Vec<&[f32]> = prepared
+            .iter()
+            .zip(&blocks)
+            .flat_map(|(samples, blocks)| blocks.iter().map(|block| &samples[block.samples.clone()]))
+            .collect();
+        let (mut logits, symbols) = (self.logits(&heard).into_iter(), self.head.outputs());
+        let stitched = |blocks: &Vec<Block>| {
+            let kept = blocks.iter().zip(&mut logits);
+            let kept = kept.map(|(block, rows)| rows[block.kept.start * symbols..block.kept.end * symbols].to_vec());
+            let values = log_softmax(kept.collect::<Vec<_>>().concat(), symbols);
+            Emissions::new(values, symbols, self.config.pad_token_id as usize)
+        };
+        blocks.iter().map(stitched).collect()
+    }
+
+    fn prepare<'a>(&self, samples: &'a [f32]) -> Cow<'a, [f32]> {
+        if self.do_normalize { normalised(samples).into() } else { samples.into() }
+    }
+
+    /// The blocks of a window of so many samples.
+    fn blocks(&self, samples: usize) -> Vec<Block> {
+        let (frames, hop, field) = (self.config.frames(samples), self.config.hop(), self.config.receptive_field());
+        if frames <= BLOCK {
+            return vec![Block { samples: 0..samples, kept: 0..frames }];
+        }
+        (0..frames)
+            .step_by(BLOCK - 2 * CONTEXT)
+            .map(|first| {
+                let end = (first + BLOCK - 2 * CONTEXT).min(frames);
+                let heard = first.saturating_sub(CONTEXT)..(end + CONTEXT).min(frames);
+                Block {
+                    samples: heard.start * hop..(heard.end - 1) * hop + field,
+                    kept: first - heard.start..end - heard.start,
+                }
+            })
+            .collect()
+    }
+}
+
+/// A part of a window that is heard at once.
+struct Block {
+    samples: Range<usize>,
+    /// Those of its frames that count; the others are what is heard around them.
+    kept: Range<usize>,
+}
+
+fn log_softmax(mut values: Vec<f32>, symbols: usize) -> Vec<f32> {
+    for row in values.chunks_exact_mut(symbols) {
+        let total = log_sum_exp(row);
+        row.iter_mut().for_each(|x| *x = (f64::from(*x) - total) as f32);
+    }
+    values
+}
+
+/// Samples at mean 0 and variance 1, as transformers' feature extractor makes them.
+fn normalised(samples: &[f32]) -> Vec<f32> {
+    let count = samples.len().max(1) as f64;
+    let mean = samples.iter().map(|x| f64::from(*x)).sum::<f64>() / count;
+    let variance = samples.iter().map(|x| (f64::from(*x) - mean).powi(2)).sum::<f64>() / count;
+    let scale = (variance + 1e-7).sqrt().recip();
+    samples.iter().map(|x| ((f64::from(*x) - mean) * scale) as f32).collect()
+}

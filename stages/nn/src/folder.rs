@@ -1,0 +1,209 @@
+//! The files of one model, wherever they lie: in the program, in a directory, on the hub.
+
+use std::borrow::Cow;
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use stage_core::ErrorClass;
+
+use crate::{HubError, HubRepository, ModelSource, Weights, WeightsError};
+
+/// The weights' file in every layout.
+pub const WEIGHTS_FILE: &str = "model.safetensors";
+const INDEX: &str = "model.safetensors.index.json";
+
+/// A model that is part of the program.
+#[derive(Debug, Clone, Copy)]
+pub struct EmbeddedModel {
+    /// Its small files with their names.
+    pub files: &'static [(&'static str, &'static [u8])],
+    /// Its weights (safetensors).
+    pub weights: &'static [u8],
+}
+
+/// Why a file of a model cannot be used. Every variant names the file or the model.
+#[derive(Debug, thiserror::Error)]
+pub enum ModelFileError {
+    /// A file of the model is missing or cannot be read: complete the directory.
+    #[error("{path}: cannot be read: {reason}")]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        reason: std::io::Error,
+    },
+    /// A JSON file lacks a field or is no JSON: fetch it again.
+    #[error("{path}: {reason}")]
+    Malformed {
+        /// The file.
+        path: PathBuf,
+        /// What the parser said.
+        reason: serde_json::Error,
+    },
+    /// The weights cannot be read.
+    #[error(transparent)]
+    Weights(#[from] WeightsError),
+    /// The hub did not give a file.
+    #[error(transparent)]
+    Hub(#[from] HubError),
+}
+
+impl ModelFileError {
+    /// What a stage says of it: the class and the stable code of its error.
+    #[must_use]
+    pub const fn class_and_code(&self) -> (ErrorClass, &'static str) {
+        match self {
+            Self::Hub(_) => (ErrorClass::Transient, "model-unavailable"),
+            Self::Unreadable { .. } | Self::Weights(WeightsError::Unreadable { .. }) => {
+                (ErrorClass::BadInput, "model-unreadable")
+            }
+            Self::Malformed { .. } | Self::Weights(WeightsError::Malformed { .. } | WeightsError::Corrupt { .. }) => {
+                (ErrorClass::BadInput, "model-malformed")
+            }
+        }
+    }
+}
+
+/// One small file in memory; `path` stands for it in errors.
+#[derive(Debug)]
+pub struct ModelFile {
+    /// Where it was read (of an embedded one: `embedded/config.json`).
+    pub path: PathBuf,
+    /// Its content.
+    pub bytes: Cow<'static, [u8]>,
+}
+
+impl ModelFile {
+    /// The file as JSON.
+    ///
+    /// # Errors
+    /// [`ModelFileError::Malformed`] where it is none, or another structure.
+    pub fn json<T: DeserializeOwned>(&self) -> Result<T, ModelFileError> {
+        parse_json(&self.path, &self.bytes)
+    }
+}
+
+/// A JSON file's bytes; `path` stands for it in errors.
+///
+/// # Errors
+/// [`ModelFileError::Malformed`] where they are no JSON, or another structure.
+pub fn parse_json<T: DeserializeOwned>(path: &Path, bytes: &[u8]) -> Result<T, ModelFileError> {
+    serde_json::from_slice(bytes).map_err(|reason| ModelFileError::Malformed { path: path.to_owned(), reason })
+}
+
+/// Where the files of one model lie.
+#[derive(Debug)]
+pub struct ModelFolder {
+    name: String,
+    place: Place,
+}
+
+#[derive(Debug)]
+enum Place {
+    Embedded(EmbeddedModel),
+    Directory(PathBuf),
+    Hub(HubRepository),
+}
+
+impl ModelFolder {
+    /// The folder of a model, of which nothing is read yet; `embedded` is what [`ModelSource::Embedded`] stands for.
+    ///
+    /// # Errors
+    /// [`ModelFileError::Hub`] where the hub's client cannot be set up.
+    pub fn open(source: &ModelSource, embedded: EmbeddedModel) -> Result<Self, ModelFileError> {
+        let name = match source {
+            ModelSource::Directory(path) => {
+                let name = path.canonicalize().ok().and_then(|path| path.file_name().map(|name| name.to_owned()));
+                name.map_or_else(|| path.display().to_string(), |name| name.to_string_lossy().into_owned())
+            }
+            other => other.to_string(),
+        };
+        let place = match source {
+            ModelSource::Embedded => Place::Embedded(embedded),
+            ModelSource::Directory(path) => Place::Directory(path.clone()),
+            ModelSource::Hub(id) => Place::Hub(HubRepository::open(id)?),
+            ModelSource::Cached(id) => Place::Hub(HubRepository::cached(id)),
+        };
+        Ok(Self { name, place })
+    }
+
+    /// The model's name, for people: `embedded`, the directory's name or the hub id.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// A small file. One of the hub is downloaded into the hub's cache first, where it is not there yet.
+    ///
+    /// # Errors
+    /// [`ModelFileError::Unreadable`] or [`ModelFileError::Hub`].
+    pub fn read(&self, name: &str) -> Result<ModelFile, ModelFileError> {
+        match &self.place {
+            Place::Embedded(model) => {
+                let path = Path::new("embedded").join(name);
+                match model.files.iter().find(|(file, _)| *file == name) {
+                    Some((_, bytes)) => Ok(ModelFile { path, bytes: (*bytes).into() }),
+                    None => Err(ModelFileError::Unreadable { path, reason: ErrorKind::NotFound.into() }),
+                }
+            }
+            Place::Directory(folder) => read(folder.join(name)),
+            Place::Hub(repository) => read(repository.file(name)?),
+        }
+    }
+
+    /// A small file that not every model has: nothing, where it does not exist.
+    ///
+    /// # Errors
+    /// As [`ModelFolder::read`], for a file that exists.
+    pub fn read_optional(&self, name: &str) -> Result<Option<ModelFile>, ModelFileError> {
+        match self.read(name) {
+            Err(ModelFileError::Unreadable { reason, .. }) if reason.kind() == ErrorKind::NotFound => Ok(None),
+            Err(ModelFileError::Hub(HubError::NoSuchFile { .. } | HubError::NotCached { .. })) => Ok(None),
+            other => other.map(Some),
+        }
+    }
+
+    /// The weights: `model.safetensors`, or the shards that `model.safetensors.index.json` lists. Only opened.
+    ///
+    /// # Errors
+    /// Any [`ModelFileError`], for the first file that is missing.
+    pub fn weights(&self) -> Result<Weights, ModelFileError> {
+        let paths = match &self.place {
+            Place::Embedded(model) => return Ok(Weights::embedded("embedded/model.safetensors", model.weights)),
+            Place::Directory(folder) => {
+                let index = folder.join(INDEX);
+                let sharded = !folder.join(WEIGHTS_FILE).exists() && index.exists();
+                let files = if sharded { shards(&read(index)?)? } else { vec![WEIGHTS_FILE.to_owned()] };
+                files.iter().map(|name| folder.join(name)).collect()
+            }
+            Place::Hub(repository) => match repository.file(WEIGHTS_FILE) {
+                Err(missing @ (HubError::NoSuchFile { .. } | HubError::NotCached { .. })) => {
+                    let index = read(repository.file(INDEX).map_err(|_| missing)?)?;
+                    shards(&index)?.iter().map(|name| repository.file(name)).collect::<Result<Vec<_>, _>>()?
+                }
+                whole => vec![whole?],
+            },
+        };
+        Ok(Weights::from_files(&paths)?)
+    }
+}
+
+fn read(path: PathBuf) -> Result<ModelFile, ModelFileError> {
+    match std::fs::read(&path) {
+        Ok(bytes) => Ok(ModelFile { path, bytes: bytes.into() }),
+        Err(reason) => Err(ModelFileError::Unreadable { path, reason }),
+    }
+}
+
+/// Names of the shards that `model.safetensors.index.json` lists.
+fn shards(index: &ModelFile) -> Result<Vec<String>, ModelFileError> {
+    #[derive(Deserialize)]
+    struct Index {
+        weight_map: BTreeMap<String, String>,
+    }
+    let Index { weight_map } = index.json()?;
+    Ok(weight_map.into_values().collect::<BTreeSet<_>>().into_iter().collect())
+}
