@@ -5,16 +5,22 @@
 //! convolutions, an LSTM cell and a sigmoid. Only the cell knows the past, so that all frames of a block are convolved
 //! at once and just the cell runs frame by frame.
 
+mod decoder;
+mod encoder;
+
 use std::path::Path;
 
-use candle_core::{D, DType, Device, Tensor};
-use candle_nn::{Conv1d, Conv1dConfig, Module, VarBuilder, conv1d, conv1d_no_bias};
+use candle_core::{DType, Device, Tensor};
+use candle_nn::VarBuilder;
+use kernels::LstmState;
 use nn::Weights;
 use stage_core::VadIdentity;
 
 use super::{Listener, Vad};
 use crate::config::SILERO;
 use crate::error::SegmentError;
+use decoder::Decoder;
+use encoder::Encoder;
 
 /// Samples in a frame.
 const FRAME: usize = 512;
@@ -24,8 +30,9 @@ const CONTEXT: usize = 64;
 const MIRRORED: usize = 64;
 /// Frames that are convolved at once: 4 s.
 const BATCH: usize = 128;
-const FFT: usize = 256;
-const BINS: usize = FFT / 2 + 1;
+/// Samples that the network sees of a frame.
+const SEEN: usize = CONTEXT + FRAME + MIRRORED;
+/// Features of a frame, and units of the cell.
 const HIDDEN: usize = 128;
 
 const EMBEDDED_NAME: &str = "the embedded Silero VAD";
@@ -36,9 +43,7 @@ const EMBEDDED: &[u8] =
 #[derive(Debug)]
 pub(crate) struct SileroVad {
     encoder: Encoder,
-    cell: LstmCell,
-    output: Vec<f32>,
-    output_bias: f32,
+    decoder: Decoder,
     sha256: String,
 }
 
@@ -60,18 +65,8 @@ impl SileroVad {
     }
 
     fn from_tensors(tensors: &VarBuilder<'_>, sha256: &str) -> candle_core::Result<Self> {
-        Ok(Self {
-            encoder: Encoder::load(tensors)?,
-            cell: LstmCell::load(&tensors.pp("lstm_cell"))?,
-            output: tensors.get((1, HIDDEN, 1), "final_conv.weight")?.flatten_all()?.to_vec1()?,
-            output_bias: tensors.get(1, "final_conv.bias")?.to_vec1::<f32>()?[0],
-            sha256: sha256.to_owned(),
-        })
-    }
-
-    fn probability(&self, hidden: &[f32]) -> f32 {
-        let logit = self.output.iter().zip(hidden).map(|(w, h)| w * h.max(0.0)).sum::<f32>() + self.output_bias;
-        sigmoid(logit)
+        let (encoder, decoder) = (Encoder::load(tensors)?, Decoder::load(tensors)?);
+        Ok(Self { encoder, decoder, sha256: sha256.to_owned() })
     }
 }
 
@@ -88,92 +83,9 @@ impl Vad for SileroVad {
         Box::new(SileroListener {
             vad: self,
             pending: vec![0.0; CONTEXT],
-            state: CellState::default(),
+            state: self.decoder.start(),
             probabilities: Vec::new(),
         })
-    }
-}
-
-/// Short-time Fourier transform and convolutions: frames to features.
-#[derive(Debug)]
-struct Encoder {
-    stft: Conv1d,
-    convolutions: [Conv1d; 4],
-}
-
-impl Encoder {
-    fn load(tensors: &VarBuilder<'_>) -> candle_core::Result<Self> {
-        let strided = |stride, padding| Conv1dConfig { stride, padding, ..Default::default() };
-        let layer = |inputs, outputs, stride, name| conv1d(inputs, outputs, 3, strided(stride, 1), tensors.pp(name));
-        Ok(Self {
-            stft: conv1d_no_bias(1, 2 * BINS, FFT, strided(FFT / 2, 0), tensors.pp("stft_conv"))?,
-            convolutions: [
-                layer(BINS, 128, 1, "conv1")?,
-                layer(128, 64, 2, "conv2")?,
-                layer(64, 64, 2, "conv3")?,
-                layer(64, HIDDEN, 1, "conv4")?,
-            ],
-        })
-    }
-
-    /// Frames (n, 1, 640) to features (n, 128).
-    fn forward(&self, frames: &Tensor) -> candle_core::Result<Tensor> {
-        let spectrum = self.stft.forward(frames)?;
-        let (real, imaginary) = (spectrum.narrow(1, 0, BINS)?, spectrum.narrow(1, BINS, BINS)?);
-        let magnitude = (real.sqr()? + imaginary.sqr()?)?.sqrt()?;
-        let features = self.convolutions.iter().try_fold(magnitude, |x, layer| layer.forward(&x)?.relu())?;
-        features.squeeze(D::Minus1)
-    }
-}
-
-/// An LSTM cell with PyTorch's order of gates: input, forget, cell, output.
-#[derive(Debug)]
-struct LstmCell {
-    /// (128, 512), so that features times it are gates.
-    from_input: Tensor,
-    /// Both biases together, (512).
-    bias: Tensor,
-    /// (128, 512) by rows.
-    from_hidden: Vec<f32>,
-}
-
-#[derive(Debug, Clone)]
-struct CellState {
-    hidden: Vec<f32>,
-    cell: Vec<f32>,
-}
-
-impl Default for CellState {
-    fn default() -> Self {
-        Self { hidden: vec![0.0; HIDDEN], cell: vec![0.0; HIDDEN] }
-    }
-}
-
-impl LstmCell {
-    fn load(tensors: &VarBuilder<'_>) -> candle_core::Result<Self> {
-        let shape = (4 * HIDDEN, HIDDEN);
-        let transposed = |name| tensors.get(shape, name)?.t()?.contiguous();
-        Ok(Self {
-            from_input: transposed("weight_ih")?,
-            bias: (tensors.get(4 * HIDDEN, "bias_ih")? + tensors.get(4 * HIDDEN, "bias_hh")?)?,
-            from_hidden: transposed("weight_hh")?.flatten_all()?.to_vec1()?,
-        })
-    }
-
-    /// The input's share of the gates: features (n, 128) to (n, 512).
-    fn gates(&self, features: &Tensor) -> candle_core::Result<Vec<Vec<f32>>> {
-        features.matmul(&self.from_input)?.broadcast_add(&self.bias)?.to_vec2()
-    }
-
-    fn step(&self, mut gates: Vec<f32>, state: &mut CellState) {
-        for (h, row) in state.hidden.iter().zip(self.from_hidden.chunks_exact(4 * HIDDEN)) {
-            gates.iter_mut().zip(row).for_each(|(gate, weight)| *gate += h * weight);
-        }
-        for unit in 0..HIDDEN {
-            let gate = |index: usize| gates[index * HIDDEN + unit];
-            state.cell[unit] = sigmoid(gate(1)) * state.cell[unit] + sigmoid(gate(0)) * gate(2).tanh();
-            state.hidden[unit] = sigmoid(gate(3)) * state.cell[unit].tanh();
-        }
     }
 }
 
@@ -181,24 +93,22 @@ struct SileroListener<'a> {
     vad: &'a SileroVad,
     /// The context of the next frame and what came after it.
     pending: Vec<f32>,
-    state: CellState,
+    state: LstmState,
     probabilities: Vec<f32>,
 }
 
 impl SileroListener<'_> {
     /// Hears `count` frames from the start of `pending`.
     fn hear(&mut self, count: usize) -> candle_core::Result<()> {
-        let mut frames = Vec::with_capacity(count * (CONTEXT + FRAME + MIRRORED));
+        let mut frames = Vec::with_capacity(count * SEEN);
         for frame in 0..count {
             let seen = &self.pending[frame * FRAME..frame * FRAME + CONTEXT + FRAME];
             frames.extend_from_slice(seen);
             frames.extend(seen.iter().rev().skip(1).take(MIRRORED));
         }
-        let frames = Tensor::from_vec(frames, (count, 1, CONTEXT + FRAME + MIRRORED), &Device::Cpu)?;
-        for gates in self.vad.cell.gates(&self.vad.encoder.forward(&frames)?)? {
-            self.vad.cell.step(gates, &mut self.state);
-            self.probabilities.push(self.vad.probability(&self.state.hidden));
-        }
+        let frames = Tensor::from_vec(frames, (count, SEEN), &Device::Cpu)?;
+        let features = self.vad.encoder.forward(&frames)?;
+        self.probabilities.extend(self.vad.decoder.forward(&features, &mut self.state)?);
         self.pending.drain(..count * FRAME);
         Ok(())
     }
@@ -228,10 +138,6 @@ impl Listener for SileroListener<'_> {
         }
         Ok(self.probabilities)
     }
-}
-
-fn sigmoid(x: f32) -> f32 {
-    1.0 / (1.0 + (-x).exp())
 }
 
 #[cfg(test)]

@@ -1,0 +1,172 @@
+//! One step of a long short-term memory (S. Hochreiter, J. Schmidhuber, "Long short-term memory", Neural Computation
+//! 9(8), 1997), which no batch can take together: its state waits for the step before.
+
+use crate::Isa;
+use crate::isa::multiversion;
+use crate::math::exp;
+
+/// Gates whose sums stay in registers while the hidden state is read: four vectors.
+const BLOCK: usize = 64;
+
+/// The recurrent part of an LSTM cell, with PyTorch's order of gates: input, forget, cell, output.
+#[derive(Debug)]
+pub struct LstmCell {
+    hidden: usize,
+    /// Blocks of [`BLOCK`] gates; in each, a row for every unit of the hidden state.
+    weight: Vec<f32>,
+    isa: Isa,
+}
+
+/// What a cell remembers: a number for each unit, zeros at the start.
+#[derive(Debug, Clone)]
+pub struct LstmState {
+    hidden: Vec<f32>,
+    cell: Vec<f32>,
+}
+
+impl LstmState {
+    /// The output of the last step.
+    #[must_use]
+    pub fn hidden(&self) -> &[f32] {
+        &self.hidden
+    }
+}
+
+impl LstmCell {
+    /// Packs `weight_hh`, `[4 hidden, hidden]`.
+    ///
+    /// # Panics
+    /// Where the weights are not so many, or `hidden` is no multiple of 16.
+    #[must_use]
+    pub fn new(weight: &[f32], hidden: usize) -> Self {
+        Self::with_isa(Isa::detect(), weight, hidden)
+    }
+
+    /// As [`LstmCell::new`], for a given set of instructions.
+    #[must_use]
+    pub fn with_isa(isa: Isa, weight: &[f32], hidden: usize) -> Self {
+        assert_eq!(weight.len(), 4 * hidden * hidden, "four gates for each unit");
+        assert_eq!(4 * hidden % BLOCK, 0, "whole blocks of gates");
+        let blocks = weight.chunks_exact(BLOCK * hidden);
+        let packed = blocks.flat_map(|block| {
+            (0..hidden).flat_map(move |unit| (0..BLOCK).map(move |gate| block[gate * hidden + unit]))
+        });
+        Self { hidden, weight: packed.collect(), isa }
+    }
+
+    /// The state before the first step.
+    #[must_use]
+    pub fn start(&self) -> LstmState {
+        LstmState { hidden: vec![0.0; self.hidden], cell: vec![0.0; self.hidden] }
+    }
+
+    /// One step. `gates` hold the share of the input and both biases, `[4 hidden]`, and are used up.
+    ///
+    /// # Panics
+    /// Where there are not so many gates, or the state is another cell's.
+    pub fn step(&self, gates: &mut [f32], state: &mut LstmState) {
+        assert_eq!((gates.len(), state.hidden.len()), (4 * self.hidden, self.hidden), "the cell's own size");
+        add_product(self.isa, &self.weight, &state.hidden, gates);
+        remember(self.isa, gates, &mut state.cell, &mut state.hidden);
+    }
+}
+
+multiversion! {
+    /// Adds to each gate its weights times the hidden state.
+    fn add_product(weight: &[f32], hidden: &[f32], gates: &mut [f32]) {
+        for (gates, block) in gates.chunks_exact_mut(BLOCK).zip(weight.chunks_exact(BLOCK * hidden.len())) {
+            let mut sums = [0.0f32; BLOCK];
+            for (h, row) in hidden.iter().zip(block.chunks_exact(BLOCK)) {
+                for (sum, weight) in sums.iter_mut().zip(row) {
+                    *sum += h * weight;
+                }
+            }
+            gates.iter_mut().zip(sums).for_each(|(gate, sum)| *gate += sum);
+        }
+    }
+}
+
+multiversion! {
+    fn remember(gates: &[f32], cell: &mut [f32], hidden: &mut [f32]) {
+        let (first, last) = gates.split_at(2 * hidden.len());
+        let ((input, forget), (new, output)) = (first.split_at(hidden.len()), last.split_at(hidden.len()));
+        let units = input.iter().zip(forget).zip(new.iter().zip(output)).zip(cell.iter_mut().zip(hidden));
+        for (((input, forget), (new, output)), (cell, hidden)) in units {
+            *cell = sigmoid(*forget) * *cell + sigmoid(*input) * tanh(*new);
+            *hidden = sigmoid(*output) * tanh(*cell);
+        }
+    }
+}
+
+#[inline(always)]
+fn sigmoid(x: f32) -> f32 {
+    1.0 / (1.0 + exp(-x))
+}
+
+/// To 2e-7 of 1, not of itself.
+#[inline(always)]
+fn tanh(x: f32) -> f32 {
+    2.0 * sigmoid(2.0 * x) - 1.0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Numbers from -1 to 1.
+    fn numbers(count: usize, mut state: u32) -> Vec<f32> {
+        let mut next = || {
+            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            (state >> 8) as f32 / (1 << 23) as f32 - 1.0
+        };
+        (0..count).map(|_| next()).collect()
+    }
+
+    /// The step as the literature has it, in double precision.
+    fn plain(weight: &[f32], gates: &[f32], hidden: &mut [f64], cell: &mut [f64]) {
+        let units = hidden.len();
+        let gate = |at: usize| -> f64 {
+            let row = weight[at * units..(at + 1) * units].iter();
+            f64::from(gates[at]) + row.zip(hidden.iter()).map(|(w, h)| f64::from(*w) * h).sum::<f64>()
+        };
+        let sums: Vec<f64> = (0..4 * units).map(gate).collect();
+        let sigmoid = |x: f64| 1.0 / (1.0 + (-x).exp());
+        for unit in 0..units {
+            let [input, forget, new, output] = [0, 1, 2, 3].map(|kind| sums[kind * units + unit]);
+            cell[unit] = sigmoid(forget) * cell[unit] + sigmoid(input) * new.tanh();
+            hidden[unit] = sigmoid(output) * cell[unit].tanh();
+        }
+    }
+
+    #[test]
+    fn a_hundred_steps_agree_with_double_precision() {
+        for isa in [Isa::detect(), Isa::Portable] {
+            for units in [16, 128] {
+                let weight = numbers(4 * units * units, 5);
+                let cell = LstmCell::with_isa(isa, &weight, units);
+                let mut state = cell.start();
+                let (mut hidden, mut remembered) = (vec![0.0; units], vec![0.0; units]);
+                for step in 0..100 {
+                    let mut gates: Vec<f32> = numbers(4 * units, step).into_iter().map(|x| 3.0 * x).collect();
+                    plain(&weight, &gates, &mut hidden, &mut remembered);
+                    cell.step(&mut gates, &mut state);
+                    // Rounding grows in a recurrent network: each step begins from the same state.
+                    let worst = state.hidden.iter().zip(&hidden).map(|(a, b)| (f64::from(*a) - b).abs());
+                    assert!(worst.fold(0.0, f64::max) < 5e-6, "{isa:?}, {units} units, step {step}");
+                    state.hidden = hidden.iter().map(|x| *x as f32).collect();
+                    state.cell = remembered.iter().map(|x| *x as f32).collect();
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn gates_far_out_are_shut_or_open() {
+        let cell = LstmCell::new(&vec![0.0; 4 * 16 * 16], 16);
+        let mut state = cell.start();
+        cell.step(&mut [[200.0; 16], [-200.0; 16], [200.0; 16], [200.0; 16]].concat(), &mut state);
+        assert!(state.hidden.iter().all(|h| (h - 1f32.tanh()).abs() < 1e-6), "{:?}", state.hidden);
+        cell.step(&mut [[-200.0; 16], [-200.0; 16], [200.0; 16], [200.0; 16]].concat(), &mut state);
+        assert!(state.hidden.iter().all(|h| h.abs() < 1e-6), "{:?}", state.hidden);
+    }
+}
