@@ -25,8 +25,10 @@ struct Task {
 fn main() -> Result<(), Box<dyn Error>> {
     let mut args = std::env::args().skip(1);
     let model = args.next().ok_or("a model is expected: embedded, a folder or a hub id")?;
-    let ctc_search_s = args.next().map(|seconds| seconds.parse()).transpose()?;
-    let config = AlignConfig { ctc_search_s, ..AlignConfig::default() };
+    let mut config = AlignConfig::default();
+    if let Some(seconds) = args.next() {
+        config.ctc_search_s = seconds.parse()?;
+    }
     let aligner = Aligner::with_model(config, AlignFiles::resolve(&model.parse()?)?)?;
     for line in stdin().lock().lines() {
         let task: Task = serde_json::from_str(&line?)?;
@@ -46,13 +48,8 @@ fn main() -> Result<(), Box<dyn Error>> {
 
 /// One segment; every word spans all of it.
 fn transcript(task: &Task, end_s: f64) -> Transcript {
-    let piece = |word: &String| TokenPiece {
-        ids: vec![0],
-        text: format!(" {word}"),
-        start_s: 0.0,
-        end_s,
-        logprob: 0.0,
-    };
+    let piece =
+        |word: &String| TokenPiece { ids: vec![0], text: format!(" {word}"), start_s: 0.0, end_s, logprob: 0.0 };
     let segment = Segment {
         channel: 0,
         start_s: 0.0,
