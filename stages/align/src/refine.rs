@@ -25,9 +25,17 @@ const CLEAR_DIP_DB: f32 = 6.0;
 /// How much louder a minimum counts per second of distance from the attention's boundary, in dB.
 const DISTANCE_DB_PER_S: f32 = 60.0;
 
-/// Moves the boundaries of `words`, in order, inside `room`. `reach` is how far from the attention's time a pause or
-/// a minimum is looked for, in samples. The answer may overlap where the attention's times did.
-pub(crate) fn refine(words: &[Interval], sound: &Sound, room: Interval, reach: i64) -> Vec<Interval> {
+/// How far from the given times a boundary is looked for, in samples.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Reach {
+    /// The nearer end of a pause.
+    pub(crate) pause: i64,
+    /// A minimum between touching words.
+    pub(crate) minimum: i64,
+}
+
+/// Moves the boundaries of `words`, in order, inside `room`. The answer may overlap where the given times did.
+pub(crate) fn refine(words: &[Interval], sound: &Sound, room: Interval, reach: Reach) -> Vec<Interval> {
     let mut refined = words.to_vec();
     for at in 0..=words.len() {
         let (left, right) = (at.checked_sub(1).map(|before| words[before]), words.get(at).copied());
@@ -53,7 +61,7 @@ struct Boundary<'a> {
     right: Option<Interval>,
     sound: &'a Sound,
     room: Interval,
-    reach: i64,
+    reach: Reach,
 }
 
 impl Boundary<'_> {
@@ -80,8 +88,8 @@ impl Boundary<'_> {
     fn near(&self) -> Interval {
         let attention = self.attention();
         Interval {
-            start: (attention.start - self.reach).max(self.left.map_or(self.room.start, |left| left.middle())),
-            end: (attention.end + self.reach).min(self.right.map_or(self.room.end, |right| right.middle())),
+            start: (attention.start - self.reach.pause).max(self.left.map_or(self.room.start, |left| left.middle())),
+            end: (attention.end + self.reach.pause).min(self.right.map_or(self.room.end, |right| right.middle())),
         }
     }
 
@@ -123,14 +131,14 @@ impl Boundary<'_> {
     /// The lowest point between touching words.
     fn minimum(&self) -> Option<i64> {
         let attention = self.attention();
-        if attention.len() > self.reach {
+        if attention.len() > self.reach.minimum {
             return None;
         }
         let (left, right, boundary) = (self.left?, self.right?, attention.middle());
         let distance_db = |at: i64| (at - boundary).abs() as f32 / 16_000.0 * DISTANCE_DB_PER_S;
         let region = Interval {
-            start: (boundary - self.reach).max(left.middle()),
-            end: (boundary + self.reach).min(right.middle()),
+            start: (boundary - self.reach.minimum).max(left.middle()),
+            end: (boundary + self.reach.minimum).min(right.middle()),
         };
         let cost = |(at, level): &(i64, f32)| level + distance_db(*at);
         let lowest = self.sound.within(region).min_by(|a, b| cost(a).total_cmp(&cost(b)))?;

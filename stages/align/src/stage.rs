@@ -9,7 +9,7 @@ use stage_core::{
 use crate::error::AlignError;
 use crate::line::{Line, samples, seconds};
 use crate::model::{CtcModel, Timed};
-use crate::refine::refine;
+use crate::refine::{Reach, refine};
 use crate::settle::settle;
 use crate::sound::{Interval, Sound};
 use crate::words::words;
@@ -20,9 +20,9 @@ use crate::{AlignFiles, ModelError};
 pub struct AlignConfig {
     /// How far from the attention's time an onset or offset is looked for, in seconds; 0 keeps the attention's times.
     pub search_s: f64,
-    /// The same for a CTC model's times; without one, what suits the model: spikes between blanks say less of where a
-    /// word begins and ends than frames that all bear a character.
-    pub ctc_search_s: Option<f64>,
+    /// How far from a CTC model's time the onset or offset beside a pause is looked for, in seconds; 0 keeps the model's
+    /// times. Where words touch, the model's time always stands: the dip between them is as often inside a word.
+    pub ctc_search_s: f64,
     /// What a CTC model hears beyond a segment on either side, in seconds, where no other segment is.
     pub margin_s: f64,
     /// A segment's words are timed by attention where their geometric mean probability is below this, 0 to 1.
@@ -30,16 +30,11 @@ pub struct AlignConfig {
 }
 
 impl Default for AlignConfig {
-    /// 150 ms: cross-attention is good to about 100.
+    /// 150 ms: cross-attention is good to about 100, and a CTC model's spikes are well inside their words.
     fn default() -> Self {
-        Self { search_s: 0.15, ctc_search_s: None, margin_s: 0.2, min_score: 0.01 }
+        Self { search_s: 0.15, ctc_search_s: 0.15, margin_s: 0.2, min_score: 0.01 }
     }
 }
-
-/// How far from the time of a model whose characters are spikes a boundary is looked for, in seconds.
-const SPIKES_SEARCH_S: f64 = 0.1;
-/// The same where every frame of a word bears a character.
-const FRAMES_SEARCH_S: f64 = 0.04;
 
 /// Makes words of a transcript and times them. One instance serves any number of recordings.
 #[derive(Debug)]
@@ -64,13 +59,6 @@ impl Aligner {
         Ok(Self { config, model: Some((CtcModel::new(files), sha256)) })
     }
 
-    /// How far from the model's times boundaries are looked for, in seconds.
-    fn ctc_search_s(&self) -> f64 {
-        let fills_words = self.model.as_ref().is_some_and(|(model, _)| model.files.fills_words());
-        let suits = if fills_words { FRAMES_SEARCH_S } else { SPIKES_SEARCH_S };
-        self.config.ctc_search_s.unwrap_or(suits)
-    }
-
     /// The words of one line in `room`, timed by the model where it did.
     fn align_line(
         &self,
@@ -88,17 +76,18 @@ impl Aligner {
             let start = start.clamp(room.start, room.end);
             Interval { start, end: end.clamp(start, room.end) }
         };
-        let (mut times, search_s): (Vec<_>, _) = match &timed {
+        let (mut times, reach): (Vec<_>, _) = match &timed {
             Some(Ok(words)) => {
-                (words.iter().map(|word| within(word.time.start, word.time.end)).collect(), self.ctc_search_s())
+                let times = words.iter().map(|word| within(word.time.start, word.time.end));
+                (times.collect(), Reach { pause: samples(self.config.ctc_search_s), minimum: 0 })
             }
             _ => {
                 let attention = drafts.iter().map(|draft| within(samples(draft.start_s), samples(draft.end_s)));
-                (attention.collect(), self.config.search_s)
+                let reach = samples(self.config.search_s);
+                (attention.collect(), Reach { pause: reach, minimum: reach })
             }
         };
-        let reach = samples(search_s);
-        if reach > 0 {
+        if reach.pause > 0 {
             times = refine(&times, &Sound::hear(pcm, segment.channel, room, spans)?, room, reach);
         }
         settle(&mut times, room);
@@ -110,7 +99,7 @@ impl Aligner {
             start_s: seconds(time.start),
             end_s: seconds(time.end),
             segment: index as u32,
-            timing: timing(timed.as_ref(), at, reach > 0),
+            timing: timing(timed.as_ref(), at, reach.pause > 0),
         });
         Ok(words.collect())
     }
@@ -123,14 +112,14 @@ impl Stage for Aligner {
     type Output = AlignedWords;
 
     fn identity(&self) -> Identity {
-        let AlignConfig { search_s, margin_s, min_score, .. } = self.config;
+        let AlignConfig { search_s, ctc_search_s, margin_s, min_score } = self.config;
         match &self.model {
             None => Identity::without_model(json!({ "search_s": search_s })),
             Some((model, sha256)) => Identity {
                 settings: json!({
                     "model": model.files.name(),
                     "search_s": search_s,
-                    "ctc_search_s": self.ctc_search_s(),
+                    "ctc_search_s": ctc_search_s,
                     "margin_s": margin_s,
                     "min_score": min_score,
                 }),
@@ -169,7 +158,7 @@ impl Stage for Aligner {
         }
         let method = match &self.model {
             None => attention(self.config.search_s > 0.0),
-            Some(_) if self.ctc_search_s() > 0.0 => TimingMethod::CtcEnergy,
+            Some(_) if self.config.ctc_search_s > 0.0 => TimingMethod::CtcEnergy,
             Some(_) => TimingMethod::Ctc,
         };
         Ok(AlignedWords { method: method.name().to_owned(), words: aligned })

@@ -66,12 +66,6 @@ impl AlignFiles {
         (self.config.hop() as i64, self.config.receptive_field() as i64)
     }
 
-    /// Whether every frame of a word bears one of its characters; otherwise characters are spikes between blanks.
-    #[must_use]
-    pub fn fills_words(&self) -> bool {
-        self.config.topology == Topology::Frames
-    }
-
     /// SHA-256 over every file that the times depend on, as hex. The first call reads the weights.
     ///
     /// # Errors

@@ -1,0 +1,86 @@
+//! The embedded aligner on digits that were joined with known pauses, with attention's times that are no help.
+
+mod support;
+
+use align::{AlignConfig, AlignFiles, Aligner, ModelSource};
+use stage_core::{AlignedWords, Stage, TimingMethod, Transcript};
+use support::{Attention, Call, digits, percentile};
+
+fn aligner(config: AlignConfig) -> Aligner {
+    Aligner::with_model(config, AlignFiles::resolve(&ModelSource::Embedded).unwrap()).unwrap()
+}
+
+/// A transcript whose pieces all span their segment.
+fn without_times(mut transcript: Transcript) -> Transcript {
+    for segment in &mut transcript.segments {
+        let (start_s, end_s) = (segment.start_s, segment.end_s);
+        segment.pieces.iter_mut().for_each(|piece| (piece.start_s, piece.end_s) = (start_s, end_s));
+    }
+    transcript
+}
+
+#[test]
+fn words_are_found_without_any_times_and_say_how() {
+    let Some(folder) = digits() else { return };
+    let call = Call::of_digits(&folder, 3);
+    let transcript = without_times(call.transcript(Attention::Scattered, 5));
+    let aligned = aligner(AlignConfig::default()).run((&call.pcm, &call.speech(), &transcript)).unwrap();
+    assert_eq!(aligned.method, "ctc+energy");
+    for word in &aligned.words {
+        let score = word.timing.score.unwrap();
+        assert!(word.timing.method == TimingMethod::CtcEnergy && (0.0..=1.0).contains(&score), "{word:?}");
+    }
+    let (starts, ends) = call.errors(&aligned.words);
+    let median = (percentile(starts, 50), percentile(ends, 50));
+    assert!(median.0 < 0.02 && median.1 < 0.03, "{median:?} s");
+}
+
+#[test]
+fn what_other_segments_stand_beside_changes_no_word() {
+    let Some(folder) = digits() else { return };
+    let call = Call::of_digits(&folder, 4);
+    let transcript = call.transcript(Attention::Contiguous, 5);
+    // Without a margin, which ends where the next segment begins.
+    let aligner = aligner(AlignConfig { margin_s: 0.0, ..AlignConfig::default() });
+    let run = |transcript: &Transcript| aligner.run((&call.pcm, &call.speech(), transcript)).unwrap();
+    let whole = run(&transcript);
+    for (index, segment) in transcript.segments.iter().enumerate() {
+        let alone = run(&Transcript { segments: vec![segment.clone()], ..transcript.clone() });
+        let same = |words: &AlignedWords, segment: u32| -> Vec<_> {
+            let words = words.words.iter().filter(|word| word.segment == segment);
+            words.map(|word| (word.text.clone(), word.start_s, word.end_s, word.timing.clone())).collect()
+        };
+        assert_eq!(same(&whole, index as u32), same(&alone, 0));
+    }
+}
+
+#[test]
+fn where_the_model_fails_attention_stands_and_the_word_says_why() {
+    let Some(folder) = digits() else { return };
+    let call = Call::of_digits(&folder, 3);
+    let transcript = call.transcript(Attention::Scattered, 5);
+    let attention = Aligner::new(AlignConfig::default()).run((&call.pcm, &call.speech(), &transcript)).unwrap();
+    let refused = aligner(AlignConfig { min_score: 1.1, ..AlignConfig::default() });
+    let fallen_back = refused.run((&call.pcm, &call.speech(), &transcript)).unwrap();
+    for (word, by_attention) in fallen_back.words.iter().zip(&attention.words) {
+        assert_eq!((word.start_s, word.end_s), (by_attention.start_s, by_attention.end_s));
+        assert_eq!(word.timing.method, TimingMethod::CrossAttentionEnergy);
+        assert!(word.timing.score.is_none() && word.timing.fallback.as_ref().unwrap().contains("below 1.1"));
+        assert!(by_attention.timing.fallback.is_none());
+    }
+}
+
+#[test]
+fn a_number_is_found_by_how_it_is_spoken_and_stays_as_it_is_written() {
+    let Some(folder) = digits() else { return };
+    let call = Call::of_digits(&folder, 2);
+    let mut transcript = without_times(call.transcript(Attention::Scattered, 5));
+    for piece in transcript.segments.iter_mut().flat_map(|segment| &mut segment.pieces) {
+        piece.text = format!(" {}", piece.ids[0]);
+    }
+    let aligned = aligner(AlignConfig::default()).run((&call.pcm, &call.speech(), &transcript)).unwrap();
+    assert!(aligned.words.iter().all(|word| word.text.parse::<u32>().is_ok_and(|digit| digit < 10)));
+    let (starts, ends) = call.errors(&aligned.words);
+    let median = (percentile(starts, 50), percentile(ends, 50));
+    assert!(median.0 < 0.02 && median.1 < 0.03, "{median:?} s");
+}

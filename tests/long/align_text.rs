@@ -1,0 +1,77 @@
+//! Times of words whose text is known: what `alignment.py` measures.
+//!
+//! Reads one JSON object a line: `{"wav": path (mono, 16 kHz, 16 bit), "language": "en", "words": ["one", ..]}`, and
+//! writes one a line: `{"words": [{"text": .., "start_s": .., "end_s": .., "method": .., ..}], "seconds": ..}`. The
+//! words are one segment over the whole file, with no times of their own.
+//!
+//! usage: align_text MODEL [SEARCH_S]
+
+use std::error::Error;
+use std::io::{BufRead, Write, stdin, stdout};
+use std::path::PathBuf;
+use std::time::Instant;
+
+use align::{AlignConfig, AlignFiles, Aligner};
+use serde::Deserialize;
+use stage_core::{Decoding, Pcm, Segment, SpeechSegments, Stage, TokenPiece, Transcript, VadIdentity};
+
+#[derive(Deserialize)]
+struct Task {
+    wav: PathBuf,
+    language: String,
+    words: Vec<String>,
+}
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let mut args = std::env::args().skip(1);
+    let model = args.next().ok_or("a model is expected: embedded, a folder or a hub id")?;
+    let mut config = AlignConfig::default();
+    if let Some(seconds) = args.next() {
+        config.ctc_search_s = seconds.parse()?;
+    }
+    let aligner = Aligner::with_model(config, AlignFiles::resolve(&model.parse()?)?)?;
+    for line in stdin().lock().lines() {
+        let task: Task = serde_json::from_str(&line?)?;
+        let samples = hound::WavReader::open(&task.wav)?
+            .samples::<i16>()
+            .map(|sample| sample.map(|sample| f32::from(sample) / 32_768.0))
+            .collect::<Result<Vec<_>, _>>()?;
+        let pcm = Pcm::from_channels(vec![samples]);
+        let transcript = transcript(&task, pcm.duration_s());
+        let start = Instant::now();
+        let aligned = aligner.run((&pcm, &silence(), &transcript))?;
+        let answer = serde_json::json!({ "words": aligned.words, "seconds": start.elapsed().as_secs_f64() });
+        writeln!(stdout(), "{answer}")?;
+    }
+    Ok(())
+}
+
+/// One segment; every word spans all of it.
+fn transcript(task: &Task, end_s: f64) -> Transcript {
+    let piece =
+        |word: &String| TokenPiece { ids: vec![0], text: format!(" {word}"), start_s: 0.0, end_s, logprob: 0.0 };
+    let segment = Segment {
+        channel: 0,
+        start_s: 0.0,
+        end_s,
+        text: task.words.join(" "),
+        language: task.language.clone(),
+        language_probability: None,
+        avg_logprob: 0.0,
+        no_speech_prob: 0.0,
+        cut_short: None,
+        decoding: Decoding::default(),
+        pieces: task.words.iter().map(piece).collect(),
+    };
+    Transcript { model: "given".to_owned(), segments: vec![segment], dropped: Vec::new() }
+}
+
+/// No speech spans: the noise floor is measured over everything.
+fn silence() -> SpeechSegments {
+    SpeechSegments {
+        vad: VadIdentity { name: "none".to_owned(), model_sha256: None },
+        spans: Vec::new(),
+        windows: Vec::new(),
+        dropped: Vec::new(),
+    }
+}
