@@ -11,6 +11,9 @@ const fn share(stage: StageKind) -> f64 {
     }
 }
 
+/// What remains when the shares of all stages are added up and nothing is left.
+const ROUNDING_S: f64 = 1e-6;
+
 /// The work of a run. A recording of 60 s whose decode and transcribe are done counts as 48 s done.
 #[derive(Debug, Default)]
 pub(crate) struct Work {
@@ -87,7 +90,8 @@ impl Work {
 
     /// Still to do, in seconds.
     pub(crate) fn remaining_s(&self) -> f64 {
-        (self.total_s - self.computed_s - self.reused_s - self.given_up_s).max(0.0)
+        let remaining_s = self.total_s - self.computed_s - self.reused_s - self.given_up_s;
+        if remaining_s < ROUNDING_S { 0.0 } else { remaining_s }
     }
 }
 
