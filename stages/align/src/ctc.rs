@@ -69,7 +69,7 @@ pub(crate) fn place(
         let mean = own().map(logprob).sum::<f64>() / own().count().max(1) as f64;
         Placed {
             start: own().next().map_or(0, |(frame, _)| frame),
-            end: own().last().map_or(0, |(frame, _)| frame + 1),
+            end: own().next_back().map_or(0, |(frame, _)| frame + 1),
             score: mean.exp().clamp(0.0, 1.0) as f32,
             wildcard: own().any(|(_, state)| states[*state].symbol == Symbol::Wildcard),
         }

@@ -148,7 +148,10 @@ fn money(number: &str, sign: char) -> Vec<String> {
                 format!("{whole} {behind}"),
             ]
         }
-        Number::Whole(digits) => vec![cardinal(&digits)].iter().map(|name| format!("{name} {}", unit(name))).collect(),
+        Number::Whole(digits) => {
+            let name = cardinal(&digits);
+            vec![format!("{name} {}", unit(&name))]
+        }
         _ => amount(number).iter().map(|name| format!("{name} {many}")).collect(),
     }
 }
