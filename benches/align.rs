@@ -1,13 +1,16 @@
-//! Align: how far word boundaries are from the sound of joined digits, before refinement and after, and the speed.
+//! Align: how far word boundaries are from the sound of joined digits, before refinement and after; the speed of that
+//! and of CTC models: the embedded one, and one of wav2vec2-base's dimensions with random weights.
 //!
 //! `cargo bench -p align`. Without the digits beside the checkout, tones stand for words.
 
+#[path = "align/random.rs"]
+mod random;
 #[path = "../stages/align/tests/support/mod.rs"]
 mod support;
 
 use std::time::Instant;
 
-use align::{AlignConfig, Aligner};
+use align::{AlignConfig, AlignFiles, Aligner, ModelSource};
 use stage_core::Stage;
 use support::{Attention, Call, digits, percentile};
 
@@ -31,6 +34,23 @@ fn main() {
             measure(&calls, attention, label, search_s);
         }
     }
+    speed("embedded", &ModelSource::Embedded, &calls);
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    random::write_base(folder.path()).expect("a model can be written");
+    speed("base, random", &ModelSource::Directory(folder.path().into()), &calls[..2]);
+}
+
+/// The speed of the whole stage with a model, its weights loaded before.
+fn speed(name: &str, source: &ModelSource, calls: &[Call]) {
+    let files = AlignFiles::resolve(source).expect("the model's files");
+    let aligner = Aligner::with_model(AlignConfig::default(), files).expect("the model's weights");
+    let run = |call: &Call| aligner.run((&call.pcm, &call.speech(), &call.transcript(Attention::Scattered, 1)));
+    run(&calls[0]).expect("the transcript is this recording's");
+    let start = Instant::now();
+    let words: usize = calls.iter().map(|call| run(call).expect("as above").words.len()).sum();
+    let (spent_s, audio_s) =
+        (start.elapsed().as_secs_f64(), calls.iter().map(|call| call.pcm.duration_s()).sum::<f64>());
+    println!("ctc, {name}: {words} words, {:.0} times real time", audio_s / spent_s);
 }
 
 fn measure(calls: &[Call], attention: Attention, label: &str, search_s: f64) {

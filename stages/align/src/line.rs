@@ -5,8 +5,9 @@ use stage_core::{SAMPLE_RATE_HZ, Segment, SpeechSpan};
 use crate::sound::Interval;
 use crate::words::Draft;
 
-/// How far a speech span may reach beyond the segment and still be heard with it, in samples: 2 s.
-const LONGEST_OVERHANG: i64 = 2 * SAMPLE_RATE_HZ as i64;
+/// How far a speech span may reach beyond the segment and still be heard with it, in samples: half a second. Speech that
+/// is not in the text draws its words to it.
+const LONGEST_OVERHANG: i64 = SAMPLE_RATE_HZ as i64 / 2;
 
 /// A segment and its words.
 pub(crate) struct Line<'a> {
@@ -100,8 +101,8 @@ mod tests {
     #[test]
     fn speech_that_a_segment_touches_is_heard_with_it_but_not_without_end() {
         let spans = [(0, 3.0, 6.0), (0, 7.0, 8.0), (1, 4.0, 9.0)];
-        assert_eq!(windows(&[segment(0, 4.0, 5.0)], &spans), [(2.5, 6.5)]);
-        assert_eq!(windows(&[segment(0, 4.0, 5.0)], &[(0, 0.0, 20.0)]), [(1.5, 7.5)]);
+        assert_eq!(windows(&[segment(0, 4.0, 5.0)], &spans), [(3.0, 6.0)]);
+        assert_eq!(windows(&[segment(0, 4.0, 5.0)], &[(0, 3.8, 5.1)]), [(3.3, 5.6)]);
     }
 
     #[test]
