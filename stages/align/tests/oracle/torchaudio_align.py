@@ -15,6 +15,7 @@ try:
 
     # torchaudio refuses a torch of another CUDA version, of which nothing is used here.
     torch.version.cuda = None
+    sys.path.append(f"{sys.prefix}/aside")
     from torchaudio.functional import forced_align
 except (ImportError, OSError, RuntimeError) as missing:
     print(missing, file=sys.stderr)

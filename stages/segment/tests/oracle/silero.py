@@ -4,7 +4,6 @@ project's own safetensors files, and prints the model's probability of each fram
 usage: silero.py WEIGHTS_OUT.safetensors MONO_16_KHZ.wav
 """
 
-import importlib.util
 import sys
 from pathlib import Path
 
@@ -29,8 +28,7 @@ def renamed(name: str) -> str:
 
 
 def main(weights_path: str, wav_path: str) -> None:
-    package = Path(importlib.util.find_spec("silero_vad").submodule_search_locations[0])
-    model = torch.jit.load(package / "data" / "silero_vad.jit").eval()
+    model = torch.jit.load(Path(sys.prefix) / "aside/silero_vad/data/silero_vad.jit").eval()
     own = {name.removeprefix("_model."): value for name, value in model.state_dict().items()}
     save_file({renamed(n): v.contiguous() for n, v in own.items() if not n.startswith("_model_8k")}, weights_path)
     samples, rate = soundfile.read(wav_path, dtype="float32")
