@@ -68,7 +68,7 @@ impl Segmenter {
 
 impl Stage for Segmenter {
     const KIND: StageKind = StageKind::Segment;
-    const VERSION: u32 = 2;
+    const VERSION: u32 = 3;
     type Input<'a> = &'a Pcm;
     type Output = SpeechSegments;
 
