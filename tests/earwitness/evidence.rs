@@ -63,3 +63,42 @@ fn nothing_is_invented_in_a_recording_without_speech() {
     assert!(document["forensics"]["scores"]["overall"]["value"].is_null());
     assert!(document["forensics"]["scores"]["overall"]["reason"].is_string());
 }
+
+#[test]
+fn what_is_not_transcribed_is_listed_with_its_reason_and_told() {
+    let out = tempfile::tempdir().unwrap();
+    let twins = out.path().join("twins.wav");
+    let mut mono = hound::WavReader::open(calls().join("account-number.wav")).unwrap();
+    let spec = hound::WavSpec { channels: 2, ..mono.spec() };
+    let mut stereo = hound::WavWriter::create(&twins, spec).unwrap();
+    for sample in mono.samples::<i16>().map(Result::unwrap) {
+        stereo.write_sample(sample).unwrap();
+        stereo.write_sample(sample).unwrap();
+    }
+    stereo.finalize().unwrap();
+    let finished = run(&[&twins], out.path(), &[]).with_code(0);
+    let document = document(out.path(), "twins");
+    let dropped = document["dropped"].as_array().unwrap();
+    let twin = dropped.iter().find(|dropped| dropped["channel"] == 1).expect("the second channel");
+    assert_eq!(
+        (&twin["reason"], &twin["end_s"]),
+        (&"identical to channel 0".into(), &document["recording"]["duration_s"])
+    );
+    let told = format!("not transcribed: {} stretches", dropped.len());
+    assert!(finished.stdout.contains(&told), "{told}: {}", finished.stdout);
+}
+
+#[test]
+fn without_a_detector_every_second_is_transcribed_or_listed() {
+    let out = tempfile::tempdir().unwrap();
+    run(&[&calls().join("silence.mp3")], out.path(), &["--vad", "off"]).with_code(0);
+    let document = document(out.path(), "silence");
+    let parts = ["segments", "dropped"].map(|name| document[name].as_array().unwrap().clone()).concat();
+    let length_s: f64 =
+        parts.iter().map(|part| part["end_s"].as_f64().unwrap() - part["start_s"].as_f64().unwrap()).sum();
+    let duration_s = document["recording"]["duration_s"].as_f64().unwrap();
+    assert!((length_s - duration_s).abs() < 0.01, "{length_s} of {duration_s} s: {parts:?}");
+    let provenance = document["provenance"].as_array().unwrap();
+    let segment = provenance.iter().find(|stage| stage["stage"] == "segment").unwrap();
+    assert_eq!(segment["settings"]["vad"], "off");
+}

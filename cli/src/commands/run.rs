@@ -24,6 +24,8 @@ struct Gathered<'a> {
     /// No stage is real: there is nothing to write for people.
     simulated: bool,
     results: HashMap<usize, Row>,
+    /// Stretches that were not transcribed, and their seconds.
+    left_out: (usize, f64),
     /// Seconds that each recording's stages took in this run.
     worked_s: HashMap<usize, f64>,
 }
@@ -45,14 +47,15 @@ pub(crate) fn run(args: &RunArgs) -> Result<Exit, Failure> {
         watch,
         simulated: engine.is_simulated(),
         results: HashMap::new(),
+        left_out: (0, 0.0),
         worked_s: HashMap::new(),
     };
     let outcome = engine.run(&args.engine, recompute, &mut |event, store| gathered.observe(&event, store));
-    let Gathered { watch, results, .. } = gathered;
+    let Gathered { watch, results, left_out, .. } = gathered;
     let watched = watch.finish(&command_line(), &ending(&outcome));
     let outcome = outcome?;
     engine.store.record_failures(outcome.run, &engine.plan.unreadable).map_err(Failure::store)?;
-    let exit = report(args, &engine, &outcome, results, started.elapsed().as_secs_f64());
+    let exit = report(args, &engine, &outcome, (results, left_out), started.elapsed().as_secs_f64());
     watched.context("the run is complete, a file about it is not")?;
     Ok(exit)
 }
@@ -104,11 +107,13 @@ impl Gathered<'_> {
         }
     }
 
-    fn export(&self, index: usize, store: &mut dyn Store) -> Row {
+    fn export(&mut self, index: usize, store: &mut dyn Store) -> Row {
         let written = write_results(store, &self.args.out, &self.items[index], &self.args.format);
         match written.and_then(|(document, exports)| store.put_exports(&exports).map(|()| document).map_err(Into::into))
         {
             Ok(document) => {
+                self.left_out.0 += document.dropped.len();
+                self.left_out.1 += document.dropped.iter().map(|dropped| dropped.end_s - dropped.start_s).sum::<f64>();
                 let text = (0..document.recording.channels).map(|channel| document.text(channel)).collect();
                 self.row(index, Ok(text), score(&document))
             }
@@ -138,7 +143,7 @@ fn report(
     args: &RunArgs,
     engine: &Engine,
     outcome: &Outcome,
-    mut results: HashMap<usize, Row>,
+    (mut results, left_out): (HashMap<usize, Row>, (usize, f64)),
     elapsed_s: f64,
 ) -> Exit {
     let items = &engine.plan.items;
@@ -170,6 +175,10 @@ fn report(
             audio_s / elapsed_s,
             done as f64 / elapsed_s * 3600.0,
         );
+    }
+    if left_out.0 > 0 {
+        let (stretches, length) = (left_out.0, left_out.1);
+        println!("not transcribed: {stretches} stretches, {length:.1} s; each result has them with reasons (dropped)");
     }
     if outcome.items.iter().any(|end| matches!(end, ItemEnd::Failed(error) if error.code == SET_ASIDE)) {
         println!("a recording that kills workers is set aside: --retry-quarantined tries it again");

@@ -5,7 +5,8 @@
 //! ```
 //!
 //! [`Segmenter`] reads every channel once, in blocks. A voice activity detector gives each frame a probability of
-//! speech: Silero VAD, or a threshold over the noise. Hysteresis, the shortest speech and the
+//! speech: Silero VAD, whose weights are part of the program or in a file, or energy above the noise; without one all is
+//! speech. Hysteresis, the shortest speech and the
 //! shortest silence turn probabilities into spans, and spans are packed greedily into windows that the model can hear
 //! at once. What was detected and left out is listed with its reason.
 

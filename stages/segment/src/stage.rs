@@ -106,7 +106,7 @@ struct Channel {
 
 impl Stage for Segmenter {
     const KIND: StageKind = StageKind::Segment;
-    const VERSION: u32 = 2;
+    const VERSION: u32 = 3;
     type Input<'a> = &'a Pcm;
     type Output = SpeechSegments;
 

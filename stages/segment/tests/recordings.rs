@@ -6,18 +6,7 @@ mod support;
 
 use stage_core::Pcm;
 use support::mixes::{NOISES, SNRS_DB, agreement, mixes};
-use support::{Agreement, DETECTORS, data, meetings, read_wav, segment};
-
-/// File, and where it holds speech in seconds: s = speech, n = noise, in order.
-const ORDERS: [(&str, &[(f64, f64)]); 7] = [
-    ("s", &[(0.0, 2.27)]),
-    ("n", &[]),
-    ("ns", &[(1.55, 3.93)]),
-    ("sn", &[(0.0, 2.9)]),
-    ("nsn", &[(1.55, 4.3)]),
-    ("sns", &[(0.0, 0.95), (1.5, 2.27)]),
-    ("zero", &[]),
-];
+use support::{Agreement, DETECTORS, ORDERS, data, meetings, orders, read_wav, segment};
 
 #[test]
 fn speech_and_noise_are_found_in_the_order_of_the_files_name() {
@@ -36,28 +25,42 @@ fn speech_and_noise_are_found_in_the_order_of_the_files_name() {
             }
         }
     }
+    for vad in DETECTORS {
+        let agreement = orders(&data, &vad);
+        assert!(agreement.f1() > 0.95 && agreement.cost() < 0.05, "{vad:?} without padding: {agreement:?}");
+    }
 }
 
-/// Sums are of 150 s of meetings. Margins are about a tenth of what is measured (fixtures/README.md).
+/// Sums are of five excerpts of meetings, to which those with little speech, add little: Silero finds
+/// none of one's (trn01). Margins are about a tenth of what is measured (fixtures/README.md).
 #[test]
 fn meetings_agree_with_their_turns() {
     let Some(data) = data() else { return };
     let [energy, silero]: [Agreement; 2] = DETECTORS.map(|vad| meetings(&data, &vad));
-    assert!(energy.f1() > 0.70 && silero.f1() > 0.85, "F1 {:.3} {:.3}", energy.f1(), silero.f1());
+    assert!(energy.f1() > 0.65 && silero.f1() > 0.85, "F1 {:.3} {:.3}", energy.f1(), silero.f1());
+    assert!(silero.f1() > energy.f1() && silero.recall() > 0.75, "{silero:?}, energy {energy:?}");
     assert!(silero.cost() < 0.15 && silero.cost() < energy.cost(), "{:.3} {:.3}", silero.cost(), energy.cost());
 }
 
-/// Noise that is speech itself, as loud as half of the speech, is beyond both detectors.
+/// The most that detection may cost with Silero at each level, and the least of the speech that it may find: a tenth or
+/// more beside what is measured (fixtures/README.md).
+const MOST_COST: [f64; 4] = [0.1, 0.12, 0.2, 0.3];
+const LEAST_RECALL: [f64; 4] = [0.85, 0.8, 0.7, 0.6];
+
+/// Noise that is speech itself, as loud as a third of the speech or louder, is beyond both detectors. At 20 dB of other
+/// noise energy has the better F1, because Silero ends speech 50 ms late; it costs twice as much in speech missed.
 #[test]
 fn digits_are_found_in_noise() {
     let Some(data) = data() else { return };
     for noise in NOISES {
         let levels = if noise == "babble" { 1 } else { SNRS_DB.len() };
-        for (snr_db, most) in SNRS_DB.into_iter().zip([0.1, 0.12, 0.2, 0.3]).take(levels) {
+        for (level, snr_db) in SNRS_DB.into_iter().enumerate().take(levels) {
             let mixes = mixes(&data, noise, snr_db);
             let [energy, silero] = DETECTORS.map(|vad| agreement(&mixes, &vad));
-            let costs = (silero.cost(), energy.cost());
-            assert!(costs.0 < most && costs.0 < costs.1, "{noise} noise, {snr_db} dB: {costs:?}");
+            let at = format!("{noise} noise, {snr_db} dB: {silero:?}, energy {energy:?}");
+            assert!(silero.cost() < MOST_COST[level] && silero.cost() < energy.cost(), "{at}");
+            assert!(silero.recall() > LEAST_RECALL[level], "{at}");
+            assert!(silero.f1() > energy.f1() || (snr_db == 20.0 && silero.f1() > 0.85), "{at}");
         }
     }
 }

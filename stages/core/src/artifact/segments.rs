@@ -12,14 +12,14 @@ pub struct SpeechSegments {
     pub spans: Vec<SpeechSpan>,
     /// Windows by channel, then by time; those of one channel do not overlap.
     pub windows: Vec<Window>,
-    /// What was detected and then left out, each with its reason.
+    /// What was detected and then left out, or might be speech and was not detected, each with its reason.
     pub dropped: Vec<Dropped>,
 }
 
 /// The voice activity detector behind a segmentation.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct VadIdentity {
-    /// The backend's name (`energy`, `silero-v5`).
+    /// The backend's name (`silero`, `energy`, `off`).
     pub name: String,
     /// SHA-256 of its weights, where it has any.
     pub model_sha256: Option<String>,
@@ -34,7 +34,7 @@ pub struct SpeechSpan {
     pub start_s: f64,
     /// End in the recording, in seconds.
     pub end_s: f64,
-    /// Mean speech probability of the detector's frames, 0 to 1.
+    /// Mean speech probability of the detector's frames, 0 to 1; without a detector 1.
     pub probability: f32,
 }
 

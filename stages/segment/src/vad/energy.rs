@@ -36,7 +36,7 @@ const STEADY_DB: f32 = 4.0;
 /// Width of the logistic curve from SNR to probability, in dB.
 const SLOPE_DB: f32 = 4.0;
 
-/// The detector that needs no file.
+/// The detector that needs no weights.
 #[derive(Debug)]
 pub(crate) struct EnergyVad;
 

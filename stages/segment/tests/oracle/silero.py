@@ -1,9 +1,10 @@
 """The silero-vad package: writes the 16 kHz weights of its executable model as safetensors, under the names of the
-project's own safetensors files, and prints the model's probability of each frame, one a line.
+project's own safetensors files, and prints the model's probability of each frame as JSON, a list for each recording.
 
-usage: silero.py WEIGHTS_OUT.safetensors MONO_16_KHZ.wav
+usage: silero.py WEIGHTS_OUT.safetensors MONO_16_KHZ.wav...
 """
 
+import json
 import sys
 from pathlib import Path
 
@@ -27,16 +28,21 @@ def renamed(name: str) -> str:
     return name
 
 
-def main(weights_path: str, wav_path: str) -> None:
-    model = torch.jit.load(Path(sys.prefix) / "aside/silero_vad/data/silero_vad.jit").eval()
-    own = {name.removeprefix("_model."): value for name, value in model.state_dict().items()}
-    save_file({renamed(n): v.contiguous() for n, v in own.items() if not n.startswith("_model_8k")}, weights_path)
+def probabilities(model: torch.jit.ScriptModule, wav_path: str) -> list[float]:
     samples, rate = soundfile.read(wav_path, dtype="float32")
     assert rate == 16000 and samples.ndim == 1
     padded = F.pad(torch.from_numpy(samples), (0, -len(samples) % FRAME))
+    model.reset_states()
     with torch.inference_mode():
-        for frame in padded.split(FRAME):
-            print(model(frame, rate).item())
+        return [model(frame, rate).item() for frame in padded.split(FRAME)]
+
+
+def main(weights_path: str, *wav_paths: str) -> None:
+    torch.set_num_threads(1)  # frames are small, and one follows the other
+    model = torch.jit.load(Path(sys.prefix) / "aside/silero_vad/data/silero_vad.jit").eval()
+    own = {name.removeprefix("_model."): value for name, value in model.state_dict().items()}
+    save_file({renamed(n): v.contiguous() for n, v in own.items() if not n.startswith("_model_8k")}, weights_path)
+    json.dump([probabilities(model, path) for path in wav_paths], sys.stdout)
 
 
 if __name__ == "__main__":

@@ -49,16 +49,39 @@ pub(crate) fn detect(vad: VadChoice, samples: Vec<f32>) -> SpeechSegments {
     Segmenter::new(config).unwrap().run(&Pcm::from_channels(vec![samples])).unwrap()
 }
 
-/// How a detector without padding agrees with the turns of the meetings.
-pub(crate) fn meetings(data: &Path, vad: &VadChoice) -> Agreement {
-    let of = |(name, turns): (&'static str, &str)| {
-        let samples = read_wav(&data.join(format!("diar/{name}.wav")));
-        let duration_s = samples.len() as f64 / f64::from(SAMPLE_RATE_HZ);
-        let turns = rttm(&data.join("diar").join(turns), name);
-        Agreement::of(&detect(vad.clone(), samples), &turns, duration_s)
-    };
-    TURNS.into_iter().map(of).sum()
+/// How a detector without padding agrees with what a recording holds, in seconds.
+fn agreement(recording: &Path, speech: &[(f64, f64)], vad: &VadChoice) -> Agreement {
+    let samples = read_wav(recording);
+    let duration_s = samples.len() as f64 / f64::from(SAMPLE_RATE_HZ);
+    Agreement::of(&detect(vad.clone(), samples), speech, duration_s)
 }
+
+/// How a detector without padding agrees with the turns of one of [`TURNS`].
+pub(crate) fn meeting(data: &Path, (name, turns): (&str, &str), vad: &VadChoice) -> Agreement {
+    let turns = rttm(&data.join("diar").join(turns), name);
+    agreement(&data.join(format!("diar/{name}.wav")), &turns, vad)
+}
+
+/// The same of all of them.
+pub(crate) fn meetings(data: &Path, vad: &VadChoice) -> Agreement {
+    TURNS.into_iter().map(|recording| meeting(data, recording, vad)).sum()
+}
+
+/// How a detector without padding agrees with [`ORDERS`].
+pub(crate) fn orders(data: &Path, vad: &VadChoice) -> Agreement {
+    ORDERS.into_iter().map(|(name, speech)| agreement(&data.join(format!("vad/{name}.wav")), speech, vad)).sum()
+}
+
+/// File of vad/, and where it holds speech in seconds: s = speech, n = noise, in order.
+pub(crate) const ORDERS: [(&str, &[(f64, f64)]); 7] = [
+    ("s", &[(0.0, 2.27)]),
+    ("n", &[]),
+    ("ns", &[(1.55, 3.93)]),
+    ("sn", &[(0.0, 2.9)]),
+    ("nsn", &[(1.55, 4.3)]),
+    ("sns", &[(0.0, 0.95), (1.5, 2.27)]),
+    ("zero", &[]),
+];
 
 /// The union of an RTTM file's turns for one recording, as (start, end) in seconds.
 pub(crate) fn rttm(path: &Path, recording: &str) -> Vec<(f64, f64)> {

@@ -158,32 +158,42 @@ mod tests {
         listener.finish(&[]).unwrap()
     }
 
+    /// A mono file, as integers or floats.
+    fn read(wav: &Path) -> Vec<f32> {
+        let mut reader = hound::WavReader::open(wav).unwrap();
+        match reader.spec().sample_format {
+            hound::SampleFormat::Float => reader.samples::<f32>().map(Result::unwrap).collect(),
+            hound::SampleFormat::Int => reader.samples::<i16>().map(|x| f32::from(x.unwrap()) / 32_768.0).collect(),
+        }
+    }
+
     /// The package's executable model and ours, on the weights of the package.
     #[test]
     fn probabilities_are_those_of_the_silero_vad_package() {
         let python =
             env::var_os("EARWITNESS_ORACLE_PYTHON").map_or_else(|| crate_path("../../.venv/bin/python"), PathBuf::from);
-        let wav = crate_path("../../../shared/data/vad/test.wav");
-        if let Some(missing) = [&python, &wav].into_iter().find(|path| !path.is_file()) {
+        let wavs =
+            ["vad/test.wav", "vad/nsn.wav", "diar/dev00.wav", "diar/sample.wav", "en/jfk.wav", "ko/azure_ko.wav"]
+                .map(|name| crate_path("../../../shared/data").join(name));
+        if let Some(missing) = wavs.iter().chain([&python]).find(|path| !path.is_file()) {
             eprintln!("skipped: {} is missing", missing.display());
             return;
         }
         let folder = tempfile::tempdir().unwrap();
         let weights = folder.path().join("package.safetensors");
         let script = crate_path("tests/oracle/silero.py");
-        let oracle = Command::new(python).arg(script).arg(&weights).arg(&wav).output().unwrap();
+        let oracle = Command::new(python).arg(script).arg(&weights).args(&wavs).output().unwrap();
         assert!(oracle.status.success(), "{}", String::from_utf8_lossy(&oracle.stderr));
-        let expected: Vec<f32> =
-            String::from_utf8(oracle.stdout).unwrap().lines().map(|line| line.parse().unwrap()).collect();
-        let samples: Vec<f32> = hound::WavReader::open(wav)
-            .unwrap()
-            .samples::<i16>()
-            .map(|sample| f32::from(sample.unwrap()) / 32_768.0)
-            .collect();
-        let found = probabilities(&SileroVad::load(&weights).unwrap(), samples.chunks(samples.len()));
-        assert_eq!(found.len(), expected.len());
-        let worst = found.iter().zip(&expected).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
-        assert!(worst < 1e-3, "largest difference {worst}");
+        let expected: Vec<Vec<f32>> = serde_json::from_slice(&oracle.stdout).unwrap();
+        let vad = SileroVad::load(&weights).unwrap();
+        for (wav, expected) in wavs.iter().zip(&expected) {
+            let samples = read(wav);
+            let found = probabilities(&vad, samples.chunks(samples.len()));
+            assert_eq!(found.len(), expected.len(), "{}", wav.display());
+            let worst = found.iter().zip(expected).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+            assert!(worst < 1e-3, "{}: largest difference {worst}", wav.display());
+        }
+        assert_eq!(expected.len(), wavs.len());
     }
 
     #[test]
