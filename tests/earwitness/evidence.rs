@@ -43,15 +43,18 @@ fn longest_common(said: &[(String, f64, f64)], heard: &[(String, f64, f64)]) -> 
 }
 
 #[test]
-fn a_threat_is_found_where_it_was_said() {
-    let out = tempfile::tempdir().unwrap();
-    run(&[&calls().join("threat.flac")], out.path(), &[]).with_code(0);
-    let document = document(out.path(), "threat");
-    let evidence = document["forensics"]["evidence"].as_array().unwrap();
-    let threat = evidence.iter().find(|item| item["category"] == "threat").expect("a threat");
-    let (start_s, end_s) = (threat["start_s"].as_f64().unwrap(), threat["end_s"].as_f64().unwrap());
-    assert!(start_s > 1.0 && end_s > start_s && end_s < document["recording"]["duration_s"].as_f64().unwrap());
-    assert!(document["forensics"]["scores"]["overall"]["value"].as_f64().unwrap() > 0.0);
+fn threats_are_found_where_they_were_said_in_english_and_korean() {
+    for (call, threat_begins_after_s) in [("threat.flac", 1.0), ("민수_261107_213000.m4a", 7.0)] {
+        let out = tempfile::tempdir().unwrap();
+        run(&[&calls().join(call)], out.path(), &[]).with_code(0);
+        let document = document(out.path(), call.split('.').next().unwrap());
+        let evidence = document["forensics"]["evidence"].as_array().unwrap();
+        let threat = evidence.iter().find(|item| item["category"] == "threat").expect("a threat");
+        let (start_s, end_s) = (threat["start_s"].as_f64().unwrap(), threat["end_s"].as_f64().unwrap());
+        let ends_s = document["recording"]["duration_s"].as_f64().unwrap();
+        assert!(start_s > threat_begins_after_s && end_s > start_s && end_s < ends_s, "{call}: {threat}");
+        assert!(document["forensics"]["scores"]["overall"]["value"].as_f64().unwrap() > 0.0);
+    }
 }
 
 #[test]
