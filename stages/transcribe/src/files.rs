@@ -83,7 +83,7 @@ impl ModelFiles {
     /// The size of the weights and the types that they are stored in, for people: `37.7 MB of f32`.
     ///
     /// # Errors
-    /// [`ModelError::Weights`] where they cannot be read.
+    /// A [`ModelError`] that names the file, where they cannot be read.
     pub fn weights_summary(&self) -> Result<String, ModelError> {
         let weights = self.weights.open()?;
         let tensors = weights.tensors();
@@ -97,7 +97,7 @@ impl ModelFiles {
     /// SHA-256 over every file that a transcript depends on, as hex. The first call reads the weights.
     ///
     /// # Errors
-    /// [`ModelError::Weights`] where they cannot be read.
+    /// A [`ModelError`] that names the file, where they cannot be read.
     pub fn sha256(&self) -> Result<&str, ModelError> {
         if let Some(known) = self.sha256.get() {
             return Ok(known);
