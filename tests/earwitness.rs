@@ -15,6 +15,8 @@ mod evidence;
 mod faults;
 #[path = "earwitness/invariance.rs"]
 mod invariance;
+#[path = "earwitness/model.rs"]
+mod model;
 #[path = "earwitness/order.rs"]
 mod order;
 #[path = "earwitness/record.rs"]

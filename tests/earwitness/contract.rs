@@ -67,16 +67,26 @@ fn every_document_obeys_the_schema() {
 #[test]
 fn every_format_is_written_and_export_writes_it_again() {
     let folder = tempfile::tempdir().unwrap();
-    let call = calls().join("two-speakers_261105_142530.m4a");
+    let call = calls().join("민수_261107_213000.m4a");
     run(&[&call], folder.path(), &["--format", "json,srt,vtt,csv,textgrid"]).with_code(0);
     let files = ["json", "srt", "vtt", "csv", "TextGrid"]
-        .map(|extension| folder.path().join(format!("two-speakers_261105_142530.{extension}")));
+        .map(|extension| folder.path().join(format!("민수_261107_213000.{extension}")));
     let before = files.each_ref().map(|path| fs::read_to_string(path).unwrap());
     assert!(before[1].contains(" --> ") && before[2].starts_with("WEBVTT") && before[4].contains("IntervalTier"));
+    assert_interleaved(&before[3]);
     files.iter().for_each(|path| fs::remove_file(path).unwrap());
     let out = folder.path().to_str().unwrap();
     finish(["export", out, "--format", "srt,vtt,csv,textgrid"]).with_code(0);
     assert_eq!(files.each_ref().map(|path| fs::read_to_string(path).unwrap()), before);
+}
+
+/// The lines of a CSV come by time, whichever channel they are of.
+fn assert_interleaved(csv: &str) {
+    let lines: Vec<Vec<&str>> = csv.lines().skip(1).map(|line| line.split(',').collect()).collect();
+    let starts: Vec<f64> = lines.iter().map(|line| line[2].parse().unwrap()).collect();
+    assert!(starts.is_sorted(), "{csv}");
+    let changes = lines.windows(2).filter(|pair| pair[0][0] != pair[1][0]).count();
+    assert!(changes > 1, "the channels take turns: {csv}");
 }
 
 #[test]

@@ -134,6 +134,20 @@ pub(crate) fn write_joined(call: &Path, times: usize, path: &Path) {
     writer.finalize().unwrap();
 }
 
+/// Writes clips of one format one after the other, with a pause before each and at the end.
+pub(crate) fn write_joined_clips(clips: &[PathBuf], pause_s: f64, path: &Path) {
+    let spec = hound::WavReader::open(&clips[0]).unwrap().spec();
+    let pause = vec![0; (pause_s * f64::from(spec.sample_rate)) as usize];
+    let mut samples = pause.clone();
+    for clip in clips {
+        samples.extend(hound::WavReader::open(clip).unwrap().samples::<i16>().map(Result::unwrap));
+        samples.extend(&pause);
+    }
+    let mut writer = hound::WavWriter::create(path, spec).unwrap();
+    samples.into_iter().for_each(|sample| writer.write_sample(sample).unwrap());
+    writer.finalize().unwrap();
+}
+
 /// `DIR/<name>.json`.
 pub(crate) fn document(out: &Path, name: &str) -> Value {
     let path = out.join(format!("{name}.json"));

@@ -2,12 +2,15 @@
 
 use std::fmt::Write as _;
 
+use stage_core::Word;
+
 use super::document::Document;
 
+/// The words of all channels, by time.
 pub(super) fn csv(document: &Document) -> Result<String, csv::Error> {
     let mut writer = csv::Writer::from_writer(Vec::new());
     writer.write_record(["channel", "speaker", "start_s", "end_s", "confidence", "text", "method", "score"])?;
-    for word in &document.words {
+    for word in by_time(&document.words) {
         writer.write_record([
             &word.channel.to_string(),
             word.speaker.as_deref().unwrap_or(""),
@@ -21,6 +24,12 @@ pub(super) fn csv(document: &Document) -> Result<String, csv::Error> {
     }
     let bytes = writer.into_inner().map_err(|error| csv::Error::from(error.into_error()))?;
     Ok(String::from_utf8_lossy(&bytes).into_owned())
+}
+
+fn by_time(words: &[Word]) -> Vec<&Word> {
+    let mut words: Vec<_> = words.iter().collect();
+    words.sort_by(|a, b| a.start_s.total_cmp(&b.start_s).then(a.channel.cmp(&b.channel)));
+    words
 }
 
 pub(super) fn textgrid(document: &Document) -> String {

@@ -7,6 +7,8 @@ use std::sync::OnceLock;
 pub enum Isa {
     /// AVX-512 with VNNI (int8) and BF16.
     Avx512,
+    /// AVX2 with FMA: most processors since 2013, laptops' among them.
+    Avx2,
     /// Whatever the compiler makes of plain loops for the oldest processor that the program supports.
     Portable,
 }
@@ -16,7 +18,36 @@ impl Isa {
     #[must_use]
     pub fn detect() -> Self {
         static DETECTED: OnceLock<Isa> = OnceLock::new();
-        *DETECTED.get_or_init(|| if has_avx512() { Self::Avx512 } else { Self::Portable })
+        *DETECTED.get_or_init(|| Self::available().next().unwrap_or(Self::Portable))
+    }
+
+    /// All sets that this processor has, the best first.
+    pub fn available() -> impl Iterator<Item = Self> {
+        [Self::Avx512, Self::Avx2, Self::Portable].into_iter().filter(|isa| isa.is_here())
+    }
+
+    #[cfg(target_arch = "x86_64")]
+    fn is_here(self) -> bool {
+        use std::arch::is_x86_feature_detected as has;
+        let avx2 = || has!("avx2") && has!("fma");
+        match self {
+            Self::Avx512 => {
+                avx2()
+                    && has!("avx512f")
+                    && has!("avx512bw")
+                    && has!("avx512vl")
+                    && has!("avx512dq")
+                    && has!("avx512vnni")
+                    && has!("avx512bf16")
+            }
+            Self::Avx2 => avx2(),
+            Self::Portable => true,
+        }
+    }
+
+    #[cfg(not(target_arch = "x86_64"))]
+    fn is_here(self) -> bool {
+        self == Self::Portable
     }
 
     /// A short name for records: the kernel family.
@@ -24,27 +55,10 @@ impl Isa {
     pub const fn name(self) -> &'static str {
         match self {
             Self::Avx512 => "avx512",
+            Self::Avx2 => "avx2",
             Self::Portable => "portable",
         }
     }
-}
-
-#[cfg(target_arch = "x86_64")]
-fn has_avx512() -> bool {
-    use std::arch::is_x86_feature_detected as has;
-    has!("avx512f")
-        && has!("avx512bw")
-        && has!("avx512vl")
-        && has!("avx512dq")
-        && has!("avx512vnni")
-        && has!("avx512bf16")
-        && has!("avx2")
-        && has!("fma")
-}
-
-#[cfg(not(target_arch = "x86_64"))]
-const fn has_avx512() -> bool {
-    false
 }
 
 /// Asks for numbers that are needed soon: rows far apart are not fetched ahead by the processor itself.
@@ -67,7 +81,7 @@ pub(crate) fn vectors(len: usize) -> impl Iterator<Item = (usize, std::arch::x86
     (0..len).step_by(VECTOR).map(move |start| (start, mask(start)))
 }
 
-/// Compiles a function twice, once with AVX-512 switched on, and calls the one that `isa` asks for. The body is plain
+/// Compiles a function once for each set of instructions, and calls the one that `isa` asks for. The body is plain
 /// Rust that the compiler can make vectors of.
 macro_rules! multiversion {
     ($(#[$meta:meta])* $vis:vis fn $name:ident($($arg:ident: $ty:ty),* $(,)?) $(-> $ret:ty)? $body:block) => {
@@ -79,10 +93,16 @@ macro_rules! multiversion {
             #[cfg(target_arch = "x86_64")]
             #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx2,fma")]
             fn avx512($($arg: $ty),*) $(-> $ret)? { body($($arg),*) }
+            #[cfg(target_arch = "x86_64")]
+            #[target_feature(enable = "avx2,fma")]
+            fn avx2($($arg: $ty),*) $(-> $ret)? { body($($arg),*) }
             match isa {
                 #[cfg(target_arch = "x86_64")]
                 // SAFETY: this set of instructions is only chosen where the processor has it.
                 $crate::isa::Isa::Avx512 => unsafe { avx512($($arg),*) },
+                #[cfg(target_arch = "x86_64")]
+                // SAFETY: as above.
+                $crate::isa::Isa::Avx2 => unsafe { avx2($($arg),*) },
                 _ => body($($arg),*),
             }
         }

@@ -140,7 +140,7 @@ mod tests {
 
     #[test]
     fn a_hundred_steps_agree_with_double_precision() {
-        for isa in [Isa::detect(), Isa::Portable] {
+        for isa in Isa::available() {
             for units in [16, 128] {
                 let weight = numbers(4 * units * units, 5);
                 let cell = LstmCell::with_isa(isa, &weight, units);

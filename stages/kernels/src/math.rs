@@ -3,6 +3,12 @@
 /// A number of magnitude below 2^22 plus this one is rounded to an integer (ties to even), which stands in the low bits.
 const ROUND: f32 = 12_582_912.0;
 
+/// The nearest integer (ties to even) of a number of magnitude below 2^22.
+#[inline(always)]
+pub(crate) fn round(x: f32) -> i32 {
+    (x + ROUND).to_bits().cast_signed() - ROUND.to_bits().cast_signed()
+}
+
 /// e^x to 2 units in the last place for x in [-87, 88]; 0 below, no infinity above.
 #[inline(always)]
 pub(crate) fn exp(x: f32) -> f32 {
@@ -52,6 +58,13 @@ mod tests {
         assert_eq!(exp(f32::NEG_INFINITY), 0.0);
         assert_eq!(exp(-200.0), 0.0);
         assert!(exp(f32::NAN).is_nan());
+    }
+
+    #[test]
+    fn ties_go_to_the_even_integer() {
+        for x in [-128.0, -2.5, -1.5, -0.5, -0.49, 0.0, 0.5, 1.5, 2.5, 126.6] {
+            assert_eq!(round(x), x.round_ties_even() as i32, "{x}");
+        }
     }
 
     #[test]

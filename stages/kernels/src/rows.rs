@@ -78,7 +78,13 @@ pub(crate) fn to_bf16(isa: Isa, row: &[f32], out: &mut [u16]) {
         #[cfg(target_arch = "x86_64")]
         // SAFETY: this set of instructions is only chosen where the processor has it.
         Isa::Avx512 => unsafe { avx512::to_bf16(row, out) },
-        _ => out.iter_mut().zip(row).for_each(|(out, x)| *out = bf16(*x)),
+        _ => to_bf16_in_loops(isa, row, out),
+    }
+}
+
+multiversion! {
+    fn to_bf16_in_loops(row: &[f32], out: &mut [u16]) {
+        out.iter_mut().zip(row).for_each(|(out, x)| *out = bf16(*x));
     }
 }
 
@@ -128,12 +134,29 @@ fn extremes(isa: Isa, row: &[f32]) -> Extremes {
         #[cfg(target_arch = "x86_64")]
         // SAFETY: this set of instructions is only chosen where the processor has it.
         Isa::Avx512 => unsafe { avx512::extremes(row) },
-        _ => Extremes {
+        _ => extremes_in_loops(isa, row),
+    }
+}
+
+multiversion! {
+    fn extremes_in_loops(row: &[f32]) -> Extremes {
+        let (mut largest, mut lowest, mut highest) = ([0; LANES], [0.0f32; LANES], [0.0f32; LANES]);
+        let mut take = |lane: usize, x: f32| {
             // Without its sign, the bits of a number that is none are the largest integer.
-            largest: f32::from_bits(row.iter().map(|x| x.abs().to_bits()).max().unwrap_or(0)),
-            lowest: row.iter().copied().fold(0.0, f32::min),
-            highest: row.iter().copied().fold(0.0, f32::max),
-        },
+            largest[lane] = largest[lane].max(x.abs().to_bits());
+            lowest[lane] = if x < lowest[lane] { x } else { lowest[lane] };
+            highest[lane] = if x > highest[lane] { x } else { highest[lane] };
+        };
+        let chunks = row.chunks_exact(LANES);
+        chunks.remainder().iter().enumerate().for_each(|(lane, x)| take(lane, *x));
+        for chunk in chunks {
+            chunk.iter().enumerate().for_each(|(lane, x)| take(lane, *x));
+        }
+        Extremes {
+            largest: f32::from_bits(largest.into_iter().max().unwrap_or(0)),
+            lowest: lowest.into_iter().fold(0.0, f32::min),
+            highest: highest.into_iter().fold(0.0, f32::max),
+        }
     }
 }
 
@@ -143,10 +166,14 @@ fn levels(isa: Isa, row: &[f32], factor: f32, zero: f32, out: &mut [i8]) -> i32 
         #[cfg(target_arch = "x86_64")]
         // SAFETY: this set of instructions is only chosen where the processor has it.
         Isa::Avx512 => unsafe { avx512::levels(row, factor, zero, out) },
-        _ => {
-            let level = |x: &f32| (x * factor + zero).clamp(-128.0, 127.0).round_ties_even() as i8;
-            out.iter_mut().zip(row).map(|(out, x)| (*out = level(x), i32::from(*out)).1).sum()
-        }
+        _ => levels_in_loops(isa, row, factor, zero, out),
+    }
+}
+
+multiversion! {
+    fn levels_in_loops(row: &[f32], factor: f32, zero: f32, out: &mut [i8]) -> i32 {
+        let level = |x: &f32| math::round((x * factor + zero).clamp(-128.0, 127.0)) as i8;
+        out.iter_mut().zip(row).map(|(out, x)| (*out = level(x), i32::from(*out)).1).sum()
     }
 }
 
@@ -229,7 +256,7 @@ mod tests {
     #[test]
     fn a_normed_row_has_the_norms_mean_and_spread() {
         let norm = Norm { weight: vec![2.0; 77], bias: vec![0.25; 77], epsilon: 1e-5 };
-        for isa in [Isa::Portable, Isa::detect()] {
+        for isa in Isa::available() {
             let mut out = vec![0.0; 77];
             norm.apply(isa, &row(), &mut out);
             let mean = out.iter().sum::<f32>() / 77.0;
@@ -241,8 +268,7 @@ mod tests {
     #[test]
     fn int8_is_half_a_level_off_at_most() {
         let one_sided = || row().iter().map(|x| x.max(-0.17)).collect();
-        for (isa, row) in [Isa::Portable, Isa::detect()].into_iter().flat_map(|isa| [(isa, row()), (isa, one_sided())])
-        {
+        for (isa, row) in Isa::available().flat_map(|isa| [(isa, row()), (isa, one_sided())]) {
             for quantise in [to_int8, to_int8_with_zero] {
                 let mut out = vec![0i8; 77];
                 let Quantised { scale, zero, sum } = quantise(isa, &row, &mut out);
@@ -266,13 +292,18 @@ mod tests {
     #[test]
     fn bf16_is_the_nearest_and_what_is_no_number_stays_none() {
         let row: Vec<f32> = (0..37).map(|i| (i as f32 * 0.7).sin() * 3.0).chain([f32::NAN, f32::INFINITY]).collect();
-        let [slow, fast] = [Isa::Portable, Isa::detect()].map(|isa| {
+        let brain = |isa: Isa| {
             let mut out = vec![0u16; row.len()];
             to_bf16(isa, &row, &mut out);
             out
-        });
-        assert_eq!(slow[..37], fast[..37]);
-        assert!(crate::precision::from_bf16(fast[37]).is_nan() && crate::precision::from_bf16(fast[38]).is_infinite());
+        };
+        let portable = brain(Isa::Portable);
+        for out in Isa::available().map(brain) {
+            assert_eq!(portable[..37], out[..37]);
+            assert!(
+                crate::precision::from_bf16(out[37]).is_nan() && crate::precision::from_bf16(out[38]).is_infinite()
+            );
+        }
     }
 
     #[test]

@@ -4,6 +4,7 @@ use crate::Isa;
 use crate::isa::multiversion;
 use crate::math::exp;
 use crate::pack::ZERO;
+use crate::precision::bf16;
 use crate::reduce::{LANES, highest, highest_of};
 use crate::rows::{Quantised, to_bf16, to_int8};
 use crate::tile::{Brain, Byte, Format, Single};
@@ -106,7 +107,7 @@ impl Attended for Single {
 
     fn exponentials(isa: Isa, scores: &[f32], top: f32, out: &mut [f32]) -> f32 {
         out[scores.len()..].fill(0.0);
-        exponentials(isa, scores, top, out)
+        single_exponentials(isa, scores, top, out)
     }
 }
 
@@ -121,14 +122,7 @@ impl Attended for Brain {
             #[cfg(target_arch = "x86_64")]
             // SAFETY: this set of instructions is only chosen where the processor has it.
             Isa::Avx512 => unsafe { avx512::exponentials(scores, top, &mut out[..scores.len()]) },
-            _ => {
-                let weights = scores.iter().map(|score| exp(score - top));
-                let sum = |sum: f32, (out, weight): (&mut u16, f32)| {
-                    *out = crate::precision::bf16(weight);
-                    sum + weight
-                };
-                out.iter_mut().zip(weights).fold(0.0, sum)
-            }
+            _ => brain_exponentials(isa, scores, top, out),
         }
     }
 }
@@ -153,22 +147,35 @@ multiversion! {
 }
 
 multiversion! {
-    fn exponentials(scores: &[f32], top: f32, out: &mut [f32]) -> f32 {
-        let mut sums = [0.0f32; LANES];
-        let chunks = scores.chunks_exact(LANES);
-        let (rest, whole) = (chunks.remainder(), scores.len() / LANES * LANES);
-        for (chunk, out) in chunks.zip(out.chunks_exact_mut(LANES)) {
-            for ((sum, x), out) in sums.iter_mut().zip(chunk).zip(out) {
-                *out = exp(*x - top);
-                *sum += *out;
-            }
-        }
-        let rest = rest.iter().zip(&mut out[whole..]).fold(0.0, |sum, (x, out)| {
-            *out = exp(*x - top);
-            sum + *out
-        });
-        sums.iter().sum::<f32>() + rest
+    fn single_exponentials(scores: &[f32], top: f32, out: &mut [f32]) -> f32 {
+        exponentials(scores, top, out, |weight| weight)
     }
+}
+
+multiversion! {
+    fn brain_exponentials(scores: &[f32], top: f32, out: &mut [u16]) -> f32 {
+        exponentials(scores, top, out, bf16)
+    }
+}
+
+#[inline(always)]
+fn exponentials<T>(scores: &[f32], top: f32, out: &mut [T], element: impl Fn(f32) -> T) -> f32 {
+    let mut sums = [0.0f32; LANES];
+    let chunks = scores.chunks_exact(LANES);
+    let (rest, whole) = (chunks.remainder(), scores.len() / LANES * LANES);
+    for (chunk, out) in chunks.zip(out.chunks_exact_mut(LANES)) {
+        for ((sum, x), out) in sums.iter_mut().zip(chunk).zip(out) {
+            let weight = exp(*x - top);
+            *out = element(weight);
+            *sum += weight;
+        }
+    }
+    let rest = rest.iter().zip(&mut out[whole..]).fold(0.0, |sum, (x, out)| {
+        let weight = exp(*x - top);
+        *out = element(weight);
+        sum + weight
+    });
+    sums.iter().sum::<f32>() + rest
 }
 
 #[cfg(target_arch = "x86_64")]
@@ -224,7 +231,7 @@ mod tests {
         let scores: Vec<f32> = (0..150).map(|i| (i as f32 * 0.37).sin() * 9.0 - i as f32 * 0.6).collect();
         let expected: Vec<f32> = scores.iter().map(|score| (score - 9.0).exp()).collect();
         let total: f32 = expected.iter().sum();
-        for isa in [Isa::Portable, Isa::detect()] {
+        for isa in Isa::available() {
             let (mut single, mut brain) = ([9.0; 192], [9; 192]);
             let totals = [
                 Single::exponentials(isa, &scores, 9.0, &mut single),
@@ -243,7 +250,7 @@ mod tests {
     fn what_is_no_number_makes_the_sum_none() {
         let mut scores = [0.5; 100];
         scores[70] = f32::NAN;
-        for isa in [Isa::Portable, Isa::detect()] {
+        for isa in Isa::available() {
             let top = highest(isa, &scores);
             assert!(Single::exponentials(isa, &scores, top, &mut [0.0; 100]).is_nan());
             assert!(Brain::exponentials(isa, &scores, top, &mut [0; 100]).is_nan());
@@ -254,7 +261,7 @@ mod tests {
     fn integers_become_the_scores_of_their_numbers() {
         let (query, keys): (Vec<f32>, Vec<f32>) =
             ((0..8).map(|i| i as f32 - 3.3).collect(), (0..800).map(|i| (i as f32 * 0.7).sin()).collect());
-        for isa in [Isa::Portable, Isa::detect()] {
+        for isa in Isa::available() {
             let mut levels = [0i8; 8];
             let of_query = to_int8(isa, &query, &mut levels);
             let query: Vec<i32> = levels.iter().map(|level| i32::from(*level)).collect();
