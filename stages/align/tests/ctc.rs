@@ -32,8 +32,10 @@ fn words_are_found_without_any_times_and_say_how() {
         assert!(word.timing.method == TimingMethod::CtcEnergy && (0.0..=1.0).contains(&score), "{word:?}");
     }
     let (starts, ends) = call.errors(&aligned.words);
-    let median = (percentile(starts, 50), percentile(ends, 50));
+    let median = (percentile(starts.clone(), 50), percentile(ends.clone(), 50));
     assert!(median.0 < 0.02 && median.1 < 0.03, "{median:?} s");
+    let nearly_all = (percentile(starts, 95), percentile(ends, 95));
+    assert!(nearly_all.0 < 0.1 && nearly_all.1 < 0.1, "{nearly_all:?} s");
 }
 
 #[test]
