@@ -8,9 +8,9 @@ use crate::support::{document, root, run, shared, write_joined_clips};
 
 /// Errors over units of reference that are let pass: what `fixtures/models/embedded/README.md` reports, and a margin for
 /// the smaller sample, the language that is not told and the detector before the model.
-const ENGLISH_WORDS: f64 = 0.60;
-const KOREAN_CHARACTERS: f64 = 0.72;
-const UNSEEN_DIGITS: f64 = 0.30;
+const ENGLISH_WORDS: f64 = 0.50;
+const KOREAN_CHARACTERS: f64 = 0.44;
+const UNSEEN_DIGITS: f64 = 0.22;
 
 const DIGITS: [&str; 10] = ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"];
 
