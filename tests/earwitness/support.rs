@@ -125,13 +125,7 @@ pub(crate) fn many_calls(folder: &Path, copies: usize) {
 
 /// Writes a call so many times one after the other, as one long call.
 pub(crate) fn write_joined(call: &Path, times: usize, path: &Path) {
-    let mut reader = hound::WavReader::open(call).unwrap();
-    let samples: Vec<i16> = reader.samples().map(Result::unwrap).collect();
-    let mut writer = hound::WavWriter::create(path, reader.spec()).unwrap();
-    for sample in std::iter::repeat_n(&samples, times).flatten() {
-        writer.write_sample(*sample).unwrap();
-    }
-    writer.finalize().unwrap();
+    write_joined_clips(&vec![call.to_owned(); times], 0.0, path);
 }
 
 /// Writes clips of one format one after the other, with a pause before each and at the end.

@@ -17,8 +17,8 @@ const VECTORS: usize = 2;
 /// Columns of a pass.
 const PASS: usize = VECTOR * VECTORS;
 
-/// One function a format; within it, one loop for each number of rows, so that every sum has its register. `split` takes
-/// a vector of columns, or an element (or group) of a row in every lane of one, apart into what `multiply` takes.
+/// One function a format; within it, one loop for each number of rows. `row_parts` and `column_parts` take an element (or
+/// group) of a row in every lane of a vector, and a vector of columns, apart into what `multiply` takes.
 macro_rules! tile {
     ($name:ident, $row:ty, $column:ty, $sum:ty, $group:literal, $zero:ident, $broadcast:expr, $row_parts:expr, $load:expr, $column_parts:expr, $multiply:expr, $store:expr) => {
         /// # Safety
@@ -61,16 +61,7 @@ macro_rules! tile {
                 }
             }
             // SAFETY: the caller's.
-            unsafe {
-                match rows {
-                    1 => of::<1>(a, panel, out),
-                    2 => of::<2>(a, panel, out),
-                    3 => of::<3>(a, panel, out),
-                    4 => of::<4>(a, panel, out),
-                    5 => of::<5>(a, panel, out),
-                    _ => of::<6>(a, panel, out),
-                }
-            }
+            unsafe { by_rows!(of, rows, a, panel, out) }
         }
     };
 }

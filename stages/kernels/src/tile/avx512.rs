@@ -51,16 +51,7 @@ macro_rules! tile {
                 }
             }
             // SAFETY: the caller's.
-            unsafe {
-                match rows {
-                    1 => of::<1>(a, panel, out),
-                    2 => of::<2>(a, panel, out),
-                    3 => of::<3>(a, panel, out),
-                    4 => of::<4>(a, panel, out),
-                    5 => of::<5>(a, panel, out),
-                    _ => of::<6>(a, panel, out),
-                }
-            }
+            unsafe { by_rows!(of, rows, a, panel, out) }
         }
     };
 }

@@ -4,6 +4,21 @@
 //! instruction that multiplies them takes: `[groups][PANEL][GROUP]`. A tile reads up to [`ROWS`] rows where they are and
 //! leaves `[rows][PANEL]` sums, row by row as far apart as it is told.
 
+/// Calls a function, generic in the number of rows, for `rows` of them, so that every sum has its register.
+#[cfg(target_arch = "x86_64")]
+macro_rules! by_rows {
+    ($of:ident, $rows:expr, $($arg:expr),*) => {
+        match $rows {
+            1 => $of::<1>($($arg),*),
+            2 => $of::<2>($($arg),*),
+            3 => $of::<3>($($arg),*),
+            4 => $of::<4>($($arg),*),
+            5 => $of::<5>($($arg),*),
+            _ => $of::<6>($($arg),*),
+        }
+    };
+}
+
 #[cfg(target_arch = "x86_64")]
 mod avx2;
 #[cfg(target_arch = "x86_64")]
