@@ -1,10 +1,12 @@
-//! What a processor computes of a model, as fast as it can: matrix products with packed weights in f32, bf16 and int8,
+//! What a CPU computes of a model, as fast as it can: matrix products with packed weights in f32, bf16 and int8,
 //! attention that keeps its scores in the near cache, layer norm and GELU on the way, and the steps of an LSTM.
 //!
 //! Every kernel has a path for AVX-512 (VNNI, BF16), chosen when the program runs, and a portable one in plain loops.
-//! [`ops`] makes candle operations of them, with the plain candle path as their test.
+//! [`ops`] makes candle operations of them, with the plain candle path as their test. [`fused`] has what a GPU computes
+//! in kernels of our own.
 
 mod attention;
+pub mod fused;
 mod isa;
 mod keys_values;
 mod linear;

@@ -12,7 +12,7 @@ use candle_core::{DType, Device, Tensor};
 
 use self::oracle::{Reference, random_model, reference};
 use self::speech::windows;
-use crate::model::{Row, Whisper};
+use crate::model::{Row, Text, Whisper};
 use crate::window::{Hypothesis, MelWindow};
 use crate::{ModelFiles, ModelSource, TranscribeConfig, Transcriber};
 use stage_core::{DeviceStage, ListFlow, Pcm, SpeechSegments, VadIdentity, Window};
@@ -110,8 +110,9 @@ fn compare_network(model: &Whisper, unit: &MelWindow, reference: &Reference, ind
     let tokens = [reference.ids("prompt", index), reference.ids("tokens", index)].concat();
     let expected = reference.tensor("logits", index);
     let mut cache = model.cache(1, 1, tokens.len()).unwrap();
-    cache.admit(0, model.encode(&[unit], None).unwrap().remove(0)).unwrap();
-    let mut worst = deviation(&model.attend(0, &tokens, &cache).unwrap().0, &expected);
+    model.admit(&[(0, unit)], None, &mut cache).unwrap();
+    let text = Text { slot: 0, tokens: &tokens };
+    let mut worst = deviation(&model.logits(text, &cache).unwrap(), &expected);
     for (position, token) in tokens.iter().enumerate() {
         let logits = model.step(&[Row { slot: 0, lane: 0 }], &[*token], &mut cache).unwrap();
         worst = worst.max(deviation(&logits, &expected.narrow(0, position, 1).unwrap()));

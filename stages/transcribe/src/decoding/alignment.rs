@@ -1,11 +1,11 @@
 //! Windows that are done become hypotheses: their text is fed once more, to see where the alignment heads look.
 
-use candle_core::Result;
+use candle_core::{Result, Tensor};
 use rayon::prelude::*;
 
 use super::job::Job;
 use super::rules::Rules;
-use crate::model::{Cache, Whisper};
+use crate::model::{Cache, Text, Whisper};
 use crate::times::{Attention, token_boundaries_s};
 use crate::window::Hypothesis;
 
@@ -16,40 +16,51 @@ pub(super) fn hypotheses(
     cache: &Cache,
     jobs: Vec<(usize, Job)>,
 ) -> Result<Vec<(usize, Hypothesis)>> {
-    let attended = jobs.into_iter().map(|(slot, job)| {
-        let attention = if rules.config.token_times { Some(attend(model, rules, cache, slot, &job)?) } else { None };
-        Ok((job, attention))
-    });
-    let attended = attended.collect::<Result<Vec<_>>>()?;
-    let hypothesis = |(job, attention): (Job, Option<Option<Attention>>)| {
+    if !rules.config.token_times {
+        return Ok(jobs.into_iter().map(|(_, job)| (job.key, job.hypothesis(None, rules))).collect());
+    }
+    let attention = attention(model, rules, cache, &jobs)?;
+    let hypothesis = |((_, job), attention): ((usize, Job), Option<Attention>)| {
         let tokens = job.text_tokens(rules).len();
-        let boundaries_s = attention.map(|attention| match attention {
+        let boundaries_s = match attention {
             Some(attention) => token_boundaries_s(attention, tokens, rules.median_filter_width),
             None => vec![0.0],
-        });
-        (job.key, job.hypothesis(boundaries_s, rules))
+        };
+        (job.key, job.hypothesis(Some(boundaries_s), rules))
     };
-    Ok(attended.into_par_iter().map(hypothesis).collect())
+    Ok(jobs.into_par_iter().zip(attention).map(hypothesis).collect())
 }
 
-/// The attention over a text as openai-whisper's `find_alignment` looks at it: behind the prompt without timestamps,
+/// The attention over each text as openai-whisper's `find_alignment` looks at it: behind the prompt without timestamps,
 /// followed by the end token. None of an empty text; of one that the decoder has no positions for, the part that fits.
-fn attend(model: &Whisper, rules: &Rules, cache: &Cache, slot: usize, job: &Job) -> Result<Option<Attention>> {
+fn attention(model: &Whisper, rules: &Rules, cache: &Cache, jobs: &[(usize, Job)]) -> Result<Vec<Option<Attention>>> {
+    let fed: Vec<Vec<u32>> = jobs.iter().map(|(_, job)| fed(rules, job)).collect();
+    let slots = jobs.iter().map(|(slot, _)| *slot);
+    let texts: Vec<_> = slots.zip(&fed).map(|(slot, tokens)| Text { slot, tokens }).collect();
+    let texts: Vec<_> = texts.into_iter().filter(|text| !text.tokens.is_empty()).collect();
+    let mut weights = model.attention(&texts, cache)?.into_iter();
+    let of_text = |((_, job), fed): (&(usize, Job), &Vec<u32>)| {
+        let weights = if fed.is_empty() { None } else { weights.next() };
+        let of_weights = |weights: Tensor| {
+            let (heads, rows, positions) = weights.dims3()?;
+            Ok(Attention {
+                weights: weights.flatten_all()?.to_vec1()?,
+                heads,
+                rows,
+                padded_positions: positions,
+                positions: job.window.positions,
+                first: rules.aligning(job.language).len() - 1,
+            })
+        };
+        weights.map(of_weights).transpose()
+    };
+    jobs.iter().zip(&fed).map(of_text).collect()
+}
+
+/// What is fed of a text; nothing of an empty one.
+fn fed(rules: &Rules, job: &Job) -> Vec<u32> {
     let prompt = rules.aligning(job.language);
     let mut text = job.text_tokens(rules);
     text.truncate(rules.capacity().saturating_sub(prompt.len() + 1));
-    if text.is_empty() {
-        return Ok(None);
-    }
-    let tokens = [prompt.as_slice(), &text, &[rules.choosable.end]].concat();
-    let (_, weights) = model.attend(slot, &tokens, cache)?;
-    let (heads, rows, positions) = weights.dims3()?;
-    Ok(Some(Attention {
-        weights: weights.flatten_all()?.to_vec1()?,
-        heads,
-        rows,
-        padded_positions: positions,
-        positions: job.window.positions,
-        first: prompt.len() - 1,
-    }))
+    if text.is_empty() { text } else { [prompt.as_slice(), &text, &[rules.choosable.end]].concat() }
 }

@@ -1,56 +1,40 @@
-//! The choice of tokens on a device, as tensor operations: only ids and log-probabilities come to the host.
+//! The choice of tokens on a device: only ids and log-probabilities come to the host.
 
 use candle_core::{Device, Result, Tensor};
+use kernels::fused::{self, ChoiceBounds, Vocabulary};
+use kernels::probe::span;
 
 use super::bounds::Bounds;
 use super::choice::{Candidate, not_finite, nothing_choosable};
 use super::rules::Choosable;
 
-/// What the choice needs on the device.
-#[derive(Debug)]
-pub(super) struct Masks {
-    /// `[2, vocabulary]`: 0 or minus infinity, for any token and for the first.
-    choosable: Tensor,
-    /// `[1, vocabulary]`: the ids, exact as single-precision numbers.
-    ids: Tensor,
+/// What may be chosen, on the device.
+pub(super) fn vocabulary(choosable: &Choosable, device: &Device) -> Result<Vocabulary> {
+    let masks = [choosable.any.as_slice(), &choosable.first].concat();
+    Ok(Vocabulary {
+        masks: Tensor::from_vec(masks, (2, choosable.any.len()), device)?,
+        end: choosable.end,
+        timestamps: choosable.timestamps.clone(),
+    })
 }
 
-impl Masks {
-    pub(super) fn new(choosable: &Choosable, device: &Device) -> Result<Self> {
-        let vocabulary = choosable.any.len();
-        let masks = [choosable.any.as_slice(), &choosable.first].concat();
-        Ok(Self {
-            choosable: Tensor::from_vec(masks, (2, vocabulary), device)?,
-            ids: Tensor::arange(0f32, vocabulary as f32, device)?.unsqueeze(0)?,
-        })
-    }
-}
-
-/// [`super::choice::likeliest`] for all rows of `logits` (`[rows, vocabulary]`) at once.
+/// [`super::choice::likeliest`] for rows of `logits` (`[rows, vocabulary]`) at once, each with its index and bounds.
 pub(super) fn likeliest(
     logits: &Tensor,
-    masks: &Masks,
-    choosable: &Choosable,
-    bounds: &[Bounds],
+    vocabulary: &Vocabulary,
+    rows: &[(usize, &Bounds)],
     count: usize,
 ) -> Result<Vec<Vec<Candidate>>> {
-    let first = bounds.iter().map(|bounds| u32::from(bounds.first)).collect::<Vec<_>>();
-    let mask = masks.choosable.index_select(&Tensor::new(first, logits.device())?, 0)?;
-    let mut left = (logits + mask)?;
-    if !choosable.timestamps.is_empty() {
-        left = prefer_timestamps(&keep_bounds(&left, masks, choosable, bounds)?, choosable)?;
-    }
-    // No number where a logit is none or infinite.
-    let fault = (logits * 0.0)?.sum_keepdim(1)?;
-    let mut found = vec![fault, log_sum_exp(logits)?, log_sum_exp(&left)?];
-    for _ in 0..count {
-        let best = left.argmax_keepdim(1)?;
-        found.push(left.gather(&best, 1)?);
-        let best = best.to_dtype(masks.ids.dtype())?;
-        left = masks.ids.broadcast_eq(&best)?.where_cond(&infinities(&left)?, &left)?;
-        found.push(best);
-    }
-    Tensor::cat(&found, 1)?.to_vec2::<f32>()?.iter().map(|row| candidates(row)).collect()
+    let of_row = |(row, bounds): &(usize, &Bounds)| ChoiceBounds {
+        row: *row as u32,
+        first: bounds.first,
+        text: bounds.text,
+        end: bounds.end,
+        timestamps: bounds.timestamps.clone(),
+    };
+    let bounds: Vec<_> = rows.iter().map(of_row).collect();
+    let found = span("step.choice", logits.device(), || fused::choose(logits, vocabulary, &bounds, count))?;
+    found.to_vec2::<f32>()?.iter().map(|row| candidates(row)).collect()
 }
 
 /// From fault, both sums, and a logit and an id for each candidate.
@@ -64,54 +48,6 @@ fn candidates(row: &[f32]) -> Result<Vec<Candidate>> {
         |pair: &[f32]| Candidate { token: pair[1] as u32, logprob: pair[0] - total, score: pair[0] - everything };
     let candidates: Vec<_> = possible.map(candidate).collect();
     if candidates.is_empty() { Err(nothing_choosable()) } else { Ok(candidates) }
-}
-
-/// Minus infinity where a row's bounds say so.
-fn keep_bounds(logits: &Tensor, masks: &Masks, choosable: &Choosable, bounds: &[Bounds]) -> Result<Tensor> {
-    let column = |value: &dyn Fn(&Bounds) -> f32| {
-        Tensor::from_vec(bounds.iter().map(value).collect(), (bounds.len(), 1), logits.device())
-    };
-    let penalty = |allowed: bool| if allowed { 0.0 } else { f32::NEG_INFINITY };
-    let (end, vocabulary) = (choosable.end as usize, logits.dim(1)?);
-    let (start, stop) = (choosable.timestamps.start as usize, choosable.timestamps.end as usize);
-    let part = |from: usize, to: usize| logits.narrow(1, from, to - from);
-    let ids = masks.ids.narrow(1, start, stop - start)?;
-    let early = ids.broadcast_lt(&column(&|bounds| bounds.timestamps.start as f32)?)?;
-    let late = ids.broadcast_ge(&column(&|bounds| bounds.timestamps.end as f32)?)?;
-    let timestamps = part(start, stop)?.contiguous()?;
-    let outside = infinities(&timestamps)?;
-    let timestamps = late.where_cond(&outside, &early.where_cond(&outside, &timestamps)?)?;
-    let mut parts = vec![
-        part(0, end)?.broadcast_add(&column(&|bounds| penalty(bounds.text))?)?,
-        part(end, end + 1)?.broadcast_add(&column(&|bounds| penalty(bounds.end))?)?,
-        part(end + 1, start)?,
-        timestamps,
-    ];
-    if stop < vocabulary {
-        parts.push(part(stop, vocabulary)?);
-    }
-    Tensor::cat(&parts, 1)
-}
-
-/// Minus infinity for everything else where all timestamps together are likelier than the likeliest other token.
-fn prefer_timestamps(logits: &Tensor, choosable: &Choosable) -> Result<Tensor> {
-    let start = choosable.timestamps.start as usize;
-    let probabilities = logits.broadcast_sub(&logits.max_keepdim(1)?)?.exp()?;
-    let (others, timestamps) = (logits.narrow(1, 0, start)?, logits.narrow(1, start, logits.dim(1)? - start)?);
-    let together = probabilities.narrow(1, start, logits.dim(1)? - start)?.sum_keepdim(1)?;
-    let won = together.gt(&probabilities.narrow(1, 0, start)?.max_keepdim(1)?)?;
-    let penalty = won.where_cond(&infinities(&together)?, &together.zeros_like()?)?;
-    Tensor::cat(&[others.broadcast_add(&penalty)?, timestamps], 1)
-}
-
-fn infinities(like: &Tensor) -> Result<Tensor> {
-    Tensor::full(f32::NEG_INFINITY, like.shape(), like.device())
-}
-
-/// `[rows, 1]`: the logarithm of the sum of each row's exponentials.
-fn log_sum_exp(logits: &Tensor) -> Result<Tensor> {
-    let highest = logits.max_keepdim(1)?;
-    logits.broadcast_sub(&highest)?.exp()?.sum_keepdim(1)?.log()? + highest
 }
 
 #[cfg(test)]
@@ -135,13 +71,14 @@ mod tests {
     }
 
     fn compare(choosable: &Choosable, texts: &[&[u32]], count: usize) {
-        let vocabulary = choosable.any.len();
-        let logits = logits(texts.len(), vocabulary);
+        let size = choosable.any.len();
+        let logits = logits(texts.len(), size);
         let bounds: Vec<_> = texts.iter().map(|tokens| choosable.bounds(tokens)).collect();
-        let tensor = Tensor::from_slice(&logits, (texts.len(), vocabulary), &Device::Cpu).unwrap();
-        let masks = Masks::new(choosable, &Device::Cpu).unwrap();
-        let found = likeliest(&tensor, &masks, choosable, &bounds, count).unwrap();
-        for ((found, bounds), logits) in found.iter().zip(&bounds).zip(logits.chunks_exact(vocabulary)) {
+        let tensor = Tensor::from_slice(&logits, (texts.len(), size), &Device::Cpu).unwrap();
+        let vocabulary = super::vocabulary(choosable, &Device::Cpu).unwrap();
+        let rows: Vec<_> = bounds.iter().enumerate().collect();
+        let found = likeliest(&tensor, &vocabulary, &rows, count).unwrap();
+        for ((found, bounds), logits) in found.iter().zip(&bounds).zip(logits.chunks_exact(size)) {
             let expected = choice::likeliest(logits, choosable, bounds, count).unwrap();
             assert_eq!(found.len(), expected.len());
             for (ours, theirs) in found.iter().zip(expected) {
@@ -152,7 +89,7 @@ mod tests {
     }
 
     #[test]
-    fn tensor_operations_choose_what_the_processors_path_chooses() {
+    fn choice_on_a_device_is_that_of_the_cpu() {
         for count in [1, 10] {
             compare(&choosable(false), &[&[], &[3], &[7, 8]], count);
             let texts: [&[u32]; 6] =
@@ -162,14 +99,14 @@ mod tests {
     }
 
     #[test]
-    fn logits_that_are_no_numbers_are_an_error() {
+    fn choice_among_logits_that_are_not_finite_is_an_error() {
         let choosable = choosable(true);
-        let masks = Masks::new(&choosable, &Device::Cpu).unwrap();
+        let vocabulary = vocabulary(&choosable, &Device::Cpu).unwrap();
         for bad in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
             let mut logits = logits(1, 700);
             logits[510] = bad;
             let logits = Tensor::from_vec(logits, (1, 700), &Device::Cpu).unwrap();
-            let error = likeliest(&logits, &masks, &choosable, &[choosable.bounds(&[])], 1).unwrap_err();
+            let error = likeliest(&logits, &vocabulary, &[(0, &choosable.bounds(&[]))], 1).unwrap_err();
             assert!(error.to_string().contains("not finite"), "{error}");
         }
     }

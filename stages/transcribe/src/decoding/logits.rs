@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 
 use candle_core::{Device, Error, Result, Storage, Tensor};
+use kernels::fused::Vocabulary;
 use rayon::prelude::*;
 
 use super::choice::{check, likeliest, probabilities, probability, sample};
-use super::device::{self, Masks};
+use super::device;
 use super::job::Told;
 use super::rules::Rules;
 use super::sequence::Ask;
@@ -16,30 +17,30 @@ pub(super) struct Reader<'a> {
     rules: &'a Rules,
     /// Tokens of the languages, where there are several.
     languages: Vec<u32>,
-    /// None on the processor.
-    masks: Option<Masks>,
+    /// What may be chosen, on a device that chooses; none on the CPU.
+    vocabulary: Option<Vocabulary>,
 }
 
 impl<'a> Reader<'a> {
     pub(super) fn new(rules: &'a Rules, device: &Device) -> Result<Self> {
         let languages = if rules.detects() { rules.languages.as_slice() } else { &[] };
         let languages = languages.iter().filter_map(|language| language.1).collect();
-        let masks = if device.is_cpu() { None } else { Some(Masks::new(&rules.choosable, device)?) };
-        Ok(Self { rules, languages, masks })
+        let vocabulary = if device.is_cpu() { None } else { Some(device::vocabulary(&rules.choosable, device)?) };
+        Ok(Self { rules, languages, vocabulary })
     }
 
-    /// A reader that takes the device's path on the processor.
+    /// A reader that takes a device's path on the CPU.
     #[cfg(test)]
-    pub(super) fn by_tensor_operations(rules: &'a Rules) -> Result<Self> {
-        let masks = Some(Masks::new(&rules.choosable, &Device::Cpu)?);
-        Ok(Self { masks, ..Self::new(rules, &Device::Cpu)? })
+    pub(super) fn of_a_device(rules: &'a Rules) -> Result<Self> {
+        let vocabulary = Some(device::vocabulary(&rules.choosable, &Device::Cpu)?);
+        Ok(Self { vocabulary, ..Self::new(rules, &Device::Cpu)? })
     }
 
     /// Answers asks, each with the index of its row in `logits` (`[rows, vocabulary]`), in their order.
     pub(super) fn read(&self, logits: &Tensor, asks: &[(usize, Ask)]) -> Result<Vec<Told>> {
-        match &self.masks {
+        match &self.vocabulary {
             None => self.read_slices(logits, asks),
-            Some(masks) => self.read_tensor(logits, masks, asks),
+            Some(vocabulary) => self.read_tensor(logits, vocabulary, asks),
         }
     }
 
@@ -70,7 +71,7 @@ impl<'a> Reader<'a> {
     }
 
     /// What is asked once a window, and samples, are read on the host; the likeliest tokens are found on the device.
-    fn read_tensor(&self, logits: &Tensor, masks: &Masks, asks: &[(usize, Ask)]) -> Result<Vec<Told>> {
+    fn read_tensor(&self, logits: &Tensor, vocabulary: &Vocabulary, asks: &[(usize, Ask)]) -> Result<Vec<Told>> {
         let mut told: Vec<Option<Told>> = asks.iter().map(|_| None).collect();
         let mut by_count: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
         for (index, (row, ask)) in asks.iter().enumerate() {
@@ -82,10 +83,9 @@ impl<'a> Reader<'a> {
             }
         }
         for (count, indices) in by_count {
-            let rows: Vec<u32> = indices.iter().map(|index| asks[*index].0 as u32).collect();
-            let bounds: Vec<_> = indices.iter().filter_map(|index| asks[*index].1.bounds().cloned()).collect();
-            let logits = logits.index_select(&Tensor::new(rows, logits.device())?, 0)?;
-            let found = device::likeliest(&logits, masks, &self.rules.choosable, &bounds, count)?;
+            let of_ask = |index: &usize| asks[*index].1.bounds().map(|bounds| (asks[*index].0, bounds));
+            let rows: Vec<_> = indices.iter().filter_map(of_ask).collect();
+            let found = device::likeliest(logits, vocabulary, &rows, count)?;
             for (index, candidates) in indices.into_iter().zip(found) {
                 told[index] = Some(Told::Candidates(candidates));
             }

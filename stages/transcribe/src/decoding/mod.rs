@@ -29,7 +29,7 @@ use std::sync::Arc;
 use candle_core::{Result, Tensor};
 use stage_core::Flow;
 
-use crate::model::{Cache, Row, Whisper};
+use crate::model::{Cache, Row, Text, Whisper};
 use crate::window::{Hypothesis, MelWindow};
 
 use job::{Job, Lane};
@@ -49,10 +49,8 @@ pub(crate) fn logits_before(model: &Whisper, rules: &Rules, window: &MelWindow, 
     let prompt = [rules.opening(&window.prompt), rules.after_start(0)].concat();
     let fed = [prompt.as_slice(), &tokens[..tokens.len().saturating_sub(1)]].concat();
     let mut cache = model.cache(1, 1, fed.len())?;
-    for audio in model.encode(&[window], rules.encoder_padding())? {
-        cache.admit(0, audio)?;
-    }
-    let (logits, _) = model.attend(0, &fed, &cache)?;
+    model.admit(&[(0, window)], rules.encoder_padding(), &mut cache)?;
+    let logits = model.logits(Text { slot: 0, tokens: &fed }, &cache)?;
     logits.narrow(0, prompt.len() - 1, tokens.len())
 }
 
@@ -114,10 +112,9 @@ impl<'a> Engine<'a> {
     }
 
     fn admit(&mut self, drawn: Vec<(usize, (usize, Arc<MelWindow>))>) -> Result<()> {
-        let windows: Vec<&MelWindow> = drawn.iter().map(|(_, (_, window))| &**window).collect();
-        let encoded = self.model.encode(&windows, self.rules.encoder_padding())?;
-        for ((slot, (key, window)), audio) in drawn.into_iter().zip(encoded) {
-            self.cache.admit(slot, audio)?;
+        let windows: Vec<_> = drawn.iter().map(|(slot, (_, window))| (*slot, &**window)).collect();
+        self.model.admit(&windows, self.rules.encoder_padding(), &mut self.cache)?;
+        for (slot, (key, window)) in drawn {
             self.jobs[slot] = Some(Job::new(key, window, self.rules)?);
         }
         Ok(())

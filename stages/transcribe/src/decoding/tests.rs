@@ -139,7 +139,7 @@ fn the_devices_path_gives_what_the_processors_gives() {
             let rules = Rules::new(&files, &config).unwrap();
             let expected = decode(&model, &rules, windows(), 3);
             let mut flow = ListFlow::new(windows(), 3);
-            let reader = Reader::by_tensor_operations(&rules).unwrap();
+            let reader = Reader::of_a_device(&rules).unwrap();
             Engine::new(&model, &rules, reader, 3).unwrap().run(&mut flow).unwrap();
             eprintln!("{name}");
             expected.iter().zip(&flow.into_answers().unwrap()).for_each(|(a, b)| assert_same(a, b));

@@ -5,9 +5,11 @@
 //! tokens + cache                  -> decoder -> logits [vocabulary] of the last token
 //! ```
 //!
-//! Windows lie in the slots of a [`Cache`], each with its hypotheses in lanes. There are two networks with one face:
-//! [`packed`] for a processor, in any [`Precision`], and [`plain`] in candle's operations for everything else.
+//! Windows lie in the slots of a [`Cache`], each with its hypotheses in lanes. There are three networks behind one
+//! interface: [`packed`] for a CPU, in any [`Precision`], [`fused`] for a GPU, and [`plain`] in candle's operations for
+//! everything else.
 
+mod fused;
 mod packed;
 mod plain;
 #[cfg(test)]
@@ -31,16 +33,8 @@ pub(crate) struct Whisper {
 #[derive(Debug)]
 enum Network {
     Packed(Box<packed::Network>),
+    Fused(Box<fused::Network>),
     Plain(Box<plain::Network>),
-}
-
-/// What the decoder needs of one window: its keys and values in every layer.
-#[derive(Debug)]
-pub(crate) enum Audio {
-    /// Of the packed network.
-    Packed(packed::Audio),
-    /// Of the plain network.
-    Plain(plain::Audio),
 }
 
 /// What the decoder keeps of the windows in its slots and of their hypotheses in lanes.
@@ -48,6 +42,8 @@ pub(crate) enum Audio {
 pub(crate) enum Cache {
     /// Of the packed network.
     Packed(packed::Cache),
+    /// Of the fused network.
+    Fused(fused::Cache),
     /// Of the plain network.
     Plain(plain::Cache),
 }
@@ -61,10 +57,20 @@ pub(crate) struct Row {
     pub(crate) lane: usize,
 }
 
+/// A whole text for a window, its prompt included.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Text<'a> {
+    /// The window's.
+    pub(crate) slot: usize,
+    pub(crate) tokens: &'a [u32],
+}
+
+/// Set to `off`, GPUs compute in candle's own operations: a way to tell whether our kernels are at fault.
+const CUDA_KERNELS: &str = "EARWITNESS_CUDA_KERNELS";
+
 impl Whisper {
-    /// Builds the network from its tensors: with `kernels`, they are f32 on a processor and are packed in that
-    /// precision; without, and for f32 on a processor that the kernels have no instructions for, candle computes in
-    /// their type.
+    /// Builds the network from its tensors: with `kernels`, they are f32 on a CPU and are packed in that precision;
+    /// without, and for f32 on a CPU that the kernels have no instructions for, they compute in their type.
     pub(crate) fn new(
         tensors: &VarBuilder<'_>,
         config: &WhisperConfig,
@@ -73,10 +79,15 @@ impl Whisper {
     ) -> Result<Self> {
         let tensors = tensors.pp("model");
         let candle_is_better = |precision: &Precision| *precision == Precision::F32 && Isa::detect() == Isa::Portable;
+        let device = tensors.device();
+        let is_fused = !device.is_cpu()
+            && fused::is_supported(device, config)
+            && std::env::var_os(CUDA_KERNELS).is_none_or(|value| value != "off");
         let network = match kernels.filter(|precision| !candle_is_better(precision)) {
             Some(precision) => {
                 Network::Packed(Box::new(packed::Network::new(&tensors, config, alignment_heads, precision)?))
             }
+            None if is_fused => Network::Fused(Box::new(fused::Network::new(&tensors, config, alignment_heads)?)),
             None => Network::Plain(Box::new(plain::Network::new(&tensors, config, alignment_heads)?)),
         };
         Ok(Self { network, device: tensors.device().clone(), positions: config.max_source_positions })
@@ -92,19 +103,23 @@ impl Whisper {
         &self.device
     }
 
-    /// Encodes windows: per window, what the decoder's cross-attention needs of it. A processor takes them one after
-    /// the other: the matrices are large enough alone. With `padding` the packed network hears so many positions behind
-    /// a window and no more; others always hear all.
-    pub(crate) fn encode(&self, windows: &[&MelWindow], padding: Option<usize>) -> Result<Vec<Audio>> {
-        match &self.network {
-            Network::Packed(network) => {
-                let heard = |window: &MelWindow| padding.map_or(self.positions, |padding| window.positions + padding);
-                let hear = |window: &&MelWindow| network.hear(window, heard(window).min(self.positions));
-                windows.iter().map(|window| Ok(Audio::Packed(hear(window)?))).collect()
-            }
-            Network::Plain(network) => {
-                Ok(network.hear(windows, self.positions)?.into_iter().map(Audio::Plain).collect())
-            }
+    /// Encodes windows, each into its slot of the cache, whose lanes are empty then. A CPU takes them one after the
+    /// other: the matrices are large enough alone. With `padding` the packed network encodes so many positions behind a
+    /// window and no more; others always encode all.
+    pub(crate) fn admit(
+        &self,
+        windows: &[(usize, &MelWindow)],
+        padding: Option<usize>,
+        cache: &mut Cache,
+    ) -> Result<()> {
+        match (&self.network, cache) {
+            (Network::Packed(network), Cache::Packed(cache)) => windows.iter().try_for_each(|(slot, window)| {
+                let positions = padding.map_or(self.positions, |padding| window.positions + padding);
+                network.admit(*slot, window, positions.min(self.positions), cache)
+            }),
+            (Network::Fused(network), Cache::Fused(cache)) => network.admit(windows, cache),
+            (Network::Plain(network), Cache::Plain(cache)) => network.admit(windows, self.positions, cache),
+            _ => bail!("another network's cache"),
         }
     }
 
@@ -112,6 +127,7 @@ impl Whisper {
     pub(crate) fn cache(&self, slots: usize, lanes: usize, tokens: usize) -> Result<Cache> {
         Ok(match &self.network {
             Network::Packed(network) => Cache::Packed(network.cache(slots, lanes, tokens)),
+            Network::Fused(network) => Cache::Fused(network.cache(slots, lanes, tokens)?),
             Network::Plain(network) => Cache::Plain(network.cache(slots, lanes, tokens)?),
         })
     }
@@ -121,17 +137,33 @@ impl Whisper {
     pub(crate) fn step(&self, rows: &[Row], tokens: &[u32], cache: &mut Cache) -> Result<Tensor> {
         match (&self.network, cache) {
             (Network::Packed(network), Cache::Packed(cache)) => network.step(rows, tokens, cache),
+            (Network::Fused(network), Cache::Fused(cache)) => network.step(rows, tokens, cache),
             (Network::Plain(network), Cache::Plain(cache)) => network.step(rows, tokens, cache),
             _ => bail!("another network's cache"),
         }
     }
 
-    /// Feeds all tokens of a hypothesis for the window in `slot` at once, beside its lanes: logits (`[n, vocabulary]`)
-    /// after each, and the alignment heads' cross-attention weights (`[heads, n, positions]`), both f32.
-    pub(crate) fn attend(&self, slot: usize, tokens: &[u32], cache: &Cache) -> Result<(Tensor, Tensor)> {
+    /// Feeds a whole text at once, beside its window's lanes: logits (`[n, vocabulary]`, f32) after each token.
+    pub(crate) fn logits(&self, text: Text<'_>, cache: &Cache) -> Result<Tensor> {
         match (&self.network, cache) {
-            (Network::Packed(network), Cache::Packed(cache)) => network.attend(slot, tokens, cache),
-            (Network::Plain(network), Cache::Plain(cache)) => network.attend(slot, tokens, cache),
+            (Network::Packed(network), Cache::Packed(cache)) => network.logits(text, cache),
+            (Network::Fused(network), Cache::Fused(cache)) => network.logits(text, cache),
+            (Network::Plain(network), Cache::Plain(cache)) => network.logits(text, cache),
+            _ => bail!("another network's cache"),
+        }
+    }
+
+    /// Feeds whole texts at once, beside their windows' lanes: for each, the alignment heads' cross-attention weights
+    /// (`[heads, n, positions]`, f32).
+    pub(crate) fn attention(&self, texts: &[Text<'_>], cache: &Cache) -> Result<Vec<Tensor>> {
+        match (&self.network, cache) {
+            (Network::Packed(network), Cache::Packed(cache)) => {
+                texts.iter().map(|text| network.attention(*text, cache)).collect()
+            }
+            (Network::Fused(network), Cache::Fused(cache)) => network.attention(texts, cache),
+            (Network::Plain(network), Cache::Plain(cache)) => {
+                texts.iter().map(|text| network.attention(*text, cache)).collect()
+            }
             _ => bail!("another network's cache"),
         }
     }
@@ -141,26 +173,18 @@ impl Whisper {
     pub(crate) fn states(&self, window: &MelWindow) -> Result<Tensor> {
         match &self.network {
             Network::Packed(network) => network.states(window, self.positions),
+            Network::Fused(network) => network.states(&[window])?.squeeze(0),
             Network::Plain(network) => network.states(&[window], self.positions)?.squeeze(0),
         }
     }
 }
 
 impl Cache {
-    /// Puts a window into a slot; its lanes are empty.
-    pub(crate) fn admit(&mut self, slot: usize, audio: Audio) -> Result<()> {
-        match (self, audio) {
-            (Self::Packed(cache), Audio::Packed(audio)) => cache.admit(slot, audio),
-            (Self::Plain(cache), Audio::Plain(audio)) => cache.admit(slot, &audio)?,
-            _ => bail!("another network's window"),
-        }
-        Ok(())
-    }
-
     /// Forgets the tokens of a slot's lanes: its window is decoded again.
     pub(crate) fn clear(&mut self, slot: usize) {
         match self {
             Self::Packed(cache) => cache.clear(slot),
+            Self::Fused(cache) => cache.clear(slot),
             Self::Plain(cache) => cache.clear(slot),
         }
     }
@@ -169,6 +193,7 @@ impl Cache {
     pub(crate) fn reorder(&mut self, slot: usize, from: &[usize]) -> Result<()> {
         match self {
             Self::Packed(cache) => cache.reorder(slot, from),
+            Self::Fused(cache) => cache.reorder(slot, from)?,
             Self::Plain(cache) => cache.reorder(slot, from)?,
         }
         Ok(())
@@ -179,6 +204,7 @@ impl Cache {
     pub(crate) fn len(&self, row: Row) -> usize {
         match self {
             Self::Packed(cache) => cache.len(row),
+            Self::Fused(cache) => cache.len(row),
             Self::Plain(cache) => cache.len(row),
         }
     }

@@ -3,7 +3,7 @@
 use candle_core::{DType, Device, Tensor};
 use kernels::Precision;
 
-use super::{Cache, Network, Row, Whisper, plain};
+use super::{Cache, Network, Row, Text, Whisper, fused, plain};
 use crate::window::MelWindow;
 use crate::{ModelFiles, ModelSource};
 
@@ -11,18 +11,21 @@ const ROUNDING: f32 = 1e-4;
 /// Frames of the embedded encoder.
 const FRAMES: usize = 500;
 
-/// The embedded model, packed in f32 and plain.
-fn both() -> [Whisper; 2] {
+/// The embedded model, packed in f32, plain and fused.
+fn all() -> [Whisper; 3] {
     networks(&ModelSource::Embedded)
 }
 
-fn networks(source: &ModelSource) -> [Whisper; 2] {
+fn networks(source: &ModelSource) -> [Whisper; 3] {
     let files = ModelFiles::resolve(source).unwrap();
     let tensors = files.weights.load(DType::F32, &Device::Cpu).unwrap();
     let heads = files.generation.alignment_heads(&files.config);
-    let network = Network::Plain(Box::new(plain::Network::new(&tensors.pp("model"), &files.config, &heads).unwrap()));
-    let plain = Whisper { network, device: Device::Cpu, positions: files.config.max_source_positions };
-    [Whisper::new(&tensors, &files.config, &heads, Some(Precision::F32)).unwrap(), plain]
+    let network = |network| Whisper { network, device: Device::Cpu, positions: files.config.max_source_positions };
+    let of_model = tensors.pp("model");
+    let plain = Network::Plain(Box::new(plain::Network::new(&of_model, &files.config, &heads).unwrap()));
+    let fused = Network::Fused(Box::new(fused::Network::new(&of_model, &files.config, &heads).unwrap()));
+    let packed = Whisper::new(&tensors, &files.config, &heads, Some(Precision::F32)).unwrap();
+    [packed, network(plain), network(fused)]
 }
 
 /// Features that differ from window to window.
@@ -35,10 +38,13 @@ fn window(seed: usize) -> MelWindow {
 fn cache(model: &Whisper, slots: usize, lanes: usize) -> Cache {
     let windows: Vec<_> = (0..slots).map(window).collect();
     let mut cache = model.cache(slots, lanes, 16).unwrap();
-    for (slot, audio) in model.encode(&windows.iter().collect::<Vec<_>>(), None).unwrap().into_iter().enumerate() {
-        cache.admit(slot, audio).unwrap();
-    }
+    model.admit(&windows.iter().enumerate().collect::<Vec<_>>(), None, &mut cache).unwrap();
     cache
+}
+
+/// Logits after each token of a text, beside what is in the cache.
+fn logits(model: &Whisper, slot: usize, tokens: &[u32], cache: &Cache) -> Tensor {
+    model.logits(Text { slot, tokens }, cache).unwrap()
 }
 
 fn row(slot: usize, lane: usize) -> Row {
@@ -52,42 +58,48 @@ fn assert_close(a: &Tensor, b: &Tensor) {
 }
 
 #[test]
-fn packed_and_plain_networks_agree() {
-    assert_networks_agree(both());
+fn networks_agree() {
+    assert_networks_agree(all());
 }
 
 #[test]
-fn packed_and_plain_networks_agree_on_weights_that_are_stored_in_int8() {
+fn networks_agree_on_weights_that_are_stored_in_int8() {
     let folder = tempfile::tempdir().unwrap();
     let stored = folder.path().join("int8");
     crate::quantise(&ModelSource::Embedded, &stored).unwrap();
     assert_networks_agree(networks(&ModelSource::Directory(stored)));
 }
 
-fn assert_networks_agree([packed, plain]: [Whisper; 2]) {
-    assert_close(&packed.states(&window(1)).unwrap(), &plain.states(&window(1)).unwrap());
-    let [a, b] = [&packed, &plain].map(|model| {
+fn assert_networks_agree(models: [Whisper; 3]) {
+    let [packed, plain, fused] = &models;
+    for model in [packed, fused] {
+        assert_close(&model.states(&window(1)).unwrap(), &plain.states(&window(1)).unwrap());
+    }
+    let [packed, plain, fused] = models.each_ref().map(|model| {
         let mut cache = cache(model, 2, 2);
         let rows = [row(0, 0), row(1, 0)];
         model.step(&rows, &[5, 60, 300, 31], &mut cache).unwrap();
         cache.reorder(1, &[0, 0]).unwrap();
         assert_eq!([row(0, 0), row(0, 1), row(1, 0), row(1, 1)].map(|row| cache.len(row)), [2, 0, 2, 2]);
         let last = model.step(&[row(1, 1), row(0, 0), row(1, 0)], &[7, 80, 9], &mut cache).unwrap();
-        let (logits, weights) = model.attend(1, &[1, 2, 3], &cache).unwrap();
-        (last, logits, weights)
+        let texts = [Text { slot: 1, tokens: &[1, 2, 3] }, Text { slot: 0, tokens: &[4; 11] }];
+        let weights = model.attention(&texts, &cache).unwrap();
+        (last, logits(model, 1, &[1, 2, 3], &cache), weights)
     });
-    assert_close(&a.0, &b.0);
-    assert_close(&a.1, &b.1);
-    assert_close(&a.2, &b.2);
-    assert_eq!(a.2.dims(), [2, 3, FRAMES]);
-    assert_close(&a.2.sum(2).unwrap(), &Tensor::ones((2, 3), DType::F32, &Device::Cpu).unwrap());
+    for other in [packed, fused] {
+        assert_close(&other.0, &plain.0);
+        assert_close(&other.1, &plain.1);
+        other.2.iter().zip(&plain.2).for_each(|(ours, plains)| assert_close(ours, plains));
+    }
+    assert_eq!(plain.2[0].dims(), [2, 3, FRAMES]);
+    assert_close(&plain.2[0].sum(2).unwrap(), &Tensor::ones((2, 3), DType::F32, &Device::Cpu).unwrap());
 }
 
 #[test]
 fn token_by_token_equals_all_tokens_at_once() {
-    for model in both() {
+    for model in all() {
         let (mut steps, tokens) = (cache(&model, 1, 1), [5, 60, 7, 80, 9]);
-        let (at_once, _) = model.attend(0, &tokens, &steps).unwrap();
+        let at_once = logits(&model, 0, &tokens, &steps);
         for (position, token) in tokens.iter().enumerate() {
             let step = model.step(&[row(0, 0)], &[*token], &mut steps).unwrap();
             assert_close(&step.squeeze(0).unwrap(), &at_once.get(position).unwrap());
@@ -97,14 +109,14 @@ fn token_by_token_equals_all_tokens_at_once() {
 
 #[test]
 fn rows_of_different_lengths_and_refilled_slots_do_not_disturb_each_other() {
-    for model in both() {
+    for model in all() {
         let mut batch = cache(&model, 2, 1);
         model.step(&[row(1, 0)], &[30, 31, 32], &mut batch).unwrap();
         model.step(&[row(0, 0), row(1, 0)], &[10, 33], &mut batch).unwrap();
-        batch.admit(0, model.encode(&[&window(5)], None).unwrap().remove(0)).unwrap();
+        model.admit(&[(0, &window(5))], None, &mut batch).unwrap();
         let step = model.step(&[row(1, 0), row(0, 0)], &[34, 50], &mut batch).unwrap();
-        let (kept, _) = model.attend(1, &[30, 31, 32, 33, 34], &batch).unwrap();
-        let (refilled, _) = model.attend(0, &[50], &batch).unwrap();
+        let kept = logits(&model, 1, &[30, 31, 32, 33, 34], &batch);
+        let refilled = logits(&model, 0, &[50], &batch);
         assert_close(&step.get(0).unwrap(), &kept.get(4).unwrap());
         assert_close(&step.get(1).unwrap(), &refilled.get(0).unwrap());
     }
@@ -112,14 +124,14 @@ fn rows_of_different_lengths_and_refilled_slots_do_not_disturb_each_other() {
 
 #[test]
 fn lanes_go_on_from_the_lane_that_they_are_told() {
-    for model in both() {
+    for model in all() {
         let mut cache = cache(&model, 1, 3);
         let all = [row(0, 0), row(0, 1), row(0, 2)];
         model.step(&all, &[10, 11, 20, 21, 30, 31], &mut cache).unwrap();
         cache.reorder(0, &[2, 0, 2]).unwrap();
         let step = model.step(&all, &[1, 2, 3], &mut cache).unwrap();
         for (lane, tokens) in [[30, 31, 1], [10, 11, 2], [30, 31, 3]].iter().enumerate() {
-            let (alone, _) = model.attend(0, tokens, &cache).unwrap();
+            let alone = logits(&model, 0, tokens, &cache);
             assert_close(&step.get(lane).unwrap(), &alone.get(2).unwrap());
         }
         cache.clear(0);

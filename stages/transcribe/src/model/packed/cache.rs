@@ -7,7 +7,7 @@ use crate::model::Row;
 
 /// Keys and values of a window's states in every decoder layer.
 #[derive(Debug)]
-pub(crate) struct Audio(pub(super) Vec<KeysValues>);
+pub(super) struct Audio(pub(super) Vec<KeysValues>);
 
 /// Keys and values of a hypothesis's tokens in every decoder layer.
 type Lane = Vec<KeysValues>;
@@ -59,7 +59,7 @@ impl Cache {
         &mut self.slots[row.slot].lanes[row.lane]
     }
 
-    pub(crate) fn admit(&mut self, slot: usize, audio: Audio) {
+    pub(super) fn admit(&mut self, slot: usize, audio: Audio) {
         self.slots[slot].audio = Some(audio);
         self.clear(slot);
     }

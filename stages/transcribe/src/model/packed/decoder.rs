@@ -69,7 +69,7 @@ impl Decoder {
     }
 
     /// Keys and values of a window's states (`[positions, width]`), which `norm` is still to be applied to.
-    pub(super) fn hear(&self, states: &Tensor, norm: &Norm) -> Result<Audio> {
+    pub(super) fn keys_values(&self, states: &Tensor, norm: &Norm) -> Result<Audio> {
         let (positions, width) = states.dims2()?;
         let Shape { heads, head_width, precision, .. } = self.shape;
         let projected = Tensor::zeros((positions, 2 * width), DType::F32, &Device::Cpu)?;
@@ -108,28 +108,48 @@ impl Decoder {
         self.logits(&x.index_select(&Tensor::new(last.as_slice(), &Device::Cpu)?, 0)?)
     }
 
-    /// Logits (`[n, vocabulary]`) after each token of a window, and the cross-attention weights of the alignment heads
-    /// (`[heads, n, positions]`).
-    pub(super) fn attend(&self, audio: &Audio, tokens: &[u32]) -> Result<(Tensor, Tensor)> {
+    /// Logits (`[n, vocabulary]`) after each token of a text.
+    pub(super) fn logits_after(&self, audio: &Audio, tokens: &[u32]) -> Result<Tensor> {
+        self.logits(&self.feed(audio, tokens, |_, _, _| Ok(()))?)
+    }
+
+    /// The cross-attention weights (`[heads, n, positions]`) of the alignment heads, for every token of a text.
+    pub(super) fn attention(&self, audio: &Audio, tokens: &[u32]) -> Result<Tensor> {
         let n = tokens.len();
-        let mut lane = self.shape.lane(n);
-        let x = self.embed(tokens, n, &[0])?;
-        let buffers = Buffers::new(&x)?;
         let mut weights = Vec::new();
-        for ((layer, lane), audio) in self.layers.iter().zip(&mut lane).zip(&audio.0) {
-            layer.project(&x, &buffers)?;
-            append(lane, &buffers, 0..n)?;
-            let sequence = |keys_values| [Sequence { keys_values, rows: 0..n }];
-            layer.attend(&x, &buffers, &sequence(lane), &sequence(audio))?;
-            let queries = buffers.query.flatten_all()?.to_vec1()?;
-            let queries = Queries { values: &queries, stride: buffers.query.dim(1)?, count: n };
+        self.feed(audio, tokens, |layer, queries, audio| {
+            let values = queries.flatten_all()?.to_vec1()?;
+            let queries = Queries { values: &values, stride: queries.dim(1)?, count: n };
             for head in &layer.alignment_heads {
                 let mut of_head = vec![0.0; n * audio.len()];
                 kernels::weights(audio, *head, queries, &mut of_head);
                 weights.push(Tensor::from_vec(of_head, (n, audio.len()), &Device::Cpu)?);
             }
+            Ok(())
+        })?;
+        Tensor::stack(&weights, 0)
+    }
+
+    /// States (`[n, width]`) after each token of a text. `see` is shown each layer, its queries of cross-attention, and
+    /// what they attend to.
+    fn feed(
+        &self,
+        audio: &Audio,
+        tokens: &[u32],
+        mut see: impl FnMut(&Layer, &Tensor, &KeysValues) -> Result<()>,
+    ) -> Result<Tensor> {
+        let n = tokens.len();
+        let mut lane = self.shape.lane(n);
+        let x = self.embed(tokens, n, &[0])?;
+        let buffers = Buffers::new(&x)?;
+        for ((layer, lane), audio) in self.layers.iter().zip(&mut lane).zip(&audio.0) {
+            layer.project(&x, &buffers)?;
+            append(lane, &buffers, 0..n)?;
+            let sequence = |keys_values| [Sequence { keys_values, rows: 0..n }];
+            layer.attend(&x, &buffers, &sequence(lane), &sequence(audio))?;
+            see(layer, &buffers.query, audio)?;
         }
-        Ok((self.logits(&x)?, Tensor::stack(&weights, 0)?))
+        Ok(x)
     }
 
     /// Embedded tokens (`[rows * n, width]`) at the positions from each row's start on.

@@ -11,11 +11,11 @@ use nn::LayerWeights;
 
 use self::decoder::Decoder;
 use self::encoder::Encoder;
-use super::Row;
+use super::{Row, Text};
 use crate::config::WhisperConfig;
 use crate::window::MelWindow;
 
-pub(crate) use cache::{Audio, Cache};
+pub(crate) use cache::Cache;
 
 /// Encoder and decoder with packed weights.
 #[derive(Debug)]
@@ -47,8 +47,11 @@ impl Network {
         })
     }
 
-    pub(super) fn hear(&self, window: &MelWindow, positions: usize) -> Result<Audio> {
-        self.encoder.with_states(&window.features, positions, |states, norm| self.decoder.hear(states, norm))
+    /// Encodes the first `positions` of a window into a slot of the cache.
+    pub(super) fn admit(&self, slot: usize, window: &MelWindow, positions: usize, cache: &mut Cache) -> Result<()> {
+        let keys_values = |states: &Tensor, norm: &Norm| self.decoder.keys_values(states, norm);
+        cache.admit(slot, self.encoder.with_states(&window.features, positions, keys_values)?);
+        Ok(())
     }
 
     pub(super) fn cache(&self, slots: usize, lanes: usize, tokens: usize) -> Cache {
@@ -59,8 +62,12 @@ impl Network {
         self.decoder.step(rows, tokens, cache)
     }
 
-    pub(super) fn attend(&self, slot: usize, tokens: &[u32], cache: &Cache) -> Result<(Tensor, Tensor)> {
-        self.decoder.attend(cache.audio(slot)?, tokens)
+    pub(super) fn logits(&self, text: Text<'_>, cache: &Cache) -> Result<Tensor> {
+        self.decoder.logits_after(cache.audio(text.slot)?, text.tokens)
+    }
+
+    pub(super) fn attention(&self, text: Text<'_>, cache: &Cache) -> Result<Tensor> {
+        self.decoder.attention(cache.audio(text.slot)?, text.tokens)
     }
 }
 

@@ -6,7 +6,7 @@ use crate::model::Row;
 
 /// Keys and values of a window's states in every decoder layer, each `[1, heads, positions, width of a head]`.
 #[derive(Debug)]
-pub(crate) struct Audio(pub(super) Vec<(Tensor, Tensor)>);
+pub(super) struct Audio(pub(super) Vec<(Tensor, Tensor)>);
 
 /// The windows in the slots, each with its hypotheses in lanes.
 #[derive(Debug)]
@@ -66,7 +66,7 @@ impl Cache {
         self.lens[slot * self.lanes..][..self.lanes].fill(0);
     }
 
-    pub(crate) fn admit(&mut self, slot: usize, audio: &Audio) -> Result<()> {
+    pub(super) fn admit(&mut self, slot: usize, audio: &Audio) -> Result<()> {
         self.clear(slot);
         let slots = self.slots;
         for (layer, (keys, values)) in self.layers.iter_mut().zip(&audio.0) {

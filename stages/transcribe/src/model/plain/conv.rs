@@ -8,7 +8,7 @@ use super::layers::transposed;
 
 /// A convolution with a kernel of 3, padding 1 and stride 1 or 2, followed by GELU.
 #[derive(Debug)]
-pub(super) struct Conv {
+pub(in crate::model) struct Conv {
     /// `[taps * inputs, outputs]`: which neighbouring taps are one product depends on the stride.
     products: Vec<Tensor>,
     bias: Tensor,
@@ -17,7 +17,12 @@ pub(super) struct Conv {
 
 impl Conv {
     /// Reads `weight` (`[outputs, inputs, 3]`) and `bias`. `stride` is 1 or 2.
-    pub(super) fn new(tensors: &VarBuilder<'_>, inputs: usize, outputs: usize, stride: usize) -> Result<Self> {
+    pub(in crate::model) fn new(
+        tensors: &VarBuilder<'_>,
+        inputs: usize,
+        outputs: usize,
+        stride: usize,
+    ) -> Result<Self> {
         let weight = tensors.get((outputs, inputs, 3), "weight")?;
         let tap = |tap: usize| transposed(&weight.narrow(2, tap, 1)?.squeeze(2)?);
         let taps = [tap(0)?, tap(1)?, tap(2)?];
@@ -29,7 +34,7 @@ impl Conv {
     }
 
     /// `[batch, n, inputs]` to `[batch, n / stride, outputs]`; `n` is a multiple of the stride.
-    pub(super) fn forward(&self, x: &Tensor) -> Result<Tensor> {
+    pub(in crate::model) fn forward(&self, x: &Tensor) -> Result<Tensor> {
         let (batch, n, inputs) = x.dims3()?;
         let steps = n / self.stride;
         // With a stride of 2, a row holds two neighbouring frames: the first two taps of a step, or the third.

@@ -7,7 +7,7 @@ use super::attention::Attention;
 use super::cache::{Audio, Cache, Shape};
 use super::layers::{Mlp, layer_norm, matrix};
 use crate::config::WhisperConfig;
-use crate::model::Row;
+use crate::model::{Row, Text};
 
 /// The text side of the network.
 #[derive(Debug)]
@@ -54,7 +54,7 @@ impl Decoder {
     }
 
     /// Keys and values of a batch of states (`[batch, positions, width]`), window by window.
-    pub(super) fn hear(&self, states: &Tensor) -> Result<Vec<Audio>> {
+    pub(super) fn keys_values(&self, states: &Tensor) -> Result<Vec<Audio>> {
         let layers = self.layers.iter().map(|layer| layer.cross_attention.keys_and_values(states));
         let layers = layers.collect::<Result<Vec<_>>>()?;
         let of_window = |window: usize| {
@@ -94,9 +94,9 @@ impl Decoder {
         self.logits(&x.narrow(1, n - 1, 1)?.squeeze(1)?.contiguous()?)
     }
 
-    /// Logits (`[n, vocabulary]`) after each token of the window in a slot, and the cross-attention weights of the
-    /// alignment heads (`[heads, n, positions]`).
-    pub(super) fn attend(&self, slot: usize, tokens: &[u32], cache: &Cache) -> Result<(Tensor, Tensor)> {
+    /// Logits (`[n, vocabulary]`) after each token of a text, and the cross-attention weights of the alignment heads
+    /// (`[heads, n, positions]`).
+    pub(super) fn attend(&self, Text { slot, tokens }: Text<'_>, cache: &Cache) -> Result<(Tensor, Tensor)> {
         let mut x = self.embed(tokens, tokens.len(), &[0])?;
         let mask = causal_mask(&[0], tokens.len(), tokens.len(), &x)?;
         let mut weights = Vec::new();

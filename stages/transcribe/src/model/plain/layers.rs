@@ -6,7 +6,7 @@ use kernels::ops::gelu;
 use nn::quantised;
 
 /// Epsilon of every layer norm.
-const EPSILON: f64 = 1e-5;
+pub(in crate::model) const EPSILON: f64 = 1e-5;
 
 /// A matrix product over the last dimension, with the weights kept as the product wants them.
 #[derive(Debug)]
@@ -47,7 +47,7 @@ impl Linear {
 }
 
 /// Reads `weight` (`[outputs, inputs]`), stored in a floating type or quantised.
-pub(super) fn matrix(tensors: &VarBuilder<'_>, inputs: usize, outputs: usize) -> Result<Tensor> {
+pub(in crate::model) fn matrix(tensors: &VarBuilder<'_>, inputs: usize, outputs: usize) -> Result<Tensor> {
     let weight = tensors.get((outputs, inputs), "weight")?;
     if !tensors.contains_tensor(quantised::SCALE) {
         return Ok(weight);
@@ -57,7 +57,7 @@ pub(super) fn matrix(tensors: &VarBuilder<'_>, inputs: usize, outputs: usize) ->
 }
 
 /// The transpose as a tensor of its own.
-pub(super) fn transposed(matrix: &Tensor) -> Result<Tensor> {
+pub(in crate::model) fn transposed(matrix: &Tensor) -> Result<Tensor> {
     matrix.t()?.contiguous()
 }
 

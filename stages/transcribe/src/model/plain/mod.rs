@@ -1,23 +1,23 @@
-//! The network in candle's own operations, on any device: what a GPU computes, and what the packed network is tested
-//! against.
+//! The network in candle's own operations, on any device: what the other networks are tested against, and what computes
+//! where neither has kernels.
 
 mod attention;
 mod cache;
-mod conv;
+pub(super) mod conv;
 mod decoder;
 mod encoder;
-mod layers;
+pub(super) mod layers;
 
 use candle_core::{Device, Result, Tensor};
 use candle_nn::VarBuilder;
 
 use self::decoder::Decoder;
 use self::encoder::Encoder;
-use super::Row;
+use super::{Row, Text};
 use crate::config::WhisperConfig;
 use crate::window::MelWindow;
 
-pub(crate) use cache::{Audio, Cache};
+pub(crate) use cache::Cache;
 
 /// Encoder and decoder in the type of their tensors.
 #[derive(Debug)]
@@ -53,8 +53,11 @@ impl Network {
         self.encoder.forward(&Tensor::cat(&batch, 0)?)
     }
 
-    pub(super) fn hear(&self, windows: &[&MelWindow], positions: usize) -> Result<Vec<Audio>> {
-        self.decoder.hear(&self.states(windows, positions)?)
+    /// Encodes windows into slots of the cache.
+    pub(super) fn admit(&self, windows: &[(usize, &MelWindow)], positions: usize, cache: &mut Cache) -> Result<()> {
+        let (slots, windows): (Vec<_>, Vec<_>) = windows.iter().copied().unzip();
+        let audio = self.decoder.keys_values(&self.states(&windows, positions)?)?;
+        slots.into_iter().zip(audio).try_for_each(|(slot, audio)| cache.admit(slot, &audio))
     }
 
     pub(super) fn cache(&self, slots: usize, lanes: usize, tokens: usize) -> Result<Cache> {
@@ -65,7 +68,11 @@ impl Network {
         self.decoder.step(rows, tokens, cache)
     }
 
-    pub(super) fn attend(&self, slot: usize, tokens: &[u32], cache: &Cache) -> Result<(Tensor, Tensor)> {
-        self.decoder.attend(slot, tokens, cache)
+    pub(super) fn logits(&self, text: Text<'_>, cache: &Cache) -> Result<Tensor> {
+        Ok(self.decoder.attend(text, cache)?.0)
+    }
+
+    pub(super) fn attention(&self, text: Text<'_>, cache: &Cache) -> Result<Tensor> {
+        Ok(self.decoder.attend(text, cache)?.1)
     }
 }

@@ -1,0 +1,117 @@
+// The choice of tokens from logits, where they lie: only ids and log-probabilities come to the host.
+
+#include "common.cuh"
+
+constexpr int THREADS = 512;
+constexpr int WARPS = THREADS / WARP;
+// Numbers of a row's result before its candidates: fault, and the two sums.
+constexpr int HEADER = 3;
+
+// Sum of exponentials over some logits, with the highest of them and its token (of equals the lowest).
+struct Seen {
+  float highest, sum;
+  int token;
+};
+
+constexpr int NONE = 0x7fffffff;
+
+__device__ __forceinline__ Seen join(const Seen &a, const Seen &b) {
+  const bool first = a.highest > b.highest || (a.highest == b.highest && a.token < b.token);
+  const float top = first ? a.highest : b.highest, reference = top == -INFINITY ? 0.0f : top;
+  const float sum = a.sum * __expf(a.highest - reference) + b.sum * __expf(b.highest - reference);
+  return {top, sum, first ? a.token : b.token};
+}
+
+__device__ __forceinline__ void see(Seen &seen, float logit, int token) {
+  if (logit == -INFINITY)
+    return;
+  if (logit > seen.highest) {
+    seen.sum = seen.sum * __expf(seen.highest - logit) + 1.0f;
+    seen.highest = logit;
+    seen.token = token;
+  } else {
+    seen.sum += __expf(logit - seen.highest);
+  }
+}
+
+// Of a block, in all its threads.
+__device__ Seen block_join(Seen seen) {
+  __shared__ Seen warps[WARPS];
+#pragma unroll
+  for (int lanes = WARP / 2; lanes > 0; lanes /= 2)
+    seen = join(seen, {__shfl_xor_sync(ALL_LANES, seen.highest, lanes), __shfl_xor_sync(ALL_LANES, seen.sum, lanes),
+                       __shfl_xor_sync(ALL_LANES, seen.token, lanes)});
+  __syncthreads();
+  if (threadIdx.x % WARP == 0)
+    warps[threadIdx.x / WARP] = seen;
+  __syncthreads();
+  seen = warps[0];
+#pragma unroll
+  for (int warp = 1; warp < WARPS; warp++)
+    seen = join(seen, warps[warp]);
+  return seen;
+}
+
+// What a hypothesis may go on with, as the host has it.
+struct Bounds {
+  uint32_t row, first, text, end, from, to;
+};
+
+// The `count` likeliest tokens of rows of `logits` ([rows, vocabulary]). `masks` is [2, vocabulary]: 0 or minus
+// infinity, for any token and for the first of a text. Timestamps are the tokens from `timestamps` to `stop`; where
+// there are any, text ends at `end`, and they come where all of them together are likelier than the likeliest other
+// token. A row's result is a number that is 0 where all logits are finite, the logarithms of the sum of exponentials
+// over all tokens and over those that may be chosen, and a logit and an id for each candidate, best first, with minus
+// infinity where none is left.
+extern "C" __global__ void __launch_bounds__(THREADS)
+    choose(const float *logits, const float *masks, const Bounds *bounds, float *out, int vocabulary, int count, int end,
+           int timestamps, int stop) {
+  const Bounds may = bounds[blockIdx.x];
+  const float *row = logits + static_cast<size_t>(may.row) * vocabulary;
+  const float *mask = masks + (may.first ? vocabulary : 0);
+  const bool timed = timestamps < stop;
+  const auto allowed = [&](int token) {
+    const float logit = row[token] + mask[token];
+    const bool banned = timed && ((token < end && !may.text) || (token == end && !may.end) ||
+                                  (token >= timestamps && token < stop && (token < may.from || token >= may.to)));
+    return banned ? -INFINITY : logit;
+  };
+
+  Seen all = {-INFINITY, 0, NONE}, others = all, times = all;
+  int faults = 0;
+  for (int token = threadIdx.x; token < vocabulary; token += THREADS) {
+    faults |= !isfinite(row[token]);
+    see(all, row[token], token);
+    see(timed && token >= timestamps ? times : others, allowed(token), token);
+  }
+  faults = __syncthreads_or(faults);
+  all = block_join(all);
+  others = block_join(others);
+  times = block_join(times);
+  const bool only_times = timed && times.sum > 0 && times.highest + logf(times.sum) > others.highest;
+  const Seen left = only_times ? times : join(others, times);
+
+  float *result = out + static_cast<size_t>(blockIdx.x) * (HEADER + 2 * count);
+  if (threadIdx.x == 0) {
+    result[0] = faults ? NAN : 0.0f;
+    result[1] = all.highest + logf(all.sum);
+    result[2] = left.highest + logf(left.sum);
+    result[HEADER] = left.highest;
+    result[HEADER + 1] = left.token;
+  }
+  Seen last = left;
+  for (int place = 1; place < count; place++) {
+    Seen next = {-INFINITY, 0, NONE};
+    for (int token = threadIdx.x + (only_times ? timestamps : 0); token < vocabulary; token += THREADS) {
+      const float logit = allowed(token);
+      const bool taken = logit > last.highest || (logit == last.highest && token <= last.token);
+      if (!taken && logit > next.highest)
+        next = {logit, 0, token};
+    }
+    last = block_join(next);
+    if (threadIdx.x == 0) {
+      result[HEADER + 2 * place] = last.highest;
+      result[HEADER + 2 * place + 1] = last.token;
+    }
+  }
+}

@@ -1,0 +1,156 @@
+//! The decoder's attention to a cache of keys and values.
+
+use candle_core::{D, Device, Result, Tensor, bail};
+
+use super::operation::{Argument, Change, Launch, Make, suffix};
+use super::{HEAD_WIDTH, numbers};
+
+/// Most queries of a group.
+const MOST_QUERIES: usize = 8;
+/// Group sizes that there are kernels for.
+const KERNELS: [usize; 3] = [1, 4, MOST_QUERIES];
+const THREADS: usize = 128;
+
+/// Which queries attend to what.
+#[derive(Debug)]
+pub struct Groups {
+    /// `[groups, 3]`: first query, count, entry.
+    groups: Tensor,
+    /// `[queries]`: how many keys of its entry each query sees.
+    keys: Tensor,
+    largest: usize,
+}
+
+impl Groups {
+    /// Of queries in order, each with its entry in the cache and the number of its keys (at least 1); neighbours with
+    /// the same entry share the reading of the cache.
+    ///
+    /// # Errors
+    /// The device fails.
+    pub fn new(queries: &[(u32, u32)], device: &Device) -> Result<Self> {
+        let mut groups = Vec::new();
+        let (mut first, mut largest) = (0, 0);
+        for same in queries.chunk_by(|a, b| a.0 == b.0) {
+            for part in same.chunks(MOST_QUERIES) {
+                groups.extend([first as u32, part.len() as u32, part[0].0]);
+                largest = largest.max(part.len());
+                first += part.len();
+            }
+        }
+        let keys = queries.iter().map(|query| query.1);
+        let (count, keys_at) = (groups.len() / 3, groups.len());
+        // One copy to the device for both.
+        let all = Tensor::from_iter(groups.into_iter().chain(keys), device)?;
+        let groups = all.narrow(0, 0, keys_at)?.reshape((count, 3))?;
+        Ok(Self { groups, keys: all.narrow(0, keys_at, queries.len())?, largest })
+    }
+}
+
+/// Writes keys and values of new rows into a cache (`[entries, heads, capacity, 2, 64]`, contiguous). `rows` is `[rows,
+/// columns]` with the keys of all heads from column `offset` on, then their values; `places` (`[rows]`, u32) is entry *
+/// capacity + position for each.
+///
+/// # Errors
+/// Shapes or types do not fit.
+pub fn store_keys_values(cache: &Tensor, rows: &Tensor, offset: usize, places: &Tensor) -> Result<()> {
+    let (_, heads, capacity, two, head_width) = cache.dims5()?;
+    let (count, columns) = rows.dims2()?;
+    let width = heads * HEAD_WIDTH;
+    let fits = (two, head_width) == (2, HEAD_WIDTH) && places.dims() == [count] && offset + 2 * width <= columns;
+    if !fits || rows.dtype() != cache.dtype() {
+        bail!("rows {:?} from {offset} on for a cache {:?}", rows.dims(), cache.dims());
+    }
+    let arguments = vec![
+        Argument::Target,
+        Argument::Tensor(rows),
+        Argument::Tensor(places),
+        Argument::Int(columns),
+        Argument::Int(offset),
+        Argument::Int(heads),
+        Argument::Int(capacity),
+    ];
+    let launch = Launch {
+        source: "elementwise",
+        kernel: format!("store_keys_values_{}", suffix(cache.dtype())?),
+        grid: (count, 1, 1),
+        threads: (width / 4).min(512),
+        arguments,
+    };
+    let reference = |cache: &mut [f32]| {
+        let (rows, places) = (numbers(rows)?, places.to_vec1::<u32>()?);
+        for (row, place) in rows.chunks_exact(columns).zip(places) {
+            let (entry, position) = (place as usize / capacity, place as usize % capacity);
+            for (at, part) in row[offset..offset + 2 * width].chunks_exact(HEAD_WIDTH).enumerate() {
+                let key = (entry * heads + at % heads) * capacity + position;
+                cache[(2 * key + at / heads) * HEAD_WIDTH..][..HEAD_WIDTH].copy_from_slice(part);
+            }
+        }
+        Ok(())
+    };
+    Change { launch, reference }.apply(cache)
+}
+
+/// What queries attend to in a cache: `[queries, width]`. The queries begin the rows of `queries` (`[queries, at least
+/// width]`) and are scaled already; `biases` is as in [`encoder_attention`](super::encoder_attention).
+///
+/// # Errors
+/// Shapes or types do not fit.
+pub fn decoder_attention(queries: &Tensor, cache: &Tensor, biases: &Tensor, groups: &Groups) -> Result<Tensor> {
+    let (_, heads, capacity, ..) = cache.dims5()?;
+    let ((count, columns), width) = (queries.dims2()?, heads * HEAD_WIDTH);
+    if columns < width || biases.dims() != [2, width] || groups.keys.dims() != [count] {
+        bail!("{:?} queries with biases {:?} for a cache {:?}", queries.dims(), biases.dims(), cache.dims());
+    }
+    let Some(at_once) = KERNELS.into_iter().find(|size| *size >= groups.largest) else { bail!("a group too large") };
+    let (query_bias, value_bias) = (biases.get(0)?, biases.get(1)?);
+    let arguments = vec![
+        Argument::Tensor(queries),
+        Argument::Tensor(cache),
+        Argument::Tensor(&query_bias),
+        Argument::Tensor(&value_bias),
+        Argument::Tensor(&groups.groups),
+        Argument::Tensor(&groups.keys),
+        Argument::Target,
+        Argument::Int(columns),
+        Argument::Int(capacity),
+    ];
+    let launch = Launch {
+        source: "decoder_attention",
+        kernel: format!("decoder_attention_{at_once}_{}", suffix(queries.dtype())?),
+        grid: (groups.groups.dim(0)?, heads, 1),
+        threads: THREADS,
+        arguments,
+    };
+    let reference = || decoder_attention_reference(queries, cache, biases, groups);
+    Make { launch, shape: (count, width).into(), reference }.like(queries)
+}
+
+fn decoder_attention_reference(queries: &Tensor, cache: &Tensor, biases: &Tensor, groups: &Groups) -> Result<Vec<f32>> {
+    let (_, heads, capacity, ..) = cache.dims5()?;
+    let (columns, width) = (queries.dim(D::Minus1)?, heads * HEAD_WIDTH);
+    let [queries, cache, biases] = [numbers(queries)?, numbers(cache)?, numbers(biases)?];
+    let keys = groups.keys.to_vec1::<u32>()?;
+    let mut out = vec![0.0; keys.len() * width];
+    for group in groups.groups.to_vec2::<u32>()? {
+        let [first, count, entry] = [group[0], group[1], group[2]].map(|number| number as usize);
+        for (query, head) in (first..first + count).flat_map(|query| (0..heads).map(move |head| (query, head))) {
+            let at = head * HEAD_WIDTH;
+            let entry = &cache[(entry * heads + head) * capacity * 2 * HEAD_WIDTH..];
+            let seen =
+                entry.chunks_exact(2 * HEAD_WIDTH).take(keys[query] as usize).map(|both| both.split_at(HEAD_WIDTH));
+            let numbers = queries[query * columns + at..][..HEAD_WIDTH].iter().zip(&biases[at..]);
+            let numbers: Vec<f32> = numbers.map(|(number, bias)| number + bias).collect();
+            let score = |key: &[f32]| numbers.iter().zip(key).map(|(a, b)| a * b).sum::<f32>();
+            let scores: Vec<f32> = seen.clone().map(|(key, _)| score(key)).collect();
+            let highest = scores.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+            let total: f32 = scores.iter().map(|score| (score - highest).exp()).sum();
+            let out = &mut out[query * width + at..][..HEAD_WIDTH];
+            out.copy_from_slice(&biases[width + at..][..HEAD_WIDTH]);
+            for (score, (_, value)) in scores.iter().zip(seen) {
+                let weight = (score - highest).exp() / total;
+                out.iter_mut().zip(value).for_each(|(out, value)| *out += weight * value);
+            }
+        }
+    }
+    Ok(out)
+}

@@ -1,0 +1,86 @@
+//! The network for GPUs: cuBLAS's matrix products with the kernels of [`kernels::fused`] between them.
+//!
+//! Everything is rows of numbers, as the products leave them: `[windows * positions, width]` in the encoder, `[queries,
+//! width]` in the decoder, where a query is one new token of one hypothesis, whatever its length so far. Nothing is
+//! transposed, padded or masked. On a CPU the same network runs on the kernels' plain references, for tests.
+
+mod cache;
+mod decoder;
+mod encoder;
+mod layers;
+
+use candle_core::{Device, Result, Tensor};
+use candle_nn::VarBuilder;
+use kernels::fused;
+
+use self::decoder::Decoder;
+use self::encoder::Encoder;
+use super::{Row, Text};
+use crate::config::WhisperConfig;
+use crate::window::MelWindow;
+
+pub(crate) use cache::Cache;
+
+/// Encoder and decoder in the type of their tensors.
+#[derive(Debug)]
+pub(crate) struct Network {
+    encoder: Encoder,
+    decoder: Decoder,
+    device: Device,
+    bands: usize,
+    positions: usize,
+}
+
+/// Whether a device and a model have what this network needs.
+pub(super) fn is_supported(device: &Device, config: &WhisperConfig) -> bool {
+    let fits = |heads: usize| config.d_model / heads == fused::HEAD_WIDTH;
+    fused::is_supported(device) && fits(config.encoder_attention_heads) && fits(config.decoder_attention_heads)
+}
+
+impl Network {
+    /// Reads the tensors under `model`.
+    pub(super) fn new(
+        tensors: &VarBuilder<'_>,
+        config: &WhisperConfig,
+        alignment_heads: &[(usize, usize)],
+    ) -> Result<Self> {
+        fused::prepare(tensors.device())?;
+        Ok(Self {
+            encoder: Encoder::new(&tensors.pp("encoder"), config)?,
+            decoder: Decoder::new(&tensors.pp("decoder"), config, alignment_heads)?,
+            device: tensors.device().clone(),
+            bands: config.num_mel_bins,
+            positions: config.max_source_positions,
+        })
+    }
+
+    /// States `[windows, positions, width]` of windows.
+    pub(super) fn states(&self, windows: &[&MelWindow]) -> Result<Tensor> {
+        let frames = 2 * self.positions;
+        let mel: Vec<f32> =
+            windows.iter().flat_map(|window| &window.features[..frames * self.bands]).copied().collect();
+        self.encoder.forward(&Tensor::from_vec(mel, (windows.len(), frames, self.bands), &self.device)?)
+    }
+
+    /// Encodes windows into slots of the cache.
+    pub(super) fn admit(&self, windows: &[(usize, &MelWindow)], cache: &mut Cache) -> Result<()> {
+        let (slots, windows): (Vec<_>, Vec<_>) = windows.iter().copied().unzip();
+        self.decoder.admit(&slots, &self.states(&windows)?, cache)
+    }
+
+    pub(super) fn cache(&self, slots: usize, lanes: usize, tokens: usize) -> Result<Cache> {
+        self.decoder.cache(slots, lanes, tokens, self.positions)
+    }
+
+    pub(super) fn step(&self, rows: &[Row], tokens: &[u32], cache: &mut Cache) -> Result<Tensor> {
+        self.decoder.step(rows, tokens, cache)
+    }
+
+    pub(super) fn logits(&self, text: Text<'_>, cache: &Cache) -> Result<Tensor> {
+        self.decoder.logits_after(text, cache)
+    }
+
+    pub(super) fn attention(&self, texts: &[Text<'_>], cache: &Cache) -> Result<Vec<Tensor>> {
+        self.decoder.attention(texts, cache)
+    }
+}
