@@ -16,6 +16,7 @@ mod norms;
 pub mod ops;
 mod pack;
 mod precision;
+pub mod probe;
 mod quantise;
 mod reduce;
 mod rows;
