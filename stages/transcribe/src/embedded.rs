@@ -19,5 +19,12 @@ pub(crate) const MODEL: EmbeddedModel = EmbeddedModel {
         ("preprocessor_config.json", model_file!("preprocessor_config.json")),
         ("tokenizer.json", TOKENIZER),
     ],
-    weights: model_file!("model.safetensors"),
+    weights: WEIGHTS,
 };
+
+/// Whether this build holds the weights.
+pub(crate) const HAS_WEIGHTS: bool = cfg!(feature = "embedded-model");
+#[cfg(feature = "embedded-model")]
+const WEIGHTS: &[u8] = model_file!("model.safetensors");
+#[cfg(not(feature = "embedded-model"))]
+const WEIGHTS: &[u8] = &[];

@@ -11,6 +11,9 @@ pub enum ModelError {
     /// A file of the model is missing, cannot be read or is malformed, or the hub did not give it.
     #[error(transparent)]
     File(#[from] ModelFileError),
+    /// This build holds no embedded model: name another one.
+    #[error("this build holds no embedded model: name a folder or a hub id with --model")]
+    NotEmbedded,
     /// The tokenizer cannot be parsed: fetch it again.
     #[error("{path}: no tokenizer: {reason}")]
     Tokenizer {
@@ -101,6 +104,7 @@ impl From<ModelError> for StageError {
             ModelError::File(error) => error.class_and_code(),
             ModelError::Language { .. } => (ErrorClass::BadInput, "unknown-language"),
             ModelError::Setting { .. } | ModelError::SpecialToken { .. } => (ErrorClass::BadInput, "bad-setting"),
+            ModelError::NotEmbedded => (ErrorClass::BadInput, "model-not-embedded"),
             ModelError::Tokenizer { .. }
             | ModelError::MissingToken { .. }
             | ModelError::VocabularyTooLarge { .. }

@@ -37,7 +37,7 @@ impl ModelFiles {
     /// # Errors
     /// A [`ModelError`] that names the first file that is missing, malformed, truncated or of another model.
     pub fn resolve(source: &ModelSource) -> Result<Self, ModelError> {
-        let folder = ModelFolder::open(source, embedded::MODEL)?;
+        let folder = open(source)?;
         let [config_file, generation_file, tokenizer_file] = REQUIRED.map(|name| folder.read(name));
         let (config_file, generation_file, tokenizer_file) = (config_file?, generation_file?, tokenizer_file?);
         let preprocessor_file = folder.read_optional(PREPROCESSOR)?;
@@ -107,9 +107,16 @@ impl ModelFiles {
     }
 }
 
+fn open(source: &ModelSource) -> Result<ModelFolder, ModelError> {
+    if *source == ModelSource::Embedded && !embedded::HAS_WEIGHTS {
+        return Err(ModelError::NotEmbedded);
+    }
+    Ok(ModelFolder::open(source, embedded::MODEL)?)
+}
+
 /// The small files of a model.
 pub(crate) fn small_files(source: &ModelSource) -> Result<Vec<ModelFile>, ModelError> {
-    let folder = ModelFolder::open(source, embedded::MODEL)?;
+    let folder = open(source)?;
     let required = REQUIRED.into_iter().map(|name| folder.read(name).map(Some));
     Ok(required.chain([folder.read_optional(PREPROCESSOR)]).filter_map(Result::transpose).collect::<Result<_, _>>()?)
 }

@@ -1,0 +1,94 @@
+//! The stage as the bench drives it: a loaded model, prepared windows, decoding passes, teacher-forced logits.
+
+use std::collections::HashMap;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Instant;
+
+use candle_core::{DType, Device, Tensor};
+use stage_core::{DeviceStage, ListFlow, Pcm, SpeechSegments, VadIdentity, Window};
+use transcribe::{MelWindow, ModelFiles, ModelSource, TranscribeConfig, Transcriber};
+
+use crate::Result;
+use crate::arguments::Arguments;
+
+/// A loaded model.
+pub(crate) struct Engine {
+    transcriber: Transcriber,
+    /// Seconds that loading took.
+    pub(crate) load_s: f64,
+}
+
+impl Engine {
+    /// Loads the model that the arguments name: greedy, one attempt, exactly `tokens` text tokens per window (the
+    /// model's own configuration suppresses the end token).
+    pub(crate) fn load(arguments: &Arguments, tokens: Option<usize>) -> Result<Self> {
+        let config = TranscribeConfig {
+            device: arguments.device()?,
+            precision: arguments.required("precision")?,
+            language: Some("en".into()),
+            max_tokens: tokens,
+            token_times: arguments.has("token-times"),
+            temperatures: vec![0.0],
+            repetition_limit: 0,
+            ..TranscribeConfig::default()
+        };
+        let start = Instant::now();
+        let files = ModelFiles::resolve(&ModelSource::Directory(arguments.model()?))?;
+        let transcriber = Transcriber::new(files, config)?;
+        transcriber.load()?;
+        Ok(Self { transcriber, load_s: start.elapsed().as_secs_f64() })
+    }
+
+    /// The features of one window's samples.
+    fn unit(&self, samples: Vec<f32>) -> Result<MelWindow> {
+        let end_s = samples.len() as f64 / 16_000.0;
+        let segments = SpeechSegments {
+            vad: VadIdentity { name: "none".into(), model_sha256: None },
+            spans: vec![],
+            windows: vec![Window { channel: 0, start_s: 0.0, end_s, first_span: 0, spans: 0 }],
+            dropped: vec![],
+        };
+        let mut unit = None;
+        let pcm = Pcm::from_channels(vec![samples]);
+        self.transcriber.prepare((&pcm, &segments), &|_| false, &mut |_, prepared| {
+            unit = Some(prepared);
+            true
+        })?;
+        Ok(unit.ok_or("the window was not prepared")?)
+    }
+
+    /// The features of the first windows (`samples.I`) of a file.
+    pub(crate) fn units(&self, file: &Path, count: usize) -> Result<Vec<Arc<MelWindow>>> {
+        let tensors = candle_core::safetensors::load(file, &Device::Cpu)?;
+        (0..count).map(|index| Ok(Arc::new(self.unit(tensor(&tensors, "samples", index)?.to_vec1()?)?))).collect()
+    }
+
+    /// The text tokens of all units, at most `batch` of them under way at a time.
+    pub(crate) fn decode(&self, units: &[Arc<MelWindow>], batch: usize) -> Result<Vec<Vec<u32>>> {
+        let mut flow = ListFlow::new(units.to_vec(), batch);
+        self.transcriber.infer(&mut flow)?;
+        let answers = flow.into_answers().ok_or("a window was not answered")?;
+        Ok(answers.into_iter().map(|answer| answer.tokens).collect())
+    }
+
+    /// The logits before each of `tokens.I` of the window `samples.I`, as `logits.I` (`[tokens, vocabulary]`, f32).
+    pub(crate) fn teach(&self, from: &Path, to: &Path) -> Result<usize> {
+        let given = candle_core::safetensors::load(from, &Device::Cpu)?;
+        let count = given.keys().filter(|name| name.starts_with("tokens.")).count();
+        let mut logits = HashMap::new();
+        for index in 0..count {
+            let unit = self.unit(tensor(&given, "samples", index)?.to_vec1()?)?;
+            let tokens: Vec<u32> = tensor(&given, "tokens", index)?.to_dtype(DType::U32)?.to_vec1()?;
+            let window = self.transcriber.logits(&unit, &tokens)?.to_device(&Device::Cpu)?;
+            logits.insert(format!("logits.{index}"), window);
+        }
+        candle_core::safetensors::save(&logits, to)?;
+        Ok(count)
+    }
+}
+
+fn tensor<'a>(tensors: &'a HashMap<String, Tensor>, kind: &str, index: usize) -> Result<&'a Tensor> {
+    let name = format!("{kind}.{index}");
+    Ok(tensors.get(&name).ok_or(format!("{name} is missing"))?)
+}

@@ -1,0 +1,66 @@
+"""NVML: readings of the first GPU, and the peak of its memory while a program runs."""
+
+import threading
+
+try:
+    import pynvml
+except ImportError:
+    pynvml = None
+
+POLL_S = 0.02
+
+
+def handle():
+    pynvml.nvmlInit()
+    return pynvml.nvmlDeviceGetHandleByIndex(0)
+
+
+def readings() -> dict:
+    """Name, driver, memory, temperature, clocks and power, as NVML has them."""
+    gpu = handle()
+    memory = pynvml.nvmlDeviceGetMemoryInfo(gpu)
+    return {
+        "name": pynvml.nvmlDeviceGetName(gpu),
+        "uuid": pynvml.nvmlDeviceGetUUID(gpu),
+        "driver": pynvml.nvmlSystemGetDriverVersion(),
+        "cuda_driver": pynvml.nvmlSystemGetCudaDriverVersion_v2() / 1000,
+        "memory_total_mib": memory.total >> 20,
+        "memory_used_mib": memory.used >> 20,
+        "temperature_c": pynvml.nvmlDeviceGetTemperature(gpu, pynvml.NVML_TEMPERATURE_GPU),
+        "sm_clock_mhz": pynvml.nvmlDeviceGetClockInfo(gpu, pynvml.NVML_CLOCK_SM),
+        "power_w": pynvml.nvmlDeviceGetPowerUsage(gpu) / 1000,
+    }
+
+
+def memory_mib(kind: str) -> int:
+    """`free`, `used` or `total`."""
+    return getattr(pynvml.nvmlDeviceGetMemoryInfo(handle()), kind) >> 20
+
+
+class PeakMemory:
+    """The most memory in use on the GPU inside a `with` block, over what was in use before; none without a GPU."""
+
+    def __init__(self, device: str):
+        self.measures = device == "cuda" and pynvml is not None
+        self.mib = None
+
+    def __enter__(self):
+        if self.measures:
+            self.gpu, self.ended = handle(), threading.Event()
+            self.before = self.used()
+            self.mib = 0
+            self.thread = threading.Thread(target=self.poll, daemon=True)
+            self.thread.start()
+        return self
+
+    def __exit__(self, *_):
+        if self.measures:
+            self.ended.set()
+            self.thread.join()
+
+    def used(self) -> int:
+        return pynvml.nvmlDeviceGetMemoryInfo(self.gpu).used >> 20
+
+    def poll(self) -> None:
+        while not self.ended.wait(POLL_S):
+            self.mib = max(self.mib, self.used() - self.before)

@@ -1,0 +1,8 @@
+"""The CUDA kernels against candle's operations."""
+
+
+def run(setup, part, deadline) -> None:
+    answer = setup.ours("kernels", limit_s=deadline.left())
+    for entry in answer["kernels"]:
+        part.row("Kernels", **entry)
+    part.check("all kernels agree", answer["passed"])

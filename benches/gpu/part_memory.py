@@ -1,0 +1,55 @@
+"""A real out-of-memory: another process leaves little of the device's memory, and calls grow until it refuses."""
+
+import sys
+
+import gpu
+import programs
+import speech
+from programs import Failed
+from setup import HERE
+
+# What is left beside the weights, in MiB.
+LEFT_MIB = 4000
+CALL_SIZES = [64, 128, 256]
+FAULT = "[[fault]]\nat = ['transcribe', 'infer']\nkind = { memory-for = 1 }\n"
+
+
+def run(setup, part, deadline) -> None:
+    calls = setup.scratch / "memory-calls"
+    if setup.is_cpu:
+        part.fact("fault", "injected: a CPU's memory is not filled")
+        fault = setup.scratch / "memory.toml"
+        fault.write_text(FAULT)
+        speech.write_calls(setup.speech, calls, 8, 2, 3)
+        attempt(setup, part, deadline, calls, 8, ["--faults", fault])
+        return
+    speech.write_calls(setup.speech, calls, CALL_SIZES[-1], 2, 3)
+    weights_mib = (setup.model(setup.fast_size) / "model.safetensors").stat().st_size >> 20
+    ballast_mib = gpu.memory_mib("free") - weights_mib - LEFT_MIB
+    ballast = programs.start([sys.executable, HERE / "ballast.py", ballast_mib])
+    try:
+        if ballast.stdout.readline().strip() != "ready":
+            raise Failed("the device's memory could not be filled")
+        part.fact("memory left beside the weights (MiB)", gpu.memory_mib("free") - weights_mib)
+        for size in CALL_SIZES:
+            if attempt(setup, part, deadline, calls, size, ["--precision", "bf16"]):
+                return
+    finally:
+        programs.stop(ballast)
+        ballast.communicate()
+    part.check("the device refuses", False, f"{CALL_SIZES[-1]} windows fit")
+
+
+def attempt(setup, part, deadline, calls, size, words) -> bool:
+    """A run with calls of `size` windows; whether they were halved."""
+    out = setup.scratch / f"memory-{size}"
+    common = ["--model", setup.model(setup.fast_size), "--devices", setup.devices, "--aligner", "attention"]
+    batch = ["-b", size, "--device-batch-size", size, "--language", "en", "--vad", "off"]
+    ended = setup.run(calls, out, *common, *batch, *words, limit_s=deadline.left())
+    halved = [line.strip() for line in setup.status(out).splitlines() if "batch shrunk" in line]
+    done, files = ended["files_done"], ended["files"]
+    part.row("Runs", windows_in_a_call=size, recordings=files, complete=done, halved="; ".join(halved) or None)
+    if halved:
+        part.check("calls are halved", True, halved[-1][:200])
+        part.check("every recording completes", done == files, f"{done} of {files}")
+    return bool(halved)

@@ -1,0 +1,57 @@
+"""Throughput of ours and of transformers: windows of 30 s, exactly so many text tokens each, random weights."""
+
+import gpu
+from programs import Failed
+
+TOKENS = 64
+MEASUREMENT_LIMIT_S = 60
+# Seconds of timed passes, which end early past them.
+PASSES_S = 10
+REPEATS = 5
+
+
+def plan(setup) -> list[tuple]:
+    """(model, precision, batch, engine, flags), the most telling first."""
+    if setup.is_cpu:
+        tiny = [("tiny", "f32", 2, "ours"), ("tiny", "f32", 2, "transformers"), ("tiny", "bf16", 4, "ours")]
+        return [(*row, []) for row in tiny] + [("tiny", "f32", 2, "ours", ["--token-times"])]
+    both = ["ours", "transformers"]
+    rows = [(size, "bf16", 32, engine, []) for size in setup.sizes for engine in both]
+    rows += [(size, "f16", 32, engine, []) for size in setup.sizes for engine in both]
+    rows += [(size, "bf16", 32, "ours", ["--token-times"]) for size in setup.sizes]
+    return rows + [(size, "bf16", batch, engine, []) for batch in (8, 16, 64) for size in setup.sizes for engine in both]
+
+
+def run(setup, part, deadline) -> None:
+    for size, precision, batch, engine, flags in plan(setup):
+        row = dict(model=size, precision=precision, batch=batch, engine=" ".join([engine, *flags]))
+        try:
+            measured = measure(setup, deadline, size, precision, batch, engine, flags)
+        except Failed as reason:
+            part.row("Throughput", **row, note=str(reason))
+            if deadline.left() <= 0:
+                return
+        else:
+            part.row("Throughput", **row, **measured)
+    ours = [row for row in part.data["tables"]["Throughput"] if row["engine"] == "ours"]
+    part.check("ours was measured", any("times_real_time" in row for row in ours))
+
+
+def measure(setup, deadline, size, precision, batch, engine, flags) -> dict:
+    limit_s = min(deadline.left(), MEASUREMENT_LIMIT_S)
+    count, tokens = (4, 16) if setup.is_cpu else (64, TOKENS)
+    words = [
+        "throughput", setup.model(size), "--precision", precision, "--batch", batch, "--windows", setup.windows,
+        "--count", count, "--tokens", tokens, "--repeats", 1 if setup.is_cpu else REPEATS, "--limit-s", PASSES_S, *flags,
+    ]
+    with gpu.PeakMemory(setup.device) as peak:
+        if engine == "ours":
+            answer = setup.ours(*words, limit_s=limit_s)
+        else:
+            answer = setup.python("peer.py", *words, limit_s=limit_s)
+    seconds = answer["seconds"]
+    return {
+        "times_real_time": round(answer["times_real_time"], 1), "best_s": round(min(seconds), 3), "passes": len(seconds),
+        "load_s": round(answer["load_s"], 1), "peak_mib": peak.mib,
+        "distinct_tokens": len({token for text in answer["tokens"] for token in text}),
+    }

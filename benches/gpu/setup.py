@@ -1,0 +1,120 @@
+"""What all parts need: programs, models, audio, and how they are called."""
+
+import json
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import programs
+import speech
+from programs import Failed
+
+HERE = Path(__file__).resolve().parent
+# Decoding for comparisons and random networks: one greedy attempt that no threshold rejects.
+ONE_ATTEMPT = """temperatures = [0.0]
+compression_ratio_threshold = 1000.0
+logprob_threshold = -1000.0
+no_speech_threshold = 1.0
+repetition_limit = 0
+"""
+# GPUs are admitted whatever else holds their memory: the out-of-memory part fills it.
+ADMIT_ALL = "[devices]\nmemory_admit_percent = 100\nadmit_unknown = true\n"
+WINDOWS = 64
+MODEL_LIMIT_S = 60
+SPEECH = "account-number.wav"
+
+
+@dataclass
+class Setup:
+    """The programs and folders of one check."""
+
+    device: str
+    earwitness: Path
+    bench: Path
+    small_model: Path
+    calls: Path
+    launches: Path | None
+    scratch: Path
+    log: Path
+    models: dict = field(default_factory=dict)
+
+    def __post_init__(self):
+        self.speech = speech.load(self.calls / SPEECH)
+        self.one_attempt = self.scratch / "one-attempt.toml"
+        self.one_attempt.write_text(ONE_ATTEMPT)
+        self.admit_all = self.scratch / "admit-all.toml"
+        self.admit_all.write_text(ADMIT_ALL)
+        self.windows = self.scratch / "windows.safetensors"
+        speech.write_windows(self.speech, 4 if self.is_cpu else WINDOWS, self.windows)
+
+    @property
+    def is_cpu(self) -> bool:
+        return self.device == "cpu"
+
+    @property
+    def devices(self) -> str:
+        """The device as the product's `--devices` names it."""
+        return "cpu" if self.is_cpu else "cuda:0"
+
+    @property
+    def sizes(self) -> list[str]:
+        return ["tiny"] if self.is_cpu else ["large-v3", "turbo"]
+
+    @property
+    def fast_size(self) -> str:
+        """The random network for runs of the whole product."""
+        return self.sizes[-1]
+
+    def model(self, size: str) -> Path:
+        """The folder of a random network, which is made on first use."""
+        if size not in self.models:
+            folder = self.scratch / "models" / size
+            self.python("models.py", size, folder, limit_s=MODEL_LIMIT_S)
+            self.models[size] = folder
+        return self.models[size]
+
+    def python(self, script: str, *words, limit_s: float) -> dict:
+        command = [sys.executable, HERE / script, *words, "--device", self.device]
+        return programs.report_of(command, limit_s, self.log)
+
+    def ours(self, *words, limit_s: float, environment: dict | None = None) -> dict:
+        command = [self.bench, *words, "--device", self.device]
+        return programs.report_of(command, limit_s, self.log, environment)
+
+    def run(self, inputs: Path, out: Path, *words, limit_s: float) -> dict:
+        """`earwitness run` to its end; its summary."""
+        return summary(programs.run(self.run_command(inputs, out, *words), limit_s, self.log))
+
+    def run_command(self, inputs: Path, out: Path, *words) -> list:
+        return self.product("run", inputs, "--out", out, "--progress", "json", *words)
+
+    def product(self, *words) -> list:
+        """A command line of the product; decoding is one attempt, unless the words say otherwise."""
+        decoding = [] if "--decoding" in words else ["--decoding", self.one_attempt]
+        return [self.earwitness, *words, "--config", self.admit_all, *decoding]
+
+    def transcripts(self, out: Path, *words, limit_s: float) -> dict:
+        """`earwitness stage transcribe` over the fixture calls: each one's text tokens."""
+        common = ["--out", out, "--model", self.small_model, "--progress", "none"]
+        command = self.product("stage", "transcribe", self.calls, *common, *words)
+        ended = programs.run(command, limit_s, self.log)
+        if ended.code != 0:
+            raise Failed(f"stage transcribe ended with exit code {ended.code}")
+        artifacts = [json.loads(line) for line in ended.stdout.splitlines()]
+        return {Path(one["path"]).name: tokens(one["artifact"]) for one in artifacts}
+
+    def status(self, out: Path) -> str:
+        return programs.run([self.earwitness, "status", out], 30, self.log).stdout
+
+
+def tokens(transcript: dict) -> list[int]:
+    return [token for segment in transcript["segments"] for piece in segment["pieces"] for token in piece["ids"]]
+
+
+def summary(ended: programs.Ended) -> dict:
+    """The last line of `--progress json`, with the exit code."""
+    lines = [line for line in ended.stderr.splitlines() if line.startswith('{"summary"')]
+    if not lines:
+        errors = ended.stderr.strip().splitlines() or ["nothing on stderr"]
+        raise Failed(f"exit code {ended.code}: {errors[-1][:300]}")
+    return json.loads(lines[-1])["summary"] | {"exit_code": ended.code}
