@@ -1,9 +1,298 @@
-//! The CUDA kernels against candle's operations.
+//! Our CUDA kernels against their plain references in Rust: the same operations on the CPU, in f32, on the same numbers.
 
-use candle_core::Device;
+use std::time::Instant;
+
+use candle_core::{DType, Device, Result, Tensor};
+use kernels::fused::{self, ChoiceBounds, Groups, HEAD_WIDTH, Vocabulary};
 use serde_json::{Value, json};
 
-/// One entry per kernel and shape, with `passed`.
-pub(crate) fn run(_device: &Device) -> Value {
-    json!([])
+const EPSILON: f32 = 1e-5;
+/// Timed calls of each operation.
+const CALLS: usize = 20;
+/// Tokens of the vocabulary that choices are made from, timestamps at its end.
+const VOCABULARY: usize = 51_866;
+const END: u32 = 50_257;
+const TIMESTAMPS: std::ops::Range<u32> = 50_365..51_866;
+
+/// Sizes of the check: how much there is of everything.
+struct Sizes {
+    heads: usize,
+    windows: usize,
+    positions: usize,
+    /// Queries of the decoder's attention, one for each of as many windows.
+    queries: usize,
+}
+
+const CUDA: Sizes = Sizes { heads: 20, windows: 2, positions: 1_500, queries: 64 };
+const CPU: Sizes = Sizes { heads: 2, windows: 1, positions: 130, queries: 5 };
+
+/// One operation with its operands, which may be moved to another device and type.
+struct Case {
+    name: String,
+    operands: Vec<Tensor>,
+    operation: Operation,
+    /// Bytes read and written by a kernel that reads everything once, for operands of two bytes.
+    bytes: f64,
+    /// Products and sums.
+    operations: f64,
+}
+
+type Operation = Box<dyn Fn(&[Tensor]) -> Result<Tensor>>;
+
+/// One entry per kernel, type and shape: relative error (Euclidean norms), largest error, microseconds, GB/s, TFLOP/s, and
+/// `passed`.
+pub(crate) fn run(device: &Device) -> Value {
+    let sizes = if device.is_cpu() { CPU } else { CUDA };
+    let mut entries = Vec::new();
+    for dtype in [DType::F32, DType::F16, DType::BF16] {
+        for case in cases(&sizes) {
+            entries.push(entry(&case.name, dtype, compare(&case, dtype, device)));
+        }
+    }
+    for (name, bounds, count) in choices() {
+        entries.push(entry(name, DType::F32, compare_choice(&bounds, count, device)));
+    }
+    Value::Array(entries)
+}
+
+fn entry(name: &str, dtype: DType, found: Result<Value>) -> Value {
+    let mut entry = found.unwrap_or_else(|reason| json!({ "passed": false, "reason": reason.to_string() }));
+    entry["name"] = json!(name);
+    entry["type"] = json!(dtype.as_str());
+    entry
+}
+
+/// The largest relative error: rounding of the result, and of what a kernel rounds on its way (attention weights).
+const fn limit(dtype: DType) -> f64 {
+    match dtype {
+        DType::F32 => 2e-5,
+        DType::F16 => 1e-3,
+        _ => 8e-3,
+    }
+}
+
+fn compare(case: &Case, dtype: DType, device: &Device) -> Result<Value> {
+    let rounded = case.operands.iter().map(|x| x.to_dtype(dtype)).collect::<Result<Vec<_>>>()?;
+    let exact = rounded.iter().map(|x| x.to_dtype(DType::F32)?.copy()).collect::<Result<Vec<_>>>()?;
+    let expected = (case.operation)(&exact)?;
+    let operands = || rounded.iter().map(|x| x.to_device(device)?.copy()).collect::<Result<Vec<_>>>();
+    let found = (case.operation)(&operands()?)?.to_device(&Device::Cpu)?.to_dtype(DType::F32)?;
+    let (relative, largest) = errors(&found, &expected)?;
+    let operands = operands()?;
+    let seconds = seconds(device, || (case.operation)(&operands))?;
+    let bytes = case.bytes * dtype.size_in_bytes() as f64 / 2.0;
+    Ok(json!({
+        "passed": relative <= limit(dtype), "relative_error": relative, "limit": limit(dtype),
+        "largest_error": largest, "microseconds": seconds * 1e6, "gb_s": bytes / seconds / 1e9,
+        "tflop_s": case.operations / seconds / 1e12,
+    }))
+}
+
+/// Relative and largest error; not a number where a result is none.
+fn errors(found: &Tensor, expected: &Tensor) -> Result<(f64, f64)> {
+    let (found, expected) = (found.flatten_all()?.to_vec1::<f32>()?, expected.flatten_all()?.to_vec1::<f32>()?);
+    let squares = |values: &mut dyn Iterator<Item = f64>| values.map(|x| x * x).sum::<f64>().sqrt();
+    let differences = || found.iter().zip(&expected).map(|(a, b)| f64::from(a - b));
+    let norm = squares(&mut expected.iter().map(|x| f64::from(*x)));
+    let largest = differences().map(f64::abs).fold(0.0, |a, b| if b.is_nan() { b } else { f64::max(a, b) });
+    Ok((squares(&mut differences()) / norm, largest))
+}
+
+fn seconds(device: &Device, work: impl Fn() -> Result<Tensor>) -> Result<f64> {
+    if device.is_cpu() {
+        return Ok(f64::NAN);
+    }
+    work()?;
+    device.synchronize()?;
+    let start = Instant::now();
+    for _ in 0..CALLS {
+        work()?;
+    }
+    device.synchronize()?;
+    Ok(start.elapsed().as_secs_f64() / CALLS as f64)
+}
+
+fn cases(sizes: &Sizes) -> Vec<Case> {
+    let Sizes { heads, windows, positions, queries } = *sizes;
+    let width = heads * HEAD_WIDTH;
+    let mut cases = vec![
+        residual_norm(windows * positions, width),
+        residual_norm(3, 2 * HEAD_WIDTH),
+        bias_gelu(windows * positions, 4 * width),
+        keys_values(heads, positions, queries),
+        product(queries, width),
+        encoder_attention(windows, positions, heads),
+        encoder_attention(1, 129, heads),
+        encoder_attention(3, 63, heads),
+    ];
+    let full = vec![positions as u32; queries];
+    // A window's queries each, as greedy decoding asks; then several of one window, as beams and prompts do.
+    cases.push(decoder_attention("one query each", heads, positions, (0..).zip(full.clone()).collect()));
+    let beams = |(query, keys): (u32, u32)| (query / 5, keys);
+    cases.push(decoder_attention("beams of five", heads, positions, (0..).zip(full).map(beams).collect()));
+    let prompt = |query: u32| (query / 3, query % 3 + 1);
+    cases.push(decoder_attention("prompts of three", heads, 40, (0..queries as u32).map(prompt).collect()));
+    let text = |query: u32| (query % 2, query / 2 + 1);
+    let mut texts: Vec<_> = (0..66).map(text).collect();
+    texts.sort_unstable();
+    cases.push(decoder_attention("texts of 33", heads, 33, texts));
+    cases
+}
+
+fn residual_norm(rows: usize, width: usize) -> Case {
+    Case {
+        name: format!("residual_norm [{rows}, {width}]"),
+        operands: vec![random(1, &[rows, width]), random(2, &[rows, width]), random(3, &[3, width])],
+        operation: Box::new(|x| {
+            let (sum, norm) = fused::residual_norm(&x[0], &x[1], &x[2], EPSILON)?;
+            Tensor::stack(&[sum, norm], 0)
+        }),
+        bytes: (rows * width * 4 * 2) as f64,
+        operations: 0.0,
+    }
+}
+
+fn bias_gelu(rows: usize, width: usize) -> Case {
+    Case {
+        name: format!("bias_gelu [{rows}, {width}]"),
+        operands: vec![random(4, &[rows, width]), random(5, &[width])],
+        operation: Box::new(|x| {
+            fused::bias_gelu(&x[0], &x[1])?;
+            Ok(x[0].clone())
+        }),
+        bytes: (rows * width * 2 * 2) as f64,
+        operations: 0.0,
+    }
+}
+
+fn keys_values(heads: usize, capacity: usize, rows: usize) -> Case {
+    let width = heads * HEAD_WIDTH;
+    let places: Vec<u32> = (0..rows).map(|row| ((row * 7 % rows) * capacity + row % capacity) as u32).collect();
+    Case {
+        name: format!("store_keys_values [{rows}, {heads}, {capacity}]"),
+        operands: vec![random(6, &[rows, heads, capacity, 2, HEAD_WIDTH]), random(7, &[rows, 3 * width])],
+        operation: Box::new(move |x| {
+            let places = Tensor::new(places.as_slice(), x[0].device())?;
+            fused::store_keys_values(&x[0], &x[1], width, &places)?;
+            Ok(x[0].clone())
+        }),
+        bytes: (rows * width * 4 * 2) as f64,
+        operations: 0.0,
+    }
+}
+
+fn product(rows: usize, width: usize) -> Case {
+    Case {
+        name: format!("product_f32 [{rows}, {width}, {VOCABULARY}]"),
+        operands: vec![random(8, &[rows, width]), random(9, &[VOCABULARY, width])],
+        operation: Box::new(|x| fused::product_f32(&x[0], &x[1])),
+        bytes: (VOCABULARY * width * 2 + rows * VOCABULARY * 4) as f64,
+        operations: (2 * rows * VOCABULARY * width) as f64,
+    }
+}
+
+fn encoder_attention(windows: usize, positions: usize, heads: usize) -> Case {
+    let width = heads * HEAD_WIDTH;
+    Case {
+        name: format!("encoder_attention [{windows}, {positions}, {width}]"),
+        operands: vec![scaled_queries(random(10, &[windows, positions, 3 * width]), width), random(11, &[2, width])],
+        operation: Box::new(|x| fused::encoder_attention(&x[0], &x[1])),
+        bytes: (windows * positions * width * 4 * 2) as f64,
+        operations: (4 * windows * positions * positions * width) as f64,
+    }
+}
+
+fn decoder_attention(what: &str, heads: usize, capacity: usize, queries: Vec<(u32, u32)>) -> Case {
+    let width = heads * HEAD_WIDTH;
+    let (count, entries) = (queries.len(), queries.iter().map(|query| query.0 + 1).max().unwrap_or_default() as usize);
+    Case {
+        name: format!("decoder_attention, {what} [{count}, {capacity}, {width}]"),
+        operands: vec![
+            scaled_queries(random(12, &[count, 3 * width]), width),
+            random(13, &[entries, heads, capacity, 2, HEAD_WIDTH]),
+            random(14, &[2, width]),
+        ],
+        operation: Box::new(move |x| {
+            fused::decoder_attention(&x[0], &x[1], &x[2], &Groups::new(&queries, x[0].device())?)
+        }),
+        bytes: (entries * heads * capacity * 2 * HEAD_WIDTH * 2) as f64,
+        operations: (4 * count * capacity * width) as f64,
+    }
+}
+
+/// The first `width` columns divided by the root of a head's width, as the network's weights have it.
+fn scaled_queries(projections: Tensor, width: usize) -> Tensor {
+    let columns = projections.dims()[projections.rank() - 1];
+    let scale = |column| if column < width { 0.125f32 } else { 1.0 };
+    let scales = Tensor::from_iter((0..columns).map(scale), &Device::Cpu);
+    scales.and_then(|scales| projections.broadcast_mul(&scales)).unwrap_or(projections)
+}
+
+/// Rows that differ in what they may go on with, and how many tokens are chosen.
+fn choices() -> Vec<(&'static str, Vec<ChoiceBounds>, usize)> {
+    let row = |row, first, text, end, timestamps| ChoiceBounds { row, first, text, end, timestamps };
+    let untimed = vec![row(0, true, true, true, 0..0), row(2, false, true, true, 0..0)];
+    let timed = vec![
+        row(0, true, false, false, TIMESTAMPS.start..TIMESTAMPS.start + 50),
+        row(1, false, true, true, TIMESTAMPS.end..TIMESTAMPS.end),
+        row(2, false, false, true, TIMESTAMPS.start + 90..TIMESTAMPS.end),
+        row(3, false, true, true, TIMESTAMPS.start + 90..TIMESTAMPS.end),
+    ];
+    vec![
+        ("choose 1", untimed.clone(), 1),
+        ("choose 10", untimed, 10),
+        ("choose 1 with timestamps", timed.clone(), 1),
+        ("choose 10 with timestamps", timed, 10),
+    ]
+}
+
+/// Candidates must be equal, sums nearly.
+fn compare_choice(bounds: &[ChoiceBounds], count: usize, device: &Device) -> Result<Value> {
+    let rows = 4;
+    let logits = ((random(15, &[rows, VOCABULARY]) * 4.0)? * 100.0)?.round()?.affine(0.01, 0.0)?; // with ties
+    let banned = |id: usize| if id % 97 == 0 { f32::NEG_INFINITY } else { 0.0 };
+    let masks = Tensor::from_iter((0..2 * VOCABULARY).map(banned), &Device::Cpu)?.reshape((2, VOCABULARY))?;
+    let is_timed = bounds.iter().any(|bounds| !bounds.timestamps.is_empty());
+    let choose = |device: &Device| {
+        let timestamps = if is_timed { TIMESTAMPS } else { TIMESTAMPS.start..TIMESTAMPS.start };
+        let vocabulary = Vocabulary { masks: masks.to_device(device)?, end: END, timestamps };
+        let logits = logits.to_device(device)?;
+        let found = fused::choose(&logits, &vocabulary, bounds, count)?;
+        let seconds = seconds(device, || fused::choose(&logits, &vocabulary, bounds, count))?;
+        Result::Ok((found.to_vec2::<f32>()?, seconds))
+    };
+    let ((found, seconds), (expected, _)) = (choose(device)?, choose(&Device::Cpu)?);
+    let agree = |(a, b): (&Vec<f32>, &Vec<f32>)| {
+        let sums = a[..3].iter().zip(&b[..3]).all(|(a, b)| (a - b).abs() <= 1e-4);
+        sums && a[3..] == b[3..]
+    };
+    let differing = found.iter().zip(&expected).filter(|pair| !agree(*pair)).count();
+    let poisoned = faults(&logits, &masks, bounds, device)?;
+    Ok(json!({
+        "passed": differing == 0 && poisoned, "differing_rows": differing, "fault_found": poisoned,
+        "microseconds": seconds * 1e6,
+    }))
+}
+
+/// Whether a single logit that is not a number is found.
+fn faults(logits: &Tensor, masks: &Tensor, bounds: &[ChoiceBounds], device: &Device) -> Result<bool> {
+    let mut values = logits.flatten_all()?.to_vec1::<f32>()?;
+    values[bounds[0].row as usize * VOCABULARY + 4_321] = f32::NAN;
+    let logits = Tensor::from_vec(values, logits.shape(), device)?;
+    let timestamps = TIMESTAMPS.start..TIMESTAMPS.start;
+    let vocabulary = Vocabulary { masks: masks.to_device(device)?, end: END, timestamps };
+    let found = fused::choose(&logits, &vocabulary, bounds, 1)?.to_vec2::<f32>()?;
+    Ok(!found[0][0].is_finite() && found[1..].iter().all(|row| row[0] == 0.0))
+}
+
+/// Normal-like numbers (the sum of four uniform ones, variance 1) that follow from a seed.
+fn random(seed: u64, shape: &[usize]) -> Tensor {
+    let mut state = seed.wrapping_mul(0x9E37_79B9_7F4A_7C15);
+    let mut uniform = || {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (state >> 40) as f32 / (1u32 << 24) as f32 - 0.5
+    };
+    let count = shape.iter().product();
+    let numbers: Vec<f32> = (0..count).map(|_| (uniform() + uniform() + uniform() + uniform()) * 3f32.sqrt()).collect();
+    Tensor::from_vec(numbers, shape, &Device::Cpu).expect("as many numbers as the shape has")
 }

@@ -135,7 +135,7 @@ mod cuda {
     use candle_core::cuda_backend::cudarc::driver::sys::{
         CUdevice_attribute, CUmemPool_attribute, CUmemoryPool, cuDeviceGetDefaultMemPool, cuMemPoolSetAttribute,
     };
-    use candle_core::cuda_backend::cudarc::driver::{DevicePtr, LaunchConfig};
+    use candle_core::cuda_backend::cudarc::driver::{DevicePtr, LaunchConfig, PushKernelArg};
     use candle_core::cuda_backend::{CudaStorageSlice, WrapErr};
     use candle_core::{CudaDevice, CudaStorage, Layout, Result, Storage, bail};
 
