@@ -128,6 +128,7 @@ fn cases(sizes: &Sizes) -> Vec<Case> {
     let full = vec![positions as u32; queries];
     // A window's queries each, as greedy decoding asks; then several of one window, as beams and prompts do.
     cases.push(decoder_attention("one query each", heads, positions, (0..).zip(full.clone()).collect()));
+    cases.push(shared_beginnings(heads, 100, queries));
     let beams = |(query, keys): (u32, u32)| (query / 5, keys);
     cases.push(decoder_attention("beams of five", heads, positions, (0..).zip(full).map(beams).collect()));
     let prompt = |query: u32| (query / 3, query % 3 + 1);
@@ -220,6 +221,27 @@ fn decoder_attention(what: &str, heads: usize, capacity: usize, queries: Vec<(u3
     }
 }
 
+/// Hypotheses whose keys are in each other's entries, as after steps of a beam search.
+fn shared_beginnings(heads: usize, capacity: usize, count: usize) -> Case {
+    let width = heads * HEAD_WIDTH;
+    let keys = |query: usize| (0..1 + query * 7 % capacity).map(|key| ((query * 3 + key / 9) % count) as u32).collect();
+    let sources: Vec<Vec<u32>> = (0..count).map(keys).collect();
+    Case {
+        name: format!("decoder_attention, shared beginnings [{count}, {capacity}, {width}]"),
+        operands: vec![
+            scaled_queries(random(16, &[count, 3 * width]), width),
+            random(17, &[count, heads, capacity, 2, HEAD_WIDTH]),
+            random(18, &[2, width]),
+        ],
+        bytes: (sources.iter().map(Vec::len).sum::<usize>() * 2 * width * 2) as f64,
+        operations: 0.0,
+        operation: Box::new(move |x| {
+            let sources: Vec<&[u32]> = sources.iter().map(Vec::as_slice).collect();
+            fused::decoder_attention(&x[0], &x[1], &x[2], &Groups::with_sources(&sources, x[0].device())?)
+        }),
+    }
+}
+
 /// The first `width` columns divided by the root of a head's width, as the network's weights have it.
 fn scaled_queries(projections: Tensor, width: usize) -> Tensor {
     let columns = projections.dims()[projections.rank() - 1];
@@ -250,7 +272,7 @@ fn choices() -> Vec<(&'static str, Vec<ChoiceBounds>, usize)> {
 fn compare_choice(bounds: &[ChoiceBounds], count: usize, device: &Device) -> Result<Value> {
     let rows = 4;
     let logits = ((random(15, &[rows, VOCABULARY]) * 4.0)? * 100.0)?.round()?.affine(0.01, 0.0)?; // with ties
-    let banned = |id: usize| if id % 97 == 0 { f32::NEG_INFINITY } else { 0.0 };
+    let banned = |id: usize| if id.is_multiple_of(97) { f32::NEG_INFINITY } else { 0.0 };
     let masks = Tensor::from_iter((0..2 * VOCABULARY).map(banned), &Device::Cpu)?.reshape((2, VOCABULARY))?;
     let is_timed = bounds.iter().any(|bounds| !bounds.timestamps.is_empty());
     let choose = |device: &Device| {

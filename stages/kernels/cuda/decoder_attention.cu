@@ -32,15 +32,21 @@ __device__ __forceinline__ void join(Softmax &a, float highest, float sum, const
 // `queries` has rows `stride` numbers apart, scaled already but for their bias; `groups` is [groups, 3]: first query,
 // count (at most QUERIES) and entry of the cache [entries, heads, capacity, 2, HEAD]; query i attends to the first
 // keys[i] keys of its entry. Keys have no bias; that of the values is added at the end, since weights sum to 1. `out` is
-// [queries, heads * HEAD].
-template <typename T, int QUERIES, int UNROLLED>
+// [queries, heads * HEAD]. With SHARED, groups are single queries, and key k of query i is in entry sources[i][k] of
+// `sources` ([queries, source_stride]).
+template <typename T, int QUERIES, int UNROLLED, bool SHARED>
 __device__ void decoder_attention(const T *queries, const T *cache, const T *query_bias, const T *value_bias,
-                                  const uint32_t *groups, const uint32_t *keys, T *out, int stride, int capacity) {
+                                  const uint32_t *groups, const uint32_t *keys, const uint32_t *sources, T *out,
+                                  int stride, int capacity, int source_stride) {
   const int head = blockIdx.y, heads = gridDim.y, width = heads * HEAD;
   const uint32_t first = groups[3 * blockIdx.x], count = groups[3 * blockIdx.x + 1], entry = groups[3 * blockIdx.x + 2];
   const int warp = threadIdx.x / WARP, lane = threadIdx.x % WARP;
   const int group = lane / LANES_PER_KEY, number = lane % LANES_PER_KEY * VECTOR;
-  const T *entries = cache + (static_cast<size_t>(entry) * heads + head) * capacity * 2 * HEAD + number;
+  static_assert(!SHARED || QUERIES == 1);
+  const auto key_of = [&](int position) {
+    const uint32_t source = SHARED ? sources[static_cast<size_t>(first) * source_stride + position] : entry;
+    return cache + ((static_cast<size_t>(source) * heads + head) * capacity + position) * 2 * HEAD + number;
+  };
 
   float query[QUERIES][VECTOR], bias[VECTOR];
   int visible[QUERIES], longest = 0;
@@ -66,8 +72,8 @@ __device__ void decoder_attention(const T *queries, const T *cache, const T *que
     for (int u = 0; u < UNROLLED; u++) {
       // Beyond the last key the last one is read again; its score is replaced below.
       const int at = min(start + u * KEYS_PER_WARP + group, longest - 1);
-      key[u] = load_raw(entries + static_cast<size_t>(at) * 2 * HEAD);
-      value[u] = load_raw(entries + static_cast<size_t>(at) * 2 * HEAD + HEAD);
+      key[u] = load_raw(key_of(at));
+      value[u] = load_raw(key_of(at) + HEAD);
     }
     float weight[QUERIES][UNROLLED];
 #pragma unroll
@@ -160,12 +166,16 @@ __device__ void decoder_attention(const T *queries, const T *cache, const T *que
   }
 }
 
-#define DEFINE_FOR(T, type, QUERIES, UNROLLED)                                                                         \
-  extern "C" __global__ void __launch_bounds__(WARPS *WARP) decoder_attention_##QUERIES##_##type(                      \
+#define DEFINE_FOR(T, type, QUERIES, UNROLLED, SHARED, variant)                                                        \
+  extern "C" __global__ void __launch_bounds__(WARPS *WARP) decoder_attention_##variant##_##type(                      \
       const T *queries, const T *cache, const T *query_bias, const T *value_bias, const uint32_t *groups,              \
-      const uint32_t *keys, T *out, int stride, int capacity) {                                                        \
-    decoder_attention<T, QUERIES, UNROLLED>(queries, cache, query_bias, value_bias, groups, keys, out, stride,         \
-                                            capacity);                                                                 \
+      const uint32_t *keys, const uint32_t *sources, T *out, int stride, int capacity, int source_stride) {            \
+    decoder_attention<T, QUERIES, UNROLLED, SHARED>(queries, cache, query_bias, value_bias, groups, keys, sources,     \
+                                                    out, stride, capacity, source_stride);                             \
   }
-#define DEFINE(T, type) DEFINE_FOR(T, type, 1, 4) DEFINE_FOR(T, type, 4, 4) DEFINE_FOR(T, type, 8, 2)
+#define DEFINE(T, type)                                                                                                \
+  DEFINE_FOR(T, type, 1, 4, true, shared)                                                                              \
+  DEFINE_FOR(T, type, 1, 4, false, 1)                                                                                  \
+  DEFINE_FOR(T, type, 4, 4, false, 4)                                                                                  \
+  DEFINE_FOR(T, type, 8, 2, false, 8)
 FOR_EACH_TYPE(DEFINE)

@@ -16,8 +16,10 @@ const THREADS: usize = 128;
 pub struct Groups {
     /// `[groups, 3]`: first query, count, entry.
     groups: Tensor,
-    /// `[queries]`: how many keys of its entry each query sees.
+    /// `[queries]`: how many keys each query sees.
     keys: Tensor,
+    /// `[queries, most keys]`: the entry of each query's every key, where they are not all in the query's own.
+    sources: Option<Tensor>,
     largest: usize,
 }
 
@@ -42,7 +44,24 @@ impl Groups {
         // One copy to the device for both.
         let all = Tensor::from_iter(groups.into_iter().chain(keys), device)?;
         let groups = all.narrow(0, 0, keys_at)?.reshape((count, 3))?;
-        Ok(Self { groups, keys: all.narrow(0, keys_at, queries.len())?, largest })
+        Ok(Self { groups, keys: all.narrow(0, keys_at, queries.len())?, sources: None, largest })
+    }
+
+    /// Of queries in order, each with the entry of its every key (at least one): hypotheses that share a beginning share
+    /// its keys, which are copied nowhere.
+    ///
+    /// # Errors
+    /// The device fails.
+    pub fn with_sources(queries: &[&[u32]], device: &Device) -> Result<Self> {
+        let longest = queries.iter().map(|sources| sources.len()).max().unwrap_or_default();
+        let padded = queries.iter().flat_map(|sources| {
+            let rest = std::iter::repeat_n(0, longest - sources.len());
+            sources.iter().copied().chain(rest)
+        });
+        let sources = Tensor::from_iter(padded, device)?.reshape((queries.len(), longest))?;
+        // Each is a group of its own, whatever entry is named for it.
+        let alone: Vec<_> = (0..).zip(queries).map(|(query, sources)| (query, sources.len() as u32)).collect();
+        Ok(Self { sources: Some(sources), ..Self::new(&alone, device)? })
     }
 }
 
@@ -101,7 +120,11 @@ pub fn decoder_attention(queries: &Tensor, cache: &Tensor, biases: &Tensor, grou
     if columns < width || biases.dims() != [2, width] || groups.keys.dims() != [count] {
         bail!("{:?} queries with biases {:?} for a cache {:?}", queries.dims(), biases.dims(), cache.dims());
     }
-    let Some(at_once) = KERNELS.into_iter().find(|size| *size >= groups.largest) else { bail!("a group too large") };
+    let variant = match (&groups.sources, KERNELS.into_iter().find(|size| *size >= groups.largest)) {
+        (Some(_), _) => "shared".to_owned(),
+        (None, Some(size)) => size.to_string(),
+        (None, None) => bail!("a group of {} queries", groups.largest),
+    };
     let (query_bias, value_bias) = (biases.get(0)?, biases.get(1)?);
     let arguments = vec![
         Argument::Tensor(queries),
@@ -110,13 +133,15 @@ pub fn decoder_attention(queries: &Tensor, cache: &Tensor, biases: &Tensor, grou
         Argument::Tensor(&value_bias),
         Argument::Tensor(&groups.groups),
         Argument::Tensor(&groups.keys),
+        groups.sources.as_ref().map_or(Argument::Nothing, Argument::Tensor),
         Argument::Target,
         Argument::Int(columns),
         Argument::Int(capacity),
+        Argument::Int(groups.sources.as_ref().map_or(Ok(0), |sources| sources.dim(1))?),
     ];
     let launch = Launch {
         source: "decoder_attention",
-        kernel: format!("decoder_attention_{at_once}_{}", suffix(queries.dtype())?),
+        kernel: format!("decoder_attention_{variant}_{}", suffix(queries.dtype())?),
         grid: (groups.groups.dim(0)?, heads, 1),
         threads: THREADS,
         arguments,
@@ -129,18 +154,17 @@ fn decoder_attention_reference(queries: &Tensor, cache: &Tensor, biases: &Tensor
     let (_, heads, capacity, ..) = cache.dims5()?;
     let (columns, width) = (queries.dim(D::Minus1)?, heads * HEAD_WIDTH);
     let [queries, cache, biases] = [numbers(queries)?, numbers(cache)?, numbers(biases)?];
-    let keys = groups.keys.to_vec1::<u32>()?;
-    let mut out = vec![0.0; keys.len() * width];
-    for group in groups.groups.to_vec2::<u32>()? {
-        let [first, count, entry] = [group[0], group[1], group[2]].map(|number| number as usize);
-        for (query, head) in (first..first + count).flat_map(|query| (0..heads).map(move |head| (query, head))) {
-            let at = head * HEAD_WIDTH;
-            let entry = &cache[(entry * heads + head) * capacity * 2 * HEAD_WIDTH..];
-            let seen =
-                entry.chunks_exact(2 * HEAD_WIDTH).take(keys[query] as usize).map(|both| both.split_at(HEAD_WIDTH));
+    let mut out = vec![0.0; queries.len() / columns * width];
+    for (query, sources) in sources(groups)?.iter().enumerate() {
+        for at in (0..width).step_by(HEAD_WIDTH) {
+            let key_value = |(position, entry): (usize, &u32)| {
+                let key = (*entry as usize * heads + at / HEAD_WIDTH) * capacity + position;
+                cache[key * 2 * HEAD_WIDTH..][..2 * HEAD_WIDTH].split_at(HEAD_WIDTH)
+            };
             let numbers = queries[query * columns + at..][..HEAD_WIDTH].iter().zip(&biases[at..]);
             let numbers: Vec<f32> = numbers.map(|(number, bias)| number + bias).collect();
             let score = |key: &[f32]| numbers.iter().zip(key).map(|(a, b)| a * b).sum::<f32>();
+            let seen = sources.iter().enumerate().map(key_value);
             let scores: Vec<f32> = seen.clone().map(|(key, _)| score(key)).collect();
             let highest = scores.iter().copied().fold(f32::NEG_INFINITY, f32::max);
             let total: f32 = scores.iter().map(|score| (score - highest).exp()).sum();
@@ -153,4 +177,19 @@ fn decoder_attention_reference(queries: &Tensor, cache: &Tensor, biases: &Tensor
         }
     }
     Ok(out)
+}
+
+/// The entry of every key of every query.
+fn sources(groups: &Groups) -> Result<Vec<Vec<u32>>> {
+    let keys = groups.keys.to_vec1::<u32>()?;
+    let mut sources = match &groups.sources {
+        Some(sources) => sources.to_vec2()?,
+        None => {
+            let own = |group: &Vec<u32>| (0..group[1]).map(|_| group[2]).collect::<Vec<_>>();
+            let entries = groups.groups.to_vec2()?.iter().flat_map(own).collect::<Vec<_>>();
+            entries.iter().zip(&keys).map(|(entry, keys)| vec![*entry; *keys as usize]).collect()
+        }
+    };
+    sources.iter_mut().zip(keys).for_each(|(sources, keys): (&mut Vec<u32>, u32)| sources.truncate(keys as usize));
+    Ok(sources)
 }

@@ -12,6 +12,8 @@ pub(super) enum Argument<'a> {
     Tensor(&'a Tensor),
     /// The address of the tensor that is made or changed.
     Target,
+    /// The address of no tensor.
+    Nothing,
     Int(usize),
     Size(usize),
     Real(f32),
@@ -170,6 +172,7 @@ mod cuda {
                     Bits::Double(address(storage, layout)?)
                 }
                 Argument::Target => Bits::Double(address(target, layout)?),
+                Argument::Nothing => Bits::Double(0),
                 Argument::Int(number) => Bits::Word(u32::try_from(*number).map_err(candle_core::Error::wrap)?),
                 Argument::Size(number) => Bits::Double(*number as u64),
                 Argument::Real(number) => Bits::Real(*number),

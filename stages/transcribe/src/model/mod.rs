@@ -193,7 +193,7 @@ impl Cache {
     pub(crate) fn reorder(&mut self, slot: usize, from: &[usize]) -> Result<()> {
         match self {
             Self::Packed(cache) => cache.reorder(slot, from),
-            Self::Fused(cache) => cache.reorder(slot, from)?,
+            Self::Fused(cache) => cache.reorder(slot, from),
             Self::Plain(cache) => cache.reorder(slot, from)?,
         }
         Ok(())

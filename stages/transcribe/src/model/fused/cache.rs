@@ -12,8 +12,10 @@ pub(crate) struct Cache {
     pub(super) tokens: Vec<Tensor>,
     /// Keys and values of every window's positions, `[slots, heads, positions, 2, 64]`.
     pub(super) audio: Vec<Tensor>,
-    /// Tokens of every lane, slot by slot.
-    lens: Vec<usize>,
+    /// For every lane, slot by slot, where each of its tokens' keys and values are: an entry of `tokens`, at the token's
+    /// position. A lane that goes on from another shares its entries for what they have in common, and writes to its
+    /// own: lanes of a window that go on are equally long, so that nothing another one needs is overwritten.
+    sources: Vec<Vec<u32>>,
     lanes: usize,
     capacity: usize,
     positions: usize,
@@ -43,7 +45,7 @@ impl Cache {
         Ok(Self {
             tokens: layers(slots * lanes, capacity)?,
             audio: layers(slots, positions)?,
-            lens: vec![0; slots * lanes],
+            sources: vec![Vec::new(); slots * lanes],
             lanes,
             capacity,
             positions,
@@ -64,29 +66,33 @@ impl Cache {
     }
 
     pub(crate) fn len(&self, row: Row) -> usize {
-        self.lens[self.index(row)]
+        self.sources[self.index(row)].len()
+    }
+
+    /// Where the keys and values of each of a row's tokens are.
+    pub(super) fn sources(&self, row: Row) -> &[u32] {
+        &self.sources[self.index(row)]
+    }
+
+    /// Whether every lane's tokens are in its own entry.
+    pub(super) const fn is_greedy(&self) -> bool {
+        self.lanes == 1
     }
 
     pub(super) fn grow(&mut self, rows: &[Row], n: usize) {
         for row in rows {
             let index = self.index(*row);
-            self.lens[index] += n;
+            self.sources[index].extend(std::iter::repeat_n(index as u32, n));
         }
     }
 
     pub(crate) fn clear(&mut self, slot: usize) {
-        self.lens[slot * self.lanes..][..self.lanes].fill(0);
+        self.sources[slot * self.lanes..][..self.lanes].iter_mut().for_each(Vec::clear);
     }
 
-    pub(crate) fn reorder(&mut self, slot: usize, from: &[usize]) -> Result<()> {
+    pub(crate) fn reorder(&mut self, slot: usize, from: &[usize]) {
         let first = slot * self.lanes;
-        let Some(layer) = self.tokens.first() else { return Ok(()) };
-        let sources = Tensor::from_iter(from.iter().map(|lane| (first + lane) as u32), layer.device())?;
-        for layer in &self.tokens {
-            layer.slice_set(&layer.index_select(&sources, 0)?, 0, first)?;
-        }
-        let lens: Vec<_> = from.iter().map(|lane| self.lens[first + lane]).collect();
-        self.lens[first..][..lens.len()].copy_from_slice(&lens);
-        Ok(())
+        let sources: Vec<_> = from.iter().map(|lane| self.sources[first + lane].clone()).collect();
+        self.sources.splice(first..first + sources.len(), sources);
     }
 }

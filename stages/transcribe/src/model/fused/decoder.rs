@@ -67,23 +67,29 @@ struct Query {
 }
 
 impl Queries {
-    /// `capacity` is that of the tokens' cache, `positions` those of a window.
-    fn new(queries: &[Query], capacity: usize, positions: usize, device: &Device) -> Result<Self> {
+    /// `capacity` is that of the tokens' cache, `positions` those of a window, and `own` the tokens that each query
+    /// attends to.
+    fn new(queries: &[Query], own: Groups, capacity: usize, positions: usize, device: &Device) -> Result<Self> {
         let count = queries.len();
         let numbers = queries.iter().map(|query| query.token);
         let numbers = numbers.chain(queries.iter().map(|query| query.position as u32));
         let numbers = numbers.chain(queries.iter().map(|query| (query.entry * capacity + query.position) as u32));
         let numbers = Tensor::from_iter(numbers, device)?;
-        let own: Vec<_> = queries.iter().map(|query| (query.entry as u32, query.position as u32 + 1)).collect();
         let audio: Vec<_> = queries.iter().map(|query| (query.slot as u32, positions as u32)).collect();
         Ok(Self {
             tokens: numbers.narrow(0, 0, count)?,
             positions: numbers.narrow(0, count, count)?,
             places: numbers.narrow(0, 2 * count, count)?,
-            own: Groups::new(&own, device)?,
+            own,
             audio: Groups::new(&audio, device)?,
         })
     }
+}
+
+/// Each query's own entry, up to its own position.
+fn own_entries(queries: &[Query], device: &Device) -> Result<Groups> {
+    let own: Vec<_> = queries.iter().map(|query| (query.entry as u32, query.position as u32 + 1)).collect();
+    Groups::new(&own, device)
 }
 
 impl Decoder {
@@ -142,10 +148,16 @@ impl Decoder {
             Query { token, entry: cache.index(row), position: cache.len(row) + i % n, slot: row.slot }
         };
         let queries: Vec<_> = tokens.iter().enumerate().map(query).collect();
-        let queries = Queries::new(&queries, cache.capacity(), cache.positions(), &self.shape.device)?;
+        cache.grow(rows, n);
+        let own = if cache.is_greedy() {
+            own_entries(&queries, &self.shape.device)?
+        } else {
+            let seen = |(i, query): (usize, &Query)| &cache.sources(rows[i / n])[..=query.position];
+            Groups::with_sources(&queries.iter().enumerate().map(seen).collect::<Vec<_>>(), &self.shape.device)?
+        };
+        let queries = Queries::new(&queries, own, cache.capacity(), cache.positions(), &self.shape.device)?;
         let states = self.forward(&queries, |layer| &cache.tokens[layer], cache, &mut |_, _, _| Ok(()))?;
         let last = states.reshape((rows.len(), n, ()))?.narrow(1, n - 1, 1)?.squeeze(1)?.contiguous()?;
-        cache.grow(rows, n);
         span("step.logits", &self.shape.device, || fused::product_f32(&last, &self.embedding))
     }
 
@@ -184,7 +196,8 @@ impl Decoder {
             text.tokens.iter().enumerate().map(query).collect::<Vec<_>>()
         };
         let queries: Vec<_> = texts.iter().enumerate().flat_map(of_text).collect();
-        let queries = Queries::new(&queries, capacity, cache.positions(), &self.shape.device)?;
+        let own = own_entries(&queries, &self.shape.device)?;
+        let queries = Queries::new(&queries, own, capacity, cache.positions(), &self.shape.device)?;
         let tokens = self.shape.layer(texts.len(), capacity)?;
         self.forward(&queries, |_| &tokens, cache, see)
     }

@@ -57,9 +57,9 @@ impl Network {
     /// States `[windows, positions, width]` of windows.
     pub(super) fn states(&self, windows: &[&MelWindow]) -> Result<Tensor> {
         let frames = 2 * self.positions;
-        let mel: Vec<f32> =
-            windows.iter().flat_map(|window| &window.features[..frames * self.bands]).copied().collect();
-        self.encoder.forward(&Tensor::from_vec(mel, (windows.len(), frames, self.bands), &self.device)?)
+        let mel: Vec<_> = windows.iter().map(|window| &window.features[..frames * self.bands]).collect();
+        let mel = Tensor::from_vec(mel.concat(), (windows.len(), frames, self.bands), &self.device)?;
+        self.encoder.forward(&mel)
     }
 
     /// Encodes windows into slots of the cache.
