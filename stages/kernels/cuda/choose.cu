@@ -2,8 +2,7 @@
 
 #include "common.cuh"
 
-constexpr int THREADS = 512;
-constexpr int WARPS = THREADS / WARP;
+constexpr int THREADS = 1024;
 // Numbers of a row's result before its candidates: fault, and the two sums.
 constexpr int HEADER = 3;
 
@@ -34,22 +33,25 @@ __device__ __forceinline__ void see(Seen &seen, float logit, int token) {
   }
 }
 
-// Of a block, in all its threads.
-__device__ Seen block_join(Seen seen) {
-  __shared__ Seen warps[WARPS];
+// Of a warp, in all its lanes.
+__device__ Seen warp_join(Seen seen) {
 #pragma unroll
   for (int lanes = WARP / 2; lanes > 0; lanes /= 2)
     seen = join(seen, {__shfl_xor_sync(ALL_LANES, seen.highest, lanes), __shfl_xor_sync(ALL_LANES, seen.sum, lanes),
                        __shfl_xor_sync(ALL_LANES, seen.token, lanes)});
+  return seen;
+}
+
+// Of a block of as many warps as a warp has lanes, in all its threads.
+__device__ Seen block_join(Seen seen) {
+  __shared__ Seen warps[WARP];
+  static_assert(THREADS == WARP * WARP);
+  seen = warp_join(seen);
   __syncthreads();
   if (threadIdx.x % WARP == 0)
     warps[threadIdx.x / WARP] = seen;
   __syncthreads();
-  seen = warps[0];
-#pragma unroll
-  for (int warp = 1; warp < WARPS; warp++)
-    seen = join(seen, warps[warp]);
-  return seen;
+  return warp_join(warps[threadIdx.x % WARP]);
 }
 
 // What a hypothesis may go on with, as the host has it.
@@ -57,32 +59,34 @@ struct Bounds {
   uint32_t row, first, text, end, from, to;
 };
 
-// The `count` likeliest tokens of rows of `logits` ([rows, vocabulary]). `masks` is [2, vocabulary]: 0 or minus
+// The `count` likeliest tokens of rows of `logits` ([rows, vocabulary], `stride` numbers apart). `masks` is [2, vocabulary]: 0 or minus
 // infinity, for any token and for the first of a text. Timestamps are the tokens from `timestamps` to `stop`; where
 // there are any, text ends at `end`, and they come where all of them together are likelier than the likeliest other
 // token. A row's result is a number that is 0 where all logits are finite, the logarithms of the sum of exponentials
 // over all tokens and over those that may be chosen, and a logit and an id for each candidate, best first, with minus
 // infinity where none is left.
 extern "C" __global__ void __launch_bounds__(THREADS)
-    choose(const float *logits, const float *masks, const Bounds *bounds, float *out, int vocabulary, int count, int end,
-           int timestamps, int stop) {
+    choose(const float *logits, const float *masks, const Bounds *bounds, float *out, int vocabulary, int stride,
+           int count, int end, int timestamps, int stop) {
   const Bounds may = bounds[blockIdx.x];
-  const float *row = logits + static_cast<size_t>(may.row) * vocabulary;
+  const float *row = logits + static_cast<size_t>(may.row) * stride;
   const float *mask = masks + (may.first ? vocabulary : 0);
   const bool timed = timestamps < stop;
-  const auto allowed = [&](int token) {
-    const float logit = row[token] + mask[token];
+  const auto allowed = [&](int token, float logit) {
     const bool banned = timed && ((token < end && !may.text) || (token == end && !may.end) ||
                                   (token >= timestamps && token < stop && (token < may.from || token >= may.to)));
-    return banned ? -INFINITY : logit;
+    return banned ? -INFINITY : logit + mask[token];
   };
 
   Seen all = {-INFINITY, 0, NONE}, others = all, times = all;
   int faults = 0;
+  // Several reads are under way before the first is used.
+#pragma unroll 4
   for (int token = threadIdx.x; token < vocabulary; token += THREADS) {
-    faults |= !isfinite(row[token]);
-    see(all, row[token], token);
-    see(timed && token >= timestamps ? times : others, allowed(token), token);
+    const float logit = row[token], allowed_logit = allowed(token, logit);
+    faults |= !isfinite(logit);
+    see(all, logit, token);
+    see(timed && token >= timestamps ? times : others, allowed_logit, token);
   }
   faults = __syncthreads_or(faults);
   all = block_join(all);
@@ -102,8 +106,9 @@ extern "C" __global__ void __launch_bounds__(THREADS)
   Seen last = left;
   for (int place = 1; place < count; place++) {
     Seen next = {-INFINITY, 0, NONE};
+#pragma unroll 4
     for (int token = threadIdx.x + (only_times ? timestamps : 0); token < vocabulary; token += THREADS) {
-      const float logit = allowed(token);
+      const float logit = allowed(token, row[token]);
       const bool taken = logit > last.highest || (logit == last.highest && token <= last.token);
       if (!taken && logit > next.highest)
         next = {logit, 0, token};

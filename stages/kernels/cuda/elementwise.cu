@@ -3,23 +3,38 @@
 
 #include "common.cuh"
 
-// Most numbers of a row: WARP * VECTOR * ROW_VECTORS.
-constexpr int ROW_VECTORS = 8;
-constexpr int ROWS_PER_BLOCK = 4;
+// Widest row: WIDEST numbers, so many a thread of one warp.
+constexpr int WIDEST = 2048;
+constexpr int WARPS = 4;
+
+// Sum over the threads of a row, of which a block has WARPS / WARPS_PER_ROW.
+template <int WARPS_PER_ROW> __device__ float row_sum(float x, float (&partial)[WARPS]) {
+  x = warp_sum(x);
+  if (WARPS_PER_ROW == 1)
+    return x;
+  if (threadIdx.x % WARP == 0)
+    partial[threadIdx.x / WARP] = x;
+  __syncthreads();
+  return partial[0] + partial[1] + partial[2] + partial[3];
+}
 
 // x + y + bias, and its layer norm: `out` is [2, rows, width], the sum and then the norm. `parameters` is [3, width]:
-// the bias, and the norm's weight and bias. A warp takes a row, which stays in its registers.
-template <typename T>
+// the bias, and the norm's weight and bias. A row stays in the registers of its warps: of one where there are many rows,
+// of all four of a block where there are few, and the time is that of a row.
+template <typename T, int WARPS_PER_ROW>
 __device__ void residual_norm(const T *x, const T *y, const T *parameters, T *out, int rows, int width, float epsilon) {
-  const int row = blockIdx.x * ROWS_PER_BLOCK + threadIdx.x / WARP, lane = threadIdx.x % WARP;
+  static_assert(WARPS_PER_ROW == 1 || WARPS_PER_ROW == WARPS);
+  constexpr int THREADS = WARPS_PER_ROW * WARP, VECTORS = WIDEST / VECTOR / THREADS;
+  __shared__ float sums[WARPS], squares[WARPS];
+  const int row = blockIdx.x * (WARPS / WARPS_PER_ROW) + threadIdx.x / THREADS, thread = threadIdx.x % THREADS;
   if (row >= rows)
     return;
   const size_t start = static_cast<size_t>(row) * width;
-  float values[ROW_VECTORS][VECTOR];
+  float values[VECTORS][VECTOR];
   float sum = 0;
 #pragma unroll
-  for (int i = 0; i < ROW_VECTORS; i++) {
-    const int at = (i * WARP + lane) * VECTOR;
+  for (int i = 0; i < VECTORS; i++) {
+    const int at = (i * THREADS + thread) * VECTOR;
     if (at < width) {
       float added[VECTOR], bias[VECTOR];
       load(x + start + at, values[i]);
@@ -36,19 +51,19 @@ __device__ void residual_norm(const T *x, const T *y, const T *parameters, T *ou
         sum += values[i][j];
     }
   }
-  const float mean = warp_sum(sum) / width;
-  float squares = 0;
+  const float mean = row_sum<WARPS_PER_ROW>(sum, sums) / width;
+  float square = 0;
 #pragma unroll
-  for (int i = 0; i < ROW_VECTORS; i++)
-    if ((i * WARP + lane) * VECTOR < width)
+  for (int i = 0; i < VECTORS; i++)
+    if ((i * THREADS + thread) * VECTOR < width)
 #pragma unroll
       for (int j = 0; j < VECTOR; j++)
-        squares += (values[i][j] - mean) * (values[i][j] - mean);
-  const float scale = rsqrtf(warp_sum(squares) / width + epsilon);
+        square += (values[i][j] - mean) * (values[i][j] - mean);
+  const float scale = rsqrtf(row_sum<WARPS_PER_ROW>(square, squares) / width + epsilon);
   T *normed = out + static_cast<size_t>(rows) * width + start;
 #pragma unroll
-  for (int i = 0; i < ROW_VECTORS; i++) {
-    const int at = (i * WARP + lane) * VECTOR;
+  for (int i = 0; i < VECTORS; i++) {
+    const int at = (i * THREADS + thread) * VECTOR;
     if (at < width) {
       float weight[VECTOR], bias[VECTOR];
       load(parameters + width + at, weight);
@@ -94,9 +109,13 @@ __device__ void store_keys_values(T *cache, const T *rows, const uint32_t *place
 }
 
 #define DEFINE(T, type)                                                                                                \
-  extern "C" __global__ void __launch_bounds__(ROWS_PER_BLOCK *WARP)                                                   \
-      residual_norm_##type(const T *x, const T *y, const T *parameters, T *out, int rows, int width, float epsilon) {  \
-    residual_norm<T>(x, y, parameters, out, rows, width, epsilon);                                                     \
+  extern "C" __global__ void __launch_bounds__(WARPS *WARP) residual_norm_many_##type(                                 \
+      const T *x, const T *y, const T *parameters, T *out, int rows, int width, float epsilon) {                       \
+    residual_norm<T, 1>(x, y, parameters, out, rows, width, epsilon);                                                  \
+  }                                                                                                                    \
+  extern "C" __global__ void __launch_bounds__(WARPS *WARP) residual_norm_few_##type(                                  \
+      const T *x, const T *y, const T *parameters, T *out, int rows, int width, float epsilon) {                       \
+    residual_norm<T, WARPS>(x, y, parameters, out, rows, width, epsilon);                                              \
   }                                                                                                                    \
   extern "C" __global__ void bias_gelu_##type(T *x, const T *bias, size_t count, int width) {                          \
     bias_gelu<T>(x, bias, count, width);                                                                               \

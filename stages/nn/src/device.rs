@@ -29,9 +29,16 @@ impl DeviceChoice {
     /// [`DeviceError`] where there is no CUDA device, its driver fails, or the program was built without the feature
     /// `cuda`: give the work to another device.
     pub fn open(self) -> Result<Device, DeviceError> {
-        Ok(match self {
+        let device = match self {
             Self::Cpu => Device::Cpu,
             Self::Cuda => Device::new_cuda(0)?,
-        })
+        };
+        #[cfg(feature = "cuda")]
+        if let Device::Cuda(device) = &device {
+            // SAFETY: everything on this device is ordered by its one stream. The events that candle would make and
+            // destroy with every tensor order several; they cost as much as starting a kernel.
+            unsafe { device.disable_event_tracking() };
+        }
+        Ok(device)
     }
 }

@@ -5,7 +5,7 @@ use candle_core::{Result, Tensor, bail};
 use super::numbers;
 use super::operation::{Argument, Launch, Make};
 
-const THREADS: usize = 512;
+const THREADS: usize = 1_024;
 /// Numbers of a result before its candidates.
 const HEADER: usize = 3;
 
@@ -35,7 +35,8 @@ pub struct ChoiceBounds {
     pub timestamps: std::ops::Range<u32>,
 }
 
-/// The `count` likeliest tokens for each of `bounds` in `logits` (`[rows, vocabulary]`, f32), as `[bounds, 3 + 2 *
+/// The `count` likeliest tokens for each of `bounds` in `logits` (`[rows, vocabulary]`, f32; columns may be the first of
+/// wider rows), as `[bounds, 3 + 2 *
 /// count]`: a number that is 0 where all logits are finite; the logarithm of the sum of exponentials over all tokens, and
 /// over those that may follow; and a logit and an id for each candidate, best first, of equals the lower id, with minus
 /// infinity where none is left. Timestamps come where all of them together are likelier than the likeliest other token.
@@ -45,6 +46,7 @@ pub struct ChoiceBounds {
 pub fn choose(logits: &Tensor, vocabulary: &Vocabulary, bounds: &[ChoiceBounds], count: usize) -> Result<Tensor> {
     let (_, size) = logits.dims2()?;
     let Vocabulary { masks, end, timestamps } = vocabulary;
+    let [stride, 1] = *logits.stride() else { bail!("logits whose columns are {:?} apart", logits.stride()) };
     if masks.dims() != [2, size] || count == 0 || timestamps.end as usize > size {
         bail!("a choice of {count} among {size} tokens with masks {:?}", masks.dims());
     }
@@ -52,11 +54,12 @@ pub fn choose(logits: &Tensor, vocabulary: &Vocabulary, bounds: &[ChoiceBounds],
         |b: &ChoiceBounds| [b.row, b.first.into(), b.text.into(), b.end.into(), b.timestamps.start, b.timestamps.end];
     let rows = Tensor::from_iter(bounds.iter().flat_map(row), logits.device())?;
     let arguments = vec![
-        Argument::Tensor(logits),
+        Argument::Rows(logits),
         Argument::Tensor(masks),
         Argument::Tensor(&rows),
         Argument::Target,
         Argument::Int(size),
+        Argument::Int(stride),
         Argument::Int(count),
         Argument::Int(*end as usize),
         Argument::Int(timestamps.start as usize),

@@ -6,8 +6,10 @@ use super::numbers;
 use super::operation::{Argument, Change, Launch, Make, suffix};
 use crate::rows;
 
-/// Rows that a block of the kernel takes, one for each of its warps.
-const ROWS_PER_BLOCK: usize = 4;
+/// Warps of a block of the norm's kernels.
+const WARPS: usize = 4;
+/// Rows from which on a warp takes one alone: as many as keep a GPU busy.
+const MANY_ROWS: usize = 2_048;
 /// Widest row that a warp keeps in its registers.
 const WIDEST: usize = 2_048;
 /// Numbers that a thread takes at once.
@@ -37,11 +39,12 @@ pub fn residual_norm(x: &Tensor, y: &Tensor, parameters: &Tensor, epsilon: f32) 
         Argument::Int(width),
         Argument::Real(epsilon),
     ];
+    let (variant, blocks) = if rows < MANY_ROWS { ("few", rows) } else { ("many", rows.div_ceil(WARPS)) };
     let launch = Launch {
         source: "elementwise",
-        kernel: format!("residual_norm_{}", suffix(x.dtype())?),
-        grid: (rows.div_ceil(ROWS_PER_BLOCK), 1, 1),
-        threads: ROWS_PER_BLOCK * 32,
+        kernel: format!("residual_norm_{variant}_{}", suffix(x.dtype())?),
+        grid: (blocks, 1, 1),
+        threads: WARPS * 32,
         arguments,
     };
     let reference = || {

@@ -10,6 +10,8 @@ use half::{bf16, f16};
 pub(super) enum Argument<'a> {
     /// The address of a contiguous tensor's first number.
     Tensor(&'a Tensor),
+    /// The address of the first number of a tensor whose rows are apart.
+    Rows(&'a Tensor),
     /// The address of the tensor that is made or changed.
     Target,
     /// The address of no tensor.
@@ -134,12 +136,15 @@ pub(super) use cuda::{address, has_tensor_cores_for_bf16, keep_freed_memory};
 mod cuda {
     //! The only place that talks to the driver.
 
+    use std::cell::RefCell;
+    use std::collections::HashMap;
+
     use candle_core::cuda_backend::cudarc::driver::sys::{
         CUdevice_attribute, CUmemPool_attribute, CUmemoryPool, cuDeviceGetDefaultMemPool, cuMemPoolSetAttribute,
     };
-    use candle_core::cuda_backend::cudarc::driver::{DevicePtr, LaunchConfig, PushKernelArg};
-    use candle_core::cuda_backend::{CudaStorageSlice, WrapErr};
-    use candle_core::{CudaDevice, CudaStorage, Layout, Result, Storage, bail};
+    use candle_core::cuda_backend::cudarc::driver::{CudaFunction, DevicePtr, LaunchConfig, PushKernelArg};
+    use candle_core::cuda_backend::{CudaStorageSlice, DeviceId, WrapErr};
+    use candle_core::{CudaDevice, CudaStorage, Layout, Result, Storage, Tensor, bail};
 
     use super::{Argument, Launch};
 
@@ -164,13 +169,17 @@ mod cuda {
     /// Starts a kernel that makes or changes `target`.
     pub(in crate::fused) fn start(launch: &Launch<'_>, target: &CudaStorage, layout: &Layout) -> Result<()> {
         let device = &target.device;
+        let first_number = |tensor: &Tensor, of: fn(&CudaStorage, &Layout) -> Result<u64>| {
+            let (storage, layout) = tensor.storage_and_layout();
+            match &*storage {
+                Storage::Cuda(storage) => of(storage, layout),
+                _ => bail!("{}: a tensor on another device", launch.kernel),
+            }
+        };
         let bits = |argument: &Argument<'_>| {
             Ok(match argument {
-                Argument::Tensor(tensor) => {
-                    let (storage, layout) = tensor.storage_and_layout();
-                    let Storage::Cuda(storage) = &*storage else { bail!("{}: a tensor elsewhere", launch.kernel) };
-                    Bits::Double(address(storage, layout)?)
-                }
+                Argument::Tensor(tensor) => Bits::Double(first_number(tensor, address)?),
+                Argument::Rows(tensor) => Bits::Double(first_number(tensor, address_of_rows)?),
                 Argument::Target => Bits::Double(address(target, layout)?),
                 Argument::Nothing => Bits::Double(0),
                 Argument::Int(number) => Bits::Word(u32::try_from(*number).map_err(candle_core::Error::wrap)?),
@@ -179,8 +188,9 @@ mod cuda {
             })
         };
         let arguments = launch.arguments.iter().map(bits).collect::<Result<Vec<_>>>()?;
-        let function = device.get_or_load_custom_func(&launch.kernel, launch.source, ptx(launch.source)?)?;
-        let mut builder = function.builder();
+        let function = function(device, launch)?;
+        let stream = device.cuda_stream();
+        let mut builder = stream.launch_builder(&function);
         for argument in &arguments {
             match argument {
                 Bits::Word(word) => builder.arg(word),
@@ -200,10 +210,33 @@ mod cuda {
         Ok(())
     }
 
+    thread_local! {
+        /// Kernels that this thread has started before: looking one up in its module takes as long as starting it.
+        static FUNCTIONS: RefCell<HashMap<(DeviceId, String), CudaFunction>> = RefCell::default();
+    }
+
+    fn function(device: &CudaDevice, launch: &Launch<'_>) -> Result<CudaFunction> {
+        let key = (device.id(), launch.kernel.clone());
+        if let Some(function) = FUNCTIONS.with_borrow(|functions| functions.get(&key).cloned()) {
+            return Ok(function);
+        }
+        let function = device.get_or_load_custom_func(&launch.kernel, launch.source, ptx(launch.source)?)?;
+        let function = function.into_cuda_function();
+        FUNCTIONS.with_borrow_mut(|functions| functions.insert(key, function.clone()));
+        Ok(function)
+    }
+
     /// The address of a contiguous tensor's first number. All work of a device is on one stream, so that the address
     /// stays good until what is started now has run.
     pub(in crate::fused) fn address(storage: &CudaStorage, layout: &Layout) -> Result<u64> {
-        let Some((start, _)) = layout.contiguous_offsets() else { bail!("a kernel takes contiguous tensors") };
+        if !layout.is_contiguous() {
+            bail!("a kernel takes contiguous tensors");
+        }
+        address_of_rows(storage, layout)
+    }
+
+    fn address_of_rows(storage: &CudaStorage, layout: &Layout) -> Result<u64> {
+        let start = layout.start_offset();
         let stream = storage.device.cuda_stream();
         let (first, bytes) = match &storage.slice {
             CudaStorageSlice::F32(slice) => (slice.device_ptr(&stream).0, 4),

@@ -74,12 +74,20 @@ impl<'a> Reader<'a> {
     fn read_tensor(&self, logits: &Tensor, vocabulary: &Vocabulary, asks: &[(usize, Ask)]) -> Result<Vec<Told>> {
         let mut told: Vec<Option<Told>> = asks.iter().map(|_| None).collect();
         let mut by_count: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
-        for (index, (row, ask)) in asks.iter().enumerate() {
-            if let Ask::Likeliest(_, count) = ask {
-                by_count.entry(*count).or_default().push(index);
-            } else {
-                let row = logits.get(*row)?.to_vec1::<f32>()?;
-                told[index] = Some(self.read_row(&row, ask)?);
+        let mut on_host = Vec::new();
+        for (index, (_, ask)) in asks.iter().enumerate() {
+            match ask {
+                Ask::Likeliest(_, count) => by_count.entry(*count).or_default().push(index),
+                Ask::Start | Ask::Drawn(..) => on_host.push(index),
+            }
+        }
+        if !on_host.is_empty() {
+            // One copy for all: a row alone would bring the whole tensor along.
+            let rows: Vec<u32> = on_host.iter().map(|index| asks[*index].0 as u32).collect();
+            let rows = logits.contiguous()?.index_select(&Tensor::new(rows, logits.device())?, 0)?.to_vec2::<f32>()?;
+            let read = |(index, row): (&usize, &Vec<f32>)| Ok((*index, self.read_row(row, &asks[*index].1)?));
+            for (index, answer) in on_host.par_iter().zip(&rows).map(read).collect::<Result<Vec<_>>>()? {
+                told[index] = Some(answer);
             }
         }
         for (count, indices) in by_count {

@@ -12,14 +12,17 @@ use crate::config::WhisperConfig;
 use crate::model::plain::layers::matrix;
 use crate::model::{Row, Text};
 
+/// The logits' rows are a multiple of so many numbers apart: the fast matrix products want it.
+const LOGITS_ALIGNMENT: usize = 16;
 /// Texts that [`Decoder::attention`] takes at once: enough to fill a GPU, and few enough for its memory.
 const TEXTS_AT_ONCE: usize = 16;
 
 /// The text side of the network.
 #[derive(Debug)]
 pub(super) struct Decoder {
-    /// `[vocabulary, width]`; the output layer is its transpose.
+    /// `[vocabulary, width]`, and zeros below; the output layer is its transpose.
     embedding: Tensor,
+    vocabulary: usize,
     /// `[positions, width]`.
     positions: Tensor,
     /// Of the embedded tokens, before the first layer.
@@ -110,8 +113,10 @@ impl Decoder {
         };
         let embedding = matrix(&tensors.pp("embed_tokens"), width, config.vocab_size)?;
         let (dtype, device) = (embedding.dtype(), embedding.device().clone());
+        let padding = config.vocab_size.next_multiple_of(LOGITS_ALIGNMENT) - config.vocab_size;
         Ok(Self {
-            embedding,
+            embedding: embedding.pad_with_zeros(0, 0, padding)?,
+            vocabulary: config.vocab_size,
             positions: tensors.get((config.max_target_positions, width), "embed_positions.weight")?,
             norm: ResidualNorm::without_bias(&norm_before(0), width)?,
             layers: (0..layers).map(layer).collect::<Result<_>>()?,
@@ -158,13 +163,18 @@ impl Decoder {
         let queries = Queries::new(&queries, own, cache.capacity(), cache.positions(), &self.shape.device)?;
         let states = self.forward(&queries, |layer| &cache.tokens[layer], cache, &mut |_, _, _| Ok(()))?;
         let last = states.reshape((rows.len(), n, ()))?.narrow(1, n - 1, 1)?.squeeze(1)?.contiguous()?;
-        span("step.logits", &self.shape.device, || fused::product_f32(&last, &self.embedding))
+        span("step.logits", &self.shape.device, || self.logits(&last))
     }
 
     /// Logits (`[n, vocabulary]`) after each token of a text.
     pub(super) fn logits_after(&self, text: Text<'_>, cache: &Cache) -> Result<Tensor> {
         let states = self.forward_texts(&[text], cache, &mut |_, _, _| Ok(()))?;
-        fused::product_f32(&states, &self.embedding)
+        self.logits(&states)?.contiguous()
+    }
+
+    /// Logits of states (`[n, width]`): the first columns of wider rows.
+    fn logits(&self, states: &Tensor) -> Result<Tensor> {
+        fused::product_f32(states, &self.embedding)?.narrow(1, 0, self.vocabulary)
     }
 
     /// The cross-attention weights (`[heads, n, positions]`, f32) of the alignment heads, for every token of each text.
