@@ -53,10 +53,11 @@ def show_launches(setup, part, deadline, size, words) -> None:
         return
     steps = TOKENS // 2
     passes = 1 + len(long["seconds"])
-    kernels = {
-        name: (count - short["kernels"].get(name, [0, 0])[0], ns - short["kernels"].get(name, [0, 0])[1])
-        for name, (count, ns) in long["kernels"].items()
-    }
+    kernels = {}
+    for name, (count, ns) in long["kernels"].items():
+        count_before, ns_before = short["kernels"].get(name, [0, 0])
+        if count > count_before:
+            kernels[name] = (count - count_before, ns - ns_before)
     launches = sum(count for count, _ in kernels.values()) / (steps * passes)
     busy_s = sum(ns for _, ns in kernels.values()) / 1e9 / (steps * passes)
     step_s = (min(long["seconds"]) - min(short["seconds"])) / steps
