@@ -7,7 +7,7 @@ from models import END
 
 WINDOWS, TOKENS = 4, 64
 # Largest difference of logits (standard deviation 4) in f32 that sums in another order may explain.
-LOGIT_LIMIT = 0.05
+LOGIT_LIMIT = 0.01
 # Below this margin between the best two logits, another choice is rounding; so it is below twice the difference.
 NEAR_TIE = 2e-3
 # Smallest share of equal best tokens, beside what transformers itself reaches in the same type.
