@@ -23,9 +23,10 @@ const CPU: Sizes = Sizes { copy_bytes: 64 << 20, product: 512, types: &[DType::F
 /// `{"copy_gb_s": ..., "products": [{"type", "size", "tflop_s"}]}`; the copy counts bytes read and bytes written.
 pub(crate) fn measure(device: &Device) -> Result<Value> {
     let sizes = if device.is_cpu() { CPU } else { CUDA };
-    let source = Tensor::ones(sizes.copy_bytes / 4, DType::F32, device)?;
-    let copy_s = median_s(device, || source.copy())?;
-    drop(source);
+    let [source, target] = [1f32, 0.0].map(|value| Tensor::full(value, sizes.copy_bytes / 4, device));
+    let (source, target) = (source?, target?);
+    let copy_s = median_s(device, || target.slice_set(&source, 0, 0))?;
+    drop((source, target));
     let products =
         sizes.types.iter().map(|dtype| product(device, *dtype, sizes.product)).collect::<Result<Vec<_>>>()?;
     Ok(json!({ "copy_gb_s": 2.0 * sizes.copy_bytes as f64 / copy_s / 1e9, "products": products }))
@@ -40,7 +41,7 @@ fn product(device: &Device, dtype: DType, size: usize) -> Result<Value> {
 }
 
 /// Median seconds of a call, after two warm-up calls.
-fn median_s(device: &Device, work: impl Fn() -> candle_core::Result<Tensor>) -> Result<f64> {
+fn median_s<T>(device: &Device, work: impl Fn() -> candle_core::Result<T>) -> Result<f64> {
     let mut seconds = Vec::new();
     for call in 0..CALLS + 2 {
         device.synchronize()?;

@@ -2,6 +2,8 @@
 
 import threading
 
+from programs import Failed
+
 try:
     import pynvml
 except ImportError:
@@ -11,6 +13,8 @@ POLL_S = 0.02
 
 
 def handle():
+    if pynvml is None:
+        raise Failed("the Python package nvidia-ml-py is missing")
     pynvml.nvmlInit()
     return pynvml.nvmlDeviceGetHandleByIndex(0)
 

@@ -60,11 +60,11 @@ def tensors(network, device: str) -> dict:
             made[name] = sinusoids(*parameter.shape).half()
         elif not name.startswith("proj_out"):  # the embedding
             noise = torch.randn(parameter.shape, generator=generator, device=device)
-            made[name] = scaled(name, noise).half().cpu()
+            made[name] = scaled(name, noise, network.config.decoder_layers).half().cpu()
     return made
 
 
-def scaled(name: str, noise):
+def scaled(name: str, noise, decoder_layers: int):
     """Standard normal noise as one of the network's tensors."""
     if name == "model.decoder.layer_norm.weight":
         # Random signs: otherwise a token's own embedding, still in the state, would choose that token again and again.
@@ -80,15 +80,17 @@ def scaled(name: str, noise):
     if "fc2" in name or "conv2" in name:
         # GELU's mean is not 0: without this a constant would grow in the state and choose a few tokens always.
         noise = noise - noise.mean(dim=1, keepdim=True)
-    return noise * gain(name, noise.shape[0]) / noise[0].numel() ** 0.5
+    return noise * gain(name, noise.shape[0], decoder_layers) / noise[0].numel() ** 0.5
 
 
-def gain(name: str, outputs: int) -> float:
+def gain(name: str, outputs: int, decoder_layers: int) -> float:
     if "q_proj" in name or "k_proj" in name:
         return 1.6  # attention with peaks
     if "decoder" in name and ("out_proj" in name or "fc2" in name):
-        # A layer adds about as much as a token's embedding; half of that from the audio, which changes little by step.
-        return (0.75 if "encoder_attn" in name else 1.5) * LOGIT_STD / outputs ** 0.5
+        # A layer adds about as much as a token's embedding, and less in a deep decoder, so that all layers together add
+        # what four do: otherwise the token would be lost in the sum. The audio, which changes little by step, adds half.
+        depth = (4 / max(4, decoder_layers)) ** 0.5
+        return (0.75 if "encoder_attn" in name else 1.5) * depth * LOGIT_STD / outputs ** 0.5
     return 1.0
 
 

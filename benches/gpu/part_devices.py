@@ -6,6 +6,7 @@ import gpu
 import programs
 
 LIMIT_S = 20
+QUERY = "name,driver_version,memory.total,memory.used,temperature.gpu,power.draw,ecc.mode.current,mig.mode.current"
 
 
 def run(setup, part, deadline) -> None:
@@ -15,9 +16,8 @@ def run(setup, part, deadline) -> None:
     if setup.is_cpu:
         part.check("the product lists the CPU", seen["cpu"]["threads"] > 0)
         return
-    smi = programs.run(["nvidia-smi"], LIMIT_S, setup.log)
-    part.fact("nvidia-smi exit code", smi.code)
-    part.fact("nvidia-smi", smi.stdout.strip())
+    query = ["nvidia-smi", f"--query-gpu={QUERY}", "--format=csv"]
+    part.fact("nvidia-smi", programs.run(query, LIMIT_S, setup.log).stdout.strip())
     read = gpu.readings()
     part.fact("NVML", json.dumps(read))
     part.check("the build has CUDA", seen["cuda_build"])

@@ -4,5 +4,5 @@
 def run(setup, part, deadline) -> None:
     answer = setup.ours("kernels", limit_s=deadline.left())
     for entry in answer["kernels"]:
-        part.row("Kernels", **entry)
+        part.row("Kernels", **{"name": entry["name"]} | entry)
     part.check("all kernels agree", answer["passed"])

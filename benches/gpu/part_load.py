@@ -23,7 +23,7 @@ def run(setup, part, deadline) -> None:
             try:
                 ended = setup.run(calls, out, *words, "--decoding", short, limit_s=deadline.left())
             except Failed as reason:
-                part.row("Runs", **row, note=str(reason))
+                part.check(f"{name}, {workers} workers: the run ends", False, str(reason))
                 continue
             part.row("Runs", **row, recordings=ended["files_done"], audio_s=ended["audio_s"], wall_s=ended["elapsed_s"],
                      times_real_time=ended["audio_s"] / ended["elapsed_s"])

@@ -8,7 +8,7 @@ from programs import Failed
 
 
 def run(setup, part, deadline) -> None:
-    for who, measure in [("candle", setup.ours), ("torch", lambda *words, **rest: setup.python("peer.py", *words, **rest))]:
+    for who, measure in [("candle", setup.ours), ("torch", setup.peer)]:
         measured = measure("ceilings", limit_s=min(40, deadline.left()))
         rates = {f"{one['type']}_tflop_s": one["tflop_s"] for one in measured["products"]}
         part.row("Ceilings", by=who, copy_gb_s=measured["copy_gb_s"], **rates)
@@ -53,10 +53,11 @@ def show_launches(setup, part, deadline, size, words) -> None:
         return
     steps = TOKENS // 2
     passes = 1 + len(long["seconds"])
-    kernels = {
-        name: (count - short["kernels"].get(name, [0, 0])[0], ns - short["kernels"].get(name, [0, 0])[1])
-        for name, (count, ns) in long["kernels"].items()
-    }
+    kernels = {}
+    for name, (count, ns) in long["kernels"].items():
+        count_before, ns_before = short["kernels"].get(name, [0, 0])
+        if count > count_before:
+            kernels[name] = (count - count_before, ns - ns_before)
     launches = sum(count for count, _ in kernels.values()) / (steps * passes)
     busy_s = sum(ns for _, ns in kernels.values()) / 1e9 / (steps * passes)
     step_s = (min(long["seconds"]) - min(short["seconds"])) / steps

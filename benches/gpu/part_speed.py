@@ -19,7 +19,8 @@ def plan(setup) -> list[tuple]:
     rows = [(size, "bf16", 32, engine, []) for size in setup.sizes for engine in both]
     rows += [(size, "f16", 32, engine, []) for size in setup.sizes for engine in both]
     rows += [(size, "bf16", 32, "ours", ["--token-times"]) for size in setup.sizes]
-    return rows + [(size, "bf16", batch, engine, []) for batch in (8, 16, 64) for size in setup.sizes for engine in both]
+    batches = [(batch, size) for batch in (8, 16, 64) for size in setup.sizes]
+    return rows + [(size, "bf16", batch, engine, []) for batch, size in batches for engine in both]
 
 
 def run(setup, part, deadline) -> None:
@@ -39,19 +40,16 @@ def run(setup, part, deadline) -> None:
 
 def measure(setup, deadline, size, precision, batch, engine, flags) -> dict:
     limit_s = min(deadline.left(), MEASUREMENT_LIMIT_S)
-    count, tokens = (4, 16) if setup.is_cpu else (64, TOKENS)
+    count, tokens, repeats = (4, 16, 1) if setup.is_cpu else (64, TOKENS, REPEATS)
     words = [
         "throughput", setup.model(size), "--precision", precision, "--batch", batch, "--windows", setup.windows,
-        "--count", count, "--tokens", tokens, "--repeats", 1 if setup.is_cpu else REPEATS, "--limit-s", PASSES_S, *flags,
+        "--count", count, "--tokens", tokens, "--repeats", repeats, "--limit-s", PASSES_S, *flags,
     ]
     with gpu.PeakMemory(setup.device) as peak:
-        if engine == "ours":
-            answer = setup.ours(*words, limit_s=limit_s)
-        else:
-            answer = setup.python("peer.py", *words, limit_s=limit_s)
+        answer = (setup.ours if engine == "ours" else setup.peer)(*words, limit_s=limit_s)
     seconds = answer["seconds"]
     return {
-        "times_real_time": round(answer["times_real_time"], 1), "best_s": round(min(seconds), 3), "passes": len(seconds),
-        "load_s": round(answer["load_s"], 1), "peak_mib": peak.mib,
+        "times_real_time": answer["times_real_time"], "best_s": min(seconds), "passes": len(seconds),
+        "load_s": answer["load_s"], "peak_mib": peak.mib,
         "distinct_tokens": len({token for text in answer["tokens"] for token in text}),
     }

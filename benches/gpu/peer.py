@@ -1,11 +1,11 @@
 """The same network in transformers (sdpa): one subcommand per process, which prints one JSON object.
 
     python peer.py throughput MODEL --device D --precision P --batch B --windows FILE --count N --tokens T --repeats R
-    python peer.py truth      MODEL --device D --windows FILE --count N --tokens T --to FILE --logits FILE
-    python peer.py teach      MODEL --device D --precision P --from FILE --to FILE
+    python peer.py truth      MODEL --device D --windows FILE --count N --tokens T --to FOLDER --also P ...
     python peer.py ceilings   --device D
 
-`truth` decodes greedily in f32 and writes the text (`samples.I`, `tokens.I`) and its logits (`logits.I`).
+`truth` decodes greedily in f32 and writes `text.safetensors` (`samples.I`, `tokens.I`), and the logits before each of
+those tokens in f32 and the other precisions (`logits.I` in `f32.safetensors` and so on).
 """
 
 import argparse
@@ -42,9 +42,9 @@ def features(folder: Path, samples: list):
     return extractor(windows, sampling_rate=16_000, return_tensors="pt").input_features
 
 
-def numbered(tensors: dict, kind: str, count: int | None = None) -> list:
-    count = sum(name.startswith(f"{kind}.") for name in tensors) if count is None else count
-    return [tensors[f"{kind}.{index}"] for index in range(count)]
+def windows(chosen) -> list:
+    samples = load_file(chosen.windows)
+    return [samples[f"samples.{index}"] for index in range(chosen.count)]
 
 
 def synchronize(device: str) -> None:
@@ -70,7 +70,7 @@ def throughput(chosen) -> dict:
     network = load(chosen.model, chosen.device, chosen.precision)
     load_s = time.perf_counter() - started
     started = time.perf_counter()
-    mel = features(chosen.model, numbered(load_file(chosen.windows), "samples", chosen.count))
+    mel = features(chosen.model, windows(chosen))
     mel_s = time.perf_counter() - started
     texts, seconds, began = [], [], time.perf_counter()
     for _ in range(1 + chosen.repeats):  # the first is a warm-up
@@ -98,7 +98,7 @@ def forced_logits(network, mel, tokens):
 
 def truth(chosen) -> dict:
     network = load(chosen.model, chosen.device, "f32")
-    samples = numbered(load_file(chosen.windows), "samples", chosen.count)
+    samples = windows(chosen)
     mel = features(chosen.model, samples).to(chosen.device)
     states = network.model.encoder(mel)[0]
     step, cache, logits = torch.tensor([PROMPT] * len(mel), device=mel.device), None, []
@@ -111,19 +111,17 @@ def truth(chosen) -> dict:
     tokens = logits[..., :END].argmax(dim=2)
     taught = {f"samples.{index}": window for index, window in enumerate(samples)}
     taught |= {f"tokens.{index}": text.clone() for index, text in enumerate(tokens)}
-    save_file(taught, chosen.to)
-    save_file({f"logits.{index}": window.clone() for index, window in enumerate(logits)}, chosen.logits)
+    save_file(taught, chosen.to / "text.safetensors")
+    save_logits(logits, chosen.to / "f32.safetensors")
+    for precision in chosen.also:
+        network = network.to(TYPES[precision])  # from f32, which the weights in f16 fit into
+        forced = forced_logits(network, mel.to(network.dtype), tokens.to(mel.device))
+        save_logits(forced.cpu(), chosen.to / f"{precision}.safetensors")
     return {"windows": len(samples), "distinct_tokens": len(set(tokens.flatten().tolist()))}
 
 
-def teach(chosen) -> dict:
-    given = load_file(chosen.source)
-    network = load(chosen.model, chosen.device, chosen.precision)
-    mel = features(chosen.model, numbered(given, "samples")).to(chosen.device, network.dtype)
-    tokens = torch.stack(numbered(given, "tokens")).to(chosen.device)
-    logits = forced_logits(network, mel, tokens).cpu()
-    save_file({f"logits.{index}": window.clone() for index, window in enumerate(logits)}, chosen.to)
-    return {"windows": len(logits)}
+def save_logits(logits, path: Path) -> None:
+    save_file({f"logits.{index}": window.clone() for index, window in enumerate(logits)}, path)
 
 
 def ceilings(chosen) -> dict:
@@ -154,15 +152,15 @@ def median_s(device: str, work) -> float:
 
 def arguments():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("command", choices=["throughput", "truth", "teach", "ceilings"])
+    parser.add_argument("command", choices=["throughput", "truth", "ceilings"])
     parser.add_argument("model", nargs="?", type=Path)
     parser.add_argument("--device", choices=["cuda", "cpu"], required=True)
     parser.add_argument("--precision", choices=TYPES, default="f32")
     for name in ("batch", "count", "tokens", "repeats"):
         parser.add_argument(f"--{name}", type=int)
     parser.add_argument("--limit-s", type=float, default=float("inf"))
-    parser.add_argument("--from", dest="source", type=Path)
-    for name in ("windows", "to", "logits"):
+    parser.add_argument("--also", nargs="*", choices=TYPES, default=[])
+    for name in ("windows", "to"):
         parser.add_argument(f"--{name}", type=Path)
     return parser.parse_args()
 
@@ -173,7 +171,7 @@ def main() -> None:
     torch.backends.cuda.matmul.allow_tf32 = False
     torch.backends.cudnn.allow_tf32 = False
     chosen = arguments()
-    command = {"throughput": throughput, "truth": truth, "teach": teach, "ceilings": ceilings}[chosen.command]
+    command = {"throughput": throughput, "truth": truth, "ceilings": ceilings}[chosen.command]
     with torch.inference_mode():
         print(json.dumps(command(chosen)))
 

@@ -1,4 +1,4 @@
-"""The report: gpu.json and gpu.md, written again after every result, so that a run that is cut off tells what it has."""
+"""The report: gpu.json and gpu.md, written again after every result, so that nothing is lost where a run is cut off."""
 
 import json
 import time

@@ -77,6 +77,9 @@ class Setup:
         command = [sys.executable, HERE / script, *words, "--device", self.device]
         return programs.report_of(command, limit_s, self.log)
 
+    def peer(self, *words, limit_s: float) -> dict:
+        return self.python("peer.py", *words, limit_s=limit_s)
+
     def ours(self, *words, limit_s: float, environment: dict | None = None) -> dict:
         command = [self.bench, *words, "--device", self.device]
         return programs.report_of(command, limit_s, self.log, environment)
