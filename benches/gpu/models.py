@@ -18,6 +18,12 @@ from transformers.models.whisper.tokenization_whisper import LANGUAGES
 
 # Width, encoder layers, decoder layers, heads; the feed-forward width is four times the first.
 SIZES = {"large-v3": (1280, 32, 32, 20), "turbo": (1280, 32, 4, 20), "tiny": (128, 2, 2, 2)}
+# (layer, head) of the cross-attention heads that follow the speech, as many as the published models name.
+ALIGNMENT_HEADS = {
+    "large-v3": [[7, 0], [10, 17], [12, 18], [13, 12], [16, 1], [17, 14], [19, 11], [21, 4], [24, 1], [25, 6]],
+    "turbo": [[2, 4], [2, 11], [3, 3], [3, 6], [3, 11], [3, 14]],
+    "tiny": [[0, 1], [1, 0]],
+}
 MEL_BANDS, POSITIONS, VOCABULARY = 128, 1500, 51_866
 END, START, ENGLISH = 50_257, 50_258, 50_259
 TRANSLATE, TRANSCRIBE, NO_TIMESTAMPS = 50_359, 50_360, 50_364
@@ -42,12 +48,12 @@ def config(size: str) -> WhisperConfig:
     )
 
 
-def generation_config() -> GenerationConfig:
+def generation_config(size: str) -> GenerationConfig:
     return GenerationConfig(
         is_multilingual=True, suppress_tokens=[END], begin_suppress_tokens=[END], no_timestamps_token_id=NO_TIMESTAMPS,
         lang_to_id={f"<|{code}|>": ENGLISH + index for index, code in enumerate(LANGUAGES)},
         task_to_id={"translate": TRANSLATE, "transcribe": TRANSCRIBE}, bos_token_id=END, eos_token_id=END,
-        pad_token_id=END, decoder_start_token_id=START,
+        pad_token_id=END, decoder_start_token_id=START, alignment_heads=ALIGNMENT_HEADS[size],
     )
 
 
@@ -119,7 +125,7 @@ def write(size: str, folder: Path, device: str) -> None:
         network = WhisperForConditionalGeneration(config(size))
     save_file(tensors(network, device), folder / "model.safetensors", metadata={"format": "pt"})
     network.config.save_pretrained(folder)
-    generation_config().save_pretrained(folder)
+    generation_config(size).save_pretrained(folder)
     (folder / "tokenizer.json").write_text(json.dumps(tokenizer()))
     WhisperFeatureExtractor(feature_size=MEL_BANDS).save_pretrained(folder)
 
