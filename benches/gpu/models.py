@@ -94,7 +94,7 @@ def gain(name: str, outputs: int, decoder_layers: int) -> float:
         return 1.6  # attention with peaks
     if "decoder" in name and ("out_proj" in name or "fc2" in name):
         # A layer adds about as much as a token's embedding, and less in a deep decoder, so that all layers together add
-        # what four do: otherwise the token would be lost in the sum. The audio, which changes little by step, adds half.
+        # what four do: otherwise the token would be lost in the sum. The audio adds half: it changes little by step.
         depth = (4 / max(4, decoder_layers)) ** 0.5
         return (0.75 if "encoder_attn" in name else 1.5) * depth * LOGIT_STD / outputs ** 0.5
     return 1.0
