@@ -30,7 +30,7 @@ from setup import Setup
 # Name, title, module, most seconds, in their order.
 PARTS = [
     ("a", "devices", part_devices, 30),
-    ("kernels", "kernels against candle", part_kernels, 45),
+    ("kernels", "kernels against their references", part_kernels, 60),
     ("b", "the product on the device", part_product, 90),
     ("c", "throughput", part_speed, 150),
     ("d", "where the time goes", part_profile, 120),

@@ -23,7 +23,7 @@ struct Sizes {
     queries: usize,
 }
 
-const CUDA: Sizes = Sizes { heads: 20, windows: 1, positions: 1_500, queries: 64 };
+const CUDA: Sizes = Sizes { heads: 20, windows: 1, positions: 1_500, queries: 32 };
 const CPU: Sizes = Sizes { heads: 2, windows: 1, positions: 130, queries: 5 };
 
 /// One operation with its operands, which may be moved to another device and type.

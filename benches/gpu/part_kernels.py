@@ -1,4 +1,4 @@
-"""The CUDA kernels against candle's operations."""
+"""The CUDA kernels against their plain references in Rust."""
 
 
 def run(setup, part, deadline) -> None:

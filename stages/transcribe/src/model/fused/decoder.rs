@@ -154,16 +154,19 @@ impl Decoder {
         };
         let queries: Vec<_> = tokens.iter().enumerate().map(query).collect();
         cache.grow(rows, n);
-        let own = if cache.is_greedy() {
-            own_entries(&queries, &self.shape.device)?
-        } else {
-            let seen = |(i, query): (usize, &Query)| &cache.sources(rows[i / n])[..=query.position];
-            Groups::with_sources(&queries.iter().enumerate().map(seen).collect::<Vec<_>>(), &self.shape.device)?
-        };
-        let queries = Queries::new(&queries, own, cache.capacity(), cache.positions(), &self.shape.device)?;
+        let device = &self.shape.device;
+        let queries = span("step.input", device, || {
+            let own = if cache.is_greedy() {
+                own_entries(&queries, device)?
+            } else {
+                let seen = |(i, query): (usize, &Query)| &cache.sources(rows[i / n])[..=query.position];
+                Groups::with_sources(&queries.iter().enumerate().map(seen).collect::<Vec<_>>(), device)?
+            };
+            Queries::new(&queries, own, cache.capacity(), cache.positions(), device)
+        })?;
         let states = self.forward(&queries, |layer| &cache.tokens[layer], cache, &mut |_, _, _| Ok(()))?;
         let last = states.reshape((rows.len(), n, ()))?.narrow(1, n - 1, 1)?.squeeze(1)?.contiguous()?;
-        span("step.logits", &self.shape.device, || self.logits(&last))
+        span("step.logits", device, || self.logits(&last))
     }
 
     /// Logits (`[n, vocabulary]`) after each token of a text.

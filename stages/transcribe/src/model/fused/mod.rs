@@ -12,6 +12,7 @@ mod layers;
 use candle_core::{Device, Result, Tensor};
 use candle_nn::VarBuilder;
 use kernels::fused;
+use kernels::probe::span;
 
 use self::decoder::Decoder;
 use self::encoder::Encoder;
@@ -58,7 +59,9 @@ impl Network {
     pub(super) fn states(&self, windows: &[&MelWindow]) -> Result<Tensor> {
         let frames = 2 * self.positions;
         let mel: Vec<_> = windows.iter().map(|window| &window.features[..frames * self.bands]).collect();
-        let mel = Tensor::from_vec(mel.concat(), (windows.len(), frames, self.bands), &self.device)?;
+        let mel = span("encoder.input", &self.device, || {
+            Tensor::from_vec(mel.concat(), (windows.len(), frames, self.bands), &self.device)
+        })?;
         self.encoder.forward(&mel)
     }
 
