@@ -10,7 +10,7 @@ import gpu
 import programs
 import speech
 from programs import Failed
-from setup import summary
+from setup import KERNELS_OFF, summary
 
 # Most tokens that a precision may change, of all.
 CHANGED_LIMITS = {"f32": 0.0, "f16": 0.1, "bf16": 0.2}
@@ -33,20 +33,24 @@ def compare_with_cpu(setup, part, deadline) -> None:
     out = setup.scratch / "product-cpu"
     expected = setup.transcripts(out, "--devices", "cpu", limit_s=deadline.left())
     part.check("the CPU transcribes the fixture calls", any(expected.values()))
-    for precision in ["f32", "bf16"] if setup.is_cpu else ["f32", "f16", "bf16"]:
-        out = setup.scratch / f"product-{precision}"
+    plan = [("f32", "ours"), ("bf16", "ours")] if setup.is_cpu else [
+        ("f32", "ours"), ("f16", "ours"), ("bf16", "ours"), ("f32", "candle's"), ("bf16", "candle's"),
+    ]
+    for precision, kernels in plan:
+        out = setup.scratch / f"product-{precision}-{kernels}"
         words = ["--devices", setup.devices, "--precision", precision, "--device-batch-size", "2"]
-        found = setup.transcripts(out, *words, limit_s=deadline.left())
+        environment = None if kernels == "ours" else KERNELS_OFF
+        found = setup.transcripts(out, *words, limit_s=deadline.left(), environment=environment)
         total = sum(map(len, expected.values()))
         changed = sum(difference(tokens, found.get(name, [])) for name, tokens in expected.items())
         equal = sum(tokens == found.get(name) for name, tokens in expected.items())
         part.row(
-            "Tokens beside the CPU's f32", precision=precision, calls=len(expected), equal_calls=equal, tokens=total,
+            "Tokens beside the CPU's f32", precision=precision, kernels=kernels, calls=len(expected), equal_calls=equal, tokens=total,
             changed=changed,
         )
         limit = CHANGED_LIMITS[precision]
         what = "the CPU's tokens" if limit == 0 else f"at most {limit:.0%} of the tokens changed"
-        part.check(f"{precision}: {what}", found.keys() == expected.keys() and changed <= limit * total)
+        part.check(f"{precision}, {kernels} kernels: {what}", found.keys() == expected.keys() and changed <= limit * total)
 
 
 def difference(a: list[int], b: list[int]) -> int:

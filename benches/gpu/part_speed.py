@@ -2,6 +2,7 @@
 
 import gpu
 from programs import Failed
+from setup import KERNELS_OFF
 
 TOKENS = 64
 MEASUREMENT_LIMIT_S = 60
@@ -19,6 +20,7 @@ def plan(setup) -> list[tuple]:
     rows = [(size, "bf16", 32, engine, []) for size in setup.sizes for engine in both]
     rows += [(size, "f16", 32, engine, []) for size in setup.sizes for engine in both]
     rows += [(size, "bf16", 32, "ours", ["--token-times"]) for size in setup.sizes]
+    rows += [(size, "bf16", 32, "candle's operations", []) for size in setup.sizes]
     batches = [(batch, size) for batch in (64, 8, 16) for size in setup.sizes]
     return rows + [(size, "bf16", batch, engine, []) for batch, size in batches for engine in both]
 
@@ -46,7 +48,10 @@ def measure(setup, deadline, size, precision, batch, engine, flags) -> dict:
         "--count", count, "--tokens", tokens, "--repeats", repeats, "--limit-s", PASSES_S, *flags,
     ]
     with gpu.PeakMemory(setup.device) as peak:
-        answer = (setup.ours if engine == "ours" else setup.peer)(*words, limit_s=limit_s)
+        if engine == "transformers":
+            answer = setup.peer(*words, limit_s=limit_s)
+        else:
+            answer = setup.ours(*words, limit_s=limit_s, environment=None if engine == "ours" else KERNELS_OFF)
     seconds = answer["seconds"]
     return {
         "times_real_time": answer["times_real_time"], "best_s": min(seconds), "passes": len(seconds),

@@ -17,6 +17,8 @@ logprob_threshold = -1000.0
 no_speech_threshold = 1.0
 repetition_limit = 0
 """
+# With it, the network computes in candle's operations on a GPU.
+KERNELS_OFF = {"EARWITNESS_CUDA_KERNELS": "off"}
 # GPUs are admitted whatever else holds their memory: the out-of-memory part fills it.
 ADMIT_ALL = "[devices]\nmemory_admit_percent = 100\nadmit_unknown = true\n"
 WINDOWS = 64
@@ -96,11 +98,11 @@ class Setup:
         decoding = [] if "--decoding" in words else ["--decoding", self.one_attempt]
         return [self.earwitness, *words, "--config", self.admit_all, *decoding]
 
-    def transcripts(self, out: Path, *words, limit_s: float) -> dict:
+    def transcripts(self, out: Path, *words, limit_s: float, environment: dict | None = None) -> dict:
         """`earwitness stage transcribe` over the fixture calls: each one's text tokens."""
         common = ["--out", out, "--model", self.small_model, "--progress", "none"]
         command = self.product("stage", "transcribe", self.calls, *common, *words)
-        ended = programs.run(command, limit_s, self.log)
+        ended = programs.run(command, limit_s, self.log, environment)
         if ended.code != 0:
             raise Failed(f"stage transcribe ended with exit code {ended.code}")
         artifacts = [json.loads(line) for line in ended.stdout.splitlines()]
