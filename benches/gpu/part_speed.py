@@ -26,21 +26,25 @@ def plan(setup) -> list[tuple]:
 
 
 def run(setup, part, deadline) -> None:
+    # Our texts in the first batch size, which no other may change.
+    first = {}
     for size, precision, batch, engine, flags in plan(setup):
         row = dict(model=size, precision=precision, batch=batch, engine=" ".join([engine, *flags]))
         try:
-            measured = measure(setup, deadline, size, precision, batch, engine, flags)
+            measured, texts = measure(setup, deadline, size, precision, batch, engine, flags)
         except Failed as reason:
             part.row("Throughput", **row, note=str(reason))
             if deadline.left() <= 0:
                 return
         else:
-            part.row("Throughput", **row, **measured)
+            expected = first.setdefault((size, precision), texts) if engine == "ours" else []
+            same = f"{sum(map(list.__eq__, texts, expected))} of {len(texts)}" if engine == "ours" else None
+            part.row("Throughput", **row, **measured, texts_as_in_the_first_row=same)
     ours = [row for row in part.data["tables"]["Throughput"] if row["engine"] == "ours"]
     part.check("ours was measured", any("times_real_time" in row for row in ours))
 
 
-def measure(setup, deadline, size, precision, batch, engine, flags) -> dict:
+def measure(setup, deadline, size, precision, batch, engine, flags) -> tuple[dict, list]:
     limit_s = min(deadline.left(), MEASUREMENT_LIMIT_S)
     count, tokens, repeats = (4, 16, 1) if setup.is_cpu else (64, TOKENS, REPEATS)
     words = [
@@ -57,4 +61,4 @@ def measure(setup, deadline, size, precision, batch, engine, flags) -> dict:
         "times_real_time": answer["times_real_time"], "best_s": min(seconds), "passes": len(seconds),
         "load_s": answer["load_s"], "peak_mib": peak.mib,
         "distinct_tokens": len({token for text in answer["tokens"] for token in text}),
-    }
+    }, answer["tokens"]
