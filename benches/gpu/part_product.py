@@ -14,6 +14,7 @@ from setup import KERNELS_OFF, summary
 
 # Most tokens that a precision may change, of all.
 CHANGED_LIMITS = {"f32": 0.0, "f16": 0.1, "bf16": 0.2}
+SEARCHES = {"greedy": [], "beams with timestamps": ["--beam-size", "5", "--timestamps"]}
 CALLS = 12
 # Long enough that a worker can be killed in the middle.
 SLOW = "[[fault]]\nat = ['transcribe', 'infer']\nkind = { pause-ms = 100 }\n"
@@ -30,27 +31,33 @@ def run(setup, part, deadline) -> None:
 
 
 def compare_with_cpu(setup, part, deadline) -> None:
-    out = setup.scratch / "product-cpu"
-    expected = setup.transcripts(out, "--devices", "cpu", limit_s=deadline.left())
-    part.check("the CPU transcribes the fixture calls", any(expected.values()))
     plan = [("f32", "ours"), ("bf16", "ours")] if setup.is_cpu else [
         ("f32", "ours"), ("f16", "ours"), ("bf16", "ours"), ("f32", "candle's"), ("bf16", "candle's"),
     ]
-    for precision, kernels in plan:
-        out = setup.scratch / f"product-{precision}-{kernels}"
-        words = ["--devices", setup.devices, "--precision", precision, "--device-batch-size", "2"]
-        environment = None if kernels == "ours" else KERNELS_OFF
-        found = setup.transcripts(out, *words, limit_s=deadline.left(), environment=environment)
-        total = sum(map(len, expected.values()))
-        changed = sum(difference(tokens, found.get(name, [])) for name, tokens in expected.items())
-        equal = sum(tokens == found.get(name) for name, tokens in expected.items())
-        part.row(
-            "Tokens beside the CPU's f32", precision=precision, kernels=kernels, calls=len(expected), equal_calls=equal, tokens=total,
-            changed=changed,
-        )
-        limit = CHANGED_LIMITS[precision]
-        what = "the CPU's tokens" if limit == 0 else f"at most {limit:.0%} of the tokens changed"
-        part.check(f"{precision}, {kernels} kernels: {what}", found.keys() == expected.keys() and changed <= limit * total)
+    for search, flags in SEARCHES.items():
+        out = setup.scratch / f"product-cpu-{search}"
+        expected = setup.transcripts(out, "--devices", "cpu", *flags, limit_s=deadline.left())
+        part.check(f"{search}: the CPU transcribes the fixture calls", any(expected.values()))
+        for precision, kernels in plan:
+            out = setup.scratch / f"product-{precision}-{kernels}-{search}"
+            words = ["--devices", setup.devices, "--precision", precision, "--device-batch-size", "2", *flags]
+            environment = None if kernels == "ours" else KERNELS_OFF
+            found = setup.transcripts(out, *words, limit_s=deadline.left(), environment=environment)
+            compare_tokens(part, search, precision, kernels, expected, found)
+
+
+def compare_tokens(part, search, precision, kernels, expected, found) -> None:
+    total = sum(map(len, expected.values()))
+    changed = sum(difference(tokens, found.get(name, [])) for name, tokens in expected.items())
+    equal = sum(tokens == found.get(name) for name, tokens in expected.items())
+    part.row(
+        "Tokens beside the CPU's f32", search=search, precision=precision, kernels=kernels, calls=len(expected),
+        equal_calls=equal, tokens=total, changed=changed,
+    )
+    limit = CHANGED_LIMITS[precision]
+    what = "the CPU's tokens" if limit == 0 else f"at most {limit:.0%} of the tokens changed"
+    passed = found.keys() == expected.keys() and changed <= limit * total
+    part.check(f"{search}, {precision}, {kernels} kernels: {what}", passed)
 
 
 def difference(a: list[int], b: list[int]) -> int:
