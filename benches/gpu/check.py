@@ -70,8 +70,18 @@ def arguments():
     return parser.parse_args()
 
 
+def processor() -> str:
+    """The host's CPU: its speed decides how fast kernels are launched."""
+    names = [line.partition(":")[2].strip() for line in Path("/proc/cpuinfo").read_text().splitlines()
+             if line.startswith("model name")]
+    return f"{names[0]}, {len(names)} threads" if names else "unknown"
+
+
 def about(chosen) -> dict:
-    facts = {"date": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"), "commit": chosen.commit}
+    facts = {
+        "date": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"), "commit": chosen.commit,
+        "cpu": processor(),
+    }
     if chosen.device == "cpu":
         return facts | {"device": "cpu"}
     read = gpu.readings()

@@ -61,8 +61,9 @@ def show_launches(setup, part, deadline, size, words) -> None:
     launches = sum(count for count, _ in kernels.values()) / (steps * passes)
     busy_s = sum(ns for _, ns in kernels.values()) / 1e9 / (steps * passes)
     step_s = (min(long["seconds"]) - min(short["seconds"])) / steps
-    part.row("Launches", model=size, per_step=launches, step_ms=1000 * step_s, busy_ms=1000 * busy_s,
-             busy_share=busy_s / step_s if step_s > 0 else None)
+    # A host that others use as well can make the longer texts the faster ones.
+    measured = {"step_ms": 1000 * step_s, "busy_share": busy_s / step_s} if step_s > busy_s else {}
+    part.row("Launches", model=size, per_step=launches, busy_ms=1000 * busy_s, **measured)
     for name, (count, ns) in sorted(kernels.items(), key=lambda item: -item[1][1])[:12]:
         part.row("Kernels of a step", model=size, kernel=name[:90], per_step=count / (steps * passes),
                  us_per_step=ns / 1000 / (steps * passes))
@@ -75,7 +76,7 @@ def traced(setup, deadline, words, tokens) -> dict:
     out = setup.scratch / "launches.json"
     out.unlink(missing_ok=True)
     environment = {"CUDA_INJECTION64_PATH": str(setup.launches), "EARWITNESS_LAUNCHES": str(out)}
-    answer = setup.ours("throughput", *words, "--tokens", tokens, "--repeats", 1, limit_s=min(45, deadline.left()),
+    answer = setup.ours("throughput", *words, "--tokens", tokens, "--repeats", 3, limit_s=min(45, deadline.left()),
                         environment=environment)
     if not out.exists():
         raise Failed("the tracing library wrote nothing")

@@ -24,14 +24,21 @@ impl DeviceFault {
         }
     }
 
+    /// Tensors, cuBLAS's own memory and kernels that are loaded when they are first used may all find it full.
     #[cfg(feature = "cuda")]
     fn of_cuda(cause: &(dyn std::error::Error + Send + Sync + 'static)) -> Self {
         use candle_core::cuda_backend::CudaError;
-        use candle_core::cuda_backend::cudarc::driver::DriverError;
-        use candle_core::cuda_backend::cudarc::driver::sys::CUresult::CUDA_ERROR_OUT_OF_MEMORY;
+        use candle_core::cuda_backend::cudarc::cublas::{
+            result::CublasError, sys::cublasStatus_t::CUBLAS_STATUS_ALLOC_FAILED,
+        };
+        use candle_core::cuda_backend::cudarc::driver::{DriverError, sys::CUresult::CUDA_ERROR_OUT_OF_MEMORY};
 
         match cause.downcast_ref() {
-            Some(CudaError::Cuda(DriverError(CUDA_ERROR_OUT_OF_MEMORY))) => Self::Memory,
+            Some(
+                CudaError::Cuda(DriverError(CUDA_ERROR_OUT_OF_MEMORY))
+                | CudaError::Load { cuda: DriverError(CUDA_ERROR_OUT_OF_MEMORY), .. }
+                | CudaError::Cublas(CublasError(CUBLAS_STATUS_ALLOC_FAILED)),
+            ) => Self::Memory,
             _ => Self::Other,
         }
     }
@@ -42,9 +49,28 @@ impl DeviceFault {
     }
 }
 
+/// What an error says, on one line and without the backtrace that candle appends where `RUST_BACKTRACE` is set.
+#[must_use]
+pub fn message(error: &Error) -> String {
+    match error {
+        Error::WithBacktrace { inner, .. } => message(inner),
+        Error::Context { inner, context } => format!("{context}: {}", message(inner)),
+        Error::WithPath { inner, path } => format!("{}: {}", path.display(), message(inner)),
+        other => other.to_string(),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn message_has_no_backtrace_and_keeps_the_context() {
+        let backtrace = Box::new(std::backtrace::Backtrace::force_capture());
+        let inner = Box::new(Error::Msg("out of memory".into()));
+        let error = Error::WithBacktrace { inner, backtrace }.context("a layer");
+        assert_eq!(message(&error), "a layer: out of memory");
+    }
 
     #[test]
     fn a_fault_of_the_device_is_seen_through_what_wraps_it() {
@@ -66,5 +92,8 @@ mod tests {
         let full = failed(CUresult::CUDA_ERROR_OUT_OF_MEMORY).context("a layer");
         assert_eq!(DeviceFault::behind(&full), Some(DeviceFault::Memory));
         assert_eq!(DeviceFault::behind(&failed(CUresult::CUDA_ERROR_LAUNCH_FAILED)), Some(DeviceFault::Other));
+        let cuda = DriverError(CUresult::CUDA_ERROR_OUT_OF_MEMORY);
+        let load = Error::from(CudaError::Load { cuda, module_name: "reduce".into() });
+        assert_eq!(DeviceFault::behind(&load), Some(DeviceFault::Memory));
     }
 }

@@ -11,7 +11,7 @@ mod source;
 mod weights;
 
 pub use device::{DeviceChoice, DeviceError};
-pub use fault::DeviceFault;
+pub use fault::{DeviceFault, message};
 pub use folder::{EmbeddedModel, ModelFile, ModelFileError, ModelFolder, WEIGHTS_FILE, parse_json};
 pub use hub::{HubError, HubRepository};
 pub use layers::{LayerWeights, norm, vector};

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use nn::{DeviceError, DeviceFault, ModelFileError, WeightsError};
+use nn::{DeviceError, DeviceFault, ModelFileError, WeightsError, message};
 use stage_core::{ErrorClass, StageError, StageKind};
 
 /// Why a model cannot be used. Every variant names the file or the model.
@@ -122,5 +122,5 @@ pub(crate) fn inference(error: &candle_core::Error) -> StageError {
         Some(DeviceFault::Other) => (ErrorClass::Device, "device-failed"),
         None => (ErrorClass::Bug, "inference-failed"),
     };
-    StageError::new(StageKind::Transcribe, class, code, error.to_string())
+    StageError::new(StageKind::Transcribe, class, code, message(error))
 }

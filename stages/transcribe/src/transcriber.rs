@@ -230,7 +230,12 @@ impl DeviceStage for Transcriber {
     }
 
     fn infer(&self, flow: &mut dyn Flow<MelWindow, Hypothesis>) -> Result<(), StageError> {
-        decoding::run(self.model()?, &self.rules, flow).map_err(|reason| error::inference(&reason))
+        let model = self.model()?;
+        let result = decoding::run(model, &self.rules, flow).map_err(|reason| error::inference(&reason));
+        if result.as_ref().is_err_and(|error| error.class == ErrorClass::Memory) {
+            model.release_memory().map_err(|reason| error::inference(&reason))?;
+        }
+        result
     }
 
     /// A window of silence through the whole network; logits that are not finite are an error of it.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crossbeam_channel::bounded;
-use stage_core::{ErrorClass, StageKind};
+use stage_core::{ErrorClass, StageError, StageKind};
 
 use super::{Bench, CAPACITY, Fake, answers, failures, in_groups, refusal};
 use crate::lanes::{DeviceHandle, LaneReport, guarded};
@@ -44,6 +44,20 @@ fn a_full_memory_halves_what_is_under_way_and_loses_no_unit() {
     };
     let sizes: Vec<_> = reports.iter().filter_map(shrunk).collect();
     assert_eq!(sizes, [(2, 1, ErrorClass::Memory)], "two did not fit, and two are not tried again");
+}
+
+#[test]
+fn full_memory_before_the_first_unit_halves_what_is_prepared_for() {
+    let bench = Bench::new(|flow| {
+        if flow.capacity() > 1 {
+            let message = format!("no room for {}", flow.capacity());
+            return Err(StageError::new(super::STAGE, ErrorClass::Memory, "full", message));
+        }
+        in_groups(flow)
+    });
+    let reports = bench.feed(&[(0, 1), (1, 2), (2, 3)]);
+    assert_eq!(answers(&reports), [(0, 2), (1, 4), (2, 6)]);
+    assert_eq!(failures(&reports), []);
 }
 
 #[test]

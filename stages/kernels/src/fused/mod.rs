@@ -35,6 +35,21 @@ pub fn prepare(device: &Device) -> Result<()> {
     Ok(())
 }
 
+/// Gives memory that no tensor holds back to the driver: after a failure for want of memory, what the driver itself
+/// allocates (kernels that are loaded when they are first used, cuBLAS's workspace) finds some again.
+///
+/// # Errors
+/// The driver fails.
+pub fn release(device: &Device) -> Result<()> {
+    #[cfg(feature = "cuda")]
+    if let Device::Cuda(cuda) = device {
+        device.synchronize()?;
+        return operation::release_freed_memory(cuda);
+    }
+    let _ = device;
+    Ok(())
+}
+
 /// Whether a device has these operations: the CPU, and GPUs of compute capability 8.0 or above.
 #[must_use]
 pub fn is_supported(device: &Device) -> bool {

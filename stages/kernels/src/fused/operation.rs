@@ -130,7 +130,7 @@ impl<R: Fn(&mut [f32]) -> Result<()>> Change<'_, R> {
 }
 
 #[cfg(feature = "cuda")]
-pub(super) use cuda::{address, has_tensor_cores_for_bf16, keep_freed_memory};
+pub(super) use cuda::{address, has_tensor_cores_for_bf16, keep_freed_memory, release_freed_memory};
 
 #[cfg(feature = "cuda")]
 mod cuda {
@@ -141,6 +141,7 @@ mod cuda {
 
     use candle_core::cuda_backend::cudarc::driver::sys::{
         CUdevice_attribute, CUmemPool_attribute, CUmemoryPool, cuDeviceGetDefaultMemPool, cuMemPoolSetAttribute,
+        cuMemPoolTrimTo,
     };
     use candle_core::cuda_backend::cudarc::driver::{CudaFunction, DevicePtr, LaunchConfig, PushKernelArg};
     use candle_core::cuda_backend::{CudaStorageSlice, DeviceId, WrapErr};
@@ -263,17 +264,26 @@ mod cuda {
         Ok(CudaStorage { slice, device: device.clone() })
     }
 
-    pub(in crate::fused) fn keep_freed_memory(device: &CudaDevice) -> Result<()> {
+    /// The pool that all tensors of a device are allocated from.
+    fn memory_pool(device: &CudaDevice) -> Result<CUmemoryPool> {
         let stream = device.cuda_stream();
         stream.context().bind_to_thread().w()?;
         let mut pool: CUmemoryPool = std::ptr::null_mut();
+        // SAFETY: the device is that of a living context, and the call writes the pool's handle.
+        unsafe { cuDeviceGetDefaultMemPool(&raw mut pool, stream.context().cu_device()).result().w()? };
+        Ok(pool)
+    }
+
+    pub(in crate::fused) fn keep_freed_memory(device: &CudaDevice) -> Result<()> {
         let mut kept = u64::MAX;
-        // SAFETY: the device is that of a living context; both calls write or read what their pointers point to.
-        unsafe {
-            cuDeviceGetDefaultMemPool(&raw mut pool, stream.context().cu_device()).result().w()?;
-            let attribute = CUmemPool_attribute::CU_MEMPOOL_ATTR_RELEASE_THRESHOLD;
-            cuMemPoolSetAttribute(pool, attribute, (&raw mut kept).cast()).result().w()
-        }
+        let attribute = CUmemPool_attribute::CU_MEMPOOL_ATTR_RELEASE_THRESHOLD;
+        // SAFETY: the attribute is a u64, which the call reads.
+        unsafe { cuMemPoolSetAttribute(memory_pool(device)?, attribute, (&raw mut kept).cast()).result().w() }
+    }
+
+    pub(in crate::fused) fn release_freed_memory(device: &CudaDevice) -> Result<()> {
+        // SAFETY: what tensors hold is not touched.
+        unsafe { cuMemPoolTrimTo(memory_pool(device)?, 0).result().w() }
     }
 
     pub(in crate::fused) fn has_tensor_cores_for_bf16(device: &CudaDevice) -> bool {

@@ -75,10 +75,10 @@ struct Feed {
 }
 
 impl<'a> Engine<'a> {
+    /// The cache begins with one slot and grows with the windows that are under way at once.
     fn new(model: &'a Whisper, rules: &'a Rules, reader: Reader<'a>, capacity: usize) -> Result<Self> {
-        let slots = capacity.max(1);
-        let cache = model.cache(slots, rules.lanes(), rules.capacity())?;
-        Ok(Self { model, rules, cache, reader, jobs: (0..slots).map(|_| None).collect() })
+        let cache = model.cache(1, rules.lanes(), rules.capacity())?;
+        Ok(Self { model, rules, cache, reader, jobs: (0..capacity.max(1)).map(|_| None).collect() })
     }
 
     fn run(mut self, flow: &mut dyn Flow<MelWindow, Hypothesis>) -> Result<()> {
@@ -112,6 +112,10 @@ impl<'a> Engine<'a> {
     }
 
     fn admit(&mut self, drawn: Vec<(usize, (usize, Arc<MelWindow>))>) -> Result<()> {
+        let needed = drawn.iter().map(|(slot, _)| slot + 1).max().unwrap_or_default();
+        if needed > self.cache.slots() {
+            self.cache.grow(needed.max(2 * self.cache.slots()).min(self.jobs.len()))?;
+        }
         let windows: Vec<_> = drawn.iter().map(|(slot, (_, window))| (*slot, &**window)).collect();
         self.model.admit(&windows, self.rules.encoder_padding(), &mut self.cache)?;
         for (slot, (key, window)) in drawn {

@@ -9,7 +9,7 @@ use kernels::Precision;
 use stage_core::{Flow, ListFlow};
 
 use super::logits::Reader;
-use super::{Engine, Rules, run};
+use super::{Engine, POSITION_S, Rules, run};
 use crate::model::Whisper;
 use crate::window::{Hypothesis, MelWindow};
 use crate::{ModelFiles, ModelSource, TranscribeConfig, embedded};
@@ -31,6 +31,10 @@ fn trained(files: &ModelFiles) -> Whisper {
 
 /// The embedded model's shapes with weights that mean nothing, large enough that texts differ.
 fn random(files: &ModelFiles) -> Whisper {
+    network(files, &random_tensors())
+}
+
+fn random_tensors() -> VarBuilder<'static> {
     let mut state = 1u64;
     let mut uniform = || {
         state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
@@ -53,7 +57,7 @@ fn random(files: &ModelFiles) -> Whisper {
         (name, Tensor::from_vec(values, shape, &Device::Cpu).unwrap())
     };
     let tensors: HashMap<_, _> = names.into_iter().map(fill).collect();
-    network(files, &VarBuilder::from_tensors(tensors, DType::F32, &Device::Cpu))
+    VarBuilder::from_tensors(tensors, DType::F32, &Device::Cpu)
 }
 
 /// Features that differ from window to window; every other window follows a text, of a length of its own.
@@ -77,10 +81,18 @@ fn decode(model: &Whisper, rules: &Rules, windows: Vec<Arc<MelWindow>>, capacity
 
 /// Everything but rounding.
 fn assert_same(a: &Hypothesis, b: &Hypothesis) {
+    assert_eq!(a.boundaries_s, b.boundaries_s);
+    assert_alike(a, b);
+}
+
+/// The same of two networks, whose rounding may move a boundary by a position.
+fn assert_alike(a: &Hypothesis, b: &Hypothesis) {
     assert_eq!(a.tokens, b.tokens);
+    let (ours, theirs) = (a.boundaries_s.as_ref().unwrap(), b.boundaries_s.as_ref().unwrap());
+    assert_eq!(ours.len(), theirs.len());
+    assert!(ours.iter().zip(theirs).all(|(a, b)| (a - b).abs() < 1.5 * POSITION_S), "{ours:?} {theirs:?}");
     assert_eq!((a.looping, a.end_logprob.is_some()), (b.looping, b.end_logprob.is_some()));
     assert_eq!((&a.language, a.temperature), (&b.language, b.temperature));
-    assert_eq!(a.boundaries_s, b.boundaries_s);
     assert!((a.no_speech_prob - b.no_speech_prob).abs() < 1e-4 && (a.avg_logprob() - b.avg_logprob()).abs() < 1e-3);
     let refused = |h: &Hypothesis| h.refused.iter().map(|attempt| attempt.temperature).collect::<Vec<_>>();
     assert_eq!(refused(a), refused(b));
@@ -132,19 +144,36 @@ fn a_window_gives_the_same_alone_in_a_batch_and_in_a_slot_that_another_left() {
 }
 
 #[test]
-fn the_devices_path_gives_what_the_processors_gives() {
+fn gpu_path_gives_what_the_cpu_path_gives() {
     let files = files();
-    for (name, config) in settings() {
-        for model in [trained(&files), random(&files)] {
+    let heads = files.generation.alignment_heads(&files.config);
+    for (weights, tensors) in
+        [("trained", files.weights.load(DType::F32, &Device::Cpu).unwrap()), ("random", random_tensors())]
+    {
+        let (model, fused) = (network(&files, &tensors), Whisper::fused(&tensors, &files.config, &heads).unwrap());
+        // What is drawn among thousands of tokens that are equally likely hangs on rounding.
+        let is_stable = |config: &TranscribeConfig| weights == "trained" || config.temperatures == [0.0];
+        for (name, config) in settings().into_iter().filter(|(_, config)| is_stable(config)) {
+            eprintln!("{weights}, {name}");
             let rules = Rules::new(&files, &config).unwrap();
-            let expected = decode(&model, &rules, windows(), 3);
             let mut flow = ListFlow::new(windows(), 3);
             let reader = Reader::of_a_device(&rules).unwrap();
-            Engine::new(&model, &rules, reader, 3).unwrap().run(&mut flow).unwrap();
-            eprintln!("{name}");
-            expected.iter().zip(&flow.into_answers().unwrap()).for_each(|(a, b)| assert_same(a, b));
+            Engine::new(&fused, &rules, reader, 3).unwrap().run(&mut flow).unwrap();
+            let expected = decode(&model, &rules, windows(), 3);
+            expected.iter().zip(&flow.into_answers().unwrap()).for_each(|(a, b)| assert_alike(a, b));
         }
     }
+}
+
+#[test]
+fn slots_are_made_for_the_windows_that_come_and_no_more() {
+    let files = files();
+    let model = trained(&files);
+    let rules = Rules::new(&files, &TranscribeConfig::default()).unwrap();
+    let reader = Reader::new(&rules, &Device::Cpu).unwrap();
+    let mut engine = Engine::new(&model, &rules, reader, 1_000_000).unwrap();
+    engine.refill(&mut ListFlow::new(windows(), 1_000_000)).unwrap();
+    assert!((WINDOWS..=2 * WINDOWS).contains(&engine.cache.slots()), "{} slots", engine.cache.slots());
 }
 
 #[test]

@@ -93,6 +93,18 @@ impl Whisper {
         Ok(Self { network, device: tensors.device().clone(), positions: config.max_source_positions })
     }
 
+    /// The network of GPUs, on whatever device the tensors are.
+    #[cfg(test)]
+    pub(crate) fn fused(
+        tensors: &VarBuilder<'_>,
+        config: &WhisperConfig,
+        alignment_heads: &[(usize, usize)],
+    ) -> Result<Self> {
+        let network = fused::Network::new(&tensors.pp("model"), config, alignment_heads)?;
+        let (device, positions) = (tensors.device().clone(), config.max_source_positions);
+        Ok(Self { network: Network::Fused(Box::new(network)), device, positions })
+    }
+
     /// Whether the kernels compute, and each window may have a length of its own.
     pub(crate) const fn is_packed(&self) -> bool {
         matches!(self.network, Network::Packed(_))
@@ -101,6 +113,11 @@ impl Whisper {
     /// Where the network computes.
     pub(crate) const fn device(&self) -> &Device {
         &self.device
+    }
+
+    /// Frees what the device's memory holds for nobody, after it was too small.
+    pub(crate) fn release_memory(&self) -> Result<()> {
+        kernels::fused::release(&self.device)
     }
 
     /// Encodes windows, each into its slot of the cache, whose lanes are empty then. A CPU takes them one after the
@@ -180,6 +197,25 @@ impl Whisper {
 }
 
 impl Cache {
+    /// Windows that there is room for.
+    pub(crate) const fn slots(&self) -> usize {
+        match self {
+            Self::Packed(cache) => cache.slots(),
+            Self::Fused(cache) => cache.slots(),
+            Self::Plain(cache) => cache.slots(),
+        }
+    }
+
+    /// Makes room for so many windows, at least as many as there is room for; those that are there stay.
+    pub(crate) fn grow(&mut self, slots: usize) -> Result<()> {
+        match self {
+            Self::Packed(cache) => cache.grow(slots),
+            Self::Fused(cache) => cache.grow(slots)?,
+            Self::Plain(cache) => cache.grow(slots)?,
+        }
+        Ok(())
+    }
+
     /// Forgets the tokens of a slot's lanes: its window is decoded again.
     pub(crate) fn clear(&mut self, slot: usize) {
         match self {

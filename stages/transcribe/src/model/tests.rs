@@ -3,7 +3,7 @@
 use candle_core::{DType, Device, Tensor};
 use kernels::Precision;
 
-use super::{Cache, Network, Row, Text, Whisper, fused, plain};
+use super::{Cache, Network, Row, Text, Whisper, plain};
 use crate::window::MelWindow;
 use crate::{ModelFiles, ModelSource};
 
@@ -20,12 +20,10 @@ fn networks(source: &ModelSource) -> [Whisper; 3] {
     let files = ModelFiles::resolve(source).unwrap();
     let tensors = files.weights.load(DType::F32, &Device::Cpu).unwrap();
     let heads = files.generation.alignment_heads(&files.config);
-    let network = |network| Whisper { network, device: Device::Cpu, positions: files.config.max_source_positions };
-    let of_model = tensors.pp("model");
-    let plain = Network::Plain(Box::new(plain::Network::new(&of_model, &files.config, &heads).unwrap()));
-    let fused = Network::Fused(Box::new(fused::Network::new(&of_model, &files.config, &heads).unwrap()));
+    let network = Network::Plain(Box::new(plain::Network::new(&tensors.pp("model"), &files.config, &heads).unwrap()));
+    let plain = Whisper { network, device: Device::Cpu, positions: files.config.max_source_positions };
     let packed = Whisper::new(&tensors, &files.config, &heads, Some(Precision::F32)).unwrap();
-    [packed, network(plain), network(fused)]
+    [packed, plain, Whisper::fused(&tensors, &files.config, &heads).unwrap()]
 }
 
 /// Features that differ from window to window.
@@ -119,6 +117,23 @@ fn rows_of_different_lengths_and_refilled_slots_do_not_disturb_each_other() {
         let refilled = logits(&model, 0, &[50], &batch);
         assert_close(&step.get(0).unwrap(), &kept.get(4).unwrap());
         assert_close(&step.get(1).unwrap(), &refilled.get(0).unwrap());
+    }
+}
+
+#[test]
+fn cache_grows_around_what_it_holds() {
+    for model in all() {
+        let mut cache = cache(&model, 2, 2);
+        model.step(&[row(0, 1), row(1, 0)], &[10, 11, 20, 21], &mut cache).unwrap();
+        cache.grow(5).unwrap();
+        assert_eq!(cache.slots(), 5);
+        model.admit(&[(4, &window(6))], None, &mut cache).unwrap();
+        let step = model.step(&[row(0, 1), row(1, 0), row(4, 1)], &[12, 22, 30], &mut cache).unwrap();
+        let texts: [(usize, &[u32]); 3] = [(0, &[10, 11, 12]), (1, &[20, 21, 22]), (4, &[30])];
+        for (index, (slot, tokens)) in texts.into_iter().enumerate() {
+            let alone = logits(&model, slot, tokens, &cache);
+            assert_close(&step.get(index).unwrap(), &alone.get(tokens.len() - 1).unwrap());
+        }
     }
 }
 

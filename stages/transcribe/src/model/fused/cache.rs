@@ -4,6 +4,7 @@ use candle_core::{DType, Device, Result, Tensor};
 use kernels::fused::HEAD_WIDTH;
 
 use crate::model::Row;
+use crate::model::plain::cache::grown;
 
 /// The windows in the slots, each with its hypotheses in lanes.
 #[derive(Debug)]
@@ -52,6 +53,19 @@ impl Cache {
         })
     }
 
+    pub(crate) const fn slots(&self) -> usize {
+        self.sources.len() / self.lanes
+    }
+
+    pub(crate) fn grow(&mut self, slots: usize) -> Result<()> {
+        for (tokens, audio) in self.tokens.iter_mut().zip(&mut self.audio) {
+            *tokens = grown(tokens, slots * self.lanes)?;
+            *audio = grown(audio, slots)?;
+        }
+        self.sources.resize(slots * self.lanes, Vec::new());
+        Ok(())
+    }
+
     pub(super) const fn index(&self, row: Row) -> usize {
         row.slot * self.lanes + row.lane
     }
@@ -79,7 +93,7 @@ impl Cache {
         self.lanes == 1
     }
 
-    pub(super) fn grow(&mut self, rows: &[Row], n: usize) {
+    pub(super) fn extend(&mut self, rows: &[Row], n: usize) {
         for row in rows {
             let index = self.index(*row);
             self.sources[index].extend(std::iter::repeat_n(index as u32, n));

@@ -153,7 +153,7 @@ impl Decoder {
             Query { token, entry: cache.index(row), position: cache.len(row) + i % n, slot: row.slot }
         };
         let queries: Vec<_> = tokens.iter().enumerate().map(query).collect();
-        cache.grow(rows, n);
+        cache.extend(rows, n);
         let device = &self.shape.device;
         let queries = span("step.input", device, || {
             let own = if cache.is_greedy() {

@@ -58,9 +58,13 @@ impl Network {
     /// States `[windows, positions, width]` of windows.
     pub(super) fn states(&self, windows: &[&MelWindow]) -> Result<Tensor> {
         let frames = 2 * self.positions;
-        let mel: Vec<_> = windows.iter().map(|window| &window.features[..frames * self.bands]).collect();
+        // Each is copied to the device as it lies: joined on the host first, they took longer than their transfer.
+        let features = |window: &&MelWindow| {
+            let features = &window.features[..frames * self.bands];
+            Tensor::from_slice(features, (1, frames, self.bands), &self.device)
+        };
         let mel = span("encoder.input", &self.device, || {
-            Tensor::from_vec(mel.concat(), (windows.len(), frames, self.bands), &self.device)
+            Tensor::cat(&windows.iter().map(features).collect::<Result<Vec<_>>>()?, 0)
         })?;
         self.encoder.forward(&mel)
     }

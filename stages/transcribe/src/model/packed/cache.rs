@@ -16,6 +16,9 @@ type Lane = Vec<KeysValues>;
 #[derive(Debug)]
 pub(crate) struct Cache {
     slots: Vec<Slot>,
+    shape: Shape,
+    lanes: usize,
+    tokens: usize,
 }
 
 #[derive(Debug)]
@@ -42,8 +45,19 @@ impl Shape {
 
 impl Cache {
     pub(super) fn new(shape: Shape, slots: usize, lanes: usize, tokens: usize) -> Self {
-        let slot = |_| Slot { audio: None, lanes: (0..lanes).map(|_| shape.lane(tokens)).collect() };
-        Self { slots: (0..slots).map(slot).collect() }
+        let mut cache = Self { slots: Vec::new(), shape, lanes, tokens };
+        cache.grow(slots);
+        cache
+    }
+
+    pub(crate) const fn slots(&self) -> usize {
+        self.slots.len()
+    }
+
+    pub(crate) fn grow(&mut self, slots: usize) {
+        let Self { shape, lanes, tokens, .. } = *self;
+        let slot = || Slot { audio: None, lanes: (0..lanes).map(|_| shape.lane(tokens)).collect() };
+        self.slots.resize_with(slots, slot);
     }
 
     pub(super) fn audio(&self, slot: usize) -> Result<&Audio> {

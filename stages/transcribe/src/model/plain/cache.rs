@@ -47,6 +47,28 @@ impl Cache {
         Ok(Self { layers, lens: vec![0; slots * lanes], slots, lanes, shape })
     }
 
+    pub(crate) const fn slots(&self) -> usize {
+        self.slots
+    }
+
+    pub(crate) fn grow(&mut self, slots: usize) -> Result<()> {
+        let more = |tensor: &mut Tensor| -> Result<()> {
+            *tensor = grown(tensor, tensor.dim(0)? / self.slots * slots)?;
+            Ok(())
+        };
+        for Layer { tokens: (keys, values), audio } in &mut self.layers {
+            more(keys)?;
+            more(values)?;
+            if let Some((keys, values)) = audio {
+                more(keys)?;
+                more(values)?;
+            }
+        }
+        self.slots = slots;
+        self.lens.resize(slots * self.lanes, 0);
+        Ok(())
+    }
+
     pub(super) const fn index(&self, row: Row) -> usize {
         row.slot * self.lanes + row.lane
     }
@@ -55,7 +77,7 @@ impl Cache {
         self.lens[self.index(row)]
     }
 
-    pub(super) fn grow(&mut self, rows: &[Row], n: usize) {
+    pub(super) fn extend(&mut self, rows: &[Row], n: usize) {
         for row in rows {
             let index = self.index(*row);
             self.lens[index] += n;
@@ -135,6 +157,14 @@ impl Cache {
             None => bail!("no slot holds a window"),
         }
     }
+}
+
+/// A tensor with zeros below its rows: `rows` in all.
+pub(in crate::model) fn grown(tensor: &Tensor, rows: usize) -> Result<Tensor> {
+    let shape = [&[rows], &tensor.dims()[1..]].concat();
+    let grown = Tensor::zeros(shape, tensor.dtype(), tensor.device())?;
+    grown.slice_set(tensor, 0, 0)?;
+    Ok(grown)
 }
 
 impl Layer {

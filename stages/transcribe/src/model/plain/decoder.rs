@@ -2,6 +2,7 @@
 
 use candle_core::{DType, Device, Result, Tensor};
 use candle_nn::{LayerNorm, Module, VarBuilder};
+use kernels::fused::product_f32;
 
 use super::attention::Attention;
 use super::cache::{Audio, Cache, Shape};
@@ -90,7 +91,7 @@ impl Decoder {
             let (mixed, _) = layer.cross_attention.attend(&queries, cache.audio(index)?, None)?;
             x = layer.finish(&x, &grid.gather(&mixed, n)?)?;
         }
-        cache.grow(rows, n);
+        cache.extend(rows, n);
         self.logits(&x.narrow(1, n - 1, 1)?.squeeze(1)?.contiguous()?)
     }
 
@@ -125,7 +126,7 @@ impl Decoder {
     }
 
     fn logits(&self, x: &Tensor) -> Result<Tensor> {
-        self.norm.forward(x)?.matmul(&self.embedding.t()?)?.to_dtype(DType::F32)
+        product_f32(&self.norm.forward(x)?, &self.embedding)
     }
 }
 

@@ -2,7 +2,7 @@
 //! where neither has kernels.
 
 mod attention;
-mod cache;
+pub(super) mod cache;
 pub(super) mod conv;
 mod decoder;
 mod encoder;
