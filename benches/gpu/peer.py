@@ -33,13 +33,13 @@ def load(folder: Path, device: str, precision: str):
     return network.to(device).eval()
 
 
-def features(folder: Path, samples: list):
-    """Log-mel features in f32, on the CPU."""
+def features(folder: Path, samples: list, device: str):
+    """Log-mel features in f32, computed on the device."""
     from transformers import WhisperFeatureExtractor
 
     extractor = WhisperFeatureExtractor.from_pretrained(folder, local_files_only=True)
     windows = [window.numpy() for window in samples]
-    return extractor(windows, sampling_rate=16_000, return_tensors="pt").input_features
+    return extractor(windows, sampling_rate=16_000, return_tensors="pt", device=device).input_features.cpu()
 
 
 def windows(chosen) -> list:
@@ -70,7 +70,7 @@ def throughput(chosen) -> dict:
     network = load(chosen.model, chosen.device, chosen.precision)
     load_s = time.perf_counter() - started
     started = time.perf_counter()
-    mel = features(chosen.model, windows(chosen))
+    mel = features(chosen.model, windows(chosen), chosen.device)
     mel_s = time.perf_counter() - started
     texts, seconds, began = [], [], time.perf_counter()
     for _ in range(1 + chosen.repeats):  # the first is a warm-up
@@ -99,7 +99,7 @@ def forced_logits(network, mel, tokens):
 def truth(chosen) -> dict:
     network = load(chosen.model, chosen.device, "f32")
     samples = windows(chosen)
-    mel = features(chosen.model, samples).to(chosen.device)
+    mel = features(chosen.model, samples, "cpu").to(chosen.device)
     states = network.model.encoder(mel)[0]
     step, cache, logits = torch.tensor([PROMPT] * len(mel), device=mel.device), None, []
     for _ in range(chosen.tokens):
