@@ -70,7 +70,7 @@ def arguments():
     return parser.parse_args()
 
 
-def processor() -> str:
+def cpu_model() -> str:
     """The host's CPU: its speed decides how fast kernels are launched."""
     names = [line.partition(":")[2].strip() for line in Path("/proc/cpuinfo").read_text().splitlines()
              if line.startswith("model name")]
@@ -80,7 +80,7 @@ def processor() -> str:
 def about(chosen) -> dict:
     facts = {
         "date": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"), "commit": chosen.commit,
-        "cpu": processor(),
+        "cpu": cpu_model(),
     }
     if chosen.device == "cpu":
         return facts | {"device": "cpu"}

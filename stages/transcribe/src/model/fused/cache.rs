@@ -14,8 +14,8 @@ pub(crate) struct Cache {
     /// Keys and values of every window's positions, `[slots, heads, positions, 2, 64]`.
     pub(super) audio: Vec<Tensor>,
     /// For every lane, slot by slot, where each of its tokens' keys and values are: an entry of `tokens`, at the token's
-    /// position. A lane that goes on from another shares its entries for what they have in common, and writes to its
-    /// own: lanes of a window that go on are equally long, so that nothing another one needs is overwritten.
+    /// position. A lane that continues another shares its entries for what they have in common, and writes to its
+    /// own: lanes of a window that are continued are equally long, so that nothing another one needs is overwritten.
     sources: Vec<Vec<u32>>,
     lanes: usize,
     capacity: usize,
