@@ -49,7 +49,8 @@ fn main() -> Result<ExitCode> {
 
 fn kernels(arguments: &Arguments) -> Result<Value> {
     let entries = kernels_check::run(&arguments.device()?.open()?);
-    let passed = entries.as_array().is_some_and(|entries| entries.iter().all(|entry| entry["passed"] != false));
+    let all_passed = |entries: &Vec<Value>| !entries.is_empty() && entries.iter().all(|entry| entry["passed"] == true);
+    let passed = entries.as_array().is_some_and(all_passed);
     Ok(json!({ "passed": passed, "kernels": entries }))
 }
 

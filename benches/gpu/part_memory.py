@@ -21,7 +21,7 @@ def run(setup, part, deadline) -> None:
         fault = setup.scratch / "memory.toml"
         fault.write_text(FAULT)
         speech.write_calls(setup.speech, calls, 8, 2, 3)
-        attempt(setup, part, deadline, calls, 8, ["--faults", fault])
+        part.check("the fault is met", attempt(setup, part, deadline, calls, 8, ["--faults", fault]))
         return
     # A worker gets a quarter of what is queued, at most.
     speech.write_calls(setup.speech, calls, 4 * CALL_SIZES[1], 2, 3)
@@ -50,7 +50,7 @@ def attempt(setup, part, deadline, calls, size, words) -> bool:
     halved = [line.strip() for line in setup.status(out).splitlines() if "batch shrunk" in line]
     done, files = ended["files_done"], ended["files"]
     part.row("Runs", windows_in_a_call=size, recordings=files, complete=done, halved="; ".join(halved) or None)
+    part.check(f"calls of {size}: every recording completes", done == files, f"{done} of {files}")
     if halved:
         part.check("calls are halved", True, halved[-1][:200])
-        part.check("every recording completes", done == files, f"{done} of {files}")
     return bool(halved)

@@ -85,7 +85,7 @@ def two_workers(setup, part, deadline, calls, common) -> None:
     process = programs.start(setup.run_command(calls, out, *common, "--workers-per-device", "2"))
     seen = {}
     while process.poll() is None and len(seen) < 2 and deadline.left() > 0:
-        seen |= workers(process)
+        seen = workers(process)
         time.sleep(0.02)
     done = finished(process, deadline, setup)
     part.check("two workers on one device", len(seen) == 2, f"processes {sorted(seen)}")

@@ -1,4 +1,4 @@
-"""Throughput of ours and of transformers: windows of 30 s, exactly so many text tokens each, random weights."""
+"""Throughput of ours and of transformers: windows of 30 s, exactly 64 text tokens each, random weights."""
 
 import gpu
 from programs import Failed

@@ -10,6 +10,8 @@ from pathlib import Path
 
 # Characters of a program's errors that the log keeps.
 LOGGED = 4000
+# Seconds that a killed program may take to end.
+ENDING_S = 10
 
 
 class Failed(Exception):
@@ -34,11 +36,13 @@ def start(command: list, environment: dict | None = None) -> subprocess.Popen:
 
 
 def stop(process: subprocess.Popen) -> None:
-    """Kills the program and all that it started in its group."""
-    try:
-        os.killpg(process.pid, signal.SIGKILL)
-    except ProcessLookupError:
-        pass
+    """Kills the program with its group, and its children, which may have groups of their own."""
+    started = children(process.pid)
+    for kill, target in [(os.killpg, process.pid), *((os.kill, child) for child in started)]:
+        try:
+            kill(target, signal.SIGKILL)
+        except ProcessLookupError:
+            pass
 
 
 def finish(process: subprocess.Popen, limit_s: float, log: Path) -> Ended:
@@ -47,13 +51,13 @@ def finish(process: subprocess.Popen, limit_s: float, log: Path) -> Ended:
     name = " ".join(Path(word).name if os.sep in word else word for word in process.args[:4])
     if limit_s <= 0:
         stop(process)
-        process.communicate()
+        process.communicate(timeout=ENDING_S)
         raise Failed(f"no time left for {name}")
     try:
         stdout, stderr = process.communicate(timeout=limit_s)
     except subprocess.TimeoutExpired:
         stop(process)
-        _, stderr = process.communicate()
+        _, stderr = process.communicate(timeout=ENDING_S)
         write_log(log, process.args, "time limit", stderr)
         raise Failed(f"{name} was stopped after {limit_s:.0f} s") from None
     write_log(log, process.args, f"exit code {process.returncode}", stderr)
@@ -64,11 +68,13 @@ def run(command: list, limit_s: float, log: Path, environment: dict | None = Non
     return finish(start(command, environment), limit_s, log)
 
 
-def report_of(command: list, limit_s: float, log: Path, environment: dict | None = None) -> dict:
-    """The JSON object that a program prints; any exit code but 0 is a failure that ends with its last error."""
+def report_of(
+    command: list, limit_s: float, log: Path, environment: dict | None = None, codes: tuple = (0,)
+) -> dict:
+    """The JSON object that a program prints; other exit codes, and no output, are a failure with its last error."""
     ended = run(command, limit_s, log, environment)
     lines = ended.stdout.strip().splitlines()
-    if ended.code != 0 and not (lines and lines[-1].startswith("{")):
+    if ended.code not in codes or not lines or not lines[-1].startswith("{"):
         errors = ended.stderr.strip().splitlines() or ["nothing on stderr"]
         raise Failed(f"exit code {ended.code}: {errors[-1][:300]}")
     return json.loads(lines[-1])

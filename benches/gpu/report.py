@@ -32,6 +32,8 @@ class Part:
         failed = [check["check"] for check in self.data["checks"] if not check["passed"]]
         if failure is None and failed:
             failure = "failed: " + "; ".join(failed)
+        if failure is None and not skipped and not self.data["checks"]:
+            failure = "nothing was checked"
         self.data["status"] = "failed" if failure else "not run" if skipped else "passed"
         self.data["reason"] = failure or skipped
         self.data["seconds"] = round(seconds, 1)

@@ -19,7 +19,7 @@ repetition_limit = 0
 """
 # With it, the network computes in candle's operations on a GPU.
 KERNELS_OFF = {"EARWITNESS_CUDA_KERNELS": "off"}
-# GPUs are admitted whatever else holds their memory: the out-of-memory part fills it.
+# Admits GPUs regardless of the memory that other processes hold: the out-of-memory part fills it.
 ADMIT_ALL = "[devices]\nmemory_admit_percent = 100\nadmit_unknown = true\n"
 WINDOWS = 64
 MODEL_LIMIT_S = 60
@@ -82,9 +82,9 @@ class Setup:
     def peer(self, *words, limit_s: float) -> dict:
         return self.python("peer.py", *words, limit_s=limit_s)
 
-    def ours(self, *words, limit_s: float, environment: dict | None = None) -> dict:
+    def ours(self, *words, limit_s: float, environment: dict | None = None, codes: tuple = (0,)) -> dict:
         command = [self.bench, *words, "--device", self.device]
-        return programs.report_of(command, limit_s, self.log, environment)
+        return programs.report_of(command, limit_s, self.log, environment, codes)
 
     def run(self, inputs: Path, out: Path, *words, limit_s: float) -> dict:
         """`earwitness run` to its end; its summary."""

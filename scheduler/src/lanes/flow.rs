@@ -77,8 +77,10 @@ impl<P: Pipeline, N: Fn(LaneReport<P::Answer>)> LaneFlow<'_, P, N> {
         let mut rest: Vec<_> = self.listed.into_iter().filter(wanted).collect();
         let Fault { error, at_once } = match (self.run.fault, result) {
             (Some(fault), _) => fault,
-            // An engine that failed before it drew anything had prepared for as many as it may draw.
-            (None, Err(error)) if self.run.drawn == 0 => Fault { error, at_once: self.size.now() },
+            // An engine whose memory is full before it draws anything had prepared for as many as it may draw.
+            (None, Err(error)) if self.run.drawn == 0 && error.class == ErrorClass::Memory => {
+                Fault { error, at_once: self.size.now() }
+            }
             (None, Err(error)) => Fault { error, at_once: under_way },
             (None, Ok(())) if suspects.is_empty() && rest.is_empty() => return None,
             (None, Ok(())) => {

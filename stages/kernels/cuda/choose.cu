@@ -1,4 +1,4 @@
-// The choice of tokens from logits, where they lie: only ids and log-probabilities come to the host.
+// Chooses tokens on the device: only ids and log-probabilities are copied to the host.
 
 #include "common.cuh"
 
@@ -7,55 +7,55 @@ constexpr int THREADS = 1024;
 constexpr int HEADER = 3;
 
 // Sum of exponentials over some logits, with the highest of them and its token (of equals the lowest).
-struct Seen {
+struct LogSumExp {
   float highest, sum;
   int token;
 };
 
 constexpr int NONE = 0x7fffffff;
 
-__device__ __forceinline__ Seen join(const Seen &a, const Seen &b) {
+__device__ __forceinline__ LogSumExp join(const LogSumExp &a, const LogSumExp &b) {
   const bool first = a.highest > b.highest || (a.highest == b.highest && a.token < b.token);
   const float top = first ? a.highest : b.highest, reference = top == -INFINITY ? 0.0f : top;
   const float sum = a.sum * __expf(a.highest - reference) + b.sum * __expf(b.highest - reference);
   return {top, sum, first ? a.token : b.token};
 }
 
-__device__ __forceinline__ void see(Seen &seen, float logit, int token) {
+__device__ __forceinline__ void accumulate(LogSumExp &total, float logit, int token) {
   if (logit == -INFINITY)
     return;
-  if (logit > seen.highest) {
-    seen.sum = seen.sum * __expf(seen.highest - logit) + 1.0f;
-    seen.highest = logit;
-    seen.token = token;
+  if (logit > total.highest) {
+    total.sum = total.sum * __expf(total.highest - logit) + 1.0f;
+    total.highest = logit;
+    total.token = token;
   } else {
-    seen.sum += __expf(logit - seen.highest);
+    total.sum += __expf(logit - total.highest);
   }
 }
 
 // Of a warp, in all its lanes.
-__device__ Seen warp_join(Seen seen) {
+__device__ LogSumExp warp_join(LogSumExp total) {
 #pragma unroll
   for (int lanes = WARP / 2; lanes > 0; lanes /= 2)
-    seen = join(seen, {__shfl_xor_sync(ALL_LANES, seen.highest, lanes), __shfl_xor_sync(ALL_LANES, seen.sum, lanes),
-                       __shfl_xor_sync(ALL_LANES, seen.token, lanes)});
-  return seen;
+    total = join(total, {__shfl_xor_sync(ALL_LANES, total.highest, lanes), __shfl_xor_sync(ALL_LANES, total.sum, lanes),
+                       __shfl_xor_sync(ALL_LANES, total.token, lanes)});
+  return total;
 }
 
 // Of a block of as many warps as a warp has lanes, in all its threads.
-__device__ Seen block_join(Seen seen) {
-  __shared__ Seen warps[WARP];
+__device__ LogSumExp block_join(LogSumExp total) {
+  __shared__ LogSumExp warps[WARP];
   static_assert(THREADS == WARP * WARP);
-  seen = warp_join(seen);
+  total = warp_join(total);
   __syncthreads();
   if (threadIdx.x % WARP == 0)
-    warps[threadIdx.x / WARP] = seen;
+    warps[threadIdx.x / WARP] = total;
   __syncthreads();
   return warp_join(warps[threadIdx.x % WARP]);
 }
 
-// What a hypothesis may go on with, as the host has it.
-struct Bounds {
+// Which tokens a row may choose, laid out as on the host.
+struct Constraints {
   uint32_t row, first, text, end, from, to;
 };
 
@@ -66,9 +66,9 @@ struct Bounds {
 // over all tokens and over those that may be chosen, and a logit and an id for each candidate, best first, with minus
 // infinity where none is left.
 extern "C" __global__ void __launch_bounds__(THREADS)
-    choose(const float *logits, const float *masks, const Bounds *bounds, float *out, int vocabulary, int stride,
+    choose(const float *logits, const float *masks, const Constraints *bounds, float *out, int vocabulary, int stride,
            int count, int end, int timestamps, int stop) {
-  const Bounds may = bounds[blockIdx.x];
+  const Constraints may = bounds[blockIdx.x];
   const float *row = logits + static_cast<size_t>(may.row) * stride;
   const float *mask = masks + (may.first ? vocabulary : 0);
   const bool timed = timestamps < stop;
@@ -78,22 +78,22 @@ extern "C" __global__ void __launch_bounds__(THREADS)
     return banned ? -INFINITY : logit + mask[token];
   };
 
-  Seen all = {-INFINITY, 0, NONE}, others = all, times = all;
+  LogSumExp all = {-INFINITY, 0, NONE}, others = all, times = all;
   int faults = 0;
   // Several reads are under way before the first is used.
 #pragma unroll 4
   for (int token = threadIdx.x; token < vocabulary; token += THREADS) {
     const float logit = row[token], allowed_logit = allowed(token, logit);
     faults |= !isfinite(logit);
-    see(all, logit, token);
-    see(timed && token >= timestamps ? times : others, allowed_logit, token);
+    accumulate(all, logit, token);
+    accumulate(timed && token >= timestamps ? times : others, allowed_logit, token);
   }
   faults = __syncthreads_or(faults);
   all = block_join(all);
   others = block_join(others);
   times = block_join(times);
   const bool only_times = timed && times.sum > 0 && times.highest + logf(times.sum) > others.highest;
-  const Seen left = only_times ? times : join(others, times);
+  const LogSumExp left = only_times ? times : join(others, times);
 
   float *result = out + static_cast<size_t>(blockIdx.x) * (HEADER + 2 * count);
   if (threadIdx.x == 0) {
@@ -103,9 +103,9 @@ extern "C" __global__ void __launch_bounds__(THREADS)
     result[HEADER] = left.highest;
     result[HEADER + 1] = left.token;
   }
-  Seen last = left;
+  LogSumExp last = left;
   for (int place = 1; place < count; place++) {
-    Seen next = {-INFINITY, 0, NONE};
+    LogSumExp next = {-INFINITY, 0, NONE};
 #pragma unroll 4
     for (int token = threadIdx.x + (only_times ? timestamps : 0); token < vocabulary; token += THREADS) {
       const float logit = allowed(token, row[token]);

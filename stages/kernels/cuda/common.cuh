@@ -17,7 +17,7 @@ constexpr int WARP = 32;
 constexpr unsigned ALL_LANES = 0xffffffffu;
 constexpr float LOG2_E = 1.4426950408889634f;
 
-// Eight numbers as they lie in memory.
+// Eight numbers in memory layout.
 template <typename T> struct alignas(16) Raw {
   T values[VECTOR];
 };

@@ -1,9 +1,9 @@
-// What lies between the matrix products of a layer: residual and layer norm in one pass, bias and GELU in one pass, and
-// the way of new keys and values into the decoder's cache.
+// Fused operations between matrix products: residual and layer norm, bias and GELU, and storing keys and values in the
+// decoder's cache.
 
 #include "common.cuh"
 
-// Widest row: WIDEST numbers, so many a thread of one warp.
+// Maximum row width: WIDEST / 32 numbers per thread of a warp.
 constexpr int WIDEST = 2048;
 constexpr int WARPS = 4;
 
@@ -94,7 +94,7 @@ template <typename T> __device__ void bias_gelu(T *x, const T *bias, size_t coun
 
 // Keys and values of new rows into a cache [entries, heads, capacity, 2, HEAD]. A row of `rows` begins `stride` numbers
 // behind the one before it and holds the keys of all heads, then their values, from `offset` on; `places` is
-// entry * capacity + position for each. One block a row.
+// entry * capacity + position for each. One block per row.
 template <typename T>
 __device__ void store_keys_values(T *cache, const T *rows, const uint32_t *places, int stride, int offset, int heads,
                                   int capacity) {

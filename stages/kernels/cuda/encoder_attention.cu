@@ -19,8 +19,8 @@ constexpr int ROW_TILES = QUERIES / WARPS / MMA_ROWS;
 constexpr int KEY_TILES = KEYS / 8;
 constexpr int HEAD_TILES = HEAD / 8;
 
-// Where a piece of a row lies in a tile: rows are 128 bytes, and the pieces of eight rows that are read at once must lie
-// in different banks.
+// Offset of a 16-byte piece in a swizzled tile: rows are 128 bytes, and the pieces of eight rows that are read at once
+// must be in different banks.
 __device__ __forceinline__ int swizzled(int row, int piece) { return row * HEAD + ((piece ^ (row % 8)) * VECTOR); }
 
 __device__ __forceinline__ uint32_t shared_address(const void *pointer) {

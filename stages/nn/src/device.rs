@@ -35,8 +35,10 @@ impl DeviceChoice {
         };
         #[cfg(feature = "cuda")]
         if let Device::Cuda(device) = &device {
-            // SAFETY: everything on this device is ordered by its one stream. The events that candle would make and
-            // destroy with every tensor order several; they cost as much as starting a kernel.
+            // SAFETY: all work on a device comes from one thread at a time (candle uses the calling thread's own
+            // stream), and a thread that hands a model to another one waits for the device first. The events that
+            // candle would make and destroy with every tensor order several streams, and cost as much as starting a
+            // kernel.
             unsafe { device.disable_event_tracking() };
         }
         Ok(device)

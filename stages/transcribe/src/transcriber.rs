@@ -72,6 +72,8 @@ impl Transcriber {
     pub fn load(&self) -> Result<(), StageError> {
         if self.model.get().is_none() {
             let model = self.read_weights()?;
+            // Another thread may use it, whose stream on a GPU is not ordered with this one's.
+            model.device().synchronize().map_err(|reason| error::inference(&reason))?;
             self.model.get_or_init(|| model);
         }
         Ok(())
@@ -233,7 +235,8 @@ impl DeviceStage for Transcriber {
         let model = self.model()?;
         let result = decoding::run(model, &self.rules, flow).map_err(|reason| error::inference(&reason));
         if result.as_ref().is_err_and(|error| error.class == ErrorClass::Memory) {
-            model.release_memory().map_err(|reason| error::inference(&reason))?;
+            // If this fails too, the next call meets the same device.
+            let _ = model.release_memory();
         }
         result
     }

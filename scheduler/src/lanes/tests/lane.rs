@@ -61,6 +61,15 @@ fn full_memory_before_the_first_unit_halves_what_is_prepared_for() {
 }
 
 #[test]
+fn failure_before_the_first_unit_fails_each_recording_once() {
+    for class in [ErrorClass::Device, ErrorClass::Bug] {
+        let bench =
+            Bench::new(move |_| Err(StageError::new(super::STAGE, class, "broken", "before any unit".to_owned())));
+        assert_eq!(failures(&bench.feed(&[(0, 1), (1, 2), (2, 3)])), [(0, "broken"), (1, "broken"), (2, "broken")]);
+    }
+}
+
+#[test]
 fn a_free_place_is_taken_by_another_recording_while_the_rest_is_under_way() {
     let (sender, seen) = bounded(1);
     let (go, wait) = bounded::<()>(0);

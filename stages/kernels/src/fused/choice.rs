@@ -1,6 +1,6 @@
 //! The choice of tokens from logits.
 
-use candle_core::{Result, Tensor, bail};
+use candle_core::{DType, Result, Tensor, bail};
 
 use super::numbers;
 use super::operation::{Argument, Launch, Make};
@@ -20,18 +20,18 @@ pub struct Vocabulary {
     pub timestamps: std::ops::Range<u32>,
 }
 
-/// What one row may go on with.
+/// Which tokens are allowed next in one row.
 #[derive(Debug, Clone)]
-pub struct ChoiceBounds {
+pub struct TokenConstraints {
     /// Its row of the logits.
     pub row: u32,
     /// Whether this is a text's first token.
     pub first: bool,
-    /// Whether text may follow, where timestamps are decoded.
+    /// Whether text is allowed next (with timestamps only).
     pub text: bool,
-    /// Whether the end may follow, where timestamps are decoded.
+    /// Whether the end token is allowed next (with timestamps only).
     pub end: bool,
-    /// The timestamps that may follow, where they are decoded.
+    /// The timestamps that are allowed next.
     pub timestamps: std::ops::Range<u32>,
 }
 
@@ -43,20 +43,27 @@ pub struct ChoiceBounds {
 ///
 /// # Errors
 /// Shapes or types do not fit.
-pub fn choose(logits: &Tensor, vocabulary: &Vocabulary, bounds: &[ChoiceBounds], count: usize) -> Result<Tensor> {
-    let (_, size) = logits.dims2()?;
+pub fn choose(logits: &Tensor, vocabulary: &Vocabulary, bounds: &[TokenConstraints], count: usize) -> Result<Tensor> {
+    let (rows, size) = logits.dims2()?;
     let Vocabulary { masks, end, timestamps } = vocabulary;
     let [stride, 1] = *logits.stride() else { bail!("logits whose columns are {:?} apart", logits.stride()) };
+    if bounds.is_empty() || bounds.iter().any(|bounds| bounds.row as usize >= rows) {
+        bail!("choices in {} of {rows} rows", bounds.len());
+    }
+    if logits.dtype() != DType::F32 || masks.dtype() != DType::F32 {
+        bail!("a choice from logits in {:?} with masks in {:?}", logits.dtype(), masks.dtype());
+    }
     if masks.dims() != [2, size] || count == 0 || timestamps.end as usize > size {
         bail!("a choice of {count} among {size} tokens with masks {:?}", masks.dims());
     }
-    let row =
-        |b: &ChoiceBounds| [b.row, b.first.into(), b.text.into(), b.end.into(), b.timestamps.start, b.timestamps.end];
-    let rows = Tensor::from_iter(bounds.iter().flat_map(row), logits.device())?;
+    let row = |b: &TokenConstraints| {
+        [b.row, b.first.into(), b.text.into(), b.end.into(), b.timestamps.start, b.timestamps.end]
+    };
+    let constraints = Tensor::from_iter(bounds.iter().flat_map(row), logits.device())?;
     let arguments = vec![
         Argument::Rows(logits),
         Argument::Tensor(masks),
-        Argument::Tensor(&rows),
+        Argument::Tensor(&constraints),
         Argument::Target,
         Argument::Int(size),
         Argument::Int(stride),
@@ -69,7 +76,7 @@ pub fn choose(logits: &Tensor, vocabulary: &Vocabulary, bounds: &[ChoiceBounds],
     let launch = Launch { source: "choose", kernel, grid, threads: THREADS, arguments };
     let reference = || {
         let (logits, masks) = (numbers(logits)?, numbers(masks)?);
-        let row = |bounds: &ChoiceBounds| {
+        let row = |bounds: &TokenConstraints| {
             let logits = &logits[bounds.row as usize * size..][..size];
             let mask = &masks[usize::from(bounds.first) * size..][..size];
             row_reference(logits, mask, vocabulary, bounds, count)
@@ -83,7 +90,7 @@ fn row_reference(
     logits: &[f32],
     mask: &[f32],
     vocabulary: &Vocabulary,
-    bounds: &ChoiceBounds,
+    bounds: &TokenConstraints,
     count: usize,
 ) -> Vec<f32> {
     let Vocabulary { end, timestamps, .. } = vocabulary;

@@ -1,6 +1,6 @@
 //! The decoder's attention to a cache of keys and values.
 
-use candle_core::{D, Device, Result, Tensor, bail};
+use candle_core::{D, DType, Device, Result, Tensor, bail};
 
 use super::operation::{Argument, Change, Launch, Make, suffix};
 use super::{HEAD_WIDTH, numbers};
@@ -59,7 +59,7 @@ impl Groups {
             sources.iter().copied().chain(rest)
         });
         let sources = Tensor::from_iter(padded, device)?.reshape((queries.len(), longest))?;
-        // Each is a group of its own, whatever entry is named for it.
+        // Each query is its own group; the entry number is not used.
         let alone: Vec<_> = (0..).zip(queries).map(|(query, sources)| (query, sources.len() as u32)).collect();
         Ok(Self { sources: Some(sources), ..Self::new(&alone, device)? })
     }
@@ -67,7 +67,7 @@ impl Groups {
 
 /// Writes keys and values of new rows into a cache (`[entries, heads, capacity, 2, 64]`, contiguous). `rows` is `[rows,
 /// columns]` with the keys of all heads from column `offset` on, then their values; `places` (`[rows]`, u32) is entry *
-/// capacity + position for each.
+/// capacity + position for each, within the cache.
 ///
 /// # Errors
 /// Shapes or types do not fit.
@@ -76,7 +76,7 @@ pub fn store_keys_values(cache: &Tensor, rows: &Tensor, offset: usize, places: &
     let (count, columns) = rows.dims2()?;
     let width = heads * HEAD_WIDTH;
     let fits = (two, head_width) == (2, HEAD_WIDTH) && places.dims() == [count] && offset + 2 * width <= columns;
-    if !fits || rows.dtype() != cache.dtype() {
+    if !fits || rows.dtype() != cache.dtype() || places.dtype() != DType::U32 {
         bail!("rows {:?} from {offset} on for a cache {:?}", rows.dims(), cache.dims());
     }
     let arguments = vec![
@@ -109,15 +109,17 @@ pub fn store_keys_values(cache: &Tensor, rows: &Tensor, offset: usize, places: &
     Change { launch, reference }.apply(cache)
 }
 
-/// What queries attend to in a cache: `[queries, width]`. The queries begin the rows of `queries` (`[queries, at least
+/// What queries (at least one, each of at least one key, all keys within the cache) attend to: `[queries, width]`. The queries begin the rows of `queries` (`[queries, at least
 /// width]`) and are scaled already; `biases` is as in [`encoder_attention`](super::encoder_attention).
 ///
 /// # Errors
 /// Shapes or types do not fit.
 pub fn decoder_attention(queries: &Tensor, cache: &Tensor, biases: &Tensor, groups: &Groups) -> Result<Tensor> {
-    let (_, heads, capacity, ..) = cache.dims5()?;
+    let (_, heads, capacity, two, head_width) = cache.dims5()?;
     let ((count, columns), width) = (queries.dims2()?, heads * HEAD_WIDTH);
-    if columns < width || biases.dims() != [2, width] || groups.keys.dims() != [count] {
+    let is_cache = (two, head_width) == (2, HEAD_WIDTH);
+    let same_type = [cache, biases].iter().all(|other| other.dtype() == queries.dtype());
+    if columns < width || biases.dims() != [2, width] || groups.keys.dims() != [count] || !is_cache || !same_type {
         bail!("{:?} queries with biases {:?} for a cache {:?}", queries.dims(), biases.dims(), cache.dims());
     }
     let variant = match (&groups.sources, KERNELS.into_iter().find(|size| *size >= groups.largest)) {

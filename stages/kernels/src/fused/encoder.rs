@@ -18,7 +18,12 @@ const THREADS: usize = 128;
 pub fn encoder_attention(projections: &Tensor, biases: &Tensor) -> Result<Tensor> {
     let (windows, positions, columns) = projections.dims3()?;
     let width = columns / 3;
-    if columns % 3 != 0 || width % HEAD_WIDTH != 0 || biases.dims() != [2, width] || positions == 0 {
+    if columns % 3 != 0
+        || width % HEAD_WIDTH != 0
+        || biases.dims() != [2, width]
+        || positions == 0
+        || biases.dtype() != projections.dtype()
+    {
         bail!("attention over {:?} with biases {:?}", projections.dims(), biases.dims());
     }
     if projections.device().is_cpu() || projections.dtype() == DType::F32 {

@@ -1,4 +1,4 @@
-//! What lies between a layer's matrix products.
+//! Operations between the matrix products of a layer.
 
 use candle_core::{D, DType, Result, Tensor, bail};
 
@@ -10,10 +10,10 @@ use crate::rows;
 const WARPS: usize = 4;
 /// Rows from which on a warp takes one alone: as many as keep a GPU busy.
 const MANY_ROWS: usize = 2_048;
-/// Widest row that a warp keeps in its registers.
-const WIDEST: usize = 2_048;
-/// Numbers that a thread takes at once.
-const VECTOR: usize = 8;
+/// Widest row of [`residual_norm`].
+pub const WIDEST: usize = 2_048;
+/// Rows are a multiple of this wide.
+pub const VECTOR: usize = 8;
 const THREADS: usize = 256;
 
 /// `x + y + bias` and its layer norm: two tensors of the shape of `x` (`[.., width]`), to which the last matrix product
@@ -23,7 +23,8 @@ const THREADS: usize = 256;
 /// Shapes or types do not fit, or the width is not a multiple of 8 up to 2,048.
 pub fn residual_norm(x: &Tensor, y: &Tensor, parameters: &Tensor, epsilon: f32) -> Result<(Tensor, Tensor)> {
     let width = x.dim(D::Minus1)?;
-    if y.elem_count() != x.elem_count() || parameters.dims() != [3, width] {
+    let same_type = [y, parameters].iter().all(|other| other.dtype() == x.dtype());
+    if y.elem_count() != x.elem_count() || parameters.dims() != [3, width] || !same_type {
         bail!("residual and norm of {:?} and {:?} with {:?}", x.dims(), y.dims(), parameters.dims());
     }
     if width % VECTOR != 0 || width > WIDEST {
@@ -76,7 +77,7 @@ fn residual_norm_reference(x: &[f32], y: &[f32], parameters: &[f32], epsilon: f3
 /// Shapes or types do not fit, or the width is not a multiple of 8.
 pub fn bias_gelu(x: &Tensor, bias: &Tensor) -> Result<()> {
     let width = x.dim(D::Minus1)?;
-    if bias.dims() != [width] || width % VECTOR != 0 {
+    if bias.dims() != [width] || width % VECTOR != 0 || bias.dtype() != x.dtype() {
         bail!("bias {:?} and GELU of {:?}", bias.dims(), x.dims());
     }
     let arguments =
@@ -97,8 +98,8 @@ pub fn bias_gelu(x: &Tensor, bias: &Tensor) -> Result<()> {
     Change { launch, reference }.apply(x)
 }
 
-/// `x` (`[rows, width]`) times the transpose of `matrix` (`[outputs, width]`): `[rows, outputs]` in f32, whatever type
-/// the factors have. Logits in 16 bits would tie where the best two are closer than their rounding.
+/// `x` (`[rows, width]`) times the transpose of `matrix` (`[outputs, width]`): `[rows, outputs]` in f32, for
+/// factors of any type. Logits in 16 bits would tie where the best two are closer than their rounding.
 ///
 /// # Errors
 /// Shapes or types do not fit, or a tensor is not contiguous.

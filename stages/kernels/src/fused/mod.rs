@@ -2,7 +2,7 @@
 //!
 //! candle's own operations pass through the GPU's memory for every bias, norm, mask and transpose. These take a layer's
 //! projections as the matrix products leave them, add biases where the numbers are read anyway, and keep scores in
-//! registers. CUDA sources are in `cuda/`; every operation computes in f32 whatever its tensors' type (f32, f16, bf16).
+//! registers. CUDA sources are in `cuda/`; every operation computes in f32 for f32, f16 and bf16 tensors.
 //! Heads are [`HEAD_WIDTH`] wide and rows a multiple of 8, as in every Whisper.
 
 mod choice;
@@ -11,10 +11,10 @@ mod encoder;
 mod layers;
 mod operation;
 
-pub use choice::{ChoiceBounds, Vocabulary, choose};
+pub use choice::{TokenConstraints, Vocabulary, choose};
 pub use decoder::{Groups, decoder_attention, store_keys_values};
 pub use encoder::encoder_attention;
-pub use layers::{bias_gelu, product_f32, residual_norm};
+pub use layers::{VECTOR, WIDEST, bias_gelu, product_f32, residual_norm};
 
 use candle_core::{DType, Device, Result, Tensor};
 
@@ -22,7 +22,8 @@ use candle_core::{DType, Device, Result, Tensor};
 pub const HEAD_WIDTH: usize = 64;
 
 /// Prepares a device for these operations. On a GPU, memory that a tensor leaves is kept for the next one: by default
-/// the driver gives it back whenever the host waits for the device, which is once a step.
+/// the driver gives it back whenever the host waits for the device, which is once per step. This holds for the whole
+/// process's memory on that device.
 ///
 /// # Errors
 /// The driver fails.

@@ -227,8 +227,8 @@ mod cuda {
         Ok(function)
     }
 
-    /// The address of a contiguous tensor's first number. All work of a device is on one stream, so that the address
-    /// stays good until what is started now has run.
+    /// The address of a contiguous tensor's first number. A thread's work on a device is on one stream, so that the
+    /// address stays valid until what is started now has run.
     pub(in crate::fused) fn address(storage: &CudaStorage, layout: &Layout) -> Result<u64> {
         if !layout.is_contiguous() {
             bail!("a kernel takes contiguous tensors");

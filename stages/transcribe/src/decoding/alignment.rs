@@ -9,17 +9,20 @@ use crate::model::{Cache, Text, Whisper};
 use crate::times::{Attention, token_boundaries_s};
 use crate::window::Hypothesis;
 
+/// Texts that are fed at once: enough to fill a GPU, and few enough for its memory where a model names no alignment
+/// heads, which makes them hundreds.
+const TEXTS_AT_ONCE: usize = 8;
+
 /// The hypotheses of the windows that leave these slots, with the keys of their units.
 pub(super) fn hypotheses(
     model: &Whisper,
     rules: &Rules,
     cache: &Cache,
-    jobs: Vec<(usize, Job)>,
+    mut jobs: Vec<(usize, Job)>,
 ) -> Result<Vec<(usize, Hypothesis)>> {
     if !rules.config.token_times {
         return Ok(jobs.into_iter().map(|(_, job)| (job.key, job.hypothesis(None, rules))).collect());
     }
-    let attention = attention(model, rules, cache, &jobs)?;
     let hypothesis = |((_, job), attention): ((usize, Job), Option<Attention>)| {
         let tokens = job.text_tokens(rules).len();
         let boundaries_s = match attention {
@@ -28,7 +31,14 @@ pub(super) fn hypotheses(
         };
         (job.key, job.hypothesis(Some(boundaries_s), rules))
     };
-    Ok(jobs.into_par_iter().zip(attention).map(hypothesis).collect())
+    let mut hypotheses = Vec::with_capacity(jobs.len());
+    while !jobs.is_empty() {
+        let later = jobs.split_off(jobs.len().min(TEXTS_AT_ONCE));
+        let attention = attention(model, rules, cache, &jobs)?;
+        hypotheses.extend(jobs.into_par_iter().zip(attention).map(hypothesis).collect::<Vec<_>>());
+        jobs = later;
+    }
+    Ok(hypotheses)
 }
 
 /// The attention over each text as openai-whisper's `find_alignment` looks at it: behind the prompt without timestamps,
@@ -57,7 +67,7 @@ fn attention(model: &Whisper, rules: &Rules, cache: &Cache, jobs: &[(usize, Job)
     jobs.iter().zip(&fed).map(of_text).collect()
 }
 
-/// What is fed of a text; nothing of an empty one.
+/// The tokens that are fed for alignment; none for an empty text.
 fn fed(rules: &Rules, job: &Job) -> Vec<u32> {
     let prompt = rules.aligning(job.language);
     let mut text = job.text_tokens(rules);

@@ -1,7 +1,7 @@
 //! The choice of tokens on a device: only ids and log-probabilities come to the host.
 
 use candle_core::{Device, Result, Tensor};
-use kernels::fused::{self, ChoiceBounds, Vocabulary};
+use kernels::fused::{self, TokenConstraints, Vocabulary};
 use kernels::probe::span;
 
 use super::bounds::Bounds;
@@ -25,7 +25,7 @@ pub(super) fn likeliest(
     rows: &[(usize, &Bounds)],
     count: usize,
 ) -> Result<Vec<Vec<Candidate>>> {
-    let of_row = |(row, bounds): &(usize, &Bounds)| ChoiceBounds {
+    let of_row = |(row, bounds): &(usize, &Bounds)| TokenConstraints {
         row: *row as u32,
         first: bounds.first,
         text: bounds.text,

@@ -1,4 +1,4 @@
-//! Reading logits, where they are: on the processor as slices, on another device by tensor operations.
+//! Reads logits: on the CPU as slices, on a GPU by [`kernels::fused::choose`].
 
 use std::collections::BTreeMap;
 
@@ -11,35 +11,36 @@ use super::device;
 use super::job::Told;
 use super::rules::Rules;
 use super::sequence::Ask;
+use crate::model::Whisper;
 
 /// Answers what the windows ask of their logits.
 pub(super) struct Reader<'a> {
     rules: &'a Rules,
     /// Tokens of the languages, where there are several.
     languages: Vec<u32>,
-    /// What may be chosen, on a device that chooses; none on the CPU.
+    /// Token masks on the device that chooses; none where the host does.
     vocabulary: Option<Vocabulary>,
 }
 
 impl<'a> Reader<'a> {
-    pub(super) fn new(rules: &'a Rules, device: &Device) -> Result<Self> {
-        let languages = if rules.detects() { rules.languages.as_slice() } else { &[] };
-        let languages = languages.iter().filter_map(|language| language.1).collect();
-        let vocabulary = if device.is_cpu() { None } else { Some(device::vocabulary(&rules.choosable, device)?) };
-        Ok(Self { rules, languages, vocabulary })
+    /// For a model's logits: chosen from where they are by the fused network's device, on the host otherwise.
+    pub(super) fn new(rules: &'a Rules, model: &Whisper) -> Result<Self> {
+        let device = if model.is_fused() { Some(model.device()) } else { None };
+        Self::on(rules, device)
     }
 
-    /// A reader that takes a device's path on the CPU.
-    #[cfg(test)]
-    pub(super) fn of_a_device(rules: &'a Rules) -> Result<Self> {
-        let vocabulary = Some(device::vocabulary(&rules.choosable, &Device::Cpu)?);
-        Ok(Self { vocabulary, ..Self::new(rules, &Device::Cpu)? })
+    /// With a device, the likeliest tokens are found there.
+    pub(super) fn on(rules: &'a Rules, device: Option<&Device>) -> Result<Self> {
+        let languages = if rules.detects() { rules.languages.as_slice() } else { &[] };
+        let languages = languages.iter().filter_map(|language| language.1).collect();
+        let vocabulary = device.map(|device| device::vocabulary(&rules.choosable, device)).transpose()?;
+        Ok(Self { rules, languages, vocabulary })
     }
 
     /// Answers asks, each with the index of its row in `logits` (`[rows, vocabulary]`), in their order.
     pub(super) fn read(&self, logits: &Tensor, asks: &[(usize, Ask)]) -> Result<Vec<Told>> {
         match &self.vocabulary {
-            None => self.read_slices(logits, asks),
+            None => self.read_slices(&logits.to_device(&Device::Cpu)?, asks),
             Some(vocabulary) => self.read_tensor(logits, vocabulary, asks),
         }
     }
@@ -48,7 +49,7 @@ impl<'a> Reader<'a> {
         let (rows, vocabulary) = logits.dims2()?;
         let (storage, layout) = logits.storage_and_layout();
         let (Storage::Cpu(storage), Some((start, end))) = (&*storage, layout.contiguous_offsets()) else {
-            return Err(Error::msg("logits that do not lie in the processor's memory"));
+            return Err(Error::msg("logits that are not contiguous in host memory"));
         };
         let values = &storage.as_slice::<f32>()?[start..end];
         debug_assert_eq!(values.len(), rows * vocabulary);

@@ -40,7 +40,7 @@ use sequence::Ask;
 /// Decodes what the flow gives, until nothing is under way and nothing waits. No window influences another's tokens,
 /// and none runs past the rules' token budget.
 pub(crate) fn run(model: &Whisper, rules: &Rules, flow: &mut dyn Flow<MelWindow, Hypothesis>) -> Result<()> {
-    Engine::new(model, rules, Reader::new(rules, model.device())?, flow.capacity())?.run(flow)
+    Engine::new(model, rules, Reader::new(rules, model)?, flow.capacity())?.run(flow)
 }
 
 /// Logits (`[tokens, vocabulary]`) before each token of a text that is given, behind the prompt of a window that is

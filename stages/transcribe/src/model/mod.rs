@@ -93,7 +93,7 @@ impl Whisper {
         Ok(Self { network, device: tensors.device().clone(), positions: config.max_source_positions })
     }
 
-    /// The network of GPUs, on whatever device the tensors are.
+    /// The fused network, on any device.
     #[cfg(test)]
     pub(crate) fn fused(
         tensors: &VarBuilder<'_>,
@@ -110,12 +110,17 @@ impl Whisper {
         matches!(self.network, Network::Packed(_))
     }
 
+    /// Whether this is the fused network, whose device chooses tokens too.
+    pub(crate) const fn is_fused(&self) -> bool {
+        matches!(self.network, Network::Fused(_))
+    }
+
     /// Where the network computes.
     pub(crate) const fn device(&self) -> &Device {
         &self.device
     }
 
-    /// Frees what the device's memory holds for nobody, after it was too small.
+    /// Returns unused device memory to the driver, after an out-of-memory error.
     pub(crate) fn release_memory(&self) -> Result<()> {
         kernels::fused::release(&self.device)
     }
@@ -206,7 +211,7 @@ impl Cache {
         }
     }
 
-    /// Makes room for so many windows, at least as many as there is room for; those that are there stay.
+    /// Grows to `slots` windows (it never shrinks) and keeps its contents.
     pub(crate) fn grow(&mut self, slots: usize) -> Result<()> {
         match self {
             Self::Packed(cache) => cache.grow(slots),

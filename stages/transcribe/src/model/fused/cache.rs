@@ -1,4 +1,4 @@
-//! What the decoder keeps of its windows and hypotheses, layer by layer.
+//! The key-value cache of windows and hypotheses, layer by layer.
 
 use candle_core::{DType, Device, Result, Tensor};
 use kernels::fused::HEAD_WIDTH;
@@ -22,7 +22,7 @@ pub(crate) struct Cache {
     positions: usize,
 }
 
-/// What a cache has room for.
+/// Dimensions of a cache.
 #[derive(Debug, Clone)]
 pub(super) struct Shape {
     pub(super) layers: usize,
@@ -68,6 +68,11 @@ impl Cache {
 
     pub(super) const fn index(&self, row: Row) -> usize {
         row.slot * self.lanes + row.lane
+    }
+
+    /// Whether a row is one of the cache's and has room for `n` more tokens.
+    pub(super) fn has_room(&self, row: Row, n: usize) -> bool {
+        row.slot < self.slots() && row.lane < self.lanes && self.len(row) + n <= self.capacity
     }
 
     pub(super) const fn capacity(&self) -> usize {

@@ -1,6 +1,6 @@
 //! The decoder: queries of any hypotheses through all layers at once.
 
-use candle_core::{D, DType, Device, Result, Tensor};
+use candle_core::{D, DType, Device, Result, Tensor, bail};
 use candle_nn::VarBuilder;
 use candle_nn::ops::softmax_last_dim;
 use kernels::fused::{self, Groups, HEAD_WIDTH};
@@ -12,10 +12,8 @@ use crate::config::WhisperConfig;
 use crate::model::plain::layers::matrix;
 use crate::model::{Row, Text};
 
-/// The logits' rows are a multiple of so many numbers apart: the fast matrix products want it.
+/// Rows of logits are padded to a multiple of this, for cuBLAS's aligned kernels.
 const LOGITS_ALIGNMENT: usize = 16;
-/// Texts that [`Decoder::attention`] takes at once: enough to fill a GPU, and few enough for its memory.
-const TEXTS_AT_ONCE: usize = 16;
 
 /// The text side of the network.
 #[derive(Debug)]
@@ -47,7 +45,7 @@ struct Layer {
     alignment_heads: Vec<usize>,
 }
 
-/// New tokens of hypotheses on their way through the layers, and where each looks.
+/// A batch of new tokens with their positions, cache places and attention groups.
 struct Queries {
     tokens: Tensor,
     /// Of each token in its text.
@@ -148,6 +146,13 @@ impl Decoder {
     /// Logits (`[rows, vocabulary]`) after the last of the new tokens (`[rows * n]`) of each row.
     pub(super) fn step(&self, rows: &[Row], tokens: &[u32], cache: &mut Cache) -> Result<Tensor> {
         let n = tokens.len() / rows.len().max(1);
+        if rows.iter().any(|row| !cache.has_room(*row, n)) {
+            bail!(
+                "{n} more tokens do not fit a cache of {} tokens for each of {} windows",
+                cache.capacity(),
+                cache.slots()
+            );
+        }
         let query = |(i, &token): (usize, &u32)| {
             let row = rows[i / n];
             Query { token, entry: cache.index(row), position: cache.len(row) + i % n, slot: row.slot }
@@ -182,11 +187,9 @@ impl Decoder {
 
     /// The cross-attention weights (`[heads, n, positions]`, f32) of the alignment heads, for every token of each text.
     pub(super) fn attention(&self, texts: &[Text<'_>], cache: &Cache) -> Result<Vec<Tensor>> {
-        let parts = texts.chunks(TEXTS_AT_ONCE).map(|texts| self.attention_at_once(texts, cache));
-        Ok(parts.collect::<Result<Vec<_>>>()?.concat())
-    }
-
-    fn attention_at_once(&self, texts: &[Text<'_>], cache: &Cache) -> Result<Vec<Tensor>> {
+        if texts.is_empty() {
+            return Ok(Vec::new());
+        }
         let mut weights: Vec<Vec<Tensor>> = vec![Vec::new(); texts.len()];
         self.forward_texts(texts, cache, &mut |layer, queries, audio| {
             let mut first = 0;
@@ -201,7 +204,12 @@ impl Decoder {
     }
 
     /// States after each token of texts, which are fed from their beginnings, beside what is in the cache.
-    fn forward_texts(&self, texts: &[Text<'_>], cache: &Cache, see: &mut See<'_>) -> Result<Tensor> {
+    fn forward_texts(
+        &self,
+        texts: &[Text<'_>],
+        cache: &Cache,
+        on_cross_attention: &mut CrossAttentionHook<'_>,
+    ) -> Result<Tensor> {
         let capacity = texts.iter().map(|text| text.tokens.len()).max().unwrap_or_default();
         let of_text = |(entry, text): (usize, &Text<'_>)| {
             let slot = text.slot;
@@ -212,17 +220,17 @@ impl Decoder {
         let own = own_entries(&queries, &self.shape.device)?;
         let queries = Queries::new(&queries, own, capacity, cache.positions(), &self.shape.device)?;
         let tokens = self.shape.layer(texts.len(), capacity)?;
-        self.forward(&queries, |_| &tokens, cache, see)
+        self.forward(&queries, |_| &tokens, cache, on_cross_attention)
     }
 
     /// Normed states (`[queries, width]`) after the last layer. `tokens` gives each layer's tokens' cache, whose new
-    /// keys and values are added; `see` sees each layer's queries of cross-attention and what they attend to.
+    /// keys and values are added; `on_cross_attention` receives each layer's queries of cross-attention and what they attend to.
     fn forward<'a>(
         &self,
         queries: &Queries,
         tokens: impl Fn(usize) -> &'a Tensor,
         cache: &Cache,
-        see: &mut See<'_>,
+        on_cross_attention: &mut CrossAttentionHook<'_>,
     ) -> Result<Tensor> {
         let device = &self.shape.device;
         let embedded = self.embedding.index_select(&queries.tokens, 0)?;
@@ -233,7 +241,7 @@ impl Decoder {
                 span("step.self_attention", device, || layer.attend_tokens(&x, &normed, tokens(index), queries))?;
             (x, normed) = span("step.cross_attention", device, || {
                 let of_layer = normed.matmul(&layer.cross.query)?;
-                see(layer, &of_layer, audio)?;
+                on_cross_attention(layer, &of_layer, audio)?;
                 layer.attend_audio(&x, &of_layer, audio, &queries.audio)
             })?;
             (x, normed) = span("step.mlp", device, || layer.next_norm.forward(&x, &layer.mlp.forward(&normed)?))?;
@@ -242,8 +250,8 @@ impl Decoder {
     }
 }
 
-/// Is shown a layer, its queries of cross-attention (without their bias) and the windows' keys and values.
-type See<'a> = dyn FnMut(&Layer, &Tensor, &Tensor) -> Result<()> + 'a;
+/// Receives a layer, its queries of cross-attention (without their bias) and the windows' keys and values.
+type CrossAttentionHook<'a> = dyn FnMut(&Layer, &Tensor, &Tensor) -> Result<()> + 'a;
 
 impl Layer {
     fn new(
@@ -288,7 +296,7 @@ impl Layer {
     }
 
     /// Weights `[heads, n, positions]` of the alignment heads, if there are any here: of queries (`[n, width]`, without
-    /// their bias) to a window's keys and values (`[heads, positions, 2, 64]`). In f32: a word's time hangs on them.
+    /// their bias) to a window's keys and values (`[heads, positions, 2, 64]`). In f32, because word times depend on them.
     fn alignment_weights(&self, queries: &Tensor, audio: &Tensor) -> Result<Option<Tensor>> {
         if self.alignment_heads.is_empty() {
             return Ok(None);

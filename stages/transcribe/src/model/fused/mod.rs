@@ -1,7 +1,7 @@
 //! The network for GPUs: cuBLAS's matrix products with the kernels of [`kernels::fused`] between them.
 //!
 //! Everything is rows of numbers, as the products leave them: `[windows * positions, width]` in the encoder, `[queries,
-//! width]` in the decoder, where a query is one new token of one hypothesis, whatever its length so far. Nothing is
+//! width]` in the decoder, where a query is one new token of one hypothesis, of any length. Nothing is
 //! transposed, padded or masked. On a CPU the same network runs on the kernels' plain references, for tests.
 
 mod cache;
@@ -34,8 +34,13 @@ pub(crate) struct Network {
 
 /// Whether a device and a model have what this network needs.
 pub(super) fn is_supported(device: &Device, config: &WhisperConfig) -> bool {
-    let fits = |heads: usize| config.d_model / heads == fused::HEAD_WIDTH;
-    fused::is_supported(device) && fits(config.encoder_attention_heads) && fits(config.decoder_attention_heads)
+    let has_heads = |heads: usize| config.d_model == heads * fused::HEAD_WIDTH;
+    let has_widths = |hidden: usize| config.d_model <= fused::WIDEST && hidden.is_multiple_of(fused::VECTOR);
+    fused::is_supported(device)
+        && has_heads(config.encoder_attention_heads)
+        && has_heads(config.decoder_attention_heads)
+        && has_widths(config.encoder_ffn_dim)
+        && has_widths(config.decoder_ffn_dim)
 }
 
 impl Network {
@@ -58,7 +63,7 @@ impl Network {
     /// States `[windows, positions, width]` of windows.
     pub(super) fn states(&self, windows: &[&MelWindow]) -> Result<Tensor> {
         let frames = 2 * self.positions;
-        // Each is copied to the device as it lies: joined on the host first, they took longer than their transfer.
+        // Each window is copied separately: joining them on the host took longer than the copy.
         let features = |window: &&MelWindow| {
             let features = &window.features[..frames * self.bands];
             Tensor::from_slice(features, (1, frames, self.bands), &self.device)
