@@ -6,7 +6,7 @@ use std::str::FromStr;
 
 use transcribe::DeviceChoice;
 
-use crate::Result;
+use crate::engine::Result;
 
 /// Flags without a value.
 const SWITCHES: [&str; 1] = ["token-times"];

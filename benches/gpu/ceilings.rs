@@ -5,7 +5,7 @@ use std::time::Instant;
 use candle_core::{DType, Device, Tensor};
 use serde_json::{Value, json};
 
-use crate::Result;
+use crate::engine::Result;
 
 /// Timed calls of each measurement.
 const CALLS: usize = 7;

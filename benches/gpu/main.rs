@@ -12,21 +12,20 @@
 
 mod arguments;
 mod ceilings;
+#[path = "../engine.rs"]
 mod engine;
 mod kernels_check;
 
-use std::error::Error;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Instant;
 
 use kernels::probe;
 use serde_json::{Value, json};
+use transcribe::TranscribeConfig;
 
 use crate::arguments::Arguments;
-use crate::engine::Engine;
-
-type Result<T> = std::result::Result<T, Box<dyn Error>>;
+use crate::engine::{Engine, Result, one_attempt};
 
 /// Seconds of a window.
 const WINDOW_S: f64 = 30.0;
@@ -66,7 +65,7 @@ fn throughput(arguments: &Arguments) -> Result<Value> {
     }
     let times_real_time = passes.audio_s() / median(&mut seconds.clone());
     Ok(json!({
-        "load_s": passes.engine.load_s, "mel_s": passes.mel_s, "warm_up_s": warm_up_s, "seconds": seconds,
+        "load_s": passes.load_s, "mel_s": passes.mel_s, "warm_up_s": warm_up_s, "seconds": seconds,
         "audio_s": passes.audio_s(), "times_real_time": times_real_time, "tokens": passes.tokens,
     }))
 }
@@ -86,15 +85,27 @@ fn profile(arguments: &Arguments) -> Result<Value> {
 }
 
 fn teach(arguments: &Arguments) -> Result<Value> {
-    let engine = Engine::load(arguments, None)?;
+    let (engine, load_s) = load(arguments, None)?;
     let (from, to): (PathBuf, PathBuf) = (arguments.required("from")?, arguments.required("to")?);
     let windows = engine.teach(&from, &to)?;
-    Ok(json!({ "load_s": engine.load_s, "windows": windows }))
+    Ok(json!({ "load_s": load_s, "windows": windows }))
+}
+
+/// The model that the arguments name, and the seconds that loading it took.
+fn load(arguments: &Arguments, tokens: Option<usize>) -> Result<(Engine, f64)> {
+    let config = TranscribeConfig {
+        device: arguments.device()?,
+        precision: arguments.required("precision")?,
+        token_times: arguments.has("token-times"),
+        ..one_attempt(tokens)
+    };
+    Engine::load(&arguments.model()?, config)
 }
 
 /// Windows that are decoded again and again.
 struct Passes {
     engine: Engine,
+    load_s: f64,
     units: Vec<std::sync::Arc<transcribe::MelWindow>>,
     mel_s: f64,
     batch: usize,
@@ -106,11 +117,19 @@ struct Passes {
 impl Passes {
     fn prepare(arguments: &Arguments) -> Result<Self> {
         let tokens_per_window = arguments.required("tokens")?;
-        let engine = Engine::load(arguments, Some(tokens_per_window))?;
+        let (engine, load_s) = load(arguments, Some(tokens_per_window))?;
         let start = Instant::now();
         let units = engine.units(&arguments.required::<PathBuf>("windows")?, arguments.required("count")?)?;
         let mel_s = start.elapsed().as_secs_f64();
-        Ok(Self { engine, units, mel_s, batch: arguments.required("batch")?, tokens_per_window, tokens: vec![] })
+        Ok(Self {
+            engine,
+            load_s,
+            units,
+            mel_s,
+            batch: arguments.required("batch")?,
+            tokens_per_window,
+            tokens: vec![],
+        })
     }
 
     /// Seconds of one pass, whose texts must all have the wanted length.

@@ -4,7 +4,7 @@
     python peer.py truth      MODEL --device D --windows FILE --count N --tokens T --to FOLDER --also P ...
     python peer.py ceilings   --device D
 
-`truth` decodes greedily in f32 and writes `text.safetensors` (`samples.I`, `tokens.I`), and the logits before each of
+`truth` decodes greedily in f32 and writes `text.safetensors` (`windows.I`, `tokens.I`), and the logits before each of
 those tokens in f32 and the other precisions (`logits.I` in `f32.safetensors` and so on).
 """
 
@@ -44,7 +44,7 @@ def features(folder: Path, samples: list, device: str):
 
 def windows(chosen) -> list:
     samples = load_file(chosen.windows)
-    return [samples[f"samples.{index}"] for index in range(chosen.count)]
+    return [samples[f"windows.{index}"] for index in range(chosen.count)]
 
 
 def synchronize(device: str) -> None:
@@ -109,7 +109,7 @@ def truth(chosen) -> dict:
         step = logits[-1][:, :END].argmax(dim=1, keepdim=True)
     logits = torch.stack(logits, dim=1).cpu()
     tokens = logits[..., :END].argmax(dim=2)
-    taught = {f"samples.{index}": window for index, window in enumerate(samples)}
+    taught = {f"windows.{index}": window for index, window in enumerate(samples)}
     taught |= {f"tokens.{index}": text.clone() for index, text in enumerate(tokens)}
     save_file(taught, chosen.to / "text.safetensors")
     save_logits(logits, chosen.to / "f32.safetensors")

@@ -20,10 +20,10 @@ def load(path: Path) -> np.ndarray:
 
 
 def write_windows(speech: np.ndarray, count: int, path: Path) -> None:
-    """Windows of 30 s, `samples.I` in f32, from -1 to 1."""
+    """Windows of 30 s, `windows.I` in f32, from -1 to 1."""
     random = np.random.default_rng(SEED)
     windows = [joined_cuts(speech, WINDOW_S * RATE_HZ, random) / 32768 for _ in range(count)]
-    save_file({f"samples.{index}": window.astype(np.float32) for index, window in enumerate(windows)}, path)
+    save_file({f"windows.{index}": window.astype(np.float32) for index, window in enumerate(windows)}, path)
 
 
 def write_calls(speech: np.ndarray, folder: Path, count: int, shortest_s: float, longest_s: float) -> float:

@@ -36,10 +36,9 @@ pub struct TokenConstraints {
 }
 
 /// The `count` likeliest tokens for each of `bounds` in `logits` (`[rows, vocabulary]`, f32; columns may be the first of
-/// wider rows), as `[bounds, 3 + 2 *
-/// count]`: a number that is 0 where all logits are finite; the logarithm of the sum of exponentials over all tokens, and
-/// over those that may follow; and a logit and an id for each candidate, best first, of equals the lower id, with minus
-/// infinity where none is left. Timestamps come where all of them together are likelier than the likeliest other token.
+/// wider rows), as `[bounds, 3 + 2 * count]`: a number that is 0 where all logits are finite; the logarithm of the sum of
+/// exponentials over all tokens, and over those that may follow; and a logit and an id for each candidate, best first, of
+/// equals the lower id, with minus infinity where none is left. Timestamps come where all of them together are likelier than the likeliest other token.
 ///
 /// # Errors
 /// Shapes or types do not fit.

@@ -109,8 +109,9 @@ pub fn store_keys_values(cache: &Tensor, rows: &Tensor, offset: usize, places: &
     Change { launch, reference }.apply(cache)
 }
 
-/// What queries (at least one, each of at least one key, all keys within the cache) attend to: `[queries, width]`. The queries begin the rows of `queries` (`[queries, at least
-/// width]`) and are scaled already; `biases` is as in [`encoder_attention`](super::encoder_attention).
+/// Attention of queries to a cache: `[queries, width]`. There is at least one query, each of at least one key, and all
+/// keys are within the cache. The queries begin the rows of `queries` (`[queries, at least width]`) and are scaled already;
+/// `biases` is as in [`encoder_attention`](super::encoder_attention).
 ///
 /// # Errors
 /// Shapes or types do not fit.

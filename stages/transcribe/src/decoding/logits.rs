@@ -23,17 +23,12 @@ pub(super) struct Reader<'a> {
 }
 
 impl<'a> Reader<'a> {
-    /// For a model's logits: chosen from where they are by the fused network's device, on the host otherwise.
+    /// For a model's logits: the fused network's device finds the likeliest tokens, the host those of other networks.
     pub(super) fn new(rules: &'a Rules, model: &Whisper) -> Result<Self> {
-        let device = if model.is_fused() { Some(model.device()) } else { None };
-        Self::on(rules, device)
-    }
-
-    /// With a device, the likeliest tokens are found there.
-    pub(super) fn on(rules: &'a Rules, device: Option<&Device>) -> Result<Self> {
         let languages = if rules.detects() { rules.languages.as_slice() } else { &[] };
         let languages = languages.iter().filter_map(|language| language.1).collect();
-        let vocabulary = device.map(|device| device::vocabulary(&rules.choosable, device)).transpose()?;
+        let vocabulary = || device::vocabulary(&rules.choosable, model.device());
+        let vocabulary = model.is_fused().then(vocabulary).transpose()?;
         Ok(Self { rules, languages, vocabulary })
     }
 
@@ -85,9 +80,9 @@ impl<'a> Reader<'a> {
         if !on_host.is_empty() {
             // One copy for all: a row alone would bring the whole tensor along.
             let rows: Vec<u32> = on_host.iter().map(|index| asks[*index].0 as u32).collect();
-            let rows = logits.contiguous()?.index_select(&Tensor::new(rows, logits.device())?, 0)?.to_vec2::<f32>()?;
-            let read = |(index, row): (&usize, &Vec<f32>)| Ok((*index, self.read_row(row, &asks[*index].1)?));
-            for (index, answer) in on_host.par_iter().zip(&rows).map(read).collect::<Result<Vec<_>>>()? {
+            let rows = logits.contiguous()?.index_select(&Tensor::new(rows, logits.device())?, 0)?;
+            let asks: Vec<_> = on_host.iter().enumerate().map(|(row, index)| (row, asks[*index].1.clone())).collect();
+            for (index, answer) in on_host.into_iter().zip(self.read_slices(&rows.to_device(&Device::Cpu)?, &asks)?) {
                 told[index] = Some(answer);
             }
         }

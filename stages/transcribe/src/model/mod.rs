@@ -90,7 +90,7 @@ impl Whisper {
             None if is_fused => Network::Fused(Box::new(fused::Network::new(&tensors, config, alignment_heads)?)),
             None => Network::Plain(Box::new(plain::Network::new(&tensors, config, alignment_heads)?)),
         };
-        Ok(Self { network, device: tensors.device().clone(), positions: config.max_source_positions })
+        Ok(Self { network, device: device.clone(), positions: config.max_source_positions })
     }
 
     /// The fused network, on any device.

@@ -7,7 +7,7 @@ use kernels::fused::{self, Groups, HEAD_WIDTH};
 use kernels::probe::span;
 
 use super::cache::{Cache, Shape};
-use super::layers::{Mlp, Projections, ResidualNorm};
+use super::layers::{Mlp, Projections, ResidualNorm, norm_before};
 use crate::config::WhisperConfig;
 use crate::model::plain::layers::matrix;
 use crate::model::{Row, Text};
@@ -101,10 +101,7 @@ impl Decoder {
         alignment_heads: &[(usize, usize)],
     ) -> Result<Self> {
         let (width, layers) = (config.d_model, config.decoder_layers);
-        let norm_before = |layer: usize| match layer {
-            last if last == layers => tensors.pp("layer_norm"),
-            layer => tensors.pp("layers").pp(layer).pp("self_attn_layer_norm"),
-        };
+        let norm_before = |layer| norm_before(tensors, layer, layers);
         let layer = |index: usize| {
             let alignment_heads = alignment_heads.iter().filter(|head| head.0 == index).map(|head| head.1).collect();
             Layer::new(&tensors.pp("layers").pp(index), config, &norm_before(index + 1), alignment_heads)
@@ -223,8 +220,8 @@ impl Decoder {
         self.forward(&queries, |_| &tokens, cache, on_cross_attention)
     }
 
-    /// Normed states (`[queries, width]`) after the last layer. `tokens` gives each layer's tokens' cache, whose new
-    /// keys and values are added; `on_cross_attention` receives each layer's queries of cross-attention and what they attend to.
+    /// Normed states (`[queries, width]`) after the last layer. `tokens` gives each layer's tokens' cache, to which the
+    /// new keys and values are added.
     fn forward<'a>(
         &self,
         queries: &Queries,

@@ -5,7 +5,7 @@ use candle_nn::VarBuilder;
 use kernels::fused;
 use kernels::probe::span;
 
-use super::layers::{Mlp, Projections, ResidualNorm};
+use super::layers::{Mlp, Projections, ResidualNorm, norm_before};
 use crate::config::WhisperConfig;
 use crate::model::plain::conv::Conv;
 
@@ -37,10 +37,7 @@ impl Encoder {
     /// Reads the tensors under `model.encoder`.
     pub(super) fn new(tensors: &VarBuilder<'_>, config: &WhisperConfig) -> Result<Self> {
         let width = config.d_model;
-        let norm_before = |layer: usize| match layer {
-            last if last == config.encoder_layers => tensors.pp("layer_norm"),
-            layer => tensors.pp("layers").pp(layer).pp("self_attn_layer_norm"),
-        };
+        let norm_before = |layer| norm_before(tensors, layer, config.encoder_layers);
         let layer = |index: usize| {
             let tensors = tensors.pp("layers").pp(index);
             let attention = Projections::new(&tensors.pp("self_attn"), width)?;

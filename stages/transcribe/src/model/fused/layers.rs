@@ -6,8 +6,7 @@ use kernels::fused;
 
 use crate::model::plain::layers::{EPSILON, matrix, transposed};
 
-/// What comes behind a matrix product whose result is added to the residual: the product's bias, and the layer norm of
-/// the sum, `[3, width]`.
+/// The bias of a matrix product whose result is added to the residual, and the layer norm of the sum: `[3, width]`.
 #[derive(Debug)]
 pub(super) struct ResidualNorm(Tensor);
 
@@ -28,6 +27,11 @@ impl ResidualNorm {
         let norm_weight = norm.get(width, "weight")?;
         Self::new(&norm_weight.zeros_like()?, norm)
     }
+}
+
+/// The norm before a layer of an encoder or decoder (`tensors`) of so many layers; behind the last one, its own.
+pub(super) fn norm_before<'a>(tensors: &VarBuilder<'a>, layer: usize, layers: usize) -> VarBuilder<'a> {
+    if layer == layers { tensors.pp("layer_norm") } else { tensors.pp("layers").pp(layer).pp("self_attn_layer_norm") }
 }
 
 /// Reads `weight` (`[outputs, inputs]`) as the product wants it: `[inputs, outputs]`.

@@ -1,6 +1,8 @@
-//! The stage as the bench drives it: a loaded model, prepared windows, decoding passes, teacher-forced logits.
+//! The stage as `gpu_bench` and `peers_ours` drive it: a loaded model, prepared windows, decoding passes, teacher-forced
+//! logits. All that depends on the stage's interface is here.
 
 use std::collections::HashMap;
+use std::error::Error;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
@@ -9,35 +11,34 @@ use candle_core::{DType, Device, Tensor};
 use stage_core::{DeviceStage, ListFlow, Pcm, SpeechSegments, VadIdentity, Window};
 use transcribe::{MelWindow, ModelFiles, ModelSource, TranscribeConfig, Transcriber};
 
-use crate::Result;
-use crate::arguments::Arguments;
+pub(crate) type Result<T> = std::result::Result<T, Box<dyn Error>>;
+
+/// One greedy attempt of exactly `tokens` text tokens per window (the model's own configuration suppresses the end
+/// token), or of as many as the model allows; no token times.
+pub(crate) fn one_attempt(tokens: Option<usize>) -> TranscribeConfig {
+    TranscribeConfig {
+        language: Some("en".into()),
+        max_tokens: tokens,
+        token_times: false,
+        temperatures: vec![0.0],
+        repetition_limit: 0,
+        ..TranscribeConfig::default()
+    }
+}
 
 /// A loaded model.
 pub(crate) struct Engine {
     transcriber: Transcriber,
-    /// Seconds that loading took.
-    pub(crate) load_s: f64,
 }
 
 impl Engine {
-    /// Loads the model that the arguments name: greedy, one attempt, exactly `tokens` text tokens per window (the
-    /// model's own configuration suppresses the end token).
-    pub(crate) fn load(arguments: &Arguments, tokens: Option<usize>) -> Result<Self> {
-        let config = TranscribeConfig {
-            device: arguments.device()?,
-            precision: arguments.required("precision")?,
-            language: Some("en".into()),
-            max_tokens: tokens,
-            token_times: arguments.has("token-times"),
-            temperatures: vec![0.0],
-            repetition_limit: 0,
-            ..TranscribeConfig::default()
-        };
+    /// Loads the model in a folder; the seconds that it took come with it.
+    pub(crate) fn load(model: &Path, config: TranscribeConfig) -> Result<(Self, f64)> {
         let start = Instant::now();
-        let files = ModelFiles::resolve(&ModelSource::Directory(arguments.model()?))?;
+        let files = ModelFiles::resolve(&ModelSource::Directory(model.into()))?;
         let transcriber = Transcriber::new(files, config)?;
         transcriber.load()?;
-        Ok(Self { transcriber, load_s: start.elapsed().as_secs_f64() })
+        Ok((Self { transcriber }, start.elapsed().as_secs_f64()))
     }
 
     /// The features of one window's samples.
@@ -58,10 +59,10 @@ impl Engine {
         Ok(unit.ok_or("the window was not prepared")?)
     }
 
-    /// The features of the first windows (`samples.I`) of a file.
+    /// The features of the first windows (`windows.I`, samples at 16 kHz) of a file.
     pub(crate) fn units(&self, file: &Path, count: usize) -> Result<Vec<Arc<MelWindow>>> {
         let tensors = candle_core::safetensors::load(file, &Device::Cpu)?;
-        (0..count).map(|index| Ok(Arc::new(self.unit(tensor(&tensors, "samples", index)?.to_vec1()?)?))).collect()
+        (0..count).map(|index| Ok(Arc::new(self.unit(tensor(&tensors, "windows", index)?.to_vec1()?)?))).collect()
     }
 
     /// The text tokens of all units, at most `batch` of them under way at a time.
@@ -72,13 +73,13 @@ impl Engine {
         Ok(answers.into_iter().map(|answer| answer.tokens).collect())
     }
 
-    /// The logits before each of `tokens.I` of the window `samples.I`, as `logits.I` (`[tokens, vocabulary]`, f32).
+    /// The logits before each of `tokens.I` of the window `windows.I`, as `logits.I` (`[tokens, vocabulary]`, f32).
     pub(crate) fn teach(&self, from: &Path, to: &Path) -> Result<usize> {
         let given = candle_core::safetensors::load(from, &Device::Cpu)?;
         let count = given.keys().filter(|name| name.starts_with("tokens.")).count();
         let mut logits = HashMap::new();
         for index in 0..count {
-            let unit = self.unit(tensor(&given, "samples", index)?.to_vec1()?)?;
+            let unit = self.unit(tensor(&given, "windows", index)?.to_vec1()?)?;
             let tokens: Vec<u32> = tensor(&given, "tokens", index)?.to_dtype(DType::U32)?.to_vec1()?;
             let window = self.transcriber.logits(&unit, &tokens)?.to_device(&Device::Cpu)?;
             logits.insert(format!("logits.{index}"), window);
