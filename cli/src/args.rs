@@ -105,8 +105,8 @@ pub(crate) struct DecodingArgs {
     /// transcribe, or translate (into English; multilingual models).
     #[arg(long, default_value = "transcribe")]
     pub(crate) task: Task,
-    /// Hypotheses that are followed at once; 1 is greedy.
-    #[arg(long, value_name = "N", default_value_t = 1, value_parser = positive)]
+    /// Hypotheses that are followed at once; 1 is greedy: faster, less accurate.
+    #[arg(long, value_name = "N", default_value_t = 5, value_parser = positive)]
     pub(crate) beam_size: usize,
     /// Decode timestamps, and split the text of a window at them.
     #[arg(long)]
@@ -177,8 +177,8 @@ pub(crate) struct EngineArgs {
     pub(crate) device_batch_size: usize,
     #[command(flatten)]
     pub(crate) model: ModelArgs,
-    /// auto (detect in each window), or a language code such as ko or en.
-    #[arg(long, default_value = "auto")]
+    /// auto (detected in each window), a language code such as ko, or several: ko,en (detected among these).
+    #[arg(long, value_name = "CODES", default_value = "auto")]
     pub(crate) language: String,
     #[command(flatten)]
     pub(crate) decoding: DecodingArgs,

@@ -104,10 +104,8 @@ fn segment_config(settings: &Settings, window_max_s: f64) -> SegmentConfig {
 }
 
 fn check_language(settings: &Settings, files: &ModelFiles) -> Result<(), BuildError> {
-    let Some(language) = &settings.transcribe.language else { return Ok(()) };
     let known = files.languages();
-    if known.contains(&language.as_str()) {
-        return Ok(());
-    }
+    let unknown = settings.transcribe.languages.iter().find(|language| !known.contains(&language.as_str()));
+    let Some(language) = unknown else { return Ok(()) };
     Err(BuildError::Language { language: language.clone(), model: files.name().to_owned(), known: known.join(", ") })
 }
