@@ -5,7 +5,9 @@ use std::path::PathBuf;
 use align::AlignModel;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use stage_core::StageKind;
-use transcribe::{ModelSource, ParseModelSourceError, Precision, Task};
+use transcribe::{ModelSource, ParseModelSourceError, Task};
+
+use crate::precision::PrecisionChoice;
 
 /// Folders of recorded calls into timed, checkable evidence.
 #[derive(Debug, Parser)]
@@ -99,9 +101,11 @@ pub(crate) struct StageArgs {
 /// How the model turns speech into text.
 #[derive(Debug, Args)]
 pub(crate) struct DecodingArgs {
-    /// Numeric type of the model's products: f32 (the reference's numbers), bf16 or int8 (faster, less exact).
-    #[arg(long, default_value_t = Precision::F32)]
-    pub(crate) precision: Precision,
+    /// Numeric type of the model's products: f32 (the reference's numbers), bf16, f16 (GPUs) or int8 (CPUs; fastest, less
+    /// exact). auto: what this case was begun with; in a new one int8 for the embedded model and f32 for others on a
+    /// CPU, f16 on a GPU.
+    #[arg(long, value_name = "TYPE", default_value_t = PrecisionChoice::Auto)]
+    pub(crate) precision: PrecisionChoice,
     /// transcribe, or translate (into English; multilingual models).
     #[arg(long, default_value = "transcribe")]
     pub(crate) task: Task,

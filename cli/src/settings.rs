@@ -73,7 +73,6 @@ fn transcribe(args: &EngineArgs) -> Result<TranscribeConfig, SettingsError> {
     let base: TranscribeConfig = decoding.decoding.as_deref().map(config::parse).transpose()?.unwrap_or_default();
     Ok(TranscribeConfig {
         languages: languages(&args.language)?,
-        precision: decoding.precision,
         task: decoding.task,
         beam_size: decoding.beam_size,
         timestamps: decoding.timestamps,

@@ -38,7 +38,11 @@ pub(crate) enum BuildError {
 impl Stages {
     /// Builds the stages for work on `device`.
     pub(crate) fn build(settings: &Settings, device: &DeviceId) -> Result<Self, BuildError> {
-        let files = ModelFiles::resolve(&settings.model)?;
+        Self::with_model(ModelFiles::resolve(&settings.model)?, settings, device)
+    }
+
+    /// As [`Stages::build`], with the model's files found before.
+    pub(crate) fn with_model(files: ModelFiles, settings: &Settings, device: &DeviceId) -> Result<Self, BuildError> {
         check_language(settings, &files)?;
         let lexicons = settings
             .lexicons
