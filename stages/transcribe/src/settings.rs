@@ -42,6 +42,8 @@ pub struct TranscribeConfig {
     pub device: DeviceChoice,
     /// The numeric type that the model computes in.
     pub precision: Precision,
+    /// Whether the speech of every window is brought to the same level before it is transcribed. Earwitness's own.
+    pub normalize_level: bool,
     /// Text in the spoken language or in English.
     pub task: Task,
     /// Codes of the languages that may be spoken (`en`, `ko`). One: every window is in that language. Several, or none
@@ -110,6 +112,7 @@ impl Default for TranscribeConfig {
         Self {
             device: DeviceChoice::Cpu,
             precision: Precision::F32,
+            normalize_level: true,
             task: Task::Transcribe,
             languages: Vec::new(),
             language_threshold: 0.5,

@@ -123,7 +123,12 @@ impl Transcriber {
         }
         let positions = (samples.len() / (2 * HOP)).clamp(1, self.files.config.max_source_positions);
         let loudest_dbfs = loudest_dbfs(&samples);
-        Ok(MelWindow { loudest_dbfs, ..MelWindow::of_features(self.mel.features(&samples), positions) })
+        let features = if self.config.normalize_level {
+            self.mel.normalized_features(&samples)
+        } else {
+            self.mel.features(&samples)
+        };
+        Ok(MelWindow { loudest_dbfs, ..MelWindow::of_features(features, positions) })
     }
 
     fn unit(&self, pcm: &Pcm, segments: &SpeechSegments, pass: Pass) -> Result<MelWindow, StageError> {
