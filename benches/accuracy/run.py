@@ -11,6 +11,7 @@ import json
 from dataclasses import asdict
 from pathlib import Path
 
+import hostile
 import machine
 import recordings
 import score
@@ -34,7 +35,8 @@ def options() -> argparse.Namespace:
     parser.add_argument("--ours", action="append", metavar='NAME="FLAGS"', help="a variant of ours; may be repeated")
     parser.add_argument("--peers", nargs="*", choices=PEERS, default=DEFAULT_PEERS)
     parser.add_argument("--openai-model", type=Path, help="a folder in the Hugging Face layout for openai-whisper")
-    parser.add_argument("--sets", nargs="+", choices=names, default=names)
+    parser.add_argument("--sets", nargs="*", choices=names, default=names)
+    parser.add_argument("--hostile", action="store_true", help="also what is made of sound without intelligible speech")
     parser.add_argument("--fresh", action="store_true", help="run the peers again, whatever the cache holds")
     parser.add_argument("--out", type=Path, help="write everything, each utterance too, as JSON")
     chosen = parser.parse_args()
@@ -147,6 +149,8 @@ def main() -> None:
         compared = differences(results, engines)
         report["sets"][group.name] = {"engines": results, "differences": compared}
         print_set(group, results, compared)
+    if chosen.hostile:
+        report["hostile"] = hostile.run(engines, chosen.fresh)
     if chosen.out:
         chosen.out.write_text(json.dumps(report, ensure_ascii=False, indent=1))
 
