@@ -40,6 +40,12 @@ def mixed(speech: np.ndarray, noise: np.ndarray, snr_db: float) -> np.ndarray:
     return sound / max(1.0, np.abs(sound).max() / 0.99)
 
 
+def joined(parts: list[np.ndarray], pause_s: float = 0.3) -> np.ndarray:
+    """Sounds one after another, with silence between them."""
+    pause = np.zeros(int(pause_s * SAMPLE_RATE_HZ), dtype=np.float32)
+    return np.concatenate([piece for part in parts for piece in (part, pause)])
+
+
 def white(seconds: float, seed: int) -> np.ndarray:
     return np.random.default_rng(seed).standard_normal(int(seconds * SAMPLE_RATE_HZ))
 
