@@ -135,16 +135,23 @@ class OpenAiWhisper:
         return transcripts
 
 
+def kept_at(engine, file: Path, language: str) -> Path:
+    """Where a peer's transcript is kept: the name is of its settings, the versions and the recording."""
+    recording = hashlib.sha256(file.read_bytes()).hexdigest()
+    key = json.dumps([engine.name, engine.settings(), language, recording], sort_keys=True)
+    return models.CACHE / "transcripts" / f"{hashlib.sha256(key.encode()).hexdigest()}.json"
+
+
 def transcripts(engine, files: list[Path], language: str, fresh: bool) -> list[Transcript]:
-    """What an engine makes of files. A peer's are kept in the user's cache, by settings, versions and recordings."""
+    """What an engine makes of files. A peer's transcripts are kept in the user's cache."""
     if not engine.peer:
         return engine.transcribe(files, language)
-    contents = [hashlib.sha256(file.read_bytes()).hexdigest() for file in files]
-    key = json.dumps([engine.name, engine.settings(), language, contents], sort_keys=True)
-    kept = models.CACHE / "transcripts" / f"{hashlib.sha256(key.encode()).hexdigest()}.json"
-    if kept.exists() and not fresh:
-        return [Transcript([Part(**part) for part in parts]) for parts in json.loads(kept.read_text())]
-    made = engine.transcribe(files, language)
-    kept.parent.mkdir(parents=True, exist_ok=True)
-    kept.write_text(json.dumps([[asdict(part) for part in transcript.parts] for transcript in made]))
+    made = []
+    for file in files:
+        kept = kept_at(engine, file, language)
+        if fresh or not kept.exists():
+            (transcript,) = engine.transcribe([file], language)
+            kept.parent.mkdir(parents=True, exist_ok=True)
+            kept.write_text(json.dumps([asdict(part) for part in transcript.parts]))
+        made.append(Transcript([Part(**part) for part in json.loads(kept.read_text())]))
     return made

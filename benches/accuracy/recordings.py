@@ -7,6 +7,8 @@ from pathlib import Path
 
 SHARED = Path(__file__).resolve().parents[3] / "shared" / "data"
 SAMPLE_RATE_HZ = 16_000
+# What a decoder writes for bytes that are no text.
+DAMAGED = "\N{REPLACEMENT CHARACTER}"
 
 JFK = "And so my fellow Americans, ask not what your country can do for you, ask what you can do for your country."
 CONVERSATION = (
@@ -64,12 +66,12 @@ class Set:
 
 
 def korean(prefix: str) -> list[Recording]:
-    """The utterances of ko/talk whose names begin with a prefix."""
+    """The utterances of ko/talk whose names begin with a prefix, less those whose text was damaged by its encoding."""
     lines = (SHARED / "ko/talk/truth.tsv").read_text(encoding="utf-8").splitlines()
     texts = dict(line.split("\t")[:2] for line in lines if line.strip())
     return [
         Recording(SHARED / f"ko/talk/{name}.wav", [text], "truth.tsv")
-        for name, text in texts.items() if name.startswith(prefix)
+        for name, text in texts.items() if name.startswith(prefix) and DAMAGED not in text
     ]
 
 

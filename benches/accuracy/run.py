@@ -100,6 +100,23 @@ def differences(results: dict[str, dict], engines: list) -> list[dict]:
     return found
 
 
+def pooled(sets: list[dict[str, dict]]) -> dict[str, dict]:
+    """The results of several sets as if they were one."""
+    joined = {}
+    for name in sets[0]:
+        utterances = [utterance for results in sets for utterance in results[name]["utterances"]]
+        joined[name] = {"utterances": utterances}
+        joined[name]["rate"] = score.rate(edits(joined[name]))
+    return joined
+
+
+def print_differences(compared: list[dict]) -> None:
+    if compared:
+        print("\n| difference | points | 95 % |\n|---|---|---|")
+    for pair in compared:
+        print(f"| {pair['first']} - {pair['second']} | {pair['points']:+.1f} | {show(pair['interval'], '+.1f')} |")
+
+
 def print_set(group: recordings.Set, results: dict[str, dict], compared: list[dict]) -> None:
     units = next(iter(results.values()))["units"]
     kind = {"CER": "characters", "WER": "words"}[group.measure]
@@ -111,10 +128,7 @@ def print_set(group: recordings.Set, results: dict[str, dict], compared: list[di
             f"| {name} | {r['rate']:.1f} | {show(r['interval'])} | {r['inserted']} | {r['deleted']} | {r['substituted']} "
             f"| {r['empty']} | {100 * r['low_confidence']:.1f} |"
         )
-    if compared:
-        print("\n| difference | points | 95 % |\n|---|---|---|")
-    for pair in compared:
-        print(f"| {pair['first']} - {pair['second']} | {pair['points']:+.1f} | {show(pair['interval'], '+.1f')} |")
+    print_differences(compared)
 
 
 def show(bounds: tuple[float, float], form: str = ".1f") -> str:
@@ -149,6 +163,11 @@ def main() -> None:
         compared = differences(results, engines)
         report["sets"][group.name] = {"engines": results, "differences": compared}
         print_set(group, results, compared)
+    if len(groups) > 1:
+        sets = [entry["engines"] for entry in report["sets"].values()]
+        report["together"] = differences(pooled(sets), engines)
+        print(f"\n### All {len(groups)} sets together, characters and words counted alike")
+        print_differences(report["together"])
     if chosen.hostile:
         report["hostile"] = hostile.run(engines, chosen.fresh)
     if chosen.out:
