@@ -69,7 +69,7 @@ fn first_command_writes_what_was_said_in_english_and_korean() {
 fn first_command_prints_the_text_in_its_table() {
     let table = letters(&FIRST_COMMAND.finished.stdout);
     for (call, text) in [
-        ("address.mp3", "ask not what your country can do for you"),
+        ("address.mp3", "And so my fellow Americans"),
         ("synthetic-threat.flac", "I know where you live"),
         ("민수_261107_213000.m4a", "어떤 모델이 요구를 충족하는지"),
     ] {
