@@ -149,7 +149,7 @@ fn what_is_not_transcribed_is_listed_with_its_reason_and_told() {
         (&twin["reason"], &twin["end_s"]),
         (&"identical to channel 0".into(), &document["recording"]["duration_s"])
     );
-    let told = format!("not transcribed: {} stretches", dropped.len());
+    let told = format!("not transcribed: {} intervals", dropped.len());
     assert!(finished.stdout.contains(&told), "{told}: {}", finished.stdout);
 }
 
