@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use stage_core::{DeviceStage, ListFlow, Pcm, SpeechSegments, Stage, Transcript, VadIdentity, Window};
+use stage_core::{DeviceStage, ListFlow, Pcm, RejectedAttempt, SpeechSegments, Stage, Transcript, VadIdentity, Window};
 use transcribe::{Hypothesis, MelWindow, ModelFiles, ModelSource, Task, TranscribeConfig, Transcriber};
 
 /// The test model.
