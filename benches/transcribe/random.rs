@@ -25,15 +25,15 @@ pub(crate) const BASE: Size = Size { name: "base", width: 512, layers: 6, heads:
 pub(crate) const SMALL: Size = Size { name: "small", width: 768, layers: 12, heads: 12 };
 
 const VOCABULARY: usize = 51_865;
-const EMBEDDED: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../fixtures/models/embedded");
+const TEST_MODEL: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../fixtures/models/test-tiny");
 
-/// Writes the network, with the embedded model's tokenizer.
+/// Writes the network, with the test model's tokenizer.
 pub(crate) fn write(size: &Size, directory: &Path) {
-    let embedded = |file: &str| fs::read(Path::new(EMBEDDED).join(file)).expect("the embedded model");
+    let test_model = |file: &str| fs::read(Path::new(TEST_MODEL).join(file)).expect("the test model");
     let write = |file: &str, bytes: &[u8]| fs::write(directory.join(file), bytes).expect("room on the disk");
-    write("tokenizer.json", &embedded("tokenizer.json"));
+    write("tokenizer.json", &test_model("tokenizer.json"));
     // The end token is suppressed, so that every text is as long as the budget.
-    let mut generation: Value = serde_json::from_slice(&embedded("generation_config.json")).expect("JSON");
+    let mut generation: Value = serde_json::from_slice(&test_model("generation_config.json")).expect("JSON");
     generation["suppress_tokens"] = json!([generation["eos_token_id"]]);
     generation["alignment_heads"] = Value::Null;
     write("generation_config.json", generation.to_string().as_bytes());

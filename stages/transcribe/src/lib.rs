@@ -22,6 +22,8 @@ mod precision;
 mod quantise;
 mod segments;
 mod settings;
+#[cfg(test)]
+mod test_model;
 mod times;
 mod transcriber;
 mod vocabulary;

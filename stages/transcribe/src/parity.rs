@@ -14,7 +14,7 @@ use self::oracle::{Reference, random_model, reference};
 use self::speech::windows;
 use crate::model::{Row, Text, Whisper};
 use crate::window::{Hypothesis, MelWindow};
-use crate::{ModelFiles, ModelSource, TranscribeConfig, Transcriber};
+use crate::{ModelFiles, ModelSource, TranscribeConfig, Transcriber, test_model};
 use stage_core::{DeviceStage, ListFlow, Pcm, SpeechSegments, VadIdentity, Window};
 
 const MAX_TOKENS: usize = 24;
@@ -22,13 +22,8 @@ const MAX_TOKENS: usize = 24;
 const NEAR_TIE: f32 = 2e-3;
 
 #[test]
-fn the_embedded_model_agrees_with_transformers() {
-    let directory = concat!(env!("CARGO_MANIFEST_DIR"), "/../../fixtures/models/embedded");
-    compare(
-        &ModelSource::Directory(directory.into()),
-        Some("en"),
-        &windows(&["7_nicolas", "30_george", "95128_lucas"]),
-    );
+fn the_test_model_agrees_with_transformers() {
+    compare(&test_model::source(), Some("en"), &windows(&["7_nicolas", "30_george", "95128_lucas"]));
 }
 
 #[test]

@@ -155,13 +155,13 @@ fn byte_alphabet() -> HashMap<char, u8> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::embedded;
+    use crate::test_model;
 
-    /// More tokens than the embedded tokenizer has.
+    /// More tokens than the test model's tokenizer has.
     const SIZE: usize = 5000;
 
-    fn embedded_vocabulary(vocab_size: usize, multilingual: Option<bool>) -> Result<Vocabulary, ModelError> {
-        Vocabulary::parse(Path::new("tokenizer.json"), embedded::TOKENIZER, vocab_size, multilingual)
+    fn small_vocabulary(vocab_size: usize, multilingual: Option<bool>) -> Result<Vocabulary, ModelError> {
+        Vocabulary::parse(Path::new("tokenizer.json"), test_model::TOKENIZER, vocab_size, multilingual)
     }
 
     #[test]
@@ -174,7 +174,7 @@ mod tests {
 
     #[test]
     fn only_text_and_the_end_token_may_be_chosen() {
-        let vocabulary = embedded_vocabulary(SIZE, None).unwrap();
+        let vocabulary = small_vocabulary(SIZE, None).unwrap();
         let choosable = vocabulary.choosable();
         assert!(choosable[4] && choosable[vocabulary.end as usize]);
         for id in (vocabulary.end + 1..SIZE as u32).chain([vocabulary.start]) {
@@ -185,13 +185,13 @@ mod tests {
 
     #[test]
     fn timestamps_follow_their_marker_by_20_ms_each() {
-        let vocabulary = embedded_vocabulary(SIZE, None).unwrap();
+        let vocabulary = small_vocabulary(SIZE, None).unwrap();
         assert_eq!(vocabulary.timestamps, vocabulary.no_timestamps + 1..vocabulary.no_timestamps + 502);
     }
 
     #[test]
     fn a_text_is_encoded_behind_a_space_and_spells_no_special_token() {
-        let vocabulary = embedded_vocabulary(SIZE, None).unwrap();
+        let vocabulary = small_vocabulary(SIZE, None).unwrap();
         let tokens = vocabulary.encode("nine one \n").unwrap();
         let bytes: Vec<u8> = tokens.iter().flat_map(|token| vocabulary.bytes(*token).to_vec()).collect();
         assert_eq!(bytes, b" nine one");
@@ -200,13 +200,13 @@ mod tests {
 
     #[test]
     fn an_english_only_model_has_one_language_without_a_token() {
-        let vocabulary = embedded_vocabulary(SIZE, Some(false)).unwrap();
+        let vocabulary = small_vocabulary(SIZE, Some(false)).unwrap();
         assert_eq!(vocabulary.languages, [("en".to_owned(), None)]);
         assert_eq!(vocabulary.transcribe, None);
     }
 
     #[test]
     fn a_vocabulary_that_outgrows_the_model_is_refused() {
-        assert!(matches!(embedded_vocabulary(700, None), Err(ModelError::VocabularyTooLarge { vocab_size: 700, .. })));
+        assert!(matches!(small_vocabulary(700, None), Err(ModelError::VocabularyTooLarge { vocab_size: 700, .. })));
     }
 }

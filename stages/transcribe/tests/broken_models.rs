@@ -9,16 +9,20 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 use transcribe::{ModelFiles, ModelSource, TranscribeConfig, Transcriber};
 
-const EMBEDDED: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../fixtures/models/embedded");
+const MODEL: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../fixtures/models/test-tiny");
 
-/// A copy of the embedded model.
+/// A copy of the test model.
 fn copy() -> TempDir {
     let directory = tempfile::tempdir().unwrap();
-    for entry in fs::read_dir(EMBEDDED).unwrap() {
+    for entry in fs::read_dir(MODEL).unwrap() {
         let entry = entry.unwrap();
         fs::copy(entry.path(), directory.path().join(entry.file_name())).unwrap();
     }
     directory
+}
+
+fn model() -> ModelFiles {
+    ModelFiles::resolve(&ModelSource::Directory(MODEL.into())).unwrap()
 }
 
 fn edit(directory: &Path, file: &str, change: impl FnOnce(&mut Value)) {
@@ -39,12 +43,22 @@ fn assert_refused(directory: &TempDir, file: &str, complaint: &str) {
 }
 
 #[test]
-fn an_unbroken_copy_is_the_embedded_model() {
+fn unbroken_copy_is_the_same_model() {
     let directory = copy();
-    let (copied, embedded) = (resolve(&directory).unwrap(), ModelFiles::resolve(&ModelSource::Embedded).unwrap());
-    assert_eq!(copied.sha256().unwrap(), embedded.sha256().unwrap());
+    let (copied, original) = (resolve(&directory).unwrap(), model());
+    assert_eq!(copied.sha256().unwrap(), original.sha256().unwrap());
     assert_eq!(copied.window_s(), 10.0);
     assert_eq!(copied.languages(), ["en", "ko"]);
+}
+
+#[test]
+#[cfg(feature = "embedded-model")]
+fn embedded_model_is_the_folder_whisper_base() {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../fixtures/models/whisper-base");
+    let folder = ModelFiles::resolve(&ModelSource::Directory(folder.into())).unwrap();
+    let embedded = ModelFiles::resolve(&ModelSource::Embedded).unwrap();
+    assert_eq!(embedded.sha256().unwrap(), folder.sha256().unwrap());
+    assert_eq!((embedded.name(), embedded.window_s(), embedded.languages().len()), ("embedded", 30.0, 99));
 }
 
 #[test]
@@ -139,6 +153,6 @@ fn shards_are_found_through_their_index() {
 #[test]
 fn an_unknown_language_is_refused_with_the_known_ones() {
     let config = TranscribeConfig { languages: vec!["fr".into()], ..TranscribeConfig::default() };
-    let error = Transcriber::new(ModelFiles::resolve(&ModelSource::Embedded).unwrap(), config).unwrap_err();
-    assert_eq!(error.to_string(), "embedded does not know the language `fr`; it knows en, ko");
+    let error = Transcriber::new(model(), config).unwrap_err();
+    assert_eq!(error.to_string(), "test-tiny does not know the language `fr`; it knows en, ko");
 }

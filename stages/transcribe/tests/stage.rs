@@ -1,14 +1,19 @@
-//! The stage through its public face, on the embedded model.
+//! The stage through its public face, on the test model.
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 use std::sync::Arc;
 
-use stage_core::{DeviceStage, ListFlow, Pcm, SpeechSegments, Stage, Transcript, VadIdentity, Window};
+use stage_core::{DeviceStage, ListFlow, Pcm, RejectedAttempt, SpeechSegments, Stage, Transcript, VadIdentity, Window};
 use transcribe::{Hypothesis, MelWindow, ModelFiles, ModelSource, Task, TranscribeConfig, Transcriber};
 
+/// The test model.
+fn model() -> ModelSource {
+    ModelSource::Directory(concat!(env!("CARGO_MANIFEST_DIR"), "/../../fixtures/models/test-tiny").into())
+}
+
 fn transcriber(config: TranscribeConfig) -> Transcriber {
-    Transcriber::new(ModelFiles::resolve(&ModelSource::Embedded).unwrap(), config).unwrap()
+    Transcriber::new(ModelFiles::resolve(&model()).unwrap(), config).unwrap()
 }
 
 fn english() -> TranscribeConfig {
@@ -169,7 +174,7 @@ fn the_identity_follows_what_matters_and_not_the_device() {
 #[test]
 fn every_setting_that_makes_no_sense_is_refused_by_name() {
     let refused = |config| {
-        let files = ModelFiles::resolve(&ModelSource::Embedded).unwrap();
+        let files = ModelFiles::resolve(&model()).unwrap();
         Transcriber::new(files, config).unwrap_err().to_string()
     };
     for (config, setting) in [
@@ -201,9 +206,9 @@ fn timestamps_split_a_window_into_segments_inside_it() {
     assert!(!transcript.segments.is_empty());
 }
 
-/// The embedded model's end token.
+/// The test model's end token.
 fn end_of_text() -> u32 {
-    let config = include_str!("../../../fixtures/models/embedded/config.json");
+    let config = include_str!("../../../fixtures/models/test-tiny/config.json");
     serde_json::from_str::<serde_json::Value>(config).unwrap()["eos_token_id"].as_u64().unwrap() as u32
 }
 
