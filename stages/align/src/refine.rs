@@ -1,25 +1,16 @@
 //! Word boundaries at energy onsets and offsets.
 //!
-//! Near every boundary a pause is looked for: a stretch below a threshold between the local noise floor and the local
-//! peak. It ends the word before it and begins the word after it. Where words touch, the boundary goes to the energy
-//! minimum between them; where nothing is clear, the attention's time stands.
+//! Near every boundary a pause is looked for: an interval without speech activity. It ends the word before it and begins
+//! the word after it. Where words touch, the boundary goes to the energy minimum between them; where nothing is clear,
+//! the given time stands.
 
 use crate::settle::SHORTEST_WORD;
-use crate::sound::{HOP, Interval, Sound};
+use crate::sound::{Interval, Sound};
 
 /// A shorter silence is no pause: 30 ms.
 const SHORTEST_PAUSE: i64 = 480;
-/// A shorter sound inside a pause is a click: 10 ms.
-const LONGEST_CLICK: i64 = 160;
 /// A pause gains nothing by being longer than this when it is chosen: 0.3 s.
 const LONG_PAUSE: i64 = 4800;
-/// Sound is this far above the noise, or this share of the way to the peak, in dB.
-const ABOVE_NOISE_DB: f32 = 6.0;
-const ABOVE_NOISE_SHARE: f32 = 0.2;
-/// Nothing further below the peak is sound, in dB.
-const SOUND_RANGE_DB: f32 = 40.0;
-/// Words must stand this far above the noise for pauses to be seen, in dB.
-const CLEAR_SNR_DB: f32 = 12.0;
 /// A minimum between touching words must be this deep, in dB.
 const CLEAR_DIP_DB: f32 = 6.0;
 /// How much louder a minimum counts per second of distance from the attention's boundary, in dB.
@@ -98,34 +89,18 @@ impl Boundary<'_> {
     fn pause(&self) -> Option<Interval> {
         let near = self.near();
         let attention = self.attention();
-        self.pauses()?
+        self.pauses()
             .into_iter()
             .filter(|pause| pause.len() >= SHORTEST_PAUSE && pause.distance(&near) < 0)
             .max_by_key(|pause| pause.len().min(LONG_PAUSE) - pause.distance(&attention).max(0))
     }
 
-    /// All silences from the left word's start to the right word's end; nothing where the words do not stand out.
-    fn pauses(&self) -> Option<Vec<Interval>> {
-        let all = Interval {
+    /// All silences from the left word's start to the right word's end.
+    fn pauses(&self) -> Vec<Interval> {
+        self.sound.silences(Interval {
             start: self.left.map_or(self.room.start, |left| left.start),
             end: self.right.map_or(self.room.end, |right| right.end),
-        };
-        let floor = self.sound.floor;
-        let peak = self.lower_peak();
-        if peak - floor < CLEAR_SNR_DB {
-            return None;
-        }
-        let above_noise = floor + ABOVE_NOISE_DB.max((peak - floor) * ABOVE_NOISE_SHARE);
-        let threshold = above_noise.max(peak - SOUND_RANGE_DB);
-        let mut pauses: Vec<Interval> = Vec::new();
-        for (middle, _) in self.sound.within(all).filter(|(_, level)| *level < threshold) {
-            let quiet = Interval { start: (middle - HOP / 2).max(all.start), end: (middle + HOP / 2).min(all.end) };
-            match pauses.last_mut() {
-                Some(pause) if quiet.start - pause.end <= LONGEST_CLICK => pause.end = quiet.end,
-                _ => pauses.push(quiet),
-            }
-        }
-        Some(pauses)
+        })
     }
 
     /// The lowest point between touching words.
@@ -142,12 +117,12 @@ impl Boundary<'_> {
         };
         let cost = |(at, level): &(i64, f32)| level + distance_db(*at);
         let lowest = self.sound.within(region).min_by(|a, b| cost(a).total_cmp(&cost(b)))?;
-        (lowest.1.max(self.sound.floor) <= self.lower_peak() - CLEAR_DIP_DB).then_some(lowest.0)
+        (lowest.1.max(self.sound.floor(boundary)) <= self.lower_peak() - CLEAR_DIP_DB).then_some(lowest.0)
     }
 
     /// The peak of the quieter word.
     fn lower_peak(&self) -> f32 {
         let peaks = [self.left, self.right].into_iter().flatten().map(|word| self.sound.peak(word));
-        peaks.min_by(f32::total_cmp).unwrap_or(self.sound.floor)
+        peaks.min_by(f32::total_cmp).unwrap_or_else(|| self.sound.floor(self.room.start))
     }
 }
