@@ -34,8 +34,12 @@ CLEAR_DB = 20
 # Sound is within so many dB of the speech's level and so many above the noise, for 3 frames of 4.
 BELOW_SPEECH_DB = 25
 ABOVE_NOISE_DB = 10
-# Noise is taken so far from the speech, which may fade in and out.
-NOISE_APART = RATE // 10
+# An utterance begins and ends with a run of sound that lasts 0.1 s or more and comes within 10 dB of the speech's level:
+# breath, clicks and knocks around it are cut off.
+FIRM_FRAMES = 10
+FIRM_DB = 10
+# Noise is taken so many frames from any sound, which may fade in and out.
+NOISE_FRAMES = 10
 # A word over a gap by more than this counts.
 OVER_GAP_S = 0.05
 
@@ -62,21 +66,31 @@ def sounding(audio):
     return loud & (np.convolve(loud, np.ones(7), "same") >= 4), speech - noise >= CLEAR_DB
 
 
+def runs(loud):
+    """First frame of each run of sound, and the one behind its last."""
+    edges = np.flatnonzero(np.diff(np.concatenate([[0], loud.astype(int), [0]])))
+    return edges.reshape(-1, 2)
+
+
 def trimmed(audio):
-    """The samples from the first frame of sound to the last, and the noise outside; None where no edge is clear."""
+    """The samples from the first firm run of sound to the last, and the noise outside; None where no edge is clear."""
     loud, clear = sounding(audio)
-    at = np.flatnonzero(loud)
-    if not clear or len(at) == 0:
+    levels = levels_db(audio)
+    speech = np.percentile(levels, 95)
+    firm = [(a, b) for a, b in runs(loud) if b - a >= FIRM_FRAMES and levels[a:b].max() >= speech - FIRM_DB]
+    if not clear or not firm:
         return None
-    start, end = at[0] * FRAME, (at[-1] + 1) * FRAME
-    return audio[start:end], np.concatenate([audio[: max(0, start - NOISE_APART)], audio[end + NOISE_APART :]])
+    start, end = firm[0][0] * FRAME, firm[-1][1] * FRAME
+    quiet = np.convolve(loud, np.ones(2 * NOISE_FRAMES + 1), "same") == 0
+    outside = np.repeat(quiet, FRAME)
+    outside[start:end] = False
+    return audio[start:end], audio[: len(outside)][outside]
 
 
 def phrases(audio, texts):
     """A recording of several sentences, cut in the middle of its longest silences."""
     loud, _ = sounding(audio)
-    edges = np.flatnonzero(np.diff(np.concatenate([[1], loud, [1]])))
-    silences = [(b - a, (a + b) // 2) for a, b in edges.reshape(-1, 2) if a > 0 and b < len(loud)]
+    silences = [(b - a, (a + b) // 2) for a, b in runs(~loud) if a > 0 and b < len(loud)]
     cuts = sorted(middle * FRAME for _, middle in sorted(silences)[-(len(texts) - 1) :])
     return list(zip(np.split(audio, cuts), texts))
 
