@@ -16,6 +16,7 @@ mod inputs;
 mod open_store;
 mod pipeline;
 mod plan;
+mod precision;
 mod priorities;
 mod replace;
 mod settings;

@@ -8,7 +8,7 @@ use stage_core::{
     AlignedWords, ErrorClass, Identity, Pcm, Recording, SpeechSegments, Stage, StageError, StageKind, Transcript,
 };
 
-use crate::evidence::find_evidence;
+use crate::evidence::{discount_low_confidence, find_evidence};
 use crate::level::measure_level;
 use crate::lexicon::Lexicons;
 use crate::limits::limits;
@@ -62,7 +62,7 @@ impl Forensics {
 
 impl Stage for Forensics {
     const KIND: StageKind = StageKind::Forensics;
-    const VERSION: u32 = 1;
+    const VERSION: u32 = 2;
     type Input<'a> = ForensicInput<'a>;
     type Output = ForensicRecord;
 
@@ -85,7 +85,8 @@ impl Stage for Forensics {
         let channels = (0..input.pcm.channels() as u16)
             .map(|channel| self.channel(&input, channel))
             .collect::<Result<Vec<_>, _>>()?;
-        let evidence = find_evidence(&self.lexicons, &input.words.words, self.config.phrase_gap_max_s);
+        let mut evidence = find_evidence(&self.lexicons, &input.words.words, self.config.phrase_gap_max_s);
+        discount_low_confidence(&mut evidence, input.words, input.transcript);
         let scores = score(&self.config, &self.lexicons, &input, &evidence);
         let limits = limits(input.recording, self.config.deception);
         Ok(ForensicRecord { channels, evidence, scores, limits })

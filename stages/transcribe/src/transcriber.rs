@@ -110,16 +110,8 @@ impl Transcriber {
         };
         let tensors = self.files.weights.load(dtype, &device)?;
         let heads = self.files.generation.alignment_heads(&self.files.config);
-        let model = Whisper::new(&tensors, &self.files.config, &heads, kernels)
-            .map_err(|reason| ModelError::Tensor { model: self.files.name().to_owned(), reason: reason.into() })?;
-        match self.config.encoder_padding_s {
-            Some(seconds) if !model.is_packed() => Err(ModelError::Setting {
-                setting: "encoder_padding_s",
-                value: seconds.to_string(),
-                expected: "nothing is expected on a GPU, or in f32 without AVX-512: all windows are heard alike there",
-            }),
-            _ => Ok(model),
-        }
+        Whisper::new(&tensors, &self.files.config, &heads, kernels)
+            .map_err(|reason| ModelError::Tensor { model: self.files.name().to_owned(), reason: reason.into() })
     }
 
     fn mel_window(&self, pcm: &Pcm, window: &Window) -> Result<MelWindow, StageError> {

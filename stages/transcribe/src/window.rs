@@ -1,7 +1,7 @@
 //! What goes to the device and what comes back, one window at a time.
 
 use serde::{Deserialize, Serialize};
-use stage_core::RefusedAttempt;
+use stage_core::RejectedAttempt;
 
 /// The prepared input of one window.
 #[derive(Debug, Clone)]
@@ -43,18 +43,19 @@ pub struct Hypothesis {
     pub boundaries_s: Option<Vec<f64>>,
     /// Language code.
     pub language: String,
-    /// Probability of that language among all, 0 to 1; null where it was given or is the only one.
+    /// Probability of that language among those that may be spoken, 0 to 1; null where it was given or is the only one.
     pub language_probability: Option<f32>,
     /// Probability of the no-speech token at the start, 0 to 1.
     pub no_speech_prob: f32,
-    /// Temperature of this attempt.
+    /// Temperature of the attempt that was kept.
     pub temperature: f32,
     /// Bytes of the text over those of its zlib form.
     pub compression_ratio: f32,
-    /// The attempts before this one.
-    pub refused: Vec<RefusedAttempt>,
-    /// Why this attempt would have been refused, had it not been the last.
-    pub doubt: Option<String>,
+    /// The other attempts, in their order.
+    pub rejected: Vec<RejectedAttempt>,
+    /// Why the text is not reliable, where it is not: the fallback criterion that the kept attempt fails like all others,
+    /// or its likelihood.
+    pub low_confidence: Option<String>,
     /// Level of the window's loudest 20 ms, in dB of full scale.
     pub loudest_dbfs: f32,
 }

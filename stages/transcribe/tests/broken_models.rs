@@ -138,7 +138,7 @@ fn shards_are_found_through_their_index() {
 
 #[test]
 fn an_unknown_language_is_refused_with_the_known_ones() {
-    let config = TranscribeConfig { language: Some("fr".into()), ..TranscribeConfig::default() };
+    let config = TranscribeConfig { languages: vec!["fr".into()], ..TranscribeConfig::default() };
     let error = Transcriber::new(ModelFiles::resolve(&ModelSource::Embedded).unwrap(), config).unwrap_err();
     assert_eq!(error.to_string(), "embedded does not know the language `fr`; it knows en, ko");
 }

@@ -15,7 +15,7 @@ const EMBEDDED: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../fixtures/mode
 
 /// What a model makes of six seconds of a chirp.
 fn hear(source: &ModelSource, precision: Precision) -> Hypothesis {
-    let config = TranscribeConfig { language: Some("en".into()), precision, ..TranscribeConfig::default() };
+    let config = TranscribeConfig { languages: vec!["en".into()], precision, ..TranscribeConfig::default() };
     let transcriber = Transcriber::new(ModelFiles::resolve(source).unwrap(), config).unwrap();
     transcriber.load().unwrap();
     let chirp = |i: usize| (0.0003 * (i as f32).powf(1.5)).sin() * 0.4;

@@ -126,7 +126,7 @@ pub struct Evidence {
     pub words: Vec<u32>,
     /// Mean confidence of those words, 0 to 1.
     pub confidence: f64,
-    /// Why it does not count, where it was negated or quoted; null where it counts.
+    /// Why it does not count, where it was negated or quoted or the transcript is of low confidence; null where it counts.
     pub discounted: Option<String>,
 }
 
@@ -203,9 +203,11 @@ pub struct CategoryScore {
 pub struct Coverage {
     /// Seconds of detected speech.
     pub speech_s: f64,
-    /// Seconds of it inside transcribed segments, less the words that the model marked as not understood.
+    /// Seconds of it inside reliably transcribed segments, less the words that the model marked as not understood.
     pub transcribed_s: f64,
-    /// The ratio of the two, 0 to 1, or null where there was no speech.
+    /// Seconds of it inside segments whose text is of low confidence.
+    pub low_confidence_s: f64,
+    /// Reliably transcribed seconds over those of speech, 0 to 1, or null where there was no speech.
     pub ratio: Measured,
     /// Mean confidence of the words, 0 to 1.
     pub mean_confidence: Measured,

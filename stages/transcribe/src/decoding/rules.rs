@@ -57,9 +57,9 @@ impl Rules {
     pub(crate) fn new(files: &ModelFiles, config: &TranscribeConfig) -> Result<Self, ModelError> {
         config.check()?;
         let ModelFiles { config: model, vocabulary, .. } = files;
-        let languages = match &config.language {
-            None => vocabulary.languages.clone(),
-            Some(code) => vec![known_language(files, code)?],
+        let languages = match config.languages.as_slice() {
+            [] => vocabulary.languages.clone(),
+            codes => codes.iter().map(|code| known_language(files, code)).collect::<Result<_, _>>()?,
         };
         let task = match config.task {
             Task::Transcribe => vocabulary.transcribe,
@@ -116,11 +116,6 @@ impl Rules {
     /// Most tokens that a row is fed: the last of a text is not.
     pub(super) const fn capacity(&self) -> usize {
         self.positions
-    }
-
-    /// Positions behind a window that the encoder hears, where not all.
-    pub(super) fn encoder_padding(&self) -> Option<usize> {
-        self.config.encoder_padding_s.map(|seconds| (f64::from(seconds) / POSITION_S).ceil() as usize)
     }
 
     /// Hypotheses that a window may need at once.

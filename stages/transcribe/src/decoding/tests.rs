@@ -218,7 +218,7 @@ fn a_text_that_repeats_itself_is_stopped_and_tried_again() {
         let answer = decode(&model, &rules, windows(), 4).remove(0);
         assert!(answer.looping && answer.end_logprob.is_none());
         assert_eq!(answer.tokens, [30; 8]);
-        assert!(answer.refused[0].reason.starts_with("repetition") && answer.doubt.is_some());
+        assert!(answer.rejected[0].reason.starts_with("repetition") && answer.low_confidence.is_some());
     }
 }
 
