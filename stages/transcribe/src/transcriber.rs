@@ -163,7 +163,7 @@ fn bug(code: &str, message: String) -> StageError {
 
 impl Stage for Transcriber {
     const KIND: StageKind = StageKind::Transcribe;
-    const VERSION: u32 = 3;
+    const VERSION: u32 = 4;
     type Input<'a> = (&'a Pcm, &'a SpeechSegments);
     type Output = Transcript;
 
