@@ -87,11 +87,17 @@ def trimmed(audio):
     return audio[start:end], audio[: len(outside)][outside]
 
 
-def phrases(audio, texts):
-    """A recording of several sentences, cut in the middle of its longest silences."""
+def phrases(audio, texts, by_length=False):
+    """A recording of several sentences, cut in the middle of its longest silences; by length at those of 0.2 s or more
+    that are nearest to where the sentences would end if all letters took as long."""
     loud, _ = sounding(audio)
-    silences = [(b - a, (a + b) // 2) for a, b in runs(~loud) if a > 0 and b < len(loud)]
-    cuts = sorted(middle * FRAME for _, middle in sorted(silences)[-(len(texts) - 1) :])
+    silences = [(b - a, (a + b) // 2 * FRAME) for a, b in runs(~loud) if a > 0 and b < len(loud)]
+    if by_length:
+        ends = np.cumsum([len(text) for text in texts])[:-1] / sum(map(len, texts)) * len(audio)
+        long = np.array([middle for length, middle in silences if length >= 20])
+        cuts = [int(long[np.abs(long - end).argmin()]) for end in ends]
+    else:
+        cuts = sorted(middle for _, middle in sorted(silences)[-(len(texts) - 1) :])
     return list(zip(np.split(audio, cuts), texts))
 
 
@@ -109,7 +115,7 @@ def english(data):
     asked = "And so my fellow Americans|ask not|what your country can do for you|ask what you can do for your country"
     said += phrases(load(data / "en/jfk.wav"), asked.split("|"))
     instructions = (data / "en/azure_en.txt").read_text().split("\t")[1]
-    said += phrases(load(data / "en/azure_en.wav"), sentences(instructions))
+    said += phrases(load(data / "en/azure_en.wav"), sentences(instructions), by_length=True)
     harvard = json.loads((data / "phone/harvard_8k.json").read_text())[0]["transcription"]
     return said + phrases(load(data / "phone/harvard_8k.wav"), sentences(harvard))
 
