@@ -193,8 +193,8 @@ pub(crate) struct EngineArgs {
     /// Transcribe what one channel repeats of another too (echo, crosstalk); by default it is left out and listed.
     #[arg(long)]
     pub(crate) keep_bleed: bool,
-    /// What times the words: embedded, a folder or hub id of a Wav2Vec2ForCTC (with its vocab.json), or attention (the
-    /// transcription model's alone).
+    /// What times the words: attention (the transcription model's alignment heads, with speech activity), embedded (a small
+    /// CTC model), or a folder or hub id of a Wav2Vec2ForCTC (with its vocab.json).
     #[arg(long, value_name = "MODEL", default_value = DEFAULT_ALIGNER)]
     pub(crate) aligner: String,
     /// More lexicons (TOML) for the language evidence; may be given several times.
@@ -214,7 +214,7 @@ pub(crate) struct EngineArgs {
 }
 
 /// What times words unless told otherwise.
-const DEFAULT_ALIGNER: &str = "embedded";
+const DEFAULT_ALIGNER: &str = "attention";
 
 impl EngineArgs {
     /// What times the words.

@@ -1,5 +1,6 @@
 //! The stage.
 
+use std::io;
 use std::sync::{Arc, OnceLock};
 
 use candle_core::{DType, Tensor};
@@ -14,6 +15,7 @@ use crate::mel::{HOP, LogMel};
 use crate::model::Whisper;
 use crate::passes::{Pass, Planner, Progress};
 use crate::segments::Segmenter;
+use crate::times::sounding_positions;
 use crate::window::{Hypothesis, MelWindow};
 use crate::{DeviceChoice, ModelError, ModelFiles, TranscribeConfig, error};
 
@@ -113,10 +115,7 @@ impl Transcriber {
     }
 
     fn mel_window(&self, pcm: &Pcm, window: &Window) -> Result<MelWindow, StageError> {
-        let samples = pcm.read_span(window.channel.into(), window.start_s, window.end_s).map_err(|reason| {
-            let message = format!("the samples of a window could not be read: {reason}");
-            StageError::new(StageKind::Transcribe, ErrorClass::Transient, "samples-unreadable", message)
-        })?;
+        let samples = pcm.read_span(window.channel.into(), window.start_s, window.end_s).map_err(unreadable)?;
         if samples.len() > self.mel.samples() + HOP {
             let (length_s, limit_s) = (window.end_s - window.start_s, self.files.window_s());
             return Err(bug("window-too-long", format!("a window of {length_s:.2} s; the model hears {limit_s:.2} s")));
@@ -133,7 +132,12 @@ impl Transcriber {
 
     fn unit(&self, pcm: &Pcm, segments: &SpeechSegments, pass: Pass) -> Result<MelWindow, StageError> {
         let Pass { window, language, prompt } = pass;
-        Ok(MelWindow { language, prompt, ..self.mel_window(pcm, &segments.windows[window])? })
+        let window = &segments.windows[window];
+        let mut unit = MelWindow { language, prompt, ..self.mel_window(pcm, window)? };
+        if self.config.token_times {
+            unit.sounding = sounding_positions(pcm, &segments.spans, window, unit.positions).map_err(unreadable)?;
+        }
+        Ok(unit)
     }
 
     /// Adds the answers to units.
@@ -153,13 +157,18 @@ fn loudest_dbfs(samples: &[f32]) -> f32 {
     (10.0 * loudest.log10()).max(NO_LEVEL_DBFS)
 }
 
+fn unreadable(reason: io::Error) -> StageError {
+    let message = format!("the samples of a window could not be read: {reason}");
+    StageError::new(StageKind::Transcribe, ErrorClass::Transient, "samples-unreadable", message)
+}
+
 fn bug(code: &str, message: String) -> StageError {
     StageError::new(StageKind::Transcribe, ErrorClass::Bug, code, message)
 }
 
 impl Stage for Transcriber {
     const KIND: StageKind = StageKind::Transcribe;
-    const VERSION: u32 = 3;
+    const VERSION: u32 = 4;
     type Input<'a> = (&'a Pcm, &'a SpeechSegments);
     type Output = Transcript;
 

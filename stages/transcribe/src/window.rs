@@ -10,6 +10,8 @@ pub struct MelWindow {
     pub(crate) features: Vec<f32>,
     /// Encoder positions (20 ms) that lie in the window itself and not in the padding; at least 1.
     pub(crate) positions: usize,
+    /// Which of these positions sound; empty where that was not measured.
+    pub(crate) sounding: Vec<bool>,
     /// Level of the loudest 20 ms, in dB of full scale.
     pub(crate) loudest_dbfs: f32,
     /// Text that the window is taken to follow, as tokens.
@@ -21,7 +23,7 @@ pub struct MelWindow {
 impl MelWindow {
     /// A window of features alone, without a prompt.
     pub(crate) const fn of_features(features: Vec<f32>, positions: usize) -> Self {
-        Self { features, positions, loudest_dbfs: 0.0, prompt: Vec::new(), language: None }
+        Self { features, positions, sounding: Vec::new(), loudest_dbfs: 0.0, prompt: Vec::new(), language: None }
     }
 }
 

@@ -58,15 +58,15 @@ pub struct Speech {
     pub speech_s: Measured,
     /// Speech over the channel's length, 0 to 1.
     pub speech_ratio: Measured,
-    /// Pauses: gaps of 0.2 s or more between successive words of the channel. A gap in which another channel speaks
-    /// is its turn and no pause.
+    /// Pauses: silences of 0.2 s or more between the first sound of the channel's speech and its last, measured in the
+    /// sound and not between words. A silence in which another channel speaks for 0.2 s is its turn and not a pause.
     pub pause_count: Measured<u64>,
     /// Their mean length, in seconds.
     pub pause_mean_s: Measured,
     /// The longest, in seconds.
     pub pause_longest_s: Measured,
-    /// Words over the speaking time, a minute. Speaking time runs from the first word's start to the last word's end,
-    /// pauses included, the turns of other channels left out.
+    /// Words of reliable text over the speaking time, a minute. Speaking time runs from the first of these words to the
+    /// last, pauses included, the turns of other channels and speech without reliable text left out.
     pub words_per_minute: Measured,
     /// Syllables over the speaking time (Hangul blocks; vowel groups in English), a minute.
     pub syllables_per_minute: Measured,
