@@ -93,7 +93,7 @@ fn all_sets_of_instructions_give_the_same_int8_numbers() {
         linear(&layer, None, Finish::Store, &x, &out).unwrap();
         values(&out)
     };
-    let portable = product(Isa::Portable);
+    let portable = product(Isa::portable());
     assert!(Isa::available().all(|isa| product(isa) == portable));
 }
 

@@ -33,7 +33,9 @@ pub(super) fn brain(
         for (a, columns) in pairs.zip(panel.chunks_exact(2 * PANEL)) {
             let a = [from_bf16(a[0]), from_bf16(a[1])];
             for (sum, column) in sums.iter_mut().zip(columns.chunks_exact(2)) {
-                *sum += a[0] * from_bf16(column[0]) + a[1] * from_bf16(column[1]);
+                // In the order of the BF16 instruction. A product is exact, so each sum is rounded once, as in a fused one.
+                *sum += a[1] * from_bf16(column[1]);
+                *sum += a[0] * from_bf16(column[0]);
             }
         }
     }
