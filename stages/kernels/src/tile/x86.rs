@@ -65,16 +65,30 @@ impl SplitRows {
     #[inline(always)]
     unsafe fn fill<S>(&mut self, rows: usize, of: Operands<S>, split: impl Fn(i32) -> [i32; 2]) -> Operands<S> {
         for (row, [first, second]) in self.0.iter_mut().take(rows).enumerate() {
-            for (group, (first, second)) in first.iter_mut().zip(second).take(of.groups).enumerate() {
-                // SAFETY: inside the operands' rows.
-                let group = unsafe { of.rows.add(row * of.row_stride + group * GROUP).cast::<i32>().read_unaligned() };
-                let parts = split(group);
-                first.write(parts[0]);
-                second.write(parts[1]);
+            let (first, second) = (first.as_mut_ptr().cast::<i32>(), second.as_mut_ptr().cast::<i32>());
+            for group in 0..of.groups {
+                // SAFETY: inside the operands' rows, and inside the buffer, which has room for a chunk. (Through iterators
+                // the compiler does not vectorize this loop.)
+                unsafe {
+                    let from = of.rows.add(row * of.row_stride + group * GROUP).cast::<i32>();
+                    let parts = split(from.read_unaligned());
+                    first.add(group).write(parts[0]);
+                    second.add(group).write(parts[1]);
+                }
             }
         }
         Operands { rows: self.0.as_ptr().cast(), row_stride: Self::STRIDE, ..of }
     }
+}
+
+/// The same pointer, of which the compiler does not know that. Columns are loaded anew for their second part: kept for it,
+/// they would take registers from the sums.
+#[inline(always)]
+fn opaque(pointer: *const u8) -> *const u8 {
+    let mut same = pointer;
+    // SAFETY: no instruction at all.
+    unsafe { std::arch::asm!("/* {same} */", same = inout(reg) same, options(pure, nomem, nostack, preserves_flags)) };
+    same
 }
 
 /// Bytes from a row's first parts to its second ones.
@@ -133,6 +147,7 @@ macro_rules! tile {
                             let row_groups = rows.add(group * GROUP);
                             let mut _part = 0;
                             $(
+                                let group_columns = opaque(group_columns);
                                 let columns: [_; V] =
                                     std::array::from_fn(|v| $part($load(group_columns.add(v * $vector * GROUP).cast())));
                                 for (row, acc) in acc.iter_mut().enumerate() {

@@ -8,7 +8,7 @@ use std::arch::x86_64::{
     _mm256_storeu_si256,
 };
 
-use super::{CHUNK, GROUP, Operands, PANEL, PART_STRIDE, SECOND_BF16, SplitRows, bf16_parts, int8_parts};
+use super::{CHUNK, GROUP, Operands, PANEL, PART_STRIDE, SECOND_BF16, SplitRows, bf16_parts, int8_parts, opaque};
 
 tile!(
     f32_by_f32, f32, "avx2,fma", vector 8, rows [8, 4, 4, 2], chunk CHUNK,

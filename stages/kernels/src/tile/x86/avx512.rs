@@ -7,7 +7,7 @@ use std::arch::x86_64::{
     _mm512_storeu_si512,
 };
 
-use super::{CHUNK, GROUP, Operands, PANEL, PART_STRIDE, SECOND_BF16, SplitRows, bf16_parts, int8_parts};
+use super::{CHUNK, GROUP, Operands, PANEL, PART_STRIDE, SECOND_BF16, SplitRows, bf16_parts, int8_parts, opaque};
 
 /// All groups at once: the sums of a whole panel stay in registers.
 const ALL: usize = usize::MAX;
