@@ -42,11 +42,7 @@ const LEVELS: [Level; 6] = [
     Level { name: "avx2", needs: AVX2, permits: AVX2 },
     Level { name: "avxvnni", needs: AVX2 | AVX_VNNI, permits: AVX2 | AVX_VNNI },
     Level { name: "avx512", needs: AVX2 | AVX512, permits: AVX2 | AVX512 },
-    Level {
-        name: "avx512vnni",
-        needs: AVX2 | AVX512 | AVX512_VNNI,
-        permits: AVX2 | AVX_VNNI | AVX512 | AVX512_VNNI,
-    },
+    Level { name: "avx512vnni", needs: AVX2 | AVX512 | AVX512_VNNI, permits: AVX2 | AVX_VNNI | AVX512 | AVX512_VNNI },
     Level { name: "avx512bf16", needs: AVX2 | AVX512 | AVX512_VNNI | AVX512_BF16, permits: u8::MAX },
 ];
 

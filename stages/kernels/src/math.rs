@@ -1,7 +1,5 @@
 //! Functions of one number, free of branches, so that the compiler makes vectors of the loops around them.
 
-use std::f32::consts::LN_2;
-
 /// A number of magnitude below 2^22 plus this one is rounded to an integer (ties to even), which stands in the low bits.
 const ROUND: f32 = 12_582_912.0;
 
@@ -27,17 +25,17 @@ pub(crate) fn exp(x: f32) -> f32 {
     if x < -87.0 { 0.0 } else { p * scale }
 }
 
-/// 2^x to 4e-6 of it, far below half a unit of bf16 (2e-3), for x in [-125, 127]; 0 below, never subnormal.
+/// 2^x to 3e-6 of it, far below half a unit of bf16 (2e-3), for x in [-125, 127]; 0 below, never subnormal.
 #[inline(always)]
 pub(crate) fn exp2_to_bf16(x: f32) -> f32 {
     const LOWEST: f32 = -125.0;
-    // (ln 2)^k / k!: 2^f = e^(f ln 2), by Taylor's series on [-1/2, 1/2].
-    const C: [f32; 4] = [LN_2, LN_2 * LN_2 / 2.0, LN_2 * LN_2 * LN_2 / 6.0, LN_2 * LN_2 * LN_2 * LN_2 / 24.0];
+    // The polynomial of degree 4 with the least relative error on [-1/2, 1/2].
+    const C: [f32; 5] = [0.999_999_3, 0.693_121_8, 0.240_247_44, 0.055_917_86, 0.009_570_102];
     // Not `max`, which would turn NaN into a number.
     let clamped = if x < LOWEST { LOWEST } else { x };
     let shifted = clamped + ROUND;
     let f = clamped - (shifted - ROUND);
-    let p = (((C[3] * f + C[2]) * f + C[1]) * f + C[0]) * f + 1.0;
+    let p = (((C[4] * f + C[3]) * f + C[2]) * f + C[1]) * f + C[0];
     let scale = f32::from_bits(shifted.to_bits().wrapping_add(127) << 23);
     if x < LOWEST { 0.0 } else { p * scale }
 }

@@ -135,7 +135,11 @@ mod tests {
     }
 
     /// Every combination of instructions on the same numbers, for every number of rows and some lengths.
-    fn agree<F: Format>(row: fn(f32) -> F::Row, column: fn(f32) -> F::Column, check: impl Fn(Isa, &[F::Sum], &[F::Sum])) {
+    fn agree<F: Format>(
+        row: fn(f32) -> F::Row,
+        column: fn(f32) -> F::Column,
+        check: impl Fn(Isa, &[F::Sum], &[F::Sum]),
+    ) {
         for (rows, groups) in (1..=ROWS).flat_map(|rows| [0, 1, 2, 7, 96, 97, 230].map(|groups| (rows, groups))) {
             let stride = groups * F::GROUP + 3;
             let a: Vec<_> = (0..rows * stride).map(|i| row(noise(i))).collect();
