@@ -39,7 +39,8 @@ fn main() -> ExitCode {
         .with_writer(std::io::stderr)
         .with_env_filter(EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(LOGGED)))
         .init();
-    match commands::dispatch(&cli.command) {
+    let cpu = kernels::Isa::check_limit().map_err(exit::Failure::usage);
+    match cpu.and_then(|_| commands::dispatch(&cli.command)) {
         Ok(exit) => exit.into(),
         Err(failure) => {
             eprintln!("error: {:#}", failure.error);

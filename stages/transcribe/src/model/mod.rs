@@ -78,7 +78,7 @@ impl Whisper {
         kernels: Option<Precision>,
     ) -> Result<Self> {
         let tensors = tensors.pp("model");
-        let candle_is_better = |precision: &Precision| *precision == Precision::F32 && Isa::detect() == Isa::Portable;
+        let candle_is_better = |precision: &Precision| *precision == Precision::F32 && Isa::detect().is_portable();
         let device = tensors.device();
         let is_fused = !device.is_cpu()
             && fused::is_supported(device, config)
