@@ -133,6 +133,7 @@ fn work(args: &EngineArgs, settings: &Settings, device: &DeviceId, last: StageKi
         return Ok((recipe, Work { worker_args: vec!["worker".into(), "--sim".into()], settings }));
     }
     let stages = Stages::build(settings, device).map_err(Failure::usage)?;
+    stages.check_models().map_err(Failure::usage)?;
     let recipe = stages.recipe(last).map_err(Failure::usage)?;
     Ok((
         recipe,

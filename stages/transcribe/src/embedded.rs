@@ -9,15 +9,12 @@ macro_rules! model_file {
     };
 }
 
-const CONFIG: &[u8] = model_file!("config.json");
-pub(crate) const TOKENIZER: &[u8] = model_file!("tokenizer.json");
-
 pub(crate) const MODEL: EmbeddedModel = EmbeddedModel {
     files: &[
-        ("config.json", CONFIG),
+        ("config.json", model_file!("config.json")),
         ("generation_config.json", model_file!("generation_config.json")),
         ("preprocessor_config.json", model_file!("preprocessor_config.json")),
-        ("tokenizer.json", TOKENIZER),
+        ("tokenizer.json", model_file!("tokenizer.json")),
     ],
     weights: WEIGHTS,
 };
