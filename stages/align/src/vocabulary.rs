@@ -203,7 +203,8 @@ mod tests {
 
     #[test]
     fn every_syllable_has_letters() {
-        let tokens: Vec<String> = [INITIALS, VOWELS, FINALS].concat().chars().map(String::from).collect();
+        let distinct: std::collections::BTreeSet<char> = [INITIALS, VOWELS, FINALS].concat().chars().collect();
+        let tokens: Vec<String> = distinct.into_iter().map(String::from).collect();
         let letters = vocabulary(&tokens.iter().map(String::as_str).collect::<Vec<_>>());
         for syllable in '가'..='힣' {
             let symbols = letters.symbols(&syllable.to_string());

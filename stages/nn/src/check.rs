@@ -18,6 +18,8 @@ const BLOCK: usize = 1 << 20;
 const LARGEST: f32 = 65_504.0;
 /// The end of the names of tensors that multiply: where all of one is zero, the file was never filled in.
 const WEIGHT: &str = "weight";
+/// What the name of a matrix's scales has behind the matrix's.
+const SCALE_SUFFIX: &str = "_scale";
 
 /// A tensor that a model must have.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -71,13 +73,8 @@ pub enum TensorFault {
         expected: Vec<usize>,
     },
     /// It is stored in a type that is not supported there.
-    #[error("is stored as {found}, {expected} is expected")]
-    Type {
-        /// In the file.
-        found: String,
-        /// What would do.
-        expected: &'static str,
-    },
+    #[error("is stored as {0}: F32, F16 or BF16 is expected, or U8 for a matrix with scales")]
+    Type(String),
     /// Scales without a matrix in 8 bits.
     #[error("scales a matrix that is not in 8 bits")]
     NothingToScale,
@@ -147,14 +144,12 @@ impl OpenWeights {
         match (tensor.dtype(), spec.scales()) {
             (Dtype::F32 | Dtype::F16 | Dtype::BF16, _) => Ok(None),
             (Dtype::U8, Some(scales)) => Ok(Some(scales)),
-            (found, scales) => Err(TensorFault::Type {
-                found: format!("{found:?}"),
-                expected: if scales.is_some() { "F32, F16, BF16, or U8 with scales" } else { "F32, F16 or BF16" },
-            }),
+            _ => Err(unsupported(&tensor)),
         }
     }
 
-    /// Checks every number, on all threads: none is NaN, infinite or beyond f16, and no matrix is zero throughout.
+    /// Checks every number, on all threads: none is NaN, infinite or beyond f16, no matrix is zero throughout, and what is
+    /// in 8 bits has scales.
     ///
     /// # Errors
     /// [`WeightsError::Tensor`], which names file, tensor and number.
@@ -181,6 +176,10 @@ impl OpenWeights {
     }
 }
 
+fn unsupported(tensor: &TensorView<'_>) -> TensorFault {
+    TensorFault::Type(format!("{:?}", tensor.dtype()))
+}
+
 /// The first number of a tensor that cannot be.
 fn value_fault(name: &str, tensor: &TensorView<'_>) -> Option<TensorFault> {
     let data = tensor.data();
@@ -189,7 +188,8 @@ fn value_fault(name: &str, tensor: &TensorView<'_>) -> Option<TensorFault> {
         Dtype::F32 => (largest(largest_of_32), LARGEST.to_bits()),
         Dtype::BF16 => (largest(largest_of_16), LARGEST.to_bits() >> 16),
         Dtype::F16 => (largest(largest_of_16), 0x7BFF),
-        _ => (largest(largest_level), u32::from(ZERO) - 1),
+        Dtype::U8 => (largest(largest_level), u32::from(ZERO) - 1),
+        _ => return Some(unsupported(tensor)),
     };
     if largest > limit {
         return number(tensor, |value| !(value.abs() <= LARGEST));

@@ -415,7 +415,11 @@ fn tensors_of_other_types_and_shapes_are_refused() {
         (tensor(QUERY, retyped), WEIGHTS, "q_proj.weight is stored as I16"),
         (tensor(QUERY, doubles), WEIGHTS, "q_proj.weight is stored as F64"),
         (tensor(QUERY, levels), WEIGHTS, "q_proj.weight_scale is missing"),
-        (tensor("model.encoder.conv1.weight", levels), WEIGHTS, "conv1.weight is stored as U8, F32, F16 or BF16"),
+        (
+            tensor("model.encoder.conv1.weight", levels),
+            WEIGHTS,
+            "conv1.weight is stored as U8: F32, F16 or BF16 is expected",
+        ),
         (tensor("model.decoder.embed_positions.weight", levels), WEIGHTS, "embed_positions.weight is stored as U8"),
     ]);
 }
