@@ -13,6 +13,7 @@ from pathlib import Path
 import torch
 from safetensors.torch import save_file
 from transformers import GenerationConfig, WhisperConfig, WhisperFeatureExtractor, WhisperForConditionalGeneration
+from transformers.convert_slow_tokenizer import bytes_to_unicode
 from transformers.models.whisper.modeling_whisper import sinusoids
 from transformers.models.whisper.tokenization_whisper import LANGUAGES
 
@@ -101,10 +102,10 @@ def gain(name: str, outputs: int, decoder_layers: int) -> float:
 
 
 def tokenizer() -> dict:
-    """Made-up words of four letters, each with its space, and Whisper's special tokens at their ids."""
+    """Every byte, made-up words of four letters, each with its space, and Whisper's special tokens at their ids."""
     letters = [chr(ord("a") + index) for index in range(26)]
-    words = {}
-    for index in range(END):
+    words = {character: index for index, character in enumerate(bytes_to_unicode().values())}
+    for index in range(len(words), END):
         digits = [index // 26 ** place % 26 for place in range(4)]
         words["Ġ" + "".join(letters[digit] for digit in digits)] = index
     flags = dict(single_word=False, lstrip=False, rstrip=False, normalized=False, special=True)

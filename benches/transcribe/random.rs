@@ -25,27 +25,45 @@ pub(crate) const BASE: Size = Size { name: "base", width: 512, layers: 6, heads:
 pub(crate) const SMALL: Size = Size { name: "small", width: 768, layers: 12, heads: 12 };
 
 const VOCABULARY: usize = 51_865;
-const TEST_MODEL: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../fixtures/models/test-tiny");
+/// Positions of the encoder: 30 s.
+const POSITIONS: usize = 1500;
+const EMBEDDED: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../fixtures/models/test-tiny");
 
-/// Writes the network, with the test model's tokenizer.
+/// Writes the network, with the embedded model's tokenizer filled up to as many tokens.
 pub(crate) fn write(size: &Size, directory: &Path) {
-    let test_model = |file: &str| fs::read(Path::new(TEST_MODEL).join(file)).expect("the test model");
+    let embedded = |file: &str| -> Value {
+        let bytes = fs::read(Path::new(EMBEDDED).join(file)).expect("the embedded model");
+        serde_json::from_slice(&bytes).expect("JSON")
+    };
     let write = |file: &str, bytes: &[u8]| fs::write(directory.join(file), bytes).expect("room on the disk");
-    write("tokenizer.json", &test_model("tokenizer.json"));
+    let end = embedded("generation_config.json")["eos_token_id"].as_u64().expect("an id") as usize;
+    write("tokenizer.json", filled_up(embedded("tokenizer.json"), end).to_string().as_bytes());
     // The end token is suppressed, so that every text is as long as the budget.
-    let mut generation: Value = serde_json::from_slice(&test_model("generation_config.json")).expect("JSON");
-    generation["suppress_tokens"] = json!([generation["eos_token_id"]]);
-    generation["alignment_heads"] = Value::Null;
+    let generation = json!({"is_multilingual": true, "suppress_tokens": [end]});
     write("generation_config.json", generation.to_string().as_bytes());
     let Size { width, layers, heads, .. } = *size;
     let config = json!({
         "vocab_size": VOCABULARY, "num_mel_bins": 80, "d_model": width, "encoder_layers": layers,
         "encoder_attention_heads": heads, "encoder_ffn_dim": 4 * width, "decoder_layers": layers,
-        "decoder_attention_heads": heads, "decoder_ffn_dim": 4 * width, "max_source_positions": 1500,
+        "decoder_attention_heads": heads, "decoder_ffn_dim": 4 * width, "max_source_positions": POSITIONS,
         "max_target_positions": 448, "activation_function": "gelu",
     });
     write("config.json", config.to_string().as_bytes());
     candle_core::safetensors::save(&tensors(width, layers), directory.join("model.safetensors")).expect("room on disk");
+}
+
+/// The tokenizer with names for all tokens behind its own: the timestamps of a window of 30 s follow their marker.
+fn filled_up(mut tokenizer: Value, end: usize) -> Value {
+    let added = tokenizer["added_tokens"].as_array_mut().expect("the added tokens");
+    let marker = added.iter().find(|token| token["content"] == "<|notimestamps|>").expect("Whisper's token").clone();
+    let first = marker["id"].as_u64().expect("an id") as usize + 1;
+    added.retain(|token| token["id"].as_u64().is_some_and(|id| (id as usize) < first));
+    for id in first + POSITIONS + 1..VOCABULARY {
+        let mut filler = marker.clone();
+        (filler["id"], filler["content"]) = (json!(id), json!(format!("<|filler {}|>", id - end)));
+        added.push(filler);
+    }
+    tokenizer
 }
 
 fn tensors(width: usize, layers: usize) -> HashMap<String, Tensor> {
@@ -54,13 +72,15 @@ fn tensors(width: usize, layers: usize) -> HashMap<String, Tensor> {
         ("encoder.conv1.bias".to_owned(), vec![width]),
         ("encoder.conv2.weight".to_owned(), vec![width, width, 3]),
         ("encoder.conv2.bias".to_owned(), vec![width]),
-        ("encoder.embed_positions.weight".to_owned(), vec![1500, width]),
+        ("encoder.embed_positions.weight".to_owned(), vec![POSITIONS, width]),
         ("decoder.embed_positions.weight".to_owned(), vec![448, width]),
         ("decoder.embed_tokens.weight".to_owned(), vec![VOCABULARY, width]),
     ];
     let mut linear = |name: String, outputs: usize, inputs: usize| {
         shapes.push((format!("{name}.weight"), vec![outputs, inputs]));
-        shapes.push((format!("{name}.bias"), vec![outputs]));
+        if !name.ends_with("k_proj") {
+            shapes.push((format!("{name}.bias"), vec![outputs]));
+        }
     };
     let mut norms = vec!["encoder.layer_norm".to_owned(), "decoder.layer_norm".to_owned()];
     for (side, attentions) in [("encoder", &["self_attn"][..]), ("decoder", &["self_attn", "encoder_attn"])] {

@@ -146,6 +146,7 @@ fn work(
     settings.transcribe.precision =
         args.decoding.precision.resolve(stored, &settings.model, device).map_err(Failure::usage)?;
     let stages = Stages::with_model(files, settings, device).map_err(Failure::usage)?;
+    stages.check_models().map_err(Failure::usage)?;
     let recipe = stages.recipe(last).map_err(Failure::usage)?;
     Ok((
         recipe,

@@ -71,6 +71,12 @@ impl Stages {
         })
     }
 
+    /// Reads and checks what is in the models' weights: once, before any recording is touched.
+    pub(crate) fn check_models(&self) -> Result<(), BuildError> {
+        self.transcriber.files().check_contents()?;
+        Ok(self.aligner.files().map_or(Ok(()), AlignFiles::check_contents)?)
+    }
+
     /// What each stage contributes to fingerprints, up to and with the stage `last`; hashes the model's files.
     pub(crate) fn recipe(&self, last: StageKind) -> Result<Recipe, BuildError> {
         self.transcriber.files().sha256()?;

@@ -23,6 +23,7 @@ fn source(args: &ModelArgs) -> Result<ModelSource, Failure> {
 
 fn show(source: &ModelSource) -> Result<Exit, Failure> {
     let files = ModelFiles::resolve(source).map_err(Failure::usage)?;
+    files.check_contents().map_err(Failure::usage)?;
     println!("model      {}", files.name());
     println!("window     {:.1} s", files.window_s());
     println!("languages  {}", files.languages().join(", "));

@@ -62,6 +62,12 @@ impl Aligner {
         Ok(Self { config, model: Some((CtcModel::new(files), sha256)) })
     }
 
+    /// The files of the CTC model, where there is one.
+    #[must_use]
+    pub fn files(&self) -> Option<&AlignFiles> {
+        self.model.as_ref().map(|(model, _)| &model.files)
+    }
+
     /// The words of one line in `room`, timed by the model where it did.
     fn align_line(
         &self,

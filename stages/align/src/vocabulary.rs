@@ -16,6 +16,9 @@ const INITIALS: &str = "ㄱㄲㄴㄷㄸㄹㅁㅂㅃㅅㅆㅇㅈㅉㅊㅋㅌㅍ�
 const VOWELS: &str = "ㅏㅐㅑㅒㅓㅔㅕㅖㅗㅘㅙㅚㅛㅜㅝㅞㅟㅠㅡㅢㅣ";
 const FINALS: &str = "ㄱㄲㄳㄴㄵㄶㄷㄹㄺㄻㄼㄽㄾㄿㅀㅁㅂㅄㅅㅆㅇㅈㅊㅋㅌㅍㅎ";
 
+/// Ids that may have no token in `vocab.json`: those of special tokens, which other files add.
+const UNNAMED: usize = 4;
+
 /// The symbols of a model.
 #[derive(Debug, Clone)]
 pub(crate) struct Vocabulary {
@@ -66,11 +69,12 @@ impl Default for TokenizerConfig {
 }
 
 impl Vocabulary {
-    /// Parses `vocab.json` and, where there is one, `tokenizer_config.json`, for a model with so many symbols.
+    /// Parses `vocab.json` and, where there is one, `tokenizer_config.json`, for a model with so many symbols and this
+    /// padding token (the blank).
     pub(crate) fn parse(
         file: &ModelFile,
         tokenizer: Option<&ModelFile>,
-        vocab_size: usize,
+        (vocab_size, pad): (usize, usize),
     ) -> Result<Self, ModelError> {
         let field =
             |field, value: String, expected| ModelError::Field { path: file.path.clone(), field, value, expected };
@@ -90,6 +94,16 @@ impl Vocabulary {
             ids.insert(token, id);
         }
         let tokenizer: TokenizerConfig = tokenizer.map(ModelFile::json).transpose()?.unwrap_or_default();
+        let named: HashSet<usize> = ids.values().copied().collect();
+        if named.len() < ids.len() || vocab_size - named.len() > UNNAMED {
+            let (tokens, named) = (ids.len(), named.len());
+            let expected = "a token for each id below vocab_size is expected: this is another model's vocabulary";
+            return Err(field("vocabulary", format!("{tokens} tokens with {named} ids"), expected));
+        }
+        if let Some(id) = tokenizer.pad_token.text().and_then(|token| ids.get(token)).filter(|id| **id != pad) {
+            let expected = "pad_token_id of config.json is expected: this is another model's vocabulary";
+            return Err(field("pad_token", id.to_string(), expected));
+        }
         let delimiter = tokenizer.word_delimiter_token.text().and_then(|token| ids.get(token)).copied();
         let TokenizerConfig { word_delimiter_token, pad_token, unk_token, bos_token, eos_token } = &tokenizer;
         let special: HashSet<&str> = [word_delimiter_token, pad_token, unk_token, bos_token, eos_token]
@@ -161,7 +175,7 @@ mod tests {
     /// A vocabulary whose symbols have the ids of their places.
     fn vocabulary(tokens: &[&str]) -> Vocabulary {
         let entries: HashMap<&str, usize> = tokens.iter().enumerate().map(|(id, token)| (*token, id)).collect();
-        Vocabulary::parse(&file(&serde_json::to_string(&entries).unwrap()), None, tokens.len()).unwrap()
+        Vocabulary::parse(&file(&serde_json::to_string(&entries).unwrap()), None, (tokens.len(), 0)).unwrap()
     }
 
     fn ids(ids: &[usize]) -> Vec<Symbol> {
@@ -189,7 +203,8 @@ mod tests {
 
     #[test]
     fn every_syllable_has_letters() {
-        let tokens: Vec<String> = [INITIALS, VOWELS, FINALS].concat().chars().map(String::from).collect();
+        let distinct: std::collections::BTreeSet<char> = [INITIALS, VOWELS, FINALS].concat().chars().collect();
+        let tokens: Vec<String> = distinct.into_iter().map(String::from).collect();
         let letters = vocabulary(&tokens.iter().map(String::as_str).collect::<Vec<_>>());
         for syllable in '가'..='힣' {
             let symbols = letters.symbols(&syllable.to_string());
@@ -207,16 +222,28 @@ mod tests {
 
     #[test]
     fn nested_languages_and_ids_out_of_range_are_refused_by_name() {
-        let error = Vocabulary::parse(&file(r#"{"eng": {"a": 1}}"#), None, 9).unwrap_err().to_string();
+        let error = Vocabulary::parse(&file(r#"{"eng": {"a": 1}}"#), None, (9, 0)).unwrap_err().to_string();
         assert!(error.contains("vocab.json") && error.contains("eng"), "{error}");
-        let error = Vocabulary::parse(&file(r#"{"a": 9}"#), None, 9).unwrap_err().to_string();
+        let error = Vocabulary::parse(&file(r#"{"a": 9}"#), None, (9, 0)).unwrap_err().to_string();
         assert!(error.contains("\"a\": 9"), "{error}");
+    }
+
+    #[test]
+    fn vocabularies_of_other_models_are_refused() {
+        let parse = |json| Vocabulary::parse(&file(json), None, (8, 0)).unwrap_err().to_string();
+        for (json, named) in [
+            (r#"{"a": 0, "b": 1, "c": 2}"#, "3 tokens with 3 ids"),
+            (r#"{"a": 0, "b": 1, "c": 2, "d": 3, "e": 4, "f": 4}"#, "6 tokens with 5 ids"),
+            (r#"{"a": 0, "b": 1, "c": 2, "<pad>": 3}"#, "pad_token is 3"),
+        ] {
+            assert!(parse(json).contains(named), "{json}: {}", parse(json));
+        }
     }
 
     #[test]
     fn special_tokens_have_the_names_of_the_tokenizer() {
         let tokenizer = file(r#"{"word_delimiter_token": {"content": "_"}, "unk_token": "?", "bos_token": null}"#);
-        let vocabulary = Vocabulary::parse(&file(r#"{"_": 0, "?": 1, "a": 2}"#), Some(&tokenizer), 3).unwrap();
+        let vocabulary = Vocabulary::parse(&file(r#"{"_": 0, "?": 1, "a": 2}"#), Some(&tokenizer), (3, 0)).unwrap();
         assert_eq!(vocabulary.delimiter(), Some(Symbol::Id(0)));
         assert_eq!(vocabulary.symbols("a?_"), ids(&[2]));
     }

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
-use std::io::ErrorKind;
+use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
@@ -13,6 +13,8 @@ use crate::{HubError, HubRepository, ModelSource, Weights, WeightsError};
 
 /// The weights' file in every layout.
 pub const WEIGHTS_FILE: &str = "model.safetensors";
+/// Most bytes of a file that is read whole: ten times the largest tokenizer.
+const SMALL_FILE_BYTES: u64 = 64 << 20;
 const INDEX: &str = "model.safetensors.index.json";
 
 /// A model that is part of the program.
@@ -33,7 +35,7 @@ pub enum ModelFileError {
         /// The file.
         path: PathBuf,
         /// What the system said.
-        reason: std::io::Error,
+        reason: io::Error,
     },
     /// A JSON file lacks a field or is no JSON: fetch it again.
     #[error("{path}: {reason}")]
@@ -60,9 +62,7 @@ impl ModelFileError {
             Self::Unreadable { .. } | Self::Weights(WeightsError::Unreadable { .. }) => {
                 (ErrorClass::BadInput, "model-unreadable")
             }
-            Self::Malformed { .. } | Self::Weights(WeightsError::Malformed { .. } | WeightsError::Corrupt { .. }) => {
-                (ErrorClass::BadInput, "model-malformed")
-            }
+            Self::Malformed { .. } | Self::Weights(_) => (ErrorClass::BadInput, "model-malformed"),
         }
     }
 }
@@ -191,19 +191,44 @@ impl ModelFolder {
     }
 }
 
+/// A small file. Anything but a regular file is refused: reading a pipe could wait forever, a device could never end.
 fn read(path: PathBuf) -> Result<ModelFile, ModelFileError> {
-    match std::fs::read(&path) {
+    let read = || {
+        let bytes = regular_file(&path)?.len();
+        if bytes > SMALL_FILE_BYTES {
+            return Err(io::Error::other(format!("{bytes} bytes, at most {SMALL_FILE_BYTES} are expected")));
+        }
+        std::fs::read(&path)
+    };
+    match read() {
         Ok(bytes) => Ok(ModelFile { path, bytes: bytes.into() }),
         Err(reason) => Err(ModelFileError::Unreadable { path, reason }),
     }
 }
 
-/// Names of the shards that `model.safetensors.index.json` lists.
+/// The metadata of a regular file.
+pub(crate) fn regular_file(path: &Path) -> io::Result<std::fs::Metadata> {
+    let metadata = std::fs::metadata(path)?;
+    if metadata.is_file() { Ok(metadata) } else { Err(io::Error::other("not a regular file")) }
+}
+
+/// Names of the shards that `model.safetensors.index.json` lists: files beside it.
 fn shards(index: &ModelFile) -> Result<Vec<String>, ModelFileError> {
     #[derive(Deserialize)]
     struct Index {
         weight_map: BTreeMap<String, String>,
     }
+    let malformed = |reason: String| ModelFileError::Malformed {
+        path: index.path.clone(),
+        reason: <serde_json::Error as serde::de::Error>::custom(reason),
+    };
     let Index { weight_map } = index.json()?;
-    Ok(weight_map.into_values().collect::<BTreeSet<_>>().into_iter().collect())
+    let shards: BTreeSet<_> = weight_map.into_values().collect();
+    if shards.is_empty() {
+        return Err(malformed("weight_map is empty".to_owned()));
+    }
+    match shards.iter().find(|name| Path::new(name).file_name() != Some(name.as_ref())) {
+        Some(name) => Err(malformed(format!("weight_map: {name:?} is not the name of a file in this folder"))),
+        None => Ok(shards.into_iter().collect()),
+    }
 }

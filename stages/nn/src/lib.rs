@@ -1,6 +1,7 @@
 //! What the models of the stages share: where their files lie (in the program, a directory, the hub), weights
 //! (memory-mapped or embedded safetensors, hashed, with errors that name the file), and the device they are loaded on.
 
+mod check;
 mod device;
 mod fault;
 mod folder;
@@ -10,6 +11,7 @@ pub mod quantised;
 mod source;
 mod weights;
 
+pub use check::{TensorFault, TensorSpec};
 pub use device::{DeviceChoice, DeviceError};
 pub use fault::{DeviceFault, message};
 pub use folder::{EmbeddedModel, ModelFile, ModelFileError, ModelFolder, WEIGHTS_FILE, parse_json};

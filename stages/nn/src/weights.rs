@@ -1,16 +1,25 @@
 //! Safetensors files as a candle `VarBuilder`.
 
+use std::collections::BTreeMap;
+use std::ops::Deref;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
-use candle_core::safetensors::MmapedSafetensors;
 use candle_core::{DType, Device};
 use candle_nn::VarBuilder;
+use memmap2::Mmap;
 use safetensors::SafeTensors;
-use safetensors::tensor::TensorView;
+use safetensors::tensor::{Metadata, TensorInfo, TensorView};
 use stage_core::{sha256_file, sha256_hex};
 
+use crate::check::TensorFault;
+use crate::folder::regular_file;
 use crate::hub::promised_sha256;
+
+/// Bytes of the header's length, at a file's start.
+const HEADER_LEN: usize = 8;
+/// Most bytes of a header: a hundred times the largest Whisper's.
+const HEADER_BYTES: u64 = 16 << 20;
 
 /// Why weights could not be loaded. Every variant names the file.
 #[derive(Debug, thiserror::Error)]
@@ -33,6 +42,16 @@ pub enum WeightsError {
         /// What is in the file.
         found: String,
     },
+    /// A tensor is not what the model needs: weights and configuration are not of one model, or the file is damaged.
+    #[error("{path}: {tensor} {fault}")]
+    Tensor {
+        /// The file.
+        path: PathBuf,
+        /// The tensor's name.
+        tensor: String,
+        /// What is wrong with it.
+        fault: TensorFault,
+    },
     /// The file is no safetensors file or is cut short: fetch it again.
     #[error("{path}: not a whole safetensors file: {reason}")]
     Malformed {
@@ -44,22 +63,85 @@ pub enum WeightsError {
 }
 
 /// Weights whose tensors can be looked at as they are stored.
-pub struct OpenWeights(Opened);
+pub struct OpenWeights {
+    files: Vec<OpenFile>,
+    /// Every tensor with its file.
+    tensors: BTreeMap<String, (usize, TensorInfo)>,
+}
 
-enum Opened {
-    Files(MmapedSafetensors),
-    Embedded(SafeTensors<'static>),
+/// A safetensors file whose header was read.
+struct OpenFile {
+    path: PathBuf,
+    bytes: Bytes,
+    /// Where the tensors' data begins.
+    data: usize,
+}
+
+enum Bytes {
+    Mapped(Mmap),
+    Embedded(&'static [u8]),
+}
+
+impl Deref for Bytes {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        match self {
+            Self::Mapped(bytes) => bytes,
+            Self::Embedded(bytes) => bytes,
+        }
+    }
 }
 
 impl OpenWeights {
-    /// Every tensor with its name.
+    fn new(files: Vec<(PathBuf, Bytes)>) -> Result<Self, WeightsError> {
+        let mut open = Self { files: Vec::new(), tensors: BTreeMap::new() };
+        for (path, bytes) in files {
+            let (header, metadata) = header(&bytes).map_err(|reason| malformed(&path, reason))?;
+            open.files.push(OpenFile { path, bytes, data: HEADER_LEN + header });
+            for (name, info) in metadata.tensors() {
+                if open.tensors.insert(name.clone(), (open.files.len() - 1, info.clone())).is_some() {
+                    return Err(open.fault(&name, TensorFault::Twice));
+                }
+            }
+        }
+        Ok(open)
+    }
+
+    /// Every tensor with its name, by name.
     #[must_use]
     pub fn tensors(&self) -> Vec<(String, TensorView<'_>)> {
-        match &self.0 {
-            Opened::Files(tensors) => tensors.tensors(),
-            Opened::Embedded(tensors) => tensors.tensors(),
-        }
+        self.names().filter_map(|name| Some((name.to_owned(), self.tensor(name)?))).collect()
     }
+
+    /// A tensor, where there is one of this name.
+    #[must_use]
+    pub fn tensor(&self, name: &str) -> Option<TensorView<'_>> {
+        let (file, info) = self.tensors.get(name)?;
+        let OpenFile { bytes, data, .. } = &self.files[*file];
+        let (start, end) = info.data_offsets;
+        TensorView::new(info.dtype, info.shape.clone(), &bytes[data + start..data + end]).ok()
+    }
+
+    pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
+        self.tensors.keys().map(String::as_str)
+    }
+
+    /// The error that names a tensor and its file: the first where no file has it.
+    pub(crate) fn fault(&self, tensor: &str, fault: TensorFault) -> WeightsError {
+        let file = self.tensors.get(tensor).map_or(0, |(file, _)| *file);
+        WeightsError::Tensor { path: self.files[file].path.clone(), tensor: tensor.to_owned(), fault }
+    }
+}
+
+/// Length and content of a file's header, which is held against the file's length.
+fn header(bytes: &[u8]) -> candle_core::Result<(usize, Metadata)> {
+    let promised = bytes.first_chunk().map_or(0, |bytes| u64::from_le_bytes(*bytes));
+    if promised > HEADER_BYTES {
+        let message = format!("its header has {promised} bytes, at most {HEADER_BYTES} are expected");
+        return Err(candle_core::Error::msg(message));
+    }
+    Ok(SafeTensors::read_metadata(bytes)?)
 }
 
 /// The weights of one model. Making one reads no tensor; the hash is computed when it is first asked for.
@@ -79,10 +161,10 @@ impl Weights {
     /// The weights in one or several safetensors files (shards), which are mapped when they are loaded.
     ///
     /// # Errors
-    /// [`WeightsError::Unreadable`] for the first file that cannot be opened.
+    /// [`WeightsError::Unreadable`] for the first one that is no file or cannot be opened.
     pub fn from_files(paths: &[PathBuf]) -> Result<Self, WeightsError> {
         for path in paths {
-            std::fs::File::open(path).map_err(|reason| unreadable(path, reason))?;
+            regular_file(path).and_then(|_| std::fs::File::open(path)).map_err(|reason| unreadable(path, reason))?;
         }
         Ok(Self { source: Source::Files(paths.to_owned()), sha256: OnceLock::new() })
     }
@@ -114,37 +196,27 @@ impl Weights {
         Ok(self.sha256.get_or_init(|| computed))
     }
 
-    /// Reads the headers and compares them with the files' lengths: a truncated file is found here, before any work.
+    /// The tensors as they are stored, mapped. Reads the headers and compares them with the files' lengths: a truncated
+    /// file is found here, before any work.
     ///
     /// # Errors
-    /// [`WeightsError::Malformed`] for the first file that is no whole safetensors file.
-    pub fn check(&self) -> Result<(), WeightsError> {
-        match &self.source {
-            Source::Embedded { .. } => self.open().map(drop),
-            Source::Files(paths) => paths.iter().try_for_each(|path| map(std::slice::from_ref(path)).map(drop)),
-        }
-    }
-
-    /// The tensors as they are stored, mapped.
-    ///
-    /// # Errors
-    /// As [`Weights::check`]; of several files, the first one is named.
+    /// [`WeightsError::Unreadable`] or [`WeightsError::Malformed`] for the first file that is no whole safetensors file,
+    /// [`WeightsError::Tensor`] where two files have the same tensor.
     pub fn open(&self) -> Result<OpenWeights, WeightsError> {
-        Ok(OpenWeights(match &self.source {
-            Source::Embedded { name, bytes } => Opened::Embedded(
-                SafeTensors::deserialize(bytes)
-                    .map_err(|reason| malformed(Path::new(name), candle_core::Error::from(reason)))?,
-            ),
-            Source::Files(paths) => Opened::Files(map(paths)?),
-        }))
+        OpenWeights::new(match &self.source {
+            Source::Embedded { name, bytes } => vec![(PathBuf::from(name), Bytes::Embedded(bytes))],
+            Source::Files(paths) => {
+                paths.iter().map(|path| Ok((path.clone(), map(path)?))).collect::<Result<_, _>>()?
+            }
+        })
     }
 
     /// The tensors on `device` as `dtype`, converted where they are stored otherwise.
     ///
     /// # Errors
-    /// [`WeightsError::Malformed`] where a file is no whole safetensors file.
+    /// As [`Weights::open`].
     pub fn load(&self, dtype: DType, device: &Device) -> Result<VarBuilder<'static>, WeightsError> {
-        self.check()?;
+        self.open()?;
         match &self.source {
             Source::Embedded { name, bytes } => VarBuilder::from_slice_safetensors(bytes, dtype, device)
                 .map_err(|reason| malformed(Path::new(name), reason)),
@@ -165,10 +237,11 @@ fn hash(path: &Path) -> Result<String, WeightsError> {
     }
 }
 
-fn map(paths: &[PathBuf]) -> Result<MmapedSafetensors, WeightsError> {
-    // SAFETY: the files are mapped read-only; truncating a model file while it is in use is outside the contract of the
+fn map(path: &Path) -> Result<Bytes, WeightsError> {
+    let file = std::fs::File::open(path).map_err(|reason| unreadable(path, reason))?;
+    // SAFETY: the file is mapped read-only; truncating a model file while it is in use is outside the contract of the
     // tool, as for every memory-mapped model.
-    unsafe { MmapedSafetensors::multi(paths) }.map_err(|reason| malformed(&paths[0], reason))
+    unsafe { Mmap::map(&file) }.map(Bytes::Mapped).map_err(|reason| unreadable(path, reason))
 }
 
 fn unreadable(path: &Path, reason: std::io::Error) -> WeightsError {

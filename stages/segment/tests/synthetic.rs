@@ -178,6 +178,20 @@ fn a_model_file_that_is_missing_or_another_is_named() {
 }
 
 #[test]
+fn a_model_file_with_numbers_that_are_none_is_refused() {
+    let whole = concat!(env!("CARGO_MANIFEST_DIR"), "/../../fixtures/models/vad/silero_vad_16k.safetensors");
+    let mut bytes = std::fs::read(whole).unwrap();
+    let end = bytes.len();
+    bytes[end - 4..].copy_from_slice(&f32::NAN.to_le_bytes());
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("vad.safetensors");
+    std::fs::write(&path, bytes).unwrap();
+    let error = Segmenter::new(SegmentConfig::new(VadChoice::SileroAt(path), 30.0)).unwrap_err();
+    assert_eq!((error.class, error.code.as_str()), (ErrorClass::BadInput, "vad-model"));
+    assert!(error.message.contains("vad.safetensors") && error.message.contains("is NaN"), "{error}");
+}
+
+#[test]
 fn a_setting_out_of_range_is_named() {
     for (window_max_s, min_speech_s) in [(31.0, 0.1), (f64::NAN, 0.1), (6.0, 2.0)] {
         let config = SegmentConfig { min_speech_s, ..SegmentConfig::new(VadChoice::Energy, window_max_s) };

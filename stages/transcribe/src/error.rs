@@ -1,6 +1,6 @@
 //! Why a model cannot be used.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use nn::{DeviceError, DeviceFault, ModelFileError, WeightsError, message};
 use stage_core::{ErrorClass, StageError, StageKind};
@@ -39,6 +39,33 @@ pub enum ModelError {
         highest_id: u32,
         /// `vocab_size` of the model.
         vocab_size: usize,
+    },
+    /// The tokenizer is not this model's, or is damaged: fetch it again.
+    #[error("{path}: {fault}")]
+    Vocabulary {
+        /// The tokenizer's file.
+        path: PathBuf,
+        /// What is wrong with it.
+        fault: VocabularyFault,
+    },
+    /// A configuration file and the tokenizer disagree on a token's id: one of them is another model's.
+    #[error(
+        "{path}: {field} is {ids:?}, but {token} {}: one of the two files is another model's",
+        place(*.found, .tokenizer)
+    )]
+    TokenReference {
+        /// The configuration file.
+        path: PathBuf,
+        /// The field that names the token.
+        field: String,
+        /// Its value.
+        ids: Vec<u32>,
+        /// The token's name.
+        token: String,
+        /// Where the tokenizer has it.
+        found: Option<u32>,
+        /// The tokenizer's file.
+        tokenizer: PathBuf,
     },
     /// A field has a value that no Whisper has or that is not supported.
     #[error("{path}: {field} is {value}: {expected}")]
@@ -91,6 +118,55 @@ pub enum ModelError {
     },
 }
 
+/// What is wrong with a vocabulary.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum VocabularyFault {
+    /// A byte cannot be written: Whisper's tokenizers are byte-level.
+    #[error("no token stands for the byte {0:#04x}: this is not a byte-level tokenizer")]
+    NoByte(u8),
+    /// An id that the model may choose has no token.
+    #[error("no token has the id {0}")]
+    NoToken(u32),
+    /// Two tokens have one id.
+    #[error("{0:?} and {1:?} have the id {2}")]
+    SameId(String, String, u32),
+    /// One token has two ids.
+    #[error("{0:?} has the ids {1} and {2}")]
+    TwoIds(String, u32, u32),
+    /// The tokens are not in the order of the merges that make them: their ids were changed.
+    #[error("{0:?} has the id {1}, which is out of the order of the merges: the ids were changed")]
+    Order(String, u32),
+    /// Too few ids are left for the timestamps of a window.
+    #[error(
+        "{found} ids are left for timestamps, a window of the model has {expected}: this is another model's tokenizer"
+    )]
+    Timestamps {
+        /// Ids behind `<|notimestamps|>`.
+        found: usize,
+        /// One for each 20 ms of the window, and one for its end.
+        expected: usize,
+    },
+    /// Something else has the id of a timestamp.
+    #[error("{token:?} has the id {id}, where {expected} is expected")]
+    NotTimestamp {
+        /// The token.
+        token: String,
+        /// Its id.
+        id: u32,
+        /// The timestamp.
+        expected: String,
+    },
+    /// The model has more tokens than the tokenizer.
+    #[error("the last {0} tokens of the model have no name: this is another model's tokenizer")]
+    TooSmall(usize),
+}
+
+/// Where a tokenizer has a token.
+fn place(found: Option<u32>, tokenizer: &Path) -> String {
+    let tokenizer = tokenizer.display();
+    found.map_or_else(|| format!("is not in {tokenizer}"), |id| format!("is {id} in {tokenizer}"))
+}
+
 impl From<WeightsError> for ModelError {
     fn from(error: WeightsError) -> Self {
         ModelFileError::from(error).into()
@@ -108,6 +184,8 @@ impl From<ModelError> for StageError {
             ModelError::Tokenizer { .. }
             | ModelError::MissingToken { .. }
             | ModelError::VocabularyTooLarge { .. }
+            | ModelError::Vocabulary { .. }
+            | ModelError::TokenReference { .. }
             | ModelError::Field { .. }
             | ModelError::Tensor { .. } => (ErrorClass::BadInput, "model-malformed"),
         };

@@ -6,10 +6,10 @@ use std::sync::OnceLock;
 use nn::{ModelFile, ModelFolder, ModelSource, Weights};
 use stage_core::{SAMPLE_RATE_HZ, sha256_hex};
 
-use crate::config::{GenerationConfig, WhisperConfig, check_preprocessor};
+use crate::config::{GenerationConfig, WhisperConfig, check_preprocessor, check_references};
 use crate::mel::HOP;
 use crate::vocabulary::Vocabulary;
-use crate::{ModelError, embedded};
+use crate::{ModelError, embedded, tensors};
 
 /// The small files that every model has.
 const REQUIRED: [&str; 3] = ["config.json", "generation_config.json", "tokenizer.json"];
@@ -18,7 +18,8 @@ const PREPROCESSOR: &str = "preprocessor_config.json";
 
 /// The files of one model in the Hugging Face layout: `config.json`, `generation_config.json`, `tokenizer.json`,
 /// `model.safetensors` (or shards with `model.safetensors.index.json`) and, where there is one,
-/// `preprocessor_config.json`. The small ones are read and checked, the weights only opened.
+/// `preprocessor_config.json`. The small ones are read and checked against each other and against the names, shapes and
+/// types of the weights; what is in the weights is checked by [`ModelFiles::check_contents`].
 #[derive(Debug)]
 pub struct ModelFiles {
     name: String,
@@ -31,8 +32,8 @@ pub struct ModelFiles {
 }
 
 impl ModelFiles {
-    /// Finds and checks the files of a model. A hub model is downloaded into the hub's cache first, where it is not
-    /// there yet.
+    /// Finds the files of a model and checks that they belong together. A hub model is downloaded into the hub's cache
+    /// first, where it is not there yet.
     ///
     /// # Errors
     /// A [`ModelError`] that names the first file that is missing, malformed, truncated or of another model.
@@ -43,23 +44,38 @@ impl ModelFiles {
         let preprocessor_file = folder.read_optional(PREPROCESSOR)?;
 
         let config = WhisperConfig::parse(&config_file.path, &config_file.bytes)?;
+        // The weights come first: their size bounds every number of the configuration.
+        let weights = folder.weights()?;
+        let may_be_there = |name: &str| [tensors::PROJECTION, tensors::PROJECTION_SCALES].contains(&name);
+        weights.open()?.check_tensors(tensors::specs(&config), may_be_there)?;
         let generation = GenerationConfig::parse(&generation_file.path, &generation_file.bytes, &config)?;
-        let vocabulary = Vocabulary::parse(
-            &tokenizer_file.path,
-            &tokenizer_file.bytes,
-            config.vocab_size,
-            generation.is_multilingual,
-        )?;
+        let hashes = [&config_file, &generation_file, &tokenizer_file].map(|file| sha256_hex(&file.bytes));
+        let tokenizer_path = tokenizer_file.path.clone();
+        let vocabulary = Vocabulary::parse(tokenizer_file, &config, generation.is_multilingual)?;
+        for (file, references) in
+            [(&config_file, config.token_references()), (&generation_file, generation.token_references())]
+        {
+            check_references(&file.path, references, &tokenizer_path, |token| vocabulary.id(token))?;
+        }
         if let Some(file) = &preprocessor_file {
             check_preprocessor(&file.path, &file.bytes, &config)?;
         }
-        let weights = folder.weights()?;
-        weights.check()?;
-        let hashes: Vec<_> =
-            [&config_file, &generation_file, &tokenizer_file].iter().map(|file| sha256_hex(&file.bytes)).collect();
-        let small_files_sha256 = hashes.concat();
         let name = folder.name().to_owned();
+        let small_files_sha256 = hashes.concat();
         Ok(Self { name, config, generation, vocabulary, weights, small_files_sha256, sha256: OnceLock::new() })
+    }
+
+    /// Checks what [`ModelFiles::resolve`] did not read: every number of the weights, on all threads, and what of the
+    /// tokenizer is only needed for prompts. Call it once, before work is given to workers.
+    ///
+    /// # Errors
+    /// A [`ModelError`] that names the file: a number is NaN, infinite or beyond f16, a matrix is zero throughout, the
+    /// output projection is not the token embedding, or the tokenizer cannot be used.
+    pub fn check_contents(&self) -> Result<(), ModelError> {
+        self.vocabulary.tokenizer()?;
+        let weights = self.weights.open()?;
+        weights.check_tied(tensors::PROJECTION, tensors::EMBEDDING)?;
+        Ok(weights.check_values()?)
     }
 
     /// The model's name, for people: `embedded`, the directory's name or the hub id.

@@ -5,7 +5,8 @@
 //! ```
 //!
 //! [`ModelFiles`] finds a model in the Hugging Face layout (embedded, a directory, the hub); [`Transcriber`] is the
-//! stage. Token ids are never written down here: every special token is found by its name in `tokenizer.json`.
+//! stage. Token ids are never written down here: every special token is found by its name in `tokenizer.json`, and must
+//! be where the configuration files say.
 
 mod config;
 mod decoding;
@@ -24,12 +25,13 @@ mod segments;
 mod settings;
 #[cfg(test)]
 mod test_model;
+mod tensors;
 mod times;
 mod transcriber;
 mod vocabulary;
 mod window;
 
-pub use error::ModelError;
+pub use error::{ModelError, VocabularyFault};
 pub use files::ModelFiles;
 pub use nn::{DeviceChoice, ModelSource, ParseModelSourceError};
 pub use precision::{Precision, UnknownPrecision};

@@ -50,6 +50,7 @@ pub enum QuantiseError {
 /// A [`QuantiseError`] that names the file.
 pub fn quantise(source: &ModelSource, folder: &Path) -> Result<(), QuantiseError> {
     let model = ModelFiles::resolve(source)?;
+    model.check_contents()?;
     let weights = model.weights.open().map_err(ModelError::from)?;
     let tensors = weights.tensors();
     if tensors.iter().any(|(name, _)| name.ends_with(SCALE)) {

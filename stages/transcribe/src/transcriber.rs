@@ -54,6 +54,10 @@ impl Transcriber {
             DeviceChoice::Cpu => config.precision.on_a_processor().map(drop),
             DeviceChoice::Cuda => config.precision.on_a_gpu().map(drop),
         }?;
+        if config.timestamps && files.vocabulary.timestamps.is_empty() {
+            let expected = "the model has no timestamp tokens: false is expected";
+            return Err(ModelError::Setting { setting: "timestamps", value: "true".to_owned(), expected });
+        }
         let rules = Rules::new(&files, &config)?;
         let planner = Planner::new(&files, &config)?;
         let mel = LogMel::new(files.config.num_mel_bins, files.config.mel_frames());

@@ -6,6 +6,12 @@ use stage_core::SAMPLE_RATE_HZ;
 
 use crate::ModelError;
 
+/// Widths of the published base and large models: their heads are 64 wide, which no tensor's shape shows.
+const PUBLISHED_WIDTHS: [usize; 2] = [768, 1024];
+const HEAD_WIDTH: usize = 64;
+/// Most samples from one frame to the next.
+const LONGEST_HOP: usize = SAMPLE_RATE_HZ as usize;
+
 /// Shape of the network, from `config.json`. What is not there is as transformers has it: the layout of base.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(default)]
@@ -113,6 +119,13 @@ impl Wav2Vec2Config {
                 "a divisor of hidden_size is expected",
             ),
             (
+                PUBLISHED_WIDTHS.contains(&self.hidden_size)
+                    && self.num_attention_heads * HEAD_WIDTH != self.hidden_size,
+                "num_attention_heads",
+                text(&self.num_attention_heads),
+                "heads that are 64 wide are expected at this hidden_size",
+            ),
+            (
                 self.num_conv_pos_embedding_groups == 0
                     || !self.hidden_size.is_multiple_of(self.num_conv_pos_embedding_groups),
                 "num_conv_pos_embedding_groups",
@@ -126,6 +139,27 @@ impl Wav2Vec2Config {
                 "conv_dim, conv_kernel, conv_stride",
                 text(&convolutions),
                 "as many positive numbers in each are expected",
+            ),
+            (
+                self.conv_stride.iter().zip(&self.conv_kernel).any(|(stride, kernel)| stride > kernel),
+                "conv_stride",
+                text(&self.conv_stride),
+                "at most conv_kernel is expected: no sample is skipped",
+            ),
+            (
+                self.conv_stride
+                    .iter()
+                    .try_fold(1, |hop: usize, stride| hop.checked_mul(*stride))
+                    .is_none_or(|hop| hop > LONGEST_HOP),
+                "conv_stride",
+                text(&self.conv_stride),
+                "frames at most a second apart are expected",
+            ),
+            (
+                !(self.layer_norm_eps > 0.0 && self.layer_norm_eps < 1.0),
+                "layer_norm_eps",
+                text(&self.layer_norm_eps),
+                "a small positive number is expected",
             ),
             (
                 self.pad_token_id as usize >= self.vocab_size,

@@ -7,13 +7,15 @@ use nn::{ModelFile, ModelFolder, ModelSource, Weights};
 use stage_core::sha256_hex;
 
 use super::config::{Preprocessor, Wav2Vec2Config};
+use super::tensors::{MASK, NEWER, OLDER, POSITIONS, specs};
 use super::{Topology, Wav2Vec2};
 use crate::vocabulary::Vocabulary;
 use crate::{ModelError, embedded};
 
 /// The files of one Wav2Vec2ForCTC in the Hugging Face layout: `config.json`, `vocab.json`, `model.safetensors` (or
 /// shards) and, where there are such, `preprocessor_config.json` and `tokenizer_config.json`. The small ones are read
-/// and checked, the weights only opened.
+/// and checked against each other and against the names, shapes and types of the weights; what is in the weights is
+/// checked by [`AlignFiles::check_contents`].
 #[derive(Debug)]
 pub struct AlignFiles {
     name: String,
@@ -26,8 +28,8 @@ pub struct AlignFiles {
 }
 
 impl AlignFiles {
-    /// Finds and checks the files of a model. A hub model is downloaded into the hub's cache first, where it is not
-    /// there yet.
+    /// Finds the files of a model and checks that they belong together. A hub model is downloaded into the hub's cache
+    /// first, where it is not there yet.
     ///
     /// # Errors
     /// A [`ModelError`] that names the first file that is missing, malformed, truncated or of another model.
@@ -40,14 +42,28 @@ impl AlignFiles {
 
         let config = Wav2Vec2Config::parse(&config_file)?;
         let preprocessor = preprocessor_file.as_ref().map(Preprocessor::parse).transpose()?.unwrap_or_default();
-        let vocabulary = Vocabulary::parse(&vocabulary_file, tokenizer_file.as_ref(), config.vocab_size)?;
+        // The weights come first: their size bounds every number of the configuration.
         let weights = folder.weights()?;
-        weights.check().map_err(nn::ModelFileError::from)?;
+        let open = weights.open().map_err(nn::ModelFileError::from)?;
+        let is_older = open.tensor(&format!("{POSITIONS}.{}", OLDER[0])).is_some();
+        let specs = specs(&config, if is_older { OLDER } else { NEWER });
+        open.check_tensors(specs, |name| name == MASK).map_err(nn::ModelFileError::from)?;
+        let sizes = (config.vocab_size, config.pad_token_id as usize);
+        let vocabulary = Vocabulary::parse(&vocabulary_file, tokenizer_file.as_ref(), sizes)?;
         let hash = |file: Option<&ModelFile>| file.map_or_else(String::new, |file| sha256_hex(&file.bytes));
         let small = [Some(&config_file), Some(&vocabulary_file), preprocessor_file.as_ref(), tokenizer_file.as_ref()];
         let small_files_sha256 = small.map(hash).join(",");
         let name = folder.name().to_owned();
         Ok(Self { name, config, preprocessor, vocabulary, weights, small_files_sha256, sha256: OnceLock::new() })
+    }
+
+    /// Checks every number of the weights, on all threads. Call it once, before work is given to workers.
+    ///
+    /// # Errors
+    /// [`ModelError::File`] where a number is NaN, infinite or beyond f16, or a matrix is zero throughout.
+    pub fn check_contents(&self) -> Result<(), ModelError> {
+        let checked = self.weights.open().and_then(|weights| weights.check_values());
+        Ok(checked.map_err(nn::ModelFileError::from)?)
     }
 
     /// The model's name, for people: `embedded`, the directory's name or the hub id.

@@ -8,6 +8,7 @@ mod files;
 #[cfg(test)]
 mod parity;
 mod positions;
+mod tensors;
 
 use std::borrow::Cow;
 use std::ops::Range;

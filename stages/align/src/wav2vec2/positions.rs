@@ -7,6 +7,7 @@ use nn::{LayerWeights, vector};
 use rayon::prelude::*;
 
 use super::config::Wav2Vec2Config;
+use super::tensors::{NEWER, OLDER};
 
 /// The convolution, a layer for each group of channels.
 #[derive(Debug)]
@@ -20,12 +21,7 @@ impl Positions {
     pub(super) fn new(tensors: &VarBuilder<'_>, config: &Wav2Vec2Config) -> Result<Self> {
         let (hidden, taps) = (config.hidden_size, config.num_conv_pos_embeddings);
         let width = hidden / config.num_conv_pos_embedding_groups;
-        let older = tensors.contains_tensor("weight_g");
-        let [norm, direction] = if older {
-            ["weight_g", "weight_v"]
-        } else {
-            ["parametrizations.weight.original0", "parametrizations.weight.original1"]
-        };
+        let [norm, direction] = if tensors.contains_tensor(OLDER[0]) { OLDER } else { NEWER };
         let norm = tensors.get((1, 1, taps), norm)?;
         let direction = tensors.get((hidden, width, taps), direction)?;
         let weight = weight(&direction, &norm)?;

@@ -59,6 +59,7 @@ impl SileroVad {
     }
 
     fn from_weights(weights: &Weights, path: &Path) -> Result<Self, SegmentError> {
+        weights.open()?.check_values()?;
         let tensors = weights.load(DType::F32, &Device::Cpu)?;
         Self::from_tensors(&tensors, weights.sha256()?)
             .map_err(|reason| SegmentError::Tensors { path: path.to_owned(), reason })

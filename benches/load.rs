@@ -1,0 +1,46 @@
+//! How long a model takes from its files to its first token, and how much memory it leaves in use.
+//!
+//!     cargo bench -p transcribe --bench load -- MODEL PRECISION
+//!
+//! MODEL is `embedded` or a folder. Each step is timed once, as a worker does it; run it again for another sample.
+
+use std::time::Instant;
+
+use stage_core::DeviceStage;
+use transcribe::{ModelFiles, ModelSource, Precision, TranscribeConfig, Transcriber};
+
+fn main() {
+    let arguments: Vec<String> = std::env::args().skip(1).filter(|argument| !argument.starts_with("--")).collect();
+    let model = arguments.first().map_or("embedded", String::as_str);
+    let precision = arguments.get(1).map_or("f32", String::as_str);
+    let source: ModelSource = model.parse().expect("a model");
+    let precision: Precision = precision.parse().expect("a precision");
+    println!("{model} in {precision}, {} threads", rayon::current_num_threads());
+    let files = timed("find and check the files", || ModelFiles::resolve(&source).expect("a whole model"));
+    timed("hash (coordinator)", || files.sha256().map(drop).expect("readable files"));
+    timed("check all numbers (coordinator)", || files.check_contents().expect("a sound model"));
+    let config = TranscribeConfig { precision, ..TranscribeConfig::default() };
+    let transcriber = Transcriber::new(files, config).expect("settings that the model knows");
+    timed("load and pack", || transcriber.load().expect("a model that loads"));
+    timed("a window of silence", || transcriber.canary().expect("a model that works"));
+}
+
+/// Does a step; prints its seconds, and the memory in use after it and at its peak.
+fn timed<T>(step: &str, work: impl FnOnce() -> T) -> T {
+    let started = Instant::now();
+    let result = work();
+    let seconds = started.elapsed().as_secs_f64();
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let mib = |field: &str| {
+        let line = status.lines().find_map(|line| line.strip_prefix(field));
+        let kib: f64 = line.and_then(|line| line.split_whitespace().next()?.parse().ok()).unwrap_or(f64::NAN);
+        kib / 1024.0
+    };
+    println!(
+        "{step:32} {seconds:6.3} s   in use {:5.0} MiB ({:.0} of files), peak {:5.0} MiB",
+        mib("VmRSS:"),
+        mib("RssFile:"),
+        mib("VmHWM:")
+    );
+    result
+}
