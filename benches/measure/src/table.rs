@@ -1,0 +1,42 @@
+//! The look of every table.
+
+use comfy_table::presets::UTF8_HORIZONTAL_ONLY;
+use comfy_table::{CellAlignment, ContentArrangement, Table, TableComponent};
+
+/// Columns of a table that is printed to no terminal.
+const COLUMNS: u16 = 120;
+
+/// A table with a line above, under the header and below, as wide as the terminal (or 120 columns).
+#[must_use]
+pub fn table<const N: usize>(header: [&str; N]) -> Table {
+    let mut table = Table::new();
+    table.load_preset(UTF8_HORIZONTAL_ONLY).set_content_arrangement(ContentArrangement::Dynamic);
+    table.remove_style(TableComponent::HorizontalLines).remove_style(TableComponent::MiddleIntersections);
+    if table.width().is_none() {
+        table.set_width(COLUMNS);
+    }
+    table.set_header(header);
+    table
+}
+
+/// A [`table`] whose first `names` columns hold text and all others figures, which stand at the right.
+#[must_use]
+pub fn figures<const N: usize>(names: usize, header: [&str; N]) -> Table {
+    let mut table = table(header);
+    table.column_iter_mut().skip(names).for_each(|column| column.set_cell_alignment(CellAlignment::Right));
+    table
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn figures_stand_at_the_right() {
+        let mut table = figures(1, ["what", "seconds"]);
+        table.add_row(["a", "7"]);
+        let text = table.to_string();
+        assert!(text.lines().any(|line| line.trim_end().ends_with("      7")), "{text}");
+        assert!(text.lines().any(|line| line.trim_start().starts_with("a ")), "{text}");
+    }
+}
