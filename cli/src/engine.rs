@@ -57,7 +57,7 @@ impl Engine {
         let config = Config::read(args.config.as_deref()).map_err(Failure::usage)?;
         let rules = Priorities::read(args.priority_rules.as_deref(), args.priority).map_err(Failure::usage)?;
         let faults = config::faults(args.bench.faults.as_deref()).map_err(Failure::usage)?;
-        let settings = Settings::from_args(args).map_err(Failure::usage)?;
+        let settings = Settings::from_args(&args.stages, args.precision).map_err(Failure::usage)?;
         let inputs = inputs::find(inputs).map_err(Failure::usage)?;
         let store_path = open_store::path(args.store.as_deref(), folder)?;
         let devices = resolve_devices(&request, args.num_gpus, args.bench.nvml.as_deref())?;
@@ -140,7 +140,7 @@ fn work(args: &EngineArgs, settings: &Settings, device: &DeviceId, last: StageKi
     ))
 }
 
-fn resolve_devices(
+pub(crate) fn resolve_devices(
     request: &DeviceRequest,
     num_gpus: Option<usize>,
     nvml: Option<&Path>,

@@ -5,9 +5,9 @@ use std::path::PathBuf;
 use align::AlignModel;
 use segment::VadChoice;
 use serde::{Deserialize, Serialize};
-use transcribe::{ModelSource, ParseModelSourceError, TranscribeConfig};
+use transcribe::{ModelSource, ParseModelSourceError, Precision, TranscribeConfig};
 
-use crate::args::EngineArgs;
+use crate::args::StageSettingArgs;
 use crate::config::{self, ConfigError};
 
 /// What the stages of one run are built from, on the coordinator (for fingerprints) and on the workers (for work).
@@ -51,10 +51,10 @@ pub(crate) enum SettingsError {
 
 impl Settings {
     /// Checks and reads what the arguments name.
-    pub(crate) fn from_args(args: &EngineArgs) -> Result<Self, SettingsError> {
+    pub(crate) fn from_args(args: &StageSettingArgs, precision: Precision) -> Result<Self, SettingsError> {
         Ok(Self {
             model: args.model.source().map_err(SettingsError::Model)?,
-            transcribe: transcribe(args)?,
+            transcribe: transcribe(args, precision)?,
             vad: vad(&args.vad)?,
             keep_bleed: args.keep_bleed,
             aligner: args.aligner().map_err(SettingsError::Aligner)?,
@@ -67,12 +67,12 @@ impl Settings {
 }
 
 /// The file of `--decoding`, and over it what the arguments say.
-fn transcribe(args: &EngineArgs) -> Result<TranscribeConfig, SettingsError> {
+fn transcribe(args: &StageSettingArgs, precision: Precision) -> Result<TranscribeConfig, SettingsError> {
     let decoding = &args.decoding;
     let base: TranscribeConfig = decoding.decoding.as_deref().map(config::parse).transpose()?.unwrap_or_default();
     Ok(TranscribeConfig {
         language: language(&args.language)?,
-        precision: decoding.precision,
+        precision,
         task: decoding.task,
         beam_size: decoding.beam_size,
         timestamps: decoding.timestamps,

@@ -63,6 +63,11 @@ impl<T> Runs<T> {
         &self.best
     }
 
+    /// The same times with something else made of what the fastest run gave.
+    pub fn map<U>(self, make: impl FnOnce(T) -> U) -> Runs<U> {
+        Runs { seconds: self.seconds, best: make(self.best) }
+    }
+
     /// By how much the slowest run took longer than the fastest, in percent of the fastest.
     #[must_use]
     pub fn spread_percent(&self) -> f64 {

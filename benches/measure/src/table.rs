@@ -1,14 +1,14 @@
 //! The look of every table.
 
 use comfy_table::presets::UTF8_HORIZONTAL_ONLY;
-use comfy_table::{CellAlignment, ContentArrangement, Table, TableComponent};
+use comfy_table::{CellAlignment, ContentArrangement, Row, Table, TableComponent};
 
 /// Columns of a table that is printed to no terminal.
 const COLUMNS: u16 = 120;
 
 /// A table with a line above, under the header and below, as wide as the terminal (or 120 columns).
 #[must_use]
-pub fn table<const N: usize>(header: [&str; N]) -> Table {
+pub fn table(header: impl Into<Row>) -> Table {
     let mut table = Table::new();
     table.load_preset(UTF8_HORIZONTAL_ONLY).set_content_arrangement(ContentArrangement::Dynamic);
     table.remove_style(TableComponent::HorizontalLines).remove_style(TableComponent::MiddleIntersections);
@@ -21,7 +21,7 @@ pub fn table<const N: usize>(header: [&str; N]) -> Table {
 
 /// A [`table`] whose first `names` columns hold text and all others figures, which stand at the right.
 #[must_use]
-pub fn figures<const N: usize>(names: usize, header: [&str; N]) -> Table {
+pub fn figures(names: usize, header: impl Into<Row>) -> Table {
     let mut table = table(header);
     table.column_iter_mut().skip(names).for_each(|column| column.set_cell_alignment(CellAlignment::Right));
     table
