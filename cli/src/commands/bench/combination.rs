@@ -13,7 +13,7 @@ use crate::stages::{BuildError, Stages};
 /// Settings that are measured together.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Combination {
-    /// As it was asked for; what it stands for is in `devices`.
+    /// As `--devices` takes it; what `auto` stands for here, not `auto` itself.
     pub(super) request: String,
     /// One process each.
     pub(super) devices: Vec<DeviceId>,
@@ -41,6 +41,7 @@ impl Combination {
                 return Err(Failure::usage(ListError::Simulated(request)));
             }
             let devices = resolve_devices(&parsed, None, None)?;
+            let request = if parsed == DeviceRequest::Auto { name(&devices) } else { request };
             for precision in &args.precision {
                 for device_batch_size in &args.device_batch_size {
                     let (request, devices) = (request.clone(), devices.clone());
@@ -81,8 +82,19 @@ fn check_lists(args: &BenchStageArgs) -> Result<(), ListError> {
     }
 }
 
-/// The requests of a list. A comma also stands between the GPUs of one request: an entry that begins none belongs to the one
-/// before it.
+/// The request for these devices.
+fn name(devices: &[DeviceId]) -> String {
+    let gpus: Vec<_> =
+        devices.iter().filter_map(|device| device.to_string().strip_prefix("cuda:").map(str::to_owned)).collect();
+    match devices.len() {
+        _ if !gpus.is_empty() => format!("cuda:{}", gpus.join(",")),
+        1 => "cpu".to_owned(),
+        count => format!("cpu:{count}"),
+    }
+}
+
+/// The requests of a list. A comma also stands between the GPUs of one request: an entry that begins none belongs to the
+/// one before it.
 fn split_devices(list: &str) -> Vec<String> {
     const BEGINNINGS: [&str; 4] = ["auto", "cpu", "cuda", "sim"];
     let mut requests: Vec<String> = Vec::new();
@@ -99,6 +111,13 @@ fn split_devices(list: &str) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn devices_found_by_auto_are_named() {
+        let cuda = |gpu: &str| DeviceId::Cuda(gpu.to_owned());
+        assert_eq!(name(&[DeviceId::Cpu(0)]), "cpu");
+        assert_eq!(name(&[cuda("GPU-a"), cuda("1")]), "cuda:GPU-a,1");
+    }
 
     #[test]
     fn devices_lists_are_split_between_requests_and_not_between_gpus() {

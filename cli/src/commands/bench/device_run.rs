@@ -1,7 +1,8 @@
 //! One run of a stage with device work: windows of all recordings share the device's batches, as in a worker.
 //!
 //! ```text
-//! preparing threads ── windows, bounded ──> SharedFlow (device) ── answers ──> a thread per recording: follow-ups, finish
+//! preparing threads ── windows, bounded ──> SharedFlow (device) ── answers ──> a thread per recording
+//!                          ^────────────────── windows that follow from answers ─────────┘
 //! ```
 
 use std::collections::HashMap;
@@ -103,8 +104,8 @@ impl Recording<'_> {
         self.send(|emit| self.stages.prepare(self.item, self.stage, &|_| false, emit))
     }
 
-    /// Waits for the answers, sends the windows that follow from them, and makes the artifact. The recording's time begins
-    /// when the device takes its first window: before that it waited for others.
+    /// Waits for the answers, sends the windows that follow from them, and makes the artifact. The recording's time
+    /// begins when the device takes its first window: before that it waited for others.
     fn complete(self, mut pending: Pending) -> Result<Made, StageError> {
         let mut answers = Vec::new();
         let mut began = None;

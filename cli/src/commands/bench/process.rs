@@ -16,14 +16,11 @@ pub(super) enum ProcessError {
     Failed(String),
     #[error("its process ended with exit code {0}")]
     Ended(i32),
-    #[error("its process was killed by signal {0}{hint}", hint = if *.0 == OUT_OF_MEMORY { " (out of memory?)" } else { "" })]
+    #[error("its process was killed by signal {0} (9: perhaps by the system, for want of memory)")]
     Killed(i32),
     #[error("its process broke off: {0}")]
     Broken(String),
 }
-
-/// SIGKILL, which the system sends where memory is short.
-const OUT_OF_MEMORY: i32 = 9;
 
 /// A process, killed when this is dropped.
 pub(super) struct Process {
@@ -73,7 +70,7 @@ impl Process {
         }
     }
 
-    /// Starts the process in a group of its own: an interrupt ends `bench`, and the end of its standard input the process.
+    /// Starts the process in a group of its own: an interrupt ends `bench`, and the end of its standard input ends it.
     fn start(device: &DeviceId, threads: usize) -> Result<Self, ProcessError> {
         let program = std::env::current_exe().map_err(ProcessError::Start)?;
         let mut command = Command::new(program);

@@ -15,6 +15,9 @@ use crate::exit::{Exit, Failure};
 use crate::stages::Stages;
 use crate::table::clock;
 
+/// Runs that differ by more, in percent, are worth a warning.
+const STEADY_PERCENT: f64 = 10.0;
+
 /// The stage that is measured, as its settings make it.
 pub(super) struct About {
     stage: StageKind,
@@ -171,24 +174,36 @@ impl Report {
     }
 
     fn legend(&self) -> Vec<String> {
-        let mut lines = vec![
+        let mut lines: Vec<String> = vec![
             "x real time: seconds of audio per second of this stage; earlier stages ran before and are not counted"
                 .into(),
             "spread: how much longer the slowest run took; median s, 95 % s: seconds per recording, others beside it"
                 .into(),
             "peak MiB: most resident memory, with before MiB, what the program and the decoded recordings take".into(),
         ];
-        let starved = self.measured().filter_map(|(combination, measurement)| {
+        lines.extend(self.doubts());
+        lines
+    }
+
+    /// What makes the figures say less than they seem to.
+    fn doubts(&self) -> Vec<String> {
+        let never_full = self.measured().filter_map(|(combination, measurement)| {
             let (work, batch) = (measurement.device?, combination.device_batch_size);
-            (work.windows_at_once < batch).then(|| {
-                let (windows, at_once) = (work.windows, work.windows_at_once);
-                format!("batch {batch}: at most {at_once} of {windows} windows were under way at once")
+            let (windows, at_once) = (work.windows, work.windows_at_once);
+            (at_once < batch).then(|| {
+                format!("batch {batch} was never full: at most {at_once} windows at once, of {windows} in all")
             })
         });
-        let mut starved: Vec<_> = starved.collect();
-        starved.dedup();
-        lines.extend(starved);
-        lines
+        let mut doubts: Vec<_> = never_full.collect();
+        doubts.sort();
+        doubts.dedup();
+        if self.measured().any(|(_, measurement)| measurement.runs.spread_percent() > STEADY_PERCENT) {
+            doubts.push(format!(
+                "spread over {STEADY_PERCENT} %: the runs are short or the machine does other work; --repeat 10 or more \
+                 recordings help"
+            ));
+        }
+        doubts
     }
 
     fn problems(&self) -> Vec<String> {
@@ -218,8 +233,8 @@ impl Report {
             lines.extend(others.map(|of| format!("best in {}: {}", of.precision, label(of))));
         }
         lines.push(format!(
-            "(the fastest, and within {MARGIN_PERCENT} % of it the one with the least memory; accuracy is not measured: \
-             f32 is the most exact, then f16, bf16, int8)"
+            "(of those within {MARGIN_PERCENT} % of the fastest, the one with the least memory; accuracy is not \
+             measured: f32 is the most exact, then f16, bf16, int8)"
         ));
         lines
     }
@@ -275,7 +290,6 @@ impl Report {
     }
 
     fn figures(&self, combination: &Combination, measurement: &Measurement) -> Value {
-        let recording = |(path, audio_s, stage_s): &(PathBuf, f64, f64)| json!({"path": path, "audio_s": audio_s, "stage_s": stage_s});
         json!({
             "processes": combination.devices.len(),
             "threads_per_process": combination.threads_per_process(),
@@ -294,6 +308,11 @@ impl Report {
             "recordings": measurement.recordings.iter().map(recording).collect::<Vec<_>>(),
         })
     }
+}
+
+/// A recording in the fastest run.
+fn recording((path, audio_s, stage_s): &(PathBuf, f64, f64)) -> Value {
+    json!({"path": path, "audio_s": audio_s, "stage_s": stage_s})
 }
 
 /// About three figures.

@@ -163,8 +163,8 @@ fn decoder(task: &Task, memory_budget_bytes: u64) -> Decoder {
     Decoder::new(DecodeConfig { memory_budget_bytes, spill_dir: task.settings.spill_dir.clone() })
 }
 
-/// Runs a stage over the items that have not failed, which keep what it makes, and gives the artifacts as JSON, one place
-/// per item. An item that fails is replaced by its error.
+/// Runs a stage over the items that have not failed, which keep what it makes, and gives the artifacts as JSON, one
+/// place per item. An item that fails is replaced by its error.
 fn keep(
     items: &mut [Opened],
     run: impl FnOnce(&[Item]) -> Result<StageRun, StageError>,
