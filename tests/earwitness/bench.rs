@@ -76,7 +76,8 @@ fn bench_json_is_consistent_and_nothing_is_written() {
     for (combination, batch) in combinations.iter().zip([1, 3]) {
         assert_eq!(combination["settings"], json!({"devices": "cpu", "precision": "f32", "device_batch_size": batch}));
         assert_consistent(&combination["measured"]);
-        assert_eq!(combination["measured"]["windows_at_once"], batch, "{combination}");
+        let at_once = combination["measured"]["windows_at_once"].as_u64().unwrap();
+        assert!((batch.min(2)..=batch).contains(&at_once), "{at_once} of {batch}: {combination}");
         assert_near(number(&combination["measured"]["audio_s"]), number(&report["audio_s"]), "audio");
     }
     let recommended = &report["recommended"]["settings"];

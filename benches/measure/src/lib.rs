@@ -11,4 +11,4 @@ pub use machine::Machine;
 pub use memory::{peak_resident_mib, reset_peak_resident, resident_mib};
 pub use runs::{Runs, runs, try_runs};
 pub use statistics::{median, percentile};
-pub use table::{figures, table};
+pub use table::{figures, markdown, table};

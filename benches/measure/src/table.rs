@@ -1,6 +1,6 @@
 //! The look of every table.
 
-use comfy_table::presets::UTF8_HORIZONTAL_ONLY;
+use comfy_table::presets::{ASCII_MARKDOWN, UTF8_HORIZONTAL_ONLY};
 use comfy_table::{CellAlignment, ContentArrangement, Row, Table, TableComponent};
 
 /// Columns of a table that is printed to no terminal.
@@ -27,9 +27,24 @@ pub fn figures(names: usize, header: impl Into<Row>) -> Table {
     table
 }
 
+/// [`figures`] in Markdown, to be pasted into a page.
+#[must_use]
+pub fn markdown(names: usize, header: impl Into<Row>) -> Table {
+    let mut table = figures(names, header);
+    table.load_preset(ASCII_MARKDOWN).set_content_arrangement(ContentArrangement::Disabled);
+    table
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn markdown_has_no_lines_but_that_of_the_header() {
+        let mut table = markdown(1, ["what", "s"]);
+        table.add_row(["a", "7"]);
+        assert_eq!(table.to_string(), "| what | s |\n|------|---|\n| a    | 7 |");
+    }
 
     #[test]
     fn figures_stand_at_the_right() {
