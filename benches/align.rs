@@ -8,14 +8,14 @@ mod random;
 #[path = "../stages/align/tests/support/mod.rs"]
 mod support;
 
-use std::time::Instant;
-
 use align::{AlignConfig, AlignFiles, Aligner, ModelSource};
-use stage_core::Stage;
-use support::{Attention, Call, digits, percentile};
+use measure::{Machine, figures, percentile, runs};
+use stage_core::{AlignedWords, Stage};
+use support::{Attention, Call, digits};
 
 /// Takes of every digit by every speaker.
 const TAKES: usize = 12;
+const RUNS: usize = 3;
 
 fn main() {
     let calls: Vec<Call> = match digits() {
@@ -25,15 +25,16 @@ fn main() {
             (0..TAKES).map(|_| Call::of_tones()).collect()
         }
     };
-    println!(
-        "{:<12} {:<10} {:>10} {:>10} {:>10} {:>10}",
-        "attention", "refined", "start p50", "start p90", "end p50", "end p90"
-    );
+    println!("{}; best of {RUNS} runs", Machine::here());
+    let header = ["attention", "refined", "start p50 ms", "p90 ms", "end p50 ms", "p90 ms", "x real time"];
+    let mut table = figures(2, header);
     for attention in [Attention::Scattered, Attention::Contiguous] {
         for (label, search_s) in [("no", 0.0), ("yes", AlignConfig::default().search_s)] {
-            measure(&calls, attention, label, search_s);
+            let name = format!("{attention:?}").to_lowercase();
+            table.add_row([name, label.to_owned()].into_iter().chain(boundaries(&calls, attention, search_s)));
         }
     }
+    println!("{table}");
     speed("embedded", &ModelSource::Embedded, &calls);
     let folder = tempfile::tempdir().expect("a temporary folder");
     random::write_base(folder.path()).expect("a model can be written");
@@ -44,37 +45,34 @@ fn main() {
 fn speed(name: &str, source: &ModelSource, calls: &[Call]) {
     let files = AlignFiles::resolve(source).expect("the model's files");
     let aligner = Aligner::with_model(AlignConfig::default(), files).expect("the model's weights");
-    let run = |call: &Call| aligner.run((&call.pcm, &call.speech(), &call.transcript(Attention::Scattered, 1)));
-    run(&calls[0]).expect("the transcript is this recording's");
-    let start = Instant::now();
-    let words: usize = calls.iter().map(|call| run(call).expect("as above").words.len()).sum();
-    let (spent_s, audio_s) =
-        (start.elapsed().as_secs_f64(), calls.iter().map(|call| call.pcm.duration_s()).sum::<f64>());
-    println!("ctc, {name}: {words} words, {:.0} times real time", audio_s / spent_s);
+    let inputs: Vec<_> =
+        calls.iter().map(|call| (call, call.speech(), call.transcript(Attention::Scattered, 1))).collect();
+    let align = |(call, speech, transcript): &(&Call, _, _)| {
+        let aligned = aligner.run((&call.pcm, speech, transcript)).expect("the transcript is this recording's");
+        aligned.words.len()
+    };
+    align(&inputs[0]);
+    let aligned = runs(0, RUNS, || inputs.iter().map(align).sum::<usize>());
+    println!("ctc, {name}: {} words, {:.0} times real time", aligned.best(), aligned.times_real_time(audio_s(calls)));
 }
 
-fn measure(calls: &[Call], attention: Attention, label: &str, search_s: f64) {
+fn audio_s(calls: &[Call]) -> f64 {
+    calls.iter().map(|call| call.pcm.duration_s()).sum()
+}
+
+/// Errors of starts and ends at the median and 90 %, in milliseconds, and times real time.
+fn boundaries(calls: &[Call], attention: Attention, search_s: f64) -> [String; 5] {
     let aligner = Aligner::new(AlignConfig { search_s, ..AlignConfig::default() });
-    let (mut starts, mut ends) = (Vec::new(), Vec::new());
-    let (mut spent_s, mut audio_s) = (0.0, 0.0);
-    for (seed, call) in (1..).zip(calls) {
-        let (speech, transcript) = (call.speech(), call.transcript(attention, seed));
-        let start = Instant::now();
-        let aligned = aligner.run((&call.pcm, &speech, &transcript)).expect("the transcript is this recording's");
-        spent_s += start.elapsed().as_secs_f64();
-        audio_s += call.pcm.duration_s();
-        let (start_errors, end_errors) = call.errors(&aligned.words);
-        starts.extend(start_errors);
-        ends.extend(end_errors);
-    }
-    let ms = |errors: &[f64], percent| 1000.0 * percentile(errors.to_vec(), percent);
-    println!(
-        "{:<12} {label:<10} {:>7.1} ms {:>7.1} ms {:>7.1} ms {:>7.1} ms   {:.0} times real time",
-        format!("{attention:?}").to_lowercase(),
-        ms(&starts, 50),
-        ms(&starts, 90),
-        ms(&ends, 50),
-        ms(&ends, 90),
-        audio_s / spent_s
-    );
+    let inputs: Vec<_> =
+        (1..).zip(calls).map(|(seed, call)| (call, call.speech(), call.transcript(attention, seed))).collect();
+    let align = |(call, speech, transcript): &(&Call, _, _)| {
+        aligner.run((&call.pcm, speech, transcript)).expect("the transcript is this recording's")
+    };
+    let aligned = runs(0, RUNS, || inputs.iter().map(align).collect::<Vec<AlignedWords>>());
+    let errors = calls.iter().zip(aligned.best()).map(|(call, aligned)| call.errors(&aligned.words));
+    let (starts, ends): (Vec<_>, Vec<_>) = errors.unzip();
+    let (starts, ends) = (starts.concat(), ends.concat());
+    let ms = |errors: &[f64], percent| format!("{:.1}", 1000.0 * percentile(errors, percent).unwrap_or(f64::NAN));
+    let speed = format!("{:.0}", aligned.times_real_time(audio_s(calls)));
+    [ms(&starts, 50.0), ms(&starts, 90.0), ms(&ends, 50.0), ms(&ends, 90.0), speed]
 }

@@ -2,9 +2,9 @@
 
 use std::path::Path;
 use std::process::Command;
-use std::time::Instant;
 
 use decode::{DecodeConfig, Decoder};
+use measure::{Machine, figures, runs};
 use stage_core::Stage;
 
 /// The recording is looped to so many seconds, so that starting ffmpeg does not count.
@@ -22,7 +22,8 @@ fn main() {
         }
     };
     let decoder = Decoder::new(DecodeConfig { memory_budget_bytes: 1 << 30, spill_dir: folder.path().to_owned() });
-    println!("{:<22} {:>14} {:>14} {:>8}", "44.1/48 kHz stereo", "here, x rt", "ffmpeg, x rt", "ratio");
+    println!("{}; best of {ROUNDS} runs", Machine::here());
+    let mut table = figures(1, ["44.1/48 kHz stereo", "x real time", "spread", "ffmpeg, x real time", "ratio"]);
     let files: [(&str, &[&str]); 6] = [
         ("call.wav", &[]),
         ("call.flac", &[]),
@@ -38,28 +39,26 @@ fn main() {
             println!("{name:<22} ffmpeg is not here to make the file");
             continue;
         }
-        let (here, there) = (best(|| decode(&decoder, &path)), best(|| resample_with_ffmpeg(&path)));
-        println!("{name:<22} {here:>14.0} {there:>14.0} {:>8.2}", here / there);
+        let here = runs(0, ROUNDS, || decoder.run(&path).expect("the file decodes").pcm.duration_s());
+        let there = runs(0, ROUNDS, || resample_with_ffmpeg(&path));
+        let speeds = (here.times_real_time(*here.best()), there.times_real_time(seconds()));
+        table.add_row([
+            name.to_owned(),
+            format!("{:.0}", speeds.0),
+            format!("{:.0} %", here.spread_percent()),
+            format!("{:.0}", speeds.1),
+            format!("{:.2}", speeds.0 / speeds.1),
+        ]);
     }
+    println!("{table}");
 }
 
-/// Times real time of the fastest of some rounds.
-fn best(mut work: impl FnMut() -> f64) -> f64 {
-    let round = |_| {
-        let start = Instant::now();
-        let audio_s = work();
-        audio_s / start.elapsed().as_secs_f64()
-    };
-    (0..ROUNDS).map(round).fold(0.0, f64::max)
-}
-
-fn decode(decoder: &Decoder, path: &Path) -> f64 {
-    decoder.run(path).expect("the file decodes").pcm.duration_s()
-}
-
-fn resample_with_ffmpeg(path: &Path) -> f64 {
-    assert!(ffmpeg(&["-threads", "1", "-i", text(path), "-ar", "16000", "-f", "f32le", "/dev/null"]));
+fn seconds() -> f64 {
     SECONDS.parse().expect("a number")
+}
+
+fn resample_with_ffmpeg(path: &Path) {
+    assert!(ffmpeg(&["-threads", "1", "-i", text(path), "-ar", "16000", "-f", "f32le", "/dev/null"]));
 }
 
 fn ffmpeg(arguments: &[&str]) -> bool {

@@ -5,9 +5,9 @@
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::time::Instant;
 
 use forensics::{ForensicInput, Forensics, ForensicsConfig};
+use measure::{Machine, figures, runs};
 use stage_core::{
     AlignedWords, Pcm, PcmSource, Recording, SAMPLE_RATE_HZ, SpeechSegments, SpeechSpan, Stage, Timing, Transcript,
     VadIdentity, Word,
@@ -29,25 +29,27 @@ print(time.perf_counter() - begin)
 fn main() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
     let samples = speech(&root.join("../shared/data/en/jfk.wav"));
-    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    let machine = Machine::here();
+    println!("{machine}; best of {RUNS} runs");
     let path = std::env::temp_dir().join(format!("earwitness-bench-{}.f32", std::process::id()));
     let bytes: Vec<u8> = samples.iter().flat_map(|sample| sample.to_le_bytes()).collect();
     let stored = std::fs::write(&path, bytes);
-    println!("{:<34} {:>9} {:>14}", "forensics", "seconds", "x real time");
-    let silent = stage(&Pcm::from_channels(vec![samples.clone()]), false);
-    row("level, words and scores", silent);
-    let whole = stage(&Pcm::from_channels(vec![samples]), true);
-    row(&format!("whole stage, {threads} threads"), whole);
-    row("pitch alone (the difference)", whole - silent);
-    match stored.ok().and_then(|()| praat(&root, &path)) {
+    let silent_s = stage(&Pcm::from_channels(vec![samples.clone()]), false);
+    let whole_s = stage(&Pcm::from_channels(vec![samples]), true);
+    let praat_s = stored.ok().and_then(|()| praat(&root, &path));
+    let mut table = figures(1, ["forensics", "seconds", "x real time"]);
+    let mut row = |name: &str, seconds: f64| {
+        table.add_row([name.to_owned(), format!("{seconds:.3}"), format!("{:.0}", SECONDS / seconds)]);
+    };
+    row("level, words and scores", silent_s);
+    row(&format!("whole stage, {} threads", machine.threads), whole_s);
+    row("pitch alone (the difference)", whole_s - silent_s);
+    match praat_s {
         Some(seconds) => row("Praat to_pitch_ac, 1 thread", seconds),
         None => println!("Praat is left out: no Python with parselmouth"),
     }
+    println!("{table}");
     let _ = std::fs::remove_file(path);
-}
-
-fn row(name: &str, seconds: f64) {
-    println!("{name:<34} {seconds:>9.3} {:>14.0}", SECONDS / seconds);
 }
 
 /// Ten minutes of speech, or of a synthetic voice where the recording is missing.
@@ -102,12 +104,7 @@ fn stage(pcm: &Pcm, with_speech: bool) -> f64 {
     let stage = Forensics::new(ForensicsConfig::default()).expect("the project's lexicons load");
     let input =
         ForensicInput { recording: &recording, pcm, segments: &segments, transcript: &transcript, words: &words };
-    let run = |_| {
-        let begin = Instant::now();
-        stage.run(input).expect("samples in memory can be read");
-        begin.elapsed().as_secs_f64()
-    };
-    (0..RUNS).map(run).fold(f64::INFINITY, f64::min)
+    runs(0, RUNS, || stage.run(input).expect("samples in memory can be read")).best_s()
 }
 
 fn praat(root: &Path, samples: &Path) -> Option<f64> {

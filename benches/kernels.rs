@@ -4,10 +4,10 @@
 //! `cargo bench -p kernels`. A cell is GFLOP/s (of int8: as many operations) and, for a window or a step, milliseconds.
 
 use std::hint::black_box;
-use std::time::Instant;
 
 use candle_core::{Device, Tensor};
 use kernels::{Finish, KeysValues, Linear, Precision, Projected, Queries, Rows, Sequence, Visible, attend};
+use measure::runs;
 
 const PRECISIONS: [Precision; 3] = [Precision::F32, Precision::Bf16, Precision::Int8];
 const RUNS: usize = 8;
@@ -65,13 +65,8 @@ fn attention(heads: usize) {
 }
 
 /// The best run's speed and time.
-fn cell(operations: f64, mut run: impl FnMut()) -> String {
-    let timed = |_| {
-        let start = Instant::now();
-        run();
-        start.elapsed().as_secs_f64()
-    };
-    let best = (0..RUNS).map(timed).fold(f64::INFINITY, f64::min);
+fn cell(operations: f64, run: impl FnMut()) -> String {
+    let best = runs(0, RUNS, run).best_s();
     format!("{:.0} ({:.2} ms)", operations / best / 1e9, best * 1e3)
 }
 

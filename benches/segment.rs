@@ -11,8 +11,8 @@ mod support;
 
 use std::env;
 use std::path::Path;
-use std::time::Instant;
 
+use measure::{Machine, figures, markdown, median, percentile, runs};
 use segment::VadChoice;
 use stage_core::{Pcm, SpeechSegments};
 use support::calls::{LEAKS, Separation, call};
@@ -21,6 +21,7 @@ use support::{Agreement, DETECTORS, TURNS, data, detect, meeting, meetings, orde
 
 /// Length of the recording that speed is measured on: an hour, one channel.
 const SPEED_S: usize = 3600;
+const RUNS: usize = 3;
 
 fn main() {
     let detectors: Vec<VadChoice> = DETECTORS
@@ -30,17 +31,21 @@ fn main() {
     let Some(data) = data() else {
         println!("synthesised noise, no recordings");
         let noise: Vec<f32> = (0..16_000u32).map(|n| (n.wrapping_mul(2_654_435_761) >> 8) as f32 / 1e9).collect();
-        return detectors.iter().for_each(|vad| speed(vad, &noise));
+        return speed(&detectors, &noise);
     };
     quality(&data, &detectors);
     closeness(&data, &detectors);
     separation(&data);
-    println!();
-    detectors.iter().for_each(|vad| speed(vad, &read_wav(&data.join("vad/test.wav"))));
+    speed(&detectors, &read_wav(&data.join("vad/test.wav")));
 }
 
 fn quality(data: &Path, detectors: &[VadChoice]) {
-    println!("| recordings | detector | precision | recall | F1 | detection cost |\n|---|---|---|---|---|---|");
+    let mut table = markdown(2, ["recordings", "detector", "precision", "recall", "F1", "detection cost"]);
+    let mut row = |label: &str, vad: &VadChoice, agreement: Agreement| {
+        let figures = [agreement.precision(), agreement.recall(), agreement.f1(), agreement.cost()];
+        let names = [label.to_owned(), name(vad).to_owned()];
+        table.add_row(names.into_iter().chain(figures.map(|figure| format!("{figure:.3}"))));
+    };
     for recording in TURNS {
         for vad in detectors {
             row(&format!("meeting {}", recording.0), vad, meeting(data, recording, vad));
@@ -60,23 +65,21 @@ fn quality(data: &Path, detectors: &[VadChoice]) {
             }
         }
     }
-}
-
-fn row(label: &str, vad: &VadChoice, agreement: Agreement) {
-    let (precision, recall, f1) = (agreement.precision(), agreement.recall(), agreement.f1());
-    println!("| {label} | {} | {precision:.3} | {recall:.3} | {f1:.3} | {:.3} |", name(vad), agreement.cost());
+    println!("{table}\n");
 }
 
 fn closeness(data: &Path, detectors: &[VadChoice]) {
-    println!("\n| edges, 20 dB | detector | onset late: median, 95 % | offset late: median, 95 % |\n|---|---|---|---|");
+    let header = ["edges, 20 dB", "detector", "onset late: median, 95 %", "offset late: median, 95 %"];
+    let mut table = markdown(2, header);
     for noise in NOISES {
         let mixes: Vec<Mix> = mixes(data, noise, 20.0);
         for vad in detectors {
             let (onsets, offsets) = edges(&mixes, vad);
-            let (onset, offset) = (spread(onsets), spread(offsets));
-            println!("| digits in {noise} noise | {} | {onset} | {offset} |", name(vad));
+            let label = format!("digits in {noise} noise");
+            table.add_row([label, name(vad).to_owned(), spread(&onsets), spread(&offsets)]);
         }
     }
+    println!("{table}\n");
 }
 
 /// By how much spans begin and end beside the speech that they alone hold, in seconds, late being positive.
@@ -95,39 +98,41 @@ fn edges(mixes: &[Mix], vad: &VadChoice) -> (Vec<f64>, Vec<f64>) {
     (onsets, offsets)
 }
 
-fn spread(mut errors_s: Vec<f64>) -> String {
-    errors_s.sort_by(f64::total_cmp);
-    let at = |share: f64| errors_s.get((errors_s.len() as f64 * share) as usize).map_or(f64::NAN, |s| s * 1000.0);
-    format!("{:.0} ms, {:.0} ms", at(0.5), at(0.95))
+fn spread(errors_s: &[f64]) -> String {
+    let ms = |seconds: Option<f64>| 1000.0 * seconds.unwrap_or(f64::NAN);
+    format!("{:.0} ms, {:.0} ms", ms(median(errors_s)), ms(percentile(errors_s, 95.0)))
 }
 
 fn separation(data: &Path) {
-    println!("\n| bleed | in a room | taken for speech | of it dropped | own speech lost | source lost |");
-    println!("|---|---|---|---|---|---|");
+    let header = ["bleed", "in a room", "taken for speech", "of it dropped", "own speech lost", "source lost"];
+    let mut table = markdown(2, header);
     for (seed, leak) in LEAKS.into_iter().enumerate() {
         let call = call(data, Some(leak), 5 + seed as u64);
         let Separation { bled, dropped, own, lost } = call.separation();
         let percent = |part: usize, whole: usize| 100.0 * part as f64 / whole as f64;
-        println!(
-            "| {} dB, {} ms late | {} | {:.1} s | {:.1} % | {:.1} % | {} s |",
-            leak.gain_db,
-            leak.delay_ms,
-            if leak.room { "yes" } else { "no" },
-            bled as f64 / 100.0,
-            percent(dropped, bled),
-            percent(lost, own),
-            call.lost_of_source() as f64 / 100.0
-        );
+        table.add_row([
+            format!("{} dB, {} ms late", leak.gain_db, leak.delay_ms),
+            if leak.room { "yes" } else { "no" }.to_owned(),
+            format!("{:.1} s", bled as f64 / 100.0),
+            format!("{:.1} %", percent(dropped, bled)),
+            format!("{:.1} %", percent(lost, own)),
+            format!("{} s", call.lost_of_source() as f64 / 100.0),
+        ]);
     }
+    println!("{table}\n");
 }
 
-fn speed(vad: &VadChoice, samples: &[f32]) {
+fn speed(detectors: &[VadChoice], samples: &[f32]) {
+    println!("{}; best of {RUNS} runs on {SPEED_S} s", Machine::here());
     let pcm = Pcm::from_channels(vec![samples.iter().copied().cycle().take(SPEED_S * 16_000).collect()]);
-    let start = Instant::now();
-    let found = segment(vad.clone(), 30.0, &pcm);
-    let seconds = start.elapsed().as_secs_f64();
-    let (windows, times) = (found.windows.len(), SPEED_S as f64 / seconds);
-    println!("{} on {SPEED_S} s: {seconds:.2} s, {times:.0} times real time, {windows} windows", name(vad));
+    let mut table = figures(1, ["detector", "seconds", "x real time", "windows"]);
+    for vad in detectors {
+        let found = runs(0, RUNS, || segment(vad.clone(), 30.0, &pcm));
+        let speed = format!("{:.0}", found.times_real_time(SPEED_S as f64));
+        let windows = found.best().windows.len().to_string();
+        table.add_row([name(vad).to_owned(), format!("{:.2}", found.best_s()), speed, windows]);
+    }
+    println!("{table}");
 }
 
 fn name(vad: &VadChoice) -> &'static str {

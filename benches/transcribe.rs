@@ -10,62 +10,73 @@ mod random;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Instant;
 
+use measure::{Machine, figures, runs};
 use stage_core::{DeviceStage, ListFlow, Pcm, SpeechSegments, VadIdentity, Window};
 use transcribe::{MelWindow, ModelFiles, ModelSource, Precision, TranscribeConfig, Transcriber};
 
 const PRECISIONS: [Precision; 3] = [Precision::F32, Precision::Bf16, Precision::Int8];
+const RUNS: usize = 3;
 /// Windows in each measurement.
 const WINDOWS: usize = 8;
 /// Text tokens of a random network's window: about what 30 s of speech have on the telephone.
 const TOKENS: usize = 34;
 
 fn main() {
-    println!(
-        "{:<9} {:<9} {:>5} {:>10} {:>12} {:>12} {:>10} {:>12}",
-        "model", "precision", "batch", "mel ms", "encoder ms", "step ms", "tokens", "x real time"
-    );
-    let embedded = ModelSource::Embedded;
-    for precision in PRECISIONS {
-        measure("embedded", &embedded, precision, None);
-    }
+    println!("{}; best of {RUNS} runs", Machine::here());
+    model("embedded", &ModelSource::Embedded, None);
     for size in [random::TINY, random::BASE, random::SMALL] {
         let directory = tempfile::tempdir().expect("a temporary directory");
         random::write(&size, directory.path());
-        for precision in PRECISIONS {
-            measure(size.name, &ModelSource::Directory(directory.path().into()), precision, Some(TOKENS));
-        }
+        model(size.name, &ModelSource::Directory(directory.path().into()), Some(TOKENS));
     }
 }
 
-fn measure(name: &str, source: &ModelSource, precision: Precision, max_tokens: Option<usize>) {
+/// A model's table.
+fn model(name: &str, source: &ModelSource, max_tokens: Option<usize>) {
+    let header = [name, "precision", "batch", "mel ms", "encoder ms", "step ms", "tokens", "x real time"];
+    let mut table = figures(2, header);
+    for precision in PRECISIONS {
+        for row in rows(source, precision, max_tokens) {
+            table.add_row([String::new(), precision.name().to_owned()].into_iter().chain(row));
+        }
+    }
+    println!("{table}");
+}
+
+/// Batch, milliseconds of the parts, tokens of a window, and times real time, at each batch size.
+fn rows(source: &ModelSource, precision: Precision, max_tokens: Option<usize>) -> [[String; 6]; 2] {
     let full = transcriber(source, precision, max_tokens);
     let first = transcriber(source, precision, Some(1));
     let window_s = full.files().window_s();
     let (pcm, segments) = digits(window_s);
-    let start = Instant::now();
+    let mel = runs(0, RUNS, || windows(&full, &pcm, &segments));
+    let (mel_s, units) = (mel.best_s(), mel.best());
+    [1, WINDOWS].map(|batch| {
+        let (first_s, _) = infer(&first, units, batch);
+        let (full_s, tokens) = infer(&full, units, batch);
+        let steps = tokens as f64 / WINDOWS as f64 - 1.0;
+        let per_window_ms = |seconds: f64| seconds * 1e3 / WINDOWS as f64;
+        [
+            batch.to_string(),
+            format!("{:.2}", per_window_ms(mel_s)),
+            format!("{:.1}", per_window_ms(first_s)),
+            format!("{:.2}", per_window_ms((full_s - first_s).max(0.0)) * batch as f64 / steps.max(1.0)),
+            format!("{:.1}", tokens as f64 / WINDOWS as f64),
+            format!("{:.1}", window_s * WINDOWS as f64 / (full_s + mel_s)),
+        ]
+    })
+}
+
+/// The features of all windows.
+fn windows(transcriber: &Transcriber, pcm: &Pcm, segments: &SpeechSegments) -> Vec<Arc<MelWindow>> {
     let mut units = Vec::new();
-    full.prepare((&pcm, &segments), &|_| false, &mut |_, unit| {
+    let mut emit = |_, unit| {
         units.push(Arc::new(unit));
         true
-    })
-    .expect("windows that fit the model");
-    let mel_s = start.elapsed().as_secs_f64();
-    for batch in [1, WINDOWS] {
-        let (first_s, _) = infer(&first, &units, batch);
-        let (full_s, tokens) = infer(&full, &units, batch);
-        let steps = tokens as f64 / WINDOWS as f64 - 1.0;
-        println!(
-            "{name:<9} {:<9} {batch:>5} {:>10.2} {:>12.1} {:>12.2} {:>10.1} {:>12.1}",
-            precision.name(),
-            mel_s * 1e3 / WINDOWS as f64,
-            first_s * 1e3 / WINDOWS as f64,
-            (full_s - first_s).max(0.0) * 1e3 / WINDOWS as f64 * batch as f64 / steps.max(1.0),
-            tokens as f64 / WINDOWS as f64,
-            window_s * WINDOWS as f64 / (full_s + mel_s),
-        );
-    }
+    };
+    transcriber.prepare((pcm, segments), &|_| false, &mut emit).expect("windows that fit the model");
+    units
 }
 
 fn transcriber(source: &ModelSource, precision: Precision, max_tokens: Option<usize>) -> Transcriber {
@@ -85,17 +96,14 @@ fn transcriber(source: &ModelSource, precision: Precision, max_tokens: Option<us
     transcriber
 }
 
-/// Seconds that all windows take in batches, and how many tokens come out; the best of three runs.
+/// Seconds that all windows take in batches in the best of several runs, and how many tokens come out.
 fn infer(transcriber: &Transcriber, units: &[Arc<MelWindow>], batch: usize) -> (f64, usize) {
-    let run = || {
-        let start = Instant::now();
+    let decoded = runs(0, RUNS, || {
         let mut flow = ListFlow::new(units.to_vec(), batch);
         transcriber.infer(&mut flow).expect("answers");
-        let answers = flow.into_answers().expect("an answer for each");
-        let tokens = answers.iter().map(|answer| answer.tokens.len() + 1).sum();
-        (start.elapsed().as_secs_f64(), tokens)
-    };
-    (0..3).map(|_| run()).min_by(|a, b| a.0.total_cmp(&b.0)).unwrap_or_default()
+        flow.into_answers().expect("an answer for each")
+    });
+    (decoded.best_s(), decoded.best().iter().map(|answer| answer.tokens.len() + 1).sum())
 }
 
 /// Whole windows of one speaker's digits, and where they lie.

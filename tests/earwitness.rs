@@ -3,6 +3,8 @@
 
 #[path = "earwitness/bad_input.rs"]
 mod bad_input;
+#[path = "earwitness/bench.rs"]
+mod bench;
 #[path = "earwitness/chaos.rs"]
 mod chaos;
 #[path = "earwitness/contract.rs"]

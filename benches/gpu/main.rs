@@ -63,7 +63,7 @@ fn throughput(arguments: &Arguments) -> Result<Value> {
     while seconds.len() < repeats && (seconds.is_empty() || started.elapsed().as_secs_f64() < limit_s) {
         seconds.push(passes.run()?);
     }
-    let times_real_time = passes.audio_s() / median(&mut seconds.clone());
+    let times_real_time = passes.audio_s() / measure::median(&seconds).ok_or("no run was timed")?;
     Ok(json!({
         "load_s": passes.load_s, "mel_s": passes.mel_s, "warm_up_s": warm_up_s, "seconds": seconds,
         "audio_s": passes.audio_s(), "times_real_time": times_real_time, "tokens": passes.tokens,
@@ -146,10 +146,4 @@ impl Passes {
     fn audio_s(&self) -> f64 {
         self.units.len() as f64 * WINDOW_S
     }
-}
-
-/// The median of at least one value.
-fn median(values: &mut [f64]) -> f64 {
-    values.sort_by(f64::total_cmp);
-    values[values.len() / 2]
 }

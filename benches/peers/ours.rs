@@ -25,7 +25,7 @@ fn main() -> Result<()> {
         return Err("benches/peers/run.py runs this: MODEL_FOLDER PRECISION THREADS".into());
     };
     let folder = PathBuf::from(folder);
-    let idle_mib = memory_mib("VmRSS:")?;
+    let idle_mib = measure::resident_mib().ok_or("the system does not say what memory is used")?;
     let (engine, units) = match load(&folder, &precision) {
         Ok(loaded) => loaded,
         Err(reason) => return say(&json!({ "error": reason.to_string() })),
@@ -59,7 +59,7 @@ fn answer(engine: &Engine, units: &[Arc<MelWindow>], request: &Value) -> Result<
     if lengths != [TOKENS; TIMED] {
         return Err(format!("{lengths:?} tokens in the windows, not {TOKENS} in each").into());
     }
-    Ok(json!({ "seconds": seconds, "tokens": tokens, "peak_mib": memory_mib("VmHWM:")? }))
+    Ok(json!({ "seconds": seconds, "tokens": tokens, "peak_mib": measure::peak_resident_mib() }))
 }
 
 /// The model, and the timed windows' features.
@@ -68,11 +68,4 @@ fn load(folder: &Path, precision: &str) -> Result<(Engine, Vec<Arc<MelWindow>>)>
     let (engine, _) = Engine::load(&folder.join("hf"), config)?;
     let units = engine.units(&folder.join("teacher.safetensors"), TIMED)?;
     Ok((engine, units))
-}
-
-/// `VmRSS:` or `VmHWM:` (its peak) of this process, in MiB.
-fn memory_mib(field: &str) -> Result<f64> {
-    let status = std::fs::read_to_string("/proc/self/status")?;
-    let line = status.lines().find_map(|line| line.strip_prefix(field)).ok_or("no such field")?;
-    Ok(line.split_whitespace().next().ok_or("no number")?.parse::<f64>()? / 1024.0)
 }

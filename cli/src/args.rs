@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use align::AlignModel;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use stage_core::StageKind;
-use transcribe::{ModelSource, ParseModelSourceError, Task};
+use transcribe::{ModelSource, ParseModelSourceError, Precision, Task};
 
 use crate::precision::PrecisionChoice;
 
@@ -23,6 +23,8 @@ pub(crate) enum Command {
     Run(RunArgs),
     /// Run one stage, commit its artifact and print it as JSON; what lies before comes from the store or is run.
     Stage(StageArgs),
+    /// Measure one stage alone on your recordings, for each combination of the settings listed. Keeps no results.
+    Bench(BenchStageArgs),
     /// Hash everything again: recordings, store, artifacts, exported files. Exit code 5 if one link does not hold.
     Verify(FolderArgs),
     /// What is in a result folder: recordings and stages done, what happened in the last runs, what is set aside.
@@ -41,6 +43,9 @@ pub(crate) enum Command {
     /// The worker process of one device. Started by `run` and `stage`, never by hand.
     #[command(hide = true)]
     Worker(WorkerArgs),
+    /// The process in which one combination is measured. Started by `bench`, never by hand.
+    #[command(hide = true)]
+    BenchWorker,
 }
 
 #[derive(Debug, Args)]
@@ -98,14 +103,36 @@ pub(crate) struct StageArgs {
     pub(crate) engine: EngineArgs,
 }
 
+#[derive(Debug, Args)]
+pub(crate) struct BenchStageArgs {
+    /// decode, segment, transcribe, align or forensics.
+    #[arg(value_name = "STAGE")]
+    pub(crate) stage: StageKind,
+    /// Files, folders or globs.
+    #[arg(required = true, value_name = "INPUT")]
+    pub(crate) inputs: Vec<String>,
+    /// Precisions to compare (f32,bf16,int8; f16 on GPUs).
+    #[arg(long, value_name = "LIST", value_delimiter = ',', default_value = "f32")]
+    pub(crate) precision: Vec<Precision>,
+    /// Numbers of windows at a time on a device to compare (1,8,16).
+    #[arg(long, value_name = "LIST", value_delimiter = ',', default_value = "8", value_parser = positive)]
+    pub(crate) device_batch_size: Vec<usize>,
+    /// Devices to compare: cpu,cpu:2,cuda:0 has three entries, cuda:0,1 one (two GPUs); see `run`.
+    #[arg(long, value_name = "LIST", default_value = "auto")]
+    pub(crate) devices: String,
+    /// Timed runs of each combination, after one that is not timed.
+    #[arg(long, value_name = "N", default_value_t = 3, value_parser = positive)]
+    pub(crate) repeat: usize,
+    /// As a JSON object.
+    #[arg(long)]
+    pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) stages: StageSettingArgs,
+}
+
 /// How the model turns speech into text.
 #[derive(Debug, Args)]
 pub(crate) struct DecodingArgs {
-    /// Numeric type of the model's products: f32 (the reference's numbers), bf16, f16 (GPUs) or int8 (CPUs; fastest, less
-    /// exact). auto: what this case was begun with; in a new one int8 for the embedded model and f32 for others on a
-    /// CPU, f16 on a GPU.
-    #[arg(long, value_name = "TYPE", default_value_t = PrecisionChoice::Auto)]
-    pub(crate) precision: PrecisionChoice,
     /// transcribe, or translate (into English; multilingual models).
     #[arg(long, default_value = "transcribe")]
     pub(crate) task: Task,
@@ -179,6 +206,26 @@ pub(crate) struct EngineArgs {
     /// Windows that a device works on at a time.
     #[arg(long, value_name = "N", default_value_t = 8, value_parser = positive)]
     pub(crate) device_batch_size: usize,
+    /// Numeric type of the model's products: f32 (the reference's numbers), bf16, f16 (GPUs) or int8 (CPUs; fastest, less
+    /// exact). auto: what this case was begun with; in a new one int8 for the embedded model and f32 for others on a
+    /// CPU, f16 on a GPU.
+    #[arg(long, value_name = "TYPE", default_value_t = PrecisionChoice::Auto)]
+    pub(crate) precision: PrecisionChoice,
+    #[command(flatten)]
+    pub(crate) stages: StageSettingArgs,
+    /// The store: sqlite:PATH. Default: DIR/earwitness.db.
+    #[arg(long, value_name = "STORE")]
+    pub(crate) store: Option<String>,
+    /// How progress is shown.
+    #[arg(long, value_enum, default_value_t = Progress::Auto)]
+    pub(crate) progress: Progress,
+    #[command(flatten)]
+    pub(crate) bench: BenchArgs,
+}
+
+/// What the stages read, but for the precision, which `bench` takes a list of.
+#[derive(Debug, Args)]
+pub(crate) struct StageSettingArgs {
     #[command(flatten)]
     pub(crate) model: ModelArgs,
     /// auto (detected in each window), a language code such as ko, or several: ko,en (detected among these).
@@ -203,20 +250,12 @@ pub(crate) struct EngineArgs {
     /// Also list linguistic markers that the literature ties to deception. Unvalidated; off unless asked for.
     #[arg(long)]
     pub(crate) deception: bool,
-    /// The store: sqlite:PATH. Default: DIR/earwitness.db.
-    #[arg(long, value_name = "STORE")]
-    pub(crate) store: Option<String>,
-    /// How progress is shown.
-    #[arg(long, value_enum, default_value_t = Progress::Auto)]
-    pub(crate) progress: Progress,
-    #[command(flatten)]
-    pub(crate) bench: BenchArgs,
 }
 
 /// What times words unless told otherwise.
 const DEFAULT_ALIGNER: &str = "attention";
 
-impl EngineArgs {
+impl StageSettingArgs {
     /// What times the words.
     pub(crate) fn aligner(&self) -> Result<AlignModel, ParseModelSourceError> {
         let aligner: AlignModel = self.aligner.parse()?;

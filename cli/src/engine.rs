@@ -59,7 +59,7 @@ impl Engine {
         let config = Config::read(args.config.as_deref()).map_err(Failure::usage)?;
         let rules = Priorities::read(args.priority_rules.as_deref(), args.priority).map_err(Failure::usage)?;
         let faults = config::faults(args.bench.faults.as_deref()).map_err(Failure::usage)?;
-        let mut settings = Settings::from_args(args).map_err(Failure::usage)?;
+        let mut settings = Settings::from_args(&args.stages).map_err(Failure::usage)?;
         let inputs = inputs::find(inputs).map_err(Failure::usage)?;
         let store_path = open_store::path(args.store.as_deref(), folder)?;
         let devices = resolve_devices(&request, args.num_gpus, args.bench.nvml.as_deref())?;
@@ -143,8 +143,7 @@ fn work(
     let files = ModelFiles::resolve(&settings.model).map_err(Failure::usage)?;
     let model_sha256 = files.sha256().map_err(Failure::usage)?;
     let stored = precision::stored(store, model_sha256).map_err(Failure::store)?;
-    settings.transcribe.precision =
-        args.decoding.precision.resolve(stored, &settings.model, device).map_err(Failure::usage)?;
+    settings.transcribe.precision = args.precision.resolve(stored, &settings.model, device).map_err(Failure::usage)?;
     let stages = Stages::with_model(files, settings, device).map_err(Failure::usage)?;
     stages.check_models().map_err(Failure::usage)?;
     let recipe = stages.recipe(last).map_err(Failure::usage)?;
@@ -154,7 +153,7 @@ fn work(
     ))
 }
 
-fn resolve_devices(
+pub(crate) fn resolve_devices(
     request: &DeviceRequest,
     num_gpus: Option<usize>,
     nvml: Option<&Path>,

@@ -1,6 +1,6 @@
 //! The typed composition of the five stages: the only place that knows which artifact goes where.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
 use forensics::ForensicInput;
@@ -15,7 +15,8 @@ use transcribe::Transcriber;
 
 use crate::stages::Stages;
 
-/// One recording on its way through the stages: what is known of it so far.
+/// One recording on its way through the stages: what is known of it so far. A clone shares the samples.
+#[derive(Clone)]
 pub(crate) struct Item {
     path: PathBuf,
     file_sha256: String,
@@ -29,6 +30,16 @@ pub(crate) struct Item {
 }
 
 impl Item {
+    /// The recording's file.
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// What the decoder says of it, where it was decoded in this process.
+    pub(crate) fn decoded(&self) -> Option<&Recording> {
+        self.recording.get()
+    }
+
     /// An input of `stage`: made before in this worker, or on record.
     fn input<'a, T: DeserializeOwned>(
         &'a self,

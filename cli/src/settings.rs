@@ -8,7 +8,7 @@ use segment::VadChoice;
 use serde::{Deserialize, Serialize};
 use transcribe::{ModelSource, ParseModelSourceError, TranscribeConfig};
 
-use crate::args::EngineArgs;
+use crate::args::StageSettingArgs;
 use crate::config::{self, ConfigError};
 
 /// What the stages of one run are built from, on the coordinator (for fingerprints) and on the workers (for work).
@@ -52,7 +52,7 @@ pub(crate) enum SettingsError {
 
 impl Settings {
     /// Checks and reads what the arguments name.
-    pub(crate) fn from_args(args: &EngineArgs) -> Result<Self, SettingsError> {
+    pub(crate) fn from_args(args: &StageSettingArgs) -> Result<Self, SettingsError> {
         Ok(Self {
             model: args.model.source().map_err(SettingsError::Model)?,
             transcribe: transcribe(args)?,
@@ -68,7 +68,7 @@ impl Settings {
 }
 
 /// The file of `--decoding`, and over it what the arguments say.
-fn transcribe(args: &EngineArgs) -> Result<TranscribeConfig, SettingsError> {
+fn transcribe(args: &StageSettingArgs) -> Result<TranscribeConfig, SettingsError> {
     let decoding = &args.decoding;
     let base: TranscribeConfig = decoding.decoding.as_deref().map(config::parse).transpose()?.unwrap_or_default();
     Ok(TranscribeConfig {

@@ -14,6 +14,14 @@ pub(crate) fn end_with_the_reader() -> std::io::Result<()> {
     signal_hook::flag::register_conditional_default(SIGPIPE, Arc::new(AtomicBool::new(true))).map(drop)
 }
 
+/// From now on an interrupt ends the program at once, with its exit code.
+pub(crate) fn end_when_interrupted() -> std::io::Result<()> {
+    for (signal, exit) in [(SIGINT, Exit::Interrupted), (SIGTERM, Exit::Terminated)] {
+        signal_hook::flag::register_conditional_shutdown(signal, exit as i32, Arc::new(AtomicBool::new(true)))?;
+    }
+    Ok(())
+}
+
 /// What the user asked for while a run was under way.
 pub(crate) struct SignalWatch {
     interrupt: Interrupt,

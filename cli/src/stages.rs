@@ -79,15 +79,22 @@ impl Stages {
 
     /// What each stage contributes to fingerprints, up to and with the stage `last`; hashes the model's files.
     pub(crate) fn recipe(&self, last: StageKind) -> Result<Recipe, BuildError> {
-        self.transcriber.files().sha256()?;
-        let whole = Recipe::new(vec![
-            identity(&self.decoder),
-            identity(&self.segmenter),
-            identity(&self.transcriber),
-            identity(&self.aligner),
-            identity(&self.forensics),
-        ])?;
-        Ok(whole.upto(last))
+        let whole = StageKind::ALL.into_iter().map(|stage| self.step(stage)).collect::<Result<_, _>>()?;
+        Ok(Recipe::new(whole)?.upto(last))
+    }
+
+    /// What one stage contributes to fingerprints; hashes the model's files where it has a model.
+    pub(crate) fn step(&self, stage: StageKind) -> Result<(StageKind, u32, Identity), BuildError> {
+        Ok(match stage {
+            StageKind::Decode => identity(&self.decoder),
+            StageKind::Segment => identity(&self.segmenter),
+            StageKind::Transcribe => {
+                self.transcriber.files().sha256()?;
+                identity(&self.transcriber)
+            }
+            StageKind::Align => identity(&self.aligner),
+            StageKind::Forensics => identity(&self.forensics),
+        })
     }
 }
 

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use comfy_table::presets::UTF8_HORIZONTAL_ONLY;
-use comfy_table::{Cell, CellAlignment, ColumnConstraint, ContentArrangement, Table, TableComponent, Width};
+use comfy_table::{Cell, CellAlignment, ColumnConstraint, Width};
+pub(crate) use measure::table as empty;
 
 /// One recording of the table.
 pub(crate) struct Row {
@@ -39,18 +39,6 @@ pub(crate) fn render(rows: &[Row]) -> String {
         }
     }
     table.to_string()
-}
-
-/// A table with a line above, under the header and below, as wide as the terminal (or 120 columns).
-pub(crate) fn empty<const N: usize>(header: [&str; N]) -> Table {
-    let mut table = Table::new();
-    table.load_preset(UTF8_HORIZONTAL_ONLY).set_content_arrangement(ContentArrangement::Dynamic);
-    table.remove_style(TableComponent::HorizontalLines).remove_style(TableComponent::MiddleIntersections);
-    if table.width().is_none() {
-        table.set_width(120);
-    }
-    table.set_header(header);
-    table
 }
 
 fn text(row: &Row) -> String {

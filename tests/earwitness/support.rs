@@ -50,6 +50,11 @@ pub(crate) fn timed_texts<'a>(items: impl IntoIterator<Item = &'a Value>) -> Vec
     items.into_iter().map(timed).collect()
 }
 
+/// The words of one channel of a document: text, start and end in seconds.
+pub(crate) fn spoken_words(document: &Value, channel: u64) -> Vec<(String, f64, f64)> {
+    timed_texts(document["words"].as_array().unwrap().iter().filter(|word| word["channel"] == channel))
+}
+
 /// The small model that stands for a real one where its text does not matter.
 pub(crate) fn test_model() -> String {
     root().join("fixtures/models/test-tiny").to_str().unwrap().to_owned()

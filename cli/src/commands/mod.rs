@@ -1,5 +1,6 @@
 //! One file a command.
 
+mod bench;
 mod devices;
 mod export;
 mod models;
@@ -20,12 +21,14 @@ use crate::signals;
 /// Does what was asked for.
 pub(crate) fn dispatch(command: &Command) -> Result<Exit, Failure> {
     // Those that talk to workers hear of a broken pipe where they write to it.
-    if !matches!(command, Command::Run(_) | Command::Stage(_) | Command::Worker(_)) {
+    if !matches!(command, Command::Run(_) | Command::Stage(_) | Command::Worker(_) | Command::BenchWorker) {
         signals::end_with_the_reader().context("signals cannot be set up")?;
     }
     match command {
         Command::Run(args) => run::run(args),
         Command::Stage(args) => stage::stage(args),
+        Command::Bench(args) => bench::bench(args),
+        Command::BenchWorker => bench::worker(),
         Command::Verify(args) => verify::verify(args),
         Command::Status(args) => status::status(args),
         Command::Store(command) => store::store(command),

@@ -48,7 +48,7 @@ pub(crate) fn run(args: &RunArgs) -> Result<Exit, Failure> {
     let items = engine.plan.items.clone();
     let watch = Watch::start(&args.watch, args.engine.progress, &args.out, &items, &engine.plan.unreadable)
         .map_err(Failure::usage)?;
-    if !engine.is_simulated() && args.engine.model.source() == Ok(ModelSource::Embedded) {
+    if !engine.is_simulated() && args.engine.stages.model.source() == Ok(ModelSource::Embedded) {
         watch.note(EMBEDDED_MODEL_NOTICE);
     }
     let mut gathered = Gathered {

@@ -18,8 +18,6 @@ const BLOCK: usize = 1 << 20;
 const LARGEST: f32 = 65_504.0;
 /// The end of the names of tensors that multiply: where all of one is zero, the file was never filled in.
 const WEIGHT: &str = "weight";
-/// What the name of a matrix's scales has behind the matrix's.
-const SCALE_SUFFIX: &str = "_scale";
 
 /// A tensor that a model must have.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -192,7 +190,7 @@ fn value_fault(name: &str, tensor: &TensorView<'_>) -> Option<TensorFault> {
         _ => return Some(unsupported(tensor)),
     };
     if largest > limit {
-        return number(tensor, |value| !(value.abs() <= LARGEST));
+        return number(tensor, |value| value.is_nan() || value.abs() > LARGEST);
     }
     let is_scale = name.ends_with(SCALE);
     if is_scale && let Some(TensorFault::Number { index, value }) = number(tensor, |value| value < 0.0) {

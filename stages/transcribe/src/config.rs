@@ -8,6 +8,7 @@ use serde::Deserialize;
 use stage_core::SAMPLE_RATE_HZ;
 
 use crate::ModelError;
+use crate::error::TokenMismatch;
 use crate::mel::{HOP, N_FFT};
 
 /// Widths of the published models: their heads are all 64 wide, which no tensor's shape shows.
@@ -293,7 +294,7 @@ pub(crate) fn check_preprocessor(path: &Path, bytes: &[u8], model: &WhisperConfi
 /// Checks that the tokenizer has the tokens that a configuration file names where that file says.
 ///
 /// # Errors
-/// [`ModelError::TokenReference`] for the first one that it has elsewhere or not at all.
+/// [`ModelError::TokenMismatch`] for the first one that it has elsewhere or not at all.
 pub(crate) fn check_references(
     path: &Path,
     references: Vec<TokenReference>,
@@ -303,13 +304,9 @@ pub(crate) fn check_references(
     let elsewhere = references.into_iter().map(|reference| (id(&reference.token), reference));
     match elsewhere.into_iter().find(|(found, reference)| found.is_none_or(|found| !reference.ids.contains(&found))) {
         None => Ok(()),
-        Some((found, TokenReference { field, token, ids })) => Err(ModelError::TokenReference {
-            path: path.to_owned(),
-            field,
-            ids,
-            token,
-            found,
-            tokenizer: PathBuf::from(tokenizer),
-        }),
+        Some((found, TokenReference { field, token, ids })) => {
+            let (path, tokenizer) = (path.to_owned(), PathBuf::from(tokenizer));
+            Err(ModelError::TokenMismatch(Box::new(TokenMismatch { path, field, ids, token, found, tokenizer })))
+        }
     }
 }

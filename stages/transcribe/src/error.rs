@@ -49,24 +49,8 @@ pub enum ModelError {
         fault: VocabularyFault,
     },
     /// A configuration file and the tokenizer disagree on a token's id: one of them is another model's.
-    #[error(
-        "{path}: {field} is {ids:?}, but {token} {}: one of the two files is another model's",
-        place(*.found, .tokenizer)
-    )]
-    TokenReference {
-        /// The configuration file.
-        path: PathBuf,
-        /// The field that names the token.
-        field: String,
-        /// Its value.
-        ids: Vec<u32>,
-        /// The token's name.
-        token: String,
-        /// Where the tokenizer has it.
-        found: Option<u32>,
-        /// The tokenizer's file.
-        tokenizer: PathBuf,
-    },
+    #[error(transparent)]
+    TokenMismatch(Box<TokenMismatch>),
     /// A field has a value that no Whisper has or that is not supported.
     #[error("{path}: {field} is {value}: {expected}")]
     Field {
@@ -116,6 +100,24 @@ pub enum ModelError {
         /// The text.
         text: String,
     },
+}
+
+/// A configuration file and the tokenizer disagree on a token's id.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{path}: {field} is {ids:?}, but {token} {}: one of the two files is another model's", place(*.found, .tokenizer))]
+pub struct TokenMismatch {
+    /// The configuration file.
+    pub path: PathBuf,
+    /// The field that names the token.
+    pub field: String,
+    /// Its value.
+    pub ids: Vec<u32>,
+    /// The token's name.
+    pub token: String,
+    /// Where the tokenizer has it.
+    pub found: Option<u32>,
+    /// The tokenizer's file.
+    pub tokenizer: PathBuf,
 }
 
 /// What is wrong with a vocabulary.
@@ -185,7 +187,7 @@ impl From<ModelError> for StageError {
             | ModelError::MissingToken { .. }
             | ModelError::VocabularyTooLarge { .. }
             | ModelError::Vocabulary { .. }
-            | ModelError::TokenReference { .. }
+            | ModelError::TokenMismatch(_)
             | ModelError::Field { .. }
             | ModelError::Tensor { .. } => (ErrorClass::BadInput, "model-malformed"),
         };

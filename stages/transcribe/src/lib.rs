@@ -23,15 +23,15 @@ mod precision;
 mod quantise;
 mod segments;
 mod settings;
+mod tensors;
 #[cfg(test)]
 mod test_model;
-mod tensors;
 mod times;
 mod transcriber;
 mod vocabulary;
 mod window;
 
-pub use error::{ModelError, VocabularyFault};
+pub use error::{ModelError, TokenMismatch, VocabularyFault};
 pub use files::ModelFiles;
 pub use nn::{DeviceChoice, ModelSource, ParseModelSourceError};
 pub use precision::{Precision, UnknownPrecision};

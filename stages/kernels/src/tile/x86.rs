@@ -87,7 +87,9 @@ impl SplitRows {
 fn opaque(pointer: *const u8) -> *const u8 {
     let mut same = pointer;
     // SAFETY: no instruction at all.
-    unsafe { std::arch::asm!("/* {same} */", same = inout(reg) same, options(pure, nomem, nostack, preserves_flags)) };
+    unsafe {
+        std::arch::asm!("/* {same} */", same = inout(reg) same, options(pure, readonly, nostack, preserves_flags))
+    };
     same
 }
 

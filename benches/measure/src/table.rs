@@ -1,0 +1,57 @@
+//! The look of every table.
+
+use comfy_table::presets::{ASCII_MARKDOWN, UTF8_HORIZONTAL_ONLY};
+use comfy_table::{CellAlignment, ContentArrangement, Row, Table, TableComponent};
+
+/// Columns of a table that is printed to no terminal.
+const COLUMNS: u16 = 120;
+
+/// A table with a line above, under the header and below, as wide as the terminal (or 120 columns).
+#[must_use]
+pub fn table(header: impl Into<Row>) -> Table {
+    let mut table = Table::new();
+    table.load_preset(UTF8_HORIZONTAL_ONLY).set_content_arrangement(ContentArrangement::Dynamic);
+    table.remove_style(TableComponent::HorizontalLines).remove_style(TableComponent::MiddleIntersections);
+    if table.width().is_none() {
+        table.set_width(COLUMNS);
+    }
+    table.set_header(header);
+    table
+}
+
+/// A [`table`] whose first `names` columns hold text and all others figures, which stand at the right.
+#[must_use]
+pub fn figures(names: usize, header: impl Into<Row>) -> Table {
+    let mut table = table(header);
+    table.column_iter_mut().skip(names).for_each(|column| column.set_cell_alignment(CellAlignment::Right));
+    table
+}
+
+/// [`figures`] in Markdown, to be pasted into a page.
+#[must_use]
+pub fn markdown(names: usize, header: impl Into<Row>) -> Table {
+    let mut table = figures(names, header);
+    table.load_preset(ASCII_MARKDOWN).set_content_arrangement(ContentArrangement::Disabled);
+    table
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn markdown_has_no_lines_but_that_of_the_header() {
+        let mut table = markdown(1, ["what", "s"]);
+        table.add_row(["a", "7"]);
+        assert_eq!(table.to_string(), "| what | s |\n|------|---|\n| a    | 7 |");
+    }
+
+    #[test]
+    fn figures_stand_at_the_right() {
+        let mut table = figures(1, ["what", "seconds"]);
+        table.add_row(["a", "7"]);
+        let text = table.to_string();
+        assert!(text.lines().any(|line| line.trim_end().ends_with("      7")), "{text}");
+        assert!(text.lines().any(|line| line.trim_start().starts_with("a ")), "{text}");
+    }
+}

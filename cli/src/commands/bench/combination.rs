@@ -1,0 +1,133 @@
+//! The combinations of the settings listed, and which of them can be measured.
+
+use scheduler::devices::DeviceRequest;
+use stage_core::{DeviceId, StageKind};
+use transcribe::{Precision, TranscribeConfig};
+
+use crate::args::BenchStageArgs;
+use crate::engine::resolve_devices;
+use crate::exit::Failure;
+use crate::settings::Settings;
+use crate::stages::{BuildError, Stages};
+
+/// Settings that are measured together.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Combination {
+    /// As `--devices` takes it; what `auto` stands for here, not `auto` itself.
+    pub(super) request: String,
+    /// One process each.
+    pub(super) devices: Vec<DeviceId>,
+    pub(super) precision: Precision,
+    pub(super) device_batch_size: usize,
+}
+
+/// Why the lists cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum ListError {
+    #[error("--{list} has several entries and {stage} does not read it: name one")]
+    NotRead { list: &'static str, stage: StageKind },
+    #[error("--devices {0}: a simulated device runs no stage: name cpu, cpu:N or cuda:ID")]
+    Simulated(String),
+}
+
+impl Combination {
+    /// All combinations of the lists, in the order of the lists, each once.
+    pub(super) fn all(args: &BenchStageArgs) -> Result<Vec<Self>, Failure> {
+        check_lists(args).map_err(Failure::usage)?;
+        let mut all: Vec<Self> = Vec::new();
+        for request in split_devices(&args.devices) {
+            let parsed: DeviceRequest = request.parse().map_err(Failure::usage)?;
+            if matches!(parsed, DeviceRequest::Sim(_)) {
+                return Err(Failure::usage(ListError::Simulated(request)));
+            }
+            let devices = resolve_devices(&parsed, None, None)?;
+            let request = if parsed == DeviceRequest::Auto { name(&devices) } else { request };
+            for precision in &args.precision {
+                for device_batch_size in &args.device_batch_size {
+                    let (request, devices) = (request.clone(), devices.clone());
+                    let one = Self { request, devices, precision: *precision, device_batch_size: *device_batch_size };
+                    if !all.contains(&one) {
+                        all.push(one);
+                    }
+                }
+            }
+        }
+        Ok(all)
+    }
+
+    /// The settings of its stages.
+    pub(super) fn settings(&self, base: &Settings) -> Settings {
+        let transcribe = TranscribeConfig { precision: self.precision, ..base.transcribe.clone() };
+        Settings { transcribe, ..base.clone() }
+    }
+
+    /// The stages, without their weights.
+    pub(super) fn stages(&self, base: &Settings) -> Result<Stages, BuildError> {
+        Stages::build(&self.settings(base), &self.devices[0])
+    }
+
+    /// CPU threads of each of its processes.
+    pub(super) fn threads_per_process(&self) -> usize {
+        let threads = std::thread::available_parallelism().map_or(1, usize::from);
+        (threads / self.devices.len()).max(1)
+    }
+}
+
+/// Two entries of a list that the stage alone does not read would be the same measurement twice.
+fn check_lists(args: &BenchStageArgs) -> Result<(), ListError> {
+    let lists = [("precision", args.precision.len()), ("device-batch-size", args.device_batch_size.len())];
+    match lists.into_iter().find(|(_, entries)| *entries > 1) {
+        Some((list, _)) if !args.stage.has_parts() => Err(ListError::NotRead { list, stage: args.stage }),
+        _ => Ok(()),
+    }
+}
+
+/// The request for these devices.
+fn name(devices: &[DeviceId]) -> String {
+    let gpus: Vec<_> =
+        devices.iter().filter_map(|device| device.to_string().strip_prefix("cuda:").map(str::to_owned)).collect();
+    match devices.len() {
+        _ if !gpus.is_empty() => format!("cuda:{}", gpus.join(",")),
+        1 => "cpu".to_owned(),
+        count => format!("cpu:{count}"),
+    }
+}
+
+/// The requests of a list. A comma also stands between the GPUs of one request: an entry that begins none belongs to the
+/// one before it.
+fn split_devices(list: &str) -> Vec<String> {
+    const BEGINNINGS: [&str; 4] = ["auto", "cpu", "cuda", "sim"];
+    let mut requests: Vec<String> = Vec::new();
+    for entry in list.split(',').map(str::trim) {
+        let begins = BEGINNINGS.iter().any(|beginning| entry.split(':').next() == Some(beginning));
+        match requests.last_mut() {
+            Some(request) if !begins => *request = format!("{request},{entry}"),
+            _ => requests.push(entry.to_owned()),
+        }
+    }
+    requests
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn devices_found_by_auto_are_named() {
+        let cuda = |gpu: &str| DeviceId::Cuda(gpu.to_owned());
+        assert_eq!(name(&[DeviceId::Cpu(0)]), "cpu");
+        assert_eq!(name(&[cuda("GPU-a"), cuda("1")]), "cuda:GPU-a,1");
+    }
+
+    #[test]
+    fn devices_lists_are_split_between_requests_and_not_between_gpus() {
+        for (list, requests) in [
+            ("cpu", &["cpu"][..]),
+            ("cpu,cpu:2, cuda:0,1,cuda:GPU-a", &["cpu", "cpu:2", "cuda:0,1", "cuda:GPU-a"]),
+            ("auto,sim:2", &["auto", "sim:2"]),
+            ("tpu:0", &["tpu:0"]),
+        ] {
+            assert_eq!(split_devices(list), requests, "{list}");
+        }
+    }
+}

@@ -1,0 +1,199 @@
+//! One run of a stage with device work: windows of all recordings share the device's batches, as in a worker.
+//!
+//! ```text
+//! preparing threads ── windows, bounded ──> SharedFlow (device) ── answers ──> a thread per recording
+//!                          ^────────────────── windows that follow from answers ─────────┘
+//! ```
+
+use std::collections::HashMap;
+use std::sync::atomic::AtomicUsize;
+use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
+use std::time::Instant;
+
+use scheduler::worker::Pipeline;
+use stage_core::{ErrorClass, Flow, StageError, StageKind};
+
+use super::message::DeviceWork;
+use super::stage_run::{Made, Width, guarded, take_next};
+use crate::pipeline::Item;
+use crate::stages::Stages;
+
+type Window = <Stages as Pipeline>::Unit;
+type Answer = <Stages as Pipeline>::Answer;
+
+/// Preparing threads: as in a worker at least two, so that one can wait for the device while another prepares.
+const LEAST_PREPARING: usize = 2;
+
+/// A window on its way to the device.
+struct Unit {
+    window: Arc<Window>,
+    index: usize,
+    reply: Sender<Answered>,
+}
+
+struct Answered {
+    index: usize,
+    drawn: Instant,
+    answer: Answer,
+}
+
+/// Runs the stage over all items.
+///
+/// # Errors
+/// The device failed: which recording it failed on is not known.
+pub(super) fn run(
+    stages: &Stages,
+    items: &[Item],
+    stage: StageKind,
+    width: Width,
+) -> Result<(Vec<Result<Made, StageError>>, DeviceWork), StageError> {
+    let (next, results) = (AtomicUsize::new(0), Mutex::new(Vec::with_capacity(items.len())));
+    let put = |index: usize, result| results.lock().unwrap_or_else(PoisonError::into_inner).push((index, result));
+    let work = thread::scope(|scope| {
+        let (feed, units) = sync_channel(2 * width.device_batch_size);
+        let mut flow = SharedFlow::new(units, width.device_batch_size);
+        for _ in 0..width.threads.max(LEAST_PREPARING).min(items.len()) {
+            let (feed, next, put) = (feed.clone(), &next, &put);
+            scope.spawn(move || {
+                while let Some((index, item)) = take_next(items, next) {
+                    let recording = Recording { stages, item, stage, feed: feed.clone(), began: Instant::now() };
+                    match guarded(stage, || recording.prepare()) {
+                        Ok(pending) => drop(scope.spawn(move || {
+                            put(index, guarded(stage, || recording.complete(pending)));
+                        })),
+                        Err(error) => put(index, Err(error)),
+                    }
+                }
+            });
+        }
+        drop(feed);
+        let inferred = guarded(stage, || {
+            while flow.wait() {
+                stages.infer(stage, &mut flow)?;
+            }
+            Ok(())
+        });
+        // The flow is dropped here, which ends the threads that wait for it after a failure.
+        inferred.map(|()| flow.work)
+    })?;
+    let mut results = results.into_inner().unwrap_or_else(PoisonError::into_inner);
+    results.sort_by_key(|(index, _)| *index);
+    Ok((results.into_iter().map(|(_, result)| result).collect(), work))
+}
+
+/// One recording of the run.
+struct Recording<'a> {
+    stages: &'a Stages,
+    item: &'a Item,
+    stage: StageKind,
+    feed: SyncSender<Unit>,
+    began: Instant,
+}
+
+/// Windows that are on their way to the device.
+struct Pending {
+    count: usize,
+    answers: Receiver<Answered>,
+}
+
+impl Recording<'_> {
+    /// Sends the first windows to the device.
+    fn prepare(&self) -> Result<Pending, StageError> {
+        self.send(|emit| self.stages.prepare(self.item, self.stage, &|_| false, emit))
+    }
+
+    /// Waits for the answers, sends the windows that follow from them, and makes the artifact. The recording's time
+    /// begins when the device takes its first window: before that it waited for others.
+    fn complete(self, mut pending: Pending) -> Result<Made, StageError> {
+        let mut answers = Vec::new();
+        let mut began = None;
+        while pending.count > 0 {
+            let mut new: Vec<Answered> = pending.answers.iter().collect();
+            if new.len() < pending.count {
+                return Err(unanswered(self.stage));
+            }
+            began = began.or_else(|| new.iter().map(|answered| answered.drawn).min());
+            new.sort_by_key(|answered| answered.index);
+            answers.extend(new.into_iter().map(|answered| answered.answer));
+            pending = self.send(|emit| self.stages.follow_up(self.item, self.stage, &answers, emit))?;
+        }
+        let artifact = self.stages.finish(self.item, self.stage, answers)?;
+        let seconds = began.unwrap_or(self.began).elapsed().as_secs_f64();
+        Ok(Made { seconds, body: Some(artifact.body) })
+    }
+
+    /// The answers' channel closes when all windows that were emitted are answered or dropped.
+    fn send(
+        &self,
+        emit_all: impl FnOnce(&mut dyn FnMut(usize, Window) -> bool) -> Result<usize, StageError>,
+    ) -> Result<Pending, StageError> {
+        let (reply, answers) = channel();
+        let count = emit_all(&mut |index, window| {
+            self.feed.send(Unit { window: Arc::new(window), index, reply: reply.clone() }).is_ok()
+        })?;
+        Ok(Pending { count, answers })
+    }
+}
+
+fn unanswered(stage: StageKind) -> StageError {
+    StageError::new(stage, ErrorClass::Device, "unanswered", "the device stopped before all windows were answered")
+}
+
+/// The flow that the device draws windows of all recordings from.
+struct SharedFlow {
+    units: Receiver<Unit>,
+    capacity: usize,
+    /// Waited for and not drawn yet.
+    waiting: Option<Unit>,
+    under_way: HashMap<usize, (Unit, Instant)>,
+    work: DeviceWork,
+}
+
+impl SharedFlow {
+    fn new(units: Receiver<Unit>, capacity: usize) -> Self {
+        Self { units, capacity, waiting: None, under_way: HashMap::new(), work: DeviceWork::default() }
+    }
+
+    /// Waits for a window; false when none can come any more.
+    fn wait(&mut self) -> bool {
+        if self.waiting.is_none() {
+            self.waiting = self.units.recv().ok();
+        }
+        self.waiting.is_some()
+    }
+
+    fn next(&mut self) -> Option<Unit> {
+        if self.under_way.is_empty() {
+            // With nothing under way the engine would end, to be started again for the next window.
+            self.wait();
+        }
+        self.waiting.take().or_else(|| self.units.try_recv().ok())
+    }
+}
+
+impl Flow<Window, Answer> for SharedFlow {
+    fn capacity(&self) -> usize {
+        self.capacity
+    }
+
+    fn draw(&mut self) -> Option<(usize, Arc<Window>)> {
+        if self.under_way.len() >= self.capacity {
+            return None;
+        }
+        let unit = self.next()?;
+        let (key, window) = (self.work.windows, Arc::clone(&unit.window));
+        self.under_way.insert(key, (unit, Instant::now()));
+        self.work.windows += 1;
+        self.work.windows_at_once = self.work.windows_at_once.max(self.under_way.len());
+        Some((key, window))
+    }
+
+    fn answer(&mut self, key: usize, answer: Answer) {
+        if let Some((unit, drawn)) = self.under_way.remove(&key) {
+            // Fails only where the recording has failed already.
+            drop(unit.reply.send(Answered { index: unit.index, drawn, answer }));
+        }
+    }
+}

@@ -1,0 +1,131 @@
+//! One combination, measured.
+
+use std::path::PathBuf;
+
+use measure::{Runs, percentile, try_runs};
+use stage_core::{StageError, StageKind};
+
+use super::combination::Combination;
+use super::message::{DeviceWork, Input, Ran, Ready, Task};
+use super::process::{Process, ProcessError};
+use crate::settings::Settings;
+
+/// Runs before those that are timed.
+pub(super) const WARM_UPS: usize = 1;
+
+/// A recording that could not be measured, and why.
+pub(super) type FailedRecording = (PathBuf, StageError);
+
+/// What was measured of a combination.
+#[derive(Debug)]
+pub(super) struct Measurement {
+    /// Of the whole stage over all recordings.
+    pub(super) runs: Runs<()>,
+    /// Each recording that did not fail, in the fastest run: path, length in seconds, and seconds of the stage.
+    pub(super) recordings: Vec<(PathBuf, f64, f64)>,
+    pub(super) failed: Vec<FailedRecording>,
+    /// In the fastest run, over all processes.
+    pub(super) device: Option<DeviceWork>,
+    /// Of the process that took longest.
+    pub(super) load_s: Option<f64>,
+    /// Of all processes together, before the stage began.
+    pub(super) before_mib: Option<f64>,
+    /// Of all processes together.
+    pub(super) peak_mib: Option<f64>,
+}
+
+impl Measurement {
+    /// Measures the stage over the recordings.
+    pub(super) fn take(
+        combination: &Combination,
+        (stage, base, repeat): (StageKind, &Settings, usize),
+        inputs: &[Input],
+    ) -> Result<Self, ProcessError> {
+        let shares = shares(inputs, combination.devices.len());
+        let task = |(device, share): (_, &Vec<&Input>)| Task {
+            stage,
+            settings: combination.settings(base),
+            device,
+            threads: combination.threads_per_process(),
+            device_batch_size: combination.device_batch_size,
+            recordings: share.iter().copied().cloned().collect(),
+        };
+        let tasks = combination.devices.iter().cloned().zip(&shares).map(task);
+        let mut processes = tasks.map(Process::measure).collect::<Result<Vec<_>, _>>()?;
+        let ready = processes.iter_mut().map(Process::ready).collect::<Result<Vec<_>, _>>()?;
+        let mut last = Vec::new();
+        let runs = try_runs(WARM_UPS, repeat, || {
+            processes.iter_mut().try_for_each(Process::run)?;
+            let ran = processes.iter_mut().map(Process::ran).collect::<Result<Vec<_>, ProcessError>>()?;
+            last.clone_from(&ran);
+            Ok(ran)
+        })?;
+        Ok(Self::of(&shares, &ready, runs, &last))
+    }
+
+    fn of(shares: &[Vec<&Input>], ready: &[Ready], runs: Runs<Vec<Ran>>, last: &[Ran]) -> Self {
+        let (mut recordings, mut failed) = (Vec::new(), Vec::new());
+        let best = runs.best().iter().map(|ran| &ran.recordings);
+        for (input, result) in shares.iter().zip(best).flat_map(|(share, results)| share.iter().zip(results)) {
+            match result {
+                Ok(seconds) => recordings.push((input.path.clone(), input.audio_s, *seconds)),
+                Err(error) => failed.push((input.path.clone(), error.clone())),
+            }
+        }
+        let devices = runs.best().iter().map(|ran| ran.device).collect::<Option<Vec<_>>>();
+        let device = devices.map(|devices| DeviceWork {
+            windows: devices.iter().map(|work| work.windows).sum(),
+            windows_at_once: devices.iter().map(|work| work.windows_at_once).max().unwrap_or_default(),
+        });
+        Self {
+            recordings,
+            failed,
+            device,
+            load_s: ready.iter().filter_map(|ready| ready.load_s).reduce(f64::max),
+            before_mib: ready.iter().map(|ready| ready.before_mib).sum(),
+            peak_mib: last.iter().map(|ran| ran.peak_mib).sum(),
+            runs: runs.map(drop),
+        }
+    }
+
+    /// Seconds of the recordings that did not fail.
+    pub(super) fn audio_s(&self) -> f64 {
+        self.recordings.iter().map(|(_, audio_s, _)| audio_s).sum()
+    }
+
+    pub(super) fn times_real_time(&self) -> f64 {
+        self.runs.times_real_time(self.audio_s())
+    }
+
+    /// A percentile of the seconds per recording; none where all failed.
+    pub(super) fn recording_s(&self, percent: f64) -> Option<f64> {
+        let seconds: Vec<f64> = self.recordings.iter().map(|(.., seconds)| *seconds).collect();
+        percentile(&seconds, percent)
+    }
+}
+
+/// Deals the recordings, longest first, to so many processes, each to the one with the least audio.
+fn shares(inputs: &[Input], processes: usize) -> Vec<Vec<&Input>> {
+    let mut shares: Vec<(f64, Vec<&Input>)> = vec![(0.0, Vec::new()); processes];
+    for input in inputs {
+        if let Some((audio_s, share)) = shares.iter_mut().min_by(|a, b| a.0.total_cmp(&b.0)) {
+            *audio_s += input.audio_s;
+            share.push(input);
+        }
+    }
+    shares.into_iter().map(|(_, share)| share).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn shares_are_even_and_lose_no_recording() {
+        let input = |audio_s| Input { audio_s, ..Input::new(format!("{audio_s}").into()) };
+        let inputs = [60.0, 40.0, 30.0, 5.0, 5.0].map(input);
+        let lengths = |share: &Vec<&Input>| share.iter().map(|input| input.audio_s).collect::<Vec<_>>();
+        let shares = shares(&inputs, 2);
+        assert_eq!(shares.iter().map(lengths).collect::<Vec<_>>(), [vec![60.0, 5.0, 5.0], vec![40.0, 30.0]]);
+    }
+}

@@ -1,0 +1,147 @@
+//! `bench`: one stage alone, on the user's recordings and machine, for each combination of the settings listed.
+//!
+//! ```text
+//! lists -> combinations -> one process: artifacts of the earlier stages
+//!                       -> per combination, a process per device: warm-up, timed runs -> table or JSON
+//! ```
+//!
+//! There is no store, and no results are kept.
+
+mod combination;
+mod device_run;
+mod measurement;
+mod message;
+mod process;
+mod recommendation;
+mod report;
+mod stage_run;
+mod worker;
+
+use std::path::PathBuf;
+
+use anyhow::Context;
+
+use self::combination::Combination;
+use self::measurement::{FailedRecording, Measurement};
+use self::message::{Input, Task};
+use self::process::Process;
+use self::report::{Outcome, Report};
+pub(crate) use self::worker::worker;
+use crate::args::BenchStageArgs;
+use crate::exit::{Exit, Failure};
+use crate::inputs;
+use crate::settings::Settings;
+use crate::signals;
+
+pub(crate) fn bench(args: &BenchStageArgs) -> Result<Exit, Failure> {
+    signals::end_when_interrupted().context("signals cannot be caught")?;
+    let base = Settings::from_args(&args.stages).map_err(Failure::usage)?;
+    let inputs = inputs::find(&args.inputs).map_err(Failure::usage)?;
+    let (checked, first, about) = check(Combination::all(args)?, args, &base)?;
+    for path in &inputs.passed_over {
+        eprintln!("skipped (not an audio file name): {}", path.display());
+    }
+    let (prepared, failed) = prepare(args, &base, &first, inputs.files)?;
+    let mut report = Report { about, repeats: args.repeat, prepared: summary(&prepared), failed, outcomes: Vec::new() };
+    if !prepared.is_empty() {
+        let count = checked.len();
+        for (number, (combination, possible)) in (1..).zip(checked) {
+            let outcome = match possible {
+                Err(reason) => Outcome::NotPossible(reason),
+                Ok(()) => {
+                    eprintln!("{number} of {count}: {}", report::label(&combination, args.stage));
+                    measure(&combination, args, &base, &prepared)
+                }
+            };
+            report.add(combination, outcome);
+        }
+    }
+    if args.json {
+        println!("{:#}", report.json());
+    } else {
+        print!("{}", report.text());
+    }
+    Ok(report.exit())
+}
+
+/// A combination, or why this build or device cannot compute it.
+type Checked = (Combination, Result<(), String>);
+
+/// Checks every combination before anything runs. Gives the first that is possible, and what is measured.
+fn check(
+    combinations: Vec<Combination>,
+    args: &BenchStageArgs,
+    base: &Settings,
+) -> Result<(Vec<Checked>, Combination, report::About), Failure> {
+    let (mut checked, mut first, mut reasons) = (Vec::new(), None, Vec::new());
+    for combination in combinations {
+        match combination.stages(base) {
+            Ok(stages) => {
+                if first.is_none() {
+                    first = Some((combination.clone(), report::About::of(&stages, args.stage)?));
+                }
+                checked.push((combination, Ok(())));
+            }
+            Err(error) => {
+                checked.push((combination, Err(error.to_string())));
+                reasons.push(error);
+            }
+        }
+    }
+    match (first, reasons.into_iter().next()) {
+        (Some((first, about)), _) => Ok((checked, first, about)),
+        (None, Some(error)) => Err(Failure::usage(error)),
+        (None, None) => Err(anyhow::anyhow!("no combination to measure").into()),
+    }
+}
+
+/// Runs the stages before the measured one. Recordings that fail are named and left out; the others come longest first.
+fn prepare(
+    args: &BenchStageArgs,
+    base: &Settings,
+    combination: &Combination,
+    files: Vec<PathBuf>,
+) -> Result<(Vec<Input>, Vec<FailedRecording>), Failure> {
+    eprintln!("preparing: {} recordings", files.len());
+    let task = Task {
+        stage: args.stage,
+        settings: combination.settings(base),
+        device: combination.devices[0].clone(),
+        threads: measure::Machine::here().threads,
+        device_batch_size: combination.device_batch_size,
+        recordings: files.iter().cloned().map(Input::new).collect(),
+    };
+    let inputs = Process::prepare(task).map_err(|error| Failure::new(Exit::Failed, error))?;
+    let (mut prepared, mut failed) = (Vec::new(), Vec::new());
+    for (path, input) in files.into_iter().zip(inputs) {
+        match input {
+            Ok(input) => prepared.push(input),
+            Err(error) => {
+                eprintln!("{}: {error}", path.display());
+                failed.push((path, error));
+            }
+        }
+    }
+    prepared.sort_by(|a, b| b.audio_s.total_cmp(&a.audio_s));
+    Ok((prepared, failed))
+}
+
+fn measure(combination: &Combination, args: &BenchStageArgs, base: &Settings, prepared: &[Input]) -> Outcome {
+    match Measurement::take(combination, (args.stage, base, args.repeat), prepared) {
+        Ok(measurement) => {
+            for (path, error) in &measurement.failed {
+                eprintln!("{}: {error}", path.display());
+            }
+            Outcome::Measured(Box::new(measurement))
+        }
+        Err(error) => {
+            eprintln!("not measured: {error}");
+            Outcome::Failed(error.to_string())
+        }
+    }
+}
+
+/// Number of recordings, and their length in seconds.
+fn summary(prepared: &[Input]) -> (usize, f64) {
+    (prepared.len(), prepared.iter().map(|input| input.audio_s).sum())
+}

@@ -1,0 +1,138 @@
+//! The processes that one combination is measured in: one per device, as in a run.
+
+use std::io::{self, BufRead, BufReader, Write};
+use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+
+use super::message::{FromProcess, Input, Ran, Ready, Task, ToProcess};
+use stage_core::{DeviceId, StageError};
+
+/// Why a process gave no measurement.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum ProcessError {
+    #[error("its process cannot be started: {0}")]
+    Start(io::Error),
+    #[error("{0}")]
+    Failed(String),
+    #[error("its process ended with exit code {0}")]
+    Ended(i32),
+    #[error("its process was killed by signal {0} (9: perhaps by the system, for want of memory)")]
+    Killed(i32),
+    #[error("its process broke off: {0}")]
+    Broken(String),
+}
+
+/// A process, killed when this is dropped.
+pub(super) struct Process {
+    child: Child,
+    stdin: ChildStdin,
+    stdout: BufReader<ChildStdout>,
+}
+
+impl Process {
+    /// Runs the stages before the task's, and gives the artifacts.
+    pub(super) fn prepare(task: Task) -> Result<Vec<Result<Input, StageError>>, ProcessError> {
+        let device = task.device.clone();
+        let mut process = Self::start(&device, task.threads)?;
+        process.say(&ToProcess::Prepare(task))?;
+        match process.reply()? {
+            FromProcess::Prepared(inputs) => Ok(inputs),
+            other => Err(unexpected(&other)),
+        }
+    }
+
+    /// A process that was told to get ready for the task.
+    pub(super) fn measure(task: Task) -> Result<Self, ProcessError> {
+        let device = task.device.clone();
+        let mut process = Self::start(&device, task.threads)?;
+        process.say(&ToProcess::Measure(task))?;
+        Ok(process)
+    }
+
+    /// Waits until it is ready.
+    pub(super) fn ready(&mut self) -> Result<Ready, ProcessError> {
+        match self.reply()? {
+            FromProcess::Ready(ready) => Ok(ready),
+            other => Err(unexpected(&other)),
+        }
+    }
+
+    /// Begins a run.
+    pub(super) fn run(&mut self) -> Result<(), ProcessError> {
+        self.say(&ToProcess::Run)
+    }
+
+    /// Waits for the end of the run.
+    pub(super) fn ran(&mut self) -> Result<Ran, ProcessError> {
+        match self.reply()? {
+            FromProcess::Ran(ran) => Ok(ran),
+            other => Err(unexpected(&other)),
+        }
+    }
+
+    /// Starts the process in a group of its own: an interrupt ends `bench`, and the end of its standard input ends it.
+    fn start(device: &DeviceId, threads: usize) -> Result<Self, ProcessError> {
+        let program = std::env::current_exe().map_err(ProcessError::Start)?;
+        let mut command = Command::new(program);
+        command.arg("bench-worker").stdin(Stdio::piped()).stdout(Stdio::piped()).process_group(0);
+        command.env("RAYON_NUM_THREADS", threads.to_string());
+        if let DeviceId::Cuda(name) = device {
+            command.env("CUDA_VISIBLE_DEVICES", name);
+        }
+        let mut child = command.spawn().map_err(ProcessError::Start)?;
+        match child.stdin.take().zip(child.stdout.take()) {
+            Some((stdin, stdout)) => Ok(Self { child, stdin, stdout: BufReader::new(stdout) }),
+            None => Err(ProcessError::Start(io::Error::other("it has no pipes"))),
+        }
+    }
+
+    fn say(&mut self, message: &ToProcess) -> Result<(), ProcessError> {
+        let line = serde_json::to_string(message).map_err(|error| ProcessError::Broken(error.to_string()))?;
+        match writeln!(self.stdin, "{line}").and_then(|()| self.stdin.flush()) {
+            Ok(()) => Ok(()),
+            Err(_) => Err(self.end()),
+        }
+    }
+
+    fn reply(&mut self) -> Result<FromProcess, ProcessError> {
+        let mut line = String::new();
+        match self.stdout.read_line(&mut line) {
+            Ok(0) => Err(self.end()),
+            Ok(_) => match serde_json::from_str(&line) {
+                Ok(FromProcess::Failed(reason)) => Err(ProcessError::Failed(reason)),
+                Ok(message) => Ok(message),
+                Err(error) => Err(ProcessError::Broken(error.to_string())),
+            },
+            Err(error) => Err(ProcessError::Broken(error.to_string())),
+        }
+    }
+
+    /// How a process that closed its pipes ended.
+    fn end(&mut self) -> ProcessError {
+        match self.child.wait() {
+            Ok(status) => match (status.code(), status.signal()) {
+                (Some(code), _) => ProcessError::Ended(code),
+                (None, signal) => ProcessError::Killed(signal.unwrap_or_default()),
+            },
+            Err(error) => ProcessError::Broken(error.to_string()),
+        }
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        // Both fail only for a process that has ended and been waited for.
+        drop(self.child.kill());
+        drop(self.child.wait());
+    }
+}
+
+fn unexpected(message: &FromProcess) -> ProcessError {
+    let kind = match message {
+        FromProcess::Failed(_) => "a failure",
+        FromProcess::Prepared(_) => "artifacts",
+        FromProcess::Ready(_) => "readiness",
+        FromProcess::Ran(_) => "a run",
+    };
+    ProcessError::Broken(format!("it sent {kind} out of turn"))
+}
