@@ -9,9 +9,9 @@ mod random;
 mod support;
 
 use align::{AlignConfig, AlignFiles, Aligner, ModelSource};
-use measure::{Machine, figures, percentile, runs};
+use measure::{Machine, figures, runs};
 use stage_core::{AlignedWords, Stage};
-use support::{Attention, Call, digits};
+use support::{Attention, Call, digits, percentile};
 
 /// Takes of every digit by every speaker.
 const TAKES: usize = 12;
@@ -72,7 +72,7 @@ fn boundaries(calls: &[Call], attention: Attention, search_s: f64) -> [String; 5
     let errors = calls.iter().zip(aligned.best()).map(|(call, aligned)| call.errors(&aligned.words));
     let (starts, ends): (Vec<_>, Vec<_>) = errors.unzip();
     let (starts, ends) = (starts.concat(), ends.concat());
-    let ms = |errors: &[f64], percent| format!("{:.1}", 1000.0 * percentile(errors, percent).unwrap_or(f64::NAN));
+    let ms = |errors: &Vec<f64>, percent| format!("{:.1}", 1000.0 * percentile(errors.clone(), percent));
     let speed = format!("{:.0}", aligned.times_real_time(audio_s(calls)));
-    [ms(&starts, 50.0), ms(&starts, 90.0), ms(&ends, 50.0), ms(&ends, 90.0), speed]
+    [ms(&starts, 50), ms(&starts, 90), ms(&ends, 50), ms(&ends, 90), speed]
 }

@@ -1,8 +1,7 @@
 //! What the device reaches at most: a large copy, and large matrix products.
 
-use std::time::Instant;
-
 use candle_core::{DType, Device, Tensor};
+use measure::{median, try_runs};
 use serde_json::{Value, json};
 
 use crate::engine::Result;
@@ -42,16 +41,10 @@ fn product(device: &Device, dtype: DType, size: usize) -> Result<Value> {
 
 /// Median seconds of a call, after two warm-up calls.
 fn median_s<T>(device: &Device, work: impl Fn() -> candle_core::Result<T>) -> Result<f64> {
-    let mut seconds = Vec::new();
-    for call in 0..CALLS + 2 {
-        device.synchronize()?;
-        let start = Instant::now();
+    device.synchronize()?;
+    let calls = try_runs(2, CALLS, || {
         let output = work()?;
-        device.synchronize()?;
-        if call >= 2 {
-            seconds.push(start.elapsed().as_secs_f64());
-        }
-        drop(output);
-    }
-    Ok(crate::median(&mut seconds))
+        device.synchronize().map(|()| output)
+    })?;
+    Ok(median(calls.seconds()).ok_or("no call was timed")?)
 }

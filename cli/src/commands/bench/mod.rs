@@ -116,12 +116,10 @@ fn prepare(
     for (path, input) in files.into_iter().zip(inputs) {
         match input {
             Ok(input) => prepared.push(input),
-            Err(error) => {
-                eprintln!("{}: {error}", path.display());
-                failed.push((path, error));
-            }
+            Err(error) => failed.push((path, error)),
         }
     }
+    tell_failures(args, &failed);
     prepared.sort_by(|a, b| b.audio_s.total_cmp(&a.audio_s));
     Ok((prepared, failed))
 }
@@ -129,15 +127,17 @@ fn prepare(
 fn measure(combination: &Combination, args: &BenchStageArgs, base: &Settings, prepared: &[Input]) -> Outcome {
     match Measurement::take(combination, (args.stage, base, args.repeat), prepared) {
         Ok(measurement) => {
-            for (path, error) in &measurement.failed {
-                eprintln!("{}: {error}", path.display());
-            }
+            tell_failures(args, &measurement.failed);
             Outcome::Measured(Box::new(measurement))
         }
-        Err(error) => {
-            eprintln!("not measured: {error}");
-            Outcome::Failed(error.to_string())
-        }
+        Err(error) => Outcome::Failed(error.to_string()),
+    }
+}
+
+/// Tells people which recordings failed where standard output is for programs; the table has them otherwise.
+fn tell_failures(args: &BenchStageArgs, failed: &[FailedRecording]) {
+    for (path, error) in failed.iter().filter(|_| args.json) {
+        eprintln!("{}: {error}", path.display());
     }
 }
 

@@ -179,7 +179,8 @@ impl Report {
                 .into(),
             "spread: how much longer the slowest run took; median s, 95 % s: seconds per recording, others beside it"
                 .into(),
-            "peak MiB: most resident memory, with before MiB, what the program and the decoded recordings take".into(),
+            "peak MiB: most resident memory during the stage; of it before MiB: the program and the decoded recordings"
+                .into(),
         ];
         lines.extend(self.doubts());
         lines
@@ -191,12 +192,11 @@ impl Report {
             let (work, batch) = (measurement.device?, combination.device_batch_size);
             let (windows, at_once) = (work.windows, work.windows_at_once);
             (at_once < batch).then(|| {
-                format!("batch {batch} was never full: at most {at_once} windows at once, of {windows} in all")
+                let label = label(combination, self.about.stage);
+                format!("{label}: never full, at most {at_once} windows at once, of {windows} in all")
             })
         });
         let mut doubts: Vec<_> = never_full.collect();
-        doubts.sort();
-        doubts.dedup();
         if self.measured().any(|(_, measurement)| measurement.runs.spread_percent() > STEADY_PERCENT) {
             doubts.push(format!(
                 "spread over {STEADY_PERCENT} %: the runs are short or the machine does other work; --repeat 10 or more \

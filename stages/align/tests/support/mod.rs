@@ -139,9 +139,8 @@ pub(crate) fn segment(start_s: f64, end_s: f64, pieces: Vec<TokenPiece>) -> Segm
 }
 
 /// The `percent`-th percentile.
-pub(crate) fn percentile(mut values: Vec<f64>, percent: usize) -> f64 {
-    values.sort_by(f64::total_cmp);
-    values[(values.len() - 1) * percent / 100]
+pub(crate) fn percentile(values: Vec<f64>, percent: usize) -> f64 {
+    measure::percentile(&values, percent as f64).unwrap()
 }
 
 /// The clip from the first to the last frame of 5 ms within 35 dB of its loudest, at a peak of 0.5.
