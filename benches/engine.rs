@@ -20,6 +20,7 @@ pub(crate) fn one_attempt(tokens: Option<usize>) -> TranscribeConfig {
         languages: vec!["en".into()],
         max_tokens: tokens,
         token_times: false,
+        beam_size: 1,
         temperatures: vec![0.0],
         repetition_limit: 0,
         ..TranscribeConfig::default()

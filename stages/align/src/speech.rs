@@ -48,7 +48,6 @@ fn trimmed(time: Interval, sound: &Sound) -> Interval {
 }
 
 #[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "samples in memory can be read")]
 mod tests {
     use stage_core::Pcm;
 

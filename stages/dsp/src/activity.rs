@@ -178,6 +178,7 @@ fn smoothed(levels: &[f32]) -> Vec<f32> {
 }
 
 #[cfg(test)]
+#[expect(clippy::single_range_in_vec_init, reason = "lists of one interval")]
 mod tests {
     use super::*;
 

@@ -41,7 +41,7 @@ fn an_english_only_model_with_128_bands_and_one_decoder_layer_agrees_with_transf
 fn compare(source: &ModelSource, language: Option<&str>, samples: &[Vec<f32>]) {
     let ModelSource::Directory(directory) = source else { unreachable!() };
     let Some(reference) = reference(directory, samples, language, MAX_TOKENS) else { return };
-    let transcriber = transcriber(source, language, TranscribeConfig::default());
+    let transcriber = transcriber(source, language, TranscribeConfig { beam_size: 1, ..TranscribeConfig::default() });
     let units: Vec<_> = samples.iter().map(|samples| Arc::new(mel_window(&transcriber, samples))).collect();
     let answers = answers(&transcriber, &units);
     for (index, (unit, answer)) in units.iter().zip(&answers).enumerate() {
@@ -54,7 +54,8 @@ fn compare(source: &ModelSource, language: Option<&str>, samples: &[Vec<f32>]) {
 /// A loaded model that tries once, as the reference does, and is stopped by nothing but its end token and the budget.
 fn transcriber(source: &ModelSource, language: Option<&str>, config: TranscribeConfig) -> Transcriber {
     let config = TranscribeConfig {
-        language: language.map(ToOwned::to_owned),
+        languages: language.map(ToOwned::to_owned).into_iter().collect(),
+        normalize_level: false,
         max_tokens: Some(MAX_TOKENS),
         temperatures: vec![0.0],
         repetition_limit: 0,
@@ -106,7 +107,7 @@ fn compare_network(model: &Whisper, unit: &MelWindow, reference: &Reference, ind
     let tokens = [reference.ids("prompt", index), reference.ids("tokens", index)].concat();
     let expected = reference.tensor("logits", index);
     let mut cache = model.cache(1, 1, tokens.len()).unwrap();
-    model.admit(&[(0, unit)], None, &mut cache).unwrap();
+    model.admit(&[(0, unit)], &mut cache).unwrap();
     let text = Text { slot: 0, tokens: &tokens };
     let mut worst = deviation(&model.logits(text, &cache).unwrap(), &expected);
     for (position, token) in tokens.iter().enumerate() {

@@ -11,8 +11,6 @@ macro_rules! model_file {
 
 /// Its folder.
 pub(crate) const FOLDER: &str = model_file!("");
-/// Its `tokenizer.json`.
-pub(crate) const TOKENIZER: &[u8] = include_bytes!(model_file!("/tokenizer.json"));
 /// Its `model.safetensors`.
 pub(crate) const WEIGHTS: &[u8] = include_bytes!(model_file!("/model.safetensors"));
 

@@ -215,7 +215,7 @@ mod tests {
     fn tokens_begin_later_than_the_attention_by_its_lead() {
         let looks = [0..3, 3..8, 8..14];
         assert_eq!(
-            boundaries(&looks, 2, &sounding(&[0..10]), &[true, true]),
+            boundaries(&looks, 2, &sounding(std::slice::from_ref(&(0..10))), &[true, true]),
             [0, 3 + LEAD, 10],
             "the end takes no sound"
         );
@@ -243,7 +243,7 @@ mod tests {
     #[test]
     fn tokens_keep_openai_whispers_times_where_too_little_sounds() {
         let looks = [0..4, 4..8, 8..14];
-        assert_eq!(boundaries(&looks, 2, &sounding(&[2..4]), &[true, true])[0], 0);
+        assert_eq!(boundaries(&looks, 2, &sounding(std::slice::from_ref(&(2..4))), &[true, true])[0], 0);
     }
 
     #[test]

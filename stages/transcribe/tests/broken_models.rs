@@ -12,13 +12,13 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 use transcribe::{ModelError, ModelFiles, ModelSource, TranscribeConfig, Transcriber, quantise};
 
-const EMBEDDED: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../fixtures/models/test-tiny");
+const TEST_MODEL: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../fixtures/models/test-tiny");
 const WEIGHTS: &str = "model.safetensors";
 
 /// A copy of the small model: links, which what breaks a file replaces.
 fn copy() -> TempDir {
     let directory = tempfile::tempdir().unwrap();
-    for entry in fs::read_dir(MODEL).unwrap() {
+    for entry in fs::read_dir(TEST_MODEL).unwrap() {
         let entry = entry.unwrap();
         symlink(entry.path().canonicalize().unwrap(), directory.path().join(entry.file_name())).unwrap();
     }
@@ -117,7 +117,7 @@ fn whole_folders_are_accepted() {
     let copied = resolve(directory.path()).unwrap();
     assert_eq!(copied.window_s(), 10.0);
     assert_eq!(copied.languages(), ["en", "ko"]);
-    let original = resolve(Path::new(EMBEDDED)).unwrap();
+    let original = resolve(Path::new(TEST_MODEL)).unwrap();
     assert_eq!(copied.sha256().unwrap(), original.sha256().unwrap());
     // What older folders lack or have beside it.
     let harmless: Vec<Break> = vec![
@@ -334,7 +334,7 @@ fn tokenizers_of_other_models_are_refused() {
 
 #[test]
 fn files_that_are_not_whole_safetensors_are_refused() {
-    let whole = fs::read(Path::new(EMBEDDED).join(WEIGHTS)).unwrap();
+    let whole = fs::read(Path::new(TEST_MODEL).join(WEIGHTS)).unwrap();
     let one = |shape: &str, offsets: &str| {
         header(&format!(r#"{{"x":{{"dtype":"F32","shape":{shape},"data_offsets":{offsets}}}}}"#))
     };
@@ -359,7 +359,7 @@ fn files_that_are_not_whole_safetensors_are_refused() {
         cases.push((write(WEIGHTS, content), WEIGHTS, "not a whole safetensors file"));
     }
     cases.push((write(WEIGHTS, header("{}")), WEIGHTS, "model.encoder.conv1.weight is missing"));
-    let aligner = Path::new(EMBEDDED).with_file_name("aligner").join(WEIGHTS);
+    let aligner = Path::new(TEST_MODEL).with_file_name("aligner").join(WEIGHTS);
     cases.push((write(WEIGHTS, fs::read(aligner).unwrap()), WEIGHTS, "model.encoder.conv1.weight is missing"));
     assert_all_refused(cases);
 }
@@ -461,7 +461,7 @@ fn numbers_that_no_weight_can_be_are_refused() {
 fn quantized_folders_are_checked_as_others_are() {
     let made = tempfile::tempdir().unwrap();
     let quantized = made.path().join("int8");
-    quantise(&ModelSource::Directory(EMBEDDED.into()), &quantized).unwrap();
+    quantise(&ModelSource::Directory(TEST_MODEL.into()), &quantized).unwrap();
     assert_eq!(complaint(&quantized), "nothing");
     const SCALES: &str = "model.encoder.layers.0.fc1.weight_scale";
     let set_scale = |value: f32| -> Break {
@@ -538,8 +538,8 @@ fn shards_are_found_through_their_index() {
 
 #[test]
 fn languages_that_the_model_does_not_know_are_refused_with_the_known_ones() {
-    let config = TranscribeConfig { language: Some("fr".into()), ..TranscribeConfig::default() };
-    let error = Transcriber::new(resolve(Path::new(EMBEDDED)).unwrap(), config).unwrap_err();
+    let config = TranscribeConfig { languages: vec!["fr".into()], ..TranscribeConfig::default() };
+    let error = Transcriber::new(resolve(Path::new(TEST_MODEL)).unwrap(), config).unwrap_err();
     assert_eq!(error.to_string(), "embedded does not know the language `fr`; it knows en, ko");
 }
 

@@ -94,13 +94,13 @@ fn assert_alike(a: &Hypothesis, b: &Hypothesis) {
     assert_eq!((a.looping, a.end_logprob.is_some()), (b.looping, b.end_logprob.is_some()));
     assert_eq!((&a.language, a.temperature), (&b.language, b.temperature));
     assert!((a.no_speech_prob - b.no_speech_prob).abs() < 1e-4 && (a.avg_logprob() - b.avg_logprob()).abs() < 1e-3);
-    let refused = |h: &Hypothesis| h.refused.iter().map(|attempt| attempt.temperature).collect::<Vec<_>>();
+    let refused = |h: &Hypothesis| h.rejected.iter().map(|attempt| attempt.temperature).collect::<Vec<_>>();
     assert_eq!(refused(a), refused(b));
 }
 
 /// Settings that take every way through the engine.
 fn settings() -> Vec<(&'static str, TranscribeConfig)> {
-    let base = || TranscribeConfig { max_tokens: Some(20), ..TranscribeConfig::default() };
+    let base = || TranscribeConfig { max_tokens: Some(20), beam_size: 1, ..TranscribeConfig::default() };
     vec![
         ("greedy", TranscribeConfig { temperatures: vec![0.0], ..base() }),
         ("timestamps", TranscribeConfig { timestamps: true, temperatures: vec![0.0], ..base() }),

@@ -36,7 +36,7 @@ fn window(seed: usize) -> MelWindow {
 fn cache(model: &Whisper, slots: usize, lanes: usize) -> Cache {
     let windows: Vec<_> = (0..slots).map(window).collect();
     let mut cache = model.cache(slots, lanes, 16).unwrap();
-    model.admit(&windows.iter().enumerate().collect::<Vec<_>>(), None, &mut cache).unwrap();
+    model.admit(&windows.iter().enumerate().collect::<Vec<_>>(), &mut cache).unwrap();
     cache
 }
 
@@ -111,7 +111,7 @@ fn rows_of_different_lengths_and_refilled_slots_do_not_disturb_each_other() {
         let mut batch = cache(&model, 2, 1);
         model.step(&[row(1, 0)], &[30, 31, 32], &mut batch).unwrap();
         model.step(&[row(0, 0), row(1, 0)], &[10, 33], &mut batch).unwrap();
-        model.admit(&[(0, &window(5))], None, &mut batch).unwrap();
+        model.admit(&[(0, &window(5))], &mut batch).unwrap();
         let step = model.step(&[row(1, 0), row(0, 0)], &[34, 50], &mut batch).unwrap();
         let kept = logits(&model, 1, &[30, 31, 32, 33, 34], &batch);
         let refilled = logits(&model, 0, &[50], &batch);
@@ -127,7 +127,7 @@ fn cache_grows_around_what_it_holds() {
         model.step(&[row(0, 1), row(1, 0)], &[10, 11, 20, 21], &mut cache).unwrap();
         cache.grow(5).unwrap();
         assert_eq!(cache.slots(), 5);
-        model.admit(&[(4, &window(6))], None, &mut cache).unwrap();
+        model.admit(&[(4, &window(6))], &mut cache).unwrap();
         let step = model.step(&[row(0, 1), row(1, 0), row(4, 1)], &[12, 22, 30], &mut cache).unwrap();
         let texts: [(usize, &[u32]); 3] = [(0, &[10, 11, 12]), (1, &[20, 21, 22]), (4, &[30])];
         for (index, (slot, tokens)) in texts.into_iter().enumerate() {
