@@ -1,23 +1,32 @@
-//! Kernels: packed products at the shapes of whisper-tiny and whisper-small, and attention over a whole window, in
-//! every precision and beside candle's own in f32. Best of several runs, on all threads (`RAYON_NUM_THREADS`).
+//! Kernels: packed products at the shapes of whisper-tiny, base and small, and attention over a whole window, in every
+//! precision and beside candle's own in f32, after the peaks of the instructions that they are made of. Best of several
+//! runs, on all threads (`RAYON_NUM_THREADS`); the peaks are those of one.
 //!
 //! `cargo bench -p kernels`. A cell is GFLOP/s (of int8: as many operations) and, for a window or a step, milliseconds.
+//! `EARWITNESS_CPU` limits the kernels to an instruction set; candle is not limited by it.
+
+#[cfg(target_arch = "x86_64")]
+#[path = "kernels/peak.rs"]
+mod peak;
 
 use std::hint::black_box;
 
 use candle_core::{Device, Tensor};
-use kernels::{Finish, KeysValues, Linear, Precision, Projected, Queries, Rows, Sequence, Visible, attend};
+use kernels::{Finish, Isa, KeysValues, Linear, Precision, Projected, Queries, Rows, Sequence, Visible, attend};
 use measure::runs;
 
 const PRECISIONS: [Precision; 3] = [Precision::F32, Precision::Bf16, Precision::Int8];
-const RUNS: usize = 8;
+const RUNS: usize = 20;
 /// Rows, inputs and outputs of a product: an encoder's layers, a decoder's, and the choice of a token.
-const PRODUCTS: [(usize, usize, usize); 7] = [
+const PRODUCTS: [(usize, usize, usize); 10] = [
     (1500, 384, 1536),
+    (1500, 512, 512),
+    (1500, 512, 2048),
     (1500, 768, 768),
     (1500, 768, 3072),
     (1500, 3072, 768),
     (8, 768, 3072),
+    (1, 512, 2048),
     (8, 768, 51_865),
     (1, 768, 51_865),
 ];
@@ -27,10 +36,23 @@ const WIDTH: usize = 64;
 const POSITIONS: usize = 1500;
 
 fn main() {
+    match Isa::check_limit() {
+        Ok(isa) => println!("instruction set: {}\n", isa.name()),
+        Err(reason) => {
+            eprintln!("error: {reason}");
+            std::process::exit(2);
+        }
+    }
+    #[cfg(target_arch = "x86_64")]
+    {
+        println!("{:<30} {:>10}", "instruction, one thread", "Gop/s");
+        peak::peaks().into_iter().for_each(|(name, peak)| println!("{name:<30} {:>10.0}", peak / 1e9));
+        println!();
+    }
     println!("{:<18} {:>18} {:>18} {:>18} {:>18}", "product", "candle f32", "f32", "bf16", "int8");
     PRODUCTS.into_iter().for_each(product);
     println!("\n{:<18} {:>18} {:>18} {:>18}", "attention", "f32", "bf16", "int8 keys");
-    [6, 12].into_iter().for_each(attention);
+    [6, 8, 12].into_iter().for_each(attention);
 }
 
 fn product((rows, inputs, outputs): (usize, usize, usize)) {

@@ -13,7 +13,7 @@ use crate::support::{Finished, calls, earwitness, finish};
 
 /// `bench STAGE` of a fixture call and more arguments.
 fn bench(stage: &str, more: &[&str]) -> Finished {
-    let call = calls().join("account-number.wav");
+    let call = calls().join("reading.wav");
     finish([&["bench", stage, call.to_str().unwrap()], more].concat())
 }
 
@@ -58,7 +58,7 @@ fn bench_prints_every_combination_and_recommends_one() {
 #[test]
 fn bench_json_is_consistent_and_nothing_is_written() {
     let folder = tempfile::tempdir().unwrap();
-    let inputs = ["account-number.wav", "two-speakers_261105_142530.m4a"].map(|name| calls().join(name));
+    let inputs = ["reading.wav", "two-speakers_261105_142530.m4a"].map(|name| calls().join(name));
     let mut command = earwitness(["bench", "transcribe", "--json", "--repeat", "2", "--device-batch-size", "1,3"]);
     command.args(&inputs).current_dir(folder.path());
     let finished = Finished::of(command.output().unwrap()).with_code(0);
@@ -169,7 +169,7 @@ fn bench_refuses_wrong_usage_before_anything_runs() {
 
 #[test]
 fn bench_ends_at_once_when_interrupted() {
-    let call = calls().join("account-number.wav");
+    let call = calls().join("reading.wav");
     let mut command = earwitness(["bench", "transcribe", call.to_str().unwrap(), "--repeat", "100000"]);
     let mut child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
     let mut stderr = BufReader::new(child.stderr.take().unwrap());

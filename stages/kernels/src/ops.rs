@@ -1,4 +1,4 @@
-//! The kernels as candle operations on contiguous f32 tensors of the processor. They write into tensors that are there
+//! The kernels as candle operations on contiguous f32 tensors on the CPU. They write into tensors that are there
 //! already: a network keeps its buffers from one window to the next.
 
 use candle_core::{CpuStorage, CustomOp1, InplaceOp1, InplaceOp2, Layout, Result, Shape, Tensor, bail};
@@ -9,7 +9,7 @@ use crate::{Finish, KeysValues, Linear, Mlp, Norm, Projected, Rows, rows};
 /// `out` (`[rows, outputs]`) from the rows of `x` (`[rows, inputs]`), after `norm` if there is one.
 ///
 /// # Errors
-/// A tensor is not contiguous f32 on the processor, or the shapes do not fit.
+/// A tensor is not contiguous f32 on the CPU, or the shapes do not fit.
 pub fn linear(layer: &Linear, norm: Option<&Norm>, finish: Finish, x: &Tensor, out: &Tensor) -> Result<()> {
     strided(layer, norm, finish, (x, layer.inputs()), out)
 }
@@ -37,7 +37,7 @@ pub fn strided(
 /// Adds what the layer makes of `x` (`[rows, width]`) to it.
 ///
 /// # Errors
-/// `x` is not contiguous f32 on the processor, or of another width.
+/// `x` is not contiguous f32 on the CPU, or of another width.
 pub fn mlp(layer: &Mlp, x: &Tensor) -> Result<()> {
     if x.dim(candle_core::D::Minus1)? != layer.down.outputs() {
         bail!("an MLP of width {} with {:?}", layer.down.outputs(), x.dims());
@@ -45,10 +45,10 @@ pub fn mlp(layer: &Mlp, x: &Tensor) -> Result<()> {
     x.inplace_op1(&Kernel("mlp", |x: &mut [f32]| layer.add(x)))
 }
 
-/// The exact GELU of every element: on a processor of contiguous f32, elsewhere by candle.
+/// The exact GELU of every element: on a CPU of contiguous f32, elsewhere by candle.
 ///
 /// # Errors
-/// On a processor: the tensor is not contiguous f32. Otherwise whatever the device gives.
+/// On a CPU: the tensor is not contiguous f32. Otherwise whatever the device gives.
 pub fn gelu(x: &Tensor) -> Result<Tensor> {
     if x.device().is_cpu() { x.apply_op1_no_bwd(&Gelu) } else { x.gelu_erf() }
 }
@@ -56,7 +56,7 @@ pub fn gelu(x: &Tensor) -> Result<Tensor> {
 /// Adds `x` to `to`, of the same shape.
 ///
 /// # Errors
-/// A tensor is not contiguous f32 on the processor, or the shapes differ.
+/// A tensor is not contiguous f32 on the CPU, or the shapes differ.
 pub fn add(x: &Tensor, to: &Tensor) -> Result<()> {
     if x.dims() != to.dims() {
         bail!("{:?} added to {:?}", x.dims(), to.dims());
@@ -69,7 +69,7 @@ pub fn add(x: &Tensor, to: &Tensor) -> Result<()> {
 /// `queries` (`[rows, at least heads * width]`).
 ///
 /// # Errors
-/// A tensor is not contiguous f32 on the processor, or the shapes do not fit.
+/// A tensor is not contiguous f32 on the CPU, or the shapes do not fit.
 pub fn attend(sequences: &[Sequence<'_>], visible: Visible, queries: &Tensor, out: &Tensor) -> Result<()> {
     let ((count, stride), (rows, width)) = (queries.dims2()?, out.dims2()?);
     if rows != count || stride < width {
@@ -87,7 +87,7 @@ pub fn attend(sequences: &[Sequence<'_>], visible: Visible, queries: &Tensor, ou
 /// Packs further keys and values, which begin at the given places of every row of `projected` (`[rows, ..]`).
 ///
 /// # Errors
-/// The tensor is not contiguous f32 on the processor, or does not have these rows with all their keys and values.
+/// The tensor is not contiguous f32 on the CPU, or does not have these rows with all their keys and values.
 ///
 /// # Panics
 /// The rows exceed the capacity.
@@ -99,7 +99,7 @@ pub fn append(
 ) -> Result<()> {
     let (_, stride) = projected.dims2()?;
     let (storage, layout) = projected.storage_and_layout();
-    let candle_core::Storage::Cpu(storage) = &*storage else { bail!("keys and values on the processor") };
+    let candle_core::Storage::Cpu(storage) = &*storage else { bail!("keys and values on the CPU") };
     let all = contiguous("append", storage, layout)?;
     let width = keys_values.heads() * keys_values.head_width();
     let (after, count) = (all.get(rows.start * stride..).unwrap_or_default(), rows.len());

@@ -15,7 +15,7 @@ pub fn maximum(values: &[f32]) -> f32 {
     highest(Isa::detect(), values)
 }
 
-/// The logarithm of the sum of exponentials. Minus infinity where no value is above that, no number where one is none.
+/// The logarithm of the sum of exponentials. Minus infinity where no value is above that, NaN where one is NaN.
 #[must_use]
 pub fn log_sum_exp(values: &[f32]) -> f64 {
     let isa = Isa::detect();
@@ -91,7 +91,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_and_what_is_no_number_are_told_apart() {
+    fn log_sum_exp_of_nothing_and_of_nan_differ() {
         assert_eq!(log_sum_exp(&[]), f64::NEG_INFINITY);
         assert_eq!(log_sum_exp(&[f32::NEG_INFINITY; 70]), f64::NEG_INFINITY);
         assert_eq!(log_sum_exp(&[0.5, f32::NEG_INFINITY]), 0.5);

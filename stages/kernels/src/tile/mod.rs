@@ -2,7 +2,7 @@
 //!
 //! A panel holds [`PANEL`] columns of a matrix. Its elements lie in groups along the inner dimension, as wide as the
 //! instruction that multiplies them takes: `[groups][PANEL][GROUP]`. A tile reads up to [`ROWS`] rows where they are and
-//! leaves `[rows][PANEL]` sums, row by row as far apart as it is told.
+//! leaves `[rows][PANEL]` sums, whose rows may be further apart.
 
 mod portable;
 #[cfg(target_arch = "x86_64")]

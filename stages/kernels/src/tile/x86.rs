@@ -81,11 +81,11 @@ impl SplitRows {
     }
 }
 
-/// The same pointer, of which the compiler does not know that. Columns are loaded anew for their second part: kept for it,
-/// they would take registers from the sums.
+/// The same number, without the compiler knowing that. Columns are loaded anew for their second part: kept for it, they
+/// would take registers from the sums.
 #[inline(always)]
-fn opaque(pointer: *const u8) -> *const u8 {
-    let mut same = pointer;
+fn opaque(number: usize) -> usize {
+    let mut same = number;
     // SAFETY: no instruction at all.
     unsafe {
         std::arch::asm!("/* {same} */", same = inout(reg) same, options(pure, readonly, nostack, preserves_flags))
@@ -145,13 +145,13 @@ macro_rules! tile {
                     });
                     for group in 0..groups {
                         unsafe {
-                            let group_columns = panel.add((group * PANEL + first) * GROUP);
+                            let at = (group * PANEL + first) * GROUP;
                             let row_groups = rows.add(group * GROUP);
                             let mut _part = 0;
                             $(
-                                let group_columns = opaque(group_columns);
+                                let at = opaque(at);
                                 let columns: [_; V] =
-                                    std::array::from_fn(|v| $part($load(group_columns.add(v * $vector * GROUP).cast())));
+                                    std::array::from_fn(|v| $part($load(panel.add(at + v * $vector * GROUP).cast())));
                                 for (row, acc) in acc.iter_mut().enumerate() {
                                     let row = $broadcast(row_groups.add(row * row_stride + _part).cast());
                                     for (acc, columns) in acc.iter_mut().zip(columns) {
