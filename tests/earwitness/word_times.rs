@@ -102,7 +102,7 @@ fn measure_joined(clips: &[PathBuf], language: &str) -> (f64, f64, f64) {
     std::fs::create_dir(&inputs).unwrap();
     let write = |(index, clips): (usize, &[PathBuf])| write_joined(clips, &inputs.join(format!("joined-{index}.wav")));
     let truths: Vec<_> = clips.chunks(UTTERANCES).enumerate().map(write).collect();
-    run(&[&inputs], &out, &["--language", language]).with_code(0);
+    run(&[&inputs], &out, &["--language", language, "--model", "embedded"]).with_code(0);
     let (mut errors, mut over, mut count) = (Vec::new(), 0, 0);
     for (index, truth) in truths.iter().enumerate() {
         let words = spoken_words(&document(&out, &format!("joined-{index}")), 0);
@@ -140,7 +140,7 @@ fn word_times_of_english_readings_are_near_those_of_another_tool() {
     let stems = [870, 880, 890].map(|number| format!("sense_and_sensibility_01_austen_64kb-0{number}"));
     let inputs: Vec<PathBuf> = stems.iter().map(|stem| folder.join(format!("{stem}.wav"))).collect();
     let out = tempfile::tempdir().unwrap();
-    run(&inputs.iter().map(PathBuf::as_path).collect::<Vec<_>>(), out.path(), &["--language", "en"]).with_code(0);
+    run(&inputs.iter().map(PathBuf::as_path).collect::<Vec<_>>(), out.path(), &["--language", "en", "--model", "embedded"]).with_code(0);
     let (mut starts, mut ends) = (Vec::new(), Vec::new());
     for stem in &stems {
         let truth = document(&folder, stem);

@@ -540,7 +540,7 @@ fn shards_are_found_through_their_index() {
 fn languages_that_the_model_does_not_know_are_refused_with_the_known_ones() {
     let config = TranscribeConfig { languages: vec!["fr".into()], ..TranscribeConfig::default() };
     let error = Transcriber::new(resolve(Path::new(TEST_MODEL)).unwrap(), config).unwrap_err();
-    assert_eq!(error.to_string(), "embedded does not know the language `fr`; it knows en, ko");
+    assert_eq!(error.to_string(), "test-tiny does not know the language `fr`; it knows en, ko");
 }
 
 #[test]

@@ -151,9 +151,9 @@ mod tests {
         };
         let difference = |a: &[f32], b: &[f32]| a.iter().zip(b).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
         let loud = mel.normalized_features(&at(1.0));
-        assert!(difference(&loud, &mel.normalized_features(&at(0.02))) < 1e-4);
-        assert!(difference(&mel.features(&at(1.0)), &mel.features(&at(0.02))) > 0.5);
-        assert!(difference(&loud, &mel.normalized_features(&at(1e-4))) > 0.5, "80 dB are more than is made up for");
+        assert!(difference(&loud, &mel.normalized_features(&at(0.1))) < 1e-4);
+        assert!(difference(&mel.features(&at(1.0)), &mel.features(&at(0.1))) > 0.4);
+        assert!(difference(&loud, &mel.normalized_features(&at(1e-4))) > 0.4, "80 dB are more than is made up for");
         assert_eq!(mel.normalized_features(&[]), mel.features(&[]));
     }
 
