@@ -140,7 +140,12 @@ fn word_times_of_english_readings_are_near_those_of_another_tool() {
     let stems = [870, 880, 890].map(|number| format!("sense_and_sensibility_01_austen_64kb-0{number}"));
     let inputs: Vec<PathBuf> = stems.iter().map(|stem| folder.join(format!("{stem}.wav"))).collect();
     let out = tempfile::tempdir().unwrap();
-    run(&inputs.iter().map(PathBuf::as_path).collect::<Vec<_>>(), out.path(), &["--language", "en", "--model", "embedded"]).with_code(0);
+    run(
+        &inputs.iter().map(PathBuf::as_path).collect::<Vec<_>>(),
+        out.path(),
+        &["--language", "en", "--model", "embedded"],
+    )
+    .with_code(0);
     let (mut starts, mut ends) = (Vec::new(), Vec::new());
     for stem in &stems {
         let truth = document(&folder, stem);

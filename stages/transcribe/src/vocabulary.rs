@@ -266,10 +266,14 @@ fn timestamps(
     let timestamps = match found {
         0 => first..first,
         _ if found < expected => return Err(VocabularyFault::Timestamps { found, expected }),
-        _ => first..first + expected as u32,
+        // Those that are named beyond a window are timestamps too.
+        _ => {
+            let is_named = |index: &usize| ids.get(&timestamp_name(*index)) == Some(&(first + *index as u32));
+            first..first + (expected..).take_while(is_named).last().map_or(expected, |last| last + 1) as u32
+        }
     };
     for (index, id) in timestamps.clone().enumerate() {
-        let expected = format!("<|{}.{:02}|>", index / 50, index % 50 * 2);
+        let expected = timestamp_name(index);
         let elsewhere = ids.get(&expected).filter(|other| **other != id).map(|other| (expected.as_str(), *other));
         let other = by_id.get(&id).filter(|token| **token != expected).map(|token| (*token, id));
         if let Some((token, id)) = elsewhere.or(other) {
@@ -282,6 +286,11 @@ fn timestamps(
     let unnamed = (timestamps.end..model.vocab_size as u32).filter(|id| !by_id.contains_key(id)).count();
     let padded = model.vocab_size.is_multiple_of(PADDED_TO) && unnamed < PADDING;
     if unnamed == 0 || padded { Ok(timestamps) } else { Err(VocabularyFault::TooSmall(unnamed)) }
+}
+
+/// `<|0.04|>` for 2: the time in steps of 20 ms.
+fn timestamp_name(index: usize) -> String {
+    format!("<|{}.{:02}|>", index / 50, index % 50 * 2)
 }
 
 /// Bytes of every token that is no special one, by id.
