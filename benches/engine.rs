@@ -14,13 +14,14 @@ use transcribe::{MelWindow, ModelFiles, ModelSource, TranscribeConfig, Transcrib
 pub(crate) type Result<T> = std::result::Result<T, Box<dyn Error>>;
 
 /// One greedy attempt of exactly `tokens` text tokens per window (the model's own configuration suppresses the end
-/// token), or of as many as the model allows; no token times.
+/// token), or of as many as the model allows; no token times, and the sound at its own level, as peers take it.
 pub(crate) fn one_attempt(tokens: Option<usize>) -> TranscribeConfig {
     TranscribeConfig {
         languages: vec!["en".into()],
         max_tokens: tokens,
         token_times: false,
         beam_size: 1,
+        normalize_level: false,
         temperatures: vec![0.0],
         repetition_limit: 0,
         ..TranscribeConfig::default()

@@ -87,6 +87,7 @@ fn transcriber(source: &ModelSource, precision: Precision, max_tokens: Option<us
         precision,
         max_tokens,
         token_times: false,
+        beam_size: 1,
         temperatures: vec![0.0],
         repetition_limit: 0,
         ..TranscribeConfig::default()
