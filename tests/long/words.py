@@ -24,6 +24,8 @@ import numpy as np
 import soundfile
 from scipy.signal import resample_poly
 
+from pairing import pair
+
 ROOT = Path(__file__).parents[2]
 RATE = 16000
 FRAME = RATE // 100
@@ -158,31 +160,11 @@ def characters(text):
     return [c for c in unicodedata.normalize("NFC", text).lower() if c.isalnum()]
 
 
-def matches(said, heard):
-    """Pairs of indices of equal items on a shortest edit path."""
-    cost = np.zeros((len(said) + 1, len(heard) + 1), int)
-    cost[:, 0], cost[0, :] = np.arange(len(said) + 1), np.arange(len(heard) + 1)
-    for i, a in enumerate(said):
-        for j, b in enumerate(heard):
-            cost[i + 1, j + 1] = min(cost[i, j] + (a != b), cost[i, j + 1] + 1, cost[i + 1, j] + 1)
-    pairs, i, j = [], len(said), len(heard)
-    while i and j:
-        if cost[i, j] == cost[i - 1, j - 1] + (said[i - 1] != heard[j - 1]):
-            i, j = i - 1, j - 1
-            if said[i] == heard[j]:
-                pairs.append((i, j))
-        elif cost[i, j] == cost[i - 1, j] + 1:
-            i -= 1
-        else:
-            j -= 1
-    return pairs[::-1]
-
-
 def edges(truth, words):
     """Signed errors of the utterances' starts and ends, words over gaps, words in another utterance, matched words."""
     said = [(c, place) for place, (text, *_) in enumerate(truth) for c in characters(text)]
     heard = [(c, index) for index, word in enumerate(words) for c in characters(word["text"])]
-    pairs = matches([c for c, _ in said], [c for c, _ in heard])
+    pairs = pair([c for c, _ in said], [c for c, _ in heard])[1][::-1]
     votes = [Counter() for _ in words]
     for i, j in pairs:
         votes[heard[j][1]][said[i][1]] += 1
@@ -211,7 +193,7 @@ def edges(truth, words):
 
 
 def read_words(truth, words):
-    pairs = matches([word for word, *_ in truth], ["".join(characters(word["text"])) for word in words])
+    pairs = pair([word for word, *_ in truth], ["".join(characters(word["text"])) for word in words])[1][::-1]
     starts = [words[j]["start_s"] - truth[i][1] for i, j in pairs]
     ends = [words[j]["end_s"] - truth[i][2] for i, j in pairs]
     return {"starts": starts, "ends": ends, "words": len(words), "matched": len(pairs), "over": 0, "jumped": 0}

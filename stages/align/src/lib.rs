@@ -8,8 +8,8 @@
 //!
 //! Times from cross-attention are good to about 50 ms inside speech and put a word's end where the next begins; speech
 //! activity takes words off the silences. With a CTC model the words' characters are found in the sound instead; where
-//! that fails, the attention's times stand, and each word says which it was. [`Aligner`] reads only the transcript, the spans and the samples, so that it runs again without
-//! the model that transcribed.
+//! that fails, the attention's times stand, and each word says which it was. [`Aligner`] reads only the transcript, the
+//! spans and the samples, so that it runs again without the model that transcribed.
 
 mod ctc;
 mod embedded;

@@ -8,10 +8,8 @@ use stage_core::{Pcm, SAMPLE_RATE_HZ, SpeechSpan};
 
 /// Samples between two levels: 5 ms.
 pub(crate) const HOP: i64 = ACTIVITY_HOP as i64;
-/// What is heard on each side of the segment, for the noise around it: 0.75 s.
+/// What is measured on each side of the segment, for the noise around it: 0.75 s.
 const MARGIN: i64 = 12_000;
-/// Samples that are read at once.
-const BLOCK: i64 = 1 << 18;
 
 /// A half-open interval of samples.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -44,19 +42,13 @@ pub(crate) struct Sound {
 
 impl Sound {
     /// Hears a segment of a channel and what lies around it. `spans` are the speech spans of the recording.
-    pub(crate) fn hear(pcm: &Pcm, channel: u16, segment: Interval, spans: &[SpeechSpan]) -> io::Result<Self> {
+    pub(crate) fn measure(pcm: &Pcm, channel: u16, segment: Interval, spans: &[SpeechSpan]) -> io::Result<Self> {
         let origin = (segment.start - MARGIN).max(0);
         let end = (segment.end + MARGIN).min(pcm.frames() as i64);
-        let mut meter = Activity::meter(f64::from(SAMPLE_RATE_HZ));
-        let mut at = origin;
-        while at < end {
-            meter.push(&pcm.read(channel.into(), at as u64, (end - at).min(BLOCK) as usize)?);
-            at += BLOCK;
-        }
-        let hops = |second: f64| ((second * f64::from(SAMPLE_RATE_HZ) - origin as f64) / HOP as f64).round() as i64;
-        let own = spans.iter().filter(|span| span.channel == channel);
-        let speech: Vec<_> = own.map(|span| hops(span.start_s)..hops(span.end_s)).collect();
-        Ok(Self { activity: Activity::new(&meter.finish(), &speech), origin })
+        let samples = pcm.read(channel.into(), origin as u64, (end - origin).max(0) as usize)?;
+        let own = spans.iter().filter(|span| span.channel == channel).map(|span| (span.start_s, span.end_s));
+        let activity = Activity::of_samples(&samples, origin, f64::from(SAMPLE_RATE_HZ), own);
+        Ok(Self { activity, origin })
     }
 
     /// The indices of the levels whose middle lies in an interval.

@@ -6,10 +6,13 @@
 //!   was not transcribed draws words over the silence beside it.
 //! - A word begins and ends with sound. One that has none keeps its time.
 
+use dsp::PAUSE_MIN_MS;
+use stage_core::SAMPLE_RATE_HZ;
+
 use crate::sound::{Interval, Sound};
 
-/// A silence of so many samples is not inside a word: 0.2 s.
-const LONG_SILENCE: i64 = 3200;
+/// A silence of so many samples is not inside a word.
+const LONG_SILENCE: i64 = (PAUSE_MIN_MS * SAMPLE_RATE_HZ as usize / 1000) as i64;
 
 /// A word's time by attention, and where the marks behind it end, in samples.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -58,7 +61,7 @@ mod tests {
         let sounds = |ms: i64| sounding.iter().any(|(start, end)| (*start..*end).contains(&ms));
         let sample = |n: i64| if sounds(n / 16) { 0.3 * (n as f32 * 0.2).sin() } else { 0.0 };
         let pcm = Pcm::from_channels(vec![(0..160_000).map(sample).collect()]);
-        Sound::hear(&pcm, 0, Interval { start: 0, end: 160_000 }, &[]).unwrap()
+        Sound::measure(&pcm, 0, Interval { start: 0, end: 160_000 }, &[]).unwrap()
     }
 
     /// The times of words, each given by start, end and the end of its marks, in ms.

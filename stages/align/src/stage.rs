@@ -97,7 +97,7 @@ impl Aligner {
             None => Reach { pause: samples(self.config.search_s), minimum: samples(self.config.search_s) },
         };
         let mut times: Vec<Interval> = if reach.pause > 0 {
-            let sound = Sound::hear(pcm, segment.channel, room, spans)?;
+            let sound = Sound::measure(pcm, segment.channel, room, spans)?;
             let times = timed_by_ctc.map_or_else(|| onto_sound(&attention(), &sound), by_ctc);
             refine(&times, &sound, room, reach)
         } else {

@@ -6,6 +6,8 @@ use crate::level::LevelMeter;
 
 /// Samples between two levels at 16 kHz: 5 ms.
 pub const ACTIVITY_HOP: usize = 80;
+/// The shortest silence that is a pause, and that no word holds, in milliseconds: longer than the closure of any stop.
+pub const PAUSE_MIN_MS: usize = 200;
 /// Speech in Hz, with the sibilants and without the hum.
 const BAND_HZ: (f64, f64) = (100.0, 7000.0);
 /// Floor and threshold are found every so many levels: 50 ms.
@@ -43,10 +45,20 @@ pub struct Activity {
 }
 
 impl Activity {
-    /// The meter whose levels [`Activity::new`] takes.
+    /// Judges samples, of which the first is sample `origin` of its channel. `speech_s` holds the start and end, in
+    /// seconds of the channel, of the spans of a voice activity detector; where it has none, everything may be speech.
     #[must_use]
-    pub fn meter(sample_rate_hz: f64) -> LevelMeter {
-        LevelMeter::new(sample_rate_hz, BAND_HZ.0, BAND_HZ.1, ACTIVITY_HOP)
+    pub fn of_samples(
+        samples: &[f32],
+        origin: i64,
+        sample_rate_hz: f64,
+        speech_s: impl Iterator<Item = (f64, f64)>,
+    ) -> Self {
+        let mut meter = LevelMeter::new(sample_rate_hz, BAND_HZ.0, BAND_HZ.1, ACTIVITY_HOP);
+        meter.push(samples);
+        let hops = |second: f64| ((second * sample_rate_hz - origin as f64) / ACTIVITY_HOP as f64).round() as i64;
+        let speech: Vec<_> = speech_s.map(|(start_s, end_s)| hops(start_s)..hops(end_s)).collect();
+        Self::new(&meter.finish(), &speech)
     }
 
     /// Judges levels in dBFS, one a hop. `speech` holds the spans of a voice activity detector in hops from the first
@@ -54,8 +66,7 @@ impl Activity {
     ///
     /// What sounds lies inside the spans, or up to 0.25 s beyond, and stands above the local noise. Inside a span that
     /// does not stand out of its noise everything counts as sound: no silence can be seen there.
-    #[must_use]
-    pub fn new(levels: &[f32], speech: &[Range<i64>]) -> Self {
+    fn new(levels: &[f32], speech: &[Range<i64>]) -> Self {
         let levels = smoothed(levels);
         let speech = mask(levels.len(), speech);
         let near = dilated(&speech, CUT_OFF);

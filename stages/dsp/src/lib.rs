@@ -4,5 +4,5 @@ mod activity;
 mod biquad;
 mod level;
 
-pub use activity::{ACTIVITY_HOP, Activity};
+pub use activity::{ACTIVITY_HOP, Activity, PAUSE_MIN_MS};
 pub use level::{LevelMeter, SILENCE_DBFS, dbfs, frame_rms, mean_square, rms};

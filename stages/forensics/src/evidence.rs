@@ -34,11 +34,8 @@ pub(crate) fn find_evidence(lexicons: &Lexicons, words: &[Word], gap_max_s: f64)
 /// score.
 pub(crate) fn discount_low_confidence(evidence: &mut [Evidence], words: &AlignedWords, transcript: &Transcript) {
     for item in evidence.iter_mut().filter(|item| item.discounted.is_none()) {
-        let is_unreliable = item.words.iter().any(|word| {
-            let segment = words.words.get(*word as usize).map(|word| word.segment as usize);
-            segment.and_then(|segment| transcript.segments.get(segment)).is_some_and(|segment| !segment.is_reliable())
-        });
-        if is_unreliable {
+        let mut own = item.words.iter().filter_map(|word| words.words.get(*word as usize));
+        if own.any(|word| !transcript.is_reliable(word)) {
             item.discounted = Some("low-confidence transcript".to_owned());
         }
     }

@@ -3,13 +3,13 @@
 use std::io;
 use std::ops::Range;
 
-use dsp::{ACTIVITY_HOP, Activity};
+use dsp::{ACTIVITY_HOP, Activity, PAUSE_MIN_MS};
 use stage_core::{Pcm, SAMPLE_RATE_HZ, Span};
 
 use crate::spans::common_s;
 
-/// The shortest silence that is called a pause, in seconds: longer than the closure of any stop.
-pub(crate) const PAUSE_MIN_S: f64 = 0.2;
+/// The shortest silence that is called a pause, in seconds.
+const PAUSE_MIN_S: f64 = PAUSE_MIN_MS as f64 / 1000.0;
 /// Levels that are judged at once, one minute, and those around them that the judgement rests on: 2 s.
 const BLOCK: i64 = 12_000;
 const MARGIN: i64 = 400;
@@ -49,17 +49,15 @@ fn sounding(pcm: &Pcm, channel: u16, spans: &[Span], block: Range<i64>) -> io::R
     let origin = (block.start - MARGIN).max(0);
     let end = block.end + MARGIN;
     let level = |second: f64| (second / HOP_S).round() as i64;
-    let near = spans.iter().map(|span| level(span.start_s)..level(span.end_s));
-    let near: Vec<_> = near.filter(|span| span.start < end && span.end > origin).collect();
+    let is_near = |span: &&Span| level(span.start_s) < end && level(span.end_s) > origin;
+    let near: Vec<(f64, f64)> = spans.iter().filter(is_near).map(|span| (span.start_s, span.end_s)).collect();
     let len = (block.end - block.start) as usize;
     if near.is_empty() {
         return Ok(vec![false; len]);
     }
     let (first, samples) = (origin * ACTIVITY_HOP as i64, (end - origin) * ACTIVITY_HOP as i64);
-    let mut meter = Activity::meter(f64::from(SAMPLE_RATE_HZ));
-    meter.push(&pcm.read(channel.into(), first as u64, samples as usize)?);
-    let speech: Vec<_> = near.into_iter().map(|span| span.start - origin..span.end - origin).collect();
-    let activity = Activity::new(&meter.finish(), &speech);
+    let samples = pcm.read(channel.into(), first as u64, samples as usize)?;
+    let activity = Activity::of_samples(&samples, first, f64::from(SAMPLE_RATE_HZ), near.into_iter());
     Ok(activity.sounding().iter().copied().skip((block.start - origin) as usize).take(len).collect())
 }
 

@@ -27,10 +27,7 @@ pub(crate) struct Spoken<'a> {
 pub(crate) fn measure_speech(spoken: Spoken<'_>, channel: u16) -> Speech {
     let Spoken { duration_s, spans, pauses, words, transcript } = spoken;
     let speech_s = total_s(spans);
-    let reliable = |word: &&Word| {
-        let segment = transcript.segments.get(word.segment as usize);
-        word.channel == channel && !is_mark(&word.text) && segment.is_none_or(|segment| segment.is_reliable())
-    };
+    let reliable = |word: &&Word| word.channel == channel && !is_mark(&word.text) && transcript.is_reliable(word);
     let own: Vec<&Word> = words.iter().filter(reliable).collect();
     let tempo = Tempo::of(&own, words, &untranscribed(transcript, channel));
     let missing = "no reliable word in this channel";

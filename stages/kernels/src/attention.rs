@@ -12,7 +12,7 @@ use crate::isa::prefetch;
 use crate::keys_values::{Head, KeysValues, Store};
 use crate::lines::Lines;
 use crate::rows::Quantised;
-use crate::shared::SharedSlice;
+use crate::shared::{SharedSlice, rows_fit};
 use crate::softmax::{Attended, Scored};
 use crate::tile::{Brain, Byte, PANEL, ROWS, Single, Sums};
 
@@ -135,9 +135,7 @@ pub fn weights(keys_values: &KeysValues, head: usize, queries: Queries<'_>, out:
 impl Queries<'_> {
     /// Whether every row has so many numbers.
     fn fit(&self, width: usize) -> bool {
-        let before_last = self.count.saturating_sub(1).checked_mul(self.stride);
-        let end = before_last.and_then(|start| start.checked_add(width));
-        self.count == 0 || end.is_some_and(|end| end <= self.values.len())
+        rows_fit(self.count, self.stride, width, self.values.len())
     }
 }
 

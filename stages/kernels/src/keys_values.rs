@@ -7,6 +7,7 @@ use rayon::prelude::*;
 use crate::isa::{Isa, prefetch};
 use crate::pack::{Panels, place};
 use crate::precision::Precision;
+use crate::shared::rows_fit;
 use crate::softmax::{Attended, Scored};
 use crate::tile::{Brain, Byte, Format, PANEL, Single};
 
@@ -157,9 +158,7 @@ impl Projected<'_> {
     /// Whether the rows hold keys and values of so many numbers.
     pub(crate) fn fits(&self, width: usize) -> bool {
         let of_row = self.keys.max(self.values).checked_add(width);
-        let rows = self.count.saturating_sub(1).checked_mul(self.stride);
-        let end = of_row.zip(rows).and_then(|(of_row, rows)| rows.checked_add(of_row));
-        self.count == 0 || end.is_some_and(|end| end <= self.rows.len())
+        self.count == 0 || of_row.is_some_and(|of_row| rows_fit(self.count, self.stride, of_row, self.rows.len()))
     }
 }
 

@@ -10,6 +10,7 @@ use crate::pack::{Packed, Panels, ZERO};
 use crate::precision::Precision;
 use crate::rows::{Norm, Quantised, to_bf16, to_int8_with_zero};
 use crate::scratch::Scratch;
+use crate::shared::rows_fit;
 use crate::tile::{Format, PANEL, ROWS, Sums};
 use crate::{Quantised8, SharedSlice};
 
@@ -141,9 +142,7 @@ impl Linear {
     /// Panics with a clear message where the arguments of a product do not fit the layer.
     fn check(&self, x: Rows<'_>, norm: Option<&Norm>, out: usize) {
         assert_eq!(Some(out), x.count.checked_mul(self.outputs), "an output row for each input row");
-        let before_last = x.count.saturating_sub(1).checked_mul(x.stride);
-        let end = before_last.and_then(|start| start.checked_add(self.inputs));
-        let fits = x.count == 0 || end.is_some_and(|end| end <= x.values.len());
+        let fits = rows_fit(x.count, x.stride, self.inputs, x.values.len());
         assert!(fits, "{} rows of {}, {} apart, in {} numbers", x.count, self.inputs, x.stride, x.values.len());
         if let Some(norm) = norm {
             norm.check_width(self.inputs);

@@ -61,9 +61,7 @@ impl Norm {
             }
         });
     }
-}
 
-impl Norm {
     /// The width of the rows of `x`, which are the norm's.
     fn width_of(&self, x: &[f32]) -> usize {
         let width = self.weight.len();

@@ -43,6 +43,18 @@ impl TensorSpec {
         Self { name: format!("{name}.{WEIGHT}"), shape: vec![outputs, inputs], quantizable: true }
     }
 
+    /// A linear layer: its matrix and `NAME.bias`.
+    #[must_use]
+    pub fn linear(name: impl fmt::Display, inputs: usize, outputs: usize) -> [Self; 2] {
+        [Self::matrix(&name, outputs, inputs), Self::floats(format!("{name}.bias"), &[outputs])]
+    }
+
+    /// A norm: `NAME.weight` and `NAME.bias`, each of so many numbers.
+    #[must_use]
+    pub fn norm(name: impl fmt::Display, width: usize) -> [Self; 2] {
+        [WEIGHT, "bias"].map(|part| Self::floats(format!("{name}.{part}"), &[width]))
+    }
+
     /// The name of the scales where it is stored in 8 bits.
     fn scales(&self) -> Option<String> {
         let layer = self.name.strip_suffix(WEIGHT).filter(|_| self.quantizable)?;

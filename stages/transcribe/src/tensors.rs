@@ -36,8 +36,9 @@ pub(crate) fn specs(config: &WhisperConfig) -> impl Iterator<Item = TensorSpec> 
         let attentions = ["self_attn", "encoder_attn"].map(|name| attention(&layer, name, width));
         attentions.into_iter().flatten().chain(mlp(&layer, width, config.decoder_ffn_dim))
     };
-    let norms =
-        ["model.encoder.layer_norm", "model.decoder.layer_norm"].into_iter().flat_map(move |name| norm(name, width));
+    let norms = ["model.encoder.layer_norm", "model.decoder.layer_norm"]
+        .into_iter()
+        .flat_map(move |name| TensorSpec::norm(name, width));
     encoder
         .into_iter()
         .chain(decoder)
@@ -53,19 +54,12 @@ fn attention(layer: &str, name: &str, width: usize) -> Vec<TensorSpec> {
     let matrices = projections.iter().map(|projection| TensorSpec::matrix(projection, width, width));
     let with_bias = projections.iter().filter(|projection| !projection.ends_with("k_proj"));
     let biases = with_bias.map(|projection| TensorSpec::floats(format!("{projection}.bias"), &[width]));
-    matrices.chain(biases).chain(norm(&format!("{layer}.{name}_layer_norm"), width)).collect()
+    matrices.chain(biases).chain(TensorSpec::norm(format!("{layer}.{name}_layer_norm"), width)).collect()
 }
 
 /// An MLP with the norm before it.
 fn mlp(layer: &str, width: usize, hidden: usize) -> Vec<TensorSpec> {
-    let linear = |name: &str, inputs, outputs| {
-        let name = format!("{layer}.{name}");
-        [TensorSpec::matrix(&name, outputs, inputs), TensorSpec::floats(format!("{name}.bias"), &[outputs])]
-    };
-    let norm = norm(&format!("{layer}.final_layer_norm"), width);
+    let linear = |name: &str, inputs, outputs| TensorSpec::linear(format!("{layer}.{name}"), inputs, outputs);
+    let norm = TensorSpec::norm(format!("{layer}.final_layer_norm"), width);
     linear("fc1", width, hidden).into_iter().chain(linear("fc2", hidden, width)).chain(norm).collect()
-}
-
-fn norm(name: &str, width: usize) -> [TensorSpec; 2] {
-    ["weight", "bias"].map(|part| TensorSpec::floats(format!("{name}.{part}"), &[width]))
 }

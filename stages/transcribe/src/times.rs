@@ -4,6 +4,7 @@
 mod dtw;
 mod sounding;
 
+use dsp::PAUSE_MIN_MS;
 use dtw::{Pauses, warping_jumps};
 pub(crate) use sounding::sounding_positions;
 
@@ -26,8 +27,8 @@ pub(crate) struct Attention {
     pub(crate) first: usize,
 }
 
-/// A word or the end of a text: a silence of so many positions is not inside it. 0.2 s, longer than the closure of any stop.
-const LONG_SILENCE: usize = 10;
+/// A silence of so many positions (20 ms) is inside neither a word nor the end of a text.
+const LONG_SILENCE: usize = PAUSE_MIN_MS / 20;
 /// Attention moves on to a token so many positions before the token sounds: on read English starts and ends are 40 to 50
 /// ms early in the median.
 const LEAD: usize = 2;
@@ -98,8 +99,9 @@ fn may_precede(attention: &Attention, may_pause: &[bool]) -> Vec<bool> {
 
 /// A boundary moved later by the lead, up to the next silence; one that lies at a silence stays.
 fn later(jump: usize, silences: &[usize]) -> usize {
-    let last = silences.len().saturating_sub(1);
-    (jump..(jump + LEAD).min(last.max(jump))).find(|at| silences[*at] > 0).unwrap_or((jump + LEAD).min(last.max(jump)))
+    let last = silences.len().saturating_sub(1).max(jump);
+    let moved = (jump + LEAD).min(last);
+    (jump..moved).find(|at| silences[*at] > 0).unwrap_or(moved)
 }
 
 /// The weights of the rows that predict text and end at these positions, averaged over the heads.

@@ -27,19 +27,19 @@ pub(super) fn specs(config: &Wav2Vec2Config, positions: [&str; 2]) -> impl Itera
     let layer = move |index| {
         let layer = format!("wav2vec2.encoder.layers.{index}");
         let attention = ["q_proj", "k_proj", "v_proj", "out_proj"]
-            .map(|name| linear(&format!("{layer}.attention.{name}"), hidden, hidden));
-        let norms = ["layer_norm", "final_layer_norm"].map(|name| norm(&format!("{layer}.{name}"), hidden));
-        let up = linear(&format!("{layer}.feed_forward.intermediate_dense"), hidden, wide);
-        let down = linear(&format!("{layer}.feed_forward.output_dense"), wide, hidden);
+            .map(|name| TensorSpec::linear(format!("{layer}.attention.{name}"), hidden, hidden));
+        let norms = ["layer_norm", "final_layer_norm"].map(|name| TensorSpec::norm(format!("{layer}.{name}"), hidden));
+        let up = TensorSpec::linear(format!("{layer}.feed_forward.intermediate_dense"), hidden, wide);
+        let down = TensorSpec::linear(format!("{layer}.feed_forward.output_dense"), wide, hidden);
         attention.into_iter().chain(norms).chain([up, down]).flatten()
     };
     (0..config.conv_dim.len())
         .flat_map(|index| convolution(config, index))
-        .chain(norm("wav2vec2.feature_projection.layer_norm", features))
-        .chain(linear("wav2vec2.feature_projection.projection", features, hidden))
+        .chain(TensorSpec::norm("wav2vec2.feature_projection.layer_norm", features))
+        .chain(TensorSpec::linear("wav2vec2.feature_projection.projection", features, hidden))
         .chain(body)
-        .chain(norm("wav2vec2.encoder.layer_norm", hidden))
-        .chain(linear("lm_head", hidden, config.vocab_size))
+        .chain(TensorSpec::norm("wav2vec2.encoder.layer_norm", hidden))
+        .chain(TensorSpec::linear("lm_head", hidden, config.vocab_size))
         .chain((0..config.num_hidden_layers).flat_map(layer))
 }
 
@@ -51,14 +51,6 @@ fn convolution(config: &Wav2Vec2Config, index: usize) -> Vec<TensorSpec> {
     let weight = TensorSpec::floats(format!("{layer}.conv.weight"), &[outputs, inputs, config.conv_kernel[index]]);
     let bias = config.conv_bias.then(|| TensorSpec::floats(format!("{layer}.conv.bias"), &[outputs]));
     let has_norm = index == 0 || config.feat_extract_norm == FeatureNorm::Layer;
-    let norm = has_norm.then(|| norm(&format!("{layer}.layer_norm"), outputs));
+    let norm = has_norm.then(|| TensorSpec::norm(format!("{layer}.layer_norm"), outputs));
     [weight].into_iter().chain(bias).chain(norm.into_iter().flatten()).collect()
-}
-
-fn linear(name: &str, inputs: usize, outputs: usize) -> [TensorSpec; 2] {
-    [TensorSpec::matrix(name, outputs, inputs), TensorSpec::floats(format!("{name}.bias"), &[outputs])]
-}
-
-fn norm(name: &str, width: usize) -> [TensorSpec; 2] {
-    ["weight", "bias"].map(|part| TensorSpec::floats(format!("{name}.{part}"), &[width]))
 }

@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::Dropped;
+use super::{Dropped, Word};
 
 /// What was said, window by window.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -41,6 +41,14 @@ pub struct Segment {
     pub decoding: Decoding,
     /// The text in pieces: joined, they are the text with its white space.
     pub pieces: Vec<TokenPiece>,
+}
+
+impl Transcript {
+    /// Whether a word belongs to a reliable segment, or to none that is known.
+    #[must_use]
+    pub fn is_reliable(&self, word: &Word) -> bool {
+        self.segments.get(word.segment as usize).is_none_or(Segment::is_reliable)
+    }
 }
 
 impl Segment {

@@ -1,7 +1,6 @@
 //! Which positions of a window sound.
 
 use std::io;
-use std::ops::Range;
 
 use dsp::{ACTIVITY_HOP, Activity};
 use stage_core::{Pcm, SAMPLE_RATE_HZ, SpeechSpan, Window};
@@ -27,12 +26,9 @@ pub(crate) fn sounding_positions(
     let start = (window.start_s.max(0.0) * rate).round() as i64;
     let origin = start - MARGIN.min(start / POSITION * POSITION);
     let end = start + positions as i64 * POSITION + MARGIN;
-    let mut meter = Activity::meter(rate);
-    meter.push(&pcm.read(window.channel.into(), origin as u64, (end - origin) as usize)?);
-    let hops = |second: f64| ((second * rate - origin as f64) / ACTIVITY_HOP as f64).round() as i64;
-    let own = spans.iter().filter(|span| span.channel == window.channel);
-    let speech: Vec<Range<i64>> = own.map(|span| hops(span.start_s)..hops(span.end_s)).collect();
-    let activity = Activity::new(&meter.finish(), &speech);
+    let samples = pcm.read(window.channel.into(), origin as u64, (end - origin) as usize)?;
+    let own = spans.iter().filter(|span| span.channel == window.channel).map(|span| (span.start_s, span.end_s));
+    let activity = Activity::of_samples(&samples, origin, rate, own);
     let first = (start - origin) as usize / ACTIVITY_HOP;
     let of_position = |position: usize| {
         let hops = activity.sounding().iter().skip(first + position * HOPS).take(HOPS);
