@@ -68,8 +68,8 @@ impl PrecisionChoice {
     }
 }
 
-/// int8 is far faster and costs the embedded model about half a point of error, with an upper bound (95 %) near one
-/// (benches/accuracy); of other models that is not known.
+/// int8 is faster and costs the embedded model less than a point of error (BENCHMARKS.md); of other models that is not
+/// known.
 fn best(model: &ModelSource, device: &DeviceId) -> Precision {
     match model {
         _ if device.is_cuda() => Precision::F16,
