@@ -17,7 +17,7 @@ const BLOCK: usize = 1 << 20;
 /// The largest magnitude of a weight: f16's, the type that models are published in. Random bytes exceed it soon.
 const LARGEST: f32 = 65_504.0;
 /// The end of the names of tensors that multiply: where all of one is zero, the file was never filled in.
-const WEIGHT: &str = "weight";
+pub(crate) const WEIGHT: &str = "weight";
 /// What the name of a matrix's scales has behind the matrix's.
 const SCALE_SUFFIX: &str = "_scale";
 
@@ -155,8 +155,13 @@ impl OpenWeights {
     /// [`WeightsError::Tensor`], which names file, tensor and number.
     pub fn check_values(&self) -> Result<(), WeightsError> {
         let tensors = self.tensors();
-        let fault =
-            |(name, tensor): &(String, TensorView<'_>)| value_fault(name, tensor).map(|fault| self.fault(name, fault));
+        let fault = |(name, tensor): &(String, TensorView<'_>)| {
+            let fault = match tensor.dtype() {
+                Dtype::U8 if self.tensor(&format!("{name}{SCALE_SUFFIX}")).is_none() => Some(unsupported(tensor)),
+                _ => value_fault(name, tensor),
+            };
+            fault.map(|fault| self.fault(name, fault))
+        };
         tensors.par_iter().find_map_first(fault).map_or(Ok(()), Err)
     }
 

@@ -15,6 +15,7 @@ use stage_core::{sha256_file, sha256_hex};
 use crate::check::TensorFault;
 use crate::folder::regular_file;
 use crate::hub::promised_sha256;
+use crate::resident;
 
 /// Bytes of the header's length, at a file's start.
 const HEADER_LEN: usize = 8;
@@ -89,6 +90,17 @@ impl Deref for Bytes {
         match self {
             Self::Mapped(bytes) => bytes,
             Self::Embedded(bytes) => bytes,
+        }
+    }
+}
+
+/// Pages of the program that were read are let go with it: a worker keeps the packed weights alone.
+impl Drop for OpenWeights {
+    fn drop(&mut self) {
+        for file in &self.files {
+            if let Bytes::Embedded(bytes) = file.bytes {
+                resident::release(bytes);
+            }
         }
     }
 }
@@ -185,7 +197,11 @@ impl Weights {
             return Ok(known);
         }
         let computed = match &self.source {
-            Source::Embedded { bytes, .. } => sha256_hex(bytes),
+            Source::Embedded { bytes, .. } => {
+                let hash = sha256_hex(bytes);
+                resident::release(bytes);
+                hash
+            }
             Source::Files(paths) => {
                 match paths.iter().map(|path| hash(path)).collect::<Result<Vec<_>, _>>()?.as_slice() {
                     [only] => only.clone(),

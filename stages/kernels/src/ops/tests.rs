@@ -100,7 +100,8 @@ fn all_sets_of_instructions_give_the_same_int8_numbers() {
 #[test]
 fn stored_int8_weights_are_those_made_at_load() {
     let (x, weight) = (random(&[3, 40]), random(&[65, 40]));
-    let stored = Linear::quantised(&Quantised8::new(Isa::detect(), &values(&weight), 40), None, 40);
+    let stored = Quantised8::new(Isa::detect(), &values(&weight), 40);
+    let stored = Linear::pack(&stored, None, 40, Precision::Int8);
     let made = Linear::new(&values(&weight), None, 40, Precision::Int8);
     let [a, b] = [&stored, &made].map(|layer| {
         let out = Tensor::zeros((3, 65), DType::F32, &Device::Cpu).unwrap();
