@@ -17,7 +17,7 @@ pub(crate) type Result<T> = std::result::Result<T, Box<dyn Error>>;
 /// token), or of as many as the model allows; no token times.
 pub(crate) fn one_attempt(tokens: Option<usize>) -> TranscribeConfig {
     TranscribeConfig {
-        language: Some("en".into()),
+        languages: vec!["en".into()],
         max_tokens: tokens,
         token_times: false,
         temperatures: vec![0.0],

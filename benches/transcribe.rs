@@ -72,7 +72,7 @@ fn transcriber(source: &ModelSource, precision: Precision, max_tokens: Option<us
     let files = ModelFiles::resolve(source).expect("a whole model");
     // One attempt, as long as the budget: what is measured is a step.
     let config = TranscribeConfig {
-        language: Some("en".into()),
+        languages: vec!["en".into()],
         precision,
         max_tokens,
         token_times: false,

@@ -35,3 +35,5 @@ mod support;
 mod verify;
 #[path = "earwitness/watching.rs"]
 mod watching;
+#[path = "earwitness/word_times.rs"]
+mod word_times;

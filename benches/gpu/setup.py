@@ -23,7 +23,7 @@ KERNELS_OFF = {"EARWITNESS_CUDA_KERNELS": "off"}
 ADMIT_ALL = "[devices]\nmemory_admit_percent = 100\nadmit_unknown = true\n"
 WINDOWS = 64
 MODEL_LIMIT_S = 60
-SPEECH = "account-number.wav"
+SPEECH = "reading.wav"
 
 
 @dataclass

@@ -27,7 +27,7 @@ pub(crate) const SMALL: Size = Size { name: "small", width: 768, layers: 12, hea
 const VOCABULARY: usize = 51_865;
 /// Positions of the encoder: 30 s.
 const POSITIONS: usize = 1500;
-const EMBEDDED: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../fixtures/models/embedded");
+const EMBEDDED: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../fixtures/models/test-tiny");
 
 /// Writes the network, with the embedded model's tokenizer filled up to as many tokens.
 pub(crate) fn write(size: &Size, directory: &Path) {

@@ -5,7 +5,9 @@ use std::path::PathBuf;
 use align::AlignModel;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use stage_core::StageKind;
-use transcribe::{ModelSource, ParseModelSourceError, Precision, Task};
+use transcribe::{ModelSource, ParseModelSourceError, Task};
+
+use crate::precision::PrecisionChoice;
 
 /// Folders of recorded calls into timed, checkable evidence.
 #[derive(Debug, Parser)]
@@ -99,14 +101,16 @@ pub(crate) struct StageArgs {
 /// How the model turns speech into text.
 #[derive(Debug, Args)]
 pub(crate) struct DecodingArgs {
-    /// Numeric type of the model's products: f32 (the reference's numbers), bf16 or int8 (faster, less exact).
-    #[arg(long, default_value_t = Precision::F32)]
-    pub(crate) precision: Precision,
+    /// Numeric type of the model's products: f32 (the reference's numbers), bf16, f16 (GPUs) or int8 (CPUs; fastest, less
+    /// exact). auto: what this case was begun with; in a new one int8 for the embedded model and f32 for others on a
+    /// CPU, f16 on a GPU.
+    #[arg(long, value_name = "TYPE", default_value_t = PrecisionChoice::Auto)]
+    pub(crate) precision: PrecisionChoice,
     /// transcribe, or translate (into English; multilingual models).
     #[arg(long, default_value = "transcribe")]
     pub(crate) task: Task,
-    /// Hypotheses that are followed at once; 1 is greedy.
-    #[arg(long, value_name = "N", default_value_t = 1, value_parser = positive)]
+    /// Hypotheses that are followed at once; 1 is greedy: faster, less accurate.
+    #[arg(long, value_name = "N", default_value_t = 5, value_parser = positive)]
     pub(crate) beam_size: usize,
     /// Decode timestamps, and split the text of a window at them.
     #[arg(long)]
@@ -177,8 +181,8 @@ pub(crate) struct EngineArgs {
     pub(crate) device_batch_size: usize,
     #[command(flatten)]
     pub(crate) model: ModelArgs,
-    /// auto (detect in each window), or a language code such as ko or en.
-    #[arg(long, default_value = "auto")]
+    /// auto (detected in each window), a language code such as ko, or several: ko,en (detected among these).
+    #[arg(long, value_name = "CODES", default_value = "auto")]
     pub(crate) language: String,
     #[command(flatten)]
     pub(crate) decoding: DecodingArgs,
@@ -189,8 +193,8 @@ pub(crate) struct EngineArgs {
     /// Transcribe what one channel repeats of another too (echo, crosstalk); by default it is left out and listed.
     #[arg(long)]
     pub(crate) keep_bleed: bool,
-    /// What times the words: embedded, a folder or hub id of a Wav2Vec2ForCTC (with its vocab.json), or attention (the
-    /// transcription model's alone).
+    /// What times the words: attention (the transcription model's alignment heads, with speech activity), embedded (a small
+    /// CTC model), or a folder or hub id of a Wav2Vec2ForCTC (with its vocab.json).
     #[arg(long, value_name = "MODEL", default_value = DEFAULT_ALIGNER)]
     pub(crate) aligner: String,
     /// More lexicons (TOML) for the language evidence; may be given several times.
@@ -210,7 +214,7 @@ pub(crate) struct EngineArgs {
 }
 
 /// What times words unless told otherwise.
-const DEFAULT_ALIGNER: &str = "embedded";
+const DEFAULT_ALIGNER: &str = "attention";
 
 impl EngineArgs {
     /// What times the words.

@@ -12,6 +12,7 @@ use scheduler::protocol::Fault;
 use scheduler::store::{SqliteStore, Store, command_line};
 use scheduler::worker::sim::SimSettings;
 use stage_core::{DeviceId, Recipe, StageKind};
+use transcribe::ModelFiles;
 
 use crate::args::EngineArgs;
 use crate::config::{self, Config};
@@ -19,6 +20,7 @@ use crate::exit::{Exit, Failure};
 use crate::inputs::{self, Inputs};
 use crate::open_store;
 use crate::plan::{self, Plan};
+use crate::precision;
 use crate::priorities::Priorities;
 use crate::settings::Settings;
 use crate::signals::SignalWatch;
@@ -57,11 +59,11 @@ impl Engine {
         let config = Config::read(args.config.as_deref()).map_err(Failure::usage)?;
         let rules = Priorities::read(args.priority_rules.as_deref(), args.priority).map_err(Failure::usage)?;
         let faults = config::faults(args.bench.faults.as_deref()).map_err(Failure::usage)?;
-        let settings = Settings::from_args(args).map_err(Failure::usage)?;
+        let mut settings = Settings::from_args(args).map_err(Failure::usage)?;
         let inputs = inputs::find(inputs).map_err(Failure::usage)?;
         let store_path = open_store::path(args.store.as_deref(), folder)?;
         let devices = resolve_devices(&request, args.num_gpus, args.bench.nvml.as_deref())?;
-        let (recipe, work) = work(args, &settings, &devices[0], last)?;
+        let (recipe, work) = work(args, &mut settings, &devices[0], &store_path, last)?;
 
         let signals = SignalWatch::start().context("signals cannot be caught")?;
         fs::create_dir_all(folder).with_context(|| format!("{}: cannot be made", folder.display()))?;
@@ -122,7 +124,13 @@ impl Engine {
 }
 
 /// What every artifact follows from, and what the workers are told.
-fn work(args: &EngineArgs, settings: &Settings, device: &DeviceId, last: StageKind) -> Result<(Recipe, Work), Failure> {
+fn work(
+    args: &EngineArgs,
+    settings: &mut Settings,
+    device: &DeviceId,
+    store: &Path,
+    last: StageKind,
+) -> Result<(Recipe, Work), Failure> {
     if device.is_sim() {
         let sim: SimSettings = match &args.bench.sim {
             Some(path) => config::parse(path).map_err(Failure::usage)?,
@@ -132,7 +140,12 @@ fn work(args: &EngineArgs, settings: &Settings, device: &DeviceId, last: StageKi
         let recipe = stages::simulated(&settings, last).map_err(Failure::usage)?;
         return Ok((recipe, Work { worker_args: vec!["worker".into(), "--sim".into()], settings }));
     }
-    let stages = Stages::build(settings, device).map_err(Failure::usage)?;
+    let files = ModelFiles::resolve(&settings.model).map_err(Failure::usage)?;
+    let model_sha256 = files.sha256().map_err(Failure::usage)?;
+    let stored = precision::stored(store, model_sha256).map_err(Failure::store)?;
+    settings.transcribe.precision =
+        args.decoding.precision.resolve(stored, &settings.model, device).map_err(Failure::usage)?;
+    let stages = Stages::with_model(files, settings, device).map_err(Failure::usage)?;
     stages.check_models().map_err(Failure::usage)?;
     let recipe = stages.recipe(last).map_err(Failure::usage)?;
     Ok((

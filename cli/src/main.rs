@@ -16,6 +16,7 @@ mod inputs;
 mod open_store;
 mod pipeline;
 mod plan;
+mod precision;
 mod priorities;
 mod replace;
 mod settings;
@@ -38,7 +39,8 @@ fn main() -> ExitCode {
         .with_writer(std::io::stderr)
         .with_env_filter(EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(LOGGED)))
         .init();
-    match commands::dispatch(&cli.command) {
+    let cpu = kernels::Isa::check_limit().map_err(exit::Failure::usage);
+    match cpu.and_then(|_| commands::dispatch(&cli.command)) {
         Ok(exit) => exit.into(),
         Err(failure) => {
             eprintln!("error: {:#}", failure.error);

@@ -1,5 +1,6 @@
 //! The settings that travel from the command line to every worker: everything that the stages need, checked once.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use align::AlignModel;
@@ -41,7 +42,7 @@ pub(crate) enum SettingsError {
     Aligner(ParseModelSourceError),
     #[error("--vad {0}: silero, silero:FILE, energy or off is expected")]
     Vad(String),
-    #[error("--language {0}: auto or a language code such as ko or en is expected")]
+    #[error("--language {0}: auto, or language codes such as ko or ko,en are expected")]
     Language(String),
     #[error("{0}: cannot be read: {1}")]
     Unreadable(PathBuf, std::io::Error),
@@ -71,8 +72,7 @@ fn transcribe(args: &EngineArgs) -> Result<TranscribeConfig, SettingsError> {
     let decoding = &args.decoding;
     let base: TranscribeConfig = decoding.decoding.as_deref().map(config::parse).transpose()?.unwrap_or_default();
     Ok(TranscribeConfig {
-        language: language(&args.language)?,
-        precision: decoding.precision,
+        languages: languages(&args.language)?,
         task: decoding.task,
         beam_size: decoding.beam_size,
         timestamps: decoding.timestamps,
@@ -83,14 +83,17 @@ fn transcribe(args: &EngineArgs) -> Result<TranscribeConfig, SettingsError> {
     })
 }
 
-fn language(text: &str) -> Result<Option<String>, SettingsError> {
-    match text {
-        "auto" => Ok(None),
-        code if (2..=3).contains(&code.len()) && code.bytes().all(|byte| byte.is_ascii_lowercase()) => {
-            Ok(Some(code.to_owned()))
-        }
-        other => Err(SettingsError::Language(other.to_owned())),
+/// None for `auto`; each code once, in the order of the alphabet: the order changes nothing.
+fn languages(text: &str) -> Result<Vec<String>, SettingsError> {
+    if text == "auto" {
+        return Ok(Vec::new());
     }
+    let is_code = |code: &str| (2..=3).contains(&code.len()) && code.bytes().all(|byte| byte.is_ascii_lowercase());
+    let codes: BTreeSet<&str> = text.split(',').map(str::trim).collect();
+    if !codes.iter().copied().all(is_code) {
+        return Err(SettingsError::Language(text.to_owned()));
+    }
+    Ok(codes.into_iter().map(ToOwned::to_owned).collect())
 }
 
 fn vad(text: &str) -> Result<VadChoice, SettingsError> {

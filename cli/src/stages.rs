@@ -38,7 +38,11 @@ pub(crate) enum BuildError {
 impl Stages {
     /// Builds the stages for work on `device`.
     pub(crate) fn build(settings: &Settings, device: &DeviceId) -> Result<Self, BuildError> {
-        let files = ModelFiles::resolve(&settings.model)?;
+        Self::with_model(ModelFiles::resolve(&settings.model)?, settings, device)
+    }
+
+    /// As [`Stages::build`], with the model's files found before.
+    pub(crate) fn with_model(files: ModelFiles, settings: &Settings, device: &DeviceId) -> Result<Self, BuildError> {
         check_language(settings, &files)?;
         let lexicons = settings
             .lexicons
@@ -110,10 +114,8 @@ fn segment_config(settings: &Settings, window_max_s: f64) -> SegmentConfig {
 }
 
 fn check_language(settings: &Settings, files: &ModelFiles) -> Result<(), BuildError> {
-    let Some(language) = &settings.transcribe.language else { return Ok(()) };
     let known = files.languages();
-    if known.contains(&language.as_str()) {
-        return Ok(());
-    }
+    let unknown = settings.transcribe.languages.iter().find(|language| !known.contains(&language.as_str()));
+    let Some(language) = unknown else { return Ok(()) };
     Err(BuildError::Language { language: language.clone(), model: files.name().to_owned(), known: known.join(", ") })
 }

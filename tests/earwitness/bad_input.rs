@@ -2,14 +2,14 @@
 
 use std::fs;
 
-use crate::support::{calls, document, run, shared};
+use crate::support::{Finished, calls, document, earwitness, run, shared};
 
 #[test]
 fn a_broken_file_fails_alone() {
     let folder = tempfile::tempdir().unwrap();
     let inputs = folder.path().join("calls");
     fs::create_dir(&inputs).unwrap();
-    fs::copy(calls().join("account-number.wav"), inputs.join("good.wav")).unwrap();
+    fs::copy(calls().join("reading.wav"), inputs.join("good.wav")).unwrap();
     fs::write(inputs.join("empty.wav"), b"").unwrap();
     fs::write(inputs.join("noise.m4a"), b"this is no recording at all, whatever its name says").unwrap();
     let out = folder.path().join("out");
@@ -30,7 +30,7 @@ fn every_bad_file_ends_in_an_error_or_an_empty_record_and_stops_no_other() {
     let out = tempfile::tempdir().unwrap();
     let outright: Vec<_> = fs::read_dir(bad).unwrap().map(|entry| entry.unwrap().path()).collect();
     let mut inputs: Vec<_> = outright.iter().map(std::path::PathBuf::as_path).collect();
-    let good = calls().join("account-number.wav");
+    let good = calls().join("reading.wav");
     inputs.push(&good);
     let finished = run(&inputs, out.path(), &[]).with_code(3);
     assert!(!finished.stderr.contains("panicked"), "{}", finished.stderr);
@@ -40,7 +40,7 @@ fn every_bad_file_ends_in_an_error_or_an_empty_record_and_stops_no_other() {
         summary["files_done"].as_u64().unwrap() + summary["files_failed"].as_u64().unwrap(),
         inputs.len() as u64
     );
-    assert!(!document(out.path(), "account-number")["words"].as_array().unwrap().is_empty());
+    assert!(!document(out.path(), "reading")["words"].as_array().unwrap().is_empty());
 }
 
 #[test]
@@ -50,4 +50,18 @@ fn every_format_runs_through_the_whole_pipeline() {
     let summary = run(&[&formats], out.path(), &["--devices", "cpu:2"]).with_code(0).summary();
     assert_eq!(summary["files_done"], summary["files"]);
     assert!(summary["files"].as_u64().unwrap() >= 27);
+}
+
+#[test]
+fn cpu_limit_that_is_wrong_is_an_error_before_anything_is_run() {
+    let refused = |level| {
+        let output = earwitness(["schema"]).env("EARWITNESS_CPU", level).output().unwrap();
+        let finished = Finished::of(output).with_code(2);
+        assert!(finished.stdout.is_empty(), "{}", finished.stdout);
+        finished.stderr
+    };
+    let message = refused("avx3");
+    let known = "portable, avx2, avxvnni, avx512, avx512vnni, avx512bf16";
+    assert!(message.contains("EARWITNESS_CPU") && message.contains("avx3") && message.contains(known), "{message}");
+    assert!(earwitness(["schema"]).env("EARWITNESS_CPU", "portable").output().unwrap().status.success());
 }

@@ -64,10 +64,10 @@ impl Stage {
         let folder = tempfile::tempdir().unwrap();
         let inputs = folder.path().join("calls");
         std::fs::create_dir(&inputs).unwrap();
-        let call = calls().join("account-number.wav");
+        let call = calls().join("reading.wav");
         write_joined(&call, 20, &inputs.join("long.wav"));
         write_joined(&call, 6, &inputs.join("middling.wav"));
-        std::fs::copy(calls().join("threat.flac"), inputs.join("threat.flac")).unwrap();
+        std::fs::copy(calls().join("synthetic-threat.flac"), inputs.join("synthetic-threat.flac")).unwrap();
         let mut stage = Self { folder, expected: Vec::new(), points: 0, part_points: 0, lasts_ms: 0 };
         let out = stage.folder.path().join("undisturbed");
         let (mut running, began) = (stage.start(&out), Instant::now());

@@ -5,14 +5,14 @@ use std::process::Stdio;
 
 use serde_json::Value;
 
-use crate::support::{Finished, calls, document, earwitness, finish, run};
+use crate::support::{Finished, call_names, calls, document, earwitness, finish, run, test_model};
 
 #[test]
 fn wrong_usage_is_told_before_anything_runs() {
     let out = tempfile::tempdir().unwrap();
-    let (call, folder) = (calls().join("account-number.wav"), out.path().join("never"));
+    let (call, folder) = (calls().join("reading.wav"), out.path().join("never"));
     let (call, folder) = (call.to_str().unwrap(), folder.to_str().unwrap());
-    let model = concat!(env!("CARGO_MANIFEST_DIR"), "/../fixtures/models/embedded");
+    let model = &test_model();
     for (args, named) in [
         (vec!["run", "/no/such/call.wav", "--out", folder], "/no/such/call.wav"),
         (vec!["run", call, "--out", folder, "--devices", "tpu:0"], "tpu:0"),
@@ -37,7 +37,7 @@ fn wrong_usage_is_told_before_anything_runs() {
 #[test]
 fn two_recordings_of_one_stem_never_overwrite_each_other() {
     let folder = tempfile::tempdir().unwrap();
-    for (sub, call) in [("a", "account-number.wav"), ("b", "silence.mp3")] {
+    for (sub, call) in [("a", "reading.wav"), ("b", "silence.mp3")] {
         let path = folder.path().join(sub);
         fs::create_dir(&path).unwrap();
         let extension = call.rsplit('.').next().unwrap();
@@ -56,8 +56,8 @@ fn every_document_obeys_the_schema() {
     run(&[&calls()], out.path(), &[]).with_code(0);
     let schema: Value = serde_json::from_str(&finish(["schema"]).with_code(0).stdout).unwrap();
     let validator = jsonschema::validator_for(&schema).unwrap();
-    for name in ["two-speakers_261105_142530", "민수_261107_213000", "account-number", "threat", "silence"] {
-        let document = document(out.path(), name);
+    for name in call_names() {
+        let document = document(out.path(), &name);
         let errors: Vec<_> = validator.iter_errors(&document).map(|error| error.to_string()).collect();
         assert!(errors.is_empty(), "{name}: {errors:?}");
     }
@@ -67,10 +67,10 @@ fn every_document_obeys_the_schema() {
 #[test]
 fn every_format_is_written_and_export_writes_it_again() {
     let folder = tempfile::tempdir().unwrap();
-    let call = calls().join("민수_261107_213000.m4a");
+    let call = calls().join("two-speakers_261105_142530.m4a");
     run(&[&call], folder.path(), &["--format", "json,srt,vtt,csv,textgrid"]).with_code(0);
     let files = ["json", "srt", "vtt", "csv", "TextGrid"]
-        .map(|extension| folder.path().join(format!("민수_261107_213000.{extension}")));
+        .map(|extension| folder.path().join(format!("two-speakers_261105_142530.{extension}")));
     let before = files.each_ref().map(|path| fs::read_to_string(path).unwrap());
     assert!(before[1].contains(" --> ") && before[2].starts_with("WEBVTT") && before[4].contains("IntervalTier"));
     assert_interleaved(&before[3]);
@@ -94,7 +94,7 @@ fn the_other_commands_answer() {
     let out = tempfile::tempdir().unwrap();
     run(&[&calls()], out.path(), &[]).with_code(0);
     let status = finish(["status", out.path().to_str().unwrap()]).with_code(0).stdout;
-    assert!(status.contains("account-number") && status.contains("5 recordings"), "{status}");
+    assert!(status.contains("reading") && status.contains(&format!("{} recordings", call_names().len())), "{status}");
     assert!(finish(["devices"]).with_code(0).stdout.contains("cpu"));
     assert!(finish(["models"]).with_code(0).stdout.contains("MB of f"));
     assert!(finish(["--help"]).with_code(0).stdout.contains("Exit codes"));
@@ -104,13 +104,14 @@ fn the_other_commands_answer() {
 fn a_quantised_model_runs_and_is_another_model() {
     let folder = tempfile::tempdir().unwrap();
     let model = folder.path().join("int8");
-    let told = finish(["models", "quantize", "--out", model.to_str().unwrap()]).with_code(0).stdout;
+    let quantize = ["models", "quantize", "--model", &test_model(), "--out", model.to_str().unwrap()];
+    let told = finish(quantize).with_code(0).stdout;
     assert!(told.contains("int8") && told.contains("sha256"), "{told}");
-    let call = calls().join("account-number.wav");
+    let call = calls().join("reading.wav");
     let out = folder.path().join("out");
     run(&[&call], &out, &["--model", model.to_str().unwrap(), "--precision", "int8"]).with_code(0);
-    assert!(!document(&out, "account-number")["words"].as_array().unwrap().is_empty());
-    let again = finish(["models", "quantize", "--out", model.to_str().unwrap()]).with_code(2).stderr;
+    assert!(!document(&out, "reading")["words"].as_array().unwrap().is_empty());
+    let again = finish(quantize).with_code(2).stderr;
     assert!(again.contains("int8: cannot be written"), "{again}");
 }
 

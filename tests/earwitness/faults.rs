@@ -6,11 +6,11 @@ use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 
 use crate::running::signal;
-use crate::support::{assert_same, documents, earwitness, folder_of_calls, run};
+use crate::support::{assert_same, documents, earwitness, folder_of_calls, run, test_model};
 
 fn start(inputs: &Path, out: &Path) -> Child {
     let (inputs, out) = (inputs.to_str().unwrap(), out.to_str().unwrap());
-    earwitness(["run", inputs, "--out", out, "-b", "2", "--progress", "none"])
+    earwitness(["run", inputs, "--out", out, "-b", "2", "--progress", "none", "--model", &test_model()])
         .stdout(Stdio::null())
         .stderr(Stdio::null())
         .spawn()

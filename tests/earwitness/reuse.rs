@@ -4,7 +4,7 @@ use std::fs;
 
 use serde_json::Value;
 
-use crate::support::{assert_same, calls, document, finish, run};
+use crate::support::{assert_same, calls, document, finish, run, test_model};
 
 #[test]
 fn a_second_run_makes_no_stage_again() {
@@ -21,7 +21,7 @@ fn a_second_run_makes_no_stage_again() {
 fn a_copy_under_another_name_reuses_everything_and_keeps_its_own_name() {
     let folder = tempfile::tempdir().unwrap();
     let (first, copy) = (folder.path().join("mother_240101_080000.wav"), folder.path().join("bank_250202_090501.wav"));
-    fs::copy(calls().join("account-number.wav"), &first).unwrap();
+    fs::copy(calls().join("reading.wav"), &first).unwrap();
     fs::copy(&first, &copy).unwrap();
     let out = folder.path().join("out");
     run(&[&first], &out, &[]).with_code(0);
@@ -38,12 +38,12 @@ fn a_copy_under_another_name_reuses_everything_and_keeps_its_own_name() {
 #[test]
 fn from_a_stage_on_everything_is_made_again_and_nothing_before() {
     let out = tempfile::tempdir().unwrap();
-    let call = calls().join("account-number.wav");
+    let call = calls().join("reading.wav");
     run(&[&call], out.path(), &[]).with_code(0);
-    let before = document(out.path(), "account-number");
+    let before = document(out.path(), "reading");
     let summary = run(&[&call], out.path(), &["--from", "align"]).with_code(0).summary();
     assert_eq!((&summary["stages_computed"], &summary["stages_reused"]), (&2.into(), &3.into()));
-    let after = document(out.path(), "account-number");
+    let after = document(out.path(), "reading");
     assert_same(&before["words"], &after["words"], "words");
     assert_eq!(before["provenance"][2], after["provenance"][2], "transcribe was left alone");
     assert_ne!(before["provenance"][3]["started_at"], after["provenance"][3]["started_at"], "align ran");
@@ -52,7 +52,7 @@ fn from_a_stage_on_everything_is_made_again_and_nothing_before() {
 #[test]
 fn a_setting_of_one_stage_leaves_the_stages_before_it() {
     let out = tempfile::tempdir().unwrap();
-    let call = calls().join("account-number.wav");
+    let call = calls().join("reading.wav");
     run(&[&call], out.path(), &[]).with_code(0);
     let summary = run(&[&call], out.path(), &["--deception"]).with_code(0).summary();
     assert_eq!((&summary["stages_computed"], &summary["stages_reused"]), (&1.into(), &4.into()));
@@ -61,9 +61,10 @@ fn a_setting_of_one_stage_leaves_the_stages_before_it() {
 #[test]
 fn one_stage_alone_prints_its_artifact_and_leaves_it_for_the_run() {
     let out = tempfile::tempdir().unwrap();
-    let call = calls().join("account-number.wav");
+    let call = calls().join("reading.wav");
     let (call, folder) = (call.to_str().unwrap(), out.path().to_str().unwrap());
-    let printed = finish(["stage", "segment", call, "--out", folder, "--progress", "none"]).with_code(0).stdout;
+    let stage = ["stage", "segment", call, "--out", folder, "--progress", "none", "--model", &test_model()];
+    let printed = finish(stage).with_code(0).stdout;
     let printed: Value = serde_json::from_str(&printed).unwrap();
     assert_eq!(printed["stage"], "segment");
     assert!(!printed["artifact"]["windows"].as_array().unwrap().is_empty());

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 
-use crate::support::{Finished, calls, earwitness, finish, run};
+use crate::support::{Finished, calls, earwitness, finish, run, test_model};
 
 /// A coordinator that holds the store of `out`: its only input is a hole of many gigabytes, which it hashes.
 struct Holder(Child);
@@ -14,7 +14,7 @@ impl Holder {
     fn start(folder: &Path, out: &Path) -> Self {
         let hole = folder.join("hole.wav");
         fs::File::create(&hole).unwrap().set_len(1 << 36).unwrap();
-        let args = ["run", hole.to_str().unwrap(), "--out", out.to_str().unwrap()];
+        let args = ["run", hole.to_str().unwrap(), "--out", out.to_str().unwrap(), "--model", &test_model()];
         let child = earwitness(args).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
         let (holder, deadline) = (Self(child), Instant::now() + Duration::from_secs(60));
         while fs::read_to_string(out.join("earwitness.db.lock")).map_or(0, |text| text.len()) == 0 {
@@ -37,7 +37,7 @@ fn on_folder(command: &[&str], out: &Path) -> Finished {
 }
 
 fn call() -> std::path::PathBuf {
-    calls().join("account-number.wav")
+    calls().join("reading.wav")
 }
 
 #[test]

@@ -25,26 +25,34 @@ pub(crate) fn shared(path: &str) -> Option<PathBuf> {
     None
 }
 
-/// The words that a fixture call holds, by channel: text, start and end in seconds.
-pub(crate) fn expected_words(call: &str, channel: usize) -> Vec<(String, f64, f64)> {
+/// What the fixture calls hold, by file name.
+pub(crate) fn expected() -> serde_json::Map<String, Value> {
     let text = std::fs::read_to_string(calls().join("expected.json")).unwrap();
-    let expected: Value = serde_json::from_str(&text).unwrap();
-    words(&expected[call]["channels"][channel])
+    serde_json::from_str(&text).unwrap()
 }
 
-/// The words of one channel of a document: text, start and end in seconds.
-pub(crate) fn spoken_words(document: &Value, channel: u64) -> Vec<(String, f64, f64)> {
-    let of_channel: Vec<_> =
-        document["words"].as_array().unwrap().iter().filter(|word| word["channel"] == channel).cloned().collect();
-    words(&Value::Array(of_channel))
+/// The names of the fixture calls' documents.
+pub(crate) fn call_names() -> Vec<String> {
+    expected().keys().map(|call| stem(call).to_owned()).collect()
 }
 
-fn words(array: &Value) -> Vec<(String, f64, f64)> {
-    let word = |word: &Value| {
-        let s = |name: &str| word[name].as_f64().unwrap();
-        (word["text"].as_str().unwrap().to_owned(), s("start_s"), s("end_s"))
+/// A file name without its extension.
+pub(crate) fn stem(file: &str) -> &str {
+    file.rsplit_once('.').map_or(file, |(stem, _)| stem)
+}
+
+/// Text, start and end in seconds of words or utterances.
+pub(crate) fn timed_texts<'a>(items: impl IntoIterator<Item = &'a Value>) -> Vec<(String, f64, f64)> {
+    let timed = |item: &Value| {
+        let s = |name: &str| item[name].as_f64().unwrap();
+        (item["text"].as_str().unwrap().to_owned(), s("start_s"), s("end_s"))
     };
-    array.as_array().unwrap().iter().map(word).collect()
+    items.into_iter().map(timed).collect()
+}
+
+/// The small model that stands for a real one where its text does not matter.
+pub(crate) fn test_model() -> String {
+    root().join("fixtures/models/test-tiny").to_str().unwrap().to_owned()
 }
 
 /// The executable with arguments, quiet.
@@ -89,11 +97,14 @@ pub(crate) fn finish<S: AsRef<std::ffi::OsStr>>(args: impl IntoIterator<Item = S
     Finished::of(earwitness(args).output().unwrap())
 }
 
-/// `run INPUTS --out OUT --progress json` and more arguments.
+/// `run INPUTS --out OUT --progress json` and more arguments; by the test model, unless they name another.
 pub(crate) fn run_args(inputs: &[&Path], out: &Path, more: &[&str]) -> Vec<String> {
     let mut args = vec!["run".to_owned()];
     args.extend(inputs.iter().map(|path| path.to_string_lossy().into_owned()));
     args.extend(["--out".to_owned(), out.to_string_lossy().into_owned(), "--progress".to_owned(), "json".to_owned()]);
+    if !more.contains(&"--model") {
+        args.extend(["--model".to_owned(), test_model()]);
+    }
     args.extend(more.iter().map(|&arg| arg.to_owned()));
     args
 }
@@ -114,7 +125,7 @@ pub(crate) fn folder_of_calls(copies: usize) -> (tempfile::TempDir, PathBuf, Pat
 
 /// Copies of a call, each with other bytes (call-0.wav, call-1.wav, …), so that a run takes long enough to be disturbed.
 pub(crate) fn many_calls(folder: &Path, copies: usize) {
-    let wav = std::fs::read(calls().join("account-number.wav")).unwrap();
+    let wav = std::fs::read(calls().join("reading.wav")).unwrap();
     for copy in 0..copies {
         let mut wav = wav.clone();
         let last = wav.len() - 1;
@@ -125,20 +136,10 @@ pub(crate) fn many_calls(folder: &Path, copies: usize) {
 
 /// Writes a call so many times one after the other, as one long call.
 pub(crate) fn write_joined(call: &Path, times: usize, path: &Path) {
-    write_joined_clips(&vec![call.to_owned(); times], 0.0, path);
-}
-
-/// Writes clips of one format one after the other, with a pause before each and at the end.
-pub(crate) fn write_joined_clips(clips: &[PathBuf], pause_s: f64, path: &Path) {
-    let spec = hound::WavReader::open(&clips[0]).unwrap().spec();
-    let pause = vec![0; (pause_s * f64::from(spec.sample_rate)) as usize];
-    let mut samples = pause.clone();
-    for clip in clips {
-        samples.extend(hound::WavReader::open(clip).unwrap().samples::<i16>().map(Result::unwrap));
-        samples.extend(&pause);
-    }
-    let mut writer = hound::WavWriter::create(path, spec).unwrap();
-    samples.into_iter().for_each(|sample| writer.write_sample(sample).unwrap());
+    let mut call = hound::WavReader::open(call).unwrap();
+    let samples: Vec<i16> = call.samples().map(Result::unwrap).collect();
+    let mut writer = hound::WavWriter::create(path, call.spec()).unwrap();
+    samples.repeat(times).into_iter().for_each(|sample| writer.write_sample(sample).unwrap());
     writer.finalize().unwrap();
 }
 

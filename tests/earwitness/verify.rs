@@ -15,7 +15,7 @@ struct Case {
 fn case() -> Case {
     let folder = tempfile::tempdir().unwrap();
     let call = folder.path().join("call.wav");
-    fs::copy(calls().join("account-number.wav"), &call).unwrap();
+    fs::copy(calls().join("reading.wav"), &call).unwrap();
     let out = folder.path().join("out");
     run(&[&call], &out, &["--format", "json,srt"]).with_code(0);
     Case { _folder: folder, call, out }

@@ -11,23 +11,23 @@ read sentences whose truth is another tool's alignment (no exact truth). Prints 
 """
 
 import argparse
-import ctypes
 import json
 import subprocess
-import sys
 import tempfile
 from pathlib import Path
 
 import numpy as np
 import soundfile
+from scipy.signal import resample_poly
+
+import voices
+from pairing import DIGITS, SPOKEN, pair
 
 ROOT = Path(__file__).parents[2]
-sys.path[:0] = [str(ROOT / "fixtures/models/train"), str(Path(__file__).parent)]
-import voices  # noqa: E402
-from digits import SPOKEN, align as pair_words  # noqa: E402
+# It writes digits as words.
+MODEL = ROOT / "fixtures/models/test-tiny"
 
 RATE = 16000
-NAMES = ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"]
 ENGLISH = """
 please call me back tomorrow morning|my account number is nine four seven one|i will send you the money on friday
 she told me that the meeting was moved to the second floor|do not tell anyone about this conversation
@@ -57,67 +57,37 @@ def digit_strings(fsdd, speaker, count, rng):
         pieces, words, at = [np.zeros(int(0.2 * RATE))], [], int(0.2 * RATE)
         for digit in rng.integers(0, 10, rng.integers(2, 11)):
             clip, rate = soundfile.read(fsdd / f"{digit}_{speaker}_{rng.integers(0, 50)}.wav", dtype="float64")
-            clip = voices.resample_poly(clip, RATE, rate)
+            clip = resample_poly(clip, RATE, rate)
             start, end = sounding(clip)
             clip = clip[start:end] * 0.5 / np.abs(clip).max()
             gap = np.zeros(int(rng.uniform(0, 0.3) * RATE))
-            words.append((NAMES[digit], at / RATE, (at + len(clip)) / RATE))
+            words.append((DIGITS[digit], at / RATE, (at + len(clip)) / RATE))
             pieces += [clip, gap]
             at += len(clip) + len(gap)
         audio = np.concatenate([*pieces, np.zeros(int(0.2 * RATE))])
         yield audio + rng.normal(0, 10 ** (-62 / 20), len(audio)), "en", words
 
 
-class Phonemes(voices.Espeak):
-    """espeak-ng with its phoneme events: a word lasts to the end of its last phoneme."""
-
-    PHONEME = 7
-
-    def __init__(self, voice):
-        super().__init__()
-        self.library.espeak_Initialize(2, 0, None, 1)
-        self.library.espeak_SetSynthCallback(self.callback)
-        self.library.espeak_SetVoiceByName(voice.encode())
-        self.events = []
-
-    def _collect(self, samples, count, events):
-        if count > 0:
-            self.samples.append(np.ctypeslib.as_array(samples, (count,)).copy())
-        index = 0
-        while events[index].type:
-            event = events[index]
-            if event.type in (1, self.PHONEME):
-                name = bytes(event.id.string).split(b"\0")[0].decode("utf-8", "replace")
-                self.events.append((event.type, event.audio_position / 1000, name))
-            index += 1
-        return 0
-
-    def sentence(self, text):
-        """Samples and `(word, start_s, end_s)`; none where espeak joins words."""
-        self.events, self.samples = [], []
-        data = text.encode()
-        self.library.espeak_Synth(data, len(data) + 1, 0, 1, 0, 1, None, None)
-        self.library.espeak_Synchronize()
-        audio = np.concatenate(self.samples).astype(np.float64) / 32768
-        audio = voices.resample_poly(audio, RATE, self.rate)
-        starts = [at for kind, at, _ in self.events if kind == 1]
-        if len(starts) != len(text.split()):
-            return None
-        pauses = [at for kind, at, name in self.events if kind == self.PHONEME and name.strip("_:;|") == ""]
-        end_s = sounding(audio)[1] / RATE
-        words = []
-        for word, start, after in zip(text.split(), starts, [*starts[1:], end_s]):
-            ends = [at for at in pauses if start + 0.03 < at < after]
-            words.append((word, start, min([after, *ends])))
-        silence = np.zeros(int(0.2 * RATE))
-        shifted = [(word, start + 0.2, end + 0.2) for word, start, end in words]
-        return np.concatenate([silence, audio, silence]), shifted
+def spoken_sentence(espeak, text):
+    """Samples and `(word, start_s, end_s)`, where a word lasts to the end of its last phoneme; none where espeak joins words."""
+    audio, starts, pauses = espeak.speak(text)
+    audio = resample_poly(audio, RATE, espeak.rate)
+    if len(starts) != len(text.split()):
+        return None
+    end_s = sounding(audio)[1] / RATE
+    words = []
+    for word, start, after in zip(text.split(), starts, [*starts[1:], end_s]):
+        ends = [at for at in pauses if start + 0.03 < at < after]
+        words.append((word, start, min([after, *ends])))
+    silence = np.zeros(int(0.2 * RATE))
+    shifted = [(word, start + 0.2, end + 0.2) for word, start, end in words]
+    return np.concatenate([silence, audio, silence]), shifted
 
 
 def spoken_sentences(voice, language, sentences):
-    espeak = Phonemes(voice)
+    espeak = voices.Espeak(voice)
     for text in sentences:
-        if made := espeak.sentence(text):
+        if made := spoken_sentence(espeak, text):
             yield made[0], language, made[1]
 
 
@@ -128,7 +98,7 @@ def read_sentences(folder):
             continue
         audio, rate = soundfile.read(path.with_suffix(".wav"), dtype="float64")
         words = [(word["t"].split("(")[0], word["b"], word["b"] + word["d"]) for word in truth["w"] if "<" not in word["t"]]
-        yield voices.resample_poly(audio, RATE, rate), "en", words
+        yield resample_poly(audio, RATE, rate), "en", words
 
 
 def write(folder, recordings):
@@ -151,7 +121,8 @@ def given_text(program, model, search_s, recordings):
 
 def recognised(earwitness, folder, aligner, recordings):
     out = folder / f"out-{aligner.replace('/', '-')}"
-    command = [earwitness, "run", *(path for path, *_ in recordings), "--out", out, "--aligner", aligner, "--progress", "none"]
+    inputs = [path for path, *_ in recordings]
+    command = [earwitness, "run", *inputs, "--out", out, "--model", MODEL, "--aligner", aligner, "--progress", "none"]
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
     return [json.loads((out / f"{path.stem}.json").read_text())["words"] for path, *_ in recordings]
 
@@ -160,7 +131,8 @@ def raw_attention(earwitness, folder, recordings):
     """Words with the attention's own times, from transcribe's artifact: a piece that begins with a space begins one."""
     documents = []
     for path, *_ in recordings:
-        command = [earwitness, "stage", "transcribe", path, "--out", folder / "out-attention", "--progress", "none"]
+        out = folder / "out-attention"
+        command = [earwitness, "stage", "transcribe", path, "--out", out, "--model", MODEL, "--progress", "none"]
         said = subprocess.run(command, check=True, capture_output=True, text=True).stdout
         artifact = json.loads(said)["artifact"]
         words = []
@@ -179,7 +151,7 @@ def measure(recordings, found):
     starts, ends, said_count, found_count, fallbacks = [], [], 0, 0, 0
     for (_, _, said), heard in zip(recordings, found):
         texts = [word["text"].strip(".,?!").lower() for word in heard]
-        _, pairs = pair_words([word for word, *_ in said], [SPOKEN.get(text, text) for text in texts])
+        _, pairs = pair([word for word, *_ in said], [SPOKEN.get(text, text) for text in texts])
         starts += [heard[j]["start_s"] - said[i][1] for i, j in pairs]
         ends += [heard[j]["end_s"] - said[i][2] for i, j in pairs]
         said_count, found_count = said_count + len(said), found_count + len(heard)

@@ -19,7 +19,7 @@ from array import array
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-CALL = ROOT / "fixtures/calls/account-number.wav"
+CALL = ROOT / "fixtures/calls/reading.wav"
 
 
 def read_call() -> tuple[array, int]:

@@ -21,10 +21,14 @@ from pathlib import Path
 
 import numpy as np
 
-sys.path.insert(0, str(Path(__file__).parents[2] / "fixtures"))
-from make_calls import RATE, WORDS, encode, read_wav, trim  # noqa: E402
+FIXTURES = Path(__file__).parents[2] / "fixtures"
+sys.path.insert(0, str(FIXTURES))
+from make_calls import RATE, encode, read_wav, trim  # noqa: E402
+from pairing import DIGITS  # noqa: E402
 
 PART_S = 300
+# It writes digits as words.
+MODEL = FIXTURES / "models/test-tiny"
 AAC = ["-c:a", "aac", "-b:a", "32k"]
 MP3 = ["-c:a", "libmp3lame"]
 # Name, file's suffix, options, and by how many seconds the encoder's file begins late where nothing in it says so.
@@ -51,7 +55,7 @@ def write_recording(fsdd: Path, path: Path, minutes: float) -> list[tuple[str, f
         sink.writeframes(silence(at))
         while at < minutes * 60 * RATE:
             digit, clip = clips[rng.integers(len(clips))]
-            said.append((WORDS[digit], at / RATE))
+            said.append((DIGITS[digit], at / RATE))
             sink.writeframes((clip * 0.5 / np.abs(clip).max() * 32767).astype("<i2").tobytes())
             pause = int(rng.uniform(0.8, 3) * RATE)
             sink.writeframes(silence(pause))
@@ -107,9 +111,9 @@ def main() -> None:
                 segment("the same, its start cut by an edit list", cut, truth[truth > CUT_S + 1] - CUT_S)
                 if options.words:
                     out = folder / "words"
-                    _, seconds, size = run([options.earwitness, "run", path, "--out", out])
+                    _, seconds, size = run([options.earwitness, "run", path, "--out", out, "--model", MODEL])
                     words = json.loads((out / "call.json").read_text())["words"]
-                    heard = {text: np.array([w["start_s"] for w in words if w["text"] == text]) for text in WORDS}
+                    heard = {text: np.array([w["start_s"] for w in words if w["text"] == text]) for text in DIGITS}
                     right = [(t, min(heard[text], key=lambda x: abs(x - t))) for text, t in said if len(heard[text])]
                     times = parts(np.array([t for t, _ in right]), np.array([x for _, x in right]), options.minutes)
                     row("words of the m4a, all stages", times, size, seconds)

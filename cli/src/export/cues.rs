@@ -1,6 +1,9 @@
-//! Words into subtitle cues: cut at pauses, sentence ends, and before a cue grows too long to read.
+//! Words into subtitle cues: cut at pauses, sentence ends, where reliable and low-confidence text meet, and before a cue
+//! grows too long to read.
 
 use stage_core::Word;
+
+use super::document::{Document, LOW_CONFIDENCE};
 
 /// One line of subtitles.
 #[derive(Debug, Clone, PartialEq)]
@@ -8,7 +11,9 @@ pub(super) struct Cue {
     pub(super) channel: u16,
     pub(super) start_s: f64,
     pub(super) end_s: f64,
+    /// Low-confidence text begins with [`LOW_CONFIDENCE`].
     pub(super) text: String,
+    is_low_confidence: bool,
 }
 
 const LONGEST_S: f64 = 6.0;
@@ -16,11 +21,17 @@ const LONGEST_CHARS: usize = 80;
 const PAUSE_S: f64 = 0.8;
 
 /// The cues of all channels, by time.
-pub(super) fn cues(words: &[Word]) -> Vec<Cue> {
+pub(super) fn cues(document: &Document) -> Vec<Cue> {
+    of_words(document.words.iter().map(|word| (word, document.is_low_confidence(word))))
+}
+
+/// The cues of words, each with whether it is of low confidence.
+fn of_words<'a>(words: impl Iterator<Item = (&'a Word, bool)>) -> Vec<Cue> {
     let mut cues: Vec<Cue> = Vec::new();
-    for word in words {
+    for (word, is_low_confidence) in words {
+        let mark = if is_low_confidence { LOW_CONFIDENCE } else { "" };
         match cues.last_mut() {
-            Some(cue) if continues(cue, word) => {
+            Some(cue) if cue.is_low_confidence == is_low_confidence && continues(cue, word) => {
                 cue.text.push(' ');
                 cue.text.push_str(&word.text);
                 cue.end_s = word.end_s;
@@ -29,7 +40,8 @@ pub(super) fn cues(words: &[Word]) -> Vec<Cue> {
                 channel: word.channel,
                 start_s: word.start_s,
                 end_s: word.end_s,
-                text: word.text.clone(),
+                text: format!("{mark}{}", word.text),
+                is_low_confidence,
             }),
         }
     }
@@ -64,6 +76,10 @@ pub(super) mod tests {
         }
     }
 
+    fn reliable(words: &[Word]) -> Vec<Cue> {
+        of_words(words.iter().map(|word| (word, false)))
+    }
+
     #[test]
     fn a_pause_a_sentence_end_and_another_channel_begin_a_cue() {
         let words = [
@@ -73,16 +89,23 @@ pub(super) mod tests {
             word(0, "seven", 3.0, 3.4),
             word(1, "five", 1.2, 1.5),
         ];
-        let texts: Vec<_> = cues(&words).into_iter().map(|cue| (cue.channel, cue.text)).collect();
+        let texts: Vec<_> = reliable(&words).into_iter().map(|cue| (cue.channel, cue.text)).collect();
         let expected = [(0, "four nine."), (0, "zero"), (1, "five"), (0, "seven")];
         assert_eq!(texts, expected.map(|(channel, text)| (channel, text.to_owned())));
+    }
+
+    #[test]
+    fn cues_mark_low_confidence_and_do_not_mix_it_with_the_rest() {
+        let words = [word(0, "four", 0.0, 0.4), word(0, "nine", 0.5, 0.9), word(0, "zero", 1.0, 1.4)];
+        let cues = of_words(words.iter().zip([false, true, true]));
+        assert_eq!(cues.iter().map(|cue| cue.text.as_str()).collect::<Vec<_>>(), ["four", "[?] nine zero"]);
     }
 
     #[test]
     fn no_cue_outgrows_its_limits() {
         let words: Vec<_> =
             (0..60).map(|i| word(0, "seventeen", f64::from(i) * 0.5, f64::from(i) * 0.5 + 0.45)).collect();
-        let cues = cues(&words);
+        let cues = reliable(&words);
         assert!(cues.iter().all(|cue| cue.end_s - cue.start_s <= LONGEST_S && cue.text.len() <= LONGEST_CHARS));
         assert_eq!(cues.iter().map(|cue| cue.text.split(' ').count()).sum::<usize>(), 60);
     }

@@ -83,7 +83,7 @@ pub(crate) struct SegmentBlock {
     pub(crate) no_speech_prob: f32,
     /// Why the text ends early, where it does.
     pub(crate) cut_short: Option<String>,
-    /// What the guards measured, and what they refused before.
+    /// What was measured of the window's decoding, and which attempts were rejected.
     pub(crate) decoding: Decoding,
 }
 
@@ -109,6 +109,9 @@ pub(crate) struct Provenance {
     /// How long that took, in seconds.
     pub(crate) duration_s: f64,
 }
+
+/// What stands before text that is not reliable, wherever people read it.
+pub(crate) const LOW_CONFIDENCE: &str = "[?] ";
 
 impl Document {
     /// Joins the artifacts of one recording.
@@ -140,10 +143,26 @@ impl Document {
         }
     }
 
-    /// The whole text of one channel, in the order of time.
+    /// The whole text of one channel, in the order of time. Low-confidence segments begin with [`LOW_CONFIDENCE`].
     pub(crate) fn text(&self, channel: u16) -> String {
-        let texts: Vec<_> = self.segments.iter().filter(|s| s.channel == channel).map(|s| s.text.as_str()).collect();
-        texts.join(" ")
+        let own = self.segments.iter().filter(|segment| segment.channel == channel);
+        let marked = |segment: &SegmentBlock| {
+            let mark = if segment.decoding.low_confidence.is_some() { LOW_CONFIDENCE } else { "" };
+            format!("{mark}{}", segment.text)
+        };
+        own.map(marked).collect::<Vec<_>>().join(" ")
+    }
+
+    /// Whether a word belongs to a segment whose text is not reliable.
+    pub(crate) fn is_low_confidence(&self, word: &Word) -> bool {
+        let segment = self.segments.get(word.segment as usize);
+        segment.is_some_and(|segment| segment.decoding.low_confidence.is_some())
+    }
+
+    /// Segments whose text is not reliable, and their seconds.
+    pub(crate) fn low_confidence(&self) -> (usize, f64) {
+        let unreliable = self.segments.iter().filter(|segment| segment.decoding.low_confidence.is_some());
+        unreliable.fold((0, 0.0), |(count, length_s), segment| (count + 1, length_s + segment.end_s - segment.start_s))
     }
 }
 

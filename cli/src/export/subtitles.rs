@@ -1,4 +1,4 @@
-//! SubRip and WebVTT. With several channels each line says which one speaks.
+//! SubRip and WebVTT. With several channels each line says which one speaks; low-confidence text begins with `[?]`.
 
 use std::fmt::Write as _;
 
@@ -7,7 +7,7 @@ use super::document::Document;
 
 pub(super) fn srt(document: &Document) -> String {
     let mut out = String::new();
-    for (index, cue) in cues(&document.words).iter().enumerate() {
+    for (index, cue) in cues(document).iter().enumerate() {
         let speaker = if document.recording.channels > 1 { format!("[{}] ", cue.channel) } else { String::new() };
         let (start, end) = (clock(cue.start_s, ','), clock(cue.end_s, ','));
         let _ = write!(out, "{}\n{start} --> {end}\n{speaker}{}\n\n", index + 1, cue.text);
@@ -17,7 +17,7 @@ pub(super) fn srt(document: &Document) -> String {
 
 pub(super) fn vtt(document: &Document) -> String {
     let mut out = String::from("WEBVTT\n\n");
-    for cue in cues(&document.words) {
+    for cue in cues(document) {
         let text = cue.text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
         let speaker =
             if document.recording.channels > 1 { format!("<v Channel {}>", cue.channel) } else { String::new() };

@@ -4,19 +4,30 @@ use std::fmt::Write as _;
 
 use stage_core::Word;
 
-use super::document::Document;
+use super::document::{Document, LOW_CONFIDENCE};
 
 /// The words of all channels, by time.
 pub(super) fn csv(document: &Document) -> Result<String, csv::Error> {
     let mut writer = csv::Writer::from_writer(Vec::new());
-    writer.write_record(["channel", "speaker", "start_s", "end_s", "confidence", "text", "method", "score"])?;
+    writer.write_record([
+        "channel",
+        "speaker",
+        "start_s",
+        "end_s",
+        "confidence",
+        "low_confidence",
+        "text",
+        "method",
+        "score",
+    ])?;
     for word in by_time(&document.words) {
-        writer.write_record([
+        writer.write_record::<_, &str>([
             &word.channel.to_string(),
             word.speaker.as_deref().unwrap_or(""),
             &format!("{:.3}", word.start_s),
             &format!("{:.3}", word.end_s),
             &format!("{:.3}", word.confidence),
+            yes_or_no(document.is_low_confidence(word)),
             &word.text,
             word.timing.method.name(),
             &word.timing.score.map_or_else(String::new, |score| format!("{score:.3}")),
@@ -24,6 +35,10 @@ pub(super) fn csv(document: &Document) -> Result<String, csv::Error> {
     }
     let bytes = writer.into_inner().map_err(|error| csv::Error::from(error.into_error()))?;
     Ok(String::from_utf8_lossy(&bytes).into_owned())
+}
+
+const fn yes_or_no(is_so: bool) -> &'static str {
+    if is_so { "yes" } else { "no" }
 }
 
 fn by_time(words: &[Word]) -> Vec<&Word> {
@@ -62,19 +77,20 @@ pub(super) fn textgrid(document: &Document) -> String {
 }
 
 /// Words and the silence between them: a TextGrid tier has no gaps.
-fn intervals(document: &Document, channel: u16) -> Vec<(f64, f64, &str)> {
+fn intervals(document: &Document, channel: u16) -> Vec<(f64, f64, String)> {
     let end = document.recording.duration_s;
     let mut intervals = Vec::new();
     let mut at = 0.0;
     for word in document.words.iter().filter(|word| word.channel == channel) {
         if word.start_s > at {
-            intervals.push((at, word.start_s, ""));
+            intervals.push((at, word.start_s, String::new()));
         }
-        intervals.push((word.start_s.max(at), word.end_s, word.text.as_str()));
+        let mark = if document.is_low_confidence(word) { LOW_CONFIDENCE } else { "" };
+        intervals.push((word.start_s.max(at), word.end_s, format!("{mark}{}", word.text)));
         at = word.end_s;
     }
     if at < end {
-        intervals.push((at, end, ""));
+        intervals.push((at, end, String::new()));
     }
     intervals
 }

@@ -107,6 +107,11 @@ impl<'a> Watch<'a> {
         })
     }
 
+    /// Shows a line beside the progress.
+    pub(crate) fn note(&self, line: &str) {
+        self.progress.note(line);
+    }
+
     /// Something happened.
     pub(crate) fn observe(&mut self, event: &Event) {
         let at_s = self.began.elapsed().as_secs_f64();

@@ -18,7 +18,9 @@ pub use types::{
     RunId, StoreCheck, StoreFault, StoredArtifact, StoredPart, UnknownIncident,
 };
 
-use stage_core::Fingerprint;
+use std::sync::Arc;
+
+use stage_core::{Fingerprint, Recipe};
 
 /// The record of work. Every method that writes is atomic and durable when it returns.
 ///
@@ -79,6 +81,9 @@ pub trait Store {
     fn put_recordings(&mut self, run: RunId, recordings: &[RecordingEntry]) -> Result<(), StoreError>;
     /// All recordings, by path.
     fn recordings(&self) -> Result<Vec<RecordingEntry>, StoreError>;
+
+    /// The recipes of all recordings, those of the latest run first.
+    fn recipes(&self) -> Result<Vec<Arc<Recipe>>, StoreError>;
 
     /// Remembers exported files.
     fn put_exports(&mut self, exports: &[Export]) -> Result<(), StoreError>;

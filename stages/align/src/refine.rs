@@ -1,28 +1,19 @@
 //! Word boundaries at energy onsets and offsets.
 //!
-//! Near every boundary a pause is looked for: a stretch below a threshold between the local noise floor and the local
-//! peak. It ends the word before it and begins the word after it. Where words touch, the boundary goes to the energy
-//! minimum between them; where nothing is clear, the attention's time stands.
+//! Near every boundary a pause is looked for: an interval without speech activity. It ends the word before it and begins
+//! the word after it. Where words touch, the boundary goes to the energy minimum between them; where nothing is clear,
+//! the given time stands.
 
 use crate::settle::SHORTEST_WORD;
-use crate::sound::{HOP, Interval, Sound};
+use crate::sound::{Interval, Sound};
 
 /// A shorter silence is no pause: 30 ms.
 const SHORTEST_PAUSE: i64 = 480;
-/// A shorter sound inside a pause is a click: 10 ms.
-const LONGEST_CLICK: i64 = 160;
 /// A pause gains nothing by being longer than this when it is chosen: 0.3 s.
 const LONG_PAUSE: i64 = 4800;
-/// Sound is this far above the noise, or this share of the way to the peak, in dB.
-const ABOVE_NOISE_DB: f32 = 6.0;
-const ABOVE_NOISE_SHARE: f32 = 0.2;
-/// Nothing further below the peak is sound, in dB.
-const SOUND_RANGE_DB: f32 = 40.0;
-/// Words must stand this far above the noise for pauses to be seen, in dB.
-const CLEAR_SNR_DB: f32 = 12.0;
 /// A minimum between touching words must be this deep, in dB.
 const CLEAR_DIP_DB: f32 = 6.0;
-/// How much louder a minimum counts per second of distance from the attention's boundary, in dB.
+/// How much louder a minimum counts per second of distance from the given boundary, in dB.
 const DISTANCE_DB_PER_S: f32 = 60.0;
 
 /// How far from the given times a boundary is looked for, in samples.
@@ -65,76 +56,62 @@ struct Boundary<'a> {
 }
 
 impl Boundary<'_> {
-    /// The left word's end and the right word's start, where they are clear.
+    /// The left word's end and the right word's start, where they are clear. Each goes to the pause that is near it: what
+    /// sounds between the words and was not transcribed lies between two pauses.
     fn place(&self) -> (Option<i64>, Option<i64>) {
-        if let Some(pause) = self.pause() {
-            // A pause that begins with the left word, or ends with the right one, says nothing of that word.
-            let end = self.left.filter(|left| pause.start > left.start).map(|_| pause.start);
-            let start = self.right.filter(|right| pause.end < right.end).map(|_| pause.end);
-            return (end, start);
+        let given = self.given();
+        // A pause that begins with the left word, or ends with the right one, says nothing of that word.
+        let behind = self.pause(given.start).filter(|pause| self.left.is_some_and(|left| pause.start > left.start));
+        let before = self.pause(given.end).filter(|pause| self.right.is_some_and(|right| pause.end < right.end));
+        if behind.is_some() || before.is_some() {
+            return (behind.map(|pause| pause.start), before.map(|pause| pause.end));
         }
         let touch = self.minimum();
         (touch, touch)
     }
 
-    /// The time between the words by the attention alone; reversed where they overlap.
-    fn attention(&self) -> Interval {
+    /// The time between the words as given; reversed where they overlap.
+    fn given(&self) -> Interval {
         let (left, right) = (self.left.map(|left| left.end), self.right.map(|right| right.start));
         let end = left.or(right).unwrap_or(self.room.start);
         Interval { start: end, end: right.unwrap_or(end) }
     }
 
-    /// Where a pause must show: near the attention's times, not past the middle of either word.
+    /// Where a pause must show: near the given times, not past the middle of either word.
     fn near(&self) -> Interval {
-        let attention = self.attention();
+        let given = self.given();
         Interval {
-            start: (attention.start - self.reach.pause).max(self.left.map_or(self.room.start, |left| left.middle())),
-            end: (attention.end + self.reach.pause).min(self.right.map_or(self.room.end, |right| right.middle())),
+            start: (given.start - self.reach.pause).max(self.left.map_or(self.room.start, |left| left.middle())),
+            end: (given.end + self.reach.pause).min(self.right.map_or(self.room.end, |right| right.middle())),
         }
     }
 
-    /// The pause that is long and close to the attention's boundary. It may begin long before the boundary: attention
-    /// puts a word's end where the next word begins.
-    fn pause(&self) -> Option<Interval> {
+    /// The pause that is long and close to a given edge. It may begin long before the edge: attention puts a word's end
+    /// where the next word begins.
+    fn pause(&self, edge: i64) -> Option<Interval> {
         let near = self.near();
-        let attention = self.attention();
-        self.pauses()?
+        let edge = Interval { start: edge, end: edge };
+        self.pauses()
             .into_iter()
             .filter(|pause| pause.len() >= SHORTEST_PAUSE && pause.distance(&near) < 0)
-            .max_by_key(|pause| pause.len().min(LONG_PAUSE) - pause.distance(&attention).max(0))
+            .max_by_key(|pause| pause.len().min(LONG_PAUSE) - pause.distance(&edge).max(0))
     }
 
-    /// All silences from the left word's start to the right word's end; nothing where the words do not stand out.
-    fn pauses(&self) -> Option<Vec<Interval>> {
-        let all = Interval {
+    /// All silences from the left word's start to the right word's end.
+    fn pauses(&self) -> Vec<Interval> {
+        self.sound.silences(Interval {
             start: self.left.map_or(self.room.start, |left| left.start),
             end: self.right.map_or(self.room.end, |right| right.end),
-        };
-        let floor = self.sound.floor;
-        let peak = self.lower_peak();
-        if peak - floor < CLEAR_SNR_DB {
-            return None;
-        }
-        let above_noise = floor + ABOVE_NOISE_DB.max((peak - floor) * ABOVE_NOISE_SHARE);
-        let threshold = above_noise.max(peak - SOUND_RANGE_DB);
-        let mut pauses: Vec<Interval> = Vec::new();
-        for (middle, _) in self.sound.within(all).filter(|(_, level)| *level < threshold) {
-            let quiet = Interval { start: (middle - HOP / 2).max(all.start), end: (middle + HOP / 2).min(all.end) };
-            match pauses.last_mut() {
-                Some(pause) if quiet.start - pause.end <= LONGEST_CLICK => pause.end = quiet.end,
-                _ => pauses.push(quiet),
-            }
-        }
-        Some(pauses)
+        })
     }
 
     /// The lowest point between touching words.
     fn minimum(&self) -> Option<i64> {
-        let attention = self.attention();
-        if attention.len() > self.reach.minimum {
+        let given = self.given();
+        if given.len() > self.reach.minimum {
             return None;
         }
-        let (left, right, boundary) = (self.left?, self.right?, attention.middle());
+        let (left, right, boundary) = (self.left?, self.right?, given.middle());
         let distance_db = |at: i64| (at - boundary).abs() as f32 / 16_000.0 * DISTANCE_DB_PER_S;
         let region = Interval {
             start: (boundary - self.reach.minimum).max(left.middle()),
@@ -142,12 +119,12 @@ impl Boundary<'_> {
         };
         let cost = |(at, level): &(i64, f32)| level + distance_db(*at);
         let lowest = self.sound.within(region).min_by(|a, b| cost(a).total_cmp(&cost(b)))?;
-        (lowest.1.max(self.sound.floor) <= self.lower_peak() - CLEAR_DIP_DB).then_some(lowest.0)
+        (lowest.1.max(self.sound.floor(boundary)) <= self.lower_peak() - CLEAR_DIP_DB).then_some(lowest.0)
     }
 
     /// The peak of the quieter word.
     fn lower_peak(&self) -> f32 {
         let peaks = [self.left, self.right].into_iter().flatten().map(|word| self.sound.peak(word));
-        peaks.min_by(f32::total_cmp).unwrap_or(self.sound.floor)
+        peaks.min_by(f32::total_cmp).unwrap_or_else(|| self.sound.floor(self.room.start))
     }
 }

@@ -21,6 +21,8 @@ pub(crate) struct Draft {
     pub(crate) text: String,
     pub(crate) start_s: f64,
     pub(crate) end_s: f64,
+    /// Where the marks behind it end, up to the next word: they have no sound, so what sounds there is a word's.
+    pub(crate) marks_end_s: f64,
     logprob: f64,
     tokens: usize,
 }
@@ -36,6 +38,7 @@ impl Draft {
         self.text.push_str(&part.text);
         self.start_s = self.start_s.min(part.start_s);
         self.end_s = self.end_s.max(part.end_s);
+        self.marks_end_s = self.marks_end_s.max(part.marks_end_s);
         self.logprob += part.logprob;
         self.tokens += part.tokens;
     }
@@ -48,6 +51,9 @@ pub(crate) fn words(pieces: &[TokenPiece], language: &str) -> Vec<Draft> {
     let mut opening: Option<Draft> = None;
     for Part { spaced, draft } in parts(pieces) {
         if is_punctuation(&draft.text) {
+            if let Some(word) = words.last_mut() {
+                word.marks_end_s = word.marks_end_s.max(draft.end_s);
+            }
             match words.last_mut() {
                 Some(word) if opening.is_none() && !opens(&draft.text, spaced, unspaced) => {
                     word.text.push_str(&draft.text);
@@ -107,7 +113,8 @@ fn parts(pieces: &[TokenPiece]) -> Vec<Part> {
             seen += text.chars().count();
             let (start_s, end_s) = (at(from), at(seen));
             let logprob = f64::from(piece.logprob);
-            parts.push(Part { spaced, draft: Draft { text: text.to_owned(), start_s, end_s, logprob, tokens } });
+            let text = text.to_owned();
+            parts.push(Part { spaced, draft: Draft { text, start_s, end_s, marks_end_s: end_s, logprob, tokens } });
             spaced = true;
         }
         spaced = if seen == 0 { spaced } else { piece.text.ends_with(char::is_whitespace) };
@@ -168,7 +175,7 @@ mod tests {
         let mut pieces = pieces(&[" one", ","]);
         pieces[1].logprob = -9.0;
         let word = &words(&pieces, "en")[0];
-        assert_eq!((word.start_s, word.end_s), (0.0, 1.0));
+        assert_eq!((word.start_s, word.end_s, word.marks_end_s), (0.0, 1.0, 2.0));
         assert!((word.confidence() - (-0.5f32).exp()).abs() < 1e-6);
     }
 

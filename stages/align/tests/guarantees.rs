@@ -113,7 +113,7 @@ fn words_that_touch_meet_at_the_energy_minimum() {
 
 #[test]
 fn where_nothing_is_clear_the_attention_stands() {
-    let steady = Pcm::from_channels(vec![vec![0.1; 32_000]]);
+    let steady = Pcm::from_channels(vec![bursts(&[], 2.0)]);
     let pieces = vec![piece(" one", 0.2, 0.9, -0.1), piece(" two", 1.0, 1.8, -0.1)];
     let words = align(&steady, vec![segment(0, (0.0, 2.0), pieces)]).words;
     let times: Vec<(f64, f64)> = words.iter().map(|word| (word.start_s, word.end_s)).collect();

@@ -26,7 +26,7 @@ mod stage;
 
 pub use artifact::forensics;
 pub use artifact::{
-    AlignedWords, Decoding, DetectedLanguage, Dropped, PcmSource, Recording, RefusedAttempt, Segment, SpeechSegments,
+    AlignedWords, Decoding, DetectedLanguage, Dropped, PcmSource, Recording, RejectedAttempt, Segment, SpeechSegments,
     SpeechSpan, Timing, TimingMethod, TokenPiece, Transcript, VadIdentity, Window, Word,
 };
 pub use device::{DeviceId, ParseDeviceError};

@@ -108,6 +108,12 @@ impl Recipe {
         (keys, fingerprints)
     }
 
+    /// What a stage brings to its artifacts' keys; none for a stage that the recipe does not reach.
+    #[must_use]
+    pub fn identity(&self, stage: StageKind) -> Option<&Identity> {
+        self.0.get(stage as usize).map(|(_, _, identity)| identity)
+    }
+
     /// The stages, in order.
     pub fn stages(&self) -> impl ExactSizeIterator<Item = StageKind> {
         self.0.iter().map(|(stage, ..)| *stage)

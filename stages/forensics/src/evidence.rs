@@ -1,7 +1,7 @@
 //! Matches of the lexicons in timed words, as evidence.
 
-use stage_core::Word;
 use stage_core::forensics::Evidence;
+use stage_core::{AlignedWords, Transcript, Word};
 
 use crate::lexicon::{Lexicons, Match, Rule, Token, find, tokens_of};
 
@@ -28,6 +28,20 @@ pub(crate) fn find_evidence(lexicons: &Lexicons, words: &[Word], gap_max_s: f64)
         by_time.then_with(|| a.rule.cmp(&b.rule))
     });
     evidence
+}
+
+/// Discounts evidence that rests on a word of a low-confidence text: it stays listed, to be listened to, and counts in no
+/// score.
+pub(crate) fn discount_low_confidence(evidence: &mut [Evidence], words: &AlignedWords, transcript: &Transcript) {
+    for item in evidence.iter_mut().filter(|item| item.discounted.is_none()) {
+        let is_unreliable = item.words.iter().any(|word| {
+            let segment = words.words.get(*word as usize).map(|word| word.segment as usize);
+            segment.and_then(|segment| transcript.segments.get(segment)).is_some_and(|segment| !segment.is_reliable())
+        });
+        if is_unreliable {
+            item.discounted = Some("low-confidence transcript".to_owned());
+        }
+    }
 }
 
 /// Successive words that one phrase may span, as indices: of one channel, of one speaker as far as speakers are known,

@@ -14,6 +14,7 @@ mod evidence;
 mod level;
 mod lexicon;
 mod limits;
+mod pauses;
 mod pitch;
 mod score;
 mod spans;

@@ -8,7 +8,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use stage_core::forensics::{CategoryScore, Coverage, Evidence, ScoreLevel, Scores};
-use stage_core::{Measured, Span};
+use stage_core::{Measured, Segment, Span};
 
 use crate::lexicon::{Lexicons, is_mark};
 use crate::spans::{common_s, spans_of, total_s};
@@ -52,6 +52,9 @@ fn obstacle(lexicons: &Lexicons, input: &ForensicInput<'_>, evidence: &[Evidence
     }
     if input.words.words.iter().all(|word| is_mark(&word.text)) {
         return Some("no speech was transcribed".to_owned());
+    }
+    if !input.transcript.segments.iter().any(Segment::is_reliable) {
+        return Some("all of the transcript is of low confidence".to_owned());
     }
     let languages = languages(input);
     let readable = languages.is_empty() || languages.iter().any(|language| lexicons.cover(language));
@@ -99,11 +102,12 @@ fn languages<'a>(input: &ForensicInput<'a>) -> BTreeSet<&'a str> {
 
 fn coverage(lexicons: &Lexicons, input: &ForensicInput<'_>) -> Coverage {
     let channels = 0..input.pcm.channels() as u16;
-    let (mut speech_s, mut transcribed_s) = (0.0, 0.0);
+    let (mut speech_s, mut transcribed_s, mut low_confidence_s) = (0.0, 0.0, 0.0);
     for channel in channels {
         let spans = spans_of(input.segments, channel);
         speech_s += total_s(&spans);
         transcribed_s += transcribed_in(input, channel, &spans);
+        low_confidence_s += low_confidence_in(input, channel, &spans);
     }
     let said: Vec<f64> =
         input.words.words.iter().filter(|w| !is_mark(&w.text)).map(|w| f64::from(w.confidence)).collect();
@@ -112,15 +116,23 @@ fn coverage(lexicons: &Lexicons, input: &ForensicInput<'_>) -> Coverage {
     Coverage {
         speech_s,
         transcribed_s,
+        low_confidence_s,
         ratio: Measured::from_option((speech_s > 0.0).then(|| transcribed_s / speech_s), "no speech was detected"),
         mean_confidence: Measured::from_option(mean_confidence, "no speech was transcribed"),
         languages_without_lexicon: unread.map(str::to_owned).collect(),
     }
 }
 
-/// Seconds of a channel's speech inside segments with text, less the model's marks of what it did not understand.
-fn transcribed_in(input: &ForensicInput<'_>, channel: u16, speech: &[Span]) -> f64 {
+/// Seconds of a channel's speech inside low-confidence segments.
+fn low_confidence_in(input: &ForensicInput<'_>, channel: u16, speech: &[Span]) -> f64 {
     let own = input.transcript.segments.iter().filter(|s| s.channel == channel && !s.text.is_empty());
+    let unreliable = own.filter(|segment| !segment.is_reliable());
+    common_s(speech, &unreliable.map(|s| Span::new(s.start_s, s.end_s)).collect::<Vec<_>>())
+}
+
+/// Seconds of a channel's speech inside segments with reliable text, less the model's marks of what it did not understand.
+fn transcribed_in(input: &ForensicInput<'_>, channel: u16, speech: &[Span]) -> f64 {
+    let own = input.transcript.segments.iter().filter(|s| s.channel == channel && s.is_reliable());
     let segments: Vec<Span> = own.map(|s| Span::new(s.start_s, s.end_s)).collect();
     let own = input.words.words.iter().filter(|w| w.channel == channel && is_mark(&w.text));
     let marks: Vec<Span> = own.map(|w| Span::new(w.start_s, w.end_s)).collect();

@@ -1,66 +1,88 @@
 //! How much a channel speaks, how fast, and with which pauses.
 
 use stage_core::forensics::Speech;
-use stage_core::{Measured, Span, Word};
+use stage_core::{Measured, Span, Transcript, Word};
 
 use crate::lexicon::is_mark;
 use crate::spans::total_s;
 use crate::syllables::syllables;
 
-/// The shortest gap between two words that is called a pause, in seconds.
-const PAUSE_MIN_S: f64 = 0.2;
+/// What a channel's speech is measured from.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Spoken<'a> {
+    /// The recording's length, in seconds.
+    pub(crate) duration_s: f64,
+    /// The channel's speech spans.
+    pub(crate) spans: &'a [Span],
+    /// Its pauses.
+    pub(crate) pauses: &'a [Span],
+    /// The words of all channels.
+    pub(crate) words: &'a [Word],
+    /// What they are the words of.
+    pub(crate) transcript: &'a Transcript,
+}
 
-/// Measures the speech of `channel`: its length from the speech spans, everything else from its words' own times.
-/// `words` are those of all channels.
-pub(crate) fn measure_speech(duration_s: f64, spans: &[Span], words: &[Word], channel: u16) -> Speech {
+/// Measures the speech of `channel`: its length from the speech spans, pauses from the sound, and rates from the words of
+/// reliable text.
+pub(crate) fn measure_speech(spoken: Spoken<'_>, channel: u16) -> Speech {
+    let Spoken { duration_s, spans, pauses, words, transcript } = spoken;
     let speech_s = total_s(spans);
-    let own: Vec<&Word> = words.iter().filter(|word| word.channel == channel && !is_mark(&word.text)).collect();
-    let tempo = Tempo::of(&own, words);
-    let missing = "no word in this channel";
+    let reliable = |word: &&Word| {
+        let segment = transcript.segments.get(word.segment as usize);
+        word.channel == channel && !is_mark(&word.text) && segment.is_none_or(|segment| segment.is_reliable())
+    };
+    let own: Vec<&Word> = words.iter().filter(reliable).collect();
+    let tempo = Tempo::of(&own, words, &untranscribed(transcript, channel));
+    let missing = "no reliable word in this channel";
     let per_minute = |count: u64| tempo.rate(count, tempo.speaking_s, 60.0, missing);
-    let pause_s: f64 = tempo.pauses_s.iter().sum();
-    let pause_count = tempo.pauses_s.len();
-    let no_pause = if own.is_empty() { missing } else { "no pause between the words" };
+    let pause_count = pauses.len();
+    let no_pause = if spans.is_empty() { "no speech in this channel" } else { "no pause in the speech" };
     Speech {
         speech_s: Measured::of(speech_s),
         speech_ratio: Measured::from_option(
             (duration_s > 0.0).then(|| speech_s / duration_s),
             "the recording has no samples",
         ),
-        pause_count: Measured::from_option((!own.is_empty()).then_some(pause_count as u64), missing),
-        pause_mean_s: Measured::from_option((pause_count > 0).then(|| pause_s / pause_count as f64), no_pause),
-        pause_longest_s: Measured::from_option(tempo.pauses_s.iter().copied().reduce(f64::max), no_pause),
+        pause_count: Measured::from_option((!spans.is_empty()).then_some(pause_count as u64), no_pause),
+        pause_mean_s: Measured::from_option((pause_count > 0).then(|| total_s(pauses) / pause_count as f64), no_pause),
+        pause_longest_s: Measured::from_option(pauses.iter().map(Span::duration_s).reduce(f64::max), no_pause),
         words_per_minute: per_minute(own.len() as u64),
         syllables_per_minute: per_minute(tempo.syllables),
         articulation_rate_per_s: tempo.rate(tempo.syllables, tempo.inside_words_s, 1.0, missing),
     }
 }
 
+/// Where the channel speaks without reliable text.
+fn untranscribed(transcript: &Transcript, channel: u16) -> Vec<Span> {
+    let dropped = transcript.dropped.iter().filter(|dropped| dropped.channel == channel);
+    let doubtful = transcript.segments.iter().filter(|segment| segment.channel == channel && !segment.is_reliable());
+    let dropped = dropped.map(|dropped| Span::new(dropped.start_s, dropped.end_s));
+    dropped.chain(doubtful.map(|segment| Span::new(segment.start_s, segment.end_s))).collect()
+}
+
 /// Sums over the words of one channel.
 #[derive(Debug, Default)]
 struct Tempo {
-    /// From the first word's start to the last word's end, without the turns of other channels.
+    /// From the first word's start to the last word's end, without the turns of other channels and without speech that
+    /// has no reliable text.
     speaking_s: f64,
     inside_words_s: f64,
     syllables: u64,
-    pauses_s: Vec<f64>,
 }
 
 impl Tempo {
-    fn of(own: &[&Word], all: &[Word]) -> Self {
+    fn of(own: &[&Word], all: &[Word], untranscribed: &[Span]) -> Self {
         let Some(first) = own.first() else { return Self::default() };
         let others = starts_elsewhere(all, first.channel);
         let mut tempo = Self::default();
         let mut reached_s = first.start_s;
         for word in own {
-            let gap_s = word.start_s - reached_s;
-            let turn = gap_s > 0.0 && has_value_between(&others, reached_s, word.start_s);
-            if gap_s >= PAUSE_MIN_S && !turn {
-                tempo.pauses_s.push(gap_s);
-            }
+            let gap = Span::new(reached_s, word.start_s);
+            let turn = gap.duration_s() > 0.0 && has_value_between(&others, gap.start_s, gap.end_s);
+            let unread = untranscribed.iter().any(|span| span.overlap_s(&gap) > 0.0);
             let begins_s = word.start_s.max(reached_s);
             let new_s = (word.end_s - begins_s).max(0.0);
-            tempo.speaking_s += new_s + if turn { 0.0 } else { gap_s.max(0.0) };
+            tempo.speaking_s += new_s + if turn || unread { 0.0 } else { gap.duration_s() };
             tempo.inside_words_s += new_s;
             tempo.syllables += syllables(&word.text);
             reached_s = reached_s.max(word.end_s);
@@ -86,7 +108,7 @@ fn has_value_between(ascending: &[f64], from: f64, to: f64) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use stage_core::Timing;
+    use stage_core::{Decoding, Dropped, Segment, Timing};
 
     use super::*;
 
@@ -103,8 +125,34 @@ mod tests {
         }
     }
 
+    fn segment(start_s: f64, end_s: f64, low_confidence: Option<&str>) -> Segment {
+        let low_confidence = low_confidence.map(ToOwned::to_owned);
+        Segment {
+            channel: 0,
+            start_s,
+            end_s,
+            text: "text".into(),
+            language: "en".into(),
+            language_probability: None,
+            avg_logprob: -0.2,
+            no_speech_prob: 0.1,
+            cut_short: None,
+            decoding: Decoding { low_confidence, ..Decoding::default() },
+            pieces: vec![],
+        }
+    }
+
+    fn measured(words: &[Word], pauses: &[Span], transcript: &Transcript) -> Speech {
+        let spans = [Span::new(0.0, 5.0)];
+        measure_speech(Spoken { duration_s: 20.0, spans: &spans, pauses, words, transcript }, 0)
+    }
+
+    fn transcript(segments: Vec<Segment>, dropped: Vec<Dropped>) -> Transcript {
+        Transcript { model: "none".into(), segments, dropped }
+    }
+
     fn speech(words: &[Word]) -> Speech {
-        measure_speech(20.0, &[Span::new(0.0, 5.0)], words, 0)
+        measured(words, &[Span::new(0.8, 1.2)], &transcript(vec![segment(0.0, 20.0, None)], vec![]))
     }
 
     #[test]
@@ -119,7 +167,7 @@ mod tests {
     }
 
     #[test]
-    fn pauses_are_gaps_between_words_and_not_turns_of_others() {
+    fn rates_leave_out_the_turns_of_others_and_pauses_are_those_of_the_sound() {
         let words = [
             word(0, "hello", 0.0, 0.5),
             word(0, "are", 0.6, 0.8),
@@ -136,11 +184,32 @@ mod tests {
     }
 
     #[test]
-    fn a_channel_without_words_has_no_rate_and_says_why() {
+    fn speech_without_reliable_text_is_neither_pause_nor_speaking_time() {
+        let words = [word(0, "one", 0.0, 0.5), word(0, "two", 4.0, 4.5)];
+        let dropped = Dropped { channel: 0, start_s: 1.0, end_s: 3.0, reason: "no speech".into() };
+        let all = measured(&words, &[], &transcript(vec![segment(0.0, 5.0, None)], vec![dropped]));
+        assert_eq!(all.pause_count.value, Some(0));
+        assert!((all.words_per_minute.value.unwrap() - 120.0).abs() < 1e-6, "2 words in 1 s: {all:?}");
+
+        let mut words = [words[0].clone(), word(0, "eh", 2.0, 2.5), words[1].clone()];
+        (words[1].segment, words[2].segment) = (1, 2);
+        let parts = vec![segment(0.0, 1.0, None), segment(1.5, 3.0, Some("unlikely")), segment(3.5, 5.0, None)];
+        let reliable = measured(&words, &[], &transcript(parts, vec![]));
+        assert_eq!(reliable.pause_count.value, Some(0));
+        assert!((reliable.words_per_minute.value.unwrap() - 120.0).abs() < 1e-6, "{reliable:?}");
+    }
+
+    #[test]
+    fn a_channel_without_words_has_pauses_but_no_rate_and_says_why() {
         for words in [vec![], vec![word(0, "[unclear]", 0.0, 1.0)], vec![word(1, "hi", 0.0, 1.0)]] {
             let speech = speech(&words);
-            assert_eq!(speech.words_per_minute, Measured::missing("no word in this channel"));
-            assert_eq!((speech.pause_count.value, speech.pause_mean_s.value), (None, None));
+            assert_eq!(speech.words_per_minute, Measured::missing("no reliable word in this channel"));
+            assert_eq!(speech.pause_count.value, Some(1));
         }
+        let nothing = transcript(vec![], vec![]);
+        let silent = Spoken { duration_s: 20.0, spans: &[], pauses: &[], words: &[], transcript: &nothing };
+        let speech = measure_speech(silent, 0);
+        assert_eq!(speech.pause_count, Measured::missing("no speech in this channel"));
+        assert_eq!(speech.pause_mean_s, Measured::missing("no speech in this channel"));
     }
 }

@@ -5,17 +5,18 @@ use std::io;
 use serde_json::json;
 use stage_core::forensics::{ChannelRecord, ForensicRecord};
 use stage_core::{
-    AlignedWords, ErrorClass, Identity, Pcm, Recording, SpeechSegments, Stage, StageError, StageKind, Transcript,
+    AlignedWords, ErrorClass, Identity, Pcm, Recording, Span, SpeechSegments, Stage, StageError, StageKind, Transcript,
 };
 
-use crate::evidence::find_evidence;
+use crate::evidence::{discount_low_confidence, find_evidence};
 use crate::level::measure_level;
 use crate::lexicon::Lexicons;
 use crate::limits::limits;
+use crate::pauses::pauses;
 use crate::pitch::measure_pitch;
 use crate::score::score;
 use crate::spans::spans_of;
-use crate::speech::measure_speech;
+use crate::speech::{Spoken, measure_speech};
 use crate::{ForensicsConfig, ForensicsError};
 
 /// What the stage reads: everything that was made of one recording before it.
@@ -55,14 +56,24 @@ impl Forensics {
         let spans = spans_of(input.segments, channel);
         let (level, extremes) = measure_level(input.recording, input.pcm, channel, &spans).map_err(unread)?;
         let f0 = measure_pitch(&self.config.pitch, input.pcm, channel, &spans, extremes).map_err(unread)?;
-        let speech = measure_speech(input.pcm.duration_s(), &spans, &input.words.words, channel);
+        let others = (0..input.pcm.channels() as u16).filter(|other| *other != channel);
+        let others: Vec<Vec<Span>> = others.map(|other| spans_of(input.segments, other)).collect();
+        let pauses = pauses(input.pcm, channel, &spans, &others).map_err(unread)?;
+        let spoken = Spoken {
+            duration_s: input.pcm.duration_s(),
+            spans: &spans,
+            pauses: &pauses,
+            words: &input.words.words,
+            transcript: input.transcript,
+        };
+        let speech = measure_speech(spoken, channel);
         Ok(ChannelRecord { channel, level, speech, f0 })
     }
 }
 
 impl Stage for Forensics {
     const KIND: StageKind = StageKind::Forensics;
-    const VERSION: u32 = 1;
+    const VERSION: u32 = 3;
     type Input<'a> = ForensicInput<'a>;
     type Output = ForensicRecord;
 
@@ -85,7 +96,8 @@ impl Stage for Forensics {
         let channels = (0..input.pcm.channels() as u16)
             .map(|channel| self.channel(&input, channel))
             .collect::<Result<Vec<_>, _>>()?;
-        let evidence = find_evidence(&self.lexicons, &input.words.words, self.config.phrase_gap_max_s);
+        let mut evidence = find_evidence(&self.lexicons, &input.words.words, self.config.phrase_gap_max_s);
+        discount_low_confidence(&mut evidence, input.words, input.transcript);
         let scores = score(&self.config, &self.lexicons, &input, &evidence);
         let limits = limits(input.recording, self.config.deception);
         Ok(ForensicRecord { channels, evidence, scores, limits })

@@ -211,6 +211,20 @@ fn korean_endings_spacing_and_politeness_vary() {
 }
 
 #[test]
+fn korean_threats_of_a_creditor_are_found_and_the_rest_of_the_call_is_not() {
+    let counted_in = |text: &str| -> Vec<String> {
+        let record = record_of(ForensicsConfig::default(), "ko", &[(0, 1.0, text)]);
+        counted(&record).iter().map(|item| item.category.clone()).collect()
+    };
+    for text in ["금요일까지 안 보내면 가만두지 않을 거야", "네가 어디 사는지 다 알아"] {
+        assert!(counted_in(text).iter().any(|category| category == "threat"), "{text}");
+    }
+    for text in ["여보세요", "실례지만 누구세요", "내일 오후 세 시에 은행에서 만나요"] {
+        assert!(counted_in(text).is_empty(), "{text}");
+    }
+}
+
+#[test]
 fn text_without_any_marker_scores_exactly_zero_with_and_without_deception() {
     for deception in [false, true] {
         let config = ForensicsConfig { deception, ..ForensicsConfig::default() };

@@ -61,12 +61,15 @@ pub struct Sequence<'a> {
 /// heads alike and queries of their own; the threads share sequences, heads and queries.
 ///
 /// # Panics
-/// Where `out` has another length or sequences share a query.
+/// Sequences differ in heads or width, share a query or lack keys that a query must see, or `queries` or `out` do not
+/// hold all rows.
 pub fn attend(sequences: &[Sequence<'_>], queries: Queries<'_>, visible: Visible, out: &mut [f32]) {
+    if let Some(reason) = misfit(sequences, queries.count, visible, out.len()) {
+        panic!("attention: {reason}");
+    }
     let Some(first) = sequences.first() else { return };
-    let heads = first.keys_values.heads();
-    assert_eq!(out.len(), queries.count * heads * first.keys_values.head_width(), "an output row for each query");
-    assert!(sequences.windows(2).all(|pair| pair[0].rows.end <= pair[1].rows.start), "queries of one sequence each");
+    let (heads, width) = (first.keys_values.heads(), first.keys_values.head_width());
+    assert!(queries.fit(heads * width), "attention: queries that end early");
     let chunks: Vec<_> = sequences
         .iter()
         .flat_map(|Sequence { keys_values, rows }| {
@@ -79,23 +82,62 @@ pub fn attend(sequences: &[Sequence<'_>], queries: Queries<'_>, visible: Visible
     tasks.for_each_init(Buffers::default, |buffers, task| {
         let (head, (keys_values, all, rows)) = (task / chunks.len(), &chunks[task % chunks.len()]);
         let view = View { keys_values, head, queries, all: all.clone(), visible };
-        // SAFETY: no other task has this head and these rows.
+        // SAFETY: no other task has this head and these rows: the sequences have rows of their own, and heads alike, so
+        // that the places of different heads are apart.
         unsafe { view.attend(rows.clone(), &out, buffers) };
     });
+}
+
+/// Why sequences do not fit each other, so many queries, or an output of so many numbers; nothing if they do.
+pub(crate) fn misfit(sequences: &[Sequence<'_>], queries: usize, visible: Visible, out: usize) -> Option<String> {
+    let shape = |of: &Sequence<'_>| (of.keys_values.heads(), of.keys_values.head_width());
+    let (heads, width) = shape(sequences.first()?);
+    if let Some(other) = sequences.iter().map(shape).find(|shape| *shape != (heads, width)) {
+        return Some(format!("{heads} heads of {width} in one sequence, {} of {} in another", other.0, other.1));
+    }
+    if Some(out) != queries.checked_mul(heads * width) {
+        return Some(format!("{queries} queries of {heads} heads of {width} into {out} numbers"));
+    }
+    let mut free = 0;
+    sequences.iter().find_map(|Sequence { keys_values, rows }| {
+        if rows.start < free || rows.end < rows.start || rows.end > queries {
+            return Some(format!("rows {rows:?} of {queries}, of which {free} are taken"));
+        }
+        free = rows.end;
+        let needed = if visible == Visible::Causal { rows.len() } else { rows.len().min(1) };
+        (keys_values.len() < needed)
+            .then(|| format!("{} keys for {} {visible:?} queries", keys_values.len(), rows.len()))
+    })
 }
 
 /// The attention weights of one head, into dense rows of `out` (`[queries, keys]`); each row sums to 1.
 ///
 /// # Panics
-/// Where `out` has another length.
+/// There is no such head or no key, `queries` does not hold all rows, or `out` has another length.
 pub fn weights(keys_values: &KeysValues, head: usize, queries: Queries<'_>, out: &mut [f32]) {
-    assert_eq!(out.len(), queries.count * keys_values.len(), "an output row for each query");
+    let (heads, keys) = (keys_values.heads(), keys_values.len());
+    assert!(head < heads, "head {head} of {heads}");
+    assert!(queries.fit((head + 1) * keys_values.head_width()), "queries that end early");
+    assert_eq!(Some(out.len()), queries.count.checked_mul(keys), "an output row for each query");
+    assert!(keys > 0 || queries.count == 0, "queries without keys");
+    if out.is_empty() {
+        return;
+    }
     let all = 0..queries.count;
     let view = View { keys_values, head, queries, all: all.clone(), visible: Visible::All };
     match &keys_values.store {
         Store::F32(heads) => view.weights(&heads[head], out),
         Store::Bf16(heads) => view.weights(&heads[head], out),
         Store::Int8(heads) => view.weights(&heads[head], out),
+    }
+}
+
+impl Queries<'_> {
+    /// Whether every row has so many numbers.
+    fn fit(&self, width: usize) -> bool {
+        let before_last = self.count.saturating_sub(1).checked_mul(self.stride);
+        let end = before_last.and_then(|start| start.checked_add(width));
+        self.count == 0 || end.is_some_and(|end| end <= self.values.len())
     }
 }
 
@@ -236,5 +278,103 @@ impl View<'_> {
             tops[row] = K::top(isa, &mut scores[..self.seen(first + row)], tile.scales[row], &head.scales);
         }
         tops
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Precision, Projected};
+
+    fn cache(heads: usize, head_width: usize, keys: usize, precision: Precision) -> KeysValues {
+        let (width, mut cache) = (heads * head_width, KeysValues::new(heads, head_width, 9, precision));
+        let rows = vec![0.5; keys * 2 * width];
+        cache.append(Projected { rows: &rows, stride: 2 * width, keys: 0, values: width, count: keys });
+        cache
+    }
+
+    /// A sequence and the rows of its queries.
+    const fn of(keys_values: &KeysValues, rows: Range<usize>) -> Sequence<'_> {
+        Sequence { keys_values, rows }
+    }
+
+    /// Attention of `count` queries of 32 numbers, in so many numbers.
+    fn run(sequences: &[Sequence<'_>], count: usize, visible: Visible, values: usize) {
+        let queries = Queries { values: &vec![0.25; values], stride: 32, count };
+        attend(sequences, queries, visible, &mut vec![0.0; count * 32]);
+    }
+
+    #[test]
+    #[should_panic(expected = "2 heads of 16 in one sequence, 4 of 8 in another")]
+    fn attend_refuses_sequences_with_other_heads() {
+        let (a, b) = (cache(2, 16, 3, Precision::F32), cache(4, 8, 3, Precision::F32));
+        run(&[of(&a, 0..3), of(&b, 3..6)], 6, Visible::All, 6 * 32);
+    }
+
+    #[test]
+    #[should_panic(expected = "2 heads of 16 in one sequence, 2 of 24 in another")]
+    fn attend_refuses_sequences_with_another_width() {
+        let (a, b) = (cache(2, 16, 3, Precision::Int8), cache(2, 24, 3, Precision::Int8));
+        run(&[of(&a, 0..3), of(&b, 3..6)], 6, Visible::All, 6 * 32);
+    }
+
+    #[test]
+    #[should_panic(expected = "rows 2..5 of 6, of which 3 are taken")]
+    fn attend_refuses_shared_queries() {
+        let a = cache(2, 16, 3, Precision::Bf16);
+        run(&[of(&a, 0..3), of(&a, 2..5)], 6, Visible::All, 6 * 32);
+    }
+
+    #[test]
+    #[should_panic(expected = "rows 5..3 of 6, of which 4 are taken")]
+    #[allow(clippy::reversed_empty_ranges, reason = "it would let the next sequence share queries with the first")]
+    fn attend_refuses_a_reversed_range() {
+        let a = cache(2, 16, 4, Precision::F32);
+        run(&[of(&a, 0..4), of(&a, 5..3), of(&a, 3..6)], 6, Visible::All, 6 * 32);
+    }
+
+    #[test]
+    #[should_panic(expected = "rows 3..7 of 6")]
+    fn attend_refuses_rows_beyond_the_queries() {
+        let a = cache(2, 16, 4, Precision::F32);
+        run(&[of(&a, 0..3), of(&a, 3..7)], 6, Visible::All, 6 * 32);
+    }
+
+    #[test]
+    #[should_panic(expected = "queries that end early")]
+    fn attend_refuses_queries_that_end_early() {
+        run(&[of(&cache(2, 16, 6, Precision::F32), 0..6)], 6, Visible::All, 6 * 32 - 1);
+    }
+
+    #[test]
+    #[should_panic(expected = "3 keys for 6 Causal queries")]
+    fn attend_refuses_causal_queries_without_keys_of_their_own() {
+        run(&[of(&cache(2, 16, 3, Precision::F32), 0..6)], 6, Visible::Causal, 6 * 32);
+    }
+
+    #[test]
+    #[should_panic(expected = "0 keys for 2 All queries")]
+    fn attend_refuses_an_empty_cache() {
+        run(&[of(&cache(2, 16, 0, Precision::Int8), 0..2)], 2, Visible::All, 2 * 32);
+    }
+
+    #[test]
+    fn attend_of_no_queries_needs_no_keys() {
+        run(&[of(&cache(2, 16, 0, Precision::Int8), 0..0)], 0, Visible::Causal, 0);
+        run(&[], 0, Visible::All, 0);
+    }
+
+    #[test]
+    #[should_panic(expected = "head 2 of 2")]
+    fn weights_refuse_a_head_that_is_not_there() {
+        let queries = Queries { values: &[0.0; 64], stride: 32, count: 2 };
+        weights(&cache(2, 16, 3, Precision::F32), 2, queries, &mut [0.0; 6]);
+    }
+
+    #[test]
+    #[should_panic(expected = "queries without keys")]
+    fn weights_refuse_an_empty_cache() {
+        let queries = Queries { values: &[0.0; 64], stride: 32, count: 2 };
+        weights(&cache(2, 16, 0, Precision::F32), 0, queries, &mut []);
     }
 }

@@ -1,67 +1,204 @@
-//! Which instructions the kernels use: found out once, when the program runs.
+//! Which instructions the kernels use, found at run time.
+//!
+//! An [`Isa`] is a token: only detection makes one, so holding one proves that the CPU has its instructions. What it holds
+//! are independent capabilities, and each kernel asks for the ones that it needs: a product in int8 for VNNI, one in bf16
+//! for BF16, all others for AVX-512 or AVX2. [`LEVELS`] names the combinations that CPUs are sold with.
+//!
+//! The environment variable [`VARIABLE`] limits detection to one of these levels, to measure and test the lower ones.
 
+use std::fmt;
 use std::sync::OnceLock;
 
-/// A set of instructions that the kernels are written for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Isa {
-    /// AVX-512 with VNNI (int8) and BF16.
-    Avx512,
-    /// AVX2 with FMA: most processors since 2013, laptops' among them.
-    Avx2,
-    /// Whatever the compiler makes of plain loops for the oldest processor that the program supports.
-    Portable,
+/// Limits detection to a level: `portable`, `avx2`, `avxvnni`, `avx512`, `avx512vnni` or `avx512bf16`.
+const VARIABLE: &str = "EARWITNESS_CPU";
+
+/// AVX2 with FMA.
+const AVX2: u8 = 1;
+/// Dot products of int8 in vectors of 256 bits.
+const AVX_VNNI: u8 = 1 << 1;
+/// AVX-512 F, BW, VL and DQ, with AVX2 and FMA.
+const AVX512: u8 = 1 << 2;
+/// Dot products of int8 in vectors of 512 bits.
+const AVX512_VNNI: u8 = 1 << 3;
+/// Dot products of bf16 in vectors of 512 bits.
+const AVX512_BF16: u8 = 1 << 4;
+
+/// The instructions that the kernels may use. Only detection makes one.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Isa(u8);
+
+/// A named combination of capabilities.
+struct Level {
+    name: &'static str,
+    /// What a CPU of this level has.
+    needs: u8,
+    /// What is used of a CPU that is limited to this level.
+    permits: u8,
+}
+
+/// All levels, the lowest first. CPUs of `avx512` (Skylake-X) have no VNNI of any width, so this level permits none.
+const LEVELS: [Level; 6] = [
+    Level { name: "portable", needs: 0, permits: 0 },
+    Level { name: "avx2", needs: AVX2, permits: AVX2 },
+    Level { name: "avxvnni", needs: AVX2 | AVX_VNNI, permits: AVX2 | AVX_VNNI },
+    Level { name: "avx512", needs: AVX2 | AVX512, permits: AVX2 | AVX512 },
+    Level { name: "avx512vnni", needs: AVX2 | AVX512 | AVX512_VNNI, permits: AVX2 | AVX_VNNI | AVX512 | AVX512_VNNI },
+    Level { name: "avx512bf16", needs: AVX2 | AVX512 | AVX512_VNNI | AVX512_BF16, permits: u8::MAX },
+];
+
+/// `EARWITNESS_CPU` has a value that this CPU cannot be limited to.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum LimitError {
+    /// The value names no level.
+    #[error("{VARIABLE}={value:?} is not a known instruction set; known are: {}", names(u8::MAX))]
+    Unknown {
+        /// The variable's value.
+        value: String,
+    },
+    /// The value names a level that this CPU does not have.
+    #[error("{VARIABLE}={value} is more than this CPU has; it has: {available}")]
+    Unavailable {
+        /// The variable's value.
+        value: String,
+        /// The names of the levels that this CPU has.
+        available: String,
+    },
 }
 
 impl Isa {
-    /// The best set that this processor has.
+    /// The best instructions of this CPU, within the limit that `EARWITNESS_CPU` sets. A wrong limit counts as none here:
+    /// programs report it at their start by [`Isa::check_limit`].
     #[must_use]
     pub fn detect() -> Self {
         static DETECTED: OnceLock<Isa> = OnceLock::new();
-        *DETECTED.get_or_init(|| Self::available().next().unwrap_or(Self::Portable))
+        *DETECTED.get_or_init(|| Self::check_limit().unwrap_or_else(|_| cpu()))
     }
 
-    /// All sets that this processor has, the best first.
+    /// The best instructions of this CPU, within the limit that `EARWITNESS_CPU` sets (unset or empty: none).
+    ///
+    /// # Errors
+    /// The variable's value is no level, or a level that this CPU does not have.
+    pub fn check_limit() -> Result<Self, LimitError> {
+        let value = std::env::var_os(VARIABLE).unwrap_or_default();
+        limited(cpu(), &value.to_string_lossy())
+    }
+
+    /// All levels of this CPU within the limit of `EARWITNESS_CPU`, the best first; the portable one is always there.
     pub fn available() -> impl Iterator<Item = Self> {
-        [Self::Avx512, Self::Avx2, Self::Portable].into_iter().filter(|isa| isa.is_here())
+        let best = Self::detect();
+        let levels = levels_of(best.0).rev().map(move |level| Self(best.0 & level.permits));
+        std::iter::once(best).chain(levels.filter(move |level| *level != best))
+    }
+
+    /// The name of the highest level that this one includes.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        levels_of(self.0).next_back().map_or("portable", |level| level.name)
+    }
+
+    /// Whether only the instructions that every supported CPU has may be used.
+    #[must_use]
+    pub const fn is_portable(self) -> bool {
+        self.0 == 0
     }
 
     #[cfg(target_arch = "x86_64")]
-    fn is_here(self) -> bool {
-        use std::arch::is_x86_feature_detected as has;
-        let avx2 = || has!("avx2") && has!("fma");
-        match self {
-            Self::Avx512 => {
-                avx2()
-                    && has!("avx512f")
-                    && has!("avx512bw")
-                    && has!("avx512vl")
-                    && has!("avx512dq")
-                    && has!("avx512vnni")
-                    && has!("avx512bf16")
-            }
-            Self::Avx2 => avx2(),
-            Self::Portable => true,
-        }
+    pub(crate) const fn has_avx2(self) -> bool {
+        self.0 & AVX2 != 0
     }
 
-    #[cfg(not(target_arch = "x86_64"))]
-    fn is_here(self) -> bool {
-        self == Self::Portable
+    #[cfg(target_arch = "x86_64")]
+    pub(crate) const fn has_avx_vnni(self) -> bool {
+        self.0 & AVX_VNNI != 0
     }
 
-    /// A short name for records: the kernel family.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Avx512 => "avx512",
-            Self::Avx2 => "avx2",
-            Self::Portable => "portable",
-        }
+    #[cfg(target_arch = "x86_64")]
+    pub(crate) const fn has_avx512(self) -> bool {
+        self.0 & AVX512 != 0
+    }
+
+    #[cfg(target_arch = "x86_64")]
+    pub(crate) const fn has_avx512_vnni(self) -> bool {
+        self.0 & AVX512_VNNI != 0
+    }
+
+    #[cfg(target_arch = "x86_64")]
+    pub(crate) const fn has_avx512_bf16(self) -> bool {
+        self.0 & AVX512_BF16 != 0
+    }
+
+    #[cfg(test)]
+    pub(crate) const fn portable() -> Self {
+        Self(0)
+    }
+
+    /// Every combination of what this CPU has, also those that no CPU is sold with.
+    #[cfg(test)]
+    pub(crate) fn combinations() -> impl Iterator<Item = Self> {
+        let Self(has) = Self::detect();
+        (0..=u8::MAX).filter(move |sets| sets & !has == 0 && *sets == closed(*sets)).map(Self)
     }
 }
 
-/// Asks for numbers that are needed soon: rows far apart are not fetched ahead by the processor itself.
+impl fmt::Debug for Isa {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}({:05b})", self.name(), self.0)
+    }
+}
+
+/// The levels that a CPU with these capabilities has.
+fn levels_of(has: u8) -> impl DoubleEndedIterator<Item = &'static Level> {
+    LEVELS.iter().filter(move |level| level.needs & !has == 0)
+}
+
+fn names(has: u8) -> String {
+    levels_of(has).map(|level| level.name).collect::<Vec<_>>().join(", ")
+}
+
+fn limited(Isa(has): Isa, value: &str) -> Result<Isa, LimitError> {
+    if value.is_empty() {
+        return Ok(Isa(has));
+    }
+    let level = LEVELS.iter().find(|level| level.name == value);
+    let level = level.ok_or_else(|| LimitError::Unknown { value: value.to_owned() })?;
+    if level.needs & !has != 0 {
+        return Err(LimitError::Unavailable { value: value.to_owned(), available: names(has) });
+    }
+    Ok(Isa(has & level.permits))
+}
+
+/// What is usable of some capabilities: code for AVX-512 uses AVX2 too, and code for the extensions what they extend.
+const fn closed(mut sets: u8) -> u8 {
+    if sets & AVX2 == 0 {
+        sets = 0;
+    }
+    if sets & AVX512 == 0 {
+        sets &= !(AVX512_VNNI | AVX512_BF16);
+    }
+    sets
+}
+
+/// All that this CPU has and the operating system saves.
+#[cfg(target_arch = "x86_64")]
+fn cpu() -> Isa {
+    use std::arch::is_x86_feature_detected as has;
+    let avx512 = has!("avx512f") && has!("avx512bw") && has!("avx512vl") && has!("avx512dq");
+    let sets = [
+        (AVX2, has!("avx2") && has!("fma")),
+        (AVX_VNNI, has!("avxvnni")),
+        (AVX512, avx512),
+        (AVX512_VNNI, has!("avx512vnni")),
+        (AVX512_BF16, has!("avx512bf16")),
+    ];
+    Isa(closed(sets.into_iter().filter(|(_, is_here)| *is_here).fold(0, |sets, (set, _)| sets | set)))
+}
+
+#[cfg(not(target_arch = "x86_64"))]
+const fn cpu() -> Isa {
+    Isa(closed(0))
+}
+
+/// Prefetches numbers that are needed soon: the CPU itself does not prefetch rows that are far apart.
 #[inline(always)]
 pub(crate) fn prefetch(numbers: &[f32]) {
     #[cfg(target_arch = "x86_64")]
@@ -81,8 +218,9 @@ pub(crate) fn vectors(len: usize) -> impl Iterator<Item = (usize, std::arch::x86
     (0..len).step_by(VECTOR).map(move |start| (start, mask(start)))
 }
 
-/// Compiles a function once for each set of instructions, and calls the one that `isa` asks for. The body is plain
-/// Rust that the compiler can make vectors of.
+/// Compiles a function once for AVX-512, once for AVX2 and once for every CPU, and calls the one that `isa` permits. The
+/// body is plain Rust that the compiler vectorizes. It never fuses a product with a sum, so all give equal bits as long
+/// as the body fixes the order of its sums.
 macro_rules! multiversion {
     ($(#[$meta:meta])* $vis:vis fn $name:ident($($arg:ident: $ty:ty),* $(,)?) $(-> $ret:ty)? $body:block) => {
         $(#[$meta])*
@@ -96,16 +234,71 @@ macro_rules! multiversion {
             #[cfg(target_arch = "x86_64")]
             #[target_feature(enable = "avx2,fma")]
             fn avx2($($arg: $ty),*) $(-> $ret)? { body($($arg),*) }
-            match isa {
-                #[cfg(target_arch = "x86_64")]
-                // SAFETY: this set of instructions is only chosen where the processor has it.
-                $crate::isa::Isa::Avx512 => unsafe { avx512($($arg),*) },
-                #[cfg(target_arch = "x86_64")]
+            #[cfg(target_arch = "x86_64")]
+            if isa.has_avx512() {
+                // SAFETY: an `Isa` has only what the CPU has.
+                return unsafe { avx512($($arg),*) };
+            } else if isa.has_avx2() {
                 // SAFETY: as above.
-                $crate::isa::Isa::Avx2 => unsafe { avx2($($arg),*) },
-                _ => body($($arg),*),
+                return unsafe { avx2($($arg),*) };
             }
+            #[cfg(not(target_arch = "x86_64"))]
+            let _ = isa;
+            body($($arg),*)
         }
     };
 }
 pub(crate) use multiversion;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// An Ice Lake: VNNI in 512 bits, neither BF16 nor AVX-VNNI. Only for limits: it must never run a kernel.
+    const ICE_LAKE: Isa = Isa(AVX2 | AVX512 | AVX512_VNNI);
+
+    #[test]
+    fn limit_keeps_the_level_and_what_it_includes() {
+        assert_eq!(limited(ICE_LAKE, ""), Ok(ICE_LAKE));
+        assert_eq!(limited(ICE_LAKE, "avx512vnni"), Ok(ICE_LAKE));
+        assert_eq!(limited(ICE_LAKE, "avx512"), Ok(Isa(AVX2 | AVX512)));
+        assert_eq!(limited(ICE_LAKE, "avx2"), Ok(Isa(AVX2)));
+        assert_eq!(limited(ICE_LAKE, "portable"), Ok(Isa(0)));
+    }
+
+    #[test]
+    fn limit_above_the_cpu_is_an_error_with_what_the_cpu_has() {
+        for value in ["avxvnni", "avx512bf16"] {
+            let error = limited(ICE_LAKE, value).unwrap_err().to_string();
+            let expected =
+                format!("EARWITNESS_CPU={value} is more than this CPU has; it has: portable, avx2, avx512, avx512vnni");
+            assert_eq!(error, expected);
+        }
+    }
+
+    #[test]
+    fn limit_that_is_unknown_is_an_error_with_the_known_ones() {
+        let error = limited(ICE_LAKE, "AVX9").unwrap_err().to_string();
+        assert_eq!(
+            error,
+            "EARWITNESS_CPU=\"AVX9\" is not a known instruction set; known are: portable, avx2, avxvnni, avx512, \
+             avx512vnni, avx512bf16"
+        );
+    }
+
+    #[test]
+    fn level_names_the_highest_that_is_included() {
+        for level in &LEVELS {
+            assert_eq!(Isa(level.permits).name(), level.name);
+            assert_eq!(Isa(level.needs).name(), level.name);
+        }
+    }
+
+    #[test]
+    fn available_levels_begin_with_the_best_and_end_with_the_portable_one() {
+        let available: Vec<_> = Isa::available().collect();
+        assert_eq!(available.first(), Some(&Isa::detect()));
+        assert!(available.last().is_some_and(|isa| isa.is_portable()));
+        assert!(available.iter().all(|isa| Isa::combinations().any(|combination| combination == *isa)));
+    }
+}

@@ -58,15 +58,23 @@ pub struct Projected<'a> {
 }
 
 impl KeysValues {
-    /// Room for `capacity` keys. In f32 attention is computed in f32, else in bf16; in int8, queries and keys are in int8.
+    /// Room for `capacity` keys of `heads` heads, each `head_width` (at least 1) numbers wide. In f32 attention is
+    /// computed in f32, else in bf16; in int8, queries and keys are in int8.
+    ///
+    /// # Panics
+    /// `head_width` is 0.
     #[must_use]
     pub fn new(heads: usize, head_width: usize, capacity: usize, precision: Precision) -> Self {
         Self::with_isa(Isa::detect(), heads, head_width, capacity, precision)
     }
 
-    /// As [`KeysValues::new`], for a given set of instructions.
+    /// As [`KeysValues::new`], for given instructions.
+    ///
+    /// # Panics
+    /// As [`KeysValues::new`].
     #[must_use]
     pub fn with_isa(isa: Isa, heads: usize, head_width: usize, capacity: usize, precision: Precision) -> Self {
+        assert!(head_width > 0, "a head has numbers");
         let store = match precision {
             Precision::F32 => Store::F32(new_heads(heads, head_width, capacity)),
             Precision::Bf16 => Store::Bf16(new_heads(heads, head_width, capacity)),
@@ -113,9 +121,12 @@ impl KeysValues {
     /// Packs further keys and values.
     ///
     /// # Panics
-    /// Where they exceed the capacity, or rows are shorter than said.
+    /// They exceed the capacity, or rows are shorter than said.
     pub fn append(&mut self, new: Projected<'_>) {
-        assert!(self.len + new.count <= self.capacity, "no room for {} more keys after {}", new.count, self.len);
+        let room = self.capacity - self.len;
+        assert!(new.count <= room, "no room for {} more keys after {}", new.count, self.len);
+        let width = self.heads() * self.head_width;
+        assert!(new.fits(width), "{} rows of keys and values of {width} numbers in {}", new.count, new.rows.len());
         let (isa, width, at) = (self.isa, self.head_width, self.len);
         match &mut self.store {
             Store::F32(heads) => append(heads, isa, new, width, at),
@@ -126,14 +137,29 @@ impl KeysValues {
     }
 
     /// Becomes equal to another of the same shape.
+    ///
+    /// # Panics
+    /// Heads, their width, the capacity or the precision differ.
     pub fn copy_from(&mut self, other: &Self) {
+        let shape = |of: &Self| (of.heads(), of.head_width, of.capacity);
+        assert_eq!(shape(self), shape(other), "a cache is copied to one of the same heads, width and capacity");
         match (&mut self.store, &other.store) {
             (Store::F32(to), Store::F32(from)) => copy(to, from, other.len),
             (Store::Bf16(to), Store::Bf16(from)) => copy(to, from, other.len),
             (Store::Int8(to), Store::Int8(from)) => copy(to, from, other.len),
-            _ => unreachable!("one cache has one precision"),
+            _ => panic!("a cache is copied to one of the same precision"),
         }
         self.len = other.len;
+    }
+}
+
+impl Projected<'_> {
+    /// Whether the rows hold keys and values of so many numbers.
+    pub(crate) fn fits(&self, width: usize) -> bool {
+        let of_row = self.keys.max(self.values).checked_add(width);
+        let rows = self.count.saturating_sub(1).checked_mul(self.stride);
+        let end = of_row.zip(rows).and_then(|(of_row, rows)| rows.checked_add(of_row));
+        self.count == 0 || end.is_some_and(|end| end <= self.rows.len())
     }
 }
 
@@ -216,5 +242,46 @@ impl<F: Format> Panels<F> {
         for (to, from) in self.elements.chunks_exact_mut(panel_len).zip(from.elements.chunks_exact(panel_len)) {
             to[..len].copy_from_slice(&from[..len]);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn cache(heads: usize, head_width: usize, capacity: usize, precision: Precision) -> KeysValues {
+        KeysValues::new(heads, head_width, capacity, precision)
+    }
+
+    #[test]
+    #[should_panic(expected = "the same heads, width and capacity")]
+    fn copy_from_refuses_another_capacity() {
+        cache(2, 16, 9, Precision::Bf16).copy_from(&cache(2, 16, 8, Precision::Bf16));
+    }
+
+    #[test]
+    #[should_panic(expected = "the same heads, width and capacity")]
+    fn copy_from_refuses_other_heads() {
+        cache(2, 16, 9, Precision::F32).copy_from(&cache(4, 8, 9, Precision::F32));
+    }
+
+    #[test]
+    #[should_panic(expected = "the same precision")]
+    fn copy_from_refuses_another_precision() {
+        cache(2, 16, 9, Precision::F32).copy_from(&cache(2, 16, 9, Precision::Int8));
+    }
+
+    #[test]
+    #[should_panic(expected = "no room for 3 more keys after 0")]
+    fn append_refuses_more_than_its_capacity() {
+        let new = Projected { rows: &[0.0; 300], stride: 96, keys: 32, values: 64, count: 3 };
+        cache(2, 16, 2, Precision::F32).append(new);
+    }
+
+    #[test]
+    #[should_panic(expected = "2 rows of keys and values of 32 numbers in 191")]
+    fn append_refuses_rows_that_end_early() {
+        let new = Projected { rows: &[0.0; 191], stride: 96, keys: 32, values: 64, count: 2 };
+        cache(2, 16, 9, Precision::F32).append(new);
     }
 }

@@ -1,9 +1,32 @@
 //! What a CPU computes of a model, as fast as it can: matrix products with packed weights in f32, bf16 and int8,
 //! attention that keeps its scores in the near cache, layer norm and GELU on the way, and the steps of an LSTM.
 //!
-//! Every kernel has a path for AVX-512 (VNNI, BF16), chosen when the program runs, and a portable one in plain loops.
-//! [`ops`] makes candle operations of them, with the plain candle path as their test. [`fused`] has what a GPU computes
-//! in kernels of our own.
+//! # Instruction sets
+//!
+//! [`Isa`] finds the CPU's instructions when the program runs, each by itself, and every kernel takes the best that it has
+//! a use for:
+//!
+//! | `EARWITNESS_CPU` | CPUs, for example | f32 | bf16 | int8 |
+//! |---|---|---|---|---|
+//! | `portable` | the oldest supported; not x86 | plain loops | plain loops | plain loops |
+//! | `avx2` | Haswell, Zen 1 to 3 | FMA, 256 bits | split into f32, FMA | widened to 16 bits |
+//! | `avxvnni` | Alder Lake | FMA, 256 bits | split into f32, FMA | AVX-VNNI, 256 bits |
+//! | `avx512` | Skylake-X | FMA, 512 bits | split into f32, FMA | widened to 16 bits |
+//! | `avx512vnni` | Cascade Lake, Ice Lake | FMA, 512 bits | split into f32, FMA | VNNI, 512 bits |
+//! | `avx512bf16` | Cooper Lake, Sapphire Rapids, Zen 4 and 5 | FMA, 512 bits | BF16, 512 bits | VNNI, 512 bits |
+//!
+//! The environment variable limits detection to a level; a program checks it at its start with [`Isa::check_limit`].
+//!
+//! # Numbers
+//!
+//! Every level gives bitwise equal results in bf16 and int8: sums are added in one order (that of the BF16 instruction),
+//! products of bf16 are exact in f32, integers do not saturate, and all else (layer norm, GELU, softmax, quantization)
+//! is one body of plain Rust, compiled for each level, without fused products. In f32, all levels with FMA are equal; the
+//! portable one rounds each product too. Subnormal numbers (below 1.2e-38) are the exception: the BF16 instruction takes
+//! and makes them zero.
+//!
+//! [`ops`] makes candle operations of the kernels, with the plain candle path as their test. [`fused`] has what a GPU
+//! computes in kernels of our own.
 
 mod attention;
 pub mod fused;

@@ -70,15 +70,19 @@ impl Linear {
     /// Packs weights `[outputs, inputs]` and a bias for each output (none: zeros).
     ///
     /// # Panics
-    /// Where the lengths do not fit each other.
+    /// There are no inputs, or the lengths do not fit each other.
     #[must_use]
     pub fn new(weight: &[f32], bias: Option<&[f32]>, inputs: usize, precision: Precision) -> Self {
         Self::with_isa(Isa::detect(), weight, bias, inputs, precision)
     }
 
-    /// As [`Linear::new`], for a given set of instructions.
+    /// As [`Linear::new`], for given instructions.
+    ///
+    /// # Panics
+    /// As [`Linear::new`].
     #[must_use]
     pub fn with_isa(isa: Isa, weight: &[f32], bias: Option<&[f32]>, inputs: usize, precision: Precision) -> Self {
+        rows_of(weight.len(), inputs);
         Self::of(isa, &Dense { weight, inputs }, bias, inputs, precision)
     }
 
@@ -86,7 +90,7 @@ impl Linear {
     /// keep their levels.
     ///
     /// # Panics
-    /// Where the bias has another length than there are outputs.
+    /// Where the bias has another length than there are outputs, or a row has not a level for each input.
     #[must_use]
     pub fn pack(weight: &impl WeightRows, bias: Option<&[f32]>, inputs: usize, precision: Precision) -> Self {
         Self::of(Isa::detect(), weight, bias, inputs, precision)
@@ -122,9 +126,9 @@ impl Linear {
     /// The product for every row of `x`, after `norm` if there is one, into dense rows of `out`.
     ///
     /// # Panics
-    /// Where `x` or `out` is too short.
+    /// `x` is too short, `norm` is of another width, or `out` does not have a row for each of `x`.
     pub fn forward(&self, x: Rows<'_>, norm: Option<&Norm>, finish: Finish, out: &mut [f32]) {
-        assert_eq!(out.len(), x.count * self.outputs, "an output row for each input row");
+        self.check(x, norm, out.len());
         if Self::splits_rows(x.count) {
             out.par_chunks_mut(BLOCK * self.outputs).enumerate().for_each(|(block, out)| {
                 let rows = block * BLOCK..(block * BLOCK + BLOCK).min(x.count);
@@ -132,6 +136,18 @@ impl Linear {
             });
         } else {
             self.few(x, norm, finish, out);
+        }
+    }
+
+    /// Panics with a clear message where the arguments of a product do not fit the layer.
+    fn check(&self, x: Rows<'_>, norm: Option<&Norm>, out: usize) {
+        assert_eq!(Some(out), x.count.checked_mul(self.outputs), "an output row for each input row");
+        let before_last = x.count.saturating_sub(1).checked_mul(x.stride);
+        let end = before_last.and_then(|start| start.checked_add(self.inputs));
+        let fits = x.count == 0 || end.is_some_and(|end| end <= x.values.len());
+        assert!(fits, "{} rows of {}, {} apart, in {} numbers", x.count, self.inputs, x.stride, x.values.len());
+        if let Some(norm) = norm {
+            norm.check_width(self.inputs);
         }
     }
 
@@ -149,6 +165,7 @@ impl Linear {
         out: &mut [f32],
         scratch: &mut Scratch,
     ) {
+        self.check(x, norm, out.len());
         let out = SharedSlice::new(out);
         self.convert(x, norm, scratch);
         // SAFETY: no other thread has this output.
@@ -246,6 +263,12 @@ impl Linear {
             }
         }
     }
+}
+
+/// Rows of a matrix with so many numbers in each.
+pub(crate) fn rows_of(len: usize, width: usize) -> usize {
+    assert!(width > 0 && len.is_multiple_of(width), "{len} weights are not whole rows of {width} inputs");
+    len / width
 }
 
 /// Elements of a converted row.

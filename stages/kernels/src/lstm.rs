@@ -36,17 +36,20 @@ impl LstmCell {
     /// Packs `weight_hh`, `[4 hidden, hidden]`.
     ///
     /// # Panics
-    /// Where the weights are not so many, or `hidden` is no multiple of 16.
+    /// There are not so many weights, or `hidden` is not a multiple of 16.
     #[must_use]
     pub fn new(weight: &[f32], hidden: usize) -> Self {
         Self::with_isa(Isa::detect(), weight, hidden)
     }
 
-    /// As [`LstmCell::new`], for a given set of instructions.
+    /// As [`LstmCell::new`], for given instructions.
+    ///
+    /// # Panics
+    /// As [`LstmCell::new`].
     #[must_use]
     pub fn with_isa(isa: Isa, weight: &[f32], hidden: usize) -> Self {
         assert_eq!(weight.len(), 4 * hidden * hidden, "four gates for each unit");
-        assert_eq!(4 * hidden % BLOCK, 0, "whole blocks of gates");
+        assert!(hidden > 0 && (4 * hidden).is_multiple_of(BLOCK), "whole blocks of gates");
         let blocks = weight.chunks_exact(BLOCK * hidden);
         let packed = blocks.flat_map(|block| {
             (0..hidden).flat_map(move |unit| (0..BLOCK).map(move |gate| block[gate * hidden + unit]))

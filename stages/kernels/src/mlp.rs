@@ -21,8 +21,14 @@ pub struct Mlp {
 impl Mlp {
     /// Adds the outcome for every row of `x` (dense) to it. A block of rows passes both layers on one thread, so that
     /// what lies between them stays in its cache.
+    ///
+    /// # Panics
+    /// The second layer does not undo the first one's widening, the norm is of another width, or `x` does not have whole
+    /// rows.
     pub fn add(&self, x: &mut [f32]) {
         let (width, wide) = (self.up.inputs(), self.up.outputs());
+        assert_eq!((self.down.inputs(), self.down.outputs()), (wide, width), "an MLP's second layer undoes its first");
+        assert!(x.len().is_multiple_of(width), "{} numbers are not whole rows of {width}", x.len());
         let rows = x.len() / width;
         if !Linear::splits_rows(rows) {
             let mut hidden = Lines::zeros(rows * wide);

@@ -19,8 +19,11 @@ pub enum Then {
 
 impl Norm {
     /// Norms every row of `x` (dense).
+    ///
+    /// # Panics
+    /// `x` does not have whole rows, or the norm not a bias for each weight.
     pub fn rows(&self, x: &mut [f32], then: Then) {
-        let (isa, width) = (Isa::detect(), self.weight.len());
+        let (isa, width) = (Isa::detect(), self.width_of(x));
         x.par_chunks_mut(CHUNK * width).for_each(|rows| {
             let mut row_before = vec![0.0; width];
             for row in rows.chunks_exact_mut(width) {
@@ -34,8 +37,11 @@ impl Norm {
     }
 
     /// Norms every column of `x` (dense) over all rows: a group norm with a group a channel, of time-major frames.
+    ///
+    /// # Panics
+    /// `x` does not have whole rows, or the norm not a bias for each weight.
     pub fn columns(&self, x: &mut [f32], then: Then) {
-        let (isa, width) = (Isa::detect(), self.weight.len());
+        let (isa, width) = (Isa::detect(), self.width_of(x));
         let count = (x.len() / width) as f64;
         let means: Vec<f64> = sums(x, width, &vec![0.0; width]).0.iter().map(|sum| sum / count).collect();
         let (_, squares) = sums(x, width, &means);
@@ -54,6 +60,16 @@ impl Norm {
                 gelu_here(isa, rows);
             }
         });
+    }
+}
+
+impl Norm {
+    /// The width of the rows of `x`, which are the norm's.
+    fn width_of(&self, x: &[f32]) -> usize {
+        let width = self.weight.len();
+        self.check_width(width);
+        assert!(width > 0 && x.len().is_multiple_of(width), "{} numbers are not whole rows of {width}", x.len());
+        width
     }
 }
 

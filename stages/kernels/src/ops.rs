@@ -75,6 +75,9 @@ pub fn attend(sequences: &[Sequence<'_>], visible: Visible, queries: &Tensor, ou
     if rows != count || stride < width {
         bail!("attention with queries {:?} and output {:?}", queries.dims(), out.dims());
     }
+    if let Some(reason) = attention::misfit(sequences, count, visible, rows * width) {
+        bail!("attention: {reason}");
+    }
     let attend = |out: &mut [f32], values: &[f32]| {
         attention::attend(sequences, Queries { values, stride, count }, visible, out);
     };
@@ -84,7 +87,10 @@ pub fn attend(sequences: &[Sequence<'_>], visible: Visible, queries: &Tensor, ou
 /// Packs further keys and values, which begin at the given places of every row of `projected` (`[rows, ..]`).
 ///
 /// # Errors
-/// The tensor is not contiguous f32 on the processor.
+/// The tensor is not contiguous f32 on the processor, or does not have these rows with all their keys and values.
+///
+/// # Panics
+/// The rows exceed the capacity.
 pub fn append(
     keys_values: &mut KeysValues,
     projected: &Tensor,
@@ -95,8 +101,13 @@ pub fn append(
     let (storage, layout) = projected.storage_and_layout();
     let candle_core::Storage::Cpu(storage) = &*storage else { bail!("keys and values on the processor") };
     let all = contiguous("append", storage, layout)?;
-    let (rows, count) = (&all[rows.start * stride..], rows.len());
-    keys_values.append(Projected { rows, stride, keys, values, count });
+    let width = keys_values.heads() * keys_values.head_width();
+    let (after, count) = (all.get(rows.start * stride..).unwrap_or_default(), rows.len());
+    let new = Projected { rows: after, stride, keys, values, count };
+    if !new.fits(width) || keys.max(values) + width > stride {
+        bail!("keys at {keys} and values at {values}, {width} wide, of rows {rows:?} of {:?}", projected.dims());
+    }
+    keys_values.append(new);
     Ok(())
 }
 

@@ -151,6 +151,7 @@ fn int8_row(isa: Isa, weight: &impl WeightRows, row: usize, room: &mut Room, out
         let quantised = stored(isa, &room.floats, &mut room.levels, out);
         return (quantised.scale, quantised.sum);
     };
+    assert_eq!(levels.len(), out.len(), "a level for each input");
     out.copy_from_slice(levels);
     (scale, levels.iter().map(|level| i32::from(*level) - i32::from(ZERO)).sum())
 }

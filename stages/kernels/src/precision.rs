@@ -13,12 +13,21 @@ pub enum Precision {
     Int8,
 }
 
-/// The nearest bf16 (ties to even), as its bits. A number that is none stays none.
+/// The nearest bf16 (ties to even), as its bits. NaN stays NaN; a subnormal number becomes zero, as in the BF16
+/// instructions.
 #[inline(always)]
 pub(crate) fn bf16(x: f32) -> u16 {
+    const SIGN: u32 = 1 << 31;
     let bits = x.to_bits();
-    let rounded = bits.wrapping_add(0x7FFF + ((bits >> 16) & 1)) >> 16;
-    (if x.is_nan() { (bits >> 16) | 0x40 } else { rounded }) as u16
+    let bits = if x.abs() < f32::MIN_POSITIVE { bits & SIGN } else { bits };
+    if x.is_nan() { (bits >> 16) as u16 | 0x40 } else { bf16_of_normal(f32::from_bits(bits)) }
+}
+
+/// As [`bf16`], of zero or a normal number: for loops that need not check.
+#[inline(always)]
+pub(crate) const fn bf16_of_normal(x: f32) -> u16 {
+    let bits = x.to_bits();
+    (bits.wrapping_add(0x7FFF + ((bits >> 16) & 1)) >> 16) as u16
 }
 
 /// The f32 of a bf16's bits.

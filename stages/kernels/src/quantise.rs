@@ -3,6 +3,7 @@
 use rayon::prelude::*;
 
 use crate::Isa;
+use crate::linear::rows_of;
 use crate::pack::ZERO;
 use crate::rows::{Quantised, to_int8};
 use crate::weights::WeightRows;
@@ -17,9 +18,13 @@ pub struct Quantised8 {
 }
 
 impl Quantised8 {
-    /// Quantises `[outputs, inputs]`.
+    /// Quantises `[outputs, inputs]`. Every instruction set gives the same integers and scales.
+    ///
+    /// # Panics
+    /// There are no inputs, or the weights are not whole rows of them.
     #[must_use]
     pub fn new(isa: Isa, weight: &[f32], inputs: usize) -> Self {
+        rows_of(weight.len(), inputs);
         let mut levels = vec![0; weight.len()];
         let rows = levels.par_chunks_exact_mut(inputs).zip(weight.par_chunks_exact(inputs));
         let row = |signed: &mut Vec<i8>, (levels, row): (&mut [u8], &[f32])| stored(isa, row, signed, levels).scale;

@@ -9,7 +9,7 @@ pub(crate) const LANES: usize = 64;
 /// Numbers whose sum stays in single precision.
 const CHUNK: usize = 1024;
 
-/// The highest number; minus infinity of none. Numbers that are none are passed over.
+/// The highest number; minus infinity of none. NaN is skipped.
 #[must_use]
 pub fn maximum(values: &[f32]) -> f32 {
     highest(Isa::detect(), values)
@@ -27,37 +27,54 @@ pub fn log_sum_exp(values: &[f32]) -> f64 {
     f64::from(top) + sums.sum::<f64>().ln()
 }
 
-/// The highest of partial results and what was left over.
+/// Combines partial results pairwise, the first half with the second, down to one: always in the same order.
 #[inline(always)]
-pub(crate) fn highest_of(lanes: &[f32; LANES], rest: &[f32]) -> f32 {
-    lanes.iter().chain(rest).copied().fold(f32::NEG_INFINITY, f32::max)
+pub(crate) fn fold_lanes(mut lanes: [f32; LANES], combine: impl Fn(f32, f32) -> f32) -> f32 {
+    let mut half = LANES / 2;
+    while half > 0 {
+        let (low, high) = lanes.split_at_mut(half);
+        low.iter_mut().zip(high).for_each(|(low, high)| *low = combine(*low, *high));
+        half /= 2;
+    }
+    lanes[0]
+}
+
+/// The higher of two numbers; the first if the second is NaN.
+#[inline(always)]
+pub(crate) fn higher(a: f32, b: f32) -> f32 {
+    if b > a { b } else { a }
+}
+
+/// Calls `each` with whole chunks of a row, the last one filled up with `fill`.
+#[inline(always)]
+pub(crate) fn for_each_chunk(row: &[f32], fill: f32, mut each: impl FnMut(&[f32; LANES])) {
+    let (chunks, rest) = row.as_chunks();
+    chunks.iter().for_each(&mut each);
+    if !rest.is_empty() {
+        let mut last = [fill; LANES];
+        last[..rest.len()].copy_from_slice(rest);
+        each(&last);
+    }
 }
 
 multiversion! {
+    /// The highest number; minus infinity of none. NaN is skipped.
     pub(crate) fn highest(values: &[f32]) -> f32 {
         let mut lanes = [f32::NEG_INFINITY; LANES];
-        let chunks = values.chunks_exact(LANES);
-        let rest = chunks.remainder();
-        for chunk in chunks {
-            for (lane, x) in lanes.iter_mut().zip(chunk) {
-                *lane = if *x > *lane { *x } else { *lane };
-            }
-        }
-        highest_of(&lanes, rest)
+        for_each_chunk(values, f32::NEG_INFINITY, |chunk| {
+            lanes.iter_mut().zip(chunk).for_each(|(lane, x)| *lane = higher(*lane, *x));
+        });
+        fold_lanes(lanes, higher)
     }
 }
 
 multiversion! {
     fn sum_of_exponentials(values: &[f32], top: f32) -> f32 {
         let mut lanes = [0.0f32; LANES];
-        let chunks = values.chunks_exact(LANES);
-        let rest: f32 = chunks.remainder().iter().map(|x| exp(x - top)).sum();
-        for chunk in chunks {
-            for (lane, x) in lanes.iter_mut().zip(chunk) {
-                *lane += exp(*x - top);
-            }
-        }
-        lanes.iter().sum::<f32>() + rest
+        for_each_chunk(values, f32::NEG_INFINITY, |chunk| {
+            lanes.iter_mut().zip(chunk).for_each(|(lane, x)| *lane += exp(*x - top));
+        });
+        fold_lanes(lanes, |a, b| a + b)
     }
 }
 

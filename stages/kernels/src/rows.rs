@@ -6,9 +6,7 @@ use crate::Isa;
 use crate::isa::multiversion;
 use crate::math;
 use crate::precision::bf16;
-
-/// Independent partial results of a reduction: what fills a vector.
-const LANES: usize = 16;
+use crate::reduce::{LANES, fold_lanes, for_each_chunk, higher};
 
 /// A layer norm over the rows of a matrix.
 #[derive(Debug, Clone)]
@@ -22,24 +20,29 @@ pub struct Norm {
 }
 
 impl Norm {
-    /// Writes the normed row into `out`, of the same length.
+    /// Writes the normed row into `out`.
+    ///
+    /// # Panics
+    /// The row, `out`, and the norm differ in width.
     pub(crate) fn apply(&self, isa: Isa, row: &[f32], out: &mut [f32]) {
+        self.check_width(row.len());
+        assert_eq!(row.len(), out.len(), "a norm's output is as wide as its input");
         normalise(isa, row, &self.weight, &self.bias, self.epsilon, out);
+    }
+
+    /// Panics where the norm is not for rows of this width.
+    pub(crate) fn check_width(&self, width: usize) {
+        let widths = (self.weight.len(), self.bias.len());
+        assert_eq!(widths, (width, width), "a norm has a weight and a bias for each column");
     }
 }
 
-/// The sum of f(x) over a row.
+/// The sum of f(x) over a row, where f(0) is 0.
 #[inline(always)]
 fn sum_of(row: &[f32], f: impl Fn(f32) -> f32) -> f32 {
     let mut lanes = [0.0f32; LANES];
-    let chunks = row.chunks_exact(LANES);
-    let rest: f32 = chunks.remainder().iter().map(|x| f(*x)).sum();
-    for chunk in chunks {
-        for (lane, x) in lanes.iter_mut().zip(chunk) {
-            *lane += f(*x);
-        }
-    }
-    lanes.iter().sum::<f32>() + rest
+    for_each_chunk(row, 0.0, |chunk| lanes.iter_mut().zip(chunk).for_each(|(lane, x)| *lane += f(*x)));
+    fold_lanes(lanes, |a, b| a + b)
 }
 
 multiversion! {
@@ -72,14 +75,15 @@ multiversion! {
     }
 }
 
-/// The nearest bf16 of every number.
+/// The nearest bf16 of every number. Panics where `out` has another length.
 pub(crate) fn to_bf16(isa: Isa, row: &[f32], out: &mut [u16]) {
-    match isa {
-        #[cfg(target_arch = "x86_64")]
-        // SAFETY: this set of instructions is only chosen where the processor has it.
-        Isa::Avx512 => unsafe { avx512::to_bf16(row, out) },
-        _ => to_bf16_in_loops(isa, row, out),
+    assert_eq!(row.len(), out.len(), "a row has one length in every format");
+    #[cfg(target_arch = "x86_64")]
+    if isa.has_avx512() && isa.has_avx512_bf16() {
+        // SAFETY: an `Isa` has only what the CPU has.
+        return unsafe { avx512::to_bf16(row, out) };
     }
+    to_bf16_in_loops(isa, row, out);
 }
 
 multiversion! {
@@ -97,10 +101,13 @@ pub(crate) struct Quantised {
     pub(crate) sum: i32,
 }
 
-/// The nearest of 255 levels of every number, with the row's largest magnitude at 127 and zero at 0. A row with a number
-/// that is none has a scale that is none.
+/// The nearest of 255 levels of every number, with the row's largest magnitude at 127 and zero at 0. A row with NaN or an
+/// infinity has NaN as its scale. Panics where `out` has another length.
 pub(crate) fn to_int8(isa: Isa, row: &[f32], out: &mut [i8]) -> Quantised {
     let Extremes { largest, .. } = extremes(isa, row);
+    if !largest.is_finite() {
+        return not_finite(out);
+    }
     let factor = if largest > 0.0 { 127.0 / largest } else { 0.0 };
     Quantised { scale: largest / 127.0, zero: 0, sum: levels(isa, row, factor, 0.0, out) }
 }
@@ -109,19 +116,28 @@ pub(crate) fn to_int8(isa: Isa, row: &[f32], out: &mut [i8]) -> Quantised {
 /// nearly all have one sign, as behind a GELU.
 pub(crate) fn to_int8_with_zero(isa: Isa, row: &[f32], out: &mut [i8]) -> Quantised {
     let Extremes { largest, lowest, highest } = extremes(isa, row);
-    if !(largest > 0.0 && largest.is_finite()) {
-        out.fill(0);
-        return Quantised { scale: largest, zero: 0, sum: 0 };
-    }
     let span = highest - lowest;
+    if !(largest.is_finite() && span.is_finite()) {
+        return not_finite(out);
+    }
+    if largest == 0.0 {
+        out.fill(0);
+        return Quantised::default();
+    }
     let factor = 255.0 / span;
     let zero = (-128.0 - lowest * factor).round_ties_even();
     Quantised { scale: span / 255.0, zero: zero as i32, sum: levels(isa, row, factor, zero, out) }
 }
 
+/// A row that has no levels: every product with it is NaN.
+fn not_finite(out: &mut [i8]) -> Quantised {
+    out.fill(0);
+    Quantised { scale: f32::NAN, zero: 0, sum: 0 }
+}
+
 /// What levels must reach.
 struct Extremes {
-    /// The largest magnitude; none if a number is none.
+    /// The largest magnitude; NaN if there is NaN.
     largest: f32,
     /// The lowest number, or zero.
     lowest: f32,
@@ -130,50 +146,59 @@ struct Extremes {
 }
 
 fn extremes(isa: Isa, row: &[f32]) -> Extremes {
-    match isa {
-        #[cfg(target_arch = "x86_64")]
-        // SAFETY: this set of instructions is only chosen where the processor has it.
-        Isa::Avx512 => unsafe { avx512::extremes(row) },
-        _ => extremes_in_loops(isa, row),
+    #[cfg(target_arch = "x86_64")]
+    if isa.has_avx512() {
+        // SAFETY: an `Isa` has only what the CPU has.
+        return unsafe { avx512::extremes(row) };
     }
+    extremes_in_loops(isa, row)
 }
 
 multiversion! {
     fn extremes_in_loops(row: &[f32]) -> Extremes {
         let (mut largest, mut lowest, mut highest) = ([0; LANES], [0.0f32; LANES], [0.0f32; LANES]);
-        let mut take = |lane: usize, x: f32| {
-            // Without its sign, the bits of a number that is none are the largest integer.
-            largest[lane] = largest[lane].max(x.abs().to_bits());
-            lowest[lane] = if x < lowest[lane] { x } else { lowest[lane] };
-            highest[lane] = if x > highest[lane] { x } else { highest[lane] };
-        };
-        let chunks = row.chunks_exact(LANES);
-        chunks.remainder().iter().enumerate().for_each(|(lane, x)| take(lane, *x));
-        for chunk in chunks {
-            chunk.iter().enumerate().for_each(|(lane, x)| take(lane, *x));
-        }
+        for_each_chunk(row, 0.0, |chunk| {
+            for (lane, x) in chunk.iter().enumerate() {
+                // Without its sign, NaN has higher bits than every number.
+                largest[lane] = largest[lane].max(x.abs().to_bits());
+                lowest[lane] = lower(lowest[lane], *x);
+                highest[lane] = higher(highest[lane], *x);
+            }
+        });
         Extremes {
             largest: f32::from_bits(largest.into_iter().max().unwrap_or(0)),
-            lowest: lowest.into_iter().fold(0.0, f32::min),
-            highest: highest.into_iter().fold(0.0, f32::max),
+            lowest: fold_lanes(lowest, lower),
+            highest: fold_lanes(highest, higher),
         }
     }
+}
+
+/// The lower of two numbers; the first if the second is NaN.
+#[inline(always)]
+fn lower(a: f32, b: f32) -> f32 {
+    if b < a { b } else { a }
 }
 
 /// Writes the nearest level of `x * factor + zero` for every number and sums them up.
 fn levels(isa: Isa, row: &[f32], factor: f32, zero: f32, out: &mut [i8]) -> i32 {
-    match isa {
-        #[cfg(target_arch = "x86_64")]
-        // SAFETY: this set of instructions is only chosen where the processor has it.
-        Isa::Avx512 => unsafe { avx512::levels(row, factor, zero, out) },
-        _ => levels_in_loops(isa, row, factor, zero, out),
+    assert_eq!(row.len(), out.len(), "a row has one length in every format");
+    #[cfg(target_arch = "x86_64")]
+    if isa.has_avx512() {
+        // SAFETY: an `Isa` has only what the CPU has.
+        return unsafe { avx512::levels(row, factor, zero, out) };
     }
+    levels_in_loops(isa, row, factor, zero, out)
 }
 
 multiversion! {
     fn levels_in_loops(row: &[f32], factor: f32, zero: f32, out: &mut [i8]) -> i32 {
-        let level = |x: &f32| math::round((x * factor + zero).clamp(-128.0, 127.0)) as i8;
-        out.iter_mut().zip(row).map(|(out, x)| (*out = level(x), i32::from(*out)).1).sum()
+        let mut sum = 0;
+        for (out, x) in out.iter_mut().zip(row) {
+            let level = math::round((x * factor + zero).clamp(-128.0, 127.0));
+            *out = level as i8;
+            sum += level;
+        }
+        sum
     }
 }
 
@@ -191,7 +216,7 @@ mod avx512 {
     use crate::isa::vectors;
 
     /// # Safety
-    /// The processor has AVX-512 with BF16.
+    /// The CPU has AVX-512 with BF16.
     #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512bf16")]
     pub(super) unsafe fn to_bf16(row: &[f32], out: &mut [u16]) {
         for (start, mask) in vectors(row.len().min(out.len())) {
@@ -205,7 +230,7 @@ mod avx512 {
     }
 
     /// # Safety
-    /// The processor has AVX-512.
+    /// The CPU has AVX-512.
     #[target_feature(enable = "avx512f,avx512bw,avx512vl")]
     pub(super) unsafe fn extremes(row: &[f32]) -> Extremes {
         let (mut largest, mut lowest, mut highest) = (_mm512_setzero_si512(), _mm512_setzero_ps(), _mm512_setzero_ps());
@@ -224,7 +249,7 @@ mod avx512 {
     }
 
     /// # Safety
-    /// The processor has AVX-512.
+    /// The CPU has AVX-512.
     #[target_feature(enable = "avx512f,avx512bw,avx512vl")]
     pub(super) unsafe fn levels(row: &[f32], factor: f32, zero: f32, out: &mut [i8]) -> i32 {
         let (factor, zero) = (_mm512_set1_ps(factor), _mm512_set1_ps(zero));
@@ -254,7 +279,7 @@ mod tests {
     }
 
     #[test]
-    fn a_normed_row_has_the_norms_mean_and_spread() {
+    fn norm_gives_rows_its_mean_and_spread() {
         let norm = Norm { weight: vec![2.0; 77], bias: vec![0.25; 77], epsilon: 1e-5 };
         for isa in Isa::available() {
             let mut out = vec![0.0; 77];
@@ -268,7 +293,7 @@ mod tests {
     #[test]
     fn int8_is_half_a_level_off_at_most() {
         let one_sided = || row().iter().map(|x| x.max(-0.17)).collect();
-        for (isa, row) in Isa::available().flat_map(|isa| [(isa, row()), (isa, one_sided())]) {
+        for (isa, row) in Isa::combinations().flat_map(|isa| [(isa, row()), (isa, one_sided())]) {
             for quantise in [to_int8, to_int8_with_zero] {
                 let mut out = vec![0i8; 77];
                 let Quantised { scale, zero, sum } = quantise(isa, &row, &mut out);
@@ -281,7 +306,7 @@ mod tests {
     }
 
     #[test]
-    fn a_row_of_one_sign_has_all_levels_for_it() {
+    fn int8_of_one_sign_has_all_levels_for_it() {
         let row: Vec<f32> = row().iter().map(|x| x.abs()).collect();
         let mut out = vec![0i8; 77];
         let (plain, with_zero) =
@@ -289,30 +314,65 @@ mod tests {
         assert!((with_zero.scale / plain.scale - 127.0 / 255.0).abs() < 1e-6);
     }
 
+    /// Rows of many lengths, with a tie, an outlier, a subnormal number and zeros of both signs among them.
+    fn rows() -> impl Iterator<Item = Vec<f32>> {
+        let special = [0.5, -0.0, 1e-39, -40.0, 2.5, f32::MIN_POSITIVE, 1.0 + f32::EPSILON];
+        [1, 7, 15, 16, 17, 64, 65, 100, 512, 777].into_iter().map(move |len| {
+            let ordinary = |i: usize| (i as f32 * 0.7).sin() * 3.0 - 0.5;
+            (0..len).map(|i| if i % 11 == 3 { special[i % 7] } else { ordinary(i) }).collect()
+        })
+    }
+
     #[test]
-    fn bf16_is_the_nearest_and_what_is_no_number_stays_none() {
-        let row: Vec<f32> = (0..37).map(|i| (i as f32 * 0.7).sin() * 3.0).chain([f32::NAN, f32::INFINITY]).collect();
-        let brain = |isa: Isa| {
-            let mut out = vec![0u16; row.len()];
-            to_bf16(isa, &row, &mut out);
-            out
-        };
-        let portable = brain(Isa::Portable);
-        for out in Isa::available().map(brain) {
-            assert_eq!(portable[..37], out[..37]);
-            assert!(
-                crate::precision::from_bf16(out[37]).is_nan() && crate::precision::from_bf16(out[38]).is_infinite()
-            );
+    fn rows_are_bitwise_equal_on_every_instruction_set() {
+        for row in rows() {
+            let norm = Norm { weight: vec![0.7; row.len()], bias: vec![0.1; row.len()], epsilon: 1e-5 };
+            let convert = |isa: Isa| {
+                let mut normed = vec![0.0; row.len()];
+                norm.apply(isa, &row, &mut normed);
+                let mut active = normed.clone();
+                gelu_here(isa, &mut active);
+                let mut brain = vec![0; row.len()];
+                to_bf16(isa, &row, &mut brain);
+                let [mut plain, mut with_zero] = [vec![0; row.len()], vec![0; row.len()]];
+                let scales = [to_int8(isa, &row, &mut plain), to_int8_with_zero(isa, &active, &mut with_zero)];
+                let bits = |row: Vec<f32>| row.into_iter().map(f32::to_bits).collect::<Vec<_>>();
+                (bits(normed), bits(active), brain, scales, plain, with_zero)
+            };
+            let portable = convert(Isa::portable());
+            Isa::combinations().for_each(|isa| assert_eq!(convert(isa), portable, "{isa:?}, {} numbers", row.len()));
         }
     }
 
     #[test]
-    fn int8_of_what_is_no_number_stays_none() {
-        let mut out = [0i8; 20];
-        let mut row = [1.0f32; 20];
-        row[3] = f32::NAN;
-        for quantise in [to_int8, to_int8_with_zero] {
-            assert!(quantise(Isa::detect(), &row, &mut out).scale.is_nan());
+    fn bf16_of_nan_and_infinity_stay_so_and_subnormal_numbers_become_zero() {
+        let row = [f32::NAN, f32::INFINITY, 1e-39, -1e-39, f32::MIN_POSITIVE, f32::from_bits(0x7FFF_FFFF)];
+        for isa in Isa::combinations() {
+            let mut out = [0; 6];
+            to_bf16(isa, &row, &mut out);
+            let numbers = out.map(crate::precision::from_bf16);
+            assert!(numbers[0].is_nan() && numbers[5].is_nan() && numbers[1] == f32::INFINITY, "{isa:?}: {numbers:?}");
+            assert_eq!(out[2..5], [0, 0x8000, 0x0080], "{isa:?}");
         }
+    }
+
+    #[test]
+    fn int8_of_what_is_not_finite_has_nan_as_its_scale() {
+        let not_finite = [f32::NAN, f32::INFINITY, f32::NEG_INFINITY];
+        for (isa, bad) in Isa::combinations().flat_map(|isa| not_finite.map(|bad| (isa, bad))) {
+            let (mut row, mut out) = ([1.0f32; 20], [1i8; 20]);
+            row[3] = bad;
+            for quantise in [to_int8, to_int8_with_zero] {
+                let Quantised { scale, zero, sum } = quantise(isa, &row, &mut out);
+                assert!(scale.is_nan() && (zero, sum) == (0, 0) && out == [0; 20], "{isa:?}, {bad}");
+            }
+        }
+    }
+
+    #[test]
+    #[should_panic(expected = "a norm has a weight and a bias for each column")]
+    fn norm_refuses_rows_of_another_width() {
+        let norm = Norm { weight: vec![1.0; 8], bias: vec![0.0; 7], epsilon: 1e-5 };
+        norm.apply(Isa::detect(), &[0.0; 8], &mut [0.0; 8]);
     }
 }

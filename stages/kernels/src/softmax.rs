@@ -1,11 +1,13 @@
 //! Scores into attention weights, in the formats that scores come in and weights are taken in.
 
+use std::f32::consts::LOG2_E;
+
 use crate::Isa;
 use crate::isa::multiversion;
-use crate::math::exp;
+use crate::math::{exp, exp2_to_bf16};
 use crate::pack::ZERO;
-use crate::precision::bf16;
-use crate::reduce::{LANES, highest, highest_of};
+use crate::precision::bf16_of_normal;
+use crate::reduce::{LANES, fold_lanes, for_each_chunk, higher, highest};
 use crate::rows::{Quantised, to_bf16, to_int8};
 use crate::tile::{Brain, Byte, Format, Single};
 
@@ -118,12 +120,7 @@ impl Attended for Brain {
 
     fn exponentials(isa: Isa, scores: &[f32], top: f32, out: &mut [u16]) -> f32 {
         out[scores.len()..].fill(0);
-        match isa {
-            #[cfg(target_arch = "x86_64")]
-            // SAFETY: this set of instructions is only chosen where the processor has it.
-            Isa::Avx512 => unsafe { avx512::exponentials(scores, top, &mut out[..scores.len()]) },
-            _ => brain_exponentials(isa, scores, top, out),
-        }
+        brain_exponentials(isa, scores, top, out)
     }
 }
 
@@ -132,93 +129,54 @@ multiversion! {
     fn dequantise(sums: &mut [f32], query: Quantised, scales: &[f32]) -> f32 {
         let offset = i32::from(ZERO) * query.sum;
         let score = |sum: f32, scale: f32| (sum.to_bits().cast_signed() - offset) as f32 * (query.scale * scale);
-        let mut lanes = [f32::NEG_INFINITY; LANES];
         let scales = &scales[..sums.len()];
-        let (whole, rest) = sums.split_at_mut(sums.len() / LANES * LANES);
-        for (sums, scales) in whole.chunks_exact_mut(LANES).zip(scales.chunks_exact(LANES)) {
-            for ((lane, sum), scale) in lanes.iter_mut().zip(sums).zip(scales) {
-                *sum = score(*sum, *scale);
-                *lane = if *sum > *lane { *sum } else { *lane };
-            }
-        }
-        rest.iter_mut().zip(&scales[whole.len()..]).for_each(|(sum, scale)| *sum = score(*sum, *scale));
-        highest_of(&lanes, rest)
+        sums.iter_mut().zip(scales).for_each(|(sum, scale)| *sum = score(*sum, *scale));
+        let mut lanes = [f32::NEG_INFINITY; LANES];
+        for_each_chunk(sums, f32::NEG_INFINITY, |chunk| {
+            lanes.iter_mut().zip(chunk).for_each(|(lane, score)| *lane = higher(*lane, *score));
+        });
+        fold_lanes(lanes, higher)
     }
 }
 
 multiversion! {
     fn single_exponentials(scores: &[f32], top: f32, out: &mut [f32]) -> f32 {
-        exponentials(scores, top, out, |weight| weight)
+        exponentials(scores, out, |score| exp(score - top), |weight| weight)
     }
 }
 
 multiversion! {
     fn brain_exponentials(scores: &[f32], top: f32, out: &mut [u16]) -> f32 {
-        exponentials(scores, top, out, bf16)
+        let top = top * LOG2_E;
+        exponentials(scores, out, |score| exp2_to_bf16(score * LOG2_E - top), bf16_of_normal)
     }
 }
 
+/// The weight of every score, as an element of `out`. Gives their sum.
 #[inline(always)]
-fn exponentials<T>(scores: &[f32], top: f32, out: &mut [T], element: impl Fn(f32) -> T) -> f32 {
+fn exponentials<T: Copy + Default>(
+    scores: &[f32],
+    out: &mut [T],
+    weight: impl Fn(f32) -> f32,
+    element: impl Fn(f32) -> T,
+) -> f32 {
     let mut sums = [0.0f32; LANES];
-    let chunks = scores.chunks_exact(LANES);
-    let (rest, whole) = (chunks.remainder(), scores.len() / LANES * LANES);
-    for (chunk, out) in chunks.zip(out.chunks_exact_mut(LANES)) {
-        for ((sum, x), out) in sums.iter_mut().zip(chunk).zip(out) {
-            let weight = exp(*x - top);
+    let mut each = |scores: &[f32; LANES], out: &mut [T; LANES]| {
+        for ((sum, score), out) in sums.iter_mut().zip(scores).zip(out) {
+            let weight = weight(*score);
             *out = element(weight);
             *sum += weight;
         }
-    }
-    let rest = rest.iter().zip(&mut out[whole..]).fold(0.0, |sum, (x, out)| {
-        let weight = exp(*x - top);
-        *out = element(weight);
-        sum + weight
-    });
-    sums.iter().sum::<f32>() + rest
-}
-
-#[cfg(target_arch = "x86_64")]
-mod avx512 {
-    use std::arch::x86_64::{
-        __m256bh, __m256i, _mm256_mask_storeu_epi16, _mm512_add_ps, _mm512_cvtneps_pbh, _mm512_fmadd_ps,
-        _mm512_fmsub_ps, _mm512_mask_add_ps, _mm512_maskz_loadu_ps, _mm512_reduce_add_ps, _mm512_roundscale_ps,
-        _mm512_scalef_ps, _mm512_set1_ps, _mm512_setzero_ps, _mm512_sub_ps,
     };
-    use std::f32::consts::{LN_2, LOG2_E};
-
-    use crate::isa::vectors;
-
-    /// As [`super::Attended::exponentials`] in bf16: 2^n by the exponent, the rest by a polynomial whose error (4e-6) is
-    /// far below half a unit of bf16 (2e-3).
-    ///
-    /// # Safety
-    /// The processor has AVX-512 with BF16.
-    #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512bf16")]
-    pub(super) unsafe fn exponentials(scores: &[f32], top: f32, out: &mut [u16]) -> f32 {
-        // 2^f = e^(f ln 2), by Taylor's series on [-1/2, 1/2].
-        let c = [1.0, LN_2, LN_2 * LN_2 / 2.0, LN_2.powi(3) / 6.0, LN_2.powi(4) / 24.0].map(|c| _mm512_set1_ps(c));
-        let (log2_e, top) = (_mm512_set1_ps(LOG2_E), _mm512_set1_ps(top * LOG2_E));
-        let mut sums = [_mm512_setzero_ps(); 2];
-        for (index, (start, mask)) in vectors(scores.len().min(out.len())).enumerate() {
-            // SAFETY: nothing outside the mask is touched, and that lies within both slices.
-            unsafe {
-                let x = _mm512_maskz_loadu_ps(mask, scores.as_ptr().add(start));
-                let x = _mm512_fmsub_ps(x, log2_e, top);
-                let n = _mm512_roundscale_ps::<0>(x);
-                let f = _mm512_sub_ps(x, n);
-                let p = _mm512_fmadd_ps(c[4], f, c[3]);
-                let p = _mm512_fmadd_ps(p, f, c[2]);
-                let p = _mm512_fmadd_ps(p, f, c[1]);
-                let p = _mm512_fmadd_ps(p, f, c[0]);
-                let weight = _mm512_scalef_ps(p, n);
-                sums[index % 2] = _mm512_mask_add_ps(sums[index % 2], mask, sums[index % 2], weight);
-                let brain = std::mem::transmute::<__m256bh, __m256i>(_mm512_cvtneps_pbh(weight));
-                _mm256_mask_storeu_epi16(out.as_mut_ptr().add(start).cast(), mask, brain);
-            }
-        }
-        _mm512_reduce_add_ps(_mm512_add_ps(sums[0], sums[1]))
+    let ((whole, rest), (out_whole, _)) = (scores.as_chunks(), out.as_chunks_mut());
+    whole.iter().zip(out_whole).for_each(|(scores, out)| each(scores, out));
+    if !rest.is_empty() {
+        let (mut last, mut last_out) = ([f32::NEG_INFINITY; LANES], [T::default(); LANES]);
+        last[..rest.len()].copy_from_slice(rest);
+        each(&last, &mut last_out);
+        out[whole.len() * LANES..][..rest.len()].copy_from_slice(&last_out[..rest.len()]);
     }
+    fold_lanes(sums, |a, b| a + b)
 }
 
 #[cfg(test)]
@@ -231,7 +189,7 @@ mod tests {
         let scores: Vec<f32> = (0..150).map(|i| (i as f32 * 0.37).sin() * 9.0 - i as f32 * 0.6).collect();
         let expected: Vec<f32> = scores.iter().map(|score| (score - 9.0).exp()).collect();
         let total: f32 = expected.iter().sum();
-        for isa in Isa::available() {
+        for isa in Isa::combinations() {
             let (mut single, mut brain) = ([9.0; 192], [9; 192]);
             let totals = [
                 Single::exponentials(isa, &scores, 9.0, &mut single),
@@ -247,10 +205,10 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_number_makes_the_sum_none() {
+    fn weights_with_nan_have_nan_as_their_sum() {
         let mut scores = [0.5; 100];
         scores[70] = f32::NAN;
-        for isa in Isa::available() {
+        for isa in Isa::combinations() {
             let top = highest(isa, &scores);
             assert!(Single::exponentials(isa, &scores, top, &mut [0.0; 100]).is_nan());
             assert!(Brain::exponentials(isa, &scores, top, &mut [0; 100]).is_nan());
@@ -258,10 +216,10 @@ mod tests {
     }
 
     #[test]
-    fn integers_become_the_scores_of_their_numbers() {
+    fn scores_of_integers_are_those_of_their_numbers() {
         let (query, keys): (Vec<f32>, Vec<f32>) =
             ((0..8).map(|i| i as f32 - 3.3).collect(), (0..800).map(|i| (i as f32 * 0.7).sin()).collect());
-        for isa in Isa::available() {
+        for isa in Isa::combinations() {
             let mut levels = [0i8; 8];
             let of_query = to_int8(isa, &query, &mut levels);
             let query: Vec<i32> = levels.iter().map(|level| i32::from(*level)).collect();
@@ -279,6 +237,29 @@ mod tests {
             let top = Byte::top(isa, &mut sums, of_query, &scales);
             assert!(sums.iter().zip(&expected).all(|(a, b)| (a - b).abs() < 1e-5 * b.abs().max(1.0)));
             assert_eq!(top, sums.iter().copied().fold(f32::NEG_INFINITY, f32::max));
+        }
+    }
+
+    #[test]
+    fn weights_and_scores_are_bitwise_equal_on_every_instruction_set() {
+        for len in [1, 5, 63, 64, 65, 150, 1500] {
+            let scores: Vec<f32> = (0..len).map(|i| (i as f32 * 0.37).sin() * 60.0 - (i % 9) as f32 * 3.0).collect();
+            let query = Quantised { scale: 0.031, zero: 0, sum: -77 };
+            let weigh = |isa: Isa| {
+                let (mut single, mut brain) = (vec![9.0; len + 3], vec![9; len + 3]);
+                let top = highest(isa, &scores);
+                let totals = [
+                    Single::exponentials(isa, &scores, top, &mut single),
+                    Brain::exponentials(isa, &scores, top, &mut brain),
+                ];
+                let integer = |score: &f32| f32::from_bits((*score as i32).cast_unsigned());
+                let mut integers: Vec<f32> = scores.iter().map(integer).collect();
+                let best = Byte::top(isa, &mut integers, query, &scores);
+                let bits = |row: Vec<f32>| row.into_iter().map(f32::to_bits).collect::<Vec<_>>();
+                (totals, bits(single), brain, best, bits(integers))
+            };
+            let portable = weigh(Isa::portable());
+            Isa::combinations().for_each(|isa| assert_eq!(weigh(isa), portable, "{isa:?}, {len} scores"));
         }
     }
 }

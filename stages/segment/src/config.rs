@@ -71,6 +71,9 @@ pub struct SegmentConfig {
     pub min_silence_s: f64,
     /// What is added before and after each span, in seconds; at most half of the pause between two.
     pub pad_s: f64,
+    /// The recording's own sound that a window holds before its first and after its last span, in seconds: at most up
+    /// to the middle of the pause to the next window, and never what was left out as crosstalk.
+    pub context_s: f64,
     /// Spans further apart than this never share a window, in seconds.
     pub max_gap_s: f64,
     /// When speech is the bleed of another channel and left out; none keeps everything.
@@ -90,6 +93,7 @@ impl SegmentConfig {
             min_speech_s: 0.1,
             min_silence_s: 0.3,
             pad_s: 0.15,
+            context_s: 0.5,
             max_gap_s: (window_max_s / 6.0).min(2.0),
             bleed: Some(BleedConfig::default()),
         }
@@ -106,6 +110,7 @@ impl SegmentConfig {
         setting("min_speech_s", self.min_speech_s, 0.0, self.window_max_s / 4.0)?;
         setting("min_silence_s", self.min_silence_s, 0.0, LONGEST_WINDOW_S)?;
         setting("pad_s", self.pad_s, 0.0, LONGEST_WINDOW_S)?;
+        setting("context_s", self.context_s, 0.0, LONGEST_WINDOW_S)?;
         setting("max_gap_s", self.max_gap_s, 0.0, LONGEST_WINDOW_S)?;
         let Some(bleed) = self.bleed else { return Ok(()) };
         setting("bleed correlation", bleed.correlation.into(), f64::MIN_POSITIVE, 1.0)?;
@@ -122,6 +127,7 @@ impl SegmentConfig {
             "min_speech_s": self.min_speech_s,
             "min_silence_s": self.min_silence_s,
             "pad_s": self.pad_s,
+            "context_s": self.context_s,
             "max_gap_s": self.max_gap_s,
             "bleed": self.bleed.map(|BleedConfig { correlation, attenuation_db }| json!({
                 "correlation": correlation, "attenuation_db": attenuation_db,

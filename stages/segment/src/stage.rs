@@ -49,7 +49,7 @@ impl Segmenter {
             }
             let hearing = Hearing::listen(self.vad.as_ref(), pcm, index as u16)?;
             let found = spans::find(&hearing, &self.config);
-            channels.push(Channel { index, hearing, found });
+            channels.push(Channel { index, hearing, found, crosstalk: Vec::new() });
         }
         Ok(channels)
     }
@@ -59,10 +59,12 @@ impl Segmenter {
         let Some(config) = self.config.bleed.filter(|_| channels.len() > 1) else { return Ok(()) };
         let finder = BleedFinder::new(pcm, config);
         let indices: Vec<usize> = channels.iter().map(|channel| channel.index).collect();
-        for Channel { index, found, .. } in channels {
+        for Channel { index, found, crosstalk, .. } in channels {
             let sources: Vec<usize> = indices.iter().copied().filter(|source| source != index).collect();
             let (kept, bleeds) = finder.separate(std::mem::take(&mut found.kept), *index, &sources)?;
             found.kept = kept;
+            crosstalk.extend(bleeds.iter().map(|bleed| bleed.run));
+            crosstalk.sort_by_key(|run| run.start);
             found.dropped.extend(bleeds.into_iter().map(|bleed| (bleed.run, bleed.reason)));
             found.dropped.sort_by_key(|(run, _)| run.start);
         }
@@ -70,15 +72,17 @@ impl Segmenter {
     }
 
     fn pack(&self, channel: Channel, artifact: &mut SpeechSegments) {
-        let Channel { index, hearing, found } = channel;
+        let Channel { index, hearing, found, crosstalk } = channel;
         let channel = index as u16;
         let runs: Vec<Run> =
             found.kept.iter().flat_map(|run| windows::cut_at_quietest(*run, &hearing, &self.config)).collect();
         let first_span = artifact.spans.len() as u32;
-        artifact.windows.extend(windows::pack(&runs, &self.config).into_iter().map(|pack| Window {
+        let packs = windows::pack(&runs, &self.config);
+        let extents = windows::with_context(&packs, &runs, &crosstalk, hearing.samples, &self.config);
+        artifact.windows.extend(packs.into_iter().zip(extents).map(|(pack, extent)| Window {
             channel,
-            start_s: seconds(runs[pack.start].start),
-            end_s: seconds(runs[pack.end - 1].end),
+            start_s: seconds(extent.start),
+            end_s: seconds(extent.end),
             first_span: first_span + pack.start as u32,
             spans: pack.len() as u32,
         }));
@@ -102,11 +106,13 @@ struct Channel {
     index: usize,
     hearing: Hearing,
     found: Found,
+    /// What was left out as crosstalk, in order.
+    crosstalk: Vec<Run>,
 }
 
 impl Stage for Segmenter {
     const KIND: StageKind = StageKind::Segment;
-    const VERSION: u32 = 3;
+    const VERSION: u32 = 4;
     type Input<'a> = &'a Pcm;
     type Output = SpeechSegments;
 

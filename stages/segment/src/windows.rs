@@ -49,9 +49,11 @@ fn quietest(hearing: &Hearing, range: Range<u64>) -> u64 {
 }
 
 /// Packs runs of one channel greedily: each range is one window, from its first run's start to its last run's end, at
-/// most `window_max_s` long, with no pause over `max_gap_s` inside. No run may be longer than a window.
+/// most `window_max_s` long, with room for the context of runs that share it, and with no pause over `max_gap_s` inside.
+/// No run may be longer than a window.
 pub(crate) fn pack(runs: &[Run], config: &SegmentConfig) -> Vec<Range<usize>> {
-    let (longest, widest_gap) = (samples(config.window_max_s), samples(config.max_gap_s));
+    let widest_gap = samples(config.max_gap_s);
+    let longest = samples(config.window_max_s).saturating_sub(2 * samples(config.context_s));
     let mut windows: Vec<Range<usize>> = Vec::new();
     for (at, run) in runs.iter().enumerate() {
         match windows.last_mut() {
@@ -64,6 +66,35 @@ pub(crate) fn pack(runs: &[Run], config: &SegmentConfig) -> Vec<Range<usize>> {
         }
     }
     windows
+}
+
+/// First and last sample of each window of [`pack`], with its context. `barred` are runs, in order and apart from
+/// `runs`, that no window may hold; `end` is the channel's length.
+pub(crate) fn with_context(
+    windows: &[Range<usize>],
+    runs: &[Run],
+    barred: &[Run],
+    end: u64,
+    config: &SegmentConfig,
+) -> Vec<Range<u64>> {
+    let (longest, context) = (samples(config.window_max_s), samples(config.context_s));
+    let speech: Vec<Range<u64>> =
+        windows.iter().map(|runs_of| runs[runs_of.start].start..runs[runs_of.end - 1].end).collect();
+    let extent = |at: usize| {
+        let Range { start, end: stop } = speech[at];
+        let before = at.checked_sub(1).map_or(0, |before| speech[before].end.midpoint(start));
+        let after = speech.get(at + 1).map_or(end, |after| stop.midpoint(after.start));
+        let next_barred = barred.partition_point(|run| run.start < start);
+        let barred_before = next_barred.checked_sub(1).map_or(0, |last| barred[last].end.min(start));
+        let next_barred = barred.partition_point(|run| run.start < stop);
+        let barred_after = barred.get(next_barred).map_or(end, |run| run.start);
+        let lead = context.min(start - before.max(barred_before));
+        let tail = context.min(after.min(barred_after) - stop);
+        let room = longest.saturating_sub(stop - start);
+        let lead = lead.min(room.saturating_sub(tail).max(room / 2));
+        start - lead..stop + tail.min(room.saturating_sub(lead))
+    };
+    (0..speech.len()).map(extent).collect()
 }
 
 #[cfg(test)]
@@ -100,6 +131,17 @@ mod tests {
         assert_eq!(pack(&runs, &config), [0..2, 2..3, 3..4]);
     }
 
+    #[test]
+    fn context_ends_at_neighbors_crosstalk_and_the_window_length() {
+        let config = SegmentConfig { context_s: 1.0, ..SegmentConfig::new(VadChoice::Energy, 6.0) };
+        let run = |start, end| Run { start, end, probability: 1.0 };
+        let runs = [run(8_000, 40_000), run(50_000, 70_000), run(120_000, 214_000)];
+        let extents = |barred: &[Run]| with_context(&[0..1, 1..2, 2..3], &runs, barred, 240_000, &config);
+        assert_eq!(extents(&[]), [0..45_000, 45_000..86_000, 119_000..215_000], "the last has room for 2,000 samples");
+        let barred = [run(0, 7_000), run(75_000, 119_500)];
+        assert_eq!(extents(&barred), [7_000..45_000, 45_000..75_000, 119_500..215_500]);
+    }
+
     proptest! {
         #[test]
         fn windows_cover_every_span_once_in_order_and_fit(
@@ -134,7 +176,12 @@ mod tests {
             let windows = pack(&runs, &config);
             let covered: Vec<usize> = windows.iter().cloned().flatten().collect();
             prop_assert_eq!(covered, (0..runs.len()).collect::<Vec<_>>());
-            prop_assert!(windows.iter().all(|window| runs[window.end - 1].end - runs[window.start].start <= longest));
+            let extents = with_context(&windows, &runs, &[], heard.samples, &config);
+            prop_assert!(extents.windows(2).all(|pair| pair[0].end <= pair[1].start));
+            for (extent, window) in extents.iter().zip(&windows) {
+                prop_assert!(extent.start <= runs[window.start].start && runs[window.end - 1].end <= extent.end);
+                prop_assert!(extent.end - extent.start <= longest && extent.end <= heard.samples);
+            }
         }
     }
 }

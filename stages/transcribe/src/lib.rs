@@ -24,6 +24,8 @@ mod quantise;
 mod segments;
 mod settings;
 mod tensors;
+#[cfg(test)]
+mod test_model;
 mod times;
 mod transcriber;
 mod vocabulary;

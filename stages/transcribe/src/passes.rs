@@ -142,7 +142,8 @@ impl Planner {
             chain.done += 1;
             if !self.is_silent(answer) {
                 chain.history.extend(&answer.tokens);
-                if answer.temperature > self.config.prompt_reset_on_temperature {
+                let is_unreliable = answer.low_confidence.is_some();
+                if is_unreliable || answer.temperature > self.config.prompt_reset_on_temperature {
                     chain.history.clear();
                 }
             }
@@ -192,8 +193,8 @@ mod tests {
             no_speech_prob: 0.0,
             temperature: 0.0,
             compression_ratio: 1.0,
-            refused: vec![],
-            doubt: None,
+            rejected: vec![],
+            low_confidence: None,
             loudest_dbfs: -20.0,
         }
     }

@@ -54,8 +54,8 @@ impl Segmenter<'_> {
         let decoding = Decoding {
             temperature: hypothesis.temperature,
             compression_ratio: hypothesis.compression_ratio,
-            refused: hypothesis.refused.clone(),
-            doubt: hypothesis.doubt.clone(),
+            rejected: hypothesis.rejected.clone(),
+            low_confidence: hypothesis.low_confidence.clone(),
             overruled_language: overruled,
             token_times: hypothesis.boundaries_s.is_some(),
         };

@@ -42,20 +42,21 @@ pub struct TranscribeConfig {
     pub device: DeviceChoice,
     /// The numeric type that the model computes in.
     pub precision: Precision,
-    /// Seconds of the silence after a window that the encoder hears, on a processor; none: up to 30 s, as the model was
-    /// trained. Less is faster for short windows, and other numbers come out.
-    pub encoder_padding_s: Option<f32>,
+    /// Whether the speech of every window is brought to the same level before it is transcribed. Earwitness's own.
+    pub normalize_level: bool,
     /// Text in the spoken language or in English.
     pub task: Task,
-    /// The language's code (`en`, `ko`); none: detected for every window.
-    pub language: Option<String>,
+    /// Codes of the languages that may be spoken (`en`, `ko`). One: every window is in that language. Several, or none
+    /// for all that the model knows: detected among them for every window.
+    pub languages: Vec<String>,
     /// A window whose language is less probable (0 to 1) is decoded again in the language that most of the
     /// recording's seconds are in, where that is another one. 0: never.
     pub language_threshold: f32,
     /// Most tokens of one window, timestamps included; none: half of the decoder's positions, as Whisper has it.
     pub max_tokens: Option<usize>,
-    /// Temperatures (at least 0) of the attempts at a window, in order: the next one is tried where a guard refuses
-    /// what came out. At 0 the likeliest text is searched for, above it is sampled.
+    /// Temperatures (at least 0) of the attempts at a window, in order: the next one is tried where the text fails a
+    /// fallback criterion. Where all fail, the most likely of all attempts is kept and marked as low confidence. At 0 the
+    /// most likely text is searched for, above it is sampled.
     pub temperatures: Vec<f32>,
     /// Texts that are sampled at once at temperatures above 0; the likeliest is taken.
     pub best_of: usize,
@@ -65,19 +66,25 @@ pub struct TranscribeConfig {
     pub patience: f32,
     /// Hypotheses are ranked by the sum of their log-probabilities over their length to this power.
     pub length_penalty: f32,
-    /// An attempt whose text is this many times as long as its zlib form is refused.
+    /// An attempt whose text is this many times as long as its zlib form is rejected.
     pub compression_ratio_threshold: f32,
-    /// An attempt whose mean log-probability (natural) is lower is refused, unless the window is silent; a text that
+    /// An attempt whose mean log-probability (natural) is lower is rejected, unless the window is silent; a text that
     /// reaches it is kept whatever the no-speech probability.
     pub logprob_threshold: f32,
+    /// A text whose mean log-probability (natural) is lower is kept and marked as low confidence: on Korean calls a third
+    /// of its characters or more are wrong with Whisper base. Earwitness's own.
+    pub low_confidence_threshold: f32,
     /// A window whose no-speech probability (0 to 1) is higher is dropped, unless its text is likely.
     pub no_speech_threshold: f32,
     /// An attempt that ends in so many repetitions of the same one to eight tokens (of a single token: in twice as
-    /// many) is stopped and refused. 0: never. Earwitness's own.
+    /// many) is stopped and rejected. 0: never. Earwitness's own.
     pub repetition_limit: usize,
     /// A window whose loudest 20 ms are below this level (dB of full scale) holds no speech: a text from it is
-    /// refused. Earwitness's own.
+    /// rejected. Earwitness's own.
     pub silence_dbfs: f32,
+    /// Whether an attempt is rejected whose text holds letters of a script that its language is not written in. Latin
+    /// letters count as every language's own. Earwitness's own.
+    pub reject_foreign_script: bool,
     /// Whether timestamp tokens are decoded; a window's text is split at them.
     pub timestamps: bool,
     /// Latest first timestamp, in seconds from the window's start.
@@ -100,26 +107,28 @@ pub struct TranscribeConfig {
 }
 
 impl Default for TranscribeConfig {
-    /// Language detection on the processor, greedy with fallback, with Whisper's thresholds.
+    /// Language detection on the CPU, beam search with fallback, with Whisper's thresholds.
     fn default() -> Self {
         Self {
             device: DeviceChoice::Cpu,
             precision: Precision::F32,
-            encoder_padding_s: None,
+            normalize_level: true,
             task: Task::Transcribe,
-            language: None,
+            languages: Vec::new(),
             language_threshold: 0.5,
             max_tokens: None,
             temperatures: vec![0.0, 0.2, 0.4, 0.6, 0.8, 1.0],
             best_of: 5,
-            beam_size: 1,
+            beam_size: 5,
             patience: 1.0,
             length_penalty: 1.0,
             compression_ratio_threshold: 2.4,
             logprob_threshold: -1.0,
+            low_confidence_threshold: -0.7,
             no_speech_threshold: 0.6,
-            repetition_limit: 10,
+            repetition_limit: 6,
             silence_dbfs: -70.0,
+            reject_foreign_script: true,
             timestamps: false,
             max_initial_timestamp_s: 1.0,
             token_times: true,
@@ -160,7 +169,6 @@ impl TranscribeConfig {
             ("language_threshold", self.language_threshold),
             ("max_initial_timestamp_s", self.max_initial_timestamp_s),
             ("compression_ratio_threshold", self.compression_ratio_threshold),
-            ("encoder_padding_s", self.encoder_padding_s.unwrap_or_default()),
         ] {
             if !whole(value) {
                 return refuse(setting, value.to_string(), "a number of at least 0 is expected");
@@ -168,6 +176,7 @@ impl TranscribeConfig {
         }
         for (setting, value) in [
             ("logprob_threshold", self.logprob_threshold),
+            ("low_confidence_threshold", self.low_confidence_threshold),
             ("no_speech_threshold", self.no_speech_threshold),
             ("silence_dbfs", self.silence_dbfs),
             ("prompt_reset_on_temperature", self.prompt_reset_on_temperature),

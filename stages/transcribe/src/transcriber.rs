@@ -1,5 +1,6 @@
 //! The stage.
 
+use std::io;
 use std::sync::{Arc, OnceLock};
 
 use candle_core::{DType, Tensor};
@@ -14,6 +15,7 @@ use crate::mel::{HOP, LogMel};
 use crate::model::Whisper;
 use crate::passes::{Pass, Planner, Progress};
 use crate::segments::Segmenter;
+use crate::times::sounding_positions;
 use crate::window::{Hypothesis, MelWindow};
 use crate::{DeviceChoice, ModelError, ModelFiles, TranscribeConfig, error};
 
@@ -116,35 +118,33 @@ impl Transcriber {
             Some(precision) => Whisper::packed(&weights.open()?, config, &heads, precision),
             None => Whisper::new(&weights.load(dtype, &device)?, config, &heads),
         };
-        let model = model
-            .map_err(|reason| ModelError::Tensor { model: self.files.name().to_owned(), reason: reason.into() })?;
-        match self.config.encoder_padding_s {
-            Some(seconds) if !model.is_packed() => Err(ModelError::Setting {
-                setting: "encoder_padding_s",
-                value: seconds.to_string(),
-                expected: "nothing is expected on a GPU, or in f32 without AVX-512: all windows are heard alike there",
-            }),
-            _ => Ok(model),
-        }
+        model.map_err(|reason| ModelError::Tensor { model: self.files.name().to_owned(), reason: reason.into() })
     }
 
     fn mel_window(&self, pcm: &Pcm, window: &Window) -> Result<MelWindow, StageError> {
-        let samples = pcm.read_span(window.channel.into(), window.start_s, window.end_s).map_err(|reason| {
-            let message = format!("the samples of a window could not be read: {reason}");
-            StageError::new(StageKind::Transcribe, ErrorClass::Transient, "samples-unreadable", message)
-        })?;
+        let samples = pcm.read_span(window.channel.into(), window.start_s, window.end_s).map_err(unreadable)?;
         if samples.len() > self.mel.samples() + HOP {
             let (length_s, limit_s) = (window.end_s - window.start_s, self.files.window_s());
             return Err(bug("window-too-long", format!("a window of {length_s:.2} s; the model hears {limit_s:.2} s")));
         }
         let positions = (samples.len() / (2 * HOP)).clamp(1, self.files.config.max_source_positions);
         let loudest_dbfs = loudest_dbfs(&samples);
-        Ok(MelWindow { loudest_dbfs, ..MelWindow::of_features(self.mel.features(&samples), positions) })
+        let features = if self.config.normalize_level {
+            self.mel.normalized_features(&samples)
+        } else {
+            self.mel.features(&samples)
+        };
+        Ok(MelWindow { loudest_dbfs, ..MelWindow::of_features(features, positions) })
     }
 
     fn unit(&self, pcm: &Pcm, segments: &SpeechSegments, pass: Pass) -> Result<MelWindow, StageError> {
         let Pass { window, language, prompt } = pass;
-        Ok(MelWindow { language, prompt, ..self.mel_window(pcm, &segments.windows[window])? })
+        let window = &segments.windows[window];
+        let mut unit = MelWindow { language, prompt, ..self.mel_window(pcm, window)? };
+        if self.config.token_times {
+            unit.sounding = sounding_positions(pcm, &segments.spans, window, unit.positions).map_err(unreadable)?;
+        }
+        Ok(unit)
     }
 
     /// Adds the answers to units.
@@ -164,13 +164,18 @@ fn loudest_dbfs(samples: &[f32]) -> f32 {
     (10.0 * loudest.log10()).max(NO_LEVEL_DBFS)
 }
 
+fn unreadable(reason: io::Error) -> StageError {
+    let message = format!("the samples of a window could not be read: {reason}");
+    StageError::new(StageKind::Transcribe, ErrorClass::Transient, "samples-unreadable", message)
+}
+
 fn bug(code: &str, message: String) -> StageError {
     StageError::new(StageKind::Transcribe, ErrorClass::Bug, code, message)
 }
 
 impl Stage for Transcriber {
     const KIND: StageKind = StageKind::Transcribe;
-    const VERSION: u32 = 2;
+    const VERSION: u32 = 4;
     type Input<'a> = (&'a Pcm, &'a SpeechSegments);
     type Output = Transcript;
 

@@ -309,8 +309,8 @@ mod tests {
 
     use super::*;
 
-    const CONFIG: &[u8] = include_bytes!("../../../fixtures/models/embedded/config.json");
-    const TOKENIZER: &[u8] = include_bytes!("../../../fixtures/models/embedded/tokenizer.json");
+    const CONFIG: &[u8] = include_bytes!("../../../fixtures/models/test-tiny/config.json");
+    const TOKENIZER: &[u8] = include_bytes!("../../../fixtures/models/test-tiny/tokenizer.json");
 
     /// The small model's `config.json` with another number of tokens.
     fn config(vocab_size: usize) -> WhisperConfig {

@@ -1,7 +1,7 @@
 //! What goes to the device and what comes back, one window at a time.
 
 use serde::{Deserialize, Serialize};
-use stage_core::RefusedAttempt;
+use stage_core::RejectedAttempt;
 
 /// The prepared input of one window.
 #[derive(Debug, Clone)]
@@ -10,6 +10,8 @@ pub struct MelWindow {
     pub(crate) features: Vec<f32>,
     /// Encoder positions (20 ms) that lie in the window itself and not in the padding; at least 1.
     pub(crate) positions: usize,
+    /// Which of these positions sound; empty where that was not measured.
+    pub(crate) sounding: Vec<bool>,
     /// Level of the loudest 20 ms, in dB of full scale.
     pub(crate) loudest_dbfs: f32,
     /// Text that the window is taken to follow, as tokens.
@@ -21,7 +23,7 @@ pub struct MelWindow {
 impl MelWindow {
     /// A window of features alone, without a prompt.
     pub(crate) const fn of_features(features: Vec<f32>, positions: usize) -> Self {
-        Self { features, positions, loudest_dbfs: 0.0, prompt: Vec::new(), language: None }
+        Self { features, positions, sounding: Vec::new(), loudest_dbfs: 0.0, prompt: Vec::new(), language: None }
     }
 }
 
@@ -41,18 +43,19 @@ pub struct Hypothesis {
     pub boundaries_s: Option<Vec<f64>>,
     /// Language code.
     pub language: String,
-    /// Probability of that language among all, 0 to 1; null where it was given or is the only one.
+    /// Probability of that language among those that may be spoken, 0 to 1; null where it was given or is the only one.
     pub language_probability: Option<f32>,
     /// Probability of the no-speech token at the start, 0 to 1.
     pub no_speech_prob: f32,
-    /// Temperature of this attempt.
+    /// Temperature of the attempt that was kept.
     pub temperature: f32,
     /// Bytes of the text over those of its zlib form.
     pub compression_ratio: f32,
-    /// The attempts before this one.
-    pub refused: Vec<RefusedAttempt>,
-    /// Why this attempt would have been refused, had it not been the last.
-    pub doubt: Option<String>,
+    /// The other attempts, in their order.
+    pub rejected: Vec<RejectedAttempt>,
+    /// Why the text is not reliable, where it is not: the fallback criterion that the kept attempt fails like all others,
+    /// or its likelihood.
+    pub low_confidence: Option<String>,
     /// Level of the window's loudest 20 ms, in dB of full scale.
     pub loudest_dbfs: f32,
 }

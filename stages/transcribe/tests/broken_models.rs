@@ -12,13 +12,13 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 use transcribe::{ModelError, ModelFiles, ModelSource, TranscribeConfig, Transcriber, quantise};
 
-const EMBEDDED: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../fixtures/models/embedded");
+const EMBEDDED: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../fixtures/models/test-tiny");
 const WEIGHTS: &str = "model.safetensors";
 
 /// A copy of the small model: links, which what breaks a file replaces.
 fn copy() -> TempDir {
     let directory = tempfile::tempdir().unwrap();
-    for entry in fs::read_dir(EMBEDDED).unwrap() {
+    for entry in fs::read_dir(MODEL).unwrap() {
         let entry = entry.unwrap();
         symlink(entry.path().canonicalize().unwrap(), directory.path().join(entry.file_name())).unwrap();
     }

@@ -17,10 +17,11 @@ mod tests;
 mod transaction;
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use rusqlite::{Connection, OpenFlags};
-use stage_core::Fingerprint;
+use stage_core::{Fingerprint, Recipe};
 
 use super::lock::{self, Writer, WriterLock};
 use super::{
@@ -175,6 +176,10 @@ impl Store for SqliteStore {
 
     fn recordings(&self) -> Result<Vec<RecordingEntry>, StoreError> {
         recordings::list(&self.db)
+    }
+
+    fn recipes(&self) -> Result<Vec<Arc<Recipe>>, StoreError> {
+        recordings::recipes(&self.db)
     }
 
     fn put_exports(&mut self, exports: &[Export]) -> Result<(), StoreError> {

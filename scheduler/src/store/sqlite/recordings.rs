@@ -63,6 +63,15 @@ pub(super) fn list(db: &Connection) -> Result<Vec<RecordingEntry>, StoreError> {
     Ok(entries)
 }
 
+/// Each recipe once, by the latest run of a recording made by it.
+pub(super) fn recipes(db: &Connection) -> Result<Vec<Arc<Recipe>>, StoreError> {
+    let mut recipes = Recipes::of(db);
+    let mut statement =
+        db.prepare("SELECT recipe FROM recording GROUP BY recipe ORDER BY max(run) DESC, recipe DESC")?;
+    let ids: Vec<i64> = statement.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?;
+    ids.into_iter().map(|id| recipes.get(id)).collect()
+}
+
 pub(super) fn put_exports(db: &mut Connection, exports: &[Export]) -> Result<(), StoreError> {
     transaction::write(db, |db| {
         let mut put = db.prepare_cached("INSERT OR REPLACE INTO export VALUES (?1, ?2, ?3)")?;

@@ -58,15 +58,15 @@ pub struct Speech {
     pub speech_s: Measured,
     /// Speech over the channel's length, 0 to 1.
     pub speech_ratio: Measured,
-    /// Pauses: gaps of 0.2 s or more between successive words of the channel. A gap in which another channel speaks
-    /// is its turn and no pause.
+    /// Pauses: silences of 0.2 s or more between the first sound of the channel's speech and its last, measured in the
+    /// sound and not between words. A silence in which another channel speaks for 0.2 s is its turn and not a pause.
     pub pause_count: Measured<u64>,
     /// Their mean length, in seconds.
     pub pause_mean_s: Measured,
     /// The longest, in seconds.
     pub pause_longest_s: Measured,
-    /// Words over the speaking time, a minute. Speaking time runs from the first word's start to the last word's end,
-    /// pauses included, the turns of other channels left out.
+    /// Words of reliable text over the speaking time, a minute. Speaking time runs from the first of these words to the
+    /// last, pauses included, the turns of other channels and speech without reliable text left out.
     pub words_per_minute: Measured,
     /// Syllables over the speaking time (Hangul blocks; vowel groups in English), a minute.
     pub syllables_per_minute: Measured,
@@ -126,7 +126,7 @@ pub struct Evidence {
     pub words: Vec<u32>,
     /// Mean confidence of those words, 0 to 1.
     pub confidence: f64,
-    /// Why it does not count, where it was negated or quoted; null where it counts.
+    /// Why it does not count, where it was negated or quoted or the transcript is of low confidence; null where it counts.
     pub discounted: Option<String>,
 }
 
@@ -203,9 +203,11 @@ pub struct CategoryScore {
 pub struct Coverage {
     /// Seconds of detected speech.
     pub speech_s: f64,
-    /// Seconds of it inside transcribed segments, less the words that the model marked as not understood.
+    /// Seconds of it inside reliably transcribed segments, less the words that the model marked as not understood.
     pub transcribed_s: f64,
-    /// The ratio of the two, 0 to 1, or null where there was no speech.
+    /// Seconds of it inside segments whose text is of low confidence.
+    pub low_confidence_s: f64,
+    /// Reliably transcribed seconds over those of speech, 0 to 1, or null where there was no speech.
     pub ratio: Measured,
     /// Mean confidence of the words, 0 to 1.
     pub mean_confidence: Measured,

@@ -8,5 +8,5 @@ mod words;
 
 pub use recording::{PcmSource, Recording};
 pub use segments::{Dropped, SpeechSegments, SpeechSpan, VadIdentity, Window};
-pub use transcript::{Decoding, DetectedLanguage, RefusedAttempt, Segment, TokenPiece, Transcript};
+pub use transcript::{Decoding, DetectedLanguage, RejectedAttempt, Segment, TokenPiece, Transcript};
 pub use words::{AlignedWords, Timing, TimingMethod, Word};

@@ -38,8 +38,9 @@ pub struct SpeechSpan {
     pub probability: f32,
 }
 
-/// A stretch of one channel that is transcribed at once. It covers the spans `first_span..first_span + spans` of
-/// [`SpeechSegments::spans`] and the pauses between them. A span longer than a window is cut first.
+/// An interval of one channel that is transcribed at once. It covers the spans `first_span..first_span + spans` of
+/// [`SpeechSegments::spans`], the pauses between them, and some of the recording before and after them. A span longer
+/// than a window is cut first.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Window {
     /// Channel, from 0.

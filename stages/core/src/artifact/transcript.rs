@@ -43,38 +43,46 @@ pub struct Segment {
     pub pieces: Vec<TokenPiece>,
 }
 
-/// How a window was decoded: what the guards measured, and what they refused before. The same in all segments of a
-/// window.
+impl Segment {
+    /// Whether there is a text, without a reason to doubt it.
+    #[must_use]
+    pub fn is_reliable(&self) -> bool {
+        !self.text.is_empty() && self.decoding.low_confidence.is_none()
+    }
+}
+
+/// How a window was decoded: what was measured, and which attempts were rejected. The same in all segments of a window.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Decoding {
-    /// Temperature of the attempt that was taken; at 0 nothing was sampled.
+    /// Temperature of the attempt that was kept; at 0 nothing was sampled.
     pub temperature: f32,
     /// Bytes of the window's text over those of its zlib form: high where the text repeats itself.
     pub compression_ratio: f32,
-    /// Attempts that were refused before, in their order.
-    pub refused: Vec<RefusedAttempt>,
-    /// Why the attempt that was taken would have been refused too, had it not been the last.
-    pub doubt: Option<String>,
-    /// The language that the window sounds like by itself, where the recording's other windows decided otherwise.
+    /// The other attempts, in their order: each failed a fallback criterion.
+    pub rejected: Vec<RejectedAttempt>,
+    /// Why the text is not reliable, where it is not: it is unlikely, or every attempt failed a fallback criterion and
+    /// this is the most likely of them.
+    pub low_confidence: Option<String>,
+    /// The language detected in the window itself, where the recording's other windows decided otherwise.
     pub overruled_language: Option<DetectedLanguage>,
     /// Whether the pieces' times were measured; otherwise each piece spans its segment.
     pub token_times: bool,
 }
 
-/// An attempt at a window that a guard refused.
+/// An attempt at a window that failed a fallback criterion.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-pub struct RefusedAttempt {
+pub struct RejectedAttempt {
     /// Its temperature.
     pub temperature: f32,
     /// Bytes of its text over those of the text's zlib form.
     pub compression_ratio: f32,
     /// Mean log-probability (natural) of its tokens, the end token included.
     pub avg_logprob: f32,
-    /// Why it was refused ("compression ratio 4.10 above 2.40").
+    /// Why it was rejected ("compression ratio 4.10 above 2.40").
     pub reason: String,
 }
 
-/// A language and how surely it was heard.
+/// A language and how probable it is.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct DetectedLanguage {
     /// Language code.
@@ -89,8 +97,8 @@ impl Default for Decoding {
         Self {
             temperature: 0.0,
             compression_ratio: 0.0,
-            refused: Vec::new(),
-            doubt: None,
+            rejected: Vec::new(),
+            low_confidence: None,
             overruled_language: None,
             token_times: true,
         }

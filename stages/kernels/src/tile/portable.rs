@@ -32,8 +32,10 @@ pub(super) fn brain(
         let pairs = a[row * stride..][..2 * groups].chunks_exact(2);
         for (a, columns) in pairs.zip(panel.chunks_exact(2 * PANEL)) {
             let a = [from_bf16(a[0]), from_bf16(a[1])];
-            for (sum, column) in sums.iter_mut().zip(columns.chunks_exact(2)) {
-                *sum += a[0] * from_bf16(column[0]) + a[1] * from_bf16(column[1]);
+            for (sum, column) in sums.iter_mut().zip(columns.as_chunks::<2>().0) {
+                // In the order of the BF16 instruction. A product is exact, so each sum is rounded once, as in a fused one.
+                *sum += a[1] * from_bf16(column[1]);
+                *sum += a[0] * from_bf16(column[0]);
             }
         }
     }
@@ -48,10 +50,13 @@ pub(super) fn byte(
     for row in 0..rows {
         let sums = &mut out[row * out_stride..][..PANEL];
         sums.fill(0);
-        let fours = a[row * stride..][..4 * groups].chunks_exact(4);
-        for (a, columns) in fours.zip(panel.chunks_exact(4 * PANEL)) {
-            for (sum, column) in sums.iter_mut().zip(columns.chunks_exact(4)) {
-                let product = |k: usize| i32::from(a[k]) * i32::from(column[k]);
+        let (fours, _) = a[row * stride..][..4 * groups].as_chunks::<4>();
+        for (a, columns) in fours.iter().zip(panel.chunks_exact(4 * PANEL)) {
+            let a = a.map(i32::from);
+            for (sum, column) in sums.iter_mut().zip(columns.as_chunks().0) {
+                // Taken apart by shifts, so that the compiler loads whole vectors of columns.
+                let column = i32::from_le_bytes(*column);
+                let product = |k: usize| a[k] * ((column >> (8 * k)) & 0xFF);
                 *sum += product(0) + product(1) + product(2) + product(3);
             }
         }

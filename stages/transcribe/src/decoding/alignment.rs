@@ -6,7 +6,7 @@ use rayon::prelude::*;
 use super::job::Job;
 use super::rules::Rules;
 use crate::model::{Cache, Text, Whisper};
-use crate::times::{Attention, token_boundaries_s};
+use crate::times::{Attention, Speech, token_boundaries_s};
 use crate::window::Hypothesis;
 
 /// Texts that are fed at once: enough to fill a GPU, and few enough for its memory where a model names no alignment
@@ -24,9 +24,11 @@ pub(super) fn hypotheses(
         return Ok(jobs.into_iter().map(|(_, job)| (job.key, job.hypothesis(None, rules))).collect());
     }
     let hypothesis = |((_, job), attention): ((usize, Job), Option<Attention>)| {
-        let tokens = job.text_tokens(rules).len();
+        let text = job.text_tokens(rules);
+        let may_pause: Vec<bool> = text.iter().map(|token| rules.may_follow_pause(*token)).collect();
+        let speech = Speech { sounding: &job.window.sounding, may_pause: &may_pause };
         let boundaries_s = match attention {
-            Some(attention) => token_boundaries_s(attention, tokens, rules.median_filter_width),
+            Some(attention) => token_boundaries_s(attention, text.len(), rules.median_filter_width, speech),
             None => vec![0.0],
         };
         (job.key, job.hypothesis(Some(boundaries_s), rules))

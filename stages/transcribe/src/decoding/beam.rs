@@ -4,6 +4,9 @@
 //! end are finished, and the best `beams` of the others run on. Finished hypotheses are ranked by the sum of their
 //! log-probabilities over their length (end token included) to the length penalty. The search ends when so many as
 //! are kept are finished and the best running one, by its length so far, is no better than the worst of them.
+//!
+//! Other than there, a hypothesis that begins to repeat itself is followed no further: each repetition is likelier than
+//! the one before, so that the mean log-probability of a loop beats every honest text in the end.
 
 use candle_core::Result;
 
@@ -19,6 +22,8 @@ pub(super) struct Beams {
     running: Vec<(Sequence, f32)>,
     /// Best first, with scores in which length counts.
     finished: Vec<(Sequence, f32)>,
+    /// The best of those that were given up because they repeat themselves.
+    looping: Option<(Sequence, f32)>,
     beams: usize,
     /// Finished hypotheses that are kept.
     kept: usize,
@@ -32,7 +37,7 @@ impl Beams {
     pub(super) fn new(beams: usize, patience: f32, length_penalty: f32, budget: usize) -> Self {
         let kept = ((beams as f32 * patience).round_ties_even() as usize).max(1);
         let running = vec![(Sequence::default(), 0.0)];
-        Self { running, finished: Vec::new(), beams, kept, length_penalty, budget, ended: false }
+        Self { running, finished: Vec::new(), looping: None, beams, kept, length_penalty, budget, ended: false }
     }
 
     /// The lanes that go on, and the token that each was given last.
@@ -70,6 +75,9 @@ impl Beams {
                 if rank < self.beams {
                     self.finished.push((sequence, self.score(sum, length)));
                 }
+            } else if is_looping(&sequence.tokens, rules.config.repetition_limit) {
+                sequence.looping = true;
+                self.give_up(sequence, self.score(sum, length));
             } else if running.len() < self.beams {
                 running.push((sequence, sum));
                 from.push(lane);
@@ -78,7 +86,7 @@ impl Beams {
         self.finished.sort_by(|a, b| b.1.total_cmp(&a.1));
         self.finished.truncate(self.kept);
         self.running = running;
-        self.ended = full || !self.can_improve(length) || self.stop_loop(rules.config.repetition_limit);
+        self.ended = full || !self.can_improve(length);
         Ok(from)
     }
 
@@ -94,16 +102,15 @@ impl Beams {
         }
     }
 
-    /// Whether the best running hypothesis repeats itself: then nothing that follows is worth the search.
-    fn stop_loop(&mut self, limit: usize) -> bool {
-        let Some((best, _)) = self.running.first_mut() else { return false };
-        best.looping = is_looping(&best.tokens, limit);
-        best.looping
+    fn give_up(&mut self, sequence: Sequence, score: f32) {
+        if self.looping.as_ref().is_none_or(|(_, best)| score > *best) {
+            self.looping = Some((sequence, score));
+        }
     }
 
-    /// The best of the finished; of the running where none is.
+    /// The best of the finished; of the running where none is; of those that repeat themselves where there is no other.
     pub(super) fn best(self) -> Sequence {
-        let best = self.finished.into_iter().chain(self.running).next();
+        let best = self.finished.into_iter().chain(self.running).chain(self.looping).next();
         best.map(|(sequence, _)| sequence).unwrap_or_default()
     }
 }

@@ -1,33 +1,70 @@
-//! What makes an attempt's text suspicious: it compresses too well, it is unlikely, it repeats itself.
+//! The fallback criteria: a text that compresses too well, is unlikely, repeats itself, or is written in a foreign
+//! script is rejected, and the window is decoded again.
 
 use std::io::Write;
 
 use flate2::Compression;
 use flate2::write::ZlibEncoder;
 
+use super::script::foreign_letters;
+use super::sequence::Sequence;
 use crate::TranscribeConfig;
+use crate::settings::Task;
+use crate::window::mean_logprob;
 
 /// Longest repeated run of tokens that is looked for.
 const LONGEST_RUN: usize = 8;
 
-/// What the guards judge of an attempt.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Numbers {
+/// One attempt at a window.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Attempt {
+    pub(super) sequence: Sequence,
+    pub(super) temperature: f32,
     pub(super) compression_ratio: f32,
     pub(super) avg_logprob: f32,
-    pub(super) no_speech_prob: f32,
-    pub(super) looping: bool,
+    /// The fallback criteria that it fails, if any.
+    pub(super) rejection: Option<String>,
 }
 
-/// Why an attempt is refused, if it is: openai-whisper's `decode_with_fallback`, and the repetition guard as another
-/// sign of a text that is too repetitive. A window that is silent is not tried again.
-pub(super) fn refusal(config: &TranscribeConfig, numbers: &Numbers) -> Option<String> {
-    let Numbers { compression_ratio, avg_logprob, no_speech_prob, looping } = *numbers;
+impl Attempt {
+    /// Measures what a search found; `text` is its text.
+    pub(super) fn new(sequence: Sequence, temperature: f32, text: &str) -> Self {
+        let avg_logprob = mean_logprob(&sequence.logprobs, sequence.end_logprob);
+        Self { sequence, temperature, compression_ratio: compression_ratio(text), avg_logprob, rejection: None }
+    }
+
+    /// Whether the text repeats itself: its likelihood says nothing then.
+    pub(super) fn is_degenerate(&self, config: &TranscribeConfig) -> bool {
+        self.sequence.looping || self.compression_ratio > config.compression_ratio_threshold
+    }
+}
+
+/// Why the text of an attempt that is kept is not reliable, if it is not.
+pub(super) fn low_confidence(config: &TranscribeConfig, attempt: &Attempt) -> Option<String> {
+    let Attempt { avg_logprob, .. } = *attempt;
+    let unlikely = || {
+        let threshold = config.low_confidence_threshold;
+        let is_low = avg_logprob < threshold;
+        is_low.then(|| format!("mean log-probability {avg_logprob:.2} below {threshold:.2}"))
+    };
+    attempt.rejection.clone().or_else(unlikely)
+}
+
+/// Why an attempt is rejected, if it is: openai-whisper's `decode_with_fallback`, with repetition and foreign script
+/// beside it. A window that is silent is not tried again.
+pub(super) fn rejection(
+    config: &TranscribeConfig,
+    attempt: &Attempt,
+    no_speech_prob: f32,
+    text: &str,
+    language: &str,
+) -> Option<String> {
+    let Attempt { compression_ratio, avg_logprob, .. } = *attempt;
     if config.is_silent(avg_logprob, no_speech_prob) {
         return None;
     }
     let mut reasons = Vec::new();
-    if looping {
+    if attempt.sequence.looping {
         reasons.push("repetition".to_owned());
     }
     if compression_ratio > config.compression_ratio_threshold {
@@ -36,6 +73,11 @@ pub(super) fn refusal(config: &TranscribeConfig, numbers: &Numbers) -> Option<St
     }
     if avg_logprob < config.logprob_threshold {
         reasons.push(format!("mean log-probability {avg_logprob:.2} below {:.2}", config.logprob_threshold));
+    }
+    let written_in = if config.task == Task::Translate { "en" } else { language };
+    let foreign = if config.reject_foreign_script { foreign_letters(text, written_in) } else { String::new() };
+    if !foreign.is_empty() {
+        reasons.push(format!("letters foreign to {written_in}: {foreign}"));
     }
     (!reasons.is_empty()).then(|| reasons.join(", "))
 }
@@ -65,18 +107,42 @@ fn ends_in_repeats(tokens: &[u32], run: usize, repeats: usize) -> bool {
 mod tests {
     use super::*;
 
-    fn refused(compression_ratio: f32, avg_logprob: f32, no_speech_prob: f32, looping: bool) -> Option<String> {
-        let numbers = Numbers { compression_ratio, avg_logprob, no_speech_prob, looping };
-        refusal(&TranscribeConfig::default(), &numbers)
+    fn rejected(compression_ratio: f32, avg_logprob: f32, no_speech_prob: f32, looping: bool) -> Option<String> {
+        let sequence = Sequence { looping, ..Sequence::default() };
+        let attempt = Attempt { sequence, compression_ratio, avg_logprob, ..Attempt::default() };
+        rejection(&TranscribeConfig::default(), &attempt, no_speech_prob, "", "en")
     }
 
     #[test]
-    fn repetitive_and_unlikely_texts_are_refused_but_not_where_nothing_was_said() {
-        assert_eq!(refused(2.4, -1.0, 0.9, false), None);
-        assert_eq!(refused(2.5, -0.2, 0.9, false).unwrap(), "compression ratio 2.50 above 2.40");
-        assert_eq!(refused(1.0, -1.1, 0.6, false).unwrap(), "mean log-probability -1.10 below -1.00");
-        assert_eq!(refused(9.0, -1.1, 0.7, true), None, "silence");
-        assert_eq!(refused(1.0, -0.1, 0.0, true).unwrap(), "repetition");
+    fn rejection_is_for_repetitive_and_unlikely_texts_but_not_where_nothing_was_said() {
+        assert_eq!(rejected(2.4, -1.0, 0.9, false), None);
+        assert_eq!(rejected(2.5, -0.2, 0.9, false).unwrap(), "compression ratio 2.50 above 2.40");
+        assert_eq!(rejected(1.0, -1.1, 0.6, false).unwrap(), "mean log-probability -1.10 below -1.00");
+        assert_eq!(rejected(9.0, -1.1, 0.7, true), None, "silence");
+        assert_eq!(rejected(1.0, -0.1, 0.0, true).unwrap(), "repetition");
+    }
+
+    #[test]
+    fn low_confidence_is_that_of_rejected_and_of_unlikely_texts() {
+        let reason = |avg_logprob, rejection: Option<&str>| {
+            let attempt = Attempt { avg_logprob, rejection: rejection.map(str::to_owned), ..Attempt::default() };
+            low_confidence(&TranscribeConfig::default(), &attempt)
+        };
+        assert_eq!(reason(-0.6, None), None);
+        assert_eq!(reason(-0.6, Some("repetition")).unwrap(), "repetition");
+        assert_eq!(reason(-0.8, None).unwrap(), "mean log-probability -0.80 below -0.70");
+    }
+
+    #[test]
+    fn rejection_of_a_foreign_script_names_the_letters() {
+        let attempt = Attempt { avg_logprob: -0.1, ..Attempt::default() };
+        let reason = |config: &TranscribeConfig, text| rejection(config, &attempt, 0.0, text, "ko");
+        let config = TranscribeConfig::default();
+        assert_eq!(reason(&config, "네, KTX 3번 출구요"), None);
+        assert_eq!(reason(&config, "네, これは").unwrap(), "letters foreign to ko: これは");
+        assert_eq!(reason(&TranscribeConfig { reject_foreign_script: false, ..config.clone() }, "これは"), None);
+        let translated = TranscribeConfig { task: Task::Translate, ..config };
+        assert_eq!(reason(&translated, "Yes, 네").unwrap(), "letters foreign to en: 네");
     }
 
     #[test]

@@ -1,16 +1,16 @@
-//! One window on its way through the decoder: languages and silence, then attempts until one is taken.
+//! One window on its way through the decoder: languages and silence, then attempts until one passes.
 
 use std::sync::Arc;
 
 use candle_core::{Error, Result};
-use stage_core::{RefusedAttempt, sha256_hex};
+use stage_core::{RejectedAttempt, sha256_hex};
 
 use super::beam::Beams;
 use super::choice::Candidate;
-use super::guards::{Numbers, compression_ratio, refusal};
+use super::guards::{Attempt, low_confidence, rejection};
 use super::rules::Rules;
-use super::sequence::{Ask, Lanes, Sequence};
-use crate::window::{Hypothesis, MelWindow, mean_logprob};
+use super::sequence::{Ask, Lanes};
+use crate::window::{Hypothesis, MelWindow};
 
 /// What is fed next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -66,10 +66,11 @@ pub(super) struct Job {
     no_speech_prob: f32,
     /// Index into the temperatures.
     attempt: usize,
-    refused: Vec<RefusedAttempt>,
+    /// Attempts that failed a fallback criterion.
+    rejected: Vec<Attempt>,
     search: Search,
-    /// What was taken, and why it would have been refused.
-    taken: Option<(Sequence, f32, Option<String>)>,
+    /// The attempt that is kept.
+    kept: Option<Attempt>,
 }
 
 impl Job {
@@ -89,9 +90,9 @@ impl Job {
             language_probability: None,
             no_speech_prob: 0.0,
             attempt: 0,
-            refused: Vec::new(),
+            rejected: Vec::new(),
             search: Search::Lanes(Lanes::greedy(1)),
-            taken: None,
+            kept: None,
         };
         job.search = job.new_search(rules);
         Ok(job)
@@ -197,59 +198,75 @@ impl Job {
         self.language_probability = languages.get(self.language).copied();
     }
 
-    /// Judges the attempt: takes it, or begins the next.
+    /// Judges the attempt: keeps it, or begins the next. Where the last one fails too, the most likely is kept.
     fn conclude(&mut self, rules: &Rules) -> Lane {
         let search = std::mem::replace(&mut self.search, Search::Lanes(Lanes::greedy(1)));
         let sequence = match search {
             Search::Lanes(lanes) => lanes.best(rules.config.length_penalty),
             Search::Beams(beams) => beams.best(),
         };
-        let compression_ratio = compression_ratio(&rules.text(&sequence.tokens));
-        let avg_logprob = mean_logprob(&sequence.logprobs, sequence.end_logprob);
-        let Self { no_speech_prob, .. } = *self;
-        let numbers = Numbers { compression_ratio, avg_logprob, no_speech_prob, looping: sequence.looping };
-        match refusal(&rules.config, &numbers) {
-            Some(reason) if self.attempt + 1 < rules.config.temperatures.len() => {
-                let temperature = self.temperature(rules);
-                self.refused.push(RefusedAttempt { temperature, compression_ratio, avg_logprob, reason });
-                self.attempt += 1;
-                self.search = self.new_search(rules);
-                self.phase = Phase::Again;
-                Lane::Clear
-            }
-            doubt => {
-                self.taken = Some((sequence, compression_ratio, doubt));
-                Lane::Leave
-            }
+        let text = rules.text(&sequence.tokens);
+        let mut attempt = Attempt::new(sequence, self.temperature(rules), &text);
+        let language = &rules.languages[self.language].0;
+        attempt.rejection = rejection(&rules.config, &attempt, self.no_speech_prob, &text, language);
+        let is_last = self.attempt + 1 == rules.config.temperatures.len();
+        if attempt.rejection.is_some() && !is_last {
+            self.rejected.push(attempt);
+            self.attempt += 1;
+            self.search = self.new_search(rules);
+            self.phase = Phase::Again;
+            return Lane::Clear;
         }
+        self.keep(attempt, rules);
+        Lane::Leave
     }
 
-    /// The text tokens of what was taken.
+    /// Keeps an attempt that passed; of those that all failed, the most likely.
+    fn keep(&mut self, last: Attempt, rules: &Rules) {
+        if last.rejection.is_none() {
+            self.kept = Some(last);
+            return;
+        }
+        self.rejected.push(last);
+        let rank = |attempt: &Attempt| (!attempt.is_degenerate(&rules.config), attempt.avg_logprob);
+        let better = |best: usize, other: usize| {
+            if rank(&self.rejected[other]) > rank(&self.rejected[best]) { other } else { best }
+        };
+        let best = (0..self.rejected.len()).reduce(better).unwrap_or_default();
+        self.kept = Some(self.rejected.remove(best));
+    }
+
+    /// The text tokens of what was kept.
     pub(super) fn text_tokens(&self, rules: &Rules) -> Vec<u32> {
-        let tokens = self.taken.iter().flat_map(|(sequence, ..)| &sequence.tokens);
+        let tokens = self.kept.iter().flat_map(|attempt| &attempt.sequence.tokens);
         tokens.copied().filter(|token| rules.is_text(*token)).collect()
     }
 
     /// The answer, with the times of its text tokens.
     pub(super) fn hypothesis(self, boundaries_s: Option<Vec<f64>>, rules: &Rules) -> Hypothesis {
-        let temperature = self.temperature(rules);
-        let (sequence, compression_ratio, doubt) = self.taken.unwrap_or_default();
+        let kept = self.kept.unwrap_or_default();
+        let low_confidence = low_confidence(&rules.config, &kept);
         Hypothesis {
-            tokens: sequence.tokens,
-            logprobs: sequence.logprobs,
-            end_logprob: sequence.end_logprob,
-            looping: sequence.looping,
+            tokens: kept.sequence.tokens,
+            logprobs: kept.sequence.logprobs,
+            end_logprob: kept.sequence.end_logprob,
+            looping: kept.sequence.looping,
             boundaries_s,
             language: rules.languages[self.language].0.clone(),
             language_probability: self.language_probability,
             no_speech_prob: self.no_speech_prob,
-            temperature,
-            compression_ratio,
-            refused: self.refused,
-            doubt,
+            temperature: kept.temperature,
+            compression_ratio: kept.compression_ratio,
+            rejected: self.rejected.into_iter().map(rejected).collect(),
+            low_confidence,
             loudest_dbfs: self.window.loudest_dbfs,
         }
     }
+}
+
+fn rejected(attempt: Attempt) -> RejectedAttempt {
+    let Attempt { temperature, compression_ratio, avg_logprob, rejection, .. } = attempt;
+    RejectedAttempt { temperature, compression_ratio, avg_logprob, reason: rejection.unwrap_or_default() }
 }
 
 /// What a window's random numbers follow from: its features alone.

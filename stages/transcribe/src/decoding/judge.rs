@@ -1,7 +1,7 @@
 //! The rules of decoding on given numbers, for comparison with a reference.
 
 use super::choice;
-use super::guards::{Numbers, refusal};
+use super::guards::{Attempt, rejection};
 use super::rules::Choosable;
 use crate::TranscribeConfig;
 
@@ -23,11 +23,12 @@ pub(crate) fn likeliest(logits: &[f32], bounds: [u32; 3], tokens: &[u32]) -> (u3
 /// no-speech probability; none where the window is dropped as silent.
 pub(crate) fn taken(attempts: &[[f32; 4]]) -> Option<f32> {
     let config = TranscribeConfig::default();
-    let refused = |row: &[f32; 4]| {
+    let is_rejected = |row: &[f32; 4]| {
         let [_, compression_ratio, avg_logprob, no_speech_prob] = *row;
-        refusal(&config, &Numbers { compression_ratio, avg_logprob, no_speech_prob, looping: false }).is_some()
+        let attempt = Attempt { compression_ratio, avg_logprob, ..Attempt::default() };
+        rejection(&config, &attempt, no_speech_prob, "", "en").is_some()
     };
-    let taken = attempts.iter().find(|row| !refused(row)).or(attempts.last())?;
+    let taken = attempts.iter().find(|row| !is_rejected(row)).or(attempts.last())?;
     let [temperature, _, avg_logprob, no_speech_prob] = *taken;
     (!config.is_silent(avg_logprob, no_speech_prob)).then_some(temperature)
 }

@@ -19,6 +19,7 @@ mod job;
 pub(crate) mod judge;
 mod logits;
 mod rules;
+mod script;
 mod sequence;
 #[cfg(test)]
 mod tests;
@@ -49,7 +50,7 @@ pub(crate) fn logits_before(model: &Whisper, rules: &Rules, window: &MelWindow, 
     let prompt = [rules.opening(&window.prompt), rules.after_start(0)].concat();
     let fed = [prompt.as_slice(), &tokens[..tokens.len().saturating_sub(1)]].concat();
     let mut cache = model.cache(1, 1, fed.len())?;
-    model.admit(&[(0, window)], rules.encoder_padding(), &mut cache)?;
+    model.admit(&[(0, window)], &mut cache)?;
     let logits = model.logits(Text { slot: 0, tokens: &fed }, &cache)?;
     logits.narrow(0, prompt.len() - 1, tokens.len())
 }
@@ -117,7 +118,7 @@ impl<'a> Engine<'a> {
             self.cache.grow(needed.max(2 * self.cache.slots()).min(self.jobs.len()))?;
         }
         let windows: Vec<_> = drawn.iter().map(|(slot, (_, window))| (*slot, &**window)).collect();
-        self.model.admit(&windows, self.rules.encoder_padding(), &mut self.cache)?;
+        self.model.admit(&windows, &mut self.cache)?;
         for (slot, (key, window)) in drawn {
             self.jobs[slot] = Some(Job::new(key, window, self.rules)?);
         }

@@ -57,9 +57,9 @@ impl Rules {
     pub(crate) fn new(files: &ModelFiles, config: &TranscribeConfig) -> Result<Self, ModelError> {
         config.check()?;
         let ModelFiles { config: model, vocabulary, .. } = files;
-        let languages = match &config.language {
-            None => vocabulary.languages.clone(),
-            Some(code) => vec![known_language(files, code)?],
+        let languages = match config.languages.as_slice() {
+            [] => vocabulary.languages.clone(),
+            codes => codes.iter().map(|code| known_language(files, code)).collect::<Result<_, _>>()?,
         };
         let task = match config.task {
             Task::Transcribe => vocabulary.transcribe,
@@ -118,11 +118,6 @@ impl Rules {
         self.positions
     }
 
-    /// Positions behind a window that the encoder hears, where not all.
-    pub(super) fn encoder_padding(&self) -> Option<usize> {
-        self.config.encoder_padding_s.map(|seconds| (f64::from(seconds) / POSITION_S).ceil() as usize)
-    }
-
     /// Hypotheses that a window may need at once.
     pub(super) fn lanes(&self) -> usize {
         self.config.temperatures.iter().map(|temperature| self.lanes_at(*temperature)).max().unwrap_or(1)
@@ -138,11 +133,24 @@ impl Rules {
         self.bytes.get(token as usize).is_some_and(Option::is_some)
     }
 
+    /// Whether a token begins a word or a mark, so that a pause may come before it.
+    pub(super) fn may_follow_pause(&self, token: u32) -> bool {
+        let bytes = self.bytes.get(token as usize).and_then(Option::as_deref).unwrap_or_default();
+        let valid = bytes.utf8_chunks().next().map_or("", |chunk| chunk.valid());
+        valid.chars().next().is_some_and(|first| !first.is_alphanumeric() || is_unspaced(first))
+    }
+
     /// The text of tokens, without surrounding white space; other tokens are passed over.
     pub(super) fn text(&self, tokens: &[u32]) -> String {
         let bytes = |token: &u32| self.bytes.get(*token as usize).cloned().flatten().unwrap_or_default();
         String::from_utf8_lossy(&tokens.iter().flat_map(bytes).collect::<Vec<_>>()).trim().to_owned()
     }
+}
+
+/// Whether a letter is of a script that writes no spaces between words: Thai, Lao, Burmese, Khmer, Japanese, Chinese.
+const fn is_unspaced(letter: char) -> bool {
+    matches!(letter, '\u{0E00}'..='\u{0EFF}' | '\u{1000}'..='\u{109F}' | '\u{1780}'..='\u{17FF}'
+        | '\u{3040}'..='\u{30FF}' | '\u{3400}'..='\u{9FFF}' | '\u{F900}'..='\u{FAFF}' | '\u{20000}'..='\u{3FFFF}')
 }
 
 fn known_language(files: &ModelFiles, code: &str) -> Result<(String, Option<u32>), ModelError> {

@@ -12,12 +12,12 @@ use super::logits::Reader;
 use super::{Engine, POSITION_S, Rules, run};
 use crate::model::Whisper;
 use crate::window::{Hypothesis, MelWindow};
-use crate::{ModelFiles, ModelSource, TranscribeConfig, embedded};
+use crate::{ModelFiles, TranscribeConfig, test_model};
 
 const WINDOWS: usize = 7;
 
 fn files() -> ModelFiles {
-    ModelFiles::resolve(&ModelSource::Embedded).unwrap()
+    ModelFiles::resolve(&test_model::source()).unwrap()
 }
 
 fn network(files: &ModelFiles, weights: &Weights) -> Whisper {
@@ -35,7 +35,7 @@ fn trained(files: &ModelFiles) -> Whisper {
     network(files, &files.weights)
 }
 
-/// The embedded model's shapes with weights that mean nothing, large enough that texts differ.
+/// The test model's shapes with weights that mean nothing, large enough that texts differ.
 fn random(files: &ModelFiles) -> Whisper {
     network(files, &stored(random_tensors()))
 }
@@ -46,7 +46,7 @@ fn random_tensors() -> HashMap<String, Tensor> {
         state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         (state >> 40) as f32 / (1u64 << 23) as f32 - 1.0
     };
-    let shapes = candle_core::safetensors::load_buffer(embedded::MODEL.weights, &Device::Cpu).unwrap();
+    let shapes = candle_core::safetensors::load_buffer(test_model::WEIGHTS, &Device::Cpu).unwrap();
     let mut names: Vec<_> = shapes.keys().cloned().collect();
     names.sort();
     let fill = |name: String| {
@@ -222,14 +222,14 @@ fn a_text_that_repeats_itself_is_stopped_and_tried_again() {
         let answer = decode(&model, &rules, windows(), 4).remove(0);
         assert!(answer.looping && answer.end_logprob.is_none());
         assert_eq!(answer.tokens, [30; 8]);
-        assert!(answer.refused[0].reason.starts_with("repetition") && answer.doubt.is_some());
+        assert!(answer.rejected[0].reason.starts_with("repetition") && answer.low_confidence.is_some());
     }
 }
 
 #[test]
 fn logits_that_are_no_numbers_are_an_error_in_every_search() {
     let files = files();
-    let tensors = candle_core::safetensors::load_buffer(embedded::MODEL.weights, &Device::Cpu).unwrap();
+    let tensors = candle_core::safetensors::load_buffer(test_model::WEIGHTS, &Device::Cpu).unwrap();
     let broken = |(name, tensor): (String, Tensor)| {
         let tensor = tensor.to_dtype(DType::F32).unwrap();
         let tensor = if name == "model.decoder.layer_norm.weight" { (tensor * f64::NAN).unwrap() } else { tensor };

@@ -1,4 +1,4 @@
-//! The log-mel spectrogram, identical to transformers' `WhisperFeatureExtractor`.
+//! The log-mel spectrogram: that of transformers' `WhisperFeatureExtractor`, and the same at a normal level.
 
 use std::f64::consts::TAU;
 use std::sync::Arc;
@@ -13,6 +13,13 @@ pub(crate) const N_FFT: usize = 400;
 pub(crate) const HOP: usize = 160;
 /// Power below this counts as this.
 const FLOOR: f64 = 1e-10;
+/// The level that speech is brought to: log10 of the power in the loudest band of a frame, which one frame in ten
+/// exceeds. That of a close, loud voice, as most of what Whisper was trained on.
+const SPEECH_LEVEL: f64 = 1.5;
+/// The share of frames below that level.
+const SPEECH_QUANTILE: f64 = 0.9;
+/// Least and most that a level is changed by, in log10 of power: 20 dB down, 40 dB up.
+const LEVEL_CHANGE: (f64, f64) = (-2.0, 4.0);
 
 /// Turns the samples of a window into log-mel features.
 pub(crate) struct LogMel {
@@ -46,6 +53,27 @@ impl LogMel {
     /// Log-mel features `[frames, bands]` of a window's samples (16 kHz), which are padded with silence or cut to the
     /// window: log10 of the power, at most 8 below the loudest, shifted and scaled by (x + 4) / 4.
     pub(crate) fn features(&self, samples: &[f32]) -> Vec<f32> {
+        scaled(&self.log_power(samples))
+    }
+
+    /// As [`LogMel::features`], with the speech at a normal level: what Whisper makes of a quiet voice differs from what
+    /// it makes of the same voice close by.
+    pub(crate) fn normalized_features(&self, samples: &[f32]) -> Vec<f32> {
+        let mut log_power = self.log_power(samples);
+        let own = samples.len().min(self.samples()).div_ceil(HOP);
+        let mut peaks: Vec<f64> = log_power.chunks_exact(self.bands).take(own).map(highest).collect();
+        if peaks.is_empty() {
+            return scaled(&log_power);
+        }
+        let rank = ((peaks.len() - 1) as f64 * SPEECH_QUANTILE) as usize;
+        let (_, level, _) = peaks.select_nth_unstable_by(rank, f64::total_cmp);
+        let change = (SPEECH_LEVEL - *level).clamp(LEVEL_CHANGE.0, LEVEL_CHANGE.1);
+        log_power.iter_mut().for_each(|x| *x += change);
+        scaled(&log_power)
+    }
+
+    /// log10 of the power in each band of each frame, `[frames, bands]`.
+    fn log_power(&self, samples: &[f32]) -> Vec<f64> {
         let samples = &samples[..samples.len().min(self.samples())];
         let mut log_power = vec![FLOOR.log10(); self.frames * self.bands];
         let mut frame = self.fft.make_input_vec();
@@ -64,8 +92,7 @@ impl LogMel {
                 *out = power.max(FLOOR).log10();
             }
         }
-        let loudest = log_power.iter().copied().fold(f64::MIN, f64::max);
-        log_power.iter().map(|x| ((x.max(loudest - 8.0) + 4.0) / 4.0) as f32).collect()
+        log_power
     }
 
     /// Frame `index`, centred on its hop and mirrored at the window's ends; false where it holds silence alone.
@@ -89,6 +116,15 @@ impl LogMel {
     }
 }
 
+fn scaled(log_power: &[f64]) -> Vec<f32> {
+    let loudest = highest(log_power);
+    log_power.iter().map(|x| ((x.max(loudest - 8.0) + 4.0) / 4.0) as f32).collect()
+}
+
+fn highest(values: &[f64]) -> f64 {
+    values.iter().copied().fold(f64::MIN, f64::max)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -104,6 +140,21 @@ mod tests {
         let loudest = middle.iter().enumerate().max_by(|a, b| a.1.total_cmp(b.1)).unwrap().0;
         // 1 kHz is 15 mel of 45.2; bands are 0.558 mel apart and the first is centred on one step.
         assert_eq!(loudest, 26);
+    }
+
+    #[test]
+    fn normalized_features_do_not_depend_on_the_level() {
+        let mel = LogMel::new(80, 100);
+        let at = |gain: f32| -> Vec<f32> {
+            let sample = |i: u32| (i.wrapping_mul(2_654_435_761) >> 8) as f32 / (1 << 24) as f32 - 0.5;
+            (0..12_000).map(|i| gain * sample(i)).collect()
+        };
+        let difference = |a: &[f32], b: &[f32]| a.iter().zip(b).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+        let loud = mel.normalized_features(&at(1.0));
+        assert!(difference(&loud, &mel.normalized_features(&at(0.02))) < 1e-4);
+        assert!(difference(&mel.features(&at(1.0)), &mel.features(&at(0.02))) > 0.5);
+        assert!(difference(&loud, &mel.normalized_features(&at(1e-4))) > 0.5, "80 dB are more than is made up for");
+        assert_eq!(mel.normalized_features(&[]), mel.features(&[]));
     }
 
     #[test]

@@ -72,7 +72,7 @@ const CUDA_KERNELS: &str = "EARWITNESS_CUDA_KERNELS";
 impl Whisper {
     /// Whether a CPU computes a precision with the kernels: in f32 they must have instructions for it.
     pub(crate) fn packs(precision: Precision) -> bool {
-        precision != Precision::F32 || Isa::detect() != Isa::Portable
+        precision != Precision::F32 || !Isa::detect().is_portable()
     }
 
     /// The network for a CPU, packed straight from its weights as they are stored.
@@ -119,11 +119,6 @@ impl Whisper {
         Ok(Self { network: Network::Fused(Box::new(network)), device, positions })
     }
 
-    /// Whether the kernels compute, and each window may have a length of its own.
-    pub(crate) const fn is_packed(&self) -> bool {
-        matches!(self.network, Network::Packed(_))
-    }
-
     /// Whether this is the fused network, whose device chooses tokens too.
     pub(crate) const fn is_fused(&self) -> bool {
         matches!(self.network, Network::Fused(_))
@@ -140,19 +135,12 @@ impl Whisper {
     }
 
     /// Encodes windows, each into its slot of the cache, whose lanes are empty then. A CPU takes them one after the
-    /// other: the matrices are large enough alone. With `padding` the packed network encodes so many positions behind a
-    /// window and no more; others always encode all.
-    pub(crate) fn admit(
-        &self,
-        windows: &[(usize, &MelWindow)],
-        padding: Option<usize>,
-        cache: &mut Cache,
-    ) -> Result<()> {
+    /// other: the matrices are large enough alone.
+    pub(crate) fn admit(&self, windows: &[(usize, &MelWindow)], cache: &mut Cache) -> Result<()> {
         match (&self.network, cache) {
-            (Network::Packed(network), Cache::Packed(cache)) => windows.iter().try_for_each(|(slot, window)| {
-                let positions = padding.map_or(self.positions, |padding| window.positions + padding);
-                network.admit(*slot, window, positions.min(self.positions), cache)
-            }),
+            (Network::Packed(network), Cache::Packed(cache)) => {
+                windows.iter().try_for_each(|(slot, window)| network.admit(*slot, window, cache))
+            }
             (Network::Fused(network), Cache::Fused(cache)) => network.admit(windows, cache),
             (Network::Plain(network), Cache::Plain(cache)) => network.admit(windows, self.positions, cache),
             _ => bail!("another network's cache"),
@@ -208,7 +196,7 @@ impl Whisper {
     #[cfg(test)]
     pub(crate) fn states(&self, window: &MelWindow) -> Result<Tensor> {
         match &self.network {
-            Network::Packed(network) => network.states(window, self.positions),
+            Network::Packed(network) => network.states(window),
             Network::Fused(network) => network.states(&[window])?.squeeze(0),
             Network::Plain(network) => network.states(&[window], self.positions)?.squeeze(0),
         }

@@ -5,15 +5,15 @@ use kernels::Precision;
 
 use super::{Cache, Network, Row, Text, Whisper, plain};
 use crate::window::MelWindow;
-use crate::{ModelFiles, ModelSource};
+use crate::{ModelFiles, ModelSource, test_model};
 
 const ROUNDING: f32 = 1e-4;
-/// Frames of the embedded encoder.
+/// Frames of the test model's encoder.
 const FRAMES: usize = 500;
 
-/// The embedded model, packed in f32, plain and fused.
+/// The test model, packed in f32, plain and fused.
 fn all() -> [Whisper; 3] {
-    networks(&ModelSource::Embedded)
+    networks(&test_model::source())
 }
 
 fn networks(source: &ModelSource) -> [Whisper; 3] {
@@ -65,7 +65,7 @@ fn networks_agree() {
 fn networks_agree_on_weights_that_are_stored_in_int8() {
     let folder = tempfile::tempdir().unwrap();
     let stored = folder.path().join("int8");
-    crate::quantise(&ModelSource::Embedded, &stored).unwrap();
+    crate::quantise(&test_model::source(), &stored).unwrap();
     assert_networks_agree(networks(&ModelSource::Directory(stored)));
 }
 

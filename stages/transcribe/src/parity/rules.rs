@@ -10,9 +10,7 @@ use super::oracle::{Reference, openai_whisper};
 use super::speech::many_windows;
 use super::{answers, mel_window, transcriber};
 use crate::decoding::judge;
-use crate::{ModelSource, TranscribeConfig};
-
-const MODEL: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../fixtures/models/embedded");
+use crate::{TranscribeConfig, test_model};
 
 /// End token, first timestamp and last initial timestamp of a small vocabulary with a hundred timestamps.
 const BOUNDS: [u32; 3] = [100, 110, 130];
@@ -20,7 +18,7 @@ const VOCABULARY: usize = 210;
 
 fn ask(given: HashMap<String, Tensor>) -> Option<Reference> {
     let bounds = Tensor::new(BOUNDS.map(i64::from).as_slice(), &Device::Cpu).unwrap();
-    openai_whisper(MODEL.as_ref(), &given.into_iter().chain([("bounds".to_owned(), bounds)]).collect())
+    openai_whisper(test_model::FOLDER.as_ref(), &given.into_iter().chain([("bounds".to_owned(), bounds)]).collect())
 }
 
 fn tensor<T: candle_core::WithDType>(values: &[T]) -> Tensor {
@@ -104,7 +102,7 @@ fn the_attempt_that_openai_whisper_takes_is_taken_and_what_it_skips_is_dropped()
 
 #[test]
 fn word_times_are_those_of_openai_whisper() {
-    let source = ModelSource::Directory(MODEL.into());
+    let source = test_model::source();
     let transcriber = transcriber(&source, Some("en"), TranscribeConfig::default());
     let samples = many_windows(24, 6.0);
     let units: Vec<_> = samples.iter().map(|samples| Arc::new(mel_window(&transcriber, samples))).collect();
@@ -128,7 +126,7 @@ fn word_times_are_those_of_openai_whisper() {
     let end = tensor(&[i64::from(vocabulary.end), 0, 0]);
     let windows = given.len() / 4;
     given.insert("bounds".into(), end);
-    let Some(reference) = openai_whisper(MODEL.as_ref(), &given) else { return };
+    let Some(reference) = openai_whisper(test_model::FOLDER.as_ref(), &given) else { return };
     let (mut equal, mut all) = (0, 0);
     for (index, answer) in answers.iter().enumerate().filter(|(_, answer)| !answer.tokens.is_empty()) {
         let expected = reference.tensor("times", index).to_vec1::<f64>().unwrap();

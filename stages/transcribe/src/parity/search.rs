@@ -7,16 +7,15 @@ use std::sync::Arc;
 use super::oracle::{Reference, random_model, searches};
 use super::speech::many_windows;
 use super::{MAX_TOKENS, NEAR_TIE, answers, mel_window, transcriber};
-use crate::{ModelSource, TranscribeConfig};
+use crate::{ModelSource, TranscribeConfig, test_model};
 
 /// Windows of the fast tier, for each model.
 const WINDOWS: usize = 4;
 const SEEDS: [u32; 2] = [17, 18];
 
 #[test]
-fn searches_of_the_embedded_model_agree_with_transformers() {
-    let directory = concat!(env!("CARGO_MANIFEST_DIR"), "/../../fixtures/models/embedded");
-    compare(&ModelSource::Directory(directory.into()), Some("en"), &many_windows(windows(), 6.0));
+fn searches_of_the_test_model_agree_with_transformers() {
+    compare(&test_model::source(), Some("en"), &many_windows(windows(), 6.0));
 }
 
 #[test]

@@ -8,9 +8,30 @@ enum From {
     PreviousColumn,
 }
 
+/// Silences that the path steps over.
+#[derive(Debug, Default)]
+pub(super) struct Pauses {
+    /// Silence before each column, in columns that were left out. Empty where none was.
+    pub(super) before: Vec<usize>,
+    /// Whether a pause may come before each row.
+    pub(super) may_precede: Vec<bool>,
+}
+
+impl Pauses {
+    /// What a step to a column costs where no pause may be.
+    fn cost(&self, column: usize) -> f32 {
+        self.before.get(column).map_or(0.0, |silence| *silence as f32)
+    }
+
+    fn may_precede(&self, row: usize) -> bool {
+        self.may_precede.get(row).copied().unwrap_or(true)
+    }
+}
+
 /// The first column of every row on the monotone path of the highest sum through `matrix` (row-major, `columns` wide),
-/// from the first cell to the last in steps down, right or both. Ties go as in openai-whisper's `dtw_cpu`.
-pub(super) fn warping_jumps(matrix: &[f32], columns: usize) -> Vec<usize> {
+/// from the first cell to the last in steps down, right or both. Ties go as in openai-whisper's `dtw_cpu`. A step right
+/// costs the silence that it steps over, and so does a step right and down to a row that no pause may precede.
+pub(super) fn warping_jumps(matrix: &[f32], columns: usize, pauses: &Pauses) -> Vec<usize> {
     let rows = matrix.len() / columns;
     // Column by column, `above` and `left` hold costs of the cells next to the one that is being reached.
     let mut previous = vec![f32::INFINITY; columns];
@@ -18,13 +39,16 @@ pub(super) fn warping_jumps(matrix: &[f32], columns: usize) -> Vec<usize> {
     for (row, values) in matrix.chunks_exact(columns).enumerate() {
         let mut diagonal = if row == 0 { 0.0 } else { f32::INFINITY };
         let mut left = f32::INFINITY;
-        for (value, above) in values.iter().zip(&mut previous) {
-            let (cost, way) = if diagonal < *above && diagonal < left {
-                (diagonal, From::Diagonal)
-            } else if *above < diagonal && *above < left {
+        let free = pauses.may_precede(row);
+        for (column, (value, above)) in values.iter().zip(&mut previous).enumerate() {
+            let silence = pauses.cost(column);
+            let (across, along) = (if free { diagonal } else { diagonal + silence }, left + silence);
+            let (cost, way) = if across < *above && across < along {
+                (across, From::Diagonal)
+            } else if *above < across && *above < along {
                 (*above, From::PreviousRow)
             } else {
-                (left, From::PreviousColumn)
+                (along, From::PreviousColumn)
             };
             diagonal = *above;
             left = cost - value;
@@ -86,6 +110,16 @@ mod tests {
         sum
     }
 
+    #[test]
+    fn the_path_steps_over_a_silence_between_rows_where_a_pause_may_be() {
+        // The second row's values begin at column 2, the silence is before column 3.
+        let matrix = [1.0, 1.0, -0.1, -1.0, -1.0, -1.0, -1.0, 0.5, 1.0, 1.0];
+        let pauses = |may| Pauses { before: vec![0, 0, 0, 6, 0], may_precede: vec![true, may] };
+        assert_eq!(warping_jumps(&matrix, 5, &Pauses::default()), [0, 2]);
+        assert_eq!(warping_jumps(&matrix, 5, &pauses(true)), [0, 3]);
+        assert_eq!(warping_jumps(&matrix, 5, &pauses(false)), [0, 2], "the silence lies in one of them anyhow");
+    }
+
     proptest! {
         #[test]
         fn the_path_is_monotone_and_the_best_of_all(
@@ -94,7 +128,7 @@ mod tests {
             rows in 1usize..6,
         ) {
             let matrix = &values[..rows * columns];
-            let jumps = warping_jumps(matrix, columns);
+            let jumps = warping_jumps(matrix, columns, &Pauses::default());
             prop_assert_eq!(jumps.len(), rows);
             prop_assert_eq!(jumps[0], 0);
             prop_assert!(jumps.is_sorted());

@@ -51,6 +51,24 @@ fn recordings_of_a_run_share_one_recipe_on_record_and_in_memory() {
 }
 
 #[test]
+fn recipes_come_with_the_latest_run_first() {
+    let (_folder, _path, mut store) = new();
+    assert_eq!(store.recipes().unwrap(), []);
+    let (whole, short) = (Arc::new(recipe()), Arc::new(recipe().upto(StageKind::Decode)));
+    let (a, b) = (entry(&whole), RecordingEntry { path: "b.wav".into(), ..entry(&short) });
+    let first = begun(&mut store);
+    store.put_recordings(first, &[a.clone(), RecordingEntry { path: "c.wav".into(), ..a.clone() }]).unwrap();
+    store.end_run(first, RunEnd::Finished).unwrap();
+    let second = begun(&mut store);
+    store.put_recordings(second, from_ref(&b)).unwrap();
+    assert_eq!(store.recipes().unwrap(), [Arc::clone(&short), Arc::clone(&whole)]);
+    store.end_run(second, RunEnd::Finished).unwrap();
+    let third = begun(&mut store);
+    store.put_recordings(third, from_ref(&a)).unwrap();
+    assert_eq!(store.recipes().unwrap(), [whole, short]);
+}
+
+#[test]
 fn runs_failures_and_exports_are_on_record() {
     let (_folder, _path, mut store) = new();
     let first = begun(&mut store);

@@ -95,37 +95,33 @@ impl Encoder {
     pub(super) fn with_states<T>(
         &self,
         features: &[f32],
-        positions: usize,
         use_states: impl FnOnce(&Tensor, &Norm) -> Result<T>,
     ) -> Result<T> {
         let free = || self.buffers.lock().unwrap_or_else(PoisonError::into_inner);
         let kept = free().pop();
         let mut buffers = kept.map_or_else(|| Buffers::new(self.sizes), Ok)?;
-        self.encode(features, positions, &mut buffers)?;
-        let result = use_states(&buffers.x.narrow(0, 0, positions)?, &self.norm);
+        self.encode(features, &mut buffers)?;
+        let result = use_states(&buffers.x, &self.norm);
         free().push(buffers);
         result
     }
 
-    fn encode(&self, features: &[f32], positions: usize, buffers: &mut Buffers) -> Result<()> {
-        let Sizes { bands, width, .. } = self.sizes;
+    fn encode(&self, features: &[f32], buffers: &mut Buffers) -> Result<()> {
+        let Sizes { bands, positions, width, .. } = self.sizes;
         let Buffers { mel, convolved, x, projected, mixed, keys_values } = buffers;
         let frames = 2 * positions;
-        let first = |tensor: &Tensor| tensor.narrow(0, 0, positions);
-        let (x, projected, mixed) = (first(x)?, first(projected)?, first(mixed)?);
 
-        mel.slice_set(&Tensor::from_slice(&features[..frames * bands], (frames, bands), &Device::Cpu)?, 0, 1)?;
-        mel.slice_set(&Tensor::zeros((1, bands), DType::F32, &Device::Cpu)?, 0, 1 + frames)?;
+        mel.slice_set(&Tensor::from_slice(features, (frames, bands), &Device::Cpu)?, 0, 1)?;
         ops::strided(&self.conv1, None, Finish::Gelu, (mel, bands), &convolved.narrow(0, 1, frames)?)?;
-        ops::strided(&self.conv2, None, Finish::Gelu, (convolved, 2 * width), &x)?;
-        ops::add(&self.positions.narrow(0, 0, positions)?, &x)?;
+        ops::strided(&self.conv2, None, Finish::Gelu, (convolved, 2 * width), x)?;
+        ops::add(&self.positions, x)?;
         for layer in &self.layers {
-            ops::linear(&layer.projections, Some(&layer.norm), Finish::Store, &x, &projected)?;
+            ops::linear(&layer.projections, Some(&layer.norm), Finish::Store, x, projected)?;
             keys_values.truncate(0);
-            ops::append(keys_values, &projected, 0..positions, (width, 2 * width))?;
-            ops::attend(&[Sequence { keys_values, rows: 0..positions }], Visible::All, &projected, &mixed)?;
-            ops::linear(&layer.out, None, Finish::Add, &mixed, &x)?;
-            ops::mlp(&layer.mlp, &x)?;
+            ops::append(keys_values, projected, 0..positions, (width, 2 * width))?;
+            ops::attend(&[Sequence { keys_values, rows: 0..positions }], Visible::All, projected, mixed)?;
+            ops::linear(&layer.out, None, Finish::Add, mixed, x)?;
+            ops::mlp(&layer.mlp, x)?;
         }
         Ok(())
     }

@@ -39,17 +39,17 @@ impl Network {
 
     /// A window's states `[positions, width]`.
     #[cfg(test)]
-    pub(super) fn states(&self, window: &MelWindow, positions: usize) -> Result<Tensor> {
-        self.encoder.with_states(&window.features, positions, |states, norm| {
+    pub(super) fn states(&self, window: &MelWindow) -> Result<Tensor> {
+        self.encoder.with_states(&window.features, |states, norm| {
             let of_width = |values: &[f32]| Tensor::new(values, states.device());
             candle_nn::ops::layer_norm(states, &of_width(&norm.weight)?, &of_width(&norm.bias)?, norm.epsilon)
         })
     }
 
-    /// Encodes the first `positions` of a window into a slot of the cache.
-    pub(super) fn admit(&self, slot: usize, window: &MelWindow, positions: usize, cache: &mut Cache) -> Result<()> {
+    /// Encodes a window into a slot of the cache.
+    pub(super) fn admit(&self, slot: usize, window: &MelWindow, cache: &mut Cache) -> Result<()> {
         let keys_values = |states: &Tensor, norm: &Norm| self.decoder.keys_values(states, norm);
-        cache.admit(slot, self.encoder.with_states(&window.features, positions, keys_values)?);
+        cache.admit(slot, self.encoder.with_states(&window.features, keys_values)?);
         Ok(())
     }
 

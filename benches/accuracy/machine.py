@@ -1,0 +1,33 @@
+"""The machine that a measurement was made on."""
+
+import datetime
+import os
+from pathlib import Path
+
+# What the engines choose kernels by.
+FLAGS = ["avx2", "avx_vnni", "avx512f", "avx512_vnni", "avx512_bf16", "amx_int8"]
+
+
+def cpuinfo(field: str) -> str:
+    """A field of the first CPU in /proc/cpuinfo, or nothing."""
+    lines = Path("/proc/cpuinfo").read_text().splitlines()
+    return next((line.partition(":")[2].strip() for line in lines if line.partition(":")[0].strip() == field), "")
+
+
+def flags() -> list[str]:
+    """Those of FLAGS that the CPU has."""
+    return [flag for flag in FLAGS if flag in cpuinfo("flags").split()]
+
+
+def cpu() -> str:
+    """The CPU's name, family and flags, for people."""
+    family = f"family {cpuinfo('cpu family')} model {cpuinfo('model')}"
+    return f"{cpuinfo('model name')} ({family}; {', '.join(flags()) or 'none of the flags that count'})"
+
+
+def today() -> str:
+    return datetime.date.today().isoformat()
+
+
+def describe() -> dict:
+    return {"date": today(), "cpu": cpuinfo("model name"), "flags": flags(), "cores": len(os.sched_getaffinity(0))}

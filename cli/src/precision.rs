@@ -1,0 +1,116 @@
+//! Which numeric type a case is transcribed in: chosen once, then kept until a flag changes it.
+
+use std::fmt;
+use std::path::Path;
+use std::str::FromStr;
+
+use scheduler::store::{SqliteStore, Store, StoreError};
+use stage_core::{DeviceId, StageKind};
+use transcribe::{ModelSource, Precision, UnknownPrecision};
+
+/// What `--precision` says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum PrecisionChoice {
+    /// The case's own, or the best for model and device in a new case.
+    Auto,
+    /// This one.
+    Given(Precision),
+}
+
+impl FromStr for PrecisionChoice {
+    type Err = UnknownPrecision;
+
+    fn from_str(name: &str) -> Result<Self, UnknownPrecision> {
+        if name == "auto" { Ok(Self::Auto) } else { name.parse().map(Self::Given) }
+    }
+}
+
+impl fmt::Display for PrecisionChoice {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Auto => f.write_str("auto"),
+            Self::Given(precision) => precision.fmt(f),
+        }
+    }
+}
+
+/// The case is kept in a precision that the device does not have.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "this case was transcribed in {stored}, which {device} does not have: --precision {instead} transcribes it anew"
+)]
+pub(crate) struct NotOnThisDevice {
+    stored: Precision,
+    device: DeviceId,
+    instead: Precision,
+}
+
+impl PrecisionChoice {
+    /// The precision of a run. `stored` is what the case was last transcribed in with this model.
+    ///
+    /// # Errors
+    /// [`NotOnThisDevice`] where that is not possible on `device`, and no flag says otherwise.
+    pub(crate) fn resolve(
+        self,
+        stored: Option<Precision>,
+        model: &ModelSource,
+        device: &DeviceId,
+    ) -> Result<Precision, NotOnThisDevice> {
+        let missing = if device.is_cuda() { Precision::Int8 } else { Precision::F16 };
+        match (self, stored) {
+            (Self::Given(precision), _) => Ok(precision),
+            (Self::Auto, Some(stored)) if stored == missing => {
+                Err(NotOnThisDevice { stored, device: device.clone(), instead: best(model, device) })
+            }
+            (Self::Auto, Some(stored)) => Ok(stored),
+            (Self::Auto, None) => Ok(best(model, device)),
+        }
+    }
+}
+
+/// int8 costs the embedded model less than a point of error (BENCHMARKS.md); of other models that is not known.
+fn best(model: &ModelSource, device: &DeviceId) -> Precision {
+    match model {
+        _ if device.is_cuda() => Precision::F16,
+        ModelSource::Embedded => Precision::Int8,
+        _ => Precision::F32,
+    }
+}
+
+/// What the latest run with this model transcribed in, in the store at `path`, where there is one.
+///
+/// # Errors
+/// As [`SqliteStore::open_read_only`]; a store of an older version holds no answer, and none is an error.
+pub(crate) fn stored(path: &Path, model_sha256: &str) -> Result<Option<Precision>, StoreError> {
+    if !path.is_file() {
+        return Ok(None);
+    }
+    let store = match SqliteStore::open_read_only(path) {
+        Err(StoreError::OlderSchema { .. }) => return Ok(None),
+        store => store?,
+    };
+    let recipes = store.recipes()?;
+    let transcribed = recipes.iter().filter_map(|recipe| recipe.identity(StageKind::Transcribe));
+    let mut same_model = transcribed.filter(|identity| identity.model_sha256.as_deref() == Some(model_sha256));
+    Ok(same_model.find_map(|identity| identity.numeric.as_deref()?.parse().ok()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn precision_is_the_flag_or_the_case_or_the_best_for_model_and_device() {
+        let (cpu, gpu): (DeviceId, DeviceId) = (DeviceId::Cpu(0), DeviceId::Cuda("0".into()));
+        let folder = ModelSource::Directory("model".into());
+        let auto = |stored, model: &ModelSource, device| PrecisionChoice::Auto.resolve(stored, model, device);
+        assert_eq!(auto(None, &ModelSource::Embedded, &cpu).unwrap(), Precision::Int8);
+        assert_eq!(auto(None, &folder, &cpu).unwrap(), Precision::F32);
+        assert_eq!(auto(None, &folder, &gpu).unwrap(), Precision::F16);
+        assert_eq!(auto(Some(Precision::Bf16), &folder, &gpu).unwrap(), Precision::Bf16);
+        let given = PrecisionChoice::Given(Precision::F32);
+        assert_eq!(given.resolve(Some(Precision::Int8), &folder, &gpu).unwrap(), Precision::F32);
+        let error = auto(Some(Precision::Int8), &ModelSource::Embedded, &gpu).unwrap_err().to_string();
+        assert!(error.contains("transcribed in int8") && error.contains("--precision f16"), "{error}");
+    }
+}

@@ -1,0 +1,105 @@
+//! Words lie where it sounds: rules for times from attention.
+//!
+//! - Marks have no sound. What sounds while the attention is at a mark belongs to the word before it up to the longest
+//!   silence there, and to the word behind it from there on.
+//! - A word does not hold a silence of 0.2 s or more: no stop is closed for so long. It keeps the longest part, as what
+//!   was not transcribed draws words over the silence beside it.
+//! - A word begins and ends with sound. One that has none keeps its time.
+
+use crate::sound::{Interval, Sound};
+
+/// A silence of so many samples is not inside a word: 0.2 s.
+const LONG_SILENCE: i64 = 3200;
+
+/// A word's time by attention, and where the marks behind it end, in samples.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Marked {
+    pub(crate) time: Interval,
+    pub(crate) marks_end: i64,
+}
+
+/// The times of words, in order, by these rules.
+pub(crate) fn onto_sound(words: &[Marked], sound: &Sound) -> Vec<Interval> {
+    let mut times: Vec<Interval> = words.iter().map(|word| word.time).collect();
+    for (at, word) in words.iter().enumerate().filter(|(_, word)| word.marks_end > word.time.end) {
+        let marks = Interval { start: word.time.end, end: word.marks_end };
+        let silences = sound.silences(marks);
+        let cut = silences.iter().copied().max_by_key(Interval::len);
+        let cut = cut.unwrap_or(Interval { start: marks.end, end: marks.end });
+        times[at].end = cut.start;
+        if let Some(next) = times.get_mut(at + 1).filter(|next| next.start >= marks.end) {
+            next.start = cut.end;
+        }
+    }
+    times.into_iter().map(|time| trimmed(time, sound)).collect()
+}
+
+/// The longest part of a word without a long silence, from its first sound to its last.
+fn trimmed(time: Interval, sound: &Sound) -> Interval {
+    let mut parts: Vec<Interval> = Vec::new();
+    for run in sound.sounds(time) {
+        match parts.last_mut() {
+            Some(part) if run.start - part.end < LONG_SILENCE => part.end = run.end,
+            _ => parts.push(run),
+        }
+    }
+    // Of equally long ones the first.
+    parts.into_iter().rev().max_by_key(Interval::len).unwrap_or(time)
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "samples in memory can be read")]
+mod tests {
+    use stage_core::Pcm;
+
+    use super::*;
+
+    /// A tone that sounds in these intervals of 10 s, given in ms.
+    fn sound(sounding: &[(i64, i64)]) -> Sound {
+        let sounds = |ms: i64| sounding.iter().any(|(start, end)| (*start..*end).contains(&ms));
+        let sample = |n: i64| if sounds(n / 16) { 0.3 * (n as f32 * 0.2).sin() } else { 0.0 };
+        let pcm = Pcm::from_channels(vec![(0..160_000).map(sample).collect()]);
+        Sound::hear(&pcm, 0, Interval { start: 0, end: 160_000 }, &[]).unwrap()
+    }
+
+    /// The times of words, each given by start, end and the end of its marks, in ms.
+    fn times(words: &[(i64, i64, i64)], sounding: &[(i64, i64)]) -> Vec<(i64, i64)> {
+        let word = |(start, end, marks): &(i64, i64, i64)| Marked {
+            time: Interval { start: start * 16, end: end * 16 },
+            marks_end: marks * 16,
+        };
+        let times = onto_sound(&words.iter().map(word).collect::<Vec<_>>(), &sound(sounding));
+        times.iter().map(|time| (time.start / 16, time.end / 16)).collect()
+    }
+
+    fn assert_near(found: &[(i64, i64)], expected: &[(i64, i64)]) {
+        let near = |(a, b): (&(i64, i64), &(i64, i64))| a.0.abs_diff(b.0) <= 10 && a.1.abs_diff(b.1) <= 10;
+        assert!(found.len() == expected.len() && found.iter().zip(expected).all(near), "{found:?} is not {expected:?}");
+    }
+
+    #[test]
+    fn words_begin_and_end_with_sound() {
+        assert_near(&times(&[(800, 1800, 1800)], &[(1000, 1500)]), &[(1000, 1500)]);
+        assert_eq!(times(&[(3000, 3500, 3500)], &[(1000, 1500)]), [(3000, 3500)], "one without any keeps its time");
+    }
+
+    #[test]
+    fn words_keep_the_longest_part_beside_a_long_silence_and_both_beside_a_short_one() {
+        let around = |silence: i64| times(&[(1000, 2500, 2500)], &[(1000, 1200), (1200 + silence, 2500)]);
+        assert_near(&around(400), &[(1600, 2500)]);
+        assert_near(&around(150), &[(1000, 2500)]);
+    }
+
+    #[test]
+    fn words_share_the_sound_of_the_mark_between_them_at_its_longest_silence() {
+        let sounding = [(1000, 1600), (1650, 1900), (2300, 2900)];
+        assert_near(&times(&[(1000, 1500, 2350), (2350, 2900, 2900)], &sounding), &[(1000, 1900), (2300, 2900)]);
+        let steady = [(1000, 2900)];
+        assert_near(&times(&[(1000, 1500, 2000), (2000, 2900, 2900)], &steady), &[(1000, 2000), (2000, 2900)]);
+    }
+
+    #[test]
+    fn words_without_marks_keep_the_gap_between_them() {
+        assert_near(&times(&[(1000, 1500, 1500), (1700, 2500, 2500)], &[(900, 2900)]), &[(1000, 1500), (1700, 2500)]);
+    }
+}

@@ -1,0 +1,237 @@
+//! Where a channel sounds: short-time levels against the noise around them.
+
+use std::ops::Range;
+
+use crate::level::LevelMeter;
+
+/// Samples between two levels at 16 kHz: 5 ms.
+pub const ACTIVITY_HOP: usize = 80;
+/// Speech in Hz, with the sibilants and without the hum.
+const BAND_HZ: (f64, f64) = (100.0, 7000.0);
+/// Floor and threshold are found every so many levels: 50 ms.
+const GRID: usize = 10;
+/// Levels outside speech within 0.75 s tell the noise, where there are 0.1 s of them: its level differs between the two
+/// sides of an utterance where recordings or channels meet.
+const NOISE_REACH: usize = 150;
+const ENOUGH_NOISE: usize = 20;
+/// Otherwise it is the 5th percentile of everything within 1.5 s: speech has closures and short pauses.
+const SPEECH_REACH: usize = 300;
+const FLOOR_PERCENTILE: usize = 5;
+/// The noise is taken to be no lower than this: less is digital silence.
+const LOWEST_FLOOR_DBFS: f32 = -80.0;
+/// The peak that sound is compared with is the highest level within 1 s.
+const PEAK_BLOCKS: usize = 20;
+/// Sound is so far above the noise and this share of the way to the peak, in dB: the fluctuation of noise in 15 ms is
+/// under 6 dB, and what is weaker than 30 % of the range is an echo or a breath as often as speech.
+const ABOVE_NOISE_DB: f32 = 6.0;
+const ABOVE_NOISE_SHARE: f32 = 0.3;
+/// Nothing further below the peak is sound, in dB.
+const SOUND_RANGE_DB: f32 = 40.0;
+/// Speech must stand this far above the noise for silences in it to be seen, in dB.
+const CLEAR_DB: f32 = 12.0;
+/// A detector may cut off an onset or an offset of so many levels: 0.25 s.
+const CUT_OFF: usize = 50;
+/// Sounds and silences that are shorter are clicks and dips: 30 ms.
+const SHORTEST: usize = 6;
+
+/// Levels of a part of a channel, [`ACTIVITY_HOP`] samples apart, and which of them are sound.
+#[derive(Debug, Clone)]
+pub struct Activity {
+    levels: Vec<f32>,
+    floor: Vec<f32>,
+    sounding: Vec<bool>,
+}
+
+impl Activity {
+    /// The meter whose levels [`Activity::new`] takes.
+    #[must_use]
+    pub fn meter(sample_rate_hz: f64) -> LevelMeter {
+        LevelMeter::new(sample_rate_hz, BAND_HZ.0, BAND_HZ.1, ACTIVITY_HOP)
+    }
+
+    /// Judges levels in dBFS, one a hop. `speech` holds the spans of a voice activity detector in hops from the first
+    /// level; where it has none, everything may be speech.
+    ///
+    /// What sounds lies inside the spans, or up to 0.25 s beyond, and stands above the local noise. Inside a span that
+    /// does not stand out of its noise everything counts as sound: no silence can be seen there.
+    #[must_use]
+    pub fn new(levels: &[f32], speech: &[Range<i64>]) -> Self {
+        let levels = smoothed(levels);
+        let speech = mask(levels.len(), speech);
+        let near = dilated(&speech, CUT_OFF);
+        let blocks: Vec<f32> = levels.chunks(GRID).map(|block| highest(block.iter())).collect();
+        let (mut floor, mut sounding) = (Vec::new(), Vec::with_capacity(levels.len()));
+        for (at, block) in levels.chunks(GRID).enumerate() {
+            let noise = noise_floor(&levels, &speech, at * GRID);
+            let peak = highest(blocks[at.saturating_sub(PEAK_BLOCKS)..(at + PEAK_BLOCKS + 1).min(blocks.len())].iter());
+            let above_noise = noise + ABOVE_NOISE_DB.max((peak - noise) * ABOVE_NOISE_SHARE);
+            let threshold = above_noise.max(peak - SOUND_RANGE_DB);
+            let clear = peak - noise >= CLEAR_DB;
+            let frames = (at * GRID..).zip(block);
+            let sounds =
+                |(frame, level): (usize, &f32)| if clear { *level >= threshold && near[frame] } else { speech[frame] };
+            sounding.extend(frames.map(sounds));
+            floor.push(noise);
+        }
+        drop_short(&mut sounding);
+        Self { levels, floor, sounding }
+    }
+
+    /// Levels in dBFS, each of the mean power over three hops.
+    #[must_use]
+    pub fn levels(&self) -> &[f32] {
+        &self.levels
+    }
+
+    /// Whether each level is sound.
+    #[must_use]
+    pub fn sounding(&self) -> &[bool] {
+        &self.sounding
+    }
+
+    /// The level of the noise around a level, in dBFS, at least -80; that where there are no levels.
+    #[must_use]
+    pub fn floor(&self, at: usize) -> f32 {
+        self.floor.get(at / GRID).or(self.floor.last()).copied().unwrap_or(LOWEST_FLOOR_DBFS)
+    }
+}
+
+/// The median level outside speech, or a low percentile of all where speech leaves no pause.
+fn noise_floor(levels: &[f32], speech: &[bool], at: usize) -> f32 {
+    let around = |reach: usize| at.saturating_sub(reach)..(at + reach).min(levels.len());
+    let outside = around(NOISE_REACH).filter(|frame| !speech[*frame]).map(|frame| levels[frame]);
+    let mut noise: Vec<f32> = outside.collect();
+    let floor = if noise.len() >= ENOUGH_NOISE {
+        percentile(&mut noise, 50)
+    } else {
+        percentile(&mut levels[around(SPEECH_REACH)].to_vec(), FLOOR_PERCENTILE)
+    };
+    floor.max(LOWEST_FLOOR_DBFS)
+}
+
+/// Which hops lie in speech: all of them where none would.
+fn mask(len: usize, speech: &[Range<i64>]) -> Vec<bool> {
+    let mut mask = vec![false; len];
+    let index = |hop: i64| hop.clamp(0, len as i64) as usize;
+    for span in speech {
+        let start = index(span.start);
+        mask[start..index(span.end).max(start)].fill(true);
+    }
+    if mask.contains(&true) { mask } else { vec![true; len] }
+}
+
+/// The mask with every run made longer on both sides.
+fn dilated(mask: &[bool], by: usize) -> Vec<bool> {
+    let mut dilated = mask.to_vec();
+    for run in runs(mask, true) {
+        dilated[run.start.saturating_sub(by)..(run.end + by).min(mask.len())].fill(true);
+    }
+    dilated
+}
+
+/// Silences short sounds, then closes short silences between sounds.
+fn drop_short(sounding: &mut [bool]) {
+    for run in runs(sounding, true).into_iter().filter(|run| run.len() < SHORTEST) {
+        sounding[run].fill(false);
+    }
+    let between = |run: &Range<usize>, len: usize| run.start > 0 && run.end < len;
+    for run in runs(sounding, false).into_iter().filter(|run| run.len() < SHORTEST) {
+        if between(&run, sounding.len()) {
+            sounding[run].fill(true);
+        }
+    }
+}
+
+/// The runs of a value.
+fn runs(mask: &[bool], value: bool) -> Vec<Range<usize>> {
+    let mut runs: Vec<Range<usize>> = Vec::new();
+    for (at, _) in mask.iter().enumerate().filter(|(_, other)| **other == value) {
+        match runs.last_mut() {
+            Some(run) if run.end == at => run.end = at + 1,
+            _ => runs.push(at..at + 1),
+        }
+    }
+    runs
+}
+
+fn highest<'a>(levels: impl Iterator<Item = &'a f32>) -> f32 {
+    levels.copied().fold(f32::NEG_INFINITY, f32::max)
+}
+
+fn percentile(levels: &mut [f32], percent: usize) -> f32 {
+    if levels.is_empty() {
+        return LOWEST_FLOOR_DBFS;
+    }
+    let at = (levels.len() - 1) * percent / 100;
+    *levels.select_nth_unstable_by(at, f32::total_cmp).1
+}
+
+/// The mean power over each level and its neighbours.
+fn smoothed(levels: &[f32]) -> Vec<f32> {
+    let power: Vec<f32> = levels.iter().map(|level| 10f32.powf(level / 10.0)).collect();
+    (0..power.len())
+        .map(|at| {
+            let around = &power[at.saturating_sub(1)..(at + 2).min(power.len())];
+            10.0 * (around.iter().sum::<f32>() / around.len() as f32).log10()
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Levels of parts that each last so many hops.
+    fn levels(parts: &[(usize, f32)]) -> Vec<f32> {
+        parts.iter().flat_map(|(hops, level)| vec![*level; *hops]).collect()
+    }
+
+    fn sounds(levels: &[f32], speech: &[Range<i64>]) -> Vec<Range<usize>> {
+        runs(Activity::new(levels, speech).sounding(), true)
+    }
+
+    #[test]
+    fn activity_ends_where_the_level_falls_to_the_noise() {
+        let levels = levels(&[(100, -60.0), (60, -20.0), (40, -60.0), (50, -25.0), (100, -60.0)]);
+        let found = sounds(&levels, &[80..270]);
+        let expected = [100..160, 200..250];
+        assert_eq!(found.len(), expected.len(), "{found:?}");
+        for (found, expected) in found.iter().zip(&expected) {
+            let off = found.start.abs_diff(expected.start).max(found.end.abs_diff(expected.end));
+            assert!(off <= 1, "{found:?} is not {expected:?}");
+        }
+    }
+
+    #[test]
+    fn activity_takes_the_noise_of_its_own_side() {
+        // Loud noise before the speech, soft noise after it: speech that is softer than the loud noise is found.
+        let levels = levels(&[(300, -35.0), (200, -15.0), (60, -45.0), (40, -30.0), (300, -65.0)]);
+        let found = sounds(&levels, &[290..610]);
+        assert!(found[0].start.abs_diff(300) <= 1, "{found:?}: the loud noise is not sound");
+        assert!(found.iter().any(|run| run.contains(&570)), "{found:?}: soft speech is sound");
+    }
+
+    #[test]
+    fn activity_far_from_speech_does_not_count_and_a_cut_onset_does() {
+        let levels = levels(&[(50, -60.0), (40, -20.0), (200, -60.0), (100, -20.0), (100, -60.0)]);
+        let found = sounds(&levels, &[310..380]);
+        assert_eq!(found.len(), 1, "{found:?}");
+        assert!(found[0].start.abs_diff(290) <= 1 && found[0].end.abs_diff(390) <= 1, "{found:?}");
+    }
+
+    #[test]
+    fn activity_without_contrast_is_the_spans() {
+        assert_eq!(sounds(&levels(&[(400, -30.0)]), &[100..300]), [100..300]);
+        assert_eq!(sounds(&levels(&[(400, -30.0)]), &[]), [0..400], "no span: everything may be speech");
+        assert!(sounds(&[], &[]).is_empty());
+    }
+
+    #[test]
+    fn activity_has_neither_clicks_nor_dips() {
+        let levels =
+            levels(&[(100, -60.0), (2, -20.0), (40, -60.0), (60, -20.0), (2, -60.0), (60, -20.0), (100, -60.0)]);
+        let found = sounds(&levels, &[90..280]);
+        assert_eq!(found.len(), 1, "{found:?}");
+        assert!(found[0].start.abs_diff(142) <= 1 && found[0].end.abs_diff(264) <= 1, "{found:?}");
+    }
+}

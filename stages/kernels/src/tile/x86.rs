@@ -1,0 +1,201 @@
+//! Tiles in vectors of 256 and 512 bits: the sums stay in registers; a group of a row is broadcast against vectors of
+//! columns.
+//!
+//! A group of every format takes 4 bytes, in rows and in panels alike. Where one instruction multiplies and sums such a
+//! group, the rows are read where they are. Elsewhere a group is split into two parts that an older instruction takes:
+//! those of the rows once per tile into a buffer, so that each is a plain broadcast, and those of the columns once per
+//! vector and tile. The sums are exactly those of the portable path: integers do not saturate, and products of bf16 are
+//! exact in f32, added in the order of the BF16 instruction (the second of a pair first).
+
+use std::mem::MaybeUninit;
+
+use super::{PANEL, ROWS};
+
+/// Bytes of a group.
+const GROUP: usize = 4;
+/// Groups whose sums are computed in one go where a tile takes several passes over a panel, or its rows are split: the
+/// panel's part stays in the near cache.
+const CHUNK: usize = 96;
+
+/// Where the numbers of a tile are.
+#[derive(Clone, Copy)]
+pub(super) struct Operands<S> {
+    /// The first row.
+    pub(super) rows: *const u8,
+    /// Bytes from row to row.
+    pub(super) row_stride: usize,
+    /// `[groups][PANEL][GROUP]`.
+    pub(super) panel: *const u8,
+    /// Groups along the inner dimension.
+    pub(super) groups: usize,
+    /// The first row's sums.
+    pub(super) out: *mut S,
+    /// Sums from row to row.
+    pub(super) out_stride: usize,
+}
+
+impl<S> Operands<S> {
+    /// The operands of some of the groups.
+    ///
+    /// # Safety
+    /// There are so many groups.
+    unsafe fn part(self, first: usize, groups: usize) -> Self {
+        // SAFETY: the caller's.
+        let (rows, panel) = unsafe { (self.rows.add(first * GROUP), self.panel.add(first * PANEL * GROUP)) };
+        Self { rows, panel, groups, ..self }
+    }
+}
+
+/// Both parts of a chunk's groups, for every row: `[ROWS][2][CHUNK]`.
+struct SplitRows([[[MaybeUninit<i32>; CHUNK]; 2]; ROWS]);
+
+impl SplitRows {
+    /// Bytes from row to row.
+    const STRIDE: usize = PART_STRIDE * 2;
+
+    #[inline(always)]
+    const fn new() -> Self {
+        Self([[[MaybeUninit::uninit(); CHUNK]; 2]; ROWS])
+    }
+
+    /// The operands with their rows replaced by their parts, which are kept here.
+    ///
+    /// # Safety
+    /// The operands have so many rows of at most [`CHUNK`] groups.
+    #[inline(always)]
+    unsafe fn fill<S>(&mut self, rows: usize, of: Operands<S>, split: impl Fn(i32) -> [i32; 2]) -> Operands<S> {
+        for (row, [first, second]) in self.0.iter_mut().take(rows).enumerate() {
+            let (first, second) = (first.as_mut_ptr().cast::<i32>(), second.as_mut_ptr().cast::<i32>());
+            for group in 0..of.groups {
+                // SAFETY: inside the operands' rows, and inside the buffer, which has room for a chunk. (Through iterators
+                // the compiler does not vectorize this loop.)
+                unsafe {
+                    let from = of.rows.add(row * of.row_stride + group * GROUP).cast::<i32>();
+                    let parts = split(from.read_unaligned());
+                    first.add(group).write(parts[0]);
+                    second.add(group).write(parts[1]);
+                }
+            }
+        }
+        Operands { rows: self.0.as_ptr().cast(), row_stride: Self::STRIDE, ..of }
+    }
+}
+
+/// The same pointer, of which the compiler does not know that. Columns are loaded anew for their second part: kept for it,
+/// they would take registers from the sums.
+#[inline(always)]
+fn opaque(pointer: *const u8) -> *const u8 {
+    let mut same = pointer;
+    // SAFETY: no instruction at all.
+    unsafe { std::arch::asm!("/* {same} */", same = inout(reg) same, options(pure, nomem, nostack, preserves_flags)) };
+    same
+}
+
+/// Bytes from a row's first parts to its second ones.
+const PART_STRIDE: usize = CHUNK * GROUP;
+
+/// The second and the first bf16 of a pair, as the bits of f32.
+#[inline(always)]
+const fn bf16_parts(pair: i32) -> [i32; 2] {
+    [pair & SECOND_BF16, pair << 16]
+}
+
+/// Mask of the second bf16 of a pair.
+const SECOND_BF16: i32 = 0xFFFF_0000_u32.cast_signed();
+
+/// The even and the odd bytes of four, each two with their sign in 16 bits.
+#[inline(always)]
+const fn int8_parts(four: i32) -> [i32; 2] {
+    [odd_bytes(four << 8), odd_bytes(four)]
+}
+
+/// The second and the fourth byte, each with its sign in 16 bits.
+#[inline(always)]
+const fn odd_bytes(four: i32) -> i32 {
+    (((four << 16) >> 24) & 0xFFFF) | ((four >> 24) << 16)
+}
+
+/// One function for a format; within it, one loop for each number of rows.
+///
+/// - `rows`: how many vectors of columns a pass takes, for 1, 2, .. rows.
+/// - `chunk`: groups whose sums are computed before the next ones.
+/// - `multiply`: for each part of a group (one or two): the part of a vector of columns, and the sum with the product of
+///   the row's part and it.
+macro_rules! tile {
+    (
+        $name:ident, $sum:ty, $features:literal, vector $vector:literal, rows $rows:tt, chunk $chunk:expr,
+        $(split $split:expr,)?
+        sums ($zero:expr, $read:expr, $write:expr), broadcast $broadcast:expr, load $load:expr,
+        multiply [$($part:expr, $multiply:expr);+]
+    ) => {
+        /// # Safety
+        /// The CPU has the instructions; rows (1 to `ROWS`), panel and output are as long as the operands say.
+        #[target_feature(enable = $features)]
+        pub(in crate::tile) unsafe fn $name(rows: usize, all: Operands<$sum>) {
+            #[target_feature(enable = $features)]
+            unsafe fn of<const M: usize, const V: usize>(operands: Operands<$sum>, is_first: bool) {
+                let Operands { rows, row_stride, panel, groups, out, out_stride } = operands;
+                for first in (0..PANEL).step_by(V * $vector) {
+                    // SAFETY: the caller's, for every pointer below.
+                    let place = |row: usize, v: usize| unsafe { out.add(row * out_stride + first + v * $vector) };
+                    let mut acc: [[_; V]; M] = std::array::from_fn(|row| {
+                        std::array::from_fn(|v| if is_first { $zero } else { unsafe { $read(place(row, v)) } })
+                    });
+                    for group in 0..groups {
+                        unsafe {
+                            let group_columns = panel.add((group * PANEL + first) * GROUP);
+                            let row_groups = rows.add(group * GROUP);
+                            let mut _part = 0;
+                            $(
+                                let group_columns = opaque(group_columns);
+                                let columns: [_; V] =
+                                    std::array::from_fn(|v| $part($load(group_columns.add(v * $vector * GROUP).cast())));
+                                for (row, acc) in acc.iter_mut().enumerate() {
+                                    let row = $broadcast(row_groups.add(row * row_stride + _part).cast());
+                                    for (acc, columns) in acc.iter_mut().zip(columns) {
+                                        *acc = $multiply(*acc, row, columns);
+                                    }
+                                }
+                                _part += PART_STRIDE;
+                            )+
+                        }
+                    }
+                    for (row, acc) in acc.iter().enumerate() {
+                        for (v, acc) in acc.iter().enumerate() {
+                            unsafe { $write(place(row, v), *acc) };
+                        }
+                    }
+                }
+            }
+            // A product without groups still writes its sums: zeros.
+            for first in (0..all.groups.max(1)).step_by($chunk) {
+                // SAFETY: the caller's.
+                unsafe {
+                    let operands = all.part(first, $chunk.min(all.groups - first));
+                    $(
+                        let mut split = SplitRows::new();
+                        let operands = split.fill(rows, operands, $split);
+                    )?
+                    by_rows!($rows, of, rows, operands, first == 0);
+                }
+            }
+        }
+    };
+}
+
+/// Calls a function, generic in the numbers of rows and of vectors, so that every sum has its register.
+macro_rules! by_rows {
+    ([$one:literal, $two:literal, $three:literal, $more:literal], $of:ident, $rows:expr, $($arg:expr),*) => {
+        match $rows {
+            1 => $of::<1, $one>($($arg),*),
+            2 => $of::<2, $two>($($arg),*),
+            3 => $of::<3, $three>($($arg),*),
+            4 => $of::<4, $more>($($arg),*),
+            5 => $of::<5, $more>($($arg),*),
+            _ => $of::<6, $more>($($arg),*),
+        }
+    };
+}
+
+pub(super) mod avx2;
+pub(super) mod avx512;

@@ -1,0 +1,170 @@
+//! Word times on real speech. Edges are known where recordings were trimmed and joined; inside a reading another tool's
+//! times stand in for the truth. The limits are those measured (BENCHMARKS.md) with a margin.
+
+use std::path::{Path, PathBuf};
+
+use serde_json::Value;
+
+use crate::support::{run, shared, spoken_words};
+
+const RATE: usize = 16_000;
+const FRAME: usize = RATE / 100;
+/// Utterances of one recording, and the gaps before each in turn, in seconds.
+const UTTERANCES: usize = 6;
+const GAPS_S: [f64; 5] = [0.5, 1.2, 0.3, 0.8, 1.5];
+/// Amplitude of the noise in the gaps: -66 dBFS.
+const NOISE: f64 = 5e-4;
+
+fn read(path: &Path) -> Vec<f64> {
+    let mut reader = hound::WavReader::open(path).unwrap();
+    assert_eq!((reader.spec().sample_rate as usize, reader.spec().channels), (RATE, 1), "{}", path.display());
+    reader.samples::<i16>().map(|sample| f64::from(sample.unwrap()) / 32_768.0).collect()
+}
+
+/// The samples from the first firm run of sound to the last: 10 ms frames within 25 dB of the speech's level and 10 dB
+/// above the noise, 0.1 s or more of them, that come within 10 dB of the speech's level.
+fn trimmed(samples: &[f64]) -> &[f64] {
+    let level = |frame: &[f64]| 10.0 * (frame.iter().map(|x| x * x).sum::<f64>() / FRAME as f64 + 1e-9).log10();
+    let levels: Vec<f64> = samples.chunks_exact(FRAME).map(level).collect();
+    let mut sorted = levels.clone();
+    sorted.sort_by(f64::total_cmp);
+    let (noise, speech) = (sorted[sorted.len() / 20], sorted[sorted.len() * 19 / 20]);
+    let is_loud = |level: &f64| *level > (speech - 25.0).max(noise + 10.0);
+    let mut firm = Vec::new();
+    let mut at = 0;
+    for run in levels.chunk_by(|a, b| is_loud(a) == is_loud(b)) {
+        let peak = run.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+        if is_loud(&run[0]) && run.len() >= 10 && peak >= speech - 10.0 {
+            firm.push(at..at + run.len());
+        }
+        at += run.len();
+    }
+    &samples[firm[0].start * FRAME..firm[firm.len() - 1].end * FRAME]
+}
+
+/// Writes the recordings joined, a gap before each and at the end, and says where each lies, in seconds.
+fn write_joined(clips: &[PathBuf], path: &Path) -> Vec<(f64, f64)> {
+    let spec = hound::WavSpec {
+        channels: 1,
+        sample_rate: RATE as u32,
+        bits_per_sample: 16,
+        sample_format: hound::SampleFormat::Int,
+    };
+    let mut random = 7u32;
+    let mut noise = || {
+        random = random.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        NOISE * 1.73 * (f64::from(random >> 8) / f64::from(1 << 23) - 1.0)
+    };
+    let mut samples: Vec<f64> = Vec::new();
+    let mut truth = Vec::new();
+    for (clip, gap_s) in clips.iter().zip(GAPS_S.iter().cycle()) {
+        samples.extend((0..(gap_s * RATE as f64) as usize).map(|_| noise()));
+        let start = samples.len();
+        samples.extend(trimmed(&read(clip)));
+        truth.push((start as f64 / RATE as f64, samples.len() as f64 / RATE as f64));
+    }
+    samples.extend((0..RATE).map(|_| noise()));
+    let mut writer = hound::WavWriter::create(path, spec).unwrap();
+    samples.iter().for_each(|x| writer.write_sample((x.clamp(-1.0, 1.0) * 32_767.0).round() as i16).unwrap());
+    writer.finalize().unwrap();
+    truth
+}
+
+fn document(out: &Path, stem: &str) -> Value {
+    serde_json::from_str(&std::fs::read_to_string(out.join(format!("{stem}.json"))).unwrap()).unwrap()
+}
+
+/// The `percent`-th percentile.
+fn percentile(values: &mut [f64], percent: usize) -> f64 {
+    values.sort_by(f64::total_cmp);
+    values[(values.len() - 1) * percent / 100]
+}
+
+/// Distances of the first word's start and the last word's end of every utterance from its edges, and the share of words
+/// that lie over a gap for more than 50 ms. An utterance without a word counts as 1 s off.
+fn edge_errors(truth: &[(f64, f64)], words: &[(String, f64, f64)]) -> (Vec<f64>, usize) {
+    let mut errors = Vec::new();
+    for (start_s, end_s) in truth {
+        let inside = || words.iter().filter(|(_, a, b)| (*start_s..*end_s).contains(&a.midpoint(*b)));
+        errors.push(inside().next().map_or(1.0, |(_, a, _)| (a - start_s).abs()));
+        errors.push(inside().next_back().map_or(1.0, |(.., b)| (b - end_s).abs()));
+    }
+    let gaps = truth.windows(2).map(|pair| (pair[0].1, pair[1].0)).collect::<Vec<_>>();
+    let is_over = |(_, a, b): &&(String, f64, f64)| gaps.iter().any(|gap| b.min(gap.1) - a.max(gap.0) > 0.05);
+    (errors, words.iter().filter(is_over).count())
+}
+
+/// Joins the recordings, six in one file, and measures: median and 90th percentile of the edges' errors in seconds, and
+/// the share of words over gaps.
+fn measure_joined(clips: &[PathBuf], language: &str) -> (f64, f64, f64) {
+    let folder = tempfile::tempdir().unwrap();
+    let (inputs, out) = (folder.path().join("calls"), folder.path().join("out"));
+    std::fs::create_dir(&inputs).unwrap();
+    let write = |(index, clips): (usize, &[PathBuf])| write_joined(clips, &inputs.join(format!("joined-{index}.wav")));
+    let truths: Vec<_> = clips.chunks(UTTERANCES).enumerate().map(write).collect();
+    run(&[&inputs], &out, &["--language", language]).with_code(0);
+    let (mut errors, mut over, mut count) = (Vec::new(), 0, 0);
+    for (index, truth) in truths.iter().enumerate() {
+        let words = spoken_words(&document(&out, &format!("joined-{index}")), 0);
+        let (found, over_gaps) = edge_errors(truth, &words);
+        errors.extend(found);
+        (over, count) = (over + over_gaps, count + words.len());
+    }
+    (percentile(&mut errors, 50), percentile(&mut errors, 90), over as f64 / count.max(1) as f64)
+}
+
+#[test]
+fn word_times_of_joined_korean_calls_meet_their_edges() {
+    let Some(folder) = shared("ko/talk") else { return };
+    let clips: Vec<_> = (0..24).map(|index| folder.join(format!("wav_{:03}.wav", 2 * index + 1))).collect();
+    let (median, most, over) = measure_joined(&clips, "ko");
+    eprintln!("edges: median {median:.3} s, 90 % within {most:.3} s; {over:.3} of the words over gaps");
+    assert!(median < 0.015 && most < 0.2, "median {median} s, 90 % within {most} s");
+    assert!(over < 0.02, "{over} of the words lie over gaps");
+}
+
+#[test]
+fn word_times_of_joined_english_readings_meet_their_edges() {
+    let Some(folder) = shared("en") else { return };
+    let reading = |number| folder.join(format!("sense_and_sensibility_01_austen_64kb-0{number}.wav"));
+    let clips = [reading(870), folder.join("jfk.wav"), reading(880), reading(890)];
+    let (median, most, over) = measure_joined(&clips, "en");
+    eprintln!("edges: median {median:.3} s, 90 % within {most:.3} s; {over:.3} of the words over gaps");
+    assert!(median < 0.015 && most < 0.1, "median {median} s, 90 % within {most} s");
+    assert!(over == 0.0, "{over} of the words lie over gaps");
+}
+
+#[test]
+fn word_times_of_english_readings_are_near_those_of_another_tool() {
+    let Some(folder) = shared("en") else { return };
+    let stems = [870, 880, 890].map(|number| format!("sense_and_sensibility_01_austen_64kb-0{number}"));
+    let inputs: Vec<PathBuf> = stems.iter().map(|stem| folder.join(format!("{stem}.wav"))).collect();
+    let out = tempfile::tempdir().unwrap();
+    run(&inputs.iter().map(PathBuf::as_path).collect::<Vec<_>>(), out.path(), &["--language", "en"]).with_code(0);
+    let (mut starts, mut ends) = (Vec::new(), Vec::new());
+    for stem in &stems {
+        let truth = document(&folder, stem);
+        let mut words = spoken_words(&document(out.path(), stem), 0).into_iter();
+        for said in truth["w"].as_array().unwrap() {
+            let text = said["t"].as_str().unwrap().split('(').next().unwrap();
+            let (begin, length) = (said["b"].as_f64().unwrap(), said["d"].as_f64().unwrap());
+            let is_same = |word: &(String, f64, f64)| {
+                let letters: String = word.0.chars().filter(|letter| letter.is_alphanumeric()).collect();
+                letters.to_lowercase() == text
+            };
+            // The next such word, unless it comes so much later that it is another one.
+            let mut ahead = words.clone();
+            if let Some((_, a, b)) = ahead.find(is_same).filter(|(_, a, _)| (a - begin).abs() < 1.5) {
+                starts.push((a - begin).abs());
+                ends.push((b - begin - length).abs());
+                words = ahead;
+            }
+        }
+    }
+    assert!(starts.len() >= 35, "{} words were recognized", starts.len());
+    let figures = [(&mut starts, 50), (&mut ends, 50)].map(|(errors, percent)| percentile(errors, percent));
+    let most = [percentile(&mut starts, 95), percentile(&mut ends, 95)];
+    eprintln!("{} words: medians {figures:.3?} s, 95 % within {most:.3?} s", starts.len());
+    assert!(figures.iter().all(|median| *median < 0.06), "medians {figures:?} s");
+    assert!(most.iter().all(|most| *most < 0.3), "95 % within {most:?} s");
+}
