@@ -336,6 +336,9 @@ pub(crate) struct DevicesArgs {
 pub(crate) struct ModelsArgs {
     #[command(flatten)]
     pub(crate) model: ModelArgs,
+    /// As a JSON object, with all languages.
+    #[arg(long)]
+    pub(crate) json: bool,
     #[command(subcommand)]
     pub(crate) command: Option<ModelsCommand>,
 }

@@ -1,18 +1,22 @@
 //! `models` and `schema`: what would transcribe, and what a result file looks like.
 
 use anyhow::Context;
+use serde_json::json;
 use transcribe::{ModelFiles, ModelSource, quantise};
 
 use crate::args::{ModelArgs, ModelsArgs, ModelsCommand, QuantizeArgs};
 use crate::exit::{Exit, Failure};
 use crate::export::Document;
 
+/// Languages that are shown of a model that knows many.
+const LANGUAGES_SHOWN: usize = 10;
+
 pub(crate) fn models(args: &ModelsArgs) -> Result<Exit, Failure> {
     match &args.command {
-        None => show(&source(&args.model)?),
+        None => show(&source(&args.model)?, args.json),
         Some(ModelsCommand::Quantize(QuantizeArgs { model, out })) => {
             quantise(&source(model)?, out).map_err(Failure::usage)?;
-            show(&ModelSource::Directory(out.clone()))
+            show(&ModelSource::Directory(out.clone()), false)
         }
     }
 }
@@ -21,19 +25,54 @@ fn source(args: &ModelArgs) -> Result<ModelSource, Failure> {
     args.source().map_err(Failure::usage)
 }
 
-fn show(source: &ModelSource) -> Result<Exit, Failure> {
+fn show(source: &ModelSource, json: bool) -> Result<Exit, Failure> {
     let files = ModelFiles::resolve(source).map_err(Failure::usage)?;
     files.check_contents().map_err(Failure::usage)?;
-    println!("model      {}", files.name());
-    println!("window     {:.1} s", files.window_s());
-    println!("languages  {}", files.languages().join(", "));
-    println!("weights    {}", files.weights_summary().map_err(Failure::usage)?);
-    println!("sha256     {}", files.sha256().map_err(Failure::usage)?);
+    let (name, window_s, languages) = (files.name(), files.window_s(), files.languages());
+    let weights = files.weights_summary().map_err(Failure::usage)?;
+    let sha256 = files.sha256().map_err(Failure::usage)?;
+    if json {
+        println!(
+            "{}",
+            json!({
+                "model": name, "window_s": window_s, "languages": languages, "weights": weights, "sha256": sha256,
+            })
+        );
+        return Ok(Exit::Done);
+    }
+    println!("model      {name}");
+    println!("window     {window_s:.1} s");
+    println!("languages  {}", some_of(&languages));
+    println!("weights    {weights}");
+    println!("sha256     {sha256}");
     Ok(Exit::Done)
+}
+
+/// Languages on one line: all of a few, the first of many.
+fn some_of(languages: &[&str]) -> String {
+    match languages.get(..LANGUAGES_SHOWN) {
+        Some(first) if languages.len() > LANGUAGES_SHOWN => {
+            format!("{} ({}, ...; --json lists all)", languages.len(), first.join(", "))
+        }
+        _ => languages.join(", "),
+    }
 }
 
 pub(crate) fn schema() -> Result<Exit, Failure> {
     let schema = schemars::schema_for!(Document);
     println!("{}", serde_json::to_string_pretty(&schema).context("the schema cannot be written")?);
     Ok(Exit::Done)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn some_of_shows_few_languages_whole_and_many_by_their_first() {
+        assert_eq!(some_of(&["en", "ko"]), "en, ko");
+        let many = ["en", "zh", "de", "es", "ru", "ko", "fr", "ja", "pt", "tr", "pl"];
+        assert_eq!(some_of(&many[..10]), "en, zh, de, es, ru, ko, fr, ja, pt, tr");
+        assert_eq!(some_of(&many), "11 (en, zh, de, es, ru, ko, fr, ja, pt, tr, ...; --json lists all)");
+    }
 }

@@ -49,6 +49,7 @@ mod scratch;
 mod shared;
 mod softmax;
 mod tile;
+mod weights;
 
 pub use attention::{Queries, Sequence, Visible, attend, weights};
 pub use isa::Isa;
@@ -58,7 +59,8 @@ pub use lstm::{LstmCell, LstmState};
 pub use mlp::Mlp;
 pub use norms::Then;
 pub use precision::Precision;
-pub use quantise::Quantised8;
+pub use quantise::{Quantised8, dequantise};
 pub use reduce::{log_sum_exp, maximum};
 pub use rows::Norm;
 pub(crate) use shared::SharedSlice;
+pub use weights::WeightRows;

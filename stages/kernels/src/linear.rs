@@ -12,7 +12,8 @@ use crate::rows::{Norm, Quantised, to_bf16, to_int8_with_zero};
 use crate::scratch::Scratch;
 use crate::shared::rows_fit;
 use crate::tile::{Format, PANEL, ROWS, Sums};
-use crate::{Quantised8, SharedSlice};
+use crate::weights::Dense;
+use crate::{SharedSlice, WeightRows};
 
 /// Rows that one thread takes at a time where there are many: eight tiles, which read each panel from the near cache.
 pub(crate) const BLOCK: usize = 8 * ROWS;
@@ -82,22 +83,22 @@ impl Linear {
     /// As [`Linear::new`].
     #[must_use]
     pub fn with_isa(isa: Isa, weight: &[f32], bias: Option<&[f32]>, inputs: usize, precision: Precision) -> Self {
-        let outputs = rows_of(weight.len(), inputs);
-        Self::of(isa, Packed::new(isa, weight, inputs, precision), outputs, bias, inputs)
+        rows_of(weight.len(), inputs);
+        Self::of(isa, &Dense { weight, inputs }, bias, inputs, precision)
     }
 
-    /// Packs weights that are quantised already.
+    /// As [`Linear::new`], from weights that are read row by row, on all threads. In int8, rows that are stored in 8 bits
+    /// keep their levels.
     ///
     /// # Panics
-    /// As [`Linear::new`], or there is not one scale for each output.
+    /// Where the bias has another length than there are outputs, or a row has not a level for each input.
     #[must_use]
-    pub fn quantised(weight: &Quantised8, bias: Option<&[f32]>, inputs: usize) -> Self {
-        let outputs = rows_of(weight.levels.len(), inputs);
-        assert_eq!(weight.scales.len(), outputs, "a scale for each output");
-        Self::of(Isa::detect(), Packed::quantised(weight, inputs), outputs, bias, inputs)
+    pub fn pack(weight: &impl WeightRows, bias: Option<&[f32]>, inputs: usize, precision: Precision) -> Self {
+        Self::of(Isa::detect(), weight, bias, inputs, precision)
     }
 
-    fn of(isa: Isa, packed: Packed, outputs: usize, bias: Option<&[f32]>, inputs: usize) -> Self {
+    fn of(isa: Isa, weight: &impl WeightRows, bias: Option<&[f32]>, inputs: usize, precision: Precision) -> Self {
+        let (packed, outputs) = (Packed::new(isa, weight, inputs, precision), weight.outputs());
         let mut bias = bias.map_or_else(|| vec![0.0; outputs], <[f32]>::to_vec);
         assert_eq!(bias.len(), outputs, "a bias for each output");
         bias.resize(outputs.next_multiple_of(PANEL), 0.0);

@@ -4,8 +4,9 @@ use rayon::prelude::*;
 
 use crate::lines::Lines;
 use crate::precision::{Precision, bf16, from_bf16};
+use crate::quantise::stored;
 use crate::tile::{Brain, Byte, Format, PANEL, Single};
-use crate::{Isa, Quantised8};
+use crate::{Isa, WeightRows};
 
 /// The columns of a product's right side, in panels of a format. The last panel is filled up with zeros, and so is the
 /// last group.
@@ -27,25 +28,31 @@ impl<F: Format> Panels<F> {
         Self { elements, groups }
     }
 
-    /// Packs a matrix of `columns` rows of `inner` numbers each: a row becomes a column.
-    fn from_rows<T: Sync>(
-        columns: &[T],
+    /// Packs `count` rows of `inner` numbers each: a row becomes a column. `row` writes one as elements, with room for as
+    /// many floats and levels; what it gives is collected, for whole panels.
+    fn from_rows<R: Clone + Default + Send>(
+        count: usize,
         inner: usize,
         fill: F::Column,
-        element: impl Fn(&T) -> F::Column + Sync,
-    ) -> Self {
-        let count = columns.len() / inner;
-        let mut panels = Self::zeros(inner, count, fill);
-        let of_panel = columns.par_chunks(PANEL * inner);
+        row: impl Fn(usize, &mut Room, &mut [F::Column]) -> R + Sync,
+    ) -> (Self, Vec<R>) {
+        let mut panels = Self::zeros(inner, count, F::Column::default());
+        let mut results = vec![R::default(); count.next_multiple_of(PANEL)];
         let len = panels.panel_len();
-        panels.elements.par_chunks_exact_mut(len).zip(of_panel).for_each(|(panel, columns)| {
-            for (column, values) in columns.chunks_exact(inner).enumerate() {
-                for (k, value) in values.iter().enumerate() {
-                    panel[place::<F>(k, column)] = element(value);
+        let room = || (Room { floats: vec![0.0; inner], levels: vec![0; inner] }, vec![F::Column::default(); inner]);
+        let of_panels = panels.elements.par_chunks_exact_mut(len).zip(results.par_chunks_exact_mut(PANEL)).enumerate();
+        of_panels.for_each_init(room, |(room, elements), (index, (panel, results))| {
+            if fill != F::Column::default() {
+                panel.fill(fill);
+            }
+            for (column, (output, result)) in (index * PANEL..count).zip(results).enumerate() {
+                *result = row(output, room, elements);
+                for (group, elements) in elements.chunks(F::GROUP).enumerate() {
+                    panel[place::<F>(group * F::GROUP, column)..][..elements.len()].copy_from_slice(elements);
                 }
             }
         });
-        panels
+        (panels, results)
     }
 
     pub(crate) const fn panel_len(&self) -> usize {
@@ -97,25 +104,32 @@ impl Columns {
     }
 }
 
+/// What a thread needs to pack rows.
+struct Room {
+    floats: Vec<f32>,
+    levels: Vec<i8>,
+}
+
 impl Packed {
     /// Packs `[outputs, inputs]`.
-    pub(crate) fn new(isa: Isa, weight: &[f32], inputs: usize, precision: Precision) -> Self {
+    pub(crate) fn new(isa: Isa, weight: &impl WeightRows, inputs: usize, precision: Precision) -> Self {
+        let count = weight.outputs();
         match precision {
-            Precision::F32 => Self::F32(Panels::from_rows(weight, inputs, 0.0, |x| *x)),
-            Precision::Bf16 => Self::Bf16(Panels::from_rows(weight, inputs, 0, |x| bf16(*x))),
-            Precision::Int8 => Self::quantised(&Quantised8::new(isa, weight, inputs), inputs),
+            Precision::F32 => Self::F32(Panels::from_rows(count, inputs, 0.0, |row, _, out| weight.floats(row, out)).0),
+            Precision::Bf16 => {
+                let row = |row, room: &mut Room, out: &mut [u16]| {
+                    weight.floats(row, &mut room.floats);
+                    out.iter_mut().zip(&room.floats).for_each(|(out, x)| *out = bf16(*x));
+                };
+                Self::Bf16(Panels::from_rows(count, inputs, 0, row).0)
+            }
+            Precision::Int8 => {
+                let row = |row, room: &mut Room, out: &mut [u8]| int8_row(isa, weight, row, room, out);
+                let (panels, columns) = Panels::from_rows(count, inputs, ZERO, row);
+                let (scales, totals) = columns.into_iter().unzip();
+                Self::Int8 { panels, columns: Columns { scales, totals } }
+            }
         }
-    }
-
-    pub(crate) fn quantised(weight: &Quantised8, inputs: usize) -> Self {
-        let whole = weight.scales.len().next_multiple_of(PANEL);
-        let mut scales = weight.scales.clone();
-        scales.resize(whole, 0.0);
-        let of_column = |levels: &[i8]| levels.iter().map(|level| i32::from(*level)).sum();
-        let mut totals: Vec<i32> = weight.levels.chunks_exact(inputs).map(of_column).collect();
-        totals.resize(whole, 0);
-        let panels = Panels::from_rows(&weight.levels, inputs, ZERO, |level| level.cast_unsigned() ^ ZERO);
-        Self::Int8 { panels, columns: Columns { scales, totals } }
     }
 
     /// The weight from input `k` to an output.
@@ -128,6 +142,18 @@ impl Packed {
             }
         }
     }
+}
+
+/// Scale and total of a row, whose levels are written as they are stored: those that there are, or new ones.
+fn int8_row(isa: Isa, weight: &impl WeightRows, row: usize, room: &mut Room, out: &mut [u8]) -> (f32, i32) {
+    let Some((levels, scale)) = weight.levels(row) else {
+        weight.floats(row, &mut room.floats);
+        let quantised = stored(isa, &room.floats, &mut room.levels, out);
+        return (quantised.scale, quantised.sum);
+    };
+    assert_eq!(levels.len(), out.len(), "a level for each input");
+    out.copy_from_slice(levels);
+    (scale, levels.iter().map(|level| i32::from(*level) - i32::from(ZERO)).sum())
 }
 
 /// What stands for zero in a panel of int8.

@@ -4,13 +4,15 @@ use rayon::prelude::*;
 
 use crate::Isa;
 use crate::linear::rows_of;
-use crate::rows::to_int8;
+use crate::pack::ZERO;
+use crate::rows::{Quantised, to_int8};
+use crate::weights::WeightRows;
 
 /// A matrix `[outputs, inputs]` in 8 bits: every row has a scale of its own, with its largest magnitude at 127.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Quantised8 {
-    /// The integers, row-major, -127 to 127.
-    pub levels: Vec<i8>,
+    /// The integers, row-major, as they are stored: 1 to 255, 128 stands for zero.
+    pub levels: Vec<u8>,
     /// What the integers of each row must be multiplied with.
     pub scales: Vec<f32>,
 }
@@ -25,7 +27,42 @@ impl Quantised8 {
         rows_of(weight.len(), inputs);
         let mut levels = vec![0; weight.len()];
         let rows = levels.par_chunks_exact_mut(inputs).zip(weight.par_chunks_exact(inputs));
-        let scales = rows.map(|(levels, row)| to_int8(isa, row, levels).scale).collect();
+        let row = |signed: &mut Vec<i8>, (levels, row): (&mut [u8], &[f32])| stored(isa, row, signed, levels).scale;
+        let scales = rows.map_init(|| vec![0; inputs], row).collect();
         Self { levels, scales }
     }
+}
+
+/// Quantises a row into levels as they are stored; `signed` is room for as many.
+pub(crate) fn stored(isa: Isa, row: &[f32], signed: &mut [i8], levels: &mut [u8]) -> Quantised {
+    let quantised = to_int8(isa, row, signed);
+    levels.iter_mut().zip(signed).for_each(|(stored, level)| *stored = level.cast_unsigned() ^ ZERO);
+    quantised
+}
+
+impl WeightRows for Quantised8 {
+    fn outputs(&self) -> usize {
+        self.scales.len()
+    }
+
+    fn floats(&self, output: usize, out: &mut [f32]) {
+        let (levels, scale) = self.row(output);
+        dequantise(levels, scale, out);
+    }
+
+    fn levels(&self, output: usize) -> Option<(&[u8], f32)> {
+        Some(self.row(output))
+    }
+}
+
+impl Quantised8 {
+    fn row(&self, output: usize) -> (&[u8], f32) {
+        let inputs = self.levels.len() / self.scales.len();
+        (&self.levels[output * inputs..][..inputs], self.scales[output])
+    }
+}
+
+/// The numbers that stored levels stand for.
+pub fn dequantise(levels: &[u8], scale: f32, out: &mut [f32]) {
+    out.iter_mut().zip(levels).for_each(|(out, level)| *out = (f32::from(*level) - f32::from(ZERO)) * scale);
 }

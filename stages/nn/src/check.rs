@@ -17,7 +17,7 @@ const BLOCK: usize = 1 << 20;
 /// The largest magnitude of a weight: f16's, the type that models are published in. Random bytes exceed it soon.
 const LARGEST: f32 = 65_504.0;
 /// The end of the names of tensors that multiply: where all of one is zero, the file was never filled in.
-const WEIGHT: &str = "weight";
+pub(crate) const WEIGHT: &str = "weight";
 
 /// A tensor that a model must have.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -1,38 +1,45 @@
-//! Weights from their tensors into the kernels' packed layers.
+//! Weights from where they are stored into the kernels' packed layers: a row at a time, on all threads, without another
+//! copy.
 
-use candle_core::{Result, Tensor};
-use candle_nn::VarBuilder;
-use kernels::{Linear, Norm, Precision, Quantised8};
+use candle_core::Result;
+use kernels::{Linear, Norm, Precision, WeightRows};
 
-use crate::quantised;
+use crate::check::WEIGHT;
+use crate::tensors::{Numbers, Tensors};
 
 /// A linear layer on its way from the file to the panels.
 #[derive(Debug)]
-pub struct LayerWeights {
-    matrix: Matrix,
+pub struct LayerWeights<'a> {
+    /// Matrices over the same input, whose outputs come one after the other.
+    parts: Vec<Part<'a>>,
     bias: Vec<f32>,
     inputs: usize,
 }
 
 /// `[outputs, inputs]`.
 #[derive(Debug)]
-enum Matrix {
-    F32(Vec<f32>),
-    Int8(Quantised8),
+struct Part<'a> {
+    numbers: Numbers<'a>,
+    outputs: usize,
+    /// Of a convolution, the taps that its rows hold side by side for each input; 1 otherwise.
+    taps: usize,
+    /// What every weight is multiplied with.
+    factor: f32,
 }
 
-impl LayerWeights {
+impl<'a> LayerWeights<'a> {
     /// Weights (`[outputs, inputs]`, row by row) and a bias for each output.
     #[must_use]
-    pub const fn new(weight: Vec<f32>, bias: Vec<f32>, inputs: usize) -> Self {
-        Self { matrix: Matrix::F32(weight), bias, inputs }
+    pub fn new(weight: Vec<f32>, bias: Vec<f32>, inputs: usize) -> Self {
+        let part = Part { numbers: Numbers::Owned(weight), outputs: bias.len(), taps: 1, factor: 1.0 };
+        Self { parts: vec![part], bias, inputs }
     }
 
-    /// Reads `weight` (`[outputs, inputs]`, stored in a floating type or quantised) and `bias`.
+    /// The layer of `weight` (`[outputs, inputs]`, stored in a floating type or quantised) and `bias`.
     ///
     /// # Errors
     /// A tensor is missing or has another shape.
-    pub fn read(tensors: &VarBuilder<'_>, inputs: usize, outputs: usize) -> Result<Self> {
+    pub fn read(tensors: &Tensors<'a>, inputs: usize, outputs: usize) -> Result<Self> {
         let weights = Self::without_bias(tensors, inputs, outputs)?;
         Ok(Self { bias: vector(tensors, "bias", outputs)?, ..weights })
     }
@@ -41,15 +48,9 @@ impl LayerWeights {
     ///
     /// # Errors
     /// A tensor is missing or has another shape.
-    pub fn without_bias(tensors: &VarBuilder<'_>, inputs: usize, outputs: usize) -> Result<Self> {
-        let weight = values(&tensors.get((outputs, inputs), "weight")?)?;
-        let matrix = if tensors.contains_tensor(quantised::SCALE) {
-            let levels = weight.into_iter().map(quantised::level).collect();
-            Matrix::Int8(Quantised8 { levels, scales: vector(tensors, quantised::SCALE, outputs)? })
-        } else {
-            Matrix::F32(weight)
-        };
-        Ok(Self { matrix, bias: vec![0.0; outputs], inputs })
+    pub fn without_bias(tensors: &Tensors<'a>, inputs: usize, outputs: usize) -> Result<Self> {
+        let numbers = tensors.numbers(WEIGHT, &[outputs, inputs])?;
+        Ok(Self { parts: vec![Part { numbers, outputs, taps: 1, factor: 1.0 }], bias: vec![0.0; outputs], inputs })
     }
 
     /// A convolution's `weight` (`[outputs, inputs, taps]`) and, if it has one, `bias`, as a layer over neighbouring
@@ -58,24 +59,21 @@ impl LayerWeights {
     /// # Errors
     /// A tensor is missing or has another shape.
     pub fn convolution(
-        tensors: &VarBuilder<'_>,
+        tensors: &Tensors<'a>,
         (inputs, taps): (usize, usize),
         outputs: usize,
         has_bias: bool,
     ) -> Result<Self> {
-        let weight = tensors.get((outputs, inputs, taps), "weight")?.transpose(1, 2)?.contiguous()?;
+        let numbers = tensors.numbers(WEIGHT, &[outputs, inputs, taps])?;
         let bias = if has_bias { vector(tensors, "bias", outputs)? } else { vec![0.0; outputs] };
-        Ok(Self::new(values(&weight)?, bias, taps * inputs))
+        Ok(Self { parts: vec![Part { numbers, outputs, taps, factor: 1.0 }], bias, inputs: taps * inputs })
     }
 
     /// Weights and bias times a factor.
     #[must_use]
     pub fn scaled(mut self, factor: f32) -> Self {
-        let factors = match &mut self.matrix {
-            Matrix::F32(weight) => weight,
-            Matrix::Int8(weight) => &mut weight.scales,
-        };
-        factors.iter_mut().chain(&mut self.bias).for_each(|x| *x *= factor);
+        self.parts.iter_mut().for_each(|part| part.factor *= factor);
+        self.bias.iter_mut().for_each(|x| *x *= factor);
         self
     }
 
@@ -84,44 +82,60 @@ impl LayerWeights {
     /// # Panics
     /// Of no layers.
     #[must_use]
-    pub fn side_by_side(parts: Vec<Self>) -> Self {
+    pub fn side_by_side(layers: Vec<Self>) -> Self {
         let joined = |mut all: Self, next: Self| {
-            match (&mut all.matrix, next.matrix) {
-                (Matrix::F32(all), Matrix::F32(next)) => all.extend(next),
-                (Matrix::Int8(all), Matrix::Int8(next)) => {
-                    all.levels.extend(next.levels);
-                    all.scales.extend(next.scales);
-                }
-                (matrix, next) => {
-                    let mut both = dequantised(std::mem::replace(matrix, Matrix::F32(Vec::new())), all.inputs);
-                    both.extend(dequantised(next, all.inputs));
-                    *matrix = Matrix::F32(both);
-                }
-            }
+            all.parts.extend(next.parts);
             all.bias.extend(next.bias);
             all
         };
-        parts.into_iter().reduce(joined).expect("at least one part")
+        layers.into_iter().reduce(joined).expect("at least one layer")
     }
 
     /// The layer in a precision.
     #[must_use]
-    pub fn pack(self, precision: Precision) -> Linear {
-        match self.matrix {
-            Matrix::Int8(weight) if precision == Precision::Int8 => {
-                Linear::quantised(&weight, Some(&self.bias), self.inputs)
+    pub fn pack(&self, precision: Precision) -> Linear {
+        Linear::pack(self, Some(&self.bias), self.inputs, precision)
+    }
+
+    /// The part that an output belongs to, and its row there.
+    fn part(&self, mut output: usize) -> (&Part<'a>, usize) {
+        for part in &self.parts {
+            if output < part.outputs {
+                return (part, output);
             }
-            matrix => Linear::new(&dequantised(matrix, self.inputs), Some(&self.bias), self.inputs, precision),
+            output -= part.outputs;
         }
+        panic!("an output of the layer")
     }
 }
 
-fn dequantised(matrix: Matrix, inputs: usize) -> Vec<f32> {
-    match matrix {
-        Matrix::F32(weight) => weight,
-        Matrix::Int8(Quantised8 { levels, scales }) => {
-            let rows = levels.chunks_exact(inputs).zip(scales);
-            rows.flat_map(|(row, scale)| row.iter().map(move |level| f32::from(*level) * scale)).collect()
+impl WeightRows for LayerWeights<'_> {
+    fn outputs(&self) -> usize {
+        self.bias.len()
+    }
+
+    fn floats(&self, output: usize, out: &mut [f32]) {
+        let (part, row) = self.part(output);
+        part.numbers.read(row, out);
+        if part.taps > 1 {
+            let stored = out.to_vec();
+            let inputs = out.len() / part.taps;
+            for (tap, out) in out.chunks_exact_mut(inputs).enumerate() {
+                out.iter_mut().zip(stored[tap..].iter().step_by(part.taps)).for_each(|(out, x)| *out = *x);
+            }
+        }
+        if part.factor != 1.0 {
+            out.iter_mut().for_each(|x| *x *= part.factor);
+        }
+    }
+
+    fn levels(&self, output: usize) -> Option<(&[u8], f32)> {
+        let (part, row) = self.part(output);
+        match &part.numbers {
+            Numbers::Levels(levels, scales) => {
+                Some((&levels[row * self.inputs..][..self.inputs], scales[row] * part.factor))
+            }
+            _ => None,
         }
     }
 }
@@ -130,18 +144,14 @@ fn dequantised(matrix: Matrix, inputs: usize) -> Vec<f32> {
 ///
 /// # Errors
 /// A tensor is missing or has another shape.
-pub fn norm(tensors: &VarBuilder<'_>, width: usize, epsilon: f32) -> Result<Norm> {
-    Ok(Norm { weight: vector(tensors, "weight", width)?, bias: vector(tensors, "bias", width)?, epsilon })
+pub fn norm(tensors: &Tensors<'_>, width: usize, epsilon: f32) -> Result<Norm> {
+    Ok(Norm { weight: vector(tensors, WEIGHT, width)?, bias: vector(tensors, "bias", width)?, epsilon })
 }
 
 /// Reads a tensor of one dimension.
 ///
 /// # Errors
 /// It is missing or has another length.
-pub fn vector(tensors: &VarBuilder<'_>, name: &str, len: usize) -> Result<Vec<f32>> {
-    values(&tensors.get(len, name)?)
-}
-
-fn values(tensor: &Tensor) -> Result<Vec<f32>> {
-    tensor.flatten_all()?.to_vec1()
+pub fn vector(tensors: &Tensors<'_>, name: &str, len: usize) -> Result<Vec<f32>> {
+    tensors.floats(name, &[len])
 }

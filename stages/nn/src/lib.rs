@@ -9,6 +9,7 @@ mod hub;
 mod layers;
 pub mod quantised;
 mod source;
+mod tensors;
 mod weights;
 
 pub use check::{TensorFault, TensorSpec};
@@ -18,4 +19,5 @@ pub use folder::{EmbeddedModel, ModelFile, ModelFileError, ModelFolder, WEIGHTS_
 pub use hub::{HubError, HubRepository};
 pub use layers::{LayerWeights, norm, vector};
 pub use source::{ModelSource, ParseModelSourceError};
+pub use tensors::Tensors;
 pub use weights::{OpenWeights, Weights, WeightsError};

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use candle_core::{Device, Tensor};
 use kernels::{Isa, Quantised8};
 use nn::WEIGHTS_FILE;
-use nn::quantised::{SCALE, stored};
+use nn::quantised::SCALE;
 use safetensors::tensor::{Dtype, TensorView, View};
 
 use crate::files::small_files;
@@ -122,7 +122,7 @@ impl View for Written<'_> {
     fn data(&self) -> Cow<'_, [u8]> {
         match self.part {
             Part::Whole => Cow::Borrowed(self.tensor.data()),
-            Part::Levels => self.quantised().levels.into_iter().map(stored).collect::<Vec<_>>().into(),
+            Part::Levels => self.quantised().levels.into(),
             Part::Scales => self.quantised().scales.into_iter().flat_map(f32::to_le_bytes).collect::<Vec<_>>().into(),
         }
     }

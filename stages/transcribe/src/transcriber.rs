@@ -112,10 +112,13 @@ impl Transcriber {
         } else {
             (self.config.precision.on_a_gpu()?, None)
         };
-        let tensors = self.files.weights.load(dtype, &device)?;
-        let heads = self.files.generation.alignment_heads(&self.files.config);
-        Whisper::new(&tensors, &self.files.config, &heads, kernels)
-            .map_err(|reason| ModelError::Tensor { model: self.files.name().to_owned(), reason: reason.into() })
+        let ModelFiles { config, weights, .. } = &self.files;
+        let heads = self.files.generation.alignment_heads(config);
+        let model = match kernels.filter(|precision| Whisper::packs(*precision)) {
+            Some(precision) => Whisper::packed(&weights.open()?, config, &heads, precision),
+            None => Whisper::new(&weights.load(dtype, &device)?, config, &heads),
+        };
+        model.map_err(|reason| ModelError::Tensor { model: self.files.name().to_owned(), reason: reason.into() })
     }
 
     fn mel_window(&self, pcm: &Pcm, window: &Window) -> Result<MelWindow, StageError> {

@@ -6,11 +6,11 @@
 use std::ops::Range;
 
 use candle_core::Result;
-use candle_nn::VarBuilder;
 use kernels::{
     Finish, KeysValues, Linear, Mlp, Norm, Precision, Projected, Queries, Rows, Sequence, Then, Visible, attend,
 };
-use nn::{LayerWeights, norm};
+use nn::{LayerWeights, Tensors, norm};
+use rayon::prelude::*;
 
 use super::config::Wav2Vec2Config;
 use super::positions::Positions;
@@ -39,7 +39,7 @@ struct Layer {
 
 impl Encoder {
     /// Reads the tensors under `encoder`.
-    pub(super) fn new(tensors: &VarBuilder<'_>, config: &Wav2Vec2Config) -> Result<Self> {
+    pub(super) fn new(tensors: &Tensors<'_>, config: &Wav2Vec2Config) -> Result<Self> {
         let (width, epsilon) = (config.hidden_size, config.layer_norm_eps as f32);
         let layer = |index: usize| {
             let tensors = tensors.pp("layers").pp(index);
@@ -64,7 +64,7 @@ impl Encoder {
         Ok(Self {
             positions: Positions::new(&tensors.pp("pos_conv_embed.conv"), config)?,
             norm: norm(&tensors.pp("layer_norm"), width, epsilon)?,
-            layers: (0..config.num_hidden_layers).map(layer).collect::<Result<_>>()?,
+            layers: (0..config.num_hidden_layers).into_par_iter().map(layer).collect::<Result<_>>()?,
             heads: config.num_attention_heads,
             stable: config.do_stable_layer_norm,
         })

@@ -3,9 +3,8 @@
 //! Frames are rows, so that a convolution is a linear layer over overlapping rows.
 
 use candle_core::Result;
-use candle_nn::VarBuilder;
 use kernels::{Finish, Linear, Norm, Precision, Rows, Then};
-use nn::{LayerWeights, norm};
+use nn::{LayerWeights, Tensors, norm};
 
 use super::config::{FeatureNorm, Wav2Vec2Config};
 
@@ -41,7 +40,7 @@ enum ConvolutionNorm {
 
 impl FeatureExtractor {
     /// Reads the tensors under `feature_extractor` and `feature_projection`.
-    pub(super) fn new(tensors: &VarBuilder<'_>, config: &Wav2Vec2Config) -> Result<Self> {
+    pub(super) fn new(tensors: &Tensors<'_>, config: &Wav2Vec2Config) -> Result<Self> {
         let layer = |index: usize| {
             let tensors = tensors.pp("feature_extractor.conv_layers").pp(index);
             let channels = if index == 0 { 1 } else { config.conv_dim[index - 1] };

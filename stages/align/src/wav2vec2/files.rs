@@ -2,8 +2,7 @@
 
 use std::sync::OnceLock;
 
-use candle_core::{DType, Device};
-use nn::{ModelFile, ModelFolder, ModelSource, Weights};
+use nn::{ModelFile, ModelFolder, ModelSource, Tensors, Weights};
 use stage_core::sha256_hex;
 
 use super::config::{Preprocessor, Wav2Vec2Config};
@@ -97,8 +96,8 @@ impl AlignFiles {
 
     /// Loads the weights and packs the network.
     pub(crate) fn load(&self) -> Result<Wav2Vec2, ModelError> {
-        let tensors = self.weights.load(DType::F32, &Device::Cpu).map_err(nn::ModelFileError::from)?;
-        Wav2Vec2::new(&tensors, &self.config, self.preprocessor.do_normalize)
+        let weights = self.weights.open().map_err(nn::ModelFileError::from)?;
+        Wav2Vec2::new(&Tensors::new(&weights), &self.config, self.preprocessor.do_normalize)
             .map_err(|reason| ModelError::Tensor { model: self.name.clone(), reason: reason.into() })
     }
 }

@@ -14,9 +14,8 @@ use std::borrow::Cow;
 use std::ops::Range;
 
 use candle_core::Result;
-use candle_nn::VarBuilder;
 use kernels::{Finish, Linear, Precision, Rows, log_sum_exp};
-use nn::LayerWeights;
+use nn::{LayerWeights, Tensors};
 
 use self::config::Wav2Vec2Config;
 use self::encoder::Encoder;
@@ -42,8 +41,8 @@ pub(crate) struct Wav2Vec2 {
 }
 
 impl Wav2Vec2 {
-    /// Packs the network from its tensors (f32).
-    fn new(tensors: &VarBuilder<'_>, config: &Wav2Vec2Config, do_normalize: bool) -> Result<Self> {
+    /// Packs the network from its tensors.
+    fn new(tensors: &Tensors<'_>, config: &Wav2Vec2Config, do_normalize: bool) -> Result<Self> {
         let body = tensors.pp("wav2vec2");
         Ok(Self {
             features: FeatureExtractor::new(&body, config)?,

@@ -1,9 +1,8 @@
 //! Positions by a grouped convolution over the frames, whose weights are stored with their norm apart.
 
-use candle_core::{Result, Tensor};
-use candle_nn::VarBuilder;
+use candle_core::{Device, Result, Tensor};
 use kernels::{Finish, Linear, Precision, Rows};
-use nn::{LayerWeights, vector};
+use nn::{LayerWeights, Tensors, vector};
 use rayon::prelude::*;
 
 use super::config::Wav2Vec2Config;
@@ -18,12 +17,13 @@ pub(super) struct Positions {
 
 impl Positions {
     /// Reads `pos_conv_embed.conv`, with the weight's direction and norm under either of torch's names for them.
-    pub(super) fn new(tensors: &VarBuilder<'_>, config: &Wav2Vec2Config) -> Result<Self> {
+    pub(super) fn new(tensors: &Tensors<'_>, config: &Wav2Vec2Config) -> Result<Self> {
         let (hidden, taps) = (config.hidden_size, config.num_conv_pos_embeddings);
         let width = hidden / config.num_conv_pos_embedding_groups;
-        let [norm, direction] = if tensors.contains_tensor(OLDER[0]) { OLDER } else { NEWER };
-        let norm = tensors.get((1, 1, taps), norm)?;
-        let direction = tensors.get((hidden, width, taps), direction)?;
+        let [norm, direction] = if tensors.contains(OLDER[0]) { OLDER } else { NEWER };
+        let stored = |name, shape: &[usize]| Tensor::from_vec(tensors.floats(name, shape)?, shape, &Device::Cpu);
+        let norm = stored(norm, &[1, 1, taps])?;
+        let direction = stored(direction, &[hidden, width, taps])?;
         let weight = weight(&direction, &norm)?;
         let bias = vector(tensors, "bias", hidden)?;
         let group = |(weight, bias): (&[f32], &[f32])| {

@@ -116,7 +116,8 @@ fn layers_are_bitwise_equal_on_every_instruction_set() {
 #[test]
 fn stored_int8_weights_are_those_made_at_load() {
     let (x, weight) = (random(&[3, 40]), random(&[65, 40]));
-    let stored = Linear::quantised(&Quantised8::new(Isa::detect(), &values(&weight), 40), None, 40);
+    let stored = Quantised8::new(Isa::detect(), &values(&weight), 40);
+    let stored = Linear::pack(&stored, None, 40, Precision::Int8);
     let made = Linear::new(&values(&weight), None, 40, Precision::Int8);
     let [a, b] = [&stored, &made].map(|layer| {
         let out = Tensor::zeros((3, 65), DType::F32, &Device::Cpu).unwrap();
@@ -284,9 +285,10 @@ fn linear_refuses_a_part_of_a_row() {
 }
 
 #[test]
-#[should_panic(expected = "a scale for each output")]
-fn linear_refuses_weights_without_their_scales() {
-    let _ = Linear::quantised(&Quantised8 { levels: vec![0; 12], scales: vec![1.0; 4] }, None, 4);
+#[should_panic(expected = "a level for each input")]
+fn linear_refuses_levels_and_scales_that_do_not_fit() {
+    let weight = Quantised8 { levels: vec![128; 12], scales: vec![1.0; 4] };
+    let _ = Linear::pack(&weight, None, 4, Precision::Int8);
 }
 
 #[test]

@@ -4,8 +4,8 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use candle_core::{DType, Device, Tensor};
-use candle_nn::VarBuilder;
 use kernels::Precision;
+use nn::Weights;
 use stage_core::{Flow, ListFlow};
 
 use super::logits::Reader;
@@ -20,21 +20,27 @@ fn files() -> ModelFiles {
     ModelFiles::resolve(&test_model::source()).unwrap()
 }
 
-fn network(files: &ModelFiles, tensors: &VarBuilder<'_>) -> Whisper {
-    Whisper::new(tensors, &files.config, &files.generation.alignment_heads(&files.config), Some(Precision::F32))
-        .unwrap()
+fn network(files: &ModelFiles, weights: &Weights) -> Whisper {
+    let heads = files.generation.alignment_heads(&files.config);
+    Whisper::packed(&weights.open().unwrap(), &files.config, &heads, Precision::F32).unwrap()
+}
+
+/// Tensors as a file has them.
+fn stored(tensors: HashMap<String, Tensor>) -> Weights {
+    let bytes = safetensors::serialize(&tensors, None).unwrap();
+    Weights::embedded("made for a test", bytes.leak())
 }
 
 fn trained(files: &ModelFiles) -> Whisper {
-    network(files, &files.weights.load(DType::F32, &Device::Cpu).unwrap())
+    network(files, &files.weights)
 }
 
 /// The test model's shapes with weights that mean nothing, large enough that texts differ.
 fn random(files: &ModelFiles) -> Whisper {
-    network(files, &random_tensors())
+    network(files, &stored(random_tensors()))
 }
 
-fn random_tensors() -> VarBuilder<'static> {
+fn random_tensors() -> HashMap<String, Tensor> {
     let mut state = 1u64;
     let mut uniform = || {
         state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
@@ -56,8 +62,7 @@ fn random_tensors() -> VarBuilder<'static> {
         let values: Vec<f32> = (0..shape.elem_count()).map(|_| offset + scale * uniform()).collect();
         (name, Tensor::from_vec(values, shape, &Device::Cpu).unwrap())
     };
-    let tensors: HashMap<_, _> = names.into_iter().map(fill).collect();
-    VarBuilder::from_tensors(tensors, DType::F32, &Device::Cpu)
+    names.into_iter().map(fill).collect()
 }
 
 /// Features that differ from window to window; every other window follows a text, of a length of its own.
@@ -147,10 +152,9 @@ fn a_window_gives_the_same_alone_in_a_batch_and_in_a_slot_that_another_left() {
 fn gpu_path_gives_what_the_cpu_path_gives() {
     let files = files();
     let heads = files.generation.alignment_heads(&files.config);
-    for (weights, tensors) in
-        [("trained", files.weights.load(DType::F32, &Device::Cpu).unwrap()), ("random", random_tensors())]
-    {
-        let (model, fused) = (network(&files, &tensors), Whisper::fused(&tensors, &files.config, &heads).unwrap());
+    for (weights, stored) in [("trained", &files.weights), ("random", &stored(random_tensors()))] {
+        let tensors = stored.load(DType::F32, &Device::Cpu).unwrap();
+        let (model, fused) = (network(&files, stored), Whisper::fused(&tensors, &files.config, &heads).unwrap());
         // Sampling among thousands of equally likely tokens depends on rounding.
         let is_stable = |config: &TranscribeConfig| weights == "trained" || config.temperatures == [0.0];
         for (name, config) in settings().into_iter().filter(|(_, config)| is_stable(config)) {
@@ -232,7 +236,7 @@ fn logits_that_are_no_numbers_are_an_error_in_every_search() {
         (name, tensor)
     };
     let tensors = tensors.into_iter().map(broken).collect();
-    let model = network(&files, &VarBuilder::from_tensors(tensors, DType::F32, &Device::Cpu));
+    let model = network(&files, &stored(tensors));
     for (_, config) in settings() {
         let rules = Rules::new(&files, &config).unwrap();
         let error = run(&model, &rules, &mut ListFlow::new(windows(), 3)).unwrap_err();

@@ -18,6 +18,7 @@ mod tests;
 use candle_core::{Device, Result, Tensor, bail};
 use candle_nn::VarBuilder;
 use kernels::{Isa, Precision};
+use nn::{OpenWeights, Tensors};
 
 use crate::config::WhisperConfig;
 use crate::window::MelWindow;
@@ -69,26 +70,39 @@ pub(crate) struct Text<'a> {
 const CUDA_KERNELS: &str = "EARWITNESS_CUDA_KERNELS";
 
 impl Whisper {
-    /// Builds the network from its tensors: with `kernels`, they are f32 on a CPU and are packed in that precision;
-    /// without, and for f32 on a CPU that the kernels have no instructions for, they compute in their type.
+    /// Whether a CPU computes a precision with the kernels: in f32 they must have instructions for it.
+    pub(crate) fn packs(precision: Precision) -> bool {
+        precision != Precision::F32 || !Isa::detect().is_portable()
+    }
+
+    /// The network for a CPU, packed straight from its weights as they are stored.
+    pub(crate) fn packed(
+        weights: &OpenWeights,
+        config: &WhisperConfig,
+        alignment_heads: &[(usize, usize)],
+        precision: Precision,
+    ) -> Result<Self> {
+        let tensors = Tensors::new(weights).pp("model");
+        let network = packed::Network::new(&tensors, config, alignment_heads, precision)?;
+        let positions = config.max_source_positions;
+        Ok(Self { network: Network::Packed(Box::new(network)), device: Device::Cpu, positions })
+    }
+
+    /// The network of tensors that compute in their type, where they are.
     pub(crate) fn new(
         tensors: &VarBuilder<'_>,
         config: &WhisperConfig,
         alignment_heads: &[(usize, usize)],
-        kernels: Option<Precision>,
     ) -> Result<Self> {
         let tensors = tensors.pp("model");
-        let candle_is_better = |precision: &Precision| *precision == Precision::F32 && Isa::detect().is_portable();
         let device = tensors.device();
         let is_fused = !device.is_cpu()
             && fused::is_supported(device, config)
             && std::env::var_os(CUDA_KERNELS).is_none_or(|value| value != "off");
-        let network = match kernels.filter(|precision| !candle_is_better(precision)) {
-            Some(precision) => {
-                Network::Packed(Box::new(packed::Network::new(&tensors, config, alignment_heads, precision)?))
-            }
-            None if is_fused => Network::Fused(Box::new(fused::Network::new(&tensors, config, alignment_heads)?)),
-            None => Network::Plain(Box::new(plain::Network::new(&tensors, config, alignment_heads)?)),
+        let network = if is_fused {
+            Network::Fused(Box::new(fused::Network::new(&tensors, config, alignment_heads)?))
+        } else {
+            Network::Plain(Box::new(plain::Network::new(&tensors, config, alignment_heads)?))
         };
         Ok(Self { network, device: device.clone(), positions: config.max_source_positions })
     }

@@ -22,7 +22,8 @@ fn networks(source: &ModelSource) -> [Whisper; 3] {
     let heads = files.generation.alignment_heads(&files.config);
     let network = Network::Plain(Box::new(plain::Network::new(&tensors.pp("model"), &files.config, &heads).unwrap()));
     let plain = Whisper { network, device: Device::Cpu, positions: files.config.max_source_positions };
-    let packed = Whisper::new(&tensors, &files.config, &heads, Some(Precision::F32)).unwrap();
+    let stored = files.weights.open().unwrap();
+    let packed = Whisper::packed(&stored, &files.config, &heads, Precision::F32).unwrap();
     [packed, plain, Whisper::fused(&tensors, &files.config, &heads).unwrap()]
 }
 

@@ -1,12 +1,12 @@
 //! The decoder: a step takes the tokens that are new in some lanes and gives the logits of the last of each.
 
 use candle_core::{DType, Device, Result, Tensor, bail};
-use candle_nn::VarBuilder;
 use kernels::{Finish, KeysValues, Linear, Mlp, Norm, Precision, Queries, Sequence, Visible, ops};
-use nn::LayerWeights;
+use nn::{LayerWeights, Tensors};
+use rayon::prelude::*;
 
 use super::cache::{Audio, Cache, Shape};
-use super::{mlp, norm, queries_keys_values, query_scale};
+use super::{mlp, norm, positions, queries_keys_values, query_scale};
 use crate::config::WhisperConfig;
 use crate::model::Row;
 
@@ -48,7 +48,7 @@ struct Steps<'a> {
 impl Decoder {
     /// Reads the tensors under `model.decoder`.
     pub(super) fn new(
-        tensors: &VarBuilder<'_>,
+        tensors: &Tensors<'_>,
         config: &WhisperConfig,
         alignment_heads: &[(usize, usize)],
         precision: Precision,
@@ -61,8 +61,8 @@ impl Decoder {
         Ok(Self {
             embedding: LayerWeights::without_bias(&tensors.pp("embed_tokens"), width, config.vocab_size)?
                 .pack(precision),
-            positions: tensors.get((config.max_target_positions, width), "embed_positions.weight")?,
-            layers: (0..config.decoder_layers).map(layer).collect::<Result<_>>()?,
+            positions: positions(tensors, config.max_target_positions, width)?,
+            layers: (0..config.decoder_layers).into_par_iter().map(layer).collect::<Result<_>>()?,
             norm: norm(&tensors.pp("layer_norm"), width)?,
             shape: Shape { layers: config.decoder_layers, heads, head_width: width / heads, precision },
         })
@@ -212,7 +212,7 @@ fn append(keys_values: &mut KeysValues, buffers: &Buffers, rows: std::ops::Range
 
 impl Layer {
     fn new(
-        tensors: &VarBuilder<'_>,
+        tensors: &Tensors<'_>,
         config: &WhisperConfig,
         alignment_heads: Vec<usize>,
         precision: Precision,

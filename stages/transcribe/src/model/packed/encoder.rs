@@ -3,11 +3,11 @@
 use std::sync::{Mutex, PoisonError};
 
 use candle_core::{DType, Device, Result, Tensor};
-use candle_nn::VarBuilder;
 use kernels::{Finish, KeysValues, Linear, Mlp, Norm, Precision, Sequence, Visible, ops};
-use nn::LayerWeights;
+use nn::{LayerWeights, Tensors};
+use rayon::prelude::*;
 
-use super::{mlp, norm, queries_keys_values};
+use super::{mlp, norm, positions, queries_keys_values};
 use crate::config::WhisperConfig;
 
 /// The audio side of the network.
@@ -60,7 +60,7 @@ struct Buffers {
 
 impl Encoder {
     /// Reads the tensors under `model.encoder`.
-    pub(super) fn new(tensors: &VarBuilder<'_>, config: &WhisperConfig, precision: Precision) -> Result<Self> {
+    pub(super) fn new(tensors: &Tensors<'_>, config: &WhisperConfig, precision: Precision) -> Result<Self> {
         let (width, heads) = (config.d_model, config.encoder_attention_heads);
         // The input of the first convolution spans too many decades for 8 bits, and costs little.
         let first = if precision == Precision::Int8 { Precision::Bf16 } else { precision };
@@ -76,8 +76,8 @@ impl Encoder {
         Ok(Self {
             conv1: LayerWeights::convolution(&tensors.pp("conv1"), (config.num_mel_bins, 3), width, true)?.pack(first),
             conv2: LayerWeights::convolution(&tensors.pp("conv2"), (width, 3), width, true)?.pack(precision),
-            positions: tensors.get((config.max_source_positions, width), "embed_positions.weight")?,
-            layers: (0..config.encoder_layers).map(layer).collect::<Result<_>>()?,
+            positions: positions(tensors, config.max_source_positions, width)?,
+            layers: (0..config.encoder_layers).into_par_iter().map(layer).collect::<Result<_>>()?,
             norm: norm(&tensors.pp("layer_norm"), width)?,
             sizes: Sizes {
                 bands: config.num_mel_bins,

@@ -4,10 +4,9 @@ mod cache;
 mod decoder;
 mod encoder;
 
-use candle_core::{Result, Tensor};
-use candle_nn::VarBuilder;
+use candle_core::{Device, Result, Tensor};
 use kernels::{Mlp, Norm, Precision};
-use nn::LayerWeights;
+use nn::{LayerWeights, Tensors};
 
 use self::decoder::Decoder;
 use self::encoder::Encoder;
@@ -25,9 +24,9 @@ pub(crate) struct Network {
 }
 
 impl Network {
-    /// Packs the network from its tensors (f32, under `model`).
+    /// Packs the network from its tensors (under `model`), on all threads.
     pub(super) fn new(
-        tensors: &VarBuilder<'_>,
+        tensors: &Tensors<'_>,
         config: &WhisperConfig,
         alignment_heads: &[(usize, usize)],
         precision: Precision,
@@ -72,7 +71,7 @@ impl Network {
 }
 
 /// Reads queries (scaled), keys and values of a self-attention, side by side.
-fn queries_keys_values(tensors: &VarBuilder<'_>, width: usize, heads: usize) -> Result<LayerWeights> {
+fn queries_keys_values<'a>(tensors: &Tensors<'a>, width: usize, heads: usize) -> Result<LayerWeights<'a>> {
     Ok(LayerWeights::side_by_side(vec![
         LayerWeights::read(&tensors.pp("q_proj"), width, width)?.scaled(query_scale(width, heads)),
         LayerWeights::without_bias(&tensors.pp("k_proj"), width, width)?,
@@ -80,8 +79,14 @@ fn queries_keys_values(tensors: &VarBuilder<'_>, width: usize, heads: usize) -> 
     ]))
 }
 
+/// Reads `embed_positions.weight` (`[positions, width]`).
+fn positions(tensors: &Tensors<'_>, positions: usize, width: usize) -> Result<Tensor> {
+    let shape = (positions, width);
+    Tensor::from_vec(tensors.floats("embed_positions.weight", &[positions, width])?, shape, &Device::Cpu)
+}
+
 /// Reads a layer norm.
-fn norm(tensors: &VarBuilder<'_>, width: usize) -> Result<Norm> {
+fn norm(tensors: &Tensors<'_>, width: usize) -> Result<Norm> {
     nn::norm(tensors, width, 1e-5)
 }
 
@@ -91,7 +96,7 @@ fn query_scale(width: usize, heads: usize) -> f32 {
 }
 
 /// Reads `final_layer_norm`, `fc1` and `fc2`.
-fn mlp(tensors: &VarBuilder<'_>, width: usize, hidden: usize, precision: Precision) -> Result<Mlp> {
+fn mlp(tensors: &Tensors<'_>, width: usize, hidden: usize, precision: Precision) -> Result<Mlp> {
     Ok(Mlp {
         norm: norm(&tensors.pp("final_layer_norm"), width)?,
         up: LayerWeights::read(&tensors.pp("fc1"), width, hidden)?.pack(precision),
