@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use align::AlignModel;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use stage_core::StageKind;
-use transcribe::{ModelSource, ParseModelSourceError, Precision, Task};
+use transcribe::{ModelSource, ParseModelSourceError, Task};
 
 use crate::precision::PrecisionChoice;
 
@@ -111,9 +111,9 @@ pub(crate) struct BenchStageArgs {
     /// Files, folders or globs.
     #[arg(required = true, value_name = "INPUT")]
     pub(crate) inputs: Vec<String>,
-    /// Precisions to compare (f32,bf16,int8; f16 on GPUs).
-    #[arg(long, value_name = "LIST", value_delimiter = ',', default_value = "f32")]
-    pub(crate) precision: Vec<Precision>,
+    /// Precisions to compare (f32,bf16,int8; f16 on GPUs); auto: what a new case would be transcribed in.
+    #[arg(long, value_name = "LIST", value_delimiter = ',', default_value = "auto")]
+    pub(crate) precision: Vec<PrecisionChoice>,
     /// Numbers of windows at a time on a device to compare (1,8,16).
     #[arg(long, value_name = "LIST", value_delimiter = ',', default_value = "8", value_parser = positive)]
     pub(crate) device_batch_size: Vec<usize>,

@@ -74,7 +74,7 @@ fn bench_json_is_consistent_and_nothing_is_written() {
     let combinations = report["combinations"].as_array().unwrap();
     assert_eq!(combinations.len(), 2);
     for (combination, batch) in combinations.iter().zip([1, 3]) {
-        assert_eq!(combination["settings"], json!({"devices": "cpu", "precision": "f32", "device_batch_size": batch}));
+        assert_eq!(combination["settings"], json!({"devices": "cpu", "precision": "int8", "device_batch_size": batch}));
         assert_consistent(&combination["measured"]);
         let at_once = combination["measured"]["windows_at_once"].as_u64().unwrap();
         assert!((batch.min(2)..=batch).contains(&at_once), "{at_once} of {batch}: {combination}");

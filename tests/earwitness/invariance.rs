@@ -1,6 +1,8 @@
 //! Devices and batch sizes change how fast results come, not what they are.
 
-use crate::support::{assert_same, calls, documents, run};
+use serde_json::Value;
+
+use crate::support::{Finished, assert_same, calls, documents, earwitness, run, run_args};
 
 #[test]
 fn workers_and_batch_sizes_change_no_result() {
@@ -19,4 +21,43 @@ fn workers_and_batch_sizes_change_no_result() {
             assert_same(a, b, &format!("{name} with {devices}, batch {batch}"));
         }
     }
+}
+
+#[test]
+fn instruction_sets_change_no_token() {
+    let levels = available_levels();
+    for precision in ["int8", "f32"] {
+        let transcribed = |level: &str| {
+            let out = tempfile::tempdir().unwrap();
+            let args = run_args(&[&calls()], out.path(), &["--model", "embedded", "--precision", precision]);
+            Finished::of(earwitness(args).env("EARWITNESS_CPU", level).output().unwrap()).with_code(0);
+            let texts = documents(out.path()).into_iter().map(|(name, document)| (name, texts(&document)));
+            texts.collect::<Vec<_>>()
+        };
+        let reference = transcribed(&levels[0]);
+        assert!(reference.iter().filter(|(_, texts)| !texts.is_empty()).count() >= 4, "{reference:?}");
+        for level in &levels[1..] {
+            assert_eq!(transcribed(level), reference, "{precision} with {level} and with {}", levels[0]);
+        }
+    }
+}
+
+/// The instruction sets that this CPU can be limited to, the best first.
+fn available_levels() -> Vec<String> {
+    let message = finish_at_level("unknown").with_code(2).stderr;
+    let known = message.split("known are: ").nth(1).expect("all levels");
+    let levels = known.split(',').map(|level| level.trim().to_owned()).rev();
+    let levels: Vec<_> = levels.filter(|level| finish_at_level(level).code == Some(0)).collect();
+    assert_eq!(levels.last().map(String::as_str), Some("portable"), "{message}");
+    levels
+}
+
+fn finish_at_level(level: &str) -> Finished {
+    Finished::of(earwitness(["schema"]).env("EARWITNESS_CPU", level).output().unwrap())
+}
+
+/// The text and the language of every segment.
+fn texts(document: &Value) -> Vec<(String, String)> {
+    let segments = document["segments"].as_array().unwrap().iter();
+    segments.map(|segment| (segment["text"].to_string(), segment["language"].to_string())).collect()
 }

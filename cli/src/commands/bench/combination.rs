@@ -2,7 +2,7 @@
 
 use scheduler::devices::DeviceRequest;
 use stage_core::{DeviceId, StageKind};
-use transcribe::{Precision, TranscribeConfig};
+use transcribe::{ModelSource, Precision, TranscribeConfig};
 
 use crate::args::BenchStageArgs;
 use crate::engine::resolve_devices;
@@ -32,7 +32,7 @@ pub(super) enum ListError {
 
 impl Combination {
     /// All combinations of the lists, in the order of the lists, each once.
-    pub(super) fn all(args: &BenchStageArgs) -> Result<Vec<Self>, Failure> {
+    pub(super) fn all(args: &BenchStageArgs, model: &ModelSource) -> Result<Vec<Self>, Failure> {
         check_lists(args).map_err(Failure::usage)?;
         let mut all: Vec<Self> = Vec::new();
         for request in split_devices(&args.devices) {
@@ -43,9 +43,10 @@ impl Combination {
             let devices = resolve_devices(&parsed, None, None)?;
             let request = if parsed == DeviceRequest::Auto { name(&devices) } else { request };
             for precision in &args.precision {
+                let precision = precision.resolve(None, model, &devices[0]).map_err(Failure::usage)?;
                 for device_batch_size in &args.device_batch_size {
                     let (request, devices) = (request.clone(), devices.clone());
-                    let one = Self { request, devices, precision: *precision, device_batch_size: *device_batch_size };
+                    let one = Self { request, devices, precision, device_batch_size: *device_batch_size };
                     if !all.contains(&one) {
                         all.push(one);
                     }

@@ -37,7 +37,7 @@ pub(crate) fn bench(args: &BenchStageArgs) -> Result<Exit, Failure> {
     signals::end_when_interrupted().context("signals cannot be caught")?;
     let base = Settings::from_args(&args.stages).map_err(Failure::usage)?;
     let inputs = inputs::find(&args.inputs).map_err(Failure::usage)?;
-    let (checked, first, about) = check(Combination::all(args)?, args, &base)?;
+    let (checked, first, about) = check(Combination::all(args, &base.model)?, args, &base)?;
     for path in &inputs.passed_over {
         eprintln!("skipped (not an audio file name): {}", path.display());
     }
