@@ -6,7 +6,7 @@
 //! `EARWITNESS_CPU` limits the kernels to an instruction set; candle is not limited by it.
 
 #[cfg(target_arch = "x86_64")]
-#[path = "kernels/peak.rs"]
+#[path = "peak.rs"]
 mod peak;
 
 use std::hint::black_box;

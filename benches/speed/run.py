@@ -177,9 +177,10 @@ def measure(title: str, files: list[Path], engines: list[Row], chosen: argparse.
     seconds = sum(len(sound.read(file)) for file in files) / recordings.SAMPLE_RATE_HZ
     for row in engines:
         row.runs, row.transcribing_s = [], []
-    for _ in range(chosen.rounds):
+    for number in range(chosen.rounds):
         for row in engines:
             row.run(files, chosen.language, ISA[chosen.isa])
+            print(f"{title}, round {number + 1}: {row.name} {row.runs[-1].wall_s:.1f} s", file=sys.stderr, flush=True)
     print(f"\n### {title}: {len(files)} files, {seconds:.0f} s, `language={chosen.language}`, {chosen.rounds} rounds\n")
     print("| engine | wall s, median (all) | times real time | without start and load s | CPU s | others' CPU % | peak MiB | characters |")
     print("|---|---|---|---|---|---|---|---|")

@@ -3,8 +3,10 @@
 use comfy_table::presets::{ASCII_MARKDOWN, UTF8_HORIZONTAL_ONLY};
 use comfy_table::{CellAlignment, ContentArrangement, Row, Table, TableComponent};
 
-/// Columns of a table that is printed to no terminal.
+/// Columns of a table that is printed to no terminal, or to one that states no sensible width.
 const COLUMNS: u16 = 120;
+/// A terminal that states fewer columns states nothing (0 and 1 are common in pipes that look like terminals).
+const FEWEST_COLUMNS: u16 = 40;
 
 /// A table with a line above, under the header and below, as wide as the terminal (or 120 columns).
 #[must_use]
@@ -12,7 +14,7 @@ pub fn table(header: impl Into<Row>) -> Table {
     let mut table = Table::new();
     table.load_preset(UTF8_HORIZONTAL_ONLY).set_content_arrangement(ContentArrangement::Dynamic);
     table.remove_style(TableComponent::HorizontalLines).remove_style(TableComponent::MiddleIntersections);
-    if table.width().is_none() {
+    if table.width().is_none_or(|columns| columns < FEWEST_COLUMNS) {
         table.set_width(COLUMNS);
     }
     table.set_header(header);

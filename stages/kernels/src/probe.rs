@@ -17,6 +17,8 @@ pub struct Part {
     pub seconds: f64,
     /// Number of calls.
     pub count: u64,
+    /// Rows, tokens or windows of all calls; equal to `count` where they are not counted.
+    pub items: u64,
 }
 
 thread_local! {
@@ -39,6 +41,14 @@ pub fn finish() -> Vec<Part> {
 /// # Errors
 /// The error of `work`, or of a device that does not finish its work.
 pub fn span<T>(name: &'static str, device: &Device, work: impl FnOnce() -> Result<T>) -> Result<T> {
+    span_of(name, 1, device, work)
+}
+
+/// As [`span`], of work on so many rows, tokens or windows.
+///
+/// # Errors
+/// As [`span`].
+pub fn span_of<T>(name: &'static str, items: usize, device: &Device, work: impl FnOnce() -> Result<T>) -> Result<T> {
     if PARTS.with_borrow(Option::is_none) {
         return work();
     }
@@ -49,19 +59,20 @@ pub fn span<T>(name: &'static str, device: &Device, work: impl FnOnce() -> Resul
     let seconds = start.elapsed().as_secs_f64();
     PARTS.with_borrow_mut(|parts| {
         if let Some(parts) = parts {
-            record(parts, name, seconds);
+            record(parts, name, seconds, items as u64);
         }
     });
     Ok(output)
 }
 
-fn record(parts: &mut Vec<Part>, name: &'static str, seconds: f64) {
+fn record(parts: &mut Vec<Part>, name: &'static str, seconds: f64, items: u64) {
     match parts.iter_mut().find(|part| part.name == name) {
         Some(part) => {
             part.seconds += seconds;
             part.count += 1;
+            part.items += items;
         }
-        None => parts.push(Part { name, seconds, count: 1 }),
+        None => parts.push(Part { name, seconds, count: 1, items }),
     }
 }
 
@@ -78,11 +89,12 @@ mod tests {
         for name in ["step.mlp", "step.logits", "step.mlp"] {
             assert_eq!(call(name), 7);
         }
+        span_of("step.mlp", 5, &Device::Cpu, || Ok(())).expect("the work succeeds");
         let failed: Result<()> = span("failed", &Device::Cpu, || candle_core::bail!("on purpose"));
         assert!(failed.is_err());
         let parts = finish();
-        let counts: Vec<_> = parts.iter().map(|part| (part.name, part.count)).collect();
-        assert_eq!(counts, [("step.mlp", 2), ("step.logits", 1)]);
+        let counts: Vec<_> = parts.iter().map(|part| (part.name, part.count, part.items)).collect();
+        assert_eq!(counts, [("step.mlp", 3, 7), ("step.logits", 1, 1)]);
         assert!(parts.iter().all(|part| part.seconds >= 0.0));
         call("after");
         assert_eq!(finish(), []);

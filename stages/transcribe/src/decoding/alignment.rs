@@ -1,6 +1,7 @@
 //! Windows that are done become hypotheses: their text is fed once more, to see where the alignment heads look.
 
 use candle_core::{Result, Tensor};
+use kernels::probe::{span, span_of};
 use rayon::prelude::*;
 
 use super::job::Job;
@@ -36,8 +37,10 @@ pub(super) fn hypotheses(
     let mut hypotheses = Vec::with_capacity(jobs.len());
     while !jobs.is_empty() {
         let later = jobs.split_off(jobs.len().min(TEXTS_AT_ONCE));
-        let attention = attention(model, rules, cache, &jobs)?;
-        hypotheses.extend(jobs.into_par_iter().zip(attention).map(hypothesis).collect::<Vec<_>>());
+        let attention =
+            span_of("alignment.attention", jobs.len(), model.device(), || attention(model, rules, cache, &jobs))?;
+        let timed = || Ok(jobs.into_par_iter().zip(attention).map(hypothesis).collect::<Vec<_>>());
+        hypotheses.extend(span("alignment.times", model.device(), timed)?);
         jobs = later;
     }
     Ok(hypotheses)

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use candle_core::{Device, Error, Result, Storage, Tensor};
 use kernels::fused::Vocabulary;
+use kernels::probe::span_of;
 use rayon::prelude::*;
 
 use super::choice::{check, likeliest, probabilities, probability, sample};
@@ -35,7 +36,9 @@ impl<'a> Reader<'a> {
     /// Answers asks, each with the index of its row in `logits` (`[rows, vocabulary]`), in their order.
     pub(super) fn read(&self, logits: &Tensor, asks: &[(usize, Ask)]) -> Result<Vec<Told>> {
         match &self.vocabulary {
-            None => self.read_slices(&logits.to_device(&Device::Cpu)?, asks),
+            None => span_of("step.choice", asks.len(), logits.device(), || {
+                self.read_slices(&logits.to_device(&Device::Cpu)?, asks)
+            }),
             Some(vocabulary) => self.read_tensor(logits, vocabulary, asks),
         }
     }

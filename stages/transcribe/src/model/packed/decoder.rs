@@ -1,6 +1,7 @@
 //! The decoder: a step takes the tokens that are new in some lanes and gives the logits of the last of each.
 
 use candle_core::{DType, Device, Result, Tensor, bail};
+use kernels::probe::span_of;
 use kernels::{Finish, KeysValues, Linear, Mlp, Norm, Precision, Queries, Sequence, Visible, ops};
 use nn::{LayerWeights, Tensors};
 use rayon::prelude::*;
@@ -93,19 +94,25 @@ impl Decoder {
         let x = self.embed(tokens, n, &starts)?;
         let buffers = Buffers::new(&x)?;
         for (index, layer) in self.layers.iter().enumerate() {
-            layer.project(&x, &buffers)?;
-            for (i, row) in rows.iter().enumerate() {
-                append(&mut cache.lane_mut(*row)[index], &buffers, i * n..(i + 1) * n)?;
-            }
-            let cache = &*cache;
-            let own =
-                |(i, row): (usize, &Row)| Sequence { keys_values: &cache.lane(*row)[index], rows: i * n..(i + 1) * n };
-            let own: Vec<_> = rows.iter().enumerate().map(own).collect();
-            let heard = Steps { rows, n }.by_window(|slot| Ok(&cache.audio(slot)?.0[index]))?;
-            layer.attend(&x, &buffers, &own, &heard)?;
+            span_of("step.self_attention", tokens.len(), &Device::Cpu, || {
+                layer.project(&x, &buffers)?;
+                for (i, row) in rows.iter().enumerate() {
+                    append(&mut cache.lane_mut(*row)[index], &buffers, i * n..(i + 1) * n)?;
+                }
+                let own = |(i, row): (usize, &Row)| Sequence {
+                    keys_values: &cache.lane(*row)[index],
+                    rows: i * n..(i + 1) * n,
+                };
+                let own: Vec<_> = rows.iter().enumerate().map(own).collect();
+                layer.attend_tokens(&x, &buffers, &own)
+            })?;
+            let audio = Steps { rows, n }.by_window(|slot| Ok(&cache.audio(slot)?.0[index]))?;
+            span_of("step.cross_attention", audio.len(), &Device::Cpu, || layer.attend_audio(&x, &buffers, &audio))?;
+            span_of("step.mlp", tokens.len(), &Device::Cpu, || ops::mlp(&layer.mlp, &x))?;
         }
         let last: Vec<u32> = (0..rows.len()).map(|row| (row * n + n - 1) as u32).collect();
-        self.logits(&x.index_select(&Tensor::new(last.as_slice(), &Device::Cpu)?, 0)?)
+        let last = x.index_select(&Tensor::new(last.as_slice(), &Device::Cpu)?, 0)?;
+        span_of("step.logits", rows.len(), &Device::Cpu, || self.logits(&last))
     }
 
     /// Logits (`[n, vocabulary]`) after each token of a text.
@@ -146,7 +153,9 @@ impl Decoder {
             layer.project(&x, &buffers)?;
             append(lane, &buffers, 0..n)?;
             let sequence = |keys_values| [Sequence { keys_values, rows: 0..n }];
-            layer.attend(&x, &buffers, &sequence(lane), &sequence(audio))?;
+            layer.attend_tokens(&x, &buffers, &sequence(lane))?;
+            layer.attend_audio(&x, &buffers, &sequence(audio))?;
+            ops::mlp(&layer.mlp, &x)?;
             see(layer, &buffers.query, audio)?;
         }
         Ok(x)
@@ -238,14 +247,16 @@ impl Layer {
         ops::linear(&self.projections, Some(&self.self_norm), Finish::Store, x, &buffers.projected)
     }
 
-    /// Everything after the projections, whose keys and values have been appended.
-    fn attend(&self, x: &Tensor, buffers: &Buffers, own: &[Sequence<'_>], heard: &[Sequence<'_>]) -> Result<()> {
-        let Buffers { projected, query, mixed } = buffers;
-        ops::attend(own, Visible::Causal, projected, mixed)?;
-        ops::linear(&self.self_out, None, Finish::Add, mixed, x)?;
+    /// Self-attention after the projections, whose keys and values have been appended.
+    fn attend_tokens(&self, x: &Tensor, buffers: &Buffers, own: &[Sequence<'_>]) -> Result<()> {
+        ops::attend(own, Visible::Causal, &buffers.projected, &buffers.mixed)?;
+        ops::linear(&self.self_out, None, Finish::Add, &buffers.mixed, x)
+    }
+
+    fn attend_audio(&self, x: &Tensor, buffers: &Buffers, audio: &[Sequence<'_>]) -> Result<()> {
+        let Buffers { query, mixed, .. } = buffers;
         ops::linear(&self.query, Some(&self.cross_norm), Finish::Store, x, query)?;
-        ops::attend(heard, Visible::All, query, mixed)?;
-        ops::linear(&self.cross_out, None, Finish::Add, mixed, x)?;
-        ops::mlp(&self.mlp, x)
+        ops::attend(audio, Visible::All, query, mixed)?;
+        ops::linear(&self.cross_out, None, Finish::Add, mixed, x)
     }
 }

@@ -3,6 +3,7 @@
 use std::sync::{Mutex, PoisonError};
 
 use candle_core::{DType, Device, Result, Tensor};
+use kernels::probe::span;
 use kernels::{Finish, KeysValues, Linear, Mlp, Norm, Precision, Sequence, Visible, ops};
 use nn::{LayerWeights, Tensors};
 use rayon::prelude::*;
@@ -111,17 +112,23 @@ impl Encoder {
         let Buffers { mel, convolved, x, projected, mixed, keys_values } = buffers;
         let frames = 2 * positions;
 
-        mel.slice_set(&Tensor::from_slice(features, (frames, bands), &Device::Cpu)?, 0, 1)?;
-        ops::strided(&self.conv1, None, Finish::Gelu, (mel, bands), &convolved.narrow(0, 1, frames)?)?;
-        ops::strided(&self.conv2, None, Finish::Gelu, (convolved, 2 * width), x)?;
-        ops::add(&self.positions, x)?;
+        span("encoder.stem", &Device::Cpu, || {
+            mel.slice_set(&Tensor::from_slice(features, (frames, bands), &Device::Cpu)?, 0, 1)?;
+            ops::strided(&self.conv1, None, Finish::Gelu, (mel, bands), &convolved.narrow(0, 1, frames)?)?;
+            ops::strided(&self.conv2, None, Finish::Gelu, (convolved, 2 * width), x)?;
+            ops::add(&self.positions, x)
+        })?;
         for layer in &self.layers {
-            ops::linear(&layer.projections, Some(&layer.norm), Finish::Store, x, projected)?;
-            keys_values.truncate(0);
-            ops::append(keys_values, projected, 0..positions, (width, 2 * width))?;
-            ops::attend(&[Sequence { keys_values, rows: 0..positions }], Visible::All, projected, mixed)?;
-            ops::linear(&layer.out, None, Finish::Add, mixed, x)?;
-            ops::mlp(&layer.mlp, x)?;
+            span("encoder.projections", &Device::Cpu, || {
+                ops::linear(&layer.projections, Some(&layer.norm), Finish::Store, x, projected)
+            })?;
+            span("encoder.attention", &Device::Cpu, || {
+                keys_values.truncate(0);
+                ops::append(keys_values, projected, 0..positions, (width, 2 * width))?;
+                ops::attend(&[Sequence { keys_values, rows: 0..positions }], Visible::All, projected, mixed)
+            })?;
+            span("encoder.projections", &Device::Cpu, || ops::linear(&layer.out, None, Finish::Add, mixed, x))?;
+            span("encoder.mlp", &Device::Cpu, || ops::mlp(&layer.mlp, x))?;
         }
         Ok(())
     }

@@ -5,6 +5,7 @@ mod decoder;
 mod encoder;
 
 use candle_core::{Device, Result, Tensor};
+use kernels::probe::span;
 use kernels::{Mlp, Norm, Precision};
 use nn::{LayerWeights, Tensors};
 
@@ -48,7 +49,9 @@ impl Network {
 
     /// Encodes a window into a slot of the cache.
     pub(super) fn admit(&self, slot: usize, window: &MelWindow, cache: &mut Cache) -> Result<()> {
-        let keys_values = |states: &Tensor, norm: &Norm| self.decoder.keys_values(states, norm);
+        let keys_values = |states: &Tensor, norm: &Norm| {
+            span("cross_keys_values", &Device::Cpu, || self.decoder.keys_values(states, norm))
+        };
         cache.admit(slot, self.encoder.with_states(&window.features, keys_values)?);
         Ok(())
     }
