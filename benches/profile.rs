@@ -1,9 +1,9 @@
 //! Where the time of transcription goes: the parts of the network on real weights and recordings, each beside the time that
 //! its arithmetic takes at the machine's measured peak, or its weights and keys take at the measured memory bandwidth.
 //!
-//!     cargo bench -p transcribe --bench profile -- [--precision int8] [--beam-size 5] RECORDING.wav...
+//!     cargo bench -p transcribe --bench profile -- [--precision int8] [--beam-size 5] [RECORDING.wav...]
 //!
-//! Recordings are WAV at 16 kHz, mono; long ones are cut every 28 s. The model is the embedded one. Under `EARWITNESS_CPU` the
+//! Recordings are WAV at 16 kHz, mono; long ones are cut every 28 s. Without any, some of the shared recordings are taken. The model is the embedded one. Under `EARWITNESS_CPU` the
 //! peaks are those of the instructions that the limited kernels use.
 
 #[cfg(target_arch = "x86_64")]
@@ -11,7 +11,7 @@
 mod peak;
 
 use std::collections::HashMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread;
 
@@ -24,6 +24,8 @@ use transcribe::{MelWindow, ModelFiles, ModelSource, Precision, TranscribeConfig
 /// Windows that are decoded at a time.
 const BATCH: usize = 8;
 const WINDOW_SAMPLES: usize = 28 * 16_000;
+/// Utterances of each Korean set.
+const UTTERANCES: usize = 10;
 
 /// The dimensions of Whisper base.
 const LAYERS: f64 = 6.0;
@@ -35,11 +37,15 @@ const VOCABULARY: f64 = 51_865.0;
 
 fn main() {
     let (precision, beam_size, files) = arguments();
+    if files.is_empty() {
+        println!("skipped: the shared recordings are not here, and none is named");
+        return;
+    }
     let config = TranscribeConfig { precision, beam_size, ..TranscribeConfig::default() };
     let files_of_model = ModelFiles::resolve(&ModelSource::Embedded).expect("the embedded model");
     let transcriber = Transcriber::new(files_of_model, config).expect("settings that the model knows");
     transcriber.load().expect("weights that load");
-    let samples: Vec<Vec<f32>> = files.iter().flat_map(|file| windows(Path::new(file))).collect();
+    let samples: Vec<Vec<f32>> = files.iter().flat_map(|file| windows(file)).collect();
     let audio_s = samples.iter().map(Vec::len).sum::<usize>() as f64 / 16_000.0;
     let prepared = runs(1, 1, || samples.iter().map(|samples| unit(&transcriber, samples)).collect::<Vec<_>>());
     let units = prepared.best();
@@ -57,7 +63,7 @@ fn main() {
     println!("{}", table(&parts, prepared.best_s(), probed_s, (&limits, precision)));
 }
 
-fn arguments() -> (Precision, usize, Vec<String>) {
+fn arguments() -> (Precision, usize, Vec<PathBuf>) {
     let (mut precision, mut beam_size, mut files) = (Precision::Int8, 5, Vec::new());
     let mut arguments = std::env::args().skip(1);
     while let Some(argument) = arguments.next() {
@@ -66,11 +72,25 @@ fn arguments() -> (Precision, usize, Vec<String>) {
             "--precision" => precision = value().parse().expect("a precision"),
             "--beam-size" => beam_size = value().parse().expect("a number of beams"),
             "--bench" => {}
-            _ => files.push(argument),
+            _ => files.push(argument.into()),
         }
     }
-    assert!(!files.is_empty(), "recordings are expected");
-    (precision, beam_size, files)
+    (precision, beam_size, if files.is_empty() { shared_recordings() } else { files })
+}
+
+/// Long recordings in both languages and utterances of both Korean sets; none where the shared recordings are missing.
+fn shared_recordings() -> Vec<PathBuf> {
+    const LONG: [&str; 5] = ["ko/azure_ko.wav", "en/azure_en.wav", "diar/dev00.wav", "diar/trn01.wav", "en/jfk.wav"];
+    let shared = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/data");
+    let Ok(talk) = std::fs::read_dir(shared.join("ko/talk")) else { return Vec::new() };
+    let mut talk: Vec<_> = talk.filter_map(|entry| Some(entry.ok()?.path())).collect();
+    talk.sort();
+    let of_set = |prefix: &str| {
+        let starts = |path: &&PathBuf| path.file_name().is_some_and(|name| name.to_string_lossy().starts_with(prefix));
+        talk.iter().filter(starts).take(UTTERANCES).cloned().collect::<Vec<_>>()
+    };
+    let long = LONG.iter().map(|name| shared.join(name)).collect();
+    [long, of_set("KaiSpeech_"), of_set("wav_")].concat()
 }
 
 /// A recording's samples in pieces of a window.

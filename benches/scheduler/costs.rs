@@ -10,7 +10,7 @@ use scheduler::protocol::{Decoder, Encoder, FromWorker};
 use scheduler::store::{Commit, Lease, NewArtifact, NewBatch, NewPart, NewRecord, NewRun, SqliteStore, Store};
 use scheduler::worker::sim::SimSettings;
 use serde_json::json;
-use stage_core::StageKind;
+use stage_core::{StageKind, Tool};
 
 use crate::{load, median, row};
 
@@ -108,7 +108,7 @@ fn commits() {
                 body: body(),
                 started_at_ms: 0,
                 duration_s: 0.1,
-                tool_version: "bench".to_owned(),
+                tool: Tool::of_version("bench"),
                 device: "sim:0".to_owned(),
             };
             Commit { lease, what: NewRecord::Artifact { artifact, replace: false } }

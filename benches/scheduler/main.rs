@@ -13,13 +13,14 @@ use std::process::exit;
 
 use scheduler::worker::serve;
 use scheduler::worker::sim::SimPipeline;
+use stage_core::Tool;
 
 fn main() {
     if std::env::args().any(|arg| arg == "--worker") {
         let pipeline = |given: &scheduler::worker::WorkerSettings| {
             Ok(SimPipeline::new(serde_json::from_value(given.settings.clone()).unwrap(), &given.device))
         };
-        exit(i32::from(serve("bench", pipeline).is_err()));
+        exit(i32::from(serve(Tool::of_version("bench"), pipeline).is_err()));
     }
     let tables: [(&str, fn()); 4] =
         [("costs", costs::table), ("faults", faults::table), ("memory", memory::table), ("scaling", scaling::table)];

@@ -3,7 +3,7 @@
 use scheduler::worker::sim::{SimPipeline, SimSettings};
 use scheduler::worker::{self, WorkerSettings};
 use serde::de::DeserializeOwned;
-use stage_core::{ErrorClass, StageError, StageKind};
+use stage_core::{ErrorClass, StageError, StageKind, Tool};
 
 use crate::args::WorkerArgs;
 use crate::exit::{Exit, Failure};
@@ -11,10 +11,19 @@ use crate::settings::Settings;
 use crate::stages::Stages;
 
 pub(crate) fn worker(args: &WorkerArgs) -> Result<Exit, Failure> {
-    let version = env!("CARGO_PKG_VERSION");
-    let served = if args.sim { worker::serve(version, simulated) } else { worker::serve(version, build) };
+    let served = if args.sim { worker::serve(tool(), simulated) } else { worker::serve(tool(), build) };
     served.map_err(|error| Failure::new(Exit::Failed, error))?;
     Ok(Exit::Done)
+}
+
+/// This program and what it computes with on this CPU.
+fn tool() -> Tool {
+    let libraries = env!("EARWITNESS_LIBRARIES").split(',').filter_map(|library| library.split_once(' '));
+    Tool {
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        instruction_set: Some(kernels::Isa::detect().name().to_owned()),
+        libraries: libraries.map(|(name, version)| (name.to_owned(), version.to_owned())).collect(),
+    }
 }
 
 fn build(given: &WorkerSettings) -> Result<Stages, StageError> {

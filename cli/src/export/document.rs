@@ -100,10 +100,18 @@ pub(crate) struct Provenance {
     pub(crate) artifact_sha256: String,
     /// SHA-256 of the model, where one was used.
     pub(crate) model_sha256: Option<String>,
+    /// The numeric type that the model computed in, where one was used (f32, bf16, f16 or int8).
+    pub(crate) precision: Option<String>,
     /// The settings that the stage read.
     pub(crate) settings: serde_json::Value,
+    /// The device that it was made on. No result depends on it, nor on what follows.
+    pub(crate) device: String,
+    /// The CPU's instruction set that was used; null where a version before it was recorded made the artifact.
+    pub(crate) instruction_set: Option<String>,
     /// Version of the program that made it.
     pub(crate) tool_version: String,
+    /// Versions of the libraries that decode and compute; empty where a version before they were recorded made it.
+    pub(crate) libraries: BTreeMap<String, String>,
     /// When it was computed (UTC).
     pub(crate) started_at: String,
     /// How long that took, in seconds.

@@ -111,8 +111,12 @@ fn provenance(stored: &StoredArtifact) -> Provenance {
         fingerprint: made.key.fingerprint(),
         artifact_sha256: stored.body_sha256.clone(),
         model_sha256: made.key.model_sha256.clone(),
+        precision: made.key.numeric.clone(),
         settings: made.key.settings.clone(),
-        tool_version: made.tool_version.clone(),
+        device: made.device.clone(),
+        instruction_set: made.tool.instruction_set.clone(),
+        tool_version: made.tool.version.clone(),
+        libraries: made.tool.libraries.clone(),
         started_at: utc(made.started_at_ms),
         duration_s: made.duration_s,
     }

@@ -1,6 +1,6 @@
 //! What workers say, and what becomes of it.
 
-use stage_core::{ErrorClass, StageError};
+use stage_core::{ErrorClass, StageError, Tool};
 
 use super::commit::Held;
 use super::job::Verdict;
@@ -38,7 +38,7 @@ impl Coordinator<'_> {
                 self.lose(slot, &reason)?;
                 self.put_out(slot, &reason)
             }
-            FromWorker::Hello { tool_version, pid, .. } => self.configure(slot, tool_version, pid),
+            FromWorker::Hello { tool, pid, .. } => self.configure(slot, tool, pid),
             FromWorker::Ready => self.ready(slot),
             FromWorker::Refused { error } => self.refused(slot, error),
             FromWorker::CanaryEnded { error } => self.canary_ended(slot, error),
@@ -93,8 +93,8 @@ impl Coordinator<'_> {
                 };
                 let replace = chain.replace.contains(&stage);
                 let place = &self.slots[slot];
-                let (tool_version, device) = (place.tool_version.clone(), place.worker.device.to_string());
-                let artifact = NewArtifact { key, body, started_at_ms, duration_s, tool_version, device };
+                let (tool, device) = (place.tool.clone(), place.worker.device.to_string());
+                let artifact = NewArtifact { key, body, started_at_ms, duration_s, tool, device };
                 let held = Held { slot, result, job, stage, duration_s, audio_s: 0.0, lease };
                 self.hold(held, NewRecord::Artifact { artifact, replace });
                 Ok(())
@@ -121,9 +121,9 @@ impl Coordinator<'_> {
         self.lose(slot, &format!("spoke of recording {item}, which it was not given"))
     }
 
-    fn configure(&mut self, slot: usize, tool_version: String, pid: u32) -> Result<(), RunError> {
+    fn configure(&mut self, slot: usize, tool: Tool, pid: u32) -> Result<(), RunError> {
         let place = &mut self.slots[slot];
-        (place.tool_version, place.pid) = (tool_version, pid);
+        (place.tool, place.pid) = (tool, pid);
         place.say(ToWorker::Configure(WorkerSettings {
             device: place.worker.device.clone(),
             threads: self.threads,

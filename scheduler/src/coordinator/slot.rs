@@ -3,6 +3,8 @@
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
+use stage_core::Tool;
+
 use super::process::WorkerProcess;
 use super::{Timing, WorkerId};
 use crate::protocol::{Progress, ToWorker};
@@ -46,7 +48,7 @@ pub(super) struct Slot {
     pub(super) generation: u64,
     pub(super) process: Option<WorkerProcess>,
     pub(super) pid: u32,
-    pub(super) tool_version: String,
+    pub(super) tool: Tool,
     pub(super) batches: Vec<Assigned>,
     /// Why the canary must pass before there is more work.
     pub(super) suspicion: Option<String>,
@@ -66,7 +68,7 @@ impl Slot {
             generation: 0,
             process: None,
             pid: 0,
-            tool_version: String::new(),
+            tool: Tool::default(),
             batches: Vec::new(),
             suspicion: None,
             was_asked: false,

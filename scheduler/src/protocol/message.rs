@@ -4,13 +4,13 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use stage_core::{DeviceId, Fingerprint, Phase, StageError, StageKind};
+use stage_core::{DeviceId, Fingerprint, Phase, StageError, StageKind, Tool};
 
 use super::Fault;
 use crate::store::Lease;
 
 /// The version of the protocol; both sides must speak the same one.
-pub const VERSION: u32 = 3;
+pub const VERSION: u32 = 4;
 
 /// The number of a result within one worker, counted from 0: what is acknowledged.
 pub type ResultId = u64;
@@ -146,8 +146,8 @@ pub enum FromWorker {
     Hello {
         /// [`VERSION`] of the worker.
         protocol: u32,
-        /// Version of the executable, recorded with its artifacts.
-        tool_version: String,
+        /// The program, recorded with its artifacts.
+        tool: Tool,
         /// Its process.
         pid: u32,
     },

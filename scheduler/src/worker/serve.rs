@@ -7,7 +7,7 @@ use std::thread::{self, Thread};
 use std::time::Duration;
 
 use crossbeam_channel::{Receiver, unbounded};
-use stage_core::{StageError, StageKind};
+use stage_core::{StageError, StageKind, Tool};
 
 use super::executor::Executor;
 use super::faults::Faults;
@@ -44,25 +44,21 @@ pub enum WorkerError {
 pub(super) type Commands = Receiver<Result<ToWorker, CodecError>>;
 
 /// Serves a coordinator over stdin and stdout until it says to end or stdin closes. `build` makes the pipeline from
-/// the settings; a failure is told to the coordinator, which reports it. `tool_version` is recorded with artifacts.
+/// the settings; a failure is told to the coordinator, which reports it. `tool` is recorded with artifacts.
 ///
 /// The calling process must end when this returns: lanes may still be at work that nobody waits for.
 ///
 /// # Errors
 /// [`WorkerError`]; end the process with a failing exit code.
 pub fn serve<P: Pipeline>(
-    tool_version: &str,
+    tool: Tool,
     build: impl FnOnce(&WorkerSettings) -> Result<P, StageError>,
 ) -> Result<(), WorkerError> {
     let output = stdio::claim_stdout()?;
     stdio::die_with_parent()?;
     let outbox = Arc::new(Outbox::new(output));
     let commands = read_stdin()?;
-    outbox.send(&FromWorker::Hello {
-        protocol: VERSION,
-        tool_version: tool_version.to_owned(),
-        pid: std::process::id(),
-    });
+    outbox.send(&FromWorker::Hello { protocol: VERSION, tool, pid: std::process::id() });
     let activity = Arc::new(Activity::default());
     let heartbeat = Heartbeat::start(Arc::clone(&outbox), Arc::clone(&activity))?;
     let settings = match commands.recv() {

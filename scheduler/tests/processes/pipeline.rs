@@ -12,7 +12,7 @@ use rustix::process::{Signal, getpid, kill_process};
 use scheduler::worker::{Artifact, ItemJob, Pipeline, WorkerSettings, serve};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
-use stage_core::{DeviceId, ErrorClass, Flow, StageError, StageKind};
+use stage_core::{DeviceId, ErrorClass, Flow, StageError, StageKind, Tool};
 
 /// The worker's settings.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
@@ -56,7 +56,7 @@ pub(crate) fn worker_main(args: &[String]) {
     if let Some(mark) = args.first().filter(|mark| first_time(Path::new(mark))) {
         println!("{mark}: this is no message");
     }
-    let end = serve("0.0.1-test", |settings: &WorkerSettings| {
+    let end = serve(Tool::of_version("0.0.1-test"), |settings: &WorkerSettings| {
         let device = settings.device.clone();
         let settings: Settings = serde_json::from_value(settings.settings.clone()).unwrap();
         if settings.refuse {

@@ -2,36 +2,23 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on must stop")]
 
 use std::fs;
-use std::os::unix::fs::symlink;
 use std::path::Path;
 
 use align::{AlignFiles, ModelError, ModelSource};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
+#[path = "../../nn/tests/support/model_folder.rs"]
+mod model_folder;
+
+use model_folder::{copy_of, edit, replace};
+
 const EMBEDDED: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../fixtures/models/aligner");
 const WEIGHTS: &str = "model.safetensors";
 
-/// A copy of the embedded model: links, which what breaks a file replaces.
+/// A copy of the embedded model.
 fn copy() -> TempDir {
-    let directory = tempfile::tempdir().unwrap();
-    for entry in fs::read_dir(EMBEDDED).unwrap() {
-        let entry = entry.unwrap();
-        symlink(entry.path().canonicalize().unwrap(), directory.path().join(entry.file_name())).unwrap();
-    }
-    directory
-}
-
-fn replace(path: &Path, content: &[u8]) {
-    let _ = fs::remove_file(path);
-    fs::write(path, content).unwrap();
-}
-
-fn edit(directory: &Path, file: &str, change: impl FnOnce(&mut Value)) {
-    let path = directory.join(file);
-    let mut value = serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
-    change(&mut value);
-    replace(&path, value.to_string().as_bytes());
+    copy_of(EMBEDDED)
 }
 
 /// What is wrong with a folder: everything that is checked before a run.

@@ -23,6 +23,7 @@ mod pcm;
 mod recipe;
 mod span;
 mod stage;
+mod tool;
 
 pub use artifact::forensics;
 pub use artifact::{
@@ -40,3 +41,4 @@ pub use pcm::{Pcm, PcmWriter, SAMPLE_RATE_HZ};
 pub use recipe::{Recipe, RecipeError};
 pub use span::Span;
 pub use stage::{DeviceStage, Identity, Stage};
+pub use tool::Tool;

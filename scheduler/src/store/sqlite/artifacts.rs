@@ -1,12 +1,15 @@
 //! Artifacts: checked against their hashes when read.
 
+use std::collections::BTreeMap;
+
 use rusqlite::{Connection, OptionalExtension, Row, params};
-use stage_core::{Fingerprint, StageKey, sha256_hex};
+use serde::{Deserialize, Serialize};
+use stage_core::{Fingerprint, StageKey, Tool, sha256_hex};
 
 use crate::store::{Alteration, Lookup, NewArtifact, StoreError, StoreFault, StoredArtifact};
 
 const COLUMNS: &str = "CAST(key AS BLOB), CAST(body AS BLOB), body_sha256, started_at_ms, duration_s, tool_version,
-    device, computations";
+    device, computations, environment";
 
 /// A row before its body and key are checked.
 struct Unchecked {
@@ -18,6 +21,14 @@ struct Unchecked {
     tool_version: String,
     device: String,
     computations: u64,
+    environment: Option<String>,
+}
+
+/// What a [`Tool`] is beside its version, as it is stored.
+#[derive(Default, Serialize, Deserialize)]
+struct Environment {
+    instruction_set: Option<String>,
+    libraries: BTreeMap<String, String>,
 }
 
 pub(super) fn lookup(db: &Connection, fingerprint: &Fingerprint) -> Result<Lookup, StoreError> {
@@ -41,6 +52,7 @@ fn unchecked(row: &Row<'_>) -> rusqlite::Result<Unchecked> {
         tool_version: row.get(5)?,
         device: row.get(6)?,
         computations: row.get::<_, i64>(7)?.cast_unsigned(),
+        environment: row.get(8)?,
     })
 }
 
@@ -53,12 +65,15 @@ impl Unchecked {
         let found = key.as_ref().map(StageKey::fingerprint);
         let key =
             key.filter(|_| found == Some(*fingerprint)).ok_or(Alteration::Key { expected: *fingerprint, found })?;
+        // What an older version did not record, or nobody can read, is not known: it is no part of the evidence itself.
+        let environment = self.environment.and_then(|text| serde_json::from_str(&text).ok());
+        let Environment { instruction_set, libraries } = environment.unwrap_or_default();
         let artifact = NewArtifact {
             key,
             body,
             started_at_ms: self.started_at_ms,
             duration_s: self.duration_s,
-            tool_version: self.tool_version,
+            tool: Tool { version: self.tool_version, instruction_set, libraries },
             device: self.device,
         };
         Ok(StoredArtifact { artifact, body_sha256: self.body_sha256, computations: self.computations })
@@ -77,12 +92,15 @@ pub(super) fn put(
             .execute([fingerprint])?;
         return Ok(false);
     }
-    let NewArtifact { key, body, started_at_ms, duration_s, tool_version, device } = artifact;
+    let NewArtifact { key, body, started_at_ms, duration_s, tool, device } = artifact;
+    let Tool { version, instruction_set, libraries } = tool.clone();
+    let environment = serde_json::to_string(&Environment { instruction_set, libraries })?;
     db.prepare_cached(
-        "INSERT INTO artifact VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, 1) ON CONFLICT (fingerprint) DO UPDATE SET
+        "INSERT INTO artifact VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, 1, ?9) ON CONFLICT (fingerprint) DO UPDATE SET
          key = excluded.key, body = excluded.body, body_sha256 = excluded.body_sha256,
          started_at_ms = excluded.started_at_ms, duration_s = excluded.duration_s,
-         tool_version = excluded.tool_version, device = excluded.device, computations = computations + 1",
+         tool_version = excluded.tool_version, device = excluded.device, environment = excluded.environment,
+         computations = computations + 1",
     )?
     .execute(params![
         fingerprint,
@@ -91,8 +109,9 @@ pub(super) fn put(
         sha256_hex(body.as_bytes()),
         started_at_ms.cast_signed(),
         duration_s,
-        tool_version,
+        version,
         device,
+        environment,
     ])?;
     Ok(true)
 }

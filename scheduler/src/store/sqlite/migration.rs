@@ -14,6 +14,9 @@ pub(super) fn migrate(db: &mut Connection, found: i64) -> Result<(), StoreError>
         if found < 2 {
             to_2(db)?;
         }
+        if found < 3 {
+            to_3(db)?;
+        }
         db.execute("UPDATE meta SET value = ?1 WHERE key = 'schema_version'", [SCHEMA_VERSION])?;
         Ok(())
     })?;
@@ -38,6 +41,11 @@ fn to_2(db: &Connection) -> Result<(), StoreError> {
     copy_recordings(db)?;
     db.execute_batch("DROP TABLE recording_1")?;
     Ok(())
+}
+
+/// Version 3: artifacts say which instruction set and libraries made them.
+fn to_3(db: &Connection) -> Result<(), StoreError> {
+    Ok(db.execute_batch("ALTER TABLE artifact ADD COLUMN environment TEXT")?)
 }
 
 fn copy_recordings(db: &Connection) -> Result<(), StoreError> {

@@ -8,9 +8,10 @@ use super::{migration, transaction};
 use crate::store::StoreError;
 
 /// The newest schema that this code knows, and the only one that it reads.
-pub(super) const SCHEMA_VERSION: i64 = 2;
+pub(super) const SCHEMA_VERSION: i64 = 3;
 
-/// Tables that version 1 had too; the columns from `priority` on came with version 2. Numbers of leases grow over the
+/// Tables that version 1 had too; the columns from `priority` on came with version 2, `environment`
+/// with version 3. Numbers of leases grow over the
 /// life of the store (AUTOINCREMENT), whatever is deleted.
 const TABLES_SINCE_1: &str = "
 CREATE TABLE meta (key TEXT PRIMARY KEY, value INTEGER NOT NULL) STRICT;
@@ -28,7 +29,8 @@ CREATE TABLE batch (
 CREATE TABLE artifact (
     fingerprint TEXT PRIMARY KEY, key TEXT NOT NULL, body TEXT NOT NULL, body_sha256 TEXT NOT NULL,
     started_at_ms INTEGER NOT NULL, duration_s REAL NOT NULL, tool_version TEXT NOT NULL, device TEXT NOT NULL,
-    computations INTEGER NOT NULL
+    computations INTEGER NOT NULL,
+    environment TEXT
 ) STRICT;
 CREATE TABLE failure (
     run INTEGER NOT NULL REFERENCES run(id), path BLOB NOT NULL, error TEXT NOT NULL, PRIMARY KEY (run, path)

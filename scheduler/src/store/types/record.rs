@@ -1,6 +1,6 @@
 //! Artifacts and their parts: to write, with the right to, and as they are on record.
 
-use stage_core::{Fingerprint, StageKey};
+use stage_core::{Fingerprint, StageKey, Tool};
 
 use super::Lease;
 
@@ -15,8 +15,8 @@ pub struct NewArtifact {
     pub started_at_ms: u64,
     /// How long its stage took, in seconds.
     pub duration_s: f64,
-    /// Version of the executable that made it.
-    pub tool_version: String,
+    /// The program that made it.
+    pub tool: Tool,
     /// The device that it was made on.
     pub device: String,
 }

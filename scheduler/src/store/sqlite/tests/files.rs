@@ -43,7 +43,7 @@ fn files_that_are_no_store_of_ours_are_left_alone() {
     let (folder, path, store) = new();
     store.db.execute("UPDATE meta SET value = 99 WHERE key = 'schema_version'", []).unwrap();
     drop(store);
-    assert!(matches!(SqliteStore::open(&path), Err(StoreError::NewerSchema { found: 99, known: 2, .. })));
+    assert!(matches!(SqliteStore::open(&path), Err(StoreError::NewerSchema { found: 99, known: 3, .. })));
     let text = folder.path().join("text.db");
     std::fs::write(&text, "not a database, but long enough to look like a header of one".repeat(20)).unwrap();
     assert!(matches!(SqliteStore::open(&text), Err(StoreError::Foreign { .. })));

@@ -92,6 +92,7 @@ fn everything_in_a_store_of_version_1_comes_back() {
     for key in entries().iter().flat_map(RecordingEntry::keys) {
         let Lookup::Sound(stored) = store.artifact(&key.fingerprint()).unwrap() else { panic!("{}", key.stage) };
         assert_eq!((&stored.artifact.key, stored.artifact.started_at_ms, stored.computations), (&key, 5, 1));
+        assert_eq!(stored.artifact.tool, Tool::of_version("0.1.0"));
     }
     let check = store.check().unwrap();
     assert_eq!((check.artifacts, check.parts, check.faults), (10, 0, vec![]));
@@ -128,7 +129,7 @@ fn an_older_store_is_not_read_before_it_is_up_to_date() {
     let folder = tempfile::tempdir().unwrap();
     let path = version_1(folder.path());
     let error = SqliteStore::open_read_only(&path).unwrap_err();
-    assert!(matches!(error, StoreError::OlderSchema { found: 1, known: 2, .. }));
+    assert!(matches!(error, StoreError::OlderSchema { found: 1, known: 3, .. }));
     assert!(error.to_string().contains("earwitness store compact"), "{error}");
     SqliteStore::open(&path).unwrap();
     assert_eq!(SqliteStore::open_read_only(&path).unwrap().recordings().unwrap(), entries());
@@ -154,4 +155,25 @@ fn a_store_with_an_altered_chain_stays_as_it_was() {
         let version: i64 = db.query_row("SELECT min(value) FROM meta", [], |row| row.get(0)).unwrap();
         assert_eq!(version, 1);
     }
+}
+
+#[test]
+fn version_2_gains_a_place_for_what_made_an_artifact() {
+    let (_folder, path, mut store) = new();
+    let lease = granted(&mut store);
+    assert_eq!(store.commit(&[commit(lease, "{}", false)]).unwrap(), [Committed::Written]);
+    let expected = columns(&store.db);
+    store
+        .db
+        .execute_batch(
+            "ALTER TABLE artifact DROP COLUMN environment; UPDATE meta SET value = 2 WHERE key = 'schema_version'",
+        )
+        .unwrap();
+    drop(store);
+    let store = SqliteStore::open(&path).unwrap();
+    assert_eq!(columns(&store.db), expected);
+    let Lookup::Sound(stored) = store.artifact(&artifact("{}").key.fingerprint()).unwrap() else {
+        panic!("no artifact")
+    };
+    assert_eq!(stored.artifact, NewArtifact { tool: Tool::of_version("0.1.0"), ..artifact("{}") });
 }

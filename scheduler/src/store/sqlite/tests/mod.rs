@@ -10,7 +10,7 @@ use std::slice::from_ref;
 use std::sync::Arc;
 
 use serde_json::json;
-use stage_core::{ErrorClass, Identity, Recipe, StageError, StageKey, StageKind};
+use stage_core::{ErrorClass, Identity, Recipe, StageError, StageKey, StageKind, Tool};
 use tempfile::TempDir;
 
 use super::*;
@@ -46,13 +46,18 @@ fn entry(recipe: &Arc<Recipe>) -> RecordingEntry {
     }
 }
 
+fn tool() -> Tool {
+    let libraries = [("candle-core".to_owned(), "1.2.3".to_owned())].into();
+    Tool { version: "0.1.0".to_owned(), instruction_set: Some("avx2".to_owned()), libraries }
+}
+
 fn artifact(body: &str) -> NewArtifact {
     NewArtifact {
         key: key(),
         body: body.to_owned(),
         started_at_ms: 1_763_900_000_123,
         duration_s: 0.25,
-        tool_version: "0.1.0".to_owned(),
+        tool: tool(),
         device: "cpu:0".to_owned(),
     }
 }

@@ -2,113 +2,21 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
-use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 
-use safetensors::tensor::{Dtype, SafeTensors, TensorView};
+use safetensors::tensor::Dtype;
 use serde_json::{Value, json};
 use tempfile::TempDir;
-use transcribe::{ModelError, ModelFiles, ModelSource, TranscribeConfig, Transcriber, quantise};
+use transcribe::{ModelSource, TranscribeConfig, Transcriber, quantise};
 
-const TEST_MODEL: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../fixtures/models/test-tiny");
-const WEIGHTS: &str = "model.safetensors";
+#[path = "../../../nn/tests/support/model_folder.rs"]
+mod model_folder;
+mod support;
 
-/// A copy of the small model: links, which what breaks a file replaces.
-fn copy() -> TempDir {
-    let directory = tempfile::tempdir().unwrap();
-    for entry in fs::read_dir(TEST_MODEL).unwrap() {
-        let entry = entry.unwrap();
-        symlink(entry.path().canonicalize().unwrap(), directory.path().join(entry.file_name())).unwrap();
-    }
-    directory
-}
-
-/// Another content for a file.
-fn replace(path: &Path, content: &[u8]) {
-    let _ = fs::remove_file(path);
-    fs::write(path, content).unwrap();
-}
-
-fn edit(directory: &Path, file: &str, change: impl FnOnce(&mut Value)) {
-    let path = directory.join(file);
-    let mut value = serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
-    change(&mut value);
-    replace(&path, value.to_string().as_bytes());
-}
-
-/// Sets a field of a JSON file; null removes it.
-fn set(file: &'static str, field: &'static str, value: Value) -> Break {
-    Box::new(move |directory| {
-        edit(directory, file, |config| {
-            let config = config.as_object_mut().unwrap();
-            if value.is_null() {
-                config.remove(field)
-            } else {
-                config.insert(field.to_owned(), value.clone())
-            };
-        });
-    })
-}
-
-/// A tensor as it is stored.
-type Stored = (Dtype, Vec<usize>, Vec<u8>);
-
-/// Writes the weights again, changed.
-fn edit_weights(directory: &Path, change: impl FnOnce(&mut BTreeMap<String, Stored>)) {
-    let path = directory.join(WEIGHTS);
-    let bytes = fs::read(&path).unwrap();
-    let stored = |view: &TensorView<'_>| (view.dtype(), view.shape().to_vec(), view.data().to_vec());
-    let tensors = SafeTensors::deserialize(&bytes).unwrap();
-    let mut tensors = tensors.iter().map(|(name, view)| (name.to_owned(), stored(&view))).collect();
-    change(&mut tensors);
-    let view = |(dtype, shape, data): &'_ Stored| (*dtype, shape.clone(), data.clone());
-    let owned: Vec<_> = tensors.iter().map(|(name, stored)| (name.clone(), view(stored))).collect();
-    let views =
-        owned.iter().map(|(name, (dtype, shape, data))| (name, TensorView::new(*dtype, shape.clone(), data).unwrap()));
-    replace(&path, &safetensors::serialize(views, None).unwrap());
-}
-
-/// Changes one tensor.
-fn tensor(name: &'static str, change: fn(&mut Stored)) -> Break {
-    Box::new(move |directory| edit_weights(directory, |tensors| change(tensors.get_mut(name).unwrap())))
-}
-
-/// A file of nothing but a header.
-fn header(json: &str) -> Vec<u8> {
-    [&(json.len() as u64).to_le_bytes(), json.as_bytes()].concat()
-}
-
-fn resolve(directory: &Path) -> Result<ModelFiles, ModelError> {
-    ModelFiles::resolve(&ModelSource::Directory(directory.into()))
-}
-
-/// What is wrong with a folder: everything that is checked before a run.
-fn complaint(directory: &Path) -> String {
-    match resolve(directory).and_then(|files| files.check_contents()) {
-        Ok(()) => "nothing".to_owned(),
-        Err(error) => error.to_string(),
-    }
-}
-
-/// What breaks a folder.
-type Break = Box<dyn Fn(&Path)>;
-
-/// The error of each broken folder names the file and holds a text.
-#[track_caller]
-fn assert_all_refused(cases: Vec<(Break, &str, &str)>) {
-    for (breakage, file, text) in cases {
-        let directory = copy();
-        breakage(directory.path());
-        let message = complaint(directory.path());
-        assert!(message.contains(file) && message.contains(text), "{file}, {text}: {message}");
-    }
-}
-
-fn write(file: &'static str, content: Vec<u8>) -> Break {
-    Box::new(move |directory| replace(&directory.join(file), &content))
-}
+use crate::model_folder::edit;
+use crate::support::*;
 
 #[test]
 fn whole_folders_are_accepted() {
