@@ -84,7 +84,7 @@ def compare(reference: dict[str, list[Segment]], other: dict[str, list[Segment]]
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--binary", type=Path, default=ROOT / "target/release/earwitness", help="our program")
-    parser.add_argument("--precisions", nargs="+", default=["int8", "f32", "bf16"])
+    parser.add_argument("--precisions", nargs="+", default=["int8", "f32"])
     chosen = parser.parse_args()
     talk = [recording.path for prefix in ("KaiSpeech_", "wav_") for recording in recordings.korean(prefix)]
     calls = sorted(path for path in CALLS.iterdir() if path.suffix != ".json")

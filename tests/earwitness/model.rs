@@ -47,6 +47,43 @@ fn embedded_model_makes_no_more_errors_than_measured_in_korean_questions() {
     assert_within_in_talk("wav_", KOREAN_QUESTIONS);
 }
 
+#[test]
+fn embedded_model_marks_what_it_makes_of_reversed_speech_as_unreliable() {
+    let Some(talk) = shared("ko/talk") else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let reversed: Vec<_> = (1..24)
+        .step_by(2)
+        .map(|index| reverse(&talk.join(format!("KaiSpeech_{index:06}.wav")), folder.path()))
+        .collect();
+    let inputs: Vec<&Path> = reversed.iter().map(PathBuf::as_path).collect();
+    let out = folder.path().join("out");
+    run(&inputs, &out, &["--model", "embedded", "--language", "ko"]).with_code(0);
+    let confident = |recording: &PathBuf| {
+        let segments = document(&out, stem(recording.file_name().unwrap().to_str().unwrap()))["segments"].clone();
+        let reliable = |segment: &&Value| segment["decoding"]["low_confidence"].is_null();
+        segments
+            .as_array()
+            .unwrap()
+            .iter()
+            .filter(reliable)
+            .map(|segment| segment["text"].to_string())
+            .collect::<Vec<_>>()
+    };
+    let confident: Vec<_> = reversed.iter().flat_map(confident).collect();
+    assert!(confident.len() <= 1, "none was measured: {confident:?}");
+}
+
+/// Writes a recording backwards into a folder.
+fn reverse(recording: &Path, folder: &Path) -> PathBuf {
+    let path = folder.join(recording.file_name().unwrap());
+    let mut reader = hound::WavReader::open(recording).unwrap();
+    let samples: Vec<i16> = reader.samples().map(Result::unwrap).collect();
+    let mut writer = hound::WavWriter::create(&path, reader.spec()).unwrap();
+    samples.into_iter().rev().for_each(|sample| writer.write_sample(sample).unwrap());
+    writer.finalize().unwrap();
+    path
+}
+
 /// The utterances of ko/talk whose names begin with a prefix, less those whose text was damaged by its encoding.
 fn assert_within_in_talk(prefix: &str, allowed: f64) {
     let Some(folder) = shared("ko/talk") else { return };
