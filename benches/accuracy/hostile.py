@@ -12,7 +12,6 @@ import sound
 from engines import FasterWhisper, Transcript, transcripts
 from recordings import SAMPLE_RATE_HZ
 
-LANGUAGE = "ko"
 SNR_DB = -5.0
 
 
@@ -31,15 +30,19 @@ def every(items: list, count: int) -> list:
 
 
 def sounds() -> dict[str, list[Sound]]:
-    """All sounds by kind. Speech is 10 utterances of each Korean set; babble is mixed from all others and English."""
+    """All sounds by kind. Korean speech is 10 utterances of each set; babble is mixed from all others and English."""
     spontaneous, questions = recordings.korean("KaiSpeech_"), recordings.korean("wav_")
     spoken = every(spontaneous, 10) + every(questions, 10)
     others = [recording for recording in spontaneous + questions if recording not in spoken] + recordings.english()
     voices = [sound.read(recording.path) for recording in others]
     speech = [(recording, sound.read(recording.path)) for recording in spoken]
+    read = [(recording, sound.read(recording.path)) for recording in recordings.english()]
     english = [(recording, sound.read(recording.path)[:15 * SAMPLE_RATE_HZ]) for recording in recordings.english()[:4]]
 
-    def noisy(kind: str, noise) -> list[Sound]:
+    def babble(seconds: float, seed: int) -> np.ndarray:
+        return sound.babble(voices, seconds, 100 + seed)
+
+    def noisy(kind: str, noise, speech: list) -> list[Sound]:
         return [
             Sound(f"{kind}-{recording.name}", sound.mixed(samples, noise(len(samples) / SAMPLE_RATE_HZ + 0.1, seed), SNR_DB),
                   " ".join(recording.sentences))
@@ -57,9 +60,18 @@ def sounds() -> dict[str, list[Sound]]:
         "music": [Sound(f"music-{seed}", sound.at_level(sound.music(20, seed), -20)) for seed in range(4)],
         "reversed speech": [Sound(f"reversed-{recording.name}", samples[::-1]) for recording, samples in speech + english],
         "babble": [Sound(f"babble-{seed}", sound.at_level(sound.babble(voices, 15, seed), -20)) for seed in range(6)],
-        "speech in white noise": noisy("in-white", sound.white),
-        "speech in babble": noisy("in-babble", lambda seconds, seed: sound.babble(voices, seconds, 100 + seed)),
+        "Korean in white noise": noisy("in-white", sound.white, speech),
+        "Korean in pink noise": noisy("in-pink", sound.pink, speech),
+        "Korean in babble": noisy("in-babble", babble, speech),
+        "English in white noise": noisy("en-in-white", sound.white, read),
+        "English in pink noise": noisy("en-in-pink", sound.pink, read),
+        "English in babble": noisy("en-in-babble", babble, read),
     }
+
+
+def languages(kind: str) -> list[str]:
+    """The language settings that a kind is transcribed with."""
+    return ["en" if kind.startswith("English") else "ko", "auto"]
 
 
 def wrong_words(reference: str, hypothesis: str) -> int:
@@ -93,17 +105,20 @@ def run(engines: list, fresh: bool) -> dict:
     """Prints a table of ours and faster-whisper, and returns it with all texts."""
     compared = [engine for engine in engines if not engine.peer or isinstance(engine, FasterWhisper)]
     report: dict[str, dict] = {engine.name: {} for engine in compared}
-    print(f"\n### Sound without intelligible speech, and speech at {SNR_DB:.0f} dB (`language={LANGUAGE}`)\n")
+    print(f"\n### Sound without intelligible speech, and speech at {SNR_DB:.0f} dB\n")
     print("Words written / of these not marked as unreliable / of these wrong. A word is wrong where under half of its")
     print("characters are matched by what is said. faster-whisper has no mark: segments whose mean log-probability is under")
     print("its own threshold of -1.0 count as marked.\n")
-    print(f"| sound | files | seconds | {' | '.join(report)} |\n|---|---|---|{'---|' * len(report)}")
+    print(f"| sound | files | seconds | language | {' | '.join(report)} |\n|---|---|---|---|{'---|' * len(report)}")
     for kind, group in sounds().items():
         with tempfile.TemporaryDirectory() as folder:
             files = [sound.write(Path(folder) / f"{item.name}.wav", item.samples) for item in group]
-            for engine in compared:
-                report[engine.name][kind] = tally(group, transcripts(engine, files, LANGUAGE, fresh))
-        cells = [report[engine.name][kind] for engine in compared]
-        shown = " | ".join(f"{cell['words']} / {cell['confident']} / {cell['wrong']}" for cell in cells)
-        print(f"| {kind} | {len(group)} | {sum(len(item.samples) for item in group) / SAMPLE_RATE_HZ:.0f} | {shown} |", flush=True)
+            seconds = sum(len(item.samples) for item in group) / SAMPLE_RATE_HZ
+            for language in languages(kind):
+                for engine in compared:
+                    made = tally(group, transcripts(engine, files, language, fresh))
+                    report[engine.name][f"{kind}, {language}"] = made
+                cells = [report[engine.name][f"{kind}, {language}"] for engine in compared]
+                shown = " | ".join(f"{cell['words']} / {cell['confident']} / {cell['wrong']}" for cell in cells)
+                print(f"| {kind} | {len(group)} | {seconds:.0f} | {language} | {shown} |", flush=True)
     return report

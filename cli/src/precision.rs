@@ -17,11 +17,16 @@ pub(crate) enum PrecisionChoice {
     Given(Precision),
 }
 
-impl FromStr for PrecisionChoice {
-    type Err = UnknownPrecision;
+/// No precision has this name.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}, or auto")]
+pub(crate) struct UnknownChoice(UnknownPrecision);
 
-    fn from_str(name: &str) -> Result<Self, UnknownPrecision> {
-        if name == "auto" { Ok(Self::Auto) } else { name.parse().map(Self::Given) }
+impl FromStr for PrecisionChoice {
+    type Err = UnknownChoice;
+
+    fn from_str(name: &str) -> Result<Self, UnknownChoice> {
+        if name == "auto" { Ok(Self::Auto) } else { name.parse().map(Self::Given).map_err(UnknownChoice) }
     }
 }
 

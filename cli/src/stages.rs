@@ -24,7 +24,7 @@ pub(crate) enum BuildError {
     #[error(transparent)]
     Model(#[from] ModelError),
     #[error("--aligner {0}")]
-    Aligner(#[from] align::ModelError),
+    Aligner(align::ModelError),
     #[error("--lexicon {0}")]
     Forensics(ForensicsError),
     #[error(transparent)]
@@ -33,6 +33,12 @@ pub(crate) enum BuildError {
     Recipe(#[from] RecipeError),
     #[error("--language {language}: the model {model} knows {known}")]
     Language { language: String, model: String, known: String },
+}
+
+impl From<align::ModelError> for BuildError {
+    fn from(error: align::ModelError) -> Self {
+        Self::Aligner(error)
+    }
 }
 
 impl Stages {

@@ -82,7 +82,7 @@ pub trait Store {
     /// All recordings, by path.
     fn recordings(&self) -> Result<Vec<RecordingEntry>, StoreError>;
 
-    /// The recipes of all recordings, those of the latest run first.
+    /// All recipes: those of recordings, of the latest run first, then those that a later run replaced, the newest first.
     fn recipes(&self) -> Result<Vec<Arc<Recipe>>, StoreError>;
 
     /// Remembers exported files.

@@ -91,7 +91,20 @@ impl ModelFile {
 /// # Errors
 /// [`ModelFileError::Malformed`] where they are no JSON, or another structure.
 pub fn parse_json<T: DeserializeOwned>(path: &Path, bytes: &[u8]) -> Result<T, ModelFileError> {
-    serde_json::from_slice(bytes).map_err(|reason| ModelFileError::Malformed { path: path.to_owned(), reason })
+    let parsed = match byte_order_mark(bytes) {
+        Some(encoding) => Err(serde::de::Error::custom(format!("is {encoding}: save it as UTF-8 without one"))),
+        None => serde_json::from_slice(bytes),
+    };
+    parsed.map_err(|reason| ModelFileError::Malformed { path: path.to_owned(), reason })
+}
+
+/// The encoding that a byte order mark at the start names, if there is one.
+fn byte_order_mark(bytes: &[u8]) -> Option<&'static str> {
+    match bytes {
+        [0xEF, 0xBB, 0xBF, ..] => Some("UTF-8 with a byte order mark"),
+        [0xFF, 0xFE, ..] | [0xFE, 0xFF, ..] => Some("UTF-16 with a byte order mark"),
+        _ => None,
+    }
 }
 
 /// Where the files of one model lie.

@@ -13,6 +13,7 @@ use safetensors::tensor::{Metadata, TensorInfo, TensorView};
 use stage_core::{sha256_file, sha256_hex};
 
 use crate::check::TensorFault;
+use crate::fault::message;
 use crate::folder::regular_file;
 use crate::hub::promised_sha256;
 
@@ -58,7 +59,7 @@ pub enum WeightsError {
         /// The file.
         path: PathBuf,
         /// What the parser said.
-        reason: Box<candle_core::Error>,
+        reason: String,
     },
 }
 
@@ -97,7 +98,7 @@ impl OpenWeights {
     fn new(files: Vec<(PathBuf, Bytes)>) -> Result<Self, WeightsError> {
         let mut open = Self { files: Vec::new(), tensors: BTreeMap::new() };
         for (path, bytes) in files {
-            let (header, metadata) = header(&bytes).map_err(|reason| malformed(&path, reason))?;
+            let (header, metadata) = header(&bytes).map_err(|reason| malformed(&path, &reason))?;
             open.files.push(OpenFile { path, bytes, data: HEADER_LEN + header });
             for (name, info) in metadata.tensors() {
                 if open.tensors.insert(name.clone(), (open.files.len() - 1, info.clone())).is_some() {
@@ -219,11 +220,11 @@ impl Weights {
         self.open()?;
         match &self.source {
             Source::Embedded { name, bytes } => VarBuilder::from_slice_safetensors(bytes, dtype, device)
-                .map_err(|reason| malformed(Path::new(name), reason)),
+                .map_err(|reason| malformed(Path::new(name), &reason)),
             Source::Files(paths) => {
                 // SAFETY: as in `map`.
                 unsafe { VarBuilder::from_mmaped_safetensors(paths, dtype, device) }
-                    .map_err(|reason| malformed(&paths[0], reason))
+                    .map_err(|reason| malformed(&paths[0], &reason))
             }
         }
     }
@@ -248,8 +249,8 @@ fn unreadable(path: &Path, reason: std::io::Error) -> WeightsError {
     WeightsError::Unreadable { path: path.to_owned(), reason }
 }
 
-fn malformed(path: &Path, reason: candle_core::Error) -> WeightsError {
-    WeightsError::Malformed { path: path.to_owned(), reason: Box::new(reason) }
+fn malformed(path: &Path, reason: &candle_core::Error) -> WeightsError {
+    WeightsError::Malformed { path: path.to_owned(), reason: message(reason) }
 }
 
 #[cfg(test)]

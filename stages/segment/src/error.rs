@@ -3,7 +3,7 @@
 use std::io;
 use std::path::PathBuf;
 
-use nn::WeightsError;
+use nn::{WeightsError, message};
 use stage_core::{ErrorClass, StageError, StageKind};
 
 #[derive(Debug, thiserror::Error)]
@@ -12,7 +12,7 @@ pub(crate) enum SegmentError {
     Setting { name: &'static str, value: f64, low: f64, high: f64 },
     #[error("the voice activity detector's model: {0}")]
     Weights(#[from] WeightsError),
-    #[error("the voice activity detector's model: {path}: not the 16 kHz Silero VAD v5: {reason}")]
+    #[error("the voice activity detector's model: {path}: not the 16 kHz Silero VAD v5: {}", message(reason))]
     Tensors { path: PathBuf, reason: candle_core::Error },
     #[error("the voice activity detector failed: {0}")]
     Inference(#[from] candle_core::Error),

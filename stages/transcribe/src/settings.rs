@@ -71,9 +71,14 @@ pub struct TranscribeConfig {
     /// An attempt whose mean log-probability (natural) is lower is rejected, unless the window is silent; a text that
     /// reaches it is kept whatever the no-speech probability.
     pub logprob_threshold: f32,
-    /// A text whose mean log-probability (natural) is lower is kept and marked as low confidence: on Korean calls a third
-    /// of its characters or more are wrong with Whisper base. Earwitness's own.
+    /// A text whose mean log-probability (natural), plus that of its language where it was detected, is lower is kept and
+    /// marked as low confidence: on Korean calls a third of its characters or more are wrong with Whisper base.
+    /// Earwitness's own.
     pub low_confidence_threshold: f32,
+    /// A text is marked as low confidence where the window's loud parts stand less than this above its quiet ones, in dB
+    /// (95th and 10th percentile of the levels of 20 ms): the speech is hardly louder than the noise. 0: never.
+    /// Earwitness's own.
+    pub contrast_threshold_db: f32,
     /// A window whose no-speech probability (0 to 1) is higher is dropped, unless its text is likely.
     pub no_speech_threshold: f32,
     /// An attempt that ends in so many repetitions of the same one to eight tokens (of a single token: in twice as
@@ -125,6 +130,7 @@ impl Default for TranscribeConfig {
             compression_ratio_threshold: 2.4,
             logprob_threshold: -1.0,
             low_confidence_threshold: -0.7,
+            contrast_threshold_db: 12.0,
             no_speech_threshold: 0.6,
             repetition_limit: 6,
             silence_dbfs: -70.0,
@@ -177,6 +183,7 @@ impl TranscribeConfig {
         for (setting, value) in [
             ("logprob_threshold", self.logprob_threshold),
             ("low_confidence_threshold", self.low_confidence_threshold),
+            ("contrast_threshold_db", self.contrast_threshold_db),
             ("no_speech_threshold", self.no_speech_threshold),
             ("silence_dbfs", self.silence_dbfs),
             ("prompt_reset_on_temperature", self.prompt_reset_on_temperature),

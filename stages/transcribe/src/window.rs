@@ -14,6 +14,8 @@ pub struct MelWindow {
     pub(crate) sounding: Vec<bool>,
     /// Level of the loudest 20 ms, in dB of full scale.
     pub(crate) loudest_dbfs: f32,
+    /// How far its loud parts stand above its quiet ones, in dB: the 95th percentile of the levels of 20 ms less the 10th.
+    pub(crate) contrast_db: f32,
     /// Text that the window is taken to follow, as tokens.
     pub(crate) prompt: Vec<u32>,
     /// The code of the language to decode in, whatever the window sounds like.
@@ -23,7 +25,15 @@ pub struct MelWindow {
 impl MelWindow {
     /// A window of features alone, without a prompt.
     pub(crate) const fn of_features(features: Vec<f32>, positions: usize) -> Self {
-        Self { features, positions, sounding: Vec::new(), loudest_dbfs: 0.0, prompt: Vec::new(), language: None }
+        Self {
+            features,
+            positions,
+            sounding: Vec::new(),
+            loudest_dbfs: 0.0,
+            contrast_db: f32::INFINITY,
+            prompt: Vec::new(),
+            language: None,
+        }
     }
 }
 

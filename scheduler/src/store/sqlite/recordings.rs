@@ -66,8 +66,10 @@ pub(super) fn list(db: &Connection) -> Result<Vec<RecordingEntry>, StoreError> {
 /// Each recipe once, by the latest run of a recording made by it.
 pub(super) fn recipes(db: &Connection) -> Result<Vec<Arc<Recipe>>, StoreError> {
     let mut recipes = Recipes::of(db);
-    let mut statement =
-        db.prepare("SELECT recipe FROM recording GROUP BY recipe ORDER BY max(run) DESC, recipe DESC")?;
+    let mut statement = db.prepare(
+        "SELECT recipe.id FROM recipe LEFT JOIN recording ON recording.recipe = recipe.id
+         GROUP BY recipe.id ORDER BY max(recording.run) DESC, recipe.id DESC",
+    )?;
     let ids: Vec<i64> = statement.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?;
     ids.into_iter().map(|id| recipes.get(id)).collect()
 }

@@ -39,15 +39,35 @@ impl Attempt {
     }
 }
 
-/// Why the text of an attempt that is kept is not reliable, if it is not.
-pub(super) fn low_confidence(config: &TranscribeConfig, attempt: &Attempt) -> Option<String> {
+/// Why the text of an attempt that is kept is not reliable, if it is not. Where the language was detected, its
+/// log-probability counts too: of sound that is no speech, base writes likely texts in unlikely languages.
+pub(super) fn low_confidence(
+    config: &TranscribeConfig,
+    attempt: &Attempt,
+    language_probability: Option<f32>,
+    contrast_db: f32,
+) -> Option<String> {
     let Attempt { avg_logprob, .. } = *attempt;
+    let noisy = || {
+        let threshold = config.contrast_threshold_db;
+        let is_low = contrast_db < threshold && !attempt.sequence.tokens.is_empty();
+        is_low.then(|| {
+            format!("noise: the loud parts are {contrast_db:.0} dB above the quiet ones, under {threshold:.0}")
+        })
+    };
     let unlikely = || {
         let threshold = config.low_confidence_threshold;
-        let is_low = avg_logprob < threshold;
-        is_low.then(|| format!("mean log-probability {avg_logprob:.2} below {threshold:.2}"))
+        let of_language = language_probability.map_or(0.0, f32::ln);
+        if avg_logprob < threshold {
+            Some(format!("mean log-probability {avg_logprob:.2} below {threshold:.2}"))
+        } else if avg_logprob + of_language < threshold {
+            let both = format!("mean log-probability {avg_logprob:.2} and the language's {of_language:.2}");
+            Some(format!("{both} together below {threshold:.2}"))
+        } else {
+            None
+        }
     };
-    attempt.rejection.clone().or_else(unlikely)
+    attempt.rejection.clone().or_else(unlikely).or_else(noisy)
 }
 
 /// Why an attempt is rejected, if it is: openai-whisper's `decode_with_fallback`, with repetition and foreign script
@@ -124,13 +144,20 @@ mod tests {
 
     #[test]
     fn low_confidence_is_that_of_rejected_and_of_unlikely_texts() {
-        let reason = |avg_logprob, rejection: Option<&str>| {
+        let reason = |avg_logprob, rejection: Option<&str>, language| {
             let attempt = Attempt { avg_logprob, rejection: rejection.map(str::to_owned), ..Attempt::default() };
-            low_confidence(&TranscribeConfig::default(), &attempt)
+            low_confidence(&TranscribeConfig::default(), &attempt, language, 30.0)
         };
-        assert_eq!(reason(-0.6, None), None);
-        assert_eq!(reason(-0.6, Some("repetition")).unwrap(), "repetition");
-        assert_eq!(reason(-0.8, None).unwrap(), "mean log-probability -0.80 below -0.70");
+        assert_eq!(reason(-0.6, None, None), None);
+        assert_eq!(reason(-0.6, None, Some(0.95)), None);
+        assert_eq!(reason(-0.6, Some("repetition"), None).unwrap(), "repetition");
+        assert_eq!(reason(-0.8, None, Some(0.5)).unwrap(), "mean log-probability -0.80 below -0.70");
+        let together = "mean log-probability -0.60 and the language's -0.69 together below -0.70";
+        assert_eq!(reason(-0.6, None, Some(0.5)).unwrap(), together);
+        let sequence = Sequence { tokens: vec![7], ..Sequence::default() };
+        let noisy =
+            low_confidence(&TranscribeConfig::default(), &Attempt { sequence, ..Attempt::default() }, None, 4.2);
+        assert_eq!(noisy.unwrap(), "noise: the loud parts are 4 dB above the quiet ones, under 12");
     }
 
     #[test]

@@ -245,7 +245,7 @@ impl Job {
     /// The answer, with the times of its text tokens.
     pub(super) fn hypothesis(self, boundaries_s: Option<Vec<f64>>, rules: &Rules) -> Hypothesis {
         let kept = self.kept.unwrap_or_default();
-        let low_confidence = low_confidence(&rules.config, &kept);
+        let low_confidence = low_confidence(&rules.config, &kept, self.language_probability, self.window.contrast_db);
         Hypothesis {
             tokens: kept.sequence.tokens,
             logprobs: kept.sequence.logprobs,

@@ -65,7 +65,11 @@ fn recipes_come_with_the_latest_run_first() {
     store.end_run(second, RunEnd::Finished).unwrap();
     let third = begun(&mut store);
     store.put_recordings(third, from_ref(&a)).unwrap();
-    assert_eq!(store.recipes().unwrap(), [whole, short]);
+    assert_eq!(store.recipes().unwrap(), [Arc::clone(&whole), Arc::clone(&short)]);
+    store.end_run(third, RunEnd::Finished).unwrap();
+    let fourth = begun(&mut store);
+    store.put_recordings(fourth, &[RecordingEntry { recipe: Arc::clone(&whole), ..b }]).unwrap();
+    assert_eq!(store.recipes().unwrap(), [whole, short], "what a later run replaced is still known");
 }
 
 #[test]
