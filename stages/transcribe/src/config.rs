@@ -1,6 +1,6 @@
 //! The model's own configuration files: `config.json`, `generation_config.json`, `preprocessor_config.json`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use nn::parse_json;
@@ -198,6 +198,11 @@ impl GenerationConfig {
         {
             if let Some(token) = tokens.iter().find(|token| **token as usize >= model.vocab_size) {
                 return Err(unexpected(path, field, token.to_string(), "ids below vocab_size are expected"));
+            }
+            // Whisper suppresses about a hundred.
+            if tokens.iter().collect::<BTreeSet<_>>().len() > model.vocab_size / 2 {
+                let value = format!("a list of {} tokens", tokens.len());
+                return Err(unexpected(path, field, value, "at most half of the vocabulary is expected"));
             }
         }
         if config.is_multilingual == Some(true) && model.vocab_size == ENGLISH_ONLY_TOKENS {

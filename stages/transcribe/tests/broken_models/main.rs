@@ -131,6 +131,7 @@ fn configurations_that_the_weights_contradict_are_refused() {
 #[test]
 fn generation_settings_of_other_models_are_refused() {
     let file = "generation_config.json";
+    let all = json!((0..3748).collect::<Vec<u32>>());
     let generation = |field, value, text| (set(file, field, value), file, text);
     assert_all_refused(vec![
         generation("alignment_heads", json!([[7, 0]]), "alignment_heads is (7, 0)"),
@@ -139,6 +140,8 @@ fn generation_settings_of_other_models_are_refused() {
         generation("suppress_tokens", json!([1, 4259]), "suppress_tokens is 4259"),
         generation("suppress_tokens", json!([-1]), "invalid value"),
         generation("begin_suppress_tokens", json!([u32::MAX]), "begin_suppress_tokens is 4294967295"),
+        generation("suppress_tokens", all.clone(), "suppress_tokens is a list of 3748 tokens: at most half"),
+        generation("begin_suppress_tokens", all, "begin_suppress_tokens is a list of 3748 tokens: at most half"),
         generation("eos_token_id", json!(50257), "eos_token_id is [50257]"),
         generation("decoder_start_token_id", json!([1, 2]), "decoder_start_token_id is [1, 2]"),
         generation("no_timestamps_token_id", json!(50363), "no_timestamps_token_id is [50363]"),
