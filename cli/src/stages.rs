@@ -35,6 +35,7 @@ pub(crate) enum BuildError {
     Language { language: String, model: String, known: String },
 }
 
+// Not by `#[from]`, which would make it the source too: its text is in the message already, and would be printed twice.
 impl From<align::ModelError> for BuildError {
     fn from(error: align::ModelError) -> Self {
         Self::Aligner(error)

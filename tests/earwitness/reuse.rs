@@ -71,3 +71,16 @@ fn one_stage_alone_prints_its_artifact_and_leaves_it_for_the_run() {
     let summary = run(&[call.as_ref()], out.path(), &[]).with_code(0).summary();
     assert_eq!((&summary["stages_computed"], &summary["stages_reused"]), (&3.into(), &2.into()));
 }
+
+#[test]
+fn precision_of_a_case_is_kept_though_another_model_ran_over_its_recordings() {
+    let out = tempfile::tempdir().unwrap();
+    let call = calls().join("reading.wav");
+    let precision_with = |more: &[&str]| {
+        run(&[&call], out.path(), more).with_code(0);
+        document(out.path(), "reading")["provenance"][2]["precision"].clone()
+    };
+    assert_eq!(precision_with(&["--precision", "bf16"]), "bf16");
+    assert_eq!(precision_with(&["--model", "embedded"]), "int8");
+    assert_eq!(precision_with(&[]), "bf16");
+}

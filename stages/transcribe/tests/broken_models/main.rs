@@ -129,6 +129,18 @@ fn configurations_that_the_weights_contradict_are_refused() {
 }
 
 #[test]
+fn files_with_a_byte_order_mark_are_refused_by_their_encoding() {
+    let marked = |file, mark: &[u8], text| {
+        let mut content = mark.to_vec();
+        content.extend(fs::read(Path::new(TEST_MODEL).join(file)).unwrap());
+        (write(file, content), file, text)
+    };
+    let files = ["config.json", "generation_config.json", "tokenizer.json", "preprocessor_config.json"];
+    assert_all_refused(files.map(|file| marked(file, b"\xEF\xBB\xBF", "is UTF-8 with a byte order mark")).into());
+    assert_all_refused(files.map(|file| marked(file, b"\xFF\xFE", "is UTF-16 with a byte order mark")).into());
+}
+
+#[test]
 fn generation_settings_of_other_models_are_refused() {
     let file = "generation_config.json";
     let all = json!((0..3748).collect::<Vec<u32>>());
