@@ -88,11 +88,8 @@ fn best(model: &ModelSource, device: &DeviceId) -> Precision {
 /// # Errors
 /// As [`SqliteStore::open_read_only`]; a store of an older version holds no answer, and none is an error.
 pub(crate) fn stored(path: &Path, model_sha256: &str) -> Result<Option<Precision>, StoreError> {
-    if !path.is_file() {
-        return Ok(None);
-    }
     let store = match SqliteStore::open_read_only(path) {
-        Err(StoreError::OlderSchema { .. }) => return Ok(None),
+        Err(StoreError::Missing { .. } | StoreError::OlderSchema { .. }) => return Ok(None),
         store => store?,
     };
     let recipes = store.recipes()?;

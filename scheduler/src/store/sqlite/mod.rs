@@ -16,6 +16,7 @@ mod schema;
 mod tests;
 mod transaction;
 
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -57,17 +58,18 @@ impl SqliteStore {
             std::fs::create_dir_all(folder).map_err(|source| StoreError::Open { path: folder.to_owned(), source })?;
         }
         let lock = WriterLock::acquire(path)?;
-        let mut db = Connection::open(path)?;
-        db.busy_timeout(WRITE_TIMEOUT)?;
+        if !path.exists() {
+            create(path)?;
+        }
+        let db = connect(path)?;
         db.set_prepared_statement_cache_capacity(PREPARED_STATEMENTS);
-        schema::prepare(&mut db, path)?;
         Ok(Self { db, path: path.to_owned(), lock: Some(lock) })
     }
 
     /// Opens the store for reading, beside a writer if there is one. Methods that write fail.
     ///
     /// # Errors
-    /// [`StoreError::Missing`] where there is none; [`StoreError::OlderSchema`] for one of an older version, which is
+    /// [`StoreError::Missing`] where there is none, or an empty file; [`StoreError::OlderSchema`] for one of an older version, which is
     /// read only after a writer brought it up to date: one version of every query is enough to get right. Otherwise as
     /// [`SqliteStore::open`].
     pub fn open_read_only(path: &Path) -> Result<Self, StoreError> {
@@ -87,6 +89,36 @@ impl SqliteStore {
     pub fn writer(&self) -> Result<Writer, StoreError> {
         lock::writer(&self.path)
     }
+}
+
+/// Makes the store under a temporary name and renames it, so that a reader finds either no store or a complete one.
+fn create(path: &Path) -> Result<(), StoreError> {
+    let unfinished = beside(path, ".new");
+    let failed = |source| StoreError::Open { path: unfinished.clone(), source };
+    for leftover in ["", "-wal", "-shm", "-journal"].map(|suffix| beside(&unfinished, suffix)) {
+        match std::fs::remove_file(&leftover) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(failed(error)),
+            _ => {}
+        }
+    }
+    // Closing the only connection writes everything into the one file that is renamed.
+    connect(&unfinished)?.close().map_err(|(_, error)| error)?;
+    std::fs::rename(&unfinished, path).map_err(failed)?;
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or_else(|| Path::new("."));
+    std::fs::File::open(folder).and_then(|folder| folder.sync_all()).map_err(failed)
+}
+
+fn connect(path: &Path) -> Result<Connection, StoreError> {
+    let mut db = Connection::open(path)?;
+    db.busy_timeout(WRITE_TIMEOUT)?;
+    schema::prepare(&mut db, path)?;
+    Ok(db)
+}
+
+fn beside(path: &Path, suffix: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(suffix);
+    name.into()
 }
 
 impl Store for SqliteStore {

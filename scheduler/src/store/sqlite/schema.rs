@@ -93,6 +93,9 @@ fn create(db: &Connection) -> rusqlite::Result<()> {
 
 /// Whether a database that is only read is a store of the version that we read.
 pub(super) fn check(db: &Connection, path: &Path) -> Result<(), StoreError> {
+    if is_empty(db, path)? {
+        return Err(StoreError::Missing { path: path.to_owned() });
+    }
     match version(db, path)? {
         SCHEMA_VERSION => Ok(()),
         found => Err(StoreError::OlderSchema { path: path.to_owned(), found, known: SCHEMA_VERSION }),

@@ -56,6 +56,44 @@ fn files_that_are_no_store_of_ours_are_left_alone() {
 }
 
 #[test]
+fn store_that_is_being_made_is_missing_or_complete_to_a_reader() {
+    let folder = tempfile::tempdir().unwrap();
+    for attempt in 0..20 {
+        let path = folder.path().join(format!("{attempt}.db"));
+        let reader = std::thread::spawn({
+            let path = path.clone();
+            move || loop {
+                match SqliteStore::open_read_only(&path) {
+                    Err(StoreError::Missing { .. }) => {}
+                    found => return found.map(|store| store.runs(1).unwrap().len()),
+                }
+            }
+        });
+        SqliteStore::open(&path).unwrap();
+        assert_eq!(reader.join().unwrap().unwrap(), 0);
+    }
+}
+
+#[test]
+fn store_whose_making_was_cut_off_is_made_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("store.db");
+    for leftover in ["store.db.new", "store.db.new-wal"] {
+        std::fs::write(folder.path().join(leftover), "cut off").unwrap();
+    }
+    drop(SqliteStore::open(&path).unwrap());
+    let empty = folder.path().join("empty.db");
+    std::fs::write(&empty, "").unwrap();
+    assert!(matches!(SqliteStore::open_read_only(&empty), Err(StoreError::Missing { .. })));
+    drop(SqliteStore::open(&empty).unwrap());
+    let names = |end: &str| {
+        let files = std::fs::read_dir(folder.path()).unwrap();
+        files.filter(|file| file.as_ref().unwrap().file_name().to_string_lossy().ends_with(end)).count()
+    };
+    assert_eq!((names(".db"), names(".new"), names("-wal")), (2, 0, 0));
+}
+
+#[test]
 fn a_sound_store_has_no_faults_and_everything_is_counted() {
     let (_folder, path, mut store) = new();
     let lease = granted(&mut store);
