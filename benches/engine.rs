@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use candle_core::{DType, Device, Tensor};
-use stage_core::{DeviceStage, ListFlow, Pcm, SpeechSegments, VadIdentity, Window};
+use stage_core::{DeviceStage, ListFlow, Pcm, SpeechSegments, Window};
 use transcribe::{MelWindow, ModelFiles, ModelSource, TranscribeConfig, Transcriber};
 
 pub(crate) type Result<T> = std::result::Result<T, Box<dyn Error>>;
@@ -46,12 +46,7 @@ impl Engine {
     /// The features of one window's samples.
     fn unit(&self, samples: Vec<f32>) -> Result<MelWindow> {
         let end_s = samples.len() as f64 / 16_000.0;
-        let segments = SpeechSegments {
-            vad: VadIdentity { name: "none".into(), model_sha256: None },
-            spans: vec![],
-            windows: vec![Window { channel: 0, start_s: 0.0, end_s, first_span: 0, spans: 0 }],
-            dropped: vec![],
-        };
+        let segments = SpeechSegments::of_windows(vec![Window::without_spans(0, 0.0, end_s)]);
         let mut unit = None;
         let pcm = Pcm::from_channels(vec![samples]);
         self.transcriber.prepare((&pcm, &segments), &|_| false, &mut |_, prepared| {

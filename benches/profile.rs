@@ -1,10 +1,12 @@
-//! Where the time of transcription goes: the parts of the network on real weights and recordings, each beside the time that
-//! its arithmetic takes at the machine's measured peak, or its weights and keys take at the measured memory bandwidth.
+//! Where the time of transcription goes: the parts of the network on real weights and recordings, each beside the time
+//! that its arithmetic takes at the machine's measured peak, or its weights and keys take at the measured memory
+//! bandwidth.
 //!
 //!     cargo bench -p transcribe --bench profile -- [--precision int8] [--beam-size 5] [RECORDING.wav...]
 //!
-//! Recordings are WAV at 16 kHz, mono; long ones are cut every 28 s. Without any, some of the shared recordings are taken. The model is the embedded one. Under `EARWITNESS_CPU` the
-//! peaks are those of the instructions that the limited kernels use.
+//! Recordings are WAV at 16 kHz, mono; long ones are cut every 28 s. Without any, some of the shared recordings are
+//! taken. The model is the embedded one. Under `EARWITNESS_CPU` the peaks are those of the instructions that the limited
+//! kernels use.
 
 #[cfg(target_arch = "x86_64")]
 #[path = "peak.rs"]
@@ -18,7 +20,7 @@ use std::thread;
 use kernels::Isa;
 use kernels::probe::{self, Part};
 use measure::{Machine, runs};
-use stage_core::{DeviceStage, ListFlow, Pcm, SpeechSegments, VadIdentity, Window};
+use stage_core::{DeviceStage, ListFlow, Pcm, SpeechSegments, Window};
 use transcribe::{MelWindow, ModelFiles, ModelSource, Precision, TranscribeConfig, Transcriber};
 
 /// Windows that are decoded at a time.
@@ -103,12 +105,7 @@ fn windows(path: &Path) -> Vec<Vec<f32>> {
 
 fn unit(transcriber: &Transcriber, samples: &[f32]) -> Arc<MelWindow> {
     let end_s = samples.len() as f64 / 16_000.0;
-    let segments = SpeechSegments {
-        vad: VadIdentity { name: "none".into(), model_sha256: None },
-        spans: vec![],
-        windows: vec![Window { channel: 0, start_s: 0.0, end_s, first_span: 0, spans: 0 }],
-        dropped: vec![],
-    };
+    let segments = SpeechSegments::of_windows(vec![Window::without_spans(0, 0.0, end_s)]);
     let pcm = Pcm::from_channels(vec![samples.to_vec()]);
     let mut unit = None;
     let mut emit = |_, prepared| {

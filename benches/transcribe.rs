@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use measure::{Machine, figures, runs};
-use stage_core::{DeviceStage, ListFlow, Pcm, SpeechSegments, VadIdentity, Window};
+use stage_core::{DeviceStage, ListFlow, Pcm, SpeechSegments, Window};
 use transcribe::{MelWindow, ModelFiles, ModelSource, Precision, TranscribeConfig, Transcriber};
 
 const PRECISIONS: [Precision; 3] = [Precision::F32, Precision::Bf16, Precision::Int8];
@@ -121,20 +121,8 @@ fn digits(window_s: f64) -> (Pcm, SpeechSegments) {
         samples.extend([0.0; 3_200]);
     }
     samples.truncate(frames);
-    let window = |index: usize| Window {
-        channel: 0,
-        start_s: index as f64 * window_s,
-        end_s: (index + 1) as f64 * window_s,
-        first_span: 0,
-        spans: 0,
-    };
-    let segments = SpeechSegments {
-        vad: VadIdentity { name: "none".into(), model_sha256: None },
-        spans: vec![],
-        windows: (0..WINDOWS).map(window).collect(),
-        dropped: vec![],
-    };
-    (Pcm::from_channels(vec![samples]), segments)
+    let window = |index: usize| Window::without_spans(0, index as f64 * window_s, (index + 1) as f64 * window_s);
+    (Pcm::from_channels(vec![samples]), SpeechSegments::of_windows((0..WINDOWS).map(window).collect()))
 }
 
 /// The samples of a file of 8 kHz, interpolated to 16 kHz.

@@ -17,6 +17,7 @@ from pathlib import Path
 
 import machine
 import recordings
+import score
 from tokenizers import Tokenizer
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -59,12 +60,7 @@ def transcribe(binary: Path, files: list[Path], language: str, precision: str, l
 
 def edits(a: list[int], b: list[int]) -> int:
     """The least number of insertions, deletions and substitutions from a to b."""
-    row = list(range(len(b) + 1))
-    for i, token in enumerate(a, 1):
-        previous, row[0] = row[0], i
-        for j, other in enumerate(b, 1):
-            previous, row[j] = row[j], min(row[j] + 1, row[j - 1] + 1, previous + (token != other))
-    return row[-1]
+    return sum(i is None or j is None or a[i] != b[j] for i, j in score.alignment(a, b))
 
 
 def compare(reference: dict[str, list[Segment]], other: dict[str, list[Segment]]) -> str:

@@ -53,7 +53,7 @@ class Edits:
         return self.inserted + self.deleted + self.substituted
 
 
-def alignment(reference: list[str], hypothesis: list[str]) -> list[tuple[int | None, int | None]]:
+def alignment(reference: list, hypothesis: list) -> list[tuple[int | None, int | None]]:
     """A shortest edit path: pairs of indices, of which one is None where a unit was deleted or inserted.
 
     Among paths of equal length, the one that pairs units (equal ones, then substitutions) as late as possible.

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use crate::support::{Finished, calls, document, earwitness, run, shared};
+use crate::support::{calls, document, finish_at_level, run, shared};
 
 #[test]
 fn a_broken_file_fails_alone() {
@@ -55,13 +55,12 @@ fn every_format_runs_through_the_whole_pipeline() {
 #[test]
 fn cpu_limit_that_is_wrong_is_an_error_before_anything_is_run() {
     let refused = |level| {
-        let output = earwitness(["schema"]).env("EARWITNESS_CPU", level).output().unwrap();
-        let finished = Finished::of(output).with_code(2);
+        let finished = finish_at_level(level, ["schema"]).with_code(2);
         assert!(finished.stdout.is_empty(), "{}", finished.stdout);
         finished.stderr
     };
     let message = refused("avx3");
     let known = "portable, avx2, avxvnni, avx512, avx512vnni, avx512bf16";
     assert!(message.contains("EARWITNESS_CPU") && message.contains("avx3") && message.contains(known), "{message}");
-    assert!(earwitness(["schema"]).env("EARWITNESS_CPU", "portable").output().unwrap().status.success());
+    finish_at_level("portable", ["schema"]).with_code(0);
 }

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::support::{Finished, assert_same, calls, documents, earwitness, run, run_args};
+use crate::support::{assert_same, calls, documents, finish_at_level, run, run_args};
 
 #[test]
 fn workers_and_batch_sizes_change_no_result() {
@@ -30,7 +30,7 @@ fn instruction_sets_change_no_token() {
         let transcribed = |level: &str| {
             let out = tempfile::tempdir().unwrap();
             let args = run_args(&[&calls()], out.path(), &["--model", "embedded", "--precision", precision]);
-            Finished::of(earwitness(args).env("EARWITNESS_CPU", level).output().unwrap()).with_code(0);
+            finish_at_level(level, args).with_code(0);
             let texts = documents(out.path()).into_iter().map(|(name, document)| (name, texts(&document)));
             texts.collect::<Vec<_>>()
         };
@@ -44,16 +44,12 @@ fn instruction_sets_change_no_token() {
 
 /// The instruction sets that this CPU can be limited to, the best first.
 fn available_levels() -> Vec<String> {
-    let message = finish_at_level("unknown").with_code(2).stderr;
+    let message = finish_at_level("unknown", ["schema"]).with_code(2).stderr;
     let known = message.split("known are: ").nth(1).expect("all levels");
     let levels = known.split(',').map(|level| level.trim().to_owned()).rev();
-    let levels: Vec<_> = levels.filter(|level| finish_at_level(level).code == Some(0)).collect();
+    let levels: Vec<_> = levels.filter(|level| finish_at_level(level, ["schema"]).code == Some(0)).collect();
     assert_eq!(levels.last().map(String::as_str), Some("portable"), "{message}");
     levels
-}
-
-fn finish_at_level(level: &str) -> Finished {
-    Finished::of(earwitness(["schema"]).env("EARWITNESS_CPU", level).output().unwrap())
 }
 
 /// The text and the language of every segment.

@@ -102,6 +102,11 @@ pub(crate) fn finish<S: AsRef<std::ffi::OsStr>>(args: impl IntoIterator<Item = S
     Finished::of(earwitness(args).output().unwrap())
 }
 
+/// Runs the executable to its end, with the kernels limited to an instruction set.
+pub(crate) fn finish_at_level<S: AsRef<std::ffi::OsStr>>(level: &str, args: impl IntoIterator<Item = S>) -> Finished {
+    Finished::of(earwitness(args).env("EARWITNESS_CPU", level).output().unwrap())
+}
+
 /// `run INPUTS --out OUT --progress json` and more arguments; by the test model, unless they name another.
 pub(crate) fn run_args(inputs: &[&Path], out: &Path, more: &[&str]) -> Vec<String> {
     let mut args = vec!["run".to_owned()];

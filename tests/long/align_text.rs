@@ -13,7 +13,7 @@ use std::time::Instant;
 
 use align::{AlignConfig, AlignFiles, Aligner};
 use serde::Deserialize;
-use stage_core::{Decoding, Pcm, Segment, SpeechSegments, Stage, TokenPiece, Transcript, VadIdentity};
+use stage_core::{Decoding, Pcm, Segment, SpeechSegments, Stage, TokenPiece, Transcript};
 
 #[derive(Deserialize)]
 struct Task {
@@ -68,10 +68,5 @@ fn transcript(task: &Task, end_s: f64) -> Transcript {
 
 /// No speech spans: the noise floor is measured over everything.
 fn silence() -> SpeechSegments {
-    SpeechSegments {
-        vad: VadIdentity { name: "none".to_owned(), model_sha256: None },
-        spans: Vec::new(),
-        windows: Vec::new(),
-        dropped: Vec::new(),
-    }
+    SpeechSegments::of_windows(Vec::new())
 }

@@ -114,8 +114,13 @@ pub(super) fn writer(store: &Path) -> Result<Writer, StoreError> {
 }
 
 fn lock_path(store: &Path) -> PathBuf {
+    beside(store, ".lock")
+}
+
+/// The file whose name is the store's with a suffix.
+pub(super) fn beside(store: &Path, suffix: &str) -> PathBuf {
     let mut name = store.as_os_str().to_owned();
-    name.push(".lock");
+    name.push(suffix);
     name.into()
 }
 

@@ -58,6 +58,7 @@ pub use linear::{Finish, Linear, Rows};
 pub use lstm::{LstmCell, LstmState};
 pub use mlp::Mlp;
 pub use norms::Then;
+pub use pack::ZERO as ZERO_LEVEL;
 pub use precision::Precision;
 pub use quantise::{Quantised8, dequantise};
 pub use reduce::{log_sum_exp, maximum};

@@ -83,7 +83,7 @@ impl Linear {
     /// As [`Linear::new`].
     #[must_use]
     pub fn with_isa(isa: Isa, weight: &[f32], bias: Option<&[f32]>, inputs: usize, precision: Precision) -> Self {
-        rows_of(weight.len(), inputs);
+        assert_whole_rows(weight.len(), inputs);
         Self::of(isa, &Dense { weight, inputs }, bias, inputs, precision)
     }
 
@@ -264,10 +264,8 @@ impl Linear {
     }
 }
 
-/// Rows of a matrix with so many numbers in each.
-pub(crate) fn rows_of(len: usize, width: usize) -> usize {
-    assert!(width > 0 && len.is_multiple_of(width), "{len} weights are not whole rows of {width} inputs");
-    len / width
+pub(crate) fn assert_whole_rows(len: usize, inputs: usize) {
+    assert!(inputs > 0 && len.is_multiple_of(inputs), "{len} weights are not whole rows of {inputs} inputs");
 }
 
 /// Elements of a converted row.

@@ -156,5 +156,5 @@ fn int8_row(isa: Isa, weight: &impl WeightRows, row: usize, room: &mut Room, out
     (scale, levels.iter().map(|level| i32::from(*level) - i32::from(ZERO)).sum())
 }
 
-/// What stands for zero in a panel of int8.
-pub(crate) const ZERO: u8 = 128;
+/// What stands for zero in a panel of int8, and in weights that are stored in 8 bits.
+pub const ZERO: u8 = 128;

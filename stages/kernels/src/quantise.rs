@@ -3,7 +3,7 @@
 use rayon::prelude::*;
 
 use crate::Isa;
-use crate::linear::rows_of;
+use crate::linear::assert_whole_rows;
 use crate::pack::ZERO;
 use crate::rows::{Quantised, to_int8};
 use crate::weights::WeightRows;
@@ -24,7 +24,7 @@ impl Quantised8 {
     /// There are no inputs, or the weights are not whole rows of them.
     #[must_use]
     pub fn new(isa: Isa, weight: &[f32], inputs: usize) -> Self {
-        rows_of(weight.len(), inputs);
+        assert_whole_rows(weight.len(), inputs);
         let mut levels = vec![0; weight.len()];
         let rows = levels.par_chunks_exact_mut(inputs).zip(weight.par_chunks_exact(inputs));
         let row = |signed: &mut Vec<i8>, (levels, row): (&mut [u8], &[f32])| stored(isa, row, signed, levels).scale;

@@ -4,4 +4,4 @@
 pub const SCALE: &str = "weight_scale";
 
 /// What is stored for zero.
-pub const ZERO: u8 = 128;
+pub use kernels::ZERO_LEVEL as ZERO;

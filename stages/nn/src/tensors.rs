@@ -2,7 +2,7 @@
 
 use std::fmt::Display;
 
-use candle_core::{Error, Result};
+use candle_core::{Device, Error, Result, Tensor};
 use kernels::dequantise;
 use safetensors::Dtype;
 
@@ -60,6 +60,14 @@ impl<'a> Tensors<'a> {
         let mut out = vec![0.0; shape.iter().product()];
         self.numbers(name, shape)?.read(0, &mut out);
         Ok(out)
+    }
+
+    /// A tensor of f32 on the CPU.
+    ///
+    /// # Errors
+    /// As [`Tensors::floats`].
+    pub fn tensor(&self, name: &str, shape: &[usize]) -> Result<Tensor> {
+        Tensor::from_vec(self.floats(name, shape)?, shape, &Device::Cpu)
     }
 
     /// A tensor's numbers as they are stored.

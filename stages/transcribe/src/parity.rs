@@ -15,7 +15,7 @@ use self::speech::windows;
 use crate::model::{Row, Text, Whisper};
 use crate::window::{Hypothesis, MelWindow};
 use crate::{ModelFiles, ModelSource, TranscribeConfig, Transcriber, test_model};
-use stage_core::{DeviceStage, ListFlow, Pcm, SpeechSegments, VadIdentity, Window};
+use stage_core::{DeviceStage, ListFlow, Pcm, SpeechSegments, Window};
 
 const MAX_TOKENS: usize = 24;
 /// Below this margin between the best two logits, another choice is rounding.
@@ -75,12 +75,7 @@ fn answers(transcriber: &Transcriber, units: &[Arc<MelWindow>]) -> Vec<Hypothesi
 /// A window as the stage prepares it, but without speech activity, which the references do not know.
 fn mel_window(transcriber: &Transcriber, samples: &[f32]) -> MelWindow {
     let end_s = samples.len() as f64 / 16_000.0;
-    let segments = SpeechSegments {
-        vad: VadIdentity { name: "none".into(), model_sha256: None },
-        spans: vec![],
-        windows: vec![Window { channel: 0, start_s: 0.0, end_s, first_span: 0, spans: 0 }],
-        dropped: vec![],
-    };
+    let segments = SpeechSegments::of_windows(vec![Window::without_spans(0, 0.0, end_s)]);
     let mut units = Vec::new();
     let pcm = Pcm::from_channels(vec![samples.to_vec()]);
     transcriber

@@ -6,7 +6,7 @@ use std::fs;
 use std::path::Path;
 use std::sync::Arc;
 
-use stage_core::{DeviceStage, ListFlow, Pcm, SpeechSegments, VadIdentity, Window};
+use stage_core::{DeviceStage, ListFlow, Pcm, SpeechSegments, Window};
 use transcribe::{
     Hypothesis, ModelFiles, ModelSource, Precision, QuantiseError, TranscribeConfig, Transcriber, quantise,
 };
@@ -24,12 +24,7 @@ fn hear(source: &ModelSource, precision: Precision) -> Hypothesis {
     transcriber.load().unwrap();
     let chirp = |i: usize| (0.0003 * (i as f32).powf(1.5)).sin() * 0.4;
     let pcm = Pcm::from_channels(vec![(0..96_000).map(chirp).collect()]);
-    let segments = SpeechSegments {
-        vad: VadIdentity { name: "none".into(), model_sha256: None },
-        spans: vec![],
-        windows: vec![Window { channel: 0, start_s: 0.0, end_s: 6.0, first_span: 0, spans: 0 }],
-        dropped: vec![],
-    };
+    let segments = SpeechSegments::of_windows(vec![Window::without_spans(0, 0.0, 6.0)]);
     let mut units = Vec::new();
     transcriber
         .prepare((&pcm, &segments), &|_| false, &mut |_, unit| {

@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use stage_core::{DeviceStage, ListFlow, Pcm, RejectedAttempt, SpeechSegments, Stage, Transcript, VadIdentity, Window};
+use stage_core::{DeviceStage, ListFlow, Pcm, RejectedAttempt, SpeechSegments, Stage, Transcript, Window};
 use transcribe::{Hypothesis, MelWindow, ModelFiles, ModelSource, Task, TranscribeConfig, Transcriber};
 
 /// The test model.
@@ -34,14 +34,8 @@ fn tones() -> Pcm {
 }
 
 fn segments(windows: &[(u16, f64, f64)]) -> SpeechSegments {
-    let window =
-        |&(channel, start_s, end_s): &(u16, f64, f64)| Window { channel, start_s, end_s, first_span: 0, spans: 0 };
-    SpeechSegments {
-        vad: VadIdentity { name: "none".into(), model_sha256: None },
-        spans: vec![],
-        windows: windows.iter().map(window).collect(),
-        dropped: vec![],
-    }
+    let window = |&(channel, start_s, end_s): &(u16, f64, f64)| Window::without_spans(channel, start_s, end_s);
+    SpeechSegments::of_windows(windows.iter().map(window).collect())
 }
 
 const WINDOWS: [(u16, f64, f64); 5] = [(0, 0.5, 6.5), (0, 7.0, 9.25), (0, 12.0, 17.9), (1, 1.0, 1.3), (1, 10.0, 15.0)];

@@ -6,7 +6,7 @@ use std::path::Path;
 use rusqlite::{Connection, ffi};
 use stage_core::sha256_hex;
 
-use super::{artifacts, parts, path_from, transaction};
+use super::{artifacts, beside, parts, path_from, transaction};
 use crate::store::{Compaction, StoreCheck, StoreError, StoreFault};
 
 /// Holds everything against its hash, in one snapshot, however long that takes. Leases are not looked at.
@@ -105,8 +105,6 @@ fn forget_gone_inputs(db: &Connection) -> Result<usize, StoreError> {
 
 /// The database and its log, in bytes.
 fn bytes_on_disk(path: &Path) -> u64 {
-    let mut log = path.as_os_str().to_owned();
-    log.push("-wal");
     let bytes = |path: &Path| fs::metadata(path).map_or(0, |metadata| metadata.len());
-    bytes(path) + bytes(Path::new(&log))
+    bytes(path) + bytes(&beside(path, "-wal"))
 }

@@ -24,7 +24,7 @@ use std::time::Duration;
 use rusqlite::{Connection, OpenFlags};
 use stage_core::{Fingerprint, Recipe};
 
-use super::lock::{self, Writer, WriterLock};
+use super::lock::{self, Writer, WriterLock, beside};
 use super::{
     Commit, Committed, Compaction, Export, Failure, Incident, InputFacts, InputStat, Lease, LeaseEnd, Lookup, NewBatch,
     NewRun, Quarantine, RecordingEntry, Run, RunEnd, RunId, Store, StoreCheck, StoreError, StoredPart,
@@ -54,9 +54,8 @@ impl SqliteStore {
     /// [`StoreError::BrokenChain`] for a file that this version must not touch; [`StoreError::Busy`] while another
     /// program holds it; [`StoreError::Open`] or [`StoreError::Database`] from the disk.
     pub fn open(path: &Path) -> Result<Self, StoreError> {
-        if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
-            std::fs::create_dir_all(folder).map_err(|source| StoreError::Open { path: folder.to_owned(), source })?;
-        }
+        let folder = folder_of(path);
+        std::fs::create_dir_all(folder).map_err(|source| StoreError::Open { path: folder.to_owned(), source })?;
         let lock = WriterLock::acquire(path)?;
         if !path.exists() {
             create(path)?;
@@ -69,9 +68,9 @@ impl SqliteStore {
     /// Opens the store for reading, beside a writer if there is one. Methods that write fail.
     ///
     /// # Errors
-    /// [`StoreError::Missing`] where there is none, or an empty file; [`StoreError::OlderSchema`] for one of an older version, which is
-    /// read only after a writer brought it up to date: one version of every query is enough to get right. Otherwise as
-    /// [`SqliteStore::open`].
+    /// [`StoreError::Missing`] where there is none, or an empty file; [`StoreError::OlderSchema`] for one of an older
+    /// version, which is read only after a writer brought it up to date: one version of every query is enough to get
+    /// right. Otherwise as [`SqliteStore::open`].
     pub fn open_read_only(path: &Path) -> Result<Self, StoreError> {
         if !path.is_file() {
             return Err(StoreError::Missing { path: path.to_owned() });
@@ -104,8 +103,7 @@ fn create(path: &Path) -> Result<(), StoreError> {
     // Closing the only connection writes everything into the one file that is renamed.
     connect(&unfinished)?.close().map_err(|(_, error)| error)?;
     std::fs::rename(&unfinished, path).map_err(failed)?;
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or_else(|| Path::new("."));
-    std::fs::File::open(folder).and_then(|folder| folder.sync_all()).map_err(failed)
+    std::fs::File::open(folder_of(path)).and_then(|folder| folder.sync_all()).map_err(failed)
 }
 
 fn connect(path: &Path) -> Result<Connection, StoreError> {
@@ -115,10 +113,9 @@ fn connect(path: &Path) -> Result<Connection, StoreError> {
     Ok(db)
 }
 
-fn beside(path: &Path, suffix: &str) -> PathBuf {
-    let mut name = path.as_os_str().to_owned();
-    name.push(suffix);
-    name.into()
+/// The folder that a path lies in.
+fn folder_of(path: &Path) -> &Path {
+    path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or_else(|| Path::new("."))
 }
 
 impl Store for SqliteStore {

@@ -10,9 +10,8 @@ use crate::store::StoreError;
 /// The newest schema that this code knows, and the only one that it reads.
 pub(super) const SCHEMA_VERSION: i64 = 3;
 
-/// Tables that version 1 had too; the columns from `priority` on came with version 2, `environment`
-/// with version 3. Numbers of leases grow over the
-/// life of the store (AUTOINCREMENT), whatever is deleted.
+/// Tables that version 1 had too; the columns from `priority` on came with version 2, `environment` with version 3.
+/// Numbers of leases grow over the life of the store (AUTOINCREMENT), whatever is deleted.
 const TABLES_SINCE_1: &str = "
 CREATE TABLE meta (key TEXT PRIMARY KEY, value INTEGER NOT NULL) STRICT;
 CREATE TABLE run (

@@ -1,6 +1,6 @@
 //! Positions by a grouped convolution over the frames, whose weights are stored with their norm apart.
 
-use candle_core::{Device, Result, Tensor};
+use candle_core::{Result, Tensor};
 use kernels::{Finish, Linear, Precision, Rows};
 use nn::{LayerWeights, Tensors, vector};
 use rayon::prelude::*;
@@ -21,9 +21,8 @@ impl Positions {
         let (hidden, taps) = (config.hidden_size, config.num_conv_pos_embeddings);
         let width = hidden / config.num_conv_pos_embedding_groups;
         let [norm, direction] = if tensors.contains(OLDER[0]) { OLDER } else { NEWER };
-        let stored = |name, shape: &[usize]| Tensor::from_vec(tensors.floats(name, shape)?, shape, &Device::Cpu);
-        let norm = stored(norm, &[1, 1, taps])?;
-        let direction = stored(direction, &[hidden, width, taps])?;
+        let norm = tensors.tensor(norm, &[1, 1, taps])?;
+        let direction = tensors.tensor(direction, &[hidden, width, taps])?;
         let weight = weight(&direction, &norm)?;
         let bias = vector(tensors, "bias", hidden)?;
         let group = |(weight, bias): (&[f32], &[f32])| {

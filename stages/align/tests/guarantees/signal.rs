@@ -1,6 +1,6 @@
 //! Signals and transcripts made to order.
 
-use stage_core::{Decoding, Segment, SpeechSegments, TokenPiece, Transcript, VadIdentity};
+use stage_core::{Decoding, Segment, SpeechSegments, TokenPiece, Transcript};
 
 /// A tone of 300 Hz with silences: (samples of tone, samples of silence), then tone to the end.
 pub(crate) fn bursts(pattern: &[(usize, usize)], seconds: f64) -> Vec<f32> {
@@ -57,10 +57,5 @@ pub(crate) fn transcript(segments: Vec<Segment>) -> Transcript {
 
 /// No spans: the noise floor is measured over everything around a segment.
 pub(crate) fn speech() -> SpeechSegments {
-    SpeechSegments {
-        vad: VadIdentity { name: "none".to_owned(), model_sha256: None },
-        spans: Vec::new(),
-        windows: Vec::new(),
-        dropped: Vec::new(),
-    }
+    SpeechSegments::of_windows(Vec::new())
 }

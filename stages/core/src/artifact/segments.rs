@@ -16,6 +16,15 @@ pub struct SpeechSegments {
     pub dropped: Vec<Dropped>,
 }
 
+impl SpeechSegments {
+    /// Windows alone, where no detector ran: what runs a model by itself is given these.
+    #[must_use]
+    pub fn of_windows(windows: Vec<Window>) -> Self {
+        let vad = VadIdentity { name: "none".to_owned(), model_sha256: None };
+        Self { vad, spans: Vec::new(), windows, dropped: Vec::new() }
+    }
+}
+
 /// The voice activity detector behind a segmentation.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct VadIdentity {
@@ -53,6 +62,14 @@ pub struct Window {
     pub first_span: u32,
     /// How many spans it covers.
     pub spans: u32,
+}
+
+impl Window {
+    /// A window without spans. Times are in seconds.
+    #[must_use]
+    pub const fn without_spans(channel: u16, start_s: f64, end_s: f64) -> Self {
+        Self { channel, start_s, end_s, first_span: 0, spans: 0 }
+    }
 }
 
 /// A stretch that was not transcribed, or whose transcript was refused.

@@ -7,7 +7,7 @@ use nn::{LayerWeights, Tensors};
 use rayon::prelude::*;
 
 use super::cache::{Audio, Cache, Shape};
-use super::{mlp, norm, positions, queries_keys_values, query_scale};
+use super::{mlp, norm, queries_keys_values, query_scale};
 use crate::config::WhisperConfig;
 use crate::model::Row;
 
@@ -62,7 +62,7 @@ impl Decoder {
         Ok(Self {
             embedding: LayerWeights::without_bias(&tensors.pp("embed_tokens"), width, config.vocab_size)?
                 .pack(precision),
-            positions: positions(tensors, config.max_target_positions, width)?,
+            positions: tensors.tensor("embed_positions.weight", &[config.max_target_positions, width])?,
             layers: (0..config.decoder_layers).into_par_iter().map(layer).collect::<Result<_>>()?,
             norm: norm(&tensors.pp("layer_norm"), width)?,
             shape: Shape { layers: config.decoder_layers, heads, head_width: width / heads, precision },

@@ -8,7 +8,7 @@ use kernels::{Finish, KeysValues, Linear, Mlp, Norm, Precision, Sequence, Visibl
 use nn::{LayerWeights, Tensors};
 use rayon::prelude::*;
 
-use super::{mlp, norm, positions, queries_keys_values};
+use super::{mlp, norm, queries_keys_values};
 use crate::config::WhisperConfig;
 
 /// The audio side of the network.
@@ -77,7 +77,7 @@ impl Encoder {
         Ok(Self {
             conv1: LayerWeights::convolution(&tensors.pp("conv1"), (config.num_mel_bins, 3), width, true)?.pack(first),
             conv2: LayerWeights::convolution(&tensors.pp("conv2"), (width, 3), width, true)?.pack(precision),
-            positions: positions(tensors, config.max_source_positions, width)?,
+            positions: tensors.tensor("embed_positions.weight", &[config.max_source_positions, width])?,
             layers: (0..config.encoder_layers).into_par_iter().map(layer).collect::<Result<_>>()?,
             norm: norm(&tensors.pp("layer_norm"), width)?,
             sizes: Sizes {

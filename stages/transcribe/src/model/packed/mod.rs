@@ -82,12 +82,6 @@ fn queries_keys_values<'a>(tensors: &Tensors<'a>, width: usize, heads: usize) ->
     ]))
 }
 
-/// Reads `embed_positions.weight` (`[positions, width]`).
-fn positions(tensors: &Tensors<'_>, positions: usize, width: usize) -> Result<Tensor> {
-    let shape = (positions, width);
-    Tensor::from_vec(tensors.floats("embed_positions.weight", &[positions, width])?, shape, &Device::Cpu)
-}
-
 /// Reads a layer norm.
 fn norm(tensors: &Tensors<'_>, width: usize) -> Result<Norm> {
     nn::norm(tensors, width, 1e-5)
