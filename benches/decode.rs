@@ -39,7 +39,9 @@ fn main() {
             println!("{name:<22} ffmpeg is not here to make the file");
             continue;
         }
-        let here = runs(0, ROUNDS, || decoder.run(&path).expect("the file decodes").pcm.duration_s());
+        let here = runs(0, ROUNDS, || {
+            decoder.run(decode::DecodeInput::of_path(&path)).expect("the file decodes").pcm.duration_s()
+        });
         let there = runs(0, ROUNDS, || resample_with_ffmpeg(&path));
         let speeds = (here.times_real_time(*here.best()), there.times_real_time(seconds()));
         table.add_row([

@@ -6,11 +6,11 @@ use std::path::Path;
 use std::time::Instant;
 
 use scheduler::coordinator::{Event, Interrupt, run};
-use scheduler::protocol::{Decoder, Encoder, FromWorker};
+use scheduler::protocol::{Decoder, Encoder, FromWorker, NewBody};
 use scheduler::store::{Commit, Lease, NewArtifact, NewBatch, NewPart, NewRecord, NewRun, SqliteStore, Store};
-use scheduler::worker::sim::SimSettings;
+use scheduler::worker::sim::{SPECS, SimSettings};
 use serde_json::json;
-use stage_core::{StageKind, Tool};
+use stage_core::{StageName, Tool};
 
 use crate::{load, median, row};
 
@@ -64,6 +64,9 @@ fn whole_batches() {
     row("batch of 10 recordings, 50 artifacts and 10 parts: all but the stages", median(per_batch.collect()), "ms");
 }
 
+/// The first of the simulated stages.
+const READ: StageName = SPECS[0].name;
+
 fn messages() {
     let lease = Lease { batch: 1, number: 1 };
     let recording = &load::planned([60.0])[0];
@@ -72,9 +75,8 @@ fn messages() {
         result: item,
         lease,
         item,
-        stage: StageKind::Decode,
-        fingerprint,
-        body: body(),
+        stage: READ,
+        artifacts: vec![NewBody { artifact: READ.artifact(), fingerprint, body: body() }],
         started_at_ms: 0,
         duration_s: 0.1,
     };

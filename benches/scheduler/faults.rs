@@ -7,7 +7,7 @@ use scheduler::coordinator::{Event, Interrupt, Timing, run};
 use scheduler::protocol::{Fault, FaultKind, FaultPlace};
 use scheduler::store::{IncidentKind, SqliteStore};
 use scheduler::worker::sim::SimSettings;
-use stage_core::{Phase, StageKind};
+use stage_core::{Phase, StageName};
 
 use crate::{load, median, row};
 
@@ -37,7 +37,7 @@ fn noticed_s(signal: Option<Signal>, timing: Timing) -> f64 {
     options.timing = timing;
     if signal.is_none() {
         let once = Some(folder.path().join("wedged"));
-        let at = FaultPlace::Stage(StageKind::Transcribe, Phase::Infer);
+        let at = FaultPlace::Stage(StageName::new("model"), Phase::Infer);
         options.faults = vec![Fault { at, kind: FaultKind::Wedge, device: None, recording: None, after: 2, once }];
     }
     let interrupt = Interrupt::default();

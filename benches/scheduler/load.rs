@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use scheduler::coordinator::{Recompute, RunOptions, Timing, WorkerCommand};
 use scheduler::store::RecordingEntry;
-use scheduler::worker::sim::SimSettings;
+use scheduler::worker::sim::{SPECS, SimSettings};
 use serde_json::json;
-use stage_core::{DeviceId, Identity, Recipe, StageKind, sha256_hex};
+use stage_core::{DeviceId, Identity, Recipe, RecipeStep, sha256_hex};
 
 /// Calls of the load.
 pub(crate) const CALLS: usize = 183;
@@ -57,8 +57,8 @@ fn normal(state: &mut u64) -> f64 {
 
 /// Recordings of these lengths with all five stages to make.
 pub(crate) fn planned(lengths_s: impl IntoIterator<Item = f64>) -> Vec<RecordingEntry> {
-    let stage = |stage| (stage, 1, Identity::without_model(json!({"simulated": true})));
-    let recipe = Arc::new(Recipe::new(StageKind::ALL.map(stage).to_vec()).unwrap());
+    let step = |spec| RecipeStep::new(spec, Identity::without_model(json!({"simulated": true})));
+    let recipe = Arc::new(Recipe::new(SPECS.iter().map(step).collect()).unwrap());
     let item = |(index, audio_s)| {
         let name = format!("recording-{index}");
         let file_sha256 = sha256_hex(name.as_bytes());

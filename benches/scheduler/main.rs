@@ -11,16 +11,16 @@ mod scaling;
 
 use std::process::exit;
 
-use scheduler::worker::serve;
-use scheduler::worker::sim::SimPipeline;
+use scheduler::worker::{SlotSettings, WorkerSettings, serve, sim};
 use stage_core::Tool;
 
 fn main() {
     if std::env::args().any(|arg| arg == "--worker") {
-        let pipeline = |given: &scheduler::worker::WorkerSettings| {
-            Ok(SimPipeline::new(serde_json::from_value(given.settings.clone()).unwrap(), &given.device))
+        let stages = |given: &WorkerSettings, slot: &SlotSettings| {
+            let settings = serde_json::from_value(given.settings.clone()).unwrap();
+            Ok(sim::stages(settings, &slot.device, &sim::SPECS).unwrap())
         };
-        exit(i32::from(serve(Tool::of_version("bench"), pipeline).is_err()));
+        exit(i32::from(serve(Tool::of_version("bench"), stages).is_err()));
     }
     let tables: [(&str, fn()); 4] =
         [("costs", costs::table), ("faults", faults::table), ("memory", memory::table), ("scaling", scaling::table)];

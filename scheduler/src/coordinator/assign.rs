@@ -7,8 +7,8 @@ use super::job::Reach;
 use super::queue::{Entry, Want};
 use super::run::Coordinator;
 use super::slot::{Assigned, Life, Slot};
-use crate::protocol::{Batch, ItemJob, Recorded, RecordedPart, ToWorker};
-use crate::store::{Lease, Lookup, NewBatch, StoreError};
+use crate::protocol::{Batch, ItemJob, Slot as DeviceSlot, ToWorker};
+use crate::store::{Lease, NewBatch, StoreError};
 
 impl Coordinator<'_> {
     /// Starts workers for what is in line and gives batches to those that have room: each a first before any a second.
@@ -110,37 +110,23 @@ impl Coordinator<'_> {
         taken.jobs.iter().for_each(|job| self.jobs[*job].given());
         let place = &mut self.slots[slot];
         place.was_asked = false;
-        place.say(ToWorker::Batch(Batch { lease, items }));
+        place.say(ToWorker::Batch(Batch { slot: DeviceSlot::default(), lease, items }));
         place.batches.push(Assigned { lease, jobs: taken.jobs.into_iter().collect(), trial: taken.trial });
         Ok(())
     }
 
-    /// What a worker needs to know of a job. A record that does not hold any more is left out; the worker then names
-    /// it as missing, and the next run computes it again.
+    /// What a worker needs to know of a job.
     fn item_job(&self, job: usize) -> Result<ItemJob, StoreError> {
         let chain = &self.jobs[job].chain;
         let item = &self.items[chain.indices[0]];
-        let mut have = Vec::new();
-        for stage in chain.reads() {
-            let Some(fingerprint) = chain.fingerprint(stage) else { continue };
-            if let Lookup::Sound(stored) = self.store.artifact(&fingerprint)? {
-                have.push(Recorded { stage, body: stored.artifact.body });
-            }
-        }
-        let mut parts = Vec::new();
-        for stage in chain.outstanding.iter().copied().filter(|stage| stage.has_parts()) {
-            let Some(fingerprint) = chain.fingerprint(stage) else { continue };
-            let recorded = self.store.parts(&fingerprint)?.into_iter();
-            parts.extend(recorded.map(|part| RecordedPart { stage, index: part.index as usize, body: part.body }));
-        }
         Ok(ItemJob {
             item: job as u64,
             path: item.path.clone(),
             file_sha256: item.file_sha256.clone(),
             audio_s: item.audio_s,
             steps: chain.steps(),
-            have,
-            parts,
+            stored: chain.stored(self.store)?,
+            checkpoints: chain.checkpoints(self.store)?,
         })
     }
 
@@ -192,7 +178,7 @@ impl Coordinator<'_> {
         }
         self.slots[slot].was_asked = !asked.is_empty();
         for (lease, items) in asked {
-            self.slots[slot].say(ToWorker::GiveBack { lease, items });
+            self.slots[slot].say(ToWorker::Revoke { lease, items });
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use stage_core::StageKind;
+use stage_core::ArtifactName;
 
 use super::event::CommitPoint;
 use super::run::Coordinator;
@@ -15,7 +15,8 @@ pub(super) struct Held {
     pub(super) slot: usize,
     pub(super) result: ResultId,
     pub(super) job: usize,
-    pub(super) stage: StageKind,
+    /// The artifact, or that which a checkpoint belongs to.
+    pub(super) artifact: ArtifactName,
     pub(super) duration_s: f64,
     /// Seconds of audio that a part covers.
     pub(super) audio_s: f64,
@@ -65,20 +66,20 @@ impl Coordinator<'_> {
         self.slots[held.slot].proved_itself();
         self.jobs[held.job].answered_s += held.audio_s;
         let (indices, worker) = (self.jobs[held.job].chain.indices.clone(), self.slots[held.slot].worker.clone());
-        let event = Event::PartCommitted { indices, stage: held.stage, worker, audio_s: held.audio_s };
+        let event = Event::PartCommitted { indices, stage: held.artifact.stage(), worker, audio_s: held.audio_s };
         (self.observe)(event, &mut *self.store);
     }
 
     fn artifact_committed(&mut self, held: &Held, outcome: Committed) -> Result<(), RunError> {
-        let Held { slot, job, stage, duration_s, .. } = *held;
+        let Held { slot, job, artifact, duration_s, .. } = *held;
         self.artifacts_computed += usize::from(outcome == Committed::Written);
         self.slots[slot].proved_itself();
         let chain = &mut self.jobs[job].chain;
-        if !chain.outstanding.remove(&stage) {
+        if !chain.committed(artifact) {
             return Ok(());
         }
         let (indices, worker) = (chain.indices.clone(), self.slots[slot].worker.clone());
-        let complete = chain.outstanding.is_empty();
+        let (complete, stage) = (chain.is_complete(), artifact.stage());
         (self.observe)(Event::StageCommitted { indices, stage, worker, duration_s }, &mut *self.store);
         if complete {
             self.take_from_batches(slot, job);

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use stage_core::{DeviceId, Phase, StageError, StageKind};
+use stage_core::{DeviceId, Phase, StageError, StageName};
 
 use crate::protocol::{Progress, TaskSpan};
 use crate::store::Incident;
@@ -35,7 +35,7 @@ pub enum Event {
         /// The recording.
         index: usize,
         /// The stage.
-        stage: StageKind,
+        stage: StageName,
     },
     /// A worker takes batches.
     WorkerUp {
@@ -65,7 +65,7 @@ pub enum Event {
         /// The recordings.
         indices: Vec<usize>,
         /// The stage.
-        stage: StageKind,
+        stage: StageName,
         /// The phase.
         phase: Phase,
         /// Where.
@@ -85,7 +85,7 @@ pub enum Event {
         /// The recordings.
         indices: Vec<usize>,
         /// The stage.
-        stage: StageKind,
+        stage: StageName,
         /// Where it was made.
         worker: WorkerId,
         /// From the beginning of the stage's first phase to the end of its last, in seconds.
@@ -96,7 +96,7 @@ pub enum Event {
         /// The recordings.
         indices: Vec<usize>,
         /// The stage.
-        stage: StageKind,
+        stage: StageName,
         /// Where it was made.
         worker: WorkerId,
         /// Seconds of audio that the part covers.

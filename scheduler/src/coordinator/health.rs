@@ -11,7 +11,7 @@ use super::run::Coordinator;
 use super::slot::Life;
 use super::{RunError, RunOptions};
 use crate::devices::{DeviceReading, DeviceState, Gate, Monitor, MonitoredGpu, Transition};
-use crate::protocol::ToWorker;
+use crate::protocol::{Slot, ToWorker};
 use crate::store::IncidentKind;
 
 /// A device whose last reading is older than so many polls cannot be read: NVML hangs.
@@ -108,7 +108,7 @@ impl Coordinator<'_> {
         let occupied = self.slots_of(device).any(|slot| self.slots[slot].process.is_some());
         let Some(Transition { from, to, reason }) = self.health.judge(reading, occupied) else { return Ok(()) };
         for slot in self.slots_of(device).filter(|_| (from == DeviceState::Paused) != (to == DeviceState::Paused)) {
-            self.slots[slot].say(ToWorker::Pause { paused: to == DeviceState::Paused });
+            self.slots[slot].say(ToWorker::Pause { slot: Slot::default(), paused: to == DeviceState::Paused });
         }
         let kind = match to {
             DeviceState::Held => IncidentKind::DeviceHeld,

@@ -8,7 +8,7 @@ use super::process::{Incoming, News};
 use super::run::Coordinator;
 use super::slot::Life;
 use super::{Event, ItemEnd, RunError};
-use crate::protocol::{FromWorker, TaskSpan, ToWorker, VERSION, WorkerSettings};
+use crate::protocol::{FromWorker, NewBody, Slot, SlotSettings, TaskSpan, ToWorker, VERSION, WorkerSettings};
 use crate::store::{IncidentKind, Lease, LeaseEnd, NewArtifact, NewPart, NewRecord};
 
 impl Coordinator<'_> {
@@ -41,15 +41,15 @@ impl Coordinator<'_> {
             FromWorker::Hello { tool, pid, .. } => self.configure(slot, tool, pid),
             FromWorker::Ready => self.ready(slot),
             FromWorker::Refused { error } => self.refused(slot, error),
-            FromWorker::CanaryEnded { error } => self.canary_ended(slot, error),
-            FromWorker::Heartbeat(progress) => {
+            FromWorker::HealthProbeEnded { error, .. } => self.canary_ended(slot, error),
+            FromWorker::Heartbeat { progress, .. } => {
                 self.slots[slot].beat(progress);
                 let worker = self.slots[slot].worker.clone();
                 (self.observe)(Event::WorkerProgress { worker, progress }, &mut *self.store);
                 Ok(())
             }
             FromWorker::Spans { spans } => self.spans(slot, spans),
-            FromWorker::Shrunk { from, to, error } => {
+            FromWorker::Shrunk { from, to, error, .. } => {
                 let message = format!("{} units at once: {error}; at most {to} from now on", from);
                 let worker = self.slots[slot].worker.to_string();
                 self.note(IncidentKind::BatchShrunk, Some(worker), None, message)
@@ -62,7 +62,7 @@ impl Coordinator<'_> {
                 (self.observe)(Event::StageStarted { indices, stage, phase, worker }, &mut *self.store);
                 Ok(())
             }
-            FromWorker::Part {
+            FromWorker::Checkpoint {
                 result,
                 lease,
                 item,
@@ -80,23 +80,24 @@ impl Coordinator<'_> {
                 }
                 let (device, index) = (self.slots[slot].worker.device.to_string(), index as u32);
                 let part = NewPart { fingerprint, index, body, started_at_ms, duration_s, device };
-                self.hold(Held { slot, result, job, stage, duration_s, audio_s, lease }, NewRecord::Part(part));
+                let artifact = stage.artifact();
+                self.hold(Held { slot, result, job, artifact, duration_s, audio_s, lease }, NewRecord::Part(part));
                 Ok(())
             }
-            FromWorker::Done { result, lease, item, stage, fingerprint, body, started_at_ms, duration_s } => {
+            FromWorker::Done { result, lease, item, stage, artifacts, started_at_ms, duration_s } => {
                 let Some(job) = self.job_of(item) else { return self.unknown(slot, item) };
-                let chain = &self.jobs[job].chain;
-                let item = &self.items[chain.indices[0]];
-                let key = item.recipe.key(&item.file_sha256, stage, &chain.fingerprints);
-                let Some(key) = key.filter(|_| chain.fingerprint(stage) == Some(fingerprint)) else {
-                    return self.lose(slot, &format!("made an artifact of {stage} that was not asked for"));
-                };
-                let replace = chain.replace.contains(&stage);
-                let place = &self.slots[slot];
-                let (tool, device) = (place.tool.clone(), place.worker.device.to_string());
-                let artifact = NewArtifact { key, body, started_at_ms, duration_s, tool, device };
-                let held = Held { slot, result, job, stage, duration_s, audio_s: 0.0, lease };
-                self.hold(held, NewRecord::Artifact { artifact, replace });
+                for NewBody { artifact: name, fingerprint, body } in artifacts {
+                    let chain = &self.jobs[job].chain;
+                    let file_sha256 = &self.items[chain.indices[0]].file_sha256;
+                    let Some((key, replace)) = chain.key(file_sha256, name, fingerprint) else {
+                        return self.lose(slot, &format!("made an artifact of {stage} that was not asked for"));
+                    };
+                    let place = &self.slots[slot];
+                    let (tool, device) = (place.tool.clone(), place.worker.device.to_string());
+                    let artifact = NewArtifact { key, body, started_at_ms, duration_s, tool, device };
+                    let held = Held { slot, result, job, artifact: name, duration_s, audio_s: 0.0, lease };
+                    self.hold(held, NewRecord::Artifact { artifact, replace });
+                }
                 Ok(())
             }
             FromWorker::Failed { result, item, error, .. } => {
@@ -105,7 +106,7 @@ impl Coordinator<'_> {
                 self.slots[slot].say(ToWorker::Ack { results: vec![result] });
                 self.failed(slot, job, error)
             }
-            FromWorker::GaveBack { lease, items } => self.gave_back(slot, lease, &items),
+            FromWorker::Revoked { lease, items } => self.gave_back(slot, lease, &items),
             FromWorker::BatchFinished { lease } => {
                 self.flush()?;
                 self.batch_finished(slot, lease)
@@ -125,9 +126,12 @@ impl Coordinator<'_> {
         let place = &mut self.slots[slot];
         (place.tool, place.pid) = (tool, pid);
         place.say(ToWorker::Configure(WorkerSettings {
-            device: place.worker.device.clone(),
+            slots: vec![SlotSettings {
+                slot: Slot::default(),
+                device: place.worker.device.clone(),
+                device_batch: self.options.device_batch,
+            }],
             threads: self.threads,
-            device_batch: self.options.device_batch,
             heartbeat_ms: self.options.timing.heartbeat_ms,
             faults: self.options.faults.clone(),
             settings: self.options.settings.clone(),
@@ -140,7 +144,7 @@ impl Coordinator<'_> {
         let (worker, pid) = (place.worker.clone(), place.pid);
         place.life = Life::Up;
         if self.health.is_paused(&worker.device) {
-            place.say(ToWorker::Pause { paused: true });
+            place.say(ToWorker::Pause { slot: Slot::default(), paused: true });
         }
         (self.observe)(Event::WorkerUp { worker, pid }, &mut *self.store);
         if self.slots[slot].suspicion.is_some() { self.prove(slot) } else { Ok(()) }

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use stage_core::{DeviceId, ErrorClass, Phase, StageError, StageKind};
+use stage_core::{DeviceId, ErrorClass, Phase, StageError};
 
 use super::ItemEnd;
 use super::plan::Chain;
@@ -117,7 +117,7 @@ impl Job {
     /// A worker died that ran this and nothing else; the failure to report if it was one too many.
     pub(super) fn died_alone(&mut self, reason: &str) -> Option<StageError> {
         self.deaths_alone += 1;
-        let stage = self.chain.outstanding.first().copied().unwrap_or(StageKind::Decode);
+        let stage = self.chain.next_stage();
         let message = format!("took its worker down {DEATHS_ALONE} times: {reason}");
         (self.deaths_alone >= DEATHS_ALONE).then(|| StageError::new(stage, ErrorClass::Bug, SET_ASIDE, message))
     }
@@ -125,20 +125,17 @@ impl Job {
 
 #[cfg(test)]
 mod tests {
+    use stage_core::StageName;
+
     use super::*;
+    use crate::coordinator::plan::tests::chain;
 
     fn job() -> Job {
-        let chain = Chain {
-            indices: vec![0],
-            fingerprints: Vec::new(),
-            outstanding: BTreeSet::new(),
-            replace: BTreeSet::new(),
-        };
-        Job::new(chain, 0, f64::NAN)
+        Job::new(chain(&[]), 0, f64::NAN)
     }
 
     fn error(class: ErrorClass) -> StageError {
-        StageError::new(StageKind::Decode, class, "code", "message")
+        StageError::new(StageName::new("read"), class, "code", "message")
     }
 
     #[test]

@@ -6,7 +6,7 @@ use stage_core::{ErrorClass, StageError};
 use super::RunError;
 use super::run::Coordinator;
 use super::slot::Life;
-use crate::protocol::ToWorker;
+use crate::protocol::{Slot, ToWorker};
 use crate::store::{IncidentKind, LeaseEnd};
 
 impl Coordinator<'_> {
@@ -75,7 +75,7 @@ impl Coordinator<'_> {
 
     pub(super) fn prove(&mut self, slot: usize) -> Result<(), RunError> {
         self.slots[slot].life = Life::Proving;
-        self.slots[slot].say(ToWorker::Canary);
+        self.slots[slot].say(ToWorker::HealthProbe { slot: Slot::default() });
         Ok(())
     }
 

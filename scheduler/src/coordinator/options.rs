@@ -1,39 +1,40 @@
 //! What a run is asked to do.
 
+use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use stage_core::{DeviceId, StageKind};
+use stage_core::{DeviceId, Recipe, StageName};
 
 use crate::devices::DeviceLimits;
 use crate::protocol::Fault;
 
-/// What to compute again although it is on record.
+/// What to compute again although it is stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Recompute {
     /// Nothing.
     #[default]
     Nothing,
     /// One stage.
-    Only(StageKind),
-    /// A stage and all after it.
-    From(StageKind),
+    Only(StageName),
+    /// A stage and all that read its artifacts, directly or through others.
+    From(StageName),
     /// Everything.
     All,
 }
 
 impl Recompute {
-    /// Whether a stage is computed even if its artifact is on record.
+    /// The stages of a recipe that are computed even if their artifacts are stored.
     #[must_use]
-    pub fn includes(self, stage: StageKind) -> bool {
+    pub fn stages(self, recipe: &Recipe) -> BTreeSet<StageName> {
         match self {
-            Self::Nothing => false,
-            Self::Only(only) => stage == only,
-            Self::From(first) => stage >= first,
-            Self::All => true,
+            Self::Nothing => BTreeSet::new(),
+            Self::Only(only) => BTreeSet::from([only]),
+            Self::From(first) => recipe.dependents(first),
+            Self::All => recipe.steps().iter().map(|step| step.stage).collect(),
         }
     }
 }

@@ -1,27 +1,30 @@
-//! From planned items and the store to jobs: what is reused, what is run, and which records the steps read.
+//! From planned recordings and the store to chains of artifacts: what is reused, what is run, and which stored artifacts the
+//! steps read.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
 
-use stage_core::{Fingerprint, StageKind};
+use stage_core::{ArtifactName, Fingerprint, Recipe, RecipeStep, StageKey, StageName};
 
 use super::{Recompute, RunError};
-use crate::protocol::Step;
-use crate::store::{Lookup, RecordingEntry, Store};
+use crate::protocol::{Checkpoint, Step, Stored};
+use crate::store::{Lookup, RecordingEntry, Store, StoreError};
 
-/// One distinct chain of keys, whatever the number of recordings that share it.
+/// One distinct chain of artifacts, shared by all recordings of equal bytes and recipe.
 #[derive(Debug, Clone)]
 pub(super) struct Chain {
     /// The places of its recordings in the list.
     pub(super) indices: Vec<usize>,
-    /// One fingerprint a stage.
-    pub(super) fingerprints: Vec<Fingerprint>,
-    /// What is not on record, or is to be computed again.
-    pub(super) outstanding: BTreeSet<StageKind>,
-    /// What is outstanding and must overwrite a record.
-    pub(super) replace: BTreeSet<StageKind>,
+    recipe: Arc<Recipe>,
+    /// The stored artifacts by name.
+    fingerprints: BTreeMap<ArtifactName, Fingerprint>,
+    /// What is not stored, or is to be computed again.
+    outstanding: BTreeSet<ArtifactName>,
+    /// What is outstanding and must overwrite a stored artifact.
+    replace: BTreeSet<ArtifactName>,
 }
 
-/// Joins equal items and looks their artifacts up. An artifact on record that does not hold is computed again.
+/// Joins equal recordings and looks their artifacts up. A stored artifact that was altered is computed again.
 pub(super) fn chains(
     items: &[RecordingEntry],
     recompute: Recompute,
@@ -35,7 +38,8 @@ pub(super) fn chains(
             Some(known) => chains[*known].indices.push(index),
             None => {
                 by_keys.insert(fingerprints.clone(), chains.len());
-                chains.push(chain(index, fingerprints, recompute, store)?);
+                let fingerprints = item.recipe.artifacts().zip(fingerprints).collect();
+                chains.push(chain(index, &item.recipe, fingerprints, recompute, store)?);
             }
         }
     }
@@ -44,93 +48,216 @@ pub(super) fn chains(
 
 fn chain(
     index: usize,
-    fingerprints: Vec<Fingerprint>,
+    recipe: &Arc<Recipe>,
+    fingerprints: BTreeMap<ArtifactName, Fingerprint>,
     recompute: Recompute,
     store: &dyn Store,
 ) -> Result<Chain, RunError> {
+    let again = recompute.stages(recipe);
     let (mut outstanding, mut replace) = (BTreeSet::new(), BTreeSet::new());
-    for (stage, fingerprint) in StageKind::ALL.into_iter().zip(&fingerprints) {
+    for (name, fingerprint) in &fingerprints {
         match store.artifact(fingerprint)? {
             Lookup::Missing => {
-                outstanding.insert(stage);
+                outstanding.insert(*name);
             }
-            Lookup::Sound(_) if !recompute.includes(stage) => {}
+            Lookup::Sound(_) if !again.contains(&name.stage()) => {}
             Lookup::Sound(_) => {
-                outstanding.insert(stage);
-                replace.insert(stage);
+                outstanding.insert(*name);
+                replace.insert(*name);
             }
             Lookup::Altered(alteration) => {
-                tracing::warn!(%stage, %fingerprint, %alteration, "an artifact on record does not hold");
-                outstanding.insert(stage);
-                replace.insert(stage);
+                tracing::warn!(artifact = %name, %fingerprint, %alteration, "a stored artifact was altered");
+                outstanding.insert(*name);
+                replace.insert(*name);
             }
         }
     }
-    Ok(Chain { indices: vec![index], fingerprints, outstanding, replace })
+    Ok(Chain { indices: vec![index], recipe: Arc::clone(recipe), fingerprints, outstanding, replace })
 }
 
 impl Chain {
-    /// The steps that make what is outstanding. All stages read the samples, which are not on record: decode runs with
-    /// any of them, its artifact committed only if it is outstanding itself.
+    /// The steps that make what is outstanding. A transient output is not stored: the stage that makes it runs with every
+    /// stage that reads it, and commits only what is outstanding itself.
     pub(super) fn steps(&self) -> Vec<Step> {
-        let stages = StageKind::ALL.into_iter().zip(&self.fingerprints);
-        let step = |(stage, fingerprint): (StageKind, &Fingerprint)| {
-            let commit = self.outstanding.contains(&stage);
-            let runs = commit || (stage == StageKind::Decode && !self.outstanding.is_empty());
-            let keep_parts = stage.has_parts() && !self.replace.contains(&stage);
-            runs.then_some(Step { stage, fingerprint: *fingerprint, commit, keep_parts })
-        };
-        stages.filter_map(step).collect()
+        self.running().into_iter().map(|step| self.step(step)).collect()
     }
 
-    /// The name of a stage's artifact, if the stage is wanted.
-    pub(super) fn fingerprint(&self, wanted: StageKind) -> Option<Fingerprint> {
-        let mut stages = StageKind::ALL.into_iter().zip(&self.fingerprints);
-        stages.find(|(stage, _)| *stage == wanted).map(|(_, fingerprint)| *fingerprint)
+    fn step(&self, step: &RecipeStep) -> Step {
+        let main = step.stage.artifact();
+        let wanted = step.artifacts().filter(|name| self.outstanding.contains(name));
+        Step {
+            stage: step.stage,
+            fingerprint: self.fingerprints[&main],
+            commit: wanted.map(|name| (name, self.fingerprints[&name])).collect(),
+            keep_checkpoints: self.outstanding.contains(&main) && !self.replace.contains(&main),
+        }
     }
 
-    /// The stages on record that the steps read.
-    pub(super) fn reads(&self) -> BTreeSet<StageKind> {
-        let read = self.outstanding.iter().flat_map(|stage| stage.inputs()).copied();
-        read.filter(|stage| !self.outstanding.contains(stage)).collect()
+    /// The stages that run: those with something outstanding, and those whose transient outputs they read, directly or
+    /// through others.
+    fn running(&self) -> Vec<&RecipeStep> {
+        let mut needed: BTreeSet<ArtifactName> = BTreeSet::new();
+        let mut running = Vec::new();
+        for step in self.recipe.steps().iter().rev() {
+            let is_needed = step.transient.iter().any(|output| needed.contains(output));
+            if is_needed || step.artifacts().any(|name| self.outstanding.contains(&name)) {
+                needed.extend(&step.inputs);
+                running.push(step);
+            }
+        }
+        running.reverse();
+        running
     }
 
-    /// The stages on record.
-    pub(super) fn on_record(&self) -> impl Iterator<Item = StageKind> {
-        StageKind::ALL.into_iter().take(self.fingerprints.len()).filter(|stage| !self.outstanding.contains(stage))
+    /// The fingerprint of a stage's main artifact, if the recipe has the stage.
+    pub(super) fn fingerprint(&self, stage: StageName) -> Option<Fingerprint> {
+        self.fingerprints.get(&stage.artifact()).copied()
+    }
+
+    /// The key of an artifact that a worker made under this fingerprint, and whether it overwrites a stored one; none if
+    /// it is not an artifact of this chain.
+    pub(super) fn key(
+        &self,
+        file_sha256: &str,
+        name: ArtifactName,
+        fingerprint: Fingerprint,
+    ) -> Option<(StageKey, bool)> {
+        let is_ours = self.fingerprints.get(&name) == Some(&fingerprint);
+        let key = self.recipe.keys(file_sha256).into_iter().find(|key| is_ours && key.artifact() == name)?;
+        Some((key, self.replace.contains(&name)))
+    }
+
+    /// The stored artifacts that a worker needs: inputs of the steps, and of a step that runs without a commit its own
+    /// artifact, which it compares. One that was altered meanwhile is left out; the worker reports it as missing, and the
+    /// next run computes it again.
+    pub(super) fn stored(&self, store: &dyn Store) -> Result<Vec<Stored>, StoreError> {
+        let running = self.running();
+        let own = running.iter().map(|step| step.stage.artifact());
+        let read: BTreeSet<_> = running.iter().flat_map(|step| step.inputs.iter().copied()).chain(own).collect();
+        let mut stored = Vec::new();
+        for name in read.into_iter().filter(|name| !self.outstanding.contains(name)) {
+            let Some(fingerprint) = self.fingerprints.get(&name) else { continue };
+            if let Lookup::Sound(found) = store.artifact(fingerprint)? {
+                stored.push(Stored { artifact: name, body: found.artifact.body });
+            }
+        }
+        Ok(stored)
+    }
+
+    /// The checkpoints of interrupted steps.
+    pub(super) fn checkpoints(&self, store: &dyn Store) -> Result<Vec<Checkpoint>, StoreError> {
+        let mut checkpoints = Vec::new();
+        for stage in self.outstanding_stages() {
+            let Some(fingerprint) = self.fingerprint(stage) else { continue };
+            let units = store.parts(&fingerprint)?.into_iter();
+            checkpoints.extend(units.map(|unit| Checkpoint { stage, index: unit.index as usize, body: unit.body }));
+        }
+        Ok(checkpoints)
+    }
+
+    /// Records that an artifact is stored; true if it was the last outstanding one of its stage.
+    pub(super) fn committed(&mut self, name: ArtifactName) -> bool {
+        let was_outstanding = self.outstanding.remove(&name);
+        was_outstanding && !self.outstanding.iter().any(|other| other.stage() == name.stage())
+    }
+
+    /// Whether every artifact is stored.
+    pub(super) fn is_complete(&self) -> bool {
+        self.outstanding.is_empty()
+    }
+
+    /// The stages with something outstanding, in order.
+    pub(super) fn outstanding_stages(&self) -> impl Iterator<Item = StageName> {
+        let outstanding = |step: &&RecipeStep| step.artifacts().any(|name| self.outstanding.contains(&name));
+        self.recipe.steps().iter().filter(outstanding).map(|step| step.stage)
+    }
+
+    /// The stage to run next; the last one where all are stored.
+    pub(super) fn next_stage(&self) -> StageName {
+        let last = self.recipe.steps().last().map(|step| step.stage);
+        self.outstanding_stages().next().or(last).unwrap_or(StageName::new("unknown"))
+    }
+
+    /// The stages whose artifacts are all stored.
+    pub(super) fn reused(&self) -> impl Iterator<Item = StageName> {
+        let stored = |step: &&RecipeStep| !step.artifacts().any(|name| self.outstanding.contains(&name));
+        self.recipe.steps().iter().filter(stored).map(|step| step.stage)
+    }
+
+    /// The outstanding stages that are computed from their beginning: their checkpoints are not used.
+    pub(super) fn recomputed(&self, recompute: Recompute) -> impl Iterator<Item = Fingerprint> {
+        let again = recompute.stages(&self.recipe);
+        self.outstanding_stages().filter(move |stage| again.contains(stage)).filter_map(|stage| self.fingerprint(stage))
     }
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
+    use serde_json::Value;
+    use stage_core::{Identity, Tool};
+
     use super::*;
-    use StageKind::{Align, Decode, Forensics, Segment, Transcribe};
+    use crate::store::{Commit, NewArtifact, NewBatch, NewRecord, NewRun, SqliteStore};
+    use crate::worker::sim;
 
-    fn chain(outstanding: &[StageKind]) -> Chain {
-        Chain {
-            indices: vec![0],
-            fingerprints: ["1", "2", "3", "4", "5"].map(|digit| digit.repeat(64).parse().unwrap()).to_vec(),
-            outstanding: outstanding.iter().copied().collect(),
-            replace: BTreeSet::new(),
+    /// A chain over the simulated stages (`read`, `split`, `model`, `refine`, `measure`) of which these are outstanding.
+    pub(in crate::coordinator) fn chain(outstanding: &[&str]) -> Chain {
+        let steps = sim::SPECS.iter().map(|spec| RecipeStep::new(spec, Identity::without_model(Value::Null)));
+        let recipe = Arc::new(Recipe::new(steps.collect()).unwrap());
+        let fingerprints = recipe.artifacts().zip(recipe.fingerprints("ab")).collect();
+        let outstanding = outstanding.iter().map(|name| name.parse().unwrap()).collect();
+        Chain { indices: vec![0], recipe, fingerprints, outstanding, replace: BTreeSet::new() }
+    }
+
+    fn steps(chain: &Chain) -> Vec<(&'static str, usize)> {
+        chain.steps().iter().map(|step| (step.stage.as_str(), step.commit.len())).collect()
+    }
+
+    #[test]
+    fn stages_with_transient_outputs_run_uncommitted_where_only_those_are_needed() {
+        assert_eq!(steps(&chain(&["refine", "measure"])), [("read", 0), ("refine", 1), ("measure", 1)]);
+        assert!(!chain(&["refine"]).steps()[0].keep_checkpoints);
+    }
+
+    #[test]
+    fn chains_without_outstanding_artifacts_have_no_steps() {
+        assert!(chain(&[]).steps().is_empty() && chain(&[]).is_complete());
+        assert_eq!(chain(&[]).reused().count(), 5);
+    }
+
+    #[test]
+    fn chains_of_new_recordings_commit_every_stage_in_order() {
+        let all = ["read", "split", "model", "refine", "measure"];
+        assert_eq!(steps(&chain(&all)), all.map(|stage| (stage, 1)));
+        assert_eq!(chain(&all).next_stage(), StageName::new("read"));
+    }
+
+    #[test]
+    fn artifacts_that_a_worker_needs_are_read_from_the_store() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut store = SqliteStore::open(&folder.path().join("store.db")).unwrap();
+        let run =
+            store.begin_run(&NewRun { command: String::new(), tool_version: String::new(), priority: 0 }).unwrap();
+        let batch = NewBatch { worker: "cpu:0".into(), priority: 0, recordings: 1, audio_s: 1.0 };
+        let lease = store.grant(run, &batch).unwrap();
+        for key in chain(&[]).recipe.keys("ab") {
+            let (tool, device) = (Tool::of_version("0"), "cpu:0".to_owned());
+            let artifact = NewArtifact { key, body: "{}".into(), started_at_ms: 0, duration_s: 0.0, tool, device };
+            let what = NewRecord::Artifact { artifact, replace: false };
+            store.commit(&[Commit { lease, what }]).unwrap();
         }
+        let names = |chain: &Chain| -> Vec<String> {
+            chain.stored(&store).unwrap().iter().map(|stored| stored.artifact.to_string()).collect()
+        };
+        assert_eq!(names(&chain(&["measure"])), ["model", "read", "refine"]);
+        assert_eq!(names(&chain(&["split", "model"])), ["read"]);
     }
 
     #[test]
-    fn decode_runs_uncommitted_where_only_its_samples_are_needed() {
-        let steps: Vec<_> = chain(&[Align, Forensics]).steps().iter().map(|s| (s.stage, s.commit)).collect();
-        assert_eq!(steps, [(Decode, false), (Align, true), (Forensics, true)]);
-        assert_eq!(chain(&[Align, Forensics]).reads(), BTreeSet::from([Decode, Segment, Transcribe]));
-    }
-
-    #[test]
-    fn nothing_outstanding_means_no_step() {
-        assert!(chain(&[]).steps().is_empty());
-        assert_eq!(chain(&[]).on_record().count(), 5);
-    }
-
-    #[test]
-    fn a_new_recording_reads_no_record() {
-        assert!(chain(&StageKind::ALL).reads().is_empty());
-        assert!(chain(&StageKind::ALL).steps().iter().all(|step| step.commit));
+    fn stages_are_committed_with_their_last_artifact() {
+        let mut chain = chain(&["refine", "measure"]);
+        assert!(chain.committed("measure".parse().unwrap()));
+        assert!(!chain.committed("measure".parse().unwrap()), "it was stored before");
+        assert_eq!(chain.outstanding_stages().collect::<Vec<_>>(), [StageName::new("refine")]);
     }
 }

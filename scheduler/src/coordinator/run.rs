@@ -67,10 +67,8 @@ pub fn run(
 /// Drops the parts on record of stages that are to be computed again.
 fn forget_parts(chains: &[Chain], recompute: Recompute, store: &mut dyn Store) -> Result<(), RunError> {
     for chain in chains {
-        for stage in chain.outstanding.iter().filter(|stage| stage.has_parts() && recompute.includes(**stage)) {
-            if let Some(fingerprint) = chain.fingerprint(*stage)
-                && !store.parts(&fingerprint)?.is_empty()
-            {
+        for fingerprint in chain.recomputed(recompute) {
+            if !store.parts(&fingerprint)?.is_empty() {
                 store.forget_parts(&fingerprint)?;
             }
         }
@@ -120,7 +118,7 @@ impl<'a> Coordinator<'a> {
             let priority = options.priorities.get(index).copied().unwrap_or(options.priority);
             jobs.push(Job::new(chain, priority, items.get(index).map_or(0.0, |item| item.audio_s)));
         }
-        let working = jobs.iter().filter(|job| !job.chain.outstanding.is_empty()).count();
+        let working = jobs.iter().filter(|job| !job.chain.is_complete()).count();
         let places = || {
             (0..options.workers_per_device.max(1))
                 .flat_map(|index| options.devices.iter().map(move |device| WorkerId { device: device.clone(), index }))
@@ -185,13 +183,13 @@ impl<'a> Coordinator<'a> {
     fn reuse(&mut self) -> Result<(), RunError> {
         for job in 0..self.jobs.len() {
             let chain = &self.jobs[job].chain;
-            for stage in chain.on_record() {
+            for stage in chain.reused() {
                 for index in &chain.indices {
                     self.artifacts_reused += 1;
                     (self.observe)(Event::Reused { index: *index, stage }, &mut *self.store);
                 }
             }
-            if chain.outstanding.is_empty() {
+            if chain.is_complete() {
                 self.settle(job, ItemEnd::Done)?;
             } else if let Some(quarantine) = self.set_aside(job)? {
                 self.settle(job, ItemEnd::Failed(quarantine.error))?;

@@ -5,8 +5,6 @@
 //! losses. A recording that kills its worker twice alone is set aside with its reason. The device is not blamed: it is
 //! out only when the canary, which is known to be good, fails on it.
 
-use stage_core::StageKind;
-
 use super::job::Reach;
 use super::run::Coordinator;
 use super::slot::Assigned;
@@ -59,8 +57,7 @@ impl Coordinator<'_> {
     /// aside unless it kills again.
     pub(super) fn set_aside(&mut self, job: usize) -> Result<Option<Quarantine>, RunError> {
         let chain = &self.jobs[job].chain;
-        let next = chain.outstanding.first().copied().unwrap_or(StageKind::Decode);
-        let Some(fingerprint) = chain.fingerprint(next) else { return Ok(None) };
+        let Some(fingerprint) = chain.fingerprint(chain.next_stage()) else { return Ok(None) };
         let quarantine = self.store.quarantined(&fingerprint)?;
         if quarantine.is_some() && self.options.retry_quarantined {
             self.store.lift_quarantine(&[fingerprint])?;

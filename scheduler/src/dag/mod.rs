@@ -1,7 +1,7 @@
 //! A batch as a graph of (recording, stage, phase) tasks: pure data, checked before anything runs.
 //!
 //! Within a stage, phases follow each other; a stage's first phase waits for the last phase of each stage that it reads
-//! and that is run too. What it reads and is not run must be on record. Every edge carries what its first task makes and
+//! and that is run too. An input whose stage is not run must be stored. Every edge carries what its first task makes and
 //! its second reads.
 
 mod typed;
@@ -11,26 +11,28 @@ use std::collections::HashMap;
 use petgraph::Direction;
 use petgraph::algo::toposort;
 use petgraph::graph::{DiGraph, NodeIndex};
-use stage_core::{Phase, StageKind};
+use stage_core::{ArtifactName, Phase, StageName, StageSpec};
 
-use crate::protocol::ItemJob;
+use crate::protocol::{ItemJob, Step};
 use typed::{Data, Edge};
 
 /// One unit of scheduling.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct Task {
     pub(crate) item: u64,
-    pub(crate) stage: StageKind,
+    pub(crate) stage: StageName,
     pub(crate) phase: Phase,
 }
 
 /// Why a batch makes no graph.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum GraphError {
-    #[error("item {}: {} {:?} reads {data:?}, which is neither made nor on record", .task.item, .task.stage, .task.phase)]
+    #[error("item {}: {} {:?} reads {data:?}, which is neither made nor stored", .task.item, .task.stage, .task.phase)]
     MissingInput { task: Task, data: Data },
     #[error("item {}: {} {:?} cannot hand {:?} to {} {:?}", .0.from.item, .0.from.stage, .0.from.phase, .0.data, .0.to.stage, .0.to.phase)]
     TypeMismatch(Edge),
+    #[error("item {item}: this worker has no stage {stage}")]
+    UnknownStage { item: u64, stage: StageName },
     #[error("item {} has {} {:?} twice", .0.item, .0.stage, .0.phase)]
     Duplicate(Task),
     #[error("item {}: {} {:?} waits for itself", .0.item, .0.stage, .0.phase)]
@@ -48,33 +50,37 @@ pub(crate) struct BatchGraph {
 }
 
 impl BatchGraph {
-    /// The graph of a batch's recordings.
-    pub(crate) fn of(items: &[ItemJob]) -> Result<Self, GraphError> {
+    /// The graph of a batch's recordings, whose steps are among the stages of these specs.
+    pub(crate) fn new(items: &[ItemJob], specs: &[StageSpec]) -> Result<Self, GraphError> {
         let (mut tasks, mut edges) = (Vec::new(), Vec::new());
         for job in items {
-            let task = |stage: StageKind, phase| Task { item: job.item, stage, phase };
-            let steps: Vec<_> = job.steps.iter().map(|step| step.stage).collect();
-            for stage in &steps {
-                let own: Vec<_> = stage.phases().iter().map(|phase| task(*stage, *phase)).collect();
-                edges.extend(own.windows(2).map(|pair| Edge { from: pair[0], to: pair[1], data: pair[0].gives() }));
-                for input in stage.inputs().iter().filter(|input| steps.contains(input)) {
-                    let phases = input.phases();
-                    let from = task(*input, phases[phases.len() - 1]);
-                    edges.push(Edge { from, to: own[0], data: Data::Artifact(*input) });
+            let item = job.item;
+            let task = |stage: StageName, phase| Task { item, stage, phase };
+            let spec_of = |stage| specs.iter().find(|spec| spec.name == stage);
+            let runs = |input: &&ArtifactName| job.steps.iter().any(|step| step.stage == input.stage());
+            for &Step { stage, .. } in &job.steps {
+                let spec = spec_of(stage).ok_or(GraphError::UnknownStage { item, stage })?;
+                let own: Vec<_> = spec.phases.list().iter().map(|phase| task(stage, *phase)).collect();
+                edges.extend(own.windows(2).map(|pair| Edge { from: pair[0], to: pair[1], data: pair[0].between() }));
+                for &input in spec.inputs.iter().filter(runs) {
+                    let maker =
+                        spec_of(input.stage()).ok_or(GraphError::UnknownStage { item, stage: input.stage() })?;
+                    let from = task(maker.name, maker.phases.last());
+                    edges.push(Edge { from, to: own[0], data: Data::Artifact(input) });
                 }
                 tasks.extend(own);
             }
         }
-        let on_record = |item: u64, stage| {
-            let mut of_item = items.iter().filter(|job| job.item == item);
-            of_item.any(|job| job.recorded(stage).is_some())
+        let is_stored = |item: u64, name| {
+            let mut of_item = items.iter().filter(|job| job.item == item).flat_map(|job| &job.stored);
+            of_item.any(|stored| stored.artifact == name)
         };
-        typed::check(&tasks, &edges, on_record)?;
-        Self::new(&tasks, &edges.iter().map(|edge| (edge.from, edge.to)).collect::<Vec<_>>())
+        typed::check(&tasks, &edges, specs, is_stored)?;
+        Self::of(&tasks, &edges.iter().map(|edge| (edge.from, edge.to)).collect::<Vec<_>>())
     }
 
     /// A graph of these tasks, where the second of each edge waits for the first.
-    fn new(tasks: &[Task], edges: &[(Task, Task)]) -> Result<Self, GraphError> {
+    fn of(tasks: &[Task], edges: &[(Task, Task)]) -> Result<Self, GraphError> {
         let mut graph = DiGraph::new();
         let mut nodes = HashMap::new();
         for task in tasks {
@@ -105,7 +111,7 @@ impl BatchGraph {
         roots
     }
 
-    /// Takes a finished task out and gives those that waited for nothing else.
+    /// Removes a finished task and returns those that waited for it alone.
     pub(crate) fn complete(&mut self, task: Task) -> Vec<Task> {
         self.waits_for.remove(&task);
         let Some(node) = self.nodes.get(&task) else { return Vec::new() };
@@ -122,12 +128,12 @@ impl BatchGraph {
         ready
     }
 
-    /// Takes all tasks of a recording out.
+    /// Removes all tasks of a recording.
     pub(crate) fn abandon(&mut self, item: u64) {
         self.waits_for.retain(|task, _| task.item != item);
     }
 
-    /// Whether every task of a recording is out.
+    /// Whether every task of a recording is removed.
     pub(crate) fn is_finished(&self, item: u64) -> bool {
         !self.waits_for.keys().any(|task| task.item == item)
     }

@@ -1,110 +1,125 @@
-//! Graphs that hold and graphs that do not.
+//! Graphs that are valid and graphs that are not.
 
 use proptest::prelude::*;
-use stage_core::{Fingerprint, Phase, StageKind};
+use stage_core::{ArtifactName, Fingerprint, Phase, StageName};
 
 use super::*;
-use crate::protocol::{Recorded, Step};
+use crate::protocol::{Step, Stored};
+use crate::worker::sim::SPECS;
 
-fn job(item: u64, steps: &[StageKind], have: &[StageKind]) -> ItemJob {
+const READ: StageName = SPECS[0].name;
+const SPLIT: StageName = SPECS[1].name;
+const MODEL: StageName = SPECS[2].name;
+const REFINE: StageName = SPECS[3].name;
+const SAMPLES: ArtifactName = READ.output("samples");
+
+fn job(item: u64, steps: &[StageName], stored: &[StageName]) -> ItemJob {
     let fingerprint: Fingerprint = "0".repeat(64).parse().unwrap();
+    let step = |stage: &StageName| Step { stage: *stage, fingerprint, commit: vec![], keep_checkpoints: true };
     ItemJob {
         item,
         path: "a.wav".into(),
         file_sha256: String::new(),
         audio_s: 1.0,
-        steps: steps.iter().map(|stage| Step { stage: *stage, fingerprint, commit: true, keep_parts: true }).collect(),
-        parts: Vec::new(),
-        have: have.iter().map(|stage| Recorded { stage: *stage, body: "{}".into() }).collect(),
+        steps: steps.iter().map(step).collect(),
+        checkpoints: Vec::new(),
+        stored: stored.iter().map(|stage| Stored { artifact: stage.artifact(), body: "{}".into() }).collect(),
     }
 }
 
-fn task(stage: StageKind, phase: Phase) -> Task {
+fn graph(items: &[ItemJob]) -> Result<BatchGraph, GraphError> {
+    BatchGraph::new(items, &SPECS)
+}
+
+fn all() -> Vec<StageName> {
+    SPECS.iter().map(|spec| spec.name).collect()
+}
+
+fn task(stage: StageName, phase: Phase) -> Task {
     Task { item: 7, stage, phase }
 }
 
 #[test]
-fn five_stages_run_in_the_order_of_the_data() {
-    let mut graph = BatchGraph::of(&[job(7, &StageKind::ALL, &[])]).unwrap();
+fn graph_runs_five_stages_in_the_order_of_the_data() {
+    let mut graph = graph(&[job(7, &all(), &[])]).unwrap();
     let mut order = Vec::new();
     let mut ready = graph.roots(7);
     while let Some(next) = ready.pop() {
         order.push((next.stage, next.phase));
         ready.extend(graph.complete(next));
     }
-    let expected: Vec<_> =
-        StageKind::ALL.into_iter().flat_map(|stage| stage.phases().iter().map(move |phase| (stage, *phase))).collect();
-    assert_eq!(order, expected);
+    let phases = |spec: &StageSpec| spec.phases.list().iter().map(|phase| (spec.name, *phase)).collect::<Vec<_>>();
+    assert_eq!(order, SPECS.iter().flat_map(phases).collect::<Vec<_>>());
     assert!(graph.is_finished(7));
 }
 
 #[test]
-fn an_input_on_record_is_not_waited_for() {
-    use StageKind::{Align, Decode, Segment, Transcribe};
-    let graph = BatchGraph::of(&[job(7, &[Decode, Align], &[Segment, Transcribe])]).unwrap();
-    assert_eq!(graph.roots(7), [task(Decode, Phase::Run)]);
-    let error = BatchGraph::of(&[job(7, &[Decode, Align], &[Segment])]).unwrap_err();
-    let data = Data::Artifact(Transcribe);
-    assert_eq!(error, GraphError::MissingInput { task: task(Align, Phase::Run), data });
+fn graph_does_not_wait_for_a_stored_input() {
+    let stored = graph(&[job(7, &[READ, REFINE], &[SPLIT, MODEL])]).unwrap();
+    assert_eq!(stored.roots(7), [task(READ, Phase::Run)]);
+    let error = graph(&[job(7, &[READ, REFINE], &[SPLIT])]).unwrap_err();
+    let data = Data::Artifact(MODEL.artifact());
+    assert_eq!(error, GraphError::MissingInput { task: task(REFINE, Phase::Run), data });
 }
 
 #[test]
-fn a_stage_twice_is_refused() {
-    let error = BatchGraph::of(&[job(7, &[StageKind::Decode, StageKind::Decode], &[])]).unwrap_err();
-    assert_eq!(error, GraphError::Duplicate(task(StageKind::Decode, Phase::Run)));
+fn graph_refuses_a_transient_input_whose_stage_does_not_run() {
+    let error = graph(&[job(7, &[SPLIT], &[READ])]).unwrap_err();
+    assert_eq!(error, GraphError::MissingInput { task: task(SPLIT, Phase::Run), data: Data::Artifact(SAMPLES) });
 }
 
 #[test]
-fn an_edge_that_carries_what_its_end_does_not_read_is_refused() {
-    use StageKind::{Decode, Segment, Transcribe};
-    let (decode, segment) = (task(Decode, Phase::Run), task(Segment, Phase::Run));
-    let good = Edge { from: decode, to: segment, data: Data::Artifact(Decode) };
-    assert_eq!(typed::check(&[decode, segment], &[good], |_, _| false), Ok(()));
+fn graph_refuses_a_stage_twice_and_one_that_the_worker_does_not_have() {
+    assert_eq!(graph(&[job(7, &[READ, READ], &[])]).unwrap_err(), GraphError::Duplicate(task(READ, Phase::Run)));
+    let unknown = StageName::new("other");
+    assert_eq!(graph(&[job(7, &[unknown], &[])]).unwrap_err(), GraphError::UnknownStage { item: 7, stage: unknown });
+}
+
+#[test]
+fn edges_that_carry_other_data_than_their_ends_exchange_are_refused() {
+    let check = |tasks: &[Task], edges: &[Edge], stored: bool| typed::check(tasks, edges, &SPECS, |_, _| stored);
+    let (read, split) = (task(READ, Phase::Run), task(SPLIT, Phase::Run));
+    let good = Edge { from: read, to: split, data: Data::Artifact(SAMPLES) };
+    assert_eq!(check(&[read, split], &[good], false), Ok(()));
     let mismatched = [
-        Edge { data: Data::Units(Transcribe), ..good },
-        Edge { data: Data::Artifact(Segment), ..good },
-        Edge { from: task(Transcribe, Phase::Prepare), ..good },
-        Edge { to: task(Transcribe, Phase::Infer), ..good },
-        Edge { to: Task { item: 8, ..segment }, ..good },
+        Edge { data: Data::ModelInputs(MODEL), ..good },
+        Edge { data: Data::Artifact(SPLIT.artifact()), ..good },
+        Edge { data: Data::Artifact(READ.artifact()), ..good },
+        Edge { from: task(MODEL, Phase::Prepare), ..good },
+        Edge { to: task(MODEL, Phase::Infer), ..good },
+        Edge { to: Task { item: 8, ..split }, ..good },
     ];
     for edge in mismatched {
-        assert_eq!(typed::check(&[decode, segment], &[edge], |_, _| true), Err(GraphError::TypeMismatch(edge)));
+        assert_eq!(check(&[read, split], &[edge], true), Err(GraphError::TypeMismatch(edge)));
     }
-    let missing = GraphError::MissingInput { task: segment, data: Data::Artifact(Decode) };
-    assert_eq!(typed::check(&[decode, segment], &[], |_, _| false), Err(missing));
+    let missing = GraphError::MissingInput { task: split, data: Data::Artifact(SAMPLES) };
+    assert_eq!(check(&[read, split], &[], false), Err(missing));
 }
 
 #[test]
-fn the_device_never_waits_for_anything_but_its_own_units() {
-    let infer = task(StageKind::Transcribe, Phase::Infer);
-    let finish = task(StageKind::Transcribe, Phase::Finish);
-    assert_eq!((infer.takes(), infer.gives()), (vec![Data::Units(StageKind::Transcribe)], finish.takes()[0]));
+fn edges_that_form_a_cycle_or_lead_out_of_the_batch_are_refused() {
+    let (a, b) = (task(MODEL, Phase::Prepare), task(MODEL, Phase::Infer));
+    assert!(matches!(BatchGraph::of(&[a, b], &[(a, b), (b, a)]), Err(GraphError::Cycle(_))));
+    assert_eq!(BatchGraph::of(&[a], &[(a, b)]).unwrap_err(), GraphError::UnknownTask(b));
 }
 
 #[test]
-fn a_cycle_and_a_dangling_edge_are_refused() {
-    let (a, b) = (task(StageKind::Transcribe, Phase::Prepare), task(StageKind::Transcribe, Phase::Infer));
-    assert!(matches!(BatchGraph::new(&[a, b], &[(a, b), (b, a)]), Err(GraphError::Cycle(_))));
-    assert_eq!(BatchGraph::new(&[a], &[(a, b)]).unwrap_err(), GraphError::UnknownTask(b));
-}
-
-#[test]
-fn an_abandoned_recording_leaves_its_peers() {
-    let mut graph = BatchGraph::of(&[job(7, &StageKind::ALL, &[]), job(8, &StageKind::ALL, &[])]).unwrap();
+fn graph_without_an_abandoned_recording_keeps_its_peers() {
+    let mut graph = graph(&[job(7, &all(), &[]), job(8, &all(), &[])]).unwrap();
     graph.abandon(7);
     assert!(graph.is_finished(7) && !graph.is_finished(8));
-    assert_eq!(graph.complete(task(StageKind::Decode, Phase::Run)), []);
+    assert_eq!(graph.complete(task(READ, Phase::Run)), []);
 }
 
 proptest! {
     #[test]
-    fn any_acyclic_graph_completes_and_none_runs_before_what_it_waits_for(
+    fn graph_without_cycles_completes_and_runs_no_task_before_those_it_waits_for(
         pairs in prop::collection::vec((0u64..12, 0u64..12), 0..40)
     ) {
-        let node = |item| Task { item, stage: StageKind::Decode, phase: Phase::Run };
+        let node = |item| Task { item, stage: READ, phase: Phase::Run };
         let tasks: Vec<_> = (0..12).map(node).collect();
         let edges: Vec<_> = pairs.iter().filter(|(a, b)| a < b).map(|(a, b)| (node(*a), node(*b))).collect();
-        let mut graph = BatchGraph::new(&tasks, &edges).unwrap();
+        let mut graph = BatchGraph::of(&tasks, &edges).unwrap();
         let mut done = Vec::new();
         let mut ready: Vec<_> = (0..12).flat_map(|item| graph.roots(item)).collect();
         while let Some(next) = ready.pop() {

@@ -1,6 +1,6 @@
 //! How many units may be under way on the device: halved when its memory does not suffice, grown back slowly.
 
-/// Units that are answered while as many as allowed are under way before one more is tried.
+/// Units that are completed while as many as allowed are under way before one more is tried.
 const PATIENCE: u32 = 64;
 
 /// The present size and the wanted one.
@@ -8,13 +8,13 @@ const PATIENCE: u32 = 64;
 pub(crate) struct CallSize {
     wanted: usize,
     now: usize,
-    answered: u32,
+    completed: u32,
 }
 
 impl CallSize {
     pub(crate) fn new(wanted: usize) -> Self {
         let wanted = wanted.max(1);
-        Self { wanted, now: wanted, answered: 0 }
+        Self { wanted, now: wanted, completed: 0 }
     }
 
     /// Units under way, at most.
@@ -25,18 +25,18 @@ impl CallSize {
     /// So many units did not fit.
     pub(crate) fn failed(&mut self, units: usize) {
         self.now = self.now.min(units / 2).max(1);
-        self.answered = 0;
+        self.completed = 0;
     }
 
-    /// A unit was answered while so many were under way.
-    pub(crate) const fn answered(&mut self, under_way: usize) {
+    /// A unit was completed while so many were under way.
+    pub(crate) const fn completed(&mut self, under_way: usize) {
         if self.now == self.wanted || under_way < self.now {
             return;
         }
-        self.answered += 1;
-        if self.answered >= PATIENCE {
+        self.completed += 1;
+        if self.completed >= PATIENCE {
             self.now += 1;
-            self.answered = 0;
+            self.completed = 0;
         }
     }
 }
@@ -46,7 +46,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_does_not_fit_is_halved_down_to_one() {
+    fn size_that_does_not_fit_is_halved_down_to_one() {
         let mut size = CallSize::new(8);
         let mut sizes = Vec::new();
         for _ in 0..4 {
@@ -60,16 +60,16 @@ mod tests {
     }
 
     #[test]
-    fn answers_with_all_places_taken_grow_it_back_unit_by_unit_and_no_further() {
+    fn size_grows_back_unit_by_unit_when_all_places_are_taken_and_no_further() {
         let mut size = CallSize::new(4);
         size.failed(4);
-        (0..10 * PATIENCE).for_each(|_| size.answered(1));
+        (0..10 * PATIENCE).for_each(|_| size.completed(1));
         assert_eq!(size.now(), 2, "a free place proves nothing");
-        (1..PATIENCE).for_each(|_| size.answered(2));
+        (1..PATIENCE).for_each(|_| size.completed(2));
         assert_eq!(size.now(), 2);
-        size.answered(2);
+        size.completed(2);
         assert_eq!(size.now(), 3);
-        (0..10 * PATIENCE).for_each(|_| size.answered(size.now()));
+        (0..10 * PATIENCE).for_each(|_| size.completed(size.now()));
         assert_eq!(size.now(), 4);
     }
 }

@@ -1,114 +1,127 @@
-//! The device lane: one thread that owns the model. Its engine draws units of any recording and answers each as soon as
-//! it can; it ends when nothing waits, or when something else wants the device.
+//! The device lane: one thread that owns a device's models. Its engine draws units of any recording and completes each as
+//! soon as it can; it ends when no unit waits, or when something else wants the device.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
 use crossbeam_channel::Sender;
-use stage_core::{ErrorClass, Phase, StageError, StageKind};
+use stage_core::{DeviceRunner, ErrorClass, ModelOutput, Phase, Runners, StageError, StageName};
 
 use super::call_size::CallSize;
 use super::flow::{BrokenRun, LaneFlow};
 use super::intake::{Feed, Intake, Next, Tag, Unit};
-use super::valve::Valve;
+use super::pause_gate::PauseGate;
 use super::{Activity, Announce, guarded};
 use crate::clock::Moment;
-use crate::protocol::{FaultPlace, Lane, TaskSpan};
-use crate::worker::Pipeline;
+use crate::protocol::{FaultPlace, Lane, Slot, SlotSettings, TaskSpan};
 
-/// What the device lane says.
-#[derive(Debug)]
-pub(crate) enum LaneReport<A> {
-    /// The answer to unit `index` of a recording's stage, when the unit was drawn, and how long it was under way.
-    Answered { slot: u64, stage: StageKind, index: usize, answer: A, began: Moment, duration: Duration },
+/// What the device lane reports.
+pub(crate) enum LaneReport {
+    /// Unit `index` of a recording's stage is complete: its output, when it was drawn, and how long it was under way.
+    Completed { ticket: u64, stage: StageName, index: usize, output: ModelOutput, began: Moment, duration: Duration },
     /// The device failed on a unit, alone; the recording's other units are dropped.
-    Failed { slot: u64, error: StageError },
+    Failed { ticket: u64, error: StageError },
     /// The device's memory did not hold `from` units; at most `to` are tried from now on.
     Shrunk { from: usize, to: usize, error: StageError },
-    /// The canary ran.
-    CanaryEnded { error: Option<StageError> },
+    /// The health probe ran.
+    HealthProbeEnded { error: Option<StageError> },
 }
 
 /// What its owner holds of a running device lane.
-pub(crate) struct DeviceHandle<P: Pipeline> {
+pub(crate) struct DeviceHandle {
     /// For units. The lane ends when every one is dropped.
-    pub(crate) feed: Feed<P>,
-    canaries: Sender<()>,
-    valve: Arc<Valve>,
+    pub(crate) feed: Feed,
+    probes: Sender<()>,
+    gate: Arc<PauseGate>,
 }
 
-impl<P: Pipeline> DeviceHandle<P> {
-    /// Asks for the canary, before any unit that waits.
-    pub(crate) fn canary(&self) {
-        // Fails only after the lane's end, which every unit's answer would tell too.
-        let _ = self.canaries.send(());
+impl DeviceHandle {
+    /// Asks for the health probe, before any unit that waits.
+    pub(crate) fn probe_health(&self) {
+        // Fails only after the lane's end, which every unit's report would show too.
+        let _ = self.probes.send(());
     }
 
-    /// Stops the lane when what is under way is answered, or lets it go on.
+    /// Stops the lane when the units under way are complete, or lets it resume.
     pub(crate) fn pause(&self, paused: bool) {
-        self.valve.set_closed(paused);
+        self.gate.set_closed(paused);
     }
 }
 
 /// The thread's state.
-pub(crate) struct DeviceLane<P: Pipeline, N> {
-    pipeline: Arc<P>,
-    intake: Intake<P>,
-    size: CallSize,
-    loaded: Option<Result<(), StageError>>,
+pub(crate) struct DeviceLane<N> {
+    slot: Slot,
+    device_batch: usize,
+    runners: Arc<Runners>,
+    intake: Intake,
+    /// How many units of each stage may be under way: their models differ in the memory that they need.
+    sizes: BTreeMap<StageName, CallSize>,
+    loaded: BTreeMap<StageName, Result<(), StageError>>,
     report: N,
     announce: Arc<dyn Announce>,
     activity: Arc<Activity>,
 }
 
-impl<P: Pipeline, N: Fn(LaneReport<P::Answer>) + Send + 'static> DeviceLane<P, N> {
+impl<N: Fn(LaneReport) + Send + 'static> DeviceLane<N> {
     /// Starts the thread; it ends when every [`Feed`] is dropped. `report` must not block.
     pub(crate) fn start(
-        pipeline: Arc<P>,
-        device_batch: usize,
+        runners: Arc<Runners>,
+        settings: &SlotSettings,
         report: N,
         announce: Arc<dyn Announce>,
         activity: Arc<Activity>,
-    ) -> std::io::Result<DeviceHandle<P>> {
-        let size = CallSize::new(device_batch);
-        let valve = Arc::new(Valve::default());
-        let (intake, feed, canaries) = Intake::new(2 * size.now(), Arc::clone(&valve));
-        let lane = Self { pipeline, intake, size, loaded: None, report, announce, activity };
+    ) -> std::io::Result<DeviceHandle> {
+        let device_batch = settings.device_batch.max(1);
+        let gate = Arc::new(PauseGate::default());
+        let (intake, feed, probes) = Intake::new(2 * device_batch, Arc::clone(&gate));
+        let (sizes, loaded) = (BTreeMap::new(), BTreeMap::new());
+        let slot = settings.slot;
+        let lane = Self { slot, device_batch, runners, intake, sizes, loaded, report, announce, activity };
         thread::Builder::new().name("device-lane".to_owned()).spawn(move || lane.serve())?;
-        Ok(DeviceHandle { feed, canaries, valve })
+        Ok(DeviceHandle { feed, probes, gate })
     }
 
     fn serve(mut self) {
         while let Some(next) = self.intake.next() {
             match next {
-                Next::Canary => self.canary(),
+                Next::HealthProbe => self.probe_health(),
                 Next::Units(first) if first.tag.ticket.is_abandoned() => {}
                 Next::Units(first) => self.units(first),
             }
         }
     }
 
-    fn canary(&mut self) {
-        // The canary is transcribe's affair as far as the timeline is concerned: the only stage with a model here.
-        let stage = StageKind::Transcribe;
-        let result = self.load(stage).and_then(|()| {
-            self.intake.valve.pass();
-            let canary = || {
-                self.announce.before(FaultPlace::Canary, &[], 1)?;
-                self.pipeline.canary()
-            };
-            self.activity.track(&self.activity.setup, Some(setup_span(stage)), || guarded(stage, canary))
-        });
-        if result.is_err() {
-            // The next canary of a device that recovers must not meet the old failure.
-            self.loaded = self.loaded.take().filter(Result::is_ok);
+    /// Probes with every model that is loaded; with the first stage's where none is.
+    fn probe_health(&mut self) {
+        let on_device = self.runners.iter().map(|runner| runner.spec()).filter(|spec| spec.on_device());
+        let mut stages: Vec<_> = on_device.map(|spec| spec.name).collect();
+        if stages.iter().any(|stage| self.loaded.contains_key(stage)) {
+            stages.retain(|stage| self.loaded.contains_key(stage));
+        } else {
+            stages.truncate(1);
         }
-        (self.report)(LaneReport::CanaryEnded { error: result.err() });
+        let error = stages.into_iter().find_map(|stage| self.probe_stage(stage).err());
+        if error.is_some() {
+            // The next probe of a device that recovers must not meet the old failure.
+            self.loaded.retain(|_, loaded| loaded.is_ok());
+        }
+        (self.report)(LaneReport::HealthProbeEnded { error });
     }
 
-    /// Answers a unit and what waits behind it.
-    fn units(&mut self, first: Unit<P>) {
+    fn probe_stage(&mut self, stage: StageName) -> Result<(), StageError> {
+        self.load(stage)?;
+        self.intake.gate.pass();
+        let probe = || {
+            self.announce.before(FaultPlace::HealthProbe, &[], 1)?;
+            device_runner(&self.runners, stage)?.health_probe()
+        };
+        self.activity.track(&self.activity.setup, Some(self.setup_span(stage)), || guarded(stage, probe))
+    }
+
+    /// Computes a unit and those that wait behind it.
+    fn units(&mut self, first: Unit) {
         let stage = first.tag.stage;
         first.tag.reach_device(&*self.announce);
         match self.load(stage) {
@@ -117,42 +130,46 @@ impl<P: Pipeline, N: Fn(LaneReport<P::Answer>) + Send + 'static> DeviceLane<P, N
         }
     }
 
-    fn load(&mut self, stage: StageKind) -> Result<(), StageError> {
-        let Self { loaded, pipeline, activity, announce, .. } = self;
+    fn load(&mut self, stage: StageName) -> Result<(), StageError> {
+        let span = self.setup_span(stage);
+        let Self { loaded, runners, activity, announce, .. } = self;
         let load = || {
             announce.before(FaultPlace::Load, &[], 0)?;
-            pipeline.load_device()
+            device_runner(runners, stage)?.load()
         };
-        let load = || activity.track(&activity.setup, Some(setup_span(stage)), || guarded(stage, load));
-        loaded.get_or_insert_with(load).clone()
+        let load = || activity.track(&activity.setup, Some(span), || guarded(stage, load));
+        loaded.entry(stage).or_insert_with(load).clone()
     }
 
-    /// Runs the engine over these units and, where the line is open, over those that wait.
-    fn run(&mut self, stage: StageKind, units: Vec<Unit<P>>, open: bool) {
-        self.intake.valve.pass();
-        let Self { pipeline, intake, size, report, announce, activity, .. } = self;
+    /// Runs the engine over these units and, where the queue is `open`, over those that wait.
+    fn run(&mut self, stage: StageName, units: Vec<Unit>, open: bool) {
+        self.intake.gate.pass();
+        let Self { runners, intake, sizes, report, announce, activity, .. } = self;
         let mut flow = LaneFlow {
+            slot: self.slot,
             stage,
             listed: units.into(),
-            line: open.then_some(intake),
-            size,
+            queue: open.then_some(intake),
+            size: sizes.entry(stage).or_insert_with(|| CallSize::new(self.device_batch)),
             report: &*report,
             announce: &**announce,
             activity,
             run: Default::default(),
         };
-        let result = activity.track(&activity.device, None, || guarded(stage, || pipeline.infer(stage, &mut flow)));
+        let infer = || device_runner(runners, stage)?.infer(&mut flow);
+        let result = activity.track(&activity.device, None, || guarded(stage, infer));
         if let Some(broken) = flow.end(result) {
             self.try_again(stage, broken);
         }
     }
 
     /// Runs the engine again over what it left: in halves, until the failing unit stands alone.
-    fn try_again(&mut self, stage: StageKind, broken: BrokenRun<P>) {
+    fn try_again(&mut self, stage: StageName, broken: BrokenRun) {
         let BrokenRun { error, at_once, mut suspects, rest } = broken;
         if error.class == ErrorClass::Memory && at_once > 1 {
-            self.size.failed(at_once);
-            (self.report)(LaneReport::Shrunk { from: at_once, to: self.size.now(), error: error.clone() });
+            let size = self.sizes.entry(stage).or_insert_with(|| CallSize::new(self.device_batch));
+            size.failed(at_once);
+            (self.report)(LaneReport::Shrunk { from: at_once, to: size.now(), error: error.clone() });
         }
         match suspects.len() {
             0 => tracing::error!(%error, "the device's engine failed, and no unit is left that it concerns"),
@@ -172,13 +189,18 @@ impl<P: Pipeline, N: Fn(LaneReport<P::Answer>) + Send + 'static> DeviceLane<P, N
     fn fail(&self, tag: &Tag, error: &StageError) {
         if !tag.ticket.is_abandoned() {
             tag.ticket.abandon();
-            (self.report)(LaneReport::Failed { slot: tag.ticket.slot, error: error.clone() });
+            (self.report)(LaneReport::Failed { ticket: tag.ticket.id, error: error.clone() });
         }
+    }
+
+    /// The load of a model, or a health probe: for no recording.
+    fn setup_span(&self, stage: StageName) -> TaskSpan {
+        let (lane, phase, items) = (Lane::Device, Phase::Infer, Vec::new());
+        TaskSpan { lane, slot: self.slot, thread: 0, items, stage, phase, units: 0, at_once: 0, start_us: 0, end_us: 0 }
     }
 }
 
-/// The load of the models, or the canary: for no recording.
-fn setup_span(stage: StageKind) -> TaskSpan {
-    let (lane, phase) = (Lane::Device, Phase::Infer);
-    TaskSpan { lane, thread: 0, items: Vec::new(), stage, phase, units: 0, at_once: 0, start_us: 0, end_us: 0 }
+fn device_runner(runners: &Runners, stage: StageName) -> Result<&dyn DeviceRunner, StageError> {
+    let runner = runners.get(stage).and_then(|runner| runner.device());
+    runner.ok_or_else(|| StageError::new(stage, ErrorClass::Bug, "misplaced-task", "the stage has no device work"))
 }

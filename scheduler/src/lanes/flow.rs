@@ -3,46 +3,41 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
-use stage_core::{ErrorClass, Flow, Phase, StageError, StageKind};
+use stage_core::{ErrorClass, Flow, ModelInput, ModelOutput, Phase, StageError, StageName};
 
 use super::call_size::CallSize;
 use super::intake::{Intake, Unit};
-use super::stretch::Stretch;
+use super::interval::DeviceInterval;
 use super::{Activity, Announce, LaneReport};
 use crate::clock::Moment;
-use crate::protocol::FaultPlace;
-use crate::worker::Pipeline;
+use crate::protocol::{FaultPlace, Slot};
 
 /// Units of one stage for one run of the engine.
-pub(super) struct LaneFlow<'a, P: Pipeline, N> {
-    pub(super) stage: StageKind,
+pub(super) struct LaneFlow<'a, N> {
+    pub(super) slot: Slot,
+    pub(super) stage: StageName,
     /// Those that come first.
-    pub(super) listed: VecDeque<Unit<P>>,
-    /// The line of those that come then; none where the list is all there is.
-    pub(super) line: Option<&'a mut Intake<P>>,
+    pub(super) listed: VecDeque<Unit>,
+    /// The queue of those that come then; none where the list is all there is.
+    pub(super) queue: Option<&'a mut Intake>,
     pub(super) size: &'a mut CallSize,
     pub(super) report: &'a N,
     pub(super) announce: &'a dyn Announce,
     pub(super) activity: &'a Activity,
-    pub(super) run: EngineRun<P>,
+    pub(super) run: EngineRun,
 }
 
-/// What has become of the units so far.
-pub(super) struct EngineRun<P: Pipeline> {
-    under_way: BTreeMap<usize, Drawn<P>>,
+/// The state of the units so far.
+#[derive(Default)]
+pub(super) struct EngineRun {
+    under_way: BTreeMap<usize, Drawn>,
     drawn: usize,
-    stretch: Option<Stretch>,
+    interval: Option<DeviceInterval>,
     fault: Option<Fault>,
 }
 
-impl<P: Pipeline> Default for EngineRun<P> {
-    fn default() -> Self {
-        Self { under_way: BTreeMap::new(), drawn: 0, stretch: None, fault: None }
-    }
-}
-
-struct Drawn<P: Pipeline> {
-    unit: Unit<P>,
+struct Drawn {
+    unit: Unit,
     at: Moment,
 }
 
@@ -54,25 +49,25 @@ struct Fault {
 }
 
 /// An engine's run that left something to do.
-pub(super) struct BrokenRun<P: Pipeline> {
+pub(super) struct BrokenRun {
     pub(super) error: StageError,
     /// Units under way when it happened.
     pub(super) at_once: usize,
     /// Those that may be at fault; abandoned ones left out.
-    pub(super) suspects: Vec<Unit<P>>,
+    pub(super) suspects: Vec<Unit>,
     /// Those that were never drawn.
-    pub(super) rest: Vec<Unit<P>>,
+    pub(super) rest: Vec<Unit>,
 }
 
-impl<P: Pipeline, N: Fn(LaneReport<P::Answer>)> LaneFlow<'_, P, N> {
-    /// Takes stock when the engine has ended with `result`. None if every unit has its answer.
-    pub(super) fn end(mut self, result: Result<(), StageError>) -> Option<BrokenRun<P>> {
+impl<N: Fn(LaneReport)> LaneFlow<'_, N> {
+    /// Evaluates the run when the engine has ended with `result`. None if every unit is complete.
+    pub(super) fn end(mut self, result: Result<(), StageError>) -> Option<BrokenRun> {
         self.cut();
-        if let Some(stretch) = self.run.stretch.take() {
-            self.activity.note(stretch.broken_off(self.stage));
+        if let Some(interval) = self.run.interval.take() {
+            self.activity.note(interval.broken_off(self.stage, self.slot));
         }
         let under_way = self.run.under_way.len();
-        let wanted = |unit: &Unit<P>| !unit.tag.ticket.is_abandoned();
+        let wanted = |unit: &Unit| !unit.tag.ticket.is_abandoned();
         let mut suspects: Vec<_> = self.run.under_way.into_values().map(|drawn| drawn.unit).filter(wanted).collect();
         let mut rest: Vec<_> = self.listed.into_iter().filter(wanted).collect();
         let Fault { error, at_once } = match (self.run.fault, result) {
@@ -84,9 +79,9 @@ impl<P: Pipeline, N: Fn(LaneReport<P::Answer>)> LaneFlow<'_, P, N> {
             (None, Err(error)) => Fault { error, at_once: under_way },
             (None, Ok(())) if suspects.is_empty() && rest.is_empty() => return None,
             (None, Ok(())) => {
-                let message = format!("the engine ended with {} units unanswered", suspects.len() + rest.len());
-                // Whoever was forgotten among others gets another chance, alone.
-                Fault { error: bug(self.stage, "answer-count", message), at_once: self.run.drawn }
+                let message = format!("the engine ended with {} units incomplete", suspects.len() + rest.len());
+                // A unit that was forgotten among others is tried again alone.
+                Fault { error: bug(self.stage, "output-count", message), at_once: self.run.drawn }
             }
         };
         if suspects.is_empty() {
@@ -95,11 +90,11 @@ impl<P: Pipeline, N: Fn(LaneReport<P::Answer>)> LaneFlow<'_, P, N> {
         Some(BrokenRun { error, at_once, suspects, rest })
     }
 
-    fn next_wanted(&mut self) -> Option<Unit<P>> {
+    fn next_wanted(&mut self) -> Option<Unit> {
         loop {
-            let unit = match (self.listed.pop_front(), &mut self.line) {
+            let unit = match (self.listed.pop_front(), &mut self.queue) {
                 (Some(unit), _) => unit,
-                (None, Some(line)) => line.peer(self.stage, self.run.under_way.is_empty())?,
+                (None, Some(queue)) => queue.peer(self.stage, self.run.under_way.is_empty())?,
                 (None, None) => return None,
             };
             if !unit.tag.ticket.is_abandoned() {
@@ -108,14 +103,14 @@ impl<P: Pipeline, N: Fn(LaneReport<P::Answer>)> LaneFlow<'_, P, N> {
         }
     }
 
-    /// Notes a stretch that has answers.
+    /// Records an interval in which units were completed.
     fn cut(&mut self) {
         let run = &mut self.run;
-        let Some(stretch) = run.stretch.take_if(|stretch| stretch.has_answers()) else { return };
+        let Some(interval) = run.interval.take_if(|interval| interval.has_completed()) else { return };
         if !run.under_way.is_empty() {
-            run.stretch = Some(stretch.next(run.under_way.values().map(|drawn| drawn.unit.tag.ticket.item)));
+            run.interval = Some(interval.next(run.under_way.values().map(|drawn| drawn.unit.tag.ticket.item)));
         }
-        self.activity.note(stretch.span(self.stage));
+        self.activity.note(interval.span(self.stage, self.slot));
     }
 
     fn stop(&mut self, error: StageError) {
@@ -124,12 +119,12 @@ impl<P: Pipeline, N: Fn(LaneReport<P::Answer>)> LaneFlow<'_, P, N> {
     }
 }
 
-impl<P: Pipeline, N: Fn(LaneReport<P::Answer>)> Flow<P::Unit, P::Answer> for LaneFlow<'_, P, N> {
+impl<N: Fn(LaneReport)> Flow<ModelInput, ModelOutput> for LaneFlow<'_, N> {
     fn capacity(&self) -> usize {
         self.size.now()
     }
 
-    fn draw(&mut self) -> Option<(usize, Arc<P::Unit>)> {
+    fn draw(&mut self) -> Option<(usize, Arc<ModelInput>)> {
         self.cut();
         if self.run.fault.is_some() || self.run.under_way.len() >= self.capacity() {
             return None;
@@ -141,7 +136,7 @@ impl<P: Pipeline, N: Fn(LaneReport<P::Answer>)> Flow<P::Unit, P::Answer> for Lan
         self.run.drawn += 1;
         self.run.under_way.insert(key, Drawn { unit, at });
         let under_way = self.run.under_way.len();
-        self.run.stretch.get_or_insert_with(|| Stretch::new(at)).holds(ticket.item, under_way);
+        self.run.interval.get_or_insert_with(|| DeviceInterval::new(at)).holds(ticket.item, under_way);
         let place = FaultPlace::Stage(self.stage, Phase::Infer);
         match self.announce.before(place, &[&ticket], under_way) {
             Ok(()) => Some((key, payload)),
@@ -152,23 +147,23 @@ impl<P: Pipeline, N: Fn(LaneReport<P::Answer>)> Flow<P::Unit, P::Answer> for Lan
         }
     }
 
-    fn answer(&mut self, key: usize, answer: P::Answer) {
+    fn answer(&mut self, key: usize, output: ModelOutput) {
         let under_way = self.run.under_way.len();
         let Some(Drawn { unit, at }) = self.run.under_way.remove(&key) else {
             let what =
-                if key < self.run.drawn { "answered a unit twice" } else { "answered a unit that was not drawn" };
-            return self.stop(bug(self.stage, "answer-key", format!("the engine {what}")));
+                if key < self.run.drawn { "completed a unit twice" } else { "completed a unit that was not drawn" };
+            return self.stop(bug(self.stage, "output-key", format!("the engine {what}")));
         };
-        self.size.answered(under_way);
+        self.size.completed(under_way);
         self.progressed();
-        if let Some(stretch) = &mut self.run.stretch {
-            stretch.answered();
+        if let Some(interval) = &mut self.run.interval {
+            interval.completed();
         }
-        (self.report)(LaneReport::Answered {
-            slot: unit.tag.ticket.slot,
+        (self.report)(LaneReport::Completed {
+            ticket: unit.tag.ticket.id,
             stage: self.stage,
             index: unit.tag.index,
-            answer,
+            output,
             began: at,
             duration: at.elapsed(),
         });
@@ -179,6 +174,6 @@ impl<P: Pipeline, N: Fn(LaneReport<P::Answer>)> Flow<P::Unit, P::Answer> for Lan
     }
 }
 
-fn bug(stage: StageKind, code: &str, message: String) -> StageError {
+fn bug(stage: StageName, code: &str, message: String) -> StageError {
     StageError::new(stage, ErrorClass::Bug, code, message)
 }

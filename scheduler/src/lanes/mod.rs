@@ -1,7 +1,8 @@
-//! The two lanes of a worker: CPU tasks on a pool, the device's engine on one thread, one bounded channel between them.
+//! The two lanes of a worker: CPU tasks on a pool, a device's engine on one thread, one bounded channel between them.
 //!
-//! A CPU task may wait for room in the channel. The device lane waits for nothing that a CPU task holds: its answers
-//! leave over an unbounded channel, and each is kept by whoever finishes the recording. So neither can lock the other.
+//! A CPU task may wait for room in the channel. The device lane waits for nothing that a CPU task holds: its outputs
+//! leave over an unbounded channel, and the executor keeps each until the recording is finished. So neither can block the
+//! other for good.
 
 mod call_size;
 mod cpu;
@@ -9,11 +10,11 @@ mod device;
 mod flow;
 mod guard;
 mod intake;
+mod interval;
+mod pause_gate;
 mod progress;
-mod stretch;
 #[cfg(test)]
 mod tests;
-mod valve;
 
 pub(crate) use cpu::CpuLane;
 pub(crate) use device::{DeviceHandle, DeviceLane, LaneReport};
@@ -21,9 +22,11 @@ pub(crate) use guard::guarded;
 pub(crate) use intake::Feed;
 pub(crate) use progress::Activity;
 
+use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, PoisonError};
 
-use stage_core::{Phase, StageError, StageKind};
+use stage_core::{Phase, StageError, StageName};
 
 use crate::protocol::FaultPlace;
 use crate::store::Lease;
@@ -32,23 +35,24 @@ use crate::store::Lease;
 #[derive(Debug)]
 pub(crate) struct Ticket {
     /// Its number in this worker, never used again.
-    pub(crate) slot: u64,
+    pub(crate) id: u64,
     /// Its batch's lease.
     pub(crate) lease: Lease,
     /// The coordinator's number for it.
     pub(crate) item: u64,
-    /// Where it lies.
+    /// Its file.
     pub(crate) path: String,
     abandoned: AtomicBool,
-    on_device: AtomicBool,
+    /// Stages of which a unit reached the device.
+    on_device: Mutex<BTreeSet<StageName>>,
 }
 
 impl Ticket {
-    pub(crate) const fn new(slot: u64, lease: Lease, item: u64, path: String) -> Self {
-        Self { slot, lease, item, path, abandoned: AtomicBool::new(false), on_device: AtomicBool::new(false) }
+    pub(crate) fn new(id: u64, lease: Lease, item: u64, path: String) -> Self {
+        Self { id, lease, item, path, abandoned: AtomicBool::new(false), on_device: Mutex::default() }
     }
 
-    /// Gives the recording up: its units are dropped and its preparation ends.
+    /// Abandons the recording: its units are dropped and its preparation ends.
     pub(crate) fn abandon(&self) {
         self.abandoned.store(true, Ordering::Relaxed);
     }
@@ -59,19 +63,19 @@ impl Ticket {
 
     /// Whether one of its units reached the device.
     pub(crate) fn is_on_device(&self) -> bool {
-        self.on_device.load(Ordering::Relaxed)
+        !self.on_device.lock().unwrap_or_else(PoisonError::into_inner).is_empty()
     }
 
-    /// Notes that a unit reached the device; true for the first one.
-    fn reaches_device(&self) -> bool {
-        !self.on_device.swap(true, Ordering::Relaxed)
+    /// Records that a unit of a stage reached the device; true for the first one.
+    fn reaches_device(&self, stage: StageName) -> bool {
+        self.on_device.lock().unwrap_or_else(PoisonError::into_inner).insert(stage)
     }
 }
 
-/// Told by a lane before it does something.
+/// Called by a lane before it does something.
 pub(crate) trait Announce: Send + Sync + 'static {
     /// A phase of a recording begins.
-    fn started(&self, ticket: &Ticket, stage: StageKind, phase: Phase);
+    fn started(&self, ticket: &Ticket, stage: StageName, phase: Phase);
 
     /// Work begins, on these recordings: the place for faults on purpose. On the device it begins unit by unit, and
     /// `units` are under way with this one.

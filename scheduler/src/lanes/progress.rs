@@ -40,7 +40,7 @@ pub(crate) struct Activity {
     pub(crate) cpu: Counter,
     /// Steps of the device's engine.
     pub(crate) device: Counter,
-    /// Loads of the models, and canaries.
+    /// Loads of the models, and probes.
     pub(crate) setup: Counter,
     spans: Mutex<Vec<TaskSpan>>,
 }

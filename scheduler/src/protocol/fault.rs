@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
-use stage_core::{ErrorClass, Phase, StageKind};
+use stage_core::{ErrorClass, Phase, StageName};
 
 /// One fault and where it happens.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -32,11 +32,11 @@ pub enum FaultPlace {
     Build,
     /// The models are loaded.
     Load,
-    /// The canary runs.
-    Canary,
+    /// The health probe runs.
+    HealthProbe,
     /// A phase of a stage begins.
     #[serde(untagged)]
-    Stage(StageKind, Phase),
+    Stage(StageName, Phase),
 }
 
 /// What a [`Fault`] does.

@@ -4,22 +4,27 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use stage_core::{DeviceId, Fingerprint, Phase, StageError, StageKind, Tool};
+use stage_core::{ArtifactName, DeviceId, Fingerprint, Phase, StageError, StageName, Tool};
 
 use super::Fault;
 use crate::store::Lease;
 
 /// The version of the protocol; both sides must speak the same one.
-pub const VERSION: u32 = 4;
+pub const VERSION: u32 = 5;
 
 /// The number of a result within one worker, counted from 0: what is acknowledged.
 pub type ResultId = u64;
+
+/// A device of a worker. A worker has one today; its messages name it, so that one connection can carry several.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Slot(pub u32);
 
 /// Coordinator to worker.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum ToWorker {
-    /// The answer to `Hello`: what to become.
+    /// The reply to `Hello`: what to become.
     Configure(WorkerSettings),
     /// Work. A worker may hold several batches and runs all of them at once.
     Batch(Batch),
@@ -28,17 +33,21 @@ pub enum ToWorker {
         /// Which.
         results: Vec<ResultId>,
     },
-    /// Compute what is known to be good, on the device lane, and say how it went: a worker that comes after a lost one,
-    /// or whose device is under suspicion, proves its device first.
-    Canary,
-    /// Whether the device lane stops when what is under way is answered: the device is too hot.
+    /// Run the health probe on a device and report the result: after a worker was lost, or when a device is suspected,
+    /// the device has to pass it first.
+    HealthProbe {
+        /// Which device.
+        slot: Slot,
+    },
+    /// Whether a device lane stops when the units under way are complete: its device is too hot.
     Pause {
-        /// Stop, or go on.
+        /// Which device.
+        slot: Slot,
+        /// Stop, or resume.
         paused: bool,
     },
-    /// Give these recordings back, if none of their units has reached the device or it is paused: another device takes
-    /// them.
-    GiveBack {
+    /// Return these recordings, if none of their units has reached the device or it is paused: another device takes them.
+    Revoke {
         /// Their batch's lease.
         lease: Lease,
         /// Which.
@@ -54,12 +63,10 @@ pub enum ToWorker {
 /// What a worker is configured with.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct WorkerSettings {
-    /// The device that it computes on. A CUDA device is the first one that the process sees.
-    pub device: DeviceId,
+    /// The devices that it computes on.
+    pub slots: Vec<SlotSettings>,
     /// Threads of its CPU lane.
     pub threads: usize,
-    /// Units under way on the device at a time, at most.
-    pub device_batch: usize,
     /// Between two heartbeats, in milliseconds.
     pub heartbeat_ms: u64,
     /// Faults to commit on purpose; for tests alone.
@@ -69,10 +76,23 @@ pub struct WorkerSettings {
     pub settings: Value,
 }
 
+/// One device of a worker.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct SlotSettings {
+    /// How messages name it.
+    pub slot: Slot,
+    /// The device. A CUDA device is the first one that the process sees.
+    pub device: DeviceId,
+    /// Units under way on the device at a time, at most.
+    pub device_batch: usize,
+}
+
 /// Recordings to work on under one lease.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Batch {
-    /// The right to commit what comes of it.
+    /// The device to work on.
+    pub slot: Slot,
+    /// The right to commit the results.
     pub lease: Lease,
     /// The recordings.
     pub items: Vec<ItemJob>,
@@ -83,7 +103,7 @@ pub struct Batch {
 pub struct ItemJob {
     /// The coordinator's number for it.
     pub item: u64,
-    /// Where it lies.
+    /// Its file.
     pub path: PathBuf,
     /// SHA-256 of its bytes when it was planned.
     pub file_sha256: String,
@@ -91,51 +111,44 @@ pub struct ItemJob {
     pub audio_s: f64,
     /// The stages to run, in order.
     pub steps: Vec<Step>,
-    /// Artifacts on record that the steps read.
-    pub have: Vec<Recorded>,
-    /// Answers on record of steps that were cut off: their units are not computed again.
-    pub parts: Vec<RecordedPart>,
+    /// Stored artifacts that the steps read.
+    pub stored: Vec<Stored>,
+    /// Checkpoints of steps that were interrupted: their units are not computed again.
+    pub checkpoints: Vec<Checkpoint>,
 }
 
-impl ItemJob {
-    /// The body on record of a stage's artifact, where the stage is not run again.
-    #[must_use]
-    pub fn recorded(&self, stage: StageKind) -> Option<&str> {
-        self.have.iter().find(|recorded| recorded.stage == stage).map(|recorded| recorded.body.as_str())
-    }
-}
-
-/// An artifact on record.
+/// A stored artifact.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Recorded {
-    /// The stage that made it.
-    pub stage: StageKind,
+pub struct Stored {
+    /// Its name.
+    pub artifact: ArtifactName,
     /// The artifact as JSON.
     pub body: String,
 }
 
-/// A device's answer to one unit of a stage, on record.
+/// What the model made of one unit of a stage, as it is stored until the stage's artifact is.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct RecordedPart {
+pub struct Checkpoint {
     /// The stage.
-    pub stage: StageKind,
-    /// The unit's place among those of its recording.
+    pub stage: StageName,
+    /// The unit's index among those of its recording.
     pub index: usize,
-    /// The answer as JSON.
+    /// The model's output as JSON.
     pub body: String,
 }
 
 /// One stage to run.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Step {
     /// Which.
-    pub stage: StageKind,
-    /// The name of its artifact.
+    pub stage: StageName,
+    /// The fingerprint of its main artifact.
     pub fingerprint: Fingerprint,
-    /// False where the stage runs only because its output is needed (decode, for the samples).
-    pub commit: bool,
-    /// Whether its parts are kept: not where its artifact is on record and made anew.
-    pub keep_parts: bool,
+    /// Which of its artifacts to commit, with their fingerprints: none where the stage runs only because its transient
+    /// outputs are needed (decode, for the samples).
+    pub commit: Vec<(ArtifactName, Fingerprint)>,
+    /// Whether its units are stored: not where its artifact is stored and made again.
+    pub keep_checkpoints: bool,
 }
 
 /// Worker to coordinator.
@@ -158,20 +171,29 @@ pub enum FromWorker {
         /// Why.
         error: StageError,
     },
-    /// Every [`WorkerSettings::heartbeat_ms`], whatever the lanes do.
-    Heartbeat(Progress),
-    /// What the lanes did since it was told last; comes with heartbeats and at the end of a batch.
+    /// For each device every [`WorkerSettings::heartbeat_ms`], also while the lanes are busy.
+    Heartbeat {
+        /// Which device.
+        slot: Slot,
+        /// What was done since the worker started.
+        progress: Progress,
+    },
+    /// What the lanes did since the last such message; sent with heartbeats and at the end of a batch.
     Spans {
         /// In the order of their ends.
         spans: Vec<TaskSpan>,
     },
-    /// The answer to [`ToWorker::Canary`].
-    CanaryEnded {
+    /// The reply to [`ToWorker::HealthProbe`].
+    HealthProbeEnded {
+        /// Which device.
+        slot: Slot,
         /// What failed, if anything.
         error: Option<StageError>,
     },
-    /// The device's memory did not suffice; fewer units are under way from now on, and slowly more again.
+    /// A device's memory did not suffice; fewer units are under way from now on, and slowly more again.
     Shrunk {
+        /// Which device.
+        slot: Slot,
         /// Units that were under way.
         from: usize,
         /// Units under way, at most, from now on.
@@ -179,26 +201,26 @@ pub enum FromWorker {
         /// What the device said.
         error: StageError,
     },
-    /// The answer to [`ToWorker::GiveBack`].
-    GaveBack {
+    /// The reply to [`ToWorker::Revoke`].
+    Revoked {
         /// The batch's lease.
         lease: Lease,
         /// What is no longer in the batch; possibly nothing.
         items: Vec<u64>,
     },
-    /// Said before the work begins, so that a dead worker's suspects are known.
+    /// Sent before the work begins, so that it is known which recordings a dead worker was working on.
     Started {
         /// The batch's lease.
         lease: Lease,
         /// Which recording.
         item: u64,
         /// Which stage.
-        stage: StageKind,
-        /// Which part of it.
+        stage: StageName,
+        /// Which phase of it.
         phase: Phase,
     },
-    /// The device's answer to one unit, to commit.
-    Part {
+    /// What the model made of one unit, to commit.
+    Checkpoint {
         /// What to acknowledge.
         result: ResultId,
         /// The batch's lease.
@@ -206,21 +228,21 @@ pub enum FromWorker {
         /// Which recording.
         item: u64,
         /// Which stage.
-        stage: StageKind,
-        /// The name of the artifact that it will be part of.
+        stage: StageName,
+        /// The fingerprint of the main artifact that will be made of it.
         fingerprint: Fingerprint,
-        /// The unit's place among those of its recording.
+        /// The unit's index among those of its recording.
         index: usize,
-        /// The answer as JSON.
+        /// The model's output as JSON.
         body: String,
         /// Seconds of audio that the unit covers; 0 for units of follow-ups.
         audio_s: f64,
         /// When the device's engine took the unit, in milliseconds since 1970.
         started_at_ms: u64,
-        /// From then to the answer, in seconds; work on other units is in it.
+        /// From then to its output, in seconds; work on other units is included.
         duration_s: f64,
     },
-    /// An artifact to commit.
+    /// A stage's artifacts to commit together.
     Done {
         /// What to acknowledge.
         result: ResultId,
@@ -229,11 +251,9 @@ pub enum FromWorker {
         /// Which recording.
         item: u64,
         /// Which stage.
-        stage: StageKind,
-        /// The artifact's name, from the step.
-        fingerprint: Fingerprint,
-        /// The artifact as JSON.
-        body: String,
+        stage: StageName,
+        /// Those of [`Step::commit`].
+        artifacts: Vec<NewBody>,
         /// When the stage's first phase began, in milliseconds since 1970.
         started_at_ms: u64,
         /// From there to the end of its last phase, in seconds, waiting between phases included.
@@ -257,14 +277,25 @@ pub enum FromWorker {
     },
 }
 
+/// An artifact that was made.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NewBody {
+    /// Its name.
+    pub artifact: ArtifactName,
+    /// Its fingerprint, from the step.
+    pub fingerprint: Fingerprint,
+    /// The artifact as JSON.
+    pub body: String,
+}
+
 /// What both lanes of a worker have done since it started.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Progress {
     /// CPU lane: tasks.
     pub cpu: LaneProgress,
-    /// Device lane: the engine, whose every step and answer counts as done.
+    /// Device lane: the engine; each step and each completed unit counts as done.
     pub device: LaneProgress,
-    /// Device lane: loads of the models and canaries, which show no steps.
+    /// Device lane: loads of the models and health probes, which show no steps.
     pub setup: LaneProgress,
 }
 
@@ -283,25 +314,27 @@ pub struct LaneProgress {
 pub enum Lane {
     /// The pool of CPU threads.
     Cpu,
-    /// The one thread that owns the model.
+    /// The one thread that owns a device's models.
     Device,
 }
 
-/// What a lane's thread did, without a break. The device's engine may run for hours: its time is cut where answers fall,
-/// from one group of them to the next.
+/// What a lane's thread did without interruption. A device's engine may run for hours: its time is cut where units are
+/// completed, from one group of them to the next.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TaskSpan {
     /// Which lane.
     pub lane: Lane,
+    /// The device of a device lane; the first one in the CPU lane, which all devices share.
+    pub slot: Slot,
     /// The thread's number in its lane, from 0.
     pub thread: u32,
     /// The recordings (the coordinator's numbers); on the device all that had units under way, none while models load.
     pub items: Vec<u64>,
     /// Which stage.
-    pub stage: StageKind,
-    /// Which part of it.
+    pub stage: StageName,
+    /// Which phase of it.
     pub phase: Phase,
-    /// Units that the device answered in it; 0 in the CPU lane and while models load.
+    /// Units that were completed in it; 0 in the CPU lane and while models load.
     pub units: u32,
     /// Most units under way on the device in it; 0 where [`units`](Self::units) must be.
     pub at_once: u32,

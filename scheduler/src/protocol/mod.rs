@@ -11,6 +11,6 @@ mod message;
 pub use codec::{CodecError, Decoder, Encoder, Limits};
 pub use fault::{Fault, FaultKind, FaultPlace};
 pub use message::{
-    Batch, FromWorker, ItemJob, Lane, LaneProgress, Progress, Recorded, RecordedPart, ResultId, Step, TaskSpan,
-    ToWorker, VERSION, WorkerSettings,
+    Batch, Checkpoint, FromWorker, ItemJob, Lane, LaneProgress, NewBody, Progress, ResultId, Slot, SlotSettings, Step,
+    Stored, TaskSpan, ToWorker, VERSION, WorkerSettings,
 };

@@ -1,103 +1,98 @@
 //! Runs all batches that the worker holds at once, so that the lanes never drain between two of them.
 //!
 //! One thread owns the state: commands and the lanes' reports come to it, tasks leave it. It never blocks on a lane.
-//! What becomes of the lanes' reports is in `reports`.
 
-use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::collections::{HashMap, VecDeque};
 use std::ops::ControlFlow;
 use std::sync::Arc;
+use std::time::Duration;
 
 use crossbeam_channel::{Receiver, Sender, select, unbounded};
-use stage_core::{ErrorClass, Phase, StageError, StageKind};
+use stage_core::{ArtifactName, ErrorClass, ModelOutput, Phase, Runners, StageError, StageName};
 
+use super::WorkerSettings;
+use super::batches::Batches;
 use super::open::OpenItem;
 use super::outbox::Outbox;
+use super::ready::{ReadyTasks, Work};
 use super::serve::{Commands, WorkerError};
-use super::task::{CpuTask, Output, Work};
-use super::{Pipeline, WorkerSettings};
+use super::task::{CpuTask, TaskResult};
 use crate::clock::Moment;
-use crate::dag::BatchGraph;
+use crate::dag::{BatchGraph, Task};
 use crate::lanes::{Activity, CpuLane, DeviceHandle, DeviceLane, LaneReport, Ticket};
-use crate::protocol::{Batch, FromWorker, ItemJob, ToWorker};
+use crate::protocol::{Batch, FromWorker, ItemJob, NewBody, Slot, SlotSettings, ToWorker};
 use crate::store::Lease;
 
 /// Recordings beyond the CPU lane's threads that may be open at a time: one on the device, some short ones behind it, and a
 /// long one that is decoded meanwhile. Memory is bounded by them, not by the list.
 const OPEN_BEYOND_THREADS: usize = 4;
 
-pub(super) enum Report<P: Pipeline> {
-    Cpu { slot: u64, work: Work, began: Moment, result: Result<Output<P>, StageError> },
-    Device(LaneReport<P::Answer>),
-}
-
-pub(super) struct RunningBatch {
-    pub(super) graph: BatchGraph,
-    pub(super) items_left: usize,
+enum Report {
+    Cpu { recording: u64, work: Work, began: Moment, result: Result<TaskResult, StageError> },
+    Device(LaneReport),
 }
 
 /// The worker's state.
-pub(super) struct Executor<P: Pipeline> {
-    pub(super) pipeline: Arc<P>,
-    pub(super) outbox: Arc<Outbox>,
-    pub(super) activity: Arc<Activity>,
-    pub(super) cpu: CpuLane,
-    device: DeviceHandle<P>,
-    reports: Receiver<Report<P>>,
-    reporter: Sender<Report<P>>,
-    pub(super) batches: HashMap<Lease, RunningBatch>,
+pub(super) struct Executor {
+    runners: Arc<Runners>,
+    /// Each stage's place in the order of the data flow.
+    ranks: HashMap<StageName, usize>,
+    outbox: Arc<Outbox>,
+    activity: Arc<Activity>,
+    cpu: CpuLane,
+    slot: Slot,
+    device: DeviceHandle,
+    reports: Receiver<Report>,
+    reporter: Sender<Report>,
+    batches: Batches,
     /// Recordings that are not open yet.
     waiting: VecDeque<(Lease, ItemJob)>,
-    pub(super) open: HashMap<u64, OpenItem<P>>,
+    open: HashMap<u64, OpenItem>,
     open_limit: usize,
-    next_slot: u64,
-    /// Work for the CPU lane, the oldest recording's first.
-    pub(super) ready: BTreeSet<(u64, Work)>,
-    pub(super) preparing: usize,
-    /// The device lane stops when what is under way is answered.
+    next_recording: u64,
+    ready: ReadyTasks,
+    /// The device lane stops when the units under way are complete.
     paused: bool,
     draining: bool,
 }
 
-impl<P: Pipeline> Executor<P> {
-    /// Starts both lanes.
+impl Executor {
+    /// Starts the CPU lane and the device lane of a worker with one device.
     pub(super) fn start(
-        pipeline: P,
+        runners: Runners,
         settings: &WorkerSettings,
+        slot: &SlotSettings,
         outbox: Arc<Outbox>,
         activity: Arc<Activity>,
     ) -> Result<Self, WorkerError> {
-        let pipeline = Arc::new(pipeline);
+        let runners = Arc::new(runners);
         let (reporter, reports) = unbounded();
         let to_executor = reporter.clone();
         let report = move |report| drop(to_executor.send(Report::Device(report)));
-        let device = DeviceLane::start(
-            Arc::clone(&pipeline),
-            settings.device_batch,
-            report,
-            Arc::clone(&outbox) as _,
-            Arc::clone(&activity),
-        )?;
+        let announce = Arc::clone(&outbox) as _;
+        let device = DeviceLane::start(Arc::clone(&runners), slot, report, announce, Arc::clone(&activity))?;
         Ok(Self {
-            pipeline,
+            ranks: runners.specs().iter().enumerate().map(|(rank, spec)| (spec.name, rank)).collect(),
+            runners,
             outbox,
             activity,
             cpu: CpuLane::new(settings.threads)?,
+            slot: slot.slot,
             device,
             reports,
             reporter,
-            batches: HashMap::new(),
+            batches: Batches::default(),
             waiting: VecDeque::new(),
             open: HashMap::new(),
             open_limit: settings.threads + OPEN_BEYOND_THREADS,
-            next_slot: 0,
-            ready: BTreeSet::new(),
-            preparing: 0,
+            next_recording: 0,
+            ready: ReadyTasks::default(),
             paused: false,
             draining: false,
         })
     }
 
-    /// Runs until told to end, or until the coordinator is gone.
+    /// Runs until the coordinator ends it or is gone.
     pub(super) fn run(mut self, commands: &Commands) -> Result<(), WorkerError> {
         let end = self.work(commands);
         self.outbox.send_spans(self.activity.take_spans());
@@ -107,31 +102,36 @@ impl<P: Pipeline> Executor<P> {
     fn work(&mut self, commands: &Commands) -> Result<(), WorkerError> {
         loop {
             self.admit();
-            self.dispatch();
+            self.fill_cpu_lane();
             if self.draining && self.open.is_empty() && self.outbox.is_settled() {
                 return Ok(());
             }
             select! {
                 recv(commands) -> command => match command {
                     Err(_) => return Ok(()),
-                    Ok(command) => if self.obey(command?)?.is_break() { return Ok(()) },
+                    Ok(command) => if self.handle_command(command?)?.is_break() { return Ok(()) },
                 },
-                recv(self.reports) -> report => if let Ok(report) = report { self.hear(report) },
+                recv(self.reports) -> report => if let Ok(report) = report { self.handle_report(report) },
             }
         }
     }
 
-    fn obey(&mut self, command: ToWorker) -> Result<ControlFlow<()>, WorkerError> {
+    fn handle_command(&mut self, command: ToWorker) -> Result<ControlFlow<()>, WorkerError> {
         match command {
             ToWorker::Configure(_) => return Err(WorkerError::NotConfigured),
+            ToWorker::Batch(Batch { slot, .. }) | ToWorker::HealthProbe { slot } | ToWorker::Pause { slot, .. }
+                if slot != self.slot =>
+            {
+                return Err(WorkerError::UnknownSlot(slot));
+            }
             ToWorker::Batch(batch) => self.take(batch),
             ToWorker::Ack { results } => self.outbox.acknowledge(&results),
-            ToWorker::Canary => self.device.canary(),
-            ToWorker::Pause { paused } => {
+            ToWorker::HealthProbe { .. } => self.device.probe_health(),
+            ToWorker::Pause { paused, .. } => {
                 self.paused = paused;
                 self.device.pause(paused);
             }
-            ToWorker::GiveBack { lease, items } => self.give_back(lease, &items),
+            ToWorker::Revoke { lease, items } => self.revoke(lease, &items),
             ToWorker::Shutdown { drain: false } => return Ok(ControlFlow::Break(())),
             ToWorker::Shutdown { drain: true } => {
                 self.draining = true;
@@ -141,16 +141,16 @@ impl<P: Pipeline> Executor<P> {
         Ok(ControlFlow::Continue(()))
     }
 
-    fn take(&mut self, Batch { lease, items }: Batch) {
-        match BatchGraph::of(&items) {
+    fn take(&mut self, Batch { lease, items, .. }: Batch) {
+        match BatchGraph::new(&items, &self.runners.specs()) {
             Ok(graph) if !items.is_empty() => {
-                self.batches.insert(lease, RunningBatch { graph, items_left: items.len() });
+                self.batches.add(lease, graph, items.len());
                 self.waiting.extend(items.into_iter().map(|job| (lease, job)));
             }
             Ok(_) => self.outbox.send(&FromWorker::BatchFinished { lease }),
             Err(fault) => {
                 for job in items {
-                    let stage = job.steps.first().map_or(StageKind::Decode, |step| step.stage);
+                    let stage = job.steps.first().map_or(StageName::new("unknown"), |step| step.stage);
                     let error = StageError::new(stage, ErrorClass::Bug, "invalid-batch", fault.to_string());
                     self.send_failure(lease, job.item, error);
                 }
@@ -159,70 +159,246 @@ impl<P: Pipeline> Executor<P> {
         }
     }
 
-    /// Lets recordings go of which no unit has reached the device; others too, where it is paused.
-    fn give_back(&mut self, lease: Lease, asked: &[u64]) {
-        let mut given = Vec::new();
+    /// Returns recordings of which no unit has reached the device; others too, where it is paused.
+    fn revoke(&mut self, lease: Lease, asked: &[u64]) {
+        let mut returned = Vec::new();
         self.waiting.retain(|(of, job)| {
-            let gives = *of == lease && asked.contains(&job.item);
-            given.extend(gives.then_some(job.item));
-            !gives
+            let returns = *of == lease && asked.contains(&job.item);
+            returned.extend(returns.then_some(job.item));
+            !returns
         });
-        let not_opened = given.len();
-        let concerned = |item: &OpenItem<P>| {
+        let not_opened = returned.len();
+        let concerned = |item: &OpenItem| {
             let ticket = &item.ticket;
             ticket.lease == lease
                 && asked.contains(&ticket.item)
                 && !item.ended
                 && (self.paused || !ticket.is_on_device())
         };
-        let opened: Vec<_> = self.open.iter().filter(|(_, item)| concerned(item)).map(|(slot, _)| *slot).collect();
-        given.extend(opened.iter().filter_map(|slot| self.open.get(slot)).map(|item| item.ticket.item));
-        self.outbox.send(&FromWorker::GaveBack { lease, items: given.clone() });
-        opened.into_iter().for_each(|slot| self.let_go(slot));
+        let opened: Vec<_> = self.open.iter().filter(|(_, item)| concerned(item)).map(|(id, _)| *id).collect();
+        returned.extend(opened.iter().filter_map(|id| self.open.get(id)).map(|item| item.ticket.item));
+        self.outbox.send(&FromWorker::Revoked { lease, items: returned.clone() });
+        opened.into_iter().for_each(|id| self.end(id));
         self.leave_batch(lease, not_opened);
     }
 
+    /// Opens recordings that wait, as far as the limit allows.
     fn admit(&mut self) {
         while self.open.len() < self.open_limit {
             let Some((lease, job)) = self.waiting.pop_front() else { return };
-            let slot = self.next_slot;
-            self.next_slot += 1;
+            let (id, item) = (self.next_recording, job.item);
+            self.next_recording += 1;
             let path = job.path.to_string_lossy().into_owned();
-            self.open.insert(slot, OpenItem::new(Ticket::new(slot, lease, job.item, path), job));
-            self.ready.insert((slot, Work::Open));
+            self.open.insert(id, OpenItem::new(Ticket::new(id, lease, item, path), job, &self.runners));
+            let roots = self.batches.roots(lease, item);
+            self.enqueue(id, &roots);
+            self.close_if_over(id);
         }
     }
 
-    /// Fills the CPU lane. One thread is kept from preparation, which may wait for the device.
-    fn dispatch(&mut self) {
+    fn fill_cpu_lane(&mut self) {
         while self.cpu.has_room() {
-            let may_prepare = self.preparing + 1 < self.cpu.width();
-            let next = self.ready.iter().find(|(_, work)| may_prepare || !work.is_prepare()).copied();
-            let Some((slot, work)) = next else { return };
-            self.ready.remove(&(slot, work));
-            let Some(item) = self.open.get_mut(&slot) else { continue };
-            let answers = match work {
-                Work::Stage(stage, Phase::Finish) => item.answers(stage).take(),
-                _ => Vec::new(),
+            let Some((recording, work)) = self.ready.next(self.cpu.width()) else { return };
+            let Some(item) = self.open.get_mut(&recording) else {
+                self.ready.came_back(work);
+                continue;
             };
+            item.in_lane += 1;
+            let outputs = if work.phase == Phase::Finish { item.outputs(work.stage).take() } else { Vec::new() };
             let task = CpuTask {
                 work,
-                pipeline: Arc::clone(&self.pipeline),
+                slot: self.slot,
+                runners: Arc::clone(&self.runners),
                 ticket: Arc::clone(&item.ticket),
-                job: Arc::clone(&item.job),
-                state: item.state.clone(),
-                answered: Arc::clone(&item.answered),
-                answers,
+                artifacts: Arc::clone(&item.artifacts),
+                stored_units: Arc::clone(&item.stored_units),
+                outputs,
                 feed: self.device.feed.clone(),
                 announce: Arc::clone(&self.outbox),
             };
-            item.in_lane += 1;
-            self.preparing += usize::from(work.is_prepare());
             let (activity, reporter) = (Arc::clone(&self.activity), self.reporter.clone());
             self.cpu.run(move || {
-                let (began, result) = activity.track(&activity.cpu, task.span(), || task.perform());
-                drop(reporter.send(Report::Cpu { slot, work, began, result }));
+                let (began, result) = activity.track(&activity.cpu, Some(task.span()), || task.perform());
+                drop(reporter.send(Report::Cpu { recording, work, began, result }));
             });
+        }
+    }
+
+    fn handle_report(&mut self, report: Report) {
+        match report {
+            // A report may concern a recording that has just been closed.
+            Report::Cpu { recording, work, began, result } => {
+                self.cpu.finished();
+                self.ready.came_back(work);
+                if let Some(item) = self.open.get_mut(&recording) {
+                    item.in_lane -= 1;
+                    self.cpu_done(recording, work, began, result);
+                }
+            }
+            Report::Device(LaneReport::Completed { ticket, stage, index, output, began, duration }) => {
+                self.send_checkpoint(ticket, (stage, index), &output, began, duration);
+                if let Some(item) = self.open.get_mut(&ticket) {
+                    item.outputs(stage).put(index, output);
+                    self.finish_if_complete(ticket, stage);
+                }
+            }
+            Report::Device(LaneReport::Failed { ticket, error }) => self.fail(ticket, error),
+            Report::Device(LaneReport::Shrunk { from, to, error }) => {
+                self.outbox.send(&FromWorker::Shrunk { slot: self.slot, from, to, error });
+            }
+            Report::Device(LaneReport::HealthProbeEnded { error }) => {
+                self.outbox.send(&FromWorker::HealthProbeEnded { slot: self.slot, error });
+            }
+        }
+    }
+
+    fn cpu_done(&mut self, id: u64, work: Work, began: Moment, result: Result<TaskResult, StageError>) {
+        let Some(item) = self.open.get_mut(&id) else { return };
+        if item.ended {
+            self.close_if_over(id);
+            return;
+        }
+        let Work { stage, phase, .. } = work;
+        match result {
+            Err(error) => self.fail(id, error),
+            Ok(TaskResult::Prepared(units)) => {
+                item.began(stage, began);
+                item.outputs(stage).prepared(units);
+                self.complete(id, stage, phase);
+                self.finish_if_complete(id, stage);
+            }
+            Ok(TaskResult::FollowedUp { seen, more }) => {
+                item.outputs(stage).followed_up(seen, more);
+                self.finish_if_complete(id, stage);
+            }
+            Ok(TaskResult::Made(bodies)) => {
+                let began = item.began(stage, began);
+                self.send_artifacts(id, stage, began, bodies);
+                self.complete(id, stage, phase);
+            }
+        }
+    }
+
+    /// Where all units so far are complete, the stage is finished next, unless that leads to more of them.
+    fn finish_if_complete(&mut self, id: u64, stage: StageName) {
+        let Some(item) = self.open.get_mut(&id).filter(|item| !item.ended) else { return };
+        let outputs = item.outputs(stage);
+        match (outputs.is_complete(), outputs.is_following_up()) {
+            (false, _) => {}
+            (true, false) => self.complete(id, stage, Phase::Infer),
+            // The graph released the last phase when the first units were complete.
+            (true, true) => self.enqueue_cpu(id, stage, Phase::Finish),
+        }
+    }
+
+    /// Records a finished task and queues those that waited for it.
+    fn complete(&mut self, id: u64, stage: StageName, phase: Phase) {
+        let Some(item) = self.open.get(&id).filter(|item| !item.ended) else { return };
+        let task = Task { item: item.ticket.item, stage, phase };
+        let ready = self.batches.complete(item.ticket.lease, task);
+        self.enqueue(id, &ready);
+        self.close_if_over(id);
+    }
+
+    /// Queues tasks of the CPU lane; those of the device lane begin by themselves, as soon as there are units.
+    fn enqueue(&mut self, id: u64, tasks: &[Task]) {
+        for task in tasks.iter().filter(|task| !task.phase.on_device()) {
+            self.enqueue_cpu(id, task.stage, task.phase);
+        }
+    }
+
+    fn enqueue_cpu(&mut self, id: u64, stage: StageName, phase: Phase) {
+        let rank = self.ranks.get(&stage).copied().unwrap_or_default();
+        self.ready.push(id, Work { rank, stage, phase });
+    }
+
+    /// Sends a unit's output to be stored until its stage's artifact is.
+    fn send_checkpoint(
+        &self,
+        id: u64,
+        (stage, index): (StageName, usize),
+        output: &ModelOutput,
+        began: Moment,
+        duration: Duration,
+    ) {
+        let Some(item) = self.open.get(&id).filter(|item| !item.ended) else { return };
+        let Some(step) = item.step(stage).filter(|step| step.keep_checkpoints) else { return };
+        let device = self.runners.get(stage).and_then(|runner| runner.device());
+        let Some(Ok(body)) = device.map(|device| device.encode_output(output)) else { return };
+        let audio_s = item.unit_audio_s(&self.runners, stage, index);
+        self.outbox.send_result(|result| FromWorker::Checkpoint {
+            result,
+            lease: item.ticket.lease,
+            item: item.ticket.item,
+            stage,
+            fingerprint: step.fingerprint,
+            index,
+            body,
+            audio_s,
+            started_at_ms: began.ms(),
+            duration_s: duration.as_secs_f64(),
+        });
+    }
+
+    fn send_artifacts(&self, id: u64, stage: StageName, began: Moment, mut bodies: Vec<(ArtifactName, String)>) {
+        let Some(item) = self.open.get(&id) else { return };
+        let Some(step) = item.step(stage).filter(|step| !step.commit.is_empty()) else { return };
+        let mut take = |name: ArtifactName| {
+            let index = bodies.iter().position(|(other, _)| *other == name)?;
+            Some(bodies.swap_remove(index).1)
+        };
+        let artifacts = step
+            .commit
+            .iter()
+            .filter_map(|&(artifact, fingerprint)| Some(NewBody { artifact, fingerprint, body: take(artifact)? }));
+        let artifacts = artifacts.collect();
+        self.outbox.send_result(|result| FromWorker::Done {
+            result,
+            lease: item.ticket.lease,
+            item: item.ticket.item,
+            stage,
+            artifacts,
+            started_at_ms: began.ms(),
+            duration_s: began.elapsed().as_secs_f64(),
+        });
+    }
+
+    fn send_failure(&self, lease: Lease, item: u64, error: StageError) {
+        self.outbox.send_result(|result| FromWorker::Failed { result, lease, item, error });
+    }
+
+    fn fail(&mut self, id: u64, error: StageError) {
+        let Some(item) = self.open.get(&id).filter(|item| !item.ended) else { return };
+        self.send_failure(item.ticket.lease, item.ticket.item, error);
+        self.end(id);
+    }
+
+    /// Does no more for a recording; its state goes with the last of its tasks that run now.
+    fn end(&mut self, id: u64) {
+        let Some(item) = self.open.get_mut(&id) else { return };
+        item.ended = true;
+        item.ticket.abandon();
+        let (lease, number) = (item.ticket.lease, item.ticket.item);
+        self.ready.remove(id);
+        self.batches.abandon(lease, number);
+        self.close_if_over(id);
+    }
+
+    /// Drops a recording's state with its last task, and the batch with its last recording.
+    fn close_if_over(&mut self, id: u64) {
+        let Some(item) = self.open.get(&id).filter(|item| item.in_lane == 0) else { return };
+        let (lease, number) = (item.ticket.lease, item.ticket.item);
+        if self.batches.is_finished(lease, number) {
+            self.open.remove(&id);
+            self.leave_batch(lease, 1);
+        }
+    }
+
+    /// Removes so many recordings from a batch, and reports its end with the last one.
+    fn leave_batch(&mut self, lease: Lease, recordings: usize) {
+        if self.batches.leave(lease, recordings) {
+            self.outbox.send_spans(self.activity.take_spans());
+            self.outbox.send(&FromWorker::BatchFinished { lease });
         }
     }
 }

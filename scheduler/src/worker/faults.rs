@@ -1,4 +1,4 @@
-//! Commits the faults that a worker was told to, so that tests see each of them on the real executable.
+//! Injects the faults that a worker is configured with, so that tests see each of them on the real executable.
 
 use std::fs::OpenOptions;
 use std::process::exit;
@@ -7,7 +7,7 @@ use std::thread;
 use std::time::Duration;
 
 use rustix::process::{Signal, getpid, kill_process};
-use stage_core::{DeviceId, ErrorClass, StageError, StageKind};
+use stage_core::{DeviceId, ErrorClass, StageError, StageName};
 
 use crate::protocol::{Fault, FaultKind, FaultPlace};
 
@@ -49,7 +49,7 @@ fn first_time(fault: &Fault) -> bool {
 }
 
 fn commit(kind: &FaultKind, place: FaultPlace, garble: &impl Fn()) -> Result<(), StageError> {
-    let stage = if let FaultPlace::Stage(stage, _) = place { stage } else { StageKind::Transcribe };
+    let stage = if let FaultPlace::Stage(stage, _) = place { stage } else { StageName::new("worker") };
     let failure = |class, message: String| Err(StageError::new(stage, class, "injected", message));
     match kind {
         FaultKind::Exit(code) => exit(*code),

@@ -1,20 +1,20 @@
-//! The worker process: runs the batches it is given and answers over the protocol.
+//! The worker process: runs the batches it is given and sends the results over the protocol.
 //!
-//! The executable calls [`serve`] from its hidden subcommand with a function that builds its [`Pipeline`].
+//! The executable calls [`serve`] from its hidden subcommand with a function that builds its stages. [`sim`] has stages
+//! that take simulated times.
 
-mod answers;
+mod batches;
 mod executor;
 mod faults;
 mod open;
 mod outbox;
-mod pipeline;
-mod reports;
+mod outputs;
+mod ready;
 mod serve;
 pub mod sim;
-mod spool;
 mod stdio;
 mod task;
+mod unacknowledged;
 
-pub use crate::protocol::{ItemJob, Recorded, RecordedPart, Step, WorkerSettings};
-pub use pipeline::{Artifact, Pipeline};
+pub use crate::protocol::{Checkpoint, ItemJob, SlotSettings, Step, Stored, WorkerSettings};
 pub use serve::{WorkerError, serve};

@@ -3,73 +3,79 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use stage_core::StageKind;
+use stage_core::{Artifacts, ModelOutput, Runners, Source, StageName};
 
-use super::Pipeline;
-use super::answers::Answers;
+use super::outputs::UnitOutputs;
 use crate::clock::Moment;
 use crate::lanes::Ticket;
-use crate::protocol::{ItemJob, Step};
+use crate::protocol::{Checkpoint, ItemJob, Step};
 
 /// A recording between its admission and its last task.
-pub(super) struct OpenItem<P: Pipeline> {
+pub(super) struct OpenItem {
     pub(super) ticket: Arc<Ticket>,
-    pub(super) job: Arc<ItemJob>,
-    pub(super) state: Option<Arc<P::Item>>,
+    pub(super) artifacts: Arc<Artifacts>,
     /// CPU tasks that have not come back.
     pub(super) in_lane: usize,
-    /// It failed or was given back: nothing more is done for it.
+    /// It failed or was revoked: nothing more is done for it.
     pub(super) ended: bool,
-    /// Units whose answers are on record.
-    pub(super) answered: Arc<HashSet<(StageKind, usize)>>,
-    began: HashMap<StageKind, Moment>,
-    answers: HashMap<StageKind, Answers<P::Answer>>,
+    /// Units whose outputs are stored.
+    pub(super) stored_units: Arc<HashSet<(StageName, usize)>>,
+    steps: Vec<Step>,
+    began: HashMap<StageName, Moment>,
+    outputs: HashMap<StageName, UnitOutputs<ModelOutput>>,
 }
 
-impl<P: Pipeline> OpenItem<P> {
-    /// A recording with the answers that are on record; one that cannot be read is computed again.
-    pub(super) fn new(ticket: Ticket, mut job: ItemJob) -> Self {
-        let mut answers: HashMap<StageKind, Answers<P::Answer>> = HashMap::new();
-        let mut answered = HashSet::new();
-        for part in std::mem::take(&mut job.parts) {
-            match serde_json::from_str(&part.body) {
-                Ok(answer) => {
-                    answers.entry(part.stage).or_default().put(part.index, answer);
-                    answered.insert((part.stage, part.index));
-                }
-                Err(error) => tracing::warn!(%error, index = part.index, "a part on record cannot be read"),
-            }
-        }
-        Self {
+impl OpenItem {
+    /// A recording with its stored artifacts and checkpoints; a checkpoint that cannot be read is computed again.
+    pub(super) fn new(ticket: Ticket, job: ItemJob, runners: &Runners) -> Self {
+        let ItemJob { path, file_sha256, audio_s, steps, stored, checkpoints, .. } = job;
+        let specs: Vec<_> = steps.iter().filter_map(|step| runners.get(step.stage)).map(|stage| stage.spec()).collect();
+        let stored = stored.into_iter().map(|stored| (stored.artifact, stored.body));
+        let mut item = Self {
             ticket: Arc::new(ticket),
-            job: Arc::new(job),
-            state: None,
+            artifacts: Arc::new(Artifacts::new(Source { path, file_sha256, audio_s }, stored, &specs)),
             in_lane: 0,
             ended: false,
-            answered: Arc::new(answered),
+            stored_units: Arc::default(),
+            steps,
             began: HashMap::new(),
-            answers,
+            outputs: HashMap::new(),
+        };
+        item.stored_units = Arc::new(checkpoints.iter().filter_map(|unit| item.restore(unit, runners)).collect());
+        item
+    }
+
+    /// Reads a unit's output from its checkpoint.
+    fn restore(&mut self, checkpoint: &Checkpoint, runners: &Runners) -> Option<(StageName, usize)> {
+        let Checkpoint { stage, index, body } = checkpoint;
+        match runners.get(*stage)?.device()?.decode_output(body) {
+            Ok(output) => self.outputs(*stage).put(*index, output),
+            Err(error) => {
+                tracing::warn!(%error, index, "a checkpoint cannot be read");
+                return None;
+            }
         }
+        Some((*stage, *index))
     }
 
-    pub(super) fn step(&self, stage: StageKind) -> Option<Step> {
-        self.job.steps.iter().find(|step| step.stage == stage).copied()
+    pub(super) fn step(&self, stage: StageName) -> Option<&Step> {
+        self.steps.iter().find(|step| step.stage == stage)
     }
 
-    /// Notes when a stage's task began; gives when its first one did.
-    pub(super) fn began(&mut self, stage: StageKind, began: Moment) -> Moment {
+    /// Records when a stage's task began; returns when its first one did.
+    pub(super) fn began(&mut self, stage: StageName, began: Moment) -> Moment {
         *self.began.entry(stage).or_insert(began)
     }
 
-    /// The answers to a stage's units so far.
-    pub(super) fn answers(&mut self, stage: StageKind) -> &mut Answers<P::Answer> {
-        self.answers.entry(stage).or_default()
+    /// The outputs of a stage's units so far.
+    pub(super) fn outputs(&mut self, stage: StageName) -> &mut UnitOutputs<ModelOutput> {
+        self.outputs.entry(stage).or_default()
     }
 
-    /// A unit's share of the recording's length in seconds: none for units of follow-ups.
-    pub(super) fn unit_audio_s(&self, pipeline: &P, stage: StageKind, index: usize) -> f64 {
-        let is_follow_up = self.answers.get(&stage).is_some_and(|answers| answers.is_follow_up(index));
-        let state = self.state.as_ref().filter(|_| !is_follow_up);
-        state.map_or(0.0, |state| pipeline.unit_audio_s(state, stage, index))
+    /// A unit's share of the recording's length in seconds: 0 for units of follow-ups.
+    pub(super) fn unit_audio_s(&self, runners: &Runners, stage: StageName, index: usize) -> f64 {
+        let is_follow_up = self.outputs.get(&stage).is_some_and(|outputs| outputs.is_follow_up(index));
+        let device = runners.get(stage).and_then(|runner| runner.device()).filter(|_| !is_follow_up);
+        device.map_or(0.0, |device| device.unit_audio_s(&self.artifacts, index))
     }
 }

@@ -1,14 +1,14 @@
-//! Everything that a worker says, from any thread.
+//! Everything that a worker sends, from any thread.
 
 use std::fs::File;
 use std::io::BufWriter;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
-use stage_core::{Phase, StageError, StageKind};
+use stage_core::{Phase, StageError, StageName};
 
 use super::faults::Faults;
-use super::spool::Spool;
+use super::unacknowledged::Unacknowledged;
 use crate::lanes::{Announce, Ticket};
 use crate::protocol::{Encoder, FaultPlace, FromWorker, ResultId, TaskSpan};
 
@@ -16,7 +16,7 @@ use crate::protocol::{Encoder, FaultPlace, FromWorker, ResultId, TaskSpan};
 #[derive(Debug)]
 pub(super) struct Outbox {
     encoder: Mutex<Encoder<BufWriter<File>>>,
-    spool: Mutex<Spool>,
+    unacknowledged: Mutex<Unacknowledged>,
     broken: AtomicBool,
     faults: OnceLock<Faults>,
 }
@@ -25,19 +25,19 @@ impl Outbox {
     pub(super) fn new(output: File) -> Self {
         Self {
             encoder: Mutex::new(Encoder::new(BufWriter::new(output))),
-            spool: Mutex::default(),
+            unacknowledged: Mutex::default(),
             broken: AtomicBool::new(false),
             faults: OnceLock::new(),
         }
     }
 
-    /// Commits these faults from now on.
+    /// Injects these faults from now on.
     pub(super) fn commit_faults(&self, faults: Faults) {
         // The configuration comes once.
         let _ = self.faults.set(faults);
     }
 
-    /// Sends a message. When the coordinator is gone it is dropped: the end of stdin says so to the main thread.
+    /// Sends a message. When the coordinator is gone it is dropped: the main thread sees the end of stdin.
     pub(super) fn send(&self, message: &FromWorker) {
         if let Err(error) = locked(&self.encoder).write(message)
             && !self.broken.swap(true, Ordering::Relaxed)
@@ -46,7 +46,7 @@ impl Outbox {
         }
     }
 
-    /// Tells what the lanes did, if anything.
+    /// Sends what the lanes did, if anything.
     pub(super) fn send_spans(&self, spans: Vec<TaskSpan>) {
         if !spans.is_empty() {
             self.send(&FromWorker::Spans { spans });
@@ -55,18 +55,18 @@ impl Outbox {
 
     /// Sends a result and keeps it until it is acknowledged.
     pub(super) fn send_result(&self, make: impl FnOnce(ResultId) -> FromWorker) {
-        let mut spool = locked(&self.spool);
-        self.send(spool.keep(make));
+        let mut unacknowledged = locked(&self.unacknowledged);
+        self.send(unacknowledged.keep(make));
     }
 
     pub(super) fn acknowledge(&self, results: &[ResultId]) {
-        let mut spool = locked(&self.spool);
-        results.iter().for_each(|result| spool.acknowledge(*result));
+        let mut unacknowledged = locked(&self.unacknowledged);
+        results.iter().for_each(|result| unacknowledged.acknowledge(*result));
     }
 
     /// Whether every result is acknowledged.
     pub(super) fn is_settled(&self) -> bool {
-        locked(&self.spool).is_empty()
+        locked(&self.unacknowledged).is_empty()
     }
 
     /// Whether the coordinator can no longer be written to.
@@ -76,7 +76,7 @@ impl Outbox {
 }
 
 impl Announce for Outbox {
-    fn started(&self, ticket: &Ticket, stage: StageKind, phase: Phase) {
+    fn started(&self, ticket: &Ticket, stage: StageName, phase: Phase) {
         self.send(&FromWorker::Started { lease: ticket.lease, item: ticket.item, stage, phase });
     }
 

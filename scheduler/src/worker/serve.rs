@@ -1,4 +1,4 @@
-//! The worker's life: claim stdout, greet, be configured, run, end.
+//! The worker process from start to end: claim stdout, send the greeting, be configured, run, end.
 
 use std::io::{self, BufReader};
 use std::sync::Arc;
@@ -7,19 +7,19 @@ use std::thread::{self, Thread};
 use std::time::Duration;
 
 use crossbeam_channel::{Receiver, unbounded};
-use stage_core::{StageError, StageKind, Tool};
+use stage_core::{ErrorClass, Runners, StageError, StageName, Tool};
 
 use super::executor::Executor;
 use super::faults::Faults;
 use super::outbox::Outbox;
-use super::{Pipeline, WorkerSettings, stdio};
+use super::{SlotSettings, WorkerSettings, stdio};
 use crate::lanes::{Activity, Announce, guarded};
-use crate::protocol::{CodecError, Decoder, FaultPlace, FromWorker, ToWorker, VERSION};
+use crate::protocol::{CodecError, Decoder, FaultPlace, FromWorker, Slot, ToWorker, VERSION};
 
-/// Between two heartbeats before the configuration tells.
+/// Between two heartbeats before the configuration is known.
 const HEARTBEAT: Duration = Duration::from_secs(1);
 
-/// Why a worker ended otherwise than it was told to. End the process with a failing exit code.
+/// Why a worker ended without being asked to. End the process with a failing exit code.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum WorkerError {
@@ -32,27 +32,30 @@ pub enum WorkerError {
     /// The coordinator's input cannot be understood.
     #[error("the coordinator cannot be understood: {0}")]
     Protocol(#[from] CodecError),
-    /// Something else came before the configuration.
+    /// Another message came before the configuration.
     #[error("the coordinator did not begin with the configuration")]
     NotConfigured,
-    /// The pipeline could not be built; the coordinator was told.
-    #[error("the pipeline cannot be built: {0}")]
+    /// A message names a device that the configuration does not.
+    #[error("the coordinator sent a message for the unknown device slot {}", .0.0)]
+    UnknownSlot(Slot),
+    /// The stages could not be built; this was reported to the coordinator.
+    #[error("the stages cannot be built: {0}")]
     Refused(#[source] StageError),
 }
 
-/// What the reader of stdin hands on; the channel closes at the end of stdin.
+/// Messages from stdin; the channel closes at the end of stdin.
 pub(super) type Commands = Receiver<Result<ToWorker, CodecError>>;
 
-/// Serves a coordinator over stdin and stdout until it says to end or stdin closes. `build` makes the pipeline from
-/// the settings; a failure is told to the coordinator, which reports it. `tool` is recorded with artifacts.
+/// Serves a coordinator over stdin and stdout until it ends the worker or stdin closes. `build` makes the stages from the
+/// settings; the coordinator reports its failure. `tool` is stored with artifacts.
 ///
-/// The calling process must end when this returns: lanes may still be at work that nobody waits for.
+/// The calling process must end when this returns: lanes may still be busy with work that nobody waits for.
 ///
 /// # Errors
 /// [`WorkerError`]; end the process with a failing exit code.
-pub fn serve<P: Pipeline>(
+pub fn serve(
     tool: Tool,
-    build: impl FnOnce(&WorkerSettings) -> Result<P, StageError>,
+    build: impl FnOnce(&WorkerSettings, &SlotSettings) -> Result<Runners, StageError>,
 ) -> Result<(), WorkerError> {
     let output = stdio::claim_stdout()?;
     stdio::die_with_parent()?;
@@ -68,18 +71,35 @@ pub fn serve<P: Pipeline>(
         Ok(Err(error)) => return Err(error.into()),
     };
     heartbeat.set_period(settings.heartbeat_ms);
-    outbox.commit_faults(Faults::new(settings.faults.clone(), &settings.device));
-    let pipeline = guarded(StageKind::Decode, || {
-        outbox.before(FaultPlace::Build, &[], 0)?;
-        build(&settings)
+    let built = only_slot(&settings).and_then(|slot| {
+        outbox.commit_faults(Faults::new(settings.faults.clone(), &slot.device));
+        let build = || {
+            outbox.before(FaultPlace::Build, &[], 0)?;
+            build(&settings, slot)
+        };
+        Ok((slot, guarded(WORKER, build)?))
     });
-    let pipeline = pipeline.map_err(|error| {
+    let (slot, runners) = built.map_err(|error| {
         outbox.send(&FromWorker::Refused { error: error.clone() });
         WorkerError::Refused(error)
     })?;
-    let executor = Executor::start(pipeline, &settings, Arc::clone(&outbox), activity)?;
+    let executor = Executor::start(runners, &settings, slot, Arc::clone(&outbox), activity)?;
     outbox.send(&FromWorker::Ready);
     executor.run(&commands)
+}
+
+/// What stands in an error for the stage, before there are any.
+const WORKER: StageName = StageName::new("worker");
+
+/// The device of a worker that has one.
+fn only_slot(settings: &WorkerSettings) -> Result<&SlotSettings, StageError> {
+    match settings.slots.as_slice() {
+        [slot] => Ok(slot),
+        slots => {
+            let message = format!("a worker computes on one device, {} were configured", slots.len());
+            Err(StageError::new(WORKER, ErrorClass::Bug, "worker-slots", message))
+        }
+    }
 }
 
 /// A thread that always drains stdin, so that the coordinator never waits.
@@ -97,7 +117,7 @@ fn read_stdin() -> io::Result<Commands> {
     Ok(commands)
 }
 
-/// A thread that tells of the lanes' progress whatever they do.
+/// A thread that reports the lanes' progress, also while they are busy.
 struct Heartbeat {
     every_ms: Arc<AtomicU64>,
     thread: Thread,
@@ -109,7 +129,7 @@ impl Heartbeat {
         let period_ms = Arc::clone(&every_ms);
         let beating = thread::Builder::new().name("heartbeat".to_owned()).spawn(move || {
             while !outbox.is_broken() {
-                outbox.send(&FromWorker::Heartbeat(activity.read()));
+                outbox.send(&FromWorker::Heartbeat { slot: Slot::default(), progress: activity.read() });
                 outbox.send_spans(activity.take_spans());
                 thread::park_timeout(Duration::from_millis(period_ms.load(Ordering::Relaxed)));
             }

@@ -1,17 +1,51 @@
-//! A pipeline without audio, models or devices: every task takes the time that a file says it takes, and every artifact
-//! has a realistic size. Coordinator, worker processes, protocol, graph, lanes and store are the real ones, so that
-//! scheduling is measured, and its faults are tested, on machines without a GPU.
+//! Stages without audio, models or devices: every task takes the time that a file says it takes, and every artifact has a
+//! realistic size. Coordinator, worker processes, protocol, graph, lanes and store are the real ones, so that scheduling is
+//! measured, and its faults are tested, on machines without a GPU.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use serde_json::json;
-use stage_core::{DeviceId, Flow, StageError, StageKind};
+use stage_core::{
+    Artifacts, DeviceId, DeviceRunner, Emit, Flow, Identity, Made, ModelInput, ModelOutput, OutputSpec, Phases, Runner,
+    Runners, RunnersError, StageError, StageName, StageSpec,
+};
 
-use super::{Artifact, Pipeline};
-use crate::protocol::ItemJob;
+/// Stages like those of a real list: one reads a file into samples that are not stored, and of those that read them one has
+/// a model.
+pub const SPECS: [StageSpec; 5] = {
+    const fn stage(
+        name: StageName,
+        inputs: &'static [stage_core::ArtifactName],
+        phases: Phases,
+        weight: f64,
+    ) -> StageSpec {
+        StageSpec { name, version: 1, inputs, outputs: &[], phases, weight }
+    }
+    const READ: StageName = StageName::new("read");
+    const SPLIT: StageName = StageName::new("split");
+    const MODEL: StageName = StageName::new("model");
+    const REFINE: StageName = StageName::new("refine");
+    const MEASURE: StageName = StageName::new("measure");
+    const SAMPLES: stage_core::ArtifactName = READ.output("samples");
+    const OF_READ: &[OutputSpec] = &[OutputSpec { name: "samples", stored: false }];
+    [
+        StageSpec { outputs: OF_READ, ..stage(READ, &[], Phases::Cpu, 0.05) },
+        stage(SPLIT, &[SAMPLES], Phases::Cpu, 0.05),
+        stage(MODEL, &[SAMPLES, SPLIT.artifact()], Phases::Device, 0.75),
+        stage(REFINE, &[SAMPLES, SPLIT.artifact(), MODEL.artifact()], Phases::Cpu, 0.05),
+        stage(MEASURE, &[SAMPLES, MODEL.artifact(), REFINE.artifact()], Phases::Cpu, 0.1),
+    ]
+};
+
+/// A stage's CPU time for each second of audio where the settings do not state it: five such stages take what those of real
+/// calls take together.
+const CPU_S_PER_AUDIO_S: f64 = 0.0007;
+/// Bytes of an artifact for each second of audio, likewise.
+const BYTES_PER_AUDIO_S: f64 = 120.0;
 
 /// Service times and sizes of a simulated worker. Times are in seconds of a real machine; all are divided by
 /// [`time_scale`](Self::time_scale).
@@ -24,15 +58,15 @@ pub struct SimSettings {
     pub window_s: f64,
     /// Loading the models.
     pub load_s: f64,
-    /// CPU lane, for each second of audio.
-    pub cpu_s_per_audio_s: BTreeMap<StageKind, f64>,
-    /// Device lane, for each group of units that it answers together.
+    /// CPU lane, for each second of audio, by stage.
+    pub cpu_s_per_audio_s: BTreeMap<StageName, f64>,
+    /// Device lane, for each group of units that it computes together.
     pub device_s_per_call: f64,
     /// Device lane, for each unit.
     pub device_s_per_unit: f64,
-    /// Bytes of an artifact for each second of audio.
-    pub artifact_bytes_per_audio_s: BTreeMap<StageKind, f64>,
-    /// Bytes of a device's answer to one unit.
+    /// Bytes of an artifact for each second of audio, by stage.
+    pub artifact_bytes_per_audio_s: BTreeMap<StageName, f64>,
+    /// Bytes of the model's output for one unit.
     pub part_bytes: usize,
     /// Devices that are slower by a factor (`sim:3` = 2.0).
     pub slower: BTreeMap<String, f64>,
@@ -42,134 +76,142 @@ impl Default for SimSettings {
     /// A GPU that transcribes at about 100 times real time beside CPU cores that decode at 600, and artifacts as large
     /// as those of real calls.
     fn default() -> Self {
-        use StageKind::{Align, Decode, Forensics, Segment, Transcribe};
         Self {
             time_scale: 1.0,
             window_s: 30.0,
             load_s: 5.0,
-            cpu_s_per_audio_s: BTreeMap::from([
-                (Decode, 1.0 / 600.0),
-                (Segment, 1.0 / 5000.0),
-                (Transcribe, 1.0 / 2000.0),
-                (Align, 1.0 / 2000.0),
-                (Forensics, 1.0 / 1500.0),
-            ]),
+            cpu_s_per_audio_s: BTreeMap::new(),
             device_s_per_call: 0.05,
             device_s_per_unit: 0.29,
-            artifact_bytes_per_audio_s: BTreeMap::from([
-                (Decode, 0.5),
-                (Segment, 40.0),
-                (Transcribe, 250.0),
-                (Align, 250.0),
-                (Forensics, 60.0),
-            ]),
+            artifact_bytes_per_audio_s: BTreeMap::new(),
             part_bytes: 4 << 10,
             slower: BTreeMap::new(),
         }
     }
 }
 
-/// The simulated stages of one worker.
+/// Simulated stages of these specs, as `device` runs them.
+///
+/// # Errors
+/// [`RunnersError`] where the specs do not fit together.
+pub fn stages(settings: SimSettings, device: &DeviceId, specs: &[StageSpec]) -> Result<Runners, RunnersError> {
+    let slower = settings.slower.get(&device.to_string()).copied().unwrap_or(1.0);
+    let pace = slower / settings.time_scale.max(f64::MIN_POSITIVE);
+    let settings = Arc::new(settings);
+    let stage = |spec: &StageSpec| -> Box<dyn Runner> {
+        Box::new(SimStage { spec: *spec, settings: Arc::clone(&settings), pace })
+    };
+    Runners::new(specs.iter().map(stage).collect())
+}
+
+/// A simulated stage.
 #[derive(Debug)]
-pub struct SimPipeline {
-    settings: SimSettings,
+struct SimStage {
+    spec: StageSpec,
+    settings: Arc<SimSettings>,
     /// Real seconds for each simulated one.
     pace: f64,
 }
 
-/// A simulated recording.
-#[derive(Debug)]
-pub struct SimItem {
-    file_sha256: String,
-    audio_s: f64,
-}
-
-impl SimPipeline {
-    /// The stages as `device` runs them.
-    #[must_use]
-    pub fn new(settings: SimSettings, device: &DeviceId) -> Self {
-        let slower = settings.slower.get(&device.to_string()).copied().unwrap_or(1.0);
-        let pace = slower / settings.time_scale.max(f64::MIN_POSITIVE);
-        Self { settings, pace }
-    }
-
+impl SimStage {
     fn take(&self, simulated_s: f64) {
         thread::sleep(Duration::from_secs_f64((simulated_s * self.pace).max(0.0)));
     }
 
-    fn on_cpu(&self, item: &SimItem, stage: StageKind) {
-        self.take(self.settings.cpu_s_per_audio_s.get(&stage).copied().unwrap_or(0.0) * item.audio_s);
+    fn cpu_s_per_audio_s(&self) -> f64 {
+        self.settings.cpu_s_per_audio_s.get(&self.spec.name).copied().unwrap_or(CPU_S_PER_AUDIO_S)
     }
 
-    fn artifact(&self, item: &SimItem, stage: StageKind) -> Artifact {
-        let bytes = self.settings.artifact_bytes_per_audio_s.get(&stage).copied().unwrap_or(0.0) * item.audio_s;
+    fn made(&self, artifacts: &Artifacts) -> Made {
+        let source = artifacts.source();
+        let bytes_per_s = self.settings.artifact_bytes_per_audio_s.get(&self.spec.name).copied();
+        let bytes = bytes_per_s.unwrap_or(BYTES_PER_AUDIO_S) * source.audio_s;
         let filler = "simulated ".repeat(bytes as usize / 10 + 1);
-        Artifact { body: json!({"stage": stage, "file_sha256": item.file_sha256, "filler": filler}).to_string() }
+        let body = json!({"stage": self.spec.name, "file_sha256": source.file_sha256, "filler": filler}).to_string();
+        let bodies = self.spec.artifacts().map(|(name, stored)| (name, stored.then(|| body.clone())));
+        bodies.fold(Made::default(), |made, (name, body)| made.untyped(name, body))
     }
 
-    fn units(&self, item: &SimItem) -> usize {
-        (item.audio_s / self.settings.window_s).ceil() as usize
+    fn units(&self, artifacts: &Artifacts) -> usize {
+        (artifacts.source().audio_s / self.settings.window_s).ceil() as usize
     }
 }
 
-impl Pipeline for SimPipeline {
-    type Item = SimItem;
-    type Unit = ();
-    type Answer = String;
-
-    fn open(&self, job: &ItemJob) -> Result<SimItem, StageError> {
-        Ok(SimItem { file_sha256: job.file_sha256.clone(), audio_s: job.audio_s })
+impl Runner for SimStage {
+    fn spec(&self) -> StageSpec {
+        self.spec
     }
 
-    fn run(&self, item: &SimItem, stage: StageKind) -> Result<Artifact, StageError> {
-        self.on_cpu(item, stage);
-        Ok(self.artifact(item, stage))
+    fn identity(&self) -> Identity {
+        Identity::without_model(json!({"simulated": *self.settings}))
     }
 
+    fn run(&self, artifacts: &Artifacts) -> Result<Made, StageError> {
+        self.take(self.cpu_s_per_audio_s() * artifacts.source().audio_s);
+        Ok(self.made(artifacts))
+    }
+
+    fn device(&self) -> Option<&dyn DeviceRunner> {
+        self.spec.on_device().then_some(self)
+    }
+}
+
+impl DeviceRunner for SimStage {
     fn prepare(
         &self,
-        item: &SimItem,
-        stage: StageKind,
-        is_answered: &dyn Fn(usize) -> bool,
-        emit: &mut dyn FnMut(usize, ()) -> bool,
+        artifacts: &Artifacts,
+        is_done: &dyn Fn(usize) -> bool,
+        emit: &mut Emit<'_>,
     ) -> Result<usize, StageError> {
-        let units = self.units(item);
-        let each_s = self.settings.cpu_s_per_audio_s.get(&stage).copied().unwrap_or(0.0) * self.settings.window_s;
-        for index in (0..units).filter(|index| !is_answered(*index)) {
-            self.take(each_s);
-            if !emit(index, ()) {
+        let units = self.units(artifacts);
+        for index in (0..units).filter(|index| !is_done(*index)) {
+            self.take(self.cpu_s_per_audio_s() * self.settings.window_s);
+            if !emit(index, Arc::new(())) {
                 break;
             }
         }
         Ok(units)
     }
 
-    fn unit_audio_s(&self, item: &SimItem, _: StageKind, index: usize) -> f64 {
-        (item.audio_s - index as f64 * self.settings.window_s).min(self.settings.window_s)
+    fn unit_audio_s(&self, artifacts: &Artifacts, index: usize) -> f64 {
+        (artifacts.source().audio_s - index as f64 * self.settings.window_s).min(self.settings.window_s)
     }
 
-    fn load_device(&self) -> Result<(), StageError> {
+    fn load(&self) -> Result<(), StageError> {
         self.take(self.settings.load_s);
         Ok(())
     }
 
-    fn canary(&self) -> Result<(), StageError> {
+    fn health_probe(&self) -> Result<(), StageError> {
         self.take(self.settings.device_s_per_call + self.settings.device_s_per_unit);
         Ok(())
     }
 
-    fn infer(&self, _: StageKind, flow: &mut dyn Flow<(), String>) -> Result<(), StageError> {
+    fn infer(&self, flow: &mut dyn Flow<ModelInput, ModelOutput>) -> Result<(), StageError> {
         loop {
             let keys: Vec<usize> = std::iter::from_fn(|| flow.draw()).map(|(key, _)| key).collect();
             if keys.is_empty() {
                 return Ok(());
             }
             self.take(self.settings.device_s_per_call + self.settings.device_s_per_unit * keys.len() as f64);
-            keys.into_iter().for_each(|key| flow.answer(key, "x".repeat(self.settings.part_bytes)));
+            keys.into_iter().for_each(|key| flow.answer(key, Box::new("x".repeat(self.settings.part_bytes))));
         }
     }
 
-    fn finish(&self, item: &SimItem, stage: StageKind, _: Vec<String>) -> Result<Artifact, StageError> {
-        Ok(self.artifact(item, stage))
+    fn follow_up(&self, _: &Artifacts, _: &mut Vec<ModelOutput>, _: &mut Emit<'_>) -> Result<usize, StageError> {
+        Ok(0)
+    }
+
+    fn finish(&self, artifacts: &Artifacts, _: Vec<ModelOutput>) -> Result<Made, StageError> {
+        Ok(self.made(artifacts))
+    }
+
+    /// Every output is the same text.
+    fn encode_output(&self, _: &ModelOutput) -> Result<String, StageError> {
+        Ok(json!("x".repeat(self.settings.part_bytes)).to_string())
+    }
+
+    fn decode_output(&self, body: &str) -> Result<ModelOutput, StageError> {
+        Ok(Box::new(body.to_owned()))
     }
 }

@@ -3,124 +3,114 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use stage_core::{ErrorClass, Phase, StageError, StageKind};
+use stage_core::{
+    ArtifactName, Artifacts, DeviceRunner, ErrorClass, Made, ModelOutput, Phase, Runner, Runners, StageError, StageName,
+};
 
-use super::{Artifact, Pipeline};
+use super::ready::Work;
 use crate::clock::Moment;
 use crate::lanes::{Announce, Feed, Ticket, guarded};
-use crate::protocol::{FaultPlace, ItemJob, Lane, TaskSpan};
+use crate::protocol::{FaultPlace, Lane, Slot, TaskSpan};
 
-/// What the CPU lane does for a recording; earlier work sorts first.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Work {
-    Open,
-    Stage(StageKind, Phase),
-}
-
-impl Work {
-    pub(super) const fn is_prepare(self) -> bool {
-        matches!(self, Self::Stage(_, Phase::Prepare))
-    }
-}
-
-/// What came of it.
-pub(super) enum Output<P: Pipeline> {
-    Opened(Arc<P::Item>),
-    /// All units that were not answered are emitted; there are this many with those that were.
+/// The result of a task.
+pub(super) enum TaskResult {
+    /// All units that were not stored are emitted; there are this many with the stored ones.
     Prepared(usize),
-    /// These answers led to so many units more, all emitted; the stage is not finished yet.
-    FollowedUp {
-        seen: Vec<P::Answer>,
-        more: usize,
-    },
-    Made(Artifact),
+    /// These outputs led to so many units more, all emitted; the stage is not finished yet.
+    FollowedUp { seen: Vec<ModelOutput>, more: usize },
+    /// The stage's artifacts to store, as JSON.
+    Made(Vec<(ArtifactName, String)>),
 }
 
 /// A task and everything that it needs.
-pub(super) struct CpuTask<P: Pipeline, N> {
+pub(super) struct CpuTask<N> {
     pub(super) work: Work,
-    pub(super) pipeline: Arc<P>,
+    pub(super) slot: Slot,
+    pub(super) runners: Arc<Runners>,
     pub(super) ticket: Arc<Ticket>,
-    pub(super) job: Arc<ItemJob>,
-    /// None before the recording is open.
-    pub(super) state: Option<Arc<P::Item>>,
-    /// Units whose answers are on record.
-    pub(super) answered: Arc<HashSet<(StageKind, usize)>>,
-    /// To all units so far, for the phase `Finish`.
-    pub(super) answers: Vec<P::Answer>,
-    pub(super) feed: Feed<P>,
+    pub(super) artifacts: Arc<Artifacts>,
+    /// Units whose outputs are stored.
+    pub(super) stored_units: Arc<HashSet<(StageName, usize)>>,
+    /// Those of all units so far, for the phase `Finish`.
+    pub(super) outputs: Vec<ModelOutput>,
+    pub(super) feed: Feed,
     pub(super) announce: Arc<N>,
 }
 
-impl<P: Pipeline, N: Announce> CpuTask<P, N> {
-    /// Runs the task; whatever it holds is dropped when this returns. Before a stage is finished it is asked for
-    /// follow-ups; where there are some, it is not finished yet.
-    pub(super) fn perform(self) -> (Moment, Result<Output<P>, StageError>) {
-        let began = Moment::now();
-        let result = match (self.work, self.state.clone()) {
-            (Work::Stage(stage, phase), Some(state)) => guarded(stage, || self.stage(&state, stage, phase)),
-            (Work::Open, _) => {
-                let first = self.job.steps.first().map_or(StageKind::Decode, |step| step.stage);
-                guarded(first, || self.pipeline.open(&self.job)).map(|state| Output::Opened(Arc::new(state)))
-            }
-            (Work::Stage(stage, _), None) => Err(misplaced(stage, "the recording is not open")),
-        };
-        (began, result)
+impl<N: Announce> CpuTask<N> {
+    /// Runs the task; what it holds is dropped when this returns. Before a stage is finished it is asked for follow-ups;
+    /// where there are some, it is not finished yet.
+    pub(super) fn perform(self) -> (Moment, Result<TaskResult, StageError>) {
+        let (began, stage) = (Moment::now(), self.work.stage);
+        (began, guarded(stage, || self.phase()))
     }
 
-    /// The task as the timeline shows it, begun on this thread; opening is not shown.
-    pub(super) fn span(&self) -> Option<TaskSpan> {
-        let Work::Stage(stage, phase) = self.work else { return None };
+    /// The task as the timeline shows it, begun on this thread.
+    pub(super) fn span(&self) -> TaskSpan {
+        let Work { stage, phase, .. } = self.work;
         let thread = rayon::current_thread_index().unwrap_or_default() as u32;
-        let items = vec![self.ticket.item];
-        Some(TaskSpan { lane: Lane::Cpu, thread, items, stage, phase, units: 0, at_once: 0, start_us: 0, end_us: 0 })
+        let (lane, items) = (Lane::Cpu, vec![self.ticket.item]);
+        TaskSpan { lane, slot: self.slot, thread, items, stage, phase, units: 0, at_once: 0, start_us: 0, end_us: 0 }
     }
 
-    fn stage(self, state: &P::Item, stage: StageKind, phase: Phase) -> Result<Output<P>, StageError> {
+    fn phase(mut self) -> Result<TaskResult, StageError> {
+        let Work { stage, phase, .. } = self.work;
+        let runners = Arc::clone(&self.runners);
+        let runner = runners.get(stage).ok_or_else(|| misplaced(stage, "this worker has no such stage"))?;
+        let device = || runner.device().ok_or_else(|| misplaced(stage, "the stage has no device work"));
         if phase == Phase::Finish {
-            let more = self.follow_up(state, stage)?;
+            let more = self.follow_up(device()?)?;
             if more > 0 {
-                return Ok(Output::FollowedUp { seen: self.answers, more });
+                return Ok(TaskResult::FollowedUp { seen: self.outputs, more });
             }
         }
         self.announce.started(&self.ticket, stage, phase);
-        self.announce.before(FaultPlace::Stage(stage, phase), &[&self.ticket], self.answers.len())?;
+        self.announce.before(FaultPlace::Stage(stage, phase), &[&self.ticket], self.outputs.len())?;
         match phase {
-            Phase::Run => self.pipeline.run(state, stage).map(Output::Made),
-            Phase::Prepare => self.prepare(state, stage),
-            Phase::Finish => self.pipeline.finish(state, stage, self.answers).map(Output::Made),
+            Phase::Run => self.made(runner, runner.run(&self.artifacts)?),
+            Phase::Prepare => self.prepare(device()?),
+            Phase::Finish => {
+                let outputs = std::mem::take(&mut self.outputs);
+                self.made(runner, device()?.finish(&self.artifacts, outputs)?)
+            }
             Phase::Infer => Err(misplaced(stage, "a device phase came to the CPU lane")),
         }
     }
 
-    fn prepare(&self, state: &P::Item, stage: StageKind) -> Result<Output<P>, StageError> {
-        let is_answered = |index| self.answered.contains(&(stage, index));
-        let mut emit = |index, unit| self.feed.push(&self.ticket, stage, index, unit);
-        self.pipeline.prepare(state, stage, &is_answered, &mut emit).map(Output::Prepared)
+    fn made(&self, runner: &dyn Runner, made: Made) -> Result<TaskResult, StageError> {
+        self.artifacts.keep(&runner.spec(), made).map(TaskResult::Made)
     }
 
-    /// Emits what depends on the answers so far; what is on record of it does not go to the device. Gives the number of
-    /// units, which is of no account where the recording was given up.
-    fn follow_up(&self, state: &P::Item, stage: StageKind) -> Result<usize, StageError> {
-        let (first, mut emitted, mut in_order) = (self.answers.len(), 0, true);
+    fn prepare(&self, device: &dyn DeviceRunner) -> Result<TaskResult, StageError> {
+        let stage = self.work.stage;
+        let is_done = |index| self.stored_units.contains(&(stage, index));
+        let mut emit = |index, unit| self.feed.push(&self.ticket, stage, index, unit);
+        device.prepare(&self.artifacts, &is_done, &mut emit).map(TaskResult::Prepared)
+    }
+
+    /// Emits what depends on the outputs so far; units that are stored do not go to the device. Returns the number of
+    /// units, which means nothing where the recording was abandoned.
+    fn follow_up(&mut self, device: &dyn DeviceRunner) -> Result<usize, StageError> {
+        let Self { work, ticket, stored_units, feed, artifacts, outputs, .. } = self;
+        let (stage, first, mut emitted, mut in_order) = (work.stage, outputs.len(), 0, true);
         let mut emit = |index, unit| {
             in_order &= index == first + emitted;
             emitted += 1;
-            if self.answered.contains(&(stage, index)) {
-                !self.ticket.is_abandoned()
+            if stored_units.contains(&(stage, index)) {
+                !ticket.is_abandoned()
             } else {
-                self.feed.push(&self.ticket, stage, index, unit)
+                feed.push(ticket, stage, index, unit)
             }
         };
-        let more = self.pipeline.follow_up(state, stage, &self.answers, &mut emit)?;
-        if (in_order && emitted == more) || self.ticket.is_abandoned() {
+        let more = device.follow_up(artifacts, outputs, &mut emit)?;
+        if (in_order && emitted == more) || ticket.is_abandoned() {
             return Ok(more);
         }
-        let message = format!("{more} units follow {first} answers, {emitted} were emitted, in order: {in_order}");
+        let message = format!("{more} units follow {first} outputs, {emitted} were emitted, in order: {in_order}");
         Err(StageError::new(stage, ErrorClass::Bug, "follow-up-units", message))
     }
 }
 
-fn misplaced(stage: StageKind, message: &str) -> StageError {
+fn misplaced(stage: StageName, message: &str) -> StageError {
     StageError::new(stage, ErrorClass::Bug, "misplaced-task", message)
 }

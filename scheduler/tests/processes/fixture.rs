@@ -8,10 +8,10 @@ use scheduler::coordinator::{
 };
 use scheduler::store::{Lookup, RecordingEntry, SqliteStore, Store, StoredArtifact};
 use serde_json::json;
-use stage_core::{DeviceId, Identity, Recipe, StageKey, StageKind, sha256_hex};
+use stage_core::{DeviceId, Identity, Recipe, RecipeStep, StageKey, StageName, StageSpec, sha256_hex};
 use tempfile::TempDir;
 
-use crate::pipeline::{Entry, Settings};
+use crate::pipeline::{Entry, FIVE, MEASURE, Settings};
 
 /// A run to be: change what the test needs.
 pub(crate) struct Fixture {
@@ -93,14 +93,16 @@ pub(crate) fn options(workers: u32) -> RunOptions {
 
 /// Recordings by name with all five keys; equal names are equal recordings.
 pub(crate) fn planned(names: &[&str]) -> Vec<RecordingEntry> {
-    planned_to(names, StageKind::Forensics)
+    planned_to(names, MEASURE)
 }
 
-pub(crate) fn planned_to(names: &[&str], last: StageKind) -> Vec<RecordingEntry> {
-    let identity = || Identity::without_model(json!({"third": 1.0 / 3.0}));
-    let stages: Vec<_> =
-        StageKind::ALL.into_iter().filter(|stage| *stage <= last).map(|stage| (stage, 1, identity())).collect();
-    let recipe = Arc::new(Recipe::new(stages).unwrap());
+pub(crate) fn planned_to(names: &[&str], last: StageName) -> Vec<RecordingEntry> {
+    planned_with(&FIVE, names, last)
+}
+
+pub(crate) fn planned_with(specs: &[StageSpec], names: &[&str], last: StageName) -> Vec<RecordingEntry> {
+    let step = |spec| RecipeStep::new(spec, Identity::without_model(json!({"third": 1.0 / 3.0})));
+    let recipe = Arc::new(Recipe::new(specs.iter().map(step).collect()).unwrap().upto(last));
     let item = |name: &&str| RecordingEntry {
         path: format!("/nowhere/{name}.wav").into(),
         file_sha256: sha256_hex(name.as_bytes()),
@@ -115,7 +117,7 @@ pub(crate) fn planned_to(names: &[&str], last: StageKind) -> Vec<RecordingEntry>
 pub(crate) fn artifacts(store: &SqliteStore, item: &RecordingEntry) -> Vec<StoredArtifact> {
     let artifact = |key: &StageKey| match store.artifact(&key.fingerprint()).unwrap() {
         Lookup::Sound(stored) => *stored,
-        other => panic!("{} of {}: {other:?}", key.stage, item.name),
+        other => panic!("{} of {}: {other:?}", key.artifact(), item.name),
     };
     item.keys().iter().map(artifact).collect()
 }

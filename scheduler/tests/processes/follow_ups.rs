@@ -2,7 +2,6 @@
 
 use scheduler::coordinator::Event;
 use scheduler::store::Store;
-use stage_core::StageKind;
 
 use crate::fixture::{Fixture, artifacts, ends, planned};
 use crate::pipeline::PREPARED;
@@ -27,9 +26,9 @@ fn expected(name: &str) -> Vec<String> {
 
 /// The answers in a transcript on record.
 fn recorded(fixture: &Fixture, name: &str) -> Vec<String> {
-    let transcript = &artifacts(&fixture.store(), &planned(&[name])[0])[StageKind::Transcribe as usize];
+    let transcript = &artifacts(&fixture.store(), &planned(&[name])[0])[2];
     let body: serde_json::Value = serde_json::from_str(&transcript.artifact.body).unwrap();
-    serde_json::from_value(body["answers"].clone()).unwrap()
+    serde_json::from_value(body["outputs"].clone()).unwrap()
 }
 
 /// What the device computed of a recording, in order.

@@ -7,6 +7,7 @@ mod fixture;
 mod follow_ups;
 mod normal;
 mod pipeline;
+mod stages;
 mod stops;
 
 use libtest_mimic::{Arguments, Trial};
@@ -17,7 +18,8 @@ fn main() {
         Some("--worker") => pipeline::worker_main(&args[1..]),
         Some("--coordinator") => stops::coordinator_main(&args[1]),
         _ => {
-            let tests = [normal::tests(), follow_ups::tests(), faults::tests(), stops::tests()].concat();
+            let tests =
+                [normal::tests(), follow_ups::tests(), stages::tests(), faults::tests(), stops::tests()].concat();
             let trial = |(name, test): (&'static str, fn())| {
                 Trial::test(name, move || {
                     test();

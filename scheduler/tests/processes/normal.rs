@@ -4,9 +4,10 @@ use std::collections::HashSet;
 
 use scheduler::coordinator::{Event, Interrupt, Recompute};
 use scheduler::store::Store;
-use stage_core::{DeviceId, StageKind};
+use stage_core::DeviceId;
 
 use crate::fixture::{Fixture, artifacts, ends, pids, planned, planned_to};
+use crate::pipeline::{ALIGN, MEASURE, SEGMENT, TRANSCRIBE};
 
 pub(crate) fn tests() -> Vec<(&'static str, fn())> {
     vec![
@@ -64,21 +65,24 @@ fn same_artifacts() {
         items.iter().flat_map(|item| artifacts(&store, item)).map(|stored| stored.artifact.body).collect::<Vec<_>>()
     };
     let one = bodies(1, 1, 1);
-    assert!(one[2].contains("\"A/0\",\"A/1\",\"A/2\",\"A/3\",\"A/4\""), "answers are in the order of the units");
+    assert!(one[2].contains("\"A/0\",\"A/1\",\"A/2\",\"A/3\",\"A/4\""), "outputs are in the order of the units");
     assert_eq!(bodies(2, 10, 16), one);
 }
 
 fn resume() {
     let mut fixture = Fixture::new(1);
-    let (first, _) = fixture.run(&planned_to(&["a"], StageKind::Segment));
+    let (first, _) = fixture.run(&planned_to(&["a"], SEGMENT));
     assert_eq!(first.artifacts_computed, 2);
     let (second, events) = fixture.run(&planned(&["a"]));
     assert_eq!((second.artifacts_computed, second.artifacts_reused), (3, 2));
     let committed = |event: &Event| if let Event::StageCommitted { stage, .. } = event { Some(*stage) } else { None };
     let committed: Vec<_> = events.iter().filter_map(committed).collect();
-    assert_eq!(committed, [StageKind::Transcribe, StageKind::Align, StageKind::Forensics]);
+    assert_eq!(committed, [TRANSCRIBE, ALIGN, MEASURE]);
     let ran: Vec<_> = fixture.log().into_iter().filter(|entry| entry.name == "a").map(|entry| entry.what).collect();
-    assert_eq!(ran[2], "decode having [Decode, Segment]", "decode runs again for its samples and is given its record");
+    assert_eq!(
+        ran[2], r#"decode having ["decode", "segment"]"#,
+        "decode runs again for its samples and is given its artifact"
+    );
     assert!(ran[3].starts_with("align"), "segment does not run again");
 }
 
@@ -86,7 +90,7 @@ fn recompute() {
     let mut fixture = Fixture::new(1);
     let items = planned(&["a"]);
     fixture.run(&items);
-    fixture.options.recompute = Recompute::From(StageKind::Align);
+    fixture.options.recompute = Recompute::From(ALIGN);
     let (outcome, _) = fixture.run(&items);
     assert_eq!(outcome.artifacts_computed, 2);
     let counts: Vec<_> = artifacts(&fixture.store(), &items[0]).iter().map(|stored| stored.computations).collect();

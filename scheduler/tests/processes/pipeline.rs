@@ -1,4 +1,4 @@
-//! A pipeline whose recordings need not exist: a recording's name says what goes wrong with it.
+//! Stages whose recordings need not exist: a recording's name says what goes wrong with it.
 
 use std::fs::OpenOptions;
 use std::io::Write;
@@ -9,10 +9,13 @@ use std::thread::sleep;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use rustix::process::{Signal, getpid, kill_process};
-use scheduler::worker::{Artifact, ItemJob, Pipeline, WorkerSettings, serve};
+use scheduler::worker::{SlotSettings, WorkerSettings, serve};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
-use stage_core::{DeviceId, ErrorClass, Flow, StageError, StageKind, Tool};
+use stage_core::{
+    ArtifactName, Artifacts, DeviceId, DeviceRunner, Emit, ErrorClass, Flow, Identity, Made, ModelInput, ModelOutput,
+    OutputSpec, Phases, Runner, Runners, StageError, StageName, StageSpec, Tool,
+};
 
 /// The worker's settings.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
@@ -23,10 +26,45 @@ pub(crate) struct Settings {
     pub(crate) cpu_ms: u64,
     /// How long the device takes for a group of units.
     pub(crate) device_ms: u64,
-    /// Build no pipeline.
+    /// The worker has [`SIX`] stages in place of [`FIVE`].
+    pub(crate) six_stages: bool,
+    /// Build no stages.
     pub(crate) refuse: bool,
-    /// The canary fails on this device.
+    /// The health probe fails on this device.
     pub(crate) sick: Option<DeviceId>,
+}
+
+pub(crate) const DECODE: StageName = StageName::new("decode");
+pub(crate) const SEGMENT: StageName = StageName::new("segment");
+pub(crate) const TRANSCRIBE: StageName = StageName::new("transcribe");
+pub(crate) const ALIGN: StageName = StageName::new("align");
+pub(crate) const MEASURE: StageName = StageName::new("measure");
+/// A second stage with a model, which reads the second output of segment.
+pub(crate) const SPEAKERS: StageName = StageName::new("speakers");
+const SAMPLES: ArtifactName = DECODE.output("samples");
+const LEVELS: ArtifactName = SEGMENT.output("levels");
+
+/// The stages of most tests.
+pub(crate) const FIVE: [StageSpec; 5] = [
+    StageSpec { outputs: &[OutputSpec { name: "samples", stored: false }], ..spec(DECODE, &[], Phases::Cpu) },
+    spec(SEGMENT, &[SAMPLES], Phases::Cpu),
+    spec(TRANSCRIBE, &[SAMPLES, SEGMENT.artifact()], Phases::Device),
+    spec(ALIGN, &[SAMPLES, SEGMENT.artifact(), TRANSCRIBE.artifact()], Phases::Cpu),
+    spec(MEASURE, &[DECODE.artifact(), SAMPLES, TRANSCRIBE.artifact(), ALIGN.artifact()], Phases::Cpu),
+];
+
+/// The same with a second stored output and a second stage on the device.
+pub(crate) const SIX: [StageSpec; 6] = [
+    FIVE[0],
+    StageSpec { outputs: &[OutputSpec { name: "levels", stored: true }], ..FIVE[1] },
+    FIVE[2],
+    spec(SPEAKERS, &[SAMPLES, LEVELS], Phases::Device),
+    FIVE[3],
+    FIVE[4],
+];
+
+const fn spec(name: StageName, inputs: &'static [ArtifactName], phases: Phases) -> StageSpec {
+    StageSpec { name, version: 1, inputs, outputs: &[], phases, weight: 0.2 }
 }
 
 /// Units of a recording, but for those of follow-ups.
@@ -42,37 +80,41 @@ pub(crate) struct Entry {
     pub(crate) end_ms: u64,
 }
 
-pub(crate) struct Fake {
+struct Fake {
     settings: Settings,
     device: DeviceId,
 }
 
-pub(crate) struct Item {
-    name: String,
-    have: Vec<StageKind>,
+struct FakeStage {
+    spec: StageSpec,
+    fake: Arc<Fake>,
 }
 
 pub(crate) fn worker_main(args: &[String]) {
     if let Some(mark) = args.first().filter(|mark| first_time(Path::new(mark))) {
         println!("{mark}: this is no message");
     }
-    let end = serve(Tool::of_version("0.0.1-test"), |settings: &WorkerSettings| {
-        let device = settings.device.clone();
+    let end = serve(Tool::of_version("0.0.1-test"), |settings: &WorkerSettings, slot: &SlotSettings| {
+        let device = slot.device.clone();
         let settings: Settings = serde_json::from_value(settings.settings.clone()).unwrap();
         if settings.refuse {
-            return Err(error(StageKind::Transcribe, ErrorClass::BadInput, "model-missing"));
+            return Err(error(TRANSCRIBE, ErrorClass::BadInput, "model-missing"));
         }
         println!("a library that prints to stdout");
         let fake = Fake { settings, device };
         for name in ["CUDA_VISIBLE_DEVICES", "PATH"] {
             fake.log(name, &std::env::var(name).unwrap_or_default(), || ());
         }
-        Ok(fake)
+        let fake = Arc::new(fake);
+        let specs: &[StageSpec] = if fake.settings.six_stages { &SIX } else { &FIVE };
+        let stage =
+            |spec: &StageSpec| -> Box<dyn Runner> { Box::new(FakeStage { spec: *spec, fake: Arc::clone(&fake) }) };
+        Ok(Runners::new(specs.iter().map(stage).collect()).unwrap())
     });
     exit(i32::from(end.is_err()));
 }
 
-fn error(stage: StageKind, class: ErrorClass, code: &str) -> StageError {
+fn error(stage: StageName, class: ErrorClass, code: &str) -> StageError {
     StageError::new(stage, class, code, "as its name says")
 }
 
@@ -102,8 +144,8 @@ impl Fake {
     }
 
     /// What the recording's name says.
-    fn misbehave(&self, name: &str, stage: StageKind) -> Result<(), StageError> {
-        if stage != StageKind::Segment {
+    fn misbehave(&self, name: &str, stage: StageName) -> Result<(), StageError> {
+        if stage != SEGMENT {
             return Ok(());
         }
         match name.split('-').next() {
@@ -123,7 +165,7 @@ impl Fake {
     }
 
     /// What the units' names say.
-    fn misbehave_on_device(&self, units: &[Arc<String>], stage: StageKind) -> Result<(), StageError> {
+    fn misbehave_on_device(&self, units: &[Arc<String>], stage: StageName) -> Result<(), StageError> {
         for unit in units {
             if **unit == "poison/3" {
                 return Err(error(stage, ErrorClass::Bug, "poison"));
@@ -136,96 +178,124 @@ impl Fake {
         }
         Ok(())
     }
+}
 
-    fn artifact(stage: StageKind, item: &Item, answers: &[String]) -> Artifact {
-        Artifact { body: json!({"stage": stage, "of": item.name, "answers": answers}).to_string() }
+fn recording(artifacts: &Artifacts) -> String {
+    artifacts.source().path.file_stem().unwrap().to_string_lossy().into_owned()
+}
+
+impl FakeStage {
+    fn made(&self, artifacts: &Artifacts, outputs: &[String]) -> Made {
+        let body = |name| json!({"artifact": name, "of": recording(artifacts), "outputs": outputs}).to_string();
+        let artifacts = self.spec.artifacts().map(|(name, stored)| (name, stored.then(|| body(name))));
+        artifacts.fold(Made::default(), |made, (name, body)| made.untyped(name, body))
     }
 }
 
-impl Pipeline for Fake {
-    type Item = Item;
-    type Unit = String;
-    type Answer = String;
+fn text(output: &ModelOutput) -> String {
+    output.downcast_ref::<String>().unwrap().clone()
+}
 
-    fn open(&self, job: &ItemJob) -> Result<Item, StageError> {
-        let name = job.path.file_stem().unwrap().to_string_lossy().into_owned();
-        Ok(Item { name, have: job.have.iter().map(|recorded| recorded.stage).collect() })
+impl Runner for FakeStage {
+    fn spec(&self) -> StageSpec {
+        self.spec
     }
 
-    fn run(&self, item: &Item, stage: StageKind) -> Result<Artifact, StageError> {
-        let what = format!("{stage} having {:?}", item.have);
-        self.log(&item.name, &what, || sleep(Duration::from_millis(self.settings.cpu_ms)));
-        self.misbehave(&item.name, stage)?;
-        Ok(Self::artifact(stage, item, &[]))
+    fn identity(&self) -> Identity {
+        Identity::without_model(json!(null))
     }
 
+    fn run(&self, artifacts: &Artifacts) -> Result<Made, StageError> {
+        let (name, stage) = (recording(artifacts), self.spec.name);
+        let stored: Vec<_> = artifacts.stored().map(|name| name.to_string()).collect();
+        let what = format!("{stage} having {stored:?}");
+        self.fake.log(&name, &what, || sleep(Duration::from_millis(self.fake.settings.cpu_ms)));
+        self.fake.misbehave(&name, stage)?;
+        Ok(self.made(artifacts, &[]))
+    }
+
+    fn device(&self) -> Option<&dyn DeviceRunner> {
+        self.spec.on_device().then_some(self)
+    }
+}
+
+impl DeviceRunner for FakeStage {
     fn prepare(
         &self,
-        item: &Item,
-        _: StageKind,
-        is_answered: &dyn Fn(usize) -> bool,
-        emit: &mut dyn FnMut(usize, String) -> bool,
+        artifacts: &Artifacts,
+        is_done: &dyn Fn(usize) -> bool,
+        emit: &mut Emit<'_>,
     ) -> Result<usize, StageError> {
+        let name = recording(artifacts);
         // A recording of silence has no unit.
-        let units = if item.name == "silence" { 0 } else { PREPARED };
-        for unit in (0..units).filter(|unit| !is_answered(*unit)) {
-            if !emit(unit, format!("{}/{unit}", item.name)) {
+        let units = if name == "silence" { 0 } else { PREPARED };
+        for unit in (0..units).filter(|unit| !is_done(*unit)) {
+            if !emit(unit, Arc::new(format!("{name}/{unit}"))) {
                 break;
             }
         }
         Ok(units)
     }
 
-    fn unit_audio_s(&self, _: &Item, _: StageKind, index: usize) -> f64 {
+    fn unit_audio_s(&self, _: &Artifacts, index: usize) -> f64 {
         if index < PREPARED { 0.2 } else { f64::INFINITY }
     }
 
-    fn canary(&self) -> Result<(), StageError> {
-        self.log("", "canary", || ());
-        if self.settings.sick.as_ref() == Some(&self.device) {
-            return Err(error(StageKind::Transcribe, ErrorClass::Device, "sick"));
+    fn health_probe(&self) -> Result<(), StageError> {
+        self.fake.log("", "health probe", || ());
+        if self.fake.settings.sick.as_ref() == Some(&self.fake.device) {
+            return Err(error(self.spec.name, ErrorClass::Device, "sick"));
         }
         Ok(())
     }
 
-    fn load_device(&self) -> Result<(), StageError> {
-        self.log("", "load", || ());
+    fn load(&self) -> Result<(), StageError> {
+        self.fake.log(self.spec.name.as_str(), "load", || ());
         Ok(())
     }
 
-    fn infer(&self, stage: StageKind, flow: &mut dyn Flow<String, String>) -> Result<(), StageError> {
+    fn infer(&self, flow: &mut dyn Flow<ModelInput, ModelOutput>) -> Result<(), StageError> {
         loop {
-            let (keys, units): (Vec<_>, Vec<_>) = std::iter::from_fn(|| flow.draw()).unzip();
+            let (keys, units): (Vec<_>, Vec<_>) =
+                std::iter::from_fn(|| flow.draw()).map(|(key, unit)| (key, unit.downcast::<String>().unwrap())).unzip();
             if keys.is_empty() {
                 return Ok(());
             }
-            self.misbehave_on_device(&units, stage)?;
+            self.fake.misbehave_on_device(&units, self.spec.name)?;
             let names: Vec<_> = units.iter().map(|unit| unit.as_str()).collect();
-            self.log(&names.join(" "), "infer", || sleep(Duration::from_millis(self.settings.device_ms)));
-            keys.into_iter().zip(units).for_each(|(key, unit)| flow.answer(key, unit.to_uppercase()));
+            self.fake.log(&names.join(" "), "infer", || sleep(Duration::from_millis(self.fake.settings.device_ms)));
+            keys.into_iter().zip(units).for_each(|(key, unit)| flow.answer(key, Box::new(unit.to_uppercase())));
         }
     }
 
     /// Recordings called `follow-…`: two units that the prepared ones lead to, and one that those lead to.
     fn follow_up(
         &self,
-        item: &Item,
-        _: StageKind,
-        answers: &[String],
-        emit: &mut dyn FnMut(usize, String) -> bool,
+        artifacts: &Artifacts,
+        outputs: &mut Vec<ModelOutput>,
+        emit: &mut Emit<'_>,
     ) -> Result<usize, StageError> {
-        let more = match answers.len() {
-            PREPARED if item.name.starts_with("follow-") => 2,
+        let name = recording(artifacts);
+        let more = match outputs.len() {
+            PREPARED if name.starts_with("follow-") => 2,
             7 => 1,
             _ => 0,
         };
-        for index in answers.len()..answers.len() + more {
-            emit(index, format!("{}/{index}<{}", item.name, answers[answers.len() - 1]));
+        for index in outputs.len()..outputs.len() + more {
+            emit(index, Arc::new(format!("{name}/{index}<{}", text(&outputs[outputs.len() - 1]))));
         }
         Ok(more)
     }
 
-    fn finish(&self, item: &Item, stage: StageKind, answers: Vec<String>) -> Result<Artifact, StageError> {
-        Ok(Self::artifact(stage, item, &answers))
+    fn finish(&self, artifacts: &Artifacts, outputs: Vec<ModelOutput>) -> Result<Made, StageError> {
+        Ok(self.made(artifacts, &outputs.iter().map(text).collect::<Vec<_>>()))
+    }
+
+    fn encode_output(&self, output: &ModelOutput) -> Result<String, StageError> {
+        Ok(json!(text(output)).to_string())
+    }
+
+    fn decode_output(&self, body: &str) -> Result<ModelOutput, StageError> {
+        Ok(Box::new(serde_json::from_str::<String>(body).unwrap()))
     }
 }

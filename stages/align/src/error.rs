@@ -4,7 +4,9 @@ use std::io;
 use std::path::PathBuf;
 
 use nn::ModelFileError;
-use stage_core::{ErrorClass, StageError, StageKind};
+use stage_core::{ErrorClass, StageError};
+
+use crate::stage::NAME;
 
 use crate::model::HearError;
 
@@ -42,7 +44,7 @@ impl From<ModelError> for StageError {
             ModelError::File(file) => file.class_and_code(),
             ModelError::Field { .. } | ModelError::Tensor { .. } => (ErrorClass::BadInput, "model-malformed"),
         };
-        Self::new(StageKind::Align, class, code, error.to_string())
+        Self::new(NAME, class, code, error.to_string())
     }
 }
 
@@ -69,6 +71,6 @@ impl From<AlignError> for StageError {
             AlignError::NoSuchChannel { .. } => (ErrorClass::Bug, "no-such-channel"),
             AlignError::Samples(_) => (ErrorClass::Transient, "samples-unreadable"),
         };
-        Self::new(StageKind::Align, class, code, error.to_string())
+        Self::new(NAME, class, code, error.to_string())
     }
 }

@@ -2,8 +2,8 @@
 
 use serde_json::json;
 use stage_core::{
-    AlignedWords, Identity, Pcm, SAMPLE_RATE_HZ, Segment, SpeechSegments, SpeechSpan, Stage, StageError, StageKind,
-    Timing, TimingMethod, Transcript, Word,
+    AlignedWords, Artifact, Identity, Inputs, Pcm, Phases, SAMPLE_RATE_HZ, Segment, SpeechSegments, SpeechSpan, Stage,
+    StageError, StageName, StageSpec, Timing, TimingMethod, Transcript, Word,
 };
 
 use crate::error::AlignError;
@@ -15,6 +15,9 @@ use crate::sound::{Interval, Sound};
 use crate::speech::{Marked, onto_sound};
 use crate::words::{Draft, words};
 use crate::{AlignFiles, ModelError};
+
+/// The stage's name.
+pub(crate) const NAME: StageName = AlignedWords::NAME.stage();
 
 /// The settings of an [`Aligner`].
 #[derive(Debug, Clone, PartialEq)]
@@ -119,8 +122,14 @@ impl Aligner {
 }
 
 impl Stage for Aligner {
-    const KIND: StageKind = StageKind::Align;
-    const VERSION: u32 = 3;
+    const SPEC: StageSpec = StageSpec {
+        name: NAME,
+        version: 3,
+        inputs: &[Pcm::NAME, SpeechSegments::NAME, Transcript::NAME],
+        outputs: &[],
+        phases: Phases::Cpu,
+        weight: 0.05,
+    };
     type Input<'a> = (&'a Pcm, &'a SpeechSegments, &'a Transcript);
     type Output = AlignedWords;
 
@@ -140,6 +149,10 @@ impl Stage for Aligner {
                 numeric: Some("f32".to_owned()),
             },
         }
+    }
+
+    fn input<'a>(inputs: &Inputs<'a>) -> Result<Self::Input<'a>, StageError> {
+        Ok((inputs.transient()?, inputs.get()?, inputs.get()?))
     }
 
     /// The words of every segment. Joined, a segment's words are its text without white space. In a channel words

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::StageKind;
+use crate::StageName;
 
 /// What the scheduler does about a failure.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -29,7 +29,7 @@ pub enum ErrorClass {
 #[error("{stage}: {message} [{code}]")]
 pub struct StageError {
     /// The stage that failed.
-    pub stage: StageKind,
+    pub stage: StageName,
     /// What to do about it.
     pub class: ErrorClass,
     /// A stable name in kebab-case.
@@ -41,7 +41,7 @@ pub struct StageError {
 impl StageError {
     /// A failure of the given class. `code` is kebab-case and stable.
     #[must_use]
-    pub fn new(stage: StageKind, class: ErrorClass, code: &str, message: impl Into<String>) -> Self {
+    pub fn new(stage: StageName, class: ErrorClass, code: &str, message: impl Into<String>) -> Self {
         Self { stage, class, code: code.to_owned(), message: message.into() }
     }
 }

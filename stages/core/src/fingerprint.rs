@@ -7,8 +7,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::StageKind;
 use crate::hash::{Sha256Stream, to_hex};
+use crate::{ArtifactName, OutputName, StageName};
 
 /// The key of an artifact: SHA-256 over a [`StageKey`]. Equal keys mean equal artifacts.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
@@ -71,7 +71,7 @@ pub struct StageKey {
     /// SHA-256 of the recording's bytes, hex.
     pub file_sha256: String,
     /// The stage that makes the artifact.
-    pub stage: StageKind,
+    pub stage: StageName,
     /// The version of the stage's method; raised when the same input would give another result.
     pub version: u32,
     /// The settings that this stage reads.
@@ -80,11 +80,20 @@ pub struct StageKey {
     pub model_sha256: Option<String>,
     /// Numeric type and kernel family (`f32/gemm`), where the stage uses a model.
     pub numeric: Option<String>,
-    /// Fingerprints of the artifacts it reads, in the order of [`StageKind::inputs`].
+    /// Fingerprints of the artifacts it reads, in the order in which the stage declares them, each once.
     pub inputs: Vec<Fingerprint>,
+    /// The artifact's name among the stage's outputs; none for the main one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub output: Option<OutputName>,
 }
 
 impl StageKey {
+    /// The name of the artifact.
+    #[must_use]
+    pub const fn artifact(&self) -> ArtifactName {
+        ArtifactName::new(self.stage, self.output)
+    }
+
     /// The hash of this key. Fields are length-prefixed, so that no two keys share an encoding.
     #[must_use]
     pub fn fingerprint(&self) -> Fingerprint {
@@ -95,7 +104,7 @@ impl StageKey {
         };
         field("earwitness/1");
         field(&self.file_sha256);
-        field(self.stage.name());
+        field(self.stage.as_str());
         field(&self.version.to_string());
         field(&canonical_json(&self.settings));
         field(self.model_sha256.as_deref().unwrap_or(""));
@@ -103,6 +112,9 @@ impl StageKey {
         field(&self.inputs.len().to_string());
         for input in &self.inputs {
             field(&input.to_string());
+        }
+        if let Some(output) = &self.output {
+            field(&output.to_string());
         }
         Fingerprint(stream.finish())
     }
@@ -136,12 +148,13 @@ mod tests {
     fn key() -> StageKey {
         StageKey {
             file_sha256: "ab".repeat(32),
-            stage: StageKind::Segment,
+            stage: StageName::new("segment"),
             version: 1,
             settings: json!({"vad": "energy", "window_max_s": 30.0}),
             model_sha256: None,
             numeric: None,
             inputs: vec![],
+            output: None,
         }
     }
 
@@ -150,7 +163,8 @@ mod tests {
         let base = key().fingerprint();
         let changed = [
             StageKey { file_sha256: "cd".repeat(32), ..key() },
-            StageKey { stage: StageKind::Align, ..key() },
+            StageKey { stage: StageName::new("align"), ..key() },
+            StageKey { output: Some("levels".parse().unwrap()), ..key() },
             StageKey { version: 2, ..key() },
             StageKey { settings: json!({"vad": "energy", "window_max_s": 29.0}), ..key() },
             StageKey { model_sha256: Some("m".into()), ..key() },

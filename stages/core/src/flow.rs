@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 /// A line of units that an engine draws from while it works, so that a row of its batch that has ended is taken by the
 /// next unit at once, whichever recording that belongs to.
-pub trait Flow<U, A> {
+pub trait Flow<U: ?Sized, A> {
     /// Most units that may be under way (drawn and not answered) at a time; at least 1.
     fn capacity(&self) -> usize;
 

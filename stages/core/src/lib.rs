@@ -12,16 +12,19 @@
 //! that it depends on; [`StageError`] classes everything that can go wrong once, here.
 
 mod artifact;
+mod artifacts;
 mod device;
 mod error;
 mod fingerprint;
 mod flow;
 mod hash;
-mod kind;
 mod measured;
+mod name;
 mod pcm;
 mod recipe;
+mod runner;
 mod span;
+mod spec;
 mod stage;
 mod tool;
 
@@ -30,15 +33,20 @@ pub use artifact::{
     AlignedWords, Decoding, DetectedLanguage, Dropped, PcmSource, Recording, RejectedAttempt, Segment, SpeechSegments,
     SpeechSpan, Timing, TimingMethod, TokenPiece, Transcript, VadIdentity, Window, Word,
 };
+pub use artifacts::{Artifact, Artifacts, Inputs, IntoArtifacts, Made, Source};
 pub use device::{DeviceId, ParseDeviceError};
 pub use error::{ErrorClass, StageError};
 pub use fingerprint::{Fingerprint, ParseFingerprintError, StageKey};
 pub use flow::{Flow, ListFlow};
 pub use hash::{Sha256Stream, sha256_file, sha256_hex};
-pub use kind::{Phase, StageKind, UnknownStage};
 pub use measured::Measured;
+pub use name::{ArtifactName, InvalidName, OutputName, StageName};
 pub use pcm::{Pcm, PcmWriter, SAMPLE_RATE_HZ};
-pub use recipe::{Recipe, RecipeError};
+pub use recipe::{Recipe, RecipeError, RecipeStep};
+pub use runner::{
+    DeviceRunner, Emit, ModelInput, ModelOutput, Runner, Runners, RunnersError, cpu_runner, device_runner,
+};
 pub use span::Span;
+pub use spec::{OutputSpec, Phase, Phases, StageSpec};
 pub use stage::{DeviceStage, Identity, Stage};
 pub use tool::Tool;

@@ -1,146 +1,220 @@
-//! The recipe of a run: its stages with their versions, settings and models. With a recording's hash it gives the keys
-//! of all artifacts, so that recordings of one run share it instead of repeating it.
+//! The recipe of a run: its stages with their versions, inputs, settings and models. With a recording's hash it gives the
+//! keys of all artifacts, so that recordings of one run share it.
+
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Fingerprint, Identity, StageKey, StageKind};
+use crate::{ArtifactName, Fingerprint, Identity, StageKey, StageName, StageSpec};
 
-/// The stages from decode to some last one, in order and without gaps, each with all that it brings to a fingerprint.
+/// Stages in the order of the data flow, each with everything that enters the fingerprints of its artifacts. It is data
+/// alone: stages that this program does not have can stand in it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(try_from = "Vec<Step>", into = "Vec<Step>")]
-pub struct Recipe(Vec<Step>);
+#[serde(try_from = "Vec<RecipeStep>", into = "Vec<RecipeStep>")]
+pub struct Recipe(Vec<RecipeStep>);
 
-/// A stage, the version of its method, its settings and model.
-type Step = (StageKind, u32, Identity);
+/// A stage of a recipe.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct RecipeStep {
+    /// Its name.
+    pub stage: StageName,
+    /// The version of its method.
+    pub version: u32,
+    /// What it reads.
+    pub inputs: Vec<ArtifactName>,
+    /// What it makes and stores beside its main artifact.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub stored: Vec<ArtifactName>,
+    /// What it makes and does not store.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub transient: Vec<ArtifactName>,
+    /// Its settings and model.
+    #[serde(flatten)]
+    pub identity: Identity,
+}
 
-/// The stages are no recipe.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+/// The stages are not a recipe.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum RecipeError {
-    /// There are none: name at least decode.
+    /// There are none: name at least one.
     #[error("a recipe without stages")]
     Empty,
-    /// A stage stands where another belongs: list them as [`StageKind::ALL`] does, from decode on.
-    #[error("{found} stands where {expected} belongs in a recipe")]
-    OutOfOrder {
-        /// The stage of this place.
-        expected: StageKind,
-        /// The stage that was given.
-        found: StageKind,
+    /// A stage stands in it twice: list it once.
+    #[error("{0} stands twice in a recipe")]
+    Duplicate(StageName),
+    /// A stage reads what no stage before it makes: list it behind the stage that makes it.
+    #[error("{stage} reads {input}, which no stage before it in the recipe makes")]
+    UnknownInput {
+        /// The stage that reads it.
+        stage: StageName,
+        /// What it reads.
+        input: ArtifactName,
     },
-    /// More stages than there are: end with the last of [`StageKind::ALL`].
-    #[error("{found} stands after the last stage of a recipe")]
-    TooLong {
-        /// The stage that is too many.
-        found: StageKind,
+    /// An output is named after another stage: name it after its own.
+    #[error("{output} is not an output of {stage}")]
+    ForeignOutput {
+        /// The stage that declares it.
+        stage: StageName,
+        /// What it declares.
+        output: ArtifactName,
     },
+}
+
+impl RecipeStep {
+    /// A stage with these settings and this model.
+    #[must_use]
+    pub fn new(spec: &StageSpec, identity: Identity) -> Self {
+        let further = |stored| {
+            let outputs = spec.outputs.iter().filter(move |output| output.stored == stored);
+            outputs.map(|output| spec.name.output(output.name)).collect()
+        };
+        Self {
+            stage: spec.name,
+            version: spec.version,
+            inputs: spec.inputs.to_vec(),
+            stored: further(true),
+            transient: further(false),
+            identity,
+        }
+    }
+
+    /// What it makes and stores: its main artifact, then the others.
+    pub fn artifacts(&self) -> impl Iterator<Item = ArtifactName> {
+        std::iter::once(self.stage.artifact()).chain(self.stored.iter().copied())
+    }
+
+    fn key(&self, file_sha256: &str, name: ArtifactName, inputs: Vec<Fingerprint>) -> StageKey {
+        let Identity { settings, model_sha256, numeric } = self.identity.clone();
+        StageKey {
+            file_sha256: file_sha256.to_owned(),
+            stage: self.stage,
+            version: self.version,
+            settings,
+            model_sha256,
+            numeric,
+            inputs,
+            output: name.output(),
+        }
+    }
 }
 
 impl Recipe {
     /// A recipe of these stages.
     ///
     /// # Errors
-    /// [`RecipeError`] unless the stages run from decode to some last one, in order and without gaps.
-    pub fn new(stages: Vec<(StageKind, u32, Identity)>) -> Result<Self, RecipeError> {
-        if stages.is_empty() {
+    /// [`RecipeError`] unless each stage is there once, behind all that it reads.
+    pub fn new(steps: Vec<RecipeStep>) -> Result<Self, RecipeError> {
+        let (mut stages, mut made) = (BTreeSet::new(), BTreeSet::new());
+        if steps.is_empty() {
             return Err(RecipeError::Empty);
         }
-        for (place, (found, ..)) in stages.iter().enumerate() {
-            match StageKind::ALL.get(place) {
-                Some(expected) if expected == found => {}
-                Some(expected) => return Err(RecipeError::OutOfOrder { expected: *expected, found: *found }),
-                None => return Err(RecipeError::TooLong { found: *found }),
+        for step in &steps {
+            let stage = step.stage;
+            if !stages.insert(stage) {
+                return Err(RecipeError::Duplicate(stage));
             }
+            if let Some(input) = step.inputs.iter().find(|input| !made.contains(*input)) {
+                return Err(RecipeError::UnknownInput { stage, input: *input });
+            }
+            let mut outputs = step.artifacts().chain(step.transient.iter().copied());
+            if let Some(output) = outputs.find(|output| output.stage() != stage) {
+                return Err(RecipeError::ForeignOutput { stage, output });
+            }
+            made.extend(step.artifacts().chain(step.transient.iter().copied()));
         }
-        Ok(Self(stages))
-    }
-
-    /// The recipe that gave these keys of one recording.
-    ///
-    /// # Errors
-    /// [`RecipeError`] unless the keys are one a stage, from decode to some last one. Whether the keys name their
-    /// inputs rightly is not looked at: [`Recipe::keys`] tells.
-    pub fn of_keys(keys: &[StageKey]) -> Result<Self, RecipeError> {
-        let step = |key: &StageKey| {
-            let StageKey { settings, model_sha256, numeric, .. } = key.clone();
-            (key.stage, key.version, Identity { settings, model_sha256, numeric })
-        };
-        Self::new(keys.iter().map(step).collect())
-    }
-
-    /// The keys of a recording's artifacts, one a stage, in order. `file_sha256` is the hash of its bytes, hex.
-    #[must_use]
-    pub fn keys(&self, file_sha256: &str) -> Vec<StageKey> {
-        self.keys_and_names(file_sha256).0
-    }
-
-    /// The names of a recording's artifacts, one a stage, in order. `file_sha256` is the hash of its bytes, hex.
-    #[must_use]
-    pub fn fingerprints(&self, file_sha256: &str) -> Vec<Fingerprint> {
-        self.keys_and_names(file_sha256).1
-    }
-
-    /// The key of one of a recording's artifacts, where the names of those before it are known: `fingerprints` holds one a
-    /// stage, in order. None for a stage that the recipe or the names do not reach.
-    #[must_use]
-    pub fn key(&self, file_sha256: &str, stage: StageKind, fingerprints: &[Fingerprint]) -> Option<StageKey> {
-        let (_, version, identity) = self.0.get(stage as usize)?;
-        let Identity { settings, model_sha256, numeric } = identity.clone();
-        let inputs = stage.inputs().iter().map(|input| fingerprints.get(*input as usize).copied());
-        Some(StageKey {
-            file_sha256: file_sha256.to_owned(),
-            stage,
-            version: *version,
-            settings,
-            model_sha256,
-            numeric,
-            inputs: inputs.collect::<Option<_>>()?,
-        })
-    }
-
-    fn keys_and_names(&self, file_sha256: &str) -> (Vec<StageKey>, Vec<Fingerprint>) {
-        let (mut keys, mut fingerprints) = (Vec::with_capacity(self.0.len()), Vec::with_capacity(self.0.len()));
-        for stage in self.stages() {
-            // Inputs lie before their stage, so that their names are there.
-            let Some(key) = self.key(file_sha256, stage, &fingerprints) else { break };
-            fingerprints.push(key.fingerprint());
-            keys.push(key);
-        }
-        (keys, fingerprints)
-    }
-
-    /// What a stage brings to its artifacts' keys; none for a stage that the recipe does not reach.
-    #[must_use]
-    pub fn identity(&self, stage: StageKind) -> Option<&Identity> {
-        self.0.get(stage as usize).map(|(_, _, identity)| identity)
+        Ok(Self(steps))
     }
 
     /// The stages, in order.
-    pub fn stages(&self) -> impl ExactSizeIterator<Item = StageKind> {
-        self.0.iter().map(|(stage, ..)| *stage)
+    #[must_use]
+    pub fn steps(&self) -> &[RecipeStep] {
+        &self.0
     }
 
-    /// The last stage.
+    /// The stage of this name.
     #[must_use]
-    pub fn last(&self) -> StageKind {
-        StageKind::ALL[self.0.len() - 1]
+    pub fn step(&self, stage: StageName) -> Option<&RecipeStep> {
+        self.0.iter().find(|step| step.stage == stage)
     }
 
-    /// This recipe up to and with the stage `last`; the whole of it where it ends before that.
+    /// The names of all artifacts that are stored, in the order in which they are made.
+    pub fn artifacts(&self) -> impl Iterator<Item = ArtifactName> {
+        self.0.iter().flat_map(RecipeStep::artifacts)
+    }
+
+    /// The keys of a recording's stored artifacts, in the order of [`Recipe::artifacts`]. `file_sha256` is the hash of
+    /// its bytes, hex.
     #[must_use]
-    pub fn upto(&self, last: StageKind) -> Self {
-        Self(self.0.iter().take_while(|(stage, ..)| *stage <= last).cloned().collect())
+    pub fn keys(&self, file_sha256: &str) -> Vec<StageKey> {
+        // A transient output is named by its stage's main artifact: it is made again wherever that is.
+        let mut fingerprints: BTreeMap<ArtifactName, Fingerprint> = BTreeMap::new();
+        let mut keys = Vec::with_capacity(self.0.len());
+        for step in &self.0 {
+            let mut inputs: Vec<Fingerprint> = Vec::with_capacity(step.inputs.len());
+            for input in step.inputs.iter().filter_map(|input| fingerprints.get(input)) {
+                if !inputs.contains(input) {
+                    inputs.push(*input);
+                }
+            }
+            let of_step: Vec<_> = step.artifacts().map(|name| step.key(file_sha256, name, inputs.clone())).collect();
+            fingerprints.extend(step.artifacts().zip(of_step.iter().map(StageKey::fingerprint)));
+            let main = of_step[0].fingerprint();
+            fingerprints.extend(step.transient.iter().map(|name| (*name, main)));
+            keys.extend(of_step);
+        }
+        keys
+    }
+
+    /// The fingerprints of a recording's stored artifacts, in the order of [`Recipe::artifacts`].
+    #[must_use]
+    pub fn fingerprints(&self, file_sha256: &str) -> Vec<Fingerprint> {
+        self.keys(file_sha256).iter().map(StageKey::fingerprint).collect()
+    }
+
+    /// The part of this recipe that makes the artifacts of `last`: that stage and all that it reads, directly or through
+    /// others. The whole recipe where it has no such stage.
+    #[must_use]
+    pub fn upto(&self, last: StageName) -> Self {
+        let mut needed = BTreeSet::from([last]);
+        let mut steps: Vec<_> = Vec::new();
+        for step in self.0.iter().rev().filter(|_| self.step(last).is_some()) {
+            if needed.contains(&step.stage) {
+                needed.extend(step.inputs.iter().map(|input| input.stage()));
+                steps.push(step.clone());
+            }
+        }
+        steps.reverse();
+        if steps.is_empty() { self.clone() } else { Self(steps) }
+    }
+
+    /// A stage and all that read its artifacts, directly or through others.
+    #[must_use]
+    pub fn dependents(&self, first: StageName) -> BTreeSet<StageName> {
+        let mut dependents = BTreeSet::from([first]);
+        for step in &self.0 {
+            if step.inputs.iter().any(|input| dependents.contains(&input.stage())) {
+                dependents.insert(step.stage);
+            }
+        }
+        dependents
+    }
+
+    /// Whether every stage of `other` stands in this recipe, with the same version, inputs, settings and model.
+    #[must_use]
+    pub fn includes(&self, other: &Self) -> bool {
+        other.0.iter().all(|step| self.0.contains(step))
     }
 }
 
-impl TryFrom<Vec<Step>> for Recipe {
+impl TryFrom<Vec<RecipeStep>> for Recipe {
     type Error = RecipeError;
 
-    fn try_from(stages: Vec<Step>) -> Result<Self, Self::Error> {
-        Self::new(stages)
+    fn try_from(steps: Vec<RecipeStep>) -> Result<Self, RecipeError> {
+        Self::new(steps)
     }
 }
 
-impl From<Recipe> for Vec<Step> {
+impl From<Recipe> for Vec<RecipeStep> {
     fn from(recipe: Recipe) -> Self {
         recipe.0
     }
@@ -148,61 +222,93 @@ impl From<Recipe> for Vec<Step> {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use serde_json::json;
 
-    fn step(stage: StageKind) -> Step {
-        (stage, 1, Identity { numeric: Some("f32".into()), ..Identity::without_model(json!({"third": 1.0 / 3.0})) })
+    use super::*;
+
+    const FILE: &str = "ab";
+
+    fn name(text: &str) -> ArtifactName {
+        text.parse().unwrap()
     }
 
+    fn step(stage: &str, inputs: &[&str], stored: &[&str], transient: &[&str]) -> RecipeStep {
+        RecipeStep {
+            stage: stage.parse().unwrap(),
+            version: 1,
+            inputs: inputs.iter().copied().map(name).collect(),
+            stored: stored.iter().copied().map(name).collect(),
+            transient: transient.iter().copied().map(name).collect(),
+            identity: Identity { numeric: Some("f32".into()), ..Identity::without_model(json!({"third": 1.0 / 3.0})) },
+        }
+    }
+
+    /// Two branches from one root, the second of which reads a further stored output.
     fn whole() -> Recipe {
-        Recipe::new(StageKind::ALL.map(step).to_vec()).unwrap()
+        Recipe::new(vec![
+            step("read", &[], &[], &["read.samples"]),
+            step("cut", &["read.samples"], &["cut.levels"], &[]),
+            step("words", &["read.samples", "read", "cut"], &[], &[]),
+            step("noise", &["cut.levels"], &[], &[]),
+        ])
+        .unwrap()
+    }
+
+    fn stages(recipe: &Recipe) -> Vec<&'static str> {
+        recipe.steps().iter().map(|step| step.stage.as_str()).collect()
     }
 
     #[test]
-    fn every_key_names_its_inputs_by_fingerprint() {
-        let keys = whole().keys(&"ab".repeat(32));
-        assert!(keys.iter().map(|key| key.stage).eq(StageKind::ALL));
-        for key in &keys {
-            let expected: Vec<_> = key.stage.inputs().iter().map(|input| keys[*input as usize].fingerprint()).collect();
-            assert_eq!(key.inputs, expected);
-            assert_eq!((key.file_sha256.as_str(), key.numeric.as_deref()), ("ab".repeat(32).as_str(), Some("f32")));
-        }
-        let names: Vec<_> = keys.iter().map(StageKey::fingerprint).collect();
-        assert_eq!(whole().fingerprints(&"ab".repeat(32)), names);
-        assert_eq!(Recipe::of_keys(&keys), Ok(whole()));
-        let names = whole().fingerprints(&"ab".repeat(32));
-        for key in keys {
-            assert_eq!(whole().key(&"ab".repeat(32), key.stage, &names), Some(key));
-        }
-        assert_eq!(whole().key("ab", StageKind::Align, &names[..2]), None, "a name that it needs is missing");
+    fn keys_name_each_input_once_and_transient_ones_by_their_stage() {
+        let keys = whole().keys(FILE);
+        let names: Vec<_> = whole().artifacts().map(|name| name.to_string()).collect();
+        assert_eq!(names, ["read", "cut", "cut.levels", "words", "noise"]);
+        let [read, cut, levels] = [0, 1, 2].map(|index| keys[index].fingerprint());
+        assert_eq!(keys[1].inputs, [read]);
+        assert_eq!(keys[3].inputs, [read, cut], "the samples and the artifact of `read` have one fingerprint");
+        assert_eq!(keys[4].inputs, [levels]);
+        assert_ne!(cut, levels, "a further output has a fingerprint of its own");
+        assert_eq!(whole().fingerprints(FILE), keys.iter().map(StageKey::fingerprint).collect::<Vec<_>>());
     }
 
     #[test]
-    fn gaps_repeats_and_nothing_are_no_recipe() {
-        use StageKind::{Align, Decode, Segment, Transcribe};
-        let of = |stages: &[StageKind]| Recipe::new(stages.iter().copied().map(step).collect());
-        assert_eq!(of(&[]), Err(RecipeError::Empty));
-        assert_eq!(of(&[Segment]), Err(RecipeError::OutOfOrder { expected: Decode, found: Segment }));
-        let gap = RecipeError::OutOfOrder { expected: Transcribe, found: Align };
-        assert_eq!(of(&[Decode, Segment, Align]), Err(gap));
-        let six: Vec<_> = StageKind::ALL.into_iter().chain([Decode]).collect();
-        assert_eq!(of(&six), Err(RecipeError::TooLong { found: Decode }));
+    fn recipes_with_gaps_repeats_or_nothing_are_refused() {
+        let unknown = |stage: &str, input: &str| {
+            Err(RecipeError::UnknownInput { stage: stage.parse().unwrap(), input: name(input) })
+        };
+        assert_eq!(Recipe::new(vec![]), Err(RecipeError::Empty));
+        let read = || step("read", &[], &[], &[]);
+        assert_eq!(Recipe::new(vec![read(), read()]), Err(RecipeError::Duplicate("read".parse().unwrap())));
+        assert_eq!(Recipe::new(vec![step("cut", &["read"], &[], &[]), read()]), unknown("cut", "read"));
+        let samples = vec![read(), step("cut", &["read.samples"], &[], &[])];
+        assert_eq!(Recipe::new(samples), unknown("cut", "read.samples"));
+        let foreign = Recipe::new(vec![step("read", &[], &["cut.levels"], &[])]);
+        assert!(matches!(foreign, Err(RecipeError::ForeignOutput { .. })));
     }
 
     #[test]
-    fn a_shorter_recipe_gives_the_first_of_the_same_keys() {
-        let short = whole().upto(StageKind::Segment);
-        assert_eq!((short.last(), short.stages().len()), (StageKind::Segment, 2));
-        assert_eq!(short.keys("ab"), whole().keys("ab")[..2]);
-        assert_eq!(short.upto(StageKind::Forensics), short);
+    fn recipes_upto_a_stage_hold_what_it_needs_and_give_the_same_keys() {
+        let short = whole().upto("noise".parse().unwrap());
+        assert_eq!(stages(&short), ["read", "cut", "noise"]);
+        assert!(whole().includes(&short) && !short.includes(&whole()));
+        assert!(short.keys(FILE).iter().all(|key| whole().keys(FILE).contains(key)));
+        assert_eq!(whole().upto("other".parse().unwrap()), whole());
     }
 
     #[test]
-    fn json_gives_the_same_recipe_back_and_is_checked() {
+    fn dependents_of_a_stage_are_those_that_read_it_through_others_too() {
+        let dependents = |stage: &str| -> Vec<_> {
+            whole().dependents(stage.parse().unwrap()).iter().map(|stage| stage.as_str()).collect()
+        };
+        assert_eq!(dependents("cut"), ["cut", "noise", "words"]);
+        assert_eq!(dependents("words"), ["words"]);
+    }
+
+    #[test]
+    fn recipes_survive_json_which_is_checked() {
         let text = serde_json::to_string(&whole()).unwrap();
         assert_eq!(serde_json::from_str::<Recipe>(&text).unwrap(), whole());
-        let gap = serde_json::to_string(&[step(StageKind::Align)]).unwrap();
-        assert!(serde_json::from_str::<Recipe>(&gap).unwrap_err().to_string().contains("decode belongs"));
+        let gap = serde_json::to_string(&[step("cut", &["read"], &[], &[])]).unwrap();
+        assert!(serde_json::from_str::<Recipe>(&gap).unwrap_err().to_string().contains("cut reads read"));
     }
 }

@@ -1,10 +1,10 @@
-//! What a stage is.
+//! What a stage is, as its crate implements it.
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::{Flow, StageError, StageKind};
+use crate::{Flow, Inputs, IntoArtifacts, StageError, StageSpec};
 
 /// What enters a stage's fingerprint beside its inputs: see [`crate::StageKey`].
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -25,22 +25,26 @@ impl Identity {
     }
 }
 
-/// One step of the data's way: artifacts in, one artifact out, nothing else. A stage reads no environment, writes no
-/// file and knows no other stage.
-pub trait Stage {
-    /// Which of the five this is.
-    const KIND: StageKind;
-    /// The version of the method; raise it when the same input would give another artifact.
-    const VERSION: u32;
+/// One step of the data flow: artifacts in, artifacts out, nothing else. A stage reads no environment, writes no file and
+/// knows no other stage.
+pub trait Stage: Send + Sync + 'static {
+    /// Name, inputs, outputs and phases.
+    const SPEC: StageSpec;
     /// What it reads.
     type Input<'a>;
-    /// What it makes: its artifact (decode: the artifact and the samples).
-    type Output;
+    /// What it makes.
+    type Output: IntoArtifacts;
 
     /// Settings and model, for the fingerprint.
     fn identity(&self) -> Identity;
 
-    /// Makes the artifact on the CPU (for a [`DeviceStage`]: all three phases, one after the other).
+    /// Takes what the stage reads from a recording's artifacts.
+    ///
+    /// # Errors
+    /// Class `Bug`: an input is not declared or not there.
+    fn input<'a>(inputs: &Inputs<'a>) -> Result<Self::Input<'a>, StageError>;
+
+    /// Makes the artifacts on the CPU (for a [`DeviceStage`]: all three phases, one after the other).
     ///
     /// # Errors
     /// A [`StageError`], classed by what the scheduler should do about it.
@@ -49,58 +53,68 @@ pub trait Stage {
 
 /// A stage with a model on a device: its work is split, so that the device never waits for the CPU.
 pub trait DeviceStage: Stage {
-    /// The prepared input of one row of a device batch (a mel window).
-    type Unit: Send + Sync;
-    /// The device's answer to one unit: what a checkpoint inside a long recording holds.
-    type Answer: Send + Serialize + DeserializeOwned;
+    /// The prepared input of one row of a device batch (a mel window): a unit of work.
+    type ModelInput: Send + Sync + 'static;
+    /// What the model makes of one unit: what a checkpoint inside a long recording holds.
+    type ModelOutput: Send + Serialize + DeserializeOwned + 'static;
 
     /// CPU lane: emits the units of one recording with their indices, in order and one at a time, so that memory stays
-    /// bounded; those that `is_answered` (their answers are on record) are not prepared. `emit` blocks while the device
-    /// lane is busy and returns false when the work is no longer wanted. Gives the number of units, answered or not.
+    /// bounded; units whose outputs are stored (`is_done`) are not prepared. `emit` blocks while the device lane is busy
+    /// and returns false when the work is no longer wanted. Returns the number of units, stored ones included.
     ///
     /// # Errors
     /// A [`StageError`] for input that cannot be prepared.
     fn prepare(
         &self,
         input: Self::Input<'_>,
-        is_answered: &dyn Fn(usize) -> bool,
-        emit: &mut dyn FnMut(usize, Self::Unit) -> bool,
+        is_done: &dyn Fn(usize) -> bool,
+        emit: &mut dyn FnMut(usize, Self::ModelInput) -> bool,
     ) -> Result<usize, StageError>;
 
-    /// Device lane: draws units, possibly of several recordings, and answers each once through the flow, until the flow
-    /// gives none and every unit drawn is answered. It says that it [progressed](Flow::progressed) after each step of
-    /// work: without a step for minutes it is taken to hang.
+    /// A unit's share of its recording's length in seconds, for progress: those of all units that
+    /// [`prepare`](Self::prepare) counts sum to the length. It is not asked for units of follow-ups.
+    fn unit_audio_s(&self, input: Self::Input<'_>, index: usize) -> f64;
+
+    /// Device lane: loads the model. Called once before the first work on the device, and never in a process without any.
     ///
     /// # Errors
-    /// A [`StageError`]; class `Device` when the device and not the input is at fault. Answers given before it stand.
-    fn infer(&self, flow: &mut dyn Flow<Self::Unit, Self::Answer>) -> Result<(), StageError>;
+    /// A [`StageError`] that every recording fails with that needs the device.
+    fn load(&self) -> Result<(), StageError>;
 
     /// Device lane: computes something small that works wherever the device and the model do, to tell a broken device
     /// from a broken recording.
     ///
     /// # Errors
     /// The device or the model does not work.
-    fn canary(&self) -> Result<(), StageError>;
+    fn health_probe(&self) -> Result<(), StageError>;
 
-    /// CPU lane, each time that every unit so far is answered: emits the units that depend on those answers (a window
+    /// Device lane: draws units, possibly of several recordings, and completes each once through the flow, until the flow
+    /// gives none and every unit drawn is complete. It reports [progress](Flow::progressed) after each step of work:
+    /// without a step for minutes it is taken to hang.
+    ///
+    /// # Errors
+    /// A [`StageError`]; class `Device` when the device and not the input is at fault. Outputs given before it are kept.
+    fn infer(&self, flow: &mut dyn Flow<Self::ModelInput, Self::ModelOutput>) -> Result<(), StageError>;
+
+    /// CPU lane, each time that every unit so far is complete: emits the units that depend on those outputs (a window
     /// whose language the other windows decide; the next window, prompted with the text before it), with indices from
-    /// `answers.len()` on, as [`DeviceStage::prepare`] does. Gives their number; after 0 the answers are complete. What
-    /// it emits depends on its arguments alone, so that a run that was cut off asks for the same units again.
+    /// `outputs.len()` on, as [`DeviceStage::prepare`] does. Returns their number; after 0 the outputs are complete. What
+    /// it emits depends on its arguments alone, so that an interrupted run asks for the same units again.
     ///
     /// # Errors
     /// A [`StageError`] for input that cannot be prepared.
     fn follow_up(
         &self,
         _input: Self::Input<'_>,
-        _answers: &[Self::Answer],
-        _emit: &mut dyn FnMut(usize, Self::Unit) -> bool,
+        _outputs: &[Self::ModelOutput],
+        _emit: &mut dyn FnMut(usize, Self::ModelInput) -> bool,
     ) -> Result<usize, StageError> {
         Ok(0)
     }
 
-    /// CPU lane: turns the answers, in the order of the units (those of follow-ups behind), into the artifact.
+    /// CPU lane: turns the outputs, in the order of the units (those of follow-ups last), into the artifacts.
     ///
     /// # Errors
-    /// A [`StageError`] for answers that make no artifact.
-    fn finish(&self, input: Self::Input<'_>, answers: Vec<Self::Answer>) -> Result<Self::Output, StageError>;
+    /// A [`StageError`] for outputs that make no artifact.
+    fn finish(&self, input: Self::Input<'_>, outputs: Vec<Self::ModelOutput>) -> Result<Self::Output, StageError>;
 }

@@ -2,7 +2,9 @@
 
 use std::io;
 
-use stage_core::{ErrorClass, StageError, StageKind};
+use stage_core::{ErrorClass, StageError};
+
+use crate::NAME;
 use symphonia::core::errors::Error as SymphoniaError;
 
 /// A failure of the decode stage. Leaves the crate as a [`StageError`].
@@ -12,6 +14,10 @@ pub(crate) enum DecodeError {
     Empty,
     #[error("the file cannot be opened: {0}")]
     Open(io::Error),
+    #[error("the file changed after it was hashed: wait until it is complete, then run again")]
+    FileChanged,
+    #[error("the decoder gives other samples than the stored ones: run with --force to compute everything again")]
+    PcmChanged,
     #[error("the file cannot be read: {0}")]
     Read(io::Error),
     #[error("no container that can be read was found in the file ({0})")]
@@ -47,6 +53,8 @@ impl DecodeError {
             Self::Open(_) => (BadInput, "unreadable-file"),
             Self::Read(_) => (Transient, "read-failed"),
             Self::UnknownContainer(_) => (BadInput, "unknown-container"),
+            Self::FileChanged => (BadInput, "file-changed"),
+            Self::PcmChanged => (Bug, "pcm-changed"),
             Self::TruncatedHeader => (BadInput, "truncated-header"),
             Self::DamagedContainer(_) => (BadInput, "damaged-container"),
             Self::NoAudioTrack => (BadInput, "no-audio-track"),
@@ -81,6 +89,6 @@ pub(crate) fn ends_early(error: &io::Error) -> bool {
 impl From<DecodeError> for StageError {
     fn from(error: DecodeError) -> Self {
         let (class, code) = error.classify();
-        Self::new(StageKind::Decode, class, code, error.to_string())
+        Self::new(NAME, class, code, error.to_string())
     }
 }

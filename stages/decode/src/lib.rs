@@ -24,10 +24,18 @@ use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 
-use stage_core::{Identity, Pcm, Recording, Stage, StageError, StageKind};
+use stage_core::{
+    Artifact, Identity, Inputs, IntoArtifacts, Made, OutputSpec, Pcm, Phases, Recording, Stage, StageError, StageName,
+    StageSpec,
+};
+
+use stage_core::sha256_file;
 
 use error::DecodeError;
 use source::Source;
+
+/// The stage's name.
+const NAME: StageName = Recording::NAME.stage();
 
 /// Where samples are kept. No part of the fingerprint: it changes no sample.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -53,6 +61,12 @@ pub struct Decoded {
     pub pcm: Pcm,
 }
 
+impl IntoArtifacts for Decoded {
+    fn into_artifacts(self) -> Result<Made, StageError> {
+        Ok(Made::default().artifact(self.recording)?.transient(self.pcm))
+    }
+}
+
 impl Decoder {
     /// A decoder that keeps samples as `config` says.
     #[must_use]
@@ -62,13 +76,29 @@ impl Decoder {
 }
 
 impl Stage for Decoder {
-    const KIND: StageKind = StageKind::Decode;
-    const VERSION: u32 = 1;
-    type Input<'a> = &'a Path;
+    const SPEC: StageSpec = StageSpec {
+        name: NAME,
+        version: 1,
+        inputs: &[],
+        outputs: &[OutputSpec { name: "samples", stored: false }],
+        phases: Phases::Cpu,
+        weight: 0.05,
+    };
+    type Input<'a> = DecodeInput<'a>;
     type Output = Decoded;
 
     fn identity(&self) -> Identity {
         Identity::without_model(serde_json::json!({}))
+    }
+
+    fn input<'a>(inputs: &Inputs<'a>) -> Result<DecodeInput<'a>, StageError> {
+        let source = inputs.source();
+        let earlier: Option<Recording> = inputs.earlier()?;
+        Ok(DecodeInput {
+            path: &source.path,
+            file_sha256: Some(&source.file_sha256),
+            pcm_sha256: earlier.map(|earlier| earlier.pcm_sha256),
+        })
     }
 
     /// Decodes the file. What is wrong with it but does not stop the decoder is in the recording's `warnings`.
@@ -78,8 +108,38 @@ impl Stage for Decoder {
     /// `truncated-header`, `damaged-container`, `no-audio-track`, `unsupported-codec`, `unsupported-profile`,
     /// `unsupported-edit-list`, `undecodable`: report it); `Transient` for `read-failed` and `spill-failed` (a full
     /// disk: try again); `Bug` for `resampler-failed` and `decoder-panicked`.
-    fn run(&self, path: Self::Input<'_>) -> Result<Decoded, StageError> {
-        guarded(|| run::decode(path, &self.config))
+    fn run(&self, input: DecodeInput<'_>) -> Result<Decoded, StageError> {
+        guarded(|| {
+            if let Some(planned) = input.file_sha256
+                && sha256_file(input.path).map_err(DecodeError::Open)? != planned
+            {
+                return Err(DecodeError::FileChanged);
+            }
+            let decoded = run::decode(input.path, &self.config)?;
+            match input.pcm_sha256 {
+                Some(earlier) if earlier != decoded.recording.pcm_sha256 => Err(DecodeError::PcmChanged),
+                _ => Ok(decoded),
+            }
+        })
+    }
+}
+
+/// A file to decode, and what its bytes and samples must be.
+#[derive(Debug, Clone)]
+pub struct DecodeInput<'a> {
+    /// The file.
+    pub path: &'a Path,
+    /// SHA-256 of its bytes when it was planned, hex; none: any bytes.
+    pub file_sha256: Option<&'a str>,
+    /// The `pcm_sha256` of an earlier decoding that later artifacts were made of; none: any samples.
+    pub pcm_sha256: Option<String>,
+}
+
+impl<'a> DecodeInput<'a> {
+    /// Whatever is in this file.
+    #[must_use]
+    pub const fn of_path(path: &'a Path) -> Self {
+        Self { path, file_sha256: None, pcm_sha256: None }
     }
 }
 

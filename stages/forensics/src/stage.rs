@@ -5,7 +5,8 @@ use std::io;
 use serde_json::json;
 use stage_core::forensics::{ChannelRecord, ForensicRecord};
 use stage_core::{
-    AlignedWords, ErrorClass, Identity, Pcm, Recording, Span, SpeechSegments, Stage, StageError, StageKind, Transcript,
+    AlignedWords, Artifact, ErrorClass, Identity, Inputs, Pcm, Phases, Recording, Span, SpeechSegments, Stage,
+    StageError, StageName, StageSpec, Transcript,
 };
 
 use crate::evidence::{discount_low_confidence, find_evidence};
@@ -18,6 +19,9 @@ use crate::score::score;
 use crate::spans::spans_of;
 use crate::speech::{Spoken, measure_speech};
 use crate::{ForensicsConfig, ForensicsError};
+
+/// The stage's name.
+pub(crate) const NAME: StageName = ForensicRecord::NAME.stage();
 
 /// What the stage reads: everything that was made of one recording before it.
 #[derive(Debug, Clone, Copy)]
@@ -72,8 +76,14 @@ impl Forensics {
 }
 
 impl Stage for Forensics {
-    const KIND: StageKind = StageKind::Forensics;
-    const VERSION: u32 = 3;
+    const SPEC: StageSpec = StageSpec {
+        name: NAME,
+        version: 3,
+        inputs: &[Recording::NAME, Pcm::NAME, SpeechSegments::NAME, Transcript::NAME, AlignedWords::NAME],
+        outputs: &[],
+        phases: Phases::Cpu,
+        weight: 0.1,
+    };
     type Input<'a> = ForensicInput<'a>;
     type Output = ForensicRecord;
 
@@ -86,6 +96,16 @@ impl Stage for Forensics {
             "scores": scores,
             "phrase_gap_max_s": phrase_gap_max_s,
         }))
+    }
+
+    fn input<'a>(inputs: &Inputs<'a>) -> Result<ForensicInput<'a>, StageError> {
+        Ok(ForensicInput {
+            recording: inputs.get()?,
+            pcm: inputs.transient()?,
+            segments: inputs.get()?,
+            transcript: inputs.get()?,
+            words: inputs.get()?,
+        })
     }
 
     /// # Errors
@@ -112,12 +132,12 @@ fn check_channels(input: &ForensicInput<'_>) -> Result<(), StageError> {
         None => Ok(()),
         Some((what, channel)) => {
             let message = format!("a {what} is in channel {channel} of {}", input.pcm.channels());
-            Err(StageError::new(StageKind::Forensics, ErrorClass::Bug, "channel-out-of-range", message))
+            Err(StageError::new(NAME, ErrorClass::Bug, "channel-out-of-range", message))
         }
     }
 }
 
 fn unread(error: io::Error) -> StageError {
     let message = format!("the decoded samples could not be read back: {error}");
-    StageError::new(StageKind::Forensics, ErrorClass::Transient, "pcm-unreadable", message)
+    StageError::new(NAME, ErrorClass::Transient, "pcm-unreadable", message)
 }

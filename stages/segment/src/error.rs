@@ -4,7 +4,9 @@ use std::io;
 use std::path::PathBuf;
 
 use nn::{WeightsError, message};
-use stage_core::{ErrorClass, StageError, StageKind};
+use stage_core::{ErrorClass, StageError};
+
+use crate::stage::NAME;
 
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum SegmentError {
@@ -28,6 +30,6 @@ impl From<SegmentError> for StageError {
             SegmentError::Inference(_) => (ErrorClass::Bug, "vad-inference"),
             SegmentError::Samples(_) => (ErrorClass::Transient, "samples-unreadable"),
         };
-        Self::new(StageKind::Segment, class, code, error.to_string())
+        Self::new(NAME, class, code, error.to_string())
     }
 }

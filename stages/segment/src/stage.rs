@@ -3,7 +3,8 @@
 use std::io;
 
 use stage_core::{
-    Dropped, Identity, Pcm, SAMPLE_RATE_HZ, SpeechSegments, SpeechSpan, Stage, StageError, StageKind, Window,
+    Artifact, Dropped, Identity, Inputs, Pcm, Phases, SAMPLE_RATE_HZ, SpeechSegments, SpeechSpan, Stage, StageError,
+    StageName, StageSpec, Window,
 };
 
 use crate::bleed::BleedFinder;
@@ -13,6 +14,9 @@ use crate::error::SegmentError;
 use crate::spans::{self, Found, Run};
 use crate::vad::{EnergyVad, NoVad, SileroVad, Vad};
 use crate::windows;
+
+/// The stage's name.
+pub(crate) const NAME: StageName = SpeechSegments::NAME.stage();
 
 /// Finds speech and packs it into windows. One instance serves any number of recordings.
 #[derive(Debug)]
@@ -111,8 +115,8 @@ struct Channel {
 }
 
 impl Stage for Segmenter {
-    const KIND: StageKind = StageKind::Segment;
-    const VERSION: u32 = 4;
+    const SPEC: StageSpec =
+        StageSpec { name: NAME, version: 4, inputs: &[Pcm::NAME], outputs: &[], phases: Phases::Cpu, weight: 0.05 };
     type Input<'a> = &'a Pcm;
     type Output = SpeechSegments;
 
@@ -120,6 +124,10 @@ impl Stage for Segmenter {
         let model_sha256 = self.vad.identity().model_sha256;
         let numeric = model_sha256.is_some().then(|| "f32".to_owned());
         Identity { settings: self.config.settings(), model_sha256, numeric }
+    }
+
+    fn input<'a>(inputs: &Inputs<'a>) -> Result<&'a Pcm, StageError> {
+        inputs.transient()
     }
 
     /// Spans and windows of every channel. A channel that is sample for sample an earlier one (a mono call in a

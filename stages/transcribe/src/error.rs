@@ -3,7 +3,9 @@
 use std::path::{Path, PathBuf};
 
 use nn::{DeviceError, DeviceFault, ModelFileError, WeightsError, message};
-use stage_core::{ErrorClass, StageError, StageKind};
+use stage_core::{ErrorClass, StageError};
+
+use crate::transcriber::NAME;
 
 /// Why a model cannot be used. Every variant names the file or the model.
 #[derive(Debug, thiserror::Error)]
@@ -191,7 +193,7 @@ impl From<ModelError> for StageError {
             | ModelError::Field { .. }
             | ModelError::Tensor { .. } => (ErrorClass::BadInput, "model-malformed"),
         };
-        Self::new(StageKind::Transcribe, class, code, error.to_string())
+        Self::new(NAME, class, code, error.to_string())
     }
 }
 
@@ -202,5 +204,5 @@ pub(crate) fn inference(error: &candle_core::Error) -> StageError {
         Some(DeviceFault::Other) => (ErrorClass::Device, "device-failed"),
         None => (ErrorClass::Bug, "inference-failed"),
     };
-    StageError::new(StageKind::Transcribe, class, code, message(error))
+    StageError::new(NAME, class, code, message(error))
 }

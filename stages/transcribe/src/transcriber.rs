@@ -6,8 +6,8 @@ use std::sync::{Arc, OnceLock};
 use candle_core::{DType, Tensor};
 use serde_json::json;
 use stage_core::{
-    DetectedLanguage, DeviceStage, ErrorClass, Flow, Identity, ListFlow, Pcm, Segment, SpeechSegments, Stage,
-    StageError, StageKind, Transcript, Window,
+    Artifact, DetectedLanguage, DeviceStage, ErrorClass, Flow, Identity, Inputs, ListFlow, Pcm, Phases, Segment,
+    SpeechSegments, Stage, StageError, StageName, StageSpec, Transcript, Window,
 };
 
 use crate::decoding::{self, Rules};
@@ -18,6 +18,9 @@ use crate::segments::Segmenter;
 use crate::times::sounding_positions;
 use crate::window::{Hypothesis, MelWindow};
 use crate::{DeviceChoice, ModelError, ModelFiles, TranscribeConfig, error};
+
+/// The stage's name.
+pub(crate) const NAME: StageName = Transcript::NAME.stage();
 
 /// Windows that [`Stage::run`] has under way at once.
 const RUN_BATCH: usize = 8;
@@ -172,16 +175,22 @@ fn levels(samples: &[f32]) -> (f32, f32) {
 
 fn unreadable(reason: io::Error) -> StageError {
     let message = format!("the samples of a window could not be read: {reason}");
-    StageError::new(StageKind::Transcribe, ErrorClass::Transient, "samples-unreadable", message)
+    StageError::new(NAME, ErrorClass::Transient, "samples-unreadable", message)
 }
 
 fn bug(code: &str, message: String) -> StageError {
-    StageError::new(StageKind::Transcribe, ErrorClass::Bug, code, message)
+    StageError::new(NAME, ErrorClass::Bug, code, message)
 }
 
 impl Stage for Transcriber {
-    const KIND: StageKind = StageKind::Transcribe;
-    const VERSION: u32 = 5;
+    const SPEC: StageSpec = StageSpec {
+        name: NAME,
+        version: 5,
+        inputs: &[Pcm::NAME, SpeechSegments::NAME],
+        outputs: &[],
+        phases: Phases::Device,
+        weight: 0.75,
+    };
     type Input<'a> = (&'a Pcm, &'a SpeechSegments);
     type Output = Transcript;
 
@@ -198,6 +207,10 @@ impl Stage for Transcriber {
             model_sha256: Some(self.files.sha256().map_or_else(|error| error.to_string(), ToOwned::to_owned)),
             numeric: Some(self.config.precision.name().to_owned()),
         }
+    }
+
+    fn input<'a>(inputs: &Inputs<'a>) -> Result<Self::Input<'a>, StageError> {
+        Ok((inputs.transient()?, inputs.get()?))
     }
 
     fn run(&self, input: Self::Input<'_>) -> Result<Transcript, StageError> {
@@ -231,23 +244,33 @@ impl Stage for Transcriber {
 }
 
 impl DeviceStage for Transcriber {
-    type Unit = MelWindow;
-    type Answer = Hypothesis;
+    type ModelInput = MelWindow;
+    type ModelOutput = Hypothesis;
 
     fn prepare(
         &self,
         (pcm, segments): Self::Input<'_>,
-        is_answered: &dyn Fn(usize) -> bool,
+        is_done: &dyn Fn(usize) -> bool,
         emit: &mut dyn FnMut(usize, MelWindow) -> bool,
     ) -> Result<usize, StageError> {
         let passes = self.planner.first(&segments.windows);
         let units = passes.len();
         for (index, pass) in passes.into_iter().enumerate() {
-            if !is_answered(index) && !emit(index, self.unit(pcm, segments, pass)?) {
+            if !is_done(index) && !emit(index, self.unit(pcm, segments, pass)?) {
                 break;
             }
         }
         Ok(units)
+    }
+
+    fn unit_audio_s(&self, (pcm, segments): Self::Input<'_>, index: usize) -> f64 {
+        let length_s = |window: &Window| window.end_s - window.start_s;
+        let all_s: f64 = segments.windows.iter().map(length_s).sum();
+        segments.windows.get(index).map_or(0.0, |window| length_s(window) / all_s * pcm.duration_s())
+    }
+
+    fn load(&self) -> Result<(), StageError> {
+        Self::load(self)
     }
 
     fn infer(&self, flow: &mut dyn Flow<MelWindow, Hypothesis>) -> Result<(), StageError> {
@@ -261,7 +284,7 @@ impl DeviceStage for Transcriber {
     }
 
     /// A window of silence through the whole network; logits that are not finite are an error of it.
-    fn canary(&self) -> Result<(), StageError> {
+    fn health_probe(&self) -> Result<(), StageError> {
         let silence = MelWindow::of_features(self.mel.features(&[]), 1);
         self.infer(&mut ListFlow::new(vec![Arc::new(silence)], 1))
     }

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 
 use stage_core::StageError;
 
-use super::{Bench, Line, answers, failures, refusal};
+use super::{Bench, Line, failures, outputs, refusal};
 
 /// A lane that has four units in line before its engine begins, and what its engine did.
 fn four_units(
@@ -17,13 +17,13 @@ fn four_units(
     bench.lane.pause(false);
     let (reports, _) = bench.finish();
     let failed = failures(&reports).into_iter().map(|(slot, code)| format!("{slot} {code}")).collect();
-    let mut answered = answers(&reports);
+    let mut answered = outputs(&reports);
     answered.sort_unstable();
     (answered, failed)
 }
 
 fn all(flow: Line<'_>) -> Vec<(usize, u32)> {
-    std::iter::from_fn(|| flow.draw()).map(|(key, unit)| (key, *unit)).collect()
+    std::iter::from_fn(|| flow.draw()).collect()
 }
 
 const DOUBLED: [(u64, u32); 4] = [(0, 20), (1, 22), (2, 24), (3, 26)];
@@ -72,14 +72,14 @@ fn a_unit_that_is_always_forgotten_fails_its_recording_alone() {
         all(flow).into_iter().filter(|(_, unit)| *unit != 11).for_each(|(key, unit)| flow.answer(key, unit * 2));
         Ok(())
     });
-    assert_eq!((answered, failed), (vec![DOUBLED[0], DOUBLED[2], DOUBLED[3]], vec!["1 answer-count".to_owned()]));
+    assert_eq!((answered, failed), (vec![DOUBLED[0], DOUBLED[2], DOUBLED[3]], vec!["1 output-count".to_owned()]));
 }
 
 #[test]
 fn an_engine_that_draws_nothing_fails_what_waits() {
     let (answered, failed) = four_units(|_| Ok(()));
     assert_eq!((answered, failed.len()), (vec![], 4));
-    assert!(failed.iter().all(|failure| failure.ends_with("answer-count")), "{failed:?}");
+    assert!(failed.iter().all(|failure| failure.ends_with("output-count")), "{failed:?}");
 }
 
 #[test]
@@ -103,5 +103,5 @@ fn an_answer_to_no_unit_ends_the_run_and_the_units_without_one_are_tried_again()
         }
         Ok(())
     });
-    assert_eq!((answered, failed), (vec![DOUBLED[0], DOUBLED[1], DOUBLED[3]], vec!["2 answer-key".to_owned()]));
+    assert_eq!((answered, failed), (vec![DOUBLED[0], DOUBLED[1], DOUBLED[3]], vec!["2 output-key".to_owned()]));
 }

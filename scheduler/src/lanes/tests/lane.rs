@@ -4,41 +4,40 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crossbeam_channel::bounded;
-use stage_core::{ErrorClass, StageError, StageKind};
+use stage_core::{ErrorClass, StageError, StageName};
 
-use super::{Bench, CAPACITY, Fake, answers, failures, in_groups, refusal};
+use super::{Bench, CAPACITY, Fake, OTHER, failures, in_groups, outputs, refusal};
 use crate::lanes::{DeviceHandle, LaneReport, guarded};
 
 #[test]
-fn every_answer_goes_back_to_its_recording_in_order() {
+fn lane_returns_every_output_to_its_recording_in_order() {
     let reports = Bench::new(in_groups).feed(&[(0, 1), (1, 2), (0, 3), (2, 4)]);
-    assert_eq!(answers(&reports), [(0, 2), (1, 4), (0, 6), (2, 8)]);
+    assert_eq!(outputs(&reports), [(0, 2), (1, 4), (0, 6), (2, 8)]);
 }
 
 #[test]
-fn a_refused_unit_fails_its_recording_alone() {
+fn lane_fails_the_recording_of_a_refused_unit_alone() {
     let reports = Bench::new(in_groups).feed(&[(0, 1), (1, 2), (2, 13), (3, 4), (4, 5)]);
-    assert_eq!(answers(&reports), [(0, 2), (1, 4), (3, 8), (4, 10)]);
+    assert_eq!(outputs(&reports), [(0, 2), (1, 4), (3, 8), (4, 10)]);
     assert_eq!(failures(&reports), [(2, "thirteen")]);
 }
 
 #[test]
-fn a_device_that_does_not_load_fails_each_recording_once() {
-    let never = Box::new(|_: super::Line<'_>| panic!("nothing is loaded"));
-    let bench = Bench::of(Fake { load: Err(refusal()), engine: never }, usize::MAX);
+fn lane_fails_each_recording_once_where_the_model_does_not_load() {
+    let bench = Bench::of(Fake { load: Err(refusal()), ..Fake::new(|_| panic!("nothing is loaded")) }, usize::MAX);
     let reports = bench.feed(&[(0, 1), (0, 2), (1, 3)]);
     assert_eq!(failures(&reports), [(0, "thirteen"), (1, "thirteen")]);
 }
 
 #[test]
-fn a_full_memory_halves_what_is_under_way_and_loses_no_unit() {
-    let bench = Bench::of(Fake { load: Ok(()), engine: Box::new(in_groups) }, 1);
+fn lane_halves_the_units_under_way_when_memory_is_full_and_loses_none() {
+    let bench = Bench::of(Fake::new(in_groups), 1);
     let units: Vec<_> = (0..40).map(|unit| (unit as usize % 4, unit + 20)).collect();
     let reports = bench.feed(&units);
-    let mut answered: Vec<_> = answers(&reports).into_iter().map(|(_, answer)| answer).collect();
+    let mut answered: Vec<_> = outputs(&reports).into_iter().map(|(_, answer)| answer).collect();
     answered.sort_unstable();
     assert_eq!(answered, (0..40).map(|unit| (unit + 20) * 2).collect::<Vec<_>>());
-    let shrunk = |report: &LaneReport<u32>| match report {
+    let shrunk = |report: &LaneReport| match report {
         LaneReport::Shrunk { from, to, error } => Some((*from, *to, error.class)),
         _ => None,
     };
@@ -47,7 +46,7 @@ fn a_full_memory_halves_what_is_under_way_and_loses_no_unit() {
 }
 
 #[test]
-fn full_memory_before_the_first_unit_halves_what_is_prepared_for() {
+fn lane_halves_its_capacity_when_memory_is_full_before_the_first_unit() {
     let bench = Bench::new(|flow| {
         if flow.capacity() > 1 {
             let message = format!("no room for {}", flow.capacity());
@@ -56,12 +55,12 @@ fn full_memory_before_the_first_unit_halves_what_is_prepared_for() {
         in_groups(flow)
     });
     let reports = bench.feed(&[(0, 1), (1, 2), (2, 3)]);
-    assert_eq!(answers(&reports), [(0, 2), (1, 4), (2, 6)]);
+    assert_eq!(outputs(&reports), [(0, 2), (1, 4), (2, 6)]);
     assert_eq!(failures(&reports), []);
 }
 
 #[test]
-fn failure_before_the_first_unit_fails_each_recording_once() {
+fn lane_fails_each_recording_once_on_a_failure_before_the_first_unit() {
     for class in [ErrorClass::Device, ErrorClass::Bug] {
         let bench =
             Bench::new(move |_| Err(StageError::new(super::STAGE, class, "broken", "before any unit".to_owned())));
@@ -70,7 +69,7 @@ fn failure_before_the_first_unit_fails_each_recording_once() {
 }
 
 #[test]
-fn a_free_place_is_taken_by_another_recording_while_the_rest_is_under_way() {
+fn lane_gives_a_free_place_to_another_recording_while_the_rest_is_under_way() {
     let (sender, seen) = bounded(1);
     let (go, wait) = bounded::<()>(0);
     let bench = Bench::new(move |flow| {
@@ -79,7 +78,7 @@ fn a_free_place_is_taken_by_another_recording_while_the_rest_is_under_way() {
         let others: Vec<_> = std::iter::from_fn(|| flow.draw()).collect();
         let (last, _) = others[others.len() - 1];
         flow.answer(last, 0);
-        let next = flow.draw().map(|(key, unit)| (key, *unit));
+        let next = flow.draw();
         sender.send((others.len(), next.map(|(_, unit)| unit))).unwrap();
         wait.recv().unwrap();
         let left = [first].into_iter().chain(others.iter().map(|(key, _)| *key).filter(|key| *key != last));
@@ -90,19 +89,19 @@ fn a_free_place_is_taken_by_another_recording_while_the_rest_is_under_way() {
     go.send(()).unwrap();
     let drawn = seen.recv().unwrap();
     assert_eq!(drawn, (CAPACITY - 1, Some(100 + CAPACITY as u32)), "no more than allowed, and the next at once");
-    let told = bench.reports.recv_timeout(Duration::from_secs(10)).unwrap();
-    assert_eq!(answers(&[told]), [(CAPACITY as u64 - 1, 0)], "told while the engine goes on");
+    let report = bench.reports.recv_timeout(Duration::from_secs(10)).unwrap();
+    assert_eq!(outputs(&[report]), [(CAPACITY as u64 - 1, 0)], "reported while the engine runs");
     go.send(()).unwrap();
-    assert_eq!(answers(&bench.finish().0).len(), CAPACITY);
+    assert_eq!(outputs(&bench.finish().0).len(), CAPACITY);
 }
 
 #[test]
-fn units_of_a_recording_that_was_given_up_never_reach_the_device() {
+fn lane_never_computes_units_of_an_abandoned_recording() {
     let (go, wait) = bounded::<()>(0);
     let bench = Bench::new(move |flow| {
         while let Some((key, unit)) = flow.draw() {
             wait.recv().unwrap();
-            flow.answer(key, *unit);
+            flow.answer(key, unit);
         }
         Ok(())
     });
@@ -110,25 +109,21 @@ fn units_of_a_recording_that_was_given_up_never_reach_the_device() {
     bench.tickets[1].abandon();
     drop(std::iter::repeat_with(|| go.send(())).take(2).collect::<Result<Vec<_>, _>>().unwrap());
     bench.push(1, 4);
-    assert_eq!(answers(&bench.finish().0), [(0, 1), (0, 3)]);
+    assert_eq!(outputs(&bench.finish().0), [(0, 1), (0, 3)]);
 }
 
 /// Reports on units 1 and 2, where `disturb` came between them and the engine was at work on the first.
-fn disturbed(
-    disturb: impl FnOnce(&DeviceHandle<Fake>),
-    second: StageKind,
-    calm: impl FnOnce(&Bench),
-) -> Vec<LaneReport<u32>> {
+fn disturbed(disturb: impl FnOnce(&DeviceHandle), second: StageName, calm: impl FnOnce(&Bench)) -> Vec<LaneReport> {
     let (drawn, is_drawn) = bounded(0);
     let (go, wait) = bounded::<()>(0);
     let bench = Bench::new(move |flow| {
         let Some((key, unit)) = flow.draw() else { return Ok(()) };
-        if *unit == 1 {
+        if unit == 1 {
             drawn.send(()).unwrap();
             wait.recv().unwrap();
             assert!(flow.draw().is_none(), "the engine is to end");
         }
-        flow.answer(key, *unit);
+        flow.answer(key, unit);
         Ok(())
     });
     bench.push(0, 1);
@@ -141,50 +136,50 @@ fn disturbed(
 }
 
 #[test]
-fn a_canary_ends_the_engine_and_goes_before_the_units_that_wait() {
-    let reports = disturbed(DeviceHandle::canary, super::STAGE, |_| ());
-    let canary = reports.iter().position(|report| matches!(report, LaneReport::CanaryEnded { error: None }));
-    assert_eq!((answers(&reports), canary), (vec![(0, 1), (0, 2)], Some(1)));
+fn lane_probes_health_before_the_units_that_wait() {
+    let reports = disturbed(DeviceHandle::probe_health, super::STAGE, |_| ());
+    let probe = reports.iter().position(|report| matches!(report, LaneReport::HealthProbeEnded { error: None }));
+    assert_eq!((outputs(&reports), probe), (vec![(0, 1), (0, 2)], Some(1)));
 }
 
 #[test]
-fn a_unit_of_another_stage_ends_the_engine_and_is_not_lost() {
-    let reports = disturbed(|_| (), StageKind::Align, |_| ());
-    assert_eq!((answers(&reports), failures(&reports)), (vec![(0, 1), (0, 2)], vec![]));
+fn lane_ends_its_engine_for_a_unit_of_another_stage_which_is_not_lost() {
+    let reports = disturbed(|_| (), OTHER, |_| ());
+    assert_eq!((outputs(&reports), failures(&reports)), (vec![(0, 1), (0, 2)], vec![]));
 }
 
 #[test]
-fn a_paused_lane_answers_what_is_under_way_and_no_more_until_it_goes_on() {
+fn lane_completes_the_units_under_way_when_paused_and_no_more_until_it_resumes() {
     let reports = disturbed(
         |lane| lane.pause(true),
         super::STAGE,
         |bench| {
-            assert_eq!(answers(&[bench.reports.recv().unwrap()]), [(0, 1)]);
+            assert_eq!(outputs(&[bench.reports.recv().unwrap()]), [(0, 1)]);
             assert!(bench.reports.recv_timeout(Duration::from_millis(50)).is_err());
             bench.lane.pause(false);
         },
     );
-    assert_eq!(answers(&reports), [(0, 2)]);
+    assert_eq!(outputs(&reports), [(0, 2)]);
 }
 
 #[test]
-fn a_canary_tells_of_a_device_that_does_not_load() {
+fn lane_reports_a_model_that_does_not_load_from_the_health_probe() {
     for (load, passes) in [(Ok(()), true), (Err(refusal()), false)] {
-        let bench = Bench::of(Fake { load, engine: Box::new(in_groups) }, usize::MAX);
-        bench.lane.canary();
+        let bench = Bench::of(Fake { load, ..Fake::new(in_groups) }, usize::MAX);
+        bench.lane.probe_health();
         match bench.reports.recv().unwrap() {
-            LaneReport::CanaryEnded { error } => assert_eq!(error.is_none(), passes),
-            other => panic!("{other:?}"),
+            LaneReport::HealthProbeEnded { error } => assert_eq!(error.is_none(), passes),
+            _ => panic!("another report"),
         }
     }
 }
 
 #[test]
-fn steps_and_answers_count_as_progress_of_the_device() {
+fn lane_counts_steps_and_outputs_as_progress_of_the_device() {
     let bench = Bench::new(|flow| {
         while let Some((key, unit)) = flow.draw() {
             (0..10).for_each(|_| flow.progressed());
-            flow.answer(key, *unit);
+            flow.answer(key, unit);
         }
         Ok(())
     });
@@ -196,7 +191,7 @@ fn steps_and_answers_count_as_progress_of_the_device() {
 }
 
 #[test]
-fn a_panic_becomes_an_error_with_its_message() {
+fn guarded_turns_a_panic_into_an_error_with_its_message() {
     let error = guarded::<()>(super::STAGE, || panic!("no {}", "way")).unwrap_err();
     assert_eq!(
         (error.class, error.code.as_str(), error.message.as_str()),

@@ -7,69 +7,119 @@ mod timeline;
 use std::sync::Arc;
 
 use crossbeam_channel::{Receiver, unbounded};
-use stage_core::{ErrorClass, Flow, Phase, StageError, StageKind};
+use stage_core::{
+    Artifacts, DeviceRunner, Emit, ErrorClass, Flow, Identity, Made, ModelInput, ModelOutput, Phase, Phases, Runner,
+    Runners, StageError, StageName, StageSpec,
+};
 
 use super::{Activity, Announce, DeviceHandle, DeviceLane, LaneReport, Ticket};
-use crate::protocol::{FaultPlace, ItemJob};
+use crate::protocol::{FaultPlace, Slot, SlotSettings};
 use crate::store::Lease;
-use crate::worker::{Artifact, Pipeline};
 
-const STAGE: StageKind = StageKind::Transcribe;
+const STAGE: StageName = StageName::new("model");
+/// Another stage with a model.
+const OTHER: StageName = StageName::new("other-model");
 const LEASE: Lease = Lease { batch: 1, number: 1 };
 /// Units under way at a time.
 const CAPACITY: usize = 4;
 
-type Line<'a> = &'a mut dyn Flow<u32, u32>;
+type Line<'a> = &'a mut dyn Numbers;
 
-type Engine = Box<dyn Fn(Line<'_>) -> Result<(), StageError> + Send + Sync>;
+/// A flow of numbers.
+trait Numbers {
+    fn capacity(&self) -> usize;
+    fn draw(&mut self) -> Option<(usize, u32)>;
+    fn answer(&mut self, key: usize, output: u32);
+    fn progressed(&mut self);
+}
 
-/// A pipeline that answers with `engine`.
+impl Numbers for &mut dyn Flow<ModelInput, ModelOutput> {
+    fn capacity(&self) -> usize {
+        (**self).capacity()
+    }
+
+    fn draw(&mut self) -> Option<(usize, u32)> {
+        (**self).draw().map(|(key, unit)| (key, *unit.downcast_ref().unwrap()))
+    }
+
+    fn answer(&mut self, key: usize, output: u32) {
+        (**self).answer(key, Box::new(output));
+    }
+
+    fn progressed(&mut self) {
+        (**self).progressed();
+    }
+}
+
+type Engine = Arc<dyn Fn(Line<'_>) -> Result<(), StageError> + Send + Sync>;
+
+/// A stage whose model is `engine`.
+#[derive(Clone)]
 struct Fake {
+    stage: StageName,
     load: Result<(), StageError>,
     engine: Engine,
 }
 
-impl Pipeline for Fake {
-    type Item = ();
-    type Unit = u32;
-    type Answer = u32;
+impl Fake {
+    fn new(engine: impl Fn(Line<'_>) -> Result<(), StageError> + Send + Sync + 'static) -> Self {
+        Self { stage: STAGE, load: Ok(()), engine: Arc::new(engine) }
+    }
+}
 
-    fn open(&self, _: &ItemJob) -> Result<(), StageError> {
-        Ok(())
+impl Runner for Fake {
+    fn spec(&self) -> StageSpec {
+        StageSpec { name: self.stage, version: 1, inputs: &[], outputs: &[], phases: Phases::Device, weight: 1.0 }
     }
 
-    fn run(&self, (): &(), stage: StageKind) -> Result<Artifact, StageError> {
-        Ok(Artifact { body: stage.to_string() })
+    fn identity(&self) -> Identity {
+        Identity::without_model(serde_json::Value::Null)
     }
 
-    fn prepare(
-        &self,
-        (): &(),
-        _: StageKind,
-        _: &dyn Fn(usize) -> bool,
-        _: &mut dyn FnMut(usize, u32) -> bool,
-    ) -> Result<usize, StageError> {
+    fn run(&self, _: &Artifacts) -> Result<Made, StageError> {
+        Ok(Made::default())
+    }
+
+    fn device(&self) -> Option<&dyn DeviceRunner> {
+        Some(self)
+    }
+}
+
+impl DeviceRunner for Fake {
+    fn prepare(&self, _: &Artifacts, _: &dyn Fn(usize) -> bool, _: &mut Emit<'_>) -> Result<usize, StageError> {
         Ok(0)
     }
 
-    fn unit_audio_s(&self, (): &(), _: StageKind, _: usize) -> f64 {
+    fn unit_audio_s(&self, _: &Artifacts, _: usize) -> f64 {
         1.0
     }
 
-    fn canary(&self) -> Result<(), StageError> {
-        Ok(())
-    }
-
-    fn load_device(&self) -> Result<(), StageError> {
+    fn load(&self) -> Result<(), StageError> {
         self.load.clone()
     }
 
-    fn infer(&self, _: StageKind, flow: Line<'_>) -> Result<(), StageError> {
-        (self.engine)(flow)
+    fn health_probe(&self) -> Result<(), StageError> {
+        Ok(())
     }
 
-    fn finish(&self, (): &(), _: StageKind, answers: Vec<u32>) -> Result<Artifact, StageError> {
-        Ok(Artifact { body: format!("{answers:?}") })
+    fn infer(&self, mut flow: &mut dyn Flow<ModelInput, ModelOutput>) -> Result<(), StageError> {
+        (self.engine)(&mut flow)
+    }
+
+    fn follow_up(&self, _: &Artifacts, _: &mut Vec<ModelOutput>, _: &mut Emit<'_>) -> Result<usize, StageError> {
+        Ok(0)
+    }
+
+    fn finish(&self, _: &Artifacts, _: Vec<ModelOutput>) -> Result<Made, StageError> {
+        Ok(Made::default())
+    }
+
+    fn encode_output(&self, _: &ModelOutput) -> Result<String, StageError> {
+        Ok(String::new())
+    }
+
+    fn decode_output(&self, _: &str) -> Result<ModelOutput, StageError> {
+        Ok(Box::new(0_u32))
     }
 }
 
@@ -77,7 +127,7 @@ impl Pipeline for Fake {
 struct MemoryFor(usize);
 
 impl Announce for MemoryFor {
-    fn started(&self, _: &Ticket, _: StageKind, _: Phase) {}
+    fn started(&self, _: &Ticket, _: StageName, _: Phase) {}
 
     fn before(&self, _: FaultPlace, _: &[&Ticket], units: usize) -> Result<(), StageError> {
         if units > self.0 {
@@ -90,44 +140,49 @@ impl Announce for MemoryFor {
 
 /// A lane at work, and what it reports.
 struct Bench {
-    lane: DeviceHandle<Fake>,
-    reports: Receiver<LaneReport<u32>>,
+    lane: DeviceHandle,
+    reports: Receiver<LaneReport>,
     activity: Arc<Activity>,
     tickets: Vec<Arc<Ticket>>,
 }
 
 impl Bench {
     fn new(engine: impl Fn(Line<'_>) -> Result<(), StageError> + Send + Sync + 'static) -> Self {
-        Self::of(Fake { load: Ok(()), engine: Box::new(engine) }, usize::MAX)
+        Self::of(Fake::new(engine), usize::MAX)
     }
 
-    fn of(pipeline: Fake, memory: usize) -> Self {
+    /// A lane with this stage and another of the same model.
+    fn of(fake: Fake, memory: usize) -> Self {
         let (sender, reports) = unbounded();
         let (activity, report) = (Arc::new(Activity::default()), move |report| sender.send(report).unwrap());
         let announce = Arc::new(MemoryFor(memory));
-        let lane = DeviceLane::start(Arc::new(pipeline), CAPACITY, report, announce, Arc::clone(&activity)).unwrap();
-        let tickets = (0..10).map(|slot| Arc::new(Ticket::new(slot, LEASE, slot, String::new()))).collect();
+        let other = Fake { stage: OTHER, ..fake.clone() };
+        let runners = Arc::new(Runners::new(vec![Box::new(fake), Box::new(other)]).unwrap());
+        let device = stage_core::DeviceId::Cpu(0);
+        let settings = SlotSettings { slot: Slot::default(), device, device_batch: CAPACITY };
+        let lane = DeviceLane::start(runners, &settings, report, announce, Arc::clone(&activity)).unwrap();
+        let tickets = (0..10).map(|id| Arc::new(Ticket::new(id, LEASE, id, String::new()))).collect();
         Self { lane, reports, activity, tickets }
     }
 
-    /// Puts a unit of a recording in line.
-    fn push(&self, slot: usize, unit: u32) {
-        self.push_of(STAGE, slot, unit);
+    /// Queues a unit of a recording.
+    fn push(&self, ticket: usize, unit: u32) {
+        self.push_of(STAGE, ticket, unit);
     }
 
-    fn push_of(&self, stage: StageKind, slot: usize, unit: u32) {
-        self.lane.feed.push(&self.tickets[slot], stage, unit as usize, unit);
+    fn push_of(&self, stage: StageName, ticket: usize, unit: u32) {
+        self.lane.feed.push(&self.tickets[ticket], stage, unit as usize, Arc::new(unit));
     }
 
-    /// All reports, when the units in line are done.
-    fn finish(self) -> (Vec<LaneReport<u32>>, Arc<Activity>) {
+    /// All reports, when the queued units are done.
+    fn finish(self) -> (Vec<LaneReport>, Arc<Activity>) {
         drop(self.lane);
         (self.reports.iter().collect(), self.activity)
     }
 
-    /// All reports on these units of (slot, unit).
-    fn feed(self, units: &[(usize, u32)]) -> Vec<LaneReport<u32>> {
-        units.iter().for_each(|(slot, unit)| self.push(*slot, *unit));
+    /// All reports on these units of (recording, unit).
+    fn feed(self, units: &[(usize, u32)]) -> Vec<LaneReport> {
+        units.iter().for_each(|(ticket, unit)| self.push(*ticket, *unit));
         self.finish().0
     }
 }
@@ -139,10 +194,10 @@ fn in_groups(flow: Line<'_>) -> Result<(), StageError> {
         if drawn.is_empty() {
             return Ok(());
         }
-        if drawn.iter().any(|(_, unit)| **unit == 13) {
+        if drawn.iter().any(|(_, unit)| *unit == 13) {
             return Err(refusal());
         }
-        drawn.into_iter().for_each(|(key, unit)| flow.answer(key, *unit * 2));
+        drawn.into_iter().for_each(|(key, unit)| flow.answer(key, unit * 2));
     }
 }
 
@@ -150,20 +205,20 @@ fn refusal() -> StageError {
     StageError::new(STAGE, ErrorClass::Device, "thirteen", "13 is refused")
 }
 
-fn answers(reports: &[LaneReport<u32>]) -> Vec<(u64, u32)> {
-    let answer = |report: &LaneReport<u32>| match report {
-        LaneReport::Answered { slot, answer, .. } => Some((*slot, *answer)),
+fn outputs(reports: &[LaneReport]) -> Vec<(u64, u32)> {
+    let output = |report: &LaneReport| match report {
+        LaneReport::Completed { ticket, output, .. } => Some((*ticket, *output.downcast_ref().unwrap())),
         _ => None,
     };
-    reports.iter().filter_map(answer).collect()
+    reports.iter().filter_map(output).collect()
 }
 
 /// Recordings that failed, with the code of the reason.
-fn failures(reports: &[LaneReport<u32>]) -> Vec<(u64, &str)> {
+fn failures(reports: &[LaneReport]) -> Vec<(u64, &str)> {
     let mut failures = Vec::new();
     for report in reports {
-        if let LaneReport::Failed { slot, error } = report {
-            failures.push((*slot, error.code.as_str()));
+        if let LaneReport::Failed { ticket, error } = report {
+            failures.push((*ticket, error.code.as_str()));
         }
     }
     failures

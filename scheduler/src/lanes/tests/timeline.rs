@@ -10,14 +10,14 @@ use crate::protocol::TaskSpan;
 
 const STEP: Duration = Duration::from_millis(5);
 
-/// The spans of an engine that finds these units of (slot, unit) in line.
+/// The spans of an engine that finds these units of (recording, unit) queued.
 fn spans(
     units: &[(usize, u32)],
     engine: impl Fn(Line<'_>) -> Result<(), StageError> + Send + Sync + 'static,
 ) -> Vec<TaskSpan> {
     let bench = Bench::new(engine);
     bench.lane.pause(true);
-    units.iter().for_each(|(slot, unit)| bench.push(*slot, *unit));
+    units.iter().for_each(|(ticket, unit)| bench.push(*ticket, *unit));
     bench.lane.pause(false);
     let (_, activity) = bench.finish();
     activity.take_spans().into_iter().filter(|span| !span.items.is_empty()).collect()

@@ -1,7 +1,7 @@
 //! Stores of older versions brought up to date: forward only, all in one transaction.
 
-use rusqlite::Connection;
-use stage_core::{Recipe, StageKey};
+use rusqlite::{Connection, params};
+use stage_core::{Identity, Recipe, RecipeStep, StageKey, StageName, sha256_hex};
 
 use super::recipes::Recipes;
 use super::schema::{SCHEMA_VERSION, TABLES_SINCE_2};
@@ -16,6 +16,9 @@ pub(super) fn migrate(db: &mut Connection, found: i64) -> Result<(), StoreError>
         }
         if found < 3 {
             to_3(db)?;
+        }
+        if found < 4 {
+            to_4(db)?;
         }
         db.execute("UPDATE meta SET value = ?1 WHERE key = 'schema_version'", [SCHEMA_VERSION])?;
         Ok(())
@@ -48,6 +51,50 @@ fn to_3(db: &Connection) -> Result<(), StoreError> {
     Ok(db.execute_batch("ALTER TABLE artifact ADD COLUMN environment TEXT")?)
 }
 
+/// Version 4: recipes state what each stage reads and makes, so that any stages can stand in them.
+fn to_4(db: &Connection) -> Result<(), StoreError> {
+    let mut recipes = db.prepare("SELECT id, body FROM recipe")?;
+    let bodies = recipes.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    let bodies: Vec<(i64, String)> = bodies.collect::<Result<_, _>>()?;
+    for (id, before) in bodies {
+        // Recipes that the step from version 1 has just written are of the new form.
+        if serde_json::from_str::<Recipe>(&before).is_ok() {
+            continue;
+        }
+        let steps: Option<Vec<StepBefore4>> = serde_json::from_str(&before).ok();
+        let recipe = steps.and_then(recipe_before_4);
+        let recipe = recipe.ok_or(StoreError::Unreadable { what: "recipe", value: before })?;
+        let body = serde_json::to_string(&recipe)?;
+        let sha256 = sha256_hex(body.as_bytes());
+        db.execute("UPDATE recipe SET body = ?2, body_sha256 = ?3 WHERE id = ?1", params![id, body, sha256])?;
+    }
+    Ok(())
+}
+
+/// A stage in a recipe before version 4: name, version of its method, settings and model.
+type StepBefore4 = (StageName, u32, Identity);
+
+/// The stages before version 4, which were all there were, with their inputs.
+const STAGES_BEFORE_4: [(&str, &[&str]); 5] = [
+    ("decode", &[]),
+    ("segment", &["decode.samples"]),
+    ("transcribe", &["decode.samples", "segment"]),
+    ("align", &["decode.samples", "segment", "transcribe"]),
+    ("forensics", &["decode", "decode.samples", "segment", "transcribe", "align"]),
+];
+
+/// A recipe as it was kept before version 4; none if its stages are not the first of [`STAGES_BEFORE_4`], in order.
+fn recipe_before_4(steps: Vec<StepBefore4>) -> Option<Recipe> {
+    let mut known = STAGES_BEFORE_4.iter();
+    let step = |(stage, version, identity): StepBefore4| {
+        let (_, inputs) = known.next().filter(|(name, _)| *name == stage.as_str())?;
+        let inputs = inputs.iter().map(|input| input.parse().ok()).collect::<Option<_>>()?;
+        let samples = (stage.as_str() == "decode").then(|| stage.output("samples"));
+        Some(RecipeStep { stage, version, inputs, stored: vec![], transient: samples.into_iter().collect(), identity })
+    };
+    Recipe::new(steps.into_iter().map(step).collect::<Option<_>>()?).ok()
+}
+
 fn copy_recordings(db: &Connection) -> Result<(), StoreError> {
     let mut recipes = Recipes::of(db);
     let mut old = db.prepare("SELECT path, file_sha256, keys FROM recording_1")?;
@@ -67,5 +114,9 @@ fn copy_recordings(db: &Connection) -> Result<(), StoreError> {
 /// The recipe that gives exactly these keys.
 fn recipe_of(file_sha256: &str, keys: &str) -> Option<Recipe> {
     let keys: Vec<StageKey> = serde_json::from_str(keys).ok()?;
-    Recipe::of_keys(&keys).ok().filter(|recipe| recipe.keys(file_sha256) == keys)
+    let step = |key: &StageKey| {
+        let StageKey { settings, model_sha256, numeric, .. } = key.clone();
+        (key.stage, key.version, Identity { settings, model_sha256, numeric })
+    };
+    recipe_before_4(keys.iter().map(step).collect()).filter(|recipe| recipe.keys(file_sha256) == keys)
 }

@@ -28,7 +28,7 @@ pub(super) fn put(db: &mut Connection, run: RunId, recordings: &[RecordingEntry]
     })
 }
 
-/// The recipe on record for the same file, where the new one is its beginning.
+/// The stored recipe of the same file, where it includes the new one.
 fn longer_recipe(
     db: &Connection,
     recipes: &mut Recipes<'_>,
@@ -39,11 +39,7 @@ fn longer_recipe(
         .query_row(params![path_bytes(&entry.path), entry.file_sha256], |row| row.get(0))
         .optional()?;
     let on_record = on_record.map(|id| recipes.get(id)).transpose()?;
-    Ok(on_record.filter(|old| old.stages().len() > entry.recipe.stages().len() && begins(old, &entry.recipe)))
-}
-
-fn begins(long: &Recipe, short: &Recipe) -> bool {
-    long.upto(short.last()) == *short
+    Ok(on_record.filter(|old| old.includes(&entry.recipe)))
 }
 
 pub(super) fn list(db: &Connection) -> Result<Vec<RecordingEntry>, StoreError> {

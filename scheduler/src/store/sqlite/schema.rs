@@ -8,7 +8,7 @@ use super::{migration, transaction};
 use crate::store::StoreError;
 
 /// The newest schema that this code knows, and the only one that it reads.
-pub(super) const SCHEMA_VERSION: i64 = 3;
+pub(super) const SCHEMA_VERSION: i64 = 4;
 
 /// Tables that version 1 had too; the columns from `priority` on came with version 2, `environment` with version 3.
 /// Numbers of leases grow over the life of the store (AUTOINCREMENT), whatever is deleted.

@@ -50,6 +50,7 @@ pub struct Commit {
 
 /// What a [`Commit`] writes.
 #[derive(Debug, Clone, PartialEq)]
+#[expect(clippy::large_enum_variant, reason = "a group of commits lives for a moment")]
 pub enum NewRecord {
     /// An artifact; the parts that it was made of are forgotten with it.
     Artifact {

@@ -1,6 +1,7 @@
 //! The artifacts, one file for each stage that makes them.
 
 pub mod forensics;
+mod names;
 mod recording;
 mod segments;
 mod transcript;

@@ -17,7 +17,8 @@ pub(crate) fn decode(path: &Path) -> Result<Decoded, StageError> {
 
 /// Decodes with so many bytes of samples in memory.
 pub(crate) fn decode_with_budget(path: &Path, memory_budget_bytes: u64) -> Result<Decoded, StageError> {
-    Decoder::new(DecodeConfig { memory_budget_bytes, spill_dir: std::env::temp_dir() }).run(path)
+    Decoder::new(DecodeConfig { memory_budget_bytes, spill_dir: std::env::temp_dir() })
+        .run(decode::DecodeInput::of_path(path))
 }
 
 /// All samples of each channel.

@@ -43,7 +43,7 @@ fn files_that_are_no_store_of_ours_are_left_alone() {
     let (folder, path, store) = new();
     store.db.execute("UPDATE meta SET value = 99 WHERE key = 'schema_version'", []).unwrap();
     drop(store);
-    assert!(matches!(SqliteStore::open(&path), Err(StoreError::NewerSchema { found: 99, known: 3, .. })));
+    assert!(matches!(SqliteStore::open(&path), Err(StoreError::NewerSchema { found: 99, known: 4, .. })));
     let text = folder.path().join("text.db");
     std::fs::write(&text, "not a database, but long enough to look like a header of one".repeat(20)).unwrap();
     assert!(matches!(SqliteStore::open(&text), Err(StoreError::Foreign { .. })));
@@ -178,7 +178,7 @@ fn compacting_drops_what_is_not_needed_and_shrinks_the_file() {
 fn a_recipe_is_kept_as_long_as_a_recording_is_made_by_it() {
     let (_folder, _path, mut store) = new();
     let run = begun(&mut store);
-    let (whole, short) = (Arc::new(recipe()), Arc::new(recipe().upto(StageKind::Decode)));
+    let (whole, short) = (Arc::new(recipe()), Arc::new(recipe().upto(StageName::new("decode"))));
     let other = RecordingEntry { file_sha256: "cd".repeat(32), ..entry(&short) };
     store.put_recordings(run, &[entry(&whole)]).unwrap();
     assert_eq!(store.compact().unwrap().recipes, 0);

@@ -36,7 +36,7 @@ INSERT INTO meta VALUES ('schema_version', 1), ('lease', 0);
 ";
 
 fn entries() -> [RecordingEntry; 3] {
-    let (whole, short) = (Arc::new(recipe()), Arc::new(recipe().upto(StageKind::Segment)));
+    let (whole, short) = (Arc::new(recipe()), Arc::new(recipe().upto(StageName::new("segment"))));
     let a = entry(&whole);
     let b = RecordingEntry { path: path_from(b"\xff.wav".to_vec()), file_sha256: "cd".repeat(32), ..entry(&whole) };
     let c = RecordingEntry { path: "c.wav".into(), name: "c".into(), ..entry(&short) };
@@ -129,7 +129,7 @@ fn an_older_store_is_not_read_before_it_is_up_to_date() {
     let folder = tempfile::tempdir().unwrap();
     let path = version_1(folder.path());
     let error = SqliteStore::open_read_only(&path).unwrap_err();
-    assert!(matches!(error, StoreError::OlderSchema { found: 1, known: 3, .. }));
+    assert!(matches!(error, StoreError::OlderSchema { found: 1, known: 4, .. }));
     assert!(error.to_string().contains("earwitness store compact"), "{error}");
     SqliteStore::open(&path).unwrap();
     assert_eq!(SqliteStore::open_read_only(&path).unwrap().recordings().unwrap(), entries());
@@ -176,4 +176,62 @@ fn version_2_gains_a_place_for_what_made_an_artifact() {
         panic!("no artifact")
     };
     assert_eq!(stored.artifact, NewArtifact { tool: Tool::of_version("0.1.0"), ..artifact("{}") });
+}
+
+/// The text of a recipe as versions 2 and 3 kept it.
+fn body_of_3(recipe: &Recipe) -> String {
+    let steps = recipe.steps().iter().map(|step| (step.stage, step.version, &step.identity));
+    serde_json::to_string(&steps.collect::<Vec<_>>()).unwrap()
+}
+
+#[test]
+fn recipes_of_version_3_gain_their_inputs_and_keep_their_fingerprints() {
+    let (_folder, path, mut store) = new();
+    let lease = granted(&mut store);
+    assert_eq!(store.commit(&[commit(lease, "{}", false)]).unwrap(), [Committed::Written]);
+    let run = store.runs(1).unwrap()[0].id;
+    store.put_recordings(run, &entries()).unwrap();
+    for recipe in store.recipes().unwrap() {
+        let (new, old) = (serde_json::to_string(&*recipe).unwrap(), body_of_3(&recipe));
+        let sha256 = stage_core::sha256_hex(old.as_bytes());
+        let sql = "UPDATE recipe SET body = ?1, body_sha256 = ?2 WHERE body = ?3";
+        assert_eq!(store.db.execute(sql, params![old, sha256, new]).unwrap(), 1);
+    }
+    store.db.execute("UPDATE meta SET value = 3 WHERE key = 'schema_version'", []).unwrap();
+    drop(store);
+    let store = SqliteStore::open(&path).unwrap();
+    assert_eq!(store.recordings().unwrap(), entries());
+    assert!(matches!(store.artifact(&name()).unwrap(), Lookup::Sound(_)));
+    assert_eq!(store.check().unwrap().faults, []);
+}
+
+#[test]
+fn recipes_of_version_3_with_unknown_stages_leave_the_store_as_it_was() {
+    let (_folder, path, mut store) = new();
+    store.begin_run(&NewRun { command: String::new(), tool_version: String::new(), priority: 0 }).unwrap();
+    let odd = r#"[["decode",1,{"settings":null,"model_sha256":null,"numeric":null}],["other",1,{"settings":null,"model_sha256":null,"numeric":null}]]"#;
+    store.db.execute("INSERT INTO recipe (body, body_sha256) VALUES (?1, 'x')", [odd]).unwrap();
+    store.db.execute("UPDATE meta SET value = 3 WHERE key = 'schema_version'", []).unwrap();
+    drop(store);
+    assert!(matches!(SqliteStore::open(&path).unwrap_err(), StoreError::Unreadable { what: "recipe", .. }));
+}
+
+#[test]
+fn recipes_with_stages_that_this_program_does_not_have_are_read() {
+    let (_folder, path, mut store) = new();
+    let run = store.begin_run(&NewRun { command: String::new(), tool_version: String::new(), priority: 0 }).unwrap();
+    let unknown = RecipeStep {
+        stage: StageName::new("speakers"),
+        inputs: vec!["decode.samples".parse().unwrap(), "segment".parse().unwrap()],
+        stored: vec!["speakers.turns".parse().unwrap()],
+        ..recipe().steps()[1].clone()
+    };
+    let recipe = Recipe::new(recipe().steps().iter().cloned().chain([unknown]).collect()).unwrap();
+    let entry = entry(&Arc::new(recipe));
+    store.put_recordings(run, from_ref(&entry)).unwrap();
+    drop(store);
+    let store = SqliteStore::open_read_only(&path).unwrap();
+    let entries = store.recordings().unwrap();
+    assert_eq!(entries, [entry]);
+    assert_eq!(entries[0].keys().len(), 7);
 }

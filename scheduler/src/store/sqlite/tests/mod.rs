@@ -10,7 +10,7 @@ use std::slice::from_ref;
 use std::sync::Arc;
 
 use serde_json::json;
-use stage_core::{ErrorClass, Identity, Recipe, StageError, StageKey, StageKind, Tool};
+use stage_core::{ErrorClass, Identity, Recipe, RecipeStep, StageError, StageKey, StageName, StageSpec, Tool};
 use tempfile::TempDir;
 
 use super::*;
@@ -23,9 +23,30 @@ fn new() -> (TempDir, PathBuf, SqliteStore) {
     (folder, path, store)
 }
 
+/// The stages of stores before version 4.
+const SPECS: [StageSpec; 5] = {
+    use stage_core::{ArtifactName, OutputSpec, Phases};
+    const fn spec(name: &'static str, inputs: &'static [ArtifactName], outputs: &'static [OutputSpec]) -> StageSpec {
+        StageSpec { name: StageName::new(name), version: 1, inputs, outputs, phases: Phases::Cpu, weight: 0.2 }
+    }
+    const DECODE: StageName = StageName::new("decode");
+    const SAMPLES: ArtifactName = DECODE.output("samples");
+    const SEGMENT: ArtifactName = StageName::new("segment").artifact();
+    const TRANSCRIBE: ArtifactName = StageName::new("transcribe").artifact();
+    const ALIGN: ArtifactName = StageName::new("align").artifact();
+    [
+        spec("decode", &[], &[OutputSpec { name: "samples", stored: false }]),
+        spec("segment", &[SAMPLES], &[]),
+        spec("transcribe", &[SAMPLES, SEGMENT], &[]),
+        spec("align", &[SAMPLES, SEGMENT, TRANSCRIBE], &[]),
+        spec("forensics", &[DECODE.artifact(), SAMPLES, SEGMENT, TRANSCRIBE, ALIGN], &[]),
+    ]
+};
+
 fn recipe() -> Recipe {
     let settings = json!({"threshold_db": -0.1, "tiny": 5e-324, "third": 1.0 / 3.0});
-    Recipe::new(StageKind::ALL.map(|stage| (stage, 1, Identity::without_model(settings.clone()))).to_vec()).unwrap()
+    let step = |spec| RecipeStep::new(spec, Identity::without_model(settings.clone()));
+    Recipe::new(SPECS.iter().map(step).collect()).unwrap()
 }
 
 fn key() -> StageKey {
@@ -105,5 +126,5 @@ fn bodies(store: &SqliteStore) -> Vec<(u32, String)> {
 }
 
 fn error() -> StageError {
-    StageError::new(StageKind::Decode, ErrorClass::BadInput, "empty", "no audio")
+    StageError::new(StageName::new("decode"), ErrorClass::BadInput, "empty", "no audio")
 }

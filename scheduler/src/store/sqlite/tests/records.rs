@@ -23,14 +23,14 @@ fn a_shorter_run_does_not_forget_the_longer_chain() {
     let (_folder, _path, mut store) = new();
     let run = begun(&mut store);
     let long = entry(&Arc::new(recipe()));
-    let short = entry(&Arc::new(recipe().upto(StageKind::Decode)));
+    let short = entry(&Arc::new(recipe().upto(StageName::new("decode"))));
     store.put_recordings(run, from_ref(&long)).unwrap();
     store.put_recordings(run, from_ref(&short)).unwrap();
     assert_eq!(store.recordings().unwrap(), from_ref(&long));
     let changed = RecordingEntry { file_sha256: "cd".repeat(32), ..short };
     store.put_recordings(run, from_ref(&changed)).unwrap();
     assert_eq!(store.recordings().unwrap(), from_ref(&changed));
-    let other = Recipe::new(vec![(StageKind::Decode, 2, Identity::without_model(json!({})))]).unwrap();
+    let other = Recipe::new(vec![RecipeStep { version: 2, ..recipe().steps()[0].clone() }]).unwrap();
     let other = RecordingEntry { recipe: Arc::new(other), ..changed };
     store.put_recordings(run, from_ref(&other)).unwrap();
     assert_eq!(store.recordings().unwrap(), [other]);
@@ -54,7 +54,7 @@ fn recordings_of_a_run_share_one_recipe_on_record_and_in_memory() {
 fn recipes_come_with_the_latest_run_first() {
     let (_folder, _path, mut store) = new();
     assert_eq!(store.recipes().unwrap(), []);
-    let (whole, short) = (Arc::new(recipe()), Arc::new(recipe().upto(StageKind::Decode)));
+    let (whole, short) = (Arc::new(recipe()), Arc::new(recipe().upto(StageName::new("decode"))));
     let (a, b) = (entry(&whole), RecordingEntry { path: "b.wav".into(), ..entry(&short) });
     let first = begun(&mut store);
     store.put_recordings(first, &[a.clone(), RecordingEntry { path: "c.wav".into(), ..a.clone() }]).unwrap();

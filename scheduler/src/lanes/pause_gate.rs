@@ -4,12 +4,12 @@ use std::sync::{Condvar, Mutex, PoisonError};
 
 /// Open, or closed.
 #[derive(Debug, Default)]
-pub(crate) struct Valve {
+pub(crate) struct PauseGate {
     closed: Mutex<bool>,
     changed: Condvar,
 }
 
-impl Valve {
+impl PauseGate {
     /// Closes or opens it.
     pub(crate) fn set_closed(&self, closed: bool) {
         *self.closed.lock().unwrap_or_else(PoisonError::into_inner) = closed;
@@ -37,20 +37,20 @@ mod tests {
     use super::*;
 
     #[test]
-    fn nothing_passes_a_closed_valve() {
-        let (valve, passed) = (Arc::new(Valve::default()), Arc::new(AtomicBool::new(false)));
-        valve.pass();
-        valve.set_closed(true);
+    fn gate_that_is_closed_lets_nothing_pass() {
+        let (gate, passed) = (Arc::new(PauseGate::default()), Arc::new(AtomicBool::new(false)));
+        gate.pass();
+        gate.set_closed(true);
         let waiting = thread::spawn({
-            let (valve, passed) = (Arc::clone(&valve), Arc::clone(&passed));
+            let (gate, passed) = (Arc::clone(&gate), Arc::clone(&passed));
             move || {
-                valve.pass();
+                gate.pass();
                 passed.store(true, Ordering::SeqCst);
             }
         });
         thread::sleep(Duration::from_millis(30));
         assert!(!passed.load(Ordering::SeqCst));
-        valve.set_closed(false);
+        gate.set_closed(false);
         waiting.join().unwrap();
         assert!(passed.load(Ordering::SeqCst));
     }

@@ -1,4 +1,4 @@
-//! Results that the coordinator has not acknowledged. In memory; nothing outside depends on that.
+//! Results that the coordinator has not acknowledged. They are kept in memory.
 
 use std::collections::BTreeMap;
 
@@ -6,12 +6,12 @@ use crate::protocol::{FromWorker, ResultId};
 
 /// Keeps each result under its number until it is acknowledged.
 #[derive(Debug, Default)]
-pub(super) struct Spool {
+pub(super) struct Unacknowledged {
     next: ResultId,
     waiting: BTreeMap<ResultId, FromWorker>,
 }
 
-impl Spool {
+impl Unacknowledged {
     /// Keeps the message that `make` gives for the next number.
     pub(super) fn keep(&mut self, make: impl FnOnce(ResultId) -> FromWorker) -> &FromWorker {
         let result = self.next;
@@ -35,18 +35,18 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_result_waits_until_it_is_acknowledged() {
-        let mut spool = Spool::default();
+    fn results_wait_until_they_are_acknowledged() {
+        let mut results = Unacknowledged::default();
         for expected in 0..2 {
-            spool.keep(|result| {
+            results.keep(|result| {
                 assert_eq!(result, expected);
                 FromWorker::Ready
             });
         }
-        spool.acknowledge(1);
-        assert!(!spool.is_empty());
-        spool.acknowledge(0);
-        spool.acknowledge(0);
-        assert!(spool.is_empty());
+        results.acknowledge(1);
+        assert!(!results.is_empty());
+        results.acknowledge(0);
+        results.acknowledge(0);
+        assert!(results.is_empty());
     }
 }

@@ -1,0 +1,79 @@
+//! Tasks of the CPU lane that wait for nothing but a thread.
+
+use std::collections::BTreeSet;
+
+use stage_core::{Phase, StageName};
+
+/// What the CPU lane does for a recording; a stage that runs earlier sorts first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Work {
+    /// The stage's place in the order of the data flow.
+    pub(super) rank: usize,
+    pub(super) stage: StageName,
+    pub(super) phase: Phase,
+}
+
+/// The ready tasks by recording, the oldest recording's first.
+#[derive(Debug, Default)]
+pub(super) struct ReadyTasks {
+    tasks: BTreeSet<(u64, Work)>,
+    /// Tasks that prepare units and have not come back.
+    preparing: usize,
+}
+
+impl ReadyTasks {
+    pub(super) fn push(&mut self, recording: u64, work: Work) {
+        self.tasks.insert((recording, work));
+    }
+
+    /// The next task for one of `threads` threads. One thread is kept from preparation, which may wait for the device.
+    pub(super) fn next(&mut self, threads: usize) -> Option<(u64, Work)> {
+        let may_prepare = self.preparing + 1 < threads;
+        let next = *self.tasks.iter().find(|(_, work)| may_prepare || work.phase != Phase::Prepare)?;
+        self.tasks.remove(&next);
+        self.preparing += usize::from(next.1.phase == Phase::Prepare);
+        Some(next)
+    }
+
+    /// A task has come back from its thread.
+    pub(super) fn came_back(&mut self, work: Work) {
+        self.preparing -= usize::from(work.phase == Phase::Prepare);
+    }
+
+    /// A task of a recording that is gone was taken and is not run.
+    pub(super) fn remove(&mut self, recording: u64) {
+        self.tasks.retain(|(other, _)| *other != recording);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn work(rank: usize, phase: Phase) -> Work {
+        Work { rank, stage: StageName::new("any"), phase }
+    }
+
+    #[test]
+    fn tasks_of_older_recordings_and_earlier_stages_come_first() {
+        let mut ready = ReadyTasks::default();
+        for (recording, rank) in [(2, 0), (1, 3), (1, 1)] {
+            ready.push(recording, work(rank, Phase::Run));
+        }
+        let order: Vec<_> = std::iter::from_fn(|| ready.next(1)).map(|(id, work)| (id, work.rank)).collect();
+        assert_eq!(order, [(1, 1), (1, 3), (2, 0)]);
+    }
+
+    #[test]
+    fn tasks_that_may_wait_for_the_device_leave_one_thread_free() {
+        let mut ready = ReadyTasks::default();
+        for recording in [1, 2] {
+            ready.push(recording, work(2, Phase::Prepare));
+        }
+        ready.push(3, work(0, Phase::Run));
+        let taken: Vec<_> = std::iter::from_fn(|| ready.next(2)).map(|(id, _)| id).collect();
+        assert_eq!(taken, [1, 3]);
+        ready.came_back(work(2, Phase::Prepare));
+        assert_eq!(ready.next(2).map(|(id, _)| id), Some(2));
+    }
+}

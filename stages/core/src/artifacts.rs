@@ -1,0 +1,304 @@
+//! What is known of one recording while stages work on it: artifacts by name, typed where they are read and written.
+
+use std::any::Any;
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::{Arc, OnceLock};
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::{ArtifactName, ErrorClass, StageError, StageName, StageSpec};
+
+/// Something that one stage makes and others read.
+pub trait Artifact: Send + Sync + 'static {
+    /// The name under which it is declared, stored and read.
+    const NAME: ArtifactName;
+}
+
+/// The recording's file.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Source {
+    /// Where it is.
+    pub path: PathBuf,
+    /// SHA-256 of its bytes when it was planned, hex.
+    pub file_sha256: String,
+    /// Its length in seconds as its container states it; 0 where that is not known.
+    pub audio_s: f64,
+}
+
+/// A value of whatever type its name stands for.
+type Value = Arc<dyn Any + Send + Sync>;
+
+/// The artifacts of one recording: those from the store as JSON, and those that were made or read here. A clone shares
+/// their values.
+#[derive(Debug, Clone)]
+pub struct Artifacts {
+    source: Source,
+    stored: BTreeMap<ArtifactName, String>,
+    values: BTreeMap<ArtifactName, OnceLock<Value>>,
+}
+
+impl Artifacts {
+    /// What is known of a recording before stages of these specs work on it. `stored` holds artifacts as JSON that are
+    /// not made again.
+    #[must_use]
+    pub fn new<'a>(
+        source: Source,
+        stored: impl IntoIterator<Item = (ArtifactName, String)>,
+        specs: impl IntoIterator<Item = &'a StageSpec>,
+    ) -> Self {
+        let stored: BTreeMap<_, _> = stored.into_iter().collect();
+        let made = specs.into_iter().flat_map(|spec| spec.artifacts().map(|(name, _)| name));
+        let values = stored.keys().copied().chain(made).map(|name| (name, OnceLock::new())).collect();
+        Self { source, stored, values }
+    }
+
+    /// The recording's file.
+    #[must_use]
+    pub const fn source(&self) -> &Source {
+        &self.source
+    }
+
+    /// The names of the artifacts that came from the store.
+    pub fn stored(&self) -> impl Iterator<Item = ArtifactName> {
+        self.stored.keys().copied()
+    }
+
+    /// What a stage may read.
+    #[must_use]
+    pub const fn inputs_of(&self, spec: &StageSpec) -> Inputs<'_> {
+        Inputs { artifacts: self, stage: spec.name, declared: spec.inputs }
+    }
+
+    /// An artifact that was made here, if it was.
+    #[must_use]
+    pub fn made<T: Artifact>(&self) -> Option<&T> {
+        self.values.get(&T::NAME)?.get()?.downcast_ref()
+    }
+
+    /// Keeps what a stage made for the stages after it, and gives the artifacts to store as JSON.
+    ///
+    /// # Errors
+    /// Class `Bug`: the stage made something that it does not declare or made before, or left out what it declares.
+    pub fn keep(&self, spec: &StageSpec, made: Made) -> Result<Vec<(ArtifactName, String)>, StageError> {
+        for (name, value) in made.values {
+            let slot = self.values.get(&name).filter(|_| spec.artifacts().any(|(declared, _)| declared == name));
+            let slot = slot.ok_or_else(|| bug(spec.name, "undeclared-output", format!("{name} is not declared")))?;
+            slot.set(value).map_err(|_| bug(spec.name, "made-twice", format!("{name} was made before")))?;
+        }
+        let is_made = |name| self.values.get(&name).is_some_and(|slot| slot.get().is_some());
+        let is_serialized = |name| made.bodies.iter().any(|(other, _)| *other == name);
+        match spec.artifacts().find(|&(name, stored)| !is_made(name) || stored && !is_serialized(name)) {
+            Some((name, _)) => Err(bug(spec.name, "missing-output", format!("{name} is declared and was not made"))),
+            None => Ok(made.bodies),
+        }
+    }
+}
+
+/// What one stage may read of a recording: its declared inputs and the file.
+#[derive(Debug, Clone, Copy)]
+pub struct Inputs<'a> {
+    artifacts: &'a Artifacts,
+    stage: StageName,
+    declared: &'static [ArtifactName],
+}
+
+impl<'a> Inputs<'a> {
+    /// The recording's file.
+    #[must_use]
+    pub const fn source(&self) -> &'a Source {
+        &self.artifacts.source
+    }
+
+    /// A declared input that is stored: made before in this process, or read from the store.
+    ///
+    /// # Errors
+    /// Class `Bug`: it is not declared, not here, or not of this version.
+    pub fn get<T: Artifact + DeserializeOwned>(&self) -> Result<&'a T, StageError> {
+        let slot = self.slot(T::NAME)?;
+        if slot.get().is_none() {
+            let stored = self.parsed::<T>()?.ok_or_else(|| self.missing(T::NAME))?;
+            // Another thread may have been faster; both values are equal.
+            let _ = slot.set(Arc::new(stored));
+        }
+        self.value(slot, T::NAME)
+    }
+
+    /// A declared input that is not stored: made before in this process.
+    ///
+    /// # Errors
+    /// Class `Bug`: it is not declared or not here.
+    pub fn transient<T: Artifact>(&self) -> Result<&'a T, StageError> {
+        self.value(self.slot(T::NAME)?, T::NAME)
+    }
+
+    /// The stage's own artifact from an earlier run, where this run makes it again without storing it.
+    ///
+    /// # Errors
+    /// Class `Bug`: it is not of this version.
+    pub fn earlier<T: Artifact + DeserializeOwned>(&self) -> Result<Option<T>, StageError> {
+        if T::NAME.stage() == self.stage { self.parsed() } else { Err(self.undeclared(T::NAME)) }
+    }
+
+    fn slot(&self, name: ArtifactName) -> Result<&'a OnceLock<Value>, StageError> {
+        if !self.declared.contains(&name) {
+            return Err(self.undeclared(name));
+        }
+        self.artifacts.values.get(&name).ok_or_else(|| self.missing(name))
+    }
+
+    fn value<T: Artifact>(&self, slot: &'a OnceLock<Value>, name: ArtifactName) -> Result<&'a T, StageError> {
+        let value = slot.get().ok_or_else(|| self.missing(name))?;
+        value.downcast_ref().ok_or_else(|| bug(self.stage, "artifact-type", format!("{name} is of another type")))
+    }
+
+    fn parsed<T: Artifact + DeserializeOwned>(&self) -> Result<Option<T>, StageError> {
+        let Some(body) = self.artifacts.stored.get(&T::NAME) else { return Ok(None) };
+        let unreadable = |error| bug(self.stage, "unreadable-artifact", format!("the stored {}: {error}", T::NAME));
+        serde_json::from_str(body).map(Some).map_err(unreadable)
+    }
+
+    fn missing(&self, name: ArtifactName) -> StageError {
+        bug(self.stage, "missing-input", format!("{name} was neither made nor stored"))
+    }
+
+    fn undeclared(&self, name: ArtifactName) -> StageError {
+        bug(self.stage, "undeclared-input", format!("{name} is read and not declared"))
+    }
+}
+
+/// What a stage made of one recording.
+#[derive(Debug, Default)]
+pub struct Made {
+    values: Vec<(ArtifactName, Value)>,
+    bodies: Vec<(ArtifactName, String)>,
+}
+
+impl Made {
+    /// Adds an artifact that is stored.
+    ///
+    /// # Errors
+    /// Class `Bug`: it cannot be written as JSON.
+    pub fn artifact<T: Artifact + Serialize>(mut self, artifact: T) -> Result<Self, StageError> {
+        let unwritable = |error| bug(T::NAME.stage(), "unwritable-artifact", format!("{} as JSON: {error}", T::NAME));
+        self.bodies.push((T::NAME, serde_json::to_string(&artifact).map_err(unwritable)?));
+        Ok(self.transient(artifact))
+    }
+
+    /// Adds an artifact that is not stored.
+    #[must_use]
+    pub fn transient<T: Artifact>(mut self, artifact: T) -> Self {
+        self.values.push((T::NAME, Arc::new(artifact)));
+        self
+    }
+
+    /// Adds an artifact that no stage reads as a type: one that is stored with its JSON, or a transient one without.
+    #[must_use]
+    pub fn untyped(mut self, name: ArtifactName, json: Option<String>) -> Self {
+        self.bodies.extend(json.map(|body| (name, body)));
+        self.values.push((name, Arc::new(())));
+        self
+    }
+}
+
+/// A stage's output as artifacts.
+pub trait IntoArtifacts {
+    /// The artifacts of one recording.
+    ///
+    /// # Errors
+    /// Class `Bug`: one cannot be written as JSON.
+    fn into_artifacts(self) -> Result<Made, StageError>;
+}
+
+impl<T: Artifact + Serialize> IntoArtifacts for T {
+    fn into_artifacts(self) -> Result<Made, StageError> {
+        Made::default().artifact(self)
+    }
+}
+
+fn bug(stage: StageName, code: &str, message: String) -> StageError {
+    StageError::new(stage, ErrorClass::Bug, code, message)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde::Deserialize;
+
+    use super::*;
+    use crate::{OutputSpec, Phases};
+
+    const COUNT: StageName = StageName::new("count");
+    const SUM: StageName = StageName::new("sum");
+
+    #[derive(Debug, PartialEq, Serialize, Deserialize)]
+    struct Count(u32);
+    #[derive(Debug, PartialEq)]
+    struct Scratch(&'static str);
+
+    impl Artifact for Count {
+        const NAME: ArtifactName = COUNT.artifact();
+    }
+    impl Artifact for Scratch {
+        const NAME: ArtifactName = COUNT.output("scratch");
+    }
+
+    const COUNTER: StageSpec = StageSpec {
+        name: COUNT,
+        version: 1,
+        inputs: &[],
+        outputs: &[OutputSpec { name: "scratch", stored: false }],
+        phases: Phases::Cpu,
+        weight: 1.0,
+    };
+    const SUMMER: StageSpec = StageSpec { name: SUM, inputs: &[Count::NAME, Scratch::NAME], outputs: &[], ..COUNTER };
+
+    fn artifacts(stored: &[(ArtifactName, &str)]) -> Artifacts {
+        let source = Source { path: "a.wav".into(), file_sha256: "ab".into(), audio_s: 1.0 };
+        Artifacts::new(source, stored.iter().map(|(name, body)| (*name, (*body).to_owned())), [&COUNTER, &SUMMER])
+    }
+
+    fn code<T: std::fmt::Debug>(result: Result<T, StageError>) -> String {
+        result.unwrap_err().code
+    }
+
+    #[test]
+    fn artifacts_made_here_are_read_by_declared_readers_alone() {
+        let artifacts = artifacts(&[]);
+        let made = Count(3).into_artifacts().unwrap().transient(Scratch("x"));
+        assert_eq!(artifacts.keep(&COUNTER, made).unwrap(), [(COUNT.artifact(), "3".to_owned())]);
+        let inputs = artifacts.inputs_of(&SUMMER);
+        assert_eq!(
+            (inputs.get::<Count>().unwrap(), inputs.transient::<Scratch>().unwrap()),
+            (&Count(3), &Scratch("x"))
+        );
+        assert_eq!(code(artifacts.inputs_of(&COUNTER).get::<Count>()), "undeclared-input");
+        assert_eq!(artifacts.made::<Count>(), Some(&Count(3)));
+    }
+
+    #[test]
+    fn artifacts_from_the_store_are_parsed_and_those_not_stored_are_missing() {
+        let stored = artifacts(&[(COUNT.artifact(), "7")]);
+        let inputs = stored.inputs_of(&SUMMER);
+        assert_eq!(inputs.get::<Count>().unwrap(), &Count(7));
+        assert_eq!(code(inputs.transient::<Scratch>()), "missing-input");
+        assert_eq!(stored.inputs_of(&COUNTER).earlier::<Count>().unwrap(), Some(Count(7)));
+        assert_eq!(
+            code(artifacts(&[(COUNT.artifact(), "{")]).inputs_of(&SUMMER).get::<Count>()),
+            "unreadable-artifact"
+        );
+        assert_eq!(code(artifacts(&[]).inputs_of(&SUMMER).get::<Count>()), "missing-input");
+    }
+
+    #[test]
+    fn artifacts_that_differ_from_the_declared_ones_are_a_bug_of_the_stage() {
+        let made = || Count(3).into_artifacts().unwrap();
+        assert_eq!(code(artifacts(&[]).keep(&COUNTER, made())), "missing-output");
+        assert_eq!(code(artifacts(&[]).keep(&SUMMER, made())), "undeclared-output");
+        let twice = artifacts(&[]);
+        twice.keep(&COUNTER, made().transient(Scratch("x"))).unwrap();
+        assert_eq!(code(twice.keep(&COUNTER, made())), "made-twice");
+        let unstored = Made::default().transient(Count(3)).transient(Scratch("x"));
+        assert_eq!(code(artifacts(&[]).keep(&COUNTER, unstored)), "missing-output");
+    }
+}

@@ -1,0 +1,284 @@
+//! Stages as the engine runs them: any list of them, their types erased.
+
+use std::any::Any;
+use std::collections::BTreeSet;
+use std::marker::PhantomData;
+use std::sync::Arc;
+
+use crate::{
+    ArtifactName, Artifacts, DeviceStage, ErrorClass, Flow, Identity, IntoArtifacts, Made, Stage, StageError,
+    StageName, StageSpec,
+};
+
+/// A unit of a device stage; of the type that its stage made it.
+pub type ModelInput = dyn Any + Send + Sync;
+/// What a device stage's model made of a unit.
+pub type ModelOutput = Box<dyn Any + Send>;
+/// Hands units on with their indices; false when the work is no longer wanted.
+pub type Emit<'a> = dyn FnMut(usize, Arc<ModelInput>) -> bool + 'a;
+
+/// A stage of any type.
+pub trait Runner: Send + Sync {
+    /// Name, inputs, outputs and phases.
+    fn spec(&self) -> StageSpec;
+
+    /// Settings and model, for the fingerprint.
+    fn identity(&self) -> Identity;
+
+    /// Makes the stage's artifacts of one recording on the CPU, in one phase.
+    ///
+    /// # Errors
+    /// The recording's failure.
+    fn run(&self, artifacts: &Artifacts) -> Result<Made, StageError>;
+
+    /// Its three phases, where the stage has a model on the device.
+    fn device(&self) -> Option<&dyn DeviceRunner> {
+        None
+    }
+}
+
+/// The phases of a device stage of any type: see [`DeviceStage`], whose methods these are.
+#[expect(clippy::missing_errors_doc, reason = "said once, by `DeviceStage`")]
+pub trait DeviceRunner: Send + Sync {
+    /// [`DeviceStage::prepare`].
+    fn prepare(
+        &self,
+        artifacts: &Artifacts,
+        is_done: &dyn Fn(usize) -> bool,
+        emit: &mut Emit<'_>,
+    ) -> Result<usize, StageError>;
+
+    /// [`DeviceStage::unit_audio_s`]; 0 where the stage's inputs are not there.
+    fn unit_audio_s(&self, artifacts: &Artifacts, index: usize) -> f64;
+
+    /// [`DeviceStage::load`].
+    fn load(&self) -> Result<(), StageError>;
+
+    /// [`DeviceStage::health_probe`].
+    fn health_probe(&self) -> Result<(), StageError>;
+
+    /// [`DeviceStage::infer`].
+    fn infer(&self, flow: &mut dyn Flow<ModelInput, ModelOutput>) -> Result<(), StageError>;
+
+    /// [`DeviceStage::follow_up`]. The outputs are the same afterwards, unless it fails.
+    fn follow_up(
+        &self,
+        artifacts: &Artifacts,
+        outputs: &mut Vec<ModelOutput>,
+        emit: &mut Emit<'_>,
+    ) -> Result<usize, StageError>;
+
+    /// [`DeviceStage::finish`].
+    fn finish(&self, artifacts: &Artifacts, outputs: Vec<ModelOutput>) -> Result<Made, StageError>;
+
+    /// A unit's output as JSON, for its checkpoint.
+    fn encode_output(&self, output: &ModelOutput) -> Result<String, StageError>;
+
+    /// A unit's output from its checkpoint.
+    fn decode_output(&self, body: &str) -> Result<ModelOutput, StageError>;
+}
+
+/// A stage without device work.
+pub fn cpu_runner<S: Stage>(stage: S) -> Box<dyn Runner> {
+    Box::new(OnCpu(stage))
+}
+
+/// A stage with a model on the device.
+pub fn device_runner<S: DeviceStage>(stage: S) -> Box<dyn Runner> {
+    Box::new(OnDevice(stage))
+}
+
+struct OnCpu<S>(S);
+
+impl<S: Stage> Runner for OnCpu<S> {
+    fn spec(&self) -> StageSpec {
+        S::SPEC
+    }
+
+    fn identity(&self) -> Identity {
+        self.0.identity()
+    }
+
+    fn run(&self, artifacts: &Artifacts) -> Result<Made, StageError> {
+        self.0.run(input::<S>(artifacts)?)?.into_artifacts()
+    }
+}
+
+struct OnDevice<S>(S);
+
+impl<S: DeviceStage> Runner for OnDevice<S> {
+    fn spec(&self) -> StageSpec {
+        S::SPEC
+    }
+
+    fn identity(&self) -> Identity {
+        self.0.identity()
+    }
+
+    fn run(&self, artifacts: &Artifacts) -> Result<Made, StageError> {
+        self.0.run(input::<S>(artifacts)?)?.into_artifacts()
+    }
+
+    fn device(&self) -> Option<&dyn DeviceRunner> {
+        Some(self)
+    }
+}
+
+impl<S: DeviceStage> DeviceRunner for OnDevice<S> {
+    fn prepare(
+        &self,
+        artifacts: &Artifacts,
+        is_done: &dyn Fn(usize) -> bool,
+        emit: &mut Emit<'_>,
+    ) -> Result<usize, StageError> {
+        self.0.prepare(input::<S>(artifacts)?, is_done, &mut |index, unit| emit(index, Arc::new(unit)))
+    }
+
+    fn unit_audio_s(&self, artifacts: &Artifacts, index: usize) -> f64 {
+        input::<S>(artifacts).map_or(0.0, |input| self.0.unit_audio_s(input, index))
+    }
+
+    fn load(&self) -> Result<(), StageError> {
+        self.0.load()
+    }
+
+    fn health_probe(&self) -> Result<(), StageError> {
+        self.0.health_probe()
+    }
+
+    fn infer(&self, flow: &mut dyn Flow<ModelInput, ModelOutput>) -> Result<(), StageError> {
+        self.0.infer(&mut TypedFlow::<S> { flow, stage: PhantomData })
+    }
+
+    fn follow_up(
+        &self,
+        artifacts: &Artifacts,
+        outputs: &mut Vec<ModelOutput>,
+        emit: &mut Emit<'_>,
+    ) -> Result<usize, StageError> {
+        let typed = typed::<S>(std::mem::take(outputs))?;
+        let emit = &mut |index, unit| emit(index, Arc::new(unit) as Arc<ModelInput>);
+        let more = self.0.follow_up(input::<S>(artifacts)?, &typed, emit)?;
+        outputs.extend(typed.into_iter().map(|output| Box::new(output) as ModelOutput));
+        Ok(more)
+    }
+
+    fn finish(&self, artifacts: &Artifacts, outputs: Vec<ModelOutput>) -> Result<Made, StageError> {
+        self.0.finish(input::<S>(artifacts)?, typed::<S>(outputs)?)?.into_artifacts()
+    }
+
+    fn encode_output(&self, output: &ModelOutput) -> Result<String, StageError> {
+        let output = output.downcast_ref::<S::ModelOutput>().ok_or_else(|| wrong_type(S::SPEC.name))?;
+        serde_json::to_string(output).map_err(|error| unreadable(S::SPEC.name, &error))
+    }
+
+    fn decode_output(&self, body: &str) -> Result<ModelOutput, StageError> {
+        let output: S::ModelOutput = serde_json::from_str(body).map_err(|error| unreadable(S::SPEC.name, &error))?;
+        Ok(Box::new(output))
+    }
+}
+
+/// A flow of erased units as the stage sees it. A unit of another type cannot come: each stage's units are kept apart.
+struct TypedFlow<'a, S> {
+    flow: &'a mut dyn Flow<ModelInput, ModelOutput>,
+    stage: PhantomData<S>,
+}
+
+impl<S: DeviceStage> Flow<S::ModelInput, S::ModelOutput> for TypedFlow<'_, S> {
+    fn capacity(&self) -> usize {
+        self.flow.capacity()
+    }
+
+    fn draw(&mut self) -> Option<(usize, Arc<S::ModelInput>)> {
+        let (key, unit) = self.flow.draw()?;
+        Some((key, unit.downcast().ok()?))
+    }
+
+    fn answer(&mut self, key: usize, output: S::ModelOutput) {
+        self.flow.answer(key, Box::new(output));
+    }
+
+    fn progressed(&mut self) {
+        self.flow.progressed();
+    }
+}
+
+fn input<S: Stage>(artifacts: &Artifacts) -> Result<S::Input<'_>, StageError> {
+    S::input(&artifacts.inputs_of(&S::SPEC))
+}
+
+fn typed<S: DeviceStage>(outputs: Vec<ModelOutput>) -> Result<Vec<S::ModelOutput>, StageError> {
+    let typed = outputs.into_iter().map(|output| output.downcast::<S::ModelOutput>().map(|output| *output));
+    typed.collect::<Result<_, _>>().map_err(|_| wrong_type(S::SPEC.name))
+}
+
+fn wrong_type(stage: StageName) -> StageError {
+    StageError::new(stage, ErrorClass::Bug, "output-type", "a model output of another stage")
+}
+
+fn unreadable(stage: StageName, error: &serde_json::Error) -> StageError {
+    StageError::new(stage, ErrorClass::Bug, "unreadable-output", format!("a model output as JSON: {error}"))
+}
+
+/// The stages that a process can run, in the order of the data flow.
+pub struct Runners(Vec<Box<dyn Runner>>);
+
+/// The stages do not fit together.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum RunnersError {
+    /// Two stages have one name: rename one.
+    #[error("two stages are named {0}")]
+    Duplicate(StageName),
+    /// A stage reads what no stage before it makes: list it behind the stage that makes it.
+    #[error("{stage} reads {input}, which no stage before it makes")]
+    UnknownInput {
+        /// The stage that reads it.
+        stage: StageName,
+        /// What it reads.
+        input: ArtifactName,
+    },
+    /// A stage declares device phases and has none, or has some and declares none: correct its spec or how it is listed.
+    #[error("the phases of {0} are not those of its spec")]
+    Phases(StageName),
+}
+
+impl Runners {
+    /// These stages.
+    ///
+    /// # Errors
+    /// [`RunnersError`] where they do not fit together.
+    pub fn new(runners: Vec<Box<dyn Runner>>) -> Result<Self, RunnersError> {
+        let (mut names, mut made) = (BTreeSet::new(), BTreeSet::new());
+        for runner in &runners {
+            let spec = runner.spec();
+            if !names.insert(spec.name) {
+                return Err(RunnersError::Duplicate(spec.name));
+            }
+            if let Some(input) = spec.inputs.iter().find(|input| !made.contains(*input)) {
+                return Err(RunnersError::UnknownInput { stage: spec.name, input: *input });
+            }
+            if spec.on_device() != runner.device().is_some() {
+                return Err(RunnersError::Phases(spec.name));
+            }
+            made.extend(spec.artifacts().map(|(name, _)| name));
+        }
+        Ok(Self(runners))
+    }
+
+    /// The stage of this name.
+    #[must_use]
+    pub fn get(&self, stage: StageName) -> Option<&dyn Runner> {
+        self.iter().find(|runner| runner.spec().name == stage)
+    }
+
+    /// All stages, in order.
+    pub fn iter(&self) -> impl DoubleEndedIterator<Item = &dyn Runner> {
+        self.0.iter().map(AsRef::as_ref)
+    }
+
+    /// What the engine knows of them, in order.
+    #[must_use]
+    pub fn specs(&self) -> Vec<StageSpec> {
+        self.iter().map(Runner::spec).collect()
+    }
+}
