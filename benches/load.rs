@@ -22,7 +22,7 @@ fn main() {
     let config = TranscribeConfig { precision, ..TranscribeConfig::default() };
     let transcriber = Transcriber::new(files, config).expect("settings that the model knows");
     timed("load and pack", || transcriber.load().expect("a model that loads"));
-    timed("a window of silence", || transcriber.canary().expect("a model that works"));
+    timed("a window of silence", || transcriber.health_probe().expect("a model that works"));
 }
 
 /// Does a step; prints its seconds, and the memory in use after it and at its peak.

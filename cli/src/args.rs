@@ -4,10 +4,11 @@ use std::path::PathBuf;
 
 use align::AlignModel;
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use stage_core::StageKind;
+use stage_core::StageName;
 use transcribe::{ModelSource, ParseModelSourceError, Task};
 
 use crate::precision::PrecisionChoice;
+use crate::stages;
 
 /// Folders of recorded calls into timed, checkable evidence.
 #[derive(Debug, Parser)]
@@ -57,8 +58,8 @@ pub(crate) struct RunArgs {
     #[arg(short, long, value_name = "DIR")]
     pub(crate) out: PathBuf,
     /// Compute this stage and all after it again.
-    #[arg(long, value_name = "STAGE")]
-    pub(crate) from: Option<StageKind>,
+    #[arg(long, value_name = "STAGE", value_parser = stages::named)]
+    pub(crate) from: Option<StageName>,
     /// Compute every stage again.
     #[arg(long)]
     pub(crate) force: bool,
@@ -88,8 +89,8 @@ pub(crate) struct WatchArgs {
 #[derive(Debug, Args)]
 pub(crate) struct StageArgs {
     /// decode, segment, transcribe, align or forensics.
-    #[arg(value_name = "STAGE")]
-    pub(crate) stage: StageKind,
+    #[arg(value_name = "STAGE", value_parser = stages::named)]
+    pub(crate) stage: StageName,
     /// Files, folders or globs.
     #[arg(required = true, value_name = "INPUT")]
     pub(crate) inputs: Vec<String>,
@@ -106,8 +107,8 @@ pub(crate) struct StageArgs {
 #[derive(Debug, Args)]
 pub(crate) struct BenchStageArgs {
     /// decode, segment, transcribe, align or forensics.
-    #[arg(value_name = "STAGE")]
-    pub(crate) stage: StageKind,
+    #[arg(value_name = "STAGE", value_parser = stages::named)]
+    pub(crate) stage: StageName,
     /// Files, folders or globs.
     #[arg(required = true, value_name = "INPUT")]
     pub(crate) inputs: Vec<String>,

@@ -5,13 +5,13 @@ use std::fs;
 use std::path::Path;
 use std::sync::Arc;
 
-use anyhow::Context;
+use anyhow::Context as _;
 use scheduler::coordinator::{self, Event, GpuWatch, Outcome, Recompute, RunError, RunOptions, WorkerCommand};
 use scheduler::devices::{self, DeviceRequest, Machine};
 use scheduler::protocol::Fault;
 use scheduler::store::{SqliteStore, Store, command_line};
 use scheduler::worker::sim::SimSettings;
-use stage_core::{DeviceId, Recipe, StageKind};
+use stage_core::{DeviceId, Recipe, StageName};
 use transcribe::ModelFiles;
 
 use crate::args::EngineArgs;
@@ -24,7 +24,7 @@ use crate::precision;
 use crate::priorities::Priorities;
 use crate::settings::Settings;
 use crate::signals::SignalWatch;
-use crate::stages::{self, Stages};
+use crate::stages::{self, Context};
 
 const UNWRITABLE: &str = "the settings cannot be written";
 
@@ -48,12 +48,12 @@ struct Work {
 }
 
 impl Engine {
-    /// Checks arguments, opens the store in `folder` and plans the stages up to `last` for every recording.
+    /// Checks arguments, opens the store in `folder` and plans `last` and the stages that it needs, or all, for every recording.
     pub(crate) fn prepare(
         args: &EngineArgs,
         inputs: &[String],
         folder: &Path,
-        last: StageKind,
+        last: Option<StageName>,
     ) -> Result<Self, Failure> {
         let request: DeviceRequest = args.devices.parse().map_err(Failure::usage)?;
         let config = Config::read(args.config.as_deref()).map_err(Failure::usage)?;
@@ -129,7 +129,7 @@ fn work(
     settings: &mut Settings,
     device: &DeviceId,
     store: &Path,
-    last: StageKind,
+    last: Option<StageName>,
 ) -> Result<(Recipe, Work), Failure> {
     if device.is_sim() {
         let sim: SimSettings = match &args.bench.sim {
@@ -144,9 +144,9 @@ fn work(
     let model_sha256 = files.sha256().map_err(Failure::usage)?;
     let stored = precision::stored(store, model_sha256).map_err(Failure::store)?;
     settings.transcribe.precision = args.precision.resolve(stored, &settings.model, device).map_err(Failure::usage)?;
-    let stages = Stages::with_model(files, settings, device).map_err(Failure::usage)?;
-    stages.check_models().map_err(Failure::usage)?;
-    let recipe = stages.recipe(last).map_err(Failure::usage)?;
+    let context = Context { settings, device, model: Arc::new(files), check_models: true };
+    let stages = context.stages().map_err(Failure::usage)?;
+    let recipe = stages::recipe(&stages, last).map_err(Failure::usage)?;
     Ok((
         recipe,
         Work { worker_args: vec!["worker".into()], settings: serde_json::to_value(settings).context(UNWRITABLE)? },

@@ -14,7 +14,6 @@ mod export;
 mod file_name;
 mod inputs;
 mod open_store;
-mod pipeline;
 mod plan;
 mod precision;
 mod priorities;

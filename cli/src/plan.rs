@@ -6,9 +6,10 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use decode::Decoder;
 use rayon::prelude::*;
 use scheduler::store::{Failure, InputFacts, InputStat, RecordingEntry, Store, StoreError};
-use stage_core::{ErrorClass, Recipe, StageError, StageKind, sha256_file};
+use stage_core::{ErrorClass, Recipe, Stage, StageError, sha256_file};
 
 use crate::export::assign_names;
 
@@ -91,5 +92,5 @@ fn examine(path: &Path) -> io::Result<InputFacts> {
 
 fn unreadable_file(error: &io::Error) -> StageError {
     let message = format!("the file cannot be read: {error}");
-    StageError::new(StageKind::Decode, ErrorClass::BadInput, "unreadable-file", message)
+    StageError::new(Decoder::SPEC.name, ErrorClass::BadInput, "unreadable-file", message)
 }

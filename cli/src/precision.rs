@@ -5,8 +5,8 @@ use std::path::Path;
 use std::str::FromStr;
 
 use scheduler::store::{SqliteStore, Store, StoreError};
-use stage_core::{DeviceId, StageKind};
-use transcribe::{ModelSource, Precision, UnknownPrecision};
+use stage_core::{DeviceId, Stage};
+use transcribe::{ModelSource, Precision, Transcriber, UnknownPrecision};
 
 /// What `--precision` says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -93,7 +93,8 @@ pub(crate) fn stored(path: &Path, model_sha256: &str) -> Result<Option<Precision
         store => store?,
     };
     let recipes = store.recipes()?;
-    let transcribed = recipes.iter().filter_map(|recipe| recipe.identity(StageKind::Transcribe));
+    let transcribed =
+        recipes.iter().filter_map(|recipe| recipe.step(Transcriber::SPEC.name)).map(|step| &step.identity);
     let mut same_model = transcribed.filter(|identity| identity.model_sha256.as_deref() == Some(model_sha256));
     Ok(same_model.find_map(|identity| identity.numeric.as_deref()?.parse().ok()))
 }

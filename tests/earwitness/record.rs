@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use scheduler::store::{Incident, Lookup, SqliteStore, Store};
-use stage_core::{StageKey, StageKind};
+use stage_core::{StageKey, StageName};
 
 /// Counts of a store.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -41,7 +41,7 @@ pub(crate) fn look(out: &Path) -> Found {
 }
 
 fn parts(store: &SqliteStore, key: &StageKey) -> usize {
-    if key.stage == StageKind::Transcribe { store.parts(&key.fingerprint()).unwrap().len() } else { 0 }
+    if key.stage == StageName::new("transcribe") { store.parts(&key.fingerprint()).unwrap().len() } else { 0 }
 }
 
 /// The incidents of the last run, in order.

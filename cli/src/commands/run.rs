@@ -7,7 +7,6 @@ use anyhow::Context;
 use scheduler::coordinator::{CommitPoint, Event, ItemEnd, Outcome, Recompute, SET_ASIDE};
 use scheduler::store::{RecordingEntry, Store, command_line};
 use serde_json::json;
-use stage_core::StageKind;
 use transcribe::ModelSource;
 
 use crate::args::{Progress as Mode, RunArgs};
@@ -39,7 +38,7 @@ struct Gathered<'a> {
 
 pub(crate) fn run(args: &RunArgs) -> Result<Exit, Failure> {
     let started = Instant::now();
-    let mut engine = Engine::prepare(&args.engine, &args.inputs, &args.out, StageKind::Forensics)?;
+    let mut engine = Engine::prepare(&args.engine, &args.inputs, &args.out, None)?;
     let recompute = match (args.force, args.from) {
         (true, _) => Recompute::All,
         (false, Some(stage)) => Recompute::From(stage),

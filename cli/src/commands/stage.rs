@@ -4,14 +4,14 @@ use anyhow::Context;
 use scheduler::coordinator::{Event, ItemEnd, Recompute};
 use scheduler::store::{Lookup, RecordingEntry, SqliteStore, Store};
 use serde_json::{Value, json};
-use stage_core::StageKind;
+use stage_core::StageName;
 
 use crate::args::StageArgs;
 use crate::engine::Engine;
 use crate::exit::{Exit, Failure};
 
 pub(crate) fn stage(args: &StageArgs) -> Result<Exit, Failure> {
-    let mut engine = Engine::prepare(&args.engine, &args.inputs, &args.out, args.stage)?;
+    let mut engine = Engine::prepare(&args.engine, &args.inputs, &args.out, Some(args.stage))?;
     let recompute = if args.force { Recompute::Only(args.stage) } else { Recompute::Nothing };
     let paths: Vec<_> = engine.plan.items.iter().map(|item| item.path.clone()).collect();
     let outcome = engine.run(&args.engine, recompute, &mut |event, _| {
@@ -34,8 +34,8 @@ pub(crate) fn stage(args: &StageArgs) -> Result<Exit, Failure> {
 }
 
 /// One JSON object a line: which artifact of which recording, and the artifact.
-fn artifact(store: &SqliteStore, item: &RecordingEntry, stage: StageKind) -> Result<Value, Failure> {
-    let fingerprint = item.fingerprints()[stage as usize];
+fn artifact(store: &SqliteStore, item: &RecordingEntry, stage: StageName) -> Result<Value, Failure> {
+    let fingerprint = item.fingerprint(stage.artifact()).context("the stage is not in the recipe")?;
     let Lookup::Sound(stored) = store.artifact(&fingerprint).map_err(Failure::store)? else {
         return Err(anyhow::anyhow!("{}: the artifact of {stage} is gone", item.path.display()).into());
     };

@@ -76,20 +76,18 @@ fn check_recording(
             Lookup::Sound(_) => {
                 report.artifacts += 1;
                 if let Some(before) = missing.take() {
-                    report
-                        .faults
-                        .push(format!("{name}: the artifact of {before} is gone, that of {} is here", key.stage));
+                    report.faults.push(format!("{name}: the artifact {before} is gone, {} is here", key.artifact()));
                 }
             }
-            Lookup::Altered(how) => report.faults.push(format!("{name}: the artifact of {}: {how}", key.stage)),
+            Lookup::Altered(how) => report.faults.push(format!("{name}: the artifact {}: {how}", key.artifact())),
             Lookup::Missing if exported => {
-                report.faults.push(format!("{name}: the artifact of {} is gone", key.stage));
+                report.faults.push(format!("{name}: the artifact {} is gone", key.artifact()));
             }
-            Lookup::Missing => missing = missing.or(Some(key.stage)),
+            Lookup::Missing => missing = missing.or(Some(key.artifact())),
         }
     }
-    if let Some(stage) = missing {
-        report.incomplete.push(format!("{name}: nothing on record from {stage} on"));
+    if let Some(artifact) = missing {
+        report.incomplete.push(format!("{name}: nothing stored from {artifact} on"));
     }
     Ok(fingerprints)
 }

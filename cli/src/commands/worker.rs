@@ -1,14 +1,14 @@
 //! The hidden `worker`: the stages behind the scheduler's protocol.
 
-use scheduler::worker::sim::{SimPipeline, SimSettings};
-use scheduler::worker::{self, WorkerSettings};
+use scheduler::worker::sim::{self, SimSettings};
+use scheduler::worker::{self, SlotSettings, WorkerSettings};
 use serde::de::DeserializeOwned;
-use stage_core::{ErrorClass, StageError, StageKind, Tool};
+use stage_core::{ErrorClass, Runners, StageError, StageName, Tool};
 
 use crate::args::WorkerArgs;
 use crate::exit::{Exit, Failure};
 use crate::settings::Settings;
-use crate::stages::Stages;
+use crate::stages::{self, Context};
 
 pub(crate) fn worker(args: &WorkerArgs) -> Result<Exit, Failure> {
     let served = if args.sim { worker::serve(tool(), simulated) } else { worker::serve(tool(), build) };
@@ -26,19 +26,21 @@ fn tool() -> Tool {
     }
 }
 
-fn build(given: &WorkerSettings) -> Result<Stages, StageError> {
+fn build(given: &WorkerSettings, slot: &SlotSettings) -> Result<Runners, StageError> {
     // The kernels of the CPU device run on rayon's global pool: a share of the cores for each worker.
     rayon::ThreadPoolBuilder::new()
         .num_threads(given.threads)
         .build_global()
         .map_err(|error| refused(format!("the threads cannot be started: {error}")))?;
     let settings: Settings = understood(given)?;
-    Stages::build(&settings, &given.device).map_err(|error| refused(error.to_string()))
+    let context = Context::of_worker(&settings, &slot.device).map_err(|error| refused(error.to_string()))?;
+    context.stages().map_err(|error| refused(error.to_string()))
 }
 
-fn simulated(given: &WorkerSettings) -> Result<SimPipeline, StageError> {
+fn simulated(given: &WorkerSettings, slot: &SlotSettings) -> Result<Runners, StageError> {
     let settings: SimSettings = understood(given)?;
-    Ok(SimPipeline::new(settings, &given.device))
+    let specs: Vec<_> = stages::specs().collect();
+    sim::stages(settings, &slot.device, &specs).map_err(|error| refused(error.to_string()))
 }
 
 fn understood<T: DeserializeOwned>(given: &WorkerSettings) -> Result<T, StageError> {
@@ -46,5 +48,5 @@ fn understood<T: DeserializeOwned>(given: &WorkerSettings) -> Result<T, StageErr
 }
 
 fn refused(message: String) -> StageError {
-    StageError::new(StageKind::Decode, ErrorClass::BadInput, "worker-settings", message)
+    StageError::new(StageName::new("worker"), ErrorClass::BadInput, "worker-settings", message)
 }

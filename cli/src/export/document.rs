@@ -5,8 +5,9 @@ use std::path::Path;
 
 use schemars::JsonSchema;
 use serde::Serialize;
+use serde_json::Value;
 use stage_core::forensics::ForensicRecord;
-use stage_core::{Decoding, Dropped, Fingerprint, Segment, StageKind, Word};
+use stage_core::{Decoding, Dropped, Fingerprint, OutputName, Segment, StageName, Word};
 
 use super::Evidence;
 use crate::file_name;
@@ -29,6 +30,9 @@ pub(crate) struct Document {
     pub(crate) words: Vec<Word>,
     /// Measurements, evidence and scores.
     pub(crate) forensics: ForensicRecord,
+    /// Artifacts of further stages by name; left out where there are none.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub(crate) further: BTreeMap<String, Value>,
     /// How each artifact came to be: the chain that `earwitness verify` checks.
     pub(crate) provenance: Vec<Provenance>,
 }
@@ -91,7 +95,10 @@ pub(crate) struct SegmentBlock {
 #[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct Provenance {
     /// The stage that made it.
-    pub(crate) stage: StageKind,
+    pub(crate) stage: StageName,
+    /// Which of the stage's outputs; left out for its main artifact.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) output: Option<OutputName>,
     /// The version of the stage's method.
     pub(crate) version: u32,
     /// The hash of everything that it depends on.
@@ -147,6 +154,7 @@ impl Document {
             dropped: [evidence.segments.dropped, evidence.transcript.dropped].concat(),
             words: evidence.words.words,
             forensics: evidence.forensics,
+            further: evidence.further,
             provenance: evidence.provenance,
         }
     }

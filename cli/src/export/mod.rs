@@ -6,14 +6,15 @@ mod names;
 mod subtitles;
 mod tables;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
 use scheduler::store::{Alteration, Export, Lookup, RecordingEntry, Store, StoreError, StoredArtifact};
 use serde::de::DeserializeOwned;
+use serde_json::Value;
 use stage_core::forensics::ForensicRecord;
-use stage_core::{AlignedWords, Recording, SpeechSegments, StageKind, Transcript, sha256_hex};
+use stage_core::{AlignedWords, Artifact, ArtifactName, Recording, SpeechSegments, Transcript, sha256_hex};
 
 pub(crate) use document::{Document, Provenance};
 pub(crate) use names::assign as assign_names;
@@ -29,6 +30,8 @@ pub(crate) struct Evidence {
     pub(crate) transcript: Transcript,
     pub(crate) words: AlignedWords,
     pub(crate) forensics: ForensicRecord,
+    /// Artifacts of stages that the document has no place of its own for, by name.
+    pub(crate) further: BTreeMap<String, Value>,
     pub(crate) provenance: Vec<Provenance>,
 }
 
@@ -37,12 +40,14 @@ pub(crate) struct Evidence {
 pub(crate) enum ExportError {
     #[error(transparent)]
     Store(#[from] StoreError),
-    #[error("the artifact of {0} is not on record")]
-    Missing(StageKind),
-    #[error("the artifact of {stage} does not hold: {alteration}")]
-    Altered { stage: StageKind, alteration: Alteration },
-    #[error("the artifact of {stage} is not of this version: {reason}")]
-    Unreadable { stage: StageKind, reason: serde_json::Error },
+    #[error("the artifact {0} is not stored")]
+    Missing(ArtifactName),
+    #[error("the artifact {name} was altered: {alteration}")]
+    Altered { name: ArtifactName, alteration: Alteration },
+    #[error("the artifact {name} is not of this version: {reason}")]
+    Unreadable { name: ArtifactName, reason: serde_json::Error },
+    #[error("the results cannot be written as JSON: {0}")]
+    Json(serde_json::Error),
     #[error("{path}: cannot be written: {reason}")]
     Unwritable { path: PathBuf, reason: std::io::Error },
     #[error("{0}")]
@@ -69,44 +74,56 @@ pub(crate) fn write_results(
     Ok((document, exports))
 }
 
-/// An artifact that holds.
-pub(crate) fn sound(
-    store: &dyn Store,
-    entry: &RecordingEntry,
-    stage: StageKind,
-) -> Result<StoredArtifact, ExportError> {
-    let key = entry.keys().into_iter().find(|key| key.stage == stage).ok_or(ExportError::Missing(stage))?;
-    match store.artifact(&key.fingerprint())? {
-        Lookup::Sound(artifact) => Ok(*artifact),
-        Lookup::Missing => Err(ExportError::Missing(stage)),
-        Lookup::Altered(alteration) => Err(ExportError::Altered { stage, alteration }),
+/// The stored artifacts of a recording, each checked against its hash.
+struct Artifacts(BTreeMap<ArtifactName, StoredArtifact>);
+
+impl Artifacts {
+    fn of(store: &dyn Store, entry: &RecordingEntry) -> Result<Self, ExportError> {
+        let mut artifacts = BTreeMap::new();
+        for key in entry.keys() {
+            let name = key.artifact();
+            match store.artifact(&key.fingerprint())? {
+                Lookup::Sound(artifact) => drop(artifacts.insert(name, *artifact)),
+                Lookup::Missing => return Err(ExportError::Missing(name)),
+                Lookup::Altered(alteration) => return Err(ExportError::Altered { name, alteration }),
+            }
+        }
+        Ok(Self(artifacts))
+    }
+
+    fn take<T: Artifact + DeserializeOwned>(&mut self) -> Result<T, ExportError> {
+        let name = T::NAME;
+        parse(name, &self.0.remove(&name).ok_or(ExportError::Missing(name))?)
+    }
+
+    fn further(&self) -> Result<BTreeMap<String, Value>, ExportError> {
+        self.0.iter().map(|(name, stored)| Ok((name.to_string(), parse(*name, stored)?))).collect()
     }
 }
 
 fn evidence(store: &dyn Store, entry: &RecordingEntry) -> Result<Evidence, ExportError> {
-    let artifacts = StageKind::ALL.map(|stage| sound(store, entry, stage));
-    let [decode, segment, transcribe, align, forensics] = artifacts;
-    let artifacts = [decode?, segment?, transcribe?, align?, forensics?];
+    let mut artifacts = Artifacts::of(store, entry)?;
     Ok(Evidence {
         file_sha256: entry.file_sha256.clone(),
-        recording: parse(&artifacts[0])?,
-        segments: parse(&artifacts[1])?,
-        transcript: parse(&artifacts[2])?,
-        words: parse(&artifacts[3])?,
-        forensics: parse(&artifacts[4])?,
-        provenance: artifacts.iter().map(provenance).collect(),
+        provenance: entry.recipe.artifacts().filter_map(|name| artifacts.0.get(&name)).map(provenance).collect(),
+        recording: artifacts.take()?,
+        segments: artifacts.take()?,
+        transcript: artifacts.take()?,
+        words: artifacts.take()?,
+        forensics: artifacts.take()?,
+        further: artifacts.further()?,
     })
 }
 
-fn parse<T: DeserializeOwned>(stored: &StoredArtifact) -> Result<T, ExportError> {
-    let stage = stored.artifact.key.stage;
-    serde_json::from_str(&stored.artifact.body).map_err(|reason| ExportError::Unreadable { stage, reason })
+fn parse<T: DeserializeOwned>(name: ArtifactName, stored: &StoredArtifact) -> Result<T, ExportError> {
+    serde_json::from_str(&stored.artifact.body).map_err(|reason| ExportError::Unreadable { name, reason })
 }
 
 fn provenance(stored: &StoredArtifact) -> Provenance {
     let made = &stored.artifact;
     Provenance {
         stage: made.key.stage,
+        output: made.key.output,
         version: made.key.version,
         fingerprint: made.key.fingerprint(),
         artifact_sha256: stored.body_sha256.clone(),
@@ -130,8 +147,7 @@ pub(crate) fn utc(ms: u64) -> String {
 fn render(document: &Document, format: Format) -> Result<String, ExportError> {
     match format {
         Format::Json => {
-            let mut text = serde_json::to_string_pretty(document)
-                .map_err(|reason| ExportError::Unreadable { stage: StageKind::Forensics, reason })?;
+            let mut text = serde_json::to_string_pretty(document).map_err(ExportError::Json)?;
             text.push('\n');
             Ok(text)
         }

@@ -4,13 +4,26 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use scheduler::coordinator::WorkerId;
-use scheduler::protocol::{Lane, TaskSpan};
+use scheduler::protocol::{Lane, Slot, TaskSpan};
 use scheduler::store::{Incident, IncidentKind, RecordingEntry};
-use stage_core::{DeviceId, Identity, Phase, Recipe, StageKind};
+use stage_core::{DeviceId, Identity, Phase, Recipe, RecipeStep, StageName};
+
+use crate::stages;
+
+pub(super) const DECODE: StageName = StageName::new("decode");
+pub(super) const SEGMENT: StageName = StageName::new("segment");
+pub(super) const TRANSCRIBE: StageName = StageName::new("transcribe");
+pub(super) const ALIGN: StageName = StageName::new("align");
+pub(super) const FORENSICS: StageName = StageName::new("forensics");
+
+fn first_phase(stage: StageName) -> Phase {
+    if stages::on_device(stage) { Phase::Prepare } else { Phase::Run }
+}
 
 /// A recording `/calls/NAME` of the given length.
 pub(super) fn item(name: &str, audio_s: f64) -> RecordingEntry {
-    let decode = (StageKind::Decode, 1, Identity::without_model(serde_json::Value::Null));
+    let spec = stages::specs().next().unwrap();
+    let decode = RecipeStep::new(&spec, Identity::without_model(serde_json::Value::Null));
     RecordingEntry {
         path: format!("/calls/{name}").into(),
         file_sha256: "00".repeat(32),
@@ -26,10 +39,11 @@ pub(super) fn worker(n: u32) -> WorkerId {
 }
 
 /// What a thread did, in microseconds since 1970.
-pub(super) fn span(lane: Lane, thread: u32, stage: StageKind, items: u64, units: u32, us: Range<u64>) -> TaskSpan {
-    let phase = if lane == Lane::Device { Phase::Infer } else { stage.phases()[0] };
+pub(super) fn span(lane: Lane, thread: u32, stage: StageName, items: u64, units: u32, us: Range<u64>) -> TaskSpan {
+    let phase = if lane == Lane::Device { Phase::Infer } else { first_phase(stage) };
     TaskSpan {
         lane,
+        slot: Slot::default(),
         thread,
         items: (0..items).collect(),
         stage,

@@ -5,11 +5,12 @@ use std::collections::BTreeMap;
 use scheduler::coordinator::{Event, WorkerId};
 use scheduler::protocol::{Lane, TaskSpan};
 use scheduler::store::{IncidentKind, RecordingEntry};
-use stage_core::StageKind;
+use stage_core::StageName;
 
 use super::pace::Pace;
 use super::work::Work;
 use super::workers::{Doing, Workers};
+use crate::stages;
 
 /// What a run has done so far. Its size grows with the recordings by a few numbers each, and not with the time.
 #[derive(Debug)]
@@ -17,7 +18,7 @@ pub(crate) struct Tally {
     pub(crate) work: Work,
     pub(crate) pace: Pace,
     pub(crate) files: Files,
-    pub(crate) stages: BTreeMap<StageKind, StageTally>,
+    pub(crate) stages: StageTallies,
     pub(crate) workers: Workers,
     pub(crate) incidents: BTreeMap<IncidentKind, u64>,
     /// Each recording's time in lanes, in microseconds; the device's for several at once counts in equal parts.
@@ -53,6 +54,27 @@ pub(crate) struct StageTally {
     pub(crate) duration_s: f64,
 }
 
+/// The stages of which something was done, in the order of the data flow.
+#[derive(Debug, Default)]
+pub(crate) struct StageTallies(BTreeMap<(usize, StageName), StageTally>);
+
+impl StageTallies {
+    /// A stage's counters.
+    fn of(&mut self, stage: StageName) -> &mut StageTally {
+        self.0.entry((rank(stage), stage)).or_default()
+    }
+
+    /// All of them.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (StageName, &StageTally)> {
+        self.0.iter().map(|((_, stage), tally)| (*stage, tally))
+    }
+}
+
+/// A stage's place in the data flow; stages that this program does not have come last.
+fn rank(stage: StageName) -> usize {
+    stages::specs().position(|spec| spec.name == stage).unwrap_or(usize::MAX)
+}
+
 impl Tally {
     /// Nothing done yet of `items`; `unreadable` more files have failed before.
     pub(crate) fn new(items: &[RecordingEntry], unreadable: usize) -> Self {
@@ -60,7 +82,7 @@ impl Tally {
             work: Work::new(items.iter().map(|item| item.audio_s)),
             pace: Pace::default(),
             files: Files { planned: items.len() + unreadable, done: 0, failed: unreadable },
-            stages: BTreeMap::new(),
+            stages: StageTallies::default(),
             workers: Workers::default(),
             incidents: BTreeMap::new(),
             worked_us: vec![0; items.len()],
@@ -72,7 +94,7 @@ impl Tally {
     pub(crate) fn observe(&mut self, event: &Event, at_s: f64) {
         match event {
             Event::Reused { index, stage } => {
-                self.stages.entry(*stage).or_default().reused += 1;
+                self.stages.of(*stage).reused += 1;
                 self.work.reuse(*index, *stage);
             }
             Event::WorkerUp { worker, pid } => self.workers.come_up(worker, *pid, at_s),
@@ -88,7 +110,7 @@ impl Tally {
                 }
             }
             Event::PartCommitted { indices, stage, worker, audio_s } => {
-                self.stages.entry(*stage).or_default().parts += 1;
+                self.stages.of(*stage).parts += 1;
                 let added_s = indices.iter().map(|index| self.work.part(*index, *stage, *audio_s)).sum::<f64>();
                 self.workers.entry(worker).audio_s += added_s;
             }
@@ -128,9 +150,9 @@ impl Tally {
         places.into_iter().map(|index| (index, self.worked_us[index] as f64 / 1e6)).collect()
     }
 
-    fn committed(&mut self, indices: &[usize], stage: StageKind, duration_s: f64) {
+    fn committed(&mut self, indices: &[usize], stage: StageName, duration_s: f64) {
         let audio_s = indices.first().map_or(0.0, |&index| self.lengths_s[index]);
-        let tally = self.stages.entry(stage).or_default();
+        let tally = self.stages.of(stage);
         tally.committed += 1;
         tally.duration_s += duration_s;
         tally.audio_s += audio_s;
@@ -138,7 +160,7 @@ impl Tally {
 
     fn span(&mut self, worker: &WorkerId, span: &TaskSpan, indices: &[usize]) {
         let busy_us = span.end_us.saturating_sub(span.start_us);
-        let stage = self.stages.entry(span.stage).or_default();
+        let stage = self.stages.of(span.stage);
         match span.lane {
             Lane::Cpu => stage.cpu_us += busy_us,
             Lane::Device => stage.device_us += busy_us,
@@ -152,27 +174,27 @@ impl Tally {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::watch::samples::{incident, item, span, worker};
+    use crate::watch::samples::{DECODE, TRANSCRIBE, incident, item, span, worker};
 
     #[test]
     fn the_devices_time_for_two_recordings_counts_half_for_each() {
         let mut tally = Tally::new(&[item("a", 10.0), item("b", 100.0), item("c", 0.0)], 0);
-        let call = span(Lane::Device, 0, StageKind::Transcribe, 2, 8, 0..4_000_000);
-        let spans = vec![(call, vec![0, 1]), (span(Lane::Cpu, 0, StageKind::Decode, 1, 0, 0..1_000_000), vec![2])];
+        let call = span(Lane::Device, 0, TRANSCRIBE, 2, 8, 0..4_000_000);
+        let spans = vec![(call, vec![0, 1]), (span(Lane::Cpu, 0, DECODE, 1, 0, 0..1_000_000), vec![2])];
         tally.observe(&Event::Spans { worker: worker(0), spans }, 4.0);
         assert_eq!(tally.slowest(5), [(0, 2.0), (1, 2.0)], "c has no known length");
         assert_eq!(tally.slowest(1), [(0, 2.0)]);
-        assert_eq!(tally.stages[&StageKind::Transcribe].device_us, 4_000_000);
-        assert_eq!(tally.stages[&StageKind::Decode].cpu_us, 1_000_000);
+        assert_eq!(tally.stages.of(TRANSCRIBE).device_us, 4_000_000);
+        assert_eq!(tally.stages.of(DECODE).cpu_us, 1_000_000);
     }
 
     #[test]
     fn equal_recordings_are_computed_once_and_done_twice() {
         let mut tally = Tally::new(&[item("a", 10.0), item("copy", 10.0)], 1);
         let (indices, worker) = (vec![0, 1], worker(0));
-        tally.observe(&Event::StageCommitted { indices, stage: StageKind::Decode, worker, duration_s: 0.5 }, 1.0);
+        tally.observe(&Event::StageCommitted { indices, stage: DECODE, worker, duration_s: 0.5 }, 1.0);
         tally.observe(&Event::ItemDone { index: 0 }, 1.0);
-        let decode = tally.stages[&StageKind::Decode];
+        let decode = *tally.stages.of(DECODE);
         assert_eq!((decode.committed, decode.audio_s, decode.duration_s), (1, 10.0, 0.5));
         assert_eq!(tally.work.computed_s(), 1.0);
         assert_eq!(tally.files, Files { planned: 3, done: 1, failed: 1 });
@@ -181,11 +203,10 @@ mod tests {
     #[test]
     fn the_eta_leaves_out_what_was_on_record() {
         let mut tally = Tally::new(&[item("old", 1000.0), item("new", 100.0)], 0);
-        StageKind::ALL.into_iter().for_each(|stage| tally.observe(&Event::Reused { index: 0, stage }, 0.0));
+        stages::specs().for_each(|spec| tally.observe(&Event::Reused { index: 0, stage: spec.name }, 0.0));
         tally.observe(&Event::WorkerUp { worker: worker(0), pid: 7 }, 5.0);
         assert_eq!(tally.eta_s(), None);
-        let part =
-            Event::PartCommitted { indices: vec![1], stage: StageKind::Transcribe, worker: worker(0), audio_s: 50.0 };
+        let part = Event::PartCommitted { indices: vec![1], stage: TRANSCRIBE, worker: worker(0), audio_s: 50.0 };
         tally.observe(&part, 10.0);
         assert_eq!(tally.eta_s(), Some((100.0 - 37.5) / (37.5 / 5.0)));
     }

@@ -185,18 +185,17 @@ impl Trace {
 #[cfg(test)]
 mod tests {
     use scheduler::store::IncidentKind;
-    use stage_core::StageKind;
 
     use super::*;
-    use crate::watch::samples::{incident, item, span, worker};
+    use crate::watch::samples::{DECODE, TRANSCRIBE, incident, item, span, worker};
 
     const BEGAN_US: u64 = 500_000;
 
     fn events() -> Vec<Event> {
         let spans = vec![
-            (span(Lane::Device, 0, StageKind::Transcribe, 0, 0, 500_000..600_000), vec![]),
-            (span(Lane::Device, 0, StageKind::Transcribe, 2, 8, 700_000..900_000), vec![0, 1]),
-            (span(Lane::Cpu, 1, StageKind::Decode, 1, 0, 750_000..800_000), vec![1]),
+            (span(Lane::Device, 0, TRANSCRIBE, 0, 0, 500_000..600_000), vec![]),
+            (span(Lane::Device, 0, TRANSCRIBE, 2, 8, 700_000..900_000), vec![0, 1]),
+            (span(Lane::Cpu, 1, DECODE, 1, 0, 750_000..800_000), vec![1]),
         ];
         vec![
             Event::WorkerUp { worker: worker(0), pid: 42 },

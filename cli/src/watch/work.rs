@@ -1,13 +1,24 @@
 //! Progress in seconds of audio: what of each recording is done, was on record, or is given up.
 
-use stage_core::StageKind;
+use stage_core::{StageName, StageSpec};
 
-/// A stage's part of the work on a recording: about what it takes on a processor. The parts sum to 1.
-const fn share(stage: StageKind) -> f64 {
-    match stage {
-        StageKind::Decode | StageKind::Segment | StageKind::Align => 0.05,
-        StageKind::Transcribe => 0.75,
-        StageKind::Forensics => 0.10,
+use crate::stages;
+
+/// The stages with their parts of the work on a recording, which sum to 1.
+#[derive(Debug, Clone, Default)]
+struct Shares(Vec<(StageName, f64)>);
+
+impl Shares {
+    fn of(specs: impl Iterator<Item = StageSpec>) -> Self {
+        let weights: Vec<_> = specs.map(|spec| (spec.name, spec.weight)).collect();
+        let whole: f64 = weights.iter().map(|(_, weight)| weight).sum();
+        Self(weights.into_iter().map(|(stage, weight)| (stage, weight / whole)).collect())
+    }
+
+    /// A stage's place and share; a stage that is not in the list has no part of the work.
+    fn get(&self, stage: StageName) -> Option<(usize, f64)> {
+        let index = self.0.iter().position(|(other, _)| *other == stage)?;
+        Some((index, self.0[index].1))
     }
 }
 
@@ -17,6 +28,7 @@ const ROUNDING_S: f64 = 1e-6;
 /// The work of a run. A recording of 60 s whose decode and transcribe are done counts as 48 s done.
 #[derive(Debug, Default)]
 pub(crate) struct Work {
+    shares: Shares,
     recordings: Vec<Recording>,
     total_s: f64,
     computed_s: f64,
@@ -28,39 +40,50 @@ pub(crate) struct Work {
 struct Recording {
     audio_s: f64,
     /// What is done of each stage, from 0 to the stage's share.
-    done: [f64; StageKind::ALL.len()],
+    done: Vec<f64>,
     ended: bool,
 }
 
 impl Work {
     /// The work on recordings of the given lengths in seconds. A length that is not known is 0 and weighs nothing.
     pub(crate) fn new(lengths_s: impl Iterator<Item = f64>) -> Self {
+        let shares = Shares::of(stages::specs());
         let recordings: Vec<_> = lengths_s
             .map(|audio_s| {
                 let audio_s = if audio_s.is_finite() { audio_s.max(0.0) } else { 0.0 };
-                Recording { audio_s, done: Default::default(), ended: false }
+                Recording { audio_s, done: vec![0.0; shares.0.len()], ended: false }
             })
             .collect();
-        Self { total_s: recordings.iter().map(|recording| recording.audio_s).sum(), recordings, ..Self::default() }
+        Self {
+            total_s: recordings.iter().map(|recording| recording.audio_s).sum(),
+            recordings,
+            shares,
+            ..Self::default()
+        }
     }
 
     /// A stage of a recording is on record already.
-    pub(crate) fn reuse(&mut self, index: usize, stage: StageKind) {
-        self.reused_s += self.recordings[index].complete(stage);
+    pub(crate) fn reuse(&mut self, index: usize, stage: StageName) {
+        self.reused_s += self.complete(index, stage);
     }
 
     /// A part of a stage that covers `audio_s` seconds is durable. Says how many seconds of work it adds.
-    pub(crate) fn part(&mut self, index: usize, stage: StageKind, audio_s: f64) -> f64 {
-        let added_s = self.recordings[index].part(stage, audio_s);
+    pub(crate) fn part(&mut self, index: usize, stage: StageName, audio_s: f64) -> f64 {
+        let share = self.shares.get(stage);
+        let added_s = share.map_or(0.0, |share| self.recordings[index].part(share, audio_s));
         self.computed_s += added_s;
         added_s
     }
 
     /// A stage is durable. Says how many seconds of work it adds to those of its parts.
-    pub(crate) fn stage(&mut self, index: usize, stage: StageKind) -> f64 {
-        let added_s = self.recordings[index].complete(stage);
+    pub(crate) fn stage(&mut self, index: usize, stage: StageName) -> f64 {
+        let added_s = self.complete(index, stage);
         self.computed_s += added_s;
         added_s
+    }
+
+    fn complete(&mut self, index: usize, stage: StageName) -> f64 {
+        self.shares.get(stage).map_or(0.0, |share| self.recordings[index].complete(share))
     }
 
     /// A recording failed: what is open of it will not be done.
@@ -96,23 +119,23 @@ impl Work {
 }
 
 impl Recording {
-    fn complete(&mut self, stage: StageKind) -> f64 {
-        self.raise(stage, share(stage))
+    fn complete(&mut self, (stage, share): (usize, f64)) -> f64 {
+        self.raise(stage, share)
     }
 
-    fn part(&mut self, stage: StageKind, audio_s: f64) -> f64 {
+    fn part(&mut self, (stage, share): (usize, f64), audio_s: f64) -> f64 {
         if self.audio_s <= 0.0 {
             return 0.0;
         }
-        let to = self.done[stage as usize] + share(stage) * audio_s.max(0.0) / self.audio_s;
-        self.raise(stage, to.min(share(stage)))
+        let to = self.done[stage] + share * audio_s.max(0.0) / self.audio_s;
+        self.raise(stage, to.min(share))
     }
 
-    fn raise(&mut self, stage: StageKind, to: f64) -> f64 {
+    fn raise(&mut self, stage: usize, to: f64) -> f64 {
         if self.ended {
             return 0.0;
         }
-        let before = std::mem::replace(&mut self.done[stage as usize], to);
+        let before = std::mem::replace(&mut self.done[stage], to);
         (to - before) * self.audio_s
     }
 
@@ -129,41 +152,48 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::watch::samples::{ALIGN, DECODE, FORENSICS, SEGMENT, TRANSCRIBE};
 
     fn close(a: f64, b: f64) -> bool {
         (a - b).abs() < 1e-6
     }
 
     #[test]
-    fn the_shares_are_the_whole() {
-        assert!(close(StageKind::ALL.into_iter().map(share).sum(), 1.0));
+    fn shares_sum_to_1() {
+        assert!(close(Shares::of(stages::specs()).0.iter().map(|(_, share)| share).sum(), 1.0));
+    }
+
+    #[test]
+    fn shares_of_stages_outside_the_list_are_nothing() {
+        let mut work = Work::new([100.0].into_iter());
+        assert_eq!(work.stage(0, StageName::new("other")), 0.0);
     }
 
     #[test]
     fn a_part_of_a_long_recording_moves_the_progress() {
         let mut work = Work::new([3600.0].into_iter());
-        work.stage(0, StageKind::Decode);
-        work.stage(0, StageKind::Segment);
-        assert!(close(work.part(0, StageKind::Transcribe, 1800.0), 0.375 * 3600.0));
+        work.stage(0, DECODE);
+        work.stage(0, SEGMENT);
+        assert!(close(work.part(0, TRANSCRIBE, 1800.0), 0.375 * 3600.0));
         assert!(close(work.done_s(), 0.475 * 3600.0));
-        assert!(close(work.stage(0, StageKind::Transcribe), 0.375 * 3600.0));
+        assert!(close(work.stage(0, TRANSCRIBE), 0.375 * 3600.0));
     }
 
     #[test]
     fn a_failed_recording_leaves_nothing_to_do() {
         let mut work = Work::new([100.0, 50.0].into_iter());
-        work.stage(0, StageKind::Decode);
-        work.part(0, StageKind::Transcribe, 10.0);
+        work.stage(0, DECODE);
+        work.part(0, TRANSCRIBE, 10.0);
         work.give_up(0);
         assert!(close(work.remaining_s(), 50.0));
-        assert_eq!(work.stage(0, StageKind::Segment), 0.0, "a late commit counts for nothing");
+        assert_eq!(work.stage(0, SEGMENT), 0.0, "a late commit counts for nothing");
         assert!(close(work.remaining_s(), 50.0));
     }
 
     #[test]
     fn reused_work_is_done_and_not_computed() {
         let mut work = Work::new([100.0].into_iter());
-        StageKind::ALL.into_iter().for_each(|stage| work.reuse(0, stage));
+        stages::specs().for_each(|spec| work.reuse(0, spec.name));
         assert!(close(work.done_s(), 100.0));
         assert_eq!(work.computed_s(), 0.0);
     }
@@ -177,14 +207,14 @@ mod tests {
             let mut work = Work::new([audio_s].into_iter());
             let mut by_parts_s = 0.0;
             for part_s in parts_s {
-                let added_s = work.part(0, StageKind::Transcribe, part_s);
+                let added_s = work.part(0, TRANSCRIBE, part_s);
                 prop_assert!(added_s >= 0.0);
                 by_parts_s += added_s;
             }
             prop_assert!(by_parts_s <= 0.75 * audio_s * (1.0 + 1e-9));
-            work.stage(0, StageKind::Transcribe);
+            work.stage(0, TRANSCRIBE);
             prop_assert!((work.computed_s() - 0.75 * audio_s).abs() <= 1e-9 * audio_s);
-            prop_assert_eq!(work.part(0, StageKind::Transcribe, 1.0), 0.0);
+            prop_assert_eq!(work.part(0, TRANSCRIBE, 1.0), 0.0);
         }
 
         #[test]
@@ -193,10 +223,10 @@ mod tests {
         ) {
             let mut work = Work::new([10.0, 0.0, 600.0].into_iter());
             for (index, what, stage, audio_s) in steps {
-                let stage = StageKind::ALL[stage];
+                let stage = [DECODE, SEGMENT, TRANSCRIBE, ALIGN, FORENSICS][stage];
                 match what {
                     0 => work.reuse(index, stage),
-                    1 => drop(work.part(index, StageKind::Transcribe, audio_s)),
+                    1 => drop(work.part(index, TRANSCRIBE, audio_s)),
                     2 => drop(work.stage(index, stage)),
                     _ => work.give_up(index),
                 }

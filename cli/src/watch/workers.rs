@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use scheduler::coordinator::WorkerId;
 use scheduler::protocol::{Lane, Progress, TaskSpan};
 use scheduler::store::{Incident, IncidentKind};
-use stage_core::{Phase, StageKind};
+use stage_core::{Phase, StageName};
 
 /// The workers of a run.
 #[derive(Debug, Default)]
@@ -51,7 +51,7 @@ pub(crate) enum State {
 pub(crate) struct Doing {
     /// The recording's place in the list.
     pub(crate) index: usize,
-    pub(crate) stage: StageKind,
+    pub(crate) stage: StageName,
     pub(crate) phase: Phase,
 }
 
@@ -202,7 +202,7 @@ pub(crate) fn is_load(span: &TaskSpan) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::watch::samples::{incident, span, worker};
+    use crate::watch::samples::{DECODE, TRANSCRIBE, incident, span, worker};
 
     fn states(workers: &Workers) -> Vec<State> {
         workers.iter().map(|(_, worker)| worker.state).collect()
@@ -227,15 +227,15 @@ mod tests {
     fn the_busy_share_is_of_all_threads_and_none_without_spans() {
         let mut lane = LaneTally::default();
         assert_eq!(lane.busy_share(10.0), None);
-        lane.count(&span(Lane::Cpu, 1, StageKind::Decode, 1, 0, 0..5_000_000), 5_000_000);
+        lane.count(&span(Lane::Cpu, 1, DECODE, 1, 0, 0..5_000_000), 5_000_000);
         assert_eq!(lane.busy_share(10.0), Some(0.25));
     }
 
     #[test]
     fn a_load_of_models_does_not_count_as_units_under_way() {
         let mut lane = LaneTally::default();
-        lane.count(&span(Lane::Device, 0, StageKind::Transcribe, 0, 0, 0..10), 10);
-        lane.count(&span(Lane::Device, 0, StageKind::Transcribe, 2, 6, 10..20), 10);
+        lane.count(&span(Lane::Device, 0, TRANSCRIBE, 0, 0, 0..10), 10);
+        lane.count(&span(Lane::Device, 0, TRANSCRIBE, 2, 6, 10..20), 10);
         assert_eq!((lane.threads, lane.busy_us, lane.units, lane.units_at_once()), (1, 20, 6, Some(6.0)));
     }
 }

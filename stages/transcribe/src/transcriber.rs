@@ -37,7 +37,7 @@ const NO_LEVEL_DBFS: f32 = -200.0;
 /// [`DeviceStage::infer`].
 #[derive(Debug)]
 pub struct Transcriber {
-    files: ModelFiles,
+    files: Arc<ModelFiles>,
     config: TranscribeConfig,
     rules: Rules,
     planner: Planner,
@@ -52,7 +52,8 @@ impl Transcriber {
     /// [`ModelError::Language`] where the model does not know the language: choose one that it lists.
     /// [`ModelError::Setting`] or [`ModelError::SpecialToken`] where another setting makes no sense, or the device has not
     /// the precision.
-    pub fn new(files: ModelFiles, config: TranscribeConfig) -> Result<Self, ModelError> {
+    pub fn new(files: impl Into<Arc<ModelFiles>>, config: TranscribeConfig) -> Result<Self, ModelError> {
+        let files = files.into();
         match config.device {
             DeviceChoice::Cpu => config.precision.on_a_processor().map(drop),
             DeviceChoice::Cuda => config.precision.on_a_gpu().map(drop),
@@ -69,7 +70,7 @@ impl Transcriber {
 
     /// The model's files.
     #[must_use]
-    pub const fn files(&self) -> &ModelFiles {
+    pub fn files(&self) -> &ModelFiles {
         &self.files
     }
 
@@ -115,7 +116,7 @@ impl Transcriber {
         } else {
             (self.config.precision.on_a_gpu()?, None)
         };
-        let ModelFiles { config, weights, .. } = &self.files;
+        let ModelFiles { config, weights, .. } = &*self.files;
         let heads = self.files.generation.alignment_heads(config);
         let model = match kernels.filter(|precision| Whisper::packs(*precision)) {
             Some(precision) => Whisper::packed(&weights.open()?, config, &heads, precision),

@@ -1,14 +1,15 @@
 //! The combinations of the settings listed, and which of them can be measured.
 
 use scheduler::devices::DeviceRequest;
-use stage_core::{DeviceId, StageKind};
+use stage_core::{DeviceId, StageName};
 use transcribe::{ModelSource, Precision, TranscribeConfig};
 
 use crate::args::BenchStageArgs;
+use crate::commands::bench::report::About;
 use crate::engine::resolve_devices;
 use crate::exit::Failure;
 use crate::settings::Settings;
-use crate::stages::{BuildError, Stages};
+use crate::stages::{self, BuildError, Context};
 
 /// Settings that are measured together.
 #[derive(Debug, Clone, PartialEq)]
@@ -25,7 +26,7 @@ pub(super) struct Combination {
 #[derive(Debug, thiserror::Error)]
 pub(super) enum ListError {
     #[error("--{list} has several entries and {stage} does not read it: name one")]
-    NotRead { list: &'static str, stage: StageKind },
+    NotRead { list: &'static str, stage: StageName },
     #[error("--devices {0}: a simulated device runs no stage: name cpu, cpu:N or cuda:ID")]
     Simulated(String),
 }
@@ -62,9 +63,15 @@ impl Combination {
         Settings { transcribe, ..base.clone() }
     }
 
-    /// The stages, without their weights.
-    pub(super) fn stages(&self, base: &Settings) -> Result<Stages, BuildError> {
-        Stages::build(&self.settings(base), &self.devices[0])
+    /// The stage that is measured, as these settings make it; its models are not checked.
+    pub(super) fn about(&self, base: &Settings, stage: StageName) -> Result<About, BuildError> {
+        let settings = self.settings(base);
+        let context = Context::of_worker(&settings, &self.devices[0])?;
+        // Hashed first: where that fails, a stage's identity could not say why.
+        context.model.sha256()?;
+        let recipe = stages::recipe(&context.stages()?, Some(stage))?;
+        let step = recipe.step(stage).cloned().ok_or(BuildError::Unknown(stage))?;
+        Ok(About { step, model: context.model.name().to_owned() })
     }
 
     /// CPU threads of each of its processes.
@@ -78,7 +85,7 @@ impl Combination {
 fn check_lists(args: &BenchStageArgs) -> Result<(), ListError> {
     let lists = [("precision", args.precision.len()), ("device-batch-size", args.device_batch_size.len())];
     match lists.into_iter().find(|(_, entries)| *entries > 1) {
-        Some((list, _)) if !args.stage.has_parts() => Err(ListError::NotRead { list, stage: args.stage }),
+        Some((list, _)) if !stages::on_device(args.stage) => Err(ListError::NotRead { list, stage: args.stage }),
         _ => Ok(()),
     }
 }

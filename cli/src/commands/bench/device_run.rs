@@ -12,23 +12,19 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::Instant;
 
-use scheduler::worker::Pipeline;
-use stage_core::{ErrorClass, Flow, StageError, StageKind};
+use stage_core::{
+    Artifacts, DeviceRunner, Emit, ErrorClass, Flow, ModelInput, ModelOutput, StageError, StageName, StageSpec,
+};
 
 use super::message::DeviceWork;
 use super::stage_run::{Made, Width, guarded, take_next};
-use crate::pipeline::Item;
-use crate::stages::Stages;
-
-type Window = <Stages as Pipeline>::Unit;
-type Answer = <Stages as Pipeline>::Answer;
 
 /// Preparing threads: as in a worker at least two, so that one can wait for the device while another prepares.
 const LEAST_PREPARING: usize = 2;
 
 /// A window on its way to the device.
 struct Unit {
-    window: Arc<Window>,
+    window: Arc<ModelInput>,
     index: usize,
     reply: Sender<Answered>,
 }
@@ -36,7 +32,7 @@ struct Unit {
 struct Answered {
     index: usize,
     drawn: Instant,
-    answer: Answer,
+    output: ModelOutput,
 }
 
 /// Runs the stage over all items.
@@ -44,11 +40,12 @@ struct Answered {
 /// # Errors
 /// The device failed: which recording it failed on is not known.
 pub(super) fn run(
-    stages: &Stages,
-    items: &[Item],
-    stage: StageKind,
+    spec: &StageSpec,
+    device: &dyn DeviceRunner,
+    items: &[Artifacts],
     width: Width,
 ) -> Result<(Vec<Result<Made, StageError>>, DeviceWork), StageError> {
+    let stage = spec.name;
     let (next, results) = (AtomicUsize::new(0), Mutex::new(Vec::with_capacity(items.len())));
     let put = |index: usize, result| results.lock().unwrap_or_else(PoisonError::into_inner).push((index, result));
     let work = thread::scope(|scope| {
@@ -58,7 +55,7 @@ pub(super) fn run(
             let (feed, next, put) = (feed.clone(), &next, &put);
             scope.spawn(move || {
                 while let Some((index, item)) = take_next(items, next) {
-                    let recording = Recording { stages, item, stage, feed: feed.clone(), began: Instant::now() };
+                    let recording = Recording { spec, device, item, feed: feed.clone(), began: Instant::now() };
                     match guarded(stage, || recording.prepare()) {
                         Ok(pending) => drop(scope.spawn(move || {
                             put(index, guarded(stage, || recording.complete(pending)));
@@ -71,7 +68,7 @@ pub(super) fn run(
         drop(feed);
         let inferred = guarded(stage, || {
             while flow.wait() {
-                stages.infer(stage, &mut flow)?;
+                device.infer(&mut flow)?;
             }
             Ok(())
         });
@@ -85,9 +82,9 @@ pub(super) fn run(
 
 /// One recording of the run.
 struct Recording<'a> {
-    stages: &'a Stages,
-    item: &'a Item,
-    stage: StageKind,
+    spec: &'a StageSpec,
+    device: &'a dyn DeviceRunner,
+    item: &'a Artifacts,
     feed: SyncSender<Unit>,
     began: Instant,
 }
@@ -101,43 +98,39 @@ struct Pending {
 impl Recording<'_> {
     /// Sends the first windows to the device.
     fn prepare(&self) -> Result<Pending, StageError> {
-        self.send(|emit| self.stages.prepare(self.item, self.stage, &|_| false, emit))
+        self.send(|emit| self.device.prepare(self.item, &|_| false, emit))
     }
 
     /// Waits for the answers, sends the windows that follow from them, and makes the artifact. The recording's time
     /// begins when the device takes its first window: before that it waited for others.
     fn complete(self, mut pending: Pending) -> Result<Made, StageError> {
-        let mut answers = Vec::new();
+        let mut outputs = Vec::new();
         let mut began = None;
         while pending.count > 0 {
             let mut new: Vec<Answered> = pending.answers.iter().collect();
             if new.len() < pending.count {
-                return Err(unanswered(self.stage));
+                return Err(incomplete(self.spec.name));
             }
             began = began.or_else(|| new.iter().map(|answered| answered.drawn).min());
             new.sort_by_key(|answered| answered.index);
-            answers.extend(new.into_iter().map(|answered| answered.answer));
-            pending = self.send(|emit| self.stages.follow_up(self.item, self.stage, &answers, emit))?;
+            outputs.extend(new.into_iter().map(|done| done.output));
+            pending = self.send(|emit| self.device.follow_up(self.item, &mut outputs, emit))?;
         }
-        let artifact = self.stages.finish(self.item, self.stage, answers)?;
+        let bodies = self.item.keep(self.spec, self.device.finish(self.item, outputs)?)?;
         let seconds = began.unwrap_or(self.began).elapsed().as_secs_f64();
-        Ok(Made { seconds, body: Some(artifact.body) })
+        Ok(Made { seconds, bodies })
     }
 
     /// The answers' channel closes when all windows that were emitted are answered or dropped.
-    fn send(
-        &self,
-        emit_all: impl FnOnce(&mut dyn FnMut(usize, Window) -> bool) -> Result<usize, StageError>,
-    ) -> Result<Pending, StageError> {
+    fn send(&self, emit_all: impl FnOnce(&mut Emit<'_>) -> Result<usize, StageError>) -> Result<Pending, StageError> {
         let (reply, answers) = channel();
-        let count = emit_all(&mut |index, window| {
-            self.feed.send(Unit { window: Arc::new(window), index, reply: reply.clone() }).is_ok()
-        })?;
+        let count =
+            emit_all(&mut |index, window| self.feed.send(Unit { window, index, reply: reply.clone() }).is_ok())?;
         Ok(Pending { count, answers })
     }
 }
 
-fn unanswered(stage: StageKind) -> StageError {
+fn incomplete(stage: StageName) -> StageError {
     StageError::new(stage, ErrorClass::Device, "unanswered", "the device stopped before all windows were answered")
 }
 
@@ -173,12 +166,12 @@ impl SharedFlow {
     }
 }
 
-impl Flow<Window, Answer> for SharedFlow {
+impl Flow<ModelInput, ModelOutput> for SharedFlow {
     fn capacity(&self) -> usize {
         self.capacity
     }
 
-    fn draw(&mut self) -> Option<(usize, Arc<Window>)> {
+    fn draw(&mut self) -> Option<(usize, Arc<ModelInput>)> {
         if self.under_way.len() >= self.capacity {
             return None;
         }
@@ -190,10 +183,10 @@ impl Flow<Window, Answer> for SharedFlow {
         Some((key, window))
     }
 
-    fn answer(&mut self, key: usize, answer: Answer) {
+    fn answer(&mut self, key: usize, output: ModelOutput) {
         if let Some((unit, drawn)) = self.under_way.remove(&key) {
             // Fails only where the recording has failed already.
-            drop(unit.reply.send(Answered { index: unit.index, drawn, answer }));
+            drop(unit.reply.send(Answered { index: unit.index, drawn, output }));
         }
     }
 }

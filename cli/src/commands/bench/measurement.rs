@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use measure::{Runs, percentile, try_runs};
-use stage_core::{StageError, StageKind};
+use stage_core::{StageError, StageName};
 
 use super::combination::Combination;
 use super::message::{DeviceWork, Input, Ran, Ready, Task};
@@ -38,7 +38,7 @@ impl Measurement {
     /// Measures the stage over the recordings.
     pub(super) fn take(
         combination: &Combination,
-        (stage, base, repeat): (StageKind, &Settings, usize),
+        (stage, base, repeat): (StageName, &Settings, usize),
         inputs: &[Input],
     ) -> Result<Self, ProcessError> {
         let shares = shares(inputs, combination.devices.len());

@@ -2,9 +2,9 @@
 
 use std::path::PathBuf;
 
-use scheduler::worker::Recorded;
+use scheduler::worker::Stored;
 use serde::{Deserialize, Serialize};
-use stage_core::{DeviceId, StageError, StageKind};
+use stage_core::{DeviceId, StageError, StageName};
 
 use crate::settings::Settings;
 
@@ -23,7 +23,7 @@ pub(super) enum ToProcess {
 /// What a process works on, and how.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(super) struct Task {
-    pub(super) stage: StageKind,
+    pub(super) stage: StageName,
     pub(super) settings: Settings,
     pub(super) device: DeviceId,
     pub(super) threads: usize,
@@ -39,13 +39,13 @@ pub(super) struct Input {
     pub(super) file_sha256: String,
     pub(super) audio_s: f64,
     pub(super) channels: u16,
-    pub(super) have: Vec<Recorded>,
+    pub(super) stored: Vec<Stored>,
 }
 
 impl Input {
     /// A recording of which nothing is known yet.
     pub(super) fn new(path: PathBuf) -> Self {
-        Self { path, file_sha256: String::new(), audio_s: 0.0, channels: 0, have: Vec::new() }
+        Self { path, file_sha256: String::new(), audio_s: 0.0, channels: 0, stored: Vec::new() }
     }
 }
 

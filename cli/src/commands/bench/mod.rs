@@ -75,11 +75,9 @@ fn check(
 ) -> Result<(Vec<Checked>, Combination, report::About), Failure> {
     let (mut checked, mut first, mut reasons) = (Vec::new(), None, Vec::new());
     for combination in combinations {
-        match combination.stages(base) {
-            Ok(stages) => {
-                if first.is_none() {
-                    first = Some((combination.clone(), report::About::of(&stages, args.stage)?));
-                }
+        match combination.about(base, args.stage) {
+            Ok(about) => {
+                first.get_or_insert((combination.clone(), about));
                 checked.push((combination, Ok(())));
             }
             Err(error) => {

@@ -6,13 +6,13 @@ use kernels::Isa;
 use measure::{Machine, figures};
 use scheduler::devices::{GpuProbe, probe_gpus};
 use serde_json::{Value, json};
-use stage_core::{DeviceId, Identity, StageKind};
+use stage_core::{DeviceId, RecipeStep, StageName};
 
 use super::combination::Combination;
 use super::measurement::{FailedRecording, Measurement, WARM_UPS};
 use super::recommendation::{MARGIN_PERCENT, recommended};
-use crate::exit::{Exit, Failure};
-use crate::stages::Stages;
+use crate::exit::Exit;
+use crate::stages;
 use crate::table::clock;
 
 /// Runs that differ by more, in percent, are worth a warning.
@@ -20,18 +20,9 @@ const STEADY_PERCENT: f64 = 10.0;
 
 /// The stage that is measured, as its settings make it.
 pub(super) struct About {
-    stage: StageKind,
-    version: u32,
-    identity: Identity,
+    pub(super) step: RecipeStep,
     /// The speech model's name.
-    model: String,
-}
-
-impl About {
-    pub(super) fn of(stages: &Stages, stage: StageKind) -> Result<Self, Failure> {
-        let (stage, version, identity) = stages.step(stage).map_err(Failure::usage)?;
-        Ok(Self { stage, version, identity, model: stages.transcriber.files().name().to_owned() })
-    }
+    pub(super) model: String,
 }
 
 /// How a combination ended.
@@ -82,7 +73,7 @@ impl Report {
 
     /// The best settings of each precision, and of all; none where there is nothing to choose from.
     fn recommendations(&self) -> Option<Recommendations<'_>> {
-        if !self.about.stage.has_parts() || self.measured().count() < 2 {
+        if !stages::on_device(self.about.step.stage) || self.measured().count() < 2 {
             return None;
         }
         let mut precisions: Vec<_> = self.measured().map(|(combination, _)| combination.precision).collect();
@@ -104,9 +95,9 @@ impl Report {
 type Recommendations<'a> = (&'a Combination, Vec<&'a Combination>);
 
 /// The settings of a combination that the stage reads, in words.
-pub(super) fn label(combination: &Combination, stage: StageKind) -> String {
+pub(super) fn label(combination: &Combination, stage: StageName) -> String {
     let Combination { request, precision, device_batch_size, .. } = combination;
-    if stage.has_parts() {
+    if stages::on_device(stage) {
         format!("--precision {precision} --device-batch-size {device_batch_size} --devices {request}")
     } else {
         format!("--devices {request}")
@@ -127,9 +118,9 @@ impl Report {
     }
 
     fn heading(&self) -> Vec<String> {
-        let About { stage, version, model, .. } = &self.about;
+        let About { step: RecipeStep { stage, version, .. }, model } = &self.about;
         let ((recordings, audio_s), machine) = (self.prepared, Machine::here());
-        let model = if stage.has_parts() { format!("; model {model}") } else { String::new() };
+        let model = if stages::on_device(*stage) { format!("; model {model}") } else { String::new() };
         let gpus: String = self.gpus().into_iter().map(|gpu| format!(", {gpu}")).collect();
         vec![
             format!("{stage} alone: {recordings} recordings, {} of audio{model}", clock(audio_s)),
@@ -146,7 +137,7 @@ impl Report {
     }
 
     fn table(&self) -> String {
-        let with_model = self.about.stage.has_parts();
+        let with_model = stages::on_device(self.about.step.stage);
         let mut header = vec!["devices"];
         if with_model {
             header.extend(["precision", "batch"]);
@@ -192,7 +183,7 @@ impl Report {
             let (work, batch) = (measurement.device?, combination.device_batch_size);
             let (windows, at_once) = (work.windows, work.windows_at_once);
             (at_once < batch).then(|| {
-                let label = label(combination, self.about.stage);
+                let label = label(combination, self.about.step.stage);
                 format!("{label}: never full, at most {at_once} windows at once, of {windows} in all")
             })
         });
@@ -208,7 +199,7 @@ impl Report {
 
     fn problems(&self) -> Vec<String> {
         let combinations = self.outcomes.iter().filter_map(|(combination, outcome)| {
-            let label = label(combination, self.about.stage);
+            let label = label(combination, self.about.step.stage);
             match outcome {
                 Outcome::Measured(_) => None,
                 Outcome::Failed(reason) => Some(format!("FAILED {label}: {reason}")),
@@ -220,13 +211,13 @@ impl Report {
     }
 
     fn advice(&self) -> Vec<String> {
-        if !self.about.stage.has_parts() {
+        if !stages::on_device(self.about.step.stage) {
             return Vec::new();
         }
         let Some((best, by_precision)) = self.recommendations() else {
             return vec!["to compare settings: --precision f32,bf16,int8 --device-batch-size 1,8".into()];
         };
-        let label = |combination| label(combination, self.about.stage);
+        let label = |combination| label(combination, self.about.step.stage);
         let mut lines = vec![format!("recommended: {}", label(best))];
         if by_precision.len() > 1 {
             let others = by_precision.into_iter().filter(|of| *of != best);
@@ -242,14 +233,14 @@ impl Report {
 
 impl Report {
     pub(super) fn json(&self) -> Value {
-        let About { stage, version, identity, model } = &self.about;
+        let About { step: RecipeStep { stage, version, identity, .. }, model } = &self.about;
         let ((recordings, audio_s), machine) = (self.prepared, Machine::here());
         let failed =
             |(path, error): &FailedRecording| json!({"path": path, "code": error.code, "reason": error.to_string()});
         json!({
             "stage": stage,
             "stage_settings": identity.settings,
-            "model": stage.has_parts().then_some(model),
+            "model": stages::on_device(*stage).then_some(model),
             "model_sha256": identity.model_sha256,
             "versions": {"earwitness": env!("CARGO_PKG_VERSION"), "stage": version},
             "machine": {
@@ -272,7 +263,7 @@ impl Report {
 
     /// The settings that the stage reads.
     fn settings(&self, combination: &Combination) -> Value {
-        let with_model = self.about.stage.has_parts();
+        let with_model = stages::on_device(self.about.step.stage);
         json!({
             "devices": combination.request,
             "precision": with_model.then(|| combination.precision.name()),

@@ -6,20 +6,17 @@ use std::sync::{Mutex, PoisonError};
 use std::thread;
 use std::time::Instant;
 
-use scheduler::worker::Pipeline;
-use stage_core::{ErrorClass, Stage, StageError, StageKind};
+use stage_core::{ArtifactName, Artifacts, ErrorClass, Runner, StageError, StageName};
 
 use super::device_run;
 use super::message::DeviceWork;
-use crate::pipeline::Item;
-use crate::stages::Stages;
 
 /// A recording's artifact, and how long the stage took to make it.
 #[derive(Debug)]
 pub(super) struct Made {
     pub(super) seconds: f64,
-    /// The artifact as JSON; none of decode where it is measured alone.
-    pub(super) body: Option<String>,
+    /// The artifacts to store, as JSON.
+    pub(super) bodies: Vec<(ArtifactName, String)>,
 }
 
 /// What the stages run with.
@@ -34,31 +31,22 @@ pub(super) struct Width {
 /// What a run gave for each recording, and what the device did in a stage with device work.
 pub(super) type StageRun = (Vec<Result<Made, StageError>>, Option<DeviceWork>);
 
-/// Runs a stage over items that have its inputs; each keeps its artifact.
+/// Runs a stage over recordings that have its inputs; each keeps what it makes.
 ///
 /// # Errors
 /// The device failed, so that no recording can be judged.
-pub(super) fn run(stages: &Stages, items: &[Item], stage: StageKind, width: Width) -> Result<StageRun, StageError> {
-    if stage.has_parts() {
-        let (made, work) = device_run::run(stages, items, stage, width)?;
+pub(super) fn run(stage: &dyn Runner, items: &[Artifacts], width: Width) -> Result<StageRun, StageError> {
+    if let Some(device) = stage.device() {
+        let (made, work) = device_run::run(&stage.spec(), device, items, width)?;
         return Ok((made, Some(work)));
     }
+    let spec = stage.spec();
     let made = for_each(items, width.threads, |item| {
-        timed(|| guarded(stage, || stages.run(item, stage)).map(|artifact| Some(artifact.body)))
+        let start = Instant::now();
+        let bodies = guarded(spec.name, || item.keep(&spec, stage.run(item)?))?;
+        Ok(Made { seconds: start.elapsed().as_secs_f64(), bodies })
     });
     Ok((made, None))
-}
-
-/// Decodes alone, without the checks of the file's hash that are part of a run.
-pub(super) fn decode(stages: &Stages, items: &[Item], threads: usize) -> Vec<Result<Made, StageError>> {
-    for_each(items, threads, |item| {
-        timed(|| guarded(StageKind::Decode, || stages.decoder.run(item.path()).map(drop)).map(|()| None))
-    })
-}
-
-fn timed(work: impl FnOnce() -> Result<Option<String>, StageError>) -> Result<Made, StageError> {
-    let start = Instant::now();
-    work().map(|body| Made { seconds: start.elapsed().as_secs_f64(), body })
 }
 
 /// Applies `work` to every item, `threads` at a time, in order; results in the order of the items.
@@ -89,7 +77,7 @@ pub(super) fn take_next<'a, I>(items: &'a [I], next: &AtomicUsize) -> Option<(us
 }
 
 /// Turns a panic into the failure of one recording.
-pub(super) fn guarded<T>(stage: StageKind, work: impl FnOnce() -> Result<T, StageError>) -> Result<T, StageError> {
+pub(super) fn guarded<T>(stage: StageName, work: impl FnOnce() -> Result<T, StageError>) -> Result<T, StageError> {
     catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|panic| {
         let text = panic.downcast_ref::<String>().map(String::as_str).or_else(|| panic.downcast_ref::<&str>().copied());
         Err(StageError::new(stage, ErrorClass::Bug, "panic", text.unwrap_or("the stage panicked")))

@@ -8,22 +8,24 @@ use std::thread;
 use std::time::Instant;
 
 use anyhow::{Context, anyhow, bail};
-use decode::{DecodeConfig, Decoder};
-use scheduler::worker::{ItemJob, Pipeline, Recorded};
-use stage_core::{ErrorClass, SAMPLE_RATE_HZ, StageError, StageKind, sha256_file};
+use decode::Decoder;
+use scheduler::worker::Stored;
+use stage_core::{
+    ArtifactName, Artifacts, DeviceRunner, ErrorClass, Recording, Runner, Runners, SAMPLE_RATE_HZ, Source, Stage,
+    StageError, StageName, StageSpec, sha256_file,
+};
 
 use super::message::{FromProcess, Input, Ran, Ready, Task, ToProcess};
 use super::stage_run::{self, StageRun, Width, for_each};
 use crate::exit::{Exit, Failure};
-use crate::pipeline::Item;
-use crate::stages::Stages;
+use crate::stages::{self, Context as StageContext};
 
 /// Decoded samples of all recordings together that stay in memory; those of further recordings go to temporary files
 /// without a name.
 const SAMPLES_BUDGET_BYTES: u64 = 1 << 30;
 
-/// An item, or why it is left out.
-type Opened = Result<Item, StageError>;
+/// A recording's artifacts, or why it is left out.
+type Opened = Result<Artifacts, StageError>;
 
 pub(crate) fn worker() -> Result<Exit, Failure> {
     let messages = read_stdin();
@@ -65,23 +67,26 @@ fn say(message: &FromProcess) -> anyhow::Result<()> {
     writeln!(stdout, "{line}").and_then(|()| stdout.flush()).context("bench does not read any more")
 }
 
-/// Runs the stages before the task's (decode at least), and gives their artifacts.
+/// Runs the stages that the task's reads (decode at least), and gives their artifacts.
 fn prepare(task: Task) -> anyhow::Result<()> {
-    let (mut stages, width) = build(&task)?;
+    let (stages, width) = build(&task)?;
     let share_bytes = SAMPLES_BUDGET_BYTES / task.recordings.len().max(1) as u64;
-    stages.decoder = decoder(&task, share_bytes.min(task.settings.pcm_budget_bytes));
+    let decoder = stages::decoder_with(&task.settings, share_bytes.min(task.settings.pcm_budget_bytes));
     let mut inputs: Vec<Result<Input, StageError>> =
         for_each(&task.recordings, width.threads, |input| hashed(input.clone()));
-    let mut items: Vec<Opened> =
-        inputs.iter().map(|input| open(&stages, input.as_ref().map_err(Clone::clone)?)).collect();
-    for stage in StageKind::ALL.into_iter().filter(|stage| *stage < task.stage || *stage == StageKind::Decode) {
-        if stage.has_parts() {
-            stages.load_device()?;
+    let mut items: Vec<Opened> = inputs.iter().map(|input| Ok(open(input.as_ref().map_err(Clone::clone)?))).collect();
+    let recipe = stages::recipe(&stages, Some(task.stage))?;
+    let before = recipe.steps().iter().map(|step| step.stage).filter(|stage| *stage != task.stage);
+    let decode = Decoder::SPEC.name;
+    for stage in std::iter::once(decode).chain(before.filter(|stage| *stage != decode)) {
+        let runner = if stage == decode { &*decoder } else { runner(&stages, stage)? };
+        if let Some(device) = runner.device() {
+            device.load()?;
         }
-        let bodies = keep(&mut items, |sound| stage_run::run(&stages, sound, stage, width))?;
-        for ((input, item), body) in inputs.iter_mut().zip(&items).zip(bodies) {
+        let bodies = keep(&mut items, |sound| stage_run::run(runner, sound, width))?;
+        for ((input, item), bodies) in inputs.iter_mut().zip(&items).zip(bodies) {
             match (input.as_mut(), item) {
-                (Ok(input), Ok(item)) => add(input, item, stage, body),
+                (Ok(input), Ok(item)) => add(input, item, bodies),
                 (_, Err(error)) => *input = Err(error.clone()),
                 (Err(_), Ok(_)) => {}
             }
@@ -90,35 +95,37 @@ fn prepare(task: Task) -> anyhow::Result<()> {
     say(&FromProcess::Prepared(inputs))
 }
 
-fn add(input: &mut Input, item: &Item, stage: StageKind, body: Option<String>) {
-    input.have.extend(body.map(|body| Recorded { stage, body }));
-    if let Some(recording) = item.decoded() {
+fn runner(stages: &Runners, stage: StageName) -> anyhow::Result<&dyn Runner> {
+    stages.get(stage).ok_or_else(|| anyhow!("there is no stage {stage}"))
+}
+
+fn add(input: &mut Input, item: &Artifacts, bodies: Vec<(ArtifactName, String)>) {
+    input.stored.extend(bodies.into_iter().map(|(artifact, body)| Stored { artifact, body }));
+    if let Some(recording) = item.made::<Recording>() {
         (input.audio_s, input.channels) = (recording.duration_s, recording.channels);
     }
 }
 
 /// Runs the task's stage each time that it is told to.
 fn measure(task: Task, messages: &Receiver<ToProcess>) -> anyhow::Result<()> {
-    let (mut stages, width) = build(&task)?;
-    let mut items: Vec<Opened> = task.recordings.iter().map(|input| open(&stages, input)).collect();
-    if task.stage != StageKind::Decode {
-        decode(&task, &mut stages, &mut items, width)?;
+    let (stages, width) = build(&task)?;
+    let measured = runner(&stages, task.stage)?;
+    let mut items: Vec<Opened> = task.recordings.iter().map(|input| Ok(open(input))).collect();
+    if measured.spec().inputs.iter().any(|input| is_transient(*input)) {
+        decode(&task, &mut items, width)?;
     }
     measure::reset_peak_resident();
     let before_mib = measure::resident_mib();
-    let load_s = if task.stage.has_parts() { Some(load(&stages)?) } else { None };
+    let load_s = measured.device().map(load).transpose()?;
     say(&FromProcess::Ready(Ready { load_s, before_mib }))?;
     loop {
-        // A stage runs once on an item: each run has items of its own.
+        // A stage runs once on a recording's artifacts: each run has copies of its own.
         let sound = sound(&items);
         let Ok(ToProcess::Run) = messages.recv() else { bail!("only runs are expected once the process is ready") };
-        let (made, device) = match task.stage {
-            StageKind::Decode => (stage_run::decode(&stages, &sound, width.threads), None),
-            stage => stage_run::run(&stages, &sound, stage, width)?,
-        };
+        let (made, device) = stage_run::run(measured, &sound, width)?;
         let recordings = in_places(&items, made.into_iter().map(|made| made.map(|made| made.seconds)));
         for (item, result) in items.iter_mut().zip(&recordings) {
-            // What fails in the warm-up is left out of the timed runs.
+            // A recording that fails in the warm-up is left out of the timed runs.
             if let Err(error) = result {
                 *item = Err(error.clone());
             }
@@ -127,24 +134,29 @@ fn measure(task: Task, messages: &Receiver<ToProcess>) -> anyhow::Result<()> {
     }
 }
 
-fn build(task: &Task) -> anyhow::Result<(Stages, Width)> {
+/// Whether an artifact is made again where it is read: the decoder's samples.
+fn is_transient(name: ArtifactName) -> bool {
+    Decoder::SPEC.artifacts().any(|(artifact, stored)| artifact == name && !stored)
+}
+
+fn build(task: &Task) -> anyhow::Result<(Runners, Width)> {
     // The kernels of the CPU run on rayon's global pool.
     rayon::ThreadPoolBuilder::new()
         .num_threads(task.threads)
         .build_global()
         .context("the threads cannot be started")?;
-    let stages = Stages::build(&task.settings, &task.device)?;
+    let stages = StageContext::of_worker(&task.settings, &task.device)?.stages()?;
     Ok((stages, Width { threads: task.threads, device_batch_size: task.device_batch_size }))
 }
 
-fn load(stages: &Stages) -> Result<f64, StageError> {
+fn load(device: &dyn DeviceRunner) -> Result<f64, StageError> {
     let start = Instant::now();
-    stages.load_device()?;
+    device.load()?;
     Ok(start.elapsed().as_secs_f64())
 }
 
-/// Decodes all items: as many as the budget holds into memory, the others into temporary files.
-fn decode(task: &Task, stages: &mut Stages, items: &mut [Opened], width: Width) -> Result<(), StageError> {
+/// Decodes all recordings: as many as the budget holds into memory, the others into temporary files.
+fn decode(task: &Task, items: &mut [Opened], width: Width) -> Result<(), StageError> {
     let mut left_bytes = SAMPLES_BUDGET_BYTES;
     let in_memory = task.recordings.iter().take_while(|input| {
         let frames = (input.audio_s * f64::from(SAMPLE_RATE_HZ)) as u64;
@@ -153,38 +165,34 @@ fn decode(task: &Task, stages: &mut Stages, items: &mut [Opened], width: Width) 
     });
     let (first, rest) = items.split_at_mut(in_memory.count());
     for (items, budget_bytes) in [(first, task.settings.pcm_budget_bytes), (rest, 0)] {
-        stages.decoder = decoder(task, budget_bytes);
-        keep(items, |sound| stage_run::run(stages, sound, StageKind::Decode, width))?;
+        let decoder = stages::decoder_with(&task.settings, budget_bytes);
+        keep(items, |sound| stage_run::run(&*decoder, sound, width))?;
     }
     Ok(())
 }
 
-fn decoder(task: &Task, memory_budget_bytes: u64) -> Decoder {
-    Decoder::new(DecodeConfig { memory_budget_bytes, spill_dir: task.settings.spill_dir.clone() })
-}
-
-/// Runs a stage over the items that have not failed, which keep what it makes, and gives the artifacts as JSON, one
-/// place per item. An item that fails is replaced by its error.
+/// Runs a stage over the recordings that have not failed, which keep what it makes, and gives the stored artifacts as JSON,
+/// one place per recording. One that fails is replaced by its error.
 fn keep(
     items: &mut [Opened],
-    run: impl FnOnce(&[Item]) -> Result<StageRun, StageError>,
-) -> Result<Vec<Option<String>>, StageError> {
+    run: impl FnOnce(&[Artifacts]) -> Result<StageRun, StageError>,
+) -> Result<Vec<Vec<(ArtifactName, String)>>, StageError> {
     let sound = sound(items);
     let (made, _) = run(&sound)?;
-    let made = sound.into_iter().zip(made).map(|(item, made)| made.map(|made| (item, made.body)));
+    let made = sound.into_iter().zip(made).map(|(item, made)| made.map(|made| (item, made.bodies)));
     let (opened, bodies) = in_places(items, made)
         .into_iter()
         .map(|result| match result {
-            Ok((item, body)) => (Ok(item), body),
-            Err(error) => (Err(error), None),
+            Ok((item, bodies)) => (Ok(item), bodies),
+            Err(error) => (Err(error), Vec::new()),
         })
         .unzip::<_, _, Vec<_>, _>();
     items.iter_mut().zip(opened).for_each(|(item, opened)| *item = opened);
     Ok(bodies)
 }
 
-/// The items that have not failed.
-fn sound(items: &[Opened]) -> Vec<Item> {
+/// Those that have not failed.
+fn sound(items: &[Opened]) -> Vec<Artifacts> {
     items.iter().flatten().cloned().collect()
 }
 
@@ -194,7 +202,8 @@ fn in_places<T>(
     results: impl IntoIterator<Item = Result<T, StageError>>,
 ) -> Vec<Result<T, StageError>> {
     let mut results = results.into_iter();
-    let missing = || Err(StageError::new(StageKind::Decode, ErrorClass::Bug, "no-result", "a recording has no result"));
+    let missing =
+        || Err(StageError::new(Decoder::SPEC.name, ErrorClass::Bug, "no-result", "a recording has no result"));
     items
         .iter()
         .map(|item| match item {
@@ -209,19 +218,14 @@ fn hashed(input: Input) -> Result<Input, StageError> {
         Ok(file_sha256) => Ok(Input { file_sha256, ..input }),
         Err(error) => {
             let message = format!("the file cannot be read: {error}");
-            Err(StageError::new(StageKind::Decode, ErrorClass::BadInput, "unreadable-file", message))
+            Err(StageError::new(Decoder::SPEC.name, ErrorClass::BadInput, "unreadable-file", message))
         }
     }
 }
 
-fn open(stages: &Stages, input: &Input) -> Opened {
-    stages.open(&ItemJob {
-        item: 0,
-        path: input.path.clone(),
-        file_sha256: input.file_sha256.clone(),
-        audio_s: input.audio_s,
-        steps: Vec::new(),
-        have: input.have.clone(),
-        parts: Vec::new(),
-    })
+fn open(input: &Input) -> Artifacts {
+    let source = Source { path: input.path.clone(), file_sha256: input.file_sha256.clone(), audio_s: input.audio_s };
+    let stored = input.stored.iter().map(|stored| (stored.artifact, stored.body.clone()));
+    let specs: Vec<StageSpec> = stages::specs().collect();
+    Artifacts::new(source, stored, &specs)
 }

@@ -136,24 +136,18 @@ fn workers(page: &mut Exposition, tally: &Tally) {
 mod tests {
     use scheduler::coordinator::Event;
     use scheduler::store::IncidentKind;
-    use stage_core::StageKind;
 
     use super::exposition::parsed::{Sample, parse};
     use super::*;
-    use crate::watch::samples::{incident, item, span, worker};
+    use crate::watch::samples::{TRANSCRIBE, incident, item, span, worker};
 
     fn tally() -> Tally {
         let mut tally = Tally::new(&[item("a", 100.0), item("b", 50.0)], 1);
-        let call = span(Lane::Device, 0, StageKind::Transcribe, 1, 8, 0..2_500_000);
+        let call = span(Lane::Device, 0, TRANSCRIBE, 1, 8, 0..2_500_000);
         for event in [
             Event::WorkerUp { worker: worker(0), pid: 42 },
             Event::Spans { worker: worker(0), spans: vec![(call, vec![0])] },
-            Event::StageCommitted {
-                indices: vec![0],
-                stage: StageKind::Transcribe,
-                worker: worker(0),
-                duration_s: 3.0,
-            },
+            Event::StageCommitted { indices: vec![0], stage: TRANSCRIBE, worker: worker(0), duration_s: 3.0 },
             Event::Incident(incident(IncidentKind::DeviceThrottled, Some("cpu:0"), "80 C")),
             Event::ItemDone { index: 0 },
         ] {

@@ -104,10 +104,10 @@ fn doing(worker: &WorkerTally, items: &[RecordingEntry]) -> String {
 #[cfg(test)]
 mod tests {
     use scheduler::store::IncidentKind;
-    use stage_core::{ErrorClass, Phase, StageError, StageKind};
+    use stage_core::{ErrorClass, Phase, StageError};
 
     use super::*;
-    use crate::watch::samples::{incident, item, worker as worker_id};
+    use crate::watch::samples::{DECODE, TRANSCRIBE, incident, item, worker as worker_id};
 
     fn items() -> [RecordingEntry; 2] {
         [item("long", 7200.0), item("short", 3600.0)]
@@ -116,7 +116,7 @@ mod tests {
     /// One worker, ten seconds after it came up, with a tenth of the long recording transcribed.
     fn tally() -> Tally {
         let mut tally = Tally::new(&items(), 0);
-        let (indices, stage, worker) = (vec![0], StageKind::Transcribe, worker_id(0));
+        let (indices, stage, worker) = (vec![0], TRANSCRIBE, worker_id(0));
         tally.observe(&Event::WorkerUp { worker: worker.clone(), pid: 42 }, 5.0);
         let phase = Phase::Infer;
         tally.observe(&Event::StageStarted { indices: indices.clone(), stage, phase, worker: worker.clone() }, 6.0);
@@ -156,7 +156,7 @@ mod tests {
 
     #[test]
     fn programs_are_told_of_failed_files_at_once() {
-        let error = StageError::new(StageKind::Decode, ErrorClass::BadInput, "unsupported-codec", "no codec");
+        let error = StageError::new(DECODE, ErrorClass::BadInput, "unsupported-codec", "no codec");
         let failure = FileFailure::of_stage("/calls/short".as_ref(), &error);
         assert_eq!(
             file_failed(&failure),

@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use super::format;
-use super::timeline::{KINDS, Row, Timeline, sum};
+use super::timeline::{Row, Timeline, kinds, sum};
 
 /// Columns of all rows together, about: what keeps the file small.
 const COLUMNS: usize = 6000;
@@ -37,8 +37,8 @@ pub(super) struct Mark {
 /// What one kind of work fills of a row.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Area {
-    /// The name of its colour.
-    pub(super) kind: &'static str,
+    /// The class that gives it its color.
+    pub(super) class: String,
     /// SVG path data.
     pub(super) path: String,
 }
@@ -74,18 +74,20 @@ impl Scale {
     /// The areas of a row, in the order in which they stand upon each other.
     pub(super) fn areas(&self, row: &Row) -> Vec<Area> {
         let columns: Vec<_> = row.bins.chunks(self.bins_each).map(|bins| self.levels(bins, row.threads)).collect();
-        let kinds = (0..KINDS).map(|kind| Area { kind: kind_name(kind), path: path(&columns, kind) });
-        kinds.filter(|area| !area.path.is_empty()).collect()
+        let kinds = kinds().into_iter().enumerate();
+        let areas = kinds.map(|(index, kind)| Area { class: kind.class, path: path(&columns, index) });
+        areas.filter(|area| !area.path.is_empty()).collect()
     }
 
     /// The upper edge of each kind's part of a column.
-    fn levels(&self, bins: &[[f32; KINDS]], threads: u32) -> [u32; KINDS] {
+    fn levels(&self, bins: &[Vec<f32>], threads: u32) -> Vec<u32> {
         let whole_us = self.column_us() * f64::from(threads.max(1));
         let mut below_us = 0.0;
-        sum(bins).map(|us| {
+        let level = |us: f32| {
             below_us += f64::from(us);
             ((below_us / whole_us * f64::from(HEIGHT)).round() as u32).min(HEIGHT)
-        })
+        };
+        sum(bins).into_iter().map(level).collect()
     }
 
     fn column_us(&self) -> f64 {
@@ -93,14 +95,9 @@ impl Scale {
     }
 }
 
-/// The name of a kind of work, which is that of its colour too.
-pub(super) fn kind_name(kind: usize) -> &'static str {
-    stage_core::StageKind::ALL.get(kind).map_or("load", |stage| stage.name())
-}
-
 /// Equal neighbours become one rectangle.
-fn path(columns: &[[u32; KINDS]], kind: usize) -> String {
-    let edges = |levels: &[u32; KINDS]| (if kind == 0 { 0 } else { levels[kind - 1] }, levels[kind]);
+fn path(columns: &[Vec<u32>], kind: usize) -> String {
+    let edges = |levels: &Vec<u32>| (if kind == 0 { 0 } else { levels[kind - 1] }, levels[kind]);
     let mut path = String::new();
     let mut at = 0;
     for run in columns.chunk_by(|a, b| edges(a) == edges(b)) {
@@ -117,32 +114,30 @@ fn path(columns: &[[u32; KINDS]], kind: usize) -> String {
 
 #[cfg(test)]
 mod tests {
-    use scheduler::protocol::Lane;
-    use stage_core::StageKind;
-
     use super::*;
-    use crate::watch::samples::{span, worker};
+    use crate::watch::samples::{ALIGN, DECODE, TRANSCRIBE, span, worker};
+    use scheduler::protocol::Lane;
 
     #[test]
     fn a_busy_device_lane_is_full_and_equal_columns_are_one_rectangle() {
         let mut timeline = Timeline::new(0);
         for (start, end) in [(0, 400_000), (400_000, 500_000)] {
-            timeline.add(&worker(0), &span(Lane::Device, 0, StageKind::Transcribe, 1, 8, start..end), 1_000_000);
+            timeline.add(&worker(0), &span(Lane::Device, 0, TRANSCRIBE, 1, 8, start..end), 1_000_000);
         }
         let scale = Scale::new(&timeline, 1.0);
         let (_, _, row) = timeline.rows().next().unwrap();
-        assert_eq!(scale.areas(row), [Area { kind: "transcribe", path: "M0 0h500v100h-500z".to_owned() }]);
+        assert_eq!(scale.areas(row), [Area { class: "stage-2".to_owned(), path: "M0 0h500v100h-500z".to_owned() }]);
     }
 
     #[test]
     fn stages_that_share_a_column_stand_upon_each_other() {
         let mut timeline = Timeline::new(0);
-        timeline.add(&worker(0), &span(Lane::Cpu, 0, StageKind::Decode, 1, 0, 0..500), 1_000);
-        timeline.add(&worker(0), &span(Lane::Cpu, 1, StageKind::Align, 1, 0, 0..1_000), 1_000);
+        timeline.add(&worker(0), &span(Lane::Cpu, 0, DECODE, 1, 0, 0..500), 1_000);
+        timeline.add(&worker(0), &span(Lane::Cpu, 1, ALIGN, 1, 0, 0..1_000), 1_000);
         let (_, _, row) = timeline.rows().next().unwrap();
         let areas = Scale::new(&timeline, 0.001).areas(row);
-        assert_eq!(areas[0], Area { kind: "decode", path: "M0 75h1v25h-1z".to_owned() });
-        assert_eq!(areas[1], Area { kind: "align", path: "M0 25h1v50h-1z".to_owned() });
+        assert_eq!(areas[0], Area { class: "stage-0".to_owned(), path: "M0 75h1v25h-1z".to_owned() });
+        assert_eq!(areas[1], Area { class: "stage-3".to_owned(), path: "M0 25h1v50h-1z".to_owned() });
     }
 
     #[test]
@@ -150,7 +145,7 @@ mod tests {
         for wall_s in [0.001, 0.3, 7.0, 61.0, 3_000.0, 93_600.0, 9e6] {
             let mut timeline = Timeline::new(0);
             let us = (wall_s * 1e6) as u64;
-            timeline.add(&worker(0), &span(Lane::Cpu, 0, StageKind::Decode, 1, 0, 0..us), us);
+            timeline.add(&worker(0), &span(Lane::Cpu, 0, DECODE, 1, 0, 0..us), us);
             let marks = Scale::new(&timeline, wall_s).marks();
             assert!((1..=10).contains(&marks.len()), "{wall_s}: {marks:?}");
             assert_eq!(marks[0].left, "0.00");

@@ -4,11 +4,11 @@ use askama::Template;
 use scheduler::coordinator::WorkerId;
 use scheduler::protocol::Lane;
 use scheduler::store::{Incident, IncidentKind, RecordingEntry};
-use stage_core::{Measured, StageKind};
+use stage_core::{Measured, StageName};
 
-use super::drawing::{Area, Mark, Scale, kind_name};
+use super::drawing::{Area, Mark, Scale};
 use super::format::{count, duration, percent, short, times};
-use super::timeline::{KINDS, LaneOrder};
+use super::timeline::{Kind, LaneOrder, kinds};
 use super::{Occasion, Report};
 use crate::export::utc;
 use crate::watch::Ending;
@@ -35,7 +35,7 @@ pub(super) struct Page<'a> {
     facts: Vec<Fact>,
     scale: Scale,
     marks: Vec<Mark>,
-    kinds: Vec<&'static str>,
+    kinds: Vec<Kind>,
     lanes: Vec<LaneRow>,
     workers: Vec<WorkerRow>,
     stages: Vec<StageRow>,
@@ -125,10 +125,10 @@ impl<'a> Page<'a> {
             reason,
             facts: facts(tally, occasion.wall_s),
             marks: scale.marks(),
-            kinds: (0..KINDS).map(kind_name).collect(),
+            kinds: kinds(),
             lanes: lanes(report, &scale, tally, occasion.wall_s),
             workers: tally.workers.iter().map(|(id, of)| worker(id, of, occasion.wall_s)).collect(),
-            stages: tally.stages.iter().map(|(kind, of)| stage(*kind, of)).collect(),
+            stages: tally.stages.iter().map(|(name, of)| stage(name, of)).collect(),
             incidents: incidents.map(|(i, of)| incident(i + 1, of, since(of), &scale)).collect(),
             more_incidents: report.incidents.more,
             failures: &report.failures.listed,
@@ -141,7 +141,7 @@ impl<'a> Page<'a> {
 
 fn facts(tally: &Tally, wall_s: f64) -> Vec<Fact> {
     let (files, work) = (tally.files, &tally.work);
-    let sum = |of: fn(&StageTally) -> u64| tally.stages.values().map(of).sum::<u64>();
+    let sum = |of: fn(&StageTally) -> u64| tally.stages.iter().map(|(_, tally)| of(tally)).sum::<u64>();
     let open = files.planned.saturating_sub(files.done + files.failed);
     let named = |n: u64, name: &str| if n == 0 { String::new() } else { format!(", {} {name}", count(n)) };
     let files_detail = format!(
@@ -204,10 +204,10 @@ fn busy(share: Option<f64>) -> Measured<String> {
     Measured::from_option(share.map(percent), "the lane told of no work")
 }
 
-fn stage(kind: StageKind, of: &StageTally) -> StageRow {
+fn stage(name: StageName, of: &StageTally) -> StageRow {
     let worked_s = (of.cpu_us + of.device_us) as f64 / 1e6;
     StageRow {
-        name: kind.name(),
+        name: name.as_str(),
         committed: count(of.committed),
         reused: count(of.reused),
         parts: count(of.parts),

@@ -4,10 +4,10 @@ use std::path::Path;
 
 use scheduler::protocol::Lane;
 use scheduler::store::IncidentKind;
-use stage_core::{ErrorClass, StageError, StageKind};
+use stage_core::{ErrorClass, StageError};
 
 use super::*;
-use crate::watch::samples::{incident, item, span, worker};
+use crate::watch::samples::{ALIGN, DECODE, FORENSICS, SEGMENT, TRANSCRIBE, incident, item, span, worker};
 
 /// What a run told: the tally and the report have seen it.
 struct Told {
@@ -28,7 +28,7 @@ impl Told {
     }
 
     fn fail(&mut self, path: &str, message: &str) {
-        let error = StageError::new(StageKind::Decode, ErrorClass::BadInput, "unsupported-codec", message);
+        let error = StageError::new(DECODE, ErrorClass::BadInput, "unsupported-codec", message);
         self.report.failed(FileFailure::of_stage(Path::new(path), &error));
     }
 
@@ -45,7 +45,7 @@ impl Told {
 #[test]
 fn a_run_of_26_hours_on_eight_workers_makes_less_than_two_megabytes() {
     let mut told = Told::new(&["call"]);
-    let stages = [StageKind::Decode, StageKind::Segment, StageKind::Align, StageKind::Forensics];
+    let stages = [DECODE, SEGMENT, ALIGN, FORENSICS];
     let wall_us: u64 = 26 * 3600 * 1_000_000;
     for n in 0..8 {
         told.tell(&Event::WorkerUp { worker: worker(n), pid: 100 + n }, 1.0);
@@ -55,7 +55,7 @@ fn a_run_of_26_hours_on_eight_workers_makes_less_than_two_megabytes() {
             // Lengths that never repeat, so that no two columns are alike.
             let busy_us = 700_000 + (at_us * 7919 + u64::from(n) * 104_729) % 2_500_000;
             let cpu = span(Lane::Cpu, 0, stages[turn % 4], 1, 0, at_us..at_us + busy_us / 3);
-            let device = span(Lane::Device, 0, StageKind::Transcribe, 1, 8, at_us..at_us + busy_us);
+            let device = span(Lane::Device, 0, TRANSCRIBE, 1, 8, at_us..at_us + busy_us);
             told.tell(&Event::Spans { worker: worker(n), spans: vec![(cpu, vec![0]), (device, vec![0])] }, 1e6);
             at_us += busy_us + 300_000;
             turn += 1;
@@ -69,7 +69,7 @@ fn a_run_of_26_hours_on_eight_workers_makes_less_than_two_megabytes() {
 #[test]
 fn what_comes_from_outside_is_escaped() {
     let mut told = Told::new(&["<script>alert(1)</script>"]);
-    let decode = span(Lane::Cpu, 0, StageKind::Decode, 1, 0, 0..1_000_000);
+    let decode = span(Lane::Cpu, 0, DECODE, 1, 0, 0..1_000_000);
     told.tell(&Event::Spans { worker: worker(0), spans: vec![(decode, vec![0])] }, 1.0);
     told.tell(&Event::Incident(incident(IncidentKind::WorkerLost, Some("<b>"), "\"quoted\" & <i>more</i>")), 1.0);
     told.fail("/calls/<img src=x>.wav", "<u>no codec</u>");

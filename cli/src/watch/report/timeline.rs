@@ -4,18 +4,42 @@ use std::collections::BTreeMap;
 
 use scheduler::coordinator::WorkerId;
 use scheduler::protocol::{Lane, TaskSpan};
-use stage_core::StageKind;
+use stage_core::StageName;
 
+use crate::stages;
 use crate::watch::workers::is_load;
 
 /// Bins of a row, at most: with more, each two become one.
 const BINS: u64 = 2048;
 /// Length of a bin at the beginning, in microseconds.
 const FIRST_BIN_US: u64 = 1000;
-/// What a lane can be busy with: the stages, and the load of models.
-pub(super) const KINDS: usize = StageKind::ALL.len() + 1;
-/// The place of the load of models, after the stages.
-pub(super) const LOAD: usize = StageKind::ALL.len();
+/// Colors of stages; with more stages the first ones are used again.
+const COLORS: usize = 8;
+
+/// What a lane can be busy with: a stage, or the load of models.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Kind {
+    /// The class that gives it its color.
+    pub(super) class: String,
+    pub(super) name: &'static str,
+}
+
+/// The stages in order, then the load of models.
+pub(super) fn kinds() -> Vec<Kind> {
+    let stage = |(index, name): (usize, &'static str)| Kind { class: format!("stage-{}", index % COLORS), name };
+    let load = Kind { class: "load".to_owned(), name: "load of models" };
+    stages::names().into_iter().enumerate().map(stage).chain([load]).collect()
+}
+
+/// The place of a stage among the kinds; behind all of them for one that this program does not have, which is not drawn.
+fn kind_of(stage: StageName) -> usize {
+    stages::specs().position(|spec| spec.name == stage).unwrap_or(load() + 1)
+}
+
+/// The place of the load of models.
+fn load() -> usize {
+    stages::specs().count()
+}
 
 /// Busy time in bins of equal length, a row a lane.
 #[derive(Debug)]
@@ -38,7 +62,7 @@ pub(super) struct Row {
     /// Threads that did something.
     pub(super) threads: u32,
     /// Microseconds of all threads by kind of work.
-    pub(super) bins: Vec<[f32; KINDS]>,
+    pub(super) bins: Vec<Vec<f32>>,
 }
 
 impl Timeline {
@@ -71,7 +95,7 @@ impl Timeline {
         };
         let row = self.rows.entry((worker.clone(), lane)).or_default();
         row.threads = row.threads.max(span.thread + 1);
-        row.add(if is_load(span) { LOAD } else { span.stage as usize }, start_us, end_us, self.bin_us);
+        row.add(if is_load(span) { load() } else { kind_of(span.stage) }, start_us, end_us, self.bin_us);
     }
 
     fn halve(&mut self) {
@@ -84,23 +108,26 @@ impl Timeline {
 
 impl Row {
     fn add(&mut self, kind: usize, start_us: u64, end_us: u64, bin_us: u64) {
+        let kinds = load() + 1;
         let mut at_us = start_us;
         while at_us < end_us {
             let bin = at_us / bin_us;
             let until_us = ((bin + 1) * bin_us).min(end_us);
             let bin = bin as usize;
             if self.bins.len() <= bin {
-                self.bins.resize(bin + 1, [0.0; KINDS]);
+                self.bins.resize(bin + 1, vec![0.0; kinds]);
             }
-            self.bins[bin][kind] += (until_us - at_us) as f32;
+            if let Some(busy_us) = self.bins[bin].get_mut(kind) {
+                *busy_us += (until_us - at_us) as f32;
+            }
             at_us = until_us;
         }
     }
 }
 
 /// Bins taken together.
-pub(super) fn sum(bins: &[[f32; KINDS]]) -> [f32; KINDS] {
-    std::array::from_fn(|kind| bins.iter().map(|bin| bin[kind]).sum())
+pub(super) fn sum(bins: &[Vec<f32>]) -> Vec<f32> {
+    (0..=load()).map(|kind| bins.iter().map(|bin| bin[kind]).sum()).collect()
 }
 
 #[cfg(test)]
@@ -108,7 +135,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::watch::samples::{span, worker};
+    use crate::watch::samples::{TRANSCRIBE, span, worker};
 
     proptest! {
         #[test]
@@ -116,10 +143,10 @@ mod tests {
             spans in prop::collection::vec((0_u64..100_000_000_000, 0_u64..1_000_000_000, 0_usize..5), 1..50),
         ) {
             let mut timeline = Timeline::new(1_000);
-            let mut expected_us = [0_u64; KINDS];
+            let mut expected_us = vec![0_u64; load() + 1];
             for (start, length, stage) in spans {
                 let us = 1_000 + start..1_000 + start + length;
-                timeline.add(&worker(0), &span(Lane::Cpu, 0, StageKind::ALL[stage], 1, 0, us), u64::MAX);
+                timeline.add(&worker(0), &span(Lane::Cpu, 0, stages::specs().nth(stage).unwrap().name, 1, 0, us), u64::MAX);
                 expected_us[stage] += length;
             }
             let (_, _, row) = timeline.rows().next().unwrap();
@@ -134,19 +161,16 @@ mod tests {
     #[test]
     fn a_clock_that_is_set_forward_does_not_spoil_the_picture() {
         let mut timeline = Timeline::new(0);
-        timeline.add(&worker(0), &span(Lane::Device, 0, StageKind::Transcribe, 1, 1, 500..u64::MAX), 1_500);
+        timeline.add(&worker(0), &span(Lane::Device, 0, TRANSCRIBE, 1, 1, 500..u64::MAX), 1_500);
         assert_eq!(timeline.bin_us(), FIRST_BIN_US);
-        assert_eq!(sum(&timeline.rows().next().unwrap().2.bins)[StageKind::Transcribe as usize], 1_000.0);
+        assert_eq!(sum(&timeline.rows().next().unwrap().2.bins)[kind_of(TRANSCRIBE)], 1_000.0);
     }
 
     #[test]
     fn the_load_of_models_is_a_kind_of_its_own() {
         let mut timeline = Timeline::new(0);
-        timeline.add(&worker(0), &span(Lane::Device, 0, StageKind::Transcribe, 0, 0, 0..700), 1_000);
+        timeline.add(&worker(0), &span(Lane::Device, 0, TRANSCRIBE, 0, 0, 0..700), 1_000);
         let (_, lane, row) = timeline.rows().next().unwrap();
-        assert_eq!(
-            (lane, row.bins[0][LOAD], row.bins[0][StageKind::Transcribe as usize]),
-            (LaneOrder::Device, 700.0, 0.0)
-        );
+        assert_eq!((lane, row.bins[0][load()], row.bins[0][kind_of(TRANSCRIBE)]), (LaneOrder::Device, 700.0, 0.0));
     }
 }

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use stage_core::{Fingerprint, Recipe, StageKey};
+use stage_core::{ArtifactName, Fingerprint, Recipe, StageKey};
 
 /// What tells whether a file has changed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -43,13 +43,19 @@ pub struct RecordingEntry {
 }
 
 impl RecordingEntry {
-    /// The keys of its artifacts, one a stage, in order. Computed each time: keep them where they are needed often.
+    /// The keys of its artifacts, in the order of its recipe. Computed each time: keep them where they are needed often.
     #[must_use]
     pub fn keys(&self) -> Vec<StageKey> {
         self.recipe.keys(&self.file_sha256)
     }
 
-    /// The names of its artifacts, one a stage, in order. Computed each time, as the keys are.
+    /// The fingerprint of one of its artifacts; none if its recipe does not store it.
+    #[must_use]
+    pub fn fingerprint(&self, artifact: ArtifactName) -> Option<Fingerprint> {
+        self.keys().iter().find(|key| key.artifact() == artifact).map(StageKey::fingerprint)
+    }
+
+    /// The fingerprints of its artifacts, in the order of its recipe. Computed each time, as the keys are.
     #[must_use]
     pub fn fingerprints(&self) -> Vec<Fingerprint> {
         self.recipe.fingerprints(&self.file_sha256)
