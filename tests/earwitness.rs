@@ -34,6 +34,7 @@ mod store;
 #[path = "earwitness/support.rs"]
 mod support;
 #[path = "earwitness/verify.rs"]
+mod unknown_stages;
 mod verify;
 #[path = "earwitness/watching.rs"]
 mod watching;

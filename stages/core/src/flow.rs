@@ -23,7 +23,7 @@ pub trait Flow<U: ?Sized, A> {
 
 /// A flow over a list that is all there is.
 #[derive(Debug)]
-pub struct ListFlow<U, A> {
+pub struct ListFlow<U: ?Sized, A> {
     capacity: usize,
     waiting: VecDeque<(usize, Arc<U>)>,
     answers: Vec<Option<A>>,
@@ -31,7 +31,7 @@ pub struct ListFlow<U, A> {
     misanswered: bool,
 }
 
-impl<U, A> ListFlow<U, A> {
+impl<U: ?Sized, A> ListFlow<U, A> {
     /// The units, of which at most `capacity` (at least 1) are under way at a time.
     #[must_use]
     pub fn new(units: Vec<Arc<U>>, capacity: usize) -> Self {
@@ -56,7 +56,7 @@ impl<U, A> ListFlow<U, A> {
     }
 }
 
-impl<U, A> Flow<U, A> for ListFlow<U, A> {
+impl<U: ?Sized, A> Flow<U, A> for ListFlow<U, A> {
     fn capacity(&self) -> usize {
         self.capacity
     }

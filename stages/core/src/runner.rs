@@ -282,3 +282,131 @@ impl Runners {
         self.iter().map(Runner::spec).collect()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde::{Deserialize, Serialize};
+    use serde_json::Value;
+
+    use super::*;
+    use crate::{Artifact, Inputs, Phases, Source};
+
+    /// Doubles the numbers below the recording's length, on the device.
+    struct Doubler;
+
+    #[derive(Debug, PartialEq, Serialize, Deserialize)]
+    struct Doubled(Vec<u32>);
+
+    impl Artifact for Doubled {
+        const NAME: ArtifactName = StageName::new("doubler").artifact();
+    }
+
+    impl Stage for Doubler {
+        const SPEC: StageSpec = StageSpec {
+            name: Doubled::NAME.stage(),
+            version: 1,
+            inputs: &[],
+            outputs: &[],
+            phases: Phases::Device,
+            weight: 1.0,
+        };
+        type Input<'a> = u32;
+        type Output = Doubled;
+
+        fn identity(&self) -> Identity {
+            Identity::without_model(Value::Null)
+        }
+
+        fn input<'a>(inputs: &Inputs<'a>) -> Result<u32, StageError> {
+            Ok(inputs.source().audio_s as u32)
+        }
+
+        fn run(&self, units: u32) -> Result<Doubled, StageError> {
+            Ok(Doubled((0..units).map(|unit| unit * 2).collect()))
+        }
+    }
+
+    impl DeviceStage for Doubler {
+        type ModelInput = u32;
+        type ModelOutput = u32;
+
+        fn prepare(
+            &self,
+            units: u32,
+            is_done: &dyn Fn(usize) -> bool,
+            emit: &mut dyn FnMut(usize, u32) -> bool,
+        ) -> Result<usize, StageError> {
+            (0..units).filter(|unit| !is_done(*unit as usize)).all(|unit| emit(unit as usize, unit));
+            Ok(units as usize)
+        }
+
+        fn unit_audio_s(&self, units: u32, index: usize) -> f64 {
+            f64::from(units.min(index as u32))
+        }
+
+        fn load(&self) -> Result<(), StageError> {
+            Ok(())
+        }
+
+        fn health_probe(&self) -> Result<(), StageError> {
+            Ok(())
+        }
+
+        fn infer(&self, flow: &mut dyn Flow<u32, u32>) -> Result<(), StageError> {
+            while let Some((key, unit)) = flow.draw() {
+                flow.answer(key, *unit * 2);
+            }
+            Ok(())
+        }
+
+        fn finish(&self, _: u32, outputs: Vec<u32>) -> Result<Doubled, StageError> {
+            Ok(Doubled(outputs))
+        }
+    }
+
+    fn artifacts() -> Artifacts {
+        let source = Source { path: "a.wav".into(), file_sha256: String::new(), audio_s: 3.0 };
+        Artifacts::new(source, [], &[Doubler::SPEC])
+    }
+
+    fn made(runner: &dyn Runner, made: Made) -> String {
+        artifacts().keep(&runner.spec(), made).unwrap().remove(0).1
+    }
+
+    #[test]
+    fn device_runner_gives_the_artifact_of_its_stage_phase_by_phase_and_as_a_whole() {
+        let (runner, artifacts) = (device_runner(Doubler), artifacts());
+        let device = runner.device().unwrap();
+        let mut units: Vec<Arc<ModelInput>> = Vec::new();
+        let mut emit = |_, unit| {
+            units.push(unit);
+            true
+        };
+        assert_eq!(device.prepare(&artifacts, &|index| index == 1, &mut emit).unwrap(), 3);
+        let mut flow = crate::ListFlow::new(units, 2);
+        device.infer(&mut flow).unwrap();
+        let mut outputs = flow.into_answers().unwrap();
+        outputs.insert(1, device.decode_output("2").unwrap());
+        assert_eq!(device.encode_output(&outputs[2]).unwrap(), "4");
+        assert_eq!(device.follow_up(&artifacts, &mut outputs, &mut |_, _| true).unwrap(), 0);
+        assert_eq!(made(&*runner, device.finish(&artifacts, outputs).unwrap()), "[0,2,4]");
+        assert_eq!(made(&*runner, runner.run(&artifacts).unwrap()), "[0,2,4]");
+    }
+
+    #[test]
+    fn device_runner_refuses_outputs_of_another_stage() {
+        let runner = device_runner(Doubler);
+        let device = runner.device().unwrap();
+        let foreign: ModelOutput = Box::new("text");
+        assert_eq!(device.encode_output(&foreign).unwrap_err().code, "output-type");
+        assert_eq!(device.finish(&artifacts(), vec![foreign]).unwrap_err().code, "output-type");
+        assert!(device.decode_output("{}").is_err_and(|error| error.code == "unreadable-output"));
+    }
+
+    #[test]
+    fn runners_that_do_not_fit_together_are_refused() {
+        let twice = Runners::new(vec![device_runner(Doubler), device_runner(Doubler)]);
+        assert_eq!(twice.err(), Some(RunnersError::Duplicate(Doubler::SPEC.name)));
+        assert_eq!(Runners::new(vec![cpu_runner(Doubler)]).err(), Some(RunnersError::Phases(Doubler::SPEC.name)));
+    }
+}

@@ -1,0 +1,90 @@
+//! Stores that hold a stage of another version of the program: nothing of it is lost, and everything else works.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use scheduler::store::{Commit, Committed, NewArtifact, NewBatch, NewRecord, NewRun, RecordingEntry, SqliteStore, Store};
+use serde_json::Value;
+use stage_core::{ArtifactName, Identity, Recipe, RecipeStep, StageKey, StageName, Tool};
+
+use crate::support::{calls, finish, run};
+
+const SPEAKERS: StageName = StageName::new("speakers");
+
+/// The results of a run, and in its store an artifact of a stage that this program does not have, with a second output.
+fn case() -> (tempfile::TempDir, PathBuf) {
+    let folder = tempfile::tempdir().unwrap();
+    let call = folder.path().join("call.wav");
+    fs::copy(calls().join("reading.wav"), &call).unwrap();
+    let out = folder.path().join("out");
+    run(&[&call], &out, &[]).with_code(0);
+    add_speakers(&out);
+    (folder, out)
+}
+
+fn add_speakers(out: &Path) {
+    let mut store = SqliteStore::open(&out.join("earwitness.db")).unwrap();
+    let known = store.recordings().unwrap().remove(0);
+    let speakers = RecipeStep {
+        stage: SPEAKERS,
+        version: 7,
+        inputs: vec!["decode.samples".parse().unwrap(), "segment".parse().unwrap()],
+        stored: vec![turns()],
+        transient: vec![],
+        identity: Identity::without_model(Value::Null),
+    };
+    let recipe = Recipe::new(known.recipe.steps().iter().cloned().chain([speakers]).collect()).unwrap();
+    let entry = RecordingEntry { recipe: Arc::new(recipe), ..known };
+    let command = NewRun { command: "a later version".into(), tool_version: "9.0.0".into(), priority: 0 };
+    let run = store.begin_run(&command).unwrap();
+    store.put_recordings(run, std::slice::from_ref(&entry)).unwrap();
+    let batch = NewBatch { worker: "cpu:0".into(), priority: 0, recordings: 1, audio_s: 1.0 };
+    let lease = store.grant(run, &batch).unwrap();
+    let commit = |key: StageKey| {
+        let body = format!("{{\"speakers\":\"{}\"}}", key.artifact());
+        let (tool, device) = (Tool::of_version("9.0.0"), "cpu:0".to_owned());
+        let artifact = NewArtifact { key, body, started_at_ms: 0, duration_s: 0.1, tool, device };
+        Commit { lease, what: NewRecord::Artifact { artifact, replace: false } }
+    };
+    let of_speakers = entry.keys().into_iter().filter(|key| key.stage == SPEAKERS);
+    let commits: Vec<_> = of_speakers.map(commit).collect();
+    assert_eq!(store.commit(&commits).unwrap(), [Committed::Written; 2]);
+}
+
+fn turns() -> ArtifactName {
+    SPEAKERS.output("turns")
+}
+
+#[test]
+fn unknown_stages_are_shown_by_status_and_checked_by_verify() {
+    let (_folder, out) = case();
+    let out = out.to_str().unwrap();
+    let status = finish(["status", out]).with_code(0);
+    assert!(status.stdout.contains("7 of 7"), "{}", status.stdout);
+    let verified = finish(["verify", out]).with_code(0);
+    assert!(verified.stdout.contains("7 artifacts"), "{}", verified.stdout);
+    finish(["store", "check", out]).with_code(0);
+}
+
+#[test]
+fn unknown_stages_are_exported_by_name_with_their_provenance() {
+    let (_folder, out) = case();
+    finish(["export", out.to_str().unwrap()]).with_code(0);
+    let document: Value = serde_json::from_str(&fs::read_to_string(out.join("call.json")).unwrap()).unwrap();
+    assert_eq!(document["further"]["speakers"]["speakers"], "speakers");
+    assert_eq!(document["further"]["speakers.turns"]["speakers"], "speakers.turns");
+    let provenance = document["provenance"].as_array().unwrap();
+    let last = provenance.last().unwrap();
+    assert_eq!((provenance.len(), &last["stage"], &last["output"]), (7, &"speakers".into(), &"turns".into()));
+    assert_eq!((&last["version"], &last["tool_version"]), (&7.into(), &"9.0.0".into()));
+}
+
+#[test]
+fn unknown_stages_survive_a_run_of_the_known_ones() {
+    let (folder, out) = case();
+    let again = run(&[&folder.path().join("call.wav")], &out, &[]).with_code(0);
+    assert_eq!(again.summary()["stages_computed"], 0);
+    let status = finish(["status", out.to_str().unwrap()]).with_code(0);
+    assert!(status.stdout.contains("7 of 7"), "{}", status.stdout);
+}
