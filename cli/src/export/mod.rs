@@ -1,4 +1,4 @@
-//! Results as files: a pure function of the artifacts in the store and the recording's path.
+//! Writes results as files: a pure function of the stored artifacts and the recording's path.
 
 mod cues;
 mod document;
@@ -21,7 +21,7 @@ pub(crate) use names::assign as assign_names;
 use crate::args::Format;
 use crate::replace::replace;
 
-/// The artifacts of one recording, as they stand in the store.
+/// The stored artifacts of one recording.
 pub(crate) struct Evidence {
     pub(crate) file_sha256: String,
     pub(crate) recording: Recording,
@@ -37,11 +37,11 @@ pub(crate) struct Evidence {
 pub(crate) enum ExportError {
     #[error(transparent)]
     Store(#[from] StoreError),
-    #[error("the artifact of {0} is not on record")]
+    #[error("the artifact of {0} is not in the store")]
     Missing(StageKind),
-    #[error("the artifact of {stage} does not hold: {alteration}")]
+    #[error("the artifact of {stage} was altered: {alteration}")]
     Altered { stage: StageKind, alteration: Alteration },
-    #[error("the artifact of {stage} is not of this version: {reason}")]
+    #[error("the artifact of {stage} does not match this version: {reason}")]
     Unreadable { stage: StageKind, reason: serde_json::Error },
     #[error("{path}: cannot be written: {reason}")]
     Unwritable { path: PathBuf, reason: std::io::Error },

@@ -1,5 +1,5 @@
-//! The hidden `bench-worker`: the process that a combination is measured in, so that memory and caches of one do not
-//! count for the next.
+//! The hidden `bench-worker`: measures one combination in its own process, so that memory and caches of one combination
+//! do not affect the next.
 
 use std::io::{self, BufRead, Write};
 use std::process;
@@ -18,11 +18,11 @@ use crate::exit::{Exit, Failure};
 use crate::pipeline::Item;
 use crate::stages::Stages;
 
-/// Decoded samples of all recordings together that stay in memory; those of further recordings go to temporary files
-/// without a name.
+/// Memory for decoded samples of all recordings together; the samples of further recordings go to unlinked temporary
+/// files.
 const SAMPLES_BUDGET_BYTES: u64 = 1 << 30;
 
-/// An item, or why it is left out.
+/// An item, or the error that excludes it.
 type Opened = Result<Item, StageError>;
 
 pub(crate) fn worker() -> Result<Exit, Failure> {
@@ -30,7 +30,7 @@ pub(crate) fn worker() -> Result<Exit, Failure> {
     let served = match messages.recv() {
         Ok(ToProcess::Prepare(task)) => prepare(task),
         Ok(ToProcess::Measure(task)) => measure(task, &messages),
-        Ok(ToProcess::Run) | Err(_) => Err(anyhow!("`bench` starts this process and says what to do")),
+        Ok(ToProcess::Run) | Err(_) => Err(anyhow!("this process is started by `bench`")),
     };
     match served {
         Ok(()) => Ok(Exit::Done),
@@ -41,7 +41,7 @@ pub(crate) fn worker() -> Result<Exit, Failure> {
     }
 }
 
-/// The messages on standard input, whose end ends the process whatever it does: nobody waits for it then.
+/// Messages on standard input. The process exits at once when standard input closes, because `bench` has ended.
 fn read_stdin() -> Receiver<ToProcess> {
     let (sender, messages) = channel();
     thread::spawn(move || {
@@ -49,7 +49,7 @@ fn read_stdin() -> Receiver<ToProcess> {
             match serde_json::from_str(&line) {
                 Ok(message) => drop(sender.send(message)),
                 Err(error) => {
-                    eprintln!("bench-worker: a message is not understood: {error}");
+                    eprintln!("bench-worker: invalid message: {error}");
                     process::exit(Exit::Failed as i32);
                 }
             }
@@ -62,10 +62,10 @@ fn read_stdin() -> Receiver<ToProcess> {
 fn say(message: &FromProcess) -> anyhow::Result<()> {
     let line = serde_json::to_string(message).context("a message cannot be written")?;
     let mut stdout = io::stdout().lock();
-    writeln!(stdout, "{line}").and_then(|()| stdout.flush()).context("bench does not read any more")
+    writeln!(stdout, "{line}").and_then(|()| stdout.flush()).context("bench closed the pipe")
 }
 
-/// Runs the stages before the task's (decode at least), and gives their artifacts.
+/// Runs the earlier stages (at least decode) and returns their artifacts.
 fn prepare(task: Task) -> anyhow::Result<()> {
     let (mut stages, width) = build(&task)?;
     let share_bytes = SAMPLES_BUDGET_BYTES / task.recordings.len().max(1) as u64;
@@ -97,7 +97,7 @@ fn add(input: &mut Input, item: &Item, stage: StageKind, body: Option<String>) {
     }
 }
 
-/// Runs the task's stage each time that it is told to.
+/// Runs the task's stage for each `Run` message.
 fn measure(task: Task, messages: &Receiver<ToProcess>) -> anyhow::Result<()> {
     let (mut stages, width) = build(&task)?;
     let mut items: Vec<Opened> = task.recordings.iter().map(|input| open(&stages, input)).collect();
@@ -109,16 +109,16 @@ fn measure(task: Task, messages: &Receiver<ToProcess>) -> anyhow::Result<()> {
     let load_s = if task.stage.has_parts() { Some(load(&stages)?) } else { None };
     say(&FromProcess::Ready(Ready { load_s, before_mib }))?;
     loop {
-        // A stage runs once on an item: each run has items of its own.
+        // A stage runs once per item: each run has its own items.
         let sound = sound(&items);
-        let Ok(ToProcess::Run) = messages.recv() else { bail!("only runs are expected once the process is ready") };
+        let Ok(ToProcess::Run) = messages.recv() else { bail!("expected a run message after the process is ready") };
         let (made, device) = match task.stage {
             StageKind::Decode => (stage_run::decode(&stages, &sound, width.threads), None),
             stage => stage_run::run(&stages, &sound, stage, width)?,
         };
         let recordings = in_places(&items, made.into_iter().map(|made| made.map(|made| made.seconds)));
         for (item, result) in items.iter_mut().zip(&recordings) {
-            // What fails in the warm-up is left out of the timed runs.
+            // Recordings that fail in the warm-up are left out of the timed runs.
             if let Err(error) = result {
                 *item = Err(error.clone());
             }
@@ -143,7 +143,7 @@ fn load(stages: &Stages) -> Result<f64, StageError> {
     Ok(start.elapsed().as_secs_f64())
 }
 
-/// Decodes all items: as many as the budget holds into memory, the others into temporary files.
+/// Decodes all items: into memory up to the budget, the others into temporary files.
 fn decode(task: &Task, stages: &mut Stages, items: &mut [Opened], width: Width) -> Result<(), StageError> {
     let mut left_bytes = SAMPLES_BUDGET_BYTES;
     let in_memory = task.recordings.iter().take_while(|input| {
@@ -163,8 +163,8 @@ fn decoder(task: &Task, memory_budget_bytes: u64) -> Decoder {
     Decoder::new(DecodeConfig { memory_budget_bytes, spill_dir: task.settings.spill_dir.clone() })
 }
 
-/// Runs a stage over the items that have not failed, which keep what it makes, and gives the artifacts as JSON, one
-/// place per item. An item that fails is replaced by its error.
+/// Runs a stage on the items that have not failed and returns the artifacts as JSON, one entry per item. Items keep
+/// their artifacts; an item that fails is replaced by its error.
 fn keep(
     items: &mut [Opened],
     run: impl FnOnce(&[Item]) -> Result<StageRun, StageError>,
@@ -188,7 +188,7 @@ fn sound(items: &[Opened]) -> Vec<Item> {
     items.iter().flatten().cloned().collect()
 }
 
-/// Puts the results of the items that had not failed among the errors of the others.
+/// Merges the results of the items with the errors of the failed items.
 fn in_places<T>(
     items: &[Opened],
     results: impl IntoIterator<Item = Result<T, StageError>>,
