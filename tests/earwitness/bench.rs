@@ -151,8 +151,8 @@ fn bench_says_which_combinations_are_not_possible() {
 fn bench_refuses_wrong_usage_before_anything_runs() {
     for (stage, more, named) in [
         ("listen", vec![], "unknown stage `listen`"),
-        ("segment", vec!["--precision", "f32,int8"], "segment does not read it"),
-        ("decode", vec!["--device-batch-size", "1,8"], "decode does not read it"),
+        ("segment", vec!["--precision", "f32,int8"], "segment does not depend on it"),
+        ("decode", vec!["--device-batch-size", "1,8"], "decode does not depend on it"),
         ("decode", vec!["--devices", "sim:1"], "sim:1"),
         ("decode", vec!["--devices", "cpu,tpu:0"], "tpu:0"),
         ("transcribe", vec!["--device-batch-size", "1,0"], "a whole number from 1"),

@@ -1,8 +1,8 @@
-//! Progress in seconds of audio: what of each recording is done, was on record, or is given up.
+//! Progress in seconds of audio: how much of each recording is done, was cached, or has failed.
 
 use stage_core::StageKind;
 
-/// A stage's part of the work on a recording: about what it takes on a processor. The parts sum to 1.
+/// Share of each stage in the work on a recording, approximately as on a CPU. The shares sum to 1.
 const fn share(stage: StageKind) -> f64 {
     match stage {
         StageKind::Decode | StageKind::Segment | StageKind::Align => 0.05,
@@ -11,7 +11,7 @@ const fn share(stage: StageKind) -> f64 {
     }
 }
 
-/// What remains when the shares of all stages are added up and nothing is left.
+/// Rounding error of the sum of all shares; less than this remaining work counts as none.
 const ROUNDING_S: f64 = 1e-6;
 
 /// The work of a run. A recording of 60 s whose decode and transcribe are done counts as 48 s done.
@@ -27,13 +27,13 @@ pub(crate) struct Work {
 #[derive(Debug, Clone)]
 struct Recording {
     audio_s: f64,
-    /// What is done of each stage, from 0 to the stage's share.
+    /// Work done per stage, from 0 to the stage's share.
     done: [f64; StageKind::ALL.len()],
     ended: bool,
 }
 
 impl Work {
-    /// The work on recordings of the given lengths in seconds. A length that is not known is 0 and weighs nothing.
+    /// The work on recordings of the given lengths in seconds. An unknown length is 0 and has no weight.
     pub(crate) fn new(lengths_s: impl Iterator<Item = f64>) -> Self {
         let recordings: Vec<_> = lengths_s
             .map(|audio_s| {
@@ -44,26 +44,26 @@ impl Work {
         Self { total_s: recordings.iter().map(|recording| recording.audio_s).sum(), recordings, ..Self::default() }
     }
 
-    /// A stage of a recording is on record already.
+    /// A stage of a recording is cached.
     pub(crate) fn reuse(&mut self, index: usize, stage: StageKind) {
         self.reused_s += self.recordings[index].complete(stage);
     }
 
-    /// A part of a stage that covers `audio_s` seconds is durable. Says how many seconds of work it adds.
+    /// A window checkpoint that covers `audio_s` seconds is durable. Returns the seconds of work that it adds.
     pub(crate) fn part(&mut self, index: usize, stage: StageKind, audio_s: f64) -> f64 {
         let added_s = self.recordings[index].part(stage, audio_s);
         self.computed_s += added_s;
         added_s
     }
 
-    /// A stage is durable. Says how many seconds of work it adds to those of its parts.
+    /// A stage is durable. Returns the seconds of work that it adds to those of its window checkpoints.
     pub(crate) fn stage(&mut self, index: usize, stage: StageKind) -> f64 {
         let added_s = self.recordings[index].complete(stage);
         self.computed_s += added_s;
         added_s
     }
 
-    /// A recording failed: what is open of it will not be done.
+    /// A recording failed: its remaining work is dropped.
     pub(crate) fn give_up(&mut self, index: usize) {
         self.given_up_s += self.recordings[index].give_up();
     }
@@ -78,12 +78,12 @@ impl Work {
         self.computed_s
     }
 
-    /// On record already, in seconds.
+    /// Cached, in seconds.
     pub(crate) const fn reused_s(&self) -> f64 {
         self.reused_s
     }
 
-    /// Done, in this run or before, in seconds.
+    /// Done or cached, in seconds.
     pub(crate) fn done_s(&self) -> f64 {
         (self.computed_s + self.reused_s).min(self.total_s)
     }

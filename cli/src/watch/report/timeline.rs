@@ -1,4 +1,4 @@
-//! How busy each lane was over time, by stage, in memory that does not grow with the run.
+//! Busy time of each lane over time, by stage, in constant memory.
 
 use std::collections::BTreeMap;
 
@@ -8,16 +8,16 @@ use stage_core::StageKind;
 
 use crate::watch::workers::is_load;
 
-/// Bins of a row, at most: with more, each two become one.
+/// Largest number of bins per row; beyond it, pairs of bins are merged.
 const BINS: u64 = 2048;
-/// Length of a bin at the beginning, in microseconds.
+/// Initial length of a bin, in microseconds.
 const FIRST_BIN_US: u64 = 1000;
-/// What a lane can be busy with: the stages, and the load of models.
+/// Kinds of work of a lane: the stages, and model loading.
 pub(super) const KINDS: usize = StageKind::ALL.len() + 1;
-/// The place of the load of models, after the stages.
+/// Index of model loading, after the stages.
 pub(super) const LOAD: usize = StageKind::ALL.len();
 
-/// Busy time in bins of equal length, a row a lane.
+/// Busy time in bins of equal length, one row per lane.
 #[derive(Debug)]
 pub(super) struct Timeline {
     began_us: u64,
@@ -25,7 +25,7 @@ pub(super) struct Timeline {
     rows: BTreeMap<(WorkerId, LaneOrder), Row>,
 }
 
-/// The device lane stands above the CPU lane.
+/// Sorts the device lane above the CPU lane.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum LaneOrder {
     Device,
@@ -35,14 +35,14 @@ pub(super) enum LaneOrder {
 /// One lane of a worker.
 #[derive(Debug, Default)]
 pub(super) struct Row {
-    /// Threads that did something.
+    /// Threads that reported work.
     pub(super) threads: u32,
     /// Microseconds of all threads by kind of work.
     pub(super) bins: Vec<[f32; KINDS]>,
 }
 
 impl Timeline {
-    /// Nothing done; the run began `began_us` microseconds after 1970.
+    /// An empty timeline; the run started `began_us` microseconds after 1970.
     pub(super) const fn new(began_us: u64) -> Self {
         Self { began_us, bin_us: FIRST_BIN_US, rows: BTreeMap::new() }
     }
@@ -57,8 +57,8 @@ impl Timeline {
         self.rows.iter().map(|((worker, lane), row)| (worker, *lane, row))
     }
 
-    /// Adds what a thread did. What lies outside of the run, from its beginning to `now_us` microseconds after it, is
-    /// left out, so that no clock that is set spoils the picture.
+    /// Adds a span of a thread. Time before the start of the run or later than `now_us` microseconds after it is
+    /// left out, so that a change of the system clock does not distort the timeline.
     pub(super) fn add(&mut self, worker: &WorkerId, span: &TaskSpan, now_us: u64) {
         let start_us = span.start_us.saturating_sub(self.began_us);
         let end_us = span.end_us.saturating_sub(self.began_us).min(now_us);
@@ -98,7 +98,7 @@ impl Row {
     }
 }
 
-/// Bins taken together.
+/// Merges bins.
 pub(super) fn sum(bins: &[[f32; KINDS]]) -> [f32; KINDS] {
     std::array::from_fn(|kind| bins.iter().map(|bin| bin[kind]).sum())
 }
