@@ -206,9 +206,9 @@ pub(crate) struct EngineArgs {
     /// Windows per device batch.
     #[arg(long, value_name = "N", default_value_t = 8, value_parser = positive)]
     pub(crate) device_batch_size: usize,
-    /// Numeric type of the model's matrix products: f32 (matches the reference), bf16, f16 (GPUs) or int8 (CPUs; fastest,
-    /// less exact). auto: the precision that this case started with; in a new case int8 for the embedded model and f32
-    /// for other models on a CPU, f16 on a GPU.
+    /// Numeric type of the matrix products: f32 (matches the reference), bf16, f16 (GPUs) or int8 (CPUs; fastest, less
+    /// exact). auto: the precision that this case started with; in a new case int8 for the embedded model and f32 for
+    /// other models on a CPU, f16 on a GPU.
     #[arg(long, value_name = "TYPE", default_value_t = PrecisionChoice::Auto)]
     pub(crate) precision: PrecisionChoice,
     #[command(flatten)]
@@ -240,8 +240,8 @@ pub(crate) struct StageSettingArgs {
     /// Also transcribe crosstalk (speech of one channel that leaks into another); by default it is left out and listed.
     #[arg(long = "keep-crosstalk", alias = "keep-bleed")]
     pub(crate) keep_bleed: bool,
-    /// Source of the word times: attention (the transcription model's alignment heads, with speech activity), embedded (a
-    /// small CTC model), or a folder or hub id of a Wav2Vec2ForCTC (with its vocab.json).
+    /// Source of the word times: attention (alignment heads of the transcription model, with speech activity), embedded
+    /// (a small CTC model), or a folder or hub id of a Wav2Vec2ForCTC (with its vocab.json).
     #[arg(long, value_name = "MODEL", default_value = DEFAULT_ALIGNER)]
     pub(crate) aligner: String,
     /// Additional lexicon (TOML) for the language evidence; may be given several times.

@@ -2,8 +2,8 @@
 
 use jiff::civil::DateTime;
 
-/// Contact and local recording time from a file's stem, each if it parses. Anybody can rename a file, so both are claims:
-/// they are exported beside the evidence and are not part of any fingerprint.
+/// Contact and local recording time from a file's stem, each if it parses. Anybody can rename a file, so both are
+/// claims: they are exported beside the evidence and are not part of any fingerprint.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct NamedRecording {
     pub(crate) contact: Option<String>,

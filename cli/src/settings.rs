@@ -11,7 +11,7 @@ use transcribe::{ModelSource, ParseModelSourceError, TranscribeConfig};
 use crate::args::StageSettingArgs;
 use crate::config::{self, ConfigError};
 
-/// Settings of all stages of a run. The coordinator computes fingerprints from them, the workers build stages from them.
+/// Settings of all stages of a run. The coordinator computes fingerprints from them; workers build stages from them.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Settings {
     pub(crate) model: ModelSource,

@@ -94,8 +94,8 @@ fn name(devices: &[DeviceId]) -> String {
     }
 }
 
-/// Splits a list into `--devices` values. Commas also separate the GPUs of one value: an entry that does not begin a new
-/// value belongs to the previous one.
+/// Splits a list into `--devices` values. Commas also separate the GPUs of one value: an entry that does not begin a
+/// new value belongs to the previous one.
 fn split_devices(list: &str) -> Vec<String> {
     const BEGINNINGS: [&str; 4] = ["auto", "cpu", "cuda", "sim"];
     let mut requests: Vec<String> = Vec::new();

@@ -1,4 +1,4 @@
-//! `bench`: measures one stage alone, on the user's recordings and machine, for each combination of the listed settings.
+//! `bench`: measures one stage alone, on the user's recordings and machine, for each combination of settings.
 //!
 //! ```text
 //! lists -> combinations -> one process: artifacts of the earlier stages

@@ -63,8 +63,8 @@ fn timed(work: impl FnOnce() -> Result<Option<String>, StageError>) -> Result<Ma
 
 /// Applies `work` to every item, `threads` at a time, in order; results in the order of the items.
 ///
-/// Uses plain threads instead of rayon's: a rayon thread would start another recording while it waits inside a stage, and
-/// the time of that recording would count twice.
+/// Uses plain threads instead of rayon's: a rayon thread would start another recording while it waits inside a stage,
+/// and the time of that recording would count twice.
 pub(super) fn for_each<I: Sync, T: Send + Sync>(items: &[I], threads: usize, work: impl Fn(&I) -> T + Sync) -> Vec<T> {
     let (next, results) = (AtomicUsize::new(0), Mutex::new(Vec::with_capacity(items.len())));
     thread::scope(|scope| {

@@ -85,7 +85,12 @@ fn audio(page: &mut Exposition, tally: &Tally) {
     page.single("earwitness_audio_seconds_reused", gauge, "Audio done that was cached.", work.reused_s());
     page.single("earwitness_audio_seconds_remaining", gauge, "Audio still to do.", work.remaining_s());
     let eta = tally.eta_s().into_iter().map(|eta_s| ([], eta_s));
-    page.family("earwitness_eta_seconds", gauge, "Estimated seconds until the run is complete; missing while there is no estimate.", eta);
+    page.family(
+        "earwitness_eta_seconds",
+        gauge,
+        "Estimated seconds until the run is complete; missing while there is no estimate.",
+        eta,
+    );
 }
 
 fn files(page: &mut Exposition, tally: &Tally) {
