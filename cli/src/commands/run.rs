@@ -198,9 +198,7 @@ fn report(
     }
     if low_confidence.0 > 0 {
         let (segments, length_s) = low_confidence;
-        println!(
-            "low confidence: {segments} segments, {length_s:.1} s, marked [?]; check them against the recording"
-        );
+        println!("low confidence: {segments} segments, {length_s:.1} s, marked [?]; check them against the recording");
     }
     if outcome.items.iter().any(|end| matches!(end, ItemEnd::Failed(error) if error.code == SET_ASIDE)) {
         println!("recordings that kill workers are quarantined; --retry-quarantined retries them");
