@@ -28,7 +28,7 @@ LEVELS = ["avx512bf16", "avx512vnni", "avx512", "avxvnni", "avx2", "portable"]
 
 @dataclass
 class Segment:
-    """What one window became."""
+    """The transcript of one window."""
 
     tokens: list[int]
     mean_logprob: float

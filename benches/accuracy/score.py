@@ -13,7 +13,7 @@ NORMALIZERS = {
     "digit or an apostrophe between two of them becomes a space, split at spaces; 0 to 10 are spelled out, mr becomes "
     "mister, mrs becomes missus, other numbers stay as they are written; the unit is the word",
 }
-# What an apostrophe looks like in print.
+# Typographic apostrophes.
 APOSTROPHES = str.maketrans({"’": "'", "‘": "'", "ʼ": "'"})
 
 SPELLED = dict(zip(map(str, range(11)), "zero one two three four five six seven eight nine ten".split()))

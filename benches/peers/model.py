@@ -33,14 +33,14 @@ LOGIT_STD = 4.0
 
 
 def folder(size: str) -> Path:
-    """Where a model lies: a folder that changes its name with the code that writes it."""
+    """The folder of a model; its name contains a hash of the code that writes it."""
     code = b"".join((HERE / name).read_bytes() for name in ("audio.py", "ggml.py", "model.py"))
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
     return cache / "earwitness" / f"peers-models-{hashlib.sha256(code).hexdigest()[:16]}" / size
 
 
 def ensure(size: str) -> Path:
-    """The model's folder, written first where it is not whole."""
+    """The model's folder; written first if it is incomplete."""
     path = folder(size)
     if not (path / "complete").exists():
         shutil.rmtree(path, ignore_errors=True)
@@ -67,7 +67,7 @@ def write(size: str, path: Path) -> None:
 
 
 def random_network(size: str):
-    """Weights whose activations neither die nor explode, rounded to f16, as published checkpoints are."""
+    """Weights whose activations neither vanish nor explode, rounded to f16, as published checkpoints are."""
     import torch
     from transformers import GenerationConfig, WhisperConfig, WhisperForConditionalGeneration
 
@@ -105,7 +105,7 @@ def random_tensor(name: str, shape, generator):
         return 1.0 + 0.1 * noise if name.endswith("weight") else 0.02 * noise
     if ".embed_" in name:
         # Special tokens get logits near 0, far below the best of the text: no engine ever chooses one. Positions are as
-        # large as tokens, so that a text does not settle on a token that chooses itself.
+        # large as tokens, so that a text does not repeat one token.
         noise[TEXT_TOKENS:] *= 0.1
         return noise * LOGIT_STD / shape[1] ** 0.5
     if name.endswith("bias"):
@@ -117,7 +117,7 @@ def random_tensor(name: str, shape, generator):
     if "q_proj" in name or "k_proj" in name:
         gain = 1.6  # attention with peaks
     elif "decoder" in name and ("out_proj" in name or "fc2" in name):
-        # What a layer adds is about as large as a token's embedding; half that for what it heard, which is much the
+        # What a layer adds is about as large as a token's embedding; half that for the audio, which is much the
         # same at every step.
         gain = (0.75 if "encoder_attn" in name else 1.5) * LOGIT_STD / shape[0] ** 0.5
     return noise * gain / shape[1:].numel() ** 0.5

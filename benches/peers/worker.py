@@ -1,4 +1,4 @@
-"""What the workers share: requests and replies as lines of JSON, and the process's own memory.
+"""Shared by the workers: requests and replies as lines of JSON, and the process's memory.
 
 A worker loads one model, says `{"ready": ..., "idle_mib": ...}` and then answers:
 
@@ -35,7 +35,7 @@ def memory_mib(field: str) -> float:
 def serve(name: str, load) -> None:
     """Runs one engine: `load()` gives it, with `decode(features)` and `teach(features, tokens)`."""
     replies = os.fdopen(os.dup(1), "w", buffering=1)
-    os.dup2(2, 1)  # what libraries print is no reply
+    os.dup2(2, 1)  # output of libraries must not mix with replies
     features = np.load(Path(sys.argv[1]) / "features.npy")
     idle_mib = memory_mib("VmRSS")
     engine = load()
@@ -43,7 +43,7 @@ def serve(name: str, load) -> None:
     for line in sys.stdin:
         try:
             reply = answer(engine, features, json.loads(line))
-        except Exception as error:  # whatever it is, the bench goes on without this number
+        except Exception as error:  # the benchmark continues without this number
             reply = {"error": f"{type(error).__name__}: {error}"}
         print(json.dumps(reply), file=replies)
 

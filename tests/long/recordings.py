@@ -1,11 +1,11 @@
-"""Times at the end of long recordings: clips joined at known offsets, encoded as telephones encode, and found again.
+"""Times at the end of long recordings: clips joined at known offsets, encoded with telephone codecs, and located again.
 
     python recordings.py --fsdd ../shared/data/fsdd --earwitness target/release/earwitness --minutes 60 [--words]
 
-Single digits of real speakers, trimmed to their sound, lie in near silence with pauses of 0.8 to 3 s. Each format is
+Single digits of real speakers, trimmed to their sound, are placed in near silence with pauses of 0.8 to 3 s. Each format is
 decoded and segmented (`--vad energy`, whose frames are 10 ms) by the executable, and where spans begin is compared with
 where the clips do, in the first, the middle and the last five minutes; `drift` is the last less the first. With
-`--words` the m4a goes through all stages as well, and the starts of the words that were heard right are compared.
+`--words` the m4a goes through all stages as well, and the starts of the correctly recognized words are compared.
 Prints a markdown table.
 """
 
@@ -113,8 +113,8 @@ def main() -> None:
                     out = folder / "words"
                     _, seconds, size = run([options.earwitness, "run", path, "--out", out, "--model", MODEL])
                     words = json.loads((out / "call.json").read_text())["words"]
-                    heard = {text: np.array([w["start_s"] for w in words if w["text"] == text]) for text in DIGITS}
-                    right = [(t, min(heard[text], key=lambda x: abs(x - t))) for text, t in said if len(heard[text])]
+                    recognized = {text: np.array([w["start_s"] for w in words if w["text"] == text]) for text in DIGITS}
+                    right = [(t, min(recognized[text], key=lambda x: abs(x - t))) for text, t in said if len(recognized[text])]
                     times = parts(np.array([t for t, _ in right]), np.array([x for _, x in right]), options.minutes)
                     row("words of the m4a, all stages", times, size, seconds)
             path.unlink()

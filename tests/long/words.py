@@ -163,16 +163,16 @@ def characters(text):
 def edges(truth, words):
     """Signed errors of the utterances' starts and ends, words over gaps, words in another utterance, matched words."""
     said = [(c, place) for place, (text, *_) in enumerate(truth) for c in characters(text)]
-    heard = [(c, index) for index, word in enumerate(words) for c in characters(word["text"])]
-    pairs = pair([c for c, _ in said], [c for c, _ in heard])[1][::-1]
+    recognized = [(c, index) for index, word in enumerate(words) for c in characters(word["text"])]
+    pairs = pair([c for c, _ in said], [c for c, _ in recognized])[1][::-1]
     votes = [Counter() for _ in words]
     for i, j in pairs:
-        votes[heard[j][1]][said[i][1]] += 1
-    lengths = Counter(index for _, index in heard)
+        votes[recognized[j][1]][said[i][1]] += 1
+    lengths = Counter(index for _, index in recognized)
     owner = [
         vote.most_common(1)[0][0] if vote and 2 * vote.total() >= lengths[index] else None for index, vote in enumerate(votes)
     ]
-    word_of = {i: heard[j][1] for i, j in pairs}
+    word_of = {i: recognized[j][1] for i, j in pairs}
     found = {"starts": [], "ends": [], "words": len(words), "matched": 0, "over": 0, "jumped": 0}
     for place, (_, start_s, end_s) in enumerate(truth):
         own = [i for i, (_, of) in enumerate(said) if of == place]
