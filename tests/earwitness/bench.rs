@@ -23,7 +23,7 @@ fn measured(finished: &Finished) -> Value {
 }
 
 fn number(value: &Value) -> f64 {
-    value.as_f64().unwrap_or_else(|| panic!("{value} is no number"))
+    value.as_f64().unwrap_or_else(|| panic!("{value} is not a number"))
 }
 
 fn numbers(values: &Value, of: &str) -> Vec<f64> {

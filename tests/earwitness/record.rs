@@ -8,18 +8,18 @@ use stage_core::{StageKey, StageKind};
 /// Counts of a store.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Found {
-    /// Artifacts on record that hold, each computed once.
+    /// Valid stored artifacts, each computed once.
     pub(crate) artifacts: usize,
     /// Artifacts that were computed more than once.
     pub(crate) repeated: usize,
     /// Parts of artifacts that are not made yet.
     pub(crate) parts: usize,
-    /// How often something was computed again that was on record.
+    /// Number of recomputations of stored work.
     pub(crate) recomputations: u64,
 }
 
 impl Found {
-    /// Whether some recording has windows on record and no transcript.
+    /// Whether some recording has window checkpoints and no transcript.
     pub(crate) const fn is_inside_transcribe(&self) -> bool {
         self.parts > 0
     }

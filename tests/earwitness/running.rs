@@ -53,7 +53,7 @@ impl Running {
                     }
                 }
                 Err(RecvTimeoutError::Disconnected) => return None,
-                Err(RecvTimeoutError::Timeout) => panic!("nothing more was told:\n{}", self.stderr),
+                Err(RecvTimeoutError::Timeout) => panic!("no further output:\n{}", self.stderr),
             }
         }
     }

@@ -42,7 +42,7 @@ fn trimmed(samples: &[f64]) -> &[f64] {
     &samples[firm[0].start * FRAME..firm[firm.len() - 1].end * FRAME]
 }
 
-/// Writes the recordings joined, a gap before each and at the end, and says where each lies, in seconds.
+/// Writes the recordings joined, a gap before each and at the end, and returns the start of each, in seconds.
 fn write_joined(clips: &[PathBuf], path: &Path) -> Vec<(f64, f64)> {
     let spec = hound::WavSpec {
         channels: 1,
@@ -81,7 +81,7 @@ fn percentile(values: &mut [f64], percent: usize) -> f64 {
 }
 
 /// Distances of the first word's start and the last word's end of every utterance from its edges, and the share of words
-/// that lie over a gap for more than 50 ms. An utterance without a word counts as 1 s off.
+/// that cover a gap for more than 50 ms. An utterance without a word counts as 1 s off.
 fn edge_errors(truth: &[(f64, f64)], words: &[(String, f64, f64)]) -> (Vec<f64>, usize) {
     let mut errors = Vec::new();
     for (start_s, end_s) in truth {
@@ -120,7 +120,7 @@ fn word_times_of_joined_korean_calls_meet_their_edges() {
     let (median, most, over) = measure_joined(&clips, "ko");
     eprintln!("edges: median {median:.3} s, 90 % within {most:.3} s; {over:.3} of the words over gaps");
     assert!(median < 0.015 && most < 0.2, "median {median} s, 90 % within {most} s");
-    assert!(over < 0.02, "{over} of the words lie over gaps");
+    assert!(over < 0.02, "{over} of the words cover gaps");
 }
 
 #[test]
@@ -131,7 +131,7 @@ fn word_times_of_joined_english_readings_meet_their_edges() {
     let (median, most, over) = measure_joined(&clips, "en");
     eprintln!("edges: median {median:.3} s, 90 % within {most:.3} s; {over:.3} of the words over gaps");
     assert!(median < 0.015 && most < 0.1, "median {median} s, 90 % within {most} s");
-    assert!(over == 0.0, "{over} of the words lie over gaps");
+    assert!(over == 0.0, "{over} of the words cover gaps");
 }
 
 #[test]

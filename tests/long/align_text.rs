@@ -1,7 +1,7 @@
 //! Times of words whose text is known: what `alignment.py` measures.
 //!
-//! Reads one JSON object a line: `{"wav": path (mono, 16 kHz, 16 bit), "language": "en", "words": ["one", ..]}`, and
-//! writes one a line: `{"words": [{"text": .., "start_s": .., "end_s": .., "method": .., ..}], "seconds": ..}`. The
+//! Reads one JSON object per line: `{"wav": path (mono, 16 kHz, 16 bit), "language": "en", "words": ["one", ..]}`, and
+//! writes one per line: `{"words": [{"text": .., "start_s": .., "end_s": .., "method": .., ..}], "seconds": ..}`. The
 //! words are one segment over the whole file, with no times of their own.
 //!
 //! usage: align_text MODEL [SEARCH_S]

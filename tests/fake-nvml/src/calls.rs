@@ -234,7 +234,7 @@ unsafe extern "C" fn nvmlDeviceGetTemperature(device: Device, _sensor: c_uint, t
 #[unsafe(no_mangle)]
 unsafe extern "C" fn nvmlDeviceGetUtilizationRates(device: Device, rates: *mut Utilization) -> Return {
     // SAFETY: nvml.h asks the caller for a valid pointer.
-    unsafe { answer_at(rates, || Ok(Utilization { gpu: read(device, "utilisation", 0)? as c_uint, memory: 0 })) }
+    unsafe { answer_at(rates, || Ok(Utilization { gpu: read(device, "utilization", 0)? as c_uint, memory: 0 })) }
 }
 
 #[unsafe(no_mangle)]

@@ -10,7 +10,7 @@
 //! | `gpus` | how many there are (for `*` alone) |
 //! | `temperature` | degrees Celsius; 40 at first |
 //! | `memory_used_percent` | percent of 80 GiB; 0 at first |
-//! | `utilisation` | percent; 0 at first |
+//! | `utilization` | percent; 0 at first |
 //! | `ecc_uncorrected` | uncorrected errors since the driver was loaded; 0 at first |
 //! | `process` | pid and bytes of device memory of one more compute process |
 //! | `xid` | number of an Xid that comes then |

@@ -53,7 +53,7 @@ pub(crate) struct Gpu {
 }
 
 /// Fields with one value at a time.
-const VALUES: [&str; 6] = ["gpus", "temperature", "memory_used_percent", "utilisation", "ecc_uncorrected", "process"];
+const VALUES: [&str; 6] = ["gpus", "temperature", "memory_used_percent", "utilization", "ecc_uncorrected", "process"];
 /// Fields that need no value.
 const FLAGS: [&str; 2] = ["lost", "hang"];
 
@@ -102,7 +102,8 @@ impl Gpu {
 impl Line {
     fn parse(words: &[&str]) -> Result<Self, &'static str> {
         let [at_s, gpu, field, values @ ..] = words else { return Err("SECONDS GPU FIELD VALUE is expected") };
-        let at_s = at_s.parse().ok().filter(|at_s: &f64| at_s.is_finite()).ok_or("the time is no number of seconds")?;
+        let at_s =
+            at_s.parse().ok().filter(|at_s: &f64| at_s.is_finite()).ok_or("the time is not a number of seconds")?;
         let gpu = match *gpu {
             "*" => None,
             number => Some(number.parse().map_err(|_| "the GPU is neither a number nor *")?),
@@ -116,15 +117,15 @@ impl Line {
 
 impl Change {
     fn parse(field: &str, values: &[&str]) -> Result<Self, &'static str> {
-        let number = |text: &str| text.parse::<u64>().map_err(|_| "the value is no whole number");
+        let number = |text: &str| text.parse::<u64>().map_err(|_| "the value is not a whole number");
         let known = |names: &[&'static str]| names.iter().copied().find(|name| *name == field);
         match (field, values) {
             (_, ["error", code]) if known(&VALUES).is_some() => {
-                let code = code.parse().map_err(|_| "the error's code is no whole number")?;
+                let code = code.parse().map_err(|_| "the error's code is not a whole number")?;
                 Ok(Self::Set(known(&VALUES).unwrap_or_default(), Answer::Error(code)))
             }
             ("process", [pid, used_bytes]) => {
-                let pid = pid.parse().map_err(|_| "the pid is no whole number")?;
+                let pid = pid.parse().map_err(|_| "the pid is not a whole number")?;
                 Ok(Self::Process { pid, used_bytes: number(used_bytes)? })
             }
             ("xid", [xid]) => Ok(Self::Xid(number(xid)?)),
