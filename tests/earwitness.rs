@@ -1,4 +1,4 @@
-//! The real executable, over real recordings. One file for each promise.
+//! Tests of the real program on real recordings. One file per guarantee.
 #![expect(clippy::unwrap_used, reason = "a failed test must stop")]
 
 #[path = "earwitness/bad_input.rs"]

@@ -1,4 +1,4 @@
-//! A recording that cannot be used is named with its reason and takes no other down.
+//! An unusable recording is reported with its reason and does not affect other recordings.
 
 use std::fs;
 

@@ -1,4 +1,4 @@
-//! `bench` measures one stage alone, says what it measured, and leaves nothing behind.
+//! `bench` measures one stage alone, prints the measurements, and leaves no files.
 
 use std::fs;
 use std::io::{BufRead, BufReader, Read};
@@ -17,7 +17,7 @@ fn bench(stage: &str, more: &[&str]) -> Finished {
     finish([&["bench", stage, call.to_str().unwrap()], more].concat())
 }
 
-/// The object that `--json` prints.
+/// The output of `--json`.
 fn measured(finished: &Finished) -> Value {
     serde_json::from_str(&finished.stdout).unwrap_or_else(|error| panic!("{error}: {}", finished.stdout))
 }
@@ -180,7 +180,7 @@ fn bench_ends_at_once_when_interrupted() {
     }
     let interrupted = Instant::now();
     signal(child.id(), "INT");
-    // The end of standard error: the process that measures, which has it too, is gone as well.
+    // The end of standard error: the measuring process, which shares it, has exited too.
     stderr.read_to_string(&mut line).unwrap();
     assert_eq!(child.wait().unwrap().code(), Some(130), "{line}");
     assert!(interrupted.elapsed() < Duration::from_secs(5), "{:?}", interrupted.elapsed());

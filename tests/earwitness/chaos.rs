@@ -17,12 +17,12 @@ const ROUNDS: u64 = 20;
 const SEED: u64 = 0x5eed_2026;
 /// Of three calls.
 const ARTIFACTS: usize = 15;
-/// From one commit point to the next that is struck: a prime, so that all have their turn.
+/// Step between the commit points of successive kills; a prime, so that all points are covered.
 const STRIDE: usize = 31;
-/// How long the coordinator waits at each point of a commit, so that a kill meets it there.
+/// Pause of the coordinator at each point of a commit, so that a kill hits it there.
 const PAUSE_MS: &str = "3";
 
-/// A generator of random numbers (xorshift64*), so that a seed tells a run.
+/// A random number generator (xorshift64*), so that a seed reproduces a run.
 struct Random(u64);
 
 impl Random {
@@ -45,12 +45,12 @@ enum Victim {
 enum Moment {
     /// The commit point of this number.
     Point(usize),
-    /// The commit point of this number among those of parts: inside transcribe.
+    /// The commit point of this number among those of window checkpoints: inside transcribe.
     Part(usize),
     AfterMs(u64),
 }
 
-/// The recordings, the undisturbed results, and how many commit points the run has.
+/// The recordings, the results of an undisturbed run, and its number of commit points.
 struct Stage {
     folder: tempfile::TempDir,
     expected: Vec<(String, Value)>,
@@ -92,7 +92,7 @@ impl Stage {
     }
 }
 
-/// What became of a round.
+/// Results of the rounds.
 #[derive(Debug, Default)]
 struct Counts {
     rounds: u64,
@@ -101,7 +101,7 @@ struct Counts {
     points_hit: BTreeSet<usize>,
     records_kept: usize,
     ended_before: u64,
-    /// Artifacts that were missing in the end.
+    /// Artifacts that are missing at the end.
     lost: usize,
     /// Work that was computed again although it was stored.
     recomputed: u64,
@@ -139,14 +139,14 @@ fn killed_processes_do_not_change_the_results() {
     );
 }
 
-/// A commit point that was not struck yet, wherever there is one: runs differ in how many points they have, so that some
-/// are missed at first.
+/// A commit point that was not covered yet, if there is one. Runs differ in the number of points, so that some are missed
+/// at first.
 fn next_point(round: usize, points: usize, hit: &BTreeSet<usize>) -> usize {
     let mut in_turn = (round..round + points).map(|turn| turn * STRIDE % points);
     in_turn.find(|point| !hit.contains(point)).unwrap_or(round % points)
 }
 
-/// One round: a run that is disturbed, another that ends it, and everything that must hold afterwards.
+/// One round: a disturbed run, a run that completes it, and the checks.
 fn play(stage: &Stage, victim: Victim, moment: Moment, random: &mut Random, counts: &mut Counts) {
     let out = stage.folder.path().join("out");
     let label = format!("{victim:?} killed at {moment:?}");
@@ -185,7 +185,7 @@ fn play(stage: &Stage, victim: Victim, moment: Moment, random: &mut Random, coun
     std::fs::remove_dir_all(&out).unwrap();
 }
 
-/// Reads events until the moment; gives the number of the commit point, if it is one.
+/// Reads events until the moment; returns the number of the commit point, if it is one.
 fn await_moment(running: &mut Running, moment: Moment) -> Option<usize> {
     let began = Instant::now();
     let (mut points, mut parts) = (0, 0);
@@ -214,7 +214,7 @@ fn await_moment(running: &mut Running, moment: Moment) -> Option<usize> {
     None
 }
 
-/// Kills; false where the run had ended before.
+/// Kills the victim; false if the run had already ended.
 fn strike(running: &mut Running, victim: Victim, workers: &[u32], random: &mut Random) -> bool {
     if running.has_ended() {
         return false;

@@ -1,4 +1,4 @@
-//! GPUs of a machine without one: the fake NVML follows a script, the devices are simulated, all else is real.
+//! GPU handling without a GPU: the fake NVML follows a script, the devices are simulated, everything else is real.
 
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
@@ -18,7 +18,7 @@ struct Machine {
     calls: usize,
 }
 
-/// Polls are frequent, so that tests are short.
+/// Frequent polls keep the tests short.
 const CONFIG: &str = "[devices]\npoll_ms = 20\n[timing]\nheartbeat_ms = 2000\n";
 /// A call is one unit that takes 100 ms of the device.
 const SERVICE: &str = "load_s = 0.0\ndevice_s_per_call = 0.1\ndevice_s_per_unit = 0.0\n";
@@ -43,7 +43,7 @@ impl Machine {
         std::fs::write(self.path(name), text).unwrap();
     }
 
-    /// Gives the fake NVML another script; it never sees half of it.
+    /// Replaces the script of the fake NVML atomically.
     fn follow(&self, script: &str) {
         self.write("next-script", script);
         std::fs::rename(self.path("next-script"), self.path("script")).unwrap();
@@ -65,7 +65,7 @@ impl Machine {
         Finished::of(self.devices(more).output().unwrap()).with_code(0)
     }
 
-    /// A run on two simulated devices, each watched as the GPU of its number.
+    /// A run on two simulated devices, each monitored as the GPU of its number.
     fn start(&self) -> Running {
         let path = |name: &str| self.path(name).to_string_lossy().into_owned();
         let (library, sim, config) = (fake_nvml::library(), path("sim.toml"), path("config.toml"));
@@ -97,7 +97,7 @@ impl Machine {
     }
 }
 
-/// Waits for news of a device.
+/// Waits for an incident of a device.
 fn await_incident(run: &mut Running, kind: &str, device: &str) -> String {
     loop {
         let event = run.await_event("incident");
@@ -107,7 +107,7 @@ fn await_incident(run: &mut Running, kind: &str, device: &str) -> String {
     }
 }
 
-/// Waits until nothing more is committed: what was under way is done.
+/// Waits until nothing more is committed.
 fn await_standstill(machine: &Machine) -> usize {
     let deadline = Instant::now() + Duration::from_secs(60);
     let (mut before, mut since) = (machine.committed(), Instant::now());

@@ -1,4 +1,4 @@
-//! What the first command finds in the fixture calls is what was said in them.
+//! The results of the README's first command match the known content of the fixture calls.
 
 use std::sync::LazyLock;
 
@@ -6,12 +6,11 @@ use serde_json::Value;
 
 use crate::support::{Finished, calls, document, expected, finish, run, stem, timed_texts};
 
-/// Farthest that the first word of a channel may begin from where its sound does: 0.28 s was measured.
+/// Largest error of the start of a channel's first word; 0.28 s was measured.
 const START_TOLERANCE_S: f64 = 0.4;
-/// Farthest that the last word may end from where the sound does. 0.8 s was measured on a recording with noise of its own,
-/// which counts as sound.
+/// Largest error of the end of the last word; 0.8 s was measured on a recording whose own noise counts as activity.
 const END_TOLERANCE_S: f64 = 1.0;
-/// How far evidence may reach over the utterance that it quotes.
+/// How far evidence may extend beyond the utterance that it quotes.
 const EVIDENCE_TOLERANCE_S: f64 = 0.3;
 
 /// The README's first command, run once for all tests.
@@ -46,7 +45,7 @@ fn joined(items: &[(String, f64, f64)]) -> String {
     items.iter().map(|(text, ..)| text.as_str()).collect::<Vec<_>>().join(" ")
 }
 
-/// Channel by channel: the call, its document, and what was said with its times.
+/// Per channel: the call, its document, and the expected text with times.
 fn channels() -> impl Iterator<Item = (String, Value, usize, Vec<(String, f64, f64)>)> {
     expected().into_iter().flat_map(|(call, holds)| {
         let channels = holds["channels"].as_array().unwrap().clone();

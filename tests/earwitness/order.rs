@@ -1,4 +1,4 @@
-//! What comes first.
+//! The order of recordings.
 
 use std::fs;
 

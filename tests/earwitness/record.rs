@@ -1,4 +1,4 @@
-//! What is in a result folder's store, for tests to look at.
+//! Reads a result folder's store for tests.
 
 use std::path::Path;
 
@@ -12,7 +12,7 @@ pub(crate) struct Found {
     pub(crate) artifacts: usize,
     /// Artifacts that were computed more than once.
     pub(crate) repeated: usize,
-    /// Parts of artifacts that are not made yet.
+    /// Window checkpoints of unfinished artifacts.
     pub(crate) parts: usize,
     /// Number of recomputations of stored work.
     pub(crate) recomputations: u64,
@@ -25,7 +25,7 @@ impl Found {
     }
 }
 
-/// Looks into the store of a folder; nothing where there is none yet.
+/// Counts the content of a folder's store; zero if it does not exist yet.
 pub(crate) fn look(out: &Path) -> Found {
     let Ok(store) = SqliteStore::open_read_only(&out.join("earwitness.db")) else { return Found::default() };
     let mut found = Found { recomputations: store.recomputations().unwrap(), ..Found::default() };

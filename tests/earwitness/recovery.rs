@@ -1,4 +1,4 @@
-//! One test for each way in which a worker or its device goes wrong. The faults are committed by real workers.
+//! One test for each failure mode of a worker or its device. Real workers inject the faults.
 
 use std::path::{Path, PathBuf};
 
@@ -8,7 +8,7 @@ use serde_json::Value;
 use crate::record::{Found, incidents, look};
 use crate::support::{Finished, finish, many_calls, run};
 
-/// Calls, and a folder for results; the run commits faults.
+/// Calls and a result folder for a run with faults.
 struct Case {
     folder: tempfile::TempDir,
     files: usize,
@@ -33,7 +33,7 @@ impl Case {
         self.path("out")
     }
 
-    /// A run on two workers that commits `faults` (TOML; `MARK` stands for a file that is made once).
+    /// A run on two workers with `faults` (TOML; `MARK` stands for a file that is created once).
     fn run(&self, faults: &str, more: &[&str]) -> Finished {
         let mark = self.path("mark").to_string_lossy().into_owned();
         std::fs::write(self.path("faults.toml"), faults.replace("MARK", &mark)).unwrap();
@@ -46,7 +46,7 @@ impl Case {
         run(&[&self.path("calls")], &self.out(), &args)
     }
 
-    /// Asserts that every call is done, nothing was computed twice, and the calls' results are whole.
+    /// Asserts that every call is done, nothing was computed twice, and the results are complete.
     fn assert_whole(&self, finished: Finished) -> Value {
         let summary = finished.with_code(0).summary();
         assert_eq!(summary["files_done"], self.files, "{summary}");
@@ -67,7 +67,7 @@ impl Case {
 
 const AT_INFER: &str = "[[fault]]\nat = ['transcribe', 'infer']\nafter = 2\n";
 
-/// Calls of the device that take long enough for windows to wait and for workers to come up again.
+/// Slow device calls, so that windows queue up and workers can restart.
 const SLOW: &str = "[[fault]]\nat = ['transcribe', 'infer']\nkind = { pause-ms = 60 }\n";
 
 fn contains_all(text: &str, parts: &[&str]) {
@@ -146,7 +146,7 @@ fn recording_that_kills_workers_is_isolated_by_bisection_and_quarantined() {
 #[test]
 fn device_is_retired_only_if_its_health_probe_fails() {
     let case = Case::new(8);
-    // Recordings fail on the device, but the health probe passes: the device stays and other recordings may succeed on it.
+    // Recordings fail on the device, but the health probe passes: the device stays, and other recordings may succeed.
     let suspicious = "[[fault]]\nat = ['align', 'run']\nkind = { fail = 'device' }\ndevice = 'cpu:1'\nonce = 'MARK'\n";
     case.assert_whole(case.run(suspicious, &[]));
     assert_eq!(case.messages(IncidentKind::CanaryPassed).len(), 1);

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use crate::support::{Finished, calls, earwitness, finish, run, test_model};
 
-/// A coordinator that holds the store of `out`: its only input is a hole of many gigabytes, which it hashes.
+/// A coordinator that locks the store of `out`: its only input is a sparse file of many gigabytes, which it hashes.
 struct Holder(Child);
 
 impl Holder {
