@@ -3,7 +3,7 @@
     benches/accuracy/setup
     .venv-accuracy/bin/python benches/accuracy/run.py --ours default="" --ours greedy="--beam-size 1" --out errors.json
 
-Prints Markdown. README.md beside this file says what is measured and how.
+Prints Markdown. README.md beside this file describes the measurement.
 """
 
 import argparse

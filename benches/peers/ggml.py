@@ -2,7 +2,7 @@
 
 All numbers are little-endian: a magic number; eleven sizes; the mel filters; the text tokens (length, bytes); then
 every tensor: number of dimensions, length of the name, type, the dimensions (innermost first), the name, the values.
-Matrices are f16 or Q8_0, convolutions f16, everything else f32, which is what whisper.cpp's own tools do.
+Matrices are f16 or Q8_0, convolutions f16, everything else f32, as in whisper.cpp's own tools.
 """
 
 import base64

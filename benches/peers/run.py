@@ -2,10 +2,9 @@
 
     python run.py [--models tiny base small] [--threads 2] [--rounds 5] [--engines ours:f32 ct2:int8 ...] [--no-errors]
 
-Each row of the table is a process of its own, which lives through all rounds; in each round every process decodes the
-same 8 windows of 30 s, one process after the other, so that noise on the machine hits all alike (twice, and the second
-time counts: the first finds caches and memory as others left them). Features are made beforehand for all: a time is
-encoder and decoder. Ours must be built first:
+Each row of the table is a separate process that lasts for all rounds. In each round every process in turn decodes the same
+8 windows of 30 s, so that other load on the machine affects all alike. It decodes them twice, and the second pass counts,
+because the first one runs with cold caches. Features are precomputed: times cover encoder and decoder. Build ours first:
 
     cargo build --release -p transcribe --example peers_ours
 """

@@ -1,6 +1,6 @@
 """Shared by the workers: requests and replies as lines of JSON, and the process's memory.
 
-A worker loads one model, says `{"ready": ..., "idle_mib": ...}` and then answers:
+A worker loads one model, prints `{"ready": ..., "idle_mib": ...}` and then handles requests:
 
     {"do": "time", "batch": B}    decodes all timed windows in calls of B windows
         -> {"seconds": ..., "tokens": [[ids of one window], ...], "peak_mib": ...}
@@ -8,7 +8,7 @@ A worker loads one model, says `{"ready": ..., "idle_mib": ...}` and then answer
         -> {}
 
 `from` and `to` are safetensors: `windows.i` (samples) and `tokens.i` in, `logits.i` ([tokens, vocabulary], f32, of
-which only the differences within a row count) out. What cannot be done is answered with `{"error": ...}`.
+which only the differences within a row count) out. Failed requests give `{"error": ...}`.
 """
 
 import json
@@ -22,7 +22,7 @@ from safetensors.numpy import load_file, save_file
 
 from model import TOKENS
 
-# Windows of 30 s that are timed.
+# Timed windows of 30 s.
 TIMED = 8
 
 

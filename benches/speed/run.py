@@ -3,7 +3,7 @@
     benches/accuracy/setup
     .venv-accuracy/bin/python benches/speed/run.py --ours default="" --isa avx2 --out speed.json
 
-Prints Markdown. README.md beside this file says what is measured and how.
+Prints Markdown. README.md beside this file describes the measurement.
 """
 
 import argparse

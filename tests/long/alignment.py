@@ -5,9 +5,9 @@
 
 Two measurements. *Given text*: the true words over the whole recording, so that alignment is measured separately from
 recognition. *Recognized*: the executable with `--aligner attention` and with the aligner, over the same recordings;
-a word counts if its text was recognized. Recordings: digits of a speaker whom no model here was trained on, trimmed and
-joined with gaps of 0 to 300 ms (exact truth); sentences of espeak-ng with its own phoneme times (synthetic, exact); and
-read sentences whose truth is another tool's alignment (no exact truth). Prints markdown tables.
+a word counts if its text was recognized. Recordings: digits of a speaker outside all training data, trimmed and joined with
+gaps of 0 to 300 ms (exact reference); sentences of espeak-ng with its own phoneme times (synthetic, exact); and read
+sentences with another tool's alignment as the reference (not exact). Prints markdown tables.
 """
 
 import argparse
