@@ -217,8 +217,8 @@ pub(crate) struct EngineArgs {
     #[arg(long, value_name = "STORE")]
     pub(crate) store: Option<String>,
     /// How to show progress.
-    #[arg(long, value_enum, default_value_t = Progress::Auto)]
-    pub(crate) progress: Progress,
+    #[arg(long, value_enum, default_value_t = ProgressMode::Auto)]
+    pub(crate) progress: ProgressMode,
     #[command(flatten)]
     pub(crate) bench: BenchArgs,
 }
@@ -375,7 +375,7 @@ pub(crate) enum Format {
 
 /// How to show progress on standard error.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Progress {
+pub(crate) enum ProgressMode {
     /// Bars on a terminal, plain lines otherwise.
     Auto,
     /// A line every few seconds.

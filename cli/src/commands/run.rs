@@ -10,7 +10,7 @@ use serde_json::json;
 use stage_core::StageKind;
 use transcribe::ModelSource;
 
-use crate::args::{Progress as Mode, RunArgs};
+use crate::args::{ProgressMode as Mode, RunArgs};
 use crate::engine::Engine;
 use crate::exit::{Exit, Failure};
 use crate::export::{Document, write_results};

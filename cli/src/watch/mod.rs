@@ -31,7 +31,7 @@ use self::progress::Progress;
 use self::report::{Occasion, Report};
 use self::tally::Tally;
 use self::trace::Trace;
-use crate::args::{Progress as Mode, WatchArgs};
+use crate::args::{ProgressMode as Mode, WatchArgs};
 
 /// How a run ended.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -13,7 +13,7 @@ use self::bars::Bars;
 use super::failure::FileFailure;
 use super::names::label;
 use super::tally::Tally;
-use crate::args::Progress as Mode;
+use crate::args::ProgressMode as Mode;
 
 /// Seconds between plain or JSON lines.
 const EVERY_S: f64 = 2.0;
