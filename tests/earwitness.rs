@@ -1,5 +1,5 @@
-//! The real executable, over real recordings. One file for each promise.
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on must stop")]
+//! Tests of the real program on real recordings. One file per guarantee.
+#![expect(clippy::unwrap_used, reason = "a failed test must stop")]
 
 #[path = "earwitness/bad_input.rs"]
 mod bad_input;

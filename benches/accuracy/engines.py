@@ -1,4 +1,4 @@
-"""The engines that are compared. Each transcribes files and gives a Transcript for each of them, in their order."""
+"""The compared engines. Each transcribes files and returns a Transcript per file, in order."""
 
 import hashlib
 import importlib.metadata
@@ -18,15 +18,15 @@ SEED = 0
 
 @dataclass
 class Part:
-    """A segment's text, and whether the engine marks it as not reliable."""
+    """A segment's text, and whether the engine marks it as unreliable."""
 
     text: str
-    doubtful: bool
+    unreliable: bool
 
 
 @dataclass
 class Transcript:
-    """What an engine made of one recording."""
+    """An engine's transcript of one recording."""
 
     parts: list[Part]
 
@@ -36,7 +36,7 @@ class Transcript:
 
     def confident(self) -> str:
         """The text that is not marked as unreliable."""
-        return " ".join(part.text.strip() for part in self.parts if not part.doubtful)
+        return " ".join(part.text.strip() for part in self.parts if not part.unreliable)
 
 
 class Ours:
@@ -66,7 +66,7 @@ class Ours:
 
 
 def our_transcript(result: dict) -> Transcript:
-    """The segments of a result file; `low_confidence` holds the reason where a text is not reliable."""
+    """The segments of a result file; `low_confidence` is the reason why a text is unreliable."""
     return Transcript([
         Part(segment["text"], segment["decoding"].get("low_confidence") is not None) for segment in result["segments"]
     ])
@@ -87,7 +87,7 @@ class FasterWhisper:
         return {"versions": versions, "precision": self.precision, "vad_filter": self.vad, "threads": THREADS} | isa
 
     def transcribe(self, files: list[Path], language: str) -> list[Transcript]:
-        """It has no mark for unreliable text; segments below its own threshold of the log-probability count as such."""
+        """It does not mark unreliable text; segments below its own log-probability threshold count as such."""
         import ctranslate2
         from faster_whisper import WhisperModel
 
@@ -136,14 +136,14 @@ class OpenAiWhisper:
 
 
 def kept_at(engine, file: Path, language: str) -> Path:
-    """Where a peer's transcript is kept: the name is of its settings, the versions and the recording."""
+    """The cache file of a peer's transcript, named by its settings, the versions and the recording."""
     recording = hashlib.sha256(file.read_bytes()).hexdigest()
     key = json.dumps([engine.name, engine.settings(), language, recording], sort_keys=True)
-    return models.CACHE / "transcripts" / f"{hashlib.sha256(key.encode()).hexdigest()}.json"
+    return models.CACHE / "transcripts-2" / f"{hashlib.sha256(key.encode()).hexdigest()}.json"
 
 
 def transcripts(engine, files: list[Path], language: str, fresh: bool) -> list[Transcript]:
-    """What an engine makes of files. A peer's transcripts are kept in the user's cache."""
+    """An engine's transcripts of files. Transcripts of peers are cached in the user's cache."""
     if not engine.peer:
         return engine.transcribe(files, language)
     made = []

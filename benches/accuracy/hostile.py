@@ -1,4 +1,4 @@
-"""What engines write where nothing intelligible is said, and under noise that is louder than the speech."""
+"""Transcripts of sound without intelligible speech, and of speech under louder noise."""
 
 import tempfile
 from dataclasses import asdict, dataclass
@@ -17,7 +17,7 @@ SNR_DB = -5.0
 
 @dataclass
 class Sound:
-    """A sound, and what is said in it; nothing that can be understood where the text is empty."""
+    """A sound and its text; the text is empty if nothing is intelligible."""
 
     name: str
     samples: np.ndarray
@@ -25,7 +25,7 @@ class Sound:
 
 
 def every(items: list, count: int) -> list:
-    """That many items at equal distances."""
+    """`count` items at equal distances."""
     return [items[index * len(items) // count] for index in range(count)]
 
 
@@ -75,7 +75,7 @@ def languages(kind: str) -> list[str]:
 
 
 def wrong_words(reference: str, hypothesis: str) -> int:
-    """Words of the hypothesis of which under half the characters are matched by the reference's, spaces aside."""
+    """Words of the hypothesis with less than half of their characters matched by the reference, ignoring spaces."""
     words = score.words(hypothesis)
     spelled = [score.characters(word) for word in words]
     owner = [index for index, letters in enumerate(spelled) for _ in letters]
@@ -87,7 +87,7 @@ def wrong_words(reference: str, hypothesis: str) -> int:
     return sum(2 * found < len(word) for found, word in zip(matched, spelled))
 
 
-def tally(group: list[Sound], made: list[Transcript]) -> dict:
+def count(group: list[Sound], made: list[Transcript]) -> dict:
     """Counts over the sounds of a kind; `wrong` counts among the confident words."""
     confident = [transcript.confident() for transcript in made]
     return {
@@ -106,9 +106,9 @@ def run(engines: list, fresh: bool) -> dict:
     compared = [engine for engine in engines if not engine.peer or isinstance(engine, FasterWhisper)]
     report: dict[str, dict] = {engine.name: {} for engine in compared}
     print(f"\n### Sound without intelligible speech, and speech at {SNR_DB:.0f} dB\n")
-    print("Words written / of these not marked as unreliable / of these wrong. A word is wrong where under half of its")
-    print("characters are matched by what is said. faster-whisper has no mark: segments whose mean log-probability is under")
-    print("its own threshold of -1.0 count as marked.\n")
+    print("Transcribed words / of these not marked as unreliable / of these wrong. A word is wrong if less than half of its")
+    print("characters match the reference. faster-whisper does not mark text: segments with a mean log-probability under its")
+    print("own threshold of -1.0 count as marked.\n")
     print(f"| sound | files | seconds | language | {' | '.join(report)} |\n|---|---|---|---|{'---|' * len(report)}")
     for kind, group in sounds().items():
         with tempfile.TemporaryDirectory() as folder:
@@ -116,7 +116,7 @@ def run(engines: list, fresh: bool) -> dict:
             seconds = sum(len(item.samples) for item in group) / SAMPLE_RATE_HZ
             for language in languages(kind):
                 for engine in compared:
-                    made = tally(group, transcripts(engine, files, language, fresh))
+                    made = count(group, transcripts(engine, files, language, fresh))
                     report[engine.name][f"{kind}, {language}"] = made
                 cells = [report[engine.name][f"{kind}, {language}"] for engine in compared]
                 shown = " | ".join(f"{cell['words']} / {cell['confident']} / {cell['wrong']}" for cell in cells)

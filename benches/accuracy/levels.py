@@ -2,9 +2,9 @@
 
     .venv-accuracy/bin/python benches/accuracy/levels.py
 
-Runs the whole program once for each precision and level that this CPU has (`EARWITNESS_CPU`), and prints Markdown: the
-least number of token edits from the best level's texts, as a share of its tokens, and the segments whose mean
-log-probability is not equal in every bit.
+Runs the whole program once for each precision and instruction set of this CPU (`EARWITNESS_CPU`), and prints Markdown: the
+number of token edits from the texts of the highest level, as a share of its tokens, and the segments whose mean
+log-probability is not bit-identical.
 """
 
 import argparse
@@ -28,7 +28,7 @@ LEVELS = ["avx512bf16", "avx512vnni", "avx512", "avxvnni", "avx2", "portable"]
 
 @dataclass
 class Segment:
-    """What one window became."""
+    """The transcript of one window."""
 
     tokens: list[int]
     mean_logprob: float

@@ -1,10 +1,10 @@
-"""The machine that a measurement was made on."""
+"""The machine of a measurement."""
 
 import datetime
 import os
 from pathlib import Path
 
-# What the engines choose kernels by.
+# The CPU flags by which the engines choose kernels.
 FLAGS = ["avx2", "avx_vnni", "avx512f", "avx512_vnni", "avx512_bf16", "amx_int8"]
 
 
@@ -20,7 +20,7 @@ def flags() -> list[str]:
 
 
 def cpu() -> str:
-    """The CPU's name, family and flags, for people."""
+    """The CPU's name, family and flags as text."""
     family = f"family {cpuinfo('cpu family')} model {cpuinfo('model')}"
     return f"{cpuinfo('model name')} ({family}; {', '.join(flags()) or 'none of the flags that count'})"
 

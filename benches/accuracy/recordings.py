@@ -1,4 +1,4 @@
-"""The recordings that errors are measured on, with their texts and where the texts come from."""
+"""The recordings of the accuracy measurement, with their texts and sources."""
 
 import json
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from pathlib import Path
 
 SHARED = Path(__file__).resolve().parents[3] / "shared" / "data"
 SAMPLE_RATE_HZ = 16_000
-# What a decoder writes for bytes that are no text.
+# The replacement character that a decoder writes for invalid bytes.
 DAMAGED = "\N{REPLACEMENT CHARACTER}"
 
 ENGLISH = Path(__file__).resolve().parent / "english.json"
@@ -37,7 +37,7 @@ class Set:
 
 
 def korean(prefix: str) -> list[Recording]:
-    """The utterances of ko/talk whose names begin with a prefix, less those whose text was damaged by its encoding."""
+    """The utterances of ko/talk with a name prefix, except those whose text has a damaged encoding."""
     lines = (SHARED / "ko/talk/truth.tsv").read_text(encoding="utf-8").splitlines()
     texts = dict(line.split("\t")[:2] for line in lines if line.strip())
     return [
@@ -47,13 +47,13 @@ def korean(prefix: str) -> list[Recording]:
 
 
 def english() -> list[Recording]:
-    """English recordings whose words are known."""
+    """English recordings with known words."""
     entries = json.loads(ENGLISH.read_text(encoding="utf-8"))
     return [Recording(SHARED / entry["recording"], entry["sentences"], entry["text_from"]) for entry in entries]
 
 
 def sets() -> list[Set]:
-    """Everything that errors are measured on."""
+    """All recordings of the accuracy measurement."""
     spontaneous, questions = korean("KaiSpeech_"), korean("wav_")
     return [
         Set("ko-spontaneous", "Korean, spontaneous utterances", "CER", "ko", spontaneous),

@@ -1,9 +1,9 @@
-"""Errors of ours beside faster-whisper and openai-whisper on real recordings, with the same weights.
+"""Compares errors of Earwitness, faster-whisper and openai-whisper on real recordings, with the same weights.
 
     benches/accuracy/setup
     .venv-accuracy/bin/python benches/accuracy/run.py --ours default="" --ours greedy="--beam-size 1" --out errors.json
 
-Prints Markdown. README.md beside this file says what is measured and how.
+Prints Markdown. README.md beside this file describes the measurement.
 """
 
 import argparse
@@ -31,21 +31,21 @@ def options() -> argparse.Namespace:
     names = [group.name for group in recordings.sets()]
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--binary", type=Path, default=Path("target/release/earwitness"), help="our program")
-    parser.add_argument("--model", help="our model, where a variant's flags name none; default: the embedded one")
+    parser.add_argument("--model", help="our model, unless a variant's flags name one; default: embedded")
     parser.add_argument("--ours", action="append", metavar='NAME="FLAGS"', help="a variant of ours; may be repeated")
     parser.add_argument("--peers", nargs="*", choices=PEERS, default=DEFAULT_PEERS)
     parser.add_argument("--openai-model", type=Path, help="a folder in the Hugging Face layout for openai-whisper")
     parser.add_argument("--sets", nargs="*", choices=names, default=names)
-    parser.add_argument("--hostile", action="store_true", help="also what is made of sound without intelligible speech")
-    parser.add_argument("--fresh", action="store_true", help="run the peers again, whatever the cache holds")
-    parser.add_argument("--out", type=Path, help="write everything, each utterance too, as JSON")
+    parser.add_argument("--hostile", action="store_true", help="also transcribe sound without intelligible speech")
+    parser.add_argument("--fresh", action="store_true", help="run the peers again and ignore the cache")
+    parser.add_argument("--out", type=Path, help="write all results, including each utterance, as JSON")
     chosen = parser.parse_args()
     chosen.binary = chosen.binary.resolve()
     return chosen
 
 
 def measure(group: recordings.Set, engine, fresh: bool) -> dict:
-    """What an engine makes of a set, and its edits, utterance by utterance."""
+    """An engine's transcripts of a set, and its edits per utterance."""
     made = transcripts(engine, [recording.path for recording in group.recordings], group.language, fresh)
     edits = [
         score.count(recording.sentences, transcript.text, group.measure)

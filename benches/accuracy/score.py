@@ -13,7 +13,7 @@ NORMALIZERS = {
     "digit or an apostrophe between two of them becomes a space, split at spaces; 0 to 10 are spelled out, mr becomes "
     "mister, mrs becomes missus, other numbers stay as they are written; the unit is the word",
 }
-# What an apostrophe looks like in print.
+# Typographic apostrophes.
 APOSTROPHES = str.maketrans({"’": "'", "‘": "'", "ʼ": "'"})
 
 SPELLED = dict(zip(map(str, range(11)), "zero one two three four five six seven eight nine ten".split()))
@@ -54,7 +54,7 @@ class Edits:
 
 
 def alignment(reference: list, hypothesis: list) -> list[tuple[int | None, int | None]]:
-    """A shortest edit path: pairs of indices, of which one is None where a unit was deleted or inserted.
+    """A shortest edit path: pairs of indices, one of which is None if a unit was deleted or inserted.
 
     Among paths of equal length, the one that pairs units (equal ones, then substitutions) as late as possible.
     """
@@ -82,7 +82,7 @@ def count(references: list[str], hypothesis: str, measure: str) -> list[Edits]:
     """Edits of each sentence of a recording against its whole transcript.
 
     The sentences are joined for the alignment, so that a missing sentence costs only itself. An insertion belongs to
-    the sentence of the unit before it, and to the first sentence where there is none.
+    the sentence of the unit before it, or to the first sentence if there is none.
     """
     split = UNITS[measure]
     sentences = [split(text) for text in references]

@@ -1,4 +1,4 @@
-"""Reading recordings and making sounds, 16 kHz mono, samples of -1 to 1. All that is random has a fixed seed."""
+"""Reads recordings and generates sounds: 16 kHz mono, samples from -1 to 1. All randomness has a fixed seed."""
 
 import wave
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The GPU check: runs its parts one after the other, and writes the report after every result.
+"""The GPU check: runs its parts in order, and writes the report after every result.
 
     python check.py --device {cuda,cpu} --earwitness FILE --bench FILE --model DIR --calls DIR --out DIR
 
@@ -28,7 +28,7 @@ from programs import Failed
 from report import Part, Report
 from setup import Setup
 
-# Name, title, module, most seconds, in their order.
+# Name, title, module, time limit in seconds, in order.
 PARTS = [
     ("a", "devices", part_devices, 30),
     ("kernels", "kernels against their references", part_kernels, 60),
@@ -39,8 +39,8 @@ PARTS = [
     ("f", "out of memory", part_memory, 60),
     ("g", "whole runs under load", part_load, 120),
 ]
-# Parts whose result decides on the exit code: on a GPU speed is measured, not judged; on the CPU the check itself is
-# tested, and all parts count.
+# Parts whose result decides the exit code: on a GPU speed is measured, not judged; on the CPU the check itself is tested,
+# and all parts count.
 JUDGED = {"cuda": {"a", "kernels", "b", "e", "f", "g"}, "cpu": {name for name, *_ in PARTS}}
 # Scratch space of two large networks.
 SCRATCH_BYTES = 8 << 30

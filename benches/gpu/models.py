@@ -2,8 +2,8 @@
 
     python models.py {large-v3,turbo,tiny} FOLDER --device {cuda,cpu}
 
-Activations neither die nor explode, text does not settle on one token, and the end token is suppressed, so that every
-text is as long as the budget. The scheme is that of ../peers/model.py.
+Activations neither vanish nor explode, text does not degenerate to one token, and the end token is suppressed, so that
+every text has the maximum length. The method is that of ../peers/model.py.
 """
 
 import argparse
@@ -19,7 +19,7 @@ from transformers.models.whisper.tokenization_whisper import LANGUAGES
 
 # Width, encoder layers, decoder layers, heads; the feed-forward width is four times the first.
 SIZES = {"large-v3": (1280, 32, 32, 20), "turbo": (1280, 32, 4, 20), "tiny": (128, 2, 2, 2)}
-# (layer, head) of the cross-attention heads that follow the speech, as many as the published models name.
+# (layer, head) of the alignment heads, as many as in the published models.
 ALIGNMENT_HEADS = {
     "large-v3": [[7, 0], [10, 17], [12, 18], [13, 12], [16, 1], [17, 14], [19, 11], [21, 4], [24, 1], [25, 6]],
     "turbo": [[2, 4], [2, 11], [3, 3], [3, 6], [3, 11], [3, 14]],
@@ -74,7 +74,7 @@ def tensors(network, device: str) -> dict:
 def scaled(name: str, noise, decoder_layers: int):
     """Standard normal noise as one of the network's tensors."""
     if name == "model.decoder.layer_norm.weight":
-        # Random signs: otherwise a token's own embedding, still in the state, would choose that token again and again.
+        # Random signs: otherwise a token's own embedding, still in the state, would select that token repeatedly.
         return noise.sign() * (1.0 + 0.1 * noise.abs())
     if "layer_norm" in name:
         return 1.0 + 0.1 * noise if name.endswith("weight") else 0.02 * noise
@@ -85,7 +85,7 @@ def scaled(name: str, noise, decoder_layers: int):
     if name.endswith("bias"):
         return 0.02 * noise
     if "fc2" in name or "conv2" in name:
-        # GELU's mean is not 0: without this a constant would grow in the state and choose a few tokens always.
+        # GELU's mean is not 0: without this a constant would grow in the state and always select a few tokens.
         noise = noise - noise.mean(dim=1, keepdim=True)
     return noise * gain(name, noise.shape[0], decoder_layers) / noise[0].numel() ** 0.5
 

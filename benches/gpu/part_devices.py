@@ -1,4 +1,4 @@
-"""What the machine has: nvidia-smi, the product's own view of its devices, and NVML's beside it."""
+"""The machine: nvidia-smi, the program's view of its devices, and NVML's."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""A real out-of-memory: another process leaves little of the device's memory, and calls grow until it refuses."""
+"""A real out-of-memory error: another process uses most of the GPU's memory, and batches grow until allocation fails."""
 
 import sys
 
@@ -8,7 +8,7 @@ import speech
 from programs import Failed
 from setup import HERE
 
-# What is left beside the weights, in MiB.
+# Free memory besides the weights, in MiB.
 LEFT_MIB = 3000
 CALL_SIZES = [64, 128]
 FAULT = "[[fault]]\nat = ['transcribe', 'infer']\nkind = { memory-for = 1 }\n"

@@ -1,4 +1,4 @@
-"""Ours beside transformers on the same device and weights: logits, best tokens, divergence, greedy text."""
+"""Compares ours with transformers on the same device and weights: logits, best tokens, divergence, greedy text."""
 
 import numpy as np
 from safetensors.numpy import load_file
@@ -6,9 +6,9 @@ from safetensors.numpy import load_file
 from models import END
 
 WINDOWS, TOKENS = 4, 64
-# Largest difference of logits (standard deviation 4) in f32 that sums in another order may explain.
+# Largest difference of logits (standard deviation 4) in f32 that another summation order may explain.
 LOGIT_LIMIT = 0.01
-# Below this margin between the best two logits, another choice is rounding; so it is below twice the difference.
+# Below this margin between the best two logits, or below twice the difference, another choice is a rounding error.
 NEAR_TIE = 2e-3
 # Smallest share of equal best tokens, beside what transformers itself reaches in the same type.
 AGREEMENT_SLACK = 0.05
@@ -79,7 +79,7 @@ def log_probabilities(logits):
 
 
 def check_greedy(part, size, greedy, expected, near_tie) -> None:
-    """Equal texts, or texts that part where the best two logits are nearly equal."""
+    """Equal texts, or texts that differ from a position with nearly equal logits."""
     margins = []
     for window, (tokens, logits) in enumerate(zip(greedy, expected)):
         parted = next((index for index, pair in enumerate(zip(tokens, best(logits))) if pair[0] != pair[1]), None)

@@ -1,4 +1,4 @@
-"""Where the time goes: the parts of an inference beside the device's ceilings, and the launches of a decoder step."""
+"""Time by part of an inference, compared with the device's ceilings, and the launches of a decoder step."""
 
 import json
 
@@ -49,7 +49,7 @@ def show_parts(part, size, precision, batch, tokens, answer) -> None:
 
 
 def show_launches(setup, part, deadline, size, words) -> None:
-    """Kernels of two texts' lengths, so that what is not a step cancels out."""
+    """Kernels for two text lengths, so that the work outside the steps cancels out."""
     try:
         short, long = (traced(setup, deadline, words, tokens) for tokens in (TOKENS // 2, TOKENS))
     except Failed as reason:
@@ -65,7 +65,7 @@ def show_launches(setup, part, deadline, size, words) -> None:
     launches = sum(count for count, _ in kernels.values()) / (steps * passes)
     busy_s = sum(ns for _, ns in kernels.values()) / 1e9 / (steps * passes)
     step_s = (min(long["seconds"]) - min(short["seconds"])) / steps
-    # A host that others use as well can make the longer texts the faster ones.
+    # On a busy host the longer texts may be faster.
     measured = {"step_ms": 1000 * step_s, "busy_share": busy_s / step_s} if step_s > busy_s else {}
     part.row("Launches", model=size, per_step=launches, busy_ms=1000 * busy_s, **measured)
     for name, (count, ns) in sorted(kernels.items(), key=lambda item: -item[1][1])[:12]:

@@ -1,4 +1,4 @@
-"""Programs that the check starts: each in a process group of its own, with a time limit."""
+"""Starts programs, each in its own process group and with a time limit."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""The report: gpu.json and gpu.md, written again after every result, so that nothing is lost where a run is cut off."""
+"""The report: gpu.json and gpu.md, written again after every result, so that an aborted run loses nothing."""
 
 import json
 import time
@@ -15,7 +15,7 @@ class Part:
         report.parts[name] = self.data
 
     def check(self, what: str, passed: bool, detail: str = "") -> None:
-        """Something that must be so."""
+        """A condition that must hold."""
         self.data["checks"].append({"check": what, "passed": bool(passed), "detail": detail})
         self.report.write()
 

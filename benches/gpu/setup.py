@@ -1,4 +1,4 @@
-"""What all parts need: programs, models, audio, and how they are called."""
+"""Shared by all parts: programs, models, audio, and command lines."""
 
 import json
 import sys

@@ -1,4 +1,4 @@
-"""CTranslate2, faster-whisper's engine: `python ct2.py MODEL_FOLDER float32|int8 THREADS`, driven as worker.py says."""
+"""CTranslate2, faster-whisper's engine: `python ct2.py MODEL_FOLDER float32|int8 THREADS`, with the protocol of worker.py."""
 
 import sys
 from pathlib import Path
@@ -9,7 +9,7 @@ import numpy as np
 import worker
 from model import END, PROMPT, TOKENS
 
-# Windows in one call of the engine where errors are measured.
+# Windows per engine call when errors are measured.
 TEACH_BATCH = 8
 
 
@@ -33,7 +33,7 @@ class Engine:
         return np.stack(logits)
 
     def generate(self, features: np.ndarray, prompts: list[list[int]], suppressed: list[int], **options):
-        # The engine takes half of `max_length` as the most that it generates.
+        # The engine generates at most half of `max_length` tokens.
         return self.model.generate(
             ctranslate2.StorageView.from_array(np.ascontiguousarray(features)), prompts, beam_size=1,
             max_length=2 * TOKENS, suppress_blank=False, suppress_tokens=suppressed, **options

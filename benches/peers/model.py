@@ -2,8 +2,8 @@
 
     python model.py [tiny base small]
 
-A model's folder holds `hf/` (transformers' layout, f16 weights: what we load too), `ct2/`, `ggml-f16.bin`,
-`ggml-q8_0.bin`, and the truth: `teacher.safetensors` (`windows.i`: samples, `tokens.i`: the text that transformers
+A model's folder contains `hf/` (transformers' layout, f16 weights, which ours loads too), `ct2/`, `ggml-f16.bin`,
+`ggml-q8_0.bin`, and the reference: `teacher.safetensors` (`windows.i`: samples, `tokens.i`: the text that transformers
 decodes greedily in f32) and `truth.safetensors` (`logits.i`, [tokens, vocabulary]: before each of those tokens).
 """
 
@@ -25,7 +25,7 @@ SIZES = {"tiny": (384, 4, 6), "base": (512, 6, 8), "small": (768, 12, 12)}
 TEXT_TOKENS, VOCABULARY = 50_257, 51_865
 END, START, ENGLISH, TRANSCRIBE, NO_TIMESTAMPS = 50_257, 50_258, 50_259, 50_359, 50_363
 PROMPT = [START, ENGLISH, TRANSCRIBE, NO_TIMESTAMPS]
-# Text tokens of a window: about what 30 s of speech have on the telephone.
+# Text tokens per window: about as many as 30 s of telephone speech.
 TOKENS = 34
 # Standard deviation of the logits. The entropy of 50,000 normal logits is ln(50,000) - std^2 / 2 nats: at 4 the best
 # token takes a third of the probability on average, as in trained models under uncertainty; at 1 it takes nothing.
@@ -33,14 +33,14 @@ LOGIT_STD = 4.0
 
 
 def folder(size: str) -> Path:
-    """Where a model lies: a folder that changes its name with the code that writes it."""
+    """The folder of a model; its name contains a hash of the code that writes it."""
     code = b"".join((HERE / name).read_bytes() for name in ("audio.py", "ggml.py", "model.py"))
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
     return cache / "earwitness" / f"peers-models-{hashlib.sha256(code).hexdigest()[:16]}" / size
 
 
 def ensure(size: str) -> Path:
-    """The model's folder, written first where it is not whole."""
+    """The model's folder; written first if it is incomplete."""
     path = folder(size)
     if not (path / "complete").exists():
         shutil.rmtree(path, ignore_errors=True)
@@ -67,7 +67,7 @@ def write(size: str, path: Path) -> None:
 
 
 def random_network(size: str):
-    """Weights whose activations neither die nor explode, rounded to f16, as published checkpoints are."""
+    """Weights whose activations neither vanish nor explode, rounded to f16, as published checkpoints are."""
     import torch
     from transformers import GenerationConfig, WhisperConfig, WhisperForConditionalGeneration
 
@@ -87,7 +87,7 @@ def random_network(size: str):
     generator = torch.Generator().manual_seed(17)
     with torch.no_grad():
         for name, parameter in network.named_parameters():
-            # The encoder's positions stay the sinusoids that they are.
+            # The encoder's positions remain sinusoids.
             if name != "model.encoder.embed_positions.weight":
                 parameter.copy_(random_tensor(name, parameter.shape, generator))
             parameter.copy_(parameter.half().float())
@@ -99,25 +99,25 @@ def random_tensor(name: str, shape, generator):
 
     noise = torch.randn(shape, generator=generator)
     if name == "model.decoder.layer_norm.weight":
-        # Random signs: otherwise a token's own embedding, still in the state, would choose that token again and again.
+        # Random signs: otherwise a token's own embedding, still in the state, would select that token repeatedly.
         return noise.sign() * (1.0 + 0.1 * noise.abs())
     if "layer_norm" in name:
         return 1.0 + 0.1 * noise if name.endswith("weight") else 0.02 * noise
     if ".embed_" in name:
         # Special tokens get logits near 0, far below the best of the text: no engine ever chooses one. Positions are as
-        # large as tokens, so that a text does not settle on a token that chooses itself.
+        # large as tokens, so that a text does not repeat one token.
         noise[TEXT_TOKENS:] *= 0.1
         return noise * LOGIT_STD / shape[1] ** 0.5
     if name.endswith("bias"):
         return 0.02 * noise
     if "fc2" in name or "conv2" in name:
-        # GELU's mean is not 0: without this a constant would grow in the state and choose a few tokens always.
+        # GELU's mean is not 0: without this a constant would grow in the state and always select a few tokens.
         noise -= noise.mean(dim=1, keepdim=True)
     gain = 1.0
     if "q_proj" in name or "k_proj" in name:
         gain = 1.6  # attention with peaks
     elif "decoder" in name and ("out_proj" in name or "fc2" in name):
-        # What a layer adds is about as large as a token's embedding; half that for what it heard, which is much the
+        # What a layer adds is about as large as a token's embedding; half that for the audio, which is much the
         # same at every step.
         gain = (0.75 if "encoder_attn" in name else 1.5) * LOGIT_STD / shape[0] ** 0.5
     return noise * gain / shape[1:].numel() ** 0.5

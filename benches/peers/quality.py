@@ -1,4 +1,4 @@
-"""Errors of engines against transformers' f32, on the tokens that it decodes: no engine's choice leads it astray.
+"""Errors of engines relative to transformers' f32, teacher-forced on the tokens that transformers decodes.
 
     python quality.py [--models tiny base small] [--engines ...]
 

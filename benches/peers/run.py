@@ -1,11 +1,10 @@
-"""Ours beside CTranslate2 and whisper.cpp: same weights, same windows, same threads, same number of tokens.
+"""Compares Earwitness, CTranslate2 and whisper.cpp: same weights, same windows, same threads, same number of tokens.
 
     python run.py [--models tiny base small] [--threads 2] [--rounds 5] [--engines ours:f32 ct2:int8 ...] [--no-errors]
 
-Each row of the table is a process of its own, which lives through all rounds; in each round every process decodes the
-same 8 windows of 30 s, one process after the other, so that noise on the machine hits all alike (twice, and the second
-time counts: the first finds caches and memory as others left them). Features are made beforehand for all: a time is
-encoder and decoder. Ours must be built first:
+Each row of the table is a separate process that lasts for all rounds. In each round every process in turn decodes the same
+8 windows of 30 s, so that other load on the machine affects all alike. It decodes them twice, and the second pass counts,
+because the first one runs with cold caches. Features are precomputed: times cover encoder and decoder. Build ours first:
 
     cargo build --release -p transcribe --example peers_ours
 """
@@ -32,7 +31,7 @@ BATCHES = {"ours": [1, 8], "ct2": [1, 8], "whispercpp": [1]}
 
 
 class Worker:
-    """One engine with one model in a process of its own."""
+    """One engine with one model in its own process."""
 
     def __init__(self, process: subprocess.Popen, idle_mib: float):
         self.process, self.idle_mib = process, idle_mib
@@ -40,7 +39,7 @@ class Worker:
 
     @classmethod
     def start(cls, engine: str, precision: str, folder: Path, options) -> "Worker | None":
-        """None, with a line that says why, where the engine cannot be had."""
+        """None if the engine is unavailable; prints the reason."""
         program = [options.ours] if engine == "ours" else [sys.executable, HERE / f"{engine}.py"]
         threads = str(options.threads)
         environment = os.environ | {"OMP_NUM_THREADS": threads, "RAYON_NUM_THREADS": threads}
@@ -87,8 +86,8 @@ def options(description: str):
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--ours", type=Path, default=target / "release/examples/peers_ours", help="our program")
-    parser.add_argument("--no-errors", action="store_true", help="times alone")
-    parser.add_argument("--verbose", action="store_true", help="shows what the engines say")
+    parser.add_argument("--no-errors", action="store_true", help="times only")
+    parser.add_argument("--verbose", action="store_true", help="show output of the engines")
     chosen = parser.parse_args()
     chosen.engines = [tuple(engine.split(":")) for engine in chosen.engines]
     return chosen
@@ -118,7 +117,7 @@ def measure(size: str, options) -> None:
 
 
 def check(size: str, folder: Path, rows: dict) -> None:
-    """In f32, every engine decodes the truth's text: the weights and the audio are the same."""
+    """In f32, every engine decodes the reference text: the weights and the audio are the same."""
     truth = quality.load_file(folder / "teacher.safetensors")
     expected = [truth[f"tokens.{index}"].tolist() for index in range(TIMED)]
     for (engine, precision, batch), worker in rows.items():

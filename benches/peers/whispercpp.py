@@ -1,11 +1,11 @@
-"""whisper.cpp: `python whispercpp.py MODEL_FOLDER f16|q8_0[-plain] THREADS`, driven as worker.py says.
+"""whisper.cpp: `python whispercpp.py MODEL_FOLDER f16|q8_0[-plain] THREADS`, with the protocol of worker.py.
 
-Calls the C library inside pywhispercpp: features in, encoder, then one decoder call a token, with the best token chosen
-here. `whisper_full` would do more for each token (rules, probabilities, timestamps), so this is whisper.cpp at its
-best. It has no batches: a batch of windows is one after the other.
+Calls the C library inside pywhispercpp: features, encoder, then one decoder call per token; the best token is selected here.
+`whisper_full` does more per token (rules, probabilities, timestamps), so this measures whisper.cpp at its fastest. It has no
+batches: the windows of a batch are decoded one by one.
 
 Flash attention is the library's default. Its keys are padded from 1,500 to 1,536 with zeros that take part in the
-attention, so its results are not quite the network's; `-plain` goes without.
+attention, so its results differ slightly from the network's; `-plain` disables it.
 """
 
 import ctypes

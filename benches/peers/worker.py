@@ -1,6 +1,6 @@
-"""What the workers share: requests and replies as lines of JSON, and the process's own memory.
+"""Shared by the workers: requests and replies as lines of JSON, and the process's memory.
 
-A worker loads one model, says `{"ready": ..., "idle_mib": ...}` and then answers:
+A worker loads one model, prints `{"ready": ..., "idle_mib": ...}` and then handles requests:
 
     {"do": "time", "batch": B}    decodes all timed windows in calls of B windows
         -> {"seconds": ..., "tokens": [[ids of one window], ...], "peak_mib": ...}
@@ -8,7 +8,7 @@ A worker loads one model, says `{"ready": ..., "idle_mib": ...}` and then answer
         -> {}
 
 `from` and `to` are safetensors: `windows.i` (samples) and `tokens.i` in, `logits.i` ([tokens, vocabulary], f32, of
-which only the differences within a row count) out. What cannot be done is answered with `{"error": ...}`.
+which only the differences within a row count) out. Failed requests give `{"error": ...}`.
 """
 
 import json
@@ -22,7 +22,7 @@ from safetensors.numpy import load_file, save_file
 
 from model import TOKENS
 
-# Windows of 30 s that are timed.
+# Timed windows of 30 s.
 TIMED = 8
 
 
@@ -35,7 +35,7 @@ def memory_mib(field: str) -> float:
 def serve(name: str, load) -> None:
     """Runs one engine: `load()` gives it, with `decode(features)` and `teach(features, tokens)`."""
     replies = os.fdopen(os.dup(1), "w", buffering=1)
-    os.dup2(2, 1)  # what libraries print is no reply
+    os.dup2(2, 1)  # output of libraries must not mix with replies
     features = np.load(Path(sys.argv[1]) / "features.npy")
     idle_mib = memory_mib("VmRSS")
     engine = load()
@@ -43,7 +43,7 @@ def serve(name: str, load) -> None:
     for line in sys.stdin:
         try:
             reply = answer(engine, features, json.loads(line))
-        except Exception as error:  # whatever it is, the bench goes on without this number
+        except Exception as error:  # the benchmark continues without this number
             reply = {"error": f"{type(error).__name__}: {error}"}
         print(json.dumps(reply), file=replies)
 

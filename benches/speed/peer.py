@@ -1,4 +1,4 @@
-"""faster-whisper over files, in a process of its own: `python peer.py REQUEST`, where REQUEST is JSON.
+"""faster-whisper on files, in its own process: `python peer.py REQUEST`, where REQUEST is JSON.
 
     {"model": FOLDER, "precision": ..., "threads": N, "beam_size": N, "batch_size": N, "language": CODE or null,
      "files": [...]}

@@ -1,4 +1,4 @@
-"""Running a command and measuring what it takes: wall time and the memory of its whole process tree."""
+"""Runs a command and measures wall time and the memory of its process tree."""
 
 import os
 import subprocess
@@ -8,7 +8,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-# Seconds between two looks at the memory.
+# Seconds between two memory samples.
 INTERVAL_S = 0.25
 
 
@@ -18,14 +18,14 @@ class Run:
 
     wall_s: float
     cpu_s: float
-    # The share of all cores that other processes took meanwhile, 0 to 1: a measurement with much of it says little.
+    # CPU use of other processes, as a share of all cores, 0 to 1; a high share makes a measurement useless.
     others: float
     peak_mib: float
     output: str
 
 
 def tree(root: int) -> list[int]:
-    """A process and all that descend from it."""
+    """A process and all its descendants."""
     parents = {}
     for path in Path("/proc").glob("[0-9]*/stat"):
         try:
@@ -59,7 +59,7 @@ def busy_s() -> float:
 
 
 def run(command: list, environment: dict[str, str]) -> Run:
-    """Runs a command to its end; ends the bench where it fails."""
+    """Runs a command; exits if it fails."""
     before, busy_before, start = os.times(), busy_s(), time.perf_counter()
     with tempfile.TemporaryFile("w+") as errors:
         process = subprocess.Popen(
@@ -82,6 +82,6 @@ def run(command: list, environment: dict[str, str]) -> Run:
 
 
 def watch(process: int, peak: list[float], ended: threading.Event) -> None:
-    """Keeps the highest memory that it sees."""
+    """Records the peak memory."""
     while not ended.wait(INTERVAL_S):
         peak[0] = max(peak[0], resident_mib(process))

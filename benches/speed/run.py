@@ -1,9 +1,9 @@
-"""End to end speed of ours beside faster-whisper's batched pipeline, with the same weights, in alternating runs.
+"""Compares the end-to-end speed of Earwitness and faster-whisper's batched pipeline, same weights, in alternating runs.
 
     benches/accuracy/setup
     .venv-accuracy/bin/python benches/speed/run.py --ours default="" --isa avx2 --out speed.json
 
-Prints Markdown. README.md beside this file says what is measured and how.
+Prints Markdown. README.md beside this file describes the measurement.
 """
 
 import argparse
@@ -76,7 +76,7 @@ class Row:
     command: list
     peer: bool
     runs: list[processes.Run] = field(default_factory=list)
-    # Seconds of transcribing alone, of each run: for the peer without its start and its loading.
+    # Seconds of each run without process start and model loading (peers only).
     transcribing_s: list[float] = field(default_factory=list)
     characters: int = 0
 
@@ -106,7 +106,7 @@ def our_texts(out: Path) -> dict:
 def options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--binary", type=Path, default=Path("target/release/earwitness"), help="our program")
-    parser.add_argument("--model", help="our model, where a variant's flags name none; default: the embedded one")
+    parser.add_argument("--model", help="our model, unless a variant's flags name one; default: embedded")
     parser.add_argument(
         "--ours", action="append", metavar='NAME="FLAGS"',
         help='a variant of ours; may be repeated. Default: beam1="--beam-size 1" and beam5="--beam-size 5"',
@@ -117,7 +117,7 @@ def options() -> argparse.Namespace:
     parser.add_argument(
         "--language", choices=["auto", *LONG], default="auto", help="auto: all recordings; else those in the language"
     )
-    parser.add_argument("--isa", choices=ISA, default="native", help="mask instruction sets, on both sides alike")
+    parser.add_argument("--isa", choices=ISA, default="native", help="mask instruction sets on both sides")
     parser.add_argument("--out", type=Path, help="write every run as JSON")
     chosen = parser.parse_args()
     chosen.binary = chosen.binary.resolve()
@@ -143,7 +143,7 @@ def rows(chosen: argparse.Namespace) -> list[Row]:
 
 
 def every(items: list, count: int) -> list:
-    """That many items at equal distances; all of them where there are not more."""
+    """`count` items at equal distances, or all items if there are fewer."""
     return [items[index * len(items) // count] for index in range(count)] if count < len(items) else items
 
 
@@ -153,7 +153,7 @@ def long_recordings(language: str) -> list[Path]:
 
 
 def utterances(language: str) -> list[list[Path]]:
-    """Both sets of Korean utterances, where the language is theirs."""
+    """Both sets of Korean utterances, if the language includes Korean."""
     prefixes = ("KaiSpeech_", "wav_") if language in ("ko", "auto") else ()
     return [[recording.path for recording in recordings.korean(prefix)] for prefix in prefixes]
 
@@ -208,7 +208,7 @@ def measure(title: str, files: list[Path], engines: list[Row], chosen: argparse.
 
 
 def print_ratios(engines: list[Row]) -> None:
-    """Times as fast as each peer: medians over the rounds of the ratios of neighbouring runs."""
+    """Speedup over each peer: median over the rounds of the ratios of neighboring runs."""
     if not all(any(row.peer is peer for row in engines) for peer in (True, False)):
         return
     print("\n| ours | peer | whole program over whole program | our whole program over its transcribing alone |\n|---|---|---|---|")

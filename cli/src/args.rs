@@ -1,4 +1,4 @@
-//! The command line as it is typed. Nothing here is checked beyond its form: see [`crate::settings`].
+//! The command line. Only its syntax is checked here; [`crate::settings`] checks the values.
 
 use std::path::PathBuf;
 
@@ -10,7 +10,7 @@ use transcribe::{ModelSource, ParseModelSourceError, Task};
 use crate::precision::PrecisionChoice;
 use crate::stages;
 
-/// Folders of recorded calls into timed, checkable evidence.
+/// Turns folders of recorded calls into timed, checkable evidence.
 #[derive(Debug, Parser)]
 #[command(name = "earwitness", version, after_help = crate::exit::TABLE)]
 pub(crate) struct Cli {
@@ -20,50 +20,50 @@ pub(crate) struct Cli {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Run the whole pipeline over files, folders or globs. Run again, it reuses every artifact.
+    /// Run the whole pipeline on files, folders or globs. A second run reuses every artifact.
     Run(RunArgs),
-    /// Run one stage, commit its artifact and print it as JSON; what lies before comes from the store or is run.
+    /// Run one stage, commit its artifact and print it as JSON. Earlier stages come from the store or are run first.
     Stage(StageArgs),
-    /// Measure one stage alone on your recordings, for each combination of the settings listed. Keeps no results.
+    /// Measure one stage alone on your recordings, for each combination of the listed settings. Keeps no results.
     Bench(BenchStageArgs),
-    /// Hash everything again: recordings, store, artifacts, exported files. Exit code 5 if one link does not hold.
+    /// Hash recordings, store, artifacts and exported files again. Exits with code 5 if a check fails.
     Verify(FolderArgs),
-    /// What is in a result folder: recordings and stages done, what happened in the last runs, what is set aside.
+    /// Show a result folder: recordings, finished stages, the incident log of the last runs, quarantined recordings.
     Status(FolderArgs),
-    /// Check the store of a result folder, or make it smaller.
+    /// Check or compact the store of a result folder.
     #[command(subcommand)]
     Store(StoreCommand),
-    /// Write the results of a folder again, in the formats asked for.
+    /// Write the results of a folder again, in the given formats.
     Export(ExportArgs),
-    /// The devices of this machine and how they are.
+    /// List available devices and their health.
     Devices(DevicesArgs),
-    /// The JSON Schema of the result files.
+    /// Print the JSON Schema of the result files.
     Schema,
-    /// The model that would be used: its files, window and hash.
+    /// Describe the model that a run would use: files, window and hash.
     Models(ModelsArgs),
-    /// The worker process of one device. Started by `run` and `stage`, never by hand.
+    /// The worker process of one device. `run` and `stage` start it.
     #[command(hide = true)]
     Worker(WorkerArgs),
-    /// The process in which one combination is measured. Started by `bench`, never by hand.
+    /// The process that measures one combination. `bench` starts it.
     #[command(hide = true)]
     BenchWorker,
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct RunArgs {
-    /// Files, folders (searched for recordings, with their subfolders) or globs.
+    /// Files, folders (searched recursively for recordings) or globs.
     #[arg(required = true, value_name = "INPUT")]
     pub(crate) inputs: Vec<String>,
-    /// The folder for results and, unless --store says otherwise, the store.
+    /// Folder for the results, and for the store unless --store is given.
     #[arg(short, long, value_name = "DIR")]
     pub(crate) out: PathBuf,
-    /// Compute this stage and all after it again.
+    /// Compute this stage and all later stages again.
     #[arg(long, value_name = "STAGE", value_parser = stages::named)]
     pub(crate) from: Option<StageName>,
     /// Compute every stage again.
     #[arg(long)]
     pub(crate) force: bool,
-    /// What to write for each recording, beside the store; json is always written.
+    /// Formats to write for each recording; json is always written.
     #[arg(long, value_delimiter = ',', default_value = "json")]
     pub(crate) format: Vec<Format>,
     #[command(flatten)]
@@ -72,16 +72,16 @@ pub(crate) struct RunArgs {
     pub(crate) engine: EngineArgs,
 }
 
-/// Files that tell about the run itself.
+/// Files that describe the run itself.
 #[derive(Debug, Args)]
 pub(crate) struct WatchArgs {
-    /// The report of the run, one HTML file. Default: DIR/report.html, where the run computed something.
+    /// Write the report of the run, one HTML file. Default: DIR/report.html, if the run computed anything.
     #[arg(long, value_name = "FILE")]
     pub(crate) report: Option<PathBuf>,
-    /// What every thread did when, in the Chrome trace event format: open it in ui.perfetto.dev.
+    /// Write a trace of every thread in the Chrome trace event format; open it in ui.perfetto.dev.
     #[arg(long, value_name = "FILE")]
     pub(crate) trace: Option<PathBuf>,
-    /// Counters in the Prometheus text format, replaced every two seconds.
+    /// Write counters in the Prometheus text format, updated every two seconds.
     #[arg(long, value_name = "FILE")]
     pub(crate) metrics: Option<PathBuf>,
 }
@@ -94,7 +94,7 @@ pub(crate) struct StageArgs {
     /// Files, folders or globs.
     #[arg(required = true, value_name = "INPUT")]
     pub(crate) inputs: Vec<String>,
-    /// The folder of the store.
+    /// Folder of the store.
     #[arg(short, long, value_name = "DIR", default_value = "earwitness-out")]
     pub(crate) out: PathBuf,
     /// Compute this stage again.
@@ -112,47 +112,47 @@ pub(crate) struct BenchStageArgs {
     /// Files, folders or globs.
     #[arg(required = true, value_name = "INPUT")]
     pub(crate) inputs: Vec<String>,
-    /// Precisions to compare (f32,bf16,int8; f16 on GPUs); auto: what a new case would be transcribed in.
+    /// Precisions to compare (f32,bf16,int8; f16 on GPUs); auto: the default of a new case.
     #[arg(long, value_name = "LIST", value_delimiter = ',', default_value = "auto")]
     pub(crate) precision: Vec<PrecisionChoice>,
-    /// Numbers of windows at a time on a device to compare (1,8,16).
+    /// Device batch sizes to compare, in windows (1,8,16).
     #[arg(long, value_name = "LIST", value_delimiter = ',', default_value = "8", value_parser = positive)]
     pub(crate) device_batch_size: Vec<usize>,
     /// Devices to compare: cpu,cpu:2,cuda:0 has three entries, cuda:0,1 one (two GPUs); see `run`.
     #[arg(long, value_name = "LIST", default_value = "auto")]
     pub(crate) devices: String,
-    /// Timed runs of each combination, after one that is not timed.
+    /// Timed runs of each combination, after one warm-up run.
     #[arg(long, value_name = "N", default_value_t = 3, value_parser = positive)]
     pub(crate) repeat: usize,
-    /// As a JSON object.
+    /// Print a JSON object.
     #[arg(long)]
     pub(crate) json: bool,
     #[command(flatten)]
     pub(crate) stages: StageSettingArgs,
 }
 
-/// How the model turns speech into text.
+/// How the model decodes speech into text.
 #[derive(Debug, Args)]
 pub(crate) struct DecodingArgs {
     /// transcribe, or translate (into English; multilingual models).
     #[arg(long, default_value = "transcribe")]
     pub(crate) task: Task,
-    /// Hypotheses that are followed at once; 1 is greedy: faster, less accurate.
+    /// Beam size; 1 is greedy decoding: faster, less accurate.
     #[arg(long, value_name = "N", default_value_t = 5, value_parser = positive)]
     pub(crate) beam_size: usize,
-    /// Decode timestamps, and split the text of a window at them.
+    /// Decode timestamp tokens and split the text of a window at them.
     #[arg(long)]
     pub(crate) timestamps: bool,
-    /// Text that each window is taken to follow: names and spellings.
+    /// Text that precedes each window: gives names and spellings.
     #[arg(long, value_name = "TEXT")]
     pub(crate) initial_prompt: Option<String>,
-    /// Words that are likely in every window.
+    /// Words to expect in every window.
     #[arg(long, value_name = "WORDS")]
     pub(crate) hotwords: Option<String>,
-    /// Decode each window after the text of those before it in its channel.
+    /// Condition each window on the text of the windows before it in its channel.
     #[arg(long)]
     pub(crate) condition_on_previous_text: bool,
-    /// What has no argument of its own (TOML): temperatures, thresholds of the guards, suppressed tokens.
+    /// Further decoding options (TOML): temperatures, thresholds of the fallback criteria, suppressed tokens.
     #[arg(long, value_name = "FILE")]
     pub(crate) decoding: Option<PathBuf>,
 }
@@ -163,7 +163,7 @@ pub(crate) struct ModelArgs {
     /// embedded, a folder in the Hugging Face Whisper layout, or a hub id (openai/whisper-large-v3-turbo).
     #[arg(long, default_value = "embedded")]
     pub(crate) model: String,
-    /// Take a hub id's files from the hub's cache alone; never touch the network.
+    /// Read hub models from the local cache only; never use the network.
     #[arg(long)]
     pub(crate) offline: bool,
 }
@@ -176,40 +176,40 @@ impl ModelArgs {
     }
 }
 
-/// What `run` and `stage` share: devices, model, settings of the stages, progress.
+/// Arguments shared by `run` and `stage`: devices, model, settings of the stages, progress.
 #[derive(Debug, Args)]
 pub(crate) struct EngineArgs {
     /// auto, cpu, cpu:N (N workers), cuda:0,1 (numbers or UUIDs).
     #[arg(long, default_value = "auto")]
     pub(crate) devices: String,
-    /// Use this many GPUs; an error where there are fewer.
+    /// Use this many GPUs; fail if there are fewer.
     #[arg(short = 'g', long, value_name = "N")]
     pub(crate) num_gpus: Option<usize>,
     /// Worker processes on each device.
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = positive)]
     pub(crate) workers_per_device: usize,
-    /// The recordings' priority: the higher, the earlier.
+    /// Priority of the recordings; higher values run first.
     #[arg(long, value_name = "N", default_value_t = 0, allow_negative_numbers = true)]
     pub(crate) priority: i32,
     /// Priorities by path and length (TOML): `[[rule]]` with `path` (a glob), `longer_than_s`, `shorter_than_s` and
-    /// `priority`; the first rule that fits counts.
+    /// `priority`; the first matching rule applies.
     #[arg(long, value_name = "FILE")]
     pub(crate) priority_rules: Option<PathBuf>,
-    /// Limits of devices and waits (TOML): `[devices]` and `[timing]`; see the README.
+    /// Device limits and timeouts (TOML): `[devices]` and `[timing]`; see the README.
     #[arg(long, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
-    /// Try recordings again that were set aside because they killed workers.
+    /// Retry recordings that were quarantined because they killed workers.
     #[arg(long)]
     pub(crate) retry_quarantined: bool,
-    /// Recordings in one batch of a worker.
+    /// Recordings per worker batch.
     #[arg(short = 'b', long, value_name = "N", default_value_t = 10, value_parser = positive)]
     pub(crate) worker_batch_size: usize,
-    /// Windows that a device works on at a time.
+    /// Windows per device batch.
     #[arg(long, value_name = "N", default_value_t = 8, value_parser = positive)]
     pub(crate) device_batch_size: usize,
-    /// Numeric type of the model's products: f32 (the reference's numbers), bf16, f16 (GPUs) or int8 (CPUs; fastest, less
-    /// exact). auto: what this case was begun with; in a new one int8 for the embedded model and f32 for others on a
-    /// CPU, f16 on a GPU.
+    /// Numeric type of the matrix products: f32 (matches the reference), bf16, f16 (GPUs) or int8 (CPUs; fastest, less
+    /// exact). auto: the precision that this case started with; in a new case int8 for the embedded model and f32 for
+    /// other models on a CPU, f16 on a GPU.
     #[arg(long, value_name = "TYPE", default_value_t = PrecisionChoice::Auto)]
     pub(crate) precision: PrecisionChoice,
     #[command(flatten)]
@@ -217,14 +217,14 @@ pub(crate) struct EngineArgs {
     /// The store: sqlite:PATH. Default: DIR/earwitness.db.
     #[arg(long, value_name = "STORE")]
     pub(crate) store: Option<String>,
-    /// How progress is shown.
-    #[arg(long, value_enum, default_value_t = Progress::Auto)]
-    pub(crate) progress: Progress,
+    /// How to show progress.
+    #[arg(long, value_enum, default_value_t = ProgressMode::Auto)]
+    pub(crate) progress: ProgressMode,
     #[command(flatten)]
     pub(crate) bench: BenchArgs,
 }
 
-/// What the stages read, but for the precision, which `bench` takes a list of.
+/// Settings of the stages without the precision, because `bench` takes a list of precisions.
 #[derive(Debug, Args)]
 pub(crate) struct StageSettingArgs {
     #[command(flatten)]
@@ -234,56 +234,56 @@ pub(crate) struct StageSettingArgs {
     pub(crate) language: String,
     #[command(flatten)]
     pub(crate) decoding: DecodingArgs,
-    /// What counts as speech: silero (Silero VAD), silero:FILE (with other weights: 16 kHz, safetensors), energy (a
-    /// threshold over the noise), or off (everything).
+    /// Voice activity detector: silero (Silero VAD), silero:FILE (other weights: 16 kHz, safetensors), energy (a
+    /// threshold above the noise), or off (everything is speech).
     #[arg(long, default_value = "silero")]
     pub(crate) vad: String,
-    /// Transcribe what one channel repeats of another too (echo, crosstalk); by default it is left out and listed.
-    #[arg(long)]
+    /// Also transcribe crosstalk (speech of one channel that leaks into another); by default it is left out and listed.
+    #[arg(long = "keep-crosstalk", alias = "keep-bleed")]
     pub(crate) keep_bleed: bool,
-    /// What times the words: attention (the transcription model's alignment heads, with speech activity), embedded (a small
-    /// CTC model), or a folder or hub id of a Wav2Vec2ForCTC (with its vocab.json).
+    /// Source of the word times: attention (alignment heads of the transcription model, with speech activity), embedded
+    /// (a small CTC model), or a folder or hub id of a Wav2Vec2ForCTC (with its vocab.json).
     #[arg(long, value_name = "MODEL", default_value = DEFAULT_ALIGNER)]
     pub(crate) aligner: String,
-    /// More lexicons (TOML) for the language evidence; may be given several times.
+    /// Additional lexicon (TOML) for the language evidence; may be given several times.
     #[arg(long, value_name = "FILE")]
     pub(crate) lexicon: Vec<PathBuf>,
-    /// Also list linguistic markers that the literature ties to deception. Unvalidated; off unless asked for.
+    /// Also list linguistic markers that the literature ties to deception. Unvalidated; off by default.
     #[arg(long)]
     pub(crate) deception: bool,
 }
 
-/// What times words unless told otherwise.
+/// The default source of word times.
 const DEFAULT_ALIGNER: &str = "attention";
 
 impl StageSettingArgs {
-    /// What times the words.
+    /// The source of word times.
     pub(crate) fn aligner(&self) -> Result<AlignModel, ParseModelSourceError> {
         let aligner: AlignModel = self.aligner.parse()?;
         Ok(if self.model.offline { aligner.offline() } else { aligner })
     }
 }
 
-/// For tests and measurements alone.
+/// For tests and measurements only.
 #[derive(Debug, Args)]
 pub(crate) struct BenchArgs {
     /// Service times of simulated devices (TOML), for --devices sim:N.
     #[arg(long, value_name = "FILE", hide = true)]
     pub(crate) sim: Option<PathBuf>,
-    /// Faults that workers commit (TOML).
+    /// Faults to inject into workers (TOML).
     #[arg(long, value_name = "FILE", hide = true)]
     pub(crate) faults: Option<PathBuf>,
     /// The NVML library, in place of the driver's.
     #[arg(long, value_name = "FILE", hide = true)]
     pub(crate) nvml: Option<PathBuf>,
-    /// Tell of every point of a commit and wait there, in milliseconds.
+    /// Report every point of a commit and wait there, in milliseconds.
     #[arg(long, value_name = "MS", hide = true)]
     pub(crate) pause_at_commits: Option<u64>,
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct WorkerArgs {
-    /// Its stages take simulated times.
+    /// Simulate the stages' times.
     #[arg(long)]
     pub(crate) sim: bool,
 }
@@ -298,12 +298,12 @@ pub(crate) struct FolderArgs {
     pub(crate) store: Option<String>,
 }
 
-/// What is done to a store itself.
+/// Maintenance of a store.
 #[derive(Debug, Subcommand)]
 pub(crate) enum StoreCommand {
-    /// Hold the whole store against its hashes. Exit code 5 and a line for each fault if something does not hold.
+    /// Check the whole store against its hashes. Prints a line for each fault and exits with code 5 if there is one.
     Check(FolderArgs),
-    /// Drop what is not needed any more and give the space back; brings a store of an older version up to date.
+    /// Remove unused data and return the space to the file system; migrates a store of an older version.
     Compact(FolderArgs),
 }
 
@@ -311,20 +311,20 @@ pub(crate) enum StoreCommand {
 pub(crate) struct ExportArgs {
     #[command(flatten)]
     pub(crate) folder: FolderArgs,
-    /// What to write for each recording; json is always written.
+    /// Formats to write for each recording; json is always written.
     #[arg(long, value_delimiter = ',', default_value = "json")]
     pub(crate) format: Vec<Format>,
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct DevicesArgs {
-    /// Show them again and again, every second or every so many, until interrupted.
+    /// Repeat every second, or every SECONDS, until interrupted.
     #[arg(long, value_name = "SECONDS", num_args = 0..=1, default_missing_value = "1", value_parser = seconds)]
     pub(crate) watch: Option<f64>,
-    /// As a JSON object; with --watch, one a line.
+    /// Print a JSON object; with --watch, one JSON object per line.
     #[arg(long)]
     pub(crate) json: bool,
-    /// Limits that the states follow from (TOML): `[devices]`; see the README.
+    /// Limits that decide the states (TOML): `[devices]`; see the README.
     #[arg(long, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
     /// The NVML library, in place of the driver's.
@@ -337,7 +337,7 @@ pub(crate) struct DevicesArgs {
 pub(crate) struct ModelsArgs {
     #[command(flatten)]
     pub(crate) model: ModelArgs,
-    /// As a JSON object, with all languages.
+    /// Print a JSON object, with all languages.
     #[arg(long)]
     pub(crate) json: bool,
     #[command(subcommand)]
@@ -346,7 +346,7 @@ pub(crate) struct ModelsArgs {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum ModelsCommand {
-    /// Write a model into a new folder with its matrices in int8: smaller files for --precision int8.
+    /// Write a copy of a model with its matrices in int8: smaller files for --precision int8.
     Quantize(QuantizeArgs),
 }
 
@@ -354,7 +354,7 @@ pub(crate) enum ModelsCommand {
 pub(crate) struct QuantizeArgs {
     #[command(flatten)]
     pub(crate) model: ModelArgs,
-    /// The folder, which must not exist yet.
+    /// The new folder; it must not exist.
     #[arg(short, long, value_name = "DIR")]
     pub(crate) out: PathBuf,
 }
@@ -362,26 +362,26 @@ pub(crate) struct QuantizeArgs {
 /// A file format of the results.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]
 pub(crate) enum Format {
-    /// The whole record of a recording.
+    /// All results of a recording.
     Json,
     /// SubRip subtitles.
     Srt,
     /// WebVTT subtitles.
     Vtt,
-    /// One line a word.
+    /// One line per word.
     Csv,
     /// Praat's annotation tiers.
     Textgrid,
 }
 
-/// How progress is shown on standard error.
+/// How to show progress on standard error.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Progress {
-    /// Bars on a terminal, plain lines elsewhere.
+pub(crate) enum ProgressMode {
+    /// Bars on a terminal, plain lines otherwise.
     Auto,
-    /// A line each few seconds.
+    /// A line every few seconds.
     Plain,
-    /// A JSON object a line.
+    /// One JSON object per line.
     Json,
     /// Nothing.
     None,

@@ -1,5 +1,5 @@
-//! The files that say how a run is driven: limits and waits (`--config`), priorities (`--priority-rules`), and, for
-//! tests and measurements, simulated service times (`--sim`) and faults (`--faults`).
+//! Configuration files of a run: limits and timeouts (`--config`), priorities (`--priority-rules`), and, for tests and
+//! measurements, simulated service times (`--sim`) and faults (`--faults`).
 
 use std::path::{Path, PathBuf};
 
@@ -20,25 +20,25 @@ pub(crate) enum ConfigError {
     Limits(PathBuf, LimitsError),
     #[error("{0}: heartbeat_ms must be at least 20")]
     Heartbeat(PathBuf),
-    #[error("{0}: the pattern `{1}` is no glob: {2}")]
+    #[error("{0}: the pattern `{1}` is not a glob: {2}")]
     Pattern(PathBuf, String, glob::PatternError),
 }
 
-/// How a run is driven, beside its arguments.
+/// The content of a `--config` file.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct Config {
-    /// When a device may work.
+    /// Limits under which a device may work.
     pub(crate) devices: DeviceLimits,
-    /// Waits and limits.
+    /// Timeouts.
     pub(crate) timing: Timing,
 }
 
-/// Heartbeats closer than this would be most of the traffic.
+/// Shorter intervals would make heartbeats most of the traffic.
 const LEAST_HEARTBEAT_MS: u64 = 20;
 
 impl Config {
-    /// Reads a file, or takes the defaults where none is named.
+    /// Reads a file, or returns the defaults if none is given.
     pub(crate) fn read(path: Option<&Path>) -> Result<Self, ConfigError> {
         let Some(path) = path else { return Ok(Self::default()) };
         let config: Self = parse(path)?;

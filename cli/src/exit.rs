@@ -15,19 +15,19 @@ pub(crate) enum Exit {
     Terminated = 143,
 }
 
-/// The table of exit codes, as `--help` shows it.
+/// The table of exit codes in `--help`.
 pub(crate) const TABLE: &str = "\
 Exit codes:
   0    all done
   1    an unexpected failure
-  2    the command line or a file that it names (model, lexicon) is wrong; nothing was run
+  2    the command line or a file that it names (model, lexicon) is invalid; nothing was run
   3    some recordings failed; the others are complete
-  4    no device could work
-  5    verify, store check: something does not hold
+  4    no device is usable
+  5    verify, store check: a check failed
   6    the store cannot be used (missing, held by another process, or of another version)
-  130  interrupted (SIGINT)    143  terminated (SIGTERM); what was finished is kept";
+  130  interrupted (SIGINT)    143  terminated (SIGTERM); finished work is kept";
 
-/// An error with the exit code that it ends the program with.
+/// An error and its exit code.
 #[derive(Debug)]
 pub(crate) struct Failure {
     pub(crate) exit: Exit,

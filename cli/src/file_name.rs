@@ -1,9 +1,9 @@
-//! What a phone recorder writes into a file's name: `contact_YYMMDD_HHMMSS`.
+//! Parses the file names of phone recorders: `contact_YYMMDD_HHMMSS`.
 
 use jiff::civil::DateTime;
 
-/// Contact and local recording time from a file's stem, each where it parses. The name is a claim of whoever named
-/// the file: it is exported beside the evidence and enters no fingerprint.
+/// Contact and local recording time from a file's stem, each if it parses. Anybody can rename a file, so both are
+/// claims: they are exported beside the evidence and are not part of any fingerprint.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct NamedRecording {
     pub(crate) contact: Option<String>,

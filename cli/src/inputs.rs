@@ -1,93 +1,93 @@
-//! From what was typed to the list of recordings: files as they are, folders searched, globs expanded.
+//! Turns the input arguments into a list of recordings: takes files, searches folders, expands globs.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-/// File name endings that a folder or glob is searched for. A file named outright is taken whatever it is called.
+/// File name extensions to search a folder or glob for. A file that is named directly may have any name.
 const AUDIO_EXTENSIONS: [&str; 22] = [
     "3gp", "aac", "aif", "aiff", "amr", "caf", "flac", "m4a", "m4b", "mka", "mkv", "mov", "mp1", "mp2", "mp3", "mp4",
     "oga", "ogg", "opus", "wav", "wave", "webm",
 ];
 
-/// The recordings that were found, sorted, and what was passed over.
+/// The recordings that were found, sorted, and the skipped files.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Inputs {
     /// Absolute paths, each once.
     pub(crate) files: Vec<PathBuf>,
-    /// Files in searched folders whose names are not those of recordings.
-    pub(crate) passed_over: Vec<PathBuf>,
+    /// Files in searched folders without an audio file name.
+    pub(crate) skipped: Vec<PathBuf>,
 }
 
 /// Why the inputs cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum InputError {
-    #[error("{0}: no such file or folder, and no glob that matches one")]
+    #[error("{0}: no such file or folder, and no match as a glob")]
     NotFound(String),
     #[error("{0}: cannot be read: {1}")]
     Unreadable(PathBuf, std::io::Error),
-    #[error("{0}: no recordings in it (looked for names ending in {list})", list = AUDIO_EXTENSIONS.join(", "))]
+    #[error("{0}: contains no recordings (audio file names end in {list})", list = AUDIO_EXTENSIONS.join(", "))]
     Empty(String),
 }
 
 /// Finds the recordings behind `inputs`.
 pub(crate) fn find(inputs: &[String]) -> Result<Inputs, InputError> {
     let mut files = BTreeSet::new();
-    let mut passed_over = BTreeSet::new();
+    let mut skipped = BTreeSet::new();
     for input in inputs {
         let path = Path::new(input);
         let before = files.len();
         if path.is_dir() {
-            search(path, &mut files, &mut passed_over)?;
+            search(path, &mut files, &mut skipped)?;
         } else if path.exists() {
             files.insert(absolute(path)?);
             continue;
         } else {
-            expand(input, &mut files, &mut passed_over)?;
+            expand(input, &mut files, &mut skipped)?;
         }
-        if files.len() == before && passed_over.is_empty() {
+        if files.len() == before && skipped.is_empty() {
             return Err(InputError::Empty(input.clone()));
         }
     }
     if files.is_empty() {
         return Err(InputError::Empty(inputs.join(", ")));
     }
-    Ok(Inputs { passed_over: passed_over.difference(&files).cloned().collect(), files: files.into_iter().collect() })
+    Ok(Inputs { skipped: skipped.difference(&files).cloned().collect(), files: files.into_iter().collect() })
 }
 
-fn expand(pattern: &str, files: &mut BTreeSet<PathBuf>, passed_over: &mut BTreeSet<PathBuf>) -> Result<(), InputError> {
+fn expand(pattern: &str, files: &mut BTreeSet<PathBuf>, skipped: &mut BTreeSet<PathBuf>) -> Result<(), InputError> {
     let not_found = || InputError::NotFound(pattern.to_owned());
     let mut matched = false;
     for entry in glob::glob(pattern).map_err(|_| not_found())? {
         let path = entry.map_err(|error| InputError::Unreadable(error.path().to_owned(), error.into()))?;
         matched = true;
         if path.is_dir() {
-            search(&path, files, passed_over)?;
+            search(&path, files, skipped)?;
         } else {
-            sort_in(&path, files, passed_over)?;
+            sort_in(&path, files, skipped)?;
         }
     }
     if matched { Ok(()) } else { Err(not_found()) }
 }
 
-fn search(folder: &Path, files: &mut BTreeSet<PathBuf>, passed_over: &mut BTreeSet<PathBuf>) -> Result<(), InputError> {
+fn search(folder: &Path, files: &mut BTreeSet<PathBuf>, skipped: &mut BTreeSet<PathBuf>) -> Result<(), InputError> {
     let unreadable = |error| InputError::Unreadable(folder.to_owned(), error);
     for entry in folder.read_dir().map_err(unreadable)? {
         let entry = entry.map_err(unreadable)?;
         let path = entry.path();
         // A link to a folder is not followed, so that no loop is walked.
         if entry.file_type().map_err(unreadable)?.is_dir() {
-            search(&path, files, passed_over)?;
+            search(&path, files, skipped)?;
         } else if path.is_file() {
-            sort_in(&path, files, passed_over)?;
+            sort_in(&path, files, skipped)?;
         }
     }
     Ok(())
 }
 
-fn sort_in(path: &Path, files: &mut BTreeSet<PathBuf>, passed_over: &mut BTreeSet<PathBuf>) -> Result<(), InputError> {
+fn sort_in(path: &Path, files: &mut BTreeSet<PathBuf>, skipped: &mut BTreeSet<PathBuf>) -> Result<(), InputError> {
     let extension = path.extension().map(|extension| extension.to_string_lossy().to_lowercase());
     let is_audio = extension.is_some_and(|extension| AUDIO_EXTENSIONS.contains(&extension.as_str()));
-    if is_audio { files } else { passed_over }.insert(absolute(path)?);
+    if is_audio { files } else { skipped }.insert(absolute(path)?);
     Ok(())
 }
 
@@ -115,15 +115,15 @@ mod tests {
     }
 
     #[test]
-    fn a_folder_is_searched_for_recordings_by_name() {
+    fn folders_are_searched_for_recordings_by_name() {
         let folder = folder_with(&["b.M4A", "a.wav", "notes.txt", "deeper/c.ogg"]);
         let found = find(&[folder.path().to_string_lossy().into_owned()]).unwrap();
         assert_eq!(names(&found.files), ["a.wav", "b.M4A", "c.ogg"]);
-        assert_eq!(names(&found.passed_over), ["notes.txt"]);
+        assert_eq!(names(&found.skipped), ["notes.txt"]);
     }
 
     #[test]
-    fn a_file_named_outright_is_taken_whatever_its_name_and_once() {
+    fn files_named_directly_may_have_any_name_and_count_once() {
         let folder = folder_with(&["call.bin"]);
         let path = folder.path().join("call.bin").to_string_lossy().into_owned();
         assert_eq!(find(&[path.clone(), path]).unwrap().files.len(), 1);

@@ -1,4 +1,4 @@
-//! Earwitness: folders of recorded calls into timed, checkable evidence.
+//! Earwitness turns folders of recorded calls into timed, checkable evidence.
 //!
 //! ```text
 //! args -> settings, inputs -> plan (hashes, keys) -> scheduler::coordinator -> export -> table
@@ -30,7 +30,7 @@ use std::process::ExitCode;
 use clap::Parser;
 use tracing_subscriber::EnvFilter;
 
-/// What is logged unless RUST_LOG says otherwise: symphonia's warnings are not for people.
+/// The default of RUST_LOG: symphonia's warnings do not help users.
 const LOGGED: &str = "error,earwitness=warn,scheduler=warn";
 
 fn main() -> ExitCode {

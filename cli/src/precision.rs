@@ -1,4 +1,4 @@
-//! Which numeric type a case is transcribed in: chosen once, then kept until a flag changes it.
+//! The numeric type of a case: chosen once, then kept until a flag changes it.
 
 use std::fmt;
 use std::path::Path;
@@ -8,12 +8,12 @@ use scheduler::store::{SqliteStore, Store, StoreError};
 use stage_core::{DeviceId, Stage};
 use transcribe::{ModelSource, Precision, Transcriber, UnknownPrecision};
 
-/// What `--precision` says.
+/// The value of `--precision`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum PrecisionChoice {
-    /// The case's own, or the best for model and device in a new case.
+    /// The precision of the case; in a new case the best one for model and device.
     Auto,
-    /// This one.
+    /// A given precision.
     Given(Precision),
 }
 
@@ -39,10 +39,10 @@ impl fmt::Display for PrecisionChoice {
     }
 }
 
-/// The case is kept in a precision that the device does not have.
+/// The case uses a precision that the device does not support.
 #[derive(Debug, thiserror::Error)]
 #[error(
-    "this case was transcribed in {stored}, which {device} does not have: --precision {instead} transcribes it anew"
+    "this case was transcribed in {stored}, which {device} does not support; --precision {instead} transcribes it again"
 )]
 pub(crate) struct NotOnThisDevice {
     stored: Precision,
@@ -51,10 +51,10 @@ pub(crate) struct NotOnThisDevice {
 }
 
 impl PrecisionChoice {
-    /// The precision of a run. `stored` is what the case was last transcribed in with this model.
+    /// The precision of a run. `stored` is the precision of the case's last transcription with this model.
     ///
     /// # Errors
-    /// [`NotOnThisDevice`] where that is not possible on `device`, and no flag says otherwise.
+    /// [`NotOnThisDevice`] if `device` does not support it and no flag overrides it.
     pub(crate) fn resolve(
         self,
         stored: Option<Precision>,
@@ -83,10 +83,10 @@ fn best(model: &ModelSource, device: &DeviceId) -> Precision {
     }
 }
 
-/// What the latest run with this model transcribed in, in the store at `path`, where there is one.
+/// The precision of the latest run with this model in the store at `path`, if the store exists.
 ///
 /// # Errors
-/// As [`SqliteStore::open_read_only`]; a store of an older version holds no answer, and none is an error.
+/// As [`SqliteStore::open_read_only`]; a missing store and a store of an older version give none.
 pub(crate) fn stored(path: &Path, model_sha256: &str) -> Result<Option<Precision>, StoreError> {
     let store = match SqliteStore::open_read_only(path) {
         Err(StoreError::Missing { .. } | StoreError::OlderSchema { .. }) => return Ok(None),

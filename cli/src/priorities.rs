@@ -1,4 +1,4 @@
-//! Which recordings come first: `--priority` for the whole run, or rules by path and length.
+//! Priorities of recordings: `--priority` for the whole run, or rules by path and length.
 
 use std::path::{Path, PathBuf};
 
@@ -7,7 +7,7 @@ use serde::Deserialize;
 
 use crate::config::{self, ConfigError};
 
-/// The rules of a run; the first that fits a recording counts.
+/// The rules of a run; the first matching rule applies.
 #[derive(Debug, Default)]
 pub(crate) struct Priorities {
     rules: Vec<Rule>,
@@ -28,7 +28,7 @@ struct RulesFile {
     rule: Vec<RuleText>,
 }
 
-/// `[[rule]]`: what must fit (a glob on the whole path, lengths in seconds), and the priority.
+/// `[[rule]]`: conditions (a glob on the whole path, lengths in seconds) and the priority.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct RuleText {
@@ -44,7 +44,7 @@ fn anything() -> String {
 }
 
 impl Priorities {
-    /// The rules of a file, if one is named; a recording that no rule fits gets the run's priority.
+    /// Reads the rules of a file, if one is given; a recording without a matching rule gets the run's priority.
     pub(crate) fn read(rules: Option<&Path>, otherwise: i32) -> Result<Self, ConfigError> {
         let Some(file) = rules else { return Ok(Self { rules: Vec::new(), otherwise }) };
         let texts: RulesFile = config::parse(file)?;
@@ -52,7 +52,7 @@ impl Priorities {
         Ok(Self { rules, otherwise })
     }
 
-    /// A recording's priority: the higher, the earlier.
+    /// Priority of a recording; higher values run first.
     pub(crate) fn of(&self, path: &Path, audio_s: f64) -> i32 {
         self.rules.iter().find(|rule| rule.fits(path, audio_s)).map_or(self.otherwise, |rule| rule.priority)
     }

@@ -1,13 +1,13 @@
-//! Files that a reader never sees half of.
+//! Replaces files atomically.
 
 use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::Path;
 
-/// Writes beside the file and renames.
+/// Writes a temporary file beside the target and renames it.
 ///
 /// # Errors
-/// What the file system says; the file is then as it was.
+/// The error of the file system; the target is unchanged.
 pub(crate) fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let mut beside = path.as_os_str().to_owned();
     beside.push(".part");

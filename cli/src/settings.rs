@@ -1,4 +1,4 @@
-//! The settings that travel from the command line to every worker: everything that the stages need, checked once.
+//! The settings of the stages, checked once and sent to every worker.
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -11,20 +11,20 @@ use transcribe::{ModelSource, ParseModelSourceError, TranscribeConfig};
 use crate::args::StageSettingArgs;
 use crate::config::{self, ConfigError};
 
-/// What the stages of one run are built from, on the coordinator (for fingerprints) and on the workers (for work).
+/// Settings of all stages of a run. The coordinator computes fingerprints from them; workers build stages from them.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Settings {
     pub(crate) model: ModelSource,
-    /// How the model decodes; the device is each worker's own.
+    /// Decoding options; each worker has its own device.
     pub(crate) transcribe: TranscribeConfig,
     pub(crate) vad: VadChoice,
-    /// Whether what one channel repeats of another is transcribed too.
+    /// Whether crosstalk is transcribed too.
     pub(crate) keep_bleed: bool,
     pub(crate) aligner: AlignModel,
-    /// Lexicons beside the built-in ones: path and text.
+    /// Lexicons in addition to the built-in ones: path and text.
     pub(crate) lexicons: Vec<(PathBuf, String)>,
     pub(crate) deception: bool,
-    /// Where samples go that outgrow the memory budget.
+    /// Folder for samples that exceed the memory budget.
     pub(crate) spill_dir: PathBuf,
     /// Memory for the samples of one recording.
     pub(crate) pcm_budget_bytes: u64,
@@ -33,16 +33,16 @@ pub(crate) struct Settings {
 /// An hour of mono, or half an hour of stereo, stays in memory.
 const PCM_BUDGET_BYTES: u64 = 256 << 20;
 
-/// What is wrong with a setting.
+/// An invalid setting.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum SettingsError {
     #[error("--model {0}")]
     Model(ParseModelSourceError),
     #[error("--aligner {0}, or attention")]
     Aligner(ParseModelSourceError),
-    #[error("--vad {0}: silero, silero:FILE, energy or off is expected")]
+    #[error("--vad {0}: expected silero, silero:FILE, energy or off")]
     Vad(String),
-    #[error("--language {0}: auto, or language codes such as ko or ko,en are expected")]
+    #[error("--language {0}: expected auto, or language codes such as ko or ko,en")]
     Language(String),
     #[error("{0}: cannot be read: {1}")]
     Unreadable(PathBuf, std::io::Error),
@@ -51,7 +51,7 @@ pub(crate) enum SettingsError {
 }
 
 impl Settings {
-    /// Checks and reads what the arguments name.
+    /// Checks the arguments and reads the files that they name.
     pub(crate) fn from_args(args: &StageSettingArgs) -> Result<Self, SettingsError> {
         Ok(Self {
             model: args.model.source().map_err(SettingsError::Model)?,
@@ -67,7 +67,7 @@ impl Settings {
     }
 }
 
-/// The file of `--decoding`, and over it what the arguments say.
+/// Options from the file of `--decoding`, overridden by the arguments.
 fn transcribe(args: &StageSettingArgs) -> Result<TranscribeConfig, SettingsError> {
     let decoding = &args.decoding;
     let base: TranscribeConfig = decoding.decoding.as_deref().map(config::parse).transpose()?.unwrap_or_default();
@@ -83,7 +83,7 @@ fn transcribe(args: &StageSettingArgs) -> Result<TranscribeConfig, SettingsError
     })
 }
 
-/// None for `auto`; each code once, in the order of the alphabet: the order changes nothing.
+/// Empty for `auto`; otherwise each code once, sorted, so that the order of the codes changes no fingerprint.
 fn languages(text: &str) -> Result<Vec<String>, SettingsError> {
     if text == "auto" {
         return Ok(Vec::new());

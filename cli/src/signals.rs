@@ -1,4 +1,4 @@
-//! SIGINT and SIGTERM: the first lets work in flight end, the second ends at once. SIGPIPE: nobody reads any more.
+//! Signals. The first SIGINT or SIGTERM finishes the work in flight, the second one exits at once. SIGPIPE exits.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
@@ -9,12 +9,12 @@ use signal_hook::iterator::Signals;
 
 use crate::exit::Exit;
 
-/// From now on the program ends, without a word, when what it prints is no longer read (`earwitness status DIR | head`).
+/// From now on the program exits silently when its output pipe closes (`earwitness status DIR | head`).
 pub(crate) fn end_with_the_reader() -> std::io::Result<()> {
     signal_hook::flag::register_conditional_default(SIGPIPE, Arc::new(AtomicBool::new(true))).map(drop)
 }
 
-/// From now on an interrupt ends the program at once, with its exit code.
+/// From now on an interrupt exits the program at once, with its exit code.
 pub(crate) fn end_when_interrupted() -> std::io::Result<()> {
     for (signal, exit) in [(SIGINT, Exit::Interrupted), (SIGTERM, Exit::Terminated)] {
         signal_hook::flag::register_conditional_shutdown(signal, exit as i32, Arc::new(AtomicBool::new(true)))?;
@@ -22,7 +22,7 @@ pub(crate) fn end_when_interrupted() -> std::io::Result<()> {
     Ok(())
 }
 
-/// What the user asked for while a run was under way.
+/// Catches signals during a run.
 pub(crate) struct SignalWatch {
     interrupt: Interrupt,
     last: Arc<AtomicI32>,
@@ -43,12 +43,12 @@ impl SignalWatch {
         Ok(watch)
     }
 
-    /// What the coordinator looks at.
+    /// The interrupt requests that the coordinator polls.
     pub(crate) const fn interrupt(&self) -> &Interrupt {
         &self.interrupt
     }
 
-    /// The exit code of a run that a signal ended.
+    /// The exit code of an interrupted run.
     pub(crate) fn exit(&self) -> Exit {
         if self.last.load(Ordering::Relaxed) == SIGTERM { Exit::Terminated } else { Exit::Interrupted }
     }

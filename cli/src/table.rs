@@ -1,4 +1,4 @@
-//! The table that ends a run: each recording with its text, length and speed.
+//! The table at the end of a run: text, length and speed of each recording.
 
 use std::time::Duration;
 
@@ -9,11 +9,11 @@ pub(crate) use measure::table as empty;
 pub(crate) struct Row {
     pub(crate) name: String,
     pub(crate) audio_s: f64,
-    /// Text by channel, or what went wrong.
+    /// Text by channel, or the error.
     pub(crate) text: Result<Vec<String>, String>,
-    /// Overall score and its level, where there is one.
+    /// Overall score and its level, if it was measured.
     pub(crate) score: Option<(f64, String)>,
-    /// Seconds of work in this run; none when everything was on record.
+    /// Seconds of work in this run; none if every stage was cached.
     pub(crate) worked_s: Option<f64>,
 }
 
@@ -65,7 +65,7 @@ fn shortened(text: &str) -> String {
 fn speed(row: &Row) -> String {
     match row.worked_s {
         _ if row.text.is_err() => "-".to_owned(),
-        None => "on record".to_owned(),
+        None => "cached".to_owned(),
         Some(worked_s) => format!("{:.0}x", row.audio_s / worked_s.max(1e-3)),
     }
 }

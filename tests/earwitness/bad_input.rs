@@ -1,4 +1,4 @@
-//! A recording that cannot be used is named with its reason and takes no other down.
+//! An unusable recording is reported with its reason and does not affect other recordings.
 
 use std::fs;
 
@@ -11,7 +11,7 @@ fn a_broken_file_fails_alone() {
     fs::create_dir(&inputs).unwrap();
     fs::copy(calls().join("reading.wav"), inputs.join("good.wav")).unwrap();
     fs::write(inputs.join("empty.wav"), b"").unwrap();
-    fs::write(inputs.join("noise.m4a"), b"this is no recording at all, whatever its name says").unwrap();
+    fs::write(inputs.join("noise.m4a"), b"not a recording, in spite of its name").unwrap();
     let out = folder.path().join("out");
     let finished = run(&[&inputs], &out, &[]).with_code(3);
     let summary = finished.summary();

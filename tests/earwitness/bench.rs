@@ -1,4 +1,4 @@
-//! `bench` measures one stage alone, says what it measured, and leaves nothing behind.
+//! `bench` measures one stage alone, prints the measurements, and leaves no files.
 
 use std::fs;
 use std::io::{BufRead, BufReader, Read};
@@ -17,13 +17,13 @@ fn bench(stage: &str, more: &[&str]) -> Finished {
     finish([&["bench", stage, call.to_str().unwrap()], more].concat())
 }
 
-/// The object that `--json` prints.
+/// The output of `--json`.
 fn measured(finished: &Finished) -> Value {
     serde_json::from_str(&finished.stdout).unwrap_or_else(|error| panic!("{error}: {}", finished.stdout))
 }
 
 fn number(value: &Value) -> f64 {
-    value.as_f64().unwrap_or_else(|| panic!("{value} is no number"))
+    value.as_f64().unwrap_or_else(|| panic!("{value} is not a number"))
 }
 
 fn numbers(values: &Value, of: &str) -> Vec<f64> {
@@ -151,8 +151,8 @@ fn bench_says_which_combinations_are_not_possible() {
 fn bench_refuses_wrong_usage_before_anything_runs() {
     for (stage, more, named) in [
         ("listen", vec![], "unknown stage `listen`"),
-        ("segment", vec!["--precision", "f32,int8"], "segment does not read it"),
-        ("decode", vec!["--device-batch-size", "1,8"], "decode does not read it"),
+        ("segment", vec!["--precision", "f32,int8"], "segment does not depend on it"),
+        ("decode", vec!["--device-batch-size", "1,8"], "decode does not depend on it"),
         ("decode", vec!["--devices", "sim:1"], "sim:1"),
         ("decode", vec!["--devices", "cpu,tpu:0"], "tpu:0"),
         ("transcribe", vec!["--device-batch-size", "1,0"], "a whole number from 1"),
@@ -180,7 +180,7 @@ fn bench_ends_at_once_when_interrupted() {
     }
     let interrupted = Instant::now();
     signal(child.id(), "INT");
-    // The end of standard error: the process that measures, which has it too, is gone as well.
+    // The end of standard error: the measuring process, which shares it, has exited too.
     stderr.read_to_string(&mut line).unwrap();
     assert_eq!(child.wait().unwrap().code(), Some(130), "{line}");
     assert!(interrupted.elapsed() < Duration::from_secs(5), "{:?}", interrupted.elapsed());

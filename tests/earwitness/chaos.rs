@@ -1,7 +1,7 @@
-//! Processes are killed at every commit boundary and at random moments: whatever dies, the next run ends with what an
-//! undisturbed one makes, nothing is lost, and nothing that was committed is computed again.
+//! Processes are killed at every commit boundary and at random moments: the next run must produce the results of an
+//! undisturbed run, lose nothing, and compute nothing again that was committed.
 //!
-//! `EARWITNESS_CHAOS_ROUNDS` and `EARWITNESS_CHAOS_SEED` ask for more rounds and others; tests/long keeps results.
+//! `EARWITNESS_CHAOS_ROUNDS` and `EARWITNESS_CHAOS_SEED` set the number of rounds and the seed; tests/long has results.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -17,12 +17,12 @@ const ROUNDS: u64 = 20;
 const SEED: u64 = 0x5eed_2026;
 /// Of three calls.
 const ARTIFACTS: usize = 15;
-/// From one commit point to the next that is struck: a prime, so that all have their turn.
+/// Step between the commit points of successive kills; a prime, so that all points are covered.
 const STRIDE: usize = 31;
-/// How long the coordinator waits at each point of a commit, so that a kill meets it there.
+/// Pause of the coordinator at each point of a commit, so that a kill hits it there.
 const PAUSE_MS: &str = "3";
 
-/// A generator of random numbers (xorshift64*), so that a seed tells a run.
+/// A random number generator (xorshift64*), so that a seed reproduces a run.
 struct Random(u64);
 
 impl Random {
@@ -45,12 +45,12 @@ enum Victim {
 enum Moment {
     /// The commit point of this number.
     Point(usize),
-    /// The commit point of this number among those of parts: inside transcribe.
+    /// The commit point of this number among those of window checkpoints: inside transcribe.
     Part(usize),
     AfterMs(u64),
 }
 
-/// The recordings, the undisturbed results, and how many commit points the run has.
+/// The recordings, the results of an undisturbed run, and its number of commit points.
 struct Stage {
     folder: tempfile::TempDir,
     expected: Vec<(String, Value)>,
@@ -92,64 +92,64 @@ impl Stage {
     }
 }
 
-/// What became of a round.
+/// Results of the rounds.
 #[derive(Debug, Default)]
-struct Tally {
+struct Counts {
     rounds: u64,
     killed: [u64; 3],
     inside_transcribe: u64,
     points_hit: BTreeSet<usize>,
     records_kept: usize,
     ended_before: u64,
-    /// Artifacts that were missing in the end.
+    /// Artifacts that are missing at the end.
     lost: usize,
-    /// What was computed again although it was on record.
+    /// Work that was computed again although it was stored.
     recomputed: u64,
     /// Artifacts that were written twice.
     twice: usize,
 }
 
 #[test]
-fn whatever_is_killed_the_next_run_ends_as_an_undisturbed_one_would() {
+fn killed_processes_do_not_change_the_results() {
     let asked = |name: &str, otherwise| std::env::var(name).map_or(otherwise, |text| text.parse().unwrap());
     let (rounds, seed) = (asked("EARWITNESS_CHAOS_ROUNDS", ROUNDS), asked("EARWITNESS_CHAOS_SEED", SEED));
     let stage = Stage::set();
-    let (mut random, mut tally) = (Random(seed | 1), Tally::default());
+    let (mut random, mut counts) = (Random(seed | 1), Counts::default());
     for round in 0..rounds {
         let victim = [Victim::Coordinator, Victim::Worker, Victim::Both][random.below(3) as usize];
         let moment = match round % 5 {
             0 | 2 => Moment::Part(random.below(stage.part_points as u64) as usize),
-            1 | 3 => Moment::Point(next_point(round as usize, stage.points, &tally.points_hit)),
+            1 | 3 => Moment::Point(next_point(round as usize, stage.points, &counts.points_hit)),
             _ => Moment::AfterMs(random.below(stage.lasts_ms)),
         };
-        play(&stage, victim, moment, &mut random, &mut tally);
+        play(&stage, victim, moment, &mut random, &mut counts);
     }
-    assert!(tally.inside_transcribe * 3 >= rounds, "too few inside transcribe: {tally:?}");
-    let [coordinators, workers, both] = tally.killed;
+    assert!(counts.inside_transcribe * 3 >= rounds, "too few inside transcribe: {counts:?}");
+    let [coordinators, workers, both] = counts.killed;
     println!(
         "{}",
         json!({
-            "rounds": tally.rounds, "seed": seed, "killed_coordinator": coordinators, "killed_worker": workers,
-            "killed_both": both, "ended_before_the_kill": tally.ended_before,
-            "inside_transcribe_between_windows": tally.inside_transcribe,
-            "commit_points_hit": tally.points_hit.len(), "commit_points": stage.points,
-            "records_kept_over_the_kill": tally.records_kept, "lost": tally.lost, "recomputed": tally.recomputed,
-            "twice": tally.twice,
+            "rounds": counts.rounds, "seed": seed, "killed_coordinator": coordinators, "killed_worker": workers,
+            "killed_both": both, "ended_before_the_kill": counts.ended_before,
+            "inside_transcribe_between_windows": counts.inside_transcribe,
+            "commit_points_hit": counts.points_hit.len(), "commit_points": stage.points,
+            "records_kept_over_the_kill": counts.records_kept, "lost": counts.lost, "recomputed": counts.recomputed,
+            "twice": counts.twice,
         })
     );
 }
 
-/// A commit point that was not struck yet, wherever there is one: runs differ in how many points they have, so that some
-/// are missed at first.
+/// A commit point that was not covered yet, if there is one. Runs differ in the number of points, so that some are missed
+/// at first.
 fn next_point(round: usize, points: usize, hit: &BTreeSet<usize>) -> usize {
     let mut in_turn = (round..round + points).map(|turn| turn * STRIDE % points);
     in_turn.find(|point| !hit.contains(point)).unwrap_or(round % points)
 }
 
-/// One round: a run that is disturbed, another that ends it, and everything that must hold afterwards.
-fn play(stage: &Stage, victim: Victim, moment: Moment, random: &mut Random, tally: &mut Tally) {
+/// One round: a disturbed run, a run that completes it, and the checks.
+fn play(stage: &Stage, victim: Victim, moment: Moment, random: &mut Random, counts: &mut Counts) {
     let out = stage.folder.path().join("out");
-    let told = format!("{victim:?} killed at {moment:?}");
+    let label = format!("{victim:?} killed at {moment:?}");
     let mut running = stage.start(&out);
     let point = await_moment(&mut running, moment);
     let workers = running.workers().to_vec();
@@ -158,12 +158,12 @@ fn play(stage: &Stage, victim: Victim, moment: Moment, random: &mut Random, tall
         running.wait();
     }
     let kept = look(&out);
-    tally.rounds += 1;
-    tally.ended_before += u64::from(!struck);
-    tally.killed[victim as usize] += u64::from(struck);
-    tally.points_hit.extend(point);
-    tally.inside_transcribe += u64::from(kept.is_inside_transcribe());
-    tally.records_kept += kept.artifacts + kept.parts;
+    counts.rounds += 1;
+    counts.ended_before += u64::from(!struck);
+    counts.killed[victim as usize] += u64::from(struck);
+    counts.points_hit.extend(point);
+    counts.inside_transcribe += u64::from(kept.is_inside_transcribe());
+    counts.records_kept += kept.artifacts + kept.parts;
     if !struck || victim == Victim::Worker {
         running.wait().with_code(0);
     }
@@ -171,21 +171,21 @@ fn play(stage: &Stage, victim: Victim, moment: Moment, random: &mut Random, tall
 
     let summary = run(&[&stage.inputs()], &out, &[]).with_code(0).summary();
     let made = summary["stages_computed"].as_u64().unwrap() + summary["stages_reused"].as_u64().unwrap();
-    assert_eq!((made as usize, &summary["files_done"]), (ARTIFACTS, &3.into()), "{told}");
+    assert_eq!((made as usize, &summary["files_done"]), (ARTIFACTS, &3.into()), "{label}");
     let found = look(&out);
-    tally.lost += ARTIFACTS.saturating_sub(found.artifacts + found.repeated);
-    tally.recomputed += found.recomputations;
-    tally.twice += found.repeated;
-    assert_eq!(found, Found { artifacts: ARTIFACTS, ..Found::default() }, "{told}");
+    counts.lost += ARTIFACTS.saturating_sub(found.artifacts + found.repeated);
+    counts.recomputed += found.recomputations;
+    counts.twice += found.repeated;
+    assert_eq!(found, Found { artifacts: ARTIFACTS, ..Found::default() }, "{label}");
     let documents = documents(&out);
-    assert_eq!(documents.len(), stage.expected.len(), "{told}");
+    assert_eq!(documents.len(), stage.expected.len(), "{label}");
     for ((name, document), (_, expected)) in documents.iter().zip(&stage.expected) {
-        assert_same(document, expected, &format!("{told}: {name}"));
+        assert_same(document, expected, &format!("{label}: {name}"));
     }
     std::fs::remove_dir_all(&out).unwrap();
 }
 
-/// Reads events until the moment; gives the number of the commit point, if it is one.
+/// Reads events until the moment; returns the number of the commit point, if it is one.
 fn await_moment(running: &mut Running, moment: Moment) -> Option<usize> {
     let began = Instant::now();
     let (mut points, mut parts) = (0, 0);
@@ -214,7 +214,7 @@ fn await_moment(running: &mut Running, moment: Moment) -> Option<usize> {
     None
 }
 
-/// Kills; false where the run had ended before.
+/// Kills the victim; false if the run had already ended.
 fn strike(running: &mut Running, victim: Victim, workers: &[u32], random: &mut Random) -> bool {
     if running.has_ended() {
         return false;

@@ -1,4 +1,4 @@
-//! What scripts rely on: exit codes, names, formats, the schema.
+//! The interface for scripts: exit codes, names, formats, the schema.
 
 use std::fs;
 use std::process::Stdio;
@@ -10,7 +10,7 @@ use crate::support::{
 };
 
 #[test]
-fn wrong_usage_is_told_before_anything_runs() {
+fn wrong_usage_is_reported_before_anything_runs() {
     let out = tempfile::tempdir().unwrap();
     let (call, folder) = (calls().join("reading.wav"), out.path().join("never"));
     let (call, folder) = (call.to_str().unwrap(), folder.to_str().unwrap());
@@ -53,7 +53,7 @@ fn two_recordings_of_one_stem_never_overwrite_each_other() {
 }
 
 #[test]
-fn every_document_obeys_the_schema() {
+fn documents_follow_the_schema() {
     let out = tempfile::tempdir().unwrap();
     run(&[&calls()], out.path(), &[]).with_code(0);
     let schema: Value = serde_json::from_str(&finish(["schema"]).with_code(0).stdout).unwrap();
@@ -103,7 +103,7 @@ fn every_format_is_written_and_export_writes_it_again() {
     assert_eq!(files.each_ref().map(|path| fs::read_to_string(path).unwrap()), before);
 }
 
-/// The lines of a CSV come by time, whichever channel they are of.
+/// The lines of a CSV are sorted by time across all channels.
 fn assert_interleaved(csv: &str) {
     let lines: Vec<Vec<&str>> = csv.lines().skip(1).map(|line| line.split(',').collect()).collect();
     let starts: Vec<f64> = lines.iter().map(|line| line[2].parse().unwrap()).collect();
@@ -124,12 +124,12 @@ fn the_other_commands_answer() {
 }
 
 #[test]
-fn a_quantised_model_runs_and_is_another_model() {
+fn quantized_model_runs_and_is_another_model() {
     let folder = tempfile::tempdir().unwrap();
     let model = folder.path().join("int8");
     let quantize = ["models", "quantize", "--model", &test_model(), "--out", model.to_str().unwrap()];
-    let told = finish(quantize).with_code(0).stdout;
-    assert!(told.contains("int8") && told.contains("sha256"), "{told}");
+    let printed = finish(quantize).with_code(0).stdout;
+    assert!(printed.contains("int8") && printed.contains("sha256"), "{printed}");
     let call = calls().join("reading.wav");
     let out = folder.path().join("out");
     run(&[&call], &out, &["--model", model.to_str().unwrap(), "--precision", "int8"]).with_code(0);

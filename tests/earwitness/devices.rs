@@ -1,4 +1,4 @@
-//! GPUs of a machine without one: the fake NVML follows a script, the devices are simulated, all else is real.
+//! GPU handling without a GPU: the fake NVML follows a script, the devices are simulated, everything else is real.
 
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
@@ -18,7 +18,7 @@ struct Machine {
     calls: usize,
 }
 
-/// Polls are frequent, so that tests are short.
+/// Frequent polls keep the tests short.
 const CONFIG: &str = "[devices]\npoll_ms = 20\n[timing]\nheartbeat_ms = 2000\n";
 /// A call is one unit that takes 100 ms of the device.
 const SERVICE: &str = "load_s = 0.0\ndevice_s_per_call = 0.1\ndevice_s_per_unit = 0.0\n";
@@ -43,7 +43,7 @@ impl Machine {
         std::fs::write(self.path(name), text).unwrap();
     }
 
-    /// Gives the fake NVML another script; it never sees half of it.
+    /// Replaces the script of the fake NVML atomically.
     fn follow(&self, script: &str) {
         self.write("next-script", script);
         std::fs::rename(self.path("next-script"), self.path("script")).unwrap();
@@ -65,7 +65,7 @@ impl Machine {
         Finished::of(self.devices(more).output().unwrap()).with_code(0)
     }
 
-    /// A run on two simulated devices, each watched as the GPU of its number.
+    /// A run on two simulated devices, each monitored as the GPU of its number.
     fn start(&self) -> Running {
         let path = |name: &str| self.path(name).to_string_lossy().into_owned();
         let (library, sim, config) = (fake_nvml::library(), path("sim.toml"), path("config.toml"));
@@ -85,19 +85,19 @@ impl Machine {
         assert_eq!(look(&self.path("out")), Found { artifacts: 5 * self.calls, ..Found::default() });
     }
 
-    /// What was told of a device, in order.
-    fn told(&self, device: &str) -> Vec<(IncidentKind, String)> {
+    /// Incidents of a device, in order.
+    fn incidents(&self, device: &str) -> Vec<(IncidentKind, String)> {
         let all = incidents(&self.path("out")).into_iter();
         let of_device = all.filter(|incident| incident.worker.as_deref() == Some(device));
         of_device.map(|incident| (incident.kind, incident.message)).collect()
     }
 
     fn kinds(&self, device: &str) -> Vec<IncidentKind> {
-        self.told(device).into_iter().map(|(kind, _)| kind).collect()
+        self.incidents(device).into_iter().map(|(kind, _)| kind).collect()
     }
 }
 
-/// Waits for news of a device.
+/// Waits for an incident of a device.
 fn await_incident(run: &mut Running, kind: &str, device: &str) -> String {
     loop {
         let event = run.await_event("incident");
@@ -107,7 +107,7 @@ fn await_incident(run: &mut Running, kind: &str, device: &str) -> String {
     }
 }
 
-/// Waits until nothing more is committed: what was under way is done.
+/// Waits until nothing more is committed.
 fn await_standstill(machine: &Machine) -> usize {
     let deadline = Instant::now() + Duration::from_secs(60);
     let (mut before, mut since) = (machine.committed(), Instant::now());
@@ -174,12 +174,12 @@ fn a_lost_gpu_is_shown_as_lost_beside_the_others() {
 
 #[test]
 fn no_gpu_and_no_driver_are_plain_statements() {
-    for (script, said, told) in [
+    for (script, said, warning) in [
         ("0 * gpus 0\n", "none: the driver knows no GPU", ""),
-        ("0 * gpus two\n", "none: an internal driver error occurred", "script:1: the value is no whole number"),
+        ("0 * gpus two\n", "none: an internal driver error occurred", "script:1: the value is not a whole number"),
     ] {
         let shown = Machine::new(0, script).show(&["--watch"]);
-        assert!(shown.stdout.contains(said) && shown.stderr.contains(told), "{}{}", shown.stdout, shown.stderr);
+        assert!(shown.stdout.contains(said) && shown.stderr.contains(warning), "{}{}", shown.stdout, shown.stderr);
     }
     let finished = earwitness(["devices", "--watch", "--nvml", "/nowhere/libnvidia-ml.so.1"]).output().unwrap();
     assert!(Finished::of(finished).with_code(0).stdout.contains("none: "));
@@ -224,7 +224,7 @@ fn a_full_device_is_held_until_it_empties() {
     run.wait().with_code(0);
     machine.assert_whole();
     assert_eq!(machine.kinds("sim:0"), [IncidentKind::DeviceHeld, IncidentKind::DeviceResumed]);
-    assert_eq!(machine.kinds("sim:1"), [IncidentKind::DeviceHeld], "told once, and never used");
+    assert_eq!(machine.kinds("sim:1"), [IncidentKind::DeviceHeld], "reported once, and never used");
 }
 
 #[test]
@@ -232,12 +232,14 @@ fn an_unreadable_device_is_held_and_the_other_does_everything() {
     let machine = Machine::new(4, "0 * gpus 2\n0 0 temperature error 999\n");
     machine.start().wait().with_code(0);
     machine.assert_whole();
-    let told = machine.told("sim:0");
-    assert!(matches!(&told[..], [(IncidentKind::DeviceHeld, why)] if why.starts_with("its temperature is unknown")));
+    let incidents = machine.incidents("sim:0");
+    assert!(
+        matches!(&incidents[..], [(IncidentKind::DeviceHeld, why)] if why.starts_with("its temperature is unknown"))
+    );
 }
 
 #[test]
-fn a_device_whose_readings_stop_goes_on_and_nobody_waits_for_nvml() {
+fn device_continues_without_readings_and_does_not_wait_for_nvml() {
     let machine = Machine::new(20, "0 * gpus 2\n0.3 * hang\n");
     machine.start().wait().with_code(0);
     machine.assert_whole();
@@ -261,7 +263,7 @@ fn a_hot_device_gets_no_new_batch_and_what_it_holds_is_finished() {
 }
 
 #[test]
-fn a_device_that_is_too_hot_stops_between_two_calls_and_goes_on_when_it_is_cool() {
+fn hot_device_pauses_between_two_calls_and_resumes_when_cool() {
     let machine = Machine::new(12, "0 * gpus 2\n");
     let mut run = machine.start();
     run.await_event("worker_up");
@@ -278,8 +280,8 @@ fn a_device_that_is_too_hot_stops_between_two_calls_and_goes_on_when_it_is_cool(
     run.wait().with_code(0);
     machine.assert_whole();
     let (paused, resumed) = (IncidentKind::DevicePaused, IncidentKind::DeviceResumed);
-    let told = [(paused, "86 C, paused at 85 C".to_owned()), (resumed, "70 C, resumed at 70 C".to_owned())];
-    assert_eq!(machine.told("sim:0"), told);
+    let incidents = [(paused, "86 C, paused at 85 C".to_owned()), (resumed, "70 C, resumed at 70 C".to_owned())];
+    assert_eq!(machine.incidents("sim:0"), incidents);
 }
 
 #[test]
@@ -295,7 +297,7 @@ fn a_device_that_is_too_hot_gives_everything_to_one_that_is_not() {
 }
 
 #[test]
-fn a_lost_gpu_whose_canary_fails_is_out_and_the_other_finishes_everything() {
+fn lost_gpu_with_a_failed_probe_is_retired_and_the_other_finishes() {
     let machine = Machine::new(40, "0 * gpus 2\n");
     machine.write("faults.toml", "[[fault]]\nat = 'canary'\nkind = { fail = 'device' }\ndevice = 'sim:1'\n");
     let mut run = machine.start();
@@ -310,7 +312,7 @@ fn a_lost_gpu_whose_canary_fails_is_out_and_the_other_finishes_everything() {
 }
 
 #[test]
-fn a_device_that_an_xid_accuses_goes_on_when_its_canary_passes() {
+fn device_with_an_xid_continues_if_its_probe_passes() {
     let machine = Machine::new(12, "0 * gpus 2\n");
     let mut run = machine.start();
     run.await_event("worker_up");

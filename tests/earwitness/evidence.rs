@@ -1,4 +1,4 @@
-//! What the first command finds in the fixture calls is what was said in them.
+//! The results of the README's first command match the known content of the fixture calls.
 
 use std::sync::LazyLock;
 
@@ -6,12 +6,11 @@ use serde_json::Value;
 
 use crate::support::{Finished, calls, document, expected, finish, run, stem, timed_texts};
 
-/// Farthest that the first word of a channel may begin from where its sound does: 0.28 s was measured.
+/// Largest error of the start of a channel's first word; 0.28 s was measured.
 const START_TOLERANCE_S: f64 = 0.4;
-/// Farthest that the last word may end from where the sound does. 0.8 s was measured on a recording with noise of its own,
-/// which counts as sound.
+/// Largest error of the end of the last word; 0.8 s was measured on a recording whose own noise counts as activity.
 const END_TOLERANCE_S: f64 = 1.0;
-/// How far evidence may reach over the utterance that it quotes.
+/// How far evidence may extend beyond the utterance that it quotes.
 const EVIDENCE_TOLERANCE_S: f64 = 0.3;
 
 /// The README's first command, run once for all tests.
@@ -46,7 +45,7 @@ fn joined(items: &[(String, f64, f64)]) -> String {
     items.iter().map(|(text, ..)| text.as_str()).collect::<Vec<_>>().join(" ")
 }
 
-/// Channel by channel: the call, its document, and what was said with its times.
+/// Per channel: the call, its document, and the expected text with times.
 fn channels() -> impl Iterator<Item = (String, Value, usize, Vec<(String, f64, f64)>)> {
     expected().into_iter().flat_map(|(call, holds)| {
         let channels = holds["channels"].as_array().unwrap().clone();
@@ -79,8 +78,8 @@ fn first_command_prints_the_text_in_its_table() {
 
 #[test]
 fn first_command_says_once_what_the_embedded_model_is_for() {
-    let told = FIRST_COMMAND.finished.stderr.matches("is a finding aid").count();
-    assert_eq!(told, 1, "{}", FIRST_COMMAND.finished.stderr);
+    let notices = FIRST_COMMAND.finished.stderr.matches("is a finding aid").count();
+    assert_eq!(notices, 1, "{}", FIRST_COMMAND.finished.stderr);
     let out = tempfile::tempdir().unwrap();
     let other = run(&[&calls().join("silence.mp3")], out.path(), &[]).with_code(0);
     assert!(!other.stderr.contains("finding aid"), "another model: {}", other.stderr);
@@ -98,7 +97,7 @@ fn words_begin_and_end_where_the_sound_does() {
 }
 
 #[test]
-fn evidence_lies_in_the_utterance_that_it_quotes_and_in_no_other_call() {
+fn evidence_is_in_the_utterance_that_it_quotes_and_in_no_other_call() {
     for (call, holds) in expected() {
         let document = FIRST_COMMAND.document(&call);
         let found = document["forensics"]["evidence"].as_array().unwrap();
@@ -130,27 +129,27 @@ fn silence_has_no_words_and_no_score() {
 }
 
 #[test]
-fn what_is_not_transcribed_is_listed_with_its_reason_and_told() {
+fn omitted_intervals_are_listed_with_reasons_and_printed() {
     let out = tempfile::tempdir().unwrap();
-    let twins = out.path().join("twins.wav");
+    let duplicate = out.path().join("duplicate.wav");
     let mut mono = hound::WavReader::open(calls().join("reading.wav")).unwrap();
     let spec = hound::WavSpec { channels: 2, ..mono.spec() };
-    let mut stereo = hound::WavWriter::create(&twins, spec).unwrap();
+    let mut stereo = hound::WavWriter::create(&duplicate, spec).unwrap();
     for sample in mono.samples::<i16>().map(Result::unwrap) {
         stereo.write_sample(sample).unwrap();
         stereo.write_sample(sample).unwrap();
     }
     stereo.finalize().unwrap();
-    let finished = run(&[&twins], out.path(), &[]).with_code(0);
-    let document = document(out.path(), "twins");
+    let finished = run(&[&duplicate], out.path(), &[]).with_code(0);
+    let document = document(out.path(), "duplicate");
     let dropped = document["dropped"].as_array().unwrap();
-    let twin = dropped.iter().find(|dropped| dropped["channel"] == 1).expect("the second channel");
+    let dropped_channel = dropped.iter().find(|dropped| dropped["channel"] == 1).expect("the second channel");
     assert_eq!(
-        (&twin["reason"], &twin["end_s"]),
+        (&dropped_channel["reason"], &dropped_channel["end_s"]),
         (&"identical to channel 0".into(), &document["recording"]["duration_s"])
     );
-    let told = format!("not transcribed: {} intervals", dropped.len());
-    assert!(finished.stdout.contains(&told), "{told}: {}", finished.stdout);
+    let notices = format!("not transcribed: {} intervals", dropped.len());
+    assert!(finished.stdout.contains(&notices), "{notices}: {}", finished.stdout);
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! Processes that die or are told to stop lose nothing.
+//! Killed and interrupted processes lose nothing.
 
 use std::fs;
 use std::path::Path;
@@ -51,7 +51,7 @@ fn a_coordinator_killed_in_mid_run_loses_nothing() {
 }
 
 #[test]
-fn an_interrupted_run_says_so_and_goes_on_where_it_was() {
+fn interrupted_run_reports_it_and_resumes() {
     let (_folder, inputs, out) = folder_of_calls(40);
     for (name, code) in [("INT", 130), ("TERM", 143)] {
         let _ = fs::remove_dir_all(&out);

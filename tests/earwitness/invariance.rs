@@ -1,4 +1,4 @@
-//! Devices and batch sizes change how fast results come, not what they are.
+//! Devices and batch sizes change the speed, not the results.
 
 use serde_json::Value;
 

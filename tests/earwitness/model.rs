@@ -1,4 +1,4 @@
-//! The embedded model's errors on public recordings stay within a margin of what benches/accuracy measured.
+//! The embedded model's errors on public recordings stay within a margin of the values measured by benches/accuracy.
 
 use std::path::{Path, PathBuf};
 
@@ -6,13 +6,13 @@ use serde_json::Value;
 
 use crate::support::{document, root, run, shared, stem};
 
-/// Errors over words of English, or characters of Korean, that are allowed, and what was measured.
+/// Allowed and measured errors per English word or Korean character.
 const ENGLISH: f64 = 0.035; // 2.1 %
 const KOREAN_READING: f64 = 0.06; // 4.0 %
 const KOREAN_SPONTANEOUS: f64 = 0.25; // 22.9 %
 const KOREAN_QUESTIONS: f64 = 0.20; // 17.5 %
 
-/// A recording and what is said in it.
+/// A recording and its text.
 type Reference = (PathBuf, String);
 
 #[test]
@@ -32,7 +32,7 @@ fn embedded_model_makes_few_errors_in_english() {
 fn embedded_model_makes_few_errors_in_a_korean_reading() {
     let Some(folder) = shared("ko") else { return };
     let said = std::fs::read_to_string(folder.join("azure_ko.txt")).unwrap();
-    // The text stands behind the recording's name.
+    // The text follows the recording's name.
     let said = said.rsplit('\t').next().unwrap().to_owned();
     assert_within(&[(folder.join("azure_ko.wav"), said)], "ko", characters, KOREAN_READING);
 }
@@ -84,7 +84,7 @@ fn reverse(recording: &Path, folder: &Path) -> PathBuf {
     path
 }
 
-/// The utterances of ko/talk whose names begin with a prefix, less those whose text was damaged by its encoding.
+/// The utterances of ko/talk with a name prefix, except those whose text has a damaged encoding.
 fn assert_within_in_talk(prefix: &str, allowed: f64) {
     let Some(folder) = shared("ko/talk") else { return };
     let truth = std::fs::read_to_string(folder.join("truth.tsv")).unwrap();

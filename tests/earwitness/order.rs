@@ -1,4 +1,4 @@
-//! What comes first.
+//! The order of recordings.
 
 use std::fs;
 
@@ -37,7 +37,7 @@ fn a_slow_device_gives_back_what_it_has_not_begun_and_all_end_together() {
     fs::write(&sim, "load_s = 0.0\ntime_scale = 10.0\nslower = { 'sim:0' = 30.0 }\n").unwrap();
     let args = ["--devices", "sim:2", "--device-batch-size", "1", "--sim", sim.to_str().unwrap()];
     let summary = run(&[&inputs], &out, &args).with_code(0).summary();
-    assert!(summary["files_taken_back"].as_u64().unwrap() > 0, "{summary}");
+    assert!(summary["files_revoked"].as_u64().unwrap() > 0, "{summary}");
     assert_eq!(look(&out), Found { artifacts: 24 * 5, ..Found::default() });
     assert!(!out.join("call-0.json").exists(), "a simulated run writes nothing that could be taken for evidence");
 }

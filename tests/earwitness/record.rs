@@ -1,4 +1,4 @@
-//! What is in a result folder's store, for tests to look at.
+//! Reads a result folder's store for tests.
 
 use std::path::Path;
 
@@ -8,24 +8,24 @@ use stage_core::{StageKey, StageName};
 /// Counts of a store.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Found {
-    /// Artifacts on record that hold, each computed once.
+    /// Valid stored artifacts, each computed once.
     pub(crate) artifacts: usize,
     /// Artifacts that were computed more than once.
     pub(crate) repeated: usize,
-    /// Parts of artifacts that are not made yet.
+    /// Window checkpoints of unfinished artifacts.
     pub(crate) parts: usize,
-    /// How often something was computed again that was on record.
+    /// Number of recomputations of stored work.
     pub(crate) recomputations: u64,
 }
 
 impl Found {
-    /// Whether some recording has windows on record and no transcript.
+    /// Whether some recording has window checkpoints and no transcript.
     pub(crate) const fn is_inside_transcribe(&self) -> bool {
         self.parts > 0
     }
 }
 
-/// Looks into the store of a folder; nothing where there is none yet.
+/// Counts the content of a folder's store; zero if it does not exist yet.
 pub(crate) fn look(out: &Path) -> Found {
     let Ok(store) = SqliteStore::open_read_only(&out.join("earwitness.db")) else { return Found::default() };
     let mut found = Found { recomputations: store.recomputations().unwrap(), ..Found::default() };

@@ -1,4 +1,4 @@
-//! One test for each way in which a worker or its device goes wrong. The faults are committed by real workers.
+//! One test for each failure mode of a worker or its device. Real workers inject the faults.
 
 use std::path::{Path, PathBuf};
 
@@ -8,7 +8,7 @@ use serde_json::Value;
 use crate::record::{Found, incidents, look};
 use crate::support::{Finished, finish, many_calls, run};
 
-/// Calls, and a folder for results; the run commits faults.
+/// Calls and a result folder for a run with faults.
 struct Case {
     folder: tempfile::TempDir,
     files: usize,
@@ -33,7 +33,7 @@ impl Case {
         self.path("out")
     }
 
-    /// A run on two workers that commits `faults` (TOML; `MARK` stands for a file that is made once).
+    /// A run on two workers with `faults` (TOML; `MARK` stands for a file that is created once).
     fn run(&self, faults: &str, more: &[&str]) -> Finished {
         let mark = self.path("mark").to_string_lossy().into_owned();
         std::fs::write(self.path("faults.toml"), faults.replace("MARK", &mark)).unwrap();
@@ -46,7 +46,7 @@ impl Case {
         run(&[&self.path("calls")], &self.out(), &args)
     }
 
-    /// Asserts that every call is done, nothing was computed twice, and the calls' results are whole.
+    /// Asserts that every call is done, nothing was computed twice, and the results are complete.
     fn assert_whole(&self, finished: Finished) -> Value {
         let summary = finished.with_code(0).summary();
         assert_eq!(summary["files_done"], self.files, "{summary}");
@@ -67,7 +67,7 @@ impl Case {
 
 const AT_INFER: &str = "[[fault]]\nat = ['transcribe', 'infer']\nafter = 2\n";
 
-/// Calls of the device that take long enough for windows to wait and for workers to come up again.
+/// Slow device calls, so that windows queue up and workers can restart.
 const SLOW: &str = "[[fault]]\nat = ['transcribe', 'infer']\nkind = { pause-ms = 60 }\n";
 
 fn contains_all(text: &str, parts: &[&str]) {
@@ -79,7 +79,7 @@ fn a_worker_that_exits_costs_nothing() {
     let case = Case::new(8);
     case.assert_whole(case.run(&format!("{AT_INFER}kind = {{ exit = 7 }}\nonce = 'MARK'\n"), &[]));
     assert_eq!(case.messages(IncidentKind::WorkerLost), ["ended with exit code 7"]);
-    assert_eq!(case.messages(IncidentKind::CanaryPassed).len(), 1, "the device proved itself before it went on");
+    assert_eq!(case.messages(IncidentKind::CanaryPassed).len(), 1, "the probe passed before work continued");
     contains_all(&case.status(), &["ended with exit code 7"]);
 }
 
@@ -91,7 +91,7 @@ fn a_worker_that_falls_silent_is_replaced() {
 }
 
 #[test]
-fn a_wedged_device_lane_is_noticed_though_the_heartbeat_goes_on() {
+fn hanging_device_lane_is_detected_in_spite_of_heartbeats() {
     let case = Case::new(8);
     case.assert_whole(case.run(&format!("{AT_INFER}kind = 'wedge'\nonce = 'MARK'\n"), &[]));
     assert_eq!(case.messages(IncidentKind::WorkerLost), ["made no step on its device for 4.0 s"]);
@@ -125,13 +125,13 @@ fn a_full_device_memory_halves_the_calls_and_fails_no_recording() {
 }
 
 #[test]
-fn a_recording_that_kills_workers_is_found_by_halving_and_set_aside_with_its_reason() {
+fn recording_that_kills_workers_is_isolated_by_bisection_and_quarantined() {
     let case = Case::new(8);
     let poison = "[[fault]]\nat = ['transcribe', 'prepare']\nkind = { exit = 9 }\nrecording = 'call-5'\n";
     let summary = case.run(poison, &["-b", "8"]).with_code(3).summary();
     assert_eq!((&summary["files_done"], &summary["files_failed"]), (&7.into(), &1.into()));
-    let set_aside = case.messages(IncidentKind::Quarantined);
-    assert!(matches!(&set_aside[..], [reason] if reason.contains("exit code 9")), "{set_aside:?}");
+    let quarantined = case.messages(IncidentKind::Quarantined);
+    assert!(matches!(&quarantined[..], [reason] if reason.contains("exit code 9")), "{quarantined:?}");
     assert!(case.messages(IncidentKind::DeviceOut).is_empty(), "no device is blamed");
     let deaths = case.messages(IncidentKind::WorkerLost).len();
     assert!((2..=6).contains(&deaths), "{deaths} workers died for one of eight");
@@ -140,13 +140,13 @@ fn a_recording_that_kills_workers_is_found_by_halving_and_set_aside_with_its_rea
     let again = case.run(poison, &[]).with_code(3).summary();
     assert_eq!(again["stages_computed"], 0, "it is left alone until it is asked for");
     case.assert_whole(case.run("fault = []\n", &["--retry-quarantined"]));
-    assert!(!case.status().contains("set aside, because"), "what works is set aside no longer");
+    assert!(!case.status().contains("set aside, because"), "a recording that works leaves the quarantine");
 }
 
 #[test]
-fn a_device_is_out_only_when_the_canary_fails_on_it() {
+fn device_is_retired_only_if_its_health_probe_fails() {
     let case = Case::new(8);
-    // Recordings fail on the device, but the canary passes: the device stays and others may have more luck with them.
+    // Recordings fail on the device, but the health probe passes: the device stays, and other recordings may succeed.
     let suspicious = "[[fault]]\nat = ['align', 'run']\nkind = { fail = 'device' }\ndevice = 'cpu:1'\nonce = 'MARK'\n";
     case.assert_whole(case.run(suspicious, &[]));
     assert_eq!(case.messages(IncidentKind::CanaryPassed).len(), 1);
@@ -169,7 +169,7 @@ fn all_devices_out_is_a_clear_end_that_keeps_what_was_made() {
 }
 
 #[test]
-fn faults_and_rules_that_cannot_be_read_are_told_before_anything_runs() {
+fn unreadable_faults_and_rules_are_reported_before_anything_runs() {
     let case = Case::new(1);
     for (flag, text) in [
         ("--faults", "[[fault]]\nat = 'moon'\nkind = 'stop'\n"),

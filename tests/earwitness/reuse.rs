@@ -1,4 +1,4 @@
-//! What is on record is not made again.
+//! Stored work is not computed again.
 
 use std::fs;
 

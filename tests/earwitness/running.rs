@@ -1,4 +1,4 @@
-//! The executable while it runs: its events as they come, and signals to it.
+//! Observes the running program: reads its events and sends signals.
 
 use std::io::{BufRead, BufReader};
 use std::path::Path;
@@ -11,10 +11,10 @@ use serde_json::Value;
 
 use crate::support::{Finished, earwitness, run_args};
 
-/// No run of a test takes longer.
+/// Time limit of a run.
 const PATIENCE: Duration = Duration::from_secs(120);
 
-/// A run under way.
+/// A run in progress.
 pub(crate) struct Running {
     child: Child,
     lines: Receiver<String>,
@@ -28,7 +28,7 @@ impl Running {
         Self::spawn(earwitness(run_args(inputs, out, more)))
     }
 
-    /// A run that is prepared already.
+    /// Starts a prepared run.
     pub(crate) fn spawn(mut command: Command) -> Self {
         let mut child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
         let stderr = child.stderr.take().unwrap();
@@ -53,12 +53,12 @@ impl Running {
                     }
                 }
                 Err(RecvTimeoutError::Disconnected) => return None,
-                Err(RecvTimeoutError::Timeout) => panic!("nothing more was told:\n{}", self.stderr),
+                Err(RecvTimeoutError::Timeout) => panic!("no further output:\n{}", self.stderr),
             }
         }
     }
 
-    /// Reads what comes within some time.
+    /// Reads the lines that arrive within some time.
     pub(crate) fn next_event_within(&mut self, limit: Duration) -> Option<Value> {
         match self.lines.recv_timeout(limit) {
             Ok(line) => self.note(&line),
@@ -87,7 +87,7 @@ impl Running {
         Some(event)
     }
 
-    /// The process numbers of all workers that came up so far.
+    /// PIDs of all workers that started so far.
     pub(crate) fn workers(&self) -> &[u32] {
         &self.workers
     }
@@ -121,12 +121,12 @@ pub(crate) fn signal(pid: u32, name: &str) {
     assert!(Command::new("kill").args([format!("-{name}"), pid.to_string()]).status().unwrap().success());
 }
 
-/// `kill -9`; a process that has just ended is as well.
+/// `kill -9`; succeeds also for a process that has just exited.
 pub(crate) fn kill(pid: u32) {
     drop(Command::new("kill").args(["-KILL", &pid.to_string()]).stderr(Stdio::null()).status());
 }
 
-/// Neither gone nor waiting to be buried by whoever adopted it.
+/// Whether the process exists and is not a zombie.
 pub(crate) fn is_alive(pid: u32) -> bool {
     let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
     stat.rsplit(')').next().is_some_and(|rest| !rest.trim().is_empty() && !rest.trim_start().starts_with('Z'))

@@ -1,4 +1,4 @@
-//! The store as a person meets it: who holds it, whether it is whole, and the story of its runs.
+//! The store from the command line: its lock, its integrity, and the incident log of its runs.
 
 use std::fs;
 use std::path::Path;
@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use crate::support::{Finished, calls, earwitness, finish, run, test_model};
 
-/// A coordinator that holds the store of `out`: its only input is a hole of many gigabytes, which it hashes.
+/// A coordinator that locks the store of `out`: its only input is a sparse file of many gigabytes, which it hashes.
 struct Holder(Child);
 
 impl Holder {
@@ -41,13 +41,16 @@ fn call() -> std::path::PathBuf {
 }
 
 #[test]
-fn a_second_coordinator_is_told_who_holds_the_store() {
+fn second_coordinator_reports_who_holds_the_store() {
     let folder = tempfile::tempdir().unwrap();
     let out = folder.path().join("out");
     let holder = Holder::start(folder.path(), &out);
-    let told = run(&[&call()], &out, &[]).with_code(6).stderr;
+    let message = run(&[&call()], &out, &[]).with_code(6).stderr;
     let sentence = format!("is in use by process {} (earwitness run ", holder.0.id());
-    assert!(told.contains(&sentence) && told.contains("), since ") && told.contains(" UTC: wait"), "{told}");
+    assert!(
+        message.contains(&sentence) && message.contains("), since ") && message.contains(" UTC: wait"),
+        "{message}"
+    );
     drop(holder);
     run(&[&call()], &out, &[]).with_code(0);
 }

@@ -1,4 +1,4 @@
-//! Running the executable and reading what it wrote.
+//! Runs the program and reads its output.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
@@ -15,7 +15,7 @@ pub(crate) fn calls() -> PathBuf {
     root().join("fixtures/calls")
 }
 
-/// A path under the shared recordings; says that the test skips where they are missing.
+/// A path under the shared recordings; prints that the test is skipped if they are missing.
 pub(crate) fn shared(path: &str) -> Option<PathBuf> {
     let found = root().join("../shared/data").join(path);
     if found.exists() {
@@ -25,7 +25,7 @@ pub(crate) fn shared(path: &str) -> Option<PathBuf> {
     None
 }
 
-/// What the fixture calls hold, by file name.
+/// Expected content of the fixture calls, by file name.
 pub(crate) fn expected() -> serde_json::Map<String, Value> {
     let text = std::fs::read_to_string(calls().join("expected.json")).unwrap();
     serde_json::from_str(&text).unwrap()
@@ -55,19 +55,19 @@ pub(crate) fn spoken_words(document: &Value, channel: u64) -> Vec<(String, f64, 
     timed_texts(document["words"].as_array().unwrap().iter().filter(|word| word["channel"] == channel))
 }
 
-/// The small model that stands for a real one where its text does not matter.
+/// The small model for tests that do not depend on the text.
 pub(crate) fn test_model() -> String {
     root().join("fixtures/models/test-tiny").to_str().unwrap().to_owned()
 }
 
-/// The executable with arguments, quiet.
+/// The program with arguments, without output.
 pub(crate) fn earwitness<S: AsRef<std::ffi::OsStr>>(args: impl IntoIterator<Item = S>) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_earwitness"));
     command.args(args);
     command
 }
 
-/// What a finished process left.
+/// Exit status and output of a finished process.
 pub(crate) struct Finished {
     pub(crate) code: Option<i32>,
     pub(crate) stdout: String,
@@ -90,24 +90,24 @@ impl Finished {
         serde_json::from_str::<Value>(line).unwrap()["summary"].clone()
     }
 
-    /// Asserts the exit code, showing what was printed.
+    /// Asserts the exit code; prints the output on failure.
     pub(crate) fn with_code(self, code: i32) -> Self {
         assert_eq!(self.code, Some(code), "stdout:\n{}\nstderr:\n{}", self.stdout, self.stderr);
         self
     }
 }
 
-/// Runs the executable to its end.
+/// Runs the program to its end.
 pub(crate) fn finish<S: AsRef<std::ffi::OsStr>>(args: impl IntoIterator<Item = S>) -> Finished {
     Finished::of(earwitness(args).output().unwrap())
 }
 
-/// Runs the executable to its end, with the kernels limited to an instruction set.
+/// Runs the program to its end, with the kernels limited to an instruction set.
 pub(crate) fn finish_at_level<S: AsRef<std::ffi::OsStr>>(level: &str, args: impl IntoIterator<Item = S>) -> Finished {
     Finished::of(earwitness(args).env("EARWITNESS_CPU", level).output().unwrap())
 }
 
-/// `run INPUTS --out OUT --progress json` and more arguments; by the test model, unless they name another.
+/// `run INPUTS --out OUT --progress json` and more arguments; uses the test model unless they name another.
 pub(crate) fn run_args(inputs: &[&Path], out: &Path, more: &[&str]) -> Vec<String> {
     let mut args = vec!["run".to_owned()];
     args.extend(inputs.iter().map(|path| path.to_string_lossy().into_owned()));
@@ -119,12 +119,12 @@ pub(crate) fn run_args(inputs: &[&Path], out: &Path, more: &[&str]) -> Vec<Strin
     args
 }
 
-/// Runs the executable over the inputs to its end.
+/// Runs the program on the inputs to its end.
 pub(crate) fn run(inputs: &[&Path], out: &Path, more: &[&str]) -> Finished {
     finish(run_args(inputs, out, more))
 }
 
-/// A folder with copies of a call in `calls`, and the path of one for results; all go with the first.
+/// A temporary folder with copies of a call in `calls`, and the path of a result folder inside it.
 pub(crate) fn folder_of_calls(copies: usize) -> (tempfile::TempDir, PathBuf, PathBuf) {
     let folder = tempfile::tempdir().unwrap();
     let (inputs, out) = (folder.path().join("calls"), folder.path().join("out"));
@@ -144,7 +144,7 @@ pub(crate) fn many_calls(folder: &Path, copies: usize) {
     }
 }
 
-/// Writes a call so many times one after the other, as one long call.
+/// Writes one long call: a call repeated `times` times.
 pub(crate) fn write_joined(call: &Path, times: usize, path: &Path) {
     let mut call = hound::WavReader::open(call).unwrap();
     let samples: Vec<i16> = call.samples().map(Result::unwrap).collect();
@@ -160,7 +160,7 @@ pub(crate) fn document(out: &Path, name: &str) -> Value {
     serde_json::from_str(&text).unwrap()
 }
 
-/// All documents of a folder without their clocks, by name.
+/// All documents of a folder without their clock times, by name.
 pub(crate) fn documents(out: &Path) -> Vec<(String, Value)> {
     let mut names: Vec<_> = std::fs::read_dir(out)
         .unwrap()

@@ -1,4 +1,4 @@
-//! `verify` holds what stands, and names what was altered by as little as one byte.
+//! `verify` accepts unchanged results and reports every alteration, down to one byte.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -11,7 +11,7 @@ struct Case {
     out: PathBuf,
 }
 
-/// A copy of a call, and the results of a run over it.
+/// A copy of a call, and the results of a run on it.
 fn case() -> Case {
     let folder = tempfile::tempdir().unwrap();
     let call = folder.path().join("call.wav");
@@ -25,7 +25,7 @@ fn verify(out: &Path) -> Finished {
     finish(["verify", out.to_str().unwrap()])
 }
 
-/// Changes one byte in the middle of the first place where `needle` stands.
+/// Changes one byte in the middle of the first occurrence of `needle`.
 fn flip_byte(path: &Path, needle: &[u8]) {
     let mut bytes = fs::read(path).unwrap();
     let at = bytes.windows(needle.len()).position(|window| window == needle).expect("the needle is in the file");

@@ -1,4 +1,4 @@
-//! What is told of a run: trace, metrics, report and progress.
+//! Output about a run: trace, metrics, report and progress.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use crate::support::{Finished, call_names, calls, folder_of_calls, run};
 
-/// A run over the fixture calls and a file that cannot be decoded.
+/// A run on the fixture calls and a file that cannot be decoded.
 fn watched(folder: &Path, more: &[&str]) -> Finished {
     let broken = folder.join("broken.wav");
     fs::write(&broken, b"no audio").unwrap();
@@ -74,15 +74,16 @@ fn a_run_leaves_a_report_that_names_what_failed_and_a_run_without_work_leaves_it
 }
 
 #[test]
-fn programs_are_told_of_workers_and_failures_line_by_line() {
+fn json_progress_reports_workers_and_failures() {
     let folder = tempfile::tempdir().unwrap();
     let finished = watched(folder.path(), &[]);
     let lines = finished.stderr.lines().filter(|line| line.starts_with('{'));
     let lines: Vec<Value> = lines.map(|line| serde_json::from_str(line).unwrap()).collect();
-    let told = |event: &str| lines.iter().find(|line| line["event"] == event).unwrap_or_else(|| panic!("no {event}"));
-    assert_eq!(told("worker_up")["worker"], "cpu:0");
-    assert!(told("worker_up")["pid"].as_u64().unwrap() > 1);
-    let failed = told("file_failed");
+    let line_of =
+        |event: &str| lines.iter().find(|line| line["event"] == event).unwrap_or_else(|| panic!("no {event}"));
+    assert_eq!(line_of("worker_up")["worker"], "cpu:0");
+    assert!(line_of("worker_up")["pid"].as_u64().unwrap() > 1);
+    let failed = line_of("file_failed");
     assert!(failed["path"].as_str().unwrap().ends_with("broken.wav"));
     assert_eq!((failed["stage"].as_str(), failed["class"].as_str()), (Some("decode"), Some("bad_input")));
     let last = lines.iter().rev().find(|line| line.get("eta_s").is_some()).unwrap();

@@ -1,5 +1,5 @@
-//! Word times on real speech. Edges are known where recordings were trimmed and joined; inside a reading another tool's
-//! times stand in for the truth. The limits are those measured (tests/long/README.md) with a margin.
+//! Word times on real speech. Edges are known for trimmed and joined recordings; inside a reading the reference is the
+//! output of another tool. The limits are the measured values (tests/long/README.md) with a margin.
 
 use std::path::{Path, PathBuf};
 
@@ -9,7 +9,7 @@ use crate::support::{run, shared, spoken_words};
 
 const RATE: usize = 16_000;
 const FRAME: usize = RATE / 100;
-/// Utterances of one recording, and the gaps before each in turn, in seconds.
+/// Utterances per recording, and the gaps before them, in seconds.
 const UTTERANCES: usize = 6;
 const GAPS_S: [f64; 5] = [0.5, 1.2, 0.3, 0.8, 1.5];
 /// Amplitude of the noise in the gaps: -66 dBFS.
@@ -21,7 +21,7 @@ fn read(path: &Path) -> Vec<f64> {
     reader.samples::<i16>().map(|sample| f64::from(sample.unwrap()) / 32_768.0).collect()
 }
 
-/// The samples from the first firm run of sound to the last: 10 ms frames within 25 dB of the speech's level and 10 dB
+/// The samples from the first stable activity to the last: 10 ms frames within 25 dB of the speech's level and 10 dB
 /// above the noise, 0.1 s or more of them, that come within 10 dB of the speech's level.
 fn trimmed(samples: &[f64]) -> &[f64] {
     let level = |frame: &[f64]| 10.0 * (frame.iter().map(|x| x * x).sum::<f64>() / FRAME as f64 + 1e-9).log10();
@@ -42,7 +42,7 @@ fn trimmed(samples: &[f64]) -> &[f64] {
     &samples[firm[0].start * FRAME..firm[firm.len() - 1].end * FRAME]
 }
 
-/// Writes the recordings joined, a gap before each and at the end, and says where each lies, in seconds.
+/// Writes the recordings joined, a gap before each and at the end, and returns the start of each, in seconds.
 fn write_joined(clips: &[PathBuf], path: &Path) -> Vec<(f64, f64)> {
     let spec = hound::WavSpec {
         channels: 1,
@@ -81,7 +81,7 @@ fn percentile(values: &mut [f64], percent: usize) -> f64 {
 }
 
 /// Distances of the first word's start and the last word's end of every utterance from its edges, and the share of words
-/// that lie over a gap for more than 50 ms. An utterance without a word counts as 1 s off.
+/// that cover a gap for more than 50 ms. An utterance without a word counts as 1 s off.
 fn edge_errors(truth: &[(f64, f64)], words: &[(String, f64, f64)]) -> (Vec<f64>, usize) {
     let mut errors = Vec::new();
     for (start_s, end_s) in truth {
@@ -95,7 +95,7 @@ fn edge_errors(truth: &[(f64, f64)], words: &[(String, f64, f64)]) -> (Vec<f64>,
 }
 
 /// Joins the recordings, six in one file, and measures: median and 90th percentile of the edges' errors in seconds, and
-/// the share of words over gaps.
+/// the share of words that cover gaps.
 fn measure_joined(clips: &[PathBuf], language: &str) -> (f64, f64, f64) {
     let folder = tempfile::tempdir().unwrap();
     let (inputs, out) = (folder.path().join("calls"), folder.path().join("out"));
@@ -120,7 +120,7 @@ fn word_times_of_joined_korean_calls_meet_their_edges() {
     let (median, most, over) = measure_joined(&clips, "ko");
     eprintln!("edges: median {median:.3} s, 90 % within {most:.3} s; {over:.3} of the words over gaps");
     assert!(median < 0.015 && most < 0.2, "median {median} s, 90 % within {most} s");
-    assert!(over < 0.02, "{over} of the words lie over gaps");
+    assert!(over < 0.02, "{over} of the words cover gaps");
 }
 
 #[test]
@@ -131,7 +131,7 @@ fn word_times_of_joined_english_readings_meet_their_edges() {
     let (median, most, over) = measure_joined(&clips, "en");
     eprintln!("edges: median {median:.3} s, 90 % within {most:.3} s; {over:.3} of the words over gaps");
     assert!(median < 0.015 && most < 0.1, "median {median} s, 90 % within {most} s");
-    assert!(over == 0.0, "{over} of the words lie over gaps");
+    assert!(over == 0.0, "{over} of the words cover gaps");
 }
 
 #[test]
@@ -157,7 +157,7 @@ fn word_times_of_english_readings_are_near_those_of_another_tool() {
                 let letters: String = word.0.chars().filter(|letter| letter.is_alphanumeric()).collect();
                 letters.to_lowercase() == text
             };
-            // The next such word, unless it comes so much later that it is another one.
+            // The next equal word, unless it is so much later that it must be another one.
             let mut ahead = words.clone();
             if let Some((_, a, b)) = ahead.find(is_same).filter(|(_, a, _)| (a - begin).abs() < 1.5) {
                 starts.push((a - begin).abs());

@@ -1,8 +1,8 @@
-//! Times of words whose text is known: what `alignment.py` measures.
+//! Aligns words with known text; `alignment.py` measures the times.
 //!
-//! Reads one JSON object a line: `{"wav": path (mono, 16 kHz, 16 bit), "language": "en", "words": ["one", ..]}`, and
-//! writes one a line: `{"words": [{"text": .., "start_s": .., "end_s": .., "method": .., ..}], "seconds": ..}`. The
-//! words are one segment over the whole file, with no times of their own.
+//! Reads one JSON object per line: `{"wav": path (mono, 16 kHz, 16 bit), "language": "en", "words": ["one", ..]}`, and
+//! writes one per line: `{"words": [{"text": .., "start_s": .., "end_s": .., "method": .., ..}], "seconds": ..}`. The
+//! words form one segment over the whole file, without times of their own.
 //!
 //! usage: align_text MODEL [SEARCH_S]
 
@@ -66,7 +66,7 @@ fn transcript(task: &Task, end_s: f64) -> Transcript {
     Transcript { model: "given".to_owned(), segments: vec![segment], dropped: Vec::new() }
 }
 
-/// No speech spans: the noise floor is measured over everything.
+/// No speech spans: the noise floor is measured over the whole file.
 fn silence() -> SpeechSegments {
     SpeechSegments::of_windows(Vec::new())
 }

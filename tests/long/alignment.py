@@ -3,11 +3,11 @@
     .venv/bin/python tests/long/alignment.py --align-text target/release/examples/align_text \\
         --earwitness target/release/earwitness
 
-Two measurements. *Given text*: the true words over the whole recording, so that alignment is measured apart from
-recognition. *Recognised*: the executable with `--aligner attention` and with the aligner, over the same recordings;
-a word counts where its text was heard. Recordings: digits of a speaker whom no model here was trained on, trimmed and
-joined with gaps of 0 to 300 ms (exact truth); sentences of espeak-ng with its own phoneme times (synthetic, exact); and
-read sentences whose truth is another tool's alignment (no exact truth). Prints markdown tables.
+Two measurements. *Given text*: the true words over the whole recording, so that alignment is measured separately from
+recognition. *Recognized*: the executable with `--aligner attention` and with the aligner, over the same recordings;
+a word counts if its text was recognized. Recordings: digits of a speaker outside all training data, trimmed and joined with
+gaps of 0 to 300 ms (exact reference); sentences of espeak-ng with its own phoneme times (synthetic, exact); and read
+sentences with another tool's alignment as the reference (not exact). Prints markdown tables.
 """
 
 import argparse
@@ -112,14 +112,14 @@ def write(folder, recordings):
 
 
 def given_text(program, model, search_s, recordings):
-    """What the aligner makes of the true words."""
+    """The aligner's times of the true words."""
     tasks = [{"wav": str(path), "language": language, "words": [word for word, *_ in words]} for path, language, words in recordings]
     command = [program, model, str(search_s)]
     said = subprocess.run(command, input="\n".join(map(json.dumps, tasks)), capture_output=True, check=True, text=True)
     return [json.loads(line)["words"] for line in said.stdout.splitlines()]
 
 
-def recognised(earwitness, folder, aligner, recordings):
+def recognized(earwitness, folder, aligner, recordings):
     out = folder / f"out-{aligner.replace('/', '-')}"
     inputs = [path for path, *_ in recordings]
     command = [earwitness, "run", *inputs, "--out", out, "--model", MODEL, "--aligner", aligner, "--progress", "none"]
@@ -147,15 +147,15 @@ def raw_attention(earwitness, folder, recordings):
 
 
 def measure(recordings, found):
-    """Errors of the words whose text was heard, and precision and recall of words within 200 ms at both ends."""
+    """Errors of the words whose text was recognized, and precision and recall of words within 200 ms at both ends."""
     starts, ends, said_count, found_count, fallbacks = [], [], 0, 0, 0
-    for (_, _, said), heard in zip(recordings, found):
-        texts = [word["text"].strip(".,?!").lower() for word in heard]
+    for (_, _, said), words in zip(recordings, found):
+        texts = [word["text"].strip(".,?!").lower() for word in words]
         _, pairs = pair([word for word, *_ in said], [SPOKEN.get(text, text) for text in texts])
-        starts += [heard[j]["start_s"] - said[i][1] for i, j in pairs]
-        ends += [heard[j]["end_s"] - said[i][2] for i, j in pairs]
-        said_count, found_count = said_count + len(said), found_count + len(heard)
-        fallbacks += sum(bool(word.get("fallback")) for word in heard)
+        starts += [words[j]["start_s"] - said[i][1] for i, j in pairs]
+        ends += [words[j]["end_s"] - said[i][2] for i, j in pairs]
+        said_count, found_count = said_count + len(said), found_count + len(words)
+        fallbacks += sum(bool(word.get("fallback")) for word in words)
     starts, ends = np.array(starts), np.array(ends)
     both = np.abs(np.concatenate([starts, ends]))
     right = int(((np.abs(starts) <= 0.2) & (np.abs(ends) <= 0.2)).sum())
@@ -178,7 +178,7 @@ def table(title, rows):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--align-text", type=Path, required=True)
-    parser.add_argument("--earwitness", type=Path, help="for the recognised digits too")
+    parser.add_argument("--earwitness", type=Path, help="for the recognized digits too")
     parser.add_argument("--data", type=Path, default=ROOT / "../shared/data")
     parser.add_argument("--model", default="embedded", help="embedded, a folder or a hub id")
     parser.add_argument("--speaker", default="george")
@@ -210,8 +210,8 @@ def main():
             rows = [("attention", measure(recordings, raw_attention(options.earwitness, folder, recordings)))]
             for aligner in ("attention", options.model):
                 name = "attention+energy" if aligner == "attention" else f"ctc ({aligner})"
-                rows.append((name, measure(recordings, recognised(options.earwitness, folder, aligner, recordings))))
-            table(f"Recognised: digits of {options.speaker}", rows)
+                rows.append((name, measure(recordings, recognized(options.earwitness, folder, aligner, recordings))))
+            table(f"Recognized: digits of {options.speaker}", rows)
 
 
 if __name__ == "__main__":

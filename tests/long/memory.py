@@ -3,9 +3,9 @@
     python memory.py --earwitness target/release/earwitness --hours 11        one long recording
     python memory.py --earwitness target/release/earwitness --files 1000      many short ones
 
-The recordings are fixture calls, over and over (each short one at a level of its own, so that none is another's copy).
-Everything behind `--` goes to `earwitness run`. Prints one JSON object: sizes in MiB, `worker_at` by the share of the
-recordings that are done (10 %, 20 %, ...), without the first tenth, in which models and buffers come to be.
+The recordings are repeated fixture calls (each short one at a different level, so that no two are equal).
+Arguments after `--` go to `earwitness run`. Prints one JSON object: sizes in MiB, `worker_at` by the share of the
+recordings that are done (10 %, 20 %, ...), without the first tenth, which allocates models and buffers.
 """
 
 import argparse

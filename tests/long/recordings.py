@@ -1,11 +1,11 @@
-"""Times at the end of long recordings: clips joined at known offsets, encoded as telephones encode, and found again.
+"""Times at the end of long recordings: clips joined at known offsets, encoded with telephone codecs, and located again.
 
     python recordings.py --fsdd ../shared/data/fsdd --earwitness target/release/earwitness --minutes 60 [--words]
 
-Single digits of real speakers, trimmed to their sound, lie in near silence with pauses of 0.8 to 3 s. Each format is
-decoded and segmented (`--vad energy`, whose frames are 10 ms) by the executable, and where spans begin is compared with
-where the clips do, in the first, the middle and the last five minutes; `drift` is the last less the first. With
-`--words` the m4a goes through all stages as well, and the starts of the words that were heard right are compared.
+Single digits of real speakers, trimmed to their sound, are placed in near silence with pauses of 0.8 to 3 s. The program
+decodes and segments each format (`--vad energy`, with frames of 10 ms); the starts of spans are compared with those of the
+clips in the first, the middle and the last five minutes; `drift` is the last minus the first. `--words` also runs the m4a
+through all stages and compares the starts of the correctly recognized words.
 Prints a markdown table.
 """
 
@@ -31,7 +31,7 @@ PART_S = 300
 MODEL = FIXTURES / "models/test-tiny"
 AAC = ["-c:a", "aac", "-b:a", "32k"]
 MP3 = ["-c:a", "libmp3lame"]
-# Name, file's suffix, options, and by how many seconds the encoder's file begins late where nothing in it says so.
+# Name, suffix, options, and the encoder delay in seconds that the file does not declare.
 FORMATS = [
     ("AAC in m4a, 44.1 kHz", "m4a", [*AAC, "-ar", "44100"]),
     ("AAC in m4a, 8 kHz", "m4a", AAC),
@@ -41,7 +41,7 @@ FORMATS = [
     ("MP3 without the header that tells its delay", "mp3", [*MP3, "-b:a", "32k", "-ar", "44100", "-write_xing", "0"]),
     ("Opus in ogg", "ogg", ["-c:a", "libopus", "-b:a", "24k"]),
 ]
-CUT_S = 7.25  # what an edit list takes from the start
+CUT_S = 7.25  # removed from the start by an edit list
 
 
 def write_recording(fsdd: Path, path: Path, minutes: float) -> list[tuple[str, float]]:
@@ -113,8 +113,8 @@ def main() -> None:
                     out = folder / "words"
                     _, seconds, size = run([options.earwitness, "run", path, "--out", out, "--model", MODEL])
                     words = json.loads((out / "call.json").read_text())["words"]
-                    heard = {text: np.array([w["start_s"] for w in words if w["text"] == text]) for text in DIGITS}
-                    right = [(t, min(heard[text], key=lambda x: abs(x - t))) for text, t in said if len(heard[text])]
+                    recognized = {text: np.array([w["start_s"] for w in words if w["text"] == text]) for text in DIGITS}
+                    right = [(t, min(recognized[text], key=lambda x: abs(x - t))) for text, t in said if len(recognized[text])]
                     times = parts(np.array([t for t, _ in right]), np.array([x for _, x in right]), options.minutes)
                     row("words of the m4a, all stages", times, size, seconds)
             path.unlink()

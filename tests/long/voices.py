@@ -1,4 +1,4 @@
-"""espeak-ng through its C library, which tells when sounds begin."""
+"""espeak-ng through its C library, which reports when sounds begin."""
 
 import ctypes
 

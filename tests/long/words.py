@@ -1,12 +1,12 @@
-"""Word times of the executable on real speech: joined utterances, whose edges are exact, and read English.
+"""Word times of the program on real speech: joined utterances with exact edges, and read English.
 
     .venv/bin/python tests/long/words.py --earwitness target/release/earwitness --aligners embedded attention
 
-*Joined*: each recording is trimmed to its speech (see `trimmed`) and joined to others with gaps of 0.3 to 1.5 s, at the
-levels that they have. A gap holds white noise of -66 dBFS ("quiet gaps") or the noise of the two recordings beside it
-("their own noise"). So the start of an utterance's first word and the end of its last one are known to a frame of 10 ms.
-A word belongs to the utterance that most of its matched characters come from; an edge counts where the character at it
-was recognized. *Read*: words that were recognized, against the times that another tool gave (`.json` beside the wav).
+*Joined*: each recording is trimmed to its speech (see `trimmed`) and joined with others at its own level, with gaps of 0.3 to
+1.5 s. A gap contains white noise of -66 dBFS ("quiet gaps") or the noise of the two adjacent recordings ("their own
+noise"). The start of an utterance's first word and the end of its last one are therefore known to a frame of 10 ms. A word
+belongs to the utterance of most of its matched characters; an edge counts if its character was recognized. *Read*:
+recognized words, compared with the times of another tool (`.json` beside the wav).
 
 Prints markdown tables; `--json FILE` writes the figures too.
 """
@@ -31,18 +31,18 @@ RATE = 16000
 FRAME = RATE // 100
 GAP_S = (0.3, 1.5)
 QUIET_DBFS = -66
-# A recording is used where its speech stands so far above its noise that its edges are clear.
+# Smallest difference between speech and noise in dB; below it the edges of a recording are unclear.
 CLEAR_DB = 20
-# Sound is within so many dB of the speech's level and so many above the noise, for 3 frames of 4.
+# A frame is active within this many dB of the speech level and this many dB above the noise, for 3 frames of 4.
 BELOW_SPEECH_DB = 25
 ABOVE_NOISE_DB = 10
-# An utterance begins and ends with a run of sound that lasts 0.1 s or more and comes within 10 dB of the speech's level:
-# breath, clicks and knocks around it are cut off.
+# An utterance starts and ends with activity of at least 0.1 s that reaches 10 dB below the speech level; breath, clicks
+# and knocks around it are cut off.
 FIRM_FRAMES = 10
 FIRM_DB = 10
-# Noise is taken so many frames from any sound, which may fade in and out.
+# Distance in frames between noise samples and any activity, which may fade in and out.
 NOISE_FRAMES = 10
-# A word over a gap by more than this counts.
+# A word that covers more of a gap than this counts.
 OVER_GAP_S = 0.05
 
 
@@ -57,10 +57,10 @@ def levels_db(audio):
 
 
 def sounding(audio):
-    """Which frames of 10 ms hold sound, and whether speech and noise stand clearly apart.
+    """The active frames of 10 ms, and whether speech and noise are clearly separated.
 
     The speech's level is the 95th percentile of the frames, the noise's the 5th. Three of four frames must be loud, so
-    that a click is not taken for speech.
+    that a click does not count as speech.
     """
     levels = levels_db(audio)
     speech, noise = np.percentile(levels, 95), np.percentile(levels, 5)
@@ -163,16 +163,16 @@ def characters(text):
 def edges(truth, words):
     """Signed errors of the utterances' starts and ends, words over gaps, words in another utterance, matched words."""
     said = [(c, place) for place, (text, *_) in enumerate(truth) for c in characters(text)]
-    heard = [(c, index) for index, word in enumerate(words) for c in characters(word["text"])]
-    pairs = pair([c for c, _ in said], [c for c, _ in heard])[1][::-1]
+    recognized = [(c, index) for index, word in enumerate(words) for c in characters(word["text"])]
+    pairs = pair([c for c, _ in said], [c for c, _ in recognized])[1][::-1]
     votes = [Counter() for _ in words]
     for i, j in pairs:
-        votes[heard[j][1]][said[i][1]] += 1
-    lengths = Counter(index for _, index in heard)
+        votes[recognized[j][1]][said[i][1]] += 1
+    lengths = Counter(index for _, index in recognized)
     owner = [
         vote.most_common(1)[0][0] if vote and 2 * vote.total() >= lengths[index] else None for index, vote in enumerate(votes)
     ]
-    word_of = {i: heard[j][1] for i, j in pairs}
+    word_of = {i: recognized[j][1] for i, j in pairs}
     found = {"starts": [], "ends": [], "words": len(words), "matched": 0, "over": 0, "jumped": 0}
     for place, (_, start_s, end_s) in enumerate(truth):
         own = [i for i, (_, of) in enumerate(said) if of == place]

@@ -1,4 +1,4 @@
-//! `export`: results from the store into files.
+//! `export`: writes results from the store into files.
 
 use scheduler::store::{SqliteStore, Store};
 
@@ -19,7 +19,7 @@ pub(crate) fn export(args: &ExportArgs) -> Result<Exit, Failure> {
                 store.put_exports(&exports).map_err(Failure::store)?;
             }
             Err(ExportError::Missing(stage)) => {
-                println!("{}: nothing to export: no artifact of {stage}", entry.path.display());
+                println!("{}: nothing to export: {stage} has no artifact", entry.path.display());
             }
             Err(error) => {
                 refused += 1;

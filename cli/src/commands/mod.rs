@@ -1,4 +1,4 @@
-//! One file a command.
+//! One file per command.
 
 mod bench;
 mod devices;
@@ -18,9 +18,9 @@ use crate::args::Command;
 use crate::exit::{Exit, Failure};
 use crate::signals;
 
-/// Does what was asked for.
+/// Runs the command.
 pub(crate) fn dispatch(command: &Command) -> Result<Exit, Failure> {
-    // Those that talk to workers hear of a broken pipe where they write to it.
+    // Commands that run workers handle a broken pipe where they write to it.
     if !matches!(command, Command::Run(_) | Command::Stage(_) | Command::Worker(_) | Command::BenchWorker) {
         signals::end_with_the_reader().context("signals cannot be set up")?;
     }

@@ -1,4 +1,4 @@
-//! `run`: the whole pipeline, results as files, a table at the end.
+//! `run`: runs the whole pipeline, writes the results and prints a table.
 
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
@@ -9,30 +9,30 @@ use scheduler::store::{RecordingEntry, Store, command_line};
 use serde_json::json;
 use transcribe::ModelSource;
 
-use crate::args::{Progress as Mode, RunArgs};
+use crate::args::{ProgressMode as Mode, RunArgs};
 use crate::engine::Engine;
 use crate::exit::{Exit, Failure};
 use crate::export::{Document, write_results};
 use crate::table::{self, Row};
 use crate::watch::{Ending, Watch};
 
-/// What to expect of the embedded model.
+/// States the accuracy of the embedded model.
 const EMBEDDED_MODEL_NOTICE: &str = "The embedded model, Whisper base, is a finding aid: on Korean calls 18 to 25 % of its \
      characters are wrong. For work, name a larger model: --model openai/whisper-large-v3-turbo, or a Korean fine-tune.";
 
-/// What a run gathers while it goes on.
+/// State of a run in progress.
 struct Gathered<'a> {
     args: &'a RunArgs,
     items: &'a [RecordingEntry],
     watch: Watch<'a>,
-    /// No stage is real: there is nothing to write for people.
+    /// The stages are simulated: there are no results to write.
     simulated: bool,
     results: HashMap<usize, Row>,
-    /// Stretches that were not transcribed, and their seconds.
+    /// Intervals that were not transcribed: number and seconds.
     left_out: (usize, f64),
-    /// Segments of low confidence, and their seconds.
+    /// Segments of low confidence: number and seconds.
     low_confidence: (usize, f64),
-    /// Seconds that each recording's stages took in this run.
+    /// Seconds of stage time per recording in this run.
     worked_s: HashMap<usize, f64>,
 }
 
@@ -66,7 +66,7 @@ pub(crate) fn run(args: &RunArgs) -> Result<Exit, Failure> {
     let outcome = outcome?;
     engine.store.record_failures(outcome.run, &engine.plan.unreadable).map_err(Failure::store)?;
     let exit = report(args, &engine, &outcome, (results, left_out, low_confidence), started.elapsed().as_secs_f64());
-    watched.context("the run is complete, a file about it is not")?;
+    watched.context("the run is complete, but a file about it is not")?;
     Ok(exit)
 }
 
@@ -108,7 +108,7 @@ impl Gathered<'_> {
         self.watch.observe(event);
     }
 
-    /// Tells of a point of a commit and waits there, where a test asked for it.
+    /// Reports a point of a commit and waits there, if a test requests it.
     fn pause(&self, point: CommitPoint, artifacts: usize, parts: usize) {
         if let Some(ms) = self.args.engine.bench.pause_at_commits {
             let point = format!("{point:?}").to_lowercase();
@@ -146,7 +146,7 @@ impl Gathered<'_> {
     }
 }
 
-/// Overall score and its level, where there is one.
+/// Overall score and its level, if it was measured.
 fn score(document: &Document) -> Option<(f64, String)> {
     let scores = &document.forensics.scores;
     Some((scores.overall.value?, scores.level?.name().to_owned()))
@@ -175,15 +175,15 @@ fn report(
     }));
     let failed = rows.iter().filter(|row| row.text.is_err()).count();
     println!("{}", table::render(&rows));
-    for path in &engine.inputs.passed_over {
-        println!("passed over, not named like a recording: {}", path.display());
+    for path in &engine.inputs.skipped {
+        println!("skipped (not an audio file name): {}", path.display());
     }
     let files = items.len() + unreadable.len();
     let (computed, reused) = (outcome.artifacts_computed, outcome.artifacts_reused);
-    println!("{done} of {files} recordings done, {failed} failed; {computed} stages computed, {reused} on record");
+    println!("{done} of {files} recordings done, {failed} failed; {computed} stages computed, {reused} cached");
     if computed > 0 {
         println!(
-            "{} of audio in {elapsed_s:.1} s: {:.0} times real time, {:.0} files an hour",
+            "{} of audio in {elapsed_s:.1} s: {:.0} times real time, {:.0} files per hour",
             table::clock(audio_s),
             audio_s / elapsed_s,
             done as f64 / elapsed_s * 3600.0,
@@ -192,18 +192,18 @@ fn report(
     if left_out.0 > 0 {
         let (intervals, length_s) = left_out;
         println!(
-            "not transcribed: {intervals} intervals, {length_s:.1} s; each result lists them with reasons (dropped)"
+            "not transcribed: {intervals} intervals, {length_s:.1} s; see `dropped` in each result for the reasons"
         );
     }
     if low_confidence.0 > 0 {
         let (segments, length_s) = low_confidence;
-        println!("low confidence: {segments} segments, {length_s:.1} s, marked [?]; listen before you rely on them");
+        println!("low confidence: {segments} segments, {length_s:.1} s, marked [?]; check them against the recording");
     }
     if outcome.items.iter().any(|end| matches!(end, ItemEnd::Failed(error) if error.code == SET_ASIDE)) {
-        println!("a recording that kills workers is set aside: --retry-quarantined tries it again");
+        println!("recordings that kill workers are quarantined; --retry-quarantined retries them");
     }
     if unfinished > 0 {
-        println!("{unfinished} not finished: run the same command again to go on");
+        println!("{unfinished} unfinished; run the same command again to resume");
     }
     if engine.is_simulated() {
         println!("simulated: no result files were written");
@@ -211,12 +211,12 @@ fn report(
         let formats: Vec<_> = args.format.iter().map(|format| format!("{format:?}").to_lowercase()).collect();
         println!("open {}/<recording>.{}", args.out.display(), formats.join(", ."));
         if computed > 0 && args.watch.report.is_none() {
-            println!("how the run went: {}", args.out.join("report.html").display());
+            println!("report: {}", args.out.join("report.html").display());
         }
     }
     let summary = json!({"summary": {
         "files": files, "files_done": done, "files_failed": failed, "files_unfinished": unfinished,
-        "stages_computed": computed, "stages_reused": reused, "files_taken_back": outcome.stolen, "audio_s": audio_s, "elapsed_s": elapsed_s,
+        "stages_computed": computed, "stages_reused": reused, "files_revoked": outcome.stolen, "audio_s": audio_s, "elapsed_s": elapsed_s,
     }});
     if args.engine.progress == Mode::Json {
         eprintln!("{summary}");

@@ -1,4 +1,4 @@
-//! `stage`: one stage of the pipeline, its artifact on standard output.
+//! `stage`: runs one stage and prints its artifact.
 
 use anyhow::Context;
 use scheduler::coordinator::{Event, ItemEnd, Recompute};
@@ -33,11 +33,11 @@ pub(crate) fn stage(args: &StageArgs) -> Result<Exit, Failure> {
     Ok(engine.exit(&outcome, failed))
 }
 
-/// One JSON object a line: which artifact of which recording, and the artifact.
+/// One JSON object per line: recording, stage, fingerprint and artifact.
 fn artifact(store: &SqliteStore, item: &RecordingEntry, stage: StageName) -> Result<Value, Failure> {
     let fingerprint = item.fingerprint(stage.artifact()).context("the stage is not in the recipe")?;
     let Lookup::Sound(stored) = store.artifact(&fingerprint).map_err(Failure::store)? else {
-        return Err(anyhow::anyhow!("{}: the artifact of {stage} is gone", item.path.display()).into());
+        return Err(anyhow::anyhow!("{}: the artifact of {stage} is missing", item.path.display()).into());
     };
     let body: Value = serde_json::from_str(&stored.artifact.body).context("the artifact cannot be read")?;
     Ok(json!({"path": item.path, "stage": stage, "fingerprint": fingerprint, "artifact": body}))

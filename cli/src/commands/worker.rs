@@ -1,4 +1,4 @@
-//! The hidden `worker`: the stages behind the scheduler's protocol.
+//! The hidden `worker`: serves the stages over the scheduler's protocol.
 
 use scheduler::worker::sim::{self, SimSettings};
 use scheduler::worker::{self, SlotSettings, WorkerSettings};
@@ -16,7 +16,7 @@ pub(crate) fn worker(args: &WorkerArgs) -> Result<Exit, Failure> {
     Ok(Exit::Done)
 }
 
-/// This program and what it computes with on this CPU.
+/// This program, its instruction set on this CPU and its libraries.
 fn tool() -> Tool {
     let libraries = env!("EARWITNESS_LIBRARIES").split(',').filter_map(|library| library.split_once(' '));
     Tool {
@@ -44,7 +44,7 @@ fn simulated(given: &WorkerSettings, slot: &SlotSettings) -> Result<Runners, Sta
 }
 
 fn understood<T: DeserializeOwned>(given: &WorkerSettings) -> Result<T, StageError> {
-    serde_json::from_value(given.settings.clone()).map_err(|error| refused(format!("not understood: {error}")))
+    serde_json::from_value(given.settings.clone()).map_err(|error| refused(format!("invalid settings: {error}")))
 }
 
 fn refused(message: String) -> StageError {

@@ -1,5 +1,5 @@
-//! Words into subtitle cues: cut at pauses, sentence ends, where reliable and low-confidence text meet, and before a cue
-//! grows too long to read.
+//! Groups words into subtitle cues. Cuts at pauses, at sentence ends, between reliable and low-confidence text, and
+//! before a cue is too long to read.
 
 use stage_core::Word;
 

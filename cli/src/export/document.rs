@@ -1,4 +1,4 @@
-//! `DIR/<recording>.json`: everything that is known of one recording, in one file. `earwitness schema` describes it.
+//! `DIR/<recording>.json`: all results of one recording in one file. `earwitness schema` prints its schema.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -12,19 +12,19 @@ use stage_core::{Decoding, Dropped, Fingerprint, OutputName, Segment, StageName,
 use super::Evidence;
 use crate::file_name;
 
-/// Raised when a field changes its meaning or goes.
+/// Incremented when a field changes its meaning or is removed.
 const SCHEMA_VERSION: u32 = 1;
 
-/// The record of one recording. Times are seconds from its start; a value that was not measured is null with a reason.
+/// All results of one recording. Times are seconds from its start; a value that was not measured is null with a reason.
 #[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct Document {
     /// Version of this layout.
     pub(crate) schema_version: u32,
     /// The recording itself.
     pub(crate) recording: RecordingBlock,
-    /// What was said, window by window.
+    /// The transcript, one segment per window.
     pub(crate) segments: Vec<SegmentBlock>,
-    /// What was not transcribed, and why.
+    /// Intervals that were not transcribed, with reasons.
     pub(crate) dropped: Vec<Dropped>,
     /// The words with their times.
     pub(crate) words: Vec<Word>,
@@ -37,10 +37,10 @@ pub(crate) struct Document {
     pub(crate) provenance: Vec<Provenance>,
 }
 
-/// The recording: where it lies, its hashes and its format.
+/// The recording: path, hashes and format.
 #[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct RecordingBlock {
-    /// Where the file was read.
+    /// Path of the file.
     pub(crate) path: String,
     /// SHA-256 of the file's bytes.
     pub(crate) sha256: String,
@@ -62,11 +62,11 @@ pub(crate) struct RecordingBlock {
     pub(crate) recorded_at: Option<String>,
     /// The container's tags.
     pub(crate) tags: BTreeMap<String, String>,
-    /// What was wrong with the file but did not stop the decoder.
+    /// Defects of the file that did not stop the decoder.
     pub(crate) warnings: Vec<String>,
 }
 
-/// What was said in one window.
+/// The text of one window.
 #[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct SegmentBlock {
     /// Channel, from 0.
@@ -85,13 +85,13 @@ pub(crate) struct SegmentBlock {
     pub(crate) avg_logprob: f32,
     /// Probability that nobody speaks, 0 to 1.
     pub(crate) no_speech_prob: f32,
-    /// Why the text ends early, where it does.
+    /// Why the text ends early, if it does.
     pub(crate) cut_short: Option<String>,
-    /// What was measured of the window's decoding, and which attempts were rejected.
+    /// Measurements of the window's decoding, and the rejected attempts.
     pub(crate) decoding: Decoding,
 }
 
-/// How one artifact came to be.
+/// Provenance of one artifact.
 #[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct Provenance {
     /// The stage that made it.
@@ -103,7 +103,7 @@ pub(crate) struct Provenance {
     pub(crate) version: u32,
     /// The hash of everything that it depends on.
     pub(crate) fingerprint: Fingerprint,
-    /// SHA-256 of the artifact as it stands in the store.
+    /// SHA-256 of the stored artifact.
     pub(crate) artifact_sha256: String,
     /// SHA-256 of the model, where one was used.
     pub(crate) model_sha256: Option<String>,
@@ -111,21 +111,21 @@ pub(crate) struct Provenance {
     pub(crate) precision: Option<String>,
     /// The settings that the stage read.
     pub(crate) settings: serde_json::Value,
-    /// The device that it was made on. No result depends on it, nor on what follows.
+    /// The device that computed it. No result depends on this field or on the following ones.
     pub(crate) device: String,
-    /// The CPU's instruction set that was used; null where a version before it was recorded made the artifact.
+    /// The CPU instruction set that was used; null for artifacts of versions that did not record it.
     pub(crate) instruction_set: Option<String>,
     /// Version of the program that made it.
     pub(crate) tool_version: String,
-    /// Versions of the libraries that decode and compute; empty where a version before they were recorded made it.
+    /// Versions of the libraries that decode and compute; empty for artifacts of versions that did not record them.
     pub(crate) libraries: BTreeMap<String, String>,
     /// When it was computed (UTC).
     pub(crate) started_at: String,
-    /// How long that took, in seconds.
+    /// Computing time in seconds.
     pub(crate) duration_s: f64,
 }
 
-/// What stands before text that is not reliable, wherever people read it.
+/// Marks unreliable text in human-readable output.
 pub(crate) const LOW_CONFIDENCE: &str = "[?] ";
 
 impl Document {
@@ -159,7 +159,7 @@ impl Document {
         }
     }
 
-    /// The whole text of one channel, in the order of time. Low-confidence segments begin with [`LOW_CONFIDENCE`].
+    /// The whole text of one channel, in time order. Low-confidence segments begin with [`LOW_CONFIDENCE`].
     pub(crate) fn text(&self, channel: u16) -> String {
         let own = self.segments.iter().filter(|segment| segment.channel == channel);
         let marked = |segment: &SegmentBlock| {
@@ -169,13 +169,13 @@ impl Document {
         own.map(marked).collect::<Vec<_>>().join(" ")
     }
 
-    /// Whether a word belongs to a segment whose text is not reliable.
+    /// Whether a word belongs to a low-confidence segment.
     pub(crate) fn is_low_confidence(&self, word: &Word) -> bool {
         let segment = self.segments.get(word.segment as usize);
         segment.is_some_and(|segment| segment.decoding.low_confidence.is_some())
     }
 
-    /// Segments whose text is not reliable, and their seconds.
+    /// Low-confidence segments: number and seconds.
     pub(crate) fn low_confidence(&self) -> (usize, f64) {
         let unreliable = self.segments.iter().filter(|segment| segment.decoding.low_confidence.is_some());
         unreliable.fold((0, 0.0), |(count, length_s), segment| (count + 1, length_s + segment.end_s - segment.start_s))

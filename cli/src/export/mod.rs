@@ -1,4 +1,4 @@
-//! Results as files: a pure function of the artifacts in the store and the recording's path.
+//! Writes results as files: a pure function of the stored artifacts and the recording's path.
 
 mod cues;
 mod document;
@@ -22,7 +22,7 @@ pub(crate) use names::assign as assign_names;
 use crate::args::Format;
 use crate::replace::replace;
 
-/// The artifacts of one recording, as they stand in the store.
+/// The stored artifacts of one recording.
 pub(crate) struct Evidence {
     pub(crate) file_sha256: String,
     pub(crate) recording: Recording,

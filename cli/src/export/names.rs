@@ -1,9 +1,9 @@
-//! Names of result files: the recording's stem, and a number where two recordings share one.
+//! Names of result files: the recording's stem, with a number if several recordings share it.
 
 use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 
-/// Gives each recording a name of its own. A recording that has one keeps it; order does not matter to those.
+/// Assigns a unique name to each recording. Known recordings keep their names, in any order of `paths`.
 pub(crate) fn assign<'a>(
     known: impl IntoIterator<Item = (PathBuf, String)>,
     paths: impl IntoIterator<Item = &'a Path>,

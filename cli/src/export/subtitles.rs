@@ -1,4 +1,4 @@
-//! SubRip and WebVTT. With several channels each line says which one speaks; low-confidence text begins with `[?]`.
+//! SubRip and WebVTT. With several channels each line names its channel; low-confidence text begins with `[?]`.
 
 use std::fmt::Write as _;
 

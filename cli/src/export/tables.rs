@@ -1,4 +1,4 @@
-//! CSV (a line a word) and Praat's TextGrid (a tier a channel).
+//! CSV (one line per word) and Praat's TextGrid (one tier per channel).
 
 use std::fmt::Write as _;
 

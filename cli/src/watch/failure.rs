@@ -1,4 +1,4 @@
-//! A file that failed, as it is told.
+//! Description of a failed file.
 
 use std::path::{Path, PathBuf};
 
@@ -7,7 +7,7 @@ use stage_core::StageError;
 
 use super::names::label;
 
-/// Which file failed, where and why.
+/// A failed file, with stage and reason.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub(crate) struct FileFailure {
     pub(crate) path: PathBuf,
@@ -17,7 +17,7 @@ pub(crate) struct FileFailure {
     pub(crate) class: String,
     /// Stable, for scripts.
     pub(crate) code: String,
-    /// The reason, for people.
+    /// The reason as text.
     pub(crate) message: String,
 }
 
@@ -33,7 +33,7 @@ impl FileFailure {
         }
     }
 
-    /// All stages are on record, but the results cannot be written.
+    /// All stages are complete, but the results cannot be written.
     pub(crate) fn of_export(path: &Path, reason: &str) -> Self {
         Self {
             path: path.to_owned(),

@@ -1,4 +1,4 @@
-//! Watching a run: what the coordinator tells becomes progress, trace, metrics and report.
+//! Observes a run: turns the coordinator's events into progress, trace, metrics and report.
 //!
 //! ```text
 //! Event -> Watch ─> Tally (counters, once) ─> progress (stderr), metrics (--metrics), report (--report)
@@ -31,7 +31,7 @@ use self::progress::Progress;
 use self::report::{Occasion, Report};
 use self::tally::Tally;
 use self::trace::Trace;
-use crate::args::{Progress as Mode, WatchArgs};
+use crate::args::{ProgressMode as Mode, WatchArgs};
 
 /// How a run ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -40,7 +40,7 @@ pub(crate) enum Ending {
     Finished,
     /// Stopped by the person who started it.
     Interrupted,
-    /// It could not go on, for this reason.
+    /// It failed, for this reason.
     Broken(String),
 }
 
@@ -52,7 +52,7 @@ pub(crate) struct WatchError {
     reason: io::Error,
 }
 
-/// Tells of a run, while it goes on and when it is over.
+/// Reports on a run, during and after it.
 pub(crate) struct Watch<'a> {
     items: &'a [RecordingEntry],
     began: Instant,
@@ -67,18 +67,18 @@ pub(crate) struct Watch<'a> {
     fault: Option<WatchError>,
 }
 
-/// A file that is written while the run goes on.
+/// A file that is written during the run.
 struct Output<T> {
     path: PathBuf,
     file: T,
 }
 
 impl<'a> Watch<'a> {
-    /// Begins to watch a run over `items`, with `unreadable` files that have failed before it began. `folder` is where
-    /// the report goes unless `args` says otherwise.
+    /// Starts to observe a run on `items`; the `unreadable` files failed before it started. The report goes to `folder`
+    /// unless `args` names a file.
     ///
     /// # Errors
-    /// A file that is asked for cannot be made; nothing was run yet.
+    /// A requested file cannot be created; nothing was run yet.
     pub(crate) fn start(
         args: &WatchArgs,
         mode: Mode,
@@ -107,12 +107,12 @@ impl<'a> Watch<'a> {
         })
     }
 
-    /// Shows a line beside the progress.
+    /// Prints a line above the progress.
     pub(crate) fn note(&self, line: &str) {
         self.progress.note(line);
     }
 
-    /// Something happened.
+    /// Handles an event.
     pub(crate) fn observe(&mut self, event: &Event) {
         let at_s = self.began.elapsed().as_secs_f64();
         self.tally.observe(event, at_s);
@@ -128,16 +128,16 @@ impl<'a> Watch<'a> {
         self.keep_fault(measured);
     }
 
-    /// A recording is done in the store, but its results cannot be written: comes in place of [`Event::ItemDone`].
+    /// A recording is complete in the store, but its results cannot be written. Replaces [`Event::ItemDone`].
     pub(crate) fn export_failed(&mut self, index: usize, reason: &str) {
         self.tally.failed(index);
         self.tell_failure(FileFailure::of_export(&self.items[index].path, reason));
     }
 
-    /// The run is over: completes the files. The report is written where a worker came up, or it was asked for.
+    /// Completes the files after the run. Writes the report if a worker started or the report was requested.
     ///
     /// # Errors
-    /// The first file that could not be written, now or before; the others are.
+    /// The first file that could not be written, now or during the run; the others are complete.
     pub(crate) fn finish(mut self, command: &str, ending: &Ending) -> Result<(), WatchError> {
         let at_s = self.began.elapsed().as_secs_f64();
         self.progress.finish(self.items, &self.tally, at_s);
@@ -175,7 +175,7 @@ fn create<T>(
     Ok(Some(Output { path: path.to_owned(), file }))
 }
 
-/// Writes to an output where there is one. One that fails is given up: the run goes on without it.
+/// Writes to an output, if it is open. Closes an output that fails; the run continues without it.
 fn or_give_up<T>(
     output: &mut Option<Output<T>>,
     write: impl FnOnce(&mut T) -> io::Result<()>,

@@ -1,4 +1,4 @@
-//! Names of values as the records have them: one spelling in trace, metrics, report and progress.
+//! Names of enum values, spelled the same in trace, metrics, report and progress.
 
 use serde::Serialize;
 use serde_json::Value;
@@ -7,6 +7,6 @@ use serde_json::Value;
 pub(super) fn label(value: &impl Serialize) -> String {
     match serde_json::to_value(value) {
         Ok(Value::String(name)) => name,
-        other => unreachable!("{other:?} is no plain name"),
+        other => unreachable!("{other:?} is not a plain name"),
     }
 }

@@ -1,15 +1,15 @@
-//! How fast the work goes, and when the rest of it will be done.
+//! Speed of the work and estimated time of completion.
 
 use std::collections::VecDeque;
 
-/// The speed of the last this many seconds decides on the ETA.
+/// The ETA follows from the speed of the last this many seconds.
 const WINDOW_S: f64 = 120.0;
-/// Between two samples, in seconds.
+/// Interval between two samples, in seconds.
 const SAMPLE_S: f64 = 1.0;
-/// No ETA from less than this, in seconds.
+/// Shortest measurement that gives an ETA, in seconds.
 const BASIS_S: f64 = 2.0;
 
-/// The recent speed of computing. Reused work is no part of it.
+/// The recent speed of computed work. Cached work does not count.
 #[derive(Debug, Default)]
 pub(crate) struct Pace {
     samples: VecDeque<Sample>,
@@ -23,8 +23,8 @@ struct Sample {
 }
 
 impl Pace {
-    /// At `at_s` seconds after the beginning, `computed_s` seconds of audio were computed; both only grow. The first
-    /// call begins the measurement: it is made when the first worker is up, so that no load of a model counts.
+    /// Records that `computed_s` seconds of audio were computed `at_s` seconds after the start; both only grow. The
+    /// first call starts the measurement: it comes when the first worker is ready, so that model loading does not count.
     pub(crate) fn record(&mut self, at_s: f64, computed_s: f64) {
         self.now = Sample { at_s, computed_s };
         if self.samples.back().is_none_or(|last| at_s - last.at_s >= SAMPLE_S && computed_s > last.computed_s) {
@@ -35,14 +35,14 @@ impl Pace {
         }
     }
 
-    /// Seconds of audio computed a second lately; none before there is a basis. While nothing comes, it falls.
+    /// Recent seconds of audio computed per second; none before the first estimate. Falls while nothing is computed.
     pub(crate) fn speed(&self) -> Option<f64> {
         let first = self.samples.front()?;
         let (wall_s, audio_s) = (self.now.at_s - first.at_s, self.now.computed_s - first.computed_s);
         (wall_s >= BASIS_S && audio_s > 0.0).then(|| audio_s / wall_s)
     }
 
-    /// Seconds until `remaining_s` seconds of audio are done; none without a basis.
+    /// Seconds until `remaining_s` seconds of audio are done; none while there is no estimate.
     pub(crate) fn eta_s(&self, remaining_s: f64) -> Option<f64> {
         self.speed().map(|speed| remaining_s / speed)
     }

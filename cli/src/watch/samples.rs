@@ -1,4 +1,4 @@
-//! Events made by hand, for the tests of what is told of a run.
+//! Sample events for the tests of progress, trace, metrics and report.
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -38,7 +38,7 @@ pub(super) fn worker(n: u32) -> WorkerId {
     WorkerId { device: DeviceId::Cpu(n), index: 0 }
 }
 
-/// What a thread did, in microseconds since 1970.
+/// A span of a thread, in microseconds since 1970.
 pub(super) fn span(lane: Lane, thread: u32, stage: StageName, items: u64, units: u32, us: Range<u64>) -> TaskSpan {
     let phase = if lane == Lane::Device { Phase::Infer } else { first_phase(stage) };
     TaskSpan {

@@ -1,4 +1,4 @@
-//! The counters of a run, kept once for progress, metrics and report.
+//! The counters of a run, shared by progress, metrics and report.
 
 use std::collections::BTreeMap;
 
@@ -12,7 +12,7 @@ use super::work::Work;
 use super::workers::{Doing, Workers};
 use crate::stages;
 
-/// What a run has done so far. Its size grows with the recordings by a few numbers each, and not with the time.
+/// Counters of a run. Memory grows by a few numbers per recording and does not grow with time.
 #[derive(Debug)]
 pub(crate) struct Tally {
     pub(crate) work: Work,
@@ -21,36 +21,36 @@ pub(crate) struct Tally {
     pub(crate) stages: StageTallies,
     pub(crate) workers: Workers,
     pub(crate) incidents: BTreeMap<IncidentKind, u64>,
-    /// Each recording's time in lanes, in microseconds; the device's for several at once counts in equal parts.
+    /// Lane time per recording, in microseconds; device time for several recordings at once is split evenly.
     worked_us: Vec<u64>,
     lengths_s: Vec<f64>,
 }
 
-/// Recordings, by how they ended.
+/// Recordings by result.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Files {
-    /// All that were found.
+    /// All recordings that were found.
     pub(crate) planned: usize,
     pub(crate) done: usize,
     pub(crate) failed: usize,
 }
 
-/// What was done of one stage.
+/// Counters of one stage.
 #[derive(Debug, Default, Clone, Copy, PartialEq)]
 pub(crate) struct StageTally {
     /// Artifacts that this run computed.
     pub(crate) committed: u64,
-    /// Artifacts on record, counted for each recording.
+    /// Cached artifacts, counted per recording.
     pub(crate) reused: u64,
-    /// Parts that this run computed.
+    /// Window checkpoints that this run computed.
     pub(crate) parts: u64,
     /// Audio of the committed artifacts, in seconds.
     pub(crate) audio_s: f64,
-    /// Time of threads of the CPU lanes, in microseconds.
+    /// Thread time of the CPU lanes, in microseconds.
     pub(crate) cpu_us: u64,
-    /// Time of device lanes, in microseconds, load of models included.
+    /// Time of the device lanes, in microseconds, including model loading.
     pub(crate) device_us: u64,
-    /// From the first phase's beginning to the last one's end, waiting included, summed, in seconds.
+    /// From the start of the first phase to the end of the last one, including waits, summed, in seconds.
     pub(crate) duration_s: f64,
 }
 
@@ -76,7 +76,7 @@ fn rank(stage: StageName) -> usize {
 }
 
 impl Tally {
-    /// Nothing done yet of `items`; `unreadable` more files have failed before.
+    /// Counters before any work on `items`; `unreadable` further files have failed.
     pub(crate) fn new(items: &[RecordingEntry], unreadable: usize) -> Self {
         Self {
             work: Work::new(items.iter().map(|item| item.audio_s)),
@@ -90,7 +90,7 @@ impl Tally {
         }
     }
 
-    /// Counts what happened `at_s` seconds after the run's beginning.
+    /// Counts an event that happened `at_s` seconds after the start of the run.
     pub(crate) fn observe(&mut self, event: &Event, at_s: f64) {
         match event {
             Event::Reused { index, stage } => {
@@ -128,19 +128,19 @@ impl Tally {
         }
     }
 
-    /// A recording failed, in the pipeline or when its results were written.
+    /// A recording failed, in the pipeline or while its results were written.
     pub(crate) fn failed(&mut self, index: usize) {
         self.files.failed += 1;
         self.work.give_up(index);
     }
 
-    /// Seconds until all is done; none without a basis.
+    /// Seconds until the run is complete; none while there is no estimate.
     pub(crate) fn eta_s(&self) -> Option<f64> {
         self.pace.eta_s(self.work.remaining_s())
     }
 
-    /// The `most` recordings with the longest time in lanes for a second of audio, the slowest first: the place in
-    /// the list, and that time in seconds. Recordings that were not worked on or are of unknown length are left out.
+    /// The `most` slowest recordings by lane time per second of audio, slowest first: the index in
+    /// the list, and that time in seconds. Recordings without work or with unknown length are left out.
     pub(crate) fn slowest(&self, most: usize) -> Vec<(usize, f64)> {
         let ratio = |index: usize| self.worked_us[index] as f64 / 1e6 / self.lengths_s[index];
         let mut places: Vec<_> =

@@ -1,6 +1,6 @@
-//! What every thread did when, in the Chrome trace event format, for ui.perfetto.dev and chrome://tracing.
+//! Writes the spans of every thread in the Chrome trace event format, for ui.perfetto.dev and chrome://tracing.
 //!
-//! The file is one JSON array that grows by whole events. A run that is killed leaves it without its end, which the
+//! The file is one JSON array to which whole events are appended. A killed run leaves the array open, which the
 //! format allows. Format: "Trace Event Format", the Chromium project.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -17,16 +17,16 @@ use super::names::label;
 use super::tally::Tally;
 use super::workers::is_load;
 
-/// Events that wait in memory, in bytes, at most.
+/// Largest buffer of events, in bytes.
 const BUFFER_BYTES: usize = 64 * 1024;
-/// Events wait in memory no longer than this, in seconds.
+/// Longest time that events stay in the buffer, in seconds.
 const FLUSH_S: f64 = 1.0;
-/// Between two values of the counter of audio, in seconds.
+/// Interval of the audio counter, in seconds.
 const COUNTER_S: f64 = 0.25;
-/// The process that the coordinator is in the trace; workers count from 1.
+/// Process number of the coordinator in the trace; workers count from 1.
 const COORDINATOR: usize = 0;
 
-/// Writes the trace while the run goes on; its memory does not grow with the run.
+/// Writes the trace during the run, in constant memory.
 #[derive(Debug)]
 pub(crate) struct Trace {
     file: File,
@@ -34,16 +34,16 @@ pub(crate) struct Trace {
     began_us: u64,
     flushed_at_s: f64,
     counted_at_s: f64,
-    /// Numbers of the workers, and which of their threads are named.
+    /// Process numbers of the workers, and the threads that have a name event.
     workers: BTreeMap<WorkerId, usize>,
     named: BTreeSet<(usize, u64)>,
 }
 
 impl Trace {
-    /// Begins the file. `began_us` is the run's beginning, in microseconds since 1970: the trace's zero.
+    /// Creates the file. `began_us` is the start of the run, in microseconds since 1970: the origin of the trace.
     ///
     /// # Errors
-    /// The file cannot be made.
+    /// The file cannot be created.
     pub(crate) fn create(path: &Path, began_us: u64) -> io::Result<Self> {
         let mut trace = Self {
             file: File::create(path)?,
@@ -58,10 +58,10 @@ impl Trace {
         Ok(trace)
     }
 
-    /// Tells of an event that came `at_s` seconds after the run's beginning.
+    /// Adds an event that happened `at_s` seconds after the start of the run.
     ///
     /// # Errors
-    /// The file cannot be written; there is no use in trying again.
+    /// The file cannot be written; retrying does not help.
     pub(crate) fn observe(
         &mut self,
         event: &Event,
@@ -92,7 +92,7 @@ impl Trace {
         Ok(())
     }
 
-    /// Ends the array, so that the file is whole JSON.
+    /// Closes the array, so that the file is valid JSON.
     ///
     /// # Errors
     /// The file cannot be written.
@@ -109,7 +109,7 @@ impl Trace {
     }
 
     fn push(&mut self, event: &Value) {
-        // The first event, the coordinator's name, follows the array's beginning.
+        // The first event, the coordinator's name, follows the opening bracket.
         self.buffer.push_str(if self.buffer == "[" { "\n" } else { ",\n" });
         self.buffer.push_str(&event.to_string());
     }
@@ -124,7 +124,7 @@ impl Trace {
         self.push(&json!({"ph": "M", "name": "process_sort_index", "pid": process, "args": {"sort_index": process}}));
     }
 
-    /// The thread's number in the trace, the device lane before the CPU lane; it is named when it is first seen.
+    /// The thread's number in the trace, device lane before CPU lane. Names the thread when it first appears.
     fn thread(&mut self, process: usize, lane: Lane, thread: u32) -> u64 {
         let (number, name) = match lane {
             Lane::Device => (u64::from(thread), "device lane".to_owned()),

@@ -1,4 +1,4 @@
-//! Progress in seconds of audio: what of each recording is done, was on record, or is given up.
+//! Progress in seconds of audio: how much of each recording is done, was cached, or has failed.
 
 use stage_core::{StageName, StageSpec};
 
@@ -22,7 +22,7 @@ impl Shares {
     }
 }
 
-/// What remains when the shares of all stages are added up and nothing is left.
+/// Rounding error of the sum of all shares; less than this remaining work counts as none.
 const ROUNDING_S: f64 = 1e-6;
 
 /// The work of a run. A recording of 60 s whose decode and transcribe are done counts as 48 s done.
@@ -39,13 +39,13 @@ pub(crate) struct Work {
 #[derive(Debug, Clone)]
 struct Recording {
     audio_s: f64,
-    /// What is done of each stage, from 0 to the stage's share.
+    /// Work done per stage, from 0 to the stage's share.
     done: Vec<f64>,
     ended: bool,
 }
 
 impl Work {
-    /// The work on recordings of the given lengths in seconds. A length that is not known is 0 and weighs nothing.
+    /// The work on recordings of the given lengths in seconds. An unknown length is 0 and has no weight.
     pub(crate) fn new(lengths_s: impl Iterator<Item = f64>) -> Self {
         let shares = Shares::of(stages::specs());
         let recordings: Vec<_> = lengths_s
@@ -62,12 +62,12 @@ impl Work {
         }
     }
 
-    /// A stage of a recording is on record already.
+    /// A stage of a recording is cached.
     pub(crate) fn reuse(&mut self, index: usize, stage: StageName) {
         self.reused_s += self.complete(index, stage);
     }
 
-    /// A part of a stage that covers `audio_s` seconds is durable. Says how many seconds of work it adds.
+    /// A window checkpoint that covers `audio_s` seconds is durable. Returns the seconds of work that it adds.
     pub(crate) fn part(&mut self, index: usize, stage: StageName, audio_s: f64) -> f64 {
         let share = self.shares.get(stage);
         let added_s = share.map_or(0.0, |share| self.recordings[index].part(share, audio_s));
@@ -75,7 +75,7 @@ impl Work {
         added_s
     }
 
-    /// A stage is durable. Says how many seconds of work it adds to those of its parts.
+    /// A stage is durable. Returns the seconds of work that it adds to those of its window checkpoints.
     pub(crate) fn stage(&mut self, index: usize, stage: StageName) -> f64 {
         let added_s = self.complete(index, stage);
         self.computed_s += added_s;
@@ -86,7 +86,7 @@ impl Work {
         self.shares.get(stage).map_or(0.0, |share| self.recordings[index].complete(share))
     }
 
-    /// A recording failed: what is open of it will not be done.
+    /// A recording failed: its remaining work is dropped.
     pub(crate) fn give_up(&mut self, index: usize) {
         self.given_up_s += self.recordings[index].give_up();
     }
@@ -101,12 +101,12 @@ impl Work {
         self.computed_s
     }
 
-    /// On record already, in seconds.
+    /// Cached, in seconds.
     pub(crate) const fn reused_s(&self) -> f64 {
         self.reused_s
     }
 
-    /// Done, in this run or before, in seconds.
+    /// Done or cached, in seconds.
     pub(crate) fn done_s(&self) -> f64 {
         (self.computed_s + self.reused_s).min(self.total_s)
     }

@@ -1,4 +1,4 @@
-//! What is known of each worker: whether it works, on what, and how busy its lanes are.
+//! State of each worker: whether it works, on what, and how busy its lanes are.
 
 use std::collections::BTreeMap;
 
@@ -11,21 +11,21 @@ use stage_core::{Phase, StageName};
 #[derive(Debug, Default)]
 pub(crate) struct Workers(BTreeMap<WorkerId, WorkerTally>);
 
-/// One worker's place; several processes may have had it, one after the other.
+/// One worker, which may be several processes in succession.
 #[derive(Debug, Default)]
 pub(crate) struct WorkerTally {
     pub(crate) state: State,
-    /// The last process; none before the first is up.
+    /// PID of the current or last process; none before the first one is ready.
     pub(crate) pid: Option<u32>,
-    /// When the first was up, in seconds after the run's beginning.
+    /// When the first process was ready, in seconds after the start of the run.
     pub(crate) up_at_s: f64,
     /// Work done, in seconds of audio.
     pub(crate) audio_s: f64,
-    /// What it began last.
+    /// The stage phase that it started last.
     pub(crate) doing: Option<Doing>,
     pub(crate) device: LaneTally,
     pub(crate) cpu: LaneTally,
-    /// What it said last.
+    /// The last progress message.
     pub(crate) progress: Progress,
 }
 
@@ -36,7 +36,7 @@ pub(crate) enum State {
     #[default]
     Down,
     Up,
-    /// Not admitted: no memory, too warm, or not readable.
+    /// Not admitted: memory in use, too warm, or not readable.
     Held,
     /// Warm: gets no new batch.
     Throttled,
@@ -46,7 +46,7 @@ pub(crate) enum State {
     Out,
 }
 
-/// The beginning of a phase of a stage.
+/// The start of a stage phase.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Doing {
     /// The recording's place in the list.
@@ -58,15 +58,15 @@ pub(crate) struct Doing {
 /// Sums of one lane's spans.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct LaneTally {
-    /// Threads that have done something.
+    /// Threads that have reported work.
     pub(crate) threads: u32,
     /// Time of all threads, in microseconds.
     pub(crate) busy_us: u64,
-    /// Units that the device answered.
+    /// Windows that the device finished.
     pub(crate) units: u64,
-    /// Time of the device multiplied by the units under way, in microseconds.
+    /// Device time multiplied by the windows in flight, in microseconds.
     pub(crate) unit_us: u64,
-    /// Time in which units were under way, in microseconds: loads of models left out.
+    /// Time with windows in flight, in microseconds, without model loading.
     at_units_us: u64,
 }
 
@@ -76,7 +76,7 @@ impl Workers {
         self.0.iter()
     }
 
-    /// Whether one was ever ready.
+    /// Whether any worker was ever ready.
     pub(crate) fn any_came_up(&self) -> bool {
         self.came_up() > 0
     }
@@ -109,7 +109,7 @@ impl Workers {
         self.entry(worker).progress = progress;
     }
 
-    /// A lost worker is one process; the other incidents of this kind concern all workers of a device.
+    /// A lost worker is one process; the other incidents of this match concern all workers of a device.
     pub(super) fn incident(&mut self, incident: &Incident) {
         let Some((label, state)) = incident.worker.as_deref().zip(State::after(incident.kind)) else { return };
         for (id, worker) in &mut self.0 {
@@ -136,7 +136,7 @@ impl WorkerTally {
         }
     }
 
-    /// Seconds of audio a second since it first was up.
+    /// Seconds of audio per second since it was first ready.
     pub(crate) fn speed(&self, now_s: f64) -> f64 {
         self.audio_s / (now_s - self.up_at_s).max(1e-3)
     }
@@ -155,12 +155,12 @@ impl State {
         })
     }
 
-    /// Whether there is a process that computes or could.
+    /// Whether a process is ready to compute.
     pub(crate) const fn is_up(self) -> bool {
         matches!(self, Self::Up | Self::Throttled | Self::Paused)
     }
 
-    /// For people and programs.
+    /// The name in text and JSON output.
     pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::Down => "down",
@@ -182,19 +182,19 @@ impl LaneTally {
         self.at_units_us += if span.at_once > 0 { busy_us } else { 0 };
     }
 
-    /// Units under way while there were any, on average over time; none where there were not.
+    /// Mean number of windows in flight while there were any; none if there were none.
     pub(crate) fn units_at_once(&self) -> Option<f64> {
         (self.at_units_us > 0).then(|| self.unit_us as f64 / self.at_units_us as f64)
     }
 
-    /// Share of `wall_s` seconds in which the lane's threads were busy, from 0 to 1; none where it told nothing.
+    /// Share of `wall_s` seconds in which the lane's threads were busy, 0 to 1; none if it reported nothing.
     pub(crate) fn busy_share(&self, wall_s: f64) -> Option<f64> {
         let threads_s = f64::from(self.threads) * wall_s;
         (threads_s > 0.0).then(|| (self.busy_us as f64 / 1e6 / threads_s).min(1.0))
     }
 }
 
-/// Whether a span is the load of the models, which is for no recording.
+/// Whether a span is the loading of the models, which belongs to no recording.
 pub(crate) fn is_load(span: &TaskSpan) -> bool {
     span.lane == Lane::Device && span.items.is_empty()
 }

@@ -63,12 +63,12 @@ struct EventData {
 /// The registered devices of an event set, and how many of each one's Xids were delivered.
 type EventSet = Vec<(u32, usize)>;
 
-/// Runs a call; its error is what it answers.
+/// Runs a call and returns its error code.
 fn answer(call: impl FnOnce() -> Result<(), Return>) -> Return {
     call().err().unwrap_or(SUCCESS)
 }
 
-/// Runs a call and writes what it says to `place`.
+/// Runs a call and writes its value to `place`.
 ///
 /// # Safety
 /// The place may be written.
@@ -93,12 +93,12 @@ fn refuse(reason: &str) -> Return {
     UNKNOWN
 }
 
-/// How many GPUs there are.
+/// The number of GPUs.
 fn gpus() -> Result<u64, Return> {
     value(script()?.count(now_s()))
 }
 
-/// How a device is now. A lost one answers nothing, one that hangs never.
+/// The current state of a device. A lost device returns an error, a hanging one never returns.
 fn gpu(device: Device) -> Result<(u32, Gpu), Return> {
     let number = (device as usize).checked_sub(1).and_then(|number| u32::try_from(number).ok());
     let number = number.ok_or(INVALID_ARGUMENT)?;
@@ -135,7 +135,7 @@ unsafe fn write(text: &str, to: *mut c_char, length: c_uint) -> Result<(), Retur
     Ok(())
 }
 
-/// The next Xid that has come and was not delivered yet.
+/// The next Xid that is due and was not delivered yet.
 fn next_xid(set: &mut EventSet) -> Result<EventData, Return> {
     for (number, delivered) in set {
         let device = handle(*number);
@@ -234,7 +234,7 @@ unsafe extern "C" fn nvmlDeviceGetTemperature(device: Device, _sensor: c_uint, t
 #[unsafe(no_mangle)]
 unsafe extern "C" fn nvmlDeviceGetUtilizationRates(device: Device, rates: *mut Utilization) -> Return {
     // SAFETY: nvml.h asks the caller for a valid pointer.
-    unsafe { answer_at(rates, || Ok(Utilization { gpu: read(device, "utilisation", 0)? as c_uint, memory: 0 })) }
+    unsafe { answer_at(rates, || Ok(Utilization { gpu: read(device, "utilization", 0)? as c_uint, memory: 0 })) }
 }
 
 #[unsafe(no_mangle)]

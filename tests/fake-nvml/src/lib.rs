@@ -1,24 +1,24 @@
-//! An NVML that follows a script, so that admission, heat and loss of GPUs are driven on the real executable without one.
+//! A scripted NVML library: tests admission, overheating and loss of GPUs with the real program and without a GPU.
 //!
 //! The environment variable [`SCRIPT_ENV`] names the script; it is read again on every call, so that a test may replace
 //! the file. Each line is `SECONDS GPU FIELD VALUE`: from so many seconds after the library's first `nvmlInit_v2` in the
-//! process on, the field of that GPU (a number from 0, or `*` for all) has the value. The latest line counts; `#` begins
-//! a comment.
+//! process on, the field of that GPU (a number from 0, or `*` for all) has the value. The latest line applies; `#`
+//! starts a comment.
 //!
 //! | field | value |
 //! |---|---|
-//! | `gpus` | how many there are (for `*` alone) |
+//! | `gpus` | number of GPUs (only with `*`) |
 //! | `temperature` | degrees Celsius; 40 at first |
 //! | `memory_used_percent` | percent of 80 GiB; 0 at first |
-//! | `utilisation` | percent; 0 at first |
+//! | `utilization` | percent; 0 at first |
 //! | `ecc_uncorrected` | uncorrected errors since the driver was loaded; 0 at first |
 //! | `process` | pid and bytes of device memory of one more compute process |
-//! | `xid` | number of an Xid that comes then |
+//! | `xid` | number of an Xid event at that time |
 //! | `lost` | none: it has fallen off the bus |
 //! | `hang` | none: calls on it do not return |
 //!
-//! A value may be `error CODE` with a code of `nvmlReturn_t`, which the call for that field answers then. A script that
-//! cannot be read or understood is NVML_ERROR_UNKNOWN and a line on standard error.
+//! A value may be `error CODE` with a code of `nvmlReturn_t`, which the call for that field returns. An unreadable or
+//! invalid script gives NVML_ERROR_UNKNOWN and a line on standard error.
 
 mod calls;
 mod script;
@@ -28,7 +28,7 @@ use std::path::PathBuf;
 /// The environment variable that names the script.
 pub const SCRIPT_ENV: &str = "FAKE_NVML_SCRIPT";
 
-/// The library file, beside the test executable that asks: cargo builds both into one folder.
+/// The library file, beside the test executable: cargo builds both into one folder.
 ///
 /// # Panics
 /// If it is not there: the test's package does not have this crate among its dev-dependencies.

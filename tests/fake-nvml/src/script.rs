@@ -1,8 +1,8 @@
-//! The script: what each GPU answers when.
+//! The script: values of each GPU over time.
 
 use std::collections::BTreeMap;
 
-/// How a field is answered.
+/// The result of a field.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Answer {
     Value(u64),
@@ -10,7 +10,7 @@ pub(crate) enum Answer {
     Error(u32),
 }
 
-/// What a line says of a GPU.
+/// The content of a line.
 #[derive(Debug, Clone, PartialEq)]
 enum Change {
     /// A field that has one value at a time.
@@ -31,29 +31,29 @@ struct Line {
     change: Change,
 }
 
-/// The lines in the order of their times.
+/// The lines in time order.
 #[derive(Debug, Default, PartialEq)]
 pub(crate) struct Script(Vec<Line>);
 
-/// A line that cannot be understood: its number from 1, and why.
+/// An invalid line: its number from 1, and the reason.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct ScriptError {
     pub(crate) line: usize,
     pub(crate) reason: &'static str,
 }
 
-/// What one GPU is like at one time.
+/// The state of one GPU at one time.
 #[derive(Debug, Default, PartialEq)]
 pub(crate) struct Gpu {
     fields: BTreeMap<&'static str, Answer>,
     /// Pid and bytes.
     pub(crate) processes: Vec<(u32, u64)>,
-    /// All that have come, in order.
+    /// All Xids so far, in order.
     pub(crate) xids: Vec<u64>,
 }
 
 /// Fields with one value at a time.
-const VALUES: [&str; 6] = ["gpus", "temperature", "memory_used_percent", "utilisation", "ecc_uncorrected", "process"];
+const VALUES: [&str; 6] = ["gpus", "temperature", "memory_used_percent", "utilization", "ecc_uncorrected", "process"];
 /// Fields that need no value.
 const FLAGS: [&str; 2] = ["lost", "hang"];
 
@@ -70,12 +70,12 @@ impl Script {
         Ok(Self(lines))
     }
 
-    /// How many GPUs there are.
+    /// The number of GPUs.
     pub(crate) fn count(&self, now_s: f64) -> Answer {
         self.gpu(None, now_s).get("gpus", 0)
     }
 
-    /// What a GPU is like; none: what all are like.
+    /// The state of a GPU; none for the state of all.
     pub(crate) fn gpu(&self, gpu: Option<u32>, now_s: f64) -> Gpu {
         let mut now = Gpu::default();
         for line in self.0.iter().filter(|line| line.at_s <= now_s && (line.gpu.is_none() || line.gpu == gpu)) {
@@ -102,7 +102,8 @@ impl Gpu {
 impl Line {
     fn parse(words: &[&str]) -> Result<Self, &'static str> {
         let [at_s, gpu, field, values @ ..] = words else { return Err("SECONDS GPU FIELD VALUE is expected") };
-        let at_s = at_s.parse().ok().filter(|at_s: &f64| at_s.is_finite()).ok_or("the time is no number of seconds")?;
+        let at_s =
+            at_s.parse().ok().filter(|at_s: &f64| at_s.is_finite()).ok_or("the time is not a number of seconds")?;
         let gpu = match *gpu {
             "*" => None,
             number => Some(number.parse().map_err(|_| "the GPU is neither a number nor *")?),
@@ -116,15 +117,15 @@ impl Line {
 
 impl Change {
     fn parse(field: &str, values: &[&str]) -> Result<Self, &'static str> {
-        let number = |text: &str| text.parse::<u64>().map_err(|_| "the value is no whole number");
+        let number = |text: &str| text.parse::<u64>().map_err(|_| "the value is not a whole number");
         let known = |names: &[&'static str]| names.iter().copied().find(|name| *name == field);
         match (field, values) {
             (_, ["error", code]) if known(&VALUES).is_some() => {
-                let code = code.parse().map_err(|_| "the error's code is no whole number")?;
+                let code = code.parse().map_err(|_| "the error's code is not a whole number")?;
                 Ok(Self::Set(known(&VALUES).unwrap_or_default(), Answer::Error(code)))
             }
             ("process", [pid, used_bytes]) => {
-                let pid = pid.parse().map_err(|_| "the pid is no whole number")?;
+                let pid = pid.parse().map_err(|_| "the pid is not a whole number")?;
                 Ok(Self::Process { pid, used_bytes: number(used_bytes)? })
             }
             ("xid", [xid]) => Ok(Self::Xid(number(xid)?)),

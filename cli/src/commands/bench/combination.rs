@@ -1,4 +1,4 @@
-//! The combinations of the settings listed, and which of them can be measured.
+//! The combinations of the listed settings, and which of them can be measured.
 
 use scheduler::devices::DeviceRequest;
 use stage_core::{DeviceId, StageName};
@@ -11,28 +11,28 @@ use crate::exit::Failure;
 use crate::settings::Settings;
 use crate::stages::{self, BuildError, Context};
 
-/// Settings that are measured together.
+/// One combination of settings.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Combination {
-    /// As `--devices` takes it; what `auto` stands for here, not `auto` itself.
+    /// A value for `--devices`; `auto` is resolved.
     pub(super) request: String,
-    /// One process each.
+    /// Devices, with one process each.
     pub(super) devices: Vec<DeviceId>,
     pub(super) precision: Precision,
     pub(super) device_batch_size: usize,
 }
 
-/// Why the lists cannot be used.
+/// An invalid list.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum ListError {
-    #[error("--{list} has several entries and {stage} does not read it: name one")]
+    #[error("--{list} has several entries, but {stage} does not depend on it: give one")]
     NotRead { list: &'static str, stage: StageName },
-    #[error("--devices {0}: a simulated device runs no stage: name cpu, cpu:N or cuda:ID")]
+    #[error("--devices {0}: a simulated device cannot run a stage; use cpu, cpu:N or cuda:ID")]
     Simulated(String),
 }
 
 impl Combination {
-    /// All combinations of the lists, in the order of the lists, each once.
+    /// All combinations of the lists, in list order, each once.
     pub(super) fn all(args: &BenchStageArgs, model: &ModelSource) -> Result<Vec<Self>, Failure> {
         check_lists(args).map_err(Failure::usage)?;
         let mut all: Vec<Self> = Vec::new();
@@ -57,7 +57,7 @@ impl Combination {
         Ok(all)
     }
 
-    /// The settings of its stages.
+    /// Settings of the stages.
     pub(super) fn settings(&self, base: &Settings) -> Settings {
         let transcribe = TranscribeConfig { precision: self.precision, ..base.transcribe.clone() };
         Settings { transcribe, ..base.clone() }
@@ -74,14 +74,14 @@ impl Combination {
         Ok(About { step, model: context.model.name().to_owned() })
     }
 
-    /// CPU threads of each of its processes.
+    /// CPU threads per process.
     pub(super) fn threads_per_process(&self) -> usize {
         let threads = std::thread::available_parallelism().map_or(1, usize::from);
         (threads / self.devices.len()).max(1)
     }
 }
 
-/// Two entries of a list that the stage alone does not read would be the same measurement twice.
+/// Rejects lists with several entries that the stage does not depend on: they would repeat the same measurement.
 fn check_lists(args: &BenchStageArgs) -> Result<(), ListError> {
     let lists = [("precision", args.precision.len()), ("device-batch-size", args.device_batch_size.len())];
     match lists.into_iter().find(|(_, entries)| *entries > 1) {
@@ -90,7 +90,7 @@ fn check_lists(args: &BenchStageArgs) -> Result<(), ListError> {
     }
 }
 
-/// The request for these devices.
+/// The `--devices` value for these devices.
 fn name(devices: &[DeviceId]) -> String {
     let gpus: Vec<_> =
         devices.iter().filter_map(|device| device.to_string().strip_prefix("cuda:").map(str::to_owned)).collect();
@@ -101,8 +101,8 @@ fn name(devices: &[DeviceId]) -> String {
     }
 }
 
-/// The requests of a list. A comma also stands between the GPUs of one request: an entry that begins none belongs to the
-/// one before it.
+/// Splits a list into `--devices` values. Commas also separate the GPUs of one value: an entry that does not begin a
+/// new value belongs to the previous one.
 fn split_devices(list: &str) -> Vec<String> {
     const BEGINNINGS: [&str; 4] = ["auto", "cpu", "cuda", "sim"];
     let mut requests: Vec<String> = Vec::new();

@@ -1,8 +1,8 @@
-//! One run of a stage with device work: windows of all recordings share the device's batches, as in a worker.
+//! One run of a stage with device work: windows of all recordings share device batches, as in a worker.
 //!
 //! ```text
-//! preparing threads ── windows, bounded ──> SharedFlow (device) ── answers ──> a thread per recording
-//!                          ^────────────────── windows that follow from answers ─────────┘
+//! preparing threads ── windows, bounded ──> SharedFlow (device) ── outputs ──> a thread per recording
+//!                          ^────────────────── follow-up windows ─────────┘
 //! ```
 
 use std::collections::HashMap;
@@ -19,10 +19,10 @@ use stage_core::{
 use super::message::DeviceWork;
 use super::stage_run::{Made, Width, guarded, take_next};
 
-/// Preparing threads: as in a worker at least two, so that one can wait for the device while another prepares.
+/// Preparing threads. At least two, as in a worker: one can wait for the device while another prepares.
 const LEAST_PREPARING: usize = 2;
 
-/// A window on its way to the device.
+/// A window in flight to the device.
 struct Unit {
     window: Arc<ModelInput>,
     index: usize,
@@ -35,10 +35,10 @@ struct Answered {
     output: ModelOutput,
 }
 
-/// Runs the stage over all items.
+/// Runs the stage on all items.
 ///
 /// # Errors
-/// The device failed: which recording it failed on is not known.
+/// A device failure; the recording that caused it is unknown.
 pub(super) fn run(
     spec: &StageSpec,
     device: &dyn DeviceRunner,
@@ -72,7 +72,7 @@ pub(super) fn run(
             }
             Ok(())
         });
-        // The flow is dropped here, which ends the threads that wait for it after a failure.
+        // Dropping the flow ends the threads that still wait for it after a failure.
         inferred.map(|()| flow.work)
     })?;
     let mut results = results.into_inner().unwrap_or_else(PoisonError::into_inner);
@@ -89,7 +89,7 @@ struct Recording<'a> {
     began: Instant,
 }
 
-/// Windows that are on their way to the device.
+/// Windows in flight to the device.
 struct Pending {
     count: usize,
     answers: Receiver<Answered>,
@@ -101,8 +101,8 @@ impl Recording<'_> {
         self.send(|emit| self.device.prepare(self.item, &|_| false, emit))
     }
 
-    /// Waits for the answers, sends the windows that follow from them, and makes the artifact. The recording's time
-    /// begins when the device takes its first window: before that it waited for others.
+    /// Waits for the outputs, sends follow-up windows, and makes the artifact. The recording's time
+    /// starts when the device takes its first window; before that it waited for other recordings.
     fn complete(self, mut pending: Pending) -> Result<Made, StageError> {
         let mut outputs = Vec::new();
         let mut began = None;
@@ -121,7 +121,7 @@ impl Recording<'_> {
         Ok(Made { seconds, bodies })
     }
 
-    /// The answers' channel closes when all windows that were emitted are answered or dropped.
+    /// The output channel closes when all emitted windows are finished or dropped.
     fn send(&self, emit_all: impl FnOnce(&mut Emit<'_>) -> Result<usize, StageError>) -> Result<Pending, StageError> {
         let (reply, answers) = channel();
         let count =
@@ -131,14 +131,14 @@ impl Recording<'_> {
 }
 
 fn incomplete(stage: StageName) -> StageError {
-    StageError::new(stage, ErrorClass::Device, "unanswered", "the device stopped before all windows were answered")
+    StageError::new(stage, ErrorClass::Device, "unanswered", "the device stopped before all windows were finished")
 }
 
-/// The flow that the device draws windows of all recordings from.
+/// The flow of windows of all recordings to the device.
 struct SharedFlow {
     units: Receiver<Unit>,
     capacity: usize,
-    /// Waited for and not drawn yet.
+    /// Received and not drawn yet.
     waiting: Option<Unit>,
     under_way: HashMap<usize, (Unit, Instant)>,
     work: DeviceWork,
@@ -149,7 +149,7 @@ impl SharedFlow {
         Self { units, capacity, waiting: None, under_way: HashMap::new(), work: DeviceWork::default() }
     }
 
-    /// Waits for a window; false when none can come any more.
+    /// Waits for a window; false if there will be no more.
     fn wait(&mut self) -> bool {
         if self.waiting.is_none() {
             self.waiting = self.units.recv().ok();
@@ -159,7 +159,7 @@ impl SharedFlow {
 
     fn next(&mut self) -> Option<Unit> {
         if self.under_way.is_empty() {
-            // With nothing under way the engine would end, to be started again for the next window.
+            // Without windows in flight the engine would stop and have to be restarted for the next window.
             self.wait();
         }
         self.waiting.take().or_else(|| self.units.try_recv().ok())
@@ -185,7 +185,7 @@ impl Flow<ModelInput, ModelOutput> for SharedFlow {
 
     fn answer(&mut self, key: usize, output: ModelOutput) {
         if let Some((unit, drawn)) = self.under_way.remove(&key) {
-            // Fails only where the recording has failed already.
+            // Fails only if the recording has already failed.
             drop(unit.reply.send(Answered { index: unit.index, drawn, output }));
         }
     }

@@ -1,4 +1,4 @@
-//! One combination, measured.
+//! The measurement of one combination.
 
 use std::path::PathBuf;
 
@@ -10,32 +10,32 @@ use super::message::{DeviceWork, Input, Ran, Ready, Task};
 use super::process::{Process, ProcessError};
 use crate::settings::Settings;
 
-/// Runs before those that are timed.
+/// Warm-up runs.
 pub(super) const WARM_UPS: usize = 1;
 
-/// A recording that could not be measured, and why.
+/// A recording that could not be measured, and its error.
 pub(super) type FailedRecording = (PathBuf, StageError);
 
-/// What was measured of a combination.
+/// Measurements of one combination.
 #[derive(Debug)]
 pub(super) struct Measurement {
-    /// Of the whole stage over all recordings.
+    /// Times of the whole stage on all recordings.
     pub(super) runs: Runs<()>,
-    /// Each recording that did not fail, in the fastest run: path, length in seconds, and seconds of the stage.
+    /// Recordings that did not fail, in the fastest run: path, length in seconds, seconds of the stage.
     pub(super) recordings: Vec<(PathBuf, f64, f64)>,
     pub(super) failed: Vec<FailedRecording>,
-    /// In the fastest run, over all processes.
+    /// Device work of the fastest run, summed over all processes.
     pub(super) device: Option<DeviceWork>,
-    /// Of the process that took longest.
+    /// Seconds of the slowest process to load the model.
     pub(super) load_s: Option<f64>,
-    /// Of all processes together, before the stage began.
+    /// MiB of all processes together before the stage started.
     pub(super) before_mib: Option<f64>,
-    /// Of all processes together.
+    /// Peak MiB of all processes together.
     pub(super) peak_mib: Option<f64>,
 }
 
 impl Measurement {
-    /// Measures the stage over the recordings.
+    /// Measures the stage on the recordings.
     pub(super) fn take(
         combination: &Combination,
         (stage, base, repeat): (StageName, &Settings, usize),
@@ -88,7 +88,7 @@ impl Measurement {
         }
     }
 
-    /// Seconds of the recordings that did not fail.
+    /// Total seconds of the recordings that did not fail.
     pub(super) fn audio_s(&self) -> f64 {
         self.recordings.iter().map(|(_, audio_s, _)| audio_s).sum()
     }
@@ -97,14 +97,14 @@ impl Measurement {
         self.runs.times_real_time(self.audio_s())
     }
 
-    /// A percentile of the seconds per recording; none where all failed.
+    /// A percentile of the seconds per recording; none if all failed.
     pub(super) fn recording_s(&self, percent: f64) -> Option<f64> {
         let seconds: Vec<f64> = self.recordings.iter().map(|(.., seconds)| *seconds).collect();
         percentile(&seconds, percent)
     }
 }
 
-/// Deals the recordings, longest first, to so many processes, each to the one with the least audio.
+/// Distributes the recordings over `count` processes: longest first, each to the process with the least audio.
 fn shares(inputs: &[Input], processes: usize) -> Vec<Vec<&Input>> {
     let mut shares: Vec<(f64, Vec<&Input>)> = vec![(0.0, Vec::new()); processes];
     for input in inputs {

@@ -1,4 +1,4 @@
-//! What `bench` and the processes that it measures in say to each other: one JSON object per line.
+//! Messages between `bench` and the measuring processes: one JSON object per line.
 
 use std::path::PathBuf;
 
@@ -8,19 +8,19 @@ use stage_core::{DeviceId, StageError, StageName};
 
 use crate::settings::Settings;
 
-/// To a process. It ends when its standard input does.
+/// Messages to a process. It exits when its standard input closes.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum ToProcess {
     /// Compute the artifacts of the stages before this one; the reply is [`FromProcess::Prepared`].
     Prepare(Task),
-    /// Get ready to run the stage; the reply is [`FromProcess::Ready`].
+    /// Prepare to run the stage; the reply is [`FromProcess::Ready`].
     Measure(Task),
-    /// Run the stage once over all recordings; the reply is [`FromProcess::Ran`].
+    /// Run the stage once on all recordings; the reply is [`FromProcess::Ran`].
     Run,
 }
 
-/// What a process works on, and how.
+/// The work of a process.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(super) struct Task {
     pub(super) stage: StageName,
@@ -31,11 +31,11 @@ pub(super) struct Task {
     pub(super) recordings: Vec<Input>,
 }
 
-/// A recording with the artifacts so far.
+/// A recording with its artifacts so far.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(super) struct Input {
     pub(super) path: PathBuf,
-    /// Empty before it is prepared.
+    /// Empty before preparation.
     pub(super) file_sha256: String,
     pub(super) audio_s: f64,
     pub(super) channels: u16,
@@ -43,19 +43,19 @@ pub(super) struct Input {
 }
 
 impl Input {
-    /// A recording of which nothing is known yet.
+    /// A recording before preparation.
     pub(super) fn new(path: PathBuf) -> Self {
         Self { path, file_sha256: String::new(), audio_s: 0.0, channels: 0, stored: Vec::new() }
     }
 }
 
-/// From a process.
+/// Messages from a process.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum FromProcess {
-    /// It cannot go on.
+    /// The process failed.
     Failed(String),
-    /// Each recording with the artifacts of the stages before the measured one, in the order of the task.
+    /// Each recording with the artifacts of the earlier stages, in task order.
     Prepared(Vec<Result<Input, StageError>>),
     /// The recordings are decoded and the model is loaded.
     Ready(Ready),
@@ -63,31 +63,31 @@ pub(super) enum FromProcess {
     Ran(Ran),
 }
 
-/// A process before its first run.
+/// State of a process before its first run.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub(super) struct Ready {
-    /// Seconds that loading the model onto the device took (transcribe).
+    /// Seconds to load the model onto the device (transcribe).
     pub(super) load_s: Option<f64>,
-    /// Resident memory before the stage began: the program and the decoded recordings.
+    /// Resident memory before the stage started: the program and the decoded recordings.
     pub(super) before_mib: Option<f64>,
 }
 
-/// One run of the stage over all recordings.
+/// One run of the stage on all recordings.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(super) struct Ran {
-    /// Seconds of each recording, in the order of the task.
+    /// Seconds of each recording, in task order.
     pub(super) recordings: Vec<Result<f64, StageError>>,
-    /// What the device did (transcribe).
+    /// Device work (transcribe).
     pub(super) device: Option<DeviceWork>,
-    /// Most resident memory since the stage began.
+    /// Peak resident memory since the stage started.
     pub(super) peak_mib: Option<f64>,
 }
 
-/// The device's part of a run.
+/// Device work of a run.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct DeviceWork {
-    /// Windows that went to the device, those decoded again included.
+    /// Windows sent to the device, including those decoded again.
     pub(super) windows: usize,
-    /// The most of them that were under way at a time.
+    /// Largest number of windows in flight.
     pub(super) windows_at_once: usize,
 }

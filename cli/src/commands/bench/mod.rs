@@ -1,11 +1,11 @@
-//! `bench`: one stage alone, on the user's recordings and machine, for each combination of the settings listed.
+//! `bench`: measures one stage alone, on the user's recordings and machine, for each combination of settings.
 //!
 //! ```text
 //! lists -> combinations -> one process: artifacts of the earlier stages
 //!                       -> per combination, a process per device: warm-up, timed runs -> table or JSON
 //! ```
 //!
-//! There is no store, and no results are kept.
+//! It needs no store and keeps no results.
 
 mod combination;
 mod device_run;
@@ -38,7 +38,7 @@ pub(crate) fn bench(args: &BenchStageArgs) -> Result<Exit, Failure> {
     let base = Settings::from_args(&args.stages).map_err(Failure::usage)?;
     let inputs = inputs::find(&args.inputs).map_err(Failure::usage)?;
     let (checked, first, about) = check(Combination::all(args, &base.model)?, args, &base)?;
-    for path in &inputs.passed_over {
+    for path in &inputs.skipped {
         eprintln!("skipped (not an audio file name): {}", path.display());
     }
     let (prepared, failed) = prepare(args, &base, &first, inputs.files)?;
@@ -64,10 +64,10 @@ pub(crate) fn bench(args: &BenchStageArgs) -> Result<Exit, Failure> {
     Ok(report.exit())
 }
 
-/// A combination, or why this build or device cannot compute it.
+/// A combination, or the reason why this build or device cannot compute it.
 type Checked = (Combination, Result<(), String>);
 
-/// Checks every combination before anything runs. Gives the first that is possible, and what is measured.
+/// Checks every combination before anything runs. Returns the first possible one and the measured stage.
 fn check(
     combinations: Vec<Combination>,
     args: &BenchStageArgs,
@@ -93,7 +93,7 @@ fn check(
     }
 }
 
-/// Runs the stages before the measured one. Recordings that fail are named and left out; the others come longest first.
+/// Runs the earlier stages. Recordings that fail are reported and left out; the others are sorted, longest first.
 fn prepare(
     args: &BenchStageArgs,
     base: &Settings,
@@ -132,7 +132,7 @@ fn measure(combination: &Combination, args: &BenchStageArgs, base: &Settings, pr
     }
 }
 
-/// Tells people which recordings failed where standard output is for programs; the table has them otherwise.
+/// Prints failed recordings to standard error if standard output is JSON; otherwise the table lists them.
 fn tell_failures(args: &BenchStageArgs, failed: &[FailedRecording]) {
     for (path, error) in failed.iter().filter(|_| args.json) {
         eprintln!("{}: {error}", path.display());

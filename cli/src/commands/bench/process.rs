@@ -1,4 +1,4 @@
-//! The processes that one combination is measured in: one per device, as in a run.
+//! The processes that measure one combination: one per device, as in a run.
 
 use std::io::{self, BufRead, BufReader, Write};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
@@ -7,7 +7,7 @@ use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use super::message::{FromProcess, Input, Ran, Ready, Task, ToProcess};
 use stage_core::{DeviceId, StageError};
 
-/// Why a process gave no measurement.
+/// Why a process returned no measurement.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum ProcessError {
     #[error("its process cannot be started: {0}")]
@@ -16,9 +16,9 @@ pub(super) enum ProcessError {
     Failed(String),
     #[error("its process ended with exit code {0}")]
     Ended(i32),
-    #[error("its process was killed by signal {0} (9: perhaps by the system, for want of memory)")]
+    #[error("its process was killed by signal {0} (9: possibly out of memory)")]
     Killed(i32),
-    #[error("its process broke off: {0}")]
+    #[error("its process failed: {0}")]
     Broken(String),
 }
 
@@ -30,7 +30,7 @@ pub(super) struct Process {
 }
 
 impl Process {
-    /// Runs the stages before the task's, and gives the artifacts.
+    /// Runs the earlier stages and returns their artifacts.
     pub(super) fn prepare(task: Task) -> Result<Vec<Result<Input, StageError>>, ProcessError> {
         let device = task.device.clone();
         let mut process = Self::start(&device, task.threads)?;
@@ -41,7 +41,7 @@ impl Process {
         }
     }
 
-    /// A process that was told to get ready for the task.
+    /// Starts a process and sends it the task.
     pub(super) fn measure(task: Task) -> Result<Self, ProcessError> {
         let device = task.device.clone();
         let mut process = Self::start(&device, task.threads)?;
@@ -57,7 +57,7 @@ impl Process {
         }
     }
 
-    /// Begins a run.
+    /// Starts a run.
     pub(super) fn run(&mut self) -> Result<(), ProcessError> {
         self.say(&ToProcess::Run)
     }
@@ -70,7 +70,7 @@ impl Process {
         }
     }
 
-    /// Starts the process in a group of its own: an interrupt ends `bench`, and the end of its standard input ends it.
+    /// Starts the process in its own process group: an interrupt ends `bench`, and with it the process's standard input.
     fn start(device: &DeviceId, threads: usize) -> Result<Self, ProcessError> {
         let program = std::env::current_exe().map_err(ProcessError::Start)?;
         let mut command = Command::new(program);
@@ -107,7 +107,7 @@ impl Process {
         }
     }
 
-    /// How a process that closed its pipes ended.
+    /// The exit status of a process that closed its pipes.
     fn end(&mut self) -> ProcessError {
         match self.child.wait() {
             Ok(status) => match (status.code(), status.signal()) {
@@ -121,7 +121,7 @@ impl Process {
 
 impl Drop for Process {
     fn drop(&mut self) {
-        // Both fail only for a process that has ended and been waited for.
+        // Both calls fail only for a process that has been reaped.
         drop(self.child.kill());
         drop(self.child.wait());
     }
@@ -134,5 +134,5 @@ fn unexpected(message: &FromProcess) -> ProcessError {
         FromProcess::Ready(_) => "readiness",
         FromProcess::Ran(_) => "a run",
     };
-    ProcessError::Broken(format!("it sent {kind} out of turn"))
+    ProcessError::Broken(format!("unexpected message: {kind}"))
 }

@@ -1,12 +1,12 @@
-//! Which of the measured settings to use.
+//! Recommends one of the measured combinations.
 
 use super::combination::Combination;
 use super::measurement::Measurement;
 
-/// Speeds so near to each other, in percent, are taken for equal.
+/// Speeds within this many percent of each other count as equal.
 pub(super) const MARGIN_PERCENT: f64 = 2.0;
 
-/// Of the combinations within the margin of the fastest, the one that uses the least memory; of several, the fastest.
+/// The combination with the least memory among those within the margin of the fastest; the faster one on a tie.
 pub(super) fn recommended<'a>(
     measured: impl Iterator<Item = (&'a Combination, &'a Measurement)>,
 ) -> Option<(&'a Combination, &'a Measurement)> {
@@ -16,7 +16,7 @@ pub(super) fn recommended<'a>(
     measured.get(best).copied()
 }
 
-/// The place of the best of times real time and MiB (unknown: more than any).
+/// Index of the best of (times real time, MiB); unknown memory counts as the largest.
 fn choose(figures: &[(f64, Option<f64>)]) -> Option<usize> {
     let fastest = figures.iter().map(|(times, _)| *times).max_by(f64::total_cmp)?;
     let near = |(_, (times, _)): &(usize, &(f64, Option<f64>))| *times >= fastest * (1.0 - MARGIN_PERCENT / 100.0);

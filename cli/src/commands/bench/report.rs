@@ -1,4 +1,4 @@
-//! What `bench` prints: a table, or a JSON object.
+//! The output of `bench`: a table or a JSON object.
 
 use std::path::PathBuf;
 
@@ -15,31 +15,31 @@ use crate::exit::Exit;
 use crate::stages;
 use crate::table::clock;
 
-/// Runs that differ by more, in percent, are worth a warning.
+/// A larger spread of the runs, in percent, gives a warning.
 const STEADY_PERCENT: f64 = 10.0;
 
-/// The stage that is measured, as its settings make it.
+/// The measured stage with its settings.
 pub(super) struct About {
     pub(super) step: RecipeStep,
     /// The speech model's name.
     pub(super) model: String,
 }
 
-/// How a combination ended.
+/// Result of a combination.
 #[derive(Debug)]
 pub(super) enum Outcome {
     Measured(Box<Measurement>),
-    /// It was tried.
+    /// Measured, or failed with a reason.
     Failed(String),
-    /// Its device cannot compute in its precision.
+    /// The device does not support the precision.
     NotPossible(String),
 }
 
-/// Everything that was measured.
+/// All measurements.
 pub(super) struct Report {
     pub(super) about: About,
     pub(super) repeats: usize,
-    /// Recordings that were measured, and their seconds.
+    /// Measured recordings: number and seconds.
     pub(super) prepared: (usize, f64),
     pub(super) failed: Vec<FailedRecording>,
     pub(super) outcomes: Vec<(Combination, Outcome)>,
@@ -71,7 +71,7 @@ impl Report {
         })
     }
 
-    /// The best settings of each precision, and of all; none where there is nothing to choose from.
+    /// The best settings overall and per precision; none with fewer than two combinations.
     fn recommendations(&self) -> Option<Recommendations<'_>> {
         if !stages::on_device(self.about.step.stage) || self.measured().count() < 2 {
             return None;
@@ -94,7 +94,7 @@ impl Report {
 
 type Recommendations<'a> = (&'a Combination, Vec<&'a Combination>);
 
-/// The settings of a combination that the stage reads, in words.
+/// The settings of a combination that the stage reads, as arguments.
 pub(super) fn label(combination: &Combination, stage: StageName) -> String {
     let Combination { request, precision, device_batch_size, .. } = combination;
     if stages::on_device(stage) {
@@ -132,7 +132,7 @@ impl Report {
                 machine.system,
                 env!("CARGO_PKG_VERSION"),
             ),
-            format!("best of {} runs after {WARM_UPS} warm-up that is not timed", self.repeats),
+            format!("best of {} runs after {WARM_UPS} warm-up run", self.repeats),
         ]
     }
 
@@ -166,35 +166,32 @@ impl Report {
 
     fn legend(&self) -> Vec<String> {
         let mut lines: Vec<String> = vec![
-            "x real time: seconds of audio per second of this stage; earlier stages ran before and are not counted"
-                .into(),
-            "spread: how much longer the slowest run took; median s, 95 % s: seconds per recording, others beside it"
-                .into(),
-            "peak MiB: most resident memory during the stage; of it before MiB: the program and the decoded recordings"
-                .into(),
+            "x real time: seconds of audio per second of this stage, without the earlier stages".into(),
+            "spread: how much longer the slowest run took; median s, 95 % s: seconds per recording, in parallel".into(),
+            "peak MiB: peak resident memory during the stage; before MiB: the program and decoded recordings".into(),
         ];
-        lines.extend(self.doubts());
+        lines.extend(self.caveats());
         lines
     }
 
-    /// What makes the figures say less than they seem to.
-    fn doubts(&self) -> Vec<String> {
+    /// Caveats of the figures.
+    fn caveats(&self) -> Vec<String> {
         let never_full = self.measured().filter_map(|(combination, measurement)| {
             let (work, batch) = (measurement.device?, combination.device_batch_size);
             let (windows, at_once) = (work.windows, work.windows_at_once);
             (at_once < batch).then(|| {
                 let label = label(combination, self.about.step.stage);
-                format!("{label}: never full, at most {at_once} windows at once, of {windows} in all")
+                format!("{label}: batches were never full: at most {at_once} windows at once, {windows} in total")
             })
         });
-        let mut doubts: Vec<_> = never_full.collect();
+        let mut caveats: Vec<_> = never_full.collect();
         if self.measured().any(|(_, measurement)| measurement.runs.spread_percent() > STEADY_PERCENT) {
-            doubts.push(format!(
-                "spread over {STEADY_PERCENT} %: the runs are short or the machine does other work; --repeat 10 or more \
-                 recordings help"
+            caveats.push(format!(
+                "spread over {STEADY_PERCENT} %: the runs are short or the machine is busy; use --repeat 10 or more \
+                 recordings"
             ));
         }
-        doubts
+        caveats
     }
 
     fn problems(&self) -> Vec<String> {
@@ -224,8 +221,8 @@ impl Report {
             lines.extend(others.map(|of| format!("best in {}: {}", of.precision, label(of))));
         }
         lines.push(format!(
-            "(of those within {MARGIN_PERCENT} % of the fastest, the one with the least memory; accuracy is not \
-             measured: f32 is the most exact, then f16, bf16, int8)"
+            "(the least memory within {MARGIN_PERCENT} % of the fastest; accuracy is not measured: f32 is the most \
+             exact, then f16, bf16, int8)"
         ));
         lines
     }
@@ -261,7 +258,7 @@ impl Report {
         })
     }
 
-    /// The settings that the stage reads.
+    /// Settings that the stage reads.
     fn settings(&self, combination: &Combination) -> Value {
         let with_model = stages::on_device(self.about.step.stage);
         json!({
@@ -306,7 +303,7 @@ fn recording((path, audio_s, stage_s): &(PathBuf, f64, f64)) -> Value {
     json!({"path": path, "audio_s": audio_s, "stage_s": stage_s})
 }
 
-/// About three figures.
+/// Formats about three significant digits.
 fn short(value: Option<f64>) -> String {
     match value {
         None => "-".into(),

@@ -1,4 +1,4 @@
-//! One run of one stage over several recordings, as a worker would run it: several recordings at a time.
+//! One run of a stage on several recordings in parallel, as in a worker.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -11,30 +11,30 @@ use stage_core::{ArtifactName, Artifacts, ErrorClass, Runner, StageError, StageN
 use super::device_run;
 use super::message::DeviceWork;
 
-/// A recording's artifact, and how long the stage took to make it.
+/// A recording's artifact and the time of the stage.
 #[derive(Debug)]
 pub(super) struct Made {
     pub(super) seconds: f64,
-    /// The artifacts to store, as JSON.
+    /// The artifact as JSON; none for decode if it is measured alone.
     pub(super) bodies: Vec<(ArtifactName, String)>,
 }
 
-/// What the stages run with.
+/// Resources of the stages.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Width {
     /// CPU threads.
     pub(super) threads: usize,
-    /// Windows at a time on the device.
+    /// Windows per device batch.
     pub(super) device_batch_size: usize,
 }
 
-/// What a run gave for each recording, and what the device did in a stage with device work.
+/// Results of a run per recording, and the device work of a stage with device work.
 pub(super) type StageRun = (Vec<Result<Made, StageError>>, Option<DeviceWork>);
 
-/// Runs a stage over recordings that have its inputs; each keeps what it makes.
+/// Runs a stage on items that have its inputs; each item keeps its artifact.
 ///
 /// # Errors
-/// The device failed, so that no recording can be judged.
+/// A device failure, which says nothing about any recording.
 pub(super) fn run(stage: &dyn Runner, items: &[Artifacts], width: Width) -> Result<StageRun, StageError> {
     if let Some(device) = stage.device() {
         let (made, work) = device_run::run(&stage.spec(), device, items, width)?;
@@ -51,8 +51,8 @@ pub(super) fn run(stage: &dyn Runner, items: &[Artifacts], width: Width) -> Resu
 
 /// Applies `work` to every item, `threads` at a time, in order; results in the order of the items.
 ///
-/// Threads of its own, not rayon's: one of those would begin another recording while it waits inside a stage, and count
-/// that recording's time for both.
+/// Uses plain threads instead of rayon's: a rayon thread would start another recording while it waits inside a stage,
+/// and the time of that recording would count twice.
 pub(super) fn for_each<I: Sync, T: Send + Sync>(items: &[I], threads: usize, work: impl Fn(&I) -> T + Sync) -> Vec<T> {
     let (next, results) = (AtomicUsize::new(0), Mutex::new(Vec::with_capacity(items.len())));
     thread::scope(|scope| {
@@ -70,13 +70,13 @@ pub(super) fn for_each<I: Sync, T: Send + Sync>(items: &[I], threads: usize, wor
     results.into_iter().map(|(_, result)| result).collect()
 }
 
-/// The next item that no thread has taken.
+/// Takes the next item.
 pub(super) fn take_next<'a, I>(items: &'a [I], next: &AtomicUsize) -> Option<(usize, &'a I)> {
     let index = next.fetch_add(1, Ordering::Relaxed);
     items.get(index).map(|item| (index, item))
 }
 
-/// Turns a panic into the failure of one recording.
+/// Converts a panic into the failure of one recording.
 pub(super) fn guarded<T>(stage: StageName, work: impl FnOnce() -> Result<T, StageError>) -> Result<T, StageError> {
     catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|panic| {
         let text = panic.downcast_ref::<String>().map(String::as_str).or_else(|| panic.downcast_ref::<&str>().copied());

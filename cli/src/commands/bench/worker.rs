@@ -1,5 +1,5 @@
-//! The hidden `bench-worker`: the process that a combination is measured in, so that memory and caches of one do not
-//! count for the next.
+//! The hidden `bench-worker`: measures one combination in its own process, so that memory and caches of one combination
+//! do not affect the next.
 
 use std::io::{self, BufRead, Write};
 use std::process;
@@ -20,11 +20,11 @@ use super::stage_run::{self, StageRun, Width, for_each};
 use crate::exit::{Exit, Failure};
 use crate::stages::{self, Context as StageContext};
 
-/// Decoded samples of all recordings together that stay in memory; those of further recordings go to temporary files
-/// without a name.
+/// Memory for decoded samples of all recordings together; the samples of further recordings go to unlinked temporary
+/// files.
 const SAMPLES_BUDGET_BYTES: u64 = 1 << 30;
 
-/// A recording's artifacts, or why it is left out.
+/// An item, or the error that excludes it.
 type Opened = Result<Artifacts, StageError>;
 
 pub(crate) fn worker() -> Result<Exit, Failure> {
@@ -32,7 +32,7 @@ pub(crate) fn worker() -> Result<Exit, Failure> {
     let served = match messages.recv() {
         Ok(ToProcess::Prepare(task)) => prepare(task),
         Ok(ToProcess::Measure(task)) => measure(task, &messages),
-        Ok(ToProcess::Run) | Err(_) => Err(anyhow!("`bench` starts this process and says what to do")),
+        Ok(ToProcess::Run) | Err(_) => Err(anyhow!("this process is started by `bench`")),
     };
     match served {
         Ok(()) => Ok(Exit::Done),
@@ -43,7 +43,7 @@ pub(crate) fn worker() -> Result<Exit, Failure> {
     }
 }
 
-/// The messages on standard input, whose end ends the process whatever it does: nobody waits for it then.
+/// Messages on standard input. The process exits at once when standard input closes, because `bench` has ended.
 fn read_stdin() -> Receiver<ToProcess> {
     let (sender, messages) = channel();
     thread::spawn(move || {
@@ -51,7 +51,7 @@ fn read_stdin() -> Receiver<ToProcess> {
             match serde_json::from_str(&line) {
                 Ok(message) => drop(sender.send(message)),
                 Err(error) => {
-                    eprintln!("bench-worker: a message is not understood: {error}");
+                    eprintln!("bench-worker: invalid message: {error}");
                     process::exit(Exit::Failed as i32);
                 }
             }
@@ -64,10 +64,10 @@ fn read_stdin() -> Receiver<ToProcess> {
 fn say(message: &FromProcess) -> anyhow::Result<()> {
     let line = serde_json::to_string(message).context("a message cannot be written")?;
     let mut stdout = io::stdout().lock();
-    writeln!(stdout, "{line}").and_then(|()| stdout.flush()).context("bench does not read any more")
+    writeln!(stdout, "{line}").and_then(|()| stdout.flush()).context("bench closed the pipe")
 }
 
-/// Runs the stages that the task's reads (decode at least), and gives their artifacts.
+/// Runs the earlier stages (at least decode) and returns their artifacts.
 fn prepare(task: Task) -> anyhow::Result<()> {
     let (stages, width) = build(&task)?;
     let share_bytes = SAMPLES_BUDGET_BYTES / task.recordings.len().max(1) as u64;
@@ -106,7 +106,7 @@ fn add(input: &mut Input, item: &Artifacts, bodies: Vec<(ArtifactName, String)>)
     }
 }
 
-/// Runs the task's stage each time that it is told to.
+/// Runs the task's stage for each `Run` message.
 fn measure(task: Task, messages: &Receiver<ToProcess>) -> anyhow::Result<()> {
     let (stages, width) = build(&task)?;
     let measured = runner(&stages, task.stage)?;
@@ -119,13 +119,13 @@ fn measure(task: Task, messages: &Receiver<ToProcess>) -> anyhow::Result<()> {
     let load_s = measured.device().map(load).transpose()?;
     say(&FromProcess::Ready(Ready { load_s, before_mib }))?;
     loop {
-        // A stage runs once on a recording's artifacts: each run has copies of its own.
+        // A stage runs once per item: each run has its own items.
         let sound = sound(&items);
         let Ok(ToProcess::Run) = messages.recv() else { bail!("only runs are expected once the process is ready") };
         let (made, device) = stage_run::run(measured, &sound, width)?;
         let recordings = in_places(&items, made.into_iter().map(|made| made.map(|made| made.seconds)));
         for (item, result) in items.iter_mut().zip(&recordings) {
-            // A recording that fails in the warm-up is left out of the timed runs.
+            // Recordings that fail in the warm-up are left out of the timed runs.
             if let Err(error) = result {
                 *item = Err(error.clone());
             }
@@ -155,7 +155,7 @@ fn load(device: &dyn DeviceRunner) -> Result<f64, StageError> {
     Ok(start.elapsed().as_secs_f64())
 }
 
-/// Decodes all recordings: as many as the budget holds into memory, the others into temporary files.
+/// Decodes all items: into memory up to the budget, the others into temporary files.
 fn decode(task: &Task, items: &mut [Opened], width: Width) -> Result<(), StageError> {
     let mut left_bytes = SAMPLES_BUDGET_BYTES;
     let in_memory = task.recordings.iter().take_while(|input| {
@@ -171,8 +171,8 @@ fn decode(task: &Task, items: &mut [Opened], width: Width) -> Result<(), StageEr
     Ok(())
 }
 
-/// Runs a stage over the recordings that have not failed, which keep what it makes, and gives the stored artifacts as JSON,
-/// one place per recording. One that fails is replaced by its error.
+/// Runs a stage on the items that have not failed and returns the artifacts as JSON, one entry per item. Items keep
+/// their artifacts; an item that fails is replaced by its error.
 fn keep(
     items: &mut [Opened],
     run: impl FnOnce(&[Artifacts]) -> Result<StageRun, StageError>,
@@ -196,7 +196,7 @@ fn sound(items: &[Opened]) -> Vec<Artifacts> {
     items.iter().flatten().cloned().collect()
 }
 
-/// Puts the results of the items that had not failed among the errors of the others.
+/// Merges the results of the items with the errors of the failed items.
 fn in_places<T>(
     items: &[Opened],
     results: impl IntoIterator<Item = Result<T, StageError>>,

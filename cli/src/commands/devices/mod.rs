@@ -1,4 +1,4 @@
-//! `devices`: what could compute here, and how it is.
+//! `devices`: available devices and their health.
 
 mod view;
 mod watch;
@@ -20,7 +20,7 @@ pub(crate) fn devices(args: &DevicesArgs) -> Result<Exit, Failure> {
         }
         GpuProbe::Present { gpus, .. } if gpus.is_empty() && !args.json => {
             print_machine();
-            println!("cuda    none: the driver knows no GPU");
+            println!("cuda    none: the driver reports no GPU");
             Ok(Exit::Done)
         }
         GpuProbe::Absent { reason } => {
@@ -53,11 +53,11 @@ fn threads() -> usize {
 fn print_machine() {
     println!("cpu     {} threads: --devices cpu:N shares them among N workers", threads());
     if !cfg!(feature = "cuda") {
-        println!("cuda    not in this program; `cargo build --release --features cuda` makes one with it");
+        println!("cuda    not in this build; `cargo build --release --features cuda` enables it");
     }
 }
 
-/// The machine, for programs.
+/// The machine as JSON.
 fn machine(gpus: &Value) -> Value {
     json!({"cpu": {"threads": threads()}, "cuda_build": cfg!(feature = "cuda"), "gpus": gpus})
 }

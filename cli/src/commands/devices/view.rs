@@ -1,4 +1,4 @@
-//! GPUs as they are shown: a table, lines, or JSON. What could not be read is `unknown`, with its reason.
+//! Formats GPUs as a table, lines or JSON. A value that cannot be read is `unknown`, with its reason.
 
 use comfy_table::{Cell, CellAlignment};
 use scheduler::devices::{DeviceLimits, DeviceState, Gate, GpuReport};
@@ -9,15 +9,15 @@ use crate::table;
 
 const GIB: f64 = (1_u64 << 30) as f64;
 
-/// All GPUs, as they were read last.
+/// All GPUs with their last readings.
 pub(super) struct View {
     driver: Measured<String>,
     pub(super) gpus: Vec<Gpu>,
 }
 
-/// One GPU, its last reading, and what a run would do with it.
+/// One GPU, its last reading, and whether a run would use it.
 pub(super) struct Gpu {
-    /// As `--devices` takes it.
+    /// Its name in `--devices`.
     pub(super) name: String,
     report: Result<GpuReport, String>,
     gate: Gate,
@@ -49,7 +49,7 @@ impl View {
         json!({"nvml": "present", "driver": self.driver, "gpus": gpus.collect::<Vec<_>>()})
     }
 
-    /// A line for each GPU, and one for each thing that could not be read.
+    /// One row per GPU, and one line per value that cannot be read.
     pub(super) fn table(&self) -> String {
         let mut table = table::empty(["GPU", "name", "memory", "temperature", "in use", "ECC", "Xid", "state"]);
         for gpu in &self.gpus {
@@ -60,7 +60,7 @@ impl View {
                 Cell::new(shown.name),
                 right(shown.memory),
                 right(shown.temperature),
-                right(shown.utilisation),
+                right(shown.utilization),
                 right(shown.ecc),
                 right(shown.xid),
                 Cell::new(gpu.state()),
@@ -71,12 +71,12 @@ impl View {
         format!("{table}\n{unknown}driver {driver}\n")
     }
 
-    /// A line for each GPU, without a frame.
+    /// One line per GPU, without a frame.
     pub(super) fn lines(&self) -> Vec<String> {
         let line = |gpu: &Gpu| {
-            let Shown { memory, temperature, utilisation, ecc, xid, .. } = Shown::of(gpu);
+            let Shown { memory, temperature, utilization, ecc, xid, .. } = Shown::of(gpu);
             format!(
-                "{}  memory {memory}  temperature {temperature}  in use {utilisation}  ECC {ecc}  Xid {xid}  {}",
+                "{}  memory {memory}  temperature {temperature}  in use {utilization}  ECC {ecc}  Xid {xid}  {}",
                 gpu.name,
                 gpu.state()
             )
@@ -98,7 +98,7 @@ impl Gpu {
         }
     }
 
-    /// What could not be read, and why; a lost GPU's state says it all.
+    /// Values that cannot be read, with reasons; none for a lost GPU, whose state covers them all.
     fn unknown(&self) -> Vec<String> {
         let Ok(report) = &self.report else { return Vec::new() };
         let readings = [
@@ -115,12 +115,12 @@ impl Gpu {
     }
 }
 
-/// The readings of a GPU in words.
+/// The formatted readings of a GPU.
 struct Shown {
     name: String,
     memory: String,
     temperature: String,
-    utilisation: String,
+    utilization: String,
     ecc: String,
     xid: String,
 }
@@ -128,14 +128,14 @@ struct Shown {
 impl Shown {
     fn of(gpu: &Gpu) -> Self {
         let Ok(report) = &gpu.report else {
-            let [name, memory, temperature, utilisation, ecc, xid] = [const { UNKNOWN }; 6].map(str::to_owned);
-            return Self { name, memory, temperature, utilisation, ecc, xid };
+            let [name, memory, temperature, utilization, ecc, xid] = [const { UNKNOWN }; 6].map(str::to_owned);
+            return Self { name, memory, temperature, utilization, ecc, xid };
         };
         Self {
             name: shown(&report.name, Clone::clone),
             memory: memory(report),
             temperature: shown(&report.temperature_c, |c| format!("{c} C")),
-            utilisation: shown(&report.utilisation_percent, |percent| format!("{percent} %")),
+            utilization: shown(&report.utilisation_percent, |percent| format!("{percent} %")),
             ecc: shown(&report.ecc_uncorrected, u64::to_string),
             xid: shown(&report.xids, |xids| xids.last().map_or_else(|| "none".to_owned(), u64::to_string)),
         }

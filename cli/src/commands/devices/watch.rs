@@ -1,4 +1,4 @@
-//! GPUs shown again and again: in place on a terminal, line by line elsewhere.
+//! `devices --watch`: shows the GPUs repeatedly, in place on a terminal and line by line otherwise.
 
 use std::io::{self, IsTerminal, Write};
 use std::sync::mpsc::{Receiver, channel};
@@ -14,12 +14,12 @@ use crate::args::DevicesArgs;
 use crate::exit::{Exit, Failure};
 use crate::signals::SignalWatch;
 
-/// How long a signal may wait.
+/// Longest delay before a signal is handled.
 const TICK: Duration = Duration::from_millis(20);
-/// Without a reading for so many intervals, nothing is known any more.
+/// Intervals without a reading after which the state is unknown.
 const OVERDUE_INTERVALS: u32 = 3;
 
-/// Reads and shows the GPUs every so many seconds, until a signal comes or nobody reads what is written.
+/// Reads and shows the GPUs every `every_s` seconds until a signal or a closed output pipe.
 pub(super) fn watch(mut view: View, args: &DevicesArgs, every_s: f64) -> Result<Exit, Failure> {
     let signals = SignalWatch::start().context("signals cannot be caught")?;
     let every = Duration::from_secs_f64(every_s);
@@ -65,12 +65,12 @@ fn mark_overdue(view: &mut View, last: &[Instant], limit: Duration) {
     for (gpu, last) in view.gpus.iter_mut().zip(last) {
         let silent = last.elapsed();
         if silent > limit {
-            gpu.read(Err(format!("NVML has said nothing for {:.1} s", silent.as_secs_f64())));
+            gpu.read(Err(format!("no answer from NVML for {:.1} s", silent.as_secs_f64())));
         }
     }
 }
 
-/// Where it is shown, and how.
+/// Where and how the GPUs are shown.
 enum Screen {
     Terminal,
     Lines,
@@ -92,7 +92,7 @@ impl Screen {
         match self {
             Self::Json => writeln!(out, "{}", machine(&view.json()))?,
             Self::Lines => view.lines().iter().try_for_each(|line| writeln!(out, "{now}  {line}"))?,
-            // From the top; each line and what is below the last are cleared.
+            // Redraw from the top; clear the rest of each line and everything below the last.
             Self::Terminal => {
                 let text = format!("{now}\n{}", view.table()).replace('\n', "\x1b[K\n");
                 write!(out, "\x1b[H{text}\x1b[J")?;

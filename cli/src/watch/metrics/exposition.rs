@@ -6,7 +6,7 @@ use std::fmt::Write;
 #[derive(Debug, Default)]
 pub(super) struct Exposition(String);
 
-/// What a family's values are.
+/// The type of a family's values.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {
     /// Only grows; its name ends in `_total`.

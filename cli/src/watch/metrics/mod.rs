@@ -1,4 +1,4 @@
-//! The counters of a run as a file for Prometheus (node_exporter's textfile collector reads such files).
+//! Writes the counters of a run as a file for Prometheus (read by node_exporter's textfile collector).
 
 mod exposition;
 
@@ -12,10 +12,10 @@ use super::names::label;
 use super::tally::{StageTally, Tally};
 use crate::replace::replace;
 
-/// Between two writes, in seconds.
+/// Interval between two writes, in seconds.
 const EVERY_S: f64 = 2.0;
 
-/// Replaces the file while the run goes on.
+/// Replaces the file periodically during the run.
 #[derive(Debug)]
 pub(crate) struct Metrics {
     path: PathBuf,
@@ -23,7 +23,7 @@ pub(crate) struct Metrics {
 }
 
 impl Metrics {
-    /// Writes the counters as they are before anything is done.
+    /// Writes the initial counters.
     ///
     /// # Errors
     /// The file cannot be written.
@@ -44,7 +44,7 @@ impl Metrics {
         self.write(tally, at_s, now_us)
     }
 
-    /// Replaces the file now: `at_s` seconds after the run's beginning, `now_us` microseconds after that of 1970.
+    /// Replaces the file now: `at_s` seconds after the start of the run, `now_us` microseconds since 1970.
     ///
     /// # Errors
     /// The file cannot be written; it is as it was.
@@ -61,7 +61,7 @@ fn render(tally: &Tally, at_s: f64, now_us: u64) -> String {
     stages(&mut page, tally);
     workers(&mut page, tally);
     let incidents = tally.incidents.iter().map(|(kind, n)| ([("kind", label(kind))], *n as f64));
-    page.family("earwitness_incidents_total", Kind::Counter, "What went wrong, or was done about it.", incidents);
+    page.family("earwitness_incidents_total", Kind::Counter, "Incidents of the run, by kind.", incidents);
     page.single("earwitness_run_seconds", Kind::Gauge, "Seconds since the run began.", at_s);
     page.single(
         "earwitness_last_update_timestamp_seconds",
@@ -79,20 +79,25 @@ fn audio(page: &mut Exposition, tally: &Tally) {
     page.single(
         "earwitness_audio_seconds_done",
         gauge,
-        "Audio done, each stage by its part of the work; what was on record included.",
+        "Audio done, weighted by stage; includes cached work.",
         work.done_s(),
     );
-    page.single("earwitness_audio_seconds_reused", gauge, "Audio done that was on record.", work.reused_s());
+    page.single("earwitness_audio_seconds_reused", gauge, "Audio done that was cached.", work.reused_s());
     page.single("earwitness_audio_seconds_remaining", gauge, "Audio still to do.", work.remaining_s());
     let eta = tally.eta_s().into_iter().map(|eta_s| ([], eta_s));
-    page.family("earwitness_eta_seconds", gauge, "Seconds until all is done; missing without a basis.", eta);
+    page.family(
+        "earwitness_eta_seconds",
+        gauge,
+        "Estimated seconds until the run is complete; missing while there is no estimate.",
+        eta,
+    );
 }
 
 fn files(page: &mut Exposition, tally: &Tally) {
     page.single("earwitness_files", Kind::Gauge, "Files of the run.", tally.files.planned as f64);
     let ends = [("done", tally.files.done), ("failed", tally.files.failed)];
     let ends = ends.into_iter().map(|(end, n)| ([("end", end.to_owned())], n as f64));
-    page.family("earwitness_files_ended_total", Kind::Counter, "Files by how they ended.", ends);
+    page.family("earwitness_files_ended_total", Kind::Counter, "Files by result.", ends);
 }
 
 fn stages(page: &mut Exposition, tally: &Tally) {
@@ -101,15 +106,15 @@ fn stages(page: &mut Exposition, tally: &Tally) {
         page.family(name, Kind::Counter, help, stages().map(|(labels, counts)| (labels, value(counts))));
     };
     counter("earwitness_stages_committed_total", "Artifacts computed and committed.", |counts| counts.committed as f64);
-    counter("earwitness_stages_reused_total", "Artifacts on record that were reused.", |counts| counts.reused as f64);
-    counter("earwitness_parts_committed_total", "Parts (windows) computed and committed.", |counts| {
+    counter("earwitness_stages_reused_total", "Cached artifacts that were reused.", |counts| counts.reused as f64);
+    counter("earwitness_parts_committed_total", "Window checkpoints computed and committed.", |counts| {
         counts.parts as f64
     });
     let seconds = tally.stages.iter().flat_map(|(stage, counts)| {
         [(Lane::Cpu, counts.cpu_us), (Lane::Device, counts.device_us)]
             .map(|(lane, us)| ([("stage", stage.to_string()), ("lane", label(&lane))], us as f64 / 1e6))
     });
-    page.family("earwitness_stage_seconds_total", Kind::Counter, "Time of threads by stage and lane.", seconds);
+    page.family("earwitness_stage_seconds_total", Kind::Counter, "Thread time by stage and lane.", seconds);
 }
 
 fn workers(page: &mut Exposition, tally: &Tally) {
@@ -118,17 +123,17 @@ fn workers(page: &mut Exposition, tally: &Tally) {
     let states = workers
         .iter()
         .map(|(id, worker)| ([("worker", id.to_string()), ("state", worker.state.name().to_owned())], 1.0));
-    page.family("earwitness_worker_state", Kind::Gauge, "1 for the state that the worker is in.", states);
+    page.family("earwitness_worker_state", Kind::Gauge, "1 for the current state of the worker.", states);
     let busy = workers.iter().flat_map(|(id, worker)| {
         [Lane::Cpu, Lane::Device]
             .map(|lane| ([("worker", id.to_string()), ("lane", label(&lane))], worker.lane(lane).busy_us as f64 / 1e6))
     });
-    page.family("earwitness_busy_seconds_total", Kind::Counter, "Time of threads by worker and lane.", busy);
+    page.family("earwitness_busy_seconds_total", Kind::Counter, "Thread time by worker and lane.", busy);
     let of_each = || workers.iter().map(|(id, worker)| ([("worker", id.to_string())], worker));
     let units = of_each().map(|(labels, worker)| (labels, worker.device.units as f64));
-    page.family("earwitness_device_units_total", Kind::Counter, "Units (windows) that the device answered.", units);
+    page.family("earwitness_device_units_total", Kind::Counter, "Windows that the device finished.", units);
     let unit_s = of_each().map(|(labels, worker)| (labels, worker.device.unit_us as f64 / 1e6));
-    let help = "Time of the device multiplied by the units under way.";
+    let help = "Device time multiplied by the windows in flight.";
     page.family("earwitness_device_unit_seconds_total", Kind::Counter, help, unit_s);
 }
 
@@ -184,7 +189,7 @@ mod tests {
         ] {
             assert_eq!(value(&samples, name, labels), expected, "{name} {labels:?}");
         }
-        assert!(samples.iter().all(|sample| sample.name != "earwitness_eta_seconds"), "an ETA without a basis");
+        assert!(samples.iter().all(|sample| sample.name != "earwitness_eta_seconds"), "an ETA without an estimate");
     }
 
     #[test]

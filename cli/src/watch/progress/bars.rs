@@ -1,4 +1,4 @@
-//! Bars on a terminal: one for all audio, a line for each worker.
+//! Progress bars on a terminal: one for all audio, one line per worker.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -10,7 +10,7 @@ use scheduler::store::RecordingEntry;
 use super::lines;
 use crate::watch::tally::Tally;
 
-/// Between two drawings, in seconds: events come much faster.
+/// Interval between two redraws, in seconds; events are much more frequent.
 const EVERY_S: f64 = 0.1;
 
 pub(super) struct Bars {

@@ -1,4 +1,4 @@
-//! The wording of progress, for people and for programs.
+//! Formats progress as text and as JSON.
 
 use scheduler::coordinator::Event;
 use scheduler::store::RecordingEntry;
@@ -29,7 +29,7 @@ pub(super) fn summary(tally: &Tally, at_s: f64) -> String {
     )
 }
 
-/// ` 122.0x  transcribe infer call-3`, with the state before it where that is not `up`.
+/// ` 122.0x  transcribe infer call-3`, with the state before it if it is not `up`.
 pub(super) fn worker(worker: &WorkerTally, items: &[RecordingEntry], at_s: f64) -> String {
     let state = if worker.state == State::Up { String::new() } else { format!("{}  ", worker.state.name()) };
     format!("{:6.1}x  {state}{}", worker.speed(at_s), doing(worker, items))
@@ -41,7 +41,7 @@ pub(super) fn plain(items: &[RecordingEntry], tally: &Tally, at_s: f64) -> Strin
     summary(tally, at_s) + &workers.collect::<String>()
 }
 
-/// The numbers, one object. What has no basis yet is null.
+/// The numbers as one JSON object. A value without an estimate is null.
 pub(super) fn json(items: &[RecordingEntry], tally: &Tally, at_s: f64) -> Value {
     let (work, files) = (&tally.work, tally.files);
     let workers = tally.workers.iter().map(|(id, worker)| {
@@ -70,7 +70,7 @@ pub(super) fn json(items: &[RecordingEntry], tally: &Tally, at_s: f64) -> Value 
     })
 }
 
-/// What programs are told at once; `event` says which.
+/// A JSON line that is printed at once; `event` names its kind.
 pub(super) fn event(event: &Event) -> Option<Value> {
     Some(match event {
         Event::WorkerUp { worker, pid } => json!({"event": "worker_up", "worker": worker.to_string(), "pid": pid}),
@@ -82,14 +82,14 @@ pub(super) fn event(event: &Event) -> Option<Value> {
     })
 }
 
-/// A file failed, for programs.
+/// The JSON line of a failed file.
 pub(super) fn file_failed(failure: &FileFailure) -> Value {
     let mut line = json!(failure);
     line["event"] = "file_failed".into();
     line
 }
 
-/// Seconds of audio computed a second, from the run's beginning.
+/// Seconds of audio computed per second since the start of the run.
 fn average_speed(tally: &Tally, at_s: f64) -> f64 {
     tally.work.computed_s() / at_s.max(1e-3)
 }
@@ -97,7 +97,7 @@ fn average_speed(tally: &Tally, at_s: f64) -> f64 {
 fn doing(worker: &WorkerTally, items: &[RecordingEntry]) -> String {
     match worker.doing {
         Some(doing) => format!("{} {} {}", doing.stage, label(&doing.phase), items[doing.index].name),
-        None => "waits for work".to_owned(),
+        None => "waiting for work".to_owned(),
     }
 }
 

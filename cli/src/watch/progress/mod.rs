@@ -1,4 +1,4 @@
-//! Progress on standard error: bars on a terminal, plain lines elsewhere, or JSON lines for programs.
+//! Progress on standard error: bars on a terminal, plain lines otherwise, or JSON lines.
 
 mod bars;
 mod lines;
@@ -13,12 +13,12 @@ use self::bars::Bars;
 use super::failure::FileFailure;
 use super::names::label;
 use super::tally::Tally;
-use crate::args::Progress as Mode;
+use crate::args::ProgressMode as Mode;
 
 /// Seconds between plain or JSON lines.
 const EVERY_S: f64 = 2.0;
 
-/// Shows how much audio is done, how fast, when the rest will be, and what each worker does.
+/// Shows the audio that is done, the speed, the ETA, and the work of each worker.
 pub(crate) struct Progress {
     view: View,
     line_at_s: f64,
@@ -43,7 +43,7 @@ impl Progress {
         Self { view, line_at_s: 0.0 }
     }
 
-    /// Something happened `at_s` seconds after the run's beginning; the tally has counted it.
+    /// Handles an event that happened `at_s` seconds after the start of the run; the counters include it.
     pub(crate) fn observe(&mut self, event: &Event, items: &[RecordingEntry], tally: &Tally, at_s: f64) {
         match &self.view {
             View::Json => {
@@ -71,7 +71,7 @@ impl Progress {
         }
     }
 
-    /// A line beside the progress.
+    /// Prints a line above the progress.
     pub(crate) fn note(&self, line: &str) {
         match &self.view {
             View::Bars(bars) => bars.note(line),
@@ -90,7 +90,7 @@ impl Progress {
         }
     }
 
-    /// What people should know at once.
+    /// Events that are printed at once.
     fn remark(&self, event: &Event) {
         if let Event::Incident(incident) = event {
             let recording = incident.recording.as_ref().map(|path| path.display().to_string());

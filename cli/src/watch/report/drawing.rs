@@ -1,23 +1,23 @@
-//! The timeline as SVG paths: in each column, a lane's busy threads by stage, one upon the other.
+//! Draws the timeline as SVG paths: each column stacks a lane's busy threads by stage.
 
 use std::fmt::Write;
 
 use super::format;
 use super::timeline::{Row, Timeline, kinds, sum};
 
-/// Columns of all rows together, about: what keeps the file small.
+/// Approximate number of columns in all rows together; it limits the size of the file.
 const COLUMNS: usize = 6000;
-/// The height of a row in the drawing's own units: a hundredth of the lane each.
+/// The height of a row in units of the drawing.
 const HEIGHT: u32 = 100;
-/// Lengths between two marks of the time axis, in seconds.
+/// Possible intervals between two ticks of the time axis, in seconds.
 const STEPS_S: [f64; 24] = [
     0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 15.0, 30.0, 60.0, 120.0, 300.0, 600.0, 900.0, 1800.0, 3600.0,
     7200.0, 14_400.0, 21_600.0, 43_200.0, 86_400.0,
 ];
-/// Marks of the time axis, at most.
+/// Largest number of ticks on the time axis.
 const MARKS: f64 = 9.0;
 
-/// How bins become columns.
+/// Maps bins to columns.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Scale {
     bins_each: usize,
@@ -26,7 +26,7 @@ pub(super) struct Scale {
     pub(super) columns: usize,
 }
 
-/// A mark of the time axis.
+/// A tick of the time axis.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Mark {
     /// From the left, in percent.
@@ -34,10 +34,10 @@ pub(super) struct Mark {
     pub(super) text: String,
 }
 
-/// What one kind of work fills of a row.
+/// The area of one kind of work in a row.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Area {
-    /// The class that gives it its color.
+    /// The name of its color.
     pub(super) class: String,
     /// SVG path data.
     pub(super) path: String,
@@ -57,12 +57,12 @@ impl Scale {
         self.columns as f64 * self.column_us() / 1e6
     }
 
-    /// Where a time lies, in percent from the left.
+    /// The position of a time, in percent from the left.
     pub(super) fn left(&self, at_s: f64) -> String {
         format!("{:.2}", (100.0 * at_s / self.length_s()).clamp(0.0, 100.0))
     }
 
-    /// The marks of the time axis.
+    /// The ticks of the time axis.
     pub(super) fn marks(&self) -> Vec<Mark> {
         let enough = |step: &f64| self.length_s() / step <= MARKS;
         let step_s = STEPS_S.into_iter().find(enough).unwrap_or_else(|| (self.length_s() / MARKS).ceil());
@@ -71,7 +71,7 @@ impl Scale {
         (0..=marks).map(|i| Mark { left: self.left(mark(i)), text: format::axis_time(mark(i), step_s) }).collect()
     }
 
-    /// The areas of a row, in the order in which they stand upon each other.
+    /// The areas of a row, in stacking order.
     pub(super) fn areas(&self, row: &Row) -> Vec<Area> {
         let columns: Vec<_> = row.bins.chunks(self.bins_each).map(|bins| self.levels(bins, row.threads)).collect();
         let kinds = kinds().into_iter().enumerate();
@@ -79,7 +79,7 @@ impl Scale {
         areas.filter(|area| !area.path.is_empty()).collect()
     }
 
-    /// The upper edge of each kind's part of a column.
+    /// The upper edge of each kind in a column.
     fn levels(&self, bins: &[Vec<f32>], threads: u32) -> Vec<u32> {
         let whole_us = self.column_us() * f64::from(threads.max(1));
         let mut below_us = 0.0;

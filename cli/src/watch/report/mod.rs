@@ -1,4 +1,4 @@
-//! The report of a run: one HTML file that needs nothing else, fit for a case file.
+//! The report of a run: one self-contained HTML file.
 
 mod drawing;
 mod format;
@@ -19,11 +19,11 @@ use super::failure::FileFailure;
 use super::tally::Tally;
 use crate::replace::replace;
 
-/// Incidents and failures that are listed, at most; all are counted.
+/// Largest number of listed incidents and failures; all are counted.
 const LISTED: usize = 500;
 
-/// Gathers what the counters do not hold: the timeline, incidents and failures in order. It stays small however many
-/// recordings there are.
+/// Collects the timeline, incidents and failures in order. Memory stays small for any number of
+/// recordings.
 #[derive(Debug)]
 pub(crate) struct Report {
     began_us: u64,
@@ -32,14 +32,14 @@ pub(crate) struct Report {
     failures: List<FileFailure>,
 }
 
-/// The first [`LISTED`] of something, and how many more there were.
+/// The first [`LISTED`] items and the number of further ones.
 #[derive(Debug)]
 struct List<T> {
     listed: Vec<T>,
     more: u64,
 }
 
-/// What was asked for and how it ended.
+/// The command and its result.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Occasion<'a> {
     pub(crate) command: &'a str,
@@ -49,7 +49,7 @@ pub(crate) struct Occasion<'a> {
 }
 
 impl Report {
-    /// The run began `began_us` microseconds after 1970, with files that could not be read.
+    /// The run started `began_us` microseconds after 1970, with unreadable files.
     pub(crate) fn new(began_us: u64, unreadable: &[Failure]) -> Self {
         let mut failures = List::default();
         for failure in unreadable {
@@ -58,7 +58,7 @@ impl Report {
         Self { began_us, timeline: Timeline::new(began_us), incidents: List::default(), failures }
     }
 
-    /// Something happened `at_s` seconds after the run's beginning.
+    /// Handles an event that happened `at_s` seconds after the start of the run.
     pub(crate) fn observe(&mut self, event: &Event, at_s: f64) {
         match event {
             Event::Incident(incident) => self.incidents.push(incident.clone()),
@@ -76,10 +76,10 @@ impl Report {
         self.failures.push(failure);
     }
 
-    /// Writes the report of a run that is over.
+    /// Writes the report after the run.
     ///
     /// # Errors
-    /// The file cannot be written; one that was there is as it was.
+    /// The file cannot be written; an existing file is unchanged.
     pub(crate) fn write(
         &self,
         path: &Path,

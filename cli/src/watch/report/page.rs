@@ -1,4 +1,4 @@
-//! What the template shows: every number is text here already.
+//! The data of the template, with all numbers formatted as text.
 
 use askama::Template;
 use scheduler::coordinator::WorkerId;
@@ -110,8 +110,8 @@ impl<'a> Page<'a> {
         let (ending, tone, reason) = match occasion.ending {
             Ending::Finished if tally.files.failed > 0 => ("finished, with failures", "warn", None),
             Ending::Finished => ("finished", "good", None),
-            Ending::Interrupted => ("interrupted: the same command goes on where it was", "warn", None),
-            Ending::Broken(reason) => ("could not go on", "bad", Some(reason.as_str())),
+            Ending::Interrupted => ("interrupted; run the same command to resume", "warn", None),
+            Ending::Broken(reason) => ("aborted", "bad", Some(reason.as_str())),
         };
         let since = |incident: &Incident| (incident.at_ms as f64 * 1e3 - report.began_us as f64) / 1e6;
         let incidents = report.incidents.listed.iter().enumerate();
@@ -158,10 +158,10 @@ fn facts(tally: &Tally, wall_s: f64) -> Vec<Fact> {
     let fact = |name, value, detail| Fact { name, value, detail };
     vec![
         fact("files done", count(files.done as u64), files_detail),
-        fact("audio done", hours(work.done_s()), format!("of {}, {reused_audio} on record", hours(work.total_s()))),
+        fact("audio done", hours(work.done_s()), format!("of {}, {reused_audio} cached", hours(work.total_s()))),
         fact("wall time", duration(wall_s), workers),
         fact("times real time", times(work.computed_s() / wall_s.max(1e-3)), "computed audio, wall time".to_owned()),
-        fact("stages computed", count(sum(|of| of.committed)), format!("{} on record", count(sum(|of| of.reused)))),
+        fact("stages computed", count(sum(|of| of.committed)), format!("{} cached", count(sum(|of| of.reused)))),
     ]
 }
 
@@ -194,14 +194,14 @@ fn worker(id: &WorkerId, of: &WorkerTally, wall_s: f64) -> WorkerRow {
         device_busy: busy(of.device.busy_share(wall_s)),
         cpu_busy: busy(of.cpu.busy_share(wall_s)),
         units: count(of.device.units),
-        units_at_once: Measured::from_option(units_at_once, "no unit was told of"),
+        units_at_once: Measured::from_option(units_at_once, "no window was reported"),
         audio: hours(of.audio_s),
         speed: times(of.audio_s / wall_s.max(1e-3)),
     }
 }
 
 fn busy(share: Option<f64>) -> Measured<String> {
-    Measured::from_option(share.map(percent), "the lane told of no work")
+    Measured::from_option(share.map(percent), "the lane reported no work")
 }
 
 fn stage(name: StageName, of: &StageTally) -> StageRow {
@@ -214,7 +214,7 @@ fn stage(name: StageName, of: &StageTally) -> StageRow {
         cpu: duration(of.cpu_us as f64 / 1e6),
         device: duration(of.device_us as f64 / 1e6),
         elapsed: duration(of.duration_s),
-        speed: Measured::from_option((worked_s > 0.0).then(|| times(of.audio_s / worked_s)), "no lane told of it"),
+        speed: Measured::from_option((worked_s > 0.0).then(|| times(of.audio_s / worked_s)), "no lane reported it"),
     }
 }
 

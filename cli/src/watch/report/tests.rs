@@ -1,4 +1,4 @@
-//! Reports of runs made by hand.
+//! Reports of sample runs.
 
 use std::path::Path;
 
@@ -9,7 +9,7 @@ use stage_core::{ErrorClass, StageError};
 use super::*;
 use crate::watch::samples::{ALIGN, DECODE, FORENSICS, SEGMENT, TRANSCRIBE, incident, item, span, worker};
 
-/// What a run told: the tally and the report have seen it.
+/// A sample run, as counted and reported.
 struct Told {
     tally: Tally,
     report: Report,
@@ -95,9 +95,9 @@ fn each_end_of_a_run_is_told_apart() {
     let told = Told::new(&["call"]);
     let pages = [Ending::Finished, Ending::Interrupted, Ending::Broken("no device".to_owned())]
         .map(|ending| told.page(&ending, 1.0));
-    assert!(pages[1].contains("interrupted: the same command goes on"));
-    assert!(pages[2].contains("could not go on") && pages[2].contains("no device"));
-    assert!(!pages[0].contains("interrupted") && !pages[0].contains("could not go on"));
+    assert!(pages[1].contains("interrupted; run the same command to resume"));
+    assert!(pages[2].contains("aborted") && pages[2].contains("no device"));
+    assert!(!pages[0].contains("interrupted") && !pages[0].contains("aborted"));
 }
 
 #[test]
@@ -105,8 +105,8 @@ fn what_was_not_measured_says_so_and_why() {
     let mut told = Told::new(&["call"]);
     told.tell(&Event::WorkerUp { worker: worker(0), pid: 7 }, 1.0);
     let page = told.page(&Ending::Finished, 2.0);
-    assert!(page.contains(r#"title="the lane told of no work">not measured"#));
-    assert!(page.contains("No lane told of work on a recording."));
+    assert!(page.contains(r#"title="the lane reported no work">not measured"#));
+    assert!(page.contains("No lane reported work on a recording."));
 }
 
 #[test]

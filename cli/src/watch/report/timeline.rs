@@ -1,4 +1,4 @@
-//! How busy each lane was over time, by stage, in memory that does not grow with the run.
+//! Busy time of each lane over time, by stage, in constant memory.
 
 use std::collections::BTreeMap;
 
@@ -9,9 +9,9 @@ use stage_core::StageName;
 use crate::stages;
 use crate::watch::workers::is_load;
 
-/// Bins of a row, at most: with more, each two become one.
+/// Largest number of bins per row; beyond it, pairs of bins are merged.
 const BINS: u64 = 2048;
-/// Length of a bin at the beginning, in microseconds.
+/// Initial length of a bin, in microseconds.
 const FIRST_BIN_US: u64 = 1000;
 /// Colors of stages; with more stages the first ones are used again.
 const COLORS: usize = 8;
@@ -27,7 +27,7 @@ pub(super) struct Kind {
 /// The stages in order, then the load of models.
 pub(super) fn kinds() -> Vec<Kind> {
     let stage = |(index, name): (usize, &'static str)| Kind { class: format!("stage-{}", index % COLORS), name };
-    let load = Kind { class: "load".to_owned(), name: "load of models" };
+    let load = Kind { class: "load".to_owned(), name: "model loading" };
     stages::names().into_iter().enumerate().map(stage).chain([load]).collect()
 }
 
@@ -41,7 +41,7 @@ fn load() -> usize {
     stages::specs().count()
 }
 
-/// Busy time in bins of equal length, a row a lane.
+/// Busy time in bins of equal length, one row per lane.
 #[derive(Debug)]
 pub(super) struct Timeline {
     began_us: u64,
@@ -49,7 +49,7 @@ pub(super) struct Timeline {
     rows: BTreeMap<(WorkerId, LaneOrder), Row>,
 }
 
-/// The device lane stands above the CPU lane.
+/// Sorts the device lane above the CPU lane.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum LaneOrder {
     Device,
@@ -59,14 +59,14 @@ pub(super) enum LaneOrder {
 /// One lane of a worker.
 #[derive(Debug, Default)]
 pub(super) struct Row {
-    /// Threads that did something.
+    /// Threads that reported work.
     pub(super) threads: u32,
     /// Microseconds of all threads by kind of work.
     pub(super) bins: Vec<Vec<f32>>,
 }
 
 impl Timeline {
-    /// Nothing done; the run began `began_us` microseconds after 1970.
+    /// An empty timeline; the run started `began_us` microseconds after 1970.
     pub(super) const fn new(began_us: u64) -> Self {
         Self { began_us, bin_us: FIRST_BIN_US, rows: BTreeMap::new() }
     }
@@ -81,8 +81,8 @@ impl Timeline {
         self.rows.iter().map(|((worker, lane), row)| (worker, *lane, row))
     }
 
-    /// Adds what a thread did. What lies outside of the run, from its beginning to `now_us` microseconds after it, is
-    /// left out, so that no clock that is set spoils the picture.
+    /// Adds a span of a thread. Time before the start of the run or later than `now_us` microseconds after it is
+    /// left out, so that a change of the system clock does not distort the timeline.
     pub(super) fn add(&mut self, worker: &WorkerId, span: &TaskSpan, now_us: u64) {
         let start_us = span.start_us.saturating_sub(self.began_us);
         let end_us = span.end_us.saturating_sub(self.began_us).min(now_us);
@@ -125,7 +125,7 @@ impl Row {
     }
 }
 
-/// Bins taken together.
+/// Merges bins.
 pub(super) fn sum(bins: &[Vec<f32>]) -> Vec<f32> {
     (0..=load()).map(|kind| bins.iter().map(|bin| bin[kind]).sum()).collect()
 }
