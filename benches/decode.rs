@@ -3,9 +3,9 @@
 use std::path::Path;
 use std::process::Command;
 
-use decode::{DecodeConfig, Decoder};
+use decode::{DecodeConfig, DecodeInput, Decoder};
 use measure::{Machine, figures, runs};
-use stage_core::Stage;
+use stage_core::{Stage, sha256_file};
 
 /// The recording is looped to so many seconds, so that starting ffmpeg does not count.
 const SECONDS: &str = "600";
@@ -39,7 +39,9 @@ fn main() {
             println!("{name:<22} ffmpeg is not here to make the file");
             continue;
         }
-        let here = runs(0, ROUNDS, || decoder.run(&path).expect("the file decodes").pcm.duration_s());
+        let sha256 = sha256_file(&path).expect("the file was just made");
+        let input = DecodeInput { path: &path, sha256: &sha256 };
+        let here = runs(0, ROUNDS, || decoder.run(input).expect("the file decodes").pcm.duration_s());
         let there = runs(0, ROUNDS, || resample_with_ffmpeg(&path));
         let speeds = (here.times_real_time(*here.best()), there.times_real_time(seconds()));
         table.add_row([

@@ -1,15 +1,16 @@
 //! The typed composition of the five stages: the only place that knows which artifact goes where.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::OnceLock;
 
+use decode::DecodeInput;
 use forensics::ForensicInput;
 use scheduler::worker::{Artifact, ItemJob, Pipeline, Recorded};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use stage_core::{
     AlignedWords, DeviceStage, ErrorClass, Flow, Pcm, Recording, SpeechSegments, Stage, StageError, StageKind,
-    Transcript, Window, sha256_file,
+    Transcript, Window,
 };
 use transcribe::Transcriber;
 
@@ -31,8 +32,8 @@ pub(crate) struct Item {
 
 impl Item {
     /// The recording's file.
-    pub(crate) fn path(&self) -> &Path {
-        &self.path
+    pub(crate) fn file(&self) -> DecodeInput<'_> {
+        DecodeInput { path: &self.path, sha256: &self.file_sha256 }
     }
 
     /// What the decoder says of it, where it was decoded in this process.
@@ -170,17 +171,10 @@ impl Pipeline for Stages {
 }
 
 impl Stages {
-    /// Decodes, and holds the result against the hashes on record: of the file, and of what was decoded before.
+    /// Decodes the bytes of the item's hash, and compares the hash of the samples with the one in the store.
     fn decode(&self, item: &Item) -> Result<Artifact, StageError> {
         let stage = StageKind::Decode;
-        let now = sha256_file(&item.path).map_err(|error| {
-            StageError::new(stage, ErrorClass::BadInput, "unreadable", format!("the file cannot be read: {error}"))
-        })?;
-        if now != item.file_sha256 {
-            let message = "the file changed after it was hashed: let it rest, then run again";
-            return Err(StageError::new(stage, ErrorClass::BadInput, "file-changed", message));
-        }
-        let decoded = self.decoder.run(&item.path)?;
+        let decoded = self.decoder.run(item.file())?;
         if let Some(before) = item.on_record::<Recording>(stage, stage)?
             && before.pcm_sha256 != decoded.recording.pcm_sha256
         {

@@ -28,6 +28,7 @@ pub(crate) struct Document {
     /// The words with their times.
     pub(crate) words: Vec<Word>,
     /// Measurements, evidence and scores.
+    #[schemars(schema_with = "forensics::record_schema")]
     pub(crate) forensics: ForensicRecord,
     /// How each artifact came to be: the chain that `earwitness verify` checks.
     pub(crate) provenance: Vec<Provenance>,

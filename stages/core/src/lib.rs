@@ -37,7 +37,7 @@ pub use flow::{Flow, ListFlow};
 pub use hash::{Sha256Stream, sha256_file, sha256_hex};
 pub use kind::{Phase, StageKind, UnknownStage};
 pub use measured::Measured;
-pub use pcm::{Pcm, PcmWriter, SAMPLE_RATE_HZ};
+pub use pcm::{NativePacket, NativePackets, NativeReader, NativeSource, Pcm, PcmWriter, SAMPLE_RATE_HZ};
 pub use recipe::{Recipe, RecipeError};
 pub use span::Span;
 pub use stage::{DeviceStage, Identity, Stage};

@@ -26,17 +26,12 @@ pub(crate) fn limits(recording: &Recording, deception: bool) -> Vec<String> {
              most voices lies below it, and F0 is found from the harmonics.",
             recording.sample_rate_hz
         ));
-    } else if !is_lossless(&recording.codec) {
+    } else if !recording.lossless {
         texts.push(format!(
-            "The recording was coded with loss ({}): clipping, digital silence and DC offset are those of the decoded \
-             sound, which may differ from what was recorded.",
+            "The recording was encoded with a lossy codec ({}): clipping, digital silence and DC offset are those of the \
+             decoded sound, which may differ from what was recorded.",
             recording.codec
         ));
     }
     texts
-}
-
-/// Whether a codec, by its name, keeps every sample.
-pub(crate) fn is_lossless(codec: &str) -> bool {
-    ["pcm_s", "pcm_u", "pcm_f", "flac", "alac"].iter().any(|prefix| codec.starts_with(prefix))
 }

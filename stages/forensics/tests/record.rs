@@ -39,6 +39,7 @@ fn record_of(config: ForensicsConfig, language: &str, said: &[Said<'_>]) -> Fore
     let recording = Recording {
         container: "wav".into(),
         codec: "pcm_s16le".into(),
+        lossless: true,
         sample_rate_hz: 16_000,
         channels: 2,
         duration_s: 30.0,
@@ -273,7 +274,7 @@ fn every_setting_and_lexicon_enters_the_identity() {
     let plain = identity(base());
     assert_eq!(plain["lexicons_sha256"].as_array().unwrap().len(), 2);
     let mut pitch = base();
-    pitch.pitch.floor_hz = 60.0;
+    pitch.measures.insert("f0".into(), serde_json::json!({"floor_hz": 60.0}));
     let mut weight = base();
     weight.scores[0].weight = 30.0;
     let gap = ForensicsConfig { phrase_gap_max_s: 1.0, ..base() };

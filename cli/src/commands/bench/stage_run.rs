@@ -52,7 +52,7 @@ pub(super) fn run(stages: &Stages, items: &[Item], stage: StageKind, width: Widt
 /// Decodes alone, without the checks of the file's hash that are part of a run.
 pub(super) fn decode(stages: &Stages, items: &[Item], threads: usize) -> Vec<Result<Made, StageError>> {
     for_each(items, threads, |item| {
-        timed(|| guarded(StageKind::Decode, || stages.decoder.run(item.path()).map(drop)).map(|()| None))
+        timed(|| guarded(StageKind::Decode, || stages.decoder.run(item.file()).map(drop)).map(|()| None))
     })
 }
 

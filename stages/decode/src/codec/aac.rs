@@ -4,25 +4,71 @@
 //! backward compatible way behind an LC configuration, or from the ADTS header (1.A.2.2). A decoder that skips SBR gives the lower
 //! half of the band and silence above, with no sign of it: that is why this is checked first.
 
-use std::fs::File;
 use std::io::Read;
-use std::path::Path;
 
 use symphonia::core::codecs::audio::AudioCodecParameters;
+use symphonia::core::codecs::audio::well_known::CODEC_ID_AAC;
+use symphonia::core::formats::Track;
+use symphonia::core::packet::Packet;
+use symphonia::core::units::TimeBase;
 
 use super::bits::Bits;
+use super::generic::SymphoniaDecoder;
+use super::sbr::SbrDetector;
+use super::{Codec, PacketDecoder, PacketError, Spec};
 use crate::error::DecodeError;
+use crate::timeline::frames_of;
 
 const AAC_LC: u32 = 2;
 const SBR: u32 = 5;
 const PS: u32 = 29;
 /// Marks the extension that follows a complete LC configuration.
 const SYNC_EXTENSION_SBR: u32 = 0x2b7;
-/// The first ADTS header stands at the start, or behind an ID3 tag.
+/// The first ADTS header is at the start, or behind an ID3 tag.
 const ADTS_SEARCH_BYTES: u64 = 1 << 16;
 
-/// Fails with a named error unless the configuration is plain AAC-LC with 1024 samples a frame.
-pub(crate) fn require_low_complexity(params: &AudioCodecParameters) -> Result<(), DecodeError> {
+/// AAC-LC.
+pub(super) struct Aac;
+
+impl Codec for Aac {
+    fn decodes(&self, params: &AudioCodecParameters) -> bool {
+        params.codec == CODEC_ID_AAC
+    }
+
+    fn name(&self, _params: &AudioCodecParameters) -> String {
+        "aac".to_owned()
+    }
+
+    fn open(&self, track: &Track, params: &AudioCodecParameters) -> Result<Box<dyn PacketDecoder>, DecodeError> {
+        require_low_complexity(params)?;
+        let decoder = SymphoniaDecoder::new(params)?;
+        Ok(Box::new(AacDecoder { decoder, sbr: SbrDetector::default(), time_base: track.time_base }))
+    }
+}
+
+/// Symphonia's decoder, and a look for the spectral band replication that it skips.
+struct AacDecoder {
+    decoder: SymphoniaDecoder,
+    sbr: SbrDetector,
+    time_base: Option<TimeBase>,
+}
+
+impl PacketDecoder for AacDecoder {
+    fn decode(&mut self, packet: &Packet, samples: &mut Vec<f32>) -> Result<Spec, PacketError> {
+        let spec = self.decoder.decode(packet, samples)?;
+        let frames = (samples.len() / spec.channels.max(1)) as u64;
+        let doubled = frames > 0 && frames_of(packet.block_dur(), self.time_base, spec.rate_hz) == 2 * frames;
+        self.sbr.inspect(&packet.data, doubled);
+        if self.sbr.found() {
+            let profile = "HE-AAC (spectral band replication, which its header does not announce)";
+            return Err(PacketError::Track(DecodeError::UnsupportedProfile(profile.to_owned())));
+        }
+        Ok(spec)
+    }
+}
+
+/// Fails with a named error unless the configuration is plain AAC-LC with 1024 samples per frame.
+fn require_low_complexity(params: &AudioCodecParameters) -> Result<(), DecodeError> {
     let Some(config) = &params.extra_data else { return Ok(()) };
     match profile(config) {
         Some("AAC-LC") => Ok(()),
@@ -32,11 +78,9 @@ pub(crate) fn require_low_complexity(params: &AudioCodecParameters) -> Result<()
 }
 
 /// The same for a raw ADTS file, whose first header names the profile.
-pub(crate) fn require_low_complexity_adts(path: &Path) -> Result<(), DecodeError> {
+pub(crate) fn require_low_complexity_adts(file: &mut impl Read) -> Result<(), DecodeError> {
     let mut start = Vec::new();
-    File::open(path)
-        .and_then(|file| file.take(ADTS_SEARCH_BYTES).read_to_end(&mut start))
-        .map_err(DecodeError::Read)?;
+    file.take(ADTS_SEARCH_BYTES).read_to_end(&mut start).map_err(DecodeError::Read)?;
     let header = start.windows(4).find(|bytes| bytes[0] == 0xff && bytes[1] & 0xf6 == 0xf0);
     match header.and_then(unsupported_adts_profile) {
         Some(profile) => Err(DecodeError::UnsupportedProfile(profile.to_owned())),
@@ -68,7 +112,7 @@ fn profile(config: &[u8]) -> Option<&'static str> {
     }
     bits.read(1)?;
     if short_frames {
-        return Some("AAC-LC with 960 samples a frame");
+        return Some("AAC-LC with 960 samples per frame");
     }
     if channel_config == 0 {
         return Some("AAC with its channels in a program configuration element");
@@ -118,7 +162,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn profiles_are_told_apart() {
+    fn profile_is_read_from_the_configuration() {
         assert_eq!(profile(&[0x12, 0x10]), Some("AAC-LC")); // 44.1 kHz stereo
         assert_eq!(profile(&[0x13, 0x88]), Some("AAC-LC")); // 22.05 kHz mono
         assert_eq!(profile(&[0x2b, 0x92, 0x08, 0x00]), Some("HE-AAC (spectral band replication)"));
@@ -128,12 +172,12 @@ mod tests {
         // The same extension, saying that there is no SBR.
         assert_eq!(profile(&[0x13, 0x08, 0x56, 0xe5, 0x00]), Some("AAC-LC"));
         assert_eq!(profile(&[0x0a, 0x10]), Some("AAC Main"));
-        assert_eq!(profile(&[0x12, 0x14]), Some("AAC-LC with 960 samples a frame"));
+        assert_eq!(profile(&[0x12, 0x14]), Some("AAC-LC with 960 samples per frame"));
         assert_eq!(profile(&[0x12]), None);
     }
 
     #[test]
-    fn the_adts_header_names_the_profile() {
+    fn profile_is_read_from_the_adts_header() {
         assert_eq!(unsupported_adts_profile(&[0xff, 0xf1, 0x50, 0x80]), None);
         assert_eq!(unsupported_adts_profile(&[0xff, 0xf1, 0x10, 0x80]), Some("AAC Main"));
     }

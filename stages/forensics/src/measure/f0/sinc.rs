@@ -10,7 +10,7 @@ const STEP: f64 = 0.25;
 /// The peak of `r`, which is symmetric around lag 0, near the local maximum at `lag`: its place, in lags, and its
 /// height. A parabola through three samples gives the first estimate, a parabola through three interpolated points
 /// around that the second.
-pub(crate) fn peak_near(r: &[f32], lag: usize) -> (f64, f64) {
+pub(super) fn peak_near(r: &[f32], lag: usize) -> (f64, f64) {
     let at = |lag: usize| f64::from(r[lag]);
     let (offset, _) = parabola(at(lag - 1), at(lag), at(lag + 1));
     let estimate = lag as f64 + offset;

@@ -1,5 +1,6 @@
 //! Fundamental frequency of one channel over its speech, in pieces of bounded length and in parallel.
 
+mod config;
 mod frame;
 mod path;
 mod sinc;
@@ -7,37 +8,127 @@ mod sinc;
 use std::io;
 
 use rayon::prelude::*;
-use stage_core::forensics::Pitch;
-use stage_core::{Measured, Pcm, SAMPLE_RATE_HZ, Span};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use stage_core::{Measured, Pcm, SAMPLE_RATE_HZ, Span, StageError};
 
+use self::config::PitchConfig;
 use self::frame::FramePlan;
 use self::path::best_path;
-use crate::PitchConfig;
-use crate::level::Extremes;
+use super::{Channel, Measure};
+use crate::ForensicsError;
 
-/// The longest stretch through which one path is searched, in seconds; it bounds memory to some megabytes a thread.
+/// The longest interval through which one path is searched, in seconds; it bounds memory to some megabytes per thread.
 const PIECE_MAX_S: f64 = 30.0;
 /// Voiced frames up to this far above the floor, relative to it, are counted as sitting there.
 const FLOOR_MARGIN: f64 = 0.02;
+
+/// Samples per read for the extremes of a channel.
+const BLOCK: usize = 1 << 16;
+
+/// Fundamental frequency by autocorrelation with a path search (Boersma 1993), over voiced frames inside speech.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "Pitch")]
+pub(crate) struct PitchValue {
+    /// Lowest frequency that was searched, in Hz.
+    #[schemars(extend("unit" = "Hz"))]
+    floor_hz: f64,
+    /// Highest frequency that was searched, in Hz.
+    #[schemars(extend("unit" = "Hz"))]
+    ceiling_hz: f64,
+    /// Frames looked at, 10 ms apart, all inside speech.
+    #[schemars(extend("unit" = "frames"))]
+    speech_frames: u64,
+    /// Those with a pitch. The others count in none of the figures below: nothing is filled in.
+    #[schemars(extend("unit" = "frames"))]
+    voiced_frames: u64,
+    /// Mean, in Hz.
+    #[schemars(extend("unit" = "Hz"))]
+    f0_mean_hz: Measured,
+    /// Median, in Hz.
+    #[schemars(extend("unit" = "Hz"))]
+    f0_median_hz: Measured,
+    /// Standard deviation, in Hz.
+    #[schemars(extend("unit" = "Hz"))]
+    f0_sd_hz: Measured,
+    /// 5th percentile, in Hz.
+    #[schemars(extend("unit" = "Hz"))]
+    f0_p05_hz: Measured,
+    /// 95th percentile, in Hz.
+    #[schemars(extend("unit" = "Hz"))]
+    f0_p95_hz: Measured,
+    /// From the 5th to the 95th percentile, in semitones.
+    #[schemars(extend("unit" = "semitones"))]
+    f0_range_semitones: Measured,
+    /// Share of voiced frames within 2 % of the floor: high values mean that the floor and not the voice was measured.
+    #[schemars(extend("unit" = "ratio"))]
+    at_floor_ratio: Measured,
+}
+
+/// The measure: it reads the samples at 16 kHz, where the voice is.
+#[derive(Debug)]
+pub(crate) struct F0;
+
+impl Measure for F0 {
+    const NAME: &'static str = "f0";
+    const DESCRIPTION: &'static str = "Fundamental frequency of the voice.";
+    type Settings = PitchConfig;
+    type Value = PitchValue;
+
+    fn check(settings: &PitchConfig) -> Result<(), ForensicsError> {
+        settings.validate()
+    }
+
+    fn begin(_settings: &PitchConfig, _channel: &Channel<'_>) -> Self {
+        Self
+    }
+
+    fn finish(self, settings: &PitchConfig, channel: &Channel<'_>) -> Result<PitchValue, StageError> {
+        let pcm = channel.input.pcm;
+        measure_pitch(settings, pcm, channel.number, channel.spans()).map_err(crate::pcm_unreadable)
+    }
+}
+
+/// Mean and peak of a whole channel.
+#[derive(Debug, Clone, Copy, PartialEq)]
+struct Extremes {
+    /// Mean of the samples.
+    mean: f64,
+    /// Greatest distance of a sample from that mean.
+    peak: f64,
+}
+
+impl Extremes {
+    fn of(pcm: &Pcm, channel: u16) -> io::Result<Self> {
+        let (mut sum, mut minimum, mut maximum) = (0.0, f32::INFINITY, f32::NEG_INFINITY);
+        for block in pcm.blocks(channel.into(), BLOCK) {
+            for sample in block? {
+                sum += f64::from(sample);
+                minimum = minimum.min(sample);
+                maximum = maximum.max(sample);
+            }
+        }
+        if pcm.frames() == 0 {
+            return Ok(Self { mean: 0.0, peak: 0.0 });
+        }
+        let mean = sum / pcm.frames() as f64;
+        Ok(Self { mean, peak: (f64::from(maximum) - mean).max(mean - f64::from(minimum)) })
+    }
+}
 
 /// Measures F0 inside `spans`, the speech of `channel`. Frames lie on one grid over the whole recording, so that their
 /// times do not depend on where speech was found to begin.
 ///
 /// # Errors
 /// The samples could not be read.
-pub(crate) fn measure_pitch(
-    config: &PitchConfig,
-    pcm: &Pcm,
-    channel: u16,
-    spans: &[Span],
-    extremes: Extremes,
-) -> io::Result<Pitch> {
+fn measure_pitch(config: &PitchConfig, pcm: &Pcm, channel: u16, spans: &[Span]) -> io::Result<PitchValue> {
     let plan = FramePlan::new(config);
+    let extremes = if spans.is_empty() { Extremes { mean: 0.0, peak: 0.0 } } else { Extremes::of(pcm, channel)? };
     let tracks = pieces(config, &plan, pcm.duration_s(), spans)
         .into_par_iter()
         .map(|piece| track(config, &plan, pcm, channel, piece, extremes))
         .collect::<io::Result<Vec<_>>>()?;
-    Ok(summarise(config, &tracks.concat(), spans.is_empty()))
+    Ok(summarize(config, &tracks.concat(), spans.is_empty()))
 }
 
 /// Frames `first..end` of the grid: frame `k` has its centre at `k * time_step_s`.
@@ -82,12 +173,12 @@ fn track(
     let samples = pcm.read(usize::from(channel), start, len as usize)?;
     let mut scratch = plan.scratch();
     let frames: Vec<_> = (piece.first..piece.end)
-        .map(|k| plan.analyse(&samples, (right_of(k) - start) as usize, extremes, &mut scratch))
+        .map(|k| plan.analyze(&samples, (right_of(k) - start) as usize, extremes, &mut scratch))
         .collect();
     Ok(best_path(&frames, config))
 }
 
-fn summarise(config: &PitchConfig, track: &[Option<f64>], no_speech: bool) -> Pitch {
+fn summarize(config: &PitchConfig, track: &[Option<f64>], no_speech: bool) -> PitchValue {
     let mut voiced: Vec<f64> = track.iter().copied().flatten().collect();
     voiced.sort_by(f64::total_cmp);
     let n = voiced.len() as f64;
@@ -96,7 +187,7 @@ fn summarise(config: &PitchConfig, track: &[Option<f64>], no_speech: bool) -> Pi
     let mean = voiced.iter().sum::<f64>() / n;
     let variance = voiced.iter().map(|f0| (f0 - mean).powi(2)).sum::<f64>() / (n - 1.0);
     let floor = config.floor_hz * (1.0 + FLOOR_MARGIN);
-    Pitch {
+    PitchValue {
         floor_hz: config.floor_hz,
         ceiling_hz: config.ceiling_hz,
         speech_frames: track.len() as u64,
