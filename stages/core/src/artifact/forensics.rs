@@ -21,8 +21,8 @@ pub struct ForensicRecord {
     pub limits: Vec<String>,
 }
 
-/// The measurements of one channel. Their names and shapes are those of the list of measures in forensics, which also
-/// completes the schema.
+// The measures are a list in the forensics crate, which also puts their shapes into the schema.
+/// The measurements of one channel.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct ChannelRecord {
     /// Channel, from 0.

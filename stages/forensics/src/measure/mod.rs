@@ -134,6 +134,7 @@ pub fn record_schema(generator: &mut SchemaGenerator) -> Schema {
     let values = MEASURES.map(|measure| (measure.name, (measure.schema)(generator)));
     let channel = generator.definitions_mut().get_mut(ChannelRecord::schema_name().as_ref());
     let Some(channel) = channel.and_then(Value::as_object_mut) else { return record };
+    channel.remove("additionalProperties");
     for (name, schema) in values {
         if let Some(Value::Object(properties)) = channel.get_mut("properties") {
             properties.insert(name.to_owned(), schema.to_value());

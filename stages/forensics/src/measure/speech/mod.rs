@@ -33,7 +33,7 @@ pub(crate) struct SpeechValue {
     /// The longest, in seconds.
     #[schemars(extend("unit" = "s"))]
     pause_longest_s: Measured,
-    /// Words of reliable text over the speaking time per minute. Speaking time runs from the first of these words to the
+    /// Words of reliable text over the speaking time, per minute. Speaking time runs from the first of these words to the
     /// last, pauses included, the turns of other channels and speech without reliable text left out.
     #[schemars(extend("unit" = "words/min"))]
     words_per_minute: Measured,
