@@ -18,7 +18,7 @@ fn main() {
     let source: Vec<&str> = match speech.to_str().filter(|_| speech.is_file()) {
         Some(speech) => vec!["-stream_loop", "-1", "-i", speech],
         None => {
-            println!("shared/data is not here: measured on synthesised noise");
+            println!("shared/data is not here: measured on synthesized noise");
             vec!["-f", "lavfi", "-i", "anoisesrc=a=0.3:c=pink:seed=1:r=44100"]
         }
     };

@@ -2,9 +2,9 @@
 //!
 //! A demuxer seeks, so hashing and decoding are two passes over the file, and between them it may be overwritten or cut
 //! short. The first pass therefore keeps the state of the hash at every chunk's border. A read loads a whole chunk,
-//! continues the hash from the state before it, and must arrive at the digest of the state behind it: the bytes that
-//! leave here are those of the file's SHA-256, whatever happens to the file. Nothing is held in memory but one chunk per
-//! reader, and the second pass comes from the page cache.
+//! continues the hash from the state before it, and compares the digest with that of the state behind it: the bytes that
+//! leave this module are those of the file's SHA-256, even if the file changes. Memory holds one chunk per reader, and
+//! the second pass comes from the page cache.
 
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
@@ -21,7 +21,7 @@ use crate::error::DecodeError;
 /// Bytes that are read and checked at once.
 const CHUNK_BYTES: usize = 1 << 20;
 
-/// An open file. A replacement of its path does not reach it; a change of its bytes is noticed.
+/// An open file. Replacing its path has no effect on it; a change of its bytes is detected.
 #[derive(Debug)]
 pub(crate) struct InputFile {
     file: File,
@@ -39,7 +39,7 @@ struct Chunk {
 }
 
 impl InputFile {
-    /// Opens a file whose header alone is of interest.
+    /// Opens a file to read its header, without hashing it.
     ///
     /// # Errors
     /// The file cannot be opened, is not a regular file, or is empty.
@@ -86,8 +86,8 @@ impl InputFile {
         InputReader { input: Arc::clone(self), position: 0, chunk: Vec::new(), chunk_at: None }
     }
 
-    /// The result, unless a read found other bytes than those that were hashed: what a demuxer made of that failure (the
-    /// end of the file, damage) is then beside the point.
+    /// The result, unless a read found other bytes than those that were hashed. A demuxer may have reported that failure
+    /// as something else, such as the end of the file or damage.
     pub(crate) fn unless_changed<T>(&self, result: Result<T, DecodeError>) -> Result<T, DecodeError> {
         if self.changed.load(Ordering::Relaxed) { Err(DecodeError::FileChanged) } else { result }
     }

@@ -6,7 +6,7 @@
 //!             -> NativePacket                                            (a second pass, where a consumer asks for it)
 //! ```
 //!
-//! The file is opened once and held against the hash that it was named by: see `input`. A new container is one module
+//! The file is opened once, and every read is checked against its hash: see `input`. A new container is one module
 //! and one entry of the list in `container`, a new codec one module and one entry of the list in `codec`.
 //!
 //! Formats: wav (8 to 32 bit, float, mu-law, A-law, ADPCM), flac, mp1 to mp3, Ogg Vorbis and Opus, MP4/M4A (AAC-LC,

@@ -1,4 +1,4 @@
-//! The file decoded again at its own rate, packet by packet: what is behind [`Pcm::native`](stage_core::Pcm::native).
+//! The file decoded again at its own rate, packet by packet: the source of [`Pcm::native`](stage_core::Pcm::native).
 
 use std::fmt;
 use std::sync::Arc;
@@ -49,7 +49,7 @@ struct Packets {
 impl Packets {
     fn next_packet(&mut self) -> Result<Option<NativePacket>, DecodeError> {
         let Some(block) = self.stream.next()? else {
-            // The same bytes and the same code: anything else is a fault of ours.
+            // The same bytes and the same code: another length is a bug.
             return if self.given == self.frames { Ok(None) } else { Err(DecodeError::OtherOutput) };
         };
         if block.spec != self.spec {

@@ -2,7 +2,7 @@
 //!
 //! The FFT resampler of rubato: blocks of the input are convolved with a windowed sinc (Blackman-Harris squared) in the
 //! frequency domain and their spectrum is cut or extended to the output's rate. With even block sizes the filter is
-//! centred on a sample, so its delay is half a block in both rates and output sample `n` lies at `n / 16000` s.
+//! centered on a sample, so its delay is half a block in both rates and output sample `n` is at `n / 16000` s.
 
 use rubato::audioadapter_buffers::direct::{InterleavedSlice, SequentialSliceOfVecs};
 use rubato::{Fft, FixedSync, Resampler as _, WindowFunction};

@@ -21,12 +21,12 @@ pub struct DecodeConfig {
     pub spill_dir: PathBuf,
 }
 
-/// What the stage reads: one file, by its path and by its contents.
+/// The input of the stage: one file, by its path and its contents.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct DecodeInput<'a> {
     /// The file.
     pub path: &'a Path,
-    /// SHA-256 of its bytes, 64 hex digits in lower case. Nothing else is decoded.
+    /// SHA-256 of its bytes, 64 hex digits in lower case. Other bytes are not decoded.
     pub sha256: &'a str,
 }
 
@@ -46,7 +46,7 @@ pub struct Decoded {
 }
 
 impl Decoder {
-    /// A decoder that keeps samples as `config` says.
+    /// A decoder that keeps samples where `config` puts them.
     #[must_use]
     pub const fn new(config: DecodeConfig) -> Self {
         Self { config }
@@ -116,7 +116,7 @@ impl Stage for Decoder {
     }
 }
 
-/// What a file's header says, for planning.
+/// Facts from a file's header, for planning.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Probe {
     /// Container format (`wav`, `isomp4`, `ogg`).

@@ -1,7 +1,7 @@
 //! The decoder's output as one stream: packet by packet from the demuxer through decoder and timeline.
 //!
-//! Both readers of a recording use it: the stage, which resamples what comes out, and [`crate::native`], which hands it
-//! on. So they share every rule about delay, padding, edits, gaps and damage.
+//! Both readers of a recording use it: the stage, which resamples, and [`crate::native`], which does not. So they share
+//! every rule about delay, padding, edits, gaps and damage.
 
 use std::collections::VecDeque;
 use std::ops::Range;
@@ -34,7 +34,7 @@ pub(crate) struct Block<'a> {
     pub(crate) samples: &'a [f32],
 }
 
-/// What is known once the stream has ended.
+/// Facts that are known once the stream has ended.
 pub(crate) struct Ended {
     pub(crate) source: Source,
     pub(crate) spec: Spec,
@@ -50,14 +50,14 @@ pub(crate) struct Stream {
     source: Source,
     decoder: Box<dyn PacketDecoder>,
     timing: Timing,
-    /// Known from the first decoded packet on, which alone tells rate and channels for certain.
+    /// Known from the first decoded packet on: a container may state another rate or number of channels.
     spec: Option<Spec>,
     /// Frames of silence for damaged packets that came before that.
     early_silence: u64,
     /// The last decoded packet.
     samples: Vec<f32>,
     zeros: Vec<f32>,
-    /// What is to be given out before the next packet is read.
+    /// Pieces to give out before the next packet is read.
     ready: VecDeque<Ready>,
     /// Frames given out so far.
     given: u64,
@@ -89,7 +89,7 @@ struct Counts {
     not_finite: u64,
     /// Frames of the last good packet.
     packet_frames: u64,
-    /// Frames that came out of the decoder, or stand for those that did not.
+    /// Frames of the decoder's output, with the silence that replaces damaged and missing packets.
     decoded_frames: u64,
 }
 
@@ -267,7 +267,7 @@ impl Stream {
         self.counts.decoded_frames - self.anchor_frames
     }
 
-    /// Silence for packets that were never stored (a muted sender, a lost packet), where time stamps tell.
+    /// Silence for packets that were never stored (a muted sender, a lost packet), where time stamps show a gap.
     fn fill_gap(&mut self, pts: Timestamp) {
         let Some(gap_ms) = self.timing.gap_ms else { return };
         let Some(anchor) = self.anchor.filter(|_| self.link_frames() > 0) else {
@@ -306,7 +306,7 @@ impl Stream {
         }
     }
 
-    /// Makes ready what the timeline keeps of these frames of the last packet. NaN and infinity become silence.
+    /// Makes the part ready that the timeline keeps of these frames of the last packet. NaN and infinity become silence.
     fn play(&mut self, frames: Range<usize>, channels: usize) {
         for piece in self.timing.timeline.advance(frames.len()) {
             match piece {

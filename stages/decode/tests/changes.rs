@@ -104,7 +104,7 @@ fn native_reader_of_a_file_that_was_overwritten_or_truncated_ends_in_file_change
             }
             Ok(at)
         });
-        assert_changed(&outcome.expect_err("the change is noticed"));
+        assert_changed(&outcome.expect_err("the change is detected"));
     }
 }
 

@@ -1,4 +1,4 @@
-//! Bad files end in a named error or a recording that says what was wrong with it, never in a panic.
+//! Bad files end in a named error or a recording with warnings, never in a panic.
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 

@@ -10,7 +10,7 @@ use stage_core::sha256_hex;
 use support::{decode, ffmpeg, ffmpeg_native, has_ffmpeg, native, shared_data};
 
 const RATES_HZ: [&str; 6] = ["8000", "11025", "16000", "22050", "44100", "48000"];
-/// What a lossy decoder may differ from ffmpeg's, in dB: rounding. A shift by one frame is above -30 dB.
+/// Allowed difference between lossy decoders, in dB: rounding. A shift by one frame is above -30 dB.
 const LOSSY_ERROR_DB: f64 = -70.0;
 
 /// 1.23 s of a tone and noise, some of it clipped, in the format of the name.
@@ -29,7 +29,7 @@ fn error_db(ours: &[f32], theirs: &[f32]) -> f64 {
     10.0 * ((difference + 1e-20) / (power(&mut theirs.iter().copied()) + 1e-12)).log10()
 }
 
-/// Checks one file: offsets, the number of frames, the hash on record, and ffmpeg's samples.
+/// Checks one file: offsets, the number of frames, the recorded hash, and ffmpeg's samples.
 fn check(path: &Path) {
     let name = path.file_name().unwrap().to_string_lossy();
     let decoded = decode(path).unwrap_or_else(|error| panic!("{name}: {error}"));
@@ -76,7 +76,7 @@ fn native_reader_agrees_with_ffmpeg_in_every_format_at_every_rate() {
 }
 
 #[test]
-fn native_reader_of_opus_is_at_48_khz_whatever_was_encoded() {
+fn native_reader_of_opus_is_at_48_khz() {
     if !has_ffmpeg() {
         return;
     }
@@ -108,7 +108,7 @@ fn native_reader_has_the_frames_of_an_edit_list_and_of_a_gap() {
     assert!(shift.abs_diff(2 * 22_050) <= 2 * 45, "{shift} samples later");
     assert!(samples[..2 * (22_050 - 1_024 - 45)].iter().all(|&sample| sample == 0.0));
 
-    // Half a second cut out of the middle of a flac: its frames count on, and silence takes their place.
+    // Half a second cut out of the middle of a flac: the frames behind it keep their offsets, and silence takes its place.
     let flac = make(folder.path(), "a.flac", "22050", "1", &["-c:a", "flac"]);
     let before = native(&decode(&flac).unwrap().pcm).unwrap();
     let bytes = std::fs::read(&flac).unwrap();

@@ -148,7 +148,7 @@ fn delay_and_padding_of_lossy_codecs_are_removed() {
     ]);
 }
 
-/// A container that says nothing of the encoder's delay cannot have it removed: the 1024 samples of ffmpeg's AAC
+/// A delay that the container does not state cannot be removed: the 1024 samples of ffmpeg's AAC
 /// encoder stay, for ffmpeg too. Guessing would cut speech from files of other encoders (2112 samples for Apple's).
 #[test]
 fn delay_that_is_not_stated_is_kept() {

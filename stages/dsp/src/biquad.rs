@@ -15,16 +15,16 @@ impl Biquad {
     pub(crate) fn low_pass(sample_rate_hz: f64, cutoff_hz: f64) -> Self {
         let (cos, alpha) = angle(sample_rate_hz, cutoff_hz);
         let side = (1.0 - cos) / 2.0;
-        Self::normalised([side, 1.0 - cos, side], cos, alpha)
+        Self::normalized([side, 1.0 - cos, side], cos, alpha)
     }
 
     pub(crate) fn high_pass(sample_rate_hz: f64, cutoff_hz: f64) -> Self {
         let (cos, alpha) = angle(sample_rate_hz, cutoff_hz);
         let side = (1.0 + cos) / 2.0;
-        Self::normalised([side, -(1.0 + cos), side], cos, alpha)
+        Self::normalized([side, -(1.0 + cos), side], cos, alpha)
     }
 
-    fn normalised(b: [f64; 3], cos: f64, alpha: f64) -> Self {
+    fn normalized(b: [f64; 3], cos: f64, alpha: f64) -> Self {
         let a0 = 1.0 + alpha;
         Self { b: b.map(|x| x / a0), a: [-2.0 * cos / a0, (1.0 - alpha) / a0], state: [0.0; 2] }
     }

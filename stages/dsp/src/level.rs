@@ -34,7 +34,7 @@ pub const SILENCE_DBFS: f32 = -120.0;
 
 /// Levels of successive hops of a stream, in dBFS, after a second-order Butterworth band-pass.
 ///
-/// The filter keeps hum, offset and hiss out of the level, so that frames of speech and of pauses stand apart.
+/// The filter keeps hum, offset and hiss out of the level, so that frames of speech and pauses differ clearly.
 #[derive(Debug, Clone)]
 pub struct LevelMeter {
     high_pass: Biquad,
@@ -63,7 +63,7 @@ impl LevelMeter {
         }
     }
 
-    /// Measures the next samples of the stream; where it is cut into blocks makes no difference.
+    /// Measures the next samples of the stream; the block sizes do not matter.
     pub fn push(&mut self, samples: &[f32]) {
         for sample in samples {
             let filtered = self.low_pass.step(self.high_pass.step(f64::from(*sample)));
@@ -100,7 +100,7 @@ mod tests {
     }
 
     #[test]
-    fn the_meter_hears_its_band_and_no_hum() {
+    fn meter_measures_its_band_without_hum() {
         let level = |hz| {
             let mut meter = LevelMeter::new(16_000.0, 200.0, 3800.0, 160);
             meter.push(&sine(hz, 16_000));
@@ -112,7 +112,7 @@ mod tests {
     }
 
     #[test]
-    fn blocks_make_no_difference_to_the_meter() {
+    fn meter_does_not_depend_on_block_sizes() {
         let samples = sine(440.0, 1000);
         let mut whole = LevelMeter::new(16_000.0, 200.0, 3800.0, 160);
         let mut cut = whole.clone();
@@ -125,7 +125,7 @@ mod tests {
     }
 
     #[test]
-    fn a_full_scale_sine_is_three_decibels_below_a_square() {
+    fn rms_of_a_full_scale_sine_is_three_decibels_below_a_square() {
         let sine: Vec<f32> = (0..16_000).map(|n| (n as f32 * 0.05 * std::f32::consts::TAU).sin()).collect();
         assert!((dbfs(rms(&sine)) + 3.0103).abs() < 1e-3);
         assert_eq!(dbfs(rms(&[0.0; 10])), f64::NEG_INFINITY);

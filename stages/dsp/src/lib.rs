@@ -1,4 +1,4 @@
-//! Signal processing shared by the stages: levels of frames, and where a channel sounds.
+//! Signal processing shared by the stages: levels of frames, and sound activity.
 
 mod activity;
 mod biquad;

@@ -13,9 +13,9 @@ use crate::ForensicsError;
 pub struct ForensicsConfig {
     /// Lexicons in addition to those of the project.
     pub lexicons: Vec<LexiconSource>,
-    /// Whether markers of deception are looked for and scored. Off unless asked for: they are not validated.
+    /// Whether markers of deception are searched and scored. Off by default: they are not validated.
     pub deception: bool,
-    /// Settings of measures by the measure's name (`f0`), as far as they are not the defaults.
+    /// Settings of measures by the measure's name (`f0`), where they differ from the defaults.
     pub measures: BTreeMap<String, Value>,
     /// The categories of the scores and their weights.
     pub scores: Vec<ScoreCategory>,
@@ -44,7 +44,7 @@ pub struct ScoreCategory {
     pub evidence: Vec<String>,
 }
 
-/// The category of evidence, and the score, that are left out unless asked for.
+/// The category of evidence, and the score, that are off by default.
 pub(crate) const DECEPTION: &str = "deception";
 
 impl Default for ForensicsConfig {
@@ -101,7 +101,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn settings_that_make_no_sense_are_refused_by_name() {
+    fn settings_out_of_range_are_refused_by_name() {
         assert!(ForensicsConfig::default().validate().is_ok());
         let error = ForensicsConfig { scores: vec![], ..Default::default() }.validate().unwrap_err();
         assert!(error.to_string().contains("weights"), "{error}");

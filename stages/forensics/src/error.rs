@@ -35,7 +35,7 @@ pub enum ForensicsError {
     Pattern {
         /// The file.
         lexicon: String,
-        /// The rule, or the part of the file that the pattern stands in.
+        /// The rule, or the part of the file with the pattern.
         rule: String,
         /// The pattern.
         pattern: String,

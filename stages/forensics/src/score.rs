@@ -1,4 +1,4 @@
-//! Scores over the evidence, and how much of the speech they rest on.
+//! Scores over the evidence, and their coverage of the speech.
 //!
 //! A category's score is `100 (1 - prod(1 - severity * confidence))` over its counted items: the chance that at least
 //! one of them is right, if severities were probabilities and the items independent. It is 0 without evidence, never
@@ -14,7 +14,7 @@ use crate::lexicon::{Lexicons, is_mark};
 use crate::spans::{common_s, spans_of, total_s};
 use crate::{ForensicInput, ForensicsConfig, ScoreCategory};
 
-const NOT_ASKED_FOR: &str = "left out unless asked for: markers of deception are not validated";
+const OFF_BY_DEFAULT: &str = "off by default: markers of deception are not validated";
 
 /// The scores of one recording.
 pub(crate) fn score(
@@ -33,7 +33,7 @@ pub(crate) fn score(
             let score = if config.is_scored(category) {
                 category_score(category, category.weight / total, evidence, obstacle.as_deref())
             } else {
-                unscored(NOT_ASKED_FOR, 0.0)
+                unscored(OFF_BY_DEFAULT, 0.0)
             };
             (category.name.clone(), score)
         })
@@ -109,9 +109,9 @@ fn coverage(lexicons: &Lexicons, input: &ForensicInput<'_>) -> Coverage {
         transcribed_s += transcribed_in(input, channel, &spans);
         low_confidence_s += low_confidence_in(input, channel, &spans);
     }
-    let said: Vec<f64> =
+    let confidences: Vec<f64> =
         input.words.words.iter().filter(|w| !is_mark(&w.text)).map(|w| f64::from(w.confidence)).collect();
-    let mean_confidence = (!said.is_empty()).then(|| said.iter().sum::<f64>() / said.len() as f64);
+    let mean_confidence = (!confidences.is_empty()).then(|| confidences.iter().sum::<f64>() / confidences.len() as f64);
     let unread = languages(input).into_iter().filter(|language| !lexicons.cover(language));
     Coverage {
         speech_s,

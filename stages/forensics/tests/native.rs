@@ -1,4 +1,4 @@
-//! Levels are those of the file's own rate, whatever resampling made of them.
+//! Levels are measured at the file's own rate, not after resampling.
 
 use std::sync::Arc;
 
@@ -30,7 +30,7 @@ impl NativeSource for Squares {
 
     fn packets(&self) -> Result<NativePackets, StageError> {
         let (fails, packets) = (self.fails, u64::from(RATE_HZ) * SECONDS / 100);
-        let sample = |frame: u64| if frame / 20 % 2 == 0 { [1.0, 0.1] } else { [-1.0, -0.1] };
+        let sample = |frame: u64| if (frame / 20).is_multiple_of(2) { [1.0, 0.1] } else { [-1.0, -0.1] };
         let packet = move |n: u64| match n {
             n if fails && n == packets / 2 => {
                 Err(StageError::new(StageKind::Decode, ErrorClass::BadInput, "file-changed", "the file changed"))

@@ -47,7 +47,7 @@ pub struct Evidence {
     pub text: String,
     /// Channel, from 0.
     pub channel: u16,
-    /// Who said it, where it is known.
+    /// The speaker, where it is known.
     pub speaker: Option<String>,
     /// Start of its first word, in seconds.
     pub start_s: f64,

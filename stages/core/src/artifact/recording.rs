@@ -25,7 +25,7 @@ pub struct Recording {
     pub pcm_sha256: String,
     /// How the decoder's output became the samples that the other stages read.
     pub pcm: PcmSource,
-    /// Tags of the container (encoder, creation time), as they stand there.
+    /// Tags of the container (encoder, creation time), verbatim.
     pub tags: BTreeMap<String, String>,
     /// Problems that did not stop the decoder ("3 of 90 packets could not be decoded and are silence").
     pub warnings: Vec<String>,

@@ -18,12 +18,12 @@ pub const SAMPLE_RATE_HZ: u32 = 16_000;
 
 /// Samples of one recording: f32 in [-1, 1], 16 kHz, one plane per channel. Cloning is cheap; the samples are shared.
 ///
-/// Models read the planes. What must be measured before resampling (peak, clipping) reads [`Pcm::native`].
+/// Models read the planes. Measurements that resampling would change (peak, clipping) read [`Pcm::native`].
 #[derive(Debug, Clone)]
 pub struct Pcm {
     channels: Arc<[Backing]>,
     frames: u64,
-    /// What decodes the file again at its own rate; `None` where the planes are that already.
+    /// Decodes the file again at its own rate; `None` where the planes are at that rate.
     native: Option<Arc<dyn NativeSource>>,
 }
 

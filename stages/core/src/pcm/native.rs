@@ -15,7 +15,7 @@ pub struct NativePacket {
     pub first_frame: u64,
     /// Number of channels, at least 1.
     pub channels: usize,
-    /// Interleaved samples, [frames, channels], in [-1, 1] but for what a codec overshoots.
+    /// Interleaved samples, [frames, channels], in [-1, 1]; a lossy codec may exceed that.
     pub samples: Vec<f32>,
 }
 
@@ -32,10 +32,10 @@ impl NativePacket {
     }
 }
 
-/// The packets of one recording, in order, each followed by the next.
+/// The packets of one recording, in order.
 pub type NativePackets = Box<dyn Iterator<Item = Result<NativePacket, StageError>> + Send>;
 
-/// A recording that can be decoded again: what decode puts behind [`Pcm::native`].
+/// A recording that can be decoded again: the implementation of [`Pcm::native`], which decode provides.
 pub trait NativeSource: fmt::Debug + Send + Sync {
     /// The file's own sample rate, in Hz.
     fn sample_rate_hz(&self) -> u32;

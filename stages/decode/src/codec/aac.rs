@@ -1,8 +1,8 @@
 //! Which AAC can be decoded in full: Low Complexity, without spectral band replication.
 //!
-//! The profile is read from the AudioSpecificConfig (ISO/IEC 14496-3, 1.6.2.1), also where SBR is signalled in the
+//! The profile is read from the AudioSpecificConfig (ISO/IEC 14496-3, 1.6.2.1), also where SBR is signaled in the
 //! backward compatible way behind an LC configuration, or from the ADTS header (1.A.2.2). A decoder that skips SBR gives the lower
-//! half of the band and silence above, with no sign of it: that is why this is checked first.
+//! half of the band and silence above, without an error: that is why this is checked first.
 
 use std::io::Read;
 
@@ -120,7 +120,7 @@ fn profile(config: &[u8]) -> Option<&'static str> {
     Some(extension(bits).unwrap_or("AAC-LC"))
 }
 
-/// SBR or PS, signalled behind the LC configuration.
+/// SBR or PS, signaled behind the LC configuration.
 fn extension(mut bits: Bits<'_>) -> Option<&'static str> {
     if bits.left() < 16 || bits.read(11)? != SYNC_EXTENSION_SBR || read_object_type(&mut bits)? != SBR {
         return None;
@@ -169,7 +169,7 @@ mod tests {
         assert_eq!(profile(&[0xeb, 0x8a, 0x08, 0x00]), Some("HE-AAC v2 (parametric stereo)"));
         // LC at 24 kHz, then 0x2b7, object type 5, SBR present, 48 kHz: what most encoders write.
         assert_eq!(profile(&[0x13, 0x08, 0x56, 0xe5, 0x98]), Some("HE-AAC (spectral band replication)"));
-        // The same extension, saying that there is no SBR.
+        // The same extension, without SBR.
         assert_eq!(profile(&[0x13, 0x08, 0x56, 0xe5, 0x00]), Some("AAC-LC"));
         assert_eq!(profile(&[0x0a, 0x10]), Some("AAC Main"));
         assert_eq!(profile(&[0x12, 0x14]), Some("AAC-LC with 960 samples per frame"));

@@ -15,13 +15,13 @@ use symphonia::core::packet::Packet;
 pub(crate) use self::aac::require_low_complexity_adts;
 use crate::error::DecodeError;
 
-/// All codecs; the first that decodes a track is its codec. The last one decodes whatever symphonia knows.
+/// All codecs; the first that decodes a track is its codec. The last one covers all codecs that symphonia knows.
 const CODECS: [&dyn Codec; 4] = [&opus::Opus, &aac::Aac, &vorbis::Vorbis, &generic::Generic];
 
 /// The rate where neither container nor packets state one yet; that of Opus, whose packets do not.
 pub(crate) const DEFAULT_RATE_HZ: u32 = 48_000;
 
-/// What decode must know about a codec.
+/// Everything that decode needs to know about a codec.
 pub(crate) trait Codec: Send + Sync {
     /// Whether it decodes tracks with these parameters.
     fn decodes(&self, params: &AudioCodecParameters) -> bool;
@@ -34,7 +34,7 @@ pub(crate) trait Codec: Send + Sync {
         false
     }
 
-    /// Frames at the start that the codec's own header says to skip; `None` where it has no such header. `big_endian`:
+    /// Frames to skip at the start, as the codec's own header states them; `None` without such a header. `big_endian`:
     /// the header is stored as MP4 stores it.
     fn delay_frames(&self, _params: &AudioCodecParameters, _big_endian: bool) -> Option<u64> {
         None

@@ -115,7 +115,7 @@ impl PacketDecoder for OpusDecoder {
     }
 }
 
-/// Samples that an Opus identification header says to skip at the start (48 kHz). `big_endian`: the `dOps` box of MP4.
+/// Frames to skip at the start, as an Opus identification header states them (48 kHz). `big_endian`: the `dOps` box of MP4.
 fn pre_skip(head: &[u8], big_endian: bool) -> u64 {
     let Some(&[low, high]) = head.get(PRE_SKIP_AT..PRE_SKIP_AT + 2) else { return 0 };
     u64::from(if big_endian { u16::from_be_bytes([low, high]) } else { u16::from_le_bytes([low, high]) })

@@ -1,4 +1,4 @@
-//! Spectral band replication that nothing in the header announces (implicit signalling).
+//! Spectral band replication that nothing in the header announces (implicit signaling).
 //!
 //! An HE-AAC encoder puts the SBR data of a frame into a fill element right before the end marker (ISO/IEC 14496-3,
 //! 4.4.2.1 and 4.5.2.8). To find that element properly, all spectral data before it would have to be parsed; but it can be found from

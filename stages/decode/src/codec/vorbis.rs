@@ -38,7 +38,7 @@ struct VorbisDecoder {
 impl PacketDecoder for VorbisDecoder {
     fn decode(&mut self, packet: &Packet, samples: &mut Vec<f32>) -> Result<Spec, PacketError> {
         let spec = self.decoder.decode(packet, samples)?;
-        // The first packet only primes the overlap; what is decoded from it is not audio.
+        // The first packet only primes the overlap; its decoded samples are not audio.
         if std::mem::take(&mut self.is_first) {
             samples.clear();
         }

@@ -49,14 +49,14 @@ static CONTAINERS: [Container; 11] = [
     Container { rules: matroska::rules, ..Container::new(FORMAT_ID_MKV, &["mka", "mkv", "webm"]) },
 ];
 
-/// Files with these names are recordings for which there is no demuxer: better a named error than a file left out.
+/// Recordings without a demuxer: a named error is better than a file that is skipped.
 const WITHOUT_DEMUXER: [&str; 1] = ["amr"];
 
-/// What decode must know about a container.
+/// Everything that decode needs to know about a container.
 pub(crate) struct Container {
     /// Symphonia's id of it.
     format: FormatId,
-    /// Its short name in records, where that of symphonia is another.
+    /// Its short name in records, where it differs from symphonia's.
     pub(crate) name: Option<&'static str>,
     /// Endings of file names, in lower case and without the dot: what a folder is searched for.
     extensions: &'static [&'static str],
@@ -64,7 +64,7 @@ pub(crate) struct Container {
     pub(crate) length: StatedLength,
     /// Adds a demuxer that symphonia does not have.
     demuxer: Option<fn(&mut Probe)>,
-    /// Reads from the file what the demuxer leaves out.
+    /// Reads the facts that the demuxer leaves out.
     pub(crate) rules: fn(&mut InputReader) -> Result<Box<dyn PlaybackRules>, DecodeError>,
 }
 
@@ -75,13 +75,13 @@ pub(crate) enum StatedLength {
     Estimated,
     /// Exact.
     Exact,
-    /// Exact where it is stated; a file that was written into a pipe states none.
+    /// Exact where it is stated; a file that was written into a pipe has none.
     ExactOrOpen,
 }
 
-/// What a container says about the playback of its tracks.
+/// A container's facts about the playback of its tracks.
 pub(crate) trait PlaybackRules: Send + Sync {
-    /// When the recording was made, where the container says so (RFC 3339, UTC).
+    /// When the recording was made, where the container states it (RFC 3339, UTC).
     fn creation_time(&self) -> Option<String> {
         None
     }
@@ -114,7 +114,7 @@ impl Container {
         Self { format, name, extensions, length, demuxer, rules: |_| with_timing(|_| Timing::default()) }
     }
 
-    /// The container with this id; a nameless one without rules where symphonia knows more than we do.
+    /// The container with this id; one without rules if it is not in the list.
     pub(crate) fn of(format: FormatId) -> &'static Self {
         static OTHER: Container = Container::new(symphonia::core::formats::FORMAT_ID_NULL, &[]);
         CONTAINERS.iter().find(|container| container.format == format).unwrap_or(&OTHER)

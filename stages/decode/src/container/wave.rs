@@ -12,7 +12,7 @@ const MU_LAW: u16 = 7;
 const EXTENSIBLE: u16 = 0xfffe;
 /// Where an extensible `fmt` chunk has its sub-format, whose first two bytes are a plain format tag.
 const SUB_FORMAT_AT: usize = 24;
-/// The `fmt` chunk stands within the first bytes.
+/// The `fmt` chunk begins within the first bytes.
 const HEADER_BYTES: u64 = 1 << 12;
 
 /// A file whose first `replaced` bytes read as `prefix`.
@@ -37,7 +37,7 @@ pub(super) fn source(mut file: InputReader) -> io::Result<Box<dyn MediaSource>> 
     Ok(Box::new(Rewritten { prefix, replaced, file, position: 0, len }))
 }
 
-/// The new start of the file and how much of the old one it stands for.
+/// The new start of the file, and the number of bytes that it replaces.
 fn rewrite(header: &[u8]) -> Option<(Vec<u8>, u64)> {
     let word = |at: usize| Some(u16::from_le_bytes(header.get(at..at + 2)?.try_into().ok()?));
     let long = |at: usize| Some(u32::from_le_bytes(header.get(at..at + 4)?.try_into().ok()?));

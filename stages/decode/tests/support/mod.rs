@@ -46,7 +46,7 @@ pub(crate) fn channels(decoded: &Decoded) -> Vec<Vec<f32>> {
     (0..pcm.channels()).map(|channel| pcm.read(channel, 0, pcm.frames() as usize).unwrap()).collect()
 }
 
-/// A folder of the shared recordings, or `None` (and a line that says so) where they are missing.
+/// A folder of the shared recordings, or `None` (and a message) where they are missing.
 pub(crate) fn shared_data(folder: &str) -> Option<PathBuf> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/data").join(folder);
     if root.is_dir() {
@@ -56,7 +56,7 @@ pub(crate) fn shared_data(folder: &str) -> Option<PathBuf> {
     None
 }
 
-/// Whether ffmpeg is there; says so where it is not.
+/// Whether ffmpeg is installed; prints a message where it is not.
 pub(crate) fn has_ffmpeg() -> bool {
     let there = Command::new("ffmpeg").arg("-version").output().is_ok_and(|output| output.status.success());
     if !there {

@@ -104,7 +104,7 @@ fn check_place(
 }
 
 impl Lexicon {
-    /// Reads a file and holds every rule against its own examples.
+    /// Reads a file and checks every rule with its own examples.
     fn read(name: &str, text: &str) -> Result<Self, ForensicsError> {
         let file: File = toml::from_str(text)
             .map_err(|error| ForensicsError::Syntax { lexicon: name.to_owned(), message: error.to_string() })?;

@@ -32,13 +32,13 @@ fn refusal(changes: &[(&str, &str)]) -> String {
 }
 
 #[test]
-fn the_lexicons_of_the_project_hold_their_own_examples() {
+fn lexicons_of_the_project_pass_their_own_examples() {
     let lexicons = Lexicons::load(&ForensicsConfig { deception: true, ..ForensicsConfig::default() }).unwrap();
     assert!(lexicons.cover("en") && lexicons.cover("ko") && !lexicons.cover("ja"));
 }
 
 #[test]
-fn a_lexicon_of_the_caller_is_loaded_and_enters_the_hashes() {
+fn lexicon_of_the_caller_is_loaded_and_enters_the_hashes() {
     let own = load(&rule(&[])).unwrap();
     assert_eq!(own.sha256().len(), BUILT_IN.len() + 1);
     let other = load(&rule(&[("severity", "0.6")])).unwrap();
@@ -46,7 +46,7 @@ fn a_lexicon_of_the_caller_is_loaded_and_enters_the_hashes() {
 }
 
 #[test]
-fn an_example_that_does_not_match_refuses_the_lexicon_by_file_rule_and_example() {
+fn example_that_does_not_match_refuses_the_lexicon_by_name() {
     let message = refusal(&[("matches", r#"["I may sink your ship"]"#)]);
     for part in ["mine.toml", "mine.boat", "I may sink your ship", "must match"] {
         assert!(message.contains(part), "{message}");
@@ -54,18 +54,18 @@ fn an_example_that_does_not_match_refuses_the_lexicon_by_file_rule_and_example()
 }
 
 #[test]
-fn an_example_that_matches_and_must_not_refuses_the_lexicon() {
+fn example_that_must_not_match_refuses_the_lexicon() {
     let message = refusal(&[("rejects", r#"["they sink your boat"]"#)]);
     assert!(message.contains("they sink your boat") && message.contains("must not match"), "{message}");
 }
 
 #[test]
-fn a_negated_example_does_not_count_as_matching() {
+fn example_that_is_negated_does_not_count_as_matching() {
     assert!(refusal(&[("matches", r#"["sink not your boat"]"#)]).contains("must match"));
 }
 
 #[test]
-fn broken_rules_are_refused_with_their_reason() {
+fn rules_that_are_invalid_are_refused_with_a_reason() {
     assert!(refusal(&[("severity", "1.5")]).contains("severity"));
     assert!(refusal(&[("rejects", "[]")]).contains("rejects"));
     assert!(refusal(&[("patterns", r#"["sink (your boat"]"#)]).contains("sink (your boat"));

@@ -1,4 +1,4 @@
-//! Lexicons: rules that find phrases in normalised words, with negation and quotation.
+//! Lexicons: rules that find phrases in normalized words, with negation and quotation.
 
 mod cues;
 mod find;

@@ -33,7 +33,7 @@ pub(crate) struct LevelValue {
     #[schemars(extend("unit" = "share of full scale"))]
     dc_offset: Measured,
     /// Share of samples within 0.1 % of full scale in runs of three or more, 0 to 1. The reason, where there is one,
-    /// says why it is a lower bound.
+    /// explains why it is a lower bound.
     #[schemars(extend("unit" = "ratio"))]
     clipping_ratio: Measured,
     /// Seconds of exact digital silence in runs of 50 ms or more.
@@ -45,7 +45,7 @@ pub(crate) struct LevelValue {
 #[derive(Debug)]
 pub(crate) struct Level {
     rate_hz: u32,
-    /// Speech, in samples, that lies wholly or partly ahead; by time.
+    /// Speech that is wholly or partly ahead, in samples; by time.
     speech: VecDeque<(u64, u64)>,
     frames: u64,
     sum: f64,
@@ -58,7 +58,7 @@ pub(crate) struct Level {
     silent: Runs,
 }
 
-/// Samples that lie in runs of at least `shortest`.
+/// Samples in runs of at least `shortest`.
 #[derive(Debug)]
 struct Runs {
     shortest: u64,

@@ -24,17 +24,17 @@ use crate::{ForensicInput, ForensicsError};
 const MEASURES: [Definition; 3] =
     [Definition::of::<level::Level>(), Definition::of::<speech::Speech>(), Definition::of::<f0::F0>()];
 
-/// Something that is measured in every channel of a recording. A value of this type measures one of them.
+/// A measure of every channel of a recording. A value of this type measures one channel.
 pub(crate) trait Measure: Sized + 'static {
     /// The key of its value in the record, in snake case.
     const NAME: &'static str;
-    /// What it measures, for the schema.
+    /// A description for the schema.
     const DESCRIPTION: &'static str;
     /// The unit of its value; `None` where that has fields, each with a unit of its own.
     const UNIT: Option<&'static str> = None;
-    /// What a user may set. All fields have defaults.
+    /// The user's settings. All fields have defaults.
     type Settings: Default + Serialize + DeserializeOwned + fmt::Debug + Send + Sync;
-    /// The value in the record. What cannot be measured is a [`stage_core::Measured`] with a reason.
+    /// The value in the record. A number that cannot be measured is null with a reason: [`stage_core::Measured`].
     type Value: Serialize + JsonSchema;
 
     /// Checks the settings.
@@ -107,7 +107,7 @@ impl Definition {
 pub(crate) struct Measures(Vec<Box<dyn run::Configured>>);
 
 impl Measures {
-    /// The measures with `settings` by their names; what is not named there has its default.
+    /// The measures with `settings` by their names; the others have their defaults.
     ///
     /// # Errors
     /// There is no such measure, or it has no such setting, or the setting cannot be used.
@@ -205,7 +205,7 @@ mod tests {
     fn measure_settings_are_checked_by_name() {
         let settings = |name: &str, value: Value| Measures::new(&BTreeMap::from([(name.to_owned(), value)]));
         for (name, value, named) in [
-            ("loudness", json!({}), "loudness: one of level, speech, f0 is expected"),
+            ("loudness", json!({}), "measures.loudness: one of level,"),
             ("f0", json!({"flor_hz": 60.0}), "flor_hz"),
             ("f0", json!({"floor_hz": "low"}), "measures.f0"),
             ("f0", json!({"ceiling_hz": 60.0}), "measures.f0.ceiling_hz"),

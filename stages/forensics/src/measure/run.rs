@@ -19,7 +19,7 @@ pub(super) trait Configured: fmt::Debug + Send + Sync {
     fn begin<'a>(&'a self, channel: &Channel<'_>) -> Box<dyn Running + 'a>;
 }
 
-/// A measure at work on one channel.
+/// A measure that is measuring one channel.
 pub(super) trait Running {
     fn add(&mut self, samples: &[f32]);
 

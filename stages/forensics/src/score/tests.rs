@@ -28,7 +28,7 @@ fn threat(evidence: &[Evidence]) -> CategoryScore {
 }
 
 #[test]
-fn a_category_sums_its_own_counted_evidence_and_names_it() {
+fn category_score_sums_its_own_counted_evidence() {
     let evidence = [
         item("threat", 0.5, 1.0, false),
         item("insult", 0.9, 1.0, false),
@@ -42,14 +42,14 @@ fn a_category_sums_its_own_counted_evidence_and_names_it() {
 }
 
 #[test]
-fn text_without_any_marker_scores_exactly_zero() {
+fn category_score_without_evidence_is_exactly_zero() {
     let score = threat(&[item("threat", 0.9, 1.0, true)]);
     assert_eq!((score.score.value, score.level), (Some(0.0), Some(ScoreLevel::Minimal)));
     assert!(score.evidence.is_empty());
 }
 
 #[test]
-fn levels_begin_at_20_40_60_and_80() {
+fn score_levels_begin_at_20_40_60_and_80() {
     let levels = [0.0, 19.99, 20.0, 40.0, 60.0, 80.0, 100.0].map(|score| ScoreLevel::of(score).name());
     assert_eq!(levels, ["minimal", "minimal", "low", "moderate", "high", "critical", "critical"]);
 }

@@ -84,7 +84,7 @@ impl FramePlan {
         plan
     }
 
-    /// Samples that a frame reads on each side of its centre.
+    /// Samples that a frame reads on each side of its center.
     pub(super) const fn reach(&self) -> usize {
         if self.half_window > self.period { self.half_window } else { self.period }
     }
@@ -98,7 +98,7 @@ impl FramePlan {
         }
     }
 
-    /// The frame whose centre lies between samples `right - 1` and `right`. Both sides must hold [`Self::reach`]
+    /// The frame whose center is between samples `right - 1` and `right`. Both sides must hold [`Self::reach`]
     /// samples.
     pub(super) fn analyze(&self, samples: &[f32], right: usize, channel: Extremes, scratch: &mut Scratch) -> Frame {
         let (half, period) = (self.half_window, self.period);
@@ -165,7 +165,7 @@ impl FramePlan {
     }
 }
 
-/// Praat's Hann window of `len` samples, `i` from 1; its zeros lie just outside.
+/// Praat's Hann window of `len` samples, `i` from 1; its zeros are just outside.
 fn hann(i: usize, len: usize) -> f32 {
     (0.5 - 0.5 * (TAU * i as f64 / (len + 1) as f64).cos()) as f32
 }

@@ -116,7 +116,7 @@ impl Extremes {
     }
 }
 
-/// Measures F0 inside `spans`, the speech of `channel`. Frames lie on one grid over the whole recording, so that their
+/// Measures F0 inside `spans`, the speech of `channel`. Frames are on one grid over the whole recording, so that their
 /// times do not depend on where speech was found to begin.
 ///
 /// # Errors
@@ -131,14 +131,14 @@ fn measure_pitch(config: &PitchConfig, pcm: &Pcm, channel: u16, spans: &[Span]) 
     Ok(summarize(config, &tracks.concat(), spans.is_empty()))
 }
 
-/// Frames `first..end` of the grid: frame `k` has its centre at `k * time_step_s`.
+/// Frames `first..end` of the grid: frame `k` has its center at `k * time_step_s`.
 #[derive(Debug, Clone, Copy, PartialEq)]
 struct Piece {
     first: u64,
     end: u64,
 }
 
-/// The frames whose centre is in speech and whose window lies inside the recording, in pieces of at most
+/// The frames whose center is in speech and whose window is inside the recording, in pieces of at most
 /// [`PIECE_MAX_S`] and of even length.
 fn pieces(config: &PitchConfig, plan: &FramePlan, duration_s: f64, spans: &[Span]) -> Vec<Piece> {
     let step_s = config.time_step_s;

@@ -67,7 +67,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_peak_of_a_cosine_is_found_between_samples() {
+    fn peak_of_a_cosine_is_found_between_samples() {
         for period in [32.3, 57.77, 133.5, 212.9] {
             let r: Vec<f32> = (0..320).map(|lag| (2.0 * PI * f64::from(lag) / period).cos() as f32).collect();
             let (place, height) = peak_near(&r, f64::round(period) as usize);

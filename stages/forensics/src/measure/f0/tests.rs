@@ -22,7 +22,7 @@ fn extremes(samples: &[f32]) -> Extremes {
     Extremes::of(&Pcm::from_channels(vec![samples.to_vec()]), 0).unwrap()
 }
 
-/// The frames of a whole signal: centre in seconds, and F0.
+/// The frames of a whole signal: center in seconds, and F0.
 fn track_all(samples: Vec<f32>, config: &PitchConfig) -> Vec<(f64, Option<f64>)> {
     let plan = FramePlan::new(config);
     let (extremes, pcm) = (extremes(&samples), Pcm::from_channels(vec![samples]));

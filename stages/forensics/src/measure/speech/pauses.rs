@@ -50,7 +50,7 @@ fn silences(pcm: &Pcm, channel: u16, spans: &[Span]) -> io::Result<Vec<Span>> {
     Ok(silences)
 }
 
-/// Which levels of a block sound. Where there is no speech near, nothing does.
+/// The levels of a block that are sound; none of them far from speech.
 fn sounding(pcm: &Pcm, channel: u16, spans: &[Span], block: Range<i64>) -> io::Result<Vec<bool>> {
     let origin = (block.start - MARGIN).max(0);
     let end = block.end + MARGIN;
