@@ -1,10 +1,8 @@
 //! Packets to interleaved f32. A codec is one entry of [`CODECS`]: its name, its rules and its decoder.
 
 mod aac;
-mod bits;
 mod generic;
 mod opus;
-mod sbr;
 mod vorbis;
 
 use symphonia::core::codecs::audio::AudioCodecParameters;

@@ -7,17 +7,8 @@
 use std::io::Read;
 
 use symphonia::core::codecs::audio::AudioCodecParameters;
-use symphonia::core::codecs::audio::well_known::CODEC_ID_AAC;
-use symphonia::core::formats::Track;
-use symphonia::core::packet::Packet;
-use symphonia::core::units::TimeBase;
 
-use super::bits::Bits;
-use super::generic::SymphoniaDecoder;
-use super::sbr::SbrDetector;
-use super::{Codec, PacketDecoder, PacketError, Spec};
 use crate::error::DecodeError;
-use crate::timeline::frames_of;
 
 const AAC_LC: u32 = 2;
 const SBR: u32 = 5;
@@ -27,48 +18,8 @@ const SYNC_EXTENSION_SBR: u32 = 0x2b7;
 /// The first ADTS header is at the start, or behind an ID3 tag.
 const ADTS_SEARCH_BYTES: u64 = 1 << 16;
 
-/// AAC-LC.
-pub(super) struct Aac;
-
-impl Codec for Aac {
-    fn decodes(&self, params: &AudioCodecParameters) -> bool {
-        params.codec == CODEC_ID_AAC
-    }
-
-    fn name(&self, _params: &AudioCodecParameters) -> String {
-        "aac".to_owned()
-    }
-
-    fn open(&self, track: &Track, params: &AudioCodecParameters) -> Result<Box<dyn PacketDecoder>, DecodeError> {
-        require_low_complexity(params)?;
-        let decoder = SymphoniaDecoder::new(params)?;
-        Ok(Box::new(AacDecoder { decoder, sbr: SbrDetector::default(), time_base: track.time_base }))
-    }
-}
-
-/// Symphonia's decoder, and a look for the spectral band replication that it skips.
-struct AacDecoder {
-    decoder: SymphoniaDecoder,
-    sbr: SbrDetector,
-    time_base: Option<TimeBase>,
-}
-
-impl PacketDecoder for AacDecoder {
-    fn decode(&mut self, packet: &Packet, samples: &mut Vec<f32>) -> Result<Spec, PacketError> {
-        let spec = self.decoder.decode(packet, samples)?;
-        let frames = (samples.len() / spec.channels.max(1)) as u64;
-        let doubled = frames > 0 && frames_of(packet.block_dur(), self.time_base, spec.rate_hz) == 2 * frames;
-        self.sbr.inspect(&packet.data, doubled);
-        if self.sbr.found() {
-            let profile = "HE-AAC (spectral band replication, which its header does not announce)";
-            return Err(PacketError::Track(DecodeError::UnsupportedProfile(profile.to_owned())));
-        }
-        Ok(spec)
-    }
-}
-
 /// Fails with a named error unless the configuration is plain AAC-LC with 1024 samples per frame.
-fn require_low_complexity(params: &AudioCodecParameters) -> Result<(), DecodeError> {
+pub(super) fn require_low_complexity(params: &AudioCodecParameters) -> Result<(), DecodeError> {
     let Some(config) = &params.extra_data else { return Ok(()) };
     match profile(config) {
         Some("AAC-LC") => Ok(()),
@@ -154,6 +105,38 @@ const fn object_type_name(object_type: u32) -> &'static str {
         39 => "AAC-ELD",
         42 => "xHE-AAC (USAC)",
         _ => "this MPEG-4 audio object type",
+    }
+}
+
+/// A cursor over the bits of a byte slice, most significant first. Reading beyond the end gives `None`.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Bits<'a> {
+    bytes: &'a [u8],
+    position: usize,
+}
+
+impl<'a> Bits<'a> {
+    pub(super) const fn at(bytes: &'a [u8], position: usize) -> Self {
+        Self { bytes, position }
+    }
+
+    /// The next `count` bits (at most 32).
+    pub(super) fn read(&mut self, count: usize) -> Option<u32> {
+        let end = self.position + count;
+        if end > self.bytes.len() * 8 {
+            return None;
+        }
+        let value = (self.position..end).fold(0, |value, bit| value << 1 | self.bit(bit));
+        self.position = end;
+        Some(value)
+    }
+
+    pub(super) const fn left(&self) -> usize {
+        self.bytes.len() * 8 - self.position
+    }
+
+    fn bit(&self, position: usize) -> u32 {
+        u32::from(self.bytes[position / 8] >> (7 - position % 8) & 1)
     }
 }
 

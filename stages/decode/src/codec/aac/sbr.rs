@@ -5,7 +5,7 @@
 //! the end as well: a fill element with extension type SBR whose length leads exactly to the end marker and the
 //! padding. A single frame matches that by chance in about one of a hundred cases, three frames of four never do.
 
-use super::bits::Bits;
+use super::profile::Bits;
 
 const ID_FIL: u32 = 6;
 const ID_END: u32 = 7;
