@@ -1,11 +1,12 @@
-//! Decode: each codec in times real time, next to ffmpeg decoding and resampling the same file to 16 kHz.
+//! Decode: each codec in times real time, next to ffmpeg decoding and resampling the same file to 16 kHz, and the second
+//! pass that reads the file at its own rate.
 
 use std::path::Path;
 use std::process::Command;
 
-use decode::{DecodeConfig, Decoder};
+use decode::{DecodeConfig, DecodeInput, Decoder};
 use measure::{Machine, figures, runs};
-use stage_core::Stage;
+use stage_core::{Pcm, Stage, sha256_file};
 
 /// The recording is looped to so many seconds, so that starting ffmpeg does not count.
 const SECONDS: &str = "600";
@@ -17,13 +18,16 @@ fn main() {
     let source: Vec<&str> = match speech.to_str().filter(|_| speech.is_file()) {
         Some(speech) => vec!["-stream_loop", "-1", "-i", speech],
         None => {
-            println!("shared/data is not here: measured on synthesised noise");
+            println!("shared/data is not here: measured on synthesized noise");
             vec!["-f", "lavfi", "-i", "anoisesrc=a=0.3:c=pink:seed=1:r=44100"]
         }
     };
     let decoder = Decoder::new(DecodeConfig { memory_budget_bytes: 1 << 30, spill_dir: folder.path().to_owned() });
     println!("{}; best of {ROUNDS} runs", Machine::here());
-    let mut table = figures(1, ["44.1/48 kHz stereo", "x real time", "spread", "ffmpeg, x real time", "ratio"]);
+    let mut table = figures(
+        1,
+        ["44.1/48 kHz stereo", "x real time", "spread", "ffmpeg, x real time", "ratio", "native, x real time"],
+    );
     let files: [(&str, &[&str]); 6] = [
         ("call.wav", &[]),
         ("call.flac", &[]),
@@ -39,10 +43,12 @@ fn main() {
             println!("{name:<22} ffmpeg is not here to make the file");
             continue;
         }
-        let here = runs(0, ROUNDS, || {
-            decoder.run(decode::DecodeInput::of_path(&path)).expect("the file decodes").pcm.duration_s()
-        });
+        let sha256 = sha256_file(&path).expect("the file was just made");
+        let input = DecodeInput { path: &path, sha256: &sha256 };
+        let here = runs(0, ROUNDS, || decoder.run((input, None)).expect("the file decodes").pcm.duration_s());
         let there = runs(0, ROUNDS, || resample_with_ffmpeg(&path));
+        let pcm = decoder.run((input, None)).expect("the file decodes").pcm;
+        let native = runs(0, ROUNDS, || read_native(&pcm));
         let speeds = (here.times_real_time(*here.best()), there.times_real_time(seconds()));
         table.add_row([
             name.to_owned(),
@@ -50,6 +56,7 @@ fn main() {
             format!("{:.0} %", here.spread_percent()),
             format!("{:.0}", speeds.1),
             format!("{:.2}", speeds.0 / speeds.1),
+            format!("{:.0}", native.times_real_time(seconds())),
         ]);
     }
     println!("{table}");
@@ -57,6 +64,12 @@ fn main() {
 
 fn seconds() -> f64 {
     SECONDS.parse().expect("a number")
+}
+
+/// Reads the whole recording at its own rate; gives the number of frames.
+fn read_native(pcm: &Pcm) -> usize {
+    let reader = pcm.native().expect("the file has not changed");
+    reader.map(|packet| packet.expect("the file has not changed").frames()).sum()
 }
 
 fn resample_with_ffmpeg(path: &Path) {

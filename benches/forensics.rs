@@ -71,6 +71,7 @@ fn stage(pcm: &Pcm, with_speech: bool) -> f64 {
     let recording = Recording {
         container: "wav".into(),
         codec: "pcm_s16le".into(),
+        lossless: true,
         sample_rate_hz: SAMPLE_RATE_HZ,
         channels: 1,
         duration_s: pcm.duration_s(),

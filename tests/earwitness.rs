@@ -17,6 +17,8 @@ mod evidence;
 mod faults;
 #[path = "earwitness/invariance.rs"]
 mod invariance;
+#[path = "earwitness/levels.rs"]
+mod levels;
 #[path = "earwitness/model.rs"]
 mod model;
 #[path = "earwitness/order.rs"]

@@ -3,12 +3,6 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-/// File name extensions to search a folder or glob for. A file that is named directly may have any name.
-const AUDIO_EXTENSIONS: [&str; 22] = [
-    "3gp", "aac", "aif", "aiff", "amr", "caf", "flac", "m4a", "m4b", "mka", "mkv", "mov", "mp1", "mp2", "mp3", "mp4",
-    "oga", "ogg", "opus", "wav", "wave", "webm",
-];
-
 /// The recordings that were found, sorted, and the skipped files.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Inputs {
@@ -25,7 +19,7 @@ pub(crate) enum InputError {
     NotFound(String),
     #[error("{0}: cannot be read: {1}")]
     Unreadable(PathBuf, std::io::Error),
-    #[error("{0}: contains no recordings (audio file names end in {list})", list = AUDIO_EXTENSIONS.join(", "))]
+    #[error("{0}: contains no recordings (audio file names end in {list})", list = decode::audio_extensions().join(", "))]
     Empty(String),
 }
 
@@ -86,7 +80,7 @@ fn search(folder: &Path, files: &mut BTreeSet<PathBuf>, skipped: &mut BTreeSet<P
 
 fn sort_in(path: &Path, files: &mut BTreeSet<PathBuf>, skipped: &mut BTreeSet<PathBuf>) -> Result<(), InputError> {
     let extension = path.extension().map(|extension| extension.to_string_lossy().to_lowercase());
-    let is_audio = extension.is_some_and(|extension| AUDIO_EXTENSIONS.contains(&extension.as_str()));
+    let is_audio = extension.is_some_and(|extension| decode::audio_extensions().contains(&extension.as_str()));
     if is_audio { files } else { skipped }.insert(absolute(path)?);
     Ok(())
 }

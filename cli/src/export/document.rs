@@ -29,6 +29,7 @@ pub(crate) struct Document {
     /// The words with their times.
     pub(crate) words: Vec<Word>,
     /// Measurements, evidence and scores.
+    #[schemars(schema_with = "forensics::record_schema")]
     pub(crate) forensics: ForensicRecord,
     /// Artifacts of further stages by name; left out where there are none.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]

@@ -41,7 +41,7 @@ pub use flow::{Flow, ListFlow};
 pub use hash::{Sha256Stream, sha256_file, sha256_hex};
 pub use measured::Measured;
 pub use name::{ArtifactName, InvalidName, OutputName, StageName};
-pub use pcm::{Pcm, PcmWriter, SAMPLE_RATE_HZ};
+pub use pcm::{NativePacket, NativePackets, NativeReader, NativeSource, Pcm, PcmWriter, SAMPLE_RATE_HZ};
 pub use recipe::{Recipe, RecipeError, RecipeStep};
 pub use runner::{
     DeviceRunner, Emit, ModelInput, ModelOutput, Runner, Runners, RunnersError, cpu_runner, device_runner,

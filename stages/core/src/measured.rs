@@ -1,11 +1,11 @@
-//! A value that was measured, or the reason why it was not.
+//! A measured value, or the reason why there is none.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// Either a measured value or null with the reason: a placeholder never looks like a measurement.
 ///
-/// Serialises as `{"value": 118.2}` or `{"value": null, "reason": "no voiced frame"}`.
+/// Serializes as `{"value": 118.2}` or `{"value": null, "reason": "no voiced frame"}`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Measured<T = f64> {
     /// The measurement, where there is one.
@@ -40,7 +40,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_missing_value_says_why() {
+    fn measured_without_a_value_has_a_reason() {
         let json = serde_json::to_string(&Measured::<f64>::missing("no voiced frame")).unwrap();
         assert_eq!(json, r#"{"value":null,"reason":"no voiced frame"}"#);
         assert_eq!(serde_json::to_string(&Measured::of(1.5)).unwrap(), r#"{"value":1.5}"#);

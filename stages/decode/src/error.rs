@@ -1,11 +1,13 @@
-//! What can go wrong while a recording is decoded, and how the scheduler should treat it.
+//! Failures of decoding, and how the scheduler should treat them.
 
+use std::any::Any;
 use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use stage_core::{ErrorClass, StageError};
-
-use crate::NAME;
 use symphonia::core::errors::Error as SymphoniaError;
+
+use crate::stage::NAME;
 
 /// A failure of the decode stage. Leaves the crate as a [`StageError`].
 #[derive(Debug, thiserror::Error)]
@@ -14,13 +16,13 @@ pub(crate) enum DecodeError {
     Empty,
     #[error("the file cannot be opened: {0}")]
     Open(io::Error),
-    #[error("the file changed after it was hashed: wait until it is complete, then run again")]
-    FileChanged,
     #[error("the decoder gives other samples than the stored ones: run with --force to compute everything again")]
     PcmChanged,
     #[error("the file cannot be read: {0}")]
     Read(io::Error),
-    #[error("no container that can be read was found in the file ({0})")]
+    #[error("the file changed after it was hashed; run again once nothing writes to it")]
+    FileChanged,
+    #[error("the file is not in a supported container ({0})")]
     UnknownContainer(&'static str),
     #[error("the file ends inside the header of its container")]
     TruncatedHeader,
@@ -40,6 +42,8 @@ pub(crate) enum DecodeError {
     Spill(io::Error),
     #[error("the resampler failed: {0}")]
     Resampler(String),
+    #[error("the decoder gave other output than the first time")]
+    OtherOutput,
     #[error("the decoder panicked: {0}")]
     Panicked(String),
 }
@@ -52,8 +56,8 @@ impl DecodeError {
             Self::Empty => (BadInput, "empty-file"),
             Self::Open(_) => (BadInput, "unreadable-file"),
             Self::Read(_) => (Transient, "read-failed"),
-            Self::UnknownContainer(_) => (BadInput, "unknown-container"),
             Self::FileChanged => (BadInput, "file-changed"),
+            Self::UnknownContainer(_) => (BadInput, "unknown-container"),
             Self::PcmChanged => (Bug, "pcm-changed"),
             Self::TruncatedHeader => (BadInput, "truncated-header"),
             Self::DamagedContainer(_) => (BadInput, "damaged-container"),
@@ -64,6 +68,7 @@ impl DecodeError {
             Self::Undecodable { .. } => (BadInput, "undecodable"),
             Self::Spill(_) => (Transient, "spill-failed"),
             Self::Resampler(_) => (Bug, "resampler-failed"),
+            Self::OtherOutput => (Bug, "output-differs"),
             Self::Panicked(_) => (Bug, "decoder-panicked"),
         }
     }
@@ -91,4 +96,15 @@ impl From<DecodeError> for StageError {
         let (class, code) = error.classify();
         Self::new(NAME, class, code, error.to_string())
     }
+}
+
+/// Runs `work` so that a panic in a demuxer or decoder, on a file made to cause one, stays with that file.
+pub(crate) fn guarded<T>(work: impl FnOnce() -> Result<T, DecodeError>) -> Result<T, StageError> {
+    let reason = |panic: Box<dyn Any + Send>| {
+        let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
+        text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_default()
+    };
+    catch_unwind(AssertUnwindSafe(work))
+        .unwrap_or_else(|panic| Err(DecodeError::Panicked(reason(panic))))
+        .map_err(StageError::from)
 }

@@ -2,7 +2,7 @@
 //!
 //! The FFT resampler of rubato: blocks of the input are convolved with a windowed sinc (Blackman-Harris squared) in the
 //! frequency domain and their spectrum is cut or extended to the output's rate. With even block sizes the filter is
-//! centred on a sample, so its delay is half a block in both rates and output sample `n` lies at `n / 16000` s.
+//! centered on a sample, so its delay is half a block in both rates and output sample `n` is at `n / 16000` s.
 
 use rubato::audioadapter_buffers::direct::{InterleavedSlice, SequentialSliceOfVecs};
 use rubato::{Fft, FixedSync, Resampler as _, WindowFunction};
@@ -51,7 +51,7 @@ impl Resampler {
         ((frames * to + from / 2) / from) as u64
     }
 
-    /// Takes interleaved frames; gives what is ready to `emit`, a slice a channel.
+    /// Takes interleaved frames; gives what is ready to `emit`, one slice per channel.
     pub(crate) fn push<E>(&mut self, interleaved: &[f32], emit: &mut E) -> Result<(), DecodeError>
     where
         E: FnMut(&[&[f32]]) -> Result<(), DecodeError>,
@@ -141,7 +141,7 @@ mod tests {
     use super::*;
     use std::f64::consts::TAU;
 
-    fn resample(rate_hz: u32, channels: usize, samples: &[f32], block: usize) -> Vec<Vec<f32>> {
+    fn resampled(rate_hz: u32, channels: usize, samples: &[f32], block: usize) -> Vec<Vec<f32>> {
         let mut out = vec![Vec::new(); channels];
         let mut emit = |planes: &[&[f32]]| {
             out.iter_mut().zip(planes).for_each(|(all, plane)| all.extend_from_slice(plane));
@@ -154,7 +154,7 @@ mod tests {
     }
 
     #[test]
-    fn a_tone_comes_out_at_the_same_time_and_level_from_every_rate() {
+    fn resample_keeps_time_and_level_of_a_tone_from_every_rate() {
         for rate_hz in [8_000, 11_025, 16_000, 22_050, 24_000, 32_000, 44_056, 44_100, 48_000, 96_000] {
             // A tone of 1 to 3.5 kHz under a slow bell: both delay and gain would show.
             let tone = |t: f64, hz: f64| (TAU * hz * t).sin() * (-((t - 0.5) / 0.15).powi(2)).exp() * 0.5;
@@ -162,7 +162,7 @@ mod tests {
                 .map(|n| f64::from(n) / f64::from(rate_hz))
                 .flat_map(|t| [tone(t, 1_000.0) as f32, tone(t, 3_500.0) as f32])
                 .collect();
-            let planes = resample(rate_hz, 2, &interleaved, 777);
+            let planes = resampled(rate_hz, 2, &interleaved, 777);
             for (plane, hz) in planes.iter().zip([1_000.0, 3_500.0]) {
                 assert_eq!(plane.len(), 16_000);
                 let worst = plane
@@ -176,19 +176,19 @@ mod tests {
     }
 
     #[test]
-    fn the_length_is_the_nearest_whole_number_of_frames() {
+    fn resample_rounds_the_length_to_the_nearest_frame() {
         for (rate_hz, frames) in [(44_100, 0), (44_100, 1), (44_100, 5), (48_000, 100_001), (8_000, 3), (11_025, 4_097)]
         {
-            let planes = resample(rate_hz, 1, &vec![0.1; frames], 1_000);
+            let planes = resampled(rate_hz, 1, &vec![0.1; frames], 1_000);
             let expected = (frames as f64 * 16_000.0 / f64::from(rate_hz)).round() as usize;
             assert_eq!(planes[0].len(), expected, "{frames} frames at {rate_hz} Hz");
         }
     }
 
     #[test]
-    fn the_block_size_of_the_input_changes_no_sample() {
+    fn resample_does_not_depend_on_block_sizes() {
         let samples: Vec<f32> = (0..30_000).map(|n| ((n * n) as f32 * 1e-3).sin()).collect();
-        let whole = resample(44_100, 1, &samples, 30_000);
-        assert_eq!(resample(44_100, 1, &samples, 97), whole);
+        let whole = resampled(44_100, 1, &samples, 30_000);
+        assert_eq!(resampled(44_100, 1, &samples, 97), whole);
     }
 }

@@ -3,10 +3,12 @@
 //! The decoder's output is one stream of frames, numbered from 0: the *media* timeline. An edit list maps it to the
 //! *presentation*, which is what a player plays and what every time in Earwitness counts from.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::ops::Range;
 
-/// One stretch of the presentation, in frames of the decoder's output.
+use symphonia::core::units::{Duration, TimeBase};
+
+/// One interval of the presentation, in frames of the decoder's output.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Edit {
     /// Nothing is played for so many frames (an "empty edit").
@@ -22,6 +24,32 @@ pub(crate) enum Piece {
     Silence(u64),
     /// Keep these frames of the block.
     Frames(Range<usize>),
+}
+
+/// The rules by which a track's decoded frames become the recording.
+#[derive(Debug)]
+pub(crate) struct Timing {
+    pub(crate) timeline: Timeline,
+    /// Frames to discard at the end of a packet, by its index.
+    pub(crate) padding: BTreeMap<u64, u64>,
+    /// Where packets keep time stamps of their own: a jump in them of more than so many milliseconds is a packet that
+    /// is missing. Shorter ones are rounding.
+    pub(crate) gap_ms: Option<u64>,
+}
+
+impl Default for Timing {
+    /// Everything is played, and time stamps follow from the packets' lengths.
+    fn default() -> Self {
+        Self { timeline: Timeline::from_frame(0), padding: BTreeMap::new(), gap_ms: None }
+    }
+}
+
+/// A duration in a track's time base as frames at `rate_hz`, rounded; 0 without a time base.
+pub(crate) fn frames_of(ticks: Duration, time_base: Option<TimeBase>, rate_hz: u32) -> u64 {
+    let Some(base) = time_base else { return 0 };
+    let (numer, denom) = (u128::from(base.numer.get()), u128::from(base.denom.get()));
+    let frames = (u128::from(ticks.get()) * numer * u128::from(rate_hz) + denom / 2) / denom;
+    u64::try_from(frames).unwrap_or(u64::MAX)
 }
 
 /// Cuts the stream of decoded blocks to the presentation, and counts what it removed.
@@ -110,21 +138,21 @@ mod tests {
     }
 
     #[test]
-    fn delay_and_padding_are_removed_across_blocks() {
+    fn timeline_removes_delay_and_padding_across_blocks() {
         let (frames, trimmed) = present(vec![Edit::Media { start: 5, end: 11 }], &[4, 4, 4, 4]);
         assert_eq!(frames, (5..11).map(Some).collect::<Vec<_>>());
         assert_eq!(trimmed, (5, 5));
     }
 
     #[test]
-    fn an_empty_edit_is_silence_before_the_media() {
+    fn timeline_plays_an_empty_edit_as_silence() {
         let (frames, _) = present(vec![Edit::Silence(2), Edit::Media { start: 1, end: 3 }], &[4]);
         assert_eq!(frames, [None, None, Some(1), Some(2)]);
     }
 
     proptest! {
         #[test]
-        fn block_sizes_do_not_change_the_presentation(
+        fn timeline_does_not_depend_on_block_sizes(
             spans in prop::collection::vec((0u64..9, 1u64..9, 0u64..4), 1..5),
             blocks in prop::collection::vec(0usize..9, 1..20),
         ) {

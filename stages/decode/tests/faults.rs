@@ -1,4 +1,4 @@
-//! Bad files end in a named error or a recording that says what was wrong with it, never in a panic.
+//! Bad files end in a named error or a recording with warnings, never in a panic.
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
@@ -44,7 +44,7 @@ fn code(path: &Path) -> String {
 }
 
 #[test]
-fn every_bad_file_ends_in_a_named_error_or_a_recording() {
+fn bad_files_end_in_a_named_error_or_a_recording() {
     let Some(folder) = shared_data("bad") else { return };
     assert_eq!(code(&folder.join("mono.empty.wav")), "empty-file");
     assert_eq!(code(&folder.join("p001.empty")), "empty-file");
@@ -57,7 +57,7 @@ fn every_bad_file_ends_in_a_named_error_or_a_recording() {
 }
 
 #[test]
-fn what_is_no_audio_file_is_named() {
+fn files_without_audio_end_in_a_named_error() {
     let folder = tempfile::tempdir().unwrap();
     let text = folder.path().join("notes.mp3");
     fs::write(&text, "these are notes and no sound at all\n".repeat(100)).unwrap();
@@ -67,7 +67,7 @@ fn what_is_no_audio_file_is_named() {
 }
 
 #[test]
-fn a_truncated_wav_gives_what_is_there_and_says_so() {
+fn truncated_wav_gives_its_samples_and_a_warning() {
     let folder = tempfile::tempdir().unwrap();
     let path = wav(folder.path(), 16_000, 16_000);
     let bytes = fs::read(&path).unwrap();
@@ -78,12 +78,12 @@ fn a_truncated_wav_gives_what_is_there_and_says_so() {
 }
 
 #[test]
-fn a_wrong_extension_changes_nothing() {
+fn file_extension_does_not_matter() {
     let folder = tempfile::tempdir().unwrap();
     let path = wav(folder.path(), 8_000, 8_000);
-    let lying = folder.path().join("call.mp3");
-    fs::copy(&path, &lying).unwrap();
-    assert_eq!(decode(&lying).unwrap().recording, decode(&path).unwrap().recording);
+    let misnamed = folder.path().join("call.mp3");
+    fs::copy(&path, &misnamed).unwrap();
+    assert_eq!(decode(&misnamed).unwrap().recording, decode(&path).unwrap().recording);
 }
 
 #[test]
@@ -109,13 +109,13 @@ fn samples_that_are_not_finite_become_silence_and_are_counted() {
     }
     writer.finalize().unwrap();
     let decoded = decode(&path).unwrap();
-    assert_eq!(decoded.recording.warnings, ["2 samples are not finite, silence stands for them"]);
+    assert_eq!(decoded.recording.warnings, ["2 samples are not finite and are silence"]);
     let samples = &channels(&decoded)[0];
     assert_eq!((samples[10], samples[20], samples[30]), (0.0, 0.0, 0.25));
 }
 
 #[test]
-fn the_hash_is_over_the_decoders_output() {
+fn pcm_sha256_is_over_the_decoders_output() {
     let folder = tempfile::tempdir().unwrap();
     let path = wav(folder.path(), 5_000, 44_100);
     let bytes: Vec<u8> = hound::WavReader::open(&path)
@@ -127,7 +127,7 @@ fn the_hash_is_over_the_decoders_output() {
 }
 
 #[test]
-fn a_recording_that_spills_is_the_same() {
+fn spilling_changes_no_sample() {
     let folder = tempfile::tempdir().unwrap();
     let path = wav(folder.path(), 100_000, 44_100);
     let (memory, spilled) = (decode(&path).unwrap(), decode_with_budget(&path, 1_000).unwrap());
@@ -136,7 +136,7 @@ fn a_recording_that_spills_is_the_same() {
 }
 
 #[test]
-fn a_corrupt_packet_in_the_middle_leaves_times_true() {
+fn corrupt_packet_in_the_middle_moves_no_time() {
     if !has_ffmpeg() {
         return;
     }
@@ -152,10 +152,10 @@ fn a_corrupt_packet_in_the_middle_leaves_times_true() {
     assert_eq!(damaged.pcm.frames(), whole.pcm.frames());
     let (damaged, whole) = (&channels(&damaged)[0], &channels(&whole)[0]);
     let last = whole.len() - 8_000;
-    assert_eq!(damaged[last..], whole[last..], "the last half second stands where it stood");
+    assert_eq!(damaged[last..], whole[last..], "the last half second has not moved");
 }
 
-/// Replaces the one place where `from` stands in the file.
+/// Replaces the one occurrence of `from` in the file.
 fn patch(path: &Path, from: &[u8], to: &[u8]) {
     let mut bytes = fs::read(path).unwrap();
     let at = bytes.windows(from.len()).position(|window| window == from).expect("the configuration is in the file");
@@ -164,7 +164,7 @@ fn patch(path: &Path, from: &[u8], to: &[u8]) {
 }
 
 #[test]
-fn announced_he_aac_is_a_named_error() {
+fn he_aac_that_is_announced_is_a_named_error() {
     if !has_ffmpeg() {
         return;
     }
@@ -217,7 +217,7 @@ fn add_sbr(frame: &[u8]) -> Vec<u8> {
 }
 
 #[test]
-fn a_law_and_mu_law_are_read_from_every_form_of_header() {
+fn companded_wav_is_read_from_every_form_of_header() {
     let folder = tempfile::tempdir().unwrap();
     let samples: Vec<u8> = (0..8_000u32).map(|n| (n * 7 % 251) as u8).collect();
     for tag in [6u16, 7] {

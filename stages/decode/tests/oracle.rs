@@ -39,7 +39,7 @@ fn check(path: &Path, length: &Length, skip: usize) {
 }
 
 #[test]
-fn every_file_of_the_shared_formats_agrees_with_ffmpeg() {
+fn shared_formats_agree_with_ffmpeg() {
     let Some(folder) = shared_data("formats").filter(|_| has_ffmpeg()) else { return };
     let mut checked = 0;
     for entry in fs::read_dir(folder).unwrap() {
@@ -59,7 +59,7 @@ fn every_file_of_the_shared_formats_agrees_with_ffmpeg() {
 }
 
 #[test]
-fn an_adts_frame_without_audio_still_takes_its_time() {
+fn adts_frame_without_audio_keeps_its_duration() {
     let Some(folder) = shared_data("formats").filter(|_| has_ffmpeg()) else { return };
     let path = folder.join("p001.aac");
     let decoded = decode(&path).unwrap();
@@ -106,7 +106,7 @@ fn check_made(files: &[(&str, &[&str], bool)]) {
 }
 
 #[test]
-fn linear_and_companded_pcm_agree_at_every_rate() {
+fn pcm_codecs_agree_with_ffmpeg_at_every_rate() {
     check_made(&[
         ("u8.wav", &["-c:a", "pcm_u8"], true),
         ("s24.wav", &["-c:a", "pcm_s24le"], true),
@@ -148,10 +148,10 @@ fn delay_and_padding_of_lossy_codecs_are_removed() {
     ]);
 }
 
-/// A container that says nothing of the encoder's delay cannot have it removed: the 1024 samples of ffmpeg's AAC
+/// A delay that the container does not state cannot be removed: the 1024 samples of ffmpeg's AAC
 /// encoder stay, for ffmpeg too. Guessing would cut speech from files of other encoders (2112 samples for Apple's).
 #[test]
-fn delay_that_nothing_states_is_kept() {
+fn delay_that_is_not_stated_is_kept() {
     check_made(&[
         ("a.aac", &["-c:a", "aac"], false),
         ("no_edits.m4a", &["-c:a", "aac", "-use_editlist", "0"], false),
@@ -162,7 +162,7 @@ fn delay_that_nothing_states_is_kept() {
 }
 
 #[test]
-fn six_opus_channels_come_in_the_order_of_wav() {
+fn opus_with_six_channels_has_the_order_of_wav() {
     let six =
         "[0:a][1:a]join=inputs=2:channel_layout=stereo,pan=5.1|c0=c0|c1=c1|c2=0.5*c0|c3=0.3*c1|c4=0.2*c0|c5=0.7*c1";
     if !has_ffmpeg() {
@@ -176,7 +176,7 @@ fn six_opus_channels_come_in_the_order_of_wav() {
 }
 
 #[test]
-fn an_empty_edit_is_silence_and_the_rest_is_where_the_edits_say() {
+fn edits_move_the_media_and_empty_ones_are_silence() {
     if !has_ffmpeg() {
         return;
     }

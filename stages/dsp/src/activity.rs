@@ -1,4 +1,4 @@
-//! Where a channel sounds: short-time levels against the noise around them.
+//! Sound activity of a channel: short-time levels against the noise around them.
 
 use std::ops::Range;
 
@@ -12,8 +12,8 @@ pub const PAUSE_MIN_MS: usize = 200;
 const BAND_HZ: (f64, f64) = (100.0, 7000.0);
 /// Floor and threshold are found every so many levels: 50 ms.
 const GRID: usize = 10;
-/// Levels outside speech within 0.75 s tell the noise, where there are 0.1 s of them: its level differs between the two
-/// sides of an utterance where recordings or channels meet.
+/// The noise is measured from levels outside speech within 0.75 s, if there are at least 0.1 s of them. Its level differs
+/// between the two sides of an utterance where recordings or channels meet.
 const NOISE_REACH: usize = 150;
 const ENOUGH_NOISE: usize = 20;
 /// Otherwise it is the 5th percentile of everything within 1.5 s: speech has closures and short pauses.
@@ -29,7 +29,7 @@ const ABOVE_NOISE_DB: f32 = 6.0;
 const ABOVE_NOISE_SHARE: f32 = 0.3;
 /// Nothing further below the peak is sound, in dB.
 const SOUND_RANGE_DB: f32 = 40.0;
-/// Speech must stand this far above the noise for silences in it to be seen, in dB.
+/// Silences in speech are detected only if it is this far above the noise, in dB.
 const CLEAR_DB: f32 = 12.0;
 /// A detector may cut off an onset or an offset of so many levels: 0.25 s.
 const CUT_OFF: usize = 50;
@@ -45,7 +45,7 @@ pub struct Activity {
 }
 
 impl Activity {
-    /// Judges samples, of which the first is sample `origin` of its channel. `speech_s` holds the start and end, in
+    /// Classifies samples, of which the first is sample `origin` of its channel. `speech_s` holds the start and end, in
     /// seconds of the channel, of the spans of a voice activity detector; where it has none, everything may be speech.
     #[must_use]
     pub fn of_samples(
@@ -61,11 +61,11 @@ impl Activity {
         Self::new(&meter.finish(), &speech)
     }
 
-    /// Judges levels in dBFS, one a hop. `speech` holds the spans of a voice activity detector in hops from the first
+    /// Classifies levels in dBFS, one per hop. `speech` holds the spans of a voice activity detector in hops from the first
     /// level; where it has none, everything may be speech.
     ///
-    /// What sounds lies inside the spans, or up to 0.25 s beyond, and stands above the local noise. Inside a span that
-    /// does not stand out of its noise everything counts as sound: no silence can be seen there.
+    /// Sound is inside the spans, or up to 0.25 s beyond, and above the local noise. A span that is not clearly above its
+    /// noise counts as sound as a whole: no silence can be detected there.
     fn new(levels: &[f32], speech: &[Range<i64>]) -> Self {
         let levels = smoothed(levels);
         let speech = mask(levels.len(), speech);
@@ -120,7 +120,7 @@ fn noise_floor(levels: &[f32], speech: &[bool], at: usize) -> f32 {
     floor.max(LOWEST_FLOOR_DBFS)
 }
 
-/// Which hops lie in speech: all of them where none would.
+/// The hops that are in speech: all of them if there are no spans.
 fn mask(len: usize, speech: &[Range<i64>]) -> Vec<bool> {
     let mut mask = vec![false; len];
     let index = |hop: i64| hop.clamp(0, len as i64) as usize;
@@ -177,7 +177,7 @@ fn percentile(levels: &mut [f32], percent: usize) -> f32 {
     *levels.select_nth_unstable_by(at, f32::total_cmp).1
 }
 
-/// The mean power over each level and its neighbours.
+/// The mean power over each level and its neighbors.
 fn smoothed(levels: &[f32]) -> Vec<f32> {
     let power: Vec<f32> = levels.iter().map(|level| 10f32.powf(level / 10.0)).collect();
     (0..power.len())

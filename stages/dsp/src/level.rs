@@ -1,6 +1,6 @@
 //! Root-mean-square levels, of slices and of a stream's band.
 
-use crate::biquad::Biquad;
+use std::f64::consts::{FRAC_1_SQRT_2, TAU};
 
 /// Mean of the squared samples; 0 for none. Accumulated in f64.
 #[must_use]
@@ -34,7 +34,7 @@ pub const SILENCE_DBFS: f32 = -120.0;
 
 /// Levels of successive hops of a stream, in dBFS, after a second-order Butterworth band-pass.
 ///
-/// The filter keeps hum, offset and hiss out of the level, so that frames of speech and of pauses stand apart.
+/// The filter keeps hum, offset and hiss out of the level, so that frames of speech and pauses differ clearly.
 #[derive(Debug, Clone)]
 pub struct LevelMeter {
     high_pass: Biquad,
@@ -63,7 +63,7 @@ impl LevelMeter {
         }
     }
 
-    /// Measures the next samples of the stream; where it is cut into blocks makes no difference.
+    /// Measures the next samples of the stream; the block sizes do not matter.
     pub fn push(&mut self, samples: &[f32]) {
         for sample in samples {
             let filtered = self.low_pass.step(self.high_pass.step(f64::from(*sample)));
@@ -91,6 +91,47 @@ impl LevelMeter {
     }
 }
 
+/// A second-order Butterworth section in transposed direct form II, by R. Bristow-Johnson's "Cookbook formulae for
+/// audio EQ biquad filter coefficients".
+#[derive(Debug, Clone)]
+struct Biquad {
+    b: [f64; 3],
+    a: [f64; 2],
+    state: [f64; 2],
+}
+
+impl Biquad {
+    fn low_pass(sample_rate_hz: f64, cutoff_hz: f64) -> Self {
+        let (cos, alpha) = angle(sample_rate_hz, cutoff_hz);
+        let side = (1.0 - cos) / 2.0;
+        Self::normalized([side, 1.0 - cos, side], cos, alpha)
+    }
+
+    fn high_pass(sample_rate_hz: f64, cutoff_hz: f64) -> Self {
+        let (cos, alpha) = angle(sample_rate_hz, cutoff_hz);
+        let side = (1.0 + cos) / 2.0;
+        Self::normalized([side, -(1.0 + cos), side], cos, alpha)
+    }
+
+    fn normalized(b: [f64; 3], cos: f64, alpha: f64) -> Self {
+        let a0 = 1.0 + alpha;
+        Self { b: b.map(|x| x / a0), a: [-2.0 * cos / a0, (1.0 - alpha) / a0], state: [0.0; 2] }
+    }
+
+    fn step(&mut self, x: f64) -> f64 {
+        let y = self.b[0] * x + self.state[0];
+        self.state[0] = self.b[1] * x - self.a[0] * y + self.state[1];
+        self.state[1] = self.b[2] * x - self.a[1] * y;
+        y
+    }
+}
+
+/// Cosine of the cutoff's angle and the bandwidth term at the Butterworth quality 1/sqrt(2).
+fn angle(sample_rate_hz: f64, cutoff_hz: f64) -> (f64, f64) {
+    let (sin, cos) = (TAU * cutoff_hz / sample_rate_hz).sin_cos();
+    (cos, sin / (2.0 * FRAC_1_SQRT_2))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -100,7 +141,7 @@ mod tests {
     }
 
     #[test]
-    fn the_meter_hears_its_band_and_no_hum() {
+    fn meter_measures_its_band_without_hum() {
         let level = |hz| {
             let mut meter = LevelMeter::new(16_000.0, 200.0, 3800.0, 160);
             meter.push(&sine(hz, 16_000));
@@ -112,7 +153,7 @@ mod tests {
     }
 
     #[test]
-    fn blocks_make_no_difference_to_the_meter() {
+    fn meter_does_not_depend_on_block_sizes() {
         let samples = sine(440.0, 1000);
         let mut whole = LevelMeter::new(16_000.0, 200.0, 3800.0, 160);
         let mut cut = whole.clone();
@@ -125,7 +166,7 @@ mod tests {
     }
 
     #[test]
-    fn a_full_scale_sine_is_three_decibels_below_a_square() {
+    fn rms_of_a_full_scale_sine_is_three_decibels_below_a_square() {
         let sine: Vec<f32> = (0..16_000).map(|n| (n as f32 * 0.05 * std::f32::consts::TAU).sin()).collect();
         assert!((dbfs(rms(&sine)) + 3.0103).abs() < 1e-3);
         assert_eq!(dbfs(rms(&[0.0; 10])), f64::NEG_INFINITY);

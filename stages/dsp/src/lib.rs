@@ -1,7 +1,6 @@
-//! Signal processing shared by the stages: levels of frames, and where a channel sounds.
+//! Signal processing shared by the stages: levels of frames, and sound activity.
 
 mod activity;
-mod biquad;
 mod level;
 
 pub use activity::{ACTIVITY_HOP, Activity, PAUSE_MIN_MS};

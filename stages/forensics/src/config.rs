@@ -1,20 +1,22 @@
 //! The settings of the stage.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
-use stage_core::SAMPLE_RATE_HZ;
+use serde_json::Value;
 
 use crate::ForensicsError;
 
-/// Everything that the stage can be told.
+/// The settings of the stage.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct ForensicsConfig {
-    /// Lexicons beside those of the project.
+    /// Lexicons in addition to those of the project.
     pub lexicons: Vec<LexiconSource>,
-    /// Whether markers of deception are looked for and scored. Off unless asked for: they are not validated.
+    /// Whether markers of deception are searched and scored. Off by default: they are not validated.
     pub deception: bool,
-    /// The pitch search.
-    pub pitch: PitchConfig,
+    /// Settings of measures by the measure's name (`f0`), where they differ from the defaults.
+    pub measures: BTreeMap<String, Value>,
     /// The categories of the scores and their weights.
     pub scores: Vec<ScoreCategory>,
     /// The longest gap between two words of one phrase, in seconds.
@@ -30,31 +32,6 @@ pub struct LexiconSource {
     pub text: String,
 }
 
-/// Settings of the pitch search, with the names and defaults of Praat's `To Pitch (ac)`, save for the ceiling: 500 Hz
-/// in place of 600, as adult speech stays below it and octave errors do not.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct PitchConfig {
-    /// Lowest frequency, in Hz. The analysis window is three of its periods long.
-    pub floor_hz: f64,
-    /// Highest frequency, in Hz.
-    pub ceiling_hz: f64,
-    /// From frame to frame, in seconds.
-    pub time_step_s: f64,
-    /// Candidates a frame, the unvoiced one included.
-    pub max_candidates: usize,
-    /// Frames whose peak is below this share of the channel's peak tend to be unvoiced.
-    pub silence_threshold: f64,
-    /// Strength of the unvoiced candidate.
-    pub voicing_threshold: f64,
-    /// How much a candidate loses for each octave below the ceiling.
-    pub octave_cost: f64,
-    /// Cost of a jump by one octave between frames 10 ms apart.
-    pub octave_jump_cost: f64,
-    /// Cost of a change between voiced and unvoiced between frames 10 ms apart.
-    pub voiced_unvoiced_cost: f64,
-}
-
 /// One score and the categories of evidence that count in it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -67,24 +44,8 @@ pub struct ScoreCategory {
     pub evidence: Vec<String>,
 }
 
-/// The category of evidence, and the score, that are left out unless asked for.
+/// The category of evidence, and the score, that are off by default.
 pub(crate) const DECEPTION: &str = "deception";
-
-impl Default for PitchConfig {
-    fn default() -> Self {
-        Self {
-            floor_hz: 75.0,
-            ceiling_hz: 500.0,
-            time_step_s: 0.01,
-            max_candidates: 15,
-            silence_threshold: 0.03,
-            voicing_threshold: 0.45,
-            octave_cost: 0.01,
-            octave_jump_cost: 0.35,
-            voiced_unvoiced_cost: 0.14,
-        }
-    }
-}
 
 impl Default for ForensicsConfig {
     fn default() -> Self {
@@ -96,7 +57,7 @@ impl Default for ForensicsConfig {
         Self {
             lexicons: Vec::new(),
             deception: false,
-            pitch: PitchConfig::default(),
+            measures: BTreeMap::new(),
             scores: vec![
                 category("gaslighting", 25.0, &["gaslighting"]),
                 category("threat", 25.0, &["threat", "stalking", "violence"]),
@@ -111,7 +72,6 @@ impl Default for ForensicsConfig {
 
 impl ForensicsConfig {
     pub(crate) fn validate(&self) -> Result<(), ForensicsError> {
-        self.pitch.validate()?;
         require("phrase_gap_max_s", self.phrase_gap_max_s, self.phrase_gap_max_s > 0.0, "more than 0")?;
         for score in &self.scores {
             let setting = format!("scores.{}.weight", score.name);
@@ -127,27 +87,9 @@ impl ForensicsConfig {
     }
 }
 
-impl PitchConfig {
-    fn validate(&self) -> Result<(), ForensicsError> {
-        let nyquist_hz = f64::from(SAMPLE_RATE_HZ) / 2.0;
-        let Self { floor_hz, ceiling_hz, time_step_s, max_candidates, .. } = *self;
-        require("pitch.floor_hz", floor_hz, (20.0..nyquist_hz / 4.0).contains(&floor_hz), "20 to 2000")?;
-        let above_floor = ceiling_hz > floor_hz && ceiling_hz <= nyquist_hz;
-        require("pitch.ceiling_hz", ceiling_hz, above_floor, "above the floor and at most 8000")?;
-        require("pitch.time_step_s", time_step_s, (0.001..=0.1).contains(&time_step_s), "0.001 to 0.1")?;
-        require("pitch.max_candidates", max_candidates as f64, max_candidates >= 2, "2 or more")?;
-        let costs = [
-            ("pitch.silence_threshold", self.silence_threshold),
-            ("pitch.voicing_threshold", self.voicing_threshold),
-            ("pitch.octave_cost", self.octave_cost),
-            ("pitch.octave_jump_cost", self.octave_jump_cost),
-            ("pitch.voiced_unvoiced_cost", self.voiced_unvoiced_cost),
-        ];
-        costs.into_iter().try_for_each(|(name, cost)| require(name, cost, (0.0..=10.0).contains(&cost), "0 to 10"))
-    }
-}
-
-fn require(setting: &str, value: f64, holds: bool, expected: &'static str) -> Result<(), ForensicsError> {
+/// # Errors
+/// The setting and its value, unless `holds`.
+pub(crate) fn require(setting: &str, value: f64, holds: bool, expected: &'static str) -> Result<(), ForensicsError> {
     if holds {
         return Ok(());
     }
@@ -159,14 +101,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn settings_that_make_no_sense_are_refused_by_name() {
+    fn settings_out_of_range_are_refused_by_name() {
         assert!(ForensicsConfig::default().validate().is_ok());
-        let pitch = PitchConfig { ceiling_hz: 60.0, ..PitchConfig::default() };
-        let error = ForensicsConfig { pitch, ..Default::default() }.validate().unwrap_err();
-        assert!(error.to_string().contains("pitch.ceiling_hz"), "{error}");
         let error = ForensicsConfig { scores: vec![], ..Default::default() }.validate().unwrap_err();
         assert!(error.to_string().contains("weights"), "{error}");
-        let pitch = PitchConfig { octave_cost: f64::NAN, ..PitchConfig::default() };
-        assert!(ForensicsConfig { pitch, ..Default::default() }.validate().is_err());
+        let error = ForensicsConfig { phrase_gap_max_s: f64::NAN, ..Default::default() }.validate().unwrap_err();
+        assert!(error.to_string().contains("phrase_gap_max_s"), "{error}");
     }
 }

@@ -1,4 +1,4 @@
-//! Why the stage could not be made.
+//! Errors of building the stage.
 
 /// A setting or a lexicon that cannot be used. All of them are found before the first recording is read; the message
 /// names what to correct.
@@ -11,10 +11,18 @@ pub enum ForensicsError {
         setting: String,
         /// Its value.
         value: f64,
-        /// What it may be.
+        /// The values that it may have.
         expected: &'static str,
     },
-    /// A lexicon is no TOML, or a field is missing, unknown or of another type.
+    /// There is no such measure, or its settings cannot be read.
+    #[error("measures.{measure}: {message}")]
+    Measure {
+        /// The measure's name.
+        measure: String,
+        /// What is wrong with it.
+        message: String,
+    },
+    /// A lexicon is not TOML, or a field is missing, unknown or of another type.
     #[error("lexicon {lexicon}: {message}")]
     Syntax {
         /// The file.
@@ -27,7 +35,7 @@ pub enum ForensicsError {
     Pattern {
         /// The file.
         lexicon: String,
-        /// The rule, or the part of the file that the pattern stands in.
+        /// The rule, or the part of the file with the pattern.
         rule: String,
         /// The pattern.
         pattern: String,

@@ -5,8 +5,8 @@ use stage_core::{AlignedWords, Transcript, Word};
 
 use crate::lexicon::{Lexicons, Match, Rule, Token, find, tokens_of};
 
-/// Looks for every rule in every run of words, whatever language the transcript gives: calls mix languages, and the
-/// language is the model's guess. The answer is ordered by start time, then channel, then rule.
+/// Searches every run of words for every rule, independent of the transcript's language: calls mix languages, and the
+/// language is the model's guess. The result is ordered by start time, then channel, then rule.
 pub(crate) fn find_evidence(lexicons: &Lexicons, words: &[Word], gap_max_s: f64) -> Vec<Evidence> {
     let mut evidence: Vec<Evidence> = runs(words, gap_max_s)
         .into_iter()
@@ -30,7 +30,7 @@ pub(crate) fn find_evidence(lexicons: &Lexicons, words: &[Word], gap_max_s: f64)
     evidence
 }
 
-/// Discounts evidence that rests on a word of a low-confidence text: it stays listed, to be listened to, and counts in no
+/// Discounts evidence that rests on a word of a low-confidence text: it stays listed for a listener and counts in no
 /// score.
 pub(crate) fn discount_low_confidence(evidence: &mut [Evidence], words: &AlignedWords, transcript: &Transcript) {
     for item in evidence.iter_mut().filter(|item| item.discounted.is_none()) {

@@ -1,9 +1,9 @@
-//! What a record does not claim.
+//! Statements that a record does not make.
 
 use stage_core::Recording;
 
 const ALWAYS: [&str; 4] = [
-    "The scores are an index over the evidence listed here. They are not validated against outcomes and are no verdict \
+    "The scores are an index over the evidence listed here. They are not validated against outcomes and are not a verdict \
      on any person.",
     "Nothing here tells whether somebody lies. Neither the voice nor the choice of words shows it reliably.",
     "Evidence is found in an automatic transcript by fixed rules: it misses what was not transcribed or is worded \
@@ -11,7 +11,7 @@ const ALWAYS: [&str; 4] = [
     "Who speaks is known only as far as channels or speakers are given.",
 ];
 
-const DECEPTION: &str = "Markers of deception were asked for. They are word counts without validation, for a reader's \
+const DECEPTION: &str = "Markers of deception are enabled. They are word counts without validation, for a reader's \
                          orientation alone.";
 
 /// The texts for one recording.
@@ -23,20 +23,15 @@ pub(crate) fn limits(recording: &Recording, deception: bool) -> Vec<String> {
     if recording.sample_rate_hz <= 8_000 {
         texts.push(format!(
             "The recording has a sample rate of {} Hz: at best the telephone band (300 to 3400 Hz). The fundamental of \
-             most voices lies below it, and F0 is found from the harmonics.",
+             most voices is below it, and F0 is found from the harmonics.",
             recording.sample_rate_hz
         ));
-    } else if !is_lossless(&recording.codec) {
+    } else if !recording.lossless {
         texts.push(format!(
-            "The recording was coded with loss ({}): clipping, digital silence and DC offset are those of the decoded \
-             sound, which may differ from what was recorded.",
+            "The recording was encoded with a lossy codec ({}): clipping, digital silence and DC offset are those of the \
+             decoded sound, which may differ from what was recorded.",
             recording.codec
         ));
     }
     texts
-}
-
-/// Whether a codec, by its name, keeps every sample.
-pub(crate) fn is_lossless(codec: &str) -> bool {
-    ["pcm_s", "pcm_u", "pcm_f", "flac", "alac"].iter().any(|prefix| codec.starts_with(prefix))
 }

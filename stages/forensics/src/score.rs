@@ -1,4 +1,4 @@
-//! Scores over the evidence, and how much of the speech they rest on.
+//! Scores over the evidence, and their coverage of the speech.
 //!
 //! A category's score is `100 (1 - prod(1 - severity * confidence))` over its counted items: the chance that at least
 //! one of them is right, if severities were probabilities and the items independent. It is 0 without evidence, never
@@ -14,7 +14,7 @@ use crate::lexicon::{Lexicons, is_mark};
 use crate::spans::{common_s, spans_of, total_s};
 use crate::{ForensicInput, ForensicsConfig, ScoreCategory};
 
-const NOT_ASKED_FOR: &str = "left out unless asked for: markers of deception are not validated";
+const OFF_BY_DEFAULT: &str = "off by default: markers of deception are not validated";
 
 /// The scores of one recording.
 pub(crate) fn score(
@@ -33,7 +33,7 @@ pub(crate) fn score(
             let score = if config.is_scored(category) {
                 category_score(category, category.weight / total, evidence, obstacle.as_deref())
             } else {
-                unscored(NOT_ASKED_FOR, 0.0)
+                unscored(OFF_BY_DEFAULT, 0.0)
             };
             (category.name.clone(), score)
         })
@@ -109,9 +109,9 @@ fn coverage(lexicons: &Lexicons, input: &ForensicInput<'_>) -> Coverage {
         transcribed_s += transcribed_in(input, channel, &spans);
         low_confidence_s += low_confidence_in(input, channel, &spans);
     }
-    let said: Vec<f64> =
+    let confidences: Vec<f64> =
         input.words.words.iter().filter(|w| !is_mark(&w.text)).map(|w| f64::from(w.confidence)).collect();
-    let mean_confidence = (!said.is_empty()).then(|| said.iter().sum::<f64>() / said.len() as f64);
+    let mean_confidence = (!confidences.is_empty()).then(|| confidences.iter().sum::<f64>() / confidences.len() as f64);
     let unread = languages(input).into_iter().filter(|language| !lexicons.cover(language));
     Coverage {
         speech_s,
@@ -140,4 +140,75 @@ fn transcribed_in(input: &ForensicInput<'_>, channel: u16, speech: &[Span]) -> f
 }
 
 #[cfg(test)]
-mod tests;
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn item(category: &str, severity: f64, confidence: f64, discounted: bool) -> Evidence {
+        Evidence {
+            category: category.to_owned(),
+            subcategory: "direct".to_owned(),
+            rule: "r".to_owned(),
+            severity,
+            text: String::new(),
+            channel: 0,
+            speaker: None,
+            start_s: 0.0,
+            end_s: 1.0,
+            words: vec![0],
+            confidence,
+            discounted: discounted.then(|| "negated: not".to_owned()),
+        }
+    }
+
+    fn threat(evidence: &[Evidence]) -> CategoryScore {
+        let config = ForensicsConfig::default();
+        let category = config.scores.iter().find(|score| score.name == "threat").unwrap();
+        category_score(category, 0.25, evidence, None)
+    }
+
+    #[test]
+    fn category_score_sums_its_own_counted_evidence() {
+        let evidence = [
+            item("threat", 0.5, 1.0, false),
+            item("insult", 0.9, 1.0, false),
+            item("threat", 0.9, 1.0, true),
+            item("stalking", 0.4, 0.5, false),
+        ];
+        let score = threat(&evidence);
+        assert!((score.score.value.unwrap() - 100.0 * (1.0 - 0.5 * 0.8)).abs() < 1e-9);
+        assert_eq!(score.evidence, [0, 3]);
+        assert_eq!(score.level, Some(ScoreLevel::High));
+    }
+
+    #[test]
+    fn category_score_without_evidence_is_exactly_zero() {
+        let score = threat(&[item("threat", 0.9, 1.0, true)]);
+        assert_eq!((score.score.value, score.level), (Some(0.0), Some(ScoreLevel::Minimal)));
+        assert!(score.evidence.is_empty());
+    }
+
+    #[test]
+    fn score_levels_begin_at_20_40_60_and_80() {
+        let levels = [0.0, 19.99, 20.0, 40.0, 60.0, 80.0, 100.0].map(|score| ScoreLevel::of(score).name());
+        assert_eq!(levels, ["minimal", "minimal", "low", "moderate", "high", "critical", "critical"]);
+    }
+
+    proptest! {
+        #[test]
+        fn scores_stay_in_range_and_never_fall_by_more_evidence(
+            items in prop::collection::vec((0.0f64..=1.0, 0.0f64..=1.0, any::<bool>()), 0..40),
+        ) {
+            let evidence: Vec<Evidence> =
+                items.into_iter().map(|(severity, confidence, off)| item("threat", severity, confidence, off)).collect();
+            let mut before = 0.0;
+            for n in 0..=evidence.len() {
+                let score = threat(&evidence[..n]).score.value.unwrap();
+                prop_assert!((0.0..=100.0).contains(&score));
+                prop_assert!(score >= before);
+                before = score;
+            }
+        }
+    }
+}

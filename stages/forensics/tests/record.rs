@@ -8,10 +8,10 @@ use stage_core::{
 };
 
 /// Phrases of one call: channel, start in seconds, and words half a second apart.
-type Said<'a> = (u16, f64, &'a str);
+type Phrase<'a> = (u16, f64, &'a str);
 
-fn words(said: &[Said<'_>]) -> Vec<Word> {
-    let phrase = |&(channel, start_s, text): &Said<'_>| {
+fn words(phrases: &[Phrase<'_>]) -> Vec<Word> {
+    let phrase = |&(channel, start_s, text): &Phrase<'_>| {
         let word = move |(i, text): (usize, &str)| {
             let start_s = start_s + i as f64 * 0.5;
             let (speaker, text) = (None, text.to_owned());
@@ -28,17 +28,18 @@ fn words(said: &[Said<'_>]) -> Vec<Word> {
         };
         text.split_whitespace().enumerate().map(word).collect::<Vec<_>>()
     };
-    let mut words: Vec<Word> = said.iter().flat_map(phrase).collect();
+    let mut words: Vec<Word> = phrases.iter().flat_map(phrase).collect();
     words.sort_by(|a, b| a.channel.cmp(&b.channel).then(a.start_s.total_cmp(&b.start_s)));
     words
 }
 
-fn record_of(config: ForensicsConfig, language: &str, said: &[Said<'_>]) -> ForensicRecord {
+fn record_of(config: ForensicsConfig, language: &str, phrases: &[Phrase<'_>]) -> ForensicRecord {
     let frames = 16_000 * 30;
     let pcm = PcmSource { source_frames: frames, frames, trimmed_start_frames: 0, trimmed_end_frames: 0 };
     let recording = Recording {
         container: "wav".into(),
         codec: "pcm_s16le".into(),
+        lossless: true,
         sample_rate_hz: 16_000,
         channels: 2,
         duration_s: 30.0,
@@ -62,7 +63,7 @@ fn record_of(config: ForensicsConfig, language: &str, said: &[Said<'_>]) -> Fore
         decoding: Decoding::default(),
         pieces: vec![],
     };
-    let spoken = !said.is_empty();
+    let spoken = !phrases.is_empty();
     let segments = SpeechSegments {
         vad: VadIdentity { name: "energy".into(), model_sha256: None },
         spans: if spoken { vec![span(0), span(1)] } else { vec![] },
@@ -74,14 +75,14 @@ fn record_of(config: ForensicsConfig, language: &str, said: &[Said<'_>]) -> Fore
         segments: if spoken { vec![segment(0), segment(1)] } else { vec![] },
         dropped: vec![],
     };
-    let words = AlignedWords { method: "given".into(), words: words(said) };
+    let words = AlignedWords { method: "given".into(), words: words(phrases) };
     let input =
         ForensicInput { recording: &recording, pcm: &pcm, segments: &segments, transcript: &transcript, words: &words };
     Forensics::new(config).expect("a usable configuration").run(input).expect("a record")
 }
 
-fn english(said: &[Said<'_>]) -> ForensicRecord {
-    record_of(ForensicsConfig::default(), "en", said)
+fn english(phrases: &[Phrase<'_>]) -> ForensicRecord {
+    record_of(ForensicsConfig::default(), "en", phrases)
 }
 
 fn counted(record: &ForensicRecord) -> Vec<&Evidence> {
@@ -89,7 +90,7 @@ fn counted(record: &ForensicRecord) -> Vec<&Evidence> {
 }
 
 #[test]
-fn every_threatening_call_phrase_is_evidence_and_no_neutral_one_is() {
+fn evidence_is_every_threatening_phrase_and_no_neutral_one() {
     let marked = [
         "stop calling me",
         "leave me alone",
@@ -145,13 +146,13 @@ fn evidence_times_are_those_of_its_words_and_not_zero() {
 }
 
 #[test]
-fn substrings_inside_other_words_never_match() {
+fn evidence_is_never_a_part_of_another_word() {
     let record = english(&[(0, 1.0, "the skills of the class passed the assessment on overkill in Scunthorpe")]);
     assert!(record.evidence.is_empty(), "{:?}", record.evidence);
 }
 
 #[test]
-fn negated_and_quoted_phrases_are_listed_and_count_nothing() {
+fn evidence_that_is_negated_or_quoted_is_listed_and_does_not_count() {
     for (text, why) in [
         ("I will not kill you", "negated: not"),
         ("I don't think I will kill you", "negated: do not think"),
@@ -166,34 +167,34 @@ fn negated_and_quoted_phrases_are_listed_and_count_nothing() {
 }
 
 #[test]
-fn a_negation_in_another_clause_takes_nothing_back() {
+fn negation_in_another_clause_does_not_apply() {
     assert_eq!(counted(&english(&[(0, 1.0, "No, I will kill you")])).len(), 1);
     assert_eq!(counted(&english(&[(0, 1.0, "I can not. I will kill you")])).len(), 1);
 }
 
 #[test]
-fn a_phrase_is_never_put_together_from_two_channels_or_distant_words() {
+fn evidence_is_never_joined_from_two_channels_or_distant_words() {
     assert!(english(&[(0, 1.0, "I will"), (1, 2.0, "kill you")]).evidence.is_empty());
     assert!(english(&[(0, 1.0, "I will"), (0, 9.0, "kill you")]).evidence.is_empty());
     assert_eq!(english(&[(0, 1.0, "I will"), (0, 2.5, "kill you")]).evidence.len(), 1);
 }
 
 #[test]
-fn the_same_words_count_once_in_a_category() {
+fn evidence_counts_the_same_words_once_per_category() {
     let record = english(&[(0, 1.0, "if you leave I will kill you")]);
     assert_eq!(record.evidence.len(), 1);
     assert_eq!(record.evidence[0].rule, "en.threat.conditional");
 }
 
 #[test]
-fn a_mark_of_the_model_joins_no_phrase_and_is_no_transcript() {
+fn marks_of_the_model_are_neither_phrase_nor_transcript() {
     assert!(english(&[(0, 1.0, "I will [unclear] kill you")]).evidence.is_empty());
     let record = english(&[(0, 1.0, "[unclear]")]);
     assert_eq!(record.scores.overall.reason.as_deref(), Some("no speech was transcribed"));
 }
 
 #[test]
-fn korean_endings_spacing_and_politeness_vary() {
+fn korean_evidence_varies_in_endings_spacing_and_politeness() {
     for text in [
         "너 죽여버린다",
         "너 죽여 버릴 거야",
@@ -211,7 +212,7 @@ fn korean_endings_spacing_and_politeness_vary() {
 }
 
 #[test]
-fn korean_threats_of_a_creditor_are_found_and_the_rest_of_the_call_is_not() {
+fn korean_evidence_is_the_threats_of_a_creditor_alone() {
     let counted_in = |text: &str| -> Vec<String> {
         let record = record_of(ForensicsConfig::default(), "ko", &[(0, 1.0, text)]);
         counted(&record).iter().map(|item| item.category.clone()).collect()
@@ -225,7 +226,7 @@ fn korean_threats_of_a_creditor_are_found_and_the_rest_of_the_call_is_not() {
 }
 
 #[test]
-fn text_without_any_marker_scores_exactly_zero_with_and_without_deception() {
+fn scores_without_evidence_are_exactly_zero() {
     for deception in [false, true] {
         let config = ForensicsConfig { deception, ..ForensicsConfig::default() };
         let record = record_of(config, "en", &[(0, 1.0, "hello can you call me back tomorrow morning")]);
@@ -235,7 +236,7 @@ fn text_without_any_marker_scores_exactly_zero_with_and_without_deception() {
 }
 
 #[test]
-fn deception_is_left_out_unless_asked_for_and_the_weights_sum_to_one() {
+fn deception_is_off_by_default_and_the_weights_sum_to_one() {
     for (deception, threat_weight) in [(false, 25.0 / 80.0), (true, 0.25)] {
         let config = ForensicsConfig { deception, ..ForensicsConfig::default() };
         let record = record_of(config, "en", &[(0, 1.0, "to be honest I will kill you")]);
@@ -250,7 +251,7 @@ fn deception_is_left_out_unless_asked_for_and_the_weights_sum_to_one() {
 }
 
 #[test]
-fn no_speech_or_an_unknown_language_is_null_with_a_reason() {
+fn scores_without_speech_or_lexicon_are_null_with_a_reason() {
     let silent = english(&[]);
     assert_eq!(silent.scores.overall.reason.as_deref(), Some("no speech was detected"));
     assert_eq!((silent.scores.level, silent.scores.coverage.ratio.value), (None, None));
@@ -260,20 +261,20 @@ fn no_speech_or_an_unknown_language_is_null_with_a_reason() {
 }
 
 #[test]
-fn coverage_says_how_much_of_the_speech_was_transcribed() {
+fn coverage_is_the_share_of_transcribed_speech() {
     let coverage = english(&[(0, 1.0, "hello there")]).scores.coverage;
     assert_eq!((coverage.speech_s, coverage.transcribed_s, coverage.ratio.value), (40.0, 20.0, Some(0.5)));
     assert!((coverage.mean_confidence.value.unwrap() - 0.8).abs() < 1e-6);
 }
 
 #[test]
-fn every_setting_and_lexicon_enters_the_identity() {
+fn identity_has_every_setting_and_lexicon() {
     let identity = |config| Forensics::new(config).unwrap().identity().settings;
     let base = ForensicsConfig::default;
     let plain = identity(base());
     assert_eq!(plain["lexicons_sha256"].as_array().unwrap().len(), 2);
     let mut pitch = base();
-    pitch.pitch.floor_hz = 60.0;
+    pitch.measures.insert("f0".into(), serde_json::json!({"floor_hz": 60.0}));
     let mut weight = base();
     weight.scores[0].weight = 30.0;
     let gap = ForensicsConfig { phrase_gap_max_s: 1.0, ..base() };

@@ -1,17 +1,20 @@
-//! Decode's artifact: what the recording is. The samples themselves are a [`crate::Pcm`].
+//! Decode's artifact: facts about the recording. The samples themselves are a [`crate::Pcm`].
 
 use std::collections::BTreeMap;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// What the container and the decoder said of a recording, and the hash of what was decoded.
+/// What the container and the decoder state about a recording, and the hash of the decoder's output.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Recording {
     /// Container format (`wav`, `isomp4`, `ogg`).
     pub container: String,
     /// Codec (`pcm_s16le`, `aac`, `opus`).
     pub codec: String,
+    /// Whether the codec keeps every sample. False in records made before decode stored it.
+    #[serde(default)]
+    pub lossless: bool,
     /// Sample rate of the decoder's output, before resampling.
     pub sample_rate_hz: u32,
     /// Channels of the decoder's output.
@@ -22,18 +25,18 @@ pub struct Recording {
     pub pcm_sha256: String,
     /// How the decoder's output became the samples that the other stages read.
     pub pcm: PcmSource,
-    /// Tags of the container (encoder, creation time), as they stand there.
+    /// Tags of the container (encoder, creation time), verbatim.
     pub tags: BTreeMap<String, String>,
-    /// What was found wrong but did not stop the decoder ("3 packets could not be decoded, silence stands for them").
+    /// Problems that did not stop the decoder ("3 of 90 packets could not be decoded and are silence").
     pub warnings: Vec<String>,
 }
 
 /// How the decoder's output became 16 kHz PCM.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct PcmSource {
-    /// Samples a channel in the decoder's output after trimming.
+    /// Samples per channel in the decoder's output after trimming.
     pub source_frames: u64,
-    /// Samples a channel at 16 kHz.
+    /// Samples per channel at 16 kHz.
     pub frames: u64,
     /// Samples removed at the start: encoder delay, or an edit list's media time.
     pub trimmed_start_frames: u64,

@@ -1,16 +1,58 @@
-//! Packets to interleaved f32: symphonia's decoders, and Opus beside them.
+//! Packets to interleaved f32. A codec is one entry of [`CODECS`]: its name, its rules and its decoder.
 
-pub(crate) mod aac;
-mod bits;
-pub(crate) mod opus;
-pub(crate) mod sbr;
+mod aac;
+mod generic;
+mod opus;
+mod vorbis;
 
-use symphonia::core::codecs::audio::well_known::{CODEC_ID_AAC, CODEC_ID_OPUS, CODEC_ID_VORBIS};
-use symphonia::core::codecs::audio::{AudioCodecParameters, AudioDecoder, AudioDecoderOptions};
+use symphonia::core::codecs::audio::AudioCodecParameters;
 use symphonia::core::errors::Error as SymphoniaError;
+use symphonia::core::formats::Track;
 use symphonia::core::packet::Packet;
 
+pub(crate) use self::aac::require_low_complexity_adts;
 use crate::error::DecodeError;
+
+/// All codecs; the first that decodes a track is its codec. The last one covers all codecs that symphonia knows.
+const CODECS: [&dyn Codec; 4] = [&opus::Opus, &aac::Aac, &vorbis::Vorbis, &generic::Generic];
+
+/// The rate where neither container nor packets state one yet; that of Opus, whose packets do not.
+pub(crate) const DEFAULT_RATE_HZ: u32 = 48_000;
+
+/// Everything that decode needs to know about a codec.
+pub(crate) trait Codec: Send + Sync {
+    /// Whether it decodes tracks with these parameters.
+    fn decodes(&self, params: &AudioCodecParameters) -> bool;
+
+    /// Its short name in records (`pcm_s16le`, `aac`, `opus`).
+    fn name(&self, params: &AudioCodecParameters) -> String;
+
+    /// Whether it keeps every sample.
+    fn is_lossless(&self, _params: &AudioCodecParameters) -> bool {
+        false
+    }
+
+    /// Frames to skip at the start, as the codec's own header states them; `None` without such a header. `big_endian`:
+    /// the header is stored as MP4 stores it.
+    fn delay_frames(&self, _params: &AudioCodecParameters, _big_endian: bool) -> Option<u64> {
+        None
+    }
+
+    /// A decoder for the track.
+    ///
+    /// # Errors
+    /// There is no decoder, or it could not decode the track in full.
+    fn open(&self, track: &Track, params: &AudioCodecParameters) -> Result<Box<dyn PacketDecoder>, DecodeError>;
+}
+
+/// Decodes the packets of one track, in order.
+pub(crate) trait PacketDecoder: Send {
+    /// Decodes one packet into `samples`, interleaved; what they held before is dropped.
+    ///
+    /// # Errors
+    /// The packet is damaged (the next one may be fine), or shows that the track cannot be decoded.
+    fn decode(&mut self, packet: &Packet, samples: &mut Vec<f32>) -> Result<Spec, PacketError>;
+}
 
 /// Rate and channels of a decoded block.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -19,75 +61,52 @@ pub(crate) struct Spec {
     pub(crate) channels: usize,
 }
 
-/// Decodes the packets of one track, in order.
-pub(crate) enum PacketDecoder {
-    Symphonia {
-        decoder: Box<dyn AudioDecoder>,
-        /// Vorbis: the first packet only primes the overlap; what is decoded from it is no audio.
-        priming: bool,
-    },
-    Opus(opus::OpusDecoder),
+/// Why a packet has no samples.
+#[derive(Debug)]
+pub(crate) enum PacketError {
+    /// The packet cannot be decoded, for this reason.
+    Damaged(String),
+    /// The whole track cannot be decoded.
+    Track(DecodeError),
 }
 
-impl PacketDecoder {
-    /// A decoder for a track with these parameters.
-    ///
-    /// # Errors
-    /// The codec is unknown, or its profile cannot be decoded in full.
-    pub(crate) fn new(params: &AudioCodecParameters) -> Result<Self, DecodeError> {
-        if params.codec == CODEC_ID_OPUS {
-            return opus::OpusDecoder::new(params).map(Self::Opus);
-        }
-        if params.codec == CODEC_ID_AAC {
-            aac::require_low_complexity(params)?;
-        }
-        if params.codec == CODEC_ID_VORBIS && params.channels.as_ref().is_some_and(|c| c.count() > 2) {
-            // A 5.1 file came out wrong against ffmpeg on four of its channels (symphonia 0.6.1); the cause is not known.
-            return Err(DecodeError::UnsupportedProfile("Vorbis with more than two channels".to_owned()));
-        }
-        // Delay and padding are removed by our own timeline, which also counts them.
-        let options = AudioDecoderOptions::default().gapless(false);
-        let decoder =
-            symphonia::default::get_codecs().make_audio_decoder(params, &options).map_err(|error| match error {
-                SymphoniaError::Unsupported(what) if is_known(params) => {
-                    DecodeError::UnsupportedProfile(format!("this kind of {} ({what})", name(params)))
-                }
-                SymphoniaError::DecodeError(what) => DecodeError::DamagedContainer(what),
-                _ => DecodeError::UnsupportedCodec(name(params)),
-            })?;
-        Ok(Self::Symphonia { decoder, priming: params.codec == CODEC_ID_VORBIS })
-    }
-
-    /// Decodes one packet into `samples`, interleaved.
-    ///
-    /// # Errors
-    /// What is wrong with the packet; the next one may be fine.
-    pub(crate) fn decode(&mut self, packet: &Packet, samples: &mut Vec<f32>) -> Result<Spec, SymphoniaError> {
-        match self {
-            Self::Opus(decoder) => decoder.decode(&packet.data, samples),
-            Self::Symphonia { decoder, priming } => {
-                let buffer = decoder.decode(packet)?;
-                let spec = Spec { rate_hz: buffer.spec().rate(), channels: buffer.spec().channels().count() };
-                buffer.copy_to_vec_interleaved(samples);
-                if std::mem::take(priming) {
-                    samples.clear();
-                }
-                Ok(spec)
-            }
-        }
+impl From<SymphoniaError> for PacketError {
+    fn from(error: SymphoniaError) -> Self {
+        Self::Damaged(error.to_string())
     }
 }
 
-/// The codec's short name (`pcm_s16le`, `aac`, `opus`).
-pub(crate) fn name(params: &AudioCodecParameters) -> String {
-    if params.codec == CODEC_ID_OPUS {
-        return "opus".to_owned();
-    }
-    symphonia::default::get_codecs()
-        .get_audio_decoder(params.codec)
-        .map_or_else(|| format!("{}", params.codec), |decoder| decoder.codec.info.short_name.to_owned())
+/// The codec of a track with these parameters.
+pub(crate) fn codec_of(params: &AudioCodecParameters) -> &'static dyn Codec {
+    CODECS.into_iter().find(|codec| codec.decodes(params)).unwrap_or(&generic::Generic)
 }
 
-fn is_known(params: &AudioCodecParameters) -> bool {
-    symphonia::default::get_codecs().get_audio_decoder(params.codec).is_some()
+#[cfg(test)]
+mod tests {
+    use symphonia::core::codecs::audio::well_known::{
+        CODEC_ID_AAC, CODEC_ID_ALAC, CODEC_ID_FLAC, CODEC_ID_MP3, CODEC_ID_OPUS, CODEC_ID_PCM_ALAW, CODEC_ID_PCM_F32LE,
+        CODEC_ID_PCM_S16LE, CODEC_ID_VORBIS,
+    };
+
+    use super::*;
+
+    #[test]
+    fn codecs_have_names_and_say_whether_they_are_lossless() {
+        for (id, name, lossless) in [
+            (CODEC_ID_OPUS, "opus", false),
+            (CODEC_ID_AAC, "aac", false),
+            (CODEC_ID_VORBIS, "vorbis", false),
+            (CODEC_ID_MP3, "mp3", false),
+            (CODEC_ID_PCM_ALAW, "pcm_alaw", false),
+            (CODEC_ID_PCM_S16LE, "pcm_s16le", true),
+            (CODEC_ID_PCM_F32LE, "pcm_f32le", true),
+            (CODEC_ID_FLAC, "flac", true),
+            (CODEC_ID_ALAC, "alac", true),
+        ] {
+            let mut params = AudioCodecParameters::new();
+            params.for_codec(id);
+            let codec = codec_of(&params);
+            assert_eq!((codec.name(&params).as_str(), codec.is_lossless(&params)), (name, lossless));
+        }
+    }
 }

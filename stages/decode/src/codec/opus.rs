@@ -2,15 +2,18 @@
 
 use ropus::{OpusDecoder as Mono, OpusMSDecoder as Multistream};
 use symphonia::core::codecs::audio::AudioCodecParameters;
-use symphonia::core::errors::Error as SymphoniaError;
+use symphonia::core::codecs::audio::well_known::CODEC_ID_OPUS;
+use symphonia::core::formats::Track;
+use symphonia::core::packet::Packet;
 
-use super::Spec;
+use super::{Codec, PacketDecoder, PacketError, Spec};
 use crate::error::DecodeError;
 
-pub(crate) const RATE_HZ: u32 = 48_000;
-/// Samples a channel in the longest packet, 120 ms.
+const RATE_HZ: u32 = 48_000;
+/// Samples per channel in the longest packet, 120 ms.
 const PACKET_FRAMES: usize = 5_760;
-/// Where the identification header (RFC 7845, 5.1) has its fields.
+/// Offsets of the fields of the identification header (RFC 7845, 5.1).
+const PRE_SKIP_AT: usize = 10;
 const CHANNELS_AT: usize = 9;
 const FAMILY_AT: usize = 18;
 const STREAMS_AT: usize = 19;
@@ -27,8 +30,29 @@ const WAVE_ORDER: [&[usize]; 6] = [
     &[0, 2, 1, 7, 5, 6, 3, 4],
 ];
 
+/// Opus, which symphonia does not decode.
+pub(super) struct Opus;
+
+impl Codec for Opus {
+    fn decodes(&self, params: &AudioCodecParameters) -> bool {
+        params.codec == CODEC_ID_OPUS
+    }
+
+    fn name(&self, _params: &AudioCodecParameters) -> String {
+        "opus".to_owned()
+    }
+
+    fn delay_frames(&self, params: &AudioCodecParameters, big_endian: bool) -> Option<u64> {
+        params.extra_data.as_deref().map(|head| pre_skip(head, big_endian))
+    }
+
+    fn open(&self, _track: &Track, params: &AudioCodecParameters) -> Result<Box<dyn PacketDecoder>, DecodeError> {
+        Ok(Box::new(OpusDecoder::new(params)?))
+    }
+}
+
 /// One or two channels in a single stream, or several streams (channel mapping families 1 and 255).
-pub(crate) struct OpusDecoder {
+struct OpusDecoder {
     streams: Streams,
     channels: usize,
     pcm: Vec<i16>,
@@ -40,7 +64,7 @@ enum Streams {
 }
 
 impl OpusDecoder {
-    pub(super) fn new(params: &AudioCodecParameters) -> Result<Self, DecodeError> {
+    fn new(params: &AudioCodecParameters) -> Result<Self, DecodeError> {
         let damaged = |_| DecodeError::DamagedContainer("its Opus header is invalid");
         let head = params.extra_data.as_deref().unwrap_or_default();
         let channels = head.get(CHANNELS_AT).map_or_else(
@@ -70,10 +94,13 @@ impl OpusDecoder {
         };
         Ok(Self { streams: streams.map_err(damaged)?, channels, pcm: vec![0; PACKET_FRAMES * channels] })
     }
+}
 
-    pub(super) fn decode(&mut self, packet: &[u8], samples: &mut Vec<f32>) -> Result<Spec, SymphoniaError> {
+impl PacketDecoder for OpusDecoder {
+    fn decode(&mut self, packet: &Packet, samples: &mut Vec<f32>) -> Result<Spec, PacketError> {
+        let packet = &packet.data[..];
         if packet.is_empty() {
-            return Err(SymphoniaError::DecodeError("opus: empty packet"));
+            return Err(PacketError::Damaged("opus: empty packet".to_owned()));
         }
         let decoded = match &mut self.streams {
             Streams::Single(decoder) => decoder.decode(Some(packet), &mut self.pcm, PACKET_FRAMES as i32, false),
@@ -81,15 +108,15 @@ impl OpusDecoder {
                 decoder.decode(Some(packet), packet.len() as i32, &mut self.pcm, PACKET_FRAMES as i32, false)
             }
         };
-        let frames = decoded.map_err(|_| SymphoniaError::DecodeError("opus: corrupt packet"))?;
+        let frames = decoded.map_err(|_| PacketError::Damaged("opus: corrupt packet".to_owned()))?;
         samples.clear();
         samples.extend(self.pcm[..frames as usize * self.channels].iter().map(|&s| f32::from(s) / 32_768.0));
         Ok(Spec { rate_hz: RATE_HZ, channels: self.channels })
     }
 }
 
-/// Samples that an Opus identification header says to skip at the start (48 kHz). `big_endian`: the `dOps` box of MP4.
-pub(crate) fn pre_skip(head: &[u8], big_endian: bool) -> u64 {
-    let Some(&[low, high]) = head.get(10..12) else { return 0 };
+/// Frames to skip at the start, as an Opus identification header states them (48 kHz). `big_endian`: the `dOps` box of MP4.
+fn pre_skip(head: &[u8], big_endian: bool) -> u64 {
+    let Some(&[low, high]) = head.get(PRE_SKIP_AT..PRE_SKIP_AT + 2) else { return 0 };
     u64::from(if big_endian { u16::from_be_bytes([low, high]) } else { u16::from_le_bytes([low, high]) })
 }

@@ -1,9 +1,13 @@
-//! The elements of a Matroska or WebM file that say which samples are not to be played: CodecDelay and DiscardPadding
+//! The elements of a Matroska or WebM file that state which samples are not played: CodecDelay and DiscardPadding
 //! (RFC 9559), and when the recording was made.
 
 use std::collections::{BTreeMap, HashMap};
-use std::fs::File;
 use std::io::{self, BufReader, Read, Seek, SeekFrom};
+
+use super::{AudioTrack, PlaybackRules, ROUNDED_STAMPS_MS};
+use crate::error::DecodeError;
+use crate::input::InputReader;
+use crate::timeline::{Timeline, Timing};
 
 const SEGMENT: u32 = 0x1853_8067;
 const INFO: u32 = 0x1549_a966;
@@ -20,29 +24,37 @@ const DISCARD_PADDING: u32 = 0x75a2;
 /// From 1970-01-01 to 2001-01-01, where Matroska counts from.
 const EPOCH_2001_S: i64 = 978_307_200;
 
+/// The elements of the file as rules of playback.
+///
+/// # Errors
+/// The file could not be read.
+pub(super) fn rules(file: &mut InputReader) -> Result<Box<dyn PlaybackRules>, DecodeError> {
+    Ok(Box::new(Segment::read(file).map_err(DecodeError::Read)?))
+}
+
 /// What a walk over the elements found.
 #[derive(Debug, Default)]
-pub(crate) struct Segment {
+struct Segment {
     date_ns: Option<i64>,
     tracks: HashMap<u64, Track>,
 }
 
 /// Delay and padding of one track.
 #[derive(Debug, Default, Clone)]
-pub(crate) struct Track {
+struct Track {
     /// Time that the decoder's first samples are early, in ns.
-    pub(crate) delay_ns: u64,
+    delay_ns: u64,
     /// Time to discard at the end of a packet, in ns, by the packet's index in the track.
-    pub(crate) padding_ns: BTreeMap<u64, u64>,
+    padding_ns: BTreeMap<u64, u64>,
     packets: u64,
 }
 
 impl Segment {
-    /// Walks over the headers of all elements; the samples themselves are skipped. What lies behind damage is left out.
+    /// Walks over the headers of all elements; the samples themselves are skipped. What follows damage is left out.
     ///
     /// # Errors
     /// The file could not be read.
-    pub(crate) fn read(file: &mut File) -> io::Result<Self> {
+    fn read(file: &mut InputReader) -> io::Result<Self> {
         file.seek(SeekFrom::Start(0))?;
         let mut walk =
             Walk { reader: BufReader::with_capacity(1 << 16, file), found: Self::default(), entry: 0, block: None };
@@ -51,20 +63,29 @@ impl Segment {
             _ => Ok(walk.found),
         }
     }
+}
 
-    /// When the recording was made, where the file says so (RFC 3339, UTC).
-    pub(crate) fn creation_time(&self) -> Option<String> {
+impl PlaybackRules for Segment {
+    fn creation_time(&self) -> Option<String> {
         self.date_ns.map(|ns| super::rfc3339(ns.div_euclid(1_000_000_000) + EPOCH_2001_S))
     }
 
-    /// Delay and padding of a track.
-    pub(crate) fn track(&self, number: u32) -> Track {
-        self.tracks.get(&u64::from(number)).cloned().unwrap_or_default()
+    fn timing(&self, track: &AudioTrack<'_>) -> Result<Timing, DecodeError> {
+        let rate_hz = u128::from(track.rate_hz());
+        let frames = |ns: u64| ((u128::from(ns) * rate_hz + 500_000_000) / 1_000_000_000) as u64;
+        let of_track = self.tracks.get(&u64::from(track.track.id)).cloned().unwrap_or_default();
+        // The codec's own header counts the delay in samples, CodecDelay in rounded nanoseconds.
+        let delay = track.codec.delay_frames(track.params, false).unwrap_or_else(|| frames(of_track.delay_ns));
+        Ok(Timing {
+            timeline: Timeline::from_frame(delay),
+            padding: of_track.padding_ns.into_iter().map(|(at, ns)| (at, frames(ns))).collect(),
+            gap_ms: Some(ROUNDED_STAMPS_MS),
+        })
     }
 }
 
 struct Walk<'a> {
-    reader: BufReader<&'a mut File>,
+    reader: BufReader<&'a mut InputReader>,
     found: Segment,
     /// The number of the track entry that is being read.
     entry: u64,

@@ -1,8 +1,190 @@
-//! What the demuxers leave out: MP4 edit lists, Matroska's delay and padding, some wave headers.
+//! Containers. A container is one entry of [`CONTAINERS`]: its names, and the rules by which its packets are played, as
+//! far as symphonia's demuxers leave them out (MP4 edit lists, Matroska's delay and padding, some wave headers).
 
-pub(crate) mod matroska;
-pub(crate) mod mp4;
-pub(crate) mod wave;
+mod matroska;
+mod mp4;
+mod wave;
+
+use std::collections::BTreeMap;
+use std::io;
+use std::sync::LazyLock;
+
+use symphonia::core::codecs::audio::AudioCodecParameters;
+use symphonia::core::formats::probe::Probe;
+use symphonia::core::formats::well_known::{
+    FORMAT_ID_ADTS, FORMAT_ID_AIFF, FORMAT_ID_CAF, FORMAT_ID_FLAC, FORMAT_ID_ISOMP4, FORMAT_ID_MKV, FORMAT_ID_MP1,
+    FORMAT_ID_MP2, FORMAT_ID_MP3, FORMAT_ID_OGG, FORMAT_ID_WAVE,
+};
+use symphonia::core::formats::{FormatId, Track};
+use symphonia::core::io::MediaSource;
+
+use crate::codec::{self, Codec};
+use crate::error::DecodeError;
+use crate::input::InputReader;
+use crate::timeline::{Edit, Timeline, Timing};
+
+/// Time stamps of Matroska (in ms) and Ogg (one per page) are off by less than this.
+const ROUNDED_STAMPS_MS: u64 = 60;
+
+/// All containers.
+static CONTAINERS: [Container; 11] = [
+    Container {
+        name: Some("wav"),
+        length: StatedLength::ExactOrOpen,
+        ..Container::new(FORMAT_ID_WAVE, &["wav", "wave"])
+    },
+    Container { length: StatedLength::Exact, ..Container::new(FORMAT_ID_AIFF, &["aif", "aiff"]) },
+    Container { rules: |_| with_timing(caf_timing), ..Container::new(FORMAT_ID_CAF, &["caf"]) },
+    Container {
+        length: StatedLength::Exact,
+        rules: |_| with_timing(flac_timing),
+        ..Container::new(FORMAT_ID_FLAC, &["flac"])
+    },
+    Container::new(FORMAT_ID_MP1, &["mp1"]),
+    Container::new(FORMAT_ID_MP2, &["mp2"]),
+    Container::new(FORMAT_ID_MP3, &["mp3"]),
+    Container { rules: adts_rules, ..Container::new(FORMAT_ID_ADTS, &["aac"]) },
+    Container { rules: |_| with_timing(ogg_timing), ..Container::new(FORMAT_ID_OGG, &["oga", "ogg", "opus"]) },
+    Container { rules: mp4::rules, ..Container::new(FORMAT_ID_ISOMP4, &["3gp", "m4a", "m4b", "mov", "mp4"]) },
+    Container { rules: matroska::rules, ..Container::new(FORMAT_ID_MKV, &["mka", "mkv", "webm"]) },
+];
+
+/// Recordings without a demuxer: a named error is better than a file that is skipped.
+const WITHOUT_DEMUXER: [&str; 1] = ["amr"];
+
+/// Everything that decode needs to know about a container.
+pub(crate) struct Container {
+    /// Symphonia's id of it.
+    format: FormatId,
+    /// Its short name in records, where it differs from symphonia's.
+    pub(crate) name: Option<&'static str>,
+    /// Endings of file names, in lower case and without the dot: what a folder is searched for.
+    extensions: &'static [&'static str],
+    /// How exact the length in its header is.
+    pub(crate) length: StatedLength,
+    /// Adds a demuxer that symphonia does not have.
+    demuxer: Option<fn(&mut Probe)>,
+    /// Reads the facts that the demuxer leaves out.
+    pub(crate) rules: fn(&mut InputReader) -> Result<Box<dyn PlaybackRules>, DecodeError>,
+}
+
+/// How exact the number of frames is that a header states.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum StatedLength {
+    /// Not to be relied on.
+    Estimated,
+    /// Exact.
+    Exact,
+    /// Exact where it is stated; a file that was written into a pipe has none.
+    ExactOrOpen,
+}
+
+/// A container's facts about the playback of its tracks.
+pub(crate) trait PlaybackRules: Send + Sync {
+    /// When the recording was made, where the container states it (RFC 3339, UTC).
+    fn creation_time(&self) -> Option<String> {
+        None
+    }
+
+    /// The rules for one track.
+    ///
+    /// # Errors
+    /// They cannot be followed in one pass.
+    fn timing(&self, track: &AudioTrack<'_>) -> Result<Timing, DecodeError>;
+}
+
+/// The track that is played.
+pub(crate) struct AudioTrack<'a> {
+    pub(crate) track: &'a Track,
+    pub(crate) params: &'a AudioCodecParameters,
+    pub(crate) codec: &'a dyn Codec,
+    pub(crate) tags: &'a BTreeMap<String, String>,
+}
+
+impl AudioTrack<'_> {
+    /// The stated sample rate, in Hz.
+    fn rate_hz(&self) -> u32 {
+        self.params.sample_rate.unwrap_or(codec::DEFAULT_RATE_HZ)
+    }
+}
+
+impl Container {
+    const fn new(format: FormatId, extensions: &'static [&'static str]) -> Self {
+        let (name, length, demuxer) = (None, StatedLength::Estimated, None);
+        Self { format, name, extensions, length, demuxer, rules: |_| with_timing(|_| Timing::default()) }
+    }
+
+    /// The container with this id; one without rules if it is not in the list.
+    pub(crate) fn of(format: FormatId) -> &'static Self {
+        static OTHER: Container = Container::new(symphonia::core::formats::FORMAT_ID_NULL, &[]);
+        CONTAINERS.iter().find(|container| container.format == format).unwrap_or(&OTHER)
+    }
+}
+
+/// Endings of the names of recordings, in lower case and without the dot, sorted.
+#[must_use]
+pub fn audio_extensions() -> &'static [&'static str] {
+    static SORTED: LazyLock<Vec<&str>> = LazyLock::new(|| {
+        let known = CONTAINERS.iter().flat_map(|container| container.extensions).chain(&WITHOUT_DEMUXER);
+        let mut extensions: Vec<&str> = known.copied().collect();
+        extensions.sort_unstable();
+        extensions
+    });
+    &SORTED
+}
+
+/// Symphonia's demuxers and those of the list.
+pub(crate) fn demuxers() -> &'static Probe {
+    static PROBE: LazyLock<Probe> = LazyLock::new(|| {
+        let mut probe = Probe::new();
+        symphonia::default::register_enabled_formats(&mut probe);
+        CONTAINERS.iter().filter_map(|container| container.demuxer).for_each(|register| register(&mut probe));
+        probe
+    });
+    &PROBE
+}
+
+/// The file as symphonia's demuxers can read it.
+///
+/// # Errors
+/// The file could not be read.
+pub(crate) fn media_source(file: InputReader) -> io::Result<Box<dyn MediaSource>> {
+    wave::source(file)
+}
+
+/// Rules that follow from the track alone.
+struct FromTrack(fn(&AudioTrack<'_>) -> Timing);
+
+impl PlaybackRules for FromTrack {
+    fn timing(&self, track: &AudioTrack<'_>) -> Result<Timing, DecodeError> {
+        Ok((self.0)(track))
+    }
+}
+
+fn with_timing(timing: fn(&AudioTrack<'_>) -> Timing) -> Result<Box<dyn PlaybackRules>, DecodeError> {
+    Ok(Box::new(FromTrack(timing)))
+}
+
+fn adts_rules(file: &mut InputReader) -> Result<Box<dyn PlaybackRules>, DecodeError> {
+    codec::require_low_complexity_adts(file)?;
+    with_timing(|_| Timing::default())
+}
+
+fn caf_timing(track: &AudioTrack<'_>) -> Timing {
+    let start = u64::from(track.track.delay.unwrap_or(0));
+    let end = track.track.num_frames.map_or(u64::MAX, |frames| start.saturating_add(frames));
+    Timing { timeline: Timeline::new(vec![Edit::Media { start, end }]), ..Timing::default() }
+}
+
+/// Frame headers count samples exactly; a damaged frame is left out by the demuxer.
+fn flac_timing(_track: &AudioTrack<'_>) -> Timing {
+    Timing { gap_ms: Some(0), ..Timing::default() }
+}
+
+fn ogg_timing(track: &AudioTrack<'_>) -> Timing {
+    let delay = track.codec.delay_frames(track.params, false).unwrap_or(0);
+    Timing { timeline: Timeline::from_frame(delay), gap_ms: Some(ROUNDED_STAMPS_MS), ..Timing::default() }
+}
 
 /// Seconds from 1970-01-01 as RFC 3339 in UTC (days to date after Howard Hinnant's `civil_from_days`).
 fn rfc3339(unix_s: i64) -> String {
@@ -22,12 +204,20 @@ fn rfc3339(unix_s: i64) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::rfc3339;
+    use super::{audio_extensions, rfc3339};
 
     #[test]
-    fn dates_are_those_of_the_calendar() {
+    fn rfc3339_gives_the_dates_of_the_calendar() {
         assert_eq!(rfc3339(0), "1970-01-01T00:00:00Z");
         assert_eq!(rfc3339(951_868_799), "2000-02-29T23:59:59Z");
         assert_eq!(rfc3339(-2_082_844_800), "1904-01-01T00:00:00Z");
+    }
+
+    #[test]
+    fn audio_extensions_are_lower_case_and_unique() {
+        let extensions = audio_extensions();
+        assert!(extensions.windows(2).all(|pair| pair[0] < pair[1]), "{extensions:?}");
+        assert!(extensions.iter().all(|extension| extension.chars().all(|c| c.is_ascii_lowercase() || c.is_numeric())));
+        assert!(["amr", "m4a", "mp3", "opus", "wav"].iter().all(|extension| extensions.contains(extension)));
     }
 }

@@ -1,21 +1,31 @@
-//! The boxes of an MP4 file that say when its samples are played (ISO/IEC 14496-12: `mvhd`, `mdhd`, `elst`).
+//! The boxes of an MP4 file that state when its samples are played (ISO/IEC 14496-12: `mvhd`, `mdhd`, `elst`).
 
-use std::fs::File;
+use std::collections::BTreeMap;
 use std::io::{self, Read, Seek, SeekFrom};
 
+use super::{AudioTrack, PlaybackRules};
 use crate::error::DecodeError;
-use crate::timeline::Edit;
+use crate::input::InputReader;
+use crate::timeline::{Edit, Timeline, Timing};
 
-/// A `moov` box larger than this is no recording of ours.
+/// A `moov` box larger than this does not belong to a recording.
 const MOOV_BYTES_MAX: u64 = 256 << 20;
 /// An empty edit longer than this is damage, not a pause.
 const EMPTY_EDIT_S_MAX: u64 = 24 * 3_600;
 /// From 1904-01-01, where MP4 counts from, to 1970-01-01.
 const EPOCH_1904_S: i64 = 2_082_844_800;
 
-/// What the `moov` box says beside the sample tables.
+/// The `moov` box as rules of playback.
+///
+/// # Errors
+/// The file could not be read.
+pub(super) fn rules(file: &mut InputReader) -> Result<Box<dyn PlaybackRules>, DecodeError> {
+    Ok(Box::new(Movie::read(file).map_err(DecodeError::Read)?))
+}
+
+/// What the `moov` box states beside the sample tables.
 #[derive(Debug, Default)]
-pub(crate) struct Movie {
+struct Movie {
     timescale: u32,
     creation_s: u64,
     tracks: Vec<Track>,
@@ -28,7 +38,7 @@ struct Track {
     edits: Vec<RawEdit>,
 }
 
-/// One line of an edit list: length in the movie's timescale, start in the track's (-1: empty), speed (16.16).
+/// One entry of an edit list: length in the movie's timescale, start in the track's (-1: empty), speed (16.16).
 #[derive(Debug, Clone, Copy)]
 struct RawEdit {
     duration: u64,
@@ -41,7 +51,7 @@ impl Movie {
     ///
     /// # Errors
     /// The file could not be read.
-    pub(crate) fn read(file: &mut File) -> io::Result<Self> {
+    fn read(file: &mut (impl Read + Seek)) -> io::Result<Self> {
         let mut at = 0;
         loop {
             file.seek(SeekFrom::Start(at))?;
@@ -73,17 +83,12 @@ impl Movie {
         movie
     }
 
-    /// When the recording was made, where the file says so (RFC 3339, UTC).
-    pub(crate) fn creation_time(&self) -> Option<String> {
-        (self.creation_s != 0).then(|| super::rfc3339(self.creation_s as i64 - EPOCH_1904_S))
-    }
-
     /// The edit list of a track in frames at `rate_hz`; empty where there is none. `media_frames`: the length of the
     /// media where it is known exactly, for an edit's end is only as exact as the movie's timescale.
     ///
     /// # Errors
     /// The list cannot be followed in one pass: other speed, jumps back, or a pause of more than a day.
-    pub(crate) fn edits(&self, track: u32, rate_hz: u32, media_frames: Option<u64>) -> Result<Vec<Edit>, DecodeError> {
+    fn edits(&self, track: u32, rate_hz: u32, media_frames: Option<u64>) -> Result<Vec<Edit>, DecodeError> {
         let Some(track) = self.tracks.iter().find(|t| t.id == track) else { return Ok(Vec::new()) };
         if self.timescale == 0 || track.timescale == 0 {
             return Ok(Vec::new());
@@ -113,6 +118,31 @@ impl Movie {
         }
         Ok(edits)
     }
+}
+
+impl PlaybackRules for Movie {
+    fn creation_time(&self) -> Option<String> {
+        (self.creation_s != 0).then(|| super::rfc3339(self.creation_s as i64 - EPOCH_1904_S))
+    }
+
+    fn timing(&self, track: &AudioTrack<'_>) -> Result<Timing, DecodeError> {
+        let edits = self.edits(track.track.id, track.rate_hz(), track.track.num_frames)?;
+        let timeline = match (edits.is_empty(), itunes_trim(track.tags)) {
+            (false, _) => Timeline::new(edits),
+            (true, Some(edit)) => Timeline::new(vec![edit]),
+            (true, None) => Timeline::from_frame(track.codec.delay_frames(track.params, true).unwrap_or(0)),
+        };
+        Ok(Timing { timeline, ..Timing::default() })
+    }
+}
+
+/// Delay and length as iTunes writes them into a tag: hexadecimal fields, the 2nd to 4th are delay, padding and length
+/// in frames.
+fn itunes_trim(tags: &BTreeMap<String, String>) -> Option<Edit> {
+    let (_, value) = tags.iter().find(|(key, _)| key.ends_with("iTunSMPB"))?;
+    let field = |n| u64::from_str_radix(value.split_whitespace().nth(n)?, 16).ok();
+    let (start, length) = (field(1)?, field(3)?);
+    Some(Edit::Media { start, end: start.checked_add(length)? })
 }
 
 impl Track {
@@ -157,9 +187,9 @@ impl Times {
 fn parse_edit_list(body: &[u8]) -> Option<Vec<RawEdit>> {
     let long = *body.first()? == 1;
     let count = read_u32(body, 4)? as usize;
-    let line = if long { 20 } else { 12 };
+    let entry = if long { 20 } else { 12 };
     body.get(8..)?
-        .chunks_exact(line)
+        .chunks_exact(entry)
         .take(count)
         .map(|edit| {
             let (duration, media_time) = if long {
@@ -167,7 +197,7 @@ fn parse_edit_list(body: &[u8]) -> Option<Vec<RawEdit>> {
             } else {
                 (u64::from(read_u32(edit, 0)?), i64::from(read_u32(edit, 4)? as i32))
             };
-            Some(RawEdit { duration, media_time, rate: read_u32(edit, line - 4)? })
+            Some(RawEdit { duration, media_time, rate: read_u32(edit, entry - 4)? })
         })
         .collect()
 }
@@ -221,7 +251,7 @@ mod tests {
     }
 
     #[test]
-    fn an_edit_that_ends_within_a_tick_of_the_media_ends_with_the_media() {
+    fn edits_that_end_within_a_tick_of_the_media_end_with_the_media() {
         let movie = movie(&[(1_000, 1_024, 0x1_0000)]);
         assert_eq!(movie.edits(7, 44_100, Some(45_110)).unwrap(), [Edit::Media { start: 1_024, end: 45_110 }]);
         assert_eq!(movie.edits(7, 44_100, Some(60_000)).unwrap(), [Edit::Media { start: 1_024, end: 45_124 }]);
@@ -229,7 +259,7 @@ mod tests {
     }
 
     #[test]
-    fn lists_that_need_a_second_pass_are_refused() {
+    fn edits_that_need_a_second_pass_are_refused() {
         for edits in [
             &[(1_000, 50_000, 0x1_0000), (1_000, 0, 0x1_0000)][..],
             &[(1_000, 0, 0x2_0000)],

@@ -1,24 +1,25 @@
-//! Wave headers that symphonia refuses although they are clear: A-law and mu-law with a short `fmt` chunk, or inside
+//! Wave headers that symphonia rejects although they are valid: A-law and mu-law with a short `fmt` chunk, or inside
 //! WAVE_FORMAT_EXTENSIBLE. The file is read through a view in which that chunk has the form that is expected.
 
-use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
 
 use symphonia::core::io::MediaSource;
+
+use crate::input::InputReader;
 
 const A_LAW: u16 = 6;
 const MU_LAW: u16 = 7;
 const EXTENSIBLE: u16 = 0xfffe;
 /// Where an extensible `fmt` chunk has its sub-format, whose first two bytes are a plain format tag.
 const SUB_FORMAT_AT: usize = 24;
-/// The `fmt` chunk stands within the first bytes.
+/// The `fmt` chunk begins within the first bytes.
 const HEADER_BYTES: u64 = 1 << 12;
 
 /// A file whose first `replaced` bytes read as `prefix`.
-pub(crate) struct Rewritten {
+struct Rewritten {
     prefix: Vec<u8>,
     replaced: u64,
-    file: File,
+    file: InputReader,
     position: u64,
     len: u64,
 }
@@ -27,16 +28,16 @@ pub(crate) struct Rewritten {
 ///
 /// # Errors
 /// The file could not be read.
-pub(crate) fn source(mut file: File) -> io::Result<Box<dyn MediaSource>> {
+pub(super) fn source(mut file: InputReader) -> io::Result<Box<dyn MediaSource>> {
     let mut header = Vec::new();
     file.by_ref().take(HEADER_BYTES).read_to_end(&mut header)?;
     file.seek(SeekFrom::Start(0))?;
     let Some((prefix, replaced)) = rewrite(&header) else { return Ok(Box::new(file)) };
-    let len = file.metadata()?.len() - replaced + prefix.len() as u64;
+    let len = file.seek(SeekFrom::End(0))? - replaced + prefix.len() as u64;
     Ok(Box::new(Rewritten { prefix, replaced, file, position: 0, len }))
 }
 
-/// The new start of the file and how much of the old one it stands for.
+/// The new start of the file, and the number of bytes that it replaces.
 fn rewrite(header: &[u8]) -> Option<(Vec<u8>, u64)> {
     let word = |at: usize| Some(u16::from_le_bytes(header.get(at..at + 2)?.try_into().ok()?));
     let long = |at: usize| Some(u32::from_le_bytes(header.get(at..at + 4)?.try_into().ok()?));

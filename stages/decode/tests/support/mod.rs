@@ -1,4 +1,4 @@
-//! What the decode tests share: the stage itself, the recordings, ffmpeg, and the distance between two signals.
+//! Shared by the decode tests: the stage itself, the recordings, ffmpeg, and the distance between two signals.
 
 #![allow(dead_code, reason = "each test binary uses a part of this")]
 
@@ -6,9 +6,9 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use decode::{DecodeConfig, Decoded, Decoder};
+use decode::{DecodeConfig, DecodeInput, Decoded, Decoder};
 use realfft::RealFftPlanner;
-use stage_core::{Stage, StageError};
+use stage_core::{Pcm, Stage, StageError, sha256_file};
 
 /// Decodes with all samples in memory.
 pub(crate) fn decode(path: &Path) -> Result<Decoded, StageError> {
@@ -17,8 +17,27 @@ pub(crate) fn decode(path: &Path) -> Result<Decoded, StageError> {
 
 /// Decodes with so many bytes of samples in memory.
 pub(crate) fn decode_with_budget(path: &Path, memory_budget_bytes: u64) -> Result<Decoded, StageError> {
-    Decoder::new(DecodeConfig { memory_budget_bytes, spill_dir: std::env::temp_dir() })
-        .run(decode::DecodeInput::of_path(path))
+    // A path that cannot be read has no hash; the stage names the reason.
+    let sha256 = sha256_file(path).unwrap_or_default();
+    decode_hashed(DecodeInput { path, sha256: &sha256 }, memory_budget_bytes)
+}
+
+/// Decodes a file of a known hash.
+pub(crate) fn decode_hashed(input: DecodeInput<'_>, memory_budget_bytes: u64) -> Result<Decoded, StageError> {
+    Decoder::new(DecodeConfig { memory_budget_bytes, spill_dir: std::env::temp_dir() }).run((input, None))
+}
+
+/// All samples at the file's own rate, interleaved; checks that packets follow each other without a gap.
+pub(crate) fn native(pcm: &Pcm) -> Result<Vec<f32>, StageError> {
+    let reader = pcm.native()?;
+    let channels = reader.channels();
+    let mut samples = Vec::new();
+    for packet in reader {
+        let packet = packet?;
+        assert_eq!((packet.first_frame as usize * channels, packet.channels), (samples.len(), channels));
+        samples.extend(packet.samples);
+    }
+    Ok(samples)
 }
 
 /// All samples of each channel.
@@ -27,7 +46,7 @@ pub(crate) fn channels(decoded: &Decoded) -> Vec<Vec<f32>> {
     (0..pcm.channels()).map(|channel| pcm.read(channel, 0, pcm.frames() as usize).unwrap()).collect()
 }
 
-/// A folder of the shared recordings, or `None` (and a line that says so) where they are missing.
+/// A folder of the shared recordings, or `None` (and a message) where they are missing.
 pub(crate) fn shared_data(folder: &str) -> Option<PathBuf> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/data").join(folder);
     if root.is_dir() {
@@ -37,13 +56,25 @@ pub(crate) fn shared_data(folder: &str) -> Option<PathBuf> {
     None
 }
 
-/// Whether ffmpeg is there; says so where it is not.
+/// Whether ffmpeg is installed; prints a message where it is not.
 pub(crate) fn has_ffmpeg() -> bool {
     let there = Command::new("ffmpeg").arg("-version").output().is_ok_and(|output| output.status.success());
     if !there {
         eprintln!("skipped: ffmpeg is not installed");
     }
     there
+}
+
+/// The file as ffmpeg decodes it, at its own rate, interleaved.
+pub(crate) fn ffmpeg_native(path: &Path, codec: &str) -> Vec<f32> {
+    let path = path.to_str().expect("a path in UTF-8");
+    let bytes = ffmpeg(&[decoder_for(codec), &["-i", path, "-map", "0:a:0", "-f", "f32le", "-"]].concat());
+    bytes.chunks_exact(4).map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]])).collect()
+}
+
+/// Opus is decoded by libopus: ffmpeg's own decoder resamples SILK frames differently, half a sample off.
+fn decoder_for(codec: &str) -> &'static [&'static str] {
+    if codec == "opus" { &["-c:a", "libopus"] } else { &[] }
 }
 
 /// Runs ffmpeg and gives its standard output.
@@ -54,15 +85,12 @@ pub(crate) fn ffmpeg(arguments: &[&str]) -> Vec<u8> {
     output.stdout
 }
 
-/// The file as ffmpeg decodes it and soxr resamples it to 16 kHz: a vector a channel.
-///
-/// Opus is decoded by libopus: ffmpeg's own decoder resamples SILK frames differently, half a sample off.
+/// The file as ffmpeg decodes it and soxr resamples it to 16 kHz: one vector per channel.
 pub(crate) fn ffmpeg_16k(path: &Path, codec: &str, channels: usize) -> Vec<Vec<f32>> {
     let path = path.to_str().expect("a path in UTF-8");
-    let decoder: &[&str] = if codec == "opus" { &["-c:a", "libopus"] } else { &[] };
     let filter = "aresample=resampler=soxr:precision=28";
     let output = ["-i", path, "-map", "0:a:0", "-af", filter, "-ar", "16000", "-f", "f32le", "-"];
-    let bytes = ffmpeg(&[decoder, &output].concat());
+    let bytes = ffmpeg(&[decoder_for(codec), &output].concat());
     let samples: Vec<f32> = bytes.chunks_exact(4).map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]])).collect();
     (0..channels).map(|channel| samples.iter().skip(channel).step_by(channels).copied().collect()).collect()
 }

@@ -1,15 +1,13 @@
-//! Lexicons: rules that find phrases in normalised words, with negation and quotation.
+//! Lexicons: rules that find phrases in normalized words, with negation and quotation.
 
 mod cues;
-mod find;
 mod load;
 mod pattern;
 mod token;
 
 use self::cues::{Cue, Cues};
-use self::pattern::Pattern;
+use self::pattern::{Passing, Pattern, Taken};
 
-pub(crate) use self::find::{Match, find};
 pub(crate) use self::load::Lexicons;
 pub(crate) use self::token::{Token, is_mark, tokens_of};
 
@@ -36,4 +34,48 @@ pub(crate) struct Rule {
     unless: Cue,
     /// Whether the phrase means the same with a negation around it, or holds one itself.
     ignore_negation: bool,
+}
+
+/// One match of one rule.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Match {
+    /// Indices of the tokens that the pattern took, ascending, never empty.
+    pub(crate) tokens: Vec<usize>,
+    /// Why it does not count, if it does not.
+    pub(crate) discounted: Option<String>,
+}
+
+/// The matches of `rule` of `lexicon`, from left to right and without overlap.
+pub(crate) fn find(lexicon: &Lexicon, rule: &Rule, tokens: &[Token]) -> Vec<Match> {
+    let mut matches = Vec::new();
+    let mut at = 0;
+    while at < tokens.len() {
+        match match_at(lexicon, rule, tokens, at) {
+            Some((found, end)) => {
+                matches.push(found);
+                at = end;
+            }
+            None => at += 1,
+        }
+    }
+    matches
+}
+
+/// The match that begins at `at`, and the index after it: the longest pattern, without a negator inside if there is
+/// such a way.
+fn match_at(lexicon: &Lexicon, rule: &Rule, tokens: &[Token], at: usize) -> Option<(Match, usize)> {
+    let longest = |negated| {
+        let passing = Passing { negators: &lexicon.cues.negation.inside, negated };
+        let ways = rule.patterns.iter().filter_map(|pattern| pattern.match_at(tokens, at, passing, &|_| true));
+        ways.max_by_key(|taken| taken.tokens.len())
+    };
+    let negatable = !rule.ignore_negation;
+    let Taken { tokens: taken, negators } = longest(false).or_else(|| negatable.then(|| longest(true)).flatten())?;
+    let end = taken.last()? + 1;
+    if rule.unless.around(tokens, at, end).is_some() {
+        return None;
+    }
+    let negation = negatable.then(|| lexicon.cues.negation(tokens, at, end, &negators)).flatten();
+    let discounted = negation.or_else(|| lexicon.cues.quotation(tokens, at, end));
+    Some((Match { tokens: taken, discounted }, end))
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::token::{Token, normalise};
+use super::token::{Token, normalize};
 
 /// Named parts of patterns.
 pub(super) type Sets = BTreeMap<String, Pattern>;
@@ -39,12 +39,12 @@ impl Literal {
     }
 }
 
-/// How tokens may be passed over between the nodes of a pattern.
+/// Which tokens may be skipped between the nodes of a pattern.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Passing<'a> {
     /// Tokens that no gap passes over: negators.
     pub(super) negators: &'a [Pattern],
-    /// Whether negators may stand anywhere inside the phrase.
+    /// Whether negators may occur anywhere inside the phrase.
     pub(super) negated: bool,
 }
 
@@ -228,7 +228,7 @@ impl Parser<'_> {
     }
 }
 
-/// `left_right`: the two with a space between them, and as one word where no `*` stands between them.
+/// `left_right`: the two with a space between them, and as one word without a `*` between them.
 fn glue(left: &Node, right: &Node) -> Result<Node, &'static str> {
     let mut alternatives = Vec::new();
     for left in words_of(left)? {
@@ -248,7 +248,7 @@ fn glue(left: &Node, right: &Node) -> Result<Node, &'static str> {
     Ok(Node::Group(Pattern(alternatives.into_iter().map(sequence).collect())))
 }
 
-/// All sequences of words that a node stands for.
+/// All sequences of words that a node matches.
 fn words_of(node: &Node) -> Result<Vec<Vec<Literal>>, &'static str> {
     match node {
         Node::Word(literal) => Ok(vec![vec![literal.clone()]]),
@@ -275,7 +275,7 @@ fn literal(text: &str) -> Result<Literal, &'static str> {
     if inner.contains(['*', '\'', '’']) {
         return Err("`*` stands at an end of a word only, and contractions are written out");
     }
-    match <[String; 1]>::try_from(normalise(inner)) {
+    match <[String; 1]>::try_from(normalize(inner)) {
         Ok([text]) => Ok(Literal { text, any_before, any_after }),
         Err(_) => Err("a word that is not one plain word"),
     }
@@ -294,7 +294,7 @@ mod tests {
     }
 
     #[test]
-    fn words_groups_options_gaps_and_sets() {
+    fn patterns_have_words_groups_options_gaps_and_sets() {
         assert_eq!(taken("i $will kill you", "I'm going to kill you"), Some(vec![0, 1, 2, 3, 4, 5]));
         assert_eq!(taken("i $will (kill|hurt) you", "i will hurt you"), Some(vec![0, 1, 2, 3]));
         assert_eq!(taken("you will pay (for this)?", "you will pay now"), Some(vec![0, 1, 2]));
@@ -304,7 +304,7 @@ mod tests {
     }
 
     #[test]
-    fn wildcards_stand_for_the_rest_of_a_word_and_underscores_for_a_space_or_none() {
+    fn patterns_have_wildcards_and_optional_spaces() {
         assert_eq!(taken("죽여_버리*", "죽여버린다"), Some(vec![0]));
         assert_eq!(taken("죽여_버리*", "죽여 버릴 거야"), Some(vec![0, 1]));
         assert_eq!(taken("(패|때려)_버리*", "때려버린다"), Some(vec![0]));
@@ -314,7 +314,7 @@ mod tests {
     }
 
     #[test]
-    fn unusable_patterns_say_why() {
+    fn patterns_that_are_invalid_are_refused_with_a_reason() {
         for pattern in [
             "", "(a", "a)", "a ..0 b", "..2 b", "a ..2", "$no", "do*not", "don't", "a||b", "(a)?", "*", "a(b|c)",
             "a_..2 b",

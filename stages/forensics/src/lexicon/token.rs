@@ -6,7 +6,7 @@
 
 use unicode_normalization::UnicodeNormalization;
 
-/// One normalised token; a word may give several or none.
+/// One normalized token; a word may give several or none.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Token {
     pub(crate) text: String,
@@ -16,11 +16,11 @@ pub(crate) struct Token {
     pub(crate) ends_clause: bool,
     /// A full stop, question or exclamation mark follows.
     pub(crate) ends_sentence: bool,
-    /// It lies between quotation marks.
+    /// It is between quotation marks.
     pub(crate) quoted: bool,
 }
 
-/// Whether a word is a mark of the model (`[unclear]`) and nothing that was said.
+/// Whether a word is a mark of the model (`[unclear]`) and not speech.
 pub(crate) fn is_mark(word: &str) -> bool {
     word.starts_with('[') && word.trim_end_matches(|c: char| c.is_ascii_punctuation() && c != ']').ends_with(']')
 }
@@ -34,7 +34,7 @@ pub(crate) fn tokens_of<'a>(words: impl Iterator<Item = (usize, &'a str)>) -> Ve
         if quotes.opens {
             opened = Some(tokens.len());
         }
-        let texts = if is_mark(text) { vec![text.to_owned()] } else { normalise(text) };
+        let texts = if is_mark(text) { vec![text.to_owned()] } else { normalize(text) };
         let plain = |text| Token { text, word, ends_clause: false, ends_sentence: false, quoted: false };
         tokens.extend(texts.into_iter().map(plain));
         if quotes.closes
@@ -52,7 +52,7 @@ pub(crate) fn tokens_of<'a>(words: impl Iterator<Item = (usize, &'a str)>) -> Ve
 }
 
 /// The tokens of one word.
-pub(super) fn normalise(word: &str) -> Vec<String> {
+pub(super) fn normalize(word: &str) -> Vec<String> {
     let word: String = word.nfc().collect::<String>().to_lowercase().replace(['’', 'ʼ', '`'], "'");
     word.split(['-', '–', '—', '/', ' '])
         .flat_map(|part| expand(part.trim_matches(|c: char| !c.is_alphanumeric())))
@@ -61,7 +61,7 @@ pub(super) fn normalise(word: &str) -> Vec<String> {
         .collect()
 }
 
-/// Contractions as whole words; the others are told by their endings.
+/// Contractions as whole words; the others are recognized by their endings.
 const WHOLE: [(&str, [&str; 2]); 12] = [
     ("won't", ["will", "not"]),
     ("can't", ["can", "not"]),
@@ -135,7 +135,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn contractions_are_written_out() {
+    fn tokens_have_contractions_written_out() {
         assert_eq!(
             texts("I'll DON’T can't; we're gonna"),
             ["i", "will", "do", "not", "can", "not", "we", "are", "going", "to"]
@@ -147,15 +147,15 @@ mod tests {
     }
 
     #[test]
-    fn decomposed_and_composed_hangul_are_the_same() {
+    fn tokens_of_composed_and_decomposed_hangul_are_equal() {
         let decomposed: String = "죽인다".nfd().collect();
-        assert_eq!(normalise(&decomposed), normalise("죽인다"));
+        assert_eq!(normalize(&decomposed), normalize("죽인다"));
         let stem: String = "죽이".nfd().collect();
-        assert!(normalise("죽인다!")[0].starts_with(&stem));
+        assert!(normalize("죽인다!")[0].starts_with(&stem));
     }
 
     #[test]
-    fn a_quotation_needs_its_end() {
+    fn quotation_needs_its_end() {
         let quoted = |text: &str| tokens_of_text(text).iter().map(|token| token.quoted).collect::<Vec<_>>();
         assert_eq!(quoted(r#"he said "stop now" twice"#), [false, false, true, true, false]);
         assert_eq!(quoted(r#"he said "stop now"#), [false; 4]);
@@ -163,7 +163,7 @@ mod tests {
     }
 
     #[test]
-    fn marks_of_the_model_are_no_words() {
+    fn marks_of_the_model_are_not_words() {
         assert!(is_mark("[unclear]") && is_mark("[unclear].") && !is_mark("clear"));
         assert_eq!(texts("[unclear] -- yes,"), ["[unclear]", "yes"]);
     }

@@ -1,19 +1,30 @@
-//! Decoded samples: a seekable handle that spills to disk, so that an 11-hour call does not live in memory.
+//! Decoded samples: a seekable handle over 16 kHz planes that spill to disk, so that an 11-hour call does not live in
+//! memory, and a reader at the file's own sample rate.
+
+mod native;
+mod writer;
 
 use std::fs::File;
-use std::io::{self, BufWriter, Write};
+use std::io;
 use std::os::unix::fs::FileExt;
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-/// The sample rate of every [`Pcm`], in Hz.
+pub use self::native::{NativePacket, NativePackets, NativeReader, NativeSource};
+pub use self::writer::PcmWriter;
+use crate::StageError;
+
+/// The sample rate of the planes of every [`Pcm`], in Hz.
 pub const SAMPLE_RATE_HZ: u32 = 16_000;
 
-/// Samples of one recording: f32 in [-1, 1], 16 kHz, channels kept apart. Cloning is cheap; the samples are shared.
+/// Samples of one recording: f32 in [-1, 1], 16 kHz, one plane per channel. Cloning is cheap; the samples are shared.
+///
+/// Models read the planes. Measurements that resampling would change (peak, clipping) read [`Pcm::native`].
 #[derive(Debug, Clone)]
 pub struct Pcm {
     channels: Arc<[Backing]>,
     frames: u64,
+    /// Decodes the file again at its own rate; `None` where the planes are at that rate.
+    native: Option<Arc<dyn NativeSource>>,
 }
 
 #[derive(Debug)]
@@ -24,7 +35,7 @@ enum Backing {
 }
 
 impl Pcm {
-    /// Samples that are in memory already: one vector a channel, all of one length.
+    /// Samples that are in memory already: one vector per channel, all of one length.
     ///
     /// # Panics
     /// If the channels differ in length.
@@ -32,7 +43,14 @@ impl Pcm {
     pub fn from_channels(channels: Vec<Vec<f32>>) -> Self {
         let frames = channels.first().map_or(0, Vec::len);
         assert!(channels.iter().all(|channel| channel.len() == frames), "channels differ in length");
-        Self { channels: channels.into_iter().map(Backing::Memory).collect(), frames: frames as u64 }
+        Self { channels: channels.into_iter().map(Backing::Memory).collect(), frames: frames as u64, native: None }
+    }
+
+    /// The same samples with a source of the file's own rate. A recording that is at 16 kHz needs none: its planes are
+    /// the decoder's output.
+    #[must_use]
+    pub fn with_native(self, source: Arc<dyn NativeSource>) -> Self {
+        Self { native: Some(source), ..self }
     }
 
     /// Number of channels.
@@ -53,7 +71,7 @@ impl Pcm {
         self.frames as f64 / f64::from(SAMPLE_RATE_HZ)
     }
 
-    /// Samples `start..start + len` of a channel, cut at the recording's end (so the answer may be shorter).
+    /// Samples `start..start + len` of a channel, cut at the recording's end (so the result may be shorter).
     ///
     /// # Errors
     /// The spill file could not be read.
@@ -90,97 +108,20 @@ impl Pcm {
     pub fn blocks(&self, channel: usize, len: usize) -> impl Iterator<Item = io::Result<Vec<f32>>> + '_ {
         (0..self.frames.div_ceil(len as u64)).map(move |block| self.read(channel, block * len as u64, len))
     }
-}
 
-/// Collects samples block by block; moves to temporary files when they outgrow the memory budget.
-#[derive(Debug)]
-pub struct PcmWriter {
-    channels: Vec<Sink>,
-    frames: u64,
-    budget_bytes: u64,
-    spill_dir: PathBuf,
-}
-
-#[derive(Debug)]
-enum Sink {
-    Memory(Vec<f32>),
-    Spilling(BufWriter<File>),
-}
-
-impl PcmWriter {
-    /// A writer for `channels` channels that holds at most `budget_bytes` in memory and spills into `spill_dir`.
-    #[must_use]
-    pub fn new(channels: usize, budget_bytes: u64, spill_dir: &Path) -> Self {
-        Self {
-            channels: (0..channels).map(|_| Sink::Memory(Vec::new())).collect(),
-            frames: 0,
-            budget_bytes,
-            spill_dir: spill_dir.to_owned(),
-        }
-    }
-
-    /// Appends one block: a slice a channel, all of one length.
+    /// Reads the whole recording once, packet by packet, at the file's own sample rate: the decoder's output before
+    /// resampling, on the same timeline as the planes (delay and padding removed, edits followed, gaps filled with
+    /// silence). Memory is bounded by one packet. Where the file is not at 16 kHz it is decoded again.
     ///
     /// # Errors
-    /// The spill file could not be made or written (a full disk, say).
-    ///
-    /// # Panics
-    /// If the number of channels is wrong or their lengths differ.
-    pub fn push<S: AsRef<[f32]>>(&mut self, block: &[S]) -> io::Result<()> {
-        assert_eq!(block.len(), self.channels.len(), "wrong number of channels");
-        let len = block.first().map_or(0, |channel| channel.as_ref().len());
-        assert!(block.iter().all(|channel| channel.as_ref().len() == len), "channels differ in length");
-        self.frames += len as u64;
-        if self.frames * 4 * self.channels.len() as u64 > self.budget_bytes {
-            self.spill()?;
-        }
-        for (sink, samples) in self.channels.iter_mut().zip(block) {
-            match sink {
-                Sink::Memory(memory) => memory.extend_from_slice(samples.as_ref()),
-                Sink::Spilling(file) => write_samples(file, samples.as_ref())?,
-            }
-        }
-        Ok(())
-    }
-
-    /// Samples in each channel so far.
-    #[must_use]
-    pub const fn frames(&self) -> u64 {
-        self.frames
-    }
-
-    /// The finished handle.
-    ///
-    /// # Errors
-    /// The last samples could not be written.
-    pub fn finish(self) -> io::Result<Pcm> {
-        let channels = self.channels.into_iter().map(Sink::finish).collect::<io::Result<Vec<_>>>()?;
-        Ok(Pcm { channels: channels.into(), frames: self.frames })
-    }
-
-    fn spill(&mut self) -> io::Result<()> {
-        for sink in &mut self.channels {
-            if let Sink::Memory(samples) = sink {
-                let mut file = BufWriter::with_capacity(1 << 18, tempfile::tempfile_in(&self.spill_dir)?);
-                write_samples(&mut file, samples)?;
-                *sink = Sink::Spilling(file);
-            }
-        }
-        Ok(())
-    }
-}
-
-impl Sink {
-    fn finish(self) -> io::Result<Backing> {
-        match self {
-            Self::Memory(samples) => Ok(Backing::Memory(samples)),
-            Self::Spilling(file) => Ok(Backing::Spilled(file.into_inner().map_err(io::IntoInnerError::into_error)?)),
+    /// A [`StageError`] of decode, class `BadInput` and code `file-changed` where the file is no longer the one that
+    /// was decoded.
+    pub fn native(&self) -> Result<NativeReader, StageError> {
+        match &self.native {
+            Some(source) => NativeReader::of_source(source.as_ref()),
+            None => Ok(NativeReader::of_planes(self)),
         }
     }
-}
-
-fn write_samples(file: &mut impl Write, samples: &[f32]) -> io::Result<()> {
-    samples.iter().try_for_each(|sample| file.write_all(&sample.to_le_bytes()))
 }
 
 #[cfg(test)]
@@ -190,7 +131,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_spilled_recording_reads_like_one_in_memory(
+        fn pcm_that_spilled_reads_like_pcm_in_memory(
             blocks in prop::collection::vec(prop::collection::vec(-1.0f32..1.0, 0..50), 1..12),
             budget in 0u64..600,
             start in 0u64..400,

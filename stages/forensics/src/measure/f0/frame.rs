@@ -11,31 +11,31 @@ use realfft::num_complex::Complex;
 use realfft::{ComplexToReal, RealFftPlanner, RealToComplex};
 use stage_core::SAMPLE_RATE_HZ;
 
+use super::Extremes;
+use super::config::PitchConfig;
 use super::sinc::peak_near;
-use crate::PitchConfig;
-use crate::level::Extremes;
 
 const RATE_HZ: f64 = SAMPLE_RATE_HZ as f64;
 const PERIODS_PER_WINDOW: f64 = 3.0;
 
 /// A possible period of one frame.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) struct Candidate {
-    pub(crate) frequency_hz: f64,
-    /// Height of the peak of the normalised autocorrelation, at most 1.
-    pub(crate) strength: f64,
+pub(super) struct Candidate {
+    pub(super) frequency_hz: f64,
+    /// Height of the peak of the normalized autocorrelation, at most 1.
+    pub(super) strength: f64,
 }
 
 /// One frame: its voiced candidates and how loud it is.
 #[derive(Debug, Clone, PartialEq, Default)]
-pub(crate) struct Frame {
+pub(super) struct Frame {
     /// Peak of the frame's middle relative to the channel's peak, 0 to 1.
-    pub(crate) intensity: f64,
-    pub(crate) candidates: Vec<Candidate>,
+    pub(super) intensity: f64,
+    pub(super) candidates: Vec<Candidate>,
 }
 
-/// What all frames of one configuration share.
-pub(crate) struct FramePlan {
+/// Everything that all frames of one configuration share.
+pub(super) struct FramePlan {
     config: PitchConfig,
     /// Samples in one period of the floor.
     period: usize,
@@ -51,7 +51,7 @@ pub(crate) struct FramePlan {
 }
 
 /// Buffers of one thread.
-pub(crate) struct Scratch {
+pub(super) struct Scratch {
     frame: Vec<f32>,
     spectrum: Vec<Complex<f32>>,
     fft: Vec<Complex<f32>>,
@@ -59,7 +59,7 @@ pub(crate) struct Scratch {
 }
 
 impl FramePlan {
-    pub(crate) fn new(config: &PitchConfig) -> Self {
+    pub(super) fn new(config: &PitchConfig) -> Self {
         let period = (RATE_HZ / config.floor_hz) as usize;
         let half_window = (PERIODS_PER_WINDOW / config.floor_hz * RATE_HZ) as usize / 2 - 1;
         let window_len = half_window * 2;
@@ -84,12 +84,12 @@ impl FramePlan {
         plan
     }
 
-    /// Samples that a frame reads on each side of its centre.
-    pub(crate) const fn reach(&self) -> usize {
+    /// Samples that a frame reads on each side of its center.
+    pub(super) const fn reach(&self) -> usize {
         if self.half_window > self.period { self.half_window } else { self.period }
     }
 
-    pub(crate) fn scratch(&self) -> Scratch {
+    pub(super) fn scratch(&self) -> Scratch {
         Scratch {
             frame: self.forward.make_input_vec(),
             spectrum: self.forward.make_output_vec(),
@@ -98,15 +98,15 @@ impl FramePlan {
         }
     }
 
-    /// The frame whose centre lies between samples `right - 1` and `right`. Both sides must hold [`Self::reach`]
+    /// The frame whose center is between samples `right - 1` and `right`. Both sides must hold [`Self::reach`]
     /// samples.
-    pub(crate) fn analyse(&self, samples: &[f32], right: usize, channel: Extremes, scratch: &mut Scratch) -> Frame {
+    pub(super) fn analyze(&self, samples: &[f32], right: usize, channel: Extremes, scratch: &mut Scratch) -> Frame {
         let (half, period) = (self.half_window, self.period);
         let longest_period = &samples[right - period..right + period];
         let local_mean = longest_period.iter().sum::<f32>() / longest_period.len() as f32;
         scratch.frame.fill(0.0);
-        let stretch = &samples[right - half..right + half];
-        for ((out, sample), weight) in scratch.frame.iter_mut().zip(stretch).zip(&self.window) {
+        let interval = &samples[right - half..right + half];
+        for ((out, sample), weight) in scratch.frame.iter_mut().zip(interval).zip(&self.window) {
             *out = (sample - local_mean) * weight;
         }
         let half_period = period / 2 + 1;
@@ -165,7 +165,7 @@ impl FramePlan {
     }
 }
 
-/// Praat's Hann window of `len` samples, `i` from 1; its zeros lie just outside.
+/// Praat's Hann window of `len` samples, `i` from 1; its zeros are just outside.
 fn hann(i: usize, len: usize) -> f32 {
     (0.5 - 0.5 * (TAU * i as f64 / (len + 1) as f64).cos()) as f32
 }

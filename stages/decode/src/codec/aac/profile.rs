@@ -1,16 +1,13 @@
 //! Which AAC can be decoded in full: Low Complexity, without spectral band replication.
 //!
-//! The profile is read from the AudioSpecificConfig (ISO/IEC 14496-3, 1.6.2.1), also where SBR is signalled in the
+//! The profile is read from the AudioSpecificConfig (ISO/IEC 14496-3, 1.6.2.1), also where SBR is signaled in the
 //! backward compatible way behind an LC configuration, or from the ADTS header (1.A.2.2). A decoder that skips SBR gives the lower
-//! half of the band and silence above, with no sign of it: that is why this is checked first.
+//! half of the band and silence above, without an error: that is why this is checked first.
 
-use std::fs::File;
 use std::io::Read;
-use std::path::Path;
 
 use symphonia::core::codecs::audio::AudioCodecParameters;
 
-use super::bits::Bits;
 use crate::error::DecodeError;
 
 const AAC_LC: u32 = 2;
@@ -18,11 +15,11 @@ const SBR: u32 = 5;
 const PS: u32 = 29;
 /// Marks the extension that follows a complete LC configuration.
 const SYNC_EXTENSION_SBR: u32 = 0x2b7;
-/// The first ADTS header stands at the start, or behind an ID3 tag.
+/// The first ADTS header is at the start, or behind an ID3 tag.
 const ADTS_SEARCH_BYTES: u64 = 1 << 16;
 
-/// Fails with a named error unless the configuration is plain AAC-LC with 1024 samples a frame.
-pub(crate) fn require_low_complexity(params: &AudioCodecParameters) -> Result<(), DecodeError> {
+/// Fails with a named error unless the configuration is plain AAC-LC with 1024 samples per frame.
+pub(super) fn require_low_complexity(params: &AudioCodecParameters) -> Result<(), DecodeError> {
     let Some(config) = &params.extra_data else { return Ok(()) };
     match profile(config) {
         Some("AAC-LC") => Ok(()),
@@ -32,11 +29,9 @@ pub(crate) fn require_low_complexity(params: &AudioCodecParameters) -> Result<()
 }
 
 /// The same for a raw ADTS file, whose first header names the profile.
-pub(crate) fn require_low_complexity_adts(path: &Path) -> Result<(), DecodeError> {
+pub(crate) fn require_low_complexity_adts(file: &mut impl Read) -> Result<(), DecodeError> {
     let mut start = Vec::new();
-    File::open(path)
-        .and_then(|file| file.take(ADTS_SEARCH_BYTES).read_to_end(&mut start))
-        .map_err(DecodeError::Read)?;
+    file.take(ADTS_SEARCH_BYTES).read_to_end(&mut start).map_err(DecodeError::Read)?;
     let header = start.windows(4).find(|bytes| bytes[0] == 0xff && bytes[1] & 0xf6 == 0xf0);
     match header.and_then(unsupported_adts_profile) {
         Some(profile) => Err(DecodeError::UnsupportedProfile(profile.to_owned())),
@@ -68,7 +63,7 @@ fn profile(config: &[u8]) -> Option<&'static str> {
     }
     bits.read(1)?;
     if short_frames {
-        return Some("AAC-LC with 960 samples a frame");
+        return Some("AAC-LC with 960 samples per frame");
     }
     if channel_config == 0 {
         return Some("AAC with its channels in a program configuration element");
@@ -76,7 +71,7 @@ fn profile(config: &[u8]) -> Option<&'static str> {
     Some(extension(bits).unwrap_or("AAC-LC"))
 }
 
-/// SBR or PS, signalled behind the LC configuration.
+/// SBR or PS, signaled behind the LC configuration.
 fn extension(mut bits: Bits<'_>) -> Option<&'static str> {
     if bits.left() < 16 || bits.read(11)? != SYNC_EXTENSION_SBR || read_object_type(&mut bits)? != SBR {
         return None;
@@ -113,27 +108,59 @@ const fn object_type_name(object_type: u32) -> &'static str {
     }
 }
 
+/// A cursor over the bits of a byte slice, most significant first. Reading beyond the end gives `None`.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Bits<'a> {
+    bytes: &'a [u8],
+    position: usize,
+}
+
+impl<'a> Bits<'a> {
+    pub(super) const fn at(bytes: &'a [u8], position: usize) -> Self {
+        Self { bytes, position }
+    }
+
+    /// The next `count` bits (at most 32).
+    pub(super) fn read(&mut self, count: usize) -> Option<u32> {
+        let end = self.position + count;
+        if end > self.bytes.len() * 8 {
+            return None;
+        }
+        let value = (self.position..end).fold(0, |value, bit| value << 1 | self.bit(bit));
+        self.position = end;
+        Some(value)
+    }
+
+    pub(super) const fn left(&self) -> usize {
+        self.bytes.len() * 8 - self.position
+    }
+
+    fn bit(&self, position: usize) -> u32 {
+        u32::from(self.bytes[position / 8] >> (7 - position % 8) & 1)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn profiles_are_told_apart() {
+    fn profile_is_read_from_the_configuration() {
         assert_eq!(profile(&[0x12, 0x10]), Some("AAC-LC")); // 44.1 kHz stereo
         assert_eq!(profile(&[0x13, 0x88]), Some("AAC-LC")); // 22.05 kHz mono
         assert_eq!(profile(&[0x2b, 0x92, 0x08, 0x00]), Some("HE-AAC (spectral band replication)"));
         assert_eq!(profile(&[0xeb, 0x8a, 0x08, 0x00]), Some("HE-AAC v2 (parametric stereo)"));
         // LC at 24 kHz, then 0x2b7, object type 5, SBR present, 48 kHz: what most encoders write.
         assert_eq!(profile(&[0x13, 0x08, 0x56, 0xe5, 0x98]), Some("HE-AAC (spectral band replication)"));
-        // The same extension, saying that there is no SBR.
+        // The same extension, without SBR.
         assert_eq!(profile(&[0x13, 0x08, 0x56, 0xe5, 0x00]), Some("AAC-LC"));
         assert_eq!(profile(&[0x0a, 0x10]), Some("AAC Main"));
-        assert_eq!(profile(&[0x12, 0x14]), Some("AAC-LC with 960 samples a frame"));
+        assert_eq!(profile(&[0x12, 0x14]), Some("AAC-LC with 960 samples per frame"));
         assert_eq!(profile(&[0x12]), None);
     }
 
     #[test]
-    fn the_adts_header_names_the_profile() {
+    fn profile_is_read_from_the_adts_header() {
         assert_eq!(unsupported_adts_profile(&[0xff, 0xf1, 0x50, 0x80]), None);
         assert_eq!(unsupported_adts_profile(&[0xff, 0xf1, 0x10, 0x80]), Some("AAC Main"));
     }

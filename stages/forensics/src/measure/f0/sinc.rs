@@ -10,7 +10,7 @@ const STEP: f64 = 0.25;
 /// The peak of `r`, which is symmetric around lag 0, near the local maximum at `lag`: its place, in lags, and its
 /// height. A parabola through three samples gives the first estimate, a parabola through three interpolated points
 /// around that the second.
-pub(crate) fn peak_near(r: &[f32], lag: usize) -> (f64, f64) {
+pub(super) fn peak_near(r: &[f32], lag: usize) -> (f64, f64) {
     let at = |lag: usize| f64::from(r[lag]);
     let (offset, _) = parabola(at(lag - 1), at(lag), at(lag + 1));
     let estimate = lag as f64 + offset;
@@ -67,7 +67,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_peak_of_a_cosine_is_found_between_samples() {
+    fn peak_of_a_cosine_is_found_between_samples() {
         for period in [32.3, 57.77, 133.5, 212.9] {
             let r: Vec<f32> = (0..320).map(|lag| (2.0 * PI * f64::from(lag) / period).cos() as f32).collect();
             let (place, height) = peak_near(&r, f64::round(period) as usize);

@@ -1,10 +1,10 @@
 //! The cheapest way through the candidates of successive frames (Boersma 1993, eq. 24 to 27), by Viterbi's algorithm.
 
+use super::config::PitchConfig;
 use super::frame::Frame;
-use crate::PitchConfig;
 
 /// F0 of each frame, in Hz; none where the way goes through the unvoiced candidate.
-pub(crate) fn best_path(frames: &[Frame], config: &PitchConfig) -> Vec<Option<f64>> {
+pub(super) fn best_path(frames: &[Frame], config: &PitchConfig) -> Vec<Option<f64>> {
     let costs = Costs::new(config);
     let mut states: Vec<Vec<State>> = Vec::with_capacity(frames.len());
     for frame in frames {
@@ -106,7 +106,7 @@ mod tests {
     }
 
     #[test]
-    fn a_single_octave_error_is_smoothed_away() {
+    fn path_smooths_a_single_octave_error_away() {
         let steady = frame(&[(100.0, 0.9), (200.0, 0.8)]);
         let slip = frame(&[(100.0, 0.85), (200.0, 0.95)]);
         let frames = [steady.clone(), steady.clone(), slip, steady.clone(), steady];
@@ -116,14 +116,14 @@ mod tests {
     }
 
     #[test]
-    fn unvoiced_frames_stay_unvoiced() {
+    fn path_keeps_unvoiced_frames_unvoiced() {
         let frames = [frame(&[(100.0, 0.3)]), frame(&[]), frame(&[(600.0, 0.99)])];
         assert_eq!(best_path(&frames, &PitchConfig::default()), [None; 3]);
         assert!(best_path(&[], &PitchConfig::default()).is_empty());
     }
 
     #[test]
-    fn a_frame_too_quiet_for_the_channel_is_unvoiced() {
+    fn path_takes_frames_too_quiet_for_the_channel_as_unvoiced() {
         let quiet = Frame { intensity: 0.005, ..frame(&[(100.0, 0.9)]) };
         assert_eq!(best_path(&[quiet.clone(), quiet], &PitchConfig::default()), [None; 2]);
     }

@@ -1,30 +1,97 @@
-//! How much a channel speaks, how fast, and with which pauses.
+//! Speech in a channel: its amount, its rate, and its pauses.
 
-use stage_core::forensics::Speech;
-use stage_core::{Measured, Span, Transcript, Word};
+mod pauses;
+mod syllables;
 
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use stage_core::{Measured, Span, StageError, Transcript, Word};
+
+use self::pauses::pauses;
+use self::syllables::syllables;
+use super::{Channel, Measure, NoSettings};
 use crate::lexicon::is_mark;
 use crate::spans::total_s;
-use crate::syllables::syllables;
 
-/// What a channel's speech is measured from.
+/// Speech and pauses.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "Speech")]
+pub(crate) struct SpeechValue {
+    /// Seconds of detected speech.
+    #[schemars(extend("unit" = "s"))]
+    speech_s: Measured,
+    /// Speech over the channel's length, 0 to 1.
+    #[schemars(extend("unit" = "ratio"))]
+    speech_ratio: Measured,
+    /// Pauses: silences of 0.2 s or more between the first sound of the channel's speech and its last, measured in the
+    /// sound and not between words. A silence in which another channel speaks for 0.2 s is its turn and not a pause.
+    #[schemars(extend("unit" = "count"))]
+    pause_count: Measured<u64>,
+    /// Their mean length, in seconds.
+    #[schemars(extend("unit" = "s"))]
+    pause_mean_s: Measured,
+    /// The longest, in seconds.
+    #[schemars(extend("unit" = "s"))]
+    pause_longest_s: Measured,
+    /// Words of reliable text over the speaking time, per minute. Speaking time runs from the first of these words to the
+    /// last, pauses included, the turns of other channels and speech without reliable text left out.
+    #[schemars(extend("unit" = "words/min"))]
+    words_per_minute: Measured,
+    /// Syllables over the speaking time (Hangul blocks; vowel groups in English), per minute.
+    #[schemars(extend("unit" = "syllables/min"))]
+    syllables_per_minute: Measured,
+    /// Syllables over the time inside words alone, per second.
+    #[schemars(extend("unit" = "syllables/s"))]
+    articulation_rate_per_s: Measured,
+}
+
+/// The measure: it reads the words and the samples at 16 kHz.
+#[derive(Debug)]
+pub(crate) struct Speech;
+
+impl Measure for Speech {
+    const NAME: &'static str = "speech";
+    const DESCRIPTION: &'static str = "Amount of speech, its rate and its pauses.";
+    type Settings = NoSettings;
+    type Value = SpeechValue;
+
+    fn begin(_settings: &NoSettings, _channel: &Channel<'_>) -> Self {
+        Self
+    }
+
+    fn finish(self, _settings: &NoSettings, channel: &Channel<'_>) -> Result<SpeechValue, StageError> {
+        let input = &channel.input;
+        let pauses =
+            pauses(input.pcm, channel.number, channel.spans(), channel.others()).map_err(crate::pcm_unreadable)?;
+        let spoken = Spoken {
+            duration_s: input.pcm.duration_s(),
+            spans: channel.spans(),
+            pauses: &pauses,
+            words: &input.words.words,
+            transcript: input.transcript,
+        };
+        Ok(measure_speech(spoken, channel.number))
+    }
+}
+
+/// The inputs of a channel's measurement.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Spoken<'a> {
+struct Spoken<'a> {
     /// The recording's length, in seconds.
-    pub(crate) duration_s: f64,
+    duration_s: f64,
     /// The channel's speech spans.
-    pub(crate) spans: &'a [Span],
+    spans: &'a [Span],
     /// Its pauses.
-    pub(crate) pauses: &'a [Span],
+    pauses: &'a [Span],
     /// The words of all channels.
-    pub(crate) words: &'a [Word],
-    /// What they are the words of.
-    pub(crate) transcript: &'a Transcript,
+    words: &'a [Word],
+    /// The transcript that the words come from.
+    transcript: &'a Transcript,
 }
 
 /// Measures the speech of `channel`: its length from the speech spans, pauses from the sound, and rates from the words of
 /// reliable text.
-pub(crate) fn measure_speech(spoken: Spoken<'_>, channel: u16) -> Speech {
+fn measure_speech(spoken: Spoken<'_>, channel: u16) -> SpeechValue {
     let Spoken { duration_s, spans, pauses, words, transcript } = spoken;
     let speech_s = total_s(spans);
     let reliable = |word: &&Word| word.channel == channel && !is_mark(&word.text) && transcript.is_reliable(word);
@@ -34,7 +101,7 @@ pub(crate) fn measure_speech(spoken: Spoken<'_>, channel: u16) -> Speech {
     let per_minute = |count: u64| tempo.rate(count, tempo.speaking_s, 60.0, missing);
     let pause_count = pauses.len();
     let no_pause = if spans.is_empty() { "no speech in this channel" } else { "no pause in the speech" };
-    Speech {
+    SpeechValue {
         speech_s: Measured::of(speech_s),
         speech_ratio: Measured::from_option(
             (duration_s > 0.0).then(|| speech_s / duration_s),
@@ -139,7 +206,7 @@ mod tests {
         }
     }
 
-    fn measured(words: &[Word], pauses: &[Span], transcript: &Transcript) -> Speech {
+    fn measured(words: &[Word], pauses: &[Span], transcript: &Transcript) -> SpeechValue {
         let spans = [Span::new(0.0, 5.0)];
         measure_speech(Spoken { duration_s: 20.0, spans: &spans, pauses, words, transcript }, 0)
     }
@@ -148,12 +215,12 @@ mod tests {
         Transcript { model: "none".into(), segments, dropped }
     }
 
-    fn speech(words: &[Word]) -> Speech {
+    fn speech(words: &[Word]) -> SpeechValue {
         measured(words, &[Span::new(0.8, 1.2)], &transcript(vec![segment(0.0, 20.0, None)], vec![]))
     }
 
     #[test]
-    fn words_per_minute_is_not_always_50() {
+    fn words_per_minute_follows_the_words() {
         for (count, spacing_s) in [(10, 0.5), (30, 0.25), (4, 2.0)] {
             let words: Vec<Word> =
                 (0..count).map(|i| word(0, "yes", f64::from(i) * spacing_s, f64::from(i) * spacing_s + 0.2)).collect();
@@ -164,7 +231,7 @@ mod tests {
     }
 
     #[test]
-    fn rates_leave_out_the_turns_of_others_and_pauses_are_those_of_the_sound() {
+    fn rates_leave_out_the_turns_of_others() {
         let words = [
             word(0, "hello", 0.0, 0.5),
             word(0, "are", 0.6, 0.8),
@@ -197,7 +264,7 @@ mod tests {
     }
 
     #[test]
-    fn a_channel_without_words_has_pauses_but_no_rate_and_says_why() {
+    fn channel_without_words_has_pauses_but_no_rate() {
         for words in [vec![], vec![word(0, "[unclear]", 0.0, 1.0)], vec![word(1, "hi", 0.0, 1.0)]] {
             let speech = speech(&words);
             assert_eq!(speech.words_per_minute, Measured::missing("no reliable word in this channel"));

@@ -1,41 +1,41 @@
-//! Spectral band replication that nothing in the header announces (implicit signalling).
+//! Spectral band replication that nothing in the header announces (implicit signaling).
 //!
 //! An HE-AAC encoder puts the SBR data of a frame into a fill element right before the end marker (ISO/IEC 14496-3,
 //! 4.4.2.1 and 4.5.2.8). To find that element properly, all spectral data before it would have to be parsed; but it can be found from
 //! the end as well: a fill element with extension type SBR whose length leads exactly to the end marker and the
 //! padding. A single frame matches that by chance in about one of a hundred cases, three frames of four never do.
 
-use super::bits::Bits;
+use super::profile::Bits;
 
 const ID_FIL: u32 = 6;
 const ID_END: u32 = 7;
 /// Extension types EXT_SBR_DATA and EXT_SBR_DATA_CRC.
 const EXTENSION_SBR: std::ops::RangeInclusive<u32> = 0xd..=0xe;
-/// Frames that are looked at, and the fewest that allow a verdict.
+/// Frames that are inspected, and the fewest that allow a decision.
 const FRAMES: u32 = 64;
 const FRAMES_MIN: u32 = 8;
-/// A frame of silence is shorter than this and says nothing.
+/// A frame of silence is shorter than this and shows nothing.
 const FRAME_BYTES_MIN: usize = 12;
 
 /// Collects the signs of SBR over the first frames of an AAC stream.
 #[derive(Debug, Default)]
-pub(crate) struct SbrDetector {
+pub(super) struct SbrDetector {
     frames: u32,
     with_sbr: u32,
 }
 
 impl SbrDetector {
-    /// Looks at one frame (a raw data block). `doubled`: the container gives the frame twice the duration of what was
+    /// Inspects one frame (a raw data block). `doubled`: the container gives the frame twice the duration of what was
     /// decoded from it, which is what SBR does to the sample rate.
-    pub(crate) fn look(&mut self, frame: &[u8], doubled: bool) {
+    pub(super) fn inspect(&mut self, frame: &[u8], doubled: bool) {
         if self.frames < FRAMES && frame.len() >= FRAME_BYTES_MIN {
             self.frames += 1;
             self.with_sbr += u32::from(doubled || ends_in_sbr(frame));
         }
     }
 
-    /// Whether this is HE-AAC; asked after each frame, so that the verdict falls early.
-    pub(crate) const fn found(&self) -> bool {
+    /// Whether this is HE-AAC; asked after each frame, to decide early.
+    pub(super) const fn found(&self) -> bool {
         self.frames >= FRAMES_MIN && self.with_sbr * 4 >= self.frames * 3
     }
 }
@@ -98,13 +98,13 @@ mod tests {
     }
 
     #[test]
-    fn padding_is_no_sbr() {
+    fn sbr_is_not_found_in_padding() {
         let plain = (100..200).map(|length| frame(&"0100110101".repeat(20)[..length], 20, 0x0));
         assert!(plain.filter(|frame| ends_in_sbr(frame)).count() < 10);
     }
 
     #[test]
-    fn noise_is_no_sbr() {
+    fn sbr_is_not_found_in_noise() {
         let mut detector = SbrDetector::default();
         let mut state = 1u32;
         for _ in 0..FRAMES {
@@ -112,7 +112,7 @@ mod tests {
                 state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
                 (state >> 24) as u8
             };
-            detector.look(&(0..200).map(|_| byte()).collect::<Vec<_>>(), false);
+            detector.inspect(&(0..200).map(|_| byte()).collect::<Vec<_>>(), false);
             assert!(!detector.found());
         }
     }

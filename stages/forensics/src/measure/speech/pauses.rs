@@ -1,4 +1,4 @@
-//! Silences in a channel's speech, from the sound itself: what was not transcribed is not a pause.
+//! Silences in a channel's speech, measured in the sound: speech that was not transcribed is not a pause.
 
 use std::io;
 use std::ops::Range;
@@ -8,9 +8,9 @@ use stage_core::{Pcm, SAMPLE_RATE_HZ, Span};
 
 use crate::spans::common_s;
 
-/// The shortest silence that is called a pause, in seconds.
+/// The shortest pause, in seconds.
 const PAUSE_MIN_S: f64 = PAUSE_MIN_MS as f64 / 1000.0;
-/// Levels that are judged at once, one minute, and those around them that the judgement rests on: 2 s.
+/// Levels that are classified at once, one minute, and the context on each side: 2 s.
 const BLOCK: i64 = 12_000;
 const MARGIN: i64 = 400;
 const HOP_S: f64 = ACTIVITY_HOP as f64 / SAMPLE_RATE_HZ as f64;
@@ -20,7 +20,13 @@ const HOP_S: f64 = ACTIVITY_HOP as f64 / SAMPLE_RATE_HZ as f64;
 ///
 /// # Errors
 /// The samples could not be read back.
-pub(crate) fn pauses(pcm: &Pcm, channel: u16, spans: &[Span], others: &[Vec<Span>]) -> io::Result<Vec<Span>> {
+pub(super) fn pauses<'a>(
+    pcm: &Pcm,
+    channel: u16,
+    spans: &[Span],
+    others: impl Iterator<Item = &'a [Span]>,
+) -> io::Result<Vec<Span>> {
+    let others: Vec<&[Span]> = others.collect();
     let is_turn = |pause: &Span| others.iter().any(|other| common_s(&[*pause], other) >= PAUSE_MIN_S);
     let mut pauses = silences(pcm, channel, spans)?;
     pauses.retain(|silence| silence.duration_s() >= PAUSE_MIN_S && !is_turn(silence));
@@ -44,7 +50,7 @@ fn silences(pcm: &Pcm, channel: u16, spans: &[Span]) -> io::Result<Vec<Span>> {
     Ok(silences)
 }
 
-/// Which levels of a block sound. Where there is no speech near, nothing does.
+/// The levels of a block that are sound; none of them far from speech.
 fn sounding(pcm: &Pcm, channel: u16, spans: &[Span], block: Range<i64>) -> io::Result<Vec<bool>> {
     let origin = (block.start - MARGIN).max(0);
     let end = block.end + MARGIN;
@@ -77,7 +83,7 @@ mod tests {
 
     fn of(pcm: &Pcm, spans: &[(f64, f64)], other: &[(f64, f64)]) -> Vec<Span> {
         let list = |spans: &[(f64, f64)]| spans.iter().map(|(a, b)| Span::new(*a, *b)).collect::<Vec<_>>();
-        pauses(pcm, 0, &list(spans), &[list(other)]).expect("samples in memory")
+        pauses(pcm, 0, &list(spans), [&list(other)[..]].into_iter()).expect("samples in memory")
     }
 
     fn assert_near(found: &[Span], expected: &[(f64, f64)]) {

@@ -1,53 +1,51 @@
-//! Level and quality of one channel, in one pass over blocks of samples.
+//! Level and quality of the signal, in one pass over the samples at the file's own rate: resampling moves peaks.
 
 use std::collections::VecDeque;
-use std::io;
 
 use dsp::dbfs;
-use stage_core::forensics::Level;
-use stage_core::{Measured, Pcm, Recording, SAMPLE_RATE_HZ, Span};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use stage_core::{Measured, Recording, Span, StageError};
 
-use crate::limits::is_lossless;
+use super::{Channel, Measure, NoSettings};
 
-const BLOCK: usize = 1 << 16;
 /// Magnitude from which a sample counts as clipped.
 const CLIPPED: f32 = 0.999;
-/// Samples in a row from which clipping is told from a single peak.
+/// Samples in a row from which on a peak counts as clipping.
 const CLIPPED_RUN: u64 = 3;
-/// Exact zeros in a row that are no mere zero crossing: 50 ms.
-const SILENT_RUN: u64 = SAMPLE_RATE_HZ as u64 / 20;
+/// Runs of exact zeros up to this length are zero crossings, in seconds.
+const SILENT_RUN_S: f64 = 0.05;
 
-/// What the pitch search needs to know of the whole channel.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) struct Extremes {
-    /// Mean of the samples.
-    pub(crate) mean: f64,
-    /// Greatest distance of a sample from that mean.
-    pub(crate) peak: f64,
-}
-
-/// Measures a channel; `spans` are its speech.
-///
-/// # Errors
-/// The samples could not be read.
-pub(crate) fn measure_level(
-    recording: &Recording,
-    pcm: &Pcm,
-    channel: u16,
-    spans: &[Span],
-) -> io::Result<(Level, Extremes)> {
-    let mut sums = Sums::new(spans);
-    for block in pcm.blocks(usize::from(channel), BLOCK) {
-        sums.add(&block?);
-    }
-    sums.finish();
-    Ok((sums.level(recording), sums.extremes()))
+/// Level of the signal over the whole channel; dBFS is relative to a full-scale square wave (RMS 1.0 is 0 dBFS).
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "Level")]
+pub(crate) struct LevelValue {
+    /// Root mean square, in dBFS.
+    #[schemars(extend("unit" = "dBFS"))]
+    rms_dbfs: Measured,
+    /// Greatest magnitude, in dBFS. A lossy codec may exceed 0.
+    #[schemars(extend("unit" = "dBFS"))]
+    peak_dbfs: Measured,
+    /// Root mean square inside speech spans, in dBFS.
+    #[schemars(extend("unit" = "dBFS"))]
+    speech_rms_dbfs: Measured,
+    /// Mean of the samples, -1 to 1.
+    #[schemars(extend("unit" = "share of full scale"))]
+    dc_offset: Measured,
+    /// Share of samples within 0.1 % of full scale in runs of three or more, 0 to 1. The reason, where there is one,
+    /// explains why it is a lower bound.
+    #[schemars(extend("unit" = "ratio"))]
+    clipping_ratio: Measured,
+    /// Seconds of exact digital silence in runs of 50 ms or more.
+    #[schemars(extend("unit" = "s"))]
+    digital_silence_s: Measured,
 }
 
 /// Running sums over a channel.
 #[derive(Debug)]
-struct Sums {
-    /// Speech, in samples, that lies wholly or partly ahead; by time.
+pub(crate) struct Level {
+    rate_hz: u32,
+    /// Speech that is wholly or partly ahead, in samples; by time.
     speech: VecDeque<(u64, u64)>,
     frames: u64,
     sum: f64,
@@ -60,7 +58,7 @@ struct Sums {
     silent: Runs,
 }
 
-/// Samples that lie in runs of at least `shortest`.
+/// Samples in runs of at least `shortest`.
 #[derive(Debug)]
 struct Runs {
     shortest: u64,
@@ -89,10 +87,42 @@ impl Runs {
     }
 }
 
-impl Sums {
-    fn new(spans: &[Span]) -> Self {
-        let sample = |s: f64| (s.max(0.0) * f64::from(SAMPLE_RATE_HZ)).round() as u64;
+impl Measure for Level {
+    const NAME: &'static str = "level";
+    const DESCRIPTION: &'static str = "Level and quality of the signal.";
+    type Settings = NoSettings;
+    type Value = LevelValue;
+
+    fn begin(_settings: &NoSettings, channel: &Channel<'_>) -> Self {
+        Self::new(channel.native_rate_hz, channel.spans())
+    }
+
+    fn add(&mut self, samples: &[f32]) {
+        for &sample in samples {
+            self.sum += f64::from(sample);
+            self.squares += f64::from(sample) * f64::from(sample);
+            self.minimum = self.minimum.min(sample);
+            self.maximum = self.maximum.max(sample);
+            self.clipped.add(sample.abs() >= CLIPPED);
+            self.silent.add(sample == 0.0);
+        }
+        self.add_speech(samples);
+        self.frames += samples.len() as u64;
+    }
+
+    fn finish(mut self, _settings: &NoSettings, channel: &Channel<'_>) -> Result<LevelValue, StageError> {
+        self.clipped.end();
+        self.silent.end();
+        Ok(self.value(channel.input.recording))
+    }
+}
+
+impl Level {
+    /// Sums for a channel at `rate_hz` whose speech is `spans`.
+    fn new(rate_hz: u32, spans: &[Span]) -> Self {
+        let sample = |s: f64| (s.max(0.0) * f64::from(rate_hz)).round() as u64;
         Self {
+            rate_hz,
             speech: spans.iter().map(|span| (sample(span.start_s), sample(span.end_s))).collect(),
             frames: 0,
             sum: 0.0,
@@ -102,21 +132,8 @@ impl Sums {
             speech_frames: 0,
             speech_squares: 0.0,
             clipped: Runs::new(CLIPPED_RUN),
-            silent: Runs::new(SILENT_RUN),
+            silent: Runs::new(sample(SILENT_RUN_S)),
         }
-    }
-
-    fn add(&mut self, block: &[f32]) {
-        for &sample in block {
-            self.sum += f64::from(sample);
-            self.squares += f64::from(sample) * f64::from(sample);
-            self.minimum = self.minimum.min(sample);
-            self.maximum = self.maximum.max(sample);
-            self.clipped.add(sample.abs() >= CLIPPED);
-            self.silent.add(sample == 0.0);
-        }
-        self.add_speech(block);
-        self.frames += block.len() as u64;
     }
 
     /// The part of the block that is speech.
@@ -136,34 +153,19 @@ impl Sums {
         }
     }
 
-    const fn finish(&mut self) {
-        self.clipped.end();
-        self.silent.end();
-    }
-
-    fn mean(&self) -> f64 {
-        if self.frames == 0 { 0.0 } else { self.sum / self.frames as f64 }
-    }
-
-    fn extremes(&self) -> Extremes {
-        let mean = self.mean();
-        let peak = if self.frames == 0 { 0.0 } else { f64::from(self.maximum) - mean };
-        Extremes { mean, peak: peak.max(mean - f64::from(self.minimum.min(self.maximum))) }
-    }
-
-    fn level(&self, recording: &Recording) -> Level {
+    fn value(&self, recording: &Recording) -> LevelValue {
         let empty = "the recording has no samples";
         let any = |value: f64| if self.frames == 0 { Measured::missing(empty) } else { Measured::of(value) };
         let peak = self.maximum.abs().max(self.minimum.abs());
         let mut clipping_ratio = any(self.clipped.total as f64 / self.frames.max(1) as f64);
         clipping_ratio.reason = clipping_ratio.reason.or_else(|| clipping_limit(recording));
-        Level {
+        LevelValue {
             rms_dbfs: decibels(self.squares, self.frames, empty),
             peak_dbfs: decibels(f64::from(peak) * f64::from(peak), self.frames.min(1), empty),
             speech_rms_dbfs: decibels(self.speech_squares, self.speech_frames, "no speech"),
-            dc_offset: any(self.mean()),
+            dc_offset: any(self.sum / self.frames.max(1) as f64),
             clipping_ratio,
-            digital_silence_s: any(self.silent.total as f64 / f64::from(SAMPLE_RATE_HZ)),
+            digital_silence_s: any(self.silent.total as f64 / f64::from(self.rate_hz)),
         }
     }
 }
@@ -179,22 +181,20 @@ fn decibels(squares: f64, frames: u64, without_frames: &str) -> Measured {
 
 /// Why the clipping that is left may be less than the clipping that was recorded.
 fn clipping_limit(recording: &Recording) -> Option<String> {
-    if !is_lossless(&recording.codec) {
-        return Some(format!("a lower bound: coded with loss ({}), which rounds clipped peaks", recording.codec));
-    }
-    (recording.sample_rate_hz != SAMPLE_RATE_HZ)
-        .then(|| format!("a lower bound: resampled from {} Hz, which rounds clipped peaks", recording.sample_rate_hz))
+    let lossy = format!("a lower bound: lossy codec ({}), which rounds clipped peaks", recording.codec);
+    (!recording.lossless).then_some(lossy)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn recording(codec: &str, sample_rate_hz: u32) -> Recording {
+    fn recording(codec: &str, lossless: bool) -> Recording {
         Recording {
             container: "wav".into(),
             codec: codec.into(),
-            sample_rate_hz,
+            lossless,
+            sample_rate_hz: 16_000,
             channels: 1,
             duration_s: 1.0,
             pcm_sha256: String::new(),
@@ -204,9 +204,17 @@ mod tests {
         }
     }
 
-    fn level_of(samples: Vec<f32>, spans: &[Span]) -> Level {
-        let pcm = Pcm::from_channels(vec![samples]);
-        measure_level(&recording("pcm_s16le", 16_000), &pcm, 0, spans).unwrap().0
+    /// The level of samples at `rate_hz` that come in blocks of 1,152.
+    fn level_at(rate_hz: u32, samples: &[f32], spans: &[Span]) -> LevelValue {
+        let mut level = Level::new(rate_hz, spans);
+        samples.chunks(1_152).for_each(|block| level.add(block));
+        level.clipped.end();
+        level.silent.end();
+        level.value(&recording("pcm_s16le", true))
+    }
+
+    fn level_of(samples: Vec<f32>, spans: &[Span]) -> LevelValue {
+        level_at(16_000, &samples, spans)
     }
 
     fn near(measured: &Measured, expected: f64) -> bool {
@@ -214,7 +222,7 @@ mod tests {
     }
 
     #[test]
-    fn a_sine_on_an_offset_has_its_known_levels() {
+    fn level_of_a_sine_on_an_offset_is_known() {
         let sine = |n: usize| 0.25 + 0.5 * (n as f32 * 0.01 * std::f32::consts::TAU).sin();
         let level = level_of((0..160_000).map(sine).collect(), &[Span::new(0.0, 10.0)]);
         assert!(near(&level.dc_offset, 0.25) && near(&level.peak_dbfs, 20.0 * 0.75_f64.log10()), "{level:?}");
@@ -223,10 +231,15 @@ mod tests {
     }
 
     #[test]
-    fn speech_level_counts_speech_alone_across_blocks() {
-        let samples: Vec<f32> = (0..200_000).map(|n| if (60_000..140_000).contains(&n) { 0.5 } else { 0.01 }).collect();
-        let spans = [Span::new(60_000.0 / 16e3, 100_000.0 / 16e3), Span::new(100_000.0 / 16e3, 140_000.0 / 16e3)];
-        assert!(near(&level_of(samples, &spans).speech_rms_dbfs, 20.0 * 0.5_f64.log10()));
+    fn level_of_speech_counts_speech_alone_across_blocks_at_any_rate() {
+        for rate_hz in [8_000, 16_000, 44_100] {
+            let second = |n: usize| n as f64 / f64::from(rate_hz);
+            let is_speech = |n: usize| (3.75..8.75).contains(&second(n));
+            let samples: Vec<f32> = (0..rate_hz as usize * 12).map(|n| if is_speech(n) { 0.5 } else { 0.01 }).collect();
+            let spans = [Span::new(3.75, 6.25), Span::new(6.25, 8.75)];
+            let level = level_at(rate_hz, &samples, &spans);
+            assert!(near(&level.speech_rms_dbfs, 20.0 * 0.5_f64.log10()), "{rate_hz}: {level:?}");
+        }
     }
 
     #[test]
@@ -243,7 +256,7 @@ mod tests {
     }
 
     #[test]
-    fn silence_has_no_level_and_an_empty_recording_no_measurement() {
+    fn level_of_silence_or_of_an_empty_recording_is_missing() {
         assert_eq!(level_of(vec![0.0; 8_000], &[]).rms_dbfs.value, None);
         assert!(near(&level_of(vec![0.0; 8_000], &[]).digital_silence_s, 0.5));
         let empty = level_of(vec![], &[]);
@@ -252,11 +265,12 @@ mod tests {
 
     #[test]
     fn clipping_after_a_lossy_codec_is_a_lower_bound() {
-        let pcm = Pcm::from_channels(vec![vec![0.1; 100]]);
-        let reason =
-            |codec, rate| measure_level(&recording(codec, rate), &pcm, 0, &[]).unwrap().0.clipping_ratio.reason;
-        assert!(reason("aac", 16_000).unwrap().contains("lower bound"));
-        assert!(reason("pcm_s16le", 8_000).unwrap().contains("lower bound"));
-        assert_eq!(reason("pcm_s16le", 16_000), None);
+        let reason = |codec, lossless| {
+            let mut level = Level::new(8_000, &[]);
+            level.add(&[0.1; 100]);
+            level.value(&recording(codec, lossless)).clipping_ratio.reason
+        };
+        assert!(reason("aac", false).unwrap().contains("lower bound"));
+        assert_eq!(reason("pcm_s16le", true), None);
     }
 }

@@ -1,11 +1,11 @@
 //! Syllables of a word by its spelling.
 //!
-//! Korean: one a Hangul syllable block, which is exact by the script's construction. English: vowel groups, less the
+//! Korean: one per Hangul syllable block, which is exact by the script's construction. English: vowel groups, less the
 //! silent endings -e, -es and -ed, at least one; such rules err by a syllable in some words, in either direction.
 //! Digits count as if they were read one by one.
 
 /// Syllables of a word; 0 for one without letters and digits.
-pub(crate) fn syllables(word: &str) -> u64 {
+pub(super) fn syllables(word: &str) -> u64 {
     let word = word.to_lowercase();
     let hangul = word.chars().filter(|c| ('가'..='힣').contains(c)).count() as u64;
     let korean = hangul > 0;

@@ -1,0 +1,279 @@
+//! The recording's file: opened once, hashed once, and checked at every read after that.
+//!
+//! A demuxer seeks, so hashing and decoding are two passes over the file, and between them it may be overwritten or cut
+//! short. The first pass therefore keeps the state of the hash at every chunk's border. A read loads a whole chunk,
+//! continues the hash from the state before it, and compares the digest with that of the state behind it: the bytes that
+//! leave this module are those of the file's SHA-256, even if the file changes. Memory holds one chunk per reader, and
+//! the second pass comes from the page cache.
+
+use std::fs::File;
+use std::io::{self, Read, Seek, SeekFrom};
+use std::os::unix::fs::FileExt;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use stage_core::Sha256Stream;
+use symphonia::core::io::MediaSource;
+
+use crate::error::DecodeError;
+
+/// Bytes that are read and checked at once.
+const CHUNK_BYTES: usize = 1 << 20;
+
+/// An open file. Replacing its path has no effect on it; a change of its bytes is detected.
+#[derive(Debug)]
+pub(crate) struct InputFile {
+    file: File,
+    len: u64,
+    /// `None`: read without a check, for a look at the header.
+    chunks: Option<Vec<Chunk>>,
+    changed: AtomicBool,
+}
+
+/// The hash of the file up to a chunk, and including it.
+#[derive(Debug)]
+struct Chunk {
+    before: Sha256Stream,
+    through: [u8; 32],
+}
+
+impl InputFile {
+    /// Opens a file to read its header, without hashing it.
+    ///
+    /// # Errors
+    /// The file cannot be opened, is not a regular file, or is empty.
+    pub(crate) fn open(path: &Path) -> Result<Arc<Self>, DecodeError> {
+        let (file, len) = open_regular(path)?;
+        if len == 0 {
+            return Err(DecodeError::Empty);
+        }
+        Ok(Arc::new(Self { file, len, chunks: None, changed: AtomicBool::new(false) }))
+    }
+
+    /// Opens a file and hashes it: from here on reads give the bytes of `sha256` (64 hex digits) or fail.
+    ///
+    /// # Errors
+    /// As [`InputFile::open`]; the file cannot be read, or has another hash.
+    pub(crate) fn open_hashed(path: &Path, sha256: &str) -> Result<Arc<Self>, DecodeError> {
+        let (file, size) = open_regular(path)?;
+        let (mut chunks, mut len, mut hash) = (Vec::new(), 0, Sha256Stream::default());
+        let mut block = vec![0; CHUNK_BYTES.min(size as usize + 1)];
+        loop {
+            let read = fill(&file, &mut block, len).map_err(DecodeError::Read)?;
+            if read == 0 {
+                break;
+            }
+            let before = hash.clone();
+            hash.update(&block[..read]);
+            chunks.push(Chunk { before, through: hash.clone().finish() });
+            len += read as u64;
+            if read < CHUNK_BYTES {
+                break;
+            }
+        }
+        if hash.finish_hex() != sha256 {
+            return Err(DecodeError::FileChanged);
+        }
+        if len == 0 {
+            return Err(DecodeError::Empty);
+        }
+        Ok(Arc::new(Self { file, len, chunks: Some(chunks), changed: AtomicBool::new(false) }))
+    }
+
+    /// A reader from the file's start.
+    pub(crate) fn reader(self: &Arc<Self>) -> InputReader {
+        InputReader { input: Arc::clone(self), position: 0, chunk: Vec::new(), chunk_at: None }
+    }
+
+    /// The result, unless a read found other bytes than those that were hashed. A demuxer may have reported that failure
+    /// as something else, such as the end of the file or damage.
+    pub(crate) fn unless_changed<T>(&self, result: Result<T, DecodeError>) -> Result<T, DecodeError> {
+        if self.changed.load(Ordering::Relaxed) { Err(DecodeError::FileChanged) } else { result }
+    }
+
+    /// Reads the chunk of this index into `chunk` and checks it.
+    fn load(&self, chunks: &[Chunk], index: usize, chunk: &mut Vec<u8>) -> io::Result<()> {
+        let start = index as u64 * CHUNK_BYTES as u64;
+        chunk.resize(CHUNK_BYTES.min((self.len - start) as usize), 0);
+        let read = fill(&self.file, chunk, start)?;
+        let mut hash = chunks[index].before.clone();
+        hash.update(&chunk[..read]);
+        if hash.finish() == chunks[index].through {
+            return Ok(());
+        }
+        chunk.clear();
+        self.changed.store(true, Ordering::Relaxed);
+        Err(io::Error::other("the file changed while it was read"))
+    }
+}
+
+/// A position in an [`InputFile`].
+#[derive(Debug)]
+pub(crate) struct InputReader {
+    input: Arc<InputFile>,
+    position: u64,
+    chunk: Vec<u8>,
+    chunk_at: Option<usize>,
+}
+
+impl Read for InputReader {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let left = self.input.len.saturating_sub(self.position);
+        let wanted = buffer.len().min(usize::try_from(left).unwrap_or(usize::MAX));
+        if wanted == 0 {
+            return Ok(0);
+        }
+        let read = match &self.input.chunks {
+            None => self.input.file.read_at(&mut buffer[..wanted], self.position)?,
+            Some(chunks) => {
+                let index = (self.position / CHUNK_BYTES as u64) as usize;
+                if self.chunk_at != Some(index) {
+                    self.chunk_at = None;
+                    self.input.load(chunks, index, &mut self.chunk)?;
+                    self.chunk_at = Some(index);
+                }
+                let rest = &self.chunk[(self.position % CHUNK_BYTES as u64) as usize..];
+                let read = wanted.min(rest.len());
+                buffer[..read].copy_from_slice(&rest[..read]);
+                read
+            }
+        };
+        self.position += read as u64;
+        Ok(read)
+    }
+}
+
+impl Seek for InputReader {
+    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
+        let position = match to {
+            SeekFrom::Start(position) => Some(position),
+            SeekFrom::Current(offset) => self.position.checked_add_signed(offset),
+            SeekFrom::End(offset) => self.input.len.checked_add_signed(offset),
+        };
+        self.position = position.ok_or(io::ErrorKind::InvalidInput)?;
+        Ok(self.position)
+    }
+}
+
+impl MediaSource for InputReader {
+    fn is_seekable(&self) -> bool {
+        true
+    }
+
+    fn byte_len(&self) -> Option<u64> {
+        Some(self.input.len)
+    }
+}
+
+/// The open file and its length in bytes.
+fn open_regular(path: &Path) -> Result<(File, u64), DecodeError> {
+    // Opening a named pipe would wait for a writer.
+    let kind = std::fs::metadata(path).map_err(DecodeError::Open)?;
+    if !kind.is_file() {
+        let error = if kind.is_dir() { io::ErrorKind::IsADirectory.into() } else { io::Error::other("not a file") };
+        return Err(DecodeError::Open(error));
+    }
+    let file = File::open(path).map_err(DecodeError::Open)?;
+    let len = file.metadata().map_err(DecodeError::Open)?.len();
+    Ok((file, len))
+}
+
+/// Reads until the buffer is full or the file ends.
+fn fill(file: &File, buffer: &mut [u8], at: u64) -> io::Result<usize> {
+    let mut filled = 0;
+    while filled < buffer.len() {
+        match file.read_at(&mut buffer[filled..], at + filled as u64) {
+            Ok(0) => break,
+            Ok(read) => filled += read,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(filled)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::io::Write;
+
+    use stage_core::sha256_hex;
+
+    use super::*;
+
+    const LEN: usize = 3 * CHUNK_BYTES + 777;
+
+    fn bytes() -> Vec<u8> {
+        (0..LEN).map(|n| (n * 31 % 253) as u8).collect()
+    }
+
+    /// A file of a little more than three chunks, opened.
+    fn opened() -> (tempfile::NamedTempFile, Arc<InputFile>) {
+        let mut file = tempfile::NamedTempFile::new().unwrap();
+        file.write_all(&bytes()).unwrap();
+        let input = InputFile::open_hashed(file.path(), &sha256_hex(&bytes())).unwrap();
+        (file, input)
+    }
+
+    fn read_all(input: &Arc<InputFile>) -> io::Result<Vec<u8>> {
+        let mut all = Vec::new();
+        input.reader().read_to_end(&mut all).map(|_| all)
+    }
+
+    #[test]
+    fn input_reads_the_hashed_bytes_from_any_position() {
+        let (_file, input) = opened();
+        assert_eq!(read_all(&input).unwrap(), bytes());
+        let mut reader = input.reader();
+        for at in [0, CHUNK_BYTES - 3, CHUNK_BYTES, 2 * CHUNK_BYTES + 5, LEN - 1, 17] {
+            let mut some = [0; 6];
+            reader.seek(SeekFrom::Start(at as u64)).unwrap();
+            let wanted = 6.min(LEN - at);
+            reader.read_exact(&mut some[..wanted]).unwrap();
+            assert_eq!(some[..wanted], bytes()[at..at + wanted]);
+        }
+        assert_eq!(reader.seek(SeekFrom::End(10)).unwrap(), LEN as u64 + 10);
+        assert_eq!(reader.read(&mut [0; 4]).unwrap(), 0);
+        assert!(reader.seek(SeekFrom::Current(-(LEN as i64) - 11)).is_err());
+    }
+
+    #[test]
+    fn input_that_is_replaced_or_grows_still_gives_the_hashed_bytes() {
+        let (file, input) = opened();
+        fs::OpenOptions::new().append(true).open(file.path()).unwrap().write_all(b"more").unwrap();
+        assert_eq!(read_all(&input).unwrap(), bytes());
+        let other = tempfile::NamedTempFile::new().unwrap();
+        fs::rename(other.path(), file.path()).unwrap();
+        assert_eq!(read_all(&input).unwrap(), bytes());
+        fs::remove_file(file.path()).unwrap();
+        assert_eq!(read_all(&input).unwrap(), bytes());
+    }
+
+    #[test]
+    fn input_that_is_overwritten_or_truncated_gives_hashed_bytes_or_an_error() {
+        let last_chunk = 3 * CHUNK_BYTES;
+        for change in ["overwrite", "truncate"] {
+            let (file, input) = opened();
+            let handle = fs::OpenOptions::new().write(true).open(file.path()).unwrap();
+            match change {
+                "overwrite" => handle.write_all_at(b"x", last_chunk as u64 + 9).unwrap(),
+                _ => handle.set_len(last_chunk as u64 + 9).unwrap(),
+            }
+            let mut reader = input.reader();
+            let mut before = vec![0; last_chunk];
+            reader.read_exact(&mut before).unwrap();
+            assert_eq!(before, bytes()[..last_chunk], "chunks that did not change are still good");
+            assert!(input.unless_changed(Ok(())).is_ok());
+            assert!(reader.read(&mut [0]).is_err(), "{change}");
+            assert!(matches!(input.unless_changed(Ok(())), Err(DecodeError::FileChanged)));
+        }
+    }
+
+    #[test]
+    fn input_with_another_hash_is_refused() {
+        let (file, _) = opened();
+        let error = InputFile::open_hashed(file.path(), &sha256_hex(b"other")).unwrap_err();
+        assert!(matches!(error, DecodeError::FileChanged), "{error}");
+    }
+}

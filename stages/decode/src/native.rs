@@ -1,0 +1,74 @@
+//! The file decoded again at its own rate, packet by packet: the source of [`Pcm::native`](stage_core::Pcm::native).
+
+use std::fmt;
+use std::sync::Arc;
+
+use stage_core::{NativePacket, NativePackets, NativeSource, StageError};
+
+use crate::codec::Spec;
+use crate::error::{DecodeError, guarded};
+use crate::input::InputFile;
+use crate::stream::Stream;
+
+/// A file that was decoded once. It stays open, so that a second pass reads the same bytes.
+pub(crate) struct NativeFile {
+    pub(crate) file: Arc<InputFile>,
+    pub(crate) spec: Spec,
+    /// Frames of the first pass: the second must give as many.
+    pub(crate) frames: u64,
+}
+
+impl fmt::Debug for NativeFile {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "NativeFile {{ {:?}, {} frames }}", self.spec, self.frames)
+    }
+}
+
+impl NativeSource for NativeFile {
+    fn sample_rate_hz(&self) -> u32 {
+        self.spec.rate_hz
+    }
+
+    fn channels(&self) -> usize {
+        self.spec.channels
+    }
+
+    fn packets(&self) -> Result<NativePackets, StageError> {
+        let stream = guarded(|| Stream::open(&self.file))?;
+        Ok(Box::new(Packets { stream, spec: self.spec, frames: self.frames, given: 0 }))
+    }
+}
+
+struct Packets {
+    stream: Stream,
+    spec: Spec,
+    frames: u64,
+    given: u64,
+}
+
+impl Packets {
+    fn next_packet(&mut self) -> Result<Option<NativePacket>, DecodeError> {
+        let Some(block) = self.stream.next()? else {
+            // The same bytes and the same code: another length is a bug.
+            return if self.given == self.frames { Ok(None) } else { Err(DecodeError::OtherOutput) };
+        };
+        if block.spec != self.spec {
+            return Err(DecodeError::OtherOutput);
+        }
+        let packet = NativePacket {
+            first_frame: block.first_frame,
+            channels: block.spec.channels,
+            samples: block.samples.to_vec(),
+        };
+        self.given += packet.frames() as u64;
+        Ok(Some(packet))
+    }
+}
+
+impl Iterator for Packets {
+    type Item = Result<NativePacket, StageError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        guarded(|| self.next_packet()).transpose()
+    }
+}

@@ -1,0 +1,173 @@
+//! The stage: one pass over a recording into its hash and its 16 kHz planes.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use stage_core::{
+    Artifact, Identity, Inputs, IntoArtifacts, Made, OutputSpec, Pcm, PcmSource, Phases, Recording, SAMPLE_RATE_HZ, Stage,
+    StageError, StageName, StageSpec,
+};
+
+use crate::error::{DecodeError, guarded};
+use crate::input::InputFile;
+use crate::native::NativeFile;
+use crate::sink::Sink;
+use crate::source::Source;
+use crate::stream::{Ended, Stream};
+
+/// The stage's name.
+pub(crate) const NAME: StageName = Recording::NAME.stage();
+
+/// Where samples are kept. Not a part of the fingerprint: it changes no sample.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DecodeConfig {
+    /// Samples of one recording that stay in memory, in bytes; a longer one spills to `spill_dir`.
+    pub memory_budget_bytes: u64,
+    /// Folder for the (unlinked) spill files.
+    pub spill_dir: PathBuf,
+}
+
+/// The input of the stage: one file, by its path and its contents.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct DecodeInput<'a> {
+    /// The file.
+    pub path: &'a Path,
+    /// SHA-256 of its bytes, 64 hex digits in lower case. Other bytes are not decoded.
+    pub sha256: &'a str,
+}
+
+/// The decode stage.
+#[derive(Debug, Clone)]
+pub struct Decoder {
+    config: DecodeConfig,
+}
+
+/// A decoded recording.
+#[derive(Debug, Clone)]
+pub struct Decoded {
+    /// The artifact: facts that the container and the decoder state, and the hash of the decoder's output.
+    pub recording: Recording,
+    /// The samples: planes at 16 kHz, and a reader at the file's own rate, for which the file stays open.
+    pub pcm: Pcm,
+}
+
+impl IntoArtifacts for Decoded {
+    fn into_artifacts(self) -> Result<Made, StageError> {
+        Ok(Made::default().artifact(self.recording)?.transient(self.pcm))
+    }
+}
+
+impl Decoder {
+    /// A decoder that keeps samples where `config` puts them.
+    #[must_use]
+    pub const fn new(config: DecodeConfig) -> Self {
+        Self { config }
+    }
+
+    fn decode(&self, input: DecodeInput<'_>) -> Result<Decoded, DecodeError> {
+        let file = InputFile::open_hashed(input.path, input.sha256)?;
+        let mut stream = Stream::open(&file)?;
+        let mut sink = None;
+        while let Some(block) = stream.next()? {
+            let sink = match &mut sink {
+                Some(sink) => sink,
+                None => sink.insert(Sink::new(block.spec, &self.config)?),
+            };
+            sink.push(block.samples)?;
+        }
+        let Ended { source, spec, trimmed, warnings } = stream.end()?;
+        let sink = sink.map_or_else(|| Sink::new(spec, &self.config), Ok)?;
+        let collected = sink.finish()?;
+        let recording = Recording {
+            container: source.container().to_owned(),
+            codec: source.codec.name(&source.params),
+            lossless: source.codec.is_lossless(&source.params),
+            sample_rate_hz: spec.rate_hz,
+            channels: spec.channels as u16,
+            duration_s: collected.source_frames as f64 / f64::from(spec.rate_hz),
+            pcm_sha256: collected.pcm_sha256,
+            pcm: PcmSource {
+                source_frames: collected.source_frames,
+                frames: collected.pcm.frames(),
+                trimmed_start_frames: trimmed.0,
+                trimmed_end_frames: trimmed.1,
+            },
+            tags: source.tags,
+            warnings,
+        };
+        let native = NativeFile { file, spec, frames: collected.source_frames };
+        let pcm = match spec.rate_hz {
+            // The planes are the decoder's output: nothing to decode again, and no file to keep open.
+            SAMPLE_RATE_HZ => collected.pcm,
+            _ => collected.pcm.with_native(Arc::new(native)),
+        };
+        Ok(Decoded { recording, pcm })
+    }
+}
+
+impl Stage for Decoder {
+    const SPEC: StageSpec = StageSpec {
+        name: NAME,
+        version: 2,
+        inputs: &[],
+        outputs: &[OutputSpec { name: "samples", stored: false }],
+        phases: Phases::Cpu,
+        weight: 0.05,
+    };
+    type Input<'a> = (DecodeInput<'a>, Option<Recording>);
+    type Output = Decoded;
+
+    fn identity(&self) -> Identity {
+        Identity::without_model(serde_json::json!({}))
+    }
+
+    /// The file, and the recording as an earlier run stored it.
+    fn input<'a>(inputs: &Inputs<'a>) -> Result<Self::Input<'a>, StageError> {
+        let source = inputs.source();
+        Ok((DecodeInput { path: &source.path, sha256: &source.file_sha256 }, inputs.earlier()?))
+    }
+
+    /// Decodes the file. Problems that do not stop the decoder are in the recording's `warnings`.
+    ///
+    /// # Errors
+    /// `BadInput` for a file that cannot be used (`empty-file`, `unreadable-file`, `unknown-container`,
+    /// `truncated-header`, `damaged-container`, `no-audio-track`, `unsupported-codec`, `unsupported-profile`,
+    /// `unsupported-edit-list`, `undecodable`: report it), or that is no longer the one that was hashed
+    /// (`file-changed`); `Transient` for `read-failed` and `spill-failed` (a full disk: try again); `Bug` for
+    /// `resampler-failed`, `decoder-panicked`, `output-differs` and `pcm-changed` (other samples than the earlier run's).
+    fn run(&self, (input, earlier): Self::Input<'_>) -> Result<Decoded, StageError> {
+        guarded(|| {
+            let decoded = self.decode(input)?;
+            match earlier {
+                Some(earlier) if earlier.pcm_sha256 != decoded.recording.pcm_sha256 => Err(DecodeError::PcmChanged),
+                _ => Ok(decoded),
+            }
+        })
+    }
+}
+
+/// Facts from a file's header, for planning.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Probe {
+    /// Container format (`wav`, `isomp4`, `ogg`).
+    pub container: String,
+    /// Codec (`pcm_s16le`, `aac`, `opus`).
+    pub codec: String,
+    /// Length in seconds as the container states it, before trimming; an estimate for mp3 and ADTS without an index.
+    pub duration_s: Option<f64>,
+}
+
+/// Reads a file's header only, without hashing the file.
+///
+/// # Errors
+/// As [`Decoder::run`], as far as the header shows it.
+pub fn probe(path: &Path) -> Result<Probe, StageError> {
+    guarded(|| {
+        let source = Source::open(&InputFile::open(path)?)?;
+        Ok(Probe {
+            container: source.container().to_owned(),
+            codec: source.codec.name(&source.params),
+            duration_s: source.duration_s(),
+        })
+    })
+}

@@ -1,0 +1,131 @@
+//! The reader at the file's own rate against ffmpeg: the same number of frames, and the same samples at the same offsets.
+
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
+mod support;
+
+use std::path::{Path, PathBuf};
+
+use stage_core::sha256_hex;
+use support::{decode, ffmpeg, ffmpeg_native, has_ffmpeg, native, shared_data};
+
+const RATES_HZ: [&str; 6] = ["8000", "11025", "16000", "22050", "44100", "48000"];
+/// Allowed difference between lossy decoders, in dB: rounding. A shift by one frame is above -30 dB.
+const LOSSY_ERROR_DB: f64 = -70.0;
+
+/// 1.23 s of a tone and noise, some of it clipped, in the format of the name.
+fn make(folder: &Path, name: &str, rate_hz: &str, channels: &str, codec: &[&str]) -> PathBuf {
+    let path = folder.join(name);
+    let tone = "aevalsrc=1.4*sin(2*PI*440*t)*sin(3*t)+0.05*random(0)|0.6*sin(2*PI*660*t):s=48000:d=1.23";
+    let output = ["-ar", rate_hz, "-ac", channels];
+    ffmpeg(&[&["-f", "lavfi", "-i", tone][..], &output, codec, &[path.to_str().unwrap()]].concat());
+    path
+}
+
+/// Power of the difference over that of the reference, in dB.
+fn error_db(ours: &[f32], theirs: &[f32]) -> f64 {
+    let power = |samples: &mut dyn Iterator<Item = f32>| samples.map(|x| f64::from(x) * f64::from(x)).sum::<f64>();
+    let difference = power(&mut ours.iter().zip(theirs).map(|(a, b)| a - b));
+    10.0 * ((difference + 1e-20) / (power(&mut theirs.iter().copied()) + 1e-12)).log10()
+}
+
+/// Checks one file: offsets, the number of frames, the recorded hash, and ffmpeg's samples.
+fn check(path: &Path) {
+    let name = path.file_name().unwrap().to_string_lossy();
+    let decoded = decode(path).unwrap_or_else(|error| panic!("{name}: {error}"));
+    let recording = &decoded.recording;
+    let ours = native(&decoded.pcm).unwrap();
+    let reader = decoded.pcm.native().unwrap();
+    assert_eq!(reader.sample_rate_hz(), recording.sample_rate_hz, "{name}");
+    assert_eq!(reader.channels(), usize::from(recording.channels), "{name}");
+    assert_eq!(ours.len() as u64, recording.pcm.source_frames * u64::from(recording.channels), "{name}");
+    let bytes: Vec<u8> = ours.iter().flat_map(|sample| sample.to_le_bytes()).collect();
+    assert_eq!(sha256_hex(&bytes), recording.pcm_sha256, "{name}: what was hashed is what is read");
+
+    let theirs = ffmpeg_native(path, &recording.codec);
+    match recording.container.as_str() {
+        // ffmpeg 5.1 keeps a part of the last packet's padding in MP4.
+        "isomp4" => assert!(theirs.len() >= ours.len(), "{name}: {} and {}", ours.len(), theirs.len()),
+        _ => assert_eq!(ours.len(), theirs.len(), "{name}"),
+    }
+    let error = error_db(&ours, &theirs);
+    let allowed = if recording.lossless { -150.0 } else { LOSSY_ERROR_DB };
+    assert!(error < allowed, "{name}: {error:.1} dB from ffmpeg");
+}
+
+#[test]
+fn native_reader_agrees_with_ffmpeg_in_every_format_at_every_rate() {
+    if !has_ffmpeg() {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let formats: [(&str, &[&str]); 5] = [
+        ("wav", &["-c:a", "pcm_s16le"]),
+        ("flac", &["-c:a", "flac"]),
+        ("mp3", &["-c:a", "libmp3lame"]),
+        ("m4a", &["-c:a", "aac"]),
+        ("ogg", &["-c:a", "libvorbis"]),
+    ];
+    for rate_hz in RATES_HZ {
+        for channels in ["1", "2"] {
+            for (extension, codec) in formats {
+                check(&make(folder.path(), &format!("{rate_hz}_{channels}.{extension}"), rate_hz, channels, codec));
+            }
+        }
+    }
+}
+
+#[test]
+fn native_reader_of_opus_is_at_48_khz() {
+    if !has_ffmpeg() {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    for rate_hz in ["8000", "16000", "48000"] {
+        for channels in ["1", "2"] {
+            // Below full scale: libopus in floating point rounds off what it clips, in fixed point it does not.
+            let codec = ["-af", "volume=0.5", "-c:a", "libopus", "-b:a", "32k"];
+            let path = make(folder.path(), &format!("{rate_hz}_{channels}.opus"), rate_hz, channels, &codec);
+            check(&path);
+            assert_eq!(decode(&path).unwrap().pcm.native().unwrap().sample_rate_hz(), 48_000);
+        }
+    }
+}
+
+#[test]
+fn native_reader_has_the_frames_of_an_edit_list_and_of_a_gap() {
+    if !has_ffmpeg() {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let whole = make(folder.path(), "whole.m4a", "44100", "2", &["-c:a", "aac"]);
+    let late = folder.path().join("late.m4a");
+    ffmpeg(&["-itsoffset", "0.5", "-i", whole.to_str().unwrap(), "-c", "copy", late.to_str().unwrap()]);
+    let (whole, late) = (decode(&whole).unwrap(), decode(&late).unwrap());
+    let samples = native(&late.pcm).unwrap();
+    assert_eq!(samples.len() as u64, 2 * late.recording.pcm.source_frames);
+    let shift = samples.len() - native(&whole.pcm).unwrap().len();
+    assert!(shift.abs_diff(2 * 22_050) <= 2 * 45, "{shift} samples later");
+    assert!(samples[..2 * (22_050 - 1_024 - 45)].iter().all(|&sample| sample == 0.0));
+
+    // Half a second cut out of the middle of a flac: the frames behind it keep their offsets, and silence takes its place.
+    let flac = make(folder.path(), "a.flac", "22050", "1", &["-c:a", "flac"]);
+    let before = native(&decode(&flac).unwrap().pcm).unwrap();
+    let bytes = std::fs::read(&flac).unwrap();
+    let cut = [&bytes[..bytes.len() / 3], &bytes[bytes.len() * 2 / 3..]].concat();
+    std::fs::write(&flac, cut).unwrap();
+    let after = native(&decode(&flac).unwrap().pcm).unwrap();
+    assert_eq!(before.len(), after.len());
+    assert_eq!(before[before.len() - 2_000..], after[after.len() - 2_000..], "the end has not moved");
+    assert!(after.iter().filter(|&&sample| sample == 0.0).count() > 4_000, "the gap is silence");
+}
+
+#[test]
+fn native_reader_agrees_with_the_recorded_hash_of_every_shared_file() {
+    let Some(folder) = shared_data("formats") else { return };
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let decoded = decode(&entry.unwrap().path()).unwrap();
+        let bytes: Vec<u8> = native(&decoded.pcm).unwrap().iter().flat_map(|sample| sample.to_le_bytes()).collect();
+        assert_eq!(sha256_hex(&bytes), decoded.recording.pcm_sha256);
+    }
+}

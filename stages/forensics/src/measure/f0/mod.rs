@@ -1,0 +1,217 @@
+//! Fundamental frequency of one channel over its speech, in pieces of bounded length and in parallel.
+
+mod config;
+mod frame;
+mod path;
+mod sinc;
+
+use std::io;
+
+use rayon::prelude::*;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use stage_core::{Measured, Pcm, SAMPLE_RATE_HZ, Span, StageError};
+
+use self::config::PitchConfig;
+use self::frame::FramePlan;
+use self::path::best_path;
+use super::{Channel, Measure};
+use crate::ForensicsError;
+
+/// The longest interval through which one path is searched, in seconds; it bounds memory to some megabytes per thread.
+const PIECE_MAX_S: f64 = 30.0;
+/// Voiced frames up to this far above the floor, relative to it, are counted as sitting there.
+const FLOOR_MARGIN: f64 = 0.02;
+
+/// Samples per read for the extremes of a channel.
+const BLOCK: usize = 1 << 16;
+
+/// Fundamental frequency by autocorrelation with a path search (Boersma 1993), over voiced frames inside speech.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "Pitch")]
+pub(crate) struct PitchValue {
+    /// Lowest frequency that was searched, in Hz.
+    #[schemars(extend("unit" = "Hz"))]
+    floor_hz: f64,
+    /// Highest frequency that was searched, in Hz.
+    #[schemars(extend("unit" = "Hz"))]
+    ceiling_hz: f64,
+    /// Frames looked at, 10 ms apart, all inside speech.
+    #[schemars(extend("unit" = "frames"))]
+    speech_frames: u64,
+    /// Those with a pitch. The others count in none of the figures below: nothing is filled in.
+    #[schemars(extend("unit" = "frames"))]
+    voiced_frames: u64,
+    /// Mean, in Hz.
+    #[schemars(extend("unit" = "Hz"))]
+    f0_mean_hz: Measured,
+    /// Median, in Hz.
+    #[schemars(extend("unit" = "Hz"))]
+    f0_median_hz: Measured,
+    /// Standard deviation, in Hz.
+    #[schemars(extend("unit" = "Hz"))]
+    f0_sd_hz: Measured,
+    /// 5th percentile, in Hz.
+    #[schemars(extend("unit" = "Hz"))]
+    f0_p05_hz: Measured,
+    /// 95th percentile, in Hz.
+    #[schemars(extend("unit" = "Hz"))]
+    f0_p95_hz: Measured,
+    /// From the 5th to the 95th percentile, in semitones.
+    #[schemars(extend("unit" = "semitones"))]
+    f0_range_semitones: Measured,
+    /// Share of voiced frames within 2 % of the floor: high values mean that the floor and not the voice was measured.
+    #[schemars(extend("unit" = "ratio"))]
+    at_floor_ratio: Measured,
+}
+
+/// The measure: it reads the samples at 16 kHz, where the voice is.
+#[derive(Debug)]
+pub(crate) struct F0;
+
+impl Measure for F0 {
+    const NAME: &'static str = "f0";
+    const DESCRIPTION: &'static str = "Fundamental frequency of the voice.";
+    type Settings = PitchConfig;
+    type Value = PitchValue;
+
+    fn check(settings: &PitchConfig) -> Result<(), ForensicsError> {
+        settings.validate()
+    }
+
+    fn begin(_settings: &PitchConfig, _channel: &Channel<'_>) -> Self {
+        Self
+    }
+
+    fn finish(self, settings: &PitchConfig, channel: &Channel<'_>) -> Result<PitchValue, StageError> {
+        let pcm = channel.input.pcm;
+        measure_pitch(settings, pcm, channel.number, channel.spans()).map_err(crate::pcm_unreadable)
+    }
+}
+
+/// Mean and peak of a whole channel.
+#[derive(Debug, Clone, Copy, PartialEq)]
+struct Extremes {
+    /// Mean of the samples.
+    mean: f64,
+    /// Greatest distance of a sample from that mean.
+    peak: f64,
+}
+
+impl Extremes {
+    fn of(pcm: &Pcm, channel: u16) -> io::Result<Self> {
+        let (mut sum, mut minimum, mut maximum) = (0.0, f32::INFINITY, f32::NEG_INFINITY);
+        for block in pcm.blocks(channel.into(), BLOCK) {
+            for sample in block? {
+                sum += f64::from(sample);
+                minimum = minimum.min(sample);
+                maximum = maximum.max(sample);
+            }
+        }
+        if pcm.frames() == 0 {
+            return Ok(Self { mean: 0.0, peak: 0.0 });
+        }
+        let mean = sum / pcm.frames() as f64;
+        Ok(Self { mean, peak: (f64::from(maximum) - mean).max(mean - f64::from(minimum)) })
+    }
+}
+
+/// Measures F0 inside `spans`, the speech of `channel`. Frames are on one grid over the whole recording, so that their
+/// times do not depend on where speech was found to begin.
+///
+/// # Errors
+/// The samples could not be read.
+fn measure_pitch(config: &PitchConfig, pcm: &Pcm, channel: u16, spans: &[Span]) -> io::Result<PitchValue> {
+    let plan = FramePlan::new(config);
+    let extremes = if spans.is_empty() { Extremes { mean: 0.0, peak: 0.0 } } else { Extremes::of(pcm, channel)? };
+    let tracks = pieces(config, &plan, pcm.duration_s(), spans)
+        .into_par_iter()
+        .map(|piece| track(config, &plan, pcm, channel, piece, extremes))
+        .collect::<io::Result<Vec<_>>>()?;
+    Ok(summarize(config, &tracks.concat(), spans.is_empty()))
+}
+
+/// Frames `first..end` of the grid: frame `k` has its center at `k * time_step_s`.
+#[derive(Debug, Clone, Copy, PartialEq)]
+struct Piece {
+    first: u64,
+    end: u64,
+}
+
+/// The frames whose center is in speech and whose window is inside the recording, in pieces of at most
+/// [`PIECE_MAX_S`] and of even length.
+fn pieces(config: &PitchConfig, plan: &FramePlan, duration_s: f64, spans: &[Span]) -> Vec<Piece> {
+    let step_s = config.time_step_s;
+    let reach_s = (plan.reach() + 1) as f64 / f64::from(SAMPLE_RATE_HZ);
+    let mut pieces = Vec::new();
+    for span in spans {
+        let first = (span.start_s.max(reach_s) / step_s).ceil() as u64;
+        let end = (span.end_s.min(duration_s - reach_s) / step_s).ceil().max(0.0) as u64;
+        if first >= end {
+            continue;
+        }
+        let frames = end - first;
+        let count = (frames as f64 * step_s / PIECE_MAX_S).ceil().max(1.0) as u64;
+        let bound = |i: u64| first + frames * i / count;
+        pieces.extend((0..count).map(|i| Piece { first: bound(i), end: bound(i + 1) }));
+    }
+    pieces
+}
+
+/// F0 of the frames of one piece.
+fn track(
+    config: &PitchConfig,
+    plan: &FramePlan,
+    pcm: &Pcm,
+    channel: u16,
+    piece: Piece,
+    extremes: Extremes,
+) -> io::Result<Vec<Option<f64>>> {
+    let right_of = |k: u64| (k as f64 * config.time_step_s * f64::from(SAMPLE_RATE_HZ)).round() as u64;
+    let start = right_of(piece.first) - plan.reach() as u64;
+    let len = right_of(piece.end - 1) + plan.reach() as u64 - start;
+    let samples = pcm.read(usize::from(channel), start, len as usize)?;
+    let mut scratch = plan.scratch();
+    let frames: Vec<_> = (piece.first..piece.end)
+        .map(|k| plan.analyze(&samples, (right_of(k) - start) as usize, extremes, &mut scratch))
+        .collect();
+    Ok(best_path(&frames, config))
+}
+
+fn summarize(config: &PitchConfig, track: &[Option<f64>], no_speech: bool) -> PitchValue {
+    let mut voiced: Vec<f64> = track.iter().copied().flatten().collect();
+    voiced.sort_by(f64::total_cmp);
+    let n = voiced.len() as f64;
+    let reason = if no_speech { "no speech" } else { "no voiced frame" };
+    let any = |value: &dyn Fn() -> f64| Measured::from_option((!voiced.is_empty()).then(value), reason);
+    let mean = voiced.iter().sum::<f64>() / n;
+    let variance = voiced.iter().map(|f0| (f0 - mean).powi(2)).sum::<f64>() / (n - 1.0);
+    let floor = config.floor_hz * (1.0 + FLOOR_MARGIN);
+    PitchValue {
+        floor_hz: config.floor_hz,
+        ceiling_hz: config.ceiling_hz,
+        speech_frames: track.len() as u64,
+        voiced_frames: voiced.len() as u64,
+        f0_mean_hz: any(&|| mean),
+        f0_median_hz: any(&|| quantile(&voiced, 0.5)),
+        f0_sd_hz: match voiced.len() {
+            1 => Measured::missing("a single voiced frame"),
+            _ => any(&|| variance.sqrt()),
+        },
+        f0_p05_hz: any(&|| quantile(&voiced, 0.05)),
+        f0_p95_hz: any(&|| quantile(&voiced, 0.95)),
+        f0_range_semitones: any(&|| 12.0 * (quantile(&voiced, 0.95) / quantile(&voiced, 0.05)).log2()),
+        at_floor_ratio: any(&|| voiced.partition_point(|&f0| f0 <= floor) as f64 / n),
+    }
+}
+
+/// A quantile of ascending values, linear between them.
+fn quantile(ascending: &[f64], share: f64) -> f64 {
+    let place = share * (ascending.len() - 1) as f64;
+    let below = place.floor() as usize;
+    let above = (below + 1).min(ascending.len() - 1);
+    ascending[below] + (place - below as f64) * (ascending[above] - ascending[below])
+}
+
+#[cfg(test)]
+mod tests;

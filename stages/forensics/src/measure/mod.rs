@@ -1,0 +1,220 @@
+//! Measures of a channel. A measure is one module and one entry of [`MEASURES`]: its name, its settings with their
+//! defaults, the shape of its value with a unit for each number, and its computation. The record, its JSON schema, the
+//! settings and the stage's fingerprint follow from the list.
+
+mod f0;
+mod level;
+mod run;
+mod speech;
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use schemars::{JsonSchema, Schema, SchemaGenerator};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::{Map, Value, json};
+use stage_core::forensics::{ChannelRecord, ForensicRecord};
+use stage_core::{Span, StageError};
+
+pub(crate) use self::run::measure_channels;
+use crate::{ForensicInput, ForensicsError};
+
+/// All measures, in the order in which they run.
+const MEASURES: [Definition; 3] =
+    [Definition::of::<level::Level>(), Definition::of::<speech::Speech>(), Definition::of::<f0::F0>()];
+
+/// A measure of every channel of a recording. A value of this type measures one channel.
+pub(crate) trait Measure: Sized + 'static {
+    /// The key of its value in the record, in snake case.
+    const NAME: &'static str;
+    /// A description for the schema.
+    const DESCRIPTION: &'static str;
+    /// The unit of its value; `None` where that has fields, each with a unit of its own.
+    const UNIT: Option<&'static str> = None;
+    /// The user's settings. All fields have defaults.
+    type Settings: Default + Serialize + DeserializeOwned + fmt::Debug + Send + Sync;
+    /// The value in the record. A number that cannot be measured is null with a reason: [`stage_core::Measured`].
+    type Value: Serialize + JsonSchema;
+
+    /// Checks the settings.
+    ///
+    /// # Errors
+    /// The setting that cannot be used.
+    fn check(_settings: &Self::Settings) -> Result<(), ForensicsError> {
+        Ok(())
+    }
+
+    /// Begins to measure a channel.
+    fn begin(settings: &Self::Settings, channel: &Channel<'_>) -> Self;
+
+    /// Takes the channel's next samples at the file's own rate, in order.
+    fn add(&mut self, _samples: &[f32]) {}
+
+    /// The value, after all samples.
+    ///
+    /// # Errors
+    /// A [`StageError`] where the samples at 16 kHz could not be read.
+    fn finish(self, settings: &Self::Settings, channel: &Channel<'_>) -> Result<Self::Value, StageError>;
+}
+
+/// One channel of a recording, with everything that is known about it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Channel<'a> {
+    /// Its number, from 0.
+    pub(crate) number: u16,
+    /// The recording: its artifacts, and its samples at 16 kHz.
+    pub(crate) input: ForensicInput<'a>,
+    /// Rate of the samples that [`Measure::add`] takes, in Hz.
+    pub(crate) native_rate_hz: u32,
+    /// The speech of each channel, by time.
+    pub(crate) speech: &'a [Vec<Span>],
+}
+
+impl<'a> Channel<'a> {
+    /// The speech of this channel, by time.
+    pub(crate) fn spans(&self) -> &'a [Span] {
+        &self.speech[usize::from(self.number)]
+    }
+
+    /// The speech of the other channels, each by time.
+    pub(crate) fn others(&self) -> impl Iterator<Item = &'a [Span]> + 'a {
+        let own = usize::from(self.number);
+        self.speech.iter().enumerate().filter(move |(number, _)| *number != own).map(|(_, spans)| spans.as_slice())
+    }
+}
+
+/// The settings of a measure that has none.
+#[derive(Debug, Default, Serialize, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct NoSettings {}
+
+/// A measure of the list.
+struct Definition {
+    name: &'static str,
+    schema: fn(&mut SchemaGenerator) -> Schema,
+    configure: fn(Value) -> Result<Box<dyn run::Configured>, ForensicsError>,
+}
+
+impl Definition {
+    const fn of<M: Measure>() -> Self {
+        Self { name: M::NAME, schema: schema_of::<M>, configure: configure::<M> }
+    }
+}
+
+/// The measures with their settings.
+#[derive(Debug)]
+pub(crate) struct Measures(Vec<Box<dyn run::Configured>>);
+
+impl Measures {
+    /// The measures with `settings` by their names; the others have their defaults.
+    ///
+    /// # Errors
+    /// There is no such measure, or it has no such setting, or the setting cannot be used.
+    pub(crate) fn new(settings: &BTreeMap<String, Value>) -> Result<Self, ForensicsError> {
+        if let Some(unknown) = settings.keys().find(|name| MEASURES.iter().all(|measure| measure.name != *name)) {
+            let message = format!("one of {} is expected", MEASURES.map(|measure| measure.name).join(", "));
+            return Err(ForensicsError::Measure { measure: unknown.clone(), message });
+        }
+        let of = |measure: &Definition| settings.get(measure.name).cloned().unwrap_or_else(|| json!({}));
+        MEASURES.iter().map(|measure| (measure.configure)(of(measure))).collect::<Result<_, _>>().map(Self)
+    }
+
+    /// All settings by measure, defaults included, for the fingerprint.
+    pub(crate) fn settings(&self) -> Value {
+        self.0.iter().map(|measure| (measure.name().to_owned(), measure.settings())).collect::<Map<_, _>>().into()
+    }
+}
+
+/// The schema of a [`ForensicRecord`] with the values of all measures: for `#[schemars(schema_with = "...")]` where a
+/// record is a part of another document.
+#[must_use]
+pub fn record_schema(generator: &mut SchemaGenerator) -> Schema {
+    let record = generator.subschema_for::<ForensicRecord>();
+    let values = MEASURES.map(|measure| (measure.name, (measure.schema)(generator)));
+    let channel = generator.definitions_mut().get_mut(ChannelRecord::schema_name().as_ref());
+    let Some(channel) = channel.and_then(Value::as_object_mut) else { return record };
+    channel.remove("additionalProperties");
+    for (name, schema) in values {
+        if let Some(Value::Object(properties)) = channel.get_mut("properties") {
+            properties.insert(name.to_owned(), schema.to_value());
+        }
+        if let Some(Value::Array(required)) = channel.get_mut("required") {
+            required.push(name.into());
+        }
+    }
+    record
+}
+
+fn schema_of<M: Measure>(generator: &mut SchemaGenerator) -> Schema {
+    let mut schema = generator.subschema_for::<M::Value>();
+    schema.insert("description".to_owned(), M::DESCRIPTION.into());
+    if let Some(unit) = M::UNIT {
+        schema.insert("unit".to_owned(), unit.into());
+    }
+    schema
+}
+
+fn configure<M: Measure>(settings: Value) -> Result<Box<dyn run::Configured>, ForensicsError> {
+    let invalid =
+        |error: serde_json::Error| ForensicsError::Measure { measure: M::NAME.to_owned(), message: error.to_string() };
+    let settings: M::Settings = serde_json::from_value(settings).map_err(invalid)?;
+    M::check(&settings)?;
+    Ok(Box::new(run::WithSettings::<M>(settings)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The schema of a channel's record, and the definitions that it refers to.
+    fn channel_schema() -> (Value, Map<String, Value>) {
+        let mut generator = SchemaGenerator::default();
+        let _ = record_schema(&mut generator);
+        let definitions = generator.definitions().clone();
+        (definitions["ChannelRecord"].clone(), definitions)
+    }
+
+    #[test]
+    fn measures_have_names_of_their_own() {
+        let names = std::collections::BTreeSet::from(MEASURES.map(|measure| measure.name));
+        assert_eq!(names.len(), MEASURES.len());
+        assert!(!names.contains("channel"), "the record's own field");
+    }
+
+    #[test]
+    fn measures_are_in_the_schema_with_a_unit_for_every_number() {
+        let (channel, definitions) = channel_schema();
+        for measure in MEASURES {
+            let name = measure.name;
+            assert!(channel["required"].as_array().unwrap().contains(&name.into()), "{name}");
+            let value = &channel["properties"][name];
+            assert!(value["description"].is_string(), "{name}");
+            if value["unit"].is_string() {
+                continue;
+            }
+            let definition = value["$ref"].as_str().and_then(|path| path.rsplit('/').next()).unwrap();
+            for (field, schema) in definitions[definition]["properties"].as_object().unwrap() {
+                assert!(schema["unit"].is_string(), "{name}.{field} has no unit");
+                assert!(schema["description"].is_string(), "{name}.{field} has no description");
+            }
+        }
+    }
+
+    #[test]
+    fn measure_settings_are_checked_by_name() {
+        let settings = |name: &str, value: Value| Measures::new(&BTreeMap::from([(name.to_owned(), value)]));
+        for (name, value, named) in [
+            ("loudness", json!({}), "measures.loudness: one of level,"),
+            ("f0", json!({"flor_hz": 60.0}), "flor_hz"),
+            ("f0", json!({"floor_hz": "low"}), "measures.f0"),
+            ("f0", json!({"ceiling_hz": 60.0}), "measures.f0.ceiling_hz"),
+            ("level", json!({"floor_hz": 60.0}), "floor_hz"),
+        ] {
+            let error = settings(name, value).unwrap_err().to_string();
+            assert!(error.contains(named), "{error}");
+        }
+        let changed = settings("f0", json!({"floor_hz": 60.0})).unwrap().settings();
+        assert_eq!((&changed["f0"]["floor_hz"], &changed["f0"]["ceiling_hz"]), (&json!(60.0), &json!(500.0)));
+    }
+}

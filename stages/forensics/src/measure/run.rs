@@ -1,0 +1,107 @@
+//! Running the measures: one pass over the recording at its own rate for all measures of all channels.
+
+use std::fmt;
+
+use serde_json::{Map, Value};
+use stage_core::forensics::ChannelRecord;
+use stage_core::{ErrorClass, Span, StageError, StageKind};
+
+use super::{Channel, Measure, Measures};
+use crate::ForensicInput;
+use crate::spans::spans_of;
+
+/// A measure with its settings.
+pub(super) trait Configured: fmt::Debug + Send + Sync {
+    fn name(&self) -> &'static str;
+
+    fn settings(&self) -> Value;
+
+    fn begin<'a>(&'a self, channel: &Channel<'_>) -> Box<dyn Running + 'a>;
+}
+
+/// A measure that is measuring one channel.
+pub(super) trait Running {
+    fn add(&mut self, samples: &[f32]);
+
+    fn finish(self: Box<Self>, channel: &Channel<'_>) -> Result<Value, StageError>;
+}
+
+/// The settings of measure `M`.
+pub(super) struct WithSettings<M: Measure>(pub(super) M::Settings);
+
+impl<M: Measure> fmt::Debug for WithSettings<M> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {:?}", M::NAME, self.0)
+    }
+}
+
+impl<M: Measure> Configured for WithSettings<M> {
+    fn name(&self) -> &'static str {
+        M::NAME
+    }
+
+    fn settings(&self) -> Value {
+        serde_json::to_value(&self.0).unwrap_or_default()
+    }
+
+    fn begin<'a>(&'a self, channel: &Channel<'_>) -> Box<dyn Running + 'a> {
+        Box::new(AtWork { measure: M::begin(&self.0, channel), settings: &self.0 })
+    }
+}
+
+struct AtWork<'a, M: Measure> {
+    measure: M,
+    settings: &'a M::Settings,
+}
+
+impl<M: Measure> Running for AtWork<'_, M> {
+    fn add(&mut self, samples: &[f32]) {
+        self.measure.add(samples);
+    }
+
+    fn finish(self: Box<Self>, channel: &Channel<'_>) -> Result<Value, StageError> {
+        let value = self.measure.finish(self.settings, channel)?;
+        serde_json::to_value(value).map_err(|error| {
+            let message = format!("the value of {} cannot be written: {error}", M::NAME);
+            StageError::new(StageKind::Forensics, ErrorClass::Bug, "unwritable-measure", message)
+        })
+    }
+}
+
+/// Measures all channels of a recording.
+///
+/// # Errors
+/// The samples could not be read again, or the file is no longer the one that was decoded (`file-changed`).
+pub(crate) fn measure_channels(
+    measures: &Measures,
+    input: &ForensicInput<'_>,
+) -> Result<Vec<ChannelRecord>, StageError> {
+    let reader = input.pcm.native().map_err(of_this_stage)?;
+    let numbers = 0..input.pcm.channels() as u16;
+    let speech: Vec<Vec<Span>> = numbers.clone().map(|number| spans_of(input.segments, number)).collect();
+    let native_rate_hz = reader.sample_rate_hz();
+    let channels: Vec<_> =
+        numbers.map(|number| Channel { number, input: *input, native_rate_hz, speech: &speech }).collect();
+    let mut running: Vec<Vec<_>> =
+        channels.iter().map(|channel| measures.0.iter().map(|measure| measure.begin(channel)).collect()).collect();
+    let mut samples = Vec::new();
+    for packet in reader {
+        let packet = packet.map_err(of_this_stage)?;
+        for (channel, measures) in channels.iter().zip(&mut running) {
+            samples.clear();
+            samples.extend(packet.channel(channel.number.into()));
+            measures.iter_mut().for_each(|measure| measure.add(&samples));
+        }
+    }
+    let finish = |(channel, running): (&Channel<'_>, Vec<Box<dyn Running + '_>>)| {
+        let names = measures.0.iter().map(|measure| measure.name().to_owned());
+        let values = names.zip(running).map(|(name, measure)| Ok((name, measure.finish(channel)?)));
+        Ok(ChannelRecord { channel: channel.number, measures: values.collect::<Result<Map<_, _>, StageError>>()? })
+    };
+    channels.iter().zip(running).map(finish).collect()
+}
+
+/// An error of decoding the file again, as an error of the stage that asked for it.
+fn of_this_stage(error: StageError) -> StageError {
+    StageError { stage: StageKind::Forensics, ..error }
+}
