@@ -35,8 +35,9 @@ mod running;
 mod store;
 #[path = "earwitness/support.rs"]
 mod support;
-#[path = "earwitness/verify.rs"]
+#[path = "earwitness/unknown_stages.rs"]
 mod unknown_stages;
+#[path = "earwitness/verify.rs"]
 mod verify;
 #[path = "earwitness/watching.rs"]
 mod watching;
