@@ -53,7 +53,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn contact_and_time_come_from_the_name() {
+    fn file_names_give_contact_and_time() {
         let named = parse("김민수_241105_093012");
         assert_eq!(named.contact.as_deref(), Some("김민수"));
         assert_eq!(named.recorded_at.as_deref(), Some("2024-11-05T09:30:12"));
@@ -61,7 +61,7 @@ mod tests {
     }
 
     #[test]
-    fn what_does_not_parse_is_no_time() {
+    fn file_names_that_do_not_parse_give_no_time() {
         for stem in ["call", "call_241399_093012", "call_241105", "call_241105_996012", "x_24é105_093012"] {
             assert_eq!(parse(stem), NamedRecording::default(), "{stem}");
         }

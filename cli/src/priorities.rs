@@ -83,7 +83,7 @@ mod tests {
     }
 
     #[test]
-    fn the_first_rule_that_fits_counts_and_the_run_s_priority_otherwise() {
+    fn priority_is_that_of_the_first_matching_rule_or_of_the_run() {
         let rules = read(
             "[[rule]]\npath = '*/mother/*'\nlonger_than_s = 60\npriority = 9\n\
              [[rule]]\nshorter_than_s = 10\npriority = -3\n",
@@ -96,7 +96,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_of_rules_that_cannot_be_read_is_named_with_its_reason() {
+    fn rules_file_errors_name_the_file_and_the_reason() {
         for text in ["[[rule]]\npath = '*'\n", "[[rule]]\npriority = 1\nspeaker = 'x'\n", "rule", ""] {
             assert!(matches!(read(text), Err(ConfigError::Malformed(..))), "{text}");
         }

@@ -5,7 +5,7 @@ use std::fs;
 use crate::support::{calls, document, finish_at_level, run, shared};
 
 #[test]
-fn a_broken_file_fails_alone() {
+fn broken_file_fails_alone() {
     let folder = tempfile::tempdir().unwrap();
     let inputs = folder.path().join("calls");
     fs::create_dir(&inputs).unwrap();
@@ -25,7 +25,7 @@ fn a_broken_file_fails_alone() {
 }
 
 #[test]
-fn every_bad_file_ends_in_an_error_or_an_empty_record_and_stops_no_other() {
+fn bad_files_end_in_an_error_or_an_empty_record() {
     let Some(bad) = shared("bad") else { return };
     let out = tempfile::tempdir().unwrap();
     let outright: Vec<_> = fs::read_dir(bad).unwrap().map(|entry| entry.unwrap().path()).collect();
@@ -44,7 +44,7 @@ fn every_bad_file_ends_in_an_error_or_an_empty_record_and_stops_no_other() {
 }
 
 #[test]
-fn every_format_runs_through_the_whole_pipeline() {
+fn audio_formats_run_through_the_whole_pipeline() {
     let Some(formats) = shared("formats") else { return };
     let out = tempfile::tempdir().unwrap();
     let summary = run(&[&formats], out.path(), &["--devices", "cpu:2"]).with_code(0).summary();

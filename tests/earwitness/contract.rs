@@ -37,7 +37,7 @@ fn wrong_usage_is_reported_before_anything_runs() {
 }
 
 #[test]
-fn two_recordings_of_one_stem_never_overwrite_each_other() {
+fn recordings_with_the_same_stem_have_separate_results() {
     let folder = tempfile::tempdir().unwrap();
     for (sub, call) in [("a", "reading.wav"), ("b", "silence.mp3")] {
         let path = folder.path().join(sub);
@@ -88,7 +88,7 @@ fn provenance_names_precision_device_instruction_set_and_libraries() {
 }
 
 #[test]
-fn every_format_is_written_and_export_writes_it_again() {
+fn formats_are_written_and_exported_again() {
     let folder = tempfile::tempdir().unwrap();
     let call = calls().join("two-speakers_261105_142530.m4a");
     run(&[&call], folder.path(), &["--format", "json,srt,vtt,csv,textgrid"]).with_code(0);
@@ -113,7 +113,7 @@ fn assert_interleaved(csv: &str) {
 }
 
 #[test]
-fn the_other_commands_answer() {
+fn other_commands_run() {
     let out = tempfile::tempdir().unwrap();
     run(&[&calls()], out.path(), &[]).with_code(0);
     let status = finish(["status", out.path().to_str().unwrap()]).with_code(0).stdout;
@@ -139,7 +139,7 @@ fn quantized_model_runs_and_is_another_model() {
 }
 
 #[test]
-fn offline_the_hub_is_not_asked() {
+fn offline_does_not_use_the_hub() {
     let cache = tempfile::tempdir().unwrap();
     let model = ["models", "--model", "openai/whisper-tiny", "--offline"];
     let output = earwitness(model).env("HF_HOME", cache.path()).output().unwrap();

@@ -123,7 +123,7 @@ fn await_standstill(machine: &Machine) -> usize {
 }
 
 #[test]
-fn all_gpus_of_a_machine_are_found() {
+fn devices_lists_all_gpus() {
     let machine = Machine::new(0, "0 * gpus 2\n0 1 memory_used_percent 91\n0 1 temperature 66\n0 0 xid 13\n");
     let shown = machine.show(&[]).stdout;
     for part in ["Fake GPU 0", "Fake GPU 1", "72.8 of 80.0 GiB (91 %)", "66 C", "13", "admitted"] {
@@ -150,7 +150,7 @@ fn limits_come_from_the_configuration() {
 }
 
 #[test]
-fn a_temperature_that_cannot_be_read_is_unknown_with_its_reason_and_never_free() {
+fn unreadable_temperature_is_unknown_with_its_reason() {
     let machine = Machine::new(0, "0 * gpus 1\n0 0 temperature error 999\n0 0 ecc_uncorrected error 3\n");
     let json: Value = serde_json::from_str(&machine.show(&["--json"]).stdout).unwrap();
     let gpu = &json["gpus"]["gpus"][0];
@@ -163,7 +163,7 @@ fn a_temperature_that_cannot_be_read_is_unknown_with_its_reason_and_never_free()
 }
 
 #[test]
-fn a_lost_gpu_is_shown_as_lost_beside_the_others() {
+fn lost_gpu_is_shown_with_the_others() {
     let machine = Machine::new(0, "0 * gpus 2\n0 0 lost\n");
     let json: Value = serde_json::from_str(&machine.show(&["--json"]).stdout).unwrap();
     let gpus = &json["gpus"]["gpus"];
@@ -173,7 +173,7 @@ fn a_lost_gpu_is_shown_as_lost_beside_the_others() {
 }
 
 #[test]
-fn no_gpu_and_no_driver_are_plain_statements() {
+fn devices_without_gpu_or_driver_are_reported() {
     for (script, said, warning) in [
         ("0 * gpus 0\n", "none: the driver knows no GPU", ""),
         ("0 * gpus two\n", "none: an internal driver error occurred", "script:1: the value is not a whole number"),
@@ -211,7 +211,7 @@ fn watching_says_so_when_nvml_hangs() {
 }
 
 #[test]
-fn a_full_device_is_held_until_it_empties() {
+fn full_device_is_held_until_memory_is_free() {
     let machine = Machine::new(4, "0 * gpus 2\n0 * memory_used_percent 95\n");
     let mut run = machine.start();
     for device in ["sim:0", "sim:1"] {
@@ -228,7 +228,7 @@ fn a_full_device_is_held_until_it_empties() {
 }
 
 #[test]
-fn an_unreadable_device_is_held_and_the_other_does_everything() {
+fn unreadable_device_is_held_and_the_other_finishes() {
     let machine = Machine::new(4, "0 * gpus 2\n0 0 temperature error 999\n");
     machine.start().wait().with_code(0);
     machine.assert_whole();
@@ -246,7 +246,7 @@ fn device_continues_without_readings_and_does_not_wait_for_nvml() {
 }
 
 #[test]
-fn a_hot_device_gets_no_new_batch_and_what_it_holds_is_finished() {
+fn hot_device_finishes_its_batches_and_gets_no_new_one() {
     let machine = Machine::new(40, "0 * gpus 2\n");
     let mut run = machine.start();
     run.await_event("worker_up");
@@ -285,7 +285,7 @@ fn hot_device_pauses_between_two_calls_and_resumes_when_cool() {
 }
 
 #[test]
-fn a_device_that_is_too_hot_gives_everything_to_one_that_is_not() {
+fn hot_device_leaves_all_work_to_a_cool_one() {
     let machine = Machine::new(12, "0 * gpus 2\n");
     let mut run = machine.start();
     run.await_event("worker_up");
@@ -326,7 +326,7 @@ fn device_with_an_xid_continues_if_its_probe_passes() {
 }
 
 #[test]
-fn all_gpus_lost_is_a_clear_end_that_keeps_what_was_made() {
+fn run_ends_clearly_when_all_gpus_are_lost() {
     let machine = Machine::new(12, "0 * gpus 2\n");
     machine.write("faults.toml", "[[fault]]\nat = 'canary'\nkind = { fail = 'device' }\n");
     let mut run = machine.start();

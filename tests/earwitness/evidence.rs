@@ -86,7 +86,7 @@ fn first_command_says_once_what_the_embedded_model_is_for() {
 }
 
 #[test]
-fn words_begin_and_end_where_the_sound_does() {
+fn words_start_and_end_with_the_sound() {
     for (call, document, channel, said) in channels() {
         let words = of_channel(&document["words"], channel);
         let ([first, ..], [.., last]) = (&said[..], &said[..]) else { continue };
@@ -153,7 +153,7 @@ fn omitted_intervals_are_listed_with_reasons_and_printed() {
 }
 
 #[test]
-fn without_a_detector_every_second_is_transcribed_or_listed() {
+fn vad_off_transcribes_or_lists_every_second() {
     let out = tempfile::tempdir().unwrap();
     run(&[&calls().join("silence.mp3")], out.path(), &["--vad", "off"]).with_code(0);
     let document = document(out.path(), "silence");

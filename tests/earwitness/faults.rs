@@ -32,7 +32,7 @@ fn json_files(entries: fs::ReadDir) -> usize {
 }
 
 #[test]
-fn a_coordinator_killed_in_mid_run_loses_nothing() {
+fn killed_coordinator_loses_nothing() {
     let (folder, inputs, out) = folder_of_calls(10);
     let undisturbed = folder.path().join("undisturbed");
     let mut child = start(&inputs, &out);

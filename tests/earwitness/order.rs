@@ -6,7 +6,7 @@ use crate::record::{Found, look};
 use crate::support::{document, folder_of_calls, run};
 
 #[test]
-fn a_recording_of_higher_priority_is_worked_on_first() {
+fn priority_decides_the_order() {
     let (folder, inputs, out) = folder_of_calls(6);
     let rules = folder.path().join("rules.toml");
     let text = "[[rule]]\npath = '*call-3.wav'\npriority = 5\n[[rule]]\npath = '*call-0.wav'\npriority = -5\n";
@@ -31,7 +31,7 @@ fn several_workers_share_a_device() {
 }
 
 #[test]
-fn a_slow_device_gives_back_what_it_has_not_begun_and_all_end_together() {
+fn slow_device_loses_unstarted_recordings_and_all_finish_together() {
     let (folder, inputs, out) = folder_of_calls(24);
     let sim = folder.path().join("sim.toml");
     fs::write(&sim, "load_s = 0.0\ntime_scale = 10.0\nslower = { 'sim:0' = 30.0 }\n").unwrap();

@@ -75,7 +75,7 @@ fn contains_all(text: &str, parts: &[&str]) {
 }
 
 #[test]
-fn a_worker_that_exits_costs_nothing() {
+fn exited_worker_is_replaced() {
     let case = Case::new(8);
     case.assert_whole(case.run(&format!("{AT_INFER}kind = {{ exit = 7 }}\nonce = 'MARK'\n"), &[]));
     assert_eq!(case.messages(IncidentKind::WorkerLost), ["ended with exit code 7"]);
@@ -84,7 +84,7 @@ fn a_worker_that_exits_costs_nothing() {
 }
 
 #[test]
-fn a_worker_that_falls_silent_is_replaced() {
+fn silent_worker_is_replaced() {
     let case = Case::new(8);
     case.assert_whole(case.run(&format!("{AT_INFER}kind = 'stop'\nonce = 'MARK'\n"), &[]));
     assert_eq!(case.messages(IncidentKind::WorkerLost), ["said nothing for 2.7 s"]);
@@ -98,7 +98,7 @@ fn hanging_device_lane_is_detected_in_spite_of_heartbeats() {
 }
 
 #[test]
-fn a_worker_that_talks_nonsense_is_replaced() {
+fn worker_with_malformed_messages_is_replaced() {
     let case = Case::new(8);
     case.assert_whole(case.run(&format!("{AT_INFER}kind = 'garbage'\nonce = 'MARK'\n"), &[]));
     let lost = case.messages(IncidentKind::WorkerLost);
@@ -106,7 +106,7 @@ fn a_worker_that_talks_nonsense_is_replaced() {
 }
 
 #[test]
-fn a_device_that_refuses_is_out_and_the_other_does_everything() {
+fn failing_device_is_retired_and_the_other_finishes() {
     let case = Case::new(6);
     let faults = "[[fault]]\nat = 'build'\nkind = { fail = 'device' }\ndevice = 'cpu:1'\n";
     case.assert_whole(case.run(faults, &[]));
@@ -115,7 +115,7 @@ fn a_device_that_refuses_is_out_and_the_other_does_everything() {
 }
 
 #[test]
-fn a_full_device_memory_halves_the_calls_and_fails_no_recording() {
+fn full_device_memory_halves_the_batches_and_fails_no_recording() {
     let case = Case::new(8);
     let faults = format!("{SLOW}{SLOW}[[fault]]\nat = ['transcribe', 'infer']\nkind = {{ memory-for = 1 }}\n");
     case.assert_whole(case.run(&faults, &["--devices", "cpu:1", "-b", "8", "--device-batch-size", "8"]));
@@ -159,7 +159,7 @@ fn device_is_retired_only_if_its_health_probe_fails() {
 }
 
 #[test]
-fn all_devices_out_is_a_clear_end_that_keeps_what_was_made() {
+fn run_ends_clearly_when_all_devices_are_retired() {
     let case = Case::new(8);
     let sick = format!("{AT_INFER}kind = {{ exit = 7 }}\n[[fault]]\nat = 'canary'\nkind = {{ fail = 'device' }}\n");
     let finished = case.run(&sick, &[]).with_code(4);

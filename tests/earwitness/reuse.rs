@@ -7,7 +7,7 @@ use serde_json::Value;
 use crate::support::{assert_same, calls, document, finish, run, test_model};
 
 #[test]
-fn a_second_run_makes_no_stage_again() {
+fn second_run_computes_no_stage_again() {
     let out = tempfile::tempdir().unwrap();
     let first = run(&[&calls()], out.path(), &[]).with_code(0).summary();
     let recordings = first["files"].as_u64().unwrap();
@@ -18,7 +18,7 @@ fn a_second_run_makes_no_stage_again() {
 }
 
 #[test]
-fn a_copy_under_another_name_reuses_everything_and_keeps_its_own_name() {
+fn copy_under_another_name_reuses_everything_and_keeps_its_name() {
     let folder = tempfile::tempdir().unwrap();
     let (first, copy) = (folder.path().join("mother_240101_080000.wav"), folder.path().join("bank_250202_090501.wav"));
     fs::copy(calls().join("reading.wav"), &first).unwrap();
@@ -36,7 +36,7 @@ fn a_copy_under_another_name_reuses_everything_and_keeps_its_own_name() {
 }
 
 #[test]
-fn from_a_stage_on_everything_is_made_again_and_nothing_before() {
+fn from_computes_this_and_later_stages_again() {
     let out = tempfile::tempdir().unwrap();
     let call = calls().join("reading.wav");
     run(&[&call], out.path(), &[]).with_code(0);
@@ -50,7 +50,7 @@ fn from_a_stage_on_everything_is_made_again_and_nothing_before() {
 }
 
 #[test]
-fn a_setting_of_one_stage_leaves_the_stages_before_it() {
+fn setting_of_one_stage_keeps_the_earlier_stages() {
     let out = tempfile::tempdir().unwrap();
     let call = calls().join("reading.wav");
     run(&[&call], out.path(), &[]).with_code(0);
@@ -59,7 +59,7 @@ fn a_setting_of_one_stage_leaves_the_stages_before_it() {
 }
 
 #[test]
-fn one_stage_alone_prints_its_artifact_and_leaves_it_for_the_run() {
+fn stage_prints_its_artifact_and_stores_it() {
     let out = tempfile::tempdir().unwrap();
     let call = calls().join("reading.wav");
     let (call, folder) = (call.to_str().unwrap(), out.path().to_str().unwrap());

@@ -56,7 +56,7 @@ fn second_coordinator_reports_who_holds_the_store() {
 }
 
 #[test]
-fn a_whole_store_is_checked_and_compacted() {
+fn store_is_checked_and_compacted() {
     let out = tempfile::tempdir().unwrap();
     run(&[&call()], out.path(), &[]).with_code(0);
     let compacted = on_folder(&["store", "compact"], out.path()).with_code(0).stdout;
@@ -67,7 +67,7 @@ fn a_whole_store_is_checked_and_compacted() {
 }
 
 #[test]
-fn one_altered_byte_fails_the_check_with_its_artifact_named() {
+fn store_check_reports_the_artifact_of_an_altered_byte() {
     let out = tempfile::tempdir().unwrap();
     run(&[&call()], out.path(), &[]).with_code(0);
     on_folder(&["store", "compact"], out.path()).with_code(0);
@@ -83,7 +83,7 @@ fn one_altered_byte_fails_the_check_with_its_artifact_named() {
 }
 
 #[test]
-fn a_folder_without_a_store_is_not_given_one() {
+fn commands_create_no_store() {
     let folder = tempfile::tempdir().unwrap();
     for command in ["check", "compact"] {
         on_folder(&["store", command], folder.path()).with_code(6);
@@ -92,7 +92,7 @@ fn a_folder_without_a_store_is_not_given_one() {
 }
 
 #[test]
-fn status_tells_how_runs_ended_and_what_failed() {
+fn status_lists_run_results_and_failures() {
     let folder = tempfile::tempdir().unwrap();
     let out = folder.path().join("out");
     let empty = folder.path().join("empty.wav");

@@ -34,14 +34,14 @@ fn flip_byte(path: &Path, needle: &[u8]) {
 }
 
 #[test]
-fn an_untouched_folder_verifies() {
+fn verify_accepts_an_unchanged_folder() {
     let case = case();
     let verified = verify(&case.out).with_code(0);
     assert!(verified.stdout.contains("holds"), "{}", verified.stdout);
 }
 
 #[test]
-fn one_byte_of_the_recording_is_noticed() {
+fn verify_detects_an_altered_recording() {
     let case = case();
     let mut bytes = fs::read(&case.call).unwrap();
     let last = bytes.len() - 1;
@@ -51,14 +51,14 @@ fn one_byte_of_the_recording_is_noticed() {
 }
 
 #[test]
-fn a_missing_recording_is_noticed() {
+fn verify_detects_a_missing_recording() {
     let case = case();
     fs::remove_file(&case.call).unwrap();
     assert!(verify(&case.out).with_code(5).stdout.contains("call.wav"));
 }
 
 #[test]
-fn one_byte_of_an_artifact_is_noticed() {
+fn verify_detects_an_altered_artifact() {
     let case = case();
     flip_byte(&case.out.join("earwitness.db"), b"avg_logprob");
     let verified = verify(&case.out).with_code(5);
@@ -66,7 +66,7 @@ fn one_byte_of_an_artifact_is_noticed() {
 }
 
 #[test]
-fn one_byte_of_an_exported_file_is_noticed() {
+fn verify_detects_an_altered_export() {
     for (file, needle) in [("call.json", b"start_s".as_slice()), ("call.srt", b"-->")] {
         let case = case();
         flip_byte(&case.out.join(file), needle);
@@ -75,7 +75,7 @@ fn one_byte_of_an_exported_file_is_noticed() {
 }
 
 #[test]
-fn a_folder_without_a_store_is_no_success() {
+fn verify_fails_without_a_store() {
     let folder = tempfile::tempdir().unwrap();
     verify(folder.path()).with_code(6);
 }

@@ -20,7 +20,7 @@ fn file(folder: &Path, name: &str) -> String {
 }
 
 #[test]
-fn a_trace_shows_both_lanes_of_a_worker_at_work() {
+fn trace_shows_both_lanes_of_a_worker() {
     let folder = tempfile::tempdir().unwrap();
     let trace = file(folder.path(), "trace.json");
     watched(folder.path(), &["--trace", &trace]);
@@ -44,7 +44,7 @@ fn a_trace_shows_both_lanes_of_a_worker_at_work() {
 }
 
 #[test]
-fn the_metrics_end_with_what_the_run_did() {
+fn metrics_end_with_the_totals_of_the_run() {
     let folder = tempfile::tempdir().unwrap();
     let metrics = file(folder.path(), "run.prom");
     watched(folder.path(), &["--metrics", &metrics]);
@@ -63,7 +63,7 @@ fn the_metrics_end_with_what_the_run_did() {
 }
 
 #[test]
-fn a_run_leaves_a_report_that_names_what_failed_and_a_run_without_work_leaves_it_alone() {
+fn report_lists_failures_and_is_kept_by_a_run_without_work() {
     let folder = tempfile::tempdir().unwrap();
     let out = folder.path().join("out");
     watched(folder.path(), &[]);
@@ -92,7 +92,7 @@ fn json_progress_reports_workers_and_failures() {
 }
 
 #[test]
-fn a_file_that_cannot_be_made_is_named_before_anything_runs() {
+fn unwritable_file_is_reported_before_anything_runs() {
     let folder = tempfile::tempdir().unwrap();
     let nowhere = file(folder.path(), "no/such/folder/file");
     for flag in ["--trace", "--metrics", "--report"] {
@@ -103,7 +103,7 @@ fn a_file_that_cannot_be_made_is_named_before_anything_runs() {
 }
 
 #[test]
-fn the_next_calls_are_decoded_while_the_model_works() {
+fn decoding_overlaps_inference() {
     let (folder, inputs, out) = folder_of_calls(12);
     let trace = file(folder.path(), "trace.json");
     run(&[&inputs], &out, &["--trace", &trace, "--devices", "cpu:1"]).with_code(0);

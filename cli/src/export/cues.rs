@@ -81,7 +81,7 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn a_pause_a_sentence_end_and_another_channel_begin_a_cue() {
+    fn cues_start_at_pauses_sentence_ends_and_channel_changes() {
         let words = [
             word(0, "four", 0.0, 0.4),
             word(0, "nine.", 0.5, 0.9),
@@ -102,7 +102,7 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn no_cue_outgrows_its_limits() {
+    fn cues_stay_within_their_limits() {
         let words: Vec<_> =
             (0..60).map(|i| word(0, "seventeen", f64::from(i) * 0.5, f64::from(i) * 0.5 + 0.45)).collect();
         let cues = reliable(&words);

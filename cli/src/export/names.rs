@@ -30,7 +30,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn two_recordings_of_one_stem_never_share_a_name() {
+    fn names_of_recordings_with_the_same_stem_differ() {
         let paths = ["a/call.m4a", "b/call.m4a", "b/call.wav", "call-2.wav", "CALL.ogg"].map(PathBuf::from);
         let names = assign([], paths.iter().map(PathBuf::as_path));
         let unique: HashSet<_> = names.values().map(|name| name.to_lowercase()).collect();
@@ -39,7 +39,7 @@ mod tests {
     }
 
     #[test]
-    fn a_known_recording_keeps_its_name() {
+    fn names_of_known_recordings_do_not_change() {
         let known = [(PathBuf::from("b/call.m4a"), "call".to_owned())];
         let names = assign(known, [Path::new("a/call.m4a")]);
         assert_eq!(names[Path::new("b/call.m4a")], "call");
