@@ -43,3 +43,17 @@ pub struct PcmSource {
     /// Samples removed at the end: padding.
     pub trimmed_end_frames: u64,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn recording_of_an_earlier_version_is_still_read() {
+        let old = r#"{"container":"wav","codec":"pcm_s16le","sample_rate_hz":8000,"channels":1,"duration_s":1.0,
+            "pcm_sha256":"","pcm":{"source_frames":8000,"frames":16000,"trimmed_start_frames":0,"trimmed_end_frames":0},
+            "tags":{},"warnings":[]}"#;
+        let recording: Recording = serde_json::from_str(old).unwrap();
+        assert!(!recording.lossless, "not known, and so not claimed");
+    }
+}
