@@ -1,10 +1,9 @@
 //! Which numeric type a case is transcribed in: chosen once, then kept until a flag changes it.
 
 use std::fmt;
-use std::path::Path;
 use std::str::FromStr;
 
-use scheduler::store::{SqliteStore, Store, StoreError};
+use scheduler::store::{self, Access, StoreError, StoreUrl};
 use stage_core::{DeviceId, StageKind};
 use transcribe::{ModelSource, Precision, UnknownPrecision};
 
@@ -83,12 +82,12 @@ fn best(model: &ModelSource, device: &DeviceId) -> Precision {
     }
 }
 
-/// What the latest run with this model transcribed in, in the store at `path`, where there is one.
+/// What the latest run with this model transcribed in, in this store, if it exists.
 ///
 /// # Errors
-/// As [`SqliteStore::open_read_only`]; a store of an older version holds no answer, and none is an error.
-pub(crate) fn stored(path: &Path, model_sha256: &str) -> Result<Option<Precision>, StoreError> {
-    let store = match SqliteStore::open_read_only(path) {
+/// As [`store::open`], except that a missing store and one of an older version give none.
+pub(crate) fn stored(url: &StoreUrl, model_sha256: &str) -> Result<Option<Precision>, StoreError> {
+    let store = match store::open(url, Access::Read) {
         Err(StoreError::Missing { .. } | StoreError::OlderSchema { .. }) => return Ok(None),
         store => store?,
     };

@@ -306,7 +306,7 @@ fn a_lost_gpu_whose_canary_fails_is_out_and_the_other_finishes_everything() {
     machine.assert_whole();
     let kinds = machine.kinds("sim:1");
     assert_eq!(kinds.first(), Some(&IncidentKind::DeviceLost), "{kinds:?}");
-    assert!(kinds.contains(&IncidentKind::DeviceOut) && !kinds.contains(&IncidentKind::CanaryPassed), "{kinds:?}");
+    assert!(kinds.contains(&IncidentKind::DeviceRetired) && !kinds.contains(&IncidentKind::ProbePassed), "{kinds:?}");
 }
 
 #[test]

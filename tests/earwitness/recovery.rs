@@ -79,7 +79,7 @@ fn a_worker_that_exits_costs_nothing() {
     let case = Case::new(8);
     case.assert_whole(case.run(&format!("{AT_INFER}kind = {{ exit = 7 }}\nonce = 'MARK'\n"), &[]));
     assert_eq!(case.messages(IncidentKind::WorkerLost), ["ended with exit code 7"]);
-    assert_eq!(case.messages(IncidentKind::CanaryPassed).len(), 1, "the device proved itself before it went on");
+    assert_eq!(case.messages(IncidentKind::ProbePassed).len(), 1, "the device proved itself before it went on");
     contains_all(&case.status(), &["ended with exit code 7"]);
 }
 
@@ -110,7 +110,7 @@ fn a_device_that_refuses_is_out_and_the_other_does_everything() {
     let case = Case::new(6);
     let faults = "[[fault]]\nat = 'build'\nkind = { fail = 'device' }\ndevice = 'cpu:1'\n";
     case.assert_whole(case.run(faults, &[]));
-    assert_eq!(case.messages(IncidentKind::DeviceOut).len(), 1);
+    assert_eq!(case.messages(IncidentKind::DeviceRetired).len(), 1);
     contains_all(&case.status(), &["cpu:1", "out"]);
 }
 
@@ -132,7 +132,7 @@ fn a_recording_that_kills_workers_is_found_by_halving_and_set_aside_with_its_rea
     assert_eq!((&summary["files_done"], &summary["files_failed"]), (&7.into(), &1.into()));
     let set_aside = case.messages(IncidentKind::Quarantined);
     assert!(matches!(&set_aside[..], [reason] if reason.contains("exit code 9")), "{set_aside:?}");
-    assert!(case.messages(IncidentKind::DeviceOut).is_empty(), "no device is blamed");
+    assert!(case.messages(IncidentKind::DeviceRetired).is_empty(), "no device is blamed");
     let deaths = case.messages(IncidentKind::WorkerLost).len();
     assert!((2..=6).contains(&deaths), "{deaths} workers died for one of eight");
     contains_all(&case.status(), &["call-5.wav", "--retry-quarantined"]);
@@ -149,13 +149,16 @@ fn a_device_is_out_only_when_the_canary_fails_on_it() {
     // Recordings fail on the device, but the canary passes: the device stays and others may have more luck with them.
     let suspicious = "[[fault]]\nat = ['align', 'run']\nkind = { fail = 'device' }\ndevice = 'cpu:1'\nonce = 'MARK'\n";
     case.assert_whole(case.run(suspicious, &[]));
-    assert_eq!(case.messages(IncidentKind::CanaryPassed).len(), 1);
-    assert!(case.messages(IncidentKind::DeviceOut).is_empty());
+    assert_eq!(case.messages(IncidentKind::ProbePassed).len(), 1);
+    assert!(case.messages(IncidentKind::DeviceRetired).is_empty());
 
     let case = Case::new(8);
     let sick = format!("{suspicious}{SLOW}[[fault]]\nat = 'canary'\nkind = {{ fail = 'device' }}\ndevice = 'cpu:1'\n");
     case.assert_whole(case.run(&sick, &[]));
-    assert_eq!((case.messages(IncidentKind::CanaryFailed).len(), case.messages(IncidentKind::DeviceOut).len()), (2, 1));
+    assert_eq!(
+        (case.messages(IncidentKind::ProbeFailed).len(), case.messages(IncidentKind::DeviceRetired).len()),
+        (2, 1)
+    );
 }
 
 #[test]

@@ -130,7 +130,7 @@ impl Coordinator<'_> {
         let mut parts = Vec::new();
         for stage in chain.outstanding.iter().copied().filter(|stage| stage.has_parts()) {
             let Some(fingerprint) = chain.fingerprint(stage) else { continue };
-            let recorded = self.store.parts(&fingerprint)?.into_iter();
+            let recorded = self.store.checkpoints(&fingerprint)?.into_iter();
             parts.extend(recorded.map(|part| RecordedPart { stage, index: part.index as usize, body: part.body }));
         }
         Ok(ItemJob {

@@ -35,7 +35,7 @@ impl Coordinator<'_> {
             return Ok(());
         }
         let (held, commits) = (std::mem::take(&mut self.held), std::mem::take(&mut self.commits));
-        let parts = commits.iter().filter(|commit| matches!(commit.what, NewRecord::Part(_))).count();
+        let parts = commits.iter().filter(|commit| matches!(commit.what, NewRecord::Checkpoint(_))).count();
         let counts = (commits.len() - parts, parts);
         self.at_commit(CommitPoint::Before, counts);
         let outcomes = self.store.commit(&commits)?;
@@ -46,7 +46,7 @@ impl Coordinator<'_> {
             if outcome != Committed::StaleLease {
                 match commit.what {
                     NewRecord::Artifact { .. } => self.artifact_committed(&held, outcome)?,
-                    NewRecord::Part(_) => self.part_committed(&held),
+                    NewRecord::Checkpoint(_) => self.part_committed(&held),
                 }
             }
         }

@@ -9,7 +9,7 @@ use super::run::Coordinator;
 use super::slot::Life;
 use super::{Event, ItemEnd, RunError};
 use crate::protocol::{FromWorker, TaskSpan, ToWorker, VERSION, WorkerSettings};
-use crate::store::{IncidentKind, Lease, LeaseEnd, NewArtifact, NewPart, NewRecord};
+use crate::store::{IncidentKind, Lease, LeaseEnd, NewArtifact, NewCheckpoint, NewRecord};
 
 impl Coordinator<'_> {
     pub(super) fn hear(&mut self, incoming: Incoming) -> Result<(), RunError> {
@@ -79,8 +79,8 @@ impl Coordinator<'_> {
                     return self.lose(slot, &format!("made a part of {stage} that was not asked for"));
                 }
                 let (device, index) = (self.slots[slot].worker.device.to_string(), index as u32);
-                let part = NewPart { fingerprint, index, body, started_at_ms, duration_s, device };
-                self.hold(Held { slot, result, job, stage, duration_s, audio_s, lease }, NewRecord::Part(part));
+                let part = NewCheckpoint { fingerprint, index, body, started_at_ms, duration_s, device };
+                self.hold(Held { slot, result, job, stage, duration_s, audio_s, lease }, NewRecord::Checkpoint(part));
                 Ok(())
             }
             FromWorker::Done { result, lease, item, stage, fingerprint, body, started_at_ms, duration_s } => {

@@ -51,7 +51,7 @@ impl Coordinator<'_> {
     pub(super) fn put_out(&mut self, slot: usize, reason: &str) -> Result<(), RunError> {
         self.slots[slot].life = Life::Out;
         let worker = self.slots[slot].worker.to_string();
-        self.note(IncidentKind::DeviceOut, Some(worker), None, reason.to_owned())
+        self.note(IncidentKind::DeviceRetired, Some(worker), None, reason.to_owned())
     }
 
     /// A worker cannot build its pipeline. What is wrong with the input stays wrong; what is wrong with the device gets
@@ -86,9 +86,9 @@ impl Coordinator<'_> {
             self.slots[slot].cleared();
             self.health.proved(&self.slots[slot].worker.device);
             let message = format!("the device works, in spite of: {suspicion}");
-            return self.note(IncidentKind::CanaryPassed, Some(worker), None, message);
+            return self.note(IncidentKind::ProbePassed, Some(worker), None, message);
         };
-        self.note(IncidentKind::CanaryFailed, Some(worker), None, error.to_string())?;
+        self.note(IncidentKind::ProbeFailed, Some(worker), None, error.to_string())?;
         self.flush()?;
         // The device is at fault: what its worker holds is under no suspicion.
         let place = &mut self.slots[slot];

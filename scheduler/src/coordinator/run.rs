@@ -69,9 +69,9 @@ fn forget_parts(chains: &[Chain], recompute: Recompute, store: &mut dyn Store) -
     for chain in chains {
         for stage in chain.outstanding.iter().filter(|stage| stage.has_parts() && recompute.includes(**stage)) {
             if let Some(fingerprint) = chain.fingerprint(*stage)
-                && !store.parts(&fingerprint)?.is_empty()
+                && !store.checkpoints(&fingerprint)?.is_empty()
             {
-                store.forget_parts(&fingerprint)?;
+                store.forget_checkpoints(&fingerprint)?;
             }
         }
     }

@@ -34,7 +34,7 @@ impl Coordinator<'_> {
                     suspects.len()
                 );
                 let worker = self.slots[slot].worker.to_string();
-                self.note(IncidentKind::BatchHalved, Some(worker), None, message)?;
+                self.note(IncidentKind::BatchBisected, Some(worker), None, message)?;
             }
         }
         Ok(!suspects.is_empty())

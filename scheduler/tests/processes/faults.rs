@@ -2,7 +2,7 @@
 
 use rustix::process::{Pid, Signal, kill_process};
 use scheduler::coordinator::{Event, Interrupt, ItemEnd, Outcome, RunError};
-use scheduler::store::{Incident, IncidentKind, Store};
+use scheduler::store::{Incident, IncidentKind};
 use stage_core::ErrorClass;
 
 use crate::fixture::{Fixture, artifacts, ends, pids, planned};
@@ -80,7 +80,7 @@ fn killed() {
     });
     assert_eq!((ends(&result.unwrap()), lost(&events)), ((6, vec![]), vec!["killed by signal 9"]));
     let store = fixture.store();
-    let counts = items.iter().flat_map(|item| artifacts(&store, item)).map(|stored| stored.computations);
+    let counts = items.iter().flat_map(|item| artifacts(&*store, item)).map(|stored| stored.computations);
     assert!(counts.into_iter().all(|count| count == 1), "what was committed is not computed again");
 }
 
