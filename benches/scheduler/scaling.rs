@@ -99,7 +99,7 @@ fn timed(devices: u32, sim: &SimSettings, lengths_s: &[f64]) -> Timed {
     Timed {
         wall_s,
         commits,
-        stolen: outcome.stolen,
+        stolen: outcome.revoked,
         before_s: mean_s(&|calls| calls.first_us.saturating_sub(began_us)),
         between_s: mean_s(&|calls| (calls.last_us - calls.first_us).saturating_sub(calls.busy_us)),
         after_s: mean_s(&|calls| ended_us.saturating_sub(calls.last_us)),

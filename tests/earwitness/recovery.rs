@@ -78,16 +78,16 @@ fn contains_all(text: &str, parts: &[&str]) {
 fn a_worker_that_exits_costs_nothing() {
     let case = Case::new(8);
     case.assert_whole(case.run(&format!("{AT_INFER}kind = {{ exit = 7 }}\nonce = 'MARK'\n"), &[]));
-    assert_eq!(case.messages(IncidentKind::WorkerLost), ["ended with exit code 7"]);
+    assert_eq!(case.messages(IncidentKind::WorkerLost), ["exited with code 7"]);
     assert_eq!(case.messages(IncidentKind::ProbePassed).len(), 1, "the device proved itself before it went on");
-    contains_all(&case.status(), &["ended with exit code 7"]);
+    contains_all(&case.status(), &["exited with code 7"]);
 }
 
 #[test]
 fn a_worker_that_falls_silent_is_replaced() {
     let case = Case::new(8);
     case.assert_whole(case.run(&format!("{AT_INFER}kind = 'stop'\nonce = 'MARK'\n"), &[]));
-    assert_eq!(case.messages(IncidentKind::WorkerLost), ["said nothing for 2.7 s"]);
+    assert_eq!(case.messages(IncidentKind::WorkerLost), ["sent nothing for 2.7 s"]);
 }
 
 #[test]
@@ -98,7 +98,7 @@ fn a_wedged_device_lane_is_noticed_though_the_heartbeat_goes_on() {
 }
 
 #[test]
-fn a_worker_that_talks_nonsense_is_replaced() {
+fn worker_that_sends_malformed_messages_is_replaced() {
     let case = Case::new(8);
     case.assert_whole(case.run(&format!("{AT_INFER}kind = 'garbage'\nonce = 'MARK'\n"), &[]));
     let lost = case.messages(IncidentKind::WorkerLost);
@@ -131,7 +131,7 @@ fn a_recording_that_kills_workers_is_found_by_halving_and_set_aside_with_its_rea
     let summary = case.run(poison, &["-b", "8"]).with_code(3).summary();
     assert_eq!((&summary["files_done"], &summary["files_failed"]), (&7.into(), &1.into()));
     let set_aside = case.messages(IncidentKind::Quarantined);
-    assert!(matches!(&set_aside[..], [reason] if reason.contains("exit code 9")), "{set_aside:?}");
+    assert!(matches!(&set_aside[..], [reason] if reason.contains("exited with code 9")), "{set_aside:?}");
     assert!(case.messages(IncidentKind::DeviceRetired).is_empty(), "no device is blamed");
     let deaths = case.messages(IncidentKind::WorkerLost).len();
     assert!((2..=6).contains(&deaths), "{deaths} workers died for one of eight");
@@ -166,7 +166,7 @@ fn all_devices_out_is_a_clear_end_that_keeps_what_was_made() {
     let case = Case::new(8);
     let sick = format!("{AT_INFER}kind = {{ exit = 7 }}\n[[fault]]\nat = 'canary'\nkind = {{ fail = 'device' }}\n");
     let finished = case.run(&sick, &[]).with_code(4);
-    contains_all(&finished.stderr, &["no device is left to work on", "the canary failed"]);
+    contains_all(&finished.stderr, &["no device is left to work on", "the health probe failed"]);
     assert!(look(&case.out()).artifacts > 0);
     case.assert_whole(case.run("fault = []\n", &[]));
 }

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
-use scheduler::coordinator::{CommitPoint, Event, ItemEnd, Outcome, Recompute, SET_ASIDE};
+use scheduler::coordinator::{CommitPoint, Event, ItemEnd, Outcome, Recompute, WORKER_DIED};
 use scheduler::store::{RecordingEntry, Store, command_line};
 use serde_json::json;
 use stage_core::StageKind;
@@ -200,7 +200,7 @@ fn report(
         let (segments, length_s) = low_confidence;
         println!("low confidence: {segments} segments, {length_s:.1} s, marked [?]; listen before you rely on them");
     }
-    if outcome.items.iter().any(|end| matches!(end, ItemEnd::Failed(error) if error.code == SET_ASIDE)) {
+    if outcome.items.iter().any(|end| matches!(end, ItemEnd::Failed(error) if error.code == WORKER_DIED)) {
         println!("a recording that kills workers is set aside: --retry-quarantined tries it again");
     }
     if unfinished > 0 {
@@ -217,7 +217,7 @@ fn report(
     }
     let summary = json!({"summary": {
         "files": files, "files_done": done, "files_failed": failed, "files_unfinished": unfinished,
-        "stages_computed": computed, "stages_reused": reused, "files_taken_back": outcome.stolen, "audio_s": audio_s, "elapsed_s": elapsed_s,
+        "stages_computed": computed, "stages_reused": reused, "files_taken_back": outcome.revoked, "audio_s": audio_s, "elapsed_s": elapsed_s,
     }});
     if args.engine.progress == Mode::Json {
         eprintln!("{summary}");

@@ -4,7 +4,8 @@ use std::collections::{BTreeSet, HashMap};
 
 use stage_core::{Fingerprint, StageKind};
 
-use super::{Recompute, RunError};
+use super::options::Recompute;
+use super::outcome::RunError;
 use crate::protocol::Step;
 use crate::store::{Lookup, RecordingEntry, Store};
 
@@ -87,6 +88,11 @@ impl Chain {
     pub(super) fn fingerprint(&self, wanted: StageKind) -> Option<Fingerprint> {
         let mut stages = StageKind::ALL.into_iter().zip(&self.fingerprints);
         stages.find(|(stage, _)| *stage == wanted).map(|(_, fingerprint)| *fingerprint)
+    }
+
+    /// The name of the first artifact that is outstanding.
+    pub(super) fn next_fingerprint(&self) -> Option<Fingerprint> {
+        self.fingerprint(*self.outstanding.first()?)
     }
 
     /// The stages on record that the steps read.

@@ -1,34 +1,34 @@
-//! One chain of work on its way to its end, and what a failure means for it.
+//! One job: its progress, and what a failure means for it.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
 
 use stage_core::{DeviceId, ErrorClass, Phase, StageError, StageKind};
 
-use super::ItemEnd;
-use super::plan::Chain;
+use crate::coordinator::outcome::ItemEnd;
+use crate::coordinator::plan::Chain;
 
-/// Tries of a failure that may pass by itself.
+/// Attempts if the failure may pass by itself.
 const TRANSIENT_TRIES: u32 = 3;
-/// Tries of a failure of the device where there is no other device.
+/// Attempts on a device that fails if there is no other device.
 const DEVICE_TRIES: usize = 2;
-/// How many workers a recording may take with it when it is alone.
+/// How many workers a recording may kill alone.
 const DEATHS_ALONE: u32 = 2;
 
-/// The code of the error of a recording that is set aside because it kills workers.
-pub const SET_ASIDE: &str = "worker-died";
+/// The error code of a recording that is quarantined because it kills workers.
+pub const WORKER_DIED: &str = "worker-died";
 
-/// A distinct chain of artifacts to make.
+/// A distinct chain of artifacts to compute.
 #[derive(Debug)]
-pub(super) struct Job {
+pub(in crate::coordinator) struct Job {
     pub(super) chain: Chain,
     pub(super) priority: i32,
-    /// Seconds of audio, and a little for the work that every recording costs.
+    /// Seconds of audio, plus a constant for the work per recording.
     pub(super) weight_s: f64,
-    /// How far its worker has come with it, under the lease that holds now.
+    /// How far its worker has come with it, under the current lease.
     pub(super) reach: Reach,
-    /// Seconds of its audio whose parts were committed under that lease.
-    pub(super) answered_s: f64,
+    /// Seconds of its audio whose checkpoints were committed under that lease.
+    pub(super) committed_s: f64,
     pub(super) end: Option<ItemEnd>,
     failed_on: BTreeSet<DeviceId>,
     transient_failures: u32,
@@ -38,18 +38,18 @@ pub(super) struct Job {
 
 /// How far a worker has come with a job.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Reach {
-    /// It waits its turn.
+pub(in crate::coordinator) enum Reach {
+    /// Not begun.
     Waiting,
-    /// It is begun.
+    /// Begun.
     Begun,
-    /// The device has units of it.
+    /// The device has inputs of it.
     OnDevice,
 }
 
 /// What to do after a failure.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Verdict {
+pub(in crate::coordinator) enum Verdict {
     Retry { after: Duration },
     Final,
 }
@@ -62,7 +62,7 @@ impl Job {
             priority,
             weight_s: audio_s + 1.0,
             reach: Reach::Waiting,
-            answered_s: 0.0,
+            committed_s: 0.0,
             end: None,
             failed_on: BTreeSet::new(),
             transient_failures: 0,
@@ -74,7 +74,7 @@ impl Job {
     /// A worker was given it.
     pub(super) const fn given(&mut self) {
         self.reach = Reach::Waiting;
-        self.answered_s = 0.0;
+        self.committed_s = 0.0;
     }
 
     /// A worker began a phase of it.
@@ -82,13 +82,17 @@ impl Job {
         self.reach = self.reach.max(if phase.on_device() { Reach::OnDevice } else { Reach::Begun });
     }
 
-    /// What is left of its weight.
+    /// The part of its weight that is left.
     pub(super) const fn left_s(&self) -> f64 {
-        (self.weight_s - self.answered_s).max(0.0)
+        (self.weight_s - self.committed_s).max(0.0)
     }
 
-    /// Whether a device is worth a try: it has not failed here, or every usable one has.
-    pub(super) fn may_run_on<'a>(&self, device: &DeviceId, mut usable: impl Iterator<Item = &'a DeviceId>) -> bool {
+    /// Whether to try a device: the job has not failed on it, or has failed on every usable one.
+    pub(in crate::coordinator) fn may_run_on<'a>(
+        &self,
+        device: &DeviceId,
+        mut usable: impl Iterator<Item = &'a DeviceId>,
+    ) -> bool {
         !self.failed_on.contains(device) || usable.all(|other| self.failed_on.contains(other))
     }
 
@@ -114,12 +118,12 @@ impl Job {
         }
     }
 
-    /// A worker died that ran this and nothing else; the failure to report if it was one too many.
+    /// A worker died that ran nothing else; the failure to report if that was one death too many.
     pub(super) fn died_alone(&mut self, reason: &str) -> Option<StageError> {
         self.deaths_alone += 1;
         let stage = self.chain.outstanding.first().copied().unwrap_or(StageKind::Decode);
-        let message = format!("took its worker down {DEATHS_ALONE} times: {reason}");
-        (self.deaths_alone >= DEATHS_ALONE).then(|| StageError::new(stage, ErrorClass::Bug, SET_ASIDE, message))
+        let message = format!("killed its worker {DEATHS_ALONE} times: {reason}");
+        (self.deaths_alone >= DEATHS_ALONE).then(|| StageError::new(stage, ErrorClass::Bug, WORKER_DIED, message))
     }
 }
 
@@ -142,7 +146,7 @@ mod tests {
     }
 
     #[test]
-    fn a_transient_failure_is_tried_three_times_with_growing_waits() {
+    fn job_with_a_transient_failure_is_tried_three_times_with_growing_waits() {
         let (mut job, second) = (job(), Duration::from_secs(1));
         let mut judge = || job.judge(&error(ErrorClass::Transient), &DeviceId::Cpu(0), 1, second);
         assert_eq!(judge(), Verdict::Retry { after: second });
@@ -151,7 +155,7 @@ mod tests {
     }
 
     #[test]
-    fn a_failed_device_is_avoided_while_there_is_another() {
+    fn job_avoids_a_device_that_failed_while_there_is_another() {
         let devices = [DeviceId::Cuda("0".into()), DeviceId::Cuda("1".into())];
         let mut job = job();
         assert_eq!(
@@ -165,7 +169,7 @@ mod tests {
     }
 
     #[test]
-    fn bad_input_is_never_tried_again() {
+    fn job_with_bad_input_is_never_tried_again() {
         for class in [ErrorClass::BadInput, ErrorClass::Bug] {
             assert_eq!(job().judge(&error(class), &DeviceId::Cpu(0), 9, Duration::ZERO), Verdict::Final);
         }

@@ -1,4 +1,4 @@
-//! A worker process: its pipes, and its certain end.
+//! A worker process: its pipes, and killing it.
 
 use std::io::{self, BufReader, BufWriter};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
@@ -11,32 +11,33 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::{Receiver, Sender, unbounded};
 use stage_core::DeviceId;
 
-use super::WorkerCommand;
+use crate::coordinator::options::WorkerCommand;
 use crate::devices::DeviceReading;
 use crate::protocol::{CodecError, Decoder, Encoder, FromWorker, ToWorker};
 
-/// How long a worker that has closed its stdout may take to end by itself.
-const LAST_WORDS: Duration = Duration::from_secs(2);
+/// How long a worker that has closed its stdout may take to exit by itself.
+const EXIT_PATIENCE: Duration = Duration::from_secs(2);
 
-/// What comes to the coordinator.
+/// A message to the coordinator's thread.
 #[derive(Debug)]
 pub(super) enum Incoming {
     /// From a worker.
     Worker {
-        slot: usize,
-        /// Which of the slot's processes, one after the other.
+        worker: usize,
+        /// Which of the worker's processes, one after the other.
         generation: u64,
-        news: News,
+        output: Output,
     },
     /// From the device monitor.
     Device(Box<DeviceReading>),
 }
 
+/// What a worker wrote.
 #[derive(Debug)]
-pub(super) enum News {
-    Said(FromWorker),
-    /// It cannot be understood.
-    Garbage(CodecError),
+pub(super) enum Output {
+    Message(FromWorker),
+    /// It cannot be decoded.
+    Malformed(CodecError),
     /// It closed its stdout.
     Closed,
 }
@@ -46,17 +47,17 @@ pub(super) enum News {
 pub(super) struct WorkerProcess {
     child: Child,
     outgoing: Option<Sender<ToWorker>>,
-    heard: Arc<LastHeard>,
+    last_output: Arc<LastOutput>,
 }
 
-/// When a worker said something last: noted as it is read, so that a busy coordinator takes no worker for silent.
+/// When a worker wrote last: noted as it is read, so that a worker does not seem silent to a busy coordinator.
 #[derive(Debug)]
-struct LastHeard {
+struct LastOutput {
     start: Instant,
     after_ms: AtomicU64,
 }
 
-impl LastHeard {
+impl LastOutput {
     fn now(&self) {
         self.after_ms.store(self.start.elapsed().as_millis() as u64, Ordering::Relaxed);
     }
@@ -76,12 +77,12 @@ impl WorkerProcess {
         command: &WorkerCommand,
         device: &DeviceId,
         threads: usize,
-        (slot, generation): (usize, u64),
+        (worker, generation): (usize, u64),
         incoming: Sender<Incoming>,
     ) -> io::Result<Self> {
         let mut prepared = Command::new(&command.program);
         prepared.args(&command.args).stdin(Stdio::piped()).stdout(Stdio::piped()).process_group(0);
-        // CUDA_MPS_* variables are inherited. Kernels size their pools by this; the lanes are told in the configuration.
+        // CUDA_MPS_* variables are inherited. Kernels size their pools by this; the lanes get it with the settings.
         prepared.env("RAYON_NUM_THREADS", threads.to_string());
         if let DeviceId::Cuda(name) = device {
             prepared.env("CUDA_VISIBLE_DEVICES", name);
@@ -89,36 +90,37 @@ impl WorkerProcess {
         let mut child = prepared.spawn()?;
         let pipes = child.stdin.take().zip(child.stdout.take());
         let (outgoing, to_write) = unbounded();
-        let heard = Arc::new(LastHeard { start: Instant::now(), after_ms: AtomicU64::new(0) });
-        let process = Self { child, outgoing: Some(outgoing), heard: Arc::clone(&heard) };
+        let last_output = Arc::new(LastOutput { start: Instant::now(), after_ms: AtomicU64::new(0) });
+        let process = Self { child, outgoing: Some(outgoing), last_output: Arc::clone(&last_output) };
         let (stdin, stdout) = pipes.ok_or_else(|| io::Error::other("the worker has no pipes"))?;
-        let tell =
-            move |news| heard.while_waiting(|| incoming.send(Incoming::Worker { slot, generation, news }).is_ok());
-        thread::Builder::new().name(format!("from-{device}")).spawn(move || read(stdout, tell))?;
+        let forward = move |output| {
+            last_output.while_waiting(|| incoming.send(Incoming::Worker { worker, generation, output }).is_ok())
+        };
+        thread::Builder::new().name(format!("from-{device}")).spawn(move || read(stdout, forward))?;
         thread::Builder::new().name(format!("to-{device}")).spawn(move || write(stdin, &to_write))?;
         Ok(process)
     }
 
-    /// Sends a message. One that cannot be delivered is dropped: the worker's end is told by its stdout.
-    pub(super) fn say(&self, message: ToWorker) {
+    /// Sends a message. One that cannot be delivered is dropped: the end of the worker shows on its stdout.
+    pub(super) fn send(&self, message: ToWorker) {
         if let Some(outgoing) = &self.outgoing {
             drop(outgoing.send(message));
         }
     }
 
-    /// For how long it has said nothing.
+    /// For how long it has written nothing.
     pub(super) fn silent_for(&self) -> Duration {
-        let after = Duration::from_millis(self.heard.after_ms.load(Ordering::Relaxed));
-        self.heard.start.elapsed().saturating_sub(after)
+        let after = Duration::from_millis(self.last_output.after_ms.load(Ordering::Relaxed));
+        self.last_output.start.elapsed().saturating_sub(after)
     }
 
-    /// Closes the worker's stdin behind what was said.
+    /// Closes the worker's stdin after what was sent.
     pub(super) fn close(&mut self) {
         self.outgoing = None;
     }
 
-    /// Waits up to `patience` for the process to end by itself; none if it did not.
-    pub(super) fn wait(&mut self, patience: Duration) -> Option<ExitStatus> {
+    /// Waits up to `patience` for the process to exit by itself; none if it did not.
+    fn wait(&mut self, patience: Duration) -> Option<ExitStatus> {
         let deadline = Instant::now() + patience;
         loop {
             match self.child.try_wait() {
@@ -129,14 +131,14 @@ impl WorkerProcess {
         }
     }
 
-    /// How a worker that has closed its stdout ended.
-    pub(super) fn epitaph(&mut self) -> String {
-        match self.wait(LAST_WORDS) {
-            None => "closed its stdout and did not end".to_owned(),
+    /// How a worker that has closed its stdout exited.
+    pub(super) fn exit_description(&mut self) -> String {
+        match self.wait(EXIT_PATIENCE) {
+            None => "closed its stdout and did not exit".to_owned(),
             Some(status) => match (status.code(), status.signal()) {
-                (Some(code), _) => format!("ended with exit code {code}"),
+                (Some(code), _) => format!("exited with code {code}"),
                 (None, Some(signal)) => format!("killed by signal {signal}"),
-                (None, None) => format!("ended: {status}"),
+                (None, None) => format!("exited: {status}"),
             },
         }
     }
@@ -150,18 +152,18 @@ impl Drop for WorkerProcess {
     }
 }
 
-fn read(stdout: ChildStdout, tell: impl Fn(News) -> bool) {
+fn read(stdout: ChildStdout, forward: impl Fn(Output) -> bool) {
     let mut decoder = Decoder::new(BufReader::new(stdout));
     loop {
-        let news = match decoder.read() {
-            Ok(Some(message)) => News::Said(message),
-            Ok(None) => News::Closed,
+        let output = match decoder.read() {
+            Ok(Some(message)) => Output::Message(message),
+            Ok(None) => Output::Closed,
             // A killed worker may leave half a line.
-            Err(CodecError::Truncated | CodecError::Io(_)) => News::Closed,
-            Err(error) => News::Garbage(error),
+            Err(CodecError::Truncated | CodecError::Io(_)) => Output::Closed,
+            Err(error) => Output::Malformed(error),
         };
-        let last = !matches!(news, News::Said(_));
-        if !tell(news) || last {
+        let last = !matches!(output, Output::Message(_));
+        if !forward(output) || last {
             return;
         }
     }
