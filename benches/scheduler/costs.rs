@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use scheduler::coordinator::{Event, Interrupt, run};
 use scheduler::protocol::{Decoder, Encoder, FromWorker, NewBody};
-use scheduler::store::{Commit, Lease, NewArtifact, NewBatch, NewPart, NewRecord, NewRun, SqliteStore, Store};
+use scheduler::store::{Commit, Lease, NewArtifact, NewBatch, NewCheckpoint, NewRecord, NewRun, Store};
 use scheduler::worker::sim::{SPECS, SimSettings};
 use serde_json::json;
 use stage_core::{StageName, Tool};
@@ -38,10 +38,10 @@ fn instant() -> SimSettings {
 /// Seconds until the first worker was up, and until the run ended.
 fn timed_run(recordings: usize) -> (f64, f64) {
     let folder = tempfile::tempdir_in(".").unwrap();
-    let mut store = SqliteStore::open(&folder.path().join("bench.db")).unwrap();
+    let mut store = load::store(folder.path());
     let items = load::planned(std::iter::repeat_n(20.0, recordings));
     let (began, mut up_s) = (Instant::now(), f64::NAN);
-    run(&items, &mut store, &load::options(1, &instant()), &Interrupt::default(), &mut |event, _| {
+    run(&items, &mut *store, &load::options(1, &instant()), &Interrupt::default(), &mut |event, _| {
         if matches!(event, Event::WorkerUp { .. }) {
             up_s = began.elapsed().as_secs_f64();
         }
@@ -95,7 +95,7 @@ fn messages() {
 
 fn commits() {
     let folder = tempfile::tempdir_in(".").unwrap();
-    let mut store = SqliteStore::open(&folder.path().join("bench.db")).unwrap();
+    let mut store = load::store(folder.path());
     let run = NewRun { command: "bench".to_owned(), tool_version: "bench".to_owned(), priority: 0 };
     let run = store.begin_run(&run).unwrap();
     let batch = NewBatch { worker: "sim:0".to_owned(), priority: 0, recordings: BATCH, audio_s: 600.0 };
@@ -104,7 +104,7 @@ fn commits() {
     let mut artifacts = Vec::new();
     let mut parts = Vec::new();
     for group in items.chunks(BATCH) {
-        artifacts.push(timed_commit(&mut store, group, |item| {
+        artifacts.push(timed_commit(&mut *store, group, |item| {
             let artifact = NewArtifact {
                 key: item.keys()[0].clone(),
                 body: body(),
@@ -115,11 +115,11 @@ fn commits() {
             };
             Commit { lease, what: NewRecord::Artifact { artifact, replace: false } }
         }));
-        parts.push(timed_commit(&mut store, group, |item| {
+        parts.push(timed_commit(&mut *store, group, |item| {
             let fingerprint = item.keys()[2].fingerprint();
             let device = "sim:0".to_owned();
-            let part = NewPart { fingerprint, index: 0, body: body(), started_at_ms: 0, duration_s: 0.1, device };
-            Commit { lease, what: NewRecord::Part(part) }
+            let part = NewCheckpoint { fingerprint, index: 0, body: body(), started_at_ms: 0, duration_s: 0.1, device };
+            Commit { lease, what: NewRecord::Checkpoint(part) }
         }));
     }
     let sync_ms = raw_sync(folder.path());
@@ -131,7 +131,7 @@ fn commits() {
 }
 
 fn timed_commit(
-    store: &mut SqliteStore,
+    store: &mut dyn Store,
     items: &[scheduler::store::RecordingEntry],
     make: impl Fn(&scheduler::store::RecordingEntry) -> Commit,
 ) -> f64 {

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use rustix::process::{Pid, Signal, kill_process};
 use scheduler::coordinator::{Event, Interrupt, Timing, run};
 use scheduler::protocol::{Fault, FaultKind, FaultPlace};
-use scheduler::store::{IncidentKind, SqliteStore};
+use scheduler::store::IncidentKind;
 use scheduler::worker::sim::SimSettings;
 use stage_core::{Phase, StageName};
 
@@ -31,7 +31,7 @@ pub(crate) fn table() {
 /// the seconds are those beyond the limit, from the last call that ended.
 fn noticed_s(signal: Option<Signal>, timing: Timing) -> f64 {
     let folder = tempfile::tempdir_in(".").unwrap();
-    let mut store = SqliteStore::open(&folder.path().join("bench.db")).unwrap();
+    let mut store = load::store(folder.path());
     let sim = SimSettings { time_scale: 10.0, load_s: 0.0, ..SimSettings::default() };
     let mut options = load::options(1, &sim);
     options.timing = timing;
@@ -42,7 +42,7 @@ fn noticed_s(signal: Option<Signal>, timing: Timing) -> f64 {
     }
     let interrupt = Interrupt::default();
     let (mut pid, mut at, mut noticed) = (0, None, None);
-    run(&load::planned([600.0, 600.0]), &mut store, &options, &interrupt, &mut |event, _| match event {
+    run(&load::planned([600.0, 600.0]), &mut *store, &options, &interrupt, &mut |event, _| match event {
         Event::WorkerUp { pid: up, .. } => pid = up as i32,
         Event::PartCommitted { .. } if noticed.is_none() => match signal {
             Some(signal) if at.is_none() => {

@@ -1,10 +1,11 @@
 //! The fixed load: 183 calls of mixed lengths, as an office has them, and the plans that coordinators are given.
 
 use std::f64::consts::TAU;
+use std::path::Path;
 use std::sync::Arc;
 
 use scheduler::coordinator::{Recompute, RunOptions, Timing, WorkerCommand};
-use scheduler::store::RecordingEntry;
+use scheduler::store::{Access, RecordingEntry, Store, StoreUrl, open};
 use scheduler::worker::sim::{SPECS, SimSettings};
 use serde_json::json;
 use stage_core::{DeviceId, Identity, Recipe, RecipeStep, sha256_hex};
@@ -53,6 +54,11 @@ fn normal(state: &mut u64) -> f64 {
     };
     let (radius, angle) = ((-2.0 * uniform().ln()).sqrt(), TAU * uniform());
     radius * angle.cos()
+}
+
+/// A new store in a folder.
+pub(crate) fn store(folder: &Path) -> Box<dyn Store> {
+    open(&StoreUrl::file(folder.join("bench.db")), Access::Create).unwrap()
 }
 
 /// Recordings of these lengths with all five stages to make.

@@ -3,7 +3,6 @@
 use std::time::{Duration, Instant};
 
 use scheduler::coordinator::{Event, Interrupt, run};
-use scheduler::store::SqliteStore;
 use scheduler::worker::sim::SimSettings;
 
 use crate::{load, row};
@@ -14,13 +13,13 @@ const WATCHED: Duration = Duration::from_secs(20);
 
 pub(crate) fn table() {
     let folder = tempfile::tempdir_in(".").unwrap();
-    let mut store = SqliteStore::open(&folder.path().join("bench.db")).unwrap();
+    let mut store = load::store(folder.path());
     let sim = SimSettings { time_scale: 1e6, ..SimSettings::default() };
     let before_mb = resident_mb();
     let items = load::planned((0..RECORDINGS).map(|index| 60.0 + (index % 900) as f64));
     let interrupt = Interrupt::default();
     let (mut first, mut last_mb, mut done) = (None, 0.0, 0_usize);
-    run(&items, &mut store, &load::options(2, &sim), &interrupt, &mut |event, _| {
+    run(&items, &mut *store, &load::options(2, &sim), &interrupt, &mut |event, _| {
         if matches!(event, Event::ItemDone { .. }) {
             done += 1;
             let (at, _) = *first.get_or_insert_with(|| (Instant::now(), resident_mb()));

@@ -7,7 +7,6 @@ use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use scheduler::coordinator::{Event, Interrupt, run};
 use scheduler::protocol::Lane;
-use scheduler::store::SqliteStore;
 use scheduler::worker::sim::SimSettings;
 
 use crate::load;
@@ -76,12 +75,12 @@ fn print(devices: &str, timed: &Timed, efficiency: f64) {
 
 fn timed(devices: u32, sim: &SimSettings, lengths_s: &[f64]) -> Timed {
     let folder = tempfile::tempdir_in(".").unwrap();
-    let mut store = SqliteStore::open(&folder.path().join("bench.db")).unwrap();
+    let mut store = load::store(folder.path());
     let items = load::planned(lengths_s.iter().copied());
     let mut calls: BTreeMap<_, Calls> = BTreeMap::new();
     let (began, began_us, mut commits) = (Instant::now(), now_us(), 0);
     let outcome =
-        run(&items, &mut store, &load::options(devices, sim), &Interrupt::default(), &mut |event, _| match event {
+        run(&items, &mut *store, &load::options(devices, sim), &Interrupt::default(), &mut |event, _| match event {
             Event::StageCommitted { .. } | Event::PartCommitted { .. } => commits += 1,
             Event::Spans { worker, spans } => {
                 for (span, _) in spans.iter().filter(|(span, _)| span.lane == Lane::Device && span.units > 0) {
@@ -100,7 +99,7 @@ fn timed(devices: u32, sim: &SimSettings, lengths_s: &[f64]) -> Timed {
     Timed {
         wall_s,
         commits,
-        stolen: outcome.stolen,
+        stolen: outcome.revoked,
         before_s: mean_s(&|calls| calls.first_us.saturating_sub(began_us)),
         between_s: mean_s(&|calls| (calls.last_us - calls.first_us).saturating_sub(calls.busy_us)),
         after_s: mean_s(&|calls| ended_us.saturating_sub(calls.last_us)),

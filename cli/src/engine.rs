@@ -9,7 +9,7 @@ use anyhow::Context as _;
 use scheduler::coordinator::{self, Event, GpuWatch, Outcome, Recompute, RunError, RunOptions, WorkerCommand};
 use scheduler::devices::{self, DeviceRequest, Machine};
 use scheduler::protocol::Fault;
-use scheduler::store::{SqliteStore, Store, command_line};
+use scheduler::store::{self, Access, Store, StoreUrl, command_line};
 use scheduler::worker::sim::SimSettings;
 use stage_core::{DeviceId, Recipe, StageName};
 use transcribe::ModelFiles;
@@ -31,7 +31,7 @@ const UNWRITABLE: &str = "the settings cannot be written";
 /// Everything that can be wrong was checked; nothing was run yet.
 pub(crate) struct Engine {
     pub(crate) inputs: Inputs,
-    pub(crate) store: SqliteStore,
+    pub(crate) store: Box<dyn Store>,
     pub(crate) plan: Plan,
     devices: Vec<DeviceId>,
     work: Work,
@@ -61,14 +61,14 @@ impl Engine {
         let faults = config::faults(args.bench.faults.as_deref()).map_err(Failure::usage)?;
         let mut settings = Settings::from_args(&args.stages).map_err(Failure::usage)?;
         let inputs = inputs::find(inputs).map_err(Failure::usage)?;
-        let store_path = open_store::path(args.store.as_deref(), folder)?;
+        let store_url = open_store::url(args.store.as_deref(), folder)?;
         let devices = resolve_devices(&request, args.num_gpus, args.bench.nvml.as_deref())?;
-        let (recipe, work) = work(args, &mut settings, &devices[0], &store_path, last)?;
+        let (recipe, work) = work(args, &mut settings, &devices[0], &store_url, last)?;
 
         let signals = SignalWatch::start().context("signals cannot be caught")?;
         fs::create_dir_all(folder).with_context(|| format!("{}: cannot be made", folder.display()))?;
-        let mut store = SqliteStore::open(&store_path).map_err(Failure::store)?;
-        let plan = plan::plan(&inputs.files, &Arc::new(recipe), &mut store).map_err(Failure::store)?;
+        let mut store = store::open(&store_url, Access::Create).map_err(Failure::store)?;
+        let plan = plan::plan(&inputs.files, &Arc::new(recipe), &mut *store).map_err(Failure::store)?;
         let priorities = plan.items.iter().map(|item| rules.of(&item.path, item.audio_s)).collect();
         Ok(Self { inputs, store, plan, devices, work, config, priorities, faults, signals })
     }
@@ -104,7 +104,7 @@ impl Engine {
                 library: args.bench.nvml.clone().map(Into::into),
             }),
         };
-        coordinator::run(&self.plan.items, &mut self.store, &options, self.signals.interrupt(), observe)
+        coordinator::run(&self.plan.items, &mut *self.store, &options, self.signals.interrupt(), observe)
             .map_err(|error| Failure::new(exit_of(&error), error))
     }
 
@@ -128,7 +128,7 @@ fn work(
     args: &EngineArgs,
     settings: &mut Settings,
     device: &DeviceId,
-    store: &Path,
+    store: &StoreUrl,
     last: Option<StageName>,
 ) -> Result<(Recipe, Work), Failure> {
     if device.is_sim() {

@@ -1,10 +1,9 @@
 //! The numeric type of a case: chosen once, then kept until a flag changes it.
 
 use std::fmt;
-use std::path::Path;
 use std::str::FromStr;
 
-use scheduler::store::{SqliteStore, Store, StoreError};
+use scheduler::store::{self, Access, StoreError, StoreUrl};
 use stage_core::{DeviceId, Stage};
 use transcribe::{ModelSource, Precision, Transcriber, UnknownPrecision};
 
@@ -83,12 +82,12 @@ fn best(model: &ModelSource, device: &DeviceId) -> Precision {
     }
 }
 
-/// The precision of the latest run with this model in the store at `path`, if the store exists.
+/// The precision of the latest run with this model in this store, if it exists.
 ///
 /// # Errors
-/// As [`SqliteStore::open_read_only`]; a missing store and a store of an older version give none.
-pub(crate) fn stored(path: &Path, model_sha256: &str) -> Result<Option<Precision>, StoreError> {
-    let store = match SqliteStore::open_read_only(path) {
+/// As [`store::open`], except that a missing store and one of an older version give none.
+pub(crate) fn stored(url: &StoreUrl, model_sha256: &str) -> Result<Option<Precision>, StoreError> {
+    let store = match store::open(url, Access::Read) {
         Err(StoreError::Missing { .. } | StoreError::OlderSchema { .. }) => return Ok(None),
         store => store?,
     };

@@ -308,7 +308,7 @@ fn lost_gpu_with_a_failed_probe_is_retired_and_the_other_finishes() {
     machine.assert_whole();
     let kinds = machine.kinds("sim:1");
     assert_eq!(kinds.first(), Some(&IncidentKind::DeviceLost), "{kinds:?}");
-    assert!(kinds.contains(&IncidentKind::DeviceOut) && !kinds.contains(&IncidentKind::CanaryPassed), "{kinds:?}");
+    assert!(kinds.contains(&IncidentKind::DeviceRetired) && !kinds.contains(&IncidentKind::ProbePassed), "{kinds:?}");
 }
 
 #[test]

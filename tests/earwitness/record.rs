@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use scheduler::store::{Incident, Lookup, SqliteStore, Store};
+use scheduler::store::{Access, Incident, Lookup, Store, StoreError, StoreUrl, open};
 use stage_core::{StageKey, StageName};
 
 /// Counts of a store.
@@ -25,28 +25,32 @@ impl Found {
     }
 }
 
+fn open_to_read(out: &Path) -> Result<Box<dyn Store>, StoreError> {
+    open(&StoreUrl::file(out.join("earwitness.db")), Access::Read)
+}
+
 /// Counts the content of a folder's store; zero if it does not exist yet.
 pub(crate) fn look(out: &Path) -> Found {
-    let Ok(store) = SqliteStore::open_read_only(&out.join("earwitness.db")) else { return Found::default() };
+    let Ok(store) = open_to_read(out) else { return Found::default() };
     let mut found = Found { recomputations: store.recomputations().unwrap(), ..Found::default() };
     for key in store.recordings().unwrap().iter().flat_map(|entry| entry.keys()) {
         match store.artifact(&key.fingerprint()).unwrap() {
             Lookup::Sound(stored) if stored.computations == 1 => found.artifacts += 1,
             Lookup::Sound(_) => found.repeated += 1,
-            Lookup::Missing => found.parts += parts(&store, &key),
+            Lookup::Missing => found.parts += checkpoints(&*store, &key),
             Lookup::Altered(how) => panic!("{how}"),
         }
     }
     found
 }
 
-fn parts(store: &SqliteStore, key: &StageKey) -> usize {
-    if key.stage == StageName::new("transcribe") { store.parts(&key.fingerprint()).unwrap().len() } else { 0 }
+fn checkpoints(store: &dyn Store, key: &StageKey) -> usize {
+    if key.stage == StageName::new("transcribe") { store.checkpoints(&key.fingerprint()).unwrap().len() } else { 0 }
 }
 
 /// The incidents of the last run, in order.
 pub(crate) fn incidents(out: &Path) -> Vec<Incident> {
-    let store = SqliteStore::open_read_only(&out.join("earwitness.db")).unwrap();
+    let store = open_to_read(out).unwrap();
     let last = store.runs(1).unwrap().remove(0);
     store.incidents(last.id).unwrap()
 }

@@ -78,16 +78,16 @@ fn contains_all(text: &str, parts: &[&str]) {
 fn exited_worker_is_replaced() {
     let case = Case::new(8);
     case.assert_whole(case.run(&format!("{AT_INFER}kind = {{ exit = 7 }}\nonce = 'MARK'\n"), &[]));
-    assert_eq!(case.messages(IncidentKind::WorkerLost), ["ended with exit code 7"]);
-    assert_eq!(case.messages(IncidentKind::CanaryPassed).len(), 1, "the probe passed before work continued");
-    contains_all(&case.status(), &["ended with exit code 7"]);
+    assert_eq!(case.messages(IncidentKind::WorkerLost), ["exited with code 7"]);
+    assert_eq!(case.messages(IncidentKind::ProbePassed).len(), 1, "the probe passed before work continued");
+    contains_all(&case.status(), &["exited with code 7"]);
 }
 
 #[test]
 fn silent_worker_is_replaced() {
     let case = Case::new(8);
     case.assert_whole(case.run(&format!("{AT_INFER}kind = 'stop'\nonce = 'MARK'\n"), &[]));
-    assert_eq!(case.messages(IncidentKind::WorkerLost), ["said nothing for 2.7 s"]);
+    assert_eq!(case.messages(IncidentKind::WorkerLost), ["sent nothing for 2.7 s"]);
 }
 
 #[test]
@@ -98,7 +98,7 @@ fn hanging_device_lane_is_detected_in_spite_of_heartbeats() {
 }
 
 #[test]
-fn worker_with_malformed_messages_is_replaced() {
+fn worker_that_sends_malformed_messages_is_replaced() {
     let case = Case::new(8);
     case.assert_whole(case.run(&format!("{AT_INFER}kind = 'garbage'\nonce = 'MARK'\n"), &[]));
     let lost = case.messages(IncidentKind::WorkerLost);
@@ -110,7 +110,7 @@ fn failing_device_is_retired_and_the_other_finishes() {
     let case = Case::new(6);
     let faults = "[[fault]]\nat = 'build'\nkind = { fail = 'device' }\ndevice = 'cpu:1'\n";
     case.assert_whole(case.run(faults, &[]));
-    assert_eq!(case.messages(IncidentKind::DeviceOut).len(), 1);
+    assert_eq!(case.messages(IncidentKind::DeviceRetired).len(), 1);
     contains_all(&case.status(), &["cpu:1", "out"]);
 }
 
@@ -130,9 +130,9 @@ fn recording_that_kills_workers_is_isolated_by_bisection_and_quarantined() {
     let poison = "[[fault]]\nat = ['transcribe', 'prepare']\nkind = { exit = 9 }\nrecording = 'call-5'\n";
     let summary = case.run(poison, &["-b", "8"]).with_code(3).summary();
     assert_eq!((&summary["files_done"], &summary["files_failed"]), (&7.into(), &1.into()));
-    let quarantined = case.messages(IncidentKind::Quarantined);
-    assert!(matches!(&quarantined[..], [reason] if reason.contains("exit code 9")), "{quarantined:?}");
-    assert!(case.messages(IncidentKind::DeviceOut).is_empty(), "no device is blamed");
+    let set_aside = case.messages(IncidentKind::Quarantined);
+    assert!(matches!(&set_aside[..], [reason] if reason.contains("exited with code 9")), "{set_aside:?}");
+    assert!(case.messages(IncidentKind::DeviceRetired).is_empty(), "no device is blamed");
     let deaths = case.messages(IncidentKind::WorkerLost).len();
     assert!((2..=6).contains(&deaths), "{deaths} workers died for one of eight");
     contains_all(&case.status(), &["call-5.wav", "--retry-quarantined"]);
@@ -149,13 +149,16 @@ fn device_is_retired_only_if_its_health_probe_fails() {
     // Recordings fail on the device, but the health probe passes: the device stays, and other recordings may succeed.
     let suspicious = "[[fault]]\nat = ['align', 'run']\nkind = { fail = 'device' }\ndevice = 'cpu:1'\nonce = 'MARK'\n";
     case.assert_whole(case.run(suspicious, &[]));
-    assert_eq!(case.messages(IncidentKind::CanaryPassed).len(), 1);
-    assert!(case.messages(IncidentKind::DeviceOut).is_empty());
+    assert_eq!(case.messages(IncidentKind::ProbePassed).len(), 1);
+    assert!(case.messages(IncidentKind::DeviceRetired).is_empty());
 
     let case = Case::new(8);
     let sick = format!("{suspicious}{SLOW}[[fault]]\nat = 'canary'\nkind = {{ fail = 'device' }}\ndevice = 'cpu:1'\n");
     case.assert_whole(case.run(&sick, &[]));
-    assert_eq!((case.messages(IncidentKind::CanaryFailed).len(), case.messages(IncidentKind::DeviceOut).len()), (2, 1));
+    assert_eq!(
+        (case.messages(IncidentKind::ProbeFailed).len(), case.messages(IncidentKind::DeviceRetired).len()),
+        (2, 1)
+    );
 }
 
 #[test]
@@ -163,7 +166,7 @@ fn run_ends_clearly_when_all_devices_are_retired() {
     let case = Case::new(8);
     let sick = format!("{AT_INFER}kind = {{ exit = 7 }}\n[[fault]]\nat = 'canary'\nkind = {{ fail = 'device' }}\n");
     let finished = case.run(&sick, &[]).with_code(4);
-    contains_all(&finished.stderr, &["no device is left to work on", "the canary failed"]);
+    contains_all(&finished.stderr, &["no device is left to work on", "the health probe failed"]);
     assert!(look(&case.out()).artifacts > 0);
     case.assert_whole(case.run("fault = []\n", &[]));
 }

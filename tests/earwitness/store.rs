@@ -62,7 +62,7 @@ fn store_is_checked_and_compacted() {
     let compacted = on_folder(&["store", "compact"], out.path()).with_code(0).stdout;
     assert!(compacted.contains("MB before"), "{compacted}");
     let checked = on_folder(&["store", "check"], out.path()).with_code(0).stdout;
-    assert!(checked.contains("The store holds: 5 artifacts, 0 parts"), "{checked}");
+    assert!(checked.contains("The store is sound: 5 artifacts, 0 checkpoints"), "{checked}");
     on_folder(&["verify"], out.path()).with_code(0);
 }
 

@@ -4,7 +4,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use scheduler::store::{Commit, Committed, NewArtifact, NewBatch, NewRecord, NewRun, RecordingEntry, SqliteStore, Store};
+use scheduler::store::{
+    Access, Commit, Committed, NewArtifact, NewBatch, NewRecord, NewRun, RecordingEntry, StoreUrl, open,
+};
 use serde_json::Value;
 use stage_core::{ArtifactName, Identity, Recipe, RecipeStep, StageKey, StageName, Tool};
 
@@ -24,7 +26,7 @@ fn case() -> (tempfile::TempDir, PathBuf) {
 }
 
 fn add_speakers(out: &Path) {
-    let mut store = SqliteStore::open(&out.join("earwitness.db")).unwrap();
+    let mut store = open(&StoreUrl::file(out.join("earwitness.db")), Access::Write).unwrap();
     let known = store.recordings().unwrap().remove(0);
     let speakers = RecipeStep {
         stage: SPEAKERS,

@@ -1,6 +1,6 @@
 //! `export`: writes results from the store into files.
 
-use scheduler::store::{SqliteStore, Store};
+use scheduler::store::Access;
 
 use crate::args::ExportArgs;
 use crate::exit::{Exit, Failure};
@@ -8,12 +8,10 @@ use crate::export::{ExportError, write_results};
 use crate::open_store;
 
 pub(crate) fn export(args: &ExportArgs) -> Result<Exit, Failure> {
-    let path = open_store::path(args.folder.store.as_deref(), &args.folder.folder)?;
-    open_store::to_read(&args.folder)?;
-    let mut store = SqliteStore::open(&path).map_err(Failure::store)?;
+    let mut store = open_store::open(&args.folder, Access::Write)?;
     let (mut written, mut refused) = (0, 0);
     for entry in store.recordings().map_err(Failure::store)? {
-        match write_results(&store, &args.folder.folder, &entry, &args.format) {
+        match write_results(&*store, &args.folder.folder, &entry, &args.format) {
             Ok((_, exports)) => {
                 written += exports.len();
                 store.put_exports(&exports).map_err(Failure::store)?;

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
-use scheduler::coordinator::{CommitPoint, Event, ItemEnd, Outcome, Recompute, SET_ASIDE};
+use scheduler::coordinator::{CommitPoint, Event, ItemEnd, Outcome, Recompute, WORKER_DIED};
 use scheduler::store::{RecordingEntry, Store, command_line};
 use serde_json::json;
 use transcribe::ModelSource;
@@ -199,7 +199,7 @@ fn report(
         let (segments, length_s) = low_confidence;
         println!("low confidence: {segments} segments, {length_s:.1} s, marked [?]; check them against the recording");
     }
-    if outcome.items.iter().any(|end| matches!(end, ItemEnd::Failed(error) if error.code == SET_ASIDE)) {
+    if outcome.items.iter().any(|end| matches!(end, ItemEnd::Failed(error) if error.code == WORKER_DIED)) {
         println!("recordings that kill workers are quarantined; --retry-quarantined retries them");
     }
     if unfinished > 0 {
@@ -216,7 +216,7 @@ fn report(
     }
     let summary = json!({"summary": {
         "files": files, "files_done": done, "files_failed": failed, "files_unfinished": unfinished,
-        "stages_computed": computed, "stages_reused": reused, "files_revoked": outcome.stolen, "audio_s": audio_s, "elapsed_s": elapsed_s,
+        "stages_computed": computed, "stages_reused": reused, "files_revoked": outcome.revoked, "audio_s": audio_s, "elapsed_s": elapsed_s,
     }});
     if args.engine.progress == Mode::Json {
         eprintln!("{summary}");

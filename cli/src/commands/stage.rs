@@ -2,7 +2,7 @@
 
 use anyhow::Context;
 use scheduler::coordinator::{Event, ItemEnd, Recompute};
-use scheduler::store::{Lookup, RecordingEntry, SqliteStore, Store};
+use scheduler::store::{Lookup, RecordingEntry, Store};
 use serde_json::{Value, json};
 use stage_core::StageName;
 
@@ -25,7 +25,7 @@ pub(crate) fn stage(args: &StageArgs) -> Result<Exit, Failure> {
     let mut failed = engine.plan.unreadable.len();
     for (item, end) in engine.plan.items.iter().zip(&outcome.items) {
         match end {
-            ItemEnd::Done => println!("{}", artifact(&engine.store, item, args.stage)?),
+            ItemEnd::Done => println!("{}", artifact(&*engine.store, item, args.stage)?),
             ItemEnd::Failed(_) => failed += 1,
             ItemEnd::Unfinished => {}
         }
@@ -34,7 +34,7 @@ pub(crate) fn stage(args: &StageArgs) -> Result<Exit, Failure> {
 }
 
 /// One JSON object per line: recording, stage, fingerprint and artifact.
-fn artifact(store: &SqliteStore, item: &RecordingEntry, stage: StageName) -> Result<Value, Failure> {
+fn artifact(store: &dyn Store, item: &RecordingEntry, stage: StageName) -> Result<Value, Failure> {
     let fingerprint = item.fingerprint(stage.artifact()).context("the stage is not in the recipe")?;
     let Lookup::Sound(stored) = store.artifact(&fingerprint).map_err(Failure::store)? else {
         return Err(anyhow::anyhow!("{}: the artifact of {stage} is missing", item.path.display()).into());

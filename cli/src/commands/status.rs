@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use scheduler::store::{LockHolder, Lookup, Quarantine, RecordingEntry, Run, RunEnd, SqliteStore, Store, Writer};
+use scheduler::store::{Access, LockHolder, Lookup, Quarantine, RecordingEntry, Run, RunEnd, Store, Writer};
 use stage_core::Fingerprint;
 
 use crate::args::FolderArgs;
@@ -15,16 +15,16 @@ use crate::{open_store, table};
 const RUNS: usize = 5;
 
 pub(crate) fn status(args: &FolderArgs) -> Result<Exit, Failure> {
-    let store = open_store::to_read(args)?;
+    let store = open_store::open(args, Access::Read)?;
     let recordings = store.recordings().map_err(Failure::store)?;
     let chains: Vec<Vec<Fingerprint>> = recordings.iter().map(RecordingEntry::fingerprints).collect();
-    list_recordings(&store, &recordings, &chains)?;
+    list_recordings(&*store, &recordings, &chains)?;
     let writer = store.writer().map_err(Failure::store)?;
     if let Writer::Process(holder) = &writer {
         println!("\nin use by {holder}");
     }
     for run in &store.runs(RUNS).map_err(Failure::store)? {
-        tell_run(&store, run, &writer)?;
+        tell_run(&*store, run, &writer)?;
     }
     let current: HashSet<_> = chains.into_iter().flatten().collect();
     tell_quarantines(&store.quarantines().map_err(Failure::store)?, &current);
@@ -32,7 +32,7 @@ pub(crate) fn status(args: &FolderArgs) -> Result<Exit, Failure> {
 }
 
 fn list_recordings(
-    store: &SqliteStore,
+    store: &dyn Store,
     recordings: &[RecordingEntry],
     chains: &[Vec<Fingerprint>],
 ) -> Result<(), Failure> {
@@ -53,7 +53,7 @@ fn list_recordings(
     Ok(())
 }
 
-fn stages_on_record(store: &SqliteStore, chain: &[Fingerprint]) -> Result<usize, Failure> {
+fn stages_on_record(store: &dyn Store, chain: &[Fingerprint]) -> Result<usize, Failure> {
     let mut done = 0;
     for fingerprint in chain {
         let found = store.artifact(fingerprint).map_err(Failure::store)?;
@@ -63,7 +63,7 @@ fn stages_on_record(store: &SqliteStore, chain: &[Fingerprint]) -> Result<usize,
 }
 
 /// A run's end, its incidents in order, and the recordings that failed in it.
-fn tell_run(store: &SqliteStore, run: &Run, writer: &Writer) -> Result<(), Failure> {
+fn tell_run(store: &dyn Store, run: &Run, writer: &Writer) -> Result<(), Failure> {
     let priority = if run.priority == 0 { String::new() } else { format!(", priority {}", run.priority) };
     println!("\nrun {}: {}", run.id.0, end(run, writer));
     println!("  began {} (version {}{priority}): {}", utc(run.started_at_ms), run.tool_version, run.command);

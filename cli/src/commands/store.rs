@@ -1,6 +1,6 @@
-//! `store check` and `store compact`: care of the store itself.
+//! `store check` and `store compact`.
 
-use scheduler::store::{SqliteStore, Store};
+use scheduler::store::Access;
 
 use crate::args::{FolderArgs, StoreCommand};
 use crate::exit::{Exit, Failure};
@@ -14,30 +14,29 @@ pub(crate) fn store(command: &StoreCommand) -> Result<Exit, Failure> {
 }
 
 fn check(args: &FolderArgs) -> Result<Exit, Failure> {
-    let check = open_store::to_read(args)?.check().map_err(Failure::store)?;
+    let check = open_store::open(args, Access::Read)?.check().map_err(Failure::store)?;
     for fault in &check.faults {
         println!("BROKEN      {fault}");
     }
     if check.abandoned_leases > 0 {
-        println!("unfinished  {} batches of a killed run: the next run takes them up", check.abandoned_leases);
+        println!("unfinished  {} batches of a killed run: the next run resumes them", check.abandoned_leases);
     }
-    let checked = format!("{} artifacts, {} parts of unfinished ones", check.artifacts, check.parts);
+    let checked = format!("{} artifacts, {} checkpoints of unfinished ones", check.artifacts, check.checkpoints);
     if check.faults.is_empty() {
-        println!("The store holds: {checked}.");
+        println!("The store is sound: {checked}.");
         Ok(Exit::Done)
     } else {
-        println!("{} of what was checked does not hold ({checked}).", check.faults.len());
+        println!("{} checks failed ({checked}).", check.faults.len());
         Ok(Exit::NotVerified)
     }
 }
 
 fn compact(args: &FolderArgs) -> Result<Exit, Failure> {
-    let mut store = SqliteStore::open(&open_store::existing(args)?).map_err(Failure::store)?;
-    let done = store.compact().map_err(Failure::store)?;
+    let done = open_store::open(args, Access::Write)?.compact().map_err(Failure::store)?;
     println!("{} before, {} now", megabytes(done.bytes_before), megabytes(done.bytes_after));
     println!(
-        "dropped: {} parts of finished artifacts, {} files that are gone, {} recipes of no recording",
-        done.parts, done.inputs, done.recipes
+        "dropped: {} checkpoints of finished artifacts, {} files that are gone, {} unused recipes",
+        done.checkpoints, done.inputs, done.recipes
     );
     Ok(Exit::Done)
 }

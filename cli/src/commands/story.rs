@@ -86,7 +86,7 @@ mod tests {
         let story = [
             incident(1, IncidentKind::WorkerLost, "cpu:1", "killed by signal 9"),
             incident(2, IncidentKind::Quarantined, "", "kills workers"),
-            incident(7200, IncidentKind::DeviceOut, "cpu:1", "the canary failed"),
+            incident(7200, IncidentKind::DeviceRetired, "cpu:1", "the canary failed"),
         ];
         let told = [
             "22:13:21  cpu:1     worker lost: killed by signal 9",

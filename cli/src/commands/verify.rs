@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
-use scheduler::store::{Lookup, RecordingEntry, Store, StoreFault};
+use scheduler::store::{Access, Lookup, RecordingEntry, Store, StoreFault};
 use stage_core::{Fingerprint, sha256_file};
 
 use crate::args::FolderArgs;
@@ -22,13 +22,13 @@ struct Report {
 }
 
 pub(crate) fn verify(args: &FolderArgs) -> Result<Exit, Failure> {
-    let store = open_store::to_read(args)?;
+    let store = open_store::open(args, Access::Read)?;
     let mut report = Report::default();
-    let exported = check_exports(&store, &args.folder, &mut report)?;
+    let exported = check_exports(&*store, &args.folder, &mut report)?;
     let mut of_recordings = HashSet::new();
     for entry in store.recordings().map_err(Failure::store)? {
         let exported = exported.contains(&entry.path);
-        of_recordings.extend(check_recording(&store, &entry, exported, &mut report)?);
+        of_recordings.extend(check_recording(&*store, &entry, exported, &mut report)?);
     }
     for fault in store.check().map_err(Failure::store)?.faults {
         // A recording's line has told of its artifacts already.

@@ -146,7 +146,7 @@ impl State {
     const fn after(kind: IncidentKind) -> Option<Self> {
         Some(match kind {
             IncidentKind::WorkerLost => Self::Down,
-            IncidentKind::DeviceOut => Self::Out,
+            IncidentKind::DeviceRetired => Self::Out,
             IncidentKind::DeviceHeld | IncidentKind::DeviceLost => Self::Held,
             IncidentKind::DeviceThrottled => Self::Throttled,
             IncidentKind::DevicePaused => Self::Paused,

@@ -1,25 +1,23 @@
-//! The coordinator: plans what is not on record, hands it to worker processes, and commits what they make.
+//! The coordinator: plans what is not stored, hands it to worker processes, and commits their artifacts.
+//!
+//! Three components keep their state to themselves: `fleet` (worker processes, their health, devices), `backlog` (jobs,
+//! queue, balance, bisection) and `ledger` (store, leases, group commits, incidents). The `router` passes messages
+//! between them, all on one thread.
 
-mod assign;
-mod commit;
+mod backlog;
 mod event;
-mod health;
-mod hear;
+mod fleet;
 mod interrupt;
-mod job;
-mod losses;
+mod ledger;
 mod options;
 mod outcome;
 mod plan;
-mod process;
-mod queue;
+mod router;
 mod run;
-mod slot;
-mod suspects;
 
+pub use backlog::WORKER_DIED;
 pub use event::{CommitPoint, Event, WorkerId};
 pub use interrupt::Interrupt;
-pub use job::SET_ASIDE;
 pub use options::{GpuWatch, Recompute, RunOptions, Timing, WorkerCommand};
 pub use outcome::{ItemEnd, Outcome, RunError};
 pub use run::run;

@@ -1,11 +1,11 @@
-//! How a run ended.
+//! The outcome of a run.
 
 use stage_core::StageError;
 
-use super::WorkerId;
+use super::event::WorkerId;
 use crate::store::{RunId, StoreError};
 
-/// What became of one recording.
+/// The end of one recording.
 #[derive(Debug, Clone, PartialEq)]
 pub enum ItemEnd {
     /// All artifacts are durable.
@@ -16,7 +16,7 @@ pub enum ItemEnd {
     Unfinished,
 }
 
-/// What became of a run that could go on to its end, or was interrupted.
+/// The result of a run that came to its end, or was interrupted.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Outcome {
     /// Its number in the store.
@@ -25,22 +25,22 @@ pub struct Outcome {
     pub interrupted: bool,
     /// One for each planned item, in order.
     pub items: Vec<ItemEnd>,
-    /// Artifacts on record that were reused, counted for each recording.
+    /// Stored artifacts that were reused, counted for each recording.
     pub artifacts_reused: usize,
     /// Artifacts that were computed and committed; equal recordings share theirs.
     pub artifacts_computed: usize,
-    /// Recordings that were taken back from a worker for another that had nothing to do.
-    pub stolen: usize,
+    /// Recordings that were revoked from a worker for another that had nothing to do.
+    pub revoked: usize,
 }
 
-/// Why a run could not go on. What was committed before stays.
+/// Why a run could not continue. What was committed before stays.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum RunError {
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// There is work, and no device to do it on.
+    /// There is work, but no device for it.
     #[error("there is no device to work on")]
     NoDevices,
     /// No worker could build its pipeline: a model that is missing, say.
@@ -48,7 +48,7 @@ pub enum RunError {
     WorkersRefused {
         /// The last worker that was tried.
         worker: WorkerId,
-        /// What it said.
+        /// Its error.
         error: StageError,
     },
     /// No worker stays alive.

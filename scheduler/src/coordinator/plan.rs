@@ -6,7 +6,8 @@ use std::sync::Arc;
 
 use stage_core::{ArtifactName, Fingerprint, Recipe, RecipeStep, StageKey, StageName};
 
-use super::{Recompute, RunError};
+use super::options::Recompute;
+use super::outcome::RunError;
 use crate::protocol::{Checkpoint, Step, Stored};
 use crate::store::{Lookup, RecordingEntry, Store, StoreError};
 
@@ -149,7 +150,7 @@ impl Chain {
         let mut checkpoints = Vec::new();
         for stage in self.outstanding_stages() {
             let Some(fingerprint) = self.fingerprint(stage) else { continue };
-            let units = store.parts(&fingerprint)?.into_iter();
+            let units = store.checkpoints(&fingerprint)?.into_iter();
             checkpoints.extend(units.map(|unit| Checkpoint { stage, index: unit.index as usize, body: unit.body }));
         }
         Ok(checkpoints)
@@ -170,6 +171,11 @@ impl Chain {
     pub(super) fn outstanding_stages(&self) -> impl Iterator<Item = StageName> {
         let outstanding = |step: &&RecipeStep| step.artifacts().any(|name| self.outstanding.contains(&name));
         self.recipe.steps().iter().filter(outstanding).map(|step| step.stage)
+    }
+
+    /// The fingerprint of the stage to run next.
+    pub(super) fn next_fingerprint(&self) -> Option<Fingerprint> {
+        self.outstanding_stages().next().and_then(|stage| self.fingerprint(stage))
     }
 
     /// The stage to run next; the last one where all are stored.
@@ -197,7 +203,7 @@ pub(super) mod tests {
     use stage_core::{Identity, Tool};
 
     use super::*;
-    use crate::store::{Commit, NewArtifact, NewBatch, NewRecord, NewRun, SqliteStore};
+    use crate::store::{Access, Commit, NewArtifact, NewBatch, NewRecord, NewRun, StoreUrl, open};
     use crate::worker::sim;
 
     /// A chain over the simulated stages (`read`, `split`, `model`, `refine`, `measure`) of which these are outstanding.
@@ -234,8 +240,8 @@ pub(super) mod tests {
 
     #[test]
     fn artifacts_that_a_worker_needs_are_read_from_the_store() {
-        let folder = tempfile::tempdir().unwrap();
-        let mut store = SqliteStore::open(&folder.path().join("store.db")).unwrap();
+        let url: StoreUrl = "memory:plan".parse().unwrap();
+        let mut store = open(&url, Access::Create).unwrap();
         let run =
             store.begin_run(&NewRun { command: String::new(), tool_version: String::new(), priority: 0 }).unwrap();
         let batch = NewBatch { worker: "cpu:0".into(), priority: 0, recordings: 1, audio_s: 1.0 };
@@ -247,7 +253,7 @@ pub(super) mod tests {
             store.commit(&[Commit { lease, what }]).unwrap();
         }
         let names = |chain: &Chain| -> Vec<String> {
-            chain.stored(&store).unwrap().iter().map(|stored| stored.artifact.to_string()).collect()
+            chain.stored(&*store).unwrap().iter().map(|stored| stored.artifact.to_string()).collect()
         };
         assert_eq!(names(&chain(&["measure"])), ["model", "read", "refine"]);
         assert_eq!(names(&chain(&["split", "model"])), ["read"]);

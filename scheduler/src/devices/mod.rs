@@ -1,5 +1,6 @@
-//! Which devices a run uses, what is known of the machine's GPUs, and when a GPU may work.
+//! The devices of a run, the state of the machine's GPUs, and when a GPU may work.
 
+mod gpu;
 mod limits;
 mod monitor;
 mod policy;
@@ -7,8 +8,9 @@ mod probe;
 mod reader;
 mod request;
 
+pub use gpu::{GpuKey, GpuProcess, GpuReport};
 pub use limits::{DeviceLimits, LimitsError};
-pub use monitor::{DeviceReading, GpuKey, Monitor, MonitoredGpu};
+pub use monitor::{DeviceReading, Monitor, MonitoredGpu};
 pub use policy::{DeviceState, Gate, Transition};
-pub use probe::{GpuProbe, GpuProcess, GpuReport, probe_gpus};
+pub use probe::{GpuProbe, probe_gpus};
 pub use request::{DeviceRequest, Machine, ParseRequestError, ResolveError, resolve};

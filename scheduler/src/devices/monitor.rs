@@ -8,17 +8,8 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
 use stage_core::DeviceId;
 
-use super::probe::GpuReport;
+use super::gpu::{GpuKey, GpuReport};
 use super::reader::{GpuReader, open};
-
-/// How NVML finds a GPU.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum GpuKey {
-    /// By its lasting name, or the beginning of it where no other GPU shares that.
-    Uuid(String),
-    /// By NVML's number, which can differ from CUDA's.
-    Index(u32),
-}
 
 /// A GPU to read.
 #[derive(Debug, Clone, PartialEq, Eq)]

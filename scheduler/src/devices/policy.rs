@@ -4,8 +4,8 @@ use std::fmt;
 
 use serde::Serialize;
 
+use super::gpu::{GpuReport, known};
 use super::limits::DeviceLimits;
-use super::probe::{GpuReport, known};
 
 /// What a device may do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]

@@ -11,8 +11,7 @@ use nvml_wrapper::struct_wrappers::device::ProcessInfo;
 use nvml_wrapper::{Device, EventSet, Nvml};
 use stage_core::Measured;
 
-use super::monitor::GpuKey;
-use super::probe::{GpuProcess, GpuReport};
+use super::gpu::{GpuKey, GpuProcess, GpuReport};
 
 /// The number for an Xid that the driver does not name.
 const UNNAMED_XID: u64 = 999;

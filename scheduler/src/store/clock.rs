@@ -1,4 +1,4 @@
-//! The clock of what is put on record.
+//! The store's clock.
 
 use crate::clock::Moment;
 

@@ -1,65 +1,77 @@
-//! What can go wrong with the store itself.
+//! Store errors, the same for all backends: each kind is one that a caller can act on.
 
-use std::io;
+use std::error::Error;
 use std::path::PathBuf;
 
 use super::LockHolder;
 
-/// Why the store could not answer.
+/// What a backend says about a failure, for people.
+pub type Cause = Box<dyn Error + Send + Sync>;
+
+/// Why the store failed. `store` is its location, as its URL gives it.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum StoreError {
-    /// There is no store: run something first.
-    #[error("no store at {}", path.display())]
-    Missing {
-        /// Where it was looked for.
-        path: PathBuf,
+    /// The URL names no backend, or no location.
+    #[error("{url}: expected {expected}")]
+    InvalidUrl {
+        /// The URL.
+        url: String,
+        /// The forms that URLs have.
+        expected: String,
     },
-    /// Another process writes to it: wait for that one, or stop it.
+    /// The store does not exist: run something first.
+    #[error("no store at {store}")]
+    Missing {
+        /// The store.
+        store: String,
+    },
+    /// Another process writes to it: wait for that process, or stop it.
     #[error(
-        "the store {} is in use by {}: wait until that has ended, or stop it",
-        path.display(),
+        "the store {store} is in use by {}: wait until it has ended, or stop it",
         holder.as_ref().map_or_else(|| "another process".to_owned(), LockHolder::to_string)
     )]
     Locked {
         /// The store.
-        path: PathBuf,
-        /// The process; none where its lock file does not say.
+        store: String,
+        /// The process; none if it is not known.
         holder: Option<LockHolder>,
     },
-    /// A program other than Earwitness held the database for too long (a backup, a database browser): close it.
+    /// A program other than Earwitness held the store for too long (a backup, a database browser): close it.
     #[error("another program keeps the store locked: gave up after {waited_s:.0} s; close what has it open")]
     Busy {
-        /// How long it was waited for, in seconds.
+        /// How long the backend waited, in seconds.
         waited_s: f64,
     },
-    /// The store's folder or lock file cannot be made or opened.
-    #[error("cannot open {}: {source}", path.display())]
-    Open {
-        /// The file.
-        path: PathBuf,
+    /// The store cannot be reached: its folder or file cannot be opened, its server does not answer.
+    #[error("cannot open {what}: {cause}")]
+    Unavailable {
+        /// The file or server.
+        what: String,
         /// Why.
-        source: io::Error,
+        cause: Cause,
     },
+    /// The store was opened for reading.
+    #[error("the store was opened for reading only")]
+    ReadOnly,
     /// A newer version of Earwitness wrote it: use that one.
-    #[error("the store {} has schema version {found}, this executable knows {known}: use a newer one", path.display())]
+    #[error("the store {store} has schema version {found}, this executable knows {known}: use a newer one")]
     NewerSchema {
         /// The store.
-        path: PathBuf,
+        store: String,
         /// Its version.
         found: i64,
         /// The newest version that this executable knows.
         known: i64,
     },
-    /// An older version of Earwitness wrote it, and reading alone cannot bring it up to date: open it for writing once.
+    /// An older version of Earwitness wrote it, and a reader cannot migrate it: open it for writing once.
     #[error(
-        "the store {} has schema version {found}, this executable reads {known}: `earwitness store compact DIR` (or \
-         the next run) brings it up to date",
-        path.display()
+        "the store {store} has schema version {found}, this executable reads {known}: `earwitness store compact DIR` \
+         (or the next run) migrates it"
     )]
     OlderSchema {
         /// The store.
-        path: PathBuf,
+        store: String,
         /// Its version.
         found: i64,
         /// The version that this executable reads.
@@ -68,23 +80,29 @@ pub enum StoreError {
     /// A recording of an older store has keys that no recipe gives: it was altered. Nothing was changed; keep the file
     /// as it is, and run into a new folder.
     #[error(
-        "the store cannot be brought up to date, and was left as it is: the keys of {} do not follow from one another",
+        "the store cannot be migrated and was not changed: the keys of {} do not follow from one another",
         recording.display()
     )]
     BrokenChain {
         /// The recording.
         recording: PathBuf,
     },
-    /// The file is a database of something else.
-    #[error("{} is no store of Earwitness", path.display())]
+    /// There is something else at this location.
+    #[error("{store} is not a store of Earwitness")]
     Foreign {
-        /// The file.
-        path: PathBuf,
+        /// The location.
+        store: String,
     },
-    /// The database failed: a full disk, a damaged file.
+    /// There is no space left: free some, then run again.
+    #[error("no space left for the store: {0}")]
+    Full(Cause),
+    /// The store is damaged: restore it from a copy, or run into a new folder.
+    #[error("the store is damaged: {0}")]
+    Damaged(Cause),
+    /// The backend failed in another way.
     #[error("the store failed: {0}")]
-    Database(#[from] rusqlite::Error),
-    /// A row holds what was never written: the store was altered or damaged.
+    Failed(Cause),
+    /// A record holds what was never written: the store was altered or damaged.
     #[error("the store holds an unreadable {what}: {value}")]
     Unreadable {
         /// The kind of value.

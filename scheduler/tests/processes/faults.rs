@@ -2,7 +2,7 @@
 
 use rustix::process::{Pid, Signal, kill_process};
 use scheduler::coordinator::{Event, Interrupt, ItemEnd, Outcome, RunError};
-use scheduler::store::{Incident, IncidentKind, Store};
+use scheduler::store::{Incident, IncidentKind};
 use stage_core::ErrorClass;
 
 use crate::fixture::{Fixture, artifacts, ends, pids, planned};
@@ -12,7 +12,7 @@ pub(crate) fn tests() -> Vec<(&'static str, fn())> {
         ("a_recording_that_kills_workers_fails_alone", crash),
         ("a_worker_that_crashes_once_costs_nothing", crash_once),
         ("a_killed_worker_costs_nothing", killed),
-        ("a_worker_that_talks_nonsense_is_replaced", nonsense),
+        ("worker_that_sends_malformed_messages_is_replaced", nonsense),
         ("a_worker_that_falls_silent_is_replaced", silent),
         ("a_panic_and_bad_input_fail_their_recordings_alone", panic_and_bad_input),
         ("a_unit_that_the_device_refuses_fails_its_recording_alone", poison),
@@ -49,8 +49,8 @@ fn crash() {
     let items = planned(&["a", "b", "crash", "c", "d", "e"]);
     let (outcome, events) = fixture.run(&items);
     assert_eq!(ends(&outcome), (5, vec!["worker-died"]));
-    assert!(message(&outcome, 2).contains("exit code 3"));
-    assert_eq!(lost(&events), ["ended with exit code 3"; 3], "once in company, twice alone");
+    assert!(message(&outcome, 2).contains("exited with code 3"));
+    assert_eq!(lost(&events), ["exited with code 3"; 3], "once in company, twice alone");
     let failures = fixture.store().failures(outcome.run).unwrap();
     assert_eq!(failures.iter().map(|failure| &failure.path).collect::<Vec<_>>(), [&items[2].path]);
 }
@@ -80,7 +80,7 @@ fn killed() {
     });
     assert_eq!((ends(&result.unwrap()), lost(&events)), ((6, vec![]), vec!["killed by signal 9"]));
     let store = fixture.store();
-    let counts = items.iter().flat_map(|item| artifacts(&store, item)).map(|stored| stored.computations);
+    let counts = items.iter().flat_map(|item| artifacts(&*store, item)).map(|stored| stored.computations);
     assert!(counts.into_iter().all(|count| count == 1), "what was committed is not computed again");
 }
 
@@ -89,13 +89,13 @@ fn nonsense() {
     fixture.options.worker.args.push(fixture.path("mark").into());
     let (outcome, events) = fixture.run(&planned(&["a", "b"]));
     assert_eq!(ends(&outcome), (2, vec![]));
-    assert!(matches!(lost(&events)[..], [reason] if reason.contains("nonsense")));
+    assert!(matches!(lost(&events)[..], [reason] if reason.contains("malformed message")));
 }
 
 fn silent() {
     let mut fixture = Fixture::new(1);
     let (outcome, events) = fixture.run(&planned(&["a", "stoponce"]));
-    assert_eq!((ends(&outcome), lost(&events)), ((2, vec![]), vec!["said nothing for 3.6 s"]));
+    assert_eq!((ends(&outcome), lost(&events)), ((2, vec![]), vec!["sent nothing for 3.6 s"]));
 }
 
 fn panic_and_bad_input() {
@@ -147,6 +147,6 @@ fn not_started() {
     assert!(matches!(result, Err(RunError::WorkersLost { reason, .. }) if reason.contains("/nowhere/earwitness")));
     fixture.options.worker.program = "/bin/false".into();
     let (result, events) = fixture.try_run(&planned(&["a"]), &Interrupt::default(), &mut |_| ());
-    assert!(matches!(result, Err(RunError::WorkersLost { reason, .. }) if reason.contains("exit code 1")));
+    assert!(matches!(result, Err(RunError::WorkersLost { reason, .. }) if reason.contains("exited with code 1")));
     assert_eq!(lost(&events).len(), 2, "the number of new starts is bounded");
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use scheduler::coordinator::{
     Event, Interrupt, ItemEnd, Outcome, Recompute, RunError, RunOptions, Timing, WorkerCommand, run,
 };
-use scheduler::store::{Lookup, RecordingEntry, SqliteStore, Store, StoredArtifact};
+use scheduler::store::{Access, Lookup, RecordingEntry, Store, StoreUrl, StoredArtifact, open};
 use serde_json::json;
 use stage_core::{DeviceId, Identity, Recipe, RecipeStep, StageKey, StageName, StageSpec, sha256_hex};
 use tempfile::TempDir;
@@ -38,7 +38,7 @@ impl Fixture {
         self.options.settings = serde_json::to_value(&self.settings).unwrap();
         let mut store = self.store();
         let mut events = Vec::new();
-        let result = run(items, &mut store, &self.options, interrupt, &mut |event, _| {
+        let result = run(items, &mut *store, &self.options, interrupt, &mut |event, _| {
             observe(&event);
             events.push(event);
         });
@@ -54,8 +54,8 @@ impl Fixture {
         (result.unwrap(), events)
     }
 
-    pub(crate) fn store(&self) -> SqliteStore {
-        SqliteStore::open(&self.folder.path().join("store.db")).unwrap()
+    pub(crate) fn store(&self) -> Box<dyn Store> {
+        store(self.folder.path())
     }
 
     /// What the workers did.
@@ -68,6 +68,11 @@ impl Fixture {
     pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
+}
+
+/// Opens the store of a folder for writing.
+pub(crate) fn store(folder: &Path) -> Box<dyn Store> {
+    open(&StoreUrl::file(folder.join("store.db")), Access::Create).unwrap()
 }
 
 pub(crate) fn options(workers: u32) -> RunOptions {
@@ -114,7 +119,7 @@ pub(crate) fn planned_with(specs: &[StageSpec], names: &[&str], last: StageName)
 }
 
 /// All artifacts of a recording; fails if one is missing.
-pub(crate) fn artifacts(store: &SqliteStore, item: &RecordingEntry) -> Vec<StoredArtifact> {
+pub(crate) fn artifacts(store: &dyn Store, item: &RecordingEntry) -> Vec<StoredArtifact> {
     let artifact = |key: &StageKey| match store.artifact(&key.fingerprint()).unwrap() {
         Lookup::Sound(stored) => *stored,
         other => panic!("{} of {}: {other:?}", key.artifact(), item.name),

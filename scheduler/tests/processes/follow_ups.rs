@@ -1,7 +1,6 @@
 //! Units that depend on the answers to others.
 
 use scheduler::coordinator::Event;
-use scheduler::store::Store;
 
 use crate::fixture::{Fixture, artifacts, ends, planned};
 use crate::pipeline::PREPARED;
@@ -26,7 +25,7 @@ fn expected(name: &str) -> Vec<String> {
 
 /// The answers in a transcript on record.
 fn recorded(fixture: &Fixture, name: &str) -> Vec<String> {
-    let transcript = &artifacts(&fixture.store(), &planned(&[name])[0])[2];
+    let transcript = &artifacts(&*fixture.store(), &planned(&[name])[0])[2];
     let body: serde_json::Value = serde_json::from_str(&transcript.artifact.body).unwrap();
     serde_json::from_value(body["outputs"].clone()).unwrap()
 }

@@ -2,7 +2,7 @@
 
 use rusqlite::Connection;
 use scheduler::coordinator::{Event, Recompute};
-use scheduler::store::{RecordingEntry, Store};
+use scheduler::store::RecordingEntry;
 use stage_core::StageName;
 
 use crate::fixture::{Fixture, artifacts, ends, planned_with};
@@ -44,7 +44,7 @@ fn six_stages() {
     assert_eq!((ends(&outcome), outcome.artifacts_computed), ((2, vec![]), 14));
     let names: Vec<_> = items[0].recipe.artifacts().map(|name| name.to_string()).collect();
     assert_eq!(names, ["decode", "segment", "segment.levels", "transcribe", "speakers", "align", "measure"]);
-    for (stored, name) in artifacts(&fixture.store(), &items[0]).iter().zip(&names) {
+    for (stored, name) in artifacts(&*fixture.store(), &items[0]).iter().zip(&names) {
         assert!(stored.artifact.body.contains(&format!("\"artifact\":\"{name}\"")), "{}", stored.artifact.body);
     }
     assert_eq!(committed(&events).len(), 12, "a stage with two artifacts is committed once");
@@ -72,7 +72,7 @@ fn second_output_gone() {
     drop(db);
     let (outcome, events) = fixture.run(&items);
     assert_eq!((outcome.artifacts_computed, committed(&events)), (1, vec![SEGMENT]));
-    let counts: Vec<_> = artifacts(&fixture.store(), &items[0]).iter().map(|stored| stored.computations).collect();
+    let counts: Vec<_> = artifacts(&*fixture.store(), &items[0]).iter().map(|stored| stored.computations).collect();
     assert_eq!(counts, [1; 7], "the main artifact was not written again");
     assert_eq!(fixture.store().recomputations().unwrap(), 0);
 }

@@ -6,9 +6,9 @@ use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use scheduler::coordinator::{Event, Interrupt, ItemEnd, run};
-use scheduler::store::{RunEnd, SqliteStore, Store};
+use scheduler::store::{RunEnd, Store};
 
-use crate::fixture::{Fixture, artifacts, ends, options, planned};
+use crate::fixture::{Fixture, artifacts, ends, options, planned, store};
 use crate::pipeline::Settings;
 
 pub(crate) fn tests() -> Vec<(&'static str, fn())> {
@@ -22,7 +22,7 @@ pub(crate) fn tests() -> Vec<(&'static str, fn())> {
 
 const NAMES: [&str; 12] = ["a", "b", "c", "d", "e", "f", "g", "h", "i", "j", "k", "l"];
 
-fn computed_once(store: &SqliteStore) {
+fn computed_once(store: &dyn Store) {
     for item in planned(&NAMES) {
         assert!(artifacts(store, &item).iter().all(|stored| stored.computations == 1));
     }
@@ -47,7 +47,7 @@ fn interrupted() {
     assert!(matches!(fixture.store().runs(1).unwrap()[0].ended, Some((_, RunEnd::Interrupted))));
     let (outcome, _) = fixture.run(&items);
     assert_eq!(ends(&outcome), (12, vec![]));
-    computed_once(&fixture.store());
+    computed_once(&*fixture.store());
 }
 
 /// Stops a run of very long stages with `requests` and gives how long that took.
@@ -79,12 +79,12 @@ fn grace() {
 /// A coordinator over the store in `folder`; writes each worker's number to the file `pids`.
 pub(crate) fn coordinator_main(folder: &str) {
     let folder = Path::new(folder);
-    let mut store = SqliteStore::open(&folder.join("store.db")).unwrap();
+    let mut store = store(folder);
     let mut options = options(2);
     let settings = Settings { folder: folder.to_owned(), cpu_ms: 100, device_ms: 20, ..Settings::default() };
     options.settings = serde_json::to_value(settings).unwrap();
     let (mut pids, mut commits) = (String::new(), 0);
-    run(&planned(&NAMES), &mut store, &options, &Interrupt::default(), &mut |event, _| match event {
+    run(&planned(&NAMES), &mut *store, &options, &Interrupt::default(), &mut |event, _| match event {
         Event::WorkerUp { pid, .. } => pids.push_str(&format!("{pid}\n")),
         Event::StageCommitted { .. } => {
             commits += 1;
@@ -120,7 +120,7 @@ fn coordinator_killed() {
     let (outcome, _) = fixture.run(&planned(&NAMES));
     assert_eq!(ends(&outcome), (12, vec![]));
     assert!(outcome.artifacts_reused >= 5, "what was committed is reused");
-    computed_once(&fixture.store());
+    computed_once(&*fixture.store());
 }
 
 /// Neither gone nor waiting to be buried by whoever adopted it.

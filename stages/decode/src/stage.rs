@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use stage_core::{
-    Artifact, Identity, Inputs, IntoArtifacts, Made, OutputSpec, Pcm, PcmSource, Phases, Recording, SAMPLE_RATE_HZ, Stage,
-    StageError, StageName, StageSpec,
+    Artifact, Identity, Inputs, IntoArtifacts, Made, OutputSpec, Pcm, PcmSource, Phases, Recording, SAMPLE_RATE_HZ,
+    Stage, StageError, StageName, StageSpec,
 };
 
 use crate::error::{DecodeError, guarded};

@@ -5,8 +5,8 @@ use std::io;
 use serde_json::json;
 use stage_core::forensics::ForensicRecord;
 use stage_core::{
-    AlignedWords, Artifact, ErrorClass, Identity, Inputs, Pcm, Phases, Recording, SpeechSegments, Stage,
-    StageError, StageName, StageSpec, Transcript,
+    AlignedWords, Artifact, ErrorClass, Identity, Inputs, Pcm, Phases, Recording, SpeechSegments, Stage, StageError,
+    StageName, StageSpec, Transcript,
 };
 
 use crate::evidence::{discount_low_confidence, find_evidence};

@@ -6,7 +6,7 @@ use forensics::{ForensicInput, Forensics, ForensicsConfig};
 use stage_core::forensics::ForensicRecord;
 use stage_core::{
     AlignedWords, ErrorClass, NativePacket, NativePackets, NativeSource, Pcm, PcmSource, Recording, SpeechSegments,
-    SpeechSpan, Stage, StageError, StageKind, Transcript, VadIdentity,
+    SpeechSpan, Stage, StageError, StageName, Transcript, VadIdentity,
 };
 
 const RATE_HZ: u32 = 8_000;
@@ -33,7 +33,7 @@ impl NativeSource for Squares {
         let sample = |frame: u64| if (frame / 20).is_multiple_of(2) { [1.0, 0.1] } else { [-1.0, -0.1] };
         let packet = move |n: u64| match n {
             n if fails && n == packets / 2 => {
-                Err(StageError::new(StageKind::Decode, ErrorClass::BadInput, "file-changed", "the file changed"))
+                Err(StageError::new(StageName::new("decode"), ErrorClass::BadInput, "file-changed", "the file changed"))
             }
             n => Ok(NativePacket {
                 first_frame: n * 100,
@@ -94,7 +94,7 @@ fn native_reader_that_fails_fails_the_stage_with_the_same_code() {
     let error = record(true).expect_err("the file changed");
     assert_eq!(
         (error.stage, error.class, error.code.as_str()),
-        (StageKind::Forensics, ErrorClass::BadInput, "file-changed")
+        (StageName::new("forensics"), ErrorClass::BadInput, "file-changed")
     );
 }
 

@@ -221,17 +221,17 @@ fn stage(name: StageName, of: &StageTally) -> StageRow {
 fn incident(number: usize, of: &Incident, at_s: f64, scale: &Scale) -> IncidentRow {
     let tone = match of.kind {
         IncidentKind::WorkerLost
-        | IncidentKind::CanaryFailed
-        | IncidentKind::DeviceOut
+        | IncidentKind::ProbeFailed
+        | IncidentKind::DeviceRetired
         | IncidentKind::DeviceLost
         | IncidentKind::DevicePaused
         | IncidentKind::Quarantined => "bad",
         IncidentKind::DeviceHeld
         | IncidentKind::DeviceThrottled
         | IncidentKind::BatchShrunk
-        | IncidentKind::BatchHalved
+        | IncidentKind::BatchBisected
         | IncidentKind::Retried => "warn",
-        IncidentKind::CanaryPassed | IncidentKind::DeviceResumed => "good",
+        IncidentKind::ProbePassed | IncidentKind::DeviceResumed => "good",
     };
     IncidentRow {
         number,

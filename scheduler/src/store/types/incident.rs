@@ -18,10 +18,11 @@ pub struct Failure {
     pub error: StageError,
 }
 
-/// A recording that was set aside because it kills workers, until it is asked for again.
+/// A recording that is not tried again, because it kills workers, until a run asks for it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Quarantine {
-    /// The artifact that it died on: another version, model or setting has another one, and tries the recording again.
+    /// The artifact whose computation kills workers. Another version, model or setting gives another fingerprint, so that
+    /// the recording is tried again.
     pub fingerprint: Fingerprint,
     /// The recording.
     pub path: PathBuf,
@@ -40,25 +41,28 @@ pub struct Incident {
     pub worker: Option<String>,
     /// The recording that it concerns, if one.
     pub recording: Option<PathBuf>,
-    /// What happened, for people.
+    /// A message for people.
     pub message: String,
 }
 
-/// What kind of thing an [`Incident`] is.
+/// The kind of an [`Incident`]. The names in the store are older than some names here, and stay.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum IncidentKind {
-    /// A worker process ended, fell silent, hung or talked nonsense.
+    /// A worker process ended, sent nothing, hung or sent malformed messages.
     WorkerLost,
-    /// The known-good canary passed on a device under suspicion.
-    CanaryPassed,
-    /// The known-good canary failed.
-    CanaryFailed,
+    /// The health probe, a computation that is known to work, passed on a suspected device.
+    #[serde(rename = "canary-passed")]
+    ProbePassed,
+    /// The health probe failed.
+    #[serde(rename = "canary-failed")]
+    ProbeFailed,
     /// A device gets no more work in this run.
-    DeviceOut,
+    #[serde(rename = "device-out")]
+    DeviceRetired,
     /// A device is not admitted yet: its memory or temperature forbids it, or it cannot be read.
     DeviceHeld,
-    /// A GPU fell off the bus or reported a fault of its own: no work for it until the canary passes.
+    /// A GPU fell off the bus or reported a fault of its own: no work for it until the health probe passes.
     DeviceLost,
     /// A device is hot: it finishes what it holds and gets no new batch.
     DeviceThrottled,
@@ -66,21 +70,34 @@ pub enum IncidentKind {
     DevicePaused,
     /// A device works again.
     DeviceResumed,
-    /// Calls of the device were made smaller because its memory did not suffice.
+    /// Device calls were made smaller because the device was out of memory.
     BatchShrunk,
-    /// A lost worker's recordings were put in line in two halves, to find the one that kills workers.
-    BatchHalved,
-    /// A recording that kills workers was found and set aside.
+    /// A lost worker's recordings were queued in two halves, to find the one that kills workers.
+    #[serde(rename = "batch-halved")]
+    BatchBisected,
+    /// A recording that kills workers was found and quarantined.
     Quarantined,
     /// A failure that may pass: the recording is tried again.
     Retried,
 }
 
 impl IncidentKind {
-    /// The name used in the store, in reports and in metrics, in kebab-case: `worker-lost`.
+    /// The name in the store, in metrics and in JSON, in kebab-case: `worker-lost`.
     #[must_use]
     pub fn name(self) -> String {
         self.to_string()
+    }
+
+    /// The name for people: `worker lost`.
+    #[must_use]
+    pub fn label(self) -> String {
+        match self {
+            Self::ProbePassed => "health probe passed".to_owned(),
+            Self::ProbeFailed => "health probe failed".to_owned(),
+            Self::DeviceRetired => "device retired".to_owned(),
+            Self::BatchBisected => "batch bisected".to_owned(),
+            _ => self.name().replace('-', " "),
+        }
     }
 }
 
@@ -90,7 +107,7 @@ impl fmt::Display for IncidentKind {
     }
 }
 
-/// No kind of incident has this name: a newer version wrote it, or it was altered.
+/// No kind of incident has this name: a newer version stored it, or it was altered.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("unknown kind of incident `{0}`")]
 pub struct UnknownIncident(String);
@@ -109,9 +126,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_kind_of_incident_is_known_again_by_its_name() {
-        assert_eq!(IncidentKind::CanaryFailed.name(), "canary-failed");
-        assert_eq!("canary-failed".parse(), Ok(IncidentKind::CanaryFailed));
-        assert_eq!("CanaryFailed".parse::<IncidentKind>(), Err(UnknownIncident("CanaryFailed".to_owned())));
+    fn incident_kind_keeps_its_stored_name() {
+        assert_eq!(IncidentKind::ProbeFailed.name(), "canary-failed");
+        assert_eq!("canary-failed".parse(), Ok(IncidentKind::ProbeFailed));
+        assert_eq!("ProbeFailed".parse::<IncidentKind>(), Err(UnknownIncident("ProbeFailed".to_owned())));
     }
 }

@@ -1,13 +1,15 @@
-//! The store's vocabulary.
+//! What is stored.
 
-mod care;
+mod artifact;
 mod incident;
-mod record;
+mod maintenance;
 mod recording;
 mod run;
 
-pub use care::{Compaction, StoreCheck, StoreFault};
+pub use artifact::{
+    Alteration, Commit, Committed, Lookup, NewArtifact, NewCheckpoint, NewRecord, StoredArtifact, StoredCheckpoint,
+};
 pub use incident::{Failure, Incident, IncidentKind, Quarantine, UnknownIncident};
-pub use record::{Alteration, Commit, Committed, Lookup, NewArtifact, NewPart, NewRecord, StoredArtifact, StoredPart};
+pub use maintenance::{Compaction, StoreCheck, StoreFault};
 pub use recording::{Export, InputFacts, InputStat, RecordingEntry};
 pub use run::{Lease, LeaseEnd, NewBatch, NewRun, Run, RunEnd, RunId};

@@ -1,14 +1,14 @@
-//! Input files, the recordings that they are, and the files exported for them.
+//! Input files, their recordings, and the files exported for them.
 
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use stage_core::{ArtifactName, Fingerprint, Recipe, StageKey};
 
-/// What tells whether a file has changed.
+/// The state of a file: if any of it differs, the file has changed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct InputStat {
-    /// Where it lies.
+    /// Its path.
     pub path: PathBuf,
     /// Length in bytes.
     pub size: u64,
@@ -18,7 +18,7 @@ pub struct InputStat {
     pub inode: u64,
 }
 
-/// What was found out about a file.
+/// What was computed of a file.
 #[derive(Debug, Clone, PartialEq)]
 pub struct InputFacts {
     /// SHA-256 of its bytes.
@@ -27,48 +27,53 @@ pub struct InputFacts {
     pub audio_s: f64,
 }
 
-/// A recording and how its artifacts are made.
+/// A recording and the recipe of its artifacts.
 #[derive(Debug, Clone, PartialEq)]
 pub struct RecordingEntry {
-    /// Where it lies.
+    /// Its path.
     pub path: PathBuf,
     /// SHA-256 of its bytes.
     pub file_sha256: String,
     /// Its length in seconds, as probed.
     pub audio_s: f64,
-    /// The name that its exports bear.
+    /// The base name of its exported files.
     pub name: String,
-    /// The stages of its run; one for all recordings of a run.
+    /// The stages of its run; recordings of a run share one.
     pub recipe: Arc<Recipe>,
 }
 
 impl RecordingEntry {
-    /// The keys of its artifacts, in the order of its recipe. Computed each time: keep them where they are needed often.
+    /// The keys of its artifacts, in the order of its recipe. Computed on each call.
     #[must_use]
     pub fn keys(&self) -> Vec<StageKey> {
         self.recipe.keys(&self.file_sha256)
     }
 
-    /// The fingerprint of one of its artifacts; none if its recipe does not store it.
+    /// The fingerprint of one of its artifacts; none if its recipe does not store it. Computed on each call.
     #[must_use]
     pub fn fingerprint(&self, artifact: ArtifactName) -> Option<Fingerprint> {
         self.keys().iter().find(|key| key.artifact() == artifact).map(StageKey::fingerprint)
     }
 
-    /// The fingerprints of its artifacts, in the order of its recipe. Computed each time, as the keys are.
+    /// The fingerprints of its artifacts, in the order of its recipe. Computed on each call.
     #[must_use]
     pub fn fingerprints(&self) -> Vec<Fingerprint> {
         self.recipe.fingerprints(&self.file_sha256)
+    }
+
+    /// The recipe to store: the one stored for the same file, if it includes this entry's.
+    pub(in crate::store) fn recipe_beside(&self, stored: Option<Arc<Recipe>>) -> Arc<Recipe> {
+        stored.filter(|stored| stored.includes(&self.recipe)).unwrap_or_else(|| Arc::clone(&self.recipe))
     }
 }
 
 /// An exported file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Export {
-    /// Where it lies, relative to the output folder.
+    /// Its path, relative to the output folder.
     pub path: PathBuf,
     /// SHA-256 of its bytes.
     pub sha256: String,
-    /// The recording that it tells of.
+    /// The recording that it was exported for.
     pub recording: PathBuf,
 }

@@ -13,7 +13,7 @@ pub struct NewRun {
     pub command: String,
     /// Version of the executable.
     pub tool_version: String,
-    /// The priority that it gives its recordings: the higher, the earlier.
+    /// The priority of its recordings: higher runs earlier.
     pub priority: i32,
 }
 
@@ -22,16 +22,16 @@ pub struct NewRun {
 pub struct NewBatch {
     /// The worker that gets it (`cuda:0`, `cpu:0#1`).
     pub worker: String,
-    /// Its priority: the higher, the earlier.
+    /// Its priority: higher runs earlier.
     pub priority: i32,
-    /// How many recordings it holds.
+    /// Number of recordings.
     pub recordings: usize,
     /// Their length together, in seconds.
     pub audio_s: f64,
 }
 
-/// The right to commit what is made of one batch. Numbers only grow, so that a newer lease is never mistaken for an
-/// older one.
+/// The permission to commit the artifacts of one batch. Numbers only grow, so that a newer lease is never mistaken for
+/// an older one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Lease {
     /// The batch.
@@ -45,7 +45,7 @@ pub struct Lease {
 pub enum LeaseEnd {
     /// Every recording of the batch is done or failed.
     Finished,
-    /// The worker is gone or was told to stop.
+    /// The worker is gone or was stopped.
     Revoked,
 }
 
@@ -55,13 +55,13 @@ pub enum LeaseEnd {
 pub enum RunEnd {
     /// Every recording is done or failed.
     Finished,
-    /// Stopped by the person who started it.
+    /// Stopped by the user.
     Interrupted,
-    /// Could not go on.
+    /// Stopped by an error.
     Broken,
 }
 
-/// One run on record.
+/// A stored run.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Run {
     /// Its number.
@@ -70,12 +70,12 @@ pub struct Run {
     pub command: String,
     /// Version of the executable.
     pub tool_version: String,
-    /// The priority that it gave its recordings: the higher, the earlier.
+    /// The priority of its recordings: higher runs earlier.
     pub priority: i32,
-    /// The coordinator's process; none where an older version, which did not note it, wrote the record.
+    /// The coordinator's process ID; none if an older version, which did not store it, wrote this.
     pub pid: Option<u32>,
     /// When it began, in milliseconds since 1970.
     pub started_at_ms: u64,
-    /// When and how it ended; none while it runs, or where it was killed.
+    /// When (in milliseconds since 1970) and how it ended; none while it runs, or if it was killed.
     pub ended: Option<(u64, RunEnd)>,
 }

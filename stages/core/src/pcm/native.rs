@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::{Pcm, SAMPLE_RATE_HZ};
-use crate::{ErrorClass, StageError, StageKind};
+use crate::{Artifact, ErrorClass, StageError};
 
 /// Frames per packet where the packets are read from 16 kHz planes.
 const PLANE_PACKET_FRAMES: usize = 1 << 16;
@@ -109,7 +109,7 @@ fn packet_of_planes(pcm: &Pcm, start: u64) -> Result<NativePacket, StageError> {
     for channel in 0..channels {
         let plane = pcm.read(channel, start, frames).map_err(|error| {
             let message = format!("the decoded samples could not be read back: {error}");
-            StageError::new(StageKind::Decode, ErrorClass::Transient, "pcm-unreadable", message)
+            StageError::new(Pcm::NAME.stage(), ErrorClass::Transient, "pcm-unreadable", message)
         })?;
         samples.iter_mut().skip(channel).step_by(channels).zip(plane).for_each(|(slot, sample)| *slot = sample);
     }
@@ -155,7 +155,7 @@ mod tests {
 
         fn packets(&self) -> Result<NativePackets, StageError> {
             let packet = |n: u64| match n {
-                1 => Err(StageError::new(StageKind::Decode, ErrorClass::BadInput, "file-changed", "changed")),
+                1 => Err(StageError::new(Pcm::NAME.stage(), ErrorClass::BadInput, "file-changed", "changed")),
                 n => Ok(NativePacket { first_frame: n * 10, channels: 1, samples: vec![0.5; 10] }),
             };
             Ok(Box::new((0..3).map(packet)))

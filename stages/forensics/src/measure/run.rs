@@ -4,11 +4,12 @@ use std::fmt;
 
 use serde_json::{Map, Value};
 use stage_core::forensics::ChannelRecord;
-use stage_core::{ErrorClass, Span, StageError, StageKind};
+use stage_core::{ErrorClass, Span, StageError};
 
 use super::{Channel, Measure, Measures};
 use crate::ForensicInput;
 use crate::spans::spans_of;
+use crate::stage::NAME;
 
 /// A measure with its settings.
 pub(super) trait Configured: fmt::Debug + Send + Sync {
@@ -63,7 +64,7 @@ impl<M: Measure> Running for AtWork<'_, M> {
         let value = self.measure.finish(self.settings, channel)?;
         serde_json::to_value(value).map_err(|error| {
             let message = format!("the value of {} cannot be written: {error}", M::NAME);
-            StageError::new(StageKind::Forensics, ErrorClass::Bug, "unwritable-measure", message)
+            StageError::new(NAME, ErrorClass::Bug, "unwritable-measure", message)
         })
     }
 }
@@ -103,5 +104,5 @@ pub(crate) fn measure_channels(
 
 /// An error of decoding the file again, as an error of the stage that asked for it.
 fn of_this_stage(error: StageError) -> StageError {
-    StageError { stage: StageKind::Forensics, ..error }
+    StageError { stage: NAME, ..error }
 }

@@ -1,0 +1,53 @@
+//! Which recording killed a worker.
+//!
+//! What a lost worker had not begun is queued again. What it had begun is suspected and tried in two halves, each
+//! isolated on a worker of its own; a half that kills again is halved again, so that one among n recordings is found in
+//! about log2(n) losses. A recording that kills its worker twice alone is the cause. The device is not blamed: it is
+//! retired only if the health probe, which is known to work, fails on it.
+
+use stage_core::StageError;
+
+use super::{Backlog, HeldBatch, Reach};
+
+/// What follows from a worker's death.
+#[derive(Debug, Default)]
+pub(in crate::coordinator) struct Attribution {
+    /// Number of recordings that may have caused it.
+    pub(in crate::coordinator) suspects: usize,
+    /// Whether they were queued in two isolated halves.
+    pub(in crate::coordinator) bisected: bool,
+    /// The job that caused it, and the failure to report.
+    pub(in crate::coordinator) cause: Option<(usize, StageError)>,
+}
+
+impl Backlog<'_> {
+    /// Queues a lost worker's jobs again, those that are suspected apart from all others.
+    pub(in crate::coordinator) fn attribute_death(&mut self, batches: &[HeldBatch], reason: &str) -> Attribution {
+        let isolated = batches.iter().any(|batch| batch.isolated);
+        let held = || batches.iter().flat_map(|batch| batch.jobs.iter().copied());
+        let was_alone = isolated && held().count() == 1;
+        let (suspects, others): (Vec<_>, Vec<_>) = held().partition(|job| self.jobs[*job].reach > Reach::Waiting);
+        others.iter().for_each(|job| self.enqueue(*job));
+        let mut attribution = Attribution { suspects: suspects.len(), ..Attribution::default() };
+        match suspects[..] {
+            [] => {}
+            [job] if was_alone => match self.jobs[job].died_alone(reason) {
+                Some(error) => attribution.cause = Some((job, error)),
+                None => self.queue.push_isolated(vec![job]),
+            },
+            [job] => self.queue.push_isolated(vec![job]),
+            _ => {
+                let (left, right) = suspects.split_at(suspects.len() / 2);
+                self.queue.push_isolated(left.to_vec());
+                self.queue.push_isolated(right.to_vec());
+                attribution.bisected = true;
+            }
+        }
+        attribution
+    }
+
+    /// Queues the jobs of a worker whose device failed: they are not suspected.
+    pub(in crate::coordinator) fn requeue(&mut self, batches: &[HeldBatch]) {
+        batches.iter().flat_map(|batch| &batch.jobs).for_each(|job| self.enqueue(*job));
+    }
+}

@@ -1,0 +1,98 @@
+//! The batches that a worker holds.
+
+use std::collections::BTreeSet;
+
+use crate::store::Lease;
+
+/// A batch that a worker holds.
+#[derive(Debug)]
+pub(in crate::coordinator) struct HeldBatch {
+    pub(in crate::coordinator) lease: Lease,
+    /// Jobs without an end.
+    pub(in crate::coordinator) jobs: BTreeSet<usize>,
+    /// They are suspected of killing workers: their worker gets nothing else meanwhile.
+    pub(in crate::coordinator) isolated: bool,
+}
+
+/// How a worker's report that a batch is finished fits with what it holds.
+#[derive(Debug, PartialEq, Eq)]
+pub(in crate::coordinator) enum BatchEnd {
+    Complete,
+    /// Some of its recordings have no end.
+    Incomplete,
+    /// The worker does not hold it.
+    Unknown,
+}
+
+/// What a worker holds.
+#[derive(Debug, Default)]
+pub(super) struct Held {
+    batches: Vec<HeldBatch>,
+    /// It was asked to give recordings back and has not answered, or it had none to give and made no progress since.
+    was_asked: bool,
+}
+
+impl Held {
+    pub(super) fn give(&mut self, batch: HeldBatch) {
+        self.was_asked = false;
+        self.batches.push(batch);
+    }
+
+    pub(super) const fn is_empty(&self) -> bool {
+        self.batches.is_empty()
+    }
+
+    pub(super) fn is_isolated(&self) -> bool {
+        self.batches.iter().any(|batch| batch.isolated)
+    }
+
+    /// The jobs that may be revoked: isolated batches must stay where they are.
+    pub(super) fn revocable(&self) -> impl Iterator<Item = (Lease, usize)> {
+        let batches = self.batches.iter().filter(|batch| !batch.isolated);
+        batches.flat_map(|batch| batch.jobs.iter().map(|job| (batch.lease, *job)))
+    }
+
+    pub(super) const fn was_asked(&self) -> bool {
+        self.was_asked
+    }
+
+    /// The worker was asked to give recordings back, if there were `any`.
+    pub(super) const fn asked(&mut self, any: bool) {
+        self.was_asked = any;
+    }
+
+    /// The worker made progress: it may have something to give back now.
+    pub(super) const fn made_progress(&mut self) {
+        self.was_asked = false;
+    }
+
+    /// Drops a job; false if the worker does not hold it.
+    pub(super) fn drop_job(&mut self, job: usize) -> bool {
+        self.batches.iter_mut().any(|batch| batch.jobs.remove(&job))
+    }
+
+    /// Drops the jobs that the worker gave back of a batch; none if it does not hold the batch.
+    pub(super) fn given_back(&mut self, lease: Lease, items: &[u64]) -> Option<Vec<usize>> {
+        let batch = self.batches.iter_mut().find(|batch| batch.lease == lease)?;
+        let given: Vec<_> = items.iter().map(|item| *item as usize).filter(|job| batch.jobs.remove(job)).collect();
+        // A worker that had nothing to give is asked again when it has made progress.
+        self.was_asked = given.is_empty();
+        Some(given)
+    }
+
+    /// Drops a batch that the worker finished.
+    pub(super) fn finished(&mut self, lease: Lease) -> BatchEnd {
+        match self.batches.iter().position(|batch| batch.lease == lease) {
+            Some(position) if self.batches[position].jobs.is_empty() => {
+                self.batches.remove(position);
+                BatchEnd::Complete
+            }
+            Some(_) => BatchEnd::Incomplete,
+            None => BatchEnd::Unknown,
+        }
+    }
+
+    pub(super) fn take(&mut self) -> Vec<HeldBatch> {
+        std::mem::take(self).batches
+    }
+}

@@ -1,0 +1,149 @@
+//! The work of a run: jobs, the queue of those that wait, and the batches that workers hold.
+
+mod balance;
+mod batches;
+mod bisection;
+mod held;
+mod job;
+mod queue;
+
+use std::time::{Duration, Instant};
+
+use stage_core::{ArtifactName, DeviceId, Fingerprint, Phase, StageError, StageKey};
+
+use super::options::RunOptions;
+use super::outcome::ItemEnd;
+use super::plan::Chain;
+use crate::store::RecordingEntry;
+pub(super) use bisection::Attribution;
+use held::Held;
+pub(super) use held::{BatchEnd, HeldBatch};
+pub use job::WORKER_DIED;
+pub(super) use job::{Job, Reach, Verdict};
+use queue::{Entry, Queue};
+
+/// Jobs are numbered in the order of the plan, workers as the fleet numbers them.
+pub(super) struct Backlog<'a> {
+    items: &'a [RecordingEntry],
+    jobs: Vec<Job>,
+    unfinished: usize,
+    queue: Queue,
+    held: Vec<Held>,
+    /// Recordings that workers gave back for others.
+    revoked: usize,
+}
+
+impl<'a> Backlog<'a> {
+    /// All jobs, none of them queued yet.
+    pub(super) fn new(items: &'a [RecordingEntry], chains: Vec<Chain>, options: &RunOptions, workers: usize) -> Self {
+        let job = |chain: Chain| {
+            let index = chain.indices.first().copied().unwrap_or_default();
+            let priority = options.priorities.get(index).copied().unwrap_or(options.priority);
+            Job::new(chain, priority, items.get(index).map_or(0.0, |item| item.audio_s))
+        };
+        let jobs: Vec<_> = chains.into_iter().map(job).collect();
+        let held = (0..workers).map(|_| Held::default()).collect();
+        Self { items, unfinished: jobs.len(), jobs, queue: Queue::default(), held, revoked: 0 }
+    }
+
+    pub(super) const fn jobs(&self) -> std::ops::Range<usize> {
+        0..self.jobs.len()
+    }
+
+    pub(super) const fn is_finished(&self) -> bool {
+        self.unfinished == 0
+    }
+
+    /// The job of an item that a worker names.
+    pub(super) fn job_of(&self, item: u64) -> Option<usize> {
+        usize::try_from(item).ok().filter(|job| *job < self.jobs.len())
+    }
+
+    pub(super) fn chain(&self, job: usize) -> &Chain {
+        &self.jobs[job].chain
+    }
+
+    /// The first of a job's recordings, which stands for all of them.
+    pub(super) fn item(&self, job: usize) -> &'a RecordingEntry {
+        &self.items[self.jobs[job].chain.indices[0]]
+    }
+
+    /// The places of a job's recordings in the plan.
+    pub(super) fn indices(&self, job: usize) -> Vec<usize> {
+        self.jobs[job].chain.indices.clone()
+    }
+
+    /// The key of an artifact that a worker made under this fingerprint, and whether it overwrites a stored one; none if
+    /// the job does not have it.
+    pub(super) fn key(&self, job: usize, name: ArtifactName, fingerprint: Fingerprint) -> Option<(StageKey, bool)> {
+        self.chain(job).key(&self.item(job).file_sha256, name, fingerprint)
+    }
+
+    /// Queues a job.
+    pub(super) fn enqueue(&mut self, job: usize) {
+        self.queue.push(self.entry(job));
+    }
+
+    /// Queues a job again after a pause.
+    pub(super) fn retry(&mut self, job: usize, after: Duration) {
+        self.queue.push_later(Instant::now() + after, self.entry(job));
+    }
+
+    /// Queues what has waited long enough.
+    pub(super) fn promote(&mut self) {
+        self.queue.promote(Instant::now());
+    }
+
+    fn entry(&self, job: usize) -> Entry {
+        Entry { job, priority: self.jobs[job].priority, weight_s: self.jobs[job].weight_s }
+    }
+
+    /// A worker began a phase of a job.
+    pub(super) fn began(&mut self, worker: usize, job: usize, phase: Phase) {
+        self.jobs[job].began(phase);
+        self.held[worker].made_progress();
+    }
+
+    /// A checkpoint of a job was committed.
+    pub(super) fn checkpoint_committed(&mut self, job: usize, audio_s: f64) {
+        self.jobs[job].committed_s += audio_s;
+    }
+
+    /// An artifact of a job was committed; true if it was the last outstanding one of its stage.
+    pub(super) fn artifact_committed(&mut self, job: usize, name: ArtifactName) -> bool {
+        self.jobs[job].chain.committed(name)
+    }
+
+    pub(super) fn is_complete(&self, job: usize) -> bool {
+        self.jobs[job].chain.is_complete()
+    }
+
+    /// What to do after a failure of a job on a device; `usable` workers are left.
+    pub(super) fn judge(
+        &mut self,
+        job: usize,
+        error: &StageError,
+        device: &DeviceId,
+        usable: usize,
+        backoff: Duration,
+    ) -> Verdict {
+        self.jobs[job].judge(error, device, usable, backoff)
+    }
+
+    /// Gives a job its end.
+    pub(super) fn finish(&mut self, job: usize, end: ItemEnd) {
+        self.jobs[job].end = Some(end);
+        self.unfinished -= 1;
+    }
+
+    /// The ends of all recordings in the order of the plan, and how many were revoked from a worker.
+    pub(super) fn into_ends(self) -> (Vec<ItemEnd>, usize) {
+        let mut ends = vec![ItemEnd::Unfinished; self.items.len()];
+        for job in self.jobs {
+            for index in job.chain.indices {
+                ends[index] = job.end.clone().unwrap_or(ItemEnd::Unfinished);
+            }
+        }
+        (ends, self.revoked)
+    }
+}

@@ -1,0 +1,99 @@
+//! The health of the run's GPUs: what the monitor reads, and whether each may work.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use crossbeam_channel::Sender;
+use stage_core::DeviceId;
+
+use super::process::Incoming;
+use crate::coordinator::options::RunOptions;
+use crate::devices::{DeviceReading, DeviceState, Gate, Monitor, MonitoredGpu, Transition};
+
+/// If a device's last reading is older than so many polls, NVML hangs: the device cannot be read.
+const OVERDUE_POLLS: u32 = 3;
+/// The least age for that: a busy machine may delay the monitor for so long, however frequent its polls are.
+const OVERDUE_AT_LEAST: Duration = Duration::from_secs(1);
+
+/// The monitored devices; one that is not monitored always takes work.
+#[derive(Debug)]
+pub(super) struct DeviceHealth {
+    watched: BTreeMap<DeviceId, Watched>,
+    overdue_after: Duration,
+    /// Reads until it is dropped.
+    _monitor: Option<Monitor>,
+}
+
+#[derive(Debug)]
+struct Watched {
+    gate: Gate,
+    last: Instant,
+}
+
+impl DeviceHealth {
+    /// Monitors the GPUs of a run, if the options ask for it; simulated devices only if an NVML library is named.
+    pub(super) fn watch(options: &RunOptions, sender: &Sender<Incoming>) -> Self {
+        let unwatched = Self { watched: BTreeMap::new(), overdue_after: Duration::MAX, _monitor: None };
+        let Some(gpus) = &options.gpus else { return unwatched };
+        let is_watched = |device: &&DeviceId| device.is_cuda() || gpus.library.is_some();
+        let monitored: Vec<_> = options.devices.iter().filter(is_watched).filter_map(MonitoredGpu::of).collect();
+        if monitored.is_empty() {
+            return unwatched;
+        }
+        let poll = Duration::from_millis(gpus.limits.poll_ms);
+        let watched = |gpu: &MonitoredGpu| {
+            (gpu.device.clone(), Watched { gate: Gate::new(gpus.limits.clone()), last: Instant::now() })
+        };
+        let watched = monitored.iter().map(watched).collect();
+        let sender = sender.clone();
+        let forward = move |reading| drop(sender.send(Incoming::Device(Box::new(reading))));
+        // Without the thread no reading comes, and all devices are overdue.
+        let monitor = Monitor::start(gpus.library.clone(), poll, monitored, forward);
+        let monitor = monitor.inspect_err(|error| tracing::warn!(%error, "the GPUs cannot be watched")).ok();
+        Self { watched, overdue_after: (poll * OVERDUE_POLLS).max(OVERDUE_AT_LEAST), _monitor: monitor }
+    }
+
+    /// Whether a device may be given work.
+    pub(super) fn takes_work(&self, device: &DeviceId) -> bool {
+        self.is_in(device, DeviceState::Admitted).unwrap_or(true)
+    }
+
+    /// Whether a worker may be started on a device: for work, or to run the health probe on a lost one.
+    pub(super) fn takes_workers(&self, device: &DeviceId) -> bool {
+        self.takes_work(device) || self.is_in(device, DeviceState::Lost).unwrap_or(false)
+    }
+
+    /// Whether a device is too hot to continue.
+    pub(super) fn is_paused(&self, device: &DeviceId) -> bool {
+        self.is_in(device, DeviceState::Paused).unwrap_or(false)
+    }
+
+    fn is_in(&self, device: &DeviceId, state: DeviceState) -> Option<bool> {
+        self.watched.get(device).map(|watched| watched.gate.state() == state)
+    }
+
+    /// The health probe passed on a device.
+    pub(super) fn probe_passed(&mut self, device: &DeviceId) {
+        if let Some(watched) = self.watched.get_mut(device) {
+            watched.gate.proved();
+        }
+    }
+
+    /// Readings that should have come and have not.
+    pub(super) fn overdue(&self) -> Vec<DeviceReading> {
+        let silent = |(device, watched): (&DeviceId, &Watched)| {
+            let silent_for = watched.last.elapsed();
+            let reason = format!("NVML has not answered for {:.1} s", silent_for.as_secs_f64());
+            let overdue = silent_for > self.overdue_after;
+            overdue.then(|| DeviceReading { device: device.clone(), at: watched.last, report: Err(reason) })
+        };
+        self.watched.iter().filter_map(silent).collect()
+    }
+
+    /// What follows from a reading.
+    pub(super) fn judge(&mut self, reading: &DeviceReading, occupied: bool) -> Option<Transition> {
+        let watched = self.watched.get_mut(&reading.device)?;
+        watched.last = reading.at;
+        watched.gate.next(&reading.report, occupied)
+    }
+}

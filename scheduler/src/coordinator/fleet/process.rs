@@ -1,0 +1,180 @@
+//! A worker process: its pipes, and killing it.
+
+use std::io::{self, BufReader, BufWriter};
+use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::process::{Child, ChildStdin, ChildStdout, Command, ExitStatus, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use crossbeam_channel::{Receiver, Sender, unbounded};
+use stage_core::DeviceId;
+
+use crate::coordinator::options::WorkerCommand;
+use crate::devices::DeviceReading;
+use crate::protocol::{CodecError, Decoder, Encoder, FromWorker, ToWorker};
+
+/// How long a worker that has closed its stdout may take to exit by itself.
+const EXIT_PATIENCE: Duration = Duration::from_secs(2);
+
+/// A message to the coordinator's thread.
+#[derive(Debug)]
+pub(super) enum Incoming {
+    /// From a worker.
+    Worker {
+        worker: usize,
+        /// Which of the worker's processes, one after the other.
+        generation: u64,
+        output: Output,
+    },
+    /// From the device monitor.
+    Device(Box<DeviceReading>),
+}
+
+/// What a worker wrote.
+#[derive(Debug)]
+pub(super) enum Output {
+    Message(FromWorker),
+    /// It cannot be decoded.
+    Malformed(CodecError),
+    /// It closed its stdout.
+    Closed,
+}
+
+/// A process that is killed when this is dropped.
+#[derive(Debug)]
+pub(super) struct WorkerProcess {
+    child: Child,
+    outgoing: Option<Sender<ToWorker>>,
+    last_output: Arc<LastOutput>,
+}
+
+/// When a worker wrote last: noted as it is read, so that a worker does not seem silent to a busy coordinator.
+#[derive(Debug)]
+struct LastOutput {
+    start: Instant,
+    after_ms: AtomicU64,
+}
+
+impl LastOutput {
+    fn now(&self) {
+        self.after_ms.store(self.start.elapsed().as_millis() as u64, Ordering::Relaxed);
+    }
+
+    /// A worker whose message waits for the coordinator is not silent.
+    fn while_waiting<T>(&self, wait: impl FnOnce() -> T) -> T {
+        self.after_ms.store(u64::MAX, Ordering::Relaxed);
+        let result = wait();
+        self.now();
+        result
+    }
+}
+
+impl WorkerProcess {
+    /// Starts a worker in a process group of its own, so that a terminal's interrupt reaches the coordinator alone.
+    pub(super) fn spawn(
+        command: &WorkerCommand,
+        device: &DeviceId,
+        threads: usize,
+        (worker, generation): (usize, u64),
+        incoming: Sender<Incoming>,
+    ) -> io::Result<Self> {
+        let mut prepared = Command::new(&command.program);
+        prepared.args(&command.args).stdin(Stdio::piped()).stdout(Stdio::piped()).process_group(0);
+        // CUDA_MPS_* variables are inherited. Kernels size their pools by this; the lanes get it with the settings.
+        prepared.env("RAYON_NUM_THREADS", threads.to_string());
+        if let DeviceId::Cuda(name) = device {
+            prepared.env("CUDA_VISIBLE_DEVICES", name);
+        }
+        let mut child = prepared.spawn()?;
+        let pipes = child.stdin.take().zip(child.stdout.take());
+        let (outgoing, to_write) = unbounded();
+        let last_output = Arc::new(LastOutput { start: Instant::now(), after_ms: AtomicU64::new(0) });
+        let process = Self { child, outgoing: Some(outgoing), last_output: Arc::clone(&last_output) };
+        let (stdin, stdout) = pipes.ok_or_else(|| io::Error::other("the worker has no pipes"))?;
+        let forward = move |output| {
+            last_output.while_waiting(|| incoming.send(Incoming::Worker { worker, generation, output }).is_ok())
+        };
+        thread::Builder::new().name(format!("from-{device}")).spawn(move || read(stdout, forward))?;
+        thread::Builder::new().name(format!("to-{device}")).spawn(move || write(stdin, &to_write))?;
+        Ok(process)
+    }
+
+    /// Sends a message. One that cannot be delivered is dropped: the end of the worker shows on its stdout.
+    pub(super) fn send(&self, message: ToWorker) {
+        if let Some(outgoing) = &self.outgoing {
+            drop(outgoing.send(message));
+        }
+    }
+
+    /// For how long it has written nothing.
+    pub(super) fn silent_for(&self) -> Duration {
+        let after = Duration::from_millis(self.last_output.after_ms.load(Ordering::Relaxed));
+        self.last_output.start.elapsed().saturating_sub(after)
+    }
+
+    /// Closes the worker's stdin after what was sent.
+    pub(super) fn close(&mut self) {
+        self.outgoing = None;
+    }
+
+    /// Waits up to `patience` for the process to exit by itself; none if it did not.
+    fn wait(&mut self, patience: Duration) -> Option<ExitStatus> {
+        let deadline = Instant::now() + patience;
+        loop {
+            match self.child.try_wait() {
+                Ok(Some(status)) => return Some(status),
+                Ok(None) if Instant::now() < deadline => thread::sleep(Duration::from_millis(2)),
+                Ok(None) | Err(_) => return None,
+            }
+        }
+    }
+
+    /// How a worker that has closed its stdout exited.
+    pub(super) fn exit_description(&mut self) -> String {
+        match self.wait(EXIT_PATIENCE) {
+            None => "closed its stdout and did not exit".to_owned(),
+            Some(status) => match (status.code(), status.signal()) {
+                (Some(code), _) => format!("exited with code {code}"),
+                (None, Some(signal)) => format!("killed by signal {signal}"),
+                (None, None) => format!("exited: {status}"),
+            },
+        }
+    }
+}
+
+impl Drop for WorkerProcess {
+    fn drop(&mut self) {
+        // Both fail only for a process that has ended and been waited for.
+        drop(self.child.kill());
+        drop(self.child.wait());
+    }
+}
+
+fn read(stdout: ChildStdout, forward: impl Fn(Output) -> bool) {
+    let mut decoder = Decoder::new(BufReader::new(stdout));
+    loop {
+        let output = match decoder.read() {
+            Ok(Some(message)) => Output::Message(message),
+            Ok(None) => Output::Closed,
+            // A killed worker may leave half a line.
+            Err(CodecError::Truncated | CodecError::Io(_)) => Output::Closed,
+            Err(error) => Output::Malformed(error),
+        };
+        let last = !matches!(output, Output::Message(_));
+        if !forward(output) || last {
+            return;
+        }
+    }
+}
+
+fn write(stdin: ChildStdin, messages: &Receiver<ToWorker>) {
+    let mut encoder = Encoder::new(BufWriter::new(stdin));
+    for message in messages {
+        if let Err(error) = encoder.write(&message) {
+            tracing::debug!(%error, "a worker takes no more messages");
+            return;
+        }
+    }
+}

@@ -1,0 +1,137 @@
+//! The state of a worker: the process that serves it now, and what is known of its device.
+
+use std::time::{Duration, Instant};
+
+use stage_core::Tool;
+
+use super::process::WorkerProcess;
+use crate::coordinator::event::WorkerId;
+use crate::coordinator::options::Timing;
+use crate::protocol::{Progress, Slot, ToWorker};
+
+/// How often the health probe of a worker may fail before the worker is retired.
+const PROBES: u32 = 2;
+/// How often a worker may die in a row with nothing begun before it is retired.
+const IDLE_CRASHES: u32 = 3;
+
+/// Where a worker is in its life.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::coordinator) enum Life {
+    /// It has no process.
+    Down,
+    /// Its process was started and has not sent `Ready`.
+    Starting,
+    /// Its device is suspected: it runs the health probe.
+    Probing,
+    /// It takes batches.
+    Up,
+    /// It is not started again in this run.
+    Retired,
+}
+
+/// A worker, over all its processes.
+#[derive(Debug)]
+pub(super) struct Worker {
+    pub(super) id: WorkerId,
+    pub(super) life: Life,
+    pub(super) generation: u64,
+    pub(super) process: Option<WorkerProcess>,
+    pub(super) pid: u32,
+    pub(super) tool: Tool,
+    /// Why the health probe must pass before there is more work.
+    pub(super) suspicion: Option<String>,
+    /// The last heartbeat, and since when its device makes no other progress.
+    pulse: (Progress, Instant),
+    failed_probes: u32,
+    idle_crashes: u32,
+}
+
+impl Worker {
+    pub(super) fn new(id: WorkerId) -> Self {
+        Self {
+            id,
+            life: Life::Down,
+            generation: 0,
+            process: None,
+            pid: 0,
+            tool: Tool::default(),
+            suspicion: None,
+            pulse: (Progress::default(), Instant::now()),
+            failed_probes: 0,
+            idle_crashes: 0,
+        }
+    }
+
+    /// A process was started.
+    pub(super) fn begin(&mut self, process: WorkerProcess) {
+        self.process = Some(process);
+        self.life = Life::Starting;
+        self.pulse = (Progress::default(), Instant::now());
+    }
+
+    /// Kills the process.
+    pub(super) fn take_down(&mut self) -> Life {
+        self.process = None;
+        std::mem::replace(&mut self.life, Life::Down)
+    }
+
+    pub(super) fn send(&self, message: ToWorker) {
+        if let Some(process) = &self.process {
+            process.send(message);
+        }
+    }
+
+    /// Runs the health probe before there is more work.
+    pub(super) fn probe(&mut self) {
+        self.life = Life::Probing;
+        self.send(ToWorker::HealthProbe { slot: Slot::default() });
+    }
+
+    /// Takes a heartbeat.
+    pub(super) fn beat(&mut self, progress: Progress) {
+        let (last, since) = self.pulse;
+        let idle = progress.device.busy == 0 && progress.setup.busy == 0;
+        let moved = (progress.device.done, progress.setup.done) != (last.device.done, last.setup.done);
+        self.pulse = (progress, if idle || moved { Instant::now() } else { since });
+    }
+
+    /// A result of it was committed.
+    pub(super) const fn made_progress(&mut self) {
+        self.idle_crashes = 0;
+    }
+
+    /// It died with nothing begun; true if that was once too often.
+    pub(super) const fn crashed_idle(&mut self) -> bool {
+        self.idle_crashes += 1;
+        self.idle_crashes >= IDLE_CRASHES
+    }
+
+    /// The health probe passed; returns why it ran.
+    pub(super) fn probe_passed(&mut self) -> String {
+        self.failed_probes = 0;
+        self.life = Life::Up;
+        self.suspicion.take().unwrap_or_default()
+    }
+
+    /// The health probe failed, or the worker did not live to run it; true if that was once too often.
+    pub(super) const fn probe_failed(&mut self) -> bool {
+        self.failed_probes += 1;
+        self.failed_probes >= PROBES
+    }
+
+    /// Why it must be killed, if it must.
+    pub(super) fn hang_reason(&self, timing: &Timing) -> Option<String> {
+        let silent = self.process.as_ref()?.silent_for();
+        let (progress, stuck) = (self.pulse.0, self.pulse.1.elapsed());
+        let after = |what: &str, limit: Duration| Some(format!("{what} for {:.1} s", limit.as_secs_f64()));
+        if silent > timing.silence() {
+            after("sent nothing", timing.silence())
+        } else if progress.setup.busy > 0 && stuck > timing.device_load() {
+            after("loaded its models, or ran the health probe,", timing.device_load())
+        } else if progress.setup.busy == 0 && stuck > timing.device_stall() {
+            after("made no step on its device", timing.device_stall())
+        } else {
+            None
+        }
+    }
+}

@@ -1,0 +1,189 @@
+//! The ledger: leases, incidents, failures and group commits in the store, and the events that report them.
+//!
+//! The results of a burst of messages become durable in one transaction, then they are acknowledged.
+
+use std::path::PathBuf;
+
+use stage_core::{ArtifactName, Fingerprint, StageName};
+
+use super::event::{CommitPoint, Event, WorkerId};
+use super::outcome::RunError;
+use super::plan::Chain;
+use crate::clock::Moment;
+use crate::protocol::{self, ResultId};
+use crate::store::{
+    Commit, Committed, Failure, Incident, IncidentKind, Lease, LeaseEnd, NewBatch, NewRecord, Quarantine, RunId, Store,
+    StoreError,
+};
+
+/// The caller's function for events.
+pub(super) type Observer<'a> = &'a mut dyn FnMut(Event, &mut dyn Store);
+
+/// A result that was received from a worker.
+#[derive(Debug)]
+pub(super) struct Received {
+    pub(super) worker: usize,
+    pub(super) result: ResultId,
+    pub(super) lease: Lease,
+    pub(super) job: usize,
+    /// The artifact, or that which a checkpoint belongs to.
+    pub(super) artifact: ArtifactName,
+    pub(super) duration_s: f64,
+    /// Seconds of audio that a checkpoint covers.
+    pub(super) audio_s: f64,
+}
+
+/// A result after its commit.
+#[derive(Debug)]
+pub(super) struct Stored {
+    pub(super) received: Received,
+    pub(super) outcome: Committed,
+    /// Whether it is an artifact; else it is a checkpoint.
+    pub(super) is_artifact: bool,
+}
+
+/// The results of this burst; both lists have the same order.
+#[derive(Debug, Default)]
+struct Group {
+    received: Vec<Received>,
+    commits: Vec<Commit>,
+    /// Artifacts and checkpoints of the group that was committed last.
+    counts: (usize, usize),
+}
+
+/// The store of a run, which it alone writes to.
+pub(super) struct Ledger<'a> {
+    run: RunId,
+    store: &'a mut dyn Store,
+    observe: Observer<'a>,
+    group: Group,
+    artifacts_reused: usize,
+    artifacts_computed: usize,
+}
+
+impl<'a> Ledger<'a> {
+    pub(super) fn new(run: RunId, store: &'a mut dyn Store, observe: Observer<'a>) -> Self {
+        Self { run, store, observe, group: Group::default(), artifacts_reused: 0, artifacts_computed: 0 }
+    }
+
+    pub(super) const fn run(&self) -> RunId {
+        self.run
+    }
+
+    /// Artifacts that were reused, and those that were computed and committed.
+    pub(super) const fn artifacts(&self) -> (usize, usize) {
+        (self.artifacts_reused, self.artifacts_computed)
+    }
+
+    pub(super) fn emit(&mut self, event: Event) {
+        (self.observe)(event, &mut *self.store);
+    }
+
+    /// Counts and reports a stored artifact that is reused.
+    pub(super) fn reused(&mut self, index: usize, stage: StageName) {
+        self.artifacts_reused += 1;
+        self.emit(Event::Reused { index, stage });
+    }
+
+    /// Records and reports an incident.
+    pub(super) fn incident(
+        &mut self,
+        kind: IncidentKind,
+        place: Option<String>,
+        recording: Option<PathBuf>,
+        message: String,
+    ) -> Result<(), RunError> {
+        let incident = Incident { at_ms: Moment::now().ms(), kind, worker: place, recording, message };
+        self.store.record_incidents(self.run, std::slice::from_ref(&incident))?;
+        self.emit(Event::Incident(incident));
+        Ok(())
+    }
+
+    /// Records and reports an incident of a worker.
+    pub(super) fn worker_incident(
+        &mut self,
+        kind: IncidentKind,
+        worker: &WorkerId,
+        message: String,
+    ) -> Result<(), RunError> {
+        self.incident(kind, Some(worker.to_string()), None, message)
+    }
+
+    pub(super) fn record_failures(&mut self, failures: &[Failure]) -> Result<(), StoreError> {
+        self.store.record_failures(self.run, failures)
+    }
+
+    pub(super) fn grant(&mut self, batch: &NewBatch) -> Result<Lease, StoreError> {
+        self.store.grant(self.run, batch)
+    }
+
+    pub(super) fn release(&mut self, lease: Lease, end: LeaseEnd) -> Result<(), StoreError> {
+        self.store.release(lease, end)
+    }
+
+    pub(super) fn quarantine(&mut self, entry: Quarantine) -> Result<(), StoreError> {
+        self.store.quarantine(self.run, &[entry])
+    }
+
+    /// The quarantine entry of an artifact; where `retry` is asked for, it is deleted instead.
+    pub(super) fn quarantined(
+        &mut self,
+        fingerprint: Fingerprint,
+        retry: bool,
+    ) -> Result<Option<Quarantine>, StoreError> {
+        let entry = self.store.quarantined(&fingerprint)?;
+        if entry.is_some() && retry {
+            self.store.lift_quarantine(&[fingerprint])?;
+            return Ok(None);
+        }
+        Ok(entry)
+    }
+
+    /// Keeps a result for the commit of this burst.
+    pub(super) fn receive(&mut self, received: Received, what: NewRecord) {
+        self.group.commits.push(Commit { lease: received.lease, what });
+        self.group.received.push(received);
+    }
+
+    /// Commits the results of this burst in one transaction; they may be acknowledged when this returns.
+    pub(super) fn commit(&mut self) -> Result<Vec<Stored>, StoreError> {
+        if self.group.commits.is_empty() {
+            return Ok(Vec::new());
+        }
+        let commits = std::mem::take(&mut self.group.commits);
+        let received = std::mem::take(&mut self.group.received);
+        let is_artifact = |commit: &Commit| matches!(commit.what, NewRecord::Artifact { .. });
+        let artifacts = commits.iter().filter(|commit| is_artifact(commit)).count();
+        self.group.counts = (artifacts, commits.len() - artifacts);
+        self.at(CommitPoint::Before);
+        let outcomes = self.store.commit(&commits)?;
+        self.at(CommitPoint::Durable);
+        let mut stored = Vec::with_capacity(commits.len());
+        for ((received, outcome), commit) in received.into_iter().zip(outcomes).zip(&commits) {
+            let is_artifact = is_artifact(commit);
+            self.artifacts_computed += usize::from(is_artifact && outcome == Committed::Written);
+            stored.push(Stored { received, outcome, is_artifact });
+        }
+        Ok(stored)
+    }
+
+    /// The workers were told that the last group is durable.
+    pub(super) fn acknowledged(&mut self) {
+        self.at(CommitPoint::Acknowledged);
+    }
+
+    fn at(&mut self, point: CommitPoint) {
+        let (artifacts, parts) = self.group.counts;
+        self.emit(Event::GroupCommit { point, artifacts, parts });
+    }
+
+    /// The stored artifacts that a worker needs for a chain.
+    pub(super) fn inputs_of(&self, chain: &Chain) -> Result<Vec<protocol::Stored>, StoreError> {
+        chain.stored(self.store)
+    }
+
+    /// The checkpoints of a chain's outstanding artifacts.
+    pub(super) fn checkpoints_of(&self, chain: &Chain) -> Result<Vec<protocol::Checkpoint>, StoreError> {
+        chain.checkpoints(self.store)
+    }
+}

@@ -1,0 +1,118 @@
+//! Feeding: which worker is started, which batch goes to it, and what is revoked for a worker that has nothing to do.
+
+use super::Router;
+use crate::coordinator::backlog::{Job, Reach};
+use crate::coordinator::fleet::Life;
+use crate::coordinator::outcome::RunError;
+use crate::protocol::{Batch, ItemJob, Slot, ToWorker};
+use crate::store::{NewBatch, StoreError};
+
+impl Router<'_> {
+    /// Starts workers for what is queued and gives batches to those that have room: each a first before any a second.
+    pub(super) fn feed(&mut self) -> Result<(), RunError> {
+        self.backlog.promote();
+        self.start_workers()?;
+        for worker in self.fleet.workers() {
+            if self.is_idle(worker) && self.has_room(worker) {
+                self.assign(worker)?;
+            }
+        }
+        for worker in self.fleet.workers() {
+            if self.has_room(worker) && self.is_queued_for(worker) {
+                self.assign(worker)?;
+            }
+        }
+        self.rebalance();
+        Ok(())
+    }
+
+    /// Whether a worker waits for a first batch, or soon will.
+    pub(super) fn is_idle(&self, worker: usize) -> bool {
+        self.fleet.is_started(worker) && self.backlog.holds_nothing(worker)
+    }
+
+    /// Whether a worker may be given a batch: what it holds and has not brought to the device is less than a share.
+    fn has_room(&self, worker: usize) -> bool {
+        self.fleet.life(worker) == Life::Up
+            && !self.backlog.is_isolated(worker)
+            && self.fleet.takes_work(worker)
+            && self.backlog.is_short_of_work(worker, self.fleet.usable())
+    }
+
+    /// Whether more is queued for a worker than the idle ones will get.
+    fn is_queued_for(&self, worker: usize) -> bool {
+        let idle = self.fleet.workers().filter(|other| self.is_idle(*other) && self.fleet.takes_work(*other)).count();
+        self.backlog.has_more_than(idle, |job| self.may_run(job, worker))
+    }
+
+    /// Whether to try a worker's device for a job.
+    fn may_run(&self, job: &Job, worker: usize) -> bool {
+        job.may_run_on(self.fleet.device(worker), self.fleet.usable_devices())
+    }
+
+    fn start_workers(&mut self) -> Result<(), RunError> {
+        for worker in self.fleet.workers() {
+            if self.fleet.may_start(worker)
+                && self.is_queued_for(worker)
+                && let Err(reason) = self.fleet.start(worker)
+            {
+                self.retire(worker, &reason)?;
+            }
+        }
+        if self.fleet.usable() == 0 { Err(self.fleet.failure()) } else { Ok(()) }
+    }
+
+    fn assign(&mut self, worker: usize) -> Result<(), RunError> {
+        let (device, fleet) = (self.fleet.device(worker), &self.fleet);
+        let may = |job: &Job| job.may_run_on(device, fleet.usable_devices());
+        let picked = self.backlog.pick(worker, self.options.batch_items, fleet.usable(), may);
+        if picked.jobs.is_empty() {
+            return Ok(());
+        }
+        let (priority, audio_s) = self.backlog.measure(&picked.jobs);
+        let (holder, recordings) = (self.fleet.id(worker).to_string(), picked.jobs.len());
+        let lease = self.ledger.grant(&NewBatch { worker: holder, priority, recordings, audio_s })?;
+        let items = picked.jobs.iter().map(|job| self.item_job(*job)).collect::<Result<_, _>>()?;
+        self.fleet.send(worker, ToWorker::Batch(Batch { slot: Slot::default(), lease, items }));
+        self.backlog.give(worker, lease, picked);
+        Ok(())
+    }
+
+    /// What a worker needs to know of a job.
+    fn item_job(&self, job: usize) -> Result<ItemJob, StoreError> {
+        let (chain, item) = (self.backlog.chain(job), self.backlog.item(job));
+        Ok(ItemJob {
+            item: job as u64,
+            path: item.path.clone(),
+            file_sha256: item.file_sha256.clone(),
+            audio_s: item.audio_s,
+            steps: chain.steps(),
+            stored: self.ledger.inputs_of(chain)?,
+            checkpoints: self.ledger.checkpoints_of(chain)?,
+        })
+    }
+
+    /// Revokes recordings: from workers whose device takes no work, if another's does (from a paused one all of them;
+    /// their checkpoints are kept); and from the busiest worker, if another has nothing to do.
+    fn rebalance(&mut self) {
+        let (working, barred): (Vec<_>, Vec<_>) =
+            self.fleet.workers().partition(|worker| self.fleet.takes_work(*worker));
+        if !working.is_empty() {
+            for worker in barred {
+                let most = if self.fleet.is_paused(worker) { Reach::OnDevice } else { Reach::Begun };
+                self.revoke(worker, 1.0, most);
+            }
+        }
+        if self.fleet.workers().any(|worker| self.backlog.holds_nothing(worker) && self.has_room(worker))
+            && let Some(busiest) = self.backlog.busiest()
+        {
+            self.revoke(busiest, 0.5, Reach::Begun);
+        }
+    }
+
+    fn revoke(&mut self, worker: usize, share: f64, most: Reach) {
+        for (lease, items) in self.backlog.revoke(worker, share, most) {
+            self.fleet.send(worker, ToWorker::Revoke { lease, items });
+        }
+    }
+}

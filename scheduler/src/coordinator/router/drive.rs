@@ -1,0 +1,134 @@
+//! The main loop.
+
+use std::time::{Duration, Instant};
+
+use super::Router;
+use crate::coordinator::fleet::Notice;
+use crate::coordinator::interrupt::Interrupt;
+use crate::coordinator::outcome::{ItemEnd, RunError};
+use crate::protocol::ToWorker;
+
+/// How long the loop sleeps at most: the resolution of time limits and interruptions.
+const TICK: Duration = Duration::from_millis(20);
+/// Messages handled before limits are checked again.
+const BURST: usize = 1024;
+/// How long workers without work may take to exit.
+const SHUTDOWN: Duration = Duration::from_secs(3);
+
+impl Router<'_> {
+    /// Runs to the end; true if interrupted.
+    pub(in crate::coordinator) fn drive(&mut self, interrupt: &Interrupt) -> Result<bool, RunError> {
+        self.reuse()?;
+        if !self.backlog.is_finished() && self.fleet.workers().is_empty() {
+            return Err(RunError::NoDevices);
+        }
+        let mut deadline = None;
+        while !self.backlog.is_finished() {
+            if interrupt.requests() > 1 || deadline.is_some_and(|at| Instant::now() >= at) {
+                self.commit()?;
+                self.end_all()?;
+                return Ok(true);
+            }
+            if interrupt.requests() == 1 && deadline.is_none() {
+                deadline = Some(Instant::now() + self.options.timing.grace());
+                self.drain()?;
+            }
+            if self.fleet.is_stopping() && !self.fleet.is_running() {
+                return Ok(true);
+            }
+            if !self.fleet.is_stopping() {
+                self.feed()?;
+            }
+            self.listen()?;
+            self.watch()?;
+        }
+        self.shut_down()?;
+        Ok(false)
+    }
+
+    /// Reports what is stored, finishes the jobs that need nothing, and queues the others.
+    fn reuse(&mut self) -> Result<(), RunError> {
+        for job in self.backlog.jobs() {
+            let stored: Vec<_> = self.backlog.chain(job).reused().collect();
+            for stage in stored {
+                self.backlog.indices(job).into_iter().for_each(|index| self.ledger.reused(index, stage));
+            }
+            if self.backlog.is_complete(job) {
+                self.finish(job, ItemEnd::Done)?;
+                continue;
+            }
+            let next = self.backlog.chain(job).next_fingerprint();
+            let retry = self.options.retry_quarantined;
+            match next.map(|fingerprint| self.ledger.quarantined(fingerprint, retry)).transpose()?.flatten() {
+                Some(quarantine) => self.finish(job, ItemEnd::Failed(quarantine.error))?,
+                None => self.backlog.enqueue(job),
+            }
+        }
+        Ok(())
+    }
+
+    /// Waits for messages and handles those that have arrived; the artifacts of one burst are committed together.
+    fn listen(&mut self) -> Result<(), RunError> {
+        if let Some(first) = self.fleet.receive(Instant::now() + TICK) {
+            self.handle(first)?;
+            for _ in 0..BURST {
+                let Some(next) = self.fleet.receive(Instant::now()) else { break };
+                self.handle(next)?;
+            }
+        }
+        self.commit()
+    }
+
+    fn handle(&mut self, notice: Notice) -> Result<(), RunError> {
+        match notice {
+            Notice::Message { worker, message } => self.handle_message(worker, message),
+            Notice::Lost { worker, reason } => self.lose(worker, &reason),
+            Notice::Exited { worker } => self.end(worker),
+            Notice::Reading(reading) => self.handle_reading(&reading),
+        }
+    }
+
+    /// Looks for devices that cannot be read and for workers that hang.
+    fn watch(&mut self) -> Result<(), RunError> {
+        for reading in self.fleet.overdue_readings() {
+            self.handle_reading(&reading)?;
+        }
+        for worker in self.fleet.workers() {
+            if let Some(reason) = self.fleet.hang_reason(worker) {
+                self.lose(worker, &reason)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The first interruption: no new work. Workers finish what they have begun; idle ones are ended.
+    fn drain(&mut self) -> Result<(), RunError> {
+        self.fleet.stop();
+        for worker in self.fleet.workers() {
+            if self.is_idle(worker) {
+                self.end(worker)?;
+            } else {
+                self.fleet.send(worker, ToWorker::Shutdown { drain: true });
+            }
+        }
+        Ok(())
+    }
+
+    /// Everything is done: workers send what is left to send and exit, or are killed.
+    fn shut_down(&mut self) -> Result<(), RunError> {
+        self.fleet.stop();
+        self.fleet.shut_down();
+        let deadline = Instant::now() + SHUTDOWN;
+        while self.fleet.is_running() {
+            match self.fleet.receive(deadline) {
+                Some(notice) => self.handle(notice)?,
+                None => return self.end_all(),
+            }
+        }
+        Ok(())
+    }
+
+    fn end_all(&mut self) -> Result<(), RunError> {
+        self.fleet.workers().try_for_each(|worker| self.end(worker))
+    }
+}

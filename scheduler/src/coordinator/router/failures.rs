@@ -1,0 +1,115 @@
+//! Failure handling: lost workers, suspected devices, failed recordings. A worker is retired if the health probe, which is
+//! known to work, fails on its device twice, if it does not live to run the probe, or if it dies again and again with
+//! nothing begun.
+
+use stage_core::{ErrorClass, StageError};
+
+use super::Router;
+use crate::coordinator::backlog::{Attribution, HeldBatch, Verdict};
+use crate::coordinator::fleet::Life;
+use crate::coordinator::outcome::{ItemEnd, RunError};
+use crate::store::{IncidentKind, LeaseEnd, Quarantine};
+
+impl Router<'_> {
+    /// Kills a worker, revokes its leases, queues its jobs again, and has its next process run the health probe first.
+    pub(super) fn lose(&mut self, worker: usize, reason: &str) -> Result<(), RunError> {
+        self.commit()?;
+        let was = self.fleet.take_down(worker);
+        let batches = self.take_batches(worker)?;
+        self.ledger.worker_incident(IncidentKind::WorkerLost, self.fleet.id(worker), reason.to_owned())?;
+        let attribution = self.backlog.attribute_death(&batches, reason);
+        let suspects = attribution.suspects;
+        self.follow(worker, attribution)?;
+        if self.fleet.lost(worker, was, reason, suspects > 0) { self.retire(worker, reason) } else { Ok(()) }
+    }
+
+    /// Reports what was found out about a worker's death.
+    fn follow(&mut self, worker: usize, attribution: Attribution) -> Result<(), RunError> {
+        if let Some((job, error)) = attribution.cause {
+            let path = self.backlog.item(job).path.clone();
+            if let Some(fingerprint) = self.backlog.chain(job).fingerprint(error.stage) {
+                self.ledger.quarantine(Quarantine { fingerprint, path: path.clone(), error: error.clone() })?;
+            }
+            self.ledger.incident(IncidentKind::Quarantined, None, Some(path), error.message.clone())?;
+            self.finish(job, ItemEnd::Failed(error))?;
+        }
+        if attribution.bisected {
+            let message = format!(
+                "one of {} recordings may have caused it: tried again in two isolated halves",
+                attribution.suspects
+            );
+            self.ledger.worker_incident(IncidentKind::BatchBisected, self.fleet.id(worker), message)?;
+        }
+        Ok(())
+    }
+
+    /// Ends a worker because the run ends; what it holds stays unfinished.
+    pub(super) fn end(&mut self, worker: usize) -> Result<(), RunError> {
+        self.commit()?;
+        self.fleet.take_down(worker);
+        self.take_batches(worker)?;
+        Ok(())
+    }
+
+    /// Takes everything that a worker holds and revokes its leases.
+    fn take_batches(&mut self, worker: usize) -> Result<Vec<HeldBatch>, RunError> {
+        let batches = self.backlog.take_batches(worker);
+        for batch in &batches {
+            self.ledger.release(batch.lease, LeaseEnd::Revoked)?;
+        }
+        Ok(batches)
+    }
+
+    /// Gives a worker up for the rest of the run.
+    pub(super) fn retire(&mut self, worker: usize, reason: &str) -> Result<(), RunError> {
+        self.fleet.retire(worker);
+        self.ledger.worker_incident(IncidentKind::DeviceRetired, self.fleet.id(worker), reason.to_owned())
+    }
+
+    /// A worker cannot build its pipeline. Wrong input stays wrong; a device gets a second try.
+    pub(super) fn refused(&mut self, worker: usize, error: StageError) -> Result<(), RunError> {
+        let reason = error.to_string();
+        let is_final = matches!(error.class, ErrorClass::BadInput | ErrorClass::Bug);
+        self.fleet.refused(worker, error);
+        self.lose(worker, &format!("cannot work on its device: {reason}"))?;
+        let again = self.fleet.life(worker) != Life::Retired;
+        if is_final && again { self.retire(worker, &reason) } else { Ok(()) }
+    }
+
+    /// A recording failed on a worker.
+    pub(super) fn failed(&mut self, worker: usize, job: usize, error: StageError) -> Result<(), RunError> {
+        if !self.backlog.drop_job(worker, job) {
+            return Ok(());
+        }
+        if matches!(error.class, ErrorClass::Device | ErrorClass::Memory) {
+            self.fleet.suspect(worker, &error.to_string());
+        }
+        let (usable, backoff) = (self.fleet.usable(), self.options.timing.backoff());
+        match self.backlog.judge(job, &error, self.fleet.device(worker), usable, backoff) {
+            Verdict::Final => self.finish(job, ItemEnd::Failed(error)),
+            Verdict::Retry { after } => {
+                let path = self.backlog.item(job).path.clone();
+                let place = self.fleet.id(worker).to_string();
+                self.ledger.incident(IncidentKind::Retried, Some(place), Some(path), error.to_string())?;
+                self.backlog.retry(job, after);
+                Ok(())
+            }
+        }
+    }
+
+    /// A worker ran the health probe.
+    pub(super) fn probe_ended(&mut self, worker: usize, error: Option<StageError>) -> Result<(), RunError> {
+        let Some(error) = error else {
+            let message = format!("the device works, in spite of: {}", self.fleet.probe_passed(worker));
+            return self.ledger.worker_incident(IncidentKind::ProbePassed, self.fleet.id(worker), message);
+        };
+        self.ledger.worker_incident(IncidentKind::ProbeFailed, self.fleet.id(worker), error.to_string())?;
+        self.commit()?;
+        let reason = format!("the health probe failed: {error}");
+        let retire = self.fleet.probe_failed(worker, &reason);
+        // The device is the cause: what its worker holds is not suspected.
+        let batches = self.take_batches(worker)?;
+        self.backlog.requeue(&batches);
+        if retire { self.retire(worker, &reason) } else { Ok(()) }
+    }
+}

@@ -1,0 +1,136 @@
+//! Artifacts and checkpoints, and the leases that they are committed under.
+
+use stage_core::{Fingerprint, sha256_hex};
+
+use super::tables::{Batch, RawCheckpoint, Tables, next_number};
+use crate::store::raw::{RawArtifact, sound_body};
+use crate::store::{
+    Commit, Committed, Lease, LeaseEnd, Lookup, NewCheckpoint, NewRecord, RunId, StoreError, StoreFault,
+    StoredCheckpoint,
+};
+
+/// A record that is ready to be written: nothing can fail any more.
+enum Ready<'a> {
+    Artifact { fingerprint: String, raw: RawArtifact, replace: bool },
+    Checkpoint(&'a NewCheckpoint),
+}
+
+impl<'a> Ready<'a> {
+    fn new(record: &'a NewRecord) -> Result<Self, StoreError> {
+        Ok(match record {
+            NewRecord::Artifact { artifact, replace } => Self::Artifact {
+                fingerprint: artifact.key.fingerprint().to_string(),
+                raw: RawArtifact::new(artifact)?,
+                replace: *replace,
+            },
+            NewRecord::Checkpoint(checkpoint) => Self::Checkpoint(checkpoint),
+        })
+    }
+}
+
+impl Tables {
+    pub(super) fn grant(&mut self, run: RunId) -> Lease {
+        let batch = next_number(&self.batches);
+        let number = self.batches.values().map(|batch| batch.lease).max().unwrap_or_default() + 1;
+        self.batches.insert(batch, Batch { run: run.0, lease: number, ended: None });
+        Lease { batch, number }
+    }
+
+    pub(super) fn release(&mut self, lease: Lease, end: LeaseEnd) {
+        if let Some(batch) = self.batches.get_mut(&lease.batch).filter(|batch| batch.lease == lease.number) {
+            batch.ended.get_or_insert(end);
+        }
+    }
+
+    /// Ends the leases of earlier runs.
+    pub(super) fn revoke_all(&mut self) {
+        for batch in self.batches.values_mut() {
+            batch.ended.get_or_insert(LeaseEnd::Revoked);
+        }
+    }
+
+    pub(super) fn live_leases(&self) -> usize {
+        self.batches.values().filter(|batch| batch.ended.is_none()).count()
+    }
+
+    fn is_live(&self, lease: Lease) -> bool {
+        self.batches.get(&lease.batch).is_some_and(|batch| batch.lease == lease.number && batch.ended.is_none())
+    }
+
+    pub(super) fn commit(&mut self, group: &[Commit]) -> Result<Vec<Committed>, StoreError> {
+        let ready: Vec<_> = group.iter().map(|commit| Ready::new(&commit.what)).collect::<Result<_, _>>()?;
+        Ok(group.iter().zip(ready).map(|(commit, ready)| self.write(commit.lease, ready)).collect())
+    }
+
+    fn write(&mut self, lease: Lease, ready: Ready<'_>) -> Committed {
+        if !self.is_live(lease) {
+            return Committed::StaleLease;
+        }
+        let written = match ready {
+            Ready::Artifact { fingerprint, raw, replace } => self.write_artifact(fingerprint, raw, replace),
+            Ready::Checkpoint(checkpoint) => self.write_checkpoint(checkpoint),
+        };
+        self.recomputations += u64::from(!written);
+        if written { Committed::Written } else { Committed::AlreadyThere }
+    }
+
+    fn write_artifact(&mut self, fingerprint: String, mut raw: RawArtifact, replace: bool) -> bool {
+        self.forget_checkpoints(&fingerprint);
+        if let Some(stored) = self.artifacts.get_mut(&fingerprint) {
+            stored.computations += 1;
+            if !replace {
+                return false;
+            }
+            raw.computations = stored.computations;
+        }
+        self.artifacts.insert(fingerprint, raw);
+        true
+    }
+
+    fn write_checkpoint(&mut self, new: &NewCheckpoint) -> bool {
+        let fingerprint = new.fingerprint.to_string();
+        if self.artifacts.contains_key(&fingerprint) {
+            return false;
+        }
+        let place = (fingerprint, new.index);
+        if self.checkpoints.get(&place).is_some_and(|stored| stored.sound().is_some()) {
+            return false;
+        }
+        let body_sha256 = sha256_hex(new.body.as_bytes());
+        self.checkpoints.insert(place, RawCheckpoint { body: new.body.clone().into_bytes(), body_sha256 });
+        true
+    }
+
+    pub(super) fn artifact(&self, fingerprint: &Fingerprint) -> Lookup {
+        let raw = self.artifacts.get(&fingerprint.to_string()).cloned();
+        raw.map_or(Lookup::Missing, |raw| raw.lookup(fingerprint))
+    }
+
+    pub(super) fn checkpoints(&self, fingerprint: &Fingerprint) -> Vec<StoredCheckpoint> {
+        let first = (fingerprint.to_string(), 0);
+        let last = (fingerprint.to_string(), u32::MAX);
+        let stored = self.checkpoints.range(first..=last);
+        stored.filter_map(|((_, index), raw)| Some(StoredCheckpoint { index: *index, body: raw.sound()? })).collect()
+    }
+
+    pub(super) fn forget_checkpoints(&mut self, fingerprint: &str) {
+        self.checkpoints.retain(|(of, _), _| of != fingerprint);
+    }
+
+    /// What is wrong with artifacts and checkpoints.
+    pub(super) fn artifact_faults(&self) -> Vec<StoreFault> {
+        let artifacts = self.artifacts.iter().filter_map(|(name, raw)| raw.clone().fault(name));
+        let altered = self.checkpoints.iter().filter(|(_, raw)| raw.sound().is_none());
+        let checkpoints = altered.map(|((fingerprint, index), _)| StoreFault::Checkpoint {
+            fingerprint: fingerprint.clone(),
+            index: *index,
+        });
+        artifacts.chain(checkpoints).collect()
+    }
+}
+
+impl RawCheckpoint {
+    fn sound(&self) -> Option<String> {
+        sound_body(self.body.clone(), &self.body_sha256)
+    }
+}

@@ -1,0 +1,112 @@
+//! Recordings with their recipes, and cached inputs.
+
+use std::cmp::Reverse;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use stage_core::{Recipe, sha256_hex};
+
+use super::tables::{RawRecipe, RawRecording, Tables, next_number};
+use crate::store::raw::is_gone;
+use crate::store::{Compaction, RecordingEntry, RunId, StoreError, StoreFault};
+
+impl Tables {
+    pub(super) fn put_recordings(&mut self, run: RunId, entries: &[RecordingEntry]) -> Result<(), StoreError> {
+        let mut recipes = BTreeMap::new();
+        let mut ready = Vec::new();
+        for entry in entries {
+            let stored = self.recordings.get(&entry.path).filter(|stored| stored.file_sha256 == entry.file_sha256);
+            let stored = stored.map(|stored| self.recipe(stored.recipe, &mut recipes)).transpose()?;
+            ready.push((entry, serde_json::to_string(&*entry.recipe_beside(stored))?));
+        }
+        for (entry, body) in ready {
+            let RecordingEntry { path, file_sha256, audio_s, name, .. } = entry.clone();
+            let recipe = self.recipe_number(body);
+            self.recordings.insert(path, RawRecording { file_sha256, audio_s, name, recipe, run: run.0 });
+        }
+        Ok(())
+    }
+
+    /// The number of a recipe; it is stored if it is new.
+    fn recipe_number(&mut self, body: String) -> i64 {
+        let body_sha256 = sha256_hex(body.as_bytes());
+        if let Some((number, _)) = self.recipes.iter().find(|(_, stored)| stored.body_sha256 == body_sha256) {
+            return *number;
+        }
+        let number = next_number(&self.recipes);
+        self.recipes.insert(number, RawRecipe { body, body_sha256 });
+        number
+    }
+
+    /// A recipe; each is read once and kept in `known`.
+    fn recipe(&self, number: i64, known: &mut BTreeMap<i64, Arc<Recipe>>) -> Result<Arc<Recipe>, StoreError> {
+        if let Some(recipe) = known.get(&number) {
+            return Ok(Arc::clone(recipe));
+        }
+        let body = self.recipes.get(&number).map(|stored| stored.body.clone()).unwrap_or_default();
+        let recipe = serde_json::from_str(&body).map_err(|_| StoreError::Unreadable { what: "recipe", value: body })?;
+        Ok(Arc::clone(known.entry(number).or_insert(Arc::new(recipe))))
+    }
+
+    pub(super) fn recordings(&self) -> Result<Vec<RecordingEntry>, StoreError> {
+        let mut recipes = BTreeMap::new();
+        let entry = |(path, stored): (&std::path::PathBuf, &RawRecording)| {
+            Ok(RecordingEntry {
+                path: path.clone(),
+                file_sha256: stored.file_sha256.clone(),
+                audio_s: stored.audio_s,
+                name: stored.name.clone(),
+                recipe: self.recipe(stored.recipe, &mut recipes)?,
+            })
+        };
+        self.recordings.iter().map(entry).collect()
+    }
+
+    /// Each recipe once, by the latest run that used it.
+    pub(super) fn recipes(&self) -> Result<Vec<Arc<Recipe>>, StoreError> {
+        let used_by = |number: i64| self.recordings.values().filter(move |stored| stored.recipe == number);
+        let mut numbers: Vec<_> = self.recipes.keys().copied().collect();
+        numbers.sort_by_key(|number| Reverse((used_by(*number).map(|stored| stored.run).max(), *number)));
+        let mut known = BTreeMap::new();
+        numbers.into_iter().map(|number| self.recipe(number, &mut known)).collect()
+    }
+
+    /// What is wrong with recipes, and with references to runs.
+    pub(super) fn recipe_faults(&self) -> Vec<StoreFault> {
+        let altered = |(_, stored): &(&i64, &RawRecipe)| sha256_hex(stored.body.as_bytes()) != stored.body_sha256;
+        let mut faults: Vec<_> =
+            self.recipes.iter().filter(altered).map(|(id, _)| StoreFault::Recipe { id: *id }).collect();
+        let batches = self.batches.iter().map(|(number, batch)| (format!("batch {number}"), batch.run));
+        let recordings = self.recordings.iter().map(|(path, stored)| (path.display().to_string(), stored.run));
+        for (record, run) in batches.chain(recordings) {
+            if !self.runs.contains_key(&run) {
+                faults.push(StoreFault::Reference { record, missing: "run".to_owned() });
+            }
+        }
+        faults
+    }
+
+    pub(super) fn compact(&mut self) -> Compaction {
+        let bytes_before = self.bytes();
+        let before = (self.checkpoints.len(), self.inputs.len(), self.recipes.len());
+        let artifacts = &self.artifacts;
+        self.checkpoints.retain(|(fingerprint, _), _| !artifacts.contains_key(fingerprint));
+        self.inputs.retain(|path, _| !is_gone(path));
+        let recordings = &self.recordings;
+        self.recipes.retain(|number, _| recordings.values().any(|stored| stored.recipe == *number));
+        Compaction {
+            bytes_before,
+            bytes_after: self.bytes(),
+            checkpoints: before.0 - self.checkpoints.len(),
+            inputs: before.1 - self.inputs.len(),
+            recipes: before.2 - self.recipes.len(),
+        }
+    }
+
+    /// The size of all bodies, in bytes.
+    fn bytes(&self) -> u64 {
+        let artifacts: usize = self.artifacts.values().map(|raw| raw.body.len()).sum();
+        let checkpoints: usize = self.checkpoints.values().map(|raw| raw.body.len()).sum();
+        (artifacts + checkpoints) as u64
+    }
+}

@@ -1,0 +1,176 @@
+//! The memory store behind the port.
+
+use std::ffi::OsStr;
+use std::sync::{Arc, MutexGuard};
+
+use stage_core::{Fingerprint, Recipe};
+
+use super::databases::{Database, WriterLock};
+use super::tables::Tables;
+use crate::store::{
+    Access, Commit, Committed, Compaction, Export, Failure, Incident, InputFacts, InputStat, Lease, LeaseEnd, Lookup,
+    NewBatch, NewRun, Quarantine, RecordingEntry, Run, RunEnd, RunId, Store, StoreCheck, StoreError, StoredCheckpoint,
+    Writer,
+};
+
+/// A handle of a database.
+#[derive(Debug)]
+struct MemoryStore {
+    database: Arc<Database>,
+    lock: Option<WriterLock>,
+}
+
+/// Opens the store of this name.
+///
+/// # Errors
+/// As [`crate::store::open`].
+pub(in crate::store::backends) fn open(name: &OsStr, access: Access) -> Result<Box<dyn Store>, StoreError> {
+    let database = Database::find(name, access)?;
+    let lock = (access != Access::Read).then(|| WriterLock::acquire(name, &database)).transpose()?;
+    Ok(Box::new(MemoryStore { database, lock }))
+}
+
+impl MemoryStore {
+    fn tables(&self) -> MutexGuard<'_, Tables> {
+        self.database.tables()
+    }
+
+    /// The tables, to be changed.
+    fn write(&self) -> Result<MutexGuard<'_, Tables>, StoreError> {
+        if self.lock.is_some() { Ok(self.tables()) } else { Err(StoreError::ReadOnly) }
+    }
+}
+
+impl Store for MemoryStore {
+    fn writer(&self) -> Result<Writer, StoreError> {
+        Ok(self.database.writer())
+    }
+
+    fn begin_run(&mut self, run: &NewRun) -> Result<RunId, StoreError> {
+        Ok(self.write()?.begin_run(run))
+    }
+
+    fn end_run(&mut self, run: RunId, end: RunEnd) -> Result<(), StoreError> {
+        self.write()?.end_run(run, end);
+        Ok(())
+    }
+
+    fn runs(&self, most: usize) -> Result<Vec<Run>, StoreError> {
+        Ok(self.tables().runs.values().rev().take(most).cloned().collect())
+    }
+
+    fn grant(&mut self, run: RunId, _: &NewBatch) -> Result<Lease, StoreError> {
+        Ok(self.write()?.grant(run))
+    }
+
+    fn release(&mut self, lease: Lease, end: LeaseEnd) -> Result<(), StoreError> {
+        self.write()?.release(lease, end);
+        Ok(())
+    }
+
+    fn artifact(&self, fingerprint: &Fingerprint) -> Result<Lookup, StoreError> {
+        Ok(self.tables().artifact(fingerprint))
+    }
+
+    fn commit(&mut self, group: &[Commit]) -> Result<Vec<Committed>, StoreError> {
+        self.write()?.commit(group)
+    }
+
+    fn checkpoints(&self, fingerprint: &Fingerprint) -> Result<Vec<StoredCheckpoint>, StoreError> {
+        Ok(self.tables().checkpoints(fingerprint))
+    }
+
+    fn forget_checkpoints(&mut self, fingerprint: &Fingerprint) -> Result<(), StoreError> {
+        self.write()?.forget_checkpoints(&fingerprint.to_string());
+        Ok(())
+    }
+
+    fn recomputations(&self) -> Result<u64, StoreError> {
+        Ok(self.tables().recomputations)
+    }
+
+    fn record_incidents(&mut self, run: RunId, incidents: &[Incident]) -> Result<(), StoreError> {
+        self.write()?.record_incidents(run, incidents);
+        Ok(())
+    }
+
+    fn incidents(&self, run: RunId) -> Result<Vec<Incident>, StoreError> {
+        self.tables().incidents(run)
+    }
+
+    fn record_failures(&mut self, run: RunId, failures: &[Failure]) -> Result<(), StoreError> {
+        self.write()?.record_failures(run, failures);
+        Ok(())
+    }
+
+    fn failures(&self, run: RunId) -> Result<Vec<Failure>, StoreError> {
+        Ok(self.tables().failures(run))
+    }
+
+    fn quarantine(&mut self, _: RunId, entries: &[Quarantine]) -> Result<(), StoreError> {
+        self.write()?.quarantine(entries);
+        Ok(())
+    }
+
+    fn quarantined(&self, fingerprint: &Fingerprint) -> Result<Option<Quarantine>, StoreError> {
+        Ok(self.tables().quarantine.get(&fingerprint.to_string()).cloned())
+    }
+
+    fn quarantines(&self) -> Result<Vec<Quarantine>, StoreError> {
+        Ok(self.tables().quarantines())
+    }
+
+    fn lift_quarantine(&mut self, fingerprints: &[Fingerprint]) -> Result<(), StoreError> {
+        self.write()?.lift_quarantine(fingerprints);
+        Ok(())
+    }
+
+    fn cached_input(&self, stat: &InputStat) -> Result<Option<InputFacts>, StoreError> {
+        let tables = self.tables();
+        let cached = tables.inputs.get(&stat.path).filter(|(cached, _)| cached == stat);
+        Ok(cached.map(|(_, facts)| facts.clone()))
+    }
+
+    fn cache_inputs(&mut self, inputs: &[(InputStat, InputFacts)]) -> Result<(), StoreError> {
+        let by_path = inputs.iter().map(|(stat, facts)| (stat.path.clone(), (stat.clone(), facts.clone())));
+        self.write()?.inputs.extend(by_path);
+        Ok(())
+    }
+
+    fn put_recordings(&mut self, run: RunId, recordings: &[RecordingEntry]) -> Result<(), StoreError> {
+        self.write()?.put_recordings(run, recordings)
+    }
+
+    fn recordings(&self) -> Result<Vec<RecordingEntry>, StoreError> {
+        self.tables().recordings()
+    }
+
+    fn recipes(&self) -> Result<Vec<Arc<Recipe>>, StoreError> {
+        self.tables().recipes()
+    }
+
+    fn put_exports(&mut self, exports: &[Export]) -> Result<(), StoreError> {
+        self.write()?.exports.extend(exports.iter().map(|export| (export.path.clone(), export.clone())));
+        Ok(())
+    }
+
+    fn exports(&self) -> Result<Vec<Export>, StoreError> {
+        Ok(self.tables().exports.values().cloned().collect())
+    }
+
+    fn check(&self) -> Result<StoreCheck, StoreError> {
+        let abandoned = self.writer()? == Writer::None;
+        let tables = self.tables();
+        let faults = [tables.recipe_faults(), tables.artifact_faults()].concat();
+        Ok(StoreCheck {
+            artifacts: tables.artifacts.len(),
+            checkpoints: tables.checkpoints.len(),
+            abandoned_leases: if abandoned { tables.live_leases() } else { 0 },
+            faults,
+        })
+    }
+
+    fn compact(&mut self) -> Result<Compaction, StoreError> {
+        Ok(self.write()?.compact())
+    }
+}

@@ -1,0 +1,74 @@
+//! The tables: plain collections in the order in which they are listed.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use stage_core::StageError;
+
+use crate::store::raw::RawArtifact;
+use crate::store::{Export, Incident, InputFacts, InputStat, LeaseEnd, Quarantine, Run};
+
+/// Everything in a database.
+#[derive(Debug, Default)]
+pub(super) struct Tables {
+    /// Runs by number.
+    pub(super) runs: BTreeMap<i64, Run>,
+    /// Batches by number.
+    pub(super) batches: BTreeMap<i64, Batch>,
+    /// Artifacts by fingerprint, as text, so that an altered name can be stored too.
+    pub(super) artifacts: BTreeMap<String, RawArtifact>,
+    /// Checkpoints by the fingerprint of their artifact and the window's index.
+    pub(super) checkpoints: BTreeMap<(String, u32), RawCheckpoint>,
+    pub(super) recomputations: u64,
+    pub(super) incidents: Vec<(i64, RawIncident)>,
+    /// Failures by run and path.
+    pub(super) failures: BTreeMap<(i64, PathBuf), StageError>,
+    /// Quarantined recordings by fingerprint.
+    pub(super) quarantine: BTreeMap<String, Quarantine>,
+    pub(super) inputs: BTreeMap<PathBuf, (InputStat, InputFacts)>,
+    pub(super) recordings: BTreeMap<PathBuf, RawRecording>,
+    /// Recipes by number.
+    pub(super) recipes: BTreeMap<i64, RawRecipe>,
+    pub(super) exports: BTreeMap<PathBuf, Export>,
+}
+
+/// A batch: which run granted it, under which number, and how its lease ended.
+#[derive(Debug)]
+pub(super) struct Batch {
+    pub(super) run: i64,
+    pub(super) lease: i64,
+    pub(super) ended: Option<LeaseEnd>,
+}
+
+#[derive(Debug)]
+pub(super) struct RawCheckpoint {
+    pub(super) body: Vec<u8>,
+    pub(super) body_sha256: String,
+}
+
+/// An incident with its kind as text: a newer version may have kinds that this one does not know.
+#[derive(Debug)]
+pub(super) struct RawIncident {
+    pub(super) kind: String,
+    pub(super) incident: Incident,
+}
+
+#[derive(Debug)]
+pub(super) struct RawRecording {
+    pub(super) file_sha256: String,
+    pub(super) audio_s: f64,
+    pub(super) name: String,
+    pub(super) recipe: i64,
+    pub(super) run: i64,
+}
+
+#[derive(Debug)]
+pub(super) struct RawRecipe {
+    pub(super) body: String,
+    pub(super) body_sha256: String,
+}
+
+/// The number after the largest of a table.
+pub(super) fn next_number<T>(table: &BTreeMap<i64, T>) -> i64 {
+    table.last_key_value().map_or(1, |(last, _)| last + 1)
+}

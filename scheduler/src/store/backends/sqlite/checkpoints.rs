@@ -1,0 +1,90 @@
+//! Window checkpoints of artifacts that are not complete (table `part`): checked when read, deleted when their artifact
+//! is stored.
+
+use rusqlite::{Connection, OptionalExtension, Row, params};
+use stage_core::{Fingerprint, sha256_hex};
+
+use super::artifacts;
+use super::error::Result;
+use crate::store::raw::sound_body;
+use crate::store::{NewCheckpoint, StoreFault, StoredCheckpoint};
+
+/// Writes a checkpoint; false if it, or its whole artifact, is stored already. An altered one is overwritten.
+pub(super) fn put(db: &Connection, new: &NewCheckpoint) -> Result<bool> {
+    let fingerprint = new.fingerprint.to_string();
+    if artifacts::exists(db, &fingerprint)? {
+        return Ok(false);
+    }
+    if is_sound(db, &fingerprint, new.index)? {
+        db.prepare_cached("UPDATE part SET computations = computations + 1 WHERE fingerprint = ?1 AND part = ?2")?
+            .execute(params![fingerprint, new.index])?;
+        return Ok(false);
+    }
+    db.prepare_cached(
+        "INSERT INTO part VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, 1) ON CONFLICT (fingerprint, part) DO UPDATE SET
+         body = excluded.body, body_sha256 = excluded.body_sha256, started_at_ms = excluded.started_at_ms,
+         duration_s = excluded.duration_s, device = excluded.device, computations = computations + 1",
+    )?
+    .execute(params![
+        fingerprint,
+        new.index,
+        new.body,
+        sha256_hex(new.body.as_bytes()),
+        new.started_at_ms.cast_signed(),
+        new.duration_s,
+        new.device,
+    ])?;
+    Ok(true)
+}
+
+/// Whether a checkpoint is stored and matches its hash.
+fn is_sound(db: &Connection, fingerprint: &str, index: u32) -> Result<bool> {
+    Ok(db
+        .prepare_cached("SELECT part, CAST(body AS BLOB), body_sha256 FROM part WHERE fingerprint = ?1 AND part = ?2")?
+        .query_row(params![fingerprint, index], |row| Ok(sound(row)?.1.is_some()))
+        .optional()?
+        .unwrap_or(false))
+}
+
+/// The sound checkpoints of an artifact, by index.
+pub(super) fn list(db: &Connection, fingerprint: &Fingerprint) -> Result<Vec<StoredCheckpoint>> {
+    let mut statement = db.prepare_cached(
+        "SELECT part, CAST(body AS BLOB), body_sha256 FROM part WHERE fingerprint = ?1 ORDER BY part",
+    )?;
+    let mut rows = statement.query([fingerprint.to_string()])?;
+    let mut checkpoints = Vec::new();
+    while let Some(row) = rows.next()? {
+        match sound(row)? {
+            (index, Some(body)) => checkpoints.push(StoredCheckpoint { index, body }),
+            (index, None) => tracing::warn!(%fingerprint, index, "a checkpoint was altered: it is computed again"),
+        }
+    }
+    Ok(checkpoints)
+}
+
+/// A row's index, and its body if that matches its hash.
+fn sound(row: &Row<'_>) -> rusqlite::Result<(u32, Option<String>)> {
+    let (index, body, body_sha256): (u32, Vec<u8>, String) = (row.get(0)?, row.get(1)?, row.get(2)?);
+    Ok((index, sound_body(body, &body_sha256)))
+}
+
+/// Deletes the checkpoints of an artifact.
+pub(super) fn forget(db: &Connection, fingerprint: &str) -> Result<()> {
+    db.prepare_cached("DELETE FROM part WHERE fingerprint = ?1")?.execute([fingerprint])?;
+    Ok(())
+}
+
+/// Checks every checkpoint against its hash; returns their number.
+pub(super) fn check(db: &Connection, faults: &mut Vec<StoreFault>) -> Result<usize> {
+    let mut statement =
+        db.prepare("SELECT part, CAST(body AS BLOB), body_sha256, fingerprint FROM part ORDER BY fingerprint, part")?;
+    let mut rows = statement.query([])?;
+    let mut count = 0;
+    while let Some(row) = rows.next()? {
+        count += 1;
+        if let (index, None) = sound(row)? {
+            faults.push(StoreFault::Checkpoint { fingerprint: row.get(3)?, index });
+        }
+    }
+    Ok(count)
+}

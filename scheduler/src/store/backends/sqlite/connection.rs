@@ -1,0 +1,59 @@
+//! Connections: to an existing database, or to a new one.
+
+use std::fs::{self, File};
+use std::io;
+use std::path::Path;
+use std::time::Duration;
+
+use rusqlite::{Connection, OpenFlags};
+
+use super::error::{READ_TIMEOUT, Result};
+use super::paths::{beside, folder_of, unavailable};
+use super::schema;
+
+/// How long a statement of the writer waits before [`super::transaction`] retries it.
+pub(super) const WRITE_TIMEOUT: Duration = Duration::from_millis(100);
+/// Every statement of a run stays prepared.
+const PREPARED_STATEMENTS: usize = 64;
+
+/// Connects for reading, beside a writer if there is one.
+pub(super) fn read(path: &Path) -> Result<Connection> {
+    let db = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
+    db.busy_timeout(READ_TIMEOUT)?;
+    schema::check(&db, path)?;
+    Ok(db)
+}
+
+/// Connects for writing; creates the database if there is none.
+pub(super) fn write(path: &Path) -> Result<Connection> {
+    if !path.exists() {
+        create(path)?;
+    }
+    let db = connect(path)?;
+    db.set_prepared_statement_cache_capacity(PREPARED_STATEMENTS);
+    Ok(db)
+}
+
+/// Creates the database under a temporary name and renames it, so that a reader finds either no store or a complete one.
+fn create(path: &Path) -> Result<()> {
+    let unfinished = beside(path, ".new");
+    let failed = |error| unavailable(&unfinished, error);
+    for leftover in ["", "-wal", "-shm", "-journal"].map(|suffix| beside(&unfinished, suffix)) {
+        match fs::remove_file(&leftover) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(failed(error).into()),
+            _ => {}
+        }
+    }
+    // Closing the only connection writes everything into the one file that is renamed.
+    connect(&unfinished)?.close().map_err(|(_, error)| error)?;
+    fs::rename(&unfinished, path).map_err(failed)?;
+    File::open(folder_of(path)).and_then(|folder| folder.sync_all()).map_err(failed)?;
+    Ok(())
+}
+
+fn connect(path: &Path) -> Result<Connection> {
+    let mut db = Connection::open(path)?;
+    db.busy_timeout(WRITE_TIMEOUT)?;
+    schema::prepare(&mut db, path)?;
+    Ok(db)
+}

@@ -1,0 +1,113 @@
+//! What went wrong in runs: incidents, failed recordings, quarantined recordings.
+
+use rusqlite::{Connection, OptionalExtension, Row, params};
+use stage_core::{Fingerprint, StageError};
+
+use super::error::Result;
+use super::paths::{path_bytes, path_from};
+use super::transaction;
+use crate::store::{Failure, Incident, Quarantine, RunId, StoreError};
+
+pub(super) fn record(db: &mut Connection, run: RunId, incidents: &[Incident]) -> Result<()> {
+    transaction::write(db, |db| {
+        let mut put = db.prepare_cached(
+            "INSERT INTO incident (run, at_ms, kind, worker, recording, message) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+        )?;
+        for Incident { at_ms, kind, worker, recording, message } in incidents {
+            let recording = recording.as_deref().map(path_bytes);
+            put.execute(params![run.0, at_ms.cast_signed(), kind.name(), worker, recording, message])?;
+        }
+        Ok(())
+    })
+}
+
+pub(super) fn list(db: &Connection, run: RunId) -> Result<Vec<Incident>> {
+    let mut statement =
+        db.prepare("SELECT at_ms, kind, worker, recording, message FROM incident WHERE run = ?1 ORDER BY id")?;
+    let mut rows = statement.query([run.0])?;
+    let mut incidents = Vec::new();
+    while let Some(row) = rows.next()? {
+        let kind: String = row.get(1)?;
+        incidents.push(Incident {
+            at_ms: row.get::<_, i64>(0)?.cast_unsigned(),
+            kind: kind.parse().map_err(|_| StoreError::Unreadable { what: "kind of incident", value: kind })?,
+            worker: row.get(2)?,
+            recording: row.get::<_, Option<Vec<u8>>>(3)?.map(path_from),
+            message: row.get(4)?,
+        });
+    }
+    Ok(incidents)
+}
+
+pub(super) fn record_failures(db: &mut Connection, run: RunId, failures: &[Failure]) -> Result<()> {
+    transaction::write(db, |db| {
+        let mut put = db.prepare_cached("INSERT OR REPLACE INTO failure (run, path, error) VALUES (?1, ?2, ?3)")?;
+        for failure in failures {
+            put.execute(params![run.0, path_bytes(&failure.path), serde_json::to_string(&failure.error)?])?;
+        }
+        Ok(())
+    })
+}
+
+pub(super) fn failures(db: &Connection, run: RunId) -> Result<Vec<Failure>> {
+    let mut statement = db.prepare("SELECT path, error FROM failure WHERE run = ?1 ORDER BY path")?;
+    let mut rows = statement.query([run.0])?;
+    let mut failures = Vec::new();
+    while let Some(row) = rows.next()? {
+        failures.push(Failure { path: path_from(row.get(0)?), error: error_from(row.get(1)?)? });
+    }
+    Ok(failures)
+}
+
+pub(super) fn quarantine(db: &mut Connection, run: RunId, entries: &[Quarantine]) -> Result<()> {
+    transaction::write(db, |db| {
+        let mut put = db.prepare_cached("INSERT OR REPLACE INTO quarantine VALUES (?1, ?2, ?3, ?4)")?;
+        for Quarantine { fingerprint, path, error } in entries {
+            let error = serde_json::to_string(error)?;
+            put.execute(params![fingerprint.to_string(), run.0, path_bytes(path), error])?;
+        }
+        Ok(())
+    })
+}
+
+pub(super) fn quarantined(db: &Connection, fingerprint: &Fingerprint) -> Result<Option<Quarantine>> {
+    db.prepare_cached("SELECT fingerprint, path, error FROM quarantine WHERE fingerprint = ?1")?
+        .query_row([fingerprint.to_string()], |row| Ok(quarantine_from(row)))
+        .optional()?
+        .transpose()
+}
+
+pub(super) fn quarantines(db: &Connection) -> Result<Vec<Quarantine>> {
+    let mut statement = db.prepare("SELECT fingerprint, path, error FROM quarantine ORDER BY path, fingerprint")?;
+    let mut rows = statement.query([])?;
+    let mut entries = Vec::new();
+    while let Some(row) = rows.next()? {
+        entries.push(quarantine_from(row)?);
+    }
+    Ok(entries)
+}
+
+pub(super) fn lift_quarantine(db: &mut Connection, fingerprints: &[Fingerprint]) -> Result<()> {
+    transaction::write(db, |db| {
+        let mut lift = db.prepare_cached("DELETE FROM quarantine WHERE fingerprint = ?1")?;
+        for fingerprint in fingerprints {
+            lift.execute([fingerprint.to_string()])?;
+        }
+        Ok(())
+    })
+}
+
+fn quarantine_from(row: &Row<'_>) -> Result<Quarantine> {
+    let name: String = row.get(0)?;
+    Ok(Quarantine {
+        fingerprint: name
+            .parse()
+            .map_err(|_| StoreError::Unreadable { what: "fingerprint of a quarantine", value: name })?,
+        path: path_from(row.get(1)?),
+        error: error_from(row.get(2)?)?,
+    })
+}
+
+fn error_from(text: String) -> Result<StageError> {
+    serde_json::from_str(&text).map_err(|_| StoreError::Unreadable { what: "failure", value: text }.into())
+}

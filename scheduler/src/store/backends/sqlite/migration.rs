@@ -1,0 +1,124 @@
+//! Migration of stores of older versions: forward only, all in one transaction.
+
+use rusqlite::{Connection, params};
+use stage_core::{Identity, Recipe, RecipeStep, StageKey, StageName, sha256_hex};
+
+use super::error::Result;
+use super::paths::path_from;
+use super::recipes::Recipes;
+use super::tables::{SCHEMA_VERSION, TABLES_SINCE_2};
+use super::transaction;
+use crate::store::StoreError;
+
+/// Migrates a store of version `found`. Foreign keys must not be enforced yet.
+pub(super) fn migrate(db: &mut Connection, found: i64) -> Result<()> {
+    transaction::write(db, |db| {
+        if found < 2 {
+            to_2(db)?;
+        }
+        if found < 3 {
+            to_3(db)?;
+        }
+        if found < 4 {
+            to_4(db)?;
+        }
+        db.execute("UPDATE meta SET value = ?1 WHERE key = 'schema_version'", [SCHEMA_VERSION])?;
+        Ok(())
+    })?;
+    tracing::info!(from = found, to = SCHEMA_VERSION, "migrated the store");
+    Ok(())
+}
+
+/// Version 2: runs and batches have more columns, and recordings share a recipe instead of storing all keys each.
+fn to_2(db: &Connection) -> Result<()> {
+    db.execute_batch(
+        "ALTER TABLE run ADD COLUMN priority INTEGER NOT NULL DEFAULT 0;
+         ALTER TABLE run ADD COLUMN pid INTEGER;
+         ALTER TABLE batch ADD COLUMN priority INTEGER NOT NULL DEFAULT 0;
+         ALTER TABLE batch ADD COLUMN worker TEXT;
+         ALTER TABLE batch ADD COLUMN recordings INTEGER;
+         ALTER TABLE batch ADD COLUMN audio_s REAL;
+         ALTER TABLE batch ADD COLUMN granted_at_ms INTEGER;
+         ALTER TABLE batch ADD COLUMN ended_at_ms INTEGER;
+         ALTER TABLE recording RENAME TO recording_1;",
+    )?;
+    db.execute_batch(TABLES_SINCE_2)?;
+    copy_recordings(db)?;
+    db.execute_batch("DROP TABLE recording_1")?;
+    Ok(())
+}
+
+/// Version 3: artifacts record the instruction set and the libraries that made them.
+fn to_3(db: &Connection) -> Result<()> {
+    Ok(db.execute_batch("ALTER TABLE artifact ADD COLUMN environment TEXT")?)
+}
+
+/// Version 4: recipes state what each stage reads and makes, so that any stages can stand in them.
+fn to_4(db: &Connection) -> Result<()> {
+    let mut recipes = db.prepare("SELECT id, body FROM recipe")?;
+    let bodies = recipes.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    let bodies: Vec<(i64, String)> = bodies.collect::<Result<_, _>>()?;
+    for (id, before) in bodies {
+        // Recipes that the step from version 1 has just written are of the new form.
+        if serde_json::from_str::<Recipe>(&before).is_ok() {
+            continue;
+        }
+        let steps: Option<Vec<StepBefore4>> = serde_json::from_str(&before).ok();
+        let recipe = steps.and_then(recipe_before_4);
+        let recipe = recipe.ok_or(StoreError::Unreadable { what: "recipe", value: before })?;
+        let body = serde_json::to_string(&recipe)?;
+        let sha256 = sha256_hex(body.as_bytes());
+        db.execute("UPDATE recipe SET body = ?2, body_sha256 = ?3 WHERE id = ?1", params![id, body, sha256])?;
+    }
+    Ok(())
+}
+
+/// A stage in a recipe before version 4: name, version of its method, settings and model.
+type StepBefore4 = (StageName, u32, Identity);
+
+/// The stages before version 4, which were all there were, with their inputs.
+const STAGES_BEFORE_4: [(&str, &[&str]); 5] = [
+    ("decode", &[]),
+    ("segment", &["decode.samples"]),
+    ("transcribe", &["decode.samples", "segment"]),
+    ("align", &["decode.samples", "segment", "transcribe"]),
+    ("forensics", &["decode", "decode.samples", "segment", "transcribe", "align"]),
+];
+
+/// A recipe as it was kept before version 4; none if its stages are not the first of [`STAGES_BEFORE_4`], in order.
+fn recipe_before_4(steps: Vec<StepBefore4>) -> Option<Recipe> {
+    let mut known = STAGES_BEFORE_4.iter();
+    let step = |(stage, version, identity): StepBefore4| {
+        let (_, inputs) = known.next().filter(|(name, _)| *name == stage.as_str())?;
+        let inputs = inputs.iter().map(|input| input.parse().ok()).collect::<Option<_>>()?;
+        let samples = (stage.as_str() == "decode").then(|| stage.output("samples"));
+        Some(RecipeStep { stage, version, inputs, stored: vec![], transient: samples.into_iter().collect(), identity })
+    };
+    Recipe::new(steps.into_iter().map(step).collect::<Option<_>>()?).ok()
+}
+
+fn copy_recordings(db: &Connection) -> Result<()> {
+    let mut recipes = Recipes::of(db);
+    let mut old = db.prepare("SELECT path, file_sha256, keys FROM recording_1")?;
+    let mut copy = db.prepare(
+        "INSERT INTO recording SELECT path, file_sha256, audio_s, name, ?2, run FROM recording_1 WHERE path = ?1",
+    )?;
+    let mut rows = old.query([])?;
+    while let Some(row) = rows.next()? {
+        let (path, file_sha256, keys): (Vec<u8>, String, String) = (row.get(0)?, row.get(1)?, row.get(2)?);
+        let recipe = recipe_of(&file_sha256, &keys)
+            .ok_or_else(|| StoreError::BrokenChain { recording: path_from(path.clone()) })?;
+        copy.execute((&path, recipes.id_of(&recipe.into())?))?;
+    }
+    Ok(())
+}
+
+/// The recipe that gives exactly these keys.
+fn recipe_of(file_sha256: &str, keys: &str) -> Option<Recipe> {
+    let keys: Vec<StageKey> = serde_json::from_str(keys).ok()?;
+    let step = |key: &StageKey| {
+        let StageKey { settings, model_sha256, numeric, .. } = key.clone();
+        (key.stage, key.version, Identity { settings, model_sha256, numeric })
+    };
+    recipe_before_4(keys.iter().map(step).collect()).filter(|recipe| recipe.keys(file_sha256) == keys)
+}

@@ -1,0 +1,25 @@
+//! The store in an SQLite file: WAL, every commit synced to the disk before it is acknowledged.
+
+mod artifacts;
+mod checkpoints;
+mod commits;
+mod connection;
+mod error;
+mod incidents;
+mod inputs;
+mod leases;
+mod lock;
+mod maintenance;
+mod migration;
+mod paths;
+mod recipes;
+mod recordings;
+mod runs;
+mod schema;
+mod store;
+mod tables;
+#[cfg(test)]
+mod tests;
+mod transaction;
+
+pub(super) use store::open;

@@ -1,0 +1,73 @@
+//! Runs: when they began and how they ended.
+
+use rusqlite::{Connection, Row, params};
+
+use super::error::{Result, SqliteError};
+use super::{leases, transaction};
+use crate::store::clock::now_ms;
+use crate::store::{NewRun, Run, RunEnd, RunId, StoreError};
+
+pub(super) fn begin(db: &mut Connection, run: &NewRun) -> Result<RunId> {
+    transaction::write(db, |db| {
+        leases::revoke_all(db)?;
+        db.execute(
+            "INSERT INTO run (command, tool_version, started_at_ms, state, priority, pid)
+             VALUES (?1, ?2, ?3, 'running', ?4, ?5)",
+            params![run.command, run.tool_version, now_ms().cast_signed(), run.priority, std::process::id()],
+        )?;
+        Ok(RunId(db.last_insert_rowid()))
+    })
+}
+
+pub(super) fn end(db: &mut Connection, run: RunId, end: RunEnd) -> Result<()> {
+    transaction::write(db, |db| {
+        db.execute(
+            "UPDATE run SET ended_at_ms = ?2, state = ?3 WHERE id = ?1",
+            params![run.0, now_ms().cast_signed(), end_name(end)],
+        )?;
+        Ok(())
+    })
+}
+
+pub(super) fn list(db: &Connection, most: usize) -> Result<Vec<Run>> {
+    let mut statement = db.prepare(
+        "SELECT id, command, tool_version, started_at_ms, ended_at_ms, state, priority, pid FROM run
+         ORDER BY id DESC LIMIT ?1",
+    )?;
+    let mut rows = statement.query([i64::try_from(most).unwrap_or(i64::MAX)])?;
+    let mut runs = Vec::new();
+    while let Some(row) = rows.next()? {
+        runs.push(run_from(row)?);
+    }
+    Ok(runs)
+}
+
+fn run_from(row: &Row<'_>) -> Result<Run> {
+    let state: String = row.get(5)?;
+    let ended_at_ms: Option<i64> = row.get(4)?;
+    let ended = ended_at_ms.map(|at| Ok::<_, SqliteError>((at.cast_unsigned(), end_from(&state)?))).transpose()?;
+    Ok(Run {
+        id: RunId(row.get(0)?),
+        command: row.get(1)?,
+        tool_version: row.get(2)?,
+        priority: row.get(6)?,
+        pid: row.get(7)?,
+        started_at_ms: row.get::<_, i64>(3)?.cast_unsigned(),
+        ended,
+    })
+}
+
+const fn end_name(end: RunEnd) -> &'static str {
+    match end {
+        RunEnd::Finished => "finished",
+        RunEnd::Interrupted => "interrupted",
+        RunEnd::Broken => "broken",
+    }
+}
+
+fn end_from(name: &str) -> Result<RunEnd> {
+    [RunEnd::Finished, RunEnd::Interrupted, RunEnd::Broken]
+        .into_iter()
+        .find(|end| end_name(*end) == name)
+        .ok_or_else(|| StoreError::Unreadable { what: "state of a run", value: name.to_owned() }.into())
+}

@@ -1,0 +1,78 @@
+//! Creating, checking and migrating the schema of a database.
+
+use std::path::Path;
+
+use rusqlite::{Connection, ErrorCode, OptionalExtension};
+
+use super::error::{Result, SqliteError};
+use super::paths::shown;
+use super::tables::{SCHEMA_VERSION, TABLES_SINCE_1, TABLES_SINCE_2};
+use super::{migration, transaction};
+use crate::store::StoreError;
+
+/// Creates the schema of a new database, or checks and migrates that of an existing one.
+pub(super) fn prepare(db: &mut Connection, path: &Path) -> Result<()> {
+    if is_empty(db, path)? {
+        db.pragma_update(None, "journal_mode", "WAL")?;
+        transaction::write(db, |db| Ok(create(db)?))?;
+    }
+    let found = version(db, path)?;
+    db.pragma_update(None, "journal_mode", "WAL")?;
+    db.pragma_update(None, "synchronous", "FULL")?;
+    // Bytes of replaced records must not stay in the file, where they could be mistaken for evidence.
+    db.pragma_update(None, "secure_delete", "ON")?;
+    if found < SCHEMA_VERSION {
+        migration::migrate(db, found)?;
+    }
+    db.pragma_update(None, "foreign_keys", "ON")?;
+    Ok(())
+}
+
+fn create(db: &Connection) -> rusqlite::Result<()> {
+    db.execute_batch(TABLES_SINCE_1)?;
+    db.execute_batch(TABLES_SINCE_2)?;
+    db.execute("INSERT INTO meta VALUES ('schema_version', ?1), ('lease', 0)", [SCHEMA_VERSION])?;
+    Ok(())
+}
+
+/// Checks that a database opened for reading is a store of the current version.
+pub(super) fn check(db: &Connection, path: &Path) -> Result<()> {
+    if is_empty(db, path)? {
+        return Err(StoreError::Missing { store: shown(path) }.into());
+    }
+    match version(db, path)? {
+        SCHEMA_VERSION => Ok(()),
+        found => Err(StoreError::OlderSchema { store: shown(path), found, known: SCHEMA_VERSION }.into()),
+    }
+}
+
+/// The version of the database's schema, if it is a store and not newer than this code.
+fn version(db: &Connection, path: &Path) -> Result<i64> {
+    let foreign = || SqliteError::from(StoreError::Foreign { store: shown(path) });
+    let has_meta = db
+        .query_row("SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = 'meta'", [], |_| Ok(()))
+        .optional()
+        .map_err(|error| not_a_database(error, path))?;
+    has_meta.ok_or_else(foreign)?;
+    let found = db
+        .query_row("SELECT value FROM meta WHERE key = 'schema_version'", [], |row| row.get::<_, i64>(0))
+        .optional()?
+        .ok_or_else(foreign)?;
+    match found {
+        ..1 => Err(foreign()),
+        1..=SCHEMA_VERSION => Ok(found),
+        _ => Err(StoreError::NewerSchema { store: shown(path), found, known: SCHEMA_VERSION }.into()),
+    }
+}
+
+fn is_empty(db: &Connection, path: &Path) -> Result<bool> {
+    db.query_row("SELECT count(*) = 0 FROM sqlite_schema", [], |row| row.get(0))
+        .map_err(|error| not_a_database(error, path))
+}
+
+fn not_a_database(error: rusqlite::Error, path: &Path) -> SqliteError {
+    match error.sqlite_error_code() {
+        Some(ErrorCode::NotADatabase) => StoreError::Foreign { store: shown(path) }.into(),
+        _ => error.into(),
+    }
+}

@@ -1,0 +1,59 @@
+//! The tables, by the schema version that added them.
+
+/// The newest version of the schema, and the only one that queries are written for.
+pub(super) const SCHEMA_VERSION: i64 = 4;
+
+/// Tables that version 1 had too; the columns from `priority` on came with version 2, `environment` with version 3.
+/// Lease numbers grow over the life of the store even if rows are deleted (AUTOINCREMENT).
+pub(super) const TABLES_SINCE_1: &str = "
+CREATE TABLE meta (key TEXT PRIMARY KEY, value INTEGER NOT NULL) STRICT;
+CREATE TABLE run (
+    id INTEGER PRIMARY KEY AUTOINCREMENT, command TEXT NOT NULL, tool_version TEXT NOT NULL,
+    started_at_ms INTEGER NOT NULL, ended_at_ms INTEGER, state TEXT NOT NULL,
+    priority INTEGER NOT NULL DEFAULT 0, pid INTEGER
+) STRICT;
+CREATE TABLE batch (
+    id INTEGER PRIMARY KEY AUTOINCREMENT, run INTEGER NOT NULL REFERENCES run(id), lease INTEGER NOT NULL UNIQUE,
+    state TEXT NOT NULL,
+    priority INTEGER NOT NULL DEFAULT 0, worker TEXT, recordings INTEGER, audio_s REAL, granted_at_ms INTEGER,
+    ended_at_ms INTEGER
+) STRICT;
+CREATE TABLE artifact (
+    fingerprint TEXT PRIMARY KEY, key TEXT NOT NULL, body TEXT NOT NULL, body_sha256 TEXT NOT NULL,
+    started_at_ms INTEGER NOT NULL, duration_s REAL NOT NULL, tool_version TEXT NOT NULL, device TEXT NOT NULL,
+    computations INTEGER NOT NULL,
+    environment TEXT
+) STRICT;
+CREATE TABLE failure (
+    run INTEGER NOT NULL REFERENCES run(id), path BLOB NOT NULL, error TEXT NOT NULL, PRIMARY KEY (run, path)
+) STRICT;
+CREATE TABLE input (
+    path BLOB PRIMARY KEY, size INTEGER NOT NULL, mtime_ns INTEGER NOT NULL, inode INTEGER NOT NULL,
+    sha256 TEXT NOT NULL, audio_s REAL NOT NULL
+) STRICT;
+CREATE TABLE export (path BLOB PRIMARY KEY, sha256 TEXT NOT NULL, recording BLOB NOT NULL) STRICT;
+";
+
+/// Tables that version 2 added or replaced. Checkpoints are in `part`. Their bodies are too large for a table WITHOUT
+/// ROWID: those move bodies of more than a quarter of a page to overflow pages, and write a third more.
+pub(super) const TABLES_SINCE_2: &str = "
+CREATE TABLE recipe (id INTEGER PRIMARY KEY, body TEXT NOT NULL, body_sha256 TEXT NOT NULL UNIQUE) STRICT;
+CREATE TABLE recording (
+    path BLOB PRIMARY KEY, file_sha256 TEXT NOT NULL, audio_s REAL NOT NULL, name TEXT NOT NULL,
+    recipe INTEGER NOT NULL REFERENCES recipe(id), run INTEGER NOT NULL REFERENCES run(id)
+) STRICT;
+CREATE TABLE part (
+    fingerprint TEXT NOT NULL, part INTEGER NOT NULL, body TEXT NOT NULL, body_sha256 TEXT NOT NULL,
+    started_at_ms INTEGER NOT NULL, duration_s REAL NOT NULL, device TEXT NOT NULL, computations INTEGER NOT NULL,
+    PRIMARY KEY (fingerprint, part)
+) STRICT;
+CREATE TABLE incident (
+    id INTEGER PRIMARY KEY, run INTEGER NOT NULL REFERENCES run(id), at_ms INTEGER NOT NULL, kind TEXT NOT NULL,
+    worker TEXT, recording BLOB, message TEXT NOT NULL
+) STRICT;
+CREATE INDEX incident_run ON incident (run);
+CREATE TABLE quarantine (
+    fingerprint TEXT PRIMARY KEY, run INTEGER NOT NULL REFERENCES run(id), path BLOB NOT NULL, error TEXT NOT NULL
+) STRICT;
+INSERT INTO meta VALUES ('recomputed', 0);
+";

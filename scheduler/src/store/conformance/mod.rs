@@ -1,0 +1,115 @@
+//! The conformance suite: what every backend must do, whatever it keeps its data in. A backend implements [`Harness`] in
+//! its tests and calls [`conformance_suite`]; every case runs on a store of its own.
+
+pub(crate) mod access;
+pub(crate) mod artifacts;
+pub(crate) mod checkpoints;
+pub(crate) mod history;
+pub(crate) mod leases;
+pub(crate) mod maintenance;
+pub(crate) mod recordings;
+pub(crate) mod samples;
+
+use super::{Access, Store, StoreUrl, open};
+
+/// A backend under test.
+pub(crate) trait Harness {
+    /// A location where there is no store yet.
+    fn fresh() -> Self
+    where
+        Self: Sized;
+
+    /// The URL of the store at this location.
+    fn url(&self) -> StoreUrl;
+
+    /// Alters what is stored, behind the store's back. Called while a writer has it open.
+    fn tamper(&self, how: &Tampering);
+}
+
+/// How stored data is altered; applies to all records of the kind.
+pub(crate) enum Tampering {
+    ArtifactBody(&'static [u8]),
+    ArtifactHash(&'static str),
+    ArtifactKey {
+        from: &'static str,
+        to: &'static str,
+    },
+    ArtifactName(&'static str),
+    CheckpointBody {
+        index: u32,
+        body: &'static [u8],
+    },
+    /// A checkpoint with index 7 of an artifact that is stored.
+    CheckpointOfArtifact,
+    RecipeBody(&'static str),
+    IncidentKind(&'static str),
+    /// All runs are deleted, and nothing that refers to them.
+    NoRuns,
+}
+
+impl dyn Harness + '_ {
+    /// Opens the store for writing; creates it the first time.
+    pub(crate) fn open(&self) -> Box<dyn Store> {
+        open(&self.url(), Access::Create).unwrap()
+    }
+
+    pub(crate) fn open_to_read(&self) -> Box<dyn Store> {
+        open(&self.url(), Access::Read).unwrap()
+    }
+}
+
+macro_rules! conformance_cases {
+    ($harness:ty: $($group:ident: $($case:ident)+;)+) => {
+        $($(
+            #[test]
+            fn $case() {
+                $crate::store::conformance::$group::$case(&<$harness as $crate::store::conformance::Harness>::fresh());
+            }
+        )+)+
+    };
+}
+
+/// All cases as tests of a [`Harness`].
+macro_rules! conformance_suite {
+    ($harness:ty) => {
+        $crate::store::conformance::conformance_cases! { $harness:
+            access:
+                store_is_created_only_on_demand
+                store_opened_for_reading_sees_commits_and_refuses_writes
+                store_has_one_writer_at_a_time_who_is_known;
+            artifacts:
+                artifact_comes_back_as_it_was_written
+                artifact_is_replaced_only_on_demand_and_counted
+                artifact_altered_in_body_hash_or_key_is_detected;
+            checkpoints:
+                checkpoints_are_listed_by_index_until_their_artifact_is_stored
+                checkpoint_is_written_once_and_counted
+                checkpoint_altered_is_left_out_and_written_again
+                checkpoints_are_forgotten_of_one_artifact_alone;
+            leases:
+                lease_revoked_or_forged_writes_nothing
+                lease_of_a_killed_run_ends_with_the_next_run
+                lease_numbers_grow_over_the_life_of_a_store;
+            history:
+                runs_are_listed_latest_first_with_their_end
+                run_of_a_killed_process_has_no_end
+                failures_belong_to_their_run
+                incidents_are_listed_in_the_order_of_recording
+                quarantine_lasts_until_it_is_lifted;
+            recordings:
+                input_changed_in_any_way_is_not_cached
+                recording_keeps_the_longer_recipe_of_the_same_file
+                recordings_of_a_run_share_one_recipe
+                recipe_with_unknown_stages_is_kept_as_it_is
+                recipes_are_listed_by_their_latest_run
+                exports_are_listed_by_path;
+            maintenance:
+                check_counts_a_sound_store
+                check_finds_every_alteration
+                compact_drops_what_is_not_needed
+                compact_keeps_recipes_that_are_used;
+        }
+    };
+}
+
+pub(crate) use {conformance_cases, conformance_suite};

@@ -1,0 +1,82 @@
+//! Where a store is, and opening it there.
+
+use std::ffi::{OsStr, OsString};
+use std::fmt;
+use std::path::PathBuf;
+use std::str::FromStr;
+
+use super::backends::{BACKENDS, Backend};
+use super::{Access, Store, StoreError};
+
+/// The scheme of a store in a file.
+const FILE_SCHEME: &str = "sqlite";
+
+/// The URL of a store: a scheme, which names the backend, a colon, and a location, which the backend interprets.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoreUrl {
+    scheme: &'static str,
+    /// Not always text: the name of a file need not be.
+    location: OsString,
+}
+
+impl StoreUrl {
+    /// The store in a file.
+    #[must_use]
+    pub fn file(path: impl Into<PathBuf>) -> Self {
+        Self { scheme: FILE_SCHEME, location: path.into().into_os_string() }
+    }
+}
+
+impl FromStr for StoreUrl {
+    type Err = StoreError;
+
+    fn from_str(url: &str) -> Result<Self, StoreError> {
+        let parsed = url.split_once(':').filter(|(_, location)| !location.is_empty());
+        parsed
+            .and_then(|(scheme, location)| Some(Self { scheme: backend(scheme)?.scheme, location: location.into() }))
+            .ok_or_else(|| StoreError::InvalidUrl { url: url.to_owned(), expected: forms() })
+    }
+}
+
+impl fmt::Display for StoreUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.scheme, self.location.display())
+    }
+}
+
+/// Opens a store; a store of an older version is migrated, unless it is opened for reading.
+///
+/// # Errors
+/// [`StoreError::Missing`] where there is no store, unless it is to be created; [`StoreError::Locked`] for a writer
+/// while another process writes; [`StoreError::OlderSchema`] for a reader of a store that was not migrated yet;
+/// [`StoreError::NewerSchema`], [`StoreError::Foreign`] and [`StoreError::BrokenChain`] for one that this version must
+/// not touch; otherwise [`StoreError::Unavailable`] or whatever the backend fails with.
+pub fn open(url: &StoreUrl, access: Access) -> Result<Box<dyn Store>, StoreError> {
+    let known = || StoreError::InvalidUrl { url: url.to_string(), expected: forms() };
+    let backend = backend(url.scheme).ok_or_else(known)?;
+    (backend.open)(OsStr::new(&url.location), access)
+}
+
+fn backend(scheme: &str) -> Option<&'static Backend> {
+    BACKENDS.iter().find(|backend| backend.scheme == scheme)
+}
+
+fn forms() -> String {
+    BACKENDS.iter().map(|backend| backend.form).collect::<Vec<_>>().join(" or ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn store_url_is_a_known_scheme_and_a_location() {
+        let url: StoreUrl = "sqlite:a:b.db".parse().unwrap();
+        assert_eq!((&url, url.to_string().as_str()), (&StoreUrl::file("a:b.db"), "sqlite:a:b.db"));
+        assert_ne!(url, "memory:a:b.db".parse().unwrap());
+        for wrong in ["a.db", "sqlite:", "nowhere:a", ""] {
+            let error = wrong.parse::<StoreUrl>().unwrap_err().to_string();
+            assert!(error.contains("sqlite:PATH or memory:NAME"), "{error}");
+        }
+    }
+}

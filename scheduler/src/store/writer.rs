@@ -1,0 +1,81 @@
+//! Which process writes to a store.
+
+use std::fmt;
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+
+use super::clock::{clock_time, now_ms};
+
+/// Longest command line that is shown, in characters.
+const COMMAND_CHARS: usize = 200;
+const MS_A_DAY: u64 = 24 * 3_600_000;
+
+/// The process that writes to a store.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LockHolder {
+    /// Its process ID.
+    pub pid: u32,
+    /// Its command line.
+    pub command: String,
+    /// When it began to hold the store, in milliseconds since 1970.
+    pub since_ms: u64,
+}
+
+impl LockHolder {
+    /// This process, from now on.
+    pub(super) fn this_process() -> Self {
+        Self { pid: std::process::id(), command: command_line(), since_ms: now_ms() }
+    }
+}
+
+/// The command line of this process, with the program's name in place of its path.
+#[must_use]
+pub fn command_line() -> String {
+    let mut args = std::env::args();
+    let program = args.next().unwrap_or_default();
+    let program = Path::new(&program).file_name().map(|name| name.to_string_lossy().into_owned());
+    program.into_iter().chain(args).collect::<Vec<_>>().join(" ")
+}
+
+impl fmt::Display for LockHolder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let shown: String = self.command.chars().take(COMMAND_CHARS).collect();
+        let cut = if shown.len() < self.command.len() { "…" } else { "" };
+        write!(f, "process {} ({shown}{cut}), since {} UTC", self.pid, clock_time(self.since_ms))?;
+        match now_ms().saturating_sub(self.since_ms) / MS_A_DAY {
+            0 => Ok(()),
+            1 => write!(f, " a day ago"),
+            days => write!(f, " {days} days ago"),
+        }
+    }
+}
+
+/// Whether a process writes to a store, and which one if that is known.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Writer {
+    /// No process.
+    None,
+    /// This one.
+    Process(LockHolder),
+    /// A process that is not known.
+    Unnamed,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lock_holder_is_shown_with_command_and_time() {
+        let today = now_ms() / MS_A_DAY * MS_A_DAY;
+        let since_ms = today + (14 * 3600 + 3 * 60 + 5) * 1000;
+        let holder = LockHolder { pid: 4711, command: "earwitness run calls".into(), since_ms };
+        let whole = "process 4711 (earwitness run calls), since 14:03:05 UTC";
+        assert!(holder.to_string().starts_with(whole));
+        let older = LockHolder { since_ms: since_ms - 5 * MS_A_DAY, ..holder.clone() };
+        assert!(older.to_string().ends_with(" days ago"), "{older}");
+        let long = LockHolder { command: "x".repeat(5000), ..holder };
+        assert!(long.to_string().len() < 300 && long.to_string().contains('…'));
+    }
+}
