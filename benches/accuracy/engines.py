@@ -68,7 +68,7 @@ class Ours:
 def our_transcript(result: dict) -> Transcript:
     """The segments of a result file; `low_confidence` holds the reason where a text is not reliable."""
     return Transcript([
-        Part(segment["text"], segment["decoding"].get("low_confidence") is not None) for segment in result["segments"]
+        Part(segment["text"], segment.get("low_confidence") is not None) for segment in result["segments"]
     ])
 
 

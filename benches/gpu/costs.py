@@ -23,7 +23,7 @@ def encoder(size: str, windows: int) -> dict[str, float]:
     return {
         "encoder.attention": windows * attention,
         "encoder.mlp": windows * layers * 8 * square,
-        "cross_keys_values": windows * decoder_layers * 2 * square,
+        "cross_kv_cache": windows * decoder_layers * 2 * square,
     }
 
 
@@ -31,14 +31,14 @@ def step(size: str, batch: int, precision: str, length: int) -> dict[str, Cost]:
     """A decoder step of `batch` windows, whose texts have `length` tokens so far."""
     width, _, layers, _ = SIZES[size]
     item, square = BYTES[precision], width * width
-    keys_values = 2 * batch * layers * width
+    kv_cache = 2 * batch * layers * width
 
     def cost(weights: float, cached: float) -> Cost:
         return Cost(2 * batch * weights + 2 * cached, item * (weights + cached))
 
     return {
-        "step.self_attention": cost(4 * square * layers, keys_values * length),
-        "step.cross_attention": cost(2 * square * layers, keys_values * POSITIONS),
+        "step.self_attention": cost(4 * square * layers, kv_cache * length),
+        "step.cross_attention": cost(2 * square * layers, kv_cache * POSITIONS),
         "step.mlp": cost(8 * square * layers, 0),
         "step.logits": cost(width * VOCABULARY, 0),
     }

@@ -26,7 +26,7 @@ def recording(path: Path) -> np.ndarray:
 
 
 def windows() -> np.ndarray:
-    """[WINDOWS, samples of 16 kHz]: all recordings in a line, cut at equal distances; neighbours overlap."""
+    """[WINDOWS, samples of 16 kHz]: all recordings in a line, cut at equal distances; neighbors overlap."""
     line = np.concatenate([recording(SHARED / name) for name in RECORDINGS])
     length = WINDOW_S * RATE_HZ
     starts = np.linspace(0, len(line) - length, WINDOWS).astype(int)

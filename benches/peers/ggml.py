@@ -14,7 +14,7 @@ import numpy as np
 MAGIC = 0x67676D6C
 # Types of tensors.
 F32, F16, Q8_0 = 0, 1, 8
-# Types of files: mostly f16; mostly Q8_0, with version 2 of the quantised layouts.
+# Types of files: mostly f16; mostly Q8_0, with version 2 of the quantized layouts.
 FILE_TYPES = {"f16": 1, "q8_0": 2 * 1000 + 7}
 # Weights that share a scale in Q8_0.
 BLOCK = 32
@@ -46,7 +46,7 @@ def tensor_name(name: str) -> str:
     return ".".join([side, "blocks", layer, PARTS[part], *rest])
 
 
-def quantise(values: np.ndarray) -> bytes:
+def quantize(values: np.ndarray) -> bytes:
     """Q8_0: for each 32 weights an f16 scale (a 127th of the largest magnitude) and 32 signed bytes."""
     blocks = values.reshape(-1, BLOCK).astype(np.float32)
     scales = np.abs(blocks).max(axis=1, keepdims=True) / 127
@@ -62,7 +62,7 @@ def tensor_bytes(name: str, values: np.ndarray, kind: str) -> tuple[int, bytes]:
     if values.ndim < 2 or name in POSITIONS or name.endswith("bias"):
         return F32, values.astype("<f4").tobytes()
     if values.ndim == 2 and kind == "q8_0":
-        return Q8_0, quantise(values)
+        return Q8_0, quantize(values)
     return F16, values.astype("<f2").tobytes()
 
 

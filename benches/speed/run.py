@@ -208,7 +208,7 @@ def measure(title: str, files: list[Path], engines: list[Row], chosen: argparse.
 
 
 def print_ratios(engines: list[Row]) -> None:
-    """Times as fast as each peer: medians over the rounds of the ratios of neighbouring runs."""
+    """Times as fast as each peer: medians over the rounds of the ratios of neighboring runs."""
     if not all(any(row.peer is peer for row in engines) for peer in (True, False)):
         return
     print("\n| ours | peer | whole program over whole program | our whole program over its transcribing alone |\n|---|---|---|---|")

@@ -133,12 +133,12 @@ pub(crate) struct BenchStageArgs {
 /// How the model turns speech into text.
 #[derive(Debug, Args)]
 pub(crate) struct DecodingArgs {
-    /// transcribe, or translate (into English; multilingual models).
-    #[arg(long, default_value = "transcribe")]
-    pub(crate) task: Task,
-    /// Hypotheses that are followed at once; 1 is greedy: faster, less accurate.
-    #[arg(long, value_name = "N", default_value_t = 5, value_parser = positive)]
-    pub(crate) beam_size: usize,
+    /// transcribe (the default), or translate (into English; multilingual models).
+    #[arg(long)]
+    pub(crate) task: Option<Task>,
+    /// Hypotheses that are followed at once; 1 is greedy: faster, less accurate. Default: 5.
+    #[arg(long, value_name = "N", value_parser = positive)]
+    pub(crate) beam_size: Option<usize>,
     /// Decode timestamps, and split the text of a window at them.
     #[arg(long)]
     pub(crate) timestamps: bool,
@@ -151,15 +151,35 @@ pub(crate) struct DecodingArgs {
     /// Decode each window after the text of those before it in its channel.
     #[arg(long)]
     pub(crate) condition_on_previous_text: bool,
-    /// What has no argument of its own (TOML): temperatures, thresholds of the guards, suppressed tokens.
+    /// What has no argument of its own (TOML): temperatures, thresholds of the fallback criteria, suppressed tokens.
     #[arg(long, value_name = "FILE")]
     pub(crate) decoding: Option<PathBuf>,
+}
+
+impl DecodingArgs {
+    /// The options that were given, each with the setting that it is; the file of `--decoding` is checked by the model.
+    pub(crate) fn given(&self, language: &str) -> Vec<(String, String)> {
+        [
+            ("--language", "languages", language != "auto"),
+            ("--task", "task", self.task.is_some()),
+            ("--beam-size", "beam_size", self.beam_size.is_some()),
+            ("--timestamps", "timestamps", self.timestamps),
+            ("--initial-prompt", "initial_prompt", self.initial_prompt.is_some()),
+            ("--hotwords", "hotwords", self.hotwords.is_some()),
+            ("--condition-on-previous-text", "condition_on_previous_text", self.condition_on_previous_text),
+        ]
+        .into_iter()
+        .filter(|(.., is_given)| *is_given)
+        .map(|(option, setting, _)| (option.to_owned(), setting.to_owned()))
+        .collect()
+    }
 }
 
 /// Which model.
 #[derive(Debug, Args)]
 pub(crate) struct ModelArgs {
-    /// embedded, a folder in the Hugging Face Whisper layout, or a hub id (openai/whisper-large-v3-turbo).
+    /// embedded, a folder in the Hugging Face layout, or a hub id (openai/whisper-large-v3-turbo): a Whisper or a
+    /// Wav2Vec2ForCTC.
     #[arg(long, default_value = "embedded")]
     pub(crate) model: String,
     /// Take a hub id's files from the hub's cache alone; never touch the network.
@@ -206,9 +226,9 @@ pub(crate) struct EngineArgs {
     /// Windows that a device works on at a time.
     #[arg(long, value_name = "N", default_value_t = 8, value_parser = positive)]
     pub(crate) device_batch_size: usize,
-    /// Numeric type of the model's products: f32 (the reference's numbers), bf16, f16 (GPUs) or int8 (CPUs; fastest, less
-    /// exact). auto: what this case was begun with; in a new one int8 for the embedded model and f32 for others on a
-    /// CPU, f16 on a GPU.
+    /// Numeric type of the model's products: f32 (the reference's numbers), bf16, f16 (GPUs) or int8 (CPUs; fastest,
+    /// less exact). auto: what this case was begun with; in a new one int8 for the embedded model and f32 for others on
+    /// a CPU, f16 on a GPU.
     #[arg(long, value_name = "TYPE", default_value_t = PrecisionChoice::Auto)]
     pub(crate) precision: PrecisionChoice,
     #[command(flatten)]
@@ -237,11 +257,11 @@ pub(crate) struct StageSettingArgs {
     /// threshold over the noise), or off (everything).
     #[arg(long, default_value = "silero")]
     pub(crate) vad: String,
-    /// Transcribe what one channel repeats of another too (echo, crosstalk); by default it is left out and listed.
-    #[arg(long)]
-    pub(crate) keep_bleed: bool,
-    /// What times the words: attention (the transcription model's alignment heads, with speech activity), embedded (a small
-    /// CTC model), or a folder or hub id of a Wav2Vec2ForCTC (with its vocab.json).
+    /// Transcribe crosstalk between channels (echo) too; by default it is left out and listed.
+    #[arg(long, alias = "keep-bleed")]
+    pub(crate) keep_crosstalk: bool,
+    /// What times the words: attention (the speech model's own times, with speech activity), embedded (a small CTC
+    /// model), or a folder or hub id of a Wav2Vec2ForCTC (with its vocab.json).
     #[arg(long, value_name = "MODEL", default_value = DEFAULT_ALIGNER)]
     pub(crate) aligner: String,
     /// More lexicons (TOML) for the language evidence; may be given several times.

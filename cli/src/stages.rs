@@ -1,11 +1,11 @@
 //! The five stages of a run, built from its settings, and the recipe that they make.
 
-use align::{AlignConfig, AlignFiles, AlignModel, Aligner};
+use align::{AlignConfig, AlignModel, Aligner, Wav2Vec2Files};
 use decode::{DecodeConfig, Decoder};
 use forensics::{Forensics, ForensicsConfig, ForensicsError, LexiconSource};
 use segment::{SegmentConfig, Segmenter};
 use stage_core::{DeviceId, Identity, Recipe, RecipeError, Stage, StageError, StageKind};
-use transcribe::{DeviceChoice, ModelError, ModelFiles, TranscribeConfig, Transcriber};
+use transcribe::{DeviceChoice, ModelError, SpeechModel, TranscribeConfig, Transcriber, open_model};
 
 use crate::settings::Settings;
 
@@ -24,7 +24,7 @@ pub(crate) enum BuildError {
     #[error(transparent)]
     Model(#[from] ModelError),
     #[error("--aligner {0}")]
-    Aligner(align::ModelError),
+    Aligner(ModelError),
     #[error("--lexicon {0}")]
     Forensics(ForensicsError),
     #[error(transparent)]
@@ -33,24 +33,24 @@ pub(crate) enum BuildError {
     Recipe(#[from] RecipeError),
     #[error("--language {language}: the model {model} knows {known}")]
     Language { language: String, model: String, known: String },
-}
-
-// Not by `#[from]`, which would make it the source too: its text is in the message already, and would be printed twice.
-impl From<align::ModelError> for BuildError {
-    fn from(error: align::ModelError) -> Self {
-        Self::Aligner(error)
-    }
+    #[error("{option}: the model {model} ({family}) does not read this option: leave it out")]
+    NotRead { option: String, model: String, family: &'static str },
 }
 
 impl Stages {
     /// Builds the stages for work on `device`.
     pub(crate) fn build(settings: &Settings, device: &DeviceId) -> Result<Self, BuildError> {
-        Self::with_model(ModelFiles::resolve(&settings.model)?, settings, device)
+        Self::with_model(open_model(&settings.model)?, settings, device)
     }
 
     /// As [`Stages::build`], with the model's files found before.
-    pub(crate) fn with_model(files: ModelFiles, settings: &Settings, device: &DeviceId) -> Result<Self, BuildError> {
-        check_language(settings, &files)?;
+    pub(crate) fn with_model(
+        model: Box<dyn SpeechModel>,
+        settings: &Settings,
+        device: &DeviceId,
+    ) -> Result<Self, BuildError> {
+        check_options(settings, model.as_ref())?;
+        check_language(settings, model.as_ref())?;
         let lexicons = settings
             .lexicons
             .iter()
@@ -60,15 +60,15 @@ impl Stages {
                 memory_budget_bytes: settings.pcm_budget_bytes,
                 spill_dir: settings.spill_dir.clone(),
             }),
-            segmenter: Segmenter::new(segment_config(settings, files.window_s()))?,
+            segmenter: Segmenter::new(segment_config(settings, model.window_s()))?,
             transcriber: Transcriber::new(
-                files,
+                model,
                 TranscribeConfig {
                     device: if device.is_cuda() { DeviceChoice::Cuda } else { DeviceChoice::Cpu },
                     ..settings.transcribe.clone()
                 },
             )?,
-            aligner: aligner(&settings.aligner)?,
+            aligner: aligner(&settings.aligner).map_err(BuildError::Aligner)?,
             forensics: Forensics::new(ForensicsConfig {
                 lexicons: lexicons.collect(),
                 deception: settings.deception,
@@ -80,8 +80,8 @@ impl Stages {
 
     /// Reads and checks what is in the models' weights: once, before any recording is touched.
     pub(crate) fn check_models(&self) -> Result<(), BuildError> {
-        self.transcriber.files().check_contents()?;
-        Ok(self.aligner.files().map_or(Ok(()), AlignFiles::check_contents)?)
+        self.transcriber.model().check_contents()?;
+        self.aligner.files().map_or(Ok(()), Wav2Vec2Files::check_contents).map_err(BuildError::Aligner)
     }
 
     /// What each stage contributes to fingerprints, up to and with the stage `last`; hashes the model's files.
@@ -96,7 +96,7 @@ impl Stages {
             StageKind::Decode => identity(&self.decoder),
             StageKind::Segment => identity(&self.segmenter),
             StageKind::Transcribe => {
-                self.transcriber.files().sha256()?;
+                self.transcriber.model().sha256()?;
                 identity(&self.transcriber)
             }
             StageKind::Align => identity(&self.aligner),
@@ -111,10 +111,10 @@ pub(crate) fn simulated(settings: &serde_json::Value, last: StageKind) -> Result
     Ok(Recipe::new(StageKind::ALL.map(stage).to_vec())?.upto(last))
 }
 
-fn aligner(model: &AlignModel) -> Result<Aligner, align::ModelError> {
+fn aligner(model: &AlignModel) -> Result<Aligner, ModelError> {
     match model {
         AlignModel::Attention => Ok(Aligner::new(AlignConfig::default())),
-        AlignModel::Ctc(source) => Aligner::with_model(AlignConfig::default(), AlignFiles::resolve(source)?),
+        AlignModel::Ctc(source) => Aligner::with_model(AlignConfig::default(), Wav2Vec2Files::resolve(source)?),
     }
 }
 
@@ -124,12 +124,19 @@ fn identity<S: Stage>(stage: &S) -> (StageKind, u32, Identity) {
 
 fn segment_config(settings: &Settings, window_max_s: f64) -> SegmentConfig {
     let config = SegmentConfig::new(settings.vad.clone(), window_max_s);
-    SegmentConfig { bleed: config.bleed.filter(|_| !settings.keep_bleed), ..config }
+    SegmentConfig { crosstalk: config.crosstalk.filter(|_| !settings.keep_crosstalk), ..config }
 }
 
-fn check_language(settings: &Settings, files: &ModelFiles) -> Result<(), BuildError> {
-    let known = files.languages();
+/// Options that were given and that the model does not read.
+fn check_options(settings: &Settings, model: &dyn SpeechModel) -> Result<(), BuildError> {
+    let unread = settings.given.iter().find(|(_, setting)| !model.reads(setting));
+    let Some((option, _)) = unread else { return Ok(()) };
+    Err(BuildError::NotRead { option: option.clone(), model: model.name().to_owned(), family: model.family() })
+}
+
+fn check_language(settings: &Settings, model: &dyn SpeechModel) -> Result<(), BuildError> {
+    let known = model.languages();
     let unknown = settings.transcribe.languages.iter().find(|language| !known.contains(&language.as_str()));
     let Some(language) = unknown else { return Ok(()) };
-    Err(BuildError::Language { language: language.clone(), model: files.name().to_owned(), known: known.join(", ") })
+    Err(BuildError::Language { language: language.clone(), model: model.name().to_owned(), known: known.join(", ") })
 }

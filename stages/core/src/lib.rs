@@ -27,8 +27,8 @@ mod tool;
 
 pub use artifact::forensics;
 pub use artifact::{
-    AlignedWords, Decoding, DetectedLanguage, Dropped, PcmSource, Recording, RejectedAttempt, Segment, SpeechSegments,
-    SpeechSpan, Timing, TimingMethod, TokenPiece, Transcript, VadIdentity, Window, Word,
+    AlignedWords, DetectedLanguage, Diagnostics, Dropped, PcmSource, Recording, Segment, SpeechSegments, SpeechSpan,
+    Timing, TimingMethod, TokenGroup, TokenTiming, Transcript, VadIdentity, Window, Word,
 };
 pub use device::{DeviceId, ParseDeviceError};
 pub use error::{ErrorClass, StageError};

@@ -1,7 +1,7 @@
 //! Both detectors on real recordings.
 
-#[path = "recordings/bleed.rs"]
-mod bleed;
+#[path = "recordings/crosstalk.rs"]
+mod crosstalk;
 mod support;
 
 use stage_core::Pcm;

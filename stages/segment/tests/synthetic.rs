@@ -1,5 +1,5 @@
 //! The energy detector and the stage on signals whose truth is known.
-#![expect(clippy::unwrap_used, reason = "a test or bench that cannot go on must stop")]
+#![expect(clippy::unwrap_used, reason = "a test or bench may panic")]
 
 use std::f32::consts::TAU;
 
@@ -125,9 +125,9 @@ fn a_click_is_dropped_and_listed() {
 
 #[test]
 fn what_might_be_speech_is_listed() {
-    let doubtful = mixed(noise(6.0, 0.01), &[silence(2.0), tone(0.6, 700.0, 0.02), silence(3.4)].concat());
+    let uncertain = mixed(noise(6.0, 0.01), &[silence(2.0), tone(0.6, 700.0, 0.02), silence(3.4)].concat());
     let config = SegmentConfig { speech_on_probability: 1.0, ..SegmentConfig::new(VadChoice::Energy, 30.0) };
-    let found = Segmenter::new(config).unwrap().run(&Pcm::from_channels(vec![doubtful])).unwrap();
+    let found = Segmenter::new(config).unwrap().run(&Pcm::from_channels(vec![uncertain])).unwrap();
     assert!(found.spans.is_empty(), "{:?}", found.spans);
     let listed = found.dropped.iter().find(|dropped| dropped.start_s < 2.3 && dropped.end_s > 2.3).unwrap();
     assert!(listed.reason.starts_with("below the on threshold 1.00: peak 0."), "{}", listed.reason);

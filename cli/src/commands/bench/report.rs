@@ -30,7 +30,7 @@ pub(super) struct About {
 impl About {
     pub(super) fn of(stages: &Stages, stage: StageKind) -> Result<Self, Failure> {
         let (stage, version, identity) = stages.step(stage).map_err(Failure::usage)?;
-        Ok(Self { stage, version, identity, model: stages.transcriber.files().name().to_owned() })
+        Ok(Self { stage, version, identity, model: stages.transcriber.model().name().to_owned() })
     }
 }
 
