@@ -85,7 +85,7 @@ mod tests {
     }
 
     #[test]
-    fn every_syllable_has_letters() {
+    fn syllables_all_have_letters() {
         let distinct: std::collections::BTreeSet<char> = [INITIALS, VOWELS, FINALS].concat().chars().collect();
         let tokens: Vec<String> = distinct.into_iter().map(String::from).collect();
         let letters = vocabulary(&tokens.iter().map(String::as_str).collect::<Vec<_>>());
@@ -96,7 +96,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_missing_is_a_wildcard_and_punctuation_nothing() {
+    fn symbols_of_missing_letters_are_wildcards() {
         let vocabulary = vocabulary(&["<pad>", "|", "<unk>", "e", "a"]);
         assert_eq!(symbols(&vocabulary, "é,7…中"), [Symbol::Id(3), Symbol::Wildcard, Symbol::Wildcard]);
         assert_eq!(symbols(&vocabulary, "ae|ﬀ"), [Symbol::Id(4), Symbol::Id(3), Symbol::Wildcard]);

@@ -157,7 +157,7 @@ mod tests {
     }
 
     #[test]
-    fn a_language_without_spaces_has_a_word_a_group() {
+    fn words_of_a_language_without_spaces_are_groups() {
         assert_eq!(texts("ja", &["もし", "もし", "。", "「", "はい", "」"]), ["もし", "もし。", "「はい」"]);
     }
 
@@ -193,7 +193,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_character_is_lost_or_doubled(
+        fn words_lose_and_double_no_character(
             parts in prop::collection::vec("[ a-c'\".,(가「」\\-]{0,4}", 0..20),
             language in prop::sample::select(vec!["en", "ko", "zh"]),
         ) {

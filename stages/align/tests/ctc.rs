@@ -39,7 +39,7 @@ fn words_are_found_without_any_times_and_say_how() {
 }
 
 #[test]
-fn what_other_segments_stand_beside_changes_no_word() {
+fn words_do_not_depend_on_other_segments() {
     let Some(folder) = digits() else { return };
     let call = Call::of_digits(&folder, 4);
     let transcript = call.transcript(Attention::Contiguous, 5);
@@ -59,7 +59,7 @@ fn what_other_segments_stand_beside_changes_no_word() {
 }
 
 #[test]
-fn where_the_model_fails_attention_stands_and_the_word_says_why() {
+fn words_keep_the_times_of_the_recognizer_where_the_model_fails() {
     let Some(folder) = digits() else { return };
     let call = Call::of_digits(&folder, 3);
     let transcript = call.transcript(Attention::Scattered, 5);
@@ -75,7 +75,7 @@ fn where_the_model_fails_attention_stands_and_the_word_says_why() {
 }
 
 #[test]
-fn a_number_is_found_by_how_it_is_spoken_and_stays_as_it_is_written() {
+fn number_is_aligned_as_spoken_and_kept_as_written() {
     let Some(folder) = digits() else { return };
     let call = Call::of_digits(&folder, 2);
     let mut transcript = without_times(call.transcript(Attention::Scattered, 5));

@@ -77,14 +77,14 @@ fn times_outside_the_segment_are_brought_back() {
 }
 
 #[test]
-fn nothing_said_is_no_words() {
+fn words_of_an_empty_transcript_are_none() {
     let pcm = Pcm::from_channels(vec![Vec::new()]);
     assert!(align(&pcm, Vec::new()).words.is_empty());
     assert!(align(&pcm, vec![segment(0, (0.0, 0.0), Vec::new())]).words.is_empty());
 }
 
 #[test]
-fn a_recording_without_room_keeps_the_text() {
+fn words_of_a_recording_without_room_keep_the_text() {
     let pcm = Pcm::from_channels(vec![Vec::new()]);
     let token_groups = vec![group(" one", 0.0, 1.0, -0.1), group(" two", 1.0, 2.0, -0.1)];
     let words = align(&pcm, vec![segment(0, (0.0, 2.0), token_groups)]).words;
@@ -95,7 +95,7 @@ fn a_recording_without_room_keeps_the_text() {
 }
 
 #[test]
-fn a_transcript_of_another_recording_is_refused() {
+fn transcript_of_another_recording_is_refused() {
     let pcm = Pcm::from_channels(vec![bursts(&[], 1.0)]);
     let segments = vec![segment(1, (0.0, 1.0), vec![group(" one", 0.0, 0.5, -0.1)])];
     let error = Aligner::new(AlignConfig::default()).run((&pcm, &speech(), &transcript(segments))).unwrap_err();
@@ -112,7 +112,7 @@ fn words_that_touch_meet_at_the_energy_minimum() {
 }
 
 #[test]
-fn where_nothing_is_clear_the_attention_stands() {
+fn refine_keeps_times_where_nothing_is_clear() {
     let steady = Pcm::from_channels(vec![bursts(&[], 2.0)]);
     let token_groups = vec![group(" one", 0.2, 0.9, -0.1), group(" two", 1.0, 1.8, -0.1)];
     let words = align(&steady, vec![segment(0, (0.0, 2.0), token_groups)]).words;

@@ -142,7 +142,7 @@ mod tests {
     }
 
     #[test]
-    fn a_hundred_steps_agree_with_double_precision() {
+    fn lstm_steps_agree_with_double_precision() {
         for isa in Isa::available() {
             for width in [16, 128] {
                 let weight = numbers(4 * width * width, 5);

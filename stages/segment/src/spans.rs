@@ -191,14 +191,14 @@ mod tests {
     }
 
     #[test]
-    fn without_a_detector_the_shortest_recording_is_kept() {
+    fn vad_off_keeps_the_shortest_recording() {
         let found = find(&intervals(&[(3, 1.0)]), &SegmentConfig::new(VadChoice::Off, 30.0));
         assert_eq!((found.kept.len(), found.kept[0].len(), found.dropped.len()), (1, 480, 0));
     }
 
     proptest! {
         #[test]
-        fn all_that_may_be_speech_is_accounted_for_once(
+        fn spans_and_drops_account_for_all_speech_once(
             parts in prop::collection::vec((1usize..40, 0f32..1.0), 1..40),
             pad_s in 0f64..0.3,
             min_speech_s in 0f64..0.25,

@@ -111,7 +111,7 @@ mod tests {
     }
 
     #[test]
-    fn a_long_span_is_cut_at_its_quietest_point() {
+    fn span_is_cut_at_its_quietest_point() {
         let config = SegmentConfig::new(VadChoice::Energy, 6.0);
         let mut levels = vec![-20.0; 900];
         levels[450..470].fill(-60.0);
@@ -125,7 +125,7 @@ mod tests {
     }
 
     #[test]
-    fn a_long_pause_is_not_packed_over() {
+    fn windows_do_not_span_a_long_pause() {
         let config = SegmentConfig::new(VadChoice::Energy, 6.0);
         let run = |start, end| Run { start, end, probability: 1.0 };
         let runs = [run(0, 16_000), run(20_000, 30_000), run(60_000, 70_000), run(75_000, 160_000)];

@@ -86,7 +86,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_number_ends_where_its_marks_do() {
+    fn numbers_end_where_their_marks_do() {
         assert_eq!(tokens("3,500원."), [Token::Number("3,500"), Token::Text("원.")]);
         assert_eq!(tokens("($20),"), [Token::Text("("), Token::Sign('$'), Token::Number("20"), Token::Text("),")]);
         assert_eq!(tokens("3시30분"), [Token::Number("3"), Token::Text("시"), Token::Number("30"), Token::Text("분")]);

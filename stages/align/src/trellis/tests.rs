@@ -30,7 +30,7 @@ fn symbol() -> impl Strategy<Value = Symbol> {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(400))]
     #[test]
-    fn the_way_scores_as_the_best_labeling(
+    fn path_scores_as_the_best_labeling(
         frames in prop::collection::vec(prop::collection::vec(0.01f32..1.0, SYMBOLS), 1..7),
         words in prop::collection::vec(prop::collection::vec(symbol(), 1..3), 1..4),
         frames_topology in any::<bool>(),
@@ -80,7 +80,7 @@ fn blank_stands_between_words_alone_in_frames() {
 }
 
 #[test]
-fn a_long_window_takes_little_memory_and_is_exact_where_one_way_stands_out() {
+fn align_of_a_long_window_is_exact_in_little_memory() {
     let length = 3000;
     let word: Vec<Symbol> = (0..length / 3).map(|at| Symbol::Id(1 + at % 3)).collect();
     let frames: Vec<Vec<f32>> = (0..length)

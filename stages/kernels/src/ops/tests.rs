@@ -63,7 +63,7 @@ fn norm(width: usize) -> (Norm, impl Fn(&Tensor) -> Result<Tensor>) {
 }
 
 #[test]
-fn a_linear_layer_is_candles_for_every_way_through_it() {
+fn linear_agrees_with_candle_on_every_path() {
     for (rows, inputs, outputs) in [(1, 8, 70), (7, 66, 64), (200, 130, 100)] {
         let (x, weight, bias) = (random(&[rows, inputs]), random(&[outputs, inputs]), random(&[outputs]));
         let (norm, plain_norm) = norm(inputs);
@@ -148,7 +148,7 @@ fn overlapping_rows_are_a_convolution() {
 }
 
 #[test]
-fn an_mlp_is_candles() {
+fn mlp_agrees_with_candle() {
     for rows in [2, 150] {
         let (x, up, down) = (random(&[rows, 64]), random(&[256, 64]), random(&[64, 256]));
         let (norm, plain_norm) = norm(64);

@@ -74,7 +74,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_directory_wins_over_a_hub_id_and_nonsense_is_refused() {
+    fn source_prefers_directories_and_refuses_malformed_ids() {
         assert_eq!("embedded".parse(), Ok(ModelSource::Embedded));
         assert_eq!("openai/whisper-tiny".parse(), Ok(ModelSource::Hub("openai/whisper-tiny".into())));
         assert_eq!(ModelSource::Hub("a/b".into()).offline(), ModelSource::Cached("a/b".into()));

@@ -9,8 +9,8 @@ use rayon::prelude::*;
 use safetensors::Dtype;
 use safetensors::tensor::TensorView;
 
-use super::quantized::{SCALE, ZERO};
 use super::{OpenWeights, WeightsError};
+use super::{SCALE, ZERO};
 
 /// Bytes that one thread looks at together.
 const BLOCK: usize = 1 << 20;
@@ -26,7 +26,7 @@ pub struct TensorSpec {
     pub name: String,
     /// Its dimensions.
     pub shape: Vec<usize>,
-    /// Whether it may be stored in 8 bits, with a `weight_scale` beside it (see [`super::quantized`]).
+    /// Whether it may be stored in 8 bits, with a `weight_scale` beside it (see [`SCALE`]).
     pub quantizable: bool,
 }
 

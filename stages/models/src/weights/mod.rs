@@ -2,7 +2,6 @@
 
 mod check;
 mod layers;
-pub(crate) mod quantized;
 mod tensors;
 
 use std::collections::BTreeMap;
@@ -21,10 +20,14 @@ use crate::fault::message;
 use crate::files::{promised_sha256, regular_file};
 
 pub use check::{TensorFault, TensorSpec};
+/// The level that is stored for zero in 8 bits.
+pub(crate) use kernels::ZERO_LEVEL as ZERO;
 pub use layers::LayerWeights;
 pub(crate) use layers::{norm, vector};
 pub use tensors::Tensors;
 
+/// The name of the scales (f32, one for each row) of a matrix that is stored in 8 bits, beside its `weight` (u8).
+pub(crate) const SCALE: &str = "weight_scale";
 /// Bytes of the header's length, at a file's start.
 const HEADER_LEN: usize = 8;
 /// Most bytes of a header: a hundred times the largest Whisper's.
@@ -268,13 +271,13 @@ mod tests {
     const EMPTY: &[u8] = b"\x02\0\0\0\0\0\0\0{}";
 
     #[test]
-    fn a_missing_file_is_named() {
+    fn weights_name_a_missing_file() {
         let error = Weights::from_files(&["/nowhere/model.safetensors".into()]).unwrap_err();
         assert!(error.to_string().starts_with("/nowhere/model.safetensors: cannot be read"));
     }
 
     #[test]
-    fn the_truncated_one_of_several_files_is_named() {
+    fn weights_name_the_truncated_one_of_several_files() {
         let folder = tempfile::tempdir().unwrap();
         let paths = ["whole.safetensors", "cut.safetensors"].map(|name| folder.path().join(name));
         std::fs::write(&paths[0], EMPTY).unwrap();
@@ -285,7 +288,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_of_the_hub_that_is_not_what_the_hub_says_is_refused() {
+    fn weights_that_differ_from_the_hash_of_the_hub_are_refused() {
         let folder = tempfile::tempdir().unwrap();
         let blobs = folder.path().join("blobs");
         std::fs::create_dir(&blobs).unwrap();
@@ -298,7 +301,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_and_the_same_bytes_embedded_have_one_hash() {
+    fn weights_hash_is_the_same_for_file_and_embedded_bytes() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("model.safetensors");
         std::fs::write(&path, EMPTY).unwrap();

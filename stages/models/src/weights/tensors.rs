@@ -7,8 +7,8 @@ use kernels::dequantize;
 use safetensors::Dtype;
 
 use super::OpenWeights;
+use super::SCALE;
 use super::check::WEIGHT;
-use super::quantized::SCALE;
 
 /// Tensors of opened weights under a prefix.
 #[derive(Clone)]

@@ -25,7 +25,7 @@ fn crosstalk_is_dropped_and_speech_over_it_stays() {
 }
 
 #[test]
-fn without_crosstalk_nothing_is_dropped() {
+fn crosstalk_free_call_keeps_everything() {
     let Some(data) = data() else { return };
     for seed in 40..44 {
         let call = call(&data, None, seed);

@@ -11,7 +11,7 @@ use safetensors::tensor::{Dtype, TensorView, View};
 
 use super::FAMILY;
 use super::files::small_files;
-use crate::weights::quantized::SCALE;
+use crate::weights::SCALE;
 use crate::{ModelError, ModelSource, WEIGHTS_FILE};
 
 /// The end of a matrix's name.

@@ -190,7 +190,7 @@ mod tests {
     }
 
     #[test]
-    fn an_unsure_window_takes_the_language_of_most_seconds() {
+    fn language_of_an_unsure_window_is_that_of_most_seconds() {
         let (scheduler, windows) = (scheduler(false), windows(&[0, 0, 1, 1]));
         let mut outputs =
             vec![answer("en", 0.9, &[5]), answer("ko", 0.4, &[6]), answer("en", 0.3, &[7]), answer("ko", 0.8, &[8])];

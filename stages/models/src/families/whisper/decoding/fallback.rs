@@ -173,7 +173,7 @@ mod tests {
     }
 
     #[test]
-    fn a_loop_is_a_run_that_comes_many_times_at_the_end() {
+    fn loop_is_a_run_that_repeats_at_the_end() {
         let repeated = |run: &[u32], times: usize| [&[9, 8, 7][..], &run.repeat(times)].concat();
         assert!(is_looping(&repeated(&[1, 2, 3], 10), 10) && !is_looping(&repeated(&[1, 2, 3], 9), 10));
         assert!(is_looping(&repeated(&[1], 20), 10) && !is_looping(&repeated(&[1], 19), 10));
@@ -183,7 +183,7 @@ mod tests {
     }
 
     #[test]
-    fn the_ratio_of_a_repetitive_text_is_high() {
+    fn compression_ratio_of_a_repetitive_text_is_high() {
         assert_eq!(compression_ratio(""), 0.0);
         assert!(compression_ratio("nine one one") < 1.0);
         assert!(compression_ratio(&"thank you ".repeat(40)) > 10.0);

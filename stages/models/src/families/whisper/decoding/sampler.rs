@@ -162,7 +162,7 @@ mod tests {
     }
 
     #[test]
-    fn a_token_that_cannot_be_chosen_takes_no_probability() {
+    fn likeliest_gives_no_probability_to_excluded_tokens() {
         let logits = [1.0, 3.0, 2.0, 0.5, 9.0, -90.0, -90.0, -90.0];
         let best = likeliest(&logits, &filter(5..5), &free(5..5), 2).unwrap();
         assert_eq!([best[0].token, best[1].token], [1, 2]);
@@ -187,7 +187,7 @@ mod tests {
     }
 
     #[test]
-    fn the_uniform_number_decides_what_is_drawn() {
+    fn sample_is_decided_by_the_uniform_number() {
         let logits = [0.0, 0.0, 0.0, f32::MIN, 9.0, f32::MIN, f32::MIN, f32::MIN];
         let drawn = |uniform| sample(&logits, &filter(5..5), &free(5..5), 0.5, uniform).unwrap().token;
         assert_eq!([0.0, 0.3, 0.5, 0.9, 1.0].map(drawn), [0, 0, 1, 2, 7]);

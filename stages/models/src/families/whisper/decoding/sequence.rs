@@ -155,7 +155,7 @@ mod tests {
     }
 
     #[test]
-    fn the_likeliest_for_its_length_is_the_best() {
+    fn best_sample_is_the_likeliest_for_its_length() {
         let (short, long) = (sequence(&[-1.0], -0.2), sequence(&[-0.5, -0.5, -0.5], -0.2));
         let lanes = || Samples { lanes: vec![short.clone(), long.clone()], ..Samples::greedy(9) };
         assert_eq!(lanes().best(1.0), long);

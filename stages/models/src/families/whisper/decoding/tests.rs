@@ -129,7 +129,7 @@ fn settings() -> Vec<(&'static str, TranscribeConfig)> {
 }
 
 #[test]
-fn a_window_gives_the_same_alone_in_a_batch_and_in_a_slot_that_another_left() {
+fn window_gives_the_same_in_any_batch_and_slot() {
     let files = files();
     for (weights, model) in [("trained", trained(&files)), ("random", random(&files))] {
         for (name, config) in settings() {
@@ -179,7 +179,7 @@ fn slots_are_made_for_the_windows_that_come_and_no_more() {
 }
 
 #[test]
-fn the_budget_ends_every_text_and_the_prompt_is_part_of_the_positions() {
+fn budget_ends_every_text_and_counts_the_prompt() {
     let files = files();
     let model = random(&files);
     let suppress_tokens = vec![files.vocabulary.end];
@@ -203,7 +203,7 @@ fn the_budget_ends_every_text_and_the_prompt_is_part_of_the_positions() {
 }
 
 #[test]
-fn a_text_that_repeats_itself_is_stopped_and_tried_again() {
+fn repetition_is_stopped_and_decoded_again() {
     let files = files();
     let model = random(&files);
     // Nothing but one token may be chosen, so that every attempt is a loop.

@@ -51,7 +51,7 @@ mod tests {
     }
 
     #[test]
-    fn without_timestamps_text_and_end_may_always_come() {
+    fn rules_without_timestamps_allow_text_and_end() {
         let none = LogitFilter { timestamps: 20..20, initial: 20..20, ..filter() };
         assert_eq!(
             none.timestamp_rules(&[]),
@@ -64,7 +64,7 @@ mod tests {
     }
 
     #[test]
-    fn a_text_begins_with_an_early_timestamp() {
+    fn rules_begin_a_text_with_an_early_timestamp() {
         assert_eq!(
             filter().timestamp_rules(&[]),
             TimestampRules { first: true, text: false, end: false, timestamps: 20..26 }

@@ -56,7 +56,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_filter_has_bins_and_unit_area() {
+    fn filters_have_bins_and_unit_area() {
         for bands in [80, 128] {
             let filters = slaney(bands, 400);
             assert_eq!(filters.len(), bands);

@@ -23,18 +23,18 @@ const MAX_TOKENS: usize = 24;
 const NEAR_TIE: f32 = 2e-3;
 
 #[test]
-fn the_test_model_agrees_with_transformers() {
+fn whisper_of_the_test_model_agrees_with_transformers() {
     compare(&test_model::source(), Some("en"), &windows(&["7_nicolas", "30_george", "95128_lucas"]));
 }
 
 #[test]
-fn a_random_tiny_whisper_agrees_with_transformers() {
+fn whisper_of_random_weights_agrees_with_transformers() {
     let Some(directory) = random_model("tiny", 17) else { return };
     compare(&ModelSource::Directory(directory.path().into()), None, &windows(&["4_nicolas", "jfk"]));
 }
 
 #[test]
-fn an_english_only_model_with_128_bands_and_one_decoder_layer_agrees_with_transformers() {
+fn whisper_of_english_with_128_bands_agrees_with_transformers() {
     let Some(directory) = random_model("odd", 17) else { return };
     compare(&ModelSource::Directory(directory.path().into()), None, &windows(&["88_george", "jfk"]));
 }

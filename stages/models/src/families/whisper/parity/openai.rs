@@ -76,7 +76,7 @@ fn compression_ratios_are_those_of_openai_whisper() {
 }
 
 #[test]
-fn the_attempt_that_openai_whisper_takes_is_taken_and_what_it_skips_is_dropped() {
+fn fallback_takes_the_attempt_of_openai_whisper() {
     let temperatures = TranscribeConfig::default().temperatures;
     let values = |seed: usize, from: &[f32]| from[((seed * 2_654_435_761) >> 7) % from.len()];
     let attempts: Vec<Vec<[f32; 4]>> = (0..60)

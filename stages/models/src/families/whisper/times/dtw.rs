@@ -111,7 +111,7 @@ mod tests {
     }
 
     #[test]
-    fn the_path_steps_over_a_silence_between_rows_where_a_pause_may_be() {
+    fn path_steps_over_a_silence_where_a_pause_may_be() {
         // The second row's values begin at column 2, the silence is before column 3.
         let matrix = [1.0, 1.0, -0.1, -1.0, -1.0, -1.0, -1.0, 0.5, 1.0, 1.0];
         let pauses = |may| Pauses { before: vec![0, 0, 0, 6, 0], may_precede: vec![true, may] };
@@ -122,7 +122,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn the_path_is_monotone_and_the_best_of_all(
+        fn path_is_monotone_and_the_best_of_all(
             columns in 1usize..6,
             values in prop::collection::vec(-2.0f32..2.0, 30),
             rows in 1usize..6,

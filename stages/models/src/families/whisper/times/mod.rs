@@ -172,7 +172,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_median_filter_removes_a_spike_and_mirrors_the_ends() {
+    fn median_filter_removes_a_spike_and_mirrors_the_ends() {
         assert_eq!(median_filter(&[0.0, 0.0, 9.0, 0.0, 0.0], 3), [0.0; 5]);
         // The ends see [3, 1, 3] and [5, 7, 5].
         assert_eq!(median_filter(&[1.0, 3.0, 5.0, 7.0], 3), [3.0, 3.0, 5.0, 5.0]);
@@ -247,7 +247,7 @@ mod tests {
     }
 
     #[test]
-    fn a_boundary_moves_later_up_to_a_silence() {
+    fn boundary_moves_later_up_to_a_silence() {
         let silences = [0, 0, 0, 5, 0, 0];
         assert_eq!([0, 1, 2, 3, 4, 5].map(|jump| later(jump, &silences)), [2, 3, 3, 3, 5, 5]);
     }

@@ -1,6 +1,6 @@
 //! Layers that encoder and decoder share.
 
-use crate::weights::quantized;
+use crate::weights;
 use candle_core::{Result, Tensor};
 use candle_nn::{LayerNorm, Module, VarBuilder};
 use kernels::ops::gelu;
@@ -53,11 +53,11 @@ pub(in crate::families::whisper::network) fn matrix(
     outputs: usize,
 ) -> Result<Tensor> {
     let weight = tensors.get((outputs, inputs), "weight")?;
-    if !tensors.contains_tensor(quantized::SCALE) {
+    if !tensors.contains_tensor(weights::SCALE) {
         return Ok(weight);
     }
-    let scale = tensors.get(outputs, quantized::SCALE)?.unsqueeze(1)?;
-    (weight - f64::from(quantized::ZERO))?.broadcast_mul(&scale)
+    let scale = tensors.get(outputs, weights::SCALE)?.unsqueeze(1)?;
+    (weight - f64::from(weights::ZERO))?.broadcast_mul(&scale)
 }
 
 /// The transpose as a tensor of its own.
