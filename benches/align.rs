@@ -8,7 +8,7 @@ mod random;
 #[path = "../stages/align/tests/support/mod.rs"]
 mod support;
 
-use align::{AlignConfig, AlignFiles, Aligner, ModelSource};
+use align::{AlignConfig, Aligner, ModelSource, Wav2Vec2Files};
 use measure::{Machine, figures, runs};
 use stage_core::{AlignedWords, Stage};
 use support::{Attention, Call, digits, percentile};
@@ -43,7 +43,7 @@ fn main() {
 
 /// The speed of the whole stage with a model, its weights loaded before.
 fn speed(name: &str, source: &ModelSource, calls: &[Call]) {
-    let files = AlignFiles::resolve(source).expect("the model's files");
+    let files = Wav2Vec2Files::resolve(source).expect("the model's files");
     let aligner = Aligner::with_model(AlignConfig::default(), files).expect("the model's weights");
     let inputs: Vec<_> =
         calls.iter().map(|call| (call, call.speech(), call.transcript(Attention::Scattered, 1))).collect();

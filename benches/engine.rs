@@ -1,5 +1,5 @@
-//! The stage as `gpu_bench` and `peers_ours` drive it: a loaded model, prepared windows, decoding passes, teacher-forced
-//! logits. All that depends on the stage's interface is here.
+//! Whisper's recognizer as `gpu_bench` and `peers_ours` drive it: a loaded model, prepared windows, decoding passes,
+//! teacher-forced logits. Everything that depends on the recognizer's interface is here.
 
 use std::collections::HashMap;
 use std::error::Error;
@@ -8,8 +8,9 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use candle_core::{DType, Device, Tensor};
-use stage_core::{DeviceStage, ListFlow, Pcm, SpeechSegments, Window};
-use transcribe::{MelWindow, ModelFiles, ModelSource, TranscribeConfig, Transcriber};
+use models::whisper::{MelWindow, WhisperFiles, WhisperRecognizer};
+use models::{ModelSource, Pass, TranscribeConfig, TypedRecognizer, WindowAudio};
+use stage_core::ListFlow;
 
 pub(crate) type Result<T> = std::result::Result<T, Box<dyn Error>>;
 
@@ -30,42 +31,34 @@ pub(crate) fn one_attempt(tokens: Option<usize>) -> TranscribeConfig {
 
 /// A loaded model.
 pub(crate) struct Engine {
-    transcriber: Transcriber,
+    recognizer: WhisperRecognizer,
 }
 
 impl Engine {
     /// Loads the model in a folder; the seconds that it took come with it.
     pub(crate) fn load(model: &Path, config: TranscribeConfig) -> Result<(Self, f64)> {
         let start = Instant::now();
-        let files = ModelFiles::resolve(&ModelSource::Directory(model.into()))?;
-        let transcriber = Transcriber::new(files, config)?;
-        transcriber.load()?;
-        Ok((Self { transcriber }, start.elapsed().as_secs_f64()))
+        let files = WhisperFiles::resolve(&ModelSource::Directory(model.into()))?;
+        let recognizer = files.typed_recognizer(config)?;
+        recognizer.load()?;
+        Ok((Self { recognizer }, start.elapsed().as_secs_f64()))
     }
 
     /// The features of one window's samples.
-    fn unit(&self, samples: Vec<f32>) -> Result<MelWindow> {
-        let end_s = samples.len() as f64 / 16_000.0;
-        let segments = SpeechSegments::of_windows(vec![Window::without_spans(0, 0.0, end_s)]);
-        let mut unit = None;
-        let pcm = Pcm::from_channels(vec![samples]);
-        self.transcriber.prepare((&pcm, &segments), &|_| false, &mut |_, prepared| {
-            unit = Some(prepared);
-            true
-        })?;
-        Ok(unit.ok_or("the window was not prepared")?)
+    fn unit(&self, samples: Vec<f32>) -> MelWindow {
+        self.recognizer.prepare(&WindowAudio::of_samples(samples), Pass::of_window(0))
     }
 
     /// The features of the first windows (`windows.I`, samples at 16 kHz) of a file.
     pub(crate) fn units(&self, file: &Path, count: usize) -> Result<Vec<Arc<MelWindow>>> {
         let tensors = candle_core::safetensors::load(file, &Device::Cpu)?;
-        (0..count).map(|index| Ok(Arc::new(self.unit(tensor(&tensors, "windows", index)?.to_vec1()?)?))).collect()
+        (0..count).map(|index| Ok(Arc::new(self.unit(tensor(&tensors, "windows", index)?.to_vec1()?)))).collect()
     }
 
     /// The text tokens of all units, at most `batch` of them under way at a time.
     pub(crate) fn decode(&self, units: &[Arc<MelWindow>], batch: usize) -> Result<Vec<Vec<u32>>> {
         let mut flow = ListFlow::new(units.to_vec(), batch);
-        self.transcriber.infer(&mut flow)?;
+        self.recognizer.infer(&mut flow)?;
         let answers = flow.into_answers().ok_or("a window was not answered")?;
         Ok(answers.into_iter().map(|answer| answer.tokens).collect())
     }
@@ -76,9 +69,9 @@ impl Engine {
         let count = given.keys().filter(|name| name.starts_with("tokens.")).count();
         let mut logits = HashMap::new();
         for index in 0..count {
-            let unit = self.unit(tensor(&given, "windows", index)?.to_vec1()?)?;
+            let unit = self.unit(tensor(&given, "windows", index)?.to_vec1()?);
             let tokens: Vec<u32> = tensor(&given, "tokens", index)?.to_dtype(DType::U32)?.to_vec1()?;
-            let window = self.transcriber.logits(&unit, &tokens)?.to_device(&Device::Cpu)?;
+            let window = self.recognizer.logits(&unit, &tokens)?.to_device(&Device::Cpu)?;
             logits.insert(format!("logits.{index}"), window);
         }
         candle_core::safetensors::save(&logits, to)?;

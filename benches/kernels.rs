@@ -12,10 +12,10 @@ mod peak;
 use std::hint::black_box;
 
 use candle_core::{Device, Tensor};
-use kernels::{Finish, Isa, KeysValues, Linear, Precision, Projected, Queries, Rows, Sequence, Visible, attend};
+use kernels::{AttentionMask, CpuPrecision, Epilogue, Isa, KvCache, Linear, QkvView, Queries, Rows, Sequence, attend};
 use measure::runs;
 
-const PRECISIONS: [Precision; 3] = [Precision::F32, Precision::Bf16, Precision::Int8];
+const PRECISIONS: [CpuPrecision; 3] = [CpuPrecision::F32, CpuPrecision::Bf16, CpuPrecision::Int8];
 const RUNS: usize = 20;
 /// Rows, inputs and outputs of a product: an encoder's layers, a decoder's, and the choice of a token.
 const PRODUCTS: [(usize, usize, usize); 10] = [
@@ -65,7 +65,7 @@ fn product((rows, inputs, outputs): (usize, usize, usize)) {
     let mut out = vec![0.0; rows * outputs];
     for precision in PRECISIONS {
         let layer = Linear::new(&weight, None, inputs, precision);
-        cells.push(cell(operations, || layer.forward(Rows::dense(&x, inputs), None, Finish::Store, &mut out)));
+        cells.push(cell(operations, || layer.forward(Rows::dense(&x, inputs), None, Epilogue::Store, &mut out)));
     }
     print(&format!("{rows}x{inputs}x{outputs}"), &cells);
 }
@@ -75,13 +75,13 @@ fn attention(heads: usize) {
     let projected = noise(POSITIONS * 3 * width);
     let mut out = vec![0.0; POSITIONS * width];
     let cells = PRECISIONS.map(|precision| {
-        let mut keys_values = KeysValues::new(heads, WIDTH, POSITIONS, precision);
-        let rows = Projected { rows: &projected, stride: 3 * width, keys: width, values: 2 * width, count: POSITIONS };
-        keys_values.append(rows);
+        let mut kv_cache = KvCache::new(heads, WIDTH, POSITIONS, precision);
+        let rows = QkvView { rows: &projected, stride: 3 * width, keys: width, values: 2 * width, count: POSITIONS };
+        kv_cache.append(rows);
         let queries = Queries { values: &projected, stride: 3 * width, count: POSITIONS };
-        let sequence = [Sequence { keys_values: &keys_values, rows: 0..POSITIONS }];
+        let sequence = [Sequence { kv_cache: &kv_cache, rows: 0..POSITIONS }];
         let operations = 4.0 * (POSITIONS * POSITIONS * width) as f64;
-        cell(operations, || attend(&sequence, queries, Visible::All, &mut out))
+        cell(operations, || attend(&sequence, queries, AttentionMask::All, &mut out))
     });
     print(&format!("{heads} heads of {WIDTH}"), &cells);
 }

@@ -21,7 +21,7 @@ use kernels::Isa;
 use kernels::probe::{self, Part};
 use measure::{Machine, runs};
 use stage_core::{DeviceStage, ListFlow, Pcm, SpeechSegments, Window};
-use transcribe::{MelWindow, ModelFiles, ModelSource, Precision, TranscribeConfig, Transcriber};
+use transcribe::{ModelSource, Precision, TranscribeConfig, Transcriber, Unit, open_model};
 
 /// Windows that are decoded at a time.
 const BATCH: usize = 8;
@@ -44,8 +44,8 @@ fn main() {
         return;
     }
     let config = TranscribeConfig { precision, beam_size, ..TranscribeConfig::default() };
-    let files_of_model = ModelFiles::resolve(&ModelSource::Embedded).expect("the embedded model");
-    let transcriber = Transcriber::new(files_of_model, config).expect("settings that the model knows");
+    let model = open_model(&ModelSource::Embedded).expect("the embedded model");
+    let transcriber = Transcriber::new(model, config).expect("settings that the model knows");
     transcriber.load().expect("weights that load");
     let samples: Vec<Vec<f32>> = files.iter().flat_map(|file| windows(file)).collect();
     let audio_s = samples.iter().map(Vec::len).sum::<usize>() as f64 / 16_000.0;
@@ -103,7 +103,7 @@ fn windows(path: &Path) -> Vec<Vec<f32>> {
     samples.chunks(WINDOW_SAMPLES).map(<[f32]>::to_vec).collect()
 }
 
-fn unit(transcriber: &Transcriber, samples: &[f32]) -> Arc<MelWindow> {
+fn unit(transcriber: &Transcriber, samples: &[f32]) -> Arc<Unit> {
     let end_s = samples.len() as f64 / 16_000.0;
     let segments = SpeechSegments::of_windows(vec![Window::without_spans(0, 0.0, end_s)]);
     let pcm = Pcm::from_channels(vec![samples.to_vec()]);
@@ -116,7 +116,7 @@ fn unit(transcriber: &Transcriber, samples: &[f32]) -> Arc<MelWindow> {
     unit.expect("a window")
 }
 
-fn infer(transcriber: &Transcriber, units: &[Arc<MelWindow>]) {
+fn infer(transcriber: &Transcriber, units: &[Arc<Unit>]) {
     transcriber.infer(&mut ListFlow::new(units.to_vec(), BATCH)).expect("answers");
 }
 
@@ -222,9 +222,7 @@ fn work(part: &Part, weight_bytes: f64) -> Option<Work> {
         }
         "encoder.attention" => Work { layers: calls * scores, values: calls * scores, bytes: 0.0 },
         "encoder.mlp" => Work { layers: calls * 2.0 * product(POSITIONS, WIDTH, HIDDEN), ..Work::default() },
-        "cross_keys_values" => {
-            Work { layers: calls * LAYERS * product(POSITIONS, WIDTH, 2.0 * WIDTH), ..Work::default() }
-        }
+        "cross_kv_cache" => Work { layers: calls * LAYERS * product(POSITIONS, WIDTH, 2.0 * WIDTH), ..Work::default() },
         "step.self_attention" => Work {
             layers: product(items, WIDTH, 4.0 * WIDTH),
             bytes: calls * weights(WIDTH, 4.0 * WIDTH),

@@ -1,8 +1,8 @@
 //! Segment: how the detectors agree with known speech, how near their edges are, what is
-//! taken for bleed in stereo calls, and how fast all that is.
+//! taken for crosstalk in stereo calls, and how fast all that is.
 //!
 //! `cargo bench -p segment`. Without the recordings beside the checkout, speed on noise alone. With the weights of the
-//! silero-vad package in `SILERO_WEIGHTS` (`.venv/bin/python stages/segment/tests/oracle/silero.py OUT WAV` writes them)
+//! silero-vad package in `SILERO_WEIGHTS` (`.venv/bin/python stages/models/tests/oracle/silero.py OUT WAV` writes them)
 //! these stand beside ours. Frames of 10 ms, the default settings without padding: that is added for the transcriber, and
 //! no error of the detector.
 
@@ -104,17 +104,17 @@ fn spread(errors_s: &[f64]) -> String {
 }
 
 fn separation(data: &Path) {
-    let header = ["bleed", "in a room", "taken for speech", "of it dropped", "own speech lost", "source lost"];
+    let header = ["crosstalk", "in a room", "taken for speech", "of it dropped", "own speech lost", "source lost"];
     let mut table = markdown(2, header);
     for (seed, leak) in LEAKS.into_iter().enumerate() {
         let call = call(data, Some(leak), 5 + seed as u64);
-        let Separation { bled, dropped, own, lost } = call.separation();
+        let Separation { crosstalk, dropped, own, lost } = call.separation();
         let percent = |part: usize, whole: usize| 100.0 * part as f64 / whole as f64;
         table.add_row([
             format!("{} dB, {} ms late", leak.gain_db, leak.delay_ms),
             if leak.room { "yes" } else { "no" }.to_owned(),
-            format!("{:.1} s", bled as f64 / 100.0),
-            format!("{:.1} %", percent(dropped, bled)),
+            format!("{:.1} s", crosstalk as f64 / 100.0),
+            format!("{:.1} %", percent(dropped, crosstalk)),
             format!("{:.1} %", percent(lost, own)),
             format!("{} s", call.lost_of_source() as f64 / 100.0),
         ]);

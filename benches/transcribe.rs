@@ -12,8 +12,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use measure::{Machine, figures, runs};
+use models::whisper::Hypothesis;
 use stage_core::{DeviceStage, ListFlow, Pcm, SpeechSegments, Window};
-use transcribe::{MelWindow, ModelFiles, ModelSource, Precision, TranscribeConfig, Transcriber};
+use transcribe::{ModelSource, Output, Precision, TranscribeConfig, Transcriber, Unit, open_model};
 
 const PRECISIONS: [Precision; 3] = [Precision::F32, Precision::Bf16, Precision::Int8];
 const RUNS: usize = 3;
@@ -48,7 +49,7 @@ fn model(name: &str, source: &ModelSource, max_tokens: Option<usize>) {
 fn rows(source: &ModelSource, precision: Precision, max_tokens: Option<usize>) -> [[String; 6]; 2] {
     let full = transcriber(source, precision, max_tokens);
     let first = transcriber(source, precision, Some(1));
-    let window_s = full.files().window_s();
+    let window_s = full.model().window_s();
     let (pcm, segments) = digits(window_s);
     let mel = runs(0, RUNS, || windows(&full, &pcm, &segments));
     let (mel_s, units) = (mel.best_s(), mel.best());
@@ -69,7 +70,7 @@ fn rows(source: &ModelSource, precision: Precision, max_tokens: Option<usize>) -
 }
 
 /// The features of all windows.
-fn windows(transcriber: &Transcriber, pcm: &Pcm, segments: &SpeechSegments) -> Vec<Arc<MelWindow>> {
+fn windows(transcriber: &Transcriber, pcm: &Pcm, segments: &SpeechSegments) -> Vec<Arc<Unit>> {
     let mut units = Vec::new();
     let mut emit = |_, unit| {
         units.push(Arc::new(unit));
@@ -80,7 +81,7 @@ fn windows(transcriber: &Transcriber, pcm: &Pcm, segments: &SpeechSegments) -> V
 }
 
 fn transcriber(source: &ModelSource, precision: Precision, max_tokens: Option<usize>) -> Transcriber {
-    let files = ModelFiles::resolve(source).expect("a whole model");
+    let files = open_model(source).expect("a whole model");
     // One attempt, as long as the budget: what is measured is a step.
     let config = TranscribeConfig {
         languages: vec!["en".into()],
@@ -98,13 +99,18 @@ fn transcriber(source: &ModelSource, precision: Precision, max_tokens: Option<us
 }
 
 /// Seconds that all windows take in batches in the best of several runs, and how many tokens come out.
-fn infer(transcriber: &Transcriber, units: &[Arc<MelWindow>], batch: usize) -> (f64, usize) {
+fn infer(transcriber: &Transcriber, units: &[Arc<Unit>], batch: usize) -> (f64, usize) {
     let decoded = runs(0, RUNS, || {
         let mut flow = ListFlow::new(units.to_vec(), batch);
         transcriber.infer(&mut flow).expect("answers");
         flow.into_answers().expect("an answer for each")
     });
-    (decoded.best_s(), decoded.best().iter().map(|answer| answer.tokens.len() + 1).sum())
+    (decoded.best_s(), decoded.best().iter().map(tokens).sum())
+}
+
+/// Tokens of a window, its end included.
+fn tokens(output: &Output) -> usize {
+    output.typed::<Hypothesis>().expect("Whisper's output").tokens.len() + 1
 }
 
 /// Whole windows of one speaker's digits, and where they lie.

@@ -68,7 +68,7 @@ class Ours:
 def our_transcript(result: dict) -> Transcript:
     """The segments of a result file; `low_confidence` is the reason why a text is unreliable."""
     return Transcript([
-        Part(segment["text"], segment["decoding"].get("low_confidence") is not None) for segment in result["segments"]
+        Part(segment["text"], segment.get("low_confidence") is not None) for segment in result["segments"]
     ])
 
 

@@ -52,7 +52,7 @@ def transcribe(binary: Path, files: list[Path], language: str, precision: str, l
         results = [json.loads(path.read_text()) for path in Path(out).glob("**/*.json")]
     return {
         result["recording"]["path"]: [
-            Segment(tokenizer.encode(segment["text"]).ids, segment["avg_logprob"]) for segment in result["segments"]
+            Segment(tokenizer.encode(segment["text"]).ids, segment["diagnostics"]["avg_logprob"]) for segment in result["segments"]
         ]
         for result in results
     }

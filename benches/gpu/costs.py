@@ -23,7 +23,7 @@ def encoder(size: str, windows: int) -> dict[str, float]:
     return {
         "encoder.attention": windows * attention,
         "encoder.mlp": windows * layers * 8 * square,
-        "cross_keys_values": windows * decoder_layers * 2 * square,
+        "cross_kv_cache": windows * decoder_layers * 2 * square,
     }
 
 

@@ -143,7 +143,7 @@ fn cases(sizes: &Sizes) -> Vec<Box<dyn Fn() -> Case>> {
         Box::new(move || residual_norm(queries, width)),
         Box::new(|| residual_norm(3, 2 * HEAD_WIDTH)),
         Box::new(move || bias_gelu(windows * positions, 4 * width)),
-        Box::new(move || keys_values(heads, 100, queries)),
+        Box::new(move || kv_cache(heads, 100, queries)),
         Box::new(move || product(queries, width)),
         Box::new(move || encoder_attention(windows, positions, heads)),
         Box::new(move || encoder_attention(1, 129, heads)),
@@ -184,16 +184,16 @@ fn bias_gelu(rows: usize, width: usize) -> Case {
     }
 }
 
-fn keys_values(heads: usize, capacity: usize, rows: usize) -> Case {
+fn kv_cache(heads: usize, capacity: usize, rows: usize) -> Case {
     let width = heads * HEAD_WIDTH;
     let places: Vec<u32> = (0..rows).map(|row| ((row * 7 % rows) * capacity + row % capacity) as u32).collect();
     Case {
         is_copy: true,
-        name: format!("store_keys_values [{rows}, {heads}, {capacity}]"),
+        name: format!("store_kv_cache [{rows}, {heads}, {capacity}]"),
         operands: vec![random(6, &[rows, heads, capacity, 2, HEAD_WIDTH]), random(7, &[rows, 3 * width])],
         operation: Box::new(move |x| {
             let places = Tensor::new(places.as_slice(), x[0].device())?;
-            fused::store_keys_values(&x[0], &x[1], width, &places)?;
+            fused::store_kv_cache(&x[0], &x[1], width, &places)?;
             Ok(vec![x[0].clone()])
         }),
         bytes: (rows * width * 4 * 2) as f64,

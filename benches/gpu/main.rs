@@ -106,7 +106,7 @@ fn load(arguments: &Arguments, tokens: Option<usize>) -> Result<(Engine, f64)> {
 struct Passes {
     engine: Engine,
     load_s: f64,
-    units: Vec<std::sync::Arc<transcribe::MelWindow>>,
+    units: Vec<std::sync::Arc<models::whisper::MelWindow>>,
     mel_s: f64,
     batch: usize,
     tokens_per_window: usize,

@@ -113,7 +113,7 @@ class Setup:
 
 
 def tokens(transcript: dict) -> list[int]:
-    return [token for segment in transcript["segments"] for piece in segment["pieces"] for token in piece["ids"]]
+    return [token for segment in transcript["segments"] for group in segment["token_groups"] for token in group["ids"]]
 
 
 def summary(ended: programs.Ended) -> dict:

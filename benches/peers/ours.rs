@@ -9,8 +9,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
 
+use models::TranscribeConfig;
+use models::whisper::MelWindow;
 use serde_json::{Value, json};
-use transcribe::{MelWindow, TranscribeConfig};
 
 use crate::engine::{Engine, Result, one_attempt};
 

@@ -134,12 +134,12 @@ pub(crate) struct BenchStageArgs {
 /// How the model decodes speech into text.
 #[derive(Debug, Args)]
 pub(crate) struct DecodingArgs {
-    /// transcribe, or translate (into English; multilingual models).
-    #[arg(long, default_value = "transcribe")]
-    pub(crate) task: Task,
-    /// Beam size; 1 is greedy decoding: faster, less accurate.
-    #[arg(long, value_name = "N", default_value_t = 5, value_parser = positive)]
-    pub(crate) beam_size: usize,
+    /// transcribe (the default), or translate (into English; multilingual models).
+    #[arg(long)]
+    pub(crate) task: Option<Task>,
+    /// Beam size; 1 is greedy decoding: faster, less accurate. Default: 5.
+    #[arg(long, value_name = "N", value_parser = positive)]
+    pub(crate) beam_size: Option<usize>,
     /// Decode timestamp tokens and split the text of a window at them.
     #[arg(long)]
     pub(crate) timestamps: bool,
@@ -157,10 +157,30 @@ pub(crate) struct DecodingArgs {
     pub(crate) decoding: Option<PathBuf>,
 }
 
+impl DecodingArgs {
+    /// The options that were given, each with the setting that it is; the file of `--decoding` is checked by the model.
+    pub(crate) fn given(&self, language: &str) -> Vec<(String, String)> {
+        [
+            ("--language", "languages", language != "auto"),
+            ("--task", "task", self.task.is_some()),
+            ("--beam-size", "beam_size", self.beam_size.is_some()),
+            ("--timestamps", "timestamps", self.timestamps),
+            ("--initial-prompt", "initial_prompt", self.initial_prompt.is_some()),
+            ("--hotwords", "hotwords", self.hotwords.is_some()),
+            ("--condition-on-previous-text", "condition_on_previous_text", self.condition_on_previous_text),
+        ]
+        .into_iter()
+        .filter(|(.., is_given)| *is_given)
+        .map(|(option, setting, _)| (option.to_owned(), setting.to_owned()))
+        .collect()
+    }
+}
+
 /// Which model.
 #[derive(Debug, Args)]
 pub(crate) struct ModelArgs {
-    /// embedded, a folder in the Hugging Face Whisper layout, or a hub id (openai/whisper-large-v3-turbo).
+    /// embedded, a folder in the Hugging Face layout, or a hub id (openai/whisper-large-v3-turbo): a Whisper or a
+    /// Wav2Vec2ForCTC.
     #[arg(long, default_value = "embedded")]
     pub(crate) model: String,
     /// Read hub models from the local cache only; never use the network.
@@ -239,10 +259,10 @@ pub(crate) struct StageSettingArgs {
     #[arg(long, default_value = "silero")]
     pub(crate) vad: String,
     /// Also transcribe crosstalk (speech of one channel that leaks into another); by default it is left out and listed.
-    #[arg(long = "keep-crosstalk", alias = "keep-bleed")]
-    pub(crate) keep_bleed: bool,
-    /// Source of the word times: attention (alignment heads of the transcription model, with speech activity), embedded
-    /// (a small CTC model), or a folder or hub id of a Wav2Vec2ForCTC (with its vocab.json).
+    #[arg(long, alias = "keep-bleed")]
+    pub(crate) keep_crosstalk: bool,
+    /// Source of the word times: attention (the speech model's own times, with speech activity), embedded (a small CTC
+    /// model), or a folder or hub id of a Wav2Vec2ForCTC (with its vocab.json).
     #[arg(long, value_name = "MODEL", default_value = DEFAULT_ALIGNER)]
     pub(crate) aligner: String,
     /// Additional lexicon (TOML) for the language evidence; may be given several times.

@@ -12,7 +12,7 @@ use scheduler::protocol::Fault;
 use scheduler::store::{self, Access, Store, StoreUrl, command_line};
 use scheduler::worker::sim::SimSettings;
 use stage_core::{DeviceId, Recipe, StageName};
-use transcribe::ModelFiles;
+use transcribe::open_model;
 
 use crate::args::EngineArgs;
 use crate::config::{self, Config};
@@ -140,11 +140,11 @@ fn work(
         let recipe = stages::simulated(&settings, last).map_err(Failure::usage)?;
         return Ok((recipe, Work { worker_args: vec!["worker".into(), "--sim".into()], settings }));
     }
-    let files = ModelFiles::resolve(&settings.model).map_err(Failure::usage)?;
-    let model_sha256 = files.sha256().map_err(Failure::usage)?;
+    let model = open_model(&settings.model).map_err(Failure::usage)?;
+    let model_sha256 = model.sha256().map_err(Failure::usage)?;
     let stored = precision::stored(store, model_sha256).map_err(Failure::store)?;
     settings.transcribe.precision = args.precision.resolve(stored, &settings.model, device).map_err(Failure::usage)?;
-    let context = Context { settings, device, model: Arc::new(files), check_models: true };
+    let context = Context::new(settings, device, model, true).map_err(Failure::usage)?;
     let stages = context.stages().map_err(Failure::usage)?;
     let recipe = stages::recipe(&stages, last).map_err(Failure::usage)?;
     Ok((

@@ -18,8 +18,11 @@ pub(crate) struct Settings {
     /// Decoding options; each worker has its own device.
     pub(crate) transcribe: TranscribeConfig,
     pub(crate) vad: VadChoice,
-    /// Whether crosstalk is transcribed too.
-    pub(crate) keep_bleed: bool,
+    /// Options for decoding that were given on the command line, each with the setting that it is: a model that does
+    /// not read one is an error.
+    pub(crate) given: Vec<(String, String)>,
+    /// Whether crosstalk between channels is transcribed too.
+    pub(crate) keep_crosstalk: bool,
     pub(crate) aligner: AlignModel,
     /// Lexicons in addition to the built-in ones: path and text.
     pub(crate) lexicons: Vec<(PathBuf, String)>,
@@ -57,7 +60,8 @@ impl Settings {
             model: args.model.source().map_err(SettingsError::Model)?,
             transcribe: transcribe(args)?,
             vad: vad(&args.vad)?,
-            keep_bleed: args.keep_bleed,
+            given: args.decoding.given(&args.language),
+            keep_crosstalk: args.keep_crosstalk,
             aligner: args.aligner().map_err(SettingsError::Aligner)?,
             lexicons: args.lexicon.iter().map(read).collect::<Result<_, _>>()?,
             deception: args.deception,
@@ -73,8 +77,8 @@ fn transcribe(args: &StageSettingArgs) -> Result<TranscribeConfig, SettingsError
     let base: TranscribeConfig = decoding.decoding.as_deref().map(config::parse).transpose()?.unwrap_or_default();
     Ok(TranscribeConfig {
         languages: languages(&args.language)?,
-        task: decoding.task,
-        beam_size: decoding.beam_size,
+        task: decoding.task.unwrap_or(base.task),
+        beam_size: decoding.beam_size.unwrap_or(base.beam_size),
         timestamps: decoding.timestamps,
         initial_prompt: decoding.initial_prompt.clone(),
         hotwords: decoding.hotwords.clone(),

@@ -1,8 +1,6 @@
 //! The list of stages: the one place that knows which there are. Everything else reads their specs.
 
-use std::sync::Arc;
-
-use align::{AlignConfig, AlignFiles, AlignModel, Aligner};
+use align::{AlignConfig, AlignModel, Aligner, Wav2Vec2Files};
 use decode::{DecodeConfig, Decoder};
 use forensics::{Forensics, ForensicsConfig, ForensicsError, LexiconSource};
 use segment::{SegmentConfig, Segmenter};
@@ -10,14 +8,14 @@ use stage_core::{
     DeviceId, Identity, Recipe, RecipeError, RecipeStep, Runner, Runners, RunnersError, Stage, StageError, StageName,
     StageSpec, cpu_runner, device_runner,
 };
-use transcribe::{DeviceChoice, ModelError, ModelFiles, TranscribeConfig, Transcriber};
+use transcribe::{DeviceChoice, ModelError, SpeechModel, TranscribeConfig, Transcriber, open_model};
 
 use crate::settings::Settings;
 
 /// A stage of this program.
 struct Entry {
     spec: StageSpec,
-    build: fn(&Context<'_>) -> Result<Box<dyn Runner>, BuildError>,
+    build: fn(&mut Context<'_>) -> Result<Box<dyn Runner>, BuildError>,
 }
 
 /// All stages, in the order of the data flow.
@@ -33,8 +31,10 @@ const STAGES: [Entry; 5] = [
 pub(crate) struct Context<'a> {
     pub(crate) settings: &'a Settings,
     pub(crate) device: &'a DeviceId,
-    /// The speech model.
-    pub(crate) model: Arc<ModelFiles>,
+    /// The longest window of the speech model, in seconds.
+    window_s: f64,
+    /// The speech model, until the stage that runs it is built.
+    model: Option<Box<dyn SpeechModel>>,
     /// Whether models are read, checked and hashed as a whole: once per run, before any recording.
     pub(crate) check_models: bool,
 }
@@ -45,7 +45,7 @@ pub(crate) enum BuildError {
     #[error(transparent)]
     Model(#[from] ModelError),
     #[error("--aligner {0}")]
-    Aligner(align::ModelError),
+    Aligner(ModelError),
     #[error("--lexicon {0}")]
     Forensics(ForensicsError),
     #[error(transparent)]
@@ -58,30 +58,41 @@ pub(crate) enum BuildError {
     Unknown(StageName),
     #[error("--language {language}: the model {model} knows {known}")]
     Language { language: String, model: String, known: String },
-}
-
-// Not by `#[from]`, which would make it the source too: its text is in the message already, and would be printed twice.
-impl From<align::ModelError> for BuildError {
-    fn from(error: align::ModelError) -> Self {
-        Self::Aligner(error)
-    }
+    #[error("{option}: the model {model} ({family}) does not read this option: leave it out")]
+    NotRead { option: String, model: String, family: &'static str },
 }
 
 impl<'a> Context<'a> {
+    /// Stages by these settings. With `check_models`, models are read, checked and hashed as a whole: once per run, before
+    /// any recording.
+    ///
+    /// # Errors
+    /// An option does not apply to the speech model.
+    pub(crate) fn new(
+        settings: &'a Settings,
+        device: &'a DeviceId,
+        model: Box<dyn SpeechModel>,
+        check_models: bool,
+    ) -> Result<Self, BuildError> {
+        check_options(settings, &*model)?;
+        check_language(settings, &*model)?;
+        Ok(Self { settings, device, window_s: model.window_s(), model: Some(model), check_models })
+    }
+
     /// What workers build stages from: their models were checked before.
     ///
     /// # Errors
     /// The speech model's files are missing or malformed.
     pub(crate) fn of_worker(settings: &'a Settings, device: &'a DeviceId) -> Result<Self, BuildError> {
-        Ok(Self { settings, device, model: Arc::new(ModelFiles::resolve(&settings.model)?), check_models: false })
+        Self::new(settings, device, open_model(&settings.model)?, false)
     }
 
     /// All stages. Cheap to build where models are not checked: weights are loaded when the device lane first needs them.
     ///
     /// # Errors
     /// A setting or a model's file is wrong.
-    pub(crate) fn stages(&self) -> Result<Runners, BuildError> {
-        Ok(Runners::new(STAGES.iter().map(|stage| (stage.build)(self)).collect::<Result<_, _>>()?)?)
+    pub(crate) fn stages(mut self) -> Result<Runners, BuildError> {
+        Ok(Runners::new(STAGES.iter().map(|stage| (stage.build)(&mut self)).collect::<Result<_, _>>()?)?)
     }
 }
 
@@ -124,7 +135,7 @@ pub(crate) fn simulated(settings: &serde_json::Value, last: Option<StageName>) -
     Ok(last.map_or_else(|| whole.clone(), |last| whole.upto(last)))
 }
 
-fn decoder(context: &Context<'_>) -> Result<Box<dyn Runner>, BuildError> {
+fn decoder(context: &mut Context<'_>) -> Result<Box<dyn Runner>, BuildError> {
     Ok(decoder_with(context.settings, context.settings.pcm_budget_bytes))
 }
 
@@ -133,35 +144,36 @@ pub(crate) fn decoder_with(settings: &Settings, memory_budget_bytes: u64) -> Box
     cpu_runner(Decoder::new(DecodeConfig { memory_budget_bytes, spill_dir: settings.spill_dir.clone() }))
 }
 
-fn segmenter(context: &Context<'_>) -> Result<Box<dyn Runner>, BuildError> {
-    let config = SegmentConfig::new(context.settings.vad.clone(), context.model.window_s());
-    let config = SegmentConfig { bleed: config.bleed.filter(|_| !context.settings.keep_bleed), ..config };
+fn segmenter(context: &mut Context<'_>) -> Result<Box<dyn Runner>, BuildError> {
+    let config = SegmentConfig::new(context.settings.vad.clone(), context.window_s);
+    let config = SegmentConfig { crosstalk: config.crosstalk.filter(|_| !context.settings.keep_crosstalk), ..config };
     Ok(cpu_runner(Segmenter::new(config)?))
 }
 
-fn transcriber(context: &Context<'_>) -> Result<Box<dyn Runner>, BuildError> {
-    check_language(context)?;
+fn transcriber(context: &mut Context<'_>) -> Result<Box<dyn Runner>, BuildError> {
+    let model = context.model.take().ok_or(BuildError::Unknown(Transcriber::SPEC.name))?;
     if context.check_models {
-        context.model.check_contents()?;
-        context.model.sha256()?;
+        model.check_contents()?;
+        model.sha256()?;
     }
     let device = if context.device.is_cuda() { DeviceChoice::Cuda } else { DeviceChoice::Cpu };
     let config = TranscribeConfig { device, ..context.settings.transcribe.clone() };
-    Ok(device_runner(Transcriber::new(Arc::clone(&context.model), config)?))
+    Ok(device_runner(Transcriber::new(model, config)?))
 }
 
-fn aligner(context: &Context<'_>) -> Result<Box<dyn Runner>, BuildError> {
+fn aligner(context: &mut Context<'_>) -> Result<Box<dyn Runner>, BuildError> {
     let AlignModel::Ctc(source) = &context.settings.aligner else {
         return Ok(cpu_runner(Aligner::new(AlignConfig::default())));
     };
-    let files = AlignFiles::resolve(source)?;
+    let files = Wav2Vec2Files::resolve(source).map_err(BuildError::Aligner)?;
     if context.check_models {
-        files.check_contents()?;
+        files.check_contents().map_err(BuildError::Aligner)?;
     }
-    Ok(cpu_runner(Aligner::with_model(AlignConfig::default(), files)?))
+    let aligner = Aligner::with_model(AlignConfig::default(), files).map_err(BuildError::Aligner)?;
+    Ok(cpu_runner(aligner))
 }
 
-fn forensics(context: &Context<'_>) -> Result<Box<dyn Runner>, BuildError> {
+fn forensics(context: &mut Context<'_>) -> Result<Box<dyn Runner>, BuildError> {
     let lexicons = context.settings.lexicons.iter();
     let source = |(path, text): &(std::path::PathBuf, String)| LexiconSource {
         name: path.to_string_lossy().into_owned(),
@@ -175,10 +187,17 @@ fn forensics(context: &Context<'_>) -> Result<Box<dyn Runner>, BuildError> {
     Ok(cpu_runner(Forensics::new(config).map_err(BuildError::Forensics)?))
 }
 
-fn check_language(context: &Context<'_>) -> Result<(), BuildError> {
-    let known = context.model.languages();
-    let mut languages = context.settings.transcribe.languages.iter();
+/// Options that were given and that the model does not read.
+fn check_options(settings: &Settings, model: &dyn SpeechModel) -> Result<(), BuildError> {
+    let unread = settings.given.iter().find(|(_, setting)| !model.reads(setting));
+    let Some((option, _)) = unread else { return Ok(()) };
+    Err(BuildError::NotRead { option: option.clone(), model: model.name().to_owned(), family: model.family() })
+}
+
+fn check_language(settings: &Settings, model: &dyn SpeechModel) -> Result<(), BuildError> {
+    let known = model.languages();
+    let mut languages = settings.transcribe.languages.iter();
     let Some(language) = languages.find(|language| !known.contains(&language.as_str())) else { return Ok(()) };
-    let (language, model) = (language.clone(), context.model.name().to_owned());
+    let (language, model) = (language.clone(), model.name().to_owned());
     Err(BuildError::Language { language, model, known: known.join(", ") })
 }

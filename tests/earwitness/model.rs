@@ -60,7 +60,7 @@ fn embedded_model_marks_what_it_makes_of_reversed_speech_as_unreliable() {
     run(&inputs, &out, &["--model", "embedded", "--language", "ko"]).with_code(0);
     let confident = |recording: &PathBuf| {
         let segments = document(&out, stem(recording.file_name().unwrap().to_str().unwrap()))["segments"].clone();
-        let reliable = |segment: &&Value| segment["decoding"]["low_confidence"].is_null();
+        let reliable = |segment: &&Value| segment["low_confidence"].is_null();
         segments
             .as_array()
             .unwrap()

@@ -11,9 +11,9 @@ use std::io::{BufRead, Write, stdin, stdout};
 use std::path::PathBuf;
 use std::time::Instant;
 
-use align::{AlignConfig, AlignFiles, Aligner};
+use align::{AlignConfig, Aligner, Wav2Vec2Files};
 use serde::Deserialize;
-use stage_core::{Decoding, Pcm, Segment, SpeechSegments, Stage, TokenPiece, Transcript};
+use stage_core::{Pcm, Segment, SpeechSegments, Stage, TokenGroup, Transcript};
 
 #[derive(Deserialize)]
 struct Task {
@@ -29,7 +29,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     if let Some(seconds) = args.next() {
         config.ctc_search_s = seconds.parse()?;
     }
-    let aligner = Aligner::with_model(config, AlignFiles::resolve(&model.parse()?)?)?;
+    let aligner = Aligner::with_model(config, Wav2Vec2Files::resolve(&model.parse()?)?)?;
     for line in stdin().lock().lines() {
         let task: Task = serde_json::from_str(&line?)?;
         let samples = hound::WavReader::open(&task.wav)?
@@ -48,20 +48,11 @@ fn main() -> Result<(), Box<dyn Error>> {
 
 /// One segment; every word spans all of it.
 fn transcript(task: &Task, end_s: f64) -> Transcript {
-    let piece =
-        |word: &String| TokenPiece { ids: vec![0], text: format!(" {word}"), start_s: 0.0, end_s, logprob: 0.0 };
+    let group =
+        |word: &String| TokenGroup { ids: vec![0], text: format!(" {word}"), start_s: 0.0, end_s, logprob: 0.0 };
     let segment = Segment {
-        channel: 0,
-        start_s: 0.0,
-        end_s,
-        text: task.words.join(" "),
-        language: task.language.clone(),
-        language_probability: None,
-        avg_logprob: 0.0,
-        no_speech_prob: 0.0,
-        cut_short: None,
-        decoding: Decoding::default(),
-        pieces: task.words.iter().map(piece).collect(),
+        token_groups: task.words.iter().map(group).collect(),
+        ..Segment::of_text(0, (0.0, end_s), &task.words.join(" "), &task.language)
     };
     Transcript { model: "given".to_owned(), segments: vec![segment], dropped: Vec::new() }
 }

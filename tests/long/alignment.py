@@ -128,7 +128,7 @@ def recognized(earwitness, folder, aligner, recordings):
 
 
 def raw_attention(earwitness, folder, recordings):
-    """Words with the attention's own times, from transcribe's artifact: a piece that begins with a space begins one."""
+    """Words with the attention's own times, from transcribe's artifact: a group that begins with a space begins one."""
     documents = []
     for path, *_ in recordings:
         out = folder / "out-attention"
@@ -136,12 +136,12 @@ def raw_attention(earwitness, folder, recordings):
         said = subprocess.run(command, check=True, capture_output=True, text=True).stdout
         artifact = json.loads(said)["artifact"]
         words = []
-        for piece in (piece for segment in artifact["segments"] for piece in segment["pieces"]):
-            if piece["text"].startswith(" ") or not words:
-                words.append({"text": piece["text"].strip(), "start_s": piece["start_s"], "end_s": piece["end_s"]})
+        for group in (group for segment in artifact["segments"] for group in segment["token_groups"]):
+            if group["text"].startswith(" ") or not words:
+                words.append({"text": group["text"].strip(), "start_s": group["start_s"], "end_s": group["end_s"]})
             else:
-                words[-1]["text"] += piece["text"]
-                words[-1]["end_s"] = piece["end_s"]
+                words[-1]["text"] += group["text"]
+                words[-1]["end_s"] = group["end_s"]
         documents.append(words)
     return documents
 

@@ -1,8 +1,9 @@
-//! `models` and `schema`: what would transcribe, and what a result file looks like.
+//! `models` and `schema`: describe a speech model, and the layout of result files.
 
 use anyhow::Context;
+use models::whisper::quantize;
 use serde_json::json;
-use transcribe::{ModelFiles, ModelSource, quantise};
+use transcribe::{ModelSource, open_model};
 
 use crate::args::{ModelArgs, ModelsArgs, ModelsCommand, QuantizeArgs};
 use crate::exit::{Exit, Failure};
@@ -15,7 +16,7 @@ pub(crate) fn models(args: &ModelsArgs) -> Result<Exit, Failure> {
     match &args.command {
         None => show(&source(&args.model)?, args.json),
         Some(ModelsCommand::Quantize(QuantizeArgs { model, out })) => {
-            quantise(&source(model)?, out).map_err(Failure::usage)?;
+            quantize(&source(model)?, out).map_err(Failure::usage)?;
             show(&ModelSource::Directory(out.clone()), false)
         }
     }
@@ -26,21 +27,22 @@ fn source(args: &ModelArgs) -> Result<ModelSource, Failure> {
 }
 
 fn show(source: &ModelSource, json: bool) -> Result<Exit, Failure> {
-    let files = ModelFiles::resolve(source).map_err(Failure::usage)?;
-    files.check_contents().map_err(Failure::usage)?;
-    let (name, window_s, languages) = (files.name(), files.window_s(), files.languages());
-    let weights = files.weights_summary().map_err(Failure::usage)?;
-    let sha256 = files.sha256().map_err(Failure::usage)?;
+    let model = open_model(source).map_err(Failure::usage)?;
+    model.check_contents().map_err(Failure::usage)?;
+    let (name, window_s, languages) = (model.name(), model.window_s(), model.languages());
+    let weights = model.files().weights_summary().map_err(Failure::usage)?;
+    let sha256 = model.sha256().map_err(Failure::usage)?;
     if json {
         println!(
             "{}",
             json!({
-                "model": name, "window_s": window_s, "languages": languages, "weights": weights, "sha256": sha256,
+                "model": name, "family": model.family(), "window_s": window_s, "languages": languages, "weights": weights, "sha256": sha256,
             })
         );
         return Ok(Exit::Done);
     }
     println!("model      {name}");
+    println!("family     {}", model.family());
     println!("window     {window_s:.1} s");
     println!("languages  {}", some_of(&languages));
     println!("weights    {weights}");
@@ -51,6 +53,7 @@ fn show(source: &ModelSource, json: bool) -> Result<Exit, Failure> {
 /// Languages on one line: all of a few, the first of many.
 fn some_of(languages: &[&str]) -> String {
     match languages.get(..LANGUAGES_SHOWN) {
+        _ if languages.is_empty() => "the model's own; none to choose".to_owned(),
         Some(first) if languages.len() > LANGUAGES_SHOWN => {
             format!("{} ({}, ...; --json lists all)", languages.len(), first.join(", "))
         }
@@ -71,6 +74,7 @@ mod tests {
     #[test]
     fn some_of_shows_few_languages_whole_and_many_by_their_first() {
         assert_eq!(some_of(&["en", "ko"]), "en, ko");
+        assert_eq!(some_of(&[]), "the model's own; none to choose");
         let many = ["en", "zh", "de", "es", "ru", "ko", "fr", "ja", "pt", "tr", "pl"];
         assert_eq!(some_of(&many[..10]), "en, zh, de, es, ru, ko, fr, ja, pt, tr");
         assert_eq!(some_of(&many), "11 (en, zh, de, es, ru, ko, fr, ja, pt, tr, ...; --json lists all)");

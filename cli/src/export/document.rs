@@ -7,13 +7,13 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value;
 use stage_core::forensics::ForensicRecord;
-use stage_core::{Decoding, Dropped, Fingerprint, OutputName, Segment, StageName, Word};
+use stage_core::{Diagnostics, Dropped, Fingerprint, OutputName, Segment, StageName, TokenTiming, Word};
 
 use super::Evidence;
 use crate::file_name;
 
 /// Incremented when a field changes its meaning or is removed.
-const SCHEMA_VERSION: u32 = 1;
+const SCHEMA_VERSION: u32 = 2;
 
 /// All results of one recording. Times are seconds from its start; a value that was not measured is null with a reason.
 #[derive(Debug, Serialize, JsonSchema)]
@@ -78,18 +78,20 @@ pub(crate) struct SegmentBlock {
     pub(crate) end_s: f64,
     /// The text.
     pub(crate) text: String,
-    /// Language code.
+    /// Language code; `und` where the model does not say.
     pub(crate) language: String,
     /// Probability of that language, 0 to 1; null where it was given.
     pub(crate) language_probability: Option<f32>,
-    /// Mean log-probability (natural) of the tokens.
-    pub(crate) avg_logprob: f32,
-    /// Probability that nobody speaks, 0 to 1.
-    pub(crate) no_speech_prob: f32,
-    /// Why the text ends early, if it does.
+    /// Geometric mean of the probabilities of the window's tokens, 0 to 1.
+    pub(crate) confidence: f32,
+    /// Why the text is not reliable, where it is not.
+    pub(crate) low_confidence: Option<String>,
+    /// Why the text ends early, where it does.
     pub(crate) cut_short: Option<String>,
-    /// Measurements of the window's decoding, and the rejected attempts.
-    pub(crate) decoding: Decoding,
+    /// How the times of its tokens were measured; null where they were not.
+    pub(crate) token_timing: Option<TokenTiming>,
+    /// What only the model's family knows of the window; of Whisper: scores of the decoding and rejected attempts.
+    pub(crate) diagnostics: Diagnostics,
 }
 
 /// Provenance of one artifact.
@@ -164,7 +166,7 @@ impl Document {
     pub(crate) fn text(&self, channel: u16) -> String {
         let own = self.segments.iter().filter(|segment| segment.channel == channel);
         let marked = |segment: &SegmentBlock| {
-            let mark = if segment.decoding.low_confidence.is_some() { LOW_CONFIDENCE } else { "" };
+            let mark = if segment.low_confidence.is_some() { LOW_CONFIDENCE } else { "" };
             format!("{mark}{}", segment.text)
         };
         own.map(marked).collect::<Vec<_>>().join(" ")
@@ -173,12 +175,12 @@ impl Document {
     /// Whether a word belongs to a low-confidence segment.
     pub(crate) fn is_low_confidence(&self, word: &Word) -> bool {
         let segment = self.segments.get(word.segment as usize);
-        segment.is_some_and(|segment| segment.decoding.low_confidence.is_some())
+        segment.is_some_and(|segment| segment.low_confidence.is_some())
     }
 
     /// Low-confidence segments: number and seconds.
     pub(crate) fn low_confidence(&self) -> (usize, f64) {
-        let unreliable = self.segments.iter().filter(|segment| segment.decoding.low_confidence.is_some());
+        let unreliable = self.segments.iter().filter(|segment| segment.low_confidence.is_some());
         unreliable.fold((0, 0.0), |(count, length_s), segment| (count + 1, length_s + segment.end_s - segment.start_s))
     }
 }
@@ -192,10 +194,11 @@ impl From<Segment> for SegmentBlock {
             text: segment.text,
             language: segment.language,
             language_probability: segment.language_probability,
-            avg_logprob: segment.avg_logprob,
-            no_speech_prob: segment.no_speech_prob,
+            confidence: segment.confidence,
+            low_confidence: segment.low_confidence,
             cut_short: segment.cut_short,
-            decoding: segment.decoding,
+            token_timing: segment.token_timing,
+            diagnostics: segment.diagnostics,
         }
     }
 }

@@ -1,13 +1,15 @@
-//! What a model hears: the log-probability of every symbol at every frame.
+//! The emissions of a model: the log-probability of every symbol at every frame.
 
-/// What a state of the trellis stands for.
+use models::wav2vec2::LogProbs;
+
+/// The symbol of a state of the trellis.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum Symbol {
     /// Nothing new: the blank of connectionist temporal classification, or silence.
     Blank,
     /// A symbol of the vocabulary.
     Id(usize),
-    /// A character that the vocabulary lacks: whatever symbol but blank is likeliest.
+    /// A character that the vocabulary lacks: the likeliest symbol but blank.
     Wildcard,
 }
 
@@ -21,8 +23,14 @@ pub(crate) struct Emissions {
     best: Vec<f32>,
 }
 
+impl From<LogProbs> for Emissions {
+    fn from(LogProbs { values, symbols, blank }: LogProbs) -> Self {
+        Self::new(values, symbols, blank)
+    }
+}
+
 impl Emissions {
-    /// Emissions of a vocabulary of so many symbols, `blank` among them.
+    /// Emissions of a vocabulary of this many symbols, `blank` among them.
     pub(crate) fn new(values: Vec<f32>, symbols: usize, blank: usize) -> Self {
         let best = |row: &[f32]| {
             let others = row.iter().enumerate().filter(|(id, _)| *id != blank);

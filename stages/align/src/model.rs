@@ -1,30 +1,32 @@
-//! The alignment model of a run: which one, and the words of segments placed by it.
+//! The alignment model of a run: which one, and the words of segments aligned by it.
 
 use std::fmt;
 use std::io;
 use std::str::FromStr;
 use std::sync::OnceLock;
 
-use nn::{ModelSource, ParseModelSourceError};
+use models::wav2vec2::{Wav2Vec2, Wav2Vec2Files};
+use models::{ModelError, ModelSource, ParseModelSourceError};
 use serde::{Deserialize, Serialize};
 use stage_core::{Pcm, SpeechSpan};
 
-use crate::ModelError;
-use crate::ctc::{Placed, Readings, Script, Unplaced, place};
-use crate::line::{Line, audible};
+use crate::alignment::{AlignError, Alignment, Script, Variants, align_words};
+use crate::emissions::{Emissions, Symbol};
+use crate::normalize::variants;
 use crate::sound::Interval;
-use crate::spoken::readings;
-use crate::wav2vec2::{AlignFiles, Wav2Vec2};
+use crate::symbols::symbols;
+use crate::utterance::{Utterance, audio_windows};
+use crate::words::UntimedWord;
 
-/// Sound that is heard at once, in samples: a minute.
+/// Audio that is encoded at once, in samples: a minute.
 const BATCH: i64 = 60 * 16_000;
 
-/// What times words.
+/// The source of word times.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum AlignModel {
-    /// The transcription model's cross-attention alone.
+    /// The recognizer's own times alone (Whisper's cross-attention).
     Attention,
-    /// A Wav2Vec2ForCTC; cross-attention where it fails.
+    /// A Wav2Vec2ForCTC; the recognizer's times where it fails.
     Ctc(ModelSource),
 }
 
@@ -56,10 +58,10 @@ impl fmt::Display for AlignModel {
     }
 }
 
-/// The words of a segment in samples of the recording, or why the model did not place them.
-pub(crate) type Timed = Result<Vec<TimedWord>, Unplaced>;
+/// The words of a segment in samples of the recording, or why the model did not align them.
+pub(crate) type Timed = Result<Vec<TimedWord>, AlignError>;
 
-/// A word as the model heard it.
+/// A word as the model aligned it.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct TimedWord {
     pub(crate) time: Interval,
@@ -70,13 +72,13 @@ pub(crate) struct TimedWord {
 /// A model whose weights are loaded when they are first needed.
 #[derive(Debug)]
 pub(crate) struct CtcModel {
-    pub(crate) files: AlignFiles,
+    pub(crate) files: Wav2Vec2Files,
     network: OnceLock<Wav2Vec2>,
 }
 
-/// What kept a model from its work.
+/// Why a model could not align.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum HearError {
+pub(crate) enum AlignFault {
     #[error(transparent)]
     Model(#[from] ModelError),
     #[error(transparent)]
@@ -84,7 +86,7 @@ pub(crate) enum HearError {
 }
 
 impl CtcModel {
-    pub(crate) const fn new(files: AlignFiles) -> Self {
+    pub(crate) const fn new(files: Wav2Vec2Files) -> Self {
         Self { files, network: OnceLock::new() }
     }
 
@@ -96,66 +98,65 @@ impl CtcModel {
         Ok(self.network.get_or_init(|| network))
     }
 
-    /// Places the words of all lines (by channel, then by time), some at a time. `margin` is what is heard beyond a
-    /// segment, in samples, `floor` the least score of one.
-    pub(crate) fn hear(
+    /// Aligns the words of all utterances (by channel, then by time), some at a time. `margin` is the audio beyond a
+    /// segment that the model is given, in samples, `floor` the least score of a segment.
+    pub(crate) fn align(
         &self,
         pcm: &Pcm,
         spans: &[SpeechSpan],
-        lines: &[Line<'_>],
+        utterances: &[Utterance<'_>],
         (margin, floor): (i64, f64),
-    ) -> Result<Vec<Timed>, HearError> {
-        if lines.iter().all(|line| line.drafts.is_empty()) {
-            return Ok(lines.iter().map(|_| Ok(Vec::new())).collect());
+    ) -> Result<Vec<Timed>, AlignFault> {
+        if utterances.iter().all(|utterance| utterance.words.is_empty()) {
+            return Ok(utterances.iter().map(|_| Ok(Vec::new())).collect());
         }
         let network = self.network()?;
-        let windows = audible(lines, spans, margin, pcm.frames() as i64);
-        let mut timed = Vec::with_capacity(lines.len());
-        while timed.len() < lines.len() {
+        let windows = audio_windows(utterances, spans, margin, pcm.frames() as i64);
+        let mut timed = Vec::with_capacity(utterances.len());
+        while timed.len() < utterances.len() {
             let first = timed.len();
             let mut length = 0;
-            let batch: Vec<usize> = (first..lines.len())
+            let batch: Vec<usize> = (first..utterances.len())
                 .take_while(|at| {
                     length += windows[*at].len();
                     *at == first || length <= BATCH
                 })
                 .collect();
             let read = |at: &usize| {
-                let (window, channel) = (windows[*at], lines[*at].segment.channel);
+                let (window, channel) = (windows[*at], utterances[*at].segment.channel);
                 pcm.read(channel.into(), window.start as u64, window.len() as usize)
             };
             let samples = batch.iter().map(read).collect::<io::Result<Vec<Vec<f32>>>>()?;
             let emissions = network.emissions(&samples.iter().map(Vec::as_slice).collect::<Vec<_>>());
             for (at, emissions) in batch.into_iter().zip(emissions) {
-                let words = self.readings(&lines[at]);
-                let placed = place(&emissions, &words, self.script(), floor);
-                timed.push(placed.map(|words| words.iter().map(|word| self.in_samples(word, windows[at])).collect()));
+                let words = self.variants(&utterances[at]);
+                let aligned = align_words(&Emissions::from(emissions), &words, self.script(), floor);
+                timed.push(aligned.map(|words| words.iter().map(|word| self.in_samples(word, windows[at])).collect()));
             }
         }
         Ok(timed)
     }
 
-    const fn script(&self) -> Script {
-        Script { topology: self.files.topology(), delimiter: self.files.vocabulary.delimiter() }
+    fn script(&self) -> Script {
+        Script { topology: self.files.topology(), delimiter: self.files.vocabulary().delimiter().map(Symbol::Id) }
     }
 
-    /// The symbols of every word's readings; a word without any is a wildcard.
-    fn readings(&self, line: &Line<'_>) -> Vec<Readings> {
-        let next = |at: usize| line.drafts.get(at + 1).map(|draft| draft.text.as_str());
+    /// The symbols of every word's variants; a word without any is a wildcard.
+    fn variants(&self, utterance: &Utterance<'_>) -> Vec<Variants> {
+        let next = |at: usize| utterance.words.get(at + 1).map(|word| word.text.as_str());
         let symbols = |text: String| {
-            let symbols = self.files.vocabulary.symbols(&text);
-            if symbols.is_empty() { vec![crate::emissions::Symbol::Wildcard] } else { symbols }
+            let symbols = symbols(self.files.vocabulary(), &text);
+            if symbols.is_empty() { vec![Symbol::Wildcard] } else { symbols }
         };
-        let of = |(at, draft): (usize, &crate::words::Draft)| {
-            readings(&draft.text, next(at), &line.segment.language).into_iter().map(symbols).collect()
+        let of = |(at, word): (usize, &UntimedWord)| {
+            variants(&word.text, next(at), &utterance.segment.language).into_iter().map(symbols).collect()
         };
-        line.drafts.iter().enumerate().map(of).collect()
+        utterance.words.iter().enumerate().map(of).collect()
     }
 
-    /// Frames as samples: a frame stands for the hop in the middle of what it hears.
-    fn in_samples(&self, word: &Placed, window: Interval) -> TimedWord {
-        let (hop, field) = self.files.hop_and_field();
-        let sample = |frame: usize| window.start + frame as i64 * hop + (field - hop) / 2;
+    /// Frames as samples.
+    fn in_samples(&self, word: &Alignment, window: Interval) -> TimedWord {
+        let sample = |frame: usize| window.start + self.files.frame_start(frame);
         let time = Interval { start: sample(word.start), end: sample(word.end) };
         TimedWord { time, score: word.score, wildcard: word.wildcard }
     }
@@ -166,7 +167,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn attention_is_no_model_and_all_else_is_one() {
+    fn align_model_is_attention_or_a_source() {
         assert_eq!("attention".parse(), Ok(AlignModel::Attention));
         assert_eq!("embedded".parse(), Ok(AlignModel::Ctc(ModelSource::Embedded)));
         let hub = "facebook/wav2vec2-base-960h".parse::<AlignModel>().unwrap();

@@ -1,13 +1,13 @@
 //! Word boundaries at energy onsets and offsets.
 //!
-//! Near every boundary a pause is looked for: an interval without speech activity. It ends the word before it and begins
-//! the word after it. Where words touch, the boundary goes to the energy minimum between them; where nothing is clear,
-//! the given time stands.
+//! Near every boundary a pause is looked for: an interval without speech activity. It ends the word before it and
+//! begins the word after it. Where words touch, the boundary goes to the energy minimum between them; where nothing is
+//! clear, the given time stands.
 
-use crate::settle::SHORTEST_WORD;
+use crate::monotonic::SHORTEST_WORD;
 use crate::sound::{Interval, Sound};
 
-/// A shorter silence is no pause: 30 ms.
+/// A shorter silence is not a pause: 30 ms.
 const SHORTEST_PAUSE: i64 = 480;
 /// A pause gains nothing by being longer than this when it is chosen: 0.3 s.
 const LONG_PAUSE: i64 = 4800;
@@ -46,7 +46,7 @@ pub(crate) fn refine(words: &[Interval], sound: &Sound, room: Interval, reach: R
     refined
 }
 
-/// What lies between two words, or before the first, or after the last.
+/// The interval between two words, before the first, or after the last.
 struct Boundary<'a> {
     left: Option<Interval>,
     right: Option<Interval>,
@@ -56,8 +56,8 @@ struct Boundary<'a> {
 }
 
 impl Boundary<'_> {
-    /// The left word's end and the right word's start, where they are clear. Each goes to the pause that is near it: what
-    /// sounds between the words and was not transcribed lies between two pauses.
+    /// The left word's end and the right word's start, where they are clear. Each goes to the pause that is near it:
+    /// what sounds between the words and was not transcribed is between two pauses.
     fn place(&self) -> (Option<i64>, Option<i64>) {
         let given = self.given();
         // A pause that begins with the left word, or ends with the right one, says nothing of that word.

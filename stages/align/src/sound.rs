@@ -1,4 +1,4 @@
-//! The levels around one segment, with what counts as sound in them.
+//! The levels around one segment, and which of them are sound.
 
 use std::io;
 use std::ops::Range;
@@ -8,7 +8,7 @@ use stage_core::{Pcm, SAMPLE_RATE_HZ, SpeechSpan};
 
 /// Samples between two levels: 5 ms.
 pub(crate) const HOP: i64 = ACTIVITY_HOP as i64;
-/// What is measured on each side of the segment, for the noise around it: 0.75 s.
+/// The margin measured on each side of the segment, for the noise around it: 0.75 s.
 const MARGIN: i64 = 12_000;
 
 /// A half-open interval of samples.
@@ -41,7 +41,7 @@ pub(crate) struct Sound {
 }
 
 impl Sound {
-    /// Hears a segment of a channel and what lies around it. `spans` are the speech spans of the recording.
+    /// Measures a segment of a channel and its margins. `spans` are the speech spans of the recording.
     pub(crate) fn measure(pcm: &Pcm, channel: u16, segment: Interval, spans: &[SpeechSpan]) -> io::Result<Self> {
         let origin = (segment.start - MARGIN).max(0);
         let end = (segment.end + MARGIN).min(pcm.frames() as i64);
@@ -51,7 +51,7 @@ impl Sound {
         Ok(Self { activity, origin })
     }
 
-    /// The indices of the levels whose middle lies in an interval.
+    /// The indices of the levels whose middle is in an interval.
     fn indices(&self, interval: Interval) -> Range<usize> {
         let index = |sample: i64| ((sample - self.origin - HOP / 2 + HOP - 1) / HOP).max(0) as usize;
         let end = index(interval.end).min(self.activity.levels().len());
@@ -63,7 +63,7 @@ impl Sound {
         self.origin + index as i64 * HOP
     }
 
-    /// The levels whose middle lies in an interval, each with that middle.
+    /// The levels whose middle is in an interval, each with that middle.
     pub(crate) fn within(&self, interval: Interval) -> impl DoubleEndedIterator<Item = (i64, f32)> + '_ {
         self.indices(interval).map(|at| (self.sample(at) + HOP / 2, self.activity.levels()[at]))
     }
@@ -78,12 +78,12 @@ impl Sound {
         self.activity.floor(((sample - self.origin) / HOP).max(0) as usize)
     }
 
-    /// The silences that begin or end in an interval or lie over it, cut to it.
+    /// The silences that begin or end in an interval or are over it, cut to it.
     pub(crate) fn silences(&self, interval: Interval) -> Vec<Interval> {
         self.runs(interval, false)
     }
 
-    /// What sounds in an interval, cut to it.
+    /// The sounds in an interval, cut to it.
     pub(crate) fn sounds(&self, interval: Interval) -> Vec<Interval> {
         self.runs(interval, true)
     }

@@ -1,4 +1,4 @@
-//! Words lie where it sounds: rules for times from attention.
+//! Words are where it sounds: rules for times from attention.
 //!
 //! - Marks have no sound. What sounds while the attention is at a mark belongs to the word before it up to the longest
 //!   silence there, and to the word behind it from there on.
@@ -11,7 +11,7 @@ use stage_core::SAMPLE_RATE_HZ;
 
 use crate::sound::{Interval, Sound};
 
-/// A silence of so many samples is not inside a word.
+/// A silence of this many samples is not inside a word.
 const LONG_SILENCE: i64 = (PAUSE_MIN_MS * SAMPLE_RATE_HZ as usize / 1000) as i64;
 
 /// A word's time by attention, and where the marks behind it end, in samples.

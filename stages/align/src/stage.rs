@@ -1,20 +1,21 @@
 //! The stage: transcript in, the artifact out.
 
+use models::wav2vec2::Wav2Vec2Files;
+use models::{ModelError, SpeechModel};
 use serde_json::json;
 use stage_core::{
     AlignedWords, Artifact, Identity, Inputs, Pcm, Phases, SAMPLE_RATE_HZ, Segment, SpeechSegments, SpeechSpan, Stage,
-    StageError, StageName, StageSpec, Timing, TimingMethod, Transcript, Word,
+    StageError, StageName, StageSpec, Timing, TimingMethod, TokenTiming, Transcript, Word,
 };
 
-use crate::error::AlignError;
-use crate::line::{Line, samples, seconds};
+use crate::error::StageFault;
 use crate::model::{CtcModel, Timed, TimedWord};
+use crate::monotonic::enforce_monotonic;
 use crate::refine::{Reach, refine};
-use crate::settle::settle;
 use crate::sound::{Interval, Sound};
 use crate::speech::{Marked, onto_sound};
-use crate::words::{Draft, words};
-use crate::{AlignFiles, ModelError};
+use crate::utterance::{Utterance, samples, seconds};
+use crate::words::{UntimedWord, words};
 
 /// The stage's name.
 pub(crate) const NAME: StageName = AlignedWords::NAME.stage();
@@ -22,21 +23,22 @@ pub(crate) const NAME: StageName = AlignedWords::NAME.stage();
 /// The settings of an [`Aligner`].
 #[derive(Debug, Clone, PartialEq)]
 pub struct AlignConfig {
-    /// How far from the attention's time an onset or offset is looked for, in seconds, once words lie where it sounds; 0
-    /// keeps the attention's times, silences included.
+    /// How far from the recognizer's time an onset or offset is looked for, in seconds, once words are where it sounds;
+    /// 0 keeps the recognizer's times, silences included.
     pub search_s: f64,
-    /// How far from a CTC model's time the onset or offset beside a pause is looked for, in seconds; 0 keeps the model's
-    /// times. Where words touch, the model's time always stands: the dip between them is as often inside a word.
+    /// How far from a CTC model's time the onset or offset beside a pause is looked for, in seconds; 0 keeps the
+    /// model's times. Where words touch, the model's time always stands: the dip between them is as often inside a
+    /// word.
     pub ctc_search_s: f64,
-    /// What a CTC model hears beyond a segment on either side, in seconds, where no other segment is.
+    /// The audio beyond a segment that a CTC model is given on either side, in seconds, where no other segment is.
     pub margin_s: f64,
-    /// A segment's words are timed by attention where their geometric mean probability is below this, 0 to 1.
+    /// A segment's words keep the recognizer's times where their geometric mean probability is below this, 0 to 1.
     pub min_score: f64,
 }
 
 impl Default for AlignConfig {
-    /// 80 ms: four positions of the attention, whose silences transcribe has taken out. 150 ms: a CTC model's spikes are
-    /// well inside their words.
+    /// 80 ms: four positions of the attention, whose silences transcribe has taken out. 150 ms: a CTC model's spikes
+    /// are well inside their words.
     fn default() -> Self {
         Self { search_s: 0.08, ctc_search_s: 0.15, margin_s: 0.2, min_score: 0.01 }
     }
@@ -50,7 +52,7 @@ pub struct Aligner {
 }
 
 impl Aligner {
-    /// An aligner with these settings that times words by cross-attention.
+    /// An aligner with these settings that keeps the recognizer's times.
     #[must_use]
     pub const fn new(config: AlignConfig) -> Self {
         Self { config, model: None }
@@ -59,29 +61,29 @@ impl Aligner {
     /// An aligner with a CTC model, whose weights are hashed here and loaded when they are first needed.
     ///
     /// # Errors
-    /// [`ModelError::File`] where they cannot be read.
-    pub fn with_model(config: AlignConfig, files: AlignFiles) -> Result<Self, ModelError> {
+    /// A [`ModelError`] that names the file, where they cannot be read.
+    pub fn with_model(config: AlignConfig, files: Wav2Vec2Files) -> Result<Self, ModelError> {
         let sha256 = files.sha256()?.to_owned();
         Ok(Self { config, model: Some((CtcModel::new(files), sha256)) })
     }
 
     /// The files of the CTC model, where there is one.
     #[must_use]
-    pub fn files(&self) -> Option<&AlignFiles> {
+    pub fn files(&self) -> Option<&Wav2Vec2Files> {
         self.model.as_ref().map(|(model, _)| &model.files)
     }
 
-    /// The words of one line in `room`, timed by the model where it did.
-    fn align_line(
+    /// The words of one utterance in `room`, timed by the model where it did.
+    fn align_utterance(
         &self,
         pcm: &Pcm,
         spans: &[SpeechSpan],
-        line: Line<'_>,
+        utterance: Utterance<'_>,
         timed: Option<Timed>,
         room: Interval,
-    ) -> Result<Vec<Word>, AlignError> {
-        let Line { index, segment, drafts } = line;
-        if drafts.is_empty() {
+    ) -> Result<Vec<Word>, StageFault> {
+        let Utterance { index, segment, words } = utterance;
+        if words.is_empty() {
             return Ok(Vec::new());
         }
         let within = |start: i64, end: i64| {
@@ -89,11 +91,11 @@ impl Aligner {
             Interval { start, end: end.clamp(start, room.end) }
         };
         let by_ctc = |words: &Vec<TimedWord>| words.iter().map(|word| within(word.time.start, word.time.end)).collect();
-        let by_attention = |draft: &Draft| {
-            let time = within(samples(draft.start_s), samples(draft.end_s));
-            Marked { time, marks_end: samples(draft.marks_end_s).clamp(time.end, room.end) }
+        let by_recognizer = |word: &UntimedWord| {
+            let time = within(samples(word.start_s), samples(word.end_s));
+            Marked { time, marks_end: samples(word.marks_end_s).clamp(time.end, room.end) }
         };
-        let attention = || drafts.iter().map(by_attention).collect::<Vec<_>>();
+        let recognized = || words.iter().map(by_recognizer).collect::<Vec<_>>();
         let timed_by_ctc = timed.as_ref().and_then(|timed| timed.as_ref().ok());
         let reach = match timed_by_ctc {
             Some(_) => Reach { pause: samples(self.config.ctc_search_s), minimum: 0 },
@@ -101,21 +103,21 @@ impl Aligner {
         };
         let mut times: Vec<Interval> = if reach.pause > 0 {
             let sound = Sound::measure(pcm, segment.channel, room, spans)?;
-            let times = timed_by_ctc.map_or_else(|| onto_sound(&attention(), &sound), by_ctc);
+            let times = timed_by_ctc.map_or_else(|| onto_sound(&recognized(), &sound), by_ctc);
             refine(&times, &sound, room, reach)
         } else {
-            timed_by_ctc.map_or_else(|| attention().iter().map(|word| word.time).collect(), by_ctc)
+            timed_by_ctc.map_or_else(|| recognized().iter().map(|word| word.time).collect(), by_ctc)
         };
-        settle(&mut times, room);
-        let words = drafts.into_iter().zip(times).enumerate().map(|(at, (draft, time))| Word {
+        enforce_monotonic(&mut times, room);
+        let words = words.into_iter().zip(times).enumerate().map(|(at, (word, time))| Word {
             channel: segment.channel,
             speaker: None,
-            confidence: draft.confidence(),
-            text: draft.text,
+            confidence: word.confidence(),
+            text: word.text,
             start_s: seconds(time.start),
             end_s: seconds(time.end),
             segment: index as u32,
-            timing: timing(timed.as_ref(), at, reach.pause > 0),
+            timing: timing(segment, timed.as_ref(), at, reach.pause > 0),
         });
         Ok(words.collect())
     }
@@ -124,7 +126,7 @@ impl Aligner {
 impl Stage for Aligner {
     const SPEC: StageSpec = StageSpec {
         name: NAME,
-        version: 3,
+        version: 4,
         inputs: &[Pcm::NAME, SpeechSegments::NAME, Transcript::NAME],
         outputs: &[],
         phases: Phases::Cpu,
@@ -156,34 +158,34 @@ impl Stage for Aligner {
     }
 
     /// The words of every segment. Joined, a segment's words are its text without white space. In a channel words
-    /// never overlap; each lies inside its segment and the recording and lasts at least 20 ms, or an equal share of
+    /// never overlap; each is inside its segment and the recording and lasts at least 20 ms, or an equal share of
     /// the segment where that has not the room (in a segment without a sample inside the recording: nothing).
     ///
     /// # Errors
-    /// `no-such-channel` (Bug) where the transcript is not this recording's, `samples-unreadable` (Transient) where
+    /// `no-such-channel` (Bug) where the transcript is of another recording, `samples-unreadable` (Transient) where
     /// spilled samples cannot be read back, `model-malformed` (BadInput) where the weights do not fit the model.
     fn run(&self, (pcm, speech, transcript): Self::Input<'_>) -> Result<AlignedWords, StageError> {
         let channels = pcm.channels();
         if let Some(segment) = transcript.segments.iter().find(|segment| usize::from(segment.channel) >= channels) {
-            return Err(AlignError::NoSuchChannel { channel: segment.channel, channels }.into());
+            return Err(StageFault::NoSuchChannel { channel: segment.channel, channels }.into());
         }
-        let lines = lines(transcript);
+        let utterances = utterances(transcript);
         let timed: Vec<Option<Timed>> = match &self.model {
-            None => lines.iter().map(|_| None).collect(),
+            None => utterances.iter().map(|_| None).collect(),
             Some((model, _)) => {
-                let heard = (samples(self.config.margin_s), self.config.min_score);
-                model.hear(pcm, &speech.spans, &lines, heard)?.into_iter().map(Some).collect()
+                let limits = (samples(self.config.margin_s), self.config.min_score);
+                model.align(pcm, &speech.spans, &utterances, limits)?.into_iter().map(Some).collect()
             }
         };
         let mut aligned: Vec<Word> = Vec::new();
-        for (line, timed) in lines.into_iter().zip(timed) {
-            let channel = line.segment.channel;
+        for (utterance, timed) in utterances.into_iter().zip(timed) {
+            let channel = utterance.segment.channel;
             let free = aligned.last().filter(|word| word.channel == channel).map_or(0, |word| samples(word.end_s));
-            let room = room(line.segment, free, pcm.frames() as i64);
-            aligned.extend(self.align_line(pcm, &speech.spans, line, timed, room)?);
+            let room = room(utterance.segment, free, pcm.frames() as i64);
+            aligned.extend(self.align_utterance(pcm, &speech.spans, utterance, timed, room)?);
         }
         let method = match &self.model {
-            None => attention(self.config.search_s > 0.0),
+            None => recognized(transcript.segments.first(), self.config.search_s > 0.0),
             Some(_) if self.config.ctc_search_s > 0.0 => TimingMethod::CtcEnergy,
             Some(_) => TimingMethod::Ctc,
         };
@@ -192,21 +194,23 @@ impl Stage for Aligner {
 }
 
 /// The segments by channel, then by time, with their words.
-fn lines(transcript: &Transcript) -> Vec<Line<'_>> {
-    let line = |(index, segment)| Line { index, segment, drafts: words(&segment.pieces, &segment.language) };
-    let mut lines: Vec<Line<'_>> = transcript.segments.iter().enumerate().map(line).collect();
-    lines.sort_by(|a, b| {
+fn utterances(transcript: &Transcript) -> Vec<Utterance<'_>> {
+    let utterance =
+        |(index, segment)| Utterance { index, segment, words: words(&segment.token_groups, &segment.language) };
+    let mut utterances: Vec<Utterance<'_>> = transcript.segments.iter().enumerate().map(utterance).collect();
+    utterances.sort_by(|a, b| {
         let (a, b) = (a.segment, b.segment);
         a.channel.cmp(&b.channel).then(a.start_s.total_cmp(&b.start_s))
     });
-    lines
+    utterances
 }
 
 /// How the word at a place in its segment was timed.
-fn timing(timed: Option<&Timed>, at: usize, energy: bool) -> Timing {
+fn timing(segment: &Segment, timed: Option<&Timed>, at: usize, energy: bool) -> Timing {
+    let method = recognized(Some(segment), energy);
     match timed {
-        None => Timing { method: attention(energy), score: None, fallback: None },
-        Some(Err(reason)) => Timing { method: attention(energy), score: None, fallback: Some(reason.to_string()) },
+        None => Timing { method, score: None, fallback: None },
+        Some(Err(reason)) => Timing { method, score: None, fallback: Some(reason.to_string()) },
         Some(Ok(words)) => Timing {
             method: match (words[at].wildcard, energy) {
                 (false, false) => TimingMethod::Ctc,
@@ -220,11 +224,17 @@ fn timing(timed: Option<&Timed>, at: usize, energy: bool) -> Timing {
     }
 }
 
-const fn attention(energy: bool) -> TimingMethod {
-    if energy { TimingMethod::CrossAttentionEnergy } else { TimingMethod::CrossAttention }
+/// The method of the recognizer's own times.
+fn recognized(segment: Option<&Segment>, energy: bool) -> TimingMethod {
+    match (segment.and_then(|segment| segment.token_timing).unwrap_or_default(), energy) {
+        (TokenTiming::CrossAttention, false) => TimingMethod::CrossAttention,
+        (TokenTiming::CrossAttention, true) => TimingMethod::CrossAttentionEnergy,
+        (TokenTiming::Emissions, false) => TimingMethod::Emissions,
+        (TokenTiming::Emissions, true) => TimingMethod::EmissionsEnergy,
+    }
 }
 
-/// The samples of a segment that lie inside the recording and after the words before it.
+/// The samples of a segment that are inside the recording and after the words before it.
 fn room(segment: &Segment, free: i64, recording: i64) -> Interval {
     let rate = f64::from(SAMPLE_RATE_HZ);
     let start = ((segment.start_s * rate).ceil() as i64).clamp(free, recording);

@@ -1,10 +1,10 @@
-//! Token pieces to words.
+//! Token groups to words.
 //!
-//! White space begins a word; languages that write none between words have a word a piece, as in OpenAI's Whisper
+//! White space begins a word; languages that write none between words have a word per group, as in OpenAI's Whisper
 //! (`whisper/tokenizer.py`, `split_to_word_tokens`). Punctuation goes with its word, as there in `merge_punctuations`,
 //! but has no sound: neither its time nor its score counts.
 
-use stage_core::TokenPiece;
+use stage_core::TokenGroup;
 
 /// Languages without spaces between words.
 const UNSPACED: [&str; 6] = ["zh", "ja", "th", "lo", "my", "yue"];
@@ -15,9 +15,9 @@ const EITHER: &str = "\"'`-–—";
 /// Marks that close.
 const CLOSING: &str = "”’»)]}）］｝」』》〉】.。,，!！?？:：;；、…·~～";
 
-/// A word with the attention's times.
+/// A word with the recognizer's times.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Draft {
+pub(crate) struct UntimedWord {
     pub(crate) text: String,
     pub(crate) start_s: f64,
     pub(crate) end_s: f64,
@@ -27,7 +27,7 @@ pub(crate) struct Draft {
     tokens: usize,
 }
 
-impl Draft {
+impl UntimedWord {
     /// Geometric mean of the tokens' probabilities.
     pub(crate) fn confidence(&self) -> f32 {
         let confidence = (self.logprob / self.tokens as f64).exp() as f32;
@@ -45,32 +45,32 @@ impl Draft {
 }
 
 /// The words of one segment. Joined, they are its text without white space.
-pub(crate) fn words(pieces: &[TokenPiece], language: &str) -> Vec<Draft> {
+pub(crate) fn words(groups: &[TokenGroup], language: &str) -> Vec<UntimedWord> {
     let unspaced = UNSPACED.contains(&language);
-    let mut words: Vec<Draft> = Vec::new();
-    let mut opening: Option<Draft> = None;
-    for Part { spaced, draft } in parts(pieces) {
-        if is_punctuation(&draft.text) {
+    let mut words: Vec<UntimedWord> = Vec::new();
+    let mut opening: Option<UntimedWord> = None;
+    for Part { spaced, untimed } in parts(groups) {
+        if is_punctuation(&untimed.text) {
             if let Some(word) = words.last_mut() {
-                word.marks_end_s = word.marks_end_s.max(draft.end_s);
+                word.marks_end_s = word.marks_end_s.max(untimed.end_s);
             }
             match words.last_mut() {
-                Some(word) if opening.is_none() && !opens(&draft.text, spaced, unspaced) => {
-                    word.text.push_str(&draft.text);
+                Some(word) if opening.is_none() && !opens(&untimed.text, spaced, unspaced) => {
+                    word.text.push_str(&untimed.text);
                 }
                 _ => match &mut opening {
-                    Some(mark) => mark.sounding(draft),
-                    None => opening = Some(draft),
+                    Some(mark) => mark.sounding(untimed),
+                    None => opening = Some(untimed),
                 },
             }
             continue;
         }
         let mark = opening.take();
         match words.last_mut() {
-            Some(word) if mark.is_none() && !spaced && !unspaced => word.sounding(draft),
+            Some(word) if mark.is_none() && !spaced && !unspaced => word.sounding(untimed),
             _ => {
-                let text = mark.map_or_else(String::new, |mark| mark.text) + &draft.text;
-                words.push(Draft { text, ..draft });
+                let text = mark.map_or_else(String::new, |mark| mark.text) + &untimed.text;
+                words.push(UntimedWord { text, ..untimed });
             }
         }
     }
@@ -91,33 +91,36 @@ fn is_punctuation(text: &str) -> bool {
     text.chars().all(|c| OPENING.contains(c) || EITHER.contains(c) || CLOSING.contains(c))
 }
 
-/// A stretch of a piece without white space.
+/// A part of a group without white space.
 struct Part {
     /// Whether white space came before it.
     spaced: bool,
-    draft: Draft,
+    untimed: UntimedWord,
 }
 
-/// The pieces cut at white space; the parts of one piece share its time by their number of characters.
-fn parts(pieces: &[TokenPiece]) -> Vec<Part> {
+/// The groups cut at white space; the parts of one group share its time by their number of characters.
+fn parts(groups: &[TokenGroup]) -> Vec<Part> {
     let mut parts = Vec::new();
     let mut spaced = false;
-    for piece in pieces {
-        let tokens = piece.ids.len().max(1);
-        let characters = piece.text.chars().filter(|c| !c.is_whitespace()).count().max(1) as f64;
-        let at = |seen: usize| piece.start_s + (piece.end_s - piece.start_s) * (seen as f64 / characters);
+    for group in groups {
+        let tokens = group.ids.len().max(1);
+        let characters = group.text.chars().filter(|c| !c.is_whitespace()).count().max(1) as f64;
+        let at = |seen: usize| group.start_s + (group.end_s - group.start_s) * (seen as f64 / characters);
         let mut seen = 0;
-        spaced |= piece.text.starts_with(char::is_whitespace);
-        for text in piece.text.split_whitespace() {
+        spaced |= group.text.starts_with(char::is_whitespace);
+        for text in group.text.split_whitespace() {
             let from = seen;
             seen += text.chars().count();
             let (start_s, end_s) = (at(from), at(seen));
-            let logprob = f64::from(piece.logprob);
+            let logprob = f64::from(group.logprob);
             let text = text.to_owned();
-            parts.push(Part { spaced, draft: Draft { text, start_s, end_s, marks_end_s: end_s, logprob, tokens } });
+            parts.push(Part {
+                spaced,
+                untimed: UntimedWord { text, start_s, end_s, marks_end_s: end_s, logprob, tokens },
+            });
             spaced = true;
         }
-        spaced = if seen == 0 { spaced } else { piece.text.ends_with(char::is_whitespace) };
+        spaced = if seen == 0 { spaced } else { group.text.ends_with(char::is_whitespace) };
     }
     parts
 }
@@ -127,11 +130,11 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    fn pieces(texts: &[&str]) -> Vec<TokenPiece> {
+    fn groups(texts: &[&str]) -> Vec<TokenGroup> {
         texts
             .iter()
             .enumerate()
-            .map(|(at, text)| TokenPiece {
+            .map(|(at, text)| TokenGroup {
                 ids: vec![at as u32],
                 text: (*text).to_owned(),
                 start_s: at as f64,
@@ -142,7 +145,7 @@ mod tests {
     }
 
     fn texts(language: &str, texts: &[&str]) -> Vec<String> {
-        words(&pieces(texts), language).into_iter().map(|word| word.text).collect()
+        words(&groups(texts), language).into_iter().map(|word| word.text).collect()
     }
 
     #[test]
@@ -154,7 +157,7 @@ mod tests {
     }
 
     #[test]
-    fn a_language_without_spaces_has_a_word_a_piece() {
+    fn words_of_a_language_without_spaces_are_groups() {
         assert_eq!(texts("ja", &["もし", "もし", "。", "「", "はい", "」"]), ["もし", "もし。", "「はい」"]);
     }
 
@@ -172,25 +175,25 @@ mod tests {
 
     #[test]
     fn punctuation_has_neither_time_nor_score() {
-        let mut pieces = pieces(&[" one", ","]);
-        pieces[1].logprob = -9.0;
-        let word = &words(&pieces, "en")[0];
+        let mut groups = groups(&[" one", ","]);
+        groups[1].logprob = -9.0;
+        let word = &words(&groups, "en")[0];
         assert_eq!((word.start_s, word.end_s, word.marks_end_s), (0.0, 1.0, 2.0));
         assert!((word.confidence() - (-0.5f32).exp()).abs() < 1e-6);
     }
 
     #[test]
     fn confidence_is_the_geometric_mean_of_the_tokens() {
-        let mut pieces = pieces(&[" a", "b"]);
-        (pieces[0].ids, pieces[0].logprob) = (vec![1, 2], -1.0);
-        assert!((words(&pieces, "en")[0].confidence() - (-0.5f32).exp()).abs() < 1e-6);
-        pieces[0].logprob = f32::NAN;
-        assert_eq!(words(&pieces, "en")[0].confidence(), 0.0);
+        let mut groups = groups(&[" a", "b"]);
+        (groups[0].ids, groups[0].logprob) = (vec![1, 2], -1.0);
+        assert!((words(&groups, "en")[0].confidence() - (-0.5f32).exp()).abs() < 1e-6);
+        groups[0].logprob = f32::NAN;
+        assert_eq!(words(&groups, "en")[0].confidence(), 0.0);
     }
 
     proptest! {
         #[test]
-        fn no_character_is_lost_or_doubled(
+        fn words_lose_and_double_no_character(
             parts in prop::collection::vec("[ a-c'\".,(가「」\\-]{0,4}", 0..20),
             language in prop::sample::select(vec!["en", "ko", "zh"]),
         ) {

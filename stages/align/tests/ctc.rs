@@ -1,21 +1,21 @@
-//! The embedded aligner on digits that were joined with known pauses, with attention's times that are no help.
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on must stop")]
+//! The embedded aligner on digits that were joined with known pauses, with times of the recognizer that do not help.
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 mod support;
 
-use align::{AlignConfig, AlignFiles, Aligner, ModelSource};
+use align::{AlignConfig, Aligner, ModelSource, Wav2Vec2Files};
 use stage_core::{AlignedWords, SpeechSegments, Stage, TimingMethod, Transcript};
 use support::{Attention, Call, digits, percentile};
 
 fn aligner(config: AlignConfig) -> Aligner {
-    Aligner::with_model(config, AlignFiles::resolve(&ModelSource::Embedded).unwrap()).unwrap()
+    Aligner::with_model(config, Wav2Vec2Files::resolve(&ModelSource::Embedded).unwrap()).unwrap()
 }
 
-/// A transcript whose pieces all span their segment.
+/// A transcript whose token_groups all span their segment.
 fn without_times(mut transcript: Transcript) -> Transcript {
     for segment in &mut transcript.segments {
         let (start_s, end_s) = (segment.start_s, segment.end_s);
-        segment.pieces.iter_mut().for_each(|piece| (piece.start_s, piece.end_s) = (start_s, end_s));
+        segment.token_groups.iter_mut().for_each(|group| (group.start_s, group.end_s) = (start_s, end_s));
     }
     transcript
 }
@@ -39,11 +39,11 @@ fn words_are_found_without_any_times_and_say_how() {
 }
 
 #[test]
-fn what_other_segments_stand_beside_changes_no_word() {
+fn words_do_not_depend_on_other_segments() {
     let Some(folder) = digits() else { return };
     let call = Call::of_digits(&folder, 4);
     let transcript = call.transcript(Attention::Contiguous, 5);
-    // What is heard beyond a segment, and where its levels are measured, does depend on the segments beside it.
+    // The audio beyond a segment, and where its levels are measured, does depend on the segments beside it.
     let aligner = aligner(AlignConfig { margin_s: 0.0, ctc_search_s: 0.0, ..AlignConfig::default() });
     let speech = SpeechSegments { spans: Vec::new(), ..call.speech() };
     let run = |transcript: &Transcript| aligner.run((&call.pcm, &speech, transcript)).unwrap();
@@ -59,7 +59,7 @@ fn what_other_segments_stand_beside_changes_no_word() {
 }
 
 #[test]
-fn where_the_model_fails_attention_stands_and_the_word_says_why() {
+fn words_keep_the_times_of_the_recognizer_where_the_model_fails() {
     let Some(folder) = digits() else { return };
     let call = Call::of_digits(&folder, 3);
     let transcript = call.transcript(Attention::Scattered, 5);
@@ -75,12 +75,12 @@ fn where_the_model_fails_attention_stands_and_the_word_says_why() {
 }
 
 #[test]
-fn a_number_is_found_by_how_it_is_spoken_and_stays_as_it_is_written() {
+fn number_is_aligned_as_spoken_and_kept_as_written() {
     let Some(folder) = digits() else { return };
     let call = Call::of_digits(&folder, 2);
     let mut transcript = without_times(call.transcript(Attention::Scattered, 5));
-    for piece in transcript.segments.iter_mut().flat_map(|segment| &mut segment.pieces) {
-        piece.text = format!(" {}", piece.ids[0]);
+    for group in transcript.segments.iter_mut().flat_map(|segment| &mut segment.token_groups) {
+        group.text = format!(" {}", group.ids[0]);
     }
     let aligned = aligner(AlignConfig::default()).run((&call.pcm, &call.speech(), &transcript)).unwrap();
     assert!(aligned.words.iter().all(|word| word.text.parse::<u32>().is_ok_and(|digit| digit < 10)));

@@ -1,12 +1,12 @@
-//! What holds for every word, whatever the transcript says.
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on must stop")]
+//! What holds for every word of any transcript.
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 #[path = "guarantees/signal.rs"]
 mod signal;
 
 use align::{AlignConfig, Aligner};
 use proptest::prelude::*;
-use signal::{bursts, piece, segment, speech, transcript};
+use signal::{bursts, group, segment, speech, transcript};
 use stage_core::{AlignedWords, ErrorClass, Pcm, Segment, Stage};
 
 fn align(pcm: &Pcm, segments: Vec<Segment>) -> AlignedWords {
@@ -21,8 +21,8 @@ fn without_space(text: &str) -> String {
 fn check(pcm: &Pcm, segments: &[Segment], aligned: &AlignedWords) -> Result<(), TestCaseError> {
     for (index, segment) in segments.iter().enumerate() {
         let words = || aligned.words.iter().filter(|word| word.segment as usize == index);
-        let pieces: String = segment.pieces.iter().map(|piece| piece.text.as_str()).collect();
-        prop_assert_eq!(words().map(|word| word.text.as_str()).collect::<String>(), without_space(&pieces));
+        let token_groups: String = segment.token_groups.iter().map(|group| group.text.as_str()).collect();
+        prop_assert_eq!(words().map(|word| word.text.as_str()).collect::<String>(), without_space(&token_groups));
         for word in words() {
             prop_assert_eq!(word.channel, segment.channel);
             prop_assert!(word.end_s - word.start_s > 0.02 - 1e-9, "{:?}", word);
@@ -46,13 +46,13 @@ proptest! {
         quiet in prop::collection::vec((0usize..6000, 0usize..6000), 0..8),
     ) {
         let pcm = Pcm::from_channels(vec![bursts(&quiet, 5.0), bursts(&[], 5.0)]);
-        let pieces = |parts: &[(String, f64, f64, f32)]| {
-            parts.iter().map(|(text, start, end, logprob)| piece(text, *start, *end, *logprob)).collect::<Vec<_>>()
+        let token_groups = |parts: &[(String, f64, f64, f32)]| {
+            parts.iter().map(|(text, start, end, logprob)| group(text, *start, *end, *logprob)).collect::<Vec<_>>()
         };
         let segments = vec![
-            segment(0, (0.5, 2.5), pieces(&first)),
-            segment(0, (2.5, 4.7), pieces(&second)),
-            segment(1, (1.0, 3.0), pieces(&first)),
+            segment(0, (0.5, 2.5), token_groups(&first)),
+            segment(0, (2.5, 4.7), token_groups(&second)),
+            segment(1, (1.0, 3.0), token_groups(&first)),
         ];
         let aligned = align(&pcm, segments.clone());
         check(&pcm, &segments, &aligned)?;
@@ -62,8 +62,8 @@ proptest! {
 #[test]
 fn identical_times_give_words_in_order() {
     let pcm = Pcm::from_channels(vec![bursts(&[(3000, 3000)], 3.0)]);
-    let pieces = (0..20).map(|_| piece(" one", 1.0, 1.0, -0.1)).collect();
-    let segments = vec![segment(0, (0.5, 2.0), pieces)];
+    let token_groups = (0..20).map(|_| group(" one", 1.0, 1.0, -0.1)).collect();
+    let segments = vec![segment(0, (0.5, 2.0), token_groups)];
     check(&pcm, &segments, &align(&pcm, segments.clone())).unwrap();
 }
 
@@ -71,23 +71,23 @@ fn identical_times_give_words_in_order() {
 fn times_outside_the_segment_are_brought_back() {
     let pcm = Pcm::from_channels(vec![bursts(&[], 3.0)]);
     let times = [(-5.0, -4.0), (f64::NAN, 9.0), (f64::NEG_INFINITY, f64::INFINITY), (100.0, 50.0)];
-    let pieces = times.map(|(start, end)| piece(" one", start, end, -0.1)).to_vec();
-    let segments = vec![segment(0, (1.0, 2.0), pieces)];
+    let token_groups = times.map(|(start, end)| group(" one", start, end, -0.1)).to_vec();
+    let segments = vec![segment(0, (1.0, 2.0), token_groups)];
     check(&pcm, &segments, &align(&pcm, segments.clone())).unwrap();
 }
 
 #[test]
-fn nothing_said_is_no_words() {
+fn words_of_an_empty_transcript_are_none() {
     let pcm = Pcm::from_channels(vec![Vec::new()]);
     assert!(align(&pcm, Vec::new()).words.is_empty());
     assert!(align(&pcm, vec![segment(0, (0.0, 0.0), Vec::new())]).words.is_empty());
 }
 
 #[test]
-fn a_recording_without_room_keeps_the_text() {
+fn words_of_a_recording_without_room_keep_the_text() {
     let pcm = Pcm::from_channels(vec![Vec::new()]);
-    let pieces = vec![piece(" one", 0.0, 1.0, -0.1), piece(" two", 1.0, 2.0, -0.1)];
-    let words = align(&pcm, vec![segment(0, (0.0, 2.0), pieces)]).words;
+    let token_groups = vec![group(" one", 0.0, 1.0, -0.1), group(" two", 1.0, 2.0, -0.1)];
+    let words = align(&pcm, vec![segment(0, (0.0, 2.0), token_groups)]).words;
     assert_eq!(
         words.iter().map(|word| (word.text.as_str(), word.end_s)).collect::<Vec<_>>(),
         [("one", 0.0), ("two", 0.0)]
@@ -95,9 +95,9 @@ fn a_recording_without_room_keeps_the_text() {
 }
 
 #[test]
-fn a_transcript_of_another_recording_is_refused() {
+fn transcript_of_another_recording_is_refused() {
     let pcm = Pcm::from_channels(vec![bursts(&[], 1.0)]);
-    let segments = vec![segment(1, (0.0, 1.0), vec![piece(" one", 0.0, 0.5, -0.1)])];
+    let segments = vec![segment(1, (0.0, 1.0), vec![group(" one", 0.0, 0.5, -0.1)])];
     let error = Aligner::new(AlignConfig::default()).run((&pcm, &speech(), &transcript(segments))).unwrap_err();
     assert_eq!((error.class, error.code.as_str()), (ErrorClass::Bug, "no-such-channel"));
 }
@@ -105,17 +105,17 @@ fn a_transcript_of_another_recording_is_refused() {
 #[test]
 fn words_that_touch_meet_at_the_energy_minimum() {
     let pcm = Pcm::from_channels(vec![signal::dip(1.0, 2.0)]);
-    let pieces = vec![piece(" one", 0.2, 0.92, -0.1), piece(" two", 0.92, 1.8, -0.1)];
-    let words = align(&pcm, vec![segment(0, (0.0, 2.0), pieces)]).words;
+    let token_groups = vec![group(" one", 0.2, 0.92, -0.1), group(" two", 0.92, 1.8, -0.1)];
+    let words = align(&pcm, vec![segment(0, (0.0, 2.0), token_groups)]).words;
     assert_eq!(words[0].end_s, words[1].start_s);
     assert!((words[0].end_s - 1.0).abs() < 0.02, "{} s, the dip is at 1 s", words[0].end_s);
 }
 
 #[test]
-fn where_nothing_is_clear_the_attention_stands() {
+fn refine_keeps_times_where_nothing_is_clear() {
     let steady = Pcm::from_channels(vec![bursts(&[], 2.0)]);
-    let pieces = vec![piece(" one", 0.2, 0.9, -0.1), piece(" two", 1.0, 1.8, -0.1)];
-    let words = align(&steady, vec![segment(0, (0.0, 2.0), pieces)]).words;
+    let token_groups = vec![group(" one", 0.2, 0.9, -0.1), group(" two", 1.0, 1.8, -0.1)];
+    let words = align(&steady, vec![segment(0, (0.0, 2.0), token_groups)]).words;
     let times: Vec<(f64, f64)> = words.iter().map(|word| (word.start_s, word.end_s)).collect();
     assert_eq!(times, [(0.2, 0.9), (1.0, 1.8)]);
 }

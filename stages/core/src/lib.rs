@@ -30,8 +30,8 @@ mod tool;
 
 pub use artifact::forensics;
 pub use artifact::{
-    AlignedWords, Decoding, DetectedLanguage, Dropped, PcmSource, Recording, RejectedAttempt, Segment, SpeechSegments,
-    SpeechSpan, Timing, TimingMethod, TokenPiece, Transcript, VadIdentity, Window, Word,
+    AlignedWords, DetectedLanguage, Diagnostics, Dropped, PcmSource, Recording, Segment, SpeechSegments, SpeechSpan,
+    Timing, TimingMethod, TokenGroup, TokenTiming, Transcript, VadIdentity, Window, Word,
 };
 pub use artifacts::{Artifact, Artifacts, Inputs, IntoArtifacts, Made, Source};
 pub use device::{DeviceId, ParseDeviceError};

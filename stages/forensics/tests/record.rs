@@ -3,7 +3,7 @@
 use forensics::{ForensicInput, Forensics, ForensicsConfig};
 use stage_core::forensics::{Evidence, ForensicRecord};
 use stage_core::{
-    AlignedWords, Decoding, Pcm, PcmSource, Recording, Segment, SpeechSegments, SpeechSpan, Stage, Timing, Transcript,
+    AlignedWords, Pcm, PcmSource, Recording, Segment, SpeechSegments, SpeechSpan, Stage, Timing, Transcript,
     VadIdentity, Word,
 };
 
@@ -50,19 +50,7 @@ fn record_of(config: ForensicsConfig, language: &str, phrases: &[Phrase<'_>]) ->
     };
     let pcm = Pcm::from_channels(vec![vec![0.0; frames as usize]; 2]);
     let span = |channel| SpeechSpan { channel, start_s: 0.0, end_s: 20.0, probability: 0.9 };
-    let segment = |channel| Segment {
-        channel,
-        start_s: 0.0,
-        end_s: 10.0,
-        text: "text".into(),
-        language: language.into(),
-        language_probability: None,
-        avg_logprob: -0.2,
-        no_speech_prob: 0.1,
-        cut_short: None,
-        decoding: Decoding::default(),
-        pieces: vec![],
-    };
+    let segment = |channel| Segment::of_text(channel, (0.0, 10.0), "text", language);
     let spoken = !phrases.is_empty();
     let segments = SpeechSegments {
         vad: VadIdentity { name: "energy".into(), model_sha256: None },

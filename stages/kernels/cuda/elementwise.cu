@@ -96,7 +96,7 @@ template <typename T> __device__ void bias_gelu(T *x, const T *bias, size_t coun
 // behind the one before it and holds the keys of all heads, then their values, from `offset` on; `places` is
 // entry * capacity + position for each. One block per row.
 template <typename T>
-__device__ void store_keys_values(T *cache, const T *rows, const uint32_t *places, int stride, int offset, int heads,
+__device__ void store_kv_cache(T *cache, const T *rows, const uint32_t *places, int stride, int offset, int heads,
                                   int capacity) {
   const int width = heads * HEAD;
   const uint32_t place = places[blockIdx.x], entry = place / capacity, position = place % capacity;
@@ -120,8 +120,8 @@ __device__ void store_keys_values(T *cache, const T *rows, const uint32_t *place
   extern "C" __global__ void bias_gelu_##type(T *x, const T *bias, size_t count, int width) {                          \
     bias_gelu<T>(x, bias, count, width);                                                                               \
   }                                                                                                                    \
-  extern "C" __global__ void store_keys_values_##type(T *cache, const T *rows, const uint32_t *places, int stride,     \
+  extern "C" __global__ void store_kv_cache_##type(T *cache, const T *rows, const uint32_t *places, int stride,     \
                                                       int offset, int heads, int capacity) {                           \
-    store_keys_values<T>(cache, rows, places, stride, offset, heads, capacity);                                        \
+    store_kv_cache<T>(cache, rows, places, stride, offset, heads, capacity);                                        \
   }
 FOR_EACH_TYPE(DEFINE)

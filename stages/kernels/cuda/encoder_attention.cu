@@ -84,7 +84,7 @@ __device__ __forceinline__ float row_sum(float x) {
 }
 
 // Starts to copy the keys and values of a tile. `window` is the first row of the head's keys in the projections, the
-// values lie `width` behind them.
+// values are `width` behind them.
 template <typename T>
 __device__ __forceinline__ void copy_tile(T *keys, T *values, const T *window, int first, int positions, int width) {
 #pragma unroll

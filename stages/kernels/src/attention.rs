@@ -8,13 +8,13 @@ use std::ops::Range;
 
 use rayon::prelude::*;
 
+use crate::aligned_buf::AlignedBuf;
 use crate::isa::prefetch;
-use crate::keys_values::{Head, KeysValues, Store};
-use crate::lines::Lines;
-use crate::rows::Quantised;
+use crate::kv_cache::{Head, KvCache, Store};
+use crate::rows::Quantized;
 use crate::shared::{SharedSlice, rows_fit};
 use crate::softmax::{Attended, Scored};
-use crate::tile::{Brain, Byte, PANEL, ROWS, Single, Sums};
+use crate::tile::{Bf16, F32, Int8, PANEL, ROWS, Sums};
 
 /// Queries that one thread takes at a time.
 const CHUNK: usize = 16 * ROWS;
@@ -32,14 +32,14 @@ pub struct Queries<'a> {
 
 /// How many of the keys each query sees.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Visible {
+pub enum AttentionMask {
     /// All.
     All,
-    /// The queries are the last keys' own: each sees what is before it and itself.
+    /// The queries are the last keys' own: each attends to those before it and itself.
     Causal,
 }
 
-impl Visible {
+impl AttentionMask {
     const fn keys(self, row: usize, queries: usize, keys: usize) -> usize {
         match self {
             Self::All => keys,
@@ -51,46 +51,46 @@ impl Visible {
 /// Keys and values, and the queries that attend to them.
 #[derive(Debug, Clone)]
 pub struct Sequence<'a> {
-    /// What is attended to.
-    pub keys_values: &'a KeysValues,
+    /// The keys and values.
+    pub kv_cache: &'a KvCache,
     /// The rows of its queries.
     pub rows: Range<usize>,
 }
 
-/// What every sequence's queries attend to, into dense rows of `out` (`[queries, heads * width]`). The sequences have
+/// Attention of every sequence's queries, into dense rows of `out` (`[queries, heads * width]`). The sequences have
 /// heads alike and queries of their own; the threads share sequences, heads and queries.
 ///
 /// # Panics
 /// Sequences differ in heads or width, share a query or lack keys that a query must see, or `queries` or `out` do not
 /// hold all rows.
-pub fn attend(sequences: &[Sequence<'_>], queries: Queries<'_>, visible: Visible, out: &mut [f32]) {
+pub fn attend(sequences: &[Sequence<'_>], queries: Queries<'_>, visible: AttentionMask, out: &mut [f32]) {
     if let Some(reason) = misfit(sequences, queries.count, visible, out.len()) {
         panic!("attention: {reason}");
     }
     let Some(first) = sequences.first() else { return };
-    let (heads, width) = (first.keys_values.heads(), first.keys_values.head_width());
+    let (heads, width) = (first.kv_cache.heads(), first.kv_cache.head_width());
     assert!(queries.fit(heads * width), "attention: queries that end early");
     let chunks: Vec<_> = sequences
         .iter()
-        .flat_map(|Sequence { keys_values, rows }| {
-            let chunk = |start: usize| (*keys_values, rows.clone(), start..(start + CHUNK).min(rows.end));
+        .flat_map(|Sequence { kv_cache, rows }| {
+            let chunk = |start: usize| (*kv_cache, rows.clone(), start..(start + CHUNK).min(rows.end));
             rows.clone().step_by(CHUNK).map(chunk)
         })
         .collect();
     let out = SharedSlice::new(out);
     let tasks = (0..heads * chunks.len()).into_par_iter();
     tasks.for_each_init(Buffers::default, |buffers, task| {
-        let (head, (keys_values, all, rows)) = (task / chunks.len(), &chunks[task % chunks.len()]);
-        let view = View { keys_values, head, queries, all: all.clone(), visible };
+        let (head, (kv_cache, all, rows)) = (task / chunks.len(), &chunks[task % chunks.len()]);
+        let view = View { kv_cache, head, queries, all: all.clone(), visible };
         // SAFETY: no other task has this head and these rows: the sequences have rows of their own, and heads alike, so
         // that the places of different heads are apart.
         unsafe { view.attend(rows.clone(), &out, buffers) };
     });
 }
 
-/// Why sequences do not fit each other, so many queries, or an output of so many numbers; nothing if they do.
-pub(crate) fn misfit(sequences: &[Sequence<'_>], queries: usize, visible: Visible, out: usize) -> Option<String> {
-    let shape = |of: &Sequence<'_>| (of.keys_values.heads(), of.keys_values.head_width());
+/// Why sequences do not fit each other, this many queries, or an output of this many numbers; nothing if they do.
+pub(crate) fn misfit(sequences: &[Sequence<'_>], queries: usize, visible: AttentionMask, out: usize) -> Option<String> {
+    let shape = |of: &Sequence<'_>| (of.kv_cache.heads(), of.kv_cache.head_width());
     let (heads, width) = shape(sequences.first()?);
     if let Some(other) = sequences.iter().map(shape).find(|shape| *shape != (heads, width)) {
         return Some(format!("{heads} heads of {width} in one sequence, {} of {} in another", other.0, other.1));
@@ -99,14 +99,13 @@ pub(crate) fn misfit(sequences: &[Sequence<'_>], queries: usize, visible: Visibl
         return Some(format!("{queries} queries of {heads} heads of {width} into {out} numbers"));
     }
     let mut free = 0;
-    sequences.iter().find_map(|Sequence { keys_values, rows }| {
+    sequences.iter().find_map(|Sequence { kv_cache, rows }| {
         if rows.start < free || rows.end < rows.start || rows.end > queries {
             return Some(format!("rows {rows:?} of {queries}, of which {free} are taken"));
         }
         free = rows.end;
-        let needed = if visible == Visible::Causal { rows.len() } else { rows.len().min(1) };
-        (keys_values.len() < needed)
-            .then(|| format!("{} keys for {} {visible:?} queries", keys_values.len(), rows.len()))
+        let needed = if visible == AttentionMask::Causal { rows.len() } else { rows.len().min(1) };
+        (kv_cache.len() < needed).then(|| format!("{} keys for {} {visible:?} queries", kv_cache.len(), rows.len()))
     })
 }
 
@@ -114,18 +113,18 @@ pub(crate) fn misfit(sequences: &[Sequence<'_>], queries: usize, visible: Visibl
 ///
 /// # Panics
 /// There is no such head or no key, `queries` does not hold all rows, or `out` has another length.
-pub fn weights(keys_values: &KeysValues, head: usize, queries: Queries<'_>, out: &mut [f32]) {
-    let (heads, keys) = (keys_values.heads(), keys_values.len());
+pub fn weights(kv_cache: &KvCache, head: usize, queries: Queries<'_>, out: &mut [f32]) {
+    let (heads, keys) = (kv_cache.heads(), kv_cache.len());
     assert!(head < heads, "head {head} of {heads}");
-    assert!(queries.fit((head + 1) * keys_values.head_width()), "queries that end early");
+    assert!(queries.fit((head + 1) * kv_cache.head_width()), "queries that end early");
     assert_eq!(Some(out.len()), queries.count.checked_mul(keys), "an output row for each query");
     assert!(keys > 0 || queries.count == 0, "queries without keys");
     if out.is_empty() {
         return;
     }
     let all = 0..queries.count;
-    let view = View { keys_values, head, queries, all: all.clone(), visible: Visible::All };
-    match &keys_values.store {
+    let view = View { kv_cache, head, queries, all: all.clone(), visible: AttentionMask::All };
+    match &kv_cache.store {
         Store::F32(heads) => view.weights(&heads[head], out),
         Store::Bf16(heads) => view.weights(&heads[head], out),
         Store::Int8(heads) => view.weights(&heads[head], out),
@@ -133,7 +132,7 @@ pub fn weights(keys_values: &KeysValues, head: usize, queries: Queries<'_>, out:
 }
 
 impl Queries<'_> {
-    /// Whether every row has so many numbers.
+    /// Whether every row has this many numbers.
     fn fit(&self, width: usize) -> bool {
         rows_fit(self.count, self.stride, width, self.values.len())
     }
@@ -141,57 +140,57 @@ impl Queries<'_> {
 
 /// One head of a sequence.
 struct View<'a> {
-    keys_values: &'a KeysValues,
+    kv_cache: &'a KvCache,
     head: usize,
     queries: Queries<'a>,
     /// All queries of the sequence.
     all: Range<usize>,
-    visible: Visible,
+    visible: AttentionMask,
 }
 
 /// The buffers of a thread, one for each format.
 #[derive(Default)]
 struct Buffers {
-    single: Tile<Single, Single>,
-    brain: Tile<Brain, Brain>,
-    byte: Tile<Byte, Brain>,
+    in_f32: Tile<F32, F32>,
+    in_bf16: Tile<Bf16, Bf16>,
+    in_int8: Tile<Int8, Bf16>,
 }
 
 /// The buffers of one tile of queries.
 struct Tile<K: Scored, V: Attended> {
     /// `[rows][width]`, filled up to whole groups.
-    queries: Lines<K::Row>,
-    /// What undoes the queries' quantisation.
-    scales: [Quantised; ROWS],
+    queries: AlignedBuf<K::Row>,
+    /// The scales of the quantized queries.
+    scales: [Quantized; ROWS],
     /// `[rows][keys]`, filled up to whole panels.
-    scores: Lines<f32>,
+    scores: AlignedBuf<f32>,
     /// The same of the weights.
-    weights: Lines<V::Row>,
+    weights: AlignedBuf<V::Row>,
 }
 
 impl<K: Scored, V: Attended> Default for Tile<K, V> {
     fn default() -> Self {
-        let scales = [Quantised::default(); ROWS];
-        Self { queries: Lines::default(), scales, scores: Lines::default(), weights: Lines::default() }
+        let scales = [Quantized::default(); ROWS];
+        Self { queries: AlignedBuf::default(), scales, scores: AlignedBuf::default(), weights: AlignedBuf::default() }
     }
 }
 
 impl View<'_> {
-    /// What the queries of the given rows attend to, into their places in `out`.
+    /// Attention of the queries of the given rows, into their places in `out`.
     ///
     /// # Safety
     /// No other thread has this head of these rows of `out`.
     unsafe fn attend(&self, rows: Range<usize>, out: &SharedSlice<'_>, buffers: &mut Buffers) {
-        let (heads, width) = (self.keys_values.heads(), self.keys_values.head_width());
+        let (heads, width) = (self.kv_cache.heads(), self.kv_cache.head_width());
         let write = |row: usize, values: &[f32], column: usize| {
             let start = (row * heads + self.head) * width + column;
             // SAFETY: the caller's.
             unsafe { out.range(start..start + values.len()) }.copy_from_slice(values);
         };
-        match &self.keys_values.store {
-            Store::F32(heads) => self.tiles(&heads[self.head], rows, &mut buffers.single, write),
-            Store::Bf16(heads) => self.tiles(&heads[self.head], rows, &mut buffers.brain, write),
-            Store::Int8(heads) => self.tiles(&heads[self.head], rows, &mut buffers.byte, write),
+        match &self.kv_cache.store {
+            Store::F32(heads) => self.tiles(&heads[self.head], rows, &mut buffers.in_f32, write),
+            Store::Bf16(heads) => self.tiles(&heads[self.head], rows, &mut buffers.in_bf16, write),
+            Store::Int8(heads) => self.tiles(&heads[self.head], rows, &mut buffers.in_int8, write),
         }
     }
 
@@ -203,7 +202,7 @@ impl View<'_> {
         tile: &mut Tile<K, V>,
         mut write: impl FnMut(usize, &[f32], usize),
     ) {
-        let (isa, width, keys) = (self.keys_values.isa, self.keys_values.head_width(), self.keys_values.len());
+        let (isa, width, keys) = (self.kv_cache.isa, self.kv_cache.head_width(), self.kv_cache.len());
         let (values, stride) = (&head.values, keys.next_multiple_of(PANEL));
         tile.weights.reserve(ROWS * stride);
         let mut sums = Sums::default();
@@ -229,14 +228,14 @@ impl View<'_> {
 
     /// The attention weights of all queries, into `out` (`[queries, keys]`).
     fn weights<K: Scored, V: Attended>(&self, head: &Head<K, V>, out: &mut [f32]) {
-        let (isa, keys) = (self.keys_values.isa, self.keys_values.len());
+        let (isa, keys) = (self.kv_cache.isa, self.kv_cache.len());
         let mut tile = Tile::<K, V>::default();
         for (index, out) in out.chunks_mut(ROWS * keys).enumerate() {
             let (first, count) = (index * ROWS, out.len() / keys);
             let tops = self.score(head, first, count, &mut tile);
             let scores = tile.scores.chunks_exact(keys.next_multiple_of(PANEL));
             for (row, (out, scores)) in out.chunks_exact_mut(keys).zip(scores).enumerate() {
-                let total = Single::exponentials(isa, &scores[..self.seen(first + row)], tops[row], out);
+                let total = F32::exponentials(isa, &scores[..self.seen(first + row)], tops[row], out);
                 out.iter_mut().for_each(|weight| *weight /= total);
             }
         }
@@ -244,7 +243,7 @@ impl View<'_> {
 
     /// Keys that a query sees.
     fn seen(&self, row: usize) -> usize {
-        self.visible.keys(row - self.all.start, self.all.len(), self.keys_values.len())
+        self.visible.keys(row - self.all.start, self.all.len(), self.kv_cache.len())
     }
 
     /// The scores of a tile's queries with all keys, and the highest of each.
@@ -255,8 +254,8 @@ impl View<'_> {
         count: usize,
         tile: &mut Tile<K, V>,
     ) -> [f32; ROWS] {
-        let (isa, width) = (self.keys_values.isa, self.keys_values.head_width());
-        let (padded, stride) = (width.next_multiple_of(K::GROUP), self.keys_values.len().next_multiple_of(PANEL));
+        let (isa, width) = (self.kv_cache.isa, self.kv_cache.head_width());
+        let (padded, stride) = (width.next_multiple_of(K::GROUP), self.kv_cache.len().next_multiple_of(PANEL));
         tile.queries.reserve(ROWS * padded);
         tile.scores.reserve(ROWS * stride);
         let query = |row: usize| &self.queries.values[row * self.queries.stride + self.head * width..][..width];
@@ -282,22 +281,22 @@ impl View<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Precision, Projected};
+    use crate::{CpuPrecision, QkvView};
 
-    fn cache(heads: usize, head_width: usize, keys: usize, precision: Precision) -> KeysValues {
-        let (width, mut cache) = (heads * head_width, KeysValues::new(heads, head_width, 9, precision));
+    fn cache(heads: usize, head_width: usize, keys: usize, precision: CpuPrecision) -> KvCache {
+        let (width, mut cache) = (heads * head_width, KvCache::new(heads, head_width, 9, precision));
         let rows = vec![0.5; keys * 2 * width];
-        cache.append(Projected { rows: &rows, stride: 2 * width, keys: 0, values: width, count: keys });
+        cache.append(QkvView { rows: &rows, stride: 2 * width, keys: 0, values: width, count: keys });
         cache
     }
 
     /// A sequence and the rows of its queries.
-    const fn of(keys_values: &KeysValues, rows: Range<usize>) -> Sequence<'_> {
-        Sequence { keys_values, rows }
+    const fn of(kv_cache: &KvCache, rows: Range<usize>) -> Sequence<'_> {
+        Sequence { kv_cache, rows }
     }
 
-    /// Attention of `count` queries of 32 numbers, in so many numbers.
-    fn run(sequences: &[Sequence<'_>], count: usize, visible: Visible, values: usize) {
+    /// Attention of `count` queries of 32 numbers, in this many numbers.
+    fn run(sequences: &[Sequence<'_>], count: usize, visible: AttentionMask, values: usize) {
         let queries = Queries { values: &vec![0.25; values], stride: 32, count };
         attend(sequences, queries, visible, &mut vec![0.0; count * 32]);
     }
@@ -305,74 +304,74 @@ mod tests {
     #[test]
     #[should_panic(expected = "2 heads of 16 in one sequence, 4 of 8 in another")]
     fn attend_refuses_sequences_with_other_heads() {
-        let (a, b) = (cache(2, 16, 3, Precision::F32), cache(4, 8, 3, Precision::F32));
-        run(&[of(&a, 0..3), of(&b, 3..6)], 6, Visible::All, 6 * 32);
+        let (a, b) = (cache(2, 16, 3, CpuPrecision::F32), cache(4, 8, 3, CpuPrecision::F32));
+        run(&[of(&a, 0..3), of(&b, 3..6)], 6, AttentionMask::All, 6 * 32);
     }
 
     #[test]
     #[should_panic(expected = "2 heads of 16 in one sequence, 2 of 24 in another")]
     fn attend_refuses_sequences_with_another_width() {
-        let (a, b) = (cache(2, 16, 3, Precision::Int8), cache(2, 24, 3, Precision::Int8));
-        run(&[of(&a, 0..3), of(&b, 3..6)], 6, Visible::All, 6 * 32);
+        let (a, b) = (cache(2, 16, 3, CpuPrecision::Int8), cache(2, 24, 3, CpuPrecision::Int8));
+        run(&[of(&a, 0..3), of(&b, 3..6)], 6, AttentionMask::All, 6 * 32);
     }
 
     #[test]
     #[should_panic(expected = "rows 2..5 of 6, of which 3 are taken")]
     fn attend_refuses_shared_queries() {
-        let a = cache(2, 16, 3, Precision::Bf16);
-        run(&[of(&a, 0..3), of(&a, 2..5)], 6, Visible::All, 6 * 32);
+        let a = cache(2, 16, 3, CpuPrecision::Bf16);
+        run(&[of(&a, 0..3), of(&a, 2..5)], 6, AttentionMask::All, 6 * 32);
     }
 
     #[test]
     #[should_panic(expected = "rows 5..3 of 6, of which 4 are taken")]
     #[allow(clippy::reversed_empty_ranges, reason = "it would let the next sequence share queries with the first")]
     fn attend_refuses_a_reversed_range() {
-        let a = cache(2, 16, 4, Precision::F32);
-        run(&[of(&a, 0..4), of(&a, 5..3), of(&a, 3..6)], 6, Visible::All, 6 * 32);
+        let a = cache(2, 16, 4, CpuPrecision::F32);
+        run(&[of(&a, 0..4), of(&a, 5..3), of(&a, 3..6)], 6, AttentionMask::All, 6 * 32);
     }
 
     #[test]
     #[should_panic(expected = "rows 3..7 of 6")]
     fn attend_refuses_rows_beyond_the_queries() {
-        let a = cache(2, 16, 4, Precision::F32);
-        run(&[of(&a, 0..3), of(&a, 3..7)], 6, Visible::All, 6 * 32);
+        let a = cache(2, 16, 4, CpuPrecision::F32);
+        run(&[of(&a, 0..3), of(&a, 3..7)], 6, AttentionMask::All, 6 * 32);
     }
 
     #[test]
     #[should_panic(expected = "queries that end early")]
     fn attend_refuses_queries_that_end_early() {
-        run(&[of(&cache(2, 16, 6, Precision::F32), 0..6)], 6, Visible::All, 6 * 32 - 1);
+        run(&[of(&cache(2, 16, 6, CpuPrecision::F32), 0..6)], 6, AttentionMask::All, 6 * 32 - 1);
     }
 
     #[test]
     #[should_panic(expected = "3 keys for 6 Causal queries")]
     fn attend_refuses_causal_queries_without_keys_of_their_own() {
-        run(&[of(&cache(2, 16, 3, Precision::F32), 0..6)], 6, Visible::Causal, 6 * 32);
+        run(&[of(&cache(2, 16, 3, CpuPrecision::F32), 0..6)], 6, AttentionMask::Causal, 6 * 32);
     }
 
     #[test]
     #[should_panic(expected = "0 keys for 2 All queries")]
     fn attend_refuses_an_empty_cache() {
-        run(&[of(&cache(2, 16, 0, Precision::Int8), 0..2)], 2, Visible::All, 2 * 32);
+        run(&[of(&cache(2, 16, 0, CpuPrecision::Int8), 0..2)], 2, AttentionMask::All, 2 * 32);
     }
 
     #[test]
     fn attend_of_no_queries_needs_no_keys() {
-        run(&[of(&cache(2, 16, 0, Precision::Int8), 0..0)], 0, Visible::Causal, 0);
-        run(&[], 0, Visible::All, 0);
+        run(&[of(&cache(2, 16, 0, CpuPrecision::Int8), 0..0)], 0, AttentionMask::Causal, 0);
+        run(&[], 0, AttentionMask::All, 0);
     }
 
     #[test]
     #[should_panic(expected = "head 2 of 2")]
     fn weights_refuse_a_head_that_is_not_there() {
         let queries = Queries { values: &[0.0; 64], stride: 32, count: 2 };
-        weights(&cache(2, 16, 3, Precision::F32), 2, queries, &mut [0.0; 6]);
+        weights(&cache(2, 16, 3, CpuPrecision::F32), 2, queries, &mut [0.0; 6]);
     }
 
     #[test]
     #[should_panic(expected = "queries without keys")]
     fn weights_refuse_an_empty_cache() {
         let queries = Queries { values: &[0.0; 64], stride: 32, count: 2 };
-        weights(&cache(2, 16, 0, Precision::F32), 0, queries, &mut []);
+        weights(&cache(2, 16, 0, CpuPrecision::F32), 0, queries, &mut []);
     }
 }

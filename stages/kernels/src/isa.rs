@@ -1,8 +1,8 @@
 //! Which instructions the kernels use, found at run time.
 //!
-//! An [`Isa`] is a token: only detection makes one, so holding one proves that the CPU has its instructions. What it holds
-//! are independent capabilities, and each kernel asks for the ones that it needs: a product in int8 for VNNI, one in bf16
-//! for BF16, all others for AVX-512 or AVX2. [`LEVELS`] names the combinations that CPUs are sold with.
+//! An [`Isa`] is a token: only detection makes one, so holding one proves that the CPU has its instructions. What it
+//! holds are independent capabilities, and each kernel asks for the ones that it needs: a product in int8 for VNNI, one
+//! in bf16 for BF16, all others for AVX-512 or AVX2. [`LEVELS`] names the combinations that CPUs are sold with.
 //!
 //! The environment variable [`VARIABLE`] limits detection to one of these levels, to measure and test the lower ones.
 
@@ -30,9 +30,9 @@ pub struct Isa(u8);
 /// A named combination of capabilities.
 struct Level {
     name: &'static str,
-    /// What a CPU of this level has.
+    /// The capabilities of a CPU of this level.
     needs: u8,
-    /// What is used of a CPU that is limited to this level.
+    /// The capabilities that are used of a CPU limited to this level.
     permits: u8,
 }
 
@@ -66,8 +66,8 @@ pub enum LimitError {
 }
 
 impl Isa {
-    /// The best instructions of this CPU, within the limit that `EARWITNESS_CPU` sets. A wrong limit counts as none here:
-    /// programs report it at their start by [`Isa::check_limit`].
+    /// The best instructions of this CPU, within the limit that `EARWITNESS_CPU` sets. A wrong limit counts as none
+    /// here: programs report it at their start by [`Isa::check_limit`].
     #[must_use]
     pub fn detect() -> Self {
         static DETECTED: OnceLock<Isa> = OnceLock::new();
@@ -77,7 +77,7 @@ impl Isa {
     /// The best instructions of this CPU, within the limit that `EARWITNESS_CPU` sets (unset or empty: none).
     ///
     /// # Errors
-    /// The variable's value is no level, or a level that this CPU does not have.
+    /// The variable's value is not a level, or a level that this CPU does not have.
     pub fn check_limit() -> Result<Self, LimitError> {
         let value = std::env::var_os(VARIABLE).unwrap_or_default();
         limited(cpu(), &value.to_string_lossy())
@@ -167,7 +167,7 @@ fn limited(Isa(has): Isa, value: &str) -> Result<Isa, LimitError> {
     Ok(Isa(has & level.permits))
 }
 
-/// What is usable of some capabilities: code for AVX-512 uses AVX2 too, and code for the extensions what they extend.
+/// The usable part of some capabilities: code for AVX-512 uses AVX2 too, and code for the extensions what they extend.
 const fn closed(mut sets: u8) -> u8 {
     if sets & AVX2 == 0 {
         sets = 0;
@@ -218,9 +218,9 @@ pub(crate) fn vectors(len: usize) -> impl Iterator<Item = (usize, std::arch::x86
     (0..len).step_by(VECTOR).map(move |start| (start, mask(start)))
 }
 
-/// Compiles a function once for AVX-512, once for AVX2 and once for every CPU, and calls the one that `isa` permits. The
-/// body is plain Rust that the compiler vectorizes. It never fuses a product with a sum, so all give equal bits as long
-/// as the body fixes the order of its sums.
+/// Compiles a function once for AVX-512, once for AVX2 and once for every CPU, and calls the one that `isa` permits.
+/// The body is plain Rust that the compiler vectorizes. It never fuses a product with a sum, so all give equal bits as
+/// long as the body fixes the order of its sums.
 macro_rules! multiversion {
     ($(#[$meta:meta])* $vis:vis fn $name:ident($($arg:ident: $ty:ty),* $(,)?) $(-> $ret:ty)? $body:block) => {
         $(#[$meta])*

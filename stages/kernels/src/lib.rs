@@ -1,10 +1,10 @@
-//! What a CPU computes of a model, as fast as it can: matrix products with packed weights in f32, bf16 and int8,
+//! CPU kernels for models: matrix products with packed weights in f32, bf16 and int8,
 //! attention that keeps its scores in the near cache, layer norm and GELU on the way, and the steps of an LSTM.
 //!
 //! # Instruction sets
 //!
-//! [`Isa`] finds the CPU's instructions when the program runs, each by itself, and every kernel takes the best that it has
-//! a use for:
+//! [`Isa`] finds the CPU's instructions when the program runs, each by itself, and every kernel takes the best that it
+//! has a use for:
 //!
 //! | `EARWITNESS_CPU` | CPUs, for example | f32 | bf16 | int8 |
 //! |---|---|---|---|---|
@@ -19,21 +19,21 @@
 //!
 //! # Numbers
 //!
-//! Every level gives bitwise equal results in bf16 and int8: sums are added in one order (that of the BF16 instruction),
-//! products of bf16 are exact in f32, integers do not saturate, and all else (layer norm, GELU, softmax, quantization)
-//! is one body of plain Rust, compiled for each level, without fused products. In f32, all levels with FMA are equal; the
-//! portable one rounds each product too. Subnormal numbers (below 1.2e-38) are the exception: the BF16 instruction takes
-//! and makes them zero.
+//! Every level gives bitwise equal results in bf16 and int8: sums are added in one order (that of the BF16
+//! instruction), products of bf16 are exact in f32, integers do not saturate, and all else (layer norm, GELU, softmax,
+//! quantization) is one body of plain Rust, compiled for each level, without fused products. In f32, all levels with
+//! FMA are equal; the portable one rounds each product too. Subnormal numbers (below 1.2e-38) are the exception: the
+//! BF16 instruction takes and makes them zero.
 //!
 //! [`ops`] makes candle operations of the kernels, with the plain candle path as their test. [`fused`] has what a GPU
 //! computes in kernels of our own.
 
+mod aligned_buf;
 mod attention;
 pub mod fused;
 mod isa;
-mod keys_values;
+mod kv_cache;
 mod linear;
-mod lines;
 mod lstm;
 mod math;
 mod mlp;
@@ -42,7 +42,7 @@ pub mod ops;
 mod pack;
 mod precision;
 pub mod probe;
-mod quantise;
+mod quantize;
 mod reduce;
 mod rows;
 mod scratch;
@@ -51,16 +51,16 @@ mod softmax;
 mod tile;
 mod weights;
 
-pub use attention::{Queries, Sequence, Visible, attend, weights};
+pub use attention::{AttentionMask, Queries, Sequence, attend, weights};
 pub use isa::Isa;
-pub use keys_values::{KeysValues, Projected};
-pub use linear::{Finish, Linear, Rows};
+pub use kv_cache::{KvCache, QkvView};
+pub use linear::{Epilogue, Linear, Rows};
 pub use lstm::{LstmCell, LstmState};
 pub use mlp::Mlp;
 pub use norms::Then;
 pub use pack::ZERO as ZERO_LEVEL;
-pub use precision::Precision;
-pub use quantise::{Quantised8, dequantise};
+pub use precision::CpuPrecision;
+pub use quantize::{Quantized8, dequantize};
 pub use reduce::{log_sum_exp, maximum};
 pub use rows::Norm;
 pub(crate) use shared::SharedSlice;

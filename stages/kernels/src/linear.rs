@@ -1,4 +1,4 @@
-//! Linear layers over many rows, with what surrounds them done on the way: a layer norm before, GELU or a sum after.
+//! Linear layers over many rows, fused with a layer norm before and GELU or a sum after.
 
 use std::ops::Range;
 
@@ -7,8 +7,8 @@ use rayon::prelude::*;
 use crate::isa::{Isa, multiversion};
 use crate::math::gelu;
 use crate::pack::{Packed, Panels, ZERO};
-use crate::precision::Precision;
-use crate::rows::{Norm, Quantised, to_bf16, to_int8_with_zero};
+use crate::precision::CpuPrecision;
+use crate::rows::{Norm, Quantized, to_bf16, to_int8_with_zero};
 use crate::scratch::Scratch;
 use crate::shared::rows_fit;
 use crate::tile::{Format, PANEL, ROWS, Sums};
@@ -29,14 +29,14 @@ pub struct Linear {
     isa: Isa,
 }
 
-/// What becomes of a sum.
+/// The operation on a sum before it is stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Finish {
+pub enum Epilogue {
     /// It is the output.
     Store,
     /// Its GELU is the output.
     Gelu,
-    /// It is added to what the output holds.
+    /// It is added to the output.
     Add,
 }
 
@@ -73,7 +73,7 @@ impl Linear {
     /// # Panics
     /// There are no inputs, or the lengths do not fit each other.
     #[must_use]
-    pub fn new(weight: &[f32], bias: Option<&[f32]>, inputs: usize, precision: Precision) -> Self {
+    pub fn new(weight: &[f32], bias: Option<&[f32]>, inputs: usize, precision: CpuPrecision) -> Self {
         Self::with_isa(Isa::detect(), weight, bias, inputs, precision)
     }
 
@@ -82,22 +82,22 @@ impl Linear {
     /// # Panics
     /// As [`Linear::new`].
     #[must_use]
-    pub fn with_isa(isa: Isa, weight: &[f32], bias: Option<&[f32]>, inputs: usize, precision: Precision) -> Self {
+    pub fn with_isa(isa: Isa, weight: &[f32], bias: Option<&[f32]>, inputs: usize, precision: CpuPrecision) -> Self {
         assert_whole_rows(weight.len(), inputs);
         Self::of(isa, &Dense { weight, inputs }, bias, inputs, precision)
     }
 
-    /// As [`Linear::new`], from weights that are read row by row, on all threads. In int8, rows that are stored in 8 bits
-    /// keep their levels.
+    /// As [`Linear::new`], from weights that are read row by row, on all threads. In int8, rows that are stored in 8
+    /// bits keep their levels.
     ///
     /// # Panics
     /// Where the bias has another length than there are outputs, or a row has not a level for each input.
     #[must_use]
-    pub fn pack(weight: &impl WeightRows, bias: Option<&[f32]>, inputs: usize, precision: Precision) -> Self {
+    pub fn pack(weight: &impl WeightRows, bias: Option<&[f32]>, inputs: usize, precision: CpuPrecision) -> Self {
         Self::of(Isa::detect(), weight, bias, inputs, precision)
     }
 
-    fn of(isa: Isa, weight: &impl WeightRows, bias: Option<&[f32]>, inputs: usize, precision: Precision) -> Self {
+    fn of(isa: Isa, weight: &impl WeightRows, bias: Option<&[f32]>, inputs: usize, precision: CpuPrecision) -> Self {
         let (packed, outputs) = (Packed::new(isa, weight, inputs, precision), weight.outputs());
         let mut bias = bias.map_or_else(|| vec![0.0; outputs], <[f32]>::to_vec);
         assert_eq!(bias.len(), outputs, "a bias for each output");
@@ -128,15 +128,15 @@ impl Linear {
     ///
     /// # Panics
     /// `x` is too short, `norm` is of another width, or `out` does not have a row for each of `x`.
-    pub fn forward(&self, x: Rows<'_>, norm: Option<&Norm>, finish: Finish, out: &mut [f32]) {
+    pub fn forward(&self, x: Rows<'_>, norm: Option<&Norm>, epilogue: Epilogue, out: &mut [f32]) {
         self.check(x, norm, out.len());
         if Self::splits_rows(x.count) {
             out.par_chunks_mut(BLOCK * self.outputs).enumerate().for_each(|(block, out)| {
                 let rows = block * BLOCK..(block * BLOCK + BLOCK).min(x.count);
-                Scratch::with(|scratch| self.block(x.range(rows), norm, finish, out, scratch));
+                Scratch::with(|scratch| self.block(x.range(rows), norm, epilogue, out, scratch));
             });
         } else {
-            self.few(x, norm, finish, out);
+            self.few(x, norm, epilogue, out);
         }
     }
 
@@ -150,7 +150,7 @@ impl Linear {
         }
     }
 
-    /// Whether the threads share so many rows; else they share the columns.
+    /// Whether the threads share this many rows; else they share the columns.
     pub(crate) fn splits_rows(rows: usize) -> bool {
         rows >= 2 * BLOCK
     }
@@ -160,7 +160,7 @@ impl Linear {
         &self,
         x: Rows<'_>,
         norm: Option<&Norm>,
-        finish: Finish,
+        epilogue: Epilogue,
         out: &mut [f32],
         scratch: &mut Scratch,
     ) {
@@ -168,11 +168,11 @@ impl Linear {
         let out = SharedSlice::new(out);
         self.convert(x, norm, scratch);
         // SAFETY: no other thread has this output.
-        unsafe { self.panels(x.count, 0..self.outputs.div_ceil(PANEL), finish, &out, scratch) };
+        unsafe { self.panels(x.count, 0..self.outputs.div_ceil(PANEL), epilogue, &out, scratch) };
     }
 
     /// The product for a few rows: the threads share the columns.
-    fn few(&self, x: Rows<'_>, norm: Option<&Norm>, finish: Finish, out: &mut [f32]) {
+    fn few(&self, x: Rows<'_>, norm: Option<&Norm>, epilogue: Epilogue, out: &mut [f32]) {
         let out = SharedSlice::new(out);
         let panels = self.outputs.div_ceil(PANEL);
         Scratch::with(|scratch| {
@@ -182,39 +182,39 @@ impl Linear {
             (0..panels.div_ceil(share)).into_par_iter().for_each(|part| {
                 let range = part * share..(part * share + share).min(panels);
                 // SAFETY: the ranges are disjoint, and so are the columns that they write.
-                unsafe { self.panels(x.count, range, finish, &out, scratch) };
+                unsafe { self.panels(x.count, range, epilogue, &out, scratch) };
             });
         });
     }
 
     /// Brings rows into the format of the weights.
     fn convert(&self, x: Rows<'_>, norm: Option<&Norm>, scratch: &mut Scratch) {
-        let Scratch { normed, single, brain, byte, quantised, .. } = scratch;
+        let Scratch { normed, in_f32, in_bf16, in_int8, quantized, .. } = scratch;
         let inputs = self.inputs;
         normed.reserve(inputs);
         match &self.packed {
             Packed::F32(panels) => {
                 let stride = stride(panels);
-                single.reserve(x.count * stride);
-                for (row, out) in single.chunks_exact_mut(stride).take(x.count).enumerate() {
+                in_f32.reserve(x.count * stride);
+                for (row, out) in in_f32.chunks_exact_mut(stride).take(x.count).enumerate() {
                     out[..inputs].copy_from_slice(self.source(x, row, norm, normed));
                     out[inputs..].fill(0.0);
                 }
             }
             Packed::Bf16(panels) => {
                 let stride = stride(panels);
-                brain.reserve(x.count * stride);
-                for (row, out) in brain.chunks_exact_mut(stride).take(x.count).enumerate() {
+                in_bf16.reserve(x.count * stride);
+                for (row, out) in in_bf16.chunks_exact_mut(stride).take(x.count).enumerate() {
                     to_bf16(self.isa, self.source(x, row, norm, normed), &mut out[..inputs]);
                     out[inputs..].fill(0);
                 }
             }
             Packed::Int8 { panels, .. } => {
                 let stride = stride(panels);
-                byte.reserve(x.count * stride);
-                quantised.clear();
-                for (row, out) in byte.chunks_exact_mut(stride).take(x.count).enumerate() {
-                    quantised.push(to_int8_with_zero(self.isa, self.source(x, row, norm, normed), &mut out[..inputs]));
+                in_int8.reserve(x.count * stride);
+                quantized.clear();
+                for (row, out) in in_int8.chunks_exact_mut(stride).take(x.count).enumerate() {
+                    quantized.push(to_int8_with_zero(self.isa, self.source(x, row, norm, normed), &mut out[..inputs]));
                     out[inputs..].fill(0);
                 }
             }
@@ -236,27 +236,27 @@ impl Linear {
         &self,
         rows: usize,
         range: Range<usize>,
-        finish: Finish,
+        epilogue: Epilogue,
         out: &SharedSlice<'_>,
         scratch: &Scratch,
     ) {
-        let Scratch { single, brain, byte, quantised, .. } = scratch;
+        let Scratch { in_f32, in_bf16, in_int8, quantized, .. } = scratch;
         for panel in range {
             let columns = panel * PANEL..(panel * PANEL + PANEL).min(self.outputs);
             let bias = &self.bias[panel * PANEL..][..PANEL];
             let out = |row: usize| {
                 let start = row * self.outputs;
-                // SAFETY: the caller's; rows and columns lie inside the output.
+                // SAFETY: the caller's; rows and columns are inside the output.
                 unsafe { out.range(start + columns.start..start + columns.end) }
             };
-            let write = |row: usize, sums: &[f32]| finish_row(self.isa, sums, bias, finish, out(row));
+            let write = |row: usize, sums: &[f32]| finish_row(self.isa, sums, bias, epilogue, out(row));
             match &self.packed {
-                Packed::F32(panels) => tiles(self.isa, single, panels, panel, rows, write),
-                Packed::Bf16(panels) => tiles(self.isa, brain, panels, panel, rows, write),
+                Packed::F32(panels) => tiles(self.isa, in_f32, panels, panel, rows, write),
+                Packed::Bf16(panels) => tiles(self.isa, in_bf16, panels, panel, rows, write),
                 Packed::Int8 { panels, columns } => {
                     let columns = columns.panel(panel);
-                    tiles(self.isa, byte, panels, panel, rows, |row, sums| {
-                        finish_quantised(self.isa, sums, columns, quantised[row], bias, finish, out(row));
+                    tiles(self.isa, in_int8, panels, panel, rows, |row, sums| {
+                        finish_quantized(self.isa, sums, columns, quantized[row], bias, epilogue, out(row));
                     });
                 }
             }
@@ -293,28 +293,28 @@ fn tiles<F: Format>(
 }
 
 #[inline(always)]
-fn finish_all(sums: impl Iterator<Item = f32>, finish: Finish, out: &mut [f32]) {
-    match finish {
-        Finish::Store => out.iter_mut().zip(sums).for_each(|(out, sum)| *out = sum),
-        Finish::Gelu => out.iter_mut().zip(sums).for_each(|(out, sum)| *out = gelu(sum)),
-        Finish::Add => out.iter_mut().zip(sums).for_each(|(out, sum)| *out += sum),
+fn finish_all(sums: impl Iterator<Item = f32>, epilogue: Epilogue, out: &mut [f32]) {
+    match epilogue {
+        Epilogue::Store => out.iter_mut().zip(sums).for_each(|(out, sum)| *out = sum),
+        Epilogue::Gelu => out.iter_mut().zip(sums).for_each(|(out, sum)| *out = gelu(sum)),
+        Epilogue::Add => out.iter_mut().zip(sums).for_each(|(out, sum)| *out += sum),
     }
 }
 
 multiversion! {
-    fn finish_row(sums: &[f32], bias: &[f32], finish: Finish, out: &mut [f32]) {
-        finish_all(sums.iter().zip(bias).map(|(sum, bias)| sum + bias), finish, out);
+    fn finish_row(sums: &[f32], bias: &[f32], epilogue: Epilogue, out: &mut [f32]) {
+        finish_all(sums.iter().zip(bias).map(|(sum, bias)| sum + bias), epilogue, out);
     }
 }
 
 multiversion! {
     /// Of a row and columns in integers: (a - zero) (b - 128) = a b - 128 a - zero (b - 128), summed.
-    fn finish_quantised(
+    fn finish_quantized(
         sums: &[i32],
         columns: (&[f32], &[i32]),
-        row: Quantised,
+        row: Quantized,
         bias: &[f32],
-        finish: Finish,
+        epilogue: Epilogue,
         out: &mut [f32],
     ) {
         let (scales, totals) = columns;
@@ -322,6 +322,6 @@ multiversion! {
         let integers = sums.iter().zip(totals).map(|(sum, total)| sum - offset - row.zero * total);
         let scales = scales.iter().map(|scale| scale * row.scale);
         let sums = integers.zip(scales).zip(bias).map(|((sum, scale), bias)| sum as f32 * scale + bias);
-        finish_all(sums, finish, out);
+        finish_all(sums, epilogue, out);
     }
 }

@@ -17,7 +17,7 @@ pub struct LstmCell {
     isa: Isa,
 }
 
-/// What a cell remembers: a number for each unit, zeros at the start.
+/// The state of a cell: a number for each unit, zeros at the start.
 #[derive(Debug, Clone)]
 pub struct LstmState {
     hidden: Vec<f32>,
@@ -36,7 +36,7 @@ impl LstmCell {
     /// Packs `weight_hh`, `[4 hidden, hidden]`.
     ///
     /// # Panics
-    /// There are not so many weights, or `hidden` is not a multiple of 16.
+    /// There are fewer or more weights, or `hidden` is not a multiple of 16.
     #[must_use]
     pub fn new(weight: &[f32], hidden: usize) -> Self {
         Self::with_isa(Isa::detect(), weight, hidden)
@@ -66,7 +66,7 @@ impl LstmCell {
     /// One step. `gates` hold the share of the input and both biases, `[4 hidden]`, and are used up.
     ///
     /// # Panics
-    /// Where there are not so many gates, or the state is another cell's.
+    /// Where there are not this many gates, or the state is another cell's.
     pub fn step(&self, gates: &mut [f32], state: &mut LstmState) {
         assert_eq!((gates.len(), state.hidden.len()), (4 * self.hidden, self.hidden), "the cell's own size");
         add_product(self.isa, &self.weight, &state.hidden, gates);
@@ -93,8 +93,8 @@ multiversion! {
     fn remember(gates: &[f32], cell: &mut [f32], hidden: &mut [f32]) {
         let (first, last) = gates.split_at(2 * hidden.len());
         let ((input, forget), (new, output)) = (first.split_at(hidden.len()), last.split_at(hidden.len()));
-        let units = input.iter().zip(forget).zip(new.iter().zip(output)).zip(cell.iter_mut().zip(hidden));
-        for (((input, forget), (new, output)), (cell, hidden)) in units {
+        let width = input.iter().zip(forget).zip(new.iter().zip(output)).zip(cell.iter_mut().zip(hidden));
+        for (((input, forget), (new, output)), (cell, hidden)) in width {
             *cell = sigmoid(*forget) * *cell + sigmoid(*input) * tanh(*new);
             *hidden = sigmoid(*output) * tanh(*cell);
         }
@@ -127,35 +127,35 @@ mod tests {
 
     /// The step as the literature has it, in double precision.
     fn plain(weight: &[f32], gates: &[f32], hidden: &mut [f64], cell: &mut [f64]) {
-        let units = hidden.len();
+        let width = hidden.len();
         let gate = |at: usize| -> f64 {
-            let row = weight[at * units..(at + 1) * units].iter();
+            let row = weight[at * width..(at + 1) * width].iter();
             f64::from(gates[at]) + row.zip(hidden.iter()).map(|(w, h)| f64::from(*w) * h).sum::<f64>()
         };
-        let sums: Vec<f64> = (0..4 * units).map(gate).collect();
+        let sums: Vec<f64> = (0..4 * width).map(gate).collect();
         let sigmoid = |x: f64| 1.0 / (1.0 + (-x).exp());
-        for unit in 0..units {
-            let [input, forget, new, output] = [0, 1, 2, 3].map(|kind| sums[kind * units + unit]);
+        for unit in 0..width {
+            let [input, forget, new, output] = [0, 1, 2, 3].map(|kind| sums[kind * width + unit]);
             cell[unit] = sigmoid(forget) * cell[unit] + sigmoid(input) * new.tanh();
             hidden[unit] = sigmoid(output) * cell[unit].tanh();
         }
     }
 
     #[test]
-    fn a_hundred_steps_agree_with_double_precision() {
+    fn lstm_steps_agree_with_double_precision() {
         for isa in Isa::available() {
-            for units in [16, 128] {
-                let weight = numbers(4 * units * units, 5);
-                let cell = LstmCell::with_isa(isa, &weight, units);
+            for width in [16, 128] {
+                let weight = numbers(4 * width * width, 5);
+                let cell = LstmCell::with_isa(isa, &weight, width);
                 let mut state = cell.start();
-                let (mut hidden, mut remembered) = (vec![0.0; units], vec![0.0; units]);
+                let (mut hidden, mut remembered) = (vec![0.0; width], vec![0.0; width]);
                 for step in 0..100 {
-                    let mut gates: Vec<f32> = numbers(4 * units, step).into_iter().map(|x| 3.0 * x).collect();
+                    let mut gates: Vec<f32> = numbers(4 * width, step).into_iter().map(|x| 3.0 * x).collect();
                     plain(&weight, &gates, &mut hidden, &mut remembered);
                     cell.step(&mut gates, &mut state);
                     // Rounding grows in a recurrent network: each step begins from the same state.
                     let worst = state.hidden.iter().zip(&hidden).map(|(a, b)| (f64::from(*a) - b).abs());
-                    assert!(worst.fold(0.0, f64::max) < 5e-6, "{isa:?}, {units} units, step {step}");
+                    assert!(worst.fold(0.0, f64::max) < 5e-6, "{isa:?}, {width} width, step {step}");
                     state.hidden = hidden.iter().map(|x| *x as f32).collect();
                     state.cell = remembered.iter().map(|x| *x as f32).collect();
                 }

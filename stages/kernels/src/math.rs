@@ -1,6 +1,7 @@
 //! Functions of one number, free of branches, so that the compiler makes vectors of the loops around them.
 
-/// A number of magnitude below 2^22 plus this one is rounded to an integer (ties to even), which stands in the low bits.
+/// A number of magnitude below 2^22 plus this one is rounded to an integer (ties to even), which stands in the low
+/// bits.
 const ROUND: f32 = 12_582_912.0;
 
 /// The nearest integer (ties to even) of a number of magnitude below 2^22.

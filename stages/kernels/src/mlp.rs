@@ -2,8 +2,8 @@
 
 use rayon::prelude::*;
 
-use crate::linear::{BLOCK, Finish, Linear, Rows};
-use crate::lines::Lines;
+use crate::aligned_buf::AlignedBuf;
+use crate::linear::{BLOCK, Epilogue, Linear, Rows};
 use crate::rows::Norm;
 use crate::scratch::Scratch;
 
@@ -20,28 +20,28 @@ pub struct Mlp {
 
 impl Mlp {
     /// Adds the outcome for every row of `x` (dense) to it. A block of rows passes both layers on one thread, so that
-    /// what lies between them stays in its cache.
+    /// the hidden rows stay in its cache.
     ///
     /// # Panics
-    /// The second layer does not undo the first one's widening, the norm is of another width, or `x` does not have whole
-    /// rows.
+    /// The second layer does not undo the first one's widening, the norm is of another width, or `x` does not have
+    /// whole rows.
     pub fn add(&self, x: &mut [f32]) {
         let (width, wide) = (self.up.inputs(), self.up.outputs());
         assert_eq!((self.down.inputs(), self.down.outputs()), (wide, width), "an MLP's second layer undoes its first");
         assert!(x.len().is_multiple_of(width), "{} numbers are not whole rows of {width}", x.len());
         let rows = x.len() / width;
         if !Linear::splits_rows(rows) {
-            let mut hidden = Lines::zeros(rows * wide);
-            self.up.forward(Rows::dense(x, width), Some(&self.norm), Finish::Gelu, &mut hidden);
-            return self.down.forward(Rows::dense(&hidden, wide), None, Finish::Add, x);
+            let mut hidden = AlignedBuf::zeros(rows * wide);
+            self.up.forward(Rows::dense(x, width), Some(&self.norm), Epilogue::Gelu, &mut hidden);
+            return self.down.forward(Rows::dense(&hidden, wide), None, Epilogue::Add, x);
         }
         x.par_chunks_mut(BLOCK * width).for_each(|x| {
             Scratch::with(|scratch| {
                 let mut hidden = std::mem::take(&mut scratch.hidden);
                 let len = x.len() / width * wide;
                 hidden.reserve(len);
-                self.up.block(Rows::dense(x, width), Some(&self.norm), Finish::Gelu, &mut hidden[..len], scratch);
-                self.down.block(Rows::dense(&hidden[..len], wide), None, Finish::Add, x, scratch);
+                self.up.block(Rows::dense(x, width), Some(&self.norm), Epilogue::Gelu, &mut hidden[..len], scratch);
+                self.down.block(Rows::dense(&hidden[..len], wide), None, Epilogue::Add, x, scratch);
                 scratch.hidden = hidden;
             });
         });

@@ -8,7 +8,7 @@ use crate::rows::{Norm, gelu_here};
 /// Rows that one thread takes at a time; sums over columns are added up chunk by chunk.
 const CHUNK: usize = 256;
 
-/// What follows a norm.
+/// The operation after a norm.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Then {
     /// Nothing.
@@ -36,7 +36,7 @@ impl Norm {
         });
     }
 
-    /// Norms every column of `x` (dense) over all rows: a group norm with a group a channel, of time-major frames.
+    /// Norms every column of `x` (dense) over all rows: a group norm with one group per channel, of time-major frames.
     ///
     /// # Panics
     /// `x` does not have whole rows, or the norm not a bias for each weight.
@@ -71,7 +71,7 @@ impl Norm {
     }
 }
 
-/// The sum of every column's distances from `means`, and of their squares, in the same order whatever the threads do.
+/// The sum of every column's distances from `means`, and of their squares, in the same order for any number of threads.
 fn sums(x: &[f32], width: usize, means: &[f64]) -> (Vec<f64>, Vec<f64>) {
     let zeros = || (vec![0.0; width], vec![0.0; width]);
     let chunk = |rows: &[f32]| {
@@ -113,9 +113,9 @@ mod tests {
         let width = norm.weight.len();
         let vector = |values: &[f32]| Tensor::new(values, &Device::Cpu).unwrap();
         let plain = Tensor::from_slice(x, (x.len() / width, width), &Device::Cpu).unwrap();
-        let centred = plain.broadcast_sub(&plain.mean_keepdim(over).unwrap()).unwrap();
-        let deviation = (centred.sqr().unwrap().mean_keepdim(over).unwrap() + 1e-5).unwrap().sqrt().unwrap();
-        let scaled = centred.broadcast_div(&deviation).unwrap().broadcast_mul(&vector(&norm.weight)).unwrap();
+        let centered = plain.broadcast_sub(&plain.mean_keepdim(over).unwrap()).unwrap();
+        let deviation = (centered.sqr().unwrap().mean_keepdim(over).unwrap() + 1e-5).unwrap().sqrt().unwrap();
+        let scaled = centered.broadcast_div(&deviation).unwrap().broadcast_mul(&vector(&norm.weight)).unwrap();
         let expected = scaled.broadcast_add(&vector(&norm.bias)).unwrap();
         for (then, expected) in [(Then::Nothing, expected.clone()), (Then::Gelu, expected.gelu_erf().unwrap())] {
             let mut ours = x.to_vec();

@@ -3,18 +3,18 @@
 
 use candle_core::{CpuStorage, CustomOp1, InplaceOp1, InplaceOp2, Layout, Result, Shape, Tensor, bail};
 
-use crate::attention::{self, Queries, Sequence, Visible};
-use crate::{Finish, KeysValues, Linear, Mlp, Norm, Projected, Rows, rows};
+use crate::attention::{self, AttentionMask, Queries, Sequence};
+use crate::{Epilogue, KvCache, Linear, Mlp, Norm, QkvView, Rows, rows};
 
 /// `out` (`[rows, outputs]`) from the rows of `x` (`[rows, inputs]`), after `norm` if there is one.
 ///
 /// # Errors
 /// A tensor is not contiguous f32 on the CPU, or the shapes do not fit.
-pub fn linear(layer: &Linear, norm: Option<&Norm>, finish: Finish, x: &Tensor, out: &Tensor) -> Result<()> {
-    strided(layer, norm, finish, (x, layer.inputs()), out)
+pub fn linear(layer: &Linear, norm: Option<&Norm>, epilogue: Epilogue, x: &Tensor, out: &Tensor) -> Result<()> {
+    strided(layer, norm, epilogue, (x, layer.inputs()), out)
 }
 
-/// As [`linear`], with rows that begin `stride` numbers apart in `x`, whatever its shape: a convolution over time-major
+/// As [`linear`], with rows that begin `stride` numbers apart in `x` of any shape: a convolution over time-major
 /// frames, whose rows overlap.
 ///
 /// # Errors
@@ -22,7 +22,7 @@ pub fn linear(layer: &Linear, norm: Option<&Norm>, finish: Finish, x: &Tensor, o
 pub fn strided(
     layer: &Linear,
     norm: Option<&Norm>,
-    finish: Finish,
+    epilogue: Epilogue,
     (x, stride): (&Tensor, usize),
     out: &Tensor,
 ) -> Result<()> {
@@ -30,11 +30,11 @@ pub fn strided(
     if outputs != layer.outputs() || x.elem_count() < count.saturating_sub(1) * stride + layer.inputs() {
         bail!("a linear layer of {} to {} with {:?} and {:?}", layer.inputs(), layer.outputs(), x.dims(), out.dims());
     }
-    let forward = |out: &mut [f32], values: &[f32]| layer.forward(Rows { values, stride, count }, norm, finish, out);
+    let forward = |out: &mut [f32], values: &[f32]| layer.forward(Rows { values, stride, count }, norm, epilogue, out);
     out.inplace_op2(x, &Kernel("linear", forward))
 }
 
-/// Adds what the layer makes of `x` (`[rows, width]`) to it.
+/// Adds the layer's output for `x` (`[rows, width]`) to `x`.
 ///
 /// # Errors
 /// `x` is not contiguous f32 on the CPU, or of another width.
@@ -48,7 +48,7 @@ pub fn mlp(layer: &Mlp, x: &Tensor) -> Result<()> {
 /// The exact GELU of every element: on a CPU of contiguous f32, elsewhere by candle.
 ///
 /// # Errors
-/// On a CPU: the tensor is not contiguous f32. Otherwise whatever the device gives.
+/// On a CPU: the tensor is not contiguous f32. Otherwise the error of the device.
 pub fn gelu(x: &Tensor) -> Result<Tensor> {
     if x.device().is_cpu() { x.apply_op1_no_bwd(&Gelu) } else { x.gelu_erf() }
 }
@@ -65,12 +65,12 @@ pub fn add(x: &Tensor, to: &Tensor) -> Result<()> {
     to.inplace_op2(x, &Kernel("add", add))
 }
 
-/// What every sequence's queries attend to: `out` is `[rows, heads * width]`, and the queries begin every row of
+/// Attention of every sequence's queries: `out` is `[rows, heads * width]`, and the queries begin every row of
 /// `queries` (`[rows, at least heads * width]`).
 ///
 /// # Errors
 /// A tensor is not contiguous f32 on the CPU, or the shapes do not fit.
-pub fn attend(sequences: &[Sequence<'_>], visible: Visible, queries: &Tensor, out: &Tensor) -> Result<()> {
+pub fn attend(sequences: &[Sequence<'_>], visible: AttentionMask, queries: &Tensor, out: &Tensor) -> Result<()> {
     let ((count, stride), (rows, width)) = (queries.dims2()?, out.dims2()?);
     if rows != count || stride < width {
         bail!("attention with queries {:?} and output {:?}", queries.dims(), out.dims());
@@ -92,7 +92,7 @@ pub fn attend(sequences: &[Sequence<'_>], visible: Visible, queries: &Tensor, ou
 /// # Panics
 /// The rows exceed the capacity.
 pub fn append(
-    keys_values: &mut KeysValues,
+    kv_cache: &mut KvCache,
     projected: &Tensor,
     rows: std::ops::Range<usize>,
     (keys, values): (usize, usize),
@@ -101,13 +101,13 @@ pub fn append(
     let (storage, layout) = projected.storage_and_layout();
     let candle_core::Storage::Cpu(storage) = &*storage else { bail!("keys and values on the CPU") };
     let all = contiguous("append", storage, layout)?;
-    let width = keys_values.heads() * keys_values.head_width();
+    let width = kv_cache.heads() * kv_cache.head_width();
     let (after, count) = (all.get(rows.start * stride..).unwrap_or_default(), rows.len());
-    let new = Projected { rows: after, stride, keys, values, count };
+    let new = QkvView { rows: after, stride, keys, values, count };
     if !new.fits(width) || keys.max(values) + width > stride {
         bail!("keys at {keys} and values at {values}, {width} wide, of rows {rows:?} of {:?}", projected.dims());
     }
-    keys_values.append(new);
+    kv_cache.append(new);
     Ok(())
 }
 

@@ -2,10 +2,10 @@
 
 use rayon::prelude::*;
 
-use crate::lines::Lines;
-use crate::precision::{Precision, bf16, from_bf16};
-use crate::quantise::stored;
-use crate::tile::{Brain, Byte, Format, PANEL, Single};
+use crate::aligned_buf::AlignedBuf;
+use crate::precision::{CpuPrecision, bf16, from_bf16};
+use crate::quantize::stored;
+use crate::tile::{Bf16, F32, Format, Int8, PANEL};
 use crate::{Isa, WeightRows};
 
 /// The columns of a product's right side, in panels of a format. The last panel is filled up with zeros, and so is the
@@ -13,7 +13,7 @@ use crate::{Isa, WeightRows};
 #[derive(Debug)]
 pub(crate) struct Panels<F: Format> {
     /// `[panels][groups][PANEL][GROUP]`.
-    pub(crate) elements: Lines<F::Column>,
+    pub(crate) elements: AlignedBuf<F::Column>,
     /// Groups of a panel.
     pub(crate) groups: usize,
 }
@@ -21,15 +21,15 @@ pub(crate) struct Panels<F: Format> {
 impl<F: Format> Panels<F> {
     pub(crate) fn zeros(inner: usize, columns: usize, fill: F::Column) -> Self {
         let groups = inner.div_ceil(F::GROUP);
-        let mut elements = Lines::zeros(columns.div_ceil(PANEL) * groups * PANEL * F::GROUP);
+        let mut elements = AlignedBuf::zeros(columns.div_ceil(PANEL) * groups * PANEL * F::GROUP);
         if fill != F::Column::default() {
             elements.fill(fill);
         }
         Self { elements, groups }
     }
 
-    /// Packs `count` rows of `inner` numbers each: a row becomes a column. `row` writes one as elements, with room for as
-    /// many floats and levels; what it gives is collected, for whole panels.
+    /// Packs `count` rows of `inner` numbers each: a row becomes a column. `row` writes one as elements, with room for
+    /// as many floats and levels; what it gives is collected, for whole panels.
     fn from_rows<R: Clone + Default + Send>(
         count: usize,
         inner: usize,
@@ -73,7 +73,7 @@ impl<F: Format> Panels<F> {
     }
 }
 
-/// Where the element of a panel lies.
+/// Where the element of a panel is.
 #[inline(always)]
 pub(crate) const fn place<F: Format>(k: usize, column: usize) -> usize {
     (k / F::GROUP * PANEL + column) * F::GROUP + k % F::GROUP
@@ -82,15 +82,15 @@ pub(crate) const fn place<F: Format>(k: usize, column: usize) -> usize {
 /// The weights of a linear layer, packed in one of the precisions.
 #[derive(Debug)]
 pub(crate) enum Packed {
-    F32(Panels<Single>),
-    Bf16(Panels<Brain>),
-    Int8 { panels: Panels<Byte>, columns: Columns },
+    F32(Panels<F32>),
+    Bf16(Panels<Bf16>),
+    Int8 { panels: Panels<Int8>, columns: Columns },
 }
 
-/// What undoes the quantisation of columns, filled up to whole panels.
+/// The scales and sums of quantized columns, filled up to whole panels.
 #[derive(Debug)]
 pub(crate) struct Columns {
-    /// What each column must be multiplied with.
+    /// The scale of each column.
     scales: Vec<f32>,
     /// The sum of each column's levels.
     totals: Vec<i32>,
@@ -104,7 +104,7 @@ impl Columns {
     }
 }
 
-/// What a thread needs to pack rows.
+/// The buffers with which a thread packs rows.
 struct Room {
     floats: Vec<f32>,
     levels: Vec<i8>,
@@ -112,18 +112,20 @@ struct Room {
 
 impl Packed {
     /// Packs `[outputs, inputs]`.
-    pub(crate) fn new(isa: Isa, weight: &impl WeightRows, inputs: usize, precision: Precision) -> Self {
+    pub(crate) fn new(isa: Isa, weight: &impl WeightRows, inputs: usize, precision: CpuPrecision) -> Self {
         let count = weight.outputs();
         match precision {
-            Precision::F32 => Self::F32(Panels::from_rows(count, inputs, 0.0, |row, _, out| weight.floats(row, out)).0),
-            Precision::Bf16 => {
+            CpuPrecision::F32 => {
+                Self::F32(Panels::from_rows(count, inputs, 0.0, |row, _, out| weight.floats(row, out)).0)
+            }
+            CpuPrecision::Bf16 => {
                 let row = |row, room: &mut Room, out: &mut [u16]| {
                     weight.floats(row, &mut room.floats);
                     out.iter_mut().zip(&room.floats).for_each(|(out, x)| *out = bf16(*x));
                 };
                 Self::Bf16(Panels::from_rows(count, inputs, 0, row).0)
             }
-            Precision::Int8 => {
+            CpuPrecision::Int8 => {
                 let row = |row, room: &mut Room, out: &mut [u8]| int8_row(isa, weight, row, room, out);
                 let (panels, columns) = Panels::from_rows(count, inputs, ZERO, row);
                 let (scales, totals) = columns.into_iter().unzip();
@@ -148,13 +150,13 @@ impl Packed {
 fn int8_row(isa: Isa, weight: &impl WeightRows, row: usize, room: &mut Room, out: &mut [u8]) -> (f32, i32) {
     let Some((levels, scale)) = weight.levels(row) else {
         weight.floats(row, &mut room.floats);
-        let quantised = stored(isa, &room.floats, &mut room.levels, out);
-        return (quantised.scale, quantised.sum);
+        let quantized = stored(isa, &room.floats, &mut room.levels, out);
+        return (quantized.scale, quantized.sum);
     };
     assert_eq!(levels.len(), out.len(), "a level for each input");
     out.copy_from_slice(levels);
     (scale, levels.iter().map(|level| i32::from(*level) - i32::from(ZERO)).sum())
 }
 
-/// What stands for zero in a panel of int8, and in weights that are stored in 8 bits.
+/// The level of zero in a panel of int8, and in weights that are stored in 8 bits.
 pub const ZERO: u8 = 128;

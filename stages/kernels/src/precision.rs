@@ -2,7 +2,7 @@
 
 /// The numeric type that weights are kept in and products are computed in; sums are f32 (of int8: i32).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
-pub enum Precision {
+pub enum CpuPrecision {
     /// Single precision: the reference's numbers up to rounding.
     #[default]
     F32,

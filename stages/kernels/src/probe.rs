@@ -44,7 +44,7 @@ pub fn span<T>(name: &'static str, device: &Device, work: impl FnOnce() -> Resul
     span_of(name, 1, device, work)
 }
 
-/// As [`span`], of work on so many rows, tokens or windows.
+/// As [`span`], of work on this many rows, tokens or windows.
 ///
 /// # Errors
 /// As [`span`].

@@ -83,7 +83,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_logarithm_is_that_of_double_precision() {
+    fn logarithm_agrees_with_double_precision() {
         let values: Vec<f32> = (0..5_000).map(|i| (i as f32 * 0.37).sin() * 20.0).collect();
         let exact = values.iter().map(|value| f64::from(*value).exp()).sum::<f64>().ln();
         assert!((log_sum_exp(&values) - exact).abs() < 1e-6);

@@ -27,7 +27,7 @@ impl Norm {
     pub(crate) fn apply(&self, isa: Isa, row: &[f32], out: &mut [f32]) {
         self.check_width(row.len());
         assert_eq!(row.len(), out.len(), "a norm's output is as wide as its input");
-        normalise(isa, row, &self.weight, &self.bias, self.epsilon, out);
+        normalize(isa, row, &self.weight, &self.bias, self.epsilon, out);
     }
 
     /// Panics where the norm is not for rows of this width.
@@ -46,7 +46,7 @@ fn sum_of(row: &[f32], f: impl Fn(f32) -> f32) -> f32 {
 }
 
 multiversion! {
-    fn normalise(row: &[f32], weight: &[f32], bias: &[f32], epsilon: f32, out: &mut [f32]) {
+    fn normalize(row: &[f32], weight: &[f32], bias: &[f32], epsilon: f32, out: &mut [f32]) {
         let count = row.len() as f32;
         let mean = sum_of(row, |x| x) / count;
         for (out, x) in out.iter_mut().zip(row) {
@@ -94,27 +94,27 @@ multiversion! {
 
 /// A row in int8: a number is `scale * (level - zero)`.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
-pub(crate) struct Quantised {
+pub(crate) struct Quantized {
     pub(crate) scale: f32,
     pub(crate) zero: i32,
     /// The sum of the levels.
     pub(crate) sum: i32,
 }
 
-/// The nearest of 255 levels of every number, with the row's largest magnitude at 127 and zero at 0. A row with NaN or an
-/// infinity has NaN as its scale. Panics where `out` has another length.
-pub(crate) fn to_int8(isa: Isa, row: &[f32], out: &mut [i8]) -> Quantised {
+/// The nearest of 255 levels of every number, with the row's largest magnitude at 127 and zero at 0. A row with NaN or
+/// an infinity has NaN as its scale. Panics where `out` has another length.
+pub(crate) fn to_int8(isa: Isa, row: &[f32], out: &mut [i8]) -> Quantized {
     let Extremes { largest, .. } = extremes(isa, row);
     if !largest.is_finite() {
         return not_finite(out);
     }
     let factor = if largest > 0.0 { 127.0 / largest } else { 0.0 };
-    Quantised { scale: largest / 127.0, zero: 0, sum: levels(isa, row, factor, 0.0, out) }
+    Quantized { scale: largest / 127.0, zero: 0, sum: levels(isa, row, factor, 0.0, out) }
 }
 
 /// As [`to_int8`], with all 256 levels between the row's lowest and highest number (or zero): half the error where
 /// nearly all have one sign, as behind a GELU.
-pub(crate) fn to_int8_with_zero(isa: Isa, row: &[f32], out: &mut [i8]) -> Quantised {
+pub(crate) fn to_int8_with_zero(isa: Isa, row: &[f32], out: &mut [i8]) -> Quantized {
     let Extremes { largest, lowest, highest } = extremes(isa, row);
     let span = highest - lowest;
     if !(largest.is_finite() && span.is_finite()) {
@@ -122,20 +122,20 @@ pub(crate) fn to_int8_with_zero(isa: Isa, row: &[f32], out: &mut [i8]) -> Quanti
     }
     if largest == 0.0 {
         out.fill(0);
-        return Quantised::default();
+        return Quantized::default();
     }
     let factor = 255.0 / span;
     let zero = (-128.0 - lowest * factor).round_ties_even();
-    Quantised { scale: span / 255.0, zero: zero as i32, sum: levels(isa, row, factor, zero, out) }
+    Quantized { scale: span / 255.0, zero: zero as i32, sum: levels(isa, row, factor, zero, out) }
 }
 
 /// A row that has no levels: every product with it is NaN.
-fn not_finite(out: &mut [i8]) -> Quantised {
+fn not_finite(out: &mut [i8]) -> Quantized {
     out.fill(0);
-    Quantised { scale: f32::NAN, zero: 0, sum: 0 }
+    Quantized { scale: f32::NAN, zero: 0, sum: 0 }
 }
 
-/// What levels must reach.
+/// The least levels.
 struct Extremes {
     /// The largest magnitude; NaN if there is NaN.
     largest: f32,
@@ -220,11 +220,11 @@ mod avx512 {
     #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512bf16")]
     pub(super) unsafe fn to_bf16(row: &[f32], out: &mut [u16]) {
         for (start, mask) in vectors(row.len().min(out.len())) {
-            // SAFETY: nothing outside the mask is touched, and that lies within both slices.
+            // SAFETY: nothing outside the mask is touched, and that is within both slices.
             unsafe {
                 let x = _mm512_maskz_loadu_ps(mask, row.as_ptr().add(start));
-                let brain = std::mem::transmute::<__m256bh, __m256i>(_mm512_cvtneps_pbh(x));
-                _mm256_mask_storeu_epi16(out.as_mut_ptr().add(start).cast(), mask, brain);
+                let in_bf16 = std::mem::transmute::<__m256bh, __m256i>(_mm512_cvtneps_pbh(x));
+                _mm256_mask_storeu_epi16(out.as_mut_ptr().add(start).cast(), mask, in_bf16);
             }
         }
     }
@@ -235,7 +235,7 @@ mod avx512 {
     pub(super) unsafe fn extremes(row: &[f32]) -> Extremes {
         let (mut largest, mut lowest, mut highest) = (_mm512_setzero_si512(), _mm512_setzero_ps(), _mm512_setzero_ps());
         for (start, mask) in vectors(row.len()) {
-            // SAFETY: nothing outside the mask is touched, and that lies within the row.
+            // SAFETY: nothing outside the mask is touched, and that is within the row.
             let x = unsafe { _mm512_maskz_loadu_ps(mask, row.as_ptr().add(start)) };
             largest = _mm512_max_epu32(largest, _mm512_castps_si512(_mm512_abs_ps(x)));
             lowest = _mm512_min_ps(lowest, x);
@@ -256,7 +256,7 @@ mod avx512 {
         let (lowest, highest) = (_mm512_set1_epi32(-128), _mm512_set1_epi32(127));
         let mut sum = _mm512_setzero_si512();
         for (start, mask) in vectors(row.len().min(out.len())) {
-            // SAFETY: nothing outside the mask is touched, and that lies within both slices.
+            // SAFETY: nothing outside the mask is touched, and that is within both slices.
             unsafe {
                 let x = _mm512_maskz_loadu_ps(mask, row.as_ptr().add(start));
                 let level = _mm512_cvtps_epi32(_mm512_add_ps(_mm512_mul_ps(x, factor), zero));
@@ -294,13 +294,13 @@ mod tests {
     fn int8_is_half_a_level_off_at_most() {
         let one_sided = || row().iter().map(|x| x.max(-0.17)).collect();
         for (isa, row) in Isa::combinations().flat_map(|isa| [(isa, row()), (isa, one_sided())]) {
-            for quantise in [to_int8, to_int8_with_zero] {
+            for quantize in [to_int8, to_int8_with_zero] {
                 let mut out = vec![0i8; 77];
-                let Quantised { scale, zero, sum } = quantise(isa, &row, &mut out);
+                let Quantized { scale, zero, sum } = quantize(isa, &row, &mut out);
                 let value = |level: &i8| scale * (i32::from(*level) - zero) as f32;
                 assert!(row.iter().zip(&out).all(|(x, level)| (x - value(level)).abs() <= scale * 0.51));
                 assert_eq!(sum, out.iter().map(|level| i32::from(*level)).sum::<i32>());
-                assert_eq!(quantise(isa, &[0.0; 5], &mut out[..5]), Quantised { scale: 0.0, zero: 0, sum: 0 });
+                assert_eq!(quantize(isa, &[0.0; 5], &mut out[..5]), Quantized { scale: 0.0, zero: 0, sum: 0 });
             }
         }
     }
@@ -332,12 +332,12 @@ mod tests {
                 norm.apply(isa, &row, &mut normed);
                 let mut active = normed.clone();
                 gelu_here(isa, &mut active);
-                let mut brain = vec![0; row.len()];
-                to_bf16(isa, &row, &mut brain);
+                let mut in_bf16 = vec![0; row.len()];
+                to_bf16(isa, &row, &mut in_bf16);
                 let [mut plain, mut with_zero] = [vec![0; row.len()], vec![0; row.len()]];
                 let scales = [to_int8(isa, &row, &mut plain), to_int8_with_zero(isa, &active, &mut with_zero)];
                 let bits = |row: Vec<f32>| row.into_iter().map(f32::to_bits).collect::<Vec<_>>();
-                (bits(normed), bits(active), brain, scales, plain, with_zero)
+                (bits(normed), bits(active), in_bf16, scales, plain, with_zero)
             };
             let portable = convert(Isa::portable());
             Isa::combinations().for_each(|isa| assert_eq!(convert(isa), portable, "{isa:?}, {} numbers", row.len()));
@@ -362,8 +362,8 @@ mod tests {
         for (isa, bad) in Isa::combinations().flat_map(|isa| not_finite.map(|bad| (isa, bad))) {
             let (mut row, mut out) = ([1.0f32; 20], [1i8; 20]);
             row[3] = bad;
-            for quantise in [to_int8, to_int8_with_zero] {
-                let Quantised { scale, zero, sum } = quantise(isa, &row, &mut out);
+            for quantize in [to_int8, to_int8_with_zero] {
+                let Quantized { scale, zero, sum } = quantize(isa, &row, &mut out);
                 assert!(scale.is_nan() && (zero, sum) == (0, 0) && out == [0; 20], "{isa:?}, {bad}");
             }
         }

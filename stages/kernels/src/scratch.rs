@@ -2,22 +2,22 @@
 
 use std::cell::RefCell;
 
-use crate::lines::Lines;
-use crate::rows::Quantised;
+use crate::aligned_buf::AlignedBuf;
+use crate::rows::Quantized;
 
 /// Buffers of one thread, as large as the largest product so far needed.
 #[derive(Debug, Default)]
 pub(crate) struct Scratch {
     /// One row after its layer norm.
-    pub(crate) normed: Lines<f32>,
-    /// What lies between the two layers of an MLP.
-    pub(crate) hidden: Lines<f32>,
+    pub(crate) normed: AlignedBuf<f32>,
+    /// The hidden rows of an MLP.
+    pub(crate) hidden: AlignedBuf<f32>,
     /// Rows in each of the formats.
-    pub(crate) single: Lines<f32>,
-    pub(crate) brain: Lines<u16>,
-    pub(crate) byte: Lines<i8>,
+    pub(crate) in_f32: AlignedBuf<f32>,
+    pub(crate) in_bf16: AlignedBuf<u16>,
+    pub(crate) in_int8: AlignedBuf<i8>,
     /// Scales of the rows in int8.
-    pub(crate) quantised: Vec<Quantised>,
+    pub(crate) quantized: Vec<Quantized>,
 }
 
 thread_local! {

@@ -15,7 +15,7 @@ unsafe impl Send for SharedSlice<'_> {}
 // SAFETY: as above.
 unsafe impl Sync for SharedSlice<'_> {}
 
-/// Whether `count` rows of `width` numbers, each `stride` after the one before, lie in `len` numbers.
+/// Whether `count` rows of `width` numbers, each `stride` after the one before, are in `len` numbers.
 pub(crate) fn rows_fit(count: usize, stride: usize, width: usize, len: usize) -> bool {
     let before_last = count.saturating_sub(1).checked_mul(stride);
     let end = before_last.and_then(|start| start.checked_add(width));

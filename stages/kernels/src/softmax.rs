@@ -8,16 +8,16 @@ use crate::math::{exp, exp2_to_bf16};
 use crate::pack::ZERO;
 use crate::precision::bf16_of_normal;
 use crate::reduce::{LANES, fold_lanes, for_each_chunk, higher, highest};
-use crate::rows::{Quantised, to_bf16, to_int8};
-use crate::tile::{Brain, Byte, Format, Single};
+use crate::rows::{Quantized, to_bf16, to_int8};
+use crate::tile::{Bf16, F32, Format, Int8};
 
 /// A format that queries and keys are multiplied in.
 pub(crate) trait Scored: Format {
-    /// What stands for zero in a panel.
+    /// The level of zero in a panel.
     const FILL: Self::Column;
 
     /// Brings a query or a key into the format of rows.
-    fn convert(isa: Isa, row: &[f32], out: &mut [Self::Row]) -> Quantised;
+    fn convert(isa: Isa, row: &[f32], out: &mut [Self::Row]) -> Quantized;
 
     /// The same number in a panel.
     fn column(element: Self::Row) -> Self::Column;
@@ -25,9 +25,9 @@ pub(crate) trait Scored: Format {
     /// Room for scores as room for sums.
     fn sums(scores: &mut [f32]) -> &mut [Self::Sum];
 
-    /// Makes scores of a query's sums, where they lie; gives the highest. `scales` are those of the keys, where the
+    /// Makes scores of a query's sums, where they are; gives the highest. `scales` are those of the keys, where the
     /// format has any.
-    fn top(isa: Isa, sums: &mut [f32], query: Quantised, scales: &[f32]) -> f32;
+    fn top(isa: Isa, sums: &mut [f32], query: Quantized, scales: &[f32]) -> f32;
 }
 
 /// A format that weights and values are multiplied in.
@@ -39,12 +39,12 @@ pub(crate) trait Attended: Format<Sum = f32, Row = <Self as Format>::Column> {
     fn exponentials(isa: Isa, scores: &[f32], top: f32, out: &mut [Self::Row]) -> f32;
 }
 
-impl Scored for Single {
+impl Scored for F32 {
     const FILL: f32 = 0.0;
 
-    fn convert(_: Isa, row: &[f32], out: &mut [f32]) -> Quantised {
+    fn convert(_: Isa, row: &[f32], out: &mut [f32]) -> Quantized {
         out.copy_from_slice(row);
-        Quantised::default()
+        Quantized::default()
     }
 
     fn column(element: f32) -> f32 {
@@ -55,17 +55,17 @@ impl Scored for Single {
         scores
     }
 
-    fn top(isa: Isa, sums: &mut [f32], _: Quantised, _: &[f32]) -> f32 {
+    fn top(isa: Isa, sums: &mut [f32], _: Quantized, _: &[f32]) -> f32 {
         highest(isa, sums)
     }
 }
 
-impl Scored for Brain {
+impl Scored for Bf16 {
     const FILL: u16 = 0;
 
-    fn convert(isa: Isa, row: &[f32], out: &mut [u16]) -> Quantised {
+    fn convert(isa: Isa, row: &[f32], out: &mut [u16]) -> Quantized {
         to_bf16(isa, row, out);
-        Quantised::default()
+        Quantized::default()
     }
 
     fn column(element: u16) -> u16 {
@@ -76,15 +76,15 @@ impl Scored for Brain {
         scores
     }
 
-    fn top(isa: Isa, sums: &mut [f32], _: Quantised, _: &[f32]) -> f32 {
+    fn top(isa: Isa, sums: &mut [f32], _: Quantized, _: &[f32]) -> f32 {
         highest(isa, sums)
     }
 }
 
-impl Scored for Byte {
+impl Scored for Int8 {
     const FILL: u8 = ZERO;
 
-    fn convert(isa: Isa, row: &[f32], out: &mut [i8]) -> Quantised {
+    fn convert(isa: Isa, row: &[f32], out: &mut [i8]) -> Quantized {
         to_int8(isa, row, out)
     }
 
@@ -97,12 +97,12 @@ impl Scored for Byte {
         unsafe { std::slice::from_raw_parts_mut(scores.as_mut_ptr().cast(), scores.len()) }
     }
 
-    fn top(isa: Isa, sums: &mut [f32], query: Quantised, scales: &[f32]) -> f32 {
-        dequantise(isa, sums, query, scales)
+    fn top(isa: Isa, sums: &mut [f32], query: Quantized, scales: &[f32]) -> f32 {
+        dequantize(isa, sums, query, scales)
     }
 }
 
-impl Attended for Single {
+impl Attended for F32 {
     fn convert(_: Isa, row: &[f32], out: &mut [f32]) {
         out.copy_from_slice(row);
     }
@@ -113,7 +113,7 @@ impl Attended for Single {
     }
 }
 
-impl Attended for Brain {
+impl Attended for Bf16 {
     fn convert(isa: Isa, row: &[f32], out: &mut [u16]) {
         to_bf16(isa, row, out);
     }
@@ -126,7 +126,7 @@ impl Attended for Brain {
 
 multiversion! {
     /// Integers, as the bits of `sums`, into scores; gives the highest.
-    fn dequantise(sums: &mut [f32], query: Quantised, scales: &[f32]) -> f32 {
+    fn dequantize(sums: &mut [f32], query: Quantized, scales: &[f32]) -> f32 {
         let offset = i32::from(ZERO) * query.sum;
         let score = |sum: f32, scale: f32| (sum.to_bits().cast_signed() - offset) as f32 * (query.scale * scale);
         let scales = &scales[..sums.len()];
@@ -190,17 +190,17 @@ mod tests {
         let expected: Vec<f32> = scores.iter().map(|score| (score - 9.0).exp()).collect();
         let total: f32 = expected.iter().sum();
         for isa in Isa::combinations() {
-            let (mut single, mut brain) = ([9.0; 192], [9; 192]);
+            let (mut in_f32, mut in_bf16) = ([9.0; 192], [9; 192]);
             let totals = [
-                Single::exponentials(isa, &scores, 9.0, &mut single),
-                Brain::exponentials(isa, &scores, 9.0, &mut brain),
+                F32::exponentials(isa, &scores, 9.0, &mut in_f32),
+                Bf16::exponentials(isa, &scores, 9.0, &mut in_bf16),
             ];
             assert!(totals.iter().all(|sum| (sum / total - 1.0).abs() < 2e-5), "{totals:?} is not {total}");
             for (index, expected) in expected.iter().enumerate() {
-                assert!((single[index] - expected).abs() <= 1e-6 * expected + 1e-37);
-                assert!((from_bf16(brain[index]) - expected).abs() <= 4e-3 * expected + 1e-37);
+                assert!((in_f32[index] - expected).abs() <= 1e-6 * expected + 1e-37);
+                assert!((from_bf16(in_bf16[index]) - expected).abs() <= 4e-3 * expected + 1e-37);
             }
-            assert!(single[150..].iter().all(|x| *x == 0.0) && brain[150..].iter().all(|x| *x == 0));
+            assert!(in_f32[150..].iter().all(|x| *x == 0.0) && in_bf16[150..].iter().all(|x| *x == 0));
         }
     }
 
@@ -210,8 +210,8 @@ mod tests {
         scores[70] = f32::NAN;
         for isa in Isa::combinations() {
             let top = highest(isa, &scores);
-            assert!(Single::exponentials(isa, &scores, top, &mut [0.0; 100]).is_nan());
-            assert!(Brain::exponentials(isa, &scores, top, &mut [0; 100]).is_nan());
+            assert!(F32::exponentials(isa, &scores, top, &mut [0.0; 100]).is_nan());
+            assert!(Bf16::exponentials(isa, &scores, top, &mut [0; 100]).is_nan());
         }
     }
 
@@ -228,13 +228,13 @@ mod tests {
             let mut expected = Vec::new();
             for key in keys.chunks_exact(8) {
                 let of_key = to_int8(isa, key, &mut levels);
-                let products = query.iter().zip(&levels).map(|(a, b)| a * i32::from(Byte::column(*b)));
+                let products = query.iter().zip(&levels).map(|(a, b)| a * i32::from(Int8::column(*b)));
                 sums.push(f32::from_bits(products.sum::<i32>().cast_unsigned()));
                 let exact: i32 = query.iter().zip(&levels).map(|(a, b)| a * i32::from(*b)).sum();
                 expected.push(exact as f32 * of_query.scale * of_key.scale);
                 scales.push(of_key.scale);
             }
-            let top = Byte::top(isa, &mut sums, of_query, &scales);
+            let top = Int8::top(isa, &mut sums, of_query, &scales);
             assert!(sums.iter().zip(&expected).all(|(a, b)| (a - b).abs() < 1e-5 * b.abs().max(1.0)));
             assert_eq!(top, sums.iter().copied().fold(f32::NEG_INFINITY, f32::max));
         }
@@ -244,19 +244,19 @@ mod tests {
     fn weights_and_scores_are_bitwise_equal_on_every_instruction_set() {
         for len in [1, 5, 63, 64, 65, 150, 1500] {
             let scores: Vec<f32> = (0..len).map(|i| (i as f32 * 0.37).sin() * 60.0 - (i % 9) as f32 * 3.0).collect();
-            let query = Quantised { scale: 0.031, zero: 0, sum: -77 };
+            let query = Quantized { scale: 0.031, zero: 0, sum: -77 };
             let weigh = |isa: Isa| {
-                let (mut single, mut brain) = (vec![9.0; len + 3], vec![9; len + 3]);
+                let (mut in_f32, mut in_bf16) = (vec![9.0; len + 3], vec![9; len + 3]);
                 let top = highest(isa, &scores);
                 let totals = [
-                    Single::exponentials(isa, &scores, top, &mut single),
-                    Brain::exponentials(isa, &scores, top, &mut brain),
+                    F32::exponentials(isa, &scores, top, &mut in_f32),
+                    Bf16::exponentials(isa, &scores, top, &mut in_bf16),
                 ];
                 let integer = |score: &f32| f32::from_bits((*score as i32).cast_unsigned());
                 let mut integers: Vec<f32> = scores.iter().map(integer).collect();
-                let best = Byte::top(isa, &mut integers, query, &scores);
+                let best = Int8::top(isa, &mut integers, query, &scores);
                 let bits = |row: Vec<f32>| row.into_iter().map(f32::to_bits).collect::<Vec<_>>();
-                (totals, bits(single), brain, best, bits(integers))
+                (totals, bits(in_f32), in_bf16, best, bits(integers))
             };
             let portable = weigh(Isa::portable());
             Isa::combinations().for_each(|isa| assert_eq!(weigh(isa), portable, "{isa:?}, {len} scores"));

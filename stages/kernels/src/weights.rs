@@ -8,8 +8,8 @@ pub trait WeightRows: Sync {
     /// Writes the weights of an output into `out` (`inputs` numbers).
     fn floats(&self, output: usize, out: &mut [f32]);
 
-    /// The weights of an output that is stored in 8 bits: its levels (`inputs` of them, 128 stands for zero) and what they
-    /// must be multiplied with. None where it is stored in floats.
+    /// The weights of an output that is stored in 8 bits: its levels (`inputs` of them, 128 stands for zero) and what
+    /// they must be multiplied with. None where it is stored in floats.
     fn levels(&self, output: usize) -> Option<(&[u8], f32)> {
         let _ = output;
         None

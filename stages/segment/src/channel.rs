@@ -13,9 +13,9 @@ pub(crate) const LEVEL_HOP: usize = 160;
 /// The band of the levels in Hz: the telephone's, less the hum below it.
 const BAND_HZ: (f64, f64) = (200.0, 3800.0);
 
-/// What was heard in one channel: 500 bytes a second, whatever the recording's length.
+/// The measurements of one channel: 500 bytes per second of audio.
 #[derive(Debug)]
-pub(crate) struct Hearing {
+pub(crate) struct ChannelAnalysis {
     /// Band-limited levels in dBFS, [`LEVEL_HOP`] apart.
     pub(crate) levels: Vec<f32>,
     /// Speech probability of each frame of the detector.
@@ -26,17 +26,17 @@ pub(crate) struct Hearing {
     pub(crate) samples: u64,
 }
 
-impl Hearing {
-    pub(crate) fn listen(vad: &dyn Vad, pcm: &Pcm, channel: u16) -> Result<Self, SegmentError> {
+impl ChannelAnalysis {
+    pub(crate) fn measure(vad: &dyn Vad, pcm: &Pcm, channel: u16) -> Result<Self, SegmentError> {
         let mut meter = LevelMeter::new(f64::from(SAMPLE_RATE_HZ), BAND_HZ.0, BAND_HZ.1, LEVEL_HOP);
-        let mut listener = vad.listener();
+        let mut detection = vad.detection();
         for block in pcm.blocks(channel.into(), BLOCK) {
             let block = block?;
             meter.push(&block);
-            listener.push(&block)?;
+            detection.push(&block)?;
         }
         let levels = meter.finish();
-        let probabilities = listener.finish(&levels)?;
+        let probabilities = detection.finish(&levels)?;
         Ok(Self { levels, probabilities, frame: vad.frame(), samples: pcm.frames() })
     }
 }

@@ -1,4 +1,4 @@
-//! What a caller can choose.
+//! The settings.
 
 use std::path::PathBuf;
 
@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::error::SegmentError;
 
-/// The longest window that Whisper hears, in seconds.
+/// The longest window of a model, in seconds.
 const LONGEST_WINDOW_S: f64 = 30.0;
 
 /// Which voice activity detector to use.
@@ -38,16 +38,16 @@ impl VadChoice {
 /// The name of Silero VAD in artifacts.
 pub(crate) const SILERO: &str = "silero";
 
-/// When a stretch of one channel is the bleed of another.
+/// When an interval of one channel is crosstalk from another.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct BleedConfig {
-    /// Least normalised cross-correlation at the delay of the path, 0 to 1.
+pub struct CrosstalkConfig {
+    /// Least normalized cross-correlation at the delay of the path, 0 to 1.
     pub correlation: f32,
     /// By how much it is weaker than its source at least, in dB.
     pub attenuation_db: f32,
 }
 
-impl Default for BleedConfig {
+impl Default for CrosstalkConfig {
     /// Two voices correlate below 0.4 over a quarter of a second; an echo in the telephone band above 0.6.
     fn default() -> Self {
         Self { correlation: 0.5, attenuation_db: 3.0 }
@@ -59,7 +59,7 @@ impl Default for BleedConfig {
 pub struct SegmentConfig {
     /// The detector.
     pub vad: VadChoice,
-    /// Longest window in seconds, 1 to 30: what the model hears at once.
+    /// Longest window in seconds, 1 to 30: the longest that the model takes.
     pub window_max_s: f64,
     /// Speech begins at a frame of this probability; above `speech_off_probability`, at most 1.
     pub speech_on_probability: f32,
@@ -69,19 +69,19 @@ pub struct SegmentConfig {
     pub min_speech_s: f64,
     /// A silence shorter than this does not end a span, in seconds.
     pub min_silence_s: f64,
-    /// What is added before and after each span, in seconds; at most half of the pause between two.
+    /// The padding before and after each span, in seconds; at most half of the pause between two.
     pub pad_s: f64,
     /// The recording's own sound that a window holds before its first and after its last span, in seconds: at most up
-    /// to the middle of the pause to the next window, and never what was left out as crosstalk.
+    /// to the middle of the pause to the next window, and never crosstalk that was left out.
     pub context_s: f64,
     /// Spans further apart than this never share a window, in seconds.
     pub max_gap_s: f64,
-    /// When speech is the bleed of another channel and left out; none keeps everything.
-    pub bleed: Option<BleedConfig>,
+    /// When speech is crosstalk from another channel and left out; none keeps everything.
+    pub crosstalk: Option<CrosstalkConfig>,
 }
 
 impl SegmentConfig {
-    /// The defaults for a detector and a model that hears `window_max_s` at once. The pause that a window may hold
+    /// The defaults for a detector and a model that takes up to `window_max_s`. The pause that a window may hold
     /// grows with the window: a sixth of it, at most 2 s.
     #[must_use]
     pub fn new(vad: VadChoice, window_max_s: f64) -> Self {
@@ -95,7 +95,7 @@ impl SegmentConfig {
             pad_s: 0.15,
             context_s: 0.5,
             max_gap_s: (window_max_s / 6.0).min(2.0),
-            bleed: Some(BleedConfig::default()),
+            crosstalk: Some(CrosstalkConfig::default()),
         }
     }
 
@@ -112,9 +112,9 @@ impl SegmentConfig {
         setting("pad_s", self.pad_s, 0.0, LONGEST_WINDOW_S)?;
         setting("context_s", self.context_s, 0.0, LONGEST_WINDOW_S)?;
         setting("max_gap_s", self.max_gap_s, 0.0, LONGEST_WINDOW_S)?;
-        let Some(bleed) = self.bleed else { return Ok(()) };
-        setting("bleed correlation", bleed.correlation.into(), f64::MIN_POSITIVE, 1.0)?;
-        setting("bleed attenuation_db", bleed.attenuation_db.into(), 0.0, 100.0)
+        let Some(crosstalk) = self.crosstalk else { return Ok(()) };
+        setting("crosstalk correlation", crosstalk.correlation.into(), f64::MIN_POSITIVE, 1.0)?;
+        setting("crosstalk attenuation_db", crosstalk.attenuation_db.into(), 0.0, 100.0)
     }
 
     /// The settings as the fingerprint has them.
@@ -129,7 +129,7 @@ impl SegmentConfig {
             "pad_s": self.pad_s,
             "context_s": self.context_s,
             "max_gap_s": self.max_gap_s,
-            "bleed": self.bleed.map(|BleedConfig { correlation, attenuation_db }| json!({
+            "crosstalk": self.crosstalk.map(|CrosstalkConfig { correlation, attenuation_db }| json!({
                 "correlation": correlation, "attenuation_db": attenuation_db,
             })),
         })

@@ -1,11 +1,11 @@
 //! From probabilities to spans: hysteresis, shortest silence, shortest speech, padding.
 //!
-//! Every stretch at or above the off-threshold is accounted for: it lies in a span, or is listed as left out, or is
+//! Every interval at or above the off-threshold is accounted for: it is in a span, or is listed as left out, or is
 //! shorter than the shortest speech and never reached the on-threshold.
 
 use stage_core::SAMPLE_RATE_HZ;
 
-use crate::channel::Hearing;
+use crate::channel::ChannelAnalysis;
 use crate::config::{SegmentConfig, VadChoice};
 
 /// Speech from sample `start` to sample `end`.
@@ -32,10 +32,10 @@ pub(crate) struct Found {
     pub(crate) dropped: Vec<(Run, String)>,
 }
 
-pub(crate) fn find(hearing: &Hearing, config: &SegmentConfig) -> Found {
+pub(crate) fn find(analysis: &ChannelAnalysis, config: &SegmentConfig) -> Found {
     let mut found = Found::default();
     let shortest = if config.vad == VadChoice::Off { 0 } else { samples(config.min_speech_s) };
-    let candidates = candidates(hearing, config);
+    let candidates = candidates(analysis, config);
     let speech: Vec<Run> = candidates.iter().filter_map(|candidate| candidate.speech).collect();
     for run in bridged(speech, samples(config.min_silence_s)) {
         if run.len() < shortest {
@@ -45,11 +45,11 @@ pub(crate) fn find(hearing: &Hearing, config: &SegmentConfig) -> Found {
         }
     }
     let short = std::mem::take(&mut found.dropped);
-    pad(&mut found.kept, samples(config.pad_s), hearing.samples);
+    pad(&mut found.kept, samples(config.pad_s), analysis.samples);
     found.dropped = short.into_iter().filter_map(|(run, why)| Some((outside(run, &found.kept)?, why))).collect();
-    let doubtful = candidates.iter().filter_map(|candidate| candidate.doubtful);
-    for run in doubtful.filter_map(|run| outside(run, &found.kept)).filter(|run| run.len() >= shortest) {
-        let (on, peak) = (config.speech_on_probability, peak(hearing, &run));
+    let uncertain = candidates.iter().filter_map(|candidate| candidate.uncertain);
+    for run in uncertain.filter_map(|run| outside(run, &found.kept)).filter(|run| run.len() >= shortest) {
+        let (on, peak) = (config.speech_on_probability, peak(analysis, &run));
         found.dropped.push((run, format!("below the on threshold {on:.2}: peak {peak:.2}")));
     }
     found.dropped.sort_by_key(|(run, _)| run.start);
@@ -61,26 +61,26 @@ pub(crate) fn samples(seconds: f64) -> u64 {
     (seconds * f64::from(SAMPLE_RATE_HZ)).round() as u64
 }
 
-/// A stretch of frames at or above the off-threshold.
+/// An interval of frames at or above the off-threshold.
 struct Candidate {
-    /// What is before the first frame at the on-threshold: all of it, if there is no such frame.
-    doubtful: Option<Run>,
+    /// The part before the first frame at the on-threshold: all of it, if there is no such frame.
+    uncertain: Option<Run>,
     /// From the first frame at the on-threshold to the end, if there is such a frame.
     speech: Option<Run>,
 }
 
-fn candidates(hearing: &Hearing, config: &SegmentConfig) -> Vec<Candidate> {
+fn candidates(analysis: &ChannelAnalysis, config: &SegmentConfig) -> Vec<Candidate> {
     let mut found = Vec::new();
     let mut from = 0;
     let is_up = |probability: &f32| *probability >= config.speech_off_probability;
-    for frames in hearing.probabilities.chunk_by(|a, b| is_up(a) == is_up(b)) {
+    for frames in analysis.probabilities.chunk_by(|a, b| is_up(a) == is_up(b)) {
         let to = from + frames.len();
         if is_up(&frames[0]) {
             let on = frames.iter().position(|probability| *probability >= config.speech_on_probability);
-            let doubtful_to = on.map_or(to, |on| from + on);
+            let uncertain_to = on.map_or(to, |on| from + on);
             found.push(Candidate {
-                doubtful: (doubtful_to > from).then(|| run_of(hearing, from, doubtful_to)),
-                speech: on.map(|on| run_of(hearing, from + on, to)),
+                uncertain: (uncertain_to > from).then(|| run_of(analysis, from, uncertain_to)),
+                speech: on.map(|on| run_of(analysis, from + on, to)),
             });
         }
         from = to;
@@ -88,17 +88,17 @@ fn candidates(hearing: &Hearing, config: &SegmentConfig) -> Vec<Candidate> {
     found
 }
 
-fn run_of(hearing: &Hearing, from: usize, to: usize) -> Run {
-    let frames = &hearing.probabilities[from..to];
+fn run_of(analysis: &ChannelAnalysis, from: usize, to: usize) -> Run {
+    let frames = &analysis.probabilities[from..to];
     Run {
-        start: (from * hearing.frame) as u64,
-        end: ((to * hearing.frame) as u64).min(hearing.samples),
+        start: (from * analysis.frame) as u64,
+        end: ((to * analysis.frame) as u64).min(analysis.samples),
         probability: frames.iter().sum::<f32>() / frames.len() as f32,
     }
 }
 
-/// What no padded span covers of a run that is in none. A span is speech that such a run does not hold, so that one can
-/// reach over the run's start, or its end, or all of it, and none lies inside.
+/// The part of a run that no padded span covers, where the run is in none. A span is speech beside such a run, so that
+/// it can reach over the start or end of the run, or all of it, and none is inside.
 fn outside(run: Run, kept: &[Run]) -> Option<Run> {
     let (mut start, mut end) = (run.start, run.end);
     let first = kept.partition_point(|span| span.end <= run.start);
@@ -113,10 +113,10 @@ fn outside(run: Run, kept: &[Run]) -> Option<Run> {
 }
 
 /// The highest probability of the frames that a run touches.
-fn peak(hearing: &Hearing, run: &Run) -> f32 {
-    let frame = hearing.frame as u64;
+fn peak(analysis: &ChannelAnalysis, run: &Run) -> f32 {
+    let frame = analysis.frame as u64;
     let frames = (run.start / frame) as usize..run.end.div_ceil(frame) as usize;
-    hearing.probabilities[frames].iter().copied().fold(0.0, f32::max)
+    analysis.probabilities[frames].iter().copied().fold(0.0, f32::max)
 }
 
 /// Joins runs over silences shorter than `min_silence`; the probability is that of the speech.
@@ -162,14 +162,14 @@ mod tests {
     /// Frames of 10 ms.
     const FRAME: usize = 160;
 
-    fn hearing(probabilities: Vec<f32>) -> Hearing {
+    fn analysis(probabilities: Vec<f32>) -> ChannelAnalysis {
         let samples = (probabilities.len() * FRAME) as u64;
-        Hearing { levels: vec![-20.0; probabilities.len()], probabilities, frame: FRAME, samples }
+        ChannelAnalysis { levels: vec![-20.0; probabilities.len()], probabilities, frame: FRAME, samples }
     }
 
-    /// Stretches of (frames, probability).
-    fn stretches(stretches: &[(usize, f32)]) -> Hearing {
-        hearing(stretches.iter().flat_map(|(frames, probability)| vec![*probability; *frames]).collect())
+    /// Intervals of (frames, probability).
+    fn intervals(intervals: &[(usize, f32)]) -> ChannelAnalysis {
+        analysis(intervals.iter().flat_map(|(frames, probability)| vec![*probability; *frames]).collect())
     }
 
     /// Start and end in frames, and the reason.
@@ -179,41 +179,41 @@ mod tests {
     }
 
     #[test]
-    fn doubtful_stretches_are_listed_as_far_as_no_span_covers_them() {
-        let heard = stretches(&[(100, 0.0), (50, 0.4), (100, 0.9), (20, 0.0), (60, 0.45), (100, 0.0), (8, 0.4)]);
-        let found = find(&heard, &SegmentConfig::new(VadChoice::Energy, 30.0));
+    fn uncertain_intervals_are_listed_as_far_as_no_span_covers_them() {
+        let analysis = intervals(&[(100, 0.0), (50, 0.4), (100, 0.9), (20, 0.0), (60, 0.45), (100, 0.0), (8, 0.4)]);
+        let found = find(&analysis, &SegmentConfig::new(VadChoice::Energy, 30.0));
         assert_eq!((found.kept[0].start, found.kept[0].end), (135 * 160, 265 * 160), "15 frames of padding");
         let reasons = ["below the on threshold 0.50: peak 0.40", "below the on threshold 0.50: peak 0.45"];
         assert_eq!(dropped(&found), [(100, 135, reasons[0]), (270, 330, reasons[1])], "8 frames are too few");
-        let near = stretches(&[(100, 0.9), (5, 0.0), (60, 0.45)]);
+        let near = intervals(&[(100, 0.9), (5, 0.0), (60, 0.45)]);
         let found = find(&near, &SegmentConfig::new(VadChoice::Energy, 30.0));
         assert_eq!(dropped(&found), [(115, 165, reasons[1])]);
     }
 
     #[test]
-    fn without_a_detector_the_shortest_recording_is_kept() {
-        let found = find(&stretches(&[(3, 1.0)]), &SegmentConfig::new(VadChoice::Off, 30.0));
+    fn vad_off_keeps_the_shortest_recording() {
+        let found = find(&intervals(&[(3, 1.0)]), &SegmentConfig::new(VadChoice::Off, 30.0));
         assert_eq!((found.kept.len(), found.kept[0].len(), found.dropped.len()), (1, 480, 0));
     }
 
     proptest! {
         #[test]
-        fn all_that_may_be_speech_is_accounted_for_once(
+        fn spans_and_drops_account_for_all_speech_once(
             parts in prop::collection::vec((1usize..40, 0f32..1.0), 1..40),
             pad_s in 0f64..0.3,
             min_speech_s in 0f64..0.25,
             min_silence_s in 0f64..0.5,
         ) {
-            let heard = stretches(&parts);
+            let analysis = intervals(&parts);
             let config =
                 SegmentConfig { pad_s, min_speech_s, min_silence_s, ..SegmentConfig::new(VadChoice::Energy, 30.0) };
-            let found = find(&heard, &config);
+            let found = find(&analysis, &config);
             let mut listed: Vec<Run> =
                 found.kept.iter().copied().chain(found.dropped.iter().map(|(run, _)| *run)).collect();
             listed.sort_by_key(|run| run.start);
             prop_assert!(listed.windows(2).all(|pair| pair[0].end <= pair[1].start), "twice: {:?}", listed);
             let mut unlisted = 0;
-            for (frame, probability) in heard.probabilities.iter().enumerate() {
+            for (frame, probability) in analysis.probabilities.iter().enumerate() {
                 let middle = (frame * FRAME + FRAME / 2) as u64;
                 let is_listed = listed.iter().any(|run| (run.start..run.end).contains(&middle));
                 prop_assert!(is_listed || *probability < config.speech_on_probability, "speech at {} is lost", frame);

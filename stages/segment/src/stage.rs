@@ -7,9 +7,9 @@ use stage_core::{
     StageName, StageSpec, Window,
 };
 
-use crate::bleed::BleedFinder;
-use crate::channel::{BLOCK, Hearing};
+use crate::channel::{BLOCK, ChannelAnalysis};
 use crate::config::{SegmentConfig, VadChoice};
+use crate::crosstalk::CrosstalkFinder;
 use crate::error::SegmentError;
 use crate::spans::{self, Found, Run};
 use crate::vad::{EnergyVad, NoVad, SileroVad, Vad};
@@ -42,47 +42,47 @@ impl Segmenter {
         Ok(Self { config, vad })
     }
 
-    /// What is heard in every channel that is no twin of an earlier one; twins are dropped.
-    fn hear(&self, pcm: &Pcm, dropped: &mut Vec<Dropped>) -> Result<Vec<Channel>, SegmentError> {
+    /// Analyzes every channel that is not a duplicate of an earlier one; duplicates are dropped.
+    fn analyze(&self, pcm: &Pcm, dropped: &mut Vec<Dropped>) -> Result<Vec<Channel>, SegmentError> {
         let mut channels = Vec::new();
         for index in 0..pcm.channels() {
-            if let Some(twin) = earlier_twin(pcm, index)? {
-                let reason = format!("identical to channel {twin}");
+            if let Some(duplicate) = duplicate_of(pcm, index)? {
+                let reason = format!("identical to channel {duplicate}");
                 dropped.push(Dropped { channel: index as u16, start_s: 0.0, end_s: pcm.duration_s(), reason });
                 continue;
             }
-            let hearing = Hearing::listen(self.vad.as_ref(), pcm, index as u16)?;
-            let found = spans::find(&hearing, &self.config);
-            channels.push(Channel { index, hearing, found, crosstalk: Vec::new() });
+            let analysis = ChannelAnalysis::measure(self.vad.as_ref(), pcm, index as u16)?;
+            let found = spans::find(&analysis, &self.config);
+            channels.push(Channel { index, analysis, found, crosstalk: Vec::new() });
         }
         Ok(channels)
     }
 
-    /// Moves bleed from what is kept to what is dropped.
-    fn drop_bleed(&self, pcm: &Pcm, channels: &mut [Channel]) -> Result<(), SegmentError> {
-        let Some(config) = self.config.bleed.filter(|_| channels.len() > 1) else { return Ok(()) };
-        let finder = BleedFinder::new(pcm, config);
+    /// Moves crosstalk from the runs that are kept to those that are dropped.
+    fn drop_crosstalk(&self, pcm: &Pcm, channels: &mut [Channel]) -> Result<(), SegmentError> {
+        let Some(config) = self.config.crosstalk.filter(|_| channels.len() > 1) else { return Ok(()) };
+        let finder = CrosstalkFinder::new(pcm, config);
         let indices: Vec<usize> = channels.iter().map(|channel| channel.index).collect();
         for Channel { index, found, crosstalk, .. } in channels {
             let sources: Vec<usize> = indices.iter().copied().filter(|source| source != index).collect();
-            let (kept, bleeds) = finder.separate(std::mem::take(&mut found.kept), *index, &sources)?;
+            let (kept, removed) = finder.separate(std::mem::take(&mut found.kept), *index, &sources)?;
             found.kept = kept;
-            crosstalk.extend(bleeds.iter().map(|bleed| bleed.run));
+            crosstalk.extend(removed.iter().map(|part| part.run));
             crosstalk.sort_by_key(|run| run.start);
-            found.dropped.extend(bleeds.into_iter().map(|bleed| (bleed.run, bleed.reason)));
+            found.dropped.extend(removed.into_iter().map(|part| (part.run, part.reason)));
             found.dropped.sort_by_key(|(run, _)| run.start);
         }
         Ok(())
     }
 
     fn pack(&self, channel: Channel, artifact: &mut SpeechSegments) {
-        let Channel { index, hearing, found, crosstalk } = channel;
+        let Channel { index, analysis, found, crosstalk } = channel;
         let channel = index as u16;
         let runs: Vec<Run> =
-            found.kept.iter().flat_map(|run| windows::cut_at_quietest(*run, &hearing, &self.config)).collect();
+            found.kept.iter().flat_map(|run| windows::cut_at_quietest(*run, &analysis, &self.config)).collect();
         let first_span = artifact.spans.len() as u32;
         let packs = windows::pack(&runs, &self.config);
-        let extents = windows::with_context(&packs, &runs, &crosstalk, hearing.samples, &self.config);
+        let extents = windows::with_context(&packs, &runs, &crosstalk, analysis.samples, &self.config);
         artifact.windows.extend(packs.into_iter().zip(extents).map(|(pack, extent)| Window {
             channel,
             start_s: seconds(extent.start),
@@ -105,18 +105,18 @@ impl Segmenter {
     }
 }
 
-/// A channel and what was found in it.
+/// A channel and the runs found in it.
 struct Channel {
     index: usize,
-    hearing: Hearing,
+    analysis: ChannelAnalysis,
     found: Found,
-    /// What was left out as crosstalk, in order.
+    /// The crosstalk that was left out, in order.
     crosstalk: Vec<Run>,
 }
 
 impl Stage for Segmenter {
     const SPEC: StageSpec =
-        StageSpec { name: NAME, version: 4, inputs: &[Pcm::NAME], outputs: &[], phases: Phases::Cpu, weight: 0.05 };
+        StageSpec { name: NAME, version: 5, inputs: &[Pcm::NAME], outputs: &[], phases: Phases::Cpu, weight: 0.05 };
     type Input<'a> = &'a Pcm;
     type Output = SpeechSegments;
 
@@ -131,7 +131,7 @@ impl Stage for Segmenter {
     }
 
     /// Spans and windows of every channel. A channel that is sample for sample an earlier one (a mono call in a
-    /// stereo file) is dropped as a whole, and so is what one channel repeats of another.
+    /// stereo file) is dropped as a whole, and so is crosstalk between channels.
     ///
     /// # Errors
     /// `samples-unreadable` (Transient) where spilled samples cannot be read back, `vad-inference` (Bug) where the
@@ -139,15 +139,15 @@ impl Stage for Segmenter {
     fn run(&self, pcm: &Pcm) -> Result<SpeechSegments, StageError> {
         let mut artifact =
             SpeechSegments { vad: self.vad.identity(), spans: Vec::new(), windows: Vec::new(), dropped: Vec::new() };
-        let mut channels = self.hear(pcm, &mut artifact.dropped)?;
-        self.drop_bleed(pcm, &mut channels)?;
+        let mut channels = self.analyze(pcm, &mut artifact.dropped)?;
+        self.drop_crosstalk(pcm, &mut channels)?;
         channels.into_iter().for_each(|channel| self.pack(channel, &mut artifact));
         Ok(artifact)
     }
 }
 
-/// The first earlier channel with the same samples. Channels that differ are told apart by their first blocks.
-fn earlier_twin(pcm: &Pcm, channel: usize) -> io::Result<Option<usize>> {
+/// The first earlier channel with the same samples. Channels that differ do so in their first blocks.
+fn duplicate_of(pcm: &Pcm, channel: usize) -> io::Result<Option<usize>> {
     for earlier in 0..channel {
         let mut same = true;
         for (a, b) in pcm.blocks(earlier, BLOCK).zip(pcm.blocks(channel, BLOCK)) {

@@ -1,8 +1,8 @@
-//! From spans to windows: cutting what is too long, packing what fits.
+//! From spans to windows: cutting runs that are too long, packing those that fit.
 
 use std::ops::Range;
 
-use crate::channel::{Hearing, LEVEL_HOP};
+use crate::channel::{ChannelAnalysis, LEVEL_HOP};
 use crate::config::SegmentConfig;
 use crate::spans::{Run, samples};
 
@@ -15,7 +15,7 @@ const SPEECH_PENALTY_DB: f32 = 12.0;
 
 /// Cuts a run that is longer than a window into contiguous runs that are not, each at the quietest point of the last
 /// third of its window. No part is shorter than the shortest speech.
-pub(crate) fn cut_at_quietest(run: Run, hearing: &Hearing, config: &SegmentConfig) -> Vec<Run> {
+pub(crate) fn cut_at_quietest(run: Run, analysis: &ChannelAnalysis, config: &SegmentConfig) -> Vec<Run> {
     let longest = samples(config.window_max_s);
     let shortest = samples(config.min_speech_s).max(1);
     let mut parts = Vec::new();
@@ -23,7 +23,7 @@ pub(crate) fn cut_at_quietest(run: Run, hearing: &Hearing, config: &SegmentConfi
     while rest.len() > longest {
         let from = rest.start + (longest as f64 * CUT_FROM) as u64;
         let to = (rest.start + longest).min(rest.end - shortest);
-        let cut = quietest(hearing, from..to);
+        let cut = quietest(analysis, from..to);
         parts.push(Run { end: cut, ..rest });
         rest.start = cut;
     }
@@ -32,25 +32,26 @@ pub(crate) fn cut_at_quietest(run: Run, hearing: &Hearing, config: &SegmentConfi
 }
 
 /// The middle of the quietest level in a range of samples, pauses preferred; the range's end where no level's middle
-/// lies inside.
-fn quietest(hearing: &Hearing, range: Range<u64>) -> u64 {
+/// is inside.
+fn quietest(analysis: &ChannelAnalysis, range: Range<u64>) -> u64 {
     let hop = LEVEL_HOP as u64;
     let loudness = |level: u64| {
         let at = level as usize;
-        let around = &hearing.levels[at.saturating_sub(QUIET_REACH)..(at + QUIET_REACH + 1).min(hearing.levels.len())];
-        let probability = hearing.probabilities.get(at * LEVEL_HOP / hearing.frame).copied().unwrap_or(0.0);
+        let around =
+            &analysis.levels[at.saturating_sub(QUIET_REACH)..(at + QUIET_REACH + 1).min(analysis.levels.len())];
+        let probability = analysis.probabilities.get(at * LEVEL_HOP / analysis.frame).copied().unwrap_or(0.0);
         around.iter().sum::<f32>() / around.len() as f32 + probability * SPEECH_PENALTY_DB
     };
     let middle = |level: u64| level * hop + hop / 2;
-    (range.start / hop..(range.end / hop).min(hearing.levels.len() as u64))
+    (range.start / hop..(range.end / hop).min(analysis.levels.len() as u64))
         .filter(|level| range.contains(&middle(*level)))
         .min_by(|a, b| loudness(*a).total_cmp(&loudness(*b)))
         .map_or(range.end, middle)
 }
 
 /// Packs runs of one channel greedily: each range is one window, from its first run's start to its last run's end, at
-/// most `window_max_s` long, with room for the context of runs that share it, and with no pause over `max_gap_s` inside.
-/// No run may be longer than a window.
+/// most `window_max_s` long, with room for the context of runs that share it, and with no pause over `max_gap_s`
+/// inside. No run may be longer than a window.
 pub(crate) fn pack(runs: &[Run], config: &SegmentConfig) -> Vec<Range<usize>> {
     let widest_gap = samples(config.max_gap_s);
     let longest = samples(config.window_max_s).saturating_sub(2 * samples(config.context_s));
@@ -104,27 +105,27 @@ mod tests {
     use crate::spans::find;
     use proptest::prelude::*;
 
-    fn hearing(levels: Vec<f32>, probabilities: Vec<f32>) -> Hearing {
+    fn analysis(levels: Vec<f32>, probabilities: Vec<f32>) -> ChannelAnalysis {
         let samples = (levels.len() * LEVEL_HOP) as u64;
-        Hearing { levels, probabilities, frame: LEVEL_HOP, samples }
+        ChannelAnalysis { levels, probabilities, frame: LEVEL_HOP, samples }
     }
 
     #[test]
-    fn a_long_span_is_cut_at_its_quietest_point() {
+    fn span_is_cut_at_its_quietest_point() {
         let config = SegmentConfig::new(VadChoice::Energy, 6.0);
         let mut levels = vec![-20.0; 900];
         levels[450..470].fill(-60.0);
         levels[100..140].fill(-80.0);
-        let heard = hearing(levels, vec![1.0; 900]);
-        let run = Run { start: 0, end: heard.samples, probability: 1.0 };
-        let parts = cut_at_quietest(run, &heard, &config);
+        let channel = analysis(levels, vec![1.0; 900]);
+        let run = Run { start: 0, end: channel.samples, probability: 1.0 };
+        let parts = cut_at_quietest(run, &channel, &config);
         assert_eq!(parts.len(), 2);
         let cut_s = parts[0].end as f64 / 16_000.0;
         assert!((cut_s - 4.6).abs() < 0.03, "cut at {cut_s} s, quiet from 4.5 to 4.7 s");
     }
 
     #[test]
-    fn a_long_pause_is_not_packed_over() {
+    fn windows_do_not_span_a_long_pause() {
         let config = SegmentConfig::new(VadChoice::Energy, 6.0);
         let run = |start, end| Run { start, end, probability: 1.0 };
         let runs = [run(0, 16_000), run(20_000, 30_000), run(60_000, 70_000), run(75_000, 160_000)];
@@ -145,42 +146,42 @@ mod tests {
     proptest! {
         #[test]
         fn windows_cover_every_span_once_in_order_and_fit(
-            stretches in prop::collection::vec((1usize..900, 0f32..1.0, -90f32..0.0), 1..30),
+            intervals in prop::collection::vec((1usize..900, 0f32..1.0, -90f32..0.0), 1..30),
             window_max_s in 1f64..30.0,
             pad_s in 0f64..0.5,
             min_speech_s in 0f64..0.25,
         ) {
             let config = SegmentConfig { pad_s, min_speech_s, ..SegmentConfig::new(VadChoice::Energy, window_max_s) };
             let (mut levels, mut probabilities) = (Vec::new(), Vec::new());
-            for (count, probability, level) in stretches {
+            for (count, probability, level) in intervals {
                 levels.extend(vec![level; count]);
                 probabilities.extend(vec![probability; count]);
             }
-            let heard = hearing(levels, probabilities);
-            let found = find(&heard, &config);
-            for (frame, probability) in heard.probabilities.iter().enumerate() {
+            let channel = analysis(levels, probabilities);
+            let found = find(&channel, &config);
+            for (frame, probability) in channel.probabilities.iter().enumerate() {
                 let at = (frame * LEVEL_HOP) as u64;
                 let inside = |run: &Run| (run.start..run.end).contains(&at);
                 let listed = found.kept.iter().any(inside) || found.dropped.iter().any(|(run, _)| inside(run));
                 prop_assert!(listed || *probability < config.speech_on_probability, "speech at {} is lost", at);
             }
-            let cut: Vec<Vec<Run>> = found.kept.iter().map(|run| cut_at_quietest(*run, &heard, &config)).collect();
+            let cut: Vec<Vec<Run>> = found.kept.iter().map(|run| cut_at_quietest(*run, &channel, &config)).collect();
             for (run, parts) in found.kept.iter().zip(&cut) {
                 prop_assert_eq!((parts[0].start, parts[parts.len() - 1].end), (run.start, run.end));
                 prop_assert!(parts.windows(2).all(|pair| pair[0].end == pair[1].start));
             }
             let runs = cut.concat();
             let longest = samples(window_max_s);
-            prop_assert!(runs.iter().all(|run| run.start < run.end && run.end <= heard.samples && run.len() <= longest));
+            prop_assert!(runs.iter().all(|run| run.start < run.end && run.end <= channel.samples && run.len() <= longest));
             prop_assert!(runs.windows(2).all(|pair| pair[0].end <= pair[1].start));
             let windows = pack(&runs, &config);
             let covered: Vec<usize> = windows.iter().cloned().flatten().collect();
             prop_assert_eq!(covered, (0..runs.len()).collect::<Vec<_>>());
-            let extents = with_context(&windows, &runs, &[], heard.samples, &config);
+            let extents = with_context(&windows, &runs, &[], channel.samples, &config);
             prop_assert!(extents.windows(2).all(|pair| pair[0].end <= pair[1].start));
             for (extent, window) in extents.iter().zip(&windows) {
                 prop_assert!(extent.start <= runs[window.start].start && runs[window.end - 1].end <= extent.end);
-                prop_assert!(extent.end - extent.start <= longest && extent.end <= heard.samples);
+                prop_assert!(extent.end - extent.start <= longest && extent.end <= channel.samples);
             }
         }
     }

@@ -1,7 +1,7 @@
 //! Both detectors on real recordings.
 
-#[path = "recordings/bleed.rs"]
-mod bleed;
+#[path = "recordings/crosstalk.rs"]
+mod crosstalk;
 mod support;
 
 use stage_core::Pcm;
@@ -66,7 +66,7 @@ fn digits_are_found_in_noise() {
 }
 
 #[test]
-fn the_same_speech_fits_windows_of_six_seconds() {
+fn windows_of_six_seconds_hold_the_same_speech() {
     let Some(data) = data() else { return };
     let pcm = Pcm::from_channels(vec![read_wav(&data.join("vad/test.wav"))]);
     for vad in DETECTORS {

@@ -1,5 +1,5 @@
 //! The energy detector and the stage on signals whose truth is known.
-#![expect(clippy::unwrap_used, reason = "a test or bench that cannot go on must stop")]
+#![expect(clippy::unwrap_used, reason = "a test or bench may panic")]
 
 use std::f32::consts::TAU;
 
@@ -64,7 +64,7 @@ fn assert_spans(found: &SpeechSegments, truth: &[(f64, f64)], tolerance_s: f64) 
 }
 
 #[test]
-fn what_holds_its_level_is_no_speech() {
+fn energy_ignores_sound_that_holds_its_level() {
     for (name, steady) in [
         ("nothing", Vec::new()),
         ("digital silence", silence(5.0)),
@@ -79,7 +79,7 @@ fn what_holds_its_level_is_no_speech() {
 }
 
 #[test]
-fn a_recording_without_a_pause_is_speech_from_end_to_end() {
+fn recording_without_a_pause_is_speech_from_end_to_end() {
     for seconds in [0.6, 3.0, 25.0] {
         let found = segmented(vec![voice(seconds)]);
         assert_spans(&found, &[(0.0, seconds.into())], 0.1);
@@ -101,7 +101,7 @@ fn words_are_found_in_noise_and_over_hum() {
 }
 
 #[test]
-fn the_floor_follows_noise_that_begins_in_the_middle() {
+fn floor_follows_noise_that_begins_in_the_middle() {
     let background = [noise(20.0, 0.001), noise(20.0, 0.02)].concat();
     let call = [silence(9.0), voice(1.0), silence(19.0), voice(1.0), silence(10.0)].concat();
     let found = segmented(vec![mixed(background, &call)]);
@@ -114,7 +114,7 @@ fn the_floor_follows_noise_that_begins_in_the_middle() {
 }
 
 #[test]
-fn a_click_is_dropped_and_listed() {
+fn click_is_dropped_and_listed() {
     let call = [noise(3.0, 0.001), tone(0.03, 1000.0, 0.1), noise(3.0, 0.001)].concat();
     let found = segmented(vec![call]);
     assert!(found.spans.is_empty(), "{:?}", found.spans);
@@ -124,17 +124,17 @@ fn a_click_is_dropped_and_listed() {
 }
 
 #[test]
-fn what_might_be_speech_is_listed() {
-    let doubtful = mixed(noise(6.0, 0.01), &[silence(2.0), tone(0.6, 700.0, 0.02), silence(3.4)].concat());
+fn uncertain_speech_is_listed() {
+    let uncertain = mixed(noise(6.0, 0.01), &[silence(2.0), tone(0.6, 700.0, 0.02), silence(3.4)].concat());
     let config = SegmentConfig { speech_on_probability: 1.0, ..SegmentConfig::new(VadChoice::Energy, 30.0) };
-    let found = Segmenter::new(config).unwrap().run(&Pcm::from_channels(vec![doubtful])).unwrap();
+    let found = Segmenter::new(config).unwrap().run(&Pcm::from_channels(vec![uncertain])).unwrap();
     assert!(found.spans.is_empty(), "{:?}", found.spans);
     let listed = found.dropped.iter().find(|dropped| dropped.start_s < 2.3 && dropped.end_s > 2.3).unwrap();
     assert!(listed.reason.starts_with("below the on threshold 1.00: peak 0."), "{}", listed.reason);
 }
 
 #[test]
-fn without_a_detector_nothing_is_left_out() {
+fn vad_off_leaves_nothing_out() {
     let call = [silence(20.0), voice(1.0), silence(20.0)].concat();
     let config = SegmentConfig::new(VadChoice::Off, 30.0);
     let found = Segmenter::new(config).unwrap().run(&Pcm::from_channels(vec![call])).unwrap();
@@ -145,7 +145,7 @@ fn without_a_detector_nothing_is_left_out() {
 }
 
 #[test]
-fn a_channel_that_repeats_another_is_dropped_whole() {
+fn duplicate_channel_is_dropped_whole() {
     let (a, b) = ([silence(1.0), voice(1.0)].concat(), [voice(1.0), silence(1.0)].concat());
     let found = segmented(vec![a.clone(), a, b]);
     assert_eq!(found.spans.iter().map(|span| span.channel).collect::<Vec<_>>(), [0, 2]);
@@ -156,7 +156,7 @@ fn a_channel_that_repeats_another_is_dropped_whole() {
 }
 
 #[test]
-fn a_long_monologue_is_cut_where_it_is_quiet() {
+fn monologue_is_cut_where_it_is_quiet() {
     let monologue = voice(70.0);
     let found = segmented(vec![monologue]);
     assert_eq!(found.windows.len(), 3, "{:?}", found.windows);
@@ -167,7 +167,7 @@ fn a_long_monologue_is_cut_where_it_is_quiet() {
 }
 
 #[test]
-fn a_model_file_that_is_missing_or_another_is_named() {
+fn vad_model_that_is_missing_or_another_is_named() {
     let other = concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml");
     for path in ["/nowhere/vad.safetensors", other] {
         let config = SegmentConfig::new(VadChoice::SileroAt(path.into()), 30.0);
@@ -178,7 +178,7 @@ fn a_model_file_that_is_missing_or_another_is_named() {
 }
 
 #[test]
-fn a_model_file_with_numbers_that_are_none_is_refused() {
+fn vad_model_with_numbers_that_are_nan_is_refused() {
     let whole = concat!(env!("CARGO_MANIFEST_DIR"), "/../../fixtures/models/vad/silero_vad_16k.safetensors");
     let mut bytes = std::fs::read(whole).unwrap();
     let end = bytes.len();
@@ -192,7 +192,7 @@ fn a_model_file_with_numbers_that_are_none_is_refused() {
 }
 
 #[test]
-fn a_setting_out_of_range_is_named() {
+fn setting_out_of_range_is_named() {
     for (window_max_s, min_speech_s) in [(31.0, 0.1), (f64::NAN, 0.1), (6.0, 2.0)] {
         let config = SegmentConfig { min_speech_s, ..SegmentConfig::new(VadChoice::Energy, window_max_s) };
         assert_eq!(Segmenter::new(config).unwrap_err().code, "segment-setting");

@@ -1,41 +1,18 @@
-//! Windows of speech to text with token times: Whisper on candle, with model code of its own.
+//! Transcribe: windows of speech to text with token times.
 //!
 //! ```text
-//! window -> log-mel (CPU) -> encoder -> decoding with guards -> token times from cross-attention -> segments
+//! window -> samples, levels, speech activity -> recognizer: prepare (CPU), infer (device), finish -> segments
 //! ```
 //!
-//! [`ModelFiles`] finds a model in the Hugging Face layout (embedded, a directory, the hub); [`Transcriber`] is the
-//! stage. Token ids are never written down here: every special token is found by its name in `tokenizer.json`, and must
-//! be where the configuration files say.
+//! [`Transcriber`] is the stage: it reads the windows, measures them, runs the passes and collects the transcript. How
+//! speech becomes text is the [`Recognizer`]'s, of a family that the model's `config.json` names.
 
-mod config;
-mod decoding;
-mod embedded;
-mod error;
-mod files;
-mod mel;
-mod model;
-#[cfg(test)]
-mod parity;
-mod passes;
-mod pieces;
-mod precision;
-mod quantise;
-mod segments;
-mod settings;
-mod tensors;
-#[cfg(test)]
-mod test_model;
-mod times;
-mod transcriber;
-mod vocabulary;
-mod window;
+mod audio;
+mod sounding;
+mod stage;
 
-pub use error::{ModelError, TokenMismatch, VocabularyFault};
-pub use files::ModelFiles;
-pub use nn::{DeviceChoice, ModelSource, ParseModelSourceError};
-pub use precision::{Precision, UnknownPrecision};
-pub use quantise::{QuantiseError, quantise};
-pub use settings::{Task, TranscribeConfig};
-pub use transcriber::Transcriber;
-pub use window::{Hypothesis, MelWindow};
+pub use models::{
+    DeviceChoice, ModelError, ModelSource, Output, ParseModelSourceError, Precision, Recognizer, SpeechModel, Task,
+    TranscribeConfig, Unit, UnknownPrecision, open as open_model,
+};
+pub use stage::Transcriber;

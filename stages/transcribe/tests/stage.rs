@@ -1,11 +1,13 @@
-//! The stage through its public face, on the test model.
+//! The stage through its public interface, on the test model.
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 use std::sync::Arc;
 
-use stage_core::{DeviceStage, ListFlow, Pcm, RejectedAttempt, SpeechSegments, Stage, Transcript, Window};
-use transcribe::{Hypothesis, MelWindow, ModelFiles, ModelSource, Task, TranscribeConfig, Transcriber};
+use models::whisper::{RejectedAttempt, WhisperDiagnostics};
+use serde_json::Value;
+use stage_core::{DeviceStage, ListFlow, Pcm, Segment, SpeechSegments, Stage, Transcript, Window};
+use transcribe::{ModelSource, Output, Task, TranscribeConfig, Transcriber, Unit, open_model};
 
 /// The test model.
 fn model() -> ModelSource {
@@ -13,11 +15,11 @@ fn model() -> ModelSource {
 }
 
 fn transcriber(config: TranscribeConfig) -> Transcriber {
-    Transcriber::new(ModelFiles::resolve(&model()).unwrap(), config).unwrap()
+    Transcriber::new(open_model(&model()).unwrap(), config).unwrap()
 }
 
 fn english() -> TranscribeConfig {
-    // Whatever the model makes of a test tone is kept.
+    // Any text of a test tone is kept.
     TranscribeConfig { languages: vec!["en".into()], no_speech_threshold: 1.0, ..TranscribeConfig::default() }
 }
 
@@ -40,33 +42,33 @@ fn segments(windows: &[(u16, f64, f64)]) -> SpeechSegments {
 
 const WINDOWS: [(u16, f64, f64); 5] = [(0, 0.5, 6.5), (0, 7.0, 9.25), (0, 12.0, 17.9), (1, 1.0, 1.3), (1, 10.0, 15.0)];
 
-/// The three phases with so many windows under way at a time.
+/// The three phases with this many windows under way at a time.
 fn phases(transcriber: &Transcriber, pcm: &Pcm, segments: &SpeechSegments, capacity: usize) -> Transcript {
-    let mut units = Vec::new();
-    transcriber.prepare((pcm, segments), &|_| false, &mut |_, unit| push(&mut units, unit)).unwrap();
-    let mut answers = infer(transcriber, units, capacity);
+    let mut inputs = Vec::new();
+    transcriber.prepare((pcm, segments), &|_| false, &mut |_, unit| push(&mut inputs, unit)).unwrap();
+    let mut outputs = infer(transcriber, inputs, capacity);
     loop {
-        let mut units = Vec::new();
-        if transcriber.follow_up((pcm, segments), &answers, &mut |_, unit| push(&mut units, unit)).unwrap() == 0 {
-            return transcriber.finish((pcm, segments), answers).unwrap();
+        let mut inputs = Vec::new();
+        if transcriber.follow_up((pcm, segments), &outputs, &mut |_, unit| push(&mut inputs, unit)).unwrap() == 0 {
+            return transcriber.finish((pcm, segments), outputs).unwrap();
         }
-        answers.extend(infer(transcriber, units, capacity));
+        outputs.extend(infer(transcriber, inputs, capacity));
     }
 }
 
-fn push(units: &mut Vec<Arc<MelWindow>>, unit: MelWindow) -> bool {
-    units.push(Arc::new(unit));
+fn push(inputs: &mut Vec<Arc<Unit>>, unit: Unit) -> bool {
+    inputs.push(Arc::new(unit));
     true
 }
 
-fn infer(transcriber: &Transcriber, units: Vec<Arc<MelWindow>>, capacity: usize) -> Vec<Hypothesis> {
-    let mut flow = ListFlow::new(units, capacity);
+fn infer(transcriber: &Transcriber, inputs: Vec<Arc<Unit>>, capacity: usize) -> Vec<Output> {
+    let mut flow = ListFlow::new(inputs, capacity);
     transcriber.infer(&mut flow).unwrap();
     flow.into_answers().unwrap()
 }
 
 #[test]
-fn a_window_gives_the_same_text_alone_in_a_batch_and_in_a_slot_that_another_left() {
+fn window_gives_the_same_text_in_any_batch_and_slot() {
     let transcriber = transcriber(english());
     transcriber.load().unwrap();
     let (pcm, segments) = (tones(), segments(&WINDOWS));
@@ -80,16 +82,24 @@ fn a_window_gives_the_same_text_alone_in_a_batch_and_in_a_slot_that_another_left
         [&alone, &alone].iter().zip([&together, &refilled]).flat_map(|(a, b)| a.segments.iter().zip(&b.segments))
     {
         assert_eq!(a.text, b.text);
-        assert!((a.avg_logprob - b.avg_logprob).abs() < 1e-4 && (a.no_speech_prob - b.no_speech_prob).abs() < 1e-4);
-        for (a, b) in a.pieces.iter().zip(&b.pieces) {
+        let (ours, theirs) = (diagnostics(a), diagnostics(b));
+        assert!((ours.avg_logprob - theirs.avg_logprob).abs() < 1e-4);
+        assert!((ours.no_speech_prob - theirs.no_speech_prob).abs() < 1e-4);
+        for (a, b) in a.token_groups.iter().zip(&b.token_groups) {
             assert_eq!((&a.ids, &a.text, a.start_s, a.end_s), (&b.ids, &b.text, b.start_s, b.end_s));
             assert!((a.logprob - b.logprob).abs() < 1e-4);
         }
     }
 }
 
+/// What Whisper's decoding measured.
+fn diagnostics(segment: &Segment) -> WhisperDiagnostics {
+    assert_eq!(segment.diagnostics.family, "whisper");
+    serde_json::from_value(Value::Object(segment.diagnostics.values.clone())).unwrap()
+}
+
 #[test]
-fn every_window_becomes_one_segment_or_one_reason() {
+fn windows_become_one_segment_or_one_reason() {
     let (pcm, segments) = (tones(), segments(&WINDOWS));
     let transcript = transcriber(english()).run((&pcm, &segments)).unwrap();
     let mut seen: Vec<_> = transcript.segments.iter().map(|s| (s.channel, s.start_s, s.end_s)).collect();
@@ -100,31 +110,31 @@ fn every_window_becomes_one_segment_or_one_reason() {
     for dropped in &transcript.dropped {
         assert!(dropped.reason.contains("no-speech probability"), "{}", dropped.reason);
     }
-    assert_pieces_are_the_text(&transcript);
+    assert_token_groups_are_the_text(&transcript);
 }
 
-fn assert_pieces_are_the_text(transcript: &Transcript) {
+fn assert_token_groups_are_the_text(transcript: &Transcript) {
     for segment in &transcript.segments {
-        let joined: String = segment.pieces.iter().map(|piece| piece.text.as_str()).collect();
+        let joined: String = segment.token_groups.iter().map(|group| group.text.as_str()).collect();
         assert_eq!(joined.trim(), segment.text);
-        let times: Vec<f64> = segment.pieces.iter().flat_map(|piece| [piece.start_s, piece.end_s]).collect();
+        let times: Vec<f64> = segment.token_groups.iter().flat_map(|group| [group.start_s, group.end_s]).collect();
         assert!(times.is_sorted() && times[0] >= segment.start_s && times[times.len() - 1] <= segment.end_s);
     }
 }
 
 #[test]
-fn the_token_budget_is_kept_and_reported() {
+fn token_budget_is_kept_and_reported() {
     let transcriber = transcriber(TranscribeConfig { max_tokens: Some(1), ..english() });
     let transcript = transcriber.run((&tones(), &segments(&WINDOWS))).unwrap();
     for segment in &transcript.segments {
-        assert_eq!(segment.pieces.iter().map(|piece| piece.ids.len()).sum::<usize>(), 1);
+        assert_eq!(segment.token_groups.iter().map(|group| group.ids.len()).sum::<usize>(), 1);
         assert_eq!(segment.cut_short.as_deref(), Some("token budget"));
     }
     assert!(!transcript.segments.is_empty());
 }
 
 #[test]
-fn a_detected_language_is_one_of_the_models_and_has_a_probability() {
+fn language_detected_is_one_of_the_model_with_a_probability() {
     let config = TranscribeConfig { languages: vec![], ..english() };
     for segment in transcriber(config).run((&tones(), &segments(&WINDOWS))).unwrap().segments {
         assert!(["en", "ko"].contains(&segment.language.as_str()));
@@ -149,11 +159,11 @@ fn misuse_is_a_named_bug() {
     let error = transcriber.prepare((&pcm, &segments), &|_| false, &mut |_, _| true).unwrap_err();
     assert_eq!(error.code, "window-too-long");
     assert_eq!(transcriber.infer(&mut ListFlow::new(vec![], 1)).unwrap_err().code, "model-not-loaded");
-    assert_eq!(transcriber.finish((&pcm, &segments), vec![]).unwrap_err().code, "answers-missing");
+    assert_eq!(transcriber.finish((&pcm, &segments), vec![]).unwrap_err().code, "outputs-missing");
 }
 
 #[test]
-fn the_identity_follows_what_matters_and_not_the_device() {
+fn identity_follows_the_settings_and_not_the_device() {
     let identity = |config| transcriber(config).identity();
     let base = identity(english());
     assert_ne!(base, identity(TranscribeConfig { languages: vec![], ..english() }));
@@ -166,11 +176,8 @@ fn the_identity_follows_what_matters_and_not_the_device() {
 }
 
 #[test]
-fn every_setting_that_makes_no_sense_is_refused_by_name() {
-    let refused = |config| {
-        let files = ModelFiles::resolve(&model()).unwrap();
-        Transcriber::new(files, config).unwrap_err().to_string()
-    };
+fn settings_that_make_no_sense_are_refused_by_name() {
+    let refused = |config| Transcriber::new(open_model(&model()).unwrap(), config).unwrap_err().to_string();
     for (config, setting) in [
         (TranscribeConfig { temperatures: vec![], ..english() }, "temperatures is []"),
         (TranscribeConfig { temperatures: vec![0.0, -0.2], ..english() }, "temperatures is [0.0, -0.2]"),
@@ -187,15 +194,13 @@ fn every_setting_that_makes_no_sense_is_refused_by_name() {
 fn timestamps_split_a_window_into_segments_inside_it() {
     let config = TranscribeConfig { timestamps: true, logprob_threshold: -99.0, ..english() };
     let transcript = transcriber(config).run((&tones(), &segments(&WINDOWS))).unwrap();
-    assert_pieces_are_the_text(&transcript);
+    assert_token_groups_are_the_text(&transcript);
     for segment in &transcript.segments {
         let inside = |w: &&(u16, f64, f64)| w.0 == segment.channel && w.1 <= segment.start_s && segment.end_s <= w.2;
         assert_eq!(WINDOWS.iter().filter(inside).count(), 1, "{segment:?}");
         assert!(segment.start_s < segment.end_s);
     }
-    let in_order = |a: &stage_core::Segment, b: &stage_core::Segment| {
-        a.channel < b.channel || a.channel == b.channel && a.end_s <= b.start_s
-    };
+    let in_order = |a: &Segment, b: &Segment| a.channel < b.channel || a.channel == b.channel && a.end_s <= b.start_s;
     assert!(transcript.segments.is_sorted_by(in_order));
     assert!(!transcript.segments.is_empty());
 }
@@ -207,7 +212,7 @@ fn end_of_text() -> u32 {
 }
 
 #[test]
-fn text_over_silence_is_refused_and_its_numbers_are_kept() {
+fn text_over_silence_is_dropped_with_its_numbers() {
     let pcm = Pcm::from_channels(vec![vec![0.0; 32_000]]);
     // Everything else is kept, and the end token may not come first.
     let config = TranscribeConfig {
@@ -220,7 +225,7 @@ fn text_over_silence_is_refused_and_its_numbers_are_kept() {
     assert!(transcript.segments.is_empty());
     let reason = &transcript.dropped[0].reason;
     assert!(reason.starts_with("silence: at most -200 dBFS: no-speech probability"), "{reason}");
-    assert!(reason.contains("refused text \""), "{reason}");
+    assert!(reason.contains("rejected text \""), "{reason}");
 }
 
 #[test]
@@ -229,18 +234,18 @@ fn attempts_that_all_fail_leave_the_most_likely_with_low_confidence() {
     let config = TranscribeConfig { temperatures: vec![0.0, 0.4, 0.8], logprob_threshold: 1.0, ..english() };
     let transcript = transcriber(config).run((&tones(), &segments(&WINDOWS[..2]))).unwrap();
     for segment in &transcript.segments {
-        let decoding = &segment.decoding;
+        let decoding = diagnostics(segment);
         let mut temperatures: Vec<_> = decoding.rejected.iter().map(|attempt| attempt.temperature).collect();
         assert!(decoding.rejected.iter().all(|attempt| attempt.reason.contains("mean log-probability")));
         let is_repetitive = |ratio: f32| ratio > 2.4;
         let better = |other: &RejectedAttempt| {
-            !is_repetitive(other.compression_ratio) && other.avg_logprob > segment.avg_logprob
+            !is_repetitive(other.compression_ratio) && other.avg_logprob > decoding.avg_logprob
         };
-        assert!(!decoding.rejected.iter().any(better), "{decoding:?} {}", segment.avg_logprob);
+        assert!(!decoding.rejected.iter().any(better), "{decoding:?}");
         temperatures.push(decoding.temperature);
         temperatures.sort_by(f32::total_cmp);
         assert_eq!(temperatures, [0.0, 0.4, 0.8]);
-        assert!(decoding.low_confidence.is_some());
+        assert!(segment.low_confidence.is_some());
     }
     assert!(!transcript.segments.is_empty());
 }
@@ -261,11 +266,11 @@ fn snippets_and_noise_end_in_a_segment_or_a_reason() {
 }
 
 #[test]
-fn without_token_times_a_piece_spans_its_segment() {
+fn token_groups_span_their_segment_without_token_times() {
     let config = TranscribeConfig { token_times: false, ..english() };
     for segment in transcriber(config).run((&tones(), &segments(&WINDOWS))).unwrap().segments {
-        assert!(!segment.decoding.token_times);
-        assert!(segment.pieces.iter().all(|p| (p.start_s, p.end_s) == (segment.start_s, segment.end_s)));
+        assert!(segment.token_timing.is_none());
+        assert!(segment.token_groups.iter().all(|p| (p.start_s, p.end_s) == (segment.start_s, segment.end_s)));
     }
 }
 
@@ -286,11 +291,11 @@ fn windows_that_follow_each_other_give_the_same_alone_and_together() {
 }
 
 #[test]
-fn an_unsure_window_is_decoded_in_the_language_of_the_others() {
+fn language_of_an_unsure_window_is_that_of_the_others() {
     // Above every probability but 1: whoever is not quite sure takes the language of those who are.
     let config = TranscribeConfig { languages: vec![], language_threshold: 0.0, ..english() };
     let own = transcriber(config.clone()).run((&tones(), &segments(&WINDOWS))).unwrap();
-    assert!(own.segments.iter().all(|segment| segment.decoding.overruled_language.is_none()));
+    assert!(own.segments.iter().all(|segment| diagnostics(segment).overruled_language.is_none()));
     let mut probabilities: Vec<f32> = own.segments.iter().filter_map(|segment| segment.language_probability).collect();
     probabilities.sort_by(f32::total_cmp);
     let threshold = probabilities[probabilities.len() / 2];
@@ -298,9 +303,9 @@ fn an_unsure_window_is_decoded_in_the_language_of_the_others() {
         .run((&tones(), &segments(&WINDOWS)))
         .unwrap();
     for segment in &transcript.segments {
-        if let Some(heard) = &segment.decoding.overruled_language {
-            assert!(heard.language != segment.language && heard.probability < threshold);
-            assert!(segment.language_probability.unwrap() <= heard.probability);
+        if let Some(detected) = &diagnostics(segment).overruled_language {
+            assert!(detected.language != segment.language && detected.probability < threshold);
+            assert!(segment.language_probability.unwrap() <= detected.probability);
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use scheduler::devices::DeviceRequest;
 use stage_core::{DeviceId, StageName};
-use transcribe::{ModelSource, Precision, TranscribeConfig};
+use transcribe::{ModelSource, Precision, TranscribeConfig, open_model};
 
 use crate::args::BenchStageArgs;
 use crate::commands::bench::report::About;
@@ -66,12 +66,14 @@ impl Combination {
     /// The stage that is measured, as these settings make it; its models are not checked.
     pub(super) fn about(&self, base: &Settings, stage: StageName) -> Result<About, BuildError> {
         let settings = self.settings(base);
-        let context = Context::of_worker(&settings, &self.devices[0])?;
+        let model = open_model(&settings.model)?;
         // Hashed first: where that fails, a stage's identity could not say why.
-        context.model.sha256()?;
+        model.sha256()?;
+        let name = model.name().to_owned();
+        let context = Context::new(&settings, &self.devices[0], model, false)?;
         let recipe = stages::recipe(&context.stages()?, Some(stage))?;
         let step = recipe.step(stage).cloned().ok_or(BuildError::Unknown(stage))?;
-        Ok(About { step, model: context.model.name().to_owned() })
+        Ok(About { step, model: name })
     }
 
     /// CPU threads per process.

@@ -1,7 +1,7 @@
 //! The states that a text passes through, in order.
 
 use crate::emissions::Symbol;
-use crate::wav2vec2::Topology;
+use models::wav2vec2::Topology;
 
 /// One state: frames in it bear its symbol.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -17,7 +17,7 @@ pub(crate) struct State {
 /// `delimiter` is the symbol that the model sets between words, if it has one.
 ///
 /// In [`Topology::Ctc`] blank stands between any two symbols and may be left out where they differ; two wildcards are
-/// taken to differ. In [`Topology::Frames`] blank stands between words alone, and equal neighbours in a word are one
+/// taken to differ. In [`Topology::Frames`] blank stands between words alone, and equal neighbors in a word are one
 /// state.
 pub(crate) fn chain(words: &[&[Symbol]], topology: Topology, delimiter: Option<Symbol>) -> Vec<State> {
     let blank = State { symbol: Symbol::Blank, skips: false, word: None };

@@ -1,7 +1,7 @@
 //! Forced alignment: the likeliest way of a text's states through the frames (Viterbi).
 //!
 //! A way stays in its state, goes to the next, or leaves one out. Where it came from is not kept for every cell: scores
-//! are kept at every so many frames, and the cells between two of them are computed again on the way back. Frames `T`
+//! are kept at every `stride` frames, and the cells between two of them are computed again on the way back. Frames `T`
 //! and states `S` take memory for `S * sqrt(T)` cells, so that it grows with the number of words alone where windows
 //! have a longest length. Cells that no way to the end can pass are left out; nothing else is, so that the answer is
 //! exact.
@@ -9,6 +9,9 @@
 mod chain;
 #[cfg(test)]
 mod oracle;
+#[cfg(test)]
+#[path = "../../../models/tests/support/oracle.rs"]
+mod python;
 #[cfg(test)]
 mod tests;
 

@@ -1,8 +1,8 @@
-//! Forced alignment by trying every labelling of the frames: what a labelling must look like is written down as a
+//! Forced alignment by trying every labeling of the frames: what a labeling must look like is written down as a
 //! pattern, without the states and steps of the trellis.
 
 use crate::emissions::{Emissions, Symbol};
-use crate::wav2vec2::Topology;
+use models::wav2vec2::Topology;
 
 /// Labels that may stand in a row, and whether at least one must.
 struct Piece {
@@ -10,8 +10,8 @@ struct Piece {
     needed: bool,
 }
 
-/// The highest log-probability of a labelling that says these words; none where there is no such labelling. 0 is blank.
-pub(super) fn best_labelling(
+/// The highest log-probability of a labeling that says these words; none where there is no such labeling. 0 is blank.
+pub(super) fn best_labeling(
     emissions: &Emissions,
     symbols: usize,
     words: &[&[Symbol]],
@@ -65,7 +65,7 @@ fn pattern(symbols: usize, words: &[&[Symbol]], topology: Topology, delimiter: O
     pattern
 }
 
-/// Whether labels are runs of the pattern's pieces, one after the other.
+/// Whether labels are runs of the pattern's parts, one after the other.
 fn matches(labels: &[usize], pattern: &[Piece]) -> bool {
     let Some((piece, rest)) = pattern.split_first() else { return labels.is_empty() };
     let longest = labels.iter().take_while(|label| piece.labels.contains(label)).count();

@@ -1,15 +1,16 @@
-//! Forced alignment against every labelling there is, and against torchaudio.
+//! Forced alignment against every labeling there is, and against torchaudio.
 
 use std::collections::HashMap;
 
 use candle_core::{DType, Device, Tensor};
 use proptest::prelude::*;
 
-use super::oracle::best_labelling;
+use super::oracle::best_labeling;
+use super::python;
 use super::{align, chain, shortest};
 use crate::emissions::{Emissions, Symbol};
-use crate::oracle;
-use crate::wav2vec2::Topology;
+
+use models::wav2vec2::Topology;
 
 const SYMBOLS: usize = 4;
 
@@ -29,7 +30,7 @@ fn symbol() -> impl Strategy<Value = Symbol> {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(400))]
     #[test]
-    fn the_way_scores_as_the_best_labelling(
+    fn path_scores_as_the_best_labeling(
         frames in prop::collection::vec(prop::collection::vec(0.01f32..1.0, SYMBOLS), 1..7),
         words in prop::collection::vec(prop::collection::vec(symbol(), 1..3), 1..4),
         frames_topology in any::<bool>(),
@@ -40,7 +41,7 @@ proptest! {
         let states = chain(&words, topology, delimiter);
         let emissions = emissions(&frames);
         let found = align(&emissions, &states);
-        let expected = best_labelling(&emissions, SYMBOLS, &words, topology, delimiter);
+        let expected = best_labeling(&emissions, SYMBOLS, &words, topology, delimiter);
         prop_assert_eq!(found.is_some(), expected.is_some());
         prop_assert_eq!(found.is_some(), frames.len() >= shortest(&states));
         if let (Some(found), Some(expected)) = (found, expected) {
@@ -57,7 +58,7 @@ proptest! {
 }
 
 #[test]
-fn equal_neighbours_need_a_blank_in_ctc_and_are_one_state_in_frames() {
+fn equal_neighbors_need_a_blank_in_ctc_and_are_one_state_in_frames() {
     let word = [Symbol::Id(1), Symbol::Id(1), Symbol::Id(2)];
     assert_eq!(shortest(&chain(&[&word], Topology::Ctc, None)), 4);
     assert_eq!(shortest(&chain(&[&word], Topology::Frames, None)), 2);
@@ -79,7 +80,7 @@ fn blank_stands_between_words_alone_in_frames() {
 }
 
 #[test]
-fn a_long_window_takes_little_memory_and_is_exact_where_one_way_stands_out() {
+fn align_of_a_long_window_is_exact_in_little_memory() {
     let length = 3000;
     let word: Vec<Symbol> = (0..length / 3).map(|at| Symbol::Id(1 + at % 3)).collect();
     let frames: Vec<Vec<f32>> = (0..length)
@@ -116,7 +117,7 @@ fn spikes_are_where_torchaudio_has_them() {
     let folder = tempfile::tempdir().unwrap();
     let [file, out] = ["given.safetensors", "out.safetensors"].map(|name| folder.path().join(name));
     candle_core::safetensors::save(&given, &file).unwrap();
-    if oracle::run("torchaudio_align.py", &[file.as_ref(), out.as_ref()]).is_none() {
+    if python::run("torchaudio_align.py", &[file.as_ref(), out.as_ref()]).is_none() {
         return;
     }
     let answer = candle_core::safetensors::load(&out, &Device::Cpu).unwrap();

@@ -1,6 +1,6 @@
 //! Signals and transcripts made to order.
 
-use stage_core::{Decoding, Segment, SpeechSegments, TokenPiece, Transcript};
+use stage_core::{Segment, SpeechSegments, TokenGroup, Transcript};
 
 /// A tone of 300 Hz with silences: (samples of tone, samples of silence), then tone to the end.
 pub(crate) fn bursts(pattern: &[(usize, usize)], seconds: f64) -> Vec<f32> {
@@ -31,24 +31,13 @@ fn tone(len: usize) -> Vec<f32> {
     (0..len).map(|n| 0.3 * (std::f32::consts::TAU * 300.0 / 16_000.0 * n as f32).sin()).collect()
 }
 
-pub(crate) fn piece(text: &str, start_s: f64, end_s: f64, logprob: f32) -> TokenPiece {
-    TokenPiece { ids: vec![1], text: text.to_owned(), start_s, end_s, logprob }
+pub(crate) fn group(text: &str, start_s: f64, end_s: f64, logprob: f32) -> TokenGroup {
+    TokenGroup { ids: vec![1], text: text.to_owned(), start_s, end_s, logprob }
 }
 
-pub(crate) fn segment(channel: u16, (start_s, end_s): (f64, f64), pieces: Vec<TokenPiece>) -> Segment {
-    Segment {
-        channel,
-        start_s,
-        end_s,
-        text: pieces.iter().map(|piece| piece.text.as_str()).collect::<String>().trim().to_owned(),
-        language: "en".to_owned(),
-        language_probability: None,
-        avg_logprob: -0.1,
-        no_speech_prob: 0.0,
-        cut_short: None,
-        decoding: Decoding::default(),
-        pieces,
-    }
+pub(crate) fn segment(channel: u16, (start_s, end_s): (f64, f64), token_groups: Vec<TokenGroup>) -> Segment {
+    let text: String = token_groups.iter().map(|group| group.text.as_str()).collect();
+    Segment { token_groups, ..Segment::of_text(channel, (start_s, end_s), text.trim(), "en") }
 }
 
 pub(crate) fn transcript(segments: Vec<Segment>) -> Transcript {

@@ -3,7 +3,7 @@
 
 use std::path::{Path, PathBuf};
 
-use stage_core::{Decoding, Pcm, Segment, SpeechSegments, SpeechSpan, TokenPiece, Transcript, VadIdentity, Word};
+use stage_core::{Pcm, Segment, SpeechSegments, SpeechSpan, TokenGroup, Transcript, VadIdentity, Word};
 
 const RATE: f64 = 16_000.0;
 const NAMES: [&str; 10] = ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"];
@@ -79,7 +79,7 @@ impl Call {
         let segments = self.words.chunks(10).enumerate().map(|(index, words)| {
             let (start_s, end_s) = (words[0].1 - 0.15, words[words.len() - 1].2 + 0.09);
             let starts: Vec<f64> = words.iter().map(|word| (word.1 + off()).max(start_s)).collect();
-            let pieces = words.iter().enumerate().map(|(at, (text, _, end))| TokenPiece {
+            let token_groups = words.iter().enumerate().map(|(at, (text, _, end))| TokenGroup {
                 ids: vec![at as u32],
                 text: format!(" {text}"),
                 start_s: starts[at],
@@ -90,7 +90,7 @@ impl Call {
                 },
                 logprob: -0.1 * index as f32,
             });
-            segment(start_s, end_s, pieces.collect())
+            segment(start_s, end_s, token_groups.collect())
         });
         Transcript { model: "none".to_owned(), segments: segments.collect(), dropped: Vec::new() }
     }
@@ -120,22 +120,10 @@ impl Call {
     }
 }
 
-/// A segment of channel 0 with these pieces.
-pub(crate) fn segment(start_s: f64, end_s: f64, pieces: Vec<TokenPiece>) -> Segment {
-    let text: String = pieces.iter().map(|piece| piece.text.as_str()).collect();
-    Segment {
-        channel: 0,
-        start_s,
-        end_s,
-        text: text.trim().to_owned(),
-        language: "en".to_owned(),
-        language_probability: None,
-        avg_logprob: -0.1,
-        no_speech_prob: 0.0,
-        cut_short: None,
-        decoding: Decoding::default(),
-        pieces,
-    }
+/// A segment of channel 0 with these token_groups.
+pub(crate) fn segment(start_s: f64, end_s: f64, token_groups: Vec<TokenGroup>) -> Segment {
+    let text: String = token_groups.iter().map(|group| group.text.as_str()).collect();
+    Segment { token_groups, ..Segment::of_text(0, (start_s, end_s), text.trim(), "en") }
 }
 
 /// The `percent`-th percentile.

@@ -57,7 +57,8 @@ pub struct Evidence {
     pub words: Vec<u32>,
     /// Mean confidence of those words, 0 to 1.
     pub confidence: f64,
-    /// Why it does not count, where it was negated or quoted or the transcript is of low confidence; null where it counts.
+    /// Why it does not count, where it was negated or quoted or the transcript is of low confidence; null where it
+    /// counts.
     pub discounted: Option<String>,
 }
 

@@ -4,10 +4,11 @@ pub mod forensics;
 mod names;
 mod recording;
 mod segments;
+mod stored_segment;
 mod transcript;
 mod words;
 
 pub use recording::{PcmSource, Recording};
 pub use segments::{Dropped, SpeechSegments, SpeechSpan, VadIdentity, Window};
-pub use transcript::{Decoding, DetectedLanguage, RejectedAttempt, Segment, TokenPiece, Transcript};
+pub use transcript::{DetectedLanguage, Diagnostics, Segment, TokenGroup, TokenTiming, Transcript};
 pub use words::{AlignedWords, Timing, TimingMethod, Word};

@@ -1,4 +1,4 @@
-//! Segment's artifact: where somebody speaks, and the windows in which it is transcribed.
+//! Segment's artifact: speech spans, and the windows in which they are transcribed.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -17,7 +17,7 @@ pub struct SpeechSegments {
 }
 
 impl SpeechSegments {
-    /// Windows alone, where no detector ran: what runs a model by itself is given these.
+    /// Windows alone, where no detector ran: the input of a model that is run by itself.
     #[must_use]
     pub fn of_windows(windows: Vec<Window>) -> Self {
         let vad = VadIdentity { name: "none".to_owned(), model_sha256: None };
@@ -72,7 +72,7 @@ impl Window {
     }
 }
 
-/// A stretch that was not transcribed, or whose transcript was refused.
+/// An interval that was not transcribed, or whose transcript was rejected.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Dropped {
     /// Channel, from 0.

@@ -1,7 +1,8 @@
-//! Transcribe's artifact: text with token times and scores.
+//! Transcribe's artifact: text with token times and scores. No field depends on the model's family but `diagnostics`.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 
 use super::{Dropped, Word};
 
@@ -16,8 +17,8 @@ pub struct Transcript {
     pub dropped: Vec<Dropped>,
 }
 
-/// The hypothesis of one window, or, where timestamps were decoded, a part of it between two of them.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+/// The text of one window, or a part of it where the model splits windows.
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct Segment {
     /// Channel, from 0.
     pub channel: u16,
@@ -27,20 +28,22 @@ pub struct Segment {
     pub end_s: f64,
     /// The text, without surrounding white space.
     pub text: String,
-    /// Language code (`en`, `ko`).
+    /// Language code (`en`, `ko`); `und` where the model does not say.
     pub language: String,
     /// Probability of that language in the window, 0 to 1; null where it was given and not detected.
     pub language_probability: Option<f32>,
-    /// Mean log-probability (natural) of the window's tokens, the end token included.
-    pub avg_logprob: f32,
-    /// Probability of the no-speech token at the start, 0 to 1.
-    pub no_speech_prob: f32,
-    /// Why decoding stopped early (`token budget`, `repetition`), where it did.
+    /// Geometric mean of the probabilities of the window's tokens, 0 to 1.
+    pub confidence: f32,
+    /// Why the text is not reliable, where it is not.
+    pub low_confidence: Option<String>,
+    /// Why recognition stopped early (`token budget`, `repetition`), where it did.
     pub cut_short: Option<String>,
-    /// How the window was decoded.
-    pub decoding: Decoding,
-    /// The text in pieces: joined, they are the text with its white space.
-    pub pieces: Vec<TokenPiece>,
+    /// How the times of the token groups were measured; null where they were not: each group spans its segment.
+    pub token_timing: Option<TokenTiming>,
+    /// What only the model's family knows.
+    pub diagnostics: Diagnostics,
+    /// The text in token groups: joined, they are the text with its white space.
+    pub token_groups: Vec<TokenGroup>,
 }
 
 impl Transcript {
@@ -52,42 +55,51 @@ impl Transcript {
 }
 
 impl Segment {
-    /// Whether there is a text, without a reason to doubt it.
+    /// A segment of this text that no model made.
+    #[must_use]
+    pub fn of_text(channel: u16, (start_s, end_s): (f64, f64), text: &str, language: &str) -> Self {
+        Self {
+            channel,
+            start_s,
+            end_s,
+            text: text.to_owned(),
+            language: language.to_owned(),
+            language_probability: None,
+            confidence: 1.0,
+            low_confidence: None,
+            cut_short: None,
+            token_timing: None,
+            diagnostics: Diagnostics::default(),
+            token_groups: Vec::new(),
+        }
+    }
+
+    /// Whether there is a text, without a low-confidence reason.
     #[must_use]
     pub fn is_reliable(&self) -> bool {
-        !self.text.is_empty() && self.decoding.low_confidence.is_none()
+        !self.text.is_empty() && self.low_confidence.is_none()
     }
 }
 
-/// How a window was decoded: what was measured, and which attempts were rejected. The same in all segments of a window.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-pub struct Decoding {
-    /// Temperature of the attempt that was kept; at 0 nothing was sampled.
-    pub temperature: f32,
-    /// Bytes of the window's text over those of its zlib form: high where the text repeats itself.
-    pub compression_ratio: f32,
-    /// The other attempts, in their order: each failed a fallback criterion.
-    pub rejected: Vec<RejectedAttempt>,
-    /// Why the text is not reliable, where it is not: it is unlikely, or every attempt failed a fallback criterion and
-    /// this is the most likely of them.
-    pub low_confidence: Option<String>,
-    /// The language detected in the window itself, where the recording's other windows decided otherwise.
-    pub overruled_language: Option<DetectedLanguage>,
-    /// Whether the pieces' times were measured; otherwise each piece spans its segment.
-    pub token_times: bool,
+/// What measured the times of tokens.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum TokenTiming {
+    /// The cross-attention of an encoder-decoder model.
+    #[default]
+    CrossAttention,
+    /// The frames at which a CTC model emits the tokens.
+    Emissions,
 }
 
-/// An attempt at a window that failed a fallback criterion.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-pub struct RejectedAttempt {
-    /// Its temperature.
-    pub temperature: f32,
-    /// Bytes of its text over those of the text's zlib form.
-    pub compression_ratio: f32,
-    /// Mean log-probability (natural) of its tokens, the end token included.
-    pub avg_logprob: f32,
-    /// Why it was rejected ("compression ratio 4.10 above 2.40").
-    pub reason: String,
+/// What only the family of the model knows of a segment: its name, and values that its documentation describes.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
+pub struct Diagnostics {
+    /// The family (`whisper`); empty for segments that no model made.
+    pub family: String,
+    /// The values by name.
+    #[serde(flatten)]
+    pub values: Map<String, Value>,
 }
 
 /// A language and how probable it is.
@@ -99,24 +111,9 @@ pub struct DetectedLanguage {
     pub probability: f32,
 }
 
-impl Default for Decoding {
-    /// Greedy at the first attempt, with nothing measured: for segments that no model made.
-    fn default() -> Self {
-        Self {
-            temperature: 0.0,
-            compression_ratio: 0.0,
-            rejected: Vec::new(),
-            low_confidence: None,
-            overruled_language: None,
-            token_times: true,
-        }
-    }
-}
-
-/// One token, or the few byte-level tokens that form whole characters together. Its times come from the model's
-/// cross-attention.
+/// One token, or the few tokens that form whole characters together.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-pub struct TokenPiece {
+pub struct TokenGroup {
     /// Token ids.
     pub ids: Vec<u32>,
     /// Their text, with its leading space where it begins a word.

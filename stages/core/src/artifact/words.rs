@@ -6,9 +6,9 @@ use serde::{Deserialize, Serialize};
 /// The words of a recording, by channel, then by time.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct AlignedWords {
-    /// How the times were found, on the whole (`ctc+energy`); each word says its own.
+    /// How the times were found, on the whole (`ctc+energy`); each word has its own method.
     pub method: String,
-    /// The words. Within a channel starts never decrease, each word starts before it ends, and all lie inside the
+    /// The words. Within a channel starts never decrease, each word starts before it ends, and all are inside the
     /// recording.
     pub words: Vec<Word>,
 }
@@ -35,7 +35,7 @@ pub struct Word {
     pub timing: Timing,
 }
 
-/// How the times of a word were found, and how surely. Records of before this was told read as what was done then.
+/// How the times of a word were found, and how surely. Older records without it read as cross-attention with energy.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
 pub struct Timing {
     /// The method.
@@ -53,13 +53,19 @@ pub struct Timing {
 /// What timed a word. `+energy`: moved to the onset or offset of the sound, where one is near and clear.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 pub enum TimingMethod {
-    /// The transcription model's cross-attention.
+    /// The recognizer's cross-attention.
     #[serde(rename = "cross-attention")]
     CrossAttention,
     /// The same with energy.
     #[default]
     #[serde(rename = "cross-attention+energy")]
     CrossAttentionEnergy,
+    /// The frames at which the recognizer, a CTC model, emits its characters.
+    #[serde(rename = "emissions")]
+    Emissions,
+    /// The same with energy.
+    #[serde(rename = "emissions+energy")]
+    EmissionsEnergy,
     /// Forced alignment of its characters by a CTC model.
     #[serde(rename = "ctc")]
     Ctc,
@@ -81,6 +87,8 @@ impl TimingMethod {
         match self {
             Self::CrossAttention => "cross-attention",
             Self::CrossAttentionEnergy => "cross-attention+energy",
+            Self::Emissions => "emissions",
+            Self::EmissionsEnergy => "emissions+energy",
             Self::Ctc => "ctc",
             Self::CtcEnergy => "ctc+energy",
             Self::CtcWildcard => "ctc-wildcard",
@@ -94,7 +102,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_word_of_before_methods_were_told_reads_as_what_was_done_then() {
+    fn word_without_a_method_reads_as_cross_attention_with_energy() {
         let old = r#"{"channel":0,"speaker":null,"text":"one","start_s":0.1,"end_s":0.4,"confidence":0.9,"segment":2}"#;
         let word: Word = serde_json::from_str(old).unwrap();
         assert_eq!(word.timing, Timing::default());
@@ -102,9 +110,11 @@ mod tests {
     }
 
     #[test]
-    fn a_method_is_written_by_its_name() {
+    fn method_is_written_by_its_name() {
         use TimingMethod::{CrossAttention, CrossAttentionEnergy, Ctc, CtcEnergy, CtcWildcard, CtcWildcardEnergy};
-        for method in [CrossAttention, CrossAttentionEnergy, Ctc, CtcEnergy, CtcWildcard, CtcWildcardEnergy] {
+        use TimingMethod::{Emissions, EmissionsEnergy};
+        let attention = [CrossAttention, CrossAttentionEnergy, Emissions, EmissionsEnergy];
+        for method in attention.into_iter().chain([Ctc, CtcEnergy, CtcWildcard, CtcWildcardEnergy]) {
             assert_eq!(serde_json::to_value(method).unwrap(), method.name());
         }
     }

@@ -24,7 +24,7 @@ pub struct Groups {
 }
 
 impl Groups {
-    /// Of queries in order, each with its entry in the cache and the number of its keys (at least 1); neighbours with
+    /// Of queries in order, each with its entry in the cache and the number of its keys (at least 1); neighbors with
     /// the same entry share the reading of the cache.
     ///
     /// # Errors
@@ -47,8 +47,8 @@ impl Groups {
         Ok(Self { groups, keys: all.narrow(0, keys_at, queries.len())?, sources: None, largest })
     }
 
-    /// Of queries in order, each with the entry of its every key (at least one): hypotheses that share a beginning share
-    /// its keys, which are copied nowhere.
+    /// Of queries in order, each with the entry of its every key (at least one): hypotheses that share a beginning
+    /// share its keys, which are copied nowhere.
     ///
     /// # Errors
     /// The device fails.
@@ -71,7 +71,7 @@ impl Groups {
 ///
 /// # Errors
 /// Shapes or types do not fit.
-pub fn store_keys_values(cache: &Tensor, rows: &Tensor, offset: usize, places: &Tensor) -> Result<()> {
+pub fn store_kv_cache(cache: &Tensor, rows: &Tensor, offset: usize, places: &Tensor) -> Result<()> {
     let (_, heads, capacity, two, head_width) = cache.dims5()?;
     let (count, columns) = rows.dims2()?;
     let width = heads * HEAD_WIDTH;
@@ -90,7 +90,7 @@ pub fn store_keys_values(cache: &Tensor, rows: &Tensor, offset: usize, places: &
     ];
     let launch = Launch {
         source: "elementwise",
-        kernel: format!("store_keys_values_{}", suffix(cache.dtype())?),
+        kernel: format!("store_kv_cache_{}", suffix(cache.dtype())?),
         grid: (count, 1, 1),
         threads: (width / 4).min(512),
         arguments,
@@ -110,7 +110,8 @@ pub fn store_keys_values(cache: &Tensor, rows: &Tensor, offset: usize, places: &
 }
 
 /// Attention of queries to a cache: `[queries, width]`. There is at least one query, each of at least one key, and all
-/// keys are within the cache. The queries begin the rows of `queries` (`[queries, at least width]`) and are scaled already;
+/// keys are within the cache. The queries begin the rows of `queries` (`[queries, at least width]`) and are scaled
+/// already;
 /// `biases` is as in [`encoder_attention`](super::encoder_attention).
 ///
 /// # Errors

@@ -9,9 +9,9 @@ use super::operation::{Argument, Launch, Make, suffix};
 const QUERIES: usize = 128;
 const THREADS: usize = 128;
 
-/// What every position attends to among all of its window: `[windows, positions, width]` of the `projections`
+/// Attention of every position to all of its window: `[windows, positions, width]` of the `projections`
 /// (`[windows, positions, 3 * width]`: queries, keys, values of all heads). Queries are scaled already. `biases` is
-/// `[2, width]`: what is added to queries and to values; keys have none.
+/// `[2, width]`: the biases of queries and of values; keys have none.
 ///
 /// # Errors
 /// Shapes or types do not fit.

@@ -5,16 +5,16 @@
 //! registers. CUDA sources are in `cuda/`; every operation computes in f32 for f32, f16 and bf16 tensors.
 //! Heads are [`HEAD_WIDTH`] wide and rows a multiple of 8, as in every Whisper.
 
-mod choice;
 mod decoder;
 mod encoder;
 mod layers;
 mod operation;
+mod sampler;
 
-pub use choice::{TokenConstraints, Vocabulary, choose};
-pub use decoder::{Groups, decoder_attention, store_keys_values};
+pub use decoder::{Groups, decoder_attention, store_kv_cache};
 pub use encoder::encoder_attention;
 pub use layers::{VECTOR, WIDEST, bias_gelu, product_f32, residual_norm};
+pub use sampler::{TokenConstraints, Vocabulary, choose};
 
 use candle_core::{DType, Device, Result, Tensor};
 

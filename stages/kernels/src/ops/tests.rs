@@ -5,26 +5,26 @@ use std::cell::Cell;
 use candle_core::{DType, Device, Result, Tensor};
 
 use super::*;
-use crate::{Isa, Precision, Quantised8, Sequence};
+use crate::{CpuPrecision, Isa, Quantized8, Sequence};
 
-const PRECISIONS: [Precision; 3] = [Precision::F32, Precision::Bf16, Precision::Int8];
+const PRECISIONS: [CpuPrecision; 3] = [CpuPrecision::F32, CpuPrecision::Bf16, CpuPrecision::Int8];
 
 /// How far a precision may be from f32, relative to the largest magnitude.
-const fn tolerance(precision: Precision) -> f32 {
+const fn tolerance(precision: CpuPrecision) -> f32 {
     match precision {
-        Precision::F32 => 1e-5,
-        Precision::Bf16 => 1e-2,
-        Precision::Int8 => 2e-2,
+        CpuPrecision::F32 => 1e-5,
+        CpuPrecision::Bf16 => 1e-2,
+        CpuPrecision::Int8 => 2e-2,
     }
 }
 
 /// Every precision with every combination of instructions.
-fn ways() -> impl Iterator<Item = (Precision, Isa)> {
+fn ways() -> impl Iterator<Item = (CpuPrecision, Isa)> {
     PRECISIONS.into_iter().flat_map(|precision| Isa::combinations().map(move |isa| (precision, isa)))
 }
 
 thread_local! {
-    /// Where the noise goes on: every test has a thread, and the same numbers each time.
+    /// Where the noise continues: every test has a thread, and the same numbers each time.
     static STATE: Cell<u64> = const { Cell::new(1) };
 }
 
@@ -55,15 +55,15 @@ fn norm(width: usize) -> (Norm, impl Fn(&Tensor) -> Result<Tensor>) {
     let (weight, bias) = (random(&[width]), random(&[width]));
     let ours = Norm { weight: values(&weight), bias: values(&bias), epsilon: 1e-5 };
     let plain = move |x: &Tensor| {
-        let centred = x.broadcast_sub(&x.mean_keepdim(1)?)?;
-        let variance = centred.sqr()?.mean_keepdim(1)?;
-        centred.broadcast_div(&(variance + 1e-5)?.sqrt()?)?.broadcast_mul(&weight)?.broadcast_add(&bias)
+        let centered = x.broadcast_sub(&x.mean_keepdim(1)?)?;
+        let variance = centered.sqr()?.mean_keepdim(1)?;
+        centered.broadcast_div(&(variance + 1e-5)?.sqrt()?)?.broadcast_mul(&weight)?.broadcast_add(&bias)
     };
     (ours, plain)
 }
 
 #[test]
-fn a_linear_layer_is_candles_for_every_way_through_it() {
+fn linear_agrees_with_candle_on_every_path() {
     for (rows, inputs, outputs) in [(1, 8, 70), (7, 66, 64), (200, 130, 100)] {
         let (x, weight, bias) = (random(&[rows, inputs]), random(&[outputs, inputs]), random(&[outputs]));
         let (norm, plain_norm) = norm(inputs);
@@ -71,30 +71,30 @@ fn a_linear_layer_is_candles_for_every_way_through_it() {
         for (precision, isa) in ways() {
             let layer = Linear::with_isa(isa, &values(&weight), Some(&values(&bias)), inputs, precision);
             let out = Tensor::ones((rows, outputs), DType::F32, &Device::Cpu).unwrap();
-            for (finish, expected) in [
-                (Finish::Store, plain.clone()),
-                (Finish::Gelu, plain.gelu_erf().unwrap()),
-                (Finish::Add, (plain.gelu_erf().unwrap() + &plain).unwrap()),
+            for (epilogue, expected) in [
+                (Epilogue::Store, plain.clone()),
+                (Epilogue::Gelu, plain.gelu_erf().unwrap()),
+                (Epilogue::Add, (plain.gelu_erf().unwrap() + &plain).unwrap()),
             ] {
-                linear(&layer, Some(&norm), finish, &x, &out).unwrap();
-                let what = format!("{rows} x {inputs} x {outputs}, {precision:?}, {isa:?}, {finish:?}");
+                linear(&layer, Some(&norm), epilogue, &x, &out).unwrap();
+                let what = format!("{rows} x {inputs} x {outputs}, {precision:?}, {isa:?}, {epilogue:?}");
                 assert_close(&what, &out, &expected, tolerance(precision));
             }
         }
     }
 }
 
-/// The bits of a linear layer with GELU and of attention to its outputs. Subnormal numbers count as zero, which the BF16
-/// instructions make of them.
-fn bits_of_a_layer(isa: Isa, precision: Precision, x: &Tensor, weight: &Tensor, norm: &Norm) -> Vec<u32> {
+/// The bits of a linear layer with GELU and of attention to its outputs. Subnormal numbers count as zero, which the
+/// BF16 instructions make of them.
+fn bits_of_a_layer(isa: Isa, precision: CpuPrecision, x: &Tensor, weight: &Tensor, norm: &Norm) -> Vec<u32> {
     let (heads, width, rows) = (2, 24, x.dims()[0]);
     let layer = Linear::with_isa(isa, &values(weight), None, 96, precision);
     let projected = Tensor::zeros((rows, 3 * heads * width), DType::F32, &Device::Cpu).unwrap();
-    linear(&layer, Some(norm), Finish::Gelu, x, &projected).unwrap();
-    let mut cache = KeysValues::with_isa(isa, heads, width, rows, precision);
+    linear(&layer, Some(norm), Epilogue::Gelu, x, &projected).unwrap();
+    let mut cache = KvCache::with_isa(isa, heads, width, rows, precision);
     append(&mut cache, &projected, 0..rows, (heads * width, 2 * heads * width)).unwrap();
     let out = Tensor::zeros((rows, heads * width), DType::F32, &Device::Cpu).unwrap();
-    attend(&[Sequence { keys_values: &cache, rows: 0..rows }], Visible::Causal, &projected, &out).unwrap();
+    attend(&[Sequence { kv_cache: &cache, rows: 0..rows }], AttentionMask::Causal, &projected, &out).unwrap();
     let normal = |x: f32| if x.abs() < f32::MIN_POSITIVE { 0 } else { x.to_bits() };
     values(&projected).into_iter().chain(values(&out)).map(normal).collect()
 }
@@ -104,7 +104,7 @@ fn layers_are_bitwise_equal_on_every_instruction_set() {
     let (x, weight, (norm, _)) = (random(&[130, 96]), random(&[144, 96]), norm(96));
     for precision in PRECISIONS {
         // In f32, the portable path rounds products too, so it is compared with nothing here.
-        let is_compared = |isa: &Isa| precision != Precision::F32 || !isa.is_portable();
+        let is_compared = |isa: &Isa| precision != CpuPrecision::F32 || !isa.is_portable();
         let mut bits = Isa::combinations()
             .filter(is_compared)
             .map(|isa| (isa, bits_of_a_layer(isa, precision, &x, &weight, &norm)));
@@ -116,12 +116,12 @@ fn layers_are_bitwise_equal_on_every_instruction_set() {
 #[test]
 fn stored_int8_weights_are_those_made_at_load() {
     let (x, weight) = (random(&[3, 40]), random(&[65, 40]));
-    let stored = Quantised8::new(Isa::detect(), &values(&weight), 40);
-    let stored = Linear::pack(&stored, None, 40, Precision::Int8);
-    let made = Linear::new(&values(&weight), None, 40, Precision::Int8);
+    let stored = Quantized8::new(Isa::detect(), &values(&weight), 40);
+    let stored = Linear::pack(&stored, None, 40, CpuPrecision::Int8);
+    let made = Linear::new(&values(&weight), None, 40, CpuPrecision::Int8);
     let [a, b] = [&stored, &made].map(|layer| {
         let out = Tensor::zeros((3, 65), DType::F32, &Device::Cpu).unwrap();
-        linear(layer, None, Finish::Store, &x, &out).unwrap();
+        linear(layer, None, Epilogue::Store, &x, &out).unwrap();
         values(&out)
     });
     assert_eq!(a, b);
@@ -139,16 +139,16 @@ fn overlapping_rows_are_a_convolution() {
         let expected = x.conv1d(&weight, 0, stride, 1, 1).unwrap().squeeze(0).unwrap().t().unwrap();
         let expected = expected.contiguous().unwrap();
         let taps = weight.permute((0, 2, 1)).unwrap().contiguous().unwrap();
-        let layer = Linear::new(&values(&taps), None, 3 * inputs, Precision::F32);
+        let layer = Linear::new(&values(&taps), None, 3 * inputs, CpuPrecision::F32);
         let time_major = x.squeeze(0).unwrap().t().unwrap().contiguous().unwrap();
         let out = expected.zeros_like().unwrap();
-        strided(&layer, None, Finish::Store, (&time_major, stride * inputs), &out).unwrap();
+        strided(&layer, None, Epilogue::Store, (&time_major, stride * inputs), &out).unwrap();
         assert_close(&format!("stride {stride}"), &out, &expected, 1e-5);
     }
 }
 
 #[test]
-fn an_mlp_is_candles() {
+fn mlp_agrees_with_candle() {
     for rows in [2, 150] {
         let (x, up, down) = (random(&[rows, 64]), random(&[256, 64]), random(&[64, 256]));
         let (norm, plain_norm) = norm(64);
@@ -194,14 +194,14 @@ fn attention_is_candles_with_and_without_a_mask() {
         let projected = Tensor::cat(&[&q, &k, &v], 1).unwrap();
         for (precision, isa) in ways() {
             // An error of a score is that of its weight, relative to the weight itself.
-            let of_scores = if precision == Precision::F32 { 1.0 } else { 3.0 };
-            let mut cache = KeysValues::with_isa(isa, heads, width, n + 9, precision);
+            let of_scores = if precision == CpuPrecision::F32 { 1.0 } else { 3.0 };
+            let mut cache = KvCache::with_isa(isa, heads, width, n + 9, precision);
             append(&mut cache, &projected, 0..n, (heads * width, 2 * heads * width)).unwrap();
             let what = format!("{n} x {width}, {precision:?}, {isa:?}");
-            for (visible, mask) in [(Visible::All, None), (Visible::Causal, Some(causal(n)))] {
+            for (visible, mask) in [(AttentionMask::All, None), (AttentionMask::Causal, Some(causal(n)))] {
                 let (expected, _) = plain_attention(&q, &k, &v, heads, mask.as_ref());
                 let out = q.zeros_like().unwrap();
-                attend(&[Sequence { keys_values: &cache, rows: 0..n }], visible, &projected, &out).unwrap();
+                attend(&[Sequence { kv_cache: &cache, rows: 0..n }], visible, &projected, &out).unwrap();
                 assert_close(&format!("{what}, {visible:?}"), &out, &expected, of_scores * tolerance(precision));
             }
             let queries = Queries { values: &values(&q), stride: heads * width, count: n };
@@ -220,14 +220,14 @@ fn several_sequences_attend_each_to_their_own() {
     let all = random(&[9, 3 * heads * width]);
     let at = (heads * width, 2 * heads * width);
     let cache = |rows| {
-        let mut cache = KeysValues::new(heads, width, 9, Precision::F32);
+        let mut cache = KvCache::new(heads, width, 9, CpuPrecision::F32);
         append(&mut cache, &all, rows, at).unwrap();
         cache
     };
     let (a, b) = (cache(0..5), cache(5..9));
     let out = Tensor::zeros((9, heads * width), DType::F32, &Device::Cpu).unwrap();
-    let sequences = [Sequence { keys_values: &a, rows: 0..5 }, Sequence { keys_values: &b, rows: 5..9 }];
-    attend(&sequences, Visible::Causal, &all, &out).unwrap();
+    let sequences = [Sequence { kv_cache: &a, rows: 0..5 }, Sequence { kv_cache: &b, rows: 5..9 }];
+    attend(&sequences, AttentionMask::Causal, &all, &out).unwrap();
     for (start, len) in [(0, 5), (5, 4)] {
         let part = |i: usize| {
             let columns = all.narrow(1, i * heads * width, heads * width).unwrap();
@@ -243,11 +243,11 @@ fn token_by_token_equals_all_at_once_and_copies_go_their_own_way() {
     let (heads, width, n) = (2, 16, 70);
     let all = random(&[n, 3 * heads * width]);
     let at = (heads * width, 2 * heads * width);
-    let new = || KeysValues::new(heads, width, n, Precision::Bf16);
-    let attend_last = |cache: &KeysValues| {
+    let new = || KvCache::new(heads, width, n, CpuPrecision::Bf16);
+    let attend_last = |cache: &KvCache| {
         let last = all.narrow(0, cache.len() - 1, 1).unwrap();
         let out = Tensor::zeros((1, heads * width), DType::F32, &Device::Cpu).unwrap();
-        attend(&[Sequence { keys_values: cache, rows: 0..1 }], Visible::Causal, &last, &out).unwrap();
+        attend(&[Sequence { kv_cache: cache, rows: 0..1 }], AttentionMask::Causal, &last, &out).unwrap();
         values(&out)
     };
     let (mut grown, mut at_once, mut copy) = (new(), new(), new());
@@ -264,37 +264,37 @@ fn token_by_token_equals_all_at_once_and_copies_go_their_own_way() {
 
 #[test]
 fn linear_that_does_not_fit_is_an_error() {
-    let layer = Linear::new(&[0.0; 12], None, 4, Precision::F32);
+    let layer = Linear::new(&[0.0; 12], None, 4, CpuPrecision::F32);
     let out = Tensor::zeros((2, 3), DType::F32, &Device::Cpu).unwrap();
-    assert!(linear(&layer, None, Finish::Store, &random(&[1, 4]), &out).is_err());
-    assert!(linear(&layer, None, Finish::Store, &random(&[4, 2]).t().unwrap(), &out).is_err());
-    assert!(linear(&layer, None, Finish::Store, &random(&[2, 4]).to_dtype(DType::F64).unwrap(), &out).is_err());
+    assert!(linear(&layer, None, Epilogue::Store, &random(&[1, 4]), &out).is_err());
+    assert!(linear(&layer, None, Epilogue::Store, &random(&[4, 2]).t().unwrap(), &out).is_err());
+    assert!(linear(&layer, None, Epilogue::Store, &random(&[2, 4]).to_dtype(DType::F64).unwrap(), &out).is_err());
 }
 
 #[test]
 #[should_panic(expected = "2 rows of 4, 5 apart, in 8 numbers")]
 fn linear_refuses_rows_that_end_early() {
-    let layer = Linear::new(&[0.0; 12], None, 4, Precision::Int8);
-    layer.forward(Rows { values: &[0.0; 8], stride: 5, count: 2 }, None, Finish::Store, &mut [0.0; 6]);
+    let layer = Linear::new(&[0.0; 12], None, 4, CpuPrecision::Int8);
+    layer.forward(Rows { values: &[0.0; 8], stride: 5, count: 2 }, None, Epilogue::Store, &mut [0.0; 6]);
 }
 
 #[test]
 #[should_panic(expected = "13 weights are not whole rows of 4 inputs")]
 fn linear_refuses_a_part_of_a_row() {
-    let _ = Linear::new(&[0.0; 13], None, 4, Precision::F32);
+    let _ = Linear::new(&[0.0; 13], None, 4, CpuPrecision::F32);
 }
 
 #[test]
 #[should_panic(expected = "a level for each input")]
 fn linear_refuses_levels_and_scales_that_do_not_fit() {
-    let weight = Quantised8 { levels: vec![128; 12], scales: vec![1.0; 4] };
-    let _ = Linear::pack(&weight, None, 4, Precision::Int8);
+    let weight = Quantized8 { levels: vec![128; 12], scales: vec![1.0; 4] };
+    let _ = Linear::pack(&weight, None, 4, CpuPrecision::Int8);
 }
 
 #[test]
 #[should_panic(expected = "an MLP's second layer undoes its first")]
 fn mlp_refuses_layers_that_do_not_fit() {
-    let layer = |inputs, outputs| Linear::new(&vec![0.0; inputs * outputs], None, inputs, Precision::Bf16);
+    let layer = |inputs, outputs| Linear::new(&vec![0.0; inputs * outputs], None, inputs, CpuPrecision::Bf16);
     let (norm, _) = norm(4);
     Mlp { norm, up: layer(4, 8), down: layer(6, 4) }.add(&mut [0.0; 8]);
 }
@@ -302,14 +302,14 @@ fn mlp_refuses_layers_that_do_not_fit() {
 #[test]
 fn attention_that_does_not_fit_is_an_error() {
     let cache = |heads, width| {
-        let mut cache = KeysValues::new(heads, width, 4, Precision::F32);
+        let mut cache = KvCache::new(heads, width, 4, CpuPrecision::F32);
         append(&mut cache, &random(&[3, 96]), 0..3, (32, 64)).unwrap();
         cache
     };
     let (a, b) = (cache(2, 16), cache(4, 8));
     let (queries, out) = (random(&[6, 96]), Tensor::zeros((6, 32), DType::F32, &Device::Cpu).unwrap());
-    let of = |keys_values, rows| Sequence { keys_values, rows };
-    let run = |sequences: &[Sequence<'_>], out: &Tensor| attend(sequences, Visible::All, &queries, out);
+    let of = |kv_cache, rows| Sequence { kv_cache, rows };
+    let run = |sequences: &[Sequence<'_>], out: &Tensor| attend(sequences, AttentionMask::All, &queries, out);
     assert!(run(&[of(&a, 0..3), of(&a, 3..6)], &out).is_ok());
     let heads = run(&[of(&a, 0..3), of(&b, 3..6)], &out).unwrap_err().to_string();
     assert!(heads.contains("2 heads of 16 in one sequence, 4 of 8 in another"), "{heads}");

@@ -1,15 +1,15 @@
 //! The innermost products: a few rows times one panel of columns.
 //!
-//! A panel holds [`PANEL`] columns of a matrix. Its elements lie in groups along the inner dimension, as wide as the
-//! instruction that multiplies them takes: `[groups][PANEL][GROUP]`. A tile reads up to [`ROWS`] rows where they are and
-//! leaves `[rows][PANEL]` sums, whose rows may be further apart.
+//! A panel holds [`PANEL`] columns of a matrix. Its elements are in groups along the inner dimension, as wide as the
+//! instruction that multiplies them takes: `[groups][PANEL][GROUP]`. A tile reads up to [`ROWS`] rows where they are
+//! and leaves `[rows][PANEL]` sums, whose rows may be further apart.
 
 mod portable;
 #[cfg(target_arch = "x86_64")]
 mod x86;
 
+use crate::aligned_buf::Number;
 use crate::isa::Isa;
-use crate::lines::Number;
 
 /// Columns of a panel: four vectors of 16 sums in AVX-512.
 pub(crate) const PANEL: usize = 64;
@@ -37,8 +37,8 @@ pub(crate) trait Format: std::fmt::Debug + 'static {
     /// Elements along the inner dimension that one instruction takes.
     const GROUP: usize;
 
-    /// Multiplies `rows` (1 to [`ROWS`]) rows with a panel. `a` has the rows and the elements from one to the next, `panel`
-    /// its elements and groups, `out` the sums and the numbers from one row's to the next's.
+    /// Multiplies `rows` (1 to [`ROWS`]) rows with a panel. `a` has the rows and the elements from one to the next,
+    /// `panel` its elements and groups, `out` the sums and the numbers from one row's to the next's.
     ///
     /// # Panics
     /// Where the rows, the panel or the output are shorter than that.
@@ -53,13 +53,13 @@ pub(crate) trait Format: std::fmt::Debug + 'static {
 
 /// f32 by f32.
 #[derive(Debug)]
-pub(crate) struct Single;
+pub(crate) struct F32;
 /// bf16 by bf16, in f32.
 #[derive(Debug)]
-pub(crate) struct Brain;
+pub(crate) struct Bf16;
 /// int8 by int8 that is stored with 128 added, in i32.
 #[derive(Debug)]
-pub(crate) struct Byte;
+pub(crate) struct Int8;
 
 /// Multiplies with the first instructions that `isa` has, the best first; the portable path is the last.
 macro_rules! format {
@@ -105,20 +105,20 @@ macro_rules! format {
         }
     };
 }
-format!(Single, f32, f32, f32, 1, single, [has_avx512 => x86::avx512::f32_by_f32, has_avx2 => x86::avx2::f32_by_f32]);
-format!(Brain, u16, u16, f32, 2, brain, [
+format!(F32, f32, f32, f32, 1, in_f32, [has_avx512 => x86::avx512::f32_by_f32, has_avx2 => x86::avx2::f32_by_f32]);
+format!(Bf16, u16, u16, f32, 2, in_bf16, [
     has_avx512_bf16 => x86::avx512::bf16_by_bf16,
     has_avx512 => x86::avx512::bf16_by_f32,
     has_avx2 => x86::avx2::bf16_by_f32
 ]);
-format!(Byte, i8, u8, i32, 4, byte, [
+format!(Int8, i8, u8, i32, 4, in_int8, [
     has_avx512_vnni => x86::avx512::int8_by_vnni,
     has_avx_vnni => x86::avx2::int8_by_vnni,
     has_avx512 => x86::avx512::int8_by_int16,
     has_avx2 => x86::avx2::int8_by_int16
 ]);
 
-/// Whether `rows` rows of `width` elements, `stride` apart, lie within `len` elements.
+/// Whether `rows` rows of `width` elements, `stride` apart, are within `len` elements.
 fn fits(rows: usize, stride: usize, width: usize, len: usize) -> bool {
     (rows - 1).checked_mul(stride).and_then(|start| start.checked_add(width)).is_some_and(|end| end <= len)
 }
@@ -167,24 +167,24 @@ mod tests {
                 (_, fused) => assert_eq!(*fused, sums, "{isa:?}"),
             }
         };
-        agree::<Single>(|x| x, |x| x, compare);
+        agree::<F32>(|x| x, |x| x, compare);
     }
 
     #[test]
     fn bf16_tiles_are_equal() {
-        agree::<Brain>(bf16, bf16, |isa, a, b| assert_eq!(a, b, "{isa:?}"));
+        agree::<Bf16>(bf16, bf16, |isa, a, b| assert_eq!(a, b, "{isa:?}"));
     }
 
     #[test]
     fn int8_tiles_are_equal() {
-        agree::<Byte>(|x| (x * 127.0) as i8, |x| (x * 127.0 + 128.0) as u8, |isa, a, b| assert_eq!(a, b, "{isa:?}"));
+        agree::<Int8>(|x| (x * 127.0) as i8, |x| (x * 127.0 + 128.0) as u8, |isa, a, b| assert_eq!(a, b, "{isa:?}"));
     }
 
     #[test]
     fn int8_tiles_do_not_saturate() {
         let extreme = |x: f32| if x < 0.0 { i8::MIN } else { i8::MAX };
-        agree::<Byte>(extreme, |_| u8::MAX, |isa, a, b| assert_eq!(a, b, "{isa:?}"));
-        agree::<Byte>(|_| i8::MIN, |_| u8::MAX, |isa, a, b| assert_eq!(a, b, "{isa:?}"));
+        agree::<Int8>(extreme, |_| u8::MAX, |isa, a, b| assert_eq!(a, b, "{isa:?}"));
+        agree::<Int8>(|_| i8::MIN, |_| u8::MAX, |isa, a, b| assert_eq!(a, b, "{isa:?}"));
     }
 
     #[test]
@@ -192,7 +192,7 @@ mod tests {
         let a: Vec<_> = (0..10).map(|i| bf16(noise(i))).collect();
         let panel: Vec<_> = (0..4 * PANEL).map(|i| bf16(noise(i + 99))).collect();
         let mut sums = Sums::default();
-        Brain::tile(Isa::portable(), 2, (&a, 5), (&panel, 2), (&mut sums.0, PANEL));
+        Bf16::tile(Isa::portable(), 2, (&a, 5), (&panel, 2), (&mut sums.0, PANEL));
         for (row, column) in (0..2).flat_map(|row| (0..PANEL).map(move |column| (row, column))) {
             let at = |k: usize| from_bf16(a[row * 5 + k]) * from_bf16(panel[(k / 2 * PANEL + column) * 2 + k % 2]);
             assert!((sums.0[row * PANEL + column] - (0..4).map(at).sum::<f32>()).abs() < 1e-5);
@@ -203,26 +203,26 @@ mod tests {
     #[should_panic(expected = "rows that end early")]
     fn tile_refuses_rows_that_end_early() {
         let mut sums = Sums::default();
-        Single::tile(Isa::detect(), 2, (&[0.0; 7], 4), (&[0.0; 4 * PANEL], 4), (&mut sums.0, PANEL));
+        F32::tile(Isa::detect(), 2, (&[0.0; 7], 4), (&[0.0; 4 * PANEL], 4), (&mut sums.0, PANEL));
     }
 
     #[test]
     #[should_panic(expected = "rows that end early")]
     fn tile_refuses_a_stride_that_overflows() {
         let mut sums = Sums::default();
-        Single::tile(Isa::detect(), 3, (&[0.0; 8], usize::MAX / 2 + 1), (&[0.0; 4 * PANEL], 4), (&mut sums.0, PANEL));
+        F32::tile(Isa::detect(), 3, (&[0.0; 8], usize::MAX / 2 + 1), (&[0.0; 4 * PANEL], 4), (&mut sums.0, PANEL));
     }
 
     #[test]
     #[should_panic(expected = "a panel that ends early")]
     fn tile_refuses_a_panel_that_ends_early() {
         let mut sums = Sums::default();
-        Byte::tile(Isa::detect(), 1, (&[0; 16], 16), (&[0; 16 * PANEL - 1], 4), (&mut sums.0, PANEL));
+        Int8::tile(Isa::detect(), 1, (&[0; 16], 16), (&[0; 16 * PANEL - 1], 4), (&mut sums.0, PANEL));
     }
 
     #[test]
     #[should_panic(expected = "an output that ends early")]
     fn tile_refuses_an_output_that_ends_early() {
-        Brain::tile(Isa::detect(), 2, (&[0; 8], 4), (&[0; 4 * PANEL], 2), (&mut [0.0; 2 * PANEL - 1], PANEL));
+        Bf16::tile(Isa::detect(), 2, (&[0; 8], 4), (&[0; 4 * PANEL], 2), (&mut [0.0; 2 * PANEL - 1], PANEL));
     }
 }

@@ -3,7 +3,7 @@
 use super::PANEL;
 use crate::precision::from_bf16;
 
-pub(super) fn single(
+pub(super) fn in_f32(
     rows: usize,
     (a, stride): (&[f32], usize),
     (panel, groups): (&[f32], usize),
@@ -20,7 +20,7 @@ pub(super) fn single(
     }
 }
 
-pub(super) fn brain(
+pub(super) fn in_bf16(
     rows: usize,
     (a, stride): (&[u16], usize),
     (panel, groups): (&[u16], usize),
@@ -33,7 +33,8 @@ pub(super) fn brain(
         for (a, columns) in pairs.zip(panel.chunks_exact(2 * PANEL)) {
             let a = [from_bf16(a[0]), from_bf16(a[1])];
             for (sum, column) in sums.iter_mut().zip(columns.as_chunks::<2>().0) {
-                // In the order of the BF16 instruction. A product is exact, so each sum is rounded once, as in a fused one.
+                // In the order of the BF16 instruction. A product is exact, so each sum is rounded once, as in a fused
+                // one.
                 *sum += a[1] * from_bf16(column[1]);
                 *sum += a[0] * from_bf16(column[0]);
             }
@@ -41,7 +42,7 @@ pub(super) fn brain(
     }
 }
 
-pub(super) fn byte(
+pub(super) fn in_int8(
     rows: usize,
     (a, stride): (&[i8], usize),
     (panel, groups): (&[u8], usize),

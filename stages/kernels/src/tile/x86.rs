@@ -38,7 +38,7 @@ impl<S> Operands<S> {
     /// The operands of some of the groups.
     ///
     /// # Safety
-    /// There are so many groups.
+    /// There are this many groups.
     unsafe fn part(self, first: usize, groups: usize) -> Self {
         // SAFETY: the caller's.
         let (rows, panel) = unsafe { (self.rows.add(first * GROUP), self.panel.add(first * PANEL * GROUP)) };
@@ -61,14 +61,14 @@ impl SplitRows {
     /// The operands with their rows replaced by their parts, which are kept here.
     ///
     /// # Safety
-    /// The operands have so many rows of at most [`CHUNK`] groups.
+    /// The operands have this many rows of at most [`CHUNK`] groups.
     #[inline(always)]
     unsafe fn fill<S>(&mut self, rows: usize, of: Operands<S>, split: impl Fn(i32) -> [i32; 2]) -> Operands<S> {
         for (row, [first, second]) in self.0.iter_mut().take(rows).enumerate() {
             let (first, second) = (first.as_mut_ptr().cast::<i32>(), second.as_mut_ptr().cast::<i32>());
             for group in 0..of.groups {
-                // SAFETY: inside the operands' rows, and inside the buffer, which has room for a chunk. (Through iterators
-                // the compiler does not vectorize this loop.)
+                // SAFETY: inside the operands' rows, and inside the buffer, which has room for a chunk. (Through
+                // iterators the compiler does not vectorize this loop.)
                 unsafe {
                     let from = of.rows.add(row * of.row_stride + group * GROUP).cast::<i32>();
                     let parts = split(from.read_unaligned());
@@ -121,8 +121,8 @@ const fn odd_bytes(four: i32) -> i32 {
 ///
 /// - `rows`: how many vectors of columns a pass takes, for 1, 2, .. rows.
 /// - `chunk`: groups whose sums are computed before the next ones.
-/// - `multiply`: for each part of a group (one or two): the part of a vector of columns, and the sum with the product of
-///   the row's part and it.
+/// - `multiply`: for each part of a group (one or two): the part of a vector of columns, and the sum with the product
+///   of the row's part and it.
 macro_rules! tile {
     (
         $name:ident, $sum:ty, $features:literal, vector $vector:literal, rows $rows:tt, chunk $chunk:expr,

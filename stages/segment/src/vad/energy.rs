@@ -9,7 +9,7 @@
 use dsp::SILENCE_DBFS;
 use stage_core::VadIdentity;
 
-use super::{Listener, Vad};
+use super::{Detection, Vad};
 use crate::channel::LEVEL_HOP;
 use crate::error::SegmentError;
 
@@ -26,7 +26,7 @@ const STEADY_REACH: usize = 5;
 /// Percentiles that stand for the noise floor and for the level of speech.
 const FLOOR_PERCENTILE: f32 = 10.0;
 const PEAK_PERCENTILE: f32 = 95.0;
-/// The threshold lies this share of the way from the floor to the peak above the floor, within these bounds, in dB.
+/// The threshold is this share of the way from the floor to the peak above the floor, within these bounds, in dB.
 const THRESHOLD_SHARE: f32 = 0.3;
 const THRESHOLD_DB: (f32, f32) = (6.0, 15.0);
 /// Nothing further below the level of speech is speech: echo and crosstalk are, in dB.
@@ -40,7 +40,7 @@ const SLOPE_DB: f32 = 4.0;
 #[derive(Debug)]
 pub(crate) struct EnergyVad;
 
-struct EnergyListener;
+struct EnergyDetection;
 
 impl Vad for EnergyVad {
     fn identity(&self) -> VadIdentity {
@@ -51,12 +51,12 @@ impl Vad for EnergyVad {
         LEVEL_HOP
     }
 
-    fn listener(&self) -> Box<dyn Listener + '_> {
-        Box::new(EnergyListener)
+    fn detection(&self) -> Box<dyn Detection + '_> {
+        Box::new(EnergyDetection)
     }
 }
 
-impl Listener for EnergyListener {
+impl Detection for EnergyDetection {
     fn push(&mut self, _samples: &[f32]) -> Result<(), SegmentError> {
         Ok(())
     }

@@ -2,7 +2,7 @@
 
 use stage_core::VadIdentity;
 
-use super::{Listener, Vad};
+use super::{Detection, Vad};
 use crate::config::VadChoice;
 use crate::error::SegmentError;
 
@@ -21,7 +21,7 @@ impl Vad for NoVad {
         FRAME
     }
 
-    fn listener(&self) -> Box<dyn Listener + '_> {
+    fn detection(&self) -> Box<dyn Detection + '_> {
         Box::new(Counter { samples: 0 })
     }
 }
@@ -30,7 +30,7 @@ struct Counter {
     samples: usize,
 }
 
-impl Listener for Counter {
+impl Detection for Counter {
     fn push(&mut self, samples: &[f32]) -> Result<(), SegmentError> {
         self.samples += samples.len();
         Ok(())

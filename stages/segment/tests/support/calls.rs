@@ -1,8 +1,8 @@
-//! Stereo calls of two real speakers in which one side bleeds into the other, at known times.
+//! Stereo calls of two real speakers in which one side leaks into the other, at known times.
 
 use std::path::Path;
 
-use segment::{BleedConfig, SegmentConfig, Segmenter, VadChoice};
+use segment::{CrosstalkConfig, SegmentConfig, Segmenter, VadChoice};
 use stage_core::{Pcm, SpeechSegments, Stage};
 
 use super::mixes::{Chance, digit};
@@ -13,7 +13,7 @@ const TURNS: usize = 12;
 /// How one side gets into the other.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Leak {
-    /// Level of the bleed over its source, in dB.
+    /// Level of the crosstalk over its source, in dB.
     pub(crate) gain_db: f32,
     /// Delay in milliseconds.
     pub(crate) delay_ms: f32,
@@ -60,14 +60,14 @@ pub(crate) fn call(data: &Path, leak: Option<Leak>, seed: u64) -> Call {
     speaks.iter_mut().for_each(|frames| frames.resize(length / 160, false));
     let [a, mut b] = channels;
     if let Some(leak) = leak {
-        bleed(&a, &mut b, leak, &mut chance);
+        leak_into(&a, &mut b, leak, &mut chance);
     }
     let mut noise = |samples: Vec<f32>| samples.into_iter().map(|x| x + (chance.next() - 0.5) * 1e-3).collect();
     let channels = vec![noise(a), noise(b)];
     Call { pcm: Pcm::from_channels(channels), speaks }
 }
 
-fn bleed(source: &[f32], into: &mut Vec<f32>, leak: Leak, chance: &mut Chance) {
+fn leak_into(source: &[f32], into: &mut Vec<f32>, leak: Leak, chance: &mut Chance) {
     let gain = 10f32.powf(leak.gain_db / 20.0);
     let delay = (leak.delay_ms * 16.0) as usize;
     add(into, delay, source, gain);
@@ -93,11 +93,11 @@ fn mark(frames: &mut Vec<bool>, from: usize, to: usize) {
     frames[from / 160..to / 160].fill(true);
 }
 
-/// What the search for bleed did to channel 1, in frames of 10 ms.
+/// What the search for crosstalk did to channel 1, in frames of 10 ms.
 #[derive(Debug, Default, Clone, Copy)]
 pub(crate) struct Separation {
     /// Frames that were taken for speech while channel 0 alone spoke, and those of them that were dropped.
-    pub(crate) bled: usize,
+    pub(crate) crosstalk: usize,
     pub(crate) dropped: usize,
     /// Frames of channel 1's own speech, and those of them that were lost.
     pub(crate) own: usize,
@@ -106,13 +106,13 @@ pub(crate) struct Separation {
 
 impl Call {
     /// Spans with hardly any padding.
-    pub(crate) fn segments(&self, bleed: Option<BleedConfig>) -> SpeechSegments {
-        let config = SegmentConfig { pad_s: 0.05, bleed, ..SegmentConfig::new(VadChoice::Silero, 30.0) };
+    pub(crate) fn segments(&self, crosstalk: Option<CrosstalkConfig>) -> SpeechSegments {
+        let config = SegmentConfig { pad_s: 0.05, crosstalk, ..SegmentConfig::new(VadChoice::Silero, 30.0) };
         Segmenter::new(config).unwrap().run(&self.pcm).unwrap()
     }
 
     pub(crate) fn separation(&self) -> Separation {
-        let [without, with] = [None, Some(BleedConfig::default())].map(|bleed| self.segments(bleed));
+        let [without, with] = [None, Some(CrosstalkConfig::default())].map(|crosstalk| self.segments(crosstalk));
         let mut separation = Separation::default();
         for (frame, (a, b)) in self.speaks[0].iter().zip(&self.speaks[1]).enumerate() {
             let [before, after] = [&without, &with].map(|segments| is_speech(segments, 1, frame));
@@ -120,16 +120,16 @@ impl Call {
                 separation.own += usize::from(before);
                 separation.lost += usize::from(before && !after);
             } else if *a {
-                separation.bled += usize::from(before);
+                separation.crosstalk += usize::from(before);
                 separation.dropped += usize::from(before && !after);
             }
         }
         separation
     }
 
-    /// The same of channel 0, into which nothing bleeds: frames that were lost.
+    /// The same of channel 0, into which nothing leaks: frames that were lost.
     pub(crate) fn lost_of_source(&self) -> usize {
-        let [without, with] = [None, Some(BleedConfig::default())].map(|bleed| self.segments(bleed));
+        let [without, with] = [None, Some(CrosstalkConfig::default())].map(|crosstalk| self.segments(crosstalk));
         let lost = |frame: &usize| is_speech(&without, 0, *frame) && !is_speech(&with, 0, *frame);
         (0..self.speaks[0].len()).filter(lost).count()
     }

@@ -1,5 +1,5 @@
 //! Recordings whose speech is known, for the tests and the bench of this crate.
-#![expect(clippy::unwrap_used, reason = "a test or bench that cannot go on must stop")]
+#![expect(clippy::unwrap_used, reason = "a test or bench may panic")]
 
 pub(crate) mod calls;
 pub(crate) mod mixes;

@@ -172,7 +172,7 @@ fn has_value_between(ascending: &[f64], from: f64, to: f64) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use stage_core::{Decoding, Dropped, Segment, Timing};
+    use stage_core::{Dropped, Segment, Timing};
 
     use super::*;
 
@@ -191,19 +191,7 @@ mod tests {
 
     fn segment(start_s: f64, end_s: f64, low_confidence: Option<&str>) -> Segment {
         let low_confidence = low_confidence.map(ToOwned::to_owned);
-        Segment {
-            channel: 0,
-            start_s,
-            end_s,
-            text: "text".into(),
-            language: "en".into(),
-            language_probability: None,
-            avg_logprob: -0.2,
-            no_speech_prob: 0.1,
-            cut_short: None,
-            decoding: Decoding { low_confidence, ..Decoding::default() },
-            pieces: vec![],
-        }
+        Segment { low_confidence, ..Segment::of_text(0, (start_s, end_s), "text", "en") }
     }
 
     fn measured(words: &[Word], pauses: &[Span], transcript: &Transcript) -> SpeechValue {

@@ -1,0 +1,68 @@
+//! Weights in int8, as they are stored.
+
+use rayon::prelude::*;
+
+use crate::Isa;
+use crate::linear::assert_whole_rows;
+use crate::pack::ZERO;
+use crate::rows::{Quantized, to_int8};
+use crate::weights::WeightRows;
+
+/// A matrix `[outputs, inputs]` in 8 bits: every row has a scale of its own, with its largest magnitude at 127.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Quantized8 {
+    /// The integers, row-major, as they are stored: 1 to 255, 128 stands for zero.
+    pub levels: Vec<u8>,
+    /// The scale of each row's integers.
+    pub scales: Vec<f32>,
+}
+
+impl Quantized8 {
+    /// Quantizes `[outputs, inputs]`. Every instruction set gives the same integers and scales.
+    ///
+    /// # Panics
+    /// There are no inputs, or the weights are not whole rows of them.
+    #[must_use]
+    pub fn new(isa: Isa, weight: &[f32], inputs: usize) -> Self {
+        assert_whole_rows(weight.len(), inputs);
+        let mut levels = vec![0; weight.len()];
+        let rows = levels.par_chunks_exact_mut(inputs).zip(weight.par_chunks_exact(inputs));
+        let row = |signed: &mut Vec<i8>, (levels, row): (&mut [u8], &[f32])| stored(isa, row, signed, levels).scale;
+        let scales = rows.map_init(|| vec![0; inputs], row).collect();
+        Self { levels, scales }
+    }
+}
+
+/// Quantizes a row into levels as they are stored; `signed` is room for as many.
+pub(crate) fn stored(isa: Isa, row: &[f32], signed: &mut [i8], levels: &mut [u8]) -> Quantized {
+    let quantized = to_int8(isa, row, signed);
+    levels.iter_mut().zip(signed).for_each(|(stored, level)| *stored = level.cast_unsigned() ^ ZERO);
+    quantized
+}
+
+impl WeightRows for Quantized8 {
+    fn outputs(&self) -> usize {
+        self.scales.len()
+    }
+
+    fn floats(&self, output: usize, out: &mut [f32]) {
+        let (levels, scale) = self.row(output);
+        dequantize(levels, scale, out);
+    }
+
+    fn levels(&self, output: usize) -> Option<(&[u8], f32)> {
+        Some(self.row(output))
+    }
+}
+
+impl Quantized8 {
+    fn row(&self, output: usize) -> (&[u8], f32) {
+        let inputs = self.levels.len() / self.scales.len();
+        (&self.levels[output * inputs..][..inputs], self.scales[output])
+    }
+}
+
+/// The numbers that stored levels stand for.
+pub fn dequantize(levels: &[u8], scale: f32, out: &mut [f32]) {
+    out.iter_mut().zip(levels).for_each(|(out, level)| *out = (f32::from(*level) - f32::from(ZERO)) * scale);
+}

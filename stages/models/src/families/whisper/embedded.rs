@@ -1,0 +1,27 @@
+//! The model that is part of the program: OpenAI's Whisper base in int8.
+
+use crate::EmbeddedModel;
+
+/// A file of the embedded model.
+macro_rules! model_file {
+    ($name:literal) => {
+        include_bytes!(concat!(env!("CARGO_MANIFEST_DIR"), "/../../fixtures/models/whisper-base/", $name))
+    };
+}
+
+// A static, not a constant: the program holds the files once, however often they are named.
+pub(in crate::families) static MODEL: EmbeddedModel = EmbeddedModel {
+    files: &[
+        ("config.json", model_file!("config.json")),
+        ("generation_config.json", model_file!("generation_config.json")),
+        ("preprocessor_config.json", model_file!("preprocessor_config.json")),
+        ("tokenizer.json", model_file!("tokenizer.json")),
+    ],
+    weights: WEIGHTS,
+};
+
+// The tests of this crate use a smaller model: they hold no weights, so that they are linked fast.
+#[cfg(all(feature = "embedded-model", not(test)))]
+const WEIGHTS: &[u8] = model_file!("model.safetensors");
+#[cfg(any(not(feature = "embedded-model"), test))]
+const WEIGHTS: &[u8] = &[];

@@ -1,0 +1,171 @@
+//! Whisper's front end: the log-mel spectrogram of one window, as that of transformers' `WhisperFeatureExtractor`, and
+//! the same at a normal level.
+
+mod filters;
+
+use std::f64::consts::TAU;
+use std::sync::Arc;
+
+use realfft::{RealFftPlanner, RealToComplex};
+
+use filters::{Filter, slaney};
+
+/// Samples of one FFT (25 ms).
+pub(crate) const N_FFT: usize = 400;
+/// Samples between frames (10 ms).
+pub(crate) const HOP: usize = 160;
+/// Power below this counts as this.
+const FLOOR: f64 = 1e-10;
+/// The level that speech is brought to: log10 of the power in the loudest band of a frame, which one frame in ten
+/// exceeds. That of a close, loud voice, as most of what Whisper was trained on.
+const SPEECH_LEVEL: f64 = 1.5;
+/// The share of frames below that level.
+const SPEECH_QUANTILE: f64 = 0.9;
+/// Least and most that a level is changed by, in log10 of power: 20 dB down, 40 dB up.
+const LEVEL_CHANGE: (f64, f64) = (-2.0, 4.0);
+
+/// Turns the samples of a window into log-mel features.
+pub(crate) struct LogMel {
+    bands: usize,
+    frames: usize,
+    filters: Vec<Filter>,
+    hann: Vec<f64>,
+    // Double precision: what rounding adds to quiet bins next to loud ones would be seen after the logarithm.
+    fft: Arc<dyn RealToComplex<f64>>,
+}
+
+impl std::fmt::Debug for LogMel {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("LogMel").field("bands", &self.bands).field("frames", &self.frames).finish_non_exhaustive()
+    }
+}
+
+impl LogMel {
+    /// A front end with `bands` mel bands for windows of `frames` frames of 10 ms.
+    pub(crate) fn new(bands: usize, frames: usize) -> Self {
+        let hann = (0..N_FFT).map(|i| 0.5 - 0.5 * (TAU * i as f64 / N_FFT as f64).cos()).collect();
+        let fft = RealFftPlanner::new().plan_fft_forward(N_FFT);
+        Self { bands, frames, filters: slaney(bands, N_FFT), hann, fft }
+    }
+
+    /// Samples of a whole window.
+    pub(crate) const fn samples(&self) -> usize {
+        self.frames * HOP
+    }
+
+    /// Log-mel features `[frames, bands]` of a window's samples (16 kHz), which are padded with silence or cut to the
+    /// window: log10 of the power, at most 8 below the loudest, shifted and scaled by (x + 4) / 4.
+    pub(crate) fn features(&self, samples: &[f32]) -> Vec<f32> {
+        scaled(&self.log_power(samples))
+    }
+
+    /// As [`LogMel::features`], with the speech at a normal level: Whisper's text
+    /// of a quiet voice differs from that of the same voice close by.
+    pub(crate) fn normalized_features(&self, samples: &[f32]) -> Vec<f32> {
+        let mut log_power = self.log_power(samples);
+        let own = samples.len().min(self.samples()).div_ceil(HOP);
+        let mut peaks: Vec<f64> = log_power.chunks_exact(self.bands).take(own).map(highest).collect();
+        if peaks.is_empty() {
+            return scaled(&log_power);
+        }
+        let rank = ((peaks.len() - 1) as f64 * SPEECH_QUANTILE) as usize;
+        let (_, level, _) = peaks.select_nth_unstable_by(rank, f64::total_cmp);
+        let change = (SPEECH_LEVEL - *level).clamp(LEVEL_CHANGE.0, LEVEL_CHANGE.1);
+        log_power.iter_mut().for_each(|x| *x += change);
+        scaled(&log_power)
+    }
+
+    /// log10 of the power in each band of each frame, `[frames, bands]`.
+    fn log_power(&self, samples: &[f32]) -> Vec<f64> {
+        let samples = &samples[..samples.len().min(self.samples())];
+        let mut log_power = vec![FLOOR.log10(); self.frames * self.bands];
+        let mut frame = self.fft.make_input_vec();
+        let mut spectrum = self.fft.make_output_vec();
+        let mut scratch = self.fft.make_scratch_vec();
+        for (index, row) in log_power.chunks_exact_mut(self.bands).enumerate() {
+            if !self.windowed(samples, index, &mut frame) {
+                continue;
+            }
+            if self.fft.process_with_scratch(&mut frame, &mut spectrum, &mut scratch).is_err() {
+                unreachable!("the buffers were made by the plan");
+            }
+            for (out, filter) in row.iter_mut().zip(&self.filters) {
+                let bins = &spectrum[filter.first..];
+                let power: f64 = filter.weights.iter().zip(bins).map(|(weight, bin)| weight * bin.norm_sqr()).sum();
+                *out = power.max(FLOOR).log10();
+            }
+        }
+        log_power
+    }
+
+    /// Frame `index`, centered on its hop and mirrored at the window's ends; false where it holds silence alone.
+    fn windowed(&self, samples: &[f32], index: usize, frame: &mut [f64]) -> bool {
+        let last = self.samples() as isize - 1;
+        let start = (index * HOP) as isize - (N_FFT / 2) as isize;
+        if start >= samples.len() as isize && start + (N_FFT as isize) <= last {
+            return false;
+        }
+        for (offset, (out, hann)) in (start..).zip(frame.iter_mut().zip(&self.hann)) {
+            let mirrored = if offset < 0 {
+                -offset
+            } else if offset > last {
+                2 * last - offset
+            } else {
+                offset
+            };
+            *out = samples.get(mirrored as usize).map_or(0.0, |x| f64::from(*x) * hann);
+        }
+        true
+    }
+}
+
+fn scaled(log_power: &[f64]) -> Vec<f32> {
+    let loudest = highest(log_power);
+    log_power.iter().map(|x| ((x.max(loudest - 8.0) + 4.0) / 4.0) as f32).collect()
+}
+
+fn highest(values: &[f64]) -> f64 {
+    values.iter().copied().fold(f64::MIN, f64::max)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn silence_is_flat_and_a_tone_lights_its_band() {
+        let mel = LogMel::new(80, 100);
+        assert!(mel.features(&[]).iter().all(|x| (*x - (-10.0 + 4.0) / 4.0).abs() < 1e-6));
+        let tone: Vec<f32> =
+            (0..16_000).map(|i| (i as f32 * 1000.0 * std::f32::consts::TAU / 16_000.0).sin()).collect();
+        let features = mel.features(&tone);
+        let middle = &features[50 * 80..51 * 80];
+        let loudest = middle.iter().enumerate().max_by(|a, b| a.1.total_cmp(b.1)).unwrap().0;
+        // 1 kHz is 15 mel of 45.2; bands are 0.558 mel apart and the first is centered on one step.
+        assert_eq!(loudest, 26);
+    }
+
+    #[test]
+    fn normalized_features_do_not_depend_on_the_level() {
+        let mel = LogMel::new(80, 100);
+        let at = |gain: f32| -> Vec<f32> {
+            let sample = |i: u32| (i.wrapping_mul(2_654_435_761) >> 8) as f32 / (1 << 24) as f32 - 0.5;
+            (0..12_000).map(|i| gain * sample(i)).collect()
+        };
+        let difference = |a: &[f32], b: &[f32]| a.iter().zip(b).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+        let loud = mel.normalized_features(&at(1.0));
+        assert!(difference(&loud, &mel.normalized_features(&at(0.1))) < 1e-4);
+        assert!(difference(&mel.features(&at(1.0)), &mel.features(&at(0.1))) > 0.4);
+        assert!(difference(&loud, &mel.normalized_features(&at(1e-4))) > 0.4, "80 dB are more than is made up for");
+        assert_eq!(mel.normalized_features(&[]), mel.features(&[]));
+    }
+
+    #[test]
+    fn skipped_silence_equals_computed_silence() {
+        let mel = LogMel::new(80, 100);
+        let samples: Vec<f32> = (0..5_000).map(|i| ((i * i) % 97) as f32 / 97.0 - 0.5).collect();
+        let mut padded = samples.clone();
+        padded.resize(16_000, 0.0);
+        assert_eq!(mel.features(&samples), mel.features(&padded));
+    }
+}

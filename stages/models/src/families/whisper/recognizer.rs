@@ -1,0 +1,140 @@
+//! Whisper as a recognizer.
+
+use std::sync::OnceLock;
+
+use candle_core::Tensor;
+use serde_json::{Value, json};
+use stage_core::{DetectedLanguage, ErrorClass, Flow, Window};
+
+use super::decoding::{Decode, DecodingOptions};
+use super::files::WhisperFiles;
+use super::mel::{HOP, LogMel};
+use super::network;
+use super::segments::SegmentBuilder;
+use super::unit::{Hypothesis, MelWindow};
+use super::window_scheduler::{Progress, WindowScheduler};
+use crate::{DeviceChoice, ModelError, Pass, SpeechModel, TranscribeConfig, TypedRecognizer, WindowAudio, WindowText};
+
+/// Whisper with its settings. Making one is cheap; the weights are loaded by [`TypedRecognizer::load`].
+#[derive(Debug)]
+pub struct WhisperRecognizer {
+    pub(super) model: WhisperFiles,
+    config: TranscribeConfig,
+    options: DecodingOptions,
+    scheduler: WindowScheduler,
+    mel: LogMel,
+    network: OnceLock<Box<dyn Decode>>,
+}
+
+impl WhisperRecognizer {
+    pub(super) fn new(model: WhisperFiles, config: TranscribeConfig) -> Result<Self, ModelError> {
+        match config.device {
+            DeviceChoice::Cpu => config.precision.cpu().map(drop),
+            DeviceChoice::Cuda => config.precision.gpu().map(drop),
+        }?;
+        if config.timestamps && model.vocabulary.timestamps.is_empty() {
+            let expected = "the model has no timestamp tokens: false is expected";
+            return Err(ModelError::Setting { setting: "timestamps".into(), value: "true".to_owned(), expected });
+        }
+        let options = DecodingOptions::new(&model, &config)?;
+        let scheduler = WindowScheduler::new(&model, &config)?;
+        let mel = LogMel::new(model.config.num_mel_bins, model.config.mel_frames());
+        Ok(Self { model, config, options, scheduler, mel, network: OnceLock::new() })
+    }
+
+    /// Logits (`[tokens, vocabulary]`, f32) before each of the text tokens of a window, in the language of the settings
+    /// (of several: the model's first): teacher forcing.
+    ///
+    /// # Errors
+    /// As [`TypedRecognizer::infer`].
+    pub fn logits(&self, window: &MelWindow, tokens: &[u32]) -> Result<Tensor, ModelError> {
+        Ok(self.network()?.logits_before(&self.options, window, tokens)?)
+    }
+
+    fn network(&self) -> Result<&dyn Decode, ModelError> {
+        self.network.get().map(AsRef::as_ref).ok_or(ModelError::NotLoaded)
+    }
+}
+
+impl TypedRecognizer for WhisperRecognizer {
+    type Unit = MelWindow;
+    type Output = Hypothesis;
+
+    fn model(&self) -> &dyn SpeechModel {
+        &self.model
+    }
+
+    fn settings(&self) -> Value {
+        let mut settings = json!(self.config);
+        if let Some(settings) = settings.as_object_mut() {
+            settings.remove("device");
+            settings.remove("precision");
+        }
+        settings
+    }
+
+    fn numeric(&self) -> String {
+        self.config.precision.name().to_owned()
+    }
+
+    fn load(&self) -> Result<(), ModelError> {
+        if self.network.get().is_none() {
+            let network = network::load(&self.model, self.config.device, self.config.precision)?;
+            // Another thread may use it, whose stream on a GPU is not ordered with this one's.
+            network.device().synchronize()?;
+            self.network.get_or_init(|| network);
+        }
+        Ok(())
+    }
+
+    fn prepare(&self, audio: &WindowAudio, pass: Pass) -> MelWindow {
+        let WindowAudio { samples, sounding, loudest_dbfs, contrast_db } = audio;
+        let features = if self.config.normalize_level {
+            self.mel.normalized_features(samples)
+        } else {
+            self.mel.features(samples)
+        };
+        let positions = (samples.len() / (2 * HOP)).clamp(1, self.model.config.max_source_positions);
+        MelWindow {
+            features,
+            positions,
+            sounding: sounding.iter().take(positions).copied().collect(),
+            loudest_dbfs: *loudest_dbfs,
+            contrast_db: *contrast_db,
+            prompt: pass.prompt,
+            language: pass.language,
+        }
+    }
+
+    fn infer(&self, flow: &mut dyn Flow<MelWindow, Hypothesis>) -> Result<(), ModelError> {
+        let network = self.network()?;
+        let result = network.decode(&self.options, flow).map_err(ModelError::from);
+        if result.as_ref().is_err_and(|error| error.class_and_code().0 == ErrorClass::Memory) {
+            // If this fails too, the next call meets the same device.
+            let _ = kernels::fused::release(network.device());
+        }
+        result
+    }
+
+    /// All windows first; then those whose language the others decide, and those that follow the text before them.
+    fn next_passes(&self, windows: &[Window], outputs: &[Hypothesis]) -> Vec<Pass> {
+        let progress = self.scheduler.replay(windows, outputs);
+        progress.next.into_iter().skip(outputs.len() - progress.answered).collect()
+    }
+
+    fn finish(&self, windows: &[Window], outputs: &[Hypothesis]) -> Option<Vec<WindowText>> {
+        let Progress { accepted, first, next, .. } = self.scheduler.replay(windows, outputs);
+        let answered: Vec<(usize, usize)> =
+            accepted.into_iter().zip(first).map(|(a, b)| a.zip(b)).collect::<Option<_>>()?;
+        let builder = SegmentBuilder { vocabulary: &self.model.vocabulary, config: &self.config };
+        let of_window = |(window, (accepted, first)): (&Window, (usize, usize))| {
+            let (accepted, first) = (&outputs[accepted], &outputs[first]);
+            let overruled = (accepted.language != first.language)
+                .then_some(first.language_probability)
+                .flatten()
+                .map(|probability| DetectedLanguage { language: first.language.clone(), probability });
+            builder.segments(window, accepted, overruled)
+        };
+        next.is_empty().then(|| windows.iter().zip(answered).map(of_window).collect())
+    }
+}

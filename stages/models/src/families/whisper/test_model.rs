@@ -1,0 +1,20 @@
+//! The small model that this crate's tests use: its texts have no meaning, but it is a complete Whisper and loads fast.
+
+use crate::ModelSource;
+
+/// A file of the test model.
+macro_rules! model_file {
+    ($name:literal) => {
+        concat!(env!("CARGO_MANIFEST_DIR"), "/../../fixtures/models/test-tiny", $name)
+    };
+}
+
+/// Its folder.
+pub(crate) const FOLDER: &str = model_file!("");
+/// Its `model.safetensors`.
+pub(crate) const WEIGHTS: &[u8] = include_bytes!(model_file!("/model.safetensors"));
+
+/// The model for [`WhisperFiles::resolve`](super::WhisperFiles::resolve).
+pub(crate) fn source() -> ModelSource {
+    ModelSource::Directory(FOLDER.into())
+}

@@ -1,0 +1,239 @@
+//! The decode passes of a recording: every window, a window again whose language the others decide, a window after the
+//! text before it. The next passes depend on the outputs so far alone, so that an interrupted run resumes the same way.
+
+use std::collections::BTreeMap;
+
+use stage_core::Window;
+
+use super::files::WhisperFiles;
+use super::unit::Hypothesis;
+use crate::{ModelError, Pass, TranscribeConfig};
+
+/// How the passes follow from the settings.
+#[derive(Debug)]
+pub(crate) struct WindowScheduler {
+    config: TranscribeConfig,
+    initial: Vec<u32>,
+    hotwords: Vec<u32>,
+    /// Most tokens before a window.
+    prompt_limit: usize,
+}
+
+/// Where a recording stands.
+#[derive(Debug)]
+pub(crate) struct Progress {
+    /// For every window the index of the output that counts.
+    pub(crate) accepted: Vec<Option<usize>>,
+    /// For every window its first output: the language detected in it alone.
+    pub(crate) first: Vec<Option<usize>>,
+    /// The next passes; empty at the end.
+    pub(crate) next: Vec<Pass>,
+    /// Answers before those of `next`.
+    pub(crate) answered: usize,
+}
+
+/// The windows of one channel that wait for each other.
+#[derive(Debug)]
+struct Chain {
+    /// Indices of the windows, in time.
+    windows: Vec<usize>,
+    /// How many of them are decoded for good.
+    done: usize,
+    /// Text that the next one follows.
+    history: Vec<u32>,
+}
+
+impl WindowScheduler {
+    /// # Errors
+    /// Prompt or hotwords that cannot be encoded.
+    pub(crate) fn new(files: &WhisperFiles, config: &TranscribeConfig) -> Result<Self, ModelError> {
+        let limit = files.config.max_target_positions / 2 - 1;
+        let encode = |text: &Option<String>| match text.as_deref().map(str::trim) {
+            None | Some("") => Ok(Vec::new()),
+            Some(text) => files.vocabulary.encode(text),
+        };
+        let mut hotwords = encode(&config.hotwords)?;
+        hotwords.truncate(limit);
+        Ok(Self { config: config.clone(), initial: encode(&config.initial_prompt)?, hotwords, prompt_limit: limit })
+    }
+
+    /// The first passes: every window, or where they follow each other the first of every channel.
+    pub(crate) fn first(&self, windows: &[Window]) -> Vec<Pass> {
+        let starts = |index: usize| index == 0 || windows[index - 1].channel != windows[index].channel;
+        let first = (0..windows.len()).filter(|index| !self.config.condition_on_previous_text || starts(*index));
+        first.map(|window| Pass { window, language: None, prompt: self.prompt(&self.initial) }).collect()
+    }
+
+    /// Plays the passes that these outputs belong to.
+    pub(crate) fn replay(&self, windows: &[Window], outputs: &[Hypothesis]) -> Progress {
+        let unanswered = vec![None; windows.len()];
+        let next = self.first(windows);
+        let mut progress = Progress { accepted: unanswered.clone(), first: unanswered, next, answered: 0 };
+        let mut chains = self.chains(windows);
+        let mut seconds = BTreeMap::new();
+        while !progress.next.is_empty() && progress.answered + progress.next.len() <= outputs.len() {
+            let round = std::mem::take(&mut progress.next);
+            for (index, pass) in (progress.answered..).zip(&round) {
+                progress.accepted[pass.window] = Some(index);
+                progress.first[pass.window].get_or_insert(index);
+                if pass.language.is_none() {
+                    self.count(&windows[pass.window], &outputs[index], &mut seconds);
+                }
+            }
+            progress.next = self.corrections(&round, &outputs[progress.answered..], &seconds);
+            progress.answered += round.len();
+            self.continue_chains(&mut chains, &mut progress, outputs);
+        }
+        progress
+    }
+
+    /// Adds the seconds of a window that is sure of its language.
+    fn count(&self, window: &Window, answer: &Hypothesis, seconds: &mut BTreeMap<String, f64>) {
+        let sure = answer.language_probability.is_some_and(|p| p >= self.config.language_threshold);
+        if sure && !self.is_silent(answer) {
+            *seconds.entry(answer.language.clone()).or_default() += window.end_s - window.start_s;
+        }
+    }
+
+    /// The windows of a round that are not sure of their language and sound like another than most do.
+    fn corrections(&self, round: &[Pass], outputs: &[Hypothesis], seconds: &BTreeMap<String, f64>) -> Vec<Pass> {
+        let Some((majority, _)) = seconds.iter().reduce(|a, b| if b.1 > a.1 { b } else { a }) else {
+            return Vec::new();
+        };
+        let corrected = |(pass, answer): (&Pass, &Hypothesis)| {
+            let unsure = answer.language_probability.is_some_and(|p| p < self.config.language_threshold);
+            let other = pass.language.is_none() && answer.language != *majority;
+            let again = unsure && other && !self.is_silent(answer);
+            again.then(|| Pass { language: Some(majority.clone()), ..pass.clone() })
+        };
+        round.iter().zip(outputs).filter_map(corrected).collect()
+    }
+
+    fn chains(&self, windows: &[Window]) -> Vec<Chain> {
+        if !self.config.condition_on_previous_text {
+            return Vec::new();
+        }
+        let mut by_channel: BTreeMap<u16, Vec<usize>> = BTreeMap::new();
+        for (index, window) in windows.iter().enumerate() {
+            by_channel.entry(window.channel).or_default().push(index);
+        }
+        let chain = |windows| Chain { windows, done: 0, history: self.initial.clone() };
+        by_channel.into_values().map(chain).collect()
+    }
+
+    /// The next window of every channel whose last one is decoded for good.
+    fn continue_chains(&self, chains: &mut [Chain], progress: &mut Progress, outputs: &[Hypothesis]) {
+        for chain in chains {
+            let Some(&window) = chain.windows.get(chain.done) else { continue };
+            if progress.next.iter().any(|pass| pass.window == window) {
+                continue;
+            }
+            let Some(answer) = progress.accepted[window].map(|index| &outputs[index]) else { continue };
+            chain.done += 1;
+            if !self.is_silent(answer) {
+                chain.history.extend(&answer.tokens);
+                let is_unreliable = answer.low_confidence.is_some();
+                if is_unreliable || answer.temperature > self.config.prompt_reset_on_temperature {
+                    chain.history.clear();
+                }
+            }
+            if let Some(&window) = chain.windows.get(chain.done) {
+                progress.next.push(Pass { window, language: None, prompt: self.prompt(&chain.history) });
+            }
+        }
+    }
+
+    /// Hotwords, and as much of the end of a text as there is room for.
+    fn prompt(&self, text: &[u32]) -> Vec<u32> {
+        let room = self.prompt_limit - self.hotwords.len();
+        [&self.hotwords, &text[text.len().saturating_sub(room)..]].concat()
+    }
+
+    fn is_silent(&self, answer: &Hypothesis) -> bool {
+        self.config.is_silent(answer.avg_logprob(), answer.no_speech_prob)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn scheduler(condition_on_previous_text: bool) -> WindowScheduler {
+        let config = TranscribeConfig { condition_on_previous_text, ..TranscribeConfig::default() };
+        WindowScheduler { config, initial: vec![1, 2], hotwords: vec![9], prompt_limit: 4 }
+    }
+
+    fn windows(channels: &[u16]) -> Vec<Window> {
+        let window = |(index, channel): (usize, &u16)| {
+            let start_s = index as f64 * 10.0;
+            Window { channel: *channel, start_s, end_s: start_s + 5.0, first_span: 0, spans: 0 }
+        };
+        channels.iter().enumerate().map(window).collect()
+    }
+
+    fn answer(language: &str, probability: f32, tokens: &[u32]) -> Hypothesis {
+        Hypothesis {
+            tokens: tokens.to_vec(),
+            logprobs: vec![-0.1; tokens.len()],
+            end_logprob: Some(-0.1),
+            looping: false,
+            boundaries_s: None,
+            language: language.into(),
+            language_probability: Some(probability),
+            no_speech_prob: 0.0,
+            temperature: 0.0,
+            compression_ratio: 1.0,
+            rejected: vec![],
+            low_confidence: None,
+            loudest_dbfs: -20.0,
+        }
+    }
+
+    #[test]
+    fn language_of_an_unsure_window_is_that_of_most_seconds() {
+        let (scheduler, windows) = (scheduler(false), windows(&[0, 0, 1, 1]));
+        let mut outputs =
+            vec![answer("en", 0.9, &[5]), answer("ko", 0.4, &[6]), answer("en", 0.3, &[7]), answer("ko", 0.8, &[8])];
+        assert_eq!(scheduler.replay(&windows, &outputs[..3]).next.len(), 4, "not all are answered");
+        // Both have five seconds that are sure; the first by name wins.
+        let progress = scheduler.replay(&windows, &outputs);
+        let again = Pass { window: 1, language: Some("en".into()), prompt: vec![9, 1, 2] };
+        assert_eq!((progress.next, progress.answered), (vec![again], 4));
+        outputs.push(answer("en", 0.2, &[5, 5]));
+        let progress = scheduler.replay(&windows, &outputs);
+        assert!(progress.next.is_empty());
+        assert_eq!(progress.accepted, [Some(0), Some(4), Some(2), Some(3)]);
+        assert_eq!(progress.first[1], Some(1));
+    }
+
+    #[test]
+    fn silence_neither_votes_nor_is_decoded_again() {
+        let (scheduler, windows) = (scheduler(false), windows(&[0, 0, 0]));
+        let silent = |language, probability| {
+            let silence = answer(language, probability, &[5]);
+            Hypothesis { no_speech_prob: 0.9, logprobs: vec![-4.0], ..silence }
+        };
+        let outputs = [silent("ko", 0.9), silent("ko", 0.2), answer("en", 0.9, &[5])];
+        assert!(scheduler.replay(&windows, &outputs).next.is_empty());
+        let outputs = [silent("ko", 0.9), silent("ko", 0.2), answer("en", 0.3, &[5])];
+        assert!(scheduler.replay(&windows, &outputs).next.is_empty(), "nobody is sure");
+    }
+
+    #[test]
+    fn windows_follow_the_text_before_them_channel_by_channel() {
+        let (scheduler, windows) = (scheduler(true), windows(&[0, 0, 0, 1]));
+        let first = scheduler.first(&windows);
+        assert_eq!(first.iter().map(|pass| pass.window).collect::<Vec<_>>(), [0, 3]);
+        let mut outputs = vec![answer("en", 0.9, &[5, 6]), answer("en", 0.9, &[7])];
+        let next = |outputs: &[Hypothesis]| scheduler.replay(&windows, outputs).next;
+        assert_eq!(next(&outputs), [Pass { window: 1, language: None, prompt: vec![9, 2, 5, 6] }]);
+        // An unsure window is corrected before the next one follows it.
+        outputs.push(answer("ko", 0.3, &[8]));
+        assert_eq!(next(&outputs), [Pass { window: 1, language: Some("en".into()), prompt: vec![9, 2, 5, 6] }]);
+        outputs.push(Hypothesis { temperature: 0.6, ..answer("en", 0.1, &[4]) });
+        assert_eq!(next(&outputs), [Pass { window: 2, language: None, prompt: vec![9] }], "a high temperature resets");
+        outputs.push(answer("en", 0.9, &[4]));
+        let progress = scheduler.replay(&windows, &outputs);
+        assert_eq!((progress.next, progress.accepted[2]), (vec![], Some(4)));
+    }
+}

@@ -1,0 +1,144 @@
+//! The files of one model: small ones in memory, weights opened, one hash over all.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::OnceLock;
+
+use stage_core::sha256_hex;
+
+use super::folder::{ModelFile, ModelFolder};
+use crate::ModelError;
+use crate::weights::Weights;
+
+/// Which small files a model's folder holds beside its weights.
+#[derive(Debug, Clone, Copy)]
+pub struct Layout {
+    /// Those that every model has.
+    pub required: &'static [&'static str],
+    /// Those that some have.
+    pub optional: &'static [&'static str],
+    /// Those that results depend on, in the order in which they are hashed.
+    pub hashed: &'static [&'static str],
+    /// The separator of two hashes, and before that of the weights.
+    pub separator: &'static str,
+}
+
+/// The small files of one model.
+#[derive(Debug)]
+pub struct SmallFiles {
+    files: BTreeMap<&'static str, ModelFile>,
+    /// Hashes of those that results depend on; nothing for one that is not there.
+    hashes: String,
+}
+
+impl SmallFiles {
+    /// Reads them. Files of a hub model are downloaded into the hub's cache first, where they are not there yet.
+    ///
+    /// # Errors
+    /// A [`ModelError`] that names the first one that is required and missing, or cannot be read.
+    pub fn read(folder: &ModelFolder, layout: &Layout) -> Result<Self, ModelError> {
+        let mut files = BTreeMap::new();
+        for name in layout.required {
+            files.insert(*name, folder.read(name)?);
+        }
+        for name in layout.optional {
+            if let Some(file) = folder.read_optional(name)? {
+                files.insert(*name, file);
+            }
+        }
+        let hash = |name: &&str| files.get(name).map_or_else(String::new, |file| sha256_hex(&file.bytes));
+        let hashes = layout.hashed.iter().map(hash).map(|hash| hash + layout.separator).collect();
+        Ok(Self { files, hashes })
+    }
+
+    /// A file that the layout requires.
+    ///
+    /// # Panics
+    /// Where the layout does not require it.
+    #[must_use]
+    pub fn required(&self, name: &str) -> &ModelFile {
+        self.optional(name).expect("a file that the layout requires")
+    }
+
+    /// A file that the layout names, where the folder has it.
+    #[must_use]
+    pub fn optional(&self, name: &str) -> Option<&ModelFile> {
+        self.files.get(name)
+    }
+
+    /// All files.
+    #[must_use]
+    pub fn into_all(self) -> Vec<ModelFile> {
+        self.files.into_values().collect()
+    }
+}
+
+/// The files of one model whose small files were parsed: name, weights and hash.
+#[derive(Debug)]
+pub struct ModelFiles {
+    name: String,
+    weights: Weights,
+    hashes: String,
+    sha256: OnceLock<String>,
+}
+
+impl ModelFiles {
+    /// Opens the weights beside these small files. No tensor is read.
+    ///
+    /// # Errors
+    /// A [`ModelError`] that names the first file that is missing.
+    pub fn open(folder: &ModelFolder, small: &SmallFiles) -> Result<Self, ModelError> {
+        Ok(Self {
+            name: folder.name().to_owned(),
+            weights: folder.weights()?,
+            hashes: small.hashes.clone(),
+            sha256: OnceLock::new(),
+        })
+    }
+
+    /// The model's name, for people: `embedded`, the directory's name or the hub id.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The weights.
+    #[must_use]
+    pub const fn weights(&self) -> &Weights {
+        &self.weights
+    }
+
+    /// SHA-256 over every file that results depend on, as hex. The first call reads the weights.
+    ///
+    /// # Errors
+    /// A [`ModelError`] that names the file, where they cannot be read.
+    pub fn sha256(&self) -> Result<&str, ModelError> {
+        if let Some(known) = self.sha256.get() {
+            return Ok(known);
+        }
+        let all = format!("{}{}", self.hashes, self.weights.sha256()?);
+        Ok(self.sha256.get_or_init(|| sha256_hex(all.as_bytes())))
+    }
+
+    /// Checks every number of the weights, on all threads.
+    ///
+    /// # Errors
+    /// A [`ModelError`] that names file and tensor: a number is NaN, infinite or beyond f16, or a matrix is zero
+    /// throughout.
+    pub fn check_values(&self) -> Result<(), ModelError> {
+        Ok(self.weights.open()?.check_values()?)
+    }
+
+    /// The size of the weights and the types that they are stored in, for people: `37.7 MB of f32`.
+    ///
+    /// # Errors
+    /// A [`ModelError`] that names the file, where they cannot be read.
+    pub fn weights_summary(&self) -> Result<String, ModelError> {
+        let weights = self.weights.open()?;
+        let tensors = weights.tensors();
+        let bytes: usize = tensors.iter().map(|(_, tensor)| tensor.data().len()).sum();
+        let types: BTreeSet<_> =
+            tensors.iter().map(|(_, tensor)| format!("{:?}", tensor.dtype()).to_lowercase()).collect();
+        let types = types.into_iter().map(|name| if name == "u8" { "int8".to_owned() } else { name });
+        Ok(format!("{:.1} MB of {}", bytes as f64 / 1e6, types.collect::<Vec<_>>().join(", ")))
+    }
+}

@@ -1,0 +1,38 @@
+//! The models of the stages, behind one loader and one error type.
+//!
+//! ```text
+//! ModelSource (embedded, directory, hub) -> ModelFolder -> ModelFiles: small files, weights, hashes
+//!                                                            |
+//!            speech recognizers, by config.json's `architectures` (whisper, wav2vec2)     silero (VAD)
+//! ```
+//!
+//! [`open`] finds a speech model and picks its [`Recognizer`] from one list of families ([`families`]); [`wav2vec2`]
+//! also aligns texts, [`silero`] detects speech. Nothing here knows a stage.
+
+mod device;
+mod error;
+pub mod families;
+mod fault;
+mod files;
+#[cfg(test)]
+#[path = "../tests/support/oracle.rs"]
+mod oracle;
+mod precision;
+mod recognizer;
+pub mod silero;
+mod weights;
+
+pub use device::{DeviceChoice, DeviceError};
+pub use error::ModelError;
+pub use families::{open, wav2vec2, whisper};
+pub use fault::DeviceFault;
+pub use files::{
+    EmbeddedModel, HubError, HubRepository, Layout, ModelFile, ModelFiles, ModelFolder, ModelSource,
+    ParseModelSourceError, SmallFiles, WEIGHTS_FILE,
+};
+pub use precision::{Precision, UnknownPrecision};
+pub use recognizer::{
+    Output, Pass, Recognizer, SpeechModel, Task, TranscribeConfig, TypedRecognizer, Unit, UnknownTask, WindowAudio,
+    WindowText, compact_json,
+};
+pub use weights::{LayerWeights, OpenWeights, TensorFault, TensorSpec, Tensors, Weights, WeightsError};

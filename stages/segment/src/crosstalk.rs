@@ -1,0 +1,301 @@
+//! Crosstalk: speech of one side of a stereo call that is repeated, weaker, in the other side's channel.
+//!
+//! Every interval of a channel's speech is compared with every other channel by normalized cross-correlation over the
+//! delays of an echo. A crosstalk path has one delay, so that the delays of the intervals which correlate well are
+//! counted first, and then the correlation near the delay that occurs most decides, together with the level: crosstalk
+//! is weaker than its source. An interval that correlates little is speech of that channel.
+
+use std::io;
+use std::sync::Arc;
+
+use realfft::num_complex::Complex;
+use realfft::{ComplexToReal, RealFftPlanner, RealToComplex};
+use stage_core::Pcm;
+
+use crate::config::CrosstalkConfig;
+use crate::spans::{Run, samples};
+
+/// An interval that is judged as one: 256 ms.
+const INTERVAL: usize = 4096;
+/// Samples between two intervals.
+const STEP: usize = INTERVAL / 2;
+/// The longest delay of an echo, either way: 100 ms.
+const LONGEST_DELAY: usize = 1600;
+/// Samples of the source that a interval is compared with.
+const FIELD: usize = INTERVAL + 2 * LONGEST_DELAY;
+const FFT: usize = 8192;
+/// How far a interval's delay may be from the path's: 1 ms.
+const DELAY_TOLERANCE: usize = 16;
+/// Intervals that must agree on a delay before it counts as a path's.
+const ENOUGH_INTERVALS: usize = 3;
+/// Speech beside crosstalk that is shorter than this is joined with it, and so is such crosstalk in speech.
+const SHORTEST_S: f64 = 0.3;
+/// Pre-emphasis flattens the spectrum of voices, whose harmonics correlate by chance.
+const PRE_EMPHASIS: f32 = 0.95;
+/// The quietest source of crosstalk, as mean square: -70 dBFS.
+const SILENCE: f32 = 1e-7;
+
+/// A run of crosstalk, and the numbers.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Crosstalk {
+    pub(crate) run: Run,
+    pub(crate) reason: String,
+}
+
+/// A path from one channel into another.
+struct Path {
+    source: usize,
+    /// Samples by which the source is late or, where negative, early, plus [`LONGEST_DELAY`].
+    delay: usize,
+}
+
+/// How one interval correlates with one channel.
+struct Correlation {
+    /// By delay plus [`LONGEST_DELAY`].
+    by_delay: Vec<f32>,
+    /// The interval's level over the source's, in dB.
+    gain_db: f32,
+}
+
+/// Finds crosstalk. One instance serves a recording.
+pub(crate) struct CrosstalkFinder<'a> {
+    pcm: &'a Pcm,
+    config: CrosstalkConfig,
+    forward: Arc<dyn RealToComplex<f32>>,
+    inverse: Arc<dyn ComplexToReal<f32>>,
+}
+
+impl<'a> CrosstalkFinder<'a> {
+    pub(crate) fn new(pcm: &'a Pcm, config: CrosstalkConfig) -> Self {
+        let mut planner = RealFftPlanner::new();
+        Self { pcm, config, forward: planner.plan_fft_forward(FFT), inverse: planner.plan_fft_inverse(FFT) }
+    }
+
+    /// Takes the crosstalk out of a channel's runs. `sources` are the channels that it may come from.
+    pub(crate) fn separate(
+        &self,
+        runs: Vec<Run>,
+        channel: usize,
+        sources: &[usize],
+    ) -> io::Result<(Vec<Run>, Vec<Crosstalk>)> {
+        let mut paths = Vec::new();
+        for source in sources {
+            paths.extend(self.path(&runs, channel, *source)?);
+        }
+        if paths.is_empty() {
+            return Ok((runs, Vec::new()));
+        }
+        let (mut kept, mut crosstalk) = (Vec::new(), Vec::new());
+        for run in runs {
+            self.split(run, channel, &paths, &mut kept, &mut crosstalk)?;
+        }
+        Ok((kept, crosstalk))
+    }
+
+    /// The delay on which the intervals that correlate well agree.
+    fn path(&self, runs: &[Run], channel: usize, source: usize) -> io::Result<Option<Path>> {
+        let mut votes = vec![0usize; 2 * LONGEST_DELAY + 1];
+        for run in runs {
+            for start in intervals(*run) {
+                let Some(correlation) = self.correlate(channel, source, start)? else { continue };
+                let (delay, best) = correlation.best(0..votes.len());
+                if self.is_crosstalk(best, correlation.gain_db) {
+                    votes[delay] += 1;
+                }
+            }
+        }
+        let near = |delay: usize| {
+            let (from, to) = (delay.saturating_sub(DELAY_TOLERANCE), (delay + DELAY_TOLERANCE + 1).min(votes.len()));
+            votes[from..to].iter().sum::<usize>()
+        };
+        let delay = (0..votes.len()).max_by_key(|delay| (near(*delay), votes[*delay]));
+        Ok(delay.filter(|delay| near(*delay) >= ENOUGH_INTERVALS).map(|delay| Path { source, delay }))
+    }
+
+    const fn is_crosstalk(&self, correlation: f32, gain_db: f32) -> bool {
+        correlation >= self.config.correlation && gain_db <= -self.config.attenuation_db
+    }
+
+    /// Parts of a run that are the channel's own, and those that are crosstalk.
+    fn split(
+        &self,
+        run: Run,
+        channel: usize,
+        paths: &[Path],
+        kept: &mut Vec<Run>,
+        crosstalk: &mut Vec<Crosstalk>,
+    ) -> io::Result<()> {
+        let mut verdicts = Vec::new();
+        for start in intervals(run) {
+            verdicts.push((start, self.verdict(channel, paths, start)?));
+        }
+        for part in parts(run, &verdicts) {
+            match part.source_match {
+                None => kept.push(part.run),
+                Some(source_match) => crosstalk.push(Crosstalk { run: part.run, reason: source_match.reason() }),
+            }
+        }
+        Ok(())
+    }
+
+    fn verdict(&self, channel: usize, paths: &[Path], start: u64) -> io::Result<Option<Match>> {
+        let mut best: Option<Match> = None;
+        for Path { source, delay } in paths {
+            let Some(found) = self.correlate(channel, *source, start)? else { continue };
+            let (from, to) = (delay.saturating_sub(DELAY_TOLERANCE), delay + DELAY_TOLERANCE + 1);
+            let (at, correlation) = found.best(from..to.min(found.by_delay.len()));
+            let is_better = best.as_ref().is_none_or(|best| correlation > best.correlation);
+            if is_better && self.is_crosstalk(correlation, found.gain_db) {
+                let delay_ms = (at as f32 - LONGEST_DELAY as f32) / 16.0;
+                best = Some(Match { source: *source, correlation, delay_ms, gain_db: found.gain_db, intervals: 1 });
+            }
+        }
+        Ok(best)
+    }
+
+    /// Correlation of the interval of `channel` at `start` with `source`; nothing where the source is silent.
+    fn correlate(&self, channel: usize, source: usize, start: u64) -> io::Result<Option<Correlation>> {
+        let own = emphasized(&self.pcm.read(channel, start, INTERVAL)?);
+        let from = start.saturating_sub(LONGEST_DELAY as u64);
+        let mut field = emphasized(&self.pcm.read(source, from, FIELD)?);
+        let missing = LONGEST_DELAY - (start - from) as usize;
+        field.splice(0..0, std::iter::repeat_n(0.0, missing));
+        field.resize(FIELD, 0.0);
+        let power = |samples: &[f32]| samples.iter().map(|x| x * x).sum::<f32>();
+        let own_power = power(&own);
+        let mut beside = power(&field[..INTERVAL]);
+        let loudest = field.chunks(INTERVAL / 4).map(power).fold(0.0, f32::max) * 4.0;
+        if loudest < SILENCE * INTERVAL as f32 || own_power == 0.0 {
+            return Ok(None);
+        }
+        let product = self.product(&own, &field);
+        let mut by_delay = Vec::with_capacity(2 * LONGEST_DELAY + 1);
+        for lag in 0..=2 * LONGEST_DELAY {
+            let scale = (own_power * beside.max(loudest * 1e-3)).sqrt();
+            by_delay.push(product[lag] / scale);
+            let next = field.get(lag + INTERVAL).map_or(0.0, |x| x * x);
+            beside = (beside + next - field[lag] * field[lag]).max(0.0);
+        }
+        let middle = power(&field[LONGEST_DELAY..LONGEST_DELAY + INTERVAL]);
+        Ok(Some(Correlation { by_delay, gain_db: 10.0 * (own_power / middle.max(f32::MIN_POSITIVE)).log10() }))
+    }
+
+    /// Sums of products of the interval with the field, by lag.
+    fn product(&self, own: &[f32], field: &[f32]) -> Vec<f32> {
+        let transform = |samples: &[f32]| {
+            let mut padded = vec![0.0; FFT];
+            padded[..samples.len()].copy_from_slice(samples);
+            let mut spectrum = self.forward.make_output_vec();
+            // Lengths are those of the plan.
+            drop(self.forward.process(&mut padded, &mut spectrum));
+            spectrum
+        };
+        let (own, field) = (transform(own), transform(field));
+        let mut crossed: Vec<Complex<f32>> = field.iter().zip(&own).map(|(field, own)| field * own.conj()).collect();
+        // The first and last bins of a real signal are real.
+        let last = crossed.len() - 1;
+        (crossed[0].im, crossed[last].im) = (0.0, 0.0);
+        let mut lags = self.inverse.make_output_vec();
+        drop(self.inverse.process(&mut crossed, &mut lags));
+        lags.iter_mut().for_each(|x| *x /= FFT as f32);
+        lags
+    }
+}
+
+impl Correlation {
+    /// The delay with the highest magnitude (an echo may be inverted) and that magnitude.
+    fn best(&self, delays: std::ops::Range<usize>) -> (usize, f32) {
+        let first = delays.start;
+        let strengths = self.by_delay[delays].iter().map(|x| x.abs()).enumerate();
+        let best = strengths.max_by(|a, b| a.1.total_cmp(&b.1)).unwrap_or((0, 0.0));
+        (first + best.0, best.1)
+    }
+}
+
+/// The source of an interval of crosstalk.
+#[derive(Debug, Clone)]
+struct Match {
+    source: usize,
+    correlation: f32,
+    delay_ms: f32,
+    gain_db: f32,
+    /// Over how many intervals the numbers are means.
+    intervals: usize,
+}
+
+impl Match {
+    fn reason(&self) -> String {
+        let Self { source, correlation, delay_ms, gain_db, .. } = self;
+        let below = -gain_db;
+        format!(
+            "crosstalk from channel {source}: correlation {correlation:.2} at {delay_ms:.1} ms, {below:.0} dB below it"
+        )
+    }
+
+    fn join(&mut self, other: &Self) {
+        let (a, b) = (self.intervals as f32, other.intervals as f32);
+        self.correlation = (self.correlation * a + other.correlation * b) / (a + b);
+        self.gain_db = (self.gain_db * a + other.gain_db * b) / (a + b);
+        self.intervals += other.intervals;
+    }
+}
+
+/// A part of a run: the channel's own speech, or crosstalk.
+struct Part {
+    run: Run,
+    source_match: Option<Match>,
+}
+
+/// The starts of a run's intervals, at least one.
+fn intervals(run: Run) -> impl Iterator<Item = u64> {
+    let last = run.len().saturating_sub(INTERVAL as u64 / 2).max(1);
+    (0..last).step_by(STEP).map(move |offset| run.start + offset)
+}
+
+/// Joins intervals of one verdict; each stands for the [`STEP`] around its middle. Short parts go with their
+/// neighbors.
+fn parts(run: Run, verdicts: &[(u64, Option<Match>)]) -> Vec<Part> {
+    let mut parts: Vec<Part> = Vec::new();
+    for (at, (start, source_match)) in verdicts.iter().enumerate() {
+        let edge = |start: u64| (start + (INTERVAL - STEP) as u64 / 2).clamp(run.start, run.end);
+        let from = if at == 0 { run.start } else { edge(*start) };
+        let to = verdicts.get(at + 1).map_or(run.end, |(next, _)| edge(*next));
+        push(&mut parts, Part { run: Run { start: from, end: to, ..run }, source_match: source_match.clone() });
+    }
+    let shortest = samples(SHORTEST_S);
+    let mut joined: Vec<Part> = Vec::new();
+    for part in parts {
+        match joined.last_mut() {
+            Some(before) if part.run.len() < shortest => before.run.end = part.run.end,
+            Some(before) if before.run.len() < shortest => {
+                let start = before.run.start;
+                *before = Part { run: Run { start, ..part.run }, source_match: part.source_match };
+            }
+            _ => push(&mut joined, part),
+        }
+    }
+    joined
+}
+
+fn push(parts: &mut Vec<Part>, part: Part) {
+    match (parts.last_mut(), &part.source_match) {
+        (Some(Part { run, source_match: None }), None) => run.end = part.run.end,
+        (Some(Part { run, source_match: Some(before) }), Some(source_match))
+            if before.source == source_match.source =>
+        {
+            before.join(source_match);
+            run.end = part.run.end;
+        }
+        _ => parts.push(part),
+    }
+}
+
+fn emphasized(samples: &[f32]) -> Vec<f32> {
+    let mut before = samples.first().copied().unwrap_or(0.0);
+    let emphasize = |x: &f32| {
+        let y = x - PRE_EMPHASIS * before;
+        before = *x;
+        y
+    };
+    samples.iter().map(emphasize).collect()
+}

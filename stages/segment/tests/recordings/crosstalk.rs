@@ -1,0 +1,44 @@
+//! One side of a call repeated in the other side's channel.
+
+use segment::CrosstalkConfig;
+
+use crate::support::calls::{LEAKS, Leak, Separation, call};
+use crate::support::data;
+
+#[test]
+fn crosstalk_is_dropped_and_speech_over_it_stays() {
+    let Some(data) = data() else { return };
+    let mut all = Separation::default();
+    for (seed, leak) in LEAKS.into_iter().enumerate() {
+        let call = call(&data, Some(leak), 5 + seed as u64);
+        let found = call.separation();
+        assert!(found.crosstalk > 100, "{leak:?}: there is crosstalk to find: {found:?}");
+        assert!(found.dropped * 10 > found.crosstalk * 7, "{leak:?}: {found:?}");
+        assert!(found.lost * 20 < found.own, "{leak:?}: {found:?}");
+        assert_eq!(call.lost_of_source(), 0, "{leak:?}");
+        all.crosstalk += found.crosstalk;
+        all.dropped += found.dropped;
+        all.own += found.own;
+        all.lost += found.lost;
+    }
+    assert!(all.dropped * 100 > all.crosstalk * 85 && all.lost * 50 < all.own, "{all:?}");
+}
+
+#[test]
+fn crosstalk_free_call_keeps_everything() {
+    let Some(data) = data() else { return };
+    for seed in 40..44 {
+        let call = call(&data, None, seed);
+        assert_eq!((call.separation().lost, call.lost_of_source()), (0, 0));
+    }
+}
+
+#[test]
+fn crosstalk_is_listed_with_its_numbers() {
+    let Some(data) = data() else { return };
+    let leak = Leak { gain_db: -20.0, delay_ms: 10.0, room: false };
+    let dropped = call(&data, Some(leak), 3).segments(Some(CrosstalkConfig::default())).dropped;
+    let is_crosstalk = |reason: &&String| reason.starts_with("crosstalk from channel 0: correlation 0.");
+    let listed = dropped.iter().map(|dropped| &dropped.reason).find(is_crosstalk).unwrap();
+    assert!(listed.contains(" at -10.0 ms, ") && listed.ends_with(" dB below it"), "{listed}");
+}

@@ -1,0 +1,225 @@
+//! The stage.
+
+use std::io;
+use std::sync::Arc;
+
+use models::{ModelError, Output, Pass, Recognizer, SpeechModel, TranscribeConfig, Unit, WindowAudio};
+use stage_core::{
+    Artifact, DeviceStage, ErrorClass, Flow, Identity, Inputs, ListFlow, Pcm, Phases, SAMPLE_RATE_HZ, Segment,
+    SpeechSegments, Stage, StageError, StageName, StageSpec, Transcript, Window,
+};
+
+use crate::audio;
+
+/// The stage's name.
+const NAME: StageName = Transcript::NAME.stage();
+
+/// Windows that [`Stage::run`] has in progress at once.
+const RUN_BATCH: usize = 8;
+/// Windows that it prepares before it decodes them.
+const RUN_INPUTS: usize = 4 * RUN_BATCH;
+/// Samples that a window may be longer than the model's, for rounding: 10 ms.
+const SLACK: usize = 160;
+
+/// A recognizer as a stage: windows of speech to segments of text.
+///
+/// Making one is cheap; [`Transcriber::load`] brings the weights onto the device and must come before
+/// [`DeviceStage::infer`].
+#[derive(Debug)]
+pub struct Transcriber {
+    recognizer: Box<dyn Recognizer>,
+    token_times: bool,
+}
+
+impl Transcriber {
+    /// A stage for a model and settings; no weight is read yet.
+    ///
+    /// # Errors
+    /// [`ModelError::Language`] where the model does not know the language: choose one that it lists.
+    /// [`ModelError::Setting`] or [`ModelError::SpecialToken`] where another setting makes no sense or does not apply
+    /// to the model, or the device does not have the precision.
+    pub fn new(model: Box<dyn SpeechModel>, config: TranscribeConfig) -> Result<Self, ModelError> {
+        let token_times = config.token_times;
+        Ok(Self { recognizer: model.recognizer(config)?, token_times })
+    }
+
+    /// The model.
+    #[must_use]
+    pub fn model(&self) -> &dyn SpeechModel {
+        self.recognizer.model()
+    }
+
+    /// Brings the weights onto the device, once; further calls do nothing.
+    ///
+    /// # Errors
+    /// Class `Device` where the device cannot be used; otherwise the weights are unreadable, truncated or do not fit
+    /// `config.json`.
+    pub fn load(&self) -> Result<(), StageError> {
+        self.recognizer.load().map_err(|error| fault(&error))
+    }
+
+    fn unit(&self, pcm: &Pcm, segments: &SpeechSegments, pass: Pass) -> Result<Unit, StageError> {
+        let window = &segments.windows[pass.window];
+        let audio = audio::read(pcm, segments, window, self.token_times).map_err(unreadable)?;
+        let limit_s = self.model().window_s();
+        if audio.samples.len() > (limit_s * f64::from(SAMPLE_RATE_HZ)).round() as usize + SLACK {
+            let length_s = window.end_s - window.start_s;
+            let message = format!("a window of {length_s:.2} s; the model takes up to {limit_s:.2} s");
+            return Err(bug("window-too-long", message));
+        }
+        Ok(self.recognizer.prepare(&audio, pass))
+    }
+
+    /// Prepares the passes behind `outputs` and emits them by their index; gives their number.
+    fn emit_next(
+        &self,
+        (pcm, segments): (&Pcm, &SpeechSegments),
+        outputs: &[Output],
+        is_done: &dyn Fn(usize) -> bool,
+        emit: &mut dyn FnMut(usize, Unit) -> bool,
+    ) -> Result<usize, StageError> {
+        let passes = self.recognizer.next_passes(&segments.windows, outputs).map_err(|error| fault(&error))?;
+        let count = passes.len();
+        for (index, pass) in (outputs.len()..).zip(passes) {
+            if !is_done(index) && !emit(index, self.unit(pcm, segments, pass)?) {
+                break;
+            }
+        }
+        Ok(count)
+    }
+
+    /// Adds the outputs of inputs.
+    fn infer_all(&self, inputs: Vec<Arc<Unit>>, outputs: &mut Vec<Output>) -> Result<(), StageError> {
+        let mut flow = ListFlow::new(inputs, RUN_BATCH);
+        self.infer(&mut flow)?;
+        let missing = || bug("outputs-missing", "a window was not answered".to_owned());
+        outputs.extend(flow.into_answers().ok_or_else(missing)?);
+        Ok(())
+    }
+}
+
+fn fault(error: &ModelError) -> StageError {
+    error.in_stage(NAME)
+}
+
+fn unreadable(reason: io::Error) -> StageError {
+    let message = format!("the samples of a window could not be read: {reason}");
+    StageError::new(NAME, ErrorClass::Transient, "samples-unreadable", message)
+}
+
+fn bug(code: &str, message: String) -> StageError {
+    StageError::new(NAME, ErrorClass::Bug, code, message)
+}
+
+impl Stage for Transcriber {
+    const SPEC: StageSpec = StageSpec {
+        name: NAME,
+        version: 6,
+        inputs: &[Pcm::NAME, SpeechSegments::NAME],
+        outputs: &[],
+        phases: Phases::Device,
+        weight: 0.75,
+    };
+    type Input<'a> = (&'a Pcm, &'a SpeechSegments);
+    type Output = Transcript;
+
+    /// Settings and model. Where the model's files cannot be hashed, the error stands for the hash: it equals no
+    /// other, and [`Transcriber::load`] reports it. Ask [`SpeechModel::sha256`] first to get it early.
+    fn identity(&self) -> Identity {
+        Identity {
+            settings: self.recognizer.settings(),
+            model_sha256: Some(self.model().sha256().map_or_else(|error| error.to_string(), ToOwned::to_owned)),
+            numeric: Some(self.recognizer.numeric()),
+        }
+    }
+
+    fn input<'a>(inputs: &Inputs<'a>) -> Result<Self::Input<'a>, StageError> {
+        Ok((inputs.transient()?, inputs.get()?))
+    }
+
+    fn run(&self, input: Self::Input<'_>) -> Result<Transcript, StageError> {
+        self.load()?;
+        let mut outputs = Vec::new();
+        loop {
+            let mut inputs = Vec::new();
+            let mut answered = Vec::new();
+            let mut failure = None;
+            let passes = self.emit_next(input, &outputs, &|_| false, &mut |_, unit| {
+                inputs.push(Arc::new(unit));
+                if inputs.len() == RUN_INPUTS {
+                    failure = self.infer_all(std::mem::take(&mut inputs), &mut answered).err();
+                }
+                failure.is_none()
+            })?;
+            if let Some(error) = failure {
+                return Err(error);
+            }
+            if passes == 0 {
+                return self.finish(input, outputs);
+            }
+            self.infer_all(inputs, &mut answered)?;
+            outputs.append(&mut answered);
+        }
+    }
+}
+
+impl DeviceStage for Transcriber {
+    type ModelInput = Unit;
+    type ModelOutput = Output;
+
+    fn prepare(
+        &self,
+        input: Self::Input<'_>,
+        is_done: &dyn Fn(usize) -> bool,
+        emit: &mut dyn FnMut(usize, Unit) -> bool,
+    ) -> Result<usize, StageError> {
+        self.emit_next(input, &[], is_done, emit)
+    }
+
+    fn unit_audio_s(&self, (pcm, segments): Self::Input<'_>, index: usize) -> f64 {
+        let length_s = |window: &Window| window.end_s - window.start_s;
+        let all_s: f64 = segments.windows.iter().map(length_s).sum();
+        segments.windows.get(index).map_or(0.0, |window| length_s(window) / all_s * pcm.duration_s())
+    }
+
+    fn load(&self) -> Result<(), StageError> {
+        Self::load(self)
+    }
+
+    fn infer(&self, flow: &mut dyn Flow<Unit, Output>) -> Result<(), StageError> {
+        self.recognizer.infer(flow).map_err(|error| fault(&error))
+    }
+
+    /// A window of silence through the whole network; logits that are not finite are an error of it.
+    fn health_probe(&self) -> Result<(), StageError> {
+        let silence = self.recognizer.prepare(&WindowAudio::of_samples(Vec::new()), Pass::of_window(0));
+        self.infer(&mut ListFlow::new(vec![Arc::new(silence)], 1))
+    }
+
+    /// The passes that depend on the outputs so far.
+    fn follow_up(
+        &self,
+        input: Self::Input<'_>,
+        outputs: &[Output],
+        emit: &mut dyn FnMut(usize, Unit) -> bool,
+    ) -> Result<usize, StageError> {
+        self.emit_next(input, outputs, &|_| false, emit)
+    }
+
+    fn finish(&self, (_, segments): Self::Input<'_>, outputs: Vec<Output>) -> Result<Transcript, StageError> {
+        let windows: &[Window] = &segments.windows;
+        let texts = self.recognizer.finish(windows, &outputs).map_err(|error| fault(&error))?;
+        let missing = || bug("outputs-missing", format!("{} outputs to {} windows", outputs.len(), windows.len()));
+        let mut transcript = Transcript { model: self.model().name().to_owned(), segments: vec![], dropped: vec![] };
+        for text in texts.ok_or_else(missing)? {
+            match text {
+                Ok(segments) => transcript.segments.extend(segments),
+                Err(dropped) => transcript.dropped.push(dropped),
+            }
+        }
+        let by_channel_and_time =
+            |a: &Segment, b: &Segment| a.channel.cmp(&b.channel).then(a.start_s.total_cmp(&b.start_s));
+        transcript.segments.sort_by(by_channel_and_time);
+        Ok(transcript)
+    }
+}

@@ -1,0 +1,123 @@
+//! The second family through the stage: the embedded aligner is a whole Wav2Vec2ForCTC over letters and jamo.
+
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
+use std::path::Path;
+
+use models::wav2vec2::Wav2Vec2Files;
+use stage_core::{Pcm, SpeechSegments, Stage, TokenTiming, Transcript, Window};
+use transcribe::{ModelSource, Precision, Task, TranscribeConfig, Transcriber, open_model};
+
+const MODEL: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../fixtures/models/aligner");
+
+fn source() -> ModelSource {
+    ModelSource::Directory(MODEL.into())
+}
+
+fn transcribe(config: TranscribeConfig, pcm: &Pcm, windows: &[Window]) -> Transcript {
+    let transcriber = Transcriber::new(open_model(&source()).unwrap(), config).unwrap();
+    transcriber.run((pcm, &SpeechSegments::of_windows(windows.to_vec()))).unwrap()
+}
+
+/// Read English at 16 kHz, mono; none where the recordings are missing.
+fn reading() -> Option<Vec<f32>> {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/data/en/jfk.wav");
+    let Ok(mut file) = hound::WavReader::open(&path) else {
+        eprintln!("skipped: {} is missing", path.display());
+        return None;
+    };
+    Some(file.samples::<i16>().map(|sample| f32::from(sample.unwrap()) / 32_768.0).collect())
+}
+
+/// A chirp: the text of it has no meaning, but is always the same.
+fn chirp(seconds: usize) -> Vec<f32> {
+    (0..seconds * 16_000).map(|i| (0.0003 * (i as f32).powf(1.5)).sin() * 0.4).collect()
+}
+
+/// The likeliest symbols of a window that are characters, runs joined, straight from the network's logits.
+fn greedy(samples: &[f32]) -> Vec<u32> {
+    let files = Wav2Vec2Files::resolve(&source()).unwrap();
+    let log_probs = files.load().unwrap().emissions(&[samples]).remove(0);
+    let likeliest = |row: &[f32]| (0..row.len()).reduce(|a, b| if row[b] > row[a] { b } else { a }).unwrap();
+    let mut ids: Vec<usize> = log_probs.values.chunks(log_probs.symbols).map(likeliest).collect();
+    ids.dedup();
+    ids.into_iter().filter(|id| files.vocabulary().text(*id).is_some()).map(|id| id as u32).collect()
+}
+
+#[test]
+fn wav2vec2_text_is_the_greedy_path_of_its_logits() {
+    let samples = reading().unwrap_or_else(|| chirp(8));
+    let window = Window::without_spans(0, 0.0, samples.len() as f64 / 16_000.0);
+    let expected = greedy(&samples);
+    let transcript = transcribe(TranscribeConfig::default(), &Pcm::from_channels(vec![samples]), &[window]);
+    let [segment] = transcript.segments.as_slice() else { panic!("{transcript:?}") };
+    let ids: Vec<u32> = segment.token_groups.iter().flat_map(|group| group.ids.clone()).collect();
+    assert!(!ids.is_empty());
+    assert_eq!(ids, expected);
+    assert_eq!(transcript.model, "aligner");
+}
+
+#[test]
+fn wav2vec2_token_groups_are_the_text_in_time() {
+    let samples = [chirp(3), vec![0.0; 16_000], chirp(3)].concat();
+    let windows = [Window::without_spans(0, 0.0, 3.0), Window::without_spans(0, 4.0, 7.0)];
+    let transcript = transcribe(TranscribeConfig::default(), &Pcm::from_channels(vec![samples]), &windows);
+    assert_eq!(transcript.segments.len() + transcript.dropped.len(), windows.len());
+    for segment in &transcript.segments {
+        let joined: String = segment.token_groups.iter().map(|group| group.text.as_str()).collect();
+        assert_eq!(joined.trim(), segment.text);
+        let times: Vec<f64> = segment.token_groups.iter().flat_map(|group| [group.start_s, group.end_s]).collect();
+        assert!(times.is_sorted() && times[0] >= segment.start_s && times[times.len() - 1] <= segment.end_s);
+        assert_eq!(segment.token_timing, Some(TokenTiming::Emissions));
+        assert_eq!(segment.diagnostics.family, "wav2vec2");
+        assert!((0.0..=1.0).contains(&segment.confidence) && segment.language_probability.is_none());
+    }
+    assert!(!transcript.segments.is_empty(), "{transcript:?}");
+}
+
+#[test]
+fn wav2vec2_words_carry_its_letters_where_they_sound() {
+    let Some(samples) = reading() else { return };
+    let window = Window::without_spans(0, 0.0, samples.len() as f64 / 16_000.0);
+    let transcript = transcribe(TranscribeConfig::default(), &Pcm::from_channels(vec![samples]), &[window]);
+    let segment = &transcript.segments[0];
+    eprintln!("{}", segment.text);
+    // The speech begins about 0.3 s into the file; the aligner's blank is silence, so that words end at it.
+    let first = &segment.token_groups[0];
+    assert!((0.1..0.8).contains(&first.start_s), "{first:?}");
+    assert!(segment.token_groups.len() > 40 && segment.text.contains(' '), "{}", segment.text);
+}
+
+#[test]
+fn wav2vec2_drops_digital_silence_with_a_reason() {
+    let pcm = Pcm::from_channels(vec![vec![0.0; 32_000]]);
+    let transcript = transcribe(TranscribeConfig::default(), &pcm, &[Window::without_spans(0, 0.0, 2.0)]);
+    let reason = &transcript.dropped[0].reason;
+    assert!(transcript.segments.is_empty() && (reason == "no text" || reason.starts_with("silence")), "{reason}");
+}
+
+#[test]
+fn wav2vec2_refuses_settings_that_it_does_not_read() {
+    let refused = |config| Transcriber::new(open_model(&source()).unwrap(), config).unwrap_err().to_string();
+    let default = TranscribeConfig::default;
+    for (config, named) in [
+        (TranscribeConfig { beam_size: 2, ..default() }, "beam_size is 2: the model does not read this setting"),
+        (TranscribeConfig { task: Task::Translate, ..default() }, "task is \"translate\""),
+        (TranscribeConfig { timestamps: true, ..default() }, "timestamps is true"),
+        (TranscribeConfig { hotwords: Some("nine".into()), ..default() }, "hotwords is \"nine\""),
+        (TranscribeConfig { languages: vec!["en".into()], ..default() }, "languages is [\"en\"]"),
+        (TranscribeConfig { precision: Precision::Int8, ..default() }, "precision is int8: this model computes in f32"),
+    ] {
+        assert!(refused(config.clone()).contains(named), "{named}: {}", refused(config));
+    }
+}
+
+#[test]
+fn wav2vec2_identity_holds_only_the_settings_that_it_reads() {
+    let identity = |config| Transcriber::new(open_model(&source()).unwrap(), config).unwrap().identity();
+    let base = identity(TranscribeConfig::default());
+    let names: Vec<&String> = base.settings.as_object().unwrap().keys().collect();
+    assert_eq!(names, ["contrast_threshold_db", "low_confidence_threshold", "silence_dbfs", "token_times"]);
+    assert_eq!(base.numeric.as_deref(), Some("f32"));
+    assert_ne!(base, identity(TranscribeConfig { silence_dbfs: -50.0, ..TranscribeConfig::default() }));
+}
