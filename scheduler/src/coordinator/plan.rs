@@ -1,4 +1,4 @@
-//! From planned items and the store to jobs: what is reused, what is run, and which records the steps read.
+//! From planned items and the store to jobs: what is reused, what is run, and which artifacts the steps read.
 
 use std::collections::{BTreeSet, HashMap};
 

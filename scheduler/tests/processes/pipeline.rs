@@ -21,11 +21,11 @@ pub(crate) struct Settings {
     pub(crate) folder: PathBuf,
     /// How long a CPU stage takes.
     pub(crate) cpu_ms: u64,
-    /// How long the device takes for a group of units.
+    /// How long the device takes for a group of inputs.
     pub(crate) device_ms: u64,
     /// Build no pipeline.
     pub(crate) refuse: bool,
-    /// The canary fails on this device.
+    /// The health probe fails on this device.
     pub(crate) sick: Option<DeviceId>,
 }
 
@@ -54,7 +54,7 @@ pub(crate) struct Item {
 
 pub(crate) fn worker_main(args: &[String]) {
     if let Some(mark) = args.first().filter(|mark| first_time(Path::new(mark))) {
-        println!("{mark}: this is no message");
+        println!("{mark}: this is not a message");
     }
     let end = serve(Tool::of_version("0.0.1-test"), |settings: &WorkerSettings| {
         let device = settings.device.clone();
@@ -122,9 +122,9 @@ impl Fake {
         Ok(())
     }
 
-    /// What the units' names say.
-    fn misbehave_on_device(&self, units: &[Arc<String>], stage: StageKind) -> Result<(), StageError> {
-        for unit in units {
+    /// What the inputs' names say.
+    fn misbehave_on_device(&self, inputs: &[Arc<String>], stage: StageKind) -> Result<(), StageError> {
+        for unit in inputs {
             if **unit == "poison/3" {
                 return Err(error(stage, ErrorClass::Bug, "poison"));
             }
@@ -137,8 +137,8 @@ impl Fake {
         Ok(())
     }
 
-    fn artifact(stage: StageKind, item: &Item, answers: &[String]) -> Artifact {
-        Artifact { body: json!({"stage": stage, "of": item.name, "answers": answers}).to_string() }
+    fn artifact(stage: StageKind, item: &Item, outputs: &[String]) -> Artifact {
+        Artifact { body: json!({"stage": stage, "of": item.name, "outputs": outputs}).to_string() }
     }
 }
 
@@ -167,13 +167,13 @@ impl Pipeline for Fake {
         emit: &mut dyn FnMut(usize, String) -> bool,
     ) -> Result<usize, StageError> {
         // A recording of silence has no unit.
-        let units = if item.name == "silence" { 0 } else { PREPARED };
-        for unit in (0..units).filter(|unit| !is_answered(*unit)) {
+        let inputs = if item.name == "silence" { 0 } else { PREPARED };
+        for unit in (0..inputs).filter(|unit| !is_answered(*unit)) {
             if !emit(unit, format!("{}/{unit}", item.name)) {
                 break;
             }
         }
-        Ok(units)
+        Ok(inputs)
     }
 
     fn unit_audio_s(&self, _: &Item, _: StageKind, index: usize) -> f64 {
@@ -181,7 +181,7 @@ impl Pipeline for Fake {
     }
 
     fn canary(&self) -> Result<(), StageError> {
-        self.log("", "canary", || ());
+        self.log("", "probe", || ());
         if self.settings.sick.as_ref() == Some(&self.device) {
             return Err(error(StageKind::Transcribe, ErrorClass::Device, "sick"));
         }
@@ -195,37 +195,37 @@ impl Pipeline for Fake {
 
     fn infer(&self, stage: StageKind, flow: &mut dyn Flow<String, String>) -> Result<(), StageError> {
         loop {
-            let (keys, units): (Vec<_>, Vec<_>) = std::iter::from_fn(|| flow.draw()).unzip();
+            let (keys, inputs): (Vec<_>, Vec<_>) = std::iter::from_fn(|| flow.draw()).unzip();
             if keys.is_empty() {
                 return Ok(());
             }
-            self.misbehave_on_device(&units, stage)?;
-            let names: Vec<_> = units.iter().map(|unit| unit.as_str()).collect();
+            self.misbehave_on_device(&inputs, stage)?;
+            let names: Vec<_> = inputs.iter().map(|unit| unit.as_str()).collect();
             self.log(&names.join(" "), "infer", || sleep(Duration::from_millis(self.settings.device_ms)));
-            keys.into_iter().zip(units).for_each(|(key, unit)| flow.answer(key, unit.to_uppercase()));
+            keys.into_iter().zip(inputs).for_each(|(key, unit)| flow.answer(key, unit.to_uppercase()));
         }
     }
 
-    /// Recordings called `follow-…`: two units that the prepared ones lead to, and one that those lead to.
+    /// Recordings called `follow-…`: two inputs that the prepared ones lead to, and one that those lead to.
     fn follow_up(
         &self,
         item: &Item,
         _: StageKind,
-        answers: &[String],
+        outputs: &[String],
         emit: &mut dyn FnMut(usize, String) -> bool,
     ) -> Result<usize, StageError> {
-        let more = match answers.len() {
+        let more = match outputs.len() {
             PREPARED if item.name.starts_with("follow-") => 2,
             7 => 1,
             _ => 0,
         };
-        for index in answers.len()..answers.len() + more {
-            emit(index, format!("{}/{index}<{}", item.name, answers[answers.len() - 1]));
+        for index in outputs.len()..outputs.len() + more {
+            emit(index, format!("{}/{index}<{}", item.name, outputs[outputs.len() - 1]));
         }
         Ok(more)
     }
 
-    fn finish(&self, item: &Item, stage: StageKind, answers: Vec<String>) -> Result<Artifact, StageError> {
-        Ok(Self::artifact(stage, item, &answers))
+    fn finish(&self, item: &Item, stage: StageKind, outputs: Vec<String>) -> Result<Artifact, StageError> {
+        Ok(Self::artifact(stage, item, &outputs))
     }
 }

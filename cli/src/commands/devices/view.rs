@@ -60,7 +60,7 @@ impl View {
                 Cell::new(shown.name),
                 right(shown.memory),
                 right(shown.temperature),
-                right(shown.utilisation),
+                right(shown.utilization),
                 right(shown.ecc),
                 right(shown.xid),
                 Cell::new(gpu.state()),
@@ -74,9 +74,9 @@ impl View {
     /// A line for each GPU, without a frame.
     pub(super) fn lines(&self) -> Vec<String> {
         let line = |gpu: &Gpu| {
-            let Shown { memory, temperature, utilisation, ecc, xid, .. } = Shown::of(gpu);
+            let Shown { memory, temperature, utilization, ecc, xid, .. } = Shown::of(gpu);
             format!(
-                "{}  memory {memory}  temperature {temperature}  in use {utilisation}  ECC {ecc}  Xid {xid}  {}",
+                "{}  memory {memory}  temperature {temperature}  in use {utilization}  ECC {ecc}  Xid {xid}  {}",
                 gpu.name,
                 gpu.state()
             )
@@ -104,7 +104,7 @@ impl Gpu {
         let readings = [
             ("memory", &report.memory_used_bytes.reason),
             ("temperature", &report.temperature_c.reason),
-            ("use", &report.utilisation_percent.reason),
+            ("use", &report.utilization_percent.reason),
             ("ECC", &report.ecc_uncorrected.reason),
             ("Xid", &report.xids.reason),
             ("name", &report.name.reason),
@@ -120,7 +120,7 @@ struct Shown {
     name: String,
     memory: String,
     temperature: String,
-    utilisation: String,
+    utilization: String,
     ecc: String,
     xid: String,
 }
@@ -128,14 +128,14 @@ struct Shown {
 impl Shown {
     fn of(gpu: &Gpu) -> Self {
         let Ok(report) = &gpu.report else {
-            let [name, memory, temperature, utilisation, ecc, xid] = [const { UNKNOWN }; 6].map(str::to_owned);
-            return Self { name, memory, temperature, utilisation, ecc, xid };
+            let [name, memory, temperature, utilization, ecc, xid] = [const { UNKNOWN }; 6].map(str::to_owned);
+            return Self { name, memory, temperature, utilization, ecc, xid };
         };
         Self {
             name: shown(&report.name, Clone::clone),
             memory: memory(report),
             temperature: shown(&report.temperature_c, |c| format!("{c} C")),
-            utilisation: shown(&report.utilisation_percent, |percent| format!("{percent} %")),
+            utilization: shown(&report.utilization_percent, |percent| format!("{percent} %")),
             ecc: shown(&report.ecc_uncorrected, u64::to_string),
             xid: shown(&report.xids, |xids| xids.last().map_or_else(|| "none".to_owned(), u64::to_string)),
         }

@@ -4,7 +4,7 @@ use stage_core::Fingerprint;
 
 use super::Alteration;
 
-/// What was checked, and what failed.
+/// The result of a check: counts, and failures.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct StoreCheck {
     /// Artifacts checked.
