@@ -11,14 +11,14 @@ use crate::fixture::{Fixture, artifacts, ends, pids, planned, planned_to};
 pub(crate) fn tests() -> Vec<(&'static str, fn())> {
     vec![
         ("two_workers_share_six_short_files_and_a_second_run_starts_none", two_workers),
-        ("a_copy_is_computed_once_and_done_twice", copies),
+        ("copy_is_computed_once_and_done_twice", copies),
         ("batch_sizes_and_workers_change_no_artifact", same_artifacts),
         ("later_stages_read_stored_artifacts", resume),
         ("recomputation_replaces_from_its_stage_on", recompute),
-        ("an_altered_artifact_is_computed_again", altered),
+        ("altered_artifact_is_computed_again", altered),
         ("recording_without_inputs_is_finished", silence),
         ("lanes_overlap", overlap),
-        ("a_worker_sees_its_gpu_alone_and_inherits_the_rest", environment),
+        ("worker_sees_its_gpu_alone_and_inherits_the_rest", environment),
         ("done_is_reported_after_the_commit", durable),
     ]
 }

@@ -14,9 +14,9 @@ use crate::pipeline::Settings;
 pub(crate) fn tests() -> Vec<(&'static str, fn())> {
     vec![
         ("interrupted_run_finishes_what_is_open_and_the_next_resumes", interrupted),
-        ("a_second_interruption_ends_at_once", interrupted_twice),
-        ("the_grace_period_is_bounded", grace),
-        ("a_killed_coordinator_leaves_no_worker_and_loses_nothing", coordinator_killed),
+        ("second_interruption_ends_at_once", interrupted_twice),
+        ("grace_period_is_bounded", grace),
+        ("killed_coordinator_leaves_no_worker_and_loses_nothing", coordinator_killed),
     ]
 }
 

@@ -68,7 +68,7 @@ fn news(from: DeviceState, to: DeviceState, reason: &str) -> Option<(DeviceState
 }
 
 #[test]
-fn a_device_that_was_never_read_is_held() {
+fn gate_holds_a_device_that_was_never_read() {
     assert_eq!(Tried::new().0.state(), Held);
 }
 
@@ -83,7 +83,7 @@ fn gate_holds_a_full_device_until_it_empties_and_reports_once() {
 }
 
 #[test]
-fn a_hot_device_is_not_admitted() {
+fn gate_does_not_admit_a_hot_device() {
     let mut gate = Tried::new();
     assert_eq!(gate.read(at(80)), news(Held, Held, "80 C, admitted below 80 C"));
     assert_eq!(gate.read(at(79)), news(Held, Admitted, "10 % of its memory is in use, 79 C"));
@@ -102,7 +102,7 @@ fn gate_reports_a_held_device_that_cannot_be_read_once() {
 }
 
 #[test]
-fn an_unreadable_device_is_never_admitted() {
+fn gate_never_admits_a_device_that_cannot_be_read() {
     let memory = GpuReport { memory_used_bytes: Measured::missing("denied"), ..cool() };
     for (report, reason) in [
         (Err("no driver".to_owned()), "its state is unknown: no driver"),
@@ -116,7 +116,7 @@ fn an_unreadable_device_is_never_admitted() {
 }
 
 #[test]
-fn an_unreadable_device_is_admitted_only_where_the_configuration_asks_for_it() {
+fn gate_admits_a_device_that_cannot_be_read_if_the_configuration_asks_for_it() {
     for admit_unknown in [false, true] {
         let mut gate = Gate::new(DeviceLimits { admit_unknown, ..DeviceLimits::default() });
         gate.next(&Ok(without_temperature()), false);
@@ -136,7 +136,7 @@ fn gate_reports_another_reason_to_hold_a_device() {
 }
 
 #[test]
-fn heat_throttles_then_pauses_and_only_the_resume_temperature_lifts_it() {
+fn gate_throttles_then_pauses_by_heat_until_the_resume_temperature() {
     let mut gate = Tried::admitted();
     assert_eq!(gate.read(at(79)), None);
     assert_eq!(gate.read(at(80)), news(Admitted, Throttled, "80 C, throttled at 80 C"));
@@ -149,7 +149,7 @@ fn heat_throttles_then_pauses_and_only_the_resume_temperature_lifts_it() {
 }
 
 #[test]
-fn a_throttled_device_resumes_without_having_been_paused() {
+fn gate_resumes_a_throttled_device_that_was_never_paused() {
     let mut gate = Tried::admitted();
     assert_eq!(gate.read(at(84)).unwrap().1, Throttled);
     assert_eq!(gate.read(at(69)), news(Throttled, Admitted, "69 C, resumed at 70 C"));
@@ -168,7 +168,7 @@ fn gate_keeps_an_admitted_device_that_cannot_be_read_and_reports_once() {
 }
 
 #[test]
-fn our_own_memory_holds_no_device_back_but_that_of_others_does() {
+fn gate_counts_memory_of_others_not_our_own() {
     let mut gate = Tried::admitted();
     assert_eq!(gate.read(full(990)), None);
     gate.1 = false;
@@ -203,7 +203,7 @@ fn gate_ignores_errors_from_before_the_health_probe_passed() {
 }
 
 #[test]
-fn an_uncorrected_memory_error_since_the_run_began_is_a_loss() {
+fn gate_takes_an_uncorrected_memory_error_since_the_run_began_for_a_loss() {
     let ecc = |count| GpuReport { ecc_uncorrected: Measured::of(count), ..cool() };
     let mut gate = Tried::admitted();
     assert_eq!(gate.read(ecc(2)), None, "older ones are known");
@@ -213,7 +213,7 @@ fn an_uncorrected_memory_error_since_the_run_began_is_a_loss() {
 }
 
 #[test]
-fn xids_of_applications_are_no_loss_and_those_of_the_hardware_are() {
+fn gate_takes_xids_of_the_hardware_for_a_loss_not_those_of_applications() {
     let xids = |xids: &[u64]| GpuReport { xids: Measured::of(xids.to_vec()), ..cool() };
     let mut gate = Tried::admitted();
     assert_eq!(gate.read(xids(&[13, 31, 43, 45, 63, 94])), None);
