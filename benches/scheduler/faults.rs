@@ -44,7 +44,7 @@ fn noticed_s(signal: Option<Signal>, timing: Timing) -> f64 {
     let (mut pid, mut at, mut noticed) = (0, None, None);
     run(&load::planned([600.0, 600.0]), &mut *store, &options, &interrupt, &mut |event, _| match event {
         Event::WorkerUp { pid: up, .. } => pid = up as i32,
-        Event::PartCommitted { .. } if noticed.is_none() => match signal {
+        Event::CheckpointCommitted { .. } if noticed.is_none() => match signal {
             Some(signal) if at.is_none() => {
                 kill_process(Pid::from_raw(pid).unwrap(), signal).unwrap();
                 at = Some(Instant::now());

@@ -1,5 +1,5 @@
 //! Scaling over simulated devices: the real coordinator, worker processes and store, with the fixed load in compressed
-//! time. Efficiency is T1 / (N x TN), whole runs, worker starts included. What a device lost is told in three parts:
+//! time. Efficiency is T1 / (N x TN), whole runs, worker starts included. What a device lost is shown in three parts:
 //! before its first call, between calls, and after its last one.
 
 use std::collections::BTreeMap;
@@ -18,7 +18,7 @@ const ONE_DEVICE_S: f64 = 60.0;
 struct Timed {
     wall_s: f64,
     commits: usize,
-    stolen: usize,
+    revoked: usize,
     /// Seconds that a device lost, on average.
     before_s: f64,
     between_s: f64,
@@ -44,7 +44,7 @@ pub(crate) fn table() {
     println!("\n{calls} calls, {hours:.1} h, {windows:.0} windows; time compressed {:.1} times", sim.time_scale);
     println!(
         "{:>8}  {:>8}  {:>10}  {:>8}  {:>10}  lost by a device before, between and after its calls",
-        "devices", "wall s", "efficiency", "commits", "taken back"
+        "devices", "wall s", "efficiency", "commits", "revoked"
     );
     let mut one_s = f64::NAN;
     for devices in [1, 2, 4, 8] {
@@ -66,7 +66,7 @@ fn print(devices: &str, timed: &Timed, efficiency: f64) {
         timed.wall_s,
         efficiency * 100.0,
         timed.commits,
-        timed.stolen,
+        timed.revoked,
         timed.before_s,
         timed.between_s,
         timed.after_s
@@ -81,7 +81,7 @@ fn timed(devices: u32, sim: &SimSettings, lengths_s: &[f64]) -> Timed {
     let (began, began_us, mut commits) = (Instant::now(), now_us(), 0);
     let outcome =
         run(&items, &mut *store, &load::options(devices, sim), &Interrupt::default(), &mut |event, _| match event {
-            Event::StageCommitted { .. } | Event::PartCommitted { .. } => commits += 1,
+            Event::StageCommitted { .. } | Event::CheckpointCommitted { .. } => commits += 1,
             Event::Spans { worker, spans } => {
                 for (span, _) in spans.iter().filter(|(span, _)| span.lane == Lane::Device && span.units > 0) {
                     let first = Calls { first_us: span.start_us, last_us: 0, busy_us: 0 };
@@ -99,7 +99,7 @@ fn timed(devices: u32, sim: &SimSettings, lengths_s: &[f64]) -> Timed {
     Timed {
         wall_s,
         commits,
-        stolen: outcome.revoked,
+        revoked: outcome.revoked,
         before_s: mean_s(&|calls| calls.first_us.saturating_sub(began_us)),
         between_s: mean_s(&|calls| (calls.last_us - calls.first_us).saturating_sub(calls.busy_us)),
         after_s: mean_s(&|calls| ended_us.saturating_sub(calls.last_us)),

@@ -29,3 +29,8 @@ impl Moment {
         self.at.elapsed()
     }
 }
+
+/// Now, in milliseconds since 1970.
+pub(crate) fn now_ms() -> u64 {
+    Moment::now().ms()
+}

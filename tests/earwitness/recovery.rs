@@ -111,7 +111,7 @@ fn failing_device_is_retired_and_the_other_finishes() {
     let faults = "[[fault]]\nat = 'build'\nkind = { fail = 'device' }\ndevice = 'cpu:1'\n";
     case.assert_whole(case.run(faults, &[]));
     assert_eq!(case.messages(IncidentKind::DeviceRetired).len(), 1);
-    contains_all(&case.status(), &["cpu:1", "out"]);
+    contains_all(&case.status(), &["cpu:1", "device retired"]);
 }
 
 #[test]
@@ -125,13 +125,13 @@ fn full_device_memory_halves_the_batches_and_fails_no_recording() {
 }
 
 #[test]
-fn recording_that_kills_workers_is_isolated_by_bisection_and_quarantined() {
+fn recording_that_kills_workers_is_isolated_by_bisection_and_quarantined_with_its_reason() {
     let case = Case::new(8);
     let poison = "[[fault]]\nat = ['transcribe', 'prepare']\nkind = { exit = 9 }\nrecording = 'call-5'\n";
     let summary = case.run(poison, &["-b", "8"]).with_code(3).summary();
     assert_eq!((&summary["files_done"], &summary["files_failed"]), (&7.into(), &1.into()));
-    let set_aside = case.messages(IncidentKind::Quarantined);
-    assert!(matches!(&set_aside[..], [reason] if reason.contains("exited with code 9")), "{set_aside:?}");
+    let quarantined = case.messages(IncidentKind::Quarantined);
+    assert!(matches!(&quarantined[..], [reason] if reason.contains("exited with code 9")), "{quarantined:?}");
     assert!(case.messages(IncidentKind::DeviceRetired).is_empty(), "no device is blamed");
     let deaths = case.messages(IncidentKind::WorkerLost).len();
     assert!((2..=6).contains(&deaths), "{deaths} workers died for one of eight");
@@ -140,7 +140,7 @@ fn recording_that_kills_workers_is_isolated_by_bisection_and_quarantined() {
     let again = case.run(poison, &[]).with_code(3).summary();
     assert_eq!(again["stages_computed"], 0, "it is left alone until it is asked for");
     case.assert_whole(case.run("fault = []\n", &["--retry-quarantined"]));
-    assert!(!case.status().contains("set aside, because"), "a recording that works leaves the quarantine");
+    assert!(!case.status().contains("quarantined, because"), "a recording that works is not quarantined any more");
 }
 
 #[test]

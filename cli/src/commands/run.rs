@@ -86,7 +86,7 @@ impl Gathered<'_> {
                     *self.worked_s.entry(*index).or_default() += duration_s;
                 }
             }
-            Event::GroupCommit { point, artifacts, parts } => self.pause(*point, *artifacts, *parts),
+            Event::GroupCommit { point, artifacts, checkpoints } => self.pause(*point, *artifacts, *checkpoints),
             Event::ItemDone { index } if self.simulated => {
                 let nothing = self.row(*index, Ok(vec!["(simulated)".to_owned()]), None);
                 self.results.insert(*index, nothing);

@@ -109,7 +109,7 @@ impl Tally {
                     self.workers.entry(worker).doing = Some(Doing { index, stage: *stage, phase: *phase });
                 }
             }
-            Event::PartCommitted { indices, stage, worker, audio_s } => {
+            Event::CheckpointCommitted { indices, stage, worker, audio_s } => {
                 self.stages.of(*stage).parts += 1;
                 let added_s = indices.iter().map(|index| self.work.part(*index, *stage, *audio_s)).sum::<f64>();
                 self.workers.entry(worker).audio_s += added_s;
@@ -206,7 +206,7 @@ mod tests {
         stages::specs().for_each(|spec| tally.observe(&Event::Reused { index: 0, stage: spec.name }, 0.0));
         tally.observe(&Event::WorkerUp { worker: worker(0), pid: 7 }, 5.0);
         assert_eq!(tally.eta_s(), None);
-        let part = Event::PartCommitted { indices: vec![1], stage: TRANSCRIBE, worker: worker(0), audio_s: 50.0 };
+        let part = Event::CheckpointCommitted { indices: vec![1], stage: TRANSCRIBE, worker: worker(0), audio_s: 50.0 };
         tally.observe(&part, 10.0);
         assert_eq!(tally.eta_s(), Some((100.0 - 37.5) / (37.5 / 5.0)));
     }

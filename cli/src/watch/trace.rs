@@ -80,7 +80,9 @@ impl Trace {
                     self.span(worker, span, indices, items);
                 }
             }
-            Event::StageCommitted { .. } | Event::PartCommitted { .. } if at_s - self.counted_at_s >= COUNTER_S => {
+            Event::StageCommitted { .. } | Event::CheckpointCommitted { .. }
+                if at_s - self.counted_at_s >= COUNTER_S =>
+            {
                 self.count_audio(tally, at_s);
             }
             _ => {}

@@ -1,4 +1,4 @@
-//! What a run tells while it goes on.
+//! The events of a run.
 
 use std::fmt;
 
@@ -7,7 +7,7 @@ use stage_core::{DeviceId, Phase, StageError, StageName};
 use crate::protocol::{Progress, TaskSpan};
 use crate::store::Incident;
 
-/// One worker's place: its device, and its number among that device's workers.
+/// A worker: its device, and its number among that device's workers.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct WorkerId {
     /// Its device.
@@ -25,12 +25,12 @@ impl fmt::Display for WorkerId {
     }
 }
 
-/// Something happened. `index` is the place in the list of [`crate::store::RecordingEntry`]s; equal recordings are computed once
+/// An event. `index` is the place in the list of [`crate::store::RecordingEntry`]s; equal recordings are computed once
 /// and share their events' `indices`.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub enum Event {
-    /// An artifact on record is reused.
+    /// A stored artifact is reused.
     Reused {
         /// The recording.
         index: usize,
@@ -48,12 +48,12 @@ pub enum Event {
     WorkerProgress {
         /// Which.
         worker: WorkerId,
-        /// What its lanes have done.
+        /// The progress of its lanes.
         progress: Progress,
     },
-    /// Something went wrong, or was done about it; it is in the store too.
+    /// An incident; it is in the store too.
     Incident(Incident),
-    /// What a worker's lanes did.
+    /// The time spans of tasks in a worker's lanes.
     Spans {
         /// The worker.
         worker: WorkerId,
@@ -71,14 +71,14 @@ pub enum Event {
         /// Where.
         worker: WorkerId,
     },
-    /// A group of artifacts and parts passed a point of its life.
+    /// A group of artifacts and checkpoints passed a point of its commit.
     GroupCommit {
         /// Which.
         point: CommitPoint,
         /// Artifacts in the group.
         artifacts: usize,
-        /// Parts in the group.
-        parts: usize,
+        /// Checkpoints in the group.
+        checkpoints: usize,
     },
     /// An artifact is durable.
     StageCommitted {
@@ -91,15 +91,15 @@ pub enum Event {
         /// From the beginning of the stage's first phase to the end of its last, in seconds.
         duration_s: f64,
     },
-    /// A part (one window) of a stage is durable.
-    PartCommitted {
+    /// The output of one window of a stage is durable.
+    CheckpointCommitted {
         /// The recordings.
         indices: Vec<usize>,
         /// The stage.
         stage: StageName,
         /// Where it was made.
         worker: WorkerId,
-        /// Seconds of audio that the part covers.
+        /// Seconds of audio that the window covers.
         audio_s: f64,
     },
     /// All artifacts of the recording are durable.
@@ -116,13 +116,13 @@ pub enum Event {
     },
 }
 
-/// A point in the life of a group of records.
+/// A point in the commit of a group of results.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum CommitPoint {
     /// It is about to be committed.
     Before,
     /// It is durable.
     Durable,
-    /// Its workers were told.
+    /// Its workers have the acknowledgements.
     Acknowledged,
 }

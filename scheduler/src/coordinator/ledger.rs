@@ -9,7 +9,7 @@ use stage_core::{ArtifactName, Fingerprint, StageName};
 use super::event::{CommitPoint, Event, WorkerId};
 use super::outcome::RunError;
 use super::plan::Chain;
-use crate::clock::Moment;
+use crate::clock::now_ms;
 use crate::protocol::{self, ResultId};
 use crate::store::{
     Commit, Committed, Failure, Incident, IncidentKind, Lease, LeaseEnd, NewBatch, NewRecord, Quarantine, RunId, Store,
@@ -93,7 +93,7 @@ impl<'a> Ledger<'a> {
         recording: Option<PathBuf>,
         message: String,
     ) -> Result<(), RunError> {
-        let incident = Incident { at_ms: Moment::now().ms(), kind, worker: place, recording, message };
+        let incident = Incident { at_ms: now_ms(), kind, worker: place, recording, message };
         self.store.record_incidents(self.run, std::slice::from_ref(&incident))?;
         self.emit(Event::Incident(incident));
         Ok(())
@@ -167,14 +167,14 @@ impl<'a> Ledger<'a> {
         Ok(stored)
     }
 
-    /// The workers were told that the last group is durable.
+    /// The workers have the acknowledgement of the last group.
     pub(super) fn acknowledged(&mut self) {
         self.at(CommitPoint::Acknowledged);
     }
 
     fn at(&mut self, point: CommitPoint) {
-        let (artifacts, parts) = self.group.counts;
-        self.emit(Event::GroupCommit { point, artifacts, parts });
+        let (artifacts, checkpoints) = self.group.counts;
+        self.emit(Event::GroupCommit { point, artifacts, checkpoints });
     }
 
     /// The stored artifacts that a worker needs for a chain.

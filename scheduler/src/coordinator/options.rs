@@ -1,4 +1,4 @@
-//! What a run is asked to do.
+//! The options of a run.
 
 use std::collections::BTreeSet;
 use std::ffi::OsString;
@@ -55,27 +55,27 @@ pub struct RunOptions {
     pub devices: Vec<DeviceId>,
     /// Worker processes on each device.
     pub workers_per_device: u32,
-    /// The priority of the run's recordings: the higher, the earlier.
+    /// The priority of the run's recordings: higher runs earlier.
     pub priority: i32,
-    /// Where recordings have priorities of their own: one for each item, in order; else empty.
+    /// Priorities of single recordings: one for each item, in order, or empty.
     pub priorities: Vec<i32>,
-    /// Try recordings that were set aside because they killed workers.
+    /// Try quarantined recordings again.
     pub retry_quarantined: bool,
     /// Recordings in one batch, at most.
     pub batch_items: usize,
-    /// Units under way on a device at a time, at most.
+    /// Inputs on a device at a time, at most.
     pub device_batch: usize,
     /// CPU threads that the workers share evenly, at least one each.
     pub threads: usize,
     /// What to start.
     pub worker: WorkerCommand,
-    /// What the worker's pipeline is built from; opaque here.
+    /// The settings of the worker's pipeline; opaque here.
     pub settings: Value,
     /// What to compute again.
     pub recompute: Recompute,
-    /// What was asked for, in words, for the record of runs.
+    /// The command, for the list of runs.
     pub command: String,
-    /// Version of the executable, for the record of runs.
+    /// Version of the executable, for the list of runs.
     pub tool_version: String,
     /// Waits and limits.
     pub timing: Timing,
@@ -103,7 +103,7 @@ pub struct Timing {
     /// A worker whose device is at work and makes no step (of the engine: one token's for all units, or less) for so many
     /// milliseconds is killed.
     pub device_stall_ms: u64,
-    /// A worker that takes longer than so many milliseconds to load its models, or for the canary, is killed.
+    /// A worker that takes longer than so many milliseconds to load its models, or to run the health probe, is killed.
     pub device_load_ms: u64,
     /// After an interruption, how many milliseconds open recordings may take to finish.
     pub grace_ms: u64,

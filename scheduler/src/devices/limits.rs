@@ -80,7 +80,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn limits_that_contradict_each_other_are_named() {
+    fn limits_that_contradict_each_other_are_reported() {
         let right = DeviceLimits::default();
         assert_eq!(right.validate(), Ok(()));
         for (wrong, field) in [

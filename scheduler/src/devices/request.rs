@@ -142,7 +142,7 @@ fn resolve_gpus(
     if names.is_empty() { Err(ResolveError::NoGpu) } else { Ok(names.into_iter().map(DeviceId::Cuda).collect()) }
 }
 
-/// As CUDA reads the variable: the list ends at the first entry that is no device.
+/// As CUDA reads the variable: the list ends at the first entry that does not name a device.
 fn visible_gpus(machine: &Machine) -> Vec<String> {
     match &machine.visible {
         Some(list) => list
@@ -184,7 +184,7 @@ mod tests {
     }
 
     #[test]
-    fn requests_have_one_text_form() {
+    fn request_has_one_text_form() {
         for text in ["auto", "cpu:3", "cuda", "cuda:0,1", "cuda:GPU-1f", "sim:8"] {
             assert_eq!(text.parse::<DeviceRequest>().unwrap().to_string(), text);
         }
@@ -194,7 +194,7 @@ mod tests {
     }
 
     #[test]
-    fn auto_takes_gpus_only_where_the_build_can_use_them() {
+    fn request_auto_takes_gpus_only_if_the_build_can_use_them() {
         let with_gpus = machine(None, Some(&["GPU-a", "GPU-b"]));
         assert_eq!(names("auto", None, &with_gpus).unwrap(), ["cuda:GPU-a", "cuda:GPU-b"]);
         assert_eq!(names("auto", Some(1), &with_gpus).unwrap(), ["cuda:GPU-a"]);
@@ -205,7 +205,7 @@ mod tests {
     }
 
     #[test]
-    fn an_inherited_list_of_visible_gpus_is_respected() {
+    fn request_respects_an_inherited_list_of_visible_gpus() {
         let two = machine(Some("5,GPU-b"), Some(&["GPU-a", "GPU-b"]));
         assert_eq!(names("cuda:1,0", None, &two).unwrap(), ["cuda:GPU-b", "cuda:5"]);
         assert_eq!(names("cuda:2", None, &two), Err(ResolveError::NotVisible { name: "2".into() }));
@@ -214,12 +214,12 @@ mod tests {
     }
 
     #[test]
-    fn simulated_devices_need_no_machine() {
+    fn request_of_simulated_devices_needs_no_machine() {
         assert_eq!(names("sim:2", None, &machine(None, None)).unwrap(), ["sim:0", "sim:1"]);
     }
 
     #[test]
-    fn a_number_of_gpus_that_are_not_there_is_an_error() {
+    fn request_of_more_gpus_than_there_are_is_an_error() {
         let one = machine(None, Some(&["GPU-a"]));
         assert_eq!(names("auto", Some(2), &one), Err(ResolveError::TooFew { asked: 2, found: 1 }));
         for no_gpus in ["cpu:2", "sim:2"] {

@@ -4,7 +4,6 @@
 //! `conformance`.
 
 mod backends;
-mod clock;
 #[cfg(test)]
 mod conformance;
 mod error;

@@ -50,7 +50,7 @@ impl fmt::Display for StoreUrl {
 /// [`StoreError::Missing`] where there is no store, unless it is to be created; [`StoreError::Locked`] for a writer
 /// while another process writes; [`StoreError::OlderSchema`] for a reader of a store that was not migrated yet;
 /// [`StoreError::NewerSchema`], [`StoreError::Foreign`] and [`StoreError::BrokenChain`] for one that this version must
-/// not touch; otherwise [`StoreError::Unavailable`] or whatever the backend fails with.
+/// not touch; otherwise [`StoreError::Unavailable`] or another failure of the backend.
 pub fn open(url: &StoreUrl, access: Access) -> Result<Box<dyn Store>, StoreError> {
     let known = || StoreError::InvalidUrl { url: url.to_string(), expected: forms() };
     let backend = backend(url.scheme).ok_or_else(known)?;

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use super::clock::{clock_time, now_ms};
+use crate::clock::now_ms;
 
 /// Longest command line that is shown, in characters.
 const COMMAND_CHARS: usize = 200;
@@ -49,6 +49,12 @@ impl fmt::Display for LockHolder {
             days => write!(f, " {days} days ago"),
         }
     }
+}
+
+/// The time of day in UTC, `14:03:05`, of milliseconds since 1970.
+fn clock_time(ms: u64) -> String {
+    let s = ms / 1000 % 86_400;
+    format!("{:02}:{:02}:{:02}", s / 3600, s / 60 % 60, s % 60)
 }
 
 /// Whether a process writes to a store, and which one if that is known.

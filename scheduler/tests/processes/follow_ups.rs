@@ -1,4 +1,4 @@
-//! Units that depend on the answers to others.
+//! Units that depend on the outputs to others.
 
 use scheduler::coordinator::Event;
 
@@ -9,21 +9,21 @@ pub(crate) fn tests() -> Vec<(&'static str, fn())> {
     vec![
         ("follow_ups_go_to_the_device_until_there_are_none_and_all_answers_make_the_artifact", round_by_round),
         ("follow_ups_add_nothing_to_the_recordings_length", progress),
-        ("a_worker_killed_in_a_follow_up_costs_no_answer_that_is_on_record", killed),
+        ("follow_up_of_a_killed_worker_costs_no_stored_output", killed),
     ]
 }
 
-/// All answers to a recording's units, as they must be.
+/// All outputs to a recording's inputs, as they must be.
 fn expected(name: &str) -> Vec<String> {
     let name = name.to_uppercase();
-    let mut answers: Vec<_> = (0..PREPARED).map(|index| format!("{name}/{index}")).collect();
-    answers.push(format!("{name}/5<{name}/4"));
-    answers.push(format!("{name}/6<{name}/4"));
-    answers.push(format!("{name}/7<{name}/6<{name}/4"));
-    answers
+    let mut outputs: Vec<_> = (0..PREPARED).map(|index| format!("{name}/{index}")).collect();
+    outputs.push(format!("{name}/5<{name}/4"));
+    outputs.push(format!("{name}/6<{name}/4"));
+    outputs.push(format!("{name}/7<{name}/6<{name}/4"));
+    outputs
 }
 
-/// The answers in a transcript on record.
+/// The outputs in a stored transcript.
 fn recorded(fixture: &Fixture, name: &str) -> Vec<String> {
     let transcript = &artifacts(&*fixture.store(), &planned(&[name])[0])[2];
     let body: serde_json::Value = serde_json::from_str(&transcript.artifact.body).unwrap();
@@ -33,8 +33,8 @@ fn recorded(fixture: &Fixture, name: &str) -> Vec<String> {
 /// What the device computed of a recording, in order.
 fn computed(fixture: &Fixture, name: &str) -> Vec<String> {
     let log = fixture.log();
-    let units = log.iter().filter(|entry| entry.what == "infer").flat_map(|entry| entry.name.split(' '));
-    units.filter(|unit| unit.starts_with(name)).map(str::to_uppercase).collect()
+    let inputs = log.iter().filter(|entry| entry.what == "infer").flat_map(|entry| entry.name.split(' '));
+    inputs.filter(|unit| unit.starts_with(name)).map(str::to_uppercase).collect()
 }
 
 fn round_by_round() {
@@ -46,15 +46,15 @@ fn round_by_round() {
         assert_eq!(computed(&fixture, name), expected(name), "each once, in rounds");
     }
     assert_eq!(recorded(&fixture, "b").len(), PREPARED);
-    let parts = events.iter().filter(|event| matches!(event, Event::PartCommitted { .. })).count();
-    assert_eq!(parts, 2 * expected("").len() + PREPARED, "every answer is on record before the artifact");
+    let checkpoints = events.iter().filter(|event| matches!(event, Event::CheckpointCommitted { .. })).count();
+    assert_eq!(checkpoints, 2 * expected("").len() + PREPARED, "every output is stored before the artifact");
 }
 
 fn progress() {
     let mut fixture = Fixture::new(1);
     let (_, events) = fixture.run(&planned(&["follow-a"]));
     let audio_s = events.iter().map(|event| match event {
-        Event::PartCommitted { audio_s, .. } => *audio_s,
+        Event::CheckpointCommitted { audio_s, .. } => *audio_s,
         _ => 0.0,
     });
     let audio_s: f64 = audio_s.sum();
@@ -63,7 +63,7 @@ fn progress() {
 
 fn killed() {
     let mut fixture = Fixture::new(1);
-    // One unit at a time: the answer before the fatal unit is on record.
+    // One unit at a time: the output before the fatal input is stored.
     fixture.options.device_batch = 1;
     let name = "follow-crash";
     let (outcome, events) = fixture.run(&planned(&[name]));

@@ -92,7 +92,7 @@ struct FakeStage {
 
 pub(crate) fn worker_main(args: &[String]) {
     if let Some(mark) = args.first().filter(|mark| first_time(Path::new(mark))) {
-        println!("{mark}: this is no message");
+        println!("{mark}: this is not a message");
     }
     let end = serve(Tool::of_version("0.0.1-test"), |settings: &WorkerSettings, slot: &SlotSettings| {
         let device = slot.device.clone();

@@ -120,7 +120,7 @@ mod tests {
         tally.observe(&Event::WorkerUp { worker: worker.clone(), pid: 42 }, 5.0);
         let phase = Phase::Infer;
         tally.observe(&Event::StageStarted { indices: indices.clone(), stage, phase, worker: worker.clone() }, 6.0);
-        tally.observe(&Event::PartCommitted { indices, stage, worker, audio_s: 720.0 }, 15.0);
+        tally.observe(&Event::CheckpointCommitted { indices, stage, worker, audio_s: 720.0 }, 15.0);
         tally
     }
 

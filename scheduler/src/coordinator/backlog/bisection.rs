@@ -1,7 +1,7 @@
 //! Which recording killed a worker.
 //!
 //! What a lost worker had not begun is queued again. What it had begun is suspected and tried in two halves, each
-//! isolated on a worker of its own; a half that kills again is halved again, so that one among n recordings is found in
+//! isolated on a worker of its own; a half that kills again is split again, so that one among n recordings is found in
 //! about log2(n) losses. A recording that kills its worker twice alone is the cause. The device is not blamed: it is
 //! retired only if the health probe, which is known to work, fails on it.
 
@@ -13,7 +13,7 @@ use super::{Backlog, HeldBatch, Reach};
 #[derive(Debug, Default)]
 pub(in crate::coordinator) struct Attribution {
     /// Number of recordings that may have caused it.
-    pub(in crate::coordinator) suspects: usize,
+    pub(in crate::coordinator) suspected: usize,
     /// Whether they were queued in two isolated halves.
     pub(in crate::coordinator) bisected: bool,
     /// The job that caused it, and the failure to report.
@@ -26,10 +26,10 @@ impl Backlog<'_> {
         let isolated = batches.iter().any(|batch| batch.isolated);
         let held = || batches.iter().flat_map(|batch| batch.jobs.iter().copied());
         let was_alone = isolated && held().count() == 1;
-        let (suspects, others): (Vec<_>, Vec<_>) = held().partition(|job| self.jobs[*job].reach > Reach::Waiting);
+        let (suspected, others): (Vec<_>, Vec<_>) = held().partition(|job| self.jobs[*job].reach > Reach::Waiting);
         others.iter().for_each(|job| self.enqueue(*job));
-        let mut attribution = Attribution { suspects: suspects.len(), ..Attribution::default() };
-        match suspects[..] {
+        let mut attribution = Attribution { suspected: suspected.len(), ..Attribution::default() };
+        match suspected[..] {
             [] => {}
             [job] if was_alone => match self.jobs[job].died_alone(reason) {
                 Some(error) => attribution.cause = Some((job, error)),
@@ -37,7 +37,7 @@ impl Backlog<'_> {
             },
             [job] => self.queue.push_isolated(vec![job]),
             _ => {
-                let (left, right) = suspects.split_at(suspects.len() / 2);
+                let (left, right) = suspected.split_at(suspected.len() / 2);
                 self.queue.push_isolated(left.to_vec());
                 self.queue.push_isolated(right.to_vec());
                 attribution.bisected = true;

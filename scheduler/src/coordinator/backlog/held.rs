@@ -96,3 +96,51 @@ impl Held {
         std::mem::take(self).batches
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const FIRST: Lease = Lease { batch: 1, number: 1 };
+    const SECOND: Lease = Lease { batch: 2, number: 2 };
+
+    fn held(batches: &[(Lease, &[usize], bool)]) -> Held {
+        let mut held = Held::default();
+        for (lease, jobs, isolated) in batches {
+            held.give(HeldBatch { lease: *lease, jobs: jobs.iter().copied().collect(), isolated: *isolated });
+        }
+        held
+    }
+
+    #[test]
+    fn held_batch_is_complete_when_none_of_its_jobs_is_left() {
+        let mut held = held(&[(FIRST, &[3, 4], false)]);
+        assert_eq!((held.finished(FIRST), held.finished(SECOND)), (BatchEnd::Incomplete, BatchEnd::Unknown));
+        assert!(held.drop_job(3) && !held.drop_job(3) && held.drop_job(4));
+        assert!(!held.is_empty());
+        assert_eq!((held.finished(FIRST), held.finished(FIRST)), (BatchEnd::Complete, BatchEnd::Unknown));
+        assert!(held.is_empty());
+    }
+
+    #[test]
+    fn held_jobs_are_given_back_once_and_a_worker_without_any_is_asked_after_progress() {
+        let mut held = held(&[(FIRST, &[3, 4], false)]);
+        held.asked(true);
+        assert_eq!(held.given_back(SECOND, &[3]), None);
+        assert_eq!(held.given_back(FIRST, &[3, 9]), Some(vec![3]));
+        assert!(!held.was_asked());
+        assert_eq!(held.given_back(FIRST, &[3]), Some(vec![]));
+        assert!(held.was_asked());
+        held.made_progress();
+        assert!(!held.was_asked());
+    }
+
+    #[test]
+    fn held_jobs_in_isolation_are_not_revocable() {
+        let mut held = held(&[(FIRST, &[1], false), (SECOND, &[2], true)]);
+        assert!(held.is_isolated());
+        assert_eq!(held.revocable().collect::<Vec<_>>(), [(FIRST, 1)]);
+        assert_eq!(held.take().len(), 2);
+        assert!(held.is_empty() && !held.is_isolated());
+    }
+}

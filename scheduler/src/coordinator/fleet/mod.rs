@@ -1,11 +1,11 @@
 //! The worker processes and their devices: started, watched, probed, retired. Workers are numbered from 0.
 
 mod health;
-mod messages;
 mod process;
 mod worker;
 
 use std::ops::Range;
+use std::time::Instant;
 
 use crossbeam_channel::{Receiver, Sender, bounded};
 use stage_core::{DeviceId, StageError, Tool};
@@ -14,15 +14,27 @@ use super::event::WorkerId;
 use super::options::RunOptions;
 use super::outcome::RunError;
 use crate::devices::{DeviceReading, DeviceState, Transition};
-use crate::protocol::{Progress, Slot, SlotSettings, ToWorker, WorkerSettings};
+use crate::protocol::{FromWorker, Progress, Slot, SlotSettings, ToWorker, WorkerSettings};
 use health::DeviceHealth;
-pub(super) use messages::Notice;
-use process::{Incoming, WorkerProcess};
+use process::{Incoming, Output, WorkerProcess};
 pub(super) use worker::Life;
 use worker::Worker;
 
 /// Messages that wait for the coordinator, at most: workers that are faster than the store wait, and memory stays flat.
 const WAITING_MESSAGES: usize = 256;
+
+/// Something that the coordinator must react to.
+#[derive(Debug)]
+pub(super) enum Notice {
+    /// A worker sent a message.
+    Message { worker: usize, message: FromWorker },
+    /// A worker must be taken for lost.
+    Lost { worker: usize, reason: String },
+    /// A worker exited because the run ends.
+    Exited { worker: usize },
+    /// The monitor read a device.
+    Reading(Box<DeviceReading>),
+}
 
 pub(super) struct Fleet<'a> {
     options: &'a RunOptions,
@@ -298,5 +310,30 @@ impl<'a> Fleet<'a> {
             process.send(ToWorker::Shutdown { drain: true });
             process.close();
         }
+    }
+
+    /// The next notice, if one arrives until `deadline`. What a killed process has left behind is skipped.
+    pub(super) fn receive(&mut self, deadline: Instant) -> Option<Notice> {
+        loop {
+            let incoming = self.incoming.recv_deadline(deadline).ok()?;
+            if let Some(notice) = self.notice(incoming) {
+                return Some(notice);
+            }
+        }
+    }
+
+    fn notice(&mut self, incoming: Incoming) -> Option<Notice> {
+        let (worker, generation, output) = match incoming {
+            Incoming::Worker { worker, generation, output } => (worker, generation, output),
+            Incoming::Device(reading) => return Some(Notice::Reading(reading)),
+        };
+        let state = &mut self.workers[worker];
+        let process = state.process.as_mut().filter(|_| state.generation == generation)?;
+        Some(match output {
+            Output::Message(message) => Notice::Message { worker, message },
+            Output::Malformed(error) => Notice::Lost { worker, reason: format!("sent a malformed message: {error}") },
+            Output::Closed if self.stopping => Notice::Exited { worker },
+            Output::Closed => Notice::Lost { worker, reason: process.exit_description() },
+        })
     }
 }

@@ -18,9 +18,9 @@ impl Router<'_> {
         let batches = self.take_batches(worker)?;
         self.ledger.worker_incident(IncidentKind::WorkerLost, self.fleet.id(worker), reason.to_owned())?;
         let attribution = self.backlog.attribute_death(&batches, reason);
-        let suspects = attribution.suspects;
+        let blames_recordings = attribution.suspected > 0;
         self.follow(worker, attribution)?;
-        if self.fleet.lost(worker, was, reason, suspects > 0) { self.retire(worker, reason) } else { Ok(()) }
+        if self.fleet.lost(worker, was, reason, blames_recordings) { self.retire(worker, reason) } else { Ok(()) }
     }
 
     /// Reports what was found out about a worker's death.
@@ -36,7 +36,7 @@ impl Router<'_> {
         if attribution.bisected {
             let message = format!(
                 "one of {} recordings may have caused it: tried again in two isolated halves",
-                attribution.suspects
+                attribution.suspected
             );
             self.ledger.worker_incident(IncidentKind::BatchBisected, self.fleet.id(worker), message)?;
         }

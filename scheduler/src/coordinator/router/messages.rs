@@ -1,4 +1,4 @@
-//! Messages of workers.
+//! Messages of workers, and readings of their devices.
 
 use stage_core::{Phase, StageName};
 
@@ -7,6 +7,7 @@ use crate::coordinator::backlog::BatchEnd;
 use crate::coordinator::event::Event;
 use crate::coordinator::ledger::Received;
 use crate::coordinator::outcome::RunError;
+use crate::devices::{DeviceReading, DeviceState, Transition};
 use crate::protocol::{FromWorker, NewBody, Progress, Slot, TaskSpan, ToWorker, VERSION};
 use crate::store::{IncidentKind, Lease, LeaseEnd, NewArtifact, NewCheckpoint, NewRecord};
 
@@ -124,7 +125,7 @@ impl Router<'_> {
         Ok(())
     }
 
-    /// A worker computed a window: its output is a checkpoint.
+    /// The output of a window, which is a checkpoint.
     fn checkpoint(&mut self, received: Received, checkpoint: NewCheckpoint) -> Result<(), RunError> {
         let Received { worker, job, artifact, .. } = received;
         if self.backlog.chain(job).fingerprint(artifact.stage()) != Some(checkpoint.fingerprint) {
@@ -159,5 +160,27 @@ impl Router<'_> {
             BatchEnd::Incomplete => self.lose(worker, "ended a batch without results of some of its recordings"),
             BatchEnd::Unknown => self.lose(worker, "ended a batch that it was not given"),
         }
+    }
+
+    /// Handles a reading of a device.
+    pub(super) fn handle_reading(&mut self, reading: &DeviceReading) -> Result<(), RunError> {
+        let device = &reading.device;
+        let Some(Transition { from, to, reason }) = self.fleet.read_device(reading) else { return Ok(()) };
+        let kind = match to {
+            DeviceState::Held => IncidentKind::DeviceHeld,
+            DeviceState::Lost => IncidentKind::DeviceLost,
+            _ if from == to => {
+                tracing::warn!(%device, reason, "continues without monitoring");
+                return Ok(());
+            }
+            DeviceState::Admitted => IncidentKind::DeviceResumed,
+            DeviceState::Throttled => IncidentKind::DeviceThrottled,
+            DeviceState::Paused => IncidentKind::DevicePaused,
+        };
+        self.ledger.incident(kind, Some(device.to_string()), None, reason.clone())?;
+        if to == DeviceState::Lost {
+            self.fleet.suspect_device(device, &reason);
+        }
+        Ok(())
     }
 }

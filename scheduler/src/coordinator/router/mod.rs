@@ -1,13 +1,12 @@
-//! Passes messages between the components of the coordinator: what one reports, the others are told.
+//! Passes messages between the components of the coordinator.
 //!
-//! Calls go one way: `drive` (the loop) -> `messages`, `readings`, `assign` -> `failures` -> the functions here -> the
+//! Calls go one way: `drive` (the loop) -> `messages`, `assign` -> `failures` -> the functions here -> the
 //! components, which do not know of each other.
 
 mod assign;
 mod drive;
 mod failures;
 mod messages;
-mod readings;
 
 use std::collections::BTreeMap;
 
@@ -77,7 +76,7 @@ impl<'a> Router<'a> {
         self.fleet.made_progress(worker);
         self.backlog.checkpoint_committed(job, audio_s);
         let (indices, worker) = (self.backlog.indices(job), self.fleet.id(worker).clone());
-        self.ledger.emit(Event::PartCommitted { indices, stage: artifact.stage(), worker, audio_s });
+        self.ledger.emit(Event::CheckpointCommitted { indices, stage: artifact.stage(), worker, audio_s });
     }
 
     fn artifact_committed(&mut self, received: &Received) -> Result<(), RunError> {

@@ -1,4 +1,4 @@
-//! The conformance suite: what every backend must do, whatever it keeps its data in. A backend implements [`Harness`] in
+//! The conformance suite: what every backend must do. A backend implements [`Harness`] in
 //! its tests and calls [`conformance_suite`]; every case runs on a store of its own.
 
 pub(crate) mod access;

@@ -4,7 +4,7 @@ use stage_core::Fingerprint;
 
 use super::Alteration;
 
-/// What was checked, and what failed.
+/// The result of a check: counts, and failures.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct StoreCheck {
     /// Artifacts checked.
@@ -51,7 +51,7 @@ pub enum StoreFault {
     Checkpoint {
         /// The artifact that it belongs to.
         fingerprint: String,
-        /// Its place among the parts.
+        /// The window's index, from 0.
         index: u32,
     },
     /// A recipe was altered, so that the keys of its recordings are wrong: run them again.

@@ -3,7 +3,7 @@
 use stage_core::Fingerprint;
 
 use super::tables::{RawIncident, Tables, next_number};
-use crate::store::clock::now_ms;
+use crate::clock::now_ms;
 use crate::store::{Failure, Incident, NewRun, Quarantine, Run, RunEnd, RunId, StoreError};
 
 impl Tables {

@@ -6,8 +6,6 @@ mod commits;
 mod connection;
 mod error;
 mod incidents;
-mod inputs;
-mod leases;
 mod lock;
 mod maintenance;
 mod migration;

@@ -1,4 +1,5 @@
-//! Recordings with their recipes, and the files exported for them.
+//! Recordings with their recipes, the files exported for them, and the cache of facts about input files, so that an
+//! unchanged file is not hashed again.
 
 use std::sync::Arc;
 
@@ -9,7 +10,7 @@ use super::error::Result;
 use super::paths::{path_bytes, path_from};
 use super::recipes::Recipes;
 use super::transaction;
-use crate::store::{Export, RecordingEntry, RunId};
+use crate::store::{Export, InputFacts, InputStat, RecordingEntry, RunId};
 
 pub(super) fn put(db: &mut Connection, run: RunId, recordings: &[RecordingEntry]) -> Result<()> {
     transaction::write(db, |db| {
@@ -83,4 +84,35 @@ pub(super) fn exports(db: &Connection) -> Result<Vec<Export>> {
         Ok(Export { path: path_from(row.get(0)?), sha256: row.get(1)?, recording: path_from(row.get(2)?) })
     })?;
     Ok(rows.collect::<Result<_, _>>()?)
+}
+
+/// The facts about an input that has not changed since they were cached.
+pub(super) fn cached_input(db: &Connection, stat: &InputStat) -> Result<Option<InputFacts>> {
+    Ok(db
+        .prepare_cached(
+            "SELECT sha256, audio_s FROM input WHERE path = ?1 AND size = ?2 AND mtime_ns = ?3 AND inode = ?4",
+        )?
+        .query_row(
+            params![path_bytes(&stat.path), stat.size.cast_signed(), stat.mtime_ns, stat.inode.cast_signed()],
+            |row| Ok(InputFacts { sha256: row.get(0)?, audio_s: row.get(1)? }),
+        )
+        .optional()?)
+}
+
+/// Caches facts about inputs.
+pub(super) fn cache_inputs(db: &mut Connection, inputs: &[(InputStat, InputFacts)]) -> Result<()> {
+    transaction::write(db, |db| {
+        let mut put = db.prepare_cached("INSERT OR REPLACE INTO input VALUES (?1, ?2, ?3, ?4, ?5, ?6)")?;
+        for (stat, facts) in inputs {
+            put.execute(params![
+                path_bytes(&stat.path),
+                stat.size.cast_signed(),
+                stat.mtime_ns,
+                stat.inode.cast_signed(),
+                facts.sha256,
+                facts.audio_s,
+            ])?;
+        }
+        Ok(())
+    })
 }

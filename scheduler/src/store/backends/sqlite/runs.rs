@@ -3,13 +3,13 @@
 use rusqlite::{Connection, Row, params};
 
 use super::error::{Result, SqliteError};
-use super::{leases, transaction};
-use crate::store::clock::now_ms;
+use super::{commits, transaction};
+use crate::clock::now_ms;
 use crate::store::{NewRun, Run, RunEnd, RunId, StoreError};
 
 pub(super) fn begin(db: &mut Connection, run: &NewRun) -> Result<RunId> {
     transaction::write(db, |db| {
-        leases::revoke_all(db)?;
+        commits::revoke_all(db)?;
         db.execute(
             "INSERT INTO run (command, tool_version, started_at_ms, state, priority, pid)
              VALUES (?1, ?2, ?3, 'running', ?4, ?5)",

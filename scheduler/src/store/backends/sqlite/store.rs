@@ -10,9 +10,7 @@ use stage_core::{Fingerprint, Recipe};
 
 use super::lock::{self, WriterLock};
 use super::paths::{folder_of, shown, unavailable};
-use super::{
-    artifacts, checkpoints, commits, connection, incidents, inputs, leases, maintenance, recordings, runs, transaction,
-};
+use super::{artifacts, checkpoints, commits, connection, incidents, maintenance, recordings, runs, transaction};
 use crate::store::{
     Access, Commit, Committed, Compaction, Export, Failure, Incident, InputFacts, InputStat, Lease, LeaseEnd, Lookup,
     NewBatch, NewRun, Quarantine, RecordingEntry, Run, RunEnd, RunId, Store, StoreCheck, StoreError, StoredCheckpoint,
@@ -70,11 +68,11 @@ impl Store for SqliteStore {
     }
 
     fn grant(&mut self, run: RunId, batch: &NewBatch) -> Result<Lease, StoreError> {
-        Ok(leases::grant(&mut self.db, run, batch)?)
+        Ok(commits::grant(&mut self.db, run, batch)?)
     }
 
     fn release(&mut self, lease: Lease, end: LeaseEnd) -> Result<(), StoreError> {
-        Ok(leases::release(&mut self.db, lease, end)?)
+        Ok(commits::release(&mut self.db, lease, end)?)
     }
 
     fn artifact(&self, fingerprint: &Fingerprint) -> Result<Lookup, StoreError> {
@@ -130,11 +128,11 @@ impl Store for SqliteStore {
     }
 
     fn cached_input(&self, stat: &InputStat) -> Result<Option<InputFacts>, StoreError> {
-        Ok(inputs::cached(&self.db, stat)?)
+        Ok(recordings::cached_input(&self.db, stat)?)
     }
 
     fn cache_inputs(&mut self, inputs: &[(InputStat, InputFacts)]) -> Result<(), StoreError> {
-        Ok(inputs::cache(&mut self.db, inputs)?)
+        Ok(recordings::cache_inputs(&mut self.db, inputs)?)
     }
 
     fn put_recordings(&mut self, run: RunId, recordings: &[RecordingEntry]) -> Result<(), StoreError> {
@@ -159,7 +157,7 @@ impl Store for SqliteStore {
 
     fn check(&self) -> Result<StoreCheck, StoreError> {
         let held = self.lock.is_some() || self.writer()? != Writer::None;
-        let abandoned_leases = if held { 0 } else { leases::live(&self.db)? };
+        let abandoned_leases = if held { 0 } else { commits::live(&self.db)? };
         Ok(StoreCheck { abandoned_leases, ..maintenance::check(&self.db)? })
     }
 

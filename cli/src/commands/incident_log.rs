@@ -1,4 +1,4 @@
-//! The story of a run: its incidents in order, many equal ones as one line.
+//! The incident log of a run: incidents in order, many equal ones as one line.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -7,12 +7,12 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use scheduler::store::{Incident, IncidentKind};
 
-/// So many different messages of one kind and worker have a line each; more are told in one.
+/// So many different messages of one kind and worker have a line each; more share one.
 const MESSAGES: usize = 3;
-/// Width of the column that says where.
+/// Width of the worker column.
 const WORKER_CHARS: usize = 8;
 
-/// The lines that tell of incidents: `14:03:05  cpu:1     worker lost: killed by signal 9`, in UTC. The day stands
+/// The lines of the log: `14:03:05  cpu:1     worker lost: killed by signal 9`, in UTC. The day stands
 /// before the time where it is not the day on which the run began.
 pub(crate) fn lines(started_at_ms: u64, incidents: &[Incident]) -> Vec<String> {
     let mut alike: BTreeMap<(IncidentKind, Option<&str>), Vec<&Incident>> = BTreeMap::new();
@@ -52,7 +52,7 @@ fn line(started_at_ms: u64, group: &[&Incident]) -> String {
         1 => recordings.keys().map(|path| format!(" ({})", path.display())).collect(),
         n => format!(" ({n} recordings)"),
     };
-    let kind = first.kind.name().replace('-', " ");
+    let kind = first.kind.label();
     let at = clock(started_at_ms, first.at_ms);
     format!("{at}  {worker:WORKER_CHARS$}  {kind}{times}: {latest}{}{recordings}", last.message)
 }
@@ -82,41 +82,42 @@ mod tests {
     }
 
     #[test]
-    fn incidents_are_told_in_order_with_time_and_place() {
-        let story = [
+    fn incident_log_is_in_order_with_time_and_worker() {
+        let incidents = [
             incident(1, IncidentKind::WorkerLost, "cpu:1", "killed by signal 9"),
             incident(2, IncidentKind::Quarantined, "", "kills workers"),
-            incident(7200, IncidentKind::DeviceRetired, "cpu:1", "the canary failed"),
+            incident(7200, IncidentKind::DeviceRetired, "cpu:1", "the health probe failed"),
         ];
-        let told = [
+        let expected = [
             "22:13:21  cpu:1     worker lost: killed by signal 9",
             "22:13:22  -         quarantined: kills workers",
-            "11-15 00:13:20  cpu:1     device out: the canary failed",
+            "11-15 00:13:20  cpu:1     device retired: the health probe failed",
         ];
-        assert_eq!(lines(BEGAN_MS, &story), told);
+        assert_eq!(lines(BEGAN_MS, &incidents), expected);
     }
 
     #[test]
-    fn equal_incidents_share_a_line_that_counts_them() {
-        let story = [
+    fn incident_log_counts_equal_incidents_in_one_line() {
+        let incidents = [
             incident(1, IncidentKind::WorkerLost, "cpu:1", "killed by signal 9"),
             incident(2, IncidentKind::WorkerLost, "cpu:0", "killed by signal 9"),
             incident(3, IncidentKind::WorkerLost, "cpu:1", "killed by signal 9"),
-            incident(4, IncidentKind::WorkerLost, "cpu:1", "fell silent"),
+            incident(4, IncidentKind::WorkerLost, "cpu:1", "sent nothing"),
         ];
-        let told = [
+        let expected = [
             "22:13:21  cpu:1     worker lost, 2 times until 22:13:23: killed by signal 9",
             "22:13:22  cpu:0     worker lost: killed by signal 9",
-            "22:13:24  cpu:1     worker lost: fell silent",
+            "22:13:24  cpu:1     worker lost: sent nothing",
         ];
-        assert_eq!(lines(BEGAN_MS, &story), told);
+        assert_eq!(lines(BEGAN_MS, &incidents), expected);
     }
 
     #[test]
-    fn many_messages_of_one_kind_share_a_line_with_the_last_of_them() {
-        let story: Vec<_> =
+    fn incident_log_shows_the_last_of_many_messages() {
+        let incidents: Vec<_> =
             (0..50).map(|n| incident(n, IncidentKind::Retried, "cpu:0", &format!("disk full at {n}"))).collect();
-        let told = "22:13:20  cpu:0     retried, 50 times until 22:14:09: the last: disk full at 49 (50 recordings)";
-        assert_eq!(lines(BEGAN_MS, &story), [told]);
+        let expected =
+            "22:13:20  cpu:0     retried, 50 times until 22:14:09: the last: disk full at 49 (50 recordings)";
+        assert_eq!(lines(BEGAN_MS, &incidents), [expected]);
     }
 }
