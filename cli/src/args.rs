@@ -58,7 +58,7 @@ pub(crate) struct RunArgs {
     #[arg(short, long, value_name = "DIR")]
     pub(crate) out: PathBuf,
     /// Compute this stage and all later stages again.
-    #[arg(long, value_name = "STAGE", value_parser = stages::named)]
+    #[arg(long, value_name = "STAGE", value_parser = stages::value_parser())]
     pub(crate) from: Option<StageName>,
     /// Compute every stage again.
     #[arg(long)]
@@ -88,8 +88,8 @@ pub(crate) struct WatchArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct StageArgs {
-    /// decode, segment, transcribe, align or forensics.
-    #[arg(value_name = "STAGE", value_parser = stages::named)]
+    /// The stage.
+    #[arg(value_name = "STAGE", value_parser = stages::value_parser())]
     pub(crate) stage: StageName,
     /// Files, folders or globs.
     #[arg(required = true, value_name = "INPUT")]
@@ -106,8 +106,8 @@ pub(crate) struct StageArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct BenchStageArgs {
-    /// decode, segment, transcribe, align or forensics.
-    #[arg(value_name = "STAGE", value_parser = stages::named)]
+    /// The stage.
+    #[arg(value_name = "STAGE", value_parser = stages::value_parser())]
     pub(crate) stage: StageName,
     /// Files, folders or globs.
     #[arg(required = true, value_name = "INPUT")]

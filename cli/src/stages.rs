@@ -1,6 +1,7 @@
 //! The list of stages: the one place that knows which there are. Everything else reads their specs.
 
 use align::{AlignConfig, AlignModel, Aligner, Wav2Vec2Files};
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 use decode::{DecodeConfig, Decoder};
 use forensics::{Forensics, ForensicsConfig, ForensicsError, LexiconSource};
 use segment::{SegmentConfig, Segmenter};
@@ -101,13 +102,10 @@ pub(crate) fn specs() -> impl DoubleEndedIterator<Item = StageSpec> {
     STAGES.iter().map(|stage| stage.spec)
 }
 
-/// The stage of this name.
-///
-/// # Errors
-/// There is none, with the names that there are.
-pub(crate) fn named(name: &str) -> Result<StageName, String> {
-    let found = specs().map(|spec| spec.name).find(|stage| stage.as_str() == name);
-    found.ok_or_else(|| format!("one of {} is expected", names().join(", ")))
+/// Parses the name of a stage, on the command line.
+pub(crate) fn value_parser() -> impl TypedValueParser<Value = StageName> {
+    let parse = |name: String| name.parse::<StageName>();
+    PossibleValuesParser::new(names()).try_map(parse)
 }
 
 /// The names of all stages, in order.

@@ -153,7 +153,8 @@ fn device_is_retired_only_if_its_health_probe_fails() {
     assert!(case.messages(IncidentKind::DeviceRetired).is_empty());
 
     let case = Case::new(8);
-    let sick = format!("{suspicious}{SLOW}[[fault]]\nat = 'canary'\nkind = {{ fail = 'device' }}\ndevice = 'cpu:1'\n");
+    let sick =
+        format!("{suspicious}{SLOW}[[fault]]\nat = 'health-probe'\nkind = {{ fail = 'device' }}\ndevice = 'cpu:1'\n");
     case.assert_whole(case.run(&sick, &[]));
     assert_eq!(
         (case.messages(IncidentKind::ProbeFailed).len(), case.messages(IncidentKind::DeviceRetired).len()),
@@ -164,7 +165,8 @@ fn device_is_retired_only_if_its_health_probe_fails() {
 #[test]
 fn run_ends_clearly_when_all_devices_are_retired() {
     let case = Case::new(8);
-    let sick = format!("{AT_INFER}kind = {{ exit = 7 }}\n[[fault]]\nat = 'canary'\nkind = {{ fail = 'device' }}\n");
+    let sick =
+        format!("{AT_INFER}kind = {{ exit = 7 }}\n[[fault]]\nat = 'health-probe'\nkind = {{ fail = 'device' }}\n");
     let finished = case.run(&sick, &[]).with_code(4);
     contains_all(&finished.stderr, &["no device is left to work on", "the health probe failed"]);
     assert!(look(&case.out()).artifacts > 0);

@@ -32,7 +32,7 @@ pub(crate) struct Document {
     #[schemars(schema_with = "forensics::record_schema")]
     pub(crate) forensics: ForensicRecord,
     /// Artifacts of further stages by name; left out where there are none.
-    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub(crate) further: BTreeMap<String, Value>,
     /// How each artifact came to be: the chain that `earwitness verify` checks.
     pub(crate) provenance: Vec<Provenance>,
