@@ -21,7 +21,7 @@ fn main() {
     let calls: Vec<Call> = match digits() {
         Some(folder) => (0..TAKES).map(|take| Call::of_digits(&folder, take)).collect(),
         None => {
-            println!("synthesised tones, no recordings");
+            println!("synthesized tones, no recordings");
             (0..TAKES).map(|_| Call::of_tones()).collect()
         }
     };

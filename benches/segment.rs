@@ -29,7 +29,7 @@ fn main() {
         .chain(env::var_os("SILERO_WEIGHTS").map(|path| VadChoice::SileroAt(path.into())))
         .collect();
     let Some(data) = data() else {
-        println!("synthesised noise, no recordings");
+        println!("synthesized noise, no recordings");
         let noise: Vec<f32> = (0..16_000u32).map(|n| (n.wrapping_mul(2_654_435_761) >> 8) as f32 / 1e9).collect();
         return speed(&detectors, &noise);
     };

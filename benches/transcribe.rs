@@ -1,5 +1,5 @@
 //! Transcribe: the embedded model on spoken digits, and networks of the size of whisper-tiny and whisper-base with
-//! random weights (whose text means nothing, and whose length is fixed), at batch 1 and 8 on this machine's processor.
+//! random weights (whose text means nothing, and whose length is fixed), at batch 1 and 8 on this machine's CPU.
 //!
 //! `cargo bench -p transcribe`. The encoder's share is what a text of one token takes (encoder, prompt, first choice);
 //! the rest of the time, divided by the remaining tokens, is one step of the decoder. Without the recordings beside the
@@ -113,7 +113,7 @@ fn tokens(output: &Output) -> usize {
     output.typed::<Hypothesis>().expect("Whisper's output").tokens.len() + 1
 }
 
-/// Whole windows of one speaker's digits, and where they lie.
+/// Whole windows of one speaker's digits, and their positions.
 fn digits(window_s: f64) -> (Pcm, SpeechSegments) {
     let frames = (window_s * WINDOWS as f64 * 16_000.0) as usize;
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/data/fsdd");

@@ -1,4 +1,4 @@
-//! Who runs what: a coordinator, one worker process for each device, and the store of what is done.
+//! The processes: a coordinator, one worker process per device, and the store of the results.
 //!
 //! ```text
 //! coordinator::run ── batches, acknowledgements ──> worker::serve ── CPU lane (rayon) ──┐ bounded

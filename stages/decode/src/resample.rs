@@ -125,9 +125,9 @@ impl Resampler {
 fn make_fft(rate_hz: u32, channels: usize) -> Result<Fft<f32>, DecodeError> {
     let gcd = gcd(rate_hz, SAMPLE_RATE_HZ);
     let (unit_in, unit_out) = (rate_hz / gcd, SAMPLE_RATE_HZ / gcd);
-    let units = BLOCK_FRAMES.div_ceil(unit_out).next_multiple_of(2);
+    let blocks = BLOCK_FRAMES.div_ceil(unit_out).next_multiple_of(2);
     let (from, to) = (rate_hz as usize, SAMPLE_RATE_HZ as usize);
-    let block_in = units as usize * unit_in as usize;
+    let block_in = blocks as usize * unit_in as usize;
     Fft::new_custom(from, to, block_in, 1, channels, WindowFunction::BlackmanHarris2, FixedSync::Both)
         .map_err(|error| DecodeError::Resampler(error.to_string()))
 }

@@ -15,7 +15,7 @@ use crate::codec::{Codec, codec_of};
 use crate::container::{self, AudioTrack, Container, PlaybackRules, StatedLength};
 use crate::error::DecodeError;
 use crate::input::InputFile;
-use crate::timeline::Timing;
+use crate::timeline::TrimRules;
 
 /// Longer tags are cover texts and lyrics.
 const TAG_CHARS_MAX: usize = 1_000;
@@ -74,7 +74,7 @@ impl Source {
     ///
     /// # Errors
     /// An MP4 edit list that cannot be followed.
-    pub(crate) fn timing(&self) -> Result<Timing, DecodeError> {
+    pub(crate) fn timing(&self) -> Result<TrimRules, DecodeError> {
         let Self { track, params, codec, tags, .. } = self;
         self.rules.timing(&AudioTrack { track, params, codec: *codec, tags })
     }

@@ -15,7 +15,7 @@ use crate::codec::{PacketDecoder, PacketError, Spec};
 use crate::error::{DecodeError, ends_early};
 use crate::input::InputFile;
 use crate::source::Source;
-use crate::timeline::{Piece, Timing, frames_of};
+use crate::timeline::{Piece, TrimRules, frames_of};
 
 /// A jump longer than this is damage, not a pause.
 const GAP_S_MAX: u64 = 12 * 3_600;
@@ -49,7 +49,7 @@ pub(crate) struct Stream {
     file: Arc<InputFile>,
     source: Source,
     decoder: Box<dyn PacketDecoder>,
-    timing: Timing,
+    timing: TrimRules,
     /// Known from the first decoded packet on: a container may state another rate or number of channels.
     spec: Option<Spec>,
     /// Frames of silence for damaged packets that came before that.
@@ -193,7 +193,7 @@ impl Stream {
         Ok(())
     }
 
-    /// Goes on with the next link of a chained stream. False where it differs in rate or channels.
+    /// Continues with the next link of a chained stream. False where it differs in rate or channels.
     fn next_link(&mut self) -> Result<bool, DecodeError> {
         self.source.reselect()?;
         let params = &self.source.params;

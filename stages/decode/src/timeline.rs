@@ -28,7 +28,7 @@ pub(crate) enum Piece {
 
 /// The rules by which a track's decoded frames become the recording.
 #[derive(Debug)]
-pub(crate) struct Timing {
+pub(crate) struct TrimRules {
     pub(crate) timeline: Timeline,
     /// Frames to discard at the end of a packet, by its index.
     pub(crate) padding: BTreeMap<u64, u64>,
@@ -37,7 +37,7 @@ pub(crate) struct Timing {
     pub(crate) gap_ms: Option<u64>,
 }
 
-impl Default for Timing {
+impl Default for TrimRules {
     /// Everything is played, and time stamps follow from the packets' lengths.
     fn default() -> Self {
         Self { timeline: Timeline::from_frame(0), padding: BTreeMap::new(), gap_ms: None }

@@ -64,7 +64,7 @@ fn adts_frame_without_audio_keeps_its_duration() {
     let path = folder.join("p001.aac");
     let decoded = decode(&path).unwrap();
     assert_eq!(decoded.recording.pcm.source_frames, 389 * 1_024);
-    // ffmpeg again, with the time stamps of its packets honoured before the resampler.
+    // ffmpeg again, with the time stamps of its packets respected before the resampler.
     let filter = "aresample=44100:first_pts=0,aresample=resampler=soxr:precision=28";
     let bytes = ffmpeg(&["-i", path.to_str().unwrap(), "-af", filter, "-ar", "16000", "-ac", "2", "-f", "f32le", "-"]);
     let left: Vec<f32> = bytes.chunks_exact(8).map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]])).collect();

@@ -5,7 +5,7 @@ use stage_core::Recording;
 const ALWAYS: [&str; 4] = [
     "The scores are an index over the evidence listed here. They are not validated against outcomes and are not a verdict \
      on any person.",
-    "Nothing here tells whether somebody lies. Neither the voice nor the choice of words shows it reliably.",
+    "Nothing here shows whether somebody is truthful. Neither the voice nor the choice of words shows it reliably.",
     "Evidence is found in an automatic transcript by fixed rules: it misses what was not transcribed or is worded \
      otherwise, and does not understand irony, play or context. Listen to every item before relying on it.",
     "Who speaks is known only as far as channels or speakers are given.",

@@ -89,8 +89,8 @@ impl Stage for Forensics {
 
     /// # Errors
     /// `pcm-unreadable` (transient) when the samples' spill file cannot be read; `file-changed` (bad input) and the other
-    /// errors of decode when the file is read again at its own rate; `channel-out-of-range` (bug) when an artifact names
-    /// a channel that the samples do not have.
+    /// errors of decode when the file is read again at its own rate; `channel-out-of-range` (bug) when a channel
+    /// of an artifact is not among those of the samples.
     fn run(&self, input: Self::Input<'_>) -> Result<Self::Output, StageError> {
         check_channels(&input)?;
         let channels = measure_channels(&self.measures, &input)?;

@@ -11,7 +11,7 @@ use crate::error::DecodeError;
 /// Names of lossless codecs begin with one of these.
 const LOSSLESS: [&str; 5] = ["pcm_s", "pcm_u", "pcm_f", "flac", "alac"];
 
-/// Whatever symphonia decodes: linear and companded PCM, ADPCM, flac, ALAC, mp1 to mp3.
+/// Every codec that symphonia decodes: linear and companded PCM, ADPCM, flac, ALAC, mp1 to mp3.
 pub(super) struct Generic;
 
 impl Codec for Generic {

@@ -7,7 +7,7 @@ use std::io::{self, BufReader, Read, Seek, SeekFrom};
 use super::{AudioTrack, PlaybackRules, ROUNDED_STAMPS_MS};
 use crate::error::DecodeError;
 use crate::input::InputReader;
-use crate::timeline::{Timeline, Timing};
+use crate::timeline::{Timeline, TrimRules};
 
 const SEGMENT: u32 = 0x1853_8067;
 const INFO: u32 = 0x1549_a966;
@@ -70,13 +70,13 @@ impl PlaybackRules for Segment {
         self.date_ns.map(|ns| super::rfc3339(ns.div_euclid(1_000_000_000) + EPOCH_2001_S))
     }
 
-    fn timing(&self, track: &AudioTrack<'_>) -> Result<Timing, DecodeError> {
+    fn timing(&self, track: &AudioTrack<'_>) -> Result<TrimRules, DecodeError> {
         let rate_hz = u128::from(track.rate_hz());
         let frames = |ns: u64| ((u128::from(ns) * rate_hz + 500_000_000) / 1_000_000_000) as u64;
         let of_track = self.tracks.get(&u64::from(track.track.id)).cloned().unwrap_or_default();
         // The codec's own header counts the delay in samples, CodecDelay in rounded nanoseconds.
         let delay = track.codec.delay_frames(track.params, false).unwrap_or_else(|| frames(of_track.delay_ns));
-        Ok(Timing {
+        Ok(TrimRules {
             timeline: Timeline::from_frame(delay),
             padding: of_track.padding_ns.into_iter().map(|(at, ns)| (at, frames(ns))).collect(),
             gap_ms: Some(ROUNDED_STAMPS_MS),

@@ -21,7 +21,7 @@ use symphonia::core::io::MediaSource;
 use crate::codec::{self, Codec};
 use crate::error::DecodeError;
 use crate::input::InputReader;
-use crate::timeline::{Edit, Timeline, Timing};
+use crate::timeline::{Edit, Timeline, TrimRules};
 
 /// Time stamps of Matroska (in ms) and Ogg (one per page) are off by less than this.
 const ROUNDED_STAMPS_MS: u64 = 60;
@@ -90,7 +90,7 @@ pub(crate) trait PlaybackRules: Send + Sync {
     ///
     /// # Errors
     /// They cannot be followed in one pass.
-    fn timing(&self, track: &AudioTrack<'_>) -> Result<Timing, DecodeError>;
+    fn timing(&self, track: &AudioTrack<'_>) -> Result<TrimRules, DecodeError>;
 }
 
 /// The track that is played.
@@ -111,7 +111,7 @@ impl AudioTrack<'_> {
 impl Container {
     const fn new(format: FormatId, extensions: &'static [&'static str]) -> Self {
         let (name, length, demuxer) = (None, StatedLength::Estimated, None);
-        Self { format, name, extensions, length, demuxer, rules: |_| with_timing(|_| Timing::default()) }
+        Self { format, name, extensions, length, demuxer, rules: |_| with_timing(|_| TrimRules::default()) }
     }
 
     /// The container with this id; one without rules if it is not in the list.
@@ -153,37 +153,37 @@ pub(crate) fn media_source(file: InputReader) -> io::Result<Box<dyn MediaSource>
 }
 
 /// Rules that follow from the track alone.
-struct FromTrack(fn(&AudioTrack<'_>) -> Timing);
+struct FromTrack(fn(&AudioTrack<'_>) -> TrimRules);
 
 impl PlaybackRules for FromTrack {
-    fn timing(&self, track: &AudioTrack<'_>) -> Result<Timing, DecodeError> {
+    fn timing(&self, track: &AudioTrack<'_>) -> Result<TrimRules, DecodeError> {
         Ok((self.0)(track))
     }
 }
 
-fn with_timing(timing: fn(&AudioTrack<'_>) -> Timing) -> Result<Box<dyn PlaybackRules>, DecodeError> {
+fn with_timing(timing: fn(&AudioTrack<'_>) -> TrimRules) -> Result<Box<dyn PlaybackRules>, DecodeError> {
     Ok(Box::new(FromTrack(timing)))
 }
 
 fn adts_rules(file: &mut InputReader) -> Result<Box<dyn PlaybackRules>, DecodeError> {
     codec::require_low_complexity_adts(file)?;
-    with_timing(|_| Timing::default())
+    with_timing(|_| TrimRules::default())
 }
 
-fn caf_timing(track: &AudioTrack<'_>) -> Timing {
+fn caf_timing(track: &AudioTrack<'_>) -> TrimRules {
     let start = u64::from(track.track.delay.unwrap_or(0));
     let end = track.track.num_frames.map_or(u64::MAX, |frames| start.saturating_add(frames));
-    Timing { timeline: Timeline::new(vec![Edit::Media { start, end }]), ..Timing::default() }
+    TrimRules { timeline: Timeline::new(vec![Edit::Media { start, end }]), ..TrimRules::default() }
 }
 
 /// Frame headers count samples exactly; a damaged frame is left out by the demuxer.
-fn flac_timing(_track: &AudioTrack<'_>) -> Timing {
-    Timing { gap_ms: Some(0), ..Timing::default() }
+fn flac_timing(_track: &AudioTrack<'_>) -> TrimRules {
+    TrimRules { gap_ms: Some(0), ..TrimRules::default() }
 }
 
-fn ogg_timing(track: &AudioTrack<'_>) -> Timing {
+fn ogg_timing(track: &AudioTrack<'_>) -> TrimRules {
     let delay = track.codec.delay_frames(track.params, false).unwrap_or(0);
-    Timing { timeline: Timeline::from_frame(delay), gap_ms: Some(ROUNDED_STAMPS_MS), ..Timing::default() }
+    TrimRules { timeline: Timeline::from_frame(delay), gap_ms: Some(ROUNDED_STAMPS_MS), ..TrimRules::default() }
 }
 
 /// Seconds from 1970-01-01 as RFC 3339 in UTC (days to date after Howard Hinnant's `civil_from_days`).

@@ -6,7 +6,7 @@ use std::io::{self, Read, Seek, SeekFrom};
 use super::{AudioTrack, PlaybackRules};
 use crate::error::DecodeError;
 use crate::input::InputReader;
-use crate::timeline::{Edit, Timeline, Timing};
+use crate::timeline::{Edit, Timeline, TrimRules};
 
 /// A `moov` box larger than this does not belong to a recording.
 const MOOV_BYTES_MAX: u64 = 256 << 20;
@@ -125,14 +125,14 @@ impl PlaybackRules for Movie {
         (self.creation_s != 0).then(|| super::rfc3339(self.creation_s as i64 - EPOCH_1904_S))
     }
 
-    fn timing(&self, track: &AudioTrack<'_>) -> Result<Timing, DecodeError> {
+    fn timing(&self, track: &AudioTrack<'_>) -> Result<TrimRules, DecodeError> {
         let edits = self.edits(track.track.id, track.rate_hz(), track.track.num_frames)?;
         let timeline = match (edits.is_empty(), itunes_trim(track.tags)) {
             (false, _) => Timeline::new(edits),
             (true, Some(edit)) => Timeline::new(vec![edit]),
             (true, None) => Timeline::from_frame(track.codec.delay_frames(track.params, true).unwrap_or(0)),
         };
-        Ok(Timing { timeline, ..Timing::default() })
+        Ok(TrimRules { timeline, ..TrimRules::default() })
     }
 }
 

@@ -246,7 +246,7 @@ mod tests {
         assert!(refusal(&[("rejects", "[]")]).contains("rejects"));
         assert!(refusal(&[("patterns", r#"["sink (your boat"]"#)]).contains("sink (your boat"));
         assert!(refusal(&[("category", r#""weather""#)]).contains("weather"));
-        assert!(refusal(&[("colour", "1")]).contains("colour"));
+        assert!(refusal(&[("hue", "1")]).contains("hue"));
         assert!(refusal(&[("id", r#""en.threat.kill""#)]).contains("another rule has this id"));
     }
 }

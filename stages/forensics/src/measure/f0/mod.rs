@@ -1,4 +1,4 @@
-//! Fundamental frequency of one channel over its speech, in pieces of bounded length and in parallel.
+//! Fundamental frequency of one channel over its speech, in chunks of bounded length and in parallel.
 
 mod config;
 mod frame;
@@ -19,7 +19,7 @@ use super::{Channel, Measure};
 use crate::ForensicsError;
 
 /// The longest interval through which one path is searched, in seconds; it bounds memory to some megabytes per thread.
-const PIECE_MAX_S: f64 = 30.0;
+const CHUNK_MAX_S: f64 = 30.0;
 /// Voiced frames up to this far above the floor, relative to it, are counted as sitting there.
 const FLOOR_MARGIN: f64 = 0.02;
 
@@ -124,26 +124,26 @@ impl Extremes {
 fn measure_pitch(config: &PitchConfig, pcm: &Pcm, channel: u16, spans: &[Span]) -> io::Result<PitchValue> {
     let plan = FramePlan::new(config);
     let extremes = if spans.is_empty() { Extremes { mean: 0.0, peak: 0.0 } } else { Extremes::of(pcm, channel)? };
-    let tracks = pieces(config, &plan, pcm.duration_s(), spans)
+    let tracks = chunks(config, &plan, pcm.duration_s(), spans)
         .into_par_iter()
-        .map(|piece| track(config, &plan, pcm, channel, piece, extremes))
+        .map(|chunk| track(config, &plan, pcm, channel, chunk, extremes))
         .collect::<io::Result<Vec<_>>>()?;
     Ok(summarize(config, &tracks.concat(), spans.is_empty()))
 }
 
 /// Frames `first..end` of the grid: frame `k` has its center at `k * time_step_s`.
 #[derive(Debug, Clone, Copy, PartialEq)]
-struct Piece {
+struct Chunk {
     first: u64,
     end: u64,
 }
 
-/// The frames whose center is in speech and whose window is inside the recording, in pieces of at most
-/// [`PIECE_MAX_S`] and of even length.
-fn pieces(config: &PitchConfig, plan: &FramePlan, duration_s: f64, spans: &[Span]) -> Vec<Piece> {
+/// The frames whose center is in speech and whose window is inside the recording, in chunks of at most
+/// [`CHUNK_MAX_S`] and of even length.
+fn chunks(config: &PitchConfig, plan: &FramePlan, duration_s: f64, spans: &[Span]) -> Vec<Chunk> {
     let step_s = config.time_step_s;
     let reach_s = (plan.reach() + 1) as f64 / f64::from(SAMPLE_RATE_HZ);
-    let mut pieces = Vec::new();
+    let mut chunks = Vec::new();
     for span in spans {
         let first = (span.start_s.max(reach_s) / step_s).ceil() as u64;
         let end = (span.end_s.min(duration_s - reach_s) / step_s).ceil().max(0.0) as u64;
@@ -151,28 +151,28 @@ fn pieces(config: &PitchConfig, plan: &FramePlan, duration_s: f64, spans: &[Span
             continue;
         }
         let frames = end - first;
-        let count = (frames as f64 * step_s / PIECE_MAX_S).ceil().max(1.0) as u64;
+        let count = (frames as f64 * step_s / CHUNK_MAX_S).ceil().max(1.0) as u64;
         let bound = |i: u64| first + frames * i / count;
-        pieces.extend((0..count).map(|i| Piece { first: bound(i), end: bound(i + 1) }));
+        chunks.extend((0..count).map(|i| Chunk { first: bound(i), end: bound(i + 1) }));
     }
-    pieces
+    chunks
 }
 
-/// F0 of the frames of one piece.
+/// F0 of the frames of one chunk.
 fn track(
     config: &PitchConfig,
     plan: &FramePlan,
     pcm: &Pcm,
     channel: u16,
-    piece: Piece,
+    chunk: Chunk,
     extremes: Extremes,
 ) -> io::Result<Vec<Option<f64>>> {
     let right_of = |k: u64| (k as f64 * config.time_step_s * f64::from(SAMPLE_RATE_HZ)).round() as u64;
-    let start = right_of(piece.first) - plan.reach() as u64;
-    let len = right_of(piece.end - 1) + plan.reach() as u64 - start;
+    let start = right_of(chunk.first) - plan.reach() as u64;
+    let len = right_of(chunk.end - 1) + plan.reach() as u64 - start;
     let samples = pcm.read(usize::from(channel), start, len as usize)?;
     let mut scratch = plan.scratch();
-    let frames: Vec<_> = (piece.first..piece.end)
+    let frames: Vec<_> = (chunk.first..chunk.end)
         .map(|k| plan.analyze(&samples, (right_of(k) - start) as usize, extremes, &mut scratch))
         .collect();
     Ok(best_path(&frames, config))

@@ -27,10 +27,10 @@ fn track_all(samples: Vec<f32>, config: &PitchConfig) -> Vec<(f64, Option<f64>)>
     let plan = FramePlan::new(config);
     let (extremes, pcm) = (extremes(&samples), Pcm::from_channels(vec![samples]));
     let whole = [Span::new(0.0, pcm.duration_s())];
-    let pieces = pieces(config, &plan, pcm.duration_s(), &whole);
-    let tracked = pieces.iter().map(|&piece| {
-        let f0 = track(config, &plan, &pcm, 0, piece, extremes).unwrap();
-        (piece.first..piece.end).map(|k| k as f64 * config.time_step_s).zip(f0).collect::<Vec<_>>()
+    let chunks = chunks(config, &plan, pcm.duration_s(), &whole);
+    let tracked = chunks.iter().map(|&chunk| {
+        let f0 = track(config, &plan, &pcm, 0, chunk, extremes).unwrap();
+        (chunk.first..chunk.end).map(|k| k as f64 * config.time_step_s).zip(f0).collect::<Vec<_>>()
     });
     tracked.collect::<Vec<_>>().concat()
 }
@@ -101,14 +101,14 @@ fn f0_of_silence_and_of_recordings_shorter_than_a_window_is_missing() {
 }
 
 #[test]
-fn pieces_of_long_speech_cover_every_frame_once() {
+fn chunks_of_long_speech_cover_every_frame_once() {
     let config = PitchConfig::default();
     let plan = FramePlan::new(&config);
-    let pieces = pieces(&config, &plan, 3600.0, &[Span::new(0.0, 100.0), Span::new(200.0, 200.5)]);
-    assert!(pieces.iter().all(|piece| (piece.end - piece.first) as f64 * config.time_step_s <= PIECE_MAX_S + 0.01));
-    assert!(pieces[..pieces.len() - 1].windows(2).all(|pair| pair[0].end == pair[1].first));
-    assert_eq!(pieces[pieces.len() - 1], Piece { first: 20_000, end: 20_050 });
-    assert_eq!(pieces[pieces.len() - 2].end, 10_000);
+    let chunks = chunks(&config, &plan, 3600.0, &[Span::new(0.0, 100.0), Span::new(200.0, 200.5)]);
+    assert!(chunks.iter().all(|chunk| (chunk.end - chunk.first) as f64 * config.time_step_s <= CHUNK_MAX_S + 0.01));
+    assert!(chunks[..chunks.len() - 1].windows(2).all(|pair| pair[0].end == pair[1].first));
+    assert_eq!(chunks[chunks.len() - 1], Chunk { first: 20_000, end: 20_050 });
+    assert_eq!(chunks[chunks.len() - 2].end, 10_000);
 }
 
 // --- Praat --------------------------------------------------------------------------------------------------------
@@ -190,9 +190,9 @@ fn median(mut values: Vec<f64>) -> f64 {
 #[test]
 fn f0_of_real_speech_agrees_with_praat() {
     let (config, out, recordings) = (PitchConfig::default(), tempfile::tempdir().unwrap(), recordings());
-    let Some(answers) = praat(&recordings, out.path(), &config) else { return };
+    let Some(measured) = praat(&recordings, out.path(), &config) else { return };
     let (mut frames, mut agreed, mut distances, mut gross) = (0, 0, Vec::new(), 0);
-    for (recording, (samples, praat)) in recordings.iter().zip(answers) {
+    for (recording, (samples, praat)) in recordings.iter().zip(measured) {
         let ours = track_at(&praat, &samples, &config);
         let both: Vec<(f64, f64)> =
             ours.iter().zip(&praat.f0_hz).filter_map(|(a, b)| a.filter(|_| *b > 0.0).map(|a| (a, *b))).collect();

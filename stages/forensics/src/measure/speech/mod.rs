@@ -119,9 +119,9 @@ fn measure_speech(spoken: Spoken<'_>, channel: u16) -> SpeechValue {
 /// Where the channel speaks without reliable text.
 fn untranscribed(transcript: &Transcript, channel: u16) -> Vec<Span> {
     let dropped = transcript.dropped.iter().filter(|dropped| dropped.channel == channel);
-    let doubtful = transcript.segments.iter().filter(|segment| segment.channel == channel && !segment.is_reliable());
+    let unreliable = transcript.segments.iter().filter(|segment| segment.channel == channel && !segment.is_reliable());
     let dropped = dropped.map(|dropped| Span::new(dropped.start_s, dropped.end_s));
-    dropped.chain(doubtful.map(|segment| Span::new(segment.start_s, segment.end_s))).collect()
+    dropped.chain(unreliable.map(|segment| Span::new(segment.start_s, segment.end_s))).collect()
 }
 
 /// Sums over the words of one channel.

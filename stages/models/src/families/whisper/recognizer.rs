@@ -12,7 +12,7 @@ use super::mel::{HOP, LogMel};
 use super::network;
 use super::segments::SegmentBuilder;
 use super::unit::{Hypothesis, MelWindow};
-use super::window_scheduler::{Progress, WindowScheduler};
+use super::window_scheduler::{PassState, WindowScheduler};
 use crate::{DeviceChoice, ModelError, Pass, SpeechModel, TranscribeConfig, TypedRecognizer, WindowAudio, WindowText};
 
 /// Whisper with its settings. Making one is cheap; the weights are loaded by [`TypedRecognizer::load`].
@@ -123,7 +123,7 @@ impl TypedRecognizer for WhisperRecognizer {
     }
 
     fn finish(&self, windows: &[Window], outputs: &[Hypothesis]) -> Option<Vec<WindowText>> {
-        let Progress { accepted, first, next, .. } = self.scheduler.replay(windows, outputs);
+        let PassState { accepted, first, next, .. } = self.scheduler.replay(windows, outputs);
         let answered: Vec<(usize, usize)> =
             accepted.into_iter().zip(first).map(|(a, b)| a.zip(b)).collect::<Option<_>>()?;
         let builder = SegmentBuilder { vocabulary: &self.model.vocabulary, config: &self.config };

@@ -21,7 +21,7 @@ pub(crate) struct WindowScheduler {
 
 /// Where a recording stands.
 #[derive(Debug)]
-pub(crate) struct Progress {
+pub(crate) struct PassState {
     /// For every window the index of the output that counts.
     pub(crate) accepted: Vec<Option<usize>>,
     /// For every window its first output: the language detected in it alone.
@@ -65,10 +65,10 @@ impl WindowScheduler {
     }
 
     /// Plays the passes that these outputs belong to.
-    pub(crate) fn replay(&self, windows: &[Window], outputs: &[Hypothesis]) -> Progress {
+    pub(crate) fn replay(&self, windows: &[Window], outputs: &[Hypothesis]) -> PassState {
         let unanswered = vec![None; windows.len()];
         let next = self.first(windows);
-        let mut progress = Progress { accepted: unanswered.clone(), first: unanswered, next, answered: 0 };
+        let mut progress = PassState { accepted: unanswered.clone(), first: unanswered, next, answered: 0 };
         let mut chains = self.chains(windows);
         let mut seconds = BTreeMap::new();
         while !progress.next.is_empty() && progress.answered + progress.next.len() <= outputs.len() {
@@ -122,7 +122,7 @@ impl WindowScheduler {
     }
 
     /// The next window of every channel whose last one is decoded for good.
-    fn continue_chains(&self, chains: &mut [Chain], progress: &mut Progress, outputs: &[Hypothesis]) {
+    fn continue_chains(&self, chains: &mut [Chain], progress: &mut PassState, outputs: &[Hypothesis]) {
         for chain in chains {
             let Some(&window) = chain.windows.get(chain.done) else { continue };
             if progress.next.iter().any(|pass| pass.window == window) {
