@@ -85,7 +85,7 @@ def main(variant: str, windows: Path, out: Path, seed: int) -> None:
         inputs = extractor(samples.numpy(), sampling_rate=16000, return_tensors="pt")
         logits[name] = model(inputs.input_values).logits[0].contiguous()
         offsets = tokenizer.decode(logits[name].argmax(-1), output_char_offsets=True).char_offsets
-        greedy[name] = [[symbol["char"], symbol["start_offset"], symbol["end_offset"]] for symbol in offsets]
+        greedy[name] = [[it["char"], int(it["start_offset"]), int(it["end_offset"])] for it in offsets]
     save_file(logits, out / "logits.safetensors")
     (out / "greedy.json").write_text(json.dumps(greedy))
 
