@@ -50,7 +50,9 @@ fn crash() {
     let (outcome, events) = fixture.run(&items);
     assert_eq!(ends(&outcome), (5, vec!["worker-died"]));
     assert!(message(&outcome, 2).contains("exited with code 3"));
-    assert_eq!(lost(&events), ["exited with code 3"; 3], "once in company, twice alone");
+    // Alone it kills its worker twice; among others once, or twice where a half still holds another one that was begun.
+    let lost = lost(&events);
+    assert!((3..=4).contains(&lost.len()) && lost.iter().all(|reason| *reason == "exited with code 3"), "{lost:?}");
     let failures = fixture.store().failures(outcome.run).unwrap();
     assert_eq!(failures.iter().map(|failure| &failure.path).collect::<Vec<_>>(), [&items[2].path]);
 }
