@@ -175,7 +175,7 @@ fn lost_gpu_is_shown_with_the_others() {
 #[test]
 fn devices_without_gpu_or_driver_are_reported() {
     for (script, said, warning) in [
-        ("0 * gpus 0\n", "none: the driver knows no GPU", ""),
+        ("0 * gpus 0\n", "none: the driver reports no GPU", ""),
         ("0 * gpus two\n", "none: an internal driver error occurred", "script:1: the value is not a whole number"),
     ] {
         let shown = Machine::new(0, script).show(&["--watch"]);
