@@ -38,7 +38,7 @@ pub(crate) fn table() {
     let audio_s: f64 = lengths_s.iter().sum();
     let windows: f64 = lengths_s.iter().map(|length_s| (length_s / 30.0).ceil()).sum();
     let real = SimSettings { load_s: 0.0, ..SimSettings::default() };
-    let device_s = windows * (real.device_s_per_unit + real.device_s_per_call / 8.0);
+    let device_s = windows * (real.device_s_per_input + real.device_s_per_call / 8.0);
     let sim = SimSettings { time_scale: device_s / ONE_DEVICE_S, ..real };
     let (calls, hours) = (lengths_s.len(), audio_s / 3600.0);
     println!("\n{calls} calls, {hours:.1} h, {windows:.0} windows; time compressed {:.1} times", sim.time_scale);
@@ -81,9 +81,9 @@ fn timed(devices: u32, sim: &SimSettings, lengths_s: &[f64]) -> Timed {
     let (began, began_us, mut commits) = (Instant::now(), now_us(), 0);
     let outcome =
         run(&items, &mut *store, &load::options(devices, sim), &Interrupt::default(), &mut |event, _| match event {
-            Event::StageCommitted { .. } | Event::PartCommitted { .. } => commits += 1,
+            Event::StageCommitted { .. } | Event::CheckpointCommitted { .. } => commits += 1,
             Event::Spans { worker, spans } => {
-                for (span, _) in spans.iter().filter(|(span, _)| span.lane == Lane::Device && span.units > 0) {
+                for (span, _) in spans.iter().filter(|(span, _)| span.lane == Lane::Device && span.inputs > 0) {
                     let first = Calls { first_us: span.start_us, last_us: 0, busy_us: 0 };
                     let of_device = calls.entry(worker.clone()).or_insert(first);
                     of_device.last_us = span.end_us;

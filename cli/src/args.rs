@@ -240,7 +240,7 @@ pub(crate) struct StageSettingArgs {
     pub(crate) vad: String,
     /// Also transcribe crosstalk (speech of one channel that leaks into another); by default it is left out and listed.
     #[arg(long = "keep-crosstalk", alias = "keep-bleed")]
-    pub(crate) keep_bleed: bool,
+    pub(crate) keep_crosstalk: bool,
     /// Source of the word times: attention (alignment heads of the transcription model, with speech activity), embedded
     /// (a small CTC model), or a folder or hub id of a Wav2Vec2ForCTC (with its vocab.json).
     #[arg(long, value_name = "MODEL", default_value = DEFAULT_ALIGNER)]

@@ -73,7 +73,7 @@ impl Engine {
         Ok(Self { inputs, store, plan, devices, work, config, priorities, faults, signals })
     }
 
-    /// Runs what is not on record.
+    /// Computes what is not cached.
     pub(crate) fn run(
         &mut self,
         args: &EngineArgs,
@@ -123,7 +123,7 @@ impl Engine {
     }
 }
 
-/// What every artifact follows from, and what the workers are told.
+/// The recipe of all artifacts, and the settings of the workers.
 fn work(
     args: &EngineArgs,
     settings: &mut Settings,

@@ -19,7 +19,7 @@ pub(crate) struct Settings {
     pub(crate) transcribe: TranscribeConfig,
     pub(crate) vad: VadChoice,
     /// Whether crosstalk is transcribed too.
-    pub(crate) keep_bleed: bool,
+    pub(crate) keep_crosstalk: bool,
     pub(crate) aligner: AlignModel,
     /// Lexicons in addition to the built-in ones: path and text.
     pub(crate) lexicons: Vec<(PathBuf, String)>,
@@ -57,7 +57,7 @@ impl Settings {
             model: args.model.source().map_err(SettingsError::Model)?,
             transcribe: transcribe(args)?,
             vad: vad(&args.vad)?,
-            keep_bleed: args.keep_bleed,
+            keep_crosstalk: args.keep_crosstalk,
             aligner: args.aligner().map_err(SettingsError::Aligner)?,
             lexicons: args.lexicon.iter().map(read).collect::<Result<_, _>>()?,
             deception: args.deception,

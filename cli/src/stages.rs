@@ -135,7 +135,7 @@ pub(crate) fn decoder_with(settings: &Settings, memory_budget_bytes: u64) -> Box
 
 fn segmenter(context: &Context<'_>) -> Result<Box<dyn Runner>, BuildError> {
     let config = SegmentConfig::new(context.settings.vad.clone(), context.model.window_s());
-    let config = SegmentConfig { bleed: config.bleed.filter(|_| !context.settings.keep_bleed), ..config };
+    let config = SegmentConfig { bleed: config.bleed.filter(|_| !context.settings.keep_crosstalk), ..config };
     Ok(cpu_runner(Segmenter::new(config)?))
 }
 

@@ -21,7 +21,7 @@ struct Machine {
 /// Frequent polls keep the tests short.
 const CONFIG: &str = "[devices]\npoll_ms = 20\n[timing]\nheartbeat_ms = 2000\n";
 /// A call is one unit that takes 100 ms of the device.
-const SERVICE: &str = "load_s = 0.0\ndevice_s_per_call = 0.1\ndevice_s_per_unit = 0.0\n";
+const SERVICE: &str = "load_s = 0.0\ndevice_s_per_call = 0.1\ndevice_s_per_input = 0.0\n";
 
 impl Machine {
     fn new(calls: usize, script: &str) -> Self {
@@ -299,7 +299,7 @@ fn hot_device_leaves_all_work_to_a_cool_one() {
 #[test]
 fn lost_gpu_with_a_failed_probe_is_retired_and_the_other_finishes() {
     let machine = Machine::new(40, "0 * gpus 2\n");
-    machine.write("faults.toml", "[[fault]]\nat = 'canary'\nkind = { fail = 'device' }\ndevice = 'sim:1'\n");
+    machine.write("faults.toml", "[[fault]]\nat = 'health-probe'\nkind = { fail = 'device' }\ndevice = 'sim:1'\n");
     let mut run = machine.start();
     run.await_event("worker_up");
     run.await_event("worker_up");
@@ -328,7 +328,7 @@ fn device_with_an_xid_continues_if_its_probe_passes() {
 #[test]
 fn run_ends_clearly_when_all_gpus_are_lost() {
     let machine = Machine::new(12, "0 * gpus 2\n");
-    machine.write("faults.toml", "[[fault]]\nat = 'canary'\nkind = { fail = 'device' }\n");
+    machine.write("faults.toml", "[[fault]]\nat = 'health-probe'\nkind = { fail = 'device' }\n");
     let mut run = machine.start();
     run.await_event("worker_up");
     machine.follow("0 * gpus 2\n0 * lost\n");

@@ -130,8 +130,8 @@ fn recording_that_kills_workers_is_isolated_by_bisection_and_quarantined() {
     let poison = "[[fault]]\nat = ['transcribe', 'prepare']\nkind = { exit = 9 }\nrecording = 'call-5'\n";
     let summary = case.run(poison, &["-b", "8"]).with_code(3).summary();
     assert_eq!((&summary["files_done"], &summary["files_failed"]), (&7.into(), &1.into()));
-    let set_aside = case.messages(IncidentKind::Quarantined);
-    assert!(matches!(&set_aside[..], [reason] if reason.contains("exited with code 9")), "{set_aside:?}");
+    let quarantined = case.messages(IncidentKind::Quarantined);
+    assert!(matches!(&quarantined[..], [reason] if reason.contains("exited with code 9")), "{quarantined:?}");
     assert!(case.messages(IncidentKind::DeviceRetired).is_empty(), "no device is blamed");
     let deaths = case.messages(IncidentKind::WorkerLost).len();
     assert!((2..=6).contains(&deaths), "{deaths} workers died for one of eight");
@@ -140,7 +140,7 @@ fn recording_that_kills_workers_is_isolated_by_bisection_and_quarantined() {
     let again = case.run(poison, &[]).with_code(3).summary();
     assert_eq!(again["stages_computed"], 0, "it is left alone until it is asked for");
     case.assert_whole(case.run("fault = []\n", &["--retry-quarantined"]));
-    assert!(!case.status().contains("set aside, because"), "a recording that works leaves the quarantine");
+    assert!(!case.status().contains("quarantined, because"), "a recording that works leaves the quarantine");
 }
 
 #[test]
@@ -153,7 +153,8 @@ fn device_is_retired_only_if_its_health_probe_fails() {
     assert!(case.messages(IncidentKind::DeviceRetired).is_empty());
 
     let case = Case::new(8);
-    let sick = format!("{suspicious}{SLOW}[[fault]]\nat = 'canary'\nkind = {{ fail = 'device' }}\ndevice = 'cpu:1'\n");
+    let sick =
+        format!("{suspicious}{SLOW}[[fault]]\nat = 'health-probe'\nkind = {{ fail = 'device' }}\ndevice = 'cpu:1'\n");
     case.assert_whole(case.run(&sick, &[]));
     assert_eq!(
         (case.messages(IncidentKind::ProbeFailed).len(), case.messages(IncidentKind::DeviceRetired).len()),
@@ -164,7 +165,8 @@ fn device_is_retired_only_if_its_health_probe_fails() {
 #[test]
 fn run_ends_clearly_when_all_devices_are_retired() {
     let case = Case::new(8);
-    let sick = format!("{AT_INFER}kind = {{ exit = 7 }}\n[[fault]]\nat = 'canary'\nkind = {{ fail = 'device' }}\n");
+    let sick =
+        format!("{AT_INFER}kind = {{ exit = 7 }}\n[[fault]]\nat = 'health-probe'\nkind = {{ fail = 'device' }}\n");
     let finished = case.run(&sick, &[]).with_code(4);
     contains_all(&finished.stderr, &["no device is left to work on", "the health probe failed"]);
     assert!(look(&case.out()).artifacts > 0);

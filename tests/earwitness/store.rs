@@ -102,5 +102,5 @@ fn status_lists_run_results_and_failures() {
     assert!(status.contains("run 1: finished after 0:0"), "{status}");
     let failed = status.lines().find(|line| line.trim_start().starts_with("FAILED"));
     assert!(failed.is_some_and(|line| line.contains("empty.wav")), "{status}");
-    assert!(!status.contains("set aside"), "{status}");
+    assert!(!status.contains("quarantined"), "{status}");
 }

@@ -3,12 +3,12 @@
 mod bench;
 mod devices;
 mod export;
+mod incident_log;
 mod models;
 mod run;
 mod stage;
 mod status;
 mod store;
-mod story;
 mod verify;
 mod worker;
 

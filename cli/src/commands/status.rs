@@ -1,4 +1,4 @@
-//! `status`: what is in a result folder, what happened in its last runs, and what is set aside.
+//! `status`: lists the recordings of a result folder, its last runs with their incidents, and the quarantine.
 
 use std::collections::HashSet;
 
@@ -6,7 +6,7 @@ use scheduler::store::{Access, LockHolder, Lookup, Quarantine, RecordingEntry, R
 use stage_core::Fingerprint;
 
 use crate::args::FolderArgs;
-use crate::commands::story;
+use crate::commands::incident_log;
 use crate::exit::{Exit, Failure};
 use crate::export::utc;
 use crate::{open_store, table};
@@ -24,10 +24,10 @@ pub(crate) fn status(args: &FolderArgs) -> Result<Exit, Failure> {
         println!("\nin use by {holder}");
     }
     for run in &store.runs(RUNS).map_err(Failure::store)? {
-        tell_run(&*store, run, &writer)?;
+        print_run(&*store, run, &writer)?;
     }
     let current: HashSet<_> = chains.into_iter().flatten().collect();
-    tell_quarantines(&store.quarantines().map_err(Failure::store)?, &current);
+    print_quarantines(&store.quarantines().map_err(Failure::store)?, &current);
     Ok(Exit::Done)
 }
 
@@ -36,14 +36,14 @@ fn list_recordings(
     recordings: &[RecordingEntry],
     chains: &[Vec<Fingerprint>],
 ) -> Result<(), Failure> {
-    let mut listing = table::empty(["recording", "length", "on record", "path"]);
+    let mut listing = table::empty(["recording", "length", "cached", "path"]);
     let mut complete = 0;
     for (entry, chain) in recordings.iter().zip(chains) {
-        let done = stages_on_record(store, chain)?;
+        let done = count_cached(store, chain)?;
         complete += usize::from(done == chain.len());
-        let on_record = format!("{done} of {}", chain.len());
+        let cached = format!("{done} of {}", chain.len());
         let path = entry.path.display().to_string();
-        listing.add_row([&entry.name, &table::clock(entry.audio_s), &on_record, &path]);
+        listing.add_row([&entry.name, &table::clock(entry.audio_s), &cached, &path]);
     }
     if !recordings.is_empty() {
         println!("{listing}");
@@ -53,7 +53,7 @@ fn list_recordings(
     Ok(())
 }
 
-fn stages_on_record(store: &dyn Store, chain: &[Fingerprint]) -> Result<usize, Failure> {
+fn count_cached(store: &dyn Store, chain: &[Fingerprint]) -> Result<usize, Failure> {
     let mut done = 0;
     for fingerprint in chain {
         let found = store.artifact(fingerprint).map_err(Failure::store)?;
@@ -63,11 +63,11 @@ fn stages_on_record(store: &dyn Store, chain: &[Fingerprint]) -> Result<usize, F
 }
 
 /// A run's end, its incidents in order, and the recordings that failed in it.
-fn tell_run(store: &dyn Store, run: &Run, writer: &Writer) -> Result<(), Failure> {
+fn print_run(store: &dyn Store, run: &Run, writer: &Writer) -> Result<(), Failure> {
     let priority = if run.priority == 0 { String::new() } else { format!(", priority {}", run.priority) };
     println!("\nrun {}: {}", run.id.0, end(run, writer));
     println!("  began {} (version {}{priority}): {}", utc(run.started_at_ms), run.tool_version, run.command);
-    for line in story::lines(run.started_at_ms, &store.incidents(run.id).map_err(Failure::store)?) {
+    for line in incident_log::lines(run.started_at_ms, &store.incidents(run.id).map_err(Failure::store)?) {
         println!("  {line}");
     }
     for failure in store.failures(run.id).map_err(Failure::store)? {
@@ -83,7 +83,7 @@ fn end(run: &Run, writer: &Writer) -> String {
             let how = match end {
                 RunEnd::Finished => "finished",
                 RunEnd::Interrupted => "interrupted",
-                RunEnd::Broken => "could not go on",
+                RunEnd::Broken => "aborted",
             };
             format!("{how} after {}", table::clock(took_s))
         }
@@ -91,20 +91,22 @@ fn end(run: &Run, writer: &Writer) -> String {
             format!("running, as process {pid}")
         }
         (None, Writer::Unnamed) => "did not end: still running, or killed".to_owned(),
-        (None, _) => "was killed: run the same command again to go on".to_owned(),
+        (None, _) => "was killed: run the same command to resume".to_owned(),
     }
 }
 
-/// The recordings that are set aside, and how to try them again.
-fn tell_quarantines(quarantines: &[Quarantine], current: &HashSet<Fingerprint>) {
+/// The recordings in quarantine, and how to try them again.
+fn print_quarantines(quarantines: &[Quarantine], current: &HashSet<Fingerprint>) {
     let (now, before): (Vec<_>, Vec<_>) = quarantines.iter().partition(|entry| current.contains(&entry.fingerprint));
     if !now.is_empty() {
-        println!("\nset aside, because they kill workers (`earwitness run ... --retry-quarantined` tries them again):");
+        println!(
+            "\nquarantined, because they kill workers (`earwitness run ... --retry-quarantined` tries them again):"
+        );
     }
     for entry in now {
         println!("  {}: {}", entry.path.display(), entry.error);
     }
     if !before.is_empty() {
-        println!("\nset aside under other settings or an older version, and not any more: {}", before.len());
+        println!("\nquarantined only under other settings or an older version: {}", before.len());
     }
 }

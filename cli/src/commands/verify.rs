@@ -1,4 +1,4 @@
-//! `verify`: every link of the chain again, from the recording's bytes to the exported file.
+//! `verify`: checks all hashes again, from the recording's bytes to the exported file.
 
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
@@ -10,13 +10,13 @@ use crate::args::FolderArgs;
 use crate::exit::{Exit, Failure};
 use crate::open_store;
 
-/// What was held against its hash, and what does not hold.
+/// What was checked against its hash, and the faults found.
 #[derive(Default)]
 struct Report {
     recordings: usize,
     artifacts: usize,
     exports: usize,
-    /// Recordings without a whole chain (failed, or stopped before their last stage): no fault, but worth a line.
+    /// Recordings without a whole chain (failed, or stopped before their last stage): not a fault, but listed.
     incomplete: Vec<String>,
     faults: Vec<String>,
 }
@@ -31,16 +31,17 @@ pub(crate) fn verify(args: &FolderArgs) -> Result<Exit, Failure> {
         of_recordings.extend(check_recording(&*store, &entry, exported, &mut report)?);
     }
     for fault in store.check().map_err(Failure::store)?.faults {
-        // A recording's line has told of its artifacts already.
-        let told = matches!(&fault, StoreFault::Artifact { fingerprint, .. } if of_recordings.contains(fingerprint));
-        if !told {
+        // The artifacts of recordings were checked above.
+        let is_listed =
+            matches!(&fault, StoreFault::Artifact { fingerprint, .. } if of_recordings.contains(fingerprint));
+        if !is_listed {
             report.faults.push(format!("store: {fault}"));
         }
     }
     Ok(report.print())
 }
 
-/// Holds the exported files against their hashes; returns the recordings that have some.
+/// Checks the exported files against their hashes; returns the recordings that have some.
 fn check_exports(store: &dyn Store, folder: &Path, report: &mut Report) -> Result<HashSet<PathBuf>, Failure> {
     let exports = store.exports().map_err(Failure::store)?;
     for export in &exports {
@@ -54,7 +55,7 @@ fn check_exports(store: &dyn Store, folder: &Path, report: &mut Report) -> Resul
     Ok(exports.into_iter().map(|export| export.recording).collect())
 }
 
-/// Holds a recording's bytes and its artifacts against their hashes; returns the names of the artifacts.
+/// Checks a recording's bytes and its artifacts against their hashes; returns the fingerprints of the artifacts.
 fn check_recording(
     store: &dyn Store,
     entry: &RecordingEntry,
@@ -103,10 +104,10 @@ impl Report {
         let checked =
             format!("{} recordings, {} artifacts, {} exported files", self.recordings, self.artifacts, self.exports);
         if self.faults.is_empty() {
-            println!("Everything holds: {checked}.");
+            println!("Verified: {checked}.");
             Exit::Done
         } else {
-            println!("{} of what was checked does not hold ({checked}).", self.faults.len());
+            println!("{} checks failed ({checked}).", self.faults.len());
             Exit::NotVerified
         }
     }

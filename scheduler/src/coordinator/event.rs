@@ -1,10 +1,10 @@
-//! What a run tells while it goes on.
+//! The events of a run.
 
 use std::fmt;
 
 use stage_core::{DeviceId, Phase, StageError, StageName};
 
-use crate::protocol::{Progress, TaskSpan};
+use crate::protocol::{TaskSpan, WorkerProgress};
 use crate::store::Incident;
 
 /// One worker's place: its device, and its number among that device's workers.
@@ -30,7 +30,7 @@ impl fmt::Display for WorkerId {
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub enum Event {
-    /// An artifact on record is reused.
+    /// A cached artifact is reused.
     Reused {
         /// The recording.
         index: usize,
@@ -49,7 +49,7 @@ pub enum Event {
         /// Which.
         worker: WorkerId,
         /// What its lanes have done.
-        progress: Progress,
+        progress: WorkerProgress,
     },
     /// Something went wrong, or was done about it; it is in the store too.
     Incident(Incident),
@@ -71,14 +71,14 @@ pub enum Event {
         /// Where.
         worker: WorkerId,
     },
-    /// A group of artifacts and parts passed a point of its life.
+    /// A group of artifacts and window checkpoints is about to be committed, is durable or is acknowledged.
     GroupCommit {
         /// Which.
         point: CommitPoint,
         /// Artifacts in the group.
         artifacts: usize,
-        /// Parts in the group.
-        parts: usize,
+        /// Window checkpoints in the group.
+        checkpoints: usize,
     },
     /// An artifact is durable.
     StageCommitted {
@@ -91,15 +91,15 @@ pub enum Event {
         /// From the beginning of the stage's first phase to the end of its last, in seconds.
         duration_s: f64,
     },
-    /// A part (one window) of a stage is durable.
-    PartCommitted {
+    /// A window checkpoint of a stage is durable.
+    CheckpointCommitted {
         /// The recordings.
         indices: Vec<usize>,
         /// The stage.
         stage: StageName,
         /// Where it was made.
         worker: WorkerId,
-        /// Seconds of audio that the part covers.
+        /// Seconds of audio that the window covers.
         audio_s: f64,
     },
     /// All artifacts of the recording are durable.
@@ -123,6 +123,6 @@ pub enum CommitPoint {
     Before,
     /// It is durable.
     Durable,
-    /// Its workers were told.
+    /// Its workers have the acknowledgment.
     Acknowledged,
 }

@@ -173,8 +173,8 @@ impl<'a> Ledger<'a> {
     }
 
     fn at(&mut self, point: CommitPoint) {
-        let (artifacts, parts) = self.group.counts;
-        self.emit(Event::GroupCommit { point, artifacts, parts });
+        let (artifacts, checkpoints) = self.group.counts;
+        self.emit(Event::GroupCommit { point, artifacts, checkpoints });
     }
 
     /// The stored artifacts that a worker needs for a chain.

@@ -16,7 +16,7 @@ use stage_core::{ArtifactName, Phase, StageName, StageSpec};
 use crate::protocol::{ItemJob, Step};
 use typed::{Data, Edge};
 
-/// One unit of scheduling.
+/// One input of scheduling.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct Task {
     pub(crate) item: u64,

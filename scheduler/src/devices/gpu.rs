@@ -29,7 +29,7 @@ pub struct GpuReport {
     /// Temperature of the chip in degrees Celsius.
     pub temperature_c: Measured<u32>,
     /// Share of the last sample period in which a kernel ran, in percent.
-    pub utilisation_percent: Measured<u32>,
+    pub utilization_percent: Measured<u32>,
     /// Errors of its memory that ECC could not correct, since the driver was loaded.
     pub ecc_uncorrected: Measured<u64>,
     /// The Xids (the driver's numbers for errors) that came since it is read, in order; 999 where the driver names none.

@@ -19,7 +19,7 @@ pub enum DeviceState {
     Throttled,
     /// It is too hot: it stops between two calls.
     Paused,
-    /// It is broken, until the canary passes on it.
+    /// It is broken, until the health probe passes on it.
     Lost,
 }
 
@@ -35,8 +35,8 @@ impl fmt::Display for DeviceState {
     }
 }
 
-/// News of a device. Where both states are the same, it is held for another reason than before, or cannot be read any
-/// more and goes on.
+/// A change to report. Where both states are the same, the device is held for another reason than before, or it can no
+/// longer be read and keeps its state.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Transition {
     /// Before.
@@ -88,8 +88,8 @@ pub struct Gate {
     state: DeviceState,
     reason: String,
     hold: Option<Hold>,
-    /// It was told that an admitted device cannot be read.
-    told_unreadable: bool,
+    /// It was reported that the admitted device cannot be read.
+    reported_unreadable: bool,
     trusted: Trusted,
     last: Trusted,
 }
@@ -103,7 +103,7 @@ impl Gate {
             state: DeviceState::Held,
             reason: "it has not been read yet".to_owned(),
             hold: None,
-            told_unreadable: false,
+            reported_unreadable: false,
             trusted: Trusted::default(),
             last: Trusted::default(),
         }
@@ -121,12 +121,12 @@ impl Gate {
         &self.reason
     }
 
-    /// The canary passed: a lost device works again, and what is on record against it counts no more.
+    /// The health probe passed: a lost device works again, and its earlier faults no longer count.
     pub fn proved(&mut self) {
         self.trusted = self.last;
         if self.state == DeviceState::Lost {
             self.state = DeviceState::Admitted;
-            "the canary passed".clone_into(&mut self.reason);
+            "the health probe passed".clone_into(&mut self.reason);
         }
     }
 
@@ -191,13 +191,13 @@ impl Gate {
         };
         let (hold, reason) = match obstacle {
             Ok(reason) => {
-                let was_told = self.hold.take().is_some();
+                let was_reported = self.hold.take().is_some();
                 let admitted = self.go(DeviceState::Admitted, reason);
-                return was_told.then_some(admitted);
+                return was_reported.then_some(admitted);
             }
             Err(obstacle) => obstacle,
         };
-        // That a device which is held for something cannot be read for a while is no news.
+        // A device that is already held is not reported again when it cannot be read for a while.
         let is_new = self.hold != Some(hold) && (self.hold.is_none() || hold != Hold::Unreadable);
         if is_new {
             self.hold = Some(hold);
@@ -226,17 +226,17 @@ impl Gate {
         known(&report.temperature_c).copied().map_err(unknown)
     }
 
-    /// Follows the temperature of a device that was admitted. Without a reading it goes on as it was.
+    /// Follows the temperature of a device that was admitted. Without a reading it keeps its state.
     fn regulate(&mut self, report: &Result<GpuReport, String>) -> Option<Transition> {
         let unknown = |why: &String| (Hold::Unreadable, format!("its state is unknown: {why}"));
         let c = match report.as_ref().map_err(unknown).and_then(|report| self.temperature(report)) {
             Ok(c) => c,
             Err((_, reason)) => {
-                let is_new = !std::mem::replace(&mut self.told_unreadable, true);
+                let is_new = !std::mem::replace(&mut self.reported_unreadable, true);
                 return is_new.then(|| self.go(self.state, reason));
             }
         };
-        self.told_unreadable = false;
+        self.reported_unreadable = false;
         let DeviceLimits {
             temperature_admit_c: admit, temperature_resume_c: resume, temperature_pause_c: pause, ..
         } = self.limits;

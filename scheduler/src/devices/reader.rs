@@ -50,7 +50,7 @@ impl<'n> GpuReader<'n> {
             memory_total_bytes: measured(memory.clone().map(|memory| memory.total)),
             memory_used_bytes: measured(memory.map(|memory| memory.used)),
             temperature_c: measured(asked.ask(|device| device.temperature(TemperatureSensor::Gpu))),
-            utilisation_percent: measured(asked.ask(|device| device.utilization_rates()).map(|rates| rates.gpu)),
+            utilization_percent: measured(asked.ask(|device| device.utilization_rates()).map(|rates| rates.gpu)),
             ecc_uncorrected: measured(
                 asked.ask(|device| device.total_ecc_errors(MemoryError::Uncorrected, EccCounter::Volatile)),
             ),

@@ -142,7 +142,7 @@ fn resolve_gpus(
     if names.is_empty() { Err(ResolveError::NoGpu) } else { Ok(names.into_iter().map(DeviceId::Cuda).collect()) }
 }
 
-/// As CUDA reads the variable: the list ends at the first entry that is no device.
+/// As CUDA reads the variable: the list ends at the first entry that does not name a device.
 fn visible_gpus(machine: &Machine) -> Vec<String> {
     match &machine.visible {
         Some(list) => list

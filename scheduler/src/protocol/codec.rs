@@ -42,8 +42,8 @@ pub enum CodecError {
         /// The limit.
         limit_bytes: usize,
     },
-    /// A line is no message.
-    #[error("a line is no message: {source}; it begins `{excerpt}`")]
+    /// A line is not a message.
+    #[error("a line is not a message: {source}; it begins `{excerpt}`")]
     Garbage {
         /// What the parser said.
         source: serde_json::Error,
@@ -144,12 +144,12 @@ impl<W: Write> Encoder<W> {
         Ok(self.output.flush()?)
     }
 
-    /// Writes a line that is no message: a fault on purpose.
+    /// Writes a line that is not a message: a fault on purpose.
     ///
     /// # Errors
     /// The pipe broke.
     pub(crate) fn write_garbage(&mut self) -> Result<(), CodecError> {
-        self.output.write_all(b"this is no message\n")?;
+        self.output.write_all(b"this is not a message\n")?;
         Ok(self.output.flush()?)
     }
 

@@ -24,7 +24,7 @@ pub struct Fault {
     pub once: Option<PathBuf>,
 }
 
-/// Where a [`Fault`] happens: before the work. On the device that is before each unit.
+/// Where a [`Fault`] happens: before the work. On the device that is before each input.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum FaultPlace {
@@ -49,13 +49,13 @@ pub enum FaultKind {
     Stop,
     /// This thread waits for ever; all others go on.
     Wedge,
-    /// Something that is no message goes to the coordinator.
+    /// Something that is not a message goes to the coordinator.
     Garbage,
     /// This thread panics.
     Panic,
     /// The work fails.
     Fail(ErrorClass),
-    /// The device's memory holds no more than so many units.
+    /// The device's memory holds no more than so many inputs.
     MemoryFor(usize),
     /// This thread waits so many milliseconds and goes on.
     PauseMs(u64),

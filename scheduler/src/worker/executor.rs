@@ -51,7 +51,7 @@ pub(super) struct Executor {
     open_limit: usize,
     next_recording: u64,
     ready: ReadyTasks,
-    /// The device lane stops when the units under way are complete.
+    /// The device lane stops when the inputs in flight are complete.
     paused: bool,
     draining: bool,
 }
@@ -159,7 +159,7 @@ impl Executor {
         }
     }
 
-    /// Returns recordings of which no unit has reached the device; others too, where it is paused.
+    /// Returns recordings of which no input has reached the device; others too, where it is paused.
     fn revoke(&mut self, lease: Lease, asked: &[u64]) {
         let mut returned = Vec::new();
         self.waiting.retain(|(of, job)| {
@@ -211,7 +211,7 @@ impl Executor {
                 runners: Arc::clone(&self.runners),
                 ticket: Arc::clone(&item.ticket),
                 artifacts: Arc::clone(&item.artifacts),
-                stored_units: Arc::clone(&item.stored_units),
+                stored_inputs: Arc::clone(&item.stored_inputs),
                 outputs,
                 feed: self.device.feed.clone(),
                 announce: Arc::clone(&self.outbox),
@@ -261,9 +261,9 @@ impl Executor {
         let Work { stage, phase, .. } = work;
         match result {
             Err(error) => self.fail(id, error),
-            Ok(TaskResult::Prepared(units)) => {
+            Ok(TaskResult::Prepared(inputs)) => {
                 item.began(stage, began);
-                item.outputs(stage).prepared(units);
+                item.outputs(stage).prepared(inputs);
                 self.complete(id, stage, phase);
                 self.finish_if_complete(id, stage);
             }
@@ -279,14 +279,14 @@ impl Executor {
         }
     }
 
-    /// Where all units so far are complete, the stage is finished next, unless that leads to more of them.
+    /// Where all inputs so far are complete, the stage is finished next, unless that leads to more of them.
     fn finish_if_complete(&mut self, id: u64, stage: StageName) {
         let Some(item) = self.open.get_mut(&id).filter(|item| !item.ended) else { return };
         let outputs = item.outputs(stage);
         match (outputs.is_complete(), outputs.is_following_up()) {
             (false, _) => {}
             (true, false) => self.complete(id, stage, Phase::Infer),
-            // The graph released the last phase when the first units were complete.
+            // The graph released the last phase when the first inputs were complete.
             (true, true) => self.enqueue_cpu(id, stage, Phase::Finish),
         }
     }
@@ -300,7 +300,7 @@ impl Executor {
         self.close_if_over(id);
     }
 
-    /// Queues tasks of the CPU lane; those of the device lane begin by themselves, as soon as there are units.
+    /// Queues tasks of the CPU lane; those of the device lane begin by themselves, as soon as there are inputs.
     fn enqueue(&mut self, id: u64, tasks: &[Task]) {
         for task in tasks.iter().filter(|task| !task.phase.on_device()) {
             self.enqueue_cpu(id, task.stage, task.phase);
@@ -312,7 +312,7 @@ impl Executor {
         self.ready.push(id, Work { rank, stage, phase });
     }
 
-    /// Sends a unit's output to be stored until its stage's artifact is.
+    /// Sends an input's output to be stored until its stage's artifact is.
     fn send_checkpoint(
         &self,
         id: u64,
@@ -325,7 +325,7 @@ impl Executor {
         let Some(step) = item.step(stage).filter(|step| step.keep_checkpoints) else { return };
         let device = self.runners.get(stage).and_then(|runner| runner.device());
         let Some(Ok(body)) = device.map(|device| device.encode_output(output)) else { return };
-        let audio_s = item.unit_audio_s(&self.runners, stage, index);
+        let audio_s = item.input_audio_s(&self.runners, stage, index);
         self.outbox.send_result(|result| FromWorker::Checkpoint {
             result,
             lease: item.ticket.lease,

@@ -80,10 +80,10 @@ impl Announce for Outbox {
         self.send(&FromWorker::Started { lease: ticket.lease, item: ticket.item, stage, phase });
     }
 
-    fn before(&self, place: FaultPlace, tickets: &[&Ticket], units: usize) -> Result<(), StageError> {
+    fn before(&self, place: FaultPlace, tickets: &[&Ticket], inputs: usize) -> Result<(), StageError> {
         let Some(faults) = self.faults.get() else { return Ok(()) };
         let paths = tickets.iter().map(|ticket| ticket.path.as_str());
-        faults.at(place, paths, units, || {
+        faults.at(place, paths, inputs, || {
             if let Err(error) = locked(&self.encoder).write_garbage() {
                 tracing::warn!(%error, "garbage cannot be sent");
             }

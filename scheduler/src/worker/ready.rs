@@ -17,7 +17,7 @@ pub(super) struct Work {
 #[derive(Debug, Default)]
 pub(super) struct ReadyTasks {
     tasks: BTreeSet<(u64, Work)>,
-    /// Tasks that prepare units and have not come back.
+    /// Tasks that prepare inputs and have not come back.
     preparing: usize,
 }
 

@@ -15,7 +15,7 @@ pub(crate) fn tests() -> Vec<(&'static str, fn())> {
         ("worker_that_sends_malformed_messages_is_replaced", nonsense),
         ("a_worker_that_falls_silent_is_replaced", silent),
         ("a_panic_and_bad_input_fail_their_recordings_alone", panic_and_bad_input),
-        ("a_unit_that_the_device_refuses_fails_its_recording_alone", poison),
+        ("a_input_that_the_device_refuses_fails_its_recording_alone", poison),
         ("a_transient_failure_is_tried_three_times", transient),
         ("a_failure_of_the_device_goes_to_another_device", device),
         ("workers_that_refuse_end_the_run_with_their_reason", refused),

@@ -1,4 +1,4 @@
-//! Units that depend on the answers to others.
+//! Inputs that depend on the answers to others.
 
 use scheduler::coordinator::Event;
 
@@ -13,7 +13,7 @@ pub(crate) fn tests() -> Vec<(&'static str, fn())> {
     ]
 }
 
-/// All answers to a recording's units, as they must be.
+/// All answers to a recording's inputs, as they must be.
 fn expected(name: &str) -> Vec<String> {
     let name = name.to_uppercase();
     let mut answers: Vec<_> = (0..PREPARED).map(|index| format!("{name}/{index}")).collect();
@@ -33,8 +33,8 @@ fn recorded(fixture: &Fixture, name: &str) -> Vec<String> {
 /// What the device computed of a recording, in order.
 fn computed(fixture: &Fixture, name: &str) -> Vec<String> {
     let log = fixture.log();
-    let units = log.iter().filter(|entry| entry.what == "infer").flat_map(|entry| entry.name.split(' '));
-    units.filter(|unit| unit.starts_with(name)).map(str::to_uppercase).collect()
+    let inputs = log.iter().filter(|entry| entry.what == "infer").flat_map(|entry| entry.name.split(' '));
+    inputs.filter(|input| input.starts_with(name)).map(str::to_uppercase).collect()
 }
 
 fn round_by_round() {
@@ -46,7 +46,7 @@ fn round_by_round() {
         assert_eq!(computed(&fixture, name), expected(name), "each once, in rounds");
     }
     assert_eq!(recorded(&fixture, "b").len(), PREPARED);
-    let parts = events.iter().filter(|event| matches!(event, Event::PartCommitted { .. })).count();
+    let parts = events.iter().filter(|event| matches!(event, Event::CheckpointCommitted { .. })).count();
     assert_eq!(parts, 2 * expected("").len() + PREPARED, "every answer is on record before the artifact");
 }
 
@@ -54,7 +54,7 @@ fn progress() {
     let mut fixture = Fixture::new(1);
     let (_, events) = fixture.run(&planned(&["follow-a"]));
     let audio_s = events.iter().map(|event| match event {
-        Event::PartCommitted { audio_s, .. } => *audio_s,
+        Event::CheckpointCommitted { audio_s, .. } => *audio_s,
         _ => 0.0,
     });
     let audio_s: f64 = audio_s.sum();
@@ -63,7 +63,7 @@ fn progress() {
 
 fn killed() {
     let mut fixture = Fixture::new(1);
-    // One unit at a time: the answer before the fatal unit is on record.
+    // One input at a time: the answer before the fatal input is on record.
     fixture.options.device_batch = 1;
     let name = "follow-crash";
     let (outcome, events) = fixture.run(&planned(&[name]));

@@ -69,7 +69,7 @@ fn transcriber(source: &ModelSource, language: Option<&str>, config: TranscribeC
 fn answers(transcriber: &Transcriber, units: &[Arc<MelWindow>]) -> Vec<Hypothesis> {
     let mut flow = ListFlow::new(units.to_vec(), 4);
     transcriber.infer(&mut flow).unwrap();
-    flow.into_answers().unwrap()
+    flow.into_outputs().unwrap()
 }
 
 /// A window as the stage prepares it, but without speech activity, which the references do not know.

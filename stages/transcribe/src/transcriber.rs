@@ -156,7 +156,7 @@ impl Transcriber {
         let mut flow = ListFlow::new(units, RUN_BATCH);
         self.infer(&mut flow)?;
         let missing = || bug("answers-missing", "a window was not answered".to_owned());
-        answers.extend(flow.into_answers().ok_or_else(missing)?);
+        answers.extend(flow.into_outputs().ok_or_else(missing)?);
         Ok(())
     }
 }
@@ -264,7 +264,7 @@ impl DeviceStage for Transcriber {
         Ok(units)
     }
 
-    fn unit_audio_s(&self, (pcm, segments): Self::Input<'_>, index: usize) -> f64 {
+    fn input_audio_s(&self, (pcm, segments): Self::Input<'_>, index: usize) -> f64 {
         let length_s = |window: &Window| window.end_s - window.start_s;
         let all_s: f64 = segments.windows.iter().map(length_s).sum();
         segments.windows.get(index).map_or(0.0, |window| length_s(window) / all_s * pcm.duration_s())

@@ -34,7 +34,7 @@ fn hear(source: &ModelSource, precision: Precision) -> Hypothesis {
         .unwrap();
     let mut flow = ListFlow::new(units, 1);
     transcriber.infer(&mut flow).unwrap();
-    flow.into_answers().unwrap().remove(0)
+    flow.into_outputs().unwrap().remove(0)
 }
 
 fn weights_len(folder: &Path) -> u64 {

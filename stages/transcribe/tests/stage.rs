@@ -62,7 +62,7 @@ fn push(units: &mut Vec<Arc<MelWindow>>, unit: MelWindow) -> bool {
 fn infer(transcriber: &Transcriber, units: Vec<Arc<MelWindow>>, capacity: usize) -> Vec<Hypothesis> {
     let mut flow = ListFlow::new(units, capacity);
     transcriber.infer(&mut flow).unwrap();
-    flow.into_answers().unwrap()
+    flow.into_outputs().unwrap()
 }
 
 #[test]

@@ -104,7 +104,7 @@ impl Gpu {
         let readings = [
             ("memory", &report.memory_used_bytes.reason),
             ("temperature", &report.temperature_c.reason),
-            ("use", &report.utilisation_percent.reason),
+            ("use", &report.utilization_percent.reason),
             ("ECC", &report.ecc_uncorrected.reason),
             ("Xid", &report.xids.reason),
             ("name", &report.name.reason),
@@ -135,7 +135,7 @@ impl Shown {
             name: shown(&report.name, Clone::clone),
             memory: memory(report),
             temperature: shown(&report.temperature_c, |c| format!("{c} C")),
-            utilization: shown(&report.utilisation_percent, |percent| format!("{percent} %")),
+            utilization: shown(&report.utilization_percent, |percent| format!("{percent} %")),
             ecc: shown(&report.ecc_uncorrected, u64::to_string),
             xid: shown(&report.xids, |xids| xids.last().map_or_else(|| "none".to_owned(), u64::to_string)),
         }

@@ -14,7 +14,7 @@ use super::event::WorkerId;
 use super::options::RunOptions;
 use super::outcome::RunError;
 use crate::devices::{DeviceReading, DeviceState, Transition};
-use crate::protocol::{Progress, Slot, SlotSettings, ToWorker, WorkerSettings};
+use crate::protocol::{Slot, SlotSettings, ToWorker, WorkerProgress, WorkerSettings};
 use health::DeviceHealth;
 pub(super) use messages::Notice;
 use process::{Incoming, WorkerProcess};
@@ -169,7 +169,7 @@ impl<'a> Fleet<'a> {
         state.pid
     }
 
-    pub(super) fn beat(&mut self, worker: usize, progress: Progress) {
+    pub(super) fn beat(&mut self, worker: usize, progress: WorkerProgress) {
         self.workers[worker].beat(progress);
     }
 

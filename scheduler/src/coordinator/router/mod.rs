@@ -77,7 +77,7 @@ impl<'a> Router<'a> {
         self.fleet.made_progress(worker);
         self.backlog.checkpoint_committed(job, audio_s);
         let (indices, worker) = (self.backlog.indices(job), self.fleet.id(worker).clone());
-        self.ledger.emit(Event::PartCommitted { indices, stage: artifact.stage(), worker, audio_s });
+        self.ledger.emit(Event::CheckpointCommitted { indices, stage: artifact.stage(), worker, audio_s });
     }
 
     fn artifact_committed(&mut self, received: &Received) -> Result<(), RunError> {

@@ -12,7 +12,7 @@ fn cool() -> GpuReport {
         memory_total_bytes: Measured::of(1000),
         memory_used_bytes: Measured::of(100),
         temperature_c: Measured::of(50),
-        utilisation_percent: Measured::of(0),
+        utilization_percent: Measured::of(0),
         ecc_uncorrected: Measured::of(2),
         xids: Measured::of(Vec::new()),
         processes: Measured::of(Vec::new()),
@@ -46,17 +46,17 @@ impl Tried {
 
     fn admitted() -> Self {
         let mut tried = Self::new();
-        assert_eq!(tried.read(cool()), None, "a device that is fine is no news");
+        assert_eq!(tried.read(cool()), None, "a device that is fine is not reported");
         tried.1 = true;
         tried
     }
 
     /// The news: from, to, reason.
     fn read(&mut self, report: GpuReport) -> Option<(DeviceState, DeviceState, String)> {
-        self.hear(Ok(report))
+        self.observe(Ok(report))
     }
 
-    fn hear(&mut self, report: Result<GpuReport, String>) -> Option<(DeviceState, DeviceState, String)> {
+    fn observe(&mut self, report: Result<GpuReport, String>) -> Option<(DeviceState, DeviceState, String)> {
         self.0.next(&report, self.1).map(|news| (news.from, news.to, news.reason))
     }
 }
@@ -68,12 +68,12 @@ fn news(from: DeviceState, to: DeviceState, reason: &str) -> Option<(DeviceState
 }
 
 #[test]
-fn a_device_that_was_never_read_is_held() {
+fn device_that_was_never_read_is_held() {
     assert_eq!(Tried::new().0.state(), Held);
 }
 
 #[test]
-fn a_full_device_is_held_until_it_empties_and_told_once() {
+fn full_device_is_held_until_it_empties_and_reported_once() {
     let mut gate = Tried::new();
     assert_eq!(gate.read(full(919)), news(Held, Held, "91 % of its memory is in use, admitted below 80 %"));
     assert_eq!(gate.read(full(850)), None);
@@ -83,26 +83,26 @@ fn a_full_device_is_held_until_it_empties_and_told_once() {
 }
 
 #[test]
-fn a_hot_device_is_not_admitted() {
+fn hot_device_is_not_admitted() {
     let mut gate = Tried::new();
     assert_eq!(gate.read(at(80)), news(Held, Held, "80 C, admitted below 80 C"));
     assert_eq!(gate.read(at(79)), news(Held, Admitted, "10 % of its memory is in use, 79 C"));
 }
 
 #[test]
-fn a_held_device_that_cannot_be_read_for_a_while_is_told_once() {
+fn held_device_that_cannot_be_read_for_a_while_is_reported_once() {
     let mut gate = Tried::new();
     assert!(gate.read(full(950)).is_some());
     for _ in 0..3 {
-        assert_eq!(gate.hear(Err("NVML has said nothing".to_owned())), None, "it is held, whatever for");
-        assert_eq!(gate.read(full(950)), None, "it was told before");
+        assert_eq!(gate.observe(Err("NVML has said nothing".to_owned())), None, "it is held already");
+        assert_eq!(gate.read(full(950)), None, "it was reported before");
     }
     assert_eq!(gate.read(at(85)).unwrap().2, "85 C, admitted below 80 C", "another reason is news");
     assert_eq!(gate.read(cool()).unwrap().1, Admitted);
 }
 
 #[test]
-fn an_unreadable_device_is_never_admitted() {
+fn unreadable_device_is_never_admitted() {
     let memory = GpuReport { memory_used_bytes: Measured::missing("denied"), ..cool() };
     for (report, reason) in [
         (Err("no driver".to_owned()), "its state is unknown: no driver"),
@@ -111,12 +111,12 @@ fn an_unreadable_device_is_never_admitted() {
         (Ok(without_temperature()), "its temperature is unknown: no sensor"),
     ] {
         let mut gate = Tried::new();
-        assert_eq!(gate.hear(report), news(Held, Held, reason));
+        assert_eq!(gate.observe(report), news(Held, Held, reason));
     }
 }
 
 #[test]
-fn an_unreadable_device_is_admitted_only_where_the_configuration_asks_for_it() {
+fn unreadable_device_is_admitted_only_where_the_configuration_asks_for_it() {
     for admit_unknown in [false, true] {
         let mut gate = Gate::new(DeviceLimits { admit_unknown, ..DeviceLimits::default() });
         gate.next(&Ok(without_temperature()), false);
@@ -128,7 +128,7 @@ fn an_unreadable_device_is_admitted_only_where_the_configuration_asks_for_it() {
 }
 
 #[test]
-fn another_reason_to_hold_a_device_is_told() {
+fn held_device_with_another_reason_is_reported() {
     let mut gate = Tried::new();
     assert_eq!(gate.read(full(900)).unwrap().1, Held);
     assert_eq!(gate.read(at(90)), news(Held, Held, "90 C, admitted below 80 C"));
@@ -149,26 +149,29 @@ fn heat_throttles_then_pauses_and_only_the_resume_temperature_lifts_it() {
 }
 
 #[test]
-fn a_throttled_device_resumes_without_having_been_paused() {
+fn throttled_device_resumes_without_having_been_paused() {
     let mut gate = Tried::admitted();
     assert_eq!(gate.read(at(84)).unwrap().1, Throttled);
     assert_eq!(gate.read(at(69)), news(Throttled, Admitted, "69 C, resumed at 70 C"));
 }
 
 #[test]
-fn after_admission_an_unreadable_device_goes_on_and_is_told_once() {
+fn admitted_device_that_becomes_unreadable_keeps_its_state_and_is_reported_once() {
     let mut gate = Tried::admitted();
     assert_eq!(gate.read(without_temperature()), news(Admitted, Admitted, "its temperature is unknown: no sensor"));
-    assert_eq!(gate.hear(Err("NVML hangs".to_owned())), None);
+    assert_eq!(gate.observe(Err("NVML hangs".to_owned())), None);
     assert_eq!(gate.read(cool()), None);
-    assert_eq!(gate.hear(Err("NVML hangs".to_owned())), news(Admitted, Admitted, "its state is unknown: NVML hangs"));
+    assert_eq!(
+        gate.observe(Err("NVML hangs".to_owned())),
+        news(Admitted, Admitted, "its state is unknown: NVML hangs")
+    );
     let mut hot = Tried::admitted();
     hot.read(at(86));
     assert_eq!(hot.read(without_temperature()).unwrap().1, Paused, "unknown is not cool");
 }
 
 #[test]
-fn our_own_memory_holds_no_device_back_but_that_of_others_does() {
+fn memory_of_others_holds_a_device_and_our_own_does_not() {
     let mut gate = Tried::admitted();
     assert_eq!(gate.read(full(990)), None);
     gate.1 = false;
@@ -177,11 +180,11 @@ fn our_own_memory_holds_no_device_back_but_that_of_others_does() {
 }
 
 #[test]
-fn a_gpu_off_the_bus_is_lost_until_the_canary_passes() {
+fn lost_gpu_stays_lost_until_the_health_probe_passes() {
     let mut gate = Tried::admitted();
     assert_eq!(gate.read(off_the_bus()), news(Admitted, Lost, "it is gone"));
     assert_eq!(gate.read(off_the_bus()), None);
-    assert_eq!(gate.read(cool()), None, "an answer is no proof");
+    assert_eq!(gate.read(cool()), None, "an answer does not prove that it works");
     assert_eq!(gate.0.state(), Lost);
     gate.0.proved();
     assert_eq!((gate.read(cool()), gate.0.state()), (None, Admitted));
@@ -189,7 +192,7 @@ fn a_gpu_off_the_bus_is_lost_until_the_canary_passes() {
 }
 
 #[test]
-fn what_the_canary_disproved_is_not_held_against_the_device_again() {
+fn faults_before_a_passed_health_probe_do_not_count_again() {
     let mut gate = Tried::admitted();
     gate.read(off_the_bus());
     gate.0.proved();
@@ -203,7 +206,7 @@ fn what_the_canary_disproved_is_not_held_against_the_device_again() {
 }
 
 #[test]
-fn an_uncorrected_memory_error_since_the_run_began_is_a_loss() {
+fn uncorrected_memory_error_since_the_run_began_is_a_loss() {
     let ecc = |count| GpuReport { ecc_uncorrected: Measured::of(count), ..cool() };
     let mut gate = Tried::admitted();
     assert_eq!(gate.read(ecc(2)), None, "older ones are known");
@@ -213,7 +216,7 @@ fn an_uncorrected_memory_error_since_the_run_began_is_a_loss() {
 }
 
 #[test]
-fn xids_of_applications_are_no_loss_and_those_of_the_hardware_are() {
+fn xids_of_the_hardware_are_a_loss_and_those_of_applications_are_not() {
     let xids = |xids: &[u64]| GpuReport { xids: Measured::of(xids.to_vec()), ..cool() };
     let mut gate = Tried::admitted();
     assert_eq!(gate.read(xids(&[13, 31, 43, 45, 63, 94])), None);

@@ -7,8 +7,8 @@ use stage_core::StageError;
 
 use super::{Bench, Line, failures, outputs, refusal};
 
-/// A lane that has four units in line before its engine begins, and what its engine did.
-fn four_units(
+/// A lane that has four inputs in line before its engine begins, and what its engine did.
+fn four_inputs(
     engine: impl Fn(Line<'_>) -> Result<(), StageError> + Send + Sync + 'static,
 ) -> (Vec<(u64, u32)>, Vec<String>) {
     let bench = Bench::new(engine);
@@ -33,14 +33,14 @@ fn what_was_answered_before_a_failure_is_not_computed_again() {
     for panics in [false, true] {
         let computed = Arc::new(Mutex::new(Vec::new()));
         let log = Arc::clone(&computed);
-        let (answered, failed) = four_units(move |flow| {
-            for (key, unit) in all(flow) {
-                match (unit, panics) {
+        let (answered, failed) = four_inputs(move |flow| {
+            for (key, input) in all(flow) {
+                match (input, panics) {
                     (12, true) => panic!("12 is too much"),
                     (12, false) => return Err(refusal()),
                     _ => {
-                        log.lock().unwrap().push(unit);
-                        flow.answer(key, unit * 2);
+                        log.lock().unwrap().push(input);
+                        flow.complete(key, input * 2);
                     }
                 }
             }
@@ -53,12 +53,12 @@ fn what_was_answered_before_a_failure_is_not_computed_again() {
 }
 
 #[test]
-fn an_engine_that_forgets_a_unit_once_gets_it_again() {
+fn an_engine_that_forgets_an_input_once_gets_it_again() {
     let forgotten = AtomicBool::new(false);
-    let (answered, failed) = four_units(move |flow| {
-        for (key, unit) in all(flow) {
-            if unit != 11 || forgotten.swap(true, Ordering::Relaxed) {
-                flow.answer(key, unit * 2);
+    let (answered, failed) = four_inputs(move |flow| {
+        for (key, input) in all(flow) {
+            if input != 11 || forgotten.swap(true, Ordering::Relaxed) {
+                flow.complete(key, input * 2);
             }
         }
         Ok(())
@@ -67,9 +67,9 @@ fn an_engine_that_forgets_a_unit_once_gets_it_again() {
 }
 
 #[test]
-fn a_unit_that_is_always_forgotten_fails_its_recording_alone() {
-    let (answered, failed) = four_units(|flow| {
-        all(flow).into_iter().filter(|(_, unit)| *unit != 11).for_each(|(key, unit)| flow.answer(key, unit * 2));
+fn a_input_that_is_always_forgotten_fails_its_recording_alone() {
+    let (answered, failed) = four_inputs(|flow| {
+        all(flow).into_iter().filter(|(_, input)| *input != 11).for_each(|(key, input)| flow.complete(key, input * 2));
         Ok(())
     });
     assert_eq!((answered, failed), (vec![DOUBLED[0], DOUBLED[2], DOUBLED[3]], vec!["1 output-count".to_owned()]));
@@ -77,17 +77,17 @@ fn a_unit_that_is_always_forgotten_fails_its_recording_alone() {
 
 #[test]
 fn an_engine_that_draws_nothing_fails_what_waits() {
-    let (answered, failed) = four_units(|_| Ok(()));
+    let (answered, failed) = four_inputs(|_| Ok(()));
     assert_eq!((answered, failed.len()), (vec![], 4));
     assert!(failed.iter().all(|failure| failure.ends_with("output-count")), "{failed:?}");
 }
 
 #[test]
-fn a_second_answer_to_a_unit_is_refused_and_the_first_one_stands() {
-    let (answered, failed) = four_units(|flow| {
-        for (key, unit) in all(flow) {
-            flow.answer(key, unit * 2);
-            flow.answer(key, 999);
+fn a_second_answer_to_an_input_is_refused_and_the_first_one_stands() {
+    let (answered, failed) = four_inputs(|flow| {
+        for (key, input) in all(flow) {
+            flow.complete(key, input * 2);
+            flow.complete(key, 999);
         }
         Ok(())
     });
@@ -95,11 +95,11 @@ fn a_second_answer_to_a_unit_is_refused_and_the_first_one_stands() {
 }
 
 #[test]
-fn an_answer_to_no_unit_ends_the_run_and_the_units_without_one_are_tried_again() {
-    let (answered, failed) = four_units(|flow| {
-        for (key, unit) in all(flow) {
-            flow.answer(if unit == 12 { key + 100 } else { key }, unit * 2);
-            assert!(unit != 12 || flow.draw().is_none(), "the engine gets no more");
+fn an_answer_to_no_input_ends_the_run_and_the_inputs_without_one_are_tried_again() {
+    let (answered, failed) = four_inputs(|flow| {
+        for (key, input) in all(flow) {
+            flow.complete(if input == 12 { key + 100 } else { key }, input * 2);
+            assert!(input != 12 || flow.draw().is_none(), "the engine gets no more");
         }
         Ok(())
     });

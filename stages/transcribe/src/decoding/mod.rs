@@ -144,7 +144,7 @@ impl<'a> Engine<'a> {
         }
         let jobs: Vec<_> = leaving.into_iter().filter_map(|slot| Some((slot, self.jobs[slot].take()?))).collect();
         for (key, hypothesis) in alignment::hypotheses(self.model, self.rules, &self.cache, jobs)? {
-            flow.answer(key, hypothesis);
+            flow.complete(key, hypothesis);
         }
         Ok(())
     }

@@ -81,7 +81,7 @@ fn windows() -> Vec<Arc<MelWindow>> {
 fn decode(model: &Whisper, rules: &Rules, windows: Vec<Arc<MelWindow>>, capacity: usize) -> Vec<Hypothesis> {
     let mut flow = ListFlow::new(windows, capacity);
     run(model, rules, &mut flow).unwrap();
-    flow.into_answers().unwrap()
+    flow.into_outputs().unwrap()
 }
 
 /// Everything but rounding.
@@ -164,7 +164,7 @@ fn gpu_path_gives_what_the_cpu_path_gives() {
             let reader = Reader::new(&rules, &fused).unwrap();
             Engine::new(&fused, &rules, reader, 3).unwrap().run(&mut flow).unwrap();
             let expected = decode(&model, &rules, windows(), 3);
-            expected.iter().zip(&flow.into_answers().unwrap()).for_each(|(a, b)| assert_alike(a, b));
+            expected.iter().zip(&flow.into_outputs().unwrap()).for_each(|(a, b)| assert_alike(a, b));
         }
     }
 }
@@ -264,7 +264,7 @@ impl Flow<MelWindow, Hypothesis> for Trickle {
         self.waiting.pop().map(|window| (self.waiting.len(), window))
     }
 
-    fn answer(&mut self, key: usize, answer: Hypothesis) {
+    fn complete(&mut self, key: usize, answer: Hypothesis) {
         self.answers.push((key, answer));
     }
 

@@ -1,4 +1,4 @@
-//! The story of a run: its incidents in order, many equal ones as one line.
+//! The incident log of a run: its incidents in order; equal ones share a line.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -7,13 +7,13 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use scheduler::store::{Incident, IncidentKind};
 
-/// So many different messages of one kind and worker have a line each; more are told in one.
+/// Up to this number of different messages of one kind and worker have a line each; more share one line.
 const MESSAGES: usize = 3;
-/// Width of the column that says where.
+/// Width of the worker column.
 const WORKER_CHARS: usize = 8;
 
-/// The lines that tell of incidents: `14:03:05  cpu:1     worker lost: killed by signal 9`, in UTC. The day stands
-/// before the time where it is not the day on which the run began.
+/// Formats incidents, with times in UTC: `14:03:05  cpu:1     worker lost: killed by signal 9`. The date precedes the
+/// time on days after the start of the run.
 pub(crate) fn lines(started_at_ms: u64, incidents: &[Incident]) -> Vec<String> {
     let mut alike: BTreeMap<(IncidentKind, Option<&str>), Vec<&Incident>> = BTreeMap::new();
     for incident in incidents {
@@ -24,7 +24,7 @@ pub(crate) fn lines(started_at_ms: u64, incidents: &[Incident]) -> Vec<String> {
     groups.iter().map(|group| line(started_at_ms, group)).collect()
 }
 
-/// Incidents of one kind and worker, those with the same message together; all together where messages are many.
+/// Groups incidents of one kind and worker by message; with too many messages all are one group.
 fn by_message(alike: Vec<&Incident>) -> Vec<Vec<&Incident>> {
     let mut groups: Vec<Vec<&Incident>> = Vec::new();
     for incident in &alike {
@@ -82,41 +82,42 @@ mod tests {
     }
 
     #[test]
-    fn incidents_are_told_in_order_with_time_and_place() {
-        let story = [
+    fn lines_are_in_order_with_time_and_worker() {
+        let incidents = [
             incident(1, IncidentKind::WorkerLost, "cpu:1", "killed by signal 9"),
             incident(2, IncidentKind::Quarantined, "", "kills workers"),
-            incident(7200, IncidentKind::DeviceRetired, "cpu:1", "the canary failed"),
+            incident(7200, IncidentKind::DeviceRetired, "cpu:1", "the health probe failed"),
         ];
-        let told = [
+        let expected = [
             "22:13:21  cpu:1     worker lost: killed by signal 9",
             "22:13:22  -         quarantined: kills workers",
-            "11-15 00:13:20  cpu:1     device out: the canary failed",
+            "11-15 00:13:20  cpu:1     device out: the health probe failed",
         ];
-        assert_eq!(lines(BEGAN_MS, &story), told);
+        assert_eq!(lines(BEGAN_MS, &incidents), expected);
     }
 
     #[test]
-    fn equal_incidents_share_a_line_that_counts_them() {
-        let story = [
+    fn lines_count_equal_incidents() {
+        let incidents = [
             incident(1, IncidentKind::WorkerLost, "cpu:1", "killed by signal 9"),
             incident(2, IncidentKind::WorkerLost, "cpu:0", "killed by signal 9"),
             incident(3, IncidentKind::WorkerLost, "cpu:1", "killed by signal 9"),
             incident(4, IncidentKind::WorkerLost, "cpu:1", "fell silent"),
         ];
-        let told = [
+        let expected = [
             "22:13:21  cpu:1     worker lost, 2 times until 22:13:23: killed by signal 9",
             "22:13:22  cpu:0     worker lost: killed by signal 9",
             "22:13:24  cpu:1     worker lost: fell silent",
         ];
-        assert_eq!(lines(BEGAN_MS, &story), told);
+        assert_eq!(lines(BEGAN_MS, &incidents), expected);
     }
 
     #[test]
-    fn many_messages_of_one_kind_share_a_line_with_the_last_of_them() {
-        let story: Vec<_> =
+    fn lines_show_the_last_of_many_messages_of_one_kind() {
+        let incidents: Vec<_> =
             (0..50).map(|n| incident(n, IncidentKind::Retried, "cpu:0", &format!("disk full at {n}"))).collect();
-        let told = "22:13:20  cpu:0     retried, 50 times until 22:14:09: the last: disk full at 49 (50 recordings)";
-        assert_eq!(lines(BEGAN_MS, &story), [told]);
+        let expected =
+            "22:13:20  cpu:0     retried, 50 times until 22:14:09: the last: disk full at 49 (50 recordings)";
+        assert_eq!(lines(BEGAN_MS, &incidents), [expected]);
     }
 }

@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use crate::clock::Moment;
-use crate::protocol::{LaneProgress, Progress, TaskSpan};
+use crate::protocol::{LaneProgress, TaskSpan, WorkerProgress};
 
 /// Counts one kind of work.
 #[derive(Debug, Default)]
@@ -63,8 +63,8 @@ impl Activity {
         self.spans.lock().unwrap_or_else(PoisonError::into_inner).push(span);
     }
 
-    pub(crate) fn read(&self) -> Progress {
-        Progress { cpu: self.cpu.read(), device: self.device.read(), setup: self.setup.read() }
+    pub(crate) fn read(&self) -> WorkerProgress {
+        WorkerProgress { cpu: self.cpu.read(), device: self.device.read(), setup: self.setup.read() }
     }
 
     /// The spans since the last call.
