@@ -135,7 +135,7 @@ impl Passes {
     /// Seconds of one pass, whose texts must all have the wanted length.
     fn run(&mut self) -> Result<f64> {
         let start = Instant::now();
-        self.tokens = self.engine.decode(&self.inputs, self.batch)?;
+        self.tokens = self.engine.decode(&self.units, self.batch)?;
         let seconds = start.elapsed().as_secs_f64();
         match self.tokens.iter().find(|tokens| tokens.len() != self.tokens_per_window) {
             None => Ok(seconds),
@@ -144,6 +144,6 @@ impl Passes {
     }
 
     fn audio_s(&self) -> f64 {
-        self.inputs.len() as f64 * WINDOW_S
+        self.units.len() as f64 * WINDOW_S
     }
 }

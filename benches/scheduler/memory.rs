@@ -1,4 +1,4 @@
-//! The coordinator's memory with 100,000 recordings in line.
+//! The coordinator's memory with 100,000 recordings queued.
 
 use std::time::{Duration, Instant};
 
@@ -8,7 +8,7 @@ use scheduler::worker::sim::SimSettings;
 use crate::{load, row};
 
 const RECORDINGS: usize = 100_000;
-/// How long work goes on before the run is stopped.
+/// How long the run continues before it is stopped.
 const WATCHED: Duration = Duration::from_secs(20);
 
 pub(crate) fn table() {
@@ -31,7 +31,7 @@ pub(crate) fn table() {
     })
     .unwrap();
     let (_, first_mb) = first.unwrap();
-    row("coordinator with 100,000 recordings in line, at the first one done", first_mb - before_mb, "MB");
+    row("coordinator with 100,000 recordings queued, at the first one done", first_mb - before_mb, "MB");
     row(&format!("the same after {done} recordings"), last_mb - before_mb, "MB");
 }
 

@@ -1,6 +1,6 @@
 //! Scaling over simulated devices: the real coordinator, worker processes and store, with the fixed load in compressed
-//! time. Efficiency is T1 / (N x TN), whole runs, worker starts included. What a device lost is told in three parts:
-//! before its first call, between calls, and after its last one.
+//! time. Efficiency is T1 / (N x TN), whole runs, worker starts included. The time that a device lost is printed in three
+//! parts: before its first call, between calls, and after its last one.
 
 use std::collections::BTreeMap;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
@@ -11,14 +11,14 @@ use scheduler::worker::sim::SimSettings;
 
 use crate::load;
 
-/// A run on one device takes about so long.
+/// Approximate length of a run on one device.
 const ONE_DEVICE_S: f64 = 60.0;
 
-/// What one run was.
+/// Measurements of one run.
 struct Timed {
     wall_s: f64,
     commits: usize,
-    stolen: usize,
+    revoked: usize,
     /// Seconds that a device lost, on average.
     before_s: f64,
     between_s: f64,
@@ -44,7 +44,7 @@ pub(crate) fn table() {
     println!("\n{calls} calls, {hours:.1} h, {windows:.0} windows; time compressed {:.1} times", sim.time_scale);
     println!(
         "{:>8}  {:>8}  {:>10}  {:>8}  {:>10}  lost by a device before, between and after its calls",
-        "devices", "wall s", "efficiency", "commits", "taken back"
+        "devices", "wall s", "efficiency", "commits", "revoked"
     );
     let mut one_s = f64::NAN;
     for devices in [1, 2, 4, 8] {
@@ -66,7 +66,7 @@ fn print(devices: &str, timed: &Timed, efficiency: f64) {
         timed.wall_s,
         efficiency * 100.0,
         timed.commits,
-        timed.stolen,
+        timed.revoked,
         timed.before_s,
         timed.between_s,
         timed.after_s
@@ -99,7 +99,7 @@ fn timed(devices: u32, sim: &SimSettings, lengths_s: &[f64]) -> Timed {
     Timed {
         wall_s,
         commits,
-        stolen: outcome.revoked,
+        revoked: outcome.revoked,
         before_s: mean_s(&|calls| calls.first_us.saturating_sub(began_us)),
         between_s: mean_s(&|calls| (calls.last_us - calls.first_us).saturating_sub(calls.busy_us)),
         after_s: mean_s(&|calls| ended_us.saturating_sub(calls.last_us)),

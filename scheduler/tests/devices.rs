@@ -22,7 +22,7 @@ fn uuid(readings: &Receiver<DeviceReading>) -> Result<String, String> {
 }
 
 #[test]
-fn a_monitor_finds_gpus_by_name_or_number_and_ends_when_it_is_dropped() {
+fn monitor_finds_gpus_by_name_or_number_and_ends_when_it_is_dropped() {
     let folder = tempfile::tempdir().unwrap();
     let script = folder.path().join("script");
     std::fs::write(&script, "0 * gpus 21\n").unwrap();

@@ -10,7 +10,7 @@ use crate::args::FolderArgs;
 use crate::exit::{Exit, Failure};
 use crate::open_store;
 
-/// What was checked against its hash, and the faults found.
+/// Counts of the checks, and the faults that they found.
 #[derive(Default)]
 struct Report {
     recordings: usize,

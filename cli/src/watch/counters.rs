@@ -189,7 +189,7 @@ mod tests {
     }
 
     #[test]
-    fn equal_recordings_are_computed_once_and_done_twice() {
+    fn recordings_that_are_equal_are_computed_once_and_done_twice() {
         let mut counters = Counters::new(&[item("a", 10.0), item("copy", 10.0)], 1);
         let (indices, worker) = (vec![0, 1], worker(0));
         counters.observe(&Event::StageCommitted { indices, stage: DECODE, worker, duration_s: 0.5 }, 1.0);

@@ -59,7 +59,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_machine_without_nvml_is_a_plain_statement() {
+    fn probe_of_a_machine_without_nvml_says_so() {
         let probe = probe_gpus(Some(OsStr::new("/nowhere/libnvidia-ml.so.1")));
         assert!(matches!(&probe, GpuProbe::Absent { reason } if !reason.is_empty()));
         assert_eq!(probe.uuids(), None);

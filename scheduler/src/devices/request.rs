@@ -194,7 +194,7 @@ mod tests {
     }
 
     #[test]
-    fn auto_takes_gpus_only_where_the_build_can_use_them() {
+    fn requests_of_auto_take_gpus_only_if_the_build_can_use_them() {
         let with_gpus = machine(None, Some(&["GPU-a", "GPU-b"]));
         assert_eq!(names("auto", None, &with_gpus).unwrap(), ["cuda:GPU-a", "cuda:GPU-b"]);
         assert_eq!(names("auto", Some(1), &with_gpus).unwrap(), ["cuda:GPU-a"]);
@@ -205,7 +205,7 @@ mod tests {
     }
 
     #[test]
-    fn an_inherited_list_of_visible_gpus_is_respected() {
+    fn requests_respect_an_inherited_list_of_visible_gpus() {
         let two = machine(Some("5,GPU-b"), Some(&["GPU-a", "GPU-b"]));
         assert_eq!(names("cuda:1,0", None, &two).unwrap(), ["cuda:GPU-b", "cuda:5"]);
         assert_eq!(names("cuda:2", None, &two), Err(ResolveError::NotVisible { name: "2".into() }));
@@ -214,12 +214,12 @@ mod tests {
     }
 
     #[test]
-    fn simulated_devices_need_no_machine() {
+    fn requests_of_simulated_devices_need_no_machine() {
         assert_eq!(names("sim:2", None, &machine(None, None)).unwrap(), ["sim:0", "sim:1"]);
     }
 
     #[test]
-    fn a_number_of_gpus_that_are_not_there_is_an_error() {
+    fn requests_of_more_gpus_than_there_are_are_refused() {
         let one = machine(None, Some(&["GPU-a"]));
         assert_eq!(names("auto", Some(2), &one), Err(ResolveError::TooFew { asked: 2, found: 1 }));
         for no_gpus in ["cpu:2", "sim:2"] {

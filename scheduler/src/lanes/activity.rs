@@ -1,4 +1,4 @@
-//! What the lanes do, for the heartbeat and the timeline.
+//! The activity of the lanes, for the heartbeat and the timeline.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
@@ -33,7 +33,7 @@ impl Counter {
     }
 }
 
-/// Both lanes' counters, and what they did since it was taken last.
+/// The counters of both lanes, and their spans since the last call of [`Activity::take_spans`].
 #[derive(Debug, Default)]
 pub(crate) struct Activity {
     /// Tasks of the CPU lane.

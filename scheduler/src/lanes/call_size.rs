@@ -22,13 +22,13 @@ impl CallSize {
         self.now
     }
 
-    /// So many inputs did not fit.
+    /// `inputs` in flight did not fit.
     pub(crate) fn failed(&mut self, inputs: usize) {
         self.now = self.now.min(inputs / 2).max(1);
         self.completed = 0;
     }
 
-    /// An input was completed while so many were in flight.
+    /// An input was completed while `in_flight` inputs were in flight.
     pub(crate) const fn completed(&mut self, in_flight: usize) {
         if self.now == self.wanted || in_flight < self.now {
             return;

@@ -17,9 +17,9 @@ use super::{Activity, Announce, guarded};
 use crate::clock::Moment;
 use crate::protocol::{FaultPlace, Lane, Slot, SlotSettings, TaskSpan};
 
-/// What the device lane reports.
+/// A report of the device lane.
 pub(crate) enum LaneReport {
-    /// QueuedInput `index` of a recording's stage is complete: its output, when it was drawn, and how long it was in flight.
+    /// Input `index` of a recording's stage is complete: its output, when it was drawn, and how long it was in flight.
     Completed { ticket: u64, stage: StageName, index: usize, output: ModelOutput, began: Moment, duration: Duration },
     /// The device failed on an input, alone; the recording's other inputs are dropped.
     Failed { ticket: u64, error: StageError },
@@ -29,7 +29,7 @@ pub(crate) enum LaneReport {
     HealthProbeEnded { error: Option<StageError> },
 }
 
-/// What its owner holds of a running device lane.
+/// The handle of a running device lane.
 pub(crate) struct DeviceHandle {
     /// For inputs. The lane ends when every one is dropped.
     pub(crate) feed: Feed,
@@ -163,7 +163,7 @@ impl<N: Fn(LaneReport) + Send + 'static> DeviceLane<N> {
         }
     }
 
-    /// Runs the engine again over what it left: in halves, until the failing input stands alone.
+    /// Runs the engine again over what it left: in halves, until the failing input is alone.
     fn try_again(&mut self, stage: StageName, broken: BrokenRun) {
         let BrokenRun { error, at_once, mut candidates, rest } = broken;
         if error.class == ErrorClass::Memory && at_once > 1 {

@@ -54,7 +54,7 @@ impl Feed {
     }
 }
 
-/// What the lane does next.
+/// The next work of the lane.
 pub(super) enum Next {
     HealthProbe,
     /// Compute this input and those behind it.
@@ -71,9 +71,9 @@ pub(super) struct Intake {
 }
 
 impl Intake {
-    /// An empty queue for so many inputs, its sending end, and the channel that asks for a health probe.
-    pub(super) fn new(inputs: usize, gate: Arc<PauseGate>) -> (Self, Feed, Sender<()>) {
-        let (sender, inputs) = bounded(inputs);
+    /// An empty queue for `capacity` inputs, its sending end, and the channel that asks for a health probe.
+    pub(super) fn new(capacity: usize, gate: Arc<PauseGate>) -> (Self, Feed, Sender<()>) {
+        let (sender, inputs) = bounded(capacity);
         let (probe_sender, probes) = unbounded();
         (Self { inputs, probes, gate, carried: None }, Feed(sender), probe_sender)
     }

@@ -34,7 +34,7 @@ impl DeviceInterval {
         next
     }
 
-    /// A recording's input is in flight, one of so many.
+    /// A recording's input is in flight, one of `at_once`.
     pub(super) fn holds(&mut self, item: u64, at_once: usize) {
         self.items.insert(item);
         self.at_once = self.at_once.max(at_once);

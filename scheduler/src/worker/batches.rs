@@ -15,7 +15,7 @@ struct RunningBatch {
 pub(super) struct Batches(HashMap<Lease, RunningBatch>);
 
 impl Batches {
-    /// A batch of so many recordings.
+    /// Adds a batch of `recordings` recordings.
     pub(super) fn add(&mut self, lease: Lease, graph: BatchGraph, recordings: usize) {
         self.0.insert(lease, RunningBatch { graph, recordings_left: recordings });
     }
@@ -42,7 +42,7 @@ impl Batches {
         self.0.get(&lease).is_some_and(|batch| batch.graph.is_finished(item))
     }
 
-    /// Removes so many recordings from a batch; true if they were its last ones, and it is gone.
+    /// Removes `recordings` recordings from a batch; true if they were its last ones, and it is gone.
     pub(super) fn leave(&mut self, lease: Lease, recordings: usize) -> bool {
         let Some(batch) = self.0.get_mut(&lease) else { return false };
         batch.recordings_left -= recordings;

@@ -394,7 +394,7 @@ impl Executor {
         }
     }
 
-    /// Removes so many recordings from a batch, and reports its end with the last one.
+    /// Removes `recordings` recordings from a batch, and reports its end with the last one.
     fn leave_batch(&mut self, lease: Lease, recordings: usize) {
         if self.batches.leave(lease, recordings) {
             self.outbox.send_spans(self.activity.take_spans());

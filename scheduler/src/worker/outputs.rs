@@ -32,12 +32,12 @@ impl<A> StageOutputs<A> {
         }
     }
 
-    /// So many inputs were prepared.
+    /// `inputs` inputs were prepared.
     pub(super) fn prepared(&mut self, inputs: usize) {
         (self.expected, self.prepared) = (Some(inputs), Some(inputs));
     }
 
-    /// A follow-up has read these outputs and emitted so many inputs more.
+    /// A follow-up has read these outputs and emitted `more` inputs.
     pub(super) fn followed_up(&mut self, seen: Vec<A>, more: usize) {
         self.expected = Some(seen.len() + more);
         self.seen = seen;

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use stage_core::{Phase, StageName};
 
-/// What the CPU lane does for a recording; a stage that runs earlier sorts first.
+/// A task of the CPU lane for a recording; a stage that runs earlier sorts first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Work {
     /// The stage's place in the order of the data flow.

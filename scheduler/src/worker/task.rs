@@ -16,7 +16,7 @@ use crate::protocol::{FaultPlace, Lane, Slot, TaskSpan};
 pub(super) enum TaskResult {
     /// All inputs that were not stored are emitted; there are this many with the stored ones.
     Prepared(usize),
-    /// These outputs led to so many inputs more, all emitted; the stage is not finished yet.
+    /// These outputs led to `more` inputs, all emitted; the stage is not finished yet.
     FollowedUp { seen: Vec<ModelOutput>, more: usize },
     /// The stage's artifacts to store, as JSON.
     Made(Vec<(ArtifactName, String)>),

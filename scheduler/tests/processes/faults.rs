@@ -9,17 +9,17 @@ use crate::fixture::{Fixture, artifacts, ends, pids, planned};
 
 pub(crate) fn tests() -> Vec<(&'static str, fn())> {
     vec![
-        ("a_recording_that_kills_workers_fails_alone", crash),
-        ("a_worker_that_crashes_once_costs_nothing", crash_once),
-        ("a_killed_worker_costs_nothing", killed),
+        ("recording_that_kills_workers_fails_alone", crash),
+        ("worker_that_crashes_once_costs_nothing", crash_once),
+        ("worker_that_is_killed_costs_nothing", killed),
         ("worker_that_sends_malformed_messages_is_replaced", nonsense),
-        ("a_worker_that_falls_silent_is_replaced", silent),
-        ("a_panic_and_bad_input_fail_their_recordings_alone", panic_and_bad_input),
-        ("a_input_that_the_device_refuses_fails_its_recording_alone", poison),
-        ("a_transient_failure_is_tried_three_times", transient),
-        ("a_failure_of_the_device_goes_to_another_device", device),
+        ("worker_that_falls_silent_is_replaced", silent),
+        ("panic_and_bad_input_fail_their_recordings_alone", panic_and_bad_input),
+        ("input_that_the_device_refuses_fails_its_recording_alone", poison),
+        ("failure_that_is_transient_is_tried_three_times", transient),
+        ("failure_of_a_device_moves_the_recording_to_another_device", device),
         ("workers_that_refuse_end_the_run_with_their_reason", refused),
-        ("a_worker_that_cannot_be_started_ends_the_run", not_started),
+        ("worker_that_cannot_be_started_ends_the_run", not_started),
     ]
 }
 

@@ -1,4 +1,4 @@
-//! Inputs that depend on the answers to others.
+//! Inputs that depend on outputs of others.
 
 use scheduler::coordinator::Event;
 
@@ -7,30 +7,30 @@ use crate::pipeline::PREPARED;
 
 pub(crate) fn tests() -> Vec<(&'static str, fn())> {
     vec![
-        ("follow_ups_go_to_the_device_until_there_are_none_and_all_answers_make_the_artifact", round_by_round),
+        ("follow_ups_go_to_the_device_until_there_are_none_and_all_outputs_make_the_artifact", round_by_round),
         ("follow_ups_add_nothing_to_the_recordings_length", progress),
-        ("a_worker_killed_in_a_follow_up_costs_no_answer_that_is_on_record", killed),
+        ("follow_ups_of_a_killed_worker_keep_the_stored_outputs", killed),
     ]
 }
 
-/// All answers to a recording's inputs, as they must be.
+/// The expected outputs of a recording.
 fn expected(name: &str) -> Vec<String> {
     let name = name.to_uppercase();
-    let mut answers: Vec<_> = (0..PREPARED).map(|index| format!("{name}/{index}")).collect();
-    answers.push(format!("{name}/5<{name}/4"));
-    answers.push(format!("{name}/6<{name}/4"));
-    answers.push(format!("{name}/7<{name}/6<{name}/4"));
-    answers
+    let mut outputs: Vec<_> = (0..PREPARED).map(|index| format!("{name}/{index}")).collect();
+    outputs.push(format!("{name}/5<{name}/4"));
+    outputs.push(format!("{name}/6<{name}/4"));
+    outputs.push(format!("{name}/7<{name}/6<{name}/4"));
+    outputs
 }
 
-/// The answers in a transcript on record.
-fn recorded(fixture: &Fixture, name: &str) -> Vec<String> {
+/// The outputs in a stored transcript.
+fn stored(fixture: &Fixture, name: &str) -> Vec<String> {
     let transcript = &artifacts(&*fixture.store(), &planned(&[name])[0])[2];
     let body: serde_json::Value = serde_json::from_str(&transcript.artifact.body).unwrap();
     serde_json::from_value(body["outputs"].clone()).unwrap()
 }
 
-/// What the device computed of a recording, in order.
+/// The inputs of a recording that the device computed, in order.
 fn computed(fixture: &Fixture, name: &str) -> Vec<String> {
     let log = fixture.log();
     let inputs = log.iter().filter(|entry| entry.what == "infer").flat_map(|entry| entry.name.split(' '));
@@ -42,12 +42,12 @@ fn round_by_round() {
     let (outcome, events) = fixture.run(&planned(&["follow-a", "b", "follow-c"]));
     assert_eq!(ends(&outcome), (3, vec![]));
     for name in ["follow-a", "follow-c"] {
-        assert_eq!(recorded(&fixture, name), expected(name));
+        assert_eq!(stored(&fixture, name), expected(name));
         assert_eq!(computed(&fixture, name), expected(name), "each once, in rounds");
     }
-    assert_eq!(recorded(&fixture, "b").len(), PREPARED);
-    let parts = events.iter().filter(|event| matches!(event, Event::CheckpointCommitted { .. })).count();
-    assert_eq!(parts, 2 * expected("").len() + PREPARED, "every answer is on record before the artifact");
+    assert_eq!(stored(&fixture, "b").len(), PREPARED);
+    let checkpoints = events.iter().filter(|event| matches!(event, Event::CheckpointCommitted { .. })).count();
+    assert_eq!(checkpoints, 2 * expected("").len() + PREPARED, "every output is stored before the artifact");
 }
 
 fn progress() {
@@ -63,14 +63,14 @@ fn progress() {
 
 fn killed() {
     let mut fixture = Fixture::new(1);
-    // One input at a time: the answer before the fatal input is on record.
+    // One input at a time: the output before the fatal input is stored.
     fixture.options.device_batch = 1;
     let name = "follow-crash";
     let (outcome, events) = fixture.run(&planned(&[name]));
     assert_eq!(ends(&outcome), (1, vec![]));
     let workers = events.iter().filter(|event| matches!(event, Event::WorkerUp { .. })).count();
     assert_eq!(workers, 2, "the first one died");
-    assert_eq!(recorded(&fixture, name), expected(name));
+    assert_eq!(stored(&fixture, name), expected(name));
     assert_eq!(computed(&fixture, name), expected(name), "nothing was computed again");
     assert_eq!(fixture.store().recomputations().unwrap(), 0);
 }

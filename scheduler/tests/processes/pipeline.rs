@@ -171,7 +171,7 @@ impl Fake {
                 return Err(error(stage, ErrorClass::Bug, "poison"));
             }
             if input.starts_with("follow-crash/6") && self.times("follow-crash", 1) {
-                // What was answered before has time to reach the record.
+                // The outputs before this one have time to reach the store.
                 sleep(Duration::from_millis(200));
                 exit(3);
             }

@@ -13,10 +13,10 @@ use crate::pipeline::Settings;
 
 pub(crate) fn tests() -> Vec<(&'static str, fn())> {
     vec![
-        ("an_interrupted_run_finishes_what_is_open_and_the_next_goes_on", interrupted),
-        ("a_second_interruption_ends_at_once", interrupted_twice),
-        ("the_grace_period_is_bounded", grace),
-        ("a_killed_coordinator_leaves_no_worker_and_loses_nothing", coordinator_killed),
+        ("interruption_finishes_open_recordings_and_the_next_run_resumes", interrupted),
+        ("interruption_that_is_repeated_ends_the_run_at_once", interrupted_twice),
+        ("grace_period_is_bounded", grace),
+        ("coordinator_that_is_killed_leaves_no_worker_and_loses_nothing", coordinator_killed),
     ]
 }
 

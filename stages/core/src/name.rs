@@ -201,7 +201,7 @@ mod tests {
     }
 
     #[test]
-    fn names_of_further_outputs_stand_behind_a_dot() {
+    fn names_of_further_outputs_follow_a_dot() {
         let samples = DECODE.output("samples");
         assert_eq!((samples.to_string().parse(), samples.stage()), (Ok(samples), DECODE));
         assert_eq!("decode".parse(), Ok(DECODE.artifact()));

@@ -83,7 +83,7 @@ impl Phases {
 }
 
 impl StageSpec {
-    /// Whether it has a model on the device, so that its work on one recording is many units that are stored one by one.
+    /// Whether it has a model on the device, so that its work on one recording is many inputs whose outputs are stored one by one.
     #[must_use]
     pub const fn on_device(&self) -> bool {
         matches!(self.phases, Phases::Device)

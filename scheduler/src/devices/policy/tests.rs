@@ -136,7 +136,7 @@ fn held_device_with_another_reason_is_reported() {
 }
 
 #[test]
-fn heat_throttles_then_pauses_and_only_the_resume_temperature_lifts_it() {
+fn hot_device_is_throttled_then_paused_until_the_resume_temperature() {
     let mut gate = Tried::admitted();
     assert_eq!(gate.read(at(79)), None);
     assert_eq!(gate.read(at(80)), news(Admitted, Throttled, "80 C, throttled at 80 C"));

@@ -1,4 +1,4 @@
-//! What the lane gives its engine, and when it gives nothing.
+//! Which inputs the lane gives to its engine, and when.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -34,15 +34,15 @@ fn lane_halves_the_inputs_in_flight_when_memory_is_full_and_loses_none() {
     let bench = Bench::of(Fake::new(in_groups), 1);
     let inputs: Vec<_> = (0..40).map(|input| (input as usize % 4, input + 20)).collect();
     let reports = bench.feed(&inputs);
-    let mut answered: Vec<_> = outputs(&reports).into_iter().map(|(_, answer)| answer).collect();
-    answered.sort_unstable();
-    assert_eq!(answered, (0..40).map(|input| (input + 20) * 2).collect::<Vec<_>>());
+    let mut completed: Vec<_> = outputs(&reports).into_iter().map(|(_, output)| output).collect();
+    completed.sort_unstable();
+    assert_eq!(completed, (0..40).map(|input| (input + 20) * 2).collect::<Vec<_>>());
     let shrunk = |report: &LaneReport| match report {
         LaneReport::Shrunk { from, to, error } => Some((*from, *to, error.class)),
         _ => None,
     };
     let sizes: Vec<_> = reports.iter().filter_map(shrunk).collect();
-    assert_eq!(sizes, [(2, 1, ErrorClass::Memory)], "two did not fit, and two are not tried again");
+    assert_eq!(sizes, [(2, 1, ErrorClass::Memory)], "two did not fit and are not tried again");
 }
 
 #[test]
@@ -187,7 +187,7 @@ fn lane_counts_steps_and_outputs_as_progress_of_the_device() {
     bench.feed(&[(0, 1), (0, 2)]);
     let (device, setup) = (activity.read().device, activity.read().setup);
     assert!(device.done >= 22, "{device:?}");
-    assert_eq!((device.busy, setup.done), (0, 1), "the load of the models is no step of the engine");
+    assert_eq!((device.busy, setup.done), (0, 1), "loading the models is not a step of the engine");
 }
 
 #[test]

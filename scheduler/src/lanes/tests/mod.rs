@@ -23,7 +23,7 @@ const LEASE: Lease = Lease { batch: 1, number: 1 };
 /// Inputs in flight at a time.
 const CAPACITY: usize = 4;
 
-type Line<'a> = &'a mut dyn Numbers;
+type NumberFlow<'a> = &'a mut dyn Numbers;
 
 /// A flow of numbers.
 trait Numbers {
@@ -51,7 +51,7 @@ impl Numbers for &mut dyn Flow<ModelInput, ModelOutput> {
     }
 }
 
-type Engine = Arc<dyn Fn(Line<'_>) -> Result<(), StageError> + Send + Sync>;
+type Engine = Arc<dyn Fn(NumberFlow<'_>) -> Result<(), StageError> + Send + Sync>;
 
 /// A stage whose model is `engine`.
 #[derive(Clone)]
@@ -62,7 +62,7 @@ struct Fake {
 }
 
 impl Fake {
-    fn new(engine: impl Fn(Line<'_>) -> Result<(), StageError> + Send + Sync + 'static) -> Self {
+    fn new(engine: impl Fn(NumberFlow<'_>) -> Result<(), StageError> + Send + Sync + 'static) -> Self {
         Self { stage: STAGE, load: Ok(()), engine: Arc::new(engine) }
     }
 }
@@ -123,7 +123,7 @@ impl DeviceRunner for Fake {
     }
 }
 
-/// Has memory for so many inputs.
+/// Has memory for this number of inputs.
 struct MemoryFor(usize);
 
 impl Announce for MemoryFor {
@@ -147,7 +147,7 @@ struct Bench {
 }
 
 impl Bench {
-    fn new(engine: impl Fn(Line<'_>) -> Result<(), StageError> + Send + Sync + 'static) -> Self {
+    fn new(engine: impl Fn(NumberFlow<'_>) -> Result<(), StageError> + Send + Sync + 'static) -> Self {
         Self::of(Fake::new(engine), usize::MAX)
     }
 
@@ -188,7 +188,7 @@ impl Bench {
 }
 
 /// Doubles numbers, as many together as it is given.
-fn in_groups(flow: Line<'_>) -> Result<(), StageError> {
+fn in_groups(flow: NumberFlow<'_>) -> Result<(), StageError> {
     loop {
         let drawn: Vec<_> = std::iter::from_fn(|| flow.draw()).collect();
         if drawn.is_empty() {

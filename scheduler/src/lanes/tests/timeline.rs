@@ -1,11 +1,11 @@
-//! How an engine's time lies on the timeline.
+//! The spans of an engine on the timeline.
 
 use std::thread::sleep;
 use std::time::Duration;
 
 use stage_core::StageError;
 
-use super::{Bench, Line, refusal};
+use super::{Bench, NumberFlow, refusal};
 use crate::protocol::TaskSpan;
 
 const STEP: Duration = Duration::from_millis(5);
@@ -13,7 +13,7 @@ const STEP: Duration = Duration::from_millis(5);
 /// The spans of an engine that finds these inputs of (recording, input) queued.
 fn spans(
     inputs: &[(usize, u32)],
-    engine: impl Fn(Line<'_>) -> Result<(), StageError> + Send + Sync + 'static,
+    engine: impl Fn(NumberFlow<'_>) -> Result<(), StageError> + Send + Sync + 'static,
 ) -> Vec<TaskSpan> {
     let bench = Bench::new(engine);
     bench.lane.pause(true);
@@ -24,7 +24,7 @@ fn spans(
 }
 
 #[test]
-fn a_run_is_cut_where_answers_fall_and_no_time_is_counted_twice() {
+fn spans_end_where_outputs_come_and_count_no_time_twice() {
     let spans = spans(&[(0, 1), (1, 2), (2, 3)], |flow| {
         let Some((long, _)) = flow.draw() else { return Ok(()) };
         while let Some((key, _)) = flow.draw() {
@@ -43,14 +43,14 @@ fn a_run_is_cut_where_answers_fall_and_no_time_is_counted_twice() {
 }
 
 #[test]
-fn answers_that_come_together_are_one_span() {
+fn spans_hold_all_outputs_that_come_together() {
     let spans = spans(&[(0, 1), (0, 2), (3, 3)], super::in_groups);
     assert_eq!(spans.iter().map(|span| span.inputs).sum::<u32>(), 3);
     assert!(spans.iter().all(|span| span.inputs == span.at_once), "{spans:?}");
 }
 
 #[test]
-fn a_failed_run_shows_its_time_without_answers() {
+fn spans_show_the_time_of_a_failed_run() {
     let spans = spans(&[(0, 1)], |flow| {
         let _ = flow.draw();
         sleep(STEP);
