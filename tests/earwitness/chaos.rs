@@ -163,7 +163,7 @@ fn play(stage: &Stage, victim: Victim, moment: Moment, random: &mut Random, coun
     counts.killed[victim as usize] += u64::from(struck);
     counts.points_hit.extend(point);
     counts.inside_transcribe += u64::from(kept.is_inside_transcribe());
-    counts.records_kept += kept.artifacts + kept.parts;
+    counts.records_kept += kept.artifacts + kept.checkpoints;
     if !struck || victim == Victim::Worker {
         running.wait().with_code(0);
     }

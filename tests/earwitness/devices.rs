@@ -319,7 +319,7 @@ fn device_with_an_xid_continues_if_its_probe_passes() {
     run.await_event("worker_up");
     machine.follow("0 * gpus 2\n0 1 xid 95\n");
     assert_eq!(await_incident(&mut run, "device-lost", "sim:1"), "Xid 95: a memory error that could not be contained");
-    let passed = await_incident(&mut run, "canary-passed", "sim:1");
+    let passed = await_incident(&mut run, &IncidentKind::ProbePassed.name(), "sim:1");
     assert!(passed.contains("Xid 95"), "{passed}");
     run.wait().with_code(0);
     machine.assert_whole();

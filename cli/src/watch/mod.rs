@@ -6,9 +6,8 @@
 //! ```
 
 mod counters;
-mod failure;
+mod description;
 mod metrics;
-mod names;
 mod pace;
 mod progress;
 mod report;
@@ -26,7 +25,7 @@ use scheduler::coordinator::Event;
 use scheduler::store::{Failure, RecordingEntry};
 
 use self::counters::Counters;
-use self::failure::FileFailure;
+use self::description::FileFailure;
 use self::metrics::Metrics;
 use self::progress::Progress;
 use self::report::{Report, RunInfo};

@@ -14,7 +14,7 @@ use scheduler::store::{Incident, RecordingEntry};
 use serde_json::{Value, json};
 
 use super::counters::Counters;
-use super::names::label;
+use super::description::label;
 use super::workers::is_load;
 
 /// Largest buffer of events, in bytes.

@@ -11,8 +11,7 @@ use stage_core::{DeviceRunner, ErrorClass, ModelOutput, Phase, Runners, StageErr
 
 use super::call_size::CallSize;
 use super::flow::{BrokenRun, LaneFlow};
-use super::intake::{Feed, Intake, Next, QueuedInput, Tag};
-use super::pause_gate::PauseGate;
+use super::intake::{Feed, Intake, Next, PauseGate, QueuedInput, Tag};
 use super::{Activity, Announce, guarded};
 use crate::clock::Moment;
 use crate::protocol::{FaultPlace, Lane, Slot, SlotSettings, TaskSpan};

@@ -1,12 +1,12 @@
-//! The queue of inputs into the device lane.
+//! The queue of inputs into the device lane, and the gate that stops the lane.
 
 use std::sync::Arc;
+use std::sync::{Condvar, Mutex, PoisonError};
 use std::time::Duration;
 
 use crossbeam_channel::{Receiver, Sender, TrySendError, bounded, select_biased, unbounded};
 use stage_core::{ModelInput, Phase, StageName};
 
-use super::pause_gate::PauseGate;
 use super::{Announce, Ticket};
 
 /// How long a lane that has nothing in flight waits for another input before its engine ends.
@@ -107,5 +107,59 @@ impl Intake {
         }
         self.carried = Some(input);
         None
+    }
+}
+
+/// Stops a device that is too hot between two runs of its engine.
+#[derive(Debug, Default)]
+pub(super) struct PauseGate {
+    closed: Mutex<bool>,
+    changed: Condvar,
+}
+
+impl PauseGate {
+    /// Closes or opens it.
+    pub(super) fn set_closed(&self, closed: bool) {
+        *self.closed.lock().unwrap_or_else(PoisonError::into_inner) = closed;
+        self.changed.notify_all();
+    }
+
+    pub(super) fn is_closed(&self) -> bool {
+        *self.closed.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Waits while it is closed.
+    pub(super) fn pass(&self) {
+        let closed = self.closed.lock().unwrap_or_else(PoisonError::into_inner);
+        drop(self.changed.wait_while(closed, |closed| *closed).unwrap_or_else(PoisonError::into_inner));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicBool, Ordering};
+    use std::thread;
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn gate_that_is_closed_lets_nothing_pass() {
+        let (gate, passed) = (Arc::new(PauseGate::default()), Arc::new(AtomicBool::new(false)));
+        gate.pass();
+        gate.set_closed(true);
+        let waiting = thread::spawn({
+            let (gate, passed) = (Arc::clone(&gate), Arc::clone(&passed));
+            move || {
+                gate.pass();
+                passed.store(true, Ordering::SeqCst);
+            }
+        });
+        thread::sleep(Duration::from_millis(30));
+        assert!(!passed.load(Ordering::SeqCst));
+        gate.set_closed(false);
+        waiting.join().unwrap();
+        assert!(passed.load(Ordering::SeqCst));
     }
 }

@@ -9,24 +9,23 @@ mod call_size;
 mod cpu;
 mod device;
 mod flow;
-mod guard;
 mod intake;
 mod interval;
-mod pause_gate;
 #[cfg(test)]
 mod tests;
 
 pub(crate) use activity::Activity;
 pub(crate) use cpu::CpuLane;
 pub(crate) use device::{DeviceHandle, DeviceLane, LaneReport};
-pub(crate) use guard::guarded;
 pub(crate) use intake::Feed;
 
+use std::any::Any;
 use std::collections::BTreeSet;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 
-use stage_core::{Phase, StageError, StageName};
+use stage_core::{ErrorClass, Phase, StageError, StageName};
 
 use crate::protocol::FaultPlace;
 use crate::store::Lease;
@@ -83,4 +82,17 @@ pub(crate) trait Announce: Send + Sync + 'static {
     /// # Errors
     /// The fault.
     fn before(&self, place: FaultPlace, tickets: &[&Ticket], inputs: usize) -> Result<(), StageError>;
+}
+
+/// Runs `work`, so that a panic in a stage fails one recording and not the worker: the panic becomes an error of class
+/// `Bug` with its message. Values that `work` was changing when it panicked must not be used again.
+pub(crate) fn guarded<T>(stage: StageName, work: impl FnOnce() -> Result<T, StageError>) -> Result<T, StageError> {
+    catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|panic| {
+        Err(StageError::new(stage, ErrorClass::Bug, "panic", format!("panicked: {}", message(panic.as_ref()))))
+    })
+}
+
+fn message(panic: &(dyn Any + Send)) -> &str {
+    let text = panic.downcast_ref::<String>().map(String::as_str);
+    text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("no message")
 }

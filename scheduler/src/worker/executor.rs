@@ -11,10 +11,9 @@ use crossbeam_channel::{Receiver, Sender, select, unbounded};
 use stage_core::{ArtifactName, ErrorClass, ModelOutput, Phase, Runners, StageError, StageName};
 
 use super::WorkerSettings;
-use super::batches::Batches;
 use super::open::OpenItem;
 use super::outbox::Outbox;
-use super::ready::{ReadyTasks, Work};
+use super::pending::{Batches, ReadyTasks, Work};
 use super::serve::{Commands, WorkerError};
 use super::task::{CpuTask, TaskResult};
 use crate::clock::Moment;

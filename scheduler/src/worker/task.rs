@@ -7,7 +7,7 @@ use stage_core::{
     ArtifactName, Artifacts, DeviceRunner, ErrorClass, Made, ModelOutput, Phase, Runner, Runners, StageError, StageName,
 };
 
-use super::ready::Work;
+use super::pending::Work;
 use crate::clock::Moment;
 use crate::lanes::{Announce, Feed, Ticket, guarded};
 use crate::protocol::{FaultPlace, Lane, Slot, TaskSpan};

@@ -9,7 +9,7 @@ use scheduler::protocol::Lane;
 
 use self::exposition::{Exposition, Kind};
 use super::counters::{Counters, StageCounters};
-use super::names::label;
+use super::description::label;
 use crate::replace::replace;
 
 /// Interval between two writes, in seconds.

@@ -6,8 +6,7 @@ use serde_json::{Value, json};
 
 use crate::table::clock;
 use crate::watch::counters::Counters;
-use crate::watch::failure::FileFailure;
-use crate::watch::names::label;
+use crate::watch::description::{FileFailure, label};
 use crate::watch::workers::{State, WorkerCounters};
 
 /// `1.20/3.40 h, 244.1x real time, ETA 12:34, 12/183 files, 1 failed`.

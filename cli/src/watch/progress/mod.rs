@@ -11,8 +11,7 @@ use serde_json::json;
 
 use self::bars::Bars;
 use super::counters::Counters;
-use super::failure::FileFailure;
-use super::names::label;
+use super::description::{FileFailure, label};
 use crate::args::ProgressMode as Mode;
 
 /// Seconds between plain or JSON lines.

@@ -16,7 +16,7 @@ use self::page::Page;
 use self::timeline::Timeline;
 use super::Ending;
 use super::counters::Counters;
-use super::failure::FileFailure;
+use super::description::FileFailure;
 use crate::replace::replace;
 
 /// Largest number of listed incidents and failures; all are counted.

@@ -13,8 +13,7 @@ use super::{Report, RunInfo};
 use crate::export::utc;
 use crate::watch::Ending;
 use crate::watch::counters::{Counters, StageCounters};
-use crate::watch::failure::FileFailure;
-use crate::watch::names::label;
+use crate::watch::description::{FileFailure, label};
 use crate::watch::workers::WorkerCounters;
 
 /// Files in the table of the slowest.
