@@ -103,7 +103,7 @@ fn altered() {
     fixture.run(&items);
     let path = fixture.path("store.db");
     let mut bytes = std::fs::read(&path).unwrap();
-    let body = br#""of":"a","stage":"segment""#;
+    let body = br#""artifact":"segment","of":"a""#;
     let at = bytes.windows(body.len()).position(|window| window == body).expect("the artifact of segment");
     bytes[at] = b' ';
     std::fs::write(&path, bytes).unwrap();
