@@ -1,6 +1,6 @@
 //! Scaling over simulated devices: the real coordinator, worker processes and store, with the fixed load in compressed
-//! time. Efficiency is T1 / (N x TN), whole runs, worker starts included. The time that a device lost is printed in three
-//! parts: before its first call, between calls, and after its last one.
+//! time. Efficiency is T1 / (N x TN), whole runs, worker starts included. The time that a device lost is printed in
+//! three parts: before its first call, between calls, and after its last one.
 
 use std::collections::BTreeMap;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};

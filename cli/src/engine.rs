@@ -48,7 +48,8 @@ struct Work {
 }
 
 impl Engine {
-    /// Checks arguments, opens the store in `folder` and plans `last` and the stages that it needs, or all, for every recording.
+    /// Checks arguments, opens the store in `folder` and plans `last` and the stages that it needs, or all, for every
+    /// recording.
     pub(crate) fn prepare(
         args: &EngineArgs,
         inputs: &[String],

@@ -76,7 +76,8 @@ impl<'a> Context<'a> {
         Ok(Self { settings, device, model: Arc::new(ModelFiles::resolve(&settings.model)?), check_models: false })
     }
 
-    /// All stages. Cheap to build where models are not checked: weights are loaded when the device lane first needs them.
+    /// All stages. Cheap to build where models are not checked: weights are loaded when the device lane first needs
+    /// them.
     ///
     /// # Errors
     /// A setting or a model's file is wrong.

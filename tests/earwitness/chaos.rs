@@ -139,8 +139,8 @@ fn killed_processes_do_not_change_the_results() {
     );
 }
 
-/// A commit point that was not covered yet, if there is one. Runs differ in the number of points, so that some are missed
-/// at first.
+/// A commit point that was not covered yet, if there is one. Runs differ in the number of points, so that some are
+/// missed at first.
 fn next_point(round: usize, points: usize, hit: &BTreeSet<usize>) -> usize {
     let mut in_turn = (round..round + points).map(|turn| turn * STRIDE % points);
     in_turn.find(|point| !hit.contains(point)).unwrap_or(round % points)

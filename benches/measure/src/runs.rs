@@ -82,7 +82,8 @@ impl<T> Runs<T> {
     }
 }
 
-/// The percentile (0 to 100) of some values, interpolated between the two nearest as NumPy does by default. None of none.
+/// The percentile (0 to 100) of some values, interpolated between the two nearest as NumPy does by default. None of
+/// none.
 #[must_use]
 pub fn percentile(values: &[f64], percent: f64) -> Option<f64> {
     let mut sorted = values.to_vec();

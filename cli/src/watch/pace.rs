@@ -24,7 +24,8 @@ struct Sample {
 
 impl Pace {
     /// Records that `computed_s` seconds of audio were computed `at_s` seconds after the start; both only grow. The
-    /// first call starts the measurement: it comes when the first worker is ready, so that model loading does not count.
+    /// first call starts the measurement: it comes when the first worker is ready, so that model loading does not
+    /// count.
     pub(crate) fn record(&mut self, at_s: f64, computed_s: f64) {
         self.now = Sample { at_s, computed_s };
         if self.samples.back().is_none_or(|last| at_s - last.at_s >= SAMPLE_S && computed_s > last.computed_s) {

@@ -46,8 +46,8 @@ pub(crate) struct Activity {
 }
 
 impl Activity {
-    /// Runs `work`, counts it, and notes the span that `describe` names (its times are filled in here); work that it does
-    /// not name is only counted.
+    /// Runs `work`, counts it, and notes the span that `describe` names (its times are filled in here); work that it
+    /// does not name is only counted.
     pub(crate) fn track<T>(&self, counter: &Counter, describe: Option<TaskSpan>, work: impl FnOnce() -> T) -> T {
         let began = Moment::now();
         let result = counter.count(work);

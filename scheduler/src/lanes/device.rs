@@ -1,5 +1,5 @@
-//! The device lane: one thread that owns a device's models. Its engine draws inputs of any recording and completes each as
-//! soon as it can; it ends when no input waits, or when something else wants the device.
+//! The device lane: one thread that owns a device's models. Its engine draws inputs of any recording and completes each
+//! as soon as it can; it ends when no input waits, or when something else wants the device.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -95,8 +95,8 @@ impl Intake {
         }
     }
 
-    /// Another input of this stage, if one waits, or comes soon where it is `awaited`. None too where the engine must end:
-    /// for a health probe, for a closed gate, or for an input of another stage.
+    /// Another input of this stage, if one waits, or comes soon where it is `awaited`. None too where the engine must
+    /// end: for a health probe, for a closed gate, or for an input of another stage.
     pub(super) fn peer(&mut self, stage: StageName, awaited: bool) -> Option<QueuedInput> {
         if self.carried.is_some() || !self.probes.is_empty() || self.gate.is_closed() {
             return None;

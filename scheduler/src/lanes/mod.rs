@@ -1,8 +1,8 @@
 //! The two lanes of a worker: CPU tasks on a pool, a device's engine on one thread, one bounded channel between them.
 //!
 //! A CPU task may wait for room in the channel. The device lane waits for nothing that a CPU task holds: its outputs
-//! leave over an unbounded channel, and the executor keeps each until the recording is finished. So neither can block the
-//! other for good.
+//! leave over an unbounded channel, and the executor keeps each until the recording is finished. So neither can block
+//! the other for good.
 
 mod activity;
 mod call_size;

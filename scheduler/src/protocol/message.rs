@@ -46,7 +46,8 @@ pub enum ToWorker {
         /// Stop, or resume.
         paused: bool,
     },
-    /// Return these recordings, if none of their inputs has reached the device or it is paused: another device takes them.
+    /// Return these recordings, if none of their inputs has reached the device or it is paused: another device takes
+    /// them.
     Revoke {
         /// Their batch's lease.
         lease: Lease,

@@ -22,8 +22,8 @@ use crate::lanes::{Activity, CpuLane, DeviceHandle, DeviceLane, LaneReport, Tick
 use crate::protocol::{Batch, FromWorker, ItemJob, NewBody, Slot, SlotSettings, ToWorker};
 use crate::store::Lease;
 
-/// Recordings beyond the CPU lane's threads that may be open at a time: one on the device, some short ones behind it, and a
-/// long one that is decoded meanwhile. Memory is bounded by them, not by the list.
+/// Recordings beyond the CPU lane's threads that may be open at a time: one on the device, some short ones behind it,
+/// and a long one that is decoded meanwhile. Memory is bounded by them, not by the list.
 const OPEN_BEYOND_THREADS: usize = 4;
 
 enum Report {

@@ -23,8 +23,8 @@ impl Faults {
         Self(mine.map(|fault| (fault, AtomicU32::new(0))).collect())
     }
 
-    /// Commits what is due at a place, for work on recordings with these paths and on this number of inputs. `garble` sends
-    /// something that is not a message.
+    /// Commits what is due at a place, for work on recordings with these paths and on this number of inputs. `garble`
+    /// sends something that is not a message.
     pub(super) fn at<'a>(
         &self,
         place: FaultPlace,

@@ -49,8 +49,8 @@ pub enum WorkerError {
 /// Messages from stdin; the channel closes at the end of stdin.
 pub(super) type Commands = Receiver<Result<ToWorker, CodecError>>;
 
-/// Serves a coordinator over stdin and stdout until it ends the worker or stdin closes. `build` makes the stages from the
-/// settings; the coordinator reports its failure. `tool` is stored with artifacts.
+/// Serves a coordinator over stdin and stdout until it ends the worker or stdin closes. `build` makes the stages from
+/// the settings; the coordinator reports its failure. `tool` is stored with artifacts.
 ///
 /// The calling process must end when this returns: lanes may still be busy with work that nobody waits for.
 ///
@@ -150,8 +150,8 @@ impl Heartbeat {
 /// The lowest number that the private copy may get: beyond the standard three.
 const FIRST_PRIVATE_FD: i32 = 3;
 
-/// Takes stdout for the protocol: keeps a private copy of descriptor 1 and turns stdout into stderr, so that no library's
-/// print can break a message. To be called once, before anything is printed.
+/// Takes stdout for the protocol: keeps a private copy of descriptor 1 and turns stdout into stderr, so that no
+/// library's print can break a message. To be called once, before anything is printed.
 fn claim_stdout() -> io::Result<File> {
     let private = fcntl_dupfd_cloexec(io::stdout(), FIRST_PRIVATE_FD)?;
     rustix::stdio::dup2_stdout(io::stderr())?;

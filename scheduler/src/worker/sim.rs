@@ -1,6 +1,6 @@
-//! Stages without audio, models or devices: every task takes the time that a file says it takes, and every artifact has a
-//! realistic size. Coordinator, worker processes, protocol, graph, lanes and store are the real ones, so that scheduling is
-//! measured, and its faults are tested, on machines without a GPU.
+//! Stages without audio, models or devices: every task takes the time that a file says it takes, and every artifact has
+//! a realistic size. Coordinator, worker processes, protocol, graph, lanes and store are the real ones, so that
+//! scheduling is measured, and its faults are tested, on machines without a GPU.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -14,8 +14,8 @@ use stage_core::{
     Runners, RunnersError, StageError, StageName, StageSpec,
 };
 
-/// Stages like those of a real list: one reads a file into samples that are not stored, and of those that read them one has
-/// a model.
+/// Stages like those of a real list: one reads a file into samples that are not stored, and of those that read them one
+/// has a model.
 pub const SPECS: [StageSpec; 5] = {
     const fn stage(
         name: StageName,
@@ -41,8 +41,8 @@ pub const SPECS: [StageSpec; 5] = {
     ]
 };
 
-/// A stage's CPU time for each second of audio where the settings do not state it: five such stages take what those of real
-/// calls take together.
+/// A stage's CPU time for each second of audio where the settings do not state it: five such stages take what those of
+/// real calls take together.
 const CPU_S_PER_AUDIO_S: f64 = 0.0007;
 /// Bytes of an artifact for each second of audio, likewise.
 const BYTES_PER_AUDIO_S: f64 = 120.0;

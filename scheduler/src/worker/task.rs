@@ -38,8 +38,8 @@ pub(super) struct CpuTask<N> {
 }
 
 impl<N: Announce> CpuTask<N> {
-    /// Runs the task; what it holds is dropped when this returns. Before a stage is finished it is asked for follow-ups;
-    /// where there are some, it is not finished yet.
+    /// Runs the task; what it holds is dropped when this returns. Before a stage is finished it is asked for
+    /// follow-ups; where there are some, it is not finished yet.
     pub(super) fn perform(self) -> (Moment, Result<TaskResult, StageError>) {
         let (began, stage) = (Moment::now(), self.work.stage);
         (began, guarded(stage, || self.phase()))

@@ -9,8 +9,8 @@ pub trait Flow<I: ?Sized, O> {
     /// Largest number of inputs in flight (drawn and not complete); at least 1.
     fn capacity(&self) -> usize;
 
-    /// Draws an input; its key identifies it in [`Flow::complete`]. None if no input waits now or the capacity is used: an
-    /// engine with nothing left to do then ends, another one continues and asks again later.
+    /// Draws an input; its key identifies it in [`Flow::complete`]. None if no input waits now or the capacity is used:
+    /// an engine with nothing left to do then ends, another one continues and asks again later.
     fn draw(&mut self) -> Option<(usize, Arc<I>)>;
 
     /// Completes the input of that key with its output. Each input is completed once, in any order; a second output for

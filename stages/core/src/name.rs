@@ -12,8 +12,8 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 /// Longest name in bytes.
 const MAX_BYTES: usize = 40;
 
-/// The name of a stage (`decode`), as the command line, the store and the exports use it. Any name is possible, also one
-/// that this program has no stage for: a store may have been written by another version.
+/// The name of a stage (`decode`), as the command line, the store and the exports use it. Any name is possible, also
+/// one that this program has no stage for: a store may have been written by another version.
 ///
 /// The order of names is that of the alphabet; the order in which stages run is that of a [`Recipe`](crate::Recipe).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, JsonSchema)]

@@ -178,7 +178,8 @@ impl<S: DeviceStage> DeviceRunner for OnDevice<S> {
     }
 }
 
-/// A flow of erased inputs as the stage sees it. An input of another type cannot come: each stage's inputs are kept apart.
+/// A flow of erased inputs as the stage sees it. An input of another type cannot come: each stage's inputs are kept
+/// apart.
 struct TypedFlow<'a, S> {
     flow: &'a mut dyn Flow<ModelInput, ModelOutput>,
     stage: PhantomData<S>,
@@ -237,7 +238,8 @@ pub enum RunnersError {
         /// What it reads.
         input: ArtifactName,
     },
-    /// A stage declares device phases and has none, or has some and declares none: correct its spec or how it is listed.
+    /// A stage declares device phases and has none, or has some and declares none: correct its spec or how it is
+    /// listed.
     #[error("the phases of {0} are not those of its spec")]
     Phases(StageName),
 }

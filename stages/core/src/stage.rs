@@ -25,8 +25,8 @@ impl Identity {
     }
 }
 
-/// One step of the data flow: artifacts in, artifacts out, nothing else. A stage reads no environment, writes no file and
-/// knows no other stage.
+/// One step of the data flow: artifacts in, artifacts out, nothing else. A stage reads no environment, writes no file
+/// and knows no other stage.
 pub trait Stage: Send + Sync + 'static {
     /// Name, inputs, outputs and phases.
     const SPEC: StageSpec;
@@ -59,8 +59,8 @@ pub trait DeviceStage: Stage {
     type ModelOutput: Send + Serialize + DeserializeOwned + 'static;
 
     /// CPU lane: emits the inputs of one recording with their indices, in order and one at a time, so that memory stays
-    /// bounded; inputs whose outputs are stored (`is_done`) are not prepared. `emit` blocks while the device lane is busy
-    /// and returns false when the work is no longer wanted. Returns the number of inputs, stored ones included.
+    /// bounded; inputs whose outputs are stored (`is_done`) are not prepared. `emit` blocks while the device lane is
+    /// busy and returns false when the work is no longer wanted. Returns the number of inputs, stored ones included.
     ///
     /// # Errors
     /// A [`StageError`] for input that cannot be prepared.
@@ -75,7 +75,8 @@ pub trait DeviceStage: Stage {
     /// [`prepare`](Self::prepare) counts sum to the length. It is not asked for inputs of follow-ups.
     fn input_audio_s(&self, input: Self::Input<'_>, index: usize) -> f64;
 
-    /// Device lane: loads the model. Called once before the first work on the device, and never in a process without any.
+    /// Device lane: loads the model. Called once before the first work on the device, and never in a process without
+    /// any.
     ///
     /// # Errors
     /// A [`StageError`] that every recording fails with that needs the device.
@@ -88,18 +89,19 @@ pub trait DeviceStage: Stage {
     /// The device or the model does not work.
     fn health_probe(&self) -> Result<(), StageError>;
 
-    /// Device lane: draws inputs, possibly of several recordings, and completes each once through the flow, until the flow
-    /// gives none and every input drawn is complete. It reports [progress](Flow::progressed) after each step of work:
-    /// without a step for minutes it is taken to hang.
+    /// Device lane: draws inputs, possibly of several recordings, and completes each once through the flow, until the
+    /// flow gives none and every input drawn is complete. It reports [progress](Flow::progressed) after each step of
+    /// work: without a step for minutes it is taken to hang.
     ///
     /// # Errors
-    /// A [`StageError`]; class `Device` when the device and not the input is at fault. Outputs given before it are kept.
+    /// A [`StageError`]; class `Device` when the device and not the input is at fault. Outputs given before it are
+    /// kept.
     fn infer(&self, flow: &mut dyn Flow<Self::ModelInput, Self::ModelOutput>) -> Result<(), StageError>;
 
     /// CPU lane, each time that every input so far is complete: emits the inputs that depend on those outputs (a window
     /// whose language the other windows decide; the next window, prompted with the text before it), with indices from
-    /// `outputs.len()` on, as [`DeviceStage::prepare`] does. Returns their number; after 0 the outputs are complete. What
-    /// it emits depends on its arguments alone, so that an interrupted run asks for the same inputs again.
+    /// `outputs.len()` on, as [`DeviceStage::prepare`] does. Returns their number; after 0 the outputs are complete.
+    /// What it emits depends on its arguments alone, so that an interrupted run asks for the same inputs again.
     ///
     /// # Errors
     /// A [`StageError`] for input that cannot be prepared.

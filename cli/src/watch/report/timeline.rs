@@ -31,7 +31,8 @@ pub(super) fn kinds() -> Vec<Kind> {
     stages::names().into_iter().enumerate().map(stage).chain([load]).collect()
 }
 
-/// The place of a stage among the kinds; behind all of them for one that this program does not have, which is not drawn.
+/// The place of a stage among the kinds; behind all of them for one that this program does not have, which is not
+/// drawn.
 fn kind_of(stage: StageName) -> usize {
     stages::specs().position(|spec| spec.name == stage).unwrap_or(load() + 1)
 }
