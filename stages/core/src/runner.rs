@@ -238,8 +238,8 @@ pub enum RunnersError {
         /// What it reads.
         input: ArtifactName,
     },
-    /// A stage declares device phases and has none, or has some and declares none: correct its spec or how it is
-    /// listed.
+    /// A stage declares device phases and has none, or has some and declares none: correct its spec or its entry
+    /// in the list.
     #[error("the phases of {0} are not those of its spec")]
     Phases(StageName),
 }
