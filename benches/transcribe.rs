@@ -103,7 +103,7 @@ fn infer(transcriber: &Transcriber, units: &[Arc<Unit>], batch: usize) -> (f64, 
     let decoded = runs(0, RUNS, || {
         let mut flow = ListFlow::new(units.to_vec(), batch);
         transcriber.infer(&mut flow).expect("answers");
-        flow.into_answers().expect("an answer for each")
+        flow.into_outputs().expect("an answer for each")
     });
     (decoded.best_s(), decoded.best().iter().map(tokens).sum())
 }

@@ -61,7 +61,7 @@ def measure(group: recordings.Set, engine, fresh: bool) -> dict:
         "inserted": sum(e.inserted for e in flat),
         "deleted": sum(e.deleted for e in flat),
         "substituted": sum(e.substituted for e in flat),
-        "units": sum(e.units for e in flat),
+        "units": sum(e.inputs for e in flat),
         "empty": sum(not split(transcript.text) for transcript in made),
         "low_confidence": 1 - confident / written if written else 0.0,
         "settings": engine.settings(),

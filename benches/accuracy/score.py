@@ -106,13 +106,13 @@ def resampled_rates(edits: list[Edits]) -> np.ndarray:
     """Error rates in percent of RESAMPLES samples with replacement; the same samples for every engine."""
     generator = np.random.default_rng(SEED)
     drawn = generator.integers(0, len(edits), (RESAMPLES, len(edits)))
-    total, units = np.array([(e.total, e.units) for e in edits]).T
+    total, units = np.array([(e.total, e.inputs) for e in edits]).T
     return 100 * total[drawn].sum(axis=1) / units[drawn].sum(axis=1)
 
 
 def rate(edits: list[Edits]) -> float:
     """The error rate in percent."""
-    return 100 * sum(e.total for e in edits) / sum(e.units for e in edits)
+    return 100 * sum(e.total for e in edits) / sum(e.inputs for e in edits)
 
 
 def interval(resampled: np.ndarray) -> tuple[float, float]:

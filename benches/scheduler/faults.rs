@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
-use scheduler::coordinator::{Event, Interrupt, Timing, run};
+use scheduler::coordinator::{Event, Interrupt, TimeLimits, run};
 use scheduler::protocol::{Fault, FaultKind, FaultPlace};
 use scheduler::store::IncidentKind;
 use scheduler::worker::sim::SimSettings;
@@ -17,19 +17,20 @@ const HEARTBEAT: Duration = Duration::from_secs(1);
 const STALL: Duration = Duration::from_secs(2);
 
 pub(crate) fn table() {
-    let timing = Timing { heartbeat_ms: HEARTBEAT.as_millis() as u64, device_stall_ms: 60_000, ..Timing::default() };
+    let timing =
+        TimeLimits { heartbeat_ms: HEARTBEAT.as_millis() as u64, device_stall_ms: 60_000, ..TimeLimits::default() };
     let exit_s = (0..ROUNDS).map(|_| noticed_s(Some(Signal::KILL), timing)).collect();
     row("a killed worker is noticed after", median(exit_s) * 1e3, "ms");
     let stop_s = (0..ROUNDS).map(|_| noticed_s(Some(Signal::STOP), timing)).collect();
     row("a worker that stops (no heartbeat) is noticed after, in heartbeats", median(stop_s), "");
-    let wedged = Timing { device_stall_ms: STALL.as_millis() as u64, ..timing };
+    let wedged = TimeLimits { device_stall_ms: STALL.as_millis() as u64, ..timing };
     let wedged_s = (0..ROUNDS).map(|_| noticed_s(None, wedged)).collect();
     row("a wedged device lane is noticed after its limit, plus (heartbeats)", median(wedged_s), "");
 }
 
 /// Seconds from the signal to the incident. Without a signal the device lane wedges by itself at its third call; then
 /// the seconds are those beyond the limit, from the last call that ended.
-fn noticed_s(signal: Option<Signal>, timing: Timing) -> f64 {
+fn noticed_s(signal: Option<Signal>, timing: TimeLimits) -> f64 {
     let folder = tempfile::tempdir_in(".").unwrap();
     let mut store = load::store(folder.path());
     let sim = SimSettings { time_scale: 10.0, load_s: 0.0, ..SimSettings::default() };

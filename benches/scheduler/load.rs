@@ -4,7 +4,7 @@ use std::f64::consts::TAU;
 use std::path::Path;
 use std::sync::Arc;
 
-use scheduler::coordinator::{Recompute, RunOptions, Timing, WorkerCommand};
+use scheduler::coordinator::{Recompute, RunOptions, TimeLimits, WorkerCommand};
 use scheduler::store::{Access, RecordingEntry, Store, StoreUrl, open};
 use scheduler::worker::sim::{SPECS, SimSettings};
 use serde_json::json;
@@ -89,7 +89,7 @@ pub(crate) fn options(devices: u32, sim: &SimSettings) -> RunOptions {
         recompute: Recompute::Nothing,
         command: "bench".to_owned(),
         tool_version: "bench".to_owned(),
-        timing: Timing::default(),
+        timing: TimeLimits::default(),
         faults: Vec::new(),
         gpus: None,
     }

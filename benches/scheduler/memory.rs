@@ -8,7 +8,7 @@ use scheduler::worker::sim::SimSettings;
 use crate::{load, row};
 
 const RECORDINGS: usize = 100_000;
-/// How long the run works before it is stopped.
+/// How long the run continues before it is stopped.
 const WATCHED: Duration = Duration::from_secs(20);
 
 pub(crate) fn table() {

@@ -1,6 +1,6 @@
 //! Scaling over simulated devices: the real coordinator, worker processes and store, with the fixed load in compressed
-//! time. Efficiency is T1 / (N x TN), whole runs, worker starts included. What a device lost is shown in three parts:
-//! before its first call, between calls, and after its last one.
+//! time. Efficiency is T1 / (N x TN), whole runs, worker starts included. The time that a device lost is printed in
+//! three parts: before its first call, between calls, and after its last one.
 
 use std::collections::BTreeMap;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
@@ -11,10 +11,10 @@ use scheduler::worker::sim::SimSettings;
 
 use crate::load;
 
-/// A run on one device takes about so long.
+/// Approximate length of a run on one device.
 const ONE_DEVICE_S: f64 = 60.0;
 
-/// What one run was.
+/// Measurements of one run.
 struct Timed {
     wall_s: f64,
     commits: usize,
@@ -38,7 +38,7 @@ pub(crate) fn table() {
     let audio_s: f64 = lengths_s.iter().sum();
     let windows: f64 = lengths_s.iter().map(|length_s| (length_s / 30.0).ceil()).sum();
     let real = SimSettings { load_s: 0.0, ..SimSettings::default() };
-    let device_s = windows * (real.device_s_per_unit + real.device_s_per_call / 8.0);
+    let device_s = windows * (real.device_s_per_input + real.device_s_per_call / 8.0);
     let sim = SimSettings { time_scale: device_s / ONE_DEVICE_S, ..real };
     let (calls, hours) = (lengths_s.len(), audio_s / 3600.0);
     println!("\n{calls} calls, {hours:.1} h, {windows:.0} windows; time compressed {:.1} times", sim.time_scale);
@@ -83,7 +83,7 @@ fn timed(devices: u32, sim: &SimSettings, lengths_s: &[f64]) -> Timed {
         run(&items, &mut *store, &load::options(devices, sim), &Interrupt::default(), &mut |event, _| match event {
             Event::StageCommitted { .. } | Event::CheckpointCommitted { .. } => commits += 1,
             Event::Spans { worker, spans } => {
-                for (span, _) in spans.iter().filter(|(span, _)| span.lane == Lane::Device && span.units > 0) {
+                for (span, _) in spans.iter().filter(|(span, _)| span.lane == Lane::Device && span.inputs > 0) {
                     let first = Calls { first_us: span.start_us, last_us: 0, busy_us: 0 };
                     let of_device = calls.entry(worker.clone()).or_insert(first);
                     of_device.last_us = span.end_us;

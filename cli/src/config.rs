@@ -3,7 +3,7 @@
 
 use std::path::{Path, PathBuf};
 
-use scheduler::coordinator::Timing;
+use scheduler::coordinator::TimeLimits;
 use scheduler::devices::{DeviceLimits, LimitsError};
 use scheduler::protocol::Fault;
 use serde::Deserialize;
@@ -31,7 +31,7 @@ pub(crate) struct Config {
     /// Limits under which a device may work.
     pub(crate) devices: DeviceLimits,
     /// Timeouts.
-    pub(crate) timing: Timing,
+    pub(crate) timing: TimeLimits,
 }
 
 /// Shorter intervals would make heartbeats most of the traffic.

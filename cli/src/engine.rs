@@ -48,7 +48,8 @@ struct Work {
 }
 
 impl Engine {
-    /// Checks arguments, opens the store in `folder` and plans `last` and the stages that it needs, or all, for every recording.
+    /// Checks arguments, opens the store in `folder` and plans `last` and the stages that it needs, or all, for every
+    /// recording.
     pub(crate) fn prepare(
         args: &EngineArgs,
         inputs: &[String],
@@ -73,7 +74,7 @@ impl Engine {
         Ok(Self { inputs, store, plan, devices, work, config, priorities, faults, signals })
     }
 
-    /// Runs what is not on record.
+    /// Computes what is not cached.
     pub(crate) fn run(
         &mut self,
         args: &EngineArgs,
@@ -123,7 +124,7 @@ impl Engine {
     }
 }
 
-/// What every artifact follows from, and what the workers are told.
+/// The recipe of all artifacts, and the settings of the workers.
 fn work(
     args: &EngineArgs,
     settings: &mut Settings,

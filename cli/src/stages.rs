@@ -88,7 +88,8 @@ impl<'a> Context<'a> {
         Self::new(settings, device, open_model(&settings.model)?, false)
     }
 
-    /// All stages. Cheap to build where models are not checked: weights are loaded when the device lane first needs them.
+    /// All stages. Cheap to build where models are not checked: weights are loaded when the device lane first needs
+    /// them.
     ///
     /// # Errors
     /// A setting or a model's file is wrong.

@@ -46,7 +46,7 @@ enum Moment {
     /// The commit point of this number.
     Point(usize),
     /// The commit point of this number among those of window checkpoints: inside transcribe.
-    Part(usize),
+    Checkpoint(usize),
     AfterMs(u64),
 }
 
@@ -55,7 +55,7 @@ struct Stage {
     folder: tempfile::TempDir,
     expected: Vec<(String, Value)>,
     points: usize,
-    part_points: usize,
+    checkpoints: usize,
     lasts_ms: u64,
 }
 
@@ -68,17 +68,17 @@ impl Stage {
         write_joined(&call, 20, &inputs.join("long.wav"));
         write_joined(&call, 6, &inputs.join("middling.wav"));
         std::fs::copy(calls().join("synthetic-threat.flac"), inputs.join("synthetic-threat.flac")).unwrap();
-        let mut stage = Self { folder, expected: Vec::new(), points: 0, part_points: 0, lasts_ms: 0 };
+        let mut stage = Self { folder, expected: Vec::new(), points: 0, checkpoints: 0, lasts_ms: 0 };
         let out = stage.folder.path().join("undisturbed");
         let (mut running, began) = (stage.start(&out), Instant::now());
         while let Some(event) = running.next_event() {
             stage.points += usize::from(event["event"] == "commit");
-            stage.part_points += usize::from(event["event"] == "commit" && event["parts"] != 0);
+            stage.checkpoints += usize::from(event["event"] == "commit" && event["checkpoints"] != 0);
         }
         running.wait().with_code(0);
         stage.lasts_ms = began.elapsed().as_millis() as u64;
         stage.expected = documents(&out);
-        assert!(stage.expected.len() == 3 && stage.part_points >= 6, "{} points of parts", stage.part_points);
+        assert!(stage.expected.len() == 3 && stage.checkpoints >= 6, "{} checkpoints", stage.checkpoints);
         stage
     }
 
@@ -118,7 +118,7 @@ fn killed_processes_do_not_change_the_results() {
     for round in 0..rounds {
         let victim = [Victim::Coordinator, Victim::Worker, Victim::Both][random.below(3) as usize];
         let moment = match round % 5 {
-            0 | 2 => Moment::Part(random.below(stage.part_points as u64) as usize),
+            0 | 2 => Moment::Checkpoint(random.below(stage.checkpoints as u64) as usize),
             1 | 3 => Moment::Point(next_point(round as usize, stage.points, &counts.points_hit)),
             _ => Moment::AfterMs(random.below(stage.lasts_ms)),
         };
@@ -139,8 +139,8 @@ fn killed_processes_do_not_change_the_results() {
     );
 }
 
-/// A commit point that was not covered yet, if there is one. Runs differ in the number of points, so that some are missed
-/// at first.
+/// A commit point that was not covered yet, if there is one. Runs differ in the number of points, so that some are
+/// missed at first.
 fn next_point(round: usize, points: usize, hit: &BTreeSet<usize>) -> usize {
     let mut in_turn = (round..round + points).map(|turn| turn * STRIDE % points);
     in_turn.find(|point| !hit.contains(point)).unwrap_or(round % points)
@@ -163,7 +163,7 @@ fn play(stage: &Stage, victim: Victim, moment: Moment, random: &mut Random, coun
     counts.killed[victim as usize] += u64::from(struck);
     counts.points_hit.extend(point);
     counts.inside_transcribe += u64::from(kept.is_inside_transcribe());
-    counts.records_kept += kept.artifacts + kept.parts;
+    counts.records_kept += kept.artifacts + kept.checkpoints;
     if !struck || victim == Victim::Worker {
         running.wait().with_code(0);
     }
@@ -188,7 +188,7 @@ fn play(stage: &Stage, victim: Victim, moment: Moment, random: &mut Random, coun
 /// Reads events until the moment; returns the number of the commit point, if it is one.
 fn await_moment(running: &mut Running, moment: Moment) -> Option<usize> {
     let began = Instant::now();
-    let (mut points, mut parts) = (0, 0);
+    let (mut points, mut checkpoints) = (0, 0);
     if let Moment::AfterMs(ms) = moment {
         while began.elapsed() < Duration::from_millis(ms) {
             running.next_event_within(Duration::from_millis(ms).saturating_sub(began.elapsed()));
@@ -199,17 +199,17 @@ fn await_moment(running: &mut Running, moment: Moment) -> Option<usize> {
         if event["event"] != "commit" {
             continue;
         }
-        let has_parts = event["parts"] != 0;
+        let has_checkpoints = event["checkpoints"] != 0;
         let reached = match moment {
             Moment::Point(wanted) => points == wanted,
-            Moment::Part(wanted) => has_parts && parts == wanted,
+            Moment::Checkpoint(wanted) => has_checkpoints && checkpoints == wanted,
             Moment::AfterMs(_) => false,
         };
         if reached {
             return Some(points);
         }
         points += 1;
-        parts += usize::from(has_parts);
+        checkpoints += usize::from(has_checkpoints);
     }
     None
 }

@@ -21,7 +21,7 @@ struct Machine {
 /// Frequent polls keep the tests short.
 const CONFIG: &str = "[devices]\npoll_ms = 20\n[timing]\nheartbeat_ms = 2000\n";
 /// A call is one unit that takes 100 ms of the device.
-const SERVICE: &str = "load_s = 0.0\ndevice_s_per_call = 0.1\ndevice_s_per_unit = 0.0\n";
+const SERVICE: &str = "load_s = 0.0\ndevice_s_per_call = 0.1\ndevice_s_per_input = 0.0\n";
 
 impl Machine {
     fn new(calls: usize, script: &str) -> Self {
@@ -175,7 +175,7 @@ fn lost_gpu_is_shown_with_the_others() {
 #[test]
 fn devices_without_gpu_or_driver_are_reported() {
     for (script, said, warning) in [
-        ("0 * gpus 0\n", "none: the driver knows no GPU", ""),
+        ("0 * gpus 0\n", "none: the driver reports no GPU", ""),
         ("0 * gpus two\n", "none: an internal driver error occurred", "script:1: the value is not a whole number"),
     ] {
         let shown = Machine::new(0, script).show(&["--watch"]);
@@ -319,7 +319,7 @@ fn device_with_an_xid_continues_if_its_probe_passes() {
     run.await_event("worker_up");
     machine.follow("0 * gpus 2\n0 1 xid 95\n");
     assert_eq!(await_incident(&mut run, "device-lost", "sim:1"), "Xid 95: a memory error that could not be contained");
-    let passed = await_incident(&mut run, "canary-passed", "sim:1");
+    let passed = await_incident(&mut run, &IncidentKind::ProbePassed.name(), "sim:1");
     assert!(passed.contains("Xid 95"), "{passed}");
     run.wait().with_code(0);
     machine.assert_whole();

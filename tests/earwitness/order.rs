@@ -22,7 +22,7 @@ fn priority_decides_the_order() {
 }
 
 #[test]
-fn several_workers_share_a_device() {
+fn workers_share_a_device() {
     let (_folder, inputs, out) = folder_of_calls(6);
     let finished = run(&[&inputs], &out, &["--devices", "cpu:1", "--workers-per-device", "2", "-b", "1"]).with_code(0);
     let up = |worker: &str| finished.stderr.contains(&format!("\"worker\":\"{worker}\""));

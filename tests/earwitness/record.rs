@@ -13,7 +13,7 @@ pub(crate) struct Found {
     /// Artifacts that were computed more than once.
     pub(crate) repeated: usize,
     /// Window checkpoints of unfinished artifacts.
-    pub(crate) parts: usize,
+    pub(crate) checkpoints: usize,
     /// Number of recomputations of stored work.
     pub(crate) recomputations: u64,
 }
@@ -21,7 +21,7 @@ pub(crate) struct Found {
 impl Found {
     /// Whether some recording has window checkpoints and no transcript.
     pub(crate) const fn is_inside_transcribe(&self) -> bool {
-        self.parts > 0
+        self.checkpoints > 0
     }
 }
 
@@ -37,7 +37,7 @@ pub(crate) fn look(out: &Path) -> Found {
         match store.artifact(&key.fingerprint()).unwrap() {
             Lookup::Sound(stored) if stored.computations == 1 => found.artifacts += 1,
             Lookup::Sound(_) => found.repeated += 1,
-            Lookup::Missing => found.parts += checkpoints(&*store, &key),
+            Lookup::Missing => found.checkpoints += checkpoints(&*store, &key),
             Lookup::Altered(how) => panic!("{how}"),
         }
     }

@@ -102,7 +102,7 @@ fn worker_that_sends_malformed_messages_is_replaced() {
     let case = Case::new(8);
     case.assert_whole(case.run(&format!("{AT_INFER}kind = 'garbage'\nonce = 'MARK'\n"), &[]));
     let lost = case.messages(IncidentKind::WorkerLost);
-    assert!(matches!(&lost[..], [reason] if reason.contains("this is no message")), "{lost:?}");
+    assert!(matches!(&lost[..], [reason] if reason.contains("this is not a message")), "{lost:?}");
 }
 
 #[test]

@@ -133,7 +133,8 @@ pub(crate) fn folder_of_calls(copies: usize) -> (tempfile::TempDir, PathBuf, Pat
     (folder, inputs, out)
 }
 
-/// Copies of a call, each with other bytes (call-0.wav, call-1.wav, …), so that a run takes long enough to be disturbed.
+/// Copies of a call, each with other bytes (call-0.wav, call-1.wav, …), so that a run takes long enough to be
+/// disturbed.
 pub(crate) fn many_calls(folder: &Path, copies: usize) {
     let wav = std::fs::read(calls().join("reading.wav")).unwrap();
     for copy in 0..copies {

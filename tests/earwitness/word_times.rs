@@ -80,8 +80,8 @@ fn percentile(values: &mut [f64], percent: usize) -> f64 {
     values[(values.len() - 1) * percent / 100]
 }
 
-/// Distances of the first word's start and the last word's end of every utterance from its edges, and the share of words
-/// that cover a gap for more than 50 ms. An utterance without a word counts as 1 s off.
+/// Distances of the first word's start and the last word's end of every utterance from its edges, and the share of
+/// words that cover a gap for more than 50 ms. An utterance without a word counts as 1 s off.
 fn edge_errors(truth: &[(f64, f64)], words: &[(String, f64, f64)]) -> (Vec<f64>, usize) {
     let mut errors = Vec::new();
     for (start_s, end_s) in truth {

@@ -49,7 +49,7 @@ mod tests {
     }
 
     #[test]
-    fn figures_stand_at_the_right() {
+    fn figures_are_aligned_right() {
         let mut table = figures(1, ["what", "seconds"]);
         table.add_row(["a", "7"]);
         let text = table.to_string();

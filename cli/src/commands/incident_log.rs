@@ -24,7 +24,7 @@ pub(crate) fn lines(started_at_ms: u64, incidents: &[Incident]) -> Vec<String> {
     groups.iter().map(|group| line(started_at_ms, group)).collect()
 }
 
-/// Incidents of one kind and worker, those with the same message together; all together where messages are many.
+/// Groups incidents of one kind and worker by message; with too many messages all are one group.
 fn by_message(alike: Vec<&Incident>) -> Vec<Vec<&Incident>> {
     let mut groups: Vec<Vec<&Incident>> = Vec::new();
     for incident in &alike {

@@ -109,10 +109,13 @@ impl Gathered<'_> {
     }
 
     /// Reports a point of a commit and waits there, if a test requests it.
-    fn pause(&self, point: CommitPoint, artifacts: usize, parts: usize) {
+    fn pause(&self, point: CommitPoint, artifacts: usize, checkpoints: usize) {
         if let Some(ms) = self.args.engine.bench.pause_at_commits {
             let point = format!("{point:?}").to_lowercase();
-            eprintln!("{}", json!({"event": "commit", "point": point, "artifacts": artifacts, "parts": parts}));
+            eprintln!(
+                "{}",
+                json!({"event": "commit", "point": point, "artifacts": artifacts, "checkpoints": checkpoints})
+            );
             std::thread::sleep(Duration::from_millis(ms));
         }
     }

@@ -1,4 +1,4 @@
-//! `verify`: every link of the chain again, from the recording's bytes to the exported file.
+//! `verify`: checks all hashes again, from the recording's bytes to the exported file.
 
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};

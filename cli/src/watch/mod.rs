@@ -1,19 +1,18 @@
 //! Observes a run: turns the coordinator's events into progress, trace, metrics and report.
 //!
 //! ```text
-//! Event -> Watch ─> Tally (counters, once) ─> progress (stderr), metrics (--metrics), report (--report)
+//! Event -> Watch ─> Counters (counters, once) ─> progress (stderr), metrics (--metrics), report (--report)
 //!                └> trace (--trace), timeline of the report
 //! ```
 
-mod failure;
+mod counters;
+mod description;
 mod metrics;
-mod names;
 mod pace;
 mod progress;
 mod report;
 #[cfg(test)]
 mod samples;
-mod tally;
 mod trace;
 mod work;
 mod workers;
@@ -25,11 +24,11 @@ use std::time::{Instant, SystemTime, UNIX_EPOCH};
 use scheduler::coordinator::Event;
 use scheduler::store::{Failure, RecordingEntry};
 
-use self::failure::FileFailure;
+use self::counters::Counters;
+use self::description::FileFailure;
 use self::metrics::Metrics;
 use self::progress::Progress;
-use self::report::{Occasion, Report};
-use self::tally::Tally;
+use self::report::{Report, RunInfo};
 use self::trace::Trace;
 use crate::args::{ProgressMode as Mode, WatchArgs};
 
@@ -56,7 +55,7 @@ pub(crate) struct WatchError {
 pub(crate) struct Watch<'a> {
     items: &'a [RecordingEntry],
     began: Instant,
-    tally: Tally,
+    counters: Counters,
     progress: Progress,
     trace: Option<Output<Trace>>,
     metrics: Option<Output<Metrics>>,
@@ -86,7 +85,7 @@ impl<'a> Watch<'a> {
         items: &'a [RecordingEntry],
         unreadable: &[Failure],
     ) -> Result<Self, WatchError> {
-        let tally = Tally::new(items, unreadable.len());
+        let counters = Counters::new(items, unreadable.len());
         let began_us = now_us();
         let report_path = args.report.clone().unwrap_or_else(|| folder.join("report.html"));
         let folder = report_path.parent().filter(|folder| !folder.as_os_str().is_empty());
@@ -96,10 +95,10 @@ impl<'a> Watch<'a> {
         Ok(Self {
             items,
             began: Instant::now(),
-            progress: Progress::new(mode, &tally),
+            progress: Progress::new(mode, &counters),
             trace: create(args.trace.as_deref(), |path| Trace::create(path, began_us))?,
-            metrics: create(args.metrics.as_deref(), |path| Metrics::create(path, &tally, began_us))?,
-            tally,
+            metrics: create(args.metrics.as_deref(), |path| Metrics::create(path, &counters, began_us))?,
+            counters,
             report: Report::new(began_us, unreadable),
             report_path,
             report_always: args.report.is_some(),
@@ -115,23 +114,23 @@ impl<'a> Watch<'a> {
     /// Handles an event.
     pub(crate) fn observe(&mut self, event: &Event) {
         let at_s = self.began.elapsed().as_secs_f64();
-        self.tally.observe(event, at_s);
+        self.counters.observe(event, at_s);
         self.report.observe(event, at_s);
         if let Event::ItemFailed { index, error } = event {
-            self.tell_failure(FileFailure::of_stage(&self.items[*index].path, error));
+            self.report_failure(FileFailure::of_stage(&self.items[*index].path, error));
         }
-        self.progress.observe(event, self.items, &self.tally, at_s);
-        let (items, tally) = (self.items, &self.tally);
-        let traced = or_give_up(&mut self.trace, |trace| trace.observe(event, items, tally, at_s));
-        let measured = or_give_up(&mut self.metrics, |metrics| metrics.refresh(tally, at_s, now_us()));
+        self.progress.observe(event, self.items, &self.counters, at_s);
+        let (items, counters) = (self.items, &self.counters);
+        let traced = or_give_up(&mut self.trace, |trace| trace.observe(event, items, counters, at_s));
+        let measured = or_give_up(&mut self.metrics, |metrics| metrics.refresh(counters, at_s, now_us()));
         self.keep_fault(traced);
         self.keep_fault(measured);
     }
 
     /// A recording is complete in the store, but its results cannot be written. Replaces [`Event::ItemDone`].
     pub(crate) fn export_failed(&mut self, index: usize, reason: &str) {
-        self.tally.failed(index);
-        self.tell_failure(FileFailure::of_export(&self.items[index].path, reason));
+        self.counters.failed(index);
+        self.report_failure(FileFailure::of_export(&self.items[index].path, reason));
     }
 
     /// Completes the files after the run. Writes the report if a worker started or the report was requested.
@@ -140,20 +139,20 @@ impl<'a> Watch<'a> {
     /// The first file that could not be written, now or during the run; the others are complete.
     pub(crate) fn finish(mut self, command: &str, ending: &Ending) -> Result<(), WatchError> {
         let at_s = self.began.elapsed().as_secs_f64();
-        self.progress.finish(self.items, &self.tally, at_s);
-        let tally = &self.tally;
-        let measured = or_give_up(&mut self.metrics, |metrics| metrics.write(tally, at_s, now_us()));
-        let traced = or_give_up(&mut self.trace, |trace| trace.finish(tally, at_s));
+        self.progress.finish(self.items, &self.counters, at_s);
+        let counters = &self.counters;
+        let measured = or_give_up(&mut self.metrics, |metrics| metrics.write(counters, at_s, now_us()));
+        let traced = or_give_up(&mut self.trace, |trace| trace.finish(counters, at_s));
         let mut reported = Ok(());
-        if self.report_always || tally.workers.any_came_up() {
-            let occasion = Occasion { command, ending, wall_s: at_s };
-            reported = self.report.write(&self.report_path, &occasion, tally, self.items);
+        if self.report_always || counters.workers.any_came_up() {
+            let info = RunInfo { command, ending, wall_s: at_s };
+            reported = self.report.write(&self.report_path, &info, counters, self.items);
         }
         let reported = reported.map_err(|reason| WatchError { path: self.report_path, reason });
         self.fault.map_or(Ok(()), Err).and(measured).and(traced).and(reported)
     }
 
-    fn tell_failure(&mut self, failure: FileFailure) {
+    fn report_failure(&mut self, failure: FileFailure) {
         self.progress.failed(&failure);
         self.report.failed(failure);
     }

@@ -24,7 +24,8 @@ struct Sample {
 
 impl Pace {
     /// Records that `computed_s` seconds of audio were computed `at_s` seconds after the start; both only grow. The
-    /// first call starts the measurement: it comes when the first worker is ready, so that model loading does not count.
+    /// first call starts the measurement: it comes when the first worker is ready, so that model loading does not
+    /// count.
     pub(crate) fn record(&mut self, at_s: f64, computed_s: f64) {
         self.now = Sample { at_s, computed_s };
         if self.samples.back().is_none_or(|last| at_s - last.at_s >= SAMPLE_S && computed_s > last.computed_s) {
@@ -55,7 +56,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn there_is_no_eta_without_a_basis() {
+    fn eta_needs_two_seconds_and_computed_work() {
         let mut pace = Pace::default();
         assert_eq!(pace.eta_s(100.0), None);
         pace.record(5.0, 0.0);
@@ -68,7 +69,7 @@ mod tests {
     }
 
     #[test]
-    fn the_time_before_the_first_worker_does_not_count() {
+    fn eta_ignores_the_time_before_the_first_worker() {
         let mut pace = Pace::default();
         pace.record(100.0, 0.0);
         pace.record(110.0, 500.0);
@@ -76,7 +77,7 @@ mod tests {
     }
 
     #[test]
-    fn the_eta_follows_a_change_of_speed_within_the_window() {
+    fn eta_follows_a_change_of_speed_within_the_window() {
         let mut pace = Pace::default();
         (0..=1000).for_each(|s| pace.record(f64::from(s), f64::from(s) * 100.0));
         (1001..=1300).for_each(|s| pace.record(f64::from(s), 100_000.0 + f64::from(s - 1000) * 10.0));
@@ -86,7 +87,7 @@ mod tests {
     }
 
     #[test]
-    fn a_standstill_makes_the_eta_grow_and_never_infinite() {
+    fn eta_grows_during_a_standstill_and_stays_finite() {
         let mut pace = Pace::default();
         (0..=10).for_each(|s| pace.record(f64::from(s), f64::from(s) * 10.0));
         let before_s = pace.eta_s(100.0).unwrap();
@@ -97,7 +98,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_steady_speed_gives_the_exact_eta(
+        fn eta_of_a_steady_speed_is_exact(
             speed in 0.1_f64..5_000.0,
             step_s in 0.1_f64..30.0,
             steps in 40_u32..400,

@@ -39,7 +39,7 @@ pub(super) fn worker(n: u32) -> WorkerId {
 }
 
 /// A span of a thread, in microseconds since 1970.
-pub(super) fn span(lane: Lane, thread: u32, stage: StageName, items: u64, units: u32, us: Range<u64>) -> TaskSpan {
+pub(super) fn span(lane: Lane, thread: u32, stage: StageName, items: u64, inputs: u32, us: Range<u64>) -> TaskSpan {
     let phase = if lane == Lane::Device { Phase::Infer } else { first_phase(stage) };
     TaskSpan {
         lane,
@@ -48,8 +48,8 @@ pub(super) fn span(lane: Lane, thread: u32, stage: StageName, items: u64, units:
         items: (0..items).collect(),
         stage,
         phase,
-        units,
-        at_once: units,
+        inputs,
+        at_once: inputs,
         start_us: us.start,
         end_us: us.end,
     }

@@ -13,8 +13,8 @@ use scheduler::protocol::{Lane, TaskSpan};
 use scheduler::store::{Incident, RecordingEntry};
 use serde_json::{Value, json};
 
-use super::names::label;
-use super::tally::Tally;
+use super::counters::Counters;
+use super::description::label;
 use super::workers::is_load;
 
 /// Largest buffer of events, in bytes.
@@ -66,7 +66,7 @@ impl Trace {
         &mut self,
         event: &Event,
         items: &[RecordingEntry],
-        tally: &Tally,
+        counters: &Counters,
         at_s: f64,
     ) -> io::Result<()> {
         match event {
@@ -83,7 +83,7 @@ impl Trace {
             Event::StageCommitted { .. } | Event::CheckpointCommitted { .. }
                 if at_s - self.counted_at_s >= COUNTER_S =>
             {
-                self.count_audio(tally, at_s);
+                self.count_audio(counters, at_s);
             }
             _ => {}
         }
@@ -98,8 +98,8 @@ impl Trace {
     ///
     /// # Errors
     /// The file cannot be written.
-    pub(crate) fn finish(&mut self, tally: &Tally, at_s: f64) -> io::Result<()> {
-        self.count_audio(tally, at_s);
+    pub(crate) fn finish(&mut self, counters: &Counters, at_s: f64) -> io::Result<()> {
+        self.count_audio(counters, at_s);
         self.buffer.push_str("\n]\n");
         self.flush()
     }
@@ -149,11 +149,11 @@ impl Trace {
             if is_load(span) { "load models".to_owned() } else { format!("{} {}", span.stage, label(&span.phase)) };
         let recordings: Vec<_> = indices.iter().map(|&index| items[index].name.as_str()).collect();
         let mut args = json!({"recordings": recordings});
-        if span.units > 0 {
-            args["units_answered"] = span.units.into();
+        if span.inputs > 0 {
+            args["inputs_completed"] = span.inputs.into();
         }
         if span.at_once > 0 {
-            args["units_at_once"] = span.at_once.into();
+            args["inputs_at_once"] = span.at_once.into();
         }
         self.push(&json!({
             "ph": "X", "name": name, "cat": span.stage, "pid": process, "tid": thread, "args": args,
@@ -171,11 +171,11 @@ impl Trace {
         }));
     }
 
-    fn count_audio(&mut self, tally: &Tally, at_s: f64) {
+    fn count_audio(&mut self, counters: &Counters, at_s: f64) {
         self.counted_at_s = at_s;
         self.push(&json!({
             "ph": "C", "name": "audio seconds computed", "pid": COORDINATOR, "ts": (at_s * 1e6) as u64,
-            "args": {"computed": tally.work.computed_s()},
+            "args": {"computed": counters.work.computed_s()},
         }));
     }
 
@@ -210,19 +210,19 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("trace.json");
         let items = [item("a", 10.0), item("b \"quoted\"", 20.0)];
-        let tally = Tally::new(&items, 0);
+        let counters = Counters::new(&items, 0);
         let mut trace = Trace::create(&path, BEGAN_US).unwrap();
         for (i, event) in events().iter().enumerate() {
-            trace.observe(event, &items, &tally, 2.0 * (i + 1) as f64).unwrap();
+            trace.observe(event, &items, &counters, 2.0 * (i + 1) as f64).unwrap();
         }
         if finish {
-            trace.finish(&tally, 10.0).unwrap();
+            trace.finish(&counters, 10.0).unwrap();
         }
         std::fs::read_to_string(path).unwrap()
     }
 
     #[test]
-    fn a_finished_trace_is_json_with_every_span_on_its_thread() {
+    fn trace_that_is_finished_is_json_with_every_span_on_its_thread() {
         let events: Vec<Value> = serde_json::from_str(&written(true)).unwrap();
         let spans: Vec<_> = events.iter().filter(|event| event["ph"] == "X").collect();
         assert_eq!(spans.len(), 3);
@@ -230,7 +230,7 @@ mod tests {
         assert_eq!((&spans[1]["ts"], &spans[1]["dur"]), (&json!(200_000), &json!(200_000)));
         assert_eq!(
             spans[1]["args"],
-            json!({"recordings": ["a", "b \"quoted\""], "units_answered": 8, "units_at_once": 8})
+            json!({"recordings": ["a", "b \"quoted\""], "inputs_completed": 8, "inputs_at_once": 8})
         );
         assert_eq!(spans[2]["args"], json!({"recordings": ["b \"quoted\""]}));
         assert_eq!(spans[1]["pid"], spans[2]["pid"]);
@@ -249,7 +249,7 @@ mod tests {
     }
 
     #[test]
-    fn a_trace_without_its_end_lacks_only_the_bracket() {
+    fn trace_without_its_end_lacks_only_the_bracket() {
         let cut = written(false);
         let events: Vec<Value> = serde_json::from_str(&format!("{cut}]")).unwrap();
         assert_eq!(events.iter().filter(|event| event["ph"] == "X").count(), 3);

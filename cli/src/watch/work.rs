@@ -4,7 +4,7 @@ use stage_core::{StageName, StageSpec};
 
 use crate::stages;
 
-/// The stages with their parts of the work on a recording, which sum to 1.
+/// The stages with their shares of the work on a recording, which sum to 1.
 #[derive(Debug, Clone, Default)]
 struct Shares(Vec<(StageName, f64)>);
 
@@ -15,7 +15,7 @@ impl Shares {
         Self(weights.into_iter().map(|(stage, weight)| (stage, weight / whole)).collect())
     }
 
-    /// A stage's place and share; a stage that is not in the list has no part of the work.
+    /// A stage's place and share; a stage that is not in the list has no share of the work.
     fn get(&self, stage: StageName) -> Option<(usize, f64)> {
         let index = self.0.iter().position(|(other, _)| *other == stage)?;
         Some((index, self.0[index].1))
@@ -68,9 +68,9 @@ impl Work {
     }
 
     /// A window checkpoint that covers `audio_s` seconds is durable. Returns the seconds of work that it adds.
-    pub(crate) fn part(&mut self, index: usize, stage: StageName, audio_s: f64) -> f64 {
+    pub(crate) fn checkpoint(&mut self, index: usize, stage: StageName, audio_s: f64) -> f64 {
         let share = self.shares.get(stage);
-        let added_s = share.map_or(0.0, |share| self.recordings[index].part(share, audio_s));
+        let added_s = share.map_or(0.0, |share| self.recordings[index].checkpoint(share, audio_s));
         self.computed_s += added_s;
         added_s
     }
@@ -123,7 +123,7 @@ impl Recording {
         self.raise(stage, share)
     }
 
-    fn part(&mut self, (stage, share): (usize, f64), audio_s: f64) -> f64 {
+    fn checkpoint(&mut self, (stage, share): (usize, f64), audio_s: f64) -> f64 {
         if self.audio_s <= 0.0 {
             return 0.0;
         }
@@ -170,20 +170,20 @@ mod tests {
     }
 
     #[test]
-    fn a_part_of_a_long_recording_moves_the_progress() {
+    fn checkpoint_of_a_long_recording_moves_the_progress() {
         let mut work = Work::new([3600.0].into_iter());
         work.stage(0, DECODE);
         work.stage(0, SEGMENT);
-        assert!(close(work.part(0, TRANSCRIBE, 1800.0), 0.375 * 3600.0));
+        assert!(close(work.checkpoint(0, TRANSCRIBE, 1800.0), 0.375 * 3600.0));
         assert!(close(work.done_s(), 0.475 * 3600.0));
         assert!(close(work.stage(0, TRANSCRIBE), 0.375 * 3600.0));
     }
 
     #[test]
-    fn a_failed_recording_leaves_nothing_to_do() {
+    fn failed_recording_leaves_nothing_to_do() {
         let mut work = Work::new([100.0, 50.0].into_iter());
         work.stage(0, DECODE);
-        work.part(0, TRANSCRIBE, 10.0);
+        work.checkpoint(0, TRANSCRIBE, 10.0);
         work.give_up(0);
         assert!(close(work.remaining_s(), 50.0));
         assert_eq!(work.stage(0, SEGMENT), 0.0, "a late commit counts for nothing");
@@ -200,25 +200,25 @@ mod tests {
 
     proptest! {
         #[test]
-        fn parts_never_pass_their_stages_share_and_the_stage_makes_it_whole(
+        fn checkpoints_never_pass_their_stages_share_and_the_stage_completes_it(
             audio_s in 0.1_f64..20_000.0,
-            parts_s in prop::collection::vec(-5.0_f64..5_000.0, 0..40),
+            checkpoints_s in prop::collection::vec(-5.0_f64..5_000.0, 0..40),
         ) {
             let mut work = Work::new([audio_s].into_iter());
-            let mut by_parts_s = 0.0;
-            for part_s in parts_s {
-                let added_s = work.part(0, TRANSCRIBE, part_s);
+            let mut by_checkpoints_s = 0.0;
+            for checkpoint_s in checkpoints_s {
+                let added_s = work.checkpoint(0, TRANSCRIBE, checkpoint_s);
                 prop_assert!(added_s >= 0.0);
-                by_parts_s += added_s;
+                by_checkpoints_s += added_s;
             }
-            prop_assert!(by_parts_s <= 0.75 * audio_s * (1.0 + 1e-9));
+            prop_assert!(by_checkpoints_s <= 0.75 * audio_s * (1.0 + 1e-9));
             work.stage(0, TRANSCRIBE);
             prop_assert!((work.computed_s() - 0.75 * audio_s).abs() <= 1e-9 * audio_s);
-            prop_assert_eq!(work.part(0, TRANSCRIBE, 1.0), 0.0);
+            prop_assert_eq!(work.checkpoint(0, TRANSCRIBE, 1.0), 0.0);
         }
 
         #[test]
-        fn done_and_open_and_given_up_are_always_the_total(
+        fn work_done_open_and_given_up_is_always_the_total(
             steps in prop::collection::vec((0_usize..3, 0_usize..4, 0_usize..5, 0.0_f64..100.0), 0..60),
         ) {
             let mut work = Work::new([10.0, 0.0, 600.0].into_iter());
@@ -226,7 +226,7 @@ mod tests {
                 let stage = [DECODE, SEGMENT, TRANSCRIBE, ALIGN, FORENSICS][stage];
                 match what {
                     0 => work.reuse(index, stage),
-                    1 => drop(work.part(index, TRANSCRIBE, audio_s)),
+                    1 => drop(work.checkpoint(index, TRANSCRIBE, audio_s)),
                     2 => drop(work.stage(index, stage)),
                     _ => work.give_up(index),
                 }

@@ -3,17 +3,17 @@
 use std::collections::BTreeMap;
 
 use scheduler::coordinator::WorkerId;
-use scheduler::protocol::{Lane, Progress, TaskSpan};
+use scheduler::protocol::{Lane, TaskSpan, WorkerProgress};
 use scheduler::store::{Incident, IncidentKind};
 use stage_core::{Phase, StageName};
 
 /// The workers of a run.
 #[derive(Debug, Default)]
-pub(crate) struct Workers(BTreeMap<WorkerId, WorkerTally>);
+pub(crate) struct Workers(BTreeMap<WorkerId, WorkerCounters>);
 
 /// One worker, which may be several processes in succession.
 #[derive(Debug, Default)]
-pub(crate) struct WorkerTally {
+pub(crate) struct WorkerCounters {
     pub(crate) state: State,
     /// PID of the current or last process; none before the first one is ready.
     pub(crate) pid: Option<u32>,
@@ -22,11 +22,11 @@ pub(crate) struct WorkerTally {
     /// Work done, in seconds of audio.
     pub(crate) audio_s: f64,
     /// The stage phase that it started last.
-    pub(crate) doing: Option<Doing>,
-    pub(crate) device: LaneTally,
-    pub(crate) cpu: LaneTally,
+    pub(crate) current_work: Option<CurrentWork>,
+    pub(crate) device: LaneCounters,
+    pub(crate) cpu: LaneCounters,
     /// The last progress message.
-    pub(crate) progress: Progress,
+    pub(crate) progress: WorkerProgress,
 }
 
 /// Whether a worker works.
@@ -43,12 +43,12 @@ pub(crate) enum State {
     /// Too hot: stopped.
     Paused,
     /// Gets no more work in this run.
-    Out,
+    Retired,
 }
 
 /// The start of a stage phase.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Doing {
+pub(crate) struct CurrentWork {
     /// The recording's place in the list.
     pub(crate) index: usize,
     pub(crate) stage: StageName,
@@ -57,22 +57,22 @@ pub(crate) struct Doing {
 
 /// Sums of one lane's spans.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct LaneTally {
+pub(crate) struct LaneCounters {
     /// Threads that have reported work.
     pub(crate) threads: u32,
     /// Time of all threads, in microseconds.
     pub(crate) busy_us: u64,
     /// Windows that the device finished.
-    pub(crate) units: u64,
+    pub(crate) inputs: u64,
     /// Device time multiplied by the windows in flight, in microseconds.
-    pub(crate) unit_us: u64,
+    pub(crate) input_us: u64,
     /// Time with windows in flight, in microseconds, without model loading.
-    at_units_us: u64,
+    with_inputs_us: u64,
 }
 
 impl Workers {
     /// All of them, by device.
-    pub(crate) fn iter(&self) -> impl Iterator<Item = (&WorkerId, &WorkerTally)> {
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (&WorkerId, &WorkerCounters)> {
         self.0.iter()
     }
 
@@ -91,7 +91,7 @@ impl Workers {
         self.0.values().filter(|worker| worker.state.is_up()).count()
     }
 
-    pub(super) fn entry(&mut self, worker: &WorkerId) -> &mut WorkerTally {
+    pub(super) fn entry(&mut self, worker: &WorkerId) -> &mut WorkerCounters {
         self.0.entry(worker.clone()).or_default()
     }
 
@@ -102,10 +102,10 @@ impl Workers {
         }
         worker.pid = Some(pid);
         worker.state = State::Up;
-        worker.doing = None;
+        worker.current_work = None;
     }
 
-    pub(super) fn progress(&mut self, worker: &WorkerId, progress: Progress) {
+    pub(super) fn progress(&mut self, worker: &WorkerId, progress: WorkerProgress) {
         self.entry(worker).progress = progress;
     }
 
@@ -121,15 +121,15 @@ impl Workers {
     }
 }
 
-impl WorkerTally {
-    pub(super) const fn lane_mut(&mut self, lane: Lane) -> &mut LaneTally {
+impl WorkerCounters {
+    pub(super) const fn lane_mut(&mut self, lane: Lane) -> &mut LaneCounters {
         match lane {
             Lane::Cpu => &mut self.cpu,
             Lane::Device => &mut self.device,
         }
     }
 
-    pub(crate) const fn lane(&self, lane: Lane) -> &LaneTally {
+    pub(crate) const fn lane(&self, lane: Lane) -> &LaneCounters {
         match lane {
             Lane::Cpu => &self.cpu,
             Lane::Device => &self.device,
@@ -146,7 +146,7 @@ impl State {
     const fn after(kind: IncidentKind) -> Option<Self> {
         Some(match kind {
             IncidentKind::WorkerLost => Self::Down,
-            IncidentKind::DeviceRetired => Self::Out,
+            IncidentKind::DeviceRetired => Self::Retired,
             IncidentKind::DeviceHeld | IncidentKind::DeviceLost => Self::Held,
             IncidentKind::DeviceThrottled => Self::Throttled,
             IncidentKind::DevicePaused => Self::Paused,
@@ -168,23 +168,23 @@ impl State {
             Self::Held => "held",
             Self::Throttled => "throttled",
             Self::Paused => "paused",
-            Self::Out => "out",
+            Self::Retired => "retired",
         }
     }
 }
 
-impl LaneTally {
+impl LaneCounters {
     pub(super) fn count(&mut self, span: &TaskSpan, busy_us: u64) {
         self.threads = self.threads.max(span.thread + 1);
         self.busy_us += busy_us;
-        self.units += u64::from(span.units);
-        self.unit_us += u64::from(span.at_once) * busy_us;
-        self.at_units_us += if span.at_once > 0 { busy_us } else { 0 };
+        self.inputs += u64::from(span.inputs);
+        self.input_us += u64::from(span.at_once) * busy_us;
+        self.with_inputs_us += if span.at_once > 0 { busy_us } else { 0 };
     }
 
     /// Mean number of windows in flight while there were any; none if there were none.
-    pub(crate) fn units_at_once(&self) -> Option<f64> {
-        (self.at_units_us > 0).then(|| self.unit_us as f64 / self.at_units_us as f64)
+    pub(crate) fn inputs_at_once(&self) -> Option<f64> {
+        (self.with_inputs_us > 0).then(|| self.input_us as f64 / self.with_inputs_us as f64)
     }
 
     /// Share of `wall_s` seconds in which the lane's threads were busy, 0 to 1; none if it reported nothing.
@@ -209,7 +209,7 @@ mod tests {
     }
 
     #[test]
-    fn a_paused_device_pauses_all_its_workers_and_a_lost_worker_is_one() {
+    fn workers_of_a_paused_device_are_all_paused_and_a_lost_worker_is_one() {
         let mut workers = Workers::default();
         let second = WorkerId { index: 1, ..worker(0) };
         for id in [&worker(0), &second, &worker(1)] {
@@ -224,18 +224,18 @@ mod tests {
     }
 
     #[test]
-    fn the_busy_share_is_of_all_threads_and_none_without_spans() {
-        let mut lane = LaneTally::default();
+    fn busy_share_is_of_all_threads_and_none_without_spans() {
+        let mut lane = LaneCounters::default();
         assert_eq!(lane.busy_share(10.0), None);
         lane.count(&span(Lane::Cpu, 1, DECODE, 1, 0, 0..5_000_000), 5_000_000);
         assert_eq!(lane.busy_share(10.0), Some(0.25));
     }
 
     #[test]
-    fn a_load_of_models_does_not_count_as_units_under_way() {
-        let mut lane = LaneTally::default();
+    fn busy_time_of_model_loading_does_not_count_as_inputs_in_flight() {
+        let mut lane = LaneCounters::default();
         lane.count(&span(Lane::Device, 0, TRANSCRIBE, 0, 0, 0..10), 10);
         lane.count(&span(Lane::Device, 0, TRANSCRIBE, 2, 6, 10..20), 10);
-        assert_eq!((lane.threads, lane.busy_us, lane.units, lane.units_at_once()), (1, 20, 6, Some(6.0)));
+        assert_eq!((lane.threads, lane.busy_us, lane.inputs, lane.inputs_at_once()), (1, 20, 6, Some(6.0)));
     }
 }

@@ -4,7 +4,7 @@ use std::fmt;
 
 use stage_core::{DeviceId, Phase, StageError, StageName};
 
-use crate::protocol::{Progress, TaskSpan};
+use crate::protocol::{TaskSpan, WorkerProgress};
 use crate::store::Incident;
 
 /// A worker: its device, and its number among that device's workers.
@@ -30,7 +30,7 @@ impl fmt::Display for WorkerId {
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub enum Event {
-    /// A stored artifact is reused.
+    /// A cached artifact is reused.
     Reused {
         /// The recording.
         index: usize,
@@ -48,8 +48,8 @@ pub enum Event {
     WorkerProgress {
         /// Which.
         worker: WorkerId,
-        /// The progress of its lanes.
-        progress: Progress,
+        /// What its lanes have done.
+        progress: WorkerProgress,
     },
     /// An incident; it is in the store too.
     Incident(Incident),
@@ -71,13 +71,13 @@ pub enum Event {
         /// Where.
         worker: WorkerId,
     },
-    /// A group of artifacts and checkpoints passed a point of its commit.
+    /// A group of artifacts and window checkpoints is about to be committed, is durable or is acknowledged.
     GroupCommit {
         /// Which.
         point: CommitPoint,
         /// Artifacts in the group.
         artifacts: usize,
-        /// Checkpoints in the group.
+        /// Window checkpoints in the group.
         checkpoints: usize,
     },
     /// An artifact is durable.
@@ -91,7 +91,7 @@ pub enum Event {
         /// From the beginning of the stage's first phase to the end of its last, in seconds.
         duration_s: f64,
     },
-    /// The output of one window of a stage is durable.
+    /// A window checkpoint of a stage is durable.
     CheckpointCommitted {
         /// The recordings.
         indices: Vec<usize>,
@@ -123,6 +123,6 @@ pub enum CommitPoint {
     Before,
     /// It is durable.
     Durable,
-    /// Its workers have the acknowledgements.
+    /// Its workers have the acknowledgment.
     Acknowledged,
 }

@@ -18,6 +18,6 @@ mod run;
 pub use backlog::WORKER_DIED;
 pub use event::{CommitPoint, Event, WorkerId};
 pub use interrupt::Interrupt;
-pub use options::{GpuWatch, Recompute, RunOptions, Timing, WorkerCommand};
+pub use options::{GpuWatch, Recompute, RunOptions, TimeLimits, WorkerCommand};
 pub use outcome::{ItemEnd, Outcome, RunError};
 pub use run::run;

@@ -78,7 +78,7 @@ pub struct RunOptions {
     /// Version of the executable, for the list of runs.
     pub tool_version: String,
     /// Waits and limits.
-    pub timing: Timing,
+    pub timing: TimeLimits,
     /// Faults that workers commit on purpose; for tests alone.
     pub faults: Vec<Fault>,
     /// How GPUs are watched; none: they are not.
@@ -97,13 +97,13 @@ pub struct GpuWatch {
 /// Waits and limits of a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-pub struct Timing {
+pub struct TimeLimits {
     /// Between two heartbeats of a worker, in milliseconds. One that says nothing for 1.8 of them is killed.
     pub heartbeat_ms: u64,
     /// A worker whose device is at work and makes no step (of the engine: one token's for all units, or less) for so many
     /// milliseconds is killed.
     pub device_stall_ms: u64,
-    /// A worker that takes longer than so many milliseconds to load its models, or to run the health probe, is killed.
+    /// A worker that takes longer than so many milliseconds to load its models, or for the health probe, is killed.
     pub device_load_ms: u64,
     /// After an interruption, how many milliseconds open recordings may take to finish.
     pub grace_ms: u64,
@@ -111,7 +111,7 @@ pub struct Timing {
     pub backoff_ms: u64,
 }
 
-impl Default for Timing {
+impl Default for TimeLimits {
     fn default() -> Self {
         Self {
             heartbeat_ms: 5_000,
@@ -123,7 +123,7 @@ impl Default for Timing {
     }
 }
 
-impl Timing {
+impl TimeLimits {
     /// A worker that says nothing for so long is killed: less than two heartbeats, so that it is noticed within them.
     #[must_use]
     pub const fn silence(&self) -> Duration {

@@ -1,8 +1,8 @@
 //! A batch as a graph of (recording, stage, phase) tasks: pure data, checked before anything runs.
 //!
 //! Within a stage, phases follow each other; a stage's first phase waits for the last phase of each stage that it reads
-//! and that is run too. An input whose stage is not run must be stored. Every edge carries what its first task makes and
-//! its second reads.
+//! and that is run too. An input whose stage is not run must be stored. Every edge carries what its first task makes
+//! and its second reads.
 
 mod typed;
 
@@ -16,7 +16,7 @@ use stage_core::{ArtifactName, Phase, StageName, StageSpec};
 use crate::protocol::{ItemJob, Step};
 use typed::{Data, Edge};
 
-/// One unit of scheduling.
+/// One input of scheduling.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct Task {
     pub(crate) item: u64,

@@ -53,8 +53,8 @@ impl Task {
     }
 }
 
-/// Checks that every edge carries what its first task makes and its second reads, and that each input of a task comes over
-/// an edge or is stored.
+/// Checks that every edge carries what its first task makes and its second reads, and that each input of a task comes
+/// over an edge or is stored.
 pub(super) fn check(
     tasks: &[Task],
     edges: &[Edge],

@@ -1,5 +1,5 @@
-//! A GPU: how NVML finds it, and what NVML reports of it. A reading that fails is missing with its reason: unknown, never
-//! free.
+//! A GPU: how NVML finds it, and what NVML reports of it. A reading that fails is missing with its reason: unknown,
+//! never free.
 
 use serde::Serialize;
 use stage_core::Measured;
@@ -32,7 +32,8 @@ pub struct GpuReport {
     pub utilization_percent: Measured<u32>,
     /// Errors of its memory that ECC could not correct, since the driver was loaded.
     pub ecc_uncorrected: Measured<u64>,
-    /// The Xids (the driver's numbers for errors) that came since it is read, in order; 999 where the driver names none.
+    /// The Xids (the driver's numbers for errors) that came since it is read, in order; 999 where the driver names
+    /// none.
     pub xids: Measured<Vec<u64>>,
     /// The processes that compute on it.
     pub processes: Measured<Vec<GpuProcess>>,

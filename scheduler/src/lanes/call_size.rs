@@ -1,6 +1,6 @@
-//! How many units may be under way on the device: halved when its memory does not suffice, grown back slowly.
+//! How many inputs may be in flight on the device: halved when its memory does not suffice, grown back slowly.
 
-/// Units that are completed while as many as allowed are under way before one more is tried.
+/// Inputs that are completed while as many as allowed are in flight before one more is tried.
 const PATIENCE: u32 = 64;
 
 /// The present size and the wanted one.
@@ -17,20 +17,20 @@ impl CallSize {
         Self { wanted, now: wanted, completed: 0 }
     }
 
-    /// Units under way, at most.
+    /// Inputs in flight, at most.
     pub(crate) const fn now(&self) -> usize {
         self.now
     }
 
-    /// So many units did not fit.
-    pub(crate) fn failed(&mut self, units: usize) {
-        self.now = self.now.min(units / 2).max(1);
+    /// `inputs` in flight did not fit.
+    pub(crate) fn failed(&mut self, inputs: usize) {
+        self.now = self.now.min(inputs / 2).max(1);
         self.completed = 0;
     }
 
-    /// A unit was completed while so many were under way.
-    pub(crate) const fn completed(&mut self, under_way: usize) {
-        if self.now == self.wanted || under_way < self.now {
+    /// An input was completed while `in_flight` inputs were in flight.
+    pub(crate) const fn completed(&mut self, in_flight: usize) {
+        if self.now == self.wanted || in_flight < self.now {
             return;
         }
         self.completed += 1;
@@ -56,11 +56,11 @@ mod tests {
         assert_eq!(sizes, [4, 2, 1, 1]);
         let mut short = CallSize::new(16);
         short.failed(6);
-        assert_eq!(short.now(), 3, "fewer than allowed were under way");
+        assert_eq!(short.now(), 3, "fewer than allowed were in flight");
     }
 
     #[test]
-    fn size_grows_back_unit_by_unit_when_all_places_are_taken_and_no_further() {
+    fn size_grows_back_input_by_input_when_all_places_are_taken_and_no_further() {
         let mut size = CallSize::new(4);
         size.failed(4);
         (0..10 * PATIENCE).for_each(|_| size.completed(1));

@@ -1,5 +1,5 @@
-//! The device lane: one thread that owns a device's models. Its engine draws units of any recording and completes each as
-//! soon as it can; it ends when no unit waits, or when something else wants the device.
+//! The device lane: one thread that owns a device's models. Its engine draws inputs of any recording and completes each
+//! as soon as it can; it ends when no input waits, or when something else wants the device.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -11,40 +11,39 @@ use stage_core::{DeviceRunner, ErrorClass, ModelOutput, Phase, Runners, StageErr
 
 use super::call_size::CallSize;
 use super::flow::{BrokenRun, LaneFlow};
-use super::intake::{Feed, Intake, Next, Tag, Unit};
-use super::pause_gate::PauseGate;
+use super::intake::{Feed, Intake, Next, PauseGate, QueuedInput, Tag};
 use super::{Activity, Announce, guarded};
 use crate::clock::Moment;
 use crate::protocol::{FaultPlace, Lane, Slot, SlotSettings, TaskSpan};
 
-/// What the device lane reports.
+/// A report of the device lane.
 pub(crate) enum LaneReport {
-    /// Unit `index` of a recording's stage is complete: its output, when it was drawn, and how long it was under way.
+    /// Input `index` of a recording's stage is complete: its output, when it was drawn, and how long it was in flight.
     Completed { ticket: u64, stage: StageName, index: usize, output: ModelOutput, began: Moment, duration: Duration },
-    /// The device failed on a unit, alone; the recording's other units are dropped.
+    /// The device failed on an input, alone; the recording's other inputs are dropped.
     Failed { ticket: u64, error: StageError },
-    /// The device's memory did not hold `from` units; at most `to` are tried from now on.
+    /// The device's memory did not hold `from` inputs; at most `to` are tried from now on.
     Shrunk { from: usize, to: usize, error: StageError },
     /// The health probe ran.
     HealthProbeEnded { error: Option<StageError> },
 }
 
-/// What its owner holds of a running device lane.
+/// The handle of a running device lane.
 pub(crate) struct DeviceHandle {
-    /// For units. The lane ends when every one is dropped.
+    /// For inputs. The lane ends when every one is dropped.
     pub(crate) feed: Feed,
     probes: Sender<()>,
     gate: Arc<PauseGate>,
 }
 
 impl DeviceHandle {
-    /// Asks for the health probe, before any unit that waits.
+    /// Asks for the health probe, before any input that waits.
     pub(crate) fn probe_health(&self) {
-        // Fails only after the lane's end, which every unit's report would show too.
+        // Fails only after the lane's end, which every input's report would show too.
         let _ = self.probes.send(());
     }
 
-    /// Stops the lane when the units under way are complete, or lets it resume.
+    /// Stops the lane when the inputs in flight are complete, or lets it resume.
     pub(crate) fn pause(&self, paused: bool) {
         self.gate.set_closed(paused);
     }
@@ -56,7 +55,7 @@ pub(crate) struct DeviceLane<N> {
     device_batch: usize,
     runners: Arc<Runners>,
     intake: Intake,
-    /// How many units of each stage may be under way: their models differ in the memory that they need.
+    /// How many inputs of each stage may be in flight: their models differ in the memory that they need.
     sizes: BTreeMap<StageName, CallSize>,
     loaded: BTreeMap<StageName, Result<(), StageError>>,
     report: N,
@@ -87,8 +86,8 @@ impl<N: Fn(LaneReport) + Send + 'static> DeviceLane<N> {
         while let Some(next) = self.intake.next() {
             match next {
                 Next::HealthProbe => self.probe_health(),
-                Next::Units(first) if first.tag.ticket.is_abandoned() => {}
-                Next::Units(first) => self.units(first),
+                Next::Input(first) if first.tag.ticket.is_abandoned() => {}
+                Next::Input(first) => self.compute(first),
             }
         }
     }
@@ -120,8 +119,8 @@ impl<N: Fn(LaneReport) + Send + 'static> DeviceLane<N> {
         self.activity.track(&self.activity.setup, Some(self.setup_span(stage)), || guarded(stage, probe))
     }
 
-    /// Computes a unit and those that wait behind it.
-    fn units(&mut self, first: Unit) {
+    /// Computes an input and those that wait behind it.
+    fn compute(&mut self, first: QueuedInput) {
         let stage = first.tag.stage;
         first.tag.reach_device(&*self.announce);
         match self.load(stage) {
@@ -141,14 +140,14 @@ impl<N: Fn(LaneReport) + Send + 'static> DeviceLane<N> {
         loaded.entry(stage).or_insert_with(load).clone()
     }
 
-    /// Runs the engine over these units and, where the queue is `open`, over those that wait.
-    fn run(&mut self, stage: StageName, units: Vec<Unit>, open: bool) {
+    /// Runs the engine over these inputs and, where the queue is `open`, over those that wait.
+    fn run(&mut self, stage: StageName, inputs: Vec<QueuedInput>, open: bool) {
         self.intake.gate.pass();
         let Self { runners, intake, sizes, report, announce, activity, .. } = self;
         let mut flow = LaneFlow {
             slot: self.slot,
             stage,
-            listed: units.into(),
+            listed: inputs.into(),
             queue: open.then_some(intake),
             size: sizes.entry(stage).or_insert_with(|| CallSize::new(self.device_batch)),
             report: &*report,
@@ -163,21 +162,21 @@ impl<N: Fn(LaneReport) + Send + 'static> DeviceLane<N> {
         }
     }
 
-    /// Runs the engine again over what it left: in halves, until the failing unit stands alone.
+    /// Runs the engine again over what it left: in halves, until the failing input is alone.
     fn try_again(&mut self, stage: StageName, broken: BrokenRun) {
-        let BrokenRun { error, at_once, mut suspects, rest } = broken;
+        let BrokenRun { error, at_once, mut candidates, rest } = broken;
         if error.class == ErrorClass::Memory && at_once > 1 {
             let size = self.sizes.entry(stage).or_insert_with(|| CallSize::new(self.device_batch));
             size.failed(at_once);
             (self.report)(LaneReport::Shrunk { from: at_once, to: size.now(), error: error.clone() });
         }
-        match suspects.len() {
-            0 => tracing::error!(%error, "the device's engine failed, and no unit is left that it concerns"),
-            1 if at_once <= 1 => self.fail(&suspects[0].tag, &error),
-            1 => self.run(stage, suspects, false),
+        match candidates.len() {
+            0 => tracing::error!(%error, "the device's engine failed, and no input is left that it concerns"),
+            1 if at_once <= 1 => self.fail(&candidates[0].tag, &error),
+            1 => self.run(stage, candidates, false),
             several => {
-                let second = suspects.split_off(several.div_ceil(2));
-                self.run(stage, suspects, false);
+                let second = candidates.split_off(several.div_ceil(2));
+                self.run(stage, candidates, false);
                 self.run(stage, second, false);
             }
         }
@@ -196,7 +195,18 @@ impl<N: Fn(LaneReport) + Send + 'static> DeviceLane<N> {
     /// The load of a model, or a health probe: for no recording.
     fn setup_span(&self, stage: StageName) -> TaskSpan {
         let (lane, phase, items) = (Lane::Device, Phase::Infer, Vec::new());
-        TaskSpan { lane, slot: self.slot, thread: 0, items, stage, phase, units: 0, at_once: 0, start_us: 0, end_us: 0 }
+        TaskSpan {
+            lane,
+            slot: self.slot,
+            thread: 0,
+            items,
+            stage,
+            phase,
+            inputs: 0,
+            at_once: 0,
+            start_us: 0,
+            end_us: 0,
+        }
     }
 }
 

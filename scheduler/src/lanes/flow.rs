@@ -6,18 +6,18 @@ use std::sync::Arc;
 use stage_core::{ErrorClass, Flow, ModelInput, ModelOutput, Phase, StageError, StageName};
 
 use super::call_size::CallSize;
-use super::intake::{Intake, Unit};
+use super::intake::{Intake, QueuedInput};
 use super::interval::DeviceInterval;
 use super::{Activity, Announce, LaneReport};
 use crate::clock::Moment;
 use crate::protocol::{FaultPlace, Slot};
 
-/// Units of one stage for one run of the engine.
+/// Inputs of one stage for one run of the engine.
 pub(super) struct LaneFlow<'a, N> {
     pub(super) slot: Slot,
     pub(super) stage: StageName,
     /// Those that come first.
-    pub(super) listed: VecDeque<Unit>,
+    pub(super) listed: VecDeque<QueuedInput>,
     /// The queue of those that come then; none where the list is all there is.
     pub(super) queue: Option<&'a mut Intake>,
     pub(super) size: &'a mut CallSize,
@@ -27,48 +27,48 @@ pub(super) struct LaneFlow<'a, N> {
     pub(super) run: EngineRun,
 }
 
-/// The state of the units so far.
+/// The state of the inputs so far.
 #[derive(Default)]
 pub(super) struct EngineRun {
-    under_way: BTreeMap<usize, Drawn>,
+    in_flight: BTreeMap<usize, Drawn>,
     drawn: usize,
     interval: Option<DeviceInterval>,
     fault: Option<Fault>,
 }
 
 struct Drawn {
-    unit: Unit,
+    input: QueuedInput,
     at: Moment,
 }
 
-/// Why the engine gets no more units.
+/// Why the engine gets no more inputs.
 struct Fault {
     error: StageError,
-    /// Units under way when it happened.
+    /// Inputs in flight when it happened.
     at_once: usize,
 }
 
 /// An engine's run that left something to do.
 pub(super) struct BrokenRun {
     pub(super) error: StageError,
-    /// Units under way when it happened.
+    /// Inputs in flight when it happened.
     pub(super) at_once: usize,
     /// Those that may be at fault; abandoned ones left out.
-    pub(super) suspects: Vec<Unit>,
+    pub(super) candidates: Vec<QueuedInput>,
     /// Those that were never drawn.
-    pub(super) rest: Vec<Unit>,
+    pub(super) rest: Vec<QueuedInput>,
 }
 
 impl<N: Fn(LaneReport)> LaneFlow<'_, N> {
-    /// Evaluates the run when the engine has ended with `result`. None if every unit is complete.
+    /// Evaluates the run when the engine has ended with `result`. None if every input is complete.
     pub(super) fn end(mut self, result: Result<(), StageError>) -> Option<BrokenRun> {
         self.cut();
         if let Some(interval) = self.run.interval.take() {
             self.activity.note(interval.broken_off(self.stage, self.slot));
         }
-        let under_way = self.run.under_way.len();
-        let wanted = |unit: &Unit| !unit.tag.ticket.is_abandoned();
-        let mut suspects: Vec<_> = self.run.under_way.into_values().map(|drawn| drawn.unit).filter(wanted).collect();
+        let in_flight = self.run.in_flight.len();
+        let wanted = |input: &QueuedInput| !input.tag.ticket.is_abandoned();
+        let mut candidates: Vec<_> = self.run.in_flight.into_values().map(|drawn| drawn.input).filter(wanted).collect();
         let mut rest: Vec<_> = self.listed.into_iter().filter(wanted).collect();
         let Fault { error, at_once } = match (self.run.fault, result) {
             (Some(fault), _) => fault,
@@ -76,45 +76,45 @@ impl<N: Fn(LaneReport)> LaneFlow<'_, N> {
             (None, Err(error)) if self.run.drawn == 0 && error.class == ErrorClass::Memory => {
                 Fault { error, at_once: self.size.now() }
             }
-            (None, Err(error)) => Fault { error, at_once: under_way },
-            (None, Ok(())) if suspects.is_empty() && rest.is_empty() => return None,
+            (None, Err(error)) => Fault { error, at_once: in_flight },
+            (None, Ok(())) if candidates.is_empty() && rest.is_empty() => return None,
             (None, Ok(())) => {
-                let message = format!("the engine ended with {} units incomplete", suspects.len() + rest.len());
-                // A unit that was forgotten among others is tried again alone.
+                let message = format!("the engine ended with {} inputs incomplete", candidates.len() + rest.len());
+                // An input that was forgotten among others is tried again alone.
                 Fault { error: bug(self.stage, "output-count", message), at_once: self.run.drawn }
             }
         };
-        if suspects.is_empty() {
-            std::mem::swap(&mut suspects, &mut rest);
+        if candidates.is_empty() {
+            std::mem::swap(&mut candidates, &mut rest);
         }
-        Some(BrokenRun { error, at_once, suspects, rest })
+        Some(BrokenRun { error, at_once, candidates, rest })
     }
 
-    fn next_wanted(&mut self) -> Option<Unit> {
+    fn next_wanted(&mut self) -> Option<QueuedInput> {
         loop {
-            let unit = match (self.listed.pop_front(), &mut self.queue) {
-                (Some(unit), _) => unit,
-                (None, Some(queue)) => queue.peer(self.stage, self.run.under_way.is_empty())?,
+            let input = match (self.listed.pop_front(), &mut self.queue) {
+                (Some(input), _) => input,
+                (None, Some(queue)) => queue.peer(self.stage, self.run.in_flight.is_empty())?,
                 (None, None) => return None,
             };
-            if !unit.tag.ticket.is_abandoned() {
-                return Some(unit);
+            if !input.tag.ticket.is_abandoned() {
+                return Some(input);
             }
         }
     }
 
-    /// Records an interval in which units were completed.
+    /// Records an interval in which inputs were completed.
     fn cut(&mut self) {
         let run = &mut self.run;
         let Some(interval) = run.interval.take_if(|interval| interval.has_completed()) else { return };
-        if !run.under_way.is_empty() {
-            run.interval = Some(interval.next(run.under_way.values().map(|drawn| drawn.unit.tag.ticket.item)));
+        if !run.in_flight.is_empty() {
+            run.interval = Some(interval.next(run.in_flight.values().map(|drawn| drawn.input.tag.ticket.item)));
         }
         self.activity.note(interval.span(self.stage, self.slot));
     }
 
     fn stop(&mut self, error: StageError) {
-        let at_once = self.run.under_way.len();
+        let at_once = self.run.in_flight.len();
         self.run.fault.get_or_insert(Fault { error, at_once });
     }
 }
@@ -126,19 +126,19 @@ impl<N: Fn(LaneReport)> Flow<ModelInput, ModelOutput> for LaneFlow<'_, N> {
 
     fn draw(&mut self) -> Option<(usize, Arc<ModelInput>)> {
         self.cut();
-        if self.run.fault.is_some() || self.run.under_way.len() >= self.capacity() {
+        if self.run.fault.is_some() || self.run.in_flight.len() >= self.capacity() {
             return None;
         }
-        let unit = self.next_wanted()?;
-        unit.tag.reach_device(self.announce);
-        let (ticket, payload, at) = (Arc::clone(&unit.tag.ticket), Arc::clone(&unit.payload), Moment::now());
+        let input = self.next_wanted()?;
+        input.tag.reach_device(self.announce);
+        let (ticket, payload, at) = (Arc::clone(&input.tag.ticket), Arc::clone(&input.payload), Moment::now());
         let key = self.run.drawn;
         self.run.drawn += 1;
-        self.run.under_way.insert(key, Drawn { unit, at });
-        let under_way = self.run.under_way.len();
-        self.run.interval.get_or_insert_with(|| DeviceInterval::new(at)).holds(ticket.item, under_way);
+        self.run.in_flight.insert(key, Drawn { input, at });
+        let in_flight = self.run.in_flight.len();
+        self.run.interval.get_or_insert_with(|| DeviceInterval::new(at)).holds(ticket.item, in_flight);
         let place = FaultPlace::Stage(self.stage, Phase::Infer);
-        match self.announce.before(place, &[&ticket], under_way) {
+        match self.announce.before(place, &[&ticket], in_flight) {
             Ok(()) => Some((key, payload)),
             Err(error) => {
                 self.stop(error);
@@ -147,22 +147,22 @@ impl<N: Fn(LaneReport)> Flow<ModelInput, ModelOutput> for LaneFlow<'_, N> {
         }
     }
 
-    fn answer(&mut self, key: usize, output: ModelOutput) {
-        let under_way = self.run.under_way.len();
-        let Some(Drawn { unit, at }) = self.run.under_way.remove(&key) else {
+    fn complete(&mut self, key: usize, output: ModelOutput) {
+        let in_flight = self.run.in_flight.len();
+        let Some(Drawn { input, at }) = self.run.in_flight.remove(&key) else {
             let what =
-                if key < self.run.drawn { "completed a unit twice" } else { "completed a unit that was not drawn" };
+                if key < self.run.drawn { "completed an input twice" } else { "completed an input that was not drawn" };
             return self.stop(bug(self.stage, "output-key", format!("the engine {what}")));
         };
-        self.size.completed(under_way);
+        self.size.completed(in_flight);
         self.progressed();
         if let Some(interval) = &mut self.run.interval {
             interval.completed();
         }
         (self.report)(LaneReport::Completed {
-            ticket: unit.tag.ticket.id,
+            ticket: input.tag.ticket.id,
             stage: self.stage,
-            index: unit.tag.index,
+            index: input.tag.index,
             output,
             began: at,
             duration: at.elapsed(),

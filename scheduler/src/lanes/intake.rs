@@ -1,24 +1,24 @@
-//! The queue of units into the device lane.
+//! The queue of inputs into the device lane, and the gate that stops the lane.
 
 use std::sync::Arc;
+use std::sync::{Condvar, Mutex, PoisonError};
 use std::time::Duration;
 
 use crossbeam_channel::{Receiver, Sender, TrySendError, bounded, select_biased, unbounded};
 use stage_core::{ModelInput, Phase, StageName};
 
-use super::pause_gate::PauseGate;
 use super::{Announce, Ticket};
 
-/// How long a lane that has nothing under way waits for another unit before its engine ends.
+/// How long a lane that has nothing in flight waits for another input before its engine ends.
 const LINGER: Duration = Duration::from_millis(2);
 
-/// A unit on its way to the device.
-pub(super) struct Unit {
+/// An input on its way to the device.
+pub(super) struct QueuedInput {
     pub(super) tag: Tag,
     pub(super) payload: Arc<ModelInput>,
 }
 
-/// Whose unit it is.
+/// Whose input it is.
 pub(super) struct Tag {
     pub(super) ticket: Arc<Ticket>,
     pub(super) stage: StageName,
@@ -26,7 +26,7 @@ pub(super) struct Tag {
 }
 
 impl Tag {
-    /// Announces that the stage's work on the device begins, where this is the recording's first unit of it.
+    /// Announces that the stage's work on the device begins, where this is the recording's first input of it.
     pub(super) fn reach_device(&self, announce: &dyn Announce) {
         if self.ticket.reaches_device(self.stage) {
             announce.started(&self.ticket, self.stage, Phase::Infer);
@@ -36,76 +36,130 @@ impl Tag {
 
 /// The sending end of the device lane's queue.
 #[derive(Clone)]
-pub(crate) struct Feed(Sender<Unit>);
+pub(crate) struct Feed(Sender<QueuedInput>);
 
 impl Feed {
-    /// Queues a unit; waits while the queue is full. False if the recording was abandoned.
+    /// Queues an input; waits while the queue is full. False if the recording was abandoned.
     pub(crate) fn push(&self, ticket: &Arc<Ticket>, stage: StageName, index: usize, payload: Arc<ModelInput>) -> bool {
         if ticket.is_abandoned() {
             return false;
         }
         let tag = Tag { ticket: Arc::clone(ticket), stage, index };
-        let unit = Unit { tag, payload };
-        let sent = match self.0.try_send(unit) {
-            Err(TrySendError::Full(unit)) => self.0.send(unit).is_ok(),
+        let input = QueuedInput { tag, payload };
+        let sent = match self.0.try_send(input) {
+            Err(TrySendError::Full(input)) => self.0.send(input).is_ok(),
             result => result.is_ok(),
         };
         sent && !ticket.is_abandoned()
     }
 }
 
-/// What the lane does next.
+/// The next work of the lane.
 pub(super) enum Next {
     HealthProbe,
-    /// Compute this unit and those behind it.
-    Units(Unit),
+    /// Compute this input and those behind it.
+    Input(QueuedInput),
 }
 
 /// The receiving end of the queue, and what keeps the lane from drawing.
 pub(super) struct Intake {
-    units: Receiver<Unit>,
+    inputs: Receiver<QueuedInput>,
     probes: Receiver<()>,
     pub(super) gate: Arc<PauseGate>,
-    /// A unit of another stage than those before it.
-    carried: Option<Unit>,
+    /// An input of another stage than those before it.
+    carried: Option<QueuedInput>,
 }
 
 impl Intake {
-    /// An empty queue for so many units, its sending end, and the channel that asks for a health probe.
-    pub(super) fn new(units: usize, gate: Arc<PauseGate>) -> (Self, Feed, Sender<()>) {
-        let (sender, units) = bounded(units);
+    /// An empty queue for `capacity` inputs, its sending end, and the channel that asks for a health probe.
+    pub(super) fn new(capacity: usize, gate: Arc<PauseGate>) -> (Self, Feed, Sender<()>) {
+        let (sender, inputs) = bounded(capacity);
         let (probe_sender, probes) = unbounded();
-        (Self { units, probes, gate, carried: None }, Feed(sender), probe_sender)
+        (Self { inputs, probes, gate, carried: None }, Feed(sender), probe_sender)
     }
 
-    /// Waits for what is next: a health probe before any unit. None when no unit can come any more.
+    /// Waits for what is next: a health probe before any input. None when no input can come any more.
     pub(super) fn next(&mut self) -> Option<Next> {
         if self.probes.try_recv().is_ok() {
             return Some(Next::HealthProbe);
         }
-        if let Some(unit) = self.carried.take() {
-            return Some(Next::Units(unit));
+        if let Some(input) = self.carried.take() {
+            return Some(Next::Input(input));
         }
         select_biased! {
             recv(self.probes) -> probe => match probe {
                 Ok(()) => Some(Next::HealthProbe),
-                Err(_) => self.units.recv().ok().map(Next::Units),
+                Err(_) => self.inputs.recv().ok().map(Next::Input),
             },
-            recv(self.units) -> unit => unit.ok().map(Next::Units),
+            recv(self.inputs) -> input => input.ok().map(Next::Input),
         }
     }
 
-    /// Another unit of this stage, if one waits, or comes soon where it is `awaited`. None too where the engine must end:
-    /// for a health probe, for a closed gate, or for a unit of another stage.
-    pub(super) fn peer(&mut self, stage: StageName, awaited: bool) -> Option<Unit> {
+    /// Another input of this stage, if one waits, or comes soon where it is `awaited`. None too where the engine must
+    /// end: for a health probe, for a closed gate, or for an input of another stage.
+    pub(super) fn peer(&mut self, stage: StageName, awaited: bool) -> Option<QueuedInput> {
         if self.carried.is_some() || !self.probes.is_empty() || self.gate.is_closed() {
             return None;
         }
-        let unit = if awaited { self.units.recv_timeout(LINGER).ok()? } else { self.units.try_recv().ok()? };
-        if unit.tag.stage == stage {
-            return Some(unit);
+        let input = if awaited { self.inputs.recv_timeout(LINGER).ok()? } else { self.inputs.try_recv().ok()? };
+        if input.tag.stage == stage {
+            return Some(input);
         }
-        self.carried = Some(unit);
+        self.carried = Some(input);
         None
+    }
+}
+
+/// Stops a device that is too hot between two runs of its engine.
+#[derive(Debug, Default)]
+pub(super) struct PauseGate {
+    closed: Mutex<bool>,
+    changed: Condvar,
+}
+
+impl PauseGate {
+    /// Closes or opens it.
+    pub(super) fn set_closed(&self, closed: bool) {
+        *self.closed.lock().unwrap_or_else(PoisonError::into_inner) = closed;
+        self.changed.notify_all();
+    }
+
+    pub(super) fn is_closed(&self) -> bool {
+        *self.closed.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Waits while it is closed.
+    pub(super) fn pass(&self) {
+        let closed = self.closed.lock().unwrap_or_else(PoisonError::into_inner);
+        drop(self.changed.wait_while(closed, |closed| *closed).unwrap_or_else(PoisonError::into_inner));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicBool, Ordering};
+    use std::thread;
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn gate_that_is_closed_lets_nothing_pass() {
+        let (gate, passed) = (Arc::new(PauseGate::default()), Arc::new(AtomicBool::new(false)));
+        gate.pass();
+        gate.set_closed(true);
+        let waiting = thread::spawn({
+            let (gate, passed) = (Arc::clone(&gate), Arc::clone(&passed));
+            move || {
+                gate.pass();
+                passed.store(true, Ordering::SeqCst);
+            }
+        });
+        thread::sleep(Duration::from_millis(30));
+        assert!(!passed.load(Ordering::SeqCst));
+        gate.set_closed(false);
+        waiting.join().unwrap();
+        assert!(passed.load(Ordering::SeqCst));
     }
 }

@@ -1,32 +1,31 @@
 //! The two lanes of a worker: CPU tasks on a pool, a device's engine on one thread, one bounded channel between them.
 //!
 //! A CPU task may wait for room in the channel. The device lane waits for nothing that a CPU task holds: its outputs
-//! leave over an unbounded channel, and the executor keeps each until the recording is finished. So neither can block the
-//! other for good.
+//! leave over an unbounded channel, and the executor keeps each until the recording is finished. So neither can block
+//! the other for good.
 
+mod activity;
 mod call_size;
 mod cpu;
 mod device;
 mod flow;
-mod guard;
 mod intake;
 mod interval;
-mod pause_gate;
-mod progress;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use activity::Activity;
 pub(crate) use cpu::CpuLane;
 pub(crate) use device::{DeviceHandle, DeviceLane, LaneReport};
-pub(crate) use guard::guarded;
 pub(crate) use intake::Feed;
-pub(crate) use progress::Activity;
 
+use std::any::Any;
 use std::collections::BTreeSet;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 
-use stage_core::{Phase, StageError, StageName};
+use stage_core::{ErrorClass, Phase, StageError, StageName};
 
 use crate::protocol::FaultPlace;
 use crate::store::Lease;
@@ -43,7 +42,7 @@ pub(crate) struct Ticket {
     /// Its file.
     pub(crate) path: String,
     abandoned: AtomicBool,
-    /// Stages of which a unit reached the device.
+    /// Stages of which an input reached the device.
     on_device: Mutex<BTreeSet<StageName>>,
 }
 
@@ -52,7 +51,7 @@ impl Ticket {
         Self { id, lease, item, path, abandoned: AtomicBool::new(false), on_device: Mutex::default() }
     }
 
-    /// Abandons the recording: its units are dropped and its preparation ends.
+    /// Abandons the recording: its inputs are dropped and its preparation ends.
     pub(crate) fn abandon(&self) {
         self.abandoned.store(true, Ordering::Relaxed);
     }
@@ -61,12 +60,12 @@ impl Ticket {
         self.abandoned.load(Ordering::Relaxed)
     }
 
-    /// Whether one of its units reached the device.
+    /// Whether one of its inputs reached the device.
     pub(crate) fn is_on_device(&self) -> bool {
         !self.on_device.lock().unwrap_or_else(PoisonError::into_inner).is_empty()
     }
 
-    /// Records that a unit of a stage reached the device; true for the first one.
+    /// Records that an input of a stage reached the device; true for the first one.
     fn reaches_device(&self, stage: StageName) -> bool {
         self.on_device.lock().unwrap_or_else(PoisonError::into_inner).insert(stage)
     }
@@ -77,10 +76,23 @@ pub(crate) trait Announce: Send + Sync + 'static {
     /// A phase of a recording begins.
     fn started(&self, ticket: &Ticket, stage: StageName, phase: Phase);
 
-    /// Work begins, on these recordings: the place for faults on purpose. On the device it begins unit by unit, and
-    /// `units` are under way with this one.
+    /// Work begins, on these recordings: the place for faults on purpose. On the device it begins input by input, and
+    /// `inputs` are in flight with this one.
     ///
     /// # Errors
     /// The fault.
-    fn before(&self, place: FaultPlace, tickets: &[&Ticket], units: usize) -> Result<(), StageError>;
+    fn before(&self, place: FaultPlace, tickets: &[&Ticket], inputs: usize) -> Result<(), StageError>;
+}
+
+/// Runs `work`, so that a panic in a stage fails one recording and not the worker: the panic becomes an error of class
+/// `Bug` with its message. Values that `work` was changing when it panicked must not be used again.
+pub(crate) fn guarded<T>(stage: StageName, work: impl FnOnce() -> Result<T, StageError>) -> Result<T, StageError> {
+    catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|panic| {
+        Err(StageError::new(stage, ErrorClass::Bug, "panic", format!("panicked: {}", message(panic.as_ref()))))
+    })
+}
+
+fn message(panic: &(dyn Any + Send)) -> &str {
+    let text = panic.downcast_ref::<String>().map(String::as_str);
+    text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("no message")
 }

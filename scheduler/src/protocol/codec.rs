@@ -42,8 +42,8 @@ pub enum CodecError {
         /// The limit.
         limit_bytes: usize,
     },
-    /// A line is no message.
-    #[error("a line is no message: {source}; it begins `{excerpt}`")]
+    /// A line is not a message.
+    #[error("a line is not a message: {source}; it begins `{excerpt}`")]
     Garbage {
         /// What the parser said.
         source: serde_json::Error,
@@ -144,12 +144,12 @@ impl<W: Write> Encoder<W> {
         Ok(self.output.flush()?)
     }
 
-    /// Writes a line that is no message: a fault on purpose.
+    /// Writes a line that is not a message: a fault on purpose.
     ///
     /// # Errors
     /// The pipe broke.
     pub(crate) fn write_garbage(&mut self) -> Result<(), CodecError> {
-        self.output.write_all(b"this is no message\n")?;
+        self.output.write_all(b"this is not a message\n")?;
         Ok(self.output.flush()?)
     }
 
@@ -325,12 +325,12 @@ mod tests {
         }
 
         #[test]
-        fn arbitrary_bytes_never_panic(bytes in prop::collection::vec(any::<u8>(), 0..600)) {
+        fn decoder_never_panics_on_arbitrary_bytes(bytes in prop::collection::vec(any::<u8>(), 0..600)) {
             let _ = decoded::<String>(&bytes);
         }
 
         #[test]
-        fn a_cut_stream_is_an_error_or_a_prefix(text in ".{0,900}", at in any::<prop::sample::Index>()) {
+        fn decoder_of_a_cut_stream_gives_an_error_or_a_prefix(text in ".{0,900}", at in any::<prop::sample::Index>()) {
             let bytes = encoded(&[text]);
             let cut = at.index(bytes.len());
             match decoded::<String>(&bytes[..cut]) {
@@ -341,7 +341,7 @@ mod tests {
     }
 
     #[test]
-    fn each_fault_has_its_own_error() {
+    fn decoder_has_an_error_for_each_fault() {
         assert!(matches!(failure(b"hello\n"), CodecError::Garbage { .. }));
         assert!(matches!(failure(b"{\"v\":99,\"message\":{\"new\":1}}\n"), CodecError::Version { found: 99 }));
         assert!(matches!(failure(format!("{{\"v\":{VERSION}}}\n").as_bytes()), CodecError::Ambiguous));

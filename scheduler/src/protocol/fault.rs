@@ -17,14 +17,14 @@ pub struct Fault {
     pub device: Option<String>,
     /// Only for recordings whose path holds this; none: for all.
     pub recording: Option<String>,
-    /// So many times at the place nothing happens first, counted in each worker.
+    /// Number of times that the place is passed without the fault, counted in each worker.
     #[serde(default)]
     pub after: u32,
     /// Happen once over all workers: a file that is made when it does.
     pub once: Option<PathBuf>,
 }
 
-/// Where a [`Fault`] happens: before the work. On the device that is before each unit.
+/// Where a [`Fault`] happens: before the work. On the device that is before each input.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum FaultPlace {
@@ -39,7 +39,7 @@ pub enum FaultPlace {
     Stage(StageName, Phase),
 }
 
-/// What a [`Fault`] does.
+/// The effect of a [`Fault`].
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum FaultKind {
@@ -47,16 +47,16 @@ pub enum FaultKind {
     Exit(i32),
     /// The process stops: no heartbeat, no end.
     Stop,
-    /// This thread waits for ever; all others go on.
+    /// This thread waits forever; all others continue.
     Wedge,
-    /// Something that is no message goes to the coordinator.
+    /// Something that is not a message goes to the coordinator.
     Garbage,
     /// This thread panics.
     Panic,
     /// The work fails.
     Fail(ErrorClass),
-    /// The device's memory holds no more than so many units.
+    /// The device's memory holds at most this number of inputs.
     MemoryFor(usize),
-    /// This thread waits so many milliseconds and goes on.
+    /// This thread waits this number of milliseconds and continues.
     PauseMs(u64),
 }

@@ -39,14 +39,15 @@ pub enum ToWorker {
         /// Which device.
         slot: Slot,
     },
-    /// Whether a device lane stops when the units under way are complete: its device is too hot.
+    /// Whether a device lane stops when the inputs in flight are complete: its device is too hot.
     Pause {
         /// Which device.
         slot: Slot,
         /// Stop, or resume.
         paused: bool,
     },
-    /// Return these recordings, if none of their units has reached the device or it is paused: another device takes them.
+    /// Return these recordings, if none of their inputs has reached the device or it is paused: another device takes
+    /// them.
     Revoke {
         /// Their batch's lease.
         lease: Lease,
@@ -83,7 +84,7 @@ pub struct SlotSettings {
     pub slot: Slot,
     /// The device. A CUDA device is the first one that the process sees.
     pub device: DeviceId,
-    /// Units under way on the device at a time, at most.
+    /// Inputs in flight on the device at a time, at most.
     pub device_batch: usize,
 }
 
@@ -113,7 +114,7 @@ pub struct ItemJob {
     pub steps: Vec<Step>,
     /// Stored artifacts that the steps read.
     pub stored: Vec<Stored>,
-    /// Checkpoints of steps that were interrupted: their units are not computed again.
+    /// Checkpoints of steps that were interrupted: their inputs are not computed again.
     pub checkpoints: Vec<Checkpoint>,
 }
 
@@ -126,12 +127,12 @@ pub struct Stored {
     pub body: String,
 }
 
-/// What the model made of one unit of a stage, as it is stored until the stage's artifact is.
+/// What the model made of one input of a stage, as it is stored until the stage's artifact is.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Checkpoint {
     /// The stage.
     pub stage: StageName,
-    /// The unit's index among those of its recording.
+    /// The input's index among those of its recording.
     pub index: usize,
     /// The model's output as JSON.
     pub body: String,
@@ -147,7 +148,7 @@ pub struct Step {
     /// Which of its artifacts to commit, with their fingerprints: none where the stage runs only because its transient
     /// outputs are needed (decode, for the samples).
     pub commit: Vec<(ArtifactName, Fingerprint)>,
-    /// Whether its units are stored: not where its artifact is stored and made again.
+    /// Whether its inputs are stored: not where its artifact is stored and made again.
     pub keep_checkpoints: bool,
 }
 
@@ -176,7 +177,7 @@ pub enum FromWorker {
         /// Which device.
         slot: Slot,
         /// What was done since the worker started.
-        progress: Progress,
+        progress: WorkerProgress,
     },
     /// What the lanes did since the last such message; sent with heartbeats and at the end of a batch.
     Spans {
@@ -190,13 +191,13 @@ pub enum FromWorker {
         /// What failed, if anything.
         error: Option<StageError>,
     },
-    /// A device's memory did not suffice; fewer units are under way from now on, and slowly more again.
+    /// A device's memory did not suffice; fewer inputs are in flight from now on, and slowly more again.
     Shrunk {
         /// Which device.
         slot: Slot,
-        /// Units that were under way.
+        /// Inputs that were in flight.
         from: usize,
-        /// Units under way, at most, from now on.
+        /// Inputs in flight, at most, from now on.
         to: usize,
         /// What the device said.
         error: StageError,
@@ -219,7 +220,7 @@ pub enum FromWorker {
         /// Which phase of it.
         phase: Phase,
     },
-    /// What the model made of one unit, to commit.
+    /// What the model made of one input, to commit.
     Checkpoint {
         /// What to acknowledge.
         result: ResultId,
@@ -231,15 +232,15 @@ pub enum FromWorker {
         stage: StageName,
         /// The fingerprint of the main artifact that will be made of it.
         fingerprint: Fingerprint,
-        /// The unit's index among those of its recording.
+        /// The input's index among those of its recording.
         index: usize,
         /// The model's output as JSON.
         body: String,
-        /// Seconds of audio that the unit covers; 0 for units of follow-ups.
+        /// Seconds of audio that the input covers; 0 for inputs of follow-ups.
         audio_s: f64,
-        /// When the device's engine took the unit, in milliseconds since 1970.
+        /// When the device's engine took the input, in milliseconds since 1970.
         started_at_ms: u64,
-        /// From then to its output, in seconds; work on other units is included.
+        /// From then to its output, in seconds; work on other inputs is included.
         duration_s: f64,
     },
     /// A stage's artifacts to commit together.
@@ -290,16 +291,16 @@ pub struct NewBody {
 
 /// What both lanes of a worker have done since it started.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Progress {
+pub struct WorkerProgress {
     /// CPU lane: tasks.
     pub cpu: LaneProgress,
-    /// Device lane: the engine; each step and each completed unit counts as done.
+    /// Device lane: the engine; each step and each completed input counts as done.
     pub device: LaneProgress,
     /// Device lane: loads of the models and health probes, which show no steps.
     pub setup: LaneProgress,
 }
 
-/// Progress of one lane. A lane that is busy while `done` stands still may hang.
+/// WorkerProgress of one lane. A lane that is busy while `done` stands still may hang.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LaneProgress {
     /// In hand now.
@@ -318,7 +319,7 @@ pub enum Lane {
     Device,
 }
 
-/// What a lane's thread did without interruption. A device's engine may run for hours: its time is cut where units are
+/// What a lane's thread did without interruption. A device's engine may run for hours: its time is cut where inputs are
 /// completed, from one group of them to the next.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TaskSpan {
@@ -328,15 +329,15 @@ pub struct TaskSpan {
     pub slot: Slot,
     /// The thread's number in its lane, from 0.
     pub thread: u32,
-    /// The recordings (the coordinator's numbers); on the device all that had units under way, none while models load.
+    /// The recordings (the coordinator's numbers); on the device all that had inputs in flight, none while models load.
     pub items: Vec<u64>,
     /// Which stage.
     pub stage: StageName,
     /// Which phase of it.
     pub phase: Phase,
-    /// Units that were completed in it; 0 in the CPU lane and while models load.
-    pub units: u32,
-    /// Most units under way on the device in it; 0 where [`units`](Self::units) must be.
+    /// Inputs that were completed in it; 0 in the CPU lane and while models load.
+    pub inputs: u32,
+    /// Most inputs in flight on the device in it; 0 where [`inputs`](Self::inputs) must be.
     pub at_once: u32,
     /// Beginning, in microseconds since 1970.
     pub start_us: u64,

@@ -11,10 +11,9 @@ use crossbeam_channel::{Receiver, Sender, select, unbounded};
 use stage_core::{ArtifactName, ErrorClass, ModelOutput, Phase, Runners, StageError, StageName};
 
 use super::WorkerSettings;
-use super::batches::Batches;
 use super::open::OpenItem;
 use super::outbox::Outbox;
-use super::ready::{ReadyTasks, Work};
+use super::pending::{Batches, ReadyTasks, Work};
 use super::serve::{Commands, WorkerError};
 use super::task::{CpuTask, TaskResult};
 use crate::clock::Moment;
@@ -23,8 +22,8 @@ use crate::lanes::{Activity, CpuLane, DeviceHandle, DeviceLane, LaneReport, Tick
 use crate::protocol::{Batch, FromWorker, ItemJob, NewBody, Slot, SlotSettings, ToWorker};
 use crate::store::Lease;
 
-/// Recordings beyond the CPU lane's threads that may be open at a time: one on the device, some short ones behind it, and a
-/// long one that is decoded meanwhile. Memory is bounded by them, not by the list.
+/// Recordings beyond the CPU lane's threads that may be open at a time: one on the device, some short ones behind it,
+/// and a long one that is decoded meanwhile. Memory is bounded by them, not by the list.
 const OPEN_BEYOND_THREADS: usize = 4;
 
 enum Report {
@@ -51,7 +50,7 @@ pub(super) struct Executor {
     open_limit: usize,
     next_recording: u64,
     ready: ReadyTasks,
-    /// The device lane stops when the units under way are complete.
+    /// The device lane stops when the inputs in flight are complete.
     paused: bool,
     draining: bool,
 }
@@ -159,7 +158,7 @@ impl Executor {
         }
     }
 
-    /// Returns recordings of which no unit has reached the device; others too, where it is paused.
+    /// Returns recordings of which no input has reached the device; others too, where it is paused.
     fn revoke(&mut self, lease: Lease, asked: &[u64]) {
         let mut returned = Vec::new();
         self.waiting.retain(|(of, job)| {
@@ -211,7 +210,7 @@ impl Executor {
                 runners: Arc::clone(&self.runners),
                 ticket: Arc::clone(&item.ticket),
                 artifacts: Arc::clone(&item.artifacts),
-                stored_units: Arc::clone(&item.stored_units),
+                stored_inputs: Arc::clone(&item.stored_inputs),
                 outputs,
                 feed: self.device.feed.clone(),
                 announce: Arc::clone(&self.outbox),
@@ -261,9 +260,9 @@ impl Executor {
         let Work { stage, phase, .. } = work;
         match result {
             Err(error) => self.fail(id, error),
-            Ok(TaskResult::Prepared(units)) => {
+            Ok(TaskResult::Prepared(inputs)) => {
                 item.began(stage, began);
-                item.outputs(stage).prepared(units);
+                item.outputs(stage).prepared(inputs);
                 self.complete(id, stage, phase);
                 self.finish_if_complete(id, stage);
             }
@@ -279,14 +278,14 @@ impl Executor {
         }
     }
 
-    /// Where all units so far are complete, the stage is finished next, unless that leads to more of them.
+    /// Where all inputs so far are complete, the stage is finished next, unless that leads to more of them.
     fn finish_if_complete(&mut self, id: u64, stage: StageName) {
         let Some(item) = self.open.get_mut(&id).filter(|item| !item.ended) else { return };
         let outputs = item.outputs(stage);
         match (outputs.is_complete(), outputs.is_following_up()) {
             (false, _) => {}
             (true, false) => self.complete(id, stage, Phase::Infer),
-            // The graph released the last phase when the first units were complete.
+            // The graph released the last phase when the first inputs were complete.
             (true, true) => self.enqueue_cpu(id, stage, Phase::Finish),
         }
     }
@@ -300,7 +299,7 @@ impl Executor {
         self.close_if_over(id);
     }
 
-    /// Queues tasks of the CPU lane; those of the device lane begin by themselves, as soon as there are units.
+    /// Queues tasks of the CPU lane; those of the device lane begin by themselves, as soon as there are inputs.
     fn enqueue(&mut self, id: u64, tasks: &[Task]) {
         for task in tasks.iter().filter(|task| !task.phase.on_device()) {
             self.enqueue_cpu(id, task.stage, task.phase);
@@ -312,7 +311,7 @@ impl Executor {
         self.ready.push(id, Work { rank, stage, phase });
     }
 
-    /// Sends a unit's output to be stored until its stage's artifact is.
+    /// Sends an input's output to be stored until its stage's artifact is.
     fn send_checkpoint(
         &self,
         id: u64,
@@ -325,7 +324,7 @@ impl Executor {
         let Some(step) = item.step(stage).filter(|step| step.keep_checkpoints) else { return };
         let device = self.runners.get(stage).and_then(|runner| runner.device());
         let Some(Ok(body)) = device.map(|device| device.encode_output(output)) else { return };
-        let audio_s = item.unit_audio_s(&self.runners, stage, index);
+        let audio_s = item.input_audio_s(&self.runners, stage, index);
         self.outbox.send_result(|result| FromWorker::Checkpoint {
             result,
             lease: item.ticket.lease,
@@ -394,7 +393,7 @@ impl Executor {
         }
     }
 
-    /// Removes so many recordings from a batch, and reports its end with the last one.
+    /// Removes `recordings` recordings from a batch, and reports its end with the last one.
     fn leave_batch(&mut self, lease: Lease, recordings: usize) {
         if self.batches.leave(lease, recordings) {
             self.outbox.send_spans(self.activity.take_spans());

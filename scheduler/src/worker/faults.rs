@@ -23,18 +23,18 @@ impl Faults {
         Self(mine.map(|fault| (fault, AtomicU32::new(0))).collect())
     }
 
-    /// Commits what is due at a place, for work on recordings with these paths and on so many units. `garble` sends
-    /// something that is no message.
+    /// Commits what is due at a place, for work on recordings with these paths and on this number of inputs. `garble`
+    /// sends something that is not a message.
     pub(super) fn at<'a>(
         &self,
         place: FaultPlace,
         paths: impl Iterator<Item = &'a str> + Clone,
-        units: usize,
+        inputs: usize,
         garble: impl Fn(),
     ) -> Result<(), StageError> {
         for (fault, passed) in self.0.iter().filter(|(fault, _)| fault.at == place) {
             let concerned = fault.recording.as_ref().is_none_or(|part| paths.clone().any(|path| path.contains(part)));
-            let fits = matches!(fault.kind, FaultKind::MemoryFor(most) if units <= most);
+            let fits = matches!(fault.kind, FaultKind::MemoryFor(most) if inputs <= most);
             if concerned && !fits && passed.fetch_add(1, Ordering::Relaxed) >= fault.after && first_time(fault) {
                 commit(&fault.kind, place, &garble)?;
             }
@@ -62,7 +62,7 @@ fn commit(kind: &FaultKind, place: FaultPlace, garble: &impl Fn()) -> Result<(),
         FaultKind::PauseMs(ms) => thread::sleep(Duration::from_millis(*ms)),
         FaultKind::Fail(class) => return failure(*class, "a fault was asked for".to_owned()),
         FaultKind::MemoryFor(most) => {
-            return failure(ErrorClass::Memory, format!("a fault was asked for: memory for {most} units"));
+            return failure(ErrorClass::Memory, format!("a fault was asked for: memory for {most} inputs"));
         }
     }
     Ok(())

@@ -3,18 +3,15 @@
 //! The executable calls [`serve`] from its hidden subcommand with a function that builds its stages. [`sim`] has stages
 //! that take simulated times.
 
-mod batches;
 mod executor;
 mod faults;
 mod open;
 mod outbox;
 mod outputs;
-mod ready;
+mod pending;
 mod serve;
 pub mod sim;
-mod stdio;
 mod task;
-mod unacknowledged;
 
 pub use crate::protocol::{Checkpoint, ItemJob, SlotSettings, Step, Stored, WorkerSettings};
 pub use serve::{WorkerError, serve};

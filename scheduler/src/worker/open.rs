@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use stage_core::{Artifacts, ModelOutput, Runners, Source, StageName};
 
-use super::outputs::UnitOutputs;
+use super::outputs::StageOutputs;
 use crate::clock::Moment;
 use crate::lanes::Ticket;
 use crate::protocol::{Checkpoint, ItemJob, Step};
@@ -18,11 +18,11 @@ pub(super) struct OpenItem {
     pub(super) in_lane: usize,
     /// It failed or was revoked: nothing more is done for it.
     pub(super) ended: bool,
-    /// Units whose outputs are stored.
-    pub(super) stored_units: Arc<HashSet<(StageName, usize)>>,
+    /// Inputs whose outputs are stored.
+    pub(super) stored_inputs: Arc<HashSet<(StageName, usize)>>,
     steps: Vec<Step>,
     began: HashMap<StageName, Moment>,
-    outputs: HashMap<StageName, UnitOutputs<ModelOutput>>,
+    outputs: HashMap<StageName, StageOutputs<ModelOutput>>,
 }
 
 impl OpenItem {
@@ -36,16 +36,16 @@ impl OpenItem {
             artifacts: Arc::new(Artifacts::new(Source { path, file_sha256, audio_s }, stored, &specs)),
             in_lane: 0,
             ended: false,
-            stored_units: Arc::default(),
+            stored_inputs: Arc::default(),
             steps,
             began: HashMap::new(),
             outputs: HashMap::new(),
         };
-        item.stored_units = Arc::new(checkpoints.iter().filter_map(|unit| item.restore(unit, runners)).collect());
+        item.stored_inputs = Arc::new(checkpoints.iter().filter_map(|input| item.restore(input, runners)).collect());
         item
     }
 
-    /// Reads a unit's output from its checkpoint.
+    /// Reads an input's output from its checkpoint.
     fn restore(&mut self, checkpoint: &Checkpoint, runners: &Runners) -> Option<(StageName, usize)> {
         let Checkpoint { stage, index, body } = checkpoint;
         match runners.get(*stage)?.device()?.decode_output(body) {
@@ -67,15 +67,15 @@ impl OpenItem {
         *self.began.entry(stage).or_insert(began)
     }
 
-    /// The outputs of a stage's units so far.
-    pub(super) fn outputs(&mut self, stage: StageName) -> &mut UnitOutputs<ModelOutput> {
+    /// The outputs of a stage's inputs so far.
+    pub(super) fn outputs(&mut self, stage: StageName) -> &mut StageOutputs<ModelOutput> {
         self.outputs.entry(stage).or_default()
     }
 
-    /// A unit's share of the recording's length in seconds: 0 for units of follow-ups.
-    pub(super) fn unit_audio_s(&self, runners: &Runners, stage: StageName, index: usize) -> f64 {
+    /// An input's share of the recording's length in seconds: 0 for inputs of follow-ups.
+    pub(super) fn input_audio_s(&self, runners: &Runners, stage: StageName, index: usize) -> f64 {
         let is_follow_up = self.outputs.get(&stage).is_some_and(|outputs| outputs.is_follow_up(index));
         let device = runners.get(stage).and_then(|runner| runner.device()).filter(|_| !is_follow_up);
-        device.map_or(0.0, |device| device.unit_audio_s(&self.artifacts, index))
+        device.map_or(0.0, |device| device.input_audio_s(&self.artifacts, index))
     }
 }

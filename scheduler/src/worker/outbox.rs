@@ -1,5 +1,6 @@
 //! Everything that a worker sends, from any thread.
 
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::BufWriter;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -8,7 +9,6 @@ use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use stage_core::{Phase, StageError, StageName};
 
 use super::faults::Faults;
-use super::unacknowledged::Unacknowledged;
 use crate::lanes::{Announce, Ticket};
 use crate::protocol::{Encoder, FaultPlace, FromWorker, ResultId, TaskSpan};
 
@@ -80,10 +80,10 @@ impl Announce for Outbox {
         self.send(&FromWorker::Started { lease: ticket.lease, item: ticket.item, stage, phase });
     }
 
-    fn before(&self, place: FaultPlace, tickets: &[&Ticket], units: usize) -> Result<(), StageError> {
+    fn before(&self, place: FaultPlace, tickets: &[&Ticket], inputs: usize) -> Result<(), StageError> {
         let Some(faults) = self.faults.get() else { return Ok(()) };
         let paths = tickets.iter().map(|ticket| ticket.path.as_str());
-        faults.at(place, paths, units, || {
+        faults.at(place, paths, inputs, || {
             if let Err(error) = locked(&self.encoder).write_garbage() {
                 tracing::warn!(%error, "garbage cannot be sent");
             }
@@ -94,4 +94,51 @@ impl Announce for Outbox {
 /// A lock that a panicking thread leaves usable: a message is written whole or the pipe is broken.
 fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Keeps each result under its number until it is acknowledged.
+#[derive(Debug, Default)]
+struct Unacknowledged {
+    next: ResultId,
+    waiting: BTreeMap<ResultId, FromWorker>,
+}
+
+impl Unacknowledged {
+    /// Keeps the message that `make` gives for the next number.
+    fn keep(&mut self, make: impl FnOnce(ResultId) -> FromWorker) -> &FromWorker {
+        let result = self.next;
+        self.next += 1;
+        self.waiting.entry(result).or_insert_with(|| make(result))
+    }
+
+    /// Forgets a result.
+    fn acknowledge(&mut self, result: ResultId) {
+        self.waiting.remove(&result);
+    }
+
+    /// Whether nothing waits.
+    fn is_empty(&self) -> bool {
+        self.waiting.is_empty()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn results_wait_until_they_are_acknowledged() {
+        let mut results = Unacknowledged::default();
+        for expected in 0..2 {
+            results.keep(|result| {
+                assert_eq!(result, expected);
+                FromWorker::Ready
+            });
+        }
+        results.acknowledge(1);
+        assert!(!results.is_empty());
+        results.acknowledge(0);
+        results.acknowledge(0);
+        assert!(results.is_empty());
+    }
 }

@@ -1,30 +1,30 @@
-//! The model's outputs for one stage's units of one recording.
+//! The model's outputs for one stage's inputs of one recording.
 
 use std::collections::BTreeMap;
 
-/// Outputs as they come, until all units so far are complete: those that were prepared, then those of each follow-up.
+/// Outputs as they come, until all inputs so far are complete: those that were prepared, then those of each follow-up.
 #[derive(Debug)]
-pub(super) struct UnitOutputs<A> {
-    /// Those that a follow-up has read, in the order of the units.
+pub(super) struct StageOutputs<A> {
+    /// Those that a follow-up has read, in the order of the inputs.
     seen: Vec<A>,
-    /// The others, by unit.
+    /// The others, by input.
     got: BTreeMap<usize, A>,
-    /// Every unit before this one is complete.
+    /// Every input before this one is complete.
     whole: usize,
-    /// The units so far; none before they are prepared, and while a follow-up may emit more.
+    /// The inputs so far; none before they are prepared, and while a follow-up may emit more.
     expected: Option<usize>,
-    /// Units that were prepared; those behind are follow-ups.
+    /// Inputs that were prepared; those behind are follow-ups.
     prepared: Option<usize>,
 }
 
-impl<A> Default for UnitOutputs<A> {
+impl<A> Default for StageOutputs<A> {
     fn default() -> Self {
         Self { seen: Vec::new(), got: BTreeMap::new(), whole: 0, expected: None, prepared: None }
     }
 }
 
-impl<A> UnitOutputs<A> {
-    /// Keeps a unit's output.
+impl<A> StageOutputs<A> {
+    /// Keeps an input's output.
     pub(super) fn put(&mut self, index: usize, output: A) {
         self.got.insert(index, output);
         while self.got.contains_key(&self.whole) {
@@ -32,23 +32,23 @@ impl<A> UnitOutputs<A> {
         }
     }
 
-    /// So many units were prepared.
-    pub(super) fn prepared(&mut self, units: usize) {
-        (self.expected, self.prepared) = (Some(units), Some(units));
+    /// `inputs` inputs were prepared.
+    pub(super) fn prepared(&mut self, inputs: usize) {
+        (self.expected, self.prepared) = (Some(inputs), Some(inputs));
     }
 
-    /// A follow-up has read these outputs and emitted so many units more.
+    /// A follow-up has read these outputs and emitted `more` inputs.
     pub(super) fn followed_up(&mut self, seen: Vec<A>, more: usize) {
         self.expected = Some(seen.len() + more);
         self.seen = seen;
     }
 
-    /// Whether every unit so far is complete.
+    /// Whether every input so far is complete.
     pub(super) fn is_complete(&self) -> bool {
         self.expected.is_some_and(|expected| self.whole >= expected)
     }
 
-    /// The outputs of all units so far, in their order; stored ones beyond them wait for their unit.
+    /// The outputs of all inputs so far, in their order; stored ones beyond them wait for their input.
     pub(super) fn take(&mut self) -> Vec<A> {
         let expected = self.expected.take().unwrap_or_default();
         let beyond = self.got.split_off(&expected);
@@ -57,12 +57,12 @@ impl<A> UnitOutputs<A> {
         outputs
     }
 
-    /// Whether a unit came from a follow-up.
+    /// Whether an input came from a follow-up.
     pub(super) fn is_follow_up(&self, index: usize) -> bool {
         self.prepared.is_some_and(|prepared| index >= prepared)
     }
 
-    /// Whether a follow-up has emitted units.
+    /// Whether a follow-up has emitted inputs.
     pub(super) fn is_following_up(&self) -> bool {
         self.expected > self.prepared
     }
@@ -73,8 +73,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn outputs_in_any_order_are_complete_with_the_last_and_come_out_in_the_units_order() {
-        let mut outputs = UnitOutputs::default();
+    fn outputs_in_any_order_are_complete_with_the_last_and_come_out_in_the_inputs_order() {
+        let mut outputs = StageOutputs::default();
         outputs.put(1, "b");
         outputs.put(2, "c");
         outputs.prepared(3);
@@ -85,8 +85,8 @@ mod tests {
     }
 
     #[test]
-    fn outputs_that_come_before_the_units_are_counted_do_not_complete_them() {
-        let mut outputs = UnitOutputs::default();
+    fn outputs_that_come_before_the_inputs_are_counted_do_not_complete_them() {
+        let mut outputs = StageOutputs::default();
         outputs.put(0, "a");
         assert!(!outputs.is_complete());
         outputs.prepared(1);
@@ -95,12 +95,12 @@ mod tests {
 
     #[test]
     fn outputs_of_a_follow_up_that_overtake_its_count_are_kept_and_complete_nothing_early() {
-        let mut outputs = UnitOutputs::default();
+        let mut outputs = StageOutputs::default();
         outputs.put(0, "a");
         outputs.prepared(1);
         let seen = outputs.take();
         outputs.put(1, "b");
-        assert!(!outputs.is_complete(), "the number of units is not known yet");
+        assert!(!outputs.is_complete(), "the number of inputs is not known yet");
         outputs.followed_up(seen, 2);
         assert!(!outputs.is_complete() && outputs.is_following_up());
         outputs.put(2, "c");
@@ -110,8 +110,8 @@ mod tests {
     }
 
     #[test]
-    fn outputs_stored_beyond_the_prepared_units_wait_for_the_follow_up_that_asks_for_them() {
-        let mut outputs = UnitOutputs::default();
+    fn outputs_stored_beyond_the_prepared_inputs_wait_for_the_follow_up_that_asks_for_them() {
+        let mut outputs = StageOutputs::default();
         ["a", "b", "c", "d"].into_iter().enumerate().for_each(|(index, output)| outputs.put(index, output));
         outputs.prepared(2);
         assert!(outputs.is_complete());

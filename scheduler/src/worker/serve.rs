@@ -1,5 +1,6 @@
 //! The worker process from start to end: claim stdout, send the greeting, be configured, run, end.
 
+use std::fs::File;
 use std::io::{self, BufReader};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -7,12 +8,14 @@ use std::thread::{self, Thread};
 use std::time::Duration;
 
 use crossbeam_channel::{Receiver, unbounded};
+use rustix::io::fcntl_dupfd_cloexec;
+use rustix::process::{Signal, set_parent_process_death_signal};
 use stage_core::{ErrorClass, Runners, StageError, StageName, Tool};
 
 use super::executor::Executor;
 use super::faults::Faults;
 use super::outbox::Outbox;
-use super::{SlotSettings, WorkerSettings, stdio};
+use super::{SlotSettings, WorkerSettings};
 use crate::lanes::{Activity, Announce, guarded};
 use crate::protocol::{CodecError, Decoder, FaultPlace, FromWorker, Slot, ToWorker, VERSION};
 
@@ -46,8 +49,8 @@ pub enum WorkerError {
 /// Messages from stdin; the channel closes at the end of stdin.
 pub(super) type Commands = Receiver<Result<ToWorker, CodecError>>;
 
-/// Serves a coordinator over stdin and stdout until it ends the worker or stdin closes. `build` makes the stages from the
-/// settings; the coordinator reports its failure. `tool` is stored with artifacts.
+/// Serves a coordinator over stdin and stdout until it ends the worker or stdin closes. `build` makes the stages from
+/// the settings; the coordinator reports its failure. `tool` is stored with artifacts.
 ///
 /// The calling process must end when this returns: lanes may still be busy with work that nobody waits for.
 ///
@@ -57,8 +60,8 @@ pub fn serve(
     tool: Tool,
     build: impl FnOnce(&WorkerSettings, &SlotSettings) -> Result<Runners, StageError>,
 ) -> Result<(), WorkerError> {
-    let output = stdio::claim_stdout()?;
-    stdio::die_with_parent()?;
+    let output = claim_stdout()?;
+    die_with_parent()?;
     let outbox = Arc::new(Outbox::new(output));
     let commands = read_stdin()?;
     outbox.send(&FromWorker::Hello { protocol: VERSION, tool, pid: std::process::id() });
@@ -142,4 +145,20 @@ impl Heartbeat {
         self.every_ms.store(ms, Ordering::Relaxed);
         self.thread.unpark();
     }
+}
+
+/// The lowest number that the private copy may get: beyond the standard three.
+const FIRST_PRIVATE_FD: i32 = 3;
+
+/// Takes stdout for the protocol: keeps a private copy of descriptor 1 and turns stdout into stderr, so that no
+/// library's print can break a message. To be called once, before anything is printed.
+fn claim_stdout() -> io::Result<File> {
+    let private = fcntl_dupfd_cloexec(io::stdout(), FIRST_PRIVATE_FD)?;
+    rustix::stdio::dup2_stdout(io::stderr())?;
+    Ok(private.into())
+}
+
+/// Has the system end this process when its parent dies. A parent that died before the call closed stdin.
+fn die_with_parent() -> io::Result<()> {
+    Ok(set_parent_process_death_signal(Some(Signal::KILL))?)
 }

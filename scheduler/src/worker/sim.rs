@@ -1,6 +1,6 @@
-//! Stages without audio, models or devices: every task takes the time that a file says it takes, and every artifact has a
-//! realistic size. Coordinator, worker processes, protocol, graph, lanes and store are the real ones, so that scheduling is
-//! measured, and its faults are tested, on machines without a GPU.
+//! Stages without audio, models or devices: every task takes the time that a file says it takes, and every artifact has
+//! a realistic size. Coordinator, worker processes, protocol, graph, lanes and store are the real ones, so that
+//! scheduling is measured, and its faults are tested, on machines without a GPU.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -14,8 +14,8 @@ use stage_core::{
     Runners, RunnersError, StageError, StageName, StageSpec,
 };
 
-/// Stages like those of a real list: one reads a file into samples that are not stored, and of those that read them one has
-/// a model.
+/// Stages like those of a real list: one reads a file into samples that are not stored, and of those that read them one
+/// has a model.
 pub const SPECS: [StageSpec; 5] = {
     const fn stage(
         name: StageName,
@@ -41,8 +41,8 @@ pub const SPECS: [StageSpec; 5] = {
     ]
 };
 
-/// A stage's CPU time for each second of audio where the settings do not state it: five such stages take what those of real
-/// calls take together.
+/// A stage's CPU time for each second of audio where the settings do not state it: five such stages take what those of
+/// real calls take together.
 const CPU_S_PER_AUDIO_S: f64 = 0.0007;
 /// Bytes of an artifact for each second of audio, likewise.
 const BYTES_PER_AUDIO_S: f64 = 120.0;
@@ -54,20 +54,22 @@ const BYTES_PER_AUDIO_S: f64 = 120.0;
 pub struct SimSettings {
     /// How many times faster than real the simulation runs.
     pub time_scale: f64,
-    /// Seconds of audio in one unit of the device.
+    /// Seconds of audio in one input of the device.
     pub window_s: f64,
     /// Loading the models.
     pub load_s: f64,
     /// CPU lane, for each second of audio, by stage.
     pub cpu_s_per_audio_s: BTreeMap<StageName, f64>,
-    /// Device lane, for each group of units that it computes together.
+    /// Device lane, for each group of inputs that it computes together.
     pub device_s_per_call: f64,
-    /// Device lane, for each unit.
-    pub device_s_per_unit: f64,
+    /// Device lane, for each input.
+    #[serde(alias = "device_s_per_unit")]
+    pub device_s_per_input: f64,
     /// Bytes of an artifact for each second of audio, by stage.
     pub artifact_bytes_per_audio_s: BTreeMap<StageName, f64>,
-    /// Bytes of the model's output for one unit.
-    pub part_bytes: usize,
+    /// Bytes of the model's output for one input.
+    #[serde(alias = "part_bytes")]
+    pub checkpoint_bytes: usize,
     /// Devices that are slower by a factor (`sim:3` = 2.0).
     pub slower: BTreeMap<String, f64>,
 }
@@ -82,9 +84,9 @@ impl Default for SimSettings {
             load_s: 5.0,
             cpu_s_per_audio_s: BTreeMap::new(),
             device_s_per_call: 0.05,
-            device_s_per_unit: 0.29,
+            device_s_per_input: 0.29,
             artifact_bytes_per_audio_s: BTreeMap::new(),
-            part_bytes: 4 << 10,
+            checkpoint_bytes: 4 << 10,
             slower: BTreeMap::new(),
         }
     }
@@ -132,7 +134,7 @@ impl SimStage {
         bodies.fold(Made::default(), |made, (name, body)| made.untyped(name, body))
     }
 
-    fn units(&self, artifacts: &Artifacts) -> usize {
+    fn input_count(&self, artifacts: &Artifacts) -> usize {
         (artifacts.source().audio_s / self.settings.window_s).ceil() as usize
     }
 }
@@ -163,17 +165,17 @@ impl DeviceRunner for SimStage {
         is_done: &dyn Fn(usize) -> bool,
         emit: &mut Emit<'_>,
     ) -> Result<usize, StageError> {
-        let units = self.units(artifacts);
-        for index in (0..units).filter(|index| !is_done(*index)) {
+        let count = self.input_count(artifacts);
+        for index in (0..count).filter(|index| !is_done(*index)) {
             self.take(self.cpu_s_per_audio_s() * self.settings.window_s);
             if !emit(index, Arc::new(())) {
                 break;
             }
         }
-        Ok(units)
+        Ok(count)
     }
 
-    fn unit_audio_s(&self, artifacts: &Artifacts, index: usize) -> f64 {
+    fn input_audio_s(&self, artifacts: &Artifacts, index: usize) -> f64 {
         (artifacts.source().audio_s - index as f64 * self.settings.window_s).min(self.settings.window_s)
     }
 
@@ -183,7 +185,7 @@ impl DeviceRunner for SimStage {
     }
 
     fn health_probe(&self) -> Result<(), StageError> {
-        self.take(self.settings.device_s_per_call + self.settings.device_s_per_unit);
+        self.take(self.settings.device_s_per_call + self.settings.device_s_per_input);
         Ok(())
     }
 
@@ -193,8 +195,8 @@ impl DeviceRunner for SimStage {
             if keys.is_empty() {
                 return Ok(());
             }
-            self.take(self.settings.device_s_per_call + self.settings.device_s_per_unit * keys.len() as f64);
-            keys.into_iter().for_each(|key| flow.answer(key, Box::new("x".repeat(self.settings.part_bytes))));
+            self.take(self.settings.device_s_per_call + self.settings.device_s_per_input * keys.len() as f64);
+            keys.into_iter().for_each(|key| flow.complete(key, Box::new("x".repeat(self.settings.checkpoint_bytes))));
         }
     }
 
@@ -208,7 +210,7 @@ impl DeviceRunner for SimStage {
 
     /// Every output is the same text.
     fn encode_output(&self, _: &ModelOutput) -> Result<String, StageError> {
-        Ok(json!("x".repeat(self.settings.part_bytes)).to_string())
+        Ok(json!("x".repeat(self.settings.checkpoint_bytes)).to_string())
     }
 
     fn decode_output(&self, body: &str) -> Result<ModelOutput, StageError> {

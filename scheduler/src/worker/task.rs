@@ -7,16 +7,16 @@ use stage_core::{
     ArtifactName, Artifacts, DeviceRunner, ErrorClass, Made, ModelOutput, Phase, Runner, Runners, StageError, StageName,
 };
 
-use super::ready::Work;
+use super::pending::Work;
 use crate::clock::Moment;
 use crate::lanes::{Announce, Feed, Ticket, guarded};
 use crate::protocol::{FaultPlace, Lane, Slot, TaskSpan};
 
 /// The result of a task.
 pub(super) enum TaskResult {
-    /// All units that were not stored are emitted; there are this many with the stored ones.
+    /// All inputs that were not stored are emitted; there are this many with the stored ones.
     Prepared(usize),
-    /// These outputs led to so many units more, all emitted; the stage is not finished yet.
+    /// These outputs led to `more` inputs, all emitted; the stage is not finished yet.
     FollowedUp { seen: Vec<ModelOutput>, more: usize },
     /// The stage's artifacts to store, as JSON.
     Made(Vec<(ArtifactName, String)>),
@@ -29,17 +29,17 @@ pub(super) struct CpuTask<N> {
     pub(super) runners: Arc<Runners>,
     pub(super) ticket: Arc<Ticket>,
     pub(super) artifacts: Arc<Artifacts>,
-    /// Units whose outputs are stored.
-    pub(super) stored_units: Arc<HashSet<(StageName, usize)>>,
-    /// Those of all units so far, for the phase `Finish`.
+    /// Inputs whose outputs are stored.
+    pub(super) stored_inputs: Arc<HashSet<(StageName, usize)>>,
+    /// Those of all inputs so far, for the phase `Finish`.
     pub(super) outputs: Vec<ModelOutput>,
     pub(super) feed: Feed,
     pub(super) announce: Arc<N>,
 }
 
 impl<N: Announce> CpuTask<N> {
-    /// Runs the task; what it holds is dropped when this returns. Before a stage is finished it is asked for follow-ups;
-    /// where there are some, it is not finished yet.
+    /// Runs the task; what it holds is dropped when this returns. Before a stage is finished it is asked for
+    /// follow-ups; where there are some, it is not finished yet.
     pub(super) fn perform(self) -> (Moment, Result<TaskResult, StageError>) {
         let (began, stage) = (Moment::now(), self.work.stage);
         (began, guarded(stage, || self.phase()))
@@ -50,7 +50,7 @@ impl<N: Announce> CpuTask<N> {
         let Work { stage, phase, .. } = self.work;
         let thread = rayon::current_thread_index().unwrap_or_default() as u32;
         let (lane, items) = (Lane::Cpu, vec![self.ticket.item]);
-        TaskSpan { lane, slot: self.slot, thread, items, stage, phase, units: 0, at_once: 0, start_us: 0, end_us: 0 }
+        TaskSpan { lane, slot: self.slot, thread, items, stage, phase, inputs: 0, at_once: 0, start_us: 0, end_us: 0 }
     }
 
     fn phase(mut self) -> Result<TaskResult, StageError> {
@@ -83,31 +83,31 @@ impl<N: Announce> CpuTask<N> {
 
     fn prepare(&self, device: &dyn DeviceRunner) -> Result<TaskResult, StageError> {
         let stage = self.work.stage;
-        let is_done = |index| self.stored_units.contains(&(stage, index));
-        let mut emit = |index, unit| self.feed.push(&self.ticket, stage, index, unit);
+        let is_done = |index| self.stored_inputs.contains(&(stage, index));
+        let mut emit = |index, input| self.feed.push(&self.ticket, stage, index, input);
         device.prepare(&self.artifacts, &is_done, &mut emit).map(TaskResult::Prepared)
     }
 
-    /// Emits what depends on the outputs so far; units that are stored do not go to the device. Returns the number of
-    /// units, which means nothing where the recording was abandoned.
+    /// Emits what depends on the outputs so far; inputs that are stored do not go to the device. Returns the number of
+    /// inputs, which means nothing where the recording was abandoned.
     fn follow_up(&mut self, device: &dyn DeviceRunner) -> Result<usize, StageError> {
-        let Self { work, ticket, stored_units, feed, artifacts, outputs, .. } = self;
+        let Self { work, ticket, stored_inputs, feed, artifacts, outputs, .. } = self;
         let (stage, first, mut emitted, mut in_order) = (work.stage, outputs.len(), 0, true);
-        let mut emit = |index, unit| {
+        let mut emit = |index, input| {
             in_order &= index == first + emitted;
             emitted += 1;
-            if stored_units.contains(&(stage, index)) {
+            if stored_inputs.contains(&(stage, index)) {
                 !ticket.is_abandoned()
             } else {
-                feed.push(ticket, stage, index, unit)
+                feed.push(ticket, stage, index, input)
             }
         };
         let more = device.follow_up(artifacts, outputs, &mut emit)?;
         if (in_order && emitted == more) || ticket.is_abandoned() {
             return Ok(more);
         }
-        let message = format!("{more} units follow {first} outputs, {emitted} were emitted, in order: {in_order}");
-        Err(StageError::new(stage, ErrorClass::Bug, "follow-up-units", message))
+        let message = format!("{more} inputs follow {first} outputs, {emitted} were emitted, in order: {in_order}");
+        Err(StageError::new(stage, ErrorClass::Bug, "follow-up-inputs", message))
     }
 }
 

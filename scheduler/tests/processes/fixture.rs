@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use scheduler::coordinator::{
-    Event, Interrupt, ItemEnd, Outcome, Recompute, RunError, RunOptions, Timing, WorkerCommand, run,
+    Event, Interrupt, ItemEnd, Outcome, Recompute, RunError, RunOptions, TimeLimits, WorkerCommand, run,
 };
 use scheduler::store::{Access, Lookup, RecordingEntry, Store, StoreUrl, StoredArtifact, open};
 use serde_json::json;
@@ -90,7 +90,7 @@ pub(crate) fn options(workers: u32) -> RunOptions {
         recompute: Recompute::Nothing,
         command: "test".to_owned(),
         tool_version: "0.0.1-test".to_owned(),
-        timing: Timing { backoff_ms: 10, heartbeat_ms: 2000, ..Timing::default() },
+        timing: TimeLimits { backoff_ms: 10, heartbeat_ms: 2000, ..TimeLimits::default() },
         faults: Vec::new(),
         gpus: None,
     }

@@ -1,4 +1,4 @@
-//! Units that depend on the outputs to others.
+//! Inputs that depend on outputs of others.
 
 use scheduler::coordinator::Event;
 
@@ -7,13 +7,13 @@ use crate::pipeline::PREPARED;
 
 pub(crate) fn tests() -> Vec<(&'static str, fn())> {
     vec![
-        ("follow_ups_go_to_the_device_until_there_are_none_and_all_answers_make_the_artifact", round_by_round),
+        ("follow_ups_go_to_the_device_until_there_are_none_and_all_outputs_make_the_artifact", round_by_round),
         ("follow_ups_add_nothing_to_the_recordings_length", progress),
-        ("follow_up_of_a_killed_worker_costs_no_stored_output", killed),
+        ("follow_ups_of_a_killed_worker_keep_the_stored_outputs", killed),
     ]
 }
 
-/// All outputs to a recording's inputs, as they must be.
+/// The expected outputs of a recording.
 fn expected(name: &str) -> Vec<String> {
     let name = name.to_uppercase();
     let mut outputs: Vec<_> = (0..PREPARED).map(|index| format!("{name}/{index}")).collect();
@@ -24,17 +24,17 @@ fn expected(name: &str) -> Vec<String> {
 }
 
 /// The outputs in a stored transcript.
-fn recorded(fixture: &Fixture, name: &str) -> Vec<String> {
+fn stored(fixture: &Fixture, name: &str) -> Vec<String> {
     let transcript = &artifacts(&*fixture.store(), &planned(&[name])[0])[2];
     let body: serde_json::Value = serde_json::from_str(&transcript.artifact.body).unwrap();
     serde_json::from_value(body["outputs"].clone()).unwrap()
 }
 
-/// What the device computed of a recording, in order.
+/// The inputs of a recording that the device computed, in order.
 fn computed(fixture: &Fixture, name: &str) -> Vec<String> {
     let log = fixture.log();
     let inputs = log.iter().filter(|entry| entry.what == "infer").flat_map(|entry| entry.name.split(' '));
-    inputs.filter(|unit| unit.starts_with(name)).map(str::to_uppercase).collect()
+    inputs.filter(|input| input.starts_with(name)).map(str::to_uppercase).collect()
 }
 
 fn round_by_round() {
@@ -42,10 +42,10 @@ fn round_by_round() {
     let (outcome, events) = fixture.run(&planned(&["follow-a", "b", "follow-c"]));
     assert_eq!(ends(&outcome), (3, vec![]));
     for name in ["follow-a", "follow-c"] {
-        assert_eq!(recorded(&fixture, name), expected(name));
+        assert_eq!(stored(&fixture, name), expected(name));
         assert_eq!(computed(&fixture, name), expected(name), "each once, in rounds");
     }
-    assert_eq!(recorded(&fixture, "b").len(), PREPARED);
+    assert_eq!(stored(&fixture, "b").len(), PREPARED);
     let checkpoints = events.iter().filter(|event| matches!(event, Event::CheckpointCommitted { .. })).count();
     assert_eq!(checkpoints, 2 * expected("").len() + PREPARED, "every output is stored before the artifact");
 }
@@ -63,14 +63,14 @@ fn progress() {
 
 fn killed() {
     let mut fixture = Fixture::new(1);
-    // One unit at a time: the output before the fatal input is stored.
+    // One input at a time: the output before the fatal input is stored.
     fixture.options.device_batch = 1;
     let name = "follow-crash";
     let (outcome, events) = fixture.run(&planned(&[name]));
     assert_eq!(ends(&outcome), (1, vec![]));
     let workers = events.iter().filter(|event| matches!(event, Event::WorkerUp { .. })).count();
     assert_eq!(workers, 2, "the first one died");
-    assert_eq!(recorded(&fixture, name), expected(name));
+    assert_eq!(stored(&fixture, name), expected(name));
     assert_eq!(computed(&fixture, name), expected(name), "nothing was computed again");
     assert_eq!(fixture.store().recomputations().unwrap(), 0);
 }

@@ -11,16 +11,16 @@ use crate::pipeline::{ALIGN, MEASURE, SEGMENT, TRANSCRIBE};
 
 pub(crate) fn tests() -> Vec<(&'static str, fn())> {
     vec![
-        ("two_workers_share_six_short_files_and_a_second_run_starts_none", two_workers),
-        ("a_copy_is_computed_once_and_done_twice", copies),
-        ("batch_sizes_and_workers_change_no_artifact", same_artifacts),
-        ("later_stages_read_what_is_on_record", resume),
-        ("recomputation_replaces_from_its_stage_on", recompute),
-        ("an_altered_artifact_is_computed_again", altered),
-        ("a_recording_without_units_is_finished", silence),
+        ("workers_share_six_short_files_and_a_second_run_starts_none", two_workers),
+        ("copies_are_computed_once_and_done_twice", copies),
+        ("artifacts_do_not_depend_on_batch_sizes_and_workers", same_artifacts),
+        ("stages_that_run_later_read_stored_artifacts", resume),
+        ("recomputation_replaces_its_stage_and_later_ones", recompute),
+        ("artifact_that_was_altered_is_computed_again", altered),
+        ("recording_without_inputs_is_finished", silence),
         ("lanes_overlap", overlap),
-        ("a_worker_sees_its_gpu_alone_and_inherits_the_rest", environment),
-        ("done_is_told_after_the_commit", durable),
+        ("worker_sees_its_gpu_alone_and_inherits_other_variables", environment),
+        ("done_is_reported_after_the_commit", durable),
     ]
 }
 
@@ -65,7 +65,7 @@ fn same_artifacts() {
         items.iter().flat_map(|item| artifacts(&*store, item)).map(|stored| stored.artifact.body).collect::<Vec<_>>()
     };
     let one = bodies(1, 1, 1);
-    assert!(one[2].contains("\"A/0\",\"A/1\",\"A/2\",\"A/3\",\"A/4\""), "outputs are in the order of the units");
+    assert!(one[2].contains("\"A/0\",\"A/1\",\"A/2\",\"A/3\",\"A/4\""), "outputs are in the order of the inputs");
     assert_eq!(bodies(2, 10, 16), one);
 }
 
@@ -134,7 +134,7 @@ fn environment() {
     assert!(of("PATH").iter().all(|path| *path == std::env::var("PATH").unwrap()));
 }
 
-/// While the device answers units of one recording, the CPU lane works on another.
+/// While the device answers inputs of one recording, the CPU lane works on another.
 fn overlap() {
     let mut fixture = Fixture::new(1);
     (fixture.settings.cpu_ms, fixture.settings.device_ms) = (30, 30);

@@ -24,7 +24,7 @@ pub(crate) struct Settings {
     pub(crate) folder: PathBuf,
     /// How long a CPU stage takes.
     pub(crate) cpu_ms: u64,
-    /// How long the device takes for a group of units.
+    /// How long the device takes for a group of inputs.
     pub(crate) device_ms: u64,
     /// The worker has [`SIX`] stages in place of [`FIVE`].
     pub(crate) six_stages: bool,
@@ -67,7 +67,7 @@ const fn spec(name: StageName, inputs: &'static [ArtifactName], phases: Phases) 
     StageSpec { name, version: 1, inputs, outputs: &[], phases, weight: 0.2 }
 }
 
-/// Units of a recording, but for those of follow-ups.
+/// Inputs of a recording, but for those of follow-ups.
 pub(crate) const PREPARED: usize = 5;
 
 /// One thing that a worker did.
@@ -164,14 +164,14 @@ impl Fake {
         Ok(())
     }
 
-    /// What the units' names say.
-    fn misbehave_on_device(&self, units: &[Arc<String>], stage: StageName) -> Result<(), StageError> {
-        for unit in units {
-            if **unit == "poison/3" {
+    /// What the inputs' names say.
+    fn misbehave_on_device(&self, inputs: &[Arc<String>], stage: StageName) -> Result<(), StageError> {
+        for input in inputs {
+            if **input == "poison/3" {
                 return Err(error(stage, ErrorClass::Bug, "poison"));
             }
-            if unit.starts_with("follow-crash/6") && self.times("follow-crash", 1) {
-                // What was answered before has time to reach the record.
+            if input.starts_with("follow-crash/6") && self.times("follow-crash", 1) {
+                // The outputs before this one have time to reach the store.
                 sleep(Duration::from_millis(200));
                 exit(3);
             }
@@ -227,17 +227,17 @@ impl DeviceRunner for FakeStage {
         emit: &mut Emit<'_>,
     ) -> Result<usize, StageError> {
         let name = recording(artifacts);
-        // A recording of silence has no unit.
-        let units = if name == "silence" { 0 } else { PREPARED };
-        for unit in (0..units).filter(|unit| !is_done(*unit)) {
-            if !emit(unit, Arc::new(format!("{name}/{unit}"))) {
+        // A recording of silence has no input.
+        let inputs = if name == "silence" { 0 } else { PREPARED };
+        for input in (0..inputs).filter(|input| !is_done(*input)) {
+            if !emit(input, Arc::new(format!("{name}/{input}"))) {
                 break;
             }
         }
-        Ok(units)
+        Ok(inputs)
     }
 
-    fn unit_audio_s(&self, _: &Artifacts, index: usize) -> f64 {
+    fn input_audio_s(&self, _: &Artifacts, index: usize) -> f64 {
         if index < PREPARED { 0.2 } else { f64::INFINITY }
     }
 
@@ -256,19 +256,20 @@ impl DeviceRunner for FakeStage {
 
     fn infer(&self, flow: &mut dyn Flow<ModelInput, ModelOutput>) -> Result<(), StageError> {
         loop {
-            let (keys, units): (Vec<_>, Vec<_>) =
-                std::iter::from_fn(|| flow.draw()).map(|(key, unit)| (key, unit.downcast::<String>().unwrap())).unzip();
+            let (keys, inputs): (Vec<_>, Vec<_>) = std::iter::from_fn(|| flow.draw())
+                .map(|(key, input)| (key, input.downcast::<String>().unwrap()))
+                .unzip();
             if keys.is_empty() {
                 return Ok(());
             }
-            self.fake.misbehave_on_device(&units, self.spec.name)?;
-            let names: Vec<_> = units.iter().map(|unit| unit.as_str()).collect();
+            self.fake.misbehave_on_device(&inputs, self.spec.name)?;
+            let names: Vec<_> = inputs.iter().map(|input| input.as_str()).collect();
             self.fake.log(&names.join(" "), "infer", || sleep(Duration::from_millis(self.fake.settings.device_ms)));
-            keys.into_iter().zip(units).for_each(|(key, unit)| flow.answer(key, Box::new(unit.to_uppercase())));
+            keys.into_iter().zip(inputs).for_each(|(key, input)| flow.complete(key, Box::new(input.to_uppercase())));
         }
     }
 
-    /// Recordings called `follow-…`: two units that the prepared ones lead to, and one that those lead to.
+    /// Recordings called `follow-…`: two inputs that the prepared ones lead to, and one that those lead to.
     fn follow_up(
         &self,
         artifacts: &Artifacts,

@@ -107,7 +107,7 @@ fn killed_in_the_second_model() {
     let lost = events.iter().filter(|event| matches!(event, Event::WorkerUp { .. })).count();
     assert_eq!(lost, 2, "the worker died once");
     let log = fixture.log();
-    let units = log.iter().filter(|entry| entry.what == "infer").flat_map(|entry| entry.name.split(' '));
-    let first = units.clone().filter(|unit| *unit == "follow-crash/0").count();
-    assert_eq!((first, units.count()), (1, PREPARED + 3), "no unit is computed twice");
+    let inputs = log.iter().filter(|entry| entry.what == "infer").flat_map(|entry| entry.name.split(' '));
+    let first = inputs.clone().filter(|input| *input == "follow-crash/0").count();
+    assert_eq!((first, inputs.count()), (1, PREPARED + 3), "no input is computed twice");
 }

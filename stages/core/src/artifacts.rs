@@ -27,7 +27,7 @@ pub struct Source {
     pub audio_s: f64,
 }
 
-/// A value of whatever type its name stands for.
+/// A value of the type that its name declares.
 type Value = Arc<dyn Any + Send + Sync>;
 
 /// The artifacts of one recording: those from the store as JSON, and those that were made or read here. A clone shares

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub enum DeviceId {
-    /// A share of this machine's processor; the number tells workers apart.
+    /// A share of this machine's CPU; the number distinguishes workers.
     Cpu(u32),
     /// A CUDA device: what `CUDA_VISIBLE_DEVICES` is set to on the worker, an index or a UUID.
     Cuda(String),

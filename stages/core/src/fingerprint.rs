@@ -18,7 +18,7 @@ pub struct Fingerprint([u8; 32]);
 
 /// The text is not 64 hexadecimal digits.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{0}` is no fingerprint: 64 hexadecimal digits are expected")]
+#[error("`{0}` is not a fingerprint: 64 hexadecimal digits are expected")]
 pub struct ParseFingerprintError(String);
 
 impl fmt::Display for Fingerprint {
@@ -64,7 +64,7 @@ impl From<Fingerprint> for String {
     }
 }
 
-/// Everything that an artifact depends on. Device, batch size and thread count are no part of it: they may change
+/// Everything that an artifact depends on. Device, batch size and thread count do not enter it: they may change
 /// no token, word, time or evidence item. Nor are the file's path and name, so that a copy reuses everything.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct StageKey {
@@ -120,7 +120,7 @@ impl StageKey {
     }
 }
 
-/// JSON with sorted keys, whatever map type serde_json was built with.
+/// JSON with sorted keys, for any map type of serde_json.
 fn canonical_json(value: &Value) -> String {
     match value {
         Value::Object(map) => {
@@ -159,7 +159,7 @@ mod tests {
     }
 
     #[test]
-    fn every_field_changes_the_fingerprint() {
+    fn fingerprint_depends_on_every_field() {
         let base = key().fingerprint();
         let changed = [
             StageKey { file_sha256: "cd".repeat(32), ..key() },
@@ -178,13 +178,13 @@ mod tests {
     }
 
     #[test]
-    fn the_order_of_settings_does_not_matter() {
+    fn fingerprint_does_not_depend_on_the_order_of_settings() {
         let other = StageKey { settings: json!({"window_max_s": 30.0, "vad": "energy"}), ..key() };
         assert_eq!(other.fingerprint(), key().fingerprint());
     }
 
     #[test]
-    fn text_form_round_trips() {
+    fn fingerprint_is_read_back_from_its_text() {
         let fingerprint = key().fingerprint();
         assert_eq!(fingerprint.to_string().parse(), Ok(fingerprint));
         assert!("xyz".parse::<Fingerprint>().is_err());

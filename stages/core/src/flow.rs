@@ -1,74 +1,74 @@
-//! Units on their way into a device engine, and answers on their way out.
+//! The flow of inputs into a device engine and of outputs out of it.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-/// A line of units that an engine draws from while it works, so that a row of its batch that has ended is taken by the
-/// next unit at once, whichever recording that belongs to.
-pub trait Flow<U: ?Sized, A> {
-    /// Most units that may be under way (drawn and not answered) at a time; at least 1.
+/// A queue of inputs from which an engine draws while it works: when a row of its batch ends, the next input takes the
+/// row at once, no matter which recording it belongs to.
+pub trait Flow<I: ?Sized, O> {
+    /// Largest number of inputs in flight (drawn and not complete); at least 1.
     fn capacity(&self) -> usize;
 
-    /// Draws a unit; its key goes back with the answer. None where nothing waits now, or where as many as the capacity
-    /// allows are under way: an engine with nothing left to do then ends, another goes on and asks again later.
-    fn draw(&mut self) -> Option<(usize, Arc<U>)>;
+    /// Draws an input; its key identifies it in [`Flow::complete`]. None if no input waits now or the capacity is used:
+    /// an engine with nothing left to do then ends, another one continues and asks again later.
+    fn draw(&mut self) -> Option<(usize, Arc<I>)>;
 
-    /// Answers the unit of that key. Each is answered once, in any order; another answer to it, or to a key that was not
-    /// drawn, is the engine's bug.
-    fn answer(&mut self, key: usize, answer: A);
+    /// Completes the input of that key with its output. Each input is completed once, in any order; a second output for
+    /// it, or a key that was not drawn, is a bug of the engine.
+    fn complete(&mut self, key: usize, output: O);
 
-    /// Says that the engine is alive: to be called after every step of work, however small.
+    /// Reports that the engine is alive. To be called after every step of work, however small.
     fn progressed(&mut self) {}
 }
 
-/// A flow over a list that is all there is.
+/// A flow over a fixed list.
 #[derive(Debug)]
-pub struct ListFlow<U: ?Sized, A> {
+pub struct ListFlow<I: ?Sized, O> {
     capacity: usize,
-    waiting: VecDeque<(usize, Arc<U>)>,
-    answers: Vec<Option<A>>,
-    /// An answer came that none of the units under way waited for.
-    misanswered: bool,
+    waiting: VecDeque<(usize, Arc<I>)>,
+    outputs: Vec<Option<O>>,
+    /// An output did not belong to an input in flight.
+    misdirected: bool,
 }
 
-impl<U: ?Sized, A> ListFlow<U, A> {
-    /// The units, of which at most `capacity` (at least 1) are under way at a time.
+impl<I: ?Sized, O> ListFlow<I, O> {
+    /// A flow of these inputs with at most `capacity` (at least 1) in flight.
     #[must_use]
-    pub fn new(units: Vec<Arc<U>>, capacity: usize) -> Self {
-        let answers = units.iter().map(|_| None).collect();
+    pub fn new(inputs: Vec<Arc<I>>, capacity: usize) -> Self {
+        let outputs = inputs.iter().map(|_| None).collect();
         Self {
             capacity: capacity.max(1),
-            waiting: units.into_iter().enumerate().collect(),
-            answers,
-            misanswered: false,
+            waiting: inputs.into_iter().enumerate().collect(),
+            outputs,
+            misdirected: false,
         }
     }
 
-    /// The answers in the order of the units. None where a unit was not answered exactly once.
+    /// The outputs in the order of the inputs. None if an input was not completed exactly once.
     #[must_use]
-    pub fn into_answers(self) -> Option<Vec<A>> {
-        if self.misanswered { None } else { self.answers.into_iter().collect() }
+    pub fn into_outputs(self) -> Option<Vec<O>> {
+        if self.misdirected { None } else { self.outputs.into_iter().collect() }
     }
 
-    fn under_way(&self) -> usize {
-        let answered = self.answers.iter().filter(|answer| answer.is_some()).count();
-        self.answers.len() - self.waiting.len() - answered
+    fn in_flight(&self) -> usize {
+        let complete = self.outputs.iter().filter(|output| output.is_some()).count();
+        self.outputs.len() - self.waiting.len() - complete
     }
 }
 
-impl<U: ?Sized, A> Flow<U, A> for ListFlow<U, A> {
+impl<I: ?Sized, O> Flow<I, O> for ListFlow<I, O> {
     fn capacity(&self) -> usize {
         self.capacity
     }
 
-    fn draw(&mut self) -> Option<(usize, Arc<U>)> {
-        if self.under_way() < self.capacity { self.waiting.pop_front() } else { None }
+    fn draw(&mut self) -> Option<(usize, Arc<I>)> {
+        if self.in_flight() < self.capacity { self.waiting.pop_front() } else { None }
     }
 
-    fn answer(&mut self, key: usize, answer: A) {
-        match self.answers.get_mut(key) {
-            Some(place @ None) => *place = Some(answer),
-            _ => self.misanswered = true,
+    fn complete(&mut self, key: usize, output: O) {
+        match self.outputs.get_mut(key) {
+            Some(place @ None) => *place = Some(output),
+            _ => self.misdirected = true,
         }
     }
 }
@@ -78,32 +78,32 @@ mod tests {
     use super::*;
 
     #[test]
-    fn no_more_than_the_capacity_is_under_way_and_answers_keep_their_order() {
+    fn flow_keeps_its_capacity_and_the_order_of_outputs() {
         let mut flow = ListFlow::new(vec![Arc::new(10), Arc::new(20), Arc::new(30)], 2);
         let (first, second) = (flow.draw().unwrap(), flow.draw().unwrap());
         assert_eq!(flow.draw(), None);
-        flow.answer(second.0, *second.1 + 1);
+        flow.complete(second.0, *second.1 + 1);
         let third = flow.draw().unwrap();
-        flow.answer(third.0, *third.1 + 1);
-        flow.answer(first.0, *first.1 + 1);
-        assert_eq!(flow.into_answers(), Some(vec![11, 21, 31]));
+        flow.complete(third.0, *third.1 + 1);
+        flow.complete(first.0, *first.1 + 1);
+        assert_eq!(flow.into_outputs(), Some(vec![11, 21, 31]));
     }
 
     #[test]
-    fn a_unit_without_an_answer_is_noticed() {
+    fn flow_with_an_incomplete_input_has_no_outputs() {
         let mut flow = ListFlow::<_, u8>::new(vec![Arc::new(1)], 0);
         assert!(flow.draw().is_some());
-        assert_eq!(flow.into_answers(), None);
+        assert_eq!(flow.into_outputs(), None);
     }
 
     #[test]
-    fn an_answer_too_many_overwrites_nothing_and_is_noticed() {
+    fn flow_with_a_second_or_misdirected_output_has_no_outputs() {
         for key in [0, 7] {
             let mut flow = ListFlow::new(vec![Arc::new(1)], 1);
             assert!(flow.draw().is_some());
-            flow.answer(0, 'a');
-            flow.answer(key, 'b');
-            assert_eq!(flow.into_answers(), None, "key {key}");
+            flow.complete(0, 'a');
+            flow.complete(key, 'b');
+            assert_eq!(flow.into_outputs(), None, "key {key}");
         }
     }
 }

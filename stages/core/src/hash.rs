@@ -41,7 +41,7 @@ pub fn sha256_hex(bytes: &[u8]) -> String {
 /// The SHA-256 of a file's bytes as 64 hex digits. The file is opened read-only and read once.
 ///
 /// # Errors
-/// Whatever opening or reading the file gives.
+/// Any error of opening or reading the file.
 pub fn sha256_file(path: &Path) -> io::Result<String> {
     let mut file = File::open(path)?;
     let mut stream = Sha256Stream::default();
@@ -66,7 +66,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_empty_hash_is_the_published_one() {
+    fn hash_of_nothing_is_the_published_one() {
         assert_eq!(sha256_hex(b""), "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
     }
 }

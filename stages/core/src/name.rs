@@ -12,8 +12,8 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 /// Longest name in bytes.
 const MAX_BYTES: usize = 40;
 
-/// The name of a stage (`decode`), as the command line, the store and the exports use it. Any name is possible, also one
-/// that this program has no stage for: a store may have been written by another version.
+/// The name of a stage (`decode`), as the command line, the store and the exports use it. Any name is possible, also
+/// one that this program has no stage for: a store may have been written by another version.
 ///
 /// The order of names is that of the alphabet; the order in which stages run is that of a [`Recipe`](crate::Recipe).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, JsonSchema)]
@@ -201,7 +201,7 @@ mod tests {
     }
 
     #[test]
-    fn names_of_further_outputs_stand_behind_a_dot() {
+    fn names_of_further_outputs_follow_a_dot() {
         let samples = DECODE.output("samples");
         assert_eq!((samples.to_string().parse(), samples.stage()), (Ok(samples), DECODE));
         assert_eq!("decode".parse(), Ok(DECODE.artifact()));

@@ -1,5 +1,5 @@
-//! The recipe of a run: its stages with their versions, inputs, settings and models. With a recording's hash it gives the
-//! keys of all artifacts, so that recordings of one run share it.
+//! The recipe of a run: its stages with their versions, inputs, settings and models. With a recording's hash it gives
+//! the keys of all artifacts, so that recordings of one run share it.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -171,8 +171,8 @@ impl Recipe {
         self.keys(file_sha256).iter().map(StageKey::fingerprint).collect()
     }
 
-    /// The part of this recipe that makes the artifacts of `last`: that stage and all that it reads, directly or through
-    /// others. The whole recipe where it has no such stage.
+    /// The part of this recipe that makes the artifacts of `last`: that stage and all that it reads, directly or
+    /// through others. The whole recipe where it has no such stage.
     #[must_use]
     pub fn upto(&self, last: StageName) -> Self {
         let mut needed = BTreeSet::from([last]);

@@ -10,11 +10,11 @@ use crate::{
     StageName, StageSpec,
 };
 
-/// A unit of a device stage; of the type that its stage made it.
+/// An input of a device stage; of the type that its stage made it.
 pub type ModelInput = dyn Any + Send + Sync;
-/// What a device stage's model made of a unit.
+/// What a device stage's model made of an input.
 pub type ModelOutput = Box<dyn Any + Send>;
-/// Hands units on with their indices; false when the work is no longer wanted.
+/// Hands inputs on with their indices; false when the work is no longer wanted.
 pub type Emit<'a> = dyn FnMut(usize, Arc<ModelInput>) -> bool + 'a;
 
 /// A stage of any type.
@@ -48,8 +48,8 @@ pub trait DeviceRunner: Send + Sync {
         emit: &mut Emit<'_>,
     ) -> Result<usize, StageError>;
 
-    /// [`DeviceStage::unit_audio_s`]; 0 where the stage's inputs are not there.
-    fn unit_audio_s(&self, artifacts: &Artifacts, index: usize) -> f64;
+    /// [`DeviceStage::input_audio_s`]; 0 where the stage's inputs are not there.
+    fn input_audio_s(&self, artifacts: &Artifacts, index: usize) -> f64;
 
     /// [`DeviceStage::load`].
     fn load(&self) -> Result<(), StageError>;
@@ -71,10 +71,10 @@ pub trait DeviceRunner: Send + Sync {
     /// [`DeviceStage::finish`].
     fn finish(&self, artifacts: &Artifacts, outputs: Vec<ModelOutput>) -> Result<Made, StageError>;
 
-    /// A unit's output as JSON, for its checkpoint.
+    /// An input's output as JSON, for its checkpoint.
     fn encode_output(&self, output: &ModelOutput) -> Result<String, StageError>;
 
-    /// A unit's output from its checkpoint.
+    /// An input's output from its checkpoint.
     fn decode_output(&self, body: &str) -> Result<ModelOutput, StageError>;
 }
 
@@ -131,11 +131,11 @@ impl<S: DeviceStage> DeviceRunner for OnDevice<S> {
         is_done: &dyn Fn(usize) -> bool,
         emit: &mut Emit<'_>,
     ) -> Result<usize, StageError> {
-        self.0.prepare(input::<S>(artifacts)?, is_done, &mut |index, unit| emit(index, Arc::new(unit)))
+        self.0.prepare(input::<S>(artifacts)?, is_done, &mut |index, input| emit(index, Arc::new(input)))
     }
 
-    fn unit_audio_s(&self, artifacts: &Artifacts, index: usize) -> f64 {
-        input::<S>(artifacts).map_or(0.0, |input| self.0.unit_audio_s(input, index))
+    fn input_audio_s(&self, artifacts: &Artifacts, index: usize) -> f64 {
+        input::<S>(artifacts).map_or(0.0, |input| self.0.input_audio_s(input, index))
     }
 
     fn load(&self) -> Result<(), StageError> {
@@ -157,7 +157,7 @@ impl<S: DeviceStage> DeviceRunner for OnDevice<S> {
         emit: &mut Emit<'_>,
     ) -> Result<usize, StageError> {
         let typed = typed::<S>(std::mem::take(outputs))?;
-        let emit = &mut |index, unit| emit(index, Arc::new(unit) as Arc<ModelInput>);
+        let emit = &mut |index, input| emit(index, Arc::new(input) as Arc<ModelInput>);
         let more = self.0.follow_up(input::<S>(artifacts)?, &typed, emit)?;
         outputs.extend(typed.into_iter().map(|output| Box::new(output) as ModelOutput));
         Ok(more)
@@ -178,7 +178,8 @@ impl<S: DeviceStage> DeviceRunner for OnDevice<S> {
     }
 }
 
-/// A flow of erased units as the stage sees it. A unit of another type cannot come: each stage's units are kept apart.
+/// A flow of erased inputs as the stage sees it. An input of another type cannot come: each stage's inputs are kept
+/// apart.
 struct TypedFlow<'a, S> {
     flow: &'a mut dyn Flow<ModelInput, ModelOutput>,
     stage: PhantomData<S>,
@@ -190,12 +191,12 @@ impl<S: DeviceStage> Flow<S::ModelInput, S::ModelOutput> for TypedFlow<'_, S> {
     }
 
     fn draw(&mut self) -> Option<(usize, Arc<S::ModelInput>)> {
-        let (key, unit) = self.flow.draw()?;
-        Some((key, unit.downcast().ok()?))
+        let (key, input) = self.flow.draw()?;
+        Some((key, input.downcast().ok()?))
     }
 
-    fn answer(&mut self, key: usize, output: S::ModelOutput) {
-        self.flow.answer(key, Box::new(output));
+    fn complete(&mut self, key: usize, output: S::ModelOutput) {
+        self.flow.complete(key, Box::new(output));
     }
 
     fn progressed(&mut self) {
@@ -237,7 +238,8 @@ pub enum RunnersError {
         /// What it reads.
         input: ArtifactName,
     },
-    /// A stage declares device phases and has none, or has some and declares none: correct its spec or how it is listed.
+    /// A stage declares device phases and has none, or has some and declares none: correct its spec or its entry
+    /// in the list.
     #[error("the phases of {0} are not those of its spec")]
     Phases(StageName),
 }
@@ -321,8 +323,8 @@ mod tests {
             Ok(inputs.source().audio_s as u32)
         }
 
-        fn run(&self, units: u32) -> Result<Doubled, StageError> {
-            Ok(Doubled((0..units).map(|unit| unit * 2).collect()))
+        fn run(&self, count: u32) -> Result<Doubled, StageError> {
+            Ok(Doubled((0..count).map(|input| input * 2).collect()))
         }
     }
 
@@ -332,16 +334,16 @@ mod tests {
 
         fn prepare(
             &self,
-            units: u32,
+            count: u32,
             is_done: &dyn Fn(usize) -> bool,
             emit: &mut dyn FnMut(usize, u32) -> bool,
         ) -> Result<usize, StageError> {
-            (0..units).filter(|unit| !is_done(*unit as usize)).all(|unit| emit(unit as usize, unit));
-            Ok(units as usize)
+            (0..count).filter(|input| !is_done(*input as usize)).all(|input| emit(input as usize, input));
+            Ok(count as usize)
         }
 
-        fn unit_audio_s(&self, units: u32, index: usize) -> f64 {
-            f64::from(units.min(index as u32))
+        fn input_audio_s(&self, count: u32, index: usize) -> f64 {
+            f64::from(count.min(index as u32))
         }
 
         fn load(&self) -> Result<(), StageError> {
@@ -353,8 +355,8 @@ mod tests {
         }
 
         fn infer(&self, flow: &mut dyn Flow<u32, u32>) -> Result<(), StageError> {
-            while let Some((key, unit)) = flow.draw() {
-                flow.answer(key, *unit * 2);
+            while let Some((key, input)) = flow.draw() {
+                flow.complete(key, *input * 2);
             }
             Ok(())
         }
@@ -377,15 +379,15 @@ mod tests {
     fn device_runner_gives_the_artifact_of_its_stage_phase_by_phase_and_as_a_whole() {
         let (runner, artifacts) = (device_runner(Doubler), artifacts());
         let device = runner.device().unwrap();
-        let mut units: Vec<Arc<ModelInput>> = Vec::new();
-        let mut emit = |_, unit| {
-            units.push(unit);
+        let mut inputs: Vec<Arc<ModelInput>> = Vec::new();
+        let mut emit = |_, input| {
+            inputs.push(input);
             true
         };
         assert_eq!(device.prepare(&artifacts, &|index| index == 1, &mut emit).unwrap(), 3);
-        let mut flow = crate::ListFlow::new(units, 2);
+        let mut flow = crate::ListFlow::new(inputs, 2);
         device.infer(&mut flow).unwrap();
-        let mut outputs = flow.into_answers().unwrap();
+        let mut outputs = flow.into_outputs().unwrap();
         outputs.insert(1, device.decode_output("2").unwrap());
         assert_eq!(device.encode_output(&outputs[2]).unwrap(), "4");
         assert_eq!(device.follow_up(&artifacts, &mut outputs, &mut |_, _| true).unwrap(), 0);

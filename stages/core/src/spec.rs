@@ -26,8 +26,8 @@ pub struct StageSpec {
 pub struct OutputSpec {
     /// Its name among the stage's outputs.
     pub name: &'static str,
-    /// Whether it is kept in the store. One that is not (decoded samples) is made again by running its stage, whenever a
-    /// stage that reads it runs.
+    /// Whether it is kept in the store. One that is not (decoded samples) is made again by running its stage, whenever
+    /// a stage that reads it runs.
     pub stored: bool,
 }
 
@@ -83,7 +83,8 @@ impl Phases {
 }
 
 impl StageSpec {
-    /// Whether it has a model on the device, so that its work on one recording is many units that are stored one by one.
+    /// Whether it has a model on the device, so that its work on one recording is many inputs whose outputs are stored
+    /// one by one.
     #[must_use]
     pub const fn on_device(&self) -> bool {
         matches!(self.phases, Phases::Device)

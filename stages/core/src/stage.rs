@@ -25,8 +25,8 @@ impl Identity {
     }
 }
 
-/// One step of the data flow: artifacts in, artifacts out, nothing else. A stage reads no environment, writes no file and
-/// knows no other stage.
+/// One step of the data flow: artifacts in, artifacts out, nothing else. A stage reads no environment, writes no file
+/// and knows no other stage.
 pub trait Stage: Send + Sync + 'static {
     /// Name, inputs, outputs and phases.
     const SPEC: StageSpec;
@@ -53,14 +53,14 @@ pub trait Stage: Send + Sync + 'static {
 
 /// A stage with a model on a device: its work is split, so that the device never waits for the CPU.
 pub trait DeviceStage: Stage {
-    /// The prepared input of one row of a device batch (a mel window): a unit of work.
+    /// The prepared input of one row of a device batch, such as a mel window.
     type ModelInput: Send + Sync + 'static;
-    /// What the model makes of one unit: what a checkpoint inside a long recording holds.
+    /// The output of the model for one input, which a checkpoint inside a long recording holds.
     type ModelOutput: Send + Serialize + DeserializeOwned + 'static;
 
-    /// CPU lane: emits the units of one recording with their indices, in order and one at a time, so that memory stays
-    /// bounded; units whose outputs are stored (`is_done`) are not prepared. `emit` blocks while the device lane is busy
-    /// and returns false when the work is no longer wanted. Returns the number of units, stored ones included.
+    /// CPU lane: emits the inputs of one recording with their indices, in order and one at a time, so that memory stays
+    /// bounded; inputs whose outputs are stored (`is_done`) are not prepared. `emit` blocks while the device lane is
+    /// busy and returns false when the work is no longer wanted. Returns the number of inputs, stored ones included.
     ///
     /// # Errors
     /// A [`StageError`] for input that cannot be prepared.
@@ -71,11 +71,12 @@ pub trait DeviceStage: Stage {
         emit: &mut dyn FnMut(usize, Self::ModelInput) -> bool,
     ) -> Result<usize, StageError>;
 
-    /// A unit's share of its recording's length in seconds, for progress: those of all units that
-    /// [`prepare`](Self::prepare) counts sum to the length. It is not asked for units of follow-ups.
-    fn unit_audio_s(&self, input: Self::Input<'_>, index: usize) -> f64;
+    /// An input's share of its recording's length in seconds, for progress: those of all inputs that
+    /// [`prepare`](Self::prepare) counts sum to the length. It is not asked for inputs of follow-ups.
+    fn input_audio_s(&self, input: Self::Input<'_>, index: usize) -> f64;
 
-    /// Device lane: loads the model. Called once before the first work on the device, and never in a process without any.
+    /// Device lane: loads the model. Called once before the first work on the device, and never in a process without
+    /// any.
     ///
     /// # Errors
     /// A [`StageError`] that every recording fails with that needs the device.
@@ -88,18 +89,19 @@ pub trait DeviceStage: Stage {
     /// The device or the model does not work.
     fn health_probe(&self) -> Result<(), StageError>;
 
-    /// Device lane: draws units, possibly of several recordings, and completes each once through the flow, until the flow
-    /// gives none and every unit drawn is complete. It reports [progress](Flow::progressed) after each step of work:
-    /// without a step for minutes it is taken to hang.
+    /// Device lane: draws inputs, possibly of several recordings, and completes each once through the flow, until the
+    /// flow gives none and every input drawn is complete. It reports [progress](Flow::progressed) after each step of
+    /// work: without a step for minutes it is taken to hang.
     ///
     /// # Errors
-    /// A [`StageError`]; class `Device` when the device and not the input is at fault. Outputs given before it are kept.
+    /// A [`StageError`]; class `Device` when the device and not the input is at fault. Outputs given before it are
+    /// kept.
     fn infer(&self, flow: &mut dyn Flow<Self::ModelInput, Self::ModelOutput>) -> Result<(), StageError>;
 
-    /// CPU lane, each time that every unit so far is complete: emits the units that depend on those outputs (a window
+    /// CPU lane, each time that every input so far is complete: emits the inputs that depend on those outputs (a window
     /// whose language the other windows decide; the next window, prompted with the text before it), with indices from
-    /// `outputs.len()` on, as [`DeviceStage::prepare`] does. Returns their number; after 0 the outputs are complete. What
-    /// it emits depends on its arguments alone, so that an interrupted run asks for the same units again.
+    /// `outputs.len()` on, as [`DeviceStage::prepare`] does. Returns their number; after 0 the outputs are complete.
+    /// What it emits depends on its arguments alone, so that an interrupted run asks for the same inputs again.
     ///
     /// # Errors
     /// A [`StageError`] for input that cannot be prepared.
@@ -112,7 +114,7 @@ pub trait DeviceStage: Stage {
         Ok(0)
     }
 
-    /// CPU lane: turns the outputs, in the order of the units (those of follow-ups last), into the artifacts.
+    /// CPU lane: turns the outputs, in the order of the inputs (those of follow-ups last), into the artifacts.
     ///
     /// # Errors
     /// A [`StageError`] for outputs that make no artifact.

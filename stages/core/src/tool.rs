@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-/// The program that makes artifacts and what it computes with: stored with each artifact as provenance, never part of its
-/// key.
+/// The program that makes artifacts and what it computes with: stored with each artifact as provenance, never part of
+/// its key.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Tool {
     /// The program's version.

@@ -26,7 +26,7 @@ fn transcribe(source: &ModelSource, precision: Precision) -> Hypothesis {
     let unit = recognizer.prepare(&audio, Pass::of_window(0));
     let mut flow = ListFlow::new(vec![Arc::new(unit)], 1);
     recognizer.infer(&mut flow).unwrap();
-    flow.into_answers().unwrap().remove(0)
+    flow.into_outputs().unwrap().remove(0)
 }
 
 fn weights_len(folder: &Path) -> u64 {

@@ -93,7 +93,7 @@ impl Transcriber {
         let mut flow = ListFlow::new(inputs, RUN_BATCH);
         self.infer(&mut flow)?;
         let missing = || bug("outputs-missing", "a window was not answered".to_owned());
-        outputs.extend(flow.into_answers().ok_or_else(missing)?);
+        outputs.extend(flow.into_outputs().ok_or_else(missing)?);
         Ok(())
     }
 }
@@ -176,7 +176,7 @@ impl DeviceStage for Transcriber {
         self.emit_next(input, &[], is_done, emit)
     }
 
-    fn unit_audio_s(&self, (pcm, segments): Self::Input<'_>, index: usize) -> f64 {
+    fn input_audio_s(&self, (pcm, segments): Self::Input<'_>, index: usize) -> f64 {
         let length_s = |window: &Window| window.end_s - window.start_s;
         let all_s: f64 = segments.windows.iter().map(length_s).sum();
         segments.windows.get(index).map_or(0.0, |window| length_s(window) / all_s * pcm.duration_s())

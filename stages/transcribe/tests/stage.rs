@@ -64,7 +64,7 @@ fn push(inputs: &mut Vec<Arc<Unit>>, unit: Unit) -> bool {
 fn infer(transcriber: &Transcriber, inputs: Vec<Arc<Unit>>, capacity: usize) -> Vec<Output> {
     let mut flow = ListFlow::new(inputs, capacity);
     transcriber.infer(&mut flow).unwrap();
-    flow.into_answers().unwrap()
+    flow.into_outputs().unwrap()
 }
 
 #[test]

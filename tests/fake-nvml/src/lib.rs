@@ -1,8 +1,8 @@
 //! A scripted NVML library: tests admission, overheating and loss of GPUs with the real program and without a GPU.
 //!
 //! The environment variable [`SCRIPT_ENV`] names the script; it is read again on every call, so that a test may replace
-//! the file. Each line is `SECONDS GPU FIELD VALUE`: from so many seconds after the library's first `nvmlInit_v2` in the
-//! process on, the field of that GPU (a number from 0, or `*` for all) has the value. The latest line applies; `#`
+//! the file. Each line is `SECONDS GPU FIELD VALUE`: from so many seconds after the library's first `nvmlInit_v2` in
+//! the process on, the field of that GPU (a number from 0, or `*` for all) has the value. The latest line applies; `#`
 //! starts a comment.
 //!
 //! | field | value |

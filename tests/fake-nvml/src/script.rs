@@ -142,7 +142,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_latest_line_that_is_due_counts() {
+    fn script_follows_the_latest_line_that_is_due() {
         let script = Script::parse("3 1 temperature 90\n0 * temperature 50 # all\n\n1.5 1 temperature 86").unwrap();
         let temperature = |gpu, now_s| script.gpu(Some(gpu), now_s).get("temperature", 40);
         assert_eq!(temperature(1, 1.0), Answer::Value(50));
@@ -153,7 +153,7 @@ mod tests {
     }
 
     #[test]
-    fn errors_losses_processes_and_xids_come_when_they_are_due() {
+    fn script_gives_errors_losses_processes_and_xids_when_due() {
         let script = Script::parse("0 * gpus 2\n1 0 temperature error 999\n2 0 lost\n2 0 xid 79\n1 0 process 7 1024");
         let script = script.unwrap();
         assert_eq!(script.count(0.0), Answer::Value(2));
@@ -166,7 +166,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_that_cannot_be_understood_is_named() {
+    fn script_names_a_line_that_cannot_be_parsed() {
         let lines = [
             "x 0 lost",
             "0 x lost",

@@ -23,13 +23,13 @@ use super::stage_run::{Made, Width, guarded, take_next};
 const LEAST_PREPARING: usize = 2;
 
 /// A window in flight to the device.
-struct Unit {
+struct PendingWindow {
     window: Arc<ModelInput>,
     index: usize,
-    reply: Sender<Answered>,
+    reply: Sender<CompletedWindow>,
 }
 
-struct Answered {
+struct CompletedWindow {
     index: usize,
     drawn: Instant,
     output: ModelOutput,
@@ -49,8 +49,8 @@ pub(super) fn run(
     let (next, results) = (AtomicUsize::new(0), Mutex::new(Vec::with_capacity(items.len())));
     let put = |index: usize, result| results.lock().unwrap_or_else(PoisonError::into_inner).push((index, result));
     let work = thread::scope(|scope| {
-        let (feed, units) = sync_channel(2 * width.device_batch_size);
-        let mut flow = SharedFlow::new(units, width.device_batch_size);
+        let (feed, windows) = sync_channel(2 * width.device_batch_size);
+        let mut flow = SharedFlow::new(windows, width.device_batch_size);
         for _ in 0..width.threads.max(LEAST_PREPARING).min(items.len()) {
             let (feed, next, put) = (feed.clone(), &next, &put);
             scope.spawn(move || {
@@ -85,14 +85,14 @@ struct Recording<'a> {
     spec: &'a StageSpec,
     device: &'a dyn DeviceRunner,
     item: &'a Artifacts,
-    feed: SyncSender<Unit>,
+    feed: SyncSender<PendingWindow>,
     began: Instant,
 }
 
 /// Windows in flight to the device.
 struct Pending {
     count: usize,
-    answers: Receiver<Answered>,
+    completed: Receiver<CompletedWindow>,
 }
 
 impl Recording<'_> {
@@ -107,12 +107,12 @@ impl Recording<'_> {
         let mut outputs = Vec::new();
         let mut began = None;
         while pending.count > 0 {
-            let mut new: Vec<Answered> = pending.answers.iter().collect();
+            let mut new: Vec<CompletedWindow> = pending.completed.iter().collect();
             if new.len() < pending.count {
                 return Err(incomplete(self.spec.name));
             }
-            began = began.or_else(|| new.iter().map(|answered| answered.drawn).min());
-            new.sort_by_key(|answered| answered.index);
+            began = began.or_else(|| new.iter().map(|window| window.drawn).min());
+            new.sort_by_key(|window| window.index);
             outputs.extend(new.into_iter().map(|done| done.output));
             pending = self.send(|emit| self.device.follow_up(self.item, &mut outputs, emit))?;
         }
@@ -123,46 +123,47 @@ impl Recording<'_> {
 
     /// The output channel closes when all emitted windows are finished or dropped.
     fn send(&self, emit_all: impl FnOnce(&mut Emit<'_>) -> Result<usize, StageError>) -> Result<Pending, StageError> {
-        let (reply, answers) = channel();
-        let count =
-            emit_all(&mut |index, window| self.feed.send(Unit { window, index, reply: reply.clone() }).is_ok())?;
-        Ok(Pending { count, answers })
+        let (reply, completed) = channel();
+        let count = emit_all(&mut |index, window| {
+            self.feed.send(PendingWindow { window, index, reply: reply.clone() }).is_ok()
+        })?;
+        Ok(Pending { count, completed })
     }
 }
 
 fn incomplete(stage: StageName) -> StageError {
-    StageError::new(stage, ErrorClass::Device, "unanswered", "the device stopped before all windows were finished")
+    StageError::new(stage, ErrorClass::Device, "incomplete", "the device stopped before all windows were finished")
 }
 
 /// The flow of windows of all recordings to the device.
 struct SharedFlow {
-    units: Receiver<Unit>,
+    windows: Receiver<PendingWindow>,
     capacity: usize,
     /// Received and not drawn yet.
-    waiting: Option<Unit>,
-    under_way: HashMap<usize, (Unit, Instant)>,
+    waiting: Option<PendingWindow>,
+    in_flight: HashMap<usize, (PendingWindow, Instant)>,
     work: DeviceWork,
 }
 
 impl SharedFlow {
-    fn new(units: Receiver<Unit>, capacity: usize) -> Self {
-        Self { units, capacity, waiting: None, under_way: HashMap::new(), work: DeviceWork::default() }
+    fn new(windows: Receiver<PendingWindow>, capacity: usize) -> Self {
+        Self { windows, capacity, waiting: None, in_flight: HashMap::new(), work: DeviceWork::default() }
     }
 
     /// Waits for a window; false if there will be no more.
     fn wait(&mut self) -> bool {
         if self.waiting.is_none() {
-            self.waiting = self.units.recv().ok();
+            self.waiting = self.windows.recv().ok();
         }
         self.waiting.is_some()
     }
 
-    fn next(&mut self) -> Option<Unit> {
-        if self.under_way.is_empty() {
+    fn next(&mut self) -> Option<PendingWindow> {
+        if self.in_flight.is_empty() {
             // Without windows in flight the engine would stop and have to be restarted for the next window.
             self.wait();
         }
-        self.waiting.take().or_else(|| self.units.try_recv().ok())
+        self.waiting.take().or_else(|| self.windows.try_recv().ok())
     }
 }
 
@@ -172,21 +173,21 @@ impl Flow<ModelInput, ModelOutput> for SharedFlow {
     }
 
     fn draw(&mut self) -> Option<(usize, Arc<ModelInput>)> {
-        if self.under_way.len() >= self.capacity {
+        if self.in_flight.len() >= self.capacity {
             return None;
         }
-        let unit = self.next()?;
-        let (key, window) = (self.work.windows, Arc::clone(&unit.window));
-        self.under_way.insert(key, (unit, Instant::now()));
+        let pending = self.next()?;
+        let (key, window) = (self.work.windows, Arc::clone(&pending.window));
+        self.in_flight.insert(key, (pending, Instant::now()));
         self.work.windows += 1;
-        self.work.windows_at_once = self.work.windows_at_once.max(self.under_way.len());
+        self.work.windows_at_once = self.work.windows_at_once.max(self.in_flight.len());
         Some((key, window))
     }
 
-    fn answer(&mut self, key: usize, output: ModelOutput) {
-        if let Some((unit, drawn)) = self.under_way.remove(&key) {
+    fn complete(&mut self, key: usize, output: ModelOutput) {
+        if let Some((pending, drawn)) = self.in_flight.remove(&key) {
             // Fails only if the recording has already failed.
-            drop(unit.reply.send(Answered { index: unit.index, drawn, output }));
+            drop(pending.reply.send(CompletedWindow { index: pending.index, drawn, output }));
         }
     }
 }

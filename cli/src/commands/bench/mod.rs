@@ -12,7 +12,6 @@ mod device_run;
 mod measurement;
 mod message;
 mod process;
-mod recommendation;
 mod report;
 mod stage_run;
 mod worker;

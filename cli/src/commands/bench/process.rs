@@ -70,7 +70,8 @@ impl Process {
         }
     }
 
-    /// Starts the process in its own process group: an interrupt ends `bench`, and with it the process's standard input.
+    /// Starts the process in its own process group: an interrupt ends `bench`, and with it the process's standard
+    /// input.
     fn start(device: &DeviceId, threads: usize) -> Result<Self, ProcessError> {
         let program = std::env::current_exe().map_err(ProcessError::Start)?;
         let mut command = Command::new(program);

@@ -9,8 +9,7 @@ use serde_json::{Value, json};
 use stage_core::{DeviceId, RecipeStep, StageName};
 
 use super::combination::Combination;
-use super::measurement::{FailedRecording, Measurement, WARM_UPS};
-use super::recommendation::{MARGIN_PERCENT, recommended};
+use super::measurement::{FailedRecording, MARGIN_PERCENT, Measurement, WARM_UPS, recommended};
 use crate::exit::Exit;
 use crate::stages;
 use crate::table::clock;

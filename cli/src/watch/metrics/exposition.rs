@@ -156,7 +156,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_family_without_samples_is_left_out() {
+    fn family_without_samples_is_left_out() {
         let mut page = Exposition::default();
         page.family::<0>("empty_total", Kind::Counter, "Nothing.", []);
         assert_eq!(page.text(), "");
@@ -164,7 +164,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn any_label_and_value_reads_back(label in "(?s).*", value in prop::num::f64::NORMAL) {
+        fn labels_and_values_read_back(label in "(?s).*", value in prop::num::f64::NORMAL) {
             let mut page = Exposition::default();
             page.family("a_total", Kind::Counter, "A \\ help\nof two lines.", [([("l", label.clone())], value)]);
             let samples = parse(&page.text()).unwrap();

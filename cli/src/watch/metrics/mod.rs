@@ -8,8 +8,8 @@ use std::path::{Path, PathBuf};
 use scheduler::protocol::Lane;
 
 use self::exposition::{Exposition, Kind};
-use super::names::label;
-use super::tally::{StageTally, Tally};
+use super::counters::{Counters, StageCounters};
+use super::description::label;
 use crate::replace::replace;
 
 /// Interval between two writes, in seconds.
@@ -27,9 +27,9 @@ impl Metrics {
     ///
     /// # Errors
     /// The file cannot be written.
-    pub(crate) fn create(path: &Path, tally: &Tally, now_us: u64) -> io::Result<Self> {
+    pub(crate) fn create(path: &Path, counters: &Counters, now_us: u64) -> io::Result<Self> {
         let mut metrics = Self { path: path.to_owned(), written_at_s: 0.0 };
-        metrics.write(tally, 0.0, now_us)?;
+        metrics.write(counters, 0.0, now_us)?;
         Ok(metrics)
     }
 
@@ -37,30 +37,30 @@ impl Metrics {
     ///
     /// # Errors
     /// The file cannot be written; it is as it was.
-    pub(crate) fn refresh(&mut self, tally: &Tally, at_s: f64, now_us: u64) -> io::Result<()> {
+    pub(crate) fn refresh(&mut self, counters: &Counters, at_s: f64, now_us: u64) -> io::Result<()> {
         if at_s - self.written_at_s < EVERY_S {
             return Ok(());
         }
-        self.write(tally, at_s, now_us)
+        self.write(counters, at_s, now_us)
     }
 
     /// Replaces the file now: `at_s` seconds after the start of the run, `now_us` microseconds since 1970.
     ///
     /// # Errors
     /// The file cannot be written; it is as it was.
-    pub(crate) fn write(&mut self, tally: &Tally, at_s: f64, now_us: u64) -> io::Result<()> {
+    pub(crate) fn write(&mut self, counters: &Counters, at_s: f64, now_us: u64) -> io::Result<()> {
         self.written_at_s = at_s;
-        replace(&self.path, render(tally, at_s, now_us).as_bytes())
+        replace(&self.path, render(counters, at_s, now_us).as_bytes())
     }
 }
 
-fn render(tally: &Tally, at_s: f64, now_us: u64) -> String {
+fn render(counters: &Counters, at_s: f64, now_us: u64) -> String {
     let mut page = Exposition::default();
-    audio(&mut page, tally);
-    files(&mut page, tally);
-    stages(&mut page, tally);
-    workers(&mut page, tally);
-    let incidents = tally.incidents.iter().map(|(kind, n)| ([("kind", label(kind))], *n as f64));
+    audio(&mut page, counters);
+    files(&mut page, counters);
+    stages(&mut page, counters);
+    workers(&mut page, counters);
+    let incidents = counters.incidents.iter().map(|(kind, n)| ([("kind", label(kind))], *n as f64));
     page.family("earwitness_incidents_total", Kind::Counter, "Incidents of the run, by kind.", incidents);
     page.single("earwitness_run_seconds", Kind::Gauge, "Seconds since the run began.", at_s);
     page.single(
@@ -72,8 +72,8 @@ fn render(tally: &Tally, at_s: f64, now_us: u64) -> String {
     page.text()
 }
 
-fn audio(page: &mut Exposition, tally: &Tally) {
-    let work = &tally.work;
+fn audio(page: &mut Exposition, counters: &Counters) {
+    let work = &counters.work;
     let gauge = Kind::Gauge;
     page.single("earwitness_audio_seconds", gauge, "Audio of all recordings of the run.", work.total_s());
     page.single(
@@ -84,7 +84,7 @@ fn audio(page: &mut Exposition, tally: &Tally) {
     );
     page.single("earwitness_audio_seconds_reused", gauge, "Audio done that was cached.", work.reused_s());
     page.single("earwitness_audio_seconds_remaining", gauge, "Audio still to do.", work.remaining_s());
-    let eta = tally.eta_s().into_iter().map(|eta_s| ([], eta_s));
+    let eta = counters.eta_s().into_iter().map(|eta_s| ([], eta_s));
     page.family(
         "earwitness_eta_seconds",
         gauge,
@@ -93,32 +93,32 @@ fn audio(page: &mut Exposition, tally: &Tally) {
     );
 }
 
-fn files(page: &mut Exposition, tally: &Tally) {
-    page.single("earwitness_files", Kind::Gauge, "Files of the run.", tally.files.planned as f64);
-    let ends = [("done", tally.files.done), ("failed", tally.files.failed)];
+fn files(page: &mut Exposition, counters: &Counters) {
+    page.single("earwitness_files", Kind::Gauge, "Files of the run.", counters.files.planned as f64);
+    let ends = [("done", counters.files.done), ("failed", counters.files.failed)];
     let ends = ends.into_iter().map(|(end, n)| ([("end", end.to_owned())], n as f64));
     page.family("earwitness_files_ended_total", Kind::Counter, "Files by result.", ends);
 }
 
-fn stages(page: &mut Exposition, tally: &Tally) {
-    let stages = || tally.stages.iter().map(|(stage, counts)| ([("stage", stage.to_string())], counts));
-    let mut counter = |name, help, value: fn(&StageTally) -> f64| {
+fn stages(page: &mut Exposition, counters: &Counters) {
+    let stages = || counters.stages.iter().map(|(stage, counts)| ([("stage", stage.to_string())], counts));
+    let mut counter = |name, help, value: fn(&StageCounters) -> f64| {
         page.family(name, Kind::Counter, help, stages().map(|(labels, counts)| (labels, value(counts))));
     };
     counter("earwitness_stages_committed_total", "Artifacts computed and committed.", |counts| counts.committed as f64);
     counter("earwitness_stages_reused_total", "Cached artifacts that were reused.", |counts| counts.reused as f64);
-    counter("earwitness_parts_committed_total", "Window checkpoints computed and committed.", |counts| {
-        counts.parts as f64
+    counter("earwitness_checkpoints_committed_total", "Window checkpoints computed and committed.", |counts| {
+        counts.checkpoints as f64
     });
-    let seconds = tally.stages.iter().flat_map(|(stage, counts)| {
+    let seconds = counters.stages.iter().flat_map(|(stage, counts)| {
         [(Lane::Cpu, counts.cpu_us), (Lane::Device, counts.device_us)]
             .map(|(lane, us)| ([("stage", stage.to_string()), ("lane", label(&lane))], us as f64 / 1e6))
     });
     page.family("earwitness_stage_seconds_total", Kind::Counter, "Thread time by stage and lane.", seconds);
 }
 
-fn workers(page: &mut Exposition, tally: &Tally) {
-    let workers = &tally.workers;
+fn workers(page: &mut Exposition, counters: &Counters) {
+    let workers = &counters.workers;
     page.single("earwitness_workers_up", Kind::Gauge, "Workers that can compute now.", workers.up() as f64);
     let states = workers
         .iter()
@@ -130,11 +130,11 @@ fn workers(page: &mut Exposition, tally: &Tally) {
     });
     page.family("earwitness_busy_seconds_total", Kind::Counter, "Thread time by worker and lane.", busy);
     let of_each = || workers.iter().map(|(id, worker)| ([("worker", id.to_string())], worker));
-    let units = of_each().map(|(labels, worker)| (labels, worker.device.units as f64));
-    page.family("earwitness_device_units_total", Kind::Counter, "Windows that the device finished.", units);
-    let unit_s = of_each().map(|(labels, worker)| (labels, worker.device.unit_us as f64 / 1e6));
+    let inputs = of_each().map(|(labels, worker)| (labels, worker.device.inputs as f64));
+    page.family("earwitness_device_inputs_total", Kind::Counter, "Windows that the device finished.", inputs);
+    let input_s = of_each().map(|(labels, worker)| (labels, worker.device.input_us as f64 / 1e6));
     let help = "Device time multiplied by the windows in flight.";
-    page.family("earwitness_device_unit_seconds_total", Kind::Counter, help, unit_s);
+    page.family("earwitness_device_input_seconds_total", Kind::Counter, help, input_s);
 }
 
 #[cfg(test)]
@@ -146,8 +146,8 @@ mod tests {
     use super::*;
     use crate::watch::samples::{TRANSCRIBE, incident, item, span, worker};
 
-    fn tally() -> Tally {
-        let mut tally = Tally::new(&[item("a", 100.0), item("b", 50.0)], 1);
+    fn counters() -> Counters {
+        let mut counters = Counters::new(&[item("a", 100.0), item("b", 50.0)], 1);
         let call = span(Lane::Device, 0, TRANSCRIBE, 1, 8, 0..2_500_000);
         for event in [
             Event::WorkerUp { worker: worker(0), pid: 42 },
@@ -156,9 +156,9 @@ mod tests {
             Event::Incident(incident(IncidentKind::DeviceThrottled, Some("cpu:0"), "80 C")),
             Event::ItemDone { index: 0 },
         ] {
-            tally.observe(&event, 10.0);
+            counters.observe(&event, 10.0);
         }
-        tally
+        counters
     }
 
     fn value(samples: &[Sample], name: &str, labels: &[(&str, &str)]) -> f64 {
@@ -168,8 +168,8 @@ mod tests {
     }
 
     #[test]
-    fn the_file_holds_what_was_counted() {
-        let samples = parse(&render(&tally(), 12.0, 1_700_000_000_500_000)).unwrap();
+    fn file_has_the_counters() {
+        let samples = parse(&render(&counters(), 12.0, 1_700_000_000_500_000)).unwrap();
         for (name, labels, expected) in [
             ("earwitness_audio_seconds", &[][..], 150.0),
             ("earwitness_audio_seconds_done", &[], 75.0),
@@ -179,8 +179,8 @@ mod tests {
             ("earwitness_stage_seconds_total", &[("stage", "transcribe"), ("lane", "device")], 2.5),
             ("earwitness_busy_seconds_total", &[("worker", "cpu:0"), ("lane", "device")], 2.5),
             ("earwitness_busy_seconds_total", &[("worker", "cpu:0"), ("lane", "cpu")], 0.0),
-            ("earwitness_device_unit_seconds_total", &[("worker", "cpu:0")], 20.0),
-            ("earwitness_device_units_total", &[("worker", "cpu:0")], 8.0),
+            ("earwitness_device_input_seconds_total", &[("worker", "cpu:0")], 20.0),
+            ("earwitness_device_inputs_total", &[("worker", "cpu:0")], 8.0),
             ("earwitness_incidents_total", &[("kind", "device-throttled")], 1.0),
             ("earwitness_worker_state", &[("worker", "cpu:0"), ("state", "throttled")], 1.0),
             ("earwitness_workers_up", &[], 1.0),
@@ -193,19 +193,19 @@ mod tests {
     }
 
     #[test]
-    fn the_file_is_replaced_every_two_seconds_and_not_more_often() {
+    fn file_is_replaced_every_two_seconds_and_not_more_often() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("metrics.prom");
         let run_s = || {
             let text = std::fs::read_to_string(&path).unwrap();
             value(&parse(&text).unwrap(), "earwitness_run_seconds", &[])
         };
-        let tally = tally();
-        let mut metrics = Metrics::create(&path, &tally, 0).unwrap();
-        metrics.refresh(&tally, 1.9, 0).unwrap();
+        let counters = counters();
+        let mut metrics = Metrics::create(&path, &counters, 0).unwrap();
+        metrics.refresh(&counters, 1.9, 0).unwrap();
         assert_eq!(run_s(), 0.0);
-        metrics.refresh(&tally, 2.0, 0).unwrap();
-        metrics.refresh(&tally, 3.9, 0).unwrap();
+        metrics.refresh(&counters, 2.0, 0).unwrap();
+        metrics.refresh(&counters, 3.9, 0).unwrap();
         assert_eq!(run_s(), 2.0);
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1, "nothing is left beside it");
     }

@@ -8,7 +8,7 @@ use scheduler::coordinator::WorkerId;
 use scheduler::store::RecordingEntry;
 
 use super::lines;
-use crate::watch::tally::Tally;
+use crate::watch::counters::Counters;
 
 /// Interval between two redraws, in seconds; events are much more frequent.
 const EVERY_S: f64 = 0.1;
@@ -30,14 +30,14 @@ impl Bars {
         Self { all, total, workers: BTreeMap::new(), shown_at_s: f64::NEG_INFINITY }
     }
 
-    pub(super) fn show(&mut self, items: &[RecordingEntry], tally: &Tally, at_s: f64) {
+    pub(super) fn show(&mut self, items: &[RecordingEntry], counters: &Counters, at_s: f64) {
         if at_s - self.shown_at_s < EVERY_S {
             return;
         }
         self.shown_at_s = at_s;
-        self.total.set_position(milliseconds(tally.work.total_s() - tally.work.remaining_s()));
-        self.total.set_message(lines::summary(tally, at_s));
-        for (id, worker) in tally.workers.iter() {
+        self.total.set_position(milliseconds(counters.work.total_s() - counters.work.remaining_s()));
+        self.total.set_message(lines::summary(counters, at_s));
+        for (id, worker) in counters.workers.iter() {
             self.worker(id).set_message(lines::worker(worker, items, at_s));
         }
     }

@@ -5,17 +5,16 @@ use scheduler::store::RecordingEntry;
 use serde_json::{Value, json};
 
 use crate::table::clock;
-use crate::watch::failure::FileFailure;
-use crate::watch::names::label;
-use crate::watch::tally::Tally;
-use crate::watch::workers::{State, WorkerTally};
+use crate::watch::counters::Counters;
+use crate::watch::description::{FileFailure, label};
+use crate::watch::workers::{State, WorkerCounters};
 
 /// `1.20/3.40 h, 244.1x real time, ETA 12:34, 12/183 files, 1 failed`.
-pub(super) fn summary(tally: &Tally, at_s: f64) -> String {
-    let (work, files) = (&tally.work, tally.files);
+pub(super) fn summary(counters: &Counters, at_s: f64) -> String {
+    let (work, files) = (&counters.work, counters.files);
     let hours = |seconds: f64| seconds / 3600.0;
-    let speed = tally.pace.speed().unwrap_or_else(|| average_speed(tally, at_s));
-    let eta = match tally.eta_s() {
+    let speed = counters.pace.speed().unwrap_or_else(|| average_speed(counters, at_s));
+    let eta = match counters.eta_s() {
         Some(eta_s) if work.remaining_s() > 0.0 => format!(", ETA {}", clock(eta_s)),
         _ => String::new(),
     };
@@ -30,25 +29,25 @@ pub(super) fn summary(tally: &Tally, at_s: f64) -> String {
 }
 
 /// ` 122.0x  transcribe infer call-3`, with the state before it if it is not `up`.
-pub(super) fn worker(worker: &WorkerTally, items: &[RecordingEntry], at_s: f64) -> String {
+pub(super) fn worker(worker: &WorkerCounters, items: &[RecordingEntry], at_s: f64) -> String {
     let state = if worker.state == State::Up { String::new() } else { format!("{}  ", worker.state.name()) };
-    format!("{:6.1}x  {state}{}", worker.speed(at_s), doing(worker, items))
+    format!("{:6.1}x  {state}{}", worker.speed(at_s), current_work(worker, items))
 }
 
 /// The summary and every worker, in one line.
-pub(super) fn plain(items: &[RecordingEntry], tally: &Tally, at_s: f64) -> String {
-    let workers = tally.workers.iter().map(|(id, of)| format!("; {id} {}", worker(of, items, at_s).trim_start()));
-    summary(tally, at_s) + &workers.collect::<String>()
+pub(super) fn plain(items: &[RecordingEntry], counters: &Counters, at_s: f64) -> String {
+    let workers = counters.workers.iter().map(|(id, of)| format!("; {id} {}", worker(of, items, at_s).trim_start()));
+    summary(counters, at_s) + &workers.collect::<String>()
 }
 
 /// The numbers as one JSON object. A value without an estimate is null.
-pub(super) fn json(items: &[RecordingEntry], tally: &Tally, at_s: f64) -> Value {
-    let (work, files) = (&tally.work, tally.files);
-    let workers = tally.workers.iter().map(|(id, worker)| {
+pub(super) fn json(items: &[RecordingEntry], counters: &Counters, at_s: f64) -> Value {
+    let (work, files) = (&counters.work, counters.files);
+    let workers = counters.workers.iter().map(|(id, worker)| {
         json!({
             "worker": id.to_string(),
             "state": worker.state.name(),
-            "doing": worker.doing.map(|_| doing(worker, items)),
+            "current_work": worker.current_work.map(|_| current_work(worker, items)),
             "device_lane_busy": worker.progress.device.busy > 0,
             "audio_done_s": worker.audio_s,
             "speed": worker.speed(at_s),
@@ -63,9 +62,9 @@ pub(super) fn json(items: &[RecordingEntry], tally: &Tally, at_s: f64) -> Value 
         "files_failed": files.failed,
         "files_total": files.planned,
         "elapsed_s": at_s,
-        "eta_s": tally.eta_s(),
-        "speed": average_speed(tally, at_s),
-        "recent_speed": tally.pace.speed(),
+        "eta_s": counters.eta_s(),
+        "speed": average_speed(counters, at_s),
+        "recent_speed": counters.pace.speed(),
         "workers": workers.collect::<Vec<_>>(),
     })
 }
@@ -90,13 +89,13 @@ pub(super) fn file_failed(failure: &FileFailure) -> Value {
 }
 
 /// Seconds of audio computed per second since the start of the run.
-fn average_speed(tally: &Tally, at_s: f64) -> f64 {
-    tally.work.computed_s() / at_s.max(1e-3)
+fn average_speed(counters: &Counters, at_s: f64) -> f64 {
+    counters.work.computed_s() / at_s.max(1e-3)
 }
 
-fn doing(worker: &WorkerTally, items: &[RecordingEntry]) -> String {
-    match worker.doing {
-        Some(doing) => format!("{} {} {}", doing.stage, label(&doing.phase), items[doing.index].name),
+fn current_work(worker: &WorkerCounters, items: &[RecordingEntry]) -> String {
+    match worker.current_work {
+        Some(current) => format!("{} {} {}", current.stage, label(&current.phase), items[current.index].name),
         None => "waiting for work".to_owned(),
     }
 }
@@ -114,48 +113,48 @@ mod tests {
     }
 
     /// One worker, ten seconds after it came up, with a tenth of the long recording transcribed.
-    fn tally() -> Tally {
-        let mut tally = Tally::new(&items(), 0);
+    fn counters() -> Counters {
+        let mut counters = Counters::new(&items(), 0);
         let (indices, stage, worker) = (vec![0], TRANSCRIBE, worker_id(0));
-        tally.observe(&Event::WorkerUp { worker: worker.clone(), pid: 42 }, 5.0);
+        counters.observe(&Event::WorkerUp { worker: worker.clone(), pid: 42 }, 5.0);
         let phase = Phase::Infer;
-        tally.observe(&Event::StageStarted { indices: indices.clone(), stage, phase, worker: worker.clone() }, 6.0);
-        tally.observe(&Event::CheckpointCommitted { indices, stage, worker, audio_s: 720.0 }, 15.0);
-        tally
+        counters.observe(&Event::StageStarted { indices: indices.clone(), stage, phase, worker: worker.clone() }, 6.0);
+        counters.observe(&Event::CheckpointCommitted { indices, stage, worker, audio_s: 720.0 }, 15.0);
+        counters
     }
 
     #[test]
-    fn a_part_of_a_long_recording_gives_speed_and_eta() {
-        let tally = tally();
-        assert_eq!(summary(&tally, 15.0), "0.15/3.00 h, 54.0x real time, ETA 3:10, 0/2 files");
-        let json = json(&items(), &tally, 15.0);
+    fn checkpoint_of_a_long_recording_gives_speed_and_eta() {
+        let counters = counters();
+        assert_eq!(summary(&counters, 15.0), "0.15/3.00 h, 54.0x real time, ETA 3:10, 0/2 files");
+        let json = json(&items(), &counters, 15.0);
         assert_eq!(json["eta_s"], 190.0);
         assert_eq!(json["recent_speed"], 54.0);
         assert_eq!(json["speed"], 36.0);
-        assert_eq!(json["workers"][0]["doing"], "transcribe infer long");
+        assert_eq!(json["workers"][0]["current_work"], "transcribe infer long");
     }
 
     #[test]
-    fn an_eta_without_a_basis_is_null_and_not_shown() {
-        let tally = Tally::new(&items(), 0);
-        assert_eq!(json(&items(), &tally, 1.0)["eta_s"], Value::Null);
-        assert!(!summary(&tally, 1.0).contains("ETA"));
+    fn eta_without_an_estimate_is_null_and_not_shown() {
+        let counters = Counters::new(&items(), 0);
+        assert_eq!(json(&items(), &counters, 1.0)["eta_s"], Value::Null);
+        assert!(!summary(&counters, 1.0).contains("ETA"));
     }
 
     #[test]
-    fn a_paused_device_shows_so() {
-        let mut tally = tally();
+    fn plain_line_shows_a_paused_device() {
+        let mut counters = counters();
         let hot = Event::Incident(incident(IncidentKind::DevicePaused, Some("cpu:0"), "86 C"));
-        tally.observe(&hot, 15.0);
-        let line = plain(&items(), &tally, 15.0);
+        counters.observe(&hot, 15.0);
+        let line = plain(&items(), &counters, 15.0);
         assert!(line.ends_with("; cpu:0 54.0x  paused  transcribe infer long"), "{line}");
-        assert_eq!(json(&items(), &tally, 15.0)["workers"][0]["state"], "paused");
-        let told = event(&hot).unwrap();
-        assert_eq!((&told["event"], &told["kind"]), (&json!("incident"), &json!("device-paused")));
+        assert_eq!(json(&items(), &counters, 15.0)["workers"][0]["state"], "paused");
+        let line = event(&hot).unwrap();
+        assert_eq!((&line["event"], &line["kind"]), (&json!("incident"), &json!("device-paused")));
     }
 
     #[test]
-    fn programs_are_told_of_failed_files_at_once() {
+    fn file_failed_has_path_stage_class_and_message() {
         let error = StageError::new(DECODE, ErrorClass::BadInput, "unsupported-codec", "no codec");
         let failure = FileFailure::of_stage("/calls/short".as_ref(), &error);
         assert_eq!(

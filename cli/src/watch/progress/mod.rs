@@ -10,9 +10,8 @@ use scheduler::store::RecordingEntry;
 use serde_json::json;
 
 use self::bars::Bars;
-use super::failure::FileFailure;
-use super::names::label;
-use super::tally::Tally;
+use super::counters::Counters;
+use super::description::{FileFailure, label};
 use crate::args::ProgressMode as Mode;
 
 /// Seconds between plain or JSON lines.
@@ -33,9 +32,9 @@ enum View {
 
 impl Progress {
     /// A display of the given kind.
-    pub(crate) fn new(mode: Mode, tally: &Tally) -> Self {
+    pub(crate) fn new(mode: Mode, counters: &Counters) -> Self {
         let view = match mode {
-            Mode::Auto if std::io::stderr().is_terminal() => View::Bars(Bars::new(tally.work.total_s())),
+            Mode::Auto if std::io::stderr().is_terminal() => View::Bars(Bars::new(counters.work.total_s())),
             Mode::Auto | Mode::Plain => View::Plain,
             Mode::Json => View::Json,
             Mode::None => View::None,
@@ -44,7 +43,7 @@ impl Progress {
     }
 
     /// Handles an event that happened `at_s` seconds after the start of the run; the counters include it.
-    pub(crate) fn observe(&mut self, event: &Event, items: &[RecordingEntry], tally: &Tally, at_s: f64) {
+    pub(crate) fn observe(&mut self, event: &Event, items: &[RecordingEntry], counters: &Counters, at_s: f64) {
         match &self.view {
             View::Json => {
                 if let Some(line) = lines::event(event) {
@@ -54,7 +53,7 @@ impl Progress {
             View::Bars(_) | View::Plain => self.remark(event),
             View::None => {}
         }
-        self.refresh(items, tally, at_s);
+        self.refresh(items, counters, at_s);
     }
 
     /// A file failed.
@@ -82,10 +81,10 @@ impl Progress {
     }
 
     /// Clears the bars, or writes the last line.
-    pub(crate) fn finish(&mut self, items: &[RecordingEntry], tally: &Tally, at_s: f64) {
+    pub(crate) fn finish(&mut self, items: &[RecordingEntry], counters: &Counters, at_s: f64) {
         match &self.view {
             View::Bars(bars) => bars.clear(),
-            View::Plain | View::Json => self.line(items, tally, at_s),
+            View::Plain | View::Json => self.line(items, counters, at_s),
             View::None => {}
         }
     }
@@ -99,19 +98,19 @@ impl Progress {
         }
     }
 
-    fn refresh(&mut self, items: &[RecordingEntry], tally: &Tally, at_s: f64) {
+    fn refresh(&mut self, items: &[RecordingEntry], counters: &Counters, at_s: f64) {
         match &mut self.view {
-            View::Bars(bars) => bars.show(items, tally, at_s),
-            View::Plain | View::Json if at_s - self.line_at_s >= EVERY_S => self.line(items, tally, at_s),
+            View::Bars(bars) => bars.show(items, counters, at_s),
+            View::Plain | View::Json if at_s - self.line_at_s >= EVERY_S => self.line(items, counters, at_s),
             _ => {}
         }
     }
 
-    fn line(&mut self, items: &[RecordingEntry], tally: &Tally, at_s: f64) {
+    fn line(&mut self, items: &[RecordingEntry], counters: &Counters, at_s: f64) {
         self.line_at_s = at_s;
         match &self.view {
-            View::Json => eprintln!("{}", lines::json(items, tally, at_s)),
-            _ => eprintln!("{}", lines::plain(items, tally, at_s)),
+            View::Json => eprintln!("{}", lines::json(items, counters, at_s)),
+            _ => eprintln!("{}", lines::plain(items, counters, at_s)),
         }
         let _ = std::io::stderr().flush();
     }

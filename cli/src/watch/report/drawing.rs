@@ -7,7 +7,7 @@ use super::timeline::{Row, Timeline, kinds, sum};
 
 /// Approximate number of columns in all rows together; it limits the size of the file.
 const COLUMNS: usize = 6000;
-/// The height of a row in units of the drawing.
+/// The height of a row in inputs of the drawing.
 const HEIGHT: u32 = 100;
 /// Possible intervals between two ticks of the time axis, in seconds.
 const STEPS_S: [f64; 24] = [
@@ -95,7 +95,7 @@ impl Scale {
     }
 }
 
-/// Equal neighbours become one rectangle.
+/// Equal neighbors become one rectangle.
 fn path(columns: &[Vec<u32>], kind: usize) -> String {
     let edges = |levels: &Vec<u32>| (if kind == 0 { 0 } else { levels[kind - 1] }, levels[kind]);
     let mut path = String::new();
@@ -119,7 +119,7 @@ mod tests {
     use scheduler::protocol::Lane;
 
     #[test]
-    fn a_busy_device_lane_is_full_and_equal_columns_are_one_rectangle() {
+    fn areas_of_a_busy_lane_are_full_and_equal_columns_are_one_rectangle() {
         let mut timeline = Timeline::new(0);
         for (start, end) in [(0, 400_000), (400_000, 500_000)] {
             timeline.add(&worker(0), &span(Lane::Device, 0, TRANSCRIBE, 1, 8, start..end), 1_000_000);
@@ -130,7 +130,7 @@ mod tests {
     }
 
     #[test]
-    fn stages_that_share_a_column_stand_upon_each_other() {
+    fn areas_of_stages_in_one_column_are_stacked() {
         let mut timeline = Timeline::new(0);
         timeline.add(&worker(0), &span(Lane::Cpu, 0, DECODE, 1, 0, 0..500), 1_000);
         timeline.add(&worker(0), &span(Lane::Cpu, 1, ALIGN, 1, 0, 0..1_000), 1_000);
@@ -141,7 +141,7 @@ mod tests {
     }
 
     #[test]
-    fn the_axis_has_few_round_marks_whatever_the_length() {
+    fn axis_has_few_round_marks_at_any_length() {
         for wall_s in [0.001, 0.3, 7.0, 61.0, 3_000.0, 93_600.0, 9e6] {
             let mut timeline = Timeline::new(0);
             let us = (wall_s * 1e6) as u64;

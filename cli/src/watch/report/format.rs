@@ -59,7 +59,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn numbers_read_well() {
+    fn numbers_are_formatted_for_people() {
         assert_eq!([0, 999, 1000, 1_234_567].map(count), ["0", "999", "1,000", "1,234,567"]);
         assert_eq!([0.0, 0.314, 42.04, 61.0, 3_723.0].map(duration), ["0 s", "0.31 s", "42.0 s", "1:01", "1:02:03"]);
         assert_eq!([0.0031, 0.254].map(short), ["3.1 ms", "0.25 s"]);

@@ -15,8 +15,8 @@ use scheduler::store::{Failure, Incident, RecordingEntry};
 use self::page::Page;
 use self::timeline::Timeline;
 use super::Ending;
-use super::failure::FileFailure;
-use super::tally::Tally;
+use super::counters::Counters;
+use super::description::FileFailure;
 use crate::replace::replace;
 
 /// Largest number of listed incidents and failures; all are counted.
@@ -41,7 +41,7 @@ struct List<T> {
 
 /// The command and its result.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Occasion<'a> {
+pub(crate) struct RunInfo<'a> {
     pub(crate) command: &'a str,
     pub(crate) ending: &'a Ending,
     /// How long the run took, in seconds.
@@ -83,11 +83,11 @@ impl Report {
     pub(crate) fn write(
         &self,
         path: &Path,
-        occasion: &Occasion<'_>,
-        tally: &Tally,
+        info: &RunInfo<'_>,
+        counters: &Counters,
         items: &[RecordingEntry],
     ) -> io::Result<()> {
-        let page = Page::new(self, occasion, tally, items).render().map_err(io::Error::other)?;
+        let page = Page::new(self, info, counters, items).render().map_err(io::Error::other)?;
         replace(path, page.as_bytes())
     }
 }

@@ -9,13 +9,12 @@ use stage_core::{Measured, StageName};
 use super::drawing::{Area, Mark, Scale};
 use super::format::{count, duration, percent, short, times};
 use super::timeline::{Kind, LaneOrder, kinds};
-use super::{Occasion, Report};
+use super::{Report, RunInfo};
 use crate::export::utc;
 use crate::watch::Ending;
-use crate::watch::failure::FileFailure;
-use crate::watch::names::label;
-use crate::watch::tally::{StageTally, Tally};
-use crate::watch::workers::WorkerTally;
+use crate::watch::counters::{Counters, StageCounters};
+use crate::watch::description::{FileFailure, label};
+use crate::watch::workers::WorkerCounters;
 
 /// Files in the table of the slowest.
 const SLOWEST: usize = 20;
@@ -68,8 +67,8 @@ struct WorkerRow {
     state: &'static str,
     device_busy: Measured<String>,
     cpu_busy: Measured<String>,
-    units: String,
-    units_at_once: Measured<String>,
+    inputs: String,
+    inputs_at_once: Measured<String>,
     audio: String,
     speed: String,
 }
@@ -78,7 +77,7 @@ struct StageRow {
     name: &'static str,
     committed: String,
     reused: String,
-    parts: String,
+    checkpoints: String,
     cpu: String,
     device: String,
     elapsed: String,
@@ -105,10 +104,15 @@ struct SlowRow {
 }
 
 impl<'a> Page<'a> {
-    pub(super) fn new(report: &'a Report, occasion: &Occasion<'a>, tally: &Tally, items: &'a [RecordingEntry]) -> Self {
-        let scale = Scale::new(&report.timeline, occasion.wall_s);
-        let (ending, tone, reason) = match occasion.ending {
-            Ending::Finished if tally.files.failed > 0 => ("finished, with failures", "warn", None),
+    pub(super) fn new(
+        report: &'a Report,
+        info: &RunInfo<'a>,
+        counters: &Counters,
+        items: &'a [RecordingEntry],
+    ) -> Self {
+        let scale = Scale::new(&report.timeline, info.wall_s);
+        let (ending, tone, reason) = match info.ending {
+            Ending::Finished if counters.files.failed > 0 => ("finished, with failures", "warn", None),
             Ending::Finished => ("finished", "good", None),
             Ending::Interrupted => ("interrupted; run the same command to resume", "warn", None),
             Ending::Broken(reason) => ("aborted", "bad", Some(reason.as_str())),
@@ -117,31 +121,31 @@ impl<'a> Page<'a> {
         let incidents = report.incidents.listed.iter().enumerate();
         Self {
             version: env!("CARGO_PKG_VERSION"),
-            command: occasion.command,
+            command: info.command,
             began: utc(report.began_us / 1000),
-            ended: utc(report.began_us / 1000 + (occasion.wall_s * 1e3) as u64),
+            ended: utc(report.began_us / 1000 + (info.wall_s * 1e3) as u64),
             ending,
             tone,
             reason,
-            facts: facts(tally, occasion.wall_s),
+            facts: facts(counters, info.wall_s),
             marks: scale.marks(),
             kinds: kinds(),
-            lanes: lanes(report, &scale, tally, occasion.wall_s),
-            workers: tally.workers.iter().map(|(id, of)| worker(id, of, occasion.wall_s)).collect(),
-            stages: tally.stages.iter().map(|(name, of)| stage(name, of)).collect(),
+            lanes: lanes(report, &scale, counters, info.wall_s),
+            workers: counters.workers.iter().map(|(id, of)| worker(id, of, info.wall_s)).collect(),
+            stages: counters.stages.iter().map(|(name, of)| stage(name, of)).collect(),
             incidents: incidents.map(|(i, of)| incident(i + 1, of, since(of), &scale)).collect(),
             more_incidents: report.incidents.more,
             failures: &report.failures.listed,
             more_failures: report.failures.more,
-            slowest: tally.slowest(SLOWEST).into_iter().map(|(index, s)| slow(&items[index], s)).collect(),
+            slowest: counters.slowest(SLOWEST).into_iter().map(|(index, s)| slow(&items[index], s)).collect(),
             scale,
         }
     }
 }
 
-fn facts(tally: &Tally, wall_s: f64) -> Vec<Fact> {
-    let (files, work) = (tally.files, &tally.work);
-    let sum = |of: fn(&StageTally) -> u64| tally.stages.iter().map(|(_, tally)| of(tally)).sum::<u64>();
+fn facts(counters: &Counters, wall_s: f64) -> Vec<Fact> {
+    let (files, work) = (counters.files, &counters.work);
+    let sum = |of: fn(&StageCounters) -> u64| counters.stages.iter().map(|(_, counters)| of(counters)).sum::<u64>();
     let open = files.planned.saturating_sub(files.done + files.failed);
     let named = |n: u64, name: &str| if n == 0 { String::new() } else { format!(", {} {name}", count(n)) };
     let files_detail = format!(
@@ -151,7 +155,7 @@ fn facts(tally: &Tally, wall_s: f64) -> Vec<Fact> {
         named(open as u64, "not finished")
     );
     let reused_audio = if work.reused_s() > 0.0 { hours(work.reused_s()) } else { "none".to_owned() };
-    let workers = match tally.workers.came_up() {
+    let workers = match counters.workers.came_up() {
         1 => "one worker".to_owned(),
         n => format!("{n} workers"),
     };
@@ -165,7 +169,7 @@ fn facts(tally: &Tally, wall_s: f64) -> Vec<Fact> {
     ]
 }
 
-fn lanes(report: &Report, scale: &Scale, tally: &Tally, wall_s: f64) -> Vec<LaneRow> {
+fn lanes(report: &Report, scale: &Scale, counters: &Counters, wall_s: f64) -> Vec<LaneRow> {
     let mut last: Option<&WorkerId> = None;
     let mut lanes = Vec::new();
     for (id, lane, row) in report.timeline.rows() {
@@ -173,7 +177,7 @@ fn lanes(report: &Report, scale: &Scale, tally: &Tally, wall_s: f64) -> Vec<Lane
             LaneOrder::Device => (Lane::Device, "device".to_owned()),
             LaneOrder::Cpu => (Lane::Cpu, format!("cpu × {}", row.threads)),
         };
-        let worker = tally.workers.iter().find(|(other, _)| *other == id);
+        let worker = counters.workers.iter().find(|(other, _)| *other == id);
         lanes.push(LaneRow {
             worker: id.to_string(),
             lane: name,
@@ -185,16 +189,16 @@ fn lanes(report: &Report, scale: &Scale, tally: &Tally, wall_s: f64) -> Vec<Lane
     lanes
 }
 
-fn worker(id: &WorkerId, of: &WorkerTally, wall_s: f64) -> WorkerRow {
-    let units_at_once = of.device.units_at_once().map(|units| format!("{units:.1}"));
+fn worker(id: &WorkerId, of: &WorkerCounters, wall_s: f64) -> WorkerRow {
+    let inputs_at_once = of.device.inputs_at_once().map(|inputs| format!("{inputs:.1}"));
     WorkerRow {
         name: id.to_string(),
         pid: Measured::from_option(of.pid, "no process was ready"),
         state: of.state.name(),
         device_busy: busy(of.device.busy_share(wall_s)),
         cpu_busy: busy(of.cpu.busy_share(wall_s)),
-        units: count(of.device.units),
-        units_at_once: Measured::from_option(units_at_once, "no window was reported"),
+        inputs: count(of.device.inputs),
+        inputs_at_once: Measured::from_option(inputs_at_once, "no window was reported"),
         audio: hours(of.audio_s),
         speed: times(of.audio_s / wall_s.max(1e-3)),
     }
@@ -204,13 +208,13 @@ fn busy(share: Option<f64>) -> Measured<String> {
     Measured::from_option(share.map(percent), "the lane reported no work")
 }
 
-fn stage(name: StageName, of: &StageTally) -> StageRow {
+fn stage(name: StageName, of: &StageCounters) -> StageRow {
     let worked_s = (of.cpu_us + of.device_us) as f64 / 1e6;
     StageRow {
         name: name.as_str(),
         committed: count(of.committed),
         reused: count(of.reused),
-        parts: count(of.parts),
+        checkpoints: count(of.checkpoints),
         cpu: duration(of.cpu_us as f64 / 1e6),
         device: duration(of.device_us as f64 / 1e6),
         elapsed: duration(of.duration_s),

@@ -31,7 +31,8 @@ pub(super) fn kinds() -> Vec<Kind> {
     stages::names().into_iter().enumerate().map(stage).chain([load]).collect()
 }
 
-/// The place of a stage among the kinds; behind all of them for one that this program does not have, which is not drawn.
+/// The place of a stage among the kinds; behind all of them for one that this program does not have, which is not
+/// drawn.
 fn kind_of(stage: StageName) -> usize {
     stages::specs().position(|spec| spec.name == stage).unwrap_or(load() + 1)
 }
@@ -139,7 +140,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_busy_time_is_lost_and_no_row_grows_without_end(
+        fn timeline_keeps_all_busy_time_in_a_limited_number_of_bins(
             spans in prop::collection::vec((0_u64..100_000_000_000, 0_u64..1_000_000_000, 0_usize..5), 1..50),
         ) {
             let mut timeline = Timeline::new(1_000);
@@ -159,7 +160,7 @@ mod tests {
     }
 
     #[test]
-    fn a_clock_that_is_set_forward_does_not_spoil_the_picture() {
+    fn timeline_ignores_a_clock_that_is_set_forward() {
         let mut timeline = Timeline::new(0);
         timeline.add(&worker(0), &span(Lane::Device, 0, TRANSCRIBE, 1, 1, 500..u64::MAX), 1_500);
         assert_eq!(timeline.bin_us(), FIRST_BIN_US);
@@ -167,7 +168,7 @@ mod tests {
     }
 
     #[test]
-    fn the_load_of_models_is_a_kind_of_its_own() {
+    fn timeline_shows_model_loading_as_its_own_kind() {
         let mut timeline = Timeline::new(0);
         timeline.add(&worker(0), &span(Lane::Device, 0, TRANSCRIBE, 0, 0, 0..700), 1_000);
         let (_, lane, row) = timeline.rows().next().unwrap();

@@ -14,7 +14,7 @@ use super::event::WorkerId;
 use super::options::RunOptions;
 use super::outcome::RunError;
 use crate::devices::{DeviceReading, DeviceState, Transition};
-use crate::protocol::{FromWorker, Progress, Slot, SlotSettings, ToWorker, WorkerSettings};
+use crate::protocol::{FromWorker, Slot, SlotSettings, ToWorker, WorkerProgress, WorkerSettings};
 use health::DeviceHealth;
 use process::{Incoming, Output, WorkerProcess};
 pub(super) use worker::Life;
@@ -181,7 +181,7 @@ impl<'a> Fleet<'a> {
         state.pid
     }
 
-    pub(super) fn beat(&mut self, worker: usize, progress: Progress) {
+    pub(super) fn beat(&mut self, worker: usize, progress: WorkerProgress) {
         self.workers[worker].beat(progress);
     }
 

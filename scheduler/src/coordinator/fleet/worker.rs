@@ -6,8 +6,8 @@ use stage_core::Tool;
 
 use super::process::WorkerProcess;
 use crate::coordinator::event::WorkerId;
-use crate::coordinator::options::Timing;
-use crate::protocol::{Progress, Slot, ToWorker};
+use crate::coordinator::options::TimeLimits;
+use crate::protocol::{Slot, ToWorker, WorkerProgress};
 
 /// How often the health probe of a worker may fail before the worker is retired.
 const PROBES: u32 = 2;
@@ -41,7 +41,7 @@ pub(super) struct Worker {
     /// Why the health probe must pass before there is more work.
     pub(super) suspicion: Option<String>,
     /// The last heartbeat, and since when its device makes no other progress.
-    pulse: (Progress, Instant),
+    pulse: (WorkerProgress, Instant),
     failed_probes: u32,
     idle_crashes: u32,
 }
@@ -56,7 +56,7 @@ impl Worker {
             pid: 0,
             tool: Tool::default(),
             suspicion: None,
-            pulse: (Progress::default(), Instant::now()),
+            pulse: (WorkerProgress::default(), Instant::now()),
             failed_probes: 0,
             idle_crashes: 0,
         }
@@ -66,7 +66,7 @@ impl Worker {
     pub(super) fn begin(&mut self, process: WorkerProcess) {
         self.process = Some(process);
         self.life = Life::Starting;
-        self.pulse = (Progress::default(), Instant::now());
+        self.pulse = (WorkerProgress::default(), Instant::now());
     }
 
     /// Kills the process.
@@ -88,7 +88,7 @@ impl Worker {
     }
 
     /// Takes a heartbeat.
-    pub(super) fn beat(&mut self, progress: Progress) {
+    pub(super) fn beat(&mut self, progress: WorkerProgress) {
         let (last, since) = self.pulse;
         let idle = progress.device.busy == 0 && progress.setup.busy == 0;
         let moved = (progress.device.done, progress.setup.done) != (last.device.done, last.setup.done);
@@ -120,7 +120,7 @@ impl Worker {
     }
 
     /// Why it must be killed, if it must.
-    pub(super) fn hang_reason(&self, timing: &Timing) -> Option<String> {
+    pub(super) fn hang_reason(&self, timing: &TimeLimits) -> Option<String> {
         let silent = self.process.as_ref()?.silent_for();
         let (progress, stuck) = (self.pulse.0, self.pulse.1.elapsed());
         let after = |what: &str, limit: Duration| Some(format!("{what} for {:.1} s", limit.as_secs_f64()));

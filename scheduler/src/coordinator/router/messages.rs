@@ -8,7 +8,7 @@ use crate::coordinator::event::Event;
 use crate::coordinator::ledger::Received;
 use crate::coordinator::outcome::RunError;
 use crate::devices::{DeviceReading, DeviceState, Transition};
-use crate::protocol::{FromWorker, NewBody, Progress, Slot, TaskSpan, ToWorker, VERSION};
+use crate::protocol::{FromWorker, NewBody, Slot, TaskSpan, ToWorker, VERSION, WorkerProgress};
 use crate::store::{IncidentKind, Lease, LeaseEnd, NewArtifact, NewCheckpoint, NewRecord};
 
 impl Router<'_> {
@@ -102,7 +102,7 @@ impl Router<'_> {
         self.fleet.probe_if_suspected(worker);
     }
 
-    fn heartbeat(&mut self, worker: usize, progress: Progress) {
+    fn heartbeat(&mut self, worker: usize, progress: WorkerProgress) {
         self.fleet.beat(worker, progress);
         self.ledger.emit(Event::WorkerProgress { worker: self.fleet.id(worker).clone(), progress });
     }

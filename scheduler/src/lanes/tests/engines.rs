@@ -5,11 +5,11 @@ use std::sync::{Arc, Mutex};
 
 use stage_core::StageError;
 
-use super::{Bench, Line, failures, outputs, refusal};
+use super::{Bench, NumberFlow, failures, outputs, refusal};
 
-/// A lane that has four units in line before its engine begins, and what its engine did.
-fn four_units(
-    engine: impl Fn(Line<'_>) -> Result<(), StageError> + Send + Sync + 'static,
+/// Queues four inputs before the engine starts; returns its outputs and failures.
+fn four_inputs(
+    engine: impl Fn(NumberFlow<'_>) -> Result<(), StageError> + Send + Sync + 'static,
 ) -> (Vec<(u64, u32)>, Vec<String>) {
     let bench = Bench::new(engine);
     bench.lane.pause(true);
@@ -17,91 +17,91 @@ fn four_units(
     bench.lane.pause(false);
     let (reports, _) = bench.finish();
     let failed = failures(&reports).into_iter().map(|(slot, code)| format!("{slot} {code}")).collect();
-    let mut answered = outputs(&reports);
-    answered.sort_unstable();
-    (answered, failed)
+    let mut completed = outputs(&reports);
+    completed.sort_unstable();
+    (completed, failed)
 }
 
-fn all(flow: Line<'_>) -> Vec<(usize, u32)> {
+fn all(flow: NumberFlow<'_>) -> Vec<(usize, u32)> {
     std::iter::from_fn(|| flow.draw()).collect()
 }
 
 const DOUBLED: [(u64, u32); 4] = [(0, 20), (1, 22), (2, 24), (3, 26)];
 
 #[test]
-fn what_was_answered_before_a_failure_is_not_computed_again() {
+fn engine_outputs_before_a_failure_are_not_computed_again() {
     for panics in [false, true] {
         let computed = Arc::new(Mutex::new(Vec::new()));
         let log = Arc::clone(&computed);
-        let (answered, failed) = four_units(move |flow| {
-            for (key, unit) in all(flow) {
-                match (unit, panics) {
+        let (completed, failed) = four_inputs(move |flow| {
+            for (key, input) in all(flow) {
+                match (input, panics) {
                     (12, true) => panic!("12 is too much"),
                     (12, false) => return Err(refusal()),
                     _ => {
-                        log.lock().unwrap().push(unit);
-                        flow.answer(key, unit * 2);
+                        log.lock().unwrap().push(input);
+                        flow.complete(key, input * 2);
                     }
                 }
             }
             Ok(())
         });
-        assert_eq!(answered, [DOUBLED[0], DOUBLED[1], DOUBLED[3]]);
+        assert_eq!(completed, [DOUBLED[0], DOUBLED[1], DOUBLED[3]]);
         assert_eq!(failed, [if panics { "2 panic" } else { "2 thirteen" }]);
         assert_eq!(*computed.lock().unwrap(), [10, 11, 13]);
     }
 }
 
 #[test]
-fn an_engine_that_forgets_a_unit_once_gets_it_again() {
+fn engine_that_forgets_an_input_once_gets_it_again() {
     let forgotten = AtomicBool::new(false);
-    let (answered, failed) = four_units(move |flow| {
-        for (key, unit) in all(flow) {
-            if unit != 11 || forgotten.swap(true, Ordering::Relaxed) {
-                flow.answer(key, unit * 2);
+    let (completed, failed) = four_inputs(move |flow| {
+        for (key, input) in all(flow) {
+            if input != 11 || forgotten.swap(true, Ordering::Relaxed) {
+                flow.complete(key, input * 2);
             }
         }
         Ok(())
     });
-    assert_eq!((answered, failed), (DOUBLED.to_vec(), vec![]));
+    assert_eq!((completed, failed), (DOUBLED.to_vec(), vec![]));
 }
 
 #[test]
-fn a_unit_that_is_always_forgotten_fails_its_recording_alone() {
-    let (answered, failed) = four_units(|flow| {
-        all(flow).into_iter().filter(|(_, unit)| *unit != 11).for_each(|(key, unit)| flow.answer(key, unit * 2));
+fn engine_that_always_forgets_an_input_fails_its_recording_alone() {
+    let (completed, failed) = four_inputs(|flow| {
+        all(flow).into_iter().filter(|(_, input)| *input != 11).for_each(|(key, input)| flow.complete(key, input * 2));
         Ok(())
     });
-    assert_eq!((answered, failed), (vec![DOUBLED[0], DOUBLED[2], DOUBLED[3]], vec!["1 output-count".to_owned()]));
+    assert_eq!((completed, failed), (vec![DOUBLED[0], DOUBLED[2], DOUBLED[3]], vec!["1 output-count".to_owned()]));
 }
 
 #[test]
-fn an_engine_that_draws_nothing_fails_what_waits() {
-    let (answered, failed) = four_units(|_| Ok(()));
-    assert_eq!((answered, failed.len()), (vec![], 4));
+fn engine_that_draws_nothing_fails_all_queued_inputs() {
+    let (completed, failed) = four_inputs(|_| Ok(()));
+    assert_eq!((completed, failed.len()), (vec![], 4));
     assert!(failed.iter().all(|failure| failure.ends_with("output-count")), "{failed:?}");
 }
 
 #[test]
-fn a_second_answer_to_a_unit_is_refused_and_the_first_one_stands() {
-    let (answered, failed) = four_units(|flow| {
-        for (key, unit) in all(flow) {
-            flow.answer(key, unit * 2);
-            flow.answer(key, 999);
+fn engine_output_that_is_repeated_is_refused_and_the_first_one_kept() {
+    let (completed, failed) = four_inputs(|flow| {
+        for (key, input) in all(flow) {
+            flow.complete(key, input * 2);
+            flow.complete(key, 999);
         }
         Ok(())
     });
-    assert_eq!((answered, failed), (DOUBLED.to_vec(), vec![]));
+    assert_eq!((completed, failed), (DOUBLED.to_vec(), vec![]));
 }
 
 #[test]
-fn an_answer_to_no_unit_ends_the_run_and_the_units_without_one_are_tried_again() {
-    let (answered, failed) = four_units(|flow| {
-        for (key, unit) in all(flow) {
-            flow.answer(if unit == 12 { key + 100 } else { key }, unit * 2);
-            assert!(unit != 12 || flow.draw().is_none(), "the engine gets no more");
+fn engine_output_without_an_input_ends_the_run_and_the_rest_is_tried_again() {
+    let (completed, failed) = four_inputs(|flow| {
+        for (key, input) in all(flow) {
+            flow.complete(if input == 12 { key + 100 } else { key }, input * 2);
+            assert!(input != 12 || flow.draw().is_none(), "the engine gets no more");
         }
         Ok(())
     });
-    assert_eq!((answered, failed), (vec![DOUBLED[0], DOUBLED[1], DOUBLED[3]], vec!["2 output-key".to_owned()]));
+    assert_eq!((completed, failed), (vec![DOUBLED[0], DOUBLED[1], DOUBLED[3]], vec!["2 output-key".to_owned()]));
 }

@@ -1,4 +1,4 @@
-//! What the lane gives its engine, and when it gives nothing.
+//! Which inputs the lane gives to its engine, and when.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,7 +16,7 @@ fn lane_returns_every_output_to_its_recording_in_order() {
 }
 
 #[test]
-fn lane_fails_the_recording_of_a_refused_unit_alone() {
+fn lane_fails_the_recording_of_a_refused_input_alone() {
     let reports = Bench::new(in_groups).feed(&[(0, 1), (1, 2), (2, 13), (3, 4), (4, 5)]);
     assert_eq!(outputs(&reports), [(0, 2), (1, 4), (3, 8), (4, 10)]);
     assert_eq!(failures(&reports), [(2, "thirteen")]);
@@ -30,23 +30,23 @@ fn lane_fails_each_recording_once_where_the_model_does_not_load() {
 }
 
 #[test]
-fn lane_halves_the_units_under_way_when_memory_is_full_and_loses_none() {
+fn lane_halves_the_inputs_in_flight_when_memory_is_full_and_loses_none() {
     let bench = Bench::of(Fake::new(in_groups), 1);
-    let units: Vec<_> = (0..40).map(|unit| (unit as usize % 4, unit + 20)).collect();
-    let reports = bench.feed(&units);
-    let mut answered: Vec<_> = outputs(&reports).into_iter().map(|(_, answer)| answer).collect();
-    answered.sort_unstable();
-    assert_eq!(answered, (0..40).map(|unit| (unit + 20) * 2).collect::<Vec<_>>());
+    let inputs: Vec<_> = (0..40).map(|input| (input as usize % 4, input + 20)).collect();
+    let reports = bench.feed(&inputs);
+    let mut completed: Vec<_> = outputs(&reports).into_iter().map(|(_, output)| output).collect();
+    completed.sort_unstable();
+    assert_eq!(completed, (0..40).map(|input| (input + 20) * 2).collect::<Vec<_>>());
     let shrunk = |report: &LaneReport| match report {
         LaneReport::Shrunk { from, to, error } => Some((*from, *to, error.class)),
         _ => None,
     };
     let sizes: Vec<_> = reports.iter().filter_map(shrunk).collect();
-    assert_eq!(sizes, [(2, 1, ErrorClass::Memory)], "two did not fit, and two are not tried again");
+    assert_eq!(sizes, [(2, 1, ErrorClass::Memory)], "two did not fit and are not tried again");
 }
 
 #[test]
-fn lane_halves_its_capacity_when_memory_is_full_before_the_first_unit() {
+fn lane_halves_its_capacity_when_memory_is_full_before_the_first_input() {
     let bench = Bench::new(|flow| {
         if flow.capacity() > 1 {
             let message = format!("no room for {}", flow.capacity());
@@ -60,16 +60,16 @@ fn lane_halves_its_capacity_when_memory_is_full_before_the_first_unit() {
 }
 
 #[test]
-fn lane_fails_each_recording_once_on_a_failure_before_the_first_unit() {
+fn lane_fails_each_recording_once_on_a_failure_before_the_first_input() {
     for class in [ErrorClass::Device, ErrorClass::Bug] {
         let bench =
-            Bench::new(move |_| Err(StageError::new(super::STAGE, class, "broken", "before any unit".to_owned())));
+            Bench::new(move |_| Err(StageError::new(super::STAGE, class, "broken", "before any input".to_owned())));
         assert_eq!(failures(&bench.feed(&[(0, 1), (1, 2), (2, 3)])), [(0, "broken"), (1, "broken"), (2, "broken")]);
     }
 }
 
 #[test]
-fn lane_gives_a_free_place_to_another_recording_while_the_rest_is_under_way() {
+fn lane_gives_a_free_place_to_another_recording_while_the_rest_is_in_flight() {
     let (sender, seen) = bounded(1);
     let (go, wait) = bounded::<()>(0);
     let bench = Bench::new(move |flow| {
@@ -77,12 +77,12 @@ fn lane_gives_a_free_place_to_another_recording_while_the_rest_is_under_way() {
         wait.recv().unwrap();
         let others: Vec<_> = std::iter::from_fn(|| flow.draw()).collect();
         let (last, _) = others[others.len() - 1];
-        flow.answer(last, 0);
+        flow.complete(last, 0);
         let next = flow.draw();
-        sender.send((others.len(), next.map(|(_, unit)| unit))).unwrap();
+        sender.send((others.len(), next.map(|(_, input)| input))).unwrap();
         wait.recv().unwrap();
         let left = [first].into_iter().chain(others.iter().map(|(key, _)| *key).filter(|key| *key != last));
-        left.chain(next.map(|(key, _)| key)).for_each(|key| flow.answer(key, 1));
+        left.chain(next.map(|(key, _)| key)).for_each(|key| flow.complete(key, 1));
         Ok(())
     });
     (0..CAPACITY + 1).for_each(|slot| bench.push(slot, 100 + slot as u32));
@@ -96,34 +96,34 @@ fn lane_gives_a_free_place_to_another_recording_while_the_rest_is_under_way() {
 }
 
 #[test]
-fn lane_never_computes_units_of_an_abandoned_recording() {
+fn lane_never_computes_inputs_of_an_abandoned_recording() {
     let (go, wait) = bounded::<()>(0);
     let bench = Bench::new(move |flow| {
-        while let Some((key, unit)) = flow.draw() {
+        while let Some((key, input)) = flow.draw() {
             wait.recv().unwrap();
-            flow.answer(key, unit);
+            flow.complete(key, input);
         }
         Ok(())
     });
-    [(0, 1), (1, 2), (0, 3)].into_iter().for_each(|(slot, unit)| bench.push(slot, unit));
+    [(0, 1), (1, 2), (0, 3)].into_iter().for_each(|(slot, input)| bench.push(slot, input));
     bench.tickets[1].abandon();
     drop(std::iter::repeat_with(|| go.send(())).take(2).collect::<Result<Vec<_>, _>>().unwrap());
     bench.push(1, 4);
     assert_eq!(outputs(&bench.finish().0), [(0, 1), (0, 3)]);
 }
 
-/// Reports on units 1 and 2, where `disturb` came between them and the engine was at work on the first.
+/// Reports on inputs 1 and 2, where `disturb` came between them and the engine was at work on the first.
 fn disturbed(disturb: impl FnOnce(&DeviceHandle), second: StageName, calm: impl FnOnce(&Bench)) -> Vec<LaneReport> {
     let (drawn, is_drawn) = bounded(0);
     let (go, wait) = bounded::<()>(0);
     let bench = Bench::new(move |flow| {
-        let Some((key, unit)) = flow.draw() else { return Ok(()) };
-        if unit == 1 {
+        let Some((key, input)) = flow.draw() else { return Ok(()) };
+        if input == 1 {
             drawn.send(()).unwrap();
             wait.recv().unwrap();
             assert!(flow.draw().is_none(), "the engine is to end");
         }
-        flow.answer(key, unit);
+        flow.complete(key, input);
         Ok(())
     });
     bench.push(0, 1);
@@ -136,20 +136,20 @@ fn disturbed(disturb: impl FnOnce(&DeviceHandle), second: StageName, calm: impl 
 }
 
 #[test]
-fn lane_probes_health_before_the_units_that_wait() {
+fn lane_probes_health_before_the_inputs_that_wait() {
     let reports = disturbed(DeviceHandle::probe_health, super::STAGE, |_| ());
     let probe = reports.iter().position(|report| matches!(report, LaneReport::HealthProbeEnded { error: None }));
     assert_eq!((outputs(&reports), probe), (vec![(0, 1), (0, 2)], Some(1)));
 }
 
 #[test]
-fn lane_ends_its_engine_for_a_unit_of_another_stage_which_is_not_lost() {
+fn lane_ends_its_engine_for_an_input_of_another_stage_which_is_not_lost() {
     let reports = disturbed(|_| (), OTHER, |_| ());
     assert_eq!((outputs(&reports), failures(&reports)), (vec![(0, 1), (0, 2)], vec![]));
 }
 
 #[test]
-fn lane_completes_the_units_under_way_when_paused_and_no_more_until_it_resumes() {
+fn lane_completes_the_inputs_in_flight_when_paused_and_no_more_until_it_resumes() {
     let reports = disturbed(
         |lane| lane.pause(true),
         super::STAGE,
@@ -177,9 +177,9 @@ fn lane_reports_a_model_that_does_not_load_from_the_health_probe() {
 #[test]
 fn lane_counts_steps_and_outputs_as_progress_of_the_device() {
     let bench = Bench::new(|flow| {
-        while let Some((key, unit)) = flow.draw() {
+        while let Some((key, input)) = flow.draw() {
             (0..10).for_each(|_| flow.progressed());
-            flow.answer(key, unit);
+            flow.complete(key, input);
         }
         Ok(())
     });
@@ -187,7 +187,7 @@ fn lane_counts_steps_and_outputs_as_progress_of_the_device() {
     bench.feed(&[(0, 1), (0, 2)]);
     let (device, setup) = (activity.read().device, activity.read().setup);
     assert!(device.done >= 22, "{device:?}");
-    assert_eq!((device.busy, setup.done), (0, 1), "the load of the models is no step of the engine");
+    assert_eq!((device.busy, setup.done), (0, 1), "loading the models is not a step of the engine");
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! The device lane against engines that work, wait, refuse units and miscount.
+//! The device lane against engines that work, wait, refuse inputs and miscount.
 
 mod engines;
 mod lane;
@@ -20,16 +20,16 @@ const STAGE: StageName = StageName::new("model");
 /// Another stage with a model.
 const OTHER: StageName = StageName::new("other-model");
 const LEASE: Lease = Lease { batch: 1, number: 1 };
-/// Units under way at a time.
+/// Inputs in flight at a time.
 const CAPACITY: usize = 4;
 
-type Line<'a> = &'a mut dyn Numbers;
+type NumberFlow<'a> = &'a mut dyn Numbers;
 
 /// A flow of numbers.
 trait Numbers {
     fn capacity(&self) -> usize;
     fn draw(&mut self) -> Option<(usize, u32)>;
-    fn answer(&mut self, key: usize, output: u32);
+    fn complete(&mut self, key: usize, output: u32);
     fn progressed(&mut self);
 }
 
@@ -39,11 +39,11 @@ impl Numbers for &mut dyn Flow<ModelInput, ModelOutput> {
     }
 
     fn draw(&mut self) -> Option<(usize, u32)> {
-        (**self).draw().map(|(key, unit)| (key, *unit.downcast_ref().unwrap()))
+        (**self).draw().map(|(key, input)| (key, *input.downcast_ref().unwrap()))
     }
 
-    fn answer(&mut self, key: usize, output: u32) {
-        (**self).answer(key, Box::new(output));
+    fn complete(&mut self, key: usize, output: u32) {
+        (**self).complete(key, Box::new(output));
     }
 
     fn progressed(&mut self) {
@@ -51,7 +51,7 @@ impl Numbers for &mut dyn Flow<ModelInput, ModelOutput> {
     }
 }
 
-type Engine = Arc<dyn Fn(Line<'_>) -> Result<(), StageError> + Send + Sync>;
+type Engine = Arc<dyn Fn(NumberFlow<'_>) -> Result<(), StageError> + Send + Sync>;
 
 /// A stage whose model is `engine`.
 #[derive(Clone)]
@@ -62,7 +62,7 @@ struct Fake {
 }
 
 impl Fake {
-    fn new(engine: impl Fn(Line<'_>) -> Result<(), StageError> + Send + Sync + 'static) -> Self {
+    fn new(engine: impl Fn(NumberFlow<'_>) -> Result<(), StageError> + Send + Sync + 'static) -> Self {
         Self { stage: STAGE, load: Ok(()), engine: Arc::new(engine) }
     }
 }
@@ -90,7 +90,7 @@ impl DeviceRunner for Fake {
         Ok(0)
     }
 
-    fn unit_audio_s(&self, _: &Artifacts, _: usize) -> f64 {
+    fn input_audio_s(&self, _: &Artifacts, _: usize) -> f64 {
         1.0
     }
 
@@ -123,14 +123,14 @@ impl DeviceRunner for Fake {
     }
 }
 
-/// Has memory for so many units.
+/// Has memory for this number of inputs.
 struct MemoryFor(usize);
 
 impl Announce for MemoryFor {
     fn started(&self, _: &Ticket, _: StageName, _: Phase) {}
 
-    fn before(&self, _: FaultPlace, _: &[&Ticket], units: usize) -> Result<(), StageError> {
-        if units > self.0 {
+    fn before(&self, _: FaultPlace, _: &[&Ticket], inputs: usize) -> Result<(), StageError> {
+        if inputs > self.0 {
             Err(StageError::new(STAGE, ErrorClass::Memory, "full", "the memory is full"))
         } else {
             Ok(())
@@ -147,7 +147,7 @@ struct Bench {
 }
 
 impl Bench {
-    fn new(engine: impl Fn(Line<'_>) -> Result<(), StageError> + Send + Sync + 'static) -> Self {
+    fn new(engine: impl Fn(NumberFlow<'_>) -> Result<(), StageError> + Send + Sync + 'static) -> Self {
         Self::of(Fake::new(engine), usize::MAX)
     }
 
@@ -165,39 +165,39 @@ impl Bench {
         Self { lane, reports, activity, tickets }
     }
 
-    /// Queues a unit of a recording.
-    fn push(&self, ticket: usize, unit: u32) {
-        self.push_of(STAGE, ticket, unit);
+    /// Queues an input of a recording.
+    fn push(&self, ticket: usize, input: u32) {
+        self.push_of(STAGE, ticket, input);
     }
 
-    fn push_of(&self, stage: StageName, ticket: usize, unit: u32) {
-        self.lane.feed.push(&self.tickets[ticket], stage, unit as usize, Arc::new(unit));
+    fn push_of(&self, stage: StageName, ticket: usize, input: u32) {
+        self.lane.feed.push(&self.tickets[ticket], stage, input as usize, Arc::new(input));
     }
 
-    /// All reports, when the queued units are done.
+    /// All reports, when the queued inputs are done.
     fn finish(self) -> (Vec<LaneReport>, Arc<Activity>) {
         drop(self.lane);
         (self.reports.iter().collect(), self.activity)
     }
 
-    /// All reports on these units of (recording, unit).
-    fn feed(self, units: &[(usize, u32)]) -> Vec<LaneReport> {
-        units.iter().for_each(|(ticket, unit)| self.push(*ticket, *unit));
+    /// All reports on these inputs of (recording, input).
+    fn feed(self, inputs: &[(usize, u32)]) -> Vec<LaneReport> {
+        inputs.iter().for_each(|(ticket, input)| self.push(*ticket, *input));
         self.finish().0
     }
 }
 
 /// Doubles numbers, as many together as it is given.
-fn in_groups(flow: Line<'_>) -> Result<(), StageError> {
+fn in_groups(flow: NumberFlow<'_>) -> Result<(), StageError> {
     loop {
         let drawn: Vec<_> = std::iter::from_fn(|| flow.draw()).collect();
         if drawn.is_empty() {
             return Ok(());
         }
-        if drawn.iter().any(|(_, unit)| *unit == 13) {
+        if drawn.iter().any(|(_, input)| *input == 13) {
             return Err(refusal());
         }
-        drawn.into_iter().for_each(|(key, unit)| flow.answer(key, unit * 2));
+        drawn.into_iter().for_each(|(key, input)| flow.complete(key, input * 2));
     }
 }
 

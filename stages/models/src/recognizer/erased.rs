@@ -87,8 +87,8 @@ impl<U: Send + Sync + 'static, O: Serialize> Flow<U, O> for TypedFlow<'_> {
         typed.map(|unit| (key, unit))
     }
 
-    fn answer(&mut self, key: usize, output: O) {
-        self.inner.answer(key, Output::new(&output));
+    fn complete(&mut self, key: usize, output: O) {
+        self.inner.complete(key, Output::new(&output));
     }
 
     fn progressed(&mut self) {

@@ -158,7 +158,7 @@ impl TypedRecognizer for Wav2Vec2Recognizer {
             let emitted = greedy::decode(&log_probs);
             let contrast_db = unit.contrast_db.is_finite().then_some(unit.contrast_db);
             let frames = log_probs.frames();
-            flow.answer(key, Emissions { emitted, frames, loudest_dbfs: unit.loudest_dbfs, contrast_db });
+            flow.complete(key, Emissions { emitted, frames, loudest_dbfs: unit.loudest_dbfs, contrast_db });
             flow.progressed();
         }
         Ok(())

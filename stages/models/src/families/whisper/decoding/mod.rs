@@ -162,7 +162,7 @@ impl<'a, B: Backend> Engine<'a, B> {
         }
         let tasks: Vec<_> = leaving.into_iter().filter_map(|slot| Some((slot, self.tasks[slot].take()?))).collect();
         for (key, hypothesis) in alignment::hypotheses(self.network, self.options, &self.cache, tasks)? {
-            flow.answer(key, hypothesis);
+            flow.complete(key, hypothesis);
         }
         Ok(())
     }

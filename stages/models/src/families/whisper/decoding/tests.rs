@@ -80,7 +80,7 @@ fn windows() -> Vec<Arc<MelWindow>> {
 fn decode(model: &Packed, options: &DecodingOptions, windows: Vec<Arc<MelWindow>>, capacity: usize) -> Vec<Hypothesis> {
     let mut flow = ListFlow::new(windows, capacity);
     model.decode(options, &mut flow).unwrap();
-    flow.into_answers().unwrap()
+    flow.into_outputs().unwrap()
 }
 
 /// Everything but rounding.
@@ -163,7 +163,7 @@ fn gpu_path_gives_what_the_cpu_path_gives() {
             let mut flow = ListFlow::new(windows(), 3);
             fused.decode(&options, &mut flow).unwrap();
             let expected = decode(&model, &options, windows(), 3);
-            expected.iter().zip(&flow.into_answers().unwrap()).for_each(|(a, b)| assert_alike(a, b));
+            expected.iter().zip(&flow.into_outputs().unwrap()).for_each(|(a, b)| assert_alike(a, b));
         }
     }
 }
@@ -262,7 +262,7 @@ impl Flow<MelWindow, Hypothesis> for Trickle {
         self.waiting.pop().map(|window| (self.waiting.len(), window))
     }
 
-    fn answer(&mut self, key: usize, answer: Hypothesis) {
+    fn complete(&mut self, key: usize, answer: Hypothesis) {
         self.outputs.push((key, answer));
     }
 

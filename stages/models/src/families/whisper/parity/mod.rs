@@ -77,7 +77,7 @@ fn packed(model: &WhisperFiles) -> Packed {
 fn outputs(recognizer: &WhisperRecognizer, inputs: &[Arc<MelWindow>]) -> Vec<Hypothesis> {
     let mut flow = ListFlow::new(inputs.to_vec(), 4);
     TypedRecognizer::infer(recognizer, &mut flow).unwrap();
-    flow.into_answers().unwrap()
+    flow.into_outputs().unwrap()
 }
 
 /// A window without speech activity, which the references do not know.

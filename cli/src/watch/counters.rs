@@ -9,16 +9,16 @@ use stage_core::StageName;
 
 use super::pace::Pace;
 use super::work::Work;
-use super::workers::{Doing, Workers};
+use super::workers::{CurrentWork, Workers};
 use crate::stages;
 
 /// Counters of a run. Memory grows by a few numbers per recording and does not grow with time.
 #[derive(Debug)]
-pub(crate) struct Tally {
+pub(crate) struct Counters {
     pub(crate) work: Work,
     pub(crate) pace: Pace,
     pub(crate) files: Files,
-    pub(crate) stages: StageTallies,
+    pub(crate) stages: CountersByStage,
     pub(crate) workers: Workers,
     pub(crate) incidents: BTreeMap<IncidentKind, u64>,
     /// Lane time per recording, in microseconds; device time for several recordings at once is split evenly.
@@ -37,13 +37,13 @@ pub(crate) struct Files {
 
 /// Counters of one stage.
 #[derive(Debug, Default, Clone, Copy, PartialEq)]
-pub(crate) struct StageTally {
+pub(crate) struct StageCounters {
     /// Artifacts that this run computed.
     pub(crate) committed: u64,
     /// Cached artifacts, counted per recording.
     pub(crate) reused: u64,
     /// Window checkpoints that this run computed.
-    pub(crate) parts: u64,
+    pub(crate) checkpoints: u64,
     /// Audio of the committed artifacts, in seconds.
     pub(crate) audio_s: f64,
     /// Thread time of the CPU lanes, in microseconds.
@@ -56,17 +56,17 @@ pub(crate) struct StageTally {
 
 /// The stages of which something was done, in the order of the data flow.
 #[derive(Debug, Default)]
-pub(crate) struct StageTallies(BTreeMap<(usize, StageName), StageTally>);
+pub(crate) struct CountersByStage(BTreeMap<(usize, StageName), StageCounters>);
 
-impl StageTallies {
+impl CountersByStage {
     /// A stage's counters.
-    fn of(&mut self, stage: StageName) -> &mut StageTally {
+    fn of(&mut self, stage: StageName) -> &mut StageCounters {
         self.0.entry((rank(stage), stage)).or_default()
     }
 
     /// All of them.
-    pub(crate) fn iter(&self) -> impl Iterator<Item = (StageName, &StageTally)> {
-        self.0.iter().map(|((_, stage), tally)| (*stage, tally))
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (StageName, &StageCounters)> {
+        self.0.iter().map(|((_, stage), counters)| (*stage, counters))
     }
 }
 
@@ -75,14 +75,14 @@ fn rank(stage: StageName) -> usize {
     stages::specs().position(|spec| spec.name == stage).unwrap_or(usize::MAX)
 }
 
-impl Tally {
+impl Counters {
     /// Counters before any work on `items`; `unreadable` further files have failed.
     pub(crate) fn new(items: &[RecordingEntry], unreadable: usize) -> Self {
         Self {
             work: Work::new(items.iter().map(|item| item.audio_s)),
             pace: Pace::default(),
             files: Files { planned: items.len() + unreadable, done: 0, failed: unreadable },
-            stages: StageTallies::default(),
+            stages: CountersByStage::default(),
             workers: Workers::default(),
             incidents: BTreeMap::new(),
             worked_us: vec![0; items.len()],
@@ -106,12 +106,12 @@ impl Tally {
             Event::Spans { worker, spans } => spans.iter().for_each(|(span, indices)| self.span(worker, span, indices)),
             Event::StageStarted { indices, stage, phase, worker } => {
                 if let Some(&index) = indices.first() {
-                    self.workers.entry(worker).doing = Some(Doing { index, stage: *stage, phase: *phase });
+                    self.workers.entry(worker).current_work = Some(CurrentWork { index, stage: *stage, phase: *phase });
                 }
             }
             Event::CheckpointCommitted { indices, stage, worker, audio_s } => {
-                self.stages.of(*stage).parts += 1;
-                let added_s = indices.iter().map(|index| self.work.part(*index, *stage, *audio_s)).sum::<f64>();
+                self.stages.of(*stage).checkpoints += 1;
+                let added_s = indices.iter().map(|index| self.work.checkpoint(*index, *stage, *audio_s)).sum::<f64>();
                 self.workers.entry(worker).audio_s += added_s;
             }
             Event::StageCommitted { indices, stage, worker, duration_s } => {
@@ -152,10 +152,10 @@ impl Tally {
 
     fn committed(&mut self, indices: &[usize], stage: StageName, duration_s: f64) {
         let audio_s = indices.first().map_or(0.0, |&index| self.lengths_s[index]);
-        let tally = self.stages.of(stage);
-        tally.committed += 1;
-        tally.duration_s += duration_s;
-        tally.audio_s += audio_s;
+        let counters = self.stages.of(stage);
+        counters.committed += 1;
+        counters.duration_s += duration_s;
+        counters.audio_s += audio_s;
     }
 
     fn span(&mut self, worker: &WorkerId, span: &TaskSpan, indices: &[usize]) {
@@ -177,46 +177,47 @@ mod tests {
     use crate::watch::samples::{DECODE, TRANSCRIBE, incident, item, span, worker};
 
     #[test]
-    fn the_devices_time_for_two_recordings_counts_half_for_each() {
-        let mut tally = Tally::new(&[item("a", 10.0), item("b", 100.0), item("c", 0.0)], 0);
+    fn device_time_for_two_recordings_counts_half_for_each() {
+        let mut counters = Counters::new(&[item("a", 10.0), item("b", 100.0), item("c", 0.0)], 0);
         let call = span(Lane::Device, 0, TRANSCRIBE, 2, 8, 0..4_000_000);
         let spans = vec![(call, vec![0, 1]), (span(Lane::Cpu, 0, DECODE, 1, 0, 0..1_000_000), vec![2])];
-        tally.observe(&Event::Spans { worker: worker(0), spans }, 4.0);
-        assert_eq!(tally.slowest(5), [(0, 2.0), (1, 2.0)], "c has no known length");
-        assert_eq!(tally.slowest(1), [(0, 2.0)]);
-        assert_eq!(tally.stages.of(TRANSCRIBE).device_us, 4_000_000);
-        assert_eq!(tally.stages.of(DECODE).cpu_us, 1_000_000);
+        counters.observe(&Event::Spans { worker: worker(0), spans }, 4.0);
+        assert_eq!(counters.slowest(5), [(0, 2.0), (1, 2.0)], "c has no known length");
+        assert_eq!(counters.slowest(1), [(0, 2.0)]);
+        assert_eq!(counters.stages.of(TRANSCRIBE).device_us, 4_000_000);
+        assert_eq!(counters.stages.of(DECODE).cpu_us, 1_000_000);
     }
 
     #[test]
-    fn equal_recordings_are_computed_once_and_done_twice() {
-        let mut tally = Tally::new(&[item("a", 10.0), item("copy", 10.0)], 1);
+    fn recordings_that_are_equal_are_computed_once_and_done_twice() {
+        let mut counters = Counters::new(&[item("a", 10.0), item("copy", 10.0)], 1);
         let (indices, worker) = (vec![0, 1], worker(0));
-        tally.observe(&Event::StageCommitted { indices, stage: DECODE, worker, duration_s: 0.5 }, 1.0);
-        tally.observe(&Event::ItemDone { index: 0 }, 1.0);
-        let decode = *tally.stages.of(DECODE);
+        counters.observe(&Event::StageCommitted { indices, stage: DECODE, worker, duration_s: 0.5 }, 1.0);
+        counters.observe(&Event::ItemDone { index: 0 }, 1.0);
+        let decode = *counters.stages.of(DECODE);
         assert_eq!((decode.committed, decode.audio_s, decode.duration_s), (1, 10.0, 0.5));
-        assert_eq!(tally.work.computed_s(), 1.0);
-        assert_eq!(tally.files, Files { planned: 3, done: 1, failed: 1 });
+        assert_eq!(counters.work.computed_s(), 1.0);
+        assert_eq!(counters.files, Files { planned: 3, done: 1, failed: 1 });
     }
 
     #[test]
-    fn the_eta_leaves_out_what_was_on_record() {
-        let mut tally = Tally::new(&[item("old", 1000.0), item("new", 100.0)], 0);
-        stages::specs().for_each(|spec| tally.observe(&Event::Reused { index: 0, stage: spec.name }, 0.0));
-        tally.observe(&Event::WorkerUp { worker: worker(0), pid: 7 }, 5.0);
-        assert_eq!(tally.eta_s(), None);
-        let part = Event::CheckpointCommitted { indices: vec![1], stage: TRANSCRIBE, worker: worker(0), audio_s: 50.0 };
-        tally.observe(&part, 10.0);
-        assert_eq!(tally.eta_s(), Some((100.0 - 37.5) / (37.5 / 5.0)));
+    fn eta_leaves_out_cached_work() {
+        let mut counters = Counters::new(&[item("old", 1000.0), item("new", 100.0)], 0);
+        stages::specs().for_each(|spec| counters.observe(&Event::Reused { index: 0, stage: spec.name }, 0.0));
+        counters.observe(&Event::WorkerUp { worker: worker(0), pid: 7 }, 5.0);
+        assert_eq!(counters.eta_s(), None);
+        let checkpoint =
+            Event::CheckpointCommitted { indices: vec![1], stage: TRANSCRIBE, worker: worker(0), audio_s: 50.0 };
+        counters.observe(&checkpoint, 10.0);
+        assert_eq!(counters.eta_s(), Some((100.0 - 37.5) / (37.5 / 5.0)));
     }
 
     #[test]
     fn incidents_are_counted_by_kind() {
-        let mut tally = Tally::new(&[], 0);
+        let mut counters = Counters::new(&[], 0);
         for kind in [IncidentKind::Retried, IncidentKind::WorkerLost, IncidentKind::Retried] {
-            tally.observe(&Event::Incident(incident(kind, Some("cpu:0"), "gone")), 1.0);
+            counters.observe(&Event::Incident(incident(kind, Some("cpu:0"), "gone")), 1.0);
         }
-        assert_eq!(tally.incidents[&IncidentKind::Retried], 2);
+        assert_eq!(counters.incidents[&IncidentKind::Retried], 2);
     }
 }

@@ -1,11 +1,18 @@
-//! Description of a failed file.
+//! Text forms that trace, metrics, report and progress share: names of enum values, and failed files.
 
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
+use serde_json::Value;
 use stage_core::StageError;
 
-use super::names::label;
+/// The name that serde gives to a plain enum value, such as `worker-lost` or `infer`.
+pub(super) fn label(value: &impl Serialize) -> String {
+    match serde_json::to_value(value) {
+        Ok(Value::String(name)) => name,
+        other => unreachable!("{other:?} is not a plain name"),
+    }
+}
 
 /// A failed file, with stage and reason.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]

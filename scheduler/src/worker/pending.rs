@@ -1,10 +1,64 @@
-//! Tasks of the CPU lane that wait for nothing but a thread.
+//! The tasks of the batches that a worker holds: those that are left, and those that are ready for the CPU lane.
 
 use std::collections::BTreeSet;
+use std::collections::HashMap;
 
 use stage_core::{Phase, StageName};
 
-/// What the CPU lane does for a recording; a stage that runs earlier sorts first.
+use crate::dag::{BatchGraph, Task};
+use crate::store::Lease;
+
+/// A batch, and how many of its recordings are left.
+struct RunningBatch {
+    graph: BatchGraph,
+    recordings_left: usize,
+}
+
+/// Graphs of tasks by the lease of their batch.
+#[derive(Default)]
+pub(super) struct Batches(HashMap<Lease, RunningBatch>);
+
+impl Batches {
+    /// Adds a batch of `recordings` recordings.
+    pub(super) fn add(&mut self, lease: Lease, graph: BatchGraph, recordings: usize) {
+        self.0.insert(lease, RunningBatch { graph, recordings_left: recordings });
+    }
+
+    /// The tasks of a recording that wait for no other.
+    pub(super) fn roots(&self, lease: Lease, item: u64) -> Vec<Task> {
+        self.0.get(&lease).map_or_else(Vec::new, |batch| batch.graph.roots(item))
+    }
+
+    /// Removes a finished task and returns those that waited for it alone.
+    pub(super) fn complete(&mut self, lease: Lease, task: Task) -> Vec<Task> {
+        self.0.get_mut(&lease).map_or_else(Vec::new, |batch| batch.graph.complete(task))
+    }
+
+    /// Removes all tasks of a recording.
+    pub(super) fn abandon(&mut self, lease: Lease, item: u64) {
+        if let Some(batch) = self.0.get_mut(&lease) {
+            batch.graph.abandon(item);
+        }
+    }
+
+    /// Whether every task of a recording is removed.
+    pub(super) fn is_finished(&self, lease: Lease, item: u64) -> bool {
+        self.0.get(&lease).is_some_and(|batch| batch.graph.is_finished(item))
+    }
+
+    /// Removes `recordings` recordings from a batch; true if they were its last ones, and it is gone.
+    pub(super) fn leave(&mut self, lease: Lease, recordings: usize) -> bool {
+        let Some(batch) = self.0.get_mut(&lease) else { return false };
+        batch.recordings_left -= recordings;
+        let is_over = batch.recordings_left == 0;
+        if is_over {
+            self.0.remove(&lease);
+        }
+        is_over
+    }
+}
+
+/// A task of the CPU lane for a recording; a stage that runs earlier sorts first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Work {
     /// The stage's place in the order of the data flow.
@@ -17,7 +71,7 @@ pub(super) struct Work {
 #[derive(Debug, Default)]
 pub(super) struct ReadyTasks {
     tasks: BTreeSet<(u64, Work)>,
-    /// Tasks that prepare units and have not come back.
+    /// Tasks that prepare inputs and have not come back.
     preparing: usize,
 }
 

@@ -1,10 +1,10 @@
-//! What the lanes do, for the heartbeat and the timeline.
+//! The activity of the lanes, for the heartbeat and the timeline.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use crate::clock::Moment;
-use crate::protocol::{LaneProgress, Progress, TaskSpan};
+use crate::protocol::{LaneProgress, TaskSpan, WorkerProgress};
 
 /// Counts one kind of work.
 #[derive(Debug, Default)]
@@ -33,7 +33,7 @@ impl Counter {
     }
 }
 
-/// Both lanes' counters, and what they did since it was taken last.
+/// The counters of both lanes, and their spans since the last call of [`Activity::take_spans`].
 #[derive(Debug, Default)]
 pub(crate) struct Activity {
     /// Tasks of the CPU lane.
@@ -46,8 +46,8 @@ pub(crate) struct Activity {
 }
 
 impl Activity {
-    /// Runs `work`, counts it, and notes the span that `describe` names (its times are filled in here); work that it does
-    /// not name is only counted.
+    /// Runs `work`, counts it, and notes the span that `describe` names (its times are filled in here); work that it
+    /// does not name is only counted.
     pub(crate) fn track<T>(&self, counter: &Counter, describe: Option<TaskSpan>, work: impl FnOnce() -> T) -> T {
         let began = Moment::now();
         let result = counter.count(work);
@@ -63,8 +63,8 @@ impl Activity {
         self.spans.lock().unwrap_or_else(PoisonError::into_inner).push(span);
     }
 
-    pub(crate) fn read(&self) -> Progress {
-        Progress { cpu: self.cpu.read(), device: self.device.read(), setup: self.setup.read() }
+    pub(crate) fn read(&self) -> WorkerProgress {
+        WorkerProgress { cpu: self.cpu.read(), device: self.device.read(), setup: self.setup.read() }
     }
 
     /// The spans since the last call.
