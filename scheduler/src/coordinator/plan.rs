@@ -150,8 +150,12 @@ impl Chain {
         let mut checkpoints = Vec::new();
         for stage in self.outstanding_stages() {
             let Some(fingerprint) = self.fingerprint(stage) else { continue };
-            let units = store.checkpoints(&fingerprint)?.into_iter();
-            checkpoints.extend(units.map(|unit| Checkpoint { stage, index: unit.index as usize, body: unit.body }));
+            let outputs = store.checkpoints(&fingerprint)?.into_iter();
+            checkpoints.extend(outputs.map(|output| Checkpoint {
+                stage,
+                index: output.index as usize,
+                body: output.body,
+            }));
         }
         Ok(checkpoints)
     }

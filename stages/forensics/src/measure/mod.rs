@@ -206,7 +206,7 @@ mod tests {
         let settings = |name: &str, value: Value| Measures::new(&BTreeMap::from([(name.to_owned(), value)]));
         for (name, value, named) in [
             ("loudness", json!({}), "measures.loudness: one of level,"),
-            ("f0", json!({"flor_hz": 60.0}), "flor_hz"),
+            ("f0", json!({"lowest_hz": 60.0}), "lowest_hz"),
             ("f0", json!({"floor_hz": "low"}), "measures.f0"),
             ("f0", json!({"ceiling_hz": 60.0}), "measures.f0.ceiling_hz"),
             ("level", json!({"floor_hz": 60.0}), "floor_hz"),
