@@ -149,3 +149,23 @@ fn distance(said: &[String], written: &[String]) -> usize {
     }
     row[written.len()]
 }
+
+/// The aligner is a Wav2Vec2ForCTC: too small to recognize speech, but a whole model of the second family.
+#[test]
+fn wav2vec2_model_transcribes_with_times_of_its_own_and_refuses_options_of_whisper() {
+    let model = root().join("fixtures/models/aligner").to_str().unwrap().to_owned();
+    let call = root().join("fixtures/calls/reading.wav");
+    let out = tempfile::tempdir().unwrap();
+    run(&[&call], out.path(), &["--model", &model]).with_code(0);
+    let document = document(out.path(), "reading");
+    let segment = &document["segments"][0];
+    assert_eq!(
+        (&segment["diagnostics"]["family"], &segment["token_timing"]),
+        (&"wav2vec2".into(), &"emissions".into())
+    );
+    let starts: Vec<f64> =
+        document["words"].as_array().unwrap().iter().map(|word| word["start_s"].as_f64().unwrap()).collect();
+    assert!(starts.len() > 5 && starts.is_sorted() && starts[0] > 0.5, "{starts:?}");
+    let refused = run(&[&call], out.path(), &["--model", &model, "--beam-size", "3"]).with_code(2);
+    assert!(refused.stderr.contains("--beam-size") && refused.stderr.contains("wav2vec2"), "{}", refused.stderr);
+}
