@@ -6,7 +6,7 @@
 //!    └─> store::Store
 //! ```
 //!
-//! This crate knows (recording, stage, phase) and opaque artifacts. What a stage does is behind [`worker::Pipeline`].
+//! This crate knows (recording, stage, phase) and opaque artifacts. A stage is a [`stage_core::Runner`].
 
 mod clock;
 pub mod coordinator;

@@ -8,7 +8,7 @@ use stage_core::{Measured, StageName};
 
 use super::drawing::{Area, Mark, Scale};
 use super::format::{count, duration, percent, short, times};
-use super::timeline::{Kind, LaneOrder, kinds};
+use super::timeline::{Kind, LaneOrder, color_class, kinds};
 use super::{Report, RunInfo};
 use crate::export::utc;
 use crate::watch::Ending;
@@ -75,6 +75,8 @@ struct WorkerRow {
 
 struct StageRow {
     name: &'static str,
+    /// The class that gives it its color.
+    class: String,
     committed: String,
     reused: String,
     checkpoints: String,
@@ -212,6 +214,7 @@ fn stage(name: StageName, of: &StageCounters) -> StageRow {
     let worked_s = (of.cpu_us + of.device_us) as f64 / 1e6;
     StageRow {
         name: name.as_str(),
+        class: color_class(name),
         committed: count(of.committed),
         reused: count(of.reused),
         checkpoints: count(of.checkpoints),

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use scheduler::coordinator::WorkerId;
 use scheduler::protocol::{Lane, TaskSpan};
-use stage_core::StageName;
+use stage_core::{StageName, StageSpec};
 
 use crate::stages;
 use crate::watch::workers::is_load;
@@ -26,9 +26,14 @@ pub(super) struct Kind {
 
 /// The stages in order, then the load of models.
 pub(super) fn kinds() -> Vec<Kind> {
-    let stage = |(index, name): (usize, &'static str)| Kind { class: format!("stage-{}", index % COLORS), name };
+    let stage = |spec: StageSpec| Kind { class: color_class(spec.name), name: spec.name.as_str() };
     let load = Kind { class: "load".to_owned(), name: "model loading" };
-    stages::names().into_iter().enumerate().map(stage).chain([load]).collect()
+    stages::specs().map(stage).chain([load]).collect()
+}
+
+/// The class that gives a stage its color.
+pub(super) fn color_class(stage: StageName) -> String {
+    format!("stage-{}", kind_of(stage) % COLORS)
 }
 
 /// The place of a stage among the kinds; behind all of them for one that this program does not have, which is not

@@ -26,7 +26,7 @@ pub struct TensorSpec {
     pub name: String,
     /// Its dimensions.
     pub shape: Vec<usize>,
-    /// Whether it may be stored in 8 bits, with a `weight_scale` beside it (see [`SCALE`]).
+    /// Whether it may be stored in 8 bits, with a `weight_scale` beside it (see `SCALE`).
     pub quantizable: bool,
 }
 
