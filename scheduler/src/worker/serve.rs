@@ -162,3 +162,31 @@ fn claim_stdout() -> io::Result<File> {
 fn die_with_parent() -> io::Result<()> {
     Ok(set_parent_process_death_signal(Some(Signal::KILL))?)
 }
+
+#[cfg(test)]
+mod tests {
+    use stage_core::DeviceId;
+
+    use super::*;
+
+    fn settings(slots: u32) -> WorkerSettings {
+        let slot = |slot| SlotSettings { slot: Slot(slot), device: DeviceId::Cpu(slot), device_batch: 1 };
+        WorkerSettings {
+            slots: (0..slots).map(slot).collect(),
+            threads: 1,
+            heartbeat_ms: 1,
+            faults: Vec::new(),
+            settings: serde_json::Value::Null,
+        }
+    }
+
+    #[test]
+    fn worker_refuses_a_configuration_with_other_than_one_device() {
+        assert_eq!(only_slot(&settings(1)).unwrap().device, DeviceId::Cpu(0));
+        for slots in [0, 2] {
+            let error = only_slot(&settings(slots)).unwrap_err();
+            assert_eq!(error.code, "worker-slots");
+            assert!(error.message.contains(&format!("{slots} were configured")), "{error}");
+        }
+    }
+}
