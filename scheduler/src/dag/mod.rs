@@ -4,42 +4,18 @@
 //! and that is run too. An input whose stage is not run must be stored. Every edge carries what its first task makes
 //! and its second reads.
 
-mod typed;
+mod task;
 
 use std::collections::HashMap;
 
 use petgraph::Direction;
 use petgraph::algo::toposort;
 use petgraph::graph::{DiGraph, NodeIndex};
-use stage_core::{ArtifactName, Phase, StageName, StageSpec};
+use stage_core::{ArtifactName, StageName, StageSpec};
 
 use crate::protocol::{ItemJob, Step};
-use typed::{Data, Edge};
-
-/// One input of scheduling.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(crate) struct Task {
-    pub(crate) item: u64,
-    pub(crate) stage: StageName,
-    pub(crate) phase: Phase,
-}
-
-/// Why a batch makes no graph.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub(crate) enum GraphError {
-    #[error("item {}: {} {:?} reads {data:?}, which is neither made nor stored", .task.item, .task.stage, .task.phase)]
-    MissingInput { task: Task, data: Data },
-    #[error("item {}: {} {:?} cannot hand {:?} to {} {:?}", .0.from.item, .0.from.stage, .0.from.phase, .0.data, .0.to.stage, .0.to.phase)]
-    TypeMismatch(Edge),
-    #[error("item {item}: this worker has no stage {stage}")]
-    UnknownStage { item: u64, stage: StageName },
-    #[error("item {} has {} {:?} twice", .0.item, .0.stage, .0.phase)]
-    Duplicate(Task),
-    #[error("item {}: {} {:?} waits for itself", .0.item, .0.stage, .0.phase)]
-    Cycle(Task),
-    #[error("item {}: something waits for {} {:?}, which is not in the batch", .0.item, .0.stage, .0.phase)]
-    UnknownTask(Task),
-}
+use task::{Data, Edge};
+pub(crate) use task::{GraphError, Task};
 
 /// The tasks of a batch and how many others each still waits for.
 #[derive(Debug)]
@@ -75,7 +51,7 @@ impl BatchGraph {
             let mut of_item = items.iter().filter(|job| job.item == item).flat_map(|job| &job.stored);
             of_item.any(|stored| stored.artifact == name)
         };
-        typed::check(&tasks, &edges, specs, is_stored)?;
+        task::check(&tasks, &edges, specs, is_stored)?;
         Self::of(&tasks, &edges.iter().map(|edge| (edge.from, edge.to)).collect::<Vec<_>>())
     }
 

@@ -77,7 +77,7 @@ fn graph_refuses_a_stage_twice_and_one_that_the_worker_does_not_have() {
 
 #[test]
 fn edges_that_carry_other_data_than_their_ends_exchange_are_refused() {
-    let check = |tasks: &[Task], edges: &[Edge], stored: bool| typed::check(tasks, edges, &SPECS, |_, _| stored);
+    let check = |tasks: &[Task], edges: &[Edge], stored: bool| task::check(tasks, edges, &SPECS, |_, _| stored);
     let (read, split) = (task(READ, Phase::Run), task(SPLIT, Phase::Run));
     let good = Edge { from: read, to: split, data: Data::Artifact(SAMPLES) };
     assert_eq!(check(&[read, split], &[good], false), Ok(()));

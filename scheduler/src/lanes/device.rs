@@ -4,29 +4,15 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::thread;
-use std::time::Duration;
 
 use crossbeam_channel::Sender;
-use stage_core::{DeviceRunner, ErrorClass, ModelOutput, Phase, Runners, StageError, StageName};
+use stage_core::{DeviceRunner, ErrorClass, Phase, Runners, StageError, StageName};
 
 use super::call_size::CallSize;
 use super::flow::{BrokenRun, LaneFlow};
 use super::intake::{Feed, Intake, Next, PauseGate, QueuedInput, Tag};
-use super::{Activity, Announce, guarded};
-use crate::clock::Moment;
+use super::{Activity, Announce, LaneReport, guarded};
 use crate::protocol::{FaultPlace, Lane, Slot, SlotSettings, TaskSpan};
-
-/// A report of the device lane.
-pub(crate) enum LaneReport {
-    /// Input `index` of a recording's stage is complete: its output, when it was drawn, and how long it was in flight.
-    Completed { ticket: u64, stage: StageName, index: usize, output: ModelOutput, began: Moment, duration: Duration },
-    /// The device failed on an input, alone; the recording's other inputs are dropped.
-    Failed { ticket: u64, error: StageError },
-    /// The device's memory did not hold `from` inputs; at most `to` are tried from now on.
-    Shrunk { from: usize, to: usize, error: StageError },
-    /// The health probe ran.
-    HealthProbeEnded { error: Option<StageError> },
-}
 
 /// The handle of a running device lane.
 pub(crate) struct DeviceHandle {

@@ -16,7 +16,7 @@ mod tests;
 
 pub(crate) use activity::Activity;
 pub(crate) use cpu::CpuLane;
-pub(crate) use device::{DeviceHandle, DeviceLane, LaneReport};
+pub(crate) use device::{DeviceHandle, DeviceLane};
 pub(crate) use intake::Feed;
 
 use std::any::Any;
@@ -24,9 +24,11 @@ use std::collections::BTreeSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
-use stage_core::{ErrorClass, Phase, StageError, StageName};
+use stage_core::{ErrorClass, ModelOutput, Phase, StageError, StageName};
 
+use crate::clock::Moment;
 use crate::protocol::FaultPlace;
 use crate::store::Lease;
 
@@ -69,6 +71,18 @@ impl Ticket {
     fn reaches_device(&self, stage: StageName) -> bool {
         self.on_device.lock().unwrap_or_else(PoisonError::into_inner).insert(stage)
     }
+}
+
+/// A report of the device lane.
+pub(crate) enum LaneReport {
+    /// Input `index` of a recording's stage is complete: its output, when it was drawn, and how long it was in flight.
+    Completed { ticket: u64, stage: StageName, index: usize, output: ModelOutput, began: Moment, duration: Duration },
+    /// The device failed on an input, alone; the recording's other inputs are dropped.
+    Failed { ticket: u64, error: StageError },
+    /// The device's memory did not hold `from` inputs; at most `to` are tried from now on.
+    Shrunk { from: usize, to: usize, error: StageError },
+    /// The health probe ran.
+    HealthProbeEnded { error: Option<StageError> },
 }
 
 /// Called by a lane before it does something.

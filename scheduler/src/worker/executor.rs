@@ -11,20 +11,23 @@ use crossbeam_channel::{Receiver, Sender, select, unbounded};
 use stage_core::{ArtifactName, ErrorClass, ModelOutput, Phase, Runners, StageError, StageName};
 
 use super::WorkerSettings;
+use super::error::WorkerError;
 use super::open::OpenItem;
 use super::outbox::Outbox;
 use super::pending::{Batches, ReadyTasks, Work};
-use super::serve::{Commands, WorkerError};
 use super::task::{CpuTask, TaskResult};
 use crate::clock::Moment;
 use crate::dag::{BatchGraph, Task};
 use crate::lanes::{Activity, CpuLane, DeviceHandle, DeviceLane, LaneReport, Ticket};
-use crate::protocol::{Batch, FromWorker, ItemJob, NewBody, Slot, SlotSettings, ToWorker};
+use crate::protocol::{Batch, CodecError, FromWorker, ItemJob, NewBody, Slot, SlotSettings, ToWorker};
 use crate::store::Lease;
 
 /// Recordings beyond the CPU lane's threads that may be open at a time: one on the device, some short ones behind it,
 /// and a long one that is decoded meanwhile. Memory is bounded by them, not by the list.
 const OPEN_BEYOND_THREADS: usize = 4;
+
+/// Messages from stdin; the channel closes at the end of stdin.
+pub(super) type Commands = Receiver<Result<ToWorker, CodecError>>;
 
 enum Report {
     Cpu { recording: u64, work: Work, began: Moment, result: Result<TaskResult, StageError> },

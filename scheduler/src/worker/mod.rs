@@ -3,6 +3,7 @@
 //! The executable calls [`serve`] from its hidden subcommand with a function that builds its stages. [`sim`] has stages
 //! that take simulated times.
 
+mod error;
 mod executor;
 mod faults;
 mod open;
@@ -14,4 +15,5 @@ pub mod sim;
 mod task;
 
 pub use crate::protocol::{Checkpoint, ItemJob, SlotSettings, Step, Stored, WorkerSettings};
-pub use serve::{WorkerError, serve};
+pub use error::WorkerError;
+pub use serve::serve;

@@ -7,47 +7,21 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread::{self, Thread};
 use std::time::Duration;
 
-use crossbeam_channel::{Receiver, unbounded};
+use crossbeam_channel::unbounded;
 use rustix::io::fcntl_dupfd_cloexec;
 use rustix::process::{Signal, set_parent_process_death_signal};
 use stage_core::{ErrorClass, Runners, StageError, StageName, Tool};
 
-use super::executor::Executor;
+use super::error::WorkerError;
+use super::executor::{Commands, Executor};
 use super::faults::Faults;
 use super::outbox::Outbox;
 use super::{SlotSettings, WorkerSettings};
 use crate::lanes::{Activity, Announce, guarded};
-use crate::protocol::{CodecError, Decoder, FaultPlace, FromWorker, Slot, ToWorker, VERSION};
+use crate::protocol::{Decoder, FaultPlace, FromWorker, Slot, ToWorker, VERSION};
 
 /// Between two heartbeats before the configuration is known.
 const HEARTBEAT: Duration = Duration::from_secs(1);
-
-/// Why a worker ended without being asked to. End the process with a failing exit code.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum WorkerError {
-    /// Descriptors, threads or the death signal could not be set up.
-    #[error("the worker cannot start: {0}")]
-    Start(#[from] io::Error),
-    /// The CPU lane could not be made.
-    #[error("the worker cannot start its threads: {0}")]
-    Threads(#[from] rayon::ThreadPoolBuildError),
-    /// The coordinator's input cannot be understood.
-    #[error("the coordinator cannot be understood: {0}")]
-    Protocol(#[from] CodecError),
-    /// Another message came before the configuration.
-    #[error("the coordinator did not begin with the configuration")]
-    NotConfigured,
-    /// A message names a device that the configuration does not.
-    #[error("the coordinator sent a message for the unknown device slot {}", .0.0)]
-    UnknownSlot(Slot),
-    /// The stages could not be built; this was reported to the coordinator.
-    #[error("the stages cannot be built: {0}")]
-    Refused(#[source] StageError),
-}
-
-/// Messages from stdin; the channel closes at the end of stdin.
-pub(super) type Commands = Receiver<Result<ToWorker, CodecError>>;
 
 /// Serves a coordinator over stdin and stdout until it ends the worker or stdin closes. `build` makes the stages from
 /// the settings; the coordinator reports its failure. `tool` is stored with artifacts.

@@ -2,10 +2,12 @@
 
 use std::io;
 
-use stage_core::{ErrorClass, StageError};
+use stage_core::{AlignedWords, Artifact, ErrorClass, StageError, StageName};
 
 use crate::model::AlignFault;
-use crate::stage::NAME;
+
+/// The stage's name.
+pub(crate) const NAME: StageName = AlignedWords::NAME.stage();
 
 impl From<AlignFault> for StageError {
     fn from(error: AlignFault) -> Self {

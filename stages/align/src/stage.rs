@@ -5,10 +5,10 @@ use models::{ModelError, SpeechModel};
 use serde_json::json;
 use stage_core::{
     AlignedWords, Artifact, Identity, Inputs, Pcm, Phases, SAMPLE_RATE_HZ, Segment, SpeechSegments, SpeechSpan, Stage,
-    StageError, StageName, StageSpec, Timing, TimingMethod, TokenTiming, Transcript, Word,
+    StageError, StageSpec, Timing, TimingMethod, TokenTiming, Transcript, Word,
 };
 
-use crate::error::StageFault;
+use crate::error::{NAME, StageFault};
 use crate::model::{CtcModel, Timed, TimedWord};
 use crate::monotonic::enforce_monotonic;
 use crate::refine::{Reach, refine};
@@ -16,9 +16,6 @@ use crate::sound::{Interval, Sound};
 use crate::speech::{Marked, onto_sound};
 use crate::utterance::{Utterance, samples, seconds};
 use crate::words::{UntimedWord, words};
-
-/// The stage's name.
-pub(crate) const NAME: StageName = AlignedWords::NAME.stage();
 
 /// The settings of an [`Aligner`].
 #[derive(Debug, Clone, PartialEq)]

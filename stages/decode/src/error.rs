@@ -4,10 +4,11 @@ use std::any::Any;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use stage_core::{ErrorClass, StageError};
+use stage_core::{Artifact, ErrorClass, Recording, StageError, StageName};
 use symphonia::core::errors::Error as SymphoniaError;
 
-use crate::stage::NAME;
+/// The stage's name.
+pub(crate) const NAME: StageName = Recording::NAME.stage();
 
 /// A failure of the decode stage. Leaves the crate as a [`StageError`].
 #[derive(Debug, thiserror::Error)]

@@ -16,6 +16,7 @@
 //! 16 kHz may differ by rounding (about 1e-7).
 
 mod codec;
+mod config;
 mod container;
 mod error;
 mod input;
@@ -27,5 +28,6 @@ mod stage;
 mod stream;
 mod timeline;
 
+pub use config::DecodeConfig;
 pub use container::audio_extensions;
-pub use stage::{DecodeConfig, DecodeInput, Decoded, Decoder, Probe, probe};
+pub use stage::{DecodeInput, Decoded, Decoder, Probe, probe};

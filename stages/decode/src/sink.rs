@@ -2,8 +2,8 @@
 
 use stage_core::{Pcm, PcmWriter, Sha256Stream};
 
-use crate::DecodeConfig;
 use crate::codec::Spec;
+use crate::config::DecodeConfig;
 use crate::error::DecodeError;
 use crate::resample::Resampler;
 

@@ -1,31 +1,20 @@
 //! The stage: one pass over a recording into its hash and its 16 kHz planes.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use stage_core::{
-    Artifact, Identity, Inputs, IntoArtifacts, Made, OutputSpec, Pcm, PcmSource, Phases, Recording, SAMPLE_RATE_HZ,
-    Stage, StageError, StageName, StageSpec,
+    Identity, Inputs, IntoArtifacts, Made, OutputSpec, Pcm, PcmSource, Phases, Recording, SAMPLE_RATE_HZ, Stage,
+    StageError, StageSpec,
 };
 
-use crate::error::{DecodeError, guarded};
+use crate::config::DecodeConfig;
+use crate::error::{DecodeError, NAME, guarded};
 use crate::input::InputFile;
 use crate::native::NativeFile;
 use crate::sink::Sink;
 use crate::source::Source;
 use crate::stream::{Ended, Stream};
-
-/// The stage's name.
-pub(crate) const NAME: StageName = Recording::NAME.stage();
-
-/// Where samples are kept. Not a part of the fingerprint: it changes no sample.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct DecodeConfig {
-    /// Samples of one recording that stay in memory, in bytes; a longer one spills to `spill_dir`.
-    pub memory_budget_bytes: u64,
-    /// Folder for the (unlinked) spill files.
-    pub spill_dir: PathBuf,
-}
 
 /// The input of the stage: one file, by its path and its contents.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,4 +1,12 @@
-//! Errors of building the stage.
+//! The errors of building the stage, and those of its runs.
+
+use std::io;
+
+use stage_core::forensics::ForensicRecord;
+use stage_core::{Artifact, ErrorClass, StageError, StageName};
+
+/// The stage's name.
+pub(crate) const NAME: StageName = ForensicRecord::NAME.stage();
 
 /// A setting or a lexicon that cannot be used. All of them are found before the first recording is read; the message
 /// names what to correct.
@@ -90,4 +98,10 @@ pub enum ForensicsError {
         /// The category.
         category: String,
     },
+}
+
+/// The samples at 16 kHz could not be read.
+pub(crate) fn pcm_unreadable(error: io::Error) -> StageError {
+    let message = format!("the decoded samples could not be read back: {error}");
+    StageError::new(NAME, ErrorClass::Transient, "pcm-unreadable", message)
 }

@@ -13,6 +13,7 @@
 mod config;
 mod error;
 mod evidence;
+mod input;
 mod lexicon;
 mod limits;
 mod measure;
@@ -22,7 +23,6 @@ mod stage;
 
 pub use config::{ForensicsConfig, LexiconSource, ScoreCategory};
 pub use error::ForensicsError;
+pub use input::ForensicInput;
 pub use measure::record_schema;
-pub use stage::{ForensicInput, Forensics};
-
-pub(crate) use stage::pcm_unreadable;
+pub use stage::Forensics;

@@ -1,38 +1,20 @@
 //! The stage: its input, the order of its work, and its fingerprint.
 
-use std::io;
-
 use serde_json::json;
 use stage_core::forensics::ForensicRecord;
 use stage_core::{
     AlignedWords, Artifact, ErrorClass, Identity, Inputs, Pcm, Phases, Recording, SpeechSegments, Stage, StageError,
-    StageName, StageSpec, Transcript,
+    StageSpec, Transcript,
 };
 
+use crate::config::ForensicsConfig;
+use crate::error::{ForensicsError, NAME};
 use crate::evidence::{discount_low_confidence, find_evidence};
+use crate::input::ForensicInput;
 use crate::lexicon::Lexicons;
 use crate::limits::limits;
 use crate::measure::{Measures, measure_channels};
 use crate::score::score;
-use crate::{ForensicsConfig, ForensicsError};
-
-/// The stage's name.
-pub(crate) const NAME: StageName = ForensicRecord::NAME.stage();
-
-/// The input: everything that earlier stages made of one recording.
-#[derive(Debug, Clone, Copy)]
-pub struct ForensicInput<'a> {
-    /// Decode's artifact.
-    pub recording: &'a Recording,
-    /// Its samples.
-    pub pcm: &'a Pcm,
-    /// Intervals of speech.
-    pub segments: &'a SpeechSegments,
-    /// The text.
-    pub transcript: &'a Transcript,
-    /// The words with their times.
-    pub words: &'a AlignedWords,
-}
 
 /// Words and samples to a [`ForensicRecord`].
 #[derive(Debug)]
@@ -113,10 +95,4 @@ fn check_channels(input: &ForensicInput<'_>) -> Result<(), StageError> {
             Err(StageError::new(NAME, ErrorClass::Bug, "channel-out-of-range", message))
         }
     }
-}
-
-/// The samples at 16 kHz could not be read.
-pub(crate) fn pcm_unreadable(error: io::Error) -> StageError {
-    let message = format!("the decoded samples could not be read back: {error}");
-    StageError::new(NAME, ErrorClass::Transient, "pcm-unreadable", message)
 }

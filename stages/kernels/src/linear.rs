@@ -6,13 +6,13 @@ use rayon::prelude::*;
 
 use crate::isa::{Isa, multiversion};
 use crate::math::gelu;
-use crate::pack::{Packed, Panels, ZERO};
+use crate::pack::{Packed, Panels};
 use crate::precision::CpuPrecision;
 use crate::rows::{Norm, Quantized, to_bf16, to_int8_with_zero};
 use crate::scratch::Scratch;
 use crate::shared::rows_fit;
 use crate::tile::{Format, PANEL, ROWS, Sums};
-use crate::weights::Dense;
+use crate::weights::{Dense, ZERO, assert_whole_rows};
 use crate::{SharedSlice, WeightRows};
 
 /// Rows that one thread takes at a time where there are many: eight tiles, which read each panel from the near cache.
@@ -262,10 +262,6 @@ impl Linear {
             }
         }
     }
-}
-
-pub(crate) fn assert_whole_rows(len: usize, inputs: usize) {
-    assert!(inputs > 0 && len.is_multiple_of(inputs), "{len} weights are not whole rows of {inputs} inputs");
 }
 
 /// Elements of a converted row.

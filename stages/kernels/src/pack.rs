@@ -6,6 +6,7 @@ use crate::aligned_buf::AlignedBuf;
 use crate::precision::{CpuPrecision, bf16, from_bf16};
 use crate::quantize::stored;
 use crate::tile::{Bf16, F32, Format, Int8, PANEL};
+use crate::weights::ZERO;
 use crate::{Isa, WeightRows};
 
 /// The columns of a product's right side, in panels of a format. The last panel is filled up with zeros, and so is the
@@ -157,6 +158,3 @@ fn int8_row(isa: Isa, weight: &impl WeightRows, row: usize, room: &mut Room, out
     out.copy_from_slice(levels);
     (scale, levels.iter().map(|level| i32::from(*level) - i32::from(ZERO)).sum())
 }
-
-/// The level of zero in a panel of int8, and in weights that are stored in 8 bits.
-pub const ZERO: u8 = 128;

@@ -3,10 +3,8 @@
 use rayon::prelude::*;
 
 use crate::Isa;
-use crate::linear::assert_whole_rows;
-use crate::pack::ZERO;
 use crate::rows::{Quantized, to_int8};
-use crate::weights::WeightRows;
+use crate::weights::{WeightRows, ZERO, assert_whole_rows};
 
 /// A matrix `[outputs, inputs]` in 8 bits: every row has a scale of its own, with its largest magnitude at 127.
 #[derive(Debug, Clone, PartialEq)]

@@ -5,11 +5,11 @@ use std::f32::consts::LOG2_E;
 use crate::Isa;
 use crate::isa::multiversion;
 use crate::math::{exp, exp2_to_bf16};
-use crate::pack::ZERO;
 use crate::precision::bf16_of_normal;
 use crate::reduce::{LANES, fold_lanes, for_each_chunk, higher, highest};
 use crate::rows::{Quantized, to_bf16, to_int8};
 use crate::tile::{Bf16, F32, Format, Int8};
+use crate::weights::ZERO;
 
 /// A format that queries and keys are multiplied in.
 pub(crate) trait Scored: Format {

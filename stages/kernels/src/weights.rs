@@ -1,5 +1,8 @@
 //! Where the weights of a layer come from.
 
+/// The level of zero in a panel of int8, and in weights that are stored in 8 bits.
+pub const ZERO: u8 = 128;
+
 /// A matrix `[outputs, inputs]` that layers are packed from, row by row: no other copy of it is made.
 pub trait WeightRows: Sync {
     /// Rows of the matrix.
@@ -30,4 +33,8 @@ impl WeightRows for Dense<'_> {
     fn floats(&self, output: usize, out: &mut [f32]) {
         out.copy_from_slice(&self.weight[output * self.inputs..][..self.inputs]);
     }
+}
+
+pub(crate) fn assert_whole_rows(len: usize, inputs: usize) {
+    assert!(inputs > 0 && len.is_multiple_of(inputs), "{len} weights are not whole rows of {inputs} inputs");
 }

@@ -3,9 +3,10 @@
 use std::io;
 
 use models::ModelError;
-use stage_core::{ErrorClass, StageError};
+use stage_core::{Artifact, ErrorClass, SpeechSegments, StageError, StageName};
 
-use crate::stage::NAME;
+/// The stage's name.
+pub(crate) const NAME: StageName = SpeechSegments::NAME.stage();
 
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum SegmentError {

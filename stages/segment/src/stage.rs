@@ -4,19 +4,16 @@ use std::io;
 
 use stage_core::{
     Artifact, Dropped, Identity, Inputs, Pcm, Phases, SAMPLE_RATE_HZ, SpeechSegments, SpeechSpan, Stage, StageError,
-    StageName, StageSpec, Window,
+    StageSpec, Window,
 };
 
 use crate::channel::{BLOCK, ChannelAnalysis};
 use crate::config::{SegmentConfig, VadChoice};
 use crate::crosstalk::CrosstalkFinder;
-use crate::error::SegmentError;
+use crate::error::{NAME, SegmentError};
 use crate::spans::{self, Found, Run};
 use crate::vad::{EnergyVad, NoVad, SileroVad, Vad};
 use crate::windows;
-
-/// The stage's name.
-pub(crate) const NAME: StageName = SpeechSegments::NAME.stage();
 
 /// Finds speech and packs it into windows. One instance serves any number of recordings.
 #[derive(Debug)]

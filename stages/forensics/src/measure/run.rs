@@ -8,8 +8,8 @@ use stage_core::{ErrorClass, Span, StageError};
 
 use super::{Channel, Measure, Measures};
 use crate::ForensicInput;
+use crate::error::NAME;
 use crate::spans::spans_of;
-use crate::stage::NAME;
 
 /// A measure with its settings.
 pub(super) trait Configured: fmt::Debug + Send + Sync {

@@ -85,7 +85,7 @@ impl Measure for F0 {
 
     fn finish(self, settings: &PitchConfig, channel: &Channel<'_>) -> Result<PitchValue, StageError> {
         let pcm = channel.input.pcm;
-        measure_pitch(settings, pcm, channel.number, channel.spans()).map_err(crate::pcm_unreadable)
+        measure_pitch(settings, pcm, channel.number, channel.spans()).map_err(crate::error::pcm_unreadable)
     }
 }
 

@@ -61,8 +61,8 @@ impl Measure for Speech {
 
     fn finish(self, _settings: &NoSettings, channel: &Channel<'_>) -> Result<SpeechValue, StageError> {
         let input = &channel.input;
-        let pauses =
-            pauses(input.pcm, channel.number, channel.spans(), channel.others()).map_err(crate::pcm_unreadable)?;
+        let pauses = pauses(input.pcm, channel.number, channel.spans(), channel.others())
+            .map_err(crate::error::pcm_unreadable)?;
         let spoken = Spoken {
             duration_s: input.pcm.duration_s(),
             spans: channel.spans(),

@@ -1,10 +1,16 @@
-//! The data along the edges of a batch's graph, checked as pure data before anything runs.
+//! The tasks of a batch and the data along its edges, checked as pure data before anything runs.
 
 use std::collections::HashSet;
 
 use stage_core::{ArtifactName, Phase, StageName, StageSpec};
 
-use super::{GraphError, Task};
+/// One input of scheduling.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct Task {
+    pub(crate) item: u64,
+    pub(crate) stage: StageName,
+    pub(crate) phase: Phase,
+}
 
 /// What one task makes and another reads.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -51,6 +57,23 @@ impl Task {
             Phase::Finish => vec![Data::ModelOutputs(self.stage)],
         }
     }
+}
+
+/// Why a batch makes no graph.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum GraphError {
+    #[error("item {}: {} {:?} reads {data:?}, which is neither made nor stored", .task.item, .task.stage, .task.phase)]
+    MissingInput { task: Task, data: Data },
+    #[error("item {}: {} {:?} cannot hand {:?} to {} {:?}", .0.from.item, .0.from.stage, .0.from.phase, .0.data, .0.to.stage, .0.to.phase)]
+    TypeMismatch(Edge),
+    #[error("item {item}: this worker has no stage {stage}")]
+    UnknownStage { item: u64, stage: StageName },
+    #[error("item {} has {} {:?} twice", .0.item, .0.stage, .0.phase)]
+    Duplicate(Task),
+    #[error("item {}: {} {:?} waits for itself", .0.item, .0.stage, .0.phase)]
+    Cycle(Task),
+    #[error("item {}: something waits for {} {:?}, which is not in the batch", .0.item, .0.stage, .0.phase)]
+    UnknownTask(Task),
 }
 
 /// Checks that every edge carries what its first task makes and its second reads, and that each input of a task comes

@@ -1,0 +1,18 @@
+//! What the stage reads of a recording.
+
+use stage_core::{AlignedWords, Pcm, Recording, SpeechSegments, Transcript};
+
+/// The input: everything that earlier stages made of one recording.
+#[derive(Debug, Clone, Copy)]
+pub struct ForensicInput<'a> {
+    /// Decode's artifact.
+    pub recording: &'a Recording,
+    /// Its samples.
+    pub pcm: &'a Pcm,
+    /// Intervals of speech.
+    pub segments: &'a SpeechSegments,
+    /// The text.
+    pub transcript: &'a Transcript,
+    /// The words with their times.
+    pub words: &'a AlignedWords,
+}
