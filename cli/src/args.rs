@@ -4,8 +4,9 @@ use std::path::PathBuf;
 
 use align::AlignModel;
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use scheduler::store::StoreUrl;
 use stage_core::StageName;
-use transcribe::{ModelSource, ParseModelSourceError, Task};
+use transcribe::{ModelSource, ParseModelSourceError, Task, architectures};
 
 use crate::precision::PrecisionChoice;
 use crate::stages;
@@ -179,9 +180,7 @@ impl DecodingArgs {
 /// Which model.
 #[derive(Debug, Args)]
 pub(crate) struct ModelArgs {
-    /// embedded, a folder in the Hugging Face layout, or a hub id (openai/whisper-large-v3-turbo): a Whisper or a
-    /// Wav2Vec2ForCTC.
-    #[arg(long, default_value = "embedded")]
+    #[arg(long, default_value = "embedded", help = model_help())]
     pub(crate) model: String,
     /// Read hub models from the local cache only; never use the network.
     #[arg(long)]
@@ -234,8 +233,7 @@ pub(crate) struct EngineArgs {
     pub(crate) precision: PrecisionChoice,
     #[command(flatten)]
     pub(crate) stages: StageSettingArgs,
-    /// The store: sqlite:PATH. Default: DIR/earwitness.db.
-    #[arg(long, value_name = "STORE")]
+    #[arg(long, value_name = "STORE", help = store_help())]
     pub(crate) store: Option<String>,
     /// How to show progress.
     #[arg(long, value_enum, default_value_t = ProgressMode::Auto)]
@@ -313,8 +311,7 @@ pub(crate) struct FolderArgs {
     /// The result folder of a run.
     #[arg(value_name = "DIR")]
     pub(crate) folder: PathBuf,
-    /// The store: sqlite:PATH. Default: DIR/earwitness.db.
-    #[arg(long, value_name = "STORE")]
+    #[arg(long, value_name = "STORE", help = store_help())]
     pub(crate) store: Option<String>,
 }
 
@@ -405,6 +402,18 @@ pub(crate) enum ProgressMode {
     Json,
     /// Nothing.
     None,
+}
+
+fn store_help() -> String {
+    format!("The store: {}. Default: DIR/earwitness.db", StoreUrl::forms())
+}
+
+fn model_help() -> String {
+    format!(
+        "embedded, a folder in the Hugging Face layout, or a hub id (openai/whisper-large-v3-turbo); its architecture \
+         is one of {}",
+        architectures().join(", ")
+    )
 }
 
 fn positive(text: &str) -> Result<usize, String> {

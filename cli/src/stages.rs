@@ -20,7 +20,7 @@ struct Entry {
 }
 
 /// All stages, in the order of the data flow.
-const STAGES: [Entry; 5] = [
+const STAGES: &[Entry] = &[
     Entry { spec: Decoder::SPEC, build: decoder },
     Entry { spec: Segmenter::SPEC, build: segmenter },
     Entry { spec: Transcriber::SPEC, build: transcriber },

@@ -11,12 +11,10 @@ use serde_json::{Value, json};
 
 use crate::record::{Found, look};
 use crate::running::{Running, is_alive, kill};
-use crate::support::{assert_same, calls, documents, run, write_joined};
+use crate::support::{assert_same, calls, documents, run, stage_count, write_joined};
 
 const ROUNDS: u64 = 20;
 const SEED: u64 = 0x5eed_2026;
-/// Of three calls.
-const ARTIFACTS: usize = 15;
 /// Step between the commit points of successive kills; a prime, so that all points are covered.
 const STRIDE: usize = 31;
 /// Pause of the coordinator at each point of a commit, so that a kill hits it there.
@@ -109,6 +107,11 @@ struct Counts {
     twice: usize,
 }
 
+/// The artifacts of three calls.
+fn artifacts() -> usize {
+    3 * stage_count()
+}
+
 #[test]
 fn killed_processes_do_not_change_the_results() {
     let asked = |name: &str, otherwise| std::env::var(name).map_or(otherwise, |text| text.parse().unwrap());
@@ -171,12 +174,12 @@ fn play(stage: &Stage, victim: Victim, moment: Moment, random: &mut Random, coun
 
     let summary = run(&[&stage.inputs()], &out, &[]).with_code(0).summary();
     let made = summary["stages_computed"].as_u64().unwrap() + summary["stages_reused"].as_u64().unwrap();
-    assert_eq!((made as usize, &summary["files_done"]), (ARTIFACTS, &3.into()), "{label}");
+    assert_eq!((made as usize, &summary["files_done"]), (artifacts(), &3.into()), "{label}");
     let found = look(&out);
-    counts.lost += ARTIFACTS.saturating_sub(found.artifacts + found.repeated);
+    counts.lost += artifacts().saturating_sub(found.artifacts + found.repeated);
     counts.recomputed += found.recomputations;
     counts.twice += found.repeated;
-    assert_eq!(found, Found { artifacts: ARTIFACTS, ..Found::default() }, "{label}");
+    assert_eq!(found, Found { artifacts: artifacts(), ..Found::default() }, "{label}");
     let documents = documents(&out);
     assert_eq!(documents.len(), stage.expected.len(), "{label}");
     for ((name, document), (_, expected)) in documents.iter().zip(&stage.expected) {

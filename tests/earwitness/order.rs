@@ -3,7 +3,7 @@
 use std::fs;
 
 use crate::record::{Found, look};
-use crate::support::{document, folder_of_calls, run};
+use crate::support::{document, folder_of_calls, run, stage_count};
 
 #[test]
 fn priority_decides_the_order() {
@@ -38,6 +38,6 @@ fn slow_device_loses_unstarted_recordings_and_all_finish_together() {
     let args = ["--devices", "sim:2", "--device-batch-size", "1", "--sim", sim.to_str().unwrap()];
     let summary = run(&[&inputs], &out, &args).with_code(0).summary();
     assert!(summary["files_revoked"].as_u64().unwrap() > 0, "{summary}");
-    assert_eq!(look(&out), Found { artifacts: 24 * 5, ..Found::default() });
+    assert_eq!(look(&out), Found { artifacts: 24 * stage_count(), ..Found::default() });
     assert!(!out.join("call-0.json").exists(), "a simulated run writes nothing that could be taken for evidence");
 }

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
+use std::sync::OnceLock;
 
 use serde_json::Value;
 
@@ -200,4 +201,14 @@ pub(crate) fn assert_same(a: &Value, b: &Value, at: &str) {
         }
         _ => assert_eq!(a, b, "{at}"),
     }
+}
+
+/// How many stages the program has, by the values that `stage` takes.
+pub(crate) fn stage_count() -> usize {
+    static COUNT: OnceLock<usize> = OnceLock::new();
+    *COUNT.get_or_init(|| {
+        let help = finish(["stage", "--help"]).with_code(0).stdout;
+        let (_, values) = help.split_once("possible values: ").unwrap();
+        values.split_once(']').unwrap().0.split(',').count()
+    })
 }

@@ -164,10 +164,13 @@ fn report(
 ) -> Exit {
     let items = &engine.plan.items;
     let unreadable = &engine.plan.unreadable;
-    let done = outcome.items.iter().filter(|end| matches!(end, ItemEnd::Done)).count();
+    let is_done = |index: usize, end: &ItemEnd| {
+        matches!(end, ItemEnd::Done) && results.get(&index).is_some_and(|row| row.text.is_ok())
+    };
+    let ends: Vec<bool> = outcome.items.iter().enumerate().map(|(index, end)| is_done(index, end)).collect();
+    let done = ends.iter().filter(|done| **done).count();
     let unfinished = outcome.items.iter().filter(|end| matches!(end, ItemEnd::Unfinished)).count();
-    let ends = items.iter().zip(&outcome.items);
-    let audio_s: f64 = ends.filter(|(_, end)| matches!(end, ItemEnd::Done)).map(|(item, _)| item.audio_s).sum();
+    let audio_s: f64 = items.iter().zip(&ends).filter(|(_, done)| **done).map(|(item, _)| item.audio_s).sum();
     let mut rows: Vec<Row> = (0..items.len()).filter_map(|index| results.remove(&index)).collect();
     rows.extend(unreadable.iter().map(|failure| Row {
         name: failure.path.display().to_string(),
@@ -211,8 +214,10 @@ fn report(
     if engine.is_simulated() {
         println!("simulated: no result files were written");
     } else {
-        let formats: Vec<_> = args.format.iter().map(|format| format!("{format:?}").to_lowercase()).collect();
-        println!("open {}/<recording>.{}", args.out.display(), formats.join(", ."));
+        if done > 0 {
+            let formats: Vec<_> = args.format.iter().map(|format| format!("{format:?}").to_lowercase()).collect();
+            println!("open {}/<recording>.{}", args.out.display(), formats.join(", ."));
+        }
         if computed > 0 && args.watch.report.is_none() {
             println!("report: {}", args.out.join("report.html").display());
         }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use scheduler::coordinator::{Event, WorkerId};
 use scheduler::protocol::{Lane, TaskSpan};
 use scheduler::store::{IncidentKind, RecordingEntry};
-use stage_core::StageName;
+use stage_core::{StageName, StageSpec};
 
 use super::pace::Pace;
 use super::work::Work;
@@ -76,10 +76,10 @@ fn rank(stage: StageName) -> usize {
 }
 
 impl Counters {
-    /// Counters before any work on `items`; `unreadable` further files have failed.
-    pub(crate) fn new(items: &[RecordingEntry], unreadable: usize) -> Self {
+    /// Counters before any work of these stages on `items`; `unreadable` further files have failed.
+    pub(crate) fn new(stages: impl Iterator<Item = StageSpec>, items: &[RecordingEntry], unreadable: usize) -> Self {
         Self {
-            work: Work::new(items.iter().map(|item| item.audio_s)),
+            work: Work::new(stages, items.iter().map(|item| item.audio_s)),
             pace: Pace::default(),
             files: Files { planned: items.len() + unreadable, done: 0, failed: unreadable },
             stages: CountersByStage::default(),
@@ -174,11 +174,11 @@ impl Counters {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::watch::samples::{DECODE, TRANSCRIBE, incident, item, span, worker};
+    use crate::watch::samples::{self, DECODE, TRANSCRIBE, incident, item, span, worker};
 
     #[test]
     fn device_time_for_two_recordings_counts_half_for_each() {
-        let mut counters = Counters::new(&[item("a", 10.0), item("b", 100.0), item("c", 0.0)], 0);
+        let mut counters = samples::counters(&[item("a", 10.0), item("b", 100.0), item("c", 0.0)], 0);
         let call = span(Lane::Device, 0, TRANSCRIBE, 2, 8, 0..4_000_000);
         let spans = vec![(call, vec![0, 1]), (span(Lane::Cpu, 0, DECODE, 1, 0, 0..1_000_000), vec![2])];
         counters.observe(&Event::Spans { worker: worker(0), spans }, 4.0);
@@ -190,7 +190,7 @@ mod tests {
 
     #[test]
     fn recordings_that_are_equal_are_computed_once_and_done_twice() {
-        let mut counters = Counters::new(&[item("a", 10.0), item("copy", 10.0)], 1);
+        let mut counters = samples::counters(&[item("a", 10.0), item("copy", 10.0)], 1);
         let (indices, worker) = (vec![0, 1], worker(0));
         counters.observe(&Event::StageCommitted { indices, stage: DECODE, worker, duration_s: 0.5 }, 1.0);
         counters.observe(&Event::ItemDone { index: 0 }, 1.0);
@@ -202,8 +202,8 @@ mod tests {
 
     #[test]
     fn eta_leaves_out_cached_work() {
-        let mut counters = Counters::new(&[item("old", 1000.0), item("new", 100.0)], 0);
-        stages::specs().for_each(|spec| counters.observe(&Event::Reused { index: 0, stage: spec.name }, 0.0));
+        let mut counters = samples::counters(&[item("old", 1000.0), item("new", 100.0)], 0);
+        samples::specs().for_each(|spec| counters.observe(&Event::Reused { index: 0, stage: spec.name }, 0.0));
         counters.observe(&Event::WorkerUp { worker: worker(0), pid: 7 }, 5.0);
         assert_eq!(counters.eta_s(), None);
         let checkpoint =
@@ -214,7 +214,7 @@ mod tests {
 
     #[test]
     fn incidents_are_counted_by_kind() {
-        let mut counters = Counters::new(&[], 0);
+        let mut counters = samples::counters(&[], 0);
         for kind in [IncidentKind::Retried, IncidentKind::WorkerLost, IncidentKind::Retried] {
             counters.observe(&Event::Incident(incident(kind, Some("cpu:0"), "gone")), 1.0);
         }

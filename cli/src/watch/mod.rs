@@ -31,6 +31,7 @@ use self::progress::Progress;
 use self::report::{Report, RunInfo};
 use self::trace::Trace;
 use crate::args::{ProgressMode as Mode, WatchArgs};
+use crate::stages;
 
 /// How a run ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -85,7 +86,7 @@ impl<'a> Watch<'a> {
         items: &'a [RecordingEntry],
         unreadable: &[Failure],
     ) -> Result<Self, WatchError> {
-        let counters = Counters::new(items, unreadable.len());
+        let counters = Counters::new(stages::specs(), items, unreadable.len());
         let began_us = now_us();
         let report_path = args.report.clone().unwrap_or_else(|| folder.join("report.html"));
         let folder = report_path.parent().filter(|folder| !folder.as_os_str().is_empty());

@@ -6,9 +6,9 @@ use std::sync::Arc;
 use scheduler::coordinator::WorkerId;
 use scheduler::protocol::{Lane, Slot, TaskSpan};
 use scheduler::store::{Incident, IncidentKind, RecordingEntry};
-use stage_core::{DeviceId, Identity, Phase, Recipe, RecipeStep, StageName};
+use stage_core::{DeviceId, Identity, Phase, Phases, Recipe, RecipeStep, StageName, StageSpec};
 
-use crate::stages;
+use super::counters::Counters;
 
 pub(super) const DECODE: StageName = StageName::new("decode");
 pub(super) const SEGMENT: StageName = StageName::new("segment");
@@ -16,13 +16,31 @@ pub(super) const TRANSCRIBE: StageName = StageName::new("transcribe");
 pub(super) const ALIGN: StageName = StageName::new("align");
 pub(super) const FORENSICS: StageName = StageName::new("forensics");
 
+/// The stages of the samples: changes of the program's own change no figure of a test.
+pub(super) fn specs() -> impl Iterator<Item = StageSpec> {
+    let spec = |(name, phases, weight)| StageSpec { name, version: 1, inputs: &[], outputs: &[], phases, weight };
+    let stages = [
+        (DECODE, Phases::Cpu, 0.05),
+        (SEGMENT, Phases::Cpu, 0.05),
+        (TRANSCRIBE, Phases::Device, 0.75),
+        (ALIGN, Phases::Cpu, 0.05),
+        (FORENSICS, Phases::Cpu, 0.1),
+    ];
+    stages.into_iter().map(spec)
+}
+
+/// Counters before any work of the samples' stages.
+pub(super) fn counters(items: &[RecordingEntry], unreadable: usize) -> Counters {
+    Counters::new(specs(), items, unreadable)
+}
+
 fn first_phase(stage: StageName) -> Phase {
-    if stages::on_device(stage) { Phase::Prepare } else { Phase::Run }
+    if stage == TRANSCRIBE { Phase::Prepare } else { Phase::Run }
 }
 
 /// A recording `/calls/NAME` of the given length.
 pub(super) fn item(name: &str, audio_s: f64) -> RecordingEntry {
-    let spec = stages::specs().next().unwrap();
+    let spec = specs().next().unwrap();
     let decode = RecipeStep::new(&spec, Identity::without_model(serde_json::Value::Null));
     RecordingEntry {
         path: format!("/calls/{name}").into(),

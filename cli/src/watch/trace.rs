@@ -189,7 +189,7 @@ mod tests {
     use scheduler::store::IncidentKind;
 
     use super::*;
-    use crate::watch::samples::{DECODE, TRANSCRIBE, incident, item, span, worker};
+    use crate::watch::samples::{self, DECODE, TRANSCRIBE, incident, item, span, worker};
 
     const BEGAN_US: u64 = 500_000;
 
@@ -210,7 +210,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("trace.json");
         let items = [item("a", 10.0), item("b \"quoted\"", 20.0)];
-        let counters = Counters::new(&items, 0);
+        let counters = samples::counters(&items, 0);
         let mut trace = Trace::create(&path, BEGAN_US).unwrap();
         for (i, event) in events().iter().enumerate() {
             trace.observe(event, &items, &counters, 2.0 * (i + 1) as f64).unwrap();

@@ -2,8 +2,6 @@
 
 use stage_core::{StageName, StageSpec};
 
-use crate::stages;
-
 /// The stages with their shares of the work on a recording, which sum to 1.
 #[derive(Debug, Clone, Default)]
 struct Shares(Vec<(StageName, f64)>);
@@ -45,9 +43,9 @@ struct Recording {
 }
 
 impl Work {
-    /// The work on recordings of the given lengths in seconds. An unknown length is 0 and has no weight.
-    pub(crate) fn new(lengths_s: impl Iterator<Item = f64>) -> Self {
-        let shares = Shares::of(stages::specs());
+    /// The work of these stages on recordings of the given lengths in seconds. An unknown length is 0 and has no weight.
+    pub(crate) fn new(stages: impl Iterator<Item = StageSpec>, lengths_s: impl Iterator<Item = f64>) -> Self {
+        let shares = Shares::of(stages);
         let recordings: Vec<_> = lengths_s
             .map(|audio_s| {
                 let audio_s = if audio_s.is_finite() { audio_s.max(0.0) } else { 0.0 };
@@ -152,7 +150,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::watch::samples::{ALIGN, DECODE, FORENSICS, SEGMENT, TRANSCRIBE};
+    use crate::watch::samples::{ALIGN, DECODE, FORENSICS, SEGMENT, TRANSCRIBE, specs};
 
     fn close(a: f64, b: f64) -> bool {
         (a - b).abs() < 1e-6
@@ -160,18 +158,18 @@ mod tests {
 
     #[test]
     fn shares_sum_to_1() {
-        assert!(close(Shares::of(stages::specs()).0.iter().map(|(_, share)| share).sum(), 1.0));
+        assert!(close(Shares::of(specs()).0.iter().map(|(_, share)| share).sum(), 1.0));
     }
 
     #[test]
     fn shares_of_stages_outside_the_list_are_nothing() {
-        let mut work = Work::new([100.0].into_iter());
+        let mut work = Work::new(specs(), [100.0].into_iter());
         assert_eq!(work.stage(0, StageName::new("other")), 0.0);
     }
 
     #[test]
     fn checkpoint_of_a_long_recording_moves_the_progress() {
-        let mut work = Work::new([3600.0].into_iter());
+        let mut work = Work::new(specs(), [3600.0].into_iter());
         work.stage(0, DECODE);
         work.stage(0, SEGMENT);
         assert!(close(work.checkpoint(0, TRANSCRIBE, 1800.0), 0.375 * 3600.0));
@@ -181,7 +179,7 @@ mod tests {
 
     #[test]
     fn failed_recording_leaves_nothing_to_do() {
-        let mut work = Work::new([100.0, 50.0].into_iter());
+        let mut work = Work::new(specs(), [100.0, 50.0].into_iter());
         work.stage(0, DECODE);
         work.checkpoint(0, TRANSCRIBE, 10.0);
         work.give_up(0);
@@ -192,8 +190,8 @@ mod tests {
 
     #[test]
     fn reused_work_is_done_and_not_computed() {
-        let mut work = Work::new([100.0].into_iter());
-        stages::specs().for_each(|spec| work.reuse(0, spec.name));
+        let mut work = Work::new(specs(), [100.0].into_iter());
+        specs().for_each(|spec| work.reuse(0, spec.name));
         assert!(close(work.done_s(), 100.0));
         assert_eq!(work.computed_s(), 0.0);
     }
@@ -204,7 +202,7 @@ mod tests {
             audio_s in 0.1_f64..20_000.0,
             checkpoints_s in prop::collection::vec(-5.0_f64..5_000.0, 0..40),
         ) {
-            let mut work = Work::new([audio_s].into_iter());
+            let mut work = Work::new(specs(), [audio_s].into_iter());
             let mut by_checkpoints_s = 0.0;
             for checkpoint_s in checkpoints_s {
                 let added_s = work.checkpoint(0, TRANSCRIBE, checkpoint_s);
@@ -221,7 +219,7 @@ mod tests {
         fn work_done_open_and_given_up_is_always_the_total(
             steps in prop::collection::vec((0_usize..3, 0_usize..4, 0_usize..5, 0.0_f64..100.0), 0..60),
         ) {
-            let mut work = Work::new([10.0, 0.0, 600.0].into_iter());
+            let mut work = Work::new(specs(), [10.0, 0.0, 600.0].into_iter());
             for (index, what, stage, audio_s) in steps {
                 let stage = [DECODE, SEGMENT, TRANSCRIBE, ALIGN, FORENSICS][stage];
                 match what {

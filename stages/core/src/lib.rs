@@ -1,15 +1,15 @@
 //! The vocabulary that every crate of Earwitness shares.
 //!
-//! A recording passes five stages, each of which turns the artifacts before it into one of its own:
+//! A recording passes stages, each of which turns the artifacts before it into one of its own:
 //!
 //! ```text
 //! file -> decode -> Recording + Pcm -> segment -> SpeechSegments -> transcribe -> Transcript
 //!      -> align -> AlignedWords -> forensics -> ForensicRecord
 //! ```
 //!
-//! Artifacts are plain serde types with the unit in the field's name (`start_s`, `rms_dbfs`). Only [`Pcm`] is none:
-//! samples are decoded again when they are needed, never stored. A [`Fingerprint`] names an artifact by everything
-//! that it depends on; [`StageError`] classes everything that can go wrong once, here.
+//! Artifacts are plain serde types with the unit in the field's name (`start_s`, `rms_dbfs`). [`Pcm`] is the exception:
+//! samples are never stored and are decoded again when a stage needs them. A [`Fingerprint`] names an artifact by
+//! everything that it depends on; a [`StageError`] has a class that says how the scheduler treats it.
 
 mod artifact;
 mod artifacts;
@@ -28,11 +28,7 @@ mod spec;
 mod stage;
 mod tool;
 
-pub use artifact::forensics;
-pub use artifact::{
-    AlignedWords, DetectedLanguage, Diagnostics, Dropped, PcmSource, Recording, Segment, SpeechSegments, SpeechSpan,
-    Timing, TimingMethod, TokenGroup, TokenTiming, Transcript, VadIdentity, Window, Word,
-};
+pub use artifact::*;
 pub use artifacts::{Artifact, Artifacts, Inputs, IntoArtifacts, Made, Source};
 pub use device::{DeviceId, ParseDeviceError};
 pub use error::{ErrorClass, StageError};

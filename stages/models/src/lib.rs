@@ -24,7 +24,7 @@ mod weights;
 
 pub use device::{DeviceChoice, DeviceError};
 pub use error::ModelError;
-pub use families::{open, wav2vec2, whisper};
+pub use families::{architectures, open, wav2vec2, whisper};
 pub use fault::DeviceFault;
 pub use files::{
     EmbeddedModel, HubError, HubRepository, Layout, ModelFile, ModelFiles, ModelFolder, ModelSource,

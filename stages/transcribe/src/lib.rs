@@ -13,6 +13,6 @@ mod stage;
 
 pub use models::{
     DeviceChoice, ModelError, ModelSource, Output, ParseModelSourceError, Precision, Recognizer, SpeechModel, Task,
-    TranscribeConfig, Unit, UnknownPrecision, open as open_model,
+    TranscribeConfig, Unit, UnknownPrecision, architectures, open as open_model,
 };
 pub use stage::Transcriber;

@@ -144,10 +144,10 @@ mod tests {
 
     use super::exposition::parsed::{Sample, parse};
     use super::*;
-    use crate::watch::samples::{TRANSCRIBE, incident, item, span, worker};
+    use crate::watch::samples::{self, TRANSCRIBE, incident, item, span, worker};
 
     fn counters() -> Counters {
-        let mut counters = Counters::new(&[item("a", 100.0), item("b", 50.0)], 1);
+        let mut counters = samples::counters(&[item("a", 100.0), item("b", 50.0)], 1);
         let call = span(Lane::Device, 0, TRANSCRIBE, 1, 8, 0..2_500_000);
         for event in [
             Event::WorkerUp { worker: worker(0), pid: 42 },

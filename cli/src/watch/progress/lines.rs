@@ -106,7 +106,7 @@ mod tests {
     use stage_core::{ErrorClass, Phase, StageError};
 
     use super::*;
-    use crate::watch::samples::{DECODE, TRANSCRIBE, incident, item, worker as worker_id};
+    use crate::watch::samples::{self, DECODE, TRANSCRIBE, incident, item, worker as worker_id};
 
     fn items() -> [RecordingEntry; 2] {
         [item("long", 7200.0), item("short", 3600.0)]
@@ -114,7 +114,7 @@ mod tests {
 
     /// One worker, ten seconds after it came up, with a tenth of the long recording transcribed.
     fn counters() -> Counters {
-        let mut counters = Counters::new(&items(), 0);
+        let mut counters = samples::counters(&items(), 0);
         let (indices, stage, worker) = (vec![0], TRANSCRIBE, worker_id(0));
         counters.observe(&Event::WorkerUp { worker: worker.clone(), pid: 42 }, 5.0);
         let phase = Phase::Infer;
@@ -136,7 +136,7 @@ mod tests {
 
     #[test]
     fn eta_without_an_estimate_is_null_and_not_shown() {
-        let counters = Counters::new(&items(), 0);
+        let counters = samples::counters(&items(), 0);
         assert_eq!(json(&items(), &counters, 1.0)["eta_s"], Value::Null);
         assert!(!summary(&counters, 1.0).contains("ETA"));
     }

@@ -7,7 +7,7 @@ use scheduler::store::IncidentKind;
 use stage_core::{ErrorClass, StageError};
 
 use super::*;
-use crate::watch::samples::{ALIGN, DECODE, FORENSICS, SEGMENT, TRANSCRIBE, incident, item, span, worker};
+use crate::watch::samples::{self, ALIGN, DECODE, FORENSICS, SEGMENT, TRANSCRIBE, incident, item, span, worker};
 
 /// A sample run, as counted and reported.
 struct SampleRun {
@@ -19,7 +19,7 @@ struct SampleRun {
 impl SampleRun {
     fn new(names: &[&str]) -> Self {
         let items: Vec<_> = names.iter().map(|name| item(name, 60.0)).collect();
-        Self { counters: Counters::new(&items, 0), report: Report::new(0, &[]), items }
+        Self { counters: samples::counters(&items, 0), report: Report::new(0, &[]), items }
     }
 
     fn observe(&mut self, event: &Event, at_s: f64) {

@@ -14,13 +14,13 @@ type Open = fn(&OsStr, Access) -> Result<Box<dyn Store>, StoreError>;
 pub(super) struct Backend {
     /// The part of a URL before its first colon.
     pub(super) scheme: &'static str,
-    /// The form of its URLs, for messages.
-    pub(super) form: &'static str,
+    /// The form of its URLs, in messages and help; none for one that users have no use for.
+    pub(super) form: Option<&'static str>,
     pub(super) open: Open,
 }
 
 /// All backends.
 pub(super) const BACKENDS: &[Backend] = &[
-    Backend { scheme: "sqlite", form: "sqlite:PATH", open: sqlite::open },
-    Backend { scheme: "memory", form: "memory:NAME", open: memory::open },
+    Backend { scheme: "sqlite", form: Some("sqlite:PATH"), open: sqlite::open },
+    Backend { scheme: "memory", form: None, open: memory::open },
 ];

@@ -14,7 +14,7 @@ pub(crate) use self::aac::require_low_complexity_adts;
 use crate::error::DecodeError;
 
 /// All codecs; the first that decodes a track is its codec. The last one covers all codecs that symphonia knows.
-const CODECS: [&dyn Codec; 4] = [&opus::Opus, &aac::Aac, &vorbis::Vorbis, &generic::Generic];
+const CODECS: &[&dyn Codec] = &[&opus::Opus, &aac::Aac, &vorbis::Vorbis, &generic::Generic];
 
 /// The rate where neither container nor packets state one yet; that of Opus, whose packets do not.
 pub(crate) const DEFAULT_RATE_HZ: u32 = 48_000;
@@ -78,7 +78,7 @@ impl From<SymphoniaError> for PacketError {
 
 /// The codec of a track with these parameters.
 pub(crate) fn codec_of(params: &AudioCodecParameters) -> &'static dyn Codec {
-    CODECS.into_iter().find(|codec| codec.decodes(params)).unwrap_or(&generic::Generic)
+    CODECS.iter().copied().find(|codec| codec.decodes(params)).unwrap_or(&generic::Generic)
 }
 
 #[cfg(test)]

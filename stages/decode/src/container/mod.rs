@@ -27,7 +27,7 @@ use crate::timeline::{Edit, Timeline, TrimRules};
 const ROUNDED_STAMPS_MS: u64 = 60;
 
 /// All containers.
-static CONTAINERS: [Container; 11] = [
+static CONTAINERS: &[Container] = &[
     Container {
         name: Some("wav"),
         length: StatedLength::ExactOrOpen,

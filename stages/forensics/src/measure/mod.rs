@@ -21,8 +21,12 @@ pub(crate) use self::run::measure_channels;
 use crate::{ForensicInput, ForensicsError};
 
 /// All measures, in the order in which they run.
-const MEASURES: [Definition; 3] =
-    [Definition::of::<level::Level>(), Definition::of::<speech::Speech>(), Definition::of::<f0::F0>()];
+const MEASURES: &[Definition] =
+    &[Definition::of::<level::Level>(), Definition::of::<speech::Speech>(), Definition::of::<f0::F0>()];
+
+fn names() -> impl Iterator<Item = &'static str> {
+    MEASURES.iter().map(|measure| measure.name)
+}
 
 /// A measure of every channel of a recording. A value of this type measures one channel.
 pub(crate) trait Measure: Sized + 'static {
@@ -112,8 +116,8 @@ impl Measures {
     /// # Errors
     /// There is no such measure, or it has no such setting, or the setting cannot be used.
     pub(crate) fn new(settings: &BTreeMap<String, Value>) -> Result<Self, ForensicsError> {
-        if let Some(unknown) = settings.keys().find(|name| MEASURES.iter().all(|measure| measure.name != *name)) {
-            let message = format!("one of {} is expected", MEASURES.map(|measure| measure.name).join(", "));
+        if let Some(unknown) = settings.keys().find(|name| !names().any(|known| known == *name)) {
+            let message = format!("one of {} is expected", names().collect::<Vec<_>>().join(", "));
             return Err(ForensicsError::Measure { measure: unknown.clone(), message });
         }
         let of = |measure: &Definition| settings.get(measure.name).cloned().unwrap_or_else(|| json!({}));
@@ -131,7 +135,7 @@ impl Measures {
 #[must_use]
 pub fn record_schema(generator: &mut SchemaGenerator) -> Schema {
     let record = generator.subschema_for::<ForensicRecord>();
-    let values = MEASURES.map(|measure| (measure.name, (measure.schema)(generator)));
+    let values: Vec<_> = MEASURES.iter().map(|measure| (measure.name, (measure.schema)(generator))).collect();
     let channel = generator.definitions_mut().get_mut(ChannelRecord::schema_name().as_ref());
     let Some(channel) = channel.and_then(Value::as_object_mut) else { return record };
     channel.remove("additionalProperties");
@@ -177,7 +181,7 @@ mod tests {
 
     #[test]
     fn measures_have_names_of_their_own() {
-        let names = std::collections::BTreeSet::from(MEASURES.map(|measure| measure.name));
+        let names = names().collect::<std::collections::BTreeSet<_>>();
         assert_eq!(names.len(), MEASURES.len());
         assert!(!names.contains("channel"), "the record's own field");
     }

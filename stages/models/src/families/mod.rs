@@ -41,6 +41,12 @@ impl Family {
     }
 }
 
+/// The `architectures` of all families.
+#[must_use]
+pub fn architectures() -> Vec<&'static str> {
+    FAMILIES.iter().flat_map(|family| family.architectures).copied().collect()
+}
+
 /// Finds a speech model, picks its family by the `architectures` of `config.json`, and checks that its files belong
 /// together. A hub model is downloaded into the hub's cache first, where it is not there yet.
 ///
@@ -56,7 +62,7 @@ pub fn open(source: &ModelSource) -> Result<Box<dyn SpeechModel>, ModelError> {
         None => Err(ModelError::UnknownArchitecture {
             path: file.path,
             found: config.architectures.map_or_else(|| "missing".to_owned(), |names| format!("{names:?}")),
-            known: FAMILIES.iter().flat_map(|family| family.architectures).copied().collect::<Vec<_>>().join(", "),
+            known: architectures().join(", "),
         }),
     }
 }
