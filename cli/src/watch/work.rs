@@ -23,8 +23,8 @@ impl Shares {
 /// Rounding error of the sum of all shares, in seconds. Less remaining work than this counts as none.
 const ROUNDING_S: f64 = 1e-6;
 
-/// The work of a run. Finished stages count in proportion to their shares: if decode and transcribe are done
-/// and their shares sum to 0.8, a 60 s recording counts as 48 s done.
+/// The work of a run. Finished stages count in proportion to their shares: if decode and transcribe are done and their
+/// shares sum to 0.8, a 60 s recording counts as 48 s done.
 #[derive(Debug, Default)]
 pub(crate) struct Work {
     shares: Shares,

@@ -121,7 +121,7 @@ impl StageKey {
     }
 }
 
-/// JSON with sorted keys, whichever map type serde_json uses.
+/// JSON with sorted keys, for any map type of serde_json.
 fn canonical_json(value: &Value) -> String {
     match value {
         Value::Object(map) => {

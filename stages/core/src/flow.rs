@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 /// A queue from which an engine draws inputs while it works. When a row of its batch is finished, the next input takes
-/// the row at once, whichever recording it belongs to.
+/// the row at once, even if it belongs to another recording.
 pub trait Flow<I: ?Sized, O> {
     /// Maximum number of inputs in flight (drawn and not complete); at least 1.
     fn capacity(&self) -> usize;

@@ -70,8 +70,8 @@ impl Process {
         }
     }
 
-    /// Starts the process in its own process group, so that an interrupt ends `bench` only. The process exits because
-    /// its standard input closes.
+    /// Starts the process in its own process group, so that an interrupt reaches only `bench`. When `bench` exits, it
+    /// closes the process's standard input, and the process exits too.
     fn start(device: &DeviceId, threads: usize) -> Result<Self, ProcessError> {
         let program = std::env::current_exe().map_err(ProcessError::Start)?;
         let mut command = Command::new(program);

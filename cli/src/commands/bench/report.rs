@@ -166,7 +166,8 @@ impl Report {
     fn legend(&self) -> Vec<String> {
         let mut lines: Vec<String> = vec![
             "x real time: seconds of audio per second of this stage, without the earlier stages".into(),
-            "spread: how much longer the slowest run took than the fastest; median s, 95 % s: seconds per recording, in parallel".into(),
+            "spread: slowest run compared with the fastest; median s, 95 % s: seconds per recording, in parallel"
+                .into(),
             "peak MiB: peak resident memory during the stage; before MiB: the program and decoded recordings".into(),
         ];
         lines.extend(self.caveats());
