@@ -418,12 +418,12 @@ fn model_help() -> String {
 
 fn positive(text: &str) -> Result<usize, String> {
     match text.parse() {
-        Ok(0) | Err(_) => Err("a whole number from 1".to_owned()),
+        Ok(0) | Err(_) => Err("expected a whole number from 1".to_owned()),
         Ok(n) => Ok(n),
     }
 }
 
 fn seconds(text: &str) -> Result<f64, String> {
     let seconds = text.parse().ok().filter(|seconds| (0.1..=3600.0).contains(seconds));
-    seconds.ok_or_else(|| "seconds from 0.1 to 3600".to_owned())
+    seconds.ok_or_else(|| "expected seconds from 0.1 to 3600".to_owned())
 }

@@ -71,7 +71,7 @@ impl From<Fingerprint> for String {
 pub struct StageKey {
     /// SHA-256 of the recording's bytes, hex.
     pub file_sha256: String,
-    /// The stage that makes the artifact.
+    /// The stage that computes the artifact.
     pub stage: StageName,
     /// Version of the stage's method; incremented when the same input would give a different result.
     pub version: u32,
@@ -83,7 +83,7 @@ pub struct StageKey {
     pub numeric: Option<String>,
     /// Fingerprints of the artifacts that the stage reads, in the order in which it declares them, each once.
     pub inputs: Vec<Fingerprint>,
-    /// The artifact's name among the stage's outputs; none for the main artifact.
+    /// The artifact's name among the stage's outputs; `None` for the main artifact.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub output: Option<OutputName>,
 }

@@ -91,7 +91,7 @@ pub trait DeviceStage: Stage {
     fn health_probe(&self) -> Result<(), StageError>;
 
     /// Device lane: draws inputs, possibly of several recordings, and completes each once through the flow, until the
-    /// flow returns none and every drawn input is complete. It [reports progress](Flow::progressed) after each step of
+    /// flow returns `None` and every drawn input is complete. It [reports progress](Flow::progressed) after each step of
     /// work; without a report for minutes it is considered hung.
     ///
     /// # Errors
