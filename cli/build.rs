@@ -1,8 +1,8 @@
-//! Hands the versions of the libraries that decode and compute to the program, which records them with its results.
+//! Passes the versions of the libraries that decode and compute to the program, which stores them with its results.
 
 use std::path::Path;
 
-/// Libraries whose version may change a number.
+/// Libraries whose version may affect results.
 const RECORDED: [&str; 7] = ["candle-core", "realfft", "ropus", "rubato", "rustfft", "symphonia", "tokenizers"];
 
 fn main() {

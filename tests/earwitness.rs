@@ -1,4 +1,4 @@
-//! Tests of the real program on real recordings. One file per guarantee.
+//! Tests of the real program on real recordings, one module per guarantee.
 #![expect(clippy::unwrap_used, reason = "a failed test must stop")]
 
 #[path = "earwitness/bad_input.rs"]

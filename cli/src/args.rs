@@ -34,7 +34,7 @@ pub(crate) enum Command {
     /// Check or compact the store of a result folder.
     #[command(subcommand)]
     Store(StoreCommand),
-    /// Write the results of a folder again, in the given formats.
+    /// Export the results of a folder again, in the given formats.
     Export(ExportArgs),
     /// List available devices and their health.
     Devices(DevicesArgs),
@@ -42,26 +42,26 @@ pub(crate) enum Command {
     Schema,
     /// Describe the model that a run would use: files, window and hash.
     Models(ModelsArgs),
-    /// The worker process of one device. `run` and `stage` start it.
+    /// The worker process of a device. Started by `run` and `stage`.
     #[command(hide = true)]
     Worker(WorkerArgs),
-    /// The process that measures one combination. `bench` starts it.
+    /// The process that measures one combination. Started by `bench`.
     #[command(hide = true)]
     BenchWorker,
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct RunArgs {
-    /// Files, folders (searched recursively for recordings) or globs.
+    /// Files, folders (searched recursively for recordings) or glob patterns.
     #[arg(required = true, value_name = "INPUT")]
     pub(crate) inputs: Vec<String>,
     /// Folder for the results, and for the store unless --store is given.
     #[arg(short, long, value_name = "DIR")]
     pub(crate) out: PathBuf,
-    /// Compute this stage and all later stages again.
+    /// Recompute this stage and all later stages.
     #[arg(long, value_name = "STAGE", value_parser = stages::value_parser())]
     pub(crate) from: Option<StageName>,
-    /// Compute every stage again.
+    /// Recompute every stage.
     #[arg(long)]
     pub(crate) force: bool,
     /// Formats to write for each recording; json is always written.
@@ -92,13 +92,13 @@ pub(crate) struct StageArgs {
     /// The stage.
     #[arg(value_name = "STAGE", value_parser = stages::value_parser())]
     pub(crate) stage: StageName,
-    /// Files, folders or globs.
+    /// Files, folders or glob patterns.
     #[arg(required = true, value_name = "INPUT")]
     pub(crate) inputs: Vec<String>,
     /// Folder of the store.
     #[arg(short, long, value_name = "DIR", default_value = "earwitness-out")]
     pub(crate) out: PathBuf,
-    /// Compute this stage again.
+    /// Recompute this stage.
     #[arg(long)]
     pub(crate) force: bool,
     #[command(flatten)]
@@ -110,16 +110,16 @@ pub(crate) struct BenchStageArgs {
     /// The stage.
     #[arg(value_name = "STAGE", value_parser = stages::value_parser())]
     pub(crate) stage: StageName,
-    /// Files, folders or globs.
+    /// Files, folders or glob patterns.
     #[arg(required = true, value_name = "INPUT")]
     pub(crate) inputs: Vec<String>,
-    /// Precisions to compare (f32,bf16,int8; f16 on GPUs); auto: the default of a new case.
+    /// Precisions to compare (f32,bf16,int8; f16 on GPUs). auto: the default of a new case.
     #[arg(long, value_name = "LIST", value_delimiter = ',', default_value = "auto")]
     pub(crate) precision: Vec<PrecisionChoice>,
-    /// Device batch sizes to compare, in windows (1,8,16).
+    /// Device batch sizes to compare, in windows, such as 1,8,16.
     #[arg(long, value_name = "LIST", value_delimiter = ',', default_value = "8", value_parser = positive)]
     pub(crate) device_batch_size: Vec<usize>,
-    /// Devices to compare: cpu,cpu:2,cuda:0 has three entries, cuda:0,1 one (two GPUs); see `run`.
+    /// Devices to compare: cpu,cpu:2,cuda:0 is three entries; cuda:0,1 is one entry with two GPUs. See `run`.
     #[arg(long, value_name = "LIST", default_value = "auto")]
     pub(crate) devices: String,
     /// Timed runs of each combination, after one warm-up run.
@@ -132,7 +132,7 @@ pub(crate) struct BenchStageArgs {
     pub(crate) stages: StageSettingArgs,
 }
 
-/// How the model decodes speech into text.
+/// Options for decoding speech into text.
 #[derive(Debug, Args)]
 pub(crate) struct DecodingArgs {
     /// transcribe (the default), or translate (into English; multilingual models).
@@ -144,22 +144,22 @@ pub(crate) struct DecodingArgs {
     /// Decode timestamp tokens and split the text of a window at them.
     #[arg(long)]
     pub(crate) timestamps: bool,
-    /// Text that precedes each window: gives names and spellings.
+    /// Text that precedes each window, to suggest names and spellings.
     #[arg(long, value_name = "TEXT")]
     pub(crate) initial_prompt: Option<String>,
     /// Words to expect in every window.
     #[arg(long, value_name = "WORDS")]
     pub(crate) hotwords: Option<String>,
-    /// Condition each window on the text of the windows before it in its channel.
+    /// Condition each window on the text of the previous windows of its channel.
     #[arg(long)]
     pub(crate) condition_on_previous_text: bool,
-    /// Further decoding options (TOML): temperatures, thresholds of the fallback criteria, suppressed tokens.
+    /// Additional decoding options (TOML): temperatures, thresholds of the fallback criteria, suppressed tokens.
     #[arg(long, value_name = "FILE")]
     pub(crate) decoding: Option<PathBuf>,
 }
 
 impl DecodingArgs {
-    /// The options that were given, each with the setting that it is; the file of `--decoding` is checked by the model.
+    /// The options that were given, as pairs of option and setting. The model checks the file of `--decoding`.
     pub(crate) fn given(&self, language: &str) -> Vec<(String, String)> {
         [
             ("--language", "languages", language != "auto"),
@@ -177,18 +177,18 @@ impl DecodingArgs {
     }
 }
 
-/// Which model.
+/// Arguments that select the model.
 #[derive(Debug, Args)]
 pub(crate) struct ModelArgs {
     #[arg(long, default_value = "embedded", help = model_help())]
     pub(crate) model: String,
-    /// Read hub models from the local cache only; never use the network.
+    /// Use only the local cache for hub models; never use the network.
     #[arg(long)]
     pub(crate) offline: bool,
 }
 
 impl ModelArgs {
-    /// Where the model comes from.
+    /// The source of the model.
     pub(crate) fn source(&self) -> Result<ModelSource, ParseModelSourceError> {
         let source: ModelSource = self.model.parse()?;
         Ok(if self.offline { source.offline() } else { source })
@@ -198,7 +198,7 @@ impl ModelArgs {
 /// Arguments shared by `run` and `stage`: devices, model, settings of the stages, progress.
 #[derive(Debug, Args)]
 pub(crate) struct EngineArgs {
-    /// auto, cpu, cpu:N (N workers), cuda:0,1 (numbers or UUIDs).
+    /// auto, cpu, cpu:N (N workers), or cuda:0,1 (GPU numbers or UUIDs).
     #[arg(long, default_value = "auto")]
     pub(crate) devices: String,
     /// Use this many GPUs; fail if there are fewer.
@@ -247,26 +247,26 @@ pub(crate) struct EngineArgs {
 pub(crate) struct StageSettingArgs {
     #[command(flatten)]
     pub(crate) model: ModelArgs,
-    /// auto (detected in each window), a language code such as ko, or several: ko,en (detected among these).
+    /// auto (detected in each window), a language code such as ko, or several, such as ko,en (detected among these).
     #[arg(long, value_name = "CODES", default_value = "auto")]
     pub(crate) language: String,
     #[command(flatten)]
     pub(crate) decoding: DecodingArgs,
-    /// Voice activity detector: silero (Silero VAD), silero:FILE (other weights: 16 kHz, safetensors), energy (a
-    /// threshold above the noise), or off (everything is speech).
+    /// Voice activity detector: silero (Silero VAD), silero:FILE (other weights for 16 kHz, in safetensors), energy (a
+    /// threshold above the noise), or off (all audio is treated as speech).
     #[arg(long, default_value = "silero")]
     pub(crate) vad: String,
-    /// Also transcribe crosstalk (speech of one channel that leaks into another); by default it is left out and listed.
+    /// Also transcribe crosstalk (speech of one channel that leaks into another). By default it is only listed.
     #[arg(long, alias = "keep-bleed")]
     pub(crate) keep_crosstalk: bool,
-    /// Source of the word times: attention (the speech model's own times, with speech activity), embedded (a small CTC
-    /// model), or a folder or hub id of a Wav2Vec2ForCTC (with its vocab.json).
+    /// Source of the word times: attention (from the speech model, refined by speech activity), embedded (a small CTC
+    /// model), or the folder or hub id of a Wav2Vec2ForCTC (with its vocab.json).
     #[arg(long, value_name = "MODEL", default_value = DEFAULT_ALIGNER)]
     pub(crate) aligner: String,
-    /// Additional lexicon (TOML) for the language evidence; may be given several times.
+    /// Additional lexicon (TOML) for the language evidence; can be given several times.
     #[arg(long, value_name = "FILE")]
     pub(crate) lexicon: Vec<PathBuf>,
-    /// Also list linguistic markers that the literature ties to deception. Unvalidated; off by default.
+    /// Also list linguistic markers that the literature associates with deception. Unvalidated; off by default.
     #[arg(long)]
     pub(crate) deception: bool,
 }
@@ -282,7 +282,7 @@ impl StageSettingArgs {
     }
 }
 
-/// For tests and measurements only.
+/// Options for tests and measurements only.
 #[derive(Debug, Args)]
 pub(crate) struct BenchArgs {
     /// Service times of simulated devices (TOML), for --devices sim:N.
@@ -291,17 +291,17 @@ pub(crate) struct BenchArgs {
     /// Faults to inject into workers (TOML).
     #[arg(long, value_name = "FILE", hide = true)]
     pub(crate) faults: Option<PathBuf>,
-    /// The NVML library, in place of the driver's.
+    /// The NVML library to use instead of the driver's.
     #[arg(long, value_name = "FILE", hide = true)]
     pub(crate) nvml: Option<PathBuf>,
-    /// Report every point of a commit and wait there, in milliseconds.
+    /// Report every point of a commit and wait there for this many milliseconds.
     #[arg(long, value_name = "MS", hide = true)]
     pub(crate) pause_at_commits: Option<u64>,
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct WorkerArgs {
-    /// Simulate the stages' times.
+    /// Service times of the simulated stages.
     #[arg(long)]
     pub(crate) sim: bool,
 }
@@ -318,9 +318,9 @@ pub(crate) struct FolderArgs {
 /// Maintenance of a store.
 #[derive(Debug, Subcommand)]
 pub(crate) enum StoreCommand {
-    /// Check the whole store against its hashes. Prints a line for each fault and exits with code 5 if there is one.
+    /// Check the whole store against its hashes. Prints one line per error; exits with code 5 if there are any.
     Check(FolderArgs),
-    /// Remove unused data and return the space to the file system; migrates a store of an older version.
+    /// Remove unused data and return the space to the file system. Migrates a store of an older version.
     Compact(FolderArgs),
 }
 
@@ -341,10 +341,10 @@ pub(crate) struct DevicesArgs {
     /// Print a JSON object; with --watch, one JSON object per line.
     #[arg(long)]
     pub(crate) json: bool,
-    /// Limits that decide the states (TOML): `[devices]`; see the README.
+    /// Limits that determine the states (TOML): `[devices]`; see the README.
     #[arg(long, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
-    /// The NVML library, in place of the driver's.
+    /// The NVML library to use instead of the driver's.
     #[arg(long, value_name = "FILE", hide = true)]
     pub(crate) nvml: Option<PathBuf>,
 }
@@ -376,7 +376,7 @@ pub(crate) struct QuantizeArgs {
     pub(crate) out: PathBuf,
 }
 
-/// A file format of the results.
+/// A file format for results.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]
 pub(crate) enum Format {
     /// All results of a recording.
@@ -387,7 +387,7 @@ pub(crate) enum Format {
     Vtt,
     /// One line per word.
     Csv,
-    /// Praat's annotation tiers.
+    /// Praat annotation tiers.
     Textgrid,
 }
 
@@ -400,7 +400,7 @@ pub(crate) enum ProgressMode {
     Plain,
     /// One JSON object per line.
     Json,
-    /// Nothing.
+    /// No progress.
     None,
 }
 
@@ -418,12 +418,12 @@ fn model_help() -> String {
 
 fn positive(text: &str) -> Result<usize, String> {
     match text.parse() {
-        Ok(0) | Err(_) => Err("a whole number from 1".to_owned()),
+        Ok(0) | Err(_) => Err("expected a whole number from 1".to_owned()),
         Ok(n) => Ok(n),
     }
 }
 
 fn seconds(text: &str) -> Result<f64, String> {
     let seconds = text.parse().ok().filter(|seconds| (0.1..=3600.0).contains(seconds));
-    seconds.ok_or_else(|| "seconds from 0.1 to 3600".to_owned())
+    seconds.ok_or_else(|| "expected seconds from 0.1 to 3600".to_owned())
 }

@@ -9,7 +9,7 @@ use scheduler::protocol::Fault;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
-/// Why a file cannot be used.
+/// Why a configuration file cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ConfigError {
     #[error("{0}: cannot be read: {1}")]
@@ -28,13 +28,13 @@ pub(crate) enum ConfigError {
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct Config {
-    /// Limits under which a device may work.
+    /// Limits for the use of devices.
     pub(crate) devices: DeviceLimits,
     /// Timeouts.
     pub(crate) timing: TimeLimits,
 }
 
-/// Shorter intervals would make heartbeats most of the traffic.
+/// With shorter intervals, heartbeats would make up most of the traffic.
 const LEAST_HEARTBEAT_MS: u64 = 20;
 
 impl Config {
@@ -50,13 +50,13 @@ impl Config {
     }
 }
 
-/// Reads a TOML file.
+/// Parses a TOML file.
 pub(crate) fn parse<T: DeserializeOwned>(path: &Path) -> Result<T, ConfigError> {
     let text = std::fs::read_to_string(path).map_err(|error| ConfigError::Unreadable(path.to_owned(), error))?;
     toml::from_str(&text).map_err(|error| ConfigError::Malformed(path.to_owned(), Box::new(error)))
 }
 
-/// The faults of a file (`[[fault]]`).
+/// Reads the faults of a file (`[[fault]]`).
 pub(crate) fn faults(path: Option<&Path>) -> Result<Vec<Fault>, ConfigError> {
     #[derive(Deserialize)]
     #[serde(deny_unknown_fields)]

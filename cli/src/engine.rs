@@ -1,4 +1,4 @@
-//! What `run` and `stage` share: from checked arguments to a finished run of the coordinator.
+//! The part that `run` and `stage` share: from checked arguments to a finished run of the coordinator.
 
 use std::ffi::OsString;
 use std::fs;
@@ -26,9 +26,9 @@ use crate::settings::Settings;
 use crate::signals::SignalWatch;
 use crate::stages::{self, Context};
 
-const UNWRITABLE: &str = "the settings cannot be written";
+const UNWRITABLE: &str = "the settings cannot be serialized";
 
-/// Everything that can be wrong was checked; nothing was run yet.
+/// A run that is checked and planned, but not started.
 pub(crate) struct Engine {
     pub(crate) inputs: Inputs,
     pub(crate) store: Box<dyn Store>,
@@ -41,15 +41,15 @@ pub(crate) struct Engine {
     signals: SignalWatch,
 }
 
-/// What the workers are given.
+/// The work of a run, as the workers receive it.
 struct Work {
     worker_args: Vec<OsString>,
     settings: serde_json::Value,
 }
 
 impl Engine {
-    /// Checks arguments, opens the store in `folder` and plans `last` and the stages that it needs, or all, for every
-    /// recording.
+    /// Checks the arguments, opens the store in `folder`, and plans for every recording the stage `last` and the stages
+    /// that it needs, or all stages.
     pub(crate) fn prepare(
         args: &EngineArgs,
         inputs: &[String],
@@ -66,15 +66,15 @@ impl Engine {
         let devices = resolve_devices(&request, args.num_gpus, args.bench.nvml.as_deref())?;
         let (recipe, work) = work(args, &mut settings, &devices[0], &store_url, last)?;
 
-        let signals = SignalWatch::start().context("signals cannot be caught")?;
-        fs::create_dir_all(folder).with_context(|| format!("{}: cannot be made", folder.display()))?;
+        let signals = SignalWatch::start().context("the signal handlers cannot be installed")?;
+        fs::create_dir_all(folder).with_context(|| format!("{}: cannot be created", folder.display()))?;
         let mut store = store::open(&store_url, Access::Create).map_err(Failure::store)?;
         let plan = plan::plan(&inputs.files, &Arc::new(recipe), &mut *store).map_err(Failure::store)?;
         let priorities = plan.items.iter().map(|item| rules.of(&item.path, item.audio_s)).collect();
         Ok(Self { inputs, store, plan, devices, work, config, priorities, faults, signals })
     }
 
-    /// Computes what is not cached.
+    /// Runs the stages that are not cached.
     pub(crate) fn run(
         &mut self,
         args: &EngineArgs,
@@ -91,7 +91,7 @@ impl Engine {
             device_batch: args.device_batch_size,
             threads: std::thread::available_parallelism().map_or(1, usize::from),
             worker: WorkerCommand {
-                program: std::env::current_exe().context("this program's own path is unknown")?,
+                program: std::env::current_exe().context("the path of this program is unknown")?,
                 args: self.work.worker_args.clone(),
             },
             settings: self.work.settings.clone(),
@@ -109,12 +109,12 @@ impl Engine {
             .map_err(|error| Failure::new(exit_of(&error), error))
     }
 
-    /// Whether no stage is real.
+    /// Whether the stages are simulated.
     pub(crate) fn is_simulated(&self) -> bool {
         self.devices.iter().any(DeviceId::is_sim)
     }
 
-    /// The exit code of a run that came to its end or was interrupted.
+    /// The exit code of a run that ended or was interrupted.
     pub(crate) fn exit(&self, outcome: &Outcome, failed: usize) -> Exit {
         match (outcome.interrupted, failed) {
             (true, _) => self.signals.exit(),

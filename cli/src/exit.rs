@@ -1,4 +1,4 @@
-//! The exit codes, which scripts rely on.
+//! Exit codes, on which scripts rely.
 
 /// How the program ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -2,16 +2,16 @@
 
 use jiff::civil::DateTime;
 
-/// Contact and local recording time from a file's stem, each if it parses. Anybody can rename a file, so both are
-/// claims: they are exported beside the evidence and are not part of any fingerprint.
+/// Contact and local recording time from the stem of a file name, each if it can be parsed. Since files can be renamed,
+/// both are claims: they are exported beside the evidence and are not part of any fingerprint.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct NamedRecording {
     pub(crate) contact: Option<String>,
-    /// ISO 8601 without a zone: the recorder's local time.
+    /// ISO 8601 without a time zone: the recorder's local time.
     pub(crate) recorded_at: Option<String>,
 }
 
-/// Reads `stem`; two-digit years are taken as 20YY, four-digit years (`YYYYMMDD`) as they are.
+/// Parses `stem`. Two-digit years are read as 20YY; four-digit years (`YYYYMMDD`) are used as they are.
 pub(crate) fn parse(stem: &str) -> NamedRecording {
     let mut parts: Vec<&str> = stem.split('_').collect();
     let Some(time) = parts.pop() else { return NamedRecording::default() };

@@ -1,9 +1,9 @@
-//! Turns the input arguments into a list of recordings: takes files, searches folders, expands globs.
+//! Expands the input arguments (files, folders, globs) to a list of recordings.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-/// The recordings that were found, sorted, and the skipped files.
+/// The recordings found, sorted, and the skipped files.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Inputs {
     /// Absolute paths, each once.
@@ -23,7 +23,7 @@ pub(crate) enum InputError {
     Empty(String),
 }
 
-/// Finds the recordings behind `inputs`.
+/// Finds the recordings that `inputs` name.
 pub(crate) fn find(inputs: &[String]) -> Result<Inputs, InputError> {
     let mut files = BTreeSet::new();
     let mut skipped = BTreeSet::new();
@@ -68,7 +68,7 @@ fn search(folder: &Path, files: &mut BTreeSet<PathBuf>, skipped: &mut BTreeSet<P
     for entry in folder.read_dir().map_err(unreadable)? {
         let entry = entry.map_err(unreadable)?;
         let path = entry.path();
-        // A link to a folder is not followed, so that no loop is walked.
+        // Links to folders are not followed, because they may form a loop.
         if entry.file_type().map_err(unreadable)?.is_dir() {
             search(&path, files, skipped)?;
         } else if path.is_file() {
@@ -85,7 +85,7 @@ fn sort_in(path: &Path, files: &mut BTreeSet<PathBuf>, skipped: &mut BTreeSet<Pa
     Ok(())
 }
 
-/// The path without links and dots, so that one file has one name in the store.
+/// The path without links and dots, so that each file has one name in the store.
 fn absolute(path: &Path) -> Result<PathBuf, InputError> {
     path.canonicalize().map_err(|error| InputError::Unreadable(path.to_owned(), error))
 }

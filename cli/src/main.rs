@@ -30,7 +30,7 @@ use std::process::ExitCode;
 use clap::Parser;
 use tracing_subscriber::EnvFilter;
 
-/// The default of RUST_LOG: symphonia's warnings do not help users.
+/// Default for RUST_LOG. Symphonia's warnings do not help users.
 const LOGGED: &str = "error,earwitness=warn,scheduler=warn";
 
 fn main() -> ExitCode {

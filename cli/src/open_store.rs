@@ -1,4 +1,4 @@
-//! The store that a command works on.
+//! Opens the store that a command uses.
 
 use std::path::Path;
 
@@ -8,7 +8,7 @@ use scheduler::store::{self, Access, Store, StoreUrl};
 use crate::args::FolderArgs;
 use crate::exit::Failure;
 
-/// The URL of a result folder's store: `--store` if it is given, else that of `DIR/earwitness.db`.
+/// The URL of a result folder's store: that of `--store` if given, otherwise that of `DIR/earwitness.db`.
 pub(crate) fn url(store: Option<&str>, folder: &Path) -> Result<StoreUrl, Failure> {
     match store {
         None => Ok(StoreUrl::file(folder.join("earwitness.db"))),
@@ -16,7 +16,7 @@ pub(crate) fn url(store: Option<&str>, folder: &Path) -> Result<StoreUrl, Failur
     }
 }
 
-/// Opens a folder's store, which must exist unless it is opened with [`Access::Create`].
+/// Opens the store of a folder. It must exist, unless `access` is [`Access::Create`].
 pub(crate) fn open(args: &FolderArgs, access: Access) -> Result<Box<dyn Store>, Failure> {
     store::open(&url(args.store.as_deref(), &args.folder)?, access).map_err(Failure::store)
 }

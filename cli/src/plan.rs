@@ -1,4 +1,4 @@
-//! From files to planned work: each recording's hash, length, name and recipe.
+//! Plans a run: hash, length, name and recipe of each recording.
 
 use std::fs;
 use std::io;
@@ -13,16 +13,16 @@ use stage_core::{ErrorClass, Recipe, Stage, StageError, sha256_file};
 
 use crate::export::assign_names;
 
-/// What a run will do.
+/// The planned work of a run.
 pub(crate) struct Plan {
     /// The recordings, by path.
     pub(crate) items: Vec<RecordingEntry>,
-    /// Files that could not even be read.
+    /// Files that could not be read.
     pub(crate) unreadable: Vec<Failure>,
 }
 
-/// Hashes and probes the files (or remembers them, where size, time and inode stand), and plans the stages of
-/// `recipe` for each.
+/// Hashes and probes the files (or uses the cached result if size, time and inode are unchanged), and plans the stages
+/// of `recipe` for each.
 pub(crate) fn plan(files: &[PathBuf], recipe: &Arc<Recipe>, store: &mut dyn Store) -> Result<Plan, StoreError> {
     let known = store.recordings()?.into_iter().map(|entry| (entry.path, entry.name));
     let names = assign_names(known, files.iter().map(PathBuf::as_path));
@@ -83,7 +83,7 @@ fn stat(path: &Path) -> io::Result<InputStat> {
     })
 }
 
-/// A file whose header cannot be read has no known length: the decoder will say what is wrong with it.
+/// A file whose header cannot be read has an unknown length; the decoder reports the reason.
 fn examine(path: &Path) -> io::Result<InputFacts> {
     let sha256 = sha256_file(path)?;
     let audio_s = decode::probe(path).ok().and_then(|probe| probe.duration_s).unwrap_or(0.0);

@@ -1,4 +1,4 @@
-//! The numeric type of a case: chosen once, then kept until a flag changes it.
+//! The precision of a case: chosen once, then kept until an option changes it.
 
 use std::fmt;
 use std::str::FromStr;
@@ -10,7 +10,7 @@ use transcribe::{ModelSource, Precision, Transcriber, UnknownPrecision};
 /// The value of `--precision`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum PrecisionChoice {
-    /// The precision of the case; in a new case the best one for model and device.
+    /// The precision of the case. In a new case, the best one for model and device.
     Auto,
     /// A given precision.
     Given(Precision),
@@ -38,7 +38,7 @@ impl fmt::Display for PrecisionChoice {
     }
 }
 
-/// The case uses a precision that the device does not support.
+/// The case has a precision that the device does not support.
 #[derive(Debug, thiserror::Error)]
 #[error(
     "this case was transcribed in {stored}, which {device} does not support; --precision {instead} transcribes it again"
@@ -53,7 +53,7 @@ impl PrecisionChoice {
     /// The precision of a run. `stored` is the precision of the case's last transcription with this model.
     ///
     /// # Errors
-    /// [`NotOnThisDevice`] if `device` does not support it and no flag overrides it.
+    /// [`NotOnThisDevice`] if `device` does not support it and no option overrides it.
     pub(crate) fn resolve(
         self,
         stored: Option<Precision>,
@@ -72,8 +72,8 @@ impl PrecisionChoice {
     }
 }
 
-/// int8 is faster and costs the embedded model less than a point of error (BENCHMARKS.md); of other models that is not
-/// known.
+/// int8 is faster and increases the error of the embedded model by less than one point (BENCHMARKS.md). For other
+/// models the increase is unknown.
 fn best(model: &ModelSource, device: &DeviceId) -> Precision {
     match model {
         _ if device.is_cuda() => Precision::F16,
@@ -82,10 +82,10 @@ fn best(model: &ModelSource, device: &DeviceId) -> Precision {
     }
 }
 
-/// The precision of the latest run with this model in this store, if it exists.
+/// The precision of the latest run with this model in this store, if any.
 ///
 /// # Errors
-/// As [`store::open`], except that a missing store and one of an older version give none.
+/// As [`store::open`], except that a missing store or one with an older schema returns `None`.
 pub(crate) fn stored(url: &StoreUrl, model_sha256: &str) -> Result<Option<Precision>, StoreError> {
     let store = match store::open(url, Access::Read) {
         Err(StoreError::Missing { .. } | StoreError::OlderSchema { .. }) => return Ok(None),

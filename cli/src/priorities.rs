@@ -44,7 +44,7 @@ fn anything() -> String {
 }
 
 impl Priorities {
-    /// Reads the rules of a file, if one is given; a recording without a matching rule gets the run's priority.
+    /// Reads the rules of a file, if given. A recording without a matching rule gets the priority `otherwise`.
     pub(crate) fn read(rules: Option<&Path>, otherwise: i32) -> Result<Self, ConfigError> {
         let Some(file) = rules else { return Ok(Self { rules: Vec::new(), otherwise }) };
         let texts: RulesFile = config::parse(file)?;
@@ -52,7 +52,7 @@ impl Priorities {
         Ok(Self { rules, otherwise })
     }
 
-    /// Priority of a recording; higher values run first.
+    /// The priority of a recording; higher values run first.
     pub(crate) fn of(&self, path: &Path, audio_s: f64) -> i32 {
         self.rules.iter().find(|rule| rule.fits(path, audio_s)).map_or(self.otherwise, |rule| rule.priority)
     }

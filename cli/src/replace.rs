@@ -4,10 +4,10 @@ use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::Path;
 
-/// Writes a temporary file beside the target and renames it.
+/// Writes a temporary file in the folder of the target, then renames it.
 ///
 /// # Errors
-/// The error of the file system; the target is unchanged.
+/// The error from the file system; the target is unchanged.
 pub(crate) fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let mut beside = path.as_os_str().to_owned();
     beside.push(".part");

@@ -15,13 +15,13 @@ use crate::config::{self, ConfigError};
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Settings {
     pub(crate) model: ModelSource,
-    /// Decoding options; each worker has its own device.
+    /// Decoding options. The device in them differs between workers.
     pub(crate) transcribe: TranscribeConfig,
     pub(crate) vad: VadChoice,
-    /// Options for decoding that were given on the command line, each with the setting that it is: a model that does
-    /// not read one is an error.
+    /// Decoding options from the command line, as pairs of option and setting. An option that the model does not read
+    /// is an error.
     pub(crate) given: Vec<(String, String)>,
-    /// Whether crosstalk between channels is transcribed too.
+    /// Whether crosstalk between channels is also transcribed.
     pub(crate) keep_crosstalk: bool,
     pub(crate) aligner: AlignModel,
     /// Lexicons in addition to the built-in ones: path and text.
@@ -29,11 +29,11 @@ pub(crate) struct Settings {
     pub(crate) deception: bool,
     /// Folder for samples that exceed the memory budget.
     pub(crate) spill_dir: PathBuf,
-    /// Memory for the samples of one recording.
+    /// Memory for the samples of one recording, in bytes.
     pub(crate) pcm_budget_bytes: u64,
 }
 
-/// An hour of mono, or half an hour of stereo, stays in memory.
+/// Keeps an hour of mono, or half an hour of stereo, in memory.
 const PCM_BUDGET_BYTES: u64 = 256 << 20;
 
 /// An invalid setting.
@@ -87,7 +87,7 @@ fn transcribe(args: &StageSettingArgs) -> Result<TranscribeConfig, SettingsError
     })
 }
 
-/// Empty for `auto`; otherwise each code once, sorted, so that the order of the codes changes no fingerprint.
+/// Empty for `auto`; otherwise each code once, sorted, so that their order does not affect any fingerprint.
 fn languages(text: &str) -> Result<Vec<String>, SettingsError> {
     if text == "auto" {
         return Ok(Vec::new());

@@ -1,4 +1,5 @@
-//! Signals. The first SIGINT or SIGTERM finishes the work in flight, the second one exits at once. SIGPIPE exits.
+//! Signal handling. The first SIGINT or SIGTERM finishes the work in progress; the second one exits at once. SIGPIPE
+//! exits.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
@@ -9,12 +10,12 @@ use signal_hook::iterator::Signals;
 
 use crate::exit::Exit;
 
-/// From now on the program exits silently when its output pipe closes (`earwitness status DIR | head`).
+/// Makes the program exit silently when its output pipe closes (`earwitness status DIR | head`).
 pub(crate) fn end_with_the_reader() -> std::io::Result<()> {
     signal_hook::flag::register_conditional_default(SIGPIPE, Arc::new(AtomicBool::new(true))).map(drop)
 }
 
-/// From now on an interrupt exits the program at once, with its exit code.
+/// Makes an interrupt exit the program at once, with its exit code.
 pub(crate) fn end_when_interrupted() -> std::io::Result<()> {
     for (signal, exit) in [(SIGINT, Exit::Interrupted), (SIGTERM, Exit::Terminated)] {
         signal_hook::flag::register_conditional_shutdown(signal, exit as i32, Arc::new(AtomicBool::new(true)))?;
@@ -29,7 +30,7 @@ pub(crate) struct SignalWatch {
 }
 
 impl SignalWatch {
-    /// Catches the two signals from now on.
+    /// Installs handlers for SIGINT and SIGTERM.
     pub(crate) fn start() -> std::io::Result<Self> {
         let watch = Self { interrupt: Interrupt::default(), last: Arc::default() };
         let (interrupt, last) = (watch.interrupt.clone(), Arc::clone(&watch.last));
@@ -43,7 +44,7 @@ impl SignalWatch {
         Ok(watch)
     }
 
-    /// The interrupt requests that the coordinator polls.
+    /// The interrupt flag that the coordinator polls.
     pub(crate) const fn interrupt(&self) -> &Interrupt {
         &self.interrupt
     }

@@ -1,4 +1,4 @@
-//! The list of stages: the one place that knows which there are. Everything else reads their specs.
+//! The list of stages. No other code names them: it reads their specs.
 
 use align::{AlignConfig, AlignModel, Aligner, Wav2Vec2Files};
 use clap::builder::{PossibleValuesParser, TypedValueParser};
@@ -28,15 +28,15 @@ const STAGES: &[Entry] = &[
     Entry { spec: Forensics::SPEC, build: forensics },
 ];
 
-/// What stages are built from.
+/// Everything from which stages are built.
 pub(crate) struct Context<'a> {
     pub(crate) settings: &'a Settings,
     pub(crate) device: &'a DeviceId,
     /// The longest window of the speech model, in seconds.
     window_s: f64,
-    /// The speech model, until the stage that runs it is built.
+    /// The speech model, until its stage takes it.
     model: Option<Box<dyn SpeechModel>>,
-    /// Whether models are read, checked and hashed as a whole: once per run, before any recording.
+    /// Whether models are read, checked and hashed completely: once per run, before any recording.
     pub(crate) check_models: bool,
 }
 
@@ -57,15 +57,15 @@ pub(crate) enum BuildError {
     Recipe(#[from] RecipeError),
     #[error("there is no stage {0}")]
     Unknown(StageName),
-    #[error("--language {language}: the model {model} knows {known}")]
+    #[error("--language {language}: the model {model} supports {known}")]
     Language { language: String, model: String, known: String },
-    #[error("{option}: the model {model} ({family}) does not read this option: leave it out")]
+    #[error("{option}: the model {model} ({family}) does not support this option: leave it out")]
     NotRead { option: String, model: String, family: &'static str },
 }
 
 impl<'a> Context<'a> {
-    /// Stages by these settings. With `check_models`, models are read, checked and hashed as a whole: once per run, before
-    /// any recording.
+    /// Prepares to build stages with these settings. With `check_models`, models are read, checked and hashed
+    /// completely: once per run, before any recording.
     ///
     /// # Errors
     /// An option does not apply to the speech model.
@@ -80,7 +80,7 @@ impl<'a> Context<'a> {
         Ok(Self { settings, device, window_s: model.window_s(), model: Some(model), check_models })
     }
 
-    /// What workers build stages from: their models were checked before.
+    /// The context in a worker, where models are not checked again.
     ///
     /// # Errors
     /// The speech model's files are missing or malformed.
@@ -88,11 +88,11 @@ impl<'a> Context<'a> {
         Self::new(settings, device, open_model(&settings.model)?, false)
     }
 
-    /// All stages. Cheap to build where models are not checked: weights are loaded when the device lane first needs
+    /// Builds all stages. This is fast if models are not checked: weights are loaded when the device lane first needs
     /// them.
     ///
     /// # Errors
-    /// A setting or a model's file is wrong.
+    /// A setting or a model file is invalid.
     pub(crate) fn stages(mut self) -> Result<Runners, BuildError> {
         Ok(Runners::new(STAGES.iter().map(|stage| (stage.build)(&mut self)).collect::<Result<_, _>>()?)?)
     }
@@ -103,7 +103,7 @@ pub(crate) fn specs() -> impl DoubleEndedIterator<Item = StageSpec> {
     STAGES.iter().map(|stage| stage.spec)
 }
 
-/// Parses the name of a stage, on the command line.
+/// Parses the name of a stage from the command line.
 pub(crate) fn value_parser() -> impl TypedValueParser<Value = StageName> {
     let parse = |name: String| name.parse::<StageName>();
     PossibleValuesParser::new(names()).try_map(parse)
@@ -119,14 +119,14 @@ pub(crate) fn on_device(stage: StageName) -> bool {
     specs().any(|spec| spec.name == stage && spec.on_device())
 }
 
-/// The recipe of these stages, as far as `last` needs them; of all where none is named.
+/// The recipe of the stages that `last` needs, or of all stages if it is `None`.
 pub(crate) fn recipe(stages: &Runners, last: Option<StageName>) -> Result<Recipe, RecipeError> {
     let steps = stages.iter().map(|stage| RecipeStep::new(&stage.spec(), stage.identity()));
     let whole = Recipe::new(steps.collect())?;
     Ok(last.map_or_else(|| whole.clone(), |last| whole.upto(last)))
 }
 
-/// The recipe of simulated artifacts: their fingerprints are never those of real ones.
+/// The recipe of simulated artifacts. Their fingerprints never equal those of real ones.
 pub(crate) fn simulated(settings: &serde_json::Value, last: Option<StageName>) -> Result<Recipe, RecipeError> {
     let identity = || Identity::without_model(serde_json::json!({"simulated": settings}));
     let step = |spec| RecipeStep::new(&StageSpec { version: 0, ..spec }, identity());
@@ -186,7 +186,7 @@ fn forensics(context: &mut Context<'_>) -> Result<Box<dyn Runner>, BuildError> {
     Ok(cpu_runner(Forensics::new(config).map_err(BuildError::Forensics)?))
 }
 
-/// Options that were given and that the model does not read.
+/// Rejects options that were given but that the model does not read.
 fn check_options(settings: &Settings, model: &dyn SpeechModel) -> Result<(), BuildError> {
     let unread = settings.given.iter().find(|(_, setting)| !model.reads(setting));
     let Some((option, _)) = unread else { return Ok(()) };

@@ -5,19 +5,19 @@ use std::time::Duration;
 use comfy_table::{Cell, CellAlignment, ColumnConstraint, Width};
 pub(crate) use measure::table as empty;
 
-/// One recording of the table.
+/// A row of the table: one recording.
 pub(crate) struct Row {
     pub(crate) name: String,
     pub(crate) audio_s: f64,
     /// Text by channel, or the error.
     pub(crate) text: Result<Vec<String>, String>,
-    /// Overall score and its level, if it was measured.
+    /// Overall score and its level, if measured.
     pub(crate) score: Option<(f64, String)>,
-    /// Seconds of work in this run; none if every stage was cached.
+    /// Seconds of work in this run; `None` if every stage was cached.
     pub(crate) worked_s: Option<f64>,
 }
 
-/// Longest text of a recording in the table; the whole is in its JSON file.
+/// Maximum length of a recording's text in the table; its JSON file has the full text.
 const TEXT_CHARS: usize = 160;
 
 pub(crate) fn render(rows: &[Row]) -> String {

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use crate::running::signal;
 use crate::support::{Finished, calls, earwitness, finish};
 
-/// `bench STAGE` of a fixture call and more arguments.
+/// Runs `bench STAGE` on a fixture call with further arguments.
 fn bench(stage: &str, more: &[&str]) -> Finished {
     let call = calls().join("reading.wav");
     finish([&["bench", stage, call.to_str().unwrap()], more].concat())
@@ -180,7 +180,7 @@ fn bench_ends_at_once_when_interrupted() {
     }
     let interrupted = Instant::now();
     signal(child.id(), "INT");
-    // The end of standard error: the measuring process, which shares it, has exited too.
+    // Standard error ends only when the measuring process, which shares it, has exited too.
     stderr.read_to_string(&mut line).unwrap();
     assert_eq!(child.wait().unwrap().code(), Some(130), "{line}");
     assert!(interrupted.elapsed() < Duration::from_secs(5), "{:?}", interrupted.elapsed());

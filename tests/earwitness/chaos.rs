@@ -1,5 +1,5 @@
-//! Processes are killed at every commit boundary and at random moments: the next run must produce the results of an
-//! undisturbed run, lose nothing, and compute nothing again that was committed.
+//! Processes are killed at every commit boundary and at random moments. The next run must produce the results of an
+//! undisturbed run, lose nothing, and recompute nothing that was committed.
 //!
 //! `EARWITNESS_CHAOS_ROUNDS` and `EARWITNESS_CHAOS_SEED` set the number of rounds and the seed; tests/long has results.
 
@@ -15,9 +15,9 @@ use crate::support::{assert_same, calls, documents, run, stage_count, write_join
 
 const ROUNDS: u64 = 20;
 const SEED: u64 = 0x5eed_2026;
-/// Step between the commit points of successive kills; a prime, so that all points are covered.
+/// Step between the commit points of successive kills. It is prime, so that all points are covered.
 const STRIDE: usize = 31;
-/// Pause of the coordinator at each point of a commit, so that a kill hits it there.
+/// Pause of the coordinator at each point of a commit, in milliseconds, so that a kill happens there.
 const PAUSE_MS: &str = "3";
 
 /// A random number generator (xorshift64*), so that a seed reproduces a run.
@@ -41,9 +41,9 @@ enum Victim {
 
 #[derive(Debug, Clone, Copy)]
 enum Moment {
-    /// The commit point of this number.
+    /// The commit point with this number.
     Point(usize),
-    /// The commit point of this number among those of window checkpoints: inside transcribe.
+    /// The commit point with this number among those of window checkpoints, which are inside transcribe.
     Checkpoint(usize),
     AfterMs(u64),
 }
@@ -90,7 +90,7 @@ impl Stage {
     }
 }
 
-/// Results of the rounds.
+/// Results of all rounds.
 #[derive(Debug, Default)]
 struct Counts {
     rounds: u64,
@@ -101,13 +101,13 @@ struct Counts {
     ended_before: u64,
     /// Artifacts that are missing at the end.
     lost: usize,
-    /// Work that was computed again although it was stored.
+    /// Stored work that was computed again.
     recomputed: u64,
     /// Artifacts that were written twice.
     twice: usize,
 }
 
-/// The artifacts of three calls.
+/// Number of artifacts of three calls.
 fn artifacts() -> usize {
     3 * stage_count()
 }
@@ -142,8 +142,8 @@ fn killed_processes_do_not_change_the_results() {
     );
 }
 
-/// A commit point that was not covered yet, if there is one. Runs differ in the number of points, so that some are
-/// missed at first.
+/// A commit point that has not been covered yet, if any. The number of points varies between runs, so some are missed
+/// at first.
 fn next_point(round: usize, points: usize, hit: &BTreeSet<usize>) -> usize {
     let mut in_turn = (round..round + points).map(|turn| turn * STRIDE % points);
     in_turn.find(|point| !hit.contains(point)).unwrap_or(round % points)
@@ -188,7 +188,7 @@ fn play(stage: &Stage, victim: Victim, moment: Moment, random: &mut Random, coun
     std::fs::remove_dir_all(&out).unwrap();
 }
 
-/// Reads events until the moment; returns the number of the commit point, if it is one.
+/// Reads events until the moment. Returns the number of the commit point, if the moment is one.
 fn await_moment(running: &mut Running, moment: Moment) -> Option<usize> {
     let began = Instant::now();
     let (mut points, mut checkpoints) = (0, 0);
@@ -217,7 +217,7 @@ fn await_moment(running: &mut Running, moment: Moment) -> Option<usize> {
     None
 }
 
-/// Kills the victim; false if the run had already ended.
+/// Kills the victim. Returns false if the run had already ended.
 fn strike(running: &mut Running, victim: Victim, workers: &[u32], random: &mut Random) -> bool {
     if running.has_ended() {
         return false;

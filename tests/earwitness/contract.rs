@@ -1,4 +1,4 @@
-//! The interface for scripts: exit codes, names, formats, the schema.
+//! The interface for scripts: exit codes, names, formats, schema.
 
 use std::fs;
 use std::process::Stdio;
@@ -31,7 +31,7 @@ fn wrong_usage_is_reported_before_anything_runs() {
         let finished = finish(&args).with_code(2);
         assert!(finished.stderr.contains(named), "{args:?}: {}", finished.stderr);
         let (_, reason) = finished.stderr.split_once(": ").unwrap_or_default();
-        assert!(reason.len() < 9 || !reason[9..].contains(&reason[..9]), "said twice: {reason}");
+        assert!(reason.len() < 9 || !reason[9..].contains(&reason[..9]), "repeated: {reason}");
         assert!(!std::path::Path::new(folder).exists(), "{args:?} left a folder behind");
     }
 }

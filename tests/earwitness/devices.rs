@@ -1,4 +1,5 @@
-//! GPU handling without a GPU: the fake NVML follows a script, the devices are simulated, everything else is real.
+//! GPU handling without a GPU: a fake NVML follows a script and the devices are simulated; the rest of the program is
+//! real.
 
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
@@ -12,7 +13,7 @@ use crate::record::{Found, incidents, look};
 use crate::running::{Running, signal};
 use crate::support::{Finished, earwitness, many_calls, run_args, stage_count};
 
-/// A folder with calls, and a script that the fake NVML follows.
+/// A folder with calls, and the script of the fake NVML.
 struct Machine {
     folder: tempfile::TempDir,
     calls: usize,
@@ -20,7 +21,7 @@ struct Machine {
 
 /// Frequent polls keep the tests short.
 const CONFIG: &str = "[devices]\npoll_ms = 20\n[timing]\nheartbeat_ms = 2000\n";
-/// A call is one unit that takes 100 ms of the device.
+/// Each call takes 100 ms on the device.
 const SERVICE: &str = "load_s = 0.0\ndevice_s_per_call = 0.1\ndevice_s_per_input = 0.0\n";
 
 impl Machine {
@@ -53,7 +54,7 @@ impl Machine {
         command.env(fake_nvml::SCRIPT_ENV, self.path("script"));
     }
 
-    /// `earwitness devices` and more arguments.
+    /// The command `earwitness devices` with further arguments.
     fn devices(&self, more: &[&str]) -> Command {
         let library = fake_nvml::library();
         let mut command = earwitness(["devices", "--nvml", library.to_str().unwrap()]);
@@ -65,7 +66,7 @@ impl Machine {
         Finished::of(self.devices(more).output().unwrap()).with_code(0)
     }
 
-    /// A run on two simulated devices, each monitored as the GPU of its number.
+    /// Starts a run on two simulated devices, each monitored as the GPU with its number.
     fn start(&self) -> Running {
         let path = |name: &str| self.path(name).to_string_lossy().into_owned();
         let (library, sim, config) = (fake_nvml::library(), path("sim.toml"), path("config.toml"));
@@ -107,12 +108,12 @@ fn await_incident(run: &mut Running, kind: &str, device: &str) -> String {
     }
 }
 
-/// Waits until nothing more is committed.
+/// Waits until no more artifacts are committed.
 fn await_standstill(machine: &Machine) -> usize {
     let deadline = Instant::now() + Duration::from_secs(60);
     let (mut before, mut since) = (machine.committed(), Instant::now());
     while since.elapsed() < Duration::from_millis(700) {
-        assert!(Instant::now() < deadline, "it never stands still");
+        assert!(Instant::now() < deadline, "artifacts are still being committed");
         thread::sleep(Duration::from_millis(50));
         let now = machine.committed();
         if now != before {
@@ -256,7 +257,7 @@ fn hot_device_finishes_its_batches_and_gets_no_new_one() {
     }
     let done = await_standstill(&machine);
     let all = 40 * stage_count();
-    assert!(done > 0 && done < all, "{done} of {all} artifacts: what it held was finished, and no more was given");
+    assert!(done > 0 && done < all, "{done} of {all} artifacts: its recordings were finished, and it got no more");
     machine.follow("0 * gpus 2\n0 * temperature 69\n");
     run.wait().with_code(0);
     machine.assert_whole();
@@ -294,7 +295,7 @@ fn hot_device_leaves_all_work_to_a_cool_one() {
     machine.follow("0 * gpus 2\n0 0 temperature 86\n");
     run.wait().with_code(0);
     machine.assert_whole();
-    assert_eq!(machine.kinds("sim:0"), [IncidentKind::DevicePaused], "it never cooled down, and nobody waited for it");
+    assert_eq!(machine.kinds("sim:0"), [IncidentKind::DevicePaused], "the run ended although the device stayed hot");
 }
 
 #[test]

@@ -6,11 +6,12 @@ use serde_json::Value;
 
 use crate::support::{Finished, calls, document, expected, finish, run, stem, timed_texts};
 
-/// Largest error of the start of a channel's first word; 0.28 s was measured.
+/// Maximum error of the start of a channel's first word; the measured error is 0.28 s.
 const START_TOLERANCE_S: f64 = 0.4;
-/// Largest error of the end of the last word; 0.8 s was measured on a recording whose own noise counts as activity.
+/// Maximum error of the end of the last word; the measured error is 0.8 s, on a recording whose noise counts as
+/// activity.
 const END_TOLERANCE_S: f64 = 1.0;
-/// How far evidence may extend beyond the utterance that it quotes.
+/// How far evidence may extend beyond the utterance that it quotes, in seconds.
 const EVIDENCE_TOLERANCE_S: f64 = 0.3;
 
 /// The README's first command, run once for all tests.
@@ -31,7 +32,7 @@ impl FirstCommand {
     }
 }
 
-/// Letters and digits of a text, in lower case.
+/// Letters and digits of a text, in lowercase.
 fn letters(text: &str) -> String {
     text.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect()
 }

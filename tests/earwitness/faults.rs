@@ -1,4 +1,4 @@
-//! Killed and interrupted processes lose nothing.
+//! No work is lost when processes are killed or interrupted.
 
 use std::fs;
 use std::path::Path;
@@ -41,7 +41,7 @@ fn killed_coordinator_loses_nothing() {
     child.wait().unwrap();
 
     let summary = run(&[&inputs], &out, &[]).with_code(0).summary();
-    assert!(summary["stages_reused"].as_u64().unwrap() > 0, "nothing of the killed run was kept");
+    assert!(summary["stages_reused"].as_u64().unwrap() > 0, "no work of the killed run was kept");
     let made = summary["stages_reused"].as_u64().unwrap() + summary["stages_computed"].as_u64().unwrap();
     assert_eq!(made, 10 * stage_count() as u64);
     run(&[&inputs], &undisturbed, &[]).with_code(0);

@@ -1,4 +1,4 @@
-//! Devices and batch sizes change the speed, not the results.
+//! Devices and batch sizes affect the speed, not the results.
 
 use serde_json::Value;
 
@@ -42,7 +42,7 @@ fn instruction_sets_change_no_token() {
     }
 }
 
-/// The instruction sets that this CPU can be limited to, the best first.
+/// Instruction sets to which this CPU can be limited, best first.
 fn available_levels() -> Vec<String> {
     let message = finish_at_level("unknown", ["schema"]).with_code(2).stderr;
     let known = message.split("known are: ").nth(1).expect("all levels");

@@ -1,4 +1,4 @@
-//! Peak, level and clipping in the exported record are those that ffmpeg measures in the file.
+//! Peak, level and clipping in the exported record equal the values that ffmpeg measures in the file.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -15,7 +15,7 @@ fn ffmpeg(arguments: &[&str]) -> std::io::Result<std::process::Output> {
     Command::new("ffmpeg").args(["-nostdin", "-hide_banner", "-y"]).args(arguments).output()
 }
 
-/// 1.23 s of a tone on the left that is clipped at full scale, and a faint one on the right, in the format of the name.
+/// Writes 1.23 s of audio in the format that the name implies: left, a tone clipped at full scale; right, a faint tone.
 fn make(folder: &Path, name: &str, rate_hz: &str, channels: &str, codec: &[&str]) {
     let path = folder.join(name);
     let tone = "aevalsrc=clip(1.4*sin(2*PI*440*t)*sin(3*t)+0.02\\,-1\\,1)|0.06*sin(2*PI*660*t):s=48000:d=1.23";
@@ -39,19 +39,20 @@ fn make_all(folder: &Path) {
                 make(folder, &format!("{extension}-{rate_hz}-{channels}.{extension}"), rate_hz, channels, codec);
             }
         }
-        // libopus in floating point rounds off what it clips, in fixed point it does not.
+        // libopus rounds off clipped peaks in floating point, but not in fixed point.
         let codec = ["-af", "volume=0.4", "-c:a", "libopus"];
         make(folder, &format!("opus-48000-{channels}.opus"), "48000", channels, &codec);
     }
 }
 
-/// What ffmpeg's filter prints under a name, in order of appearance.
+/// The values that an ffmpeg filter prints under a name, in order of appearance.
 fn printed(text: &str, name: &str) -> Vec<f64> {
     let values = text.lines().filter_map(|line| line.split_once(name));
     values.filter_map(|(_, value)| value.trim().trim_end_matches(" dB").parse().ok()).collect()
 }
 
-/// What ffmpeg says about the first `frames` frames of a file: it keeps a part of the padding in MP4.
+/// ffmpeg's output for the first `frames` frames of a file. The limit is needed because ffmpeg keeps part of the
+/// padding in MP4.
 fn filtered(path: &Path, frames: u64, filter: &str) -> String {
     let decoder: &[&str] = if path.extension().is_some_and(|e| e == "opus") { &["-c:a", "libopus"] } else { &[] };
     let filter = format!("atrim=end_sample={frames},{filter}");
@@ -61,7 +62,7 @@ fn filtered(path: &Path, frames: u64, filter: &str) -> String {
     String::from_utf8_lossy(&output.stderr).into_owned()
 }
 
-/// Share of samples of ffmpeg's decoder within 0.1 % of full scale, in runs of three or more, channel by channel.
+/// Share of samples within 0.1 % of full scale in runs of three or more, per channel, as decoded by ffmpeg.
 fn clipping_ratios(path: &Path, channels: usize, frames: u64) -> Vec<f64> {
     let output = ffmpeg(&["-v", "error", "-i", path.to_str().unwrap(), "-f", "f32le", "-"]).unwrap();
     let samples: Vec<f32> =
@@ -94,7 +95,7 @@ fn check(path: &Path, document: &Value) {
     let offsets = printed(&statistics, "DC offset:");
     assert!(values("dc_offset").iter().zip(&offsets).all(|(a, b)| (a - b).abs() < 2e-4), "{name}: {offsets:?}");
 
-    // Over all channels, in 16 bits, to a tenth of a decibel.
+    // ffmpeg measures over all channels, in 16 bits, and prints tenths of a decibel.
     let volume = filtered(path, frames, "volumedetect");
     let peak = peaks.iter().copied().fold(f64::NEG_INFINITY, f64::max).min(0.0);
     assert!((printed(&volume, "max_volume:")[0] - peak).abs() < 0.06, "{name}: {volume}, here {peak}");
@@ -103,7 +104,7 @@ fn check(path: &Path, document: &Value) {
 
     let (ours, theirs) = (values("clipping_ratio"), clipping_ratios(path, channels.len(), frames));
     let lossless = ["wav", "flac"].iter().any(|lossless| name.starts_with(lossless));
-    // A lossy decoder's rounding moves samples over the threshold.
+    // The rounding of a lossy decoder moves samples across the threshold.
     let allowed = if lossless { 1e-12 } else { 2e-3 };
     assert!(ours.iter().zip(&theirs).all(|(a, b)| (a - b).abs() <= allowed), "{name}: {ours:?}, ffmpeg {theirs:?}");
     assert!(!lossless || channels.len() == 1 || ours[0] > 0.001, "{name}: the left is clipped: {ours:?}");

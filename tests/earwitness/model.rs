@@ -1,4 +1,5 @@
-//! The embedded model's errors on public recordings stay within a margin of the values measured by benches/accuracy.
+//! The errors of the embedded model on public recordings stay within a margin of the values measured by
+//! benches/accuracy.
 
 use std::path::{Path, PathBuf};
 
@@ -6,7 +7,7 @@ use serde_json::Value;
 
 use crate::support::{document, root, run, shared, stem};
 
-/// Allowed and measured errors per English word or Korean character.
+/// Allowed errors per English word or Korean character; comments give the measured errors.
 const ENGLISH: f64 = 0.035; // 2.1 %
 const KOREAN_READING: f64 = 0.06; // 4.0 %
 const KOREAN_SPONTANEOUS: f64 = 0.25; // 22.9 %
@@ -84,7 +85,7 @@ fn reverse(recording: &Path, folder: &Path) -> PathBuf {
     path
 }
 
-/// The utterances of ko/talk with a name prefix, except those whose text has a damaged encoding.
+/// Checks the utterances of ko/talk whose name has the prefix, except those whose text has a damaged encoding.
 fn assert_within_in_talk(prefix: &str, allowed: f64) {
     let Some(folder) = shared("ko/talk") else { return };
     let truth = std::fs::read_to_string(folder.join("truth.tsv")).unwrap();
@@ -95,7 +96,7 @@ fn assert_within_in_talk(prefix: &str, allowed: f64) {
     assert_within(&references, "ko", characters, allowed);
 }
 
-/// Asserts the share of wrong units over all recordings.
+/// Asserts that the share of wrong units over all recordings is within the limit.
 fn assert_within(references: &[Reference], language: &str, units: fn(&str) -> Vec<String>, allowed: f64) {
     let out = tempfile::tempdir().unwrap();
     let inputs: Vec<&Path> = references.iter().map(|(recording, _)| recording.as_path()).collect();
@@ -114,7 +115,7 @@ fn assert_within(references: &[Reference], language: &str, units: fn(&str) -> Ve
     assert!(rate <= allowed, "{errors} of {all} units wrong, more than {allowed}");
 }
 
-/// Words as benches/accuracy counts them.
+/// Words as defined in benches/accuracy.
 fn words(text: &str) -> Vec<String> {
     let kept = |c: char| if c.is_alphanumeric() || c == '\'' { c } else { ' ' };
     let text: String = text.to_lowercase().replace('’', "'").chars().map(kept).collect();
@@ -131,12 +132,12 @@ fn spelled(word: &str) -> &str {
     }
 }
 
-/// Letters and digits in lower case.
+/// Letters and digits in lowercase.
 fn characters(text: &str) -> Vec<String> {
     text.to_lowercase().chars().filter(|c| c.is_alphanumeric()).map(String::from).collect()
 }
 
-/// Levenshtein's distance.
+/// Levenshtein distance.
 fn distance(said: &[String], written: &[String]) -> usize {
     let mut row: Vec<_> = (0..=written.len()).collect();
     for (i, unit) in said.iter().enumerate() {
@@ -150,7 +151,7 @@ fn distance(said: &[String], written: &[String]) -> usize {
     row[written.len()]
 }
 
-/// The aligner is a Wav2Vec2ForCTC: too small to recognize speech, but a whole model of the second family.
+/// The aligner is a Wav2Vec2ForCTC: too small to recognize speech, but a complete model of the second family.
 #[test]
 fn wav2vec2_model_transcribes_with_times_of_its_own_and_refuses_options_of_whisper() {
     let model = root().join("fixtures/models/aligner").to_str().unwrap().to_owned();

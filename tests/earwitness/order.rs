@@ -39,5 +39,5 @@ fn slow_device_loses_unstarted_recordings_and_all_finish_together() {
     let summary = run(&[&inputs], &out, &args).with_code(0).summary();
     assert!(summary["files_revoked"].as_u64().unwrap() > 0, "{summary}");
     assert_eq!(look(&out), Found { artifacts: 24 * stage_count(), ..Found::default() });
-    assert!(!out.join("call-0.json").exists(), "a simulated run writes nothing that could be taken for evidence");
+    assert!(!out.join("call-0.json").exists(), "a simulated run writes no results");
 }

@@ -1,14 +1,14 @@
-//! Reads a result folder's store for tests.
+//! Reads the store of a result folder for tests.
 
 use std::path::Path;
 
 use scheduler::store::{Access, Incident, Lookup, Store, StoreError, StoreUrl, open};
 use stage_core::{StageKey, StageName};
 
-/// Counts of a store.
+/// Counts of the content of a store.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Found {
-    /// Valid stored artifacts, each computed once.
+    /// Valid stored artifacts that were computed once.
     pub(crate) artifacts: usize,
     /// Artifacts that were computed more than once.
     pub(crate) repeated: usize,
@@ -19,7 +19,7 @@ pub(crate) struct Found {
 }
 
 impl Found {
-    /// Whether some recording has window checkpoints and no transcript.
+    /// Whether a recording has window checkpoints but no transcript.
     pub(crate) const fn is_inside_transcribe(&self) -> bool {
         self.checkpoints > 0
     }
@@ -29,7 +29,7 @@ fn open_to_read(out: &Path) -> Result<Box<dyn Store>, StoreError> {
     open(&StoreUrl::file(out.join("earwitness.db")), Access::Read)
 }
 
-/// Counts the content of a folder's store; zero if it does not exist yet.
+/// Counts the content of a folder's store; all zero if the store does not exist yet.
 pub(crate) fn look(out: &Path) -> Found {
     let Ok(store) = open_to_read(out) else { return Found::default() };
     let mut found = Found { recomputations: store.recomputations().unwrap(), ..Found::default() };

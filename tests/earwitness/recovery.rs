@@ -33,7 +33,7 @@ impl Case {
         self.path("out")
     }
 
-    /// A run on two workers with `faults` (TOML; `MARK` stands for a file that is created once).
+    /// Runs two workers with `faults` (TOML). `MARK` stands for a file that is created once.
     fn run(&self, faults: &str, more: &[&str]) -> Finished {
         let mark = self.path("mark").to_string_lossy().into_owned();
         std::fs::write(self.path("faults.toml"), faults.replace("MARK", &mark)).unwrap();
@@ -138,7 +138,7 @@ fn recording_that_kills_workers_is_isolated_by_bisection_and_quarantined_with_it
     contains_all(&case.status(), &["call-5.wav", "--retry-quarantined"]);
 
     let again = case.run(poison, &[]).with_code(3).summary();
-    assert_eq!(again["stages_computed"], 0, "it is left alone until it is asked for");
+    assert_eq!(again["stages_computed"], 0, "the recording is skipped until it is requested");
     case.assert_whole(case.run("fault = []\n", &["--retry-quarantined"]));
     assert!(!case.status().contains("quarantined, because"), "a recording that works is not quarantined any more");
 }
@@ -146,7 +146,8 @@ fn recording_that_kills_workers_is_isolated_by_bisection_and_quarantined_with_it
 #[test]
 fn device_is_retired_only_if_its_health_probe_fails() {
     let case = Case::new(8);
-    // Recordings fail on the device, but the health probe passes: the device stays, and other recordings may succeed.
+    // Recordings fail on the device, but the health probe passes. The device stays in use, and other recordings may
+    // succeed.
     let suspicious = "[[fault]]\nat = ['align', 'run']\nkind = { fail = 'device' }\ndevice = 'cpu:1'\nonce = 'MARK'\n";
     case.assert_whole(case.run(suspicious, &[]));
     assert_eq!(case.messages(IncidentKind::ProbePassed).len(), 1);

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use crate::support::{assert_same, calls, document, finish, run, stage_count, test_model};
 
-/// Checks that a run over one recording computed this many stages and reused the others.
+/// Asserts that a run on one recording computed this many stages and reused the others.
 fn assert_computed(summary: &Value, stages: usize) {
     let reused = stage_count() - stages;
     assert_eq!((&summary["stages_computed"], &summary["stages_reused"]), (&stages.into(), &reused.into()));
@@ -51,7 +51,7 @@ fn from_computes_this_and_later_stages_again() {
     assert_computed(&summary, 2);
     let after = document(out.path(), "reading");
     assert_same(&before["words"], &after["words"], "words");
-    assert_eq!(before["provenance"][2], after["provenance"][2], "transcribe was left alone");
+    assert_eq!(before["provenance"][2], after["provenance"][2], "transcribe was not computed again");
     assert_ne!(before["provenance"][3]["started_at"], after["provenance"][3]["started_at"], "align ran");
 }
 

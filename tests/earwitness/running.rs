@@ -1,4 +1,4 @@
-//! Observes the running program: reads its events and sends signals.
+//! Controls a running program: reads its events and sends signals.
 
 use std::io::{BufRead, BufReader};
 use std::path::Path;
@@ -23,7 +23,7 @@ pub(crate) struct Running {
 }
 
 impl Running {
-    /// `earwitness run INPUTS --out OUT --progress json` and more arguments.
+    /// Starts `earwitness run INPUTS --out OUT --progress json` with further arguments.
     pub(crate) fn start(inputs: &[&Path], out: &Path, more: &[&str]) -> Self {
         Self::spawn(earwitness(run_args(inputs, out, more)))
     }
@@ -43,7 +43,7 @@ impl Running {
         Self { child, lines, stderr: String::new(), workers: Vec::new() }
     }
 
-    /// The next JSON line on standard error; none when the run has ended.
+    /// The next JSON line on standard error; `None` after the run has ended.
     pub(crate) fn next_event(&mut self) -> Option<Value> {
         loop {
             match self.lines.recv_timeout(PATIENCE) {
@@ -58,7 +58,7 @@ impl Running {
         }
     }
 
-    /// Reads the lines that arrive within some time.
+    /// The next JSON line, if it arrives within the limit.
     pub(crate) fn next_event_within(&mut self, limit: Duration) -> Option<Value> {
         match self.lines.recv_timeout(limit) {
             Ok(line) => self.note(&line),
@@ -96,12 +96,12 @@ impl Running {
         self.child.try_wait().unwrap().is_some()
     }
 
-    /// `kill -9` of the coordinator.
+    /// Sends SIGKILL to the coordinator.
     pub(crate) fn kill(&mut self) {
         self.child.kill().unwrap();
     }
 
-    /// Waits for its end.
+    /// Waits for the run to end.
     pub(crate) fn wait(&mut self) -> Finished {
         while self.next_event().is_some() {}
         let code = self.child.wait().unwrap().code();
@@ -121,7 +121,7 @@ pub(crate) fn signal(pid: u32, name: &str) {
     assert!(Command::new("kill").args([format!("-{name}"), pid.to_string()]).status().unwrap().success());
 }
 
-/// `kill -9`; succeeds also for a process that has just exited.
+/// Sends SIGKILL; succeeds even if the process has just exited.
 pub(crate) fn kill(pid: u32) {
     drop(Command::new("kill").args(["-KILL", &pid.to_string()]).stderr(Stdio::null()).status());
 }

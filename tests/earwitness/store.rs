@@ -1,4 +1,4 @@
-//! The store from the command line: its lock, its integrity, and the incident log of its runs.
+//! The store on the command line: its lock, its integrity, and the incident log of its runs.
 
 use std::fs;
 use std::path::Path;
@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use crate::support::{Finished, calls, earwitness, finish, run, stage_count, test_model};
 
-/// A coordinator that locks the store of `out`: its only input is a sparse file of many gigabytes, which it hashes.
+/// A coordinator that keeps the store of `out` locked: it hashes its only input, a sparse file of many gigabytes.
 struct Holder(Child);
 
 impl Holder {
@@ -18,7 +18,7 @@ impl Holder {
         let child = earwitness(args).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
         let (holder, deadline) = (Self(child), Instant::now() + Duration::from_secs(60));
         while fs::read_to_string(out.join("earwitness.db.lock")).map_or(0, |text| text.len()) == 0 {
-            assert!(Instant::now() < deadline, "the store was not taken");
+            assert!(Instant::now() < deadline, "the store was not locked");
             std::thread::sleep(Duration::from_millis(5));
         }
         holder

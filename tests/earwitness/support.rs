@@ -6,7 +6,7 @@ use std::sync::OnceLock;
 
 use serde_json::Value;
 
-/// The workspace's root.
+/// Root folder of the workspace.
 pub(crate) fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..").canonicalize().unwrap()
 }
@@ -22,7 +22,7 @@ pub(crate) fn shared(path: &str) -> Option<PathBuf> {
     if found.exists() {
         return Some(found);
     }
-    eprintln!("skipped: {} is not here", found.display());
+    eprintln!("skipped: {} does not exist", found.display());
     None
 }
 
@@ -56,12 +56,12 @@ pub(crate) fn spoken_words(document: &Value, channel: u64) -> Vec<(String, f64, 
     timed_texts(document["words"].as_array().unwrap().iter().filter(|word| word["channel"] == channel))
 }
 
-/// The small model for tests that do not depend on the text.
+/// A small model for tests that do not depend on the text.
 pub(crate) fn test_model() -> String {
     root().join("fixtures/models/test-tiny").to_str().unwrap().to_owned()
 }
 
-/// The program with arguments, without output.
+/// A command that runs the program with arguments.
 pub(crate) fn earwitness<S: AsRef<std::ffi::OsStr>>(args: impl IntoIterator<Item = S>) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_earwitness"));
     command.args(args);
@@ -103,12 +103,12 @@ pub(crate) fn finish<S: AsRef<std::ffi::OsStr>>(args: impl IntoIterator<Item = S
     Finished::of(earwitness(args).output().unwrap())
 }
 
-/// Runs the program to its end, with the kernels limited to an instruction set.
+/// Runs the program to its end, with its kernels limited to an instruction set.
 pub(crate) fn finish_at_level<S: AsRef<std::ffi::OsStr>>(level: &str, args: impl IntoIterator<Item = S>) -> Finished {
     Finished::of(earwitness(args).env("EARWITNESS_CPU", level).output().unwrap())
 }
 
-/// `run INPUTS --out OUT --progress json` and more arguments; uses the test model unless they name another.
+/// Arguments `run INPUTS --out OUT --progress json` and more. Uses the test model unless they name another.
 pub(crate) fn run_args(inputs: &[&Path], out: &Path, more: &[&str]) -> Vec<String> {
     let mut args = vec!["run".to_owned()];
     args.extend(inputs.iter().map(|path| path.to_string_lossy().into_owned()));
@@ -134,8 +134,7 @@ pub(crate) fn folder_of_calls(copies: usize) -> (tempfile::TempDir, PathBuf, Pat
     (folder, inputs, out)
 }
 
-/// Copies of a call, each with other bytes (call-0.wav, call-1.wav, …), so that a run takes long enough to be
-/// disturbed.
+/// Copies of a call with different bytes (call-0.wav, call-1.wav, …), so that a run takes long enough to be disturbed.
 pub(crate) fn many_calls(folder: &Path, copies: usize) {
     let wav = std::fs::read(calls().join("reading.wav")).unwrap();
     for copy in 0..copies {
@@ -162,7 +161,7 @@ pub(crate) fn document(out: &Path, name: &str) -> Value {
     serde_json::from_str(&text).unwrap()
 }
 
-/// All documents of a folder without their clock times, by name.
+/// All documents of a folder by name, without the provenance fields that differ between runs.
 pub(crate) fn documents(out: &Path) -> Vec<(String, Value)> {
     let mut names: Vec<_> = std::fs::read_dir(out)
         .unwrap()
@@ -203,7 +202,7 @@ pub(crate) fn assert_same(a: &Value, b: &Value, at: &str) {
     }
 }
 
-/// How many stages the program has, by the values that `stage` takes.
+/// Number of stages of the program, counted from the possible values of the argument of `stage`.
 pub(crate) fn stage_count() -> usize {
     static COUNT: OnceLock<usize> = OnceLock::new();
     *COUNT.get_or_init(|| {

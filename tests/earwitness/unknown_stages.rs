@@ -1,4 +1,5 @@
-//! Stores that hold a stage of another version of the program: nothing of it is lost, and everything else works.
+//! Stores that contain artifacts of a stage from another version of the program: the artifacts are kept, and all
+//! commands work.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -14,7 +15,8 @@ use crate::support::{calls, finish, run, stage_count};
 
 const SPEAKERS: StageName = StageName::new("speakers");
 
-/// The results of a run, and in its store an artifact of a stage that this program does not have, with a second output.
+/// The results of a run. Its store also contains an artifact, with a second output, of a stage that this program does
+/// not have.
 fn case() -> (tempfile::TempDir, PathBuf) {
     let folder = tempfile::tempdir().unwrap();
     let call = folder.path().join("call.wav");
@@ -58,7 +60,7 @@ fn turns() -> ArtifactName {
     SPEAKERS.output("turns")
 }
 
-/// The artifacts of the case: one of each stage, and two of the unknown one.
+/// Number of artifacts in the case: one per stage, and two of the unknown stage.
 fn artifacts() -> usize {
     stage_count() + 2
 }

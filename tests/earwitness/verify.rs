@@ -1,4 +1,4 @@
-//! `verify` accepts unchanged results and reports every alteration, down to one byte.
+//! `verify` accepts unchanged results and reports every change, even of one byte.
 
 use std::fs;
 use std::path::{Path, PathBuf};

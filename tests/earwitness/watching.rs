@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use crate::support::{Finished, call_names, calls, folder_of_calls, run};
 
-/// A run on the fixture calls and a file that cannot be decoded.
+/// Runs the fixture calls and a file that cannot be decoded.
 fn watched(folder: &Path, more: &[&str]) -> Finished {
     let broken = folder.join("broken.wav");
     fs::write(&broken, b"no audio").unwrap();

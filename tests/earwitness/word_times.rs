@@ -1,5 +1,5 @@
-//! Word times on real speech. Edges are known for trimmed and joined recordings; inside a reading the reference is the
-//! output of another tool. The limits are the measured values (tests/long/README.md) with a margin.
+//! Word times on real speech. In trimmed and joined recordings the edges are known; inside read speech the reference is
+//! the output of another tool. The limits are the measured values (tests/long/README.md) with a margin.
 
 use std::path::{Path, PathBuf};
 
@@ -21,8 +21,8 @@ fn read(path: &Path) -> Vec<f64> {
     reader.samples::<i16>().map(|sample| f64::from(sample.unwrap()) / 32_768.0).collect()
 }
 
-/// The samples from the first stable activity to the last: 10 ms frames within 25 dB of the speech's level and 10 dB
-/// above the noise, 0.1 s or more of them, that come within 10 dB of the speech's level.
+/// The samples from the first stable activity to the last. Activity is stable if 10 ms frames are within 25 dB of the
+/// speech level and 10 dB above the noise for at least 0.1 s, and reach within 10 dB of the speech level.
 fn trimmed(samples: &[f64]) -> &[f64] {
     let level = |frame: &[f64]| 10.0 * (frame.iter().map(|x| x * x).sum::<f64>() / FRAME as f64 + 1e-9).log10();
     let levels: Vec<f64> = samples.chunks_exact(FRAME).map(level).collect();
@@ -42,7 +42,7 @@ fn trimmed(samples: &[f64]) -> &[f64] {
     &samples[firm[0].start * FRAME..firm[firm.len() - 1].end * FRAME]
 }
 
-/// Writes the recordings joined, a gap before each and at the end, and returns the start of each, in seconds.
+/// Writes the recordings joined, with a gap before each and at the end. Returns the start of each, in seconds.
 fn write_joined(clips: &[PathBuf], path: &Path) -> Vec<(f64, f64)> {
     let spec = hound::WavSpec {
         channels: 1,
@@ -80,8 +80,8 @@ fn percentile(values: &mut [f64], percent: usize) -> f64 {
     values[(values.len() - 1) * percent / 100]
 }
 
-/// Distances of the first word's start and the last word's end of every utterance from its edges, and the share of
-/// words that cover a gap for more than 50 ms. An utterance without a word counts as 1 s off.
+/// Distances of the first word's start and the last word's end from the edges of each utterance, in seconds, and the
+/// number of words that cover more than 50 ms of a gap. An utterance without a word counts as an error of 1 s.
 fn edge_errors(truth: &[(f64, f64)], words: &[(String, f64, f64)]) -> (Vec<f64>, usize) {
     let mut errors = Vec::new();
     for (start_s, end_s) in truth {
@@ -94,8 +94,8 @@ fn edge_errors(truth: &[(f64, f64)], words: &[(String, f64, f64)]) -> (Vec<f64>,
     (errors, words.iter().filter(is_over).count())
 }
 
-/// Joins the recordings, six in one file, and measures: median and 90th percentile of the edges' errors in seconds, and
-/// the share of words that cover gaps.
+/// Joins the recordings, six per file, and measures the median and the 90th percentile of the edge errors, in seconds,
+/// and the share of words that cover gaps.
 fn measure_joined(clips: &[PathBuf], language: &str) -> (f64, f64, f64) {
     let folder = tempfile::tempdir().unwrap();
     let (inputs, out) = (folder.path().join("calls"), folder.path().join("out"));
@@ -157,7 +157,7 @@ fn word_times_of_english_readings_are_near_those_of_another_tool() {
                 let letters: String = word.0.chars().filter(|letter| letter.is_alphanumeric()).collect();
                 letters.to_lowercase() == text
             };
-            // The next equal word, unless it is so much later that it must be another one.
+            // The next equal word, unless it is so much later that it must be a different one.
             let mut ahead = words.clone();
             if let Some((_, a, b)) = ahead.find(is_same).filter(|(_, a, _)| (a - begin).abs() < 1.5) {
                 starts.push((a - begin).abs());

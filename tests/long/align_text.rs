@@ -1,8 +1,8 @@
-//! Aligns words with known text; `alignment.py` measures the times.
+//! Aligns words of known text; `alignment.py` measures the errors of the times.
 //!
-//! Reads one JSON object per line: `{"wav": path (mono, 16 kHz, 16 bit), "language": "en", "words": ["one", ..]}`, and
-//! writes one per line: `{"words": [{"text": .., "start_s": .., "end_s": .., "method": .., ..}], "seconds": ..}`. The
-//! words form one segment over the whole file, without times of their own.
+//! Reads one JSON object per line: `{"wav": path (mono, 16 kHz, 16 bit), "language": "en", "words": ["one", ..]}`.
+//! Writes one per line: `{"words": [{"text": .., "start_s": .., "end_s": .., "method": .., ..}], "seconds": ..}`. The
+//! words form one segment over the whole file, without initial times.
 //!
 //! usage: align_text MODEL [SEARCH_S]
 
@@ -46,7 +46,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// One segment; every word spans all of it.
+/// One segment; every word spans the whole segment.
 fn transcript(task: &Task, end_s: f64) -> Transcript {
     let group =
         |word: &String| TokenGroup { ids: vec![0], text: format!(" {word}"), start_s: 0.0, end_s, logprob: 0.0 };
@@ -57,7 +57,7 @@ fn transcript(task: &Task, end_s: f64) -> Transcript {
     Transcript { model: "given".to_owned(), segments: vec![segment], dropped: Vec::new() }
 }
 
-/// No speech spans: the noise floor is measured over the whole file.
+/// No speech spans, so that the noise floor is measured over the whole file.
 fn silence() -> SpeechSegments {
     SpeechSegments::of_windows(Vec::new())
 }

@@ -178,7 +178,7 @@ def table(title, rows):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--align-text", type=Path, required=True)
-    parser.add_argument("--earwitness", type=Path, help="for the recognized digits too")
+    parser.add_argument("--earwitness", type=Path, help="measure the recognized digits too")
     parser.add_argument("--data", type=Path, default=ROOT / "../shared/data")
     parser.add_argument("--model", default="embedded", help="embedded, a folder or a hub id")
     parser.add_argument("--speaker", default="george")

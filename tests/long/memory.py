@@ -1,4 +1,4 @@
-"""Memory of a run: the largest resident size of each of its processes, and how the worker's grows with the recordings.
+"""Memory of a run: peak resident size of each process, and growth of the worker's with the number of recordings.
 
     python memory.py --earwitness target/release/earwitness --hours 11        one long recording
     python memory.py --earwitness target/release/earwitness --files 1000      many short ones
@@ -73,7 +73,7 @@ def main() -> None:
     parser.add_argument("--earwitness", type=Path, required=True)
     parser.add_argument("--hours", type=float, default=11)
     parser.add_argument("--files", type=int, default=0)
-    parser.add_argument("more", nargs="*", help="for `earwitness run`")
+    parser.add_argument("more", nargs="*", help="arguments of `earwitness run`")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         inputs = Path(folder) / "calls"

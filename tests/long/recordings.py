@@ -38,7 +38,7 @@ FORMATS = [
     ("AAC in fragmented mp4", "mp4", [*AAC, "-ar", "44100", "-movflags", "frag_keyframe+empty_moov"]),
     ("MP3, constant rate", "mp3", [*MP3, "-b:a", "32k", "-ar", "44100"]),
     ("MP3, variable rate", "mp3", [*MP3, "-q:a", "6", "-ar", "44100"]),
-    ("MP3 without the header that tells its delay", "mp3", [*MP3, "-b:a", "32k", "-ar", "44100", "-write_xing", "0"]),
+    ("MP3 without the header that states its delay", "mp3", [*MP3, "-b:a", "32k", "-ar", "44100", "-write_xing", "0"]),
     ("Opus in ogg", "ogg", ["-c:a", "libopus", "-b:a", "24k"]),
 ]
 CUT_S = 7.25  # removed from the start by an edit list
@@ -64,14 +64,14 @@ def write_recording(fsdd: Path, path: Path, minutes: float) -> list[tuple[str, f
 
 
 def run(command: list) -> tuple[str, float, float]:
-    """What it printed, its seconds, and the largest resident size among it and its workers so far, in MiB."""
+    """Runs a command. Returns its output, its seconds, and the peak resident size of all child processes so far, in MiB."""
     start = time.monotonic()
     printed = subprocess.run(command, check=True, capture_output=True, text=True).stdout
     return printed, time.monotonic() - start, resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
 
 
 def parts(truth: np.ndarray, found: np.ndarray, minutes: float) -> list[float]:
-    """Median of found less true starts, in ms, in the first, the middle and the last five minutes."""
+    """Median of found minus true starts, in ms, in the first, the middle and the last five minutes."""
     nearest = found[np.abs(found[None, :] - truth[:, None]).argmin(axis=1)] - truth
     middles = [PART_S / 2, minutes * 30, minutes * 60 - PART_S / 2]
     within = [np.abs(truth - middle) < PART_S / 2 for middle in middles]

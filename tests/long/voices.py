@@ -25,13 +25,13 @@ _Callback = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.POINTER(ctypes.c_short), ctype
 
 
 class Espeak:
-    """A voice of espeak-ng. The library is global, so make one of these per process at a time."""
+    """A voice of espeak-ng. The library has global state, so create only one instance per process at a time."""
 
     def __init__(self, voice: str):
         self.library = ctypes.CDLL("libespeak-ng.so.1")
         self.rate = self.library.espeak_Initialize(_SYNCHRONOUS, 0, None, _PHONEME_EVENTS)
         self.samples, self.events = [], []
-        self.callback = _Callback(self._collect)  # kept: the library holds no reference
+        self.callback = _Callback(self._collect)  # kept alive, because the library does not own it
         self.library.espeak_SetSynthCallback(self.callback)
         self.library.espeak_SetVoiceByName(voice.encode())
 

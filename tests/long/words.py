@@ -36,13 +36,13 @@ CLEAR_DB = 20
 # A frame is active within this many dB of the speech level and this many dB above the noise, for 3 frames of 4.
 BELOW_SPEECH_DB = 25
 ABOVE_NOISE_DB = 10
-# An utterance starts and ends with activity of at least 0.1 s that reaches 10 dB below the speech level; breath, clicks
+# An utterance starts and ends with activity of at least 0.1 s that reaches 10 dB below the speech level. Breath, clicks
 # and knocks around it are cut off.
 FIRM_FRAMES = 10
 FIRM_DB = 10
 # Distance in frames between noise samples and any activity, which may fade in and out.
 NOISE_FRAMES = 10
-# A word that covers more of a gap than this counts.
+# A word counts as covering a gap if it covers more of the gap than this.
 OVER_GAP_S = 0.05
 
 
@@ -59,7 +59,7 @@ def levels_db(audio):
 def sounding(audio):
     """The active frames of 10 ms, and whether speech and noise are clearly separated.
 
-    The speech's level is the 95th percentile of the frames, the noise's the 5th. Three of four frames must be loud, so
+    The speech level is the 95th percentile of the frames, the noise level the 5th. Three of four frames must be loud, so
     that a click does not count as speech.
     """
     levels = levels_db(audio)
@@ -69,7 +69,7 @@ def sounding(audio):
 
 
 def runs(loud):
-    """First frame of each run of sound, and the one behind its last."""
+    """First frame of each run of sound, and the frame after its last."""
     edges = np.flatnonzero(np.diff(np.concatenate([[0], loud.astype(int), [0]])))
     return edges.reshape(-1, 2)
 
@@ -257,12 +257,12 @@ def main():
     parser.add_argument("--data", type=Path, default=ROOT / "../shared/data")
     parser.add_argument("--model", default="embedded")
     parser.add_argument("--aligners", nargs="+", default=["embedded", "attention"])
-    parser.add_argument("--sets", default="", help="only those whose name holds this")
+    parser.add_argument("--sets", default="", help="only those whose name contains this")
     parser.add_argument("--rounds", type=int, default=1)
     parser.add_argument("--seed", type=int, default=20261128)
     parser.add_argument("--work", type=Path, help="keep recordings and results here")
     parser.add_argument("--json", type=Path)
-    parser.add_argument("more", nargs="*", help="behind --: for `earwitness run`")
+    parser.add_argument("more", nargs="*", help="after --: arguments of `earwitness run`")
     options = parser.parse_args()
     all_figures = {}
     with tempfile.TemporaryDirectory() as tmp:

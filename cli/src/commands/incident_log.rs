@@ -1,4 +1,4 @@
-//! The incident log of a run: incidents in order, many equal ones as one line.
+//! Formats the incident log of a run: incidents in order, with equal ones merged into one line.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -7,13 +7,13 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use scheduler::store::{Incident, IncidentKind};
 
-/// So many different messages of one kind and worker have a line each; more share one.
+/// Up to this many different messages of one kind and worker have a line each; more share one.
 const MESSAGES: usize = 3;
 /// Width of the worker column.
 const WORKER_CHARS: usize = 8;
 
-/// The lines of the log: `14:03:05  cpu:1     worker lost: killed by signal 9`, in UTC. The day stands
-/// before the time where it is not the day on which the run began.
+/// The lines of the log: `14:03:05  cpu:1     worker lost: killed by signal 9`, in UTC. The date is added for incidents
+/// on a later day than the start of the run.
 pub(crate) fn lines(started_at_ms: u64, incidents: &[Incident]) -> Vec<String> {
     let mut alike: BTreeMap<(IncidentKind, Option<&str>), Vec<&Incident>> = BTreeMap::new();
     for incident in incidents {
@@ -24,7 +24,7 @@ pub(crate) fn lines(started_at_ms: u64, incidents: &[Incident]) -> Vec<String> {
     groups.iter().map(|group| line(started_at_ms, group)).collect()
 }
 
-/// Groups incidents of one kind and worker by message; with too many messages all are one group.
+/// Groups incidents of one kind and worker by message. Too many different messages form one group.
 fn by_message(alike: Vec<&Incident>) -> Vec<Vec<&Incident>> {
     let mut groups: Vec<Vec<&Incident>> = Vec::new();
     for incident in &alike {

@@ -1,4 +1,4 @@
-//! One file per command.
+//! The commands, one module per command.
 
 mod bench;
 mod devices;
@@ -20,9 +20,9 @@ use crate::signals;
 
 /// Runs the command.
 pub(crate) fn dispatch(command: &Command) -> Result<Exit, Failure> {
-    // Commands that run workers handle a broken pipe where they write to it.
+    // Commands that run workers handle a broken pipe at the place where they write.
     if !matches!(command, Command::Run(_) | Command::Stage(_) | Command::Worker(_) | Command::BenchWorker) {
-        signals::end_with_the_reader().context("signals cannot be set up")?;
+        signals::end_with_the_reader().context("the signal handlers cannot be installed")?;
     }
     match command {
         Command::Run(args) => run::run(args),

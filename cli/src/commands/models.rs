@@ -1,4 +1,4 @@
-//! `models` and `schema`: describe a speech model, and the layout of result files.
+//! `models` and `schema`: describe a speech model, and the schema of result files.
 
 use anyhow::Context;
 use models::whisper::quantize;
@@ -9,7 +9,7 @@ use crate::args::{ModelArgs, ModelsArgs, ModelsCommand, QuantizeArgs};
 use crate::exit::{Exit, Failure};
 use crate::export::Document;
 
-/// Languages that are shown of a model that knows many.
+/// Maximum number of languages shown.
 const LANGUAGES_SHOWN: usize = 10;
 
 pub(crate) fn models(args: &ModelsArgs) -> Result<Exit, Failure> {
@@ -50,10 +50,10 @@ fn show(source: &ModelSource, json: bool) -> Result<Exit, Failure> {
     Ok(Exit::Done)
 }
 
-/// Languages on one line: all of a few, the first of many.
+/// Languages on one line: all of them if there are few, otherwise the first ones.
 fn some_of(languages: &[&str]) -> String {
     match languages.get(..LANGUAGES_SHOWN) {
-        _ if languages.is_empty() => "the model's own; none to choose".to_owned(),
+        _ if languages.is_empty() => "determined by the model".to_owned(),
         Some(first) if languages.len() > LANGUAGES_SHOWN => {
             format!("{} ({}, ...; --json lists all)", languages.len(), first.join(", "))
         }
@@ -74,7 +74,7 @@ mod tests {
     #[test]
     fn some_of_shows_few_languages_whole_and_many_by_their_first() {
         assert_eq!(some_of(&["en", "ko"]), "en, ko");
-        assert_eq!(some_of(&[]), "the model's own; none to choose");
+        assert_eq!(some_of(&[]), "determined by the model");
         let many = ["en", "zh", "de", "es", "ru", "ko", "fr", "ja", "pt", "tr", "pl"];
         assert_eq!(some_of(&many[..10]), "en, zh, de, es, ru, ko, fr, ja, pt, tr");
         assert_eq!(some_of(&many), "11 (en, zh, de, es, ru, ko, fr, ja, pt, tr, ...; --json lists all)");

@@ -18,19 +18,20 @@ use crate::watch::{Ending, Watch};
 
 /// States the accuracy of the embedded model.
 const EMBEDDED_MODEL_NOTICE: &str = "The embedded model, Whisper base, is a finding aid: on Korean calls 18 to 25 % of its \
-     characters are wrong. For work, name a larger model: --model openai/whisper-large-v3-turbo, or a Korean fine-tune.";
+     characters are wrong. For real work, choose a larger model: --model openai/whisper-large-v3-turbo, or a Korean \
+     fine-tune.";
 
 /// State of a run in progress.
 struct Gathered<'a> {
     args: &'a RunArgs,
     items: &'a [RecordingEntry],
     watch: Watch<'a>,
-    /// The stages are simulated: there are no results to write.
+    /// Whether the stages are simulated, so that there are no results to write.
     simulated: bool,
     results: HashMap<usize, Row>,
-    /// Intervals that were not transcribed: number and seconds.
+    /// Intervals that were not transcribed: number and total seconds.
     left_out: (usize, f64),
-    /// Segments of low confidence: number and seconds.
+    /// Segments with low confidence: number and total seconds.
     low_confidence: (usize, f64),
     /// Seconds of stage time per recording in this run.
     worked_s: HashMap<usize, f64>,
@@ -108,7 +109,7 @@ impl Gathered<'_> {
         self.watch.observe(event);
     }
 
-    /// Reports a point of a commit and waits there, if a test requests it.
+    /// Reports a point of a commit and waits there, if a test requested it.
     fn pause(&self, point: CommitPoint, artifacts: usize, checkpoints: usize) {
         if let Some(ms) = self.args.engine.bench.pause_at_commits {
             let point = format!("{point:?}").to_lowercase();
@@ -149,7 +150,7 @@ impl Gathered<'_> {
     }
 }
 
-/// Overall score and its level, if it was measured.
+/// Overall score and its level, if measured.
 fn score(document: &Document) -> Option<(f64, String)> {
     let scores = &document.forensics.scores;
     Some((scores.overall.value?, scores.level?.name().to_owned()))
@@ -206,7 +207,7 @@ fn report(
         println!("low confidence: {segments} segments, {length_s:.1} s, marked [?]; check them against the recording");
     }
     if outcome.items.iter().any(|end| matches!(end, ItemEnd::Failed(error) if error.code == WORKER_DIED)) {
-        println!("recordings that kill workers are quarantined; --retry-quarantined retries them");
+        println!("recordings that killed workers are quarantined; --retry-quarantined retries them");
     }
     if unfinished > 0 {
         println!("{unfinished} unfinished; run the same command again to resume");

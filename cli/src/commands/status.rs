@@ -11,7 +11,7 @@ use crate::exit::{Exit, Failure};
 use crate::export::utc;
 use crate::{open_store, table};
 
-/// How many runs are shown.
+/// Number of runs shown.
 const RUNS: usize = 5;
 
 pub(crate) fn status(args: &FolderArgs) -> Result<Exit, Failure> {
@@ -62,7 +62,7 @@ fn stored_stages(store: &dyn Store, chain: &[Fingerprint]) -> Result<usize, Fail
     Ok(done)
 }
 
-/// A run's end, its incident log, and the recordings that failed in it.
+/// Prints how a run ended, its incident log, and the recordings that failed in it.
 fn print_run(store: &dyn Store, run: &Run, writer: &Writer) -> Result<(), Failure> {
     let priority = if run.priority == 0 { String::new() } else { format!(", priority {}", run.priority) };
     println!("\nrun {}: {}", run.id.0, end(run, writer));
@@ -95,18 +95,16 @@ fn end(run: &Run, writer: &Writer) -> String {
     }
 }
 
-/// The quarantined recordings, and how to try them again.
+/// Prints the quarantined recordings, and how to retry them.
 fn print_quarantined(quarantines: &[Quarantine], current: &HashSet<Fingerprint>) {
     let (now, before): (Vec<_>, Vec<_>) = quarantines.iter().partition(|entry| current.contains(&entry.fingerprint));
     if !now.is_empty() {
-        println!(
-            "\nquarantined, because they kill workers (`earwitness run ... --retry-quarantined` tries them again):"
-        );
+        println!("\nquarantined, because they killed workers (`earwitness run ... --retry-quarantined` retries them):");
     }
     for entry in now {
         println!("  {}: {}", entry.path.display(), entry.error);
     }
     if !before.is_empty() {
-        println!("\nquarantined with other settings or an older version, and not any more: {}", before.len());
+        println!("\nno longer quarantined, because settings or version have changed: {}", before.len());
     }
 }

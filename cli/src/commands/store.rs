@@ -35,7 +35,7 @@ fn compact(args: &FolderArgs) -> Result<Exit, Failure> {
     let done = open_store::open(args, Access::Write)?.compact().map_err(Failure::store)?;
     println!("{} before, {} now", megabytes(done.bytes_before), megabytes(done.bytes_after));
     println!(
-        "dropped: {} checkpoints of finished artifacts, {} files that are gone, {} unused recipes",
+        "removed: {} checkpoints of finished artifacts, {} cached hashes of missing files, {} unused recipes",
         done.checkpoints, done.inputs, done.recipes
     );
     Ok(Exit::Done)

@@ -1,4 +1,4 @@
-//! `verify`: checks all hashes again, from the recording's bytes to the exported file.
+//! `verify`: checks all hashes again, from the recording's bytes to the exported files.
 
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
@@ -10,13 +10,14 @@ use crate::args::FolderArgs;
 use crate::exit::{Exit, Failure};
 use crate::open_store;
 
-/// Counts of what was compared with its hash, and the failures.
+/// Number of comparisons with hashes, and the failed ones.
 #[derive(Default)]
 struct Report {
     recordings: usize,
     artifacts: usize,
     exports: usize,
-    /// Recordings without all their artifacts (failed, or stopped before their last stage): not a fault, but worth a line.
+    /// Recordings whose artifacts are incomplete (a stage failed, or the run stopped before it). Not a failed check,
+    /// but reported.
     incomplete: Vec<String>,
     faults: Vec<String>,
 }
@@ -31,7 +32,7 @@ pub(crate) fn verify(args: &FolderArgs) -> Result<Exit, Failure> {
         of_recordings.extend(check_recording(&*store, &entry, exported, &mut report)?);
     }
     for fault in store.check().map_err(Failure::store)?.faults {
-        // A recording's artifacts are reported with it.
+        // A recording's artifacts are reported with the recording.
         let reported =
             matches!(&fault, StoreFault::Artifact { fingerprint, .. } if of_recordings.contains(fingerprint));
         if !reported {
@@ -41,7 +42,7 @@ pub(crate) fn verify(args: &FolderArgs) -> Result<Exit, Failure> {
     Ok(report.print())
 }
 
-/// Checks the exported files against their hashes; returns the recordings that have some.
+/// Checks the exported files against their hashes. Returns the recordings that have exported files.
 fn check_exports(store: &dyn Store, folder: &Path, report: &mut Report) -> Result<HashSet<PathBuf>, Failure> {
     let exports = store.exports().map_err(Failure::store)?;
     for export in &exports {
@@ -55,7 +56,7 @@ fn check_exports(store: &dyn Store, folder: &Path, report: &mut Report) -> Resul
     Ok(exports.into_iter().map(|export| export.recording).collect())
 }
 
-/// Checks a recording's bytes and its artifacts against their hashes; returns the fingerprints of the artifacts.
+/// Checks a recording's bytes and its artifacts against their hashes. Returns the fingerprints of the artifacts.
 fn check_recording(
     store: &dyn Store,
     entry: &RecordingEntry,
@@ -66,7 +67,7 @@ fn check_recording(
     let name = entry.path.display();
     match sha256_file(&entry.path) {
         Ok(sha256) if sha256 == entry.file_sha256 => {}
-        Ok(_) => report.faults.push(format!("{name}: the recording's bytes are not those that were examined")),
+        Ok(_) => report.faults.push(format!("{name}: the recording has changed since it was processed")),
         Err(error) => report.faults.push(format!("{name}: the recording cannot be read: {error}")),
     }
     let (mut missing, mut fingerprints) = (None, Vec::new());
@@ -77,18 +78,18 @@ fn check_recording(
             Lookup::Sound(_) => {
                 report.artifacts += 1;
                 if let Some(before) = missing.take() {
-                    report.faults.push(format!("{name}: the artifact {before} is gone, {} is here", key.artifact()));
+                    report.faults.push(format!("{name}: the artifact {before} is missing, {} exists", key.artifact()));
                 }
             }
             Lookup::Altered(how) => report.faults.push(format!("{name}: the artifact {}: {how}", key.artifact())),
             Lookup::Missing if exported => {
-                report.faults.push(format!("{name}: the artifact {} is gone", key.artifact()));
+                report.faults.push(format!("{name}: the artifact {} is missing", key.artifact()));
             }
             Lookup::Missing => missing = missing.or(Some(key.artifact())),
         }
     }
     if let Some(artifact) = missing {
-        report.incomplete.push(format!("{name}: nothing stored from {artifact} on"));
+        report.incomplete.push(format!("{name}: the first missing artifact is {artifact}"));
     }
     Ok(fingerprints)
 }

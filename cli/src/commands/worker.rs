@@ -1,4 +1,4 @@
-//! The hidden `worker`: serves the stages over the scheduler's protocol.
+//! The hidden `worker`: runs the stages for the coordinator, over the scheduler's protocol.
 
 use scheduler::worker::sim::{self, SimSettings};
 use scheduler::worker::{self, SlotSettings, WorkerSettings};
@@ -16,7 +16,7 @@ pub(crate) fn worker(args: &WorkerArgs) -> Result<Exit, Failure> {
     Ok(Exit::Done)
 }
 
-/// This program, its instruction set on this CPU and its libraries.
+/// Version, instruction set on this CPU, and libraries.
 fn tool() -> Tool {
     let libraries = env!("EARWITNESS_LIBRARIES").split(',').filter_map(|library| library.split_once(' '));
     Tool {
@@ -27,7 +27,7 @@ fn tool() -> Tool {
 }
 
 fn build(given: &WorkerSettings, slot: &SlotSettings) -> Result<Runners, StageError> {
-    // The kernels of the CPU device run on rayon's global pool: a share of the cores for each worker.
+    // The CPU kernels run in rayon's global pool: each worker gets a share of the cores.
     rayon::ThreadPoolBuilder::new()
         .num_threads(given.threads)
         .build_global()

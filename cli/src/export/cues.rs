@@ -1,11 +1,11 @@
-//! Groups words into subtitle cues. Cuts at pauses, at sentence ends, between reliable and low-confidence text, and
-//! before a cue is too long to read.
+//! Groups words into subtitle cues. Splits at pauses, at sentence ends, between reliable and low-confidence text, and
+//! before a cue becomes too long to read.
 
 use stage_core::Word;
 
 use super::document::{Document, LOW_CONFIDENCE};
 
-/// One line of subtitles.
+/// A subtitle cue.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Cue {
     pub(super) channel: u16,
@@ -25,7 +25,7 @@ pub(super) fn cues(document: &Document) -> Vec<Cue> {
     of_words(document.words.iter().map(|word| (word, document.is_low_confidence(word))))
 }
 
-/// The cues of words, each with whether it is of low confidence.
+/// Cues of the words, each given with whether it has low confidence.
 fn of_words<'a>(words: impl Iterator<Item = (&'a Word, bool)>) -> Vec<Cue> {
     let mut cues: Vec<Cue> = Vec::new();
     for (word, is_low_confidence) in words {

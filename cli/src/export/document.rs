@@ -12,13 +12,14 @@ use stage_core::{Diagnostics, Dropped, Fingerprint, OutputName, Segment, StageNa
 use super::Evidence;
 use crate::file_name;
 
-/// Incremented when a field changes its meaning or is removed.
+/// Incremented when a field is removed or changes its meaning.
 const SCHEMA_VERSION: u32 = 2;
 
-/// All results of one recording. Times are seconds from its start; a value that was not measured is null with a reason.
+/// All results of one recording. Times are in seconds from its start. A value that was not measured is null with a
+/// reason.
 #[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct Document {
-    /// Version of this layout.
+    /// Version of this schema.
     pub(crate) schema_version: u32,
     /// The recording itself.
     pub(crate) recording: RecordingBlock,
@@ -31,10 +32,10 @@ pub(crate) struct Document {
     /// Measurements, evidence and scores.
     #[schemars(schema_with = "forensics::record_schema")]
     pub(crate) forensics: ForensicRecord,
-    /// Artifacts of further stages by name; left out where there are none.
+    /// Artifacts of further stages by name; omitted if there are none.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub(crate) further: BTreeMap<String, Value>,
-    /// How each artifact came to be: the chain that `earwitness verify` checks.
+    /// Provenance of each artifact, which `earwitness verify` checks.
     pub(crate) provenance: Vec<Provenance>,
 }
 
@@ -53,13 +54,13 @@ pub(crate) struct RecordingBlock {
     pub(crate) codec: String,
     /// Sample rate of the file, in Hz.
     pub(crate) sample_rate_hz: u32,
-    /// Channels of the file.
+    /// Number of channels of the file.
     pub(crate) channels: u16,
     /// Length in seconds.
     pub(crate) duration_s: f64,
-    /// The other party, as the file's name claims (`contact_YYMMDD_HHMMSS`).
+    /// The other party, according to the file name (`contact_YYMMDD_HHMMSS`).
     pub(crate) contact: Option<String>,
-    /// Local time of the recording, as the file's name claims.
+    /// Local time of the recording, according to the file name.
     pub(crate) recorded_at: Option<String>,
     /// The container's tags.
     pub(crate) tags: BTreeMap<String, String>,
@@ -72,63 +73,63 @@ pub(crate) struct RecordingBlock {
 pub(crate) struct SegmentBlock {
     /// Channel, from 0.
     pub(crate) channel: u16,
-    /// Start in seconds.
+    /// Start in the recording, in seconds.
     pub(crate) start_s: f64,
-    /// End in seconds.
+    /// End in the recording, in seconds.
     pub(crate) end_s: f64,
     /// The text.
     pub(crate) text: String,
-    /// Language code; `und` where the model does not say.
+    /// Language code; `und` if the model does not provide it.
     pub(crate) language: String,
-    /// Probability of that language, 0 to 1; null where it was given.
+    /// Probability of that language, 0 to 1; null if the language was given.
     pub(crate) language_probability: Option<f32>,
     /// Geometric mean of the probabilities of the window's tokens, 0 to 1.
     pub(crate) confidence: f32,
-    /// Why the text is not reliable, where it is not.
+    /// Why the text is not reliable; null if it is reliable.
     pub(crate) low_confidence: Option<String>,
-    /// Why the text ends early, where it does.
+    /// Why the text ends early; null if it does not.
     pub(crate) cut_short: Option<String>,
-    /// How the times of its tokens were measured; null where they were not.
+    /// How the times of its tokens were measured; null if they were not.
     pub(crate) token_timing: Option<TokenTiming>,
-    /// What only the model's family knows of the window; of Whisper: scores of the decoding and rejected attempts.
+    /// Values specific to the model's family. Whisper: scores of the decoding and rejected attempts.
     pub(crate) diagnostics: Diagnostics,
 }
 
 /// Provenance of one artifact.
 #[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct Provenance {
-    /// The stage that made it.
+    /// Stage that computed it.
     pub(crate) stage: StageName,
-    /// Which of the stage's outputs; left out for its main artifact.
+    /// Name among the stage's outputs; omitted for the main artifact.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) output: Option<OutputName>,
-    /// The version of the stage's method.
+    /// Version of the stage's method.
     pub(crate) version: u32,
-    /// The hash of everything that it depends on.
+    /// Hash of everything that the artifact depends on.
     pub(crate) fingerprint: Fingerprint,
     /// SHA-256 of the stored artifact.
     pub(crate) artifact_sha256: String,
-    /// SHA-256 of the model, where one was used.
+    /// SHA-256 of the model, if one was used.
     pub(crate) model_sha256: Option<String>,
-    /// The numeric type that the model computed in, where one was used (f32, bf16, f16 or int8).
+    /// Numeric type of the model (f32, bf16, f16 or int8), if one was used.
     pub(crate) precision: Option<String>,
-    /// The settings that the stage read.
+    /// Settings that the stage read.
     pub(crate) settings: serde_json::Value,
-    /// The device that computed it. No result depends on this field or on the following ones.
+    /// Device that computed it. Results do not depend on this field or on the following ones.
     pub(crate) device: String,
-    /// The CPU instruction set that was used; null for artifacts of versions that did not record it.
+    /// CPU instruction set that was used; null for artifacts of versions that did not record it.
     pub(crate) instruction_set: Option<String>,
-    /// Version of the program that made it.
+    /// Version of the program that computed it.
     pub(crate) tool_version: String,
     /// Versions of the libraries that decode and compute; empty for artifacts of versions that did not record them.
     pub(crate) libraries: BTreeMap<String, String>,
-    /// When it was computed (UTC).
+    /// Start of the computation (UTC).
     pub(crate) started_at: String,
-    /// Computing time in seconds.
+    /// Duration of the computation, in seconds.
     pub(crate) duration_s: f64,
 }
 
-/// Marks unreliable text in human-readable output.
+/// Prefix of unreliable text in human-readable output.
 pub(crate) const LOW_CONFIDENCE: &str = "[?] ";
 
 impl Document {
@@ -178,7 +179,7 @@ impl Document {
         segment.is_some_and(|segment| segment.low_confidence.is_some())
     }
 
-    /// Low-confidence segments: number and seconds.
+    /// Number and total duration, in seconds, of low-confidence segments.
     pub(crate) fn low_confidence(&self) -> (usize, f64) {
         let unreliable = self.segments.iter().filter(|segment| segment.low_confidence.is_some());
         unreliable.fold((0, 0.0), |(count, length_s), segment| (count + 1, length_s + segment.end_s - segment.start_s))

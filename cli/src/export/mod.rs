@@ -1,4 +1,4 @@
-//! Writes results as files: a pure function of the stored artifacts and the recording's path.
+//! Writes results as files, from the stored artifacts and the recording's path alone.
 
 mod cues;
 mod document;
@@ -30,7 +30,7 @@ pub(crate) struct Evidence {
     pub(crate) transcript: Transcript,
     pub(crate) words: AlignedWords,
     pub(crate) forensics: ForensicRecord,
-    /// Artifacts of stages that the document has no place of its own for, by name.
+    /// Artifacts that have no field in the document, by name.
     pub(crate) further: BTreeMap<String, Value>,
     pub(crate) provenance: Vec<Provenance>,
 }
@@ -44,7 +44,7 @@ pub(crate) enum ExportError {
     Missing(ArtifactName),
     #[error("the artifact {name} was altered: {alteration}")]
     Altered { name: ArtifactName, alteration: Alteration },
-    #[error("the artifact {name} is not of this version: {reason}")]
+    #[error("the artifact {name} has the format of another version: {reason}")]
     Unreadable { name: ArtifactName, reason: serde_json::Error },
     #[error("the results cannot be written as JSON: {0}")]
     Json(serde_json::Error),
@@ -54,7 +54,7 @@ pub(crate) enum ExportError {
     Csv(#[from] csv::Error),
 }
 
-/// Writes a recording's results into `folder` and says what was written.
+/// Writes a recording's results into `folder` and returns the list of written files.
 pub(crate) fn write_results(
     store: &dyn Store,
     folder: &Path,
@@ -139,7 +139,7 @@ fn provenance(stored: &StoredArtifact) -> Provenance {
     }
 }
 
-/// Milliseconds since 1970 as RFC 3339 in UTC.
+/// Formats milliseconds since 1970 as RFC 3339 in UTC.
 pub(crate) fn utc(ms: u64) -> String {
     i64::try_from(ms).ok().and_then(|ms| Timestamp::from_millisecond(ms).ok()).unwrap_or_default().to_string()
 }

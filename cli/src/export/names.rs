@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 
-/// Assigns a unique name to each recording. Known recordings keep their names, in any order of `paths`.
+/// Assigns a unique name to each recording. Known recordings keep their names, for any order of `paths`.
 pub(crate) fn assign<'a>(
     known: impl IntoIterator<Item = (PathBuf, String)>,
     paths: impl IntoIterator<Item = &'a Path>,

@@ -76,7 +76,7 @@ pub(super) fn textgrid(document: &Document) -> String {
     out
 }
 
-/// Words and the silence between them: a TextGrid tier has no gaps.
+/// The words with the silences between them, because a TextGrid tier has no gaps.
 fn intervals(document: &Document, channel: u16) -> Vec<(f64, f64, String)> {
     let end = document.recording.duration_s;
     let mut intervals = Vec::new();

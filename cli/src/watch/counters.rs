@@ -12,7 +12,7 @@ use super::work::Work;
 use super::workers::{CurrentWork, Workers};
 use crate::stages;
 
-/// Counters of a run. Memory grows by a few numbers per recording and does not grow with time.
+/// Counters of a run. Memory is a few numbers per recording and does not grow over time.
 #[derive(Debug)]
 pub(crate) struct Counters {
     pub(crate) work: Work,
@@ -21,7 +21,7 @@ pub(crate) struct Counters {
     pub(crate) stages: CountersByStage,
     pub(crate) workers: Workers,
     pub(crate) incidents: BTreeMap<IncidentKind, u64>,
-    /// Lane time per recording, in microseconds; device time for several recordings at once is split evenly.
+    /// Lane time per recording, in microseconds. Device time shared by several recordings is split evenly.
     worked_us: Vec<u64>,
     lengths_s: Vec<f64>,
 }
@@ -50,33 +50,34 @@ pub(crate) struct StageCounters {
     pub(crate) cpu_us: u64,
     /// Time of the device lanes, in microseconds, including model loading.
     pub(crate) device_us: u64,
-    /// From the start of the first phase to the end of the last one, including waits, summed, in seconds.
+    /// Time from the start of the first phase to the end of the last one, including waits, summed over recordings, in
+    /// seconds.
     pub(crate) duration_s: f64,
 }
 
-/// The stages of which something was done, in the order of the data flow.
+/// The stages that have counts, in the order of the data flow.
 #[derive(Debug, Default)]
 pub(crate) struct CountersByStage(BTreeMap<(usize, StageName), StageCounters>);
 
 impl CountersByStage {
-    /// A stage's counters.
+    /// The counters of a stage.
     fn of(&mut self, stage: StageName) -> &mut StageCounters {
         self.0.entry((rank(stage), stage)).or_default()
     }
 
-    /// All of them.
+    /// All stages with their counters.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (StageName, &StageCounters)> {
         self.0.iter().map(|((_, stage), counters)| (*stage, counters))
     }
 }
 
-/// A stage's place in the data flow; stages that this program does not have come last.
+/// Position of a stage in the data flow. Stages that this program does not have come last.
 fn rank(stage: StageName) -> usize {
     stages::specs().position(|spec| spec.name == stage).unwrap_or(usize::MAX)
 }
 
 impl Counters {
-    /// Counters before any work of these stages on `items`; `unreadable` further files have failed.
+    /// Initial counters for a run of these stages on `items`; `unreadable` other files have already failed.
     pub(crate) fn new(stages: impl Iterator<Item = StageSpec>, items: &[RecordingEntry], unreadable: usize) -> Self {
         Self {
             work: Work::new(stages, items.iter().map(|item| item.audio_s)),
@@ -128,19 +129,19 @@ impl Counters {
         }
     }
 
-    /// A recording failed, in the pipeline or while its results were written.
+    /// Counts a recording that failed in the pipeline or while its results were written.
     pub(crate) fn failed(&mut self, index: usize) {
         self.files.failed += 1;
         self.work.give_up(index);
     }
 
-    /// Seconds until the run is complete; none while there is no estimate.
+    /// Estimated seconds until the run is complete; `None` without an estimate.
     pub(crate) fn eta_s(&self) -> Option<f64> {
         self.pace.eta_s(self.work.remaining_s())
     }
 
-    /// The `most` slowest recordings by lane time per second of audio, slowest first: the index in
-    /// the list, and that time in seconds. Recordings without work or with unknown length are left out.
+    /// The slowest recordings, at most `most`, by lane time per second of audio, slowest first: index in the list, and
+    /// that time in seconds. Recordings without work or with unknown length are left out.
     pub(crate) fn slowest(&self, most: usize) -> Vec<(usize, f64)> {
         let ratio = |index: usize| self.worked_us[index] as f64 / 1e6 / self.lengths_s[index];
         let mut places: Vec<_> =

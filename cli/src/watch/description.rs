@@ -1,4 +1,4 @@
-//! Text forms that trace, metrics, report and progress share: names of enum values, and failed files.
+//! Text formats shared by trace, metrics, report and progress: names of enum values, and failed files.
 
 use std::path::{Path, PathBuf};
 
@@ -22,14 +22,14 @@ pub(crate) struct FileFailure {
     pub(crate) stage: String,
     /// The class of a [`StageError`], or `export`.
     pub(crate) class: String,
-    /// Stable, for scripts.
+    /// Stable code, for scripts.
     pub(crate) code: String,
     /// The reason as text.
     pub(crate) message: String,
 }
 
 impl FileFailure {
-    /// A failure of a stage.
+    /// A failure in a stage.
     pub(crate) fn of_stage(path: &Path, error: &StageError) -> Self {
         Self {
             path: path.to_owned(),
@@ -40,7 +40,7 @@ impl FileFailure {
         }
     }
 
-    /// All stages are complete, but the results cannot be written.
+    /// A failure to write the results after all stages are complete.
     pub(crate) fn of_export(path: &Path, reason: &str) -> Self {
         Self {
             path: path.to_owned(),

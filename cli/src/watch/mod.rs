@@ -38,13 +38,13 @@ use crate::stages;
 pub(crate) enum Ending {
     /// Every recording is done or failed.
     Finished,
-    /// Stopped by the person who started it.
+    /// Stopped by the user.
     Interrupted,
-    /// It failed, for this reason.
+    /// Failed, with the reason.
     Broken(String),
 }
 
-/// A file about the run cannot be written.
+/// A file about the run (trace, metrics or report) cannot be written.
 #[derive(Debug, thiserror::Error)]
 #[error("{path}: cannot be written: {reason}")]
 pub(crate) struct WatchError {
@@ -74,11 +74,11 @@ struct Output<T> {
 }
 
 impl<'a> Watch<'a> {
-    /// Starts to observe a run on `items`; the `unreadable` files failed before it started. The report goes to `folder`
+    /// Starts to observe a run on `items`. The `unreadable` files failed before it started. The report goes to `folder`
     /// unless `args` names a file.
     ///
     /// # Errors
-    /// A requested file cannot be created; nothing was run yet.
+    /// A requested file cannot be created. Nothing has run yet.
     pub(crate) fn start(
         args: &WatchArgs,
         mode: Mode,
@@ -128,7 +128,8 @@ impl<'a> Watch<'a> {
         self.keep_fault(measured);
     }
 
-    /// A recording is complete in the store, but its results cannot be written. Replaces [`Event::ItemDone`].
+    /// Reports a recording that is complete in the store but whose results cannot be written. Replaces
+    /// [`Event::ItemDone`].
     pub(crate) fn export_failed(&mut self, index: usize, reason: &str) {
         self.counters.failed(index);
         self.report_failure(FileFailure::of_export(&self.items[index].path, reason));
@@ -137,7 +138,7 @@ impl<'a> Watch<'a> {
     /// Completes the files after the run. Writes the report if a worker started or the report was requested.
     ///
     /// # Errors
-    /// The first file that could not be written, now or during the run; the others are complete.
+    /// The first file that could not be written, now or during the run. The other files are complete.
     pub(crate) fn finish(mut self, command: &str, ending: &Ending) -> Result<(), WatchError> {
         let at_s = self.began.elapsed().as_secs_f64();
         self.progress.finish(self.items, &self.counters, at_s);
@@ -175,7 +176,7 @@ fn create<T>(
     Ok(Some(Output { path: path.to_owned(), file }))
 }
 
-/// Writes to an output, if it is open. Closes an output that fails; the run continues without it.
+/// Writes to an output, if it is open. If this fails, the output is closed and the run continues without it.
 fn or_give_up<T>(
     output: &mut Option<Output<T>>,
     write: impl FnOnce(&mut T) -> io::Result<()>,

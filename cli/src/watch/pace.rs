@@ -1,15 +1,15 @@
-//! Speed of the work and estimated time of completion.
+//! Speed of the work and estimated time to completion.
 
 use std::collections::VecDeque;
 
-/// The ETA follows from the speed of the last this many seconds.
+/// The ETA is based on the speed over this many seconds.
 const WINDOW_S: f64 = 120.0;
 /// Interval between two samples, in seconds.
 const SAMPLE_S: f64 = 1.0;
-/// Shortest measurement that gives an ETA, in seconds.
+/// Minimum duration of a measurement before there is an ETA, in seconds.
 const BASIS_S: f64 = 2.0;
 
-/// The recent speed of computed work. Cached work does not count.
+/// Recent speed of computed work. Cached work does not count.
 #[derive(Debug, Default)]
 pub(crate) struct Pace {
     samples: VecDeque<Sample>,
@@ -23,9 +23,9 @@ struct Sample {
 }
 
 impl Pace {
-    /// Records that `computed_s` seconds of audio were computed `at_s` seconds after the start; both only grow. The
-    /// first call starts the measurement: it comes when the first worker is ready, so that model loading does not
-    /// count.
+    /// Records that `computed_s` seconds of audio had been computed `at_s` seconds after the start; neither may
+    /// decrease. The first call starts the measurement. It is made when the first worker is ready, so that model
+    /// loading does not count.
     pub(crate) fn record(&mut self, at_s: f64, computed_s: f64) {
         self.now = Sample { at_s, computed_s };
         if self.samples.back().is_none_or(|last| at_s - last.at_s >= SAMPLE_S && computed_s > last.computed_s) {
@@ -36,14 +36,15 @@ impl Pace {
         }
     }
 
-    /// Recent seconds of audio computed per second; none before the first estimate. Falls while nothing is computed.
+    /// Seconds of audio computed per second recently; `None` before the first estimate. Decreases while nothing is
+    /// computed.
     pub(crate) fn speed(&self) -> Option<f64> {
         let first = self.samples.front()?;
         let (wall_s, audio_s) = (self.now.at_s - first.at_s, self.now.computed_s - first.computed_s);
         (wall_s >= BASIS_S && audio_s > 0.0).then(|| audio_s / wall_s)
     }
 
-    /// Seconds until `remaining_s` seconds of audio are done; none while there is no estimate.
+    /// Estimated seconds until `remaining_s` seconds of audio are done; `None` without an estimate.
     pub(crate) fn eta_s(&self, remaining_s: f64) -> Option<f64> {
         self.speed().map(|speed| remaining_s / speed)
     }

@@ -16,7 +16,7 @@ pub(super) const TRANSCRIBE: StageName = StageName::new("transcribe");
 pub(super) const ALIGN: StageName = StageName::new("align");
 pub(super) const FORENSICS: StageName = StageName::new("forensics");
 
-/// The stages of the samples: changes of the program's own change no figure of a test.
+/// Stages of the samples. They do not depend on the program's stages, so that tests need no update when those change.
 pub(super) fn specs() -> impl Iterator<Item = StageSpec> {
     let spec = |(name, phases, weight)| StageSpec { name, version: 1, inputs: &[], outputs: &[], phases, weight };
     let stages = [
@@ -29,7 +29,7 @@ pub(super) fn specs() -> impl Iterator<Item = StageSpec> {
     stages.into_iter().map(spec)
 }
 
-/// Counters before any work of the samples' stages.
+/// Initial counters for the stages of the samples.
 pub(super) fn counters(items: &[RecordingEntry], unreadable: usize) -> Counters {
     Counters::new(specs(), items, unreadable)
 }
@@ -73,7 +73,7 @@ pub(super) fn span(lane: Lane, thread: u32, stage: StageName, items: u64, inputs
     }
 }
 
-/// An incident one second after 1970 began.
+/// An incident one second after the start of 1970.
 pub(super) fn incident(kind: IncidentKind, worker: Option<&str>, message: &str) -> Incident {
     let worker = worker.map(str::to_owned);
     Incident { at_ms: 1000, kind, worker, recording: None, message: message.to_owned() }

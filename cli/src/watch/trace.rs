@@ -1,7 +1,7 @@
 //! Writes the spans of every thread in the Chrome trace event format, for ui.perfetto.dev and chrome://tracing.
 //!
-//! The file is one JSON array to which whole events are appended. A killed run leaves the array open, which the
-//! format allows. Format: "Trace Event Format", the Chromium project.
+//! The file is one JSON array to which complete events are appended. If the run is killed, the array is not closed,
+//! which the format allows. Format: "Trace Event Format", the Chromium project.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
@@ -17,9 +17,9 @@ use super::counters::Counters;
 use super::description::label;
 use super::workers::is_load;
 
-/// Largest buffer of events, in bytes.
+/// Maximum size of the event buffer, in bytes.
 const BUFFER_BYTES: usize = 64 * 1024;
-/// Longest time that events stay in the buffer, in seconds.
+/// Maximum time that events stay in the buffer, in seconds.
 const FLUSH_S: f64 = 1.0;
 /// Interval of the audio counter, in seconds.
 const COUNTER_S: f64 = 0.25;
@@ -61,7 +61,7 @@ impl Trace {
     /// Adds an event that happened `at_s` seconds after the start of the run.
     ///
     /// # Errors
-    /// The file cannot be written; retrying does not help.
+    /// The file cannot be written. Retrying does not help.
     pub(crate) fn observe(
         &mut self,
         event: &Event,
@@ -111,7 +111,7 @@ impl Trace {
     }
 
     fn push(&mut self, event: &Value) {
-        // The first event, the coordinator's name, follows the opening bracket.
+        // The first event, the coordinator's name, follows the opening bracket directly.
         self.buffer.push_str(if self.buffer == "[" { "\n" } else { ",\n" });
         self.buffer.push_str(&event.to_string());
     }
@@ -126,7 +126,8 @@ impl Trace {
         self.push(&json!({"ph": "M", "name": "process_sort_index", "pid": process, "args": {"sort_index": process}}));
     }
 
-    /// The thread's number in the trace, device lane before CPU lane. Names the thread when it first appears.
+    /// The thread's number in the trace; the device lane is numbered before the CPU lane. Adds a name event for a new
+    /// thread.
     fn thread(&mut self, process: usize, lane: Lane, thread: u32) -> u64 {
         let (number, name) = match lane {
             Lane::Device => (u64::from(thread), "device lane".to_owned()),

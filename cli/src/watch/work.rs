@@ -1,8 +1,8 @@
-//! Progress in seconds of audio: how much of each recording is done, was cached, or has failed.
+//! Progress in seconds of audio: how much of each recording is done, cached, or failed.
 
 use stage_core::{StageName, StageSpec};
 
-/// The stages with their shares of the work on a recording, which sum to 1.
+/// The stages with their shares of the work on a recording. The shares sum to 1.
 #[derive(Debug, Clone, Default)]
 struct Shares(Vec<(StageName, f64)>);
 
@@ -13,17 +13,18 @@ impl Shares {
         Self(weights.into_iter().map(|(stage, weight)| (stage, weight / whole)).collect())
     }
 
-    /// A stage's place and share; a stage that is not in the list has no share of the work.
+    /// Index and share of a stage. A stage that is not in the list has no share of the work.
     fn get(&self, stage: StageName) -> Option<(usize, f64)> {
         let index = self.0.iter().position(|(other, _)| *other == stage)?;
         Some((index, self.0[index].1))
     }
 }
 
-/// Rounding error of the sum of all shares; less than this remaining work counts as none.
+/// Rounding error of the sum of all shares, in seconds. Less remaining work than this counts as none.
 const ROUNDING_S: f64 = 1e-6;
 
-/// The work of a run. A recording of 60 s whose decode and transcribe are done counts as 48 s done.
+/// The work of a run. Finished stages count in proportion to their shares: if decode and transcribe are done and their
+/// shares sum to 0.8, a 60 s recording counts as 48 s done.
 #[derive(Debug, Default)]
 pub(crate) struct Work {
     shares: Shares,
@@ -43,7 +44,8 @@ struct Recording {
 }
 
 impl Work {
-    /// The work of these stages on recordings of the given lengths in seconds. An unknown length is 0 and has no weight.
+    /// The work of these stages on recordings of the given lengths, in seconds. An unknown length is 0 and has no
+    /// weight.
     pub(crate) fn new(stages: impl Iterator<Item = StageSpec>, lengths_s: impl Iterator<Item = f64>) -> Self {
         let shares = Shares::of(stages);
         let recordings: Vec<_> = lengths_s
@@ -60,12 +62,12 @@ impl Work {
         }
     }
 
-    /// A stage of a recording is cached.
+    /// Records that a stage of a recording is cached.
     pub(crate) fn reuse(&mut self, index: usize, stage: StageName) {
         self.reused_s += self.complete(index, stage);
     }
 
-    /// A window checkpoint that covers `audio_s` seconds is durable. Returns the seconds of work that it adds.
+    /// Records a durable window checkpoint that covers `audio_s` seconds. Returns the seconds of work that it adds.
     pub(crate) fn checkpoint(&mut self, index: usize, stage: StageName, audio_s: f64) -> f64 {
         let share = self.shares.get(stage);
         let added_s = share.map_or(0.0, |share| self.recordings[index].checkpoint(share, audio_s));
@@ -73,7 +75,7 @@ impl Work {
         added_s
     }
 
-    /// A stage is durable. Returns the seconds of work that it adds to those of its window checkpoints.
+    /// Records a durable stage. Returns the seconds of work that it adds to those of its window checkpoints.
     pub(crate) fn stage(&mut self, index: usize, stage: StageName) -> f64 {
         let added_s = self.complete(index, stage);
         self.computed_s += added_s;
@@ -84,32 +86,32 @@ impl Work {
         self.shares.get(stage).map_or(0.0, |share| self.recordings[index].complete(share))
     }
 
-    /// A recording failed: its remaining work is dropped.
+    /// Drops the remaining work of a recording that failed.
     pub(crate) fn give_up(&mut self, index: usize) {
         self.given_up_s += self.recordings[index].give_up();
     }
 
-    /// All recordings, in seconds.
+    /// Length of all recordings, in seconds.
     pub(crate) const fn total_s(&self) -> f64 {
         self.total_s
     }
 
-    /// Done in this run, in seconds.
+    /// Work done in this run, in seconds.
     pub(crate) const fn computed_s(&self) -> f64 {
         self.computed_s
     }
 
-    /// Cached, in seconds.
+    /// Cached work, in seconds.
     pub(crate) const fn reused_s(&self) -> f64 {
         self.reused_s
     }
 
-    /// Done or cached, in seconds.
+    /// Work done or cached, in seconds.
     pub(crate) fn done_s(&self) -> f64 {
         (self.computed_s + self.reused_s).min(self.total_s)
     }
 
-    /// Still to do, in seconds.
+    /// Remaining work, in seconds.
     pub(crate) fn remaining_s(&self) -> f64 {
         let remaining_s = self.total_s - self.computed_s - self.reused_s - self.given_up_s;
         if remaining_s < ROUNDING_S { 0.0 } else { remaining_s }

@@ -1,4 +1,4 @@
-//! State of each worker: whether it works, on what, and how busy its lanes are.
+//! State of each worker: whether it is working, its current work, and how busy its lanes are.
 
 use std::collections::BTreeMap;
 
@@ -11,17 +11,17 @@ use stage_core::{Phase, StageName};
 #[derive(Debug, Default)]
 pub(crate) struct Workers(BTreeMap<WorkerId, WorkerCounters>);
 
-/// One worker, which may be several processes in succession.
+/// One worker. Several processes may run as this worker in succession.
 #[derive(Debug, Default)]
 pub(crate) struct WorkerCounters {
     pub(crate) state: State,
-    /// PID of the current or last process; none before the first one is ready.
+    /// PID of the current or last process; `None` before the first one is ready.
     pub(crate) pid: Option<u32>,
     /// When the first process was ready, in seconds after the start of the run.
     pub(crate) up_at_s: f64,
-    /// Work done, in seconds of audio.
+    /// Work done by this worker, in seconds of audio.
     pub(crate) audio_s: f64,
-    /// The stage phase that it started last.
+    /// The stage phase that started last.
     pub(crate) current_work: Option<CurrentWork>,
     pub(crate) device: LaneCounters,
     pub(crate) cpu: LaneCounters,
@@ -29,18 +29,18 @@ pub(crate) struct WorkerCounters {
     pub(crate) progress: WorkerProgress,
 }
 
-/// Whether a worker works.
+/// State of a worker.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum State {
     /// Not ready yet, or between two processes.
     #[default]
     Down,
     Up,
-    /// Not admitted: memory in use, too warm, or not readable.
+    /// Not admitted: too much memory in use, too warm, or not readable.
     Held,
-    /// Warm: gets no new batch.
+    /// Warm; gets no new batch.
     Throttled,
-    /// Too hot: stopped.
+    /// Too hot; stopped.
     Paused,
     /// Gets no more work in this run.
     Retired,
@@ -49,16 +49,16 @@ pub(crate) enum State {
 /// The start of a stage phase.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct CurrentWork {
-    /// The recording's place in the list.
+    /// Index of the recording in the list.
     pub(crate) index: usize,
     pub(crate) stage: StageName,
     pub(crate) phase: Phase,
 }
 
-/// Sums of one lane's spans.
+/// Totals over the spans of one lane.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct LaneCounters {
-    /// Threads that have reported work.
+    /// Number of threads that have reported work.
     pub(crate) threads: u32,
     /// Time of all threads, in microseconds.
     pub(crate) busy_us: u64,
@@ -71,22 +71,22 @@ pub(crate) struct LaneCounters {
 }
 
 impl Workers {
-    /// All of them, by device.
+    /// All workers, ordered by device.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (&WorkerId, &WorkerCounters)> {
         self.0.iter()
     }
 
-    /// Whether any worker was ever ready.
+    /// Whether any worker was ready at any time.
     pub(crate) fn any_came_up(&self) -> bool {
         self.came_up() > 0
     }
 
-    /// How many were ever ready.
+    /// Number of workers that were ready at any time.
     pub(crate) fn came_up(&self) -> usize {
         self.0.values().filter(|worker| worker.pid.is_some()).count()
     }
 
-    /// How many can work now.
+    /// Number of workers that can work now.
     pub(crate) fn up(&self) -> usize {
         self.0.values().filter(|worker| worker.state.is_up()).count()
     }
@@ -109,7 +109,8 @@ impl Workers {
         self.entry(worker).progress = progress;
     }
 
-    /// A lost worker is one process; the other incidents of this match concern all workers of a device.
+    /// Updates the state. A lost worker is one process; the other incidents matched here concern all workers of a
+    /// device.
     pub(super) fn incident(&mut self, incident: &Incident) {
         let Some((label, state)) = incident.worker.as_deref().zip(State::after(incident.kind)) else { return };
         for (id, worker) in &mut self.0 {
@@ -136,7 +137,7 @@ impl WorkerCounters {
         }
     }
 
-    /// Seconds of audio per second since it was first ready.
+    /// Seconds of audio per second since the worker was first ready.
     pub(crate) fn speed(&self, now_s: f64) -> f64 {
         self.audio_s / (now_s - self.up_at_s).max(1e-3)
     }
@@ -182,19 +183,19 @@ impl LaneCounters {
         self.with_inputs_us += if span.at_once > 0 { busy_us } else { 0 };
     }
 
-    /// Mean number of windows in flight while there were any; none if there were none.
+    /// Mean number of windows in flight while there were any; `None` if there were none.
     pub(crate) fn inputs_at_once(&self) -> Option<f64> {
         (self.with_inputs_us > 0).then(|| self.input_us as f64 / self.with_inputs_us as f64)
     }
 
-    /// Share of `wall_s` seconds in which the lane's threads were busy, 0 to 1; none if it reported nothing.
+    /// Share of `wall_s` seconds in which the lane's threads were busy, 0 to 1; `None` if the lane reported nothing.
     pub(crate) fn busy_share(&self, wall_s: f64) -> Option<f64> {
         let threads_s = f64::from(self.threads) * wall_s;
         (threads_s > 0.0).then(|| (self.busy_us as f64 / 1e6 / threads_s).min(1.0))
     }
 }
 
-/// Whether a span is the loading of the models, which belongs to no recording.
+/// Whether a span is loading of models, which belongs to no recording.
 pub(crate) fn is_load(span: &TaskSpan) -> bool {
     span.lane == Lane::Device && span.items.is_empty()
 }

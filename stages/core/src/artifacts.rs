@@ -1,4 +1,4 @@
-//! What is known of one recording while stages work on it: artifacts by name, typed where they are read and written.
+//! The artifacts of one recording while stages work on it: looked up by name, typed where they are read and written.
 
 use std::any::Any;
 use std::collections::BTreeMap;
@@ -10,28 +10,28 @@ use serde::de::DeserializeOwned;
 
 use crate::{ArtifactName, ErrorClass, StageError, StageName, StageSpec};
 
-/// Something that one stage makes and others read.
+/// An output of a stage that other stages can read.
 pub trait Artifact: Send + Sync + 'static {
-    /// The name under which it is declared, stored and read.
+    /// Name under which it is declared, stored and read.
     const NAME: ArtifactName;
 }
 
 /// The recording's file.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Source {
-    /// Where it is.
+    /// Path of the file.
     pub path: PathBuf,
-    /// SHA-256 of its bytes when it was planned, hex.
+    /// SHA-256 of its bytes at planning time, hex.
     pub file_sha256: String,
-    /// Its length in seconds as its container states it; 0 where that is not known.
+    /// Length in seconds according to the container; 0 if unknown.
     pub audio_s: f64,
 }
 
-/// A value of the type that its name declares.
+/// A value of the type that belongs to its name.
 type Value = Arc<dyn Any + Send + Sync>;
 
-/// The artifacts of one recording: those from the store as JSON, and those that were made or read here. A clone shares
-/// their values.
+/// The artifacts of one recording: those from the store as JSON, and those computed or read in this process. Clones
+/// share the values.
 #[derive(Debug, Clone)]
 pub struct Artifacts {
     source: Source,
@@ -40,8 +40,8 @@ pub struct Artifacts {
 }
 
 impl Artifacts {
-    /// What is known of a recording before stages of these specs work on it. `stored` holds artifacts as JSON that are
-    /// not made again.
+    /// The artifacts of a recording before stages of these specs work on it. `stored` contains artifacts as JSON that
+    /// are not computed again.
     #[must_use]
     pub fn new<'a>(
         source: Source,
@@ -60,27 +60,27 @@ impl Artifacts {
         &self.source
     }
 
-    /// The names of the artifacts that came from the store.
+    /// Names of the artifacts that came from the store.
     pub fn stored(&self) -> impl Iterator<Item = ArtifactName> {
         self.stored.keys().copied()
     }
 
-    /// What a stage may read.
+    /// The artifacts that a stage may read.
     #[must_use]
     pub const fn inputs_of(&self, spec: &StageSpec) -> Inputs<'_> {
         Inputs { artifacts: self, stage: spec.name, declared: spec.inputs }
     }
 
-    /// An artifact that was made here, if it was.
+    /// An artifact that was computed in this process, if any.
     #[must_use]
     pub fn made<T: Artifact>(&self) -> Option<&T> {
         self.values.get(&T::NAME)?.get()?.downcast_ref()
     }
 
-    /// Keeps what a stage made for the stages after it, and gives the artifacts to store as JSON.
+    /// Keeps a stage's outputs for later stages, and returns the artifacts to store as JSON.
     ///
     /// # Errors
-    /// Class `Bug`: the stage made something that it does not declare or made before, or left out what it declares.
+    /// Class `Bug`: an output is not declared, was computed before, or is missing.
     pub fn keep(&self, spec: &StageSpec, made: Made) -> Result<Vec<(ArtifactName, String)>, StageError> {
         for (name, value) in made.values {
             let slot = self.values.get(&name).filter(|_| spec.artifacts().any(|(declared, _)| declared == name));
@@ -96,7 +96,7 @@ impl Artifacts {
     }
 }
 
-/// What one stage may read of a recording: its declared inputs and the file.
+/// The inputs that one stage may read: its declared artifacts and the file.
 #[derive(Debug, Clone, Copy)]
 pub struct Inputs<'a> {
     artifacts: &'a Artifacts,
@@ -111,32 +111,32 @@ impl<'a> Inputs<'a> {
         &self.artifacts.source
     }
 
-    /// A declared input that is stored: made before in this process, or read from the store.
+    /// A declared input that is stored: computed earlier in this process, or read from the store.
     ///
     /// # Errors
-    /// Class `Bug`: it is not declared, not here, or not of this version.
+    /// Class `Bug`: it is not declared, is missing, or has the format of another version.
     pub fn get<T: Artifact + DeserializeOwned>(&self) -> Result<&'a T, StageError> {
         let slot = self.slot(T::NAME)?;
         if slot.get().is_none() {
             let stored = self.parsed::<T>()?.ok_or_else(|| self.missing(T::NAME))?;
-            // Another thread may have been faster; both values are equal.
+            // Another thread may have set it first; both values are equal.
             let _ = slot.set(Arc::new(stored));
         }
         self.value(slot, T::NAME)
     }
 
-    /// A declared input that is not stored: made before in this process.
+    /// A declared input that is not stored: computed earlier in this process.
     ///
     /// # Errors
-    /// Class `Bug`: it is not declared or not here.
+    /// Class `Bug`: it is not declared or is missing.
     pub fn transient<T: Artifact>(&self) -> Result<&'a T, StageError> {
         self.value(self.slot(T::NAME)?, T::NAME)
     }
 
-    /// The stage's own artifact from an earlier run, where this run makes it again without storing it.
+    /// The stage's own artifact from an earlier run, if this run computes it again without storing it.
     ///
     /// # Errors
-    /// Class `Bug`: it is not of this version.
+    /// Class `Bug`: it has the format of another version.
     pub fn earlier<T: Artifact + DeserializeOwned>(&self) -> Result<Option<T>, StageError> {
         if T::NAME.stage() == self.stage { self.parsed() } else { Err(self.undeclared(T::NAME)) }
     }
@@ -168,7 +168,7 @@ impl<'a> Inputs<'a> {
     }
 }
 
-/// What a stage made of one recording.
+/// The outputs of a stage for one recording.
 #[derive(Debug, Default)]
 pub struct Made {
     values: Vec<(ArtifactName, Value)>,
@@ -179,7 +179,7 @@ impl Made {
     /// Adds an artifact that is stored.
     ///
     /// # Errors
-    /// Class `Bug`: it cannot be written as JSON.
+    /// Class `Bug`: it cannot be serialized to JSON.
     pub fn artifact<T: Artifact + Serialize>(mut self, artifact: T) -> Result<Self, StageError> {
         let unwritable = |error| bug(T::NAME.stage(), "unwritable-artifact", format!("{} as JSON: {error}", T::NAME));
         self.bodies.push((T::NAME, serde_json::to_string(&artifact).map_err(unwritable)?));
@@ -193,7 +193,7 @@ impl Made {
         self
     }
 
-    /// Adds an artifact that no stage reads as a type: one that is stored with its JSON, or a transient one without.
+    /// Adds an artifact that no stage reads by type: a stored one with its JSON, or a transient one without.
     #[must_use]
     pub fn untyped(mut self, name: ArtifactName, json: Option<String>) -> Self {
         self.bodies.extend(json.map(|body| (name, body)));
@@ -202,12 +202,12 @@ impl Made {
     }
 }
 
-/// A stage's output as artifacts.
+/// Conversion of a stage's output to artifacts.
 pub trait IntoArtifacts {
     /// The artifacts of one recording.
     ///
     /// # Errors
-    /// Class `Bug`: one cannot be written as JSON.
+    /// Class `Bug`: an artifact cannot be serialized to JSON.
     fn into_artifacts(self) -> Result<Made, StageError>;
 }
 

@@ -9,11 +9,11 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub enum DeviceId {
-    /// A share of this machine's CPU; the number distinguishes workers.
+    /// A share of the machine's CPU; the number distinguishes workers.
     Cpu(u32),
-    /// A CUDA device: what `CUDA_VISIBLE_DEVICES` is set to on the worker, an index or a UUID.
+    /// A CUDA device: the value of `CUDA_VISIBLE_DEVICES` on the worker, an index or a UUID.
     Cuda(String),
-    /// No device at all: service times from a file, to measure the scheduling alone.
+    /// A simulated device, with service times from a file, to measure only the scheduling.
     Sim(u32),
 }
 
@@ -41,9 +41,9 @@ impl fmt::Display for DeviceId {
     }
 }
 
-/// The text names no device.
+/// The text is not a valid device name.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{0}` names no device: cpu:N or cuda:ID is expected")]
+#[error("`{0}` is not a device name: expected cpu:N or cuda:ID")]
 pub struct ParseDeviceError(String);
 
 impl FromStr for DeviceId {

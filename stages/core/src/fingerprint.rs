@@ -1,4 +1,4 @@
-//! Fingerprints: the name of an artifact is a hash of everything that it depends on.
+//! Fingerprints identify artifacts by a hash of everything that they depend on.
 
 use std::fmt;
 use std::str::FromStr;
@@ -64,25 +64,26 @@ impl From<Fingerprint> for String {
     }
 }
 
-/// Everything that an artifact depends on. Device, batch size and thread count do not enter it: they may change
-/// no token, word, time or evidence item. Nor are the file's path and name, so that a copy reuses everything.
+/// Everything that an artifact depends on. Device, batch size and thread count are not part of it, since they must not
+/// change any token, word, time or evidence item. The file's path and name are not part of it either, so that a copy of
+/// the file reuses everything.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct StageKey {
     /// SHA-256 of the recording's bytes, hex.
     pub file_sha256: String,
-    /// The stage that makes the artifact.
+    /// The stage that computes the artifact.
     pub stage: StageName,
-    /// The version of the stage's method; raised when the same input would give another result.
+    /// Version of the stage's method; incremented when the same input would give a different result.
     pub version: u32,
-    /// The settings that this stage reads.
+    /// The settings that the stage reads.
     pub settings: Value,
-    /// SHA-256 of the model's files, where the stage uses a model.
+    /// SHA-256 of the model's files, if the stage uses a model.
     pub model_sha256: Option<String>,
-    /// Numeric type and kernel family (`f32/gemm`), where the stage uses a model.
+    /// Numeric type and kernel family (`f32/gemm`), if the stage uses a model.
     pub numeric: Option<String>,
-    /// Fingerprints of the artifacts it reads, in the order in which the stage declares them, each once.
+    /// Fingerprints of the artifacts that the stage reads, in the order in which it declares them, each once.
     pub inputs: Vec<Fingerprint>,
-    /// The artifact's name among the stage's outputs; none for the main one.
+    /// The artifact's name among the stage's outputs; `None` for the main artifact.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub output: Option<OutputName>,
 }
@@ -94,7 +95,7 @@ impl StageKey {
         ArtifactName::new(self.stage, self.output)
     }
 
-    /// The hash of this key. Fields are length-prefixed, so that no two keys share an encoding.
+    /// The hash of this key. Fields are length-prefixed, so that no two keys have the same encoding.
     #[must_use]
     pub fn fingerprint(&self) -> Fingerprint {
         let mut stream = Sha256Stream::default();

@@ -1,23 +1,23 @@
-//! The flow of inputs into a device engine and of outputs out of it.
+//! The interface through which a device engine receives inputs and returns outputs.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-/// A queue of inputs from which an engine draws while it works: when a row of its batch ends, the next input takes the
-/// row at once, no matter which recording it belongs to.
+/// A queue from which an engine draws inputs while it works. When a row of its batch is finished, the next input takes
+/// the row at once, even if it belongs to another recording.
 pub trait Flow<I: ?Sized, O> {
-    /// Largest number of inputs in flight (drawn and not complete); at least 1.
+    /// Maximum number of inputs in flight (drawn and not complete); at least 1.
     fn capacity(&self) -> usize;
 
-    /// Draws an input; its key identifies it in [`Flow::complete`]. None if no input waits now or the capacity is used:
-    /// an engine with nothing left to do then ends, another one continues and asks again later.
+    /// Draws an input; its key identifies it in [`Flow::complete`]. Returns `None` if no input is queued or the
+    /// capacity is used up. An engine with no work left then returns; otherwise it continues and asks again later.
     fn draw(&mut self) -> Option<(usize, Arc<I>)>;
 
-    /// Completes the input of that key with its output. Each input is completed once, in any order; a second output for
-    /// it, or a key that was not drawn, is a bug of the engine.
+    /// Completes the input with this key. Each input is completed once, in any order. A second output for an input, or
+    /// a key that was not drawn, is a bug in the engine.
     fn complete(&mut self, key: usize, output: O);
 
-    /// Reports that the engine is alive. To be called after every step of work, however small.
+    /// Reports that the engine is alive. Call it after every step of work, however small.
     fn progressed(&mut self) {}
 }
 
@@ -27,7 +27,7 @@ pub struct ListFlow<I: ?Sized, O> {
     capacity: usize,
     waiting: VecDeque<(usize, Arc<I>)>,
     outputs: Vec<Option<O>>,
-    /// An output did not belong to an input in flight.
+    /// Set when an output did not belong to an input in flight.
     misdirected: bool,
 }
 
@@ -44,7 +44,7 @@ impl<I: ?Sized, O> ListFlow<I, O> {
         }
     }
 
-    /// The outputs in the order of the inputs. None if an input was not completed exactly once.
+    /// The outputs in the order of the inputs. `None` if an input was not completed exactly once.
     #[must_use]
     pub fn into_outputs(self) -> Option<Vec<O>> {
         if self.misdirected { None } else { self.outputs.into_iter().collect() }

@@ -17,13 +17,13 @@ impl Sha256Stream {
         self.0.update(bytes);
     }
 
-    /// The hash of everything added, 32 bytes.
+    /// The hash of all bytes added, 32 bytes.
     #[must_use]
     pub fn finish(self) -> [u8; 32] {
         self.0.finalize().into()
     }
 
-    /// The hash of everything added, as 64 hex digits.
+    /// The hash of all bytes added, as 64 hex digits.
     #[must_use]
     pub fn finish_hex(self) -> String {
         to_hex(&self.finish())

@@ -1,15 +1,15 @@
-//! The vocabulary that every crate of Earwitness shares.
+//! Types shared by all crates of Earwitness.
 //!
-//! A recording passes stages, each of which turns the artifacts before it into one of its own:
+//! A recording passes through stages. Each stage turns earlier artifacts into its own artifact:
 //!
 //! ```text
 //! file -> decode -> Recording + Pcm -> segment -> SpeechSegments -> transcribe -> Transcript
 //!      -> align -> AlignedWords -> forensics -> ForensicRecord
 //! ```
 //!
-//! Artifacts are plain serde types with the unit in the field's name (`start_s`, `rms_dbfs`). [`Pcm`] is the exception:
-//! samples are never stored and are decoded again when a stage needs them. A [`Fingerprint`] names an artifact by
-//! everything that it depends on; a [`StageError`] has a class that says how the scheduler treats it.
+//! Artifacts are plain serde types whose field names carry the unit (`start_s`, `rms_dbfs`). [`Pcm`] is the exception:
+//! samples are not stored; they are decoded again when a stage needs them. A [`Fingerprint`] identifies an artifact by
+//! a hash of everything that it depends on. The class of a [`StageError`] determines how the scheduler handles it.
 
 mod artifact;
 mod artifacts;

@@ -3,14 +3,14 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// Either a measured value or null with the reason: a placeholder never looks like a measurement.
+/// Either a measured value, or null with the reason, so that a placeholder cannot be mistaken for a measurement.
 ///
 /// Serializes as `{"value": 118.2}` or `{"value": null, "reason": "no voiced frame"}`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Measured<T = f64> {
-    /// The measurement, where there is one.
+    /// The measured value, if any.
     pub value: Option<T>,
-    /// Why there is none, or what limits its validity.
+    /// Why the value is missing, or what limits its validity.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
 }
@@ -22,13 +22,13 @@ impl<T> Measured<T> {
         Self { value: Some(value), reason: None }
     }
 
-    /// No value, because of `reason`.
+    /// A missing value, with its reason.
     #[must_use]
     pub fn missing(reason: impl Into<String>) -> Self {
         Self { value: None, reason: Some(reason.into()) }
     }
 
-    /// The value if there is one, otherwise nothing and `reason`.
+    /// The value if there is one, otherwise a missing value with `reason`.
     #[must_use]
     pub fn from_option(value: Option<T>, reason: &str) -> Self {
         value.map_or_else(|| Self::missing(reason), Self::of)

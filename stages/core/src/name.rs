@@ -1,4 +1,4 @@
-//! Names of stages and of the artifacts that they make.
+//! Names of stages and of their artifacts.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -9,24 +9,24 @@ use schemars::JsonSchema;
 use serde::de::Error;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-/// Longest name in bytes.
+/// Maximum length of a name, in bytes.
 const MAX_BYTES: usize = 40;
 
-/// The name of a stage (`decode`), as the command line, the store and the exports use it. Any name is possible, also
-/// one that this program has no stage for: a store may have been written by another version.
+/// The name of a stage (`decode`), as the command line, the store and the exports use it. Any valid name is accepted,
+/// even if this program has no such stage: another version may have written the store.
 ///
-/// The order of names is that of the alphabet; the order in which stages run is that of a [`Recipe`](crate::Recipe).
+/// Names are ordered alphabetically; a [`Recipe`](crate::Recipe) defines the order in which stages run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, JsonSchema)]
 #[schemars(with = "String")]
 pub struct StageName(&'static str);
 
-/// The name of an output of a stage beside its main artifact (`samples`), without the stage's.
+/// The name of an output of a stage besides its main artifact (`samples`), without the stage's name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, JsonSchema)]
 #[schemars(with = "String")]
 pub struct OutputName(&'static str);
 
-/// The name of an artifact: that of its stage, and for a stage's further outputs their own behind a dot
-/// (`decode.samples`).
+/// The name of an artifact. The main artifact has the name of its stage; other outputs append their own name after a
+/// dot (`decode.samples`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, JsonSchema)]
 #[schemars(with = "String")]
 pub struct ArtifactName {
@@ -34,16 +34,16 @@ pub struct ArtifactName {
     output: Option<OutputName>,
 }
 
-/// The text is not a name.
+/// The text is not a valid name.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("`{0}` is not a name: lowercase letters, digits and hyphens are expected, {MAX_BYTES} at most")]
 pub struct InvalidName(String);
 
 impl StageName {
-    /// A name known when the program is compiled.
+    /// A name that is known at compile time.
     ///
     /// # Panics
-    /// If it is not lowercase letters, digits and hyphens, 1 to 40 of them.
+    /// If it is not 1 to 40 lowercase letters, digits and hyphens.
     #[must_use]
     pub const fn new(name: &'static str) -> Self {
         assert!(is_valid(name.as_bytes()), "lowercase letters, digits and hyphens are expected, 40 at most");
@@ -73,26 +73,26 @@ impl StageName {
 }
 
 impl ArtifactName {
-    /// The name of a stage's output; of its main artifact where `output` is none.
+    /// The name of a stage's output; that of its main artifact if `output` is `None`.
     #[must_use]
     pub const fn new(stage: StageName, output: Option<OutputName>) -> Self {
         Self { stage, output }
     }
 
-    /// The stage that makes it.
+    /// The stage that computes the artifact.
     #[must_use]
     pub const fn stage(self) -> StageName {
         self.stage
     }
 
-    /// Its name among the stage's outputs; none for the main artifact.
+    /// The name among the stage's outputs; `None` for the main artifact.
     #[must_use]
     pub const fn output(self) -> Option<OutputName> {
         self.output
     }
 }
 
-/// Whether a name has the right length and characters.
+/// Whether a name has a valid length and only valid characters.
 const fn is_valid(name: &[u8]) -> bool {
     let mut at = 0;
     while at < name.len() {
@@ -104,7 +104,7 @@ const fn is_valid(name: &[u8]) -> bool {
     0 < at && at <= MAX_BYTES
 }
 
-/// A checked name that lives as long as the program. There are few distinct ones, so that each is kept once.
+/// Checks a name and gives it a static lifetime. There are few distinct names, so each is leaked once.
 fn intern(name: &str) -> Result<&'static str, InvalidName> {
     static NAMES: Mutex<BTreeSet<&'static str>> = Mutex::new(BTreeSet::new());
     if !is_valid(name.as_bytes()) {
@@ -139,7 +139,7 @@ impl FromStr for ArtifactName {
     }
 }
 
-/// Names are serialized as text. (Derived code would ask that what a name is read from lives as long as the name.)
+/// Names are serialized as text. (Derived code would require the deserializer's input to live as long as the name.)
 macro_rules! as_text {
     ($($name:ty),+) => {$(
         impl Serialize for $name {
@@ -156,7 +156,7 @@ macro_rules! as_text {
     )+};
 }
 
-/// Names of one part are kept once each.
+/// Names that consist of one part; each is interned once.
 macro_rules! interned {
     ($($name:ident),+) => {$(
         impl fmt::Display for $name {

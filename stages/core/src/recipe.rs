@@ -1,5 +1,5 @@
-//! The recipe of a run: its stages with their versions, inputs, settings and models. With a recording's hash it gives
-//! the keys of all artifacts, so that recordings of one run share it.
+//! The recipe of a run: its stages with their versions, inputs, settings and models. Together with a recording's hash
+//! it determines the keys of all artifacts, so all recordings of a run share one recipe.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::{ArtifactName, Fingerprint, Identity, StageKey, StageName, StageSpec};
 
-/// Stages in the order of the data flow, each with everything that enters the fingerprints of its artifacts. It is data
-/// alone: stages that this program does not have can stand in it.
+/// Stages in the order of the data flow, each with everything that enters the fingerprints of its artifacts. A recipe
+/// is plain data: it can contain stages that this program does not have.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(try_from = "Vec<RecipeStep>", into = "Vec<RecipeStep>")]
 pub struct Recipe(Vec<RecipeStep>);
@@ -16,16 +16,16 @@ pub struct Recipe(Vec<RecipeStep>);
 /// A stage of a recipe.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct RecipeStep {
-    /// Its name.
+    /// Name of the stage.
     pub stage: StageName,
-    /// The version of its method.
+    /// Version of its method.
     pub version: u32,
-    /// What it reads.
+    /// The artifacts that it reads.
     pub inputs: Vec<ArtifactName>,
-    /// What it makes and stores beside its main artifact.
+    /// Its stored outputs besides the main artifact.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub stored: Vec<ArtifactName>,
-    /// What it makes and does not store.
+    /// Its outputs that are not stored.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub transient: Vec<ArtifactName>,
     /// Its settings and model.
@@ -33,29 +33,29 @@ pub struct RecipeStep {
     pub identity: Identity,
 }
 
-/// The stages are not a recipe.
+/// Why a list of stages is not a valid recipe.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum RecipeError {
-    /// There are none: name at least one.
+    /// The list is empty: name at least one stage.
     #[error("a recipe without stages")]
     Empty,
-    /// A stage stands in it twice: list it once.
-    #[error("{0} stands twice in a recipe")]
+    /// A stage occurs twice: list it once.
+    #[error("{0} occurs twice in a recipe")]
     Duplicate(StageName),
-    /// A stage reads what no stage before it makes: list it behind the stage that makes it.
+    /// A stage reads an artifact that no earlier stage computes: list it after the stage that computes it.
     #[error("{stage} reads {input}, which no stage before it in the recipe makes")]
     UnknownInput {
         /// The stage that reads it.
         stage: StageName,
-        /// What it reads.
+        /// The artifact that it reads.
         input: ArtifactName,
     },
-    /// An output is named after another stage: name it after its own.
+    /// An output has the name of another stage: name it after its own stage.
     #[error("{output} is not an output of {stage}")]
     ForeignOutput {
         /// The stage that declares it.
         stage: StageName,
-        /// What it declares.
+        /// The name that it declares.
         output: ArtifactName,
     },
 }
@@ -78,7 +78,7 @@ impl RecipeStep {
         }
     }
 
-    /// What it makes and stores: its main artifact, then the others.
+    /// Names of its stored outputs: the main artifact, then the others.
     pub fn artifacts(&self) -> impl Iterator<Item = ArtifactName> {
         std::iter::once(self.stage.artifact()).chain(self.stored.iter().copied())
     }
@@ -102,7 +102,7 @@ impl Recipe {
     /// A recipe of these stages.
     ///
     /// # Errors
-    /// [`RecipeError`] unless each stage is there once, behind all that it reads.
+    /// [`RecipeError`] unless each stage occurs once, after all stages that it reads from.
     pub fn new(steps: Vec<RecipeStep>) -> Result<Self, RecipeError> {
         let (mut stages, mut made) = (BTreeSet::new(), BTreeSet::new());
         if steps.is_empty() {
@@ -137,7 +137,7 @@ impl Recipe {
         self.0.iter().find(|step| step.stage == stage)
     }
 
-    /// The names of all artifacts that are stored, in the order in which they are made.
+    /// Names of all stored artifacts, in the order in which they are computed.
     pub fn artifacts(&self) -> impl Iterator<Item = ArtifactName> {
         self.0.iter().flat_map(RecipeStep::artifacts)
     }
@@ -146,7 +146,8 @@ impl Recipe {
     /// its bytes, hex.
     #[must_use]
     pub fn keys(&self, file_sha256: &str) -> Vec<StageKey> {
-        // A transient output is named by its stage's main artifact: it is made again wherever that is.
+        // A transient output has the fingerprint of its stage's main artifact, because it is computed again with that
+        // stage.
         let mut fingerprints: BTreeMap<ArtifactName, Fingerprint> = BTreeMap::new();
         let mut keys = Vec::with_capacity(self.0.len());
         for step in &self.0 {
@@ -171,8 +172,8 @@ impl Recipe {
         self.keys(file_sha256).iter().map(StageKey::fingerprint).collect()
     }
 
-    /// The part of this recipe that makes the artifacts of `last`: that stage and all that it reads, directly or
-    /// through others. The whole recipe where it has no such stage.
+    /// The part of this recipe that computes the artifacts of `last`: that stage and all stages that it reads from,
+    /// directly or indirectly. The whole recipe if it has no such stage.
     #[must_use]
     pub fn upto(&self, last: StageName) -> Self {
         let mut needed = BTreeSet::from([last]);
@@ -187,7 +188,7 @@ impl Recipe {
         if steps.is_empty() { self.clone() } else { Self(steps) }
     }
 
-    /// A stage and all that read its artifacts, directly or through others.
+    /// A stage and all stages that read its artifacts, directly or indirectly.
     #[must_use]
     pub fn dependents(&self, first: StageName) -> BTreeSet<StageName> {
         let mut dependents = BTreeSet::from([first]);
@@ -199,7 +200,7 @@ impl Recipe {
         dependents
     }
 
-    /// Whether every stage of `other` stands in this recipe, with the same version, inputs, settings and model.
+    /// Whether this recipe contains every stage of `other` with the same version, inputs, settings and model.
     #[must_use]
     pub fn includes(&self, other: &Self) -> bool {
         other.0.iter().all(|step| self.0.contains(step))
@@ -243,7 +244,7 @@ mod tests {
         }
     }
 
-    /// Two branches from one root, the second of which reads a further stored output.
+    /// Two branches from one root. The second reads a further stored output.
     fn whole() -> Recipe {
         Recipe::new(vec![
             step("read", &[], &[], &["read.samples"]),

@@ -1,4 +1,4 @@
-//! Stages as the engine runs them: any list of them, their types erased.
+//! Type-erased stages, so that the engine can run any list of them.
 
 use std::any::Any;
 use std::collections::BTreeSet;
@@ -10,14 +10,14 @@ use crate::{
     StageName, StageSpec,
 };
 
-/// An input of a device stage; of the type that its stage made it.
+/// An input of a device stage, of the type that its stage prepares.
 pub type ModelInput = dyn Any + Send + Sync;
-/// What a device stage's model made of an input.
+/// An output of a device stage's model.
 pub type ModelOutput = Box<dyn Any + Send>;
-/// Hands inputs on with their indices; false when the work is no longer wanted.
+/// Passes on inputs with their indices; returns false when the work has been canceled.
 pub type Emit<'a> = dyn FnMut(usize, Arc<ModelInput>) -> bool + 'a;
 
-/// A stage of any type.
+/// A stage with its types erased.
 pub trait Runner: Send + Sync {
     /// Name, inputs, outputs and phases.
     fn spec(&self) -> StageSpec;
@@ -25,20 +25,20 @@ pub trait Runner: Send + Sync {
     /// Settings and model, for the fingerprint.
     fn identity(&self) -> Identity;
 
-    /// Makes the stage's artifacts of one recording on the CPU, in one phase.
+    /// Computes the stage's artifacts of one recording on the CPU, in one phase.
     ///
     /// # Errors
-    /// The recording's failure.
+    /// The failure of this recording.
     fn run(&self, artifacts: &Artifacts) -> Result<Made, StageError>;
 
-    /// Its three phases, where the stage has a model on the device.
+    /// Its three phases, if the stage has a model on the device.
     fn device(&self) -> Option<&dyn DeviceRunner> {
         None
     }
 }
 
-/// The phases of a device stage of any type: see [`DeviceStage`], whose methods these are.
-#[expect(clippy::missing_errors_doc, reason = "said once, by `DeviceStage`")]
+/// The phases of a device stage with its types erased. The methods are those of [`DeviceStage`].
+#[expect(clippy::missing_errors_doc, reason = "documented in `DeviceStage`")]
 pub trait DeviceRunner: Send + Sync {
     /// [`DeviceStage::prepare`].
     fn prepare(
@@ -48,7 +48,7 @@ pub trait DeviceRunner: Send + Sync {
         emit: &mut Emit<'_>,
     ) -> Result<usize, StageError>;
 
-    /// [`DeviceStage::input_audio_s`]; 0 where the stage's inputs are not there.
+    /// [`DeviceStage::input_audio_s`]; 0 if the stage's inputs are missing.
     fn input_audio_s(&self, artifacts: &Artifacts, index: usize) -> f64;
 
     /// [`DeviceStage::load`].
@@ -60,7 +60,7 @@ pub trait DeviceRunner: Send + Sync {
     /// [`DeviceStage::infer`].
     fn infer(&self, flow: &mut dyn Flow<ModelInput, ModelOutput>) -> Result<(), StageError>;
 
-    /// [`DeviceStage::follow_up`]. The outputs are the same afterwards, unless it fails.
+    /// [`DeviceStage::follow_up`]. The outputs are unchanged afterwards, unless it fails.
     fn follow_up(
         &self,
         artifacts: &Artifacts,
@@ -71,19 +71,19 @@ pub trait DeviceRunner: Send + Sync {
     /// [`DeviceStage::finish`].
     fn finish(&self, artifacts: &Artifacts, outputs: Vec<ModelOutput>) -> Result<Made, StageError>;
 
-    /// An input's output as JSON, for its checkpoint.
+    /// Serializes an output to JSON, for its checkpoint.
     fn encode_output(&self, output: &ModelOutput) -> Result<String, StageError>;
 
-    /// An input's output from its checkpoint.
+    /// Deserializes an output from its checkpoint.
     fn decode_output(&self, body: &str) -> Result<ModelOutput, StageError>;
 }
 
-/// A stage without device work.
+/// Wraps a stage without device work.
 pub fn cpu_runner<S: Stage>(stage: S) -> Box<dyn Runner> {
     Box::new(OnCpu(stage))
 }
 
-/// A stage with a model on the device.
+/// Wraps a stage with a model on the device.
 pub fn device_runner<S: DeviceStage>(stage: S) -> Box<dyn Runner> {
     Box::new(OnDevice(stage))
 }
@@ -178,8 +178,8 @@ impl<S: DeviceStage> DeviceRunner for OnDevice<S> {
     }
 }
 
-/// A flow of erased inputs as the stage sees it. An input of another type cannot come: each stage's inputs are kept
-/// apart.
+/// A type-erased flow as the stage sees it. Inputs of different stages are kept apart, so an input of another type
+/// cannot occur.
 struct TypedFlow<'a, S> {
     flow: &'a mut dyn Flow<ModelInput, ModelOutput>,
     stage: PhantomData<S>,
@@ -224,31 +224,31 @@ fn unreadable(stage: StageName, error: &serde_json::Error) -> StageError {
 /// The stages that a process can run, in the order of the data flow.
 pub struct Runners(Vec<Box<dyn Runner>>);
 
-/// The stages do not fit together.
+/// Why a list of stages is invalid.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum RunnersError {
-    /// Two stages have one name: rename one.
+    /// Two stages have the same name: rename one.
     #[error("two stages are named {0}")]
     Duplicate(StageName),
-    /// A stage reads what no stage before it makes: list it behind the stage that makes it.
+    /// A stage reads an artifact that no earlier stage computes: list it after the stage that computes it.
     #[error("{stage} reads {input}, which no stage before it makes")]
     UnknownInput {
         /// The stage that reads it.
         stage: StageName,
-        /// What it reads.
+        /// The artifact that it reads.
         input: ArtifactName,
     },
-    /// A stage declares device phases and has none, or has some and declares none: correct its spec or its entry
+    /// The spec of a stage declares device phases that its runner lacks, or the reverse: correct its spec or its entry
     /// in the list.
     #[error("the phases of {0} are not those of its spec")]
     Phases(StageName),
 }
 
 impl Runners {
-    /// These stages.
+    /// Creates the list of these stages.
     ///
     /// # Errors
-    /// [`RunnersError`] where they do not fit together.
+    /// [`RunnersError`] if the list is invalid.
     pub fn new(runners: Vec<Box<dyn Runner>>) -> Result<Self, RunnersError> {
         let (mut names, mut made) = (BTreeSet::new(), BTreeSet::new());
         for runner in &runners {
@@ -278,7 +278,7 @@ impl Runners {
         self.0.iter().map(AsRef::as_ref)
     }
 
-    /// What the engine knows of them, in order.
+    /// The specs of the stages, in order.
     #[must_use]
     pub fn specs(&self) -> Vec<StageSpec> {
         self.iter().map(Runner::spec).collect()

@@ -12,7 +12,7 @@ pub struct Span {
 }
 
 impl Span {
-    /// A span from `start_s` to `end_s`; an end before the start is moved to it.
+    /// A span from `start_s` to `end_s`. An end before the start is set to the start.
     #[must_use]
     pub fn new(start_s: f64, end_s: f64) -> Self {
         Self { start_s, end_s: end_s.max(start_s) }
@@ -24,7 +24,7 @@ impl Span {
         (self.end_s - self.start_s).max(0.0)
     }
 
-    /// Seconds that both spans cover.
+    /// Duration of the overlap of both spans, in seconds.
     #[must_use]
     pub fn overlap_s(&self, other: &Self) -> f64 {
         (self.end_s.min(other.end_s) - self.start_s.max(other.start_s)).max(0.0)

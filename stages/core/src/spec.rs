@@ -1,40 +1,39 @@
-//! What the engine knows of a stage: plain data, so that it runs any list of stages.
+//! Description of a stage as plain data, from which the engine can run any list of stages.
 
 use serde::{Deserialize, Serialize};
 
 use crate::{ArtifactName, StageName};
 
-/// One stage: what it reads, what it makes and how it runs.
+/// One stage: its inputs, outputs and phases.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct StageSpec {
-    /// Its name; that of its main artifact too.
+    /// Name of the stage and of its main artifact.
     pub name: StageName,
-    /// The version of its method; raise it when the same input would give another artifact.
+    /// Version of its method. Increment it when the same input would give a different artifact.
     pub version: u32,
-    /// What it reads; artifacts of stages before it.
+    /// The artifacts that it reads, all from earlier stages.
     pub inputs: &'static [ArtifactName],
-    /// What it makes beside its main artifact, without the stage's name (`samples`).
+    /// Its outputs besides the main artifact, without the stage's name (`samples`).
     pub outputs: &'static [OutputSpec],
-    /// Where it runs.
+    /// The lanes in which it runs.
     pub phases: Phases,
-    /// Its share of the work on a recording, relative to the other stages: about what it takes on a CPU.
+    /// Its share of the work on a recording, relative to the other stages: approximately its time on a CPU.
     pub weight: f64,
 }
 
 /// A further output of a stage.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct OutputSpec {
-    /// Its name among the stage's outputs.
+    /// Name among the stage's outputs.
     pub name: &'static str,
-    /// Whether it is kept in the store. One that is not (decoded samples) is made again by running its stage, whenever
-    /// a stage that reads it runs.
+    /// Whether it is stored. If not (decoded samples), its stage runs again whenever a stage that reads it runs.
     pub stored: bool,
 }
 
-/// Where a stage runs.
+/// The lanes in which a stage runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Phases {
-    /// In the CPU lane alone, in one phase.
+    /// One phase, in the CPU lane.
     Cpu,
     /// Prepared in the CPU lane, computed by a model in the device lane, finished in the CPU lane.
     Device,
@@ -44,18 +43,18 @@ pub enum Phases {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Phase {
-    /// The whole of a stage that needs no device (CPU lane).
+    /// All work of a stage that needs no device (CPU lane).
     Run,
-    /// Inputs of the model are prepared (CPU lane).
+    /// Prepares inputs of the model (CPU lane).
     Prepare,
-    /// The model computes (device lane).
+    /// Runs the model (device lane).
     Infer,
-    /// The model's outputs become the artifact (CPU lane).
+    /// Converts the model's outputs to the artifact (CPU lane).
     Finish,
 }
 
 impl Phase {
-    /// Whether this phase belongs to the device lane.
+    /// Whether this phase runs in the device lane.
     #[must_use]
     pub const fn on_device(self) -> bool {
         matches!(self, Self::Infer)
@@ -72,7 +71,7 @@ impl Phases {
         }
     }
 
-    /// The phase that makes the artifact.
+    /// The phase that computes the artifact.
     #[must_use]
     pub const fn last(self) -> Phase {
         match self {
@@ -83,14 +82,14 @@ impl Phases {
 }
 
 impl StageSpec {
-    /// Whether it has a model on the device, so that its work on one recording is many inputs whose outputs are stored
-    /// one by one.
+    /// Whether the stage runs a model on the device. Its work on one recording then consists of many inputs, whose
+    /// outputs are stored one by one.
     #[must_use]
     pub const fn on_device(&self) -> bool {
         matches!(self.phases, Phases::Device)
     }
 
-    /// The names of what it makes: its main artifact, then its further outputs. With each, whether it is stored.
+    /// The names of its outputs: the main artifact, then the others, each with whether it is stored.
     pub fn artifacts(&self) -> impl Iterator<Item = (ArtifactName, bool)> {
         let further = self.outputs.iter().map(|output| (self.name.output(output.name), output.stored));
         std::iter::once((self.name.artifact(), true)).chain(further)

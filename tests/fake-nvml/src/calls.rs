@@ -1,6 +1,6 @@
-//! The C functions that nvml-wrapper calls for what the monitor reads, as nvml.h declares them.
+//! The C functions that nvml-wrapper calls to read the monitored values, as declared in nvml.h.
 //!
-//! A device's handle is its number plus one.
+//! A device's handle is its index plus one.
 
 use std::ffi::{CStr, CString, c_char, c_uint, c_ulonglong, c_void};
 use std::path::Path;
@@ -60,7 +60,7 @@ struct EventData {
     compute_instance_id: c_uint,
 }
 
-/// The registered devices of an event set, and how many of each one's Xids were delivered.
+/// The registered devices of an event set, each with the number of its Xids that were delivered.
 type EventSet = Vec<(u32, usize)>;
 
 /// Runs a call and returns its error code.
@@ -71,9 +71,9 @@ fn answer(call: impl FnOnce() -> Result<(), Return>) -> Return {
 /// Runs a call and writes its value to `place`.
 ///
 /// # Safety
-/// The place may be written.
+/// `place` must be valid for writes.
 unsafe fn answer_at<T>(place: *mut T, call: impl FnOnce() -> Result<T, Return>) -> Return {
-    // SAFETY: the caller vouches for the place.
+    // SAFETY: the caller guarantees that `place` is valid for writes.
     answer(|| call().map(|said| unsafe { place.write(said) }))
 }
 
@@ -98,7 +98,7 @@ fn gpus() -> Result<u64, Return> {
     value(script()?.count(now_s()))
 }
 
-/// The current state of a device. A lost device returns an error, a hanging one never returns.
+/// The current state of a device. A lost device returns an error; calls on a hanging device do not return.
 fn gpu(device: Device) -> Result<(u32, Gpu), Return> {
     let number = (device as usize).checked_sub(1).and_then(|number| u32::try_from(number).ok());
     let number = number.ok_or(INVALID_ARGUMENT)?;
@@ -120,22 +120,22 @@ fn read(device: Device, field: &str, default: u64) -> Result<u64, Return> {
     value(gpu(device)?.1.get(field, default))
 }
 
-/// Copies a text and its final zero.
+/// Copies a text and a terminating zero.
 ///
 /// # Safety
-/// `to` has room for `length` bytes.
+/// `to` must be valid for writes of `length` bytes.
 unsafe fn write(text: &str, to: *mut c_char, length: c_uint) -> Result<(), Return> {
     let text = CString::new(text).map_err(|_| UNKNOWN)?;
     let bytes = text.as_bytes_with_nul();
     if bytes.len() > length as usize {
         return Err(INSUFFICIENT_SIZE);
     }
-    // SAFETY: the bytes fit, as was just compared with the room that the caller vouches for.
+    // SAFETY: the check above ensures that the bytes fit into the buffer that the caller guarantees.
     unsafe { ptr::copy_nonoverlapping(bytes.as_ptr(), to.cast(), bytes.len()) };
     Ok(())
 }
 
-/// The next Xid that is due and was not delivered yet.
+/// The next Xid that is due and has not been delivered yet.
 fn next_xid(set: &mut EventSet) -> Result<EventData, Return> {
     for (number, delivered) in set {
         let device = handle(*number);
@@ -168,13 +168,13 @@ extern "C" fn nvmlShutdown() -> Return {
 
 #[unsafe(no_mangle)]
 unsafe extern "C" fn nvmlSystemGetDriverVersion(version: *mut c_char, length: c_uint) -> Return {
-    // SAFETY: nvml.h asks the caller for a buffer of this length.
+    // SAFETY: nvml.h requires the caller to pass a buffer of this length.
     answer(|| unsafe { write("580.00.00", version, length) })
 }
 
 #[unsafe(no_mangle)]
 unsafe extern "C" fn nvmlDeviceGetCount_v2(count: *mut c_uint) -> Return {
-    // SAFETY: nvml.h asks the caller for a valid pointer.
+    // SAFETY: nvml.h requires the caller to pass a valid pointer.
     unsafe { answer_at(count, || Ok(gpus()? as c_uint)) }
 }
 
@@ -186,31 +186,31 @@ unsafe extern "C" fn nvmlDeviceGetHandleByIndex_v2(index: c_uint, device: *mut D
         }
         gpu(handle(index)).map(|(number, _)| handle(number))
     };
-    // SAFETY: nvml.h asks the caller for a valid pointer.
+    // SAFETY: nvml.h requires the caller to pass a valid pointer.
     unsafe { answer_at(device, find) }
 }
 
 #[unsafe(no_mangle)]
 unsafe extern "C" fn nvmlDeviceGetHandleByUUID(name: *const c_char, device: *mut Device) -> Return {
-    // SAFETY: nvml.h asks the caller for a text that ends with zero.
+    // SAFETY: nvml.h requires the caller to pass a zero-terminated text.
     let name = unsafe { CStr::from_ptr(name) }.to_string_lossy();
     let find = || {
         let number = (0..gpus()? as u32).find(|number| uuid(*number) == name).ok_or(NOT_FOUND)?;
         gpu(handle(number)).map(|(number, _)| handle(number))
     };
-    // SAFETY: nvml.h asks the caller for a valid pointer.
+    // SAFETY: nvml.h requires the caller to pass a valid pointer.
     unsafe { answer_at(device, find) }
 }
 
 #[unsafe(no_mangle)]
 unsafe extern "C" fn nvmlDeviceGetUUID(device: Device, name: *mut c_char, length: c_uint) -> Return {
-    // SAFETY: nvml.h asks the caller for a buffer of this length.
+    // SAFETY: nvml.h requires the caller to pass a buffer of this length.
     answer(|| unsafe { write(&uuid(gpu(device)?.0), name, length) })
 }
 
 #[unsafe(no_mangle)]
 unsafe extern "C" fn nvmlDeviceGetName(device: Device, name: *mut c_char, length: c_uint) -> Return {
-    // SAFETY: nvml.h asks the caller for a buffer of this length.
+    // SAFETY: nvml.h requires the caller to pass a buffer of this length.
     answer(|| unsafe { write(&format!("Fake GPU {}", gpu(device)?.0), name, length) })
 }
 
@@ -221,19 +221,19 @@ unsafe extern "C" fn nvmlDeviceGetMemoryInfo_v2(device: Device, memory: *mut Mem
             (MEMORY_TOTAL_BYTES, (MEMORY_TOTAL_BYTES * read(device, "memory_used_percent", 0)?).div_ceil(100));
         Ok(Memory { version: 2, total, reserved: 0, free: total.saturating_sub(used), used })
     };
-    // SAFETY: nvml.h asks the caller for a valid pointer.
+    // SAFETY: nvml.h requires the caller to pass a valid pointer.
     unsafe { answer_at(memory, read) }
 }
 
 #[unsafe(no_mangle)]
 unsafe extern "C" fn nvmlDeviceGetTemperature(device: Device, _sensor: c_uint, temperature: *mut c_uint) -> Return {
-    // SAFETY: nvml.h asks the caller for a valid pointer.
+    // SAFETY: nvml.h requires the caller to pass a valid pointer.
     unsafe { answer_at(temperature, || Ok(read(device, "temperature", FIRST_TEMPERATURE_C)? as c_uint)) }
 }
 
 #[unsafe(no_mangle)]
 unsafe extern "C" fn nvmlDeviceGetUtilizationRates(device: Device, rates: *mut Utilization) -> Return {
-    // SAFETY: nvml.h asks the caller for a valid pointer.
+    // SAFETY: nvml.h requires the caller to pass a valid pointer.
     unsafe { answer_at(rates, || Ok(Utilization { gpu: read(device, "utilization", 0)? as c_uint, memory: 0 })) }
 }
 
@@ -244,7 +244,7 @@ unsafe extern "C" fn nvmlDeviceGetTotalEccErrors(
     _counter: c_uint,
     count: *mut c_ulonglong,
 ) -> Return {
-    // SAFETY: nvml.h asks the caller for a valid pointer.
+    // SAFETY: nvml.h requires the caller to pass a valid pointer.
     unsafe { answer_at(count, || read(device, "ecc_uncorrected", 0)) }
 }
 
@@ -257,7 +257,7 @@ unsafe extern "C" fn nvmlDeviceGetComputeRunningProcesses_v3(
     answer(|| {
         let (_, gpu) = gpu(device)?;
         value(gpu.get("process", 0))?;
-        // SAFETY: nvml.h asks the caller for a valid pointer, and for room for as many processes as it points to.
+        // SAFETY: nvml.h requires the caller to pass a valid pointer, and a buffer for as many processes as it states.
         let room = unsafe { std::mem::replace(&mut *count, gpu.processes.len() as c_uint) } as usize;
         if room < gpu.processes.len() {
             return Err(INSUFFICIENT_SIZE);
@@ -265,7 +265,7 @@ unsafe extern "C" fn nvmlDeviceGetComputeRunningProcesses_v3(
         for (place, (pid, used_gpu_memory)) in gpu.processes.into_iter().enumerate() {
             let none = c_uint::MAX;
             let process = Process { pid, used_gpu_memory, gpu_instance_id: none, compute_instance_id: none };
-            // SAFETY: the place is less than the room.
+            // SAFETY: `place` is less than `room`.
             unsafe { processes.add(place).write(process) };
         }
         Ok(())
@@ -274,28 +274,28 @@ unsafe extern "C" fn nvmlDeviceGetComputeRunningProcesses_v3(
 
 #[unsafe(no_mangle)]
 unsafe extern "C" fn nvmlEventSetCreate(set: *mut *mut EventSet) -> Return {
-    // SAFETY: nvml.h asks the caller for a valid pointer; `nvmlEventSetFree` takes what it is given.
+    // SAFETY: nvml.h requires the caller to pass a valid pointer. `nvmlEventSetFree` frees the set.
     unsafe { answer_at(set, || Ok(Box::into_raw(Box::default()))) }
 }
 
 #[unsafe(no_mangle)]
 unsafe extern "C" fn nvmlDeviceRegisterEvents(device: Device, _types: c_ulonglong, set: *mut EventSet) -> Return {
-    // SAFETY: `nvmlEventSetCreate` made the set, and its user is one thread.
+    // SAFETY: `nvmlEventSetCreate` made the set, and only one thread uses it.
     let set = unsafe { &mut *set };
     answer(|| gpu(device).map(|(number, _)| set.push((number, 0))))
 }
 
 #[unsafe(no_mangle)]
 unsafe extern "C" fn nvmlEventSetWait_v2(set: *mut EventSet, data: *mut EventData, _timeout_ms: c_uint) -> Return {
-    // SAFETY: `nvmlEventSetCreate` made the set, and its user is one thread.
+    // SAFETY: `nvmlEventSetCreate` made the set, and only one thread uses it.
     let set = unsafe { &mut *set };
-    // SAFETY: nvml.h asks the caller for a valid pointer.
+    // SAFETY: nvml.h requires the caller to pass a valid pointer.
     unsafe { answer_at(data, || next_xid(set)) }
 }
 
 #[unsafe(no_mangle)]
 unsafe extern "C" fn nvmlEventSetFree(set: *mut EventSet) -> Return {
-    // SAFETY: `nvmlEventSetCreate` made it, and nobody uses it any more.
+    // SAFETY: `nvmlEventSetCreate` made the set, and it is not used any more.
     drop(unsafe { Box::from_raw(set) });
     SUCCESS
 }

@@ -1,8 +1,9 @@
-//! A scripted NVML library: tests admission, overheating and loss of GPUs with the real program and without a GPU.
+//! A scripted NVML library, which tests admission, overheating and loss of GPUs with the real program but without a
+//! GPU.
 //!
-//! The environment variable [`SCRIPT_ENV`] names the script; it is read again on every call, so that a test may replace
-//! the file. Each line is `SECONDS GPU FIELD VALUE`: from so many seconds after the library's first `nvmlInit_v2` in
-//! the process on, the field of that GPU (a number from 0, or `*` for all) has the value. The latest line applies; `#`
+//! The environment variable [`SCRIPT_ENV`] names the script, which is read again on every call, so that a test can
+//! replace the file. Each line is `SECONDS GPU FIELD VALUE`: from this many seconds after the process first called
+//! `nvmlInit_v2`, the field of this GPU (an index from 0, or `*` for all) has the value. The latest line applies; `#`
 //! starts a comment.
 //!
 //! | field | value |
@@ -17,8 +18,8 @@
 //! | `lost` | none: it has fallen off the bus |
 //! | `hang` | none: calls on it do not return |
 //!
-//! A value may be `error CODE` with a code of `nvmlReturn_t`, which the call for that field returns. An unreadable or
-//! invalid script gives NVML_ERROR_UNKNOWN and a line on standard error.
+//! A value can be `error CODE` with a code of `nvmlReturn_t`; the call that reads the field then returns this code. If
+//! the script is unreadable or invalid, calls return NVML_ERROR_UNKNOWN and print a line to standard error.
 
 mod calls;
 mod script;
@@ -28,10 +29,10 @@ use std::path::PathBuf;
 /// The environment variable that names the script.
 pub const SCRIPT_ENV: &str = "FAKE_NVML_SCRIPT";
 
-/// The library file, beside the test executable: cargo builds both into one folder.
+/// Path of the library, which cargo builds into the folder of the test executable.
 ///
 /// # Panics
-/// If it is not there: the test's package does not have this crate among its dev-dependencies.
+/// If it does not exist, because the test's package lacks this crate among its dev-dependencies.
 #[must_use]
 pub fn library() -> PathBuf {
     let beside = |executable: PathBuf| executable.with_file_name("libfake_nvml.so");

@@ -1,8 +1,8 @@
-//! The script: values of each GPU over time.
+//! Parser of the script, and the state of each GPU at a given time.
 
 use std::collections::BTreeMap;
 
-/// The result of a field.
+/// The value or error that a field returns.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Answer {
     Value(u64),
@@ -10,7 +10,7 @@ pub(crate) enum Answer {
     Error(u32),
 }
 
-/// The content of a line.
+/// The change that a line makes.
 #[derive(Debug, Clone, PartialEq)]
 enum Change {
     /// A field that has one value at a time.
@@ -26,7 +26,7 @@ enum Change {
 #[derive(Debug, Clone, PartialEq)]
 struct Line {
     at_s: f64,
-    /// None: all.
+    /// `None` stands for all GPUs.
     gpu: Option<u32>,
     change: Change,
 }
@@ -46,7 +46,7 @@ pub(crate) struct ScriptError {
 #[derive(Debug, Default, PartialEq)]
 pub(crate) struct Gpu {
     fields: BTreeMap<&'static str, Answer>,
-    /// Pid and bytes.
+    /// Pid and bytes of device memory.
     pub(crate) processes: Vec<(u32, u64)>,
     /// All Xids so far, in order.
     pub(crate) xids: Vec<u64>,
@@ -75,7 +75,7 @@ impl Script {
         self.gpu(None, now_s).get("gpus", 0)
     }
 
-    /// The state of a GPU; none for the state of all.
+    /// The state of one GPU, or the state for `*` if `gpu` is `None`.
     pub(crate) fn gpu(&self, gpu: Option<u32>, now_s: f64) -> Gpu {
         let mut now = Gpu::default();
         for line in self.0.iter().filter(|line| line.at_s <= now_s && (line.gpu.is_none() || line.gpu == gpu)) {
@@ -101,7 +101,7 @@ impl Gpu {
 
 impl Line {
     fn parse(words: &[&str]) -> Result<Self, &'static str> {
-        let [at_s, gpu, field, values @ ..] = words else { return Err("SECONDS GPU FIELD VALUE is expected") };
+        let [at_s, gpu, field, values @ ..] = words else { return Err("expected SECONDS GPU FIELD VALUE") };
         let at_s =
             at_s.parse().ok().filter(|at_s: &f64| at_s.is_finite()).ok_or("the time is not a number of seconds")?;
         let gpu = match *gpu {
@@ -109,7 +109,7 @@ impl Line {
             number => Some(number.parse().map_err(|_| "the GPU is neither a number nor *")?),
         };
         if *field == "gpus" && gpu.is_some() {
-            return Err("the number of GPUs is said for * alone");
+            return Err("the number of GPUs can only be set for *");
         }
         Ok(Self { at_s, gpu, change: Change::parse(field, values)? })
     }
@@ -129,10 +129,12 @@ impl Change {
                 Ok(Self::Process { pid, used_bytes: number(used_bytes)? })
             }
             ("xid", [xid]) => Ok(Self::Xid(number(xid)?)),
-            (_, []) => known(&FLAGS).map(|flag| Self::Set(flag, Answer::Value(1))).ok_or("no such field, or no value"),
-            ("process", _) => Err("a process is a pid and bytes"),
-            (_, [value]) => Ok(Self::Set(known(&VALUES).ok_or("no such field")?, Answer::Value(number(value)?))),
-            _ => Err("there are too many values"),
+            (_, []) => {
+                known(&FLAGS).map(|flag| Self::Set(flag, Answer::Value(1))).ok_or("unknown field, or missing value")
+            }
+            ("process", _) => Err("expected a pid and bytes for a process"),
+            (_, [value]) => Ok(Self::Set(known(&VALUES).ok_or("unknown field")?, Answer::Value(number(value)?))),
+            _ => Err("too many values"),
         }
     }
 }

@@ -1,4 +1,4 @@
-//! The combinations of the listed settings, and which of them can be measured.
+//! Combinations of the listed settings, and which of them can be measured.
 
 use scheduler::devices::DeviceRequest;
 use stage_core::{DeviceId, StageName};
@@ -32,7 +32,7 @@ pub(super) enum ListError {
 }
 
 impl Combination {
-    /// All combinations of the lists, in list order, each once.
+    /// All combinations of the lists, in list order, without repetitions.
     pub(super) fn all(args: &BenchStageArgs, model: &ModelSource) -> Result<Vec<Self>, Failure> {
         check_lists(args).map_err(Failure::usage)?;
         let mut all: Vec<Self> = Vec::new();
@@ -57,17 +57,17 @@ impl Combination {
         Ok(all)
     }
 
-    /// Settings of the stages.
+    /// Settings of the stages for this combination.
     pub(super) fn settings(&self, base: &Settings) -> Settings {
         let transcribe = TranscribeConfig { precision: self.precision, ..base.transcribe.clone() };
         Settings { transcribe, ..base.clone() }
     }
 
-    /// The stage that is measured, as these settings make it; its models are not checked.
+    /// The measured stage with this combination's settings. Its models are not checked.
     pub(super) fn about(&self, base: &Settings, stage: StageName) -> Result<About, BuildError> {
         let settings = self.settings(base);
         let model = open_model(&settings.model)?;
-        // Hashed first: where that fails, a stage's identity could not say why.
+        // Hashed first, because a stage's identity could not report the error.
         model.sha256()?;
         let name = model.name().to_owned();
         let context = Context::new(&settings, &self.devices[0], model, false)?;
@@ -92,7 +92,7 @@ fn check_lists(args: &BenchStageArgs) -> Result<(), ListError> {
     }
 }
 
-/// The `--devices` value for these devices.
+/// Formats devices as a value for `--devices`.
 fn name(devices: &[DeviceId]) -> String {
     let gpus: Vec<_> =
         devices.iter().filter_map(|device| device.to_string().strip_prefix("cuda:").map(str::to_owned)).collect();
@@ -103,7 +103,7 @@ fn name(devices: &[DeviceId]) -> String {
     }
 }
 
-/// Splits a list into `--devices` values. Commas also separate the GPUs of one value: an entry that does not begin a
+/// Splits a list into `--devices` values. Commas also separate the GPUs of one value, so an entry that does not begin a
 /// new value belongs to the previous one.
 fn split_devices(list: &str) -> Vec<String> {
     const BEGINNINGS: [&str; 4] = ["auto", "cpu", "cuda", "sim"];

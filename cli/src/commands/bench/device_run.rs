@@ -19,7 +19,7 @@ use stage_core::{
 use super::message::DeviceWork;
 use super::stage_run::{Made, Width, guarded, take_next};
 
-/// Preparing threads. At least two, as in a worker: one can wait for the device while another prepares.
+/// Minimum number of preparing threads. Two, as in a worker: one can wait for the device while the other prepares.
 const LEAST_PREPARING: usize = 2;
 
 /// A window in flight to the device.
@@ -38,7 +38,7 @@ struct CompletedWindow {
 /// Runs the stage on all items.
 ///
 /// # Errors
-/// A device failure; the recording that caused it is unknown.
+/// A device failure, which cannot be attributed to a recording.
 pub(super) fn run(
     spec: &StageSpec,
     device: &dyn DeviceRunner,
@@ -72,7 +72,7 @@ pub(super) fn run(
             }
             Ok(())
         });
-        // Dropping the flow ends the threads that still wait for it after a failure.
+        // Dropping the flow ends the threads that are still waiting for it after a failure.
         inferred.map(|()| flow.work)
     })?;
     let mut results = results.into_inner().unwrap_or_else(PoisonError::into_inner);
@@ -101,8 +101,8 @@ impl Recording<'_> {
         self.send(|emit| self.device.prepare(self.item, &|_| false, emit))
     }
 
-    /// Waits for the outputs, sends follow-up windows, and makes the artifact. The recording's time
-    /// starts when the device takes its first window; before that it waited for other recordings.
+    /// Waits for the outputs, sends follow-up windows, and computes the artifact. The recording's time starts when the
+    /// device takes its first window; before that it waited for other recordings.
     fn complete(self, mut pending: Pending) -> Result<Made, StageError> {
         let mut outputs = Vec::new();
         let mut began = None;
@@ -135,11 +135,11 @@ fn incomplete(stage: StageName) -> StageError {
     StageError::new(stage, ErrorClass::Device, "incomplete", "the device stopped before all windows were finished")
 }
 
-/// The flow of windows of all recordings to the device.
+/// The flow that passes windows of all recordings to the device.
 struct SharedFlow {
     windows: Receiver<PendingWindow>,
     capacity: usize,
-    /// Received and not drawn yet.
+    /// Received but not drawn yet.
     waiting: Option<PendingWindow>,
     in_flight: HashMap<usize, (PendingWindow, Instant)>,
     work: DeviceWork,
@@ -150,7 +150,7 @@ impl SharedFlow {
         Self { windows, capacity, waiting: None, in_flight: HashMap::new(), work: DeviceWork::default() }
     }
 
-    /// Waits for a window; false if there will be no more.
+    /// Waits for a window; false if there are no more.
     fn wait(&mut self) -> bool {
         if self.waiting.is_none() {
             self.waiting = self.windows.recv().ok();
@@ -160,7 +160,7 @@ impl SharedFlow {
 
     fn next(&mut self) -> Option<PendingWindow> {
         if self.in_flight.is_empty() {
-            // Without windows in flight the engine would stop and have to be restarted for the next window.
+            // Without windows in flight the engine would stop, and would have to be restarted for the next window.
             self.wait();
         }
         self.waiting.take().or_else(|| self.windows.try_recv().ok())

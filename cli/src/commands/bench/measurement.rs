@@ -10,7 +10,7 @@ use super::message::{DeviceWork, Input, Ran, Ready, Task};
 use super::process::{Process, ProcessError};
 use crate::settings::Settings;
 
-/// Warm-up runs.
+/// Number of warm-up runs.
 pub(super) const WARM_UPS: usize = 1;
 
 /// A recording that could not be measured, and its error.
@@ -19,18 +19,18 @@ pub(super) type FailedRecording = (PathBuf, StageError);
 /// Measurements of one combination.
 #[derive(Debug)]
 pub(super) struct Measurement {
-    /// Times of the whole stage on all recordings.
+    /// Times of the stage on all recordings, one per run.
     pub(super) runs: Runs<()>,
-    /// Recordings that did not fail, in the fastest run: path, length in seconds, seconds of the stage.
+    /// Recordings that did not fail, in the fastest run: path, length in seconds, seconds in the stage.
     pub(super) recordings: Vec<(PathBuf, f64, f64)>,
     pub(super) failed: Vec<FailedRecording>,
     /// Device work of the fastest run, summed over all processes.
     pub(super) device: Option<DeviceWork>,
-    /// Seconds of the slowest process to load the model.
+    /// Time in which the slowest process loaded the model, in seconds.
     pub(super) load_s: Option<f64>,
-    /// MiB of all processes together before the stage started.
+    /// Memory of all processes together before the stage started, in MiB.
     pub(super) before_mib: Option<f64>,
-    /// Peak MiB of all processes together.
+    /// Peak memory of all processes together, in MiB.
     pub(super) peak_mib: Option<f64>,
 }
 
@@ -88,7 +88,7 @@ impl Measurement {
         }
     }
 
-    /// Total seconds of the recordings that did not fail.
+    /// Total length of the recordings that did not fail, in seconds.
     pub(super) fn audio_s(&self) -> f64 {
         self.recordings.iter().map(|(_, audio_s, _)| audio_s).sum()
     }
@@ -97,14 +97,14 @@ impl Measurement {
         self.runs.times_real_time(self.audio_s())
     }
 
-    /// A percentile of the seconds per recording; none if all failed.
+    /// A percentile of the seconds per recording; `None` if all failed.
     pub(super) fn recording_s(&self, percent: f64) -> Option<f64> {
         let seconds: Vec<f64> = self.recordings.iter().map(|(.., seconds)| *seconds).collect();
         percentile(&seconds, percent)
     }
 }
 
-/// Distributes the recordings over `count` processes: longest first, each to the process with the least audio.
+/// Distributes the recordings over the processes, longest first, each to the process with the least audio.
 fn shares(inputs: &[Input], processes: usize) -> Vec<Vec<&Input>> {
     let mut shares: Vec<(f64, Vec<&Input>)> = vec![(0.0, Vec::new()); processes];
     for input in inputs {
@@ -116,10 +116,10 @@ fn shares(inputs: &[Input], processes: usize) -> Vec<Vec<&Input>> {
     shares.into_iter().map(|(_, share)| share).collect()
 }
 
-/// Speeds within this many percent of each other count as equal.
+/// Speeds that differ by at most this percentage are considered equal.
 pub(super) const MARGIN_PERCENT: f64 = 2.0;
 
-/// The combination with the least memory among those within the margin of the fastest; the faster one on a tie.
+/// The combination with the least memory among those within the margin of the fastest. Ties go to the faster one.
 pub(super) fn recommended<'a>(
     measured: impl Iterator<Item = (&'a Combination, &'a Measurement)>,
 ) -> Option<(&'a Combination, &'a Measurement)> {
@@ -129,7 +129,7 @@ pub(super) fn recommended<'a>(
     measured.get(best).copied()
 }
 
-/// Index of the best of (times real time, MiB); unknown memory counts as the largest.
+/// Index of the best (times real time, MiB). Unknown memory counts as the largest.
 fn choose(figures: &[(f64, Option<f64>)]) -> Option<usize> {
     let fastest = figures.iter().map(|(times, _)| *times).max_by(f64::total_cmp)?;
     let near = |(_, (times, _)): &(usize, &(f64, Option<f64>))| *times >= fastest * (1.0 - MARGIN_PERCENT / 100.0);

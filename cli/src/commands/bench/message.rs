@@ -8,11 +8,11 @@ use stage_core::{DeviceId, StageError, StageName};
 
 use crate::settings::Settings;
 
-/// Messages to a process. It exits when its standard input closes.
+/// Messages to a measuring process, which exits when its standard input closes.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum ToProcess {
-    /// Compute the artifacts of the stages before this one; the reply is [`FromProcess::Prepared`].
+    /// Compute the artifacts of the stages before the measured one; the reply is [`FromProcess::Prepared`].
     Prepare(Task),
     /// Prepare to run the stage; the reply is [`FromProcess::Ready`].
     Measure(Task),
@@ -20,7 +20,7 @@ pub(super) enum ToProcess {
     Run,
 }
 
-/// The work of a process.
+/// The task of a process.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(super) struct Task {
     pub(super) stage: StageName,
@@ -49,7 +49,7 @@ impl Input {
     }
 }
 
-/// Messages from a process.
+/// Messages from a measuring process.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum FromProcess {
@@ -66,20 +66,20 @@ pub(super) enum FromProcess {
 /// State of a process before its first run.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub(super) struct Ready {
-    /// Seconds to load the model onto the device (transcribe).
+    /// Time to load the model onto the device, in seconds (transcribe).
     pub(super) load_s: Option<f64>,
-    /// Resident memory before the stage started: the program and the decoded recordings.
+    /// Resident memory before the stage started, in MiB: the program and the decoded recordings.
     pub(super) before_mib: Option<f64>,
 }
 
 /// One run of the stage on all recordings.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(super) struct Ran {
-    /// Seconds of each recording, in task order.
+    /// Seconds for each recording, in task order.
     pub(super) recordings: Vec<Result<f64, StageError>>,
     /// Device work (transcribe).
     pub(super) device: Option<DeviceWork>,
-    /// Peak resident memory since the stage started.
+    /// Peak resident memory since the stage started, in MiB.
     pub(super) peak_mib: Option<f64>,
 }
 
@@ -88,6 +88,6 @@ pub(super) struct Ran {
 pub(super) struct DeviceWork {
     /// Windows sent to the device, including those decoded again.
     pub(super) windows: usize,
-    /// Largest number of windows in flight.
+    /// Maximum number of windows in flight.
     pub(super) windows_at_once: usize,
 }

@@ -33,7 +33,7 @@ use crate::settings::Settings;
 use crate::signals;
 
 pub(crate) fn bench(args: &BenchStageArgs) -> Result<Exit, Failure> {
-    signals::end_when_interrupted().context("signals cannot be caught")?;
+    signals::end_when_interrupted().context("the signal handlers cannot be installed")?;
     let base = Settings::from_args(&args.stages).map_err(Failure::usage)?;
     let inputs = inputs::find(&args.inputs).map_err(Failure::usage)?;
     let (checked, first, about) = check(Combination::all(args, &base.model)?, args, &base)?;
@@ -63,10 +63,11 @@ pub(crate) fn bench(args: &BenchStageArgs) -> Result<Exit, Failure> {
     Ok(report.exit())
 }
 
-/// A combination, or the reason why this build or device cannot compute it.
+/// A combination, with the reason if this build or the device cannot compute it.
 type Checked = (Combination, Result<(), String>);
 
-/// Checks every combination before anything runs. Returns the first possible one and the measured stage.
+/// Checks every combination before anything runs. Returns the first combination that can be measured, and the measured
+/// stage.
 fn check(
     combinations: Vec<Combination>,
     args: &BenchStageArgs,
@@ -92,7 +93,8 @@ fn check(
     }
 }
 
-/// Runs the earlier stages. Recordings that fail are reported and left out; the others are sorted, longest first.
+/// Runs the earlier stages. Recordings that fail are reported and left out; the others are sorted by length, longest
+/// first.
 fn prepare(
     args: &BenchStageArgs,
     base: &Settings,
@@ -131,7 +133,7 @@ fn measure(combination: &Combination, args: &BenchStageArgs, base: &Settings, pr
     }
 }
 
-/// Prints failed recordings to standard error if standard output is JSON; otherwise the table lists them.
+/// Prints failed recordings to standard error if standard output is JSON. Otherwise the table lists them.
 fn tell_failures(args: &BenchStageArgs, failed: &[FailedRecording]) {
     for (path, error) in failed.iter().filter(|_| args.json) {
         eprintln!("{}: {error}", path.display());

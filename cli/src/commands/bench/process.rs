@@ -22,7 +22,7 @@ pub(super) enum ProcessError {
     Broken(String),
 }
 
-/// A process, killed when this is dropped.
+/// A measuring process, which is killed on drop.
 pub(super) struct Process {
     child: Child,
     stdin: ChildStdin,
@@ -62,7 +62,7 @@ impl Process {
         self.say(&ToProcess::Run)
     }
 
-    /// Waits for the end of the run.
+    /// Waits for the run to end.
     pub(super) fn ran(&mut self) -> Result<Ran, ProcessError> {
         match self.reply()? {
             FromProcess::Ran(ran) => Ok(ran),
@@ -70,8 +70,8 @@ impl Process {
         }
     }
 
-    /// Starts the process in its own process group: an interrupt ends `bench`, and with it the process's standard
-    /// input.
+    /// Starts the process in its own process group, so that an interrupt reaches only `bench`. When `bench` exits, it
+    /// closes the process's standard input, and the process exits too.
     fn start(device: &DeviceId, threads: usize) -> Result<Self, ProcessError> {
         let program = std::env::current_exe().map_err(ProcessError::Start)?;
         let mut command = Command::new(program);
@@ -108,7 +108,7 @@ impl Process {
         }
     }
 
-    /// The exit status of a process that closed its pipes.
+    /// The exit status of a process that has closed its pipes.
     fn end(&mut self) -> ProcessError {
         match self.child.wait() {
             Ok(status) => match (status.code(), status.signal()) {
@@ -122,7 +122,7 @@ impl Process {
 
 impl Drop for Process {
     fn drop(&mut self) {
-        // Both calls fail only for a process that has been reaped.
+        // Both calls fail only if the process has already been reaped.
         drop(self.child.kill());
         drop(self.child.wait());
     }

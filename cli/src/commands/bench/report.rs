@@ -14,7 +14,7 @@ use crate::exit::Exit;
 use crate::stages;
 use crate::table::clock;
 
-/// A larger spread of the runs, in percent, gives a warning.
+/// A spread of the runs above this percentage gives a warning.
 const STEADY_PERCENT: f64 = 10.0;
 
 /// The measured stage with its settings.
@@ -70,7 +70,7 @@ impl Report {
         })
     }
 
-    /// The best settings overall and per precision; none with fewer than two combinations.
+    /// The best settings overall and per precision; `None` with fewer than two combinations.
     fn recommendations(&self) -> Option<Recommendations<'_>> {
         if !stages::on_device(self.about.step.stage) || self.measured().count() < 2 {
             return None;
@@ -166,14 +166,15 @@ impl Report {
     fn legend(&self) -> Vec<String> {
         let mut lines: Vec<String> = vec![
             "x real time: seconds of audio per second of this stage, without the earlier stages".into(),
-            "spread: how much longer the slowest run took; median s, 95 % s: seconds per recording, in parallel".into(),
+            "spread: slowest run compared with the fastest; median s, 95 % s: seconds per recording, in parallel"
+                .into(),
             "peak MiB: peak resident memory during the stage; before MiB: the program and decoded recordings".into(),
         ];
         lines.extend(self.caveats());
         lines
     }
 
-    /// Caveats of the figures.
+    /// Limitations of the measurements.
     fn caveats(&self) -> Vec<String> {
         let never_full = self.measured().filter_map(|(combination, measurement)| {
             let (work, batch) = (measurement.device?, combination.device_batch_size);
@@ -297,12 +298,12 @@ impl Report {
     }
 }
 
-/// A recording in the fastest run.
+/// A recording, as measured in the fastest run.
 fn recording((path, audio_s, stage_s): &(PathBuf, f64, f64)) -> Value {
     json!({"path": path, "audio_s": audio_s, "stage_s": stage_s})
 }
 
-/// Formats about three significant digits.
+/// Formats a number with about three significant digits.
 fn short(value: Option<f64>) -> String {
     match value {
         None => "-".into(),

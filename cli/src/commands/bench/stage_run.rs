@@ -11,15 +11,15 @@ use stage_core::{ArtifactName, Artifacts, ErrorClass, Runner, StageError, StageN
 use super::device_run;
 use super::message::DeviceWork;
 
-/// A recording's artifact and the time of the stage.
+/// The outputs of a stage for one recording, and the time that they took.
 #[derive(Debug)]
 pub(super) struct Made {
     pub(super) seconds: f64,
-    /// The artifact as JSON; none for decode if it is measured alone.
+    /// Artifacts as JSON; empty for decode if it is measured alone.
     pub(super) bodies: Vec<(ArtifactName, String)>,
 }
 
-/// Resources of the stages.
+/// Parallelism of the stages.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Width {
     /// CPU threads.
@@ -34,7 +34,7 @@ pub(super) type StageRun = (Vec<Result<Made, StageError>>, Option<DeviceWork>);
 /// Runs a stage on items that have its inputs; each item keeps its artifact.
 ///
 /// # Errors
-/// A device failure, which says nothing about any recording.
+/// A device failure, which cannot be attributed to a recording.
 pub(super) fn run(stage: &dyn Runner, items: &[Artifacts], width: Width) -> Result<StageRun, StageError> {
     if let Some(device) = stage.device() {
         let (made, work) = device_run::run(&stage.spec(), device, items, width)?;
@@ -49,10 +49,10 @@ pub(super) fn run(stage: &dyn Runner, items: &[Artifacts], width: Width) -> Resu
     Ok((made, None))
 }
 
-/// Applies `work` to every item, `threads` at a time, in order; results in the order of the items.
+/// Applies `work` to every item in order, on `threads` threads. Results are in the order of the items.
 ///
-/// Uses plain threads instead of rayon's: a rayon thread would start another recording while it waits inside a stage,
-/// and the time of that recording would count twice.
+/// Uses plain threads instead of rayon, whose threads would start another recording while they wait inside a stage, so
+/// that the time of that recording would count twice.
 pub(super) fn for_each<I: Sync, T: Send + Sync>(items: &[I], threads: usize, work: impl Fn(&I) -> T + Sync) -> Vec<T> {
     let (next, results) = (AtomicUsize::new(0), Mutex::new(Vec::with_capacity(items.len())));
     thread::scope(|scope| {
@@ -76,7 +76,7 @@ pub(super) fn take_next<'a, I>(items: &'a [I], next: &AtomicUsize) -> Option<(us
     items.get(index).map(|item| (index, item))
 }
 
-/// Converts a panic into the failure of one recording.
+/// Converts a panic into a failure of one recording.
 pub(super) fn guarded<T>(stage: StageName, work: impl FnOnce() -> Result<T, StageError>) -> Result<T, StageError> {
     catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|panic| {
         let text = panic.downcast_ref::<String>().map(String::as_str).or_else(|| panic.downcast_ref::<&str>().copied());

@@ -1,5 +1,5 @@
-//! The hidden `bench-worker`: measures one combination in its own process, so that memory and caches of one combination
-//! do not affect the next.
+//! The hidden `bench-worker`: measures one combination in a separate process, so that memory and caches do not affect
+//! the next combination.
 
 use std::io::{self, BufRead, Write};
 use std::process;
@@ -20,8 +20,7 @@ use super::stage_run::{self, StageRun, Width, for_each};
 use crate::exit::{Exit, Failure};
 use crate::stages::{self, Context as StageContext};
 
-/// Memory for decoded samples of all recordings together; the samples of further recordings go to unlinked temporary
-/// files.
+/// Memory for the decoded samples of all recordings together, in bytes. Further samples go to unlinked temporary files.
 const SAMPLES_BUDGET_BYTES: u64 = 1 << 30;
 
 /// An item, or the error that excludes it.
@@ -43,7 +42,7 @@ pub(crate) fn worker() -> Result<Exit, Failure> {
     }
 }
 
-/// Messages on standard input. The process exits at once when standard input closes, because `bench` has ended.
+/// Reads messages from standard input. The process exits at once when it closes, because `bench` has ended.
 fn read_stdin() -> Receiver<ToProcess> {
     let (sender, messages) = channel();
     thread::spawn(move || {
@@ -119,7 +118,7 @@ fn measure(task: Task, messages: &Receiver<ToProcess>) -> anyhow::Result<()> {
     let load_s = measured.device().map(load).transpose()?;
     say(&FromProcess::Ready(Ready { load_s, before_mib }))?;
     loop {
-        // A stage runs once per item: each run has its own items.
+        // A stage runs once per item, so each run gets new items.
         let sound = sound(&items);
         let Ok(ToProcess::Run) = messages.recv() else { bail!("only runs are expected once the process is ready") };
         let (made, device) = stage_run::run(measured, &sound, width)?;
@@ -134,13 +133,13 @@ fn measure(task: Task, messages: &Receiver<ToProcess>) -> anyhow::Result<()> {
     }
 }
 
-/// Whether an artifact is made again where it is read: the decoder's samples.
+/// Whether an artifact is computed again wherever it is read: the decoder's samples.
 fn is_transient(name: ArtifactName) -> bool {
     Decoder::SPEC.artifacts().any(|(artifact, stored)| artifact == name && !stored)
 }
 
 fn build(task: &Task) -> anyhow::Result<(Runners, Width)> {
-    // The kernels of the CPU run on rayon's global pool.
+    // The CPU kernels run in rayon's global pool.
     rayon::ThreadPoolBuilder::new()
         .num_threads(task.threads)
         .build_global()
@@ -155,7 +154,7 @@ fn load(device: &dyn DeviceRunner) -> Result<f64, StageError> {
     Ok(start.elapsed().as_secs_f64())
 }
 
-/// Decodes all items: into memory up to the budget, the others into temporary files.
+/// Decodes all items: into memory up to the budget, then into temporary files.
 fn decode(task: &Task, items: &mut [Opened], width: Width) -> Result<(), StageError> {
     let mut left_bytes = SAMPLES_BUDGET_BYTES;
     let in_memory = task.recordings.iter().take_while(|input| {
@@ -191,7 +190,7 @@ fn keep(
     Ok(bodies)
 }
 
-/// Those that have not failed.
+/// The items that have not failed.
 fn sound(items: &[Opened]) -> Vec<Artifacts> {
     items.iter().flatten().cloned().collect()
 }

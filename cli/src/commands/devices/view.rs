@@ -1,4 +1,4 @@
-//! Formats GPUs as a table, lines or JSON. A value that cannot be read is `unknown`, with its reason.
+//! Formats GPUs as a table, lines or JSON. A value that cannot be read is shown as `unknown`, with its reason.
 
 use comfy_table::{Cell, CellAlignment};
 use scheduler::devices::{DeviceLimits, DeviceState, Gate, GpuReport};
@@ -15,9 +15,9 @@ pub(super) struct View {
     pub(super) gpus: Vec<Gpu>,
 }
 
-/// One GPU, its last reading, and whether a run would use it.
+/// A GPU, its last reading, and whether a run would use it.
 pub(super) struct Gpu {
-    /// Its name in `--devices`.
+    /// Name in `--devices`.
     pub(super) name: String,
     report: Result<GpuReport, String>,
     gate: Gate,
@@ -49,7 +49,7 @@ impl View {
         json!({"nvml": "present", "driver": self.driver, "gpus": gpus.collect::<Vec<_>>()})
     }
 
-    /// One row per GPU, and one line per value that cannot be read.
+    /// One row per GPU, followed by one line per value that cannot be read.
     pub(super) fn table(&self) -> String {
         let mut table = table::empty(["GPU", "name", "memory", "temperature", "in use", "ECC", "Xid", "state"]);
         for gpu in &self.gpus {
@@ -71,7 +71,7 @@ impl View {
         format!("{table}\n{unknown}driver {driver}\n")
     }
 
-    /// One line per GPU, without a frame.
+    /// One line per GPU, without table borders.
     pub(super) fn lines(&self) -> Vec<String> {
         let line = |gpu: &Gpu| {
             let Shown { memory, temperature, utilization, ecc, xid, .. } = Shown::of(gpu);
@@ -98,7 +98,7 @@ impl Gpu {
         }
     }
 
-    /// Values that cannot be read, with reasons; none for a lost GPU, whose state covers them all.
+    /// Values that cannot be read, with reasons. Empty for a lost GPU, because its state implies that none can be read.
     fn unknown(&self) -> Vec<String> {
         let Ok(report) = &self.report else { return Vec::new() };
         let readings = [

@@ -14,14 +14,14 @@ use crate::args::DevicesArgs;
 use crate::exit::{Exit, Failure};
 use crate::signals::SignalWatch;
 
-/// Longest delay before a signal is handled.
+/// Maximum delay before a signal is handled.
 const TICK: Duration = Duration::from_millis(20);
-/// Intervals without a reading after which the state is unknown.
+/// Number of intervals without a reading after which the state is unknown.
 const OVERDUE_INTERVALS: u32 = 3;
 
-/// Reads and shows the GPUs every `every_s` seconds until a signal or a closed output pipe.
+/// Reads and shows the GPUs every `every_s` seconds until a signal arrives or the output pipe closes.
 pub(super) fn watch(mut view: View, args: &DevicesArgs, every_s: f64) -> Result<Exit, Failure> {
-    let signals = SignalWatch::start().context("signals cannot be caught")?;
+    let signals = SignalWatch::start().context("the signal handlers cannot be installed")?;
     let every = Duration::from_secs_f64(every_s);
     let gpus =
         (0..view.gpus.len() as u32).map(|index| MonitoredGpu { device: device(index), key: GpuKey::Index(index) });
@@ -70,7 +70,7 @@ fn mark_overdue(view: &mut View, last: &[Instant], limit: Duration) {
     }
 }
 
-/// Where and how the GPUs are shown.
+/// The output and its format.
 enum Screen {
     Terminal,
     Lines,
@@ -92,7 +92,7 @@ impl Screen {
         match self {
             Self::Json => writeln!(out, "{}", machine(&view.json()))?,
             Self::Lines => view.lines().iter().try_for_each(|line| writeln!(out, "{now}  {line}"))?,
-            // Redraw from the top; clear the rest of each line and everything below the last.
+            // Redraw from the top. Clear the rest of each line and everything below the last one.
             Self::Terminal => {
                 let text = format!("{now}\n{}", view.table()).replace('\n', "\x1b[K\n");
                 write!(out, "\x1b[H{text}\x1b[J")?;

@@ -9,13 +9,13 @@ pub(super) struct Exposition(String);
 /// The type of a family's values.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {
-    /// Only grows; its name ends in `_total`.
+    /// Never decreases; its name ends in `_total`.
     Counter,
     Gauge,
 }
 
 impl Exposition {
-    /// Adds a family of one name with its samples, each with its labels. A family without samples is left out.
+    /// Adds a family with its samples and their labels. A family without samples is left out.
     pub(super) fn family<const N: usize>(
         &mut self,
         name: &str,
@@ -42,12 +42,12 @@ impl Exposition {
         }
     }
 
-    /// Adds a family of one sample without labels.
+    /// Adds a family with one sample and no labels.
     pub(super) fn single(&mut self, name: &str, kind: Kind, help: &str, value: f64) {
         self.family(name, kind, help, [([], value)]);
     }
 
-    /// The page.
+    /// The text of the page.
     pub(super) fn text(self) -> String {
         self.0
     }
@@ -62,12 +62,12 @@ fn escaped(value: &str) -> String {
     value.replace('\\', r"\\").replace('"', "\\\"").replace('\n', r"\n")
 }
 
-/// A reader of the format, for tests.
+/// A parser of the format, for tests.
 #[cfg(test)]
 pub(super) mod parsed {
     use std::collections::HashMap;
 
-    /// One line of a value.
+    /// One sample.
     #[derive(Debug, Clone, PartialEq)]
     pub(in super::super) struct Sample {
         pub(in super::super) name: String,
@@ -75,7 +75,8 @@ pub(super) mod parsed {
         pub(in super::super) value: f64,
     }
 
-    /// All samples. Each must follow the HELP and TYPE lines of its family, and no family or sample comes twice.
+    /// Parses all samples. Each must follow the HELP and TYPE lines of its family, and no family or sample may occur
+    /// twice.
     pub(in super::super) fn parse(text: &str) -> Result<Vec<Sample>, String> {
         let mut kinds: HashMap<&str, &str> = HashMap::new();
         let (mut helped, mut family) = ("", "");
@@ -129,7 +130,7 @@ pub(super) mod parsed {
         Ok(Sample { name: name.to_owned(), labels, value })
     }
 
-    /// The text up to the closing quote, without its escapes, and what follows.
+    /// The text up to the closing quote with escapes resolved, and the remaining text.
     fn quoted(text: &str) -> Result<(String, &str), String> {
         let mut value = String::new();
         let mut chars = text.char_indices();

@@ -36,7 +36,7 @@ impl Metrics {
     /// Replaces the file if its content is older than two seconds.
     ///
     /// # Errors
-    /// The file cannot be written; it is as it was.
+    /// The file cannot be written; its previous content is unchanged.
     pub(crate) fn refresh(&mut self, counters: &Counters, at_s: f64, now_us: u64) -> io::Result<()> {
         if at_s - self.written_at_s < EVERY_S {
             return Ok(());
@@ -44,10 +44,10 @@ impl Metrics {
         self.write(counters, at_s, now_us)
     }
 
-    /// Replaces the file now: `at_s` seconds after the start of the run, `now_us` microseconds since 1970.
+    /// Replaces the file now. `at_s`: seconds since the start of the run; `now_us`: microseconds since 1970.
     ///
     /// # Errors
-    /// The file cannot be written; it is as it was.
+    /// The file cannot be written; its previous content is unchanged.
     pub(crate) fn write(&mut self, counters: &Counters, at_s: f64, now_us: u64) -> io::Result<()> {
         self.written_at_s = at_s;
         replace(&self.path, render(counters, at_s, now_us).as_bytes())

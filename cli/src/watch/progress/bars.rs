@@ -10,7 +10,7 @@ use scheduler::store::RecordingEntry;
 use super::lines;
 use crate::watch::counters::Counters;
 
-/// Interval between two redraws, in seconds; events are much more frequent.
+/// Interval between two redraws, in seconds. Events are much more frequent.
 const EVERY_S: f64 = 0.1;
 
 pub(super) struct Bars {

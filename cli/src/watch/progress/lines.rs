@@ -28,13 +28,13 @@ pub(super) fn summary(counters: &Counters, at_s: f64) -> String {
     )
 }
 
-/// ` 122.0x  transcribe infer call-3`, with the state before it if it is not `up`.
+/// ` 122.0x  transcribe infer call-3`, preceded by the state unless it is `up`.
 pub(super) fn worker(worker: &WorkerCounters, items: &[RecordingEntry], at_s: f64) -> String {
     let state = if worker.state == State::Up { String::new() } else { format!("{}  ", worker.state.name()) };
     format!("{:6.1}x  {state}{}", worker.speed(at_s), current_work(worker, items))
 }
 
-/// The summary and every worker, in one line.
+/// The summary and all workers, on one line.
 pub(super) fn plain(items: &[RecordingEntry], counters: &Counters, at_s: f64) -> String {
     let workers = counters.workers.iter().map(|(id, of)| format!("; {id} {}", worker(of, items, at_s).trim_start()));
     summary(counters, at_s) + &workers.collect::<String>()
@@ -69,7 +69,7 @@ pub(super) fn json(items: &[RecordingEntry], counters: &Counters, at_s: f64) -> 
     })
 }
 
-/// A JSON line that is printed at once; `event` names its kind.
+/// The JSON line of an event that is printed at once; `event` states its kind.
 pub(super) fn event(event: &Event) -> Option<Value> {
     Some(match event {
         Event::WorkerUp { worker, pid } => json!({"event": "worker_up", "worker": worker.to_string(), "pid": pid}),

@@ -14,10 +14,10 @@ use super::counters::Counters;
 use super::description::{FileFailure, label};
 use crate::args::ProgressMode as Mode;
 
-/// Seconds between plain or JSON lines.
+/// Interval between plain or JSON lines, in seconds.
 const EVERY_S: f64 = 2.0;
 
-/// Shows the audio that is done, the speed, the ETA, and the work of each worker.
+/// Shows the audio done, the speed, the ETA, and the work of each worker.
 pub(crate) struct Progress {
     view: View,
     line_at_s: f64,
@@ -31,7 +31,7 @@ enum View {
 }
 
 impl Progress {
-    /// A display of the given kind.
+    /// Creates a display of the given kind.
     pub(crate) fn new(mode: Mode, counters: &Counters) -> Self {
         let view = match mode {
             Mode::Auto if std::io::stderr().is_terminal() => View::Bars(Bars::new(counters.work.total_s())),
@@ -56,7 +56,7 @@ impl Progress {
         self.refresh(items, counters, at_s);
     }
 
-    /// A file failed.
+    /// Reports a failed file.
     pub(crate) fn failed(&self, failure: &FileFailure) {
         match &self.view {
             View::Json => eprintln!("{}", lines::file_failed(failure)),
@@ -80,7 +80,7 @@ impl Progress {
         }
     }
 
-    /// Clears the bars, or writes the last line.
+    /// Clears the bars, or prints the last line.
     pub(crate) fn finish(&mut self, items: &[RecordingEntry], counters: &Counters, at_s: f64) {
         match &self.view {
             View::Bars(bars) => bars.clear(),
@@ -89,7 +89,7 @@ impl Progress {
         }
     }
 
-    /// Events that are printed at once.
+    /// Prints events that are shown at once.
     fn remark(&self, event: &Event) {
         if let Event::Incident(incident) = event {
             let recording = incident.recording.as_ref().map(|path| path.display().to_string());

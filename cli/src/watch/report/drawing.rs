@@ -5,16 +5,16 @@ use std::fmt::Write;
 use super::format;
 use super::timeline::{Row, Timeline, kinds, sum};
 
-/// Approximate number of columns in all rows together; it limits the size of the file.
+/// Approximate number of columns in all rows together. It limits the file size.
 const COLUMNS: usize = 6000;
-/// The height of a row in inputs of the drawing.
+/// The height of a row, in units of the drawing.
 const HEIGHT: u32 = 100;
 /// Possible intervals between two ticks of the time axis, in seconds.
 const STEPS_S: [f64; 24] = [
     0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 15.0, 30.0, 60.0, 120.0, 300.0, 600.0, 900.0, 1800.0, 3600.0,
     7200.0, 14_400.0, 21_600.0, 43_200.0, 86_400.0,
 ];
-/// Largest number of ticks on the time axis.
+/// Maximum number of ticks on the time axis.
 const MARKS: f64 = 9.0;
 
 /// Maps bins to columns.
@@ -22,14 +22,14 @@ const MARKS: f64 = 9.0;
 pub(super) struct Scale {
     bins_each: usize,
     bin_us: u64,
-    /// Columns of a row.
+    /// Number of columns in a row.
     pub(super) columns: usize,
 }
 
 /// A tick of the time axis.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Mark {
-    /// From the left, in percent.
+    /// Position from the left, in percent.
     pub(super) left: String,
     pub(super) text: String,
 }
@@ -37,14 +37,14 @@ pub(super) struct Mark {
 /// The area of one kind of work in a row.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Area {
-    /// The name of its color.
+    /// Its CSS class, which sets the color.
     pub(super) class: String,
     /// SVG path data.
     pub(super) path: String,
 }
 
 impl Scale {
-    /// The scale for a run of `wall_s` seconds.
+    /// Creates the scale for a run of `wall_s` seconds.
     pub(super) fn new(timeline: &Timeline, wall_s: f64) -> Self {
         let bins = ((wall_s * 1e6 / timeline.bin_us() as f64).ceil() as usize).max(1);
         let columns = (COLUMNS / timeline.rows().count().max(1)).clamp(100, 1000);
@@ -52,7 +52,7 @@ impl Scale {
         Self { bins_each, bin_us: timeline.bin_us(), columns: bins.div_ceil(bins_each) }
     }
 
-    /// Seconds from the left end to the right.
+    /// Length of the time axis, in seconds.
     pub(super) fn length_s(&self) -> f64 {
         self.columns as f64 * self.column_us() / 1e6
     }
@@ -79,7 +79,7 @@ impl Scale {
         areas.filter(|area| !area.path.is_empty()).collect()
     }
 
-    /// The upper edge of each kind in a column.
+    /// The upper edge of each kind of work in a column.
     fn levels(&self, bins: &[Vec<f32>], threads: u32) -> Vec<u32> {
         let whole_us = self.column_us() * f64::from(threads.max(1));
         let mut below_us = 0.0;
@@ -95,7 +95,7 @@ impl Scale {
     }
 }
 
-/// Equal neighbors become one rectangle.
+/// Merges equal neighboring columns into one rectangle.
 fn path(columns: &[Vec<u32>], kind: usize) -> String {
     let edges = |levels: &Vec<u32>| (if kind == 0 { 0 } else { levels[kind - 1] }, levels[kind]);
     let mut path = String::new();

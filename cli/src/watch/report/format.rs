@@ -1,4 +1,4 @@
-//! Numbers as people read them.
+//! Formats numbers for reading.
 
 use crate::table::clock;
 
@@ -15,7 +15,7 @@ pub(super) fn count(n: u64) -> String {
     text
 }
 
-/// `0.31 s`, `42.0 s` or `1:02:03`; `0 s` where there is nothing.
+/// `0.31 s`, `42.0 s` or `1:02:03`; `0 s` for zero.
 pub(super) fn duration(seconds: f64) -> String {
     match seconds {
         s if s <= 0.0 => "0 s".to_owned(),
@@ -30,7 +30,7 @@ pub(super) fn short(seconds: f64) -> String {
     if seconds < 0.1 { format!("{:.1} ms", seconds * 1e3) } else { format!("{seconds:.2} s") }
 }
 
-/// A time on an axis with a mark every `step_s` seconds: `0.25 s`, `45 s`, `1:30` or `2:00:00`.
+/// A time on an axis with a tick every `step_s` seconds: `0.25 s`, `45 s`, `1:30` or `2:00:00`.
 pub(super) fn axis_time(seconds: f64, step_s: f64) -> String {
     match step_s {
         step if step < 0.1 => format!("{seconds:.2} s"),
@@ -40,13 +40,13 @@ pub(super) fn axis_time(seconds: f64, step_s: f64) -> String {
     }
 }
 
-/// `93 %`, or `0.4 %` where it is little. `share` is from 0 to 1.
+/// `93 %`, or `0.4 %` for small values. `share` is from 0 to 1.
 pub(super) fn percent(share: f64) -> String {
     let percent = share * 100.0;
     if percent > 0.0 && percent < 1.0 { format!("{percent:.1} %") } else { format!("{percent:.0} %") }
 }
 
-/// `123x`, or `1.2x` where it is little.
+/// `123x`, or `1.2x` for small values.
 pub(super) fn times(factor: f64) -> String {
     match factor {
         f if f < 10.0 => format!("{f:.1}×"),

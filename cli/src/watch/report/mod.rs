@@ -19,11 +19,10 @@ use super::counters::Counters;
 use super::description::FileFailure;
 use crate::replace::replace;
 
-/// Largest number of listed incidents and failures; all are counted.
+/// Maximum number of listed incidents and of listed failures. All of them are counted.
 const LISTED: usize = 500;
 
-/// Collects the timeline, incidents and failures in order. Memory stays small for any number of
-/// recordings.
+/// Collects the timeline, incidents and failures in order. Memory is bounded for any number of recordings.
 #[derive(Debug)]
 pub(crate) struct Report {
     began_us: u64,
@@ -39,17 +38,18 @@ struct List<T> {
     more: u64,
 }
 
-/// The command and its result.
+/// The command and how it ended.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct RunInfo<'a> {
     pub(crate) command: &'a str,
     pub(crate) ending: &'a Ending,
-    /// How long the run took, in seconds.
+    /// Duration of the run, in seconds.
     pub(crate) wall_s: f64,
 }
 
 impl Report {
-    /// The run started `began_us` microseconds after 1970, with unreadable files.
+    /// Starts a report. `began_us` is the start of the run in microseconds since 1970; `unreadable` files failed before
+    /// it.
     pub(crate) fn new(began_us: u64, unreadable: &[Failure]) -> Self {
         let mut failures = List::default();
         for failure in unreadable {
@@ -71,7 +71,7 @@ impl Report {
         }
     }
 
-    /// A file failed.
+    /// Adds a failed file.
     pub(crate) fn failed(&mut self, failure: FileFailure) {
         self.failures.push(failure);
     }

@@ -1,4 +1,4 @@
-//! The data of the template, with all numbers formatted as text.
+//! The data for the template, with all numbers formatted as text.
 
 use askama::Template;
 use scheduler::coordinator::WorkerId;
@@ -16,7 +16,7 @@ use crate::watch::counters::{Counters, StageCounters};
 use crate::watch::description::{FileFailure, label};
 use crate::watch::workers::WorkerCounters;
 
-/// Files in the table of the slowest.
+/// Number of files in the table of slowest files.
 const SLOWEST: usize = 20;
 
 /// The whole page.
@@ -45,7 +45,7 @@ pub(super) struct Page<'a> {
     slowest: Vec<SlowRow>,
 }
 
-/// A number with its name.
+/// A named number.
 struct Fact {
     name: &'static str,
     value: String,
@@ -75,7 +75,7 @@ struct WorkerRow {
 
 struct StageRow {
     name: &'static str,
-    /// The class that gives it its color.
+    /// CSS class, which sets the color.
     class: String,
     committed: String,
     reused: String,
@@ -261,7 +261,7 @@ fn slow(item: &RecordingEntry, worked_s: f64) -> SlowRow {
     }
 }
 
-/// Hours with two digits; below a minute, seconds.
+/// Hours with two decimals; below a minute, seconds.
 fn hours(seconds: f64) -> String {
     if seconds < 60.0 { format!("{seconds:.1} s") } else { format!("{:.2} h", seconds / 3600.0) }
 }

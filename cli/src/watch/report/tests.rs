@@ -9,7 +9,7 @@ use stage_core::{ErrorClass, StageError};
 use super::*;
 use crate::watch::samples::{self, ALIGN, DECODE, FORENSICS, SEGMENT, TRANSCRIBE, incident, item, span, worker};
 
-/// A sample run, as counted and reported.
+/// A sample run, with its counters and report.
 struct SampleRun {
     counters: Counters,
     report: Report,
@@ -52,7 +52,7 @@ fn page_of_26_hours_on_eight_workers_is_smaller_than_two_megabytes() {
         let mut at_us = 0;
         let mut turn = 0;
         while at_us < wall_us {
-            // Lengths that never repeat, so that no two columns are alike.
+            // Durations that do not repeat, so that no two columns are equal.
             let busy_us = 700_000 + (at_us * 7919 + u64::from(n) * 104_729) % 2_500_000;
             let cpu = span(Lane::Cpu, 0, stages[turn % 4], 1, 0, at_us..at_us + busy_us / 3);
             let device = span(Lane::Device, 0, TRANSCRIBE, 1, 8, at_us..at_us + busy_us);

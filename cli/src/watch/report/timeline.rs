@@ -9,40 +9,40 @@ use stage_core::{StageName, StageSpec};
 use crate::stages;
 use crate::watch::workers::is_load;
 
-/// Largest number of bins per row; beyond it, pairs of bins are merged.
+/// Maximum number of bins per row; beyond it, pairs of bins are merged.
 const BINS: u64 = 2048;
 /// Initial length of a bin, in microseconds.
 const FIRST_BIN_US: u64 = 1000;
-/// Colors of stages; with more stages the first ones are used again.
+/// Number of stage colors. With more stages, colors are reused from the first one.
 const COLORS: usize = 8;
 
-/// What a lane can be busy with: a stage, or the load of models.
+/// What a lane can be busy with: a stage, or loading models.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Kind {
-    /// The class that gives it its color.
+    /// CSS class, which sets the color.
     pub(super) class: String,
     pub(super) name: &'static str,
 }
 
-/// The stages in order, then the load of models.
+/// The stages in order, then loading of models.
 pub(super) fn kinds() -> Vec<Kind> {
     let stage = |spec: StageSpec| Kind { class: color_class(spec.name), name: spec.name.as_str() };
     let load = Kind { class: "load".to_owned(), name: "model loading" };
     stages::specs().map(stage).chain([load]).collect()
 }
 
-/// The class that gives a stage its color.
+/// CSS class for the color of a stage.
 pub(super) fn color_class(stage: StageName) -> String {
     format!("stage-{}", kind_of(stage) % COLORS)
 }
 
-/// The place of a stage among the kinds; behind all of them for one that this program does not have, which is not
+/// Index of a stage among the kinds. A stage that this program does not have gets an index after all kinds and is not
 /// drawn.
 fn kind_of(stage: StageName) -> usize {
     stages::specs().position(|spec| spec.name == stage).unwrap_or(load() + 1)
 }
 
-/// The place of the load of models.
+/// Index of model loading among the kinds.
 fn load() -> usize {
     stages::specs().count()
 }
@@ -55,7 +55,7 @@ pub(super) struct Timeline {
     rows: BTreeMap<(WorkerId, LaneOrder), Row>,
 }
 
-/// Sorts the device lane above the CPU lane.
+/// Sorts the device lane before the CPU lane.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum LaneOrder {
     Device,
@@ -65,14 +65,14 @@ pub(super) enum LaneOrder {
 /// One lane of a worker.
 #[derive(Debug, Default)]
 pub(super) struct Row {
-    /// Threads that reported work.
+    /// Number of threads that reported work.
     pub(super) threads: u32,
-    /// Microseconds of all threads by kind of work.
+    /// Microseconds of all threads per bin, by kind of work.
     pub(super) bins: Vec<Vec<f32>>,
 }
 
 impl Timeline {
-    /// An empty timeline; the run started `began_us` microseconds after 1970.
+    /// An empty timeline. `began_us` is the start of the run, in microseconds since 1970.
     pub(super) const fn new(began_us: u64) -> Self {
         Self { began_us, bin_us: FIRST_BIN_US, rows: BTreeMap::new() }
     }
@@ -87,8 +87,8 @@ impl Timeline {
         self.rows.iter().map(|((worker, lane), row)| (worker, *lane, row))
     }
 
-    /// Adds a span of a thread. Time before the start of the run or later than `now_us` microseconds after it is
-    /// left out, so that a change of the system clock does not distort the timeline.
+    /// Adds a span of a thread. Time before the start of the run, or later than `now_us` microseconds after it, is left
+    /// out, so that a change of the system clock does not distort the timeline.
     pub(super) fn add(&mut self, worker: &WorkerId, span: &TaskSpan, now_us: u64) {
         let start_us = span.start_us.saturating_sub(self.began_us);
         let end_us = span.end_us.saturating_sub(self.began_us).min(now_us);
@@ -131,7 +131,7 @@ impl Row {
     }
 }
 
-/// Merges bins.
+/// Adds up bins.
 pub(super) fn sum(bins: &[Vec<f32>]) -> Vec<f32> {
     (0..=load()).map(|kind| bins.iter().map(|bin| bin[kind]).sum()).collect()
 }

@@ -1,4 +1,4 @@
-//! Forensics' artifact: measurements, evidence and scores. Every item names its place and its sources.
+//! Forensics' artifact: measurements, evidence and scores. Every item states its position and its sources.
 
 use std::collections::BTreeMap;
 
@@ -17,11 +17,11 @@ pub struct ForensicRecord {
     pub evidence: Vec<Evidence>,
     /// Scores over the evidence.
     pub scores: Scores,
-    /// What this record does not claim, for the report.
+    /// Limits of the analysis, for the report.
     pub limits: Vec<String>,
 }
 
-// The measures are a list in the forensics crate, which also puts their shapes into the schema.
+// The forensics crate lists the measures and adds their types to the schema.
 /// The measurements of one channel.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct ChannelRecord {
@@ -39,25 +39,25 @@ pub struct Evidence {
     pub category: String,
     /// Kind inside the category (`conditional`).
     pub subcategory: String,
-    /// The rule that matched.
+    /// Rule that matched.
     pub rule: String,
-    /// How serious the rule is held to be, 0 to 1.
+    /// Severity of the rule, 0 to 1.
     pub severity: f64,
     /// The text from the first matched word to the last.
     pub text: String,
     /// Channel, from 0.
     pub channel: u16,
-    /// The speaker, where it is known.
+    /// The speaker, if known.
     pub speaker: Option<String>,
     /// Start of its first word, in seconds.
     pub start_s: f64,
     /// End of its last word, in seconds.
     pub end_s: f64,
-    /// Indices, in the aligned words, of the words that the rule matched; words that it skipped are not among them.
+    /// Indices of the aligned words that the rule matched. Words that it skipped are not included.
     pub words: Vec<u32>,
     /// Mean confidence of those words, 0 to 1.
     pub confidence: f64,
-    /// Why it does not count, where it was negated or quoted or the transcript is of low confidence; null where it
+    /// Why the match does not count: it was negated or quoted, or the transcript is of low confidence. Null if it
     /// counts.
     pub discounted: Option<String>,
 }
@@ -65,34 +65,34 @@ pub struct Evidence {
 /// An index over the evidence, not a verdict.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Scores {
-    /// Weighted mean of the categories, 0 to 100, or null with a reason where no speech was transcribed.
+    /// Weighted mean of the categories, 0 to 100, or null with a reason if no speech was transcribed.
     pub overall: Measured,
-    /// The band that it falls in, where there is a score.
+    /// Level of the overall score, if there is a score.
     pub level: Option<ScoreLevel>,
-    /// Each category's score.
+    /// Score of each category.
     pub categories: BTreeMap<String, CategoryScore>,
-    /// How much of the speech the scores rest on.
+    /// How much of the speech the scores are based on.
     pub coverage: Coverage,
 }
 
-/// The band of a score.
+/// Level of a score.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum ScoreLevel {
-    /// Under 20.
+    /// Below 20.
     Minimal,
-    /// From 20.
+    /// 20 to below 40.
     Low,
-    /// From 40.
+    /// 40 to below 60.
     Moderate,
-    /// From 60.
+    /// 60 to below 80.
     High,
-    /// From 80.
+    /// 80 and above.
     Critical,
 }
 
 impl ScoreLevel {
-    /// The band that `score`, 0 to 100, falls in.
+    /// The level of `score`, 0 to 100.
     #[must_use]
     pub fn of(score: f64) -> Self {
         match score {
@@ -104,7 +104,7 @@ impl ScoreLevel {
         }
     }
 
-    /// The name that it has in records and reports.
+    /// Name used in records and reports.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -122,24 +122,24 @@ impl ScoreLevel {
 pub struct CategoryScore {
     /// 0 to 100, or null with a reason.
     pub score: Measured,
-    /// The band that it falls in, where there is a score.
+    /// Level of the score, if there is a score.
     pub level: Option<ScoreLevel>,
-    /// Its share in the overall score, 0 to 1.
+    /// Its weight in the overall score, 0 to 1.
     pub weight: f64,
-    /// Indices of the evidence that the score comes from, in [`ForensicRecord::evidence`].
+    /// Indices of the evidence that the score is based on, in [`ForensicRecord::evidence`].
     pub evidence: Vec<u32>,
 }
 
-/// How much of the speech was transcribed, and how surely.
+/// How much of the speech was transcribed, and with what confidence.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Coverage {
-    /// Seconds of detected speech.
+    /// Detected speech, in seconds.
     pub speech_s: f64,
-    /// Seconds of it inside reliably transcribed segments, less the words that the model marked as not understood.
+    /// Speech inside reliably transcribed segments, in seconds, without words that the model marked as not understood.
     pub transcribed_s: f64,
-    /// Seconds of it inside segments whose text is of low confidence.
+    /// Speech inside segments whose text has low confidence, in seconds.
     pub low_confidence_s: f64,
-    /// Reliably transcribed seconds over those of speech, 0 to 1, or null where there was no speech.
+    /// `transcribed_s` divided by `speech_s`, 0 to 1, or null if there was no speech.
     pub ratio: Measured,
     /// Mean confidence of the words, 0 to 1.
     pub mean_confidence: Measured,

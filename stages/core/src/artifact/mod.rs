@@ -1,4 +1,4 @@
-//! The artifacts, one file for each stage that makes them.
+//! The artifacts, one module per stage.
 
 pub mod forensics;
 mod names;

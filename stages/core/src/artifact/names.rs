@@ -10,7 +10,7 @@ impl Artifact for Recording {
     const NAME: ArtifactName = DECODE.artifact();
 }
 
-/// The samples are not stored: decode makes them again for every stage that reads them.
+/// The samples are not stored: decode computes them again for every stage that reads them.
 impl Artifact for Pcm {
     const NAME: ArtifactName = DECODE.output("samples");
 }

@@ -12,18 +12,18 @@ pub struct Recording {
     pub container: String,
     /// Codec (`pcm_s16le`, `aac`, `opus`).
     pub codec: String,
-    /// Whether the codec keeps every sample. False in records made before decode stored it.
+    /// Whether the codec is lossless. False in records from versions that did not store it.
     #[serde(default)]
     pub lossless: bool,
-    /// Sample rate of the decoder's output, before resampling.
+    /// Sample rate of the decoder's output before resampling, in Hz.
     pub sample_rate_hz: u32,
-    /// Channels of the decoder's output.
+    /// Number of channels of the decoder's output.
     pub channels: u16,
     /// Length after trimming encoder delay, padding and edits, in seconds.
     pub duration_s: f64,
     /// SHA-256 of the decoder's output before resampling: interleaved little-endian f32, trimmed.
     pub pcm_sha256: String,
-    /// How the decoder's output became the samples that the other stages read.
+    /// How the decoder's output was converted to the samples that the other stages read.
     pub pcm: PcmSource,
     /// Tags of the container (encoder, creation time), verbatim.
     pub tags: BTreeMap<String, String>,
@@ -31,16 +31,16 @@ pub struct Recording {
     pub warnings: Vec<String>,
 }
 
-/// How the decoder's output became 16 kHz PCM.
+/// How the decoder's output was converted to 16 kHz PCM.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct PcmSource {
     /// Samples per channel in the decoder's output after trimming.
     pub source_frames: u64,
     /// Samples per channel at 16 kHz.
     pub frames: u64,
-    /// Samples removed at the start: encoder delay, or an edit list's media time.
+    /// Samples per channel removed at the start: encoder delay, or the media time of an edit list.
     pub trimmed_start_frames: u64,
-    /// Samples removed at the end: padding.
+    /// Samples per channel removed at the end: padding.
     pub trimmed_end_frames: u64,
 }
 

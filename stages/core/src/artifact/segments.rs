@@ -6,18 +6,18 @@ use serde::{Deserialize, Serialize};
 /// Speech spans of every channel, packed into windows.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct SpeechSegments {
-    /// What detected the speech.
+    /// The detector that found the speech.
     pub vad: VadIdentity,
     /// Speech spans by channel, then by time; those of one channel do not overlap.
     pub spans: Vec<SpeechSpan>,
     /// Windows by channel, then by time; those of one channel do not overlap.
     pub windows: Vec<Window>,
-    /// What was detected and then left out, or might be speech and was not detected, each with its reason.
+    /// Intervals that were detected and then left out, or that might be speech and were not detected, with reasons.
     pub dropped: Vec<Dropped>,
 }
 
 impl SpeechSegments {
-    /// Windows alone, where no detector ran: the input of a model that is run by itself.
+    /// Windows without spans, for a model that runs without a detector.
     #[must_use]
     pub fn of_windows(windows: Vec<Window>) -> Self {
         let vad = VadIdentity { name: "none".to_owned(), model_sha256: None };
@@ -25,12 +25,12 @@ impl SpeechSegments {
     }
 }
 
-/// The voice activity detector behind a segmentation.
+/// The voice activity detector.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct VadIdentity {
     /// The backend's name (`silero`, `energy`, `off`).
     pub name: String,
-    /// SHA-256 of its weights, where it has any.
+    /// SHA-256 of its weights, if it has any.
     pub model_sha256: Option<String>,
 }
 
@@ -43,24 +43,24 @@ pub struct SpeechSpan {
     pub start_s: f64,
     /// End in the recording, in seconds.
     pub end_s: f64,
-    /// Mean speech probability of the detector's frames, 0 to 1; without a detector 1.
+    /// Mean speech probability of the detector's frames, 0 to 1; 1 without a detector.
     pub probability: f32,
 }
 
 /// An interval of one channel that is transcribed at once. It covers the spans `first_span..first_span + spans` of
-/// [`SpeechSegments::spans`], the pauses between them, and some of the recording before and after them. A span longer
-/// than a window is cut first.
+/// [`SpeechSegments::spans`], the pauses between them, and some audio before and after them. Spans longer than a window
+/// are cut first.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Window {
     /// Channel, from 0.
     pub channel: u16,
     /// Start in the recording, in seconds.
     pub start_s: f64,
-    /// End in the recording, in seconds; at most the model's window after the start.
+    /// End in the recording, in seconds; at most one model window after the start.
     pub end_s: f64,
     /// Index of its first span.
     pub first_span: u32,
-    /// How many spans it covers.
+    /// Number of spans that it covers.
     pub spans: u32,
 }
 
@@ -81,6 +81,6 @@ pub struct Dropped {
     pub start_s: f64,
     /// End in the recording, in seconds.
     pub end_s: f64,
-    /// Why, for people ("shorter than 0.10 s").
+    /// The reason ("shorter than 0.10 s").
     pub reason: String,
 }

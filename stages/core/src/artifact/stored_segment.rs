@@ -1,11 +1,11 @@
-//! Segments as they are stored: as they are now, or as version 0.1.0 stored them, when Whisper was the only family.
+//! Deserialization of segments in the current format and in that of version 0.1.0, when Whisper was the only family.
 
 use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value};
 
 use super::{Diagnostics, Segment, TokenGroup, TokenTiming};
 
-/// Either layout: what only one of them has is optional.
+/// Both formats: fields that only one of them has are optional.
 #[derive(Deserialize)]
 struct StoredSegment {
     channel: u16,
@@ -21,7 +21,7 @@ struct StoredSegment {
     low_confidence: Option<String>,
     token_timing: Option<TokenTiming>,
     diagnostics: Option<Diagnostics>,
-    // Of 0.1.0 alone.
+    // Only in 0.1.0.
     avg_logprob: Option<Value>,
     no_speech_prob: Option<Value>,
     #[serde(default)]
@@ -51,7 +51,7 @@ impl<'de> Deserialize<'de> for Segment {
     }
 }
 
-/// The layout of 0.1.0 in today's: `decoding` and both scores become Whisper's diagnostics.
+/// Converts the format of 0.1.0: `decoding` and both scores become Whisper's diagnostics.
 fn migrated(mut stored: StoredSegment) -> StoredSegment {
     let avg_logprob = stored.avg_logprob.take();
     let has_times = stored.decoding.remove("token_times").is_none_or(|measured| measured == Value::Bool(true));

@@ -1,4 +1,4 @@
-//! Transcribe's artifact: text with token times and scores. No field depends on the model's family but `diagnostics`.
+//! Transcribe's artifact: text with token times and scores. Only `diagnostics` depends on the model's family.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -6,18 +6,18 @@ use serde_json::{Map, Value};
 
 use super::{Dropped, Word};
 
-/// What was said, window by window.
+/// The transcribed text, window by window.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Transcript {
-    /// The model's name, for people (`embedded`, `openai/whisper-large-v3-turbo`).
+    /// Name of the model (`embedded`, `openai/whisper-large-v3-turbo`).
     pub model: String,
     /// Segments by channel, then by time.
     pub segments: Vec<Segment>,
-    /// Windows without a transcript ("no speech: probability 0.93"), beside those that segmentation dropped.
+    /// Windows without a transcript ("no speech: probability 0.93"), in addition to those that segmentation dropped.
     pub dropped: Vec<Dropped>,
 }
 
-/// The text of one window, or a part of it where the model splits windows.
+/// The text of one window, or a part of it if the model splits windows.
 #[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct Segment {
     /// Channel, from 0.
@@ -28,26 +28,26 @@ pub struct Segment {
     pub end_s: f64,
     /// The text, without surrounding white space.
     pub text: String,
-    /// Language code (`en`, `ko`); `und` where the model does not say.
+    /// Language code (`en`, `ko`); `und` if the model does not provide it.
     pub language: String,
-    /// Probability of that language in the window, 0 to 1; null where it was given and not detected.
+    /// Probability of that language in the window, 0 to 1; null if the language was given instead of detected.
     pub language_probability: Option<f32>,
     /// Geometric mean of the probabilities of the window's tokens, 0 to 1.
     pub confidence: f32,
-    /// Why the text is not reliable, where it is not.
+    /// Why the text is not reliable; null if it is reliable.
     pub low_confidence: Option<String>,
-    /// Why recognition stopped early (`token budget`, `repetition`), where it did.
+    /// Why recognition stopped early (`token budget`, `repetition`); null if it did not.
     pub cut_short: Option<String>,
-    /// How the times of the token groups were measured; null where they were not: each group spans its segment.
+    /// How the times of the token groups were measured; null if they were not: each group then spans its segment.
     pub token_timing: Option<TokenTiming>,
-    /// What only the model's family knows.
+    /// Values specific to the model's family.
     pub diagnostics: Diagnostics,
-    /// The text in token groups: joined, they are the text with its white space.
+    /// The text in token groups. Concatenated, they give the text with its white space.
     pub token_groups: Vec<TokenGroup>,
 }
 
 impl Transcript {
-    /// Whether a word belongs to a reliable segment, or to none that is known.
+    /// Whether a word belongs to a reliable segment, or to an unknown segment.
     #[must_use]
     pub fn is_reliable(&self, word: &Word) -> bool {
         self.segments.get(word.segment as usize).is_none_or(Segment::is_reliable)
@@ -55,7 +55,7 @@ impl Transcript {
 }
 
 impl Segment {
-    /// A segment of this text that no model made.
+    /// A segment with the given text that does not come from a model.
     #[must_use]
     pub fn of_text(channel: u16, (start_s, end_s): (f64, f64), text: &str, language: &str) -> Self {
         Self {
@@ -74,14 +74,14 @@ impl Segment {
         }
     }
 
-    /// Whether there is a text, without a low-confidence reason.
+    /// Whether the segment has text and no low-confidence reason.
     #[must_use]
     pub fn is_reliable(&self) -> bool {
         !self.text.is_empty() && self.low_confidence.is_none()
     }
 }
 
-/// What measured the times of tokens.
+/// How token times were measured.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum TokenTiming {
@@ -92,17 +92,17 @@ pub enum TokenTiming {
     Emissions,
 }
 
-/// What only the family of the model knows of a segment: its name, and values that its documentation describes.
+/// Values specific to a family of models: its name, and values that its documentation describes.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
 pub struct Diagnostics {
-    /// The family (`whisper`); empty for segments that no model made.
+    /// Name of the family (`whisper`); empty for segments that do not come from a model.
     pub family: String,
     /// The values by name.
     #[serde(flatten)]
     pub values: Map<String, Value>,
 }
 
-/// A language and how probable it is.
+/// A language and its probability.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct DetectedLanguage {
     /// Language code.
@@ -111,12 +111,12 @@ pub struct DetectedLanguage {
     pub probability: f32,
 }
 
-/// One token, or the few tokens that form whole characters together.
+/// One token, or several tokens that together form whole characters.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct TokenGroup {
     /// Token ids.
     pub ids: Vec<u32>,
-    /// Their text, with its leading space where it begins a word.
+    /// Their text, with its leading space if it begins a word.
     pub text: String,
     /// Start in the recording, in seconds.
     pub start_s: f64,

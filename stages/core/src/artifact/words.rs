@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 /// The words of a recording, by channel, then by time.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct AlignedWords {
-    /// How the times were found, on the whole (`ctc+energy`); each word has its own method.
+    /// The main method used to find the times (`ctc+energy`); each word states its own method.
     pub method: String,
     /// The words. Within a channel starts never decrease, each word starts before it ends, and all are inside the
     /// recording.
@@ -18,7 +18,7 @@ pub struct AlignedWords {
 pub struct Word {
     /// Channel, from 0.
     pub channel: u16,
-    /// Who speaks, where it is known.
+    /// The speaker, if known.
     pub speaker: Option<String>,
     /// The word with its punctuation, without white space.
     pub text: String,
@@ -35,22 +35,23 @@ pub struct Word {
     pub timing: Timing,
 }
 
-/// How the times of a word were found, and how surely. Older records without it read as cross-attention with energy.
+/// How the times of a word were found, and how reliable they are. Older records without it read as cross-attention with
+/// energy.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
 pub struct Timing {
     /// The method.
     #[serde(default)]
     pub method: TimingMethod,
-    /// Geometric mean of the probabilities of the word's characters over its frames, 0 to 1; null where the method has
-    /// no score.
+    /// Geometric mean of the probabilities of the word's characters over its frames, 0 to 1; null if the method has no
+    /// score.
     #[serde(default)]
     pub score: Option<f32>,
-    /// Why the alignment model that was there did not time it; null where it did, or where there was none.
+    /// Why the alignment model did not time the word; null if it did, or if no alignment model was used.
     #[serde(default)]
     pub fallback: Option<String>,
 }
 
-/// What timed a word. `+energy`: moved to the onset or offset of the sound, where one is near and clear.
+/// The method that timed a word. `+energy`: moved to the onset or offset of the sound, if one is near and clear.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 pub enum TimingMethod {
     /// The recognizer's cross-attention.
@@ -72,7 +73,7 @@ pub enum TimingMethod {
     /// The same with energy.
     #[serde(rename = "ctc+energy")]
     CtcEnergy,
-    /// As `ctc`, where the model lacks characters of the word: a wildcard stood for each of these.
+    /// As `ctc`, with a wildcard in place of each character of the word that the model lacks.
     #[serde(rename = "ctc-wildcard")]
     CtcWildcard,
     /// The same with energy.
@@ -81,7 +82,7 @@ pub enum TimingMethod {
 }
 
 impl TimingMethod {
-    /// The name that it has in records.
+    /// Name used in records.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {

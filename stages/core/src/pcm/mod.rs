@@ -1,5 +1,5 @@
-//! Decoded samples: a seekable handle over 16 kHz planes that spill to disk, so that an 11-hour call does not live in
-//! memory, and a reader at the file's own sample rate.
+//! Decoded samples: a seekable handle to 16 kHz planes that spill to disk, so that an 11-hour call does not have to fit
+//! in memory, and a reader at the file's own sample rate.
 
 mod native;
 mod writer;
@@ -35,7 +35,7 @@ enum Backing {
 }
 
 impl Pcm {
-    /// Samples that are in memory already: one vector per channel, all of one length.
+    /// Creates samples from memory: one vector per channel, all of the same length.
     ///
     /// # Panics
     /// If the channels differ in length.
@@ -46,8 +46,8 @@ impl Pcm {
         Self { channels: channels.into_iter().map(Backing::Memory).collect(), frames: frames as u64, native: None }
     }
 
-    /// The same samples with a source of the file's own rate. A recording that is at 16 kHz needs none: its planes are
-    /// the decoder's output.
+    /// The same samples with a source at the file's own rate. A recording at 16 kHz needs none: its planes are the
+    /// decoder's output.
     #[must_use]
     pub fn with_native(self, source: Arc<dyn NativeSource>) -> Self {
         Self { native: Some(source), ..self }
@@ -59,7 +59,7 @@ impl Pcm {
         self.channels.len()
     }
 
-    /// Samples in each channel.
+    /// Number of samples in each channel.
     #[must_use]
     pub const fn frames(&self) -> u64 {
         self.frames
@@ -71,13 +71,13 @@ impl Pcm {
         self.frames as f64 / f64::from(SAMPLE_RATE_HZ)
     }
 
-    /// Samples `start..start + len` of a channel, cut at the recording's end (so the result may be shorter).
+    /// Samples `start..start + len` of a channel, clipped to the recording (so the result may be shorter).
     ///
     /// # Errors
     /// The spill file could not be read.
     ///
     /// # Panics
-    /// If there is no such channel.
+    /// If the channel does not exist.
     pub fn read(&self, channel: usize, start: u64, len: usize) -> io::Result<Vec<f32>> {
         let start = start.min(self.frames);
         let len = len.min((self.frames - start) as usize);
@@ -91,31 +91,31 @@ impl Pcm {
         }
     }
 
-    /// The samples between two times in seconds, rounded to the nearest sample and cut to the recording.
+    /// The samples between two times in seconds, rounded to the nearest sample and clipped to the recording.
     ///
     /// # Errors
     /// The spill file could not be read.
     ///
     /// # Panics
-    /// If there is no such channel.
+    /// If the channel does not exist.
     pub fn read_span(&self, channel: usize, start_s: f64, end_s: f64) -> io::Result<Vec<f32>> {
         let frame = |s: f64| (s.max(0.0) * f64::from(SAMPLE_RATE_HZ)).round() as u64;
         let (start, end) = (frame(start_s), frame(end_s));
         self.read(channel, start, end.saturating_sub(start) as usize)
     }
 
-    /// Blocks of at most `len` samples of a channel, in order: for measurements that need no more than one pass.
+    /// Blocks of at most `len` samples of a channel, in order, for measurements that need only one pass.
     pub fn blocks(&self, channel: usize, len: usize) -> impl Iterator<Item = io::Result<Vec<f32>>> + '_ {
         (0..self.frames.div_ceil(len as u64)).map(move |block| self.read(channel, block * len as u64, len))
     }
 
     /// Reads the whole recording once, packet by packet, at the file's own sample rate: the decoder's output before
     /// resampling, on the same timeline as the planes (delay and padding removed, edits followed, gaps filled with
-    /// silence). Memory is bounded by one packet. Where the file is not at 16 kHz it is decoded again.
+    /// silence). Memory is bounded by one packet. A file that is not at 16 kHz is decoded again.
     ///
     /// # Errors
-    /// A [`StageError`] of decode, class `BadInput` and code `file-changed` where the file is no longer the one that
-    /// was decoded.
+    /// A [`StageError`] of decode, class `BadInput` and code `file-changed` if the file has changed since it was
+    /// decoded.
     pub fn native(&self) -> Result<NativeReader, StageError> {
         match &self.native {
             Some(source) => NativeReader::of_source(source.as_ref()),

@@ -5,7 +5,7 @@ use std::fmt;
 use super::{Pcm, SAMPLE_RATE_HZ};
 use crate::{Artifact, ErrorClass, StageError};
 
-/// Frames per packet where the packets are read from 16 kHz planes.
+/// Frames per packet when packets are read from 16 kHz planes.
 const PLANE_PACKET_FRAMES: usize = 1 << 16;
 
 /// Consecutive frames at the file's own sample rate.
@@ -20,7 +20,7 @@ pub struct NativePacket {
 }
 
 impl NativePacket {
-    /// Samples in each channel.
+    /// Number of samples in each channel.
     #[must_use]
     pub fn frames(&self) -> usize {
         self.samples.len() / self.channels
@@ -35,23 +35,22 @@ impl NativePacket {
 /// The packets of one recording, in order.
 pub type NativePackets = Box<dyn Iterator<Item = Result<NativePacket, StageError>> + Send>;
 
-/// A recording that can be decoded again: the implementation of [`Pcm::native`], which decode provides.
+/// A recording that can be decoded again. Decode implements it; [`Pcm::native`] uses it.
 pub trait NativeSource: fmt::Debug + Send + Sync {
     /// The file's own sample rate, in Hz.
     fn sample_rate_hz(&self) -> u32;
 
-    /// The file's channels, as many as the planes of its [`Pcm`].
+    /// Number of channels of the file, equal to the number of planes of its [`Pcm`].
     fn channels(&self) -> usize;
 
-    /// Starts to decode from the beginning.
+    /// Starts decoding from the beginning.
     ///
     /// # Errors
     /// A [`StageError`] of decode.
     fn packets(&self) -> Result<NativePackets, StageError>;
 }
 
-/// One pass over a recording at the file's own sample rate: an iterator over [`NativePacket`]s. After an error it gives
-/// nothing more.
+/// One pass over a recording at the file's own sample rate: an iterator over [`NativePacket`]s. It ends after an error.
 pub struct NativeReader {
     sample_rate_hz: u32,
     channels: usize,
@@ -78,7 +77,7 @@ impl NativeReader {
         self.sample_rate_hz
     }
 
-    /// Channels of the packets.
+    /// Number of channels of the packets.
     #[must_use]
     pub const fn channels(&self) -> usize {
         self.channels
@@ -140,7 +139,7 @@ mod tests {
         assert_eq!(Pcm::from_channels(vec![]).native().unwrap().count(), 0);
     }
 
-    /// Three packets, of which the second fails.
+    /// Three packets. Reading the second one fails.
     #[derive(Debug)]
     struct Failing;
 

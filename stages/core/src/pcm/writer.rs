@@ -1,4 +1,4 @@
-//! Collecting the planes of a [`Pcm`] block by block.
+//! Builds the planes of a [`Pcm`] block by block.
 
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use super::{Backing, Pcm};
 
-/// Collects samples block by block; moves to temporary files when they outgrow the memory budget.
+/// Collects samples block by block, and moves them to temporary files when they exceed the memory budget.
 #[derive(Debug)]
 pub struct PcmWriter {
     channels: Vec<Sink>,
@@ -22,7 +22,7 @@ enum Sink {
 }
 
 impl PcmWriter {
-    /// A writer for `channels` channels that holds at most `budget_bytes` in memory and spills into `spill_dir`.
+    /// A writer for `channels` channels that keeps at most `budget_bytes` in memory and spills into `spill_dir`.
     #[must_use]
     pub fn new(channels: usize, budget_bytes: u64, spill_dir: &Path) -> Self {
         Self {
@@ -33,7 +33,7 @@ impl PcmWriter {
         }
     }
 
-    /// Appends one block: one slice per channel, all of one length.
+    /// Appends one block: one slice per channel, all of the same length.
     ///
     /// # Errors
     /// The spill file could not be created or written (for example, the disk is full).
@@ -57,13 +57,13 @@ impl PcmWriter {
         Ok(())
     }
 
-    /// Samples in each channel so far.
+    /// Number of samples in each channel so far.
     #[must_use]
     pub const fn frames(&self) -> u64 {
         self.frames
     }
 
-    /// The finished handle.
+    /// Finishes and returns the samples.
     ///
     /// # Errors
     /// The last samples could not be written.
