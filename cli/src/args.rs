@@ -301,7 +301,7 @@ pub(crate) struct BenchArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct WorkerArgs {
-    /// Service times of the simulated stages.
+    /// Simulate the stages: they take time and compute nothing.
     #[arg(long)]
     pub(crate) sim: bool,
 }
