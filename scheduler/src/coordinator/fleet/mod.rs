@@ -251,7 +251,7 @@ impl<'a> Fleet<'a> {
         }
     }
 
-    /// Suspects a device: it gets no work until it passes the health probe.
+    /// Marks a device as suspected: it gets no work until it passes the health probe.
     pub(super) fn suspect_device(&mut self, device: &DeviceId, reason: &str) {
         for state in self.workers.iter_mut().filter(|state| state.id.device == *device) {
             match state.life {
