@@ -64,7 +64,7 @@ impl Task {
 pub(crate) enum GraphError {
     #[error("item {}: {} {:?} reads {data:?}, which is neither made nor stored", .task.item, .task.stage, .task.phase)]
     MissingInput { task: Task, data: Data },
-    #[error("item {}: {} {:?} cannot hand {:?} to {} {:?}", .0.from.item, .0.from.stage, .0.from.phase, .0.data, .0.to.stage, .0.to.phase)]
+    #[error("item {}: {} {:?} cannot pass {:?} to {} {:?}", .0.from.item, .0.from.stage, .0.from.phase, .0.data, .0.to.stage, .0.to.phase)]
     TypeMismatch(Edge),
     #[error("item {item}: this worker has no stage {stage}")]
     UnknownStage { item: u64, stage: StageName },
@@ -72,7 +72,7 @@ pub(crate) enum GraphError {
     Duplicate(Task),
     #[error("item {}: {} {:?} waits for itself", .0.item, .0.stage, .0.phase)]
     Cycle(Task),
-    #[error("item {}: something waits for {} {:?}, which is not in the batch", .0.item, .0.stage, .0.phase)]
+    #[error("item {}: a task waits for {} {:?}, which is not in the batch", .0.item, .0.stage, .0.phase)]
     UnknownTask(Task),
 }
 

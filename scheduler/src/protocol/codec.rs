@@ -51,7 +51,7 @@ pub enum CodecError {
         excerpt: String,
     },
     /// The message could not be serialized to JSON.
-    #[error("a message has no JSON form: {0}")]
+    #[error("a message cannot be serialized: {0}")]
     Unwritable(serde_json::Error),
     /// The peer uses another version of the protocol.
     #[error("protocol version {found}, expected {VERSION}")]
@@ -60,10 +60,10 @@ pub enum CodecError {
         found: u32,
     },
     /// A line contains neither a message nor a chunk, or both.
-    #[error("a line holds not exactly one message or chunk")]
+    #[error("a line does not contain exactly one message or chunk")]
     Ambiguous,
     /// A chunk arrived out of order.
-    #[error("chunk {part} of {of} of message {id} came out of turn")]
+    #[error("chunk {part} of {of} of message {id} arrived out of order")]
     ChunkOutOfTurn {
         /// The number of the message.
         id: u64,
@@ -73,7 +73,7 @@ pub enum CodecError {
         of: u32,
     },
     /// The chunks that wait to be joined exceed the limit.
-    #[error("chunks hold more than {limit_bytes} bytes")]
+    #[error("chunks exceed {limit_bytes} bytes")]
     MessageTooLarge {
         /// The limit.
         limit_bytes: usize,

@@ -38,7 +38,9 @@ pub enum StoreError {
         holder: Option<LockHolder>,
     },
     /// A program other than Earwitness held the store for too long (a backup, a database browser): close it.
-    #[error("another program keeps the store locked: gave up after {waited_s:.0} s; close what has it open")]
+    #[error(
+        "another program keeps the store locked: gave up after {waited_s:.0} s; close the program that has it open"
+    )]
     Busy {
         /// How long the backend waited, in seconds.
         waited_s: f64,

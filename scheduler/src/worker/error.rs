@@ -17,10 +17,10 @@ pub enum WorkerError {
     #[error("the worker cannot start its threads: {0}")]
     Threads(#[from] rayon::ThreadPoolBuildError),
     /// The coordinator's input could not be decoded.
-    #[error("the coordinator cannot be understood: {0}")]
+    #[error("the coordinator sent a malformed message: {0}")]
     Protocol(#[from] CodecError),
     /// A message arrived before the configuration.
-    #[error("the coordinator did not begin with the configuration")]
+    #[error("the coordinator sent a message before the configuration")]
     NotConfigured,
     /// A message names a device that is not in the configuration.
     #[error("the coordinator sent a message for the unknown device slot {}", .0.0)]

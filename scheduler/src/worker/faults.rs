@@ -58,11 +58,11 @@ fn commit(kind: &FaultKind, place: FaultPlace, garble: &impl Fn()) -> Result<(),
             thread::park();
         },
         FaultKind::Garbage => garble(),
-        FaultKind::Panic => panic!("a fault was asked for"),
+        FaultKind::Panic => panic!("injected fault"),
         FaultKind::PauseMs(ms) => thread::sleep(Duration::from_millis(*ms)),
-        FaultKind::Fail(class) => return failure(*class, "a fault was asked for".to_owned()),
+        FaultKind::Fail(class) => return failure(*class, "injected fault".to_owned()),
         FaultKind::MemoryFor(most) => {
-            return failure(ErrorClass::Memory, format!("a fault was asked for: memory for {most} inputs"));
+            return failure(ErrorClass::Memory, format!("injected fault: memory for {most} inputs"));
         }
     }
     Ok(())

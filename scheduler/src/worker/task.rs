@@ -73,7 +73,7 @@ impl<N: Announce> CpuTask<N> {
                 let outputs = std::mem::take(&mut self.outputs);
                 self.made(runner, device()?.finish(&self.artifacts, outputs)?)
             }
-            Phase::Infer => Err(misplaced(stage, "a device phase came to the CPU lane")),
+            Phase::Infer => Err(misplaced(stage, "a device phase was queued in the CPU lane")),
         }
     }
 
@@ -106,7 +106,8 @@ impl<N: Announce> CpuTask<N> {
         if (in_order && emitted == more) || ticket.is_abandoned() {
             return Ok(more);
         }
-        let message = format!("{more} inputs follow {first} outputs, {emitted} were emitted, in order: {in_order}");
+        let message =
+            format!("{more} inputs follow {first} outputs, but {emitted} were emitted (in order: {in_order})");
         Err(StageError::new(stage, ErrorClass::Bug, "follow-up-inputs", message))
     }
 }

@@ -50,7 +50,7 @@ impl DeviceHealth {
         let forward = move |reading| drop(sender.send(Incoming::Device(Box::new(reading))));
         // If the thread does not start, no reading arrives, and all devices become overdue.
         let monitor = Monitor::start(gpus.library.clone(), poll, monitored, forward);
-        let monitor = monitor.inspect_err(|error| tracing::warn!(%error, "the GPUs cannot be watched")).ok();
+        let monitor = monitor.inspect_err(|error| tracing::warn!(%error, "the GPUs cannot be monitored")).ok();
         Self { watched, overdue_after: (poll * OVERDUE_POLLS).max(OVERDUE_AT_LEAST), _monitor: monitor }
     }
 

@@ -175,7 +175,7 @@ fn write(stdin: ChildStdin, messages: &Receiver<ToWorker>) {
     let mut encoder = Encoder::new(BufWriter::new(stdin));
     for message in messages {
         if let Err(error) = encoder.write(&message) {
-            tracing::debug!(%error, "a worker takes no more messages");
+            tracing::debug!(%error, "a worker accepts no more messages");
             return;
         }
     }

@@ -101,7 +101,7 @@ impl Router<'_> {
     /// Handles the result of a health probe.
     pub(super) fn probe_ended(&mut self, worker: usize, error: Option<StageError>) -> Result<(), RunError> {
         let Some(error) = error else {
-            let message = format!("the device works, in spite of: {}", self.fleet.probe_passed(worker));
+            let message = format!("the device works; reason for the probe: {}", self.fleet.probe_passed(worker));
             return self.ledger.worker_incident(IncidentKind::ProbePassed, self.fleet.id(worker), message);
         };
         self.ledger.worker_incident(IncidentKind::ProbeFailed, self.fleet.id(worker), error.to_string())?;

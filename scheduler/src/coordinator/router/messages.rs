@@ -15,7 +15,7 @@ impl Router<'_> {
     pub(super) fn handle_message(&mut self, worker: usize, message: FromWorker) -> Result<(), RunError> {
         match message {
             FromWorker::Hello { protocol, .. } if protocol != VERSION => {
-                let reason = format!("has version {protocol} of the protocol, not {VERSION}");
+                let reason = format!("uses protocol version {protocol}, expected {VERSION}");
                 self.lose(worker, &reason)?;
                 self.retire(worker, &reason)
             }
@@ -129,7 +129,7 @@ impl Router<'_> {
     fn checkpoint(&mut self, received: Received, checkpoint: NewCheckpoint) -> Result<(), RunError> {
         let Received { worker, job, artifact, .. } = received;
         if self.backlog.chain(job).fingerprint(artifact.stage()) != Some(checkpoint.fingerprint) {
-            return self.lose(worker, &format!("computed a window of {artifact} that it was not asked for"));
+            return self.lose(worker, &format!("computed a window of {artifact} that was not requested"));
         }
         self.ledger.receive(received, NewRecord::Checkpoint(checkpoint));
         Ok(())
@@ -140,7 +140,7 @@ impl Router<'_> {
         let Received { worker, job, artifact, duration_s, .. } = received;
         let NewBody { fingerprint, body, .. } = made;
         let Some((key, replace)) = self.backlog.key(job, artifact, fingerprint) else {
-            return self.lose(worker, &format!("computed the artifact {artifact}, which it was not asked for"));
+            return self.lose(worker, &format!("computed the artifact {artifact}, which was not requested"));
         };
         let (tool, device) = (self.fleet.tool(worker).clone(), self.fleet.device(worker).to_string());
         let artifact = NewArtifact { key, body, started_at_ms, duration_s, tool, device };

@@ -1,4 +1,4 @@
-//! What the gate promises, reading by reading.
+//! The gate, tested reading by reading.
 
 use stage_core::Measured;
 
@@ -51,7 +51,7 @@ impl Tried {
         tried
     }
 
-    /// The news: from, to, reason.
+    /// The reported transition: from, to, reason.
     fn read(&mut self, report: GpuReport) -> Option<(DeviceState, DeviceState, String)> {
         self.next(Ok(report))
     }
@@ -107,7 +107,10 @@ fn gate_never_admits_a_device_that_cannot_be_read() {
     for (report, reason) in [
         (Err("no driver".to_owned()), "its state is unknown: no driver"),
         (Ok(memory), "its memory is unknown: denied"),
-        (Ok(GpuReport { memory_total_bytes: Measured::of(0), ..cool() }), "its memory is unknown: it says it has none"),
+        (
+            Ok(GpuReport { memory_total_bytes: Measured::of(0), ..cool() }),
+            "its memory is unknown: NVML reports a total of 0 bytes",
+        ),
         (Ok(without_temperature()), "its temperature is unknown: no sensor"),
     ] {
         let mut gate = Tried::new();
@@ -208,7 +211,7 @@ fn gate_takes_an_uncorrected_memory_error_since_the_run_began_for_a_loss() {
     let mut gate = Tried::admitted();
     assert_eq!(gate.read(ecc(2)), None, "older ones are known");
     assert_eq!(gate.read(GpuReport { ecc_uncorrected: Measured::missing("denied"), ..cool() }), None);
-    let lost = news(Admitted, Lost, "3 uncorrected memory errors, 2 when it was trusted last");
+    let lost = news(Admitted, Lost, "3 uncorrected memory errors, 2 when last trusted");
     assert_eq!(gate.read(ecc(3)), lost);
 }
 
