@@ -269,7 +269,7 @@ pub(super) mod tests {
     fn stages_are_committed_with_their_last_artifact() {
         let mut chain = chain(&["refine", "measure"]);
         assert!(chain.committed("measure".parse().unwrap()));
-        assert!(!chain.committed("measure".parse().unwrap()), "it was stored before");
+        assert!(!chain.committed("measure".parse().unwrap()), "it is stored already");
         assert_eq!(chain.outstanding_stages().collect::<Vec<_>>(), [StageName::new("refine")]);
     }
 }

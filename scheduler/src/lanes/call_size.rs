@@ -65,7 +65,7 @@ mod tests {
         let mut size = CallSize::new(4);
         size.failed(4);
         (0..10 * PATIENCE).for_each(|_| size.completed(1));
-        assert_eq!(size.now(), 2, "a free place proves nothing");
+        assert_eq!(size.now(), 2, "the limit grows only when it is reached");
         (1..PATIENCE).for_each(|_| size.completed(2));
         assert_eq!(size.now(), 2);
         size.completed(2);
