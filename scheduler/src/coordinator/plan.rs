@@ -129,7 +129,7 @@ impl Chain {
         Some((key, self.replace.contains(&name)))
     }
 
-    /// The stored artifacts that a worker needs: the inputs of the steps, and the own artifact of a step that commits
+    /// The stored artifacts that a worker needs: the inputs of the steps, and the stored artifact of a step that commits
     /// nothing, which the worker compares with its output. An artifact that was altered in the meantime is left out.
     /// The worker then reports it as missing, and the next run computes it again.
     pub(super) fn stored(&self, store: &dyn Store) -> Result<Vec<Stored>, StoreError> {

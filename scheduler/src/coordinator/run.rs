@@ -10,8 +10,8 @@ use super::router::Router;
 use crate::store::{NewRun, RecordingEntry, RunEnd, Store};
 
 /// Brings every item up to date: reuses stored artifacts, computes the others in worker processes and commits them to
-/// the store. Starts no worker if there is nothing to compute. `observe` gets every event on the calling thread, with
-/// the store for records of its own such as exports. It must return quickly.
+/// the store. Starts no worker if there is nothing to compute. `observe` gets every event on the calling thread, and
+/// may write further records, such as exports, to the store. It must return quickly.
 ///
 /// The system kills the workers when the calling thread ends, so call this on a thread that outlives the run, such as
 /// the main thread. No worker survives the return of this function.

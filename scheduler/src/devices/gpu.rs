@@ -56,11 +56,7 @@ impl GpuReport {
     /// Why the percentage is unknown.
     pub fn memory_percent(&self) -> Result<f64, String> {
         let (total, used) = (known(&self.memory_total_bytes)?, known(&self.memory_used_bytes)?);
-        if *total == 0 {
-            Err("NVML reports a total of 0 bytes".to_owned())
-        } else {
-            Ok(*used as f64 / *total as f64 * 100.0)
-        }
+        if *total == 0 { Err("NVML reports none".to_owned()) } else { Ok(*used as f64 / *total as f64 * 100.0) }
     }
 }
 

@@ -52,9 +52,9 @@ pub struct Monitor {
 }
 
 impl Monitor {
-    /// Starts a thread that reads `gpus` now and then every `poll`, and passes each reading to `tell`. `library` is the
-    /// path of an NVML library to use instead of the driver's. If a call to NVML hangs, no more readings arrive: treat
-    /// a device whose last reading is too old as unreadable.
+    /// Starts a thread that reads `gpus` immediately and then at the interval `poll`, and passes each reading to `tell`.
+    /// `library` is the path of an NVML library to use instead of the driver's. If a call to NVML hangs, no more
+    /// readings arrive: treat a device whose last reading is too old as unreadable.
     ///
     /// # Errors
     /// An error if the thread cannot be started: treat all devices as unreadable.

@@ -13,7 +13,7 @@ const LEAST_SHARE_S: f64 = 60.0;
 /// Largest total weight of the short jobs before a long one, relative to the weight of the long one. Decoding is faster
 /// than inference by a larger factor.
 const STARTERS_SHARE: f64 = 0.25;
-/// The weight of each short job is at most that total divided by this number, so that the first is decoded quickly.
+/// Each short job weighs at most the largest total divided by this number, so that the first is decoded quickly.
 const STARTERS: f64 = 4.0;
 
 /// A queued job. The greatest entry is picked next.

@@ -1,5 +1,4 @@
-//! The worker processes and their devices: starting, monitoring, probing and retiring them. Workers are numbered from
-//! 0.
+//! Starts, monitors, probes and retires the worker processes and their devices. Workers are numbered from 0.
 
 mod health;
 mod process;
@@ -25,7 +24,7 @@ use worker::Worker;
 /// memory.
 const WAITING_MESSAGES: usize = 256;
 
-/// An occurrence that the coordinator must handle.
+/// An event that the coordinator must handle.
 #[derive(Debug)]
 pub(super) enum Notice {
     /// A worker sent a message.

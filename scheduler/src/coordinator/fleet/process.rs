@@ -50,7 +50,7 @@ pub(super) struct WorkerProcess {
     last_output: Arc<LastOutput>,
 }
 
-/// When a worker last wrote. The reading thread records this, so that a busy coordinator does not take a worker for
+/// When a worker last wrote. The reading thread records this, so that a busy coordinator does not treat a worker as
 /// silent.
 #[derive(Debug)]
 struct LastOutput {

@@ -107,10 +107,7 @@ fn gate_never_admits_a_device_that_cannot_be_read() {
     for (report, reason) in [
         (Err("no driver".to_owned()), "its state is unknown: no driver"),
         (Ok(memory), "its memory is unknown: denied"),
-        (
-            Ok(GpuReport { memory_total_bytes: Measured::of(0), ..cool() }),
-            "its memory is unknown: NVML reports a total of 0 bytes",
-        ),
+        (Ok(GpuReport { memory_total_bytes: Measured::of(0), ..cool() }), "its memory is unknown: NVML reports none"),
         (Ok(without_temperature()), "its temperature is unknown: no sensor"),
     ] {
         let mut gate = Tried::new();

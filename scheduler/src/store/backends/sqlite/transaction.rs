@@ -26,7 +26,7 @@ pub(super) fn write<T>(db: &mut Connection, mut work: impl FnMut(&Transaction<'_
     })
 }
 
-/// Runs `work`, a statement that is not allowed in a transaction, again until the database is not busy.
+/// Runs `work`, a statement that is not allowed in a transaction, and retries it while the database is busy.
 pub(super) fn outside<T>(db: &Connection, mut work: impl FnMut(&Connection) -> Result<T>) -> Result<T> {
     patiently(PATIENCE, || work(db))
 }
