@@ -129,8 +129,8 @@ impl Chain {
         Some((key, self.replace.contains(&name)))
     }
 
-    /// The stored artifacts that a worker needs: the inputs of the steps, and the stored artifact of a step that commits
-    /// nothing, which the worker compares with its output. An artifact that was altered in the meantime is left out.
+    /// The stored artifacts that a worker needs: the inputs of the steps, and for a step that commits nothing its
+    /// artifact, which the worker compares with its output. An artifact that was altered in the meantime is left out.
     /// The worker then reports it as missing, and the next run computes it again.
     pub(super) fn stored(&self, store: &dyn Store) -> Result<Vec<Stored>, StoreError> {
         let running = self.running();

@@ -52,7 +52,7 @@ pub struct Monitor {
 }
 
 impl Monitor {
-    /// Starts a thread that reads `gpus` immediately and then at the interval `poll`, and passes each reading to `tell`.
+    /// Starts a thread that reads `gpus` at once and then at the interval `poll`, and passes each reading to `tell`.
     /// `library` is the path of an NVML library to use instead of the driver's. If a call to NVML hangs, no more
     /// readings arrive: treat a device whose last reading is too old as unreadable.
     ///

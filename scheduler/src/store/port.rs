@@ -83,8 +83,8 @@ pub trait Store: fmt::Debug {
     /// Caches facts about inputs.
     fn cache_inputs(&mut self, inputs: &[(InputStat, InputFacts)]) -> Result<(), StoreError>;
 
-    /// Stores the recordings of a run with their recipes. A stored recipe of the same file is kept if it includes the new
-    /// one, so that running one stage again does not forget the others.
+    /// Stores the recordings of a run with their recipes. A stored recipe of the same file is kept if it includes the
+    /// new one, so that running one stage again does not forget the others.
     fn put_recordings(&mut self, run: RunId, recordings: &[RecordingEntry]) -> Result<(), StoreError>;
     /// All recordings, by path.
     fn recordings(&self) -> Result<Vec<RecordingEntry>, StoreError>;
