@@ -1,4 +1,5 @@
-//! What a batch costs the coordinator, a durable commit beside a raw sync of the same disk, and a worker's start.
+//! The coordinator's cost of a batch, the time of a durable commit compared with a raw sync to the same disk, and the
+//! start time of a worker.
 
 use std::fs::File;
 use std::io::Write;
@@ -14,9 +15,9 @@ use stage_core::{StageName, Tool};
 
 use crate::{load, median, row};
 
-/// Recordings in a batch.
+/// Recordings per batch.
 const BATCH: usize = 10;
-/// Bytes of an artifact: a transcript of a few minutes.
+/// Bytes per artifact, about a transcript of a few minutes.
 const BODY_BYTES: usize = 8 << 10;
 
 pub(crate) fn table() {
@@ -30,12 +31,12 @@ fn body() -> String {
     json!({"text": "x".repeat(BODY_BYTES)}).to_string()
 }
 
-/// Stages that take no time, and artifacts of a few kilobytes.
+/// Stages that take no time and produce artifacts of a few kilobytes.
 fn instant() -> SimSettings {
     SimSettings { time_scale: 1e9, ..SimSettings::default() }
 }
 
-/// Seconds until the first worker was up, and until the run ended.
+/// Seconds until the first worker was up and until the run ended.
 fn timed_run(recordings: usize) -> (f64, f64) {
     let folder = tempfile::tempdir_in(".").unwrap();
     let mut store = load::store(folder.path());
@@ -61,7 +62,7 @@ fn whole_batches() {
         let (up_s, whole_s) = timed_run(recordings);
         (whole_s - up_s) / (recordings / BATCH) as f64 * 1e3
     });
-    row("batch of 10 recordings, 50 artifacts and 10 parts: all but the stages", median(per_batch.collect()), "ms");
+    row("batch of 10 recordings, 50 artifacts, 10 checkpoints, without stages", median(per_batch.collect()), "ms");
 }
 
 /// The first of the simulated stages.
@@ -125,7 +126,7 @@ fn commits() {
     let sync_ms = raw_sync(folder.path());
     let artifacts_ms = median(artifacts);
     row("durable commit of a batch of 10 artifacts of 8 KiB", artifacts_ms, "ms");
-    row("durable commit of 10 parts of 8 KiB", median(parts), "ms");
+    row("durable commit of 10 checkpoints of 8 KiB", median(parts), "ms");
     row("raw write and sync of 80 KiB to the same disk", sync_ms, "ms");
     row("durable commit, as a multiple of the raw sync", artifacts_ms / sync_ms, "x");
 }

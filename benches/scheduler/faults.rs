@@ -12,7 +12,7 @@ use stage_core::{Phase, StageName};
 use crate::{load, median, row};
 
 const ROUNDS: usize = 5;
-/// Of the runs that hang on purpose.
+/// Heartbeat interval of the runs with injected faults.
 const HEARTBEAT: Duration = Duration::from_secs(1);
 const STALL: Duration = Duration::from_secs(2);
 
@@ -28,8 +28,8 @@ pub(crate) fn table() {
     row("a wedged device lane is noticed after its limit, plus (heartbeats)", median(wedged_s), "");
 }
 
-/// Seconds from the signal to the incident. Without a signal the device lane wedges by itself at its third call; then
-/// the seconds are those beyond the limit, from the last call that ended.
+/// Seconds from the signal to the incident. Without a signal, the device lane hangs at its third call; the result is
+/// then the time from the last completed call, less the stall limit.
 fn noticed_s(signal: Option<Signal>, timing: TimeLimits) -> f64 {
     let folder = tempfile::tempdir_in(".").unwrap();
     let mut store = load::store(folder.path());

@@ -1,4 +1,4 @@
-//! The fixed load: 183 calls of mixed lengths, as an office has them, and the plans that coordinators are given.
+//! The fixed load (183 calls of mixed lengths, as in an office) and the plans for the coordinator.
 
 use std::f64::consts::TAU;
 use std::path::Path;
@@ -10,7 +10,7 @@ use scheduler::worker::sim::{SPECS, SimSettings};
 use serde_json::json;
 use stage_core::{DeviceId, Identity, Recipe, RecipeStep, sha256_hex};
 
-/// Calls of the load.
+/// Number of calls in the load.
 pub(crate) const CALLS: usize = 183;
 const MEDIAN_S: f64 = 158.0;
 const MEAN_S: f64 = 510.0;
@@ -44,7 +44,7 @@ pub(crate) fn lengths_s() -> Vec<f64> {
     lengths(low)
 }
 
-/// A normal number by Box and Muller, over a xorshift generator.
+/// A normally distributed number (Box-Muller transform of a xorshift generator).
 fn normal(state: &mut u64) -> f64 {
     let mut uniform = || {
         *state ^= *state << 13;
@@ -56,12 +56,12 @@ fn normal(state: &mut u64) -> f64 {
     radius * angle.cos()
 }
 
-/// A new store in a folder.
+/// Creates a store in a folder.
 pub(crate) fn store(folder: &Path) -> Box<dyn Store> {
     open(&StoreUrl::file(folder.join("bench.db")), Access::Create).unwrap()
 }
 
-/// Recordings of these lengths with all five stages to make.
+/// Recordings of these lengths. All five stages are outstanding.
 pub(crate) fn planned(lengths_s: impl IntoIterator<Item = f64>) -> Vec<RecordingEntry> {
     let step = |spec| RecipeStep::new(spec, Identity::without_model(json!({"simulated": true})));
     let recipe = Arc::new(Recipe::new(SPECS.iter().map(step).collect()).unwrap());
@@ -73,7 +73,7 @@ pub(crate) fn planned(lengths_s: impl IntoIterator<Item = f64>) -> Vec<Recording
     lengths_s.into_iter().enumerate().map(item).collect()
 }
 
-/// A run on so many simulated devices; this program is the worker.
+/// The options of a run on this number of simulated devices. This program also acts as the worker.
 pub(crate) fn options(devices: u32, sim: &SimSettings) -> RunOptions {
     RunOptions {
         devices: (0..devices).map(DeviceId::Sim).collect(),

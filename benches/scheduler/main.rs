@@ -1,6 +1,6 @@
-//! What the scheduler costs and how it scales, on the real coordinator, worker processes and store. The stages are
-//! simulated: they take the time that real ones take, or none. `cargo bench -p scheduler -- NAME` runs one table:
-//! costs, faults, memory, scaling.
+//! The cost and the scaling of the scheduler, measured with the real coordinator, worker processes and store. The
+//! stages are simulated: they take as long as real stages, or no time. `cargo bench -p scheduler -- NAME` runs one
+//! table: costs, faults, memory, scaling.
 #![expect(clippy::unwrap_used, reason = "a bench that cannot measure must stop")]
 
 mod costs;

@@ -1,6 +1,6 @@
-//! Scaling over simulated devices: the real coordinator, worker processes and store, with the fixed load in compressed
-//! time. Efficiency is T1 / (N x TN), whole runs, worker starts included. The time that a device lost is printed in
-//! three parts: before its first call, between calls, and after its last one.
+//! Scaling over simulated devices: the real coordinator, worker processes and store process the fixed load in
+//! compressed time. Efficiency is T1 / (N x TN) over whole runs, including worker starts. The idle time of the devices
+//! is printed in three parts: before the first call, between calls, and after the last call.
 
 use std::collections::BTreeMap;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
@@ -19,7 +19,7 @@ struct Timed {
     wall_s: f64,
     commits: usize,
     revoked: usize,
-    /// Seconds that a device lost, on average.
+    /// Average idle time per device before the first call, in seconds.
     before_s: f64,
     between_s: f64,
     after_s: f64,
@@ -43,7 +43,7 @@ pub(crate) fn table() {
     let (calls, hours) = (lengths_s.len(), audio_s / 3600.0);
     println!("\n{calls} calls, {hours:.1} h, {windows:.0} windows; time compressed {:.1} times", sim.time_scale);
     println!(
-        "{:>8}  {:>8}  {:>10}  {:>8}  {:>10}  lost by a device before, between and after its calls",
+        "{:>8}  {:>8}  {:>10}  {:>8}  {:>10}  idle time of a device before, between and after its calls",
         "devices", "wall s", "efficiency", "commits", "revoked"
     );
     let mut one_s = f64::NAN;
@@ -94,7 +94,7 @@ fn timed(devices: u32, sim: &SimSettings, lengths_s: &[f64]) -> Timed {
         })
         .unwrap();
     let (wall_s, ended_us) = (began.elapsed().as_secs_f64(), now_us());
-    assert_eq!(outcome.artifacts_computed, items.len() * 5, "everything was made");
+    assert_eq!(outcome.artifacts_computed, items.len() * 5, "every artifact was computed");
     let mean_s = |of: &dyn Fn(&Calls) -> u64| calls.values().map(of).sum::<u64>() as f64 / calls.len() as f64 / 1e6;
     Timed {
         wall_s,

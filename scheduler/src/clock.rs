@@ -1,8 +1,8 @@
-//! One reading of both clocks: the steady one for lengths, the calendar for the record.
+//! Reads the monotonic clock for durations and the system clock for timestamps.
 
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-/// A moment.
+/// A point in time on both clocks.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Moment {
     at: Instant,
@@ -24,13 +24,13 @@ impl Moment {
         self.since_1970.as_micros() as u64
     }
 
-    /// From then to now.
+    /// Time since this moment.
     pub(crate) fn elapsed(&self) -> Duration {
         self.at.elapsed()
     }
 }
 
-/// Now, in milliseconds since 1970.
+/// The current time in milliseconds since 1970.
 pub(crate) fn now_ms() -> u64 {
     Moment::now().ms()
 }

@@ -1,4 +1,4 @@
-//! The processes: a coordinator, one worker process per device, and the store of the results.
+//! Runs stages in processes: a coordinator, one worker process per device, and the store of the results.
 //!
 //! ```text
 //! coordinator::run ── batches, acknowledgements ──> worker::serve ── CPU lane (rayon) ──┐ bounded

@@ -1,4 +1,4 @@
-//! The monitor over the fake NVML. One test, because the library follows one script a process.
+//! The monitor with the fake NVML library. There is only one test, because the library uses one script per process.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::sync::mpsc::{Receiver, channel};
@@ -13,7 +13,7 @@ fn monitored(key: GpuKey) -> MonitoredGpu {
     MonitoredGpu { device: DeviceId::Sim(7), key }
 }
 
-/// The next reading of a monitor of one GPU: its UUID, or why there is none.
+/// The next reading of a monitor of one GPU: its UUID, or the reason that it is missing.
 fn uuid(readings: &Receiver<DeviceReading>) -> Result<String, String> {
     let reading = readings.recv_timeout(PATIENCE).unwrap();
     assert_eq!(reading.device, DeviceId::Sim(7));
@@ -26,7 +26,7 @@ fn monitor_finds_gpus_by_name_or_number_and_ends_when_it_is_dropped() {
     let folder = tempfile::tempdir().unwrap();
     let script = folder.path().join("script");
     std::fs::write(&script, "0 * gpus 21\n").unwrap();
-    // SAFETY: no other thread runs yet.
+    // SAFETY: no other thread is running yet.
     unsafe { std::env::set_var(fake_nvml::SCRIPT_ENV, &script) };
     let start = |key| {
         let (tell, readings) = channel();

@@ -7,7 +7,7 @@ use stage_core::{DeviceId, Phase, StageError, StageName};
 use crate::protocol::{TaskSpan, WorkerProgress};
 use crate::store::Incident;
 
-/// A worker: its device, and its number among that device's workers.
+/// A worker: its device, and its index among the workers of that device.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct WorkerId {
     /// Its device.
@@ -25,8 +25,8 @@ impl fmt::Display for WorkerId {
     }
 }
 
-/// An event. `index` is the place in the list of [`crate::store::RecordingEntry`]s; equal recordings are computed once
-/// and share their events' `indices`.
+/// An event of a run. `index` is the index of a recording in the list of [`crate::store::RecordingEntry`]s. Equal
+/// recordings are computed once, and their events have the `indices` of all of them.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub enum Event {
@@ -37,30 +37,30 @@ pub enum Event {
         /// The stage.
         stage: StageName,
     },
-    /// A worker takes batches.
+    /// A worker is ready for batches.
     WorkerUp {
-        /// Which.
+        /// The worker.
         worker: WorkerId,
-        /// Its process.
+        /// Its process ID.
         pid: u32,
     },
-    /// A worker is alive.
+    /// A worker sent a heartbeat.
     WorkerProgress {
-        /// Which.
+        /// The worker.
         worker: WorkerId,
-        /// What its lanes have done.
+        /// The progress of its lanes.
         progress: WorkerProgress,
     },
-    /// An incident; it is in the store too.
+    /// An incident, which is also stored.
     Incident(Incident),
     /// The time spans of tasks in a worker's lanes.
     Spans {
         /// The worker.
         worker: WorkerId,
-        /// Each with the places of its recordings in the list.
+        /// The spans, each with the indices of its recordings.
         spans: Vec<(TaskSpan, Vec<usize>)>,
     },
-    /// A phase of a stage begins.
+    /// A phase of a stage started.
     StageStarted {
         /// The recordings.
         indices: Vec<usize>,
@@ -68,16 +68,16 @@ pub enum Event {
         stage: StageName,
         /// The phase.
         phase: Phase,
-        /// Where.
+        /// The worker that runs it.
         worker: WorkerId,
     },
     /// A group of artifacts and window checkpoints is about to be committed, is durable or is acknowledged.
     GroupCommit {
-        /// Which.
+        /// The point.
         point: CommitPoint,
-        /// Artifacts in the group.
+        /// Number of artifacts in the group.
         artifacts: usize,
-        /// Window checkpoints in the group.
+        /// Number of window checkpoints in the group.
         checkpoints: usize,
     },
     /// An artifact is durable.
@@ -86,9 +86,9 @@ pub enum Event {
         indices: Vec<usize>,
         /// The stage.
         stage: StageName,
-        /// Where it was made.
+        /// The worker that computed it.
         worker: WorkerId,
-        /// From the beginning of the stage's first phase to the end of its last, in seconds.
+        /// Time from the start of the stage's first phase to the end of its last, in seconds.
         duration_s: f64,
     },
     /// A window checkpoint of a stage is durable.
@@ -97,7 +97,7 @@ pub enum Event {
         indices: Vec<usize>,
         /// The stage.
         stage: StageName,
-        /// Where it was made.
+        /// The worker that computed it.
         worker: WorkerId,
         /// Seconds of audio that the window covers.
         audio_s: f64,
@@ -107,11 +107,11 @@ pub enum Event {
         /// The recording.
         index: usize,
     },
-    /// The recording failed, finally.
+    /// The recording failed and is not retried.
     ItemFailed {
         /// The recording.
         index: usize,
-        /// Why.
+        /// The error.
         error: StageError,
     },
 }

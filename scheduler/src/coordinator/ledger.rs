@@ -1,6 +1,6 @@
 //! The ledger: leases, incidents, failures and group commits in the store, and the events that report them.
 //!
-//! The results of a burst of messages become durable in one transaction, then they are acknowledged.
+//! The results of a burst of messages are committed in one transaction and acknowledged afterwards.
 
 use std::path::PathBuf;
 
@@ -16,7 +16,7 @@ use crate::store::{
     StoreError,
 };
 
-/// The caller's function for events.
+/// The caller's event handler.
 pub(super) type Observer<'a> = &'a mut dyn FnMut(Event, &mut dyn Store);
 
 /// A result that was received from a worker.
@@ -26,32 +26,32 @@ pub(super) struct Received {
     pub(super) result: ResultId,
     pub(super) lease: Lease,
     pub(super) job: usize,
-    /// The artifact, or that which a checkpoint belongs to.
+    /// The artifact, or the artifact that a checkpoint belongs to.
     pub(super) artifact: ArtifactName,
     pub(super) duration_s: f64,
     /// Seconds of audio that a checkpoint covers.
     pub(super) audio_s: f64,
 }
 
-/// A result after its commit.
+/// A result after its commit, with the outcome.
 #[derive(Debug)]
 pub(super) struct Stored {
     pub(super) received: Received,
     pub(super) outcome: Committed,
-    /// Whether it is an artifact; else it is a checkpoint.
+    /// Whether it is an artifact. Otherwise it is a checkpoint.
     pub(super) is_artifact: bool,
 }
 
-/// The results of this burst; both lists have the same order.
+/// The results of the current burst. Both lists have the same order.
 #[derive(Debug, Default)]
 struct Group {
     received: Vec<Received>,
     commits: Vec<Commit>,
-    /// Artifacts and checkpoints of the group that was committed last.
+    /// Numbers of artifacts and checkpoints in the last committed group.
     counts: (usize, usize),
 }
 
-/// The store of a run, which it alone writes to.
+/// The store of a run. Only the ledger writes to it.
 pub(super) struct Ledger<'a> {
     run: RunId,
     store: &'a mut dyn Store,
@@ -70,7 +70,7 @@ impl<'a> Ledger<'a> {
         self.run
     }
 
-    /// Artifacts that were reused, and those that were computed and committed.
+    /// Number of reused artifacts, and number of artifacts that were computed and committed.
     pub(super) const fn artifacts(&self) -> (usize, usize) {
         (self.artifacts_reused, self.artifacts_computed)
     }
@@ -125,7 +125,7 @@ impl<'a> Ledger<'a> {
         self.store.quarantine(self.run, &[entry])
     }
 
-    /// The quarantine entry of an artifact; where `retry` is asked for, it is deleted instead.
+    /// The quarantine entry of an artifact. With `retry`, the entry is deleted instead.
     pub(super) fn quarantined(
         &mut self,
         fingerprint: Fingerprint,
@@ -139,13 +139,13 @@ impl<'a> Ledger<'a> {
         Ok(entry)
     }
 
-    /// Keeps a result for the commit of this burst.
+    /// Adds a result to the group of the current burst.
     pub(super) fn receive(&mut self, received: Received, what: NewRecord) {
         self.group.commits.push(Commit { lease: received.lease, what });
         self.group.received.push(received);
     }
 
-    /// Commits the results of this burst in one transaction; they may be acknowledged when this returns.
+    /// Commits the results of the current burst in one transaction. They may be acknowledged when this returns.
     pub(super) fn commit(&mut self) -> Result<Vec<Stored>, StoreError> {
         if self.group.commits.is_empty() {
             return Ok(Vec::new());
@@ -167,7 +167,7 @@ impl<'a> Ledger<'a> {
         Ok(stored)
     }
 
-    /// The workers have the acknowledgement of the last group.
+    /// Reports that the last group was acknowledged to its workers.
     pub(super) fn acknowledged(&mut self) {
         self.at(CommitPoint::Acknowledged);
     }

@@ -1,8 +1,8 @@
-//! The coordinator: plans what is not stored, hands it to worker processes, and commits their artifacts.
+//! The coordinator: plans what is not stored, sends it to worker processes, and commits their artifacts.
 //!
-//! Three components keep their state to themselves: `fleet` (worker processes, their health, devices), `backlog` (jobs,
-//! queue, balance, bisection) and `ledger` (store, leases, group commits, incidents). The `router` passes messages
-//! between them, all on one thread.
+//! Three components have private state: `fleet` (worker processes, their health, devices), `backlog` (jobs, queue,
+//! balance, bisection) and `ledger` (store, leases, group commits, incidents). The `router` passes messages between
+//! them. All of this runs on one thread.
 
 mod backlog;
 mod event;

@@ -12,17 +12,17 @@ use stage_core::{DeviceId, Recipe, StageName};
 use crate::devices::DeviceLimits;
 use crate::protocol::Fault;
 
-/// What to compute again although it is stored.
+/// Selects the stored artifacts that are computed again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Recompute {
-    /// Nothing.
+    /// None.
     #[default]
     Nothing,
     /// One stage.
     Only(StageName),
-    /// A stage and all that read its artifacts, directly or through others.
+    /// A stage and all stages that read its artifacts, directly or through others.
     From(StageName),
-    /// Everything.
+    /// All.
     All,
 }
 
@@ -48,66 +48,67 @@ pub struct WorkerCommand {
     pub args: Vec<OsString>,
 }
 
-/// How to run.
+/// Options of a run.
 #[derive(Debug, Clone)]
 pub struct RunOptions {
-    /// No more workers are started than there is work for.
+    /// The devices to use. No more workers are started than there are recordings to process.
     pub devices: Vec<DeviceId>,
-    /// Worker processes on each device.
+    /// Number of worker processes per device.
     pub workers_per_device: u32,
-    /// The priority of the run's recordings: higher runs earlier.
+    /// Priority of the run's recordings. Higher priorities run earlier.
     pub priority: i32,
-    /// Priorities of single recordings: one for each item, in order, or empty.
+    /// Priorities of single recordings: empty, or one per item in order.
     pub priorities: Vec<i32>,
-    /// Try quarantined recordings again.
+    /// Whether quarantined recordings are tried again.
     pub retry_quarantined: bool,
-    /// Recordings in one batch, at most.
+    /// Maximum number of recordings per batch.
     pub batch_items: usize,
-    /// Inputs on a device at a time, at most.
+    /// Maximum number of inputs in flight on a device.
     pub device_batch: usize,
-    /// CPU threads that the workers share evenly, at least one each.
+    /// Total number of CPU threads. Workers share them evenly and get at least one each.
     pub threads: usize,
-    /// What to start.
+    /// How to start a worker.
     pub worker: WorkerCommand,
-    /// The settings of the worker's pipeline; opaque here.
+    /// Settings of the worker's pipeline. The scheduler does not interpret them.
     pub settings: Value,
     /// What to compute again.
     pub recompute: Recompute,
-    /// The command, for the list of runs.
+    /// The command line, stored in the list of runs.
     pub command: String,
-    /// Version of the executable, for the list of runs.
+    /// Version of the executable, stored in the list of runs.
     pub tool_version: String,
-    /// Waits and limits.
+    /// Intervals and time limits.
     pub timing: TimeLimits,
-    /// Faults that workers commit on purpose; for tests alone.
+    /// Faults that workers inject. For tests only.
     pub faults: Vec<Fault>,
-    /// How GPUs are watched; none: they are not.
+    /// How GPUs are monitored. `None` disables monitoring.
     pub gpus: Option<GpuWatch>,
 }
 
-/// How GPUs are watched.
+/// How GPUs are monitored.
 #[derive(Debug, Clone)]
 pub struct GpuWatch {
-    /// When a GPU may work.
+    /// The limits for admitting, throttling and pausing a GPU.
     pub limits: DeviceLimits,
-    /// The NVML library, where it is not the driver's.
+    /// Path of the NVML library, if it is not the driver's.
     pub library: Option<OsString>,
 }
 
-/// Waits and limits of a run.
+/// Intervals and time limits of a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct TimeLimits {
-    /// Between two heartbeats of a worker, in milliseconds. One that says nothing for 1.8 of them is killed.
+    /// Interval between two heartbeats of a worker, in milliseconds. A worker that sends no message for 1.8 heartbeats
+    /// is killed.
     pub heartbeat_ms: u64,
-    /// A worker whose device is at work and makes no step (of the engine: one token's for all units, or less) for so many
-    /// milliseconds is killed.
+    /// A worker whose device is busy but completes no step for this time is killed, in milliseconds. A step of the
+    /// engine computes at most one token for all inputs.
     pub device_stall_ms: u64,
-    /// A worker that takes longer than so many milliseconds to load its models, or for the health probe, is killed.
+    /// A worker that takes longer than this to load its models or to run the health probe is killed, in milliseconds.
     pub device_load_ms: u64,
-    /// After an interruption, how many milliseconds open recordings may take to finish.
+    /// How long recordings in progress may take to finish after an interruption, in milliseconds.
     pub grace_ms: u64,
-    /// Milliseconds before a failure of class `Transient` is tried again; doubled each time.
+    /// Delay before the first retry of a `Transient` failure, in milliseconds. It doubles with each retry.
     pub backoff_ms: u64,
 }
 
@@ -124,7 +125,8 @@ impl Default for TimeLimits {
 }
 
 impl TimeLimits {
-    /// A worker that says nothing for so long is killed: less than two heartbeats, so that it is noticed within them.
+    /// A worker that sends no message for this time is killed. It is less than two heartbeats, so that a dead worker is
+    /// noticed within two.
     #[must_use]
     pub const fn silence(&self) -> Duration {
         Duration::from_millis(self.heartbeat_ms * 9 / 5)

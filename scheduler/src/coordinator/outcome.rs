@@ -5,35 +5,35 @@ use stage_core::StageError;
 use super::event::WorkerId;
 use crate::store::{RunId, StoreError};
 
-/// The end of one recording.
+/// How the run ended for one recording.
 #[derive(Debug, Clone, PartialEq)]
 pub enum ItemEnd {
     /// All artifacts are durable.
     Done,
     /// It failed.
     Failed(StageError),
-    /// The run was interrupted before its turn; what was committed of it stays.
+    /// The run was interrupted before it was complete. Its committed artifacts stay.
     Unfinished,
 }
 
-/// The result of a run that came to its end, or was interrupted.
+/// The result of a run that finished or was interrupted.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Outcome {
-    /// Its number in the store.
+    /// The number of the run in the store.
     pub run: RunId,
-    /// Whether it was interrupted.
+    /// Whether the run was interrupted.
     pub interrupted: bool,
-    /// One for each planned item, in order.
+    /// How each item ended, in the order of the plan.
     pub items: Vec<ItemEnd>,
-    /// Stored artifacts that were reused, counted for each recording.
+    /// Number of reused artifacts, counted for each recording.
     pub artifacts_reused: usize,
-    /// Artifacts that were computed and committed; equal recordings share theirs.
+    /// Number of artifacts that were computed and committed. Equal recordings share theirs.
     pub artifacts_computed: usize,
-    /// Recordings that were revoked from a worker for another that had nothing to do.
+    /// Number of recordings that were revoked from a worker to give them to another one.
     pub revoked: usize,
 }
 
-/// Why a run could not continue. What was committed before stays.
+/// Why a run could not continue. Committed artifacts stay.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum RunError {
@@ -43,7 +43,7 @@ pub enum RunError {
     /// There is work, but no device for it.
     #[error("there is no device to work on")]
     NoDevices,
-    /// No worker could build its pipeline: a model that is missing, say.
+    /// No worker could build its pipeline, for example because a model is missing.
     #[error("no device is left to work on; the last was {worker}: {error}")]
     WorkersRefused {
         /// The last worker that was tried.
@@ -51,12 +51,12 @@ pub enum RunError {
         /// Its error.
         error: StageError,
     },
-    /// No worker stays alive.
+    /// Every worker died or was retired.
     #[error("no device is left to work on; the last was {worker}: {reason}")]
     WorkersLost {
         /// The last worker that was tried.
         worker: WorkerId,
-        /// How it ended.
+        /// Why it was lost.
         reason: String,
     },
 }

@@ -1,5 +1,5 @@
-//! From planned recordings and the store to chains of artifacts: what is reused, what is run, and which stored artifacts the
-//! steps read.
+//! Turns recordings into chains of artifacts, using the store: which artifacts are reused, which stages run, and which
+//! stored artifacts they read.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
@@ -11,21 +11,22 @@ use super::outcome::RunError;
 use crate::protocol::{Checkpoint, Step, Stored};
 use crate::store::{Lookup, RecordingEntry, Store, StoreError};
 
-/// One distinct chain of artifacts, shared by all recordings of equal bytes and recipe.
+/// A chain of artifacts, shared by all recordings with equal bytes and recipe.
 #[derive(Debug, Clone)]
 pub(super) struct Chain {
-    /// The places of its recordings in the list.
+    /// Indices of its recordings in the list.
     pub(super) indices: Vec<usize>,
     recipe: Arc<Recipe>,
-    /// The stored artifacts by name.
+    /// The fingerprints of all artifacts by name.
     fingerprints: BTreeMap<ArtifactName, Fingerprint>,
-    /// What is not stored, or is to be computed again.
+    /// The artifacts that are not stored or must be computed again.
     outstanding: BTreeSet<ArtifactName>,
-    /// What is outstanding and must overwrite a stored artifact.
+    /// The outstanding artifacts that replace a stored one.
     replace: BTreeSet<ArtifactName>,
 }
 
-/// Joins equal recordings and looks their artifacts up. A stored artifact that was altered is computed again.
+/// Groups equal recordings into chains and looks up their artifacts. A stored artifact that was altered is computed
+/// again.
 pub(super) fn chains(
     items: &[RecordingEntry],
     recompute: Recompute,
@@ -77,8 +78,8 @@ fn chain(
 }
 
 impl Chain {
-    /// The steps that make what is outstanding. A transient output is not stored: the stage that makes it runs with every
-    /// stage that reads it, and commits only what is outstanding itself.
+    /// The steps that compute the outstanding artifacts. A transient output is not stored: the stage that produces it
+    /// runs again whenever a stage that reads it runs, and commits only its own outstanding artifacts.
     pub(super) fn steps(&self) -> Vec<Step> {
         self.running().into_iter().map(|step| self.step(step)).collect()
     }
@@ -94,8 +95,8 @@ impl Chain {
         }
     }
 
-    /// The stages that run: those with something outstanding, and those whose transient outputs they read, directly or
-    /// through others.
+    /// The stages that run: those with outstanding artifacts, and those that produce transient outputs which they read,
+    /// directly or through others.
     fn running(&self) -> Vec<&RecipeStep> {
         let mut needed: BTreeSet<ArtifactName> = BTreeSet::new();
         let mut running = Vec::new();
@@ -115,8 +116,8 @@ impl Chain {
         self.fingerprints.get(&stage.artifact()).copied()
     }
 
-    /// The key of an artifact that a worker made under this fingerprint, and whether it overwrites a stored one; none if
-    /// it is not an artifact of this chain.
+    /// The key of an artifact that a worker computed under this fingerprint, and whether it replaces a stored one.
+    /// `None` if the artifact is not part of this chain.
     pub(super) fn key(
         &self,
         file_sha256: &str,
@@ -128,9 +129,9 @@ impl Chain {
         Some((key, self.replace.contains(&name)))
     }
 
-    /// The stored artifacts that a worker needs: inputs of the steps, and of a step that runs without a commit its own
-    /// artifact, which it compares. One that was altered meanwhile is left out; the worker reports it as missing, and the
-    /// next run computes it again.
+    /// The stored artifacts that a worker needs: the inputs of the steps, and for a step that commits nothing its
+    /// artifact, which the worker compares with its output. An artifact that was altered in the meantime is left out.
+    /// The worker then reports it as missing, and the next run computes it again.
     pub(super) fn stored(&self, store: &dyn Store) -> Result<Vec<Stored>, StoreError> {
         let running = self.running();
         let own = running.iter().map(|step| step.stage.artifact());
@@ -160,7 +161,7 @@ impl Chain {
         Ok(checkpoints)
     }
 
-    /// Records that an artifact is stored; true if it was the last outstanding one of its stage.
+    /// Records that an artifact was committed. Returns true if it was the last outstanding one of its stage.
     pub(super) fn committed(&mut self, name: ArtifactName) -> bool {
         let was_outstanding = self.outstanding.remove(&name);
         was_outstanding && !self.outstanding.iter().any(|other| other.stage() == name.stage())
@@ -171,7 +172,7 @@ impl Chain {
         self.outstanding.is_empty()
     }
 
-    /// The stages with something outstanding, in order.
+    /// The stages with outstanding artifacts, in order.
     pub(super) fn outstanding_stages(&self) -> impl Iterator<Item = StageName> {
         let outstanding = |step: &&RecipeStep| step.artifacts().any(|name| self.outstanding.contains(&name));
         self.recipe.steps().iter().filter(outstanding).map(|step| step.stage)
@@ -182,7 +183,7 @@ impl Chain {
         self.outstanding_stages().next().and_then(|stage| self.fingerprint(stage))
     }
 
-    /// The stage to run next; the last one where all are stored.
+    /// The stage to run next, or the last stage if all artifacts are stored.
     pub(super) fn next_stage(&self) -> StageName {
         let last = self.recipe.steps().last().map(|step| step.stage);
         self.outstanding_stages().next().or(last).unwrap_or(StageName::new("unknown"))
@@ -194,7 +195,7 @@ impl Chain {
         self.recipe.steps().iter().filter(stored).map(|step| step.stage)
     }
 
-    /// The outstanding stages that are computed from their beginning: their checkpoints are not used.
+    /// Fingerprints of the outstanding stages that are recomputed from the start, without their checkpoints.
     pub(super) fn recomputed(&self, recompute: Recompute) -> impl Iterator<Item = Fingerprint> {
         let again = recompute.stages(&self.recipe);
         self.outstanding_stages().filter(move |stage| again.contains(stage)).filter_map(|stage| self.fingerprint(stage))
@@ -210,7 +211,8 @@ pub(super) mod tests {
     use crate::store::{Access, Commit, NewArtifact, NewBatch, NewRecord, NewRun, StoreUrl, open};
     use crate::worker::sim;
 
-    /// A chain over the simulated stages (`read`, `split`, `model`, `refine`, `measure`) of which these are outstanding.
+    /// A chain over the simulated stages (`read`, `split`, `model`, `refine`, `measure`) with these artifacts
+    /// outstanding.
     pub(in crate::coordinator) fn chain(outstanding: &[&str]) -> Chain {
         let steps = sim::SPECS.iter().map(|spec| RecipeStep::new(spec, Identity::without_model(Value::Null)));
         let recipe = Arc::new(Recipe::new(steps.collect()).unwrap());
@@ -267,7 +269,7 @@ pub(super) mod tests {
     fn stages_are_committed_with_their_last_artifact() {
         let mut chain = chain(&["refine", "measure"]);
         assert!(chain.committed("measure".parse().unwrap()));
-        assert!(!chain.committed("measure".parse().unwrap()), "it was stored before");
+        assert!(!chain.committed("measure".parse().unwrap()), "it is stored already");
         assert_eq!(chain.outstanding_stages().collect::<Vec<_>>(), [StageName::new("refine")]);
     }
 }

@@ -1,4 +1,4 @@
-//! A run, from planned recordings to its outcome.
+//! Runs a plan: from a list of recordings to the outcome.
 
 use super::event::Event;
 use super::interrupt::Interrupt;
@@ -9,15 +9,15 @@ use super::plan::{self, Chain};
 use super::router::Router;
 use crate::store::{NewRun, RecordingEntry, RunEnd, Store};
 
-/// Brings every item up to date: reuses what is stored, computes the rest in worker processes and commits it to the
-/// store. Without work no worker is started. `observe` gets every event on the calling thread, with the store at hand
-/// for data of its own (exports, say); it must be quick.
+/// Brings every item up to date: reuses stored artifacts, computes the others in worker processes and commits them to
+/// the store. Starts no worker if there is nothing to compute. `observe` gets every event on the calling thread, and
+/// may write further records, such as exports, to the store. It must return quickly.
 ///
-/// Workers end with the calling thread: call this on a thread that outlives the run (the main thread does). None
-/// survives the return.
+/// The system kills the workers when the calling thread ends, so call this on a thread that outlives the run, such as
+/// the main thread. No worker survives the return of this function.
 ///
 /// # Errors
-/// [`RunError`] if the run cannot continue: report it; what is committed stays, and the next run resumes there.
+/// [`RunError`] if the run cannot continue. Committed artifacts stay, and the next run resumes from them.
 /// Failures of single recordings are in the [`Outcome`].
 pub fn run(
     items: &[RecordingEntry],

@@ -1,8 +1,8 @@
 //! A batch as a graph of (recording, stage, phase) tasks: pure data, checked before anything runs.
 //!
-//! Within a stage, phases follow each other; a stage's first phase waits for the last phase of each stage that it reads
-//! and that is run too. An input whose stage is not run must be stored. Every edge carries what its first task makes
-//! and its second reads.
+//! The phases of a stage run in order. The first phase of a stage waits for the last phase of each stage that it reads
+//! and that also runs. If the stage of an input does not run, the input must be stored. Every edge carries data that
+//! its first task produces and its second task reads.
 
 mod task;
 
@@ -17,7 +17,7 @@ use crate::protocol::{ItemJob, Step};
 use task::{Data, Edge};
 pub(crate) use task::{GraphError, Task};
 
-/// The tasks of a batch and how many others each still waits for.
+/// The tasks of a batch, and the number of unfinished tasks that each waits for.
 #[derive(Debug)]
 pub(crate) struct BatchGraph {
     graph: DiGraph<Task, ()>,
@@ -26,7 +26,7 @@ pub(crate) struct BatchGraph {
 }
 
 impl BatchGraph {
-    /// The graph of a batch's recordings, whose steps are among the stages of these specs.
+    /// Builds the graph of a batch. The steps of its recordings must be stages of these specs.
     pub(crate) fn new(items: &[ItemJob], specs: &[StageSpec]) -> Result<Self, GraphError> {
         let (mut tasks, mut edges) = (Vec::new(), Vec::new());
         for job in items {
@@ -55,7 +55,7 @@ impl BatchGraph {
         Self::of(&tasks, &edges.iter().map(|edge| (edge.from, edge.to)).collect::<Vec<_>>())
     }
 
-    /// A graph of these tasks, where the second of each edge waits for the first.
+    /// Builds a graph of these tasks. The second task of each edge waits for the first.
     fn of(tasks: &[Task], edges: &[(Task, Task)]) -> Result<Self, GraphError> {
         let mut graph = DiGraph::new();
         let mut nodes = HashMap::new();
@@ -76,7 +76,7 @@ impl BatchGraph {
         Ok(Self { graph, nodes, waits_for })
     }
 
-    /// The tasks of a recording that wait for nothing.
+    /// The tasks of a recording that wait for no other task.
     pub(crate) fn roots(&self, item: u64) -> Vec<Task> {
         let mut roots: Vec<_> = self
             .waits_for
@@ -87,7 +87,7 @@ impl BatchGraph {
         roots
     }
 
-    /// Removes a finished task and returns those that waited for it alone.
+    /// Removes a finished task and returns the tasks that were waiting only for it.
     pub(crate) fn complete(&mut self, task: Task) -> Vec<Task> {
         self.waits_for.remove(&task);
         let Some(node) = self.nodes.get(&task) else { return Vec::new() };

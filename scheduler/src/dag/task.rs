@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use stage_core::{ArtifactName, Phase, StageName, StageSpec};
 
-/// One input of scheduling.
+/// A unit of scheduling: one phase of one stage for one recording.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct Task {
     pub(crate) item: u64,
@@ -12,18 +12,18 @@ pub(crate) struct Task {
     pub(crate) phase: Phase,
 }
 
-/// What one task makes and another reads.
+/// Data that one task produces and another reads.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum Data {
-    /// One of a stage's outputs.
+    /// An output of a stage.
     Artifact(ArtifactName),
-    /// What a stage prepares for its model.
+    /// The inputs that a stage prepares for its model.
     ModelInputs(StageName),
-    /// What its model makes of it.
+    /// The outputs that its model computes from them.
     ModelOutputs(StageName),
 }
 
-/// The second task reads what the first one makes.
+/// An edge of the graph: the second task reads data that the first one produces.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Edge {
     pub(crate) from: Task,
@@ -32,7 +32,7 @@ pub(crate) struct Edge {
 }
 
 impl Task {
-    /// What it hands to the next phase of its stage.
+    /// The data that this phase passes to the next phase of its stage.
     pub(crate) const fn between(self) -> Data {
         match self.phase {
             Phase::Prepare => Data::ModelInputs(self.stage),
@@ -41,7 +41,7 @@ impl Task {
         }
     }
 
-    /// Whether it makes this data.
+    /// Whether this phase produces this data.
     fn makes(self, data: Data, spec: &StageSpec) -> bool {
         match (data, self.phase) {
             (Data::Artifact(name), Phase::Run | Phase::Finish) => spec.artifacts().any(|(output, _)| output == name),
@@ -49,7 +49,7 @@ impl Task {
         }
     }
 
-    /// What it reads.
+    /// The data that this phase reads.
     fn reads(self, spec: &StageSpec) -> Vec<Data> {
         match self.phase {
             Phase::Run | Phase::Prepare => spec.inputs.iter().map(|input| Data::Artifact(*input)).collect(),
@@ -59,12 +59,12 @@ impl Task {
     }
 }
 
-/// Why a batch makes no graph.
+/// Why the graph of a batch is invalid.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum GraphError {
     #[error("item {}: {} {:?} reads {data:?}, which is neither made nor stored", .task.item, .task.stage, .task.phase)]
     MissingInput { task: Task, data: Data },
-    #[error("item {}: {} {:?} cannot hand {:?} to {} {:?}", .0.from.item, .0.from.stage, .0.from.phase, .0.data, .0.to.stage, .0.to.phase)]
+    #[error("item {}: {} {:?} cannot pass {:?} to {} {:?}", .0.from.item, .0.from.stage, .0.from.phase, .0.data, .0.to.stage, .0.to.phase)]
     TypeMismatch(Edge),
     #[error("item {item}: this worker has no stage {stage}")]
     UnknownStage { item: u64, stage: StageName },
@@ -72,12 +72,12 @@ pub(crate) enum GraphError {
     Duplicate(Task),
     #[error("item {}: {} {:?} waits for itself", .0.item, .0.stage, .0.phase)]
     Cycle(Task),
-    #[error("item {}: something waits for {} {:?}, which is not in the batch", .0.item, .0.stage, .0.phase)]
+    #[error("item {}: a task waits for {} {:?}, which is not in the batch", .0.item, .0.stage, .0.phase)]
     UnknownTask(Task),
 }
 
-/// Checks that every edge carries what its first task makes and its second reads, and that each input of a task comes
-/// over an edge or is stored.
+/// Checks that every edge carries data that its first task produces and its second task reads, and that each input of a
+/// task comes over an edge or is stored.
 pub(super) fn check(
     tasks: &[Task],
     edges: &[Edge],

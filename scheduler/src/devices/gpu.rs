@@ -1,5 +1,5 @@
-//! A GPU: how NVML finds it, and what NVML reports of it. A reading that fails is missing with its reason: unknown,
-//! never free.
+//! A GPU: how NVML finds it, and what NVML reports about it. A value that cannot be read is missing with a reason. It
+//! counts as unknown, never as free.
 
 use serde::Serialize;
 use stage_core::Measured;
@@ -7,59 +7,60 @@ use stage_core::Measured;
 /// How NVML finds a GPU.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum GpuKey {
-    /// By its lasting name, or the beginning of it where no other GPU shares that.
+    /// By UUID, or by a prefix of the UUID that no other GPU shares.
     Uuid(String),
-    /// By NVML's number, which can differ from CUDA's.
+    /// By NVML's index, which can differ from CUDA's.
     Index(u32),
 }
 
-/// One GPU.
+/// A reading of one GPU.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct GpuReport {
-    /// It has fallen off the bus or must be reset before it can be used again; what could not be read says so too.
+    /// Whether the GPU has fallen off the bus or must be reset before it can be used again. The values that could not
+    /// be read then give this as their reason.
     pub lost: bool,
-    /// Its lasting name, as `CUDA_VISIBLE_DEVICES` takes it.
+    /// The UUID, in the form that `CUDA_VISIBLE_DEVICES` accepts.
     pub uuid: Measured<String>,
-    /// Its model.
+    /// The model of the GPU.
     pub name: Measured<String>,
-    /// Memory in bytes.
+    /// Total memory in bytes.
     pub memory_total_bytes: Measured<u64>,
-    /// Memory in use by anyone, in bytes.
+    /// Memory in use by all programs, in bytes.
     pub memory_used_bytes: Measured<u64>,
-    /// Temperature of the chip in degrees Celsius.
+    /// Temperature of the GPU in degrees Celsius.
     pub temperature_c: Measured<u32>,
-    /// Share of the last sample period in which a kernel ran, in percent.
+    /// Percentage of the last sample period in which a kernel was running.
     pub utilization_percent: Measured<u32>,
-    /// Errors of its memory that ECC could not correct, since the driver was loaded.
+    /// Number of memory errors that ECC could not correct since the driver was loaded.
     pub ecc_uncorrected: Measured<u64>,
-    /// The Xids (the driver's numbers for errors) that came since it is read, in order; 999 where the driver names
-    /// none.
+    /// The Xids (error codes of the driver) that occurred since the GPU was first read, in order. An Xid that the
+    /// driver does not name is 999.
     pub xids: Measured<Vec<u64>>,
-    /// The processes that compute on it.
+    /// The processes that compute on the GPU.
     pub processes: Measured<Vec<GpuProcess>>,
 }
 
 /// A process that computes on a GPU.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct GpuProcess {
-    /// Its number, as the driver knows it: another one than its own where it lives in a container.
+    /// Its process ID as the driver sees it. It differs from the process's own ID inside a container.
     pub pid: u32,
-    /// What it holds of the device's memory, in bytes.
+    /// Device memory in use by the process, in bytes.
     pub used_bytes: Measured<u64>,
 }
 
 impl GpuReport {
-    /// Memory in use by anyone, in percent of all.
+    /// Memory in use by all programs, in percent of the total.
     ///
     /// # Errors
-    /// Why it is unknown.
+    /// Why the percentage is unknown.
     pub fn memory_percent(&self) -> Result<f64, String> {
         let (total, used) = (known(&self.memory_total_bytes)?, known(&self.memory_used_bytes)?);
-        if *total == 0 { Err("it says it has none".to_owned()) } else { Ok(*used as f64 / *total as f64 * 100.0) }
+        if *total == 0 { Err("NVML reports none".to_owned()) } else { Ok(*used as f64 / *total as f64 * 100.0) }
     }
 }
 
-/// A measured value, or why it is unknown.
+/// The measured value, or the reason that it is unknown.
 pub(super) fn known<T>(measured: &Measured<T>) -> Result<&T, String> {
     measured.value.as_ref().ok_or_else(|| measured.reason.clone().unwrap_or_default())
 }

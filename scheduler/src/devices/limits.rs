@@ -1,23 +1,23 @@
-//! The limits of devices, as the configuration gives them.
+//! The limits of devices, from the configuration.
 
 use serde::{Deserialize, Serialize};
 
-/// Limits for GPUs, and how often they are read.
+/// Limits for GPUs, and how often GPUs are read.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct DeviceLimits {
-    /// A GPU is admitted while others hold less of its memory, in percent.
+    /// A GPU is admitted if other programs use less than this percentage of its memory.
     pub memory_admit_percent: u32,
-    /// A GPU is admitted below this temperature and gets no new batch from it on, in degrees Celsius.
+    /// A GPU is admitted below this temperature, in degrees Celsius. From this temperature on it gets no new batch.
     pub temperature_admit_c: u32,
-    /// A GPU that was too hot works again at this temperature or below, in degrees Celsius.
+    /// A GPU that was too hot gets work again at or below this temperature, in degrees Celsius.
     pub temperature_resume_c: u32,
-    /// A GPU stops between two calls at this temperature or above, in degrees Celsius.
+    /// A GPU pauses between two calls at or above this temperature, in degrees Celsius.
     pub temperature_pause_c: u32,
-    /// Between two readings, in milliseconds.
+    /// Interval between two readings, in milliseconds.
     pub poll_ms: u64,
-    /// Admit GPUs whose memory or temperature cannot be read (MIG slices, containers without NVML): nobody watches them
-    /// then.
+    /// Admit GPUs whose memory or temperature cannot be read (MIG slices, containers without NVML). Such GPUs are not
+    /// monitored.
     pub admit_unknown: bool,
 }
 
@@ -34,32 +34,32 @@ impl Default for DeviceLimits {
     }
 }
 
-/// Why limits make no sense. Correct the field that is named.
+/// Why the limits are invalid. Correct the named field.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum LimitsError {
-    /// A share that is none, or nothing.
+    /// The percentage is 0 or above 100.
     #[error("memory_admit_percent must be from 1 to 100")]
     Memory,
-    /// A device would be too hot to be admitted as soon as it works again.
+    /// A device that gets work again would be too hot to be admitted.
     #[error("temperature_resume_c must be below temperature_admit_c")]
     Resume,
     /// A device would be paused before it is throttled.
     #[error("temperature_pause_c must be temperature_admit_c or more")]
     Pause,
-    /// The monitor would do nothing else.
+    /// Polling this often would occupy the driver most of the time.
     #[error("poll_ms must be at least {LEAST_POLL_MS}")]
     Poll,
 }
 
-/// Readings closer than this would be most of what the driver does.
+/// Shortest interval between two readings. Shorter ones would occupy the driver most of the time.
 const LEAST_POLL_MS: u64 = 10;
 
 impl DeviceLimits {
-    /// Checks that the limits go together.
+    /// Checks that the limits are consistent.
     ///
     /// # Errors
-    /// [`LimitsError`] names the field.
+    /// [`LimitsError`] with the invalid field.
     pub const fn validate(&self) -> Result<(), LimitsError> {
         if self.memory_admit_percent == 0 || self.memory_admit_percent > 100 {
             Err(LimitsError::Memory)

@@ -1,4 +1,4 @@
-//! The devices of a run, the state of the machine's GPUs, and when a GPU may work.
+//! The devices of a run, the state of the machine's GPUs, and the policy for using a GPU.
 
 mod gpu;
 mod limits;

@@ -1,4 +1,4 @@
-//! A thread that reads GPUs again and again: NVML may hang, and then it hangs alone.
+//! A thread that reads GPUs periodically. If NVML hangs, only this thread hangs.
 
 use std::ffi::OsString;
 use std::io;
@@ -11,17 +11,17 @@ use stage_core::DeviceId;
 use super::gpu::{GpuKey, GpuReport};
 use super::reader::{GpuReader, open};
 
-/// A GPU to read.
+/// A GPU to monitor.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MonitoredGpu {
-    /// The device whose readings these are.
+    /// The device that the readings belong to.
     pub device: DeviceId,
     /// How NVML finds it.
     pub key: GpuKey,
 }
 
 impl MonitoredGpu {
-    /// A CUDA device by its name, a simulated one by its number; none for others.
+    /// Returns the GPU of a device: a CUDA device by its name, a simulated one by its number, `None` for others.
     #[must_use]
     pub fn of(device: &DeviceId) -> Option<Self> {
         let key = match device {
@@ -33,31 +33,31 @@ impl MonitoredGpu {
     }
 }
 
-/// What one look at a device saw.
+/// One reading of a device.
 #[derive(Debug, Clone)]
 pub struct DeviceReading {
     /// The device.
     pub device: DeviceId,
-    /// When it was looked at.
+    /// The time of the reading.
     pub at: Instant,
-    /// What was seen, or why nothing was.
+    /// The values, or why the device could not be read.
     pub report: Result<GpuReport, String>,
 }
 
 /// Reads GPUs until it is dropped.
 #[derive(Debug)]
 pub struct Monitor {
-    /// The thread ends when this is closed.
+    /// The thread ends when this channel is closed.
     _open: Sender<()>,
 }
 
 impl Monitor {
-    /// Reads `gpus` at once and then every `poll`, and tells each reading to `tell` on a thread of its own. `library`
-    /// names another NVML library than the driver's. Where a call of NVML hangs, no more readings come: take a device
-    /// whose last one is too old for unreadable.
+    /// Starts a thread that reads `gpus` at once and then at the interval `poll`, and passes each reading to `tell`.
+    /// `library` is the path of an NVML library to use instead of the driver's. If a call to NVML hangs, no more
+    /// readings arrive: treat a device whose last reading is too old as unreadable.
     ///
     /// # Errors
-    /// The thread cannot be started: take all devices for unreadable.
+    /// An error if the thread cannot be started: treat all devices as unreadable.
     pub fn start(
         library: Option<OsString>,
         poll: Duration,
@@ -101,7 +101,7 @@ fn watch(
     }
 }
 
-/// Waits for so long, or until the monitor is dropped.
+/// Waits for `poll`, or until the monitor is dropped. Returns true if it was dropped.
 fn is_closed(closed: &Receiver<()>, poll: Duration) -> bool {
     closed.recv_timeout(poll) != Err(RecvTimeoutError::Timeout)
 }

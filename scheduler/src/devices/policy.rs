@@ -1,4 +1,4 @@
-//! When a GPU may work: a state machine over its readings, without clocks and without NVML.
+//! When a GPU may get work: a state machine over its readings, without clocks and without NVML.
 
 use std::fmt;
 
@@ -7,19 +7,19 @@ use serde::Serialize;
 use super::gpu::{GpuReport, known};
 use super::limits::DeviceLimits;
 
-/// What a device may do.
+/// The state of a device.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum DeviceState {
-    /// No worker is started on it: it is full, hot or unknown.
+    /// No worker is started on it: its memory is full, it is hot, or it cannot be read.
     Held,
-    /// It works.
+    /// It gets work.
     Admitted,
-    /// It is hot: it finishes what it holds and gets no new batch.
+    /// It is hot: it finishes its work and gets no new batch.
     Throttled,
-    /// It is too hot: it stops between two calls.
+    /// It is too hot: it pauses between two calls.
     Paused,
-    /// It is broken, until the health probe passes on it.
+    /// It is faulty until the health probe passes on it.
     Lost,
 }
 
@@ -35,21 +35,21 @@ impl fmt::Display for DeviceState {
     }
 }
 
-/// A change of a device's state. If both states are the same, it is held for another reason than before, or it cannot be
-/// read any more and continues.
+/// A change of a device's state. If both states are the same, either the device is held for another reason than before,
+/// or it cannot be read any more and continues to work.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Transition {
-    /// Before.
+    /// The state before.
     pub from: DeviceState,
-    /// Now.
+    /// The state now.
     pub to: DeviceState,
-    /// Why, with the numbers: `86 C, paused at 85 C`.
+    /// The reason with the numbers, such as `86 C, paused at 85 C`.
     pub reason: String,
 }
 
-/// Xids after which the GPU itself must be reset or replaced, and what each says. Those that end one application and
-/// leave the GPU sound (13, 31, 43, 45, 94) or record a repair (63) are none: that worker's end is seen anyway. NVLink
-/// (74) is none: no call of ours uses it.
+/// Xids after which the GPU itself must be reset or replaced, with their meaning. The list leaves out Xids that end one
+/// application and leave the GPU intact (13, 31, 43, 45, 94), since the coordinator notices the end of that worker
+/// anyway. It also leaves out those that record a repair (63) or concern NVLink (74), which Earwitness does not use.
 ///
 /// Source: NVIDIA, "Analyzing Xid Errors with the Xid Catalog", docs.nvidia.com/deploy/xid-errors, and for 48 and 64
 /// "Dynamic Page Retirement", docs.nvidia.com/deploy/dynamic-page-retirement.
@@ -73,7 +73,7 @@ enum Hold {
     Unreadable,
 }
 
-/// What was known of a device when it was trusted last: only what is worse counts as a new loss.
+/// The error state when the device was last trusted. Only a worse state counts as a new loss.
 #[derive(Debug, Clone, Copy, Default)]
 struct Trusted {
     lost: bool,
@@ -81,21 +81,21 @@ struct Trusted {
     xids: usize,
 }
 
-/// Judges one device by its readings.
+/// Decides from the readings of one device whether the device may get work.
 #[derive(Debug)]
 pub struct Gate {
     limits: DeviceLimits,
     state: DeviceState,
     reason: String,
     hold: Option<Hold>,
-    /// It was reported that an admitted device cannot be read.
+    /// Whether it was reported that the admitted device cannot be read.
     reported_unreadable: bool,
     trusted: Trusted,
     last: Trusted,
 }
 
 impl Gate {
-    /// A device that has not been read: held.
+    /// Creates the gate of a device that has not been read yet. The device is held.
     #[must_use]
     pub fn new(limits: DeviceLimits) -> Self {
         Self {
@@ -109,19 +109,20 @@ impl Gate {
         }
     }
 
-    /// What the device may do.
+    /// The state of the device.
     #[must_use]
     pub const fn state(&self) -> DeviceState {
         self.state
     }
 
-    /// Why, with the numbers of the last reading that counted.
+    /// The reason for the state, with the numbers of the reading that caused it.
     #[must_use]
     pub fn reason(&self) -> &str {
         &self.reason
     }
 
-    /// The health probe passed: a lost device works again, and earlier errors of it do not count any more.
+    /// Records that the health probe passed. A lost device gets work again, and its earlier errors are ignored from now
+    /// on.
     pub fn proved(&mut self) {
         self.trusted = self.last;
         if self.state == DeviceState::Lost {
@@ -130,9 +131,10 @@ impl Gate {
         }
     }
 
-    /// Takes the next reading. While the run has no process on the device (`occupied` is false), all its memory in use
-    /// is held by others, and an admitted device that they fill is held again; a device that the run occupies is not
-    /// judged by its memory. Returns changes alone; a device that is admitted at its first reading is not one.
+    /// Updates the state with the next reading. If the run has no process on the device (`occupied` is false), all of
+    /// its memory in use belongs to other programs, and an admitted device that they fill is held again. If the run
+    /// occupies the device, its memory is ignored. Returns a transition if there is one to report. Admission at the
+    /// first reading is not reported.
     pub fn next(&mut self, report: &Result<GpuReport, String>, occupied: bool) -> Option<Transition> {
         if let Some(reason) = report.as_ref().ok().and_then(|report| self.loss(report)) {
             return (self.state != DeviceState::Lost).then(|| self.go(DeviceState::Lost, reason));
@@ -156,7 +158,7 @@ impl Gate {
         Transition { from, to, reason }
     }
 
-    /// Why the device is broken, if that is new.
+    /// Why the device is lost, if it was not lost before.
     fn loss(&mut self, report: &GpuReport) -> Option<String> {
         let xids = report.xids.value.as_deref().unwrap_or_default();
         let ecc = report.ecc_uncorrected.value.or(self.last.ecc_uncorrected);
@@ -164,20 +166,20 @@ impl Gate {
         self.trusted.ecc_uncorrected = self.trusted.ecc_uncorrected.or(ecc);
         self.trusted.lost &= report.lost;
         if report.lost && !self.trusted.lost {
-            let said = report.uuid.reason.as_deref().unwrap_or("it answers some questions only");
+            let said = report.uuid.reason.as_deref().unwrap_or("it answers only some of the NVML calls");
             return Some(said.to_owned());
         }
         if let (Some(before), Some(now)) = (self.trusted.ecc_uncorrected, ecc)
             && now > before
         {
-            return Some(format!("{now} uncorrected memory errors, {before} when it was trusted last"));
+            return Some(format!("{now} uncorrected memory errors, {before} when last trusted"));
         }
         let new = xids.iter().skip(self.trusted.xids);
         let fatal = |xid: &u64| FATAL_XIDS.iter().find(|(fatal, _)| fatal == xid);
         new.filter_map(fatal).next().map(|(xid, meaning)| format!("Xid {xid}: {meaning}"))
     }
 
-    /// Why the device is too full to be admitted.
+    /// Why the device's memory is too full for it to be admitted.
     fn full(&self, report: &GpuReport) -> Option<String> {
         let (percent, limit) = (report.memory_percent().ok()?, self.limits.memory_admit_percent);
         (percent >= f64::from(limit))
@@ -197,7 +199,7 @@ impl Gate {
             }
             Err(obstacle) => obstacle,
         };
-        // A held device that cannot be read for a while was reported already.
+        // A held device that cannot be read temporarily has been reported already.
         let is_new = self.hold != Some(hold) && (self.hold.is_none() || hold != Hold::Unreadable);
         if is_new {
             self.hold = Some(hold);
@@ -206,7 +208,7 @@ impl Gate {
         is_new.then_some(held)
     }
 
-    /// What keeps a device from being admitted; else what it is like.
+    /// `Ok` with a description of the device if it may be admitted, else what prevents that.
     fn obstacle(&self, report: &Result<GpuReport, String>) -> Result<String, (Hold, String)> {
         let unknown = |what: &str, why: String| (Hold::Unreadable, format!("{what} is unknown: {why}"));
         let report = report.as_ref().map_err(|why| unknown("its state", why.clone()))?;
@@ -226,7 +228,7 @@ impl Gate {
         known(&report.temperature_c).copied().map_err(unknown)
     }
 
-    /// Follows the temperature of a device that was admitted. Without a reading it stays as it was.
+    /// Updates an admitted device with its temperature. Without a reading its state does not change.
     fn regulate(&mut self, report: &Result<GpuReport, String>) -> Option<Transition> {
         let unknown = |why: &String| (Hold::Unreadable, format!("its state is unknown: {why}"));
         let c = match report.as_ref().map_err(unknown).and_then(|report| self.temperature(report)) {

@@ -1,4 +1,4 @@
-//! All GPUs of the machine, read once.
+//! Reads all GPUs of the machine once.
 
 use std::ffi::OsStr;
 
@@ -8,26 +8,26 @@ use stage_core::Measured;
 use super::gpu::{GpuKey, GpuReport};
 use super::reader::{GpuReader, open};
 
-/// What the machine says of its GPUs.
+/// The GPUs of the machine.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(tag = "nvml", rename_all = "snake_case")]
 pub enum GpuProbe {
-    /// No driver of NVIDIA answers: a plain statement, on most machines no fault.
+    /// There is no NVIDIA driver. On most machines this is not an error.
     Absent {
-        /// What NVML said.
+        /// The error from NVML.
         reason: String,
     },
-    /// The driver answers.
+    /// There is an NVIDIA driver.
     Present {
         /// Version of the driver.
         driver: Measured<String>,
-        /// All GPUs in NVML's order: the place in the list is NVML's number.
+        /// All GPUs in NVML's order. The position in the list is NVML's index.
         gpus: Vec<GpuReport>,
     },
 }
 
 impl GpuProbe {
-    /// UUIDs of the GPUs in NVML's order; none where NVML is missing. A GPU whose UUID cannot be read is left out.
+    /// UUIDs of the GPUs in NVML's order, or `None` if NVML is missing. A GPU whose UUID cannot be read is left out.
     #[must_use]
     pub fn uuids(&self) -> Option<Vec<String>> {
         match self {
@@ -37,8 +37,8 @@ impl GpuProbe {
     }
 }
 
-/// Asks NVML for all GPUs. `library` names another library file than the driver's. It waits as long as NVML does: where
-/// that matters, read through a [`super::Monitor`].
+/// Reads all GPUs through NVML. `library` is the path of an NVML library to use instead of the driver's. This call
+/// hangs if NVML hangs: to avoid that, read through a [`super::Monitor`].
 #[must_use]
 pub fn probe_gpus(library: Option<&OsStr>) -> GpuProbe {
     let nvml = match open(library) {

@@ -1,4 +1,4 @@
-//! Reading one GPU through NVML.
+//! Reads one GPU through NVML.
 
 use std::ffi::OsStr;
 
@@ -13,12 +13,12 @@ use stage_core::Measured;
 
 use super::gpu::{GpuKey, GpuProcess, GpuReport};
 
-/// The number for an Xid that the driver does not name.
+/// Stands for an Xid that the driver does not name.
 const UNNAMED_XID: u64 = 999;
-/// Xids taken at one reading, at most; more wait for the next.
+/// Maximum number of Xids taken in one reading. Further ones are taken in the next reading.
 const XIDS_AT_ONCE: usize = 64;
 
-/// Opens NVML; the error is what it said.
+/// Opens NVML. The error is NVML's message.
 pub(super) fn open(library: Option<&OsStr>) -> Result<Nvml, String> {
     let nvml = match library {
         Some(path) => Nvml::builder().lib_path(path).init(),
@@ -27,7 +27,7 @@ pub(super) fn open(library: Option<&OsStr>) -> Result<Nvml, String> {
     nvml.map_err(|error| error.to_string())
 }
 
-/// Reads one GPU again and again. Xids are those that come while it lives.
+/// Reads one GPU repeatedly. Collects the Xids that occur during its lifetime.
 pub(super) struct GpuReader<'n> {
     nvml: &'n Nvml,
     key: GpuKey,
@@ -64,7 +64,7 @@ impl<'n> GpuReader<'n> {
         }
     }
 
-    /// All Xids so far; does not wait for any.
+    /// All Xids so far. Does not block.
     fn take_xids(&mut self, device: &Device<'n>) -> Result<Vec<u64>, NvmlError> {
         let events = match self.events.take() {
             Some(events) => events,
@@ -79,7 +79,7 @@ impl<'n> GpuReader<'n> {
                     XidError::Unknown => UNNAMED_XID,
                 })),
                 Err(NvmlError::Timeout) => break,
-                // The set is made anew at the next reading.
+                // The event set is created again at the next reading.
                 Err(error) => return Err(error),
             }
         }
@@ -88,7 +88,7 @@ impl<'n> GpuReader<'n> {
     }
 }
 
-/// A GPU under question. Once it is lost, it is not asked any more.
+/// Queries a GPU through NVML. Once the GPU is lost, no more calls are made.
 struct Asked<'n> {
     device: Result<Device<'n>, String>,
     lost: bool,
@@ -116,7 +116,7 @@ const fn is_loss(error: &NvmlError) -> bool {
     matches!(error, NvmlError::GpuLost | NvmlError::ResetRequired)
 }
 
-/// A UUID may be a beginning that no other GPU shares, as CUDA takes it.
+/// Finds a GPU by index or UUID. As in CUDA, a UUID may be a prefix that no other GPU shares.
 fn find<'n>(nvml: &'n Nvml, key: &GpuKey) -> Result<Device<'n>, NvmlError> {
     let name = match key {
         GpuKey::Index(index) => return nvml.device_by_index(*index),
@@ -141,7 +141,7 @@ fn find<'n>(nvml: &'n Nvml, key: &GpuKey) -> Result<Device<'n>, NvmlError> {
 fn process(info: ProcessInfo) -> GpuProcess {
     let used_bytes = match info.used_gpu_memory {
         UsedGpuMemory::Used(bytes) => Measured::of(bytes),
-        UsedGpuMemory::Unavailable => Measured::missing("NVML does not know it"),
+        UsedGpuMemory::Unavailable => Measured::missing("NVML does not report it"),
     };
     GpuProcess { pid: info.pid, used_bytes }
 }

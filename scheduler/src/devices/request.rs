@@ -1,27 +1,28 @@
-//! From `--devices` to a list of devices.
+//! Resolves `--devices` to a list of devices.
 
 use std::fmt;
 use std::str::FromStr;
 
 use stage_core::DeviceId;
 
-/// What a person asked for: `auto`, `cpu`, `cpu:N`, `cuda`, `cuda:0,1` (numbers or UUIDs); for measurements, `sim:N`.
+/// The devices that the user asked for: `auto`, `cpu`, `cpu:N`, `cuda`, `cuda:0,1` (indices or UUIDs), or `sim:N` for
+/// measurements.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub enum DeviceRequest {
-    /// All GPUs if there are any and this build can use them, else the CPU.
+    /// All GPUs if there are any and this build supports CUDA, else the CPU.
     #[default]
     Auto,
-    /// So many workers on the CPU.
+    /// This number of workers on the CPU.
     Cpu(u32),
-    /// These GPUs; all if empty.
+    /// These GPUs, or all if the list is empty.
     Cuda(Vec<String>),
-    /// So many simulated devices.
+    /// This number of simulated devices.
     Sim(u32),
 }
 
-/// The text names no devices.
+/// The text is not a device request.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{0}` names no devices: auto, cpu, cpu:N, cuda or cuda:0,1 is expected, none twice")]
+#[error("invalid devices `{0}`: expected auto, cpu, cpu:N, cuda or cuda:0,1 without duplicates")]
 pub struct ParseRequestError(String);
 
 impl FromStr for DeviceRequest {
@@ -58,53 +59,53 @@ impl fmt::Display for DeviceRequest {
     }
 }
 
-/// What there is to choose from.
+/// The devices that the machine offers.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Machine {
-    /// Whether this build computes on CUDA.
+    /// Whether this build supports CUDA.
     pub cuda_build: bool,
-    /// `CUDA_VISIBLE_DEVICES` as inherited; a GPU that is not in it is not used.
+    /// The inherited value of `CUDA_VISIBLE_DEVICES`. GPUs that it does not list are not used.
     pub visible: Option<String>,
-    /// UUIDs of the GPUs in NVML's order; none where NVML is missing.
+    /// UUIDs of the GPUs in NVML's order, or `None` if NVML is missing.
     pub gpu_uuids: Option<Vec<String>>,
 }
 
-/// Why a request cannot be met.
+/// Why a device request cannot be resolved.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ResolveError {
-    /// CUDA devices were asked for and this executable was built without CUDA.
+    /// CUDA devices were requested, but this executable was built without CUDA.
     #[error("`{request}` needs an executable that was built with CUDA")]
     NoCudaBuild {
         /// The request.
         request: DeviceRequest,
     },
-    /// There is no GPU, or none is visible.
+    /// There is no GPU, or no GPU is visible.
     #[error("no GPU is visible")]
     NoGpu,
-    /// A GPU that does not exist or is hidden by `CUDA_VISIBLE_DEVICES`.
+    /// The GPU does not exist or is hidden by `CUDA_VISIBLE_DEVICES`.
     #[error("GPU `{name}` is not visible here")]
     NotVisible {
-        /// Its number or UUID.
+        /// Its index or UUID.
         name: String,
     },
-    /// More GPUs were asked for than there are.
-    #[error("{asked} GPUs were asked for, {found} are there")]
+    /// More GPUs were requested than there are.
+    #[error("{asked} GPUs were requested, but only {found} found")]
     TooFew {
-        /// Asked for.
+        /// Number of GPUs requested.
         asked: usize,
-        /// Found.
+        /// Number of GPUs found.
         found: usize,
     },
 }
 
-/// The devices to use; `gpus` limits their number to the first so many GPUs.
+/// Resolves a request to devices. `gpus` limits them to the first GPUs of the list.
 ///
-/// GPUs are known by UUID where NVML names them, since NVML's and CUDA's numbers can differ; numbers are NVML's then.
-/// With an inherited `CUDA_VISIBLE_DEVICES` they count its entries, which are passed on as they stand.
+/// GPUs are named by UUID if NVML reports it, because NVML's and CUDA's indices can differ. Indices are then NVML's.
+/// With an inherited `CUDA_VISIBLE_DEVICES`, indices count its entries, which are passed on unchanged.
 ///
 /// # Errors
-/// [`ResolveError`]: usage to report.
+/// [`ResolveError`]: report it to the user.
 pub fn resolve(request: &DeviceRequest, gpus: Option<usize>, machine: &Machine) -> Result<Vec<DeviceId>, ResolveError> {
     let count = match (request, gpus) {
         (DeviceRequest::Sim(count), None) => return Ok((0..*count).map(DeviceId::Sim).collect()),
@@ -142,7 +143,7 @@ fn resolve_gpus(
     if names.is_empty() { Err(ResolveError::NoGpu) } else { Ok(names.into_iter().map(DeviceId::Cuda).collect()) }
 }
 
-/// As CUDA reads the variable: the list ends at the first entry that does not name a device.
+/// The GPUs that CUDA sees. As in CUDA, the list ends at the first entry that does not name a device.
 fn visible_gpus(machine: &Machine) -> Vec<String> {
     match &machine.visible {
         Some(list) => list
@@ -160,7 +161,7 @@ fn named(name: &str, visible: &[String], machine: &Machine) -> Result<String, Re
     match name.parse::<usize>() {
         Ok(index) => match visible.get(index) {
             Some(gpu) => Ok(gpu.clone()),
-            // Without NVML and without the variable, CUDA itself will say whether there is such a device.
+            // Without NVML and without the variable, CUDA itself reports whether the device exists.
             None if machine.visible.is_none() && machine.gpu_uuids.is_none() => Ok(index.to_string()),
             None => Err(not_visible()),
         },

@@ -1,4 +1,4 @@
-//! The activity of the lanes, for the heartbeat and the timeline.
+//! The activity of the lanes, reported in heartbeats and on the timeline.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
@@ -6,7 +6,7 @@ use std::sync::{Mutex, PoisonError};
 use crate::clock::Moment;
 use crate::protocol::{LaneProgress, TaskSpan, WorkerProgress};
 
-/// Counts one kind of work.
+/// Counts one kind of task.
 #[derive(Debug, Default)]
 pub(crate) struct Counter {
     busy: AtomicU64,
@@ -14,12 +14,12 @@ pub(crate) struct Counter {
 }
 
 impl Counter {
-    /// A step of the work in hand is done.
+    /// Counts a step of the running task.
     pub(crate) fn step(&self) {
         self.done.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// Runs `work` and counts it, busy meanwhile and done afterwards.
+    /// Runs `work` and counts it: as busy while it runs, as done afterwards.
     fn count<T>(&self, work: impl FnOnce() -> T) -> T {
         self.busy.fetch_add(1, Ordering::Relaxed);
         let result = work();
@@ -33,21 +33,21 @@ impl Counter {
     }
 }
 
-/// The counters of both lanes, and their spans since the last call of [`Activity::take_spans`].
+/// The counters of both lanes, and their spans since the last call to [`Activity::take_spans`].
 #[derive(Debug, Default)]
 pub(crate) struct Activity {
     /// Tasks of the CPU lane.
     pub(crate) cpu: Counter,
     /// Steps of the device's engine.
     pub(crate) device: Counter,
-    /// Loads of the models, and probes.
+    /// Loads of models, and health probes.
     pub(crate) setup: Counter,
     spans: Mutex<Vec<TaskSpan>>,
 }
 
 impl Activity {
-    /// Runs `work`, counts it, and notes the span that `describe` names (its times are filled in here); work that it
-    /// does not name is only counted.
+    /// Runs `work`, counts it, and records the span in `describe`, whose times are filled in here. Without a span, the
+    /// work is only counted.
     pub(crate) fn track<T>(&self, counter: &Counter, describe: Option<TaskSpan>, work: impl FnOnce() -> T) -> T {
         let began = Moment::now();
         let result = counter.count(work);
@@ -58,7 +58,7 @@ impl Activity {
         result
     }
 
-    /// Notes what a lane did.
+    /// Records a span.
     pub(crate) fn note(&self, span: TaskSpan) {
         self.spans.lock().unwrap_or_else(PoisonError::into_inner).push(span);
     }
@@ -67,7 +67,7 @@ impl Activity {
         WorkerProgress { cpu: self.cpu.read(), device: self.device.read(), setup: self.setup.read() }
     }
 
-    /// The spans since the last call.
+    /// Takes the spans recorded since the last call.
     pub(crate) fn take_spans(&self) -> Vec<TaskSpan> {
         std::mem::take(&mut *self.spans.lock().unwrap_or_else(PoisonError::into_inner))
     }

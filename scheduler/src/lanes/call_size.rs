@@ -1,9 +1,10 @@
-//! How many inputs may be in flight on the device: halved when its memory does not suffice, grown back slowly.
+//! The number of inputs that may be in flight on the device. It is halved when the device runs out of memory and grows
+//! back slowly.
 
-/// Inputs that are completed while as many as allowed are in flight before one more is tried.
+/// The limit grows by one after this number of inputs were completed while the limit was reached.
 const PATIENCE: u32 = 64;
 
-/// The present size and the wanted one.
+/// The current limit and the wanted one.
 #[derive(Debug)]
 pub(crate) struct CallSize {
     wanted: usize,
@@ -17,18 +18,18 @@ impl CallSize {
         Self { wanted, now: wanted, completed: 0 }
     }
 
-    /// Inputs in flight, at most.
+    /// Maximum number of inputs in flight.
     pub(crate) const fn now(&self) -> usize {
         self.now
     }
 
-    /// `inputs` in flight did not fit.
+    /// Lowers the limit after `inputs` inputs in flight did not fit into memory.
     pub(crate) fn failed(&mut self, inputs: usize) {
         self.now = self.now.min(inputs / 2).max(1);
         self.completed = 0;
     }
 
-    /// An input was completed while `in_flight` inputs were in flight.
+    /// Records that an input was completed while `in_flight` inputs were in flight.
     pub(crate) const fn completed(&mut self, in_flight: usize) {
         if self.now == self.wanted || in_flight < self.now {
             return;
@@ -64,7 +65,7 @@ mod tests {
         let mut size = CallSize::new(4);
         size.failed(4);
         (0..10 * PATIENCE).for_each(|_| size.completed(1));
-        assert_eq!(size.now(), 2, "a free place proves nothing");
+        assert_eq!(size.now(), 2, "the limit grows only when it is reached");
         (1..PATIENCE).for_each(|_| size.completed(2));
         assert_eq!(size.now(), 2);
         size.completed(2);

@@ -1,8 +1,8 @@
-//! The CPU lane: a pool of threads that are fed no more tasks than they can run, so that the caller keeps the order.
+//! The CPU lane: a thread pool. It gets no more tasks than it can run at once, so that the caller controls the order.
 
 use rayon::{ThreadPool, ThreadPoolBuildError, ThreadPoolBuilder};
 
-/// A rayon pool and the number of tasks that it runs now.
+/// A rayon pool and the number of tasks that it is running.
 #[derive(Debug)]
 pub(crate) struct CpuLane {
     pool: ThreadPool,
@@ -10,7 +10,8 @@ pub(crate) struct CpuLane {
 }
 
 impl CpuLane {
-    /// A pool of `threads` threads, at least two: one may wait for the device lane while another prepares what is next.
+    /// Creates a pool of `threads` threads, but at least two: one may block on the device lane while another prepares
+    /// inputs.
     pub(crate) fn new(threads: usize) -> Result<Self, ThreadPoolBuildError> {
         let pool = ThreadPoolBuilder::new()
             .num_threads(threads.max(2))
@@ -19,7 +20,7 @@ impl CpuLane {
         Ok(Self { pool, running: 0 })
     }
 
-    /// Threads.
+    /// Number of threads.
     pub(crate) fn width(&self) -> usize {
         self.pool.current_num_threads()
     }
@@ -29,13 +30,13 @@ impl CpuLane {
         self.running < self.width()
     }
 
-    /// Runs a task on a free thread; [`CpuLane::finished`] must be called when it has ended.
+    /// Runs a task on a free thread. [`CpuLane::finished`] must be called when the task has ended.
     pub(crate) fn run(&mut self, task: impl FnOnce() + Send + 'static) {
         self.running += 1;
         self.pool.spawn_fifo(task);
     }
 
-    /// A task has ended.
+    /// Records that a task has ended.
     pub(crate) const fn finished(&mut self) {
         self.running -= 1;
     }

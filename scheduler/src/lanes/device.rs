@@ -1,5 +1,6 @@
-//! The device lane: one thread that owns a device's models. Its engine draws inputs of any recording and completes each
-//! as soon as it can; it ends when no input waits, or when something else wants the device.
+//! The device lane: one thread that owns the models of a device. Its engine draws inputs of any recording and completes
+//! each as soon as it can. The engine's run ends when no input is queued, or when the device is needed for something
+//! else.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -16,32 +17,32 @@ use crate::protocol::{FaultPlace, Lane, Slot, SlotSettings, TaskSpan};
 
 /// The handle of a running device lane.
 pub(crate) struct DeviceHandle {
-    /// For inputs. The lane ends when every one is dropped.
+    /// The queue of inputs. The lane ends when all clones are dropped.
     pub(crate) feed: Feed,
     probes: Sender<()>,
     gate: Arc<PauseGate>,
 }
 
 impl DeviceHandle {
-    /// Asks for the health probe, before any input that waits.
+    /// Requests a health probe, which runs before any queued input.
     pub(crate) fn probe_health(&self) {
-        // Fails only after the lane's end, which every input's report would show too.
+        // Fails only after the lane has ended, which the reports of the inputs show as well.
         let _ = self.probes.send(());
     }
 
-    /// Stops the lane when the inputs in flight are complete, or lets it resume.
+    /// Pauses the lane when the inputs in flight are complete, or resumes it.
     pub(crate) fn pause(&self, paused: bool) {
         self.gate.set_closed(paused);
     }
 }
 
-/// The thread's state.
+/// The state of the lane's thread.
 pub(crate) struct DeviceLane<N> {
     slot: Slot,
     device_batch: usize,
     runners: Arc<Runners>,
     intake: Intake,
-    /// How many inputs of each stage may be in flight: their models differ in the memory that they need.
+    /// The number of inputs that may be in flight, by stage: models need different amounts of memory.
     sizes: BTreeMap<StageName, CallSize>,
     loaded: BTreeMap<StageName, Result<(), StageError>>,
     report: N,
@@ -50,7 +51,7 @@ pub(crate) struct DeviceLane<N> {
 }
 
 impl<N: Fn(LaneReport) + Send + 'static> DeviceLane<N> {
-    /// Starts the thread; it ends when every [`Feed`] is dropped. `report` must not block.
+    /// Starts the thread. It ends when every [`Feed`] is dropped. `report` must not block.
     pub(crate) fn start(
         runners: Arc<Runners>,
         settings: &SlotSettings,
@@ -78,7 +79,7 @@ impl<N: Fn(LaneReport) + Send + 'static> DeviceLane<N> {
         }
     }
 
-    /// Probes with every model that is loaded; with the first stage's where none is.
+    /// Runs the health probe of every stage whose model is loaded, or of the first device stage if none is.
     fn probe_health(&mut self) {
         let on_device = self.runners.iter().map(|runner| runner.spec()).filter(|spec| spec.on_device());
         let mut stages: Vec<_> = on_device.map(|spec| spec.name).collect();
@@ -89,7 +90,7 @@ impl<N: Fn(LaneReport) + Send + 'static> DeviceLane<N> {
         }
         let error = stages.into_iter().find_map(|stage| self.probe_stage(stage).err());
         if error.is_some() {
-            // The next probe of a device that recovers must not meet the old failure.
+            // Forget failed loads, so that the next probe can succeed if the device recovers.
             self.loaded.retain(|_, loaded| loaded.is_ok());
         }
         (self.report)(LaneReport::HealthProbeEnded { error });
@@ -105,7 +106,7 @@ impl<N: Fn(LaneReport) + Send + 'static> DeviceLane<N> {
         self.activity.track(&self.activity.setup, Some(self.setup_span(stage)), || guarded(stage, probe))
     }
 
-    /// Computes an input and those that wait behind it.
+    /// Computes an input and the queued inputs after it.
     fn compute(&mut self, first: QueuedInput) {
         let stage = first.tag.stage;
         first.tag.reach_device(&*self.announce);
@@ -126,7 +127,7 @@ impl<N: Fn(LaneReport) + Send + 'static> DeviceLane<N> {
         loaded.entry(stage).or_insert_with(load).clone()
     }
 
-    /// Runs the engine over these inputs and, where the queue is `open`, over those that wait.
+    /// Runs the engine on these inputs, and on queued ones if `open` is true.
     fn run(&mut self, stage: StageName, inputs: Vec<QueuedInput>, open: bool) {
         self.intake.gate.pass();
         let Self { runners, intake, sizes, report, announce, activity, .. } = self;
@@ -148,7 +149,7 @@ impl<N: Fn(LaneReport) + Send + 'static> DeviceLane<N> {
         }
     }
 
-    /// Runs the engine again over what it left: in halves, until the failing input is alone.
+    /// Runs the engine again on the remaining inputs, in halves until the failing input runs alone.
     fn try_again(&mut self, stage: StageName, broken: BrokenRun) {
         let BrokenRun { error, at_once, mut candidates, rest } = broken;
         if error.class == ErrorClass::Memory && at_once > 1 {
@@ -178,7 +179,7 @@ impl<N: Fn(LaneReport) + Send + 'static> DeviceLane<N> {
         }
     }
 
-    /// The load of a model, or a health probe: for no recording.
+    /// The span of a model load or a health probe, which belongs to no recording.
     fn setup_span(&self, stage: StageName) -> TaskSpan {
         let (lane, phase, items) = (Lane::Device, Phase::Infer, Vec::new());
         TaskSpan {

@@ -12,13 +12,13 @@ use super::{Activity, Announce, LaneReport};
 use crate::clock::Moment;
 use crate::protocol::{FaultPlace, Slot};
 
-/// Inputs of one stage for one run of the engine.
+/// The inputs of one stage for one run of the engine.
 pub(super) struct LaneFlow<'a, N> {
     pub(super) slot: Slot,
     pub(super) stage: StageName,
-    /// Those that come first.
+    /// The inputs to draw first.
     pub(super) listed: VecDeque<QueuedInput>,
-    /// The queue of those that come then; none where the list is all there is.
+    /// The queue to draw from after that. `None` if only the listed inputs are drawn.
     pub(super) queue: Option<&'a mut Intake>,
     pub(super) size: &'a mut CallSize,
     pub(super) report: &'a N,
@@ -27,7 +27,7 @@ pub(super) struct LaneFlow<'a, N> {
     pub(super) run: EngineRun,
 }
 
-/// The state of the inputs so far.
+/// The state of the inputs drawn so far.
 #[derive(Default)]
 pub(super) struct EngineRun {
     in_flight: BTreeMap<usize, Drawn>,
@@ -44,23 +44,23 @@ struct Drawn {
 /// Why the engine gets no more inputs.
 struct Fault {
     error: StageError,
-    /// Inputs in flight when it happened.
+    /// Number of inputs in flight when the fault happened.
     at_once: usize,
 }
 
-/// An engine's run that left something to do.
+/// A run of the engine that left inputs incomplete.
 pub(super) struct BrokenRun {
     pub(super) error: StageError,
-    /// Inputs in flight when it happened.
+    /// Number of inputs in flight when the fault happened.
     pub(super) at_once: usize,
-    /// Those that may be at fault; abandoned ones left out.
+    /// The inputs that may have caused the fault, without abandoned ones.
     pub(super) candidates: Vec<QueuedInput>,
-    /// Those that were never drawn.
+    /// The inputs that were not drawn.
     pub(super) rest: Vec<QueuedInput>,
 }
 
 impl<N: Fn(LaneReport)> LaneFlow<'_, N> {
-    /// Evaluates the run when the engine has ended with `result`. None if every input is complete.
+    /// Evaluates the run after the engine returned `result`. Returns `None` if every input is complete.
     pub(super) fn end(mut self, result: Result<(), StageError>) -> Option<BrokenRun> {
         self.cut();
         if let Some(interval) = self.run.interval.take() {
@@ -72,7 +72,8 @@ impl<N: Fn(LaneReport)> LaneFlow<'_, N> {
         let mut rest: Vec<_> = self.listed.into_iter().filter(wanted).collect();
         let Fault { error, at_once } = match (self.run.fault, result) {
             (Some(fault), _) => fault,
-            // An engine whose memory is full before it draws anything had prepared for as many as it may draw.
+            // An engine that runs out of memory before it draws an input has allocated memory for the maximum number of
+            // inputs.
             (None, Err(error)) if self.run.drawn == 0 && error.class == ErrorClass::Memory => {
                 Fault { error, at_once: self.size.now() }
             }
@@ -80,7 +81,7 @@ impl<N: Fn(LaneReport)> LaneFlow<'_, N> {
             (None, Ok(())) if candidates.is_empty() && rest.is_empty() => return None,
             (None, Ok(())) => {
                 let message = format!("the engine ended with {} inputs incomplete", candidates.len() + rest.len());
-                // An input that was forgotten among others is tried again alone.
+                // An input that the engine lost among others is tried again alone.
                 Fault { error: bug(self.stage, "output-count", message), at_once: self.run.drawn }
             }
         };
@@ -103,7 +104,7 @@ impl<N: Fn(LaneReport)> LaneFlow<'_, N> {
         }
     }
 
-    /// Records an interval in which inputs were completed.
+    /// Records the current interval if inputs were completed in it.
     fn cut(&mut self) {
         let run = &mut self.run;
         let Some(interval) = run.interval.take_if(|interval| interval.has_completed()) else { return };

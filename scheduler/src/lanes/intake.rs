@@ -1,4 +1,4 @@
-//! The queue of inputs into the device lane, and the gate that stops the lane.
+//! The queue of inputs of the device lane, and the gate that pauses the lane.
 
 use std::sync::Arc;
 use std::sync::{Condvar, Mutex, PoisonError};
@@ -9,7 +9,7 @@ use stage_core::{ModelInput, Phase, StageName};
 
 use super::{Announce, Ticket};
 
-/// How long a lane that has nothing in flight waits for another input before its engine ends.
+/// How long the lane waits for another input when nothing is in flight. Then its engine's run ends.
 const LINGER: Duration = Duration::from_millis(2);
 
 /// An input on its way to the device.
@@ -18,7 +18,7 @@ pub(super) struct QueuedInput {
     pub(super) payload: Arc<ModelInput>,
 }
 
-/// Whose input it is.
+/// The recording, stage and index of an input.
 pub(super) struct Tag {
     pub(super) ticket: Arc<Ticket>,
     pub(super) stage: StageName,
@@ -26,7 +26,7 @@ pub(super) struct Tag {
 }
 
 impl Tag {
-    /// Announces that the stage's work on the device begins, where this is the recording's first input of it.
+    /// Announces the start of the stage's device phase, if this is the recording's first input for it.
     pub(super) fn reach_device(&self, announce: &dyn Announce) {
         if self.ticket.reaches_device(self.stage) {
             announce.started(&self.ticket, self.stage, Phase::Infer);
@@ -39,7 +39,7 @@ impl Tag {
 pub(crate) struct Feed(Sender<QueuedInput>);
 
 impl Feed {
-    /// Queues an input; waits while the queue is full. False if the recording was abandoned.
+    /// Queues an input and blocks while the queue is full. Returns false if the recording was abandoned.
     pub(crate) fn push(&self, ticket: &Arc<Ticket>, stage: StageName, index: usize, payload: Arc<ModelInput>) -> bool {
         if ticket.is_abandoned() {
             return false;
@@ -57,28 +57,29 @@ impl Feed {
 /// The next work of the lane.
 pub(super) enum Next {
     HealthProbe,
-    /// Compute this input and those behind it.
+    /// Compute this input and the queued inputs after it.
     Input(QueuedInput),
 }
 
-/// The receiving end of the queue, and what keeps the lane from drawing.
+/// The receiving end of the queue, with the conditions that keep the lane from drawing.
 pub(super) struct Intake {
     inputs: Receiver<QueuedInput>,
     probes: Receiver<()>,
     pub(super) gate: Arc<PauseGate>,
-    /// An input of another stage than those before it.
+    /// An input that was drawn but belongs to another stage than the inputs before it.
     carried: Option<QueuedInput>,
 }
 
 impl Intake {
-    /// An empty queue for `capacity` inputs, its sending end, and the channel that asks for a health probe.
+    /// Creates an empty queue for `capacity` inputs. Returns it with its sending end and the channel that requests
+    /// health probes.
     pub(super) fn new(capacity: usize, gate: Arc<PauseGate>) -> (Self, Feed, Sender<()>) {
         let (sender, inputs) = bounded(capacity);
         let (probe_sender, probes) = unbounded();
         (Self { inputs, probes, gate, carried: None }, Feed(sender), probe_sender)
     }
 
-    /// Waits for what is next: a health probe before any input. None when no input can come any more.
+    /// Waits for the next work. Health probes come before inputs. Returns `None` when no more inputs can arrive.
     pub(super) fn next(&mut self) -> Option<Next> {
         if self.probes.try_recv().is_ok() {
             return Some(Next::HealthProbe);
@@ -95,8 +96,8 @@ impl Intake {
         }
     }
 
-    /// Another input of this stage, if one waits, or comes soon where it is `awaited`. None too where the engine must
-    /// end: for a health probe, for a closed gate, or for an input of another stage.
+    /// Takes another input of this stage if one is queued, or if `awaited` and one arrives soon. Returns `None` as well
+    /// if the engine's run must end: for a health probe, a closed gate, or an input of another stage.
     pub(super) fn peer(&mut self, stage: StageName, awaited: bool) -> Option<QueuedInput> {
         if self.carried.is_some() || !self.probes.is_empty() || self.gate.is_closed() {
             return None;
@@ -110,7 +111,7 @@ impl Intake {
     }
 }
 
-/// Stops a device that is too hot between two runs of its engine.
+/// Pauses a device that is too hot between two runs of its engine.
 #[derive(Debug, Default)]
 pub(super) struct PauseGate {
     closed: Mutex<bool>,
@@ -118,7 +119,7 @@ pub(super) struct PauseGate {
 }
 
 impl PauseGate {
-    /// Closes or opens it.
+    /// Closes or opens the gate.
     pub(super) fn set_closed(&self, closed: bool) {
         *self.closed.lock().unwrap_or_else(PoisonError::into_inner) = closed;
         self.changed.notify_all();
@@ -128,7 +129,7 @@ impl PauseGate {
         *self.closed.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Waits while it is closed.
+    /// Blocks while the gate is closed.
     pub(super) fn pass(&self) {
         let closed = self.closed.lock().unwrap_or_else(PoisonError::into_inner);
         drop(self.changed.wait_while(closed, |closed| *closed).unwrap_or_else(PoisonError::into_inner));

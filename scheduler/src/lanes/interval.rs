@@ -1,5 +1,5 @@
-//! The device lane's time, cut into intervals where inputs are completed, so that the timeline of an engine that never
-//! stops shows what it did when.
+//! Divides the time of the device lane into intervals that end where inputs are completed, so that the timeline also
+//! shows the progress of an engine that runs continuously.
 
 use std::collections::BTreeSet;
 
@@ -8,11 +8,11 @@ use stage_core::{Phase, StageName};
 use crate::clock::Moment;
 use crate::protocol::{Lane, Slot, TaskSpan};
 
-/// From one group of completed inputs, or from a first input, to the next group.
+/// An interval from one group of completed inputs, or from a first input, to the next group.
 #[derive(Debug)]
 pub(super) struct DeviceInterval {
     began: Moment,
-    /// When its last input was completed; its beginning before there is one.
+    /// When its last input was completed, or its start if none was.
     until: Moment,
     items: BTreeSet<u64>,
     at_once: usize,
@@ -20,12 +20,12 @@ pub(super) struct DeviceInterval {
 }
 
 impl DeviceInterval {
-    /// An interval in which nothing is in flight yet.
+    /// Creates an interval in which nothing is in flight yet.
     pub(super) const fn new(began: Moment) -> Self {
         Self { began, until: began, items: BTreeSet::new(), at_once: 0, completed: 0 }
     }
 
-    /// The interval after this one, in which these recordings' inputs are still in flight.
+    /// The interval after this one. The inputs of these recordings are still in flight.
     pub(super) fn next(&self, in_flight: impl Iterator<Item = u64>) -> Self {
         let mut next = Self::new(self.until);
         for (index, item) in in_flight.enumerate() {
@@ -34,13 +34,13 @@ impl DeviceInterval {
         next
     }
 
-    /// A recording's input is in flight, one of `at_once`.
+    /// Records that an input of a recording is in flight, one of `at_once`.
     pub(super) fn holds(&mut self, item: u64, at_once: usize) {
         self.items.insert(item);
         self.at_once = self.at_once.max(at_once);
     }
 
-    /// An input was completed.
+    /// Records that an input was completed.
     pub(super) fn completed(&mut self) {
         self.completed += 1;
         self.until = Moment::now();
@@ -50,7 +50,7 @@ impl DeviceInterval {
         self.completed > 0
     }
 
-    /// As the timeline shows it, up to its last completed input.
+    /// The span of the interval on the timeline, up to its last completed input.
     pub(super) fn span(self, stage: StageName, slot: Slot) -> TaskSpan {
         TaskSpan {
             lane: Lane::Device,
@@ -66,7 +66,7 @@ impl DeviceInterval {
         }
     }
 
-    /// As the timeline shows it, up to now: the engine ended with inputs incomplete.
+    /// The span of the interval on the timeline, up to now. For an engine that ended with incomplete inputs.
     pub(super) fn broken_off(mut self, stage: StageName, slot: Slot) -> TaskSpan {
         self.until = Moment::now();
         self.span(stage, slot)

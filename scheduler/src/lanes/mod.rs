@@ -1,8 +1,8 @@
-//! The two lanes of a worker: CPU tasks on a pool, a device's engine on one thread, one bounded channel between them.
+//! The two lanes of a worker: a thread pool for CPU tasks, one thread for the engine of a device, and one bounded
+//! channel from the first to the second.
 //!
-//! A CPU task may wait for room in the channel. The device lane waits for nothing that a CPU task holds: its outputs
-//! leave over an unbounded channel, and the executor keeps each until the recording is finished. So neither can block
-//! the other for good.
+//! A CPU task may block while the channel is full. The device lane never waits for a CPU task: its outputs leave over
+//! an unbounded channel, and the executor keeps them until the recording is finished. So the lanes cannot deadlock.
 
 mod activity;
 mod call_size;
@@ -35,16 +35,16 @@ use crate::store::Lease;
 /// A recording on its way through the lanes.
 #[derive(Debug)]
 pub(crate) struct Ticket {
-    /// Its number in this worker, never used again.
+    /// Its number in this worker. Numbers are not reused.
     pub(crate) id: u64,
-    /// Its batch's lease.
+    /// The lease of its batch.
     pub(crate) lease: Lease,
-    /// The coordinator's number for it.
+    /// The coordinator's number of the recording.
     pub(crate) item: u64,
-    /// Its file.
+    /// The path of its file.
     pub(crate) path: String,
     abandoned: AtomicBool,
-    /// Stages of which an input reached the device.
+    /// Stages for which an input has reached the device.
     on_device: Mutex<BTreeSet<StageName>>,
 }
 
@@ -62,44 +62,44 @@ impl Ticket {
         self.abandoned.load(Ordering::Relaxed)
     }
 
-    /// Whether one of its inputs reached the device.
+    /// Whether any of its inputs has reached the device.
     pub(crate) fn is_on_device(&self) -> bool {
         !self.on_device.lock().unwrap_or_else(PoisonError::into_inner).is_empty()
     }
 
-    /// Records that an input of a stage reached the device; true for the first one.
+    /// Records that an input of a stage has reached the device. Returns true for the first one.
     fn reaches_device(&self, stage: StageName) -> bool {
         self.on_device.lock().unwrap_or_else(PoisonError::into_inner).insert(stage)
     }
 }
 
-/// A report of the device lane.
+/// A report from the device lane.
 pub(crate) enum LaneReport {
     /// Input `index` of a recording's stage is complete: its output, when it was drawn, and how long it was in flight.
     Completed { ticket: u64, stage: StageName, index: usize, output: ModelOutput, began: Moment, duration: Duration },
-    /// The device failed on an input, alone; the recording's other inputs are dropped.
+    /// The device failed on an input that ran alone. The recording's other inputs are dropped.
     Failed { ticket: u64, error: StageError },
-    /// The device's memory did not hold `from` inputs; at most `to` are tried from now on.
+    /// The device's memory was too small for `from` inputs. At most `to` are tried from now on.
     Shrunk { from: usize, to: usize, error: StageError },
     /// The health probe ran.
     HealthProbeEnded { error: Option<StageError> },
 }
 
-/// Called by a lane before it does something.
+/// Called by a lane before it starts work.
 pub(crate) trait Announce: Send + Sync + 'static {
-    /// A phase of a recording begins.
+    /// A phase of a recording starts.
     fn started(&self, ticket: &Ticket, stage: StageName, phase: Phase);
 
-    /// Work begins, on these recordings: the place for faults on purpose. On the device it begins input by input, and
-    /// `inputs` are in flight with this one.
+    /// Work on these recordings starts. Faults are injected here. On the device this is called for each input, and
+    /// `inputs` are in flight including this one.
     ///
     /// # Errors
-    /// The fault.
+    /// The injected fault.
     fn before(&self, place: FaultPlace, tickets: &[&Ticket], inputs: usize) -> Result<(), StageError>;
 }
 
-/// Runs `work`, so that a panic in a stage fails one recording and not the worker: the panic becomes an error of class
-/// `Bug` with its message. Values that `work` was changing when it panicked must not be used again.
+/// Runs `work` and turns a panic into an error of class `Bug` with the panic's message, so that a panic in a stage
+/// fails one recording and not the worker. Values that `work` was changing when it panicked must not be used again.
 pub(crate) fn guarded<T>(stage: StageName, work: impl FnOnce() -> Result<T, StageError>) -> Result<T, StageError> {
     catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|panic| {
         Err(StageError::new(stage, ErrorClass::Bug, "panic", format!("panicked: {}", message(panic.as_ref()))))

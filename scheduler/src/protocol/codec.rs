@@ -1,6 +1,6 @@
-//! Lines of JSON with a maximum length; longer messages travel as chunks and are joined by number.
+//! Lines of JSON with a maximum length. Longer messages are sent as numbered chunks and joined by the reader.
 //!
-//! A line is `{"v":3,"message":…}` or `{"v":3,"chunk":{"id":…,"part":…,"of":…,"text":…}}`. Chunks of several messages
+//! A line is `{"v":5,"message":…}` or `{"v":5,"chunk":{"id":…,"part":…,"of":…,"text":…}}`. Chunks of several messages
 //! may interleave; the parts of one message come in order.
 
 use std::collections::HashMap;
@@ -11,12 +11,12 @@ use serde::{Deserialize, Serialize};
 
 use super::VERSION;
 
-/// What a peer may send.
+/// Limits on the lines and chunks of a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
-    /// Longest line in bytes, its end included.
+    /// Maximum length of a line in bytes, including the line end.
     pub line_bytes: usize,
-    /// Most bytes of chunks that wait to be joined, over all messages.
+    /// Maximum number of bytes in chunks that wait to be joined, over all messages.
     pub message_bytes: usize,
 }
 
@@ -26,10 +26,10 @@ impl Default for Limits {
     }
 }
 
-/// Bytes of a chunk's line beside its text, at most.
+/// Maximum number of bytes in a chunk's line besides its text.
 const CHUNK_OVERHEAD_BYTES: usize = 128;
 
-/// Why a line could not be read or written. After any of these the conversation is over: end the peer.
+/// Why a line could not be read or written. No error is recoverable: end the peer.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum CodecError {
@@ -45,35 +45,35 @@ pub enum CodecError {
     /// A line is not a message.
     #[error("a line is not a message: {source}; it begins `{excerpt}`")]
     Garbage {
-        /// What the parser said.
+        /// The parser's error.
         source: serde_json::Error,
         /// The line's first characters.
         excerpt: String,
     },
-    /// The message could not be put into JSON.
-    #[error("a message has no JSON form: {0}")]
+    /// The message could not be serialized to JSON.
+    #[error("a message cannot be serialized: {0}")]
     Unwritable(serde_json::Error),
-    /// The peer speaks another version.
+    /// The peer uses another version of the protocol.
     #[error("protocol version {found}, expected {VERSION}")]
     Version {
-        /// The peer's.
+        /// The peer's version.
         found: u32,
     },
-    /// A line holds neither a message nor a chunk, or both.
-    #[error("a line holds not exactly one message or chunk")]
+    /// A line contains neither a message nor a chunk, or both.
+    #[error("a line does not contain exactly one message or chunk")]
     Ambiguous,
-    /// A chunk came out of turn.
-    #[error("chunk {part} of {of} of message {id} came out of turn")]
+    /// A chunk arrived out of order.
+    #[error("chunk {part} of {of} of message {id} arrived out of order")]
     ChunkOutOfTurn {
-        /// The message.
+        /// The number of the message.
         id: u64,
-        /// The part that came.
+        /// The number of the part that arrived.
         part: u32,
-        /// The parts that there are, by this chunk.
+        /// The number of parts, as this chunk states it.
         of: u32,
     },
-    /// Chunks hold more than the limit.
-    #[error("chunks hold more than {limit_bytes} bytes")]
+    /// The chunks that wait to be joined exceed the limit.
+    #[error("chunks exceed {limit_bytes} bytes")]
     MessageTooLarge {
         /// The limit.
         limit_bytes: usize,
@@ -118,21 +118,21 @@ pub struct Encoder<W> {
 }
 
 impl<W: Write> Encoder<W> {
-    /// A writer within the default limits.
+    /// Creates a writer with the default limits.
     pub fn new(output: W) -> Self {
         Self::with_limits(output, Limits::default())
     }
 
-    /// A writer within the given limits; `line_bytes` is at least 256.
+    /// Creates a writer with these limits. `line_bytes` must be at least 256.
     pub fn with_limits(output: W, limits: Limits) -> Self {
         let limits = Limits { line_bytes: limits.line_bytes.max(2 * CHUNK_OVERHEAD_BYTES), ..limits };
         Self { output, limits, next_id: 0 }
     }
 
-    /// Writes one message, in chunks if it is long, and flushes.
+    /// Writes one message and flushes. A long message is split into chunks.
     ///
     /// # Errors
-    /// [`CodecError::Io`] if the peer is gone, [`CodecError::Unwritable`] for a message without JSON form.
+    /// [`CodecError::Io`] if the peer is gone, [`CodecError::Unwritable`] if the message cannot be serialized.
     pub fn write<M: Serialize>(&mut self, message: &M) -> Result<(), CodecError> {
         let text = serde_json::to_string(message).map_err(CodecError::Unwritable)?;
         let line = format!("{{\"v\":{VERSION},\"message\":{text}}}\n");
@@ -144,17 +144,17 @@ impl<W: Write> Encoder<W> {
         Ok(self.output.flush()?)
     }
 
-    /// Writes a line that is not a message: a fault on purpose.
+    /// Writes a line that is not a message. For fault injection.
     ///
     /// # Errors
-    /// The pipe broke.
+    /// [`CodecError::Io`] if the pipe is broken.
     pub(crate) fn write_garbage(&mut self) -> Result<(), CodecError> {
         self.output.write_all(b"this is not a message\n")?;
         Ok(self.output.flush()?)
     }
 
     fn write_chunks(&mut self, text: &str) -> Result<(), CodecError> {
-        // JSON text has no control characters, so that escaping it at most doubles it.
+        // JSON text has no control characters, so escaping at most doubles its length.
         let pieces = split(text, (self.limits.line_bytes - CHUNK_OVERHEAD_BYTES) / 2);
         let id = self.next_id;
         self.next_id += 1;
@@ -168,7 +168,7 @@ impl<W: Write> Encoder<W> {
     }
 }
 
-/// Cuts text into pieces of at most `bytes` (and at least one character).
+/// Splits text into pieces of at most `bytes` bytes, but at least one character.
 fn split(mut text: &str, bytes: usize) -> Vec<&str> {
     let mut pieces = Vec::new();
     while !text.is_empty() {
@@ -197,20 +197,20 @@ struct Join {
 }
 
 impl<R: BufRead> Decoder<R> {
-    /// A reader within the default limits.
+    /// Creates a reader with the default limits.
     pub fn new(input: R) -> Self {
         Self::with_limits(input, Limits::default())
     }
 
-    /// A reader within the given limits.
+    /// Creates a reader with these limits.
     pub fn with_limits(input: R, limits: Limits) -> Self {
         Self { input, limits, joins: HashMap::new(), joining_bytes: 0 }
     }
 
-    /// The next message, or none at a clean end of the input.
+    /// Reads the next message. Returns `None` if the input ends after a complete message.
     ///
     /// # Errors
-    /// A [`CodecError`] naming what is wrong with the input; nothing after it can be trusted.
+    /// A [`CodecError`] that names the error in the input. Do not read any further.
     pub fn read<M: DeserializeOwned>(&mut self) -> Result<Option<M>, CodecError> {
         while let Some(line) = self.line()? {
             let parsed: Line<M> = serde_json::from_slice(&line).map_err(|source| garbage(&line, source))?;
@@ -261,7 +261,7 @@ impl<R: BufRead> Decoder<R> {
     }
 }
 
-/// A line of another version may not parse at all, so the version is looked at first.
+/// Checks the version first: a line of another version may not parse at all.
 fn garbage(line: &[u8], source: serde_json::Error) -> CodecError {
     match serde_json::from_slice::<VersionOnly>(line) {
         Ok(VersionOnly { v }) if v != VERSION => CodecError::Version { found: v },

@@ -1,30 +1,30 @@
-//! Faults that a worker commits on purpose, so that tests see each of them on the real executable.
+//! Faults that tests inject into a worker, so that each is tested with the real executable.
 
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 use stage_core::{ErrorClass, Phase, StageName};
 
-/// One fault and where it happens.
+/// A fault and the place where it happens.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Fault {
-    /// Where.
+    /// The place.
     pub at: FaultPlace,
-    /// What.
+    /// The kind of fault.
     pub kind: FaultKind,
-    /// Only on this device; none: on all.
+    /// The only device on which it happens. `None`: on all devices.
     pub device: Option<String>,
-    /// Only for recordings whose path holds this; none: for all.
+    /// The fault happens only for recordings whose path contains this text. `None`: for all recordings.
     pub recording: Option<String>,
-    /// Number of times that the place is passed without the fault, counted in each worker.
+    /// Number of times that a worker passes the place before the fault happens.
     #[serde(default)]
     pub after: u32,
-    /// Happen once over all workers: a file that is made when it does.
+    /// A file that is created when the fault happens, so that it happens only once over all workers.
     pub once: Option<PathBuf>,
 }
 
-/// Where a [`Fault`] happens: before the work. On the device that is before each input.
+/// Where a [`Fault`] happens: before the work starts. On the device that is before each input.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum FaultPlace {
@@ -43,20 +43,20 @@ pub enum FaultPlace {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum FaultKind {
-    /// The process ends with this code.
+    /// The process exits with this code.
     Exit(i32),
-    /// The process stops: no heartbeat, no end.
+    /// The process stops: it sends no heartbeats and does not exit.
     Stop,
-    /// This thread waits forever; all others continue.
+    /// The thread waits forever. All other threads continue.
     Wedge,
-    /// Something that is not a message goes to the coordinator.
+    /// The worker sends a line that is not a message.
     Garbage,
-    /// This thread panics.
+    /// The thread panics.
     Panic,
-    /// The work fails.
+    /// The work fails with an error of this class.
     Fail(ErrorClass),
-    /// The device's memory holds at most this number of inputs.
+    /// The device has memory for only this number of inputs.
     MemoryFor(usize),
-    /// This thread waits this number of milliseconds and continues.
+    /// The thread waits for this number of milliseconds and continues.
     PauseMs(u64),
 }

@@ -1,4 +1,4 @@
-//! The messages.
+//! The messages between coordinator and worker.
 
 use std::path::PathBuf;
 
@@ -9,112 +9,114 @@ use stage_core::{ArtifactName, DeviceId, Fingerprint, Phase, StageError, StageNa
 use super::Fault;
 use crate::store::Lease;
 
-/// The version of the protocol; both sides must speak the same one.
+/// The version of the protocol. Both sides must use the same one.
 pub const VERSION: u32 = 5;
 
-/// The number of a result within one worker, counted from 0: what is acknowledged.
+/// The number of a result within one worker, counted from 0. The coordinator acknowledges results by number.
 pub type ResultId = u64;
 
-/// A device of a worker. A worker has one today; its messages name it, so that one connection can carry several.
+/// A device of a worker. A worker has one device today. Its messages name it, so that one connection can serve several.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Slot(pub u32);
 
-/// Coordinator to worker.
+/// Messages from the coordinator to a worker.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum ToWorker {
-    /// The reply to `Hello`: what to become.
+    /// The settings, in reply to `Hello`.
     Configure(WorkerSettings),
-    /// Work. A worker may hold several batches and runs all of them at once.
+    /// Recordings to process. A worker may hold several batches and runs all of them at once.
     Batch(Batch),
-    /// These results are durable (or no longer wanted): forget them.
+    /// These results are durable or no longer needed, so the worker deletes them.
     Ack {
-        /// Which.
+        /// Numbers of the results.
         results: Vec<ResultId>,
     },
-    /// Run the health probe on a device and report the result: after a worker was lost, or when a device is suspected,
-    /// the device has to pass it first.
+    /// Run the health probe on a device and report the result. Sent after a worker was lost or when a device is
+    /// suspected. The device must pass the probe before it gets more work.
     HealthProbe {
-        /// Which device.
+        /// The device.
         slot: Slot,
     },
-    /// Whether a device lane stops when the inputs in flight are complete: its device is too hot.
+    /// Pause or resume a device lane, because the device is too hot. A lane pauses when the inputs in flight are
+    /// complete.
     Pause {
-        /// Which device.
+        /// The device.
         slot: Slot,
-        /// Stop, or resume.
+        /// Whether to pause or resume.
         paused: bool,
     },
-    /// Return these recordings, if none of their inputs has reached the device or it is paused: another device takes
-    /// them.
+    /// Return these recordings, so that another device can take them. Only recordings whose inputs have not reached the
+    /// device are returned, or all if the device is paused.
     Revoke {
-        /// Their batch's lease.
+        /// The lease of their batch.
         lease: Lease,
-        /// Which.
+        /// The coordinator's numbers of the recordings.
         items: Vec<u64>,
     },
-    /// End.
+    /// Exit.
     Shutdown {
-        /// Finish the recordings that are open and wait until their results are acknowledged; otherwise end at once.
+        /// Whether to finish the recordings in progress and wait until their results are acknowledged. Otherwise the
+        /// worker exits at once.
         drain: bool,
     },
 }
 
-/// What a worker is configured with.
+/// The settings of a worker.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct WorkerSettings {
-    /// The devices that it computes on.
+    /// The devices to compute on.
     pub slots: Vec<SlotSettings>,
-    /// Threads of its CPU lane.
+    /// Number of threads in the CPU lane.
     pub threads: usize,
-    /// Between two heartbeats, in milliseconds.
+    /// Interval between two heartbeats, in milliseconds.
     pub heartbeat_ms: u64,
-    /// Faults to commit on purpose; for tests alone.
+    /// Faults to inject. For tests only.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub faults: Vec<Fault>,
-    /// Opaque to the scheduler: what the pipeline is built from.
+    /// Settings from which the pipeline is built. The scheduler does not interpret them.
     pub settings: Value,
 }
 
-/// One device of a worker.
+/// The settings of one device of a worker.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct SlotSettings {
-    /// How messages name it.
+    /// The slot by which messages name the device.
     pub slot: Slot,
-    /// The device. A CUDA device is the first one that the process sees.
+    /// The device. A CUDA device is the first one that is visible to the process.
     pub device: DeviceId,
-    /// Inputs in flight on the device at a time, at most.
+    /// Maximum number of inputs in flight on the device.
     pub device_batch: usize,
 }
 
-/// Recordings to work on under one lease.
+/// Recordings to process under one lease.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Batch {
-    /// The device to work on.
+    /// The device to use.
     pub slot: Slot,
-    /// The right to commit the results.
+    /// The lease under which the results are committed.
     pub lease: Lease,
     /// The recordings.
     pub items: Vec<ItemJob>,
 }
 
-/// One recording and what to do with it.
+/// One recording and the stages to run on it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ItemJob {
-    /// The coordinator's number for it.
+    /// The coordinator's number of the recording.
     pub item: u64,
-    /// Its file.
+    /// The path of its file.
     pub path: PathBuf,
-    /// SHA-256 of its bytes when it was planned.
+    /// SHA-256 of the file at the time of planning.
     pub file_sha256: String,
-    /// Its length in seconds, as probed.
+    /// Length in seconds, as probed.
     pub audio_s: f64,
     /// The stages to run, in order.
     pub steps: Vec<Step>,
     /// Stored artifacts that the steps read.
     pub stored: Vec<Stored>,
-    /// Checkpoints of steps that were interrupted: their inputs are not computed again.
+    /// Checkpoints of interrupted steps. Inputs with a checkpoint are not computed again.
     pub checkpoints: Vec<Checkpoint>,
 }
 
@@ -127,7 +129,7 @@ pub struct Stored {
     pub body: String,
 }
 
-/// What the model made of one input of a stage, as it is stored until the stage's artifact is.
+/// The model's output for one input of a stage. It is stored until the artifact of the stage is stored.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Checkpoint {
     /// The stage.
@@ -141,96 +143,96 @@ pub struct Checkpoint {
 /// One stage to run.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Step {
-    /// Which.
+    /// The stage.
     pub stage: StageName,
     /// The fingerprint of its main artifact.
     pub fingerprint: Fingerprint,
-    /// Which of its artifacts to commit, with their fingerprints: none where the stage runs only because its transient
-    /// outputs are needed (decode, for the samples).
+    /// The artifacts to commit, with their fingerprints. Empty if the stage runs only for its transient outputs (for
+    /// example decode, for the samples).
     pub commit: Vec<(ArtifactName, Fingerprint)>,
-    /// Whether its inputs are stored: not where its artifact is stored and made again.
+    /// Whether to store checkpoints. False if the artifact is stored already and is computed again.
     pub keep_checkpoints: bool,
 }
 
-/// Worker to coordinator.
+/// Messages from a worker to the coordinator.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum FromWorker {
-    /// The first message.
+    /// The first message of a worker.
     Hello {
         /// [`VERSION`] of the worker.
         protocol: u32,
-        /// The program, recorded with its artifacts.
+        /// The program, stored with its artifacts.
         tool: Tool,
-        /// Its process.
+        /// Its process ID.
         pid: u32,
     },
-    /// The pipeline is built; batches may come.
+    /// The pipeline is built, and the worker accepts batches.
     Ready,
-    /// The pipeline cannot be built; the worker ends.
+    /// The pipeline cannot be built. The worker exits.
     Refused {
-        /// Why.
+        /// The error.
         error: StageError,
     },
-    /// For each device every [`WorkerSettings::heartbeat_ms`], also while the lanes are busy.
+    /// Sent for each device every [`WorkerSettings::heartbeat_ms`], even while the lanes are busy.
     Heartbeat {
-        /// Which device.
+        /// The device.
         slot: Slot,
-        /// What was done since the worker started.
+        /// Progress since the worker started.
         progress: WorkerProgress,
     },
-    /// What the lanes did since the last such message; sent with heartbeats and at the end of a batch.
+    /// Tasks that the lanes ran since the last such message. Sent with heartbeats and at the end of a batch.
     Spans {
-        /// In the order of their ends.
+        /// The tasks, in the order in which they ended.
         spans: Vec<TaskSpan>,
     },
     /// The reply to [`ToWorker::HealthProbe`].
     HealthProbeEnded {
-        /// Which device.
+        /// The device.
         slot: Slot,
-        /// What failed, if anything.
+        /// The error, if the probe failed.
         error: Option<StageError>,
     },
-    /// A device's memory did not suffice; fewer inputs are in flight from now on, and slowly more again.
+    /// A device ran out of memory. The number of inputs in flight is reduced and later grows again slowly.
     Shrunk {
-        /// Which device.
+        /// The device.
         slot: Slot,
         /// Inputs that were in flight.
         from: usize,
-        /// Inputs in flight, at most, from now on.
+        /// Maximum number of inputs in flight from now on.
         to: usize,
-        /// What the device said.
+        /// The device's error.
         error: StageError,
     },
     /// The reply to [`ToWorker::Revoke`].
     Revoked {
         /// The batch's lease.
         lease: Lease,
-        /// What is no longer in the batch; possibly nothing.
+        /// The recordings that the worker no longer holds. May be empty.
         items: Vec<u64>,
     },
-    /// Sent before the work begins, so that it is known which recordings a dead worker was working on.
+    /// Sent before a task starts, so that the recordings in progress are known if the worker dies.
     Started {
         /// The batch's lease.
         lease: Lease,
-        /// Which recording.
+        /// The coordinator's number of the recording.
         item: u64,
-        /// Which stage.
+        /// The stage.
         stage: StageName,
-        /// Which phase of it.
+        /// The phase.
         phase: Phase,
     },
-    /// What the model made of one input, to commit.
+    /// The model's output for one input, to commit as a checkpoint.
     Checkpoint {
-        /// What to acknowledge.
+        /// The number of this result.
         result: ResultId,
         /// The batch's lease.
         lease: Lease,
-        /// Which recording.
+        /// The coordinator's number of the recording.
         item: u64,
-        /// Which stage.
+        /// The stage.
         stage: StageName,
-        /// The fingerprint of the main artifact that will be made of it.
+        /// The fingerprint of the main artifact that the output is for.
         fingerprint: Fingerprint,
         /// The input's index among those of its recording.
         index: usize,
@@ -240,35 +242,35 @@ pub enum FromWorker {
         audio_s: f64,
         /// When the device's engine took the input, in milliseconds since 1970.
         started_at_ms: u64,
-        /// From then to its output, in seconds; work on other inputs is included.
+        /// Time from then until its output, in seconds. Work on other inputs is included.
         duration_s: f64,
     },
     /// A stage's artifacts to commit together.
     Done {
-        /// What to acknowledge.
+        /// The number of this result.
         result: ResultId,
         /// The batch's lease.
         lease: Lease,
-        /// Which recording.
+        /// The coordinator's number of the recording.
         item: u64,
-        /// Which stage.
+        /// The stage.
         stage: StageName,
-        /// Those of [`Step::commit`].
+        /// The artifacts of [`Step::commit`].
         artifacts: Vec<NewBody>,
         /// When the stage's first phase began, in milliseconds since 1970.
         started_at_ms: u64,
-        /// From there to the end of its last phase, in seconds, waiting between phases included.
+        /// Time from then to the end of its last phase, in seconds. Waiting between phases is included.
         duration_s: f64,
     },
-    /// The recording failed; none of its later stages is run.
+    /// The recording failed. Its later stages do not run.
     Failed {
-        /// What to acknowledge.
+        /// The number of this result.
         result: ResultId,
         /// The batch's lease.
         lease: Lease,
-        /// Which recording.
+        /// The coordinator's number of the recording.
         item: u64,
-        /// Why.
+        /// The error.
         error: StageError,
     },
     /// Every recording of the batch is done or failed.
@@ -278,7 +280,7 @@ pub enum FromWorker {
     },
 }
 
-/// An artifact that was made.
+/// An artifact that was computed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NewBody {
     /// Its name.
@@ -289,57 +291,58 @@ pub struct NewBody {
     pub body: String,
 }
 
-/// What both lanes of a worker have done since it started.
+/// Progress of the lanes of a worker since it started.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct WorkerProgress {
-    /// CPU lane: tasks.
+    /// CPU lane: number of tasks.
     pub cpu: LaneProgress,
-    /// Device lane: the engine; each step and each completed input counts as done.
+    /// Device lane: steps of the engine and completed inputs.
     pub device: LaneProgress,
-    /// Device lane: loads of the models and health probes, which show no steps.
+    /// Device lane: loads of models and health probes, which have no steps.
     pub setup: LaneProgress,
 }
 
-/// WorkerProgress of one lane. A lane that is busy while `done` stands still may hang.
+/// Progress of one lane. If a lane is busy and `done` does not grow, it may hang.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LaneProgress {
-    /// In hand now.
+    /// Number running now.
     pub busy: u64,
-    /// Finished so far.
+    /// Number finished so far.
     pub done: u64,
 }
 
-/// Which lane of a worker.
+/// A lane of a worker.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Lane {
     /// The pool of CPU threads.
     Cpu,
-    /// The one thread that owns a device's models.
+    /// The thread that owns a device's models.
     Device,
 }
 
-/// What a lane's thread did without interruption. A device's engine may run for hours: its time is cut where inputs are
-/// completed, from one group of them to the next.
+/// An interval in which a thread of a lane worked without interruption. A device's engine may run for hours, so its
+/// time is divided where inputs are completed, from one group of completed inputs to the next.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TaskSpan {
-    /// Which lane.
+    /// The lane.
     pub lane: Lane,
-    /// The device of a device lane; the first one in the CPU lane, which all devices share.
+    /// The device of a device lane. In the CPU lane, which all devices share, the first device.
     pub slot: Slot,
-    /// The thread's number in its lane, from 0.
+    /// The index of the thread in its lane, from 0.
     pub thread: u32,
-    /// The recordings (the coordinator's numbers); on the device all that had inputs in flight, none while models load.
+    /// The coordinator's numbers of the recordings. On the device, all recordings with inputs in flight; empty while
+    /// models load.
     pub items: Vec<u64>,
-    /// Which stage.
+    /// The stage.
     pub stage: StageName,
-    /// Which phase of it.
+    /// The phase.
     pub phase: Phase,
-    /// Inputs that were completed in it; 0 in the CPU lane and while models load.
+    /// Number of inputs completed in the interval. 0 in the CPU lane and while models load.
     pub inputs: u32,
-    /// Most inputs in flight on the device in it; 0 where [`inputs`](Self::inputs) must be.
+    /// Maximum number of inputs in flight on the device. 0 in the CPU lane and while models load.
     pub at_once: u32,
-    /// Beginning, in microseconds since 1970.
+    /// Start, in microseconds since 1970.
     pub start_us: u64,
     /// End, in microseconds since 1970.
     pub end_us: u64,

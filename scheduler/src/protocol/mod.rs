@@ -1,8 +1,8 @@
-//! What coordinator and worker say to each other: versioned, line-delimited JSON over the worker's stdin and stdout.
+//! The protocol between coordinator and worker: versioned, line-delimited JSON over the worker's stdin and stdout.
 //!
-//! A conversation: the worker says [`FromWorker::Hello`]; the coordinator answers [`ToWorker::Configure`]; the worker
-//! says `Ready` (or `Refused` and ends). Then batches go one way, artifacts and heartbeats the other. The worker keeps
-//! each result until it is acknowledged, which is after the store made it durable.
+//! The worker sends [`FromWorker::Hello`]. The coordinator replies with [`ToWorker::Configure`]. The worker sends
+//! `Ready`, or sends `Refused` and exits. From then on the coordinator sends batches, and the worker sends artifacts
+//! and heartbeats. The worker keeps each result until it is acknowledged, after the store has made it durable.
 
 mod codec;
 mod fault;

@@ -1,6 +1,6 @@
-//! What is done, durably: artifacts by fingerprint, and everything that `status`, `verify` and `export` read.
+//! Durable storage of results: artifacts by fingerprint, and all data that `status`, `verify` and `export` read.
 //!
-//! [`Store`] is the port; [`open`] chooses the backend by the URL's scheme. Every backend passes the suite in
+//! [`Store`] is the port. [`open`] selects the backend by the URL's scheme. Every backend passes the test suite in
 //! `conformance`.
 
 mod backends;

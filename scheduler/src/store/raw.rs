@@ -1,4 +1,4 @@
-//! Records as a backend reads them, and the checks that all backends apply to them.
+//! Records as read by a backend, and the checks that are common to all backends.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -9,7 +9,7 @@ use stage_core::{Fingerprint, StageKey, Tool, sha256_hex};
 use super::StoreError;
 use super::types::{Alteration, Lookup, NewArtifact, StoreFault, StoredArtifact};
 
-/// An artifact before its body and key are checked.
+/// An artifact whose body and key are not checked yet.
 #[derive(Debug, Clone)]
 pub(super) struct RawArtifact {
     pub(super) key: Vec<u8>,
@@ -23,7 +23,7 @@ pub(super) struct RawArtifact {
     pub(super) environment: Option<String>,
 }
 
-/// The parts of a [`Tool`] other than its version, as they are stored.
+/// The stored fields of a [`Tool`] other than its version.
 #[derive(Default, Serialize, Deserialize)]
 struct Environment {
     instruction_set: Option<String>,
@@ -31,7 +31,7 @@ struct Environment {
 }
 
 impl RawArtifact {
-    /// An artifact as it is stored when it is computed for the first time.
+    /// Converts an artifact that is stored for the first time.
     pub(super) fn new(artifact: &NewArtifact) -> Result<Self, StoreError> {
         let NewArtifact { key, body, started_at_ms, duration_s, tool, device } = artifact;
         let Tool { version, instruction_set, libraries } = tool.clone();
@@ -48,7 +48,7 @@ impl RawArtifact {
         })
     }
 
-    /// The artifact, if it is what was written under this fingerprint.
+    /// Returns the artifact if its body and key match this fingerprint.
     pub(super) fn check(self, fingerprint: &Fingerprint) -> Result<StoredArtifact, Alteration> {
         let found_sha256 = sha256_hex(&self.body);
         let body = String::from_utf8(self.body).ok().filter(|_| found_sha256 == self.body_sha256);
@@ -57,7 +57,8 @@ impl RawArtifact {
         let found = key.as_ref().map(StageKey::fingerprint);
         let key =
             key.filter(|_| found == Some(*fingerprint)).ok_or(Alteration::Key { expected: *fingerprint, found })?;
-        // Provenance that an older version did not store, or that cannot be read, is unknown: it is not evidence.
+        // If an older version did not store the provenance, or it cannot be read, it is unknown. Provenance is not
+        // evidence.
         let environment = self.environment.and_then(|text| serde_json::from_str(&text).ok());
         let Environment { instruction_set, libraries } = environment.unwrap_or_default();
         let artifact = NewArtifact {
@@ -78,7 +79,7 @@ impl RawArtifact {
         }
     }
 
-    /// What is wrong with an artifact that is stored under `name`, if anything is.
+    /// The fault of an artifact that is stored under `name`, if there is one.
     pub(super) fn fault(self, name: &str) -> Option<StoreFault> {
         match name.parse() {
             Err(_) => Some(StoreFault::Name { name: name.to_owned() }),
@@ -90,13 +91,13 @@ impl RawArtifact {
     }
 }
 
-/// A body, if it matches its hash.
+/// Returns a body if it matches its hash.
 pub(super) fn sound_body(body: Vec<u8>, body_sha256: &str) -> Option<String> {
     let matches = sha256_hex(&body) == body_sha256;
     String::from_utf8(body).ok().filter(|_| matches)
 }
 
-/// Whether an input file is certainly gone. A folder that cannot be read at the moment proves nothing.
+/// Whether an input file is certainly gone. If its folder cannot be read at the moment, this is false.
 pub(super) fn is_gone(path: &Path) -> bool {
     matches!(path.try_exists(), Ok(false))
 }

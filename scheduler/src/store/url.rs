@@ -1,4 +1,4 @@
-//! Where a store is, and opening it there.
+//! The URL of a store, and opening it.
 
 use std::ffi::{OsStr, OsString};
 use std::fmt;
@@ -8,19 +8,19 @@ use std::str::FromStr;
 use super::backends::{BACKENDS, Backend};
 use super::{Access, Store, StoreError};
 
-/// The scheme of a store in a file.
+/// The scheme of a store in an SQLite file.
 const FILE_SCHEME: &str = "sqlite";
 
-/// The URL of a store: a scheme, which names the backend, a colon, and a location, which the backend interprets.
+/// The URL of a store: a scheme, which selects the backend, a colon, and a location, which the backend interprets.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StoreUrl {
     scheme: &'static str,
-    /// Not always text: the name of a file need not be.
+    /// Not always valid UTF-8, since a file name need not be.
     location: OsString,
 }
 
 impl StoreUrl {
-    /// The store in a file.
+    /// The URL of a store in this file.
     #[must_use]
     pub fn file(path: impl Into<PathBuf>) -> Self {
         Self { scheme: FILE_SCHEME, location: path.into().into_os_string() }
@@ -50,13 +50,14 @@ impl fmt::Display for StoreUrl {
     }
 }
 
-/// Opens a store; a store of an older version is migrated, unless it is opened for reading.
+/// Opens a store. A store of an older version is migrated, unless it is opened for reading.
 ///
 /// # Errors
-/// [`StoreError::Missing`] where there is no store, unless it is to be created; [`StoreError::Locked`] for a writer
-/// while another process writes; [`StoreError::OlderSchema`] for a reader of a store that was not migrated yet;
-/// [`StoreError::NewerSchema`], [`StoreError::Foreign`] and [`StoreError::BrokenChain`] for one that this version must
-/// not touch; otherwise [`StoreError::Unavailable`] or another failure of the backend.
+/// - [`StoreError::Missing`]: the store does not exist and is not to be created.
+/// - [`StoreError::Locked`]: another process writes to the store, and it was to be opened for writing.
+/// - [`StoreError::OlderSchema`]: the store has not been migrated yet, and it was to be opened for reading.
+/// - [`StoreError::NewerSchema`], [`StoreError::Foreign`], [`StoreError::BrokenChain`]: it must not be changed.
+/// - [`StoreError::Unavailable`] or another error: the backend failed.
 pub fn open(url: &StoreUrl, access: Access) -> Result<Box<dyn Store>, StoreError> {
     let known = || StoreError::InvalidUrl { url: url.to_string(), expected: StoreUrl::forms() };
     let backend = backend(url.scheme).ok_or_else(known)?;

@@ -1,4 +1,4 @@
-//! Which process writes to a store.
+//! The process that writes to a store.
 
 use std::fmt;
 use std::path::Path;
@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::clock::now_ms;
 
-/// Longest command line that is shown, in characters.
+/// Longest command line in messages, in characters.
 const COMMAND_CHARS: usize = 200;
 const MS_A_DAY: u64 = 24 * 3_600_000;
 
@@ -18,18 +18,18 @@ pub struct LockHolder {
     pub pid: u32,
     /// Its command line.
     pub command: String,
-    /// When it began to hold the store, in milliseconds since 1970.
+    /// When it locked the store, in milliseconds since 1970.
     pub since_ms: u64,
 }
 
 impl LockHolder {
-    /// This process, from now on.
+    /// This process, as the holder from now on.
     pub(super) fn this_process() -> Self {
         Self { pid: std::process::id(), command: command_line(), since_ms: now_ms() }
     }
 }
 
-/// The command line of this process, with the program's name in place of its path.
+/// The command line of this process, with the program's path reduced to its name.
 #[must_use]
 pub fn command_line() -> String {
     let mut args = std::env::args();
@@ -51,20 +51,20 @@ impl fmt::Display for LockHolder {
     }
 }
 
-/// The time of day in UTC, `14:03:05`, of milliseconds since 1970.
+/// The time of day in UTC, such as `14:03:05`, for a time in milliseconds since 1970.
 fn clock_time(ms: u64) -> String {
     let s = ms / 1000 % 86_400;
     format!("{:02}:{:02}:{:02}", s / 3600, s / 60 % 60, s % 60)
 }
 
-/// Whether a process writes to a store, and which one if that is known.
+/// Whether a process writes to a store, and which one if it is known.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Writer {
-    /// No process.
+    /// No process writes.
     None,
-    /// This one.
+    /// This process writes.
     Process(LockHolder),
-    /// A process that is not known.
+    /// An unknown process writes.
     Unnamed,
 }
 

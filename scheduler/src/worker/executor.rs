@@ -1,6 +1,7 @@
-//! Runs all batches that the worker holds at once, so that the lanes never drain between two of them.
+//! Runs all batches that the worker holds at the same time, so that the lanes never drain between batches.
 //!
-//! One thread owns the state: commands and the lanes' reports come to it, tasks leave it. It never blocks on a lane.
+//! One thread owns the state. It receives commands and reports of the lanes, and sends tasks to the lanes. It never
+//! blocks on a lane.
 
 use std::collections::{HashMap, VecDeque};
 use std::ops::ControlFlow;
@@ -22,11 +23,11 @@ use crate::lanes::{Activity, CpuLane, DeviceHandle, DeviceLane, LaneReport, Tick
 use crate::protocol::{Batch, CodecError, FromWorker, ItemJob, NewBody, Slot, SlotSettings, ToWorker};
 use crate::store::Lease;
 
-/// Recordings beyond the CPU lane's threads that may be open at a time: one on the device, some short ones behind it,
-/// and a long one that is decoded meanwhile. Memory is bounded by them, not by the list.
+/// Number of recordings that may be open beyond the number of CPU threads: one on the device, some short ones queued
+/// behind it, and a long one that is being decoded. The limit bounds the memory for batches of any length.
 const OPEN_BEYOND_THREADS: usize = 4;
 
-/// Messages from stdin; the channel closes at the end of stdin.
+/// Messages from stdin. The channel closes at the end of stdin.
 pub(super) type Commands = Receiver<Result<ToWorker, CodecError>>;
 
 enum Report {
@@ -37,7 +38,7 @@ enum Report {
 /// The worker's state.
 pub(super) struct Executor {
     runners: Arc<Runners>,
-    /// Each stage's place in the order of the data flow.
+    /// The position of each stage in the data flow.
     ranks: HashMap<StageName, usize>,
     outbox: Arc<Outbox>,
     activity: Arc<Activity>,
@@ -53,7 +54,7 @@ pub(super) struct Executor {
     open_limit: usize,
     next_recording: u64,
     ready: ReadyTasks,
-    /// The device lane stops when the inputs in flight are complete.
+    /// Whether the device lane pauses when the inputs in flight are complete.
     paused: bool,
     draining: bool,
 }
@@ -94,7 +95,7 @@ impl Executor {
         })
     }
 
-    /// Runs until the coordinator ends it or is gone.
+    /// Runs until the coordinator shuts the worker down or is gone.
     pub(super) fn run(mut self, commands: &Commands) -> Result<(), WorkerError> {
         let end = self.work(commands);
         self.outbox.send_spans(self.activity.take_spans());
@@ -161,7 +162,7 @@ impl Executor {
         }
     }
 
-    /// Returns recordings of which no input has reached the device; others too, where it is paused.
+    /// Returns recordings none of whose inputs has reached the device, or any of them if the device is paused.
     fn revoke(&mut self, lease: Lease, asked: &[u64]) {
         let mut returned = Vec::new();
         self.waiting.retain(|(of, job)| {
@@ -184,7 +185,7 @@ impl Executor {
         self.leave_batch(lease, not_opened);
     }
 
-    /// Opens recordings that wait, as far as the limit allows.
+    /// Opens waiting recordings up to the limit.
     fn admit(&mut self) {
         while self.open.len() < self.open_limit {
             let Some((lease, job)) = self.waiting.pop_front() else { return };
@@ -228,7 +229,7 @@ impl Executor {
 
     fn handle_report(&mut self, report: Report) {
         match report {
-            // A report may concern a recording that has just been closed.
+            // The recording may have been closed in the meantime.
             Report::Cpu { recording, work, began, result } => {
                 self.cpu.finished();
                 self.ready.came_back(work);
@@ -281,19 +282,20 @@ impl Executor {
         }
     }
 
-    /// Where all inputs so far are complete, the stage is finished next, unless that leads to more of them.
+    /// When all inputs so far are complete, moves on to the last phase of the stage, which may still request
+    /// follow-ups.
     fn finish_if_complete(&mut self, id: u64, stage: StageName) {
         let Some(item) = self.open.get_mut(&id).filter(|item| !item.ended) else { return };
         let outputs = item.outputs(stage);
         match (outputs.is_complete(), outputs.is_following_up()) {
             (false, _) => {}
             (true, false) => self.complete(id, stage, Phase::Infer),
-            // The graph released the last phase when the first inputs were complete.
+            // The graph released the last phase when the prepared inputs were complete.
             (true, true) => self.enqueue_cpu(id, stage, Phase::Finish),
         }
     }
 
-    /// Records a finished task and queues those that waited for it.
+    /// Removes a finished task and queues the tasks that were waiting for it.
     fn complete(&mut self, id: u64, stage: StageName, phase: Phase) {
         let Some(item) = self.open.get(&id).filter(|item| !item.ended) else { return };
         let task = Task { item: item.ticket.item, stage, phase };
@@ -302,7 +304,7 @@ impl Executor {
         self.close_if_over(id);
     }
 
-    /// Queues tasks of the CPU lane; those of the device lane begin by themselves, as soon as there are inputs.
+    /// Queues the CPU tasks among these tasks. Device tasks start by themselves when inputs arrive.
     fn enqueue(&mut self, id: u64, tasks: &[Task]) {
         for task in tasks.iter().filter(|task| !task.phase.on_device()) {
             self.enqueue_cpu(id, task.stage, task.phase);
@@ -314,7 +316,7 @@ impl Executor {
         self.ready.push(id, Work { rank, stage, phase });
     }
 
-    /// Sends an input's output to be stored until its stage's artifact is.
+    /// Sends the output of an input as a checkpoint, which is stored until the artifact of its stage is.
     fn send_checkpoint(
         &self,
         id: u64,
@@ -375,7 +377,7 @@ impl Executor {
         self.end(id);
     }
 
-    /// Does no more for a recording; its state goes with the last of its tasks that run now.
+    /// Ends the work on a recording. Its state is dropped when its running tasks have finished.
     fn end(&mut self, id: u64) {
         let Some(item) = self.open.get_mut(&id) else { return };
         item.ended = true;
@@ -386,7 +388,7 @@ impl Executor {
         self.close_if_over(id);
     }
 
-    /// Drops a recording's state with its last task, and the batch with its last recording.
+    /// Drops the state of a recording after its last task, and its batch after the last recording.
     fn close_if_over(&mut self, id: u64) {
         let Some(item) = self.open.get(&id).filter(|item| item.in_lane == 0) else { return };
         let (lease, number) = (item.ticket.lease, item.ticket.item);
@@ -396,7 +398,7 @@ impl Executor {
         }
     }
 
-    /// Removes `recordings` recordings from a batch, and reports its end with the last one.
+    /// Removes `recordings` recordings from a batch, and reports the batch as finished if they were the last.
     fn leave_batch(&mut self, lease: Lease, recordings: usize) {
         if self.batches.leave(lease, recordings) {
             self.outbox.send_spans(self.activity.take_spans());

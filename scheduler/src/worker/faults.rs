@@ -1,4 +1,4 @@
-//! Injects the faults that a worker is configured with, so that tests see each of them on the real executable.
+//! Injects the faults that a worker is configured with, so that tests see each of them with the real executable.
 
 use std::fs::OpenOptions;
 use std::process::exit;
@@ -16,15 +16,15 @@ use crate::protocol::{Fault, FaultKind, FaultPlace};
 pub(super) struct Faults(Vec<(Fault, AtomicU32)>);
 
 impl Faults {
-    /// Those that concern `device`.
+    /// Keeps the faults that apply to `device`.
     pub(super) fn new(faults: Vec<Fault>, device: &DeviceId) -> Self {
         let device = device.to_string();
         let mine = faults.into_iter().filter(|fault| fault.device.as_ref().is_none_or(|named| *named == device));
         Self(mine.map(|fault| (fault, AtomicU32::new(0))).collect())
     }
 
-    /// Commits what is due at a place, for work on recordings with these paths and on this number of inputs. `garble`
-    /// sends something that is not a message.
+    /// Injects the faults that are due at a place, for work on recordings with these paths and with this number of
+    /// inputs. `garble` sends a line that is not a message.
     pub(super) fn at<'a>(
         &self,
         place: FaultPlace,
@@ -43,7 +43,7 @@ impl Faults {
     }
 }
 
-/// Whether a fault that happens once over all workers has not happened yet.
+/// Whether the fault may still happen, if it happens only once over all workers.
 fn first_time(fault: &Fault) -> bool {
     fault.once.as_ref().is_none_or(|mark| OpenOptions::new().write(true).create_new(true).open(mark).is_ok())
 }
@@ -58,11 +58,11 @@ fn commit(kind: &FaultKind, place: FaultPlace, garble: &impl Fn()) -> Result<(),
             thread::park();
         },
         FaultKind::Garbage => garble(),
-        FaultKind::Panic => panic!("a fault was asked for"),
+        FaultKind::Panic => panic!("injected fault"),
         FaultKind::PauseMs(ms) => thread::sleep(Duration::from_millis(*ms)),
-        FaultKind::Fail(class) => return failure(*class, "a fault was asked for".to_owned()),
+        FaultKind::Fail(class) => return failure(*class, "injected fault".to_owned()),
         FaultKind::MemoryFor(most) => {
-            return failure(ErrorClass::Memory, format!("a fault was asked for: memory for {most} inputs"));
+            return failure(ErrorClass::Memory, format!("injected fault: memory for {most} inputs"));
         }
     }
     Ok(())

@@ -1,7 +1,7 @@
-//! The worker process: runs the batches it is given and sends the results over the protocol.
+//! The worker process: runs the batches that it receives and sends the results over the protocol.
 //!
-//! The executable calls [`serve`] from its hidden subcommand with a function that builds its stages. [`sim`] has stages
-//! that take simulated times.
+//! The executable calls [`serve`] in its hidden subcommand, with a function that builds its stages. [`sim`] contains
+//! stages that take simulated times.
 
 mod error;
 mod executor;

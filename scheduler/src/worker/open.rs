@@ -1,4 +1,4 @@
-//! What the executor keeps of one recording while it is open.
+//! The executor's state of one open recording.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -10,15 +10,15 @@ use crate::clock::Moment;
 use crate::lanes::Ticket;
 use crate::protocol::{Checkpoint, ItemJob, Step};
 
-/// A recording between its admission and its last task.
+/// A recording from its admission to its last task.
 pub(super) struct OpenItem {
     pub(super) ticket: Arc<Ticket>,
     pub(super) artifacts: Arc<Artifacts>,
-    /// CPU tasks that have not come back.
+    /// Number of CPU tasks that are running.
     pub(super) in_lane: usize,
-    /// It failed or was revoked: nothing more is done for it.
+    /// Whether the recording failed or was revoked. No more tasks are started for it.
     pub(super) ended: bool,
-    /// Inputs whose outputs are stored.
+    /// The inputs whose outputs are stored as checkpoints.
     pub(super) stored_inputs: Arc<HashSet<(StageName, usize)>>,
     steps: Vec<Step>,
     began: HashMap<StageName, Moment>,
@@ -26,7 +26,8 @@ pub(super) struct OpenItem {
 }
 
 impl OpenItem {
-    /// A recording with its stored artifacts and checkpoints; a checkpoint that cannot be read is computed again.
+    /// Opens a recording with its stored artifacts and checkpoints. An input whose checkpoint cannot be read is
+    /// computed again.
     pub(super) fn new(ticket: Ticket, job: ItemJob, runners: &Runners) -> Self {
         let ItemJob { path, file_sha256, audio_s, steps, stored, checkpoints, .. } = job;
         let specs: Vec<_> = steps.iter().filter_map(|step| runners.get(step.stage)).map(|stage| stage.spec()).collect();
@@ -62,7 +63,7 @@ impl OpenItem {
         self.steps.iter().find(|step| step.stage == stage)
     }
 
-    /// Records when a stage's task began; returns when its first one did.
+    /// Records when a task of a stage started. Returns when the first task of the stage started.
     pub(super) fn began(&mut self, stage: StageName, began: Moment) -> Moment {
         *self.began.entry(stage).or_insert(began)
     }
@@ -72,7 +73,7 @@ impl OpenItem {
         self.outputs.entry(stage).or_default()
     }
 
-    /// An input's share of the recording's length in seconds: 0 for inputs of follow-ups.
+    /// The seconds of audio that an input covers. 0 for inputs of follow-ups.
     pub(super) fn input_audio_s(&self, runners: &Runners, stage: StageName, index: usize) -> f64 {
         let is_follow_up = self.outputs.get(&stage).is_some_and(|outputs| outputs.is_follow_up(index));
         let device = runners.get(stage).and_then(|runner| runner.device()).filter(|_| !is_follow_up);

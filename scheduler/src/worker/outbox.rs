@@ -1,4 +1,4 @@
-//! Everything that a worker sends, from any thread.
+//! The outgoing messages of a worker, from any thread.
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -12,7 +12,7 @@ use super::faults::Faults;
 use crate::lanes::{Announce, Ticket};
 use crate::protocol::{Encoder, FaultPlace, FromWorker, ResultId, TaskSpan};
 
-/// The way to the coordinator, and the results that it has not acknowledged.
+/// The connection to the coordinator, and the results that are not acknowledged yet.
 #[derive(Debug)]
 pub(super) struct Outbox {
     encoder: Mutex<Encoder<BufWriter<File>>>,
@@ -31,13 +31,13 @@ impl Outbox {
         }
     }
 
-    /// Injects these faults from now on.
+    /// Sets the faults to inject.
     pub(super) fn commit_faults(&self, faults: Faults) {
-        // The configuration comes once.
+        // The configuration arrives only once.
         let _ = self.faults.set(faults);
     }
 
-    /// Sends a message. When the coordinator is gone it is dropped: the main thread sees the end of stdin.
+    /// Sends a message. If the coordinator is gone, the message is dropped: the main thread notices the end of stdin.
     pub(super) fn send(&self, message: &FromWorker) {
         if let Err(error) = locked(&self.encoder).write(message)
             && !self.broken.swap(true, Ordering::Relaxed)
@@ -46,7 +46,7 @@ impl Outbox {
         }
     }
 
-    /// Sends what the lanes did, if anything.
+    /// Sends the spans of the lanes, if there are any.
     pub(super) fn send_spans(&self, spans: Vec<TaskSpan>) {
         if !spans.is_empty() {
             self.send(&FromWorker::Spans { spans });
@@ -69,7 +69,7 @@ impl Outbox {
         locked(&self.unacknowledged).is_empty()
     }
 
-    /// Whether the coordinator can no longer be written to.
+    /// Whether writing to the coordinator has failed.
     pub(super) fn is_broken(&self) -> bool {
         self.broken.load(Ordering::Relaxed)
     }
@@ -91,12 +91,13 @@ impl Announce for Outbox {
     }
 }
 
-/// A lock that a panicking thread leaves usable: a message is written whole or the pipe is broken.
+/// Locks a mutex and ignores poisoning: after a panic in another thread, a message is either written completely or the
+/// pipe is broken, so the state is valid.
 fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Keeps each result under its number until it is acknowledged.
+/// Stores each result by its number until it is acknowledged.
 #[derive(Debug, Default)]
 struct Unacknowledged {
     next: ResultId,
@@ -104,19 +105,19 @@ struct Unacknowledged {
 }
 
 impl Unacknowledged {
-    /// Keeps the message that `make` gives for the next number.
+    /// Stores the message that `make` returns for the next number.
     fn keep(&mut self, make: impl FnOnce(ResultId) -> FromWorker) -> &FromWorker {
         let result = self.next;
         self.next += 1;
         self.waiting.entry(result).or_insert_with(|| make(result))
     }
 
-    /// Forgets a result.
+    /// Removes an acknowledged result.
     fn acknowledge(&mut self, result: ResultId) {
         self.waiting.remove(&result);
     }
 
-    /// Whether nothing waits.
+    /// Whether all results are acknowledged.
     fn is_empty(&self) -> bool {
         self.waiting.is_empty()
     }

@@ -1,19 +1,19 @@
-//! The model's outputs for one stage's inputs of one recording.
+//! The model's outputs for the inputs of one stage and recording.
 
 use std::collections::BTreeMap;
 
-/// Outputs as they come, until all inputs so far are complete: those that were prepared, then those of each follow-up.
+/// Collects outputs until all inputs so far are complete: first the prepared inputs, then those of each follow-up.
 #[derive(Debug)]
 pub(super) struct StageOutputs<A> {
-    /// Those that a follow-up has read, in the order of the inputs.
+    /// Outputs that a follow-up has read, in the order of the inputs.
     seen: Vec<A>,
-    /// The others, by input.
+    /// The other outputs by input.
     got: BTreeMap<usize, A>,
-    /// Every input before this one is complete.
+    /// Number of leading inputs that are complete.
     whole: usize,
-    /// The inputs so far; none before they are prepared, and while a follow-up may emit more.
+    /// Number of inputs so far. `None` before they are prepared and while a follow-up may emit more.
     expected: Option<usize>,
-    /// Inputs that were prepared; those behind are follow-ups.
+    /// Number of prepared inputs. The inputs after them come from follow-ups.
     prepared: Option<usize>,
 }
 
@@ -24,7 +24,7 @@ impl<A> Default for StageOutputs<A> {
 }
 
 impl<A> StageOutputs<A> {
-    /// Keeps an input's output.
+    /// Stores the output of an input.
     pub(super) fn put(&mut self, index: usize, output: A) {
         self.got.insert(index, output);
         while self.got.contains_key(&self.whole) {
@@ -32,12 +32,12 @@ impl<A> StageOutputs<A> {
         }
     }
 
-    /// `inputs` inputs were prepared.
+    /// Records that `inputs` inputs were prepared.
     pub(super) fn prepared(&mut self, inputs: usize) {
         (self.expected, self.prepared) = (Some(inputs), Some(inputs));
     }
 
-    /// A follow-up has read these outputs and emitted `more` inputs.
+    /// Records that a follow-up has read these outputs and emitted `more` inputs.
     pub(super) fn followed_up(&mut self, seen: Vec<A>, more: usize) {
         self.expected = Some(seen.len() + more);
         self.seen = seen;
@@ -48,7 +48,7 @@ impl<A> StageOutputs<A> {
         self.expected.is_some_and(|expected| self.whole >= expected)
     }
 
-    /// The outputs of all inputs so far, in their order; stored ones beyond them wait for their input.
+    /// Takes the outputs of all inputs so far, in order. Stored outputs of later inputs are kept.
     pub(super) fn take(&mut self) -> Vec<A> {
         let expected = self.expected.take().unwrap_or_default();
         let beyond = self.got.split_off(&expected);
@@ -57,7 +57,7 @@ impl<A> StageOutputs<A> {
         outputs
     }
 
-    /// Whether an input came from a follow-up.
+    /// Whether an input comes from a follow-up.
     pub(super) fn is_follow_up(&self, index: usize) -> bool {
         self.prepared.is_some_and(|prepared| index >= prepared)
     }

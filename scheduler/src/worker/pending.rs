@@ -1,4 +1,4 @@
-//! The tasks of the batches that a worker holds: those that are left, and those that are ready for the CPU lane.
+//! The unfinished tasks of the batches that a worker holds, and the tasks that are ready for the CPU lane.
 
 use std::collections::BTreeSet;
 use std::collections::HashMap;
@@ -8,13 +8,13 @@ use stage_core::{Phase, StageName};
 use crate::dag::{BatchGraph, Task};
 use crate::store::Lease;
 
-/// A batch, and how many of its recordings are left.
+/// A batch, and the number of its recordings that are left.
 struct RunningBatch {
     graph: BatchGraph,
     recordings_left: usize,
 }
 
-/// Graphs of tasks by the lease of their batch.
+/// The batches that a worker holds, by lease.
 #[derive(Default)]
 pub(super) struct Batches(HashMap<Lease, RunningBatch>);
 
@@ -24,12 +24,12 @@ impl Batches {
         self.0.insert(lease, RunningBatch { graph, recordings_left: recordings });
     }
 
-    /// The tasks of a recording that wait for no other.
+    /// The tasks of a recording that wait for no other task.
     pub(super) fn roots(&self, lease: Lease, item: u64) -> Vec<Task> {
         self.0.get(&lease).map_or_else(Vec::new, |batch| batch.graph.roots(item))
     }
 
-    /// Removes a finished task and returns those that waited for it alone.
+    /// Removes a finished task and returns the tasks that were waiting only for it.
     pub(super) fn complete(&mut self, lease: Lease, task: Task) -> Vec<Task> {
         self.0.get_mut(&lease).map_or_else(Vec::new, |batch| batch.graph.complete(task))
     }
@@ -46,7 +46,7 @@ impl Batches {
         self.0.get(&lease).is_some_and(|batch| batch.graph.is_finished(item))
     }
 
-    /// Removes `recordings` recordings from a batch; true if they were its last ones, and it is gone.
+    /// Removes `recordings` recordings from a batch. Returns true if they were the last ones, and removes the batch.
     pub(super) fn leave(&mut self, lease: Lease, recordings: usize) -> bool {
         let Some(batch) = self.0.get_mut(&lease) else { return false };
         batch.recordings_left -= recordings;
@@ -58,20 +58,20 @@ impl Batches {
     }
 }
 
-/// A task of the CPU lane for a recording; a stage that runs earlier sorts first.
+/// A CPU task of a recording. Tasks of earlier stages sort first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Work {
-    /// The stage's place in the order of the data flow.
+    /// The position of the stage in the data flow.
     pub(super) rank: usize,
     pub(super) stage: StageName,
     pub(super) phase: Phase,
 }
 
-/// The ready tasks by recording, the oldest recording's first.
+/// The ready tasks, ordered by recording, oldest first.
 #[derive(Debug, Default)]
 pub(super) struct ReadyTasks {
     tasks: BTreeSet<(u64, Work)>,
-    /// Tasks that prepare inputs and have not come back.
+    /// Number of running tasks that prepare inputs.
     preparing: usize,
 }
 
@@ -80,7 +80,8 @@ impl ReadyTasks {
         self.tasks.insert((recording, work));
     }
 
-    /// The next task for one of `threads` threads. One thread is kept from preparation, which may wait for the device.
+    /// Takes the next task for a pool of `threads` threads. Preparation may block on the device, so one thread never
+    /// runs it.
     pub(super) fn next(&mut self, threads: usize) -> Option<(u64, Work)> {
         let may_prepare = self.preparing + 1 < threads;
         let next = *self.tasks.iter().find(|(_, work)| may_prepare || work.phase != Phase::Prepare)?;
@@ -89,12 +90,12 @@ impl ReadyTasks {
         Some(next)
     }
 
-    /// A task has come back from its thread.
+    /// Records that a task has finished.
     pub(super) fn came_back(&mut self, work: Work) {
         self.preparing -= usize::from(work.phase == Phase::Prepare);
     }
 
-    /// A task of a recording that is gone was taken and is not run.
+    /// Removes the ready tasks of a recording.
     pub(super) fn remove(&mut self, recording: u64) {
         self.tasks.retain(|(other, _)| *other != recording);
     }

@@ -1,4 +1,4 @@
-//! The worker process from start to end: claim stdout, send the greeting, be configured, run, end.
+//! The life of a worker process: claims stdout, sends `Hello`, receives its settings, runs and exits.
 
 use std::fs::File;
 use std::io::{self, BufReader};
@@ -20,16 +20,17 @@ use super::{SlotSettings, WorkerSettings};
 use crate::lanes::{Activity, Announce, guarded};
 use crate::protocol::{Decoder, FaultPlace, FromWorker, Slot, ToWorker, VERSION};
 
-/// Between two heartbeats before the configuration is known.
+/// Interval between two heartbeats until the configuration arrives.
 const HEARTBEAT: Duration = Duration::from_secs(1);
 
-/// Serves a coordinator over stdin and stdout until it ends the worker or stdin closes. `build` makes the stages from
-/// the settings; the coordinator reports its failure. `tool` is stored with artifacts.
+/// Serves a coordinator over stdin and stdout until it shuts the worker down or stdin closes. `build` creates the
+/// stages from the settings. If it fails, the coordinator reports the error. `tool` is stored with artifacts.
 ///
-/// The calling process must end when this returns: lanes may still be busy with work that nobody waits for.
+/// The calling process must exit when this returns: threads of the lanes may still be running work that is no longer
+/// needed.
 ///
 /// # Errors
-/// [`WorkerError`]; end the process with a failing exit code.
+/// [`WorkerError`]. Exit the process with an error code.
 pub fn serve(
     tool: Tool,
     build: impl FnOnce(&WorkerSettings, &SlotSettings) -> Result<Runners, StageError>,
@@ -65,10 +66,10 @@ pub fn serve(
     executor.run(&commands)
 }
 
-/// What stands in an error for the stage, before there are any.
+/// The stage name in errors that occur before the stages exist.
 const WORKER: StageName = StageName::new("worker");
 
-/// The device of a worker that has one.
+/// The settings of the only device. Any other number of devices is an error.
 fn only_slot(settings: &WorkerSettings) -> Result<&SlotSettings, StageError> {
     match settings.slots.as_slice() {
         [slot] => Ok(slot),
@@ -79,7 +80,7 @@ fn only_slot(settings: &WorkerSettings) -> Result<&SlotSettings, StageError> {
     }
 }
 
-/// A thread that always drains stdin, so that the coordinator never waits.
+/// Starts a thread that reads stdin continuously, so that the coordinator never blocks.
 fn read_stdin() -> io::Result<Commands> {
     let (sender, commands) = unbounded();
     thread::Builder::new().name("stdin".to_owned()).spawn(move || {
@@ -94,7 +95,7 @@ fn read_stdin() -> io::Result<Commands> {
     Ok(commands)
 }
 
-/// A thread that reports the lanes' progress, also while they are busy.
+/// A thread that reports the progress of the lanes, even while they are busy.
 struct Heartbeat {
     every_ms: Arc<AtomicU64>,
     thread: Thread,
@@ -114,25 +115,25 @@ impl Heartbeat {
         Ok(Self { every_ms, thread: beating.thread().clone() })
     }
 
-    /// Beats at once, and with this period from now on.
+    /// Sends a heartbeat now and from then on at this interval.
     fn set_period(&self, ms: u64) {
         self.every_ms.store(ms, Ordering::Relaxed);
         self.thread.unpark();
     }
 }
 
-/// The lowest number that the private copy may get: beyond the standard three.
+/// The lowest descriptor for the private copy of stdout: after the three standard ones.
 const FIRST_PRIVATE_FD: i32 = 3;
 
-/// Takes stdout for the protocol: keeps a private copy of descriptor 1 and turns stdout into stderr, so that no
-/// library's print can break a message. To be called once, before anything is printed.
+/// Reserves stdout for the protocol: duplicates descriptor 1 and redirects stdout to stderr, so that output printed by
+/// a library cannot corrupt a message. Call this once, before anything is printed.
 fn claim_stdout() -> io::Result<File> {
     let private = fcntl_dupfd_cloexec(io::stdout(), FIRST_PRIVATE_FD)?;
     rustix::stdio::dup2_stdout(io::stderr())?;
     Ok(private.into())
 }
 
-/// Has the system end this process when its parent dies. A parent that died before the call closed stdin.
+/// Asks the system to kill this process when its parent dies. If the parent died before this call, stdin is closed.
 fn die_with_parent() -> io::Result<()> {
     Ok(set_parent_process_death_signal(Some(Signal::KILL))?)
 }

@@ -1,6 +1,6 @@
-//! Stages without audio, models or devices: every task takes the time that a file says it takes, and every artifact has
-//! a realistic size. Coordinator, worker processes, protocol, graph, lanes and store are the real ones, so that
-//! scheduling is measured, and its faults are tested, on machines without a GPU.
+//! Stages without audio, models or devices. Every task takes the time given in a settings file, and artifacts have
+//! realistic sizes. Coordinator, worker processes, protocol, graph, lanes and store are the real ones, so that
+//! scheduling can be measured and failure handling tested on machines without a GPU.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -14,8 +14,8 @@ use stage_core::{
     Runners, RunnersError, StageError, StageName, StageSpec,
 };
 
-/// Stages like those of a real list: one reads a file into samples that are not stored, and of those that read them one
-/// has a model.
+/// Stages like those of a real list. One reads a file into samples that are not stored; of the stages that read the
+/// samples, one has a model.
 pub const SPECS: [StageSpec; 5] = {
     const fn stage(
         name: StageName,
@@ -41,42 +41,42 @@ pub const SPECS: [StageSpec; 5] = {
     ]
 };
 
-/// A stage's CPU time for each second of audio where the settings do not state it: five such stages take what those of
-/// real calls take together.
+/// CPU time of a stage per second of audio, if the settings do not give it. Five such stages take as long as the stages
+/// of real calls together.
 const CPU_S_PER_AUDIO_S: f64 = 0.0007;
-/// Bytes of an artifact for each second of audio, likewise.
+/// Bytes of an artifact per second of audio, if the settings do not give it.
 const BYTES_PER_AUDIO_S: f64 = 120.0;
 
-/// Service times and sizes of a simulated worker. Times are in seconds of a real machine; all are divided by
+/// Service times and sizes of a simulated worker. Times are in seconds on a real machine and are divided by
 /// [`time_scale`](Self::time_scale).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct SimSettings {
-    /// How many times faster than real the simulation runs.
+    /// How many times faster than real time the simulation runs.
     pub time_scale: f64,
     /// Seconds of audio in one input of the device.
     pub window_s: f64,
-    /// Loading the models.
+    /// Time to load the models.
     pub load_s: f64,
-    /// CPU lane, for each second of audio, by stage.
+    /// CPU time per second of audio, by stage.
     pub cpu_s_per_audio_s: BTreeMap<StageName, f64>,
-    /// Device lane, for each group of inputs that it computes together.
+    /// Device time per group of inputs that are computed together.
     pub device_s_per_call: f64,
-    /// Device lane, for each input.
+    /// Device time per input.
     #[serde(alias = "device_s_per_unit")]
     pub device_s_per_input: f64,
-    /// Bytes of an artifact for each second of audio, by stage.
+    /// Bytes of an artifact per second of audio, by stage.
     pub artifact_bytes_per_audio_s: BTreeMap<StageName, f64>,
     /// Bytes of the model's output for one input.
     #[serde(alias = "part_bytes")]
     pub checkpoint_bytes: usize,
-    /// Devices that are slower by a factor (`sim:3` = 2.0).
+    /// Devices that are slower, each with a factor (`sim:3` = 2.0).
     pub slower: BTreeMap<String, f64>,
 }
 
 impl Default for SimSettings {
-    /// A GPU that transcribes at about 100 times real time beside CPU cores that decode at 600, and artifacts as large
-    /// as those of real calls.
+    /// A GPU that transcribes at about 100 times real time, CPU cores that decode at 600 times real time, and artifacts
+    /// as large as those of real calls.
     fn default() -> Self {
         Self {
             time_scale: 1.0,
@@ -92,10 +92,10 @@ impl Default for SimSettings {
     }
 }
 
-/// Simulated stages of these specs, as `device` runs them.
+/// Creates simulated stages with these specs for `device`.
 ///
 /// # Errors
-/// [`RunnersError`] where the specs do not fit together.
+/// [`RunnersError`] if the specs do not fit together.
 pub fn stages(settings: SimSettings, device: &DeviceId, specs: &[StageSpec]) -> Result<Runners, RunnersError> {
     let slower = settings.slower.get(&device.to_string()).copied().unwrap_or(1.0);
     let pace = slower / settings.time_scale.max(f64::MIN_POSITIVE);
@@ -111,7 +111,7 @@ pub fn stages(settings: SimSettings, device: &DeviceId, specs: &[StageSpec]) -> 
 struct SimStage {
     spec: StageSpec,
     settings: Arc<SimSettings>,
-    /// Real seconds for each simulated one.
+    /// Real seconds per simulated second.
     pace: f64,
 }
 
@@ -208,7 +208,7 @@ impl DeviceRunner for SimStage {
         Ok(self.made(artifacts))
     }
 
-    /// Every output is the same text.
+    /// Every output is encoded as the same text.
     fn encode_output(&self, _: &ModelOutput) -> Result<String, StageError> {
         Ok(json!("x".repeat(self.settings.checkpoint_bytes)).to_string())
     }

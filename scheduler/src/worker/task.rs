@@ -1,4 +1,4 @@
-//! One task of the CPU lane, as it runs on a thread of the pool.
+//! A task of the CPU lane, as it runs on a thread of the pool.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -14,38 +14,38 @@ use crate::protocol::{FaultPlace, Lane, Slot, TaskSpan};
 
 /// The result of a task.
 pub(super) enum TaskResult {
-    /// All inputs that were not stored are emitted; there are this many with the stored ones.
+    /// All inputs without a stored output were emitted. The number includes the inputs with a stored output.
     Prepared(usize),
-    /// These outputs led to `more` inputs, all emitted; the stage is not finished yet.
+    /// These outputs led to `more` inputs, which were emitted. The stage is not finished yet.
     FollowedUp { seen: Vec<ModelOutput>, more: usize },
-    /// The stage's artifacts to store, as JSON.
+    /// The artifacts of the stage to store, as JSON.
     Made(Vec<(ArtifactName, String)>),
 }
 
-/// A task and everything that it needs.
+/// A task with everything that it needs.
 pub(super) struct CpuTask<N> {
     pub(super) work: Work,
     pub(super) slot: Slot,
     pub(super) runners: Arc<Runners>,
     pub(super) ticket: Arc<Ticket>,
     pub(super) artifacts: Arc<Artifacts>,
-    /// Inputs whose outputs are stored.
+    /// The inputs whose outputs are stored as checkpoints.
     pub(super) stored_inputs: Arc<HashSet<(StageName, usize)>>,
-    /// Those of all inputs so far, for the phase `Finish`.
+    /// The outputs of all inputs so far, for the phase `Finish`.
     pub(super) outputs: Vec<ModelOutput>,
     pub(super) feed: Feed,
     pub(super) announce: Arc<N>,
 }
 
 impl<N: Announce> CpuTask<N> {
-    /// Runs the task; what it holds is dropped when this returns. Before a stage is finished it is asked for
-    /// follow-ups; where there are some, it is not finished yet.
+    /// Runs the task and drops its data. Before it finishes a stage, it asks the stage for follow-ups. If there are
+    /// any, the stage is not finished yet.
     pub(super) fn perform(self) -> (Moment, Result<TaskResult, StageError>) {
         let (began, stage) = (Moment::now(), self.work.stage);
         (began, guarded(stage, || self.phase()))
     }
 
-    /// The task as the timeline shows it, begun on this thread.
+    /// The span of the task on the timeline. Must be called on the thread that runs the task.
     pub(super) fn span(&self) -> TaskSpan {
         let Work { stage, phase, .. } = self.work;
         let thread = rayon::current_thread_index().unwrap_or_default() as u32;
@@ -73,7 +73,7 @@ impl<N: Announce> CpuTask<N> {
                 let outputs = std::mem::take(&mut self.outputs);
                 self.made(runner, device()?.finish(&self.artifacts, outputs)?)
             }
-            Phase::Infer => Err(misplaced(stage, "a device phase came to the CPU lane")),
+            Phase::Infer => Err(misplaced(stage, "a device phase was queued in the CPU lane")),
         }
     }
 
@@ -88,8 +88,8 @@ impl<N: Announce> CpuTask<N> {
         device.prepare(&self.artifacts, &is_done, &mut emit).map(TaskResult::Prepared)
     }
 
-    /// Emits what depends on the outputs so far; inputs that are stored do not go to the device. Returns the number of
-    /// inputs, which means nothing where the recording was abandoned.
+    /// Emits the inputs that depend on the outputs so far. Inputs with a stored output are not sent to the device.
+    /// Returns the number of inputs, which is meaningless if the recording was abandoned.
     fn follow_up(&mut self, device: &dyn DeviceRunner) -> Result<usize, StageError> {
         let Self { work, ticket, stored_inputs, feed, artifacts, outputs, .. } = self;
         let (stage, first, mut emitted, mut in_order) = (work.stage, outputs.len(), 0, true);
@@ -106,7 +106,8 @@ impl<N: Announce> CpuTask<N> {
         if (in_order && emitted == more) || ticket.is_abandoned() {
             return Ok(more);
         }
-        let message = format!("{more} inputs follow {first} outputs, {emitted} were emitted, in order: {in_order}");
+        let message =
+            format!("{more} inputs follow {first} outputs, but {emitted} were emitted (in order: {in_order})");
         Err(StageError::new(stage, ErrorClass::Bug, "follow-up-inputs", message))
     }
 }

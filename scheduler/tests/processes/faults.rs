@@ -1,4 +1,4 @@
-//! Recordings and workers that go wrong: each takes nothing with it.
+//! Failures of recordings and workers. No failure affects other recordings.
 
 use rustix::process::{Pid, Signal, kill_process};
 use scheduler::coordinator::{Event, Interrupt, ItemEnd, Outcome, RunError};
@@ -50,7 +50,8 @@ fn crash() {
     let (outcome, events) = fixture.run(&items);
     assert_eq!(ends(&outcome), (5, vec!["worker-died"]));
     assert!(message(&outcome, 2).contains("exited with code 3"));
-    // Alone it kills its worker twice; among others once, or twice where a half still holds another one that was begun.
+    // Alone it kills its worker twice. Among others it kills once, or twice if a half contains another started
+    // recording.
     let lost = lost(&events);
     assert!((3..=4).contains(&lost.len()) && lost.iter().all(|reason| *reason == "exited with code 3"), "{lost:?}");
     let failures = fixture.store().failures(outcome.run).unwrap();
@@ -83,7 +84,7 @@ fn killed() {
     assert_eq!((ends(&result.unwrap()), lost(&events)), ((6, vec![]), vec!["killed by signal 9"]));
     let store = fixture.store();
     let counts = items.iter().flat_map(|item| artifacts(&*store, item)).map(|stored| stored.computations);
-    assert!(counts.into_iter().all(|count| count == 1), "what was committed is not computed again");
+    assert!(counts.into_iter().all(|count| count == 1), "committed artifacts are not computed again");
 }
 
 fn nonsense() {
@@ -105,7 +106,7 @@ fn panic_and_bad_input() {
     let (outcome, events) = fixture.run(&planned(&["a", "panic", "bad", "b"]));
     assert_eq!((ends(&outcome), pids(&events).len()), ((2, vec!["panic", "bad"]), 1));
     assert_eq!(message(&outcome, 1), "panicked: as its name says");
-    assert_eq!(outcome.artifacts_computed, 12, "two recordings, and what came before the failures");
+    assert_eq!(outcome.artifacts_computed, 12, "two recordings, and the artifacts before the failures");
 }
 
 fn poison() {

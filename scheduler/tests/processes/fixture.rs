@@ -1,4 +1,4 @@
-//! A store in a folder of its own, and runs over it.
+//! A store in a temporary folder, and runs on it.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -13,7 +13,7 @@ use tempfile::TempDir;
 
 use crate::pipeline::{Entry, FIVE, MEASURE, Settings};
 
-/// A run to be: change what the test needs.
+/// The configuration of a run. A test changes what it needs.
 pub(crate) struct Fixture {
     pub(crate) folder: TempDir,
     pub(crate) settings: Settings,
@@ -21,7 +21,7 @@ pub(crate) struct Fixture {
 }
 
 impl Fixture {
-    /// `workers` workers on the CPU.
+    /// A run with `workers` workers on the CPU.
     pub(crate) fn new(workers: u32) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let settings = Settings { folder: folder.path().to_owned(), cpu_ms: 5, device_ms: 5, ..Settings::default() };
@@ -48,7 +48,7 @@ impl Fixture {
         (result, events)
     }
 
-    /// A run that is let alone.
+    /// Runs without interruption.
     pub(crate) fn run(&mut self, items: &[RecordingEntry]) -> (Outcome, Vec<Event>) {
         let (result, events) = self.try_run(items, &Interrupt::default(), &mut |_| ());
         (result.unwrap(), events)
@@ -58,13 +58,13 @@ impl Fixture {
         store(self.folder.path())
     }
 
-    /// What the workers did.
+    /// The log of the workers.
     pub(crate) fn log(&self) -> Vec<Entry> {
         let log = std::fs::read_to_string(self.folder.path().join("log")).unwrap_or_default();
         log.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
     }
 
-    /// Which of the folder's paths is this.
+    /// The path of a file in the folder.
     pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
@@ -96,7 +96,7 @@ pub(crate) fn options(workers: u32) -> RunOptions {
     }
 }
 
-/// Recordings by name with all five keys; equal names are equal recordings.
+/// Recordings by name, with all five keys. Recordings with equal names are equal.
 pub(crate) fn planned(names: &[&str]) -> Vec<RecordingEntry> {
     planned_to(names, MEASURE)
 }
@@ -118,7 +118,7 @@ pub(crate) fn planned_with(specs: &[StageSpec], names: &[&str], last: StageName)
     names.iter().map(item).collect()
 }
 
-/// All artifacts of a recording; fails if one is missing.
+/// All artifacts of a recording. Panics if one is missing.
 pub(crate) fn artifacts(store: &dyn Store, item: &RecordingEntry) -> Vec<StoredArtifact> {
     let artifact = |key: &StageKey| match store.artifact(&key.fingerprint()).unwrap() {
         Lookup::Sound(stored) => *stored,
@@ -132,7 +132,7 @@ pub(crate) fn pids(events: &[Event]) -> Vec<u32> {
     events.iter().filter_map(pid).collect()
 }
 
-/// The codes of the failed recordings and how many are done.
+/// The number of recordings that are done, and the error codes of the failed ones.
 pub(crate) fn ends(outcome: &Outcome) -> (usize, Vec<&str>) {
     let done = outcome.items.iter().filter(|end| **end == ItemEnd::Done).count();
     let mut codes = Vec::new();

@@ -1,4 +1,4 @@
-//! Inputs that depend on outputs of others.
+//! Inputs that depend on outputs of other inputs.
 
 use scheduler::coordinator::Event;
 
@@ -63,7 +63,7 @@ fn progress() {
 
 fn killed() {
     let mut fixture = Fixture::new(1);
-    // One input at a time: the output before the fatal input is stored.
+    // One input at a time, so that the output before the fatal input is stored.
     fixture.options.device_batch = 1;
     let name = "follow-crash";
     let (outcome, events) = fixture.run(&planned(&[name]));

@@ -1,5 +1,5 @@
-//! Coordinator, worker processes and store together. This executable is also the worker (`--worker`) and a
-//! coordinator that can be killed (`--coordinator`), so it brings its own `main`.
+//! Tests of the coordinator, worker processes and store together. This executable is also the worker (`--worker`) and a
+//! coordinator that can be killed (`--coordinator`), so it has its own `main`.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod faults;

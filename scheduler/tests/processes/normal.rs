@@ -1,4 +1,4 @@
-//! Runs in which nothing goes wrong.
+//! Runs without failures.
 
 use std::collections::HashSet;
 
@@ -118,7 +118,7 @@ fn silence() {
     assert_eq!(ends(&outcome), (1, vec![]));
 }
 
-/// `CUDA_MPS_*` are inherited as everything else is.
+/// `CUDA_MPS_*` variables are inherited like all others.
 fn environment() {
     let mut fixture = Fixture::new(0);
     fixture.options.devices = ["GPU-a", "GPU-b"].map(|gpu| DeviceId::Cuda(gpu.to_owned())).to_vec();
@@ -134,7 +134,7 @@ fn environment() {
     assert!(of("PATH").iter().all(|path| *path == std::env::var("PATH").unwrap()));
 }
 
-/// While the device answers inputs of one recording, the CPU lane works on another.
+/// While the device computes inputs of one recording, the CPU lane works on another.
 fn overlap() {
     let mut fixture = Fixture::new(1);
     (fixture.settings.cpu_ms, fixture.settings.device_ms) = (30, 30);

@@ -1,4 +1,4 @@
-//! Stages whose recordings need not exist: a recording's name says what goes wrong with it.
+//! Stages whose recordings need not exist. The name of a recording determines how it fails.
 
 use std::fs::OpenOptions;
 use std::io::Write;
@@ -20,17 +20,17 @@ use stage_core::{
 /// The worker's settings.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub(crate) struct Settings {
-    /// For marks of what happened once, and for the log of what ran.
+    /// Folder for the log of the workers and for marker files of events that happen once.
     pub(crate) folder: PathBuf,
-    /// How long a CPU stage takes.
+    /// Duration of a CPU stage in milliseconds.
     pub(crate) cpu_ms: u64,
-    /// How long the device takes for a group of inputs.
+    /// Time that the device takes for a group of inputs, in milliseconds.
     pub(crate) device_ms: u64,
-    /// The worker has [`SIX`] stages in place of [`FIVE`].
+    /// Whether the worker has the stages [`SIX`] instead of [`FIVE`].
     pub(crate) six_stages: bool,
-    /// Build no stages.
+    /// Whether the worker refuses to build the stages.
     pub(crate) refuse: bool,
-    /// The health probe fails on this device.
+    /// The device on which the health probe fails.
     pub(crate) sick: Option<DeviceId>,
 }
 
@@ -53,7 +53,7 @@ pub(crate) const FIVE: [StageSpec; 5] = [
     spec(MEASURE, &[DECODE.artifact(), SAMPLES, TRANSCRIBE.artifact(), ALIGN.artifact()], Phases::Cpu),
 ];
 
-/// The same with a second stored output and a second stage on the device.
+/// The same stages, with a second stored output and a second stage on the device.
 pub(crate) const SIX: [StageSpec; 6] = [
     FIVE[0],
     StageSpec { outputs: &[OutputSpec { name: "levels", stored: true }], ..FIVE[1] },
@@ -67,10 +67,10 @@ const fn spec(name: StageName, inputs: &'static [ArtifactName], phases: Phases) 
     StageSpec { name, version: 1, inputs, outputs: &[], phases, weight: 0.2 }
 }
 
-/// Inputs of a recording, but for those of follow-ups.
+/// Number of inputs of a recording without those of follow-ups.
 pub(crate) const PREPARED: usize = 5;
 
-/// One thing that a worker did.
+/// An entry in the log of a worker.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Entry {
     pub(crate) name: String,
@@ -118,7 +118,7 @@ fn error(stage: StageName, class: ErrorClass, code: &str) -> StageError {
     StageError::new(stage, class, code, "as its name says")
 }
 
-/// Whether the mark was not there; it is now.
+/// Creates the marker file. Returns true if it did not exist before.
 fn first_time(mark: &Path) -> bool {
     OpenOptions::new().write(true).create_new(true).open(mark).is_ok()
 }
@@ -143,7 +143,7 @@ impl Fake {
         result
     }
 
-    /// What the recording's name says.
+    /// Fails as the recording's name requests.
     fn misbehave(&self, name: &str, stage: StageName) -> Result<(), StageError> {
         if stage != SEGMENT {
             return Ok(());
@@ -164,14 +164,14 @@ impl Fake {
         Ok(())
     }
 
-    /// What the inputs' names say.
+    /// Fails as the names of the inputs request.
     fn misbehave_on_device(&self, inputs: &[Arc<String>], stage: StageName) -> Result<(), StageError> {
         for input in inputs {
             if **input == "poison/3" {
                 return Err(error(stage, ErrorClass::Bug, "poison"));
             }
             if input.starts_with("follow-crash/6") && self.times("follow-crash", 1) {
-                // The outputs before this one have time to reach the store.
+                // Gives the outputs before this one time to reach the store.
                 sleep(Duration::from_millis(200));
                 exit(3);
             }
@@ -227,7 +227,7 @@ impl DeviceRunner for FakeStage {
         emit: &mut Emit<'_>,
     ) -> Result<usize, StageError> {
         let name = recording(artifacts);
-        // A recording of silence has no input.
+        // A recording of silence has no inputs.
         let inputs = if name == "silence" { 0 } else { PREPARED };
         for input in (0..inputs).filter(|input| !is_done(*input)) {
             if !emit(input, Arc::new(format!("{name}/{input}"))) {
@@ -269,7 +269,7 @@ impl DeviceRunner for FakeStage {
         }
     }
 
-    /// Recordings called `follow-…`: two inputs that the prepared ones lead to, and one that those lead to.
+    /// Recordings named `follow-…` have follow-ups: two inputs after the prepared ones, and one after those.
     fn follow_up(
         &self,
         artifacts: &Artifacts,

@@ -1,4 +1,4 @@
-//! Stages as data: several with a model, and one that makes two stored artifacts.
+//! Lists of stages with several models, and a stage with two stored artifacts.
 
 use rusqlite::Connection;
 use scheduler::coordinator::{Event, Recompute};
@@ -26,7 +26,7 @@ fn fixture() -> Fixture {
 }
 
 fn planned(names: &[&str], last: StageName) -> Vec<RecordingEntry> {
-    // Nothing reads the speakers: a recipe up to the last stage alone would leave them out.
+    // No stage reads the speakers, so a recipe up to the last stage alone would leave them out.
     planned_with(&SIX, names, if last == MEASURE { StageName::new("all") } else { last })
 }
 

@@ -1,4 +1,4 @@
-//! Runs that are stopped: by a person, and by `kill -9` of the coordinator.
+//! Runs stopped by the user, and by `kill -9` of the coordinator.
 
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -43,14 +43,14 @@ fn interrupted() {
     let outcome = result.unwrap();
     let unfinished = outcome.items.iter().filter(|end| **end == ItemEnd::Unfinished).count();
     assert!(outcome.interrupted && unfinished > 0, "{unfinished} unfinished");
-    assert!(ends(&outcome).0 > 0, "what was open was finished");
+    assert!(ends(&outcome).0 > 0, "recordings in progress are finished");
     assert!(matches!(fixture.store().runs(1).unwrap()[0].ended, Some((_, RunEnd::Interrupted))));
     let (outcome, _) = fixture.run(&items);
     assert_eq!(ends(&outcome), (12, vec![]));
     computed_once(&*fixture.store());
 }
 
-/// Stops a run of very long stages with `requests` and gives how long that took.
+/// Stops a run with very long stages with `requests` requests. Returns how long stopping took.
 fn stop(fixture: &mut Fixture, requests: usize) -> Duration {
     fixture.settings.cpu_ms = 60_000;
     let interrupt = Interrupt::default();
@@ -76,7 +76,7 @@ fn grace() {
     assert!((Duration::from_millis(700)..Duration::from_secs(6)).contains(&took), "{took:?}");
 }
 
-/// A coordinator over the store in `folder`; writes each worker's number to the file `pids`.
+/// Runs a coordinator on the store in `folder`. Writes the process ID of each worker to the file `pids`.
 pub(crate) fn coordinator_main(folder: &str) {
     let folder = Path::new(folder);
     let mut store = store(folder);
@@ -119,11 +119,11 @@ fn coordinator_killed() {
     assert!(!workers.is_empty() && !alive(), "a worker outlived its coordinator");
     let (outcome, _) = fixture.run(&planned(&NAMES));
     assert_eq!(ends(&outcome), (12, vec![]));
-    assert!(outcome.artifacts_reused >= 5, "what was committed is reused");
+    assert!(outcome.artifacts_reused >= 5, "committed artifacts are reused");
     computed_once(&*fixture.store());
 }
 
-/// Neither gone nor waiting to be buried by whoever adopted it.
+/// Whether a process exists and is not a zombie.
 fn is_running(pid: &str) -> bool {
     let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
     stat.rsplit(')').next().is_some_and(|rest| !rest.trim().is_empty() && !rest.trim_start().starts_with('Z'))

@@ -1,4 +1,4 @@
-//! Balance between workers: who has room for another batch, and what is revoked from one for another.
+//! Balances work between workers: decides which worker gets another batch and which recordings are revoked.
 
 use std::collections::BTreeMap;
 
@@ -6,7 +6,7 @@ use super::{Backlog, Reach};
 use crate::store::Lease;
 
 impl Backlog<'_> {
-    /// Whether what a worker holds and has not brought to its device is less than a share of the queue.
+    /// Whether the work that a worker holds and that has not reached its device is at most one share of the queue.
     pub(in crate::coordinator) fn is_short_of_work(&self, worker: usize, workers: usize) -> bool {
         let waiting_s: f64 = self.behind(worker, Reach::Begun).map(|(_, job)| self.jobs[job].weight_s).sum();
         waiting_s <= self.queue.share_s(workers)
@@ -17,8 +17,9 @@ impl Backlog<'_> {
         (0..self.held.len()).max_by(|a, b| self.left_s(*a).total_cmp(&self.left_s(*b)))
     }
 
-    /// Chooses recordings to revoke from a worker: up to a share of what it holds, the longest first, that have come no
-    /// further than `most`; at least one, if that is not all it has. None until it has answered the last time.
+    /// Chooses recordings to revoke from a worker, longest first, among those that have progressed no further than
+    /// `most`. Chooses up to `share` of the worker's remaining work, and at least one recording unless it is the only
+    /// work left. Chooses none while the worker has not answered the previous request.
     pub(in crate::coordinator) fn revoke(
         &mut self,
         worker: usize,
@@ -45,12 +46,12 @@ impl Backlog<'_> {
         asked
     }
 
-    /// The jobs that a worker holds and that have come no further than `most`; without isolated batches.
+    /// The jobs of a worker that have progressed no further than `most`, without isolated batches.
     fn behind(&self, worker: usize, most: Reach) -> impl Iterator<Item = (Lease, usize)> {
         self.held[worker].revocable().filter(move |(_, job)| self.jobs[*job].reach <= most)
     }
 
-    /// Seconds of work left of all that a worker holds.
+    /// Seconds of work left in the batches of a worker, without isolated batches.
     fn left_s(&self, worker: usize) -> f64 {
         self.held[worker].revocable().map(|(_, job)| self.jobs[job].left_s()).sum()
     }

@@ -1,4 +1,4 @@
-//! Batches: picked from the queue, given to workers, worked off, given back, or taken from a lost worker.
+//! Batches: picked from the queue, given to workers, finished, returned, or taken from a lost worker.
 
 use super::Backlog;
 use super::held::{BatchEnd, HeldBatch};
@@ -7,12 +7,12 @@ use super::queue::{BatchLimits, Picked};
 use crate::store::Lease;
 
 impl Backlog<'_> {
-    /// Whether more than `count` queued jobs `may` run somewhere; an isolated batch counts as one.
+    /// Whether more than `count` queued jobs satisfy `may`. An isolated batch counts as one job.
     pub(in crate::coordinator) fn has_more_than(&self, count: usize, may: impl Fn(&Job) -> bool) -> bool {
         self.queue.has_more_than(count, |job| may(&self.jobs[job]))
     }
 
-    /// Picks the next batch for a worker, of jobs that `may` run there. Possibly none.
+    /// Picks the next batch for a worker among the jobs that satisfy `may`. The batch may be empty.
     pub(in crate::coordinator) fn pick(
         &mut self,
         worker: usize,
@@ -25,13 +25,13 @@ impl Backlog<'_> {
         self.queue.pick(limits, |job| may(&jobs[job]))
     }
 
-    /// The highest priority of a batch, and its length in seconds.
+    /// The highest priority in a batch, and the length of its recordings in seconds.
     pub(in crate::coordinator) fn measure(&self, jobs: &[usize]) -> (i32, f64) {
         let priority = jobs.iter().map(|job| self.jobs[*job].priority).max().unwrap_or_default();
         (priority, jobs.iter().map(|job| self.item(*job).audio_s).sum())
     }
 
-    /// A worker was given a batch.
+    /// Records that a worker was given a batch.
     pub(in crate::coordinator) fn give(&mut self, worker: usize, lease: Lease, picked: Picked) {
         picked.jobs.iter().for_each(|job| self.jobs[*job].given());
         let Picked { jobs, isolated } = picked;
@@ -42,17 +42,18 @@ impl Backlog<'_> {
         self.held[worker].is_empty()
     }
 
-    /// Whether a worker holds jobs that must stay apart from all others.
+    /// Whether a worker holds an isolated batch.
     pub(in crate::coordinator) fn is_isolated(&self, worker: usize) -> bool {
         self.held[worker].is_isolated()
     }
 
-    /// A worker does not hold a job any more; false if it did not.
+    /// Removes a job from a worker. Returns false if the worker did not hold it.
     pub(in crate::coordinator) fn drop_job(&mut self, worker: usize, job: usize) -> bool {
         self.held[worker].drop_job(job)
     }
 
-    /// A worker gave jobs of a batch back: they are queued again. Their number; none if it does not hold the batch.
+    /// Queues the jobs of a batch that a worker returned. Returns their number, or `None` if it does not hold the
+    /// batch.
     pub(in crate::coordinator) fn given_back(&mut self, worker: usize, lease: Lease, items: &[u64]) -> Option<usize> {
         let given = self.held[worker].given_back(lease, items)?;
         self.revoked += given.len();
@@ -60,12 +61,12 @@ impl Backlog<'_> {
         Some(given.len())
     }
 
-    /// A worker reports the end of a batch.
+    /// Handles a worker's report that a batch is finished.
     pub(in crate::coordinator) fn batch_finished(&mut self, worker: usize, lease: Lease) -> BatchEnd {
         self.held[worker].finished(lease)
     }
 
-    /// Takes everything that a worker holds, because it is gone.
+    /// Takes all batches from a worker that was lost or ended.
     pub(in crate::coordinator) fn take_batches(&mut self, worker: usize) -> Vec<HeldBatch> {
         self.held[worker].take()
     }

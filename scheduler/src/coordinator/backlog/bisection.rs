@@ -1,27 +1,28 @@
-//! Which recording killed a worker.
+//! Finds the recording that killed a worker.
 //!
-//! What a lost worker had not begun is queued again. What it had begun is suspected and tried in two halves, each
-//! isolated on a worker of its own; a half that kills again is split again, so that one among n recordings is found in
-//! about log2(n) losses. A recording that kills its worker twice alone is the cause. The device is not blamed: it is
-//! retired only if the health probe, which is known to work, fails on it.
+//! When a worker is lost, recordings that it had not started are queued again. Recordings that it had started are
+//! suspected: they are split into two halves, and each half runs isolated on a separate worker. A half that kills its
+//! worker is split again, so that one recording among n is found in about log2(n) losses. A recording that kills its
+//! worker twice while it runs alone is the cause. The device is not blamed. It is retired only if the health probe,
+//! which is known to work, fails on it.
 
 use stage_core::StageError;
 
 use super::{Backlog, HeldBatch, Reach};
 
-/// What follows from a worker's death.
+/// The result of attributing a worker's death to its recordings.
 #[derive(Debug, Default)]
 pub(in crate::coordinator) struct Attribution {
-    /// Number of recordings that may have caused it.
+    /// Number of recordings that may have caused the death.
     pub(in crate::coordinator) suspected: usize,
-    /// Whether they were queued in two isolated halves.
+    /// Whether the suspected recordings were queued in two isolated halves.
     pub(in crate::coordinator) bisected: bool,
-    /// The job that caused it, and the failure to report.
+    /// The job that caused the death, and the failure to report.
     pub(in crate::coordinator) cause: Option<(usize, StageError)>,
 }
 
 impl Backlog<'_> {
-    /// Queues a lost worker's jobs again, those that are suspected apart from all others.
+    /// Queues a lost worker's jobs again. Suspected jobs are queued as isolated batches.
     pub(in crate::coordinator) fn attribute_death(&mut self, batches: &[HeldBatch], reason: &str) -> Attribution {
         let isolated = batches.iter().any(|batch| batch.isolated);
         let held = || batches.iter().flat_map(|batch| batch.jobs.iter().copied());
@@ -46,7 +47,7 @@ impl Backlog<'_> {
         attribution
     }
 
-    /// Queues the jobs of a worker whose device failed: they are not suspected.
+    /// Queues the jobs of a worker whose device failed. These jobs are not suspected.
     pub(in crate::coordinator) fn requeue(&mut self, batches: &[HeldBatch]) {
         batches.iter().flat_map(|batch| &batch.jobs).for_each(|job| self.enqueue(*job));
     }

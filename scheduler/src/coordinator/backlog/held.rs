@@ -8,27 +8,28 @@ use crate::store::Lease;
 #[derive(Debug)]
 pub(in crate::coordinator) struct HeldBatch {
     pub(in crate::coordinator) lease: Lease,
-    /// Jobs without an end.
+    /// Jobs that are neither done nor failed.
     pub(in crate::coordinator) jobs: BTreeSet<usize>,
-    /// They are suspected of killing workers: their worker gets nothing else meanwhile.
+    /// Whether the jobs are suspected of killing workers. Their worker gets no other batch.
     pub(in crate::coordinator) isolated: bool,
 }
 
-/// How a worker's report that a batch is finished fits with what it holds.
+/// The result of checking a worker's report that a batch is finished against the batches that it holds.
 #[derive(Debug, PartialEq, Eq)]
 pub(in crate::coordinator) enum BatchEnd {
     Complete,
-    /// Some of its recordings have no end.
+    /// Some recordings of the batch are neither done nor failed.
     Incomplete,
-    /// The worker does not hold it.
+    /// The worker does not hold the batch.
     Unknown,
 }
 
-/// What a worker holds.
+/// The batches that a worker holds.
 #[derive(Debug, Default)]
 pub(super) struct Held {
     batches: Vec<HeldBatch>,
-    /// It was asked to give recordings back and has not answered, or it had none to give and made no progress since.
+    /// The worker was asked to return recordings and has not answered, or had none to return and has made no progress
+    /// since.
     was_asked: bool,
 }
 
@@ -46,7 +47,7 @@ impl Held {
         self.batches.iter().any(|batch| batch.isolated)
     }
 
-    /// The jobs that may be revoked: isolated batches must stay where they are.
+    /// The jobs that may be revoked. Isolated batches stay on their worker.
     pub(super) fn revocable(&self) -> impl Iterator<Item = (Lease, usize)> {
         let batches = self.batches.iter().filter(|batch| !batch.isolated);
         batches.flat_map(|batch| batch.jobs.iter().map(|job| (batch.lease, *job)))
@@ -56,31 +57,31 @@ impl Held {
         self.was_asked
     }
 
-    /// The worker was asked to give recordings back, if there were `any`.
+    /// Records whether the worker was asked to return `any` recordings.
     pub(super) const fn asked(&mut self, any: bool) {
         self.was_asked = any;
     }
 
-    /// The worker made progress: it may have something to give back now.
+    /// Records that the worker made progress, so it may have recordings to return again.
     pub(super) const fn made_progress(&mut self) {
         self.was_asked = false;
     }
 
-    /// Drops a job; false if the worker does not hold it.
+    /// Removes a job. Returns false if the worker does not hold it.
     pub(super) fn drop_job(&mut self, job: usize) -> bool {
         self.batches.iter_mut().any(|batch| batch.jobs.remove(&job))
     }
 
-    /// Drops the jobs that the worker gave back of a batch; none if it does not hold the batch.
+    /// Removes the jobs of a batch that the worker returned. Returns `None` if it does not hold the batch.
     pub(super) fn given_back(&mut self, lease: Lease, items: &[u64]) -> Option<Vec<usize>> {
         let batch = self.batches.iter_mut().find(|batch| batch.lease == lease)?;
         let given: Vec<_> = items.iter().map(|item| *item as usize).filter(|job| batch.jobs.remove(job)).collect();
-        // A worker that had nothing to give is asked again when it has made progress.
+        // A worker that had nothing to return is asked again after it has made progress.
         self.was_asked = given.is_empty();
         Some(given)
     }
 
-    /// Drops a batch that the worker finished.
+    /// Removes a batch that the worker finished.
     pub(super) fn finished(&mut self, lease: Lease) -> BatchEnd {
         match self.batches.iter().position(|batch| batch.lease == lease) {
             Some(position) if self.batches[position].jobs.is_empty() => {

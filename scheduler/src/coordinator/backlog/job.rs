@@ -1,4 +1,4 @@
-//! One job: its progress, and what a failure means for it.
+//! A job: its progress and the handling of its failures.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -8,11 +8,11 @@ use stage_core::{DeviceId, ErrorClass, Phase, StageError};
 use crate::coordinator::outcome::ItemEnd;
 use crate::coordinator::plan::Chain;
 
-/// Attempts if the failure may pass by itself.
+/// Attempts in total if the failures are of class `Transient`.
 const TRANSIENT_TRIES: u32 = 3;
-/// Attempts on a device that fails if there is no other device.
+/// Least number of attempts in total if the failures are of class `Device` or `Memory`.
 const DEVICE_TRIES: usize = 2;
-/// How many workers a recording may kill alone.
+/// A recording that kills this many workers while it runs alone is quarantined.
 const DEATHS_ALONE: u32 = 2;
 
 /// The error code of a recording that is quarantined because it kills workers.
@@ -25,9 +25,9 @@ pub(in crate::coordinator) struct Job {
     pub(super) priority: i32,
     /// Seconds of audio, plus a constant for the work per recording.
     pub(super) weight_s: f64,
-    /// How far its worker has come with it, under the current lease.
+    /// How far its worker has progressed with it under the current lease.
     pub(super) reach: Reach,
-    /// Seconds of its audio whose checkpoints were committed under that lease.
+    /// Seconds of its audio whose checkpoints were committed under the current lease.
     pub(super) committed_s: f64,
     pub(super) end: Option<ItemEnd>,
     failed_on: BTreeSet<DeviceId>,
@@ -36,18 +36,18 @@ pub(in crate::coordinator) struct Job {
     deaths_alone: u32,
 }
 
-/// How far a worker has come with a job.
+/// How far a worker has progressed with a job.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(in crate::coordinator) enum Reach {
-    /// Not begun.
+    /// Not started.
     Waiting,
-    /// Begun.
+    /// Started.
     Begun,
-    /// The device has inputs of it.
+    /// At least one of its inputs has reached the device.
     OnDevice,
 }
 
-/// What to do after a failure.
+/// The action after a failure.
 #[derive(Debug, PartialEq, Eq)]
 pub(in crate::coordinator) enum Verdict {
     Retry { after: Duration },
@@ -71,23 +71,23 @@ impl Job {
         }
     }
 
-    /// A worker was given it.
+    /// Records that a worker was given the job.
     pub(super) const fn given(&mut self) {
         self.reach = Reach::Waiting;
         self.committed_s = 0.0;
     }
 
-    /// A worker began a phase of it.
+    /// Records that a worker started a phase of the job.
     pub(super) fn began(&mut self, phase: Phase) {
         self.reach = self.reach.max(if phase.on_device() { Reach::OnDevice } else { Reach::Begun });
     }
 
-    /// The part of its weight that is left.
+    /// The part of its weight that is left, in seconds.
     pub(super) const fn left_s(&self) -> f64 {
         (self.weight_s - self.committed_s).max(0.0)
     }
 
-    /// Whether to try a device: the job has not failed on it, or has failed on every usable one.
+    /// Whether the job may run on a device: it has not failed there, or it has failed on every usable device.
     pub(in crate::coordinator) fn may_run_on<'a>(
         &self,
         device: &DeviceId,
@@ -96,7 +96,7 @@ impl Job {
         !self.failed_on.contains(device) || usable.all(|other| self.failed_on.contains(other))
     }
 
-    /// Judges a failure on `device`, of which `usable` are left.
+    /// Decides what to do after a failure on `device` while `usable` workers are left.
     pub(super) fn judge(&mut self, error: &StageError, device: &DeviceId, usable: usize, backoff: Duration) -> Verdict {
         match error.class {
             ErrorClass::BadInput | ErrorClass::Bug => Verdict::Final,
@@ -118,7 +118,7 @@ impl Job {
         }
     }
 
-    /// A worker died that ran nothing else; the failure to report if that was one death too many.
+    /// Counts the death of a worker that ran only this job. Returns the failure to report when the limit is reached.
     pub(super) fn died_alone(&mut self, reason: &str) -> Option<StageError> {
         self.deaths_alone += 1;
         let stage = self.chain.next_stage();

@@ -1,4 +1,4 @@
-//! The work of a run: jobs, the queue of those that wait, and the batches that workers hold.
+//! The work of a run: jobs, the queue, and the batches that workers hold.
 
 mod balance;
 mod batches;
@@ -22,19 +22,19 @@ pub use job::WORKER_DIED;
 pub(super) use job::{Job, Reach, Verdict};
 use queue::{Entry, Queue};
 
-/// Jobs are numbered in the order of the plan, workers as the fleet numbers them.
+/// The jobs of a run. Jobs are numbered in the order of the plan, workers as in the fleet.
 pub(super) struct Backlog<'a> {
     items: &'a [RecordingEntry],
     jobs: Vec<Job>,
     unfinished: usize,
     queue: Queue,
     held: Vec<Held>,
-    /// Recordings that workers gave back for others.
+    /// Number of recordings that were revoked from workers.
     revoked: usize,
 }
 
 impl<'a> Backlog<'a> {
-    /// All jobs, none of them queued yet.
+    /// Creates all jobs. None is queued yet.
     pub(super) fn new(items: &'a [RecordingEntry], chains: Vec<Chain>, options: &RunOptions, workers: usize) -> Self {
         let job = |chain: Chain| {
             let index = chain.indices.first().copied().unwrap_or_default();
@@ -54,7 +54,7 @@ impl<'a> Backlog<'a> {
         self.unfinished == 0
     }
 
-    /// The job of an item that a worker names.
+    /// The job of an item that a worker names. `None` if there is no such job.
     pub(super) fn job_of(&self, item: u64) -> Option<usize> {
         usize::try_from(item).ok().filter(|job| *job < self.jobs.len())
     }
@@ -63,33 +63,32 @@ impl<'a> Backlog<'a> {
         &self.jobs[job].chain
     }
 
-    /// The first of a job's recordings, which stands for all of them.
+    /// The first of a job's recordings. It represents all of them.
     pub(super) fn item(&self, job: usize) -> &'a RecordingEntry {
         &self.items[self.jobs[job].chain.indices[0]]
     }
 
-    /// The places of a job's recordings in the plan.
+    /// The indices of a job's recordings in the plan.
     pub(super) fn indices(&self, job: usize) -> Vec<usize> {
         self.jobs[job].chain.indices.clone()
     }
 
-    /// The key of an artifact that a worker made under this fingerprint, and whether it overwrites a stored one; none if
-    /// the job does not have it.
+    /// The key of an artifact that a worker computed under this fingerprint, and whether it replaces a stored one.
+    /// `None` if the job does not have the artifact.
     pub(super) fn key(&self, job: usize, name: ArtifactName, fingerprint: Fingerprint) -> Option<(StageKey, bool)> {
         self.chain(job).key(&self.item(job).file_sha256, name, fingerprint)
     }
 
-    /// Queues a job.
     pub(super) fn enqueue(&mut self, job: usize) {
         self.queue.push(self.entry(job));
     }
 
-    /// Queues a job again after a pause.
+    /// Queues a job again after a delay.
     pub(super) fn retry(&mut self, job: usize, after: Duration) {
         self.queue.push_later(Instant::now() + after, self.entry(job));
     }
 
-    /// Queues what has waited long enough.
+    /// Queues the jobs whose delay is over.
     pub(super) fn promote(&mut self) {
         self.queue.promote(Instant::now());
     }
@@ -98,18 +97,18 @@ impl<'a> Backlog<'a> {
         Entry { job, priority: self.jobs[job].priority, weight_s: self.jobs[job].weight_s }
     }
 
-    /// A worker began a phase of a job.
+    /// Records that a worker started a phase of a job.
     pub(super) fn began(&mut self, worker: usize, job: usize, phase: Phase) {
         self.jobs[job].began(phase);
         self.held[worker].made_progress();
     }
 
-    /// A checkpoint of a job was committed.
+    /// Records that a checkpoint of a job was committed.
     pub(super) fn checkpoint_committed(&mut self, job: usize, audio_s: f64) {
         self.jobs[job].committed_s += audio_s;
     }
 
-    /// An artifact of a job was committed; true if it was the last outstanding one of its stage.
+    /// Records that an artifact of a job was committed. Returns true if it was the last outstanding one of its stage.
     pub(super) fn artifact_committed(&mut self, job: usize, name: ArtifactName) -> bool {
         self.jobs[job].chain.committed(name)
     }
@@ -118,7 +117,7 @@ impl<'a> Backlog<'a> {
         self.jobs[job].chain.is_complete()
     }
 
-    /// What to do after a failure of a job on a device; `usable` workers are left.
+    /// Decides what to do after a failure of a job on a device while `usable` workers are left.
     pub(super) fn judge(
         &mut self,
         job: usize,
@@ -130,13 +129,13 @@ impl<'a> Backlog<'a> {
         self.jobs[job].judge(error, device, usable, backoff)
     }
 
-    /// Gives a job its end.
+    /// Records how a job ended.
     pub(super) fn finish(&mut self, job: usize, end: ItemEnd) {
         self.jobs[job].end = Some(end);
         self.unfinished -= 1;
     }
 
-    /// The ends of all recordings in the order of the plan, and how many were revoked from a worker.
+    /// How each recording ended, in the order of the plan, and the number of revoked recordings.
     pub(super) fn into_ends(self) -> (Vec<ItemEnd>, usize) {
         let mut ends = vec![ItemEnd::Unfinished; self.items.len()];
         for job in self.jobs {

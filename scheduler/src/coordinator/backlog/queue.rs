@@ -1,21 +1,22 @@
-//! The queue: by priority, then longest first; isolated batches last, each on a worker of its own. Batches shrink as the
-//! queue does, so that the devices end together (guided self-scheduling, Polychronopoulos and Kuck 1987). An idle worker
-//! gets some short recordings before a long one: its device works while the long one is decoded.
+//! The queue: highest priority first, then longest first. Isolated batches come last, each on a separate worker.
+//! Batches shrink with the queue, so that the devices finish at about the same time (guided self-scheduling,
+//! Polychronopoulos and Kuck 1987). An idle worker gets some short recordings before a long one, so that its device
+//! works while the long one is decoded.
 
 use std::cmp::Ordering;
 use std::collections::{BTreeSet, VecDeque};
 use std::time::Instant;
 
-/// Seconds of audio that a batch may always hold: about two windows.
+/// Least share of a worker in seconds of audio: about two windows.
 const LEAST_SHARE_S: f64 = 60.0;
 
-/// The short jobs before a long one have together at most this part of its weight: decoding is faster than inference by
-/// more than that.
+/// Largest total weight of the short jobs before a long one, relative to the weight of the long one. Decoding is faster
+/// than inference by a larger factor.
 const STARTERS_SHARE: f64 = 0.25;
-/// There are at least so many of them: the first is decoded in a fraction of the time.
+/// Each short job weighs at most the largest total divided by this number, so that the first is decoded quickly.
 const STARTERS: f64 = 4.0;
 
-/// A queued job. The greatest is next.
+/// A queued job. The greatest entry is picked next.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Entry {
     pub(super) job: usize,
@@ -47,11 +48,11 @@ impl Eq for Entry {}
 /// The limits of a batch.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct BatchLimits {
-    /// Recordings, at most.
+    /// Maximum number of recordings.
     pub(super) items: usize,
-    /// Workers that share the queue.
+    /// Number of workers that share the queue.
     pub(super) workers: usize,
-    /// Whether the worker holds nothing else.
+    /// Whether the worker holds no other batch.
     pub(super) idle: bool,
 }
 
@@ -59,11 +60,11 @@ pub(super) struct BatchLimits {
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(in crate::coordinator) struct Picked {
     pub(in crate::coordinator) jobs: Vec<usize>,
-    /// They are suspected of killing workers: their worker gets nothing else meanwhile.
+    /// Whether the jobs are suspected of killing workers. Their worker gets no other batch.
     pub(in crate::coordinator) isolated: bool,
 }
 
-/// The priority queue, the jobs that wait before they are queued again, and the isolated batches.
+/// The priority queue, the jobs that wait for a retry, and the isolated batches.
 #[derive(Debug, Default)]
 pub(super) struct Queue {
     queued: BTreeSet<Entry>,
@@ -82,12 +83,12 @@ impl Queue {
         self.delayed.push((at, entry));
     }
 
-    /// Queues a batch that shares a worker with no other.
+    /// Queues a batch that must not share a worker with other batches.
     pub(super) fn push_isolated(&mut self, jobs: Vec<usize>) {
         self.isolated.push_back(jobs);
     }
 
-    /// Queues what has waited long enough.
+    /// Queues the jobs whose delay is over.
     pub(super) fn promote(&mut self, now: Instant) {
         let (due, later) = std::mem::take(&mut self.delayed).into_iter().partition(|(at, _)| *at <= now);
         self.delayed = later;
@@ -95,20 +96,20 @@ impl Queue {
         due.into_iter().for_each(|(_, entry)| self.push(entry));
     }
 
-    /// Whether more than `count` jobs that `may` be picked are queued; an isolated batch counts as one.
+    /// Whether more than `count` queued jobs satisfy `may`. An isolated batch counts as one job.
     pub(super) fn has_more_than(&self, count: usize, may: impl Fn(usize) -> bool) -> bool {
         let isolated = self.isolated.iter().filter_map(|jobs| jobs.first().copied());
         self.queued.iter().map(|entry| entry.job).chain(isolated).filter(|job| may(*job)).nth(count).is_some()
     }
 
-    /// What one of so many workers gets at once: a quarter of an even share of the queue, so that three more such batches
-    /// and the tail remain for balance; not so little that device calls would be half empty.
+    /// Seconds of audio in one batch: a quarter of an even share of the queue among `workers`, so that three more such
+    /// batches and the tail remain for balance. At least [`LEAST_SHARE_S`], so that device calls are not half empty.
     pub(super) fn share_s(&self, workers: usize) -> f64 {
         (self.queued_s / (4 * workers.max(1)) as f64).max(LEAST_SHARE_S)
     }
 
-    /// The next batch: no more than a share, but at least one job, of those that `may` be picked. An isolated batch if
-    /// nothing else is left. Possibly none.
+    /// Picks the next batch among the jobs that satisfy `may`: at most a share of the queue, but at least one job. If
+    /// no such job is queued, picks an isolated batch. The batch may be empty.
     pub(super) fn pick(&mut self, limits: BatchLimits, may: impl Fn(usize) -> bool) -> Picked {
         let share_s = self.share_s(limits.workers);
         let mut longest: Vec<Entry> = Vec::new();
@@ -131,8 +132,8 @@ impl Queue {
         Picked { jobs: jobs.iter().map(|entry| entry.job).collect(), isolated: false }
     }
 
-    /// Some short jobs of a long job's priority, the longest of those that are short beside it: the shortest are kept for
-    /// the end, where they balance the devices.
+    /// Picks short jobs of the same priority as `long`, the longest of them first. The shortest jobs are kept for the
+    /// end, where they balance the devices.
     fn take_starters(&mut self, long: Entry, room: usize, workers: usize, may: impl Fn(usize) -> bool) -> Vec<Entry> {
         let most_s = (long.weight_s * STARTERS_SHARE).min(self.share_s(workers));
         let mut starters: Vec<Entry> = Vec::new();

@@ -1,4 +1,4 @@
-//! The health of the run's GPUs: what the monitor reads, and whether each may work.
+//! The health of the run's GPUs: readings from the monitor, and whether each GPU may work.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -10,17 +10,17 @@ use super::process::Incoming;
 use crate::coordinator::options::RunOptions;
 use crate::devices::{DeviceReading, DeviceState, Gate, Monitor, MonitoredGpu, Transition};
 
-/// If a device's last reading is older than so many polls, NVML hangs: the device cannot be read.
+/// A device cannot be read if its last reading is older than this number of polls: NVML hangs.
 const OVERDUE_POLLS: u32 = 3;
-/// The least age for that: a busy machine may delay the monitor for so long, however frequent its polls are.
+/// Lower limit of that age. A busy machine may delay the monitor this long, even if it polls often.
 const OVERDUE_AT_LEAST: Duration = Duration::from_secs(1);
 
-/// The monitored devices; one that is not monitored always takes work.
+/// The state of the monitored devices. A device that is not monitored always takes work.
 #[derive(Debug)]
 pub(super) struct DeviceHealth {
     watched: BTreeMap<DeviceId, Watched>,
     overdue_after: Duration,
-    /// Reads until it is dropped.
+    /// Reads the devices until it is dropped.
     _monitor: Option<Monitor>,
 }
 
@@ -31,7 +31,8 @@ struct Watched {
 }
 
 impl DeviceHealth {
-    /// Monitors the GPUs of a run, if the options ask for it; simulated devices only if an NVML library is named.
+    /// Monitors the GPUs of a run if the options ask for it. Simulated devices are monitored only if an NVML library is
+    /// named.
     pub(super) fn watch(options: &RunOptions, sender: &Sender<Incoming>) -> Self {
         let unwatched = Self { watched: BTreeMap::new(), overdue_after: Duration::MAX, _monitor: None };
         let Some(gpus) = &options.gpus else { return unwatched };
@@ -47,18 +48,18 @@ impl DeviceHealth {
         let watched = monitored.iter().map(watched).collect();
         let sender = sender.clone();
         let forward = move |reading| drop(sender.send(Incoming::Device(Box::new(reading))));
-        // Without the thread no reading comes, and all devices are overdue.
+        // If the thread does not start, no reading arrives, and all devices become overdue.
         let monitor = Monitor::start(gpus.library.clone(), poll, monitored, forward);
-        let monitor = monitor.inspect_err(|error| tracing::warn!(%error, "the GPUs cannot be watched")).ok();
+        let monitor = monitor.inspect_err(|error| tracing::warn!(%error, "the GPUs cannot be monitored")).ok();
         Self { watched, overdue_after: (poll * OVERDUE_POLLS).max(OVERDUE_AT_LEAST), _monitor: monitor }
     }
 
-    /// Whether a device may be given work.
+    /// Whether a device may get work.
     pub(super) fn takes_work(&self, device: &DeviceId) -> bool {
         self.is_in(device, DeviceState::Admitted).unwrap_or(true)
     }
 
-    /// Whether a worker may be started on a device: for work, or to run the health probe on a lost one.
+    /// Whether a worker may be started on a device, either for work or to run the health probe on a lost device.
     pub(super) fn takes_workers(&self, device: &DeviceId) -> bool {
         self.takes_work(device) || self.is_in(device, DeviceState::Lost).unwrap_or(false)
     }
@@ -72,14 +73,14 @@ impl DeviceHealth {
         self.watched.get(device).map(|watched| watched.gate.state() == state)
     }
 
-    /// The health probe passed on a device.
+    /// Records that the health probe passed on a device.
     pub(super) fn probe_passed(&mut self, device: &DeviceId) {
         if let Some(watched) = self.watched.get_mut(device) {
             watched.gate.proved();
         }
     }
 
-    /// Readings that should have come and have not.
+    /// A failed reading for each device whose reading is overdue.
     pub(super) fn overdue(&self) -> Vec<DeviceReading> {
         let silent = |(device, watched): (&DeviceId, &Watched)| {
             let silent_for = watched.last.elapsed();
@@ -90,7 +91,7 @@ impl DeviceHealth {
         self.watched.iter().filter_map(silent).collect()
     }
 
-    /// What follows from a reading.
+    /// Updates a device's state with a reading.
     pub(super) fn judge(&mut self, reading: &DeviceReading, occupied: bool) -> Option<Transition> {
         let watched = self.watched.get_mut(&reading.device)?;
         watched.last = reading.at;

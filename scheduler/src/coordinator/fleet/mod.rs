@@ -1,4 +1,4 @@
-//! The worker processes and their devices: started, watched, probed, retired. Workers are numbered from 0.
+//! Starts, monitors, probes and retires the worker processes and their devices. Workers are numbered from 0.
 
 mod health;
 mod process;
@@ -20,15 +20,16 @@ use process::{Incoming, Output, WorkerProcess};
 pub(super) use worker::Life;
 use worker::Worker;
 
-/// Messages that wait for the coordinator, at most: workers that are faster than the store wait, and memory stays flat.
+/// Maximum number of messages queued for the coordinator. Workers that are faster than the store block, which bounds
+/// memory.
 const WAITING_MESSAGES: usize = 256;
 
-/// Something that the coordinator must react to.
+/// An event that the coordinator must handle.
 #[derive(Debug)]
 pub(super) enum Notice {
     /// A worker sent a message.
     Message { worker: usize, message: FromWorker },
-    /// A worker must be taken for lost.
+    /// A worker must be treated as lost.
     Lost { worker: usize, reason: String },
     /// A worker exited because the run ends.
     Exited { worker: usize },
@@ -40,18 +41,18 @@ pub(super) struct Fleet<'a> {
     options: &'a RunOptions,
     workers: Vec<Worker>,
     health: DeviceHealth,
-    /// CPU threads of each worker.
+    /// CPU threads per worker.
     threads: usize,
     incoming: Receiver<Incoming>,
     sender: Sender<Incoming>,
-    /// No worker is started any more; those that exit are not lost.
+    /// No more workers are started, and workers that exit are not treated as lost.
     stopping: bool,
     last_refusal: Option<(WorkerId, StageError)>,
     last_loss: Option<(WorkerId, String)>,
 }
 
 impl<'a> Fleet<'a> {
-    /// The workers of a run with so many jobs, none of them started yet.
+    /// Creates the workers of a run with this number of jobs. None is started yet.
     pub(super) fn new(options: &'a RunOptions, jobs: usize) -> Self {
         let (sender, incoming) = bounded(WAITING_MESSAGES);
         let ids = (0..options.workers_per_device.max(1))
@@ -83,7 +84,7 @@ impl<'a> Fleet<'a> {
         &self.workers[worker].id.device
     }
 
-    /// The program that a worker's process is.
+    /// The program that runs as the worker's process.
     pub(super) fn tool(&self, worker: usize) -> &Tool {
         &self.workers[worker].tool
     }
@@ -92,12 +93,12 @@ impl<'a> Fleet<'a> {
         self.workers[worker].life
     }
 
-    /// Whether a worker has a process, or will have one.
+    /// Whether a worker has a process.
     pub(super) fn is_started(&self, worker: usize) -> bool {
         matches!(self.workers[worker].life, Life::Starting | Life::Probing | Life::Up)
     }
 
-    /// Whether any process is left.
+    /// Whether any worker process is running.
     pub(super) fn is_running(&self) -> bool {
         self.workers.iter().any(|worker| worker.process.is_some())
     }
@@ -112,7 +113,7 @@ impl<'a> Fleet<'a> {
         self.usable_devices().count()
     }
 
-    /// Whether a worker's device may be given work.
+    /// Whether a worker's device may get work.
     pub(super) fn takes_work(&self, worker: usize) -> bool {
         self.health.takes_work(self.device(worker))
     }
@@ -130,7 +131,7 @@ impl<'a> Fleet<'a> {
     /// Starts a worker's process.
     ///
     /// # Errors
-    /// Why that is not possible, as text.
+    /// A message that says why the process cannot be started.
     pub(super) fn start(&mut self, worker: usize) -> Result<(), String> {
         let state = &mut self.workers[worker];
         state.generation += 1;
@@ -153,7 +154,7 @@ impl<'a> Fleet<'a> {
         self.workers[worker].send(message);
     }
 
-    /// A worker said hello: it gets its settings.
+    /// Sends a worker its settings, in reply to `Hello`.
     pub(super) fn configure(&mut self, worker: usize, tool: Tool, pid: u32) {
         let state = &mut self.workers[worker];
         (state.tool, state.pid) = (tool, pid);
@@ -170,7 +171,7 @@ impl<'a> Fleet<'a> {
         }));
     }
 
-    /// A worker is ready; returns its process ID.
+    /// Records that a worker is ready. Returns its process ID.
     pub(super) fn ready(&mut self, worker: usize) -> u32 {
         let paused = self.is_paused(worker);
         let state = &mut self.workers[worker];
@@ -189,7 +190,7 @@ impl<'a> Fleet<'a> {
         self.workers[worker].made_progress();
     }
 
-    /// Why a worker must be killed, if it must.
+    /// The reason to kill a worker, or `None` if it does not hang.
     pub(super) fn hang_reason(&self, worker: usize) -> Option<String> {
         self.workers[worker].hang_reason(&self.options.timing)
     }
@@ -199,8 +200,9 @@ impl<'a> Fleet<'a> {
         self.workers[worker].take_down()
     }
 
-    /// A worker was lost in this state; its next process runs the health probe first. True if it must be retired: the
-    /// probe did not pass too often, or it died too often without recordings to blame.
+    /// Records that a worker in state `was` was lost. Its next process runs the health probe first. Returns true if the
+    /// worker must be retired: the probe failed too often, or the worker died too often while no recording could be the
+    /// cause.
     pub(super) fn lost(&mut self, worker: usize, was: Life, reason: &str, blames_recordings: bool) -> bool {
         let state = &mut self.workers[worker];
         self.last_loss = Some((state.id.clone(), reason.to_owned()));
@@ -212,17 +214,18 @@ impl<'a> Fleet<'a> {
         }
     }
 
-    /// A worker cannot build its pipeline.
+    /// Records that a worker cannot build its pipeline.
     pub(super) fn refused(&mut self, worker: usize, error: StageError) {
         self.last_refusal = Some((self.workers[worker].id.clone(), error));
     }
 
-    /// A worker is not started again in this run.
+    /// Retires a worker: it is not started again in this run.
     pub(super) fn retire(&mut self, worker: usize) {
         self.workers[worker].life = Life::Retired;
     }
 
-    /// Why no worker is left. A worker's own error says more than its end.
+    /// The reason that no worker is left. A worker's own error is preferred to how its process ended, since it says
+    /// more.
     pub(super) fn failure(&mut self) -> RunError {
         match (self.last_refusal.take(), self.last_loss.take()) {
             (Some((worker, error)), _) => RunError::WorkersRefused { worker, error },
@@ -231,14 +234,14 @@ impl<'a> Fleet<'a> {
         }
     }
 
-    /// Has a worker run the health probe, if its device is suspected.
+    /// Makes a worker run the health probe if its device is suspected.
     pub(super) fn probe_if_suspected(&mut self, worker: usize) {
         if self.workers[worker].suspicion.is_some() {
             self.workers[worker].probe();
         }
     }
 
-    /// Has a worker that takes batches run the health probe before it gets more.
+    /// Makes a running worker run the health probe before it gets more work.
     pub(super) fn suspect(&mut self, worker: usize, reason: &str) {
         let state = &mut self.workers[worker];
         if state.life == Life::Up {
@@ -247,7 +250,7 @@ impl<'a> Fleet<'a> {
         }
     }
 
-    /// Gives a device no more work until the health probe has passed on it.
+    /// Marks a device as suspected: it gets no work until it passes the health probe.
     pub(super) fn suspect_device(&mut self, device: &DeviceId, reason: &str) {
         for state in self.workers.iter_mut().filter(|state| state.id.device == *device) {
             match state.life {
@@ -260,14 +263,14 @@ impl<'a> Fleet<'a> {
         }
     }
 
-    /// The health probe passed; returns why it ran.
+    /// Records that the health probe passed. Returns why it ran.
     pub(super) fn probe_passed(&mut self, worker: usize) -> String {
         let state = &mut self.workers[worker];
         self.health.probe_passed(&state.id.device);
         state.probe_passed()
     }
 
-    /// The health probe failed: the worker's process is killed. True if the worker must be retired.
+    /// Records that the health probe failed and kills the worker's process. Returns true if the worker must be retired.
     pub(super) fn probe_failed(&mut self, worker: usize, reason: &str) -> bool {
         let state = &mut self.workers[worker];
         state.take_down();
@@ -275,12 +278,12 @@ impl<'a> Fleet<'a> {
         state.probe_failed()
     }
 
-    /// Readings that are overdue.
+    /// A failed reading for each device whose reading is overdue.
     pub(super) fn overdue_readings(&self) -> Vec<DeviceReading> {
         self.health.overdue()
     }
 
-    /// What follows from a reading of a device; its workers are paused and resumed here.
+    /// Updates a device's state with a reading. Pauses or resumes the workers of the device.
     pub(super) fn read_device(&mut self, reading: &DeviceReading) -> Option<Transition> {
         let of_device = |state: &&Worker| state.id.device == reading.device;
         let occupied = self.workers.iter().filter(of_device).any(|state| state.process.is_some());
@@ -295,7 +298,7 @@ impl<'a> Fleet<'a> {
         Some(transition)
     }
 
-    /// From now on workers that exit are not lost.
+    /// Prepares for the end of the run: workers that exit from now on are not treated as lost.
     pub(super) const fn stop(&mut self) {
         self.stopping = true;
     }
@@ -304,7 +307,7 @@ impl<'a> Fleet<'a> {
         self.stopping
     }
 
-    /// Asks all workers to finish what they hold and exit.
+    /// Asks all workers to finish their work and exit.
     pub(super) fn shut_down(&mut self) {
         for process in self.workers.iter_mut().filter_map(|worker| worker.process.as_mut()) {
             process.send(ToWorker::Shutdown { drain: true });
@@ -312,7 +315,7 @@ impl<'a> Fleet<'a> {
         }
     }
 
-    /// The next notice, if one arrives until `deadline`. What a killed process has left behind is skipped.
+    /// Waits for the next notice until `deadline`. Messages left over from killed processes are skipped.
     pub(super) fn receive(&mut self, deadline: Instant) -> Option<Notice> {
         loop {
             let incoming = self.incoming.recv_deadline(deadline).ok()?;

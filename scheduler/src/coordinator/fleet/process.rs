@@ -1,4 +1,4 @@
-//! A worker process: its pipes, and killing it.
+//! A worker process: its pipes and its termination.
 
 use std::io::{self, BufReader, BufWriter};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
@@ -15,7 +15,7 @@ use crate::coordinator::options::WorkerCommand;
 use crate::devices::DeviceReading;
 use crate::protocol::{CodecError, Decoder, Encoder, FromWorker, ToWorker};
 
-/// How long a worker that has closed its stdout may take to exit by itself.
+/// How long a worker that has closed its stdout may take to exit.
 const EXIT_PATIENCE: Duration = Duration::from_secs(2);
 
 /// A message to the coordinator's thread.
@@ -24,7 +24,7 @@ pub(super) enum Incoming {
     /// From a worker.
     Worker {
         worker: usize,
-        /// Which of the worker's processes, one after the other.
+        /// Which of the worker's successive processes sent it.
         generation: u64,
         output: Output,
     },
@@ -32,13 +32,13 @@ pub(super) enum Incoming {
     Device(Box<DeviceReading>),
 }
 
-/// What a worker wrote.
+/// Output of a worker.
 #[derive(Debug)]
 pub(super) enum Output {
     Message(FromWorker),
-    /// It cannot be decoded.
+    /// A message that cannot be decoded.
     Malformed(CodecError),
-    /// It closed its stdout.
+    /// The worker closed its stdout.
     Closed,
 }
 
@@ -50,7 +50,8 @@ pub(super) struct WorkerProcess {
     last_output: Arc<LastOutput>,
 }
 
-/// When a worker wrote last: noted as it is read, so that a worker does not seem silent to a busy coordinator.
+/// When a worker last wrote. The reading thread records this, so that a busy coordinator does not treat a worker as
+/// silent.
 #[derive(Debug)]
 struct LastOutput {
     start: Instant,
@@ -62,7 +63,7 @@ impl LastOutput {
         self.after_ms.store(self.start.elapsed().as_millis() as u64, Ordering::Relaxed);
     }
 
-    /// A worker whose message waits for the coordinator is not silent.
+    /// A worker is not silent while its message waits for the coordinator.
     fn while_waiting<T>(&self, wait: impl FnOnce() -> T) -> T {
         self.after_ms.store(u64::MAX, Ordering::Relaxed);
         let result = wait();
@@ -72,7 +73,7 @@ impl LastOutput {
 }
 
 impl WorkerProcess {
-    /// Starts a worker in a process group of its own, so that a terminal's interrupt reaches the coordinator alone.
+    /// Starts a worker in its own process group, so that an interrupt from the terminal reaches only the coordinator.
     pub(super) fn spawn(
         command: &WorkerCommand,
         device: &DeviceId,
@@ -82,7 +83,8 @@ impl WorkerProcess {
     ) -> io::Result<Self> {
         let mut prepared = Command::new(&command.program);
         prepared.args(&command.args).stdin(Stdio::piped()).stdout(Stdio::piped()).process_group(0);
-        // CUDA_MPS_* variables are inherited. Kernels size their pools by this; the lanes get it with the settings.
+        // CUDA_MPS_* variables are inherited. Kernels size their pools by RAYON_NUM_THREADS. The lanes get the number
+        // of threads with the settings.
         prepared.env("RAYON_NUM_THREADS", threads.to_string());
         if let DeviceId::Cuda(name) = device {
             prepared.env("CUDA_VISIBLE_DEVICES", name);
@@ -101,25 +103,25 @@ impl WorkerProcess {
         Ok(process)
     }
 
-    /// Sends a message. One that cannot be delivered is dropped: the end of the worker shows on its stdout.
+    /// Sends a message. If the worker is gone, the message is dropped: the reader of its stdout notices the end.
     pub(super) fn send(&self, message: ToWorker) {
         if let Some(outgoing) = &self.outgoing {
             drop(outgoing.send(message));
         }
     }
 
-    /// For how long it has written nothing.
+    /// How long the worker has written nothing.
     pub(super) fn silent_for(&self) -> Duration {
         let after = Duration::from_millis(self.last_output.after_ms.load(Ordering::Relaxed));
         self.last_output.start.elapsed().saturating_sub(after)
     }
 
-    /// Closes the worker's stdin after what was sent.
+    /// Closes the worker's stdin after the messages that were already sent.
     pub(super) fn close(&mut self) {
         self.outgoing = None;
     }
 
-    /// Waits up to `patience` for the process to exit by itself; none if it did not.
+    /// Waits up to `patience` for the process to exit. Returns `None` if it does not.
     fn wait(&mut self, patience: Duration) -> Option<ExitStatus> {
         let deadline = Instant::now() + patience;
         loop {
@@ -131,7 +133,7 @@ impl WorkerProcess {
         }
     }
 
-    /// How a worker that has closed its stdout exited.
+    /// Describes how a worker that has closed its stdout exited.
     pub(super) fn exit_description(&mut self) -> String {
         match self.wait(EXIT_PATIENCE) {
             None => "closed its stdout and did not exit".to_owned(),
@@ -146,7 +148,7 @@ impl WorkerProcess {
 
 impl Drop for WorkerProcess {
     fn drop(&mut self) {
-        // Both fail only for a process that has ended and been waited for.
+        // Both calls fail only if the process has already ended and been waited for.
         drop(self.child.kill());
         drop(self.child.wait());
     }
@@ -158,7 +160,7 @@ fn read(stdout: ChildStdout, forward: impl Fn(Output) -> bool) {
         let output = match decoder.read() {
             Ok(Some(message)) => Output::Message(message),
             Ok(None) => Output::Closed,
-            // A killed worker may leave half a line.
+            // A killed worker may leave an incomplete line.
             Err(CodecError::Truncated | CodecError::Io(_)) => Output::Closed,
             Err(error) => Output::Malformed(error),
         };
@@ -173,7 +175,7 @@ fn write(stdin: ChildStdin, messages: &Receiver<ToWorker>) {
     let mut encoder = Encoder::new(BufWriter::new(stdin));
     for message in messages {
         if let Err(error) = encoder.write(&message) {
-            tracing::debug!(%error, "a worker takes no more messages");
+            tracing::debug!(%error, "a worker accepts no more messages");
             return;
         }
     }

@@ -1,4 +1,4 @@
-//! The state of a worker: the process that serves it now, and what is known of its device.
+//! The state of a worker: its current process, and the state of its device.
 
 use std::time::{Duration, Instant};
 
@@ -9,19 +9,19 @@ use crate::coordinator::event::WorkerId;
 use crate::coordinator::options::TimeLimits;
 use crate::protocol::{Slot, ToWorker, WorkerProgress};
 
-/// How often the health probe of a worker may fail before the worker is retired.
+/// A worker is retired after this number of failed health probes.
 const PROBES: u32 = 2;
-/// How often a worker may die in a row with nothing begun before it is retired.
+/// A worker is retired after it crashed this number of times in a row without having started a recording.
 const IDLE_CRASHES: u32 = 3;
 
-/// Where a worker is in its life.
+/// The state of a worker's life cycle.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::coordinator) enum Life {
     /// It has no process.
     Down,
-    /// Its process was started and has not sent `Ready`.
+    /// Its process was started and has not sent `Ready` yet.
     Starting,
-    /// Its device is suspected: it runs the health probe.
+    /// Its device is suspected, and it runs the health probe.
     Probing,
     /// It takes batches.
     Up,
@@ -29,7 +29,7 @@ pub(in crate::coordinator) enum Life {
     Retired,
 }
 
-/// A worker, over all its processes.
+/// A worker, across its successive processes.
 #[derive(Debug)]
 pub(super) struct Worker {
     pub(super) id: WorkerId,
@@ -38,9 +38,9 @@ pub(super) struct Worker {
     pub(super) process: Option<WorkerProcess>,
     pub(super) pid: u32,
     pub(super) tool: Tool,
-    /// Why the health probe must pass before there is more work.
+    /// Why the health probe must pass before the worker gets more work.
     pub(super) suspicion: Option<String>,
-    /// The last heartbeat, and since when its device makes no other progress.
+    /// The progress in the last heartbeat, and when the device last made progress or was idle.
     pulse: (WorkerProgress, Instant),
     failed_probes: u32,
     idle_crashes: u32,
@@ -62,7 +62,7 @@ impl Worker {
         }
     }
 
-    /// A process was started.
+    /// Records that a process was started.
     pub(super) fn begin(&mut self, process: WorkerProcess) {
         self.process = Some(process);
         self.life = Life::Starting;
@@ -81,13 +81,13 @@ impl Worker {
         }
     }
 
-    /// Runs the health probe before there is more work.
+    /// Starts the health probe, which must pass before the worker gets more work.
     pub(super) fn probe(&mut self) {
         self.life = Life::Probing;
         self.send(ToWorker::HealthProbe { slot: Slot::default() });
     }
 
-    /// Takes a heartbeat.
+    /// Records a heartbeat.
     pub(super) fn beat(&mut self, progress: WorkerProgress) {
         let (last, since) = self.pulse;
         let idle = progress.device.busy == 0 && progress.setup.busy == 0;
@@ -95,31 +95,32 @@ impl Worker {
         self.pulse = (progress, if idle || moved { Instant::now() } else { since });
     }
 
-    /// A result of it was committed.
+    /// Records that one of its results was committed.
     pub(super) const fn made_progress(&mut self) {
         self.idle_crashes = 0;
     }
 
-    /// It died with nothing begun; true if that was once too often.
+    /// Counts a crash without a started recording. Returns true if the worker must be retired.
     pub(super) const fn crashed_idle(&mut self) -> bool {
         self.idle_crashes += 1;
         self.idle_crashes >= IDLE_CRASHES
     }
 
-    /// The health probe passed; returns why it ran.
+    /// Records that the health probe passed. Returns why it ran.
     pub(super) fn probe_passed(&mut self) -> String {
         self.failed_probes = 0;
         self.life = Life::Up;
         self.suspicion.take().unwrap_or_default()
     }
 
-    /// The health probe failed, or the worker did not live to run it; true if that was once too often.
+    /// Records that the health probe failed, or that the worker died before it ran. Returns true if the worker must be
+    /// retired.
     pub(super) const fn probe_failed(&mut self) -> bool {
         self.failed_probes += 1;
         self.failed_probes >= PROBES
     }
 
-    /// Why it must be killed, if it must.
+    /// The reason to kill the worker, or `None` if it does not hang.
     pub(super) fn hang_reason(&self, timing: &TimeLimits) -> Option<String> {
         let silent = self.process.as_ref()?.silent_for();
         let (progress, stuck) = (self.pulse.0, self.pulse.1.elapsed());

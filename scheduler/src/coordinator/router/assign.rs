@@ -1,4 +1,4 @@
-//! Feeding: which worker is started, which batch goes to it, and what is revoked for a worker that has nothing to do.
+//! Assignment: starts workers, gives them batches, and revokes recordings for idle workers.
 
 use super::Router;
 use crate::coordinator::backlog::{Job, Reach};
@@ -8,7 +8,8 @@ use crate::protocol::{Batch, ItemJob, Slot, ToWorker};
 use crate::store::{NewBatch, StoreError};
 
 impl Router<'_> {
-    /// Starts workers for what is queued and gives batches to those that have room: each a first before any a second.
+    /// Starts workers for the queued jobs and gives out batches. Every idle worker gets a first batch before any gets a
+    /// second.
     pub(super) fn feed(&mut self) -> Result<(), RunError> {
         self.backlog.promote();
         self.start_workers()?;
@@ -26,12 +27,12 @@ impl Router<'_> {
         Ok(())
     }
 
-    /// Whether a worker waits for a first batch, or soon will.
+    /// Whether a worker that is started or starting has no batch.
     pub(super) fn is_idle(&self, worker: usize) -> bool {
         self.fleet.is_started(worker) && self.backlog.holds_nothing(worker)
     }
 
-    /// Whether a worker may be given a batch: what it holds and has not brought to the device is less than a share.
+    /// Whether a worker may get a batch: the work that has not reached its device is at most one share of the queue.
     fn has_room(&self, worker: usize) -> bool {
         self.fleet.life(worker) == Life::Up
             && !self.backlog.is_isolated(worker)
@@ -39,13 +40,13 @@ impl Router<'_> {
             && self.backlog.is_short_of_work(worker, self.fleet.usable())
     }
 
-    /// Whether more is queued for a worker than the idle ones will get.
+    /// Whether more jobs are queued for a worker than the idle workers will take.
     fn is_queued_for(&self, worker: usize) -> bool {
         let idle = self.fleet.workers().filter(|other| self.is_idle(*other) && self.fleet.takes_work(*other)).count();
         self.backlog.has_more_than(idle, |job| self.may_run(job, worker))
     }
 
-    /// Whether to try a worker's device for a job.
+    /// Whether a job may run on a worker's device.
     fn may_run(&self, job: &Job, worker: usize) -> bool {
         job.may_run_on(self.fleet.device(worker), self.fleet.usable_devices())
     }
@@ -78,7 +79,7 @@ impl Router<'_> {
         Ok(())
     }
 
-    /// What a worker needs to know of a job.
+    /// The message to a worker about one job.
     fn item_job(&self, job: usize) -> Result<ItemJob, StoreError> {
         let (chain, item) = (self.backlog.chain(job), self.backlog.item(job));
         Ok(ItemJob {
@@ -92,8 +93,9 @@ impl Router<'_> {
         })
     }
 
-    /// Revokes recordings: from workers whose device takes no work, if another's does (from a paused one all of them;
-    /// their checkpoints are kept); and from the busiest worker, if another has nothing to do.
+    /// Revokes recordings in two cases. If a worker's device takes no work but another device does, the worker returns
+    /// the recordings that have not reached the device, or all if the device is paused (their checkpoints are kept). If
+    /// a worker is idle, the busiest worker returns up to half of its work.
     fn rebalance(&mut self) {
         let (working, barred): (Vec<_>, Vec<_>) =
             self.fleet.workers().partition(|worker| self.fleet.takes_work(*worker));

@@ -8,15 +8,15 @@ use crate::coordinator::interrupt::Interrupt;
 use crate::coordinator::outcome::{ItemEnd, RunError};
 use crate::protocol::ToWorker;
 
-/// How long the loop sleeps at most: the resolution of time limits and interruptions.
+/// Longest time that the loop waits, which is the resolution of time limits and interruptions.
 const TICK: Duration = Duration::from_millis(20);
-/// Messages handled before limits are checked again.
+/// Maximum number of messages handled before the limits are checked again.
 const BURST: usize = 1024;
-/// How long workers without work may take to exit.
+/// How long workers may take to exit after the last result.
 const SHUTDOWN: Duration = Duration::from_secs(3);
 
 impl Router<'_> {
-    /// Runs to the end; true if interrupted.
+    /// Runs until all jobs are finished. Returns true if the run was interrupted.
     pub(in crate::coordinator) fn drive(&mut self, interrupt: &Interrupt) -> Result<bool, RunError> {
         self.reuse()?;
         if !self.backlog.is_finished() && self.fleet.workers().is_empty() {
@@ -46,7 +46,7 @@ impl Router<'_> {
         Ok(false)
     }
 
-    /// Reports what is stored, finishes the jobs that need nothing, and queues the others.
+    /// Reports reused artifacts, finishes the jobs that are complete, and queues the others.
     fn reuse(&mut self) -> Result<(), RunError> {
         for job in self.backlog.jobs() {
             let stored: Vec<_> = self.backlog.chain(job).reused().collect();
@@ -67,7 +67,7 @@ impl Router<'_> {
         Ok(())
     }
 
-    /// Waits for messages and handles those that have arrived; the artifacts of one burst are committed together.
+    /// Waits for messages and handles all that have arrived. Their results are committed together.
     fn listen(&mut self) -> Result<(), RunError> {
         if let Some(first) = self.fleet.receive(Instant::now() + TICK) {
             self.handle(first)?;
@@ -88,7 +88,7 @@ impl Router<'_> {
         }
     }
 
-    /// Looks for devices that cannot be read and for workers that hang.
+    /// Checks for devices that cannot be read and for workers that hang.
     fn watch(&mut self) -> Result<(), RunError> {
         for reading in self.fleet.overdue_readings() {
             self.handle_reading(&reading)?;
@@ -101,7 +101,8 @@ impl Router<'_> {
         Ok(())
     }
 
-    /// The first interruption: no new work. Workers finish what they have begun; idle ones are ended.
+    /// Handles the first interruption: no new work starts. Workers finish the work in progress, and idle ones are
+    /// ended.
     fn drain(&mut self) -> Result<(), RunError> {
         self.fleet.stop();
         for worker in self.fleet.workers() {
@@ -114,7 +115,7 @@ impl Router<'_> {
         Ok(())
     }
 
-    /// Everything is done: workers send what is left to send and exit, or are killed.
+    /// Ends the workers after all work is done. They send what is left and exit, or are killed.
     fn shut_down(&mut self) -> Result<(), RunError> {
         self.fleet.stop();
         self.fleet.shut_down();

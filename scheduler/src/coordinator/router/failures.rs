@@ -1,6 +1,6 @@
-//! Failure handling: lost workers, suspected devices, failed recordings. A worker is retired if the health probe, which is
-//! known to work, fails on its device twice, if it does not live to run the probe, or if it dies again and again with
-//! nothing begun.
+//! Failure handling: lost workers, suspected devices, failed recordings. A worker is retired if the health probe, which
+//! is known to work, fails on its device twice, or if it dies repeatedly without having started a recording. Dying
+//! before the end of the probe counts as a failed probe.
 
 use stage_core::{ErrorClass, StageError};
 
@@ -23,7 +23,7 @@ impl Router<'_> {
         if self.fleet.lost(worker, was, reason, blames_recordings) { self.retire(worker, reason) } else { Ok(()) }
     }
 
-    /// Reports what was found out about a worker's death.
+    /// Quarantines the recording that caused a worker's death, and records the incidents.
     fn follow(&mut self, worker: usize, attribution: Attribution) -> Result<(), RunError> {
         if let Some((job, error)) = attribution.cause {
             let path = self.backlog.item(job).path.clone();
@@ -43,7 +43,7 @@ impl Router<'_> {
         Ok(())
     }
 
-    /// Ends a worker because the run ends; what it holds stays unfinished.
+    /// Ends a worker because the run ends. Its recordings stay unfinished.
     pub(super) fn end(&mut self, worker: usize) -> Result<(), RunError> {
         self.commit()?;
         self.fleet.take_down(worker);
@@ -51,7 +51,7 @@ impl Router<'_> {
         Ok(())
     }
 
-    /// Takes everything that a worker holds and revokes its leases.
+    /// Takes all batches from a worker and revokes their leases.
     fn take_batches(&mut self, worker: usize) -> Result<Vec<HeldBatch>, RunError> {
         let batches = self.backlog.take_batches(worker);
         for batch in &batches {
@@ -60,13 +60,14 @@ impl Router<'_> {
         Ok(batches)
     }
 
-    /// Gives a worker up for the rest of the run.
+    /// Retires a worker for the rest of the run.
     pub(super) fn retire(&mut self, worker: usize, reason: &str) -> Result<(), RunError> {
         self.fleet.retire(worker);
         self.ledger.worker_incident(IncidentKind::DeviceRetired, self.fleet.id(worker), reason.to_owned())
     }
 
-    /// A worker cannot build its pipeline. Wrong input stays wrong; a device gets a second try.
+    /// Handles a worker that cannot build its pipeline. Bad input or a bug fails again, so the worker is retired; after
+    /// a device failure it is started once more.
     pub(super) fn refused(&mut self, worker: usize, error: StageError) -> Result<(), RunError> {
         let reason = error.to_string();
         let is_final = matches!(error.class, ErrorClass::BadInput | ErrorClass::Bug);
@@ -76,7 +77,7 @@ impl Router<'_> {
         if is_final && again { self.retire(worker, &reason) } else { Ok(()) }
     }
 
-    /// A recording failed on a worker.
+    /// Handles the failure of a recording on a worker.
     pub(super) fn failed(&mut self, worker: usize, job: usize, error: StageError) -> Result<(), RunError> {
         if !self.backlog.drop_job(worker, job) {
             return Ok(());
@@ -97,17 +98,17 @@ impl Router<'_> {
         }
     }
 
-    /// A worker ran the health probe.
+    /// Handles the result of a health probe.
     pub(super) fn probe_ended(&mut self, worker: usize, error: Option<StageError>) -> Result<(), RunError> {
         let Some(error) = error else {
-            let message = format!("the device works, in spite of: {}", self.fleet.probe_passed(worker));
+            let message = format!("the device works; reason for the probe: {}", self.fleet.probe_passed(worker));
             return self.ledger.worker_incident(IncidentKind::ProbePassed, self.fleet.id(worker), message);
         };
         self.ledger.worker_incident(IncidentKind::ProbeFailed, self.fleet.id(worker), error.to_string())?;
         self.commit()?;
         let reason = format!("the health probe failed: {error}");
         let retire = self.fleet.probe_failed(worker, &reason);
-        // The device is the cause: what its worker holds is not suspected.
+        // The device is the cause, so the recordings of its worker are not suspected.
         let batches = self.take_batches(worker)?;
         self.backlog.requeue(&batches);
         if retire { self.retire(worker, &reason) } else { Ok(()) }

@@ -1,4 +1,4 @@
-//! Messages of workers, and readings of their devices.
+//! Handles messages from workers and readings of their devices.
 
 use stage_core::{Phase, StageName};
 
@@ -15,7 +15,7 @@ impl Router<'_> {
     pub(super) fn handle_message(&mut self, worker: usize, message: FromWorker) -> Result<(), RunError> {
         match message {
             FromWorker::Hello { protocol, .. } if protocol != VERSION => {
-                let reason = format!("has version {protocol} of the protocol, not {VERSION}");
+                let reason = format!("uses protocol version {protocol}, expected {VERSION}");
                 self.lose(worker, &reason)?;
                 self.retire(worker, &reason)
             }
@@ -45,7 +45,7 @@ impl Router<'_> {
                 Ok(())
             }
             FromWorker::Shrunk { from, to, error, .. } => {
-                let message = format!("{from} units at once: {error}; at most {to} from now on");
+                let message = format!("{from} inputs at once: {error}; at most {to} from now on");
                 self.ledger.worker_incident(IncidentKind::BatchShrunk, self.fleet.id(worker), message)
             }
             FromWorker::Started { item, stage, phase, .. } => self.started(worker, item, stage, phase),
@@ -125,22 +125,22 @@ impl Router<'_> {
         Ok(())
     }
 
-    /// The output of a window, which is a checkpoint.
+    /// Receives the output of a window, which is stored as a checkpoint.
     fn checkpoint(&mut self, received: Received, checkpoint: NewCheckpoint) -> Result<(), RunError> {
         let Received { worker, job, artifact, .. } = received;
         if self.backlog.chain(job).fingerprint(artifact.stage()) != Some(checkpoint.fingerprint) {
-            return self.lose(worker, &format!("computed a window of {artifact} that it was not asked for"));
+            return self.lose(worker, &format!("computed a window of {artifact} that was not requested"));
         }
         self.ledger.receive(received, NewRecord::Checkpoint(checkpoint));
         Ok(())
     }
 
-    /// A worker computed an artifact.
+    /// Receives an artifact that a worker computed.
     fn artifact(&mut self, received: Received, made: NewBody, started_at_ms: u64) -> Result<(), RunError> {
         let Received { worker, job, artifact, duration_s, .. } = received;
         let NewBody { fingerprint, body, .. } = made;
         let Some((key, replace)) = self.backlog.key(job, artifact, fingerprint) else {
-            return self.lose(worker, &format!("computed the artifact {artifact}, which it was not asked for"));
+            return self.lose(worker, &format!("computed the artifact {artifact}, which was not requested"));
         };
         let (tool, device) = (self.fleet.tool(worker).clone(), self.fleet.device(worker).to_string());
         let artifact = NewArtifact { key, body, started_at_ms, duration_s, tool, device };
@@ -162,7 +162,6 @@ impl Router<'_> {
         }
     }
 
-    /// Handles a reading of a device.
     pub(super) fn handle_reading(&mut self, reading: &DeviceReading) -> Result<(), RunError> {
         let device = &reading.device;
         let Some(Transition { from, to, reason }) = self.fleet.read_device(reading) else { return Ok(()) };

@@ -1,7 +1,7 @@
 //! Passes messages between the components of the coordinator.
 //!
-//! Calls go one way: `drive` (the loop) -> `messages`, `assign` -> `failures` -> the functions here -> the
-//! components, which do not know of each other.
+//! Calls go one way: `drive` (the loop) -> `messages`, `assign` -> `failures` -> the functions here -> the components,
+//! which do not depend on each other.
 
 mod assign;
 mod drive;
@@ -49,7 +49,7 @@ impl<'a> Router<'a> {
         Outcome { run, interrupted, items, artifacts_reused, artifacts_computed, revoked }
     }
 
-    /// Commits what has arrived in one transaction, then acknowledges it.
+    /// Commits the received results in one transaction, then acknowledges them.
     fn commit(&mut self) -> Result<(), RunError> {
         let results = self.ledger.commit()?;
         if results.is_empty() {
@@ -94,7 +94,7 @@ impl<'a> Router<'a> {
         Ok(())
     }
 
-    /// Gives a job its end and reports it for all recordings that share it.
+    /// Finishes a job and reports its end for all recordings that share it.
     fn finish(&mut self, job: usize, end: ItemEnd) -> Result<(), RunError> {
         let indices = self.backlog.indices(job);
         if let ItemEnd::Failed(error) = &end {

@@ -1,4 +1,4 @@
-//! What the gate promises, reading by reading.
+//! The gate, tested reading by reading.
 
 use stage_core::Measured;
 
@@ -51,7 +51,7 @@ impl Tried {
         tried
     }
 
-    /// The news: from, to, reason.
+    /// The reported transition: from, to, reason.
     fn read(&mut self, report: GpuReport) -> Option<(DeviceState, DeviceState, String)> {
         self.next(Ok(report))
     }
@@ -78,7 +78,7 @@ fn gate_holds_a_full_device_until_it_empties_and_reports_once() {
     assert_eq!(gate.read(full(919)), news(Held, Held, "91 % of its memory is in use, admitted below 80 %"));
     assert_eq!(gate.read(full(850)), None);
     assert_eq!(gate.0.reason(), "85 % of its memory is in use, admitted below 80 %");
-    assert_eq!(gate.read(full(800)), None, "the limit itself is too much");
+    assert_eq!(gate.read(full(800)), None, "a device at the limit is not admitted");
     assert_eq!(gate.read(full(799)), news(Held, Admitted, "79 % of its memory is in use, 50 C"));
 }
 
@@ -94,10 +94,10 @@ fn gate_reports_a_held_device_that_cannot_be_read_once() {
     let mut gate = Tried::new();
     assert!(gate.read(full(950)).is_some());
     for _ in 0..3 {
-        assert_eq!(gate.next(Err("NVML has not answered".to_owned())), None, "it is held for some reason");
-        assert_eq!(gate.read(full(950)), None, "it was reported before");
+        assert_eq!(gate.next(Err("NVML has not answered".to_owned())), None, "the device is held already");
+        assert_eq!(gate.read(full(950)), None, "this reason is reported already");
     }
-    assert_eq!(gate.read(at(85)).unwrap().2, "85 C, admitted below 80 C", "another reason is news");
+    assert_eq!(gate.read(at(85)).unwrap().2, "85 C, admitted below 80 C", "another reason is reported");
     assert_eq!(gate.read(cool()).unwrap().1, Admitted);
 }
 
@@ -107,7 +107,7 @@ fn gate_never_admits_a_device_that_cannot_be_read() {
     for (report, reason) in [
         (Err("no driver".to_owned()), "its state is unknown: no driver"),
         (Ok(memory), "its memory is unknown: denied"),
-        (Ok(GpuReport { memory_total_bytes: Measured::of(0), ..cool() }), "its memory is unknown: it says it has none"),
+        (Ok(GpuReport { memory_total_bytes: Measured::of(0), ..cool() }), "its memory is unknown: NVML reports none"),
         (Ok(without_temperature()), "its temperature is unknown: no sensor"),
     ] {
         let mut gate = Tried::new();
@@ -124,7 +124,7 @@ fn gate_admits_a_device_that_cannot_be_read_if_the_configuration_asks_for_it() {
     }
     let mut gate = Gate::new(DeviceLimits { admit_unknown: true, ..DeviceLimits::default() });
     gate.next(&Ok(full(910)), false);
-    assert_eq!(gate.state(), DeviceState::Held, "what can be read counts");
+    assert_eq!(gate.state(), DeviceState::Held, "a value that can be read is checked");
 }
 
 #[test]
@@ -145,7 +145,7 @@ fn gate_throttles_then_pauses_by_heat_until_the_resume_temperature() {
     assert_eq!(gate.read(at(90)), None);
     assert_eq!(gate.read(at(71)), None);
     assert_eq!(gate.read(at(70)), news(Paused, Admitted, "70 C, resumed at 70 C"));
-    assert_eq!(gate.read(at(85)), news(Admitted, Paused, "85 C, paused at 85 C"), "at once, where it is that hot");
+    assert_eq!(gate.read(at(85)), news(Admitted, Paused, "85 C, paused at 85 C"), "throttling is skipped");
 }
 
 #[test]
@@ -164,7 +164,7 @@ fn gate_keeps_an_admitted_device_that_cannot_be_read_and_reports_once() {
     assert_eq!(gate.next(Err("NVML hangs".to_owned())), news(Admitted, Admitted, "its state is unknown: NVML hangs"));
     let mut hot = Tried::admitted();
     hot.read(at(86));
-    assert_eq!(hot.read(without_temperature()).unwrap().1, Paused, "unknown is not cool");
+    assert_eq!(hot.read(without_temperature()).unwrap().1, Paused, "an unknown temperature does not resume a device");
 }
 
 #[test]
@@ -181,7 +181,7 @@ fn gate_takes_a_gpu_off_the_bus_for_lost_until_the_health_probe_passes() {
     let mut gate = Tried::admitted();
     assert_eq!(gate.read(off_the_bus()), news(Admitted, Lost, "it is gone"));
     assert_eq!(gate.read(off_the_bus()), None);
-    assert_eq!(gate.read(cool()), None, "an answer does not prove it");
+    assert_eq!(gate.read(cool()), None, "only the health probe ends the loss");
     assert_eq!(gate.0.state(), Lost);
     gate.0.proved();
     assert_eq!((gate.read(cool()), gate.0.state()), (None, Admitted));
@@ -193,7 +193,7 @@ fn gate_ignores_errors_from_before_the_health_probe_passed() {
     let mut gate = Tried::admitted();
     gate.read(off_the_bus());
     gate.0.proved();
-    assert_eq!(gate.read(off_the_bus()).unwrap().1, Admitted, "it is unreadable, and proved itself");
+    assert_eq!(gate.read(off_the_bus()).unwrap().1, Admitted, "it is unreadable, but its health probe passed");
     let bad = GpuReport { ecc_uncorrected: Measured::of(3), xids: Measured::of(vec![79]), ..cool() };
     assert_eq!(gate.read(bad.clone()).unwrap().1, Lost);
     gate.0.proved();
@@ -206,9 +206,9 @@ fn gate_ignores_errors_from_before_the_health_probe_passed() {
 fn gate_takes_an_uncorrected_memory_error_since_the_run_began_for_a_loss() {
     let ecc = |count| GpuReport { ecc_uncorrected: Measured::of(count), ..cool() };
     let mut gate = Tried::admitted();
-    assert_eq!(gate.read(ecc(2)), None, "older ones are known");
+    assert_eq!(gate.read(ecc(2)), None, "earlier errors are ignored");
     assert_eq!(gate.read(GpuReport { ecc_uncorrected: Measured::missing("denied"), ..cool() }), None);
-    let lost = news(Admitted, Lost, "3 uncorrected memory errors, 2 when it was trusted last");
+    let lost = news(Admitted, Lost, "3 uncorrected memory errors, 2 when last trusted");
     assert_eq!(gate.read(ecc(3)), lost);
 }
 

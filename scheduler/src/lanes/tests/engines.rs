@@ -1,4 +1,4 @@
-//! Engines that fail in the middle of their work, or miscount.
+//! Engines that fail in the middle of their work or complete the wrong number of inputs.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
@@ -7,7 +7,7 @@ use stage_core::StageError;
 
 use super::{Bench, NumberFlow, failures, outputs, refusal};
 
-/// Queues four inputs before the engine starts; returns its outputs and failures.
+/// Queues four inputs before the engine starts. Returns its outputs and failures.
 fn four_inputs(
     engine: impl Fn(NumberFlow<'_>) -> Result<(), StageError> + Send + Sync + 'static,
 ) -> (Vec<(u64, u32)>, Vec<String>) {
@@ -99,7 +99,7 @@ fn engine_output_without_an_input_ends_the_run_and_the_rest_is_tried_again() {
     let (completed, failed) = four_inputs(|flow| {
         for (key, input) in all(flow) {
             flow.complete(if input == 12 { key + 100 } else { key }, input * 2);
-            assert!(input != 12 || flow.draw().is_none(), "the engine gets no more");
+            assert!(input != 12 || flow.draw().is_none(), "the engine gets no more inputs");
         }
         Ok(())
     });

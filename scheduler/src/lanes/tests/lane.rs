@@ -1,4 +1,4 @@
-//! Which inputs the lane gives to its engine, and when.
+//! The inputs that the lane gives to its engine, and their order.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -112,7 +112,7 @@ fn lane_never_computes_inputs_of_an_abandoned_recording() {
     assert_eq!(outputs(&bench.finish().0), [(0, 1), (0, 3)]);
 }
 
-/// Reports on inputs 1 and 2, where `disturb` came between them and the engine was at work on the first.
+/// The reports on inputs 1 and 2, when `disturb` is called between them while the engine works on the first.
 fn disturbed(disturb: impl FnOnce(&DeviceHandle), second: StageName, calm: impl FnOnce(&Bench)) -> Vec<LaneReport> {
     let (drawn, is_drawn) = bounded(0);
     let (go, wait) = bounded::<()>(0);
@@ -121,7 +121,7 @@ fn disturbed(disturb: impl FnOnce(&DeviceHandle), second: StageName, calm: impl 
         if input == 1 {
             drawn.send(()).unwrap();
             wait.recv().unwrap();
-            assert!(flow.draw().is_none(), "the engine is to end");
+            assert!(flow.draw().is_none(), "the engine gets no more inputs");
         }
         flow.complete(key, input);
         Ok(())

@@ -1,4 +1,4 @@
-//! The device lane against engines that work, wait, refuse inputs and miscount.
+//! The device lane with engines that work, wait, reject inputs and miscount.
 
 mod engines;
 mod lane;
@@ -20,7 +20,7 @@ const STAGE: StageName = StageName::new("model");
 /// Another stage with a model.
 const OTHER: StageName = StageName::new("other-model");
 const LEASE: Lease = Lease { batch: 1, number: 1 };
-/// Inputs in flight at a time.
+/// Maximum number of inputs in flight.
 const CAPACITY: usize = 4;
 
 type NumberFlow<'a> = &'a mut dyn Numbers;
@@ -123,7 +123,7 @@ impl DeviceRunner for Fake {
     }
 }
 
-/// Has memory for this number of inputs.
+/// Simulates a device with memory for this number of inputs.
 struct MemoryFor(usize);
 
 impl Announce for MemoryFor {
@@ -138,7 +138,7 @@ impl Announce for MemoryFor {
     }
 }
 
-/// A lane at work, and what it reports.
+/// A running lane and its reports.
 struct Bench {
     lane: DeviceHandle,
     reports: Receiver<LaneReport>,
@@ -151,7 +151,7 @@ impl Bench {
         Self::of(Fake::new(engine), usize::MAX)
     }
 
-    /// A lane with this stage and another of the same model.
+    /// Starts a lane with this stage and another stage that has the same model.
     fn of(fake: Fake, memory: usize) -> Self {
         let (sender, reports) = unbounded();
         let (activity, report) = (Arc::new(Activity::default()), move |report| sender.send(report).unwrap());
@@ -174,20 +174,20 @@ impl Bench {
         self.lane.feed.push(&self.tickets[ticket], stage, input as usize, Arc::new(input));
     }
 
-    /// All reports, when the queued inputs are done.
+    /// All reports, after the queued inputs are finished.
     fn finish(self) -> (Vec<LaneReport>, Arc<Activity>) {
         drop(self.lane);
         (self.reports.iter().collect(), self.activity)
     }
 
-    /// All reports on these inputs of (recording, input).
+    /// All reports on these inputs, given as (recording, input).
     fn feed(self, inputs: &[(usize, u32)]) -> Vec<LaneReport> {
         inputs.iter().for_each(|(ticket, input)| self.push(*ticket, *input));
         self.finish().0
     }
 }
 
-/// Doubles numbers, as many together as it is given.
+/// Doubles numbers in groups as large as possible.
 fn in_groups(flow: NumberFlow<'_>) -> Result<(), StageError> {
     loop {
         let drawn: Vec<_> = std::iter::from_fn(|| flow.draw()).collect();
@@ -213,7 +213,7 @@ fn outputs(reports: &[LaneReport]) -> Vec<(u64, u32)> {
     reports.iter().filter_map(output).collect()
 }
 
-/// Recordings that failed, with the code of the reason.
+/// The recordings that failed, with their error codes.
 fn failures(reports: &[LaneReport]) -> Vec<(u64, &str)> {
     let mut failures = Vec::new();
     for report in reports {

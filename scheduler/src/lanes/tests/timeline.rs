@@ -10,7 +10,7 @@ use crate::protocol::TaskSpan;
 
 const STEP: Duration = Duration::from_millis(5);
 
-/// The spans of an engine that finds these inputs of (recording, input) queued.
+/// The spans of an engine for these queued inputs, given as (recording, input).
 fn spans(
     inputs: &[(usize, u32)],
     engine: impl Fn(NumberFlow<'_>) -> Result<(), StageError> + Send + Sync + 'static,

@@ -1,4 +1,4 @@
-//! The list of backends: a new one is a module here and a line in [`BACKENDS`].
+//! The list of backends. A new backend is a module here and an entry in [`BACKENDS`].
 
 mod memory;
 mod sqlite;
@@ -10,11 +10,11 @@ use super::{Access, Store, StoreError};
 /// Opens the store at a location, which is the part of a URL after its first colon.
 type Open = fn(&OsStr, Access) -> Result<Box<dyn Store>, StoreError>;
 
-/// A kind of storage.
+/// A backend.
 pub(super) struct Backend {
     /// The part of a URL before its first colon.
     pub(super) scheme: &'static str,
-    /// The form of its URLs, in messages and help; none for one that users have no use for.
+    /// The form of its URLs for messages and help. `None` for a backend that is not meant for users.
     pub(super) form: Option<&'static str>,
     pub(super) open: Open,
 }

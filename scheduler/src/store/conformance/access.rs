@@ -1,4 +1,4 @@
-//! Opening: who may create, read and write.
+//! Opening: which access may create, read and write.
 
 use super::Harness;
 use super::samples::{commit, fingerprint, granted, sound};

@@ -1,4 +1,4 @@
-//! Artifacts come back as they were written, or are reported as altered.
+//! Artifacts are returned as they were written, or reported as altered.
 
 use super::samples::{artifact, commit, fingerprint, granted, sound};
 use super::{Harness, Tampering};

@@ -29,7 +29,7 @@ pub(crate) fn lease_of_a_killed_run_ends_with_the_next_run(harness: &dyn Harness
     let newer = granted(&mut *store);
     assert!(newer.number > lease.number);
     assert_eq!(store.commit(&[commit(lease, "{}", false)]).unwrap(), [Committed::StaleLease]);
-    assert_eq!(bodies(&*store), [(0, "kept".to_owned())], "what was committed stays");
+    assert_eq!(bodies(&*store), [(0, "kept".to_owned())], "committed checkpoints stay");
     assert_eq!(store.commit(&[commit(newer, "{}", false)]).unwrap(), [Committed::Written]);
 }
 

@@ -45,7 +45,7 @@ pub(crate) fn check_finds_every_alteration(harness: &dyn Harness) {
 pub(crate) fn compact_drops_what_is_not_needed(harness: &dyn Harness) {
     let mut store = harness.open();
     let lease = granted(&mut *store);
-    // A path that exists on every machine, that of this program, and one that does not.
+    // The path of this program, which exists, and a path that does not exist.
     let (here, gone) = (std::env::current_exe().unwrap(), Path::new("/nowhere/gone.wav"));
     let stat = |path: &Path| InputStat { path: path.to_owned(), size: 0, mtime_ns: 0, inode: 1 };
     let facts = InputFacts { sha256: "ab".into(), audio_s: 1.0 };

@@ -1,5 +1,5 @@
-//! The conformance suite: what every backend must do. A backend implements [`Harness`] in
-//! its tests and calls [`conformance_suite`]; every case runs on a store of its own.
+//! The conformance suite, which every backend must pass. A backend implements [`Harness`] in its tests and calls
+//! [`conformance_suite`]. Every case runs on a separate store.
 
 pub(crate) mod access;
 pub(crate) mod artifacts;
@@ -14,7 +14,7 @@ use super::{Access, Store, StoreUrl, open};
 
 /// A backend under test.
 pub(crate) trait Harness {
-    /// A location where there is no store yet.
+    /// A location at which no store exists yet.
     fn fresh() -> Self
     where
         Self: Sized;
@@ -22,11 +22,11 @@ pub(crate) trait Harness {
     /// The URL of the store at this location.
     fn url(&self) -> StoreUrl;
 
-    /// Alters what is stored, behind the store's back. Called while a writer has it open.
+    /// Alters the stored data without using the store. Called while a writer has the store open.
     fn tamper(&self, how: &Tampering);
 }
 
-/// How stored data is altered; applies to all records of the kind.
+/// How stored data is altered. Applies to all records of the kind.
 pub(crate) enum Tampering {
     ArtifactBody(&'static [u8]),
     ArtifactHash(&'static str),
@@ -39,16 +39,16 @@ pub(crate) enum Tampering {
         index: u32,
         body: &'static [u8],
     },
-    /// A checkpoint with index 7 of an artifact that is stored.
+    /// Adds a checkpoint with index 7 for a stored artifact.
     CheckpointOfArtifact,
     RecipeBody(&'static str),
     IncidentKind(&'static str),
-    /// All runs are deleted, and nothing that refers to them.
+    /// Deletes all runs, but no records that refer to them.
     NoRuns,
 }
 
 impl dyn Harness + '_ {
-    /// Opens the store for writing; creates it the first time.
+    /// Opens the store for writing. Creates it the first time.
     pub(crate) fn open(&self) -> Box<dyn Store> {
         open(&self.url(), Access::Create).unwrap()
     }
@@ -69,7 +69,7 @@ macro_rules! conformance_cases {
     };
 }
 
-/// All cases as tests of a [`Harness`].
+/// Defines all cases as tests of a [`Harness`].
 macro_rules! conformance_suite {
     ($harness:ty) => {
         $crate::store::conformance::conformance_cases! { $harness:

@@ -88,7 +88,7 @@ pub(crate) fn recipes_are_listed_by_their_latest_run(harness: &dyn Harness) {
     assert_eq!(run(from_ref(&b)), [Arc::clone(&short), Arc::clone(&whole)]);
     assert_eq!(run(from_ref(&a)), [Arc::clone(&whole), Arc::clone(&short)]);
     let replaced = RecordingEntry { recipe: Arc::clone(&whole), ..b };
-    assert_eq!(run(&[replaced]), [whole, short], "what a later run replaced is still known");
+    assert_eq!(run(&[replaced]), [whole, short], "a replaced recipe is still stored");
 }
 
 pub(crate) fn exports_are_listed_by_path(harness: &dyn Harness) {

@@ -44,7 +44,7 @@ pub(crate) fn short_recipe() -> Recipe {
     recipe().upto(DECODE)
 }
 
-/// A recipe that is not a part of [`recipe`].
+/// A recipe that is not part of [`recipe`].
 pub(crate) fn other_recipe() -> Recipe {
     Recipe::new(vec![RecipeStep { version: 2, ..recipe().steps()[0].clone() }]).unwrap()
 }
@@ -114,7 +114,7 @@ pub(crate) fn grant(store: &mut dyn Store, run: RunId) -> Lease {
     store.grant(run, &batch).unwrap()
 }
 
-/// A lease of a new run.
+/// A lease granted in a new run.
 pub(crate) fn granted(store: &mut dyn Store) -> Lease {
     let run = begun(store);
     grant(store, run)

@@ -1,4 +1,4 @@
-//! Artifacts and their window checkpoints: as they are written, and as they are stored.
+//! Artifacts and their window checkpoints, before and after they are stored.
 
 use stage_core::{Fingerprint, StageKey, Tool};
 
@@ -7,21 +7,22 @@ use super::Lease;
 /// An artifact to write.
 #[derive(Debug, Clone, PartialEq)]
 pub struct NewArtifact {
-    /// Everything that it depends on; its hash is the artifact's fingerprint.
+    /// Everything that the artifact depends on. The hash of the key is the artifact's fingerprint.
     pub key: StageKey,
     /// The artifact as JSON.
     pub body: String,
     /// When its stage began, in milliseconds since 1970.
     pub started_at_ms: u64,
-    /// How long its stage took, in seconds.
+    /// Time that its stage took, in seconds.
     pub duration_s: f64,
-    /// The program that made it.
+    /// The program that computed it.
     pub tool: Tool,
-    /// The device that it was made on.
+    /// The device that it was computed on.
     pub device: String,
 }
 
-/// The output of one window of an artifact that is not complete yet: what a long recording keeps when it is interrupted.
+/// The output of one window of an incomplete artifact. Checkpoints preserve the work on a long recording when a run is
+/// interrupted.
 #[derive(Debug, Clone, PartialEq)]
 pub struct NewCheckpoint {
     /// The artifact that it belongs to.
@@ -30,24 +31,24 @@ pub struct NewCheckpoint {
     pub index: u32,
     /// The output as JSON.
     pub body: String,
-    /// When its work began, in milliseconds since 1970.
+    /// When its computation started, in milliseconds since 1970.
     pub started_at_ms: u64,
-    /// How long its work took, in seconds.
+    /// Time that its computation took, in seconds.
     pub duration_s: f64,
-    /// The device that it was made on.
+    /// The device that it was computed on.
     pub device: String,
 }
 
-/// A record to write, under the lease that permits it.
+/// A record to write, with the lease that permits it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Commit {
     /// The lease that it was computed under.
     pub lease: Lease,
-    /// What to write.
+    /// The record.
     pub what: NewRecord,
 }
 
-/// What a [`Commit`] writes.
+/// The record in a [`Commit`].
 #[derive(Debug, Clone, PartialEq)]
 #[expect(clippy::large_enum_variant, reason = "a group of commits lives for a moment")]
 pub enum NewRecord {
@@ -55,32 +56,32 @@ pub enum NewRecord {
     Artifact {
         /// The artifact.
         artifact: NewArtifact,
-        /// Write it even if it is stored already.
+        /// Whether to replace a stored artifact.
         replace: bool,
     },
     /// A checkpoint of an artifact that is not stored.
     Checkpoint(NewCheckpoint),
 }
 
-/// What became of a [`Commit`].
+/// The outcome of a [`Commit`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Committed {
-    /// It is stored now.
+    /// The record was written.
     Written,
-    /// It was stored already: an unneeded computation, which is counted. The stored record is unchanged.
+    /// The record was stored already, so the computation was unneeded and is counted. The stored record is unchanged.
     AlreadyThere,
-    /// The lease has ended; nothing was written.
+    /// The lease has ended. Nothing was written.
     StaleLease,
 }
 
 /// A stored artifact.
 #[derive(Debug, Clone, PartialEq)]
 pub struct StoredArtifact {
-    /// As it was written.
+    /// The artifact as it was written.
     pub artifact: NewArtifact,
-    /// SHA-256 of the body, checked.
+    /// SHA-256 of the body, which was checked.
     pub body_sha256: String,
-    /// How often it was computed under a live lease, whether it was written or not.
+    /// Number of times that it was computed under a live lease, whether the result was written or not.
     pub computations: u64,
 }
 
@@ -93,12 +94,12 @@ pub struct StoredCheckpoint {
     pub body: String,
 }
 
-/// What is stored under a fingerprint.
+/// The result of looking up a fingerprint.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Lookup {
-    /// Nothing.
+    /// No artifact is stored.
     Missing,
-    /// Something that was altered: compute it again.
+    /// The stored artifact was altered: compute it again.
     Altered(Alteration),
     /// An artifact whose body and key match their hashes.
     Sound(Box<StoredArtifact>),
@@ -120,7 +121,7 @@ pub enum Alteration {
     Key {
         /// The artifact's fingerprint.
         expected: Fingerprint,
-        /// The key's fingerprint; none if the key cannot be read.
+        /// The key's fingerprint, or `None` if the key cannot be read.
         found: Option<Fingerprint>,
     },
 }

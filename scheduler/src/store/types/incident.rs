@@ -1,4 +1,4 @@
-//! What went wrong in a run, and what was done about it.
+//! Unexpected events of a run and the reactions to them.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -14,42 +14,42 @@ use stage_core::{Fingerprint, StageError};
 pub struct Failure {
     /// The recording.
     pub path: PathBuf,
-    /// Why.
+    /// The error.
     pub error: StageError,
 }
 
-/// A recording that is not tried again, because it kills workers, until a run asks for it.
+/// A recording that is skipped because it kills workers, until a run retries quarantined recordings.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Quarantine {
-    /// The artifact whose computation kills workers. Another version, model or setting gives another fingerprint, so that
-    /// the recording is tried again.
+    /// The artifact whose computation kills workers. Another version, model or setting results in another fingerprint,
+    /// so that the recording is tried again.
     pub fingerprint: Fingerprint,
     /// The recording.
     pub path: PathBuf,
-    /// Why.
+    /// The error.
     pub error: StageError,
 }
 
-/// Something that went wrong, or was done about it, in a run.
+/// An unexpected event of a run, or the reaction to one.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Incident {
-    /// When, in milliseconds since 1970.
+    /// Time in milliseconds since 1970.
     pub at_ms: u64,
-    /// What.
+    /// The kind of event.
     pub kind: IncidentKind,
-    /// The worker or device that it concerns (`cuda:0`, `cpu:0#1`); none where it concerns a recording alone.
+    /// The worker or device that it concerns (`cuda:0`, `cpu:0#1`), or `None` if it concerns only a recording.
     pub worker: Option<String>,
-    /// The recording that it concerns, if one.
+    /// The recording that it concerns, if any.
     pub recording: Option<PathBuf>,
-    /// A message for people.
+    /// A message for the user.
     pub message: String,
 }
 
-/// The kind of an [`Incident`]. The names in the store are older than some names here, and stay.
+/// The kind of an [`Incident`]. Some names in the store are older than the names here, and do not change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum IncidentKind {
-    /// A worker process ended, sent nothing, hung or sent malformed messages.
+    /// A worker process exited, sent no heartbeat, hung or sent malformed messages.
     WorkerLost,
     /// The health probe, a computation that is known to work, passed on a suspected device.
     #[serde(rename = "canary-passed")]
@@ -60,35 +60,35 @@ pub enum IncidentKind {
     /// A device gets no more work in this run.
     #[serde(rename = "device-out")]
     DeviceRetired,
-    /// A device is not admitted yet: its memory or temperature forbids it, or it cannot be read.
+    /// A device is not admitted: its memory is full, its temperature is too high, or it cannot be read.
     DeviceHeld,
-    /// A GPU fell off the bus or reported a fault of its own: no work for it until the health probe passes.
+    /// A GPU fell off the bus or reported an error. It gets no work until it passes the health probe.
     DeviceLost,
-    /// A device is hot: it finishes what it holds and gets no new batch.
+    /// A device is hot: it finishes its work and gets no new batch.
     DeviceThrottled,
-    /// A device is too hot: it stopped between two calls.
+    /// A device is too hot: it paused between two calls.
     DevicePaused,
-    /// A device works again.
+    /// A device gets work again.
     DeviceResumed,
-    /// Device calls were made smaller because the device was out of memory.
+    /// The number of inputs in flight was reduced because the device ran out of memory.
     BatchShrunk,
     /// A lost worker's recordings were queued in two halves, to find the one that kills workers.
     #[serde(rename = "batch-halved")]
     BatchBisected,
     /// A recording that kills workers was found and quarantined.
     Quarantined,
-    /// A failure that may pass: the recording is tried again.
+    /// A failure may be temporary, and the recording is tried again.
     Retried,
 }
 
 impl IncidentKind {
-    /// The name in the store, in metrics and in JSON, in kebab-case: `worker-lost`.
+    /// The name in the store, in metrics and in JSON, in kebab-case, such as `worker-lost`.
     #[must_use]
     pub fn name(self) -> String {
         self.to_string()
     }
 
-    /// The name for people: `worker lost`.
+    /// The name in messages, such as `worker lost`.
     #[must_use]
     pub fn label(self) -> String {
         match self {
@@ -107,7 +107,7 @@ impl fmt::Display for IncidentKind {
     }
 }
 
-/// No kind of incident has this name: a newer version stored it, or it was altered.
+/// The name is not a kind of incident: a newer version stored it, or it was altered.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("unknown kind of incident `{0}`")]
 pub struct UnknownIncident(String);

@@ -1,52 +1,53 @@
-//! The results of checking and of compacting a store.
+//! The results of checking and compacting a store.
 
 use stage_core::Fingerprint;
 
 use super::Alteration;
 
-/// The result of a check: counts, and failures.
+/// The result of a check: numbers of checked records, and the faults found.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct StoreCheck {
-    /// Artifacts checked.
+    /// Number of artifacts checked.
     pub artifacts: usize,
-    /// Checkpoints checked, of artifacts that are not complete.
+    /// Number of checkpoints of incomplete artifacts checked.
     pub checkpoints: usize,
-    /// Leases still live although no process writes to the store: a run was killed. Not a fault: the next run ends them.
+    /// Number of leases that are still live although no process writes to the store, because a run was killed. This is
+    /// not a fault: the next run ends them.
     pub abandoned_leases: usize,
-    /// What failed.
+    /// The faults found.
     pub faults: Vec<StoreFault>,
 }
 
-/// A check that failed.
+/// A fault found by a check.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum StoreFault {
     /// The storage itself is damaged: restore it from a copy, or run into a new folder.
     #[error("the database is damaged: {0}")]
     Damaged(String),
-    /// A record refers to another that does not exist: the store was altered.
+    /// A record refers to another record that does not exist: the store was altered.
     #[error("{record} refers to a {missing} that does not exist")]
     Reference {
-        /// The record, as its kind and number: `batch 7`.
+        /// The kind and number of the record, such as `batch 7`.
         record: String,
-        /// The kind of record that is missing: `run`.
+        /// The kind of the missing record, such as `run`.
         missing: String,
     },
-    /// An artifact was altered: the next run over its recording computes it again.
+    /// An artifact was altered. The next run over its recording computes it again.
     #[error("artifact {fingerprint}: {alteration}")]
     Artifact {
         /// Its fingerprint.
         fingerprint: Fingerprint,
-        /// How it differs.
+        /// How it differs from what was written.
         alteration: Alteration,
     },
-    /// An artifact is stored under something that is not a fingerprint: the store was altered.
+    /// The name of an artifact is not a fingerprint: the store was altered.
     #[error("an artifact is stored as `{name}`, which is not a fingerprint")]
     Name {
-        /// What it is stored under.
+        /// The name.
         name: String,
     },
-    /// A checkpoint was altered: it is computed again.
+    /// A checkpoint was altered. It is computed again.
     #[error("checkpoint {index} of artifact {fingerprint} does not match its hash")]
     Checkpoint {
         /// The artifact that it belongs to.
@@ -54,7 +55,7 @@ pub enum StoreFault {
         /// The window's index, from 0.
         index: u32,
     },
-    /// A recipe was altered, so that the keys of its recordings are wrong: run them again.
+    /// A recipe was altered, so the keys of its recordings are wrong: run these recordings again.
     #[error("recipe {id} does not match its hash")]
     Recipe {
         /// Its number.
@@ -62,17 +63,17 @@ pub enum StoreFault {
     },
 }
 
-/// What compacting a store did.
+/// The result of compacting a store.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Compaction {
     /// Size of the store before, in bytes.
     pub bytes_before: u64,
     /// Size after, in bytes.
     pub bytes_after: u64,
-    /// Checkpoints deleted because their artifact is complete.
+    /// Number of checkpoints deleted because their artifact is complete.
     pub checkpoints: usize,
-    /// Inputs deleted because their file is gone.
+    /// Number of cached inputs deleted because their file is gone.
     pub inputs: usize,
-    /// Recipes deleted because no recording uses them any more.
+    /// Number of recipes deleted because no recording uses them.
     pub recipes: usize,
 }

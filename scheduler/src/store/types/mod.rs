@@ -1,4 +1,4 @@
-//! What is stored.
+//! The types of stored records.
 
 mod artifact;
 mod incident;

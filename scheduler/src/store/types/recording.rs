@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use stage_core::{ArtifactName, Fingerprint, Recipe, StageKey};
 
-/// The state of a file: if any of it differs, the file has changed.
+/// The state of a file. If any field differs, the file has changed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct InputStat {
     /// Its path.
@@ -18,7 +18,7 @@ pub struct InputStat {
     pub inode: u64,
 }
 
-/// What was computed of a file.
+/// Facts computed from a file.
 #[derive(Debug, Clone, PartialEq)]
 pub struct InputFacts {
     /// SHA-256 of its bytes.
@@ -38,7 +38,7 @@ pub struct RecordingEntry {
     pub audio_s: f64,
     /// The base name of its exported files.
     pub name: String,
-    /// The stages of its run; recordings of a run share one.
+    /// The stages of its run. The recordings of a run share one recipe.
     pub recipe: Arc<Recipe>,
 }
 
@@ -49,7 +49,7 @@ impl RecordingEntry {
         self.recipe.keys(&self.file_sha256)
     }
 
-    /// The fingerprint of one of its artifacts; none if its recipe does not store it. Computed on each call.
+    /// The fingerprint of one of its artifacts, or `None` if its recipe does not store it. Computed on each call.
     #[must_use]
     pub fn fingerprint(&self, artifact: ArtifactName) -> Option<Fingerprint> {
         self.keys().iter().find(|key| key.artifact() == artifact).map(StageKey::fingerprint)
@@ -61,7 +61,7 @@ impl RecordingEntry {
         self.recipe.fingerprints(&self.file_sha256)
     }
 
-    /// The recipe to store: the one stored for the same file, if it includes this entry's.
+    /// The recipe to store: the recipe stored for the same file if it includes this entry's, else this entry's.
     pub(in crate::store) fn recipe_beside(&self, stored: Option<Arc<Recipe>>) -> Arc<Recipe> {
         stored.filter(|stored| stored.includes(&self.recipe)).unwrap_or_else(|| Arc::clone(&self.recipe))
     }

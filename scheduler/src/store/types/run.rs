@@ -6,32 +6,32 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct RunId(pub i64);
 
-/// A run to begin.
+/// A run that begins.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NewRun {
-    /// What was asked for.
+    /// The command line.
     pub command: String,
     /// Version of the executable.
     pub tool_version: String,
-    /// The priority of its recordings: higher runs earlier.
+    /// The priority of its recordings. Higher priorities run earlier.
     pub priority: i32,
 }
 
-/// A batch to grant a lease on.
+/// A batch for which a lease is granted.
 #[derive(Debug, Clone, PartialEq)]
 pub struct NewBatch {
     /// The worker that gets it (`cuda:0`, `cpu:0#1`).
     pub worker: String,
-    /// Its priority: higher runs earlier.
+    /// Its priority. Higher priorities run earlier.
     pub priority: i32,
     /// Number of recordings.
     pub recordings: usize,
-    /// Their length together, in seconds.
+    /// Their total length in seconds.
     pub audio_s: f64,
 }
 
-/// The permission to commit the artifacts of one batch. Numbers only grow, so that a newer lease is never mistaken for
-/// an older one.
+/// The permission to commit the artifacts of one batch. Numbers only increase, so that a newer lease is never mistaken
+/// for an older one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Lease {
     /// The batch.
@@ -45,7 +45,7 @@ pub struct Lease {
 pub enum LeaseEnd {
     /// Every recording of the batch is done or failed.
     Finished,
-    /// The worker is gone or was stopped.
+    /// The worker is lost or was stopped.
     Revoked,
 }
 
@@ -55,9 +55,9 @@ pub enum LeaseEnd {
 pub enum RunEnd {
     /// Every recording is done or failed.
     Finished,
-    /// Stopped by the user.
+    /// The user stopped the run.
     Interrupted,
-    /// Stopped by an error.
+    /// An error stopped the run.
     Broken,
 }
 
@@ -66,16 +66,16 @@ pub enum RunEnd {
 pub struct Run {
     /// Its number.
     pub id: RunId,
-    /// What was asked for.
+    /// The command line.
     pub command: String,
     /// Version of the executable.
     pub tool_version: String,
-    /// The priority of its recordings: higher runs earlier.
+    /// The priority of its recordings. Higher priorities run earlier.
     pub priority: i32,
-    /// The coordinator's process ID; none if an older version, which did not store it, wrote this.
+    /// The process ID of the coordinator. `None` if the run was stored by an older version, which did not record it.
     pub pid: Option<u32>,
     /// When it began, in milliseconds since 1970.
     pub started_at_ms: u64,
-    /// When (in milliseconds since 1970) and how it ended; none while it runs, or if it was killed.
+    /// When (in milliseconds since 1970) and how it ended. `None` while it runs, or if it was killed.
     pub ended: Option<(u64, RunEnd)>,
 }

@@ -9,7 +9,7 @@ use crate::store::{
     StoredCheckpoint,
 };
 
-/// A record that is ready to be written: nothing can fail any more.
+/// A record that was checked, so that writing it cannot fail.
 enum Ready<'a> {
     Artifact { fingerprint: String, raw: RawArtifact, replace: bool },
     Checkpoint(&'a NewCheckpoint),
@@ -117,7 +117,7 @@ impl Tables {
         self.checkpoints.retain(|(of, _), _| of != fingerprint);
     }
 
-    /// What is wrong with artifacts and checkpoints.
+    /// The faults of artifacts and checkpoints.
     pub(super) fn artifact_faults(&self) -> Vec<StoreFault> {
         let artifacts = self.artifacts.iter().filter_map(|(name, raw)| raw.clone().fault(name));
         let altered = self.checkpoints.iter().filter(|(_, raw)| raw.sound().is_none());

@@ -9,7 +9,7 @@ use crate::store::{Access, LockHolder, StoreError, Writer};
 
 static DATABASES: Mutex<BTreeMap<OsString, Arc<Database>>> = Mutex::new(BTreeMap::new());
 
-/// What all handles of a name share.
+/// The data that all handles of a name share.
 #[derive(Debug, Default)]
 pub(super) struct Database {
     tables: Mutex<Tables>,
@@ -17,7 +17,7 @@ pub(super) struct Database {
 }
 
 impl Database {
-    /// The database of this name; a new one if it may be created.
+    /// The database with this name. It is created if it does not exist and `access` permits that.
     pub(super) fn find(name: &OsStr, access: Access) -> Result<Arc<Self>, StoreError> {
         let mut databases = lock(&DATABASES);
         if access == Access::Create {
@@ -36,7 +36,7 @@ impl Database {
     }
 }
 
-/// The right to write to a database, held until it is dropped.
+/// The right to write to a database, until it is dropped.
 #[derive(Debug)]
 pub(super) struct WriterLock(Arc<Database>);
 
@@ -57,7 +57,8 @@ impl Drop for WriterLock {
     }
 }
 
-/// A test that panicked holds no half-written tables: every change is made at once.
+/// Locks a mutex and ignores poisoning: every change is made at once, so a test that panicked leaves no half-written
+/// tables.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -1,4 +1,4 @@
-//! Runs and what went wrong in them.
+//! Runs, their incidents, failures and quarantined recordings.
 
 use stage_core::Fingerprint;
 

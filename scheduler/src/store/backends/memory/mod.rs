@@ -1,5 +1,6 @@
-//! The store in memory, for tests: by name, shared by all handles of this process, gone with it. A handle that is dropped
-//! leaves what a killed process leaves; opening the name again is a new start over the same store.
+//! The store in memory, for tests. All handles of this process share a database by name, and it ends with the process.
+//! Dropping a handle leaves the same data as killing a process, and opening the name again is like a new start on the
+//! same store.
 
 mod artifacts;
 mod databases;

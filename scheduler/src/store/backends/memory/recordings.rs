@@ -27,7 +27,7 @@ impl Tables {
         Ok(())
     }
 
-    /// The number of a recipe; it is stored if it is new.
+    /// The number of a recipe, which is stored if it is new.
     fn recipe_number(&mut self, body: String) -> i64 {
         let body_sha256 = sha256_hex(body.as_bytes());
         if let Some((number, _)) = self.recipes.iter().find(|(_, stored)| stored.body_sha256 == body_sha256) {
@@ -38,7 +38,7 @@ impl Tables {
         number
     }
 
-    /// A recipe; each is read once and kept in `known`.
+    /// The recipe with this number. Recipes that were read are kept in `known`.
     fn recipe(&self, number: i64, known: &mut BTreeMap<i64, Arc<Recipe>>) -> Result<Arc<Recipe>, StoreError> {
         if let Some(recipe) = known.get(&number) {
             return Ok(Arc::clone(recipe));
@@ -62,7 +62,7 @@ impl Tables {
         self.recordings.iter().map(entry).collect()
     }
 
-    /// Each recipe once, by the latest run that used it.
+    /// Each recipe once, ordered by the latest run that used it.
     pub(super) fn recipes(&self) -> Result<Vec<Arc<Recipe>>, StoreError> {
         let used_by = |number: i64| self.recordings.values().filter(move |stored| stored.recipe == number);
         let mut numbers: Vec<_> = self.recipes.keys().copied().collect();
@@ -71,7 +71,7 @@ impl Tables {
         numbers.into_iter().map(|number| self.recipe(number, &mut known)).collect()
     }
 
-    /// What is wrong with recipes, and with references to runs.
+    /// The faults of recipes and of references to runs.
     pub(super) fn recipe_faults(&self) -> Vec<StoreFault> {
         let altered = |(_, stored): &(&i64, &RawRecipe)| sha256_hex(stored.body.as_bytes()) != stored.body_sha256;
         let mut faults: Vec<_> =
@@ -103,7 +103,7 @@ impl Tables {
         }
     }
 
-    /// The size of all bodies, in bytes.
+    /// The total size of all bodies in bytes.
     fn bytes(&self) -> u64 {
         let artifacts: usize = self.artifacts.values().map(|raw| raw.body.len()).sum();
         let checkpoints: usize = self.checkpoints.values().map(|raw| raw.body.len()).sum();

@@ -1,4 +1,4 @@
-//! The memory store behind the port.
+//! The implementation of the port for the memory store.
 
 use std::ffi::OsStr;
 use std::sync::{Arc, MutexGuard};
@@ -20,7 +20,7 @@ struct MemoryStore {
     lock: Option<WriterLock>,
 }
 
-/// Opens the store of this name.
+/// Opens the store with this name.
 ///
 /// # Errors
 /// As [`crate::store::open`].
@@ -35,7 +35,7 @@ impl MemoryStore {
         self.database.tables()
     }
 
-    /// The tables, to be changed.
+    /// Locks the tables for writing.
     fn write(&self) -> Result<MutexGuard<'_, Tables>, StoreError> {
         if self.lock.is_some() { Ok(self.tables()) } else { Err(StoreError::ReadOnly) }
     }

@@ -8,14 +8,14 @@ use stage_core::StageError;
 use crate::store::raw::RawArtifact;
 use crate::store::{Export, Incident, InputFacts, InputStat, LeaseEnd, Quarantine, Run};
 
-/// Everything in a database.
+/// All data of a database.
 #[derive(Debug, Default)]
 pub(super) struct Tables {
     /// Runs by number.
     pub(super) runs: BTreeMap<i64, Run>,
     /// Batches by number.
     pub(super) batches: BTreeMap<i64, Batch>,
-    /// Artifacts by fingerprint, as text, so that an altered name can be stored too.
+    /// Artifacts by fingerprint. The key is text, so that an altered fingerprint can be stored too.
     pub(super) artifacts: BTreeMap<String, RawArtifact>,
     /// Checkpoints by the fingerprint of their artifact and the window's index.
     pub(super) checkpoints: BTreeMap<(String, u32), RawCheckpoint>,
@@ -32,7 +32,7 @@ pub(super) struct Tables {
     pub(super) exports: BTreeMap<PathBuf, Export>,
 }
 
-/// A batch: which run granted it, under which number, and how its lease ended.
+/// A batch: the run that granted its lease, the lease's number, and how the lease ended.
 #[derive(Debug)]
 pub(super) struct Batch {
     pub(super) run: i64,
@@ -46,7 +46,7 @@ pub(super) struct RawCheckpoint {
     pub(super) body_sha256: String,
 }
 
-/// An incident with its kind as text: a newer version may have kinds that this one does not know.
+/// An incident. Its kind is text, since a newer version may have kinds that this one does not know.
 #[derive(Debug)]
 pub(super) struct RawIncident {
     pub(super) kind: String,
@@ -68,7 +68,7 @@ pub(super) struct RawRecipe {
     pub(super) body_sha256: String,
 }
 
-/// The number after the largest of a table.
+/// The number after the largest key of a table.
 pub(super) fn next_number<T>(table: &BTreeMap<i64, T>) -> i64 {
     table.last_key_value().map_or(1, |(last, _)| last + 1)
 }

@@ -1,4 +1,4 @@
-//! Artifacts: checked against their hashes when read.
+//! Artifacts. They are checked against their hashes when read.
 
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use stage_core::Fingerprint;
@@ -32,7 +32,7 @@ fn raw_artifact(row: &Row<'_>) -> rusqlite::Result<RawArtifact> {
     })
 }
 
-/// Writes an artifact; false if it is stored already and is not to be replaced.
+/// Writes an artifact. Returns false if it is stored already and `replace` is false.
 pub(super) fn put(db: &Connection, fingerprint: &str, artifact: &NewArtifact, replace: bool) -> Result<bool> {
     if !replace && exists(db, fingerprint)? {
         db.prepare_cached("UPDATE artifact SET computations = computations + 1 WHERE fingerprint = ?1")?

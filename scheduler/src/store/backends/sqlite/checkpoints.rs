@@ -1,5 +1,5 @@
-//! Window checkpoints of artifacts that are not complete (table `part`): checked when read, deleted when their artifact
-//! is stored.
+//! Window checkpoints of incomplete artifacts (table `part`). They are checked when read and deleted when their
+//! artifact is stored.
 
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use stage_core::{Fingerprint, sha256_hex};
@@ -9,7 +9,7 @@ use super::error::Result;
 use crate::store::raw::sound_body;
 use crate::store::{NewCheckpoint, StoreFault, StoredCheckpoint};
 
-/// Writes a checkpoint; false if it, or its whole artifact, is stored already. An altered one is overwritten.
+/// Writes a checkpoint. Returns false if it or its artifact is stored already. An altered checkpoint is replaced.
 pub(super) fn put(db: &Connection, new: &NewCheckpoint) -> Result<bool> {
     let fingerprint = new.fingerprint.to_string();
     if artifacts::exists(db, &fingerprint)? {
@@ -46,7 +46,7 @@ fn is_sound(db: &Connection, fingerprint: &str, index: u32) -> Result<bool> {
         .unwrap_or(false))
 }
 
-/// The sound checkpoints of an artifact, by index.
+/// The checkpoints of an artifact that match their hashes, by index.
 pub(super) fn list(db: &Connection, fingerprint: &Fingerprint) -> Result<Vec<StoredCheckpoint>> {
     let mut statement = db.prepare_cached(
         "SELECT part, CAST(body AS BLOB), body_sha256 FROM part WHERE fingerprint = ?1 ORDER BY part",
@@ -62,7 +62,7 @@ pub(super) fn list(db: &Connection, fingerprint: &Fingerprint) -> Result<Vec<Sto
     Ok(checkpoints)
 }
 
-/// A row's index, and its body if that matches its hash.
+/// The index of a row, and its body if it matches its hash.
 fn sound(row: &Row<'_>) -> rusqlite::Result<(u32, Option<String>)> {
     let (index, body, body_sha256): (u32, Vec<u8>, String) = (row.get(0)?, row.get(1)?, row.get(2)?);
     Ok((index, sound_body(body, &body_sha256)))

@@ -1,5 +1,5 @@
-//! Leases, the permission to commit the artifacts of a batch, and commits: a group is one transaction; each is fenced by
-//! its lease, and unneeded computations are counted.
+//! Leases and commits. A lease is the permission to commit the artifacts of a batch. A group of commits is one
+//! transaction, and each commit is fenced by its lease. Unneeded computations are counted.
 
 use rusqlite::{Connection, OptionalExtension, params};
 
@@ -44,7 +44,7 @@ pub(super) fn release(db: &mut Connection, lease: Lease, end: LeaseEnd) -> Resul
     })
 }
 
-/// Ends the leases of a killed run; when it was killed is not known.
+/// Ends the leases of a killed run. The time at which it was killed is unknown.
 pub(super) fn revoke_all(db: &Connection) -> Result<()> {
     db.execute("UPDATE batch SET state = 'revoked' WHERE state = 'leased'", [])?;
     Ok(())

@@ -1,4 +1,4 @@
-//! Connections: to an existing database, or to a new one.
+//! Connections to an existing or a new database.
 
 use std::fs::{self, File};
 use std::io;
@@ -13,10 +13,10 @@ use super::schema;
 
 /// How long a statement of the writer waits before [`super::transaction`] retries it.
 pub(super) const WRITE_TIMEOUT: Duration = Duration::from_millis(100);
-/// Every statement of a run stays prepared.
+/// Capacity of the cache of prepared statements, enough for all statements of a run.
 const PREPARED_STATEMENTS: usize = 64;
 
-/// Connects for reading, beside a writer if there is one.
+/// Connects for reading, concurrently with a writer if there is one.
 pub(super) fn read(path: &Path) -> Result<Connection> {
     let db = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
     db.busy_timeout(READ_TIMEOUT)?;
@@ -24,7 +24,7 @@ pub(super) fn read(path: &Path) -> Result<Connection> {
     Ok(db)
 }
 
-/// Connects for writing; creates the database if there is none.
+/// Connects for writing. Creates the database if there is none.
 pub(super) fn write(path: &Path) -> Result<Connection> {
     if !path.exists() {
         create(path)?;
@@ -34,7 +34,8 @@ pub(super) fn write(path: &Path) -> Result<Connection> {
     Ok(db)
 }
 
-/// Creates the database under a temporary name and renames it, so that a reader finds either no store or a complete one.
+/// Creates the database under a temporary name and renames it, so that a reader finds either no store or a complete
+/// one.
 fn create(path: &Path) -> Result<()> {
     let unfinished = beside(path, ".new");
     let failed = |error| unavailable(&unfinished, error);
@@ -44,7 +45,7 @@ fn create(path: &Path) -> Result<()> {
             _ => {}
         }
     }
-    // Closing the only connection writes everything into the one file that is renamed.
+    // Closing the only connection writes all data into the one file that is renamed.
     connect(&unfinished)?.close().map_err(|(_, error)| error)?;
     fs::rename(&unfinished, path).map_err(failed)?;
     File::open(folder_of(path)).and_then(|folder| folder.sync_all()).map_err(failed)?;

@@ -1,4 +1,4 @@
-//! Failures inside this backend, and what they mean to a caller of the store.
+//! Errors inside this backend, and their conversion to errors of the store.
 
 use std::time::Duration;
 
@@ -6,13 +6,13 @@ use rusqlite::ErrorCode;
 
 use crate::store::StoreError;
 
-/// How long a reading statement waits for a checkpoint or a recovery.
+/// How long a reading statement waits for a checkpoint or a recovery of the database.
 pub(super) const READ_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// The result of an operation on the database.
 pub(super) type Result<T, E = SqliteError> = std::result::Result<T, E>;
 
-/// A failure of the database, or one that has its meaning already.
+/// An error of the database, or an error of the store.
 #[derive(Debug)]
 pub(super) enum SqliteError {
     Database(rusqlite::Error),
@@ -20,7 +20,7 @@ pub(super) enum SqliteError {
 }
 
 impl SqliteError {
-    /// Whether another connection holds the database: `SQLITE_BUSY` with all its extended codes, such as
+    /// Whether another connection locks the database: `SQLITE_BUSY` with all its extended codes, such as
     /// `SQLITE_BUSY_SNAPSHOT`.
     pub(super) fn is_busy(&self) -> bool {
         matches!(self, Self::Database(error) if error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy))
@@ -55,7 +55,7 @@ impl From<SqliteError> for StoreError {
             Some(ErrorCode::DiskFull) => Self::Full(error.into()),
             Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => Self::Damaged(error.into()),
             Some(ErrorCode::ReadOnly) => Self::ReadOnly,
-            // Writers wait in `transaction` and report for how long.
+            // Writers wait in `transaction` and report how long.
             Some(ErrorCode::DatabaseBusy) => Self::Busy { waited_s: READ_TIMEOUT.as_secs_f64() },
             Some(ErrorCode::CannotOpen | ErrorCode::PermissionDenied) => {
                 Self::Unavailable { what: "the store".to_owned(), cause: error.into() }

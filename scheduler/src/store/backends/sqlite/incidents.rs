@@ -1,4 +1,4 @@
-//! What went wrong in runs: incidents, failed recordings, quarantined recordings.
+//! Incidents, failed recordings and quarantined recordings of runs.
 
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use stage_core::{Fingerprint, StageError};

@@ -1,5 +1,5 @@
-//! One writer at a time: an exclusive lock on a file beside the store, which the system releases when the process ends,
-//! so that no lock is ever stale. The file says who holds it.
+//! Allows one writer at a time, with an exclusive lock on a file beside the store. The system releases the lock when
+//! the process ends, so that no lock is ever stale. The file names the holder.
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{self, Read, Write};
@@ -10,7 +10,7 @@ use std::time::Duration;
 use super::paths::{beside, unavailable};
 use crate::store::{LockHolder, StoreError, Writer};
 
-/// A process that was just forked holds its parent's lock until it executes its program: that passes at once.
+/// A newly forked process shares its parent's lock until it executes its program, so locking is tried again.
 const ATTEMPTS: u32 = 10;
 const BETWEEN_ATTEMPTS: Duration = Duration::from_millis(20);
 
@@ -19,7 +19,7 @@ const BETWEEN_ATTEMPTS: Duration = Duration::from_millis(20);
 pub(super) struct WriterLock(#[expect(dead_code, reason = "held open: closing it would release the lock")] File);
 
 impl WriterLock {
-    /// Locks the store for this process and writes into the lock file who holds it.
+    /// Locks the store for this process and writes the holder into the lock file.
     pub(super) fn acquire(store: &Path) -> Result<Self, StoreError> {
         let path = lock_path(store);
         let failed = |error| unavailable(&path, error);
@@ -43,8 +43,8 @@ impl WriterLock {
     }
 }
 
-/// The process that writes to the store. Takes a shared lock for an instant; a process that acquires the lock at that
-/// moment tries again.
+/// The process that writes to the store. This takes a shared lock for an instant. A process that tries to acquire the
+/// lock at that moment tries again.
 pub(super) fn writer(store: &Path) -> Result<Writer, StoreError> {
     let path = lock_path(store);
     let failed = |error| unavailable(&path, error);
@@ -69,7 +69,7 @@ fn write_holder(file: &mut File) -> io::Result<()> {
     writeln!(file, "{}", serde_json::to_string(&LockHolder::this_process())?)
 }
 
-/// None if the file was written by a version that noted less, or is just being written.
+/// Returns `None` if the file was written by an older version that recorded less, or is being written.
 fn read_holder(file: &mut File) -> Option<LockHolder> {
     let mut text = String::new();
     file.read_to_string(&mut text).ok()?;

@@ -1,4 +1,4 @@
-//! Maintenance: checking everything against its hash, and compacting.
+//! Checks all records against their hashes, and compacts the database.
 
 use std::fs;
 use std::path::Path;
@@ -12,7 +12,7 @@ use super::{artifacts, checkpoints, transaction};
 use crate::store::raw::is_gone;
 use crate::store::{Compaction, StoreCheck, StoreFault};
 
-/// Checks everything against its hash, in one snapshot, however long that takes; all but the leases.
+/// Checks all records except leases against their hashes, in one snapshot, regardless of how long it takes.
 pub(super) fn check(db: &Connection) -> Result<StoreCheck> {
     let snapshot = db.unchecked_transaction()?;
     let mut faults = Vec::new();
@@ -60,7 +60,7 @@ fn recipes(db: &Connection, faults: &mut Vec<StoreFault>) -> Result<()> {
     Ok(())
 }
 
-/// Deletes what is not needed and returns the space to the file system.
+/// Deletes records that are no longer needed and returns the space to the file system.
 pub(super) fn compact(db: &mut Connection, path: &Path) -> Result<Compaction> {
     let bytes_before = bytes_on_disk(path);
     let (checkpoints, inputs, recipes) = transaction::write(db, |db| {
@@ -89,7 +89,7 @@ fn forget_gone_inputs(db: &Connection) -> Result<usize> {
     Ok(forgotten)
 }
 
-/// The database and its log, in bytes.
+/// Size of the database and its log in bytes.
 fn bytes_on_disk(path: &Path) -> u64 {
     let bytes = |path: &Path| fs::metadata(path).map_or(0, |metadata| metadata.len());
     bytes(path) + bytes(&beside(path, "-wal"))

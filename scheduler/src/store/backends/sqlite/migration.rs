@@ -1,4 +1,4 @@
-//! Migration of stores of older versions: forward only, all in one transaction.
+//! Migrates stores of older versions, forward only, in one transaction.
 
 use rusqlite::{Connection, params};
 use stage_core::{Identity, Recipe, RecipeStep, StageKey, StageName, sha256_hex};
@@ -29,7 +29,7 @@ pub(super) fn migrate(db: &mut Connection, found: i64) -> Result<()> {
     Ok(())
 }
 
-/// Version 2: runs and batches have more columns, and recordings share a recipe instead of storing all keys each.
+/// Version 2: runs and batches have more columns, and recordings share recipes instead of storing all of their keys.
 fn to_2(db: &Connection) -> Result<()> {
     db.execute_batch(
         "ALTER TABLE run ADD COLUMN priority INTEGER NOT NULL DEFAULT 0;
@@ -53,13 +53,13 @@ fn to_3(db: &Connection) -> Result<()> {
     Ok(db.execute_batch("ALTER TABLE artifact ADD COLUMN environment TEXT")?)
 }
 
-/// Version 4: recipes state what each stage reads and makes, so that any stages can stand in them.
+/// Version 4: recipes state the inputs and outputs of each stage, so that they can contain any stages.
 fn to_4(db: &Connection) -> Result<()> {
     let mut recipes = db.prepare("SELECT id, body FROM recipe")?;
     let bodies = recipes.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
     let bodies: Vec<(i64, String)> = bodies.collect::<Result<_, _>>()?;
     for (id, before) in bodies {
-        // Recipes that the step from version 1 has just written are of the new form.
+        // Recipes that were just written by the migration from version 1 have the new form already.
         if serde_json::from_str::<Recipe>(&before).is_ok() {
             continue;
         }
@@ -76,7 +76,7 @@ fn to_4(db: &Connection) -> Result<()> {
 /// A stage in a recipe before version 4: name, version of its method, settings and model.
 type StepBefore4 = (StageName, u32, Identity);
 
-/// The stages before version 4, which were all there were, with their inputs.
+/// All stages that existed before version 4, with their inputs.
 const STAGES_BEFORE_4: [(&str, &[&str]); 5] = [
     ("decode", &[]),
     ("segment", &["decode.samples"]),
@@ -85,7 +85,7 @@ const STAGES_BEFORE_4: [(&str, &[&str]); 5] = [
     ("forensics", &["decode", "decode.samples", "segment", "transcribe", "align"]),
 ];
 
-/// A recipe as it was kept before version 4; none if its stages are not the first of [`STAGES_BEFORE_4`], in order.
+/// Parses a recipe of a version before 4. `None` if its stages are not the first of [`STAGES_BEFORE_4`], in order.
 fn recipe_before_4(steps: Vec<StepBefore4>) -> Option<Recipe> {
     let mut known = STAGES_BEFORE_4.iter();
     let step = |(stage, version, identity): StepBefore4| {
@@ -113,7 +113,7 @@ fn copy_recordings(db: &Connection) -> Result<()> {
     Ok(())
 }
 
-/// The recipe that gives exactly these keys.
+/// The recipe that produces exactly these keys.
 fn recipe_of(file_sha256: &str, keys: &str) -> Option<Recipe> {
     let keys: Vec<StageKey> = serde_json::from_str(keys).ok()?;
     let step = |key: &StageKey| {

@@ -1,4 +1,4 @@
-//! The store in an SQLite file: WAL, every commit synced to the disk before it is acknowledged.
+//! The store in an SQLite file in WAL mode. Every commit is synced to the disk before it is acknowledged.
 
 mod artifacts;
 mod checkpoints;

@@ -1,4 +1,4 @@
-//! Recipes: each is stored once, by the hash of its text, and shared by its recordings.
+//! Recipes. Each is stored once, identified by the hash of its text, and shared by its recordings.
 
 use std::sync::Arc;
 
@@ -8,7 +8,7 @@ use stage_core::{Recipe, sha256_hex};
 use super::error::Result;
 use crate::store::StoreError;
 
-/// The recipes of a database, each read or written once.
+/// The recipes of a database, with a cache of those that were read or written.
 pub(super) struct Recipes<'a> {
     db: &'a Connection,
     known: Vec<(i64, Arc<Recipe>)>,
@@ -19,7 +19,7 @@ impl<'a> Recipes<'a> {
         Self { db, known: Vec::new() }
     }
 
-    /// The recipe of this number.
+    /// The recipe with this number.
     pub(super) fn get(&mut self, id: i64) -> Result<Arc<Recipe>> {
         if let Some((_, recipe)) = self.known.iter().find(|(known, _)| *known == id) {
             return Ok(Arc::clone(recipe));
@@ -31,13 +31,13 @@ impl<'a> Recipes<'a> {
         Ok(recipe)
     }
 
-    /// The number of a recipe; it is stored if it is new.
+    /// The number of a recipe, which is stored if it is new.
     pub(super) fn id_of(&mut self, recipe: &Arc<Recipe>) -> Result<i64> {
         if let Some((id, _)) = self.known.iter().find(|(_, known)| Arc::ptr_eq(known, recipe)) {
             return Ok(*id);
         }
         if let Some((id, known)) = self.known.iter_mut().find(|(_, known)| known == recipe) {
-            // The next entry is likely to share this one: it is found by its address then.
+            // The next entry probably shares this recipe and is then found by its address.
             *known = Arc::clone(recipe);
             return Ok(*id);
         }

@@ -1,5 +1,5 @@
-//! Recordings with their recipes, the files exported for them, and the cache of facts about input files, so that an
-//! unchanged file is not hashed again.
+//! Recordings with their recipes, their exported files, and the cache of facts about input files, which avoids hashing
+//! unchanged files again.
 
 use std::sync::Arc;
 
@@ -57,7 +57,7 @@ pub(super) fn list(db: &Connection) -> Result<Vec<RecordingEntry>> {
     Ok(entries)
 }
 
-/// Each recipe once, by the latest run that used it.
+/// Each recipe once, ordered by the latest run that used it.
 pub(super) fn recipes(db: &Connection) -> Result<Vec<Arc<Recipe>>> {
     let mut recipes = Recipes::of(db);
     let mut statement = db.prepare(
@@ -86,7 +86,7 @@ pub(super) fn exports(db: &Connection) -> Result<Vec<Export>> {
     Ok(rows.collect::<Result<_, _>>()?)
 }
 
-/// The facts about an input that has not changed since they were cached.
+/// The cached facts about an input that has not changed since.
 pub(super) fn cached_input(db: &Connection, stat: &InputStat) -> Result<Option<InputFacts>> {
     Ok(db
         .prepare_cached(

@@ -1,4 +1,4 @@
-//! Runs: when they began and how they ended.
+//! Runs: when they started and how they ended.
 
 use rusqlite::{Connection, Row, params};
 

@@ -10,7 +10,7 @@ use super::tables::{SCHEMA_VERSION, TABLES_SINCE_1, TABLES_SINCE_2};
 use super::{migration, transaction};
 use crate::store::StoreError;
 
-/// Creates the schema of a new database, or checks and migrates that of an existing one.
+/// Creates the schema of a new database, or checks and migrates the schema of an existing one.
 pub(super) fn prepare(db: &mut Connection, path: &Path) -> Result<()> {
     if is_empty(db, path)? {
         db.pragma_update(None, "journal_mode", "WAL")?;
@@ -19,7 +19,7 @@ pub(super) fn prepare(db: &mut Connection, path: &Path) -> Result<()> {
     let found = version(db, path)?;
     db.pragma_update(None, "journal_mode", "WAL")?;
     db.pragma_update(None, "synchronous", "FULL")?;
-    // Bytes of replaced records must not stay in the file, where they could be mistaken for evidence.
+    // Bytes of replaced records must not remain in the file, where they could be mistaken for evidence.
     db.pragma_update(None, "secure_delete", "ON")?;
     if found < SCHEMA_VERSION {
         migration::migrate(db, found)?;
@@ -46,7 +46,7 @@ pub(super) fn check(db: &Connection, path: &Path) -> Result<()> {
     }
 }
 
-/// The version of the database's schema, if it is a store and not newer than this code.
+/// The schema version of the database. An error if the database is not a store or is newer than this code.
 fn version(db: &Connection, path: &Path) -> Result<i64> {
     let foreign = || SqliteError::from(StoreError::Foreign { store: shown(path) });
     let has_meta = db

@@ -1,4 +1,4 @@
-//! The SQLite store behind the port.
+//! The implementation of the port for the SQLite store.
 
 use std::ffi::OsStr;
 use std::fs;
@@ -34,8 +34,8 @@ pub(in crate::store::backends) fn open(location: &OsStr, access: Access) -> Resu
 }
 
 impl SqliteStore {
-    /// Opens the store; creates it, and its folder, if it may. Older stores are migrated by writers only: queries are
-    /// written for one version.
+    /// Opens the store. Creates it and its folder if `access` permits that. Only writers migrate older stores, since
+    /// queries are written for one version.
     pub(super) fn open(path: &Path, access: Access) -> Result<Self, StoreError> {
         if access != Access::Create && !path.is_file() {
             return Err(StoreError::Missing { store: shown(path) });

@@ -1,10 +1,10 @@
 //! The tables, by the schema version that added them.
 
-/// The newest version of the schema, and the only one that queries are written for.
+/// The latest version of the schema. Queries are written for this version only.
 pub(super) const SCHEMA_VERSION: i64 = 4;
 
-/// Tables that version 1 had too; the columns from `priority` on came with version 2, `environment` with version 3.
-/// Lease numbers grow over the life of the store even if rows are deleted (AUTOINCREMENT).
+/// Tables that exist since version 1. Version 2 added the columns from `priority` on, version 3 added `environment`.
+/// Lease numbers increase over the life of the store even if rows are deleted (AUTOINCREMENT).
 pub(super) const TABLES_SINCE_1: &str = "
 CREATE TABLE meta (key TEXT PRIMARY KEY, value INTEGER NOT NULL) STRICT;
 CREATE TABLE run (
@@ -35,7 +35,7 @@ CREATE TABLE export (path BLOB PRIMARY KEY, sha256 TEXT NOT NULL, recording BLOB
 ";
 
 /// Tables that version 2 added or replaced. Checkpoints are in `part`. Their bodies are too large for a table WITHOUT
-/// ROWID: those move bodies of more than a quarter of a page to overflow pages, and write a third more.
+/// ROWID: such tables move bodies of more than a quarter of a page to overflow pages and write a third more.
 pub(super) const TABLES_SINCE_2: &str = "
 CREATE TABLE recipe (id INTEGER PRIMARY KEY, body TEXT NOT NULL, body_sha256 TEXT NOT NULL UNIQUE) STRICT;
 CREATE TABLE recording (

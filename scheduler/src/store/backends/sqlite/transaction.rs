@@ -1,4 +1,4 @@
-//! Writing: one immediate transaction per change, retried while another program holds the database.
+//! Writes in one immediate transaction per change, which is retried while another program locks the database.
 
 use std::thread;
 use std::time::{Duration, Instant};
@@ -8,11 +8,11 @@ use rusqlite::{Connection, Transaction, TransactionBehavior};
 use super::error::Result;
 use crate::store::StoreError;
 
-/// How long a write waits in total for a program that holds the database.
+/// How long a write waits in total while another program locks the database.
 const PATIENCE: Duration = Duration::from_secs(10);
-/// First pause between two attempts; each is twice as long as the last.
+/// First pause between two attempts. Each further pause is twice as long.
 const FIRST_PAUSE: Duration = Duration::from_millis(1);
-/// Longest pause.
+/// Longest pause between two attempts.
 const LAST_PAUSE: Duration = Duration::from_millis(200);
 
 /// Runs `work` in one transaction, which is durable when this returns. If the database is busy, the transaction is
@@ -26,7 +26,7 @@ pub(super) fn write<T>(db: &mut Connection, mut work: impl FnMut(&Transaction<'_
     })
 }
 
-/// Runs `work`, a statement that is not allowed in a transaction, until the database is not busy.
+/// Runs `work`, a statement that is not allowed in a transaction, and retries it while the database is busy.
 pub(super) fn outside<T>(db: &Connection, mut work: impl FnMut(&Connection) -> Result<T>) -> Result<T> {
     patiently(PATIENCE, || work(db))
 }

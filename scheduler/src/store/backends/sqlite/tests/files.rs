@@ -1,4 +1,4 @@
-//! The file of the store: creating it, sharing it with other programs, damage, size.
+//! The file of the store: its creation, sharing it with other programs, damage, and size.
 
 use super::*;
 

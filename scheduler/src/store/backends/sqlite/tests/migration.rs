@@ -1,4 +1,4 @@
-//! A store of an older version is migrated completely, or not changed.
+//! A store of an older version is either migrated completely or not changed.
 
 use std::sync::Arc;
 
@@ -49,7 +49,7 @@ fn entries() -> [RecordingEntry; 3] {
     [a, c, b]
 }
 
-/// A store of version 1 whose run was killed: two recordings done, one in part, one failure.
+/// A store of version 1 whose run was killed, with two recordings done, one partly done, and one failure.
 fn version_1(folder: &Path) -> PathBuf {
     let path = folder.join("old.db");
     let db = Connection::open(&path).unwrap();
@@ -184,7 +184,7 @@ fn migration_of_version_2_adds_the_environment_of_artifacts() {
     assert_eq!(stored.artifact, NewArtifact { tool: Tool::of_version("0.1.0"), ..artifact("{}") });
 }
 
-/// The text of a recipe as versions 2 and 3 kept it.
+/// The text of a recipe in versions 2 and 3.
 fn body_of_3(recipe: &Recipe) -> String {
     let steps = recipe.steps().iter().map(|step| (step.stage, step.version, &step.identity));
     serde_json::to_string(&steps.collect::<Vec<_>>()).unwrap()

@@ -1,4 +1,4 @@
-//! The conformance suite on SQLite, and what concerns its file alone.
+//! The conformance suite on SQLite, and tests that concern only its file.
 
 mod files;
 mod migration;
