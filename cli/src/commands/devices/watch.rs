@@ -28,7 +28,7 @@ pub(super) fn watch(mut view: View, args: &DevicesArgs, every_s: f64) -> Result<
     let (sender, readings) = channel();
     let library = args.nvml.clone().map(Into::into);
     let _monitor = Monitor::start(library, every, gpus.collect(), move |reading| drop(sender.send(reading)))
-        .context("the GPUs cannot be watched")?;
+        .context("the GPUs cannot be monitored")?;
     let mut last = vec![Instant::now(); view.gpus.len()];
     let mut screen = Screen::new(args.json);
     let mut next = Instant::now();
