@@ -401,7 +401,7 @@ fn quantized_folders_are_checked_as_others_are() {
             "weight_scale is missing",
         ),
         (set_scale(f32::NAN), "weight_scale number 2 is NaN"),
-        (set_scale(-0.5), "weight_scale number 2 is -0.5: a scale is not negative"),
+        (set_scale(-0.5), "weight_scale number 2 is -0.5: a scale cannot be negative"),
         (tensor("model.encoder.layers.0.fc1.weight", |stored| stored.2[3] = 0), "fc1.weight number 3 is -128"),
         (tensor("model.encoder.layers.0.fc1.weight", |stored| stored.2.fill(128)), "fc1.weight is zero throughout"),
         (
@@ -464,7 +464,7 @@ fn shards_are_found_through_their_index() {
 fn languages_that_the_model_does_not_know_are_refused_with_the_known_ones() {
     let config = TranscribeConfig { languages: vec!["fr".into()], ..TranscribeConfig::default() };
     let error = resolve(Path::new(TEST_MODEL)).unwrap().recognizer(config).unwrap_err();
-    assert_eq!(error.to_string(), "test-tiny does not know the language `fr`; it knows en, ko");
+    assert_eq!(error.to_string(), "test-tiny does not support the language `fr`; it supports en, ko");
 }
 
 #[test]
