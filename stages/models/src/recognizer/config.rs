@@ -157,8 +157,8 @@ impl TranscribeConfig {
         no_speech_prob > self.no_speech_threshold && avg_logprob < self.logprob_threshold
     }
 
-    /// Checks that every setting that the model does not read has its default value. Device and precision are checked
-    /// when they are opened.
+    /// Checks that every setting that the model does not read has its default value. Recognizers check device and
+    /// precision themselves.
     pub(crate) fn check_reads(&self, model: &dyn SpeechModel) -> Result<(), ModelError> {
         let (own, default) = (json!(self), json!(Self::default()));
         let differs =

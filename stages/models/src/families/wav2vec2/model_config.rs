@@ -42,7 +42,7 @@ pub(super) struct Wav2Vec2Config {
     pub(super) topology: Topology,
 }
 
-/// The position of the norms in the feature extractor.
+/// The norms between the convolutions of the feature extractor.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub(super) enum FeatureNorm {

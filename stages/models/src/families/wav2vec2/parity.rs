@@ -51,7 +51,7 @@ fn agrees(variant: &str, lengths: &[usize]) {
     }
 }
 
-/// The name of a symbol in a vocabulary of letters. transformers prints the delimiter as a space.
+/// The name of a symbol in a vocabulary of letters, in which transformers writes the delimiter as a space.
 fn symbol(id: usize) -> String {
     match id {
         0 => "<pad>".to_owned(),
