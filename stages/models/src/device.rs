@@ -3,18 +3,18 @@
 use candle_core::Device;
 use serde::{Deserialize, Serialize};
 
-/// Where a model's tensors live.
+/// Where a model's tensors are stored and computed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum DeviceChoice {
-    /// This machine's CPU.
+    /// The CPU.
     #[default]
     Cpu,
-    /// The first CUDA device that the process can see: a worker sees one.
+    /// The first CUDA device that is visible to the process. A worker sees exactly one.
     Cuda,
 }
 
-/// The device cannot be used.
+/// The error of a device that cannot be used.
 #[derive(Debug, thiserror::Error)]
 #[error("the CUDA device cannot be used: {reason}")]
 pub struct DeviceError {
@@ -26,8 +26,8 @@ impl DeviceChoice {
     /// Opens the device.
     ///
     /// # Errors
-    /// [`DeviceError`] where there is no CUDA device, its driver fails, or the program was built without the feature
-    /// `cuda`: give the work to another device.
+    /// [`DeviceError`] if there is no CUDA device, its driver fails, or the program was built without the feature
+    /// `cuda`. Use another device.
     pub fn open(self) -> Result<Device, DeviceError> {
         let device = match self {
             Self::Cpu => Device::Cpu,
@@ -36,9 +36,9 @@ impl DeviceChoice {
         #[cfg(feature = "cuda")]
         if let Device::Cuda(device) = &device {
             // SAFETY: all work on a device comes from one thread at a time (candle uses the calling thread's own
-            // stream), and a thread that hands a model to another one waits for the device first. The events that
-            // candle would make and destroy with every tensor order several streams, and cost as much as starting a
-            // kernel.
+            // stream), and a thread that hands a model to another one waits for the device first. Candle's events only
+            // order work on several streams. It would create and destroy them with every tensor, which costs as much as
+            // launching a kernel.
             unsafe { device.disable_event_tracking() };
         }
         Ok(device)

@@ -1,4 +1,4 @@
-//! Why a model cannot be used.
+//! Errors of models.
 
 use std::borrow::Cow;
 use std::io;
@@ -11,7 +11,7 @@ use crate::files::HubError;
 use crate::weights::WeightsError;
 use crate::{DeviceError, DeviceFault};
 
-/// Why a model cannot be used. Every variant of a broken model names the file or the model.
+/// The reason why a model cannot be used. If a model is broken, the error names the file or the model.
 #[derive(Debug, thiserror::Error)]
 pub enum ModelError {
     /// A file of the model is missing or cannot be read: complete the directory.
@@ -19,10 +19,10 @@ pub enum ModelError {
     Unreadable {
         /// The file.
         path: PathBuf,
-        /// The system's error.
+        /// The error of the operating system.
         reason: io::Error,
     },
-    /// A JSON file lacks a field or is not JSON: fetch it again.
+    /// A JSON file lacks a field or is not valid JSON: download it again.
     #[error("{path}: {reason}")]
     Malformed {
         /// The file.
@@ -30,26 +30,26 @@ pub enum ModelError {
         /// The parser's error.
         reason: serde_json::Error,
     },
-    /// The weights cannot be read, or a tensor is not what `config.json` asks for.
+    /// The weights cannot be read, or a tensor does not match `config.json`.
     #[error(transparent)]
     Weights(#[from] WeightsError),
-    /// The hub did not give a file.
+    /// A file could not be obtained from the hub.
     #[error(transparent)]
     Hub(#[from] HubError),
-    /// This build holds no embedded model: name another one.
-    #[error("this build holds no embedded model: name a folder or a hub id with --model")]
+    /// This build has no embedded model: choose another one.
+    #[error("this build has no embedded model: name a folder or a hub id with --model")]
     NotEmbedded,
-    /// No family recognizes speech with this architecture.
+    /// No family supports this architecture.
     #[error("{path}: architectures is {found}: one of {known} is expected")]
     UnknownArchitecture {
         /// The model's `config.json`.
         path: PathBuf,
-        /// The architectures that it names.
+        /// The architectures in `config.json`.
         found: String,
-        /// The architectures that are supported.
+        /// The supported architectures.
         known: String,
     },
-    /// The tokenizer cannot be parsed or used: fetch it again.
+    /// The tokenizer cannot be parsed or used: download it again.
     #[error("{path}: cannot be used as a tokenizer: {reason}")]
     Tokenizer {
         /// The file.
@@ -57,10 +57,10 @@ pub enum ModelError {
         /// The parser's error.
         reason: Box<dyn std::error::Error + Send + Sync>,
     },
-    /// The vocabulary is damaged, or that of another model: fetch it again.
+    /// The vocabulary is damaged or belongs to another model: download it again.
     #[error("{path}: {reason}")]
     Vocabulary {
-        /// The file that is wrong: the tokenizer's, or the configuration file that disagrees with it.
+        /// The faulty file: the tokenizer's, or the configuration file that disagrees with it.
         path: PathBuf,
         /// The fault.
         reason: Box<dyn std::error::Error + Send + Sync>,
@@ -77,30 +77,31 @@ pub enum ModelError {
         /// The supported values.
         expected: &'static str,
     },
-    /// A tensor is missing or its shape contradicts the configuration: weights and configuration are not of one model.
+    /// A tensor is missing, or its shape contradicts the configuration: weights and configuration are from different
+    /// models.
     #[error("{model}: the weights do not fit {expected}: {}", message(reason))]
     Tensor {
         /// The model's name.
         model: String,
-        /// The expected network: that of `config.json`, or a network of fixed shape.
+        /// The expected network: that of `config.json`, or a network with a fixed shape.
         expected: &'static str,
-        /// Candle's error; it names the tensor.
+        /// Candle's error, which names the tensor.
         reason: Box<candle_core::Error>,
     },
     /// The device cannot be used.
     #[error(transparent)]
     Device(#[from] DeviceError),
-    /// The model does not know the language that was asked for.
-    #[error("{model} does not know the language `{language}`; it knows {known}")]
+    /// The model does not support the requested language.
+    #[error("{model} does not support the language `{language}`; it supports {known}")]
     Language {
         /// The model's name.
         model: String,
-        /// The code that was asked for.
+        /// The requested language code.
         language: String,
-        /// The codes that the model knows.
+        /// The language codes that the model supports.
         known: String,
     },
-    /// A setting has a value that makes no sense, or that this model does not support.
+    /// A setting has an invalid value, or one that this model does not support.
     #[error("{setting} is {value}: {expected}")]
     Setting {
         /// The field of [`crate::TranscribeConfig`].
@@ -110,28 +111,29 @@ pub enum ModelError {
         /// The supported values.
         expected: &'static str,
     },
-    /// A prompt or hotword spells one of the model's special tokens: leave it out.
+    /// A prompt or hotword contains one of the model's special tokens: remove it.
     #[error("`{text}` spells a special token of the model")]
     SpecialToken {
         /// The text.
         text: String,
     },
-    /// The weights were not loaded before inference.
+    /// Inference was requested before the weights were loaded.
     #[error("the weights must be loaded before inference")]
     NotLoaded,
-    /// A unit of another family was given to a recognizer.
+    /// A recognizer received a unit of another family.
     #[error("a unit of another model family was given to the recognizer")]
     ForeignUnit,
-    /// An output of another family was given to a recognizer.
-    #[error("an output is not that of the model's family: {0}")]
+    /// A recognizer received an output of another family.
+    #[error("an output of another model family was given to the recognizer: {0}")]
     ForeignOutput(serde_json::Error),
-    /// The computation failed: the device's fault where [`DeviceFault::behind`] says so, ours otherwise.
+    /// The computation failed: because of the device if [`DeviceFault::behind`] returns a fault, otherwise because of a
+    /// bug.
     #[error("{}", message(.0))]
     Inference(#[from] candle_core::Error),
 }
 
 impl ModelError {
-    /// Class and stable code of the failure, as a stage reports it.
+    /// The class and the stable code of the failure, as a stage reports it.
     #[must_use]
     pub fn class_and_code(&self) -> (ErrorClass, &'static str) {
         match self {
@@ -160,7 +162,7 @@ impl ModelError {
         }
     }
 
-    /// The failure as that of a stage.
+    /// Converts the error into a stage error.
     #[must_use]
     pub fn in_stage(&self, stage: StageName) -> StageError {
         let (class, code) = self.class_and_code();

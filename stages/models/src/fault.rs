@@ -1,18 +1,18 @@
-//! Whether a failure of a computation is the device's fault.
+//! Classifies failed computations: whether the device is at fault.
 
 use candle_core::Error;
 
-/// A failure of the device, not of the work.
+/// A failure of the device, independent of its input.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum DeviceFault {
-    /// Its memory did not suffice: try less at once.
+    /// Out of device memory: retry with less work at once.
     Memory,
-    /// Anything else: try another device.
+    /// Any other device failure: retry on another device.
     Other,
 }
 
 impl DeviceFault {
-    /// The device's fault behind an error, however it is wrapped; none where the device is not at fault.
+    /// Finds the device fault inside an error, however deeply it is wrapped. `None` if the device is not at fault.
     #[must_use]
     pub fn behind(error: &Error) -> Option<Self> {
         match error {
@@ -24,7 +24,8 @@ impl DeviceFault {
         }
     }
 
-    /// Tensors, cuBLAS's own memory and kernels that are loaded when they are first used may all find it full.
+    /// Out of memory can surface when allocating tensors, in cuBLAS's own allocations, or when a kernel is first
+    /// loaded.
     #[cfg(feature = "cuda")]
     fn of_cuda(cause: &(dyn std::error::Error + Send + Sync + 'static)) -> Self {
         use candle_core::cuda_backend::CudaError;
@@ -49,7 +50,7 @@ impl DeviceFault {
     }
 }
 
-/// The text of an error, on one line and without the backtrace that candle appends where `RUST_BACKTRACE` is set.
+/// The text of an error on one line, without the backtrace that candle appends if `RUST_BACKTRACE` is set.
 #[must_use]
 pub(crate) fn message(error: &Error) -> String {
     match error {

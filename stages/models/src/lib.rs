@@ -6,8 +6,8 @@
 //!            speech recognizers, by config.json's `architectures` (whisper, wav2vec2)     silero (VAD)
 //! ```
 //!
-//! [`open`] finds a speech model and picks its [`Recognizer`] from one list of families ([`families`]); [`wav2vec2`]
-//! also aligns texts, [`silero`] detects speech. Nothing here knows a stage.
+//! [`open`] finds a speech model and creates its [`Recognizer`] through the list of families ([`families`]).
+//! [`wav2vec2`] also aligns text, and [`silero`] detects speech. This crate does not depend on any stage.
 
 mod device;
 mod error;

@@ -5,23 +5,23 @@ use serde::{Deserialize, Serialize};
 
 use crate::ModelError;
 
-/// The numeric type that a model computes in. Sums are f32 on a CPU in every type.
+/// The numeric type that a model computes in. On a CPU, sums are f32 for every type.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Precision {
-    /// Single precision: the reference's numbers up to rounding.
+    /// Single precision: equals the reference up to rounding.
     #[default]
     F32,
-    /// 11 bits of mantissa, up to 65,504; on GPUs only.
+    /// 11-bit mantissa, values up to 65,504; on GPUs only.
     F16,
-    /// 8 bits of mantissa.
+    /// 8-bit mantissa.
     Bf16,
-    /// Matrices and their inputs in 8 bits; on CPUs only.
+    /// Matrices and their inputs are quantized to 8 bits; on CPUs only.
     Int8,
 }
 
 impl Precision {
-    /// Its name: `f32`, `f16`, `bf16`, `int8`.
+    /// The name: `f32`, `f16`, `bf16`, `int8`.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -32,7 +32,7 @@ impl Precision {
         }
     }
 
-    /// The type of the CPU kernels.
+    /// The corresponding type of the CPU kernels.
     pub(crate) fn cpu(self) -> Result<kernels::CpuPrecision, ModelError> {
         match self {
             Self::F32 => Ok(kernels::CpuPrecision::F32),
@@ -42,7 +42,7 @@ impl Precision {
         }
     }
 
-    /// The tensors' type on a GPU.
+    /// The tensor type on a GPU.
     pub(crate) fn gpu(self) -> Result<DType, ModelError> {
         match self {
             Self::F32 => Ok(DType::F32),
@@ -57,9 +57,9 @@ impl Precision {
     }
 }
 
-/// No precision has this name.
+/// The error of an unknown precision name.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("no precision `{0}`; there are f32, f16, bf16 and int8")]
+#[error("unknown precision `{0}`; expected f32, f16, bf16 or int8")]
 pub struct UnknownPrecision(String);
 
 impl std::str::FromStr for Precision {

@@ -1,4 +1,4 @@
-//! Which family opens a folder, and what is said of a folder that none does.
+//! Which family opens a folder, and the error for a folder that no family supports.
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 

@@ -1,4 +1,4 @@
-//! An aligner's folder with one thing broken: one error names the file and what is wrong with it, before any work.
+//! A folder of an aligner with one fault. A single error names the file and the fault, before any work starts.
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 use std::fs;
@@ -22,7 +22,7 @@ fn copy() -> TempDir {
     copy_of(EMBEDDED)
 }
 
-/// What is wrong with a folder: everything that is checked before a run.
+/// The error of a folder, from everything that is checked before a run.
 fn complaint(directory: &Path) -> String {
     let checked = Wav2Vec2Files::resolve(&ModelSource::Directory(directory.into())).and_then(|files| {
         files.check_contents()?;

@@ -16,7 +16,7 @@ fn model() -> ModelSource {
     ModelSource::Directory(MODEL.into())
 }
 
-/// What a model makes of six seconds of a chirp.
+/// The hypothesis of a model for six seconds of a chirp.
 fn transcribe(source: &ModelSource, precision: Precision) -> Hypothesis {
     let config = TranscribeConfig { languages: vec!["en".into()], precision, ..TranscribeConfig::default() };
     let recognizer = WhisperFiles::resolve(source).unwrap().typed_recognizer(config).unwrap();
@@ -54,7 +54,7 @@ fn quantize_refuses_existing_folders_and_int8_models() {
     let [once, twice] = ["once", "twice"].map(|name| folder.path().join(name));
     quantize(&model(), &once).unwrap();
     let error = quantize(&ModelSource::Directory(once), &twice).unwrap_err();
-    assert_eq!(error.to_string(), "once: its matrices are in int8 already");
+    assert_eq!(error.to_string(), "once: its matrices are already in int8");
     assert!(!twice.exists());
 }
 

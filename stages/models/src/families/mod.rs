@@ -1,4 +1,4 @@
-//! The families of speech recognizers. To add one, write its module and add it to this file.
+//! The speech recognizer families. To add one, write its module and add it to this file.
 
 pub mod wav2vec2;
 pub mod whisper;
@@ -9,22 +9,22 @@ use stage_core::Diagnostics;
 
 use crate::{ModelError, ModelFolder, ModelSource, SpeechModel, compact_json};
 
-/// The list of families.
+/// All families.
 static FAMILIES: &[&Family] = &[&whisper::FAMILY, &wav2vec2::FAMILY];
 
-/// A family of models that one module recognizes speech with.
+/// A family of models that share one recognizer implementation.
 struct Family {
-    /// Its name, in records and for people.
+    /// The family's name in records and messages.
     name: &'static str,
-    /// `architectures` of its models' `config.json`.
+    /// The values of `architectures` in `config.json` that belong to the family.
     architectures: &'static [&'static str],
-    /// Its `model_type`, which older folders have alone.
+    /// The value of `model_type`; older folders have only this field.
     model_type: &'static str,
-    /// Finds the files of a model and checks that they belong together.
+    /// Finds the files of a model and checks that they are consistent.
     open: fn(&ModelFolder) -> Result<Box<dyn SpeechModel>, ModelError>,
 }
 
-/// The fields that decide the family.
+/// The fields of `config.json` that determine the family.
 #[derive(Deserialize)]
 struct Config {
     architectures: Option<Vec<String>>,
@@ -47,12 +47,12 @@ pub fn architectures() -> Vec<&'static str> {
     FAMILIES.iter().flat_map(|family| family.architectures).copied().collect()
 }
 
-/// Finds a speech model, picks its family by the `architectures` of `config.json`, and checks that its files belong
-/// together. A hub model is downloaded into the hub's cache first, where it is not there yet.
+/// Finds a speech model, selects its family by the `architectures` of `config.json`, and checks that its files are
+/// consistent. A hub model that is not in the hub's cache is downloaded first.
 ///
 /// # Errors
-/// [`ModelError::UnknownArchitecture`] where no family has the architecture; otherwise a [`ModelError`] that names the
-/// first file that is missing, malformed, truncated or of another model.
+/// [`ModelError::UnknownArchitecture`] if no family supports the architecture; otherwise a [`ModelError`] that names
+/// the first file that is missing, malformed, truncated or from another model.
 pub fn open(source: &ModelSource) -> Result<Box<dyn SpeechModel>, ModelError> {
     let folder = ModelFolder::open(source, whisper::EMBEDDED)?;
     let file = folder.read("config.json")?;
@@ -67,7 +67,7 @@ pub fn open(source: &ModelSource) -> Result<Box<dyn SpeechModel>, ModelError> {
     }
 }
 
-/// The diagnostics of a family's segment: the fields of `values`, which is a struct.
+/// Diagnostics of a segment: the family's name and the fields of the struct `values`.
 fn diagnostics<T: Serialize>(family: &str, values: &T) -> Diagnostics {
     let values = match compact_json(values) {
         Value::Object(values) => values,

@@ -1,4 +1,4 @@
-//! The folder of one model: in the program, a directory, or the hub.
+//! The folder of one model: embedded in the program, a directory, or on the hub.
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
@@ -12,44 +12,44 @@ use super::{HubError, HubRepository, ModelSource};
 use crate::ModelError;
 use crate::weights::Weights;
 
-/// The weights' file in every layout.
+/// The name of the weights file in every layout.
 pub const WEIGHTS_FILE: &str = "model.safetensors";
-/// Most bytes of a file that is read whole: ten times the largest tokenizer.
+/// Largest size of a file that is read into memory, in bytes: ten times the largest tokenizer.
 const SMALL_FILE_BYTES: u64 = 64 << 20;
 const INDEX: &str = "model.safetensors.index.json";
 
-/// A model that is part of the program.
+/// A model that is embedded in the program.
 #[derive(Debug, Clone, Copy)]
 pub struct EmbeddedModel {
-    /// Its small files with their names.
+    /// Its small files by name.
     pub files: &'static [(&'static str, &'static [u8])],
-    /// Its weights (safetensors).
+    /// Its weights, in safetensors format.
     pub weights: &'static [u8],
 }
 
-/// One small file in memory; `path` stands for it in errors.
+/// One small file in memory. Errors name it by `path`.
 #[derive(Debug, Clone)]
 pub struct ModelFile {
-    /// Where it was read (of an embedded one: `embedded/config.json`).
+    /// The path it was read from (`embedded/config.json` for a file of the embedded model).
     pub path: PathBuf,
     /// Its content.
     pub bytes: Cow<'static, [u8]>,
 }
 
 impl ModelFile {
-    /// The file as JSON.
+    /// Parses the file as JSON.
     ///
     /// # Errors
-    /// [`ModelError::Malformed`] where it is not JSON, or has another structure.
+    /// [`ModelError::Malformed`] if the file is not valid JSON or has another structure.
     pub fn json<T: DeserializeOwned>(&self) -> Result<T, ModelError> {
         parse_json(&self.path, &self.bytes)
     }
 }
 
-/// A JSON file's bytes; `path` stands for it in errors.
+/// Parses the bytes of a JSON file. Errors name it by `path`.
 ///
 /// # Errors
-/// [`ModelError::Malformed`] where they are not JSON, or have another structure.
+/// [`ModelError::Malformed`] if they are not valid JSON or have another structure.
 pub(crate) fn parse_json<T: DeserializeOwned>(path: &Path, bytes: &[u8]) -> Result<T, ModelError> {
     let parsed = match byte_order_mark(bytes) {
         Some(encoding) => Err(serde::de::Error::custom(format!("is {encoding}: save it as UTF-8 without one"))),
@@ -58,7 +58,7 @@ pub(crate) fn parse_json<T: DeserializeOwned>(path: &Path, bytes: &[u8]) -> Resu
     parsed.map_err(|reason| ModelError::Malformed { path: path.to_owned(), reason })
 }
 
-/// The encoding that a byte order mark at the start names, if there is one.
+/// The encoding that a byte order mark at the start identifies, if any.
 fn byte_order_mark(bytes: &[u8]) -> Option<&'static str> {
     match bytes {
         [0xEF, 0xBB, 0xBF, ..] => Some("UTF-8 with a byte order mark"),
@@ -82,11 +82,11 @@ enum Place {
 }
 
 impl ModelFolder {
-    /// The folder of a model, of which nothing is read yet; `embedded` is the model of [`ModelSource::Embedded`].
+    /// Opens the folder of a model without reading any file. [`ModelSource::Embedded`] selects `embedded`.
     ///
     /// # Errors
-    /// [`ModelError::NotEmbedded`] where this build lacks the weights, [`ModelError::Hub`] where the hub's client
-    /// cannot be set up.
+    /// [`ModelError::NotEmbedded`] if this build lacks the weights, [`ModelError::Hub`] if the hub client cannot be set
+    /// up.
     pub fn open(source: &ModelSource, embedded: EmbeddedModel) -> Result<Self, ModelError> {
         if *source == ModelSource::Embedded && embedded.weights.is_empty() {
             return Err(ModelError::NotEmbedded);
@@ -107,13 +107,13 @@ impl ModelFolder {
         Ok(Self { name, place })
     }
 
-    /// The model's name, for people: `embedded`, the directory's name or the hub id.
+    /// The model's display name: `embedded`, the directory's name or the hub id.
     #[must_use]
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    /// A small file. One of the hub is downloaded into the hub's cache first, where it is not there yet.
+    /// Reads a small file. A file of a hub model that is not in the hub's cache is downloaded first.
     ///
     /// # Errors
     /// [`ModelError::Unreadable`] or [`ModelError::Hub`].
@@ -131,10 +131,10 @@ impl ModelFolder {
         }
     }
 
-    /// A small file that not every model has: nothing, where it does not exist.
+    /// Reads a small file that not every model has. `None` if it does not exist.
     ///
     /// # Errors
-    /// As [`ModelFolder::read`], for a file that exists.
+    /// See [`ModelFolder::read`], for a file that exists.
     pub fn read_optional(&self, name: &str) -> Result<Option<ModelFile>, ModelError> {
         match self.read(name) {
             Err(ModelError::Unreadable { reason, .. }) if reason.kind() == ErrorKind::NotFound => Ok(None),
@@ -143,10 +143,11 @@ impl ModelFolder {
         }
     }
 
-    /// The weights: `model.safetensors`, or the shards that `model.safetensors.index.json` lists. Only opened.
+    /// Opens the weights: `model.safetensors`, or the shards that `model.safetensors.index.json` lists. No tensor is
+    /// read.
     ///
     /// # Errors
-    /// Any [`ModelError`], for the first file that is missing.
+    /// Any [`ModelError`], for the first missing file.
     pub fn weights(&self) -> Result<Weights, ModelError> {
         let paths = match &self.place {
             Place::Embedded(model) => return Ok(Weights::embedded("embedded/model.safetensors", model.weights)),
@@ -168,7 +169,8 @@ impl ModelFolder {
     }
 }
 
-/// A small file. Anything but a regular file is refused: reading a pipe could wait forever, a device could never end.
+/// Reads a small file. Only regular files are accepted: reading a pipe could block forever, and a device may have no
+/// end.
 fn read(path: PathBuf) -> Result<ModelFile, ModelError> {
     let read = || {
         let bytes = regular_file(&path)?.len();
@@ -189,7 +191,7 @@ pub(crate) fn regular_file(path: &Path) -> io::Result<std::fs::Metadata> {
     if metadata.is_file() { Ok(metadata) } else { Err(io::Error::other("not a regular file")) }
 }
 
-/// Names of the shards that `model.safetensors.index.json` lists: files beside it.
+/// The names of the shards that `model.safetensors.index.json` lists. They are files in the same folder.
 fn shards(index: &ModelFile) -> Result<Vec<String>, ModelError> {
     #[derive(Deserialize)]
     struct Index {

@@ -1,4 +1,4 @@
-//! Files of a model repository on the Hugging Face Hub, through the cache that its other tools share.
+//! Files of a model repository on the Hugging Face Hub, read through the cache that other hub tools share.
 
 use std::path::{Path, PathBuf};
 
@@ -18,13 +18,13 @@ enum Files {
     Cached(CacheRepo),
 }
 
-/// Why a file of the hub could not be had.
+/// The reason why a file could not be obtained from the hub.
 #[derive(Debug, thiserror::Error)]
 pub enum HubError {
-    /// The client could not be set up (a malformed endpoint, say).
-    #[error("the hub's client could not be set up: {0}")]
+    /// The client could not be set up (for example, because the endpoint is malformed).
+    #[error("the hub client could not be set up: {0}")]
     Client(ApiError),
-    /// The repository has no such file: the model may not be stored in the layout that is needed.
+    /// The repository has no such file: the model may be stored in an unsupported layout.
     #[error("{id}: the repository has no file `{file}`")]
     NoSuchFile {
         /// `organization/name`.
@@ -32,8 +32,8 @@ pub enum HubError {
         /// The file in the repository.
         file: String,
     },
-    /// The file is not in the cache, and the hub may not be asked: fetch the model once without `--offline`.
-    #[error("{id}: `{file}` is not in the hub's cache on this machine, and the hub may not be asked (offline)")]
+    /// The file is not in the cache and the network is disabled: download the model once without `--offline`.
+    #[error("{id}: `{file}` is not in the hub's cache on this machine, and the network is disabled (offline)")]
     NotCached {
         /// `organization/name`.
         id: String,
@@ -56,24 +56,24 @@ pub enum HubError {
 }
 
 impl HubRepository {
-    /// The repository `organization/name`. Nothing is fetched yet; cache, endpoint and token are those of the hub's
-    /// other tools.
+    /// Opens the repository `organization/name`. Nothing is downloaded yet. Cache, endpoint and token are those that
+    /// other hub tools use.
     ///
     /// # Errors
-    /// [`HubError::Client`] where the client cannot be set up.
+    /// [`HubError::Client`] if the client cannot be set up.
     pub fn open(id: &str) -> Result<Self, HubError> {
         let api = ApiBuilder::from_env().with_progress(false).build().map_err(HubError::Client)?;
         Ok(Self { id: id.to_owned(), files: Files::Hub(Box::new(api.model(id.to_owned()))) })
     }
 
-    /// The repository as far as it is in the cache: the network is never touched.
+    /// The files of the repository that are in the cache. The network is never used.
     #[must_use]
     pub fn cached(id: &str) -> Self {
         Self { id: id.to_owned(), files: Files::Cached(Cache::from_env().model(id.to_owned())) }
     }
 
-    /// The local path of a file: the cached copy where there is one (no network is touched), else a download, which
-    /// continues where an earlier one was cut off.
+    /// The local path of a file. Returns the cached copy if there is one, without network access; otherwise downloads
+    /// the file, resuming an interrupted download.
     ///
     /// # Errors
     /// [`HubError::NoSuchFile`], [`HubError::NotCached`] or [`HubError::Unavailable`].
@@ -97,7 +97,7 @@ impl HubRepository {
     }
 }
 
-/// The SHA-256 that the hub says a large file has: its cache keeps the file under that name. None for other files.
+/// The SHA-256 of a large file according to the hub, whose cache uses it as the file name. `None` for other files.
 pub(crate) fn promised_sha256(path: &Path) -> Option<String> {
     let blob = path.canonicalize().ok()?;
     let name = blob.file_name()?.to_str()?;

@@ -1,4 +1,4 @@
-//! Where a model's files are (in the program, a directory, the hub's cache), read and hashed.
+//! Finds, reads and hashes a model's files: embedded in the program, in a directory, or in the hub's cache.
 
 mod folder;
 mod hub;

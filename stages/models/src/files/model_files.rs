@@ -1,4 +1,4 @@
-//! The files of one model: small ones in memory, weights opened, one hash over all.
+//! The files of one model: small files in memory, opened weights, and one hash over all of them.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::OnceLock;
@@ -9,16 +9,16 @@ use super::folder::{ModelFile, ModelFolder};
 use crate::ModelError;
 use crate::weights::Weights;
 
-/// Which small files a model's folder holds beside its weights.
+/// The small files that a model's folder contains besides the weights.
 #[derive(Debug, Clone, Copy)]
 pub struct Layout {
-    /// Those that every model has.
+    /// Files that every model has.
     pub required: &'static [&'static str],
-    /// Those that some have.
+    /// Files that only some models have.
     pub optional: &'static [&'static str],
-    /// Those that results depend on, in the order in which they are hashed.
+    /// Files that results depend on, in the order in which they are hashed.
     pub hashed: &'static [&'static str],
-    /// The separator of two hashes, and before that of the weights.
+    /// The separator between hashes, and before the hash of the weights.
     pub separator: &'static str,
 }
 
@@ -26,15 +26,15 @@ pub struct Layout {
 #[derive(Debug)]
 pub struct SmallFiles {
     files: BTreeMap<&'static str, ModelFile>,
-    /// Hashes of those that results depend on; nothing for one that is not there.
+    /// Hashes of the files that results depend on. A missing file contributes nothing.
     hashes: String,
 }
 
 impl SmallFiles {
-    /// Reads them. Files of a hub model are downloaded into the hub's cache first, where they are not there yet.
+    /// Reads the files. Files of a hub model that are not in the hub's cache are downloaded first.
     ///
     /// # Errors
-    /// A [`ModelError`] that names the first one that is required and missing, or cannot be read.
+    /// A [`ModelError`] that names the first required file that is missing, or the first file that cannot be read.
     pub fn read(folder: &ModelFolder, layout: &Layout) -> Result<Self, ModelError> {
         let mut files = BTreeMap::new();
         for name in layout.required {
@@ -53,13 +53,13 @@ impl SmallFiles {
     /// A file that the layout requires.
     ///
     /// # Panics
-    /// Where the layout does not require it.
+    /// If the layout does not require the file.
     #[must_use]
     pub fn required(&self, name: &str) -> &ModelFile {
         self.optional(name).expect("a file that the layout requires")
     }
 
-    /// A file that the layout names, where the folder has it.
+    /// A file of the layout, if the folder has it.
     #[must_use]
     pub fn optional(&self, name: &str) -> Option<&ModelFile> {
         self.files.get(name)
@@ -72,7 +72,7 @@ impl SmallFiles {
     }
 }
 
-/// The files of one model whose small files were parsed: name, weights and hash.
+/// The files of one model whose small files have been parsed: name, weights and hash.
 #[derive(Debug)]
 pub struct ModelFiles {
     name: String,
@@ -82,10 +82,10 @@ pub struct ModelFiles {
 }
 
 impl ModelFiles {
-    /// Opens the weights beside these small files. No tensor is read.
+    /// Opens the weights that belong to these small files. No tensor is read.
     ///
     /// # Errors
-    /// A [`ModelError`] that names the first file that is missing.
+    /// A [`ModelError`] that names the first missing file.
     pub fn open(folder: &ModelFolder, small: &SmallFiles) -> Result<Self, ModelError> {
         Ok(Self {
             name: folder.name().to_owned(),
@@ -95,7 +95,7 @@ impl ModelFiles {
         })
     }
 
-    /// The model's name, for people: `embedded`, the directory's name or the hub id.
+    /// The model's display name: `embedded`, the directory's name or the hub id.
     #[must_use]
     pub fn name(&self) -> &str {
         &self.name
@@ -107,10 +107,10 @@ impl ModelFiles {
         &self.weights
     }
 
-    /// SHA-256 over every file that results depend on, as hex. The first call reads the weights.
+    /// SHA-256, as hex, over every file that results depend on. The first call reads the weights.
     ///
     /// # Errors
-    /// A [`ModelError`] that names the file, where they cannot be read.
+    /// A [`ModelError`] that names the file, if the weights cannot be read.
     pub fn sha256(&self) -> Result<&str, ModelError> {
         if let Some(known) = self.sha256.get() {
             return Ok(known);
@@ -119,19 +119,19 @@ impl ModelFiles {
         Ok(self.sha256.get_or_init(|| sha256_hex(all.as_bytes())))
     }
 
-    /// Checks every number of the weights, on all threads.
+    /// Checks every value of the weights, using all threads.
     ///
     /// # Errors
-    /// A [`ModelError`] that names file and tensor: a number is NaN, infinite or beyond f16, or a matrix is zero
-    /// throughout.
+    /// A [`ModelError`] that names file and tensor if a value is NaN, infinite or outside the range of f16, or if a
+    /// matrix contains only zeros.
     pub fn check_values(&self) -> Result<(), ModelError> {
         Ok(self.weights.open()?.check_values()?)
     }
 
-    /// The size of the weights and the types that they are stored in, for people: `37.7 MB of f32`.
+    /// The size of the weights and their storage types, for display: `37.7 MB of f32`.
     ///
     /// # Errors
-    /// A [`ModelError`] that names the file, where they cannot be read.
+    /// A [`ModelError`] that names the file, if the weights cannot be read.
     pub fn weights_summary(&self) -> Result<String, ModelError> {
         let weights = self.weights.open()?;
         let tensors = weights.tensors();

@@ -1,4 +1,4 @@
-//! Where a model comes from.
+//! The source of a model.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -6,21 +6,21 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-/// Where a model comes from.
+/// The source of a model.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum ModelSource {
-    /// The small model that is part of the program.
+    /// The model that is embedded in the program.
     Embedded,
     /// A directory in the Hugging Face layout.
     Directory(PathBuf),
-    /// `organization/name` on the Hugging Face Hub; downloaded where it is not in the hub's cache.
+    /// `organization/name` on the Hugging Face Hub; downloaded if it is not in the hub's cache.
     Hub(String),
-    /// `organization/name` as it is in the hub's cache; the network is never touched.
+    /// `organization/name` in the hub's cache; the network is never used.
     Cached(String),
 }
 
 impl ModelSource {
-    /// The same model without the network.
+    /// The same source without network access.
     #[must_use]
     pub fn offline(self) -> Self {
         match self {
@@ -30,10 +30,10 @@ impl ModelSource {
     }
 }
 
-/// The text names no model.
+/// The text is not a valid model source.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "`{0}` names no model: `embedded`, an existing directory or a hub id such as `openai/whisper-tiny` is expected"
+    "`{0}` is not a model: `embedded`, an existing directory or a hub id such as `openai/whisper-tiny` is expected"
 )]
 pub struct ParseModelSourceError(String);
 

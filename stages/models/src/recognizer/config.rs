@@ -5,14 +5,14 @@ use serde_json::{Value, json};
 
 use crate::{DeviceChoice, ModelError, Precision, SpeechModel};
 
-/// The task: text in the spoken language or in English.
+/// The task: transcribe in the spoken language or translate to English.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Task {
-    /// Text in the language that is spoken.
+    /// Transcribe in the spoken language.
     #[default]
     Transcribe,
-    /// English text of speech in any language; needs a multilingual model.
+    /// Translate speech of any language to English. Requires a multilingual model.
     Translate,
 }
 
@@ -28,91 +28,94 @@ impl std::str::FromStr for Task {
     }
 }
 
-/// No task has this name.
+/// The error of an unknown task name.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("no task `{0}`; there are transcribe and translate")]
+#[error("unknown task `{0}`; expected transcribe or translate")]
 pub struct UnknownTask(String);
 
-/// The settings of recognition. Names and defaults are those of openai-whisper and faster-whisper, unless a field says
-/// otherwise.
+/// The settings of recognition. Unless a field says otherwise, names and defaults are those of openai-whisper and
+/// faster-whisper.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct TranscribeConfig {
-    /// Where the model computes. Not part of a fingerprint.
+    /// The device that the model computes on. Not part of the fingerprint.
     pub device: DeviceChoice,
     /// The numeric type that the model computes in.
     pub precision: Precision,
-    /// Whether the speech of every window is brought to the same level before it is transcribed. Earwitness's own.
+    /// Whether the speech of every window is normalized to the same level before transcription. Specific to Earwitness.
     pub normalize_level: bool,
-    /// Text in the spoken language or in English.
+    /// Transcribe in the spoken language or translate to English.
     pub task: Task,
-    /// Codes of the languages that may be spoken (`en`, `ko`). One: every window is in that language. Several, or none
-    /// for all that the model knows: detected among them for every window.
+    /// Codes of the languages that may be spoken (`en`, `ko`). With one code, every window is decoded in that language.
+    /// With several, or with none (which allows all languages of the model), the language is detected per window.
     pub languages: Vec<String>,
-    /// A window whose language is less probable (0 to 1) is decoded again in the language that most of the
-    /// recording's seconds are in, where that is another one. 0: never.
+    /// If the language probability of a window is below this value (0 to 1), and another language covers most seconds
+    /// of the recording, the window is decoded again in that language. 0 disables this.
     pub language_threshold: f32,
-    /// Most tokens of one window, timestamps included; none: half of the decoder's positions, as Whisper has it.
+    /// Maximum number of tokens per window, timestamps included. `None`: half of the decoder's positions, as in
+    /// Whisper.
     pub max_tokens: Option<usize>,
-    /// Temperatures (at least 0) of the attempts at a window, in order: the next one is tried where the text fails a
-    /// fallback criterion. Where all fail, the most likely of all attempts is kept and marked as low confidence. At 0
-    /// the most likely text is searched for, above it is sampled.
+    /// Temperatures (at least 0) of the attempts at a window, in order. If a text fails a fallback criterion, the next
+    /// temperature is tried. If all attempts fail, the most likely one is kept and marked as low confidence.
+    /// Temperature 0 searches for the most likely text; higher temperatures sample.
     pub temperatures: Vec<f32>,
-    /// Texts that are sampled at once at temperatures above 0; the likeliest is taken.
+    /// Number of texts sampled in parallel at temperatures above 0. The most likely one is used.
     pub best_of: usize,
-    /// Hypotheses that are followed at once at temperature 0; 1 is greedy.
+    /// Number of beams at temperature 0; 1 is greedy decoding.
     pub beam_size: usize,
-    /// The beam search ends when `beam_size` times this many hypotheses have ended and no other can be better.
+    /// Beam search ends when `beam_size * patience` hypotheses have finished and no running one can score higher.
     pub patience: f32,
-    /// Hypotheses are ranked by the sum of their log-probabilities over their length to this power.
+    /// Hypotheses are ranked by the sum of their log-probabilities divided by their length to this power.
     pub length_penalty: f32,
-    /// An attempt whose text is this many times as long as its zlib form is rejected.
+    /// An attempt is rejected if the compression ratio of its text (length over zlib-compressed length) is higher.
     pub compression_ratio_threshold: f32,
-    /// An attempt whose mean log-probability (natural) is lower is rejected, unless the window is silent; a text that
-    /// reaches it is kept at any no-speech probability.
+    /// An attempt is rejected if its mean log-probability (natural) is lower, unless the window is silent. A text that
+    /// reaches the threshold is kept at any no-speech probability.
     pub logprob_threshold: f32,
-    /// A text whose mean log-probability (natural), plus that of its language where it was detected, is lower is kept
-    /// and marked as low confidence: on Korean calls a third of its characters or more are wrong with Whisper base.
-    /// Earwitness's own.
+    /// A text is kept but marked as low confidence if its mean log-probability (natural), plus that of its language if
+    /// it was detected, is lower. With Whisper base, a third or more of the characters of such texts are wrong on
+    /// Korean calls. Specific to Earwitness.
     pub low_confidence_threshold: f32,
-    /// A text is marked as low confidence where the window's loud parts stand less than this above its quiet ones, in
-    /// dB (95th and 10th percentile of the levels of 20 ms): the speech is hardly louder than the noise. 0: never.
-    /// Earwitness's own.
+    /// A text is marked as low confidence if the contrast of its window is lower, in dB: the speech is hardly louder
+    /// than the noise. Contrast is the difference between the 95th and the 10th percentile of the levels of 20 ms
+    /// frames. 0 disables this. Specific to Earwitness.
     pub contrast_threshold_db: f32,
-    /// A window whose no-speech probability (0 to 1) is higher is dropped, unless its text is likely.
+    /// A window is dropped if its no-speech probability (0 to 1) is higher, unless its text is likely.
     pub no_speech_threshold: f32,
-    /// An attempt that ends in this many repetitions of the same one to eight tokens (of a single token: in twice as
-    /// many) is stopped and rejected. 0: never. Earwitness's own.
+    /// An attempt is stopped and rejected if it ends in this many repetitions of the same one to eight tokens (twice as
+    /// many for a single token). 0 disables this. Specific to Earwitness.
     pub repetition_limit: usize,
-    /// A window whose loudest 20 ms are below this level (dB of full scale) holds no speech: a text from it is
-    /// rejected. Earwitness's own.
+    /// A window contains no speech if its loudest 20 ms are below this level, in dB of full scale. A text decoded from
+    /// it is rejected. Specific to Earwitness.
     pub silence_dbfs: f32,
-    /// Whether an attempt is rejected whose text holds letters of a script that its language is not written in. Latin
-    /// letters count as every language's own. Earwitness's own.
+    /// Whether an attempt is rejected if its text contains letters of a script that its language does not use. Latin
+    /// letters are allowed in every language. Specific to Earwitness.
     pub reject_foreign_script: bool,
-    /// Whether timestamp tokens are decoded; a window's text is split at them.
+    /// Whether timestamp tokens are decoded. The text of a window is split at them.
     pub timestamps: bool,
-    /// Latest first timestamp, in seconds from the window's start.
+    /// Largest initial timestamp, in seconds from the window's start.
     pub max_initial_timestamp_s: f32,
-    /// Whether the times of tokens are measured (by cross-attention). Words cannot be aligned without.
+    /// Whether token times are measured from cross-attention. Word alignment requires them.
     pub token_times: bool,
-    /// Tokens that are never chosen, beside those that the model's own configuration names.
+    /// Tokens that are never generated, in addition to those of the model's own configuration.
     pub suppress_tokens: Vec<u32>,
-    /// Whether a text may not begin with a token that the model's configuration calls blank.
+    /// Whether a text must not begin with the tokens that the model's configuration lists as blank.
     pub suppress_blank: bool,
-    /// Text that each window is taken to follow; with `condition_on_previous_text`, the first of each channel.
+    /// Text that precedes each window as its prompt. With `condition_on_previous_text`, only the first window of each
+    /// channel.
     pub initial_prompt: Option<String>,
-    /// Words that are likely in every window, as text before it.
+    /// Words that are likely in every window. They are added to its prompt.
     pub hotwords: Option<String>,
-    /// Whether a window is decoded after the text of those before it in its channel. Windows of a channel then wait
-    /// for each other. Off by default, other than in openai-whisper.
+    /// Whether a window is decoded with the text of earlier windows of its channel as its prompt. The windows of a
+    /// channel are then decoded one after the other. Off by default, unlike in openai-whisper.
     pub condition_on_previous_text: bool,
-    /// A text of a higher temperature ends the text that the next windows are decoded after.
+    /// If a text was decoded at a higher temperature, it and the text before it are not used as the prompt of later
+    /// windows.
     pub prompt_reset_on_temperature: f32,
 }
 
 impl Default for TranscribeConfig {
-    /// Language detection on the CPU, beam search with fallback, with Whisper's thresholds.
+    /// Language detection, and beam search with fallback, on the CPU, with Whisper's thresholds.
     fn default() -> Self {
         Self {
             device: DeviceChoice::Cpu,
@@ -149,13 +152,13 @@ impl Default for TranscribeConfig {
 }
 
 impl TranscribeConfig {
-    /// Whisper's rule for a window without speech: the model detects none, and its text is unlikely.
+    /// Whisper's rule for silence: a high no-speech probability and an unlikely text.
     pub(crate) fn is_silent(&self, avg_logprob: f32, no_speech_prob: f32) -> bool {
         no_speech_prob > self.no_speech_threshold && avg_logprob < self.logprob_threshold
     }
 
-    /// Checks that no setting differs from its default that the model does not read; device and precision are checked
-    /// by whoever opens them.
+    /// Checks that every setting that the model does not read has its default value. Recognizers check device and
+    /// precision themselves.
     pub(crate) fn check_reads(&self, model: &dyn SpeechModel) -> Result<(), ModelError> {
         let (own, default) = (json!(self), json!(Self::default()));
         let differs =
@@ -171,7 +174,7 @@ impl TranscribeConfig {
         }
     }
 
-    /// These settings alone, for a fingerprint.
+    /// Only these settings, for a fingerprint.
     pub(crate) fn only(&self, names: &[&str]) -> Value {
         let mut settings = json!(self);
         if let Some(settings) = settings.as_object_mut() {
@@ -180,7 +183,7 @@ impl TranscribeConfig {
         settings
     }
 
-    /// Checks every number.
+    /// Checks every numeric setting.
     pub(crate) fn check(&self) -> Result<(), ModelError> {
         let refuse = |setting: &'static str, value: String, expected| {
             Err(ModelError::Setting { setting: setting.into(), value, expected })
@@ -224,5 +227,5 @@ impl TranscribeConfig {
     }
 }
 
-/// Most hypotheses of a window at once.
+/// Maximum number of hypotheses per window.
 const MOST_LANES: usize = 64;

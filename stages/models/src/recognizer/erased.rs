@@ -1,4 +1,4 @@
-//! Units and outputs whose types only their family knows.
+//! Units and outputs with their types erased.
 
 use std::any::Any;
 use std::fmt;
@@ -12,18 +12,18 @@ use stage_core::{Flow, Window};
 use super::{Pass, Recognizer, SpeechModel, TypedRecognizer, WindowAudio, WindowText};
 use crate::ModelError;
 
-/// The prepared input of one pass.
+/// The prepared input of one decode pass.
 #[derive(Clone)]
 pub struct Unit(Arc<dyn Any + Send + Sync>);
 
 impl Unit {
-    /// A family's unit.
+    /// Wraps a unit of a family.
     #[must_use]
     pub fn new<T: Send + Sync + 'static>(unit: T) -> Self {
         Self(Arc::new(unit))
     }
 
-    /// The unit, where it is one of this type.
+    /// The unit, if it has this type.
     #[must_use]
     pub fn typed<T: Send + Sync + 'static>(&self) -> Option<Arc<T>> {
         Arc::clone(&self.0).downcast().ok()
@@ -36,42 +36,42 @@ impl fmt::Debug for Unit {
     }
 }
 
-/// The output of one pass, as JSON.
+/// The output of one decode pass, as JSON.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Output(Value);
 
 impl Output {
-    /// A family's output.
+    /// Wraps an output of a family.
     #[must_use]
     pub fn new<T: Serialize>(output: &T) -> Self {
         Self(compact_json(output))
     }
 
-    /// The output, read as this type.
+    /// Deserializes the output as this type.
     ///
     /// # Errors
-    /// [`ModelError::ForeignOutput`] where it is of another type.
+    /// [`ModelError::ForeignOutput`] if it has another type.
     pub fn typed<T: DeserializeOwned>(&self) -> Result<T, ModelError> {
         T::deserialize(&self.0).map_err(ModelError::ForeignOutput)
     }
 }
 
-/// A value as JSON whose numbers have as few digits as their type needs: f32 goes through text, which `to_value` would
-/// widen to f64 (0.1 to 0.10000000149011612).
+/// Converts a value to JSON and keeps the shortest decimal form of each number. It serializes through text, because
+/// `to_value` would widen f32 to f64 (0.1 to 0.10000000149011612).
 ///
 /// # Panics
-/// Where the value cannot be JSON: a map with keys that are not text.
+/// If the value cannot be represented in JSON, for example a map whose keys are not text.
 #[must_use]
 pub fn compact_json<T: Serialize>(value: &T) -> Value {
     let text = serde_json::to_string(value).expect("a value with a form in JSON");
     serde_json::from_str(&text).expect("JSON that was just written")
 }
 
-/// A flow of erased inputs, as a family draws from it.
+/// A flow of erased units that a family reads as its own type.
 struct TypedFlow<'a> {
     inner: &'a mut dyn Flow<Unit, Output>,
-    /// A unit was drawn that is another family's.
+    /// Whether a unit of another family was drawn.
     foreign: bool,
 }
 

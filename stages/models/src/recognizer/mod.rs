@@ -1,11 +1,11 @@
-//! The interface of a family of speech recognizers: windows in, texts with token times out.
+//! The interface of a speech recognizer family: audio windows in, texts with token times out.
 //!
 //! ```text
-//! next_passes -> prepare (CPU) -> infer (device) -> next_passes ... until there are none -> finish
+//! next_passes -> prepare (CPU) -> infer (device) -> next_passes ... until it returns none -> finish
 //! ```
 //!
-//! A family implements [`TypedRecognizer`] with types of its own; [`Recognizer`] is the same with the types erased, so
-//! that everything above knows no family.
+//! A family implements [`TypedRecognizer`] with its own types. [`Recognizer`] is the same interface with the types
+//! erased, so that callers do not depend on a family.
 
 mod config;
 mod erased;
@@ -24,22 +24,21 @@ pub use config::{Task, TranscribeConfig, UnknownTask};
 pub use erased::{Output, Unit, compact_json};
 pub use speech_model::SpeechModel;
 
-/// The audio of a pass: one window's samples and their measurements.
+/// The audio of a decode pass: the samples of one window and their measurements.
 #[derive(Debug, Clone)]
 pub struct WindowAudio {
     /// Samples at 16 kHz.
     pub samples: Vec<f32>,
-    /// Of each whole 20 ms, whether speech sounds in it; empty where that was not measured.
+    /// Whether each whole 20 ms contains speech. Empty if it was not measured.
     pub sounding: Vec<bool>,
     /// Level of the loudest 20 ms, in dB of full scale.
     pub loudest_dbfs: f32,
-    /// How far its loud parts are above its quiet ones, in dB: the 95th percentile of the levels of 20 ms less the
-    /// 10th.
+    /// Difference between the 95th and the 10th percentile of the levels of 20 ms frames, in dB.
     pub contrast_db: f32,
 }
 
 impl WindowAudio {
-    /// Samples without measurements.
+    /// Wraps samples without measurements.
     #[must_use]
     pub const fn of_samples(samples: Vec<f32>) -> Self {
         Self { samples, sounding: Vec::new(), loudest_dbfs: 0.0, contrast_db: f32::INFINITY }
@@ -51,68 +50,67 @@ impl WindowAudio {
 pub struct Pass {
     /// Index of the window.
     pub window: usize,
-    /// The language to decode in, where the other windows decided it.
+    /// The language to decode in, if other windows determined it.
     pub language: Option<String>,
-    /// Text before the window, as tokens.
+    /// Tokens of the text before the window.
     pub prompt: Vec<u32>,
 }
 
 impl Pass {
-    /// A window decoded for itself.
+    /// The first pass of a window: without a prompt, and in no given language.
     #[must_use]
     pub const fn of_window(window: usize) -> Self {
         Self { window, language: None, prompt: Vec::new() }
     }
 }
 
-/// The segments of a window, or why it has none.
+/// The segments of a window, or the reason why it was dropped.
 pub type WindowText = Result<Vec<Segment>, Dropped>;
 
-/// A recognizer with types of its own; every one is a [`Recognizer`].
+/// A recognizer with its own types. Every one implements [`Recognizer`].
 pub trait TypedRecognizer: Debug + Send + Sync {
-    /// The prepared input of one pass.
+    /// The prepared input of one decode pass.
     type Unit: Send + Sync + 'static;
-    /// The model's output for it: the content of a window checkpoint.
+    /// The model's output for one unit, which a window checkpoint stores.
     type Output: Send + Serialize + DeserializeOwned;
 
     /// The model.
     fn model(&self) -> &dyn SpeechModel;
 
-    /// The settings that it reads, for the fingerprint; the device is not among them.
+    /// The settings that the model reads, for the fingerprint. The device is not among them.
     fn settings(&self) -> Value;
 
-    /// The numeric type that it computes in (`f32`), for the fingerprint.
+    /// The numeric type that the model computes in (`f32`), for the fingerprint.
     fn numeric(&self) -> String;
 
-    /// Brings the weights onto the device, once; further calls do nothing.
+    /// Loads the weights onto the device. Further calls do nothing.
     ///
     /// # Errors
-    /// The device cannot be used, or the weights are unreadable, truncated or do not fit the model.
+    /// The device cannot be used, or the weights are unreadable, truncated or do not match the model.
     fn load(&self) -> Result<(), ModelError>;
 
-    /// CPU: the input of a pass.
+    /// Prepares the input of a decode pass, on the CPU.
     fn prepare(&self, audio: &WindowAudio, pass: Pass) -> Self::Unit;
 
-    /// Device: draws inputs and answers each once, until the flow gives none; calls [`Flow::progressed`] after each
-    /// step.
+    /// Runs on the device: draws units and completes each of them once, until the flow is empty. Calls
+    /// [`Flow::progressed`] after each step.
     ///
-    /// # Errors
-    /// [`ModelError::NotLoaded`], or [`ModelError::Inference`] where the computation fails. Answers given before it
-    /// stand.
+    /// [`ModelError::NotLoaded`], or [`ModelError::Inference`] if the computation fails. Outputs completed before the
+    /// failure remain valid.
     fn infer(&self, flow: &mut dyn Flow<Self::Unit, Self::Output>) -> Result<(), ModelError>;
 
-    /// The passes behind those that these outputs answer, in order: all first passes where there are none yet, then
-    /// follow-ups that depend on the outputs. None: the outputs are complete. Depends on its arguments alone, so that
-    /// an interrupted run asks for the same passes again.
+    /// The passes that follow those of the given outputs, in order: all first passes if there are no outputs yet, then
+    /// follow-ups that depend on the outputs. Empty if the outputs are complete. The result depends only on the
+    /// arguments, so an interrupted run requests the same passes again.
     fn next_passes(&self, windows: &[Window], outputs: &[Self::Output]) -> Vec<Pass> {
         (outputs.len()..windows.len()).map(Pass::of_window).collect()
     }
 
-    /// The text of every window, in their order; nothing where outputs are missing.
+    /// The text of every window, in order. `None` if outputs are missing.
     fn finish(&self, windows: &[Window], outputs: &[Self::Output]) -> Option<Vec<WindowText>>;
 }
 
-/// A recognizer of any family: as [`TypedRecognizer`], with the types erased.
+/// A recognizer of any family: [`TypedRecognizer`] with the types erased.
 pub trait Recognizer: Debug + Send + Sync {
     /// See [`TypedRecognizer::model`].
     fn model(&self) -> &dyn SpeechModel;
@@ -126,7 +124,7 @@ pub trait Recognizer: Debug + Send + Sync {
     /// See [`TypedRecognizer::load`].
     ///
     /// # Errors
-    /// As there.
+    /// See [`TypedRecognizer::load`].
     fn load(&self) -> Result<(), ModelError>;
 
     /// See [`TypedRecognizer::prepare`].
@@ -135,18 +133,18 @@ pub trait Recognizer: Debug + Send + Sync {
     /// See [`TypedRecognizer::infer`].
     ///
     /// # Errors
-    /// As there; [`ModelError::ForeignUnit`] where a unit is another family's.
+    /// See [`TypedRecognizer::infer`]; [`ModelError::ForeignUnit`] if a unit belongs to another family.
     fn infer(&self, flow: &mut dyn Flow<Unit, Output>) -> Result<(), ModelError>;
 
     /// See [`TypedRecognizer::next_passes`].
     ///
     /// # Errors
-    /// [`ModelError::ForeignOutput`] where an output is another family's.
+    /// [`ModelError::ForeignOutput`] if an output belongs to another family.
     fn next_passes(&self, windows: &[Window], outputs: &[Output]) -> Result<Vec<Pass>, ModelError>;
 
     /// See [`TypedRecognizer::finish`].
     ///
     /// # Errors
-    /// [`ModelError::ForeignOutput`] where an output is another family's.
+    /// [`ModelError::ForeignOutput`] if an output belongs to another family.
     fn finish(&self, windows: &[Window], outputs: &[Output]) -> Result<Option<Vec<WindowText>>, ModelError>;
 }

@@ -1,32 +1,32 @@
-//! A speech model whose files were found and checked, before its settings are known.
+//! A speech model whose files have been found and checked, before it is configured.
 
 use std::fmt::Debug;
 
 use super::{Recognizer, TranscribeConfig};
 use crate::{ModelError, ModelFiles};
 
-/// A speech model of any family: its description, and its recognizer.
+/// A speech model of any family. It describes the model and creates its recognizer.
 pub trait SpeechModel: Debug + Send + Sync {
     /// The family's name (`whisper`).
     fn family(&self) -> &'static str;
 
-    /// Its files.
+    /// The model's files.
     fn files(&self) -> &ModelFiles;
 
-    /// The longest window that it takes, in seconds.
+    /// The longest window that the model accepts, in seconds.
     fn window_s(&self) -> f64;
 
-    /// Codes of the languages that can be chosen (`en`, `ko`); empty where the model has one that it does not name.
+    /// Codes of the languages that can be chosen (`en`, `ko`). Empty if the model supports one unnamed language.
     fn languages(&self) -> Vec<&str>;
 
-    /// Whether the model reads a setting (a field of [`TranscribeConfig`]); an option that it does not read cannot be
-    /// given.
+    /// Whether the model reads a setting (a field of [`TranscribeConfig`]). Settings that it does not read must keep
+    /// their defaults.
     fn reads(&self, _setting: &str) -> bool {
         true
     }
 
-    /// Checks the parts that finding the files did not read: every number of the weights, on all threads. Call it once,
-    /// before work is given to workers.
+    /// Checks the contents that opening did not read: every value of the weights, using all threads. Call it once,
+    /// before work is distributed to workers.
     ///
     /// # Errors
     /// A [`ModelError`] that names the file.
@@ -34,21 +34,22 @@ pub trait SpeechModel: Debug + Send + Sync {
         self.files().check_values()
     }
 
-    /// Checks that settings fit the model.
+    /// Creates a recognizer and checks that the settings fit the model.
     ///
     /// # Errors
-    /// [`ModelError::Language`], [`ModelError::Setting`] or [`ModelError::SpecialToken`] for the first that does not.
+    /// [`ModelError::Language`], [`ModelError::Setting`] or [`ModelError::SpecialToken`] for the first setting that
+    /// does not fit.
     fn recognizer(self: Box<Self>, config: TranscribeConfig) -> Result<Box<dyn Recognizer>, ModelError>;
 
-    /// The model's name, for people: `embedded`, the directory's name or the hub id.
+    /// The model's display name: `embedded`, the directory's name or the hub id.
     fn name(&self) -> &str {
         self.files().name()
     }
 
-    /// SHA-256 over every file that a transcript depends on, as hex. The first call reads the weights.
+    /// SHA-256, as hex, over every file that a transcript depends on. The first call reads the weights.
     ///
     /// # Errors
-    /// A [`ModelError`] that names the file, where they cannot be read.
+    /// A [`ModelError`] that names the file, if the weights cannot be read.
     fn sha256(&self) -> Result<&str, ModelError> {
         self.files().sha256()
     }

@@ -1,4 +1,4 @@
-//! Silero VAD's memory: features to probabilities, frame by frame.
+//! The recurrent part of Silero VAD: converts features to speech probabilities, frame by frame.
 
 use candle_core::Tensor;
 use candle_nn::VarBuilder;
@@ -9,9 +9,9 @@ use super::HIDDEN;
 /// The LSTM cell and the output layer.
 #[derive(Debug)]
 pub(super) struct Decoder {
-    /// (128, 512), so that features times it are gates.
+    /// `[128, 512]`: features times this matrix are the gates.
     from_input: Tensor,
-    /// Both biases together, (512).
+    /// The sum of both biases, `[512]`.
     bias: Tensor,
     cell: LstmCell,
     output: Vec<f32>,
@@ -31,12 +31,13 @@ impl Decoder {
         })
     }
 
-    /// The state before a channel's first frame.
+    /// The state before the first frame of a channel.
     pub(super) fn start(&self) -> LstmState {
         self.cell.start()
     }
 
-    /// Features (n, 128) of the next n frames to their probabilities. The input's share of the gates is one product.
+    /// Computes the probabilities of the next n frames from their features `[n, 128]`. One matrix product computes the
+    /// gates' input part for all frames.
     pub(super) fn forward(&self, features: &Tensor, state: &mut LstmState) -> candle_core::Result<Vec<f32>> {
         let gates = features.matmul(&self.from_input)?.broadcast_add(&self.bias)?.flatten_all()?;
         let step = |gates: &mut [f32]| {

@@ -1,23 +1,23 @@
-//! Silero VAD's short-time Fourier transform and convolutions: frames to features, without memory.
+//! The stateless part of Silero VAD: short-time Fourier transform and convolutions, from frames to features.
 //!
-//! A frame has so few positions in time (4, 4, 2, 1, 1) that a convolution is one matrix product over all frames for
-//! each position: where frames are rows, a position is a range of their columns, and nothing is copied to unfold it.
+//! A frame has so few positions in time (4, 4, 2, 1, 1) that each position of a convolution is one matrix product over
+//! all frames. Frames are rows, so a position is a range of their columns, and unfolding needs no copy.
 
 use candle_core::{DType, Device, Tensor};
 use candle_nn::VarBuilder;
 
 use super::{HIDDEN, SEEN};
 
-/// Samples that are transformed at once.
+/// Samples of one Fourier transform.
 const FFT: usize = 256;
 const BINS: usize = FFT / 2 + 1;
-/// Positions that a convolution sees at once.
+/// Kernel size of the convolutions, in positions.
 const TAPS: usize = 3;
 
-/// The layers, with their weights turned so that rows times them are outputs.
+/// The layers. Their weights are transposed, so that rows times weights are outputs.
 #[derive(Debug)]
 pub(super) struct Encoder {
-    /// (256, 258): cosines, then sines, windowed.
+    /// `[256, 258]`: windowed cosines, then windowed sines.
     basis: Tensor,
     convolutions: [Convolution; 4],
 }
@@ -37,7 +37,7 @@ impl Encoder {
         })
     }
 
-    /// Frames (n, [`SEEN`]) to features (n, 128).
+    /// Computes features `[n, 128]` from frames `[n, SEEN]` (see [`SEEN`]).
     pub(super) fn forward(&self, frames: &Tensor) -> candle_core::Result<Tensor> {
         let starts = (0..=SEEN - FFT).step_by(FFT / 2);
         let spectra = starts.map(|start| self.magnitudes(&frames.narrow(1, start, FFT)?));
@@ -49,19 +49,19 @@ impl Encoder {
         Ok(last.clone())
     }
 
-    /// Magnitudes (n, 129) of the spectra of windows (n, 256).
+    /// Magnitudes `[n, 129]` of the spectra of windows `[n, 256]`.
     fn magnitudes(&self, windows: &Tensor) -> candle_core::Result<Tensor> {
         let spectrum = windows.matmul(&self.basis)?;
         (spectrum.narrow(1, 0, BINS)?.sqr()? + spectrum.narrow(1, BINS, BINS)?.sqr()?)?.sqrt()
     }
 }
 
-/// A convolution over three positions, with zeros before the first and after the last, and a ReLU.
+/// A convolution with a kernel of 3, zero padding of 1, and a ReLU.
 #[derive(Debug)]
 struct Convolution {
-    /// (3 inputs, outputs)
+    /// `[3 * inputs, outputs]`.
     weight: Tensor,
-    /// (outputs)
+    /// `[outputs]`.
     bias: Tensor,
     inputs: usize,
     stride: usize,
@@ -78,7 +78,7 @@ impl Convolution {
         })
     }
 
-    /// Positions, each (n, inputs), to positions, each (n, outputs).
+    /// Maps positions, each `[n, inputs]`, to positions, each `[n, outputs]`.
     fn forward(&self, positions: &[Tensor]) -> candle_core::Result<Vec<Tensor>> {
         let outside = Tensor::zeros((positions[0].dim(0)?, self.inputs), DType::F32, &Device::Cpu)?;
         let padded: Vec<&Tensor> = [&outside].into_iter().chain(positions).chain([&outside]).collect();

@@ -1,9 +1,9 @@
-//! Silero VAD at 16 kHz: the architecture of <https://github.com/snakers4/silero-vad> since version 5, restated from
-//! its published description (`tinygrad_model.py`).
+//! Silero VAD at 16 kHz: the architecture of <https://github.com/snakers4/silero-vad> since version 5, reimplemented
+//! from its published description (`tinygrad_model.py`).
 //!
-//! A frame of 512 samples with the 64 before it and 64 mirrored after it passes a short-time Fourier transform, four
-//! convolutions, an LSTM cell and a sigmoid. Only the cell knows the past, so that all frames of a block are convolved
-//! at once and just the cell runs frame by frame.
+//! A frame has 512 samples. With the 64 samples before it and 64 mirrored samples after it, it passes through a
+//! short-time Fourier transform, four convolutions, an LSTM cell and a sigmoid. Only the cell is recurrent, so all
+//! frames of a block are convolved at once, and only the cell runs frame by frame.
 
 mod decoder;
 mod encoder;
@@ -18,17 +18,17 @@ use crate::{ModelError, Weights};
 use decoder::Decoder;
 use encoder::Encoder;
 
-/// Samples in a frame.
+/// Samples per frame.
 pub const FRAME: usize = 512;
-/// Samples of the past that a frame sees again.
+/// Samples before a frame that are included in its input.
 const CONTEXT: usize = 64;
-/// Samples mirrored at a frame's end.
+/// Samples that are mirrored at the end of a frame.
 const MIRRORED: usize = 64;
-/// Frames that are convolved at once: 4 s.
+/// Frames that are convolved at once (4 s).
 const BATCH: usize = 128;
-/// Samples that the network sees of a frame.
+/// Samples in the network's input for one frame.
 const SEEN: usize = CONTEXT + FRAME + MIRRORED;
-/// Features of a frame, and inputs of the cell.
+/// Features per frame, which is also the input size of the cell.
 const HIDDEN: usize = 128;
 
 const EMBEDDED_NAME: &str = "the embedded Silero VAD";
@@ -44,18 +44,18 @@ pub struct Silero {
 }
 
 impl Silero {
-    /// The weights that are part of the program.
+    /// Loads the weights that are embedded in the program.
     ///
     /// # Errors
-    /// As [`Silero::load`].
+    /// See [`Silero::load`].
     pub fn embedded() -> Result<Self, ModelError> {
         Self::from_weights(&Weights::embedded(EMBEDDED_NAME, EMBEDDED), EMBEDDED_NAME)
     }
 
-    /// Loads and checks the weights in a safetensors file.
+    /// Loads and checks the weights of a safetensors file.
     ///
     /// # Errors
-    /// A [`ModelError`] that names the file: it is unreadable, truncated, or has the tensors of another model.
+    /// A [`ModelError`] that names the file if it is unreadable, truncated, or contains the tensors of another model.
     pub fn load(path: &Path) -> Result<Self, ModelError> {
         Self::from_weights(&Weights::from_files(&[path.to_owned()])?, &path.display().to_string())
     }
@@ -80,7 +80,7 @@ impl Silero {
         &self.sha256
     }
 
-    /// The detector at the start of a channel.
+    /// Creates a detector for a new channel.
     #[must_use]
     pub fn stream(&self) -> SileroStream<'_> {
         SileroStream {
@@ -92,11 +92,11 @@ impl Silero {
     }
 }
 
-/// The detector in the middle of a channel.
+/// The state of the detector within a channel.
 #[derive(Debug)]
 pub struct SileroStream<'a> {
     network: &'a Silero,
-    /// The context of the next frame and the samples after it.
+    /// The context of the next frame, and the samples after it.
     pending: Vec<f32>,
     state: LstmState,
     probabilities: Vec<f32>,
@@ -106,7 +106,7 @@ impl SileroStream<'_> {
     /// Detects speech in the next samples; blocks may have any length.
     ///
     /// # Errors
-    /// [`ModelError::Inference`] where the network fails on them.
+    /// [`ModelError::Inference`] if the network fails.
     pub fn push(&mut self, samples: &[f32]) -> Result<(), ModelError> {
         for block in samples.chunks(BATCH * FRAME) {
             self.pending.extend_from_slice(block);
@@ -117,10 +117,10 @@ impl SileroStream<'_> {
         Ok(())
     }
 
-    /// The probabilities of speech in all frames of [`FRAME`] samples, 0 to 1; the last frame may have been short.
+    /// The speech probabilities (0 to 1) of all frames of [`FRAME`] samples. The last frame may be shorter.
     ///
     /// # Errors
-    /// As [`SileroStream::push`].
+    /// See [`SileroStream::push`].
     pub fn finish(mut self) -> Result<Vec<f32>, ModelError> {
         let samples = self.pending.len() - CONTEXT;
         self.pending.resize(CONTEXT + samples.next_multiple_of(FRAME), 0.0);
@@ -169,7 +169,7 @@ mod tests {
         stream.finish().unwrap()
     }
 
-    /// A mono file, as integers or floats.
+    /// Reads a mono file with integer or float samples.
     fn read(wav: &Path) -> Vec<f32> {
         let mut reader = hound::WavReader::open(wav).unwrap();
         match reader.spec().sample_format {
@@ -178,7 +178,7 @@ mod tests {
         }
     }
 
-    /// The package's executable model and ours, on the weights of the package.
+    /// Compares this implementation with the package's executable model, on the package's weights.
     #[test]
     fn silero_gives_the_probabilities_of_its_package() {
         let python =

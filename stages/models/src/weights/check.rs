@@ -1,4 +1,4 @@
-//! The checks of weights: every tensor that the model's configuration promises and no other, of plausible numbers.
+//! Checks of weights: the file contains exactly the tensors of the model's configuration, with plausible values.
 
 use std::collections::HashSet;
 use std::fmt;
@@ -12,11 +12,12 @@ use safetensors::tensor::TensorView;
 use super::{OpenWeights, WeightsError};
 use super::{SCALE, ZERO};
 
-/// Bytes that one thread looks at together.
+/// Bytes that one thread checks at a time.
 const BLOCK: usize = 1 << 20;
-/// The largest magnitude of a weight: f16's, the type that models are published in. Random bytes exceed it soon.
+/// The largest plausible magnitude of a weight: the maximum of f16, in which models are published. Random bytes soon
+/// exceed it.
 const LARGEST: f32 = 65_504.0;
-/// The end of the names of tensors that multiply: where all of one is zero, the file was never filled in.
+/// The last part of the name of a matrix. A matrix of zeros means that the file was never filled in.
 pub(crate) const WEIGHT: &str = "weight";
 
 /// A tensor that a model must have.
@@ -26,18 +27,18 @@ pub struct TensorSpec {
     pub name: String,
     /// Its dimensions.
     pub shape: Vec<usize>,
-    /// Whether it may be stored in 8 bits, with a `weight_scale` beside it (see `SCALE`).
+    /// Whether the tensor may be stored in 8 bits, with a `weight_scale` (see `SCALE`).
     pub quantizable: bool,
 }
 
 impl TensorSpec {
-    /// A tensor that is stored in a floating type.
+    /// A tensor that is stored in a floating-point type.
     #[must_use]
     pub fn floats(name: impl Into<String>, shape: &[usize]) -> Self {
         Self { name: name.into(), shape: shape.to_vec(), quantizable: false }
     }
 
-    /// `NAME.weight` (`[outputs, inputs]`) in a floating type or in 8 bits.
+    /// `NAME.weight` (`[outputs, inputs]`) in a floating-point type or in 8 bits.
     #[must_use]
     pub fn matrix(name: impl fmt::Display, outputs: usize, inputs: usize) -> Self {
         Self { name: format!("{name}.{WEIGHT}"), shape: vec![outputs, inputs], quantizable: true }
@@ -49,13 +50,13 @@ impl TensorSpec {
         [Self::matrix(&name, outputs, inputs), Self::floats(format!("{name}.bias"), &[outputs])]
     }
 
-    /// A norm: `NAME.weight` and `NAME.bias`, each of this many numbers.
+    /// A normalization layer: `NAME.weight` and `NAME.bias`, each of length `width`.
     #[must_use]
     pub(crate) fn norm(name: impl fmt::Display, width: usize) -> [Self; 2] {
         [WEIGHT, "bias"].map(|part| Self::floats(format!("{name}.{part}"), &[width]))
     }
 
-    /// The name of the scales where it is stored in 8 bits.
+    /// The name of the tensor's scales if it is stored in 8 bits.
     fn scales(&self) -> Option<String> {
         let layer = self.name.strip_suffix(WEIGHT).filter(|_| self.quantizable)?;
         Some(format!("{layer}{SCALE}"))
@@ -65,60 +66,60 @@ impl TensorSpec {
 /// A fault of one tensor.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 pub enum TensorFault {
-    /// The file does not have it.
+    /// The file does not contain the tensor.
     #[error("is missing")]
     Missing,
-    /// The model has no such tensor: the file is another model's, or `config.json` is.
+    /// The model has no such tensor: the file or `config.json` is from another model.
     #[error("is not part of the model that config.json describes")]
     Unknown,
-    /// Two shards have it.
+    /// Two shards contain the tensor.
     #[error("is in two files")]
     Twice,
-    /// It has other dimensions.
-    #[error("has the shape {found:?}, config.json asks for {expected:?}")]
+    /// The shape differs from the configuration.
+    #[error("has the shape {found:?}, config.json requires {expected:?}")]
     Shape {
-        /// In the file.
+        /// The shape in the file.
         found: Vec<usize>,
-        /// By the configuration.
+        /// The shape according to the configuration.
         expected: Vec<usize>,
     },
-    /// It is stored in a type that is not supported there.
+    /// The tensor is stored in a type that is not supported for it.
     #[error("is stored as {0}: F32, F16 or BF16 is expected, or U8 for a matrix with scales")]
     Type(String),
-    /// Scales without a matrix in 8 bits.
+    /// There are scales, but the matrix is not stored in 8 bits.
     #[error("scales a matrix that is not in 8 bits")]
     NothingToScale,
-    /// A number that no weight can be.
+    /// A value that is impossible for a weight.
     #[error("number {index} is {value}: no trained model has such a weight")]
     Number {
-        /// Its place in the tensor.
+        /// Its index in the tensor.
         index: usize,
-        /// NaN, infinite, or beyond what f16 can hold.
+        /// NaN, infinite, or outside the range of f16.
         value: f32,
     },
-    /// A scale below zero.
-    #[error("number {index} is {value}: a scale is not negative")]
+    /// A scale is negative.
+    #[error("number {index} is {value}: a scale cannot be negative")]
     NegativeScale {
-        /// Its place in the tensor.
+        /// Its index in the tensor.
         index: usize,
         /// The scale.
         value: f32,
     },
-    /// All numbers are zero.
+    /// All values are zero.
     #[error("is zero throughout: the file was never filled in")]
     Zeros,
-    /// It should equal another tensor.
+    /// The tensor differs from another one that it must equal.
     #[error("differs from {other}: only models that share the two are supported")]
     NotTied {
-        /// The other tensor's name.
+        /// The name of the other tensor.
         other: &'static str,
     },
 }
 
 impl OpenWeights {
-    /// Checks that there is every tensor of `specs`, in its shape and a supported type, and, but for those that
-    /// `may_be_there`, no other. No number is read. Specs are drawn one by one up to the first fault, so that a
-    /// configuration that promises too much costs nothing.
+    /// Checks that the weights contain every tensor of `specs`, in its shape and a supported type, and no other tensor
+    /// except those that `may_be_there` accepts. Values are not read. The check stops at the first fault and consumes
+    /// specs one by one, so that a configuration with an absurd number of layers costs nothing.
     ///
     /// # Errors
     /// [`WeightsError::Tensor`], which names file and tensor.
@@ -145,7 +146,7 @@ impl OpenWeights {
         }
     }
 
-    /// Checks one tensor; gives the name of the scales that it needs.
+    /// Checks one tensor. Returns the name of the scales that it needs.
     fn check_tensor(&self, spec: &TensorSpec) -> Result<Option<String>, TensorFault> {
         let tensor = self.tensor(&spec.name).ok_or(TensorFault::Missing)?;
         if tensor.shape() != spec.shape {
@@ -158,11 +159,11 @@ impl OpenWeights {
         }
     }
 
-    /// Checks every number, on all threads: none is NaN, infinite or beyond f16, no matrix is zero throughout, and what
-    /// is in 8 bits has scales.
+    /// Checks every value, using all threads: none is NaN, infinite or outside the range of f16, no matrix contains
+    /// only zeros, and tensors in 8 bits have scales.
     ///
     /// # Errors
-    /// [`WeightsError::Tensor`], which names file, tensor and number.
+    /// [`WeightsError::Tensor`], which names file, tensor and index.
     pub fn check_values(&self) -> Result<(), WeightsError> {
         let tensors = self.tensors();
         let fault =
@@ -170,7 +171,7 @@ impl OpenWeights {
         tensors.par_iter().find_map_first(fault).map_or(Ok(()), Err)
     }
 
-    /// Checks that a tensor, where there is one of this name, equals another.
+    /// Checks that a tensor, if it exists, equals another one.
     ///
     /// # Errors
     /// [`WeightsError::Tensor`], which names the file and the tensor.
@@ -190,7 +191,7 @@ fn unsupported(tensor: &TensorView<'_>) -> TensorFault {
     TensorFault::Type(format!("{:?}", tensor.dtype()))
 }
 
-/// The first number of a tensor that cannot be.
+/// The first impossible value of a tensor.
 fn value_fault(name: &str, tensor: &TensorView<'_>) -> Option<TensorFault> {
     let data = tensor.data();
     let largest = |of_block: fn(&[u8]) -> u32| data.par_chunks(BLOCK).map(of_block).max().unwrap_or(0);
@@ -211,7 +212,7 @@ fn value_fault(name: &str, tensor: &TensorView<'_>) -> Option<TensorFault> {
     (largest == 0 && name.ends_with(WEIGHT) && !data.is_empty()).then_some(TensorFault::Zeros)
 }
 
-/// The first number that is `wrong`; of levels, the first that is not symmetric.
+/// The first value for which `wrong` returns true. For 8-bit tensors, the first level outside the symmetric range.
 fn number(tensor: &TensorView<'_>, wrong: impl Fn(f32) -> bool) -> Option<TensorFault> {
     if tensor.dtype() == Dtype::U8 {
         let index = tensor.data().iter().position(|stored| *stored == 0)?;
@@ -223,21 +224,20 @@ fn number(tensor: &TensorView<'_>, wrong: impl Fn(f32) -> bool) -> Option<Tensor
     Some(TensorFault::Number { index, value: values[index] })
 }
 
-/// The bits of the largest magnitude of little-endian f32. Magnitudes are ordered as their bits are, and NaN
-/// comes last.
+/// The bits of the largest magnitude of little-endian f32. Magnitudes have the same order as their bits, with NaN last.
 fn largest_of_32(block: &[u8]) -> u32 {
     let (numbers, _) = block.as_chunks();
     numbers.iter().map(|bytes| u32::from_le_bytes(*bytes) as i32 & i32::MAX).fold(0, i32::max).cast_unsigned()
 }
 
-/// The same of f16 or bf16.
+/// The bits of the largest magnitude of little-endian f16 or bf16.
 fn largest_of_16(block: &[u8]) -> u32 {
     let (numbers, _) = block.as_chunks();
     let largest = numbers.iter().map(|bytes| u16::from_le_bytes(*bytes) as i16 & i16::MAX).fold(0, i16::max);
     u32::from(largest.cast_unsigned())
 }
 
-/// The largest magnitude of stored levels.
+/// The largest magnitude of the stored levels.
 fn largest_level(block: &[u8]) -> u32 {
     u32::from(block.iter().map(|stored| stored.abs_diff(ZERO)).fold(0, u8::max))
 }

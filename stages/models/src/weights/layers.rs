@@ -1,5 +1,4 @@
-//! Weights from where they are stored into the kernels' packed layers: a row at a time, on all threads, without another
-//! copy.
+//! Converts stored weights to the kernels' packed layers, row by row, using all threads and without another copy.
 
 use candle_core::Result;
 use kernels::{CpuPrecision, Linear, Norm, WeightRows};
@@ -7,10 +6,10 @@ use kernels::{CpuPrecision, Linear, Norm, WeightRows};
 use super::check::WEIGHT;
 use super::tensors::{Numbers, Tensors};
 
-/// A linear layer on its way from the file to the panels.
+/// A linear layer as stored, before it is packed.
 #[derive(Debug)]
 pub struct LayerWeights<'a> {
-    /// Matrices over the same input, whose outputs come one after the other.
+    /// Matrices over the same input. Their outputs are concatenated.
     parts: Vec<Part<'a>>,
     bias: Vec<f32>,
     inputs: usize,
@@ -21,21 +20,21 @@ pub struct LayerWeights<'a> {
 struct Part<'a> {
     numbers: Numbers<'a>,
     outputs: usize,
-    /// Of a convolution, the taps that its rows hold side by side for each input; 1 otherwise.
+    /// For a convolution, the number of taps in each row, stored side by side for each input; otherwise 1.
     taps: usize,
-    /// The factor of every weight.
+    /// The factor that every weight is multiplied by.
     factor: f32,
 }
 
 impl<'a> LayerWeights<'a> {
-    /// Weights (`[outputs, inputs]`, row by row) and a bias for each output.
+    /// A layer from weights (`[outputs, inputs]`, row by row) and a bias per output.
     #[must_use]
     pub fn new(weight: Vec<f32>, bias: Vec<f32>, inputs: usize) -> Self {
         let part = Part { numbers: Numbers::Owned(weight), outputs: bias.len(), taps: 1, factor: 1.0 };
         Self { parts: vec![part], bias, inputs }
     }
 
-    /// The layer of `weight` (`[outputs, inputs]`, stored in a floating type or quantized) and `bias`.
+    /// Reads the layer from `weight` (`[outputs, inputs]`, stored in a floating-point type or quantized) and `bias`.
     ///
     /// # Errors
     /// A tensor is missing or has another shape.
@@ -44,7 +43,7 @@ impl<'a> LayerWeights<'a> {
         Ok(Self { bias: vector(tensors, "bias", outputs)?, ..weights })
     }
 
-    /// As [`LayerWeights::read`], where there is no bias.
+    /// See [`LayerWeights::read`]; the layer has no bias.
     ///
     /// # Errors
     /// A tensor is missing or has another shape.
@@ -53,8 +52,8 @@ impl<'a> LayerWeights<'a> {
         Ok(Self { parts: vec![Part { numbers, outputs, taps: 1, factor: 1.0 }], bias: vec![0.0; outputs], inputs })
     }
 
-    /// A convolution's `weight` (`[outputs, inputs, taps]`) and, if it has one, `bias`, as a layer over neighboring
-    /// frames.
+    /// Reads the `weight` (`[outputs, inputs, taps]`) of a convolution and, if it has one, its `bias`, as a layer over
+    /// neighboring frames.
     ///
     /// # Errors
     /// A tensor is missing or has another shape.
@@ -69,7 +68,7 @@ impl<'a> LayerWeights<'a> {
         Ok(Self { parts: vec![Part { numbers, outputs, taps, factor: 1.0 }], bias, inputs: taps * inputs })
     }
 
-    /// Weights and bias times a factor.
+    /// Multiplies weights and bias by a factor.
     #[must_use]
     pub fn scaled(mut self, factor: f32) -> Self {
         self.parts.iter_mut().for_each(|part| part.factor *= factor);
@@ -77,10 +76,10 @@ impl<'a> LayerWeights<'a> {
         self
     }
 
-    /// Layers over the same input as one, whose outputs are theirs side by side.
+    /// Joins layers over the same input into one layer. Their outputs are concatenated.
     ///
     /// # Panics
-    /// Of no layers.
+    /// If `layers` is empty.
     #[must_use]
     pub fn side_by_side(layers: Vec<Self>) -> Self {
         let joined = |mut all: Self, next: Self| {
@@ -91,13 +90,13 @@ impl<'a> LayerWeights<'a> {
         layers.into_iter().reduce(joined).expect("at least one layer")
     }
 
-    /// The layer in a precision.
+    /// Packs the layer in a precision.
     #[must_use]
     pub fn pack(&self, precision: CpuPrecision) -> Linear {
         Linear::pack(self, Some(&self.bias), self.inputs, precision)
     }
 
-    /// The part that an output belongs to, and its row there.
+    /// The part that contains an output, and the output's row in it.
     fn part(&self, mut output: usize) -> (&Part<'a>, usize) {
         for part in &self.parts {
             if output < part.outputs {
@@ -148,10 +147,10 @@ pub(crate) fn norm(tensors: &Tensors<'_>, width: usize, epsilon: f32) -> Result<
     Ok(Norm { weight: vector(tensors, WEIGHT, width)?, bias: vector(tensors, "bias", width)?, epsilon })
 }
 
-/// Reads a tensor of one dimension.
+/// Reads a one-dimensional tensor.
 ///
 /// # Errors
-/// It is missing or has another length.
+/// The tensor is missing or has another length.
 pub(crate) fn vector(tensors: &Tensors<'_>, name: &str, len: usize) -> Result<Vec<f32>> {
     tensors.floats(name, &[len])
 }

@@ -1,4 +1,5 @@
-//! Safetensors files, mapped or embedded: hashed, checked, read into candle's tensors or the kernels' layers.
+//! Safetensors files, memory-mapped or embedded. They are hashed, checked, and loaded as candle tensors or kernel
+//! layers.
 
 mod check;
 mod layers;
@@ -20,20 +21,20 @@ use crate::fault::message;
 use crate::files::{promised_sha256, regular_file};
 
 pub use check::{TensorFault, TensorSpec};
-/// The level that is stored for zero in 8 bits.
+/// The stored level that represents zero in 8 bits.
 pub(crate) use kernels::ZERO_LEVEL as ZERO;
 pub use layers::LayerWeights;
 pub(crate) use layers::{norm, vector};
 pub use tensors::Tensors;
 
-/// The name of the scales (f32, one for each row) of a matrix that is stored in 8 bits, beside its `weight` (u8).
+/// The name of the scales (f32, one per row) of a matrix that is stored in 8 bits. Its `weight` is u8.
 pub(crate) const SCALE: &str = "weight_scale";
-/// Bytes of the header's length, at a file's start.
+/// Size of the header's length field at the start of a file, in bytes.
 const HEADER_LEN: usize = 8;
-/// Most bytes of a header: a hundred times the largest Whisper's.
+/// Maximum size of a header, in bytes: a hundred times that of the largest Whisper.
 const HEADER_BYTES: u64 = 16 << 20;
 
-/// Why weights could not be loaded. Every variant names the file.
+/// The reason why weights could not be loaded. Every variant names the file.
 #[derive(Debug, thiserror::Error)]
 pub enum WeightsError {
     /// The file is missing or cannot be read: check the path and its permissions.
@@ -41,20 +42,20 @@ pub enum WeightsError {
     Unreadable {
         /// The file.
         path: PathBuf,
-        /// The system's error.
+        /// The error of the operating system.
         reason: std::io::Error,
     },
-    /// The file's content differs from the hub's: delete it, and it is fetched again.
-    #[error("{path}: its SHA-256 is {found}, but the hub says {promised}: delete it, and it is fetched again")]
+    /// The file's content differs from the hub's: delete it to download it again.
+    #[error("{path}: its SHA-256 is {found}, but the hub's is {promised}: delete it to download it again")]
     Corrupt {
         /// The file in the hub's cache.
         path: PathBuf,
-        /// The hash by the hub.
+        /// The hash according to the hub.
         promised: String,
         /// The hash of the file.
         found: String,
     },
-    /// A tensor is not what the model needs: weights and configuration are not of one model, or the file is damaged.
+    /// A tensor does not match the model: weights and configuration are from different models, or the file is damaged.
     #[error("{path}: {tensor} {fault}")]
     Tensor {
         /// The file.
@@ -64,7 +65,7 @@ pub enum WeightsError {
         /// The fault.
         fault: TensorFault,
     },
-    /// The file is not a safetensors file or is cut short: fetch it again.
+    /// The file is not a safetensors file or is truncated: download it again.
     #[error("{path}: not a whole safetensors file: {reason}")]
     Malformed {
         /// The file.
@@ -74,10 +75,10 @@ pub enum WeightsError {
     },
 }
 
-/// Weights whose tensors can be looked at as they are stored.
+/// Opened weights. Tensors can be read as they are stored.
 pub struct OpenWeights {
     files: Vec<OpenFile>,
-    /// Every tensor with its file.
+    /// Every tensor with the index of its file.
     tensors: BTreeMap<String, (usize, TensorInfo)>,
 }
 
@@ -85,7 +86,7 @@ pub struct OpenWeights {
 struct OpenFile {
     path: PathBuf,
     bytes: Bytes,
-    /// Where the tensors' data begins.
+    /// Offset of the tensor data.
     data: usize,
 }
 
@@ -120,13 +121,13 @@ impl OpenWeights {
         Ok(open)
     }
 
-    /// Every tensor with its name, by name.
+    /// All tensors with their names, sorted by name.
     #[must_use]
     pub fn tensors(&self) -> Vec<(String, TensorView<'_>)> {
         self.names().filter_map(|name| Some((name.to_owned(), self.tensor(name)?))).collect()
     }
 
-    /// A tensor, where there is one of this name.
+    /// The tensor with this name, if it exists.
     #[must_use]
     pub fn tensor(&self, name: &str) -> Option<TensorView<'_>> {
         let (file, info) = self.tensors.get(name)?;
@@ -139,14 +140,14 @@ impl OpenWeights {
         self.tensors.keys().map(String::as_str)
     }
 
-    /// The error that names a tensor and its file: the first where no file has it.
+    /// The error of a tensor, with the path of its file. If no file contains it, the error names the first file.
     pub(crate) fn fault(&self, tensor: &str, fault: TensorFault) -> WeightsError {
         let file = self.tensors.get(tensor).map_or(0, |(file, _)| *file);
         WeightsError::Tensor { path: self.files[file].path.clone(), tensor: tensor.to_owned(), fault }
     }
 }
 
-/// Length and content of a file's header, which is held against the file's length.
+/// The length and content of a file's header. Checks them against the file's length.
 fn header(bytes: &[u8]) -> candle_core::Result<(usize, Metadata)> {
     let promised = bytes.first_chunk().map_or(0, |bytes| u64::from_le_bytes(*bytes));
     if promised > HEADER_BYTES {
@@ -156,7 +157,7 @@ fn header(bytes: &[u8]) -> candle_core::Result<(usize, Metadata)> {
     Ok(SafeTensors::read_metadata(bytes)?)
 }
 
-/// The weights of one model. Making one reads no tensor; the hash is computed when it is first asked for.
+/// The weights of one model. Creating this reads no tensor. The hash is computed on first use.
 #[derive(Debug)]
 pub struct Weights {
     source: Source,
@@ -170,10 +171,10 @@ enum Source {
 }
 
 impl Weights {
-    /// The weights in one or several safetensors files (shards), which are mapped when they are loaded.
+    /// Opens the weights in one or several safetensors files (shards). They are mapped when they are loaded.
     ///
     /// # Errors
-    /// [`WeightsError::Unreadable`] for the first one that is not a file or cannot be opened.
+    /// [`WeightsError::Unreadable`] for the first path that is not a file or cannot be opened.
     pub fn from_files(paths: &[PathBuf]) -> Result<Self, WeightsError> {
         for path in paths {
             regular_file(path).and_then(|_| std::fs::File::open(path)).map_err(|reason| unreadable(path, reason))?;
@@ -181,17 +182,18 @@ impl Weights {
         Ok(Self { source: Source::Files(paths.to_owned()), sha256: OnceLock::new() })
     }
 
-    /// Weights that are part of the program; `name` stands for the file in errors.
+    /// Weights that are embedded in the program. Errors name them by `name`.
     #[must_use]
     pub const fn embedded(name: &'static str, bytes: &'static [u8]) -> Self {
         Self { source: Source::Embedded { name, bytes }, sha256: OnceLock::new() }
     }
 
-    /// SHA-256 of the file, or of the concatenated hex hashes of several, as hex. The first call reads every byte.
+    /// SHA-256, as hex, of the file, or of the concatenated hex hashes of several files. The first call reads every
+    /// byte.
     ///
     /// # Errors
-    /// [`WeightsError::Unreadable`] for the first file that cannot be read, [`WeightsError::Corrupt`] for the first one
-    /// from the hub whose content differs from the hub's hash.
+    /// [`WeightsError::Unreadable`] for the first file that cannot be read, [`WeightsError::Corrupt`] for the first
+    /// file from the hub whose content differs from the hub's hash.
     pub fn sha256(&self) -> Result<&str, WeightsError> {
         if let Some(known) = self.sha256.get() {
             return Ok(known);
@@ -208,12 +210,12 @@ impl Weights {
         Ok(self.sha256.get_or_init(|| computed))
     }
 
-    /// The tensors as they are stored, mapped. Reads the headers and compares them with the files' lengths: a truncated
-    /// file is found here, before any work.
+    /// Maps the tensors as they are stored. Reads the headers and compares them with the files' lengths, so that a
+    /// truncated file is detected before any work.
     ///
     /// # Errors
-    /// [`WeightsError::Unreadable`] or [`WeightsError::Malformed`] for the first file that is not a whole safetensors
-    /// file, [`WeightsError::Tensor`] where two files have the same tensor.
+    /// [`WeightsError::Unreadable`] or [`WeightsError::Malformed`] for the first file that is not a complete
+    /// safetensors file, [`WeightsError::Tensor`] if two files contain the same tensor.
     pub fn open(&self) -> Result<OpenWeights, WeightsError> {
         OpenWeights::new(match &self.source {
             Source::Embedded { name, bytes } => vec![(PathBuf::from(name), Bytes::Embedded(bytes))],
@@ -223,10 +225,10 @@ impl Weights {
         })
     }
 
-    /// The tensors on `device` as `dtype`, converted where they are stored otherwise.
+    /// Loads the tensors to `device` as `dtype`, converting those that are stored in another type.
     ///
     /// # Errors
-    /// As [`Weights::open`].
+    /// See [`Weights::open`].
     pub fn load(&self, dtype: DType, device: &Device) -> Result<VarBuilder<'static>, WeightsError> {
         self.open()?;
         match &self.source {
@@ -251,8 +253,8 @@ fn hash(path: &Path) -> Result<String, WeightsError> {
 
 fn map(path: &Path) -> Result<Bytes, WeightsError> {
     let file = std::fs::File::open(path).map_err(|reason| unreadable(path, reason))?;
-    // SAFETY: the file is mapped read-only; truncating a model file while it is in use is outside the contract of the
-    // tool, as for every memory-mapped model.
+    // SAFETY: the file is mapped read-only. Truncating a model file while it is in use is not supported, as for every
+    // memory-mapped model.
     unsafe { Mmap::map(&file) }.map(Bytes::Mapped).map_err(|reason| unreadable(path, reason))
 }
 
@@ -297,7 +299,7 @@ mod tests {
         assert!(Weights::from_files(std::slice::from_ref(&whole)).unwrap().sha256().is_ok());
         std::fs::write(&whole, b"something else").unwrap();
         let error = Weights::from_files(&[whole]).unwrap().sha256().unwrap_err();
-        assert!(error.to_string().contains("but the hub says"), "{error}");
+        assert!(error.to_string().contains("but the hub's is"), "{error}");
     }
 
     #[test]

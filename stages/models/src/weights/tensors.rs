@@ -1,4 +1,4 @@
-//! Tensors as they are stored, looked up under a prefix, without a copy.
+//! Stored tensors, looked up under a prefix without copying.
 
 use std::fmt::Display;
 
@@ -10,18 +10,18 @@ use super::OpenWeights;
 use super::SCALE;
 use super::check::WEIGHT;
 
-/// Tensors of opened weights under a prefix.
+/// Tensors of opened weights under a common name prefix.
 #[derive(Clone)]
 pub struct Tensors<'a> {
     weights: &'a OpenWeights,
-    /// Empty, or with a dot at its end.
+    /// Empty, or ends with a dot.
     prefix: String,
 }
 
-/// The numbers of a tensor.
+/// The values of a tensor.
 #[derive(Debug, Clone)]
 pub(crate) enum Numbers<'a> {
-    /// In memory.
+    /// In memory, as f32.
     Owned(Vec<f32>),
     /// Little-endian f32.
     F32(&'a [u8]),
@@ -29,7 +29,7 @@ pub(crate) enum Numbers<'a> {
     F16(&'a [u8]),
     /// Little-endian bf16.
     Bf16(&'a [u8]),
-    /// Levels (128 stands for zero) and a scale for each row.
+    /// Levels (128 represents zero) and a scale per row.
     Levels(&'a [u8], Vec<f32>),
 }
 
@@ -40,37 +40,37 @@ impl<'a> Tensors<'a> {
         Self { weights, prefix: String::new() }
     }
 
-    /// Those whose names begin with this and a dot.
+    /// The tensors whose names begin with `name` and a dot.
     #[must_use]
     pub fn pp(&self, name: impl Display) -> Self {
         Self { weights: self.weights, prefix: format!("{}{name}.", self.prefix) }
     }
 
-    /// Whether there is a tensor of this name.
+    /// Whether a tensor with this name exists.
     #[must_use]
     pub fn contains(&self, name: &str) -> bool {
         self.weights.tensor(&format!("{}{name}", self.prefix)).is_some()
     }
 
-    /// A tensor's numbers as f32, in its own order.
+    /// The values of a tensor as f32, in stored order.
     ///
     /// # Errors
-    /// It is missing, has another shape, or is not stored in a floating type.
+    /// The tensor is missing, has another shape, or is not stored in a floating-point type.
     pub fn floats(&self, name: &str, shape: &[usize]) -> Result<Vec<f32>> {
         let mut out = vec![0.0; shape.iter().product()];
         self.numbers(name, shape)?.read(0, &mut out);
         Ok(out)
     }
 
-    /// A tensor of f32 on the CPU.
+    /// A tensor as f32 on the CPU.
     ///
     /// # Errors
-    /// As [`Tensors::floats`].
+    /// See [`Tensors::floats`].
     pub fn tensor(&self, name: &str, shape: &[usize]) -> Result<Tensor> {
         Tensor::from_vec(self.floats(name, shape)?, shape, &Device::Cpu)
     }
 
-    /// A tensor's numbers as they are stored.
+    /// The values of a tensor as stored.
     pub(crate) fn numbers(&self, name: &str, shape: &[usize]) -> Result<Numbers<'a>> {
         let full = format!("{}{name}", self.prefix);
         let tensor = self.weights.tensor(&full).ok_or_else(|| Error::msg(format!("{full} is missing")))?;
@@ -89,7 +89,7 @@ impl<'a> Tensors<'a> {
 }
 
 impl Numbers<'_> {
-    /// Writes the row `index` of as many numbers as there is room for in `out`.
+    /// Reads row `index` into `out`. Rows have the length of `out`.
     pub(crate) fn read(&self, index: usize, out: &mut [f32]) {
         let row = index * out.len()..(index + 1) * out.len();
         match self {

@@ -1,4 +1,4 @@
-//! A model folder with one thing broken: one error names the file and what is wrong with it, before any work.
+//! A model folder with one fault. A single error names the file and the fault, before any work starts.
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
@@ -28,7 +28,7 @@ fn whole_folders_are_accepted() {
     assert_eq!(copied.languages(), ["en", "ko"]);
     let original = resolve(Path::new(TEST_MODEL)).unwrap();
     assert_eq!(copied.sha256().unwrap(), original.sha256().unwrap());
-    // What older folders lack or have beside it.
+    // Fields that older folders lack, or additional ones that they have.
     let harmless: Vec<Break> = vec![
         Box::new(|directory| fs::remove_file(directory.join("preprocessor_config.json")).unwrap()),
         set("config.json", "eos_token_id", Value::Null),
@@ -211,8 +211,8 @@ fn tokenizers_of_other_models_are_refused() {
         (added(|tokens| tokens[0]["id"] = json!(u32::MAX)), file, "the highest token id is 4294967295"),
         (added(|tokens| tokens[0]["id"] = json!(1u64 << 40)), file, "invalid value"),
         (added(|tokens| tokens.truncate(10)), file, "lacks"),
-        (vocabulary(|tokens| drop(tokens.remove("a"))), file, "no token stands for the byte 0x61"),
-        // Every text would be another one.
+        (vocabulary(|tokens| drop(tokens.remove("a"))), file, "no token represents the byte 0x61"),
+        // Every text would change.
         (
             vocabulary(|tokens| tokens.values_mut().for_each(|id| *id = json!(3746 - id.as_u64().unwrap()))),
             file,
@@ -229,7 +229,7 @@ fn tokenizers_of_other_models_are_refused() {
             file,
             "invalid type",
         ),
-        // A part that only prompts need.
+        // A part of the tokenizer that only prompts need.
         (
             Box::new(|directory| {
                 edit(directory, "tokenizer.json", |tokenizer| tokenizer["pre_tokenizer"] = json!({"type": "Nonsense"}))
@@ -355,13 +355,13 @@ fn numbers_that_no_weight_can_be_are_refused() {
     fn put(stored: &mut Stored, index: usize, bits: u16) {
         stored.2[2 * index..][..2].copy_from_slice(&bits.to_le_bytes());
     }
-    /// The tensor as bf16, whose number 9 has these bits.
+    /// Stores the tensor as bf16, with these bits as number 9.
     fn brain(stored: &mut Stored, bits: u16) {
         stored.0 = Dtype::BF16;
         stored.2.fill(0x3C);
         put(stored, 9, bits);
     }
-    /// The tensor as f32, whose number 9 has this value.
+    /// Stores the tensor as f32, with this value as number 9.
     fn single(stored: &mut Stored, value: f32) {
         stored.0 = Dtype::F32;
         stored.2 = 0.5f32.to_le_bytes().repeat(stored.2.len() / 2);
@@ -376,7 +376,7 @@ fn numbers_that_no_weight_can_be_are_refused() {
         (tensor(LAST, |stored| brain(stored, 0x4790)), WEIGHTS, "number 9 is 73728"),
         (tensor(LAST, |stored| single(stored, f32::NEG_INFINITY)), WEIGHTS, "number 9 is -inf"),
         (tensor(LAST, |stored| single(stored, -1e5)), WEIGHTS, "number 9 is -100000"),
-        // A download that was set to its length and never filled in.
+        // A download whose file was allocated at full length but never filled in.
         (tensor(BIG, |stored| stored.2.fill(0)), WEIGHTS, "embed_tokens.weight is zero throughout"),
     ]);
 }
@@ -401,7 +401,7 @@ fn quantized_folders_are_checked_as_others_are() {
             "weight_scale is missing",
         ),
         (set_scale(f32::NAN), "weight_scale number 2 is NaN"),
-        (set_scale(-0.5), "weight_scale number 2 is -0.5: a scale is not negative"),
+        (set_scale(-0.5), "weight_scale number 2 is -0.5: a scale cannot be negative"),
         (tensor("model.encoder.layers.0.fc1.weight", |stored| stored.2[3] = 0), "fc1.weight number 3 is -128"),
         (tensor("model.encoder.layers.0.fc1.weight", |stored| stored.2.fill(128)), "fc1.weight is zero throughout"),
         (
@@ -464,7 +464,7 @@ fn shards_are_found_through_their_index() {
 fn languages_that_the_model_does_not_know_are_refused_with_the_known_ones() {
     let config = TranscribeConfig { languages: vec!["fr".into()], ..TranscribeConfig::default() };
     let error = resolve(Path::new(TEST_MODEL)).unwrap().recognizer(config).unwrap_err();
-    assert_eq!(error.to_string(), "test-tiny does not know the language `fr`; it knows en, ko");
+    assert_eq!(error.to_string(), "test-tiny does not support the language `fr`; it supports en, ko");
 }
 
 #[test]

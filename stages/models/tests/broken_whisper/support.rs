@@ -1,4 +1,4 @@
-//! Ways to break a model folder, and what is said of it.
+//! Ways to break a model folder, and the resulting error.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -33,10 +33,10 @@ pub(crate) fn set(file: &'static str, field: &'static str, value: Value) -> Brea
     })
 }
 
-/// A tensor as it is stored.
+/// A tensor as stored: type, shape and bytes.
 pub(crate) type Stored = (Dtype, Vec<usize>, Vec<u8>);
 
-/// Writes the weights again, changed.
+/// Rewrites the weights with a change.
 pub(crate) fn edit_weights(directory: &Path, change: impl FnOnce(&mut BTreeMap<String, Stored>)) {
     let path = directory.join(WEIGHTS);
     let bytes = fs::read(&path).unwrap();
@@ -56,7 +56,7 @@ pub(crate) fn tensor(name: &'static str, change: fn(&mut Stored)) -> Break {
     Box::new(move |directory| edit_weights(directory, |tensors| change(tensors.get_mut(name).unwrap())))
 }
 
-/// A file of nothing but a header.
+/// A file that consists only of a header.
 pub(crate) fn header(json: &str) -> Vec<u8> {
     [&(json.len() as u64).to_le_bytes(), json.as_bytes()].concat()
 }
@@ -65,7 +65,7 @@ pub(crate) fn resolve(directory: &Path) -> Result<Box<dyn SpeechModel>, ModelErr
     models::open(&ModelSource::Directory(directory.into()))
 }
 
-/// What is wrong with a folder: everything that is checked before a run.
+/// The error of a folder, from everything that is checked before a run.
 pub(crate) fn complaint(directory: &Path) -> String {
     match resolve(directory).and_then(|model| model.check_contents()) {
         Ok(()) => "nothing".to_owned(),
@@ -73,10 +73,10 @@ pub(crate) fn complaint(directory: &Path) -> String {
     }
 }
 
-/// What breaks a folder.
+/// A change that breaks a folder.
 pub(crate) type Break = Box<dyn Fn(&Path)>;
 
-/// The error of each broken folder names the file and holds a text.
+/// Checks that the error of each broken folder names the file and contains a text.
 #[track_caller]
 pub(crate) fn assert_all_refused(cases: Vec<(Break, &str, &str)>) {
     for (breakage, file, text) in cases {

@@ -1,18 +1,18 @@
-"""What openai-whisper makes of given logits, texts and numbers, and where its `find_alignment` puts given tokens.
+"""Results of openai-whisper for given logits, texts and numbers, and the token times of its `find_alignment`.
 
     python openai_whisper.py MODEL_DIR GIVEN.safetensors OUT.safetensors
 
-GIVEN and OUT hold, numbered from 0:
-- `logits.i` [vocabulary], `tokens.i` (those behind the prompt, shifted by one so that none is empty) with `bounds` (end
-  token, first timestamp, last initial timestamp): `rules.i` is the token that `ApplyTimestampRules` leaves as the
-  likeliest and its log-probability;
+GIVEN and OUT contain, numbered from 0:
+- `logits.i` [vocabulary], `tokens.i` (after the prompt, shifted by one so that none is empty) with `bounds` (end
+  token, first timestamp, last initial timestamp): `rules.i` is the most likely token after `ApplyTimestampRules` and
+  its log-probability;
 - `text.i` (UTF-8): `ratio.i` is its compression ratio;
 - `attempts.i` [attempts, 4] (temperature, compression ratio, mean log-probability, no-speech probability): `taken.i` is
-  the temperature that `transcribe` takes, -1 where it skips the window as silent;
+  the temperature that `transcribe` keeps, -1 if it skips the window as silent;
 - `mel.i` [bands, frames], `spoken.i` (text tokens), `prompt.i` (the start sequence), `frames.i`: `times.i` are the
   boundaries of the tokens in seconds.
 
-Exits with 77 where a module is missing.
+Exits with 77 if a module is missing.
 """
 
 import argparse
@@ -46,7 +46,7 @@ NAMES = [
 
 
 def load(directory: Path) -> Whisper:
-    """A model in transformers' layout as one of openai-whisper's."""
+    """Convert a model from transformers' layout to openai-whisper's."""
     config = json.loads((directory / "config.json").read_text())
     generation = json.loads((directory / "generation_config.json").read_text())
     model = Whisper(ModelDimensions(
@@ -82,7 +82,7 @@ def likeliest(logits: torch.Tensor, tokens: torch.Tensor, bounds: list[int]) -> 
 
 
 def taken(attempts: torch.Tensor) -> torch.Tensor:
-    """What `transcribe` does with these attempts at one window: its model is replaced by them."""
+    """Run `transcribe` on one window with its model replaced by these attempts."""
     numbers = {round(float(row[0]), 3): row.tolist() for row in attempts}
 
     def decode(_mel, options):

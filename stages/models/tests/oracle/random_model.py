@@ -1,10 +1,10 @@
-"""Write a Whisper with random weights, as transformers saves it.
+"""Write a Whisper model with random weights, as transformers saves it.
 
     python random_model.py VARIANT MULTILINGUAL_TIKTOKEN OUT_DIR [--seed N]
 
-`tiny`: the dimensions of whisper-tiny, bf16. `odd`: English-only, 128 mel bands, one decoder layer, f16. `search`: small
-in everything, windows of 3 s, with an end token that comes now and then; f32.
-Exits with 77 where a module is missing.
+`tiny`: the dimensions of whisper-tiny, bf16. `odd`: English-only, 128 mel bands, one decoder layer, f16. `search`: all
+dimensions small, windows of 3 s, with an end token that occurs occasionally; f32.
+Exits with 77 if a module is missing.
 """
 
 import argparse
@@ -39,7 +39,7 @@ VARIANTS = {
 
 
 def write_tokenizer(tiktoken: Path, out: Path, size: int, texts: int | None) -> dict[str, int]:
-    """Whisper's vocabulary (or its first tokens) with its special tokens; merges are left out."""
+    """Write Whisper's vocabulary (or its first tokens) with its special tokens, without merges."""
     characters = bytes_to_unicode()
     lines = [line.split() for line in tiktoken.read_text().splitlines() if line][:texts]
     vocabulary = {"".join(characters[b] for b in base64.b64decode(token)): int(rank) for token, rank in lines}
@@ -61,8 +61,8 @@ def write_tokenizer(tiktoken: Path, out: Path, size: int, texts: int | None) -> 
 
 
 def liven(model, end: int) -> None:
-    """Texts that differ from window to window and end: sharp attention, layers that outweigh the last token, and an end
-    token that counts for more."""
+    """Change weights so that texts end and differ between windows: sharpen attention, increase the weight of the layers
+    relative to the last token, and make the end token more likely."""
     decoder = model.model.decoder
     with torch.no_grad():
         for layer in decoder.layers:

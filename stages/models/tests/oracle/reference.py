@@ -1,14 +1,14 @@
-"""What transformers' Whisper makes of a few windows: the reference of the parity tests.
+"""Results of transformers' Whisper for a few windows: the reference of the parity tests.
 
     python reference.py MODEL_DIR WINDOWS.safetensors OUT.safetensors [--language CODE] [--max-tokens N]
 
-WINDOWS holds one f32 tensor of samples (16 kHz) a window, named by its index. OUT holds for window `i`:
+WINDOWS contains one f32 tensor of samples (16 kHz) per window, named by its index. OUT contains for window `i`:
 `mel.i` [bands, frames], `states.i` [positions, width], `prompt.i` and `tokens.i` (greedy, without the end token),
-`logits.i` [prompt + tokens, vocabulary] of one forward pass over both, `margins.i` (the best logit over the second
-best at every choice, the end token's included), `boundaries.i` (token times in seconds), `language.i` (probability of
+`logits.i` [prompt + tokens, vocabulary] of one forward pass over both, `margins.i` (the best logit minus the second
+best at every choice, including the end token's), `boundaries.i` (token times in seconds), `language.i` (probability of
 every language at the start token), `no_speech.i`.
 
-Exits with 77 where a module is missing.
+Exits with 77 if a module is missing.
 """
 
 import argparse
@@ -29,7 +29,7 @@ except ImportError as missing:
 
 
 class DecodingRules:
-    """Prompt and suppressed tokens, from the vocabulary's names."""
+    """Look up prompt and suppressed tokens by name in the vocabulary."""
 
     def __init__(self, directory: Path, model, language: str | None):
         tokenizer = json.loads((directory / "tokenizer.json").read_text())
@@ -50,7 +50,7 @@ class DecodingRules:
         self.suppressed_first = sorted({*self.suppressed, *(generation.begin_suppress_tokens or [])})
 
     def prompt(self, start_logits: torch.Tensor) -> tuple[list[int], torch.Tensor]:
-        """The prompt and the probability of each language."""
+        """Return the prompt and the probability of each language."""
         if not self.multilingual:
             return [self.start, *self.after_language], torch.ones(1)
         probabilities = start_logits[self.languages].softmax(-1)
@@ -65,7 +65,7 @@ def allowed(logits: torch.Tensor, suppressed: list[int]) -> torch.Tensor:
 
 
 def boundaries(attentions, heads, rows: slice, positions: int, width: int) -> np.ndarray:
-    """openai-whisper's `find_alignment` over the cross-attention of the alignment heads."""
+    """Apply openai-whisper's `find_alignment` to the cross-attention of the alignment heads."""
     weights = torch.stack([attentions[layer][0, head] for layer, head in heads])[:, :, :positions]
     weights = weights / weights.sum(-1, keepdim=True)
     weights = (weights - weights.mean(-2, keepdim=True)) / weights.std(-2, keepdim=True, unbiased=False)
@@ -85,7 +85,7 @@ def reference(model, extractor, rules: DecodingRules, samples: torch.Tensor, max
 
     start_logits = forward([rules.start]).logits[0, 0]
     prompt, languages = rules.prompt(start_logits)
-    # The plain greedy search: Whisper's own `generate` adds rules around it that are not compared here.
+    # Plain greedy search: Whisper's own `generate` adds rules that are not compared here.
     generated = GenerationMixin.generate(
         model, encoder_outputs=model.model.encoder(mel), decoder_input_ids=torch.tensor([prompt]), do_sample=False,
         num_beams=1, max_new_tokens=max_tokens, suppress_tokens=rules.suppressed,
@@ -127,7 +127,7 @@ def argument_parser(description: str) -> argparse.ArgumentParser:
 
 
 def load(arguments):
-    """Model, front end and rules."""
+    """Load model, front end and decoding rules."""
     torch.set_num_threads(2)
     whisper = WhisperForConditionalGeneration.from_pretrained(
         arguments.model, dtype=torch.float32, attn_implementation="eager"
@@ -137,7 +137,7 @@ def load(arguments):
 
 
 def answer_all(arguments, answer) -> None:
-    """Writes what `answer(samples)` says of every window."""
+    """Write the result of `answer(samples)` for every window."""
     results = {}
     for name, samples in load_file(arguments.windows).items():
         results |= {f"{key}.{name}": value.contiguous().clone() for key, value in answer(samples).items()}

@@ -2,13 +2,13 @@
 
     python search.py MODEL_DIR WINDOWS.safetensors OUT.safetensors [--language CODE] [--max-tokens N] [--beams N]
 
-WINDOWS is that of `reference.py`. OUT holds for window `i` and each MODE of `greedy`, `greedy_timestamps`, `beam` and
-`beam_timestamps`: `MODE.tokens.i`, without the end token, and `MODE.margins.i`: how far each step's decision was from
-another one. Greedy: the best token over the second best. Beams: the last continuation that was kept over the first that
-was not, and at the end, once more, the best hypothesis over the second best. With timestamps also: their probability
-together over that of the likeliest other token, or the other way round.
+WINDOWS is the same as for `reference.py`. OUT contains for window `i` and each MODE of `greedy`, `greedy_timestamps`,
+`beam` and `beam_timestamps`: `MODE.tokens.i`, without the end token, and `MODE.margins.i`: the margin of each step's
+decision. Greedy: the best token minus the second best. Beams: the last continuation that was kept minus the first that
+was not, and once more at the end, the best hypothesis minus the second best. With timestamps, also the difference
+between their total log-probability and that of the most likely other token.
 
-Exits with 77 where a module is missing.
+Exits with 77 if a module is missing.
 """
 
 import sys
@@ -25,7 +25,7 @@ from reference import DecodingRules, answer_all, argument_parser, load
 
 
 class Timestamps(LogitsProcessor):
-    """Whisper's rules for timestamps; keeps how close the choice between them and other tokens was."""
+    """Whisper's timestamp rules. Records the margin of the choice between timestamps and other tokens."""
 
     def __init__(self, config, rules: DecodingRules, begin: int):
         self.rule = WhisperTimeStampLogitsProcessor(config, begin_index=begin)
@@ -41,7 +41,7 @@ class Timestamps(LogitsProcessor):
 
 
 class Margins(LogitsProcessor):
-    """The best over the second best score, once every other rule is applied."""
+    """The margin between the best and the second best score, after all other rules."""
 
     def __init__(self):
         self.margins = []
@@ -53,7 +53,7 @@ class Margins(LogitsProcessor):
 
 
 def watch_beams(model, beams: int, end: int) -> list[torch.Tensor]:
-    """Makes beam search keep the margins of its steps in a list."""
+    """Make beam search record the margins of its steps in a list."""
     margins = []
 
     def keep(accumulated_log_probs, **arguments):
@@ -73,7 +73,7 @@ def watch_beams(model, beams: int, end: int) -> list[torch.Tensor]:
 
 
 def search(model, states, rules: DecodingRules, prompt: list[int], timestamps: bool, beams: int, max_tokens: int):
-    """The tokens behind the prompt, without the end token, and the margins."""
+    """Return the tokens after the prompt, without the end token, and the margins."""
     suppressed = [token for token in rules.suppressed if not (timestamps and token > rules.no_timestamps)]
     rule = Timestamps(model.generation_config, rules, len(prompt))
     best = Margins()

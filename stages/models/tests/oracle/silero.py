@@ -1,5 +1,5 @@
-"""The silero-vad package: writes the 16 kHz weights of its executable model as safetensors, under the names of the
-project's own safetensors files, and prints the model's probability of each frame as JSON, a list for each recording.
+"""Run the silero-vad package: write the 16 kHz weights of its executable model as safetensors, under the names of the
+project's own safetensors files, and print the model's probability of each frame as JSON, one list per recording.
 
 usage: silero.py WEIGHTS_OUT.safetensors MONO_16_KHZ.wav...
 """
@@ -38,7 +38,7 @@ def probabilities(model: torch.jit.ScriptModule, wav_path: str) -> list[float]:
 
 
 def main(weights_path: str, *wav_paths: str) -> None:
-    torch.set_num_threads(1)  # frames are small, and one follows the other
+    torch.set_num_threads(1)  # frames are small and are processed one after the other
     model = torch.jit.load(Path(sys.prefix) / "aside/silero_vad/data/silero_vad.jit").eval()
     own = {name.removeprefix("_model."): value for name, value in model.state_dict().items()}
     save_file({renamed(n): v.contiguous() for n, v in own.items() if not n.startswith("_model_8k")}, weights_path)

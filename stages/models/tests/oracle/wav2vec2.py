@@ -1,12 +1,12 @@
-"""Write a Wav2Vec2ForCTC with random weights, as transformers saves it, and its logits for given windows.
+"""Write a Wav2Vec2ForCTC model with random weights, as transformers saves it, and its logits for given windows.
 
     python wav2vec2.py VARIANT WINDOWS.safetensors OUT_DIR [--seed N]
 
-`base`: group norm, norms behind each half, raw f32. `large`: layer norms before each half, biased convolutions, samples
+`base`: group norm, norms after each half, raw f32. `large`: layer norms before each half, biased convolutions, samples
 normalized, f16, in shards. `older`: as base, with the older names of the weight norm. `mixed`: group norm with stable
 layers. `real`: the dimensions of wav2vec2-base. Logits of window `i` are in logits.safetensors as `i`, its greedy
-symbols in greedy.json as [symbol, first frame, frame behind the last].
-Exits with 77 where a module is missing.
+symbols in greedy.json as [symbol, first frame, one past the last frame].
+Exits with 77 if a module is missing.
 """
 
 import argparse
@@ -40,7 +40,7 @@ SYMBOLS = ["<pad>", "<s>", "</s>", "<unk>", "|", *string.ascii_uppercase, "'"]
 
 
 def liven(model) -> None:
-    """Norms that do something and logits that differ from frame to frame."""
+    """Change weights so that norms have an effect and logits differ between frames."""
     for name, parameter in model.named_parameters():
         if "norm" in name:
             torch.nn.init.normal_(parameter, 1.0 if name.endswith("weight") else 0.0, 0.2)
@@ -50,7 +50,7 @@ def liven(model) -> None:
 
 
 def rename(folder: Path) -> None:
-    """The names that torch gave a weight norm before 2.0."""
+    """Rename weight norm tensors as in torch before 2.0."""
     tensors = load_file(folder / "model.safetensors")
     names = {"parametrizations.weight.original0": "weight_g", "parametrizations.weight.original1": "weight_v"}
     for new, old in names.items():

@@ -7,7 +7,7 @@ use std::path::Path;
 use serde_json::Value;
 use tempfile::TempDir;
 
-/// A copy of a model folder: links, which what breaks a file replaces.
+/// A copy of a model folder. It consists of links; tests that break a file replace its link.
 pub(crate) fn copy_of(model: &str) -> TempDir {
     let directory = tempfile::tempdir().unwrap();
     for entry in fs::read_dir(model).unwrap() {
@@ -17,7 +17,7 @@ pub(crate) fn copy_of(model: &str) -> TempDir {
     directory
 }
 
-/// Another content for a file.
+/// Replaces the content of a file.
 pub(crate) fn replace(path: &Path, content: &[u8]) {
     let _ = fs::remove_file(path);
     fs::write(path, content).unwrap();

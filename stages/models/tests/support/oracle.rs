@@ -4,10 +4,10 @@ use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// Exit status of a script that lacks a module.
+/// Exit status of a script if a Python module is missing.
 const MODULE_MISSING: i32 = 77;
 
-/// Runs a script; none, and a line that says so, where Python or a module is missing.
+/// Runs a script. Prints a message and returns `None` if Python or a module is missing.
 pub(crate) fn run(script: &str, arguments: &[&OsStr]) -> Option<()> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let python =

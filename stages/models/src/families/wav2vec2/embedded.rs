@@ -1,4 +1,4 @@
-//! The alignment model that is part of the program.
+//! The alignment model that is embedded in the program.
 
 use crate::EmbeddedModel;
 

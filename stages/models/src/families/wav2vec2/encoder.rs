@@ -1,7 +1,7 @@
-//! The encoder: transformer layers with their norms before (stable) or behind each half.
+//! The encoder: transformer layers with the norms before each half (stable) or after it.
 //!
-//! The frames of all windows of a batch are rows one behind the other, without padding: only attention and positions
-//! look beyond a row, and they look at their own window alone. So a window's answer depends on no other.
+//! The frames of all windows of a batch are consecutive rows without padding. Only attention and positions read other
+//! rows, and only those of the same window. The result of a window therefore does not depend on the batch.
 
 use std::ops::Range;
 
@@ -16,11 +16,11 @@ use super::model_config::Wav2Vec2Config;
 use super::positions::Positions;
 use crate::weights::{LayerWeights, Tensors, norm};
 
-/// The layers between frames and logits.
+/// The layers between features and logits.
 #[derive(Debug)]
 pub(super) struct Encoder {
     positions: Positions,
-    /// Before the layers, or, where the layers are stable, behind them.
+    /// Applied after the layers if they are stable, otherwise before them.
     norm: Norm,
     layers: Vec<Layer>,
     heads: usize,
@@ -29,12 +29,12 @@ pub(super) struct Encoder {
 
 #[derive(Debug)]
 struct Layer {
-    /// Before attention where the layers are stable, behind it otherwise.
+    /// Applied before attention if the layers are stable, otherwise after it.
     norm: Norm,
-    /// Queries, keys and values side by side.
+    /// Queries, keys and values, concatenated.
     projections: Linear,
     out: Linear,
-    /// Its norm comes first where the layers are stable, last otherwise.
+    /// Its norm is applied first if the layers are stable, otherwise last.
     mlp: Mlp,
 }
 
@@ -71,8 +71,8 @@ impl Encoder {
         })
     }
 
-    /// Brings `x` (`[frames, hidden]`) through all layers; `windows` are the frames of each window, in order and
-    /// without gaps.
+    /// Runs `x` (`[frames, hidden]`) through all layers. `windows` are the frames of each window, in order and without
+    /// gaps.
     pub(super) fn forward(&self, x: &mut [f32], windows: &[Range<usize>]) {
         let width = self.norm.weight.len();
         if x.is_empty() {
@@ -113,7 +113,7 @@ impl Encoder {
 }
 
 impl Layer {
-    /// Adds the MLP's output for the rows, without its norm, to them.
+    /// Adds the output of the MLP, without its norm, to the rows.
     fn feed_forward(&self, x: &mut [f32], hidden: &mut Vec<f32>) {
         let (width, wide) = (self.mlp.up.inputs(), self.mlp.up.outputs());
         hidden.resize(x.len() / width * wide, 0.0);
@@ -122,7 +122,7 @@ impl Layer {
     }
 }
 
-/// Attention inside each window, with the buffers that all layers share.
+/// Attention within each window, with buffers that all layers share.
 struct Attention<'a> {
     windows: &'a [Range<usize>],
     width: usize,
@@ -134,7 +134,7 @@ struct Attention<'a> {
 }
 
 impl Attention<'_> {
-    /// Fills `mixed` from `projected`.
+    /// Computes `mixed` from `projected`.
     fn mix(&mut self) {
         let (width, stride) = (self.width, 3 * self.width);
         for (kv_cache, window) in self.kv_cache.iter_mut().zip(self.windows) {

@@ -1,6 +1,6 @@
 //! The feature extractor: convolutions from samples to frames, and the projection to the encoder's width.
 //!
-//! Frames are rows, so that a convolution is a linear layer over overlapping rows.
+//! Frames are rows, so a convolution is a linear layer over overlapping rows.
 
 use candle_core::Result;
 use kernels::{CpuPrecision, Epilogue, Linear, Norm, Rows, Then};
@@ -11,7 +11,7 @@ use crate::weights::{LayerWeights, Tensors, norm};
 /// Epsilon of the norms between the convolutions.
 const EPSILON: f32 = 1e-5;
 
-/// Samples to frames.
+/// Converts samples to frames.
 #[derive(Debug)]
 pub(super) struct FeatureExtractor {
     layers: Vec<Convolution>,
@@ -32,9 +32,9 @@ struct Convolution {
 #[derive(Debug)]
 enum ConvolutionNorm {
     Nothing,
-    /// Over time, for each channel.
+    /// Normalizes each channel over time.
     Channels(Norm),
-    /// Over the channels, for each frame.
+    /// Normalizes each frame over the channels.
     Frames(Norm),
 }
 
@@ -70,7 +70,7 @@ impl FeatureExtractor {
         })
     }
 
-    /// Appends the frames (`[frames, hidden]`) of one window's samples to `out`.
+    /// Computes the frames (`[frames, hidden]`) of the samples of one window and appends them to `out`.
     pub(super) fn extend(&self, samples: &[f32], out: &mut Vec<f32>) {
         let mut layers = self.layers.iter();
         let first = layers.next().map_or_else(|| samples.to_vec(), |layer| layer.forward(samples));

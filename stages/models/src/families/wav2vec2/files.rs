@@ -1,4 +1,4 @@
-//! Finding the files of a Wav2Vec2ForCTC and checking that they belong together.
+//! Finds the files of a Wav2Vec2ForCTC model and checks that they are consistent.
 
 use super::model_config::{Preprocessor, Topology, Wav2Vec2Config};
 use super::network::Wav2Vec2;
@@ -23,14 +23,14 @@ const LAYOUT: Layout = Layout {
     separator: ",",
 };
 
-/// The longest window that is recognized at once, in seconds. The network itself has no limit; its memory grows with
-/// the square of the window.
+/// The longest window that is recognized at once, in seconds. The network has no limit, but its memory grows with the
+/// square of the window's length.
 const WINDOW_S: f64 = 30.0;
 
-/// The files of one Wav2Vec2ForCTC in the Hugging Face layout: `config.json`, `vocab.json`, `model.safetensors` (or
-/// shards) and, where there are such, `preprocessor_config.json` and `tokenizer_config.json`. The small ones are read
-/// and checked against each other and against the names, shapes and types of the weights; their numbers are
-/// checked by [`SpeechModel::check_contents`].
+/// The files of a Wav2Vec2ForCTC model in the Hugging Face layout: `config.json`, `vocab.json`, `model.safetensors` (or
+/// shards) and optionally `preprocessor_config.json` and `tokenizer_config.json`. The small files are read and checked
+/// against each other and against the names, shapes and types of the weights. [`SpeechModel::check_contents`] checks
+/// the values of the weights.
 #[derive(Debug)]
 pub struct Wav2Vec2Files {
     config: Wav2Vec2Config,
@@ -40,11 +40,11 @@ pub struct Wav2Vec2Files {
 }
 
 impl Wav2Vec2Files {
-    /// Finds the files of a model and checks that they belong together; `embedded` is the aligner that is part of the
-    /// program. A hub model is downloaded into the hub's cache first, where it is not there yet.
+    /// Finds the files of a model and checks that they are consistent. [`ModelSource::Embedded`] is the embedded
+    /// aligner. A hub model that is not in the hub's cache is downloaded first.
     ///
     /// # Errors
-    /// A [`ModelError`] that names the first file that is missing, malformed, truncated or of another model.
+    /// A [`ModelError`] that names the first file that is missing, malformed, truncated or from another model.
     pub fn resolve(source: &ModelSource) -> Result<Self, ModelError> {
         Self::read(&ModelFolder::open(source, embedded::MODEL)?)
     }
@@ -53,7 +53,7 @@ impl Wav2Vec2Files {
         let small = SmallFiles::read(folder, &LAYOUT)?;
         let config = Wav2Vec2Config::parse(small.required(CONFIG))?;
         let preprocessor = small.optional(PREPROCESSOR).map(Preprocessor::parse).transpose()?.unwrap_or_default();
-        // The weights come first: their size bounds every number of the configuration.
+        // The weights are opened first: their size bounds every number of the configuration.
         let files = ModelFiles::open(folder, &small)?;
         let open = files.weights().open()?;
         let is_older = open.tensor(&format!("{POSITIONS}.{}", OLDER[0])).is_some();
@@ -70,13 +70,13 @@ impl Wav2Vec2Files {
         &self.vocabulary
     }
 
-    /// Which symbol a frame may bear.
+    /// Which symbols a frame may have.
     #[must_use]
     pub const fn topology(&self) -> Topology {
         self.config.topology
     }
 
-    /// The sample, from the window's start, at which a frame's share of the sound begins: a frame stands for the hop in
+    /// The sample, counted from the window's start, at which a frame's interval begins. A frame represents one hop in
     /// the middle of its receptive field.
     #[must_use]
     pub fn frame_start(&self, frame: usize) -> i64 {
@@ -87,7 +87,7 @@ impl Wav2Vec2Files {
     /// Loads the weights and packs the network.
     ///
     /// # Errors
-    /// The weights are unreadable or do not fit `config.json`.
+    /// The weights are unreadable or do not match `config.json`.
     pub fn load(&self) -> Result<Wav2Vec2, ModelError> {
         let weights = self.files.weights().open()?;
         let network = Wav2Vec2::new(&Tensors::new(&weights), &self.config, self.preprocessor.do_normalize);
@@ -109,7 +109,7 @@ impl SpeechModel for Wav2Vec2Files {
         WINDOW_S
     }
 
-    /// None to choose: the model has its own and does not name it.
+    /// Empty: the model supports one language and does not name it.
     fn languages(&self) -> Vec<&str> {
         Vec::new()
     }

@@ -1,5 +1,4 @@
-//! Greedy decoding of connectionist temporal classification: the likeliest symbol of every frame, runs of one symbol
-//! joined, blanks left out.
+//! Greedy CTC decoding: takes the most likely symbol of every frame, merges runs of the same symbol, and drops blanks.
 
 use serde::{Deserialize, Serialize};
 
@@ -10,15 +9,15 @@ use super::network::LogProbs;
 pub(super) struct Emitted {
     /// The symbol.
     pub(super) id: usize,
-    /// Its first frame.
+    /// The first frame.
     pub(super) start: usize,
-    /// Behind its last frame.
+    /// One past the last frame.
     pub(super) end: usize,
     /// Mean log-probability (natural) over its frames.
     pub(super) logprob: f32,
 }
 
-/// The symbols of a window in time; of equally likely ones the lower id.
+/// The symbols of a window, in time order. Of equally likely symbols, the one with the lower id is chosen.
 pub(super) fn decode(log_probs: &LogProbs) -> Vec<Emitted> {
     let mut runs: Vec<Emitted> = Vec::new();
     for (frame, row) in log_probs.values.chunks_exact(log_probs.symbols).enumerate() {
@@ -26,7 +25,7 @@ pub(super) fn decode(log_probs: &LogProbs) -> Vec<Emitted> {
         match runs.last_mut() {
             Some(run) if run.id == id => {
                 run.end = frame + 1;
-                // The sum until the run has ended.
+                // Holds the sum until the run ends; divided by its length afterwards.
                 run.logprob += logprob;
             }
             _ => runs.push(Emitted { id, start: frame, end: frame + 1, logprob }),
@@ -46,7 +45,7 @@ fn likeliest(row: &[f32]) -> (usize, f32) {
 mod tests {
     use super::*;
 
-    /// Log-probabilities in which each frame has one likely symbol of three; 0 is the blank.
+    /// Log-probabilities over three symbols in which each frame has one likely symbol; 0 is the blank.
     fn log_probs(frames: &[usize]) -> LogProbs {
         let row = |likely: &usize| (0..3).map(|id| if id == *likely { -0.1 } else { -3.0 }).collect::<Vec<_>>();
         LogProbs { values: frames.iter().flat_map(row).collect(), symbols: 3, blank: 0 }

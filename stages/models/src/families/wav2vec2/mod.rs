@@ -1,4 +1,4 @@
-//! Wav2Vec2ForCTC (Baevski et al. 2020): emissions of characters, for alignment and for greedy recognition.
+//! Wav2Vec2ForCTC (Baevski et al. 2020): character emissions, for alignment and for greedy recognition.
 
 mod embedded;
 mod encoder;
@@ -23,7 +23,7 @@ pub use vocabulary::Vocabulary;
 
 use super::Family;
 
-/// The family.
+/// The wav2vec2 family.
 pub(super) static FAMILY: Family = Family {
     name: "wav2vec2",
     architectures: &["Wav2Vec2ForCTC"],

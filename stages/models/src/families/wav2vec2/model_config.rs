@@ -5,13 +5,15 @@ use stage_core::SAMPLE_RATE_HZ;
 
 use crate::{ModelError, ModelFile};
 
-/// Widths of the published base and large models: their heads are 64 wide, which no tensor's shape shows.
+/// Widths of the published base and large models. Their heads have width 64, which cannot be derived from tensor
+/// shapes.
 const PUBLISHED_WIDTHS: [usize; 2] = [768, 1024];
 const HEAD_WIDTH: usize = 64;
-/// Most samples from one frame to the next.
+/// Maximum number of samples between two frames.
 const LONGEST_HOP: usize = SAMPLE_RATE_HZ as usize;
 
-/// Shape of the network, from `config.json`. Missing fields have the defaults of transformers: the layout of base.
+/// The shape of the network, from `config.json`. Missing fields have the defaults of transformers, which describe the
+/// base model.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(default)]
 pub(super) struct Wav2Vec2Config {
@@ -35,7 +37,7 @@ pub(super) struct Wav2Vec2Config {
     hidden_act: String,
     add_adapter: bool,
     adapter_attn_dim: Option<usize>,
-    /// How the model was trained to place symbols: a key of our own.
+    /// Topology that the model was trained with. This key is an Earwitness extension.
     #[serde(rename = "earwitness_topology")]
     pub(super) topology: Topology,
 }
@@ -44,21 +46,21 @@ pub(super) struct Wav2Vec2Config {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub(super) enum FeatureNorm {
-    /// The channels of the first one over time (base).
+    /// One norm, after the first convolution, of each channel over time (base).
     Group,
-    /// The frames of every one over the channels (large, XLSR).
+    /// A norm after every convolution, of each frame over the channels (large, XLSR).
     Layer,
 }
 
-/// Which symbol a frame may bear.
+/// Which symbols a frame may have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Topology {
-    /// As in connectionist temporal classification: blank may stand between any two symbols and must between equal
+    /// Connectionist temporal classification: a blank may occur between any two symbols and must occur between equal
     /// ones.
     #[default]
     Ctc,
-    /// Every frame of a word bears one of its characters; blank is the silence between words.
+    /// Every frame of a word has one of its characters. Blank is the silence between words.
     Frames,
 }
 
@@ -102,7 +104,7 @@ impl Wav2Vec2Config {
         }
     }
 
-    /// The first field that is not supported: its name, its value and the supported values.
+    /// The first unsupported field: its name, its value and the supported values.
     fn fault(&self) -> Option<(&'static str, String, &'static str)> {
         const ONE: &str = "at least 1 is expected";
         let convolutions = [&self.conv_dim, &self.conv_kernel, &self.conv_stride];
@@ -185,30 +187,30 @@ impl Wav2Vec2Config {
         faults.into_iter().find(|(wrong, ..)| *wrong).map(|(_, field, value, expected)| (field, value, expected))
     }
 
-    /// Samples from one frame to the next.
+    /// Samples between two frames.
     pub(super) fn hop(&self) -> usize {
         self.conv_stride.iter().product()
     }
 
-    /// Samples that one frame depends on.
+    /// Samples in the receptive field of one frame.
     pub(super) fn receptive_field(&self) -> usize {
         let layers = self.conv_kernel.iter().zip(&self.conv_stride).rev();
         layers.fold(1, |field, (kernel, stride)| (field - 1) * stride + kernel)
     }
 
-    /// Frames that the network makes of this many samples.
+    /// Frames that the network computes from this many samples.
     pub(super) fn frames(&self, samples: usize) -> usize {
         let layers = self.conv_kernel.iter().zip(&self.conv_stride);
         layers.fold(samples, |len, (kernel, stride)| if len < *kernel { 0 } else { (len - kernel) / stride + 1 })
     }
 }
 
-/// How samples are prepared for the network, from `preprocessor_config.json`. `return_attention_mask` is not
-/// read: windows are never padded here, so that each is encoded as if it were alone.
+/// How samples are prepared for the network, from `preprocessor_config.json`. `return_attention_mask` is ignored:
+/// windows are never padded, so each is encoded as if it were alone.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(default)]
 pub(super) struct Preprocessor {
-    /// Whether each window is brought to mean 0 and variance 1.
+    /// Whether each window is normalized to mean 0 and variance 1.
     pub(super) do_normalize: bool,
     sampling_rate: u32,
 }

@@ -1,5 +1,5 @@
-//! The network, as transformers has it, in f32 on the CPU, in the layouts of base (group
-//! norm, norms behind) and of large and XLSR (layer norms, before).
+//! The network of transformers' implementation, in f32 on the CPU. Supports the layouts of base (group norm, norms
+//! after each half) and of large and XLSR (layer norms, before each half).
 
 use std::borrow::Cow;
 use std::ops::Range;
@@ -12,9 +12,9 @@ use super::features::FeatureExtractor;
 use super::model_config::Wav2Vec2Config;
 use crate::weights::{LayerWeights, Tensors};
 
-/// Frames that are encoded at once: 40 s.
+/// Frames that are encoded at once (40 s).
 pub(super) const BLOCK: usize = 2000;
-/// Frames that are encoded on either side of a block of a longer window: 2 s.
+/// Context frames that are encoded on either side of a block of a longer window (2 s).
 const CONTEXT: usize = 100;
 
 /// Log-probabilities (natural) of every symbol at every frame of a window.
@@ -22,14 +22,14 @@ const CONTEXT: usize = 100;
 pub struct LogProbs {
     /// `[frames, symbols]`.
     pub values: Vec<f32>,
-    /// Symbols of the vocabulary.
+    /// Number of symbols in the vocabulary.
     pub symbols: usize,
-    /// The symbol that stands for nothing new.
+    /// The blank symbol.
     pub blank: usize,
 }
 
 impl LogProbs {
-    /// Frames of the window.
+    /// Number of frames in the window.
     #[must_use]
     pub const fn frames(&self) -> usize {
         self.values.len() / self.symbols
@@ -47,7 +47,7 @@ pub struct Wav2Vec2 {
 }
 
 impl Wav2Vec2 {
-    /// Packs the network from its tensors.
+    /// Packs the tensors of the network.
     pub(super) fn new(tensors: &Tensors<'_>, config: &Wav2Vec2Config, do_normalize: bool) -> Result<Self> {
         let body = tensors.pp("wav2vec2");
         Ok(Self {
@@ -60,8 +60,8 @@ impl Wav2Vec2 {
         })
     }
 
-    /// Logits of several windows of prepared samples, `[frames, vocabulary]` each. A window's logits are the same
-    /// in every batch; one shorter than the receptive field has no frame.
+    /// Logits of several windows of prepared samples, `[frames, vocabulary]` each. The logits of a window are the same
+    /// in every batch. A window shorter than the receptive field has no frames.
     pub(super) fn logits(&self, windows: &[&[f32]]) -> Vec<Vec<f32>> {
         let width = self.config.hidden_size;
         let (mut x, mut ranges) = (Vec::new(), Vec::new());
@@ -78,8 +78,8 @@ impl Wav2Vec2 {
         ranges.into_iter().map(|range| logits[range.start * symbols..range.end * symbols].to_vec()).collect()
     }
 
-    /// Log-probabilities of several windows of samples at 16 kHz, each as if it were alone. A window longer than
-    /// 40 s is encoded in blocks that overlap.
+    /// Log-probabilities of several windows of samples at 16 kHz, each as if it were alone. A window longer than 40 s
+    /// is encoded in overlapping blocks.
     #[must_use]
     pub fn emissions(&self, windows: &[&[f32]]) -> Vec<LogProbs> {
         let prepared: Vec<Cow<'_, [f32]>> = windows.iter().map(|samples| self.prepare(samples)).collect();
@@ -103,7 +103,7 @@ impl Wav2Vec2 {
         if self.do_normalize { normalized(samples).into() } else { samples.into() }
     }
 
-    /// The blocks of a window of this many samples.
+    /// Splits a window of this many samples into blocks.
     pub(super) fn blocks(&self, samples: usize) -> Vec<Block> {
         let (frames, hop, field) = (self.config.frames(samples), self.config.hop(), self.config.receptive_field());
         if frames <= BLOCK {
@@ -126,7 +126,7 @@ impl Wav2Vec2 {
 /// A part of a window that is encoded at once.
 pub(super) struct Block {
     pub(super) samples: Range<usize>,
-    /// Those of its frames that count; the others are context.
+    /// The frames whose results are used; the others are context.
     pub(super) kept: Range<usize>,
 }
 
@@ -138,7 +138,7 @@ fn log_softmax(mut values: Vec<f32>, symbols: usize) -> Vec<f32> {
     values
 }
 
-/// Samples at mean 0 and variance 1, as transformers' feature extractor makes them.
+/// Normalizes samples to mean 0 and variance 1, like transformers' feature extractor.
 fn normalized(samples: &[f32]) -> Vec<f32> {
     let count = samples.len().max(1) as f64;
     let mean = samples.iter().map(|x| f64::from(*x)).sum::<f64>() / count;

@@ -1,4 +1,4 @@
-//! Against transformers, in single precision on the CPU, with random weights in every layout.
+//! Compares the network with transformers, in single precision on the CPU, with random weights in every layout.
 
 use std::collections::HashMap;
 
@@ -9,7 +9,7 @@ use super::network::{BLOCK, Wav2Vec2};
 use super::{Wav2Vec2Files, greedy};
 use crate::{ModelSource, oracle};
 
-/// Lengths of the windows in samples: a single frame, and an odd number among them.
+/// Lengths of the windows in samples. They include a single frame and odd lengths.
 const LENGTHS: [usize; 4] = [400, 7_777, 16_000, 40_321];
 
 fn windows(lengths: &[usize]) -> Vec<Vec<f32>> {
@@ -20,7 +20,7 @@ fn windows(lengths: &[usize]) -> Vec<Vec<f32>> {
     lengths.iter().enumerate().map(|(at, len)| (0..*len).map(|n| sample(at, n)).collect()).collect()
 }
 
-/// A random model and transformers' logits of windows; none where that is not installed.
+/// A random model and transformers' logits of the windows. `None` if transformers is not installed.
 fn reference(variant: &str, windows: &[Vec<f32>]) -> Option<(TempDir, Wav2Vec2, HashMap<String, Tensor>)> {
     let folder = tempfile::tempdir().unwrap();
     let tensor = |samples: &Vec<f32>| Tensor::new(samples.as_slice(), &Device::Cpu).unwrap();
@@ -47,11 +47,11 @@ fn agrees(variant: &str, lengths: &[usize]) {
         let worst = logits.iter().zip(&expected).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
         eprintln!("{variant}, window {at}: logits up to {spread} deviate by {worst}");
         assert!(spread > 1.0 && worst <= 1e-3, "{variant}, window {at}: logits deviate by {worst}");
-        assert_eq!(logits, &model.logits(&[samples])[0], "{variant}, window {at} depends on the others");
+        assert_eq!(logits, &model.logits(&[samples])[0], "{variant}, window {at} depends on the other windows");
     }
 }
 
-/// The name of a symbol in a vocabulary of letters: transformers writes the delimiter as a space.
+/// The name of a symbol in a vocabulary of letters, in which transformers writes the delimiter as a space.
 fn symbol(id: usize) -> String {
     match id {
         0 => "<pad>".to_owned(),

@@ -1,4 +1,4 @@
-//! Positions by a grouped convolution over the frames, whose weights are stored with their norm apart.
+//! Position embeddings by a grouped convolution over the frames. Its weights are stored as direction and norm.
 
 use candle_core::{Result, Tensor};
 use kernels::{CpuPrecision, Epilogue, Linear, Rows};
@@ -9,7 +9,7 @@ use super::model_config::Wav2Vec2Config;
 use super::tensors::{NEWER, OLDER};
 use crate::weights::{LayerWeights, Tensors, vector};
 
-/// The convolution, a layer for each group of channels.
+/// The convolution, with one layer per group of channels.
 #[derive(Debug)]
 pub(super) struct Positions {
     groups: Vec<Linear>,
@@ -17,7 +17,7 @@ pub(super) struct Positions {
 }
 
 impl Positions {
-    /// Reads `pos_conv_embed.conv`, with the weight's direction and norm under either of torch's names for them.
+    /// Reads `pos_conv_embed.conv`. The weight's direction and norm may have either of torch's names.
     pub(super) fn new(tensors: &Tensors<'_>, config: &Wav2Vec2Config) -> Result<Self> {
         let (hidden, taps) = (config.hidden_size, config.num_conv_pos_embeddings);
         let width = hidden / config.num_conv_pos_embedding_groups;
@@ -33,7 +33,7 @@ impl Positions {
         Ok(Self { groups, taps })
     }
 
-    /// Adds the positions to the frames of one window (`[frames, hidden]`).
+    /// Adds the position embeddings to the frames of one window (`[frames, hidden]`).
     pub(super) fn add(&self, x: &mut [f32]) {
         let width = self.groups.first().map_or(1, Linear::outputs);
         let hidden = width * self.groups.len();
@@ -57,7 +57,7 @@ impl Positions {
     }
 }
 
-/// `direction` (`[outputs, inputs, taps]`) at the given norm of each tap, as `[outputs, taps, inputs]`.
+/// Scales `direction` (`[outputs, inputs, taps]`) to the given norm of each tap. Returns `[outputs, taps, inputs]`.
 fn weight(direction: &Tensor, norm: &Tensor) -> Result<Vec<f32>> {
     let length = direction.sqr()?.sum_keepdim((0, 1))?.sqrt()?;
     let weight = direction.broadcast_mul(&norm.div(&length)?)?;

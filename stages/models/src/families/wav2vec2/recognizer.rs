@@ -1,4 +1,4 @@
-//! Wav2Vec2 as a recognizer: greedy text, with times from its own emissions.
+//! Wav2Vec2 as a recognizer: greedy text, timed by the frames of its emissions.
 
 use std::sync::OnceLock;
 
@@ -16,12 +16,12 @@ use crate::{
     DeviceChoice, ModelError, Pass, Precision, SpeechModel, TranscribeConfig, TypedRecognizer, WindowAudio, WindowText,
 };
 
-/// The settings that this family reads, beside device and precision.
+/// The settings that this family reads, in addition to device and precision.
 pub(super) const READ_SETTINGS: &[&str] =
     &["low_confidence_threshold", "contrast_threshold_db", "silence_dbfs", "token_times"];
 
-/// Wav2Vec2ForCTC with its settings, in f32 on the CPU. Making one is cheap; the weights are loaded by
-/// [`TypedRecognizer::load`].
+/// Wav2Vec2ForCTC with its settings, in f32 on the CPU. Creating it is cheap; [`TypedRecognizer::load`] loads the
+/// weights.
 #[derive(Debug)]
 pub struct Wav2Vec2Recognizer {
     model: Wav2Vec2Files,
@@ -37,11 +37,11 @@ pub struct Samples {
     contrast_db: f32,
 }
 
-/// The symbols of a window.
+/// The decoded symbols of a window.
 #[derive(Debug, PartialEq, Serialize, Deserialize)]
 pub struct Emissions {
     emitted: Vec<Emitted>,
-    /// Frames of the window.
+    /// Number of frames in the window.
     frames: usize,
     loudest_dbfs: f32,
     contrast_db: Option<f32>,
@@ -50,9 +50,9 @@ pub struct Emissions {
 /// The diagnostics of this family.
 #[derive(Debug, Serialize)]
 struct Diagnostics {
-    /// Mean log-probability (natural) of the characters, each the mean over its frames.
+    /// Mean log-probability (natural) of the characters; that of a character is the mean over its frames.
     avg_logprob: f32,
-    /// Frames of the window.
+    /// Number of frames in the window.
     frames: usize,
 }
 
@@ -147,7 +147,7 @@ impl TypedRecognizer for Wav2Vec2Recognizer {
         Samples { samples, loudest_dbfs, contrast_db }
     }
 
-    /// One window after the other: the matrices are large enough alone.
+    /// Windows run one after the other, because the matrices of one window are large enough.
     fn infer(&self, flow: &mut dyn Flow<Samples, Emissions>) -> Result<(), ModelError> {
         let network = self.network.get().ok_or(ModelError::NotLoaded)?;
         while let Some((key, unit)) = flow.draw() {

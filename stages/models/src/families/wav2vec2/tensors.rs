@@ -1,19 +1,19 @@
-//! The tensors of Wav2Vec2ForCTC, with the names that transformers' implementation gives them.
+//! The tensors of Wav2Vec2ForCTC, with the names of transformers' implementation.
 
 use crate::TensorSpec;
 
 use super::model_config::{FeatureNorm, Wav2Vec2Config};
 
-/// The embedding of masked frames: needed in training only, stored by most models.
+/// The embedding of masked frames. It is needed only in training, but most models store it.
 pub(super) const MASK: &str = "wav2vec2.masked_spec_embed";
-/// Norm and direction of the position convolution's weight, by torch's older names and by its newer ones.
+/// Norm and direction of the position convolution's weight, with torch's older names and its newer ones.
 pub(super) const OLDER: [&str; 2] = ["weight_g", "weight_v"];
 pub(super) const NEWER: [&str; 2] = ["parametrizations.weight.original0", "parametrizations.weight.original1"];
 /// The position convolution.
 pub(super) const POSITIONS: &str = "wav2vec2.encoder.pos_conv_embed.conv";
 
-/// Every tensor that a network of this configuration must have, made as they are asked for; `positions` are the names
-/// of the position convolution's weight.
+/// Every tensor that a network with this configuration must have, created lazily. `positions` are the names of the
+/// position convolution's weight.
 pub(super) fn specs(config: &Wav2Vec2Config, positions: [&str; 2]) -> impl Iterator<Item = TensorSpec> {
     let (hidden, wide) = (config.hidden_size, config.intermediate_size);
     let features = config.conv_dim.last().copied().unwrap_or(1);
@@ -43,7 +43,7 @@ pub(super) fn specs(config: &Wav2Vec2Config, positions: [&str; 2]) -> impl Itera
         .chain((0..config.num_hidden_layers).flat_map(layer))
 }
 
-/// A convolution of the feature extractor, with its norm if it has one.
+/// The tensors of a convolution of the feature extractor, with its norm if it has one.
 fn convolution(config: &Wav2Vec2Config, index: usize) -> Vec<TensorSpec> {
     let layer = format!("wav2vec2.feature_extractor.conv_layers.{index}");
     let inputs = if index == 0 { 1 } else { config.conv_dim[index - 1] };

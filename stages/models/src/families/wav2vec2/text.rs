@@ -1,4 +1,4 @@
-//! Emitted symbols to words, and their token groups with times.
+//! Converts emitted symbols to words and timed token groups.
 
 use stage_core::TokenGroup;
 use unicode_normalization::UnicodeNormalization;
@@ -7,16 +7,16 @@ use super::greedy::Emitted;
 use super::model_config::Topology;
 use super::vocabulary::Vocabulary;
 
-/// Symbols that form one character together.
+/// Symbols that together form one character.
 #[derive(Debug)]
 struct Character {
     text: String,
     emitted: Vec<Emitted>,
 }
 
-/// The token groups of a window: a character each, Hangul syllables composed of their jamo. A space stands before the
-/// first character of a word: words end at the delimiter, and, where blank is the silence between words
-/// ([`Topology::Frames`]), at blanks. `time_s` gives the time of a frame in the recording, in seconds.
+/// The token groups of a window, one per character; jamo are composed to Hangul syllables. The first character of each
+/// word is preceded by a space. Words end at the delimiter and, if blank is the silence between words
+/// ([`Topology::Frames`]), at blanks. `time_s` returns the time of a frame in the recording, in seconds.
 pub(super) fn token_groups(
     emitted: &[Emitted],
     vocabulary: &Vocabulary,
@@ -41,7 +41,7 @@ pub(super) fn token_groups(
     words.flat_map(|word| word.into_iter().enumerate().map(group)).collect()
 }
 
-/// The characters of a word; special tokens are left out.
+/// The characters of a word. Special tokens are skipped.
 fn characters(word: &[Emitted], vocabulary: &Vocabulary) -> Vec<Character> {
     let mut characters: Vec<Character> = Vec::new();
     for symbol in word {
@@ -58,7 +58,7 @@ fn characters(word: &[Emitted], vocabulary: &Vocabulary) -> Vec<Character> {
     characters
 }
 
-/// Both texts as one character, where they compose one.
+/// Composes two texts into one character, if possible.
 fn composed(first: &str, second: &str) -> Option<String> {
     let mut both = first.chars().chain(second.chars()).nfc();
     match (both.next(), both.next()) {
@@ -67,7 +67,7 @@ fn composed(first: &str, second: &str) -> Option<String> {
     }
 }
 
-/// The language by a text's letters: Korean or Japanese; `und` for any other.
+/// The language according to the letters of a text: Korean or Japanese, `und` for any other.
 pub(super) fn language(text: &str) -> &'static str {
     let has = |low: char, high: char| text.chars().any(|character| (low..=high).contains(&character));
     if has('\u{AC00}', '\u{D7A3}') || has('\u{1100}', '\u{11FF}') || has('\u{3130}', '\u{318F}') {
@@ -83,7 +83,7 @@ pub(super) fn language(text: &str) -> &'static str {
 mod tests {
     use super::*;
 
-    /// Symbols of these ids, two frames each.
+    /// Emits these symbols, with two frames each.
     fn emitted(ids: &[usize]) -> Vec<Emitted> {
         let symbol = |(at, id): (usize, &usize)| Emitted { id: *id, start: 2 * at, end: 2 * at + 2, logprob: -0.5 };
         ids.iter().enumerate().map(symbol).collect()

@@ -1,4 +1,4 @@
-//! The symbols of a Wav2Vec2ForCTC, from `vocab.json` and `tokenizer_config.json`.
+//! The symbols of a Wav2Vec2ForCTC model, from `vocab.json` and `tokenizer_config.json`.
 
 use std::collections::{HashMap, HashSet};
 
@@ -7,20 +7,20 @@ use serde_json::Value;
 
 use crate::{ModelError, ModelFile};
 
-/// Ids that may have no token in `vocab.json`: those of special tokens, which other files add.
+/// Maximum number of ids without a token in `vocab.json`: those of special tokens, which other files add.
 const UNNAMED: usize = 4;
 
 /// The symbols of a model.
 #[derive(Debug, Clone)]
 pub struct Vocabulary {
-    /// Characters by text.
+    /// Ids of the characters by text.
     ids: HashMap<String, usize>,
-    /// Characters by id; none for special tokens.
+    /// Texts of the characters by id. Special tokens have no entry.
     texts: HashMap<usize, String>,
     delimiter: Option<usize>,
 }
 
-/// The symbols that stand for no character, from `tokenizer_config.json`.
+/// The special tokens, from `tokenizer_config.json`.
 #[derive(Debug, Deserialize)]
 #[serde(default)]
 struct TokenizerConfig {
@@ -31,7 +31,7 @@ struct TokenizerConfig {
     eos_token: Token,
 }
 
-/// A token as a text or as an object with its content; null where there is none.
+/// A token as a string or as an object with its content; null if there is none.
 #[derive(Debug, Deserialize)]
 #[serde(untagged)]
 enum Token {
@@ -63,8 +63,8 @@ impl Default for TokenizerConfig {
 }
 
 impl Vocabulary {
-    /// Parses `vocab.json` and, where there is one, `tokenizer_config.json`, for a model with this many symbols and
-    /// this padding token (the blank).
+    /// Parses `vocab.json` and, if it exists, `tokenizer_config.json`, for a model with this number of symbols and this
+    /// padding token (the blank).
     pub(crate) fn parse(
         file: &ModelFile,
         tokenizer: Option<&ModelFile>,
@@ -109,28 +109,28 @@ impl Vocabulary {
         Ok(Self { ids, texts, delimiter })
     }
 
-    /// The symbol that stands between words, if the model has one.
+    /// The symbol that separates words, if the model has one.
     #[must_use]
     pub const fn delimiter(&self) -> Option<usize> {
         self.delimiter
     }
 
-    /// The symbol of a character; none for special tokens.
+    /// The symbol of a character; `None` for special tokens.
     #[must_use]
     pub fn id(&self, character: &str) -> Option<usize> {
         self.ids.get(character).copied()
     }
 
-    /// The character of a symbol; none for special tokens.
+    /// The character of a symbol; `None` for special tokens.
     #[must_use]
     pub fn text(&self, id: usize) -> Option<&str> {
         self.texts.get(&id).map(String::as_str)
     }
 
-    /// The vocabulary of these tokens, whose ids are their places; the first is the blank.
+    /// A vocabulary of these tokens. The id of a token is its index, and the first token is the blank.
     ///
     /// # Errors
-    /// [`ModelError::Field`] where they are not those of a model.
+    /// [`ModelError::Field`] if they are not a valid vocabulary.
     pub fn of_tokens(tokens: &[&str]) -> Result<Self, ModelError> {
         let entries: HashMap<&str, usize> = tokens.iter().enumerate().map(|(id, token)| (*token, id)).collect();
         let bytes = serde_json::json!(entries).to_string().into_bytes();

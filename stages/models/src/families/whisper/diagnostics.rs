@@ -1,22 +1,24 @@
-//! The diagnostics of Whisper's decoding.
+//! Diagnostics of Whisper's decoding.
 
 use serde::{Deserialize, Serialize};
 use stage_core::DetectedLanguage;
 
-/// How a window was decoded: what was measured, and which attempts were rejected. The same in all segments of a window.
+/// How a window was decoded: its measurements and the rejected attempts. All segments of a window have the same values.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct WhisperDiagnostics {
     /// Mean log-probability (natural) of the window's tokens, the end token included.
     pub avg_logprob: f32,
     /// Probability of the no-speech token at the start, 0 to 1.
     pub no_speech_prob: f32,
-    /// Temperature of the attempt that was kept; at 0 nothing was sampled.
+    /// Temperature of the attempt that was kept. At 0, nothing was sampled.
     pub temperature: f32,
-    /// Bytes of the window's text over those of its zlib form: high where the text repeats itself.
+    /// Compression ratio: bytes of the window's text over bytes of its zlib form. It is high if the text repeats
+    /// itself.
     pub compression_ratio: f32,
-    /// The other attempts, in their order: each failed a fallback criterion.
+    /// The rejected attempts, in order.
     pub rejected: Vec<RejectedAttempt>,
-    /// The language detected in the window itself, where the recording's other windows decided otherwise.
+    /// The language that was detected in the window itself, if it was decoded in the majority language of the recording
+    /// instead.
     pub overruled_language: Option<DetectedLanguage>,
 }
 
@@ -25,7 +27,7 @@ pub struct WhisperDiagnostics {
 pub struct RejectedAttempt {
     /// Its temperature.
     pub temperature: f32,
-    /// Bytes of its text over those of the text's zlib form.
+    /// Compression ratio: bytes of its text over bytes of the text's zlib form.
     pub compression_ratio: f32,
     /// Mean log-probability (natural) of its tokens, the end token included.
     pub avg_logprob: f32,

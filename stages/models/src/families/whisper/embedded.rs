@@ -1,4 +1,4 @@
-//! The model that is part of the program: OpenAI's Whisper base in int8.
+//! The model that is embedded in the program: OpenAI's Whisper base in int8.
 
 use crate::EmbeddedModel;
 
@@ -9,7 +9,7 @@ macro_rules! model_file {
     };
 }
 
-// A static, not a constant: the program holds the files once, however often they are named.
+// A static rather than a constant, so that the program contains the files only once.
 pub(in crate::families) static MODEL: EmbeddedModel = EmbeddedModel {
     files: &[
         ("config.json", model_file!("config.json")),
@@ -20,7 +20,7 @@ pub(in crate::families) static MODEL: EmbeddedModel = EmbeddedModel {
     weights: WEIGHTS,
 };
 
-// The tests of this crate use a smaller model: they hold no weights, so that they are linked fast.
+// The tests of this crate use a smaller model. Without the embedded weights they link faster.
 #[cfg(all(feature = "embedded-model", not(test)))]
 const WEIGHTS: &[u8] = model_file!("model.safetensors");
 #[cfg(any(not(feature = "embedded-model"), test))]

@@ -1,4 +1,4 @@
-//! Finding the files of a Whisper and checking that they belong together.
+//! Finds the files of a Whisper model and checks that they are consistent.
 
 use stage_core::SAMPLE_RATE_HZ;
 
@@ -15,21 +15,21 @@ use crate::{
 const CONFIG: &str = "config.json";
 const GENERATION: &str = "generation_config.json";
 const TOKENIZER: &str = "tokenizer.json";
-/// The one that some models have.
+/// The file that only some models have.
 const PREPROCESSOR: &str = "preprocessor_config.json";
 
 const LAYOUT: Layout = Layout {
     required: &[CONFIG, GENERATION, TOKENIZER],
     optional: &[PREPROCESSOR],
-    // The preprocessor's settings are checked and otherwise not read.
+    // The preprocessor's settings are checked and otherwise not used.
     hashed: &[CONFIG, GENERATION, TOKENIZER],
     separator: "",
 };
 
-/// The files of one Whisper in the Hugging Face layout: `config.json`, `generation_config.json`, `tokenizer.json`,
-/// `model.safetensors` (or shards with `model.safetensors.index.json`) and, where there is one,
-/// `preprocessor_config.json`. The small ones are read and checked against each other and against the names, shapes and
-/// types of the weights; their numbers are checked by [`SpeechModel::check_contents`].
+/// The files of a Whisper model in the Hugging Face layout: `config.json`, `generation_config.json`, `tokenizer.json`,
+/// `model.safetensors` (or shards with `model.safetensors.index.json`) and optionally `preprocessor_config.json`. The
+/// small files are read and checked against each other and against the names, shapes and types of the weights.
+/// [`SpeechModel::check_contents`] checks the values of the weights.
 #[derive(Debug)]
 pub struct WhisperFiles {
     pub(super) config: WhisperConfig,
@@ -39,10 +39,10 @@ pub struct WhisperFiles {
 }
 
 impl WhisperFiles {
-    /// Finds the files of a model and checks that they belong together.
+    /// Finds the files of a model and checks that they are consistent.
     ///
     /// # Errors
-    /// A [`ModelError`] that names the first file that is missing, malformed, truncated or of another model.
+    /// A [`ModelError`] that names the first file that is missing, malformed, truncated or from another model.
     pub fn resolve(source: &ModelSource) -> Result<Self, ModelError> {
         Self::read(&ModelFolder::open(source, EMBEDDED)?)
     }
@@ -52,7 +52,7 @@ impl WhisperFiles {
         let (config_file, generation_file) = (small.required(CONFIG), small.required(GENERATION));
         let tokenizer_file = small.required(TOKENIZER);
         let config = WhisperConfig::parse(&config_file.path, &config_file.bytes)?;
-        // The weights come first: their size bounds every number of the configuration.
+        // The weights are opened first: their size bounds every number of the configuration.
         let files = ModelFiles::open(folder, &small)?;
         let may_be_there = |name: &str| [tensors::PROJECTION, tensors::PROJECTION_SCALES].contains(&name);
         files.weights().open()?.check_tensors(tensors::specs(&config), may_be_there)?;
@@ -69,10 +69,10 @@ impl WhisperFiles {
         Ok(Self { config, generation, vocabulary, files })
     }
 
-    /// The recognizer with these settings, with Whisper's own types.
+    /// Creates a recognizer with Whisper's own types.
     ///
     /// # Errors
-    /// As [`SpeechModel::recognizer`].
+    /// See [`SpeechModel::recognizer`].
     pub fn typed_recognizer(self, config: TranscribeConfig) -> Result<WhisperRecognizer, ModelError> {
         WhisperRecognizer::new(self, config)
     }
@@ -92,13 +92,13 @@ impl SpeechModel for WhisperFiles {
         (self.config.mel_frames() * HOP) as f64 / f64::from(SAMPLE_RATE_HZ)
     }
 
-    /// In the vocabulary's order.
+    /// Sorted by token id.
     fn languages(&self) -> Vec<&str> {
         self.vocabulary.languages.iter().map(|(code, _)| code.as_str()).collect()
     }
 
-    /// The weights, the part of the tokenizer that only prompts need, and that the output projection is the token
-    /// embedding.
+    /// Checks the values of the weights, the part of the tokenizer that only prompts need, and that the output
+    /// projection equals the token embedding.
     fn check_contents(&self) -> Result<(), ModelError> {
         self.vocabulary.tokenizer()?;
         let weights = self.files.weights().open()?;

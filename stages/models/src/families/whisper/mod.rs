@@ -1,11 +1,11 @@
-//! Whisper (Radford et al. 2022): windows of speech to text with token times, with model code of its own.
+//! Whisper (Radford et al. 2022): speech recognition with token times, with this crate's own model code.
 //!
 //! ```text
 //! window -> log-mel (CPU) -> encoder -> decoding with fallback -> token times from cross-attention -> segments
 //! ```
 //!
-//! Token ids are never written down here: every special token is found by its name in `tokenizer.json`, and must be
-//! where the configuration files say.
+//! No token id is hard-coded: every special token is looked up by its name in `tokenizer.json`, and must match the ids
+//! in the configuration files.
 
 mod decoding;
 mod diagnostics;
@@ -38,7 +38,7 @@ pub use unit::{Hypothesis, MelWindow};
 
 use super::Family;
 
-/// The family.
+/// The Whisper family.
 pub(super) static FAMILY: Family = Family {
     name: "whisper",
     architectures: &["WhisperForConditionalGeneration"],

@@ -12,15 +12,15 @@ use crate::ModelError;
 
 use crate::families::whisper::mel::{HOP, N_FFT};
 
-/// Widths of the published models: their heads are all 64 wide, which no tensor's shape shows.
+/// Widths of the published models. Their heads all have width 64, which cannot be derived from tensor shapes.
 const PUBLISHED_WIDTHS: [usize; 5] = [384, 512, 768, 1024, 1280];
 const HEAD_WIDTH: usize = 64;
-/// Tokens of the published models that know English alone.
+/// Vocabulary size of the published English-only models.
 pub(crate) const ENGLISH_ONLY_TOKENS: usize = 51_864;
-/// The widest median filter over attention weights that makes sense: 2 s.
+/// Limit of the width of the median filter over attention weights, in positions: 2 s.
 const MEDIAN_FILTER_LIMIT: usize = 100;
 
-/// Shape of the network, from `config.json`.
+/// The shape of the network, from `config.json`.
 #[derive(Debug, Clone, Deserialize)]
 pub(crate) struct WhisperConfig {
     model_type: Option<String>,
@@ -44,7 +44,7 @@ pub(crate) struct WhisperConfig {
     start_and_end: StartAndEnd,
 }
 
-/// Tokens that both `config.json` and `generation_config.json` may name by their ids.
+/// Token ids that may be in both `config.json` and `generation_config.json`.
 #[derive(Debug, Clone, Deserialize)]
 struct StartAndEnd {
     eos_token_id: Option<TokenIds>,
@@ -59,14 +59,14 @@ enum TokenIds {
     Several(Vec<u32>),
 }
 
-/// A token that a configuration file names by its id: the tokenizer must have it there.
+/// A token id from a configuration file. It must match the tokenizer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct TokenReference {
-    /// The field that names it.
+    /// The field that contains the id.
     pub(crate) field: String,
     /// The token's name in the tokenizer.
     pub(crate) token: String,
-    /// The ids that it may have.
+    /// The ids in the field, one of which the token must have.
     pub(crate) ids: Vec<u32>,
 }
 
@@ -131,7 +131,7 @@ impl WhisperConfig {
                 return field("d_model", config.d_model.to_string(), "a multiple of the number of heads is expected");
             }
             if PUBLISHED_WIDTHS.contains(&config.d_model) && config.d_model / heads != HEAD_WIDTH {
-                let heads = "the published models of this width have heads that are 64 wide";
+                let heads = "the published models of this width have heads of width 64";
                 return field("d_model", config.d_model.to_string(), heads);
             }
         }
@@ -148,23 +148,23 @@ impl WhisperConfig {
         Ok(config)
     }
 
-    /// The tokens that `config.json` names by their ids.
+    /// The tokens that `config.json` refers to by id.
     pub(crate) fn token_references(&self) -> Vec<TokenReference> {
         self.start_and_end.references().collect()
     }
 
-    /// Mel frames of a whole window: twice the encoder's positions.
+    /// Mel frames of a full window: twice the number of encoder positions.
     pub(crate) const fn mel_frames(&self) -> usize {
         2 * self.max_source_positions
     }
 }
 
-/// The error of a field with a value that will not do.
+/// The error of a field with an unsupported value.
 fn unexpected(path: &Path, field: &'static str, value: String, expected: &'static str) -> ModelError {
     ModelError::Field { path: path.to_owned(), field, value, expected }
 }
 
-/// Settings of decoding that belong to the model, from `generation_config.json`.
+/// The decoding settings of the model, from `generation_config.json`.
 #[derive(Debug, Clone, Deserialize)]
 pub(crate) struct GenerationConfig {
     pub(crate) is_multilingual: Option<bool>,
@@ -200,20 +200,20 @@ impl GenerationConfig {
             if let Some(token) = tokens.iter().find(|token| **token as usize >= model.vocab_size) {
                 return Err(unexpected(path, field, token.to_string(), "ids below vocab_size are expected"));
             }
-            // Whisper suppresses about a hundred.
+            // The published models suppress about a hundred tokens.
             if tokens.iter().collect::<BTreeSet<_>>().len() > model.vocab_size / 2 {
                 let value = format!("a list of {} tokens", tokens.len());
                 return Err(unexpected(path, field, value, "at most half of the vocabulary is expected"));
             }
         }
         if config.is_multilingual == Some(true) && model.vocab_size == ENGLISH_ONLY_TOKENS {
-            let expected = "a model of 51,864 tokens knows English alone";
+            let expected = "a model with 51,864 tokens is English-only";
             return Err(unexpected(path, "is_multilingual", "true".to_owned(), expected));
         }
         Ok(config)
     }
 
-    /// The tokens that `generation_config.json` names by their ids.
+    /// The tokens that `generation_config.json` refers to by id.
     pub(crate) fn token_references(&self) -> Vec<TokenReference> {
         let one = |field: &str, token: &str, id: Option<u32>| Some(TokenReference::new(field, token, [id?]));
         let no_timestamps = one("no_timestamps_token_id", "<|notimestamps|>", self.no_timestamps_token_id);
@@ -231,18 +231,18 @@ impl GenerationConfig {
         self.start_and_end.references().chain(no_timestamps).chain(previous).chain(languages).chain(tasks).collect()
     }
 
-    /// Tokens that are never chosen.
+    /// Tokens that are never generated.
     pub(crate) fn suppressed(&self) -> &[u32] {
         self.suppress_tokens.as_deref().unwrap_or_default()
     }
 
-    /// Tokens that are not chosen first.
+    /// Tokens that must not begin a text.
     pub(crate) fn suppressed_at_begin(&self) -> &[u32] {
         self.begin_suppress_tokens.as_deref().unwrap_or_default()
     }
 
-    /// (layer, head) of the cross-attention heads that follow the speech: those that the file names, else all of the
-    /// upper half of the decoder, as Whisper has it.
+    /// (layer, head) of the cross-attention heads that follow the speech. If the file lists none, all heads in the
+    /// upper half of the decoder's layers, as in Whisper.
     pub(crate) fn alignment_heads(&self, model: &WhisperConfig) -> Vec<(usize, usize)> {
         match self.alignment_heads.as_deref() {
             Some(heads) if !heads.is_empty() => heads.to_vec(),
@@ -267,8 +267,8 @@ struct PreprocessorConfig {
     do_normalize: Option<bool>,
 }
 
-/// Checks that `preprocessor_config.json` describes Whisper's front end with this model's number of mel bands and
-/// window.
+/// Checks that `preprocessor_config.json` describes Whisper's front end with this model's window and number of mel
+/// bands.
 pub(crate) fn check_preprocessor(path: &Path, bytes: &[u8], model: &WhisperConfig) -> Result<(), ModelError> {
     const WINDOW: &str = "the window of config.json is expected: 0.02 s for each of max_source_positions";
     let config: PreprocessorConfig = parse_json(path, bytes)?;
@@ -298,10 +298,10 @@ pub(crate) fn check_preprocessor(path: &Path, bytes: &[u8], model: &WhisperConfi
     }
 }
 
-/// Checks that the tokenizer has the tokens that a configuration file names where that file says.
+/// Checks that the tokenizer has the tokens of a configuration file under the ids in that file.
 ///
 /// # Errors
-/// [`ModelError::Vocabulary`] for the first one that it has elsewhere or not at all.
+/// [`ModelError::Vocabulary`] for the first token that is missing or has another id.
 pub(crate) fn check_references(
     path: &Path,
     references: Vec<TokenReference>,

@@ -1,4 +1,4 @@
-//! A model's files with its matrices in 8 bits.
+//! Writes a model's files with its matrices in 8 bits.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -14,45 +14,45 @@ use super::files::small_files;
 use crate::weights::SCALE;
 use crate::{ModelError, ModelSource, WEIGHTS_FILE};
 
-/// The end of a matrix's name.
+/// The last part of a matrix's name.
 const WEIGHT: &str = "weight";
-/// The matrices that are looked up and never multiplied with.
+/// Matrices that are used as lookup tables and never multiplied.
 const POSITIONS: &str = "embed_positions.weight";
 
-/// Why a model was not quantized.
+/// The reason why a model was not quantized.
 #[derive(Debug, thiserror::Error)]
 pub enum QuantizeError {
-    /// The model cannot be used as it is.
+    /// The model cannot be used.
     #[error(transparent)]
     Model(#[from] ModelError),
-    /// The model is in int8 already: use it as it is.
-    #[error("{model}: its matrices are in int8 already")]
+    /// The matrices are already in int8: use the model as it is.
+    #[error("{model}: its matrices are already in int8")]
     Already {
         /// The model's name.
         model: String,
     },
-    /// The model is not a Whisper.
-    #[error("{model}: only Whisper models can be quantized, this one is of the family {family}")]
+    /// The model is not a Whisper model.
+    #[error("{model}: only Whisper models can be quantized, this model is of the family {family}")]
     Family {
         /// The model's name.
         model: String,
-        /// Its family.
+        /// The model's family.
         family: &'static str,
     },
-    /// The folder exists, or a file in it cannot be written: name a new folder, on a disk with room.
+    /// The folder already exists, or a file in it cannot be written: choose a new folder on a disk with enough space.
     #[error("{path}: cannot be written: {reason}")]
     Unwritable {
         /// The file or folder.
         path: PathBuf,
-        /// The system's error.
+        /// The error of the operating system.
         reason: std::io::Error,
     },
 }
 
-/// Writes a model into a new folder with its matrices in int8: for each, `weight` (u8, 128 stands for zero) and
-/// `weight_scale` (f32) for each row. Convolutions, norms, biases and positions stay as they are. At precision int8 the
-/// folder gives the numbers of the model that it was made of, from files of a quarter (of f32) or half (of f16) the
-/// size. Tensors are quantized as they are written: no more than one of them is in memory.
+/// Writes a model into a new folder with its matrices in int8. Each matrix is stored as `weight` (u8, 128 represents
+/// zero) and `weight_scale` (f32, one per row). Convolutions, norms, biases and positions are unchanged. At precision
+/// int8, the new folder gives the same numbers as the original model, with files of a quarter (from f32) or half (from
+/// f16) the size. Tensors are quantized while they are written, so at most one of them is in memory.
 ///
 /// # Errors
 /// A [`QuantizeError`] that names the file.
@@ -80,7 +80,7 @@ pub fn quantize(source: &ModelSource, folder: &Path) -> Result<(), QuantizeError
     fs::rename(&part, &whole).map_err(unwritable(whole.clone()))
 }
 
-/// The tensors that are written for one: itself, or its levels and their scales.
+/// The tensors that are written for one tensor: itself, or its levels and scales.
 fn written<'a>((name, tensor): &'a (String, TensorView<'a>)) -> Vec<(String, Written<'a>)> {
     let floats = matches!(tensor.dtype(), Dtype::F32 | Dtype::F16 | Dtype::BF16);
     match name.strip_suffix(WEIGHT) {

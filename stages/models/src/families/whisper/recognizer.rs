@@ -1,4 +1,4 @@
-//! Whisper as a recognizer.
+//! The Whisper recognizer.
 
 use std::sync::OnceLock;
 
@@ -15,7 +15,7 @@ use super::unit::{Hypothesis, MelWindow};
 use super::window_scheduler::{PassState, WindowScheduler};
 use crate::{DeviceChoice, ModelError, Pass, SpeechModel, TranscribeConfig, TypedRecognizer, WindowAudio, WindowText};
 
-/// Whisper with its settings. Making one is cheap; the weights are loaded by [`TypedRecognizer::load`].
+/// Whisper with its settings. Creating it is cheap; [`TypedRecognizer::load`] loads the weights.
 #[derive(Debug)]
 pub struct WhisperRecognizer {
     pub(super) model: WhisperFiles,
@@ -42,11 +42,11 @@ impl WhisperRecognizer {
         Ok(Self { model, config, options, scheduler, mel, network: OnceLock::new() })
     }
 
-    /// Logits (`[tokens, vocabulary]`, f32) before each of the text tokens of a window, in the language of the settings
-    /// (of several: the model's first): teacher forcing.
+    /// Logits (`[tokens, vocabulary]`, f32) before each of the text tokens of a window (teacher forcing). The language
+    /// is that of the settings; with several languages, the first one.
     ///
     /// # Errors
-    /// As [`TypedRecognizer::infer`].
+    /// See [`TypedRecognizer::infer`].
     pub fn logits(&self, window: &MelWindow, tokens: &[u32]) -> Result<Tensor, ModelError> {
         Ok(self.network()?.logits_before(&self.options, window, tokens)?)
     }
@@ -80,7 +80,7 @@ impl TypedRecognizer for WhisperRecognizer {
     fn load(&self) -> Result<(), ModelError> {
         if self.network.get().is_none() {
             let network = network::load(&self.model, self.config.device, self.config.precision)?;
-            // Another thread may use it, whose stream on a GPU is not ordered with this one's.
+            // Another thread may use the network, and its GPU stream is not synchronized with this thread's.
             network.device().synchronize()?;
             self.network.get_or_init(|| network);
         }
@@ -110,13 +110,14 @@ impl TypedRecognizer for WhisperRecognizer {
         let network = self.network()?;
         let result = network.decode(&self.options, flow).map_err(ModelError::from);
         if result.as_ref().is_err_and(|error| error.class_and_code().0 == ErrorClass::Memory) {
-            // If this fails too, the next call meets the same device.
+            // The error is ignored: if releasing memory fails too, the next call fails on the same device.
             let _ = kernels::fused::release(network.device());
         }
         result
     }
 
-    /// All windows first; then those whose language the others decide, and those that follow the text before them.
+    /// All windows first. Then windows whose language is decided by the other windows, and windows that follow the text
+    /// of the window before them.
     fn next_passes(&self, windows: &[Window], outputs: &[Hypothesis]) -> Vec<Pass> {
         let progress = self.scheduler.replay(windows, outputs);
         progress.next.into_iter().skip(outputs.len() - progress.answered).collect()

@@ -1,4 +1,4 @@
-//! A window's hypothesis to segments, or the reason why it is dropped.
+//! Converts the hypothesis of a window to segments, or gives the reason why the window is dropped.
 
 use std::ops::Range;
 
@@ -13,10 +13,10 @@ use super::vocabulary::Vocabulary;
 use crate::families::diagnostics as of_family;
 use crate::{TranscribeConfig, WindowText};
 
-/// A text whose attention collapses has at least this many tokens.
+/// Minimum number of tokens in a text for detecting collapsed attention.
 const COLLAPSED_TOKENS: usize = 3;
 
-/// Makes segments of hypotheses.
+/// Builds segments from hypotheses.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct SegmentBuilder<'a> {
     pub(crate) vocabulary: &'a Vocabulary,
@@ -30,18 +30,19 @@ struct Token {
     logprob: f32,
 }
 
-/// Text between two timestamps; without timestamps, all of it.
+/// Text between two timestamps, or the whole text if there are no timestamps.
 #[derive(Debug, Default)]
 struct Part {
     /// Seconds from the window's start.
     start_s: Option<f64>,
     end_s: Option<f64>,
-    /// Text tokens, by their index among the window's.
+    /// The range of its text tokens among the window's text tokens.
     tokens: Range<usize>,
 }
 
 impl SegmentBuilder<'_> {
-    /// The segments of a window. `overruled` is the language that it sounds like by itself, where another was taken.
+    /// The segments of a window. `overruled` is the language that was detected in the window itself, if it was decoded
+    /// in another one.
     pub(crate) fn segments(
         &self,
         window: &Window,
@@ -59,7 +60,7 @@ impl SegmentBuilder<'_> {
         Ok(parts.iter().map(segment).filter(|segment| !segment.text.is_empty()).collect())
     }
 
-    /// Why a window is dropped, if it is: Whisper's rule for silence, no text, or text where nothing was said.
+    /// The reason for dropping a window, if any: Whisper's rule for silence, an empty text, or a text without speech.
     fn drop_reason(&self, text: &str, hypothesis: &Hypothesis, tokens: usize) -> Option<String> {
         let (no_speech, logprob) = (hypothesis.no_speech_prob, hypothesis.avg_logprob());
         let numbers = format!("no-speech probability {no_speech:.2}, mean log-probability {logprob:.2}");
@@ -82,8 +83,8 @@ impl SegmentBuilder<'_> {
         }
     }
 
-    /// Text tokens, and the parts between timestamps. A part that no timestamp ends lasts to the window's end; one
-    /// that none begins follows the part before it.
+    /// The text tokens, and the parts between timestamps. A part without an end timestamp lasts to the window's end. A
+    /// part without a start timestamp starts where the previous part ends.
     fn parts(&self, hypothesis: &Hypothesis) -> (Vec<Token>, Vec<Part>) {
         let (mut tokens, mut parts) = (Vec::new(), Vec::new());
         let mut part = Part::default();
@@ -167,8 +168,8 @@ fn diagnostics(hypothesis: &Hypothesis, overruled_language: Option<DetectedLangu
     of_family(FAMILY.name, &values)
 }
 
-/// Start and end of a part in the recording, inside the window. Timestamps without time between them give way to the
-/// measured times, or else to the window's end.
+/// Start and end of a part in the recording, limited to the window. If the end timestamp is not after the start, the
+/// measured times are used, or otherwise the window's end.
 fn span(window: &Window, hypothesis: &Hypothesis, part: &Part) -> (f64, f64) {
     let inside = |offset_s: f64| (window.start_s + offset_s).clamp(window.start_s, window.end_s);
     let start_s = part.start_s.map_or(window.start_s, inside);
@@ -183,7 +184,7 @@ fn span(window: &Window, hypothesis: &Hypothesis, part: &Part) -> (f64, f64) {
     measured.filter(|(start_s, end_s)| start_s < end_s).unwrap_or((start_s, window.end_s.max(start_s)))
 }
 
-/// Text tokens that last no longer than one position.
+/// Number of text tokens that last at most one position.
 fn still_tokens(hypothesis: &Hypothesis) -> usize {
     let boundaries = hypothesis.boundaries_s.as_deref().unwrap_or_default();
     boundaries.windows(2).filter(|pair| pair[1] - pair[0] < 1.5 * POSITION_S).count()

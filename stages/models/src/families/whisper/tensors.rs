@@ -1,18 +1,18 @@
-//! The tensors of Whisper's network, with the names that transformers' implementation gives them.
+//! The tensors of Whisper's network, with the names of transformers' implementation.
 
 use crate::TensorSpec;
 
 use crate::families::whisper::model_config::WhisperConfig;
 
-/// The token embedding, which is the output projection too.
+/// The token embedding, which is also the output projection.
 pub(crate) const EMBEDDING: &str = "model.decoder.embed_tokens.weight";
-/// The output projection under a name of its own, as some tools store it: a copy of the embedding.
+/// The output projection, which some tools store separately. It is a copy of the embedding.
 pub(crate) const PROJECTION: &str = "proj_out.weight";
-/// Scales of the projection, where it is in 8 bits.
+/// Scales of the output projection, if it is in 8 bits.
 pub(crate) const PROJECTION_SCALES: &str = "proj_out.weight_scale";
 
-/// Every tensor that a network of this configuration must have. They are made as they are asked for: a configuration
-/// may promise any number of layers.
+/// Every tensor that a network with this configuration must have. Specs are created lazily, because a configuration may
+/// state any number of layers.
 pub(crate) fn specs(config: &WhisperConfig) -> impl Iterator<Item = TensorSpec> + '_ {
     let width = config.d_model;
     let encoder = [
@@ -47,7 +47,7 @@ pub(crate) fn specs(config: &WhisperConfig) -> impl Iterator<Item = TensorSpec> 
         .chain((0..config.decoder_layers).flat_map(decoder_layer))
 }
 
-/// An attention with the norm before it; keys have no bias.
+/// An attention with its preceding norm. Keys have no bias.
 fn attention(layer: &str, name: &str, width: usize) -> Vec<TensorSpec> {
     let projections =
         ["q_proj", "k_proj", "v_proj", "out_proj"].map(|projection| format!("{layer}.{name}.{projection}"));
@@ -57,7 +57,7 @@ fn attention(layer: &str, name: &str, width: usize) -> Vec<TensorSpec> {
     matrices.chain(biases).chain(TensorSpec::norm(format!("{layer}.{name}_layer_norm"), width)).collect()
 }
 
-/// An MLP with the norm before it.
+/// An MLP with its preceding norm.
 fn mlp(layer: &str, width: usize, hidden: usize) -> Vec<TensorSpec> {
     let linear = |name: &str, inputs, outputs| TensorSpec::linear(format!("{layer}.{name}"), inputs, outputs);
     let norm = TensorSpec::norm(format!("{layer}.final_layer_norm"), width);

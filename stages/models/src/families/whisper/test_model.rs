@@ -1,4 +1,5 @@
-//! The small model that this crate's tests use: its texts have no meaning, but it is a complete Whisper and loads fast.
+//! The small model that this crate's tests use. It is a complete Whisper model and loads fast, but its texts have no
+//! meaning.
 
 use crate::ModelSource;
 

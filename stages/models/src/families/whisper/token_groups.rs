@@ -1,16 +1,16 @@
-//! Tokens to groups of whole characters: a character of Korean is often spread over several byte-level tokens.
+//! Groups tokens into whole characters. Byte-level tokens often split a Korean character.
 
-/// A run of tokens that forms whole characters together.
+/// A run of tokens that together form whole characters.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Group {
-    /// First token and the one after the last.
+    /// Range of the tokens.
     pub(crate) tokens: std::ops::Range<usize>,
     /// Their text.
     pub(crate) text: String,
 }
 
-/// Groups tokens, given by their bytes, into the shortest runs that are whole UTF-8. Bytes that can begin no character
-/// become U+FFFD; so does a character that is cut off at the end.
+/// Groups tokens, given as bytes, into the shortest runs of complete UTF-8. Invalid bytes, and a character that is
+/// truncated at the end, become U+FFFD.
 pub(crate) fn group<'a>(tokens: impl IntoIterator<Item = &'a [u8]>) -> Vec<Group> {
     let mut groups = Vec::new();
     let mut pending: Vec<u8> = Vec::new();

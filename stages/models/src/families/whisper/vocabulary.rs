@@ -11,7 +11,7 @@ use super::model_config::{ENGLISH_ONLY_TOKENS, WhisperConfig};
 use super::vocabulary_fault::VocabularyFault;
 use crate::{ModelError, ModelFile};
 
-/// A vocabulary may be filled up to a multiple of this, with less than [`PADDING`] tokens that are never chosen.
+/// A vocabulary may be padded to a multiple of this, with fewer than [`PADDING`] tokens that are never generated.
 const PADDED_TO: usize = 8;
 const PADDING: usize = 128;
 
@@ -22,20 +22,20 @@ pub(crate) struct Vocabulary {
     pub(crate) start: u32,
     /// `<|endoftext|>`.
     pub(crate) end: u32,
-    /// `<|transcribe|>`; none in an English-only model.
+    /// `<|transcribe|>`; `None` for an English-only model.
     pub(crate) transcribe: Option<u32>,
-    /// `<|translate|>`; none in an English-only model.
+    /// `<|translate|>`; `None` for an English-only model.
     pub(crate) translate: Option<u32>,
-    /// `<|startofprev|>`: what follows it, up to the start token, is text before the window.
+    /// `<|startofprev|>`: the tokens between it and the start token are text before the window.
     pub(crate) start_of_prev: u32,
     /// `<|notimestamps|>`.
     pub(crate) no_timestamps: u32,
-    /// `<|0.00|>` and those that follow it by 20 ms each, up to the end of a window; none where the model has no such
-    /// tokens.
+    /// `<|0.00|>` and the following tokens in steps of 20 ms, up to the length of a window. Empty if the model has no
+    /// timestamps.
     pub(crate) timestamps: Range<u32>,
-    /// `<|nospeech|>`, or `<|nocaptions|>` as it was called first.
+    /// `<|nospeech|>`, or `<|nocaptions|>` in older tokenizers.
     pub(crate) no_speech: u32,
-    /// Codes and ids of the languages, by id; one (`en`, without a token) in an English-only model.
+    /// Codes and ids of the languages, sorted by id. An English-only model has a single one (`en`) without a token.
     pub(crate) languages: Vec<(String, Option<u32>)>,
     /// The bytes of the tokens.
     pub(crate) bytes: TokenBytes,
@@ -44,8 +44,8 @@ pub(crate) struct Vocabulary {
     tokenizer: OnceLock<Tokenizer>,
 }
 
-/// The part of `tokenizer.json` that is read at once. The whole tokenizer, which only prompts need, takes ten times as
-/// long.
+/// The part of `tokenizer.json` that is always read. Parsing the whole tokenizer, which only prompts need, takes ten
+/// times as long.
 #[derive(Deserialize)]
 struct TokenizerFile {
     #[serde(default)]
@@ -66,7 +66,7 @@ struct Bpe {
     merges: Vec<Merge>,
 }
 
-/// Two tokens that become one: as one text with a space between them, or as two.
+/// Two tokens that are merged: as one text with a space between them, or as two texts.
 #[derive(Deserialize)]
 #[serde(untagged)]
 enum Merge {
@@ -75,7 +75,7 @@ enum Merge {
 }
 
 impl Merge {
-    /// The token that is made.
+    /// The merged token.
     fn token(&self) -> String {
         match self {
             Self::Text(text) => text.replacen(' ', "", 1),
@@ -84,13 +84,13 @@ impl Merge {
     }
 }
 
-/// Bytes of every text token by id; none for special tokens and for ids without a token.
+/// Bytes of every text token by id. `None` for special tokens and for ids without a token.
 pub(crate) type TokenBytes = Arc<[Option<Vec<u8>>]>;
 
 impl Vocabulary {
-    /// Parses `tokenizer.json`, looks up the tokens that Whisper needs, and checks that it is the tokenizer of a model
-    /// of this size and window. Where `multilingual` is unknown, a model with language tokens is taken as multilingual,
-    /// unless it has the size of those that know English alone.
+    /// Parses `tokenizer.json`, looks up the special tokens of Whisper, and checks that the tokenizer fits a model of
+    /// this vocabulary size and window. If `multilingual` is `None`, a model with language tokens is treated as
+    /// multilingual, unless its vocabulary size is that of the English-only models.
     pub(crate) fn parse(
         file: ModelFile,
         model: &WhisperConfig,
@@ -148,10 +148,10 @@ impl Vocabulary {
         self.ids.get(token).copied()
     }
 
-    /// The whole tokenizer, parsed when it is first needed.
+    /// The whole tokenizer, which is parsed on first use.
     ///
     /// # Errors
-    /// [`ModelError::Tokenizer`] where it cannot be parsed.
+    /// [`ModelError::Tokenizer`] if it cannot be parsed.
     pub(crate) fn tokenizer(&self) -> Result<&Tokenizer, ModelError> {
         if let Some(tokenizer) = self.tokenizer.get() {
             return Ok(tokenizer);
@@ -164,10 +164,12 @@ impl Vocabulary {
         ModelError::Tokenizer { path: self.file.path.clone(), reason }
     }
 
-    /// The tokens of a text that goes before a window: with a space before it, and without the tokenizer's specials.
+    /// The tokens of text before a window, with a leading space, and without the special tokens that the tokenizer
+    /// adds.
     ///
     /// # Errors
-    /// [`ModelError::Tokenizer`] where the tokenizer fails; [`ModelError::SpecialToken`] where the text spells one.
+    /// [`ModelError::Tokenizer`] if the tokenizer fails; [`ModelError::SpecialToken`] if the text contains a special
+    /// token.
     pub(crate) fn encode(&self, text: &str) -> Result<Vec<u32>, ModelError> {
         let text = text.trim();
         let encoded = self.tokenizer()?.encode_fast(format!(" {text}"), false);
@@ -178,12 +180,12 @@ impl Vocabulary {
         }
     }
 
-    /// The bytes of a text token; nothing for a special token.
+    /// The bytes of a text token; empty for a special token.
     pub(crate) fn bytes(&self, id: u32) -> &[u8] {
         self.bytes.get(id as usize).and_then(Option::as_deref).unwrap_or_default()
     }
 
-    /// Whether each id is text or the end token.
+    /// For each id, whether it is a text token or the end token.
     pub(crate) fn selectable(&self) -> Vec<bool> {
         let mut selectable: Vec<bool> = self.bytes.iter().map(Option::is_some).collect();
         selectable[self.end as usize] = true;
@@ -191,19 +193,19 @@ impl Vocabulary {
     }
 }
 
-/// `en` of `<|en|>`: two or three lower-case letters.
+/// `en` for `<|en|>`: two or three lowercase letters.
 fn language_code(token: &str) -> Option<&str> {
     let code = special_name(token)?;
     (matches!(code.len(), 2 | 3) && code.bytes().all(|b| b.is_ascii_lowercase())).then_some(code)
 }
 
-/// `en` of `<|en|>`.
+/// `en` for `<|en|>`.
 fn special_name(token: &str) -> Option<&str> {
     token.strip_prefix("<|")?.strip_suffix("|>")
 }
 
-/// The ids of all tokens: those of the model and those that were added, whose ids are the file's (the tokenizer's crate
-/// gives others where the file's have a gap).
+/// The ids of all tokens: those of the model and added tokens. Ids of added tokens are read from the file, because the
+/// tokenizers crate assigns other ids if the file's ids have a gap.
 fn all_ids(
     mut ids: HashMap<String, u32>,
     added_tokens: Vec<AddedToken>,
@@ -224,7 +226,7 @@ fn all_ids(
     Ok(ids)
 }
 
-/// Codes and ids of the languages, by id.
+/// Codes and ids of the languages, sorted by id.
 fn languages(ids: &HashMap<String, u32>) -> Vec<(String, Option<u32>)> {
     let code = |(token, id): (&String, &u32)| language_code(token).map(|code| (code.to_owned(), Some(*id)));
     let mut languages: Vec<_> = ids.iter().filter_map(code).collect();
@@ -232,7 +234,7 @@ fn languages(ids: &HashMap<String, u32>) -> Vec<(String, Option<u32>)> {
     languages
 }
 
-/// Every byte must be a token: then every text can be written.
+/// Checks that every byte is a token, so that every text can be encoded.
 fn check_bytes(ids: &HashMap<String, u32>) -> Result<(), VocabularyFault> {
     let missing = byte_alphabet()
         .into_iter()
@@ -240,8 +242,8 @@ fn check_bytes(ids: &HashMap<String, u32>) -> Result<(), VocabularyFault> {
     missing.map(|(_, byte)| byte).min().map_or(Ok(()), |byte| Err(VocabularyFault::NoByte(byte)))
 }
 
-/// Byte pair encoding numbers its tokens as it merges them. Where they are in another order, ids were changed, and the
-/// text would be another one.
+/// Checks that tokens are numbered in the order of their merges, as byte pair encoding does it. Another order means
+/// that ids were changed, which would change the text.
 fn check_order(ids: &HashMap<String, u32>, merges: &[Merge]) -> Result<(), VocabularyFault> {
     let made = merges.iter().filter_map(|merge| ids.get_key_value(&merge.token()));
     let mut last = None;
@@ -254,8 +256,9 @@ fn check_order(ids: &HashMap<String, u32>, merges: &[Merge]) -> Result<(), Vocab
     Ok(())
 }
 
-/// The timestamps of a window, which follow `<|notimestamps|>` by 20 ms each; older folders do not name them. None
-/// where the vocabulary ends there. Every other id must have a token, but for a few that fill the vocabulary up.
+/// The timestamps of a window. They follow `<|notimestamps|>` in steps of 20 ms; older folders do not name them. Empty
+/// if the vocabulary ends at `<|notimestamps|>`. Every other id must have a token, except for a few that pad the
+/// vocabulary.
 fn timestamps(
     ids: &HashMap<String, u32>,
     no_timestamps: u32,
@@ -267,7 +270,7 @@ fn timestamps(
     let timestamps = match found {
         0 => first..first,
         _ if found < expected => return Err(VocabularyFault::Timestamps { found, expected }),
-        // Those that are named beyond a window are timestamps too.
+        // Named timestamps beyond the window are included.
         _ => {
             let is_named = |index: &usize| ids.get(&timestamp_name(*index)) == Some(&(first + *index as u32));
             first..first + (expected..).take_while(is_named).last().map_or(expected, |last| last + 1) as u32
@@ -289,12 +292,12 @@ fn timestamps(
     if unnamed == 0 || padded { Ok(timestamps) } else { Err(VocabularyFault::TooSmall(unnamed)) }
 }
 
-/// `<|0.04|>` for 2: the time in steps of 20 ms.
+/// The name of a timestamp: `<|0.04|>` for index 2, in steps of 20 ms.
 fn timestamp_name(index: usize) -> String {
     format!("<|{}.{:02}|>", index / 50, index % 50 * 2)
 }
 
-/// Bytes of every token that is not a special one, by id.
+/// Bytes by id of every token that is not special.
 fn token_bytes(ids: &HashMap<String, u32>, vocab_size: usize) -> Vec<Option<Vec<u8>>> {
     let byte_of = byte_alphabet();
     let mut bytes = vec![None; vocab_size];
@@ -305,7 +308,8 @@ fn token_bytes(ids: &HashMap<String, u32>, vocab_size: usize) -> Vec<Option<Vec<
     bytes
 }
 
-/// GPT-2's byte-level alphabet: printable Latin-1 stands for itself, every other byte for a character from U+0100 on.
+/// GPT-2's byte-level alphabet: printable Latin-1 bytes represent themselves, all others are mapped to characters from
+/// U+0100 on.
 fn byte_alphabet() -> HashMap<char, u8> {
     let printable = |byte: &u8| matches!(byte, b'!'..=b'~' | 0xA1..=0xAC | 0xAE..=0xFF);
     let itself = (0..=u8::MAX).filter(printable).map(|byte| (char::from(byte), byte));
@@ -322,7 +326,7 @@ mod tests {
     const CONFIG: &[u8] = include_bytes!("../../../../../fixtures/models/test-tiny/config.json");
     const TOKENIZER: &[u8] = include_bytes!("../../../../../fixtures/models/test-tiny/tokenizer.json");
 
-    /// The small model's `config.json` with another number of tokens.
+    /// The small model's `config.json` with another vocabulary size.
     fn config(vocab_size: usize) -> WhisperConfig {
         let mut config: Value = serde_json::from_slice(CONFIG).unwrap();
         config["vocab_size"] = json!(vocab_size);
@@ -342,7 +346,7 @@ mod tests {
         parse(small_size(), multilingual, TOKENIZER).unwrap()
     }
 
-    /// The fault of a changed copy of its tokenizer, if any.
+    /// The fault of a changed copy of the model's tokenizer, if any.
     fn fault(vocab_size: usize, change: impl FnOnce(&mut Value)) -> Option<VocabularyFault> {
         let mut tokenizer = serde_json::from_slice(TOKENIZER).unwrap();
         change(&mut tokenizer);
@@ -355,7 +359,7 @@ mod tests {
         }
     }
 
-    /// Removes the added tokens whose name is `unwanted`.
+    /// Removes the added tokens for whose name `unwanted` returns true.
     fn remove(tokenizer: &mut Value, unwanted: impl Fn(&str) -> bool) {
         let tokens = tokenizer["added_tokens"].as_array_mut().unwrap();
         tokens.retain(|token| !unwanted(token["content"].as_str().unwrap()));

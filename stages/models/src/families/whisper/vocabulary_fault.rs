@@ -7,10 +7,10 @@ use crate::ModelError;
 /// A fault of a vocabulary.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(super) enum VocabularyFault {
-    /// A special token that Whisper needs is missing: this is another model's tokenizer.
+    /// A special token of Whisper is missing: the tokenizer belongs to another model.
     #[error("the vocabulary lacks {0}")]
     MissingToken(String),
-    /// The tokenizer knows more tokens than the model: one of them is another model's.
+    /// The tokenizer has more tokens than the model: one of the two is from another model.
     #[error("the highest token id is {highest_id}, but the model has {vocab_size} tokens")]
     TooLarge {
         /// Highest id in the vocabulary.
@@ -18,29 +18,29 @@ pub(super) enum VocabularyFault {
         /// `vocab_size` of the model.
         vocab_size: usize,
     },
-    /// A byte cannot be written: Whisper's tokenizers are byte-level.
-    #[error("no token stands for the byte {0:#04x}: this is not a byte-level tokenizer")]
+    /// A byte has no token. Whisper's tokenizers are byte-level.
+    #[error("no token represents the byte {0:#04x}: this is not a byte-level tokenizer")]
     NoByte(u8),
-    /// An id that the model may choose has no token.
+    /// An id that the model may generate has no token.
     #[error("no token has the id {0}")]
     NoToken(u32),
-    /// Two tokens have one id.
+    /// Two tokens have the same id.
     #[error("{0:?} and {1:?} have the id {2}")]
     SameId(String, String, u32),
     /// One token has two ids.
     #[error("{0:?} has the ids {1} and {2}")]
     TwoIds(String, u32, u32),
-    /// The tokens are not in the order of the merges that make them: their ids were changed.
-    #[error("{0:?} has the id {1}, which is out of the order of the merges: the ids were changed")]
+    /// The tokens are not in the order of their merges: the ids were changed.
+    #[error("{0:?} has the id {1}, which is not in the order of the merges: the ids were changed")]
     Order(String, u32),
     /// Too few ids are left for the timestamps of a window.
     #[error(
         "{found} ids are left for timestamps, a window of the model has {expected}: this is another model's tokenizer"
     )]
     Timestamps {
-        /// Ids behind `<|notimestamps|>`.
+        /// Number of ids after `<|notimestamps|>`.
         found: usize,
-        /// One for each 20 ms of the window, and one for its end.
+        /// One per 20 ms of the window, and one for its end.
         expected: usize,
     },
     /// Another token has the id of a timestamp.
@@ -50,7 +50,7 @@ pub(super) enum VocabularyFault {
         token: String,
         /// Its id.
         id: u32,
-        /// The timestamp.
+        /// The expected timestamp.
         expected: String,
     },
     /// The model has more tokens than the tokenizer.
@@ -65,7 +65,7 @@ pub(super) enum VocabularyFault {
         ids: Vec<u32>,
         /// The token's name.
         token: String,
-        /// Where the tokenizer has it.
+        /// The token's id in the tokenizer, if it has the token.
         found: Option<u32>,
         /// The tokenizer's file.
         tokenizer: PathBuf,
@@ -73,13 +73,13 @@ pub(super) enum VocabularyFault {
 }
 
 impl VocabularyFault {
-    /// As the fault of a file.
+    /// Converts the fault to the error of a file.
     pub(super) fn in_file(self, path: &Path) -> ModelError {
         ModelError::Vocabulary { path: path.to_owned(), reason: Box::new(self) }
     }
 }
 
-/// Where a tokenizer has a token.
+/// Describes where a tokenizer has a token.
 fn place(found: Option<u32>, tokenizer: &Path) -> String {
     let tokenizer = tokenizer.display();
     found.map_or_else(|| format!("is not in {tokenizer}"), |id| format!("is {id} in {tokenizer}"))

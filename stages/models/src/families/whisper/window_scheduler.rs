@@ -1,5 +1,6 @@
-//! The decode passes of a recording: every window, a window again whose language the others decide, a window after the
-//! text before it. The next passes depend on the outputs so far alone, so that an interrupted run resumes the same way.
+//! The decode passes of a recording. Every window is decoded once. A window may be decoded again in the language of the
+//! others, or after the text of the window before it. The next passes depend only on the outputs so far, so that an
+//! interrupted run resumes in the same way.
 
 use std::collections::BTreeMap;
 
@@ -9,37 +10,37 @@ use super::files::WhisperFiles;
 use super::unit::Hypothesis;
 use crate::{ModelError, Pass, TranscribeConfig};
 
-/// How the passes follow from the settings.
+/// Determines the decode passes from the settings.
 #[derive(Debug)]
 pub(crate) struct WindowScheduler {
     config: TranscribeConfig,
     initial: Vec<u32>,
     hotwords: Vec<u32>,
-    /// Most tokens before a window.
+    /// Maximum number of prompt tokens before a window.
     prompt_limit: usize,
 }
 
-/// Where a recording stands.
+/// The progress of a recording.
 #[derive(Debug)]
 pub(crate) struct PassState {
-    /// For every window the index of the output that counts.
+    /// For every window, the index of its accepted output.
     pub(crate) accepted: Vec<Option<usize>>,
-    /// For every window its first output: the language detected in it alone.
+    /// For every window, the index of its first output, whose language was detected in the window alone.
     pub(crate) first: Vec<Option<usize>>,
-    /// The next passes; empty at the end.
+    /// The next passes; empty when the recording is done.
     pub(crate) next: Vec<Pass>,
-    /// Answers before those of `next`.
+    /// Number of outputs before those of `next`.
     pub(crate) answered: usize,
 }
 
-/// The windows of one channel that wait for each other.
+/// Windows of one channel that are decoded one after the other.
 #[derive(Debug)]
 struct Chain {
-    /// Indices of the windows, in time.
+    /// Indices of the windows, in time order.
     windows: Vec<usize>,
-    /// How many of them are decoded for good.
+    /// Number of windows with an accepted output.
     done: usize,
-    /// Text that the next one follows.
+    /// Text before the next window.
     history: Vec<u32>,
 }
 
@@ -57,14 +58,15 @@ impl WindowScheduler {
         Ok(Self { config: config.clone(), initial: encode(&config.initial_prompt)?, hotwords, prompt_limit: limit })
     }
 
-    /// The first passes: every window, or where they follow each other the first of every channel.
+    /// The first passes: of every window, or, if windows follow each other's text, of the first window of every
+    /// channel.
     pub(crate) fn first(&self, windows: &[Window]) -> Vec<Pass> {
         let starts = |index: usize| index == 0 || windows[index - 1].channel != windows[index].channel;
         let first = (0..windows.len()).filter(|index| !self.config.condition_on_previous_text || starts(*index));
         first.map(|window| Pass { window, language: None, prompt: self.prompt(&self.initial) }).collect()
     }
 
-    /// Plays the passes that these outputs belong to.
+    /// Replays the passes of these outputs.
     pub(crate) fn replay(&self, windows: &[Window], outputs: &[Hypothesis]) -> PassState {
         let unanswered = vec![None; windows.len()];
         let next = self.first(windows);
@@ -87,7 +89,7 @@ impl WindowScheduler {
         progress
     }
 
-    /// Adds the seconds of a window that is sure of its language.
+    /// Adds the duration of a window whose language is certain.
     fn count(&self, window: &Window, answer: &Hypothesis, seconds: &mut BTreeMap<String, f64>) {
         let sure = answer.language_probability.is_some_and(|p| p >= self.config.language_threshold);
         if sure && !self.is_silent(answer) {
@@ -95,7 +97,7 @@ impl WindowScheduler {
         }
     }
 
-    /// The windows of a round that are not sure of their language and sound like another than most do.
+    /// New passes for windows of a round whose language is uncertain and differs from the majority language.
     fn corrections(&self, round: &[Pass], outputs: &[Hypothesis], seconds: &BTreeMap<String, f64>) -> Vec<Pass> {
         let Some((majority, _)) = seconds.iter().reduce(|a, b| if b.1 > a.1 { b } else { a }) else {
             return Vec::new();
@@ -121,7 +123,7 @@ impl WindowScheduler {
         by_channel.into_values().map(chain).collect()
     }
 
-    /// The next window of every channel whose last one is decoded for good.
+    /// Adds the pass of the next window of every channel whose previous window is accepted.
     fn continue_chains(&self, chains: &mut [Chain], progress: &mut PassState, outputs: &[Hypothesis]) {
         for chain in chains {
             let Some(&window) = chain.windows.get(chain.done) else { continue };
@@ -143,7 +145,7 @@ impl WindowScheduler {
         }
     }
 
-    /// Hotwords, and as much of the end of a text as there is room for.
+    /// The hotwords, and as much of the end of `text` as fits.
     fn prompt(&self, text: &[u32]) -> Vec<u32> {
         let room = self.prompt_limit - self.hotwords.len();
         [&self.hotwords, &text[text.len().saturating_sub(room)..]].concat()
@@ -195,7 +197,7 @@ mod tests {
         let mut outputs =
             vec![answer("en", 0.9, &[5]), answer("ko", 0.4, &[6]), answer("en", 0.3, &[7]), answer("ko", 0.8, &[8])];
         assert_eq!(scheduler.replay(&windows, &outputs[..3]).next.len(), 4, "not all are answered");
-        // Both have five seconds that are sure; the first by name wins.
+        // Both languages have five certain seconds. The alphabetically first one wins.
         let progress = scheduler.replay(&windows, &outputs);
         let again = Pass { window: 1, language: Some("en".into()), prompt: vec![9, 1, 2] };
         assert_eq!((progress.next, progress.answered), (vec![again], 4));
@@ -216,7 +218,7 @@ mod tests {
         let outputs = [silent("ko", 0.9), silent("ko", 0.2), answer("en", 0.9, &[5])];
         assert!(scheduler.replay(&windows, &outputs).next.is_empty());
         let outputs = [silent("ko", 0.9), silent("ko", 0.2), answer("en", 0.3, &[5])];
-        assert!(scheduler.replay(&windows, &outputs).next.is_empty(), "nobody is sure");
+        assert!(scheduler.replay(&windows, &outputs).next.is_empty(), "no language is certain");
     }
 
     #[test]
@@ -227,7 +229,7 @@ mod tests {
         let mut outputs = vec![answer("en", 0.9, &[5, 6]), answer("en", 0.9, &[7])];
         let next = |outputs: &[Hypothesis]| scheduler.replay(&windows, outputs).next;
         assert_eq!(next(&outputs), [Pass { window: 1, language: None, prompt: vec![9, 2, 5, 6] }]);
-        // An unsure window is corrected before the next one follows it.
+        // The language of an uncertain window is corrected before the next window follows it.
         outputs.push(answer("ko", 0.3, &[8]));
         assert_eq!(next(&outputs), [Pass { window: 1, language: Some("en".into()), prompt: vec![9, 2, 5, 6] }]);
         outputs.push(Hypothesis { temperature: 0.6, ..answer("en", 0.1, &[4]) });

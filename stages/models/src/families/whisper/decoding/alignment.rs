@@ -1,4 +1,5 @@
-//! Windows that are done become hypotheses: their text is fed once more, to see where the alignment heads look.
+//! Turns finished windows into hypotheses. Their text is fed to the decoder once more, to compute the cross-attention
+//! of the alignment heads.
 
 use candle_core::{Result, Tensor};
 use kernels::probe::{span, span_of};
@@ -10,11 +11,11 @@ use crate::families::whisper::network::{Backend, Text};
 use crate::families::whisper::times::{Attention, Speech, token_boundaries_s};
 use crate::families::whisper::unit::Hypothesis;
 
-/// Texts that are fed at once: enough to fill a GPU, and few enough for its memory where a model names no alignment
-/// heads, which makes them hundreds.
+/// Number of texts that are fed at once. It is enough to fill a GPU, and fits its memory even for models that name no
+/// alignment heads, which have hundreds of them.
 const TEXTS_AT_ONCE: usize = 8;
 
-/// The hypotheses of the windows that leave these slots, with the keys of their inputs.
+/// The hypotheses of the windows in these slots, which are leaving the cache, with the keys of their units.
 pub(super) fn hypotheses<B: Backend>(
     network: &B,
     options: &DecodingOptions,
@@ -47,8 +48,9 @@ pub(super) fn hypotheses<B: Backend>(
     Ok(hypotheses)
 }
 
-/// The attention over each text as openai-whisper's `find_alignment` looks at it: behind the prompt without timestamps,
-/// followed by the end token. None of an empty text; of one that the decoder has no positions for, the part that fits.
+/// The attention over each text, as in openai-whisper's `find_alignment`: the text follows the prompt without
+/// timestamps and is followed by the end token. `None` for an empty text. A text that exceeds the decoder's positions
+/// is truncated.
 fn attention<B: Backend>(
     network: &B,
     options: &DecodingOptions,
@@ -78,7 +80,7 @@ fn attention<B: Backend>(
     tasks.iter().zip(&fed).map(of_text).collect()
 }
 
-/// The tokens that are fed for alignment; none for an empty text.
+/// The tokens that are fed for alignment; empty for an empty text.
 fn fed(options: &DecodingOptions, task: &DecodeTask) -> Vec<u32> {
     let prompt = options.aligning(task.language);
     let mut text = task.text_tokens(options);

@@ -1,12 +1,13 @@
 //! Beam search, as transformers' `_beam_search` does it with `early_stopping=False`.
 //!
-//! Of all continuations of all running hypotheses the best `2 beams` are looked at: those among the first `beams` that
-//! end are finished, and the best `beams` of the others run on. Finished hypotheses are ranked by the sum of their
-//! log-probabilities over their length (end token included) to the length penalty. The search ends when as many as
-//! are kept are finished and the best running one, by its length so far, is no better than the worst of them.
+//! In each step, the best `2 * beams` continuations of all running hypotheses are considered. Continuations that end
+//! and rank among the first `beams` are finished; of the others, the best `beams` keep running. The score of a finished
+//! hypothesis is the sum of its log-probabilities divided by its length (end token included) to the power of the length
+//! penalty. The search ends when the maximum number of finished hypotheses is reached and the best running one, scored
+//! by its current length, is not better than the worst of them.
 //!
-//! Other than there, a hypothesis that begins to repeat itself is followed no further: each repetition is likelier than
-//! the one before, so that the mean log-probability of a loop beats every honest text in the end.
+//! Unlike transformers, a hypothesis that starts to repeat itself is abandoned: each repetition is more likely than the
+//! one before, so the mean log-probability of a loop would eventually exceed that of every correct text.
 
 use candle_core::Result;
 
@@ -15,17 +16,17 @@ use super::options::DecodingOptions;
 use super::sampler::Candidate;
 use super::sequence::{LogitsQuery, Sequence};
 
-/// The hypotheses of an attempt, each with the sum of its log-probabilities among all tokens.
+/// The hypotheses of an attempt, each with the sum of its log-probabilities over all tokens.
 #[derive(Debug)]
 pub(super) struct Beams {
     /// Best first. Hypothesis `i` is in lane `i`.
     running: Vec<(Sequence, f32)>,
-    /// Best first, with scores in which length counts.
+    /// Best first, with length-normalized scores.
     finished: Vec<(Sequence, f32)>,
-    /// The best of those that were given up because they repeat themselves.
+    /// The best of the hypotheses that were abandoned because they repeat themselves.
     looping: Option<(Sequence, f32)>,
     beams: usize,
-    /// Finished hypotheses that are kept.
+    /// Maximum number of finished hypotheses.
     kept: usize,
     length_penalty: f32,
     budget: usize,
@@ -33,14 +34,14 @@ pub(super) struct Beams {
 }
 
 impl Beams {
-    /// One empty hypothesis, of which `beams` come. `patience` times as many finished ones are kept.
+    /// Starts with one empty hypothesis, which branches into `beams`. `beams * patience` finished hypotheses are kept.
     pub(super) fn new(beams: usize, patience: f32, length_penalty: f32, budget: usize) -> Self {
         let kept = ((beams as f32 * patience).round_ties_even() as usize).max(1);
         let running = vec![(Sequence::default(), 0.0)];
         Self { running, finished: Vec::new(), looping: None, beams, kept, length_penalty, budget, ended: false }
     }
 
-    /// The lanes that continue, and the token that each was given last.
+    /// The running lanes, each with its last token.
     pub(super) fn live(&self) -> Vec<(usize, u32)> {
         let running = if self.ended { &[][..] } else { &self.running };
         let last =
@@ -56,13 +57,14 @@ impl Beams {
         self.running.iter().map(query).collect()
     }
 
-    /// Takes the replies, one for each running hypothesis; gives for each that runs on the lane that it came from.
+    /// Processes the replies, one per running hypothesis. Returns, for each hypothesis that keeps running, the lane
+    /// that it continues.
     pub(super) fn take(&mut self, outputs: &[Vec<Candidate>], options: &DecodingOptions) -> Result<Vec<usize>> {
         let mut continuations: Vec<(usize, Candidate, f32)> = Vec::new();
         for (lane, ((_, sum), candidates)) in self.running.iter().zip(outputs).enumerate() {
             continuations.extend(candidates.iter().map(|candidate| (lane, *candidate, sum + candidate.score)));
         }
-        // Stable: of equals the one of the better hypothesis, then of the lower id, goes first.
+        // The sort is stable: ties go to the better hypothesis, then to the lower id.
         continuations.sort_by(|a, b| b.2.total_cmp(&a.2));
         continuations.truncate(2 * self.beams);
 
@@ -109,7 +111,7 @@ impl Beams {
         }
     }
 
-    /// The best of the finished; of the running where none is; of those that repeat themselves where there is no other.
+    /// The best finished hypothesis; if there is none, the best running one; otherwise the best that repeats itself.
     pub(super) fn best(self) -> Sequence {
         let best = self.finished.into_iter().chain(self.running).chain(self.looping).next();
         best.map(|(sequence, _)| sequence).unwrap_or_default()

@@ -1,4 +1,4 @@
-//! The choice of tokens on a device: only ids and log-probabilities come to the host.
+//! Selects tokens on a device, so that only ids and log-probabilities are copied to the host.
 
 use candle_core::{Device, Result, Tensor};
 use kernels::fused::{self, TokenConstraints, Vocabulary};
@@ -8,7 +8,7 @@ use super::options::LogitFilter;
 use super::sampler::{Candidate, not_finite, nothing_allowed};
 use super::timestamp_rules::TimestampRules;
 
-/// The logit filter, on the device.
+/// Copies the logit filter to the device.
 pub(super) fn vocabulary(filter: &LogitFilter, device: &Device) -> Result<Vocabulary> {
     let masks = [filter.any.as_slice(), &filter.first].concat();
     Ok(Vocabulary {
@@ -18,7 +18,7 @@ pub(super) fn vocabulary(filter: &LogitFilter, device: &Device) -> Result<Vocabu
     })
 }
 
-/// [`super::choice::likeliest`] for rows of `logits` (`[rows, vocabulary]`) at once, each with its index and bounds.
+/// [`super::sampler::likeliest`] for several rows of `logits` (`[rows, vocabulary]`), each with its index and rules.
 pub(super) fn likeliest(
     logits: &Tensor,
     vocabulary: &Vocabulary,
@@ -37,7 +37,7 @@ pub(super) fn likeliest(
     found.to_vec2::<f32>()?.iter().map(|row| candidates(row)).collect()
 }
 
-/// From fault, both sums, and a logit and an id for each candidate.
+/// Parses one row of results: a fault flag, both sums, and a logit and an id per candidate.
 fn candidates(row: &[f32]) -> Result<Vec<Candidate>> {
     let (&[fault, everything, total], found) = row.split_first_chunk().ok_or_else(not_finite)?;
     if !fault.is_finite() {
@@ -55,7 +55,7 @@ mod tests {
     use super::super::sampler;
     use super::*;
 
-    /// Logits that differ from row to row and are all different.
+    /// Logits that differ between rows and contain no equal values.
     fn logits(rows: usize, vocabulary: usize) -> Vec<f32> {
         let value = |i: usize| ((i * 7_919 + i / vocabulary * 13) % 100_003) as f32 / 9_000.0;
         (0..rows * vocabulary).map(value).collect()

@@ -1,5 +1,5 @@
-//! The fallback criteria: a text that compresses too well, is unlikely, repeats itself, or is written in a foreign
-//! script is rejected, and the window is decoded again.
+//! The fallback criteria. A text that compresses too well, is unlikely, repeats itself, or contains a foreign script is
+//! rejected, and the window is decoded again.
 
 use std::io::Write;
 
@@ -12,7 +12,7 @@ use crate::Task;
 use crate::TranscribeConfig;
 use crate::families::whisper::unit::mean_logprob;
 
-/// Longest repeated run of tokens that is looked for.
+/// The longest run of tokens that is checked for repetition.
 const LONGEST_RUN: usize = 8;
 
 /// One attempt at a window.
@@ -22,25 +22,25 @@ pub(super) struct Attempt {
     pub(super) temperature: f32,
     pub(super) compression_ratio: f32,
     pub(super) avg_logprob: f32,
-    /// The fallback criteria that it fails, if any.
+    /// The reason why the attempt was rejected, if it was.
     pub(super) rejection: Option<String>,
 }
 
 impl Attempt {
-    /// Measures the result of a search; `text` is its text.
+    /// Measures the result of a search, whose text is `text`.
     pub(super) fn new(sequence: Sequence, temperature: f32, text: &str) -> Self {
         let avg_logprob = mean_logprob(&sequence.logprobs, sequence.end_logprob);
         Self { sequence, temperature, compression_ratio: compression_ratio(text), avg_logprob, rejection: None }
     }
 
-    /// Whether the text repeats itself: its likelihood says nothing then.
+    /// Whether the text repeats itself. The likelihood of such a text is meaningless.
     pub(super) fn is_degenerate(&self, config: &TranscribeConfig) -> bool {
         self.sequence.looping || self.compression_ratio > config.compression_ratio_threshold
     }
 }
 
-/// Why the text of an attempt that is kept is not reliable, if it is not. Where the language was detected, its
-/// log-probability counts too: of sound without speech, base writes likely texts in unlikely languages.
+/// The low-confidence reason of the attempt that is kept, if any. If the language was detected, its log-probability is
+/// included: for sound without speech, the base model writes likely texts in unlikely languages.
 pub(super) fn low_confidence(
     config: &TranscribeConfig,
     attempt: &Attempt,
@@ -70,8 +70,8 @@ pub(super) fn low_confidence(
     attempt.rejection.clone().or_else(unlikely).or_else(noisy)
 }
 
-/// Why an attempt is rejected, if it is: openai-whisper's `decode_with_fallback`, with repetition and foreign script
-/// beside it. A window that is silent is not tried again.
+/// The reason for rejecting an attempt, if any: the criteria of openai-whisper's `decode_with_fallback`, plus
+/// repetition and foreign script. A silent window is not decoded again.
 pub(super) fn rejection(
     config: &TranscribeConfig,
     attempt: &Attempt,
@@ -102,16 +102,16 @@ pub(super) fn rejection(
     (!reasons.is_empty()).then(|| reasons.join(", "))
 }
 
-/// Bytes of a text over those of its zlib form at level 6, as Python's `zlib.compress` makes it.
+/// The number of bytes of a text divided by that of its zlib form at level 6, as in Python's `zlib.compress`.
 pub(crate) fn compression_ratio(text: &str) -> f32 {
     let mut encoder = ZlibEncoder::new(Vec::new(), Compression::new(6));
     let compressed = encoder.write_all(text.as_bytes()).and_then(|()| encoder.finish());
-    // Writing to memory cannot fail; zlib's form of nothing has eight bytes.
+    // Writing to memory cannot fail. The zlib form of an empty text has eight bytes.
     text.len() as f32 / compressed.map_or(8, |bytes| bytes.len()) as f32
 }
 
-/// Whether tokens end in `limit` or more repetitions of the same run of one to eight tokens; of a single token, twice
-/// as many. A limit of 0 means never.
+/// Whether tokens end in at least `limit` repetitions of the same run of one to eight tokens (twice as many for a
+/// single token). A limit of 0 disables the check.
 pub(super) fn is_looping(tokens: &[u32], limit: usize) -> bool {
     let repeats = |run: usize| if run == 1 { 2 * limit } else { limit };
     limit > 0 && (1..=LONGEST_RUN).any(|run| ends_in_repeats(tokens, run, repeats(run)))
@@ -178,7 +178,7 @@ mod tests {
         assert!(is_looping(&repeated(&[1, 2, 3], 10), 10) && !is_looping(&repeated(&[1, 2, 3], 9), 10));
         assert!(is_looping(&repeated(&[1], 20), 10) && !is_looping(&repeated(&[1], 19), 10));
         assert!(is_looping(&repeated(&[1, 2, 3, 4, 5, 6, 7, 8], 10), 10));
-        assert!(!is_looping(&[repeated(&[1, 2, 3], 10), vec![5]].concat(), 10), "it has continued");
+        assert!(!is_looping(&[repeated(&[1, 2, 3], 10), vec![5]].concat(), 10), "the loop has ended");
         assert!(!is_looping(&repeated(&[1], 99), 0), "never");
     }
 

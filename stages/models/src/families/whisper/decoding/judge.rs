@@ -1,4 +1,4 @@
-//! The rules of decoding on given numbers, for comparison with a reference.
+//! The decoding rules applied to given numbers, for comparison with a reference.
 
 use super::fallback::{Attempt, rejection};
 use super::options::LogitFilter;
@@ -7,8 +7,8 @@ use crate::TranscribeConfig;
 
 pub(crate) use super::fallback::compression_ratio;
 
-/// The likeliest token behind `tokens` and its log-probability, with timestamps. `bounds` are the end token, the first
-/// timestamp and the last one that a text may begin with; every token but those between end and timestamps is allowed.
+/// The most likely token after `tokens` and its log-probability, with timestamps. `rules` are the end token, the first
+/// timestamp and the last initial timestamp. All tokens are allowed except those between end token and timestamps.
 pub(crate) fn likeliest(logits: &[f32], rules: [u32; 3], tokens: &[u32]) -> (u32, f32) {
     let [end, first, last_initial] = rules;
     let mut any = vec![0.0; logits.len()];
@@ -19,8 +19,8 @@ pub(crate) fn likeliest(logits: &[f32], rules: [u32; 3], tokens: &[u32]) -> (u32
     (best[0].token, best[0].logprob)
 }
 
-/// The temperature of the attempt that is taken, of rows of temperature, compression ratio, mean log-probability and
-/// no-speech probability; none where the window is dropped as silent.
+/// The temperature of the attempt that is kept. The columns of `attempts` are temperature, compression ratio, mean
+/// log-probability and no-speech probability. `None` if the window is dropped as silent.
 pub(crate) fn taken(attempts: &[[f32; 4]]) -> Option<f32> {
     let config = TranscribeConfig::default();
     let is_rejected = |row: &[f32; 4]| {

@@ -1,4 +1,4 @@
-//! Reads logits: on the CPU as slices, on a GPU by [`kernels::fused::choose`].
+//! Reads logits: on the CPU from slices, on a GPU with [`kernels::fused::choose`].
 
 use std::collections::BTreeMap;
 
@@ -14,17 +14,18 @@ use super::sequence::LogitsQuery;
 use super::task::LogitsReply;
 use crate::families::whisper::network::Backend;
 
-/// Answers the windows' queries of their logits.
+/// Answers the logits queries of the windows.
 pub(super) struct Reader<'a> {
     options: &'a DecodingOptions,
-    /// Tokens of the languages, where there are several.
+    /// The language tokens, if there are several.
     languages: Vec<u32>,
-    /// Token masks on the device that chooses; none where the host does.
+    /// Token masks on the device, if it finds the likely tokens; `None` if the host does.
     vocabulary: Option<Vocabulary>,
 }
 
 impl<'a> Reader<'a> {
-    /// For a model's logits: the fused network's device finds the likeliest tokens, the host those of other networks.
+    /// Creates a reader for the logits of `network`. The fused network finds the most likely tokens on its device; for
+    /// other networks, the host does.
     pub(super) fn new<B: Backend>(options: &'a DecodingOptions, network: &B) -> Result<Self> {
         let languages = if options.detects() { options.languages.as_slice() } else { &[] };
         let languages = languages.iter().filter_map(|language| language.1).collect();
@@ -33,7 +34,7 @@ impl<'a> Reader<'a> {
         Ok(Self { options, languages, vocabulary })
     }
 
-    /// Answers asks, each with the index of its row in `logits` (`[rows, vocabulary]`), in their order.
+    /// Answers queries in order. Each has the index of its row in `logits` (`[rows, vocabulary]`).
     pub(super) fn read(&self, logits: &Tensor, queries: &[(usize, LogitsQuery)]) -> Result<Vec<LogitsReply>> {
         match &self.vocabulary {
             None => span_of("step.choice", queries.len(), logits.device(), || {
@@ -74,8 +75,8 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// Queries asked once per window, and samples, are answered on the host; the likeliest tokens are found on the
-    /// device.
+    /// Queries that occur once per window, and samples, are answered on the host. The most likely tokens are found on
+    /// the device.
     fn read_tensor(
         &self,
         logits: &Tensor,
@@ -92,7 +93,7 @@ impl<'a> Reader<'a> {
             }
         }
         if !on_host.is_empty() {
-            // One copy for all: a row alone would bring the whole tensor along.
+            // All rows are copied together: copying a single row would copy the whole tensor.
             let rows: Vec<u32> = on_host.iter().map(|index| queries[*index].0 as u32).collect();
             let rows = logits.contiguous()?.index_select(&Tensor::new(rows, logits.device())?, 0)?;
             let queries: Vec<_> =
@@ -110,6 +111,6 @@ impl<'a> Reader<'a> {
                 replies[index] = Some(LogitsReply::Candidates(candidates));
             }
         }
-        replies.into_iter().map(|replies| replies.ok_or_else(|| Error::msg("a question without an answer"))).collect()
+        replies.into_iter().map(|replies| replies.ok_or_else(|| Error::msg("a logits query without a reply"))).collect()
     }
 }

@@ -1,12 +1,12 @@
-//! Decoding: windows of a flow through the slots of a cache, row by row independent of each other.
+//! Decoding: the windows of a flow pass through the slots of a cache, each row independent of the others.
 //!
 //! ```text
 //! flow -> encode -> slot: start (language, silence) -> prompt -> greedy | samples | beams -> fallback criteria -> times -> flow
 //!                                                        ^------ next temperature ------<|
 //! ```
 //!
-//! A window that is done leaves its slot to the next one that the flow gives. Every round feeds each row in the cache
-//! once and answers its window's queries of the logits.
+//! When a window is done, the next window of the flow takes its slot. Every round feeds each row in the cache once and
+//! answers the logits queries of its window.
 
 mod alignment;
 mod beam;
@@ -39,17 +39,17 @@ pub(super) use options::{DecodingOptions, POSITION_S};
 use sequence::LogitsQuery;
 use task::{CacheAction, DecodeTask};
 
-/// A network of any backend, as far as a recognizer uses it.
+/// The decoding interface of a network, independent of its backend.
 pub(super) trait Decode: Debug + Send + Sync {
-    /// Where the network computes.
+    /// The device of the network.
     fn device(&self) -> &Device;
 
-    /// Decodes the windows of a flow, until nothing is in progress and nothing waits. No window influences another's
-    /// tokens, and none exceeds the token budget of the options.
+    /// Decodes the windows of a flow until no window is in progress and none is waiting. The tokens of a window do not
+    /// depend on other windows, and no window exceeds the token budget of the options.
     fn decode(&self, options: &DecodingOptions, flow: &mut dyn Flow<MelWindow, Hypothesis>) -> Result<()>;
 
-    /// Logits (`[tokens, vocabulary]`, f32) before each token of a given text, behind the prompt of a window that is
-    /// decoded with these options.
+    /// Logits (`[tokens, vocabulary]`, f32) before each token of a given text. The text follows the prompt that the
+    /// window has with these options.
     fn logits_before(&self, options: &DecodingOptions, window: &MelWindow, tokens: &[u32]) -> Result<Tensor>;
 }
 
@@ -81,19 +81,19 @@ struct Engine<'a, B: Backend> {
     tasks: Vec<Option<DecodeTask>>,
 }
 
-/// Rows that are fed as many tokens each.
+/// A batch of rows that are fed the same number of tokens.
 #[derive(Default)]
 struct Feed {
     rows: Vec<Row>,
     tokens: Vec<u32>,
-    /// Index of the row, and its query.
+    /// The index of the row, and its query.
     queries: Vec<(usize, LogitsQuery)>,
-    /// The slots, and how many of the asks are each one's.
+    /// The slots, each with its number of queries.
     slots: Vec<(usize, usize)>,
 }
 
 impl<'a, B: Backend> Engine<'a, B> {
-    /// The cache begins with one slot and grows with the windows that are in progress at once.
+    /// The cache starts with one slot and grows with the number of windows in progress.
     fn new(network: &'a B, options: &'a DecodingOptions, capacity: usize) -> Result<Self> {
         let cache = network.cache(1, options.lanes(), options.capacity())?;
         let reader = Reader::new(options, network)?;
@@ -110,8 +110,8 @@ impl<'a, B: Backend> Engine<'a, B> {
         }
     }
 
-    /// Gives free slots to windows of the flow. A CPU encodes one window after the other; another device waits
-    /// until a quarter of the slots is free, to encode several at once.
+    /// Assigns windows of the flow to free slots. A CPU encodes windows one by one. Other devices wait until a quarter
+    /// of the slots is free, to encode several windows at once.
     fn refill(&mut self, flow: &mut dyn Flow<MelWindow, Hypothesis>) -> Result<()> {
         let free: Vec<usize> = (0..self.tasks.len()).filter(|slot| self.tasks[*slot].is_none()).collect();
         let one_by_one = Backend::device(self.network).is_cpu();
@@ -143,7 +143,7 @@ impl<'a, B: Backend> Engine<'a, B> {
         Ok(())
     }
 
-    /// Feeds every row once; answers the windows that are done.
+    /// Feeds every row once and completes the windows that are done.
     fn round(&mut self, flow: &mut dyn Flow<MelWindow, Hypothesis>) -> Result<()> {
         let mut leaving = Vec::new();
         for (_, feed) in self.feeds() {
@@ -167,7 +167,7 @@ impl<'a, B: Backend> Engine<'a, B> {
         Ok(())
     }
 
-    /// The next feed of every window, by the number of tokens per row.
+    /// The next feed of every window, grouped by the number of tokens per row.
     fn feeds(&mut self) -> BTreeMap<usize, Feed> {
         let mut feeds: BTreeMap<usize, Feed> = BTreeMap::new();
         for (slot, task) in self.tasks.iter_mut().enumerate() {
@@ -186,7 +186,7 @@ impl<'a, B: Backend> Engine<'a, B> {
         feeds
     }
 
-    /// Lanes that are not named stay as they are.
+    /// Lanes that are not listed remain unchanged.
     fn reorder(&mut self, slot: usize, mut from: Vec<usize>) -> Result<()> {
         from.extend(from.len()..self.options.lanes());
         self.cache.reorder(slot, &from)

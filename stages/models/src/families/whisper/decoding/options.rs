@@ -1,4 +1,4 @@
-//! The options of decoding: the prompt, the tokens that may be chosen, the fallback criteria, the budget.
+//! The decoding options: prompt, allowed tokens, fallback criteria and token budget.
 
 use std::ops::Range;
 
@@ -6,27 +6,27 @@ use crate::families::whisper::files::WhisperFiles;
 use crate::families::whisper::vocabulary::{TokenBytes, Vocabulary};
 use crate::{ModelError, SpeechModel, Task, TranscribeConfig};
 
-/// Seconds of one timestamp token and of one encoder position.
+/// Duration of one timestamp token and of one encoder position, in seconds.
 pub(crate) const POSITION_S: f64 = 0.02;
 
-/// The rules of decoding, made once from the model's files and the stage's settings.
+/// The decoding options, computed once from the model's files and the stage's settings.
 #[derive(Debug)]
 pub(crate) struct DecodingOptions {
     pub(super) start: u32,
     pub(super) start_of_prev: u32,
     pub(super) no_speech: u32,
-    /// Codes and tokens of the languages to tell apart; one where the language is given or is the only one.
+    /// Codes and tokens of the languages to choose from. A single one if the language is given or the only one.
     pub(super) languages: Vec<(String, Option<u32>)>,
-    /// The task's token; none in an English-only model.
+    /// The task's token; `None` for an English-only model.
     task: Option<u32>,
     no_timestamps: u32,
-    /// The tokens that may be chosen.
+    /// The allowed tokens.
     pub(super) filter: LogitFilter,
-    /// Most tokens that a window is given, where its prompt leaves room for them.
+    /// Maximum number of tokens per window, if the prompt leaves room for them.
     max_tokens: usize,
-    /// The decoder's positions.
+    /// Number of positions of the decoder.
     positions: usize,
-    /// Bytes of every text token by id.
+    /// Bytes of every text token, by id.
     bytes: TokenBytes,
     /// Width of the median filter over the alignment heads' weights.
     pub(super) median_filter_width: usize,
@@ -34,26 +34,26 @@ pub(crate) struct DecodingOptions {
     pub(super) config: TranscribeConfig,
 }
 
-/// Which tokens may be chosen.
+/// Which tokens may be generated.
 #[derive(Debug)]
 pub(super) struct LogitFilter {
-    /// 0 where a token may be chosen at all, else minus infinity; by id.
+    /// By id: 0 if a token is allowed, otherwise minus infinity.
     pub(super) any: Vec<f32>,
-    /// The same for the first token.
+    /// The same for the first token of a text.
     pub(super) first: Vec<f32>,
-    /// The end token; every text token is below it.
+    /// The end token. All text tokens have lower ids.
     pub(super) end: u32,
-    /// The timestamp tokens, all above the end token.
+    /// The timestamp tokens. They have higher ids than the end token.
     pub(super) timestamps: Range<u32>,
-    /// The first timestamps, those that a text may begin with; empty where no timestamps are decoded.
+    /// The initial timestamps, which may begin a text; empty if no timestamps are decoded.
     pub(super) initial: Range<u32>,
 }
 
 impl DecodingOptions {
-    /// The rules for a model.
+    /// The options for a model.
     ///
     /// # Errors
-    /// [`ModelError::Language`] or [`ModelError::Setting`] where the model does not support the settings.
+    /// [`ModelError::Language`] or [`ModelError::Setting`] if the model does not support the settings.
     pub(crate) fn new(files: &WhisperFiles, config: &TranscribeConfig) -> Result<Self, ModelError> {
         config.check()?;
         let WhisperFiles { config: model, vocabulary, .. } = files;
@@ -66,7 +66,7 @@ impl DecodingOptions {
             Task::Translate => Some(vocabulary.translate.ok_or_else(|| ModelError::Setting {
                 setting: "task".into(),
                 value: "translate".into(),
-                expected: "a model that knows English alone can only transcribe",
+                expected: "an English-only model can only transcribe",
             })?),
         };
         Ok(Self {
@@ -85,69 +85,69 @@ impl DecodingOptions {
         })
     }
 
-    /// Whether the language is found out window by window.
+    /// Whether the language is detected per window.
     pub(super) const fn detects(&self) -> bool {
         self.languages.len() > 1
     }
 
-    /// The prompt up to the start token: the no-speech probability is read after it.
+    /// The prompt up to and including the start token, after which the no-speech probability is read.
     pub(super) fn opening(&self, previous: &[u32]) -> Vec<u32> {
         let marker = (!previous.is_empty()).then_some(self.start_of_prev);
         marker.into_iter().chain(previous.iter().copied()).chain([self.start]).collect()
     }
 
-    /// The prompt behind the start token. Empty for an English-only model with timestamps.
+    /// The prompt after the start token. Empty for an English-only model with timestamps.
     pub(super) fn after_start(&self, language: usize) -> Vec<u32> {
         let no_timestamps = (!self.config.timestamps).then_some(self.no_timestamps);
         self.languages[language].1.into_iter().chain(self.task).chain(no_timestamps).collect()
     }
 
-    /// The prompt with which token times are measured: it never has a text before it nor timestamps.
+    /// The prompt for measuring token times. It never contains previous text or timestamps.
     pub(super) fn aligning(&self, language: usize) -> Vec<u32> {
         let start = [self.start].into_iter().chain(self.languages[language].1).chain(self.task);
         start.chain([self.no_timestamps]).collect()
     }
 
-    /// Most tokens after a prompt of this many.
+    /// Maximum number of tokens after a prompt of this length.
     pub(super) fn budget(&self, prompt: usize) -> usize {
         self.max_tokens.min(self.positions.saturating_sub(prompt)).max(1)
     }
 
-    /// Most tokens that a row is fed: the last of a text is not.
+    /// Maximum number of tokens that are fed to a row. The last token of a text is not fed.
     pub(super) const fn capacity(&self) -> usize {
         self.positions
     }
 
-    /// Hypotheses that a window may need at once.
+    /// Maximum number of parallel hypotheses per window.
     pub(super) fn lanes(&self) -> usize {
         self.config.temperatures.iter().map(|temperature| self.lanes_at(*temperature)).max().unwrap_or(1)
     }
 
-    /// Hypotheses of an attempt.
+    /// Number of hypotheses of an attempt.
     pub(super) const fn lanes_at(&self, temperature: f32) -> usize {
         if temperature > 0.0 { self.config.best_of } else { self.config.beam_size }
     }
 
-    /// Whether a token stands for text.
+    /// Whether a token represents text.
     pub(super) fn is_text(&self, token: u32) -> bool {
         self.bytes.get(token as usize).is_some_and(Option::is_some)
     }
 
-    /// Whether a token begins a word or a mark, so that a pause may come before it.
+    /// Whether a token begins a word or a punctuation mark, so that a pause may precede it.
     pub(super) fn may_follow_pause(&self, token: u32) -> bool {
         let bytes = self.bytes.get(token as usize).and_then(Option::as_deref).unwrap_or_default();
         let valid = bytes.utf8_chunks().next().map_or("", |chunk| chunk.valid());
         valid.chars().next().is_some_and(|first| !first.is_alphanumeric() || is_unspaced(first))
     }
 
-    /// The text of tokens, without surrounding white space; other tokens are skipped.
+    /// The text of the tokens, without surrounding whitespace. Special tokens are skipped.
     pub(super) fn text(&self, tokens: &[u32]) -> String {
         let bytes = |token: &u32| self.bytes.get(*token as usize).cloned().flatten().unwrap_or_default();
         String::from_utf8_lossy(&tokens.iter().flat_map(bytes).collect::<Vec<_>>()).trim().to_owned()
     }
 }
 
-/// Whether a letter is of a script that writes no spaces between words: Thai, Lao, Burmese, Khmer, Japanese, Chinese.
+/// Whether a letter belongs to a script without spaces between words: Thai, Lao, Burmese, Khmer, Japanese, Chinese.
 const fn is_unspaced(letter: char) -> bool {
     matches!(letter, '\u{0E00}'..='\u{0EFF}' | '\u{1000}'..='\u{109F}' | '\u{1780}'..='\u{17FF}'
         | '\u{3040}'..='\u{30FF}' | '\u{3400}'..='\u{9FFF}' | '\u{F900}'..='\u{FAFF}' | '\u{20000}'..='\u{3FFFF}')

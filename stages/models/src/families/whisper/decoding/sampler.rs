@@ -1,4 +1,4 @@
-//! Which tokens are likely, and how likely: from one row of logits and the rules for the row.
+//! Selects tokens and computes their probabilities from one row of logits and its rules.
 
 use std::ops::Range;
 
@@ -8,20 +8,20 @@ use kernels::{log_sum_exp, maximum};
 use super::options::LogitFilter;
 use super::timestamp_rules::TimestampRules;
 
-/// A token that a hypothesis could continue with.
+/// A token that may continue a hypothesis.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Candidate {
     pub(super) token: u32,
-    /// Natural log-probability among the tokens that could have been chosen.
+    /// Natural log-probability among the allowed tokens.
     pub(super) logprob: f32,
-    /// Natural log-probability among all tokens, as beam search counts it.
+    /// Natural log-probability among all tokens, which beam search uses.
     pub(super) score: f32,
 }
 
-/// The `count` likeliest tokens, best first; of equals the lower id. Fewer where fewer may be chosen.
+/// The `count` most likely tokens, best first. Ties go to the lower id. Fewer if fewer tokens are allowed.
 ///
 /// # Errors
-/// Logits that are not finite, or no token that may be chosen.
+/// The logits are not finite, or no token is allowed.
 pub(super) fn likeliest(
     logits: &[f32],
     filter: &LogitFilter,
@@ -47,7 +47,7 @@ pub(super) fn likeliest(
     Ok(best.into_iter().map(candidate).collect())
 }
 
-/// Keeps the `count` best of those in `best` and of `logits`, whose ids begin at `first`.
+/// Updates the `count` best logits in `best` with `logits`, whose ids begin at `first`.
 fn insert(best: &mut Vec<(usize, f32)>, first: usize, logits: &[f32], count: usize) {
     for (offset, &logit) in logits.iter().enumerate() {
         if logit > f32::NEG_INFINITY && (best.len() < count || logit > best[count - 1].1) {
@@ -58,10 +58,10 @@ fn insert(best: &mut Vec<(usize, f32)>, first: usize, logits: &[f32], count: usi
     }
 }
 
-/// A token drawn with the probabilities of the logits over `temperature` (above 0); `uniform` is from 0 to 1.
+/// Samples a token from the logits divided by `temperature` (above 0). `uniform` is a random number from 0 to 1.
 ///
 /// # Errors
-/// As [`likeliest`].
+/// See [`likeliest`].
 pub(super) fn sample(
     logits: &[f32],
     filter: &LogitFilter,
@@ -88,19 +88,19 @@ pub(super) fn sample(
     Ok(Candidate { token: token as u32, logprob: (logit - total) as f32, score: (logit - everything) as f32 })
 }
 
-/// The probability of one token among all.
+/// The probability of one token among all tokens.
 pub(super) fn probability(logits: &[f32], token: u32) -> f32 {
     (f64::from(logits[token as usize]) - log_sum_exp(logits)).exp() as f32
 }
 
-/// The probability of each of the given tokens among them.
+/// The probability of each of the given tokens among the given tokens.
 pub(super) fn probabilities(logits: &[f32], tokens: &[u32]) -> Vec<f32> {
     let chosen: Vec<f32> = tokens.iter().map(|token| logits[*token as usize]).collect();
     let total = log_sum_exp(&chosen);
     chosen.iter().map(|logit| (f64::from(*logit) - total).exp() as f32).collect()
 }
 
-/// That the logits are finite and something may be chosen.
+/// Checks that the logits are finite and some token is allowed.
 pub(super) fn check(logits: &[f32], total: f64) -> Result<()> {
     if logits.iter().any(|logit| !logit.is_finite()) {
         return Err(not_finite());
@@ -113,10 +113,10 @@ pub(super) fn not_finite() -> candle_core::Error {
 }
 
 pub(super) fn nothing_allowed() -> candle_core::Error {
-    candle_core::Error::msg("the rules of decoding leave no token that may be chosen")
+    candle_core::Error::msg("no token is allowed by the decoding rules")
 }
 
-/// The logits with minus infinity where a token may not be chosen.
+/// The logits, with minus infinity for tokens that are not allowed.
 fn allowed(logits: &[f32], filter: &LogitFilter, rules: &TimestampRules) -> Vec<f32> {
     let mask = if rules.first { &filter.first } else { &filter.any };
     let mut allowed: Vec<f32> = logits.iter().zip(mask).map(|(logit, mask)| logit + mask).collect();
@@ -133,7 +133,7 @@ fn allowed(logits: &[f32], filter: &LogitFilter, rules: &TimestampRules) -> Vec<
     }
     ban(start..rules.timestamps.start);
     ban(rules.timestamps.end..end);
-    // A timestamp comes where all of them together are likelier than the likeliest other token.
+    // If all timestamps together are more likely than the most likely other token, only timestamps are allowed.
     let (others, timestamps) = allowed.split_at_mut(start as usize);
     if log_sum_exp(timestamps) > f64::from(maximum(others)) {
         others.fill(f32::NEG_INFINITY);
@@ -141,7 +141,7 @@ fn allowed(logits: &[f32], filter: &LogitFilter, rules: &TimestampRules) -> Vec<
     allowed
 }
 
-/// Logits that are looked at together.
+/// Number of logits that are processed together.
 const CHUNK: usize = 1024;
 
 #[cfg(test)]

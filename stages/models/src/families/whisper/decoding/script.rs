@@ -1,14 +1,14 @@
-//! Scripts that languages are written in, by Unicode's script property.
+//! The scripts of languages, by Unicode's script property.
 
 use std::collections::BTreeSet;
 
 use unicode_script::{Script, UnicodeScript};
 
-/// Letters that are named in a reason.
+/// Maximum number of letters in a reason.
 const NAMED: usize = 5;
 
-/// The first few letters of a text that are of a script its language is not written in; each once. Latin letters,
-/// digits and marks are every language's own. None for a language whose scripts are not known here.
+/// The first few distinct letters of a text whose script its language does not use. Latin letters, digits and marks are
+/// allowed in every language. Empty for a language without known scripts.
 pub(super) fn foreign_letters(text: &str, language: &str) -> String {
     let own = scripts(language);
     let is_foreign = |letter: &char| {
@@ -20,7 +20,7 @@ pub(super) fn foreign_letters(text: &str, language: &str) -> String {
     text.chars().filter(is_foreign).filter(|letter| seen.insert(*letter)).take(NAMED).collect()
 }
 
-/// The scripts of a language of Whisper, beside Latin.
+/// The scripts of a Whisper language, in addition to Latin.
 fn scripts(language: &str) -> &'static [Script] {
     match language {
         "ko" => &[Script::Hangul],

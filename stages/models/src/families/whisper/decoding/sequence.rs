@@ -1,4 +1,4 @@
-//! One hypothesis while it grows, and the search that chooses among several.
+//! A growing hypothesis, and the search over several hypotheses.
 
 use candle_core::{Error, Result};
 
@@ -7,21 +7,21 @@ use super::options::DecodingOptions;
 use super::sampler::Candidate;
 use super::timestamp_rules::TimestampRules;
 
-/// The tokens of a hypothesis behind its prompt.
+/// The tokens of a hypothesis after its prompt.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(super) struct Sequence {
     /// Text and timestamps.
     pub(super) tokens: Vec<u32>,
-    /// Natural log-probability of each.
+    /// Natural log-probability of each token.
     pub(super) logprobs: Vec<f32>,
-    /// That of the end token, once it has come.
+    /// Natural log-probability of the end token, once it has been generated.
     pub(super) end_logprob: Option<f32>,
-    /// Whether it was stopped because it repeats itself.
+    /// Whether the hypothesis was stopped because it repeats itself.
     pub(super) looping: bool,
 }
 
 impl Sequence {
-    /// Adds a token; the end token ends the sequence.
+    /// Appends a token. The end token ends the sequence.
     pub(super) fn push(&mut self, candidate: &Candidate, end: u32) {
         if candidate.token == end {
             self.end_logprob = Some(candidate.logprob);
@@ -31,7 +31,7 @@ impl Sequence {
         }
     }
 
-    /// Whether it has come to an end: by its end token, by the budget, or in a loop.
+    /// Whether the sequence has ended: by its end token, by the token budget, or by a repetition.
     pub(super) fn has_ended(&self, budget: usize) -> bool {
         self.end_logprob.is_some() || self.looping || self.tokens.len() >= budget
     }
@@ -41,19 +41,19 @@ impl Sequence {
     }
 }
 
-/// A query of one lane's logits.
+/// A query of the logits of one lane.
 #[derive(Debug, Clone)]
 pub(super) enum LogitsQuery {
-    /// No-speech probability and languages, behind the start token.
+    /// No-speech probability and language probabilities, after the start token.
     Start,
-    /// The given number of likeliest tokens.
+    /// The given number of most likely tokens.
     Likeliest(TimestampRules, usize),
-    /// A token drawn at a temperature by a number from 0 to 1.
+    /// A token sampled at a temperature with a random number from 0 to 1.
     Drawn(TimestampRules, f32, f64),
 }
 
 impl LogitsQuery {
-    /// The rules of the reply.
+    /// The timestamp rules of the query.
     pub(super) const fn rules(&self) -> Option<&TimestampRules> {
         match self {
             Self::Start => None,
@@ -62,36 +62,36 @@ impl LogitsQuery {
     }
 }
 
-/// The independent hypotheses of an attempt: one that is greedy, or several that are sampled.
+/// The independent hypotheses of an attempt: one greedy hypothesis or several samples.
 #[derive(Debug)]
 pub(super) struct Samples {
     lanes: Vec<Sequence>,
-    /// 0 is greedy.
+    /// 0 for greedy decoding.
     temperature: f32,
-    /// Random numbers of every lane.
+    /// The random number generators of the lanes.
     random: Vec<SplitMix>,
     budget: usize,
 }
 
 impl Samples {
-    /// One greedy hypothesis.
+    /// A single greedy hypothesis.
     pub(super) fn greedy(budget: usize) -> Self {
         Self { lanes: vec![Sequence::default()], temperature: 0.0, random: Vec::new(), budget }
     }
 
-    /// So many sampled ones, whose random numbers follow from `seed`, the temperature and the lane alone.
+    /// `count` sampled hypotheses. Their random numbers depend only on `seed`, the temperature and the lane.
     pub(super) fn sampled(count: usize, temperature: f32, seed: u64, budget: usize) -> Self {
         let random = |lane: usize| SplitMix::new(&[seed, u64::from(temperature.to_bits()), lane as u64]);
         Self { lanes: vec![Sequence::default(); count], temperature, random: (0..count).map(random).collect(), budget }
     }
 
-    /// The lanes that continue, and the token that each was given last.
+    /// The running lanes, each with its last token.
     pub(super) fn live(&self) -> Vec<(usize, u32)> {
         let live = self.lanes.iter().enumerate().filter(|(_, lane)| !lane.has_ended(self.budget));
         live.filter_map(|(index, lane)| lane.tokens.last().map(|token| (index, *token))).collect()
     }
 
-    /// The query of each lane that continues.
+    /// The query of each running lane.
     pub(super) fn queries(&mut self, options: &DecodingOptions) -> Vec<LogitsQuery> {
         let mut queries = Vec::new();
         for (index, lane) in self.lanes.iter().enumerate().filter(|(_, lane)| !lane.has_ended(self.budget)) {
@@ -104,18 +104,18 @@ impl Samples {
         queries
     }
 
-    /// Takes the replies, one for each lane that continues.
+    /// Processes the replies, one per running lane.
     pub(super) fn take(&mut self, outputs: &[Vec<Candidate>], options: &DecodingOptions) -> Result<()> {
         let live = self.lanes.iter_mut().filter(|lane| !lane.has_ended(self.budget));
         for (lane, answer) in live.zip(outputs) {
-            let candidate = answer.first().ok_or_else(|| Error::msg("a choice without a candidate"))?;
+            let candidate = answer.first().ok_or_else(|| Error::msg("a reply without a candidate"))?;
             lane.push(candidate, options.filter.end);
             lane.looping = is_looping(&lane.tokens, options.config.repetition_limit);
         }
         Ok(())
     }
 
-    /// The likeliest for its length; the first of equals.
+    /// The hypothesis with the highest length-normalized log-probability; the first of equals.
     pub(super) fn best(self, length_penalty: f32) -> Sequence {
         let score = |lane: &Sequence| lane.sum_logprob() / (lane.tokens.len().max(1) as f32).powf(length_penalty);
         let better = |a: Sequence, b: Sequence| if score(&b) > score(&a) { b } else { a };
@@ -139,7 +139,7 @@ impl SplitMix {
         z ^ (z >> 31)
     }
 
-    /// From 0 up to, but not, 1.
+    /// A random number from 0 (inclusive) to 1 (exclusive).
     fn next(&mut self) -> f64 {
         (self.word() >> 11) as f64 / (1u64 << 53) as f64
     }

@@ -1,4 +1,5 @@
-//! One window on its way through the decoder: languages and silence, then attempts until one passes.
+//! The decoding of one window: detects language and silence, then decodes until an attempt passes the fallback
+//! criteria.
 
 use std::sync::Arc;
 
@@ -13,16 +14,16 @@ use super::sequence::{LogitsQuery, Samples};
 use crate::families::whisper::diagnostics::RejectedAttempt;
 use crate::families::whisper::unit::{Hypothesis, MelWindow};
 
-/// The next feed of a task.
+/// The next tokens that a task feeds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum DecodeState {
-    /// The start token alone: a prompt must not decide the language.
+    /// Only the start token: the prompt must not influence language detection.
     Detect,
-    /// The prompt up to the start token.
+    /// The prompt up to and including the start token.
     Open,
-    /// The rest of it.
+    /// The rest of the prompt.
     Prompt,
-    /// All of it, for another attempt.
+    /// The whole prompt, for another attempt.
     Again,
     /// The last token of each hypothesis.
     Search,
@@ -34,34 +35,34 @@ enum Search {
     Beams(Beams),
 }
 
-/// The answer to an [`LogitsQuery`].
+/// The reply to a [`LogitsQuery`].
 #[derive(Debug)]
 pub(super) enum LogitsReply {
-    /// No-speech probability, and the probability of each language where there are several.
+    /// No-speech probability, and the probability of each language if there are several.
     Start(f32, Vec<f32>),
     Candidates(Vec<Candidate>),
 }
 
-/// The action on the window's lanes in the cache.
+/// What happens to the window's lanes in the cache.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum CacheAction {
-    /// Nothing: they continue as they are.
+    /// The lanes remain unchanged.
     Stay,
-    /// They are forgotten.
+    /// The lanes are cleared.
     Clear,
     /// Lane `i` continues from lane `.0[i]`.
     Reorder(Vec<usize>),
-    /// The window is done.
+    /// The window is done and leaves its slot.
     Leave,
 }
 
-/// One window.
+/// The decoding state of one window.
 #[derive(Debug)]
 pub(super) struct DecodeTask {
     pub(super) key: usize,
     pub(super) window: Arc<MelWindow>,
     state: DecodeState,
-    /// Index into the rules' languages.
+    /// Index into the languages of the options.
     pub(super) language: usize,
     language_probability: Option<f32>,
     no_speech_prob: f32,
@@ -70,7 +71,7 @@ pub(super) struct DecodeTask {
     /// Attempts that failed a fallback criterion.
     rejected: Vec<Attempt>,
     search: Search,
-    /// The attempt that is kept.
+    /// The attempt that was kept.
     kept: Option<Attempt>,
 }
 
@@ -79,7 +80,7 @@ impl DecodeTask {
         let language = match &window.language {
             None => 0,
             Some(code) => options.languages.iter().position(|language| language.0 == *code).ok_or_else(|| {
-                Error::msg(format!("a window is to be decoded in `{code}`, which is not among the languages"))
+                Error::msg(format!("a window cannot be decoded in `{code}`: the settings do not include this language"))
             })?,
         };
         let detect = options.detects() && !window.prompt.is_empty();
@@ -116,7 +117,7 @@ impl DecodeTask {
         }
     }
 
-    /// The tokens that each lane is fed next, as many for each.
+    /// The tokens that each lane is fed next, the same number for each lane.
     pub(super) fn feeds(&self, options: &DecodingOptions) -> Vec<(usize, Vec<u32>)> {
         let opening = || options.opening(&self.window.prompt);
         let rest = || options.after_start(self.language);
@@ -135,7 +136,7 @@ impl DecodeTask {
         }
     }
 
-    /// The queries of the logits behind the feeds, with the index of the feed.
+    /// The logits queries after the feeds, each with the index of its feed.
     pub(super) fn queries(&mut self, options: &DecodingOptions) -> Vec<(usize, LogitsQuery)> {
         let mut queries = Vec::new();
         if matches!(self.state, DecodeState::Detect | DecodeState::Open) {
@@ -154,7 +155,7 @@ impl DecodeTask {
         queries
     }
 
-    /// Takes the replies, in the order of the queries.
+    /// Processes the replies, in the order of the queries.
     pub(super) fn take(&mut self, replies: Vec<LogitsReply>, options: &DecodingOptions) -> Result<CacheAction> {
         let mut choices = Vec::with_capacity(replies.len());
         for replies in replies {
@@ -186,7 +187,8 @@ impl DecodeTask {
         Ok(if moved { CacheAction::Reorder(from) } else { CacheAction::Stay })
     }
 
-    /// No-speech probability, which the prompt is part of, and languages, which it must not be.
+    /// Sets the no-speech probability, which is measured with the prompt, and the language, which is detected without
+    /// it.
     fn detect(&mut self, no_speech: f32, languages: &[f32], options: &DecodingOptions) {
         self.no_speech_prob = no_speech;
         let alone = self.state == DecodeState::Detect || self.window.prompt.is_empty();
@@ -200,7 +202,7 @@ impl DecodeTask {
         self.language_probability = languages.get(self.language).copied();
     }
 
-    /// Judges the attempt: keeps it, or begins the next. Where the last one fails too, the most likely is kept.
+    /// Ends the attempt: keeps it or starts the next one. If the last attempt fails too, the most likely one is kept.
     fn conclude(&mut self, options: &DecodingOptions) -> CacheAction {
         let search = std::mem::replace(&mut self.search, Search::Samples(Samples::greedy(1)));
         let sequence = match search {
@@ -223,7 +225,7 @@ impl DecodeTask {
         CacheAction::Leave
     }
 
-    /// Keeps an attempt that passed; of those that all failed, the most likely.
+    /// Keeps an attempt that passed. If all attempts failed, keeps the most likely one.
     fn keep(&mut self, last: Attempt, options: &DecodingOptions) {
         if last.rejection.is_none() {
             self.kept = Some(last);
@@ -244,7 +246,7 @@ impl DecodeTask {
         tokens.copied().filter(|token| options.is_text(*token)).collect()
     }
 
-    /// The answer, with the times of its text tokens.
+    /// The hypothesis of the window, with the times of its text tokens.
     pub(super) fn hypothesis(self, boundaries_s: Option<Vec<f64>>, options: &DecodingOptions) -> Hypothesis {
         let kept = self.kept.unwrap_or_default();
         let low_confidence = low_confidence(&options.config, &kept, self.language_probability, self.window.contrast_db);
@@ -271,7 +273,7 @@ fn rejected(attempt: Attempt) -> RejectedAttempt {
     RejectedAttempt { temperature, compression_ratio, avg_logprob, reason: rejection.unwrap_or_default() }
 }
 
-/// The seed of a window's random numbers: its features alone.
+/// The seed of a window's random numbers. It depends only on the window's features.
 fn seed(window: &MelWindow) -> u64 {
     let bytes: Vec<u8> = window.features.iter().flat_map(|feature| feature.to_le_bytes()).collect();
     u64::from_str_radix(&sha256_hex(&bytes)[..16], 16).unwrap_or_default()

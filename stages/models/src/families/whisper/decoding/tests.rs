@@ -1,4 +1,5 @@
-//! The engine: no window influences another's tokens under any settings; every text ends.
+//! Tests of the decoding loop: the tokens of a window do not depend on other windows with any settings, and every text
+//! ends.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -24,7 +25,7 @@ fn network(files: &WhisperFiles, weights: &Weights) -> Packed {
     Packed::new(&Tensors::new(&weights.open().unwrap()).pp("model"), &files.config, &heads, CpuPrecision::F32).unwrap()
 }
 
-/// Tensors as a file has them.
+/// Serializes tensors to weights, as a file stores them.
 fn stored(tensors: HashMap<String, Tensor>) -> Weights {
     let bytes = safetensors::serialize(&tensors, None).unwrap();
     Weights::embedded("made for a test", bytes.leak())
@@ -34,7 +35,7 @@ fn trained(files: &WhisperFiles) -> Packed {
     network(files, files.files.weights())
 }
 
-/// The test model's shapes with weights that mean nothing, large enough that texts differ.
+/// The test model's shapes with random weights, large enough to produce different texts.
 fn random(files: &WhisperFiles) -> Packed {
     network(files, &stored(random_tensors()))
 }
@@ -64,7 +65,7 @@ fn random_tensors() -> HashMap<String, Tensor> {
     names.into_iter().map(fill).collect()
 }
 
-/// Features that differ from window to window; every other window follows a text, of a length of its own.
+/// Features that differ between windows. Every other window has a prompt, each of a different length.
 fn windows() -> Vec<Arc<MelWindow>> {
     let window = |seed: usize| {
         let feature = |i: usize| {
@@ -83,13 +84,13 @@ fn decode(model: &Packed, options: &DecodingOptions, windows: Vec<Arc<MelWindow>
     flow.into_outputs().unwrap()
 }
 
-/// Everything but rounding.
+/// Equality up to rounding.
 fn assert_same(a: &Hypothesis, b: &Hypothesis) {
     assert_eq!(a.boundaries_s, b.boundaries_s);
     assert_alike(a, b);
 }
 
-/// The same of two networks, whose rounding may move a boundary by a position.
+/// Equality of the results of two networks. Rounding may move a boundary by one position.
 fn assert_alike(a: &Hypothesis, b: &Hypothesis) {
     assert_eq!(a.tokens, b.tokens);
     let (ours, theirs) = (a.boundaries_s.as_ref().unwrap(), b.boundaries_s.as_ref().unwrap());
@@ -102,7 +103,7 @@ fn assert_alike(a: &Hypothesis, b: &Hypothesis) {
     assert_eq!(refused(a), refused(b));
 }
 
-/// Settings that take every way through the engine.
+/// Settings that cover all paths of the decoding loop.
 fn settings() -> Vec<(&'static str, TranscribeConfig)> {
     let base = || TranscribeConfig { max_tokens: Some(20), beam_size: 1, ..TranscribeConfig::default() };
     vec![
@@ -114,7 +115,7 @@ fn settings() -> Vec<(&'static str, TranscribeConfig)> {
             TranscribeConfig { beam_size: 3, patience: 2.0, timestamps: true, temperatures: vec![0.0], ..base() },
         ),
         ("samples", TranscribeConfig { temperatures: vec![0.7], best_of: 3, ..base() }),
-        // Some attempts are likely enough and some are not.
+        // Some attempts pass the fallback criteria and some do not.
         (
             "fallback",
             TranscribeConfig {
@@ -155,7 +156,7 @@ fn gpu_path_gives_what_the_cpu_path_gives() {
         let tensors = stored.load(DType::F32, &Device::Cpu).unwrap();
         let (model, fused) =
             (network(&files, stored), Fused::new(&tensors.pp("model"), &files.config, &heads).unwrap());
-        // Sampling among thousands of equally likely tokens depends on rounding.
+        // Sampling from thousands of equally likely tokens depends on rounding.
         let is_stable = |config: &TranscribeConfig| weights == "trained" || config.temperatures == [0.0];
         for (name, config) in settings().into_iter().filter(|(_, config)| is_stable(config)) {
             eprintln!("{weights}, {name}");
@@ -206,7 +207,7 @@ fn budget_ends_every_text_and_counts_the_prompt() {
 fn repetition_is_stopped_and_decoded_again() {
     let files = files();
     let model = random(&files);
-    // Nothing but one token may be chosen, so that every attempt is a loop.
+    // Only one token is allowed, so every attempt is a loop.
     let only: Vec<u32> = (0..files.config.vocab_size as u32).filter(|id| *id != 30).collect();
     for beam_size in [1, 3] {
         let config = TranscribeConfig {
@@ -242,7 +243,7 @@ fn logits_that_are_no_numbers_are_an_error_in_every_search() {
     }
 }
 
-/// Gives a window only after the engine has worked so often since the last, as a recording that is still decoded does.
+/// Provides the next window only after several decoding steps, like a recording that is still being decoded.
 struct Trickle {
     waiting: Vec<Arc<MelWindow>>,
     worked: usize,

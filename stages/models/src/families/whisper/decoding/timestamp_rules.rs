@@ -1,24 +1,24 @@
-//! The tokens that a hypothesis may continue with: Whisper's rules for timestamps, as openai-whisper
-//! (`ApplyTimestampRules`) and transformers (`WhisperTimeStampLogitsProcessor`) have them. The rule on the sum of the
-//! timestamps' probabilities needs the logits and is applied where the token is chosen.
+//! Whisper's timestamp rules, as in openai-whisper (`ApplyTimestampRules`) and transformers
+//! (`WhisperTimeStampLogitsProcessor`): which tokens may continue a hypothesis. The rule on the total probability of
+//! timestamps needs the logits and is applied by the sampler.
 
 use std::ops::Range;
 
 use super::options::LogitFilter;
 
-/// The kinds of tokens that a hypothesis may continue with.
+/// The kinds of tokens that may continue a hypothesis.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct TimestampRules {
-    /// Whether this is its first token.
+    /// Whether this is the first token.
     pub(super) first: bool,
     pub(super) text: bool,
     pub(super) end: bool,
-    /// The timestamps among which it may choose.
+    /// The allowed timestamps.
     pub(super) timestamps: Range<u32>,
 }
 
 impl LogitFilter {
-    /// The rules after the tokens so far, the prompt left out.
+    /// The rules after these tokens, which do not include the prompt.
     pub(super) fn timestamp_rules(&self, tokens: &[u32]) -> TimestampRules {
         let first = tokens.is_empty();
         if self.initial.is_empty() {
@@ -31,7 +31,7 @@ impl LogitFilter {
         let last = tokens.last().is_some_and(is_timestamp);
         let one_before = tokens.len() < 2 || is_timestamp(&tokens[tokens.len() - 2]);
         let Range { start, end } = self.timestamps;
-        // The end of a part may be followed by the start of the next at the same time; otherwise time must pass.
+        // A segment may start at the end time of the previous one. Otherwise timestamps must increase.
         let timestamps = match tokens.iter().rev().copied().find(is_timestamp) {
             _ if last && one_before => end..end,
             Some(timestamp) if last => timestamp..end,

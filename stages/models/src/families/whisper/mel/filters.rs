@@ -1,13 +1,13 @@
-//! Triangular mel filters on Slaney's scale, each of unit area: `librosa.filters.mel(sr=16000, n_fft=400)`.
+//! Triangular mel filters on Slaney's scale, with unit area: `librosa.filters.mel(sr=16000, n_fft=400)`.
 
 use stage_core::SAMPLE_RATE_HZ;
 
-/// One triangle: the weights of consecutive FFT bins.
+/// A triangular filter: the weights of consecutive FFT bins.
 #[derive(Debug)]
 pub(super) struct Filter {
-    /// First bin.
+    /// Index of the first bin.
     pub(super) first: usize,
-    /// Weights from the first bin on.
+    /// Weights, starting with the first bin.
     pub(super) weights: Vec<f64>,
 }
 
@@ -34,7 +34,7 @@ pub(super) fn slaney(bands: usize, n_fft: usize) -> Vec<Filter> {
         .collect()
 }
 
-/// Slaney's scale: linear to 1 kHz, logarithmic above, 27 mel for a factor of 6.4.
+/// Slaney's scale: linear up to 1 kHz, logarithmic above with 27 mel per factor of 6.4.
 const BREAK_HZ: f64 = 1000.0;
 const HZ_PER_MEL: f64 = 200.0 / 3.0;
 
@@ -63,7 +63,7 @@ mod tests {
             for filter in &filters {
                 assert!(!filter.weights.is_empty());
             }
-            // Wide filters cover enough bins for their sum to approach the integral.
+            // Wide filters cover so many bins that their sum approximates the integral.
             let area: f64 = filters[bands - 1].weights.iter().sum::<f64>() * 40.0;
             assert!((area - 1.0).abs() < 0.02, "{area}");
         }

@@ -1,5 +1,5 @@
-//! Whisper's front end: the log-mel spectrogram of one window, as that of transformers' `WhisperFeatureExtractor`, and
-//! the same at a normal level.
+//! Whisper's front end: the log-mel spectrogram of one window, as in transformers' `WhisperFeatureExtractor`,
+//! optionally with normalized level.
 
 mod filters;
 
@@ -14,23 +14,24 @@ use filters::{Filter, slaney};
 pub(crate) const N_FFT: usize = 400;
 /// Samples between frames (10 ms).
 pub(crate) const HOP: usize = 160;
-/// Power below this counts as this.
+/// Power values are clamped to at least this.
 const FLOOR: f64 = 1e-10;
-/// The level that speech is brought to: log10 of the power in the loudest band of a frame, which one frame in ten
-/// exceeds. That of a close, loud voice, as most of what Whisper was trained on.
+/// The target level of speech: log10 of the power in the loudest band of a frame, at the 90th percentile of the frames.
+/// It is the level of a close, loud voice, like most of Whisper's training data.
 const SPEECH_LEVEL: f64 = 1.5;
-/// The share of frames below that level.
+/// The quantile of the frames at which the level is measured.
 const SPEECH_QUANTILE: f64 = 0.9;
-/// Least and most that a level is changed by, in log10 of power: 20 dB down, 40 dB up.
+/// Range of the level change, in log10 of power: from -20 dB to +40 dB.
 const LEVEL_CHANGE: (f64, f64) = (-2.0, 4.0);
 
-/// Turns the samples of a window into log-mel features.
+/// Computes log-mel features from the samples of a window.
 pub(crate) struct LogMel {
     bands: usize,
     frames: usize,
     filters: Vec<Filter>,
     hann: Vec<f64>,
-    // Double precision: what rounding adds to quiet bins next to loud ones would be seen after the logarithm.
+    // Double precision: the rounding errors of f32 in quiet bins next to loud ones would be visible after the
+    // logarithm.
     fft: Arc<dyn RealToComplex<f64>>,
 }
 
@@ -48,19 +49,19 @@ impl LogMel {
         Self { bands, frames, filters: slaney(bands, N_FFT), hann, fft }
     }
 
-    /// Samples of a whole window.
+    /// Number of samples in a full window.
     pub(crate) const fn samples(&self) -> usize {
         self.frames * HOP
     }
 
-    /// Log-mel features `[frames, bands]` of a window's samples (16 kHz), which are padded with silence or cut to the
-    /// window: log10 of the power, at most 8 below the loudest, shifted and scaled by (x + 4) / 4.
+    /// Log-mel features `[frames, bands]` of a window's samples (16 kHz), which are padded with silence or truncated to
+    /// the window. Features are log10 of the power, clamped to 8 below the maximum, and mapped by (x + 4) / 4.
     pub(crate) fn features(&self, samples: &[f32]) -> Vec<f32> {
         scaled(&self.log_power(samples))
     }
 
-    /// As [`LogMel::features`], with the speech at a normal level: Whisper's text
-    /// of a quiet voice differs from that of the same voice close by.
+    /// [`LogMel::features`] with the speech normalized to the target level. Without this, Whisper's text of a
+    /// distant, quiet voice differs from its text of the same voice at close range.
     pub(crate) fn normalized_features(&self, samples: &[f32]) -> Vec<f32> {
         let mut log_power = self.log_power(samples);
         let own = samples.len().min(self.samples()).div_ceil(HOP);
@@ -98,7 +99,8 @@ impl LogMel {
         log_power
     }
 
-    /// Frame `index`, centered on its hop and mirrored at the window's ends; false where it holds silence alone.
+    /// Computes frame `index`, centered on its hop and mirrored at the window's ends. Returns false if it contains only
+    /// silence.
     fn windowed(&self, samples: &[f32], index: usize, frame: &mut [f64]) -> bool {
         let last = self.samples() as isize - 1;
         let start = (index * HOP) as isize - (N_FFT / 2) as isize;
@@ -141,7 +143,7 @@ mod tests {
         let features = mel.features(&tone);
         let middle = &features[50 * 80..51 * 80];
         let loudest = middle.iter().enumerate().max_by(|a, b| a.1.total_cmp(b.1)).unwrap().0;
-        // 1 kHz is 15 mel of 45.2; bands are 0.558 mel apart and the first is centered on one step.
+        // 1 kHz is 15 mel of 45.2. Bands are 0.558 mel apart, and the first is centered at 0.558 mel.
         assert_eq!(loudest, 26);
     }
 
@@ -156,7 +158,7 @@ mod tests {
         let loud = mel.normalized_features(&at(1.0));
         assert!(difference(&loud, &mel.normalized_features(&at(0.1))) < 1e-4);
         assert!(difference(&mel.features(&at(1.0)), &mel.features(&at(0.1))) > 0.4);
-        assert!(difference(&loud, &mel.normalized_features(&at(1e-4))) > 0.4, "80 dB are more than is made up for");
+        assert!(difference(&loud, &mel.normalized_features(&at(1e-4))) > 0.4, "80 dB exceed the maximum correction");
         assert_eq!(mel.normalized_features(&[]), mel.features(&[]));
     }
 

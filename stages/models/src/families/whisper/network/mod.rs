@@ -5,10 +5,10 @@
 //! tokens + cache                  -> decoder -> logits [vocabulary] of the last token
 //! ```
 //!
-//! Windows are in the slots of a cache, each with its hypotheses in lanes. [`Backend`] is the interface of the three
-//! networks, each with a cache type of its own: [`packed`] for a CPU, in any [`Precision`], [`fused`] for a GPU, and
-//! [`plain`] in candle's operations for everything else. Decoding is compiled for each of them, so that nothing is
-//! dispatched in a step.
+//! Windows occupy the slots of a cache, each with its hypotheses in lanes. [`Backend`] is the interface of the three
+//! networks, which have their own cache types: [`packed`] for CPUs, in any [`Precision`], [`fused`] for GPUs, and
+//! [`plain`] in candle's operations for everything else. Decoding is compiled separately for each of them, so that
+//! steps need no dynamic dispatch.
 
 mod fused;
 mod packed;
@@ -37,49 +37,50 @@ pub(super) trait Backend: Debug + Send + Sync {
     /// The keys and values of the windows in the slots and of their hypotheses in lanes.
     type Cache: DecoderCache;
 
-    /// Whether likely tokens are found on the device; the host finds them otherwise.
+    /// Whether the device finds the most likely tokens. Otherwise the host does.
     const FINDS_TOKENS: bool;
 
-    /// Where the network computes.
+    /// The device of the network.
     fn device(&self) -> &Device;
 
-    /// A cache of `slots` windows with `lanes` hypotheses each, of at most `tokens` tokens.
+    /// Creates a cache of `slots` windows, each with `lanes` hypotheses of at most `tokens` tokens.
     fn cache(&self, slots: usize, lanes: usize, tokens: usize) -> Result<Self::Cache>;
 
-    /// Encodes windows, each into its slot of the cache, whose lanes are empty then.
+    /// Encodes windows into their slots of the cache and clears the lanes of these slots.
     fn admit(&self, windows: &[(usize, &MelWindow)], cache: &mut Self::Cache) -> Result<()>;
 
-    /// Feeds the next `n` tokens of each row (`tokens` is `[rows * n]`, row by row; rows may have different lengths so
-    /// far) and gives the logits (`[rows, vocabulary]`, f32) after the last token of each.
+    /// Feeds the next `n` tokens of each row. `tokens` is `[rows * n]`, row by row; rows may have different lengths.
+    /// Returns the logits (`[rows, vocabulary]`, f32) after the last token of each row.
     fn step(&self, rows: &[Row], tokens: &[u32], cache: &mut Self::Cache) -> Result<Tensor>;
 
-    /// Feeds a whole text at once, beside its window's lanes: logits (`[n, vocabulary]`, f32) after each token.
+    /// Feeds a whole text at once, without changing the lanes of its window. Returns the logits (`[n, vocabulary]`,
+    /// f32) after each token.
     fn logits(&self, text: Text<'_>, cache: &Self::Cache) -> Result<Tensor>;
 
-    /// Feeds whole texts at once, beside their windows' lanes: for each, the alignment heads' cross-attention weights
-    /// (`[heads, n, positions]`, f32).
+    /// Feeds whole texts at once, without changing the lanes of their windows. Returns the cross-attention weights of
+    /// the alignment heads (`[heads, n, positions]`, f32) for each text.
     fn attention(&self, texts: &[Text<'_>], cache: &Self::Cache) -> Result<Vec<Tensor>>;
 
-    /// The encoder's states (`[positions, width]`) of a window.
+    /// The encoder states (`[positions, width]`) of a window.
     #[cfg(test)]
     fn states_of(&self, window: &MelWindow) -> Result<Tensor>;
 }
 
 /// The windows in the slots, each with its hypotheses in lanes.
 pub(super) trait DecoderCache {
-    /// Windows that there is room for.
+    /// Number of windows that the cache has room for.
     fn slots(&self) -> usize;
 
-    /// Grows to `slots` windows (it never shrinks) and keeps its contents.
+    /// Grows the cache to `slots` windows and keeps its contents. It never shrinks.
     fn grow(&mut self, slots: usize) -> Result<()>;
 
-    /// Forgets the tokens of a slot's lanes: its window is decoded again.
+    /// Clears the tokens of a slot's lanes, so that its window can be decoded again.
     fn clear(&mut self, slot: usize);
 
-    /// Lane `i` of the slot continues from what lane `from[i]` had.
+    /// Lane `i` of the slot continues with the previous contents of lane `from[i]`.
     fn reorder(&mut self, slot: usize, from: &[usize]) -> Result<()>;
 
-    /// Tokens of a row so far.
+    /// Number of tokens in a row.
     #[cfg(test)]
     fn len(&self, row: Row) -> usize;
 }
@@ -87,27 +88,28 @@ pub(super) trait DecoderCache {
 /// One hypothesis.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Row {
-    /// Of its window.
+    /// The slot of its window.
     pub(super) slot: usize,
-    /// Among the window's hypotheses.
+    /// Its index among the window's hypotheses.
     pub(super) lane: usize,
 }
 
-/// A whole text for a window, its prompt included.
+/// A whole text for a window, including its prompt.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Text<'a> {
-    /// The window's.
+    /// The slot of the window.
     pub(super) slot: usize,
     pub(super) tokens: &'a [u32],
 }
 
-/// Set to `off`, GPUs compute in candle's own operations: a way to tell whether our kernels are at fault.
+/// If set to `off`, GPUs use candle's operations. This shows whether a problem is caused by the fused kernels.
 const CUDA_KERNELS: &str = "EARWITNESS_CUDA_KERNELS";
 
-/// Loads the network that suits a device and a precision.
+/// Loads the network for a device and a precision.
 ///
 /// # Errors
-/// The device cannot be used or does not have the precision; the weights are unreadable or do not fit `config.json`.
+/// The device cannot be used or does not support the precision; the weights are unreadable or do not match
+/// `config.json`.
 pub(super) fn load(
     model: &WhisperFiles,
     choice: DeviceChoice,
@@ -130,12 +132,12 @@ pub(super) fn load(
     fits(unpacked(&weights.load(dtype, &device)?.pp("model"), &model.config, &heads))
 }
 
-/// Whether a CPU computes a precision with the kernels: in f32 they must have instructions for it.
+/// Whether the CPU kernels are used for a precision. For f32, the CPU must have the required instructions.
 fn packs(precision: kernels::CpuPrecision) -> bool {
     precision != kernels::CpuPrecision::F32 || !Isa::detect().is_portable()
 }
 
-/// The network of tensors that compute in their type, where they are.
+/// The network in candle's operations. It computes in the type of its tensors, on their device.
 fn unpacked(tensors: &VarBuilder<'_>, config: &WhisperConfig, heads: &[(usize, usize)]) -> Result<Box<dyn Decode>> {
     let device = tensors.device();
     let is_fused = !device.is_cpu()

@@ -1,4 +1,4 @@
-//! The networks against each other and against themselves: slots, lanes and batches change nothing but rounding.
+//! Compares the networks with each other, and checks that slots, lanes and batches change results only by rounding.
 
 use candle_core::{DType, Device, Tensor};
 
@@ -11,7 +11,7 @@ const ROUNDING: f32 = 1e-4;
 /// Frames of the test model's encoder.
 const FRAMES: usize = 500;
 
-/// One model in every backend, packed in f32.
+/// The test model in every backend, packed in f32.
 struct Networks {
     packed: Packed,
     plain: plain::Network,
@@ -43,7 +43,7 @@ macro_rules! on_all {
     };
 }
 
-/// Features that differ from window to window.
+/// Features that differ between windows.
 fn window(seed: usize) -> MelWindow {
     let feature = |i: usize| ((i * (seed + 3)) as f32 * 0.013).sin() * 0.8;
     MelWindow::of_features((0..2 * FRAMES * 80).map(feature).collect(), FRAMES)
@@ -57,7 +57,7 @@ fn cache<B: Backend>(model: &B, slots: usize, lanes: usize) -> B::Cache {
     cache
 }
 
-/// Logits after each token of a text, beside what is in the cache.
+/// Logits after each token of a text, without changing the cache.
 fn logits<B: Backend>(model: &B, slot: usize, tokens: &[u32], cache: &B::Cache) -> Tensor {
     model.logits(Text { slot, tokens }, cache).unwrap()
 }

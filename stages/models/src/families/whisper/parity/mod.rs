@@ -1,5 +1,5 @@
-//! Against transformers, in single precision on the CPU: features, encoder states, logits, greedy tokens, token
-//! times. The reference is computed on the spot by the scripts in `tests/oracle`.
+//! Compares with transformers, in single precision on the CPU: features, encoder states, logits, greedy tokens, token
+//! times. The scripts in `tests/oracle` compute the reference during the test.
 
 mod openai;
 mod oracle;
@@ -19,7 +19,7 @@ use super::{WhisperFiles, WhisperRecognizer, test_model};
 use crate::{ModelSource, Pass, SpeechModel, Tensors, TranscribeConfig, TypedRecognizer, WindowAudio};
 
 const MAX_TOKENS: usize = 24;
-/// Below this margin between the best two logits, another choice is rounding.
+/// If the two best logits differ by less than this, a different choice is attributed to rounding.
 const NEAR_TIE: f32 = 2e-3;
 
 #[test]
@@ -53,7 +53,7 @@ fn compare(source: &ModelSource, language: Option<&str>, samples: &[Vec<f32>]) {
     }
 }
 
-/// A loaded model that tries once, as the reference does, and is stopped by nothing but its end token and the budget.
+/// A loaded model with a single attempt, like the reference. Only its end token and the token budget stop a text.
 fn recognizer(source: &ModelSource, language: Option<&str>, config: TranscribeConfig) -> WhisperRecognizer {
     let config = TranscribeConfig {
         languages: language.map(ToOwned::to_owned).into_iter().collect(),
@@ -80,7 +80,7 @@ fn outputs(recognizer: &WhisperRecognizer, inputs: &[Arc<MelWindow>]) -> Vec<Hyp
     flow.into_outputs().unwrap()
 }
 
-/// A window without speech activity, which the references do not know.
+/// A window without speech activity, which the references do not use.
 fn mel_window(recognizer: &WhisperRecognizer, samples: &[f32]) -> MelWindow {
     TypedRecognizer::prepare(recognizer, &WindowAudio::of_samples(samples.to_vec()), Pass::of_window(0))
 }
@@ -92,7 +92,7 @@ fn compare_front_end(recognizer: &WhisperRecognizer, unit: &MelWindow, reference
     assert!(worst <= 1e-4, "window {index}: features deviate by {worst}");
 }
 
-/// Encoder states, and the logits after every token, fed at once and one by one through the cache.
+/// Compares encoder states, and the logits after every token, both fed at once and one by one through the cache.
 fn compare_network(model: &Packed, unit: &MelWindow, reference: &Reference, index: usize) {
     let worst = deviation(&model.states_of(unit).unwrap(), &reference.tensor("states", index));
     assert!(worst <= 1e-3, "window {index}: encoder states deviate by {worst}");

@@ -1,5 +1,5 @@
-//! Against openai-whisper: its rules for timestamps on given logits, its compression ratio, what it takes and skips on
-//! given numbers, its word times.
+//! Compares with openai-whisper: timestamp rules on given logits, compression ratio, fallback and skipping for given
+//! numbers, and word times.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -47,7 +47,8 @@ fn timestamps_follow_the_rules_of_openai_whisper() {
     let cases: Vec<_> = (0..90).map(|index| (logits(index), histories[index % histories.len()])).collect();
     let mut given = HashMap::new();
     for (index, (logits, tokens)) in cases.iter().enumerate() {
-        // Tokens between the end and the timestamps are never chosen here; the reference has other rules for that.
+        // Tokens between the end token and the timestamps are never generated here. The reference has other rules for
+        // them.
         let logits: Vec<f32> =
             logits.iter().enumerate().map(|(id, logit)| if (101..110).contains(&id) { -1e4 } else { *logit }).collect();
         given.insert(format!("logits.{index}"), tensor(&logits));

@@ -1,4 +1,4 @@
-//! The reference scripts and their outputs.
+//! Runs the reference scripts and reads their outputs.
 
 use std::collections::HashMap;
 use std::ffi::OsStr;
@@ -32,7 +32,7 @@ impl Reference {
     }
 }
 
-/// Transformers' view of a model and windows of samples; none where it is not installed.
+/// The results of transformers for a model and windows of samples. `None` if transformers is not installed.
 pub(super) fn reference(
     model: &Path,
     samples: &[Vec<f32>],
@@ -42,7 +42,7 @@ pub(super) fn reference(
     transformers("reference.py", model, samples, language, max_tokens)
 }
 
-/// The results of transformers' searches; none where it is not installed.
+/// The results of transformers' greedy and beam search. `None` if transformers is not installed.
 pub(super) fn searches(
     model: &Path,
     samples: &[Vec<f32>],
@@ -65,7 +65,7 @@ fn transformers(
     ask(script, &arguments, &numbered(samples))
 }
 
-/// The results of openai-whisper for tensors; none where it is not installed.
+/// The results of openai-whisper for given tensors. `None` if it is not installed.
 pub(super) fn openai_whisper(model: &Path, given: &HashMap<String, Tensor>) -> Option<Reference> {
     ask("openai_whisper.py", &[model.as_os_str()], given)
 }
@@ -85,7 +85,7 @@ fn ask(script: &str, arguments: &[&OsStr], given: &HashMap<String, Tensor>) -> O
     Some(Reference(candle_core::safetensors::load(&out, &Device::Cpu).unwrap()))
 }
 
-/// A model with random weights, as transformers saves it; none where that or Whisper's vocabulary is missing.
+/// A model with random weights, as transformers saves it. `None` if transformers or Whisper's vocabulary is missing.
 pub(super) fn random_model(variant: &str, seed: u32) -> Option<TempDir> {
     let vocabulary = Path::new(ROOT).join("../shared/data/whisper/multilingual.tiktoken");
     if !vocabulary.exists() {

@@ -1,6 +1,6 @@
-//! Greedy and beam search, with and without timestamps: the same token sequences as transformers', but where its own
-//! decision was a near-tie, and those are at most one in a hundred. `EARWITNESS_PARITY_WINDOWS` says how many windows
-//! of real and synthetic audio go through each model.
+//! Greedy and beam search, with and without timestamps, must find the same token sequences as transformers. Differences
+//! are accepted only if transformers' own decision was a near-tie, for at most one sequence in a hundred.
+//! `EARWITNESS_PARITY_WINDOWS` sets the number of windows of real and synthetic audio per model.
 
 use std::sync::Arc;
 
@@ -10,7 +10,7 @@ use super::{MAX_TOKENS, NEAR_TIE, mel_window, outputs, recognizer};
 use crate::families::whisper::test_model;
 use crate::{ModelSource, TranscribeConfig};
 
-/// Windows of the fast tier, for each model.
+/// Default number of windows per model.
 const WINDOWS: usize = 4;
 const SEEDS: [u32; 2] = [17, 18];
 
@@ -36,9 +36,9 @@ fn windows() -> usize {
 struct Count {
     sequences: usize,
     near_ties: usize,
-    /// Sequences that came to an end by themselves.
+    /// Sequences that ended by themselves.
     ended: usize,
-    /// Different sequences.
+    /// The distinct sequences.
     distinct: std::collections::BTreeSet<Vec<u32>>,
 }
 
@@ -59,7 +59,7 @@ fn compare(source: &ModelSource, language: Option<&str>, samples: &[Vec<f32>]) {
     }
     let Count { sequences, near_ties, ended, distinct } = count;
     let distinct = distinct.len();
-    eprintln!("{sequences} sequences, {distinct} different, {ended} ended; {near_ties} other ones at near-ties");
+    eprintln!("{sequences} sequences, {distinct} distinct, {ended} ended; {near_ties} differ at near-ties");
     assert!(near_ties * 100 <= sequences, "{near_ties} of {sequences} sequences differ");
 }
 
@@ -73,7 +73,7 @@ impl Count {
         }
         let margins = reference.floats(&format!("{mode}.margins"), index);
         let same = tokens.iter().zip(&expected).take_while(|(a, b)| a == b).count();
-        // A greedy choice is one margin; a beam may have lost its way at any step.
+        // A greedy decision has one margin. A beam may have been lost at any step.
         let margin = if mode.starts_with("greedy") { margins[same] } else { margins.into_iter().fold(9.0, f32::min) };
         assert!(margin < NEAR_TIE, "{mode}, window {index}: {tokens:?} is not {expected:?}, margin {margin}");
         eprintln!("{mode}, window {index}: a near-tie after {same} tokens, margin {margin}");

@@ -1,8 +1,8 @@
-//! Windows for the comparison: real speech where there is some, else chirps and noise.
+//! Windows for the comparison: real speech if available, otherwise chirps and noise.
 
 use std::path::{Path, PathBuf};
 
-/// One window of samples at 16 kHz for each name: `jfk`, or digits and the speaker who says them (`95128_lucas`).
+/// One window of samples at 16 kHz per name: `jfk`, or digits and the name of their speaker (`95128_lucas`).
 pub(super) fn windows(names: &[&str]) -> Vec<Vec<f32>> {
     names.iter().enumerate().map(|(index, name)| recorded(name).unwrap_or_else(|| synthetic(name, index))).collect()
 }
@@ -21,7 +21,7 @@ fn recorded(name: &str) -> Option<Vec<f32>> {
     Some(samples)
 }
 
-/// The samples of a 16-bit file, one of 8 kHz interpolated to 16 kHz.
+/// The samples of a 16-bit file. Audio at 8 kHz is interpolated to 16 kHz.
 fn read(path: &Path) -> Option<Vec<f32>> {
     let mut file = hound::WavReader::open(path).ok()?;
     let samples: Vec<f32> = file.samples::<i16>().map(|sample| f32::from(sample.unwrap()) / 32_768.0).collect();
@@ -32,7 +32,7 @@ fn read(path: &Path) -> Option<Vec<f32>> {
 }
 
 fn synthetic(name: &str, seed: usize) -> Vec<f32> {
-    eprintln!("{name}: no recording in ../shared/data, a chirp instead");
+    eprintln!("{name}: no recording in ../shared/data, using a chirp instead");
     let mut noise = seed as u32 + 1;
     (0..48_000)
         .map(|i| {
@@ -44,7 +44,7 @@ fn synthetic(name: &str, seed: usize) -> Vec<f32> {
         .collect()
 }
 
-/// So many windows of up to `seconds`: digits, read and spontaneous speech, telephone calls, Korean, chirps, noise.
+/// `count` windows of up to `seconds`: digits, read and spontaneous speech, telephone calls, Korean, chirps, noise.
 pub(super) fn many_windows(count: usize, seconds: f64) -> Vec<Vec<f32>> {
     let samples = (seconds * 16_000.0) as usize;
     let long = ["en/jfk", "en/azure_en", "en/sense_and_sensibility_01_austen_64kb-0880"];
@@ -63,7 +63,7 @@ pub(super) fn many_windows(count: usize, seconds: f64) -> Vec<Vec<f32>> {
     (0..count).map(window).collect()
 }
 
-/// A part of a long recording; none where there is none or it is over.
+/// A part of a long recording. `None` if the recording is missing or too short.
 fn interval(name: &str, from: usize, samples: usize) -> Option<Vec<f32>> {
     let path = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared/data")).join(name);
     let recording = read(&path.with_extension("wav"))?;
@@ -71,7 +71,7 @@ fn interval(name: &str, from: usize, samples: usize) -> Option<Vec<f32>> {
     Some(recording[from..recording.len().min(from + samples)].to_vec())
 }
 
-/// Tones that wander, louder and softer, over noise.
+/// Tones with varying pitch and loudness over noise.
 fn warble(seed: usize) -> Vec<f32> {
     let base = 150.0 + 37.0 * (seed % 23) as f32;
     let mut noise = seed as u32 + 1;

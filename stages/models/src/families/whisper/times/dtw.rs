@@ -1,6 +1,6 @@
 //! Dynamic time warping.
 
-/// Where the cheapest way to a cell comes from.
+/// The previous cell on the cheapest path to a cell.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum From {
     Diagonal,
@@ -8,17 +8,17 @@ enum From {
     PreviousColumn,
 }
 
-/// Silences that the path steps over.
+/// Silences that the path may skip.
 #[derive(Debug, Default)]
 pub(super) struct Pauses {
-    /// Silence before each column, in columns that were left out. Empty where none was.
+    /// Length of the silence before each column, in omitted columns. Empty if there is none.
     pub(super) before: Vec<usize>,
     /// Whether a pause may come before each row.
     pub(super) may_precede: Vec<bool>,
 }
 
 impl Pauses {
-    /// The cost of a step to a column where no pause may be.
+    /// The cost of entering a column where no pause is allowed.
     fn cost(&self, column: usize) -> f32 {
         self.before.get(column).map_or(0.0, |silence| *silence as f32)
     }
@@ -28,12 +28,13 @@ impl Pauses {
     }
 }
 
-/// The first column of every row on the monotone path of the highest sum through `matrix` (row-major, `columns` wide),
-/// from the first cell to the last in steps down, right or both. Ties go as in openai-whisper's `dtw_cpu`. A step right
-/// costs the silence that it steps over, and so does a step right and down to a row that no pause may precede.
+/// The first column of every row on the monotonic path with the highest sum through `matrix` (row-major, `columns`
+/// wide). The path leads from the first cell to the last in steps down, right or both. Ties are resolved as in
+/// openai-whisper's `dtw_cpu`. A step right costs the length of the silence that it skips. A diagonal step costs the
+/// same if no pause may precede its row.
 pub(super) fn warping_jumps(matrix: &[f32], columns: usize, pauses: &Pauses) -> Vec<usize> {
     let rows = matrix.len() / columns;
-    // Column by column, `above` and `left` hold costs of the cells next to the one that is being reached.
+    // In each row, `above` and `left` are the costs of the cells next to the current one.
     let mut previous = vec![f32::INFINITY; columns];
     let mut from = Vec::with_capacity(rows * columns);
     for (row, values) in matrix.chunks_exact(columns).enumerate() {
@@ -78,7 +79,7 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    /// The highest sum over all monotone paths to a cell, and the sum over the path that the jumps describe.
+    /// The highest sum over all monotonic paths to a cell.
     fn best(matrix: &[f32], columns: usize, row: usize, column: usize) -> f32 {
         let value = matrix[row * columns + column];
         let before = match (row, column) {
@@ -99,7 +100,7 @@ mod tests {
     fn best_with_jumps(matrix: &[f32], columns: usize, jumps: &[usize]) -> f32 {
         let mut sum = 0.0;
         for (row, &start) in jumps.iter().enumerate() {
-            // The row is left where the next one is entered: from the column before, or straight down.
+            // A row is left where the next one is entered: from the column before, or from the same column.
             let upto = |end: usize| matrix[row * columns + start..row * columns + end + 1].iter().sum::<f32>();
             sum += match jumps.get(row + 1) {
                 None => upto(columns - 1),
@@ -112,7 +113,7 @@ mod tests {
 
     #[test]
     fn path_steps_over_a_silence_where_a_pause_may_be() {
-        // The second row's values begin at column 2, the silence is before column 3.
+        // The values of the second row begin at column 2. The silence is before column 3.
         let matrix = [1.0, 1.0, -0.1, -1.0, -1.0, -1.0, -1.0, 0.5, 1.0, 1.0];
         let pauses = |may| Pauses { before: vec![0, 0, 0, 6, 0], may_precede: vec![true, may] };
         assert_eq!(warping_jumps(&matrix, 5, &Pauses::default()), [0, 2]);

@@ -1,5 +1,5 @@
-//! Token times from the cross-attention of the alignment heads, as openai-whisper's `timing.py` finds them, but that no
-//! word is over a silence where speech activity is known.
+//! Token times from the cross-attention of the alignment heads, as in openai-whisper's `timing.py`. If speech activity
+//! is known, no word spans a silence.
 
 mod dtw;
 
@@ -13,45 +13,45 @@ use crate::families::whisper::decoding::POSITION_S;
 pub(crate) struct Attention {
     /// Weights by head, then token, then position; each row sums to 1.
     pub(crate) weights: Vec<f32>,
-    /// Heads.
+    /// Number of heads.
     pub(crate) heads: usize,
-    /// Tokens that were fed: prompt, text, end.
+    /// Number of tokens that were fed: prompt, text and end token.
     pub(crate) rows: usize,
-    /// Positions, those of the padding included.
+    /// Number of positions, including the padding.
     pub(crate) padded_positions: usize,
-    /// Positions that are in the window itself.
+    /// Number of positions within the window.
     pub(crate) positions: usize,
-    /// The row that predicted the first text token.
+    /// The row that predicts the first text token.
     pub(crate) first: usize,
 }
 
-/// A silence of this many positions (20 ms) is inside neither a word nor the end of a text.
+/// A silence of at least this many positions (20 ms each) ends a word or a text.
 const LONG_SILENCE: usize = PAUSE_MIN_MS / 20;
-/// Attention moves on to a token this many positions before the token sounds: on read English starts and ends are 40 to
-/// 50 ms early in the median.
+/// Attention moves to a token this many positions before the token is audible. On read English, starts and ends are 40
+/// to 50 ms early in the median.
 const LEAD: usize = 2;
 
 /// Speech activity of the window, and where its text may pause.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Speech<'a> {
-    /// Which positions of the window sound; empty where that was not measured.
+    /// Which positions of the window contain speech. Empty if it was not measured.
     pub(crate) sounding: &'a [bool],
-    /// Of each text token that was fed: whether a pause may come before it.
+    /// For each text token that was fed: whether a pause may precede it.
     pub(crate) may_pause: &'a [bool],
 }
 
-/// Boundaries of `tokens` text tokens in seconds from the window's start: `tokens + 1` of them, never falling. Tokens
-/// that were not fed last to the window's end.
+/// Boundaries of `tokens` text tokens in seconds from the window's start: `tokens + 1` values that never decrease.
+/// Tokens that were not fed last to the window's end.
 ///
-/// Weights in the padding are left out and the rest sums to 1 again; weights are normalized over the tokens, smoothed
-/// by a median filter of `filter_width` (odd) positions and averaged over the heads; the monotone path of the highest
-/// sum through them gives the times. These are openai-whisper's.
+/// As in openai-whisper, weights in the padding are removed and the rest is scaled to sum to 1. Weights are then
+/// normalized over the tokens, smoothed by a median filter of `filter_width` (odd) positions and averaged over the
+/// heads. The monotonic path with the highest sum gives the times.
 ///
-/// Where it is known which positions sound, the path runs through these alone. A silence between two of them costs the
-/// path one standard deviation a position, as if the weights there were that far below the mean, unless a token that a
-/// pause may precede begins behind it. Then boundaries move later by [`LEAD`], though never past a silence, and what
-/// sounds behind the last token is its own up to a silence of 0.2 s. A token that begins behind a silence begins at its
-/// end; the token before lasts up to there, silence included.
+/// If speech activity is known, the path uses only positions with speech. Skipping a silence costs one standard
+/// deviation per position, as if the weights there were that far below the mean, unless the next token may follow a
+/// pause. Boundaries are then moved later by [`LEAD`], but not past a silence, and the last token extends to the next
+/// silence of at least 0.2 s. A token that begins after a silence begins at the silence's end. The token before it
+/// lasts until there, including the silence.
 pub(crate) fn token_boundaries_s(
     attention: Attention,
     tokens: usize,
@@ -76,33 +76,33 @@ pub(crate) fn token_boundaries_s(
     boundaries
 }
 
-/// The positions that the path runs through: those that sound, or all where that is not known or too few do.
+/// The positions that the path uses: those with speech, or all if speech activity is unknown or there are too few.
 fn columns(attention: &Attention, sounding: &[bool]) -> Vec<usize> {
     let columns: Vec<usize> = (0..attention.positions).filter(|at| sounding.get(*at) == Some(&true)).collect();
     let rows = attention.rows - 1 - attention.first;
     if columns.len() < rows { (0..attention.positions).collect() } else { columns }
 }
 
-/// Positions that were left out before each column.
+/// The number of omitted positions before each column.
 fn silences(columns: &[usize]) -> Vec<usize> {
     let between = columns.windows(2).map(|pair| pair[1] - pair[0] - 1);
     std::iter::once(0).chain(between).take(columns.len()).collect()
 }
 
-/// Of each row of the path whether a pause may come before it: before the end always.
+/// For each row of the path, whether a pause may precede it. A pause may always precede the end.
 fn may_precede(attention: &Attention, may_pause: &[bool]) -> Vec<bool> {
     let rows = attention.rows - 1 - attention.first;
     (0..rows).map(|row| may_pause.get(row).copied().unwrap_or(true)).collect()
 }
 
-/// A boundary moved later by the lead, up to the next silence; one that is at a silence stays.
+/// Moves a boundary later by the lead, but at most to the next silence. A boundary at a silence stays.
 fn later(jump: usize, silences: &[usize]) -> usize {
     let last = silences.len().saturating_sub(1).max(jump);
     let moved = (jump + LEAD).min(last);
     (jump..moved).find(|at| silences[*at] > 0).unwrap_or(moved)
 }
 
-/// The weights of the rows that predict text and end at these positions, averaged over the heads.
+/// The weights of the rows that predict text and the end token, at these positions, averaged over the heads.
 fn mean_weights(attention: Attention, columns: &[usize], filter_width: usize) -> Vec<f32> {
     let Attention { weights, heads, rows, padded_positions, first, .. } = attention;
     let width = columns.len();
@@ -118,7 +118,7 @@ fn mean_weights(attention: Attention, columns: &[usize], filter_width: usize) ->
     mean
 }
 
-/// Every row's weights at these positions, made to sum to 1.
+/// The weights of every row at these positions, scaled to sum to 1.
 fn of_columns(head: &[f32], padded_positions: usize, columns: &[usize]) -> Vec<f32> {
     let mut kept = Vec::with_capacity(head.len() / padded_positions * columns.len());
     for row in head.chunks_exact(padded_positions) {
@@ -128,7 +128,7 @@ fn of_columns(head: &[f32], padded_positions: usize, columns: &[usize]) -> Vec<f
     kept
 }
 
-/// Subtracts the mean of every position over the tokens and divides by the standard deviation.
+/// Subtracts the mean over the tokens at every position and divides by the standard deviation.
 fn normalize_over_tokens(weights: &mut [f32], positions: usize) {
     let rows = (weights.len() / positions) as f32;
     let (mut mean, mut deviation) = (vec![0f32; positions], vec![0f32; positions]);
@@ -147,7 +147,8 @@ fn normalize_over_tokens(weights: &mut [f32], positions: usize) {
     }
 }
 
-/// The median over `width` (odd) neighbors, mirrored at the ends; unchanged where the row is shorter than half that.
+/// The median over `width` (odd) neighbors, mirrored at the ends. Rows shorter than half the width are returned
+/// unchanged.
 fn median_filter(row: &[f32], width: usize) -> Vec<f32> {
     let (half, last) = (width / 2, row.len() as isize - 1);
     if row.len() <= half {
@@ -174,12 +175,13 @@ mod tests {
     #[test]
     fn median_filter_removes_a_spike_and_mirrors_the_ends() {
         assert_eq!(median_filter(&[0.0, 0.0, 9.0, 0.0, 0.0], 3), [0.0; 5]);
-        // The ends see [3, 1, 3] and [5, 7, 5].
+        // At the ends, the filter sees [3, 1, 3] and [5, 7, 5].
         assert_eq!(median_filter(&[1.0, 3.0, 5.0, 7.0], 3), [3.0, 3.0, 5.0, 5.0]);
         assert_eq!(median_filter(&[2.0, 1.0], 7), [2.0, 1.0], "shorter than the filter's half");
     }
 
-    /// Two prompt rows, rows that look at these positions, and the end's row, over ten positions and padding.
+    /// Two prompt rows, rows that attend to these positions, and the row of the end token, over ten positions and
+    /// padding.
     fn attention(looks: &[Range<usize>]) -> Attention {
         let row =
             |look: Range<usize>| -> Vec<f32> { (0..14).map(|p| if look.contains(&p) { 0.2 } else { 0.01 }).collect() };
@@ -201,7 +203,7 @@ mod tests {
 
     #[test]
     fn tokens_are_where_the_attention_points() {
-        // The third row predicts the end.
+        // The third row predicts the end token.
         let looks = [0..4, 4..8, 8..14];
         assert_eq!(boundaries(&looks, 2, &[], &[]), [0, 4, 8]);
         assert_eq!(
@@ -223,7 +225,7 @@ mod tests {
 
     #[test]
     fn tokens_of_two_words_meet_at_the_silence_between_them() {
-        // The second word's attention begins one position before the silence: its lead.
+        // The attention of the second word begins one position before the silence, because attention leads the sound.
         let looks = [1..3, 3..8, 8..14];
         let sound = sounding(&[1..4, 6..9]);
         assert_eq!(boundaries(&looks, 2, &sound, &[true, true]), [1, 6, 9]);
@@ -231,11 +233,11 @@ mod tests {
 
     #[test]
     fn tokens_of_one_word_may_span_a_silence_only_where_nothing_else_fits() {
-        // Three tokens, the second inside the first's word: the silence comes before the third, which begins a word.
+        // Three tokens, the second within the first word. The silence precedes the third token, which begins a word.
         let looks = [0..2, 2..7, 7..9, 9..14];
         let sound = sounding(&[0..4, 7..10]);
         assert_eq!(boundaries(&looks, 3, &sound, &[true, false, true])[2], 7);
-        // With no word that could begin there, the silence is inside.
+        // If no word can begin after the silence, the silence is inside the word.
         let inside = boundaries(&looks, 3, &sound, &[true, false, false]);
         assert!(inside.is_sorted() && inside[0] == 0 && inside[3] == 10, "{inside:?}");
     }

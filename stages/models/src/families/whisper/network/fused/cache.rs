@@ -1,4 +1,4 @@
-//! The key-value cache of windows and hypotheses, layer by layer.
+//! The key-value cache of windows and hypotheses, with one tensor per layer.
 
 use candle_core::{DType, Device, Result, Tensor};
 use kernels::fused::HEAD_WIDTH;
@@ -9,21 +9,20 @@ use crate::families::whisper::network::{DecoderCache, Row};
 /// The windows in the slots, each with its hypotheses in lanes.
 #[derive(Debug)]
 pub(in crate::families::whisper) struct Cache {
-    /// Keys and values of every hypothesis's tokens, `[slots * lanes, heads, capacity, 2, 64]`.
+    /// Keys and values of the tokens of all hypotheses, `[slots * lanes, heads, capacity, 2, 64]`.
     pub(super) tokens: Vec<Tensor>,
-    /// Keys and values of every window's positions, `[slots, heads, positions, 2, 64]`.
+    /// Keys and values of the positions of all windows, `[slots, heads, positions, 2, 64]`.
     pub(super) audio: Vec<Tensor>,
-    /// For every lane, slot by slot, where each of its tokens' keys and values are: an entry of `tokens`, at the
-    /// token's position. A lane that continues another shares its entries for what they have in common, and writes to
-    /// its own: lanes of a window that are continued are equally long, so that nothing another one needs is
-    /// overwritten.
+    /// For every lane, slot by slot: the entry of `tokens` that contains each of its tokens' keys and values, at the
+    /// token's position. A lane that continues another one shares its entries for their common tokens and writes new
+    /// tokens to its own entry. All running lanes of a window have the same length, so no shared entry is overwritten.
     sources: Vec<Vec<u32>>,
     lanes: usize,
     capacity: usize,
     positions: usize,
 }
 
-/// Dimensions of a cache.
+/// The dimensions of a cache.
 #[derive(Debug, Clone)]
 pub(super) struct Shape {
     pub(super) layers: usize,
@@ -33,7 +32,7 @@ pub(super) struct Shape {
 }
 
 impl Shape {
-    /// Room for keys and values of `entries` sequences of at most `capacity` in one layer.
+    /// Allocates the keys and values of one layer, for `entries` sequences of at most `capacity` tokens.
     pub(super) fn layer(&self, entries: usize, capacity: usize) -> Result<Tensor> {
         Tensor::zeros((entries, self.heads, capacity, 2, HEAD_WIDTH), self.dtype, &self.device)
     }
@@ -58,7 +57,7 @@ impl Cache {
         row.slot * self.lanes + row.lane
     }
 
-    /// Whether a row is one of the cache's and has room for `n` more tokens.
+    /// Whether the cache contains this row and has room for `n` more tokens in it.
     pub(super) fn has_room(&self, row: Row, n: usize) -> bool {
         row.slot < self.slots() && row.lane < self.lanes && self.row_len(row) + n <= self.capacity
     }
@@ -67,17 +66,17 @@ impl Cache {
         self.capacity
     }
 
-    /// Positions of every window.
+    /// Positions per window.
     pub(super) const fn positions(&self) -> usize {
         self.positions
     }
 
-    /// Where the keys and values of each of a row's tokens are.
+    /// The entries that contain the keys and values of a row's tokens.
     pub(super) fn sources(&self, row: Row) -> &[u32] {
         &self.sources[self.index(row)]
     }
 
-    /// Whether every lane's tokens are in its own entry.
+    /// Whether the tokens of every lane are in its own entry.
     pub(super) const fn is_greedy(&self) -> bool {
         self.lanes == 1
     }

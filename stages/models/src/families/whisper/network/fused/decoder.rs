@@ -1,4 +1,4 @@
-//! The decoder: queries of any hypotheses through all layers at once.
+//! The decoder: runs the queries of any hypotheses through all layers together.
 
 use candle_core::{D, DType, Device, Result, Tensor, bail};
 use candle_nn::VarBuilder;
@@ -12,18 +12,18 @@ use crate::families::whisper::model_config::WhisperConfig;
 use crate::families::whisper::network::plain::layers::matrix;
 use crate::families::whisper::network::{DecoderCache, Row, Text};
 
-/// Rows of logits are padded to a multiple of this, for cuBLAS's aligned kernels.
+/// Rows of logits are padded to a multiple of this, so that cuBLAS can use its aligned kernels.
 const LOGITS_ALIGNMENT: usize = 16;
 
-/// The text side of the network.
+/// The decoder of the network.
 #[derive(Debug)]
 pub(super) struct Decoder {
-    /// `[vocabulary, width]`, and zeros below; the output layer is its transpose.
+    /// `[vocabulary, width]`, padded with rows of zeros. The output layer is its transpose.
     embedding: Tensor,
     vocabulary: usize,
     /// `[positions, width]`.
     positions: Tensor,
-    /// Of the embedded tokens, before the first layer.
+    /// The norm of the embedded tokens, before the first layer.
     norm: ResidualNorm,
     layers: Vec<Layer>,
     shape: Shape,
@@ -39,18 +39,18 @@ struct Layer {
     cross: Projections,
     mlp_norm: ResidualNorm,
     mlp: Mlp,
-    /// The next layer's norm, or the decoder's last.
+    /// The norm of the next layer, or the decoder's final norm.
     next_norm: ResidualNorm,
-    /// Cross-attention heads whose weights show where a token is.
+    /// Cross-attention heads whose weights locate tokens in the audio.
     alignment_heads: Vec<usize>,
 }
 
-/// A batch of new tokens with their positions, cache places and attention groups.
+/// A batch of new tokens with their positions, cache locations and attention groups.
 struct Queries {
     tokens: Tensor,
-    /// Of each token in its text.
+    /// The position of each token in its text.
     positions: Tensor,
-    /// Where its key and value go in the tokens' cache.
+    /// Index of each token's key and value in the token cache.
     places: Tensor,
     own: Groups,
     audio: Groups,
@@ -60,16 +60,16 @@ struct Queries {
 #[derive(Clone, Copy)]
 struct Query {
     token: u32,
-    /// Entry of the tokens' cache.
+    /// Entry in the token cache.
     entry: usize,
-    /// In its text.
+    /// Position in its text.
     position: usize,
     slot: usize,
 }
 
 impl Queries {
-    /// `capacity` is that of the tokens' cache, `positions` those of a window, and `own` the tokens that each query
-    /// attends to.
+    /// `capacity` is that of the token cache, `positions` is the number per window, and `own` are the tokens that each
+    /// query attends to.
     fn new(queries: &[Query], own: Groups, capacity: usize, positions: usize, device: &Device) -> Result<Self> {
         let count = queries.len();
         let numbers = queries.iter().map(|query| query.token);
@@ -123,7 +123,7 @@ impl Decoder {
         Cache::new(&self.shape, slots, lanes, tokens, positions)
     }
 
-    /// Puts keys and values of states (`[windows, positions, width]`) into slots.
+    /// Computes the keys and values of states (`[windows, positions, width]`) and stores them in slots.
     pub(super) fn admit(&self, slots: &[usize], states: &Tensor, cache: &mut Cache) -> Result<()> {
         let (_, positions, width) = states.dims3()?;
         let first = slots.iter().map(|slot| slot * positions);
@@ -177,7 +177,7 @@ impl Decoder {
         self.logits(&states)?.contiguous()
     }
 
-    /// Logits of states (`[n, width]`): the first columns of wider rows.
+    /// Logits of states (`[n, width]`). They are the first columns of padded rows.
     fn logits(&self, states: &Tensor) -> Result<Tensor> {
         fused::product_f32(states, &self.embedding)?.narrow(1, 0, self.vocabulary)
     }
@@ -200,7 +200,7 @@ impl Decoder {
         weights.iter().map(|weights| Tensor::cat(weights, 0)).collect()
     }
 
-    /// States after each token of texts, which are fed from their beginnings, beside what is in the cache.
+    /// States after each token of the texts. The texts are fed from their beginnings and do not change the cache.
     fn forward_texts(
         &self,
         texts: &[Text<'_>],
@@ -220,8 +220,8 @@ impl Decoder {
         self.forward(&queries, |_| &tokens, cache, on_cross_attention)
     }
 
-    /// Normed states (`[queries, width]`) after the last layer. `tokens` gives each layer's tokens' cache, to which the
-    /// new keys and values are added.
+    /// Normalized states (`[queries, width]`) after the last layer. `tokens` returns the token cache of each layer,
+    /// which the new keys and values are added to.
     fn forward<'a>(
         &self,
         queries: &Queries,
@@ -247,7 +247,7 @@ impl Decoder {
     }
 }
 
-/// Receives a layer, its queries of cross-attention (without their bias) and the windows' keys and values.
+/// Called with a layer, its cross-attention queries (without their bias) and the windows' keys and values.
 type CrossAttentionHook<'a> = dyn FnMut(&Layer, &Tensor, &Tensor) -> Result<()> + 'a;
 
 impl Layer {
@@ -292,9 +292,9 @@ impl Layer {
         self.mlp_norm.forward(x, &mixed.matmul(&self.cross.out)?)
     }
 
-    /// Weights `[heads, n, positions]` of the alignment heads, if there are any here: of queries (`[n, width]`, without
-    /// their bias) to a window's keys and values (`[heads, positions, 2, 64]`). In f32, because word times depend on
-    /// them.
+    /// Weights `[heads, n, positions]` of the layer's alignment heads, if it has any, for queries (`[n, width]`,
+    /// without their bias) and a window's keys and values (`[heads, positions, 2, 64]`). Computed in f32, because word
+    /// times depend on them.
     fn alignment_weights(&self, queries: &Tensor, audio: &Tensor) -> Result<Option<Tensor>> {
         if self.alignment_heads.is_empty() {
             return Ok(None);

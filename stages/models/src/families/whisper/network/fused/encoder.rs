@@ -1,4 +1,4 @@
-//! The encoder: two convolutions, stored positions, pre-norm layers.
+//! The encoder: two convolutions, stored position embeddings, pre-norm layers.
 
 use candle_core::{Result, Tensor};
 use candle_nn::VarBuilder;
@@ -9,14 +9,14 @@ use super::layers::{Mlp, Projections, ResidualNorm, norm_before};
 use crate::families::whisper::model_config::WhisperConfig;
 use crate::families::whisper::network::plain::conv::Conv;
 
-/// The audio side of the network.
+/// The encoder of the network.
 #[derive(Debug)]
 pub(super) struct Encoder {
     conv1: Conv,
     conv2: Conv,
     /// `[positions, width]`.
     positions: Tensor,
-    /// Of the stem, before the first layer.
+    /// The norm of the stem's output, before the first layer.
     norm: ResidualNorm,
     layers: Vec<Layer>,
 }
@@ -29,7 +29,7 @@ struct Layer {
     out: Tensor,
     mlp_norm: ResidualNorm,
     mlp: Mlp,
-    /// The next layer's norm, or the encoder's last.
+    /// The norm of the next layer, or the encoder's final norm.
     next_norm: ResidualNorm,
 }
 
@@ -60,7 +60,7 @@ impl Encoder {
         })
     }
 
-    /// Log-mel `[windows, 2 * positions, bands]` to states `[windows, positions, width]`.
+    /// Computes states `[windows, positions, width]` from log-mel features `[windows, 2 * positions, bands]`.
     pub(super) fn forward(&self, mel: &Tensor) -> Result<Tensor> {
         let device = mel.device();
         let (x, mut normed) = span("encoder.stem", device, || {

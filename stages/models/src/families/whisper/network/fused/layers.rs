@@ -1,4 +1,4 @@
-//! Weights as the fused operations take them.
+//! Weights in the layout of the fused operations.
 
 use candle_core::{Result, Tensor};
 use candle_nn::VarBuilder;
@@ -11,7 +11,7 @@ use crate::families::whisper::network::plain::layers::{EPSILON, matrix, transpos
 pub(super) struct ResidualNorm(Tensor);
 
 impl ResidualNorm {
-    /// Of a bias (`[width]`) and the norm under `norm`.
+    /// Combines a bias (`[width]`) with the norm under `norm`.
     pub(super) fn new(bias: &Tensor, norm: &VarBuilder<'_>) -> Result<Self> {
         let width = bias.elem_count();
         Ok(Self(Tensor::stack(&[bias, &norm.get(width, "weight")?, &norm.get(width, "bias")?], 0)?))
@@ -22,19 +22,20 @@ impl ResidualNorm {
         fused::residual_norm(residual, product, &self.0, EPSILON as f32)
     }
 
-    /// The sum and its norm, where there is no product and so no bias.
+    /// A norm without a preceding product, and therefore without a bias.
     pub(super) fn without_bias(norm: &VarBuilder<'_>, width: usize) -> Result<Self> {
         let norm_weight = norm.get(width, "weight")?;
         Self::new(&norm_weight.zeros_like()?, norm)
     }
 }
 
-/// The norm before a layer of an encoder or decoder (`tensors`) of this many layers; behind the last one, its own.
+/// The norm before a layer. `tensors` is an encoder or decoder with this many layers; after the last layer, its final
+/// norm.
 pub(super) fn norm_before<'a>(tensors: &VarBuilder<'a>, layer: usize, layers: usize) -> VarBuilder<'a> {
     if layer == layers { tensors.pp("layer_norm") } else { tensors.pp("layers").pp(layer).pp("self_attn_layer_norm") }
 }
 
-/// Reads `weight` (`[outputs, inputs]`) as the product wants it: `[inputs, outputs]`.
+/// Reads `weight` (`[outputs, inputs]`) in the layout of the matrix product: `[inputs, outputs]`.
 pub(super) fn product(tensors: &VarBuilder<'_>, inputs: usize, outputs: usize) -> Result<Tensor> {
     transposed(&matrix(tensors, inputs, outputs)?)
 }
@@ -44,9 +45,9 @@ pub(super) fn product(tensors: &VarBuilder<'_>, inputs: usize, outputs: usize) -
 pub(super) struct Projections {
     /// `[width, width]`, scaled by 1 / sqrt(width of a head).
     pub(super) query: Tensor,
-    /// `[width, 2 * width]`: keys and values side by side.
+    /// `[width, 2 * width]`: keys and values, concatenated.
     pub(super) kv_cache: Tensor,
-    /// `[2, width]`: biases of queries (scaled alike) and of values; keys have none.
+    /// `[2, width]`: biases of queries (scaled in the same way) and of values. Keys have none.
     pub(super) biases: Tensor,
     /// `[width, width]`.
     pub(super) out: Tensor,
@@ -69,7 +70,7 @@ impl Projections {
         })
     }
 
-    /// Queries, keys and values side by side: `[width, 3 * width]`.
+    /// Queries, keys and values, concatenated: `[width, 3 * width]`.
     pub(super) fn side_by_side(&self) -> Result<Tensor> {
         Tensor::cat(&[&self.query, &self.kv_cache], 1)
     }
@@ -95,7 +96,7 @@ impl Mlp {
         })
     }
 
-    /// `[rows, width]` to the same; the last bias is left to what comes next.
+    /// Maps `[rows, width]` to `[rows, width]`. The last bias is added by the following operation.
     pub(super) fn forward(&self, normed: &Tensor) -> Result<Tensor> {
         let hidden = normed.matmul(&self.up)?;
         fused::bias_gelu(&hidden, &self.up_bias)?;

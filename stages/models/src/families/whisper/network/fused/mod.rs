@@ -1,8 +1,9 @@
-//! The network for GPUs: cuBLAS's matrix products with the kernels of [`kernels::fused`] between them.
+//! The network for GPUs: cuBLAS matrix products, with the kernels of [`kernels::fused`] between them.
 //!
-//! Everything is rows of numbers, as the products leave them: `[windows * positions, width]` in the encoder, `[queries,
-//! width]` in the decoder, where a query is one new token of one hypothesis, of any length. Nothing is
-//! transposed, padded or masked. On a CPU the same network runs on the kernels' plain references, for tests.
+//! All activations are rows, as matrix products produce them: `[windows * positions, width]` in the encoder and
+//! `[queries, width]` in the decoder. A query is one new token of one hypothesis; hypotheses may have different
+//! lengths. Nothing is transposed, padded or masked. On a CPU, the same network runs on the reference implementations
+//! of the kernels, for tests.
 
 mod cache;
 mod decoder;
@@ -22,7 +23,7 @@ use crate::families::whisper::unit::MelWindow;
 
 pub(in crate::families::whisper) use cache::Cache;
 
-/// Encoder and decoder in the type of their tensors.
+/// Encoder and decoder. They compute in the type of their tensors.
 #[derive(Debug)]
 pub(in crate::families::whisper) struct Network {
     encoder: Encoder,
@@ -60,10 +61,10 @@ impl Network {
         })
     }
 
-    /// States `[windows, positions, width]` of windows.
+    /// Encoder states `[windows, positions, width]` of windows.
     fn states(&self, windows: &[&MelWindow]) -> Result<Tensor> {
         let frames = 2 * self.positions;
-        // Each window is copied separately: joining them on the host took longer than the copy.
+        // Each window is copied to the device separately: concatenating them on the host took longer than the copy.
         let features = |window: &&MelWindow| {
             let features = &window.features[..frames * self.bands];
             Tensor::from_slice(features, (1, frames, self.bands), &self.device)

@@ -51,7 +51,7 @@ impl Cache {
     }
 
     pub(super) fn audio(&self, slot: usize) -> Result<&Audio> {
-        let Some(audio) = &self.slots[slot].audio else { bail!("slot {slot} holds no window") };
+        let Some(audio) = &self.slots[slot].audio else { bail!("slot {slot} is empty") };
         Ok(audio)
     }
 
@@ -93,8 +93,8 @@ impl DecoderCache for Cache {
         self.slots[slot].lanes.iter_mut().flatten().for_each(|layer| layer.truncate(0));
     }
 
-    /// Lane `i` continues from what lane `from[i]` had. A lane that is the only heir of another takes it over; only
-    /// what has several heirs is copied.
+    /// Lane `i` continues with the contents of lane `from[i]`. The first lane that continues another one takes over its
+    /// buffers; only further lanes copy them.
     fn reorder(&mut self, slot: usize, from: &[usize]) -> Result<()> {
         let lanes = &mut self.slots[slot].lanes;
         let mut old: Vec<_> = std::mem::take(lanes).into_iter().map(Some).collect();

@@ -1,4 +1,4 @@
-//! The decoder: a step takes the tokens that are new in some lanes and gives the logits of the last of each.
+//! The decoder: each step takes the new tokens of some lanes and returns the logits of the last token of each lane.
 
 use crate::{LayerWeights, Tensors};
 use candle_core::{DType, Device, Result, Tensor, bail};
@@ -11,10 +11,10 @@ use super::{mlp, norm, queries_kv_cache, query_scale};
 use crate::families::whisper::model_config::WhisperConfig;
 use crate::families::whisper::network::Row;
 
-/// The text side of the network.
+/// The decoder of the network.
 #[derive(Debug)]
 pub(super) struct Decoder {
-    /// Tokens to logits; its weights are the tokens' embeddings too.
+    /// Maps states to logits. Its weights are also the token embeddings.
     embedding: Linear,
     /// `[positions, width]`.
     positions: Tensor,
@@ -26,23 +26,23 @@ pub(super) struct Decoder {
 #[derive(Debug)]
 struct Layer {
     self_norm: Norm,
-    /// Queries, keys and values side by side.
+    /// Queries, keys and values, concatenated.
     projections: Linear,
     self_out: Linear,
     cross_norm: Norm,
     query: Linear,
-    /// Keys and values of the encoder's states, side by side.
+    /// Keys and values of the encoder states, concatenated.
     audio: Linear,
     cross_out: Linear,
-    /// Cross-attention heads whose weights show where a token is.
+    /// Cross-attention heads whose weights locate tokens in the audio.
     alignment_heads: Vec<usize>,
     mlp: Mlp,
 }
 
-/// The rows of a step that see the same tokens before them or the same audio.
+/// The rows of a step, and how they are grouped for attention.
 struct Steps<'a> {
     rows: &'a [Row],
-    /// New tokens of each row.
+    /// Number of new tokens per row.
     n: usize,
 }
 
@@ -69,7 +69,7 @@ impl Decoder {
         })
     }
 
-    /// Keys and values of a window's states (`[positions, width]`), which `norm` is still to be applied to.
+    /// Keys and values of a window's states (`[positions, width]`), which are normalized with `norm` first.
     pub(super) fn kv_cache(&self, states: &Tensor, norm: &Norm) -> Result<Audio> {
         let (positions, width) = states.dims2()?;
         let Shape { heads, head_width, precision, .. } = self.shape;
@@ -135,8 +135,8 @@ impl Decoder {
         Tensor::stack(&weights, 0)
     }
 
-    /// States (`[n, width]`) after each token of a text. `see` is shown each layer, its queries of cross-attention, and
-    /// what they attend to.
+    /// States (`[n, width]`) after each token of a text. `see` is called with each layer, its cross-attention queries,
+    /// and the keys and values that they attend to.
     fn feed(
         &self,
         audio: &Audio,
@@ -159,7 +159,7 @@ impl Decoder {
         Ok(x)
     }
 
-    /// Embedded tokens (`[rows * n, width]`) at the positions from each row's start on.
+    /// Embedded tokens (`[rows * n, width]`), at positions that begin at each row's start.
     fn embed(&self, tokens: &[u32], n: usize, starts: &[usize]) -> Result<Tensor> {
         let width = self.embedding.inputs();
         let mut embedded = vec![0.0; tokens.len() * width];
@@ -182,7 +182,7 @@ impl Decoder {
 }
 
 impl<'a> Steps<'a> {
-    /// Neighboring rows of one window as one sequence.
+    /// Groups neighboring rows of the same window into sequences.
     fn by_window<'k>(&self, kv_cache: impl Fn(usize) -> Result<&'k KvCache>) -> Result<Vec<Sequence<'k>>> {
         let mut next = 0;
         let of_window = |rows: &'a [Row]| {
@@ -194,7 +194,7 @@ impl<'a> Steps<'a> {
     }
 }
 
-/// The buffers of a step through the layers.
+/// The buffers of a step, which all layers share.
 struct Buffers {
     /// `[rows, 3 * width]`.
     projected: Tensor,
@@ -245,7 +245,7 @@ impl Layer {
         ops::linear(&self.projections, Some(&self.self_norm), Epilogue::Store, x, &buffers.projected)
     }
 
-    /// Self-attention after the projections, whose keys and values have been appended.
+    /// Self-attention after the projections. The new keys and values are already in the cache.
     fn attend_tokens(&self, x: &Tensor, buffers: &Buffers, own: &[Sequence<'_>]) -> Result<()> {
         ops::attend(own, AttentionMask::Causal, &buffers.projected, &buffers.mixed)?;
         ops::linear(&self.self_out, None, Epilogue::Add, &buffers.mixed, x)

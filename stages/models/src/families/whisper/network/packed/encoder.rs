@@ -1,4 +1,4 @@
-//! The encoder: two convolutions, stored positions, pre-norm layers. Its buffers are kept from window to window.
+//! The encoder: two convolutions, stored position embeddings, pre-norm layers. Its buffers are reused between windows.
 
 use std::sync::{Mutex, PoisonError};
 
@@ -11,7 +11,7 @@ use rayon::prelude::*;
 use super::{mlp, norm, queries_kv_cache};
 use crate::families::whisper::model_config::WhisperConfig;
 
-/// The audio side of the network.
+/// The encoder of the network.
 #[derive(Debug)]
 pub(super) struct Encoder {
     conv1: Linear,
@@ -21,14 +21,14 @@ pub(super) struct Encoder {
     layers: Vec<Layer>,
     norm: Norm,
     sizes: Sizes,
-    /// Of windows that are not being encoded now.
+    /// Buffers that are not in use.
     buffers: Mutex<Vec<Buffers>>,
 }
 
 #[derive(Debug)]
 struct Layer {
     norm: Norm,
-    /// Queries, keys and values side by side.
+    /// Queries, keys and values, concatenated.
     projections: Linear,
     out: Linear,
     mlp: Mlp,
@@ -43,12 +43,12 @@ struct Sizes {
     precision: CpuPrecision,
 }
 
-/// The buffers of one window in the encoder.
+/// The encoder's buffers for one window.
 #[derive(Debug)]
 struct Buffers {
-    /// `[1 + frames + 1, bands]`: a frame of zeros on either side.
+    /// `[1 + frames + 1, bands]`: one frame of zero padding on either side.
     mel: Tensor,
-    /// `[1 + frames, width]`: a frame of zeros before.
+    /// `[1 + frames, width]`: one frame of zero padding at the start.
     convolved: Tensor,
     /// `[positions, width]`.
     x: Tensor,
@@ -63,7 +63,7 @@ impl Encoder {
     /// Reads the tensors under `model.encoder`.
     pub(super) fn new(tensors: &Tensors<'_>, config: &WhisperConfig, precision: CpuPrecision) -> Result<Self> {
         let (width, heads) = (config.d_model, config.encoder_attention_heads);
-        // The input of the first convolution spans too many decades for 8 bits, and costs little.
+        // The input of the first convolution has too wide a range for 8 bits, and that convolution costs little.
         let first = if precision == CpuPrecision::Int8 { CpuPrecision::Bf16 } else { precision };
         let layer = |index: usize| {
             let tensors = tensors.pp("layers").pp(index);
@@ -91,9 +91,8 @@ impl Encoder {
         })
     }
 
-    /// Hands the states (`[positions, width]`, before the last norm) of a window's features (`[2 * positions, bands]`)
-    /// to
-    /// `use_states`, with that norm.
+    /// Computes the states (`[positions, width]`, before the final norm) of a window's features (`[2 * positions,
+    /// bands]`) and passes them to `use_states`, together with that norm.
     pub(super) fn with_states<T>(
         &self,
         features: &[f32],

@@ -25,7 +25,7 @@ pub(in crate::families::whisper) struct Network {
 }
 
 impl Network {
-    /// Packs the network from its tensors (under `model`), on all threads.
+    /// Packs the tensors under `model`, using all threads.
     pub(in crate::families::whisper) fn new(
         tensors: &Tensors<'_>,
         config: &WhisperConfig,
@@ -52,7 +52,7 @@ impl Backend for Network {
         Ok(self.decoder.cache(slots, lanes, tokens))
     }
 
-    /// One window after the other: the matrices are large enough alone.
+    /// Windows are encoded one after the other, because the matrices of one window are large enough.
     fn admit(&self, windows: &[(usize, &MelWindow)], cache: &mut Cache) -> Result<()> {
         let kv_cache =
             |states: &Tensor, norm: &Norm| span("cross_kv_cache", &Device::Cpu, || self.decoder.kv_cache(states, norm));
@@ -83,7 +83,7 @@ impl Backend for Network {
     }
 }
 
-/// Reads queries (scaled), keys and values of a self-attention, side by side.
+/// Reads queries (scaled), keys and values of a self-attention, concatenated.
 fn queries_kv_cache<'a>(tensors: &Tensors<'a>, width: usize, heads: usize) -> Result<LayerWeights<'a>> {
     Ok(LayerWeights::side_by_side(vec![
         LayerWeights::read(&tensors.pp("q_proj"), width, width)?.scaled(query_scale(width, heads)),

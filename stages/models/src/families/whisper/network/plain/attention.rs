@@ -6,11 +6,11 @@ use candle_nn::ops::softmax_last_dim;
 
 use super::layers::Linear;
 
-/// The four projections of an attention.
+/// The four projections of an attention layer.
 #[derive(Debug)]
 pub(super) struct Attention {
     heads: usize,
-    /// Scaled by 1 / sqrt(width of a head) already.
+    /// Already scaled by 1 / sqrt(width of a head).
     query: Linear,
     key: Linear,
     value: Linear,
@@ -40,8 +40,9 @@ impl Attention {
         self.query.forward(x)
     }
 
-    /// Attention of queries (`[batch, n, width]`) to the given keys and values (`[batch, n, width]`), and the weights
-    /// of that (`[batch, heads, n, keys]`, rows sum to 1). `mask` (broadcast to the weights) is added to the scores.
+    /// Attention of queries (`[batch, n, width]`) to the given keys and values. Returns the result (`[batch, n,
+    /// width]`) and the attention weights (`[batch, heads, n, keys]`, rows sum to 1). `mask` (broadcast to the weights)
+    /// is added to the scores.
     pub(super) fn attend(
         &self,
         queries: &Tensor,
@@ -57,12 +58,12 @@ impl Attention {
         Ok((weights.matmul(values)?.transpose(1, 2)?.flatten_from(D::Minus2)?, weights))
     }
 
-    /// The last projection.
+    /// The output projection.
     pub(super) fn project(&self, mixed: &Tensor) -> Result<Tensor> {
         self.out.forward(mixed)
     }
 
-    /// `[batch, n, width]` to `[batch, heads, n, width / heads]`.
+    /// Reshapes `[batch, n, width]` to `[batch, heads, n, width / heads]`.
     fn split(&self, x: &Tensor) -> Result<Tensor> {
         let (batch, n, width) = x.dims3()?;
         x.reshape((batch, n, self.heads, width / self.heads))?.transpose(1, 2)?.contiguous()

@@ -1,4 +1,4 @@
-//! The keys and values of windows and hypotheses: one tensor for all of them in each layer.
+//! The keys and values of windows and hypotheses, in one tensor per layer.
 
 use candle_core::{DType, Device, Result, Tensor, bail};
 
@@ -12,19 +12,19 @@ pub(super) struct Audio(pub(super) Vec<(Tensor, Tensor)>);
 #[derive(Debug)]
 pub(in crate::families::whisper) struct Cache {
     pub(super) layers: Vec<Layer>,
-    /// Tokens of every lane, slot by slot.
+    /// Number of tokens in every lane, slot by slot.
     lens: Vec<usize>,
     pub(super) slots: usize,
     pub(super) lanes: usize,
     shape: Shape,
 }
 
-/// One layer's keys and values.
+/// The keys and values of one layer.
 #[derive(Debug)]
 pub(super) struct Layer {
-    /// Of the tokens: `[slots * lanes * heads * tokens, width of a head]`, filled from every lane's front.
+    /// For tokens: `[slots * lanes * heads * tokens, width of a head]`. Every lane is filled from its beginning.
     tokens: (Tensor, Tensor),
-    /// Of the windows: `[slots, heads, positions, width of a head]`, once there is one.
+    /// For windows: `[slots, heads, positions, width of a head]`. Allocated with the first window.
     audio: Option<(Tensor, Tensor)>,
 }
 
@@ -74,7 +74,7 @@ impl Cache {
         Ok(())
     }
 
-    /// Where the new tokens of rows go: an index for [`Layer::append`].
+    /// The locations of the rows' new tokens: an index for [`Layer::append`].
     pub(super) fn places(&self, rows: &[Row], n: usize) -> Result<Tensor> {
         let Shape { heads, head_width, tokens, device, .. } = &self.shape;
         let of_head = |row: Row, head: usize| {
@@ -86,7 +86,8 @@ impl Cache {
         Tensor::new(places, device)?.unsqueeze(1)?.broadcast_as((rows.len() * heads * n, *head_width))?.contiguous()
     }
 
-    /// A layer's keys and values of the first `len` tokens of rows, each `[rows, heads, len, width of a head]`.
+    /// The keys and values of the first `len` tokens of the rows in a layer, each `[rows, heads, len, width of a
+    /// head]`.
     pub(super) fn tokens(&self, layer: usize, rows: &[Row], len: usize) -> Result<(Tensor, Tensor)> {
         let Shape { heads, head_width, tokens, device, .. } = &self.shape;
         let indices: Vec<_> = rows.iter().map(|row| self.index(*row) as u32).collect();
@@ -102,11 +103,11 @@ impl Cache {
         Ok((select(keys)?, select(values)?))
     }
 
-    /// A layer's keys and values of all windows.
+    /// The keys and values of all windows in a layer.
     pub(super) fn audio(&self, layer: usize) -> Result<(&Tensor, &Tensor)> {
         match &self.layers[layer].audio {
             Some((keys, values)) => Ok((keys, values)),
-            None => bail!("no slot holds a window"),
+            None => bail!("all slots are empty"),
         }
     }
 
@@ -166,7 +167,7 @@ impl DecoderCache for Cache {
     }
 }
 
-/// A tensor with zeros below its rows: `rows` in all.
+/// Appends rows of zeros to a tensor, up to `rows` in total.
 pub(in crate::families::whisper::network) fn grown(tensor: &Tensor, rows: usize) -> Result<Tensor> {
     let shape = [&[rows], &tensor.dims()[1..]].concat();
     let grown = Tensor::zeros(shape, tensor.dtype(), tensor.device())?;
@@ -175,7 +176,7 @@ pub(in crate::families::whisper::network) fn grown(tensor: &Tensor, rows: usize)
 }
 
 impl Layer {
-    /// Writes keys and values of new tokens, each `[rows, heads, n, width of a head]`, to their places.
+    /// Writes keys and values of new tokens, each `[rows, heads, n, width of a head]`, to `places`.
     pub(super) fn append(&self, (keys, values): &(Tensor, Tensor), places: &Tensor) -> Result<()> {
         let (_, width) = places.dims2()?;
         self.tokens.0.scatter_set(places, &keys.contiguous()?.reshape(((), width))?, 0)?;

@@ -1,4 +1,5 @@
-//! The convolutions of the encoder's stem, as matrix products over time-major input: no im2col copy, no transpose.
+//! The convolutions of the encoder's stem, as matrix products over time-major input, without im2col copies or
+//! transposes.
 
 use candle_core::{Result, Tensor};
 use candle_nn::VarBuilder;
@@ -9,7 +10,7 @@ use super::layers::transposed;
 /// A convolution with a kernel of 3, padding 1 and stride 1 or 2, followed by GELU.
 #[derive(Debug)]
 pub(in crate::families::whisper::network) struct Conv {
-    /// `[taps * inputs, outputs]`: which neighboring taps are one product depends on the stride.
+    /// `[taps * inputs, outputs]`. The stride determines which neighboring taps form one product.
     products: Vec<Tensor>,
     bias: Tensor,
     stride: usize,
@@ -33,11 +34,12 @@ impl Conv {
         Ok(Self { products, bias: tensors.get(outputs, "bias")?, stride })
     }
 
-    /// `[batch, n, inputs]` to `[batch, n / stride, outputs]`; `n` is a multiple of the stride.
+    /// Maps `[batch, n, inputs]` to `[batch, n / stride, outputs]`. `n` must be a multiple of the stride.
     pub(in crate::families::whisper::network) fn forward(&self, x: &Tensor) -> Result<Tensor> {
         let (batch, n, inputs) = x.dims3()?;
         let steps = n / self.stride;
-        // With a stride of 2, a row holds two neighboring frames: the first two taps of a step, or the third.
+        // With a stride of 2, a row contains two neighboring frames: the first two taps of one product, or the third
+        // tap.
         let rows = x.pad_with_zeros(1, 1, 1)?.reshape((batch, (), self.stride * inputs))?;
         let mut sum: Option<Tensor> = None;
         for (offset, weight) in self.products.iter().enumerate() {

@@ -1,4 +1,4 @@
-//! The decoder: a step takes the tokens that are new in some lanes and gives the logits of the last of each.
+//! The decoder: each step takes the new tokens of some lanes and returns the logits of the last token of each lane.
 
 use candle_core::{DType, Device, Result, Tensor};
 use candle_nn::{LayerNorm, Module, VarBuilder};
@@ -10,10 +10,10 @@ use super::layers::{Mlp, layer_norm, matrix};
 use crate::families::whisper::model_config::WhisperConfig;
 use crate::families::whisper::network::{Row, Text};
 
-/// The text side of the network.
+/// The decoder of the network.
 #[derive(Debug)]
 pub(super) struct Decoder {
-    /// `[vocabulary, width]`; the output layer is its transpose.
+    /// `[vocabulary, width]`. The output layer is its transpose.
     embedding: Tensor,
     /// `[positions, width]`.
     positions: Tensor,
@@ -28,7 +28,7 @@ struct Layer {
     self_attention: Attention,
     cross_norm: LayerNorm,
     cross_attention: Attention,
-    /// Cross-attention heads whose weights show where a token is (u32), where this layer has any.
+    /// Cross-attention heads (u32) whose weights locate tokens in the audio, if this layer has any.
     alignment_heads: Option<Tensor>,
     mlp: Mlp,
 }
@@ -54,7 +54,7 @@ impl Decoder {
         })
     }
 
-    /// Keys and values of a batch of states (`[batch, positions, width]`), window by window.
+    /// Keys and values of a batch of states (`[batch, positions, width]`), per window.
     pub(super) fn kv_cache(&self, states: &Tensor) -> Result<Vec<Audio>> {
         let layers = self.layers.iter().map(|layer| layer.cross_attention.keys_and_values(states));
         let layers = layers.collect::<Result<Vec<_>>>()?;
@@ -116,7 +116,7 @@ impl Decoder {
         Ok((self.logits(&x.squeeze(0)?)?, Tensor::cat(&weights, 0)?))
     }
 
-    /// Embedded tokens (`[rows, n, width]`) at the positions from each row's start on.
+    /// Embedded tokens (`[rows, n, width]`), at positions that begin at each row's start.
     fn embed(&self, tokens: &[u32], n: usize, starts: &[usize]) -> Result<Tensor> {
         let device = self.embedding.device();
         let positions: Vec<_> = starts.iter().flat_map(|start| (0..n).map(move |i| (start + i) as u32)).collect();
@@ -130,10 +130,10 @@ impl Decoder {
     }
 }
 
-/// Rows among all lanes of all slots: cross-attention takes the latter, so that no window's keys are copied.
+/// Maps rows to all lanes of all slots. Cross-attention runs over all lanes, so that no window's keys are copied.
 struct Grid {
     slots: usize,
-    /// Row of every lane (another's where it has none); none where the rows are all lanes in order.
+    /// The row of every lane (any row if the lane has none). `None` if the rows are all lanes in order.
     row_of_lane: Option<Tensor>,
     lane_of_row: Tensor,
 }
@@ -149,7 +149,7 @@ impl Grid {
         Ok(Self { slots: cache.slots, row_of_lane, lane_of_row: Tensor::new(lanes, device)? })
     }
 
-    /// `[rows, n, width]` to `[slots, lanes * n, width]`.
+    /// Maps `[rows, n, width]` to `[slots, lanes * n, width]`.
     fn spread(&self, x: &Tensor) -> Result<Tensor> {
         let width = x.dim(2)?;
         match &self.row_of_lane {
@@ -158,7 +158,7 @@ impl Grid {
         }
     }
 
-    /// `[slots, lanes * n, width]` to `[rows, n, width]`.
+    /// Maps `[slots, lanes * n, width]` to `[rows, n, width]`.
     fn gather(&self, x: &Tensor, n: usize) -> Result<Tensor> {
         let x = x.reshape(((), n, x.dim(2)?))?;
         if self.row_of_lane.is_some() { x.index_select(&self.lane_of_row, 0) } else { Ok(x) }
@@ -198,8 +198,8 @@ impl Layer {
     }
 }
 
-/// `[rows, 1, n, keys]`, on the device and of the type of `like`: minus infinity where a new token would see one after
-/// itself. New token `i` of row `r` is the row's token `starts[r] + i`.
+/// The mask `[rows, 1, n, keys]`, with device and type of `like`: minus infinity where a new token would attend to a
+/// later one. New token `i` of row `r` is token `starts[r] + i` of the row.
 fn causal_mask(starts: &[usize], n: usize, keys: usize, like: &Tensor) -> Result<Tensor> {
     let device = like.device();
     let own: Vec<_> = starts.iter().flat_map(|start| (0..n).map(move |i| (start + i) as u32)).collect();

@@ -1,4 +1,4 @@
-//! The encoder: two convolutions, stored positions, pre-norm layers.
+//! The encoder: two convolutions, stored position embeddings, pre-norm layers.
 
 use candle_core::{Result, Tensor};
 use candle_nn::{LayerNorm, Module, VarBuilder};
@@ -8,7 +8,7 @@ use super::conv::Conv;
 use super::layers::{Mlp, layer_norm};
 use crate::families::whisper::model_config::WhisperConfig;
 
-/// The audio side of the network.
+/// The encoder of the network.
 #[derive(Debug)]
 pub(super) struct Encoder {
     conv1: Conv,
@@ -47,7 +47,7 @@ impl Encoder {
         })
     }
 
-    /// Log-mel `[batch, 2 positions, bands]` to states `[batch, positions, width]`.
+    /// Computes states `[batch, positions, width]` from log-mel features `[batch, 2 * positions, bands]`.
     pub(super) fn forward(&self, mel: &Tensor) -> Result<Tensor> {
         let mel = mel.to_dtype(self.positions.dtype())?;
         let x = self.conv2.forward(&self.conv1.forward(&mel)?)?;

@@ -8,7 +8,7 @@ use kernels::ops::gelu;
 /// Epsilon of every layer norm.
 pub(in crate::families::whisper::network) const EPSILON: f64 = 1e-5;
 
-/// A matrix product over the last dimension, with the weights kept as the product wants them.
+/// A matrix product over the last dimension. The weights are stored in the layout of the product.
 #[derive(Debug)]
 pub(super) struct Linear {
     /// `[inputs, outputs]`, contiguous.
@@ -30,12 +30,12 @@ impl Linear {
         Ok(Self { weight, bias: Some(tensors.get(outputs, "bias")?) })
     }
 
-    /// Reads `weight` (`[outputs, inputs]`); there is no bias.
+    /// Reads `weight` (`[outputs, inputs]`), without a bias.
     pub(super) fn without_bias(tensors: &VarBuilder<'_>, inputs: usize, outputs: usize) -> Result<Self> {
         Ok(Self { weight: transposed(&matrix(tensors, inputs, outputs)?)?, bias: None })
     }
 
-    /// `[batch, n, inputs]` to `[batch, n, outputs]`.
+    /// Maps `[batch, n, inputs]` to `[batch, n, outputs]`.
     pub(super) fn forward(&self, x: &Tensor) -> Result<Tensor> {
         let (batch, n, inputs) = x.dims3()?;
         let y = x.reshape((batch * n, inputs))?.matmul(&self.weight)?.reshape((batch, n, ()))?;
@@ -46,7 +46,7 @@ impl Linear {
     }
 }
 
-/// Reads `weight` (`[outputs, inputs]`), stored in a floating type or quantized.
+/// Reads `weight` (`[outputs, inputs]`), stored in a floating-point type or quantized.
 pub(in crate::families::whisper::network) fn matrix(
     tensors: &VarBuilder<'_>,
     inputs: usize,
@@ -60,7 +60,7 @@ pub(in crate::families::whisper::network) fn matrix(
     (weight - f64::from(weights::ZERO))?.broadcast_mul(&scale)
 }
 
-/// The transpose as a tensor of its own.
+/// The transpose as a contiguous tensor.
 pub(in crate::families::whisper::network) fn transposed(matrix: &Tensor) -> Result<Tensor> {
     matrix.t()?.contiguous()
 }
@@ -70,7 +70,7 @@ pub(super) fn layer_norm(tensors: &VarBuilder<'_>, width: usize) -> Result<Layer
     candle_nn::layer_norm(width, EPSILON, tensors.clone())
 }
 
-/// The feed-forward half of a layer, with its norm; the residual is added.
+/// The feed-forward half of a layer, including its norm and the residual.
 #[derive(Debug)]
 pub(super) struct Mlp {
     norm: LayerNorm,
@@ -88,7 +88,7 @@ impl Mlp {
         })
     }
 
-    /// `[batch, n, width]` to the same.
+    /// Maps `[batch, n, width]` to `[batch, n, width]`.
     pub(super) fn forward(&self, x: &Tensor) -> Result<Tensor> {
         let hidden = gelu(&self.up.forward(&self.norm.forward(x)?)?)?;
         x + self.down.forward(&hidden)?

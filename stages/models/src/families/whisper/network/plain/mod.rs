@@ -1,5 +1,5 @@
-//! The network in candle's own operations, on any device: the reference of the other networks, and the fallback
-//! where neither has kernels.
+//! The network in candle's own operations, on any device. It is the reference for the other networks, and the fallback
+//! if neither of them has kernels.
 
 mod attention;
 pub(super) mod cache;
@@ -19,7 +19,7 @@ use crate::families::whisper::unit::MelWindow;
 
 pub(in crate::families::whisper) use cache::Cache;
 
-/// Encoder and decoder in the type of their tensors.
+/// Encoder and decoder. They compute in the type of their tensors.
 #[derive(Debug)]
 pub(in crate::families::whisper) struct Network {
     encoder: Encoder,
@@ -45,7 +45,7 @@ impl Network {
         })
     }
 
-    /// States `[batch, positions, width]` of windows.
+    /// Encoder states `[batch, positions, width]` of windows.
     fn states(&self, windows: &[&MelWindow]) -> Result<Tensor> {
         let shape = (1, 2 * self.positions, self.bands);
         let mel = |window: &&MelWindow| {
