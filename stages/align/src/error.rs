@@ -6,7 +6,7 @@ use stage_core::{AlignedWords, Artifact, ErrorClass, StageError, StageName};
 
 use crate::model::AlignFault;
 
-/// The stage's name.
+/// Name of the stage.
 pub(crate) const NAME: StageName = AlignedWords::NAME.stage();
 
 impl From<AlignFault> for StageError {
