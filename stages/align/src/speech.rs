@@ -3,7 +3,7 @@
 //! - Punctuation has no sound. Sound while the attention is at a mark belongs to the word before it up to the longest
 //!   silence there, and to the word after it from there on.
 //! - A word contains no silence of 0.2 s or longer, because no stop is closed for that long. It keeps its longest part,
-//!   because audio that was not transcribed stretches words across the silence next to it.
+//!   because audio that was not transcribed extends words across the silence next to it.
 //! - A word begins and ends with sound. A word without sound keeps its time.
 
 use dsp::PAUSE_MIN_MS;

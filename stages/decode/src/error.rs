@@ -17,11 +17,11 @@ pub(crate) enum DecodeError {
     Empty,
     #[error("the file cannot be opened: {0}")]
     Open(io::Error),
-    #[error("the decoder gives other samples than the stored ones: run with --force to compute everything again")]
+    #[error("the decoded samples differ from the stored ones: run with --force to compute everything again")]
     PcmChanged,
     #[error("the file cannot be read: {0}")]
     Read(io::Error),
-    #[error("the file changed after it was hashed; run again once nothing writes to it")]
+    #[error("the file changed after it was hashed; run again when no program writes to it any more")]
     FileChanged,
     #[error("the file is not in a supported container ({0})")]
     UnknownContainer(&'static str),
@@ -29,7 +29,7 @@ pub(crate) enum DecodeError {
     TruncatedHeader,
     #[error("the container is damaged: {0}")]
     DamagedContainer(&'static str),
-    #[error("the container holds no audio track")]
+    #[error("the container has no audio track")]
     NoAudioTrack,
     #[error("there is no decoder for the codec {0}; convert the file to wav or flac first")]
     UnsupportedCodec(String),
@@ -43,7 +43,7 @@ pub(crate) enum DecodeError {
     Spill(io::Error),
     #[error("the resampler failed: {0}")]
     Resampler(String),
-    #[error("the decoder gave other output than the first time")]
+    #[error("the decoder's output differs between the first and the second pass")]
     OtherOutput,
     #[error("the decoder panicked: {0}")]
     Panicked(String),

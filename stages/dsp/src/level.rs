@@ -52,7 +52,7 @@ impl LevelMeter {
     /// If `hop` is 0.
     #[must_use]
     pub fn new(sample_rate_hz: f64, low_hz: f64, high_hz: f64, hop: usize) -> Self {
-        assert!(hop > 0, "a hop has samples");
+        assert!(hop > 0, "hop must not be 0");
         Self {
             high_pass: Biquad::high_pass(sample_rate_hz, low_hz),
             low_pass: Biquad::low_pass(sample_rate_hz, high_hz),

@@ -64,7 +64,7 @@ impl Transcriber {
         let limit_s = self.model().window_s();
         if audio.samples.len() > (limit_s * f64::from(SAMPLE_RATE_HZ)).round() as usize + SLACK {
             let length_s = window.end_s - window.start_s;
-            let message = format!("a window of {length_s:.2} s; the model takes up to {limit_s:.2} s");
+            let message = format!("a window is {length_s:.2} s long, but the model accepts at most {limit_s:.2} s");
             return Err(bug("window-too-long", message));
         }
         Ok(self.recognizer.prepare(&audio, pass))
@@ -92,7 +92,7 @@ impl Transcriber {
     fn infer_all(&self, inputs: Vec<Arc<Unit>>, outputs: &mut Vec<Output>) -> Result<(), StageError> {
         let mut flow = ListFlow::new(inputs, RUN_BATCH);
         self.infer(&mut flow)?;
-        let missing = || bug("outputs-missing", "a window was not answered".to_owned());
+        let missing = || bug("outputs-missing", "a window has no output".to_owned());
         outputs.extend(flow.into_outputs().ok_or_else(missing)?);
         Ok(())
     }
@@ -209,7 +209,7 @@ impl DeviceStage for Transcriber {
     fn finish(&self, (_, segments): Self::Input<'_>, outputs: Vec<Output>) -> Result<Transcript, StageError> {
         let windows: &[Window] = &segments.windows;
         let texts = self.recognizer.finish(windows, &outputs).map_err(|error| fault(&error))?;
-        let missing = || bug("outputs-missing", format!("{} outputs to {} windows", outputs.len(), windows.len()));
+        let missing = || bug("outputs-missing", format!("{} outputs for {} windows", outputs.len(), windows.len()));
         let mut transcript = Transcript { model: self.model().name().to_owned(), segments: vec![], dropped: vec![] };
         for text in texts.ok_or_else(missing)? {
             match text {
