@@ -27,7 +27,7 @@ pub struct AlignConfig {
     /// times. Where words touch, the model's time is always kept, because the dip between them is as often inside a
     /// word.
     pub ctc_search_s: f64,
-    /// Audio on each side of a segment that a CTC model receives, in seconds, where there is no other segment.
+    /// Audio on each side of a segment that a CTC model also receives, in seconds, up to the neighboring segments.
     pub margin_s: f64,
     /// The words of a segment keep the recognizer's times if their geometric mean probability is below this, 0 to 1.
     pub min_score: f64,

@@ -81,7 +81,7 @@ mod tests {
         assert_eq!(symbols(&jamo, "값가"), ids(&[1, 2, 3, 1, 2]));
         let letters = vocabulary(&["<pad>", "ㄱ", "ㅏ", "ㅄ"]);
         assert_eq!(symbols(&letters, "값"), ids(&[1, 2, 3]));
-        assert_eq!(symbols(&letters, "\u{1100}\u{1161}"), ids(&[1, 2]), "however the text is composed");
+        assert_eq!(symbols(&letters, "\u{1100}\u{1161}"), ids(&[1, 2]), "the composition of the text does not matter");
     }
 
     #[test]

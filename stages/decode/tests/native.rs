@@ -83,8 +83,7 @@ fn native_reader_of_opus_is_at_48_khz() {
     let folder = tempfile::tempdir().unwrap();
     for rate_hz in ["8000", "16000", "48000"] {
         for channels in ["1", "2"] {
-            // Below full scale, because the floating-point libopus rounds when it clips and the fixed-point one does
-            // not.
+            // Below full scale, because libopus soft-clips in floating point and not in fixed point.
             let codec = ["-af", "volume=0.5", "-c:a", "libopus", "-b:a", "32k"];
             let path = make(folder.path(), &format!("{rate_hz}_{channels}.opus"), rate_hz, channels, &codec);
             check(&path);

@@ -1,4 +1,4 @@
-//! Tests the whole stage on small recordings: evidence, scores, and past errors of the record.
+//! Tests the whole stage on small recordings: evidence, scores, and regressions of the record.
 
 use forensics::{ForensicInput, Forensics, ForensicsConfig};
 use stage_core::forensics::{Evidence, ForensicRecord};

@@ -32,7 +32,7 @@ pub(crate) fn cut_at_quietest(run: Run, analysis: &ChannelAnalysis, config: &Seg
 }
 
 /// Returns the middle of the quietest level in a range of samples, preferring pauses. Returns the end of the range if
-/// the middle of no level is inside.
+/// it contains no level's middle.
 fn quietest(analysis: &ChannelAnalysis, range: Range<u64>) -> u64 {
     let hop = LEVEL_HOP as u64;
     let loudness = |level: u64| {

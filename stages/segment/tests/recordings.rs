@@ -47,9 +47,9 @@ fn meetings_agree_with_their_turns() {
 const MOST_COST: [f64; 4] = [0.1, 0.12, 0.2, 0.3];
 const LEAST_RECALL: [f64; 4] = [0.85, 0.8, 0.7, 0.6];
 
-/// Neither detector can separate speech from babble that is louder than a third of the speech. At 20 dB of other noise
-/// the energy detector has the better F1, because Silero ends speech 50 ms late, but its missed speech costs twice as
-/// much.
+/// Neither detector can separate speech from babble that is at least a third as loud. At an SNR of 20 dB with other
+/// noise, the energy detector has the better F1, because Silero ends speech 50 ms late, but its missed speech costs
+/// twice as much.
 #[test]
 fn digits_are_found_in_noise() {
     let Some(data) = data() else { return };

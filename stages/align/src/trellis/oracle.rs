@@ -4,7 +4,7 @@
 use crate::emissions::{Emissions, Symbol};
 use models::wav2vec2::Topology;
 
-/// Labels of which one may occur several times in a row, and whether at least one must occur.
+/// Labels that may occur in a run, and whether the run is required.
 struct Piece {
     labels: Vec<usize>,
     needed: bool,

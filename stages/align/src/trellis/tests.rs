@@ -48,7 +48,7 @@ proptest! {
             prop_assert!((found.score - expected).abs() < 1e-6, "{:?} but {}", found, expected);
             let along: f64 = found.states.iter().enumerate()
                 .map(|(frame, state)| f64::from(emissions.at(frame, states[*state].symbol))).sum();
-            prop_assert!((found.score - along).abs() < 1e-6, "the way has not its score: {:?}", found);
+            prop_assert!((found.score - along).abs() < 1e-6, "the path does not have its score: {:?}", found);
             prop_assert!(found.states[0] < 2 && found.states[frames.len() - 1] + 2 >= states.len());
             let follows = |from: usize, to: usize| to < from + 2 || (to == from + 2 && states[to].skips);
             let in_order = found.states.windows(2).all(|pair| pair[0] <= pair[1] && follows(pair[0], pair[1]));

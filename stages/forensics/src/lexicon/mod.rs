@@ -32,7 +32,7 @@ pub(crate) struct Rule {
     patterns: Vec<Pattern>,
     /// Cues around the phrase that give the patterns another meaning, so that there is no match.
     unless: Cue,
-    /// Whether negation does not change the meaning of the phrase, or the phrase itself contains a negation.
+    /// Whether the rule ignores negation, because it does not change the meaning or is part of the phrase.
     ignore_negation: bool,
 }
 

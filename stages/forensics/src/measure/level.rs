@@ -14,7 +14,7 @@ use super::{Channel, Measure, NoSettings};
 const CLIPPED: f32 = 0.999;
 /// Minimum number of consecutive clipped samples that counts as clipping.
 const CLIPPED_RUN: u64 = 3;
-/// Shorter runs of exact zeros are zero crossings, in seconds.
+/// Minimum length of a run of exact zeros that counts as digital silence, in seconds. Shorter runs are zero crossings.
 const SILENT_RUN_S: f64 = 0.05;
 
 /// Level of the signal over the whole channel. dBFS is relative to a full-scale square wave (RMS 1.0 is 0 dBFS).

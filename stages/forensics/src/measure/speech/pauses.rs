@@ -16,8 +16,9 @@ const BLOCK: i64 = 12_000;
 const MARGIN: i64 = 400;
 const HOP_S: f64 = ACTIVITY_HOP as f64 / SAMPLE_RATE_HZ as f64;
 
-/// Returns the pauses of a channel between its first and its last sound. A silence that contains speech of
-/// another channel of at least the length of a pause is that channel's turn. `others` lists the speech of each other channel by time.
+/// Returns the pauses of a channel between its first and its last sound. A silence that contains speech of another
+/// channel, at least as long as the shortest pause, is that channel's turn. `others` lists the speech of each other
+/// channel by time.
 ///
 /// # Errors
 /// The samples could not be read back.
