@@ -1,38 +1,38 @@
-//! The words of one segment on the frames of a model.
+//! Aligns the words of one segment with the frames of a model.
 
 use models::wav2vec2::Topology;
 
 use crate::emissions::{Emissions, Symbol};
 use crate::trellis::{Path, State, align, chain, shortest};
 
-/// The most alternatives that are tried in one segment; words behind them keep their first variant.
+/// Maximum number of alternatives that are tried in one segment. Later words keep their first variant.
 const MOST_TRIALS: usize = 64;
 
-/// How a model's symbols form the states of a text.
+/// Rules by which a model's symbols form the states of a text.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Script {
     pub(crate) topology: Topology,
-    /// The symbol between words.
+    /// Symbol between words.
     pub(crate) delimiter: Option<Symbol>,
 }
 
-/// A word's pronunciation variants, each as symbols; the most frequent first.
+/// Pronunciation variants of a word, each as symbols, the most frequent first.
 pub(crate) type Variants = Vec<Vec<Symbol>>;
 
-/// A word on the frames.
+/// A word aligned with frames.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Alignment {
-    /// The first frame of its first character.
+    /// First frame of its first character.
     pub(crate) start: usize,
-    /// Behind the last frame of its last one.
+    /// One past the last frame of its last character.
     pub(crate) end: usize,
     /// Geometric mean of the probabilities of its characters over their frames, 0 to 1.
     pub(crate) score: f32,
-    /// Whether a wildcard stood for some of its characters.
+    /// Whether a wildcard replaced some of its characters.
     pub(crate) wildcard: bool,
 }
 
-/// Why words were not aligned.
+/// Reason why words were not aligned.
 #[derive(Debug, Clone, Copy, PartialEq, thiserror::Error)]
 pub(crate) enum AlignError {
     #[error("no character of the text is in the model's vocabulary")]
@@ -43,11 +43,11 @@ pub(crate) enum AlignError {
     Unlikely { score: f64, floor: f64 },
 }
 
-/// Aligns words with the frames. Of a word with several variants the one is taken with which the whole segment is
-/// likeliest, word by word. `floor` is the least score of the segment as a whole.
+/// Aligns words with frames. For a word with several variants, the one that gives the whole segment the highest
+/// likelihood is used; words are decided one by one. `floor` is the minimum score of the whole segment.
 ///
 /// # Errors
-/// [`AlignError`] where the words cannot be on these frames.
+/// [`AlignError`] if the words cannot be aligned with these frames.
 pub(crate) fn align_words(
     emissions: &Emissions,
     words: &[Variants],
@@ -78,7 +78,7 @@ pub(crate) fn align_words(
     Ok((0..words.len()).map(of_word).collect())
 }
 
-/// The states of the best variants and the way through them.
+/// Selects the best variants and returns their states and the path through them.
 fn read(emissions: &Emissions, words: &[Variants], script: Script) -> Result<(Vec<State>, Path), AlignError> {
     let mut chosen = vec![0; words.len()];
     let states = |chosen: &[usize]| {
@@ -110,7 +110,7 @@ mod tests {
     const FRAMES: Script = Script { topology: Topology::Frames, delimiter: None };
     const CTC: Script = Script { topology: Topology::Ctc, delimiter: Some(Symbol::Id(4)) };
 
-    /// Frames that are 0.9 sure of a symbol each, of five with 0 for blank.
+    /// Frames that each assign one symbol a probability of 0.9, in a vocabulary of five symbols with 0 as blank.
     fn emissions(symbols: &[usize]) -> Emissions {
         let row = |best: &usize| (0..5).map(|id| if id == *best { 0.9f32 } else { 0.025 }.ln()).collect::<Vec<_>>();
         Emissions::new(symbols.iter().flat_map(row).collect(), 5, 0)

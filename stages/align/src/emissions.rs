@@ -1,15 +1,15 @@
-//! The emissions of a model: the log-probability of every symbol at every frame.
+//! Emissions of a model: the log-probability of every symbol at every frame.
 
 use models::wav2vec2::LogProbs;
 
-/// The symbol of a state of the trellis.
+/// Symbol of a state of the trellis.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum Symbol {
-    /// Nothing new: the blank of connectionist temporal classification, or silence.
+    /// The blank of connectionist temporal classification, or silence.
     Blank,
     /// A symbol of the vocabulary.
     Id(usize),
-    /// A character that the vocabulary lacks: the likeliest symbol but blank.
+    /// A character that is not in the vocabulary. It is scored as the most likely symbol other than blank.
     Wildcard,
 }
 
@@ -19,7 +19,7 @@ pub(crate) struct Emissions {
     values: Vec<f32>,
     symbols: usize,
     blank: usize,
-    /// The highest but blank's, for each frame.
+    /// Highest log-probability of a symbol other than blank, for each frame.
     best: Vec<f32>,
 }
 
@@ -30,7 +30,7 @@ impl From<LogProbs> for Emissions {
 }
 
 impl Emissions {
-    /// Emissions of a vocabulary of this many symbols, `blank` among them.
+    /// Creates emissions for a vocabulary of this many symbols, including `blank`.
     pub(crate) fn new(values: Vec<f32>, symbols: usize, blank: usize) -> Self {
         let best = |row: &[f32]| {
             let others = row.iter().enumerate().filter(|(id, _)| *id != blank);
@@ -44,7 +44,7 @@ impl Emissions {
         self.best.len()
     }
 
-    /// The log-probability of a symbol at a frame.
+    /// Log-probability of a symbol at a frame.
     pub(crate) fn at(&self, frame: usize, symbol: Symbol) -> f32 {
         match symbol {
             Symbol::Blank => self.values[frame * self.symbols + self.blank],

@@ -6,7 +6,7 @@ use stage_core::{AlignedWords, Artifact, ErrorClass, StageError, StageName};
 
 use crate::model::AlignFault;
 
-/// The stage's name.
+/// Name of the stage.
 pub(crate) const NAME: StageName = AlignedWords::NAME.stage();
 
 impl From<AlignFault> for StageError {
@@ -20,7 +20,7 @@ impl From<AlignFault> for StageError {
 
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum StageFault {
-    #[error("the transcript names channel {channel}, the recording has {channels}")]
+    #[error("the transcript names channel {channel}, but the recording has {channels} channels")]
     NoSuchChannel { channel: u16, channels: usize },
     #[error("decoded samples cannot be read back: {0}")]
     Samples(#[from] io::Error),

@@ -1,4 +1,4 @@
-//! Align: the transcript's tokens as words with times.
+//! Align: turns the transcript's tokens into words with times.
 //!
 //! ```text
 //! token groups -> words with times -> onto sound -> boundaries at energy onsets and offsets -> guarantees
@@ -6,10 +6,11 @@
 //!                      +-> pronunciation variants -> symbols -> Wav2Vec2 -> trellis
 //! ```
 //!
-//! The recognizer's times (Whisper's cross-attention is good to about 50 ms inside speech) put a word's end where the
-//! next begins; speech activity takes words off the silences. With a CTC model the words' characters are aligned with
-//! the audio instead; where that fails, the recognizer's times stand, and each word has its method. [`Aligner`] reads
-//! only the transcript, the spans and the samples, so that it runs again without the model that transcribed.
+//! The recognizer's times (Whisper's cross-attention is accurate to about 50 ms inside speech) place a word's end where
+//! the next word begins; speech activity removes the silences from the words. With a CTC model, the characters of the
+//! words are aligned with the audio instead. If that fails, the words keep the recognizer's times. Each word states its
+//! method. [`Aligner`] reads only the transcript, the spans and the samples, so it can run again without the model that
+//! transcribed.
 
 mod alignment;
 mod emissions;

@@ -1,4 +1,4 @@
-//! The alignment model of a run: which one, and the words of segments aligned by it.
+//! The alignment model of a run: selects it, and aligns the words of segments with it.
 
 use std::fmt;
 use std::io;
@@ -18,20 +18,20 @@ use crate::symbols::symbols;
 use crate::utterance::{Utterance, audio_windows};
 use crate::words::UntimedWord;
 
-/// Audio that is encoded at once, in samples: a minute.
+/// Maximum audio that is encoded at once, in samples: one minute.
 const BATCH: i64 = 60 * 16_000;
 
 /// The source of word times.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum AlignModel {
-    /// The recognizer's own times alone (Whisper's cross-attention).
+    /// Only the recognizer's own times (Whisper's cross-attention).
     Attention,
-    /// A Wav2Vec2ForCTC; the recognizer's times where it fails.
+    /// A Wav2Vec2ForCTC model, with the recognizer's times where it fails.
     Ctc(ModelSource),
 }
 
 impl AlignModel {
-    /// The same model without the network.
+    /// Returns the same model, restricted to files that need no network access.
     #[must_use]
     pub fn offline(self) -> Self {
         match self {
@@ -58,10 +58,10 @@ impl fmt::Display for AlignModel {
     }
 }
 
-/// The words of a segment in samples of the recording, or why the model did not align them.
+/// The words of a segment in samples of the recording, or the reason why the model did not align them.
 pub(crate) type Timed = Result<Vec<TimedWord>, AlignError>;
 
-/// A word as the model aligned it.
+/// A word with times from the model.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct TimedWord {
     pub(crate) time: Interval,
@@ -69,14 +69,14 @@ pub(crate) struct TimedWord {
     pub(crate) wildcard: bool,
 }
 
-/// A model whose weights are loaded when they are first needed.
+/// A model whose weights are loaded on first use.
 #[derive(Debug)]
 pub(crate) struct CtcModel {
     pub(crate) files: Wav2Vec2Files,
     network: OnceLock<Wav2Vec2>,
 }
 
-/// Why a model could not align.
+/// Reason why a model failed.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum AlignFault {
     #[error(transparent)]
@@ -98,8 +98,8 @@ impl CtcModel {
         Ok(self.network.get_or_init(|| network))
     }
 
-    /// Aligns the words of all utterances (by channel, then by time), some at a time. `margin` is the audio beyond a
-    /// segment that the model is given, in samples, `floor` the least score of a segment.
+    /// Aligns the words of all utterances (by channel, then by time) in batches. `margin` is the audio around a segment
+    /// that the model receives, in samples. `floor` is the minimum score of a segment.
     pub(crate) fn align(
         &self,
         pcm: &Pcm,
@@ -141,7 +141,7 @@ impl CtcModel {
         Script { topology: self.files.topology(), delimiter: self.files.vocabulary().delimiter().map(Symbol::Id) }
     }
 
-    /// The symbols of every word's variants; a word without any is a wildcard.
+    /// Symbols of the variants of every word. A word without symbols is a wildcard.
     fn variants(&self, utterance: &Utterance<'_>) -> Vec<Variants> {
         let next = |at: usize| utterance.words.get(at + 1).map(|word| word.text.as_str());
         let symbols = |text: String| {
@@ -154,7 +154,7 @@ impl CtcModel {
         utterance.words.iter().enumerate().map(of).collect()
     }
 
-    /// Frames as samples.
+    /// Converts frames to samples.
     fn in_samples(&self, word: &Alignment, window: Interval) -> TimedWord {
         let sample = |frame: usize| window.start + self.files.frame_start(frame);
         let time = Interval { start: sample(word.start), end: sample(word.end) };

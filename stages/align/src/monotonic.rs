@@ -1,12 +1,12 @@
-//! The order and length that every word is brought to.
+//! Enforces order and minimum length of words.
 
 use crate::sound::Interval;
 
-/// The shortest word, in samples: 20 ms.
+/// Minimum length of a word, in samples: 20 ms.
 pub(crate) const SHORTEST_WORD: i64 = 320;
 
-/// Moves words, in order, as little as needed for them to are inside `room`, one after the other, each at least
-/// [`SHORTEST_WORD`] long; where the room is too short for that, an equal share of it.
+/// Moves words, in order, as little as needed to fit inside `room`, without overlap, each at least [`SHORTEST_WORD`]
+/// long. If `room` is too short for that, the minimum length is an equal share of it.
 pub(crate) fn enforce_monotonic(words: &mut [Interval], room: Interval) {
     let shortest = SHORTEST_WORD.min(room.len() / words.len().max(1) as i64);
     let mut free = room.start;

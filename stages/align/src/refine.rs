@@ -1,31 +1,31 @@
-//! Word boundaries at energy onsets and offsets.
+//! Moves word boundaries to energy onsets and offsets.
 //!
-//! Near every boundary a pause is looked for: an interval without speech activity. It ends the word before it and
-//! begins the word after it. Where words touch, the boundary goes to the energy minimum between them; where nothing is
-//! clear, the given time stands.
+//! Each boundary is moved to a nearby pause, an interval without speech activity: the word before it ends and the word
+//! after it begins there. If the words touch, the boundary moves to the energy minimum between them. If neither is
+//! clear, the boundary keeps its time.
 
 use crate::monotonic::SHORTEST_WORD;
 use crate::sound::{Interval, Sound};
 
-/// A shorter silence is not a pause: 30 ms.
+/// Shortest pause, in samples: 30 ms.
 const SHORTEST_PAUSE: i64 = 480;
-/// A pause gains nothing by being longer than this when it is chosen: 0.3 s.
+/// Pauses longer than this are not preferred further: 0.3 s.
 const LONG_PAUSE: i64 = 4800;
-/// A minimum between touching words must be this deep, in dB.
+/// Minimum depth of an energy minimum between touching words, in dB.
 const CLEAR_DIP_DB: f32 = 6.0;
-/// How much louder a minimum counts per second of distance from the given boundary, in dB.
+/// Penalty of a minimum per second of distance from the original boundary, in dB.
 const DISTANCE_DB_PER_S: f32 = 60.0;
 
-/// How far from the given times a boundary is looked for, in samples.
+/// Search range of a boundary around its original time, in samples.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Reach {
-    /// The nearer end of a pause.
+    /// Range for the nearer end of a pause.
     pub(crate) pause: i64,
-    /// A minimum between touching words.
+    /// Range for a minimum between touching words.
     pub(crate) minimum: i64,
 }
 
-/// Moves the boundaries of `words`, in order, inside `room`. The answer may overlap where the given times did.
+/// Moves the boundaries of `words`, in order, inside `room`. The result may overlap where the original times did.
 pub(crate) fn refine(words: &[Interval], sound: &Sound, room: Interval, reach: Reach) -> Vec<Interval> {
     let mut refined = words.to_vec();
     for at in 0..=words.len() {
@@ -46,7 +46,7 @@ pub(crate) fn refine(words: &[Interval], sound: &Sound, room: Interval, reach: R
     refined
 }
 
-/// The interval between two words, before the first, or after the last.
+/// A boundary: between two words, before the first word, or after the last word.
 struct Boundary<'a> {
     left: Option<Interval>,
     right: Option<Interval>,
@@ -56,11 +56,11 @@ struct Boundary<'a> {
 }
 
 impl Boundary<'_> {
-    /// The left word's end and the right word's start, where they are clear. Each goes to the pause that is near it:
-    /// what sounds between the words and was not transcribed is between two pauses.
+    /// Returns the left word's end and the right word's start, if they are clear. Each moves to its own nearby pause,
+    /// because sound between the words that was not transcribed has a pause on either side.
     fn place(&self) -> (Option<i64>, Option<i64>) {
         let given = self.given();
-        // A pause that begins with the left word, or ends with the right one, says nothing of that word.
+        // A pause that begins with the left word, or ends with the right one, does not tell where that word is.
         let behind = self.pause(given.start).filter(|pause| self.left.is_some_and(|left| pause.start > left.start));
         let before = self.pause(given.end).filter(|pause| self.right.is_some_and(|right| pause.end < right.end));
         if behind.is_some() || before.is_some() {
@@ -70,14 +70,14 @@ impl Boundary<'_> {
         (touch, touch)
     }
 
-    /// The time between the words as given; reversed where they overlap.
+    /// The original interval between the words; reversed if they overlap.
     fn given(&self) -> Interval {
         let (left, right) = (self.left.map(|left| left.end), self.right.map(|right| right.start));
         let end = left.or(right).unwrap_or(self.room.start);
         Interval { start: end, end: right.unwrap_or(end) }
     }
 
-    /// Where a pause must show: near the given times, not past the middle of either word.
+    /// The interval in which a pause is searched: near the original times, up to the middle of either word.
     fn near(&self) -> Interval {
         let given = self.given();
         Interval {
@@ -86,7 +86,7 @@ impl Boundary<'_> {
         }
     }
 
-    /// The pause that is long and close to a given edge. It may begin long before the edge: attention puts a word's end
+    /// Finds a long pause close to an edge. It may begin long before the edge, because attention places a word's end
     /// where the next word begins.
     fn pause(&self, edge: i64) -> Option<Interval> {
         let near = self.near();
@@ -105,7 +105,7 @@ impl Boundary<'_> {
         })
     }
 
-    /// The lowest point between touching words.
+    /// Returns the energy minimum between touching words.
     fn minimum(&self) -> Option<i64> {
         let given = self.given();
         if given.len() > self.reach.minimum {
@@ -122,7 +122,7 @@ impl Boundary<'_> {
         (lowest.1.max(self.sound.floor(boundary)) <= self.lower_peak() - CLEAR_DIP_DB).then_some(lowest.0)
     }
 
-    /// The peak of the quieter word.
+    /// Peak level of the quieter word.
     fn lower_peak(&self) -> f32 {
         let peaks = [self.left, self.right].into_iter().flatten().map(|word| self.sound.peak(word));
         peaks.min_by(f32::total_cmp).unwrap_or_else(|| self.sound.floor(self.room.start))

@@ -1,4 +1,4 @@
-//! The levels around one segment, and which of them are sound.
+//! Levels around one segment, classified into sound and silence.
 
 use std::io;
 use std::ops::Range;
@@ -8,7 +8,7 @@ use stage_core::{Pcm, SAMPLE_RATE_HZ, SpeechSpan};
 
 /// Samples between two levels: 5 ms.
 pub(crate) const HOP: i64 = ACTIVITY_HOP as i64;
-/// The margin measured on each side of the segment, for the noise around it: 0.75 s.
+/// Margin on each side of the segment that is measured to estimate the noise: 0.75 s.
 const MARGIN: i64 = 12_000;
 
 /// A half-open interval of samples.
@@ -27,7 +27,7 @@ impl Interval {
         self.start.midpoint(self.end)
     }
 
-    /// Samples between two intervals; negative where they overlap.
+    /// Samples between two intervals; negative if they overlap.
     pub(crate) fn distance(&self, other: &Self) -> i64 {
         (self.start - other.end).max(other.start - self.end)
     }
@@ -41,7 +41,7 @@ pub(crate) struct Sound {
 }
 
 impl Sound {
-    /// Measures a segment of a channel and its margins. `spans` are the speech spans of the recording.
+    /// Measures a segment of a channel with its margins. `spans` are the speech spans of the recording.
     pub(crate) fn measure(pcm: &Pcm, channel: u16, segment: Interval, spans: &[SpeechSpan]) -> io::Result<Self> {
         let origin = (segment.start - MARGIN).max(0);
         let end = (segment.end + MARGIN).min(pcm.frames() as i64);
@@ -51,39 +51,39 @@ impl Sound {
         Ok(Self { activity, origin })
     }
 
-    /// The indices of the levels whose middle is in an interval.
+    /// Indices of the levels whose middle is in an interval.
     fn indices(&self, interval: Interval) -> Range<usize> {
         let index = |sample: i64| ((sample - self.origin - HOP / 2 + HOP - 1) / HOP).max(0) as usize;
         let end = index(interval.end).min(self.activity.levels().len());
         index(interval.start).min(end)..end
     }
 
-    /// The first sample of a level.
+    /// First sample of a level.
     const fn sample(&self, index: usize) -> i64 {
         self.origin + index as i64 * HOP
     }
 
-    /// The levels whose middle is in an interval, each with that middle.
+    /// Levels whose middle is in an interval, each with the position of that middle.
     pub(crate) fn within(&self, interval: Interval) -> impl DoubleEndedIterator<Item = (i64, f32)> + '_ {
         self.indices(interval).map(|at| (self.sample(at) + HOP / 2, self.activity.levels()[at]))
     }
 
-    /// The highest level in an interval; the noise around it where it has none.
+    /// Highest level in an interval; the noise level around it if it contains no level.
     pub(crate) fn peak(&self, interval: Interval) -> f32 {
         self.within(interval).fold(self.floor(interval.start), |peak, (_, level)| peak.max(level))
     }
 
-    /// The level of the noise around a sample, in dBFS.
+    /// Noise level around a sample, in dBFS.
     pub(crate) fn floor(&self, sample: i64) -> f32 {
         self.activity.floor(((sample - self.origin) / HOP).max(0) as usize)
     }
 
-    /// The silences that begin or end in an interval or are over it, cut to it.
+    /// Silences that overlap an interval, clipped to it.
     pub(crate) fn silences(&self, interval: Interval) -> Vec<Interval> {
         self.runs(interval, false)
     }
 
-    /// The sounds in an interval, cut to it.
+    /// Sounds that overlap an interval, clipped to it.
     pub(crate) fn sounds(&self, interval: Interval) -> Vec<Interval> {
         self.runs(interval, true)
     }

@@ -1,27 +1,27 @@
-//! Words are where it sounds: rules for times from attention.
+//! Restricts words to intervals with sound. Rules for times from attention:
 //!
-//! - Marks have no sound. What sounds while the attention is at a mark belongs to the word before it up to the longest
-//!   silence there, and to the word behind it from there on.
-//! - A word does not hold a silence of 0.2 s or more: no stop is closed for so long. It keeps the longest part, as what
-//!   was not transcribed draws words over the silence beside it.
-//! - A word begins and ends with sound. One that has none keeps its time.
+//! - Punctuation has no sound. Sound while the attention is at a mark belongs to the word before it up to the longest
+//!   silence there, and to the word after it from there on.
+//! - A word contains no silence of 0.2 s or longer, because no stop is closed for that long. It keeps its longest part,
+//!   because audio that was not transcribed extends words across the silence next to it.
+//! - A word begins and ends with sound. A word without sound keeps its time.
 
 use dsp::PAUSE_MIN_MS;
 use stage_core::SAMPLE_RATE_HZ;
 
 use crate::sound::{Interval, Sound};
 
-/// A silence of this many samples is not inside a word.
+/// Minimum length in samples of a silence that cannot be inside a word.
 const LONG_SILENCE: i64 = (PAUSE_MIN_MS * SAMPLE_RATE_HZ as usize / 1000) as i64;
 
-/// A word's time by attention, and where the marks behind it end, in samples.
+/// A word's time from attention, and the end of the marks after it, in samples.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Marked {
     pub(crate) time: Interval,
     pub(crate) marks_end: i64,
 }
 
-/// The times of words, in order, by these rules.
+/// Applies these rules to words, in order, and returns their times.
 pub(crate) fn onto_sound(words: &[Marked], sound: &Sound) -> Vec<Interval> {
     let mut times: Vec<Interval> = words.iter().map(|word| word.time).collect();
     for (at, word) in words.iter().enumerate().filter(|(_, word)| word.marks_end > word.time.end) {
@@ -37,7 +37,7 @@ pub(crate) fn onto_sound(words: &[Marked], sound: &Sound) -> Vec<Interval> {
     times.into_iter().map(|time| trimmed(time, sound)).collect()
 }
 
-/// The longest part of a word without a long silence, from its first sound to its last.
+/// The longest part of a word without a long silence, from its first sound to its last sound.
 fn trimmed(time: Interval, sound: &Sound) -> Interval {
     let mut parts: Vec<Interval> = Vec::new();
     for run in sound.sounds(time) {
@@ -46,7 +46,7 @@ fn trimmed(time: Interval, sound: &Sound) -> Interval {
             _ => parts.push(run),
         }
     }
-    // Of equally long ones the first.
+    // Of equally long parts, use the first.
     parts.into_iter().rev().max_by_key(Interval::len).unwrap_or(time)
 }
 
@@ -56,7 +56,7 @@ mod tests {
 
     use super::*;
 
-    /// A tone that sounds in these intervals of 10 s, given in ms.
+    /// A recording of 10 s with a tone in these intervals, given in ms.
     fn sound(sounding: &[(i64, i64)]) -> Sound {
         let sounds = |ms: i64| sounding.iter().any(|(start, end)| (*start..*end).contains(&ms));
         let sample = |n: i64| if sounds(n / 16) { 0.3 * (n as f32 * 0.2).sin() } else { 0.0 };
@@ -64,7 +64,7 @@ mod tests {
         Sound::measure(&pcm, 0, Interval { start: 0, end: 160_000 }, &[]).unwrap()
     }
 
-    /// The times of words, each given by start, end and the end of its marks, in ms.
+    /// Times of words in ms. Each word is given by start, end and the end of its marks, in ms.
     fn times(words: &[(i64, i64, i64)], sounding: &[(i64, i64)]) -> Vec<(i64, i64)> {
         let word = |(start, end, marks): &(i64, i64, i64)| Marked {
             time: Interval { start: start * 16, end: end * 16 },

@@ -1,4 +1,4 @@
-//! The stage: transcript in, the artifact out.
+//! The stage: turns a transcript into the artifact.
 
 use models::wav2vec2::Wav2Vec2Files;
 use models::{ModelError, SpeechModel};
@@ -17,31 +17,31 @@ use crate::speech::{Marked, onto_sound};
 use crate::utterance::{Utterance, samples, seconds};
 use crate::words::{UntimedWord, words};
 
-/// The settings of an [`Aligner`].
+/// Settings of an [`Aligner`].
 #[derive(Debug, Clone, PartialEq)]
 pub struct AlignConfig {
-    /// How far from the recognizer's time an onset or offset is looked for, in seconds, once words are where it sounds;
-    /// 0 keeps the recognizer's times, silences included.
+    /// Search range for onsets and offsets around the recognizer's times, in seconds, after words are restricted to
+    /// sound; 0 keeps the recognizer's times, including silences.
     pub search_s: f64,
-    /// How far from a CTC model's time the onset or offset beside a pause is looked for, in seconds; 0 keeps the
-    /// model's times. Where words touch, the model's time always stands: the dip between them is as often inside a
+    /// Search range for the onset or offset next to a pause around a CTC model's times, in seconds; 0 keeps the model's
+    /// times. Where words touch, the model's time is always kept, because the dip between them is as often inside a
     /// word.
     pub ctc_search_s: f64,
-    /// The audio beyond a segment that a CTC model is given on either side, in seconds, where no other segment is.
+    /// Audio on each side of a segment that a CTC model also receives, in seconds, up to the neighboring segments.
     pub margin_s: f64,
-    /// A segment's words keep the recognizer's times where their geometric mean probability is below this, 0 to 1.
+    /// The words of a segment keep the recognizer's times if their geometric mean probability is below this, 0 to 1.
     pub min_score: f64,
 }
 
 impl Default for AlignConfig {
-    /// 80 ms: four positions of the attention, whose silences transcribe has taken out. 150 ms: a CTC model's spikes
-    /// are well inside their words.
+    /// `search_s` is 80 ms: four positions of the attention, whose silences transcribe has removed. `ctc_search_s` is
+    /// 150 ms, because a CTC model's spikes are well inside their words.
     fn default() -> Self {
         Self { search_s: 0.08, ctc_search_s: 0.15, margin_s: 0.2, min_score: 0.01 }
     }
 }
 
-/// Makes words of a transcript and times them. One instance serves any number of recordings.
+/// Builds the words of a transcript and times them. One instance can process any number of recordings.
 #[derive(Debug)]
 pub struct Aligner {
     config: AlignConfig,
@@ -49,28 +49,28 @@ pub struct Aligner {
 }
 
 impl Aligner {
-    /// An aligner with these settings that keeps the recognizer's times.
+    /// Creates an aligner with these settings that keeps the recognizer's times.
     #[must_use]
     pub const fn new(config: AlignConfig) -> Self {
         Self { config, model: None }
     }
 
-    /// An aligner with a CTC model, whose weights are hashed here and loaded when they are first needed.
+    /// Creates an aligner with a CTC model. Hashes the weights now and loads them on first use.
     ///
     /// # Errors
-    /// A [`ModelError`] that names the file, where they cannot be read.
+    /// A [`ModelError`] that names the file, if the weights cannot be read.
     pub fn with_model(config: AlignConfig, files: Wav2Vec2Files) -> Result<Self, ModelError> {
         let sha256 = files.sha256()?.to_owned();
         Ok(Self { config, model: Some((CtcModel::new(files), sha256)) })
     }
 
-    /// The files of the CTC model, where there is one.
+    /// Files of the CTC model, if there is one.
     #[must_use]
     pub fn files(&self) -> Option<&Wav2Vec2Files> {
         self.model.as_ref().map(|(model, _)| &model.files)
     }
 
-    /// The words of one utterance in `room`, timed by the model where it did.
+    /// Aligns the words of one utterance inside `room`, with the model's times if it aligned them.
     fn align_utterance(
         &self,
         pcm: &Pcm,
@@ -154,13 +154,13 @@ impl Stage for Aligner {
         Ok((inputs.transient()?, inputs.get()?, inputs.get()?))
     }
 
-    /// The words of every segment. Joined, a segment's words are its text without white space. In a channel words
-    /// never overlap; each is inside its segment and the recording and lasts at least 20 ms, or an equal share of
-    /// the segment where that has not the room (in a segment without a sample inside the recording: nothing).
+    /// Returns the words of every segment. Joined, the words of a segment are its text without white space. Words of a
+    /// channel never overlap. Each word is inside its segment and the recording and lasts at least 20 ms, or an equal
+    /// share of the segment if the segment is too short (zero if no sample of it is inside the recording).
     ///
     /// # Errors
-    /// `no-such-channel` (Bug) where the transcript is of another recording, `samples-unreadable` (Transient) where
-    /// spilled samples cannot be read back, `model-malformed` (BadInput) where the weights do not fit the model.
+    /// `no-such-channel` (Bug) if the transcript belongs to another recording, `samples-unreadable` (Transient) if
+    /// spilled samples cannot be read back, `model-malformed` (BadInput) if the weights do not match the model.
     fn run(&self, (pcm, speech, transcript): Self::Input<'_>) -> Result<AlignedWords, StageError> {
         let channels = pcm.channels();
         if let Some(segment) = transcript.segments.iter().find(|segment| usize::from(segment.channel) >= channels) {
@@ -190,7 +190,7 @@ impl Stage for Aligner {
     }
 }
 
-/// The segments by channel, then by time, with their words.
+/// Segments by channel, then by time, with their words.
 fn utterances(transcript: &Transcript) -> Vec<Utterance<'_>> {
     let utterance =
         |(index, segment)| Utterance { index, segment, words: words(&segment.token_groups, &segment.language) };
@@ -202,7 +202,7 @@ fn utterances(transcript: &Transcript) -> Vec<Utterance<'_>> {
     utterances
 }
 
-/// How the word at a place in its segment was timed.
+/// Timing of the word with index `at` in its segment.
 fn timing(segment: &Segment, timed: Option<&Timed>, at: usize, energy: bool) -> Timing {
     let method = recognized(Some(segment), energy);
     match timed {
@@ -221,7 +221,7 @@ fn timing(segment: &Segment, timed: Option<&Timed>, at: usize, energy: bool) -> 
     }
 }
 
-/// The method of the recognizer's own times.
+/// Timing method of the recognizer's own times.
 fn recognized(segment: Option<&Segment>, energy: bool) -> TimingMethod {
     match (segment.and_then(|segment| segment.token_timing).unwrap_or_default(), energy) {
         (TokenTiming::CrossAttention, false) => TimingMethod::CrossAttention,
@@ -231,7 +231,7 @@ fn recognized(segment: Option<&Segment>, energy: bool) -> TimingMethod {
     }
 }
 
-/// The samples of a segment that are inside the recording and after the words before it.
+/// Samples of a segment that are inside the recording and after the previous words.
 fn room(segment: &Segment, free: i64, recording: i64) -> Interval {
     let rate = f64::from(SAMPLE_RATE_HZ);
     let start = ((segment.start_s * rate).ceil() as i64).clamp(free, recording);

@@ -1,5 +1,5 @@
-//! Characters of a text to symbols of a model's vocabulary. The vocabulary decides how: upper or lower case, Hangul by
-//! syllables, by conjoining jamo (NFD) or by letters, accents or none.
+//! Maps characters of a text to symbols of a model's vocabulary. The vocabulary determines the form: upper or lower
+//! case, Hangul as syllables, as conjoining jamo (NFD) or as letters, with or without accents.
 
 use models::wav2vec2::Vocabulary;
 use unicode_normalization::UnicodeNormalization;
@@ -11,8 +11,8 @@ const INITIALS: &str = "ㄱㄲㄴㄷㄸㄹㅁㅂㅃㅅㅆㅇㅈㅉㅊㅋㅌㅍ�
 const VOWELS: &str = "ㅏㅐㅑㅒㅓㅔㅕㅖㅗㅘㅙㅚㅛㅜㅝㅞㅟㅠㅡㅢㅣ";
 const FINALS: &str = "ㄱㄲㄳㄴㄵㄶㄷㄹㄺㄻㄼㄽㄾㄿㅀㅁㅂㅄㅅㅆㅇㅈㅊㅋㅌㅍㅎ";
 
-/// The symbols of a text; a letter or digit that the vocabulary lacks is a wildcard. White space and punctuation
-/// have no sound and no symbol, unless the vocabulary has one for them.
+/// Symbols of a text. A letter or digit that is not in the vocabulary is a wildcard. White space and punctuation have
+/// no sound, and no symbol unless the vocabulary contains one.
 pub(crate) fn symbols(vocabulary: &Vocabulary, text: &str) -> Vec<Symbol> {
     text.nfc().flat_map(|character| symbols_of(vocabulary, character)).collect()
 }
@@ -35,13 +35,13 @@ fn symbols_of(vocabulary: &Vocabulary, character: char) -> Vec<Symbol> {
     }
 }
 
-/// The symbols of characters that the vocabulary all has.
+/// Symbols of characters, if the vocabulary contains all of them.
 fn known(vocabulary: &Vocabulary, characters: &[char]) -> Option<Vec<Symbol>> {
     let id = |character: &char| vocabulary.id(&character.to_string()).map(Symbol::Id);
     if characters.is_empty() { None } else { characters.iter().map(id).collect() }
 }
 
-/// The compatibility letter of a conjoining jamo.
+/// Compatibility letter of a conjoining jamo.
 fn letter(jamo: char) -> Option<char> {
     let at = |letters: &str, first: char| letters.chars().nth((jamo as usize).checked_sub(first as usize)?);
     match jamo {
@@ -56,7 +56,7 @@ fn letter(jamo: char) -> Option<char> {
 mod tests {
     use super::*;
 
-    /// A vocabulary whose symbols have the ids of their places.
+    /// A vocabulary in which the id of a symbol is its index.
     fn vocabulary(tokens: &[&str]) -> Vocabulary {
         Vocabulary::of_tokens(tokens).unwrap()
     }
@@ -81,7 +81,7 @@ mod tests {
         assert_eq!(symbols(&jamo, "값가"), ids(&[1, 2, 3, 1, 2]));
         let letters = vocabulary(&["<pad>", "ㄱ", "ㅏ", "ㅄ"]);
         assert_eq!(symbols(&letters, "값"), ids(&[1, 2, 3]));
-        assert_eq!(symbols(&letters, "\u{1100}\u{1161}"), ids(&[1, 2]), "however the text is composed");
+        assert_eq!(symbols(&letters, "\u{1100}\u{1161}"), ids(&[1, 2]), "the composition of the text does not matter");
     }
 
     #[test]

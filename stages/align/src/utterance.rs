@@ -1,24 +1,24 @@
-//! The segments of a recording with their words, and the audio that each is aligned with.
+//! Segments of a recording with their words, and the audio that each is aligned with.
 
 use stage_core::{SAMPLE_RATE_HZ, Segment, SpeechSpan};
 
 use crate::sound::Interval;
 use crate::words::UntimedWord;
 
-/// How far a speech span may reach beyond the segment and still be aligned with it, in samples: half a second. Speech
-/// that is not in the text draws its words to it.
+/// Maximum length by which a speech span may extend beyond the segment and still be aligned with it, in samples: half a
+/// second. Speech that is not in the text pulls words to it.
 const LONGEST_OVERHANG: i64 = SAMPLE_RATE_HZ as i64 / 2;
 
 /// A segment and its words.
 pub(crate) struct Utterance<'a> {
-    /// Its index in the transcript.
+    /// Index of the segment in the transcript.
     pub(crate) index: usize,
     pub(crate) segment: &'a Segment,
     pub(crate) words: Vec<UntimedWord>,
 }
 
-/// The audio of each utterance (by channel, then by time): the segment with the speech that it touches and a margin, in
-/// samples, as far as the neighbors leave room. Wrong times inside the segment clip nothing.
+/// The audio of each utterance (by channel, then by time): the segment with the speech that it overlaps and a margin in
+/// samples, limited by the neighboring segments. Wrong times inside the segment do not truncate the audio.
 pub(crate) fn audio_windows(
     utterances: &[Utterance<'_>],
     spans: &[SpeechSpan],
@@ -67,7 +67,7 @@ mod tests {
         Segment::of_text(channel, (start_s, end_s), "", "en")
     }
 
-    /// Windows in seconds, with a margin of half a second in a recording of 20 s.
+    /// Windows in seconds, with a margin of half a second, in a recording of 20 s.
     fn windows(segments: &[Segment], spans: &[(u16, f64, f64)]) -> Vec<(f64, f64)> {
         let utterances: Vec<_> = segments
             .iter()

@@ -1,16 +1,16 @@
-//! Token groups to words.
+//! Builds words from token groups.
 //!
-//! White space begins a word; languages that write none between words have a word per group, as in OpenAI's Whisper
-//! (`whisper/tokenizer.py`, `split_to_word_tokens`). Punctuation goes with its word, as there in `merge_punctuations`,
-//! but has no sound: neither its time nor its score counts.
+//! White space begins a word. In languages without spaces between words, each group is a word, as in OpenAI's Whisper
+//! (`whisper/tokenizer.py`, `split_to_word_tokens`). Punctuation is attached to its word, as in `merge_punctuations`
+//! there, but has no sound: neither its time nor its score counts.
 
 use stage_core::TokenGroup;
 
 /// Languages without spaces between words.
 const UNSPACED: [&str; 6] = ["zh", "ja", "th", "lo", "my", "yue"];
-/// Marks that only ever open.
+/// Marks that always open.
 const OPENING: &str = "“‘«¿¡([{（［｛「『《〈【";
-/// Marks that open after a space and close otherwise.
+/// Marks that open after a space and otherwise close.
 const EITHER: &str = "\"'`-–—";
 /// Marks that close.
 const CLOSING: &str = "”’»)]}）］｝」』》〉】.。,，!！?？:：;；、…·~～";
@@ -21,14 +21,14 @@ pub(crate) struct UntimedWord {
     pub(crate) text: String,
     pub(crate) start_s: f64,
     pub(crate) end_s: f64,
-    /// Where the marks behind it end, up to the next word: they have no sound, so what sounds there is a word's.
+    /// End of the marks after the word, up to the next word. Marks have no sound, so sound there belongs to a word.
     pub(crate) marks_end_s: f64,
     logprob: f64,
     tokens: usize,
 }
 
 impl UntimedWord {
-    /// Geometric mean of the tokens' probabilities.
+    /// Geometric mean of the token probabilities.
     pub(crate) fn confidence(&self) -> f32 {
         let confidence = (self.logprob / self.tokens as f64).exp() as f32;
         if confidence.is_nan() { 0.0 } else { confidence.clamp(0.0, 1.0) }
@@ -44,7 +44,7 @@ impl UntimedWord {
     }
 }
 
-/// The words of one segment. Joined, they are its text without white space.
+/// Words of one segment. Joined, they are its text without white space.
 pub(crate) fn words(groups: &[TokenGroup], language: &str) -> Vec<UntimedWord> {
     let unspaced = UNSPACED.contains(&language);
     let mut words: Vec<UntimedWord> = Vec::new();
@@ -93,12 +93,12 @@ fn is_punctuation(text: &str) -> bool {
 
 /// A part of a group without white space.
 struct Part {
-    /// Whether white space came before it.
+    /// Whether white space precedes it.
     spaced: bool,
     untimed: UntimedWord,
 }
 
-/// The groups cut at white space; the parts of one group share its time by their number of characters.
+/// Splits groups at white space. The parts of a group share its time in proportion to their number of characters.
 fn parts(groups: &[TokenGroup]) -> Vec<Part> {
     let mut parts = Vec::new();
     let mut spaced = false;

@@ -1,4 +1,4 @@
-//! The embedded aligner on digits that were joined with known pauses, with times of the recognizer that do not help.
+//! Tests the embedded aligner on digits joined with known pauses, with recognizer times that carry no information.
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 mod support;
@@ -11,7 +11,7 @@ fn aligner(config: AlignConfig) -> Aligner {
     Aligner::with_model(config, Wav2Vec2Files::resolve(&ModelSource::Embedded).unwrap()).unwrap()
 }
 
-/// A transcript whose token_groups all span their segment.
+/// Returns the transcript with every token group spanning its whole segment.
 fn without_times(mut transcript: Transcript) -> Transcript {
     for segment in &mut transcript.segments {
         let (start_s, end_s) = (segment.start_s, segment.end_s);
@@ -43,7 +43,7 @@ fn words_do_not_depend_on_other_segments() {
     let Some(folder) = digits() else { return };
     let call = Call::of_digits(&folder, 4);
     let transcript = call.transcript(Attention::Contiguous, 5);
-    // The audio beyond a segment, and where its levels are measured, does depend on the segments beside it.
+    // The neighboring segments do affect the margin audio and where its levels are measured.
     let aligner = aligner(AlignConfig { margin_s: 0.0, ctc_search_s: 0.0, ..AlignConfig::default() });
     let speech = SpeechSegments { spans: Vec::new(), ..call.speech() };
     let run = |transcript: &Transcript| aligner.run((&call.pcm, &speech, transcript)).unwrap();

@@ -1,4 +1,4 @@
-//! Refined boundaries against digits that were joined with known pauses.
+//! Compares refined boundaries with digits that were joined with known pauses.
 
 mod support;
 

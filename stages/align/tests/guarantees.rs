@@ -1,4 +1,4 @@
-//! What holds for every word of any transcript.
+//! Properties that every word of any transcript must have.
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 #[path = "guarantees/signal.rs"]
@@ -17,7 +17,7 @@ fn without_space(text: &str) -> String {
     text.split_whitespace().collect()
 }
 
-/// The guarantees of [`align::Aligner::run`], for segments that have room for their words.
+/// Checks the guarantees of [`align::Aligner::run`], for segments that are long enough for their words.
 fn check(pcm: &Pcm, segments: &[Segment], aligned: &AlignedWords) -> Result<(), TestCaseError> {
     for (index, segment) in segments.iter().enumerate() {
         let words = || aligned.words.iter().filter(|word| word.segment as usize == index);

@@ -2,10 +2,10 @@
 
 use std::path::PathBuf;
 
-/// Where samples are kept. Not a part of the fingerprint: it changes no sample.
+/// Where decoded samples are kept. Not part of the fingerprint, because it does not affect the samples.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DecodeConfig {
-    /// Samples of one recording that stay in memory, in bytes; a longer one spills to `spill_dir`.
+    /// Memory for the samples of one recording, in bytes. Longer recordings use a file in `spill_dir`.
     pub memory_budget_bytes: u64,
     /// Folder for the (unlinked) spill files.
     pub spill_dir: PathBuf,

@@ -1,4 +1,4 @@
-//! Failures of decoding, and how the scheduler should treat them.
+//! Failures of decoding, and their error classes.
 
 use std::any::Any;
 use std::io;
@@ -7,21 +7,21 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use stage_core::{Artifact, ErrorClass, Recording, StageError, StageName};
 use symphonia::core::errors::Error as SymphoniaError;
 
-/// The stage's name.
+/// Name of the stage.
 pub(crate) const NAME: StageName = Recording::NAME.stage();
 
-/// A failure of the decode stage. Leaves the crate as a [`StageError`].
+/// A failure of the decode stage. Callers outside the crate get it as a [`StageError`].
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum DecodeError {
     #[error("the file is empty (0 bytes)")]
     Empty,
     #[error("the file cannot be opened: {0}")]
     Open(io::Error),
-    #[error("the decoder gives other samples than the stored ones: run with --force to compute everything again")]
+    #[error("the decoded samples differ from the stored ones: run with --force to compute everything again")]
     PcmChanged,
     #[error("the file cannot be read: {0}")]
     Read(io::Error),
-    #[error("the file changed after it was hashed; run again once nothing writes to it")]
+    #[error("the file changed after it was hashed; run again when no program writes to it any more")]
     FileChanged,
     #[error("the file is not in a supported container ({0})")]
     UnknownContainer(&'static str),
@@ -29,7 +29,7 @@ pub(crate) enum DecodeError {
     TruncatedHeader,
     #[error("the container is damaged: {0}")]
     DamagedContainer(&'static str),
-    #[error("the container holds no audio track")]
+    #[error("the container has no audio track")]
     NoAudioTrack,
     #[error("there is no decoder for the codec {0}; convert the file to wav or flac first")]
     UnsupportedCodec(String),
@@ -43,7 +43,7 @@ pub(crate) enum DecodeError {
     Spill(io::Error),
     #[error("the resampler failed: {0}")]
     Resampler(String),
-    #[error("the decoder gave other output than the first time")]
+    #[error("the decoder's output differs between the first and the second pass")]
     OtherOutput,
     #[error("the decoder panicked: {0}")]
     Panicked(String),
@@ -74,20 +74,21 @@ impl DecodeError {
         }
     }
 
-    /// An error of the demuxer while the container is opened.
+    /// Converts an error of the demuxer from opening the container.
     pub(crate) fn from_open(error: SymphoniaError) -> Self {
         match error {
             SymphoniaError::IoError(error) if ends_early(&error) => Self::TruncatedHeader,
             SymphoniaError::IoError(error) => Self::Read(error),
             SymphoniaError::Unsupported(what) => Self::UnknownContainer(what),
             SymphoniaError::DecodeError(what) | SymphoniaError::LimitError(what) => Self::DamagedContainer(what),
-            // A seek beyond the file's end, or a kind of error that symphonia does not have yet.
+            // A seek beyond the end of the file, or an error variant that a later symphonia adds.
             _ => Self::DamagedContainer("its tables point outside the file"),
         }
     }
 }
 
-/// Whether the file, rather than the disk, is at fault: it ends too early, or a table of it points before its start.
+/// Whether the error is caused by the file and not by the disk: the file ends too early, or one of its tables points
+/// before its start.
 pub(crate) fn ends_early(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::UnexpectedEof | io::ErrorKind::InvalidInput)
 }
@@ -99,7 +100,7 @@ impl From<DecodeError> for StageError {
     }
 }
 
-/// Runs `work` so that a panic in a demuxer or decoder, on a file made to cause one, stays with that file.
+/// Runs `work` and turns a panic in a demuxer or decoder into an error, so that a malicious file fails alone.
 pub(crate) fn guarded<T>(work: impl FnOnce() -> Result<T, DecodeError>) -> Result<T, StageError> {
     let reason = |panic: Box<dyn Any + Send>| {
         let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());

@@ -1,10 +1,10 @@
-//! The recording's file: opened once, hashed once, and checked at every read after that.
+//! The file of a recording: opened once, hashed once, and checked at every later read.
 //!
-//! A demuxer seeks, so hashing and decoding are two passes over the file, and between them it may be overwritten or cut
-//! short. The first pass therefore keeps the state of the hash at every chunk's border. A read loads a whole chunk,
-//! continues the hash from the state before it, and compares the digest with that of the state behind it: the bytes that
-//! leave this module are those of the file's SHA-256, even if the file changes. Memory holds one chunk per reader, and
-//! the second pass comes from the page cache.
+//! Demuxers seek, so hashing and decoding are two passes over the file, and the file may be overwritten or truncated
+//! between them. The first pass therefore stores the state of the hash at every chunk boundary. A read loads a whole
+//! chunk, continues the hash from the state before it, and compares the digest with that of the state after it. So this
+//! module returns only bytes that belong to the file's SHA-256, even if the file changes. Each reader keeps one chunk
+//! in memory, and the second pass usually reads from the page cache.
 
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
@@ -18,20 +18,20 @@ use symphonia::core::io::MediaSource;
 
 use crate::error::DecodeError;
 
-/// Bytes that are read and checked at once.
+/// Number of bytes that are read and checked at once.
 const CHUNK_BYTES: usize = 1 << 20;
 
-/// An open file. Replacing its path has no effect on it; a change of its bytes is detected.
+/// An open file. Replacing the file at its path has no effect; a change of its bytes is detected.
 #[derive(Debug)]
 pub(crate) struct InputFile {
     file: File,
     len: u64,
-    /// `None`: read without a check, for a look at the header.
+    /// `None` if reads are not checked, to read only the header.
     chunks: Option<Vec<Chunk>>,
     changed: AtomicBool,
 }
 
-/// The hash of the file up to a chunk, and including it.
+/// Hash of the file up to the start and up to the end of a chunk.
 #[derive(Debug)]
 struct Chunk {
     before: Sha256Stream,
@@ -51,10 +51,10 @@ impl InputFile {
         Ok(Arc::new(Self { file, len, chunks: None, changed: AtomicBool::new(false) }))
     }
 
-    /// Opens a file and hashes it: from here on reads give the bytes of `sha256` (64 hex digits) or fail.
+    /// Opens and hashes a file. Later reads return the bytes with the hash `sha256` (64 hex digits) or fail.
     ///
     /// # Errors
-    /// As [`InputFile::open`]; the file cannot be read, or has another hash.
+    /// As [`InputFile::open`]; or the file cannot be read, or has another hash.
     pub(crate) fn open_hashed(path: &Path, sha256: &str) -> Result<Arc<Self>, DecodeError> {
         let (file, size) = open_regular(path)?;
         let (mut chunks, mut len, mut hash) = (Vec::new(), 0, Sha256Stream::default());
@@ -81,18 +81,18 @@ impl InputFile {
         Ok(Arc::new(Self { file, len, chunks: Some(chunks), changed: AtomicBool::new(false) }))
     }
 
-    /// A reader from the file's start.
+    /// Returns a reader at the start of the file.
     pub(crate) fn reader(self: &Arc<Self>) -> InputReader {
         InputReader { input: Arc::clone(self), position: 0, chunk: Vec::new(), chunk_at: None }
     }
 
-    /// The result, unless a read found other bytes than those that were hashed. A demuxer may have reported that failure
-    /// as something else, such as the end of the file or damage.
+    /// Returns the result, or `file-changed` if a read found other bytes than those that were hashed. A demuxer may
+    /// have reported that failure as something else, such as the end of the file or damage.
     pub(crate) fn unless_changed<T>(&self, result: Result<T, DecodeError>) -> Result<T, DecodeError> {
         if self.changed.load(Ordering::Relaxed) { Err(DecodeError::FileChanged) } else { result }
     }
 
-    /// Reads the chunk of this index into `chunk` and checks it.
+    /// Reads the chunk with this index into `chunk` and checks it.
     fn load(&self, chunks: &[Chunk], index: usize, chunk: &mut Vec<u8>) -> io::Result<()> {
         let start = index as u64 * CHUNK_BYTES as u64;
         chunk.resize(CHUNK_BYTES.min((self.len - start) as usize), 0);
@@ -166,9 +166,9 @@ impl MediaSource for InputReader {
     }
 }
 
-/// The open file and its length in bytes.
+/// Opens a regular file and returns it with its length in bytes.
 fn open_regular(path: &Path) -> Result<(File, u64), DecodeError> {
-    // Opening a named pipe would wait for a writer.
+    // The type is checked first because opening a named pipe would wait for a writer.
     let kind = std::fs::metadata(path).map_err(DecodeError::Open)?;
     if !kind.is_file() {
         let error = if kind.is_dir() { io::ErrorKind::IsADirectory.into() } else { io::Error::other("not a file") };
@@ -208,7 +208,7 @@ mod tests {
         (0..LEN).map(|n| (n * 31 % 253) as u8).collect()
     }
 
-    /// A file of a little more than three chunks, opened.
+    /// Opens a file that is slightly longer than three chunks.
     fn opened() -> (tempfile::NamedTempFile, Arc<InputFile>) {
         let mut file = tempfile::NamedTempFile::new().unwrap();
         file.write_all(&bytes()).unwrap();

@@ -1,4 +1,4 @@
-//! The file decoded again at its own rate, packet by packet: the source of [`Pcm::native`](stage_core::Pcm::native).
+//! Decodes the file again at its own rate, packet by packet: the source of [`Pcm::native`](stage_core::Pcm::native).
 
 use std::fmt;
 use std::sync::Arc;
@@ -14,7 +14,7 @@ use crate::stream::Stream;
 pub(crate) struct NativeFile {
     pub(crate) file: Arc<InputFile>,
     pub(crate) spec: Spec,
-    /// Frames of the first pass: the second must give as many.
+    /// Number of frames in the first pass. The second pass must produce the same number.
     pub(crate) frames: u64,
 }
 
@@ -49,7 +49,7 @@ struct Packets {
 impl Packets {
     fn next_packet(&mut self) -> Result<Option<NativePacket>, DecodeError> {
         let Some(block) = self.stream.next()? else {
-            // The same bytes and the same code: another length is a bug.
+            // Same bytes and same code, so another length is a bug.
             return if self.given == self.frames { Ok(None) } else { Err(DecodeError::OtherOutput) };
         };
         if block.spec != self.spec {

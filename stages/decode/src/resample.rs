@@ -1,8 +1,8 @@
-//! Sample rate conversion to 16 kHz with its delay compensated exactly.
+//! Sample rate conversion to 16 kHz with exact delay compensation.
 //!
-//! The FFT resampler of rubato: blocks of the input are convolved with a windowed sinc (Blackman-Harris squared) in the
-//! frequency domain and their spectrum is cut or extended to the output's rate. With even block sizes the filter is
-//! centered on a sample, so its delay is half a block in both rates and output sample `n` is at `n / 16000` s.
+//! Uses the FFT resampler of rubato: it convolves blocks of the input with a windowed sinc (Blackman-Harris squared) in
+//! the frequency domain, and truncates or extends their spectrum to the output rate. With even block sizes the filter
+//! is centered on a sample, so its delay is half a block at both rates and output sample `n` is at `n / 16000` s.
 
 use rubato::audioadapter_buffers::direct::{InterleavedSlice, SequentialSliceOfVecs};
 use rubato::{Fft, FixedSync, Resampler as _, WindowFunction};
@@ -10,25 +10,25 @@ use stage_core::SAMPLE_RATE_HZ;
 
 use crate::error::DecodeError;
 
-/// Output frames of one FFT block, at least: the longer, the steeper the filter (its transition band is about
-/// 16 kHz * 8 / this).
+/// Minimum number of output frames of one FFT block. Longer blocks give a steeper filter: its transition band is about
+/// 16 kHz * 8 / this.
 const BLOCK_FRAMES: u32 = 2048;
 
-/// Turns interleaved frames at one rate into planar frames at 16 kHz.
+/// Converts interleaved frames at one rate to planar frames at 16 kHz.
 pub(crate) struct Resampler {
     fft: Option<Fft<f32>>,
     channels: usize,
     rate_hz: u32,
     pending: Vec<f32>,
     planes: Vec<Vec<f32>>,
-    /// Output frames that are still the filter's delay.
+    /// Remaining output frames of the filter's delay, which are dropped.
     delay: usize,
     frames_in: u64,
     frames_out: u64,
 }
 
 impl Resampler {
-    /// A resampler for `channels` channels from `rate_hz`.
+    /// Creates a resampler for `channels` channels at `rate_hz`.
     pub(crate) fn new(rate_hz: u32, channels: usize) -> Result<Self, DecodeError> {
         let fft = (rate_hz != SAMPLE_RATE_HZ).then(|| make_fft(rate_hz, channels)).transpose()?;
         let delay = fft.as_ref().map_or(0, rubato::Resampler::output_delay);
@@ -45,13 +45,13 @@ impl Resampler {
         })
     }
 
-    /// Output frames that belong to `frames_in` input frames: the nearest whole number.
+    /// Number of output frames for `frames_in` input frames, rounded.
     pub(crate) fn frames_for(frames_in: u64, rate_hz: u32) -> u64 {
         let (frames, from, to) = (u128::from(frames_in), u128::from(rate_hz), u128::from(SAMPLE_RATE_HZ));
         ((frames * to + from / 2) / from) as u64
     }
 
-    /// Takes interleaved frames; gives what is ready to `emit`, one slice per channel.
+    /// Resamples interleaved frames and passes finished output to `emit`, one slice per channel.
     pub(crate) fn push<E>(&mut self, interleaved: &[f32], emit: &mut E) -> Result<(), DecodeError>
     where
         E: FnMut(&[&[f32]]) -> Result<(), DecodeError>,
@@ -77,7 +77,7 @@ impl Resampler {
         Ok(())
     }
 
-    /// Gives the rest to `emit`. All output together is [`Self::frames_for`] the input.
+    /// Passes the remaining output to `emit`. The total output is [`Self::frames_for`] the input.
     pub(crate) fn finish<E>(mut self, emit: &mut E) -> Result<(), DecodeError>
     where
         E: FnMut(&[&[f32]]) -> Result<(), DecodeError>,
@@ -93,7 +93,7 @@ impl Resampler {
         Ok(())
     }
 
-    /// Resamples one block of `pending` from sample `at` into `planes`.
+    /// Resamples one block of `pending` from sample `at` on into `planes`.
     fn process(&mut self, at: usize) -> Result<usize, DecodeError> {
         let fault = |error: &dyn std::fmt::Display| DecodeError::Resampler(error.to_string());
         let Some(fft) = &mut self.fft else { return Ok(0) };
@@ -105,7 +105,7 @@ impl Resampler {
         Ok(written)
     }
 
-    /// Emits `frames` of `planes`, without the filter's delay and never beyond `total` frames.
+    /// Emits `frames` frames of `planes`, without the filter's delay and up to a total of `total` frames.
     fn emit<E>(&mut self, frames: usize, total: u64, emit: &mut E) -> Result<(), DecodeError>
     where
         E: FnMut(&[&[f32]]) -> Result<(), DecodeError>,
@@ -156,7 +156,7 @@ mod tests {
     #[test]
     fn resample_keeps_time_and_level_of_a_tone_from_every_rate() {
         for rate_hz in [8_000, 11_025, 16_000, 22_050, 24_000, 32_000, 44_056, 44_100, 48_000, 96_000] {
-            // A tone of 1 to 3.5 kHz under a slow bell: both delay and gain would show.
+            // A tone of 1 to 3.5 kHz with a slow bell envelope, which shows errors of both delay and gain.
             let tone = |t: f64, hz: f64| (TAU * hz * t).sin() * (-((t - 0.5) / 0.15).powi(2)).exp() * 0.5;
             let interleaved: Vec<f32> = (0..rate_hz)
                 .map(|n| f64::from(n) / f64::from(rate_hz))

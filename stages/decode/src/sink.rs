@@ -1,4 +1,4 @@
-//! Consumers of the decoded frames, in one pass: the hash of the decoder's output, and the planes at 16 kHz.
+//! Consumes the decoded frames in one pass: hashes the decoder's output, and builds the planes at 16 kHz.
 
 use stage_core::{Pcm, PcmWriter, Sha256Stream};
 
@@ -7,7 +7,7 @@ use crate::config::DecodeConfig;
 use crate::error::DecodeError;
 use crate::resample::Resampler;
 
-/// Takes the recording's frames in order.
+/// Receives the frames of the recording in order.
 pub(crate) struct Sink {
     spec: Spec,
     hash: Sha256Stream,
@@ -17,7 +17,7 @@ pub(crate) struct Sink {
     frames: u64,
 }
 
-/// The results of a finished [`Sink`].
+/// Results of a finished [`Sink`].
 pub(crate) struct Collected {
     pub(crate) pcm: Pcm,
     pub(crate) pcm_sha256: String,

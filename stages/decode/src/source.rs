@@ -1,4 +1,4 @@
-//! Opening a recording: container, track, tags, and the rules by which its samples are played.
+//! Opens a recording: container, track, tags, and playback rules.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -17,9 +17,9 @@ use crate::error::DecodeError;
 use crate::input::InputFile;
 use crate::timeline::TrimRules;
 
-/// Longer tags are cover texts and lyrics.
+/// Longer tags are dropped: they are cover texts and lyrics.
 const TAG_CHARS_MAX: usize = 1_000;
-/// Rates outside this range are damage.
+/// Plausible sample rates. Any other rate means that the file is damaged.
 const RATES_HZ: std::ops::RangeInclusive<u32> = 1_000..=768_000;
 
 /// An opened recording, before its first packet.
@@ -34,7 +34,7 @@ pub(crate) struct Source {
 }
 
 impl Source {
-    /// Opens the file by its content; its name plays no part.
+    /// Opens the file and detects its container from its content, not from its name.
     ///
     /// # Errors
     /// The file is unreadable, not a known container, or has no audio track.
@@ -55,12 +55,12 @@ impl Source {
         Ok(Self { reader, track, codec: codec_of(&params), params, tags, container, rules })
     }
 
-    /// The container's short name (`wav`, `isomp4`, `ogg`).
+    /// Short name of the container (`wav`, `isomp4`, `ogg`).
     pub(crate) fn container(&self) -> &'static str {
         self.container.name.unwrap_or_else(|| self.reader.format_info().short_name)
     }
 
-    /// Takes up the audio track that follows a reset (the next link of a chained Ogg stream).
+    /// Selects the audio track that follows a reset (the next link of a chained Ogg stream).
     ///
     /// # Errors
     /// There is no audio track.
@@ -70,21 +70,21 @@ impl Source {
         Ok(())
     }
 
-    /// The rules for this track.
+    /// Returns the rules for this track.
     ///
     /// # Errors
-    /// An MP4 edit list that cannot be followed.
+    /// An MP4 edit list that cannot be applied.
     pub(crate) fn timing(&self) -> Result<TrimRules, DecodeError> {
         let Self { track, params, codec, tags, .. } = self;
         self.rules.timing(&AudioTrack { track, params, codec: *codec, tags })
     }
 
-    /// Whether the header leaves the length open, as a wav does that was written into a pipe.
+    /// Whether the header does not state the length, as in a wav that was written into a pipe.
     pub(crate) fn is_open_ended(&self) -> bool {
         self.container.length == StatedLength::ExactOrOpen && self.track.num_frames.is_none()
     }
 
-    /// Frames that the header promises, where it counts them exactly.
+    /// Number of frames that the header states, if the container counts them exactly.
     pub(crate) fn promised_frames(&self) -> Option<u64> {
         self.track.num_frames.filter(|_| self.container.length != StatedLength::Estimated)
     }

@@ -1,4 +1,4 @@
-//! The stage: one pass over a recording into its hash and its 16 kHz planes.
+//! The stage: decodes a recording in one pass to its hash and its 16 kHz planes.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -21,7 +21,7 @@ use crate::stream::{Ended, Stream};
 pub struct DecodeInput<'a> {
     /// The file.
     pub path: &'a Path,
-    /// SHA-256 of its bytes, 64 hex digits in lower case. Other bytes are not decoded.
+    /// SHA-256 of its bytes, 64 hex digits in lower case. A file with another hash is not decoded.
     pub sha256: &'a str,
 }
 
@@ -34,9 +34,9 @@ pub struct Decoder {
 /// A decoded recording.
 #[derive(Debug, Clone)]
 pub struct Decoded {
-    /// The artifact: facts that the container and the decoder state, and the hash of the decoder's output.
+    /// The artifact: facts from the container and the decoder, and the hash of the decoder's output.
     pub recording: Recording,
-    /// The samples: planes at 16 kHz, and a reader at the file's own rate, for which the file stays open.
+    /// The samples: planes at 16 kHz, and a reader at the file's own rate, which keeps the file open.
     pub pcm: Pcm,
 }
 
@@ -47,7 +47,7 @@ impl IntoArtifacts for Decoded {
 }
 
 impl Decoder {
-    /// A decoder that keeps samples where `config` puts them.
+    /// Creates a decoder that stores samples as `config` states.
     #[must_use]
     pub const fn new(config: DecodeConfig) -> Self {
         Self { config }
@@ -86,7 +86,7 @@ impl Decoder {
         };
         let native = NativeFile { file, spec, frames: collected.source_frames };
         let pcm = match spec.rate_hz {
-            // The planes are the decoder's output: nothing to decode again, and no file to keep open.
+            // The planes are the decoder's output, so the file is not decoded again and need not stay open.
             SAMPLE_RATE_HZ => collected.pcm,
             _ => collected.pcm.with_native(Arc::new(native)),
         };
@@ -110,20 +110,20 @@ impl Stage for Decoder {
         Identity::without_model(serde_json::json!({}))
     }
 
-    /// The file, and the recording as an earlier run stored it.
+    /// Input of the stage: the file, and the recording as an earlier run stored it.
     fn input<'a>(inputs: &Inputs<'a>) -> Result<Self::Input<'a>, StageError> {
         let source = inputs.source();
         Ok((DecodeInput { path: &source.path, sha256: &source.file_sha256 }, inputs.earlier()?))
     }
 
-    /// Decodes the file. Problems that do not stop the decoder are in the recording's `warnings`.
+    /// Decodes the file. Problems that do not stop the decoder are listed in the recording's `warnings`.
     ///
     /// # Errors
     /// `BadInput` for a file that cannot be used (`empty-file`, `unreadable-file`, `unknown-container`,
     /// `truncated-header`, `damaged-container`, `no-audio-track`, `unsupported-codec`, `unsupported-profile`,
-    /// `unsupported-edit-list`, `undecodable`: report it), or that is no longer the one that was hashed
-    /// (`file-changed`); `Transient` for `read-failed` and `spill-failed` (a full disk: try again); `Bug` for
-    /// `resampler-failed`, `decoder-panicked`, `output-differs` and `pcm-changed` (other samples than the earlier run's).
+    /// `unsupported-edit-list`, `undecodable`: report it), or that has changed since it was hashed (`file-changed`);
+    /// `Transient` for `read-failed` and `spill-failed` (a full disk: try again); `Bug` for `resampler-failed`,
+    /// `decoder-panicked`, `output-differs` and `pcm-changed` (the samples differ from those of the earlier run).
     fn run(&self, (input, earlier): Self::Input<'_>) -> Result<Decoded, StageError> {
         guarded(|| {
             let decoded = self.decode(input)?;
@@ -135,21 +135,22 @@ impl Stage for Decoder {
     }
 }
 
-/// Facts from a file's header, for planning.
+/// Facts from the header of a file, for planning.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Probe {
     /// Container format (`wav`, `isomp4`, `ogg`).
     pub container: String,
     /// Codec (`pcm_s16le`, `aac`, `opus`).
     pub codec: String,
-    /// Length in seconds as the container states it, before trimming; an estimate for mp3 and ADTS without an index.
+    /// Length in seconds as the container states it, before trimming. For mp3 and ADTS without an index it is an
+    /// estimate.
     pub duration_s: Option<f64>,
 }
 
-/// Reads a file's header only, without hashing the file.
+/// Reads only the header of a file, without hashing the file.
 ///
 /// # Errors
-/// As [`Decoder::run`], as far as the header shows it.
+/// As [`Decoder::run`], if the header shows the problem.
 pub fn probe(path: &Path) -> Result<Probe, StageError> {
     guarded(|| {
         let source = Source::open(&InputFile::open(path)?)?;

@@ -1,7 +1,7 @@
-//! The decoder's output as one stream: packet by packet from the demuxer through decoder and timeline.
+//! The decoder's output as one stream: reads packets from the demuxer, decodes them and applies the timeline.
 //!
 //! Both readers of a recording use it: the stage, which resamples, and [`crate::native`], which does not. So they share
-//! every rule about delay, padding, edits, gaps and damage.
+//! all rules about delay, padding, edits, gaps and damage.
 
 use std::collections::VecDeque;
 use std::ops::Range;
@@ -17,11 +17,11 @@ use crate::input::InputFile;
 use crate::source::Source;
 use crate::timeline::{Piece, TrimRules, frames_of};
 
-/// A jump longer than this is damage, not a pause.
+/// Longer jumps of the time stamps are damage, not pauses.
 const GAP_S_MAX: u64 = 12 * 3_600;
-/// So many errors of the demuxer in a row end the recording.
+/// Number of consecutive demuxer errors that ends the recording.
 const DEMUX_ERRORS_MAX: u32 = 16;
-/// Silence comes in blocks of at most so many frames.
+/// Maximum length of a block of silence, in frames.
 const SILENCE_FRAMES: u64 = 1 << 14;
 
 /// Consecutive frames of the recording at its own rate.
@@ -30,11 +30,11 @@ pub(crate) struct Block<'a> {
     pub(crate) spec: Spec,
     /// Offset of the first frame in the recording.
     pub(crate) first_frame: u64,
-    /// Interleaved and finite.
+    /// Interleaved, finite samples.
     pub(crate) samples: &'a [f32],
 }
 
-/// Facts that are known once the stream has ended.
+/// Facts that are known at the end of the stream.
 pub(crate) struct Ended {
     pub(crate) source: Source,
     pub(crate) spec: Spec,
@@ -50,16 +50,16 @@ pub(crate) struct Stream {
     source: Source,
     decoder: Box<dyn PacketDecoder>,
     timing: TrimRules,
-    /// Known from the first decoded packet on: a container may state another rate or number of channels.
+    /// Known from the first decoded packet on, because a container may state a wrong rate or number of channels.
     spec: Option<Spec>,
-    /// Frames of silence for damaged packets that came before that.
+    /// Frames of silence for damaged packets before the first decoded packet.
     early_silence: u64,
-    /// The last decoded packet.
+    /// Samples of the last decoded packet.
     samples: Vec<f32>,
     zeros: Vec<f32>,
-    /// Pieces to give out before the next packet is read.
+    /// Pieces to return before the next packet is read.
     ready: VecDeque<Ready>,
-    /// Frames given out so far.
+    /// Number of frames returned so far.
     given: u64,
     errors_in_a_row: u32,
     ended: bool,
@@ -73,7 +73,7 @@ pub(crate) struct Stream {
 }
 
 enum Ready {
-    /// So many frames of silence.
+    /// Number of frames of silence.
     Silence(u64),
     /// A range of `samples`.
     Samples(Range<usize>),
@@ -87,17 +87,17 @@ struct Counts {
     gaps: u64,
     gap_frames: u64,
     not_finite: u64,
-    /// Frames of the last good packet.
+    /// Number of frames in the last good packet.
     packet_frames: u64,
-    /// Frames of the decoder's output, with the silence that replaces damaged and missing packets.
+    /// Number of frames of the decoder's output, including the silence that replaces damaged and missing packets.
     decoded_frames: u64,
 }
 
 impl Stream {
-    /// Starts at the beginning of a file.
+    /// Opens the stream at the start of a file.
     ///
     /// # Errors
-    /// The file cannot be decoded, as far as its header shows it.
+    /// The header shows that the file cannot be decoded.
     pub(crate) fn open(file: &Arc<InputFile>) -> Result<Self, DecodeError> {
         let source = file.unless_changed(Source::open(file))?;
         Ok(Self {
@@ -121,10 +121,10 @@ impl Stream {
         })
     }
 
-    /// The next frames; `None` at the end of the recording.
+    /// Returns the next frames, or `None` at the end of the recording.
     ///
     /// # Errors
-    /// The file cannot be read, has changed, or proves to be one that cannot be decoded.
+    /// The file cannot be read, has changed, or cannot be decoded.
     pub(crate) fn next(&mut self) -> Result<Option<Block<'_>>, DecodeError> {
         while self.ready.is_empty() && !self.ended {
             let step = self.step();
@@ -147,10 +147,10 @@ impl Stream {
         Ok(Some(Block { spec, first_frame, samples }))
     }
 
-    /// Closes the stream, after [`Stream::next`] has given `None`.
+    /// Closes the stream, after [`Stream::next`] has returned `None`.
     ///
     /// # Errors
-    /// More than half of the packets could not be decoded, or nothing states rate and channels.
+    /// More than half of the packets could not be decoded, or rate and channels are unknown.
     pub(crate) fn end(mut self) -> Result<Ended, DecodeError> {
         let Counts { packets, bad, .. } = self.counts;
         let (Some(spec), true) = (self.spec.or_else(|| self.declared_spec()), bad * 2 <= packets) else {
@@ -163,7 +163,7 @@ impl Stream {
         Ok(Ended { source: self.source, spec, trimmed, warnings: self.warnings })
     }
 
-    /// Reads one packet, or finds the end.
+    /// Reads one packet, or reaches the end.
     fn step(&mut self) -> Result<(), DecodeError> {
         match self.source.reader.next_packet() {
             Ok(Some(packet)) => {
@@ -193,7 +193,7 @@ impl Stream {
         Ok(())
     }
 
-    /// Continues with the next link of a chained stream. False where it differs in rate or channels.
+    /// Continues with the next link of a chained stream. Returns false if its rate or channels differ.
     fn next_link(&mut self) -> Result<bool, DecodeError> {
         self.source.reselect()?;
         let params = &self.source.params;
@@ -253,7 +253,7 @@ impl Stream {
         self.play(from..to, spec.channels);
     }
 
-    /// Silence replaces a packet that could not be decoded, so that times behind it stay true.
+    /// Replaces a packet that could not be decoded with silence, so that later times stay correct.
     fn bad_packet(&mut self, packet: &Packet, reason: String) {
         self.counts.bad += 1;
         self.counts.bad_reason = reason;
@@ -262,12 +262,12 @@ impl Stream {
         self.silence(frames.min(GAP_S_MAX * u64::from(self.rate_hz())));
     }
 
-    /// Media frames since the anchor.
+    /// Number of media frames since the anchor.
     const fn link_frames(&self) -> u64 {
         self.counts.decoded_frames - self.anchor_frames
     }
 
-    /// Silence for packets that were never stored (a muted sender, a lost packet), where time stamps show a gap.
+    /// Inserts silence for packets that were never stored (a muted sender, a lost packet), if time stamps show a gap.
     fn fill_gap(&mut self, pts: Timestamp) {
         let Some(gap_ms) = self.timing.gap_ms else { return };
         let Some(anchor) = self.anchor.filter(|_| self.link_frames() > 0) else {
@@ -290,7 +290,7 @@ impl Stream {
         self.silence(missing);
     }
 
-    /// Frames of silence on the media timeline.
+    /// Adds frames of silence to the media timeline.
     fn silence(&mut self, frames: u64) {
         if self.spec.is_none() {
             self.early_silence += frames;
@@ -306,7 +306,7 @@ impl Stream {
         }
     }
 
-    /// Makes the part ready that the timeline keeps of these frames of the last packet. NaN and infinity become silence.
+    /// Queues those of the given frames of the last packet that the timeline keeps. NaN and infinity become silence.
     fn play(&mut self, frames: Range<usize>, channels: usize) {
         for piece in self.timing.timeline.advance(frames.len()) {
             match piece {
@@ -353,7 +353,7 @@ impl Stream {
         }
     }
 
-    /// Rate and channels as the container states them, for a recording without a packet.
+    /// Rate and channels that the container states, for a recording without a packet.
     fn declared_spec(&self) -> Option<Spec> {
         let params = &self.source.params;
         let (rate_hz, channels) = params.sample_rate.zip(params.channels.as_ref())?;
@@ -364,7 +364,7 @@ impl Stream {
         self.spec.map_or(self.source.params.sample_rate.unwrap_or(0), |spec| spec.rate_hz)
     }
 
-    /// A duration in the track's time base, in frames.
+    /// Converts a duration in the track's time base to frames.
     fn frames_of(&self, ticks: Duration) -> u64 {
         frames_of(ticks, self.source.track.time_base, self.rate_hz())
     }

@@ -1,7 +1,7 @@
-//! Which of the decoder's frames are the recording: encoder delay, padding and edit lists.
+//! Selects the decoder's frames that belong to the recording: applies encoder delay, padding and edit lists.
 //!
 //! The decoder's output is one stream of frames, numbered from 0: the *media* timeline. An edit list maps it to the
-//! *presentation*, which is what a player plays and what every time in Earwitness counts from.
+//! *presentation* timeline, which a player plays. All times in Earwitness refer to the presentation timeline.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::ops::Range;
@@ -11,40 +11,40 @@ use symphonia::core::units::{Duration, TimeBase};
 /// One interval of the presentation, in frames of the decoder's output.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Edit {
-    /// Nothing is played for so many frames (an "empty edit").
+    /// A pause of this number of frames (an "empty edit").
     Silence(u64),
     /// Media frames `start..end` are played.
     Media { start: u64, end: u64 },
 }
 
-/// What to do next with a block of decoded frames.
+/// One step to take with a block of decoded frames.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Piece {
-    /// Insert so many frames of silence.
+    /// Insert this number of frames of silence.
     Silence(u64),
     /// Keep these frames of the block.
     Frames(Range<usize>),
 }
 
-/// The rules by which a track's decoded frames become the recording.
+/// Rules that turn a track's decoded frames into the recording.
 #[derive(Debug)]
 pub(crate) struct TrimRules {
     pub(crate) timeline: Timeline,
-    /// Frames to discard at the end of a packet, by its index.
+    /// Number of frames to discard at the end of a packet, by the packet's index.
     pub(crate) padding: BTreeMap<u64, u64>,
-    /// Where packets keep time stamps of their own: a jump in them of more than so many milliseconds is a packet that
-    /// is missing. Shorter ones are rounding.
+    /// Shortest jump of the packets' own time stamps, in milliseconds, that counts as a missing packet. Shorter jumps
+    /// are rounding. `None` if packets have no time stamps of their own.
     pub(crate) gap_ms: Option<u64>,
 }
 
 impl Default for TrimRules {
-    /// Everything is played, and time stamps follow from the packets' lengths.
+    /// Everything is played, and time stamps follow from the lengths of the packets.
     fn default() -> Self {
         Self { timeline: Timeline::from_frame(0), padding: BTreeMap::new(), gap_ms: None }
     }
 }
 
-/// A duration in a track's time base as frames at `rate_hz`, rounded; 0 without a time base.
+/// Converts a duration in a track's time base to frames at `rate_hz`, rounded; 0 without a time base.
 pub(crate) fn frames_of(ticks: Duration, time_base: Option<TimeBase>, rate_hz: u32) -> u64 {
     let Some(base) = time_base else { return 0 };
     let (numer, denom) = (u128::from(base.numer.get()), u128::from(base.denom.get()));
@@ -52,7 +52,7 @@ pub(crate) fn frames_of(ticks: Duration, time_base: Option<TimeBase>, rate_hz: u
     u64::try_from(frames).unwrap_or(u64::MAX)
 }
 
-/// Cuts the stream of decoded blocks to the presentation, and counts what it removed.
+/// Cuts the stream of decoded blocks to the presentation, and counts the removed frames.
 #[derive(Debug)]
 pub(crate) struct Timeline {
     edits: VecDeque<Edit>,
@@ -63,7 +63,7 @@ pub(crate) struct Timeline {
 }
 
 impl Timeline {
-    /// A timeline that follows `edits`, whose media ranges must be in order and must not overlap.
+    /// Creates a timeline that applies `edits`, whose media ranges must be in order and must not overlap.
     pub(crate) fn new(edits: Vec<Edit>) -> Self {
         Self { edits: edits.into(), position: 0, started: false, trimmed_start: 0, trimmed_end: 0 }
     }
@@ -73,12 +73,12 @@ impl Timeline {
         Self::new(vec![Edit::Media { start, end: u64::MAX }])
     }
 
-    /// Frames removed before the first and after the first frame that was kept.
+    /// Number of frames removed before the first kept frame and after the last kept frame.
     pub(crate) const fn trimmed(&self) -> (u64, u64) {
         (self.trimmed_start, self.trimmed_end)
     }
 
-    /// Counts frames that the container itself marks as delay or padding: they are on no timeline.
+    /// Counts frames that the container marks as delay or padding. They are on no timeline.
     pub(crate) const fn count_trimmed(&mut self, frames: u64) {
         if self.started {
             self.trimmed_end += frames;
@@ -87,7 +87,7 @@ impl Timeline {
         }
     }
 
-    /// The pieces of the presentation that the next `frames` media frames bring, in order.
+    /// Returns the pieces of the presentation for the next `frames` media frames, in order.
     pub(crate) fn advance(&mut self, frames: usize) -> Vec<Piece> {
         let (block, block_end) = (self.position, self.position + frames as u64);
         let mut pieces = Vec::with_capacity(1);
@@ -121,7 +121,7 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    /// The presentation as media frame numbers, `None` for silence.
+    /// Returns the presentation as media frame numbers, with `None` for silence.
     fn present(edits: Vec<Edit>, blocks: &[usize]) -> (Vec<Option<u64>>, (u64, u64)) {
         let mut timeline = Timeline::new(edits);
         let mut frames = Vec::new();
@@ -166,7 +166,7 @@ mod tests {
             let total: usize = blocks.iter().sum();
             let (whole, trimmed_whole) = present(edits.clone(), &[total]);
             let (parts, trimmed_parts) = present(edits, &blocks);
-            // Silence may come a block earlier when the media before it ends exactly at a block's end.
+            // Silence may come one block earlier if the media before it ends exactly at the end of a block.
             let media = |frames: &[Option<u64>]| frames.iter().flatten().copied().collect::<Vec<_>>();
             prop_assert_eq!(media(&whole), media(&parts));
             prop_assert_eq!(trimmed_whole, trimmed_parts);

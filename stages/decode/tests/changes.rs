@@ -1,4 +1,5 @@
-//! A file that is replaced, overwritten or cut short while it is used gives the samples of its hash, or `file-changed`.
+//! A file that is replaced, overwritten or truncated while it is used yields the samples of its hash, or
+//! `file-changed`.
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
@@ -14,10 +15,10 @@ use decode::DecodeInput;
 use stage_core::{ErrorClass, StageError, sha256_file};
 use support::{decode, decode_hashed, native};
 
-/// Longer than the blocks in which a file is read and checked, and not at 16 kHz: 5 MB.
+/// Longer than the blocks in which a file is read and checked: 5 MB, not at 16 kHz.
 const FRAMES: u32 = 2_500_000;
 
-/// A mono wav whose samples depend on `seed`.
+/// Writes a mono wav whose samples depend on `seed`.
 fn wav(path: &Path, seed: u32) {
     let spec = hound::WavSpec {
         channels: 1,
@@ -40,7 +41,7 @@ fn folder_with_call() -> (tempfile::TempDir, PathBuf, String) {
     (folder, path, sha256)
 }
 
-/// Replaces the file as an editor does: a new file, renamed over the old one.
+/// Replaces the file as an editor does: writes a new file and renames it over the old one.
 fn replace(path: &Path) {
     let new = path.with_extension("new");
     wav(&new, 2);

@@ -1,4 +1,4 @@
-//! Bad files end in a named error or a recording with warnings, never in a panic.
+//! Bad files yield a named error or a recording with warnings, never a panic.
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
@@ -29,7 +29,7 @@ fn wav(folder: &Path, frames: i32, rate_hz: u32) -> PathBuf {
     path
 }
 
-/// A tone of `seconds` in the format that the arguments and the name say.
+/// Writes a tone of `seconds` in the format that the arguments and the name state.
 fn tone(folder: &Path, name: &str, seconds: &str, arguments: &[&str]) -> PathBuf {
     let path = folder.join(name);
     let tone = ["-f", "lavfi", "-i", "anoisesrc=a=0.3:c=pink:seed=1:r=24000", "-t", seconds];
@@ -49,7 +49,7 @@ fn bad_files_end_in_a_named_error_or_a_recording() {
     assert_eq!(code(&folder.join("mono.empty.wav")), "empty-file");
     assert_eq!(code(&folder.join("p001.empty")), "empty-file");
     assert_eq!(code(&folder.join("mono.invalid.wav")), "truncated-header");
-    // Samples without a header: by chance they hold the sync word of an MPEG frame, but nothing that decodes.
+    // Samples without a header. By chance they contain the sync word of an MPEG frame, but nothing decodable.
     assert_eq!(code(&folder.join("missing_wav_header.wav")), "undecodable");
     let silence = decode(&folder.join("leopard_empty.wav")).unwrap();
     assert_eq!(silence.pcm.frames(), 131_392);
@@ -169,7 +169,7 @@ fn he_aac_that_is_announced_is_a_named_error() {
         return;
     }
     let folder = tempfile::tempdir().unwrap();
-    // AudioSpecificConfig: LC, 24 kHz, mono, then "no SBR". Made into "SBR, 48 kHz", and into object type 5.
+    // AudioSpecificConfig: LC, 24 kHz, mono, then "no SBR". Changed to "SBR, 48 kHz", and to object type 5.
     let plain = [0x13, 0x08, 0x56, 0xe5, 0x00];
     for (name, config) in
         [("compatible.m4a", [0x13, 0x08, 0x56, 0xe5, 0x98]), ("explicit.m4a", [0x2b, 0x09, 0x88, 0, 0])]
@@ -201,7 +201,7 @@ fn he_aac_that_nothing_announces_is_found_in_its_frames() {
     assert_eq!(code(&path), "unsupported-profile");
 }
 
-/// An ADTS frame with a fill element of SBR data before its end marker.
+/// Returns an ADTS frame with a fill element of SBR data before its end marker.
 fn add_sbr(frame: &[u8]) -> Vec<u8> {
     let mut bits: String = frame[7..].iter().map(|byte| format!("{byte:08b}")).collect();
     bits.truncate(bits.trim_end_matches('0').len() - 3);
@@ -274,7 +274,7 @@ fn damage_anywhere_stays_with_its_file() {
         let whole = fs::read(&path).unwrap();
         for round in 0..30 {
             let mut bytes = whole.clone();
-            // Every other round hits the header only.
+            // Every other round damages only the header.
             let reach = if round % 2 == 0 { bytes.len() } else { bytes.len().min(300) };
             for _ in 0..=random(12) {
                 let at = random(reach);
@@ -286,7 +286,7 @@ fn damage_anywhere_stays_with_its_file() {
             }
             fs::write(&path, &bytes).unwrap();
             if let Err(error) = decode(&path) {
-                // symphonia multiplies header fields without a check in places; only a debug build panics there.
+                // Symphonia multiplies some header fields without an overflow check, which panics in debug builds only.
                 let contained = error.code == "decoder-panicked" && cfg!(debug_assertions);
                 assert!(contained || error.class == ErrorClass::BadInput, "{name}, round {round}: {error}");
             }

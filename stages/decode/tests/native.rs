@@ -1,4 +1,4 @@
-//! The reader at the file's own rate against ffmpeg: the same number of frames, and the same samples at the same offsets.
+//! Compares the reader at the file's own rate with ffmpeg: same number of frames, same samples at the same offsets.
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
@@ -10,10 +10,10 @@ use stage_core::sha256_hex;
 use support::{decode, ffmpeg, ffmpeg_native, has_ffmpeg, native, shared_data};
 
 const RATES_HZ: [&str; 6] = ["8000", "11025", "16000", "22050", "44100", "48000"];
-/// Allowed difference between lossy decoders, in dB: rounding. A shift by one frame is above -30 dB.
+/// Allowed difference between lossy decoders, in dB, due to rounding. A shift by one frame is above -30 dB.
 const LOSSY_ERROR_DB: f64 = -70.0;
 
-/// 1.23 s of a tone and noise, some of it clipped, in the format of the name.
+/// Makes 1.23 s of a tone and noise, some of it clipped, in the format of the name.
 fn make(folder: &Path, name: &str, rate_hz: &str, channels: &str, codec: &[&str]) -> PathBuf {
     let path = folder.join(name);
     let tone = "aevalsrc=1.4*sin(2*PI*440*t)*sin(3*t)+0.05*random(0)|0.6*sin(2*PI*660*t):s=48000:d=1.23";
@@ -22,7 +22,7 @@ fn make(folder: &Path, name: &str, rate_hz: &str, channels: &str, codec: &[&str]
     path
 }
 
-/// Power of the difference over that of the reference, in dB.
+/// Power of the difference relative to that of the reference, in dB.
 fn error_db(ours: &[f32], theirs: &[f32]) -> f64 {
     let power = |samples: &mut dyn Iterator<Item = f32>| samples.map(|x| f64::from(x) * f64::from(x)).sum::<f64>();
     let difference = power(&mut ours.iter().zip(theirs).map(|(a, b)| a - b));
@@ -44,7 +44,7 @@ fn check(path: &Path) {
 
     let theirs = ffmpeg_native(path, &recording.codec);
     match recording.container.as_str() {
-        // ffmpeg 5.1 keeps a part of the last packet's padding in MP4.
+        // ffmpeg 5.1 keeps some of the last packet's padding in MP4.
         "isomp4" => assert!(theirs.len() >= ours.len(), "{name}: {} and {}", ours.len(), theirs.len()),
         _ => assert_eq!(ours.len(), theirs.len(), "{name}"),
     }
@@ -83,7 +83,7 @@ fn native_reader_of_opus_is_at_48_khz() {
     let folder = tempfile::tempdir().unwrap();
     for rate_hz in ["8000", "16000", "48000"] {
         for channels in ["1", "2"] {
-            // Below full scale: libopus in floating point rounds off what it clips, in fixed point it does not.
+            // Below full scale, because libopus soft-clips in floating point and not in fixed point.
             let codec = ["-af", "volume=0.5", "-c:a", "libopus", "-b:a", "32k"];
             let path = make(folder.path(), &format!("{rate_hz}_{channels}.opus"), rate_hz, channels, &codec);
             check(&path);
@@ -108,7 +108,7 @@ fn native_reader_has_the_frames_of_an_edit_list_and_of_a_gap() {
     assert!(shift.abs_diff(2 * 22_050) <= 2 * 45, "{shift} samples later");
     assert!(samples[..2 * (22_050 - 1_024 - 45)].iter().all(|&sample| sample == 0.0));
 
-    // Half a second cut out of the middle of a flac: the frames behind it keep their offsets, and silence takes its place.
+    // Half a second cut out of the middle of a flac: the frames after it keep their offsets, and silence fills the gap.
     let flac = make(folder.path(), "a.flac", "22050", "1", &["-c:a", "flac"]);
     let before = native(&decode(&flac).unwrap().pcm).unwrap();
     let bytes = std::fs::read(&flac).unwrap();

@@ -1,4 +1,4 @@
-//! Decoding against ffmpeg, resampling against soxr: every format, no time shift allowed to hide in the comparison.
+//! Compares decoding with ffmpeg and resampling with soxr, for every format. The comparison does not hide time shifts.
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
@@ -9,16 +9,16 @@ use std::path::Path;
 
 use support::{channels, decode, error_db, ffmpeg, ffmpeg_16k, has_ffmpeg, shared_data};
 
-/// How our length may differ from ffmpeg's, in frames at 16 kHz.
+/// Allowed difference between our length and ffmpeg's, in frames at 16 kHz.
 enum Length {
     Same,
-    /// Ours is so many seconds exactly; ffmpeg 5.1 keeps a part of the last packet's padding in MP4.
+    /// Our length in seconds, exactly; ffmpeg 5.1 keeps some of the last packet's padding in MP4.
     Seconds(f64),
-    /// Ours is longer by so much: a broken packet at the end, which ffmpeg leaves out.
+    /// Number of frames by which our output is longer: a broken packet at the end, which ffmpeg drops.
     Longer(usize),
 }
 
-/// Decodes and compares each channel from its `skip`-th frame on; panics where it is further than -50 dB.
+/// Decodes the file and compares each channel from frame `skip` on. Panics if the error is above -50 dB.
 fn check(path: &Path, length: &Length, skip: usize) {
     let decoded = decode(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
     let recording = &decoded.recording;
@@ -45,8 +45,8 @@ fn shared_formats_agree_with_ffmpeg() {
     for entry in fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
         match path.file_name().unwrap().to_str().unwrap() {
-            // The first frame of this file holds nothing but the encoder's name. It lasts 1024 samples like any other,
-            // but ffmpeg drops it from its output, and so begins 1024 samples late: see the next test.
+            // The first frame of this file contains only the encoder's name. It lasts 1024 samples like any other, but
+            // ffmpeg drops it and so begins 1024 samples late: see the next test.
             "p001.aac" => {}
             "p001.mp4" => check(&path, &Length::Seconds(8.995), 0),
             "p001.flac" => check(&path, &Length::Longer(142), 0),
@@ -64,7 +64,7 @@ fn adts_frame_without_audio_keeps_its_duration() {
     let path = folder.join("p001.aac");
     let decoded = decode(&path).unwrap();
     assert_eq!(decoded.recording.pcm.source_frames, 389 * 1_024);
-    // ffmpeg again, with the time stamps of its packets respected before the resampler.
+    // Here ffmpeg applies the time stamps of its packets before the resampler.
     let filter = "aresample=44100:first_pts=0,aresample=resampler=soxr:precision=28";
     let bytes = ffmpeg(&["-i", path.to_str().unwrap(), "-af", filter, "-ar", "16000", "-ac", "2", "-f", "f32le", "-"]);
     let left: Vec<f32> = bytes.chunks_exact(8).map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]])).collect();
@@ -93,7 +93,7 @@ fn make(folder: &Path, name: &str, arguments: &[&str]) -> std::path::PathBuf {
     path
 }
 
-/// Makes each file, compares it with ffmpeg, and its length with the source's or ffmpeg's.
+/// Makes each file, compares it with ffmpeg, and compares its length with the source's or ffmpeg's.
 fn check_made(files: &[(&str, &[&str], bool)]) {
     if !has_ffmpeg() {
         return;
@@ -143,13 +143,13 @@ fn delay_and_padding_of_lossy_codecs_are_removed() {
         ("mp3.mp4", &["-c:a", "libmp3lame"], true),
         ("a.m4a", &["-c:a", "aac"], true),
         ("a16.m4a", &["-c:a", "aac", "-ar", "16000", "-ac", "1"], true),
-        // Vorbis in WebM without DiscardPadding: its last block is audible, for ffmpeg too.
+        // Vorbis in WebM without DiscardPadding: its last block is audible, also in ffmpeg.
         ("vorbis.webm", &["-c:a", "libvorbis"], false),
     ]);
 }
 
-/// A delay that the container does not state cannot be removed: the 1024 samples of ffmpeg's AAC
-/// encoder stay, for ffmpeg too. Guessing would cut speech from files of other encoders (2112 samples for Apple's).
+/// A delay that the container does not state cannot be removed: the 1024 samples of ffmpeg's AAC encoder stay, also in
+/// ffmpeg. Guessing the delay would cut speech from files of other encoders (2112 samples for Apple's).
 #[test]
 fn delay_that_is_not_stated_is_kept() {
     check_made(&[
@@ -190,6 +190,6 @@ fn edits_move_the_media_and_empty_ones_are_silence() {
     assert!(shift.abs_diff(8_000) <= 16, "{shift} frames later");
     let error = error_db(&late[shift..], &whole, 16_000);
     assert!(error < -50.0, "{error:.1} dB");
-    // The encoder's 64 ms of delay, which the copy made audible, come before the sound.
+    // The encoder's delay of 64 ms, which the copy made audible, precedes the sound.
     assert!(late[..8_000 - 1_024 - 16].iter().all(|&x| x == 0.0));
 }

@@ -1,4 +1,4 @@
-//! Sound activity of a channel: short-time levels against the noise around them.
+//! Sound activity of a channel: compares short-time levels with the noise around them.
 
 use std::ops::Range;
 
@@ -6,37 +6,40 @@ use crate::level::LevelMeter;
 
 /// Samples between two levels at 16 kHz: 5 ms.
 pub const ACTIVITY_HOP: usize = 80;
-/// The shortest silence that is a pause, and that no word holds, in milliseconds: longer than the closure of any stop.
+/// Shortest pause, in milliseconds. A shorter silence may be part of a word: the closure of a stop is shorter than
+/// this.
 pub const PAUSE_MIN_MS: usize = 200;
-/// Speech in Hz, with the sibilants and without the hum.
+/// Band of speech in Hz. It includes sibilants and excludes hum.
 const BAND_HZ: (f64, f64) = (100.0, 7000.0);
-/// Floor and threshold are found every so many levels: 50 ms.
+/// Floor and threshold are computed once per this number of levels: 50 ms.
 const GRID: usize = 10;
-/// The noise is measured from levels outside speech within 0.75 s, if there are at least 0.1 s of them. Its level differs
-/// between the two sides of an utterance where recordings or channels meet.
+/// The noise is measured from the levels outside speech within 0.75 s, if there are at least 0.1 s of them. The reach
+/// is short because the noise can differ before and after an utterance, where recordings or channels were joined.
 const NOISE_REACH: usize = 150;
 const ENOUGH_NOISE: usize = 20;
-/// Otherwise it is the 5th percentile of everything within 1.5 s: speech has closures and short pauses.
+/// Otherwise the noise is the 5th percentile of all levels within 1.5 s, because speech contains closures and short
+/// pauses.
 const SPEECH_REACH: usize = 300;
 const FLOOR_PERCENTILE: usize = 5;
-/// The noise is taken to be no lower than this: less is digital silence.
+/// Lower limit of the noise level. Lower levels are digital silence.
 const LOWEST_FLOOR_DBFS: f32 = -80.0;
-/// The peak that sound is compared with is the highest level within 1 s.
+/// The reference peak of a level is the highest level within 1 s.
 const PEAK_BLOCKS: usize = 20;
-/// Sound is so far above the noise and this share of the way to the peak, in dB: the fluctuation of noise in 15 ms is
-/// under 6 dB, and what is weaker than 30 % of the range is an echo or a breath as often as speech.
+/// A level counts as sound if it exceeds the noise by this many dB and by this share of the distance from the noise to
+/// the peak. Noise fluctuates by less than 6 dB in 15 ms. Below 30 % of the range, echoes and breaths are as frequent
+/// as speech.
 const ABOVE_NOISE_DB: f32 = 6.0;
 const ABOVE_NOISE_SHARE: f32 = 0.3;
-/// Nothing further below the peak is sound, in dB.
+/// Levels further below the peak than this are never sound, in dB.
 const SOUND_RANGE_DB: f32 = 40.0;
-/// Silences in speech are detected only if it is this far above the noise, in dB.
+/// Silences in speech are detected only if the speech is this far above the noise, in dB.
 const CLEAR_DB: f32 = 12.0;
-/// A detector may cut off an onset or an offset of so many levels: 0.25 s.
+/// Length of an onset or offset that a voice activity detector may cut off, in levels: 0.25 s.
 const CUT_OFF: usize = 50;
-/// Sounds and silences that are shorter are clicks and dips: 30 ms.
+/// Shorter sounds are clicks and shorter silences are dips; both are ignored: 30 ms.
 const SHORTEST: usize = 6;
 
-/// Levels of a part of a channel, [`ACTIVITY_HOP`] samples apart, and which of them are sound.
+/// Levels of an interval of a channel, [`ACTIVITY_HOP`] samples apart, and which of them are sound.
 #[derive(Debug, Clone)]
 pub struct Activity {
     levels: Vec<f32>,
@@ -45,8 +48,8 @@ pub struct Activity {
 }
 
 impl Activity {
-    /// Classifies samples, of which the first is sample `origin` of its channel. `speech_s` holds the start and end, in
-    /// seconds of the channel, of the spans of a voice activity detector; where it has none, everything may be speech.
+    /// Classifies samples that start at sample `origin` of their channel. `speech_s` lists start and end of the spans
+    /// of a voice activity detector, in seconds of the channel. If it is empty, any level may be speech.
     #[must_use]
     pub fn of_samples(
         samples: &[f32],
@@ -61,11 +64,11 @@ impl Activity {
         Self::new(&meter.finish(), &speech)
     }
 
-    /// Classifies levels in dBFS, one per hop. `speech` holds the spans of a voice activity detector in hops from the first
-    /// level; where it has none, everything may be speech.
+    /// Classifies levels in dBFS, one per hop. `speech` lists the spans of a voice activity detector in hops from the
+    /// first level. If it is empty, any level may be speech.
     ///
-    /// Sound is inside the spans, or up to 0.25 s beyond, and above the local noise. A span that is not clearly above its
-    /// noise counts as sound as a whole: no silence can be detected there.
+    /// Sound is inside the spans, or up to 0.25 s outside them, and above the local noise. A span that is not clearly
+    /// above its noise counts as sound as a whole, because no silence can be detected there.
     fn new(levels: &[f32], speech: &[Range<i64>]) -> Self {
         let levels = smoothed(levels);
         let speech = mask(levels.len(), speech);
@@ -100,14 +103,14 @@ impl Activity {
         &self.sounding
     }
 
-    /// The level of the noise around a level, in dBFS, at least -80; that where there are no levels.
+    /// Noise level around the level with index `at`, in dBFS, at least -80; -80 if there are no levels.
     #[must_use]
     pub fn floor(&self, at: usize) -> f32 {
         self.floor.get(at / GRID).or(self.floor.last()).copied().unwrap_or(LOWEST_FLOOR_DBFS)
     }
 }
 
-/// The median level outside speech, or a low percentile of all where speech leaves no pause.
+/// Median level outside speech, or a low percentile of all levels if speech leaves no pause.
 fn noise_floor(levels: &[f32], speech: &[bool], at: usize) -> f32 {
     let around = |reach: usize| at.saturating_sub(reach)..(at + reach).min(levels.len());
     let outside = around(NOISE_REACH).filter(|frame| !speech[*frame]).map(|frame| levels[frame]);
@@ -120,7 +123,7 @@ fn noise_floor(levels: &[f32], speech: &[bool], at: usize) -> f32 {
     floor.max(LOWEST_FLOOR_DBFS)
 }
 
-/// The hops that are in speech: all of them if there are no spans.
+/// Marks the hops that are in speech; all of them if there are no spans.
 fn mask(len: usize, speech: &[Range<i64>]) -> Vec<bool> {
     let mut mask = vec![false; len];
     let index = |hop: i64| hop.clamp(0, len as i64) as usize;
@@ -131,7 +134,7 @@ fn mask(len: usize, speech: &[Range<i64>]) -> Vec<bool> {
     if mask.contains(&true) { mask } else { vec![true; len] }
 }
 
-/// The mask with every run made longer on both sides.
+/// Returns the mask with every run extended on both sides.
 fn dilated(mask: &[bool], by: usize) -> Vec<bool> {
     let mut dilated = mask.to_vec();
     for run in runs(mask, true) {
@@ -140,7 +143,7 @@ fn dilated(mask: &[bool], by: usize) -> Vec<bool> {
     dilated
 }
 
-/// Silences short sounds, then closes short silences between sounds.
+/// Removes short sounds, then closes short silences between sounds.
 fn drop_short(sounding: &mut [bool]) {
     for run in runs(sounding, true).into_iter().filter(|run| run.len() < SHORTEST) {
         sounding[run].fill(false);
@@ -153,7 +156,7 @@ fn drop_short(sounding: &mut [bool]) {
     }
 }
 
-/// The runs of a value.
+/// Ranges of consecutive entries that equal `value`.
 fn runs(mask: &[bool], value: bool) -> Vec<Range<usize>> {
     let mut runs: Vec<Range<usize>> = Vec::new();
     for (at, _) in mask.iter().enumerate().filter(|(_, other)| **other == value) {
@@ -177,7 +180,7 @@ fn percentile(levels: &mut [f32], percent: usize) -> f32 {
     *levels.select_nth_unstable_by(at, f32::total_cmp).1
 }
 
-/// The mean power over each level and its neighbors.
+/// Mean power over each level and its neighbors.
 fn smoothed(levels: &[f32]) -> Vec<f32> {
     let power: Vec<f32> = levels.iter().map(|level| 10f32.powf(level / 10.0)).collect();
     (0..power.len())
@@ -193,7 +196,7 @@ fn smoothed(levels: &[f32]) -> Vec<f32> {
 mod tests {
     use super::*;
 
-    /// Levels of parts that each last so many hops.
+    /// Levels of consecutive parts, each given as a number of hops and a level.
     fn levels(parts: &[(usize, f32)]) -> Vec<f32> {
         parts.iter().flat_map(|(hops, level)| vec![*level; *hops]).collect()
     }
@@ -216,7 +219,7 @@ mod tests {
 
     #[test]
     fn activity_takes_the_noise_of_its_own_side() {
-        // Loud noise before the speech, soft noise after it: speech that is softer than the loud noise is found.
+        // Loud noise before the speech, soft noise after it. Speech that is softer than the loud noise must be found.
         let levels = levels(&[(300, -35.0), (200, -15.0), (60, -45.0), (40, -30.0), (300, -65.0)]);
         let found = sounds(&levels, &[290..610]);
         assert!(found[0].start.abs_diff(300) <= 1, "{found:?}: the loud noise is not sound");

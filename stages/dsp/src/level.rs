@@ -1,8 +1,8 @@
-//! Root-mean-square levels, of slices and of a stream's band.
+//! Root-mean-square levels of slices and of a frequency band of a stream.
 
 use std::f64::consts::{FRAC_1_SQRT_2, TAU};
 
-/// Mean of the squared samples; 0 for none. Accumulated in f64.
+/// Mean of the squared samples; 0 for an empty slice. Accumulated in f64.
 #[must_use]
 pub fn mean_square(samples: &[f32]) -> f64 {
     if samples.is_empty() {
@@ -29,12 +29,12 @@ pub fn frame_rms(samples: &[f32], frame: usize, hop: usize) -> Vec<f64> {
     (0..samples.len()).step_by(hop.max(1)).map(|at| rms(&samples[at..(at + frame).min(samples.len())])).collect()
 }
 
-/// What [`LevelMeter`] reports for silence, in dBFS: below the noise of any 16-bit recording, and finite.
+/// Level that [`LevelMeter`] reports for silence, in dBFS. It is finite and below the noise of any 16-bit recording.
 pub const SILENCE_DBFS: f32 = -120.0;
 
 /// Levels of successive hops of a stream, in dBFS, after a second-order Butterworth band-pass.
 ///
-/// The filter keeps hum, offset and hiss out of the level, so that frames of speech and pauses differ clearly.
+/// The filter removes hum, offset and hiss, so that frames of speech and pauses differ clearly.
 #[derive(Debug, Clone)]
 pub struct LevelMeter {
     high_pass: Biquad,
@@ -46,13 +46,13 @@ pub struct LevelMeter {
 }
 
 impl LevelMeter {
-    /// A meter for the band from `low_hz` to `high_hz` that gives one level every `hop` samples.
+    /// Creates a meter for the band from `low_hz` to `high_hz` that computes one level per `hop` samples.
     ///
     /// # Panics
     /// If `hop` is 0.
     #[must_use]
     pub fn new(sample_rate_hz: f64, low_hz: f64, high_hz: f64, hop: usize) -> Self {
-        assert!(hop > 0, "a hop has samples");
+        assert!(hop > 0, "hop must not be 0");
         Self {
             high_pass: Biquad::high_pass(sample_rate_hz, low_hz),
             low_pass: Biquad::low_pass(sample_rate_hz, high_hz),
@@ -63,7 +63,7 @@ impl LevelMeter {
         }
     }
 
-    /// Measures the next samples of the stream; the block sizes do not matter.
+    /// Measures the next samples of the stream. Block sizes do not affect the result.
     pub fn push(&mut self, samples: &[f32]) {
         for sample in samples {
             let filtered = self.low_pass.step(self.high_pass.step(f64::from(*sample)));
@@ -75,7 +75,7 @@ impl LevelMeter {
         }
     }
 
-    /// The levels in dBFS, one a hop, at least [`SILENCE_DBFS`]; the last hop may be shorter.
+    /// Returns the levels in dBFS, one per hop, at least [`SILENCE_DBFS`]. The last hop may be shorter.
     #[must_use]
     pub fn finish(mut self) -> Vec<f32> {
         if self.filled > 0 {
@@ -126,7 +126,7 @@ impl Biquad {
     }
 }
 
-/// Cosine of the cutoff's angle and the bandwidth term at the Butterworth quality 1/sqrt(2).
+/// Cosine of the cutoff's angle and the bandwidth term for the Butterworth quality 1/sqrt(2).
 fn angle(sample_rate_hz: f64, cutoff_hz: f64) -> (f64, f64) {
     let (sin, cos) = (TAU * cutoff_hz / sample_rate_hz).sin_cos();
     (cos, sin / (2.0 * FRAC_1_SQRT_2))

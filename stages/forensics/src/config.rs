@@ -7,44 +7,44 @@ use serde_json::Value;
 
 use crate::ForensicsError;
 
-/// The settings of the stage.
+/// Settings of the stage.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct ForensicsConfig {
-    /// Lexicons in addition to those of the project.
+    /// Lexicons in addition to the built-in ones.
     pub lexicons: Vec<LexiconSource>,
-    /// Whether markers of deception are searched and scored. Off by default: they are not validated.
+    /// Whether markers of deception are searched and scored. Off by default, because they are not validated.
     pub deception: bool,
-    /// Settings of measures by the measure's name (`f0`), where they differ from the defaults.
+    /// Settings of measures by the measure's name (`f0`), if they differ from the defaults.
     pub measures: BTreeMap<String, Value>,
-    /// The categories of the scores and their weights.
+    /// Categories of the scores and their weights.
     pub scores: Vec<ScoreCategory>,
-    /// The longest gap between two words of one phrase, in seconds.
+    /// Longest gap between two words of one phrase, in seconds.
     pub phrase_gap_max_s: f64,
 }
 
 /// The contents of one lexicon file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LexiconSource {
-    /// The file's name, for error messages only.
+    /// Name of the file, for error messages only.
     pub name: String,
-    /// Its contents, TOML.
+    /// Contents of the file, TOML.
     pub text: String,
 }
 
-/// One score and the categories of evidence that count in it.
+/// One score and the categories of evidence that it counts.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ScoreCategory {
-    /// Its name (`threat`).
+    /// Name of the score (`threat`).
     pub name: String,
-    /// Its weight in the overall score, relative to the others.
+    /// Weight in the overall score, relative to the other scores.
     pub weight: f64,
-    /// Categories of evidence that count in it.
+    /// Categories of evidence that this score counts.
     pub evidence: Vec<String>,
 }
 
-/// The category of evidence, and the score, that are off by default.
+/// Name of the category of evidence, and of the score, that are off by default.
 pub(crate) const DECEPTION: &str = "deception";
 
 impl Default for ForensicsConfig {
@@ -81,14 +81,14 @@ impl ForensicsConfig {
         require("scores (sum of weights)", total, total > 0.0, "more than 0")
     }
 
-    /// Whether a score is computed: all but deception always are.
+    /// Whether a score is computed. All scores except deception always are.
     pub(crate) fn is_scored(&self, score: &ScoreCategory) -> bool {
         self.deception || score.name != DECEPTION
     }
 }
 
 /// # Errors
-/// The setting and its value, unless `holds`.
+/// [`ForensicsError::Setting`] with the setting and its value, if `holds` is false.
 pub(crate) fn require(setting: &str, value: f64, holds: bool, expected: &'static str) -> Result<(), ForensicsError> {
     if holds {
         return Ok(());

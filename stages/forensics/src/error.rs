@@ -1,36 +1,36 @@
-//! The errors of building the stage, and those of its runs.
+//! Errors of creating the stage, and of running it.
 
 use std::io;
 
 use stage_core::forensics::ForensicRecord;
 use stage_core::{Artifact, ErrorClass, StageError, StageName};
 
-/// The stage's name.
+/// Name of the stage.
 pub(crate) const NAME: StageName = ForensicRecord::NAME.stage();
 
-/// A setting or a lexicon that cannot be used. All of them are found before the first recording is read; the message
-/// names what to correct.
+/// An invalid setting or lexicon. All of these errors are found before the first recording is read. The message names
+/// what to correct.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 pub enum ForensicsError {
-    /// A setting is out of its range.
+    /// A setting is outside its range.
     #[error("{setting} is {value}: {expected} is expected")]
     Setting {
-        /// The setting's name.
+        /// Name of the setting.
         setting: String,
-        /// Its value.
+        /// Value of the setting.
         value: f64,
-        /// The values that it may have.
+        /// Valid values.
         expected: &'static str,
     },
-    /// There is no such measure, or its settings cannot be read.
+    /// The measure does not exist, or its settings cannot be parsed.
     #[error("measures.{measure}: {message}")]
     Measure {
-        /// The measure's name.
+        /// Name of the measure.
         measure: String,
-        /// What is wrong with it.
+        /// The problem with it.
         message: String,
     },
-    /// A lexicon is not TOML, or a field is missing, unknown or of another type.
+    /// A lexicon is not valid TOML, or a field is missing, unknown or of another type.
     #[error("lexicon {lexicon}: {message}")]
     Syntax {
         /// The file.
@@ -38,29 +38,29 @@ pub enum ForensicsError {
         /// The parser's message, with line and column.
         message: String,
     },
-    /// A pattern cannot be read.
+    /// A pattern cannot be parsed.
     #[error("lexicon {lexicon}, rule {rule}: pattern `{pattern}`: {problem}")]
     Pattern {
         /// The file.
         lexicon: String,
-        /// The rule, or the part of the file with the pattern.
+        /// The rule, or the section of the file that contains the pattern.
         rule: String,
         /// The pattern.
         pattern: String,
-        /// What is wrong with it.
+        /// The problem with it.
         problem: &'static str,
     },
-    /// A rule breaks a requirement of the format.
+    /// A rule violates a requirement of the format.
     #[error("lexicon {lexicon}, rule {rule}: {problem}")]
     Rule {
         /// The file.
         lexicon: String,
         /// The rule.
         rule: String,
-        /// What is wrong with it.
+        /// The problem with it.
         problem: &'static str,
     },
-    /// An example under `matches` is not matched by its rule, or only negated or quoted.
+    /// The rule does not match an example under `matches`, or matches it only as negated or quoted.
     #[error("lexicon {lexicon}, rule {rule}: the example `{example}` must match and does not")]
     ExampleMissed {
         /// The file.
@@ -70,7 +70,7 @@ pub enum ForensicsError {
         /// The example.
         example: String,
     },
-    /// An example under `rejects` counts as a match of its rule.
+    /// An example under `rejects` counts as a match of the rule.
     #[error("lexicon {lexicon}, rule {rule}: the example `{example}` must not match and does")]
     ExampleMatched {
         /// The file.
@@ -80,7 +80,7 @@ pub enum ForensicsError {
         /// The example.
         example: String,
     },
-    /// Two rules share an id, so that evidence could not say which one it comes from.
+    /// Two rules have the same id, so evidence could not name its rule.
     #[error("lexicon {lexicon}, rule {rule}: another rule has this id")]
     DuplicateRule {
         /// The file of the second rule.
@@ -88,7 +88,7 @@ pub enum ForensicsError {
         /// The id.
         rule: String,
     },
-    /// A rule's category counts in no score, so that its evidence would be lost from all of them.
+    /// No score counts the category of a rule, so its evidence would affect no score.
     #[error("lexicon {lexicon}, rule {rule}: category `{category}` counts in no score: add it to one of `scores`")]
     UnscoredCategory {
         /// The file.
@@ -100,7 +100,7 @@ pub enum ForensicsError {
     },
 }
 
-/// The samples at 16 kHz could not be read.
+/// Error for samples at 16 kHz that could not be read.
 pub(crate) fn pcm_unreadable(error: io::Error) -> StageError {
     let message = format!("the decoded samples could not be read back: {error}");
     StageError::new(NAME, ErrorClass::Transient, "pcm-unreadable", message)

@@ -1,12 +1,12 @@
-//! Matches of the lexicons in timed words, as evidence.
+//! Finds matches of the lexicons in timed words and reports them as evidence.
 
 use stage_core::forensics::Evidence;
 use stage_core::{AlignedWords, Transcript, Word};
 
 use crate::lexicon::{Lexicons, Match, Rule, Token, find, tokens_of};
 
-/// Searches every run of words for every rule, independent of the transcript's language: calls mix languages, and the
-/// language is the model's guess. The result is ordered by start time, then channel, then rule.
+/// Searches every run of words for the rules of all lexicons, regardless of the transcript's language: calls mix
+/// languages, and the model only guesses the language. The result is ordered by start time, then channel, then rule.
 pub(crate) fn find_evidence(lexicons: &Lexicons, words: &[Word], gap_max_s: f64) -> Vec<Evidence> {
     let mut evidence: Vec<Evidence> = runs(words, gap_max_s)
         .into_iter()
@@ -30,8 +30,8 @@ pub(crate) fn find_evidence(lexicons: &Lexicons, words: &[Word], gap_max_s: f64)
     evidence
 }
 
-/// Discounts evidence that rests on a word of a low-confidence text: it stays listed for a listener and counts in no
-/// score.
+/// Discounts evidence that contains a word of low-confidence text. It stays listed, so that a listener can check it,
+/// and counts in no score.
 pub(crate) fn discount_low_confidence(evidence: &mut [Evidence], words: &AlignedWords, transcript: &Transcript) {
     for item in evidence.iter_mut().filter(|item| item.discounted.is_none()) {
         let mut own = item.words.iter().filter_map(|word| words.words.get(*word as usize));
@@ -41,8 +41,8 @@ pub(crate) fn discount_low_confidence(evidence: &mut [Evidence], words: &Aligned
     }
 }
 
-/// Successive words that one phrase may span, as indices: of one channel, of one speaker as far as speakers are known,
-/// and at most `gap_max_s` apart.
+/// Indices of consecutive words that one phrase may span: words of one channel and of one speaker, if speakers are
+/// known, at most `gap_max_s` apart.
 fn runs(words: &[Word], gap_max_s: f64) -> Vec<Vec<usize>> {
     let channels = words.iter().map(|word| word.channel).max().map_or(0, |last| last + 1);
     let mut runs: Vec<Vec<usize>> = Vec::new();
@@ -62,8 +62,8 @@ fn runs(words: &[Word], gap_max_s: f64) -> Vec<Vec<usize>> {
     runs
 }
 
-/// Of matches in one category that share words the longest stays, then the most severe, then the first: the same words
-/// count once in a category.
+/// Removes overlapping matches of the same category, so that the same words count once per category. The longest match
+/// stays, then the most severe, then the first.
 fn without_overlap(mut finds: Vec<(&Rule, Match)>) -> Vec<(&Rule, Match)> {
     finds.sort_by(|(a, x), (b, y)| {
         y.tokens.len().cmp(&x.tokens.len()).then(b.severity.total_cmp(&a.severity)).then_with(|| a.id.cmp(&b.id))

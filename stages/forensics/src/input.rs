@@ -1,8 +1,8 @@
-//! What the stage reads of a recording.
+//! Input of the stage.
 
 use stage_core::{AlignedWords, Pcm, Recording, SpeechSegments, Transcript};
 
-/// The input: everything that earlier stages made of one recording.
+/// The input: the results of all earlier stages for one recording.
 #[derive(Debug, Clone, Copy)]
 pub struct ForensicInput<'a> {
     /// Decode's artifact.

@@ -1,4 +1,4 @@
-//! Statements that a record does not make.
+//! Limits of a record: conclusions that it does not support.
 
 use stage_core::Recording;
 
@@ -14,7 +14,7 @@ const ALWAYS: [&str; 4] = [
 const DECEPTION: &str = "Markers of deception are enabled. They are word counts without validation, for a reader's \
                          orientation alone.";
 
-/// The texts for one recording.
+/// The statements that apply to one recording.
 pub(crate) fn limits(recording: &Recording, deception: bool) -> Vec<String> {
     let mut texts: Vec<String> = ALWAYS.iter().map(|&text| text.to_owned()).collect();
     if deception {

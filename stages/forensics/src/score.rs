@@ -1,9 +1,9 @@
-//! Scores over the evidence, and their coverage of the speech.
+//! Computes scores over the evidence, and their coverage of the speech.
 //!
-//! A category's score is `100 (1 - prod(1 - severity * confidence))` over its counted items: the chance that at least
-//! one of them is right, if severities were probabilities and the items independent. It is 0 without evidence, never
-//! falls when an item is added, stays below 100, and does not depend on the call's length. The overall score is the
-//! mean of the categories by weight.
+//! A category's score is `100 (1 - prod(1 - severity * confidence))` over its counted items. If severities were
+//! probabilities and the items independent, this would be the probability that at least one item is right. The score is
+//! 0 without evidence, never decreases when an item is added, stays below 100, and does not depend on the call's
+//! length. The overall score is the weighted mean of the categories.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -16,7 +16,7 @@ use crate::{ForensicInput, ForensicsConfig, ScoreCategory};
 
 const OFF_BY_DEFAULT: &str = "off by default: markers of deception are not validated";
 
-/// The scores of one recording.
+/// Computes the scores of one recording.
 pub(crate) fn score(
     config: &ForensicsConfig,
     lexicons: &Lexicons,
@@ -45,7 +45,7 @@ pub(crate) fn score(
     Scores { level: overall.value.map(ScoreLevel::of), overall, categories, coverage }
 }
 
-/// Why nothing can be scored, if so.
+/// Reason why nothing can be scored, if there is one.
 fn obstacle(lexicons: &Lexicons, input: &ForensicInput<'_>, evidence: &[Evidence]) -> Option<String> {
     if input.segments.spans.is_empty() {
         return Some("no speech was detected".to_owned());
@@ -94,7 +94,7 @@ fn saturating_sum(values: impl Iterator<Item = f64>) -> f64 {
     100.0 * (1.0 - values.fold(1.0, |left, value| left * (1.0 - value.clamp(0.0, 1.0))))
 }
 
-/// Languages of the segments that have text.
+/// Languages of the segments with text.
 fn languages<'a>(input: &ForensicInput<'a>) -> BTreeSet<&'a str> {
     let spoken = input.transcript.segments.iter().filter(|segment| !segment.text.is_empty());
     spoken.map(|segment| segment.language.as_str()).collect()
@@ -123,14 +123,15 @@ fn coverage(lexicons: &Lexicons, input: &ForensicInput<'_>) -> Coverage {
     }
 }
 
-/// Seconds of a channel's speech inside low-confidence segments.
+/// Duration of a channel's speech inside low-confidence segments, in seconds.
 fn low_confidence_in(input: &ForensicInput<'_>, channel: u16, speech: &[Span]) -> f64 {
     let own = input.transcript.segments.iter().filter(|s| s.channel == channel && !s.text.is_empty());
     let unreliable = own.filter(|segment| !segment.is_reliable());
     common_s(speech, &unreliable.map(|s| Span::new(s.start_s, s.end_s)).collect::<Vec<_>>())
 }
 
-/// Seconds of a channel's speech inside segments with reliable text, less the model's marks of what it did not understand.
+/// Duration of a channel's speech inside segments with reliable text, in seconds, without the annotations of the model
+/// (`[unclear]`).
 fn transcribed_in(input: &ForensicInput<'_>, channel: u16, speech: &[Span]) -> f64 {
     let own = input.transcript.segments.iter().filter(|s| s.channel == channel && s.is_reliable());
     let segments: Vec<Span> = own.map(|s| Span::new(s.start_s, s.end_s)).collect();

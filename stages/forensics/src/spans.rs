@@ -2,13 +2,13 @@
 
 use stage_core::{Span, SpeechSegments};
 
-/// The speech of one channel, by time. Spans of a channel do not overlap.
+/// Returns the speech of one channel, by time. Spans of a channel do not overlap.
 pub(crate) fn spans_of(segments: &SpeechSegments, channel: u16) -> Vec<Span> {
     let spans = segments.spans.iter().filter(|span| span.channel == channel);
     spans.map(|span| Span::new(span.start_s, span.end_s)).collect()
 }
 
-/// Seconds that two lists of spans, each by time and without overlap, have in common.
+/// Length of the intersection of two lists of spans, in seconds. Each list is by time and without overlap.
 pub(crate) fn common_s(a: &[Span], b: &[Span]) -> f64 {
     let (mut i, mut j, mut common_s) = (0, 0, 0.0);
     while i < a.len() && j < b.len() {

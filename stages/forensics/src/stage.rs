@@ -16,7 +16,7 @@ use crate::limits::limits;
 use crate::measure::{Measures, measure_channels};
 use crate::score::score;
 
-/// Words and samples to a [`ForensicRecord`].
+/// The forensics stage: turns words and samples into a [`ForensicRecord`].
 #[derive(Debug)]
 pub struct Forensics {
     config: ForensicsConfig,
@@ -25,7 +25,7 @@ pub struct Forensics {
 }
 
 impl Forensics {
-    /// Checks the settings, loads the project's lexicons and the caller's, and verifies every rule's examples.
+    /// Checks the settings, loads the built-in lexicons and the caller's, and verifies the examples of every rule.
     ///
     /// # Errors
     /// A [`ForensicsError`] that names the setting, or the lexicon, rule and example, to correct.
@@ -70,9 +70,9 @@ impl Stage for Forensics {
     }
 
     /// # Errors
-    /// `pcm-unreadable` (transient) when the samples' spill file cannot be read; `file-changed` (bad input) and the other
-    /// errors of decode when the file is read again at its own rate; `channel-out-of-range` (bug) when a channel
-    /// of an artifact is not among those of the samples.
+    /// `pcm-unreadable` (transient) if the samples' spill file cannot be read; `file-changed` (bad input) and the other
+    /// errors of decode if the file is read again at its own rate; `channel-out-of-range` (bug) if an artifact names a
+    /// channel that the samples do not have.
     fn run(&self, input: Self::Input<'_>) -> Result<Self::Output, StageError> {
         check_channels(&input)?;
         let channels = measure_channels(&self.measures, &input)?;
@@ -91,7 +91,8 @@ fn check_channels(input: &ForensicInput<'_>) -> Result<(), StageError> {
     match spans.chain(segments).chain(words).find(|(_, channel)| usize::from(*channel) >= input.pcm.channels()) {
         None => Ok(()),
         Some((what, channel)) => {
-            let message = format!("a {what} is in channel {channel} of {}", input.pcm.channels());
+            let message =
+                format!("a {what} is in channel {channel}, but the recording has {} channels", input.pcm.channels());
             Err(StageError::new(NAME, ErrorClass::Bug, "channel-out-of-range", message))
         }
     }

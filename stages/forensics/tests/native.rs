@@ -1,4 +1,4 @@
-//! Levels are measured at the file's own rate, not after resampling.
+//! Tests that levels are measured at the file's own rate, not after resampling.
 
 use std::sync::Arc;
 
@@ -12,8 +12,8 @@ use stage_core::{
 const RATE_HZ: u32 = 8_000;
 const SECONDS: u64 = 4;
 
-/// Stereo at 8 kHz in packets of 100 frames: full-scale squares on the left, a tenth of that on the right. Where
-/// `fails`, the file changes after half of it.
+/// Stereo at 8 kHz in packets of 100 frames: full-scale squares on the left, a tenth of that on the right. If `fails`
+/// is set, the file changes after half of it.
 #[derive(Debug)]
 struct Squares {
     fails: bool,
@@ -45,7 +45,7 @@ impl NativeSource for Squares {
     }
 }
 
-/// The record of the squares, whose planes at 16 kHz are near silence.
+/// Record of the squares, whose planes at 16 kHz are almost silent.
 fn record(fails: bool) -> Result<ForensicRecord, StageError> {
     let frames = 16_000 * SECONDS;
     let recording = Recording {

@@ -1,4 +1,4 @@
-//! The whole stage on small recordings: evidence, scores, and the faults that the record must never show again.
+//! Tests the whole stage on small recordings: evidence, scores, and regressions of the record.
 
 use forensics::{ForensicInput, Forensics, ForensicsConfig};
 use stage_core::forensics::{Evidence, ForensicRecord};

@@ -1,4 +1,4 @@
-//! One pass over a channel: its levels and its probabilities of speech.
+//! Measures a channel in one pass: its levels and its probabilities of speech.
 
 use dsp::LevelMeter;
 use stage_core::{Pcm, SAMPLE_RATE_HZ};
@@ -6,11 +6,11 @@ use stage_core::{Pcm, SAMPLE_RATE_HZ};
 use crate::error::SegmentError;
 use crate::vad::Vad;
 
-/// Samples that are in memory at once: 16 s.
+/// Number of samples in memory at once: 16 s.
 pub(crate) const BLOCK: usize = 1 << 18;
 /// Samples between two levels: 10 ms.
 pub(crate) const LEVEL_HOP: usize = 160;
-/// The band of the levels in Hz: the telephone's, less the hum below it.
+/// Band of the levels in Hz: the telephone band without hum.
 const BAND_HZ: (f64, f64) = (200.0, 3800.0);
 
 /// The measurements of one channel: 500 bytes per second of audio.

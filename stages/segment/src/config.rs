@@ -1,4 +1,4 @@
-//! The settings.
+//! The user's settings of the stage.
 
 use std::path::PathBuf;
 
@@ -7,25 +7,25 @@ use serde_json::{Value, json};
 
 use crate::error::SegmentError;
 
-/// The longest window of a model, in seconds.
+/// Longest window of any model, in seconds.
 const LONGEST_WINDOW_S: f64 = 30.0;
 
 /// Which voice activity detector to use.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum VadChoice {
-    /// None: all that a channel holds counts as speech.
+    /// No detector: the whole channel counts as speech.
     Off,
     /// Band energy above an adaptive noise floor.
     Energy,
-    /// Silero VAD (16 kHz) with the weights that are part of the program.
+    /// Silero VAD (16 kHz) with the weights inside the program.
     Silero,
     /// Silero VAD (16 kHz) with the weights in this safetensors file.
     SileroAt(PathBuf),
 }
 
 impl VadChoice {
-    /// The detector's name in artifacts; a model is known by its hash, never by its path.
+    /// The detector's name in artifacts. A model is identified by its hash, not by its path.
     pub(crate) const fn name(&self) -> &'static str {
         match self {
             Self::Off => "off",
@@ -38,51 +38,51 @@ impl VadChoice {
 /// The name of Silero VAD in artifacts.
 pub(crate) const SILERO: &str = "silero";
 
-/// When an interval of one channel is crosstalk from another.
+/// Conditions under which an interval of one channel is crosstalk from another.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct CrosstalkConfig {
-    /// Least normalized cross-correlation at the delay of the path, 0 to 1.
+    /// Minimum normalized cross-correlation at the delay of the path, 0 to 1.
     pub correlation: f32,
-    /// By how much it is weaker than its source at least, in dB.
+    /// Minimum attenuation relative to the source, in dB.
     pub attenuation_db: f32,
 }
 
 impl Default for CrosstalkConfig {
-    /// Two voices correlate below 0.4 over a quarter of a second; an echo in the telephone band above 0.6.
+    /// Over a quarter of a second, two voices correlate below 0.4, and an echo in the telephone band above 0.6.
     fn default() -> Self {
         Self { correlation: 0.5, attenuation_db: 3.0 }
     }
 }
 
-/// The settings of a [`crate::Segmenter`]; [`SegmentConfig::new`] has the defaults.
+/// Settings of a [`crate::Segmenter`]. [`SegmentConfig::new`] returns the defaults.
 #[derive(Debug, Clone, PartialEq)]
 pub struct SegmentConfig {
     /// The detector.
     pub vad: VadChoice,
-    /// Longest window in seconds, 1 to 30: the longest that the model takes.
+    /// Longest window in seconds, 1 to 30: the longest that the model accepts.
     pub window_max_s: f64,
-    /// Speech begins at a frame of this probability; above `speech_off_probability`, at most 1.
+    /// Speech begins at a frame with at least this probability. Above `speech_off_probability`, at most 1.
     pub speech_on_probability: f32,
-    /// Speech ends at a frame below this probability; above 0.
+    /// Speech ends at a frame below this probability. Above 0.
     pub speech_off_probability: f32,
     /// Speech shorter than this is dropped, in seconds.
     pub min_speech_s: f64,
     /// A silence shorter than this does not end a span, in seconds.
     pub min_silence_s: f64,
-    /// The padding before and after each span, in seconds; at most half of the pause between two.
+    /// Padding before and after each span, in seconds; at most half of the pause between two spans.
     pub pad_s: f64,
-    /// The recording's own sound that a window holds before its first and after its last span, in seconds: at most up
-    /// to the middle of the pause to the next window, and never crosstalk that was left out.
+    /// Audio that a window includes before its first and after its last span, in seconds. It ends at the middle of the
+    /// pause to the next window, and never includes dropped crosstalk.
     pub context_s: f64,
     /// Spans further apart than this never share a window, in seconds.
     pub max_gap_s: f64,
-    /// When speech is crosstalk from another channel and left out; none keeps everything.
+    /// Conditions for dropping crosstalk from another channel; `None` keeps all speech.
     pub crosstalk: Option<CrosstalkConfig>,
 }
 
 impl SegmentConfig {
-    /// The defaults for a detector and a model that takes up to `window_max_s`. The pause that a window may hold
-    /// grows with the window: a sixth of it, at most 2 s.
+    /// The defaults for a detector and a model whose window is `window_max_s` long. The longest pause inside a window
+    /// grows with the window: it is a sixth of it, at most 2 s.
     #[must_use]
     pub fn new(vad: VadChoice, window_max_s: f64) -> Self {
         Self {
@@ -117,7 +117,7 @@ impl SegmentConfig {
         setting("crosstalk attenuation_db", crosstalk.attenuation_db.into(), 0.0, 100.0)
     }
 
-    /// The settings as the fingerprint has them.
+    /// The settings that enter the fingerprint.
     pub(crate) fn settings(&self) -> Value {
         json!({
             "vad": self.vad.name(),

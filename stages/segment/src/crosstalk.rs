@@ -1,9 +1,9 @@
-//! Crosstalk: speech of one side of a stereo call that is repeated, weaker, in the other side's channel.
+//! Crosstalk: speech of one side of a stereo call that leaks, attenuated, into the other side's channel.
 //!
 //! Every interval of a channel's speech is compared with every other channel by normalized cross-correlation over the
-//! delays of an echo. A crosstalk path has one delay, so that the delays of the intervals which correlate well are
-//! counted first, and then the correlation near the delay that occurs most decides, together with the level: crosstalk
-//! is weaker than its source. An interval that correlates little is speech of that channel.
+//! possible delays of an echo. A crosstalk path has one delay. So the finder first counts the delays of the intervals
+//! that correlate well. Then it judges each interval by its correlation near the most frequent delay, and by its level,
+//! because crosstalk is weaker than its source. An interval with low correlation is speech of its own channel.
 
 use std::io;
 use std::sync::Arc;
@@ -15,27 +15,27 @@ use stage_core::Pcm;
 use crate::config::CrosstalkConfig;
 use crate::spans::{Run, samples};
 
-/// An interval that is judged as one: 256 ms.
+/// Samples in an interval, the unit of comparison: 256 ms.
 const INTERVAL: usize = 4096;
-/// Samples between two intervals.
+/// Samples between the starts of two intervals.
 const STEP: usize = INTERVAL / 2;
-/// The longest delay of an echo, either way: 100 ms.
+/// Longest delay of an echo in either direction: 100 ms.
 const LONGEST_DELAY: usize = 1600;
-/// Samples of the source that a interval is compared with.
+/// Samples of the source that an interval is compared with.
 const FIELD: usize = INTERVAL + 2 * LONGEST_DELAY;
 const FFT: usize = 8192;
-/// How far a interval's delay may be from the path's: 1 ms.
+/// Maximum difference between an interval's delay and the path's: 1 ms.
 const DELAY_TOLERANCE: usize = 16;
-/// Intervals that must agree on a delay before it counts as a path's.
+/// Minimum number of intervals that must agree on a delay to establish a path.
 const ENOUGH_INTERVALS: usize = 3;
-/// Speech beside crosstalk that is shorter than this is joined with it, and so is such crosstalk in speech.
+/// Shorter speech next to crosstalk is merged into it, and shorter crosstalk next to speech likewise.
 const SHORTEST_S: f64 = 0.3;
-/// Pre-emphasis flattens the spectrum of voices, whose harmonics correlate by chance.
+/// Pre-emphasis flattens the spectrum of voices. Without it, their harmonics correlate by chance.
 const PRE_EMPHASIS: f32 = 0.95;
-/// The quietest source of crosstalk, as mean square: -70 dBFS.
+/// Minimum level of a source of crosstalk, as mean square: -70 dBFS.
 const SILENCE: f32 = 1e-7;
 
-/// A run of crosstalk, and the numbers.
+/// A run of crosstalk, with the measured values as reason.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Crosstalk {
     pub(crate) run: Run,
@@ -45,19 +45,19 @@ pub(crate) struct Crosstalk {
 /// A path from one channel into another.
 struct Path {
     source: usize,
-    /// Samples by which the source is late or, where negative, early, plus [`LONGEST_DELAY`].
+    /// Delay of the source in samples (negative if the source is earlier), plus [`LONGEST_DELAY`].
     delay: usize,
 }
 
-/// How one interval correlates with one channel.
+/// Correlation of one interval with one channel.
 struct Correlation {
-    /// By delay plus [`LONGEST_DELAY`].
+    /// Correlation by delay plus [`LONGEST_DELAY`].
     by_delay: Vec<f32>,
-    /// The interval's level over the source's, in dB.
+    /// Level of the interval relative to the source, in dB.
     gain_db: f32,
 }
 
-/// Finds crosstalk. One instance serves a recording.
+/// Finds crosstalk in one recording.
 pub(crate) struct CrosstalkFinder<'a> {
     pcm: &'a Pcm,
     config: CrosstalkConfig,
@@ -71,7 +71,7 @@ impl<'a> CrosstalkFinder<'a> {
         Self { pcm, config, forward: planner.plan_fft_forward(FFT), inverse: planner.plan_fft_inverse(FFT) }
     }
 
-    /// Takes the crosstalk out of a channel's runs. `sources` are the channels that it may come from.
+    /// Separates crosstalk from a channel's runs. `sources` are the channels that it may come from.
     pub(crate) fn separate(
         &self,
         runs: Vec<Run>,
@@ -92,7 +92,7 @@ impl<'a> CrosstalkFinder<'a> {
         Ok((kept, crosstalk))
     }
 
-    /// The delay on which the intervals that correlate well agree.
+    /// Returns the delay on which the intervals with high correlation agree.
     fn path(&self, runs: &[Run], channel: usize, source: usize) -> io::Result<Option<Path>> {
         let mut votes = vec![0usize; 2 * LONGEST_DELAY + 1];
         for run in runs {
@@ -116,7 +116,7 @@ impl<'a> CrosstalkFinder<'a> {
         correlation >= self.config.correlation && gain_db <= -self.config.attenuation_db
     }
 
-    /// Parts of a run that are the channel's own, and those that are crosstalk.
+    /// Splits a run into the channel's own speech and crosstalk.
     fn split(
         &self,
         run: Run,
@@ -153,7 +153,7 @@ impl<'a> CrosstalkFinder<'a> {
         Ok(best)
     }
 
-    /// Correlation of the interval of `channel` at `start` with `source`; nothing where the source is silent.
+    /// Correlates the interval of `channel` at `start` with `source`. Returns `None` if the source is silent.
     fn correlate(&self, channel: usize, source: usize, start: u64) -> io::Result<Option<Correlation>> {
         let own = emphasized(&self.pcm.read(channel, start, INTERVAL)?);
         let from = start.saturating_sub(LONGEST_DELAY as u64);
@@ -180,19 +180,19 @@ impl<'a> CrosstalkFinder<'a> {
         Ok(Some(Correlation { by_delay, gain_db: 10.0 * (own_power / middle.max(f32::MIN_POSITIVE)).log10() }))
     }
 
-    /// Sums of products of the interval with the field, by lag.
+    /// Cross-correlation of the interval with the field, by lag.
     fn product(&self, own: &[f32], field: &[f32]) -> Vec<f32> {
         let transform = |samples: &[f32]| {
             let mut padded = vec![0.0; FFT];
             padded[..samples.len()].copy_from_slice(samples);
             let mut spectrum = self.forward.make_output_vec();
-            // Lengths are those of the plan.
+            // This cannot fail, because the buffers have the lengths of the plan.
             drop(self.forward.process(&mut padded, &mut spectrum));
             spectrum
         };
         let (own, field) = (transform(own), transform(field));
         let mut crossed: Vec<Complex<f32>> = field.iter().zip(&own).map(|(field, own)| field * own.conj()).collect();
-        // The first and last bins of a real signal are real.
+        // The inverse transform requires real first and last bins, as a real signal has.
         let last = crossed.len() - 1;
         (crossed[0].im, crossed[last].im) = (0.0, 0.0);
         let mut lags = self.inverse.make_output_vec();
@@ -203,7 +203,7 @@ impl<'a> CrosstalkFinder<'a> {
 }
 
 impl Correlation {
-    /// The delay with the highest magnitude (an echo may be inverted) and that magnitude.
+    /// Returns the delay with the highest magnitude, and that magnitude. An echo may be inverted.
     fn best(&self, delays: std::ops::Range<usize>) -> (usize, f32) {
         let first = delays.start;
         let strengths = self.by_delay[delays].iter().map(|x| x.abs()).enumerate();
@@ -219,7 +219,7 @@ struct Match {
     correlation: f32,
     delay_ms: f32,
     gain_db: f32,
-    /// Over how many intervals the numbers are means.
+    /// Number of intervals over which the values are averaged.
     intervals: usize,
 }
 
@@ -246,14 +246,14 @@ struct Part {
     source_match: Option<Match>,
 }
 
-/// The starts of a run's intervals, at least one.
+/// Start positions of the intervals of a run, at least one.
 fn intervals(run: Run) -> impl Iterator<Item = u64> {
     let last = run.len().saturating_sub(INTERVAL as u64 / 2).max(1);
     (0..last).step_by(STEP).map(move |offset| run.start + offset)
 }
 
-/// Joins intervals of one verdict; each stands for the [`STEP`] around its middle. Short parts go with their
-/// neighbors.
+/// Joins adjacent intervals with the same verdict. The verdict of an interval applies to the [`STEP`] samples around
+/// its middle. Short parts are merged into their neighbors.
 fn parts(run: Run, verdicts: &[(u64, Option<Match>)]) -> Vec<Part> {
     let mut parts: Vec<Part> = Vec::new();
     for (at, (start, source_match)) in verdicts.iter().enumerate() {

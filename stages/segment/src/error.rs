@@ -5,7 +5,7 @@ use std::io;
 use models::ModelError;
 use stage_core::{Artifact, ErrorClass, SpeechSegments, StageError, StageName};
 
-/// The stage's name.
+/// Name of the stage.
 pub(crate) const NAME: StageName = SpeechSegments::NAME.stage();
 
 #[derive(Debug, thiserror::Error)]

@@ -1,14 +1,14 @@
-//! Segment: speech spans, and the windows in which they are transcribed.
+//! Segment: finds spans of speech and packs them into windows for transcription.
 //!
 //! ```text
 //! PCM -> levels and speech probabilities (one pass) -> spans -> without crosstalk -> cut at the quietest point -> windows
 //! ```
 //!
-//! [`Segmenter`] reads every channel once, in blocks. A voice activity detector gives each frame a probability of
-//! speech: Silero VAD, whose weights are part of the program or in a file, or energy above the noise; without one all
-//! is speech. Hysteresis, the shortest speech and the
-//! shortest silence turn probabilities into spans, and spans are packed greedily into windows that the model can take
-//! at once. Speech that was detected and left out is listed with its reason.
+//! [`Segmenter`] reads every channel once, in blocks. A voice activity detector assigns each frame a probability of
+//! speech: Silero VAD, with weights from the program or from a file, or the energy detector, which compares energy with
+//! the noise. Without a detector everything is speech. Hysteresis and minimum lengths of speech and silence turn
+//! probabilities into spans. Spans are packed greedily into windows that the model can decode at once. Detected speech
+//! that is not transcribed is listed with its reason.
 
 mod channel;
 mod config;

@@ -1,7 +1,7 @@
-//! From probabilities to spans: hysteresis, shortest silence, shortest speech, padding.
+//! Turns probabilities into spans: hysteresis, minimum silence, minimum speech, padding.
 //!
-//! Every interval at or above the off-threshold is accounted for: it is in a span, or is listed as left out, or is
-//! shorter than the shortest speech and never reached the on-threshold.
+//! Every interval at or above the off-threshold is accounted for: it is in a span, it is listed as dropped, or it is
+//! shorter than the minimum speech and never reached the on-threshold.
 
 use stage_core::SAMPLE_RATE_HZ;
 
@@ -13,7 +13,7 @@ use crate::config::{SegmentConfig, VadChoice};
 pub(crate) struct Run {
     pub(crate) start: u64,
     pub(crate) end: u64,
-    /// Mean probability of the detector's frames.
+    /// Mean probability over the detector's frames.
     pub(crate) probability: f32,
 }
 
@@ -23,12 +23,12 @@ impl Run {
     }
 }
 
-/// Everything that was detected in a channel.
+/// All runs detected in a channel.
 #[derive(Debug, Default)]
 pub(crate) struct Found {
     /// Spans with their padding, in order, without overlap.
     pub(crate) kept: Vec<Run>,
-    /// The rest, each with its reason.
+    /// Dropped runs, each with its reason.
     pub(crate) dropped: Vec<(Run, String)>,
 }
 
@@ -56,16 +56,16 @@ pub(crate) fn find(analysis: &ChannelAnalysis, config: &SegmentConfig) -> Found 
     found
 }
 
-/// Time in samples.
+/// Converts seconds to samples.
 pub(crate) fn samples(seconds: f64) -> u64 {
     (seconds * f64::from(SAMPLE_RATE_HZ)).round() as u64
 }
 
 /// An interval of frames at or above the off-threshold.
 struct Candidate {
-    /// The part before the first frame at the on-threshold: all of it, if there is no such frame.
+    /// The part before the first frame at the on-threshold, or all of it if there is no such frame.
     uncertain: Option<Run>,
-    /// From the first frame at the on-threshold to the end, if there is such a frame.
+    /// The part from the first frame at the on-threshold to the end, if there is such a frame.
     speech: Option<Run>,
 }
 
@@ -97,8 +97,8 @@ fn run_of(analysis: &ChannelAnalysis, from: usize, to: usize) -> Run {
     }
 }
 
-/// The part of a run that no padded span covers, where the run is in none. A span is speech beside such a run, so that
-/// it can reach over the start or end of the run, or all of it, and none is inside.
+/// Returns the part of a dropped run that no padded span covers. Spans are next to such a run and never inside it, so
+/// their padding covers its start, its end, or all of it.
 fn outside(run: Run, kept: &[Run]) -> Option<Run> {
     let (mut start, mut end) = (run.start, run.end);
     let first = kept.partition_point(|span| span.end <= run.start);
@@ -112,14 +112,14 @@ fn outside(run: Run, kept: &[Run]) -> Option<Run> {
     (start < end).then_some(Run { start, end, ..run })
 }
 
-/// The highest probability of the frames that a run touches.
+/// Highest probability of the frames that a run overlaps.
 fn peak(analysis: &ChannelAnalysis, run: &Run) -> f32 {
     let frame = analysis.frame as u64;
     let frames = (run.start / frame) as usize..run.end.div_ceil(frame) as usize;
     analysis.probabilities[frames].iter().copied().fold(0.0, f32::max)
 }
 
-/// Joins runs over silences shorter than `min_silence`; the probability is that of the speech.
+/// Joins runs across silences shorter than `min_silence`. The probability is that of the speech alone.
 fn bridged(runs: Vec<Run>, min_silence: u64) -> Vec<Run> {
     let mut joined: Vec<Run> = Vec::with_capacity(runs.len());
     for run in runs {
@@ -135,7 +135,7 @@ fn bridged(runs: Vec<Run>, min_silence: u64) -> Vec<Run> {
     joined
 }
 
-/// Widens each run by `pad`, at most to the middle of the pause beside it and to the channel's ends.
+/// Extends each run by `pad`, up to the middle of the adjacent pause and to the ends of the channel.
 fn pad(runs: &mut [Run], pad: u64, end: u64) {
     for at in 0..runs.len() {
         let next = runs.get(at + 1).map(|next| next.start);
@@ -167,12 +167,12 @@ mod tests {
         ChannelAnalysis { levels: vec![-20.0; probabilities.len()], probabilities, frame: FRAME, samples }
     }
 
-    /// Intervals of (frames, probability).
+    /// Builds an analysis from intervals of (frames, probability).
     fn intervals(intervals: &[(usize, f32)]) -> ChannelAnalysis {
         analysis(intervals.iter().flat_map(|(frames, probability)| vec![*probability; *frames]).collect())
     }
 
-    /// Start and end in frames, and the reason.
+    /// Start and end in frames, and the reason, of each dropped run.
     fn dropped(found: &Found) -> Vec<(u64, u64, &str)> {
         let frame = FRAME as u64;
         found.dropped.iter().map(|(run, reason)| (run.start / frame, run.end / frame, reason.as_str())).collect()

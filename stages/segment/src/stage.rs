@@ -1,4 +1,4 @@
-//! The stage: channels in, the artifact out.
+//! The stage: turns channels into the artifact.
 
 use std::io;
 
@@ -15,7 +15,7 @@ use crate::spans::{self, Found, Run};
 use crate::vad::{EnergyVad, NoVad, SileroVad, Vad};
 use crate::windows;
 
-/// Finds speech and packs it into windows. One instance serves any number of recordings.
+/// Finds speech and packs it into windows. One instance can process any number of recordings.
 #[derive(Debug)]
 pub struct Segmenter {
     config: SegmentConfig,
@@ -26,8 +26,8 @@ impl Segmenter {
     /// Checks the settings and loads the detector.
     ///
     /// # Errors
-    /// Class `BadInput`: `segment-setting` for a setting outside its range, `vad-model` for weights that are missing
-    /// or not those of Silero VAD; the message names the setting or the file.
+    /// Class `BadInput`: `segment-setting` for a setting outside its range, `vad-model` if the weights are missing or
+    /// are not those of Silero VAD. The message names the setting or the file.
     pub fn new(config: SegmentConfig) -> Result<Self, StageError> {
         config.validate()?;
         let vad: Box<dyn Vad> = match &config.vad {
@@ -55,7 +55,7 @@ impl Segmenter {
         Ok(channels)
     }
 
-    /// Moves crosstalk from the runs that are kept to those that are dropped.
+    /// Moves crosstalk from the kept runs to the dropped runs.
     fn drop_crosstalk(&self, pcm: &Pcm, channels: &mut [Channel]) -> Result<(), SegmentError> {
         let Some(config) = self.config.crosstalk.filter(|_| channels.len() > 1) else { return Ok(()) };
         let finder = CrosstalkFinder::new(pcm, config);
@@ -107,7 +107,7 @@ struct Channel {
     index: usize,
     analysis: ChannelAnalysis,
     found: Found,
-    /// The crosstalk that was left out, in order.
+    /// Dropped crosstalk, in order.
     crosstalk: Vec<Run>,
 }
 
@@ -127,12 +127,12 @@ impl Stage for Segmenter {
         inputs.transient()
     }
 
-    /// Spans and windows of every channel. A channel that is sample for sample an earlier one (a mono call in a
-    /// stereo file) is dropped as a whole, and so is crosstalk between channels.
+    /// Computes spans and windows of every channel. A channel with the same samples as an earlier one (a mono call in a
+    /// stereo file) is dropped completely; crosstalk between channels is dropped too.
     ///
     /// # Errors
-    /// `samples-unreadable` (Transient) where spilled samples cannot be read back, `vad-inference` (Bug) where the
-    /// model fails on the samples.
+    /// `samples-unreadable` (Transient) if spilled samples cannot be read back, `vad-inference` (Bug) if the model
+    /// fails on the samples.
     fn run(&self, pcm: &Pcm) -> Result<SpeechSegments, StageError> {
         let mut artifact =
             SpeechSegments { vad: self.vad.identity(), spans: Vec::new(), windows: Vec::new(), dropped: Vec::new() };
@@ -143,7 +143,7 @@ impl Stage for Segmenter {
     }
 }
 
-/// The first earlier channel with the same samples. Channels that differ do so in their first blocks.
+/// Returns the first earlier channel with the same samples. Different channels usually differ in their first blocks.
 fn duplicate_of(pcm: &Pcm, channel: usize) -> io::Result<Option<usize>> {
     for earlier in 0..channel {
         let mut same = true;

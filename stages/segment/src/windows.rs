@@ -1,4 +1,4 @@
-//! From spans to windows: cutting runs that are too long, packing those that fit.
+//! Turns spans into windows: cuts runs that are too long, packs runs that fit.
 
 use std::ops::Range;
 
@@ -6,15 +6,15 @@ use crate::channel::{ChannelAnalysis, LEVEL_HOP};
 use crate::config::SegmentConfig;
 use crate::spans::{Run, samples};
 
-/// A span is cut in the last part of the window, from this share of it on.
+/// A long run is cut in the last part of the window, from this share of the window on.
 const CUT_FROM: f64 = 2.0 / 3.0;
-/// Levels to each side over which quietness is averaged: 0.1 s.
+/// Number of levels on each side over which loudness is averaged: 0.1 s.
 const QUIET_REACH: usize = 10;
-/// How much louder a frame counts that is surely speech, in dB.
+/// Added to the level of a frame with a speech probability of 1, so that cuts prefer pauses, in dB.
 const SPEECH_PENALTY_DB: f32 = 12.0;
 
-/// Cuts a run that is longer than a window into contiguous runs that are not, each at the quietest point of the last
-/// third of its window. No part is shorter than the shortest speech.
+/// Cuts a run that is longer than a window into contiguous runs that fit, each at the quietest point of the last third
+/// of its window. No part is shorter than the minimum speech.
 pub(crate) fn cut_at_quietest(run: Run, analysis: &ChannelAnalysis, config: &SegmentConfig) -> Vec<Run> {
     let longest = samples(config.window_max_s);
     let shortest = samples(config.min_speech_s).max(1);
@@ -31,8 +31,8 @@ pub(crate) fn cut_at_quietest(run: Run, analysis: &ChannelAnalysis, config: &Seg
     parts
 }
 
-/// The middle of the quietest level in a range of samples, pauses preferred; the range's end where no level's middle
-/// is inside.
+/// Returns the middle of the quietest level in a range of samples, preferring pauses. Returns the end of the range if
+/// it contains no level's middle.
 fn quietest(analysis: &ChannelAnalysis, range: Range<u64>) -> u64 {
     let hop = LEVEL_HOP as u64;
     let loudness = |level: u64| {
@@ -49,9 +49,9 @@ fn quietest(analysis: &ChannelAnalysis, range: Range<u64>) -> u64 {
         .map_or(range.end, middle)
 }
 
-/// Packs runs of one channel greedily: each range is one window, from its first run's start to its last run's end, at
-/// most `window_max_s` long, with room for the context of runs that share it, and with no pause over `max_gap_s`
-/// inside. No run may be longer than a window.
+/// Packs runs of one channel greedily. Each range of runs is one window, from the start of its first run to the end of
+/// its last run. A window of several runs leaves space for the context, is at most `window_max_s` long with it, and has
+/// no pause longer than `max_gap_s`. No run may be longer than a window.
 pub(crate) fn pack(runs: &[Run], config: &SegmentConfig) -> Vec<Range<usize>> {
     let widest_gap = samples(config.max_gap_s);
     let longest = samples(config.window_max_s).saturating_sub(2 * samples(config.context_s));
@@ -69,8 +69,8 @@ pub(crate) fn pack(runs: &[Run], config: &SegmentConfig) -> Vec<Range<usize>> {
     windows
 }
 
-/// First and last sample of each window of [`pack`], with its context. `barred` are runs, in order and apart from
-/// `runs`, that no window may hold; `end` is the channel's length.
+/// First and last sample of each window of [`pack`], with its context. `barred` are runs, in order and separate from
+/// `runs`, that no window may include. `end` is the length of the channel.
 pub(crate) fn with_context(
     windows: &[Range<usize>],
     runs: &[Run],

@@ -31,8 +31,8 @@ fn speech_and_noise_are_found_in_the_order_of_the_files_name() {
     }
 }
 
-/// Sums are of five excerpts of meetings, to which those with little speech, add little: Silero finds
-/// none of one's (trn01). Margins are about a tenth of what is measured (fixtures/README.md).
+/// Sums over five excerpts of meetings. Excerpts with little speech add little: in one (trn01) Silero finds no speech.
+/// Margins are about a tenth of the measured values (fixtures/README.md).
 #[test]
 fn meetings_agree_with_their_turns() {
     let Some(data) = data() else { return };
@@ -42,13 +42,14 @@ fn meetings_agree_with_their_turns() {
     assert!(silero.cost() < 0.15 && silero.cost() < energy.cost(), "{:.3} {:.3}", silero.cost(), energy.cost());
 }
 
-/// The most that detection may cost with Silero at each level, and the least of the speech that it may find: a tenth or
-/// more beside what is measured (fixtures/README.md).
+/// Maximum detection cost and minimum recall of Silero at each noise level. The margins are at least a tenth of the
+/// measured values (fixtures/README.md).
 const MOST_COST: [f64; 4] = [0.1, 0.12, 0.2, 0.3];
 const LEAST_RECALL: [f64; 4] = [0.85, 0.8, 0.7, 0.6];
 
-/// Noise that is speech itself, as loud as a third of the speech or louder, is beyond both detectors. At 20 dB of other
-/// noise energy has the better F1, because Silero ends speech 50 ms late; it costs twice as much in speech missed.
+/// Neither detector can separate speech from babble that is at least a third as loud. At an SNR of 20 dB with other
+/// noise, the energy detector has the better F1, because Silero ends speech 50 ms late, but its missed speech costs
+/// twice as much.
 #[test]
 fn digits_are_found_in_noise() {
     let Some(data) = data() else { return };

@@ -1,4 +1,4 @@
-//! The energy detector and the stage on signals whose truth is known.
+//! Tests the energy detector and the stage on signals with known speech.
 #![expect(clippy::unwrap_used, reason = "a test or bench may panic")]
 
 use std::f32::consts::TAU;
@@ -21,7 +21,7 @@ fn silence(seconds: f32) -> Vec<f32> {
     vec![0.0; length(seconds)]
 }
 
-/// White noise of the given amplitude from a linear congruential generator.
+/// White noise with the given amplitude from a linear congruential generator.
 fn noise(seconds: f32, amplitude: f32) -> Vec<f32> {
     let mut state = 1u32;
     let mut next = || {
@@ -35,7 +35,7 @@ fn tone(seconds: f32, hz: f32, amplitude: f32) -> Vec<f32> {
     (0..length(seconds)).map(|n| amplitude * (TAU * hz * n as f32 / RATE).sin()).collect()
 }
 
-/// A voice of 120 Hz with four syllables a second, 30 dB deep.
+/// A voice of 120 Hz with four syllables per second, modulated by 30 dB.
 fn voice(seconds: f32) -> Vec<f32> {
     (0..length(seconds))
         .map(|n| {

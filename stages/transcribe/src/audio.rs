@@ -1,4 +1,4 @@
-//! The audio of a window, as recognizers take it.
+//! Reads the audio of a window for the recognizer.
 
 use std::io;
 
@@ -7,12 +7,12 @@ use stage_core::{Pcm, SpeechSegments, Window};
 
 use crate::sounding::{POSITION, sounding_positions};
 
-/// Samples whose level is taken together: 20 ms.
+/// Number of samples per level: 20 ms.
 const LEVEL_SAMPLES: usize = 320;
-/// The level of digital silence, in dB of full scale.
+/// Level of digital silence, in dBFS.
 const NO_LEVEL_DBFS: f32 = -200.0;
 
-/// Reads a window and measures its levels and, where token times are wanted, its speech activity.
+/// Reads a window and measures its levels and, if token times are needed, its speech activity.
 ///
 /// # Errors
 /// The samples could not be read back.
@@ -29,8 +29,8 @@ pub(crate) fn read(
     Ok(WindowAudio { samples, sounding, loudest_dbfs, contrast_db })
 }
 
-/// Level of the loudest 20 ms in dB of full scale, and how far the 95th percentile of all levels is above the 10th, in
-/// dB: about 10 where noise is 5 dB below the speech, over 20 in an ordinary call.
+/// Level of the loudest 20 ms in dBFS, and the difference between the 95th and the 10th percentile of all levels in dB.
+/// That difference is about 10 if noise is 5 dB below the speech, and over 20 in an ordinary call.
 fn levels(samples: &[f32]) -> (f32, f32) {
     let level = |frame: &[f32]| {
         let power = frame.iter().map(|sample| sample * sample).sum::<f32>() / frame.len() as f32;

@@ -1,11 +1,11 @@
-//! Transcribe: windows of speech to text with token times.
+//! Transcribe: turns windows of speech into text with token times.
 //!
 //! ```text
 //! window -> samples, levels, speech activity -> recognizer: prepare (CPU), infer (device), finish -> segments
 //! ```
 //!
-//! [`Transcriber`] is the stage: it reads the windows, measures them, runs the passes and collects the transcript. How
-//! speech becomes text is the [`Recognizer`]'s, of a family that the model's `config.json` names.
+//! [`Transcriber`] is the stage: it reads the windows, measures them, runs the passes and collects the transcript. A
+//! [`Recognizer`] turns speech into text. It belongs to a family that the model's `config.json` selects.
 
 mod audio;
 mod sounding;

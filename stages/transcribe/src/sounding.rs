@@ -1,18 +1,18 @@
-//! Which positions of a window sound.
+//! Finds the positions of a window that contain sound.
 
 use std::io;
 
 use dsp::{ACTIVITY_HOP, Activity};
 use stage_core::{Pcm, SAMPLE_RATE_HZ, SpeechSpan, Window};
 
-/// Samples of a position: 20 ms.
+/// Samples in a position: 20 ms.
 pub(crate) const POSITION: i64 = 320;
-/// Levels of a position.
+/// Levels in a position.
 const HOPS: usize = POSITION as usize / ACTIVITY_HOP;
-/// The margin measured on each side of the window, for the noise: 0.76 s, whole positions.
+/// Margin on each side of the window that is measured to estimate the noise: 0.76 s, whole positions.
 const MARGIN: i64 = 38 * POSITION;
 
-/// Of each of the window's first `positions` positions whether at least half of it sounds.
+/// For each of the window's first `positions` positions, whether at least half of it is sound.
 ///
 /// # Errors
 /// The samples could not be read back.
@@ -44,7 +44,7 @@ mod tests {
     #[test]
     fn sounding_positions_follow_the_window_start_and_the_channel() {
         let tone = |n: usize| 0.3 * (n as f32 * 0.2).sin();
-        // Sound from 1.0 to 1.5 s in channel 1; nothing but faint noise elsewhere.
+        // Sound from 1.0 to 1.5 s in channel 1; only faint noise elsewhere.
         let noise = |n: usize| 1e-4 * ((n * 7919) % 101) as f32 / 101.0;
         let loud: Vec<f32> =
             (0..48_000).map(|n| if (16_000..24_000).contains(&n) { tone(n) } else { noise(n) }).collect();

@@ -1,4 +1,4 @@
-//! The stage.
+//! The stage: runs a recognizer on windows of speech.
 
 use std::io;
 use std::sync::Arc;
@@ -11,19 +11,19 @@ use stage_core::{
 
 use crate::audio;
 
-/// The stage's name.
+/// Name of the stage.
 const NAME: StageName = Transcript::NAME.stage();
 
-/// Windows that [`Stage::run`] has in progress at once.
+/// Number of windows that [`Stage::run`] decodes at once.
 const RUN_BATCH: usize = 8;
-/// Windows that it prepares before it decodes them.
+/// Number of windows that [`Stage::run`] prepares before it decodes them.
 const RUN_INPUTS: usize = 4 * RUN_BATCH;
-/// Samples that a window may be longer than the model's, for rounding: 10 ms.
+/// Samples by which a window may exceed the model's window, because of rounding: 10 ms.
 const SLACK: usize = 160;
 
-/// A recognizer as a stage: windows of speech to segments of text.
+/// A recognizer as a stage: turns windows of speech into segments of text.
 ///
-/// Making one is cheap; [`Transcriber::load`] brings the weights onto the device and must come before
+/// Creating one is cheap. [`Transcriber::load`] loads the weights to the device and must be called before
 /// [`DeviceStage::infer`].
 #[derive(Debug)]
 pub struct Transcriber {
@@ -32,12 +32,12 @@ pub struct Transcriber {
 }
 
 impl Transcriber {
-    /// A stage for a model and settings; no weight is read yet.
+    /// Creates a stage for a model and settings. Reads no weights.
     ///
     /// # Errors
-    /// [`ModelError::Language`] where the model does not know the language: choose one that it lists.
-    /// [`ModelError::Setting`] or [`ModelError::SpecialToken`] where another setting makes no sense or does not apply
-    /// to the model, or the device does not have the precision.
+    /// [`ModelError::Language`] if the model does not support the language: choose one that it lists.
+    /// [`ModelError::Setting`] or [`ModelError::SpecialToken`] if another setting is invalid or does not apply to the
+    /// model, or if the device does not support the precision.
     pub fn new(model: Box<dyn SpeechModel>, config: TranscribeConfig) -> Result<Self, ModelError> {
         let token_times = config.token_times;
         Ok(Self { recognizer: model.recognizer(config)?, token_times })
@@ -49,11 +49,11 @@ impl Transcriber {
         self.recognizer.model()
     }
 
-    /// Brings the weights onto the device, once; further calls do nothing.
+    /// Loads the weights to the device. Further calls have no effect.
     ///
     /// # Errors
-    /// Class `Device` where the device cannot be used; otherwise the weights are unreadable, truncated or do not fit
-    /// `config.json`.
+    /// Class `Device` if the device cannot be used. Other classes if the weights are unreadable, truncated or do not
+    /// match `config.json`.
     pub fn load(&self) -> Result<(), StageError> {
         self.recognizer.load().map_err(|error| fault(&error))
     }
@@ -64,13 +64,13 @@ impl Transcriber {
         let limit_s = self.model().window_s();
         if audio.samples.len() > (limit_s * f64::from(SAMPLE_RATE_HZ)).round() as usize + SLACK {
             let length_s = window.end_s - window.start_s;
-            let message = format!("a window of {length_s:.2} s; the model takes up to {limit_s:.2} s");
+            let message = format!("a window is {length_s:.2} s long, but the model accepts at most {limit_s:.2} s");
             return Err(bug("window-too-long", message));
         }
         Ok(self.recognizer.prepare(&audio, pass))
     }
 
-    /// Prepares the passes behind `outputs` and emits them by their index; gives their number.
+    /// Prepares the passes that follow `outputs` and emits them with their indices. Returns their number.
     fn emit_next(
         &self,
         (pcm, segments): (&Pcm, &SpeechSegments),
@@ -88,11 +88,11 @@ impl Transcriber {
         Ok(count)
     }
 
-    /// Adds the outputs of inputs.
+    /// Computes the outputs of `inputs` and appends them to `outputs`.
     fn infer_all(&self, inputs: Vec<Arc<Unit>>, outputs: &mut Vec<Output>) -> Result<(), StageError> {
         let mut flow = ListFlow::new(inputs, RUN_BATCH);
         self.infer(&mut flow)?;
-        let missing = || bug("outputs-missing", "a window was not answered".to_owned());
+        let missing = || bug("outputs-missing", "a window has no output".to_owned());
         outputs.extend(flow.into_outputs().ok_or_else(missing)?);
         Ok(())
     }
@@ -123,8 +123,8 @@ impl Stage for Transcriber {
     type Input<'a> = (&'a Pcm, &'a SpeechSegments);
     type Output = Transcript;
 
-    /// Settings and model. Where the model's files cannot be hashed, the error stands for the hash: it equals no
-    /// other, and [`Transcriber::load`] reports it. Ask [`SpeechModel::sha256`] first to get it early.
+    /// Settings and model. If the model's files cannot be hashed, the error message replaces the hash: it matches no
+    /// other hash, and [`Transcriber::load`] reports it. Call [`SpeechModel::sha256`] first to get the error early.
     fn identity(&self) -> Identity {
         Identity {
             settings: self.recognizer.settings(),
@@ -190,13 +190,13 @@ impl DeviceStage for Transcriber {
         self.recognizer.infer(flow).map_err(|error| fault(&error))
     }
 
-    /// A window of silence through the whole network; logits that are not finite are an error of it.
+    /// Runs a window of silence through the whole network. Logits that are not finite are an error.
     fn health_probe(&self) -> Result<(), StageError> {
         let silence = self.recognizer.prepare(&WindowAudio::of_samples(Vec::new()), Pass::of_window(0));
         self.infer(&mut ListFlow::new(vec![Arc::new(silence)], 1))
     }
 
-    /// The passes that depend on the outputs so far.
+    /// Returns the passes that depend on the outputs so far.
     fn follow_up(
         &self,
         input: Self::Input<'_>,
@@ -209,7 +209,7 @@ impl DeviceStage for Transcriber {
     fn finish(&self, (_, segments): Self::Input<'_>, outputs: Vec<Output>) -> Result<Transcript, StageError> {
         let windows: &[Window] = &segments.windows;
         let texts = self.recognizer.finish(windows, &outputs).map_err(|error| fault(&error))?;
-        let missing = || bug("outputs-missing", format!("{} outputs to {} windows", outputs.len(), windows.len()));
+        let missing = || bug("outputs-missing", format!("{} outputs for {} windows", outputs.len(), windows.len()));
         let mut transcript = Transcript { model: self.model().name().to_owned(), segments: vec![], dropped: vec![] };
         for text in texts.ok_or_else(missing)? {
             match text {

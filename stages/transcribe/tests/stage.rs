@@ -1,4 +1,4 @@
-//! The stage through its public interface, on the test model.
+//! Tests the public interface of the stage with the test model.
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
@@ -19,7 +19,7 @@ fn transcriber(config: TranscribeConfig) -> Transcriber {
 }
 
 fn english() -> TranscribeConfig {
-    // Any text of a test tone is kept.
+    // This threshold keeps any text that the model finds in a test tone.
     TranscribeConfig { languages: vec!["en".into()], no_speech_threshold: 1.0, ..TranscribeConfig::default() }
 }
 
@@ -42,7 +42,7 @@ fn segments(windows: &[(u16, f64, f64)]) -> SpeechSegments {
 
 const WINDOWS: [(u16, f64, f64); 5] = [(0, 0.5, 6.5), (0, 7.0, 9.25), (0, 12.0, 17.9), (1, 1.0, 1.3), (1, 10.0, 15.0)];
 
-/// The three phases with this many windows under way at a time.
+/// Runs the three phases with this many windows in progress at a time.
 fn phases(transcriber: &Transcriber, pcm: &Pcm, segments: &SpeechSegments, capacity: usize) -> Transcript {
     let mut inputs = Vec::new();
     transcriber.prepare((pcm, segments), &|_| false, &mut |_, unit| push(&mut inputs, unit)).unwrap();
@@ -92,7 +92,7 @@ fn window_gives_the_same_text_in_any_batch_and_slot() {
     }
 }
 
-/// What Whisper's decoding measured.
+/// Diagnostics of Whisper's decoding.
 fn diagnostics(segment: &Segment) -> WhisperDiagnostics {
     assert_eq!(segment.diagnostics.family, "whisper");
     serde_json::from_value(Value::Object(segment.diagnostics.values.clone())).unwrap()
@@ -145,7 +145,7 @@ fn language_detected_is_one_of_the_model_with_a_probability() {
 #[test]
 fn silence_is_dropped_with_its_numbers() {
     let pcm = Pcm::from_channels(vec![vec![0.0; 16_000]]);
-    // The rule alone is tested here: every probability is above the one threshold and below the other.
+    // Tests the rule alone: every probability is above one threshold and below the other.
     let config = TranscribeConfig { no_speech_threshold: -1.0, logprob_threshold: 1.0, ..TranscribeConfig::default() };
     let transcript = transcriber(config).run((&pcm, &segments(&[(0, 0.0, 1.0)]))).unwrap();
     assert!(transcript.segments.is_empty());
@@ -214,7 +214,7 @@ fn end_of_text() -> u32 {
 #[test]
 fn text_over_silence_is_dropped_with_its_numbers() {
     let pcm = Pcm::from_channels(vec![vec![0.0; 32_000]]);
-    // Everything else is kept, and the end token may not come first.
+    // No other rule drops the text, and the end token is suppressed so that the window gets text.
     let config = TranscribeConfig {
         temperatures: vec![1.0],
         suppress_tokens: vec![end_of_text()],
@@ -230,7 +230,7 @@ fn text_over_silence_is_dropped_with_its_numbers() {
 
 #[test]
 fn attempts_that_all_fail_leave_the_most_likely_with_low_confidence() {
-    // No text is that likely: every attempt is rejected.
+    // No text reaches this log-probability, so every attempt is rejected.
     let config = TranscribeConfig { temperatures: vec![0.0, 0.4, 0.8], logprob_threshold: 1.0, ..english() };
     let transcript = transcriber(config).run((&tones(), &segments(&WINDOWS[..2]))).unwrap();
     for segment in &transcript.segments {
@@ -292,7 +292,7 @@ fn windows_that_follow_each_other_give_the_same_alone_and_together() {
 
 #[test]
 fn language_of_an_unsure_window_is_that_of_the_others() {
-    // Above every probability but 1: whoever is not quite sure takes the language of those who are.
+    // A threshold above every probability but 1: uncertain windows take the language of the certain ones.
     let config = TranscribeConfig { languages: vec![], language_threshold: 0.0, ..english() };
     let own = transcriber(config.clone()).run((&tones(), &segments(&WINDOWS))).unwrap();
     assert!(own.segments.iter().all(|segment| diagnostics(segment).overruled_language.is_none()));

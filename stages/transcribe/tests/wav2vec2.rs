@@ -1,4 +1,4 @@
-//! The second family through the stage: the embedded aligner is a whole Wav2Vec2ForCTC over letters and jamo.
+//! Tests the second family through the stage: the embedded aligner is a complete Wav2Vec2ForCTC for letters and jamo.
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
@@ -17,7 +17,7 @@ fn transcribe(config: TranscribeConfig, pcm: &Pcm, windows: &[Window]) -> Transc
     transcriber.run((pcm, &SpeechSegments::of_windows(windows.to_vec()))).unwrap()
 }
 
-/// Read English (8.3 s, telephone band), interpolated to 16 kHz.
+/// An English reading (8.3 s, telephone band), interpolated to 16 kHz.
 fn reading() -> Vec<f32> {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../fixtures/calls/reading.wav");
     let mut file = hound::WavReader::open(path).unwrap();
@@ -25,7 +25,7 @@ fn reading() -> Vec<f32> {
     samples.windows(2).flat_map(|pair| [pair[0], (pair[0] + pair[1]) / 2.0]).collect()
 }
 
-/// The likeliest symbols of a window that are characters, runs joined, straight from the network's logits.
+/// Returns the most likely characters of a window, with runs merged, directly from the network's logits.
 fn greedy(samples: &[f32]) -> Vec<u32> {
     let files = Wav2Vec2Files::resolve(&source()).unwrap();
     let log_probs = files.load().unwrap().emissions(&[samples]).remove(0);
@@ -71,7 +71,7 @@ fn wav2vec2_words_carry_its_letters_where_they_sound() {
     let window = Window::without_spans(0, 0.0, samples.len() as f64 / 16_000.0);
     let transcript = transcribe(TranscribeConfig::default(), &Pcm::from_channels(vec![samples]), &[window]);
     let segment = &transcript.segments[0];
-    // The speech begins about 0.6 s into the file; the aligner's blank is silence, so that words end at it.
+    // Speech begins about 0.6 s into the file. The aligner's blank is silence, so words end where silence begins.
     let first = &segment.token_groups[0];
     assert!((0.3..1.0).contains(&first.start_s), "{first:?}");
     assert!(segment.token_groups.len() > 40 && segment.text.contains(' '), "{}", segment.text);

@@ -8,7 +8,7 @@ const DIGITS_WITH_OH: [&str; 10] = ["oh", "one", "two", "three", "four", "five",
 const TEENS: [&str; 10] =
     ["ten", "eleven", "twelve", "thirteen", "fourteen", "fifteen", "sixteen", "seventeen", "eighteen", "nineteen"];
 const TENS: [&str; 10] = ["", "", "twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"];
-/// Ordinals that are not a cardinal with `th`.
+/// Ordinals that are not formed by adding `th` to the cardinal.
 const ORDINALS: [(&str, &str); 7] = [
     ("one", "first"),
     ("two", "second"),
@@ -19,7 +19,7 @@ const ORDINALS: [(&str, &str); 7] = [
     ("twelve", "twelfth"),
 ];
 
-/// The variants of one part of a word.
+/// Variants of one part of a word.
 pub(super) fn read(tokens: &[Token<'_>], at: usize, _counted: &str) -> Vec<String> {
     let before = at.checked_sub(1).map(|before| &tokens[before]);
     let next = tokens.get(at + 1);
@@ -30,7 +30,7 @@ pub(super) fn read(tokens: &[Token<'_>], at: usize, _counted: &str) -> Vec<Strin
         }
         Token::Sign('%') => vec![" percent".to_owned()],
         Token::Sign('&') => vec![" and ".to_owned()],
-        // Said behind the number that it stands before.
+        // The currency is spoken after the number that it precedes.
         Token::Sign(_) if matches!(next, Some(Token::Number(_))) => vec![String::new()],
         Token::Sign(sign) => vec![format!(" {}", currency(*sign).1)],
         Token::Number(number) => match (before, next) {
@@ -45,7 +45,7 @@ pub(super) fn read(tokens: &[Token<'_>], at: usize, _counted: &str) -> Vec<Strin
     }
 }
 
-/// The kind of a number by the text behind it.
+/// The type of a number, by the text after it.
 #[derive(Clone, Copy)]
 enum Ending {
     Ordinal,
@@ -111,8 +111,8 @@ fn whole(digits: &str, has_commas: bool) -> Vec<String> {
     distinct(variants.into_iter().filter(|variant| !variant.is_empty()))
 }
 
-/// As years and rooms are said: `twenty twenty six`, `four oh five`, `thirty five hundred`; nothing where that is not
-/// said.
+/// The pronunciation of years and room numbers: `twenty twenty six`, `four oh five`, `thirty five hundred`. Empty if
+/// the number is not spoken in this way.
 fn in_halves(digits: &str) -> String {
     let (first, last) = digits.split_at(digits.len() - 2);
     match (first, last.as_bytes()) {
@@ -123,7 +123,7 @@ fn in_halves(digits: &str) -> String {
     }
 }
 
-/// The last number below a hundred after `and`; the same where there is none.
+/// Inserts `and` before the last number below a hundred. Returns the name unchanged if there is none.
 fn with_and(name: &str) -> String {
     let words: Vec<&str> = name.split(' ').collect();
     let large = |word: &&str| ["hundred", "thousand", "million", "billion", "trillion"].contains(word);
@@ -156,7 +156,7 @@ fn money(number: &str, sign: char) -> Vec<String> {
     }
 }
 
-/// One of it, many, and its hundredths.
+/// Singular, plural, and the name of a hundredth.
 const fn currency(sign: char) -> (&'static str, &'static str, &'static str) {
     match sign {
         '£' => ("pound", "pounds", "pence"),
@@ -166,7 +166,7 @@ const fn currency(sign: char) -> (&'static str, &'static str, &'static str) {
     }
 }
 
-/// A number's name; digits one by one where it is too long for one.
+/// Name of a number. Numbers that are too long for a name are spoken digit by digit.
 fn cardinal(digits: &str) -> String {
     const GROUPS: [&str; 6] = ["", " thousand", " million", " billion", " trillion", " quadrillion"];
     let Ok(number) = digits.parse::<u64>() else { return one_by_one(digits, &DIGITS, " ") };

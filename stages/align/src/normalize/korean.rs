@@ -1,22 +1,22 @@
-//! Numbers in Korean: Sino-Korean (일, 이, 삼), and native (하나, 둘, 셋) where things, hours or people are counted.
+//! Numbers in Korean: Sino-Korean (일, 이, 삼), and native (하나, 둘, 셋) for counting things, hours or people.
 
 use super::tokens::{Number, Token, kind};
 use super::{distinct, one_by_one};
 
 const DIGITS: [&str; 10] = ["영", "일", "이", "삼", "사", "오", "육", "칠", "팔", "구"];
 const DIGITS_WITH_GONG: [&str; 10] = ["공", "일", "이", "삼", "사", "오", "육", "칠", "팔", "구"];
-/// Native ones and tens, by themselves.
+/// Native ones and tens without a counter.
 const ONES: [&str; 10] = ["", "하나", "둘", "셋", "넷", "다섯", "여섯", "일곱", "여덟", "아홉"];
 const TENS: [&str; 10] = ["", "열", "스물", "서른", "마흔", "쉰", "예순", "일흔", "여든", "아흔"];
-/// Native ones before what is counted.
+/// Native ones before a counter.
 const COUNTING_ONES: [&str; 10] = ["", "한", "두", "세", "네", "다섯", "여섯", "일곱", "여덟", "아홉"];
-/// Counters of native numbers; of two that begin alike the longer comes first.
+/// Counters of native numbers. Of two with a common prefix, the longer comes first.
 const COUNTERS: [&str; 36] = [
     "시간", "시", "명", "살", "개월", "개", "번째", "번", "마리", "사람", "잔", "병", "권", "대", "장", "달", "가지",
     "군데", "채", "켤레", "쌍", "그루", "송이", "통", "벌", "척", "자루", "끼", "줄", "곳", "배", "판", "건", "봉지",
     "마디", "시쯤",
 ];
-/// Counters of Sino-Korean numbers alone.
+/// Counters that take only Sino-Korean numbers.
 const SINO_COUNTERS: [&str; 24] = [
     "년",
     "월",
@@ -44,7 +44,7 @@ const SINO_COUNTERS: [&str; 24] = [
     "개월",
 ];
 
-/// The variants of one part of a word; `counted` is the word behind.
+/// Variants of one part of a word; `counted` is the next word.
 pub(super) fn read(tokens: &[Token<'_>], at: usize, counted: &str) -> Vec<String> {
     let before = at.checked_sub(1).map(|before| tokens[before].clone());
     let next = tokens.get(at + 1).cloned();
@@ -52,7 +52,7 @@ pub(super) fn read(tokens: &[Token<'_>], at: usize, counted: &str) -> Vec<String
         Token::Text(text) => vec![(*text).to_owned()],
         Token::Sign('%') => vec!["퍼센트".to_owned(), "프로".to_owned()],
         Token::Sign('&') => vec!["앤드".to_owned(), "앤".to_owned()],
-        // Said behind the number that it stands before.
+        // The currency is spoken after the number that it precedes.
         Token::Sign(_) if matches!(next, Some(Token::Number(_))) => vec![String::new()],
         Token::Sign(sign) => vec![currency(*sign).to_owned()],
         Token::Number(number) => match (before, next) {
@@ -77,7 +77,7 @@ const fn currency(sign: char) -> &'static str {
     }
 }
 
-/// A number at the end of its word, before another word: that may be what it counts.
+/// Variants of a number at the end of its word. The next word may be its counter.
 fn amount_of_word(number: &str, counted: &str) -> Vec<String> {
     match (kind(number), counter(counted)) {
         (Number::Whole(digits), Some(_)) if native(&digits, &ONES, "스물").is_some() => {
@@ -92,7 +92,7 @@ fn amount_of_word(number: &str, counted: &str) -> Vec<String> {
     }
 }
 
-/// A number before what it counts.
+/// Variants of a number before its unit.
 fn amount(number: &str, unit: &str) -> Vec<String> {
     match kind(number) {
         Number::Whole(digits) if number.contains(',') => vec![sino(&digits)],
@@ -135,18 +135,18 @@ fn hours(digits: &str) -> bool {
     digits.parse().is_ok_and(|hours: u32| hours <= 12)
 }
 
-/// The counter of native numbers that a word is, if any.
+/// The counter of native numbers that a word begins with, if any.
 fn counter(word: &str) -> Option<&'static str> {
     COUNTERS.into_iter().find(|counter| word.starts_with(counter)).filter(|counter| *counter != "개월")
 }
 
-/// A native number from 1 to 99; `twenty` is 20 by itself.
+/// A native number from 1 to 99; `twenty` is the form of exactly 20.
 fn native(digits: &str, ones: &[&str; 10], twenty: &str) -> Option<String> {
     let number: usize = digits.parse().ok().filter(|number| (1..100).contains(number))?;
     Some(if number == 20 { twenty.to_owned() } else { format!("{}{}", TENS[number / 10], ones[number % 10]) })
 }
 
-/// A Sino-Korean number; digits one by one where it is too long for a name.
+/// A Sino-Korean number. Numbers that are too long for a name are spoken digit by digit.
 fn sino(digits: &str) -> String {
     const GROUPS: [&str; 5] = ["", "만", "억", "조", "경"];
     let Ok(number) = digits.parse::<u64>() else { return one_by_one(digits, &DIGITS, "") };
@@ -162,7 +162,7 @@ fn sino(digits: &str) -> String {
         .collect()
 }
 
-/// A number below 10,000; `silent` leaves out a single one.
+/// A number below 10,000; `silent` makes the name of 1 empty.
 fn thousands(number: usize, silent: bool) -> String {
     let place = |(power, name): (usize, &str)| match (number / power % 10, name) {
         (0, _) => String::new(),

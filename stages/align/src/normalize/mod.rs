@@ -1,7 +1,8 @@
-//! Written words as they are spoken: numbers, times, sums of money, telephone numbers and shares in Korean and English.
+//! Text normalization: verbalizes numbers, times, amounts of money, telephone numbers and percentages in Korean and
+//! English.
 //!
-//! A written word has variants, the likeliest first; which one was said is for the sound to tell. Only the variant is
-//! aligned: the word stays as it is written.
+//! A written word has pronunciation variants, the most likely first; the audio decides which one was spoken. Only the
+//! variant is aligned: the word stays as it is written.
 
 mod english;
 mod korean;
@@ -9,11 +10,11 @@ mod tokens;
 
 use tokens::{Token, tokens};
 
-/// The most variants of a word.
+/// Maximum number of variants of a word.
 const MOST_VARIANTS: usize = 4;
 
-/// How a written word may be spoken: at least one variant, at most [`MOST_VARIANTS`]. A word without digits and signs
-/// that are spoken is its own only variant. `next` is the word behind it, which may be what a number counts.
+/// Pronunciation variants of a written word: at least one, at most [`MOST_VARIANTS`]. A word without digits and spoken
+/// signs is its only variant. `next` is the next word, which may be the counter of a number.
 pub(crate) fn variants(word: &str, next: Option<&str>, language: &str) -> Vec<String> {
     let spoken = |c: char| c.is_ascii_digit() || "$₩€£&%".contains(c);
     if !word.contains(spoken) {
@@ -43,7 +44,7 @@ fn is_hangul(c: char) -> bool {
     ('가'..='힣').contains(&c)
 }
 
-/// The variants without those that stand before.
+/// Removes repeated variants.
 fn distinct(variants: impl IntoIterator<Item = String>) -> Vec<String> {
     let mut kept: Vec<String> = Vec::new();
     for variant in variants {
@@ -54,7 +55,7 @@ fn distinct(variants: impl IntoIterator<Item = String>) -> Vec<String> {
     kept
 }
 
-/// A number's digits one by one.
+/// Names the digits of a number one by one.
 fn one_by_one(digits: &str, names: &[&str; 10], between: &str) -> String {
     let name = |digit: u8| names[usize::from(digit - b'0')];
     digits.bytes().map(name).collect::<Vec<_>>().join(between)

@@ -1,4 +1,4 @@
-//! A written word taken apart: numbers, signs and the letters between them.
+//! Splits a written word into numbers, signs and the text between them.
 
 /// A part of a word.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -11,7 +11,7 @@ pub(super) enum Token<'a> {
     Text(&'a str),
 }
 
-/// The parts of a word; joined, they are the word.
+/// Splits a word into its parts. Joined, the parts are the word.
 pub(super) fn tokens(word: &str) -> Vec<Token<'_>> {
     let mut tokens = Vec::new();
     let mut rest = word;
@@ -38,7 +38,7 @@ const fn is_sign(c: char) -> bool {
     matches!(c, '$' | '₩' | '€' | '£' | '&' | '%')
 }
 
-/// The length of the number that a text begins with: digits, and single marks between digits.
+/// Length of the number at the start of a text: digits, and single marks between digits.
 fn number(text: &str) -> usize {
     let bytes = text.as_bytes();
     let digit = |at: usize| bytes.get(at).is_some_and(u8::is_ascii_digit);
@@ -46,20 +46,20 @@ fn number(text: &str) -> usize {
     (0..bytes.len()).take_while(inside).count()
 }
 
-/// The kind of number.
+/// The types of numbers.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Number<'a> {
     /// A whole number, without the commas between its thousands.
     Whole(String),
-    /// The digits before and behind the point.
+    /// The digits before and after the decimal point.
     Decimal(String, &'a str),
     /// Hours and minutes.
     Clock(&'a str, &'a str),
-    /// Groups of digits between hyphens, or digits of which the first is zero: an account, a telephone.
+    /// Groups of digits between hyphens, or digits that begin with zero: an account or telephone number.
     Groups(Vec<&'a str>),
 }
 
-/// The kind of a [`Token::Number`].
+/// The type of a [`Token::Number`].
 pub(super) fn kind(text: &str) -> Number<'_> {
     if let Some((hours, minutes)) = text.split_once(':')
         && hours.len() <= 2

@@ -1,24 +1,24 @@
-//! The states that a text passes through, in order.
+//! Builds the states of a text, in order.
 
 use crate::emissions::Symbol;
 use models::wav2vec2::Topology;
 
-/// One state: frames in it bear its symbol.
+/// One state of the trellis. A frame in this state emits its symbol.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct State {
     pub(crate) symbol: Symbol,
-    /// Whether it may follow the state two before it, so that the one between is left out.
+    /// Whether it may follow the state two before it, which skips the state in between.
     pub(crate) skips: bool,
-    /// The word that it belongs to.
+    /// Index of the word that it belongs to.
     pub(crate) word: Option<usize>,
 }
 
-/// The states of words, each the symbols of its characters: they begin and end with blank, which may be left out.
-/// `delimiter` is the symbol that the model sets between words, if it has one.
+/// Builds the states of words, each given as the symbols of its characters. The chain begins and ends with blank, which
+/// may be skipped. `delimiter` is the symbol of the model between words, if it has one.
 ///
-/// In [`Topology::Ctc`] blank stands between any two symbols and may be left out where they differ; two wildcards are
-/// taken to differ. In [`Topology::Frames`] blank stands between words alone, and equal neighbors in a word are one
-/// state.
+/// In [`Topology::Ctc`] there is a blank between any two symbols, which may be skipped if they differ; two wildcards
+/// count as different. In [`Topology::Frames`] there are blanks only between words, and equal adjacent symbols in a
+/// word are one state.
 pub(crate) fn chain(words: &[&[Symbol]], topology: Topology, delimiter: Option<Symbol>) -> Vec<State> {
     let blank = State { symbol: Symbol::Blank, skips: false, word: None };
     let mut states = vec![blank];
@@ -48,7 +48,7 @@ pub(crate) fn chain(words: &[&[Symbol]], topology: Topology, delimiter: Option<S
     states
 }
 
-/// The fewest frames that a way through the states takes.
+/// Minimum number of frames of a path through the states.
 pub(crate) fn shortest(states: &[State]) -> usize {
     let inner = &states[1..states.len().saturating_sub(1).max(1)];
     let left_out = |at: usize| inner.get(at + 1).is_some_and(|next| next.skips);

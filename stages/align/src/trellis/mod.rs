@@ -1,10 +1,9 @@
-//! Forced alignment: the likeliest way of a text's states through the frames (Viterbi).
+//! Forced alignment: finds the most likely path of a text's states through the frames (Viterbi).
 //!
-//! A way stays in its state, goes to the next, or leaves one out. Where it came from is not kept for every cell: scores
-//! are kept at every `stride` frames, and the cells between two of them are computed again on the way back. Frames `T`
-//! and states `S` take memory for `S * sqrt(T)` cells, so that it grows with the number of words alone where windows
-//! have a longest length. Cells that no way to the end can pass are left out; nothing else is, so that the answer is
-//! exact.
+//! A path stays in its state, moves to the next, or skips one. Backpointers are not stored for every cell: scores are
+//! stored at every `stride` frames, and the cells between two of them are computed again during backtracking. Frames
+//! `T` and states `S` take memory for `S * sqrt(T)` cells, so that memory grows only with the number of words if the
+//! length of windows is limited. Only cells that are on no path to the end are skipped, so the result is exact.
 
 mod chain;
 #[cfg(test)]
@@ -21,17 +20,17 @@ use crate::emissions::Emissions;
 
 pub(crate) use chain::{State, chain, shortest};
 
-/// The likeliest way.
+/// The most likely path.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Path {
     /// The state of every frame.
     pub(crate) states: Vec<usize>,
-    /// Its log-probability.
+    /// Log-probability of the path.
     pub(crate) score: f64,
 }
 
-/// The likeliest way of the states through the frames; none where there are fewer frames than it takes. Of two ways as
-/// likely, the one that stays longer in later states.
+/// Finds the most likely path of the states through the frames. Returns `None` if there are too few frames. Of two
+/// equally likely paths, it returns the one that stays longer in later states.
 pub(crate) fn align(emissions: &Emissions, states: &[State]) -> Option<Path> {
     if emissions.frames() == 0 || emissions.frames() < shortest(states) {
         return None;
@@ -62,7 +61,7 @@ impl Trellis<'_> {
         (score > f64::NEG_INFINITY).then(|| Path { states: self.trace(kept, stride, end), score })
     }
 
-    /// The states from the first frame to the last, which is in `end`.
+    /// Traces the path back from state `end` at the last frame to the first frame.
     fn trace(&self, mut kept: Vec<Vec<f64>>, stride: usize, end: usize) -> Vec<usize> {
         let (frames, width) = (self.emissions.frames(), self.states.len());
         let mut states = vec![end; frames];
@@ -72,7 +71,7 @@ impl Trellis<'_> {
         while let Some(mut scores) = kept.pop() {
             let first = kept.len() * stride;
             let block = first + 1..(first + stride).min(frames);
-            // The step out of this block: from its last frame to the next block's first.
+            // The step from the last frame of this block to the first frame of the next block.
             let next = block.end;
             for (row, frame) in block.clone().enumerate() {
                 self.step(frame, &mut scores, Some(&mut moves[row * width..][..width]));
@@ -99,7 +98,8 @@ impl Trellis<'_> {
         scores
     }
 
-    /// From the scores at the frame before to those at `frame`; into `moves` how many states back each came from.
+    /// Computes the scores at `frame` from those at the previous frame. Stores in `moves` how many states back the best
+    /// path into each state came from.
     fn step(&self, frame: usize, scores: &mut [f64], mut moves: Option<&mut [u8]>) {
         let Range { start, end } = self.reachable(frame);
         scores[end..].fill(f64::NEG_INFINITY);
@@ -119,7 +119,7 @@ impl Trellis<'_> {
         scores[..start].fill(f64::NEG_INFINITY);
     }
 
-    /// The states that can be reached by `frame` and from which the end can be.
+    /// States that can be reached by `frame` and from which the end can be reached.
     fn reachable(&self, frame: usize) -> Range<usize> {
         let left = self.emissions.frames() - 1 - frame;
         let end = (2 * frame + 2).min(self.states.len());

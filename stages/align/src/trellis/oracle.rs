@@ -1,16 +1,16 @@
-//! Forced alignment by trying every labeling of the frames: what a labeling must look like is written down as a
-//! pattern, without the states and steps of the trellis.
+//! Forced alignment that tries every labeling of the frames. A pattern describes the valid labelings, without the
+//! states and steps of the trellis.
 
 use crate::emissions::{Emissions, Symbol};
 use models::wav2vec2::Topology;
 
-/// Labels that may stand in a row, and whether at least one must.
+/// Labels that may occur in a run, and whether the run is required.
 struct Piece {
     labels: Vec<usize>,
     needed: bool,
 }
 
-/// The highest log-probability of a labeling that says these words; none where there is no such labeling. 0 is blank.
+/// Highest log-probability of a labeling of these words, or `None` if there is no valid labeling. 0 is blank.
 pub(super) fn best_labeling(
     emissions: &Emissions,
     symbols: usize,
@@ -65,7 +65,7 @@ fn pattern(symbols: usize, words: &[&[Symbol]], topology: Topology, delimiter: O
     pattern
 }
 
-/// Whether labels are runs of the pattern's parts, one after the other.
+/// Whether labels are runs of the pattern's pieces, in order.
 fn matches(labels: &[usize], pattern: &[Piece]) -> bool {
     let Some((piece, rest)) = pattern.split_first() else { return labels.is_empty() };
     let longest = labels.iter().take_while(|label| piece.labels.contains(label)).count();

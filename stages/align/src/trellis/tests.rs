@@ -1,4 +1,4 @@
-//! Forced alignment against every labeling there is, and against torchaudio.
+//! Compares forced alignment with every possible labeling, and with torchaudio.
 
 use std::collections::HashMap;
 
@@ -14,7 +14,7 @@ use models::wav2vec2::Topology;
 
 const SYMBOLS: usize = 4;
 
-/// Log-probabilities of frames of a vocabulary of [`SYMBOLS`], of which 0 is blank.
+/// Log-probabilities of frames for a vocabulary of [`SYMBOLS`] symbols, with 0 as blank.
 fn emissions(frames: &[Vec<f32>]) -> Emissions {
     let log = |row: &Vec<f32>| {
         let total: f32 = row.iter().sum();
@@ -48,7 +48,7 @@ proptest! {
             prop_assert!((found.score - expected).abs() < 1e-6, "{:?} but {}", found, expected);
             let along: f64 = found.states.iter().enumerate()
                 .map(|(frame, state)| f64::from(emissions.at(frame, states[*state].symbol))).sum();
-            prop_assert!((found.score - along).abs() < 1e-6, "the way has not its score: {:?}", found);
+            prop_assert!((found.score - along).abs() < 1e-6, "the path does not have its score: {:?}", found);
             prop_assert!(found.states[0] < 2 && found.states[frames.len() - 1] + 2 >= states.len());
             let follows = |from: usize, to: usize| to < from + 2 || (to == from + 2 && states[to].skips);
             let in_order = found.states.windows(2).all(|pair| pair[0] <= pair[1] && follows(pair[0], pair[1]));
@@ -70,7 +70,7 @@ fn equal_neighbors_need_a_blank_in_ctc_and_are_one_state_in_frames() {
 #[test]
 fn blank_stands_between_words_alone_in_frames() {
     let states = chain(&[&[Symbol::Id(1), Symbol::Id(2)], &[Symbol::Id(2)]], Topology::Frames, None);
-    // Symbol 2 of both words, silence in the middle of the first, which may not be taken.
+    // Symbol 2 of both words, with silence in the middle of the first word, which the path may not use.
     let probable = [1, 0, 2, 2, 0, 2];
     let frames: Vec<Vec<f32>> =
         probable.iter().map(|best| (0..SYMBOLS).map(|id| if id == *best { 0.9 } else { 0.03 }).collect()).collect();

@@ -1,8 +1,8 @@
-//! Signals and transcripts made to order.
+//! Synthetic signals and transcripts.
 
 use stage_core::{Segment, SpeechSegments, TokenGroup, Transcript};
 
-/// A tone of 300 Hz with silences: (samples of tone, samples of silence), then tone to the end.
+/// A tone of 300 Hz with silences, given as (samples of tone, samples of silence), then tone to the end.
 pub(crate) fn bursts(pattern: &[(usize, usize)], seconds: f64) -> Vec<f32> {
     let mut samples = tone((seconds * 16_000.0) as usize);
     let mut at = 0;
@@ -14,7 +14,7 @@ pub(crate) fn bursts(pattern: &[(usize, usize)], seconds: f64) -> Vec<f32> {
     samples
 }
 
-/// A tone that grows 8 dB softer and loud again within 60 ms around `at_s`: two words that touch.
+/// A tone that falls by 8 dB and rises again within 60 ms around `at_s`, like two words that touch.
 pub(crate) fn dip(at_s: f64, seconds: f64) -> Vec<f32> {
     let mut samples = tone((seconds * 16_000.0) as usize);
     let middle = (at_s * 16_000.0) as usize;
@@ -44,7 +44,7 @@ pub(crate) fn transcript(segments: Vec<Segment>) -> Transcript {
     Transcript { model: "none".to_owned(), segments, dropped: Vec::new() }
 }
 
-/// No spans: the noise floor is measured over everything around a segment.
+/// No spans, so the noise floor is measured over all audio around a segment.
 pub(crate) fn speech() -> SpeechSegments {
     SpeechSegments::of_windows(Vec::new())
 }

@@ -13,7 +13,7 @@ try:
     import torch
     from safetensors.torch import load_file, save_file
 
-    # torchaudio refuses a torch of another CUDA version, of which nothing is used here.
+    # torchaudio rejects a torch with another CUDA version. This script does not use CUDA.
     torch.version.cuda = None
     sys.path.append(f"{sys.prefix}/aside")
     from torchaudio.functional import forced_align

@@ -8,21 +8,21 @@ use stage_core::{Pcm, Segment, SpeechSegments, SpeechSpan, TokenGroup, Transcrip
 const RATE: f64 = 16_000.0;
 const NAMES: [&str; 10] = ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"];
 const SPEAKERS: [&str; 4] = ["george", "jackson", "lucas", "nicolas"];
-/// Pauses between the digits in seconds, over and over.
+/// Pauses between the digits in seconds, repeated.
 const PAUSES_S: [f64; 6] = [0.25, 0.1, 0.5, 0.15, 0.8, 0.3];
-/// Amplitude of the noise under the whole call: -60 dBFS.
+/// Amplitude of the noise in the whole call: -60 dBFS.
 const NOISE: f64 = 0.001;
 
-/// How an attention's times differ from the truth.
+/// Error model of the attention's times.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) enum Attention {
-    /// Starts and ends each off by up to 100 ms.
+    /// Starts and ends are each off by up to 100 ms.
     Scattered,
-    /// Starts off by up to 100 ms; each word ends where the next begins, as token times from a DTW path do.
+    /// Starts are off by up to 100 ms; each word ends where the next begins, like token times from a DTW path.
     Contiguous,
 }
 
-/// The folder of digits; where it is missing, says so.
+/// Returns the folder of digits. Prints a message if it is missing.
 pub(crate) fn digits() -> Option<PathBuf> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/data/fsdd");
     if folder.is_dir() {
@@ -32,14 +32,14 @@ pub(crate) fn digits() -> Option<PathBuf> {
     None
 }
 
-/// One channel of digits and when each is said.
+/// One channel of digits and the time of each.
 pub(crate) struct Call {
     pub(crate) pcm: Pcm,
     words: Vec<(String, f64, f64)>,
 }
 
 impl Call {
-    /// Digits 0 to 9 of one take, by every speaker in turn.
+    /// Digits 0 to 9 of one take, by each speaker in turn.
     pub(crate) fn of_digits(folder: &Path, take: usize) -> Self {
         let clips = (0..40).map(|at| {
             let (digit, speaker) = (at % 10, SPEAKERS[at / 10]);
@@ -49,7 +49,7 @@ impl Call {
         Self::joined(clips)
     }
 
-    /// Tones that stand for words where there are no digits.
+    /// Tones that replace words if the digits are missing.
     #[allow(dead_code, reason = "only the bench falls back to tones")]
     pub(crate) fn of_tones() -> Self {
         Self::joined((0..40).map(|at| {
@@ -72,7 +72,7 @@ impl Call {
         Self { pcm: Pcm::from_channels(vec![samples]), words }
     }
 
-    /// Ten words a segment, with the attention's times.
+    /// A transcript of ten words per segment, with the attention's times.
     pub(crate) fn transcript(&self, attention: Attention, seed: u32) -> Transcript {
         let mut random = Random(seed);
         let mut off = || 0.1 * random.next();
@@ -95,7 +95,7 @@ impl Call {
         Transcript { model: "none".to_owned(), segments: segments.collect(), dropped: Vec::new() }
     }
 
-    /// Speech from each transcript segment's start to its end.
+    /// Speech spans from the start to the end of each transcript segment.
     pub(crate) fn speech(&self) -> SpeechSegments {
         let spans = self.words.chunks(10).map(|words| SpeechSpan {
             channel: 0,
@@ -111,7 +111,7 @@ impl Call {
         }
     }
 
-    /// Distances in seconds of the starts and of the ends of words from the truth.
+    /// Errors of the starts and of the ends of words, in seconds.
     pub(crate) fn errors(&self, words: &[Word]) -> (Vec<f64>, Vec<f64>) {
         assert_eq!(words.len(), self.words.len());
         let pairs = || words.iter().zip(&self.words);
@@ -120,7 +120,7 @@ impl Call {
     }
 }
 
-/// A segment of channel 0 with these token_groups.
+/// A segment of channel 0 with these token groups.
 pub(crate) fn segment(start_s: f64, end_s: f64, token_groups: Vec<TokenGroup>) -> Segment {
     let text: String = token_groups.iter().map(|group| group.text.as_str()).collect();
     Segment { token_groups, ..Segment::of_text(0, (start_s, end_s), text.trim(), "en") }
@@ -131,7 +131,7 @@ pub(crate) fn percentile(values: Vec<f64>, percent: usize) -> f64 {
     measure::percentile(&values, percent as f64).unwrap()
 }
 
-/// The clip from the first to the last frame of 5 ms within 35 dB of its loudest, at a peak of 0.5.
+/// The clip from the first to the last frame of 5 ms within 35 dB of its loudest frame, scaled to a peak of 0.5.
 fn trimmed(clip: &[f32]) -> Vec<f32> {
     let levels: Vec<f32> =
         clip.chunks(80).map(|frame| frame.iter().map(|x| x * x).sum::<f32>() / frame.len() as f32).collect();
@@ -142,7 +142,7 @@ fn trimmed(clip: &[f32]) -> Vec<f32> {
     clip[first * 80..((last + 1) * 80).min(clip.len())].iter().map(|x| x * 0.5 / peak).collect()
 }
 
-/// A mono file of 8 kHz at 16 kHz: every second sample interpolated by a windowed sinc.
+/// Reads a mono file of 8 kHz at 16 kHz: every second sample is interpolated with a windowed sinc.
 fn read_8_khz(path: &Path) -> Vec<f32> {
     let mut reader = hound::WavReader::open(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
     assert_eq!((reader.spec().sample_rate, reader.spec().channels), (8000, 1), "{}", path.display());

@@ -1,4 +1,4 @@
-//! Symphonia's decoders: all codecs that need no rules of their own.
+//! Symphonia's decoders, for all codecs without special rules.
 
 use symphonia::core::codecs::audio::{AudioCodecParameters, AudioDecoder, AudioDecoderOptions};
 use symphonia::core::errors::Error as SymphoniaError;
@@ -8,7 +8,7 @@ use symphonia::core::packet::Packet;
 use super::{Codec, PacketDecoder, PacketError, Spec};
 use crate::error::DecodeError;
 
-/// Names of lossless codecs begin with one of these.
+/// Prefixes of the names of lossless codecs.
 const LOSSLESS: [&str; 5] = ["pcm_s", "pcm_u", "pcm_f", "flac", "alac"];
 
 /// Every codec that symphonia decodes: linear and companded PCM, ADPCM, flac, ALAC, mp1 to mp3.
@@ -40,9 +40,9 @@ pub(super) struct SymphoniaDecoder(Box<dyn AudioDecoder>);
 
 impl SymphoniaDecoder {
     /// # Errors
-    /// Symphonia does not know the codec, or this form of it.
+    /// Symphonia does not support the codec, or this variant of it.
     pub(super) fn new(params: &AudioCodecParameters) -> Result<Self, DecodeError> {
-        // Delay and padding are removed by our own timeline, which also counts them.
+        // The project's timeline removes delay and padding, because it also counts them.
         let options = AudioDecoderOptions::default().gapless(false);
         let codecs = symphonia::default::get_codecs();
         let is_known = codecs.get_audio_decoder(params.codec).is_some();

@@ -1,4 +1,4 @@
-//! Packets to interleaved f32. A codec is one entry of [`CODECS`]: its name, its rules and its decoder.
+//! Decodes packets to interleaved f32. A codec is one entry of [`CODECS`] with its name, its rules and its decoder.
 
 mod aac;
 mod generic;
@@ -13,44 +13,44 @@ use symphonia::core::packet::Packet;
 pub(crate) use self::aac::require_low_complexity_adts;
 use crate::error::DecodeError;
 
-/// All codecs; the first that decodes a track is its codec. The last one covers all codecs that symphonia knows.
+/// All codecs. The first one that decodes a track is used. The last one covers all codecs that symphonia supports.
 const CODECS: &[&dyn Codec] = &[&opus::Opus, &aac::Aac, &vorbis::Vorbis, &generic::Generic];
 
-/// The rate where neither container nor packets state one yet; that of Opus, whose packets do not.
+/// Sample rate to use while neither container nor packets state one. It is that of Opus, whose packets do not state it.
 pub(crate) const DEFAULT_RATE_HZ: u32 = 48_000;
 
-/// Everything that decode needs to know about a codec.
+/// Properties of a codec that the decode stage needs.
 pub(crate) trait Codec: Send + Sync {
-    /// Whether it decodes tracks with these parameters.
+    /// Whether this codec decodes tracks with these parameters.
     fn decodes(&self, params: &AudioCodecParameters) -> bool;
 
-    /// Its short name in records (`pcm_s16le`, `aac`, `opus`).
+    /// Short name in records (`pcm_s16le`, `aac`, `opus`).
     fn name(&self, params: &AudioCodecParameters) -> String;
 
-    /// Whether it keeps every sample.
+    /// Whether the codec is lossless.
     fn is_lossless(&self, _params: &AudioCodecParameters) -> bool {
         false
     }
 
-    /// Frames to skip at the start, as the codec's own header states them; `None` without such a header. `big_endian`:
-    /// the header is stored as MP4 stores it.
+    /// Number of frames to skip at the start, as stated in the codec's own header; `None` without such a header.
+    /// `big_endian` means that the header has the byte order of MP4.
     fn delay_frames(&self, _params: &AudioCodecParameters, _big_endian: bool) -> Option<u64> {
         None
     }
 
-    /// A decoder for the track.
+    /// Creates a decoder for the track.
     ///
     /// # Errors
-    /// There is no decoder, or it could not decode the track in full.
+    /// There is no decoder, or it cannot decode the track in full.
     fn open(&self, track: &Track, params: &AudioCodecParameters) -> Result<Box<dyn PacketDecoder>, DecodeError>;
 }
 
 /// Decodes the packets of one track, in order.
 pub(crate) trait PacketDecoder: Send {
-    /// Decodes one packet into `samples`, interleaved; what they held before is dropped.
+    /// Decodes one packet into `samples`, interleaved. Replaces the previous content of `samples`.
     ///
     /// # Errors
-    /// The packet is damaged (the next one may be fine), or shows that the track cannot be decoded.
+    /// The packet is damaged (the next one may be fine), or it shows that the track cannot be decoded.
     fn decode(&mut self, packet: &Packet, samples: &mut Vec<f32>) -> Result<Spec, PacketError>;
 }
 
@@ -61,7 +61,7 @@ pub(crate) struct Spec {
     pub(crate) channels: usize,
 }
 
-/// Why a packet has no samples.
+/// Reason why a packet has no samples.
 #[derive(Debug)]
 pub(crate) enum PacketError {
     /// The packet cannot be decoded, for this reason.

@@ -1,4 +1,5 @@
-//! Opus packets to PCM at 48 kHz, with ropus: a port of libopus in fixed point, so the output is the same everywhere.
+//! Decodes Opus packets to PCM at 48 kHz with ropus, a fixed-point port of libopus whose output is the same on all
+//! CPUs.
 
 use ropus::{OpusDecoder as Mono, OpusMSDecoder as Multistream};
 use symphonia::core::codecs::audio::AudioCodecParameters;
@@ -10,7 +11,7 @@ use super::{Codec, PacketDecoder, PacketError, Spec};
 use crate::error::DecodeError;
 
 const RATE_HZ: u32 = 48_000;
-/// Samples per channel in the longest packet, 120 ms.
+/// Samples per channel in the longest packet: 120 ms.
 const PACKET_FRAMES: usize = 5_760;
 /// Offsets of the fields of the identification header (RFC 7845, 5.1).
 const PRE_SKIP_AT: usize = 10;
@@ -20,7 +21,7 @@ const STREAMS_AT: usize = 19;
 const COUPLED_AT: usize = 20;
 const MAPPING_AT: usize = 21;
 
-/// Opus has its channels in Vorbis order (RFC 7845, 5.1.1.2); this is the order of wav and flac for 3 to 8 channels.
+/// Opus orders channels as Vorbis does (RFC 7845, 5.1.1.2). These are the orders of wav and flac for 3 to 8 channels.
 const WAVE_ORDER: [&[usize]; 6] = [
     &[0, 2, 1],
     &[0, 1, 2, 3],
@@ -51,7 +52,7 @@ impl Codec for Opus {
     }
 }
 
-/// One or two channels in a single stream, or several streams (channel mapping families 1 and 255).
+/// A decoder of one or two channels in a single stream, or of several streams (channel mapping families 1 and 255).
 struct OpusDecoder {
     streams: Streams,
     channels: usize,
@@ -115,7 +116,8 @@ impl PacketDecoder for OpusDecoder {
     }
 }
 
-/// Frames to skip at the start, as an Opus identification header states them (48 kHz). `big_endian`: the `dOps` box of MP4.
+/// Frames to skip at the start, as an Opus identification header states them (48 kHz). `big_endian` means that the
+/// header is the `dOps` box of MP4.
 fn pre_skip(head: &[u8], big_endian: bool) -> u64 {
     let Some(&[low, high]) = head.get(PRE_SKIP_AT..PRE_SKIP_AT + 2) else { return 0 };
     u64::from(if big_endian { u16::from_be_bytes([low, high]) } else { u16::from_le_bytes([low, high]) })

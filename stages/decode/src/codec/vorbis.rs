@@ -1,4 +1,4 @@
-//! Vorbis: symphonia's decoder with two rules of its own.
+//! Vorbis with symphonia's decoder and two additional rules.
 
 use symphonia::core::codecs::audio::AudioCodecParameters;
 use symphonia::core::codecs::audio::well_known::CODEC_ID_VORBIS;
@@ -23,7 +23,7 @@ impl Codec for Vorbis {
 
     fn open(&self, _track: &Track, params: &AudioCodecParameters) -> Result<Box<dyn PacketDecoder>, DecodeError> {
         if params.channels.as_ref().is_some_and(|channels| channels.count() > 2) {
-            // A 5.1 file came out wrong against ffmpeg on four of its channels (symphonia 0.6.1); the cause is not known.
+            // Symphonia 0.6.1 decoded four channels of a 5.1 file differently from ffmpeg; the cause is not known.
             return Err(DecodeError::UnsupportedProfile("Vorbis with more than two channels".to_owned()));
         }
         Ok(Box::new(VorbisDecoder { decoder: SymphoniaDecoder::new(params)?, is_first: true }))
@@ -38,7 +38,7 @@ struct VorbisDecoder {
 impl PacketDecoder for VorbisDecoder {
     fn decode(&mut self, packet: &Packet, samples: &mut Vec<f32>) -> Result<Spec, PacketError> {
         let spec = self.decoder.decode(packet, samples)?;
-        // The first packet only primes the overlap; its decoded samples are not audio.
+        // The first packet only fills the overlap buffer; its decoded samples are not audio.
         if std::mem::take(&mut self.is_first) {
             samples.clear();
         }

@@ -1,4 +1,4 @@
-//! The elements of a Matroska or WebM file that state which samples are not played: CodecDelay and DiscardPadding
+//! Reads the elements of a Matroska or WebM file that state which samples are not played, CodecDelay and DiscardPadding
 //! (RFC 9559), and when the recording was made.
 
 use std::collections::{BTreeMap, HashMap};
@@ -21,10 +21,10 @@ const SIMPLE_BLOCK: u32 = 0xa3;
 const BLOCK_GROUP: u32 = 0xa0;
 const BLOCK: u32 = 0xa1;
 const DISCARD_PADDING: u32 = 0x75a2;
-/// From 1970-01-01 to 2001-01-01, where Matroska counts from.
+/// Seconds from 1970-01-01 to 2001-01-01, the epoch of Matroska.
 const EPOCH_2001_S: i64 = 978_307_200;
 
-/// The elements of the file as rules of playback.
+/// Reads the file's elements and returns them as playback rules.
 ///
 /// # Errors
 /// The file could not be read.
@@ -32,7 +32,7 @@ pub(super) fn rules(file: &mut InputReader) -> Result<Box<dyn PlaybackRules>, De
     Ok(Box::new(Segment::read(file).map_err(DecodeError::Read)?))
 }
 
-/// What a walk over the elements found.
+/// Elements found in a file.
 #[derive(Debug, Default)]
 struct Segment {
     date_ns: Option<i64>,
@@ -42,15 +42,15 @@ struct Segment {
 /// Delay and padding of one track.
 #[derive(Debug, Default, Clone)]
 struct Track {
-    /// Time that the decoder's first samples are early, in ns.
+    /// Duration at the start of the decoder's output that is delay, in ns.
     delay_ns: u64,
-    /// Time to discard at the end of a packet, in ns, by the packet's index in the track.
+    /// Duration to discard at the end of a packet, in ns, by the packet's index in the track.
     padding_ns: BTreeMap<u64, u64>,
     packets: u64,
 }
 
 impl Segment {
-    /// Walks over the headers of all elements; the samples themselves are skipped. What follows damage is left out.
+    /// Reads the headers of all elements and skips the samples. Stops at damage.
     ///
     /// # Errors
     /// The file could not be read.
@@ -74,7 +74,7 @@ impl PlaybackRules for Segment {
         let rate_hz = u128::from(track.rate_hz());
         let frames = |ns: u64| ((u128::from(ns) * rate_hz + 500_000_000) / 1_000_000_000) as u64;
         let of_track = self.tracks.get(&u64::from(track.track.id)).cloned().unwrap_or_default();
-        // The codec's own header counts the delay in samples, CodecDelay in rounded nanoseconds.
+        // The codec's own header states the delay in samples, CodecDelay in rounded nanoseconds.
         let delay = track.codec.delay_frames(track.params, false).unwrap_or_else(|| frames(of_track.delay_ns));
         Ok(TrimRules {
             timeline: Timeline::from_frame(delay),
@@ -87,7 +87,7 @@ impl PlaybackRules for Segment {
 struct Walk<'a> {
     reader: BufReader<&'a mut InputReader>,
     found: Segment,
-    /// The number of the track entry that is being read.
+    /// Number of the track entry that is being read.
     entry: u64,
     /// Track and index of the last packet of the block group that is being read.
     block: Option<(u64, u64)>,
@@ -99,9 +99,9 @@ impl Walk<'_> {
             let Some(id) = self.vint(false)? else { return Ok(()) };
             let size = self.vint(true)?;
             match (id as u32, size) {
-                // Their children follow: no need to know where they end.
+                // Their children follow directly, so their sizes are not needed.
                 (SEGMENT | INFO | TRACKS | TRACK_ENTRY | CLUSTER | BLOCK_GROUP, _) => {}
-                // An unknown size is allowed for segments and clusters alone.
+                // Only segments and clusters may have an unknown size.
                 (_, None) => return Ok(()),
                 (id, Some(size)) => self.leaf(id, size)?,
             }
@@ -128,7 +128,7 @@ impl Walk<'_> {
         Ok(())
     }
 
-    /// Counts the packets of a block: one, or as many as are laced into it.
+    /// Counts the packets of a block: one, or several if the block is laced.
     fn block(&mut self, size: u64) -> io::Result<()> {
         let start = self.reader.stream_position()?;
         let track = self.vint(true)?.unwrap_or(0);
@@ -141,8 +141,8 @@ impl Walk<'_> {
         self.skip(size.saturating_sub(read))
     }
 
-    /// A variable-length integer, with its length marker (an id) or without (a size). `None`: the file's end for an
-    /// id, "unknown" for a size.
+    /// Reads a variable-length integer, with its length marker (an id) or without (a size). `None` is the end of the
+    /// file for an id and "unknown" for a size.
     fn vint(&mut self, strip: bool) -> io::Result<Option<u64>> {
         let mut first = [0];
         if self.reader.read(&mut first)? == 0 {

@@ -1,5 +1,5 @@
-//! Containers. A container is one entry of [`CONTAINERS`]: its names, and the rules by which its packets are played, as
-//! far as symphonia's demuxers leave them out (MP4 edit lists, Matroska's delay and padding, some wave headers).
+//! Containers. A container is one entry of [`CONTAINERS`] with its names and the playback rules that symphonia's
+//! demuxers do not implement (MP4 edit lists, Matroska's delay and padding, some wave headers).
 
 mod matroska;
 mod mp4;
@@ -23,7 +23,7 @@ use crate::error::DecodeError;
 use crate::input::InputReader;
 use crate::timeline::{Edit, Timeline, TrimRules};
 
-/// Time stamps of Matroska (in ms) and Ogg (one per page) are off by less than this.
+/// Time stamps of Matroska (in ms) and Ogg (one per page) are wrong by less than this.
 const ROUNDED_STAMPS_MS: u64 = 60;
 
 /// All containers.
@@ -49,47 +49,47 @@ static CONTAINERS: &[Container] = &[
     Container { rules: matroska::rules, ..Container::new(FORMAT_ID_MKV, &["mka", "mkv", "webm"]) },
 ];
 
-/// Recordings without a demuxer: a named error is better than a file that is skipped.
+/// Formats of recordings without a demuxer. Such files get an error with a reason instead of being skipped.
 const WITHOUT_DEMUXER: [&str; 1] = ["amr"];
 
-/// Everything that decode needs to know about a container.
+/// Properties of a container that the decode stage needs.
 pub(crate) struct Container {
-    /// Symphonia's id of it.
+    /// Symphonia's id of the container.
     format: FormatId,
-    /// Its short name in records, where it differs from symphonia's.
+    /// Short name in records, if it differs from symphonia's.
     pub(crate) name: Option<&'static str>,
-    /// Endings of file names, in lower case and without the dot: what a folder is searched for.
+    /// File name extensions to search a folder for, in lower case and without the dot.
     extensions: &'static [&'static str],
-    /// How exact the length in its header is.
+    /// Accuracy of the length in the header.
     pub(crate) length: StatedLength,
-    /// Adds a demuxer that symphonia does not have.
+    /// Adds a demuxer that symphonia does not provide.
     demuxer: Option<fn(&mut Probe)>,
-    /// Reads the facts that the demuxer leaves out.
+    /// Reads the playback rules that the demuxer does not report.
     pub(crate) rules: fn(&mut InputReader) -> Result<Box<dyn PlaybackRules>, DecodeError>,
 }
 
-/// How exact the number of frames is that a header states.
+/// Accuracy of the number of frames that a header states.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum StatedLength {
-    /// Not to be relied on.
+    /// Unreliable.
     Estimated,
     /// Exact.
     Exact,
-    /// Exact where it is stated; a file that was written into a pipe has none.
+    /// Exact if it is stated. A file that was written into a pipe does not state it.
     ExactOrOpen,
 }
 
-/// A container's facts about the playback of its tracks.
+/// Playback rules of the tracks of a container.
 pub(crate) trait PlaybackRules: Send + Sync {
-    /// When the recording was made, where the container states it (RFC 3339, UTC).
+    /// Time when the recording was made, if the container states it (RFC 3339, UTC).
     fn creation_time(&self) -> Option<String> {
         None
     }
 
-    /// The rules for one track.
+    /// Returns the rules for one track.
     ///
     /// # Errors
-    /// They cannot be followed in one pass.
+    /// The rules cannot be applied in one pass.
     fn timing(&self, track: &AudioTrack<'_>) -> Result<TrimRules, DecodeError>;
 }
 
@@ -102,7 +102,7 @@ pub(crate) struct AudioTrack<'a> {
 }
 
 impl AudioTrack<'_> {
-    /// The stated sample rate, in Hz.
+    /// Sample rate that the container states, in Hz.
     fn rate_hz(&self) -> u32 {
         self.params.sample_rate.unwrap_or(codec::DEFAULT_RATE_HZ)
     }
@@ -114,14 +114,14 @@ impl Container {
         Self { format, name, extensions, length, demuxer, rules: |_| with_timing(|_| TrimRules::default()) }
     }
 
-    /// The container with this id; one without rules if it is not in the list.
+    /// Returns the container with this id, or one without rules if the id is not in the list.
     pub(crate) fn of(format: FormatId) -> &'static Self {
         static OTHER: Container = Container::new(symphonia::core::formats::FORMAT_ID_NULL, &[]);
         CONTAINERS.iter().find(|container| container.format == format).unwrap_or(&OTHER)
     }
 }
 
-/// Endings of the names of recordings, in lower case and without the dot, sorted.
+/// File name extensions of recordings, in lower case and without the dot, sorted.
 #[must_use]
 pub fn audio_extensions() -> &'static [&'static str] {
     static SORTED: LazyLock<Vec<&str>> = LazyLock::new(|| {
@@ -133,7 +133,7 @@ pub fn audio_extensions() -> &'static [&'static str] {
     &SORTED
 }
 
-/// Symphonia's demuxers and those of the list.
+/// Symphonia's demuxers and those of [`CONTAINERS`].
 pub(crate) fn demuxers() -> &'static Probe {
     static PROBE: LazyLock<Probe> = LazyLock::new(|| {
         let mut probe = Probe::new();
@@ -144,7 +144,7 @@ pub(crate) fn demuxers() -> &'static Probe {
     &PROBE
 }
 
-/// The file as symphonia's demuxers can read it.
+/// Returns the file in a form that symphonia's demuxers can read.
 ///
 /// # Errors
 /// The file could not be read.
@@ -152,7 +152,7 @@ pub(crate) fn media_source(file: InputReader) -> io::Result<Box<dyn MediaSource>
     wave::source(file)
 }
 
-/// Rules that follow from the track alone.
+/// Rules that depend only on the track.
 struct FromTrack(fn(&AudioTrack<'_>) -> TrimRules);
 
 impl PlaybackRules for FromTrack {
@@ -176,7 +176,7 @@ fn caf_timing(track: &AudioTrack<'_>) -> TrimRules {
     TrimRules { timeline: Timeline::new(vec![Edit::Media { start, end }]), ..TrimRules::default() }
 }
 
-/// Frame headers count samples exactly; a damaged frame is left out by the demuxer.
+/// Frame headers count samples exactly; the demuxer skips damaged frames.
 fn flac_timing(_track: &AudioTrack<'_>) -> TrimRules {
     TrimRules { gap_ms: Some(0), ..TrimRules::default() }
 }
@@ -186,7 +186,7 @@ fn ogg_timing(track: &AudioTrack<'_>) -> TrimRules {
     TrimRules { timeline: Timeline::from_frame(delay), gap_ms: Some(ROUNDED_STAMPS_MS), ..TrimRules::default() }
 }
 
-/// Seconds from 1970-01-01 as RFC 3339 in UTC (days to date after Howard Hinnant's `civil_from_days`).
+/// Formats seconds since 1970-01-01 as RFC 3339 in UTC (days to date after Howard Hinnant's `civil_from_days`).
 fn rfc3339(unix_s: i64) -> String {
     let (days, second) = (unix_s.div_euclid(86_400), unix_s.rem_euclid(86_400));
     let shifted = days + 719_468;

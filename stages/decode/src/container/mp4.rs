@@ -1,4 +1,4 @@
-//! The boxes of an MP4 file that state when its samples are played (ISO/IEC 14496-12: `mvhd`, `mdhd`, `elst`).
+//! Reads the boxes of an MP4 file that state when its samples are played (ISO/IEC 14496-12: `mvhd`, `mdhd`, `elst`).
 
 use std::collections::BTreeMap;
 use std::io::{self, Read, Seek, SeekFrom};
@@ -8,14 +8,14 @@ use crate::error::DecodeError;
 use crate::input::InputReader;
 use crate::timeline::{Edit, Timeline, TrimRules};
 
-/// A `moov` box larger than this does not belong to a recording.
+/// Maximum size of a `moov` box. A larger one is not that of a recording.
 const MOOV_BYTES_MAX: u64 = 256 << 20;
 /// An empty edit longer than this is damage, not a pause.
 const EMPTY_EDIT_S_MAX: u64 = 24 * 3_600;
-/// From 1904-01-01, where MP4 counts from, to 1970-01-01.
+/// Seconds from 1904-01-01, the epoch of MP4, to 1970-01-01.
 const EPOCH_1904_S: i64 = 2_082_844_800;
 
-/// The `moov` box as rules of playback.
+/// Reads the `moov` box and returns it as playback rules.
 ///
 /// # Errors
 /// The file could not be read.
@@ -23,7 +23,7 @@ pub(super) fn rules(file: &mut InputReader) -> Result<Box<dyn PlaybackRules>, De
     Ok(Box::new(Movie::read(file).map_err(DecodeError::Read)?))
 }
 
-/// What the `moov` box states beside the sample tables.
+/// Contents of the `moov` box other than the sample tables.
 #[derive(Debug, Default)]
 struct Movie {
     timescale: u32,
@@ -38,7 +38,8 @@ struct Track {
     edits: Vec<RawEdit>,
 }
 
-/// One entry of an edit list: length in the movie's timescale, start in the track's (-1: empty), speed (16.16).
+/// One entry of an edit list: length in the movie's timescale, start in the track's timescale (-1: empty), speed
+/// (16.16).
 #[derive(Debug, Clone, Copy)]
 struct RawEdit {
     duration: u64,
@@ -47,7 +48,7 @@ struct RawEdit {
 }
 
 impl Movie {
-    /// Reads the `moov` box; the default where there is none.
+    /// Reads the `moov` box; returns the default if there is none.
     ///
     /// # Errors
     /// The file could not be read.
@@ -83,11 +84,11 @@ impl Movie {
         movie
     }
 
-    /// The edit list of a track in frames at `rate_hz`; empty where there is none. `media_frames`: the length of the
-    /// media where it is known exactly, for an edit's end is only as exact as the movie's timescale.
+    /// Edit list of a track in frames at `rate_hz`; empty if there is none. `media_frames` is the length of the media
+    /// if it is known exactly, because the end of an edit is only as exact as the movie's timescale.
     ///
     /// # Errors
-    /// The list cannot be followed in one pass: other speed, jumps back, or a pause of more than a day.
+    /// The list cannot be applied in one pass: other speed, jumps back, or a pause of more than a day.
     fn edits(&self, track: u32, rate_hz: u32, media_frames: Option<u64>) -> Result<Vec<Edit>, DecodeError> {
         let Some(track) = self.tracks.iter().find(|t| t.id == track) else { return Ok(Vec::new()) };
         if self.timescale == 0 || track.timescale == 0 {
@@ -136,8 +137,8 @@ impl PlaybackRules for Movie {
     }
 }
 
-/// Delay and length as iTunes writes them into a tag: hexadecimal fields, the 2nd to 4th are delay, padding and length
-/// in frames.
+/// Parses delay and length from the tag that iTunes writes: hexadecimal fields, of which the 2nd to 4th are delay,
+/// padding and length in frames.
 fn itunes_trim(tags: &BTreeMap<String, String>) -> Option<Edit> {
     let (_, value) = tags.iter().find(|(key, _)| key.ends_with("iTunSMPB"))?;
     let field = |n| u64::from_str_radix(value.split_whitespace().nth(n)?, 16).ok();
@@ -168,7 +169,7 @@ impl Track {
     }
 }
 
-/// The fields that `mvhd` and `mdhd` share.
+/// Fields that `mvhd` and `mdhd` share.
 #[derive(Default)]
 struct Times {
     creation_s: u64,
@@ -202,13 +203,13 @@ fn parse_edit_list(body: &[u8]) -> Option<Vec<RawEdit>> {
         .collect()
 }
 
-/// `ticks` of a timescale in frames at `rate_hz`, rounded.
+/// Converts `ticks` of a timescale to frames at `rate_hz`, rounded.
 fn frames(ticks: u64, rate_hz: u32, timescale: u32) -> u64 {
     let frames = (u128::from(ticks) * u128::from(rate_hz) + u128::from(timescale / 2)) / u128::from(timescale);
     u64::try_from(frames).unwrap_or(u64::MAX)
 }
 
-/// Type, header length and whole size of the box that begins here.
+/// Type, header length and total size of the box that begins here.
 fn box_header(bytes: &[u8]) -> Option<([u8; 4], u64, u64)> {
     let kind = bytes.get(4..8)?.try_into().ok()?;
     match read_u32(bytes, 0)? {
@@ -218,7 +219,7 @@ fn box_header(bytes: &[u8]) -> Option<([u8; 4], u64, u64)> {
     }
 }
 
-/// The boxes inside a box; stops at the first that does not fit.
+/// Iterator over the boxes inside a box. Stops at the first box that does not fit.
 struct Boxes<'a>(&'a [u8]);
 
 impl<'a> Iterator for Boxes<'a> {

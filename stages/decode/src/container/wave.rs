@@ -1,5 +1,5 @@
 //! Wave headers that symphonia rejects although they are valid: A-law and mu-law with a short `fmt` chunk, or inside
-//! WAVE_FORMAT_EXTENSIBLE. The file is read through a view in which that chunk has the form that is expected.
+//! WAVE_FORMAT_EXTENSIBLE. The file is read through a view in which that chunk has the form that symphonia expects.
 
 use std::io::{self, Read, Seek, SeekFrom};
 
@@ -10,12 +10,12 @@ use crate::input::InputReader;
 const A_LAW: u16 = 6;
 const MU_LAW: u16 = 7;
 const EXTENSIBLE: u16 = 0xfffe;
-/// Where an extensible `fmt` chunk has its sub-format, whose first two bytes are a plain format tag.
+/// Offset of the sub-format in an extensible `fmt` chunk. Its first two bytes are a plain format tag.
 const SUB_FORMAT_AT: usize = 24;
-/// The `fmt` chunk begins within the first bytes.
+/// The `fmt` chunk begins within this many bytes.
 const HEADER_BYTES: u64 = 1 << 12;
 
-/// A file whose first `replaced` bytes read as `prefix`.
+/// A view of a file in which `prefix` replaces the first `replaced` bytes.
 struct Rewritten {
     prefix: Vec<u8>,
     replaced: u64,
@@ -24,7 +24,7 @@ struct Rewritten {
     len: u64,
 }
 
-/// The file as a source for symphonia, its header rewritten where that is needed.
+/// Returns the file as a source for symphonia, with a rewritten header if necessary.
 ///
 /// # Errors
 /// The file could not be read.
@@ -37,7 +37,7 @@ pub(super) fn source(mut file: InputReader) -> io::Result<Box<dyn MediaSource>> 
     Ok(Box::new(Rewritten { prefix, replaced, file, position: 0, len }))
 }
 
-/// The new start of the file, and the number of bytes that it replaces.
+/// Returns the new start of the file and the number of bytes that it replaces.
 fn rewrite(header: &[u8]) -> Option<(Vec<u8>, u64)> {
     let word = |at: usize| Some(u16::from_le_bytes(header.get(at..at + 2)?.try_into().ok()?));
     let long = |at: usize| Some(u32::from_le_bytes(header.get(at..at + 4)?.try_into().ok()?));

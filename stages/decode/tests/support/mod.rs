@@ -1,4 +1,4 @@
-//! Shared by the decode tests: the stage itself, the recordings, ffmpeg, and the distance between two signals.
+//! Shared by the decode tests: runs the stage, finds recordings, runs ffmpeg, and compares two signals.
 
 #![allow(dead_code, reason = "each test binary uses a part of this")]
 
@@ -10,24 +10,24 @@ use decode::{DecodeConfig, DecodeInput, Decoded, Decoder};
 use realfft::RealFftPlanner;
 use stage_core::{Pcm, Stage, StageError, sha256_file};
 
-/// Decodes with all samples in memory.
+/// Decodes a file with all samples in memory.
 pub(crate) fn decode(path: &Path) -> Result<Decoded, StageError> {
     decode_with_budget(path, 1 << 30)
 }
 
-/// Decodes with so many bytes of samples in memory.
+/// Decodes a file with a memory budget in bytes for its samples.
 pub(crate) fn decode_with_budget(path: &Path, memory_budget_bytes: u64) -> Result<Decoded, StageError> {
-    // A path that cannot be read has no hash; the stage names the reason.
+    // A path that cannot be read has no hash; the stage reports the reason.
     let sha256 = sha256_file(path).unwrap_or_default();
     decode_hashed(DecodeInput { path, sha256: &sha256 }, memory_budget_bytes)
 }
 
-/// Decodes a file of a known hash.
+/// Decodes a file with a known hash.
 pub(crate) fn decode_hashed(input: DecodeInput<'_>, memory_budget_bytes: u64) -> Result<Decoded, StageError> {
     Decoder::new(DecodeConfig { memory_budget_bytes, spill_dir: std::env::temp_dir() }).run((input, None))
 }
 
-/// All samples at the file's own rate, interleaved; checks that packets follow each other without a gap.
+/// Reads all samples at the file's own rate, interleaved. Checks that the packets have no gaps between them.
 pub(crate) fn native(pcm: &Pcm) -> Result<Vec<f32>, StageError> {
     let reader = pcm.native()?;
     let channels = reader.channels();
@@ -46,7 +46,7 @@ pub(crate) fn channels(decoded: &Decoded) -> Vec<Vec<f32>> {
     (0..pcm.channels()).map(|channel| pcm.read(channel, 0, pcm.frames() as usize).unwrap()).collect()
 }
 
-/// A folder of the shared recordings, or `None` (and a message) where they are missing.
+/// Returns a folder of the shared recordings, or prints a message and returns `None` if they are missing.
 pub(crate) fn shared_data(folder: &str) -> Option<PathBuf> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/data").join(folder);
     if root.is_dir() {
@@ -56,7 +56,7 @@ pub(crate) fn shared_data(folder: &str) -> Option<PathBuf> {
     None
 }
 
-/// Whether ffmpeg is installed; prints a message where it is not.
+/// Whether ffmpeg is installed. Prints a message if it is not.
 pub(crate) fn has_ffmpeg() -> bool {
     let there = Command::new("ffmpeg").arg("-version").output().is_ok_and(|output| output.status.success());
     if !there {
@@ -65,19 +65,19 @@ pub(crate) fn has_ffmpeg() -> bool {
     there
 }
 
-/// The file as ffmpeg decodes it, at its own rate, interleaved.
+/// Decodes the file with ffmpeg at its own rate, interleaved.
 pub(crate) fn ffmpeg_native(path: &Path, codec: &str) -> Vec<f32> {
     let path = path.to_str().expect("a path in UTF-8");
     let bytes = ffmpeg(&[decoder_for(codec), &["-i", path, "-map", "0:a:0", "-f", "f32le", "-"]].concat());
     bytes.chunks_exact(4).map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]])).collect()
 }
 
-/// Opus is decoded by libopus: ffmpeg's own decoder resamples SILK frames differently, half a sample off.
+/// Selects libopus for Opus: ffmpeg's own decoder resamples SILK frames differently, with an offset of half a sample.
 fn decoder_for(codec: &str) -> &'static [&'static str] {
     if codec == "opus" { &["-c:a", "libopus"] } else { &[] }
 }
 
-/// Runs ffmpeg and gives its standard output.
+/// Runs ffmpeg and returns its standard output.
 pub(crate) fn ffmpeg(arguments: &[&str]) -> Vec<u8> {
     let output =
         Command::new("ffmpeg").args(["-nostdin", "-v", "error", "-y"]).args(arguments).output().expect("ffmpeg runs");
@@ -85,7 +85,7 @@ pub(crate) fn ffmpeg(arguments: &[&str]) -> Vec<u8> {
     output.stdout
 }
 
-/// The file as ffmpeg decodes it and soxr resamples it to 16 kHz: one vector per channel.
+/// Decodes the file with ffmpeg and resamples it to 16 kHz with soxr. Returns one vector per channel.
 pub(crate) fn ffmpeg_16k(path: &Path, codec: &str, channels: usize) -> Vec<Vec<f32>> {
     let path = path.to_str().expect("a path in UTF-8");
     let filter = "aresample=resampler=soxr:precision=28";
@@ -95,9 +95,9 @@ pub(crate) fn ffmpeg_16k(path: &Path, codec: &str, channels: usize) -> Vec<Vec<f
     (0..channels).map(|channel| samples.iter().skip(channel).step_by(channels).copied().collect()).collect()
 }
 
-/// Power of `signal - reference` over power of `reference` below 7 kHz, in dB. Both begin at the same instant: a shift
-/// of one sample is an error like any other. From a source at a lower rate than 16 kHz, the band around its Nyquist
-/// frequency is left out in the same proportion: there the two resamplers' filters differ by intention.
+/// Power of `signal - reference` relative to that of `reference` below 7 kHz, in dB. Both begin at the same instant, so
+/// a shift of one sample counts as an error. If the source has a lower rate than 16 kHz, the band around its Nyquist
+/// frequency is excluded in the same proportion, because the filters of the two resamplers differ there by design.
 pub(crate) fn error_db(signal: &[f32], reference: &[f32], source_rate_hz: u32) -> f64 {
     let len = signal.len().min(reference.len());
     let difference: Vec<f32> = signal.iter().zip(reference).map(|(a, b)| a - b).collect();

@@ -1,4 +1,4 @@
-//! Words around a phrase that take it back (negation) or give it to somebody else (quotation).
+//! Cues around a phrase that negate it (negation) or attribute it to somebody else (quotation).
 
 use serde::Deserialize;
 use unicode_normalization::UnicodeNormalization;
@@ -6,20 +6,20 @@ use unicode_normalization::UnicodeNormalization;
 use super::Token;
 use super::pattern::{Passing, Pattern, Sets};
 
-/// Tokens before a phrase in which the beginning of a cue is looked for.
+/// Maximum distance from the start of a cue to the phrase after it, in tokens.
 const REACH: usize = 8;
 
-/// Cues as a lexicon file writes them.
+/// Cues as written in a lexicon file.
 #[derive(Debug, Deserialize, Default)]
 #[serde(default, deny_unknown_fields)]
 pub(super) struct CueTexts {
-    /// Directly before the phrase.
+    /// Patterns directly before the phrase.
     pub(super) before: Vec<String>,
-    /// Single words anywhere inside it.
+    /// Single words anywhere inside the phrase.
     pub(super) inside: Vec<String>,
-    /// Directly after it.
+    /// Patterns directly after the phrase.
     pub(super) after: Vec<String>,
-    /// Forms of its last word.
+    /// Forms of the phrase's last word.
     pub(super) last: Vec<String>,
 }
 
@@ -40,7 +40,7 @@ pub(super) struct Cue {
 
 impl Cue {
     /// # Errors
-    /// The pattern that cannot be read, and why.
+    /// The pattern that cannot be parsed, and the problem.
     pub(super) fn parse(texts: &CueTexts, sets: &Sets) -> Result<Self, (String, &'static str)> {
         let parse = |texts: &[String]| {
             let parse = |text: &String| Pattern::parse(text, sets).map_err(|problem| (text.clone(), problem));
@@ -54,8 +54,8 @@ impl Cue {
         })
     }
 
-    /// The words of the cue around the phrase `start..end`, where there is one. A cue before belongs to the same
-    /// clause, a cue after to the same sentence.
+    /// Returns the words of the cue around the phrase `start..end`, if there is one. A cue before the phrase must be in
+    /// the same clause, a cue after it in the same sentence.
     pub(super) fn around(&self, tokens: &[Token], start: usize, end: usize) -> Option<String> {
         let exact = Passing { negators: &[], negated: false };
         let clause = (start.saturating_sub(REACH)..start).rev().take_while(|&at| !tokens[at].ends_clause);
@@ -76,13 +76,13 @@ impl Cue {
 }
 
 impl Cues {
-    /// The negation of the phrase `start..end`, if any. `negators` are the tokens found inside it.
+    /// Returns the negation of the phrase `start..end`, if any. `negators` are the tokens found inside the phrase.
     pub(super) fn negation(&self, tokens: &[Token], start: usize, end: usize, negators: &[usize]) -> Option<String> {
         let inside = negators.first().map(|&negator| plain(&tokens[negator..=negator]));
         inside.or_else(|| self.negation.around(tokens, start, end)).map(|cue| format!("negated: {cue}"))
     }
 
-    /// Whose words the phrase `start..end` repeats, if any.
+    /// Returns the cue that marks the phrase `start..end` as a quotation, if any.
     pub(super) fn quotation(&self, tokens: &[Token], start: usize, end: usize) -> Option<String> {
         if tokens[start..end].iter().all(|token| token.quoted) {
             return Some("quoted: between quotation marks".to_owned());
@@ -91,7 +91,7 @@ impl Cues {
     }
 }
 
-/// Tokens as text for people.
+/// Formats tokens as readable text.
 fn plain(tokens: &[Token]) -> String {
     let texts: Vec<String> = tokens.iter().map(|token| token.text.nfc().collect()).collect();
     texts.join(" ")

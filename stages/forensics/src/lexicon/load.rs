@@ -1,4 +1,4 @@
-//! Reading lexicon files. A lexicon whose examples do not hold is refused.
+//! Loads lexicon files. A lexicon is rejected if one of its examples fails.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -12,7 +12,7 @@ use super::{Lexicon, Rule, find};
 use crate::config::DECEPTION;
 use crate::{ForensicsConfig, ForensicsError};
 
-/// The project's own lexicons.
+/// The built-in lexicons.
 const BUILT_IN: [(&str, &str); 2] =
     [("en.toml", include_str!("../../lexicons/en.toml")), ("ko.toml", include_str!("../../lexicons/ko.toml"))];
 
@@ -52,10 +52,10 @@ struct RuleTexts {
 }
 
 impl Lexicons {
-    /// The project's lexicons and the caller's. Rules of deception are left out unless they are asked for.
+    /// Loads the built-in lexicons and the caller's. Rules of deception are left out unless the settings enable them.
     ///
     /// # Errors
-    /// The first thing that is wrong with one of them.
+    /// The first problem found in one of them.
     pub(crate) fn load(config: &ForensicsConfig) -> Result<Self, ForensicsError> {
         let callers = config.lexicons.iter().map(|source| (source.name.as_str(), source.text.as_str()));
         let mut ids = BTreeSet::new();
@@ -75,12 +75,12 @@ impl Lexicons {
         self.0.iter()
     }
 
-    /// SHA-256 of each, hex, in the order in which they apply.
+    /// SHA-256 of each lexicon in hex, in the order in which they are applied.
     pub(crate) fn sha256(&self) -> Vec<&str> {
         self.iter().map(|lexicon| lexicon.sha256.as_str()).collect()
     }
 
-    /// Whether one of them is made for this language.
+    /// Whether one of the lexicons covers this language.
     pub(crate) fn cover(&self, language: &str) -> bool {
         self.iter().any(|lexicon| lexicon.language == language)
     }
@@ -103,7 +103,7 @@ fn check_place(
 }
 
 impl Lexicon {
-    /// Reads a file and checks every rule with its own examples.
+    /// Parses a file and checks every rule with its own examples.
     fn read(name: &str, text: &str) -> Result<Self, ForensicsError> {
         let file: File = toml::from_str(text)
             .map_err(|error| ForensicsError::Syntax { lexicon: name.to_owned(), message: error.to_string() })?;
@@ -139,10 +139,10 @@ impl Rule {
     fn read(name: &str, texts: &RuleTexts, sets: &Sets) -> Result<Self, ForensicsError> {
         let wrong = |problem| ForensicsError::Rule { lexicon: name.to_owned(), rule: texts.id.clone(), problem };
         if !(texts.severity > 0.0 && texts.severity <= 1.0) {
-            return Err(wrong("severity is above 0 and at most 1"));
+            return Err(wrong("severity must be above 0 and at most 1"));
         }
         if texts.patterns.is_empty() || texts.matches.is_empty() || texts.rejects.is_empty() {
-            return Err(wrong("`patterns`, `matches` and `rejects` need an entry each"));
+            return Err(wrong("`patterns`, `matches` and `rejects` each need at least one entry"));
         }
         let parse = |text: &String| {
             Pattern::parse(text, sets).map_err(|problem| unreadable(name, &texts.id, text.clone(), problem))
@@ -160,7 +160,7 @@ impl Rule {
     }
 }
 
-/// Sets do not use each other.
+/// Parses the sets of a file. A set cannot use other sets.
 fn read_sets(name: &str, texts: &BTreeMap<String, String>) -> Result<Sets, ForensicsError> {
     let none = Sets::new();
     let read = |(set, text): (&String, &String)| match Pattern::parse(text, &none) {

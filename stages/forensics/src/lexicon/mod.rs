@@ -11,7 +11,7 @@ use self::pattern::{Passing, Pattern, Taken};
 pub(crate) use self::load::Lexicons;
 pub(crate) use self::token::{Token, is_mark, tokens_of};
 
-/// One lexicon file, read and verified.
+/// One lexicon file, parsed and verified.
 #[derive(Debug)]
 pub(crate) struct Lexicon {
     /// SHA-256 of the file's contents, hex.
@@ -22,7 +22,7 @@ pub(crate) struct Lexicon {
     cues: Cues,
 }
 
-/// What to look for, and what a find means.
+/// Patterns to search for, and the category and severity of a match.
 #[derive(Debug)]
 pub(crate) struct Rule {
     pub(crate) id: String,
@@ -30,22 +30,22 @@ pub(crate) struct Rule {
     pub(crate) subcategory: String,
     pub(crate) severity: f64,
     patterns: Vec<Pattern>,
-    /// Surroundings in which the patterns mean something else.
+    /// Cues around the phrase that give the patterns another meaning, so that there is no match.
     unless: Cue,
-    /// Whether the phrase means the same with a negation around it, or holds one itself.
+    /// Whether the rule ignores negation, because it does not change the meaning or is part of the phrase.
     ignore_negation: bool,
 }
 
 /// One match of one rule.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Match {
-    /// Indices of the tokens that the pattern took, ascending, never empty.
+    /// Indices of the matched tokens, ascending, never empty.
     pub(crate) tokens: Vec<usize>,
-    /// Why it does not count, if it does not.
+    /// Reason why the match does not count; `None` if it counts.
     pub(crate) discounted: Option<String>,
 }
 
-/// The matches of `rule` of `lexicon`, from left to right and without overlap.
+/// Finds the matches of `rule` of `lexicon`, from left to right and without overlap.
 pub(crate) fn find(lexicon: &Lexicon, rule: &Rule, tokens: &[Token]) -> Vec<Match> {
     let mut matches = Vec::new();
     let mut at = 0;
@@ -61,8 +61,8 @@ pub(crate) fn find(lexicon: &Lexicon, rule: &Rule, tokens: &[Token]) -> Vec<Matc
     matches
 }
 
-/// The match that begins at `at`, and the index after it: the longest pattern, without a negator inside if there is
-/// such a way.
+/// Returns the match that begins at `at`, and the index after it. The longest pattern is used; matches without a
+/// negator inside are preferred.
 fn match_at(lexicon: &Lexicon, rule: &Rule, tokens: &[Token], at: usize) -> Option<(Match, usize)> {
     let longest = |negated| {
         let passing = Passing { negators: &lexicon.cues.negation.inside, negated };

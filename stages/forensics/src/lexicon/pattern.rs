@@ -1,13 +1,13 @@
-//! The pattern language of the lexicons, described for its users at the top of `lexicons/en.toml`.
+//! The pattern language of the lexicons. The top of `lexicons/en.toml` documents it for users.
 
 use std::collections::BTreeMap;
 
 use super::token::{Token, normalize};
 
-/// Named parts of patterns.
+/// Named patterns that other patterns can use.
 pub(super) type Sets = BTreeMap<String, Pattern>;
 
-/// Alternatives, each a sequence of nodes.
+/// Alternatives, each of which is a sequence of nodes.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Pattern(Vec<Vec<Node>>);
 
@@ -16,11 +16,11 @@ enum Node {
     Word(Literal),
     Group(Pattern),
     Optional(Pattern),
-    /// Up to so many arbitrary tokens.
+    /// Up to this number of arbitrary tokens.
     Gap(usize),
 }
 
-/// One token, whole or in part.
+/// Matches one token completely, by its start or by its end.
 #[derive(Debug, Clone, PartialEq)]
 struct Literal {
     text: String,
@@ -39,16 +39,16 @@ impl Literal {
     }
 }
 
-/// Which tokens may be skipped between the nodes of a pattern.
+/// Rules for skipping tokens between the nodes of a pattern.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Passing<'a> {
-    /// Tokens that no gap passes over: negators.
+    /// Negators, which a gap cannot skip.
     pub(super) negators: &'a [Pattern],
     /// Whether negators may occur anywhere inside the phrase.
     pub(super) negated: bool,
 }
 
-/// What a pattern took: token indices in ascending order.
+/// Result of a match: indices of the matched tokens, in ascending order.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(super) struct Taken {
     pub(super) tokens: Vec<usize>,
@@ -57,20 +57,21 @@ pub(super) struct Taken {
 
 impl Pattern {
     /// # Errors
-    /// What is wrong with the text.
+    /// The problem with the text.
     pub(super) fn parse(text: &str, sets: &Sets) -> Result<Self, &'static str> {
         let mut parser = Parser { rest: text.trim(), sets };
         let pattern = parser.alternatives()?;
         match parser.rest {
-            "" if pattern.can_be_empty() => Err("it matches nothing at all"),
+            "" if pattern.can_be_empty() => Err("it can match without any word"),
             "" if pattern.gap_at_edge() => Err("a gap needs a word on both sides"),
             "" => Ok(pattern),
-            _ => Err("a `)` without its `(`"),
+            _ => Err("a `)` without a matching `(`"),
         }
     }
 
-    /// The first way, in the order of the alternatives, optional words taken and gaps short, to match tokens from
-    /// `start` on such that `accept` agrees with the end (the index after the last token).
+    /// Returns the first match from token `start` on for which `accept` returns true for the end (the index after the
+    /// last token). Alternatives are tried in order, with optional words before without, and short gaps before long
+    /// ones.
     pub(super) fn match_at(
         &self,
         tokens: &[Token],
@@ -104,7 +105,7 @@ impl Pattern {
     }
 }
 
-/// Depth-first search: each step calls the rest of the pattern as its continuation.
+/// Depth-first search. Each step calls the rest of the pattern as its continuation.
 struct Walk<'a> {
     tokens: &'a [Token],
     passing: Passing<'a>,
@@ -151,7 +152,7 @@ impl<'a> Walk<'a> {
         false
     }
 
-    /// A gap ends at the sentence and passes over no negator.
+    /// Matches a gap. It cannot cross the end of a sentence or skip a negator.
     fn gap(&mut self, most: usize, others: &[Node], at: usize, rest: Rest<'_, 'a>) -> bool {
         for end in at..=at + most {
             if self.sequence(others, end, rest) {
@@ -206,7 +207,7 @@ impl Parser<'_> {
     fn atom(&mut self) -> Result<Node, &'static str> {
         if self.eat('(') {
             let group = self.alternatives()?;
-            return if self.eat(')') { Ok(Node::Group(group)) } else { Err("a `(` without its `)`") };
+            return if self.eat(')') { Ok(Node::Group(group)) } else { Err("a `(` without a matching `)`") };
         }
         let end = self.rest.find([' ', '|', '(', ')', '?', '_']).unwrap_or(self.rest.len());
         let (text, rest) = self.rest.split_at(end);
@@ -214,7 +215,7 @@ impl Parser<'_> {
         if let Some(count) = text.strip_prefix("..") {
             return match count.parse() {
                 Ok(most @ 1..=12) => Ok(Node::Gap(most)),
-                _ => Err("a gap is written `..N`, with N from 1 to 12"),
+                _ => Err("a gap must be `..N` with N from 1 to 12"),
             };
         }
         match text.strip_prefix('$') {
@@ -228,7 +229,7 @@ impl Parser<'_> {
     }
 }
 
-/// `left_right`: the two with a space between them, and as one word without a `*` between them.
+/// Builds `left_right`: both with a space between them, or as one word if there is no `*` between them.
 fn glue(left: &Node, right: &Node) -> Result<Node, &'static str> {
     let mut alternatives = Vec::new();
     for left in words_of(left)? {
@@ -248,7 +249,7 @@ fn glue(left: &Node, right: &Node) -> Result<Node, &'static str> {
     Ok(Node::Group(Pattern(alternatives.into_iter().map(sequence).collect())))
 }
 
-/// All sequences of words that a node matches.
+/// Returns all sequences of words that a node matches.
 fn words_of(node: &Node) -> Result<Vec<Vec<Literal>>, &'static str> {
     match node {
         Node::Word(literal) => Ok(vec![vec![literal.clone()]]),
@@ -265,7 +266,7 @@ fn words_of(node: &Node) -> Result<Vec<Vec<Literal>>, &'static str> {
             }
             Ok(all)
         }
-        Node::Optional(_) | Node::Gap(_) => Err("`_` joins words and groups of words only"),
+        Node::Optional(_) | Node::Gap(_) => Err("`_` can only join words and groups of words"),
     }
 }
 
@@ -273,11 +274,11 @@ fn literal(text: &str) -> Result<Literal, &'static str> {
     let (any_before, inner) = text.strip_prefix('*').map_or((false, text), |inner| (true, inner));
     let (any_after, inner) = inner.strip_suffix('*').map_or((false, inner), |inner| (true, inner));
     if inner.contains(['*', '\'', '’']) {
-        return Err("`*` stands at an end of a word only, and contractions are written out");
+        return Err("`*` is only allowed at an end of a word, and contractions must be written out");
     }
     match <[String; 1]>::try_from(normalize(inner)) {
         Ok([text]) => Ok(Literal { text, any_before, any_after }),
-        Err(_) => Err("a word that is not one plain word"),
+        Err(_) => Err("a word must normalize to exactly one word"),
     }
 }
 

@@ -1,31 +1,32 @@
-//! Words as the lexicons see them.
+//! Normalizes words to the tokens that the lexicons match.
 //!
-//! A word is lower-cased, loses its punctuation, has its contractions written out (`don't` is `do not`, `gonna` is
-//! `going to`) and is decomposed (Unicode NFD): Hangul then is a sequence of jamo, so that the stem `죽이` is a prefix
-//! of 죽인다 as it is of 죽이겠다.
+//! Normalization converts a word to lower case, removes its punctuation, writes out its contractions (`don't` as
+//! `do not`, `gonna` as `going to`) and decomposes it (Unicode NFD). Hangul becomes a sequence of jamo, so that
+//! the stem `죽이` is a prefix of both 죽인다 and 죽이겠다.
 
 use unicode_normalization::UnicodeNormalization;
 
-/// One normalized token; a word may give several or none.
+/// One normalized token. A word may yield several tokens or none.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Token {
     pub(crate) text: String,
-    /// Index of its word.
+    /// Index of the word that it comes from.
     pub(crate) word: usize,
-    /// A comma or another mark follows.
+    /// Whether a comma or another mark follows.
     pub(crate) ends_clause: bool,
-    /// A full stop, question or exclamation mark follows.
+    /// Whether a full stop, question mark or exclamation mark follows.
     pub(crate) ends_sentence: bool,
-    /// It is between quotation marks.
+    /// Whether it is between quotation marks.
     pub(crate) quoted: bool,
 }
 
-/// Whether a word is a mark of the model (`[unclear]`) and not speech.
+/// Whether a word is an annotation of the model (`[unclear]`) and not speech.
 pub(crate) fn is_mark(word: &str) -> bool {
     word.starts_with('[') && word.trim_end_matches(|c: char| c.is_ascii_punctuation() && c != ']').ends_with(']')
 }
 
-/// The tokens of successive words, given with their indices. A mark gives one token that no word of a pattern equals.
+/// Returns the tokens of successive words, given with their indices. An annotation yields one token that no pattern
+/// matches.
 pub(crate) fn tokens_of<'a>(words: impl Iterator<Item = (usize, &'a str)>) -> Vec<Token> {
     let mut tokens: Vec<Token> = Vec::new();
     let mut opened = None;
@@ -51,7 +52,7 @@ pub(crate) fn tokens_of<'a>(words: impl Iterator<Item = (usize, &'a str)>) -> Ve
     tokens
 }
 
-/// The tokens of one word.
+/// Returns the tokens of one word.
 pub(super) fn normalize(word: &str) -> Vec<String> {
     let word: String = word.nfc().collect::<String>().to_lowercase().replace(['’', 'ʼ', '`'], "'");
     word.split(['-', '–', '—', '/', ' '])
@@ -61,7 +62,7 @@ pub(super) fn normalize(word: &str) -> Vec<String> {
         .collect()
 }
 
-/// Contractions as whole words; the others are recognized by their endings.
+/// Contractions that are matched as whole words. The others are recognized by their endings.
 const WHOLE: [(&str, [&str; 2]); 12] = [
     ("won't", ["will", "not"]),
     ("can't", ["can", "not"]),
@@ -80,7 +81,7 @@ const WHOLE: [(&str, [&str; 2]); 12] = [
 const ENDINGS: [(&str, &str); 6] =
     [("n't", "not"), ("'ll", "will"), ("'re", "are"), ("'ve", "have"), ("'m", "am"), ("'d", "would")];
 
-/// Words after which 's is `is`; after others it is the possessive and goes.
+/// Words after which 's means `is`. After other words it is the possessive and is removed.
 const BEFORE_IS: [&str; 10] = ["it", "that", "this", "he", "she", "there", "here", "what", "who", "where"];
 
 fn expand(word: &str) -> Vec<&str> {
@@ -120,7 +121,7 @@ fn trailing_marks(word: &str) -> &str {
     &word[end..]
 }
 
-/// The tokens of words without times, for the examples of a lexicon.
+/// Returns the tokens of words without times, for the examples of a lexicon.
 pub(super) fn tokens_of_text(text: &str) -> Vec<Token> {
     tokens_of(text.split_whitespace().enumerate())
 }

@@ -1,4 +1,5 @@
-//! Level and quality of the signal, in one pass over the samples at the file's own rate: resampling moves peaks.
+//! Measures level and quality of the signal in one pass over the samples at the file's own rate, because resampling
+//! moves peaks.
 
 use std::collections::VecDeque;
 
@@ -9,21 +10,21 @@ use stage_core::{Measured, Recording, Span, StageError};
 
 use super::{Channel, Measure, NoSettings};
 
-/// Magnitude from which a sample counts as clipped.
+/// Minimum magnitude of a clipped sample.
 const CLIPPED: f32 = 0.999;
-/// Samples in a row from which on a peak counts as clipping.
+/// Minimum number of consecutive clipped samples that counts as clipping.
 const CLIPPED_RUN: u64 = 3;
-/// Runs of exact zeros up to this length are zero crossings, in seconds.
+/// Minimum length of a run of exact zeros that counts as digital silence, in seconds. Shorter runs are zero crossings.
 const SILENT_RUN_S: f64 = 0.05;
 
-/// Level of the signal over the whole channel; dBFS is relative to a full-scale square wave (RMS 1.0 is 0 dBFS).
+/// Level of the signal over the whole channel. dBFS is relative to a full-scale square wave (RMS 1.0 is 0 dBFS).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[schemars(rename = "Level")]
 pub(crate) struct LevelValue {
     /// Root mean square, in dBFS.
     #[schemars(extend("unit" = "dBFS"))]
     rms_dbfs: Measured,
-    /// Greatest magnitude, in dBFS. A lossy codec may exceed 0.
+    /// Maximum magnitude, in dBFS. A lossy codec may exceed 0.
     #[schemars(extend("unit" = "dBFS"))]
     peak_dbfs: Measured,
     /// Root mean square inside speech spans, in dBFS.
@@ -32,11 +33,11 @@ pub(crate) struct LevelValue {
     /// Mean of the samples, -1 to 1.
     #[schemars(extend("unit" = "share of full scale"))]
     dc_offset: Measured,
-    /// Share of samples within 0.1 % of full scale in runs of three or more, 0 to 1. The reason, where there is one,
+    /// Share of samples within 0.1 % of full scale in runs of three or more, 0 to 1. A reason next to the value
     /// explains why it is a lower bound.
     #[schemars(extend("unit" = "ratio"))]
     clipping_ratio: Measured,
-    /// Seconds of exact digital silence in runs of 50 ms or more.
+    /// Duration of exact digital silence in runs of 50 ms or more, in seconds.
     #[schemars(extend("unit" = "s"))]
     digital_silence_s: Measured,
 }
@@ -45,7 +46,7 @@ pub(crate) struct LevelValue {
 #[derive(Debug)]
 pub(crate) struct Level {
     rate_hz: u32,
-    /// Speech that is wholly or partly ahead, in samples; by time.
+    /// Speech intervals that are not yet completely read, in samples, by time.
     speech: VecDeque<(u64, u64)>,
     frames: u64,
     sum: f64,
@@ -58,7 +59,7 @@ pub(crate) struct Level {
     silent: Runs,
 }
 
-/// Samples in runs of at least `shortest`.
+/// Counts the samples in runs of at least `shortest`.
 #[derive(Debug)]
 struct Runs {
     shortest: u64,
@@ -118,7 +119,7 @@ impl Measure for Level {
 }
 
 impl Level {
-    /// Sums for a channel at `rate_hz` whose speech is `spans`.
+    /// Creates the sums for a channel at `rate_hz` with the speech `spans`.
     fn new(rate_hz: u32, spans: &[Span]) -> Self {
         let sample = |s: f64| (s.max(0.0) * f64::from(rate_hz)).round() as u64;
         Self {
@@ -136,7 +137,7 @@ impl Level {
         }
     }
 
-    /// The part of the block that is speech.
+    /// Adds the part of the block that is speech.
     fn add_speech(&mut self, block: &[f32]) {
         let (first, end) = (self.frames, self.frames + block.len() as u64);
         while let Some(&(from, to)) = self.speech.front() {
@@ -170,7 +171,7 @@ impl Level {
     }
 }
 
-/// The level of `frames` samples whose squares sum up to `squares`; zero has none.
+/// Level of `frames` samples with the sum of squares `squares`. A sum of zero has no level.
 fn decibels(squares: f64, frames: u64, without_frames: &str) -> Measured {
     match (frames, squares) {
         (0, _) => Measured::missing(without_frames),
@@ -179,7 +180,7 @@ fn decibels(squares: f64, frames: u64, without_frames: &str) -> Measured {
     }
 }
 
-/// Why the clipping that is left may be less than the clipping that was recorded.
+/// Reason why the measured clipping may be less than the clipping in the original recording.
 fn clipping_limit(recording: &Recording) -> Option<String> {
     let lossy = format!("a lower bound: lossy codec ({}), which rounds clipped peaks", recording.codec);
     (!recording.lossless).then_some(lossy)
@@ -204,7 +205,7 @@ mod tests {
         }
     }
 
-    /// The level of samples at `rate_hz` that come in blocks of 1,152.
+    /// Measures samples at `rate_hz` in blocks of 1,152.
     fn level_at(rate_hz: u32, samples: &[f32], spans: &[Span]) -> LevelValue {
         let mut level = Level::new(rate_hz, spans);
         samples.chunks(1_152).for_each(|block| level.add(block));

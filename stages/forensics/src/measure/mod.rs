@@ -1,6 +1,6 @@
 //! Measures of a channel. A measure is one module and one entry of [`MEASURES`]: its name, its settings with their
-//! defaults, the shape of its value with a unit for each number, and its computation. The record, its JSON schema, the
-//! settings and the stage's fingerprint follow from the list.
+//! defaults, the type of its value with a unit for each number, and its computation. The record, its JSON schema, the
+//! settings and the stage's fingerprint are derived from the list.
 
 mod f0;
 mod level;
@@ -20,7 +20,7 @@ use stage_core::{Span, StageError};
 pub(crate) use self::run::measure_channels;
 use crate::{ForensicInput, ForensicsError};
 
-/// All measures, in the order in which they run.
+/// All measures, in the order in which they are computed.
 const MEASURES: &[Definition] =
     &[Definition::of::<level::Level>(), Definition::of::<speech::Speech>(), Definition::of::<f0::F0>()];
 
@@ -28,72 +28,72 @@ fn names() -> impl Iterator<Item = &'static str> {
     MEASURES.iter().map(|measure| measure.name)
 }
 
-/// A measure of every channel of a recording. A value of this type measures one channel.
+/// A measure of every channel of a recording. A value of an implementing type measures one channel.
 pub(crate) trait Measure: Sized + 'static {
-    /// The key of its value in the record, in snake case.
+    /// Key of the value in the record, in snake case.
     const NAME: &'static str;
-    /// A description for the schema.
+    /// Description for the schema.
     const DESCRIPTION: &'static str;
-    /// The unit of its value; `None` where that has fields, each with a unit of its own.
+    /// Unit of the value; `None` if the value has fields with their own units.
     const UNIT: Option<&'static str> = None;
-    /// The user's settings. All fields have defaults.
+    /// Settings that the user can change. All fields have defaults.
     type Settings: Default + Serialize + DeserializeOwned + fmt::Debug + Send + Sync;
-    /// The value in the record. A number that cannot be measured is null with a reason: [`stage_core::Measured`].
+    /// Value in the record. A number that cannot be measured is null with a reason: [`stage_core::Measured`].
     type Value: Serialize + JsonSchema;
 
     /// Checks the settings.
     ///
     /// # Errors
-    /// The setting that cannot be used.
+    /// An invalid setting.
     fn check(_settings: &Self::Settings) -> Result<(), ForensicsError> {
         Ok(())
     }
 
-    /// Begins to measure a channel.
+    /// Starts to measure a channel.
     fn begin(settings: &Self::Settings, channel: &Channel<'_>) -> Self;
 
-    /// Takes the channel's next samples at the file's own rate, in order.
+    /// Adds the channel's next samples at the file's own rate, in order.
     fn add(&mut self, _samples: &[f32]) {}
 
-    /// The value, after all samples.
+    /// Returns the value, after all samples were added.
     ///
     /// # Errors
-    /// A [`StageError`] where the samples at 16 kHz could not be read.
+    /// A [`StageError`] if the samples at 16 kHz could not be read.
     fn finish(self, settings: &Self::Settings, channel: &Channel<'_>) -> Result<Self::Value, StageError>;
 }
 
-/// One channel of a recording, with everything that is known about it.
+/// One channel of a recording, with the data that is known about it.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Channel<'a> {
-    /// Its number, from 0.
+    /// Number of the channel, from 0.
     pub(crate) number: u16,
     /// The recording: its artifacts, and its samples at 16 kHz.
     pub(crate) input: ForensicInput<'a>,
-    /// Rate of the samples that [`Measure::add`] takes, in Hz.
+    /// Rate of the samples passed to [`Measure::add`], in Hz.
     pub(crate) native_rate_hz: u32,
-    /// The speech of each channel, by time.
+    /// Speech of each channel, by time.
     pub(crate) speech: &'a [Vec<Span>],
 }
 
 impl<'a> Channel<'a> {
-    /// The speech of this channel, by time.
+    /// Speech of this channel, by time.
     pub(crate) fn spans(&self) -> &'a [Span] {
         &self.speech[usize::from(self.number)]
     }
 
-    /// The speech of the other channels, each by time.
+    /// Speech of the other channels, each by time.
     pub(crate) fn others(&self) -> impl Iterator<Item = &'a [Span]> + 'a {
         let own = usize::from(self.number);
         self.speech.iter().enumerate().filter(move |(number, _)| *number != own).map(|(_, spans)| spans.as_slice())
     }
 }
 
-/// The settings of a measure that has none.
+/// Settings of a measure without settings.
 #[derive(Debug, Default, Serialize, serde::Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct NoSettings {}
 
-/// A measure of the list.
+/// An entry of [`MEASURES`].
 struct Definition {
     name: &'static str,
     schema: fn(&mut SchemaGenerator) -> Schema,
@@ -111,10 +111,10 @@ impl Definition {
 pub(crate) struct Measures(Vec<Box<dyn run::Configured>>);
 
 impl Measures {
-    /// The measures with `settings` by their names; the others have their defaults.
+    /// Creates the measures with `settings` by their names. Measures without an entry get their defaults.
     ///
     /// # Errors
-    /// There is no such measure, or it has no such setting, or the setting cannot be used.
+    /// A measure does not exist, does not have a setting, or a setting is invalid.
     pub(crate) fn new(settings: &BTreeMap<String, Value>) -> Result<Self, ForensicsError> {
         if let Some(unknown) = settings.keys().find(|name| !names().any(|known| known == *name)) {
             let message = format!("one of {} is expected", names().collect::<Vec<_>>().join(", "));
@@ -124,14 +124,14 @@ impl Measures {
         MEASURES.iter().map(|measure| (measure.configure)(of(measure))).collect::<Result<_, _>>().map(Self)
     }
 
-    /// All settings by measure, defaults included, for the fingerprint.
+    /// All settings by measure, including defaults, for the fingerprint.
     pub(crate) fn settings(&self) -> Value {
         self.0.iter().map(|measure| (measure.name().to_owned(), measure.settings())).collect::<Map<_, _>>().into()
     }
 }
 
-/// The schema of a [`ForensicRecord`] with the values of all measures: for `#[schemars(schema_with = "...")]` where a
-/// record is a part of another document.
+/// Schema of a [`ForensicRecord`] with the values of all measures, for `#[schemars(schema_with = "...")]` in documents
+/// that contain a record.
 #[must_use]
 pub fn record_schema(generator: &mut SchemaGenerator) -> Schema {
     let record = generator.subschema_for::<ForensicRecord>();
@@ -171,7 +171,7 @@ fn configure<M: Measure>(settings: Value) -> Result<Box<dyn run::Configured>, Fo
 mod tests {
     use super::*;
 
-    /// The schema of a channel's record, and the definitions that it refers to.
+    /// Schema of a channel's record, and the definitions that it refers to.
     fn channel_schema() -> (Value, Map<String, Value>) {
         let mut generator = SchemaGenerator::default();
         let _ = record_schema(&mut generator);

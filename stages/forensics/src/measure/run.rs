@@ -1,4 +1,4 @@
-//! Running the measures: one pass over the recording at its own rate for all measures of all channels.
+//! Runs the measures: one pass over the recording at its own rate for all measures of all channels.
 
 use std::fmt;
 
@@ -20,14 +20,14 @@ pub(super) trait Configured: fmt::Debug + Send + Sync {
     fn begin<'a>(&'a self, channel: &Channel<'_>) -> Box<dyn Running + 'a>;
 }
 
-/// A measure that is measuring one channel.
+/// A measurement of one channel in progress.
 pub(super) trait Running {
     fn add(&mut self, samples: &[f32]);
 
     fn finish(self: Box<Self>, channel: &Channel<'_>) -> Result<Value, StageError>;
 }
 
-/// The settings of measure `M`.
+/// Settings of measure `M`.
 pub(super) struct WithSettings<M: Measure>(pub(super) M::Settings);
 
 impl<M: Measure> fmt::Debug for WithSettings<M> {
@@ -72,7 +72,7 @@ impl<M: Measure> Running for AtWork<'_, M> {
 /// Measures all channels of a recording.
 ///
 /// # Errors
-/// The samples could not be read again, or the file is no longer the one that was decoded (`file-changed`).
+/// The samples could not be read again, or the file has changed since it was decoded (`file-changed`).
 pub(crate) fn measure_channels(
     measures: &Measures,
     input: &ForensicInput<'_>,
@@ -102,7 +102,7 @@ pub(crate) fn measure_channels(
     channels.iter().zip(running).map(finish).collect()
 }
 
-/// An error of decoding the file again, as an error of the stage that asked for it.
+/// Converts an error from decoding the file again to an error of this stage.
 fn of_this_stage(error: StageError) -> StageError {
     StageError { stage: NAME, ..error }
 }

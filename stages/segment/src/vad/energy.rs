@@ -1,10 +1,10 @@
-//! Speech by energy: how far the level of the telephone band stands above an adaptive noise floor.
+//! Detects speech by energy: compares the level of the telephone band with an adaptive noise floor.
 //!
-//! The floor is a low percentile of the levels around a frame, before it and after it (percentile tracking, after
-//! V. Stahl et al., "Quantile based noise estimation", ICASSP 2000): it follows noise that changes, and needs no
-//! pause to learn from, because speech itself dips between syllables by more than the threshold. Digital silence is
-//! kept out of it, so that a recording that is muted between the words has the floor of its words. What holds its
-//! level for a second is steady noise, a hum or a tone, however loud.
+//! The floor is a low percentile of the levels before and after a frame (percentile tracking, after V. Stahl et al.,
+//! "Quantile based noise estimation", ICASSP 2000). It follows changing noise and needs no pause to learn from, because
+//! speech itself dips between syllables by more than the threshold. Digital silence is excluded, so that a recording
+//! that is muted between words has the floor of its words. Sound with a constant level for a second is steady noise, a
+//! hum or a tone, at any level.
 
 use dsp::SILENCE_DBFS;
 use stage_core::VadIdentity;
@@ -13,30 +13,31 @@ use super::{Detection, Vad};
 use crate::channel::LEVEL_HOP;
 use crate::error::SegmentError;
 
-/// Levels below this are digital silence: no converter is this quiet.
+/// Levels below this are digital silence; no converter is this quiet.
 const MUTED_DBFS: f32 = -95.0;
-/// Levels in a block, for which floor and peak are found once: 0.1 s.
+/// Number of levels in a block. Floor and peak are computed once per block: 0.1 s.
 const BLOCK: usize = 10;
-/// How far the floor's statistics reach to each side, in blocks: 7.5 s.
+/// Number of blocks on each side that the floor is computed over: 7.5 s.
 const FLOOR_REACH: usize = 75;
-/// How far the peak's statistics reach to each side, in blocks: a minute.
+/// Number of blocks on each side that the peak is computed over: one minute.
 const PEAK_REACH: usize = 600;
-/// How far steadiness reaches to each side, in blocks: half a second.
+/// Number of blocks on each side that steadiness is computed over: half a second.
 const STEADY_REACH: usize = 5;
-/// Percentiles that stand for the noise floor and for the level of speech.
+/// Percentiles that estimate the noise floor and the level of speech.
 const FLOOR_PERCENTILE: f32 = 10.0;
 const PEAK_PERCENTILE: f32 = 95.0;
-/// The threshold is this share of the way from the floor to the peak above the floor, within these bounds, in dB.
+/// The threshold above the floor is this share of the distance from floor to peak, limited to this range in dB.
 const THRESHOLD_SHARE: f32 = 0.3;
 const THRESHOLD_DB: (f32, f32) = (6.0, 15.0);
-/// Nothing further below the level of speech is speech: echo and crosstalk are, in dB.
+/// Levels further below the level of speech than this are echo or crosstalk, not speech, in dB.
 const SPEECH_RANGE_DB: f32 = 35.0;
-/// A second that varies by less than this is steady, in dB. White noise in frames of 30 ms varies by 2 to 3 dB.
+/// A level that varies by less than this within a second is steady, in dB. White noise in frames of 30 ms varies by 2
+/// to 3 dB.
 const STEADY_DB: f32 = 4.0;
 /// Width of the logistic curve from SNR to probability, in dB.
 const SLOPE_DB: f32 = 4.0;
 
-/// The detector that needs no weights.
+/// A detector without weights.
 #[derive(Debug)]
 pub(crate) struct EnergyVad;
 
@@ -85,7 +86,7 @@ impl Detection for EnergyDetection {
     }
 }
 
-/// Levels of the mean power over three frames.
+/// Mean power over three frames, as levels.
 fn smoothed(levels: &[f32]) -> Vec<f32> {
     let power: Vec<f32> = levels.iter().map(|level| 10f32.powf(level / 10.0)).collect();
     (0..levels.len())
@@ -96,8 +97,8 @@ fn smoothed(levels: &[f32]) -> Vec<f32> {
         .collect()
 }
 
-/// For each block, the percentile of the levels in the blocks up to `reach` away, muted ones left out; where all are
-/// muted, [`MUTED_DBFS`]. Exact to 1 dB.
+/// Computes for each block the percentile of the levels in the blocks up to `reach` away. Muted levels are excluded; if
+/// all are muted, the result is [`MUTED_DBFS`]. Exact to 1 dB.
 fn sliding_percentile(blocks: &[&[f32]], reach: usize, percentile: f32) -> Vec<f32> {
     let mut histogram = Histogram { counts: [0; Histogram::BINS], total: 0 };
     blocks.iter().take(reach).for_each(|block| histogram.add(block));
@@ -114,7 +115,7 @@ fn sliding_percentile(blocks: &[&[f32]], reach: usize, percentile: f32) -> Vec<f
         .collect()
 }
 
-/// Counts of levels from [`MUTED_DBFS`] up, 1 dB each.
+/// Histogram of levels from [`MUTED_DBFS`] up, in bins of 1 dB.
 struct Histogram {
     counts: [u32; Self::BINS],
     total: u32,
@@ -152,7 +153,7 @@ impl Histogram {
     }
 }
 
-/// For each block, whether a whole second around it holds its level.
+/// For each block, whether the level is constant over the second around it.
 fn steady(blocks: &[&[f32]]) -> Vec<bool> {
     let extremes: Vec<(f32, f32)> = blocks
         .iter()

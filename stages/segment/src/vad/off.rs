@@ -1,4 +1,4 @@
-//! No detector: everything is speech, for those who want every second transcribed.
+//! No detector: everything is speech, so that every second is transcribed.
 
 use stage_core::VadIdentity;
 

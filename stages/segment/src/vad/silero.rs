@@ -15,12 +15,12 @@ use crate::error::SegmentError;
 pub(crate) struct SileroVad(Silero);
 
 impl SileroVad {
-    /// With the weights that are part of the program.
+    /// Loads the weights inside the program.
     pub(crate) fn embedded() -> Result<Self, SegmentError> {
         Silero::embedded().map(Self).map_err(SegmentError::Model)
     }
 
-    /// With the weights in a safetensors file.
+    /// Loads the weights from a safetensors file.
     pub(crate) fn load(path: &Path) -> Result<Self, SegmentError> {
         Silero::load(path).map(Self).map_err(SegmentError::Model)
     }

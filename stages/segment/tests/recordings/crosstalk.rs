@@ -1,4 +1,4 @@
-//! One side of a call repeated in the other side's channel.
+//! Calls in which one side leaks into the other side's channel.
 
 use segment::CrosstalkConfig;
 

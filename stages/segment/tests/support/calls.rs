@@ -10,18 +10,18 @@ use super::mixes::{Chance, digit};
 const RATE: usize = 16_000;
 const TURNS: usize = 12;
 
-/// How one side gets into the other.
+/// How one side leaks into the other.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Leak {
-    /// Level of the crosstalk over its source, in dB.
+    /// Level of the crosstalk relative to its source, in dB.
     pub(crate) gain_db: f32,
     /// Delay in milliseconds.
     pub(crate) delay_ms: f32,
-    /// Whether a room's reflections come with it.
+    /// Whether reflections of a room are added.
     pub(crate) room: bool,
 }
 
-/// Levels, delays and rooms as telephones have them.
+/// Levels, delays and reflections as they occur on telephones.
 pub(crate) const LEAKS: [Leak; 6] = [
     Leak { gain_db: -10.0, delay_ms: 0.0, room: false },
     Leak { gain_db: -20.0, delay_ms: 0.0, room: false },
@@ -31,14 +31,14 @@ pub(crate) const LEAKS: [Leak; 6] = [
     Leak { gain_db: -25.0, delay_ms: 60.0, room: true },
 ];
 
-/// A call: channel 1 holds a weaker copy of channel 0.
+/// A call in which channel 1 contains a weaker copy of channel 0.
 pub(crate) struct Call {
     pcm: Pcm,
-    /// Whether channel 0 and channel 1 speak, in frames of 10 ms.
+    /// Whether channel 0 and channel 1 contain speech, in frames of 10 ms.
     speaks: [Vec<bool>; 2],
 }
 
-/// Turns of two to four digits, a third of them while the other speaks, in noise at -70 dBFS.
+/// Makes turns of two to four digits, of which a third overlap the other side, in noise at -70 dBFS.
 pub(crate) fn call(data: &Path, leak: Option<Leak>, seed: u64) -> Call {
     let mut chance = Chance(seed);
     let mut channels = [Vec::new(), Vec::new()];
@@ -93,19 +93,19 @@ fn mark(frames: &mut Vec<bool>, from: usize, to: usize) {
     frames[from / 160..to / 160].fill(true);
 }
 
-/// What the search for crosstalk did to channel 1, in frames of 10 ms.
+/// Effect of the crosstalk search on channel 1, in frames of 10 ms.
 #[derive(Debug, Default, Clone, Copy)]
 pub(crate) struct Separation {
-    /// Frames that were taken for speech while channel 0 alone spoke, and those of them that were dropped.
+    /// Frames detected as speech while only channel 0 spoke, and how many of them were dropped.
     pub(crate) crosstalk: usize,
     pub(crate) dropped: usize,
-    /// Frames of channel 1's own speech, and those of them that were lost.
+    /// Frames of channel 1's own speech, and how many of them were lost.
     pub(crate) own: usize,
     pub(crate) lost: usize,
 }
 
 impl Call {
-    /// Spans with hardly any padding.
+    /// Segments the call with hardly any padding.
     pub(crate) fn segments(&self, crosstalk: Option<CrosstalkConfig>) -> SpeechSegments {
         let config = SegmentConfig { pad_s: 0.05, crosstalk, ..SegmentConfig::new(VadChoice::Silero, 30.0) };
         Segmenter::new(config).unwrap().run(&self.pcm).unwrap()
@@ -127,7 +127,7 @@ impl Call {
         separation
     }
 
-    /// The same of channel 0, into which nothing leaks: frames that were lost.
+    /// Number of frames lost in channel 0, into which nothing leaks.
     pub(crate) fn lost_of_source(&self) -> usize {
         let [without, with] = [None, Some(CrosstalkConfig::default())].map(|crosstalk| self.segments(crosstalk));
         let lost = |frame: &usize| is_speech(&without, 0, *frame) && !is_speech(&with, 0, *frame);

@@ -6,7 +6,7 @@ use segment::VadChoice;
 
 use super::{Agreement, detect, read_wav, read_wav_at};
 
-/// Signal-to-noise ratios in dB: the level of the speech where there is any, over that of the noise.
+/// Signal-to-noise ratios in dB: level of the speech, measured where there is speech, relative to the noise.
 pub(crate) const SNRS_DB: [f32; 4] = [20.0, 10.0, 5.0, 0.0];
 /// Kinds of noise.
 pub(crate) const NOISES: [&str; 3] = ["white", "pink", "babble"];
@@ -14,7 +14,7 @@ const SPEAKERS: [&str; 4] = ["george", "jackson", "lucas", "nicolas"];
 const RATE: f64 = 16_000.0;
 const DIGITS: usize = 10;
 
-/// A recording and where it holds speech, in seconds.
+/// A recording and its intervals of speech, in seconds.
 pub(crate) struct Mix {
     pub(crate) samples: Vec<f32>,
     pub(crate) speech: Vec<(f64, f64)>,
@@ -34,7 +34,7 @@ impl Chance {
     }
 }
 
-/// One recording a speaker: ten digits, trimmed to their sound, with pauses of 0.5 to 2.5 s, in noise.
+/// Makes one recording per speaker: ten digits, trimmed to their sound, with pauses of 0.5 to 2.5 s, in noise.
 pub(crate) fn mixes(data: &Path, noise: &str, snr_db: f32) -> Vec<Mix> {
     let one = |(seed, speaker): (usize, &&str)| mix(data, speaker, noise, snr_db, &mut Chance(77 + seed as u64));
     SPEAKERS.iter().enumerate().map(one).collect()
@@ -58,7 +58,7 @@ fn mix(data: &Path, speaker: &str, noise: &str, snr_db: f32, chance: &mut Chance
     Mix { samples, speech }
 }
 
-/// A random digit, trimmed to its sound, at -26 dBFS.
+/// Returns a random digit, trimmed to its sound, at -26 dBFS.
 pub(crate) fn digit(data: &Path, speaker: &str, chance: &mut Chance) -> Vec<f32> {
     let (digit, take) = (chance.below(10), chance.below(50));
     let clip = doucrosstalk(&read_wav_at(&data.join(format!("fsdd/{digit}_{speaker}_{take}.wav")), 8000));
@@ -71,7 +71,7 @@ fn rms(samples: &[f32]) -> f32 {
     (samples.iter().map(|x| x * x).sum::<f32>() / samples.len() as f32).sqrt()
 }
 
-/// From 8 to 16 kHz: the samples between by a windowed sinc of 32.
+/// Upsamples from 8 to 16 kHz: interpolates every second sample with a windowed sinc of 32 taps.
 fn doucrosstalk(samples: &[f32]) -> Vec<f32> {
     let between = |at: usize| -> f32 {
         let tap = |k: isize| {
@@ -85,7 +85,7 @@ fn doucrosstalk(samples: &[f32]) -> Vec<f32> {
     (0..samples.len()).flat_map(|at| [samples[at], between(at)]).collect()
 }
 
-/// From the first to the last frame of 10 ms within 32 dB of the loudest.
+/// Returns the clip from the first to the last frame of 10 ms within 32 dB of the loudest.
 fn sounding(clip: &[f32]) -> &[f32] {
     let levels: Vec<f32> = clip.chunks(160).map(rms).collect();
     let floor = levels.iter().copied().fold(0.0, f32::max) * 10f32.powf(-1.6);
@@ -94,7 +94,7 @@ fn sounding(clip: &[f32]) -> &[f32] {
     &clip[first * 160..((last + 1) * 160).min(clip.len())]
 }
 
-/// White noise through the filter of Kellet: 3 dB less an octave.
+/// White noise through Kellet's filter, which falls by 3 dB per octave.
 fn pink(length: usize, chance: &mut Chance) -> Vec<f32> {
     let mut state = [0.0f32; 3];
     let mut next = || {
@@ -107,7 +107,7 @@ fn pink(length: usize, chance: &mut Chance) -> Vec<f32> {
     (0..length).map(|_| next()).collect()
 }
 
-/// Eight readers at once, each from a place of his own.
+/// Eight readers at once, each from a different position.
 fn babble(data: &Path, length: usize, chance: &mut Chance) -> Vec<f32> {
     let voices = ["en/jfk.wav", "vad/test.wav"].map(|name| read_wav(&data.join(name)));
     let mut sum = vec![0.0; length];
@@ -118,7 +118,7 @@ fn babble(data: &Path, length: usize, chance: &mut Chance) -> Vec<f32> {
     sum
 }
 
-/// How a detector agrees with the mixes of one noise and level.
+/// Agreement of a detector with the mixes of one noise and level.
 pub(crate) fn agreement(mixes: &[Mix], vad: &VadChoice) -> Agreement {
     let of = |mix: &Mix| {
         let found = detect(vad.clone(), mix.samples.clone());

@@ -1,4 +1,4 @@
-//! Recordings whose speech is known, for the tests and the bench of this crate.
+//! Recordings with known speech, for the tests and the bench of this crate.
 #![expect(clippy::unwrap_used, reason = "a test or bench may panic")]
 
 pub(crate) mod calls;
@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use segment::{SegmentConfig, Segmenter, VadChoice};
 use stage_core::{Pcm, SAMPLE_RATE_HZ, SpeechSegments, Stage};
 
-/// The folder with the recordings; where it is missing, says so.
+/// Returns the folder with the recordings. Prints a message if it is missing.
 pub(crate) fn data() -> Option<PathBuf> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/data");
     if folder.is_dir() {
@@ -19,12 +19,12 @@ pub(crate) fn data() -> Option<PathBuf> {
     None
 }
 
-/// A mono file of 16 kHz, as integers or floats.
+/// Reads a mono file at 16 kHz with integer or float samples.
 pub(crate) fn read_wav(path: &Path) -> Vec<f32> {
     read_wav_at(path, SAMPLE_RATE_HZ)
 }
 
-/// A mono file of that rate.
+/// Reads a mono file at the given rate.
 pub(crate) fn read_wav_at(path: &Path, rate_hz: u32) -> Vec<f32> {
     let mut reader = hound::WavReader::open(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
     let spec = reader.spec();
@@ -35,44 +35,44 @@ pub(crate) fn read_wav_at(path: &Path, rate_hz: u32) -> Vec<f32> {
     }
 }
 
-/// The detectors with something to detect by.
+/// The detectors that detect speech.
 pub(crate) const DETECTORS: [VadChoice; 2] = [VadChoice::Energy, VadChoice::Silero];
 
-/// A segmentation with the defaults for windows of `window_max_s`.
+/// Segments with the defaults for windows of `window_max_s`.
 pub(crate) fn segment(vad: VadChoice, window_max_s: f64, pcm: &Pcm) -> SpeechSegments {
     Segmenter::new(SegmentConfig::new(vad, window_max_s)).unwrap().run(pcm).unwrap()
 }
 
-/// A segmentation without padding, which is for the transcriber and no detection.
+/// Segments without padding, which is meant for the transcriber and is not part of detection.
 pub(crate) fn detect(vad: VadChoice, samples: Vec<f32>) -> SpeechSegments {
     let config = SegmentConfig { pad_s: 0.0, ..SegmentConfig::new(vad, 30.0) };
     Segmenter::new(config).unwrap().run(&Pcm::from_channels(vec![samples])).unwrap()
 }
 
-/// How a detector without padding agrees with what a recording holds, in seconds.
+/// Agreement of a detector without padding with the speech of a recording, in seconds.
 fn agreement(recording: &Path, speech: &[(f64, f64)], vad: &VadChoice) -> Agreement {
     let samples = read_wav(recording);
     let duration_s = samples.len() as f64 / f64::from(SAMPLE_RATE_HZ);
     Agreement::of(&detect(vad.clone(), samples), speech, duration_s)
 }
 
-/// How a detector without padding agrees with the turns of one of [`TURNS`].
+/// Agreement of a detector without padding with the turns of one entry of [`TURNS`].
 pub(crate) fn meeting(data: &Path, (name, turns): (&str, &str), vad: &VadChoice) -> Agreement {
     let turns = rttm(&data.join("diar").join(turns), name);
     agreement(&data.join(format!("diar/{name}.wav")), &turns, vad)
 }
 
-/// The same of all of them.
+/// Agreement of a detector without padding with all [`TURNS`].
 pub(crate) fn meetings(data: &Path, vad: &VadChoice) -> Agreement {
     TURNS.into_iter().map(|recording| meeting(data, recording, vad)).sum()
 }
 
-/// How a detector without padding agrees with [`ORDERS`].
+/// Agreement of a detector without padding with [`ORDERS`].
 pub(crate) fn orders(data: &Path, vad: &VadChoice) -> Agreement {
     ORDERS.into_iter().map(|(name, speech)| agreement(&data.join(format!("vad/{name}.wav")), speech, vad)).sum()
 }
 
-/// File of vad/, and where it holds speech in seconds: s = speech, n = noise, in order.
+/// Files of vad/ and their intervals of speech in seconds. In the names, s is speech and n is noise, in order.
 pub(crate) const ORDERS: [(&str, &[(f64, f64)]); 7] = [
     ("s", &[(0.0, 2.27)]),
     ("n", &[]),
@@ -103,7 +103,7 @@ pub(crate) const TURNS: [(&str, &str); 5] = [
     ("sample", "sample.rttm"),
 ];
 
-/// How the frames of 10 ms of a segmentation agree with the turns.
+/// Agreement of a segmentation with the turns, in frames of 10 ms.
 #[derive(Debug, Default, Clone, Copy)]
 pub(crate) struct Agreement {
     pub(crate) hit: usize,
@@ -137,7 +137,7 @@ impl Agreement {
         self.hit as f64 / (self.hit + self.miss).max(1) as f64
     }
 
-    /// NIST's detection cost: 0.75 of the speech missed and 0.25 of the rest taken for speech.
+    /// NIST's detection cost: 0.75 of the missed speech plus 0.25 of the non-speech that was detected as speech.
     pub(crate) fn cost(self) -> f64 {
         let share = |part: usize, rest: usize| part as f64 / (part + rest).max(1) as f64;
         0.75 * share(self.miss, self.hit) + 0.25 * share(self.false_alarm, self.quiet)

@@ -1,4 +1,4 @@
-//! AAC: symphonia's decoder, for the profile that it decodes in full.
+//! AAC with symphonia's decoder, restricted to the profile that it decodes in full.
 
 mod profile;
 mod sbr;
@@ -36,7 +36,7 @@ impl Codec for Aac {
     }
 }
 
-/// Symphonia's decoder, and a look for the spectral band replication that it skips.
+/// Symphonia's decoder with a detector for spectral band replication, which that decoder skips.
 struct AacDecoder {
     decoder: SymphoniaDecoder,
     sbr: SbrDetector,

@@ -1,8 +1,8 @@
-//! Which AAC can be decoded in full: Low Complexity, without spectral band replication.
+//! Finds AAC profiles that can be decoded in full: Low Complexity, without spectral band replication.
 //!
-//! The profile is read from the AudioSpecificConfig (ISO/IEC 14496-3, 1.6.2.1), also where SBR is signaled in the
-//! backward compatible way behind an LC configuration, or from the ADTS header (1.A.2.2). A decoder that skips SBR gives the lower
-//! half of the band and silence above, without an error: that is why this is checked first.
+//! The profile is read from the AudioSpecificConfig (ISO/IEC 14496-3, 1.6.2.1), including SBR that is signaled in the
+//! backward compatible way after an LC configuration, or from the ADTS header (1.A.2.2). A decoder that skips SBR
+//! outputs only the lower half of the band and reports no error, so the profile is checked first.
 
 use std::io::Read;
 
@@ -15,10 +15,10 @@ const SBR: u32 = 5;
 const PS: u32 = 29;
 /// Marks the extension that follows a complete LC configuration.
 const SYNC_EXTENSION_SBR: u32 = 0x2b7;
-/// The first ADTS header is at the start, or behind an ID3 tag.
+/// The first ADTS header is at the start or after an ID3 tag, within this many bytes.
 const ADTS_SEARCH_BYTES: u64 = 1 << 16;
 
-/// Fails with a named error unless the configuration is plain AAC-LC with 1024 samples per frame.
+/// Returns an error that names the profile unless the configuration is plain AAC-LC with 1024 samples per frame.
 pub(super) fn require_low_complexity(params: &AudioCodecParameters) -> Result<(), DecodeError> {
     let Some(config) = &params.extra_data else { return Ok(()) };
     match profile(config) {
@@ -28,7 +28,7 @@ pub(super) fn require_low_complexity(params: &AudioCodecParameters) -> Result<()
     }
 }
 
-/// The same for a raw ADTS file, whose first header names the profile.
+/// Checks a raw ADTS file, whose first header states the profile.
 pub(crate) fn require_low_complexity_adts(file: &mut impl Read) -> Result<(), DecodeError> {
     let mut start = Vec::new();
     file.take(ADTS_SEARCH_BYTES).read_to_end(&mut start).map_err(DecodeError::Read)?;
@@ -39,7 +39,7 @@ pub(crate) fn require_low_complexity_adts(file: &mut impl Read) -> Result<(), De
     }
 }
 
-/// The name of the profile in an ADTS header, when it is another than LC.
+/// Name of the profile in an ADTS header, if it is not LC.
 fn unsupported_adts_profile(header: &[u8]) -> Option<&'static str> {
     let mut bits = Bits::at(header, 0);
     (bits.read(12)? == 0xfff).then_some(())?;
@@ -48,7 +48,7 @@ fn unsupported_adts_profile(header: &[u8]) -> Option<&'static str> {
     (object_type != AAC_LC).then(|| object_type_name(object_type))
 }
 
-/// The profile that an AudioSpecificConfig announces, or `None` where it ends too early.
+/// Profile that an AudioSpecificConfig states, or `None` if it ends too early.
 fn profile(config: &[u8]) -> Option<&'static str> {
     let mut bits = Bits::at(config, 0);
     let object_type = read_object_type(&mut bits)?;
@@ -71,7 +71,7 @@ fn profile(config: &[u8]) -> Option<&'static str> {
     Some(extension(bits).unwrap_or("AAC-LC"))
 }
 
-/// SBR or PS, signaled behind the LC configuration.
+/// SBR or PS, signaled after the LC configuration.
 fn extension(mut bits: Bits<'_>) -> Option<&'static str> {
     if bits.left() < 16 || bits.read(11)? != SYNC_EXTENSION_SBR || read_object_type(&mut bits)? != SBR {
         return None;
@@ -108,7 +108,7 @@ const fn object_type_name(object_type: u32) -> &'static str {
     }
 }
 
-/// A cursor over the bits of a byte slice, most significant first. Reading beyond the end gives `None`.
+/// A cursor over the bits of a byte slice, most significant bit first. Reading beyond the end returns `None`.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Bits<'a> {
     bytes: &'a [u8],
@@ -120,7 +120,7 @@ impl<'a> Bits<'a> {
         Self { bytes, position }
     }
 
-    /// The next `count` bits (at most 32).
+    /// Reads the next `count` bits (at most 32).
     pub(super) fn read(&mut self, count: usize) -> Option<u32> {
         let end = self.position + count;
         if end > self.bytes.len() * 8 {
@@ -150,7 +150,7 @@ mod tests {
         assert_eq!(profile(&[0x13, 0x88]), Some("AAC-LC")); // 22.05 kHz mono
         assert_eq!(profile(&[0x2b, 0x92, 0x08, 0x00]), Some("HE-AAC (spectral band replication)"));
         assert_eq!(profile(&[0xeb, 0x8a, 0x08, 0x00]), Some("HE-AAC v2 (parametric stereo)"));
-        // LC at 24 kHz, then 0x2b7, object type 5, SBR present, 48 kHz: what most encoders write.
+        // LC at 24 kHz, then 0x2b7, object type 5, SBR present, 48 kHz. Most encoders write this form.
         assert_eq!(profile(&[0x13, 0x08, 0x56, 0xe5, 0x98]), Some("HE-AAC (spectral band replication)"));
         // The same extension, without SBR.
         assert_eq!(profile(&[0x13, 0x08, 0x56, 0xe5, 0x00]), Some("AAC-LC"));

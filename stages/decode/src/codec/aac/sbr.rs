@@ -1,9 +1,10 @@
-//! Spectral band replication that nothing in the header announces (implicit signaling).
+//! Detects spectral band replication that the header does not signal (implicit signaling).
 //!
-//! An HE-AAC encoder puts the SBR data of a frame into a fill element right before the end marker (ISO/IEC 14496-3,
-//! 4.4.2.1 and 4.5.2.8). To find that element properly, all spectral data before it would have to be parsed; but it can be found from
-//! the end as well: a fill element with extension type SBR whose length leads exactly to the end marker and the
-//! padding. A single frame matches that by chance in about one of a hundred cases, three frames of four never do.
+//! An HE-AAC encoder writes the SBR data of a frame into a fill element right before the end marker (ISO/IEC 14496-3,
+//! 4.4.2.1 and 4.5.2.8). Parsing forward to that element would require parsing all spectral data before it, so the
+//! search starts at the end of the frame: it looks for a fill element with extension type SBR whose length leads
+//! exactly to the end marker and the padding. A single frame matches by chance in about 1 % of cases, three of four
+//! frames never do.
 
 use super::profile::Bits;
 
@@ -11,13 +12,13 @@ const ID_FIL: u32 = 6;
 const ID_END: u32 = 7;
 /// Extension types EXT_SBR_DATA and EXT_SBR_DATA_CRC.
 const EXTENSION_SBR: std::ops::RangeInclusive<u32> = 0xd..=0xe;
-/// Frames that are inspected, and the fewest that allow a decision.
+/// Number of frames that are inspected, and the minimum number for a decision.
 const FRAMES: u32 = 64;
 const FRAMES_MIN: u32 = 8;
-/// A frame of silence is shorter than this and shows nothing.
+/// Shorter frames contain silence and are not inspected.
 const FRAME_BYTES_MIN: usize = 12;
 
-/// Collects the signs of SBR over the first frames of an AAC stream.
+/// Counts frames with SBR data among the first frames of an AAC stream.
 #[derive(Debug, Default)]
 pub(super) struct SbrDetector {
     frames: u32,
@@ -25,8 +26,8 @@ pub(super) struct SbrDetector {
 }
 
 impl SbrDetector {
-    /// Inspects one frame (a raw data block). `doubled`: the container gives the frame twice the duration of what was
-    /// decoded from it, which is what SBR does to the sample rate.
+    /// Inspects one frame (a raw data block). `doubled` means that the frame's duration in the container is twice the
+    /// duration of the decoded samples, because SBR doubles the sample rate.
     pub(super) fn inspect(&mut self, frame: &[u8], doubled: bool) {
         if self.frames < FRAMES && frame.len() >= FRAME_BYTES_MIN {
             self.frames += 1;
@@ -34,16 +35,16 @@ impl SbrDetector {
         }
     }
 
-    /// Whether this is HE-AAC; asked after each frame, to decide early.
+    /// Whether the stream is HE-AAC. The caller checks this after each frame, to decide early.
     pub(super) const fn found(&self) -> bool {
         self.frames >= FRAMES_MIN && self.with_sbr * 4 >= self.frames * 3
     }
 }
 
-/// Whether an SBR fill element, perhaps with one of padding behind it, ends at the end marker.
+/// Whether an SBR fill element ends at the end marker. One fill element with padding may follow it.
 fn ends_in_sbr(frame: &[u8]) -> bool {
     let bits = frame.len() * 8;
-    // The end marker is followed by zeros up to the byte's end.
+    // Zeros follow the end marker up to the end of the byte.
     (0..8).any(|padding| {
         let end = bits - padding;
         let aligned = Bits::at(frame, end).read(padding) == Some(0);
@@ -56,7 +57,7 @@ fn ends_in_sbr(frame: &[u8]) -> bool {
     })
 }
 
-/// The first bit of a fill element that ends at bit `end`, with SBR data in it or without.
+/// First bit of a fill element that ends at bit `end`. `sbr` selects elements with or without SBR data.
 fn fill_ending_at(frame: &[u8], end: usize, sbr: bool) -> Option<usize> {
     (1..=269).find_map(|count: usize| {
         let header = if count < 15 { 7 } else { 15 };
@@ -74,7 +75,7 @@ fn fill_ending_at(frame: &[u8], end: usize, sbr: bool) -> Option<usize> {
 mod tests {
     use super::*;
 
-    /// `head`, then a fill element of `count` bytes that begins with `extension`, then the end marker.
+    /// Builds a frame: `head`, a fill element of `count` bytes that begins with `extension`, and the end marker.
     fn frame(head: &str, count: usize, extension: u32) -> Vec<u8> {
         let mut bits = head.to_owned();
         bits += "110";

@@ -1,4 +1,4 @@
-//! The settings of the pitch search.
+//! Settings of the pitch search.
 
 use serde::{Deserialize, Serialize};
 use stage_core::SAMPLE_RATE_HZ;
@@ -6,28 +6,28 @@ use stage_core::SAMPLE_RATE_HZ;
 use crate::ForensicsError;
 use crate::config::require;
 
-/// Settings of the pitch search, with the names and defaults of Praat's `To Pitch (ac)`, save for the ceiling: 500 Hz
-/// in place of 600, as adult speech stays below it and octave errors do not.
+/// Settings of the pitch search, with the names and defaults of Praat's `To Pitch (ac)`. Only the ceiling differs: it
+/// is 500 Hz instead of 600, because the pitch of adult speech is below it and octave errors are not.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct PitchConfig {
-    /// Lowest frequency, in Hz. The analysis window is three of its periods long.
+    /// Lowest frequency, in Hz. The analysis window is three periods of it long.
     pub(super) floor_hz: f64,
     /// Highest frequency, in Hz.
     pub(super) ceiling_hz: f64,
-    /// From frame to frame, in seconds.
+    /// Interval between two frames, in seconds.
     pub(super) time_step_s: f64,
-    /// Candidates per frame, the unvoiced one included.
+    /// Maximum number of candidates per frame, including the unvoiced one.
     pub(super) max_candidates: usize,
     /// Frames whose peak is below this share of the channel's peak tend to be unvoiced.
     pub(super) silence_threshold: f64,
     /// Strength of the unvoiced candidate.
     pub(super) voicing_threshold: f64,
-    /// How much a candidate loses for each octave below the ceiling.
+    /// Strength that a candidate loses for each octave below the ceiling.
     pub(super) octave_cost: f64,
     /// Cost of a jump by one octave between frames 10 ms apart.
     pub(super) octave_jump_cost: f64,
-    /// Cost of a change between voiced and unvoiced between frames 10 ms apart.
+    /// Cost of a transition between voiced and unvoiced for frames 10 ms apart.
     pub(super) voiced_unvoiced_cost: f64,
 }
 
@@ -49,7 +49,7 @@ impl Default for PitchConfig {
 
 impl PitchConfig {
     /// # Errors
-    /// The setting that is out of its range.
+    /// A setting outside its range.
     pub(super) fn validate(&self) -> Result<(), ForensicsError> {
         let nyquist_hz = f64::from(SAMPLE_RATE_HZ) / 2.0;
         let Self { floor_hz, ceiling_hz, time_step_s, max_candidates, .. } = *self;

@@ -1,4 +1,5 @@
-//! Pitch candidates of one frame: peaks of the autocorrelation of the windowed sound, divided by that of the window.
+//! Finds pitch candidates of one frame: peaks of the autocorrelation of the windowed signal, divided by that of the
+//! window.
 //!
 //! P. Boersma (1993), Accurate short-term analysis of the fundamental frequency and the harmonics-to-noise ratio of a
 //! sampled sound, Proceedings of the Institute of Phonetic Sciences 17, 97-110: steps 3.1 to 3.10, with the window of
@@ -26,25 +27,25 @@ pub(super) struct Candidate {
     pub(super) strength: f64,
 }
 
-/// One frame: its voiced candidates and how loud it is.
+/// One frame: its voiced candidates and its intensity.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub(super) struct Frame {
-    /// Peak of the frame's middle relative to the channel's peak, 0 to 1.
+    /// Peak of the middle of the frame relative to the channel's peak, 0 to 1.
     pub(super) intensity: f64,
     pub(super) candidates: Vec<Candidate>,
 }
 
-/// Everything that all frames of one configuration share.
+/// Data shared by all frames of one configuration.
 pub(super) struct FramePlan {
     config: PitchConfig,
     /// Samples in one period of the floor.
     period: usize,
     half_window: usize,
     longest_lag: usize,
-    /// Lags up to which the autocorrelation is kept.
+    /// Largest lag for which the autocorrelation is kept.
     lags: usize,
     window: Vec<f32>,
-    /// The reciprocal of the window's own autocorrelation, 1 at lag 0; `lags + 1` values.
+    /// Reciprocal of the window's own autocorrelation, 1 at lag 0; `lags + 1` values.
     inverse_window_correlation: Vec<f32>,
     forward: Arc<dyn RealToComplex<f32>>,
     backward: Arc<dyn ComplexToReal<f32>>,
@@ -84,7 +85,7 @@ impl FramePlan {
         plan
     }
 
-    /// Samples that a frame reads on each side of its center.
+    /// Number of samples that a frame reads on each side of its center.
     pub(super) const fn reach(&self) -> usize {
         if self.half_window > self.period { self.half_window } else { self.period }
     }
@@ -98,8 +99,8 @@ impl FramePlan {
         }
     }
 
-    /// The frame whose center is between samples `right - 1` and `right`. Both sides must hold [`Self::reach`]
-    /// samples.
+    /// Analyzes the frame whose center is between samples `right - 1` and `right`. There must be [`Self::reach`]
+    /// samples on both sides.
     pub(super) fn analyze(&self, samples: &[f32], right: usize, channel: Extremes, scratch: &mut Scratch) -> Frame {
         let (half, period) = (self.half_window, self.period);
         let longest_period = &samples[right - period..right + period];
@@ -122,7 +123,7 @@ impl FramePlan {
         Frame { intensity: (peak / channel.peak).min(1.0), candidates: self.candidates(&scratch.correlation) }
     }
 
-    /// The autocorrelation of `scratch.frame`, 1 at lag 0, by way of the power spectrum. Destroys the frame.
+    /// Computes the autocorrelation of `scratch.frame`, 1 at lag 0, from the power spectrum. Overwrites the frame.
     fn correlate(&self, scratch: &mut Scratch) {
         let Scratch { frame, spectrum, fft, correlation } = scratch;
         let planned = "buffers come from the plan";
@@ -143,7 +144,7 @@ impl FramePlan {
         for lag in 2..self.longest_lag.min(self.lags) {
             if r[lag] > threshold && r[lag] > r[lag - 1] && r[lag] >= r[lag + 1] {
                 let (period, height) = peak_near(r, lag);
-                // Above 1 only by the short window: Praat reflects such heights around 1.
+                // Only the short window makes a height exceed 1. Praat reflects such heights around 1.
                 let strength = if height > 1.0 { height.recip() } else { height };
                 candidates.push(Candidate { frequency_hz: RATE_HZ / period, strength });
             }
@@ -151,7 +152,7 @@ impl FramePlan {
         self.keep_strongest(candidates)
     }
 
-    /// At most `max_candidates`, the unvoiced one among them; higher frequencies are preferred by the octave cost.
+    /// Keeps at most `max_candidates`, including the unvoiced one. The octave cost favors higher frequencies.
     fn keep_strongest(&self, mut candidates: Vec<Candidate>) -> Vec<Candidate> {
         let least = (self.config.ceiling_hz / self.config.floor_hz) as usize;
         let most = self.config.max_candidates.max(least) - 1;
@@ -165,7 +166,7 @@ impl FramePlan {
     }
 }
 
-/// Praat's Hann window of `len` samples, `i` from 1; its zeros are just outside.
+/// Praat's Hann window of `len` samples, `i` from 1. Its zeros are just outside the window.
 fn hann(i: usize, len: usize) -> f32 {
     (0.5 - 0.5 * (TAU * i as f64 / (len + 1) as f64).cos()) as f32
 }

@@ -18,12 +18,12 @@ use self::path::best_path;
 use super::{Channel, Measure};
 use crate::ForensicsError;
 
-/// The longest interval through which one path is searched, in seconds; it bounds memory to some megabytes per thread.
+/// Longest interval for one path search, in seconds. It limits memory to some megabytes per thread.
 const CHUNK_MAX_S: f64 = 30.0;
-/// Voiced frames up to this far above the floor, relative to it, are counted as sitting there.
+/// Voiced frames up to this far above the floor, relative to it, count as being at the floor.
 const FLOOR_MARGIN: f64 = 0.02;
 
-/// Samples per read for the extremes of a channel.
+/// Number of samples per read when computing the extremes of a channel.
 const BLOCK: usize = 1 << 16;
 
 /// Fundamental frequency by autocorrelation with a path search (Boersma 1993), over voiced frames inside speech.
@@ -36,10 +36,10 @@ pub(crate) struct PitchValue {
     /// Highest frequency that was searched, in Hz.
     #[schemars(extend("unit" = "Hz"))]
     ceiling_hz: f64,
-    /// Frames looked at, 10 ms apart, all inside speech.
+    /// Number of analyzed frames, 10 ms apart, all inside speech.
     #[schemars(extend("unit" = "frames"))]
     speech_frames: u64,
-    /// Those with a pitch. The others count in none of the figures below: nothing is filled in.
+    /// Number of frames with a pitch. The other frames do not count in the values below, and no pitch is interpolated.
     #[schemars(extend("unit" = "frames"))]
     voiced_frames: u64,
     /// Mean, in Hz.
@@ -57,15 +57,15 @@ pub(crate) struct PitchValue {
     /// 95th percentile, in Hz.
     #[schemars(extend("unit" = "Hz"))]
     f0_p95_hz: Measured,
-    /// From the 5th to the 95th percentile, in semitones.
+    /// Distance from the 5th to the 95th percentile, in semitones.
     #[schemars(extend("unit" = "semitones"))]
     f0_range_semitones: Measured,
-    /// Share of voiced frames within 2 % of the floor: high values mean that the floor and not the voice was measured.
+    /// Share of voiced frames within 2 % of the floor. High values mean that the floor was measured and not the voice.
     #[schemars(extend("unit" = "ratio"))]
     at_floor_ratio: Measured,
 }
 
-/// The measure: it reads the samples at 16 kHz, where the voice is.
+/// The measure. It reads the samples at 16 kHz, whose band contains the voice.
 #[derive(Debug)]
 pub(crate) struct F0;
 
@@ -94,7 +94,7 @@ impl Measure for F0 {
 struct Extremes {
     /// Mean of the samples.
     mean: f64,
-    /// Greatest distance of a sample from that mean.
+    /// Largest distance of a sample from that mean.
     peak: f64,
 }
 
@@ -117,7 +117,7 @@ impl Extremes {
 }
 
 /// Measures F0 inside `spans`, the speech of `channel`. Frames are on one grid over the whole recording, so that their
-/// times do not depend on where speech was found to begin.
+/// times do not depend on where the detected speech begins.
 ///
 /// # Errors
 /// The samples could not be read.
@@ -138,8 +138,8 @@ struct Chunk {
     end: u64,
 }
 
-/// The frames whose center is in speech and whose window is inside the recording, in chunks of at most
-/// [`CHUNK_MAX_S`] and of even length.
+/// Returns the frames whose center is in speech and whose window is inside the recording, in chunks of at most
+/// [`CHUNK_MAX_S`] and of similar length.
 fn chunks(config: &PitchConfig, plan: &FramePlan, duration_s: f64, spans: &[Span]) -> Vec<Chunk> {
     let step_s = config.time_step_s;
     let reach_s = (plan.reach() + 1) as f64 / f64::from(SAMPLE_RATE_HZ);
@@ -158,7 +158,7 @@ fn chunks(config: &PitchConfig, plan: &FramePlan, duration_s: f64, spans: &[Span
     chunks
 }
 
-/// F0 of the frames of one chunk.
+/// Computes F0 of the frames of one chunk.
 fn track(
     config: &PitchConfig,
     plan: &FramePlan,
@@ -205,7 +205,7 @@ fn summarize(config: &PitchConfig, track: &[Option<f64>], no_speech: bool) -> Pi
     }
 }
 
-/// A quantile of ascending values, linear between them.
+/// A quantile of ascending values, with linear interpolation.
 fn quantile(ascending: &[f64], share: f64) -> f64 {
     let place = share * (ascending.len() - 1) as f64;
     let below = place.floor() as usize;

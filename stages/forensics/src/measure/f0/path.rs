@@ -1,9 +1,9 @@
-//! The cheapest way through the candidates of successive frames (Boersma 1993, eq. 24 to 27), by Viterbi's algorithm.
+//! Finds the best path through the candidates of successive frames (Boersma 1993, eq. 24 to 27) by Viterbi's algorithm.
 
 use super::config::PitchConfig;
 use super::frame::Frame;
 
-/// F0 of each frame, in Hz; none where the way goes through the unvoiced candidate.
+/// Returns F0 of each frame in Hz, or `None` if the path goes through the unvoiced candidate.
 pub(super) fn best_path(frames: &[Frame], config: &PitchConfig) -> Vec<Option<f64>> {
     let costs = Costs::new(config);
     let mut states: Vec<Vec<State>> = Vec::with_capacity(frames.len());
@@ -19,13 +19,13 @@ pub(super) fn best_path(frames: &[Frame], config: &PitchConfig) -> Vec<Option<f6
     trace_back(&states)
 }
 
-/// One candidate of a frame, with the value of the best way that ends in it.
+/// One candidate of a frame, with the value of the best path that ends in it.
 #[derive(Debug, Clone, Copy)]
 struct State {
-    /// log2 of the frequency in Hz; none when unvoiced.
+    /// log2 of the frequency in Hz; `None` if unvoiced.
     octave: Option<f64>,
     value: f64,
-    /// Its predecessor on that way.
+    /// Index of its predecessor on that path.
     from: usize,
 }
 
@@ -37,7 +37,7 @@ struct Costs<'a> {
 }
 
 impl<'a> Costs<'a> {
-    /// The costs of changes are given for frames 10 ms apart and are larger for closer ones.
+    /// The settings state the costs of transitions for frames 10 ms apart. Costs are larger for closer frames.
     fn new(config: &'a PitchConfig) -> Self {
         let per_step = 0.01 / config.time_step_s;
         Self {
@@ -48,7 +48,7 @@ impl<'a> Costs<'a> {
         }
     }
 
-    /// The unvoiced candidate first, then the voiced ones below the ceiling.
+    /// Returns the unvoiced candidate first, then the voiced ones below the ceiling.
     fn states(&self, frame: &Frame) -> Vec<State> {
         let config = self.config;
         let silence = if config.silence_threshold > 0.0 {

@@ -1,15 +1,15 @@
-//! The place and height of a peak between samples, by windowed-sinc interpolation (Boersma 1993, eq. 22).
+//! Finds position and height of a peak between samples by windowed-sinc interpolation (Boersma 1993, eq. 22).
 
 use std::f64::consts::PI;
 
-/// Samples on each side that enter the interpolation.
+/// Number of samples on each side that are interpolated.
 const DEPTH: usize = 30;
-/// Distance of the points that the second parabola is laid through, in samples.
+/// Distance between the points of the second parabola, in samples.
 const STEP: f64 = 0.25;
 
-/// The peak of `r`, which is symmetric around lag 0, near the local maximum at `lag`: its place, in lags, and its
-/// height. A parabola through three samples gives the first estimate, a parabola through three interpolated points
-/// around that the second.
+/// Returns position (in lags) and height of the peak of `r` near the local maximum at `lag`. `r` is symmetric around
+/// lag 0. The first estimate comes from a parabola through three samples, the second from a parabola through three
+/// interpolated points around the first.
 pub(super) fn peak_near(r: &[f32], lag: usize) -> (f64, f64) {
     let at = |lag: usize| f64::from(r[lag]);
     let (offset, _) = parabola(at(lag - 1), at(lag), at(lag + 1));
@@ -19,8 +19,8 @@ pub(super) fn peak_near(r: &[f32], lag: usize) -> (f64, f64) {
     (estimate + offset * STEP, height)
 }
 
-/// The extremum of the parabola through three values one step apart: its offset from the middle one, kept within a
-/// step, and its height.
+/// Returns the extremum of the parabola through three values one step apart: its offset from the middle value, limited
+/// to one step, and its height.
 fn parabola(left: f64, middle: f64, right: f64) -> (f64, f64) {
     let slope = 0.5 * (right - left);
     let curvature = 2.0 * middle - left - right;
@@ -31,7 +31,7 @@ fn parabola(left: f64, middle: f64, right: f64) -> (f64, f64) {
     (offset, middle + 0.5 * slope * offset)
 }
 
-/// The value at lag `x`, from up to [`DEPTH`] samples on each side under a raised cosine.
+/// Interpolates the value at lag `x` from up to [`DEPTH`] samples on each side, with a raised cosine as window.
 fn interpolate(r: &[f32], x: f64) -> f64 {
     let left = x.floor() as usize;
     let fraction = x - left as f64;
@@ -44,8 +44,8 @@ fn interpolate(r: &[f32], x: f64) -> f64 {
     side(left_side, fraction, depth) + side(right_side, 1.0 - fraction, depth)
 }
 
-/// The sum over one side, whose first sample is `distance` away and the next ones a step further each. Sine and cosine
-/// advance by rotation.
+/// Sums one side. Its first sample is `distance` away, each further one a step more. Sine and cosine are advanced by
+/// rotation.
 fn side(samples: impl Iterator<Item = f32>, distance: f64, depth: usize) -> f64 {
     let width = depth as f64 + distance;
     let (step_sin, step_cos) = (PI / width).sin_cos();

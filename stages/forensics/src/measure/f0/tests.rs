@@ -1,4 +1,4 @@
-//! Pitch of known signals: exact values from synthesis, and Praat's values on real speech.
+//! Tests pitch on known signals: exact values from synthesis, and Praat's values for real speech.
 
 use std::f64::consts::TAU;
 use std::path::{Path, PathBuf};
@@ -8,7 +8,7 @@ use super::*;
 
 const RATE: f64 = SAMPLE_RATE_HZ as f64;
 
-/// Three harmonics whose fundamental follows `f0_hz`, a function of the time in seconds.
+/// Three harmonics of a fundamental frequency `f0_hz`, a function of the time in seconds.
 fn voice(seconds: f64, f0_hz: impl Fn(f64) -> f64) -> Vec<f32> {
     let mut phase = 0.0;
     let sample = |n: usize| {
@@ -22,7 +22,7 @@ fn extremes(samples: &[f32]) -> Extremes {
     Extremes::of(&Pcm::from_channels(vec![samples.to_vec()]), 0).unwrap()
 }
 
-/// The frames of a whole signal: center in seconds, and F0.
+/// Tracks a whole signal. Returns the center in seconds and F0 of each frame.
 fn track_all(samples: Vec<f32>, config: &PitchConfig) -> Vec<(f64, Option<f64>)> {
     let plan = FramePlan::new(config);
     let (extremes, pcm) = (extremes(&samples), Pcm::from_channels(vec![samples]));
@@ -41,7 +41,7 @@ fn measured(samples: Vec<f32>, spans: &[Span]) -> PitchValue {
 
 #[test]
 fn f0_of_steady_tones_is_exact_to_a_thousandth() {
-    // Below 80 Hz the window of three floor periods holds too few of the voice's own for this accuracy.
+    // Below 80 Hz the window of three floor periods contains too few periods of the voice for this accuracy.
     for f0_hz in [90.2, 101.7, 150.0, 219.9, 333.3, 487.1] {
         let pitch = measured(voice(1.0, |_| f0_hz), &[Span::new(0.0, 1.0)]);
         for value in [pitch.f0_mean_hz, pitch.f0_median_hz, pitch.f0_p05_hz, pitch.f0_p95_hz] {
@@ -145,7 +145,7 @@ fn recordings() -> Vec<PathBuf> {
     paths
 }
 
-/// Runs Praat over recordings; none, saying why, where it or they are missing.
+/// Runs Praat on recordings. Prints a message and returns `None` if Praat or the recordings are missing.
 fn praat(recordings: &[PathBuf], out: &Path, config: &PitchConfig) -> Option<Vec<(Vec<f32>, PraatTrack)>> {
     let python =
         std::env::var_os("EARWITNESS_ORACLE_PYTHON").map_or_else(|| root().join(".venv/bin/python"), PathBuf::from);
@@ -167,7 +167,7 @@ fn praat(recordings: &[PathBuf], out: &Path, config: &PitchConfig) -> Option<Vec
     Some((0..recordings.len()).map(read).collect())
 }
 
-/// F0 at Praat's own frame times.
+/// F0 at the frame times of Praat.
 fn track_at(times: &PraatTrack, samples: &[f32], config: &PitchConfig) -> Vec<Option<f64>> {
     let plan = FramePlan::new(config);
     let mut scratch = plan.scratch();

@@ -1,4 +1,4 @@
-//! Speech in a channel: its amount, its rate, and its pauses.
+//! Measures the speech in a channel: its amount, its rate, and its pauses.
 
 mod pauses;
 mod syllables;
@@ -17,35 +17,36 @@ use crate::spans::total_s;
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[schemars(rename = "Speech")]
 pub(crate) struct SpeechValue {
-    /// Seconds of detected speech.
+    /// Duration of detected speech, in seconds.
     #[schemars(extend("unit" = "s"))]
     speech_s: Measured,
-    /// Speech over the channel's length, 0 to 1.
+    /// Duration of detected speech divided by the channel's length, 0 to 1.
     #[schemars(extend("unit" = "ratio"))]
     speech_ratio: Measured,
-    /// Pauses: silences of 0.2 s or more between the first sound of the channel's speech and its last, measured in the
-    /// sound and not between words. A silence in which another channel speaks for 0.2 s is its turn and not a pause.
+    /// Number of pauses: silences of 0.2 s or more between the first and the last sound of the channel's speech,
+    /// measured in the audio and not between words. A silence in which another channel speaks for 0.2 s is that
+    /// channel's turn and not a pause.
     #[schemars(extend("unit" = "count"))]
     pause_count: Measured<u64>,
-    /// Their mean length, in seconds.
+    /// Mean length of the pauses, in seconds.
     #[schemars(extend("unit" = "s"))]
     pause_mean_s: Measured,
-    /// The longest, in seconds.
+    /// Length of the longest pause, in seconds.
     #[schemars(extend("unit" = "s"))]
     pause_longest_s: Measured,
-    /// Words of reliable text over the speaking time, per minute. Speaking time runs from the first of these words to the
-    /// last, pauses included, the turns of other channels and speech without reliable text left out.
+    /// Words of reliable text over the speaking time, per minute. Speaking time runs from the first of these words to
+    /// the last. It includes pauses; it excludes turns of other channels and speech without reliable text.
     #[schemars(extend("unit" = "words/min"))]
     words_per_minute: Measured,
     /// Syllables over the speaking time (Hangul blocks; vowel groups in English), per minute.
     #[schemars(extend("unit" = "syllables/min"))]
     syllables_per_minute: Measured,
-    /// Syllables over the time inside words alone, per second.
+    /// Syllables over the time inside words only, per second.
     #[schemars(extend("unit" = "syllables/s"))]
     articulation_rate_per_s: Measured,
 }
 
-/// The measure: it reads the words and the samples at 16 kHz.
+/// The measure. It reads the words and the samples at 16 kHz.
 #[derive(Debug)]
 pub(crate) struct Speech;
 
@@ -74,23 +75,23 @@ impl Measure for Speech {
     }
 }
 
-/// The inputs of a channel's measurement.
+/// Inputs of the measurement of a channel.
 #[derive(Debug, Clone, Copy)]
 struct Spoken<'a> {
-    /// The recording's length, in seconds.
+    /// Length of the recording, in seconds.
     duration_s: f64,
-    /// The channel's speech spans.
+    /// Speech spans of the channel.
     spans: &'a [Span],
-    /// Its pauses.
+    /// Pauses of the channel.
     pauses: &'a [Span],
-    /// The words of all channels.
+    /// Words of all channels.
     words: &'a [Word],
     /// The transcript that the words come from.
     transcript: &'a Transcript,
 }
 
-/// Measures the speech of `channel`: its length from the speech spans, pauses from the sound, and rates from the words of
-/// reliable text.
+/// Measures the speech of `channel`: its amount from the speech spans, pauses from the audio, and rates from the words
+/// of reliable text.
 fn measure_speech(spoken: Spoken<'_>, channel: u16) -> SpeechValue {
     let Spoken { duration_s, spans, pauses, words, transcript } = spoken;
     let speech_s = total_s(spans);
@@ -116,7 +117,7 @@ fn measure_speech(spoken: Spoken<'_>, channel: u16) -> SpeechValue {
     }
 }
 
-/// Where the channel speaks without reliable text.
+/// Intervals in which the channel speaks without reliable text.
 fn untranscribed(transcript: &Transcript, channel: u16) -> Vec<Span> {
     let dropped = transcript.dropped.iter().filter(|dropped| dropped.channel == channel);
     let unreliable = transcript.segments.iter().filter(|segment| segment.channel == channel && !segment.is_reliable());
@@ -127,8 +128,8 @@ fn untranscribed(transcript: &Transcript, channel: u16) -> Vec<Span> {
 /// Sums over the words of one channel.
 #[derive(Debug, Default)]
 struct Tempo {
-    /// From the first word's start to the last word's end, without the turns of other channels and without speech that
-    /// has no reliable text.
+    /// Time from the first word's start to the last word's end, in seconds, without turns of other channels and without
+    /// speech that has no reliable text.
     speaking_s: f64,
     inside_words_s: f64,
     syllables: u64,
@@ -159,7 +160,7 @@ impl Tempo {
     }
 }
 
-/// Starts of the words of other channels, ascending.
+/// Start times of the words of other channels, ascending.
 fn starts_elsewhere(words: &[Word], channel: u16) -> Vec<f64> {
     let mut starts: Vec<f64> = words.iter().filter(|word| word.channel != channel).map(|word| word.start_s).collect();
     starts.sort_by(f64::total_cmp);

@@ -1,4 +1,5 @@
-//! Silences in a channel's speech, measured in the sound: speech that was not transcribed is not a pause.
+//! Finds silences in a channel's speech. They are measured in the audio, so speech that was not transcribed is not a
+//! pause.
 
 use std::io;
 use std::ops::Range;
@@ -8,15 +9,16 @@ use stage_core::{Pcm, SAMPLE_RATE_HZ, Span};
 
 use crate::spans::common_s;
 
-/// The shortest pause, in seconds.
+/// Minimum length of a pause, in seconds.
 const PAUSE_MIN_S: f64 = PAUSE_MIN_MS as f64 / 1000.0;
-/// Levels that are classified at once, one minute, and the context on each side: 2 s.
+/// Number of levels that are classified at once, one minute, and the context on each side: 2 s.
 const BLOCK: i64 = 12_000;
 const MARGIN: i64 = 400;
 const HOP_S: f64 = ACTIVITY_HOP as f64 / SAMPLE_RATE_HZ as f64;
 
-/// The pauses of a channel between its first sound and its last. A silence in which other channels speak for as long as
-/// a pause is their turn. `others` holds their speech, each list by time.
+/// Returns the pauses of a channel between its first and its last sound. A silence that contains speech of another
+/// channel, at least as long as the shortest pause, is that channel's turn. `others` lists the speech of each other
+/// channel by time.
 ///
 /// # Errors
 /// The samples could not be read back.
@@ -33,7 +35,7 @@ pub(super) fn pauses<'a>(
     Ok(pauses)
 }
 
-/// The silences between the first sound and the last.
+/// Returns the silences between the first and the last sound.
 fn silences(pcm: &Pcm, channel: u16, spans: &[Span]) -> io::Result<Vec<Span>> {
     let levels = pcm.frames().div_ceil(ACTIVITY_HOP as u64) as i64;
     let mut silences = Vec::new();
@@ -50,7 +52,7 @@ fn silences(pcm: &Pcm, channel: u16, spans: &[Span]) -> io::Result<Vec<Span>> {
     Ok(silences)
 }
 
-/// The levels of a block that are sound; none of them far from speech.
+/// Whether each level of a block is sound. Levels far from speech are not.
 fn sounding(pcm: &Pcm, channel: u16, spans: &[Span], block: Range<i64>) -> io::Result<Vec<bool>> {
     let origin = (block.start - MARGIN).max(0);
     let end = block.end + MARGIN;
@@ -71,7 +73,7 @@ fn sounding(pcm: &Pcm, channel: u16, spans: &[Span], block: Range<i64>) -> io::R
 mod tests {
     use super::*;
 
-    /// A channel with a tone in these intervals, given in seconds, over faint noise.
+    /// A channel with a tone in these intervals, given in seconds, and faint noise.
     fn channel(sounding: &[(f64, f64)], seconds: usize) -> Vec<f32> {
         let sounds = |s: f64| sounding.iter().any(|(start, end)| (*start..*end).contains(&s));
         let sample = |n: usize| {

@@ -1,10 +1,10 @@
-//! Syllables of a word by its spelling.
+//! Counts the syllables of a word by its spelling.
 //!
-//! Korean: one per Hangul syllable block, which is exact by the script's construction. English: vowel groups, less the
-//! silent endings -e, -es and -ed, at least one; such rules err by a syllable in some words, in either direction.
-//! Digits count as if they were read one by one.
+//! Korean: one per Hangul syllable block, which is exact because of how the script works. English: vowel groups without
+//! the silent endings -e, -es and -ed, at least one. Such rules are wrong by a syllable for some words, in either
+//! direction. Digits count as if they were read one by one.
 
-/// Syllables of a word; 0 for one without letters and digits.
+/// Number of syllables of a word; 0 for a word without letters and digits.
 pub(super) fn syllables(word: &str) -> u64 {
     let word = word.to_lowercase();
     let hangul = word.chars().filter(|c| ('가'..='힣').contains(c)).count() as u64;
@@ -35,8 +35,8 @@ fn latin_syllables(word: &str) -> u64 {
     (groups - silent.min(groups.saturating_sub(1)) + syllabic_nt).max(1)
 }
 
-/// -e, -es and -ed are silent after a consonant, save for -le (`table`), -es after a sibilant (`roses`) and -ed after
-/// t or d (`wanted`).
+/// -e, -es and -ed are silent after a consonant, except -le (`table`), -es after a sibilant (`roses`) and -ed after t
+/// or d (`wanted`).
 fn has_silent_ending(letters: &[char]) -> bool {
     match letters {
         [.., b, 'l', 'e'] | [.., b, 'l', 'e', 's'] if !is_vowel(*b) => false,
