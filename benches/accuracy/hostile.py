@@ -17,7 +17,7 @@ SNR_DB = -5.0
 
 @dataclass
 class Sound:
-    """A sound and its text; the text is empty if nothing is intelligible."""
+    """A sound and its text, which is empty if no speech is intelligible."""
 
     name: str
     samples: np.ndarray
@@ -102,7 +102,7 @@ def count(group: list[Sound], made: list[Transcript]) -> dict:
 
 
 def run(engines: list, fresh: bool) -> dict:
-    """Prints a table of ours and faster-whisper, and returns it with all texts."""
+    """Prints a table of our results and those of faster-whisper, and returns it with all texts."""
     compared = [engine for engine in engines if not engine.peer or isinstance(engine, FasterWhisper)]
     report: dict[str, dict] = {engine.name: {} for engine in compared}
     print(f"\n### Sound without intelligible speech, and speech at {SNR_DB:.0f} dB\n")

@@ -2,7 +2,8 @@
 
     python check.py --device {cuda,cpu} --earwitness FILE --bench FILE --model DIR --calls DIR --out DIR
 
-`.ci/gpu run` starts it. Exit code 1 unless every part that checks correctness has passed (on the CPU: every part).
+`.ci/gpu run` starts it. The exit code is 1 unless every part that checks correctness has passed (on the CPU: every
+part).
 """
 
 import argparse
@@ -39,15 +40,15 @@ PARTS = [
     ("f", "out of memory", part_memory, 60),
     ("g", "whole runs under load", part_load, 120),
 ]
-# Parts whose result decides the exit code: on a GPU speed is measured, not judged; on the CPU the check itself is tested,
-# and all parts count.
+# Parts whose result decides the exit code. On a GPU, speed is measured but cannot fail; on the CPU, the check itself is
+# tested, and all parts count.
 JUDGED = {"cuda": {"a", "kernels", "b", "e", "f", "g"}, "cpu": {name for name, *_ in PARTS}}
-# Scratch space of two large networks.
+# Scratch space for two large networks.
 SCRATCH_BYTES = 8 << 30
 
 
 class Deadline:
-    """The end of a part's time."""
+    """The deadline of a part."""
 
     def __init__(self, limit_s: float):
         self.at = time.monotonic() + limit_s
@@ -95,7 +96,7 @@ def about(chosen) -> dict:
 
 
 def scratch_folder() -> Path:
-    """In memory, where there is room for the networks."""
+    """The folder for scratch files: in memory if the networks fit there."""
     shared = Path("/dev/shm")
     roomy = shared.is_dir() and shutil.disk_usage(shared).free > SCRATCH_BYTES
     return Path(tempfile.mkdtemp(prefix="gpu-check-", dir=shared if roomy else None))

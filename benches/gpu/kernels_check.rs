@@ -43,8 +43,8 @@ struct Case {
 /// Runs the operation and returns the tensors that it creates or changes.
 type Operation = Box<dyn Fn(&[Tensor]) -> Result<Vec<Tensor>>>;
 
-/// One entry per kernel, type and shape: relative error (Euclidean norms), largest error, microseconds, GB/s, TFLOP/s, and
-/// `passed`.
+/// Checks every kernel. Returns one entry per kernel, type and shape: relative error (Euclidean norms), largest error,
+/// microseconds, GB/s, TFLOP/s, and `passed`.
 pub(crate) fn run(device: &Device) -> Value {
     let sizes = if device.is_cpu() { CPU } else { CUDA };
     let mut entries = Vec::new();

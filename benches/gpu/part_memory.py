@@ -23,7 +23,7 @@ def run(setup, part, deadline) -> None:
         speech.write_calls(setup.speech, calls, 8, 2, 3)
         part.check("the fault is met", attempt(setup, part, deadline, calls, 8, ["--faults", fault]))
         return
-    # A worker gets a quarter of what is queued, at most.
+    # A worker gets at most a quarter of the queued recordings.
     speech.write_calls(setup.speech, calls, 4 * CALL_SIZES[1], 2, 3)
     weights_mib = (setup.model(setup.fast_size) / "model.safetensors").stat().st_size >> 20
     ballast_mib = gpu.memory_mib("free") - weights_mib - LEFT_MIB
@@ -42,7 +42,7 @@ def run(setup, part, deadline) -> None:
 
 
 def attempt(setup, part, deadline, calls, size, words) -> bool:
-    """A run with calls of `size` windows; whether they were halved."""
+    """Runs the program with device calls of `size` windows, and returns whether they were halved."""
     out = setup.scratch / f"memory-{size}"
     common = ["--model", setup.model(setup.fast_size), "--devices", setup.devices, "--aligner", "attention"]
     batch = ["-b", size, "--device-batch-size", size, "--language", "en", "--vad", "off"]

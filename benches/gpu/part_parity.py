@@ -6,11 +6,12 @@ from safetensors.numpy import load_file
 from models import END
 
 WINDOWS, TOKENS = 4, 64
-# Largest difference of logits (standard deviation 4) in f32 that another summation order may explain.
+# Largest difference of f32 logits (standard deviation 4) that a different summation order can cause.
 LOGIT_LIMIT = 0.01
-# Below this margin between the best two logits, or below twice the difference, another choice is a rounding error.
+# Below this margin between the best two logits, or below twice the difference, another choice counts as a rounding
+# error.
 NEAR_TIE = 2e-3
-# Smallest share of equal best tokens, beside what transformers itself reaches in the same type.
+# Smallest share of equal best tokens, relative to the share that transformers reaches in the same type.
 AGREEMENT_SLACK = 0.05
 
 

@@ -12,11 +12,11 @@ import speech
 from programs import Failed
 from setup import KERNELS_OFF, summary
 
-# Most tokens that a precision may change, of all.
+# Largest share of tokens that a precision may change.
 CHANGED_LIMITS = {"f32": 0.0, "f16": 0.1, "bf16": 0.2}
 SEARCHES = {"greedy": [], "beams with timestamps": ["--beam-size", "5", "--timestamps"]}
 CALLS = 12
-# Long enough that a worker can be killed in the middle.
+# A pause that is long enough to kill a worker during the run.
 SLOW = "[[fault]]\nat = ['transcribe', 'infer']\nkind = { pause-ms = 100 }\n"
 
 
@@ -61,7 +61,7 @@ def compare_tokens(part, search, precision, kernels, expected, found) -> None:
 
 
 def difference(a: list[int], b: list[int]) -> int:
-    """Tokens of the longer text that are not in a common alignment of both."""
+    """Number of tokens of the longer text that do not match in an alignment of both."""
     same = sum(block.size for block in difflib.SequenceMatcher(None, a, b, autojunk=False).get_matching_blocks())
     return max(len(a), len(b)) - same
 
@@ -113,5 +113,5 @@ def killed_worker(setup, part, deadline, calls, common) -> None:
 
 
 def finished(process, deadline, setup) -> int:
-    """Calls that a started run has completed."""
+    """Number of calls that a started run has completed."""
     return summary(programs.finish(process, deadline.left(), setup.log))["files_done"]

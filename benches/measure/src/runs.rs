@@ -82,8 +82,8 @@ impl<T> Runs<T> {
     }
 }
 
-/// The percentile (0 to 100) of the values, interpolated between the two nearest as in NumPy's default. `None` if there
-/// are no values.
+/// The percentile (0 to 100) of the values, interpolated between the two nearest as in NumPy's default. `None` if the
+/// slice is empty.
 #[must_use]
 pub fn percentile(values: &[f64], percent: f64) -> Option<f64> {
     let mut sorted = values.to_vec();
