@@ -104,7 +104,7 @@ fn spread(errors_s: &[f64]) -> String {
 }
 
 fn separation(data: &Path) {
-    let header = ["crosstalk", "in a room", "taken for speech", "of it dropped", "own speech lost", "source lost"];
+    let header = ["crosstalk", "in a room", "detected as speech", "of these dropped", "own speech lost", "source lost"];
     let mut table = markdown(2, header);
     for (seed, leak) in LEAKS.into_iter().enumerate() {
         let call = call(data, Some(leak), 5 + seed as u64);
