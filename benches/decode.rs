@@ -18,7 +18,7 @@ fn main() {
     let source: Vec<&str> = match speech.to_str().filter(|_| speech.is_file()) {
         Some(speech) => vec!["-stream_loop", "-1", "-i", speech],
         None => {
-            println!("shared/data is not here: measured on synthesized noise");
+            println!("shared/data is missing: measuring synthesized noise");
             vec!["-f", "lavfi", "-i", "anoisesrc=a=0.3:c=pink:seed=1:r=44100"]
         }
     };
@@ -40,7 +40,7 @@ fn main() {
         let path = folder.path().join(name);
         let made = ffmpeg(&[&source[..], &["-t", SECONDS, "-ac", "2"], arguments, &[text(&path)]].concat());
         if !made {
-            println!("{name:<22} ffmpeg is not here to make the file");
+            println!("{name:<22} ffmpeg is missing, which creates the file");
             continue;
         }
         let sha256 = sha256_file(&path).expect("the file was just made");

@@ -60,7 +60,7 @@ impl Engine {
     pub(crate) fn decode(&self, units: &[Arc<MelWindow>], batch: usize) -> Result<Vec<Vec<u32>>> {
         let mut flow = ListFlow::new(units.to_vec(), batch);
         self.recognizer.infer(&mut flow)?;
-        let answers = flow.into_outputs().ok_or("a window was not answered")?;
+        let answers = flow.into_outputs().ok_or("a window has no output")?;
         Ok(answers.into_iter().map(|answer| answer.tokens).collect())
     }
 

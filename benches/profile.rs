@@ -40,7 +40,7 @@ const VOCABULARY: f64 = 51_865.0;
 fn main() {
     let (precision, beam_size, files) = arguments();
     if files.is_empty() {
-        println!("skipped: the shared recordings are not here, and none is named");
+        println!("skipped: no recordings were given, and the shared recordings are missing");
         return;
     }
     let config = TranscribeConfig { precision, beam_size, ..TranscribeConfig::default() };

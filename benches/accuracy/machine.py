@@ -22,7 +22,7 @@ def flags() -> list[str]:
 def cpu() -> str:
     """The CPU's name, family and flags as text."""
     family = f"family {cpuinfo('cpu family')} model {cpuinfo('model')}"
-    return f"{cpuinfo('model name')} ({family}; {', '.join(flags()) or 'none of the flags that count'})"
+    return f"{cpuinfo('model name')} ({family}; {', '.join(flags()) or 'none of the relevant flags'})"
 
 
 def today() -> str:

@@ -32,10 +32,10 @@ from setup import Setup
 # Name, title, module, time limit in seconds, in order.
 PARTS = [
     ("a", "devices", part_devices, 30),
-    ("kernels", "kernels against their references", part_kernels, 60),
+    ("kernels", "kernels compared with their references", part_kernels, 60),
     ("b", "the product on the device", part_product, 90),
     ("c", "throughput", part_speed, 150),
-    ("d", "where the time goes", part_profile, 120),
+    ("d", "time by part", part_profile, 120),
     ("e", "parity with transformers", part_parity, 120),
     ("f", "out of memory", part_memory, 60),
     ("g", "whole runs under load", part_load, 120),
@@ -65,8 +65,8 @@ def arguments():
     parser.add_argument("--model", type=Path, required=True, help="the small speech model")
     parser.add_argument("--calls", type=Path, required=True, help="the fixture calls")
     parser.add_argument("--launches", type=Path, help="the library that counts kernel launches")
-    parser.add_argument("--commit", default="unknown", help="what the programs were built from")
-    parser.add_argument("--out", type=Path, required=True, help="where the report goes")
+    parser.add_argument("--commit", default="unknown", help="commit of the programs")
+    parser.add_argument("--out", type=Path, required=True, help="folder of the report")
     parser.add_argument("--budget-s", type=float, default=500, help="for all parts together")
     names = [name for name, *_ in PARTS]
     parser.add_argument("--parts", default=",".join(names), help="of " + ",".join(names))

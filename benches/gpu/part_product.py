@@ -51,7 +51,7 @@ def compare_tokens(part, search, precision, kernels, expected, found) -> None:
     changed = sum(difference(tokens, found.get(name, [])) for name, tokens in expected.items())
     equal = sum(tokens == found.get(name) for name, tokens in expected.items())
     part.row(
-        "Tokens beside the CPU's f32", search=search, precision=precision, kernels=kernels, calls=len(expected),
+        "Tokens compared with the CPU's f32", search=search, precision=precision, kernels=kernels, calls=len(expected),
         equal_calls=equal, tokens=total, changed=changed,
     )
     limit = CHANGED_LIMITS[precision]
@@ -93,7 +93,7 @@ def two_workers(setup, part, deadline, calls, common) -> None:
     visible = sorted(set(seen.values()))
     part.fact("CUDA_VISIBLE_DEVICES of the workers", ", ".join(visible) or "none")
     if not setup.is_cpu:
-        part.check("a worker sees its GPU alone", visible in (["0"], [gpu.readings()["uuid"]]), str(visible))
+        part.check("a worker sees only its GPU", visible in (["0"], [gpu.readings()["uuid"]]), str(visible))
 
 
 def killed_worker(setup, part, deadline, calls, common) -> None:
@@ -104,7 +104,7 @@ def killed_worker(setup, part, deadline, calls, common) -> None:
     victims = list(workers(process))
     if process.poll() is not None or not victims:
         programs.stop(process)
-        raise Failed("no worker was there to be killed after the first result")
+        raise Failed("no worker to kill after the first result")
     os.kill(victims[0], signal.SIGKILL)
     done = finished(process, deadline, setup)
     part.check("a run survives its killed worker", done == CALLS, f"{done} of {CALLS}")

@@ -76,7 +76,7 @@ def show_launches(setup, part, deadline, size, words) -> None:
 def traced(setup, deadline, words, tokens) -> dict:
     """Runs a pass that counts every kernel: `kernels` maps names to [launches, nanoseconds]."""
     if setup.launches is None:
-        raise Failed("the tracing library is not there")
+        raise Failed("the tracing library is missing")
     out = setup.scratch / "launches.json"
     out.unlink(missing_ok=True)
     environment = {"CUDA_INJECTION64_PATH": str(setup.launches), "EARWITNESS_LAUNCHES": str(out)}

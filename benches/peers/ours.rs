@@ -26,7 +26,7 @@ fn main() -> Result<()> {
         return Err("benches/peers/run.py runs this: MODEL_FOLDER PRECISION THREADS".into());
     };
     let folder = PathBuf::from(folder);
-    let idle_mib = measure::resident_mib().ok_or("the system does not say what memory is used")?;
+    let idle_mib = measure::resident_mib().ok_or("the memory use of the process is unknown")?;
     let (engine, units) = match load(&folder, &precision) {
         Ok(loaded) => loaded,
         Err(reason) => return say(&json!({ "error": reason.to_string() })),

@@ -125,7 +125,7 @@ def check(size: str, folder: Path, rows: dict) -> None:
             agreed = [same_start(ours, theirs) for ours, theirs in zip(worker.tokens, expected)]
             # Rounding may reverse a near-tie, after which the texts differ.
             if statistics.median(agreed) < model.TOKENS // 2:
-                sys.exit(f"{engine} {precision} {size} batch {batch}: leaves the true text after {agreed} tokens")
+                sys.exit(f"{engine} {precision} {size} batch {batch}: differs from the reference text after {agreed} tokens")
 
 
 def same_start(a: list[int], b: list[int]) -> int:

@@ -95,7 +95,7 @@ class Engine:
 
 def check(code: int) -> None:
     if code != 0:
-        raise ValueError(f"the library gives {code}")
+        raise ValueError(f"the library returned {code}")
 
 
 if __name__ == "__main__":

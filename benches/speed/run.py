@@ -211,7 +211,7 @@ def print_ratios(engines: list[Row]) -> None:
     """Speedup over each peer: median over the rounds of the ratios of neighboring runs."""
     if not all(any(row.peer is peer for row in engines) for peer in (True, False)):
         return
-    print("\n| ours | peer | whole program over whole program | our whole program over its transcribing alone |\n|---|---|---|---|")
+    print("\n| ours | peer | speedup, both whole programs | speedup of our whole program over its transcription |\n|---|---|---|---|")
     for ours in (row for row in engines if not row.peer):
         for peer in (row for row in engines if row.peer):
             whole = statistics.median(p.wall_s / o.wall_s for o, p in zip(ours.runs, peer.runs))

@@ -140,7 +140,7 @@ __device__ void encoder_attention(const T *projections, const T *query_bias, con
       load_matrices(query[r][k], query_tile + swizzled(row, 2 * k + matrix / 2));
     }
 
-  // A lane holds two rows of each tile's result: lane / 4, and that plus 8.
+  // A lane has two rows of each tile's result: lane / 4 and lane / 4 + 8.
   float sums[ROW_TILES][HEAD_TILES][4] = {}, highest[ROW_TILES][2], total[ROW_TILES][2] = {};
 #pragma unroll
   for (int r = 0; r < ROW_TILES; r++)

@@ -58,7 +58,7 @@ pub enum LimitError {
         value: String,
     },
     /// The value is the name of a level that this CPU does not have.
-    #[error("{VARIABLE}={value} is more than this CPU has; it has: {available}")]
+    #[error("{VARIABLE}={value} is not supported by this CPU; supported: {available}")]
     Unavailable {
         /// The variable's value.
         value: String,
@@ -239,7 +239,7 @@ macro_rules! multiversion {
             fn avx2($($arg: $ty),*) $(-> $ret)? { body($($arg),*) }
             #[cfg(target_arch = "x86_64")]
             if isa.has_avx512() {
-                // SAFETY: an `Isa` has only what the CPU has.
+                // SAFETY: an `Isa` contains only instructions of this CPU.
                 return unsafe { avx512($($arg),*) };
             } else if isa.has_avx2() {
                 // SAFETY: as above.
@@ -274,8 +274,9 @@ mod tests {
     fn limit_above_the_cpu_is_an_error_with_what_the_cpu_has() {
         for value in ["avxvnni", "avx512bf16"] {
             let error = limited(ICE_LAKE, value).unwrap_err().to_string();
-            let expected =
-                format!("EARWITNESS_CPU={value} is more than this CPU has; it has: portable, avx2, avx512, avx512vnni");
+            let expected = format!(
+                "EARWITNESS_CPU={value} is not supported by this CPU; supported: portable, avx2, avx512, avx512vnni"
+            );
             assert_eq!(error, expected);
         }
     }

@@ -80,7 +80,7 @@ pub(crate) fn to_bf16(isa: Isa, row: &[f32], out: &mut [u16]) {
     assert_eq!(row.len(), out.len(), "a row has one length in every format");
     #[cfg(target_arch = "x86_64")]
     if isa.has_avx512() && isa.has_avx512_bf16() {
-        // SAFETY: an `Isa` has only what the CPU has.
+        // SAFETY: an `Isa` contains only instructions of this CPU.
         return unsafe { avx512::to_bf16(row, out) };
     }
     to_bf16_in_loops(isa, row, out);
@@ -148,7 +148,7 @@ struct Extremes {
 fn extremes(isa: Isa, row: &[f32]) -> Extremes {
     #[cfg(target_arch = "x86_64")]
     if isa.has_avx512() {
-        // SAFETY: an `Isa` has only what the CPU has.
+        // SAFETY: an `Isa` contains only instructions of this CPU.
         return unsafe { avx512::extremes(row) };
     }
     extremes_in_loops(isa, row)
@@ -184,7 +184,7 @@ fn levels(isa: Isa, row: &[f32], factor: f32, zero: f32, out: &mut [i8]) -> i32 
     assert_eq!(row.len(), out.len(), "a row has one length in every format");
     #[cfg(target_arch = "x86_64")]
     if isa.has_avx512() {
-        // SAFETY: an `Isa` has only what the CPU has.
+        // SAFETY: an `Isa` contains only instructions of this CPU.
         return unsafe { avx512::levels(row, factor, zero, out) };
     }
     levels_in_loops(isa, row, factor, zero, out)

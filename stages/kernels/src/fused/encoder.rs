@@ -44,7 +44,7 @@ pub fn encoder_attention(projections: &Tensor, biases: &Tensor) -> Result<Tensor
         threads: THREADS,
         arguments,
     };
-    let reference = || bail!("the CPU composes this operation of others");
+    let reference = || bail!("on a CPU this operation is composed of others");
     Make { launch, shape: (windows, positions, width).into(), reference }.like(projections)
 }
 

@@ -38,7 +38,7 @@ pub(super) fn suffix(dtype: DType) -> Result<&'static str> {
         DType::F32 => "f32",
         DType::F16 => "f16",
         DType::BF16 => "bf16",
-        other => bail!("no kernel computes in {other:?}"),
+        other => bail!("no kernel for {other:?}"),
     })
 }
 
@@ -259,7 +259,7 @@ mod cuda {
                 CudaStorageSlice::F32(_) => CudaStorageSlice::F32(device.alloc(count)?),
                 CudaStorageSlice::F16(_) => CudaStorageSlice::F16(device.alloc(count)?),
                 CudaStorageSlice::BF16(_) => CudaStorageSlice::BF16(device.alloc(count)?),
-                _ => bail!("a kernel makes f32, f16 or bf16"),
+                _ => bail!("a kernel creates f32, f16 or bf16"),
             }
         };
         Ok(CudaStorage { slice, device: device.clone() })

@@ -95,7 +95,7 @@ macro_rules! format {
                     };
                     $(
                         if isa.$has() {
-                            // SAFETY: an `Isa` has only what the CPU has; the lengths are checked above.
+                            // SAFETY: an `Isa` contains only instructions of this CPU; the lengths are checked above.
                             return unsafe { $tile(rows, operands) };
                         }
                     )*
