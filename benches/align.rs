@@ -1,7 +1,8 @@
-//! Align: how far word boundaries are from the sound of joined digits, before refinement and after; the speed of that
-//! and of CTC models: the embedded one, and one of wav2vec2-base's dimensions with random weights.
+//! Align: errors of word boundaries on joined recordings of digits, before and after refinement, with the speed of the
+//! refinement, and the speed of CTC models: the embedded one, and one of wav2vec2-base's dimensions with random
+//! weights.
 //!
-//! `cargo bench -p align`. Without the digits beside the checkout, tones stand for words.
+//! `cargo bench -p align`. If the digits are missing, it measures synthesized tones.
 
 #[path = "align/random.rs"]
 mod random;
@@ -13,7 +14,7 @@ use measure::{Machine, figures, runs};
 use stage_core::{AlignedWords, Stage};
 use support::{Attention, Call, digits, percentile};
 
-/// Takes of every digit by every speaker.
+/// Number of recordings per digit and speaker.
 const TAKES: usize = 12;
 const RUNS: usize = 3;
 
@@ -41,7 +42,7 @@ fn main() {
     speed("base, random", &ModelSource::Directory(folder.path().into()), &calls[..2]);
 }
 
-/// The speed of the whole stage with a model, its weights loaded before.
+/// Measures the speed of the whole stage with a model whose weights are already loaded.
 fn speed(name: &str, source: &ModelSource, calls: &[Call]) {
     let files = Wav2Vec2Files::resolve(source).expect("the model's files");
     let aligner = Aligner::with_model(AlignConfig::default(), files).expect("the model's weights");
@@ -60,7 +61,8 @@ fn audio_s(calls: &[Call]) -> f64 {
     calls.iter().map(|call| call.pcm.duration_s()).sum()
 }
 
-/// Errors of starts and ends at the median and 90 %, in milliseconds, and times real time.
+/// Table cells: median and 90th percentile of the errors of starts and of ends, in milliseconds, and the speed in times
+/// real time.
 fn boundaries(calls: &[Call], attention: Attention, search_s: f64) -> [String; 5] {
     let aligner = Aligner::new(AlignConfig { search_s, ..AlignConfig::default() });
     let inputs: Vec<_> =

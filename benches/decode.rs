@@ -1,5 +1,5 @@
-//! Decode: each codec in times real time, next to ffmpeg decoding and resampling the same file to 16 kHz, and the second
-//! pass that reads the file at its own rate.
+//! Decode: the speed of each codec, compared with ffmpeg, which decodes and resamples the same file to 16 kHz, and the
+//! speed of the second pass, which reads the file at its native rate.
 
 use std::path::Path;
 use std::process::Command;
@@ -8,7 +8,7 @@ use decode::{DecodeConfig, DecodeInput, Decoder};
 use measure::{Machine, figures, runs};
 use stage_core::{Pcm, Stage, sha256_file};
 
-/// The recording is looped to so many seconds, so that starting ffmpeg does not count.
+/// Length to which the recording is looped, in seconds, so that ffmpeg's start time is negligible.
 const SECONDS: &str = "600";
 const ROUNDS: usize = 3;
 
@@ -18,7 +18,7 @@ fn main() {
     let source: Vec<&str> = match speech.to_str().filter(|_| speech.is_file()) {
         Some(speech) => vec!["-stream_loop", "-1", "-i", speech],
         None => {
-            println!("shared/data is not here: measured on synthesized noise");
+            println!("shared/data is missing: measuring synthesized noise");
             vec!["-f", "lavfi", "-i", "anoisesrc=a=0.3:c=pink:seed=1:r=44100"]
         }
     };
@@ -40,7 +40,7 @@ fn main() {
         let path = folder.path().join(name);
         let made = ffmpeg(&[&source[..], &["-t", SECONDS, "-ac", "2"], arguments, &[text(&path)]].concat());
         if !made {
-            println!("{name:<22} ffmpeg is not here to make the file");
+            println!("{name:<22} ffmpeg is missing, which creates the file");
             continue;
         }
         let sha256 = sha256_file(&path).expect("the file was just made");
@@ -66,7 +66,7 @@ fn seconds() -> f64 {
     SECONDS.parse().expect("a number")
 }
 
-/// Reads the whole recording at its own rate; gives the number of frames.
+/// Reads the whole recording at its native rate and returns the number of frames.
 fn read_native(pcm: &Pcm) -> usize {
     let reader = pcm.native().expect("the file has not changed");
     reader.map(|packet| packet.expect("the file has not changed").frames()).sum()

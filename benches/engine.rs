@@ -1,5 +1,5 @@
-//! Whisper's recognizer as `gpu_bench` and `peers_ours` drive it: a loaded model, prepared windows, decoding passes,
-//! teacher-forced logits. Everything that depends on the recognizer's interface is here.
+//! Whisper's recognizer for `gpu_bench` and `peers_ours`: a loaded model, prepared windows, decoding passes and
+//! teacher-forced logits. This module contains all code that depends on the recognizer's interface.
 
 use std::collections::HashMap;
 use std::error::Error;
@@ -14,8 +14,9 @@ use stage_core::ListFlow;
 
 pub(crate) type Result<T> = std::result::Result<T, Box<dyn Error>>;
 
-/// One greedy attempt of exactly `tokens` text tokens per window (the model's own configuration suppresses the end
-/// token), or of as many as the model allows; no token times, and the sound at its own level, as peers take it.
+/// Configuration of one greedy attempt with exactly `tokens` text tokens per window (the model's configuration
+/// suppresses the end token), or the maximum number that the model allows. Token times and level normalization are off,
+/// as in the peers.
 pub(crate) fn one_attempt(tokens: Option<usize>) -> TranscribeConfig {
     TranscribeConfig {
         languages: vec!["en".into()],
@@ -35,7 +36,7 @@ pub(crate) struct Engine {
 }
 
 impl Engine {
-    /// Loads the model in a folder; the seconds that it took come with it.
+    /// Loads the model in a folder. Returns the load time in seconds, too.
     pub(crate) fn load(model: &Path, config: TranscribeConfig) -> Result<(Self, f64)> {
         let start = Instant::now();
         let files = WhisperFiles::resolve(&ModelSource::Directory(model.into()))?;
@@ -44,26 +45,27 @@ impl Engine {
         Ok((Self { recognizer }, start.elapsed().as_secs_f64()))
     }
 
-    /// The features of one window's samples.
+    /// Computes the features of one window's samples.
     fn unit(&self, samples: Vec<f32>) -> MelWindow {
         self.recognizer.prepare(&WindowAudio::of_samples(samples), Pass::of_window(0))
     }
 
-    /// The features of the first windows (`windows.I`, samples at 16 kHz) of a file.
+    /// Computes the features of the first windows (`windows.I`, samples at 16 kHz) of a file.
     pub(crate) fn units(&self, file: &Path, count: usize) -> Result<Vec<Arc<MelWindow>>> {
         let tensors = candle_core::safetensors::load(file, &Device::Cpu)?;
         (0..count).map(|index| Ok(Arc::new(self.unit(tensor(&tensors, "windows", index)?.to_vec1()?)))).collect()
     }
 
-    /// The text tokens of all units, at most `batch` of them under way at a time.
+    /// Decodes all units, at most `batch` at a time, and returns their text tokens.
     pub(crate) fn decode(&self, units: &[Arc<MelWindow>], batch: usize) -> Result<Vec<Vec<u32>>> {
         let mut flow = ListFlow::new(units.to_vec(), batch);
         self.recognizer.infer(&mut flow)?;
-        let answers = flow.into_outputs().ok_or("a window was not answered")?;
+        let answers = flow.into_outputs().ok_or("a window has no output")?;
         Ok(answers.into_iter().map(|answer| answer.tokens).collect())
     }
 
-    /// The logits before each of `tokens.I` of the window `windows.I`, as `logits.I` (`[tokens, vocabulary]`, f32).
+    /// Computes the logits before each of `tokens.I` of the window `windows.I`, as `logits.I` (`[tokens, vocabulary]`,
+    /// f32).
     pub(crate) fn teach(&self, from: &Path, to: &Path) -> Result<usize> {
         let given = candle_core::safetensors::load(from, &Device::Cpu)?;
         let count = given.keys().filter(|name| name.starts_with("tokens.")).count();

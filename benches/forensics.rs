@@ -1,7 +1,7 @@
-//! Speed of the forensics stage on real speech: the whole stage, and Praat's pitch alone beside it.
+//! Speed of the forensics stage on real speech, compared with Praat's pitch analysis.
 //!
-//! The time of the stage is nearly that of its pitch search. Praat runs where `EARWITNESS_ORACLE_PYTHON`, or the
-//! workspace's `.venv`, has parselmouth.
+//! The pitch search takes nearly all of the stage's time. Praat runs if `EARWITNESS_ORACLE_PYTHON` or the workspace's
+//! `.venv` has parselmouth.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -14,7 +14,7 @@ use stage_core::{
 };
 
 const RATE: f64 = SAMPLE_RATE_HZ as f64;
-/// Length to which the speech is repeated.
+/// Length to which the speech is repeated, in seconds.
 const SECONDS: f64 = 600.0;
 const RUNS: usize = 3;
 
@@ -52,7 +52,7 @@ fn main() {
     let _ = std::fs::remove_file(path);
 }
 
-/// Ten minutes of speech, or of a synthetic voice where the recording is missing.
+/// Ten minutes of speech, or of a synthetic voice if the recording is missing.
 fn speech(path: &Path) -> Vec<f32> {
     let recorded = hound::WavReader::open(path).ok().filter(|wav| wav.spec().sample_rate == SAMPLE_RATE_HZ);
     let samples: Vec<f32> = match recorded {
@@ -65,7 +65,7 @@ fn speech(path: &Path) -> Vec<f32> {
     samples.into_iter().cycle().take((SECONDS * RATE) as usize).collect()
 }
 
-/// The best of several runs, in seconds; without speech spans there is no pitch to search.
+/// The best time of several runs, in seconds. Without speech spans, no pitch is searched.
 fn stage(pcm: &Pcm, with_speech: bool) -> f64 {
     let frames = pcm.frames();
     let recording = Recording {

@@ -1,9 +1,9 @@
-//! Kernels: packed products at the shapes of whisper-tiny, base and small, and attention over a whole window, in every
-//! precision and beside candle's own in f32, after the peaks of the instructions that they are made of. Best of several
-//! runs, on all threads (`RAYON_NUM_THREADS`); the peaks are those of one.
+//! Kernels: peak rates of the instructions, packed products at the shapes of whisper-tiny, base and small, and
+//! attention over a whole window, in every precision, compared with candle's products in f32. Best of several runs on
+//! all threads (`RAYON_NUM_THREADS`); the peaks are those of one thread.
 //!
-//! `cargo bench -p kernels`. A cell is GFLOP/s (of int8: as many operations) and, for a window or a step, milliseconds.
-//! `EARWITNESS_CPU` limits the kernels to an instruction set; candle is not limited by it.
+//! `cargo bench -p kernels`. A cell contains GFLOP/s (int8: 10^9 integer operations per second) and milliseconds.
+//! `EARWITNESS_CPU` limits the kernels to an instruction set; it does not limit candle.
 
 #[cfg(target_arch = "x86_64")]
 #[path = "peak.rs"]
@@ -17,7 +17,7 @@ use measure::runs;
 
 const PRECISIONS: [CpuPrecision; 3] = [CpuPrecision::F32, CpuPrecision::Bf16, CpuPrecision::Int8];
 const RUNS: usize = 20;
-/// Rows, inputs and outputs of a product: an encoder's layers, a decoder's, and the choice of a token.
+/// Rows, inputs and outputs of products: layers of the encoder and the decoder, and the logits.
 const PRODUCTS: [(usize, usize, usize); 10] = [
     (1500, 384, 1536),
     (1500, 512, 512),
@@ -30,7 +30,7 @@ const PRODUCTS: [(usize, usize, usize); 10] = [
     (8, 768, 51_865),
     (1, 768, 51_865),
 ];
-/// Numbers of a head.
+/// Width of a head.
 const WIDTH: usize = 64;
 /// Positions of a window.
 const POSITIONS: usize = 1500;
@@ -86,7 +86,7 @@ fn attention(heads: usize) {
     print(&format!("{heads} heads of {WIDTH}"), &cells);
 }
 
-/// The best run's speed and time.
+/// Speed and time of the best run.
 fn cell(operations: f64, run: impl FnMut()) -> String {
     let best = runs(0, RUNS, run).best_s();
     format!("{:.0} ({:.2} ms)", operations / best / 1e9, best * 1e3)
@@ -97,7 +97,7 @@ fn print(name: &str, cells: &[String]) {
     println!("{name:<18}{cells}");
 }
 
-/// Numbers in [-1, 1) that look random.
+/// Pseudorandom numbers in [-1, 1).
 fn noise(len: usize) -> Vec<f32> {
     (0..len).map(|i| (i * 7_919 % 1_000) as f32 / 500.0 - 1.0).collect()
 }

@@ -1,8 +1,8 @@
-//! How long a model takes from its files to its first token, and how much memory it leaves in use.
+//! Load time of a model, up to a first window of silence, and its memory use.
 //!
 //!     cargo bench -p transcribe --bench load -- MODEL PRECISION
 //!
-//! MODEL is `embedded` or a folder. Each step is timed once, as a worker does it; run it again for another sample.
+//! MODEL is `embedded` or a folder. Each step runs once, as in a worker; run the bench again for another sample.
 
 use std::time::Instant;
 
@@ -25,7 +25,7 @@ fn main() {
     timed("a window of silence", || transcriber.health_probe().expect("a model that works"));
 }
 
-/// Does a step; prints its seconds, and the memory in use after it and at its peak.
+/// Runs a step and prints its time in seconds, and the memory in use after it and at its peak.
 fn timed<T>(step: &str, work: impl FnOnce() -> T) -> T {
     let started = Instant::now();
     let result = work();

@@ -1,18 +1,18 @@
-//! The peak of each instruction that the products are made of: sums in registers, nothing loaded.
+//! The peak rate of each instruction that the products use, with all operands in registers.
 
 use std::arch::asm;
 use std::arch::x86_64::*;
 use std::hint::black_box;
 use std::time::Instant;
 
-/// Operations per second of an instruction, which the CPU must have.
+/// Measures the operations per second of an instruction that the CPU has.
 type Peak = unsafe fn() -> f64;
 
-/// Operations per second of one thread, by instruction, for all that this CPU has.
+/// Operations per second of one thread, for each instruction that this CPU has.
 pub(crate) fn peaks() -> Vec<(&'static str, f64)> {
     use std::arch::is_x86_feature_detected as has;
     let (avx2, avx512) = (has!("avx2") && has!("fma"), has!("avx512f") && has!("avx512bw"));
-    // SAFETY, of all: only what is detected is called.
+    // SAFETY: only functions whose instructions were detected are called.
     let all: [(&str, bool, Peak); 7] = [
         ("f32 FMA, 256 bits", avx2, fma_256),
         ("f32 FMA, 512 bits", avx512, fma_512),
@@ -25,7 +25,7 @@ pub(crate) fn peaks() -> Vec<(&'static str, f64)> {
     all.into_iter().filter(|(_, has, _)| *has).map(|(name, _, peak)| (name, unsafe { peak() })).collect()
 }
 
-/// Best of several short runs, so that other programs' time slices do not count.
+/// Best of several short runs, to exclude interruptions by other programs.
 fn best(operations: f64, mut run: impl FnMut()) -> f64 {
     let timed = |_| {
         let start = Instant::now();
@@ -35,7 +35,7 @@ fn best(operations: f64, mut run: impl FnMut()) -> f64 {
     operations / (0..200).map(timed).fold(f64::INFINITY, f64::min)
 }
 
-/// A loop of independent sums. `multiply` gets a sum and two factors, and does `operations`.
+/// Defines a loop over independent sums. `multiply` takes a sum and two factors, and counts as `operations`.
 macro_rules! peak {
     ($name:ident, $features:literal, $sums:literal, $operations:literal, $zero:expr, $factor:expr, $multiply:expr) => {
         #[target_feature(enable = $features)]
@@ -61,7 +61,7 @@ peak!(
     24,
     64,
     _mm512_setzero_ps(),
-    // SAFETY: bits of numbers.
+    // SAFETY: both types have the same size, and every bit pattern is valid.
     unsafe { std::mem::transmute::<__m512i, __m512bh>(_mm512_setzero_si512()) },
     |sum, a, b| _mm512_dpbf16_ps(sum, a, b)
 );
@@ -73,7 +73,7 @@ peak!(vnni_512, "avx512f,avx512vnni", 24, 128, _mm512_setzero_si512(), _mm512_se
 });
 peak!(int16_256, "avx2", 12, 32, _mm256_setzero_si256(), _mm256_setzero_si256(), |sum, a: __m256i, b| {
     let mut a = a;
-    // SAFETY: no instruction; without it the product would be taken out of the loop.
+    // SAFETY: it contains no instruction. Without it, the compiler would move the product out of the loop.
     unsafe { asm!("/* {0} */", inout(ymm_reg) a, options(nomem, nostack, preserves_flags)) };
     _mm256_add_epi32(sum, _mm256_madd_epi16(a, b))
 });

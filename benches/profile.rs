@@ -1,12 +1,12 @@
-//! Where the time of transcription goes: the parts of the network on real weights and recordings, each beside the time
-//! that its arithmetic takes at the machine's measured peak, or its weights and keys take at the measured memory
-//! bandwidth.
+//! A profile of transcription: the time of each part of the network with real weights and recordings, compared with the
+//! time that its arithmetic takes at the machine's measured peak, or that reading its weights and keys takes at the
+//! measured memory bandwidth.
 //!
 //!     cargo bench -p transcribe --bench profile -- [--precision int8] [--beam-size 5] [RECORDING.wav...]
 //!
-//! Recordings are WAV at 16 kHz, mono; long ones are cut every 28 s. Without any, some of the shared recordings are
-//! taken. The model is the embedded one. Under `EARWITNESS_CPU` the peaks are those of the instructions that the limited
-//! kernels use.
+//! Recordings are mono WAV files at 16 kHz; long ones are cut every 28 s. The default is a selection of the shared
+//! recordings. The model is the embedded one. With `EARWITNESS_CPU`, the peaks are those of the instructions that the
+//! limited kernels use.
 
 #[cfg(target_arch = "x86_64")]
 #[path = "peak.rs"]
@@ -23,10 +23,10 @@ use measure::{Machine, runs};
 use stage_core::{DeviceStage, ListFlow, Pcm, SpeechSegments, Window};
 use transcribe::{ModelSource, Precision, TranscribeConfig, Transcriber, Unit, open_model};
 
-/// Windows that are decoded at a time.
+/// Number of windows that are decoded at a time.
 const BATCH: usize = 8;
 const WINDOW_SAMPLES: usize = 28 * 16_000;
-/// Utterances of each Korean set.
+/// Number of utterances from each Korean set.
 const UTTERANCES: usize = 10;
 
 /// The dimensions of Whisper base.
@@ -40,7 +40,7 @@ const VOCABULARY: f64 = 51_865.0;
 fn main() {
     let (precision, beam_size, files) = arguments();
     if files.is_empty() {
-        println!("skipped: the shared recordings are not here, and none is named");
+        println!("skipped: no recordings were given, and the shared recordings are missing");
         return;
     }
     let config = TranscribeConfig { precision, beam_size, ..TranscribeConfig::default() };
@@ -80,7 +80,7 @@ fn arguments() -> (Precision, usize, Vec<PathBuf>) {
     (precision, beam_size, if files.is_empty() { shared_recordings() } else { files })
 }
 
-/// Long recordings in both languages and utterances of both Korean sets; none where the shared recordings are missing.
+/// Long recordings in both languages and utterances of both Korean sets; empty if the shared recordings are missing.
 fn shared_recordings() -> Vec<PathBuf> {
     const LONG: [&str; 5] = ["ko/azure_ko.wav", "en/azure_en.wav", "diar/dev00.wav", "diar/trn01.wav", "en/jfk.wav"];
     let shared = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/data");
@@ -95,7 +95,7 @@ fn shared_recordings() -> Vec<PathBuf> {
     [long, of_set("KaiSpeech_"), of_set("wav_")].concat()
 }
 
-/// A recording's samples in pieces of a window.
+/// A recording's samples, cut into windows.
 fn windows(path: &Path) -> Vec<Vec<f32>> {
     let mut file = hound::WavReader::open(path).unwrap_or_else(|reason| panic!("{}: {reason}", path.display()));
     assert_eq!((file.spec().sample_rate, file.spec().channels), (16_000, 1), "{}", path.display());
@@ -120,7 +120,7 @@ fn infer(transcriber: &Transcriber, units: &[Arc<Unit>]) {
     transcriber.infer(&mut ListFlow::new(units.to_vec(), BATCH)).expect("answers");
 }
 
-/// What the machine can do on all threads.
+/// The measured limits of the machine on all threads.
 struct Limits {
     /// Operations per second in the precision of the layers, and in that of attention weights and values.
     layers: f64,
@@ -150,7 +150,7 @@ impl std::fmt::Display for Limits {
     }
 }
 
-/// The instructions that the kernels multiply with at a level, in int8, bf16 and f32.
+/// The instructions that the kernels use for products at a level, in int8, bf16 and f32.
 fn instructions(level: &str) -> [&'static str; 3] {
     match level {
         "avx2" => ["int8 through int16, 256 bits", "f32 FMA, 256 bits", "f32 FMA, 256 bits"],
@@ -162,7 +162,7 @@ fn instructions(level: &str) -> [&'static str; 3] {
     }
 }
 
-/// The sum over all threads, which run at the same time, of each instruction's operations per second.
+/// Operations per second of each instruction, summed over all threads, which run at the same time.
 #[cfg(target_arch = "x86_64")]
 fn peaks() -> HashMap<&'static str, f64> {
     let mut total = HashMap::new();
@@ -196,7 +196,7 @@ fn memory_bandwidth() -> f64 {
 }
 
 /// Work of a part: operations in the precision of the layers and in that of the values, and bytes read from memory that
-/// no cache holds.
+/// are in no cache.
 #[derive(Clone, Copy, Default)]
 struct Work {
     layers: f64,
@@ -204,7 +204,7 @@ struct Work {
     bytes: f64,
 }
 
-/// The work of all calls of a part, where it is counted.
+/// The work of all calls of a part, if it is counted.
 fn work(part: &Part, weight_bytes: f64) -> Option<Work> {
     let (calls, items) = (part.count as f64, part.items as f64);
     let product = |rows: f64, inputs: f64, outputs: f64| 2.0 * rows * inputs * outputs;
@@ -228,7 +228,7 @@ fn work(part: &Part, weight_bytes: f64) -> Option<Work> {
             bytes: calls * weights(WIDTH, 4.0 * WIDTH),
             ..Work::default()
         },
-        // A window's keys have the layers' precision; its values two bytes.
+        // A window's keys have the precision of the layers; its values have two bytes.
         "step.cross_attention" => Work {
             bytes: calls * weights(WIDTH, 2.0 * WIDTH)
                 + items * POSITIONS * WIDTH * (weight_bytes + weight_bytes.max(2.0)),

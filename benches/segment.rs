@@ -1,10 +1,10 @@
-//! Segment: how the detectors agree with known speech, how near their edges are, what is
-//! taken for crosstalk in stereo calls, and how fast all that is.
+//! Segment: agreement of the detectors with known speech, errors of span edges, detected crosstalk in stereo calls, and
+//! speed.
 //!
-//! `cargo bench -p segment`. Without the recordings beside the checkout, speed on noise alone. With the weights of the
-//! silero-vad package in `SILERO_WEIGHTS` (`.venv/bin/python stages/models/tests/oracle/silero.py OUT WAV` writes them)
-//! these stand beside ours. Frames of 10 ms, the default settings without padding: that is added for the transcriber, and
-//! no error of the detector.
+//! `cargo bench -p segment`. If the recordings are missing, it measures only the speed, on noise. If `SILERO_WEIGHTS`
+//! names the weights of the silero-vad package (written by `.venv/bin/python stages/models/tests/oracle/silero.py OUT
+//! WAV`), they are compared with ours. Frames are 10 ms. The settings are the defaults without padding, which is meant
+//! for the transcriber and would count as an error of the detector.
 
 #[path = "../stages/segment/tests/support/mod.rs"]
 mod support;
@@ -19,7 +19,7 @@ use support::calls::{LEAKS, Separation, call};
 use support::mixes::{Mix, NOISES, SNRS_DB, agreement, mixes};
 use support::{Agreement, DETECTORS, TURNS, data, detect, meeting, meetings, orders, read_wav, segment};
 
-/// Length of the recording that speed is measured on: an hour, one channel.
+/// Length of the recording for the speed measurement, in seconds: an hour, one channel.
 const SPEED_S: usize = 3600;
 const RUNS: usize = 3;
 
@@ -82,7 +82,7 @@ fn closeness(data: &Path, detectors: &[VadChoice]) {
     println!("{table}\n");
 }
 
-/// By how much spans begin and end beside the speech that they alone hold, in seconds, late being positive.
+/// Errors of the starts and ends of spans that contain exactly one utterance, in seconds; late is positive.
 fn edges(mixes: &[Mix], vad: &VadChoice) -> (Vec<f64>, Vec<f64>) {
     let (mut onsets, mut offsets) = (Vec::new(), Vec::new());
     for mix in mixes {
@@ -104,7 +104,7 @@ fn spread(errors_s: &[f64]) -> String {
 }
 
 fn separation(data: &Path) {
-    let header = ["crosstalk", "in a room", "taken for speech", "of it dropped", "own speech lost", "source lost"];
+    let header = ["crosstalk", "in a room", "detected as speech", "of these dropped", "own speech lost", "source lost"];
     let mut table = markdown(2, header);
     for (seed, leak) in LEAKS.into_iter().enumerate() {
         let call = call(data, Some(leak), 5 + seed as u64);

@@ -1,9 +1,9 @@
 //! Transcribe: the embedded model on spoken digits, and networks of the size of whisper-tiny and whisper-base with
-//! random weights (whose text means nothing, and whose length is fixed), at batch 1 and 8 on this machine's CPU.
+//! random weights (with meaningless text of a fixed length), at batch sizes 1 and 8 on this machine's CPU.
 //!
-//! `cargo bench -p transcribe`. The encoder's share is what a text of one token takes (encoder, prompt, first choice);
-//! the rest of the time, divided by the remaining tokens, is one step of the decoder. Without the recordings beside the
-//! checkout, chirps stand in for the digits.
+//! `cargo bench -p transcribe`. The time of the encoder is that of a text of one token (encoder, prompt, first token);
+//! the remaining time, divided by the remaining tokens, is one step of the decoder. If the recordings of digits are
+//! missing, chirps replace them.
 
 #[path = "transcribe/random.rs"]
 mod random;
@@ -18,9 +18,9 @@ use transcribe::{ModelSource, Output, Precision, TranscribeConfig, Transcriber, 
 
 const PRECISIONS: [Precision; 3] = [Precision::F32, Precision::Bf16, Precision::Int8];
 const RUNS: usize = 3;
-/// Windows in each measurement.
+/// Number of windows in each measurement.
 const WINDOWS: usize = 8;
-/// Text tokens of a random network's window: about what 30 s of speech have on the telephone.
+/// Text tokens per window of a random network: about as many as in 30 s of telephone speech.
 const TOKENS: usize = 34;
 
 fn main() {
@@ -33,7 +33,7 @@ fn main() {
     }
 }
 
-/// A model's table.
+/// Prints the table of a model.
 fn model(name: &str, source: &ModelSource, max_tokens: Option<usize>) {
     let header = [name, "precision", "batch", "mel ms", "encoder ms", "step ms", "tokens", "x real time"];
     let mut table = figures(2, header);
@@ -45,7 +45,7 @@ fn model(name: &str, source: &ModelSource, max_tokens: Option<usize>) {
     println!("{table}");
 }
 
-/// Batch, milliseconds of the parts, tokens of a window, and times real time, at each batch size.
+/// Batch size, milliseconds of the parts, tokens per window, and times real time, for each batch size.
 fn rows(source: &ModelSource, precision: Precision, max_tokens: Option<usize>) -> [[String; 6]; 2] {
     let full = transcriber(source, precision, max_tokens);
     let first = transcriber(source, precision, Some(1));
@@ -82,7 +82,7 @@ fn windows(transcriber: &Transcriber, pcm: &Pcm, segments: &SpeechSegments) -> V
 
 fn transcriber(source: &ModelSource, precision: Precision, max_tokens: Option<usize>) -> Transcriber {
     let files = open_model(source).expect("a whole model");
-    // One attempt, as long as the budget: what is measured is a step.
+    // One attempt that uses the whole token budget, because the bench measures a step.
     let config = TranscribeConfig {
         languages: vec!["en".into()],
         precision,
@@ -98,7 +98,7 @@ fn transcriber(source: &ModelSource, precision: Precision, max_tokens: Option<us
     transcriber
 }
 
-/// Seconds that all windows take in batches in the best of several runs, and how many tokens come out.
+/// Time for all windows in batches, in seconds, in the best of several runs, and the number of tokens.
 fn infer(transcriber: &Transcriber, units: &[Arc<Unit>], batch: usize) -> (f64, usize) {
     let decoded = runs(0, RUNS, || {
         let mut flow = ListFlow::new(units.to_vec(), batch);
@@ -108,7 +108,7 @@ fn infer(transcriber: &Transcriber, units: &[Arc<Unit>], batch: usize) -> (f64, 
     (decoded.best_s(), decoded.best().iter().map(tokens).sum())
 }
 
-/// Tokens of a window, its end included.
+/// Number of tokens of a window, including the end token.
 fn tokens(output: &Output) -> usize {
     output.typed::<Hypothesis>().expect("Whisper's output").tokens.len() + 1
 }
@@ -131,7 +131,7 @@ fn digits(window_s: f64) -> (Pcm, SpeechSegments) {
     (Pcm::from_channels(vec![samples]), SpeechSegments::of_windows((0..WINDOWS).map(window).collect()))
 }
 
-/// The samples of a file of 8 kHz, interpolated to 16 kHz.
+/// The samples of an 8 kHz file, interpolated to 16 kHz.
 fn read(path: &PathBuf) -> Option<Vec<f32>> {
     let mut file = hound::WavReader::open(path).ok()?;
     let samples: Vec<f32> = file.samples::<i16>().map_while(Result::ok).map(|x| f32::from(x) / 32_768.0).collect();

@@ -1,4 +1,4 @@
-"""The compared engines. Each transcribes files and returns a Transcript per file, in order."""
+"""The compared engines. Each engine transcribes files and returns one Transcript per file, in order."""
 
 import hashlib
 import importlib.metadata
@@ -54,7 +54,7 @@ class Ours:
         return {"binary_sha256": digest, "flags": self.flags}
 
     def transcribe(self, files: list[Path], language: str) -> list[Transcript]:
-        """The JSON results are matched to the files by the path that they name."""
+        """The JSON results are matched to the files by their paths."""
         with tempfile.TemporaryDirectory() as out:
             command = [self.binary, "run", *files, "--out", out, "--language", language, "--progress", "none", *self.flags]
             done = subprocess.run(command, capture_output=True, text=True)
@@ -73,7 +73,8 @@ def our_transcript(result: dict) -> Transcript:
 
 
 class FasterWhisper:
-    """faster-whisper with its defaults (beam 5, timestamps, text of the window before), with or without its VAD."""
+    """faster-whisper with its defaults (beam 5, timestamps, conditioning on the previous text), with or without its
+    VAD."""
 
     peer = True
 
@@ -87,7 +88,8 @@ class FasterWhisper:
         return {"versions": versions, "precision": self.precision, "vad_filter": self.vad, "threads": THREADS} | isa
 
     def transcribe(self, files: list[Path], language: str) -> list[Transcript]:
-        """It does not mark unreliable text; segments below its own log-probability threshold count as such."""
+        """The engine does not mark unreliable text; segments below its own log-probability threshold count as
+        unreliable."""
         import ctranslate2
         from faster_whisper import WhisperModel
 
@@ -136,7 +138,7 @@ class OpenAiWhisper:
 
 
 def kept_at(engine, file: Path, language: str) -> Path:
-    """The cache file of a peer's transcript, named by its settings, the versions and the recording."""
+    """The cache file of a peer's transcript, named by a hash of its settings, the versions and the recording."""
     recording = hashlib.sha256(file.read_bytes()).hexdigest()
     key = json.dumps([engine.name, engine.settings(), language, recording], sort_keys=True)
     return models.CACHE / "transcripts-2" / f"{hashlib.sha256(key.encode()).hexdigest()}.json"

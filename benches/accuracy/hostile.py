@@ -17,7 +17,7 @@ SNR_DB = -5.0
 
 @dataclass
 class Sound:
-    """A sound and its text; the text is empty if nothing is intelligible."""
+    """A sound and its text, which is empty if no speech is intelligible."""
 
     name: str
     samples: np.ndarray
@@ -102,12 +102,12 @@ def count(group: list[Sound], made: list[Transcript]) -> dict:
 
 
 def run(engines: list, fresh: bool) -> dict:
-    """Prints a table of ours and faster-whisper, and returns it with all texts."""
+    """Prints a table of our results and those of faster-whisper, and returns it with all texts."""
     compared = [engine for engine in engines if not engine.peer or isinstance(engine, FasterWhisper)]
     report: dict[str, dict] = {engine.name: {} for engine in compared}
     print(f"\n### Sound without intelligible speech, and speech at {SNR_DB:.0f} dB\n")
-    print("Transcribed words / of these not marked as unreliable / of these wrong. A word is wrong if less than half of its")
-    print("characters match the reference. faster-whisper does not mark text: segments with a mean log-probability under its")
+    print("Transcribed words / those not marked as unreliable / the wrong words among these. A word is wrong if less than half")
+    print("of its characters match the reference. faster-whisper does not mark text: segments with a mean log-probability under its")
     print("own threshold of -1.0 count as marked.\n")
     print(f"| sound | files | seconds | language | {' | '.join(report)} |\n|---|---|---|---|{'---|' * len(report)}")
     for kind, group in sounds().items():

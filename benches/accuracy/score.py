@@ -41,7 +41,7 @@ UNITS = {"CER": characters, "WER": words}
 
 @dataclass
 class Edits:
-    """Edits that turn a reference into a hypothesis, and the units of the reference."""
+    """Counts of the edits that turn a reference into a hypothesis, and of the units of the reference."""
 
     inserted: int = 0
     deleted: int = 0

@@ -9,14 +9,14 @@ from recordings import SAMPLE_RATE_HZ
 
 
 def read(path: Path) -> np.ndarray:
-    """A recording in any format, its channels averaged."""
+    """Reads a recording in any format and averages its channels."""
     from faster_whisper import decode_audio
 
     return decode_audio(str(path), sampling_rate=SAMPLE_RATE_HZ)
 
 
 def write(path: Path, samples: np.ndarray) -> Path:
-    """A WAV file of 16 bits; what exceeds full scale is clipped."""
+    """Writes a 16-bit WAV file; samples beyond full scale are clipped."""
     with wave.open(str(path), "wb") as file:
         file.setnchannels(1)
         file.setsampwidth(2)
@@ -30,18 +30,18 @@ def rms(samples: np.ndarray) -> float:
 
 
 def at_level(samples: np.ndarray, dbfs: float) -> np.ndarray:
-    """Scaled to a root mean square, in dB relative to 1."""
+    """Scales samples to a root mean square in dB relative to 1."""
     return samples * (10 ** (dbfs / 20) / rms(samples))
 
 
 def mixed(speech: np.ndarray, noise: np.ndarray, snr_db: float) -> np.ndarray:
-    """Speech with noise of the same length, at a ratio of their mean powers; scaled down where it would clip."""
+    """Mixes speech with noise of the same length at a ratio of their mean powers, scaled down if it would clip."""
     sound = speech + at_level(noise[:len(speech)], 20 * np.log10(rms(speech)) - snr_db)
     return sound / max(1.0, np.abs(sound).max() / 0.99)
 
 
 def joined(parts: list[np.ndarray], pause_s: float = 0.3) -> np.ndarray:
-    """Sounds one after another, with silence between them."""
+    """Concatenates sounds with silence between them."""
     pause = np.zeros(int(pause_s * SAMPLE_RATE_HZ), dtype=np.float32)
     return np.concatenate([piece for part in parts for piece in (part, pause)])
 
@@ -51,7 +51,7 @@ def white(seconds: float, seed: int) -> np.ndarray:
 
 
 def pink(seconds: float, seed: int) -> np.ndarray:
-    """Noise whose power falls with the frequency, above 20 Hz."""
+    """Pink noise: the power is inversely proportional to the frequency, above 20 Hz."""
     spectrum = np.fft.rfft(white(seconds, seed))
     hz = np.fft.rfftfreq(int(seconds * SAMPLE_RATE_HZ), 1 / SAMPLE_RATE_HZ)
     spectrum[hz < 20] = 0
@@ -75,7 +75,7 @@ def music(seconds: float, seed: int) -> np.ndarray:
 
 
 def add_tone(sound: np.ndarray, start_s: float, hz: float, length_s: float) -> None:
-    """Adds a decaying tone with six harmonics, as far as the sound is long."""
+    """Adds a decaying tone with six harmonics, cut at the end of the sound."""
     start = int(start_s * SAMPLE_RATE_HZ)
     time_s = np.arange(min(int(length_s * SAMPLE_RATE_HZ), len(sound) - start)) / SAMPLE_RATE_HZ
     harmonics = sum(np.sin(2 * np.pi * hz * n * time_s) / n**1.5 for n in range(1, 7) if hz * n < SAMPLE_RATE_HZ / 2)
@@ -83,7 +83,7 @@ def add_tone(sound: np.ndarray, start_s: float, hz: float, length_s: float) -> N
 
 
 def babble(voices: list[np.ndarray], seconds: float, seed: int, count: int = 8) -> np.ndarray:
-    """Several voices at equal level, each repeated from a random place on."""
+    """Mixes several voices at equal level, each repeated from a random position."""
     generator = np.random.default_rng(seed)
     length = int(seconds * SAMPLE_RATE_HZ)
     chosen = generator.choice(len(voices), count, replace=False)

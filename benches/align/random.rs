@@ -1,4 +1,4 @@
-//! A Wav2Vec2ForCTC of base's dimensions with random weights, written as transformers would.
+//! A Wav2Vec2ForCTC model of base's dimensions with random weights, in the layout of transformers.
 
 use std::collections::HashMap;
 use std::path::Path;

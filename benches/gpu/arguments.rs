@@ -11,14 +11,14 @@ use crate::engine::Result;
 /// Flags without a value.
 const SWITCHES: [&str; 1] = ["token-times"];
 
-/// What was typed after the subcommand.
+/// The arguments after the subcommand.
 pub(crate) struct Arguments {
     positional: Vec<String>,
     flags: HashMap<String, String>,
 }
 
 impl Arguments {
-    /// Splits values and flags.
+    /// Separates values and flags.
     pub(crate) fn parse(mut words: impl Iterator<Item = String>) -> Result<Self> {
         let (mut positional, mut flags) = (Vec::new(), HashMap::new());
         while let Some(word) = words.next() {
@@ -56,12 +56,12 @@ impl Arguments {
         self.flags.contains_key(name)
     }
 
-    /// A flag that must be given.
+    /// A required flag.
     pub(crate) fn required<T: FromStr>(&self, name: &str) -> Result<T> {
         self.optional(name)?.ok_or_else(|| format!("--{name} is missing").into())
     }
 
-    /// A flag that may be left out.
+    /// An optional flag.
     pub(crate) fn optional<T: FromStr>(&self, name: &str) -> Result<Option<T>> {
         let Some(value) = self.flags.get(name) else { return Ok(None) };
         let parsed = value.parse().map_err(|_| format!("--{name} cannot be {value}"))?;

@@ -1,4 +1,4 @@
-"""Holds MIB of the GPU's memory until it is killed: `python ballast.py MIB`."""
+"""Occupies MIB MiB of the GPU's memory until it is killed: `python ballast.py MIB`."""
 
 import sys
 import time

@@ -1,4 +1,4 @@
-//! What the device reaches at most: a large copy, and large matrix products.
+//! The limits of the device, measured with a large copy and large matrix products.
 
 use candle_core::{DType, Device, Tensor};
 use measure::{median, try_runs};
@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::engine::Result;
 
-/// Timed calls of each measurement.
+/// Number of timed calls per measurement.
 const CALLS: usize = 7;
 
 /// Sizes of the measurements.

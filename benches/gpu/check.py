@@ -2,7 +2,8 @@
 
     python check.py --device {cuda,cpu} --earwitness FILE --bench FILE --model DIR --calls DIR --out DIR
 
-`.ci/gpu run` starts it. Exit code 1 unless every part that checks correctness has passed (on the CPU: every part).
+`.ci/gpu run` starts it. The exit code is 1 unless every part that checks correctness has passed (on the CPU: every
+part).
 """
 
 import argparse
@@ -31,23 +32,23 @@ from setup import Setup
 # Name, title, module, time limit in seconds, in order.
 PARTS = [
     ("a", "devices", part_devices, 30),
-    ("kernels", "kernels against their references", part_kernels, 60),
+    ("kernels", "kernels compared with their references", part_kernels, 60),
     ("b", "the product on the device", part_product, 90),
     ("c", "throughput", part_speed, 150),
-    ("d", "where the time goes", part_profile, 120),
+    ("d", "time by part", part_profile, 120),
     ("e", "parity with transformers", part_parity, 120),
     ("f", "out of memory", part_memory, 60),
     ("g", "whole runs under load", part_load, 120),
 ]
-# Parts whose result decides the exit code: on a GPU speed is measured, not judged; on the CPU the check itself is tested,
-# and all parts count.
+# Parts whose result decides the exit code. On a GPU, speed is measured but cannot fail; on the CPU, the check itself is
+# tested, and all parts count.
 JUDGED = {"cuda": {"a", "kernels", "b", "e", "f", "g"}, "cpu": {name for name, *_ in PARTS}}
-# Scratch space of two large networks.
+# Scratch space for two large networks.
 SCRATCH_BYTES = 8 << 30
 
 
 class Deadline:
-    """The end of a part's time."""
+    """The deadline of a part."""
 
     def __init__(self, limit_s: float):
         self.at = time.monotonic() + limit_s
@@ -64,8 +65,8 @@ def arguments():
     parser.add_argument("--model", type=Path, required=True, help="the small speech model")
     parser.add_argument("--calls", type=Path, required=True, help="the fixture calls")
     parser.add_argument("--launches", type=Path, help="the library that counts kernel launches")
-    parser.add_argument("--commit", default="unknown", help="what the programs were built from")
-    parser.add_argument("--out", type=Path, required=True, help="where the report goes")
+    parser.add_argument("--commit", default="unknown", help="commit of the programs")
+    parser.add_argument("--out", type=Path, required=True, help="folder of the report")
     parser.add_argument("--budget-s", type=float, default=500, help="for all parts together")
     names = [name for name, *_ in PARTS]
     parser.add_argument("--parts", default=",".join(names), help="of " + ",".join(names))
@@ -95,7 +96,7 @@ def about(chosen) -> dict:
 
 
 def scratch_folder() -> Path:
-    """In memory, where there is room for the networks."""
+    """The folder for scratch files: in memory if the networks fit there."""
     shared = Path("/dev/shm")
     roomy = shared.is_dir() and shutil.disk_usage(shared).free > SCRATCH_BYTES
     return Path(tempfile.mkdtemp(prefix="gpu-check-", dir=shared if roomy else None))

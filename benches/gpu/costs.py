@@ -9,7 +9,7 @@ BYTES = {"f32": 4, "f16": 2, "bf16": 2}
 
 @dataclass
 class Cost:
-    """Floating-point operations, and the fewest bytes read."""
+    """Floating-point operations, and the minimum number of bytes read."""
 
     operations: float
     bytes: float
@@ -28,7 +28,7 @@ def encoder(size: str, windows: int) -> dict[str, float]:
 
 
 def step(size: str, batch: int, precision: str, length: int) -> dict[str, Cost]:
-    """A decoder step of `batch` windows, whose texts have `length` tokens so far."""
+    """Costs of a decoder step for `batch` windows, whose texts have `length` tokens so far."""
     width, _, layers, _ = SIZES[size]
     item, square = BYTES[precision], width * width
     kv_cache = 2 * batch * layers * width

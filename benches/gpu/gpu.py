@@ -20,7 +20,7 @@ def handle():
 
 
 def readings() -> dict:
-    """Name, driver, memory, temperature, clocks and power, as NVML has them."""
+    """Name, driver, memory, temperature, clocks and power from NVML."""
     gpu = handle()
     memory = pynvml.nvmlDeviceGetMemoryInfo(gpu)
     return {
@@ -37,12 +37,12 @@ def readings() -> dict:
 
 
 def memory_mib(kind: str) -> int:
-    """`free`, `used` or `total`."""
+    """Memory of the GPU in MiB: `free`, `used` or `total`."""
     return getattr(pynvml.nvmlDeviceGetMemoryInfo(handle()), kind) >> 20
 
 
 class PeakMemory:
-    """The most memory in use on the GPU inside a `with` block, over what was in use before; none without a GPU."""
+    """The peak increase of the GPU's memory use inside a `with` block; None without a GPU."""
 
     def __init__(self, device: str):
         self.measures = device == "cuda" and pynvml is not None

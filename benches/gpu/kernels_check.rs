@@ -1,4 +1,5 @@
-//! Our CUDA kernels against their plain references in Rust: the same operations on the CPU, in f32, on the same numbers.
+//! Compares our CUDA kernels with their plain references in Rust: the same operations on the CPU, in f32, on the same
+//! numbers.
 
 use std::time::Instant;
 
@@ -7,19 +8,19 @@ use kernels::fused::{self, Groups, HEAD_WIDTH, TokenConstraints, Vocabulary};
 use serde_json::{Value, json};
 
 const EPSILON: f32 = 1e-5;
-/// Timed calls of each operation.
+/// Number of timed calls per operation.
 const CALLS: usize = 20;
-/// Tokens of the vocabulary that choices are made from, timestamps at its end.
+/// Size of the vocabulary from which tokens are chosen; timestamps are at its end.
 const VOCABULARY: usize = 51_866;
 const END: u32 = 50_257;
 const TIMESTAMPS: std::ops::Range<u32> = 50_365..51_866;
 
-/// Sizes of the check: how much there is of everything.
+/// Sizes of the tensors in the check.
 struct Sizes {
     heads: usize,
     windows: usize,
     positions: usize,
-    /// Queries of the decoder's attention, one for each of as many windows.
+    /// Number of queries of the decoder's attention, one per window.
     queries: usize,
 }
 
@@ -31,19 +32,19 @@ struct Case {
     name: String,
     operands: Vec<Tensor>,
     operation: Operation,
-    /// Whether numbers are only moved, and must be equal.
+    /// Whether the operation only moves numbers, so that they must be equal.
     is_copy: bool,
-    /// Bytes read and written by a kernel that reads everything once, for operands of two bytes.
+    /// Bytes that a kernel reads and writes if it reads everything once, for operands of two bytes.
     bytes: f64,
-    /// Products and sums.
+    /// Number of multiplications and additions.
     operations: f64,
 }
 
-/// Gives what it makes or changes.
+/// Runs the operation and returns the tensors that it creates or changes.
 type Operation = Box<dyn Fn(&[Tensor]) -> Result<Vec<Tensor>>>;
 
-/// One entry per kernel, type and shape: relative error (Euclidean norms), largest error, microseconds, GB/s, TFLOP/s, and
-/// `passed`.
+/// Checks every kernel. Returns one entry per kernel, type and shape: relative error (Euclidean norms), largest error,
+/// microseconds, GB/s, TFLOP/s, and `passed`.
 pub(crate) fn run(device: &Device) -> Value {
     let sizes = if device.is_cpu() { CPU } else { CUDA };
     let mut entries = Vec::new();
@@ -66,7 +67,7 @@ fn entry(name: &str, dtype: DType, found: Result<Value>) -> Value {
     entry
 }
 
-/// The largest relative error: rounding of the result, and of what a kernel rounds on its way (attention weights).
+/// The largest allowed relative error, from rounding of the result and of intermediate values (attention weights).
 const fn limit(dtype: DType) -> f64 {
     match dtype {
         DType::F32 => 2e-5,
@@ -92,7 +93,7 @@ fn compare(case: &Case, dtype: DType, device: &Device) -> Result<Value> {
     }))
 }
 
-/// Relative and largest error over all results; not a number where one of them has one.
+/// Relative and largest error over all results; NaN if any result contains NaN.
 fn errors(found: &[Tensor], expected: &[Tensor]) -> Result<(f64, f64)> {
     let (mut square, mut norm, mut largest) = (0.0, 0.0, 0f64);
     if found.len() != expected.len() {
@@ -128,7 +129,7 @@ fn seconds<T>(device: &Device, work: impl Fn() -> Result<T>) -> Result<f64> {
     Ok(start.elapsed().as_secs_f64() / CALLS as f64)
 }
 
-/// Each case is made when its turn comes: together they would fill the memory.
+/// Each case is created just before it runs, because all cases together would fill the memory.
 fn cases(sizes: &Sizes) -> Vec<Box<dyn Fn() -> Case>> {
     let Sizes { heads, windows, positions, queries } = *sizes;
     let width = heads * HEAD_WIDTH;
@@ -243,7 +244,7 @@ fn decoder_attention(what: &str, heads: usize, capacity: usize, queries: Vec<(u3
     }
 }
 
-/// Hypotheses whose keys are in each other's entries, as after steps of a beam search.
+/// Hypotheses with keys in each other's entries, as after steps of a beam search.
 fn shared_beginnings(heads: usize, capacity: usize, count: usize) -> Case {
     let width = heads * HEAD_WIDTH;
     let keys = |query: usize| (0..1 + query * 7 % capacity).map(|key| ((query * 3 + key / 9) % count) as u32).collect();
@@ -266,7 +267,7 @@ fn shared_beginnings(heads: usize, capacity: usize, count: usize) -> Case {
     }
 }
 
-/// The first `width` columns divided by the root of a head's width, as the network's weights have it.
+/// Divides the first `width` columns by the square root of the head width, as the network's weights do.
 fn scaled_queries(projections: Tensor, width: usize) -> Tensor {
     let columns = projections.dims()[projections.rank() - 1];
     let scale = |column| if column < width { 0.125f32 } else { 1.0 };
@@ -274,7 +275,7 @@ fn scaled_queries(projections: Tensor, width: usize) -> Tensor {
     scales.and_then(|scales| projections.broadcast_mul(&scales)).unwrap_or(projections)
 }
 
-/// Rows with different token constraints, and how many tokens are chosen.
+/// Rows with different token constraints, and the number of tokens to choose.
 fn choices() -> Vec<(&'static str, Vec<TokenConstraints>, usize)> {
     let row = |row, first, text, end, timestamps| TokenConstraints { row, first, text, end, timestamps };
     let untimed = vec![row(0, true, true, true, 0..0), row(2, false, true, true, 0..0)];
@@ -292,7 +293,7 @@ fn choices() -> Vec<(&'static str, Vec<TokenConstraints>, usize)> {
     ]
 }
 
-/// Candidates must be equal, sums nearly.
+/// Compares the results: candidates must be equal, and sums nearly equal.
 fn compare_choice(bounds: &[TokenConstraints], count: usize, device: &Device) -> Result<Value> {
     let rows = 4;
     let logits = ((random(15, &[rows, VOCABULARY]) * 4.0)? * 100.0)?.round()?.affine(0.01, 0.0)?; // with ties
@@ -302,7 +303,7 @@ fn compare_choice(bounds: &[TokenConstraints], count: usize, device: &Device) ->
     let choose = |device: &Device| {
         let timestamps = if is_timed { TIMESTAMPS } else { TIMESTAMPS.start..TIMESTAMPS.start };
         let vocabulary = Vocabulary { masks: masks.to_device(device)?, end: END, timestamps };
-        // As the network gives them: the first columns of wider rows.
+        // The logits are the first columns of wider rows, as in the network.
         let logits = logits.to_device(device)?.pad_with_zeros(1, 0, 6)?.narrow(1, 0, VOCABULARY)?;
         let found = fused::choose(&logits, &vocabulary, bounds, count)?;
         let seconds = seconds(device, || fused::choose(&logits, &vocabulary, bounds, count))?;
@@ -321,7 +322,7 @@ fn compare_choice(bounds: &[TokenConstraints], count: usize, device: &Device) ->
     }))
 }
 
-/// Whether a single logit that is not a number is found.
+/// Whether the kernel detects a single NaN logit.
 fn faults(logits: &Tensor, masks: &Tensor, bounds: &[TokenConstraints], device: &Device) -> Result<bool> {
     let mut values = logits.flatten_all()?.to_vec1::<f32>()?;
     values[bounds[0].row as usize * VOCABULARY + 4_321] = f32::NAN;
@@ -332,7 +333,7 @@ fn faults(logits: &Tensor, masks: &Tensor, bounds: &[TokenConstraints], device: 
     Ok(!found[0][0].is_finite() && found[1..].iter().all(|row| row[0] == 0.0))
 }
 
-/// Uniform numbers of variance 1 that follow from a seed.
+/// Uniform numbers of variance 1 from a seed.
 fn random(seed: u64, shape: &[usize]) -> Tensor {
     let mut state = seed.wrapping_mul(0x9E37_79B9_7F4A_7C15);
     let uniform = |_| {

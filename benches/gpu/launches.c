@@ -1,6 +1,6 @@
 // Counts kernel launches of a CUDA program: loaded through CUDA_INJECTION64_PATH, it writes a JSON object
 // {"kernels": {NAME: [launches, nanoseconds]}} to the file that EARWITNESS_LAUNCHES names when the program ends, or
-// {"error": REASON} where CUPTI cannot trace.
+// {"error": REASON} if CUPTI cannot trace.
 
 #include <cupti.h>
 #include <pthread.h>
@@ -9,7 +9,7 @@
 #include <string.h>
 
 #define BUFFER_BYTES (8u << 20)
-#define TABLE_SIZE 4096u  // far more than the names of a program's kernels
+#define TABLE_SIZE 4096u  // far more than the number of kernel names in a program
 
 struct kernel {
   char *name;

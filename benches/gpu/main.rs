@@ -53,7 +53,7 @@ fn kernels(arguments: &Arguments) -> Result<Value> {
     Ok(json!({ "passed": passed, "kernels": entries }))
 }
 
-/// Timed passes over all windows, after one that is not timed.
+/// Timed passes over all windows, after an untimed warm-up pass.
 fn throughput(arguments: &Arguments) -> Result<Value> {
     let mut passes = Passes::prepare(arguments)?;
     let (repeats, limit_s) = (arguments.required("repeats")?, arguments.optional("limit-s")?.unwrap_or(f64::INFINITY));
@@ -70,7 +70,7 @@ fn throughput(arguments: &Arguments) -> Result<Value> {
     }))
 }
 
-/// One pass with the probe on, after one without.
+/// One pass with the probe on, after a pass without it.
 fn profile(arguments: &Arguments) -> Result<Value> {
     let mut passes = Passes::prepare(arguments)?;
     passes.run()?;
@@ -91,7 +91,7 @@ fn teach(arguments: &Arguments) -> Result<Value> {
     Ok(json!({ "load_s": load_s, "windows": windows }))
 }
 
-/// The model that the arguments name, and the seconds that loading it took.
+/// The model named in the arguments, and its load time in seconds.
 fn load(arguments: &Arguments, tokens: Option<usize>) -> Result<(Engine, f64)> {
     let config = TranscribeConfig {
         device: arguments.device()?,
@@ -102,7 +102,7 @@ fn load(arguments: &Arguments, tokens: Option<usize>) -> Result<(Engine, f64)> {
     Engine::load(&arguments.model()?, config)
 }
 
-/// Windows that are decoded again and again.
+/// Windows that are decoded repeatedly.
 struct Passes {
     engine: Engine,
     load_s: f64,
@@ -110,7 +110,7 @@ struct Passes {
     mel_s: f64,
     batch: usize,
     tokens_per_window: usize,
-    /// Of the last pass.
+    /// The tokens of the last pass.
     tokens: Vec<Vec<u32>>,
 }
 
@@ -132,7 +132,7 @@ impl Passes {
         })
     }
 
-    /// Seconds of one pass, whose texts must all have the wanted length.
+    /// Time of one pass in seconds. Fails if a text does not have the requested length.
     fn run(&mut self) -> Result<f64> {
         let start = Instant::now();
         self.tokens = self.engine.decode(&self.units, self.batch)?;

@@ -34,7 +34,7 @@ SPECIALS = [
     "<|startoflm|>", "<|startofprev|>", "<|nospeech|>", "<|notimestamps|>",
     *(f"<|{index * 0.02:.2f}|>" for index in range(1501)),
 ]
-# Standard deviation of the logits: at 4 the best token takes a third of the probability on average.
+# Standard deviation of the logits: at 4, the best token has a third of the probability on average.
 LOGIT_STD = 4.0
 SEED = 17
 
@@ -59,7 +59,7 @@ def generation_config(size: str) -> GenerationConfig:
 
 
 def tensors(network, device: str) -> dict:
-    """All weights in f16, made on the device."""
+    """All weights in f16, generated on the device."""
     generator = torch.Generator(device).manual_seed(SEED)
     made = {}
     for name, parameter in network.named_parameters():
@@ -80,7 +80,7 @@ def scaled(name: str, noise, decoder_layers: int):
         return 1.0 + 0.1 * noise if name.endswith("weight") else 0.02 * noise
     if ".embed_" in name:
         if "tokens" in name:
-            noise[END:] *= 0.1  # logits near 0: no special token is ever the best
+            noise[END:] *= 0.1  # logits near 0, so that a special token is never the best
         return noise * LOGIT_STD / noise.shape[1] ** 0.5
     if name.endswith("bias"):
         return 0.02 * noise
@@ -94,15 +94,17 @@ def gain(name: str, outputs: int, decoder_layers: int) -> float:
     if "q_proj" in name or "k_proj" in name:
         return 1.6  # attention with peaks
     if "decoder" in name and ("out_proj" in name or "fc2" in name):
-        # A layer adds about as much as a token's embedding, and less in a deep decoder, so that all layers together add
-        # what four do: otherwise the token would be lost in the sum. The audio adds half: it changes little by step.
+        # A layer adds about as much as a token's embedding; a deep decoder's layers add less, so that all layers
+        # together add as much as four layers. Otherwise the embedding would be negligible in the sum. The audio adds
+        # half as much, because it changes little from step to step.
         depth = (4 / max(4, decoder_layers)) ** 0.5
         return (0.75 if "encoder_attn" in name else 1.5) * depth * LOGIT_STD / outputs ** 0.5
     return 1.0
 
 
 def tokenizer() -> dict:
-    """Every byte, made-up words of four letters, each with its space, and Whisper's special tokens at their ids."""
+    """A tokenizer with every byte, artificial words of four letters after a space, and Whisper's special tokens at
+    their ids."""
     letters = [chr(ord("a") + index) for index in range(26)]
     words = {character: index for index, character in enumerate(bytes_to_unicode().values())}
     for index in range(len(words), END):

@@ -1,4 +1,5 @@
-"""The whole product under load: generated calls through all five stages, with one and two workers on the device."""
+"""The whole product under load: processes generated calls in all five stages, with one and two workers on the
+device."""
 
 import speech
 from programs import Failed

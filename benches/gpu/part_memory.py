@@ -17,13 +17,13 @@ FAULT = "[[fault]]\nat = ['transcribe', 'infer']\nkind = { memory-for = 1 }\n"
 def run(setup, part, deadline) -> None:
     calls = setup.scratch / "memory-calls"
     if setup.is_cpu:
-        part.fact("fault", "injected: a CPU's memory is not filled")
+        part.fact("fault", "injected, because the check does not fill a CPU's memory")
         fault = setup.scratch / "memory.toml"
         fault.write_text(FAULT)
         speech.write_calls(setup.speech, calls, 8, 2, 3)
-        part.check("the fault is met", attempt(setup, part, deadline, calls, 8, ["--faults", fault]))
+        part.check("the fault occurs", attempt(setup, part, deadline, calls, 8, ["--faults", fault]))
         return
-    # A worker gets a quarter of what is queued, at most.
+    # A worker gets at most a quarter of the queued recordings.
     speech.write_calls(setup.speech, calls, 4 * CALL_SIZES[1], 2, 3)
     weights_mib = (setup.model(setup.fast_size) / "model.safetensors").stat().st_size >> 20
     ballast_mib = gpu.memory_mib("free") - weights_mib - LEFT_MIB
@@ -38,11 +38,11 @@ def run(setup, part, deadline) -> None:
     finally:
         programs.stop(ballast)
         ballast.communicate()
-    part.check("the device refuses", False, f"{CALL_SIZES[-1]} windows at once fit")
+    part.check("out-of-memory error on the device", False, f"{CALL_SIZES[-1]} windows at once fit")
 
 
 def attempt(setup, part, deadline, calls, size, words) -> bool:
-    """A run with calls of `size` windows; whether they were halved."""
+    """Runs the program with device calls of `size` windows, and returns whether they were halved."""
     out = setup.scratch / f"memory-{size}"
     common = ["--model", setup.model(setup.fast_size), "--devices", setup.devices, "--aligner", "attention"]
     batch = ["-b", size, "--device-batch-size", size, "--language", "en", "--vad", "off"]

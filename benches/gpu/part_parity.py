@@ -6,11 +6,12 @@ from safetensors.numpy import load_file
 from models import END
 
 WINDOWS, TOKENS = 4, 64
-# Largest difference of logits (standard deviation 4) in f32 that another summation order may explain.
+# Largest difference of f32 logits (standard deviation 4) that a different summation order can cause.
 LOGIT_LIMIT = 0.01
-# Below this margin between the best two logits, or below twice the difference, another choice is a rounding error.
+# Below this margin between the best two logits, or below twice the difference, another choice counts as a rounding
+# error.
 NEAR_TIE = 2e-3
-# Smallest share of equal best tokens, beside what transformers itself reaches in the same type.
+# Smallest share of equal best tokens, relative to the share that transformers reaches in the same type.
 AGREEMENT_SLACK = 0.05
 
 
@@ -36,7 +37,7 @@ def compare(setup, part, deadline, size) -> None:
         theirs = measure(part, size, "transformers", precision, theirs, expected)
         lowest = theirs["same_best"] - AGREEMENT_SLACK
         part.check(f"{size}: best tokens in {precision} as often as transformers' own", ours["same_best"] >= lowest,
-                   f"{ours['same_best']:.3f} beside {theirs['same_best']:.3f}")
+                   f"{ours['same_best']:.3f} versus {theirs['same_best']:.3f}")
 
 
 def logits(path) -> list:
@@ -58,7 +59,7 @@ def measure(part, size, engine, precision, found, expected) -> dict:
         "same_best": float(np.mean([best(a) == best(b) for a, b in zip(found, expected)])),
         "kl_nats": float(np.mean([divergence(b, a) for a, b in zip(found, expected)])),
     }
-    part.row("Teacher-forced, beside transformers in f32", model=size, engine=engine, precision=precision, **measured)
+    part.row("Teacher-forced, compared with transformers in f32", model=size, engine=engine, precision=precision, **measured)
     return measured
 
 
@@ -86,7 +87,7 @@ def check_greedy(part, size, greedy, expected, near_tie) -> None:
         if parted is not None:
             second, first = np.sort(logits[parted, :END])[-2:]
             margins.append(float(first - second))
-            part.row("Greedy text that parts from transformers'", model=size, window=window, after=parted,
+            part.row("Greedy text that differs from transformers'", model=size, window=window, after=parted,
                      margin=margins[-1])
     part.check(f"{size}: greedy tokens in f32, near-ties aside", all(margin < near_tie for margin in margins),
                f"{len(greedy) - len(margins)} of {len(greedy)} texts are equal")

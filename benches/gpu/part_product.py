@@ -12,11 +12,11 @@ import speech
 from programs import Failed
 from setup import KERNELS_OFF, summary
 
-# Most tokens that a precision may change, of all.
+# Largest share of tokens that a precision may change.
 CHANGED_LIMITS = {"f32": 0.0, "f16": 0.1, "bf16": 0.2}
 SEARCHES = {"greedy": [], "beams with timestamps": ["--beam-size", "5", "--timestamps"]}
 CALLS = 12
-# Long enough that a worker can be killed in the middle.
+# A pause that is long enough to kill a worker during the run.
 SLOW = "[[fault]]\nat = ['transcribe', 'infer']\nkind = { pause-ms = 100 }\n"
 
 
@@ -51,7 +51,7 @@ def compare_tokens(part, search, precision, kernels, expected, found) -> None:
     changed = sum(difference(tokens, found.get(name, [])) for name, tokens in expected.items())
     equal = sum(tokens == found.get(name) for name, tokens in expected.items())
     part.row(
-        "Tokens beside the CPU's f32", search=search, precision=precision, kernels=kernels, calls=len(expected),
+        "Tokens compared with the CPU's f32", search=search, precision=precision, kernels=kernels, calls=len(expected),
         equal_calls=equal, tokens=total, changed=changed,
     )
     limit = CHANGED_LIMITS[precision]
@@ -61,7 +61,7 @@ def compare_tokens(part, search, precision, kernels, expected, found) -> None:
 
 
 def difference(a: list[int], b: list[int]) -> int:
-    """Tokens of the longer text that are not in a common alignment of both."""
+    """Number of tokens of the longer text that do not match in an alignment of both."""
     same = sum(block.size for block in difflib.SequenceMatcher(None, a, b, autojunk=False).get_matching_blocks())
     return max(len(a), len(b)) - same
 
@@ -93,7 +93,7 @@ def two_workers(setup, part, deadline, calls, common) -> None:
     visible = sorted(set(seen.values()))
     part.fact("CUDA_VISIBLE_DEVICES of the workers", ", ".join(visible) or "none")
     if not setup.is_cpu:
-        part.check("a worker sees its GPU alone", visible in (["0"], [gpu.readings()["uuid"]]), str(visible))
+        part.check("a worker sees only its GPU", visible in (["0"], [gpu.readings()["uuid"]]), str(visible))
 
 
 def killed_worker(setup, part, deadline, calls, common) -> None:
@@ -104,7 +104,7 @@ def killed_worker(setup, part, deadline, calls, common) -> None:
     victims = list(workers(process))
     if process.poll() is not None or not victims:
         programs.stop(process)
-        raise Failed("no worker was there to be killed after the first result")
+        raise Failed("no worker to kill after the first result")
     os.kill(victims[0], signal.SIGKILL)
     done = finished(process, deadline, setup)
     part.check("a run survives its killed worker", done == CALLS, f"{done} of {CALLS}")
@@ -113,5 +113,5 @@ def killed_worker(setup, part, deadline, calls, common) -> None:
 
 
 def finished(process, deadline, setup) -> int:
-    """Calls that a started run has completed."""
+    """Number of calls that a started run has completed."""
     return summary(programs.finish(process, deadline.left(), setup.log))["files_done"]

@@ -20,7 +20,7 @@ def run(setup, part, deadline) -> None:
         answer = setup.ours("profile", *words, "--tokens", tokens, limit_s=min(60, deadline.left()))
         show_parts(part, size, precision, batch, tokens, answer)
         names = {one["name"] for one in answer["parts"]}
-        # The network of our kernels, which the CPU does not use, is the one with a probe.
+        # Only the network with our kernels, which is not used on the CPU, has a probe.
         expected = set() if setup.is_cpu else {"encoder.attention", "step.mlp"}
         part.check(f"{size}: a pass and its parts were measured", answer["plain_s"] > 0 and expected <= names)
         if not setup.is_cpu:
@@ -30,7 +30,7 @@ def run(setup, part, deadline) -> None:
 
 
 def show_parts(part, size, precision, batch, tokens, answer) -> None:
-    """Each part's time, and its rate where its operations or bytes are known."""
+    """Each part's time, and its rate if its operations or bytes are known."""
     operations = costs.encoder(size, batch)
     steps = costs.step(size, batch, precision, tokens // 2)
     for one in answer["parts"]:
@@ -49,7 +49,7 @@ def show_parts(part, size, precision, batch, tokens, answer) -> None:
 
 
 def show_launches(setup, part, deadline, size, words) -> None:
-    """Kernels for two text lengths, so that the work outside the steps cancels out."""
+    """Measures the kernels for two text lengths, so that the work outside the steps cancels out."""
     try:
         short, long = (traced(setup, deadline, words, tokens) for tokens in (TOKENS // 2, TOKENS))
     except Failed as reason:
@@ -65,7 +65,7 @@ def show_launches(setup, part, deadline, size, words) -> None:
     launches = sum(count for count, _ in kernels.values()) / (steps * passes)
     busy_s = sum(ns for _, ns in kernels.values()) / 1e9 / (steps * passes)
     step_s = (min(long["seconds"]) - min(short["seconds"])) / steps
-    # On a busy host the longer texts may be faster.
+    # On a busy host, the run with longer texts may be faster.
     measured = {"step_ms": 1000 * step_s, "busy_share": busy_s / step_s} if step_s > busy_s else {}
     part.row("Launches", model=size, per_step=launches, busy_ms=1000 * busy_s, **measured)
     for name, (count, ns) in sorted(kernels.items(), key=lambda item: -item[1][1])[:12]:
@@ -74,9 +74,9 @@ def show_launches(setup, part, deadline, size, words) -> None:
 
 
 def traced(setup, deadline, words, tokens) -> dict:
-    """A pass with every kernel counted: `kernels` maps names to [launches, nanoseconds]."""
+    """Runs a pass that counts every kernel: `kernels` maps names to [launches, nanoseconds]."""
     if setup.launches is None:
-        raise Failed("the tracing library is not there")
+        raise Failed("the tracing library is missing")
     out = setup.scratch / "launches.json"
     out.unlink(missing_ok=True)
     environment = {"CUDA_INJECTION64_PATH": str(setup.launches), "EARWITNESS_LAUNCHES": str(out)}

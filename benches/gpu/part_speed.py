@@ -6,13 +6,13 @@ from setup import KERNELS_OFF
 
 TOKENS = 64
 MEASUREMENT_LIMIT_S = 60
-# Seconds of timed passes, which end early past them.
+# Time limit of the timed passes, in seconds; no pass starts after it.
 PASSES_S = 6
 REPEATS = 5
 
 
 def plan(setup) -> list[tuple]:
-    """(model, precision, batch, engine, flags), the most telling first."""
+    """(model, precision, batch, engine, flags), the most informative first."""
     if setup.is_cpu:
         tiny = [("tiny", "f32", 2, "ours"), ("tiny", "f32", 2, "transformers"), ("tiny", "bf16", 4, "ours")]
         return [(*row, []) for row in tiny] + [("tiny", "f32", 2, "ours", ["--token-times"])]
@@ -26,7 +26,7 @@ def plan(setup) -> list[tuple]:
 
 
 def run(setup, part, deadline) -> None:
-    # Our texts in the first batch size, which no other may change.
+    # Our texts in the first batch size; other batch sizes must give the same texts.
     first = {}
     for size, precision, batch, engine, flags in plan(setup):
         row = dict(model=size, precision=precision, batch=batch, engine=" ".join([engine, *flags]))

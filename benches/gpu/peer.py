@@ -114,7 +114,7 @@ def truth(chosen) -> dict:
     save_file(taught, chosen.to / "text.safetensors")
     save_logits(logits, chosen.to / "f32.safetensors")
     for precision in chosen.also:
-        network = network.to(TYPES[precision])  # from f32, which the weights in f16 fit into
+        network = network.to(TYPES[precision])  # converted from f32, which represents f16 weights exactly
         forced = forced_logits(network, mel.to(network.dtype), tokens.to(mel.device))
         save_logits(forced.cpu(), chosen.to / f"{precision}.safetensors")
     return {"windows": len(samples), "distinct_tokens": len(set(tokens.flatten().tolist()))}
@@ -167,7 +167,7 @@ def arguments():
 
 def main() -> None:
     warnings.filterwarnings("ignore")
-    # f32 is f32: no TF32 in products and convolutions.
+    # Disables TF32, so that products and convolutions in f32 are exact f32.
     torch.backends.cuda.matmul.allow_tf32 = False
     torch.backends.cudnn.allow_tf32 = False
     chosen = arguments()

@@ -8,14 +8,14 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-# Characters of a program's errors that the log keeps.
+# Maximum number of characters of a program's errors in the log.
 LOGGED = 4000
-# Seconds that a killed program may take to end.
+# Maximum time for a killed program to end, in seconds.
 ENDING_S = 10
 
 
 class Failed(Exception):
-    """Why a part, or one measurement of it, has no result."""
+    """The reason why a part, or one of its measurements, has no result."""
 
 
 @dataclass
@@ -36,7 +36,7 @@ def start(command: list, environment: dict | None = None) -> subprocess.Popen:
 
 
 def stop(process: subprocess.Popen) -> None:
-    """Kills the program with its group, and its children, which may have groups of their own."""
+    """Kills the program's process group, and its children, which may be in other groups."""
     started = children(process.pid)
     for kill, target in [(os.killpg, process.pid), *((os.kill, child) for child in started)]:
         try:
@@ -46,7 +46,7 @@ def stop(process: subprocess.Popen) -> None:
 
 
 def finish(process: subprocess.Popen, limit_s: float, log: Path) -> Ended:
-    """Waits for the end; past the limit the program is killed, and that is a failure."""
+    """Waits for the program to end. After the limit, it is killed and the measurement fails."""
     started = time.monotonic()
     name = " ".join(Path(word).name if os.sep in word else word for word in process.args[:4])
     if limit_s <= 0:
@@ -71,7 +71,8 @@ def run(command: list, limit_s: float, log: Path, environment: dict | None = Non
 def report_of(
     command: list, limit_s: float, log: Path, environment: dict | None = None, codes: tuple = (0,)
 ) -> dict:
-    """The JSON object that a program prints; other exit codes, and no output, are a failure with its last error."""
+    """The JSON object that a program prints. Fails with the program's last error on other exit codes or missing
+    output."""
     ended = run(command, limit_s, log, environment)
     lines = ended.stdout.strip().splitlines()
     if ended.code not in codes or not lines or not lines[-1].startswith("{"):

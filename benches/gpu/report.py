@@ -1,4 +1,4 @@
-"""The report: gpu.json and gpu.md, written again after every result, so that an aborted run loses nothing."""
+"""The report: gpu.json and gpu.md, rewritten after every result, so that an aborted run keeps its results."""
 
 import json
 import time
@@ -24,7 +24,7 @@ class Part:
         self.report.write()
 
     def row(self, table: str, **columns) -> None:
-        """A row of a table; a number that is none was not measured."""
+        """A row of a table; None means not measured."""
         self.data["tables"].setdefault(table, []).append(columns)
         self.report.write()
 
@@ -41,7 +41,7 @@ class Part:
 
 
 class Report:
-    """All parts, and what they were measured on."""
+    """All parts, and a description of the machine and the versions."""
 
     def __init__(self, folder: Path, about: dict):
         self.folder, self.about, self.parts = folder, about, {}
@@ -79,7 +79,7 @@ def markdown(whole: dict) -> str:
 
 
 def table(rows: list[dict]) -> list[str]:
-    """Rows as a Markdown table, with the columns of all of them; nothing for no rows."""
+    """Rows as a Markdown table with the union of their columns; an empty list if there are no rows."""
     columns = list(dict.fromkeys(column for row in rows for column in row))
     if not columns:
         return []

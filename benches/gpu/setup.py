@@ -10,14 +10,14 @@ import speech
 from programs import Failed
 
 HERE = Path(__file__).resolve().parent
-# Decoding for comparisons and random networks: one greedy attempt that no threshold rejects.
+# Decoding options for comparisons and random networks: one greedy attempt that no threshold rejects.
 ONE_ATTEMPT = """temperatures = [0.0]
 compression_ratio_threshold = 1000.0
 logprob_threshold = -1000.0
 no_speech_threshold = 1.0
 repetition_limit = 0
 """
-# With it, the network computes in candle's operations on a GPU.
+# Makes the network use candle's operations on a GPU.
 KERNELS_OFF = {"EARWITNESS_CUDA_KERNELS": "off"}
 # Admits GPUs regardless of the memory that other processes hold: the out-of-memory part fills it.
 ADMIT_ALL = "[devices]\nmemory_admit_percent = 100\nadmit_unknown = true\n"
@@ -55,7 +55,7 @@ class Setup:
 
     @property
     def devices(self) -> str:
-        """The device as the product's `--devices` names it."""
+        """The device in the syntax of the product's `--devices`."""
         return "cpu" if self.is_cpu else "cuda:0"
 
     @property
@@ -64,11 +64,11 @@ class Setup:
 
     @property
     def fast_size(self) -> str:
-        """The random network for runs of the whole product."""
+        """The size of the random network for runs of the whole product."""
         return self.sizes[-1]
 
     def model(self, size: str) -> Path:
-        """The folder of a random network, which is made on first use."""
+        """The folder of a random network, which is created on first use."""
         if size not in self.models:
             folder = self.scratch / "models" / size
             self.python("models.py", size, folder, limit_s=MODEL_LIMIT_S)
@@ -87,19 +87,19 @@ class Setup:
         return programs.report_of(command, limit_s, self.log, environment, codes)
 
     def run(self, inputs: Path, out: Path, *words, limit_s: float) -> dict:
-        """`earwitness run` to its end; its summary."""
+        """Runs `earwitness run` to its end and returns the summary."""
         return summary(programs.run(self.run_command(inputs, out, *words), limit_s, self.log))
 
     def run_command(self, inputs: Path, out: Path, *words) -> list:
         return self.product("run", inputs, "--out", out, "--progress", "json", *words)
 
     def product(self, *words) -> list:
-        """A command line of the product; decoding is one attempt, unless the words say otherwise."""
+        """A command line of the product, with one decoding attempt unless `words` contains `--decoding`."""
         decoding = [] if "--decoding" in words else ["--decoding", self.one_attempt]
         return [self.earwitness, *words, "--config", self.admit_all, *decoding]
 
     def transcripts(self, out: Path, *words, limit_s: float, environment: dict | None = None) -> dict:
-        """`earwitness stage transcribe` over the fixture calls: each one's text tokens."""
+        """Runs `earwitness stage transcribe` on the fixture calls and returns the text tokens of each."""
         common = ["--out", out, "--model", self.small_model, "--progress", "none"]
         command = self.product("stage", "transcribe", self.calls, *common, *words)
         ended = programs.run(command, limit_s, self.log, environment)

@@ -12,7 +12,7 @@ SEED = 17
 
 
 def load(path: Path) -> np.ndarray:
-    """Samples of 16 kHz from a WAV file of 8 kHz, 16 bit, mono."""
+    """16 kHz samples of a 16-bit mono WAV file at 8 kHz."""
     with wave.open(str(path)) as source:
         assert (source.getframerate(), source.getsampwidth(), source.getnchannels()) == (RATE_HZ // 2, 2, 1)
         samples = np.frombuffer(source.readframes(source.getnframes()), dtype="<i2")
@@ -20,14 +20,15 @@ def load(path: Path) -> np.ndarray:
 
 
 def write_windows(speech: np.ndarray, count: int, path: Path) -> None:
-    """Windows of 30 s, `windows.I` in f32, from -1 to 1."""
+    """Writes windows of 30 s as `windows.I`, f32 from -1 to 1."""
     random = np.random.default_rng(SEED)
     windows = [joined_cuts(speech, WINDOW_S * RATE_HZ, random) / 32768 for _ in range(count)]
     save_file({f"windows.{index}": window.astype(np.float32) for index, window in enumerate(windows)}, path)
 
 
 def write_calls(speech: np.ndarray, folder: Path, count: int, shortest_s: float, longest_s: float) -> float:
-    """WAV files of random cuts of the speech, joined; no two are equal. Returns the seconds of all together."""
+    """Writes WAV files of joined random cuts of the speech, all of them different. Returns their total length in
+    seconds."""
     folder.mkdir(parents=True)
     random, total_s = np.random.default_rng(SEED), 0.0
     for index in range(count):

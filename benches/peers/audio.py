@@ -1,4 +1,4 @@
-"""The audio of the bench: windows of 30 s from the recordings beside the checkout, and their log-mel features."""
+"""The audio of the bench: windows of 30 s from the shared recordings, and their log-mel features."""
 
 from pathlib import Path
 
@@ -7,7 +7,7 @@ import numpy as np
 SHARED = Path(__file__).resolve().parents[3] / "shared" / "data"
 RATE_HZ = 16_000
 WINDOW_S = 30
-# Windows that errors are measured on; the first of them are timed.
+# Number of windows for the measurement of errors; the first of them are timed.
 WINDOWS = 16
 RECORDINGS = [
     "en/azure_en.wav", "ko/azure_ko.wav", "phone/conversation_two_speakers.wav", "phone/harvard_8k.wav",

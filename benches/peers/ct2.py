@@ -9,7 +9,7 @@ import numpy as np
 import worker
 from model import END, PROMPT, TOKENS
 
-# Windows per engine call when errors are measured.
+# Number of windows per engine call for the measurement of errors.
 TEACH_BATCH = 8
 
 
@@ -24,7 +24,7 @@ class Engine:
         return [result.sequences_ids[0] for result in results]
 
     def teach(self, features: np.ndarray, tokens: np.ndarray) -> np.ndarray:
-        """Text behind the prompt is forced, and the logits of its steps come with those of the others."""
+        """The text after the prompt is forced; the engine returns the logits of its steps, too."""
         prompts, logits = [PROMPT + text[:-1] for text in tokens.tolist()], []
         for first in range(0, len(features), TEACH_BATCH):
             part = slice(first, first + TEACH_BATCH)

@@ -12,9 +12,9 @@ from pathlib import Path
 import numpy as np
 
 MAGIC = 0x67676D6C
-# Types of tensors.
+# Tensor types.
 F32, F16, Q8_0 = 0, 1, 8
-# Types of files: mostly f16; mostly Q8_0, with version 2 of the quantized layouts.
+# File types: mostly f16; mostly Q8_0, with version 2 of the quantized layouts.
 FILE_TYPES = {"f16": 1, "q8_0": 2 * 1000 + 7}
 # Weights that share a scale in Q8_0.
 BLOCK = 32
@@ -83,7 +83,7 @@ def write(path: Path, network, assets: Path, kind: str) -> None:
         out.writelines(struct.pack("<i", len(token)) + token for token in tokens)
         for name, parameter in network.named_parameters():
             values, name = parameter.detach().numpy(), tensor_name(name)
-            # The biases of convolutions are columns there.
+            # In ggml, the biases of convolutions are columns.
             values = values[:, None] if "conv" in name and values.ndim == 1 else values
             code, data = tensor_bytes(name, values, kind)
             out.write(struct.pack("<3i", values.ndim, len(name), code))

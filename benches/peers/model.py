@@ -27,8 +27,8 @@ END, START, ENGLISH, TRANSCRIBE, NO_TIMESTAMPS = 50_257, 50_258, 50_259, 50_359,
 PROMPT = [START, ENGLISH, TRANSCRIBE, NO_TIMESTAMPS]
 # Text tokens per window: about as many as 30 s of telephone speech.
 TOKENS = 34
-# Standard deviation of the logits. The entropy of 50,000 normal logits is ln(50,000) - std^2 / 2 nats: at 4 the best
-# token takes a third of the probability on average, as in trained models under uncertainty; at 1 it takes nothing.
+# Standard deviation of the logits. The entropy of 50,000 normal logits is ln(50,000) - std^2 / 2 nats: at 4, the best
+# token has a third of the probability on average, as in trained models under uncertainty; at 1, almost none.
 LOGIT_STD = 4.0
 
 
@@ -40,7 +40,7 @@ def folder(size: str) -> Path:
 
 
 def ensure(size: str) -> Path:
-    """The model's folder; written first if it is incomplete."""
+    """The model's folder; it is written if it is incomplete."""
     path = folder(size)
     if not (path / "complete").exists():
         shutil.rmtree(path, ignore_errors=True)
@@ -104,7 +104,7 @@ def random_tensor(name: str, shape, generator):
     if "layer_norm" in name:
         return 1.0 + 0.1 * noise if name.endswith("weight") else 0.02 * noise
     if ".embed_" in name:
-        # Special tokens get logits near 0, far below the best of the text: no engine ever chooses one. Positions are as
+        # Special tokens get logits near 0, far below the best of the text: engines never choose them. Positions are as
         # large as tokens, so that a text does not repeat one token.
         noise[TEXT_TOKENS:] *= 0.1
         return noise * LOGIT_STD / shape[1] ** 0.5
@@ -117,8 +117,8 @@ def random_tensor(name: str, shape, generator):
     if "q_proj" in name or "k_proj" in name:
         gain = 1.6  # attention with peaks
     elif "decoder" in name and ("out_proj" in name or "fc2" in name):
-        # What a layer adds is about as large as a token's embedding; half that for the audio, which is much the
-        # same at every step.
+        # A layer adds about as much as a token's embedding; the audio adds half as much, because it changes little from
+        # step to step.
         gain = (0.75 if "encoder_attn" in name else 1.5) * LOGIT_STD / shape[0] ** 0.5
     return noise * gain / shape[1:].numel() ** 0.5
 

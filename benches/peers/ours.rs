@@ -1,5 +1,5 @@
-//! Earwitness's own worker of the peers bench: `peers_ours MODEL_FOLDER PRECISION THREADS`, driven as `worker.py` says
-//! (the threads are those of `RAYON_NUM_THREADS`).
+//! Earwitness's worker of the peers bench: `peers_ours MODEL_FOLDER PRECISION THREADS`, with the protocol of
+//! `worker.py` (`RAYON_NUM_THREADS` sets the number of threads).
 
 #[path = "../engine.rs"]
 mod engine;
@@ -15,9 +15,9 @@ use serde_json::{Value, json};
 
 use crate::engine::{Engine, Result, one_attempt};
 
-/// Windows of 30 s that are timed.
+/// Number of timed windows of 30 s.
 const TIMED: usize = 8;
-/// Text tokens of each.
+/// Number of text tokens per window.
 const TOKENS: usize = 34;
 
 fn main() -> Result<()> {
@@ -26,7 +26,7 @@ fn main() -> Result<()> {
         return Err("benches/peers/run.py runs this: MODEL_FOLDER PRECISION THREADS".into());
     };
     let folder = PathBuf::from(folder);
-    let idle_mib = measure::resident_mib().ok_or("the system does not say what memory is used")?;
+    let idle_mib = measure::resident_mib().ok_or("the memory use of the process is unknown")?;
     let (engine, units) = match load(&folder, &precision) {
         Ok(loaded) => loaded,
         Err(reason) => return say(&json!({ "error": reason.to_string() })),
@@ -63,7 +63,7 @@ fn answer(engine: &Engine, units: &[Arc<MelWindow>], request: &Value) -> Result<
     Ok(json!({ "seconds": seconds, "tokens": tokens, "peak_mib": measure::peak_resident_mib() }))
 }
 
-/// The model, and the timed windows' features.
+/// Loads the model, and computes the features of the timed windows.
 fn load(folder: &Path, precision: &str) -> Result<(Engine, Vec<Arc<MelWindow>>)> {
     let config = TranscribeConfig { precision: precision.parse()?, ..one_attempt(Some(TOKENS)) };
     let (engine, _) = Engine::load(&folder.join("hf"), config)?;

@@ -39,7 +39,7 @@ class Worker:
 
     @classmethod
     def start(cls, engine: str, precision: str, folder: Path, options) -> "Worker | None":
-        """None if the engine is unavailable; prints the reason."""
+        """Starts a worker. Prints the reason and returns None if the engine is unavailable."""
         program = [options.ours] if engine == "ours" else [sys.executable, HERE / f"{engine}.py"]
         threads = str(options.threads)
         environment = os.environ | {"OMP_NUM_THREADS": threads, "RAYON_NUM_THREADS": threads}
@@ -67,7 +67,7 @@ class Worker:
         return reply
 
     def time(self, batch: int) -> None:
-        """The second of two passes: caches and memory are another process's after its turn."""
+        """Times two passes and keeps the second, because the caches are cold after another process ran."""
         self.ask({"do": "time", "batch": batch})
         reply = self.ask({"do": "time", "batch": batch})
         self.seconds.append(reply["seconds"])
@@ -123,9 +123,9 @@ def check(size: str, folder: Path, rows: dict) -> None:
     for (engine, precision, batch), worker in rows.items():
         if precision in ("f32", "float32"):
             agreed = [same_start(ours, theirs) for ours, theirs in zip(worker.tokens, expected)]
-            # Rounding may turn a near-tie, after which the texts part.
+            # Rounding may reverse a near-tie, after which the texts differ.
             if statistics.median(agreed) < model.TOKENS // 2:
-                sys.exit(f"{engine} {precision} {size} batch {batch}: leaves the true text after {agreed} tokens")
+                sys.exit(f"{engine} {precision} {size} batch {batch}: differs from the reference text after {agreed} tokens")
 
 
 def same_start(a: list[int], b: list[int]) -> int:

@@ -86,7 +86,7 @@ class Engine:
         check(self.lib.whisper_encode(self.context, 0, self.threads))
 
     def step(self, tokens: list[int], past: int) -> np.ndarray:
-        """The logits behind the last of the tokens, in the library's own memory."""
+        """The logits after the last token, in the library's memory."""
         ids = (ctypes.c_int * len(tokens))(*tokens)
         check(self.lib.whisper_decode(self.context, ids, len(tokens), past, self.threads))
         rows = np.ctypeslib.as_array(self.lib.whisper_get_logits(self.context), (len(tokens), VOCABULARY))
@@ -95,7 +95,7 @@ class Engine:
 
 def check(code: int) -> None:
     if code != 0:
-        raise ValueError(f"the library gives {code}")
+        raise ValueError(f"the library returned {code}")
 
 
 if __name__ == "__main__":

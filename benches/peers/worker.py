@@ -33,7 +33,8 @@ def memory_mib(field: str) -> float:
 
 
 def serve(name: str, load) -> None:
-    """Runs one engine: `load()` gives it, with `decode(features)` and `teach(features, tokens)`."""
+    """Serves requests with one engine, which `load()` returns; it has `decode(features)` and `teach(features,
+    tokens)`."""
     replies = os.fdopen(os.dup(1), "w", buffering=1)
     os.dup2(2, 1)  # output of libraries must not mix with replies
     features = np.load(Path(sys.argv[1]) / "features.npy")

@@ -40,7 +40,7 @@ def tree(root: int) -> list[int]:
 
 
 def resident_mib(root: int) -> float:
-    """Proportional resident memory of a process tree: a page that several of its processes share counts once."""
+    """Proportional resident memory of a process tree: a page that several processes share counts once."""
     kib = 0
     for process in tree(root):
         try:
@@ -52,7 +52,7 @@ def resident_mib(root: int) -> float:
 
 
 def busy_s() -> float:
-    """CPU seconds that all processes of the machine have taken since its start."""
+    """CPU time of all processes since the machine's start, in seconds."""
     fields = Path("/proc/stat").read_text().splitlines()[0].split()[1:]
     user, nice, system, _idle, _iowait, interrupts, soft_interrupts, *_ = map(int, fields)
     return (user + nice + system + interrupts + soft_interrupts) / os.sysconf("SC_CLK_TCK")

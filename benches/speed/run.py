@@ -37,8 +37,8 @@ LONG = {
 }
 # Utterances of each Korean set in the set of whole recordings.
 UTTERANCES = 10
-# The variables that mask instruction sets: ours, CTranslate2's own kernels, oneDNN's and MKL's products. The peer's VAD
-# (ONNX Runtime) has no such variable.
+# Environment variables that mask instruction sets: ours, and those of CTranslate2's kernels and of oneDNN's and MKL's
+# products. The peer's VAD (ONNX Runtime) has no such variable.
 ISA = {
     "native": {},
     "portable": {
@@ -164,7 +164,7 @@ def whole_recordings(language: str) -> list[Path]:
 
 
 def calls(folder: Path, language: str) -> list[Path]:
-    """Pieces of CALL_S seconds, cut every half of it from the long recordings and from joined Korean utterances."""
+    """Pieces of CALL_S seconds with 50 % overlap, cut from the long recordings and from joined Korean utterances."""
     lines = [sound.read(path) for path in long_recordings(language)]
     lines += [sound.joined([sound.read(path) for path in group]) for group in utterances(language)]
     length = CALL_S * recordings.SAMPLE_RATE_HZ
@@ -211,7 +211,7 @@ def print_ratios(engines: list[Row]) -> None:
     """Speedup over each peer: median over the rounds of the ratios of neighboring runs."""
     if not all(any(row.peer is peer for row in engines) for peer in (True, False)):
         return
-    print("\n| ours | peer | whole program over whole program | our whole program over its transcribing alone |\n|---|---|---|---|")
+    print("\n| ours | peer | speedup, both whole programs | speedup of our whole program over its transcription |\n|---|---|---|---|")
     for ours in (row for row in engines if not row.peer):
         for peer in (row for row in engines if row.peer):
             whole = statistics.median(p.wall_s / o.wall_s for o, p in zip(ours.runs, peer.runs))

@@ -29,7 +29,7 @@ const VOCABULARY: usize = 51_865;
 const POSITIONS: usize = 1500;
 const EMBEDDED: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../fixtures/models/test-tiny");
 
-/// Writes the network, with the embedded model's tokenizer filled up to as many tokens.
+/// Writes the network, with the embedded model's tokenizer extended to the size of the vocabulary.
 pub(crate) fn write(size: &Size, directory: &Path) {
     let embedded = |file: &str| -> Value {
         let bytes = fs::read(Path::new(EMBEDDED).join(file)).expect("the embedded model");
@@ -52,7 +52,7 @@ pub(crate) fn write(size: &Size, directory: &Path) {
     candle_core::safetensors::save(&tensors(width, layers), directory.join("model.safetensors")).expect("room on disk");
 }
 
-/// The tokenizer with names for all tokens behind its own: the timestamps of a window of 30 s follow their marker.
+/// Adds names for all tokens after the tokenizer's own. The timestamps of a window of 30 s follow their marker.
 fn filled_up(mut tokenizer: Value, end: usize) -> Value {
     let added = tokenizer["added_tokens"].as_array_mut().expect("the added tokens");
     let marker = added.iter().find(|token| token["content"] == "<|notimestamps|>").expect("Whisper's token").clone();

@@ -1,5 +1,5 @@
-//! With the feature `cuda`: compiles the CUDA sources to PTX, which the driver compiles for its card when it is loaded.
-//! The compiler is `NVCC`, or `bin/nvcc` under `CUDA_HOME` or `CUDA_PATH`, or the `nvcc` on the path.
+//! Compiles the CUDA sources to PTX if the feature `cuda` is on. The driver compiles the PTX for the GPU at load time.
+//! The compiler is `$NVCC`, else `bin/nvcc` under `CUDA_HOME` or `CUDA_PATH`, else `nvcc` on the `PATH`.
 
 use std::env;
 use std::path::{Path, PathBuf};
@@ -7,7 +7,7 @@ use std::process::Command;
 
 const SOURCES: [&str; 4] = ["choose", "decoder_attention", "elementwise", "encoder_attention"];
 
-/// The oldest cards that have bf16 and the tensor cores' shapes that the sources use.
+/// The oldest architecture with bf16 and the tensor core shapes that the sources use.
 const ARCHITECTURE: &str = "compute_80";
 
 fn main() {

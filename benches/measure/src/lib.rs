@@ -1,5 +1,5 @@
-//! What every measurement shares, those of `cargo bench` and of `earwitness bench`: timed runs of a piece of work,
-//! their statistics, the memory of the process, the machine, and the table.
+//! Code shared by `cargo bench` and `earwitness bench`: timed runs, their statistics, the memory of the process, a
+//! description of the machine, and tables.
 
 mod machine;
 mod runs;

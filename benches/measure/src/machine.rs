@@ -1,22 +1,22 @@
-//! The machine of a measurement, and the memory of this process as Linux counts it.
+//! Description of the machine, and memory of this process according to Linux.
 
 use std::fmt;
 use std::fs;
 use std::thread;
 
-/// The machine and its system.
+/// The CPU and the operating system.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Machine {
-    /// The CPU's model name; its architecture where the system names no model.
+    /// The CPU's model name, or its architecture if the model is unknown.
     pub cpu: String,
-    /// Threads that this process may run at a time.
+    /// Number of threads that this process can run in parallel.
     pub threads: usize,
     /// The operating system and its version.
     pub system: String,
 }
 
 impl Machine {
-    /// The machine that this runs on.
+    /// Describes the machine that this process runs on.
     #[must_use]
     pub fn here() -> Self {
         let read = |path: &str| fs::read_to_string(path).unwrap_or_default();
@@ -40,22 +40,23 @@ fn model_name(cpuinfo: &str) -> Option<String> {
     Some(line.split_once(':')?.1.trim().to_owned())
 }
 
-/// MiB that are resident now; none where the system does not say.
+/// Resident memory in MiB; `None` if it is unknown.
 #[must_use]
 pub fn resident_mib() -> Option<f64> {
     field_mib("VmRSS:")
 }
 
-/// The most MiB that were resident at a time, since the process began or [`reset_peak_resident`] was called; none where
-/// the system does not say.
+/// Peak resident memory in MiB since the start of the process or the last call of [`reset_peak_resident`]; `None` if it
+/// is unknown.
 #[must_use]
 pub fn peak_resident_mib() -> Option<f64> {
     field_mib("VmHWM:")
 }
 
-/// Lowers the peak to what is resident now. False where the system does not allow it: the peak then stays.
+/// Resets the peak to the current resident memory. Returns false, with the peak unchanged, if the system does not allow
+/// it.
 pub fn reset_peak_resident() -> bool {
-    // 5 resets the peak alone (proc(5)).
+    // The value 5 resets only the peak (proc(5)).
     fs::write("/proc/self/clear_refs", "5").is_ok()
 }
 

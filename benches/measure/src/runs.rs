@@ -3,11 +3,11 @@
 use std::convert::Infallible;
 use std::time::Instant;
 
-/// Timed runs of the same work: at least one.
+/// One or more timed runs of the same work.
 #[derive(Debug, Clone)]
 pub struct Runs<T> {
     seconds: Vec<f64>,
-    /// What the fastest run gave.
+    /// The result of the fastest run.
     best: T,
 }
 
@@ -36,7 +36,7 @@ pub fn try_runs<T, E>(warm_ups: usize, count: usize, mut work: impl FnMut() -> R
     Ok(Runs { seconds, best })
 }
 
-/// [`try_runs`] of work that cannot fail.
+/// [`try_runs`] for work that cannot fail.
 pub fn runs<T>(warm_ups: usize, count: usize, mut work: impl FnMut() -> T) -> Runs<T> {
     match try_runs(warm_ups, count, || Ok::<_, Infallible>(work())) {
         Ok(runs) => runs,
@@ -57,33 +57,33 @@ impl<T> Runs<T> {
         self.seconds.iter().copied().fold(f64::INFINITY, f64::min)
     }
 
-    /// What the fastest run gave.
+    /// The result of the fastest run.
     #[must_use]
     pub const fn best(&self) -> &T {
         &self.best
     }
 
-    /// The same times with something else made of what the fastest run gave.
+    /// Converts the result of the fastest run and keeps the times.
     pub fn map<U>(self, make: impl FnOnce(T) -> U) -> Runs<U> {
         Runs { seconds: self.seconds, best: make(self.best) }
     }
 
-    /// By how much the slowest run took longer than the fastest, in percent of the fastest.
+    /// The difference between the slowest and the fastest run, in percent of the fastest.
     #[must_use]
     pub fn spread_percent(&self) -> f64 {
         let slowest_s = self.seconds.iter().copied().fold(0.0, f64::max);
         100.0 * (slowest_s / self.best_s() - 1.0)
     }
 
-    /// How many times faster than real time the fastest run processed so many seconds of audio.
+    /// The speed of the fastest run in times real time, for `audio_s` seconds of audio.
     #[must_use]
     pub fn times_real_time(&self, audio_s: f64) -> f64 {
         audio_s / self.best_s()
     }
 }
 
-/// The percentile (0 to 100) of some values, interpolated between the two nearest as NumPy does by default. None of
-/// none.
+/// The percentile (0 to 100) of the values, interpolated between the two nearest as in NumPy's default. `None` if the
+/// slice is empty.
 #[must_use]
 pub fn percentile(values: &[f64], percent: f64) -> Option<f64> {
     let mut sorted = values.to_vec();
@@ -93,7 +93,7 @@ pub fn percentile(values: &[f64], percent: f64) -> Option<f64> {
     Some(below + (above - below) * place.fract())
 }
 
-/// The median of some values. None of none.
+/// The median of the values. `None` if the slice is empty.
 #[must_use]
 pub fn median(values: &[f64]) -> Option<f64> {
     percentile(values, 50.0)

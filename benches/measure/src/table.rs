@@ -1,14 +1,14 @@
-//! The look of every table.
+//! Table styles.
 
 use comfy_table::presets::{ASCII_MARKDOWN, UTF8_HORIZONTAL_ONLY};
 use comfy_table::{CellAlignment, ContentArrangement, Row, Table, TableComponent};
 
-/// Columns of a table that is printed to no terminal, or to one that states no sensible width.
+/// Width of a table, in columns, if the output is not a terminal or the terminal reports no sensible width.
 const COLUMNS: u16 = 120;
-/// A terminal that states fewer columns states nothing (0 and 1 are common in pipes that look like terminals).
+/// Smaller reported widths are ignored (0 and 1 are common in pipes that look like terminals).
 const FEWEST_COLUMNS: u16 = 40;
 
-/// A table with a line above, under the header and below, as wide as the terminal (or 120 columns).
+/// A table with a line at the top, under the header and at the bottom, as wide as the terminal (or 120 columns).
 #[must_use]
 pub fn table(header: impl Into<Row>) -> Table {
     let mut table = Table::new();
@@ -21,7 +21,7 @@ pub fn table(header: impl Into<Row>) -> Table {
     table
 }
 
-/// A [`table`] whose first `names` columns hold text and all others figures, which stand at the right.
+/// A [`table`] with `names` text columns, followed by right-aligned columns of figures.
 #[must_use]
 pub fn figures(names: usize, header: impl Into<Row>) -> Table {
     let mut table = table(header);
@@ -29,7 +29,7 @@ pub fn figures(names: usize, header: impl Into<Row>) -> Table {
     table
 }
 
-/// [`figures`] in Markdown, to be pasted into a page.
+/// [`figures`] in Markdown, for documentation pages.
 #[must_use]
 pub fn markdown(names: usize, header: impl Into<Row>) -> Table {
     let mut table = figures(names, header);

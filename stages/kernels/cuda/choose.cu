@@ -1,12 +1,12 @@
-// Chooses tokens on the device: only ids and log-probabilities are copied to the host.
+// Selects tokens on the device, so that only ids and log-probabilities are copied to the host.
 
 #include "common.cuh"
 
 constexpr int THREADS = 1024;
-// Numbers of a row's result before its candidates: fault, and the two sums.
+// Number of values in a row's result before its candidates: the fault, and the two sums.
 constexpr int HEADER = 3;
 
-// Sum of exponentials over some logits, with the highest of them and its token (of equals the lowest).
+// Sum of exponentials over some logits, with the highest logit and its token (the lowest in a tie).
 struct LogSumExp {
   float highest, sum;
   int token;
@@ -33,7 +33,7 @@ __device__ __forceinline__ void accumulate(LogSumExp &total, float logit, int to
   }
 }
 
-// Of a warp, in all its lanes.
+// Joins the values of a warp; all lanes get the result.
 __device__ LogSumExp warp_join(LogSumExp total) {
 #pragma unroll
   for (int lanes = WARP / 2; lanes > 0; lanes /= 2)
@@ -42,7 +42,7 @@ __device__ LogSumExp warp_join(LogSumExp total) {
   return total;
 }
 
-// Of a block of as many warps as a warp has lanes, in all its threads.
+// Joins the values of a block, which has as many warps as a warp has lanes; all threads get the result.
 __device__ LogSumExp block_join(LogSumExp total) {
   __shared__ LogSumExp warps[WARP];
   static_assert(THREADS == WARP * WARP);
@@ -54,17 +54,17 @@ __device__ LogSumExp block_join(LogSumExp total) {
   return warp_join(warps[threadIdx.x % WARP]);
 }
 
-// Which tokens a row may choose, laid out as on the host.
+// The allowed tokens of a row, in the host's layout.
 struct Constraints {
   uint32_t row, first, text, end, from, to;
 };
 
-// The `count` likeliest tokens of rows of `logits` ([rows, vocabulary], `stride` numbers apart). `masks` is [2, vocabulary]: 0 or minus
-// infinity, for any token and for the first of a text. Timestamps are the tokens from `timestamps` to `stop`; where
-// there are any, text ends at `end`, and they come where all of them together are likelier than the likeliest other
-// token. A row's result is a number that is 0 where all logits are finite, the logarithms of the sum of exponentials
-// over all tokens and over those that may be chosen, and a logit and an id for each candidate, best first, with minus
-// infinity where none is left.
+// Selects the `count` likeliest tokens of rows of `logits` ([rows, vocabulary], `stride` numbers apart). `masks` is [2,
+// vocabulary], 0 or minus infinity: the mask for any token, and for the first token of a text. Timestamps are the
+// tokens from `timestamps` to `stop`. If there are any, text ends at `end`, and only timestamps are allowed if all of
+// them together are likelier than the likeliest other token. A row's result is a number that is 0 if all logits are
+// finite, the log-sum-exp over all tokens and over the allowed tokens, and a logit and an id for each candidate, best
+// first; missing candidates have a logit of minus infinity.
 extern "C" __global__ void __launch_bounds__(THREADS)
     choose(const float *logits, const float *masks, const Constraints *bounds, float *out, int vocabulary, int stride,
            int count, int end, int timestamps, int stop) {
@@ -80,7 +80,7 @@ extern "C" __global__ void __launch_bounds__(THREADS)
 
   LogSumExp all = {-INFINITY, 0, NONE}, others = all, times = all;
   int faults = 0;
-  // Several reads are under way before the first is used.
+  // Unrolling starts several reads before the first result is used.
 #pragma unroll 4
   for (int token = threadIdx.x; token < vocabulary; token += THREADS) {
     const float logit = row[token], allowed_logit = allowed(token, logit);

@@ -1,7 +1,7 @@
-// What the kernels share: numbers of three types, read and written eight at a time, and reductions over a warp.
+// Code that the kernels share: reads and writes of eight numbers at a time, in three types, and reductions over a warp.
 //
-// Every kernel takes its numbers as f32, f16 or bf16 and computes in f32. Tensors are contiguous unless a kernel takes a
-// stride. Rows are a multiple of eight numbers wide and begin at a multiple of 16 bytes.
+// Every kernel takes f32, f16 or bf16 numbers and computes in f32. Tensors are contiguous unless a kernel takes a
+// stride. Row widths are multiples of eight numbers, and rows begin at multiples of 16 bytes.
 
 #pragma once
 
@@ -9,7 +9,7 @@
 #include <cuda_bf16.h>
 #include <cuda_fp16.h>
 
-// Width of an attention head in every Whisper.
+// Width of an attention head in every Whisper model.
 constexpr int HEAD = 64;
 // Numbers that a thread reads or writes at once.
 constexpr int VECTOR = 8;
@@ -48,7 +48,7 @@ template <typename T> __device__ __forceinline__ void store(const float (&from)[
   *reinterpret_cast<Raw<T> *>(to) = pack<T>(from);
 }
 
-// 2 to the power of x, to 2 units in the last place; 0 at minus infinity.
+// 2 to the power of x, with an error of 2 units in the last place; 0 at minus infinity.
 __device__ __forceinline__ float power_of_two(float x) {
   float y;
   asm("ex2.approx.ftz.f32 %0, %1;" : "=f"(y) : "f"(x));
@@ -62,5 +62,5 @@ __device__ __forceinline__ float warp_sum(float x) {
   return x;
 }
 
-// Makes the kernel `name` for each type: `DEFINE(name, arguments, names of the arguments)` calls `name_of<T>`.
+// Defines the kernel `name` for each type: `DEFINE(name, arguments, names of the arguments)` calls `name_of<T>`.
 #define FOR_EACH_TYPE(DEFINE) DEFINE(float, f32) DEFINE(__half, f16) DEFINE(__nv_bfloat16, bf16)

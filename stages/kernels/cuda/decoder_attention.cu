@@ -1,9 +1,9 @@
 // Attention of single queries to the keys and values in a cache: the decoder's own tokens, or a window's positions.
 //
-// The work is reading the cache, once: a block takes the queries of one entry (a window, or a hypothesis) in one head,
-// and its warps share the keys. Eight lanes read a key and its value, sixteen bytes each; several keys are under way in
-// every lane before the first is used. Each group of eight lanes keeps a running softmax of its own (Milakov and
-// Gimelshein 2018); they are joined at the end.
+// The kernel is bound by reading the cache, which it does once: a block processes the queries of one entry (a window,
+// or a hypothesis) in one head, and the keys are split over its warps. Eight lanes read a key and its value, sixteen
+// bytes each; every lane starts several reads before it uses the first. Each group of eight lanes keeps a separate
+// online softmax (Milakov and Gimelshein 2018); the groups are joined at the end.
 
 #include "common.cuh"
 
@@ -11,15 +11,16 @@ constexpr int WARPS = 4;
 constexpr int LANES_PER_KEY = HEAD / VECTOR;
 constexpr int KEYS_PER_WARP = WARP / LANES_PER_KEY;
 
-// One query's softmax so far: highest score (base 2), sum of the weights, sum of the weighted values (this lane's share).
+// One query's online softmax: highest score (base 2), sum of the weights, sum of the weighted values (this lane's
+// part).
 struct Softmax {
   float highest, sum, values[VECTOR];
 };
 
-// Adds what another softmax over other keys has seen.
+// Merges a softmax over other keys into `a`.
 __device__ __forceinline__ void join(Softmax &a, float highest, float sum, const float (&values)[VECTOR]) {
   const float top = fmaxf(a.highest, highest);
-  // Where neither has seen a key, nothing is added: 0 times 0.
+  // If neither has processed a key, both factors are 0.
   const float mine = top == -INFINITY ? 0.0f : power_of_two(a.highest - top);
   const float theirs = top == -INFINITY ? 0.0f : power_of_two(highest - top);
   a.highest = top;
@@ -29,11 +30,11 @@ __device__ __forceinline__ void join(Softmax &a, float highest, float sum, const
     a.values[i] = a.values[i] * mine + values[i] * theirs;
 }
 
-// `queries` has rows `stride` numbers apart, scaled already but for their bias; `groups` is [groups, 3]: first query,
-// count (at most QUERIES) and entry of the cache [entries, heads, capacity, 2, HEAD]; query i attends to the first
-// keys[i] keys of its entry. Keys have no bias; that of the values is added at the end, since weights sum to 1. `out` is
-// [queries, heads * HEAD]. With SHARED, groups are single queries, and key k of query i is in entry sources[i][k] of
-// `sources` ([queries, source_stride]).
+// The rows of `queries` are `stride` numbers apart and already scaled, without their bias. `groups` is [groups, 3]:
+// first query, count (at most QUERIES) and entry of the cache [entries, heads, capacity, 2, HEAD]. Query i attends to
+// the first keys[i] keys of its entry. Keys have no bias; the bias of the values is added at the end, because weights
+// sum to 1. `out` is [queries, heads * HEAD]. With SHARED, groups are single queries, and key k of query i is in entry
+// sources[i][k] of `sources` ([queries, source_stride]).
 template <typename T, int QUERIES, int UNROLLED, bool SHARED>
 __device__ void decoder_attention(const T *queries, const T *cache, const T *query_bias, const T *value_bias,
                                   const uint32_t *groups, const uint32_t *keys, const uint32_t *sources, T *out,
@@ -70,7 +71,7 @@ __device__ void decoder_attention(const T *queries, const T *cache, const T *que
     Raw<T> key[UNROLLED], value[UNROLLED];
 #pragma unroll
     for (int u = 0; u < UNROLLED; u++) {
-      // Beyond the last key the last one is read again; its score is replaced below.
+      // Beyond the last key, the last one is read again; its score is replaced below.
       const int at = min(start + u * KEYS_PER_WARP + group, longest - 1);
       key[u] = load_raw(key_of(at));
       value[u] = load_raw(key_of(at) + HEAD);
@@ -98,7 +99,7 @@ __device__ void decoder_attention(const T *queries, const T *cache, const T *que
 #pragma unroll
       for (int u = 0; u < UNROLLED; u++)
         top = fmaxf(top, weight[q][u]);
-      // A group of lanes that has seen no key of this query yet has weights of 0 and stays at minus infinity.
+      // A group of lanes that has not processed a key of this query has weights of 0 and stays at minus infinity.
       const float reference = top == -INFINITY ? 0.0f : top;
       const float kept = power_of_two(softmax[q].highest - reference);
       softmax[q].highest = top;

@@ -7,7 +7,7 @@
 constexpr int WIDEST = 2048;
 constexpr int WARPS = 4;
 
-// Sum over the threads of a row, of which a block has WARPS / WARPS_PER_ROW.
+// Sum over the threads of a row. A block has WARPS / WARPS_PER_ROW rows.
 template <int WARPS_PER_ROW> __device__ float row_sum(float x, float (&partial)[WARPS]) {
   x = warp_sum(x);
   if (WARPS_PER_ROW == 1)
@@ -18,9 +18,9 @@ template <int WARPS_PER_ROW> __device__ float row_sum(float x, float (&partial)[
   return partial[0] + partial[1] + partial[2] + partial[3];
 }
 
-// x + y + bias, and its layer norm: `out` is [2, rows, width], the sum and then the norm. `parameters` is [3, width]:
-// the bias, and the norm's weight and bias. A row stays in the registers of its warps: of one where there are many rows,
-// of all four of a block where there are few, and the time is that of a row.
+// Computes x + y + bias and its layer norm: `out` is [2, rows, width], the sum and then the norm. `parameters` is [3,
+// width]: the bias, and the norm's weight and bias. A row stays in the registers of its warps: one warp per row if
+// there are many rows; all four warps of a block if there are few, because then the time of a single row matters.
 template <typename T, int WARPS_PER_ROW>
 __device__ void residual_norm(const T *x, const T *y, const T *parameters, T *out, int rows, int width, float epsilon) {
   static_assert(WARPS_PER_ROW == 1 || WARPS_PER_ROW == WARPS);
@@ -76,7 +76,7 @@ __device__ void residual_norm(const T *x, const T *y, const T *parameters, T *ou
   }
 }
 
-// The exact GELU of x + bias, in place: `x` is [count / width, width].
+// Applies the exact GELU to x + bias, in place: `x` is [count / width, width].
 template <typename T> __device__ void bias_gelu(T *x, const T *bias, size_t count, int width) {
   const size_t at = (static_cast<size_t>(blockIdx.x) * blockDim.x + threadIdx.x) * VECTOR;
   if (at >= count)
@@ -92,9 +92,9 @@ template <typename T> __device__ void bias_gelu(T *x, const T *bias, size_t coun
   store(values, x + at);
 }
 
-// Keys and values of new rows into a cache [entries, heads, capacity, 2, HEAD]. A row of `rows` begins `stride` numbers
-// behind the one before it and holds the keys of all heads, then their values, from `offset` on; `places` is
-// entry * capacity + position for each. One block per row.
+// Writes keys and values of new rows into a cache [entries, heads, capacity, 2, HEAD]. The rows of `rows` are `stride`
+// numbers apart and contain the keys of all heads, then their values, from `offset` on. `places` is entry * capacity +
+// position of each row. One block per row.
 template <typename T>
 __device__ void store_kv_cache(T *cache, const T *rows, const uint32_t *places, int stride, int offset, int heads,
                                   int capacity) {

@@ -1,6 +1,7 @@
-// The encoder's attention: every position of a window attends to all of them. Scores stay in registers (the scheme of
-// FlashAttention-2, Dao 2023): a block takes 128 queries of one head and goes through the keys 64 at a time, which come
-// into shared memory while those before them are computed with. Products are on the tensor cores (mma.m16n8k16).
+// The encoder's attention: every position of a window attends to all positions. Scores stay in registers (the scheme of
+// FlashAttention-2, Dao 2023): a block processes 128 queries of one head and iterates over the keys in tiles of 64. It
+// copies the next tile to shared memory while it computes with the current one. Products use the tensor cores
+// (mma.m16n8k16).
 
 #include "common.cuh"
 
@@ -10,16 +11,16 @@ constexpr int QUERIES = 128;
 constexpr int KEYS = 64;
 constexpr int WARPS = 4;
 constexpr int THREADS = WARPS * WARP;
-// Pieces of 16 bytes in a row of a tile.
+// Number of 16-byte pieces in a row of a tile.
 constexpr int PIECES = HEAD / VECTOR;
-// A warp's queries are MMA_ROWS at a time.
+// A warp processes MMA_ROWS queries per product.
 constexpr int MMA_ROWS = 16;
 constexpr int ROW_TILES = QUERIES / WARPS / MMA_ROWS;
-// Columns of a product's result, which are keys or a head's numbers.
+// Column tiles of a product's result, over keys or over the numbers of a head.
 constexpr int KEY_TILES = KEYS / 8;
 constexpr int HEAD_TILES = HEAD / 8;
 
-// Offset of a 16-byte piece in a swizzled tile: rows are 128 bytes, and the pieces of eight rows that are read at once
+// Offset of a 16-byte piece in a swizzled tile. Rows are 128 bytes, and the pieces of eight rows that are read at once
 // must be in different banks.
 __device__ __forceinline__ int swizzled(int row, int piece) { return row * HEAD + ((piece ^ (row % 8)) * VECTOR); }
 
@@ -27,7 +28,7 @@ __device__ __forceinline__ uint32_t shared_address(const void *pointer) {
   return static_cast<uint32_t>(__cvta_generic_to_shared(pointer));
 }
 
-// Copies 16 bytes into shared memory in the background; zeros where there is nothing to copy.
+// Copies 16 bytes into shared memory asynchronously; writes zeros if `exists` is false.
 __device__ __forceinline__ void copy_async(void *to, const void *from, bool exists) {
   const int bytes = exists ? 16 : 0;
   asm volatile("cp.async.cg.shared.global [%0], [%1], 16, %2;" ::"r"(shared_address(to)), "l"(from), "r"(bytes));
@@ -72,7 +73,7 @@ template <typename T> __device__ __forceinline__ uint32_t pair(float low, float 
   return bits;
 }
 
-// Highest of, and sum over, the four lanes that share a row of a product's result.
+// Maximum and sum over the four lanes that share a row of a product's result.
 __device__ __forceinline__ float row_maximum(float x) {
   x = fmaxf(x, __shfl_xor_sync(ALL_LANES, x, 1));
   return fmaxf(x, __shfl_xor_sync(ALL_LANES, x, 2));
@@ -83,8 +84,8 @@ __device__ __forceinline__ float row_sum(float x) {
   return x + __shfl_xor_sync(ALL_LANES, x, 2);
 }
 
-// Starts to copy the keys and values of a tile. `window` is the first row of the head's keys in the projections, the
-// values are `width` behind them.
+// Starts to copy the keys and values of a tile. `window` points to the first row of the head's keys in the projections;
+// the values follow at a distance of `width`.
 template <typename T>
 __device__ __forceinline__ void copy_tile(T *keys, T *values, const T *window, int first, int positions, int width) {
 #pragma unroll
@@ -98,8 +99,8 @@ __device__ __forceinline__ void copy_tile(T *keys, T *values, const T *window, i
   asm volatile("cp.async.commit_group;");
 }
 
-// `projections` is [windows, positions, 3 * width]: queries (scaled, without their bias), keys, values (without theirs);
-// `out` is [windows, positions, width]. Grid: tiles of queries, heads, windows.
+// `projections` is [windows, positions, 3 * width]: queries (scaled, without their bias), keys, values (without their
+// bias); `out` is [windows, positions, width]. Grid: tiles of queries, heads, windows.
 template <typename T>
 __device__ void encoder_attention(const T *projections, const T *query_bias, const T *value_bias, T *out,
                                   int positions) {
@@ -112,7 +113,7 @@ __device__ void encoder_attention(const T *projections, const T *query_bias, con
   const T *keys = window + width;
   copy_tile(key_tiles[0], value_tiles[0], keys, 0, positions, width);
 
-  // The queries, with their bias.
+  // Loads the queries and adds their bias.
 #pragma unroll
   for (int i = 0; i < QUERIES * PIECES / THREADS; i++) {
     const int at = i * THREADS + threadIdx.x, row = at / PIECES, piece = at % PIECES;
@@ -127,7 +128,7 @@ __device__ void encoder_attention(const T *projections, const T *query_bias, con
     store(numbers, query_tile + swizzled(row, piece));
   }
   __syncthreads();
-  // Matrix i of four is loaded from the rows that lanes 8 i to 8 i + 7 name.
+  // Lanes 8 i to 8 i + 7 supply the row addresses of matrix i of four.
   const int matrix = lane / 8, matrix_row = lane % 8;
   const int first_row = warp * ROW_TILES * MMA_ROWS;
   uint32_t query[ROW_TILES][HEAD / 16][4];
@@ -139,7 +140,7 @@ __device__ void encoder_attention(const T *projections, const T *query_bias, con
       load_matrices(query[r][k], query_tile + swizzled(row, 2 * k + matrix / 2));
     }
 
-  // A lane holds two rows of each tile's result: lane / 4, and that plus 8.
+  // A lane has two rows of each tile's result: lane / 4 and lane / 4 + 8.
   float sums[ROW_TILES][HEAD_TILES][4] = {}, highest[ROW_TILES][2], total[ROW_TILES][2] = {};
 #pragma unroll
   for (int r = 0; r < ROW_TILES; r++)
@@ -229,7 +230,7 @@ __device__ void encoder_attention(const T *projections, const T *query_bias, con
     __syncthreads();
   }
 
-  // Through the warp's own rows of the query tile, so that whole rows of a head are written.
+  // Results pass through the warp's rows of the query tile, so that whole rows of a head are written.
 #pragma unroll
   for (int r = 0; r < ROW_TILES; r++)
 #pragma unroll

@@ -1,4 +1,4 @@
-//! Memory that begins at a cache line, so that no vector load touches two.
+//! Memory that begins at a cache line, so that no vector load crosses a line boundary.
 
 use std::alloc::{Layout, alloc_zeroed, dealloc, handle_alloc_error};
 use std::ops::{Deref, DerefMut};
@@ -7,7 +7,7 @@ use std::ptr::NonNull;
 /// Bytes of a cache line.
 const LINE: usize = 64;
 
-/// Plain numbers, of which every bit pattern is one: the elements of an [`AlignedBuf`].
+/// Plain number types, for which every bit pattern is valid: the elements of an [`AlignedBuf`].
 ///
 /// # Safety
 /// Only for types without padding and without invalid bit patterns, for which zero bytes are zero.
@@ -22,13 +22,14 @@ unsafe impl Number for u8 {}
 // SAFETY: as above.
 unsafe impl Number for i8 {}
 
-/// A buffer of numbers, zero at first, that begins at a cache line. Memory that was never written takes no room.
+/// A zero-initialized buffer of numbers that begins at a cache line. Pages that were never written use no physical
+/// memory.
 pub(crate) struct AlignedBuf<T> {
     start: NonNull<T>,
     len: usize,
 }
 
-// SAFETY: it owns its numbers, as a vector does.
+// SAFETY: it owns its numbers, as `Vec` does.
 unsafe impl<T: Number> Send for AlignedBuf<T> {}
 // SAFETY: as above.
 unsafe impl<T: Number> Sync for AlignedBuf<T> {}
@@ -51,7 +52,7 @@ impl<T: Number> AlignedBuf<T> {
         Self { start, len }
     }
 
-    /// Makes room for at least `len` numbers; their values are unspecified.
+    /// Grows the buffer to at least `len` numbers; their values are unspecified.
     pub(crate) fn reserve(&mut self, len: usize) {
         if len > self.len {
             *self = Self::zeros(len);

@@ -1,8 +1,8 @@
-//! Attention of some queries to the keys and values of one sequence.
+//! Attention of queries to the keys and values of one sequence.
 //!
-//! Keys and values are packed for the tiles once: keys as columns over the width of a head, values as columns over the
-//! keys. Queries are taken a tile at a time, so that their scores never leave the near cache; a tile's weights are the
-//! left side of the product with the values.
+//! Keys and values are packed once for the tile products: keys as columns over the width of a head, values as columns
+//! over the keys. Queries are processed one tile at a time, so that their scores stay in the core's private cache. A
+//! tile's attention weights are the left operand of the product with the values.
 
 use std::ops::Range;
 
@@ -16,26 +16,26 @@ use crate::shared::{SharedSlice, rows_fit};
 use crate::softmax::{Attended, Scored};
 use crate::tile::{Bf16, F32, Int8, PANEL, ROWS, Sums};
 
-/// Queries that one thread takes at a time.
+/// Queries per task of a thread.
 const CHUNK: usize = 16 * ROWS;
 
 /// Queries: head `h` of row `i` begins at `i * stride + h * width`.
 #[derive(Debug, Clone, Copy)]
 pub struct Queries<'a> {
-    /// Already scaled by 1 / sqrt(width of a head).
+    /// The values, already scaled by 1 / sqrt(width of a head).
     pub values: &'a [f32],
-    /// From row to row.
+    /// Distance between the starts of two rows, in numbers.
     pub stride: usize,
-    /// How many rows.
+    /// Number of rows.
     pub count: usize,
 }
 
-/// How many of the keys each query sees.
+/// Which keys each query attends to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum AttentionMask {
-    /// All.
+    /// All keys.
     All,
-    /// The queries are the last keys' own: each attends to those before it and itself.
+    /// The queries belong to the last keys: each attends to its own key and the keys before it.
     Causal,
 }
 
@@ -48,21 +48,21 @@ impl AttentionMask {
     }
 }
 
-/// Keys and values, and the queries that attend to them.
+/// The keys and values of a sequence, and the queries that attend to them.
 #[derive(Debug, Clone)]
 pub struct Sequence<'a> {
     /// The keys and values.
     pub kv_cache: &'a KvCache,
-    /// The rows of its queries.
+    /// The rows of the sequence's queries.
     pub rows: Range<usize>,
 }
 
-/// Attention of every sequence's queries, into dense rows of `out` (`[queries, heads * width]`). The sequences have
-/// heads alike and queries of their own; the threads share sequences, heads and queries.
+/// Computes the attention of every sequence's queries, into dense rows of `out` (`[queries, heads * width]`). All
+/// sequences have the same heads and disjoint queries. The work is split over sequences, heads and queries.
 ///
 /// # Panics
-/// Sequences differ in heads or width, share a query or lack keys that a query must see, or `queries` or `out` do not
-/// hold all rows.
+/// Sequences differ in heads or width, share a query or lack keys that a query must attend to, or `queries` or `out` is
+/// too short.
 pub fn attend(sequences: &[Sequence<'_>], queries: Queries<'_>, visible: AttentionMask, out: &mut [f32]) {
     if let Some(reason) = misfit(sequences, queries.count, visible, out.len()) {
         panic!("attention: {reason}");
@@ -82,13 +82,14 @@ pub fn attend(sequences: &[Sequence<'_>], queries: Queries<'_>, visible: Attenti
     tasks.for_each_init(Buffers::default, |buffers, task| {
         let (head, (kv_cache, all, rows)) = (task / chunks.len(), &chunks[task % chunks.len()]);
         let view = View { kv_cache, head, queries, all: all.clone(), visible };
-        // SAFETY: no other task has this head and these rows: the sequences have rows of their own, and heads alike, so
-        // that the places of different heads are apart.
+        // SAFETY: no other task writes this head of these rows: the sequences have disjoint rows and the same heads, so
+        // that the ranges of different heads are disjoint.
         unsafe { view.attend(rows.clone(), &out, buffers) };
     });
 }
 
-/// Why sequences do not fit each other, this many queries, or an output of this many numbers; nothing if they do.
+/// The reason why the sequences do not fit each other, `queries` queries, or an output of `out` numbers; `None` if they
+/// fit.
 pub(crate) fn misfit(sequences: &[Sequence<'_>], queries: usize, visible: AttentionMask, out: usize) -> Option<String> {
     let shape = |of: &Sequence<'_>| (of.kv_cache.heads(), of.kv_cache.head_width());
     let (heads, width) = shape(sequences.first()?);
@@ -109,10 +110,10 @@ pub(crate) fn misfit(sequences: &[Sequence<'_>], queries: usize, visible: Attent
     })
 }
 
-/// The attention weights of one head, into dense rows of `out` (`[queries, keys]`); each row sums to 1.
+/// Computes the attention weights of one head, into dense rows of `out` (`[queries, keys]`); each row sums to 1.
 ///
 /// # Panics
-/// There is no such head or no key, `queries` does not hold all rows, or `out` has another length.
+/// The head does not exist, there are no keys, `queries` is too short, or `out` has the wrong length.
 pub fn weights(kv_cache: &KvCache, head: usize, queries: Queries<'_>, out: &mut [f32]) {
     let (heads, keys) = (kv_cache.heads(), kv_cache.len());
     assert!(head < heads, "head {head} of {heads}");
@@ -132,7 +133,7 @@ pub fn weights(kv_cache: &KvCache, head: usize, queries: Queries<'_>, out: &mut 
 }
 
 impl Queries<'_> {
-    /// Whether every row has this many numbers.
+    /// Whether every row has `width` numbers.
     fn fit(&self, width: usize) -> bool {
         rows_fit(self.count, self.stride, width, self.values.len())
     }
@@ -148,7 +149,7 @@ struct View<'a> {
     visible: AttentionMask,
 }
 
-/// The buffers of a thread, one for each format.
+/// The buffers of a thread, one per format.
 #[derive(Default)]
 struct Buffers {
     in_f32: Tile<F32, F32>,
@@ -158,13 +159,13 @@ struct Buffers {
 
 /// The buffers of one tile of queries.
 struct Tile<K: Scored, V: Attended> {
-    /// `[rows][width]`, filled up to whole groups.
+    /// `[rows][width]`, padded to whole groups.
     queries: AlignedBuf<K::Row>,
     /// The scales of the quantized queries.
     scales: [Quantized; ROWS],
-    /// `[rows][keys]`, filled up to whole panels.
+    /// `[rows][keys]`, padded to whole panels.
     scores: AlignedBuf<f32>,
-    /// The same of the weights.
+    /// The attention weights, in the shape of `scores`.
     weights: AlignedBuf<V::Row>,
 }
 
@@ -176,15 +177,15 @@ impl<K: Scored, V: Attended> Default for Tile<K, V> {
 }
 
 impl View<'_> {
-    /// Attention of the queries of the given rows, into their places in `out`.
+    /// Computes the attention of the queries in `rows`, into their ranges of `out`.
     ///
     /// # Safety
-    /// No other thread has this head of these rows of `out`.
+    /// No other thread accesses this head of these rows of `out`.
     unsafe fn attend(&self, rows: Range<usize>, out: &SharedSlice<'_>, buffers: &mut Buffers) {
         let (heads, width) = (self.kv_cache.heads(), self.kv_cache.head_width());
         let write = |row: usize, values: &[f32], column: usize| {
             let start = (row * heads + self.head) * width + column;
-            // SAFETY: the caller's.
+            // SAFETY: the caller guarantees it.
             unsafe { out.range(start..start + values.len()) }.copy_from_slice(values);
         };
         match &self.kv_cache.store {
@@ -194,7 +195,8 @@ impl View<'_> {
         }
     }
 
-    /// All tiles of some rows; `write` gets a row, the values of some of its columns and the first of them.
+    /// Computes all tiles of `rows`. `write` gets a row, the values of consecutive columns and the first of these
+    /// columns.
     fn tiles<K: Scored, V: Attended>(
         &self,
         head: &Head<K, V>,
@@ -226,7 +228,7 @@ impl View<'_> {
         }
     }
 
-    /// The attention weights of all queries, into `out` (`[queries, keys]`).
+    /// Computes the attention weights of all queries, into `out` (`[queries, keys]`).
     fn weights<K: Scored, V: Attended>(&self, head: &Head<K, V>, out: &mut [f32]) {
         let (isa, keys) = (self.kv_cache.isa, self.kv_cache.len());
         let mut tile = Tile::<K, V>::default();
@@ -241,12 +243,12 @@ impl View<'_> {
         }
     }
 
-    /// Keys that a query sees.
+    /// Number of keys that a query attends to.
     fn seen(&self, row: usize) -> usize {
         self.visible.keys(row - self.all.start, self.all.len(), self.kv_cache.len())
     }
 
-    /// The scores of a tile's queries with all keys, and the highest of each.
+    /// Computes the scores of a tile's queries with all keys. Returns the highest score of each query.
     fn score<K: Scored, V: Attended>(
         &self,
         head: &Head<K, V>,
@@ -290,12 +292,11 @@ mod tests {
         cache
     }
 
-    /// A sequence and the rows of its queries.
     const fn of(kv_cache: &KvCache, rows: Range<usize>) -> Sequence<'_> {
         Sequence { kv_cache, rows }
     }
 
-    /// Attention of `count` queries of 32 numbers, in this many numbers.
+    /// Attention of `count` queries of 32 numbers, from a buffer of `values` numbers.
     fn run(sequences: &[Sequence<'_>], count: usize, visible: AttentionMask, values: usize) {
         let queries = Queries { values: &vec![0.25; values], stride: 32, count };
         attend(sequences, queries, visible, &mut vec![0.0; count * 32]);

@@ -1,15 +1,16 @@
-//! Which instructions the kernels use, found at run time.
+//! Run-time detection of the instruction sets that the kernels use.
 //!
-//! An [`Isa`] is a token: only detection makes one, so holding one proves that the CPU has its instructions. What it
-//! holds are independent capabilities, and each kernel asks for the ones that it needs: a product in int8 for VNNI, one
-//! in bf16 for BF16, all others for AVX-512 or AVX2. [`LEVELS`] names the combinations that CPUs are sold with.
+//! An [`Isa`] is a proof token: only detection creates one, so its existence proves that the CPU has its instructions.
+//! It is a set of independent capabilities, and each kernel checks for those that it uses: int8 products for VNNI, bf16
+//! products for BF16, all others for AVX-512 or AVX2. [`LEVELS`] names the combinations of real CPUs.
 //!
-//! The environment variable [`VARIABLE`] limits detection to one of these levels, to measure and test the lower ones.
+//! The environment variable [`VARIABLE`] limits detection to one of these levels, to measure and test lower levels.
 
 use std::fmt;
 use std::sync::OnceLock;
 
-/// Limits detection to a level: `portable`, `avx2`, `avxvnni`, `avx512`, `avx512vnni` or `avx512bf16`.
+/// The environment variable that limits detection to a level: `portable`, `avx2`, `avxvnni`, `avx512`, `avx512vnni` or
+/// `avx512bf16`.
 const VARIABLE: &str = "EARWITNESS_CPU";
 
 /// AVX2 with FMA.
@@ -23,7 +24,7 @@ const AVX512_VNNI: u8 = 1 << 3;
 /// Dot products of bf16 in vectors of 512 bits.
 const AVX512_BF16: u8 = 1 << 4;
 
-/// The instructions that the kernels may use. Only detection makes one.
+/// The set of instructions that the kernels may use. Only detection creates one.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Isa(u8);
 
@@ -32,11 +33,12 @@ struct Level {
     name: &'static str,
     /// The capabilities of a CPU of this level.
     needs: u8,
-    /// The capabilities that are used of a CPU limited to this level.
+    /// The capabilities that the kernels use on a CPU that is limited to this level.
     permits: u8,
 }
 
-/// All levels, the lowest first. CPUs of `avx512` (Skylake-X) have no VNNI of any width, so this level permits none.
+/// All levels, the lowest first. CPUs of level `avx512` (Skylake-X) have no VNNI of any width, so this level does not
+/// permit it.
 const LEVELS: [Level; 6] = [
     Level { name: "portable", needs: 0, permits: 0 },
     Level { name: "avx2", needs: AVX2, permits: AVX2 },
@@ -46,17 +48,17 @@ const LEVELS: [Level; 6] = [
     Level { name: "avx512bf16", needs: AVX2 | AVX512 | AVX512_VNNI | AVX512_BF16, permits: u8::MAX },
 ];
 
-/// `EARWITNESS_CPU` has a value that this CPU cannot be limited to.
+/// The value of `EARWITNESS_CPU` is not a level of this CPU.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum LimitError {
-    /// The value names no level.
+    /// The value is not the name of a level.
     #[error("{VARIABLE}={value:?} is not a known instruction set; known are: {}", names(u8::MAX))]
     Unknown {
         /// The variable's value.
         value: String,
     },
-    /// The value names a level that this CPU does not have.
-    #[error("{VARIABLE}={value} is more than this CPU has; it has: {available}")]
+    /// The value is the name of a level that this CPU does not have.
+    #[error("{VARIABLE}={value} is not supported by this CPU; supported: {available}")]
     Unavailable {
         /// The variable's value.
         value: String,
@@ -66,37 +68,38 @@ pub enum LimitError {
 }
 
 impl Isa {
-    /// The best instructions of this CPU, within the limit that `EARWITNESS_CPU` sets. A wrong limit counts as none
-    /// here: programs report it at their start by [`Isa::check_limit`].
+    /// The best instructions of this CPU, within the limit that `EARWITNESS_CPU` sets. An invalid limit is ignored
+    /// here; programs report it at startup with [`Isa::check_limit`].
     #[must_use]
     pub fn detect() -> Self {
         static DETECTED: OnceLock<Isa> = OnceLock::new();
         *DETECTED.get_or_init(|| Self::check_limit().unwrap_or_else(|_| cpu()))
     }
 
-    /// The best instructions of this CPU, within the limit that `EARWITNESS_CPU` sets (unset or empty: none).
+    /// The best instructions of this CPU, within the limit that `EARWITNESS_CPU` sets (unset or empty: no limit).
     ///
     /// # Errors
-    /// The variable's value is not a level, or a level that this CPU does not have.
+    /// The variable's value is not a level, or is a level that this CPU does not have.
     pub fn check_limit() -> Result<Self, LimitError> {
         let value = std::env::var_os(VARIABLE).unwrap_or_default();
         limited(cpu(), &value.to_string_lossy())
     }
 
-    /// All levels of this CPU within the limit of `EARWITNESS_CPU`, the best first; the portable one is always there.
+    /// All levels of this CPU within the limit of `EARWITNESS_CPU`, the best first. The portable level is always
+    /// included.
     pub fn available() -> impl Iterator<Item = Self> {
         let best = Self::detect();
         let levels = levels_of(best.0).rev().map(move |level| Self(best.0 & level.permits));
         std::iter::once(best).chain(levels.filter(move |level| *level != best))
     }
 
-    /// The name of the highest level that this one includes.
+    /// The name of the highest level that this set includes.
     #[must_use]
     pub fn name(self) -> &'static str {
         levels_of(self.0).next_back().map_or("portable", |level| level.name)
     }
 
-    /// Whether only the instructions that every supported CPU has may be used.
+    /// Whether the set contains only the instructions that every supported CPU has.
     #[must_use]
     pub const fn is_portable(self) -> bool {
         self.0 == 0
@@ -132,7 +135,7 @@ impl Isa {
         Self(0)
     }
 
-    /// Every combination of what this CPU has, also those that no CPU is sold with.
+    /// Every combination of this CPU's capabilities, including those of no real CPU.
     #[cfg(test)]
     pub(crate) fn combinations() -> impl Iterator<Item = Self> {
         let Self(has) = Self::detect();
@@ -146,7 +149,7 @@ impl fmt::Debug for Isa {
     }
 }
 
-/// The levels that a CPU with these capabilities has.
+/// The levels that a CPU with these capabilities supports.
 fn levels_of(has: u8) -> impl DoubleEndedIterator<Item = &'static Level> {
     LEVELS.iter().filter(move |level| level.needs & !has == 0)
 }
@@ -167,7 +170,7 @@ fn limited(Isa(has): Isa, value: &str) -> Result<Isa, LimitError> {
     Ok(Isa(has & level.permits))
 }
 
-/// The usable part of some capabilities: code for AVX-512 uses AVX2 too, and code for the extensions what they extend.
+/// The usable subset of capabilities: code for AVX-512 also uses AVX2, and code for an extension also uses its base.
 const fn closed(mut sets: u8) -> u8 {
     if sets & AVX2 == 0 {
         sets = 0;
@@ -178,7 +181,7 @@ const fn closed(mut sets: u8) -> u8 {
     sets
 }
 
-/// All that this CPU has and the operating system saves.
+/// All capabilities of this CPU that the operating system supports.
 #[cfg(target_arch = "x86_64")]
 fn cpu() -> Isa {
     use std::arch::is_x86_feature_detected as has;
@@ -198,18 +201,18 @@ const fn cpu() -> Isa {
     Isa(closed(0))
 }
 
-/// Prefetches numbers that are needed soon: the CPU itself does not prefetch rows that are far apart.
+/// Prefetches numbers that are needed soon. The hardware prefetcher does not follow rows that are far apart.
 #[inline(always)]
 pub(crate) fn prefetch(numbers: &[f32]) {
     #[cfg(target_arch = "x86_64")]
     for line in numbers.chunks(16) {
         use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
-        // SAFETY: a hint about memory that is borrowed.
+        // SAFETY: a prefetch is only a hint, and the memory is borrowed.
         unsafe { _mm_prefetch::<_MM_HINT_T0>(line.as_ptr().cast()) };
     }
 }
 
-/// Where the vectors of a row begin, and which of their 16 numbers are in it.
+/// The start of each vector of 16 numbers in a row, and the mask of the numbers that are inside the row.
 #[cfg(target_arch = "x86_64")]
 #[inline(always)]
 pub(crate) fn vectors(len: usize) -> impl Iterator<Item = (usize, std::arch::x86_64::__mmask16)> {
@@ -218,9 +221,9 @@ pub(crate) fn vectors(len: usize) -> impl Iterator<Item = (usize, std::arch::x86
     (0..len).step_by(VECTOR).map(move |start| (start, mask(start)))
 }
 
-/// Compiles a function once for AVX-512, once for AVX2 and once for every CPU, and calls the one that `isa` permits.
-/// The body is plain Rust that the compiler vectorizes. It never fuses a product with a sum, so all give equal bits as
-/// long as the body fixes the order of its sums.
+/// Compiles a function once for AVX-512, once for AVX2 and once for every CPU, and calls the version that `isa`
+/// permits. The body is plain Rust that the compiler vectorizes. The compiler never fuses a multiplication with an
+/// addition, so all versions give bitwise equal results as long as the body fixes the order of its sums.
 macro_rules! multiversion {
     ($(#[$meta:meta])* $vis:vis fn $name:ident($($arg:ident: $ty:ty),* $(,)?) $(-> $ret:ty)? $body:block) => {
         $(#[$meta])*
@@ -236,7 +239,7 @@ macro_rules! multiversion {
             fn avx2($($arg: $ty),*) $(-> $ret)? { body($($arg),*) }
             #[cfg(target_arch = "x86_64")]
             if isa.has_avx512() {
-                // SAFETY: an `Isa` has only what the CPU has.
+                // SAFETY: an `Isa` contains only instructions of this CPU.
                 return unsafe { avx512($($arg),*) };
             } else if isa.has_avx2() {
                 // SAFETY: as above.
@@ -254,7 +257,8 @@ pub(crate) use multiversion;
 mod tests {
     use super::*;
 
-    /// An Ice Lake: VNNI in 512 bits, neither BF16 nor AVX-VNNI. Only for limits: it must never run a kernel.
+    /// An Ice Lake CPU: VNNI in 512 bits, neither BF16 nor AVX-VNNI. Only for tests of limits: it must never run a
+    /// kernel.
     const ICE_LAKE: Isa = Isa(AVX2 | AVX512 | AVX512_VNNI);
 
     #[test]
@@ -270,8 +274,9 @@ mod tests {
     fn limit_above_the_cpu_is_an_error_with_what_the_cpu_has() {
         for value in ["avxvnni", "avx512bf16"] {
             let error = limited(ICE_LAKE, value).unwrap_err().to_string();
-            let expected =
-                format!("EARWITNESS_CPU={value} is more than this CPU has; it has: portable, avx2, avx512, avx512vnni");
+            let expected = format!(
+                "EARWITNESS_CPU={value} is not supported by this CPU; supported: portable, avx2, avx512, avx512vnni"
+            );
             assert_eq!(error, expected);
         }
     }

@@ -1,4 +1,4 @@
-//! Keys and values of one sequence, packed for attention: filled at once (an encoder's states) or grown token by token.
+//! Keys and values of one sequence, packed for attention: appended at once (encoder states) or token by token.
 
 use std::ops::Range;
 
@@ -11,7 +11,7 @@ use crate::shared::rows_fit;
 use crate::softmax::{Attended, Scored};
 use crate::tile::{Bf16, F32, Format, Int8, PANEL};
 
-/// Rows that are fetched ahead.
+/// Number of rows between a prefetch and its use.
 const AHEAD: usize = 8;
 
 /// Keys and values of a sequence, for every head.
@@ -36,31 +36,32 @@ pub(crate) enum Store {
 pub(crate) struct Head<K: Scored, V: Attended> {
     /// Keys are columns, over the width of a head.
     pub(crate) keys: Panels<K>,
-    /// The scale of each key, where keys are quantized.
+    /// The scale of each key if keys are quantized.
     pub(crate) scales: Vec<f32>,
-    /// The numbers of a value are columns, over the keys.
+    /// The numbers of the values are columns, over the keys.
     pub(crate) values: Panels<V>,
 }
 
-/// Rows of keys and values side by side with others: a row's keys begin at `keys` and its values at `values`, each the
-/// heads one after the other.
+/// Keys and values as columns of wider rows. A row's keys begin at `keys` and its values at `values`, with the heads
+/// one after the other.
 #[derive(Debug, Clone, Copy)]
 pub struct QkvView<'a> {
-    /// From the first row on.
+    /// The rows, beginning at the first.
     pub rows: &'a [f32],
-    /// From row to row.
+    /// Distance between the starts of two rows, in numbers.
     pub stride: usize,
-    /// Where in a row the keys begin.
+    /// Offset of the keys in a row.
     pub keys: usize,
-    /// Where in a row the values begin.
+    /// Offset of the values in a row.
     pub values: usize,
-    /// How many rows.
+    /// Number of rows.
     pub count: usize,
 }
 
 impl KvCache {
-    /// Room for `capacity` keys of `heads` heads, each `head_width` (at least 1) numbers wide. In f32 attention is
-    /// computed in f32, else in bf16; in int8, queries and keys are in int8.
+    /// Allocates space for `capacity` keys of `heads` heads, each `head_width` (at least 1) numbers wide. For f32,
+    /// attention is computed in f32; for bf16, in bf16. For int8, queries and keys are in int8, and weights and values
+    /// in bf16.
     ///
     /// # Panics
     /// `head_width` is 0.
@@ -69,7 +70,7 @@ impl KvCache {
         Self::with_isa(Isa::detect(), heads, head_width, capacity, precision)
     }
 
-    /// As [`KvCache::new`], for given instructions.
+    /// As [`KvCache::new`], with the given instruction set.
     ///
     /// # Panics
     /// As [`KvCache::new`].
@@ -94,35 +95,35 @@ impl KvCache {
         }
     }
 
-    /// Numbers of a head's key.
+    /// Width of a head.
     #[must_use]
     pub const fn head_width(&self) -> usize {
         self.head_width
     }
 
-    /// Keys so far.
+    /// Number of keys.
     #[must_use]
     pub const fn len(&self) -> usize {
         self.len
     }
 
-    /// Whether there is none yet.
+    /// Whether there are no keys.
     #[must_use]
     pub const fn is_empty(&self) -> bool {
         self.len == 0
     }
 
-    /// Forgets the keys from the given one on.
+    /// Removes the keys from index `len` on.
     pub const fn truncate(&mut self, len: usize) {
         if len < self.len {
             self.len = len;
         }
     }
 
-    /// Packs further keys and values.
+    /// Packs and appends more keys and values.
     ///
     /// # Panics
-    /// They exceed the capacity, or rows are shorter than said.
+    /// They exceed the capacity, or `new.rows` is too short.
     pub fn append(&mut self, new: QkvView<'_>) {
         let room = self.capacity - self.len;
         assert!(new.count <= room, "no room for {} more keys after {}", new.count, self.len);
@@ -137,7 +138,7 @@ impl KvCache {
         self.len += new.count;
     }
 
-    /// Becomes equal to another of the same shape.
+    /// Copies the contents of another cache of the same shape.
     ///
     /// # Panics
     /// Heads, their width, the capacity or the precision differ.
@@ -155,7 +156,7 @@ impl KvCache {
 }
 
 impl QkvView<'_> {
-    /// Whether the rows hold keys and values of this many numbers.
+    /// Whether the rows contain keys and values of `width` numbers.
     pub(crate) fn fits(&self, width: usize) -> bool {
         let of_row = self.keys.max(self.values).checked_add(width);
         self.count == 0 || of_row.is_some_and(|of_row| rows_fit(self.count, self.stride, of_row, self.rows.len()))
@@ -166,7 +167,7 @@ fn new_heads<K: Scored, V: Attended>(heads: usize, width: usize, capacity: usize
     let head = |_| Head {
         keys: Panels::zeros(width, capacity, K::FILL),
         scales: vec![0.0; capacity],
-        // Values are read to the end of the last panel of keys, with weight 0.
+        // Values are read up to the end of the last panel of keys, with weight 0.
         values: Panels::zeros(capacity.next_multiple_of(PANEL), width, V::Column::default()),
     };
     (0..heads).map(head).collect()
@@ -191,7 +192,7 @@ fn copy<K: Scored, V: Attended>(to: &mut [Head<K, V>], from: &[Head<K, V>], len:
 }
 
 impl<K: Scored, V: Attended> Head<K, V> {
-    /// Packs further keys and values, which are at `columns` of the rows' keys and values.
+    /// Packs more keys and values, which are at `columns` of the rows' keys and values.
     fn append(&mut self, isa: Isa, new: QkvView<'_>, columns: Range<usize>, at: usize) {
         let width = columns.len();
         let (mut key, mut value) = (vec![K::Row::default(); width], vec![V::Row::default(); width]);
@@ -220,7 +221,7 @@ impl<F: Format> Panels<F> {
         }
     }
 
-    /// Sets one place of the inner dimension in all columns.
+    /// Sets one index of the inner dimension in all columns.
     fn set_row(&mut self, k: usize, values: &[F::Column]) {
         for (index, values) in values.chunks(PANEL).enumerate() {
             let panel = self.panel_mut(index);

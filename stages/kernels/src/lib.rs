@@ -1,32 +1,32 @@
 //! CPU kernels for models: matrix products with packed weights in f32, bf16 and int8,
-//! attention that keeps its scores in the near cache, layer norm and GELU on the way, and the steps of an LSTM.
+//! attention that keeps its scores in the core's private cache, fused layer norm and GELU, and LSTM steps.
 //!
 //! # Instruction sets
 //!
-//! [`Isa`] finds the CPU's instructions when the program runs, each by itself, and every kernel takes the best that it
-//! has a use for:
+//! [`Isa`] detects each extension of the CPU separately at run time, and every kernel uses the best extension that it
+//! supports:
 //!
 //! | `EARWITNESS_CPU` | CPUs, for example | f32 | bf16 | int8 |
 //! |---|---|---|---|---|
-//! | `portable` | the oldest supported; not x86 | plain loops | plain loops | plain loops |
+//! | `portable` | x86-64 without AVX2; other architectures | plain loops | plain loops | plain loops |
 //! | `avx2` | Haswell, Zen 1 to 3 | FMA, 256 bits | split into f32, FMA | widened to 16 bits |
 //! | `avxvnni` | Alder Lake | FMA, 256 bits | split into f32, FMA | AVX-VNNI, 256 bits |
 //! | `avx512` | Skylake-X | FMA, 512 bits | split into f32, FMA | widened to 16 bits |
 //! | `avx512vnni` | Cascade Lake, Ice Lake | FMA, 512 bits | split into f32, FMA | VNNI, 512 bits |
 //! | `avx512bf16` | Cooper Lake, Sapphire Rapids, Zen 4 and 5 | FMA, 512 bits | BF16, 512 bits | VNNI, 512 bits |
 //!
-//! The environment variable limits detection to a level; a program checks it at its start with [`Isa::check_limit`].
+//! The environment variable limits detection to a level. Programs validate it at startup with [`Isa::check_limit`].
 //!
-//! # Numbers
+//! # Numerical results
 //!
-//! Every level gives bitwise equal results in bf16 and int8: sums are added in one order (that of the BF16
-//! instruction), products of bf16 are exact in f32, integers do not saturate, and all else (layer norm, GELU, softmax,
-//! quantization) is one body of plain Rust, compiled for each level, without fused products. In f32, all levels with
-//! FMA are equal; the portable one rounds each product too. Subnormal numbers (below 1.2e-38) are the exception: the
-//! BF16 instruction takes and makes them zero.
+//! Every level gives bitwise equal results in bf16 and int8: sums are accumulated in one order (that of the BF16
+//! instruction), products of bf16 are exact in f32, integers do not saturate, and everything else (layer norm, GELU,
+//! softmax, quantization) is plain Rust that is compiled for each level without fused multiply-add. In f32, all levels
+//! with FMA are equal; the portable level also rounds each product. Subnormal numbers (below 1.2e-38) are the
+//! exception: the BF16 instruction flushes them to zero in its inputs and outputs.
 //!
-//! [`ops`] makes candle operations of the kernels, with the plain candle path as their test. [`fused`] has what a GPU
-//! computes in kernels of our own.
+//! [`ops`] exposes the kernels as candle operations, which are tested against candle's own. [`fused`] contains the
+//! operations with custom kernels for GPUs.
 
 mod aligned_buf;
 mod attention;

@@ -1,4 +1,4 @@
-//! Linear layers over many rows, fused with a layer norm before and GELU or a sum after.
+//! Linear layers, fused with a preceding layer norm and a following GELU or addition.
 
 use std::ops::Range;
 
@@ -15,7 +15,8 @@ use crate::tile::{Format, PANEL, ROWS, Sums};
 use crate::weights::{Dense, ZERO, assert_whole_rows};
 use crate::{SharedSlice, WeightRows};
 
-/// Rows that one thread takes at a time where there are many: eight tiles, which read each panel from the near cache.
+/// Rows per task of a thread if there are many rows: eight tiles, which reuse each panel while it is in the core's
+/// private cache.
 pub(crate) const BLOCK: usize = 8 * ROWS;
 
 /// `y = x W^T + b`, with the weights packed.
@@ -24,30 +25,30 @@ pub struct Linear {
     inputs: usize,
     outputs: usize,
     packed: Packed,
-    /// Filled up with zeros to whole panels.
+    /// Padded with zeros to whole panels.
     bias: Vec<f32>,
     isa: Isa,
 }
 
-/// The operation on a sum before it is stored.
+/// The operation that stores a sum of the product.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Epilogue {
-    /// It is the output.
+    /// Stores the sum.
     Store,
-    /// Its GELU is the output.
+    /// Stores the GELU of the sum.
     Gelu,
-    /// It is added to the output.
+    /// Adds the sum to the output.
     Add,
 }
 
-/// Rows of f32: row `i` begins `i * stride` after the first, and may overlap others.
+/// Rows of f32. Row `i` begins at `i * stride`; rows may overlap.
 #[derive(Debug, Clone, Copy)]
 pub struct Rows<'a> {
-    /// From the first row on.
+    /// The values, beginning with the first row.
     pub values: &'a [f32],
-    /// From row to row.
+    /// Distance between the starts of two rows, in numbers.
     pub stride: usize,
-    /// How many rows.
+    /// Number of rows.
     pub count: usize,
 }
 
@@ -68,7 +69,7 @@ impl<'a> Rows<'a> {
 }
 
 impl Linear {
-    /// Packs weights `[outputs, inputs]` and a bias for each output (none: zeros).
+    /// Packs weights `[outputs, inputs]` and a bias for each output (`None`: zeros).
     ///
     /// # Panics
     /// There are no inputs, or the lengths do not fit each other.
@@ -77,7 +78,7 @@ impl Linear {
         Self::with_isa(Isa::detect(), weight, bias, inputs, precision)
     }
 
-    /// As [`Linear::new`], for given instructions.
+    /// As [`Linear::new`], with the given instruction set.
     ///
     /// # Panics
     /// As [`Linear::new`].
@@ -87,11 +88,11 @@ impl Linear {
         Self::of(isa, &Dense { weight, inputs }, bias, inputs, precision)
     }
 
-    /// As [`Linear::new`], from weights that are read row by row, on all threads. In int8, rows that are stored in 8
+    /// As [`Linear::new`], from weights that all threads read row by row. In int8, rows that are already stored in 8
     /// bits keep their levels.
     ///
     /// # Panics
-    /// Where the bias has another length than there are outputs, or a row has not a level for each input.
+    /// The length of `bias` is not the number of outputs, or a row does not have a level for each input.
     #[must_use]
     pub fn pack(weight: &impl WeightRows, bias: Option<&[f32]>, inputs: usize, precision: CpuPrecision) -> Self {
         Self::of(Isa::detect(), weight, bias, inputs, precision)
@@ -105,29 +106,30 @@ impl Linear {
         Self { inputs, outputs, packed, bias, isa }
     }
 
-    /// Numbers of an input row.
+    /// Width of an input row.
     #[must_use]
     pub const fn inputs(&self) -> usize {
         self.inputs
     }
 
-    /// Numbers of an output row.
+    /// Width of an output row.
     #[must_use]
     pub const fn outputs(&self) -> usize {
         self.outputs
     }
 
-    /// The weights of one output as they are used (of an embedding: a token's row), into `out` of `inputs` numbers.
+    /// Writes the weights of one output, as the product uses them, into `out` (`inputs` numbers). In an embedding they
+    /// are a token's row.
     pub fn weights_of(&self, output: usize, out: &mut [f32]) {
         for (k, out) in out.iter_mut().enumerate() {
             *out = self.packed.get(k, output);
         }
     }
 
-    /// The product for every row of `x`, after `norm` if there is one, into dense rows of `out`.
+    /// Computes the product for every row of `x`, after `norm` if given, into dense rows of `out`.
     ///
     /// # Panics
-    /// `x` is too short, `norm` is of another width, or `out` does not have a row for each of `x`.
+    /// `x` is too short, `norm` has another width, or `out` does not have a row for each row of `x`.
     pub fn forward(&self, x: Rows<'_>, norm: Option<&Norm>, epilogue: Epilogue, out: &mut [f32]) {
         self.check(x, norm, out.len());
         if Self::splits_rows(x.count) {
@@ -140,7 +142,7 @@ impl Linear {
         }
     }
 
-    /// Panics with a clear message where the arguments of a product do not fit the layer.
+    /// Panics with a clear message if the arguments of a product do not fit the layer.
     fn check(&self, x: Rows<'_>, norm: Option<&Norm>, out: usize) {
         assert_eq!(Some(out), x.count.checked_mul(self.outputs), "an output row for each input row");
         let fits = rows_fit(x.count, x.stride, self.inputs, x.values.len());
@@ -150,12 +152,12 @@ impl Linear {
         }
     }
 
-    /// Whether the threads share this many rows; else they share the columns.
+    /// Whether the work is split over rows; with few rows it is split over columns.
     pub(crate) fn splits_rows(rows: usize) -> bool {
         rows >= 2 * BLOCK
     }
 
-    /// The product for one block of rows, on this thread.
+    /// Computes the product for one block of rows, on this thread.
     pub(crate) fn block(
         &self,
         x: Rows<'_>,
@@ -167,11 +169,11 @@ impl Linear {
         self.check(x, norm, out.len());
         let out = SharedSlice::new(out);
         self.convert(x, norm, scratch);
-        // SAFETY: no other thread has this output.
+        // SAFETY: no other thread accesses this output.
         unsafe { self.panels(x.count, 0..self.outputs.div_ceil(PANEL), epilogue, &out, scratch) };
     }
 
-    /// The product for a few rows: the threads share the columns.
+    /// Computes the product for few rows, split over columns.
     fn few(&self, x: Rows<'_>, norm: Option<&Norm>, epilogue: Epilogue, out: &mut [f32]) {
         let out = SharedSlice::new(out);
         let panels = self.outputs.div_ceil(PANEL);
@@ -187,7 +189,7 @@ impl Linear {
         });
     }
 
-    /// Brings rows into the format of the weights.
+    /// Converts rows into the format of the weights.
     fn convert(&self, x: Rows<'_>, norm: Option<&Norm>, scratch: &mut Scratch) {
         let Scratch { normed, in_f32, in_bf16, in_int8, quantized, .. } = scratch;
         let inputs = self.inputs;
@@ -221,7 +223,7 @@ impl Linear {
         }
     }
 
-    /// A row as it enters the product.
+    /// The input row of the product, normalized if a norm is given.
     fn source<'a>(&self, x: Rows<'a>, row: usize, norm: Option<&Norm>, normed: &'a mut [f32]) -> &'a [f32] {
         let Some(norm) = norm else { return x.row(row, self.inputs) };
         norm.apply(self.isa, x.row(row, self.inputs), &mut normed[..self.inputs]);
@@ -231,7 +233,7 @@ impl Linear {
     /// Multiplies converted rows with some panels.
     ///
     /// # Safety
-    /// No other thread writes or reads these columns of `out` meanwhile.
+    /// No other thread accesses these columns of `out` during the call.
     unsafe fn panels(
         &self,
         rows: usize,
@@ -246,7 +248,7 @@ impl Linear {
             let bias = &self.bias[panel * PANEL..][..PANEL];
             let out = |row: usize| {
                 let start = row * self.outputs;
-                // SAFETY: the caller's; rows and columns are inside the output.
+                // SAFETY: the caller guarantees it; rows and columns are inside the output.
                 unsafe { out.range(start + columns.start..start + columns.end) }
             };
             let write = |row: usize, sums: &[f32]| finish_row(self.isa, sums, bias, epilogue, out(row));
@@ -269,7 +271,7 @@ const fn stride<F: Format>(panels: &Panels<F>) -> usize {
     panels.groups * F::GROUP
 }
 
-/// All tiles of one panel; `write` gets the index of each row and its sums.
+/// Computes all tiles of one panel. `write` gets the index of each row and its sums.
 fn tiles<F: Format>(
     isa: Isa,
     rows: &[F::Row],
@@ -304,7 +306,7 @@ multiversion! {
 }
 
 multiversion! {
-    /// Of a row and columns in integers: (a - zero) (b - 128) = a b - 128 a - zero (b - 128), summed.
+    /// Finishes a row of integer sums, by the sum of (a - zero) (b - 128) = a b - 128 a - zero (b - 128).
     fn finish_quantized(
         sums: &[i32],
         columns: (&[f32], &[i32]),

@@ -1,23 +1,23 @@
 //! One step of a long short-term memory (S. Hochreiter, J. Schmidhuber, "Long short-term memory", Neural Computation
-//! 9(8), 1997), which no batch can take together: its state waits for the step before.
+//! 9(8), 1997), which cannot be batched over time, because each step needs the state of the previous one.
 
 use crate::Isa;
 use crate::isa::multiversion;
 use crate::math::exp;
 
-/// Gates whose sums stay in registers while the hidden state is read: four vectors.
+/// Number of gates whose sums stay in registers while the hidden state is read: four vectors.
 const BLOCK: usize = 64;
 
 /// The recurrent part of an LSTM cell, with PyTorch's order of gates: input, forget, cell, output.
 #[derive(Debug)]
 pub struct LstmCell {
     hidden: usize,
-    /// Blocks of [`BLOCK`] gates; in each, a row for every unit of the hidden state.
+    /// Blocks of [`BLOCK`] gates; each block has a row for every unit of the hidden state.
     weight: Vec<f32>,
     isa: Isa,
 }
 
-/// The state of a cell: a number for each unit, zeros at the start.
+/// The state of a cell: a number for each unit, initially zero.
 #[derive(Debug, Clone)]
 pub struct LstmState {
     hidden: Vec<f32>,
@@ -36,13 +36,13 @@ impl LstmCell {
     /// Packs `weight_hh`, `[4 hidden, hidden]`.
     ///
     /// # Panics
-    /// There are fewer or more weights, or `hidden` is not a multiple of 16.
+    /// The number of weights is wrong, or `hidden` is not a positive multiple of 16.
     #[must_use]
     pub fn new(weight: &[f32], hidden: usize) -> Self {
         Self::with_isa(Isa::detect(), weight, hidden)
     }
 
-    /// As [`LstmCell::new`], for given instructions.
+    /// As [`LstmCell::new`], with the given instruction set.
     ///
     /// # Panics
     /// As [`LstmCell::new`].
@@ -63,10 +63,11 @@ impl LstmCell {
         LstmState { hidden: vec![0.0; self.hidden], cell: vec![0.0; self.hidden] }
     }
 
-    /// One step. `gates` hold the share of the input and both biases, `[4 hidden]`, and are used up.
+    /// Computes one step. `gates` (`[4 hidden]`) contains the contribution of the input and both biases; it is
+    /// overwritten.
     ///
     /// # Panics
-    /// Where there are not this many gates, or the state is another cell's.
+    /// `gates` or `state` has the wrong size.
     pub fn step(&self, gates: &mut [f32], state: &mut LstmState) {
         assert_eq!((gates.len(), state.hidden.len()), (4 * self.hidden, self.hidden), "the cell's own size");
         add_product(self.isa, &self.weight, &state.hidden, gates);
@@ -106,7 +107,7 @@ fn sigmoid(x: f32) -> f32 {
     1.0 / (1.0 + exp(-x))
 }
 
-/// To 2e-7 of 1, not of itself.
+/// Hyperbolic tangent with an absolute error of 2e-7; small values have a larger relative error.
 #[inline(always)]
 fn tanh(x: f32) -> f32 {
     2.0 * sigmoid(2.0 * x) - 1.0
@@ -125,7 +126,7 @@ mod tests {
         (0..count).map(|_| next()).collect()
     }
 
-    /// The step as the literature has it, in double precision.
+    /// The step as defined in the literature, in double precision.
     fn plain(weight: &[f32], gates: &[f32], hidden: &mut [f64], cell: &mut [f64]) {
         let width = hidden.len();
         let gate = |at: usize| -> f64 {

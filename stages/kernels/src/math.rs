@@ -1,7 +1,6 @@
-//! Functions of one number, free of branches, so that the compiler makes vectors of the loops around them.
+//! Scalar functions without branches, so that the compiler can vectorize the loops around them.
 
-/// A number of magnitude below 2^22 plus this one is rounded to an integer (ties to even), which stands in the low
-/// bits.
+/// Adding this to a number of magnitude below 2^22 rounds it to an integer (ties to even) in the low bits of the sum.
 const ROUND: f32 = 12_582_912.0;
 
 /// The nearest integer (ties to even) of a number of magnitude below 2^22.
@@ -10,7 +9,7 @@ pub(crate) fn round(x: f32) -> i32 {
     (x + ROUND).to_bits().cast_signed() - ROUND.to_bits().cast_signed()
 }
 
-/// e^x to 2 units in the last place for x in [-87, 88]; 0 below, no infinity above.
+/// e^x with an error of 2 units in the last place for x in [-87, 88]; 0 below, e^88 above.
 #[inline(always)]
 pub(crate) fn exp(x: f32) -> f32 {
     const LN2_HI: f32 = 0.693_359_4;
@@ -19,18 +18,19 @@ pub(crate) fn exp(x: f32) -> f32 {
     let shifted = clamped * std::f32::consts::LOG2_E + ROUND;
     let n = shifted - ROUND;
     let r = clamped - n * LN2_HI - n * LN2_LO;
-    // Taylor's series on [-ln 2 / 2, ln 2 / 2].
+    // Taylor series on [-ln 2 / 2, ln 2 / 2].
     let tail = ((1.0 / 720.0 * r + 1.0 / 120.0) * r + 1.0 / 24.0) * r + 1.0 / 6.0;
     let p = ((tail * r + 0.5) * r + 1.0) * r + 1.0;
     let scale = f32::from_bits(shifted.to_bits().wrapping_add(127) << 23);
     if x < -87.0 { 0.0 } else { p * scale }
 }
 
-/// 2^x to 3e-6 of it, far below half a unit of bf16 (2e-3), for x in [-125, 127]; 0 below, never subnormal.
+/// 2^x with a relative error of 3e-6, far below half a unit of bf16 (2e-3), for x in [-125, 127]; 0 below, never
+/// subnormal.
 #[inline(always)]
 pub(crate) fn exp2_to_bf16(x: f32) -> f32 {
     const LOWEST: f32 = -125.0;
-    // The polynomial of degree 4 with the least relative error on [-1/2, 1/2].
+    // The minimax polynomial of degree 4 for the relative error on [-1/2, 1/2].
     const C: [f32; 5] = [0.999_999_3, 0.693_121_8, 0.240_247_44, 0.055_917_86, 0.009_570_102];
     // Not `max`, which would turn NaN into a number.
     let clamped = if x < LOWEST { LOWEST } else { x };
@@ -41,14 +41,14 @@ pub(crate) fn exp2_to_bf16(x: f32) -> f32 {
     if x < LOWEST { 0.0 } else { p * scale }
 }
 
-/// The exact GELU, x * Phi(x), to 2e-6.
+/// The exact GELU, x * Phi(x), with an error of 2e-6.
 #[inline(always)]
 pub(crate) fn gelu(x: f32) -> f32 {
     0.5 * x * (1.0 + erf(x * std::f32::consts::FRAC_1_SQRT_2))
 }
 
-/// The error function as a rational function of degree 13 over 8 on [-4, 4], where it reaches 1 in f32: Eigen's
-/// coefficients.
+/// The error function as a rational function of degree 13 over 8 on [-4, 4], with Eigen's coefficients; at 4 it is 1 in
+/// f32.
 #[inline(always)]
 fn erf(x: f32) -> f32 {
     const P: [f32; 7] =

@@ -1,4 +1,4 @@
-//! The feed-forward half of a layer: a layer norm, two linear layers with a GELU between them, and the residual.
+//! The feed-forward block of a layer: a layer norm, two linear layers with a GELU between them, and the residual.
 
 use rayon::prelude::*;
 
@@ -10,21 +10,21 @@ use crate::scratch::Scratch;
 /// The two linear layers and the norm before them.
 #[derive(Debug)]
 pub struct Mlp {
-    /// Before the first layer.
+    /// The norm before the first layer.
     pub norm: Norm,
-    /// Widens.
+    /// The first layer, which widens rows.
     pub up: Linear,
-    /// Narrows again.
+    /// The second layer, which narrows rows to their former width.
     pub down: Linear,
 }
 
 impl Mlp {
-    /// Adds the outcome for every row of `x` (dense) to it. A block of rows passes both layers on one thread, so that
-    /// the hidden rows stay in its cache.
+    /// Adds the block's output for every row of `x` (dense) to `x`. One thread processes a block of rows through both
+    /// layers, so that the hidden rows stay in its cache.
     ///
     /// # Panics
-    /// The second layer does not undo the first one's widening, the norm is of another width, or `x` does not have
-    /// whole rows.
+    /// The second layer does not restore the width of the first one's input, the norm has another width, or `x` does
+    /// not consist of whole rows.
     pub fn add(&self, x: &mut [f32]) {
         let (width, wide) = (self.up.inputs(), self.up.outputs());
         assert_eq!((self.down.inputs(), self.down.outputs()), (wide, width), "an MLP's second layer undoes its first");

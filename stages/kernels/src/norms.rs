@@ -1,24 +1,24 @@
-//! Norms of whole matrices in place, each followed by GELU where that is asked for.
+//! In-place norms of whole matrices, optionally followed by GELU.
 
 use rayon::prelude::*;
 
 use crate::isa::{Isa, multiversion};
 use crate::rows::{Norm, gelu_here};
 
-/// Rows that one thread takes at a time; sums over columns are added up chunk by chunk.
+/// Rows per task of a thread. Sums over columns are accumulated chunk by chunk.
 const CHUNK: usize = 256;
 
 /// The operation after a norm.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Then {
-    /// Nothing.
+    /// No operation.
     Nothing,
     /// GELU.
     Gelu,
 }
 
 impl Norm {
-    /// Norms every row of `x` (dense).
+    /// Normalizes every row of `x` (dense).
     ///
     /// # Panics
     /// `x` does not have whole rows, or the norm not a bias for each weight.
@@ -36,7 +36,8 @@ impl Norm {
         });
     }
 
-    /// Norms every column of `x` (dense) over all rows: a group norm with one group per channel, of time-major frames.
+    /// Normalizes every column of `x` (dense) over all rows: a group norm with one group per channel, of time-major
+    /// frames.
     ///
     /// # Panics
     /// `x` does not have whole rows, or the norm not a bias for each weight.
@@ -62,7 +63,7 @@ impl Norm {
         });
     }
 
-    /// The width of the rows of `x`, which are the norm's.
+    /// The width of the rows of `x`, which is that of the norm.
     fn width_of(&self, x: &[f32]) -> usize {
         let width = self.weight.len();
         self.check_width(width);
@@ -71,7 +72,8 @@ impl Norm {
     }
 }
 
-/// The sum of every column's distances from `means`, and of their squares, in the same order for any number of threads.
+/// The sum of every column's deviations from `means`, and of their squares, in the same order for any number of
+/// threads.
 fn sums(x: &[f32], width: usize, means: &[f64]) -> (Vec<f64>, Vec<f64>) {
     let zeros = || (vec![0.0; width], vec![0.0; width]);
     let chunk = |rows: &[f32]| {

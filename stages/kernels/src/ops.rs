@@ -1,12 +1,12 @@
-//! The kernels as candle operations on contiguous f32 tensors on the CPU. They write into tensors that are there
-//! already: a network keeps its buffers from one window to the next.
+//! The kernels as candle operations on contiguous f32 tensors on the CPU. They write into existing tensors, because a
+//! network reuses its buffers for the next window.
 
 use candle_core::{CpuStorage, CustomOp1, InplaceOp1, InplaceOp2, Layout, Result, Shape, Tensor, bail};
 
 use crate::attention::{self, AttentionMask, Queries, Sequence};
 use crate::{Epilogue, KvCache, Linear, Mlp, Norm, QkvView, Rows, rows};
 
-/// `out` (`[rows, outputs]`) from the rows of `x` (`[rows, inputs]`), after `norm` if there is one.
+/// Computes `out` (`[rows, outputs]`) from the rows of `x` (`[rows, inputs]`), after `norm` if given.
 ///
 /// # Errors
 /// A tensor is not contiguous f32 on the CPU, or the shapes do not fit.
@@ -14,7 +14,7 @@ pub fn linear(layer: &Linear, norm: Option<&Norm>, epilogue: Epilogue, x: &Tenso
     strided(layer, norm, epilogue, (x, layer.inputs()), out)
 }
 
-/// As [`linear`], with rows that begin `stride` numbers apart in `x` of any shape: a convolution over time-major
+/// As [`linear`], with rows that begin `stride` numbers apart in `x` of any shape, for a convolution over time-major
 /// frames, whose rows overlap.
 ///
 /// # Errors
@@ -37,7 +37,7 @@ pub fn strided(
 /// Adds the layer's output for `x` (`[rows, width]`) to `x`.
 ///
 /// # Errors
-/// `x` is not contiguous f32 on the CPU, or of another width.
+/// `x` is not contiguous f32 on the CPU, or has another width.
 pub fn mlp(layer: &Mlp, x: &Tensor) -> Result<()> {
     if x.dim(candle_core::D::Minus1)? != layer.down.outputs() {
         bail!("an MLP of width {} with {:?}", layer.down.outputs(), x.dims());
@@ -45,10 +45,11 @@ pub fn mlp(layer: &Mlp, x: &Tensor) -> Result<()> {
     x.inplace_op1(&Kernel("mlp", |x: &mut [f32]| layer.add(x)))
 }
 
-/// The exact GELU of every element: on a CPU of contiguous f32, elsewhere by candle.
+/// Applies the exact GELU to every element: on a CPU with this crate's kernel, which takes contiguous f32; elsewhere
+/// with candle.
 ///
 /// # Errors
-/// On a CPU: the tensor is not contiguous f32. Otherwise the error of the device.
+/// On a CPU, the tensor is not contiguous f32. Elsewhere, the error of the device.
 pub fn gelu(x: &Tensor) -> Result<Tensor> {
     if x.device().is_cpu() { x.apply_op1_no_bwd(&Gelu) } else { x.gelu_erf() }
 }
@@ -65,8 +66,8 @@ pub fn add(x: &Tensor, to: &Tensor) -> Result<()> {
     to.inplace_op2(x, &Kernel("add", add))
 }
 
-/// Attention of every sequence's queries: `out` is `[rows, heads * width]`, and the queries begin every row of
-/// `queries` (`[rows, at least heads * width]`).
+/// Computes the attention of every sequence's queries. `out` is `[rows, heads * width]`; the queries are the first
+/// columns of `queries` (`[rows, at least heads * width]`).
 ///
 /// # Errors
 /// A tensor is not contiguous f32 on the CPU, or the shapes do not fit.
@@ -84,10 +85,10 @@ pub fn attend(sequences: &[Sequence<'_>], visible: AttentionMask, queries: &Tens
     out.inplace_op2(queries, &Kernel("attention", attend))
 }
 
-/// Packs further keys and values, which begin at the given places of every row of `projected` (`[rows, ..]`).
+/// Appends the keys and values of `rows` of `projected` (`[rows, ..]`), which begin at the given columns of every row.
 ///
 /// # Errors
-/// The tensor is not contiguous f32 on the CPU, or does not have these rows with all their keys and values.
+/// The tensor is not contiguous f32 on the CPU, or does not contain these rows with all their keys and values.
 ///
 /// # Panics
 /// The rows exceed the capacity.

@@ -1,4 +1,4 @@
-//! Weights in panels.
+//! Weights, packed into panels.
 
 use rayon::prelude::*;
 
@@ -9,13 +9,13 @@ use crate::tile::{Bf16, F32, Format, Int8, PANEL};
 use crate::weights::ZERO;
 use crate::{Isa, WeightRows};
 
-/// The columns of a product's right side, in panels of a format. The last panel is filled up with zeros, and so is the
-/// last group.
+/// The columns of a product's right operand, in panels of a format. The last panel and the last group are padded with
+/// zeros.
 #[derive(Debug)]
 pub(crate) struct Panels<F: Format> {
     /// `[panels][groups][PANEL][GROUP]`.
     pub(crate) elements: AlignedBuf<F::Column>,
-    /// Groups of a panel.
+    /// Number of groups in a panel.
     pub(crate) groups: usize,
 }
 
@@ -29,8 +29,8 @@ impl<F: Format> Panels<F> {
         Self { elements, groups }
     }
 
-    /// Packs `count` rows of `inner` numbers each: a row becomes a column. `row` writes one as elements, with room for
-    /// as many floats and levels; what it gives is collected, for whole panels.
+    /// Packs `count` rows of `inner` numbers each; a row becomes a column. `row` writes the elements of a row and may
+    /// use the buffers in `Room`. Its results are collected and padded to whole panels.
     fn from_rows<R: Clone + Default + Send>(
         count: usize,
         inner: usize,
@@ -74,7 +74,7 @@ impl<F: Format> Panels<F> {
     }
 }
 
-/// Where the element of a panel is.
+/// The index of an element in a panel.
 #[inline(always)]
 pub(crate) const fn place<F: Format>(k: usize, column: usize) -> usize {
     (k / F::GROUP * PANEL + column) * F::GROUP + k % F::GROUP
@@ -88,7 +88,7 @@ pub(crate) enum Packed {
     Int8 { panels: Panels<Int8>, columns: Columns },
 }
 
-/// The scales and sums of quantized columns, filled up to whole panels.
+/// The scales and sums of quantized columns, padded to whole panels.
 #[derive(Debug)]
 pub(crate) struct Columns {
     /// The scale of each column.
@@ -105,7 +105,7 @@ impl Columns {
     }
 }
 
-/// The buffers with which a thread packs rows.
+/// The buffers of a thread that packs rows.
 struct Room {
     floats: Vec<f32>,
     levels: Vec<i8>,
@@ -147,7 +147,7 @@ impl Packed {
     }
 }
 
-/// Scale and total of a row, whose levels are written as they are stored: those that there are, or new ones.
+/// Writes the levels of a row, existing ones or newly quantized ones, and returns the row's scale and total.
 fn int8_row(isa: Isa, weight: &impl WeightRows, row: usize, room: &mut Room, out: &mut [u8]) -> (f32, i32) {
     let Some((levels, scale)) = weight.levels(row) else {
         weight.floats(row, &mut room.floats);

@@ -1,15 +1,15 @@
-//! The numeric type of the products.
+//! Numeric types of the CPU kernels.
 
-/// The numeric type that weights are kept in and products are computed in; sums are f32 (of int8: i32).
+/// The numeric type of weights and products; sums are f32 (i32 for int8).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum CpuPrecision {
-    /// Single precision: the reference's numbers up to rounding.
+    /// Single precision: equals the reference up to rounding.
     #[default]
     F32,
     /// 8 bits of mantissa in weights and activations.
     Bf16,
-    /// Weights in 8 bits with a scale for each output, activations in 8 bits with a scale for each row, found on the
-    /// way; attention weights with their values and the first convolution in bf16.
+    /// 8-bit weights with a scale for each output, and 8-bit activations with a scale for each row, computed
+    /// dynamically. Attention weights, values and the first convolution are in bf16.
     Int8,
 }
 
@@ -23,7 +23,7 @@ pub(crate) fn bf16(x: f32) -> u16 {
     if x.is_nan() { (bits >> 16) as u16 | 0x40 } else { bf16_of_normal(f32::from_bits(bits)) }
 }
 
-/// As [`bf16`], of zero or a normal number: for loops that need not check.
+/// As [`bf16`], for zero and normal numbers only, without checks.
 #[inline(always)]
 pub(crate) const fn bf16_of_normal(x: f32) -> u16 {
     let bits = x.to_bits();

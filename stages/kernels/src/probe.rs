@@ -1,7 +1,7 @@
-//! Where the time of an inference goes: named parts, timed on the calling thread while a probe is on.
+//! A profiler for inference: it times named parts on the calling thread while a probe is on.
 //!
-//! A part is synchronized with its device before and after, so a probed run is slower than a plain one. Without a
-//! probe, [`span`] only calls its work.
+//! It synchronizes the device before and after each part, so a run with a probe is slower. Without a probe, [`span`]
+//! only calls `work`.
 
 use std::cell::RefCell;
 use std::time::Instant;
@@ -17,7 +17,7 @@ pub struct Part {
     pub seconds: f64,
     /// Number of calls.
     pub count: u64,
-    /// Rows, tokens or windows of all calls; equal to `count` where they are not counted.
+    /// Rows, tokens or windows of all calls; equal to `count` if they are not counted.
     pub items: u64,
 }
 
@@ -25,7 +25,7 @@ thread_local! {
     static PARTS: RefCell<Option<Vec<Part>>> = const { RefCell::new(None) };
 }
 
-/// Turns the probe of this thread on, with no parts.
+/// Turns the probe of this thread on and clears its parts.
 pub fn start() {
     PARTS.set(Some(Vec::new()));
 }
@@ -36,15 +36,15 @@ pub fn finish() -> Vec<Part> {
     PARTS.take().unwrap_or_default()
 }
 
-/// Calls `work`, and times it as the part `name` while the probe of this thread is on.
+/// Calls `work`, and times it as the part `name` if the probe of this thread is on.
 ///
 /// # Errors
-/// The error of `work`, or of a device that does not finish its work.
+/// The error of `work`, or of the synchronization of the device.
 pub fn span<T>(name: &'static str, device: &Device, work: impl FnOnce() -> Result<T>) -> Result<T> {
     span_of(name, 1, device, work)
 }
 
-/// As [`span`], of work on this many rows, tokens or windows.
+/// As [`span`], for work on `items` rows, tokens or windows.
 ///
 /// # Errors
 /// As [`span`].

@@ -1,4 +1,4 @@
-//! Weights in int8, as they are stored.
+//! Int8 weights in their stored form.
 
 use rayon::prelude::*;
 
@@ -6,10 +6,10 @@ use crate::Isa;
 use crate::rows::{Quantized, to_int8};
 use crate::weights::{WeightRows, ZERO, assert_whole_rows};
 
-/// A matrix `[outputs, inputs]` in 8 bits: every row has a scale of its own, with its largest magnitude at 127.
+/// A matrix `[outputs, inputs]` in 8 bits. Every row has a scale that maps its largest magnitude to 127.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Quantized8 {
-    /// The integers, row-major, as they are stored: 1 to 255, 128 stands for zero.
+    /// The stored integers, row-major: 1 to 255, where 128 represents zero.
     pub levels: Vec<u8>,
     /// The scale of each row's integers.
     pub scales: Vec<f32>,
@@ -19,7 +19,7 @@ impl Quantized8 {
     /// Quantizes `[outputs, inputs]`. Every instruction set gives the same integers and scales.
     ///
     /// # Panics
-    /// There are no inputs, or the weights are not whole rows of them.
+    /// `inputs` is 0, or the weights are not whole rows.
     #[must_use]
     pub fn new(isa: Isa, weight: &[f32], inputs: usize) -> Self {
         assert_whole_rows(weight.len(), inputs);
@@ -31,7 +31,7 @@ impl Quantized8 {
     }
 }
 
-/// Quantizes a row into levels as they are stored; `signed` is room for as many.
+/// Quantizes a row into stored levels; `signed` is a buffer of the same length.
 pub(crate) fn stored(isa: Isa, row: &[f32], signed: &mut [i8], levels: &mut [u8]) -> Quantized {
     let quantized = to_int8(isa, row, signed);
     levels.iter_mut().zip(signed).for_each(|(stored, level)| *stored = level.cast_unsigned() ^ ZERO);
@@ -60,7 +60,7 @@ impl Quantized8 {
     }
 }
 
-/// The numbers that stored levels stand for.
+/// Converts stored levels to numbers.
 pub fn dequantize(levels: &[u8], scale: f32, out: &mut [f32]) {
     out.iter_mut().zip(levels).for_each(|(out, level)| *out = (f32::from(*level) - f32::from(ZERO)) * scale);
 }

@@ -1,4 +1,4 @@
-//! Many numbers into one.
+//! Reductions of a slice to one number.
 
 use crate::Isa;
 use crate::isa::multiversion;
@@ -6,7 +6,7 @@ use crate::math::exp;
 
 /// Independent partial results of a reduction: four vectors.
 pub(crate) const LANES: usize = 64;
-/// Numbers whose sum stays in single precision.
+/// Count of numbers that are summed in single precision.
 const CHUNK: usize = 1024;
 
 /// The highest number; minus infinity of none. NaN is skipped.
@@ -15,7 +15,7 @@ pub fn maximum(values: &[f32]) -> f32 {
     highest(Isa::detect(), values)
 }
 
-/// The logarithm of the sum of exponentials. Minus infinity where no value is above that, NaN where one is NaN.
+/// The logarithm of the sum of exponentials: minus infinity if there are no higher values, NaN if any value is NaN.
 #[must_use]
 pub fn log_sum_exp(values: &[f32]) -> f64 {
     let isa = Isa::detect();
@@ -27,7 +27,7 @@ pub fn log_sum_exp(values: &[f32]) -> f64 {
     f64::from(top) + sums.sum::<f64>().ln()
 }
 
-/// Combines partial results pairwise, the first half with the second, down to one: always in the same order.
+/// Combines partial results pairwise, the first half with the second, until one is left. The order is always the same.
 #[inline(always)]
 pub(crate) fn fold_lanes(mut lanes: [f32; LANES], combine: impl Fn(f32, f32) -> f32) -> f32 {
     let mut half = LANES / 2;
@@ -45,7 +45,7 @@ pub(crate) fn higher(a: f32, b: f32) -> f32 {
     if b > a { b } else { a }
 }
 
-/// Calls `each` with whole chunks of a row, the last one filled up with `fill`.
+/// Calls `each` with whole chunks of a row; the last one is padded with `fill`.
 #[inline(always)]
 pub(crate) fn for_each_chunk(row: &[f32], fill: f32, mut each: impl FnMut(&[f32; LANES])) {
     let (chunks, rest) = row.as_chunks();

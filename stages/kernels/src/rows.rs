@@ -1,4 +1,4 @@
-//! Rows of f32 on their way into a product: layer norm, then the format that the product takes.
+//! Preparation of f32 rows for a product: layer norm, then conversion to the format of the product.
 
 use rayon::prelude::*;
 
@@ -13,14 +13,14 @@ use crate::reduce::{LANES, fold_lanes, for_each_chunk, higher};
 pub struct Norm {
     /// A factor for each column.
     pub weight: Vec<f32>,
-    /// A summand for each column.
+    /// A bias for each column.
     pub bias: Vec<f32>,
-    /// Added to the variance.
+    /// A constant that is added to the variance.
     pub epsilon: f32,
 }
 
 impl Norm {
-    /// Writes the normed row into `out`.
+    /// Writes the normalized row into `out`.
     ///
     /// # Panics
     /// The row, `out`, and the norm differ in width.
@@ -30,7 +30,7 @@ impl Norm {
         normalize(isa, row, &self.weight, &self.bias, self.epsilon, out);
     }
 
-    /// Panics where the norm is not for rows of this width.
+    /// Panics if the norm has another width.
     pub(crate) fn check_width(&self, width: usize) {
         let widths = (self.weight.len(), self.bias.len());
         assert_eq!(widths, (width, width), "a norm has a weight and a bias for each column");
@@ -60,27 +60,27 @@ multiversion! {
     }
 }
 
-/// Elements that one thread takes at a time.
+/// Elements per task of a thread.
 const CHUNK: usize = 1 << 14;
 
-/// The GELU of every number, in its place.
+/// Applies GELU to every number in place.
 pub(crate) fn gelu(values: &mut [f32]) {
     values.par_chunks_mut(CHUNK).for_each(|chunk| gelu_here(Isa::detect(), chunk));
 }
 
 multiversion! {
-    /// The GELU of every number, in its place, on this thread.
+    /// Applies GELU to every number in place, on this thread.
     pub(crate) fn gelu_here(values: &mut [f32]) {
         values.iter_mut().for_each(|x| *x = math::gelu(*x));
     }
 }
 
-/// The nearest bf16 of every number. Panics where `out` has another length.
+/// Converts every number to the nearest bf16. Panics if `out` has another length.
 pub(crate) fn to_bf16(isa: Isa, row: &[f32], out: &mut [u16]) {
     assert_eq!(row.len(), out.len(), "a row has one length in every format");
     #[cfg(target_arch = "x86_64")]
     if isa.has_avx512() && isa.has_avx512_bf16() {
-        // SAFETY: an `Isa` has only what the CPU has.
+        // SAFETY: an `Isa` contains only instructions of this CPU.
         return unsafe { avx512::to_bf16(row, out) };
     }
     to_bf16_in_loops(isa, row, out);
@@ -92,7 +92,7 @@ multiversion! {
     }
 }
 
-/// A row in int8: a number is `scale * (level - zero)`.
+/// The parameters of a row in int8: a number is `scale * (level - zero)`.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub(crate) struct Quantized {
     pub(crate) scale: f32,
@@ -101,8 +101,8 @@ pub(crate) struct Quantized {
     pub(crate) sum: i32,
 }
 
-/// The nearest of 255 levels of every number, with the row's largest magnitude at 127 and zero at 0. A row with NaN or
-/// an infinity has NaN as its scale. Panics where `out` has another length.
+/// Quantizes every number to the nearest of 255 levels, with the row's largest magnitude at 127 and zero at 0. The
+/// scale of a row with NaN or an infinity is NaN. Panics if `out` has another length.
 pub(crate) fn to_int8(isa: Isa, row: &[f32], out: &mut [i8]) -> Quantized {
     let Extremes { largest, .. } = extremes(isa, row);
     if !largest.is_finite() {
@@ -112,8 +112,8 @@ pub(crate) fn to_int8(isa: Isa, row: &[f32], out: &mut [i8]) -> Quantized {
     Quantized { scale: largest / 127.0, zero: 0, sum: levels(isa, row, factor, 0.0, out) }
 }
 
-/// As [`to_int8`], with all 256 levels between the row's lowest and highest number (or zero): half the error where
-/// nearly all have one sign, as behind a GELU.
+/// As [`to_int8`], with all 256 levels between the row's lowest and highest number (or zero). This halves the error if
+/// nearly all numbers have one sign, as after a GELU.
 pub(crate) fn to_int8_with_zero(isa: Isa, row: &[f32], out: &mut [i8]) -> Quantized {
     let Extremes { largest, lowest, highest } = extremes(isa, row);
     let span = highest - lowest;
@@ -129,15 +129,15 @@ pub(crate) fn to_int8_with_zero(isa: Isa, row: &[f32], out: &mut [i8]) -> Quanti
     Quantized { scale: span / 255.0, zero: zero as i32, sum: levels(isa, row, factor, zero, out) }
 }
 
-/// A row that has no levels: every product with it is NaN.
+/// The result for a row that cannot be quantized: every product with it is NaN.
 fn not_finite(out: &mut [i8]) -> Quantized {
     out.fill(0);
     Quantized { scale: f32::NAN, zero: 0, sum: 0 }
 }
 
-/// The least levels.
+/// The extremes of a row, which determine its scale.
 struct Extremes {
-    /// The largest magnitude; NaN if there is NaN.
+    /// The largest magnitude; NaN if any number is NaN.
     largest: f32,
     /// The lowest number, or zero.
     lowest: f32,
@@ -148,7 +148,7 @@ struct Extremes {
 fn extremes(isa: Isa, row: &[f32]) -> Extremes {
     #[cfg(target_arch = "x86_64")]
     if isa.has_avx512() {
-        // SAFETY: an `Isa` has only what the CPU has.
+        // SAFETY: an `Isa` contains only instructions of this CPU.
         return unsafe { avx512::extremes(row) };
     }
     extremes_in_loops(isa, row)
@@ -159,7 +159,7 @@ multiversion! {
         let (mut largest, mut lowest, mut highest) = ([0; LANES], [0.0f32; LANES], [0.0f32; LANES]);
         for_each_chunk(row, 0.0, |chunk| {
             for (lane, x) in chunk.iter().enumerate() {
-                // Without its sign, NaN has higher bits than every number.
+                // As an integer without its sign bit, NaN is larger than every number.
                 largest[lane] = largest[lane].max(x.abs().to_bits());
                 lowest[lane] = lower(lowest[lane], *x);
                 highest[lane] = higher(highest[lane], *x);
@@ -179,12 +179,12 @@ fn lower(a: f32, b: f32) -> f32 {
     if b < a { b } else { a }
 }
 
-/// Writes the nearest level of `x * factor + zero` for every number and sums them up.
+/// Writes the nearest level of `x * factor + zero` for every number and returns their sum.
 fn levels(isa: Isa, row: &[f32], factor: f32, zero: f32, out: &mut [i8]) -> i32 {
     assert_eq!(row.len(), out.len(), "a row has one length in every format");
     #[cfg(target_arch = "x86_64")]
     if isa.has_avx512() {
-        // SAFETY: an `Isa` has only what the CPU has.
+        // SAFETY: an `Isa` contains only instructions of this CPU.
         return unsafe { avx512::levels(row, factor, zero, out) };
     }
     levels_in_loops(isa, row, factor, zero, out)
@@ -314,7 +314,7 @@ mod tests {
         assert!((with_zero.scale / plain.scale - 127.0 / 255.0).abs() < 1e-6);
     }
 
-    /// Rows of many lengths, with a tie, an outlier, a subnormal number and zeros of both signs among them.
+    /// Rows of many lengths that include a tie, an outlier, a subnormal number and zeros of both signs.
     fn rows() -> impl Iterator<Item = Vec<f32>> {
         let special = [0.5, -0.0, 1e-39, -40.0, 2.5, f32::MIN_POSITIVE, 1.0 + f32::EPSILON];
         [1, 7, 15, 16, 17, 64, 65, 100, 512, 777].into_iter().map(move |len| {

@@ -1,4 +1,4 @@
-//! Scores into attention weights, in the formats that scores come in and weights are taken in.
+//! Softmax: converts scores to attention weights, in the formats of the two products.
 
 use std::f32::consts::LOG2_E;
 
@@ -11,31 +11,31 @@ use crate::rows::{Quantized, to_bf16, to_int8};
 use crate::tile::{Bf16, F32, Format, Int8};
 use crate::weights::ZERO;
 
-/// A format that queries and keys are multiplied in.
+/// A format of the product of queries and keys.
 pub(crate) trait Scored: Format {
-    /// The level of zero in a panel.
+    /// The element that represents zero in a panel.
     const FILL: Self::Column;
 
-    /// Brings a query or a key into the format of rows.
+    /// Converts a query or a key to the format of rows.
     fn convert(isa: Isa, row: &[f32], out: &mut [Self::Row]) -> Quantized;
 
-    /// The same number in a panel.
+    /// Converts an element of a row to an element of a panel.
     fn column(element: Self::Row) -> Self::Column;
 
-    /// Room for scores as room for sums.
+    /// Reinterprets the buffer of scores as a buffer of sums.
     fn sums(scores: &mut [f32]) -> &mut [Self::Sum];
 
-    /// Makes scores of a query's sums, where they are; gives the highest. `scales` are those of the keys, where the
-    /// format has any.
+    /// Converts a query's sums to scores in place and returns the highest. `scales` are those of the keys, if the
+    /// format has scales.
     fn top(isa: Isa, sums: &mut [f32], query: Quantized, scales: &[f32]) -> f32;
 }
 
-/// A format that weights and values are multiplied in.
+/// A format of the product of attention weights and values.
 pub(crate) trait Attended: Format<Sum = f32, Row = <Self as Format>::Column> {
-    /// Brings a value into the format.
+    /// Converts a value to the format.
     fn convert(isa: Isa, row: &[f32], out: &mut [Self::Row]);
 
-    /// exp(score - top) of every score, and zeros to the end of `out`. Gives their sum.
+    /// Writes exp(score - top) for every score, and zeros up to the end of `out`. Returns the sum.
     fn exponentials(isa: Isa, scores: &[f32], top: f32, out: &mut [Self::Row]) -> f32;
 }
 
@@ -93,7 +93,7 @@ impl Scored for Int8 {
     }
 
     fn sums(scores: &mut [f32]) -> &mut [i32] {
-        // SAFETY: of the same size and alignment, and every bit pattern is a number of either.
+        // SAFETY: both types have the same size and alignment, and every bit pattern is valid for both.
         unsafe { std::slice::from_raw_parts_mut(scores.as_mut_ptr().cast(), scores.len()) }
     }
 
@@ -125,7 +125,7 @@ impl Attended for Bf16 {
 }
 
 multiversion! {
-    /// Integers, as the bits of `sums`, into scores; gives the highest.
+    /// Converts the integers in the bits of `sums` to scores and returns the highest.
     fn dequantize(sums: &mut [f32], query: Quantized, scales: &[f32]) -> f32 {
         let offset = i32::from(ZERO) * query.sum;
         let score = |sum: f32, scale: f32| (sum.to_bits().cast_signed() - offset) as f32 * (query.scale * scale);
@@ -152,7 +152,7 @@ multiversion! {
     }
 }
 
-/// The weight of every score, as an element of `out`. Gives their sum.
+/// Writes the weight of every score to `out` and returns their sum.
 #[inline(always)]
 fn exponentials<T: Copy + Default>(
     scores: &[f32],

@@ -1,18 +1,18 @@
-//! Where the weights of a layer come from.
+//! Sources of a layer's weights.
 
-/// The level of zero in a panel of int8, and in weights that are stored in 8 bits.
+/// The level that represents zero in int8 panels and in stored 8-bit weights.
 pub const ZERO: u8 = 128;
 
-/// A matrix `[outputs, inputs]` that layers are packed from, row by row: no other copy of it is made.
+/// A matrix `[outputs, inputs]` from which layers are packed row by row, without an intermediate copy.
 pub trait WeightRows: Sync {
-    /// Rows of the matrix.
+    /// Number of rows.
     fn outputs(&self) -> usize;
 
     /// Writes the weights of an output into `out` (`inputs` numbers).
     fn floats(&self, output: usize, out: &mut [f32]);
 
-    /// The weights of an output that is stored in 8 bits: its levels (`inputs` of them, 128 stands for zero) and what
-    /// they must be multiplied with. None where it is stored in floats.
+    /// The weights of an output that is stored in 8 bits: its levels (`inputs` of them, 128 represents zero) and their
+    /// scale. `None` if it is stored in floats.
     fn levels(&self, output: usize) -> Option<(&[u8], f32)> {
         let _ = output;
         None

@@ -1,31 +1,32 @@
-//! The decoder's attention to a cache of keys and values.
+//! The decoder's attention to a key-value cache.
 
 use candle_core::{D, DType, Device, Result, Tensor, bail};
 
 use super::operation::{Argument, Change, Launch, Make, suffix};
 use super::{HEAD_WIDTH, numbers};
 
-/// Most queries of a group.
+/// Maximum number of queries in a group.
 const MOST_QUERIES: usize = 8;
-/// Group sizes that there are kernels for.
+/// Group sizes for which kernels exist.
 const KERNELS: [usize; 3] = [1, 4, MOST_QUERIES];
 const THREADS: usize = 128;
 
-/// Which queries attend to what.
+/// Queries, grouped by the cache entry that they attend to.
 #[derive(Debug)]
 pub struct Groups {
     /// `[groups, 3]`: first query, count, entry.
     groups: Tensor,
-    /// `[queries]`: how many keys each query sees.
+    /// `[queries]`: number of keys that each query attends to.
     keys: Tensor,
-    /// `[queries, most keys]`: the entry of each query's every key, where they are not all in the query's own.
+    /// `[queries, most keys]`: the entry of every key of each query; `None` if all keys of a query are in its own
+    /// entry.
     sources: Option<Tensor>,
     largest: usize,
 }
 
 impl Groups {
-    /// Of queries in order, each with its entry in the cache and the number of its keys (at least 1); neighbors with
-    /// the same entry share the reading of the cache.
+    /// Groups queries, given in order, each with its entry in the cache and its number of keys (at least 1).
+    /// Consecutive queries with the same entry share the reads of the cache.
     ///
     /// # Errors
     /// The device fails.
@@ -47,8 +48,8 @@ impl Groups {
         Ok(Self { groups, keys: all.narrow(0, keys_at, queries.len())?, sources: None, largest })
     }
 
-    /// Of queries in order, each with the entry of its every key (at least one): hypotheses that share a beginning
-    /// share its keys, which are copied nowhere.
+    /// Groups queries, given in order, each with the entry of every key (at least one). Hypotheses with a common prefix
+    /// share its keys without a copy.
     ///
     /// # Errors
     /// The device fails.
@@ -59,15 +60,15 @@ impl Groups {
             sources.iter().copied().chain(rest)
         });
         let sources = Tensor::from_iter(padded, device)?.reshape((queries.len(), longest))?;
-        // Each query is its own group; the entry number is not used.
+        // Each query is a group by itself; the entry number is not used.
         let alone: Vec<_> = (0..).zip(queries).map(|(query, sources)| (query, sources.len() as u32)).collect();
         Ok(Self { sources: Some(sources), ..Self::new(&alone, device)? })
     }
 }
 
 /// Writes keys and values of new rows into a cache (`[entries, heads, capacity, 2, 64]`, contiguous). `rows` is `[rows,
-/// columns]` with the keys of all heads from column `offset` on, then their values; `places` (`[rows]`, u32) is entry *
-/// capacity + position for each, within the cache.
+/// columns]`, with the keys of all heads from column `offset` on, followed by their values. `places` (`[rows]`, u32) is
+/// entry * capacity + position of each row, and must be within the cache.
 ///
 /// # Errors
 /// Shapes or types do not fit.
@@ -109,10 +110,9 @@ pub fn store_kv_cache(cache: &Tensor, rows: &Tensor, offset: usize, places: &Ten
     Change { launch, reference }.apply(cache)
 }
 
-/// Attention of queries to a cache: `[queries, width]`. There is at least one query, each of at least one key, and all
-/// keys are within the cache. The queries begin the rows of `queries` (`[queries, at least width]`) and are scaled
-/// already;
-/// `biases` is as in [`encoder_attention`](super::encoder_attention).
+/// Computes the attention of queries to a cache: `[queries, width]`. There must be at least one query, each with at
+/// least one key, and all keys must be within the cache. The queries are the first columns of `queries` (`[queries, at
+/// least width]`) and are already scaled. `biases` is as in [`encoder_attention`](super::encoder_attention).
 ///
 /// # Errors
 /// Shapes or types do not fit.

@@ -5,13 +5,13 @@ use candle_core::{D, DType, Result, Tensor, bail};
 use super::HEAD_WIDTH;
 use super::operation::{Argument, Launch, Make, suffix};
 
-/// Queries that a block of the kernel takes.
+/// Queries per block of the kernel.
 const QUERIES: usize = 128;
 const THREADS: usize = 128;
 
-/// Attention of every position to all of its window: `[windows, positions, width]` of the `projections`
-/// (`[windows, positions, 3 * width]`: queries, keys, values of all heads). Queries are scaled already. `biases` is
-/// `[2, width]`: the biases of queries and of values; keys have none.
+/// Computes the attention of every position to all positions of its window. `projections` is `[windows, positions, 3 *
+/// width]`: queries, keys and values of all heads; the queries are already scaled. `biases` is `[2, width]`: the biases
+/// of queries and of values; keys have no bias. The output is `[windows, positions, width]`.
 ///
 /// # Errors
 /// Shapes or types do not fit.
@@ -44,11 +44,11 @@ pub fn encoder_attention(projections: &Tensor, biases: &Tensor) -> Result<Tensor
         threads: THREADS,
         arguments,
     };
-    let reference = || bail!("the CPU composes this operation of others");
+    let reference = || bail!("on a CPU this operation is composed of others");
     Make { launch, shape: (windows, positions, width).into(), reference }.like(projections)
 }
 
-/// The same from candle's operations, in f32: tensor cores would round f32.
+/// The same operation composed of candle's operations, in f32, because tensor cores would round f32.
 fn composed(projections: &Tensor, biases: &Tensor) -> Result<Tensor> {
     let (windows, positions, columns) = projections.dims3()?;
     let (width, heads) = (columns / 3, columns / 3 / HEAD_WIDTH);

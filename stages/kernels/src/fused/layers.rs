@@ -6,18 +6,18 @@ use super::numbers;
 use super::operation::{Argument, Change, Launch, Make, suffix};
 use crate::rows;
 
-/// Warps of a block of the norm's kernels.
+/// Warps per block of the norm kernels.
 const WARPS: usize = 4;
-/// Rows from which on a warp takes one alone: as many as keep a GPU busy.
+/// From this number of rows on, each warp processes a whole row: there are enough rows to occupy a GPU.
 const MANY_ROWS: usize = 2_048;
-/// Widest row of [`residual_norm`].
+/// Maximum row width of [`residual_norm`].
 pub const WIDEST: usize = 2_048;
-/// Rows are a multiple of this wide.
+/// Row widths are multiples of this number.
 pub const VECTOR: usize = 8;
 const THREADS: usize = 256;
 
-/// `x + y + bias` and its layer norm: two tensors of the shape of `x` (`[.., width]`), to which the last matrix product
-/// gave `y`. `parameters` is `[3, width]`: the bias, and the norm's weight and bias.
+/// Computes `x + y + bias` and its layer norm: two tensors of the shape of `x` (`[.., width]`). `y` is the output of
+/// the last matrix product. `parameters` is `[3, width]`: the bias, and the norm's weight and bias.
 ///
 /// # Errors
 /// Shapes or types do not fit, or the width is not a multiple of 8 up to 2,048.
@@ -71,7 +71,8 @@ fn residual_norm_reference(x: &[f32], y: &[f32], parameters: &[f32], epsilon: f3
     [sums, normed].concat()
 }
 
-/// The exact GELU of `x + bias`, in place, in every row of `x` (`[.., width]`, contiguous); `bias` is `[width]`.
+/// Applies the exact GELU to `x + bias`, in place, in every row of `x` (`[.., width]`, contiguous); `bias` is
+/// `[width]`.
 ///
 /// # Errors
 /// Shapes or types do not fit, or the width is not a multiple of 8.
@@ -98,8 +99,8 @@ pub fn bias_gelu(x: &Tensor, bias: &Tensor) -> Result<()> {
     Change { launch, reference }.apply(x)
 }
 
-/// `x` (`[rows, width]`) times the transpose of `matrix` (`[outputs, width]`): `[rows, outputs]` in f32, for
-/// factors of any type. Logits in 16 bits would tie where the best two are closer than their rounding.
+/// Multiplies `x` (`[rows, width]`) by the transpose of `matrix` (`[outputs, width]`). The output is `[rows, outputs]`
+/// in f32, for factors of any type: 16-bit logits would tie if the best two differ by less than their rounding error.
 ///
 /// # Errors
 /// Shapes or types do not fit, or a tensor is not contiguous.
@@ -127,7 +128,8 @@ mod cuda {
         x.apply_op2_no_bwd(matrix, &Product(x.dtype()))
     }
 
-    /// By cuBLAS, whose result may be of a wider type than its factors; candle's product has one type.
+    /// A product by cuBLAS, whose output type may be wider than that of the factors; candle's product has one type for
+    /// both.
     struct Product(DType);
 
     impl CustomOp2 for Product {
@@ -157,8 +159,8 @@ mod cuda {
             let product = CudaStorage { slice, device: x.device.clone() };
             let shape = Shape::from((rows, outputs));
             let (one, zero) = (1f32, 0f32);
-            // cuBLAS counts columns first: what it sees is the transpose, `[outputs, rows]`.
-            // SAFETY: the three addresses are of contiguous matrices of these shapes and types.
+            // cuBLAS is column-major: it computes the transpose, `[outputs, rows]`.
+            // SAFETY: the three addresses belong to contiguous matrices of these shapes and types.
             unsafe {
                 result::gemm_ex(
                     *x.device.cublas_handle().handle(),

@@ -1,9 +1,9 @@
-//! Operations of a transformer that are one kernel each on a GPU, and a plain reference in Rust everywhere else.
+//! Fused transformer operations: each is one kernel on a GPU, and a plain reference implementation in Rust elsewhere.
 //!
-//! candle's own operations pass through the GPU's memory for every bias, norm, mask and transpose. These take a layer's
-//! projections as the matrix products leave them, add biases where the numbers are read anyway, and keep scores in
-//! registers. CUDA sources are in `cuda/`; every operation computes in f32 for f32, f16 and bf16 tensors.
-//! Heads are [`HEAD_WIDTH`] wide and rows a multiple of 8, as in every Whisper.
+//! candle's own operations read and write the GPU's memory for every bias, norm, mask and transpose. These operations
+//! take a layer's projections in the layout of the matrix products, add biases when they read the numbers, and keep
+//! scores in registers. The CUDA sources are in `cuda/`. Every operation takes f32, f16 or bf16 tensors and computes in
+//! f32. Heads are [`HEAD_WIDTH`] wide and row widths are multiples of 8, as in every Whisper model.
 
 mod decoder;
 mod encoder;
@@ -18,12 +18,12 @@ pub use sampler::{TokenConstraints, Vocabulary, choose};
 
 use candle_core::{DType, Device, Result, Tensor};
 
-/// The only width of an attention head that these operations take.
+/// The only width of an attention head that these operations support.
 pub const HEAD_WIDTH: usize = 64;
 
-/// Prepares a device for these operations. On a GPU, memory that a tensor leaves is kept for the next one: by default
-/// the driver gives it back whenever the host waits for the device, which is once per step. This holds for the whole
-/// process's memory on that device.
+/// Prepares a device for these operations. On a GPU, it keeps the memory of freed tensors for later ones; by default
+/// the driver releases it whenever the host waits for the device, which is once per step. The setting applies to all
+/// memory of the process on that device.
 ///
 /// # Errors
 /// The driver fails.
@@ -36,8 +36,8 @@ pub fn prepare(device: &Device) -> Result<()> {
     Ok(())
 }
 
-/// Gives memory that no tensor holds back to the driver: after a failure for want of memory, what the driver itself
-/// allocates (kernels that are loaded when they are first used, cuBLAS's workspace) finds some again.
+/// Returns unused memory to the driver. Call it after an out-of-memory error, so that the driver can make its own
+/// allocations (kernels that are loaded on first use, cuBLAS's workspace).
 ///
 /// # Errors
 /// The driver fails.
@@ -51,7 +51,7 @@ pub fn release(device: &Device) -> Result<()> {
     Ok(())
 }
 
-/// Whether a device has these operations: the CPU, and GPUs of compute capability 8.0 or above.
+/// Whether a device supports these operations: the CPU, and GPUs of compute capability 8.0 or above.
 #[must_use]
 pub fn is_supported(device: &Device) -> bool {
     match device {
@@ -62,7 +62,7 @@ pub fn is_supported(device: &Device) -> bool {
     }
 }
 
-/// All numbers of a tensor, in order, as f32: what the references compute with.
+/// All numbers of a tensor, in order, as f32, for the reference implementations.
 fn numbers(tensor: &Tensor) -> Result<Vec<f32>> {
     tensor.to_dtype(DType::F32)?.flatten_all()?.to_vec1()
 }

@@ -1,30 +1,30 @@
-//! One description of an operation for both kinds of devices: a kernel's launch as plain data, and a reference.
+//! One description of an operation for GPUs and CPUs: the launch of a kernel as plain data, and a reference.
 
 #[cfg(feature = "cuda")]
 use candle_core::CudaStorage;
 use candle_core::{CpuStorage, CustomOp1, DType, InplaceOp1, Layout, Result, Shape, Tensor, bail};
 use half::{bf16, f16};
 
-/// A value that a kernel is given.
+/// An argument of a kernel.
 #[cfg_attr(not(feature = "cuda"), expect(dead_code, reason = "only a build for GPUs starts kernels"))]
 pub(super) enum Argument<'a> {
     /// The address of a contiguous tensor's first number.
     Tensor(&'a Tensor),
-    /// The address of the first number of a tensor whose rows are apart.
+    /// The address of the first number of a tensor with a row stride.
     Rows(&'a Tensor),
-    /// The address of the tensor that is made or changed.
+    /// The address of the tensor that the kernel creates or changes.
     Target,
-    /// The address of no tensor.
+    /// A null pointer.
     Nothing,
     Int(usize),
     Size(usize),
     Real(f32),
 }
 
-/// How a kernel is started.
+/// The launch of a kernel.
 #[cfg_attr(not(feature = "cuda"), expect(dead_code, reason = "only a build for GPUs starts kernels"))]
 pub(super) struct Launch<'a> {
-    /// The source's name in `cuda/`.
+    /// The name of the source file in `cuda/`.
     pub(super) source: &'static str,
     pub(super) kernel: String,
     pub(super) grid: (usize, usize, usize),
@@ -32,26 +32,26 @@ pub(super) struct Launch<'a> {
     pub(super) arguments: Vec<Argument<'a>>,
 }
 
-/// The end of a kernel's name for a type.
+/// The suffix of kernel names for a type.
 pub(super) fn suffix(dtype: DType) -> Result<&'static str> {
     Ok(match dtype {
         DType::F32 => "f32",
         DType::F16 => "f16",
         DType::BF16 => "bf16",
-        other => bail!("no kernel computes in {other:?}"),
+        other => bail!("no kernel for {other:?}"),
     })
 }
 
-/// Makes a tensor in the type of the one that it is applied to.
+/// Creates a tensor of the same type as the one that it is applied to.
 pub(super) struct Make<'a, R> {
     pub(super) launch: Launch<'a>,
     pub(super) shape: Shape,
-    /// All numbers of the result.
+    /// Computes all numbers of the result.
     pub(super) reference: R,
 }
 
 impl<R: Fn() -> Result<Vec<f32>>> Make<'_, R> {
-    /// The new tensor, on the device and of the type of `like`.
+    /// Creates the tensor, with the device and type of `like`.
     pub(super) fn like(&self, like: &Tensor) -> Result<Tensor> {
         like.apply_op1_no_bwd(self)
     }
@@ -134,7 +134,7 @@ pub(super) use cuda::{address, has_tensor_cores_for_bf16, keep_freed_memory, rel
 
 #[cfg(feature = "cuda")]
 mod cuda {
-    //! The only place that talks to the driver.
+    //! The only module that calls the driver.
 
     use std::cell::RefCell;
     use std::collections::HashMap;
@@ -149,7 +149,7 @@ mod cuda {
 
     use super::{Argument, Launch};
 
-    /// The compiled source of a name.
+    /// The compiled PTX of a source file.
     fn ptx(source: &str) -> Result<&'static str> {
         Ok(match source {
             "choose" => include_str!(concat!(env!("OUT_DIR"), "/choose.ptx")),
@@ -167,7 +167,7 @@ mod cuda {
         Real(f32),
     }
 
-    /// Starts a kernel that makes or changes `target`.
+    /// Launches a kernel that creates or changes `target`.
     pub(in crate::fused) fn start(launch: &Launch<'_>, target: &CudaStorage, layout: &Layout) -> Result<()> {
         let device = &target.device;
         let first_number = |tensor: &Tensor, of: fn(&CudaStorage, &Layout) -> Result<u64>| {
@@ -205,14 +205,15 @@ mod cuda {
             block_dim: (launch.threads as u32, 1, 1),
             shared_mem_bytes: 0,
         };
-        // SAFETY: the arguments are those that the kernel declares, and the operations' functions have checked that its
-        // tensors are as large as the grid makes it read and write.
+        // SAFETY: the arguments are those that the kernel declares, and the callers have checked that its tensors cover
+        // everything that the grid reads and writes.
         unsafe { builder.launch(config) }.w()?;
         Ok(())
     }
 
     thread_local! {
-        /// Kernels that this thread has started before: looking one up in its module takes as long as starting it.
+        /// Kernels that this thread has launched before. Looking up a kernel in its module takes as long as launching
+        /// it.
         static FUNCTIONS: RefCell<HashMap<(DeviceId, String), CudaFunction>> = RefCell::default();
     }
 
@@ -227,8 +228,8 @@ mod cuda {
         Ok(function)
     }
 
-    /// The address of a contiguous tensor's first number. A thread's work on a device is on one stream, so that the
-    /// address stays valid until what is started now has run.
+    /// The address of a contiguous tensor's first number. All work of a thread on a device is on one stream, so that
+    /// the address stays valid until the kernels launched now have run.
     pub(in crate::fused) fn address(storage: &CudaStorage, layout: &Layout) -> Result<u64> {
         if !layout.is_contiguous() {
             bail!("a kernel takes contiguous tensors");
@@ -249,16 +250,16 @@ mod cuda {
         Ok(first + (start * bytes) as u64)
     }
 
-    /// Memory for `count` numbers of the type of `like`, which a kernel fills.
+    /// Allocates memory for `count` numbers of the type of `like`, which a kernel fills.
     pub(in crate::fused) fn uninitialized(like: &CudaStorage, count: usize) -> Result<CudaStorage> {
         let device = &like.device;
-        // SAFETY: every kernel that makes a tensor writes all of it.
+        // SAFETY: every kernel that creates a tensor writes all of it.
         let slice = unsafe {
             match &like.slice {
                 CudaStorageSlice::F32(_) => CudaStorageSlice::F32(device.alloc(count)?),
                 CudaStorageSlice::F16(_) => CudaStorageSlice::F16(device.alloc(count)?),
                 CudaStorageSlice::BF16(_) => CudaStorageSlice::BF16(device.alloc(count)?),
-                _ => bail!("a kernel makes f32, f16 or bf16"),
+                _ => bail!("a kernel creates f32, f16 or bf16"),
             }
         };
         Ok(CudaStorage { slice, device: device.clone() })
@@ -282,7 +283,7 @@ mod cuda {
     }
 
     pub(in crate::fused) fn release_freed_memory(device: &CudaDevice) -> Result<()> {
-        // SAFETY: what tensors hold is not touched.
+        // SAFETY: the memory of existing tensors is not affected.
         unsafe { cuMemPoolTrimTo(memory_pool(device)?, 0).result().w() }
     }
 

@@ -1,4 +1,4 @@
-//! The choice of tokens from logits.
+//! Selection of the likeliest tokens from logits.
 
 use candle_core::{DType, Result, Tensor, bail};
 
@@ -6,40 +6,40 @@ use super::numbers;
 use super::operation::{Argument, Launch, Make};
 
 const THREADS: usize = 1_024;
-/// Numbers of a result before its candidates.
+/// Number of values in a result before its candidates.
 const HEADER: usize = 3;
 
-/// The constraints of all rows.
+/// Constraints that apply to all rows.
 #[derive(Debug)]
 pub struct Vocabulary {
-    /// `[2, vocabulary]`, f32: 0 or minus infinity, for any token and for the first of a text.
+    /// `[2, vocabulary]`, f32, 0 or minus infinity: the mask for any token, and for the first token of a text.
     pub masks: Tensor,
     /// The token that ends a text; text tokens come before it.
     pub end: u32,
-    /// The timestamps; empty where none are decoded.
+    /// The timestamp tokens; empty if timestamps are not decoded.
     pub timestamps: std::ops::Range<u32>,
 }
 
 /// Which tokens are allowed next in one row.
 #[derive(Debug, Clone)]
 pub struct TokenConstraints {
-    /// Its row of the logits.
+    /// The row in the logits.
     pub row: u32,
-    /// Whether this is a text's first token.
+    /// Whether this is the first token of a text.
     pub first: bool,
     /// Whether text is allowed next (with timestamps only).
     pub text: bool,
     /// Whether the end token is allowed next (with timestamps only).
     pub end: bool,
-    /// The timestamps that are allowed next.
+    /// The timestamp tokens that are allowed next.
     pub timestamps: std::ops::Range<u32>,
 }
 
-/// The `count` likeliest tokens for each of `bounds` in `logits` (`[rows, vocabulary]`, f32; columns may be the first
-/// of wider rows), as `[bounds, 3 + 2 * count]`: a number that is 0 where all logits are finite; the logarithm of the
-/// sum of exponentials over all tokens, and over those that may follow; and a logit and an id for each candidate, best
-/// first, of equals the lower id, with minus infinity where none is left. Timestamps come where all of them together
-/// are likelier than the likeliest other token.
+/// Selects the `count` likeliest tokens for each of `bounds` in `logits` (`[rows, vocabulary]`, f32; the columns may be
+/// the first of wider rows). The output is `[bounds, 3 + 2 * count]`: a number that is 0 if all logits are finite; the
+/// log-sum-exp over all tokens, and over the allowed tokens; then a logit and an id for each candidate, best first.
+/// Ties go to the lower id; missing candidates have a logit of minus infinity. Only timestamps are allowed if all of
+/// them together are likelier than the likeliest other token.
 ///
 /// # Errors
 /// Shapes or types do not fit.
@@ -119,7 +119,7 @@ fn row_reference(
     result
 }
 
-/// The result of a device, in f32.
+/// Log-sum-exp in f32, as the GPU kernel returns it.
 fn log_sum_exp(logits: &[f32]) -> f32 {
     crate::log_sum_exp(logits) as f32
 }

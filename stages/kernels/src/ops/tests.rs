@@ -1,4 +1,4 @@
-//! The operations against candle's own.
+//! Compares the operations with candle's own.
 
 use std::cell::Cell;
 
@@ -9,7 +9,7 @@ use crate::{CpuPrecision, Isa, Quantized8, Sequence};
 
 const PRECISIONS: [CpuPrecision; 3] = [CpuPrecision::F32, CpuPrecision::Bf16, CpuPrecision::Int8];
 
-/// How far a precision may be from f32, relative to the largest magnitude.
+/// The maximum deviation of a precision from f32, relative to the largest magnitude.
 const fn tolerance(precision: CpuPrecision) -> f32 {
     match precision {
         CpuPrecision::F32 => 1e-5,
@@ -18,17 +18,17 @@ const fn tolerance(precision: CpuPrecision) -> f32 {
     }
 }
 
-/// Every precision with every combination of instructions.
+/// Every precision with every combination of instruction sets.
 fn ways() -> impl Iterator<Item = (CpuPrecision, Isa)> {
     PRECISIONS.into_iter().flat_map(|precision| Isa::combinations().map(move |isa| (precision, isa)))
 }
 
 thread_local! {
-    /// Where the noise continues: every test has a thread, and the same numbers each time.
+    /// The state of the noise generator. Every test has a thread, and so the same numbers in each run.
     static STATE: Cell<u64> = const { Cell::new(1) };
 }
 
-/// Nearly normal numbers: the sum of twelve uniform ones has variance 1.
+/// Approximately normal numbers: the sum of twelve uniform numbers has variance 1.
 fn random(shape: &[usize]) -> Tensor {
     let uniform = || {
         STATE.set(STATE.get().wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407));
@@ -84,8 +84,8 @@ fn linear_agrees_with_candle_on_every_path() {
     }
 }
 
-/// The bits of a linear layer with GELU and of attention to its outputs. Subnormal numbers count as zero, which the
-/// BF16 instructions make of them.
+/// The bits of a linear layer with GELU and of attention to its outputs. Subnormal numbers are set to zero, as the BF16
+/// instructions do.
 fn bits_of_a_layer(isa: Isa, precision: CpuPrecision, x: &Tensor, weight: &Tensor, norm: &Norm) -> Vec<u32> {
     let (heads, width, rows) = (2, 24, x.dims()[0]);
     let layer = Linear::with_isa(isa, &values(weight), None, 96, precision);
@@ -103,7 +103,7 @@ fn bits_of_a_layer(isa: Isa, precision: CpuPrecision, x: &Tensor, weight: &Tenso
 fn layers_are_bitwise_equal_on_every_instruction_set() {
     let (x, weight, (norm, _)) = (random(&[130, 96]), random(&[144, 96]), norm(96));
     for precision in PRECISIONS {
-        // In f32, the portable path rounds products too, so it is compared with nothing here.
+        // In f32, the portable path also rounds products, so it is excluded here.
         let is_compared = |isa: &Isa| precision != CpuPrecision::F32 || !isa.is_portable();
         let mut bits = Isa::combinations()
             .filter(is_compared)
@@ -193,7 +193,7 @@ fn attention_is_candles_with_and_without_a_mask() {
         let (q, k, v) = ((part() * 0.3).unwrap(), part(), part());
         let projected = Tensor::cat(&[&q, &k, &v], 1).unwrap();
         for (precision, isa) in ways() {
-            // An error of a score is that of its weight, relative to the weight itself.
+            // The absolute error of a score is the relative error of its weight.
             let of_scores = if precision == CpuPrecision::F32 { 1.0 } else { 3.0 };
             let mut cache = KvCache::with_isa(isa, heads, width, n + 9, precision);
             append(&mut cache, &projected, 0..n, (heads * width, 2 * heads * width)).unwrap();

@@ -1,8 +1,8 @@
-//! The innermost products: a few rows times one panel of columns.
+//! The inner kernels of the matrix products: a few rows times one panel of columns.
 //!
-//! A panel holds [`PANEL`] columns of a matrix. Its elements are in groups along the inner dimension, as wide as the
-//! instruction that multiplies them takes: `[groups][PANEL][GROUP]`. A tile reads up to [`ROWS`] rows where they are
-//! and leaves `[rows][PANEL]` sums, whose rows may be further apart.
+//! A panel contains [`PANEL`] columns of a matrix. Its elements form groups along the inner dimension, of the width
+//! that the multiplying instruction takes: `[groups][PANEL][GROUP]`. A tile reads up to [`ROWS`] rows without copying
+//! them and writes `[rows][PANEL]` sums, whose rows may have a larger stride.
 
 mod portable;
 #[cfg(target_arch = "x86_64")]
@@ -13,10 +13,11 @@ use crate::isa::Isa;
 
 /// Columns of a panel: four vectors of 16 sums in AVX-512.
 pub(crate) const PANEL: usize = 64;
-/// Rows of a tile: with four vectors each, their sums fill 24 of 32 registers of AVX-512; with two, 12 of 16 of AVX2.
+/// Rows of a tile. With four vectors each, their sums fill 24 of the 32 registers of AVX-512; with two, 12 of the 16 of
+/// AVX2.
 pub(crate) const ROWS: usize = 6;
 
-/// Room for the sums of a whole tile: `[ROWS][PANEL]`.
+/// A buffer for the sums of a whole tile: `[ROWS][PANEL]`.
 #[repr(C, align(64))]
 pub(crate) struct Sums<T>(pub(crate) [T; ROWS * PANEL]);
 
@@ -28,20 +29,20 @@ impl<T: Copy + Default> Default for Sums<T> {
 
 /// The numeric format of a product.
 pub(crate) trait Format: std::fmt::Debug + 'static {
-    /// Element of the rows.
+    /// The element type of the rows.
     type Row: Number + Default;
-    /// Element of the panels.
+    /// The element type of the panels.
     type Column: Number + Default + PartialEq + std::fmt::Debug;
-    /// A sum.
+    /// The type of the sums.
     type Sum: Copy + Default + Send + Sync;
-    /// Elements along the inner dimension that one instruction takes.
+    /// Number of elements along the inner dimension that one instruction multiplies.
     const GROUP: usize;
 
-    /// Multiplies `rows` (1 to [`ROWS`]) rows with a panel. `a` has the rows and the elements from one to the next,
-    /// `panel` its elements and groups, `out` the sums and the numbers from one row's to the next's.
+    /// Multiplies `rows` (1 to [`ROWS`]) rows by a panel. `a` is the rows and their stride, `panel` the elements and
+    /// the number of groups, and `out` the sums and their row stride.
     ///
     /// # Panics
-    /// Where the rows, the panel or the output are shorter than that.
+    /// The rows, the panel or the output is too short.
     fn tile(
         isa: Isa,
         rows: usize,
@@ -51,17 +52,18 @@ pub(crate) trait Format: std::fmt::Debug + 'static {
     );
 }
 
-/// f32 by f32.
+/// f32 by f32, summed in f32.
 #[derive(Debug)]
 pub(crate) struct F32;
-/// bf16 by bf16, in f32.
+/// bf16 by bf16, summed in f32.
 #[derive(Debug)]
 pub(crate) struct Bf16;
-/// int8 by int8 that is stored with 128 added, in i32.
+/// int8 by int8 that is stored with an offset of 128, summed in i32.
 #[derive(Debug)]
 pub(crate) struct Int8;
 
-/// Multiplies with the first instructions that `isa` has, the best first; the portable path is the last.
+/// Implements [`Format`] with the first tile whose instructions `isa` has, the best first; the portable path is the
+/// last.
 macro_rules! format {
     ($format:ty, $row:ty, $column:ty, $sum:ty, $group:literal, $portable:ident, [$($has:ident => $tile:path),*]) => {
         impl Format for $format {
@@ -93,7 +95,7 @@ macro_rules! format {
                     };
                     $(
                         if isa.$has() {
-                            // SAFETY: an `Isa` has only what the CPU has; the lengths are checked above.
+                            // SAFETY: an `Isa` contains only instructions of this CPU; the lengths are checked above.
                             return unsafe { $tile(rows, operands) };
                         }
                     )*
@@ -134,7 +136,8 @@ mod tests {
         (mixed.wrapping_mul(1_664_525) >> 8) as f32 / (1 << 23) as f32 - 1.0
     }
 
-    /// Every combination of instructions on the same numbers, for every number of rows and some lengths.
+    /// Calls `check` for every combination of instruction sets on the same numbers, with every number of rows and
+    /// several lengths.
     fn agree<F: Format>(
         row: fn(f32) -> F::Row,
         column: fn(f32) -> F::Column,
@@ -154,7 +157,7 @@ mod tests {
         }
     }
 
-    /// As long as a sum is rounded once, f32 gives equal bits: everywhere but on the portable path.
+    /// f32 results are bitwise equal on all paths that round each fused sum once: all but the portable path.
     #[test]
     fn f32_tiles_are_close_to_the_portable_one_and_equal_to_each_other() {
         let fused = std::cell::RefCell::new(Vec::new());

@@ -33,8 +33,8 @@ pub(super) fn in_bf16(
         for (a, columns) in pairs.zip(panel.chunks_exact(2 * PANEL)) {
             let a = [from_bf16(a[0]), from_bf16(a[1])];
             for (sum, column) in sums.iter_mut().zip(columns.as_chunks::<2>().0) {
-                // In the order of the BF16 instruction. A product is exact, so each sum is rounded once, as in a fused
-                // one.
+                // The order is that of the BF16 instruction. A product is exact, so each sum is rounded once, as in a
+                // fused multiply-add.
                 *sum += a[1] * from_bf16(column[1]);
                 *sum += a[0] * from_bf16(column[0]);
             }
@@ -55,7 +55,7 @@ pub(super) fn in_int8(
         for (a, columns) in fours.iter().zip(panel.chunks_exact(4 * PANEL)) {
             let a = a.map(i32::from);
             for (sum, column) in sums.iter_mut().zip(columns.as_chunks().0) {
-                // Taken apart by shifts, so that the compiler loads whole vectors of columns.
+                // Shifts extract the bytes, so that the compiler loads whole vectors of columns.
                 let column = i32::from_le_bytes(*column);
                 let product = |k: usize| a[k] * ((column >> (8 * k)) & 0xFF);
                 *sum += product(0) + product(1) + product(2) + product(3);

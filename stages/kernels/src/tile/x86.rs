@@ -1,11 +1,12 @@
 //! Tiles in vectors of 256 and 512 bits: the sums stay in registers; a group of a row is broadcast against vectors of
 //! columns.
 //!
-//! A group of every format takes 4 bytes, in rows and in panels alike. Where one instruction multiplies and sums such a
-//! group, the rows are read where they are. Elsewhere a group is split into two parts that an older instruction takes:
-//! those of the rows once per tile into a buffer, so that each is a plain broadcast, and those of the columns once per
-//! vector and tile. The sums are exactly those of the portable path: integers do not saturate, and products of bf16 are
-//! exact in f32, added in the order of the BF16 instruction (the second of a pair first).
+//! A group of every format takes 4 bytes, both in rows and in panels. If one instruction multiplies and sums such a
+//! group, the rows are read without a copy. Otherwise a group is split into two parts that an older instruction can
+//! process: the parts of the rows are written to a buffer once per tile, so that each needs only a broadcast, and the
+//! columns are split once per vector and tile. The sums in bf16 and int8 are exactly those of the portable path:
+//! integers do not saturate, and products of bf16 are exact in f32 and are added in the order of the BF16 instruction
+//! (the second of a pair first).
 
 use std::mem::MaybeUninit;
 
@@ -13,44 +14,44 @@ use super::{PANEL, ROWS};
 
 /// Bytes of a group.
 const GROUP: usize = 4;
-/// Groups whose sums are computed in one go where a tile takes several passes over a panel, or its rows are split: the
-/// panel's part stays in the near cache.
+/// Groups per pass if a tile takes several passes over a panel, or if its rows are split. This part of a panel stays in
+/// the L1 cache.
 const CHUNK: usize = 96;
 
-/// Where the numbers of a tile are.
+/// The operands of a tile.
 #[derive(Clone, Copy)]
 pub(super) struct Operands<S> {
-    /// The first row.
+    /// Pointer to the first row.
     pub(super) rows: *const u8,
-    /// Bytes from row to row.
+    /// Row stride, in bytes.
     pub(super) row_stride: usize,
     /// `[groups][PANEL][GROUP]`.
     pub(super) panel: *const u8,
     /// Groups along the inner dimension.
     pub(super) groups: usize,
-    /// The first row's sums.
+    /// Pointer to the first row's sums.
     pub(super) out: *mut S,
-    /// Sums from row to row.
+    /// Row stride of the sums, in sums.
     pub(super) out_stride: usize,
 }
 
 impl<S> Operands<S> {
-    /// The operands of some of the groups.
+    /// The operands of `groups` groups from `first` on.
     ///
     /// # Safety
-    /// There are this many groups.
+    /// The operands contain these groups.
     unsafe fn part(self, first: usize, groups: usize) -> Self {
-        // SAFETY: the caller's.
+        // SAFETY: the caller guarantees it.
         let (rows, panel) = unsafe { (self.rows.add(first * GROUP), self.panel.add(first * PANEL * GROUP)) };
         Self { rows, panel, groups, ..self }
     }
 }
 
-/// Both parts of a chunk's groups, for every row: `[ROWS][2][CHUNK]`.
+/// The two parts of a chunk's groups, for every row: `[ROWS][2][CHUNK]`.
 struct SplitRows([[[MaybeUninit<i32>; CHUNK]; 2]; ROWS]);
 
 impl SplitRows {
-    /// Bytes from row to row.
+    /// Row stride, in bytes.
     const STRIDE: usize = PART_STRIDE * 2;
 
     #[inline(always)]
@@ -58,16 +59,16 @@ impl SplitRows {
         Self([[[MaybeUninit::uninit(); CHUNK]; 2]; ROWS])
     }
 
-    /// The operands with their rows replaced by their parts, which are kept here.
+    /// Splits the rows into this buffer and returns the operands with pointers to the parts.
     ///
     /// # Safety
-    /// The operands have this many rows of at most [`CHUNK`] groups.
+    /// The operands have `rows` rows of at most [`CHUNK`] groups.
     #[inline(always)]
     unsafe fn fill<S>(&mut self, rows: usize, of: Operands<S>, split: impl Fn(i32) -> [i32; 2]) -> Operands<S> {
         for (row, [first, second]) in self.0.iter_mut().take(rows).enumerate() {
             let (first, second) = (first.as_mut_ptr().cast::<i32>(), second.as_mut_ptr().cast::<i32>());
             for group in 0..of.groups {
-                // SAFETY: inside the operands' rows, and inside the buffer, which has room for a chunk. (Through
+                // SAFETY: the reads are inside the operands' rows, and the writes inside the buffer of a chunk. (With
                 // iterators the compiler does not vectorize this loop.)
                 unsafe {
                     let from = of.rows.add(row * of.row_stride + group * GROUP).cast::<i32>();
@@ -81,19 +82,19 @@ impl SplitRows {
     }
 }
 
-/// The same number, without the compiler knowing that. Columns are loaded anew for their second part: kept for it, they
-/// would take registers from the sums.
+/// Hides from the compiler that a number is unchanged, so that it loads columns again for their second part. Keeping
+/// them loaded would take registers from the sums.
 #[inline(always)]
 fn opaque(number: usize) -> usize {
     let mut same = number;
-    // SAFETY: no instruction at all.
+    // SAFETY: it contains no instruction.
     unsafe {
         std::arch::asm!("/* {same} */", same = inout(reg) same, options(pure, readonly, nostack, preserves_flags))
     };
     same
 }
 
-/// Bytes from a row's first parts to its second ones.
+/// Distance from a row's first parts to its second parts, in bytes.
 const PART_STRIDE: usize = CHUNK * GROUP;
 
 /// The second and the first bf16 of a pair, as the bits of f32.
@@ -105,24 +106,24 @@ const fn bf16_parts(pair: i32) -> [i32; 2] {
 /// Mask of the second bf16 of a pair.
 const SECOND_BF16: i32 = 0xFFFF_0000_u32.cast_signed();
 
-/// The even and the odd bytes of four, each two with their sign in 16 bits.
+/// The even and the odd bytes of four, each pair sign-extended to 16 bits.
 #[inline(always)]
 const fn int8_parts(four: i32) -> [i32; 2] {
     [odd_bytes(four << 8), odd_bytes(four)]
 }
 
-/// The second and the fourth byte, each with its sign in 16 bits.
+/// The second and the fourth byte, sign-extended to 16 bits.
 #[inline(always)]
 const fn odd_bytes(four: i32) -> i32 {
     (((four << 16) >> 24) & 0xFFFF) | ((four >> 24) << 16)
 }
 
-/// One function for a format; within it, one loop for each number of rows.
+/// Defines one function for a format; it contains one loop for each number of rows.
 ///
-/// - `rows`: how many vectors of columns a pass takes, for 1, 2, .. rows.
-/// - `chunk`: groups whose sums are computed before the next ones.
-/// - `multiply`: for each part of a group (one or two): the part of a vector of columns, and the sum with the product
-///   of the row's part and it.
+/// - `rows`: the number of vectors of columns in a pass, for 1, 2, 3 and more rows.
+/// - `chunk`: the number of groups that are summed in one pass.
+/// - `multiply`: for each part of a group (one or two), the extraction of the part from a vector of columns, and the
+///   multiply-add with the row's part.
 macro_rules! tile {
     (
         $name:ident, $sum:ty, $features:literal, vector $vector:literal, rows $rows:tt, chunk $chunk:expr,
@@ -131,14 +132,15 @@ macro_rules! tile {
         multiply [$($part:expr, $multiply:expr);+]
     ) => {
         /// # Safety
-        /// The CPU has the instructions; rows (1 to `ROWS`), panel and output are as long as the operands say.
+        /// The CPU has the instructions; `rows` is 1 to `ROWS`; rows, panel and output are as long as the operands
+        /// declare.
         #[target_feature(enable = $features)]
         pub(in crate::tile) unsafe fn $name(rows: usize, all: Operands<$sum>) {
             #[target_feature(enable = $features)]
             unsafe fn of<const M: usize, const V: usize>(operands: Operands<$sum>, is_first: bool) {
                 let Operands { rows, row_stride, panel, groups, out, out_stride } = operands;
                 for first in (0..PANEL).step_by(V * $vector) {
-                    // SAFETY: the caller's, for every pointer below.
+                    // SAFETY: the caller guarantees it, for every pointer below.
                     let place = |row: usize, v: usize| unsafe { out.add(row * out_stride + first + v * $vector) };
                     let mut acc: [[_; V]; M] = std::array::from_fn(|row| {
                         std::array::from_fn(|v| if is_first { $zero } else { unsafe { $read(place(row, v)) } })
@@ -169,9 +171,9 @@ macro_rules! tile {
                     }
                 }
             }
-            // A product without groups still writes its sums: zeros.
+            // A product without groups writes zeros.
             for first in (0..all.groups.max(1)).step_by($chunk) {
-                // SAFETY: the caller's.
+                // SAFETY: the caller guarantees it.
                 unsafe {
                     let operands = all.part(first, $chunk.min(all.groups - first));
                     $(
@@ -185,7 +187,7 @@ macro_rules! tile {
     };
 }
 
-/// Calls a function, generic in the numbers of rows and of vectors, so that every sum has its register.
+/// Calls a function that is generic over the numbers of rows and vectors, so that every sum has a register.
 macro_rules! by_rows {
     ([$one:literal, $two:literal, $three:literal, $more:literal], $of:ident, $rows:expr, $($arg:expr),*) => {
         match $rows {

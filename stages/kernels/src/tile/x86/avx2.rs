@@ -1,5 +1,5 @@
-//! Tiles in AVX2 with FMA, and in AVX-VNNI: the sums of a pass fill 8 to 12 of 16 registers. Few rows take more vectors
-//! of columns in a pass, so that enough sums are independent of each other to hide the latency of the instructions.
+//! Tiles in AVX2 with FMA, and in AVX-VNNI: the sums of a pass fill 8 to 12 of 16 registers. With few rows a pass
+//! covers more vectors of columns, so that enough independent sums hide the latency of the instructions.
 
 use std::arch::x86_64::{
     __m256i, _mm256_add_epi32, _mm256_and_si256, _mm256_castsi256_ps, _mm256_dpbusd_avx_epi32, _mm256_fmadd_ps,

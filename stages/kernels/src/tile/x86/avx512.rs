@@ -9,7 +9,7 @@ use std::arch::x86_64::{
 
 use super::{CHUNK, GROUP, Operands, PANEL, PART_STRIDE, SECOND_BF16, SplitRows, bf16_parts, int8_parts, opaque};
 
-/// All groups at once: the sums of a whole panel stay in registers.
+/// All groups in one pass: the sums of a whole panel stay in registers.
 const ALL: usize = usize::MAX;
 
 tile!(
