@@ -61,7 +61,7 @@ fn mix(data: &Path, speaker: &str, noise: &str, snr_db: f32, chance: &mut Chance
 /// Returns a random digit, trimmed to its sound, at -26 dBFS.
 pub(crate) fn digit(data: &Path, speaker: &str, chance: &mut Chance) -> Vec<f32> {
     let (digit, take) = (chance.below(10), chance.below(50));
-    let clip = doucrosstalk(&read_wav_at(&data.join(format!("fsdd/{digit}_{speaker}_{take}.wav")), 8000));
+    let clip = doubled(&read_wav_at(&data.join(format!("fsdd/{digit}_{speaker}_{take}.wav")), 8000));
     let clip = sounding(&clip);
     let gain = 0.05 / rms(clip);
     clip.iter().map(|sample| sample * gain).collect()
@@ -72,7 +72,7 @@ fn rms(samples: &[f32]) -> f32 {
 }
 
 /// Upsamples from 8 to 16 kHz: interpolates every second sample with a windowed sinc of 32 taps.
-fn doucrosstalk(samples: &[f32]) -> Vec<f32> {
+fn doubled(samples: &[f32]) -> Vec<f32> {
     let between = |at: usize| -> f32 {
         let tap = |k: isize| {
             let distance = k as f32 - 0.5;
