@@ -20,6 +20,7 @@ mod flow;
 mod hash;
 mod measured;
 mod name;
+mod order;
 mod pcm;
 mod recipe;
 mod runner;
@@ -37,6 +38,7 @@ pub use flow::{Flow, ListFlow};
 pub use hash::{Sha256Stream, sha256_file, sha256_hex};
 pub use measured::Measured;
 pub use name::{ArtifactName, InvalidName, OutputName, StageName};
+pub use order::OrderError;
 pub use pcm::{NativePacket, NativePackets, NativeReader, NativeSource, Pcm, PcmWriter, SAMPLE_RATE_HZ};
 pub use recipe::{Recipe, RecipeError, RecipeStep};
 pub use runner::{

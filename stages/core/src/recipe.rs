@@ -5,7 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use crate::{ArtifactName, Fingerprint, Identity, StageKey, StageName, StageSpec};
+use crate::order::OrderCheck;
+use crate::{ArtifactName, Fingerprint, Identity, OrderError, StageKey, StageName, StageSpec};
 
 /// Stages in the order of the data flow, each with everything that enters the fingerprints of its artifacts. A recipe
 /// is plain data: it can contain stages that this program does not have.
@@ -39,17 +40,9 @@ pub enum RecipeError {
     /// The list is empty: name at least one stage.
     #[error("a recipe without stages")]
     Empty,
-    /// A stage occurs twice: list it once.
-    #[error("{0} occurs twice in a recipe")]
-    Duplicate(StageName),
-    /// A stage reads an artifact that no earlier stage computes: list it after the stage that computes it.
-    #[error("{stage} reads {input}, which no stage before it in the recipe makes")]
-    UnknownInput {
-        /// The stage that reads it.
-        stage: StageName,
-        /// The artifact that it reads.
-        input: ArtifactName,
-    },
+    /// The stages cannot run in this order.
+    #[error(transparent)]
+    Order(#[from] OrderError),
     /// An output has the name of another stage: name it after its own stage.
     #[error("{output} is not an output of {stage}")]
     ForeignOutput {
@@ -104,23 +97,17 @@ impl Recipe {
     /// # Errors
     /// [`RecipeError`] unless each stage occurs once, after all stages that it reads from.
     pub fn new(steps: Vec<RecipeStep>) -> Result<Self, RecipeError> {
-        let (mut stages, mut made) = (BTreeSet::new(), BTreeSet::new());
         if steps.is_empty() {
             return Err(RecipeError::Empty);
         }
+        let mut order = OrderCheck::default();
         for step in &steps {
             let stage = step.stage;
-            if !stages.insert(stage) {
-                return Err(RecipeError::Duplicate(stage));
-            }
-            if let Some(input) = step.inputs.iter().find(|input| !made.contains(*input)) {
-                return Err(RecipeError::UnknownInput { stage, input: *input });
-            }
-            let mut outputs = step.artifacts().chain(step.transient.iter().copied());
-            if let Some(output) = outputs.find(|output| output.stage() != stage) {
+            let outputs = || step.artifacts().chain(step.transient.iter().copied());
+            order.next(stage, &step.inputs, outputs())?;
+            if let Some(output) = outputs().find(|output| output.stage() != stage) {
                 return Err(RecipeError::ForeignOutput { stage, output });
             }
-            made.extend(step.artifacts().chain(step.transient.iter().copied()));
         }
         Ok(Self(steps))
     }
@@ -275,11 +262,11 @@ mod tests {
     #[test]
     fn recipes_with_gaps_repeats_or_nothing_are_refused() {
         let unknown = |stage: &str, input: &str| {
-            Err(RecipeError::UnknownInput { stage: stage.parse().unwrap(), input: name(input) })
+            Err(OrderError::UnknownInput { stage: stage.parse().unwrap(), input: name(input) }.into())
         };
         assert_eq!(Recipe::new(vec![]), Err(RecipeError::Empty));
         let read = || step("read", &[], &[], &[]);
-        assert_eq!(Recipe::new(vec![read(), read()]), Err(RecipeError::Duplicate("read".parse().unwrap())));
+        assert_eq!(Recipe::new(vec![read(), read()]), Err(OrderError::Duplicate("read".parse().unwrap()).into()));
         assert_eq!(Recipe::new(vec![step("cut", &["read"], &[], &[]), read()]), unknown("cut", "read"));
         let samples = vec![read(), step("cut", &["read.samples"], &[], &[])];
         assert_eq!(Recipe::new(samples), unknown("cut", "read.samples"));

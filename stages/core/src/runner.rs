@@ -1,13 +1,13 @@
 //! Type-erased stages, so that the engine can run any list of them.
 
 use std::any::Any;
-use std::collections::BTreeSet;
 use std::marker::PhantomData;
 use std::sync::Arc;
 
+use crate::order::OrderCheck;
 use crate::{
-    ArtifactName, Artifacts, DeviceStage, ErrorClass, Flow, Identity, IntoArtifacts, Made, Stage, StageError,
-    StageName, StageSpec,
+    Artifacts, DeviceStage, ErrorClass, Flow, Identity, IntoArtifacts, Made, OrderError, Stage, StageError, StageName,
+    StageSpec,
 };
 
 /// An input of a device stage, of the type that its stage prepares.
@@ -227,17 +227,9 @@ pub struct Runners(Vec<Box<dyn Runner>>);
 /// Why a list of stages is invalid.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum RunnersError {
-    /// Two stages have the same name: rename one.
-    #[error("two stages are named {0}")]
-    Duplicate(StageName),
-    /// A stage reads an artifact that no earlier stage computes: list it after the stage that computes it.
-    #[error("{stage} reads {input}, which no stage before it makes")]
-    UnknownInput {
-        /// The stage that reads it.
-        stage: StageName,
-        /// The artifact that it reads.
-        input: ArtifactName,
-    },
+    /// The stages cannot run in this order.
+    #[error(transparent)]
+    Order(#[from] OrderError),
     /// The spec of a stage declares device phases that its runner lacks, or the reverse: correct its spec or its entry
     /// in the list.
     #[error("the phases of {0} are not those of its spec")]
@@ -250,19 +242,13 @@ impl Runners {
     /// # Errors
     /// [`RunnersError`] if the list is invalid.
     pub fn new(runners: Vec<Box<dyn Runner>>) -> Result<Self, RunnersError> {
-        let (mut names, mut made) = (BTreeSet::new(), BTreeSet::new());
+        let mut order = OrderCheck::default();
         for runner in &runners {
             let spec = runner.spec();
-            if !names.insert(spec.name) {
-                return Err(RunnersError::Duplicate(spec.name));
-            }
-            if let Some(input) = spec.inputs.iter().find(|input| !made.contains(*input)) {
-                return Err(RunnersError::UnknownInput { stage: spec.name, input: *input });
-            }
+            order.next(spec.name, spec.inputs, spec.artifacts().map(|(name, _)| name))?;
             if spec.on_device() != runner.device().is_some() {
                 return Err(RunnersError::Phases(spec.name));
             }
-            made.extend(spec.artifacts().map(|(name, _)| name));
         }
         Ok(Self(runners))
     }
@@ -291,7 +277,7 @@ mod tests {
     use serde_json::Value;
 
     use super::*;
-    use crate::{Artifact, Inputs, Phases, Source};
+    use crate::{Artifact, ArtifactName, Inputs, Phases, Source};
 
     /// Doubles the numbers below the recording's length, on the device.
     struct Doubler;
@@ -408,7 +394,7 @@ mod tests {
     #[test]
     fn runners_that_do_not_fit_together_are_refused() {
         let twice = Runners::new(vec![device_runner(Doubler), device_runner(Doubler)]);
-        assert_eq!(twice.err(), Some(RunnersError::Duplicate(Doubler::SPEC.name)));
+        assert_eq!(twice.err(), Some(OrderError::Duplicate(Doubler::SPEC.name).into()));
         assert_eq!(Runners::new(vec![cpu_runner(Doubler)]).err(), Some(RunnersError::Phases(Doubler::SPEC.name)));
     }
 }
