@@ -9,7 +9,7 @@ use std::process::Command;
 use forensics::{ForensicInput, Forensics, ForensicsConfig};
 use measure::{Machine, figures, runs};
 use stage_core::{
-    AlignedWords, Pcm, PcmSource, Recording, SAMPLE_RATE_HZ, SpeechSegments, SpeechSpan, Stage, Timing, Transcript,
+    AlignedWords, Pcm, PcmSource, Recording, SAMPLE_RATE_HZ, SpeechSegments, SpeechSpan, Stage, Transcript,
     VadIdentity, Word,
 };
 
@@ -90,16 +90,7 @@ fn stage(pcm: &Pcm, with_speech: bool) -> f64 {
     };
     let transcript = Transcript { model: "given".into(), segments: vec![], dropped: vec![] };
     let text = "and so my fellow americans ask not what your country can do for you i will call the police";
-    let word = |(i, text): (usize, &str)| Word {
-        channel: 0,
-        speaker: None,
-        text: text.to_owned(),
-        start_s: i as f64 * 0.4,
-        end_s: i as f64 * 0.4 + 0.3,
-        confidence: 0.9,
-        segment: 0,
-        timing: Timing::default(),
-    };
+    let word = |(i, text): (usize, &str)| Word::of_text(0, (i as f64 * 0.4, i as f64 * 0.4 + 0.3), text);
     let said = text.split(' ').cycle().take((SECONDS / 0.4) as usize);
     let words = AlignedWords { method: "given".into(), words: said.enumerate().map(word).collect() };
     let stage = Forensics::new(ForensicsConfig::default()).expect("the project's lexicons load");

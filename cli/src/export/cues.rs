@@ -59,21 +59,10 @@ fn continues(cue: &Cue, word: &Word) -> bool {
 
 #[cfg(test)]
 pub(super) mod tests {
-    use stage_core::Timing;
-
     use super::*;
 
     pub(crate) fn word(channel: u16, text: &str, start_s: f64, end_s: f64) -> Word {
-        Word {
-            channel,
-            speaker: None,
-            text: text.to_owned(),
-            start_s,
-            end_s,
-            confidence: 0.9,
-            segment: 0,
-            timing: Timing::default(),
-        }
+        Word { confidence: 0.9, ..Word::of_text(channel, (start_s, end_s), text) }
     }
 
     fn reliable(words: &[Word]) -> Vec<Cue> {

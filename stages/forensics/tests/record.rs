@@ -3,8 +3,7 @@
 use forensics::{ForensicInput, Forensics, ForensicsConfig};
 use stage_core::forensics::{Evidence, ForensicRecord};
 use stage_core::{
-    AlignedWords, Pcm, PcmSource, Recording, Segment, SpeechSegments, SpeechSpan, Stage, Timing, Transcript,
-    VadIdentity, Word,
+    AlignedWords, Pcm, PcmSource, Recording, Segment, SpeechSegments, SpeechSpan, Stage, Transcript, VadIdentity, Word,
 };
 
 /// Phrases of one call: channel, start in seconds, and words half a second apart.
@@ -14,17 +13,7 @@ fn words(phrases: &[Phrase<'_>]) -> Vec<Word> {
     let phrase = |&(channel, start_s, text): &Phrase<'_>| {
         let word = move |(i, text): (usize, &str)| {
             let start_s = start_s + i as f64 * 0.5;
-            let (speaker, text) = (None, text.to_owned());
-            Word {
-                channel,
-                speaker,
-                text,
-                start_s,
-                end_s: start_s + 0.4,
-                confidence: 0.8,
-                segment: 0,
-                timing: Timing::default(),
-            }
+            Word { confidence: 0.8, ..Word::of_text(channel, (start_s, start_s + 0.4), text) }
         };
         text.split_whitespace().enumerate().map(word).collect::<Vec<_>>()
     };

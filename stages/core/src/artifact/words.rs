@@ -35,6 +35,23 @@ pub struct Word {
     pub timing: Timing,
 }
 
+impl Word {
+    /// A word with the given text and times that does not come from a model.
+    #[must_use]
+    pub fn of_text(channel: u16, (start_s, end_s): (f64, f64), text: &str) -> Self {
+        Self {
+            channel,
+            speaker: None,
+            text: text.to_owned(),
+            start_s,
+            end_s,
+            confidence: 1.0,
+            segment: 0,
+            timing: Timing::default(),
+        }
+    }
+}
+
 /// How the times of a word were found, and how reliable they are. Older records without it read as cross-attention with
 /// energy.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]

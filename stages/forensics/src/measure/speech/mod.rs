@@ -173,21 +173,12 @@ fn has_value_between(ascending: &[f64], from: f64, to: f64) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use stage_core::{Dropped, Segment, Timing};
+    use stage_core::{Dropped, Segment};
 
     use super::*;
 
     fn word(channel: u16, text: &str, start_s: f64, end_s: f64) -> Word {
-        Word {
-            channel,
-            speaker: None,
-            text: text.to_owned(),
-            start_s,
-            end_s,
-            confidence: 0.9,
-            segment: 0,
-            timing: Timing::default(),
-        }
+        Word { confidence: 0.9, ..Word::of_text(channel, (start_s, end_s), text) }
     }
 
     fn segment(start_s: f64, end_s: f64, low_confidence: Option<&str>) -> Segment {
