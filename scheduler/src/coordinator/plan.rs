@@ -58,20 +58,18 @@ fn chain(
     let again = recompute.stages(recipe);
     let (mut outstanding, mut replace) = (BTreeSet::new(), BTreeSet::new());
     for (name, fingerprint) in &fingerprints {
-        match store.artifact(fingerprint)? {
-            Lookup::Missing => {
-                outstanding.insert(*name);
-            }
-            Lookup::Sound(_) if !again.contains(&name.stage()) => {}
-            Lookup::Sound(_) => {
-                outstanding.insert(*name);
-                replace.insert(*name);
-            }
+        let is_stored = match store.artifact(fingerprint)? {
+            Lookup::Sound(_) if !again.contains(&name.stage()) => continue,
+            Lookup::Sound(_) => true,
             Lookup::Altered(alteration) => {
                 tracing::warn!(artifact = %name, %fingerprint, %alteration, "a stored artifact was altered");
-                outstanding.insert(*name);
-                replace.insert(*name);
+                true
             }
+            Lookup::Missing => false,
+        };
+        outstanding.insert(*name);
+        if is_stored {
+            replace.insert(*name);
         }
     }
     Ok(Chain { indices: vec![index], recipe: Arc::clone(recipe), fingerprints, outstanding, replace })

@@ -229,14 +229,10 @@ impl Executor {
 
     fn handle_report(&mut self, report: Report) {
         match report {
-            // The recording may have been closed in the meantime.
             Report::Cpu { recording, work, began, result } => {
                 self.cpu.finished();
                 self.ready.came_back(work);
-                if let Some(item) = self.open.get_mut(&recording) {
-                    item.in_lane -= 1;
-                    self.cpu_done(recording, work, began, result);
-                }
+                self.cpu_done(recording, work, began, result);
             }
             Report::Device(LaneReport::Completed { ticket, stage, index, output, began, duration }) => {
                 self.send_checkpoint(ticket, (stage, index), &output, began, duration);
@@ -256,7 +252,9 @@ impl Executor {
     }
 
     fn cpu_done(&mut self, id: u64, work: Work, began: Moment, result: Result<TaskResult, StageError>) {
+        // The recording may have been closed in the meantime.
         let Some(item) = self.open.get_mut(&id) else { return };
+        item.in_lane -= 1;
         if item.ended {
             self.close_if_over(id);
             return;
