@@ -1,51 +1,7 @@
-//! Earwitness turns folders of recorded calls into timed, checkable evidence.
-//!
-//! ```text
-//! args -> settings, inputs -> plan (hashes, keys) -> scheduler::coordinator -> export -> table
-//!                                   worker: pipeline <- stages <- settings
-//! ```
+//! The program: everything is in the library.
 
-mod args;
-mod commands;
-mod config;
-mod engine;
-mod exit;
-mod export;
-mod file_name;
-mod inputs;
-mod open_store;
-mod plan;
-mod precision;
-mod priorities;
-mod replace;
-mod settings;
-mod signals;
-mod stages;
-mod table;
-mod watch;
-
-use std::io::IsTerminal;
 use std::process::ExitCode;
 
-use clap::Parser;
-use tracing_subscriber::EnvFilter;
-
-/// Default for RUST_LOG. Symphonia's warnings do not help users.
-const LOGGED: &str = "error,earwitness=warn,scheduler=warn";
-
 fn main() -> ExitCode {
-    let cli = args::Cli::parse();
-    tracing_subscriber::fmt()
-        .with_writer(std::io::stderr)
-        .with_ansi(std::io::stderr().is_terminal())
-        .with_env_filter(EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(LOGGED)))
-        .init();
-    let cpu = kernels::Isa::check_limit().map_err(exit::Failure::usage);
-    match cpu.and_then(|_| commands::dispatch(&cli.command)) {
-        Ok(exit) => exit.into(),
-        Err(failure) => {
-            eprintln!("error: {:#}", failure.error);
-            failure.exit.into()
-        }
-    }
+    earwitness::command_line()
 }
