@@ -9,7 +9,7 @@ use std::time::Instant;
 
 use candle_core::{DType, Device, Tensor};
 use models::whisper::{MelWindow, WhisperFiles, WhisperRecognizer};
-use models::{ModelSource, Pass, TranscribeConfig, TypedRecognizer, WindowAudio};
+use models::{Compute, ModelSource, Pass, TranscribeConfig, TypedRecognizer, WindowAudio};
 use stage_core::ListFlow;
 
 pub(crate) type Result<T> = std::result::Result<T, Box<dyn Error>>;
@@ -37,10 +37,10 @@ pub(crate) struct Engine {
 
 impl Engine {
     /// Loads the model in a folder. Returns the load time in seconds, too.
-    pub(crate) fn load(model: &Path, config: TranscribeConfig) -> Result<(Self, f64)> {
+    pub(crate) fn load(model: &Path, config: TranscribeConfig, compute: Compute) -> Result<(Self, f64)> {
         let start = Instant::now();
         let files = WhisperFiles::resolve(&ModelSource::Directory(model.into()))?;
-        let recognizer = files.typed_recognizer(config)?;
+        let recognizer = files.typed_recognizer(config, compute)?;
         recognizer.load()?;
         Ok((Self { recognizer }, start.elapsed().as_secs_f64()))
     }

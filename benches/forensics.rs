@@ -93,7 +93,7 @@ fn stage(pcm: &Pcm, with_speech: bool) -> f64 {
     let word = |(i, text): (usize, &str)| Word::of_text(0, (i as f64 * 0.4, i as f64 * 0.4 + 0.3), text);
     let said = text.split(' ').cycle().take((SECONDS / 0.4) as usize);
     let words = AlignedWords { method: "given".into(), words: said.enumerate().map(word).collect() };
-    let stage = Forensics::new(ForensicsConfig::default()).expect("the project's lexicons load");
+    let stage = Forensics::new(ForensicsConfig::default(), &[]).expect("the project's lexicons load");
     let input =
         ForensicInput { recording: &recording, pcm, segments: &segments, transcript: &transcript, words: &words };
     runs(0, RUNS, || stage.run(input).expect("samples in memory can be read")).best_s()

@@ -7,7 +7,7 @@
 use std::time::Instant;
 
 use stage_core::DeviceStage;
-use transcribe::{ModelSource, Precision, TranscribeConfig, Transcriber, open_model};
+use transcribe::{Compute, ModelSource, Precision, TranscribeConfig, Transcriber, open_model};
 
 fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).filter(|argument| !argument.starts_with("--")).collect();
@@ -19,8 +19,8 @@ fn main() {
     let model_files = timed("find and check the files", || open_model(&source).expect("a whole model"));
     timed("hash (coordinator)", || model_files.sha256().map(drop).expect("readable files"));
     timed("check all numbers (coordinator)", || model_files.check_contents().expect("a sound model"));
-    let config = TranscribeConfig { precision, ..TranscribeConfig::default() };
-    let transcriber = Transcriber::new(model_files, config).expect("settings that the model knows");
+    let transcriber = Transcriber::new(model_files, TranscribeConfig::default(), Compute::cpu(precision))
+        .expect("settings that the model knows");
     timed("load and pack", || transcriber.load().expect("a model that loads"));
     timed("a window of silence", || transcriber.health_probe().expect("a model that works"));
 }

@@ -21,7 +21,7 @@ use kernels::Isa;
 use kernels::probe::{self, Part};
 use measure::{Machine, runs};
 use stage_core::{DeviceStage, ListFlow, Pcm, SpeechSegments, Window};
-use transcribe::{ModelSource, Precision, TranscribeConfig, Transcriber, Unit, open_model};
+use transcribe::{Compute, ModelSource, Precision, TranscribeConfig, Transcriber, Unit, open_model};
 
 /// Number of windows that are decoded at a time.
 const BATCH: usize = 8;
@@ -43,9 +43,9 @@ fn main() {
         println!("skipped: no recordings were given, and the shared recordings are missing");
         return;
     }
-    let config = TranscribeConfig { precision, beam_size, ..TranscribeConfig::default() };
+    let config = TranscribeConfig { beam_size, ..TranscribeConfig::default() };
     let model = open_model(&ModelSource::Embedded).expect("the embedded model");
-    let transcriber = Transcriber::new(model, config).expect("settings that the model knows");
+    let transcriber = Transcriber::new(model, config, Compute::cpu(precision)).expect("settings that the model knows");
     transcriber.load().expect("weights that load");
     let samples: Vec<Vec<f32>> = files.iter().flat_map(|file| windows(file)).collect();
     let audio_s = samples.iter().map(Vec::len).sum::<usize>() as f64 / 16_000.0;

@@ -14,7 +14,7 @@ use std::sync::Arc;
 use measure::{Machine, figures, runs};
 use models::whisper::Hypothesis;
 use stage_core::{DeviceStage, ListFlow, Pcm, SpeechSegments, Window};
-use transcribe::{ModelSource, Output, Precision, TranscribeConfig, Transcriber, Unit, open_model};
+use transcribe::{Compute, ModelSource, Output, Precision, TranscribeConfig, Transcriber, Unit, open_model};
 
 const PRECISIONS: [Precision; 3] = [Precision::F32, Precision::Bf16, Precision::Int8];
 const RUNS: usize = 3;
@@ -85,7 +85,6 @@ fn transcriber(source: &ModelSource, precision: Precision, max_tokens: Option<us
     // One attempt that uses the whole token budget, because the bench measures a step.
     let config = TranscribeConfig {
         languages: vec!["en".into()],
-        precision,
         max_tokens,
         token_times: false,
         beam_size: 1,
@@ -93,7 +92,7 @@ fn transcriber(source: &ModelSource, precision: Precision, max_tokens: Option<us
         repetition_limit: 0,
         ..TranscribeConfig::default()
     };
-    let transcriber = Transcriber::new(files, config).expect("a model that knows English");
+    let transcriber = Transcriber::new(files, config, Compute::cpu(precision)).expect("a model that knows English");
     transcriber.load().expect("weights that fit");
     transcriber
 }

@@ -22,7 +22,7 @@ use std::time::Instant;
 
 use kernels::probe;
 use serde_json::{Value, json};
-use transcribe::TranscribeConfig;
+use transcribe::{Compute, TranscribeConfig};
 
 use crate::arguments::Arguments;
 use crate::engine::{Engine, Result, one_attempt};
@@ -93,13 +93,9 @@ fn teach(arguments: &Arguments) -> Result<Value> {
 
 /// The model named in the arguments, and its load time in seconds.
 fn load(arguments: &Arguments, tokens: Option<usize>) -> Result<(Engine, f64)> {
-    let config = TranscribeConfig {
-        device: arguments.device()?,
-        precision: arguments.required("precision")?,
-        token_times: arguments.has("token-times"),
-        ..one_attempt(tokens)
-    };
-    Engine::load(&arguments.model()?, config)
+    let config = TranscribeConfig { token_times: arguments.has("token-times"), ..one_attempt(tokens) };
+    let compute = Compute { device: arguments.device()?, precision: arguments.required("precision")? };
+    Engine::load(&arguments.model()?, config, compute)
 }
 
 /// Windows that are decoded repeatedly.

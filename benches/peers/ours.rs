@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
 
-use models::TranscribeConfig;
+use models::Compute;
 use models::whisper::MelWindow;
 use serde_json::{Value, json};
 
@@ -65,8 +65,8 @@ fn answer(engine: &Engine, units: &[Arc<MelWindow>], request: &Value) -> Result<
 
 /// Loads the model, and computes the features of the timed windows.
 fn load(folder: &Path, precision: &str) -> Result<(Engine, Vec<Arc<MelWindow>>)> {
-    let config = TranscribeConfig { precision: precision.parse()?, ..one_attempt(Some(TOKENS)) };
-    let (engine, _) = Engine::load(&folder.join("hf"), config)?;
+    let compute = Compute::cpu(precision.parse()?);
+    let (engine, _) = Engine::load(&folder.join("hf"), one_attempt(Some(TOKENS)), compute)?;
     let units = engine.units(&folder.join("teacher.safetensors"), TIMED)?;
     Ok((engine, units))
 }

@@ -1,14 +1,18 @@
-//! The command line. Only its syntax is checked here; [`crate::settings`] checks the values.
+//! The command line, and how its flags override the configuration.
 
+use std::collections::BTreeSet;
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
+use std::str::FromStr;
 
-use align::AlignModel;
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use scheduler::devices::DeviceRequest;
 use scheduler::store::StoreUrl;
+use segment::VadChoice;
 use stage_core::StageName;
-use transcribe::{ModelSource, ParseModelSourceError, Task, architectures};
+use transcribe::{Task, architectures};
 
-use crate::precision::PrecisionChoice;
+use crate::config::{Config, ConfigError, DEFAULT_FILE, Loaded, PrecisionChoice};
 use crate::stages;
 
 /// Turns folders of recorded calls into timed, checkable evidence.
@@ -42,6 +46,9 @@ pub(crate) enum Command {
     Schema,
     /// Describe the model that a run would use: files, window and hash.
     Models(ModelsArgs),
+    /// Write, check or show the configuration file.
+    #[command(subcommand)]
+    Config(ConfigCommand),
     /// The worker process of a device. Started by `run` and `stage`.
     #[command(hide = true)]
     Worker(WorkerArgs),
@@ -118,13 +125,13 @@ pub(crate) struct BenchStageArgs {
     pub(crate) precision: Vec<PrecisionChoice>,
     /// Device batch sizes to compare, in windows, such as 1,8,16.
     #[arg(long, value_name = "LIST", value_delimiter = ',', default_value = "8", value_parser = positive)]
-    pub(crate) device_batch_size: Vec<usize>,
+    pub(crate) device_batch_size: Vec<NonZeroUsize>,
     /// Devices to compare: cpu,cpu:2,cuda:0 is three entries; cuda:0,1 is one entry with two GPUs. See `run`.
     #[arg(long, value_name = "LIST", default_value = "auto")]
     pub(crate) devices: String,
     /// Timed runs of each combination, after one warm-up run.
-    #[arg(long, value_name = "N", default_value_t = 3, value_parser = positive)]
-    pub(crate) repeat: usize,
+    #[arg(long, value_name = "N", default_value = "3", value_parser = positive)]
+    pub(crate) repeat: NonZeroUsize,
     /// Print a JSON object.
     #[arg(long)]
     pub(crate) json: bool,
@@ -132,18 +139,18 @@ pub(crate) struct BenchStageArgs {
     pub(crate) stages: StageSettingArgs,
 }
 
-/// Options for decoding speech into text.
+/// Settings of transcription. The file of --config has more.
 #[derive(Debug, Args)]
 pub(crate) struct DecodingArgs {
     /// transcribe (the default), or translate (into English; multilingual models).
     #[arg(long)]
     pub(crate) task: Option<Task>,
     /// Beam size; 1 is greedy decoding: faster, less accurate. Default: 5.
-    #[arg(long, value_name = "N", value_parser = positive)]
+    #[arg(long, value_name = "N")]
     pub(crate) beam_size: Option<usize>,
     /// Decode timestamp tokens and split the text of a window at them.
-    #[arg(long)]
-    pub(crate) timestamps: bool,
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    pub(crate) timestamps: Option<bool>,
     /// Text that precedes each window, to suggest names and spellings.
     #[arg(long, value_name = "TEXT")]
     pub(crate) initial_prompt: Option<String>,
@@ -151,88 +158,32 @@ pub(crate) struct DecodingArgs {
     #[arg(long, value_name = "WORDS")]
     pub(crate) hotwords: Option<String>,
     /// Condition each window on the text of the previous windows of its channel.
-    #[arg(long)]
-    pub(crate) condition_on_previous_text: bool,
-    /// Additional decoding options (TOML): temperatures, thresholds of the fallback criteria, suppressed tokens.
-    #[arg(long, value_name = "FILE")]
-    pub(crate) decoding: Option<PathBuf>,
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    pub(crate) condition_on_previous_text: Option<bool>,
 }
 
-impl DecodingArgs {
-    /// The options that were given, as pairs of option and setting. The model checks the file of `--decoding`.
-    pub(crate) fn given(&self, language: &str) -> Vec<(String, String)> {
-        [
-            ("--language", "languages", language != "auto"),
-            ("--task", "task", self.task.is_some()),
-            ("--beam-size", "beam_size", self.beam_size.is_some()),
-            ("--timestamps", "timestamps", self.timestamps),
-            ("--initial-prompt", "initial_prompt", self.initial_prompt.is_some()),
-            ("--hotwords", "hotwords", self.hotwords.is_some()),
-            ("--condition-on-previous-text", "condition_on_previous_text", self.condition_on_previous_text),
-        ]
-        .into_iter()
-        .filter(|(.., is_given)| *is_given)
-        .map(|(option, setting, _)| (option.to_owned(), setting.to_owned()))
-        .collect()
-    }
-}
-
-/// Arguments that select the model.
+/// Arguments that select the configuration file and the model.
 #[derive(Debug, Args)]
 pub(crate) struct ModelArgs {
-    #[arg(long, default_value = "embedded", help = model_help())]
-    pub(crate) model: String,
+    /// Configuration file (TOML); `earwitness config init` writes one. Default: earwitness.toml in the current folder,
+    /// if there is one.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+    #[arg(long, help = model_help())]
+    pub(crate) model: Option<String>,
     /// Use only the local cache for hub models; never use the network.
-    #[arg(long)]
-    pub(crate) offline: bool,
-}
-
-impl ModelArgs {
-    /// The source of the model.
-    pub(crate) fn source(&self) -> Result<ModelSource, ParseModelSourceError> {
-        let source: ModelSource = self.model.parse()?;
-        Ok(if self.offline { source.offline() } else { source })
-    }
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    pub(crate) offline: Option<bool>,
 }
 
 /// Arguments shared by `run` and `stage`: devices, model, settings of the stages, progress.
 #[derive(Debug, Args)]
 pub(crate) struct EngineArgs {
-    /// auto, cpu, cpu:N (N workers), or cuda:0,1 (GPU numbers or UUIDs).
-    #[arg(long, default_value = "auto")]
-    pub(crate) devices: String,
-    /// Use this many GPUs; fail if there are fewer.
-    #[arg(short = 'g', long, value_name = "N")]
-    pub(crate) num_gpus: Option<usize>,
-    /// Worker processes on each device.
-    #[arg(long, value_name = "N", default_value_t = 1, value_parser = positive)]
-    pub(crate) workers_per_device: usize,
-    /// Priority of the recordings; higher values run first.
-    #[arg(long, value_name = "N", default_value_t = 0, allow_negative_numbers = true)]
-    pub(crate) priority: i32,
-    /// Priorities by path and length (TOML): `[[rule]]` with `path` (a glob), `longer_than_s`, `shorter_than_s` and
-    /// `priority`; the first matching rule applies.
-    #[arg(long, value_name = "FILE")]
-    pub(crate) priority_rules: Option<PathBuf>,
-    /// Device limits and timeouts (TOML): `[devices]` and `[timing]`; see the README.
-    #[arg(long, value_name = "FILE")]
-    pub(crate) config: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) settings: SettingArgs,
     /// Retry recordings that were quarantined because they killed workers.
     #[arg(long)]
     pub(crate) retry_quarantined: bool,
-    /// Recordings per worker batch.
-    #[arg(short = 'b', long, value_name = "N", default_value_t = 10, value_parser = positive)]
-    pub(crate) worker_batch_size: usize,
-    /// Windows per device batch.
-    #[arg(long, value_name = "N", default_value_t = 8, value_parser = positive)]
-    pub(crate) device_batch_size: usize,
-    /// Numeric type of the matrix products: f32 (matches the reference), bf16, f16 (GPUs) or int8 (CPUs; fastest, less
-    /// exact). auto: the precision that this case started with; in a new case int8 for the embedded model and f32 for
-    /// other models on a CPU, f16 on a GPU.
-    #[arg(long, value_name = "TYPE", default_value_t = PrecisionChoice::Auto)]
-    pub(crate) precision: PrecisionChoice,
-    #[command(flatten)]
-    pub(crate) stages: StageSettingArgs,
     #[arg(long, value_name = "STORE", help = store_help())]
     pub(crate) store: Option<String>,
     /// How to show progress.
@@ -242,44 +193,172 @@ pub(crate) struct EngineArgs {
     pub(crate) bench: BenchArgs,
 }
 
+/// The settings of a run. Those that are given override the configuration file.
+#[derive(Debug, Args)]
+pub(crate) struct SettingArgs {
+    /// auto, cpu, cpu:N (N workers), or cuda:0,1 (GPU numbers or UUIDs). Default: auto.
+    #[arg(long)]
+    pub(crate) devices: Option<DeviceRequest>,
+    /// Use this many GPUs; fail if there are fewer.
+    #[arg(short = 'g', long, value_name = "N")]
+    pub(crate) num_gpus: Option<usize>,
+    /// Worker processes on each device. Default: 1.
+    #[arg(long, value_name = "N", value_parser = positive)]
+    pub(crate) workers_per_device: Option<NonZeroUsize>,
+    /// Priority of the recordings that no rule of the configuration file matches; higher values run first. Default: 0.
+    #[arg(long, value_name = "N", allow_negative_numbers = true)]
+    pub(crate) priority: Option<i32>,
+    /// Recordings per worker batch. Default: 10.
+    #[arg(short = 'b', long, value_name = "N", value_parser = positive)]
+    pub(crate) worker_batch_size: Option<NonZeroUsize>,
+    /// Windows per device batch. Default: 8.
+    #[arg(long, value_name = "N", value_parser = positive)]
+    pub(crate) device_batch_size: Option<NonZeroUsize>,
+    /// Numeric type of the matrix products: f32 (matches the reference), bf16, f16 (GPUs) or int8 (CPUs; fastest, less
+    /// exact). auto (the default): the precision that this case started with; in a new case int8 for the embedded model
+    /// and f32 for other models on a CPU, f16 on a GPU.
+    #[arg(long, value_name = "TYPE")]
+    pub(crate) precision: Option<PrecisionChoice>,
+    #[command(flatten)]
+    pub(crate) stages: StageSettingArgs,
+}
+
 /// Settings of the stages without the precision, because `bench` takes a list of precisions.
 #[derive(Debug, Args)]
 pub(crate) struct StageSettingArgs {
     #[command(flatten)]
     pub(crate) model: ModelArgs,
-    /// auto (detected in each window), a language code such as ko, or several, such as ko,en (detected among these).
-    #[arg(long, value_name = "CODES", default_value = "auto")]
-    pub(crate) language: String,
+    /// auto (detected in each window; the default), a language code such as ko, or several, such as ko,en (detected
+    /// among these).
+    #[arg(long, value_name = "CODES")]
+    pub(crate) language: Option<Languages>,
     #[command(flatten)]
     pub(crate) decoding: DecodingArgs,
-    /// Voice activity detector: silero (Silero VAD), silero:FILE (other weights for 16 kHz, in safetensors), energy (a
-    /// threshold above the noise), or off (all audio is treated as speech).
-    #[arg(long, default_value = "silero")]
-    pub(crate) vad: String,
+    /// Voice activity detector: silero (Silero VAD; the default), silero:FILE (other weights for 16 kHz, in
+    /// safetensors), energy (a threshold above the noise), or off (all audio is treated as speech).
+    #[arg(long)]
+    pub(crate) vad: Option<VadChoice>,
     /// Also transcribe crosstalk (speech of one channel that leaks into another). By default it is only listed.
-    #[arg(long, alias = "keep-bleed")]
+    #[arg(long)]
     pub(crate) keep_crosstalk: bool,
-    /// Source of the word times: attention (from the speech model, refined by speech activity), embedded (a small CTC
-    /// model), or the folder or hub id of a Wav2Vec2ForCTC (with its vocab.json).
-    #[arg(long, value_name = "MODEL", default_value = DEFAULT_ALIGNER)]
-    pub(crate) aligner: String,
+    /// Source of the word times: attention (from the speech model, refined by speech activity; the default), embedded (a
+    /// small CTC model), or the folder or hub id of a Wav2Vec2ForCTC (with its vocab.json).
+    #[arg(long, value_name = "MODEL")]
+    pub(crate) aligner: Option<String>,
     /// Additional lexicon (TOML) for the language evidence; can be given several times.
     #[arg(long, value_name = "FILE")]
     pub(crate) lexicon: Vec<PathBuf>,
     /// Also list linguistic markers that the literature associates with deception. Unvalidated; off by default.
-    #[arg(long)]
-    pub(crate) deception: bool,
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    pub(crate) deception: Option<bool>,
 }
 
-/// The default source of word times.
-const DEFAULT_ALIGNER: &str = "attention";
+/// The languages of `--language`: none for `auto`; otherwise each code once, sorted, so that their order does not affect
+/// any fingerprint.
+#[derive(Debug, Clone)]
+pub(crate) struct Languages(Vec<String>);
+
+/// The text is not a list of language codes.
+#[derive(Debug, Clone, thiserror::Error)]
+#[error("{0}: auto is expected, or language codes such as ko or ko,en")]
+pub(crate) struct ParseLanguagesError(String);
+
+impl FromStr for Languages {
+    type Err = ParseLanguagesError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        if text == "auto" {
+            return Ok(Self(Vec::new()));
+        }
+        let is_code = |code: &&str| (2..=3).contains(&code.len()) && code.bytes().all(|byte| byte.is_ascii_lowercase());
+        let codes: BTreeSet<&str> = text.split(',').map(str::trim).collect();
+        if !codes.iter().all(is_code) {
+            return Err(ParseLanguagesError(text.to_owned()));
+        }
+        Ok(Self(codes.into_iter().map(ToOwned::to_owned).collect()))
+    }
+}
+
+/// Overrides a setting if the flag was given.
+fn set<T: Clone>(setting: &mut T, flag: Option<&T>) {
+    if let Some(value) = flag {
+        setting.clone_from(value);
+    }
+}
+
+impl ModelArgs {
+    /// The configuration file with these flags over it.
+    pub(crate) fn load(&self) -> Result<Loaded, ConfigError> {
+        let mut loaded = Loaded::find(self.config.as_deref())?;
+        self.apply(&mut loaded.config);
+        Ok(loaded)
+    }
+
+    fn apply(&self, config: &mut Config) {
+        set(&mut config.models.speech, self.model.as_ref());
+        set(&mut config.models.offline, self.offline.as_ref());
+    }
+}
 
 impl StageSettingArgs {
-    /// The source of word times.
-    pub(crate) fn aligner(&self) -> Result<AlignModel, ParseModelSourceError> {
-        let aligner: AlignModel = self.aligner.parse()?;
-        Ok(if self.model.offline { aligner.offline() } else { aligner })
+    /// The configuration file with these flags over it.
+    pub(crate) fn load(&self) -> Result<Loaded, ConfigError> {
+        let mut loaded = self.model.load()?;
+        self.apply(&mut loaded.config);
+        Ok(loaded)
     }
+
+    fn apply(&self, config: &mut Config) {
+        let Self { language, decoding, vad, aligner, deception, .. } = self;
+        set(&mut config.transcribe.languages, language.as_ref().map(|languages| &languages.0));
+        set(&mut config.transcribe.task, decoding.task.as_ref());
+        set(&mut config.transcribe.beam_size, decoding.beam_size.as_ref());
+        set(&mut config.transcribe.timestamps, decoding.timestamps.as_ref());
+        set(&mut config.transcribe.initial_prompt, decoding.initial_prompt.clone().map(Some).as_ref());
+        set(&mut config.transcribe.hotwords, decoding.hotwords.clone().map(Some).as_ref());
+        set(&mut config.transcribe.condition_on_previous_text, decoding.condition_on_previous_text.as_ref());
+        set(&mut config.segment.vad, vad.as_ref());
+        set(&mut config.models.aligner, aligner.as_ref());
+        set(&mut config.forensics.deception, deception.as_ref());
+        config.lexicons.extend(self.lexicon.iter().cloned());
+        if self.keep_crosstalk {
+            config.segment.crosstalk = None;
+        }
+    }
+}
+
+impl SettingArgs {
+    /// The configuration file with these flags over it.
+    pub(crate) fn load(&self) -> Result<Loaded, ConfigError> {
+        let mut loaded = self.stages.load()?;
+        let config = &mut loaded.config;
+        set(&mut config.run.devices, self.devices.as_ref());
+        set(&mut config.run.num_gpus, self.num_gpus.map(Some).as_ref());
+        set(&mut config.run.workers_per_device, self.workers_per_device.as_ref());
+        set(&mut config.run.default_priority, self.priority.as_ref());
+        set(&mut config.limits.worker_batch_size, self.worker_batch_size.as_ref());
+        set(&mut config.limits.device_batch_size, self.device_batch_size.as_ref());
+        set(&mut config.models.precision, self.precision.as_ref());
+        Ok(loaded)
+    }
+}
+
+/// The `config` commands.
+#[derive(Debug, Subcommand)]
+pub(crate) enum ConfigCommand {
+    /// Write a configuration file with all settings, their descriptions and their defaults.
+    Init(ConfigInitArgs),
+    /// Check a configuration file, with the models, folders and lexicons that it names. Runs and downloads nothing.
+    Check(SettingArgs),
+    /// Print the settings that a run with the same flags would use, and where each comes from.
+    Show(SettingArgs),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ConfigInitArgs {
+    /// The new file. An existing file is not changed.
+    #[arg(value_name = "FILE", default_value = DEFAULT_FILE)]
+    pub(crate) file: PathBuf,
 }
 
 /// Options for tests and measurements only.
@@ -341,7 +420,8 @@ pub(crate) struct DevicesArgs {
     /// Print a JSON object; with --watch, one JSON object per line.
     #[arg(long)]
     pub(crate) json: bool,
-    /// Limits that determine the states (TOML): `[devices]`; see the README.
+    /// Configuration file (TOML) whose `[devices]` determine the states. Default: earwitness.toml in the current folder,
+    /// if there is one.
     #[arg(long, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
     /// The NVML library to use instead of the driver's.
@@ -416,11 +496,8 @@ fn model_help() -> String {
     )
 }
 
-fn positive(text: &str) -> Result<usize, String> {
-    match text.parse() {
-        Ok(0) | Err(_) => Err("expected a whole number from 1".to_owned()),
-        Ok(n) => Ok(n),
-    }
+fn positive(text: &str) -> Result<NonZeroUsize, String> {
+    text.parse().map_err(|_| "expected a whole number from 1".to_owned())
 }
 
 fn seconds(text: &str) -> Result<f64, String> {

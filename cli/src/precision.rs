@@ -7,10 +7,11 @@ use scheduler::store::{self, Access, StoreError, StoreUrl};
 use stage_core::{DeviceId, Stage};
 use transcribe::{ModelSource, Precision, Transcriber, UnknownPrecision};
 
-/// The value of `--precision`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum PrecisionChoice {
+/// The precision of a run. As text: `auto`, or the name of a precision.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum PrecisionChoice {
     /// The precision of the case. In a new case, the best one for model and device.
+    #[default]
     Auto,
     /// A given precision.
     Given(Precision),
@@ -19,13 +20,13 @@ pub(crate) enum PrecisionChoice {
 /// No precision has this name.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0}, or auto")]
-pub(crate) struct UnknownChoice(UnknownPrecision);
+pub struct UnknownPrecisionChoice(UnknownPrecision);
 
 impl FromStr for PrecisionChoice {
-    type Err = UnknownChoice;
+    type Err = UnknownPrecisionChoice;
 
-    fn from_str(name: &str) -> Result<Self, UnknownChoice> {
-        if name == "auto" { Ok(Self::Auto) } else { name.parse().map(Self::Given).map_err(UnknownChoice) }
+    fn from_str(name: &str) -> Result<Self, UnknownPrecisionChoice> {
+        if name == "auto" { Ok(Self::Auto) } else { name.parse().map(Self::Given).map_err(UnknownPrecisionChoice) }
     }
 }
 

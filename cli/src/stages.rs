@@ -1,15 +1,15 @@
 //! The list of stages. No other code names them: it reads their specs.
 
-use align::{AlignConfig, AlignModel, Aligner, Wav2Vec2Files};
+use align::{AlignModel, Aligner, Wav2Vec2Files};
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use decode::{DecodeConfig, Decoder};
-use forensics::{Forensics, ForensicsConfig, ForensicsError, LexiconSource};
+use forensics::{Forensics, ForensicsError};
 use segment::{SegmentConfig, Segmenter};
 use stage_core::{
     DeviceId, Identity, Recipe, RecipeError, RecipeStep, Runner, Runners, RunnersError, Stage, StageError, StageName,
     StageSpec, cpu_runner, device_runner,
 };
-use transcribe::{DeviceChoice, ModelError, SpeechModel, TranscribeConfig, Transcriber, open_model};
+use transcribe::{Compute, DeviceChoice, ModelError, SpeechModel, Transcriber, open_model};
 
 use crate::settings::Settings;
 
@@ -32,7 +32,7 @@ const STAGES: &[Entry] = &[
 pub(crate) struct Context<'a> {
     pub(crate) settings: &'a Settings,
     pub(crate) device: &'a DeviceId,
-    /// The longest window of the speech model, in seconds.
+    /// The longest window, in seconds.
     window_s: f64,
     /// The speech model, until its stage takes it.
     model: Option<Box<dyn SpeechModel>>,
@@ -57,10 +57,8 @@ pub(crate) enum BuildError {
     Recipe(#[from] RecipeError),
     #[error("there is no stage {0}")]
     Unknown(StageName),
-    #[error("--language {language}: the model {model} supports {known}")]
-    Language { language: String, model: String, known: String },
-    #[error("{option}: the model {model} ({family}) does not support this option: leave it out")]
-    NotRead { option: String, model: String, family: &'static str },
+    #[error("segment.window_max_s is {window_s}: the model {model} accepts at most {longest_s} s")]
+    Window { window_s: f64, model: String, longest_s: f64 },
 }
 
 impl<'a> Context<'a> {
@@ -68,16 +66,19 @@ impl<'a> Context<'a> {
     /// completely: once per run, before any recording.
     ///
     /// # Errors
-    /// An option does not apply to the speech model.
+    /// The longest window of the settings is longer than the speech model's.
     pub(crate) fn new(
         settings: &'a Settings,
         device: &'a DeviceId,
         model: Box<dyn SpeechModel>,
         check_models: bool,
     ) -> Result<Self, BuildError> {
-        check_options(settings, &*model)?;
-        check_language(settings, &*model)?;
-        Ok(Self { settings, device, window_s: model.window_s(), model: Some(model), check_models })
+        let longest_s = model.window_s();
+        let window_s = settings.segment.window_max_s.unwrap_or(longest_s);
+        if window_s > longest_s {
+            return Err(BuildError::Window { window_s, model: model.name().to_owned(), longest_s });
+        }
+        Ok(Self { settings, device, window_s, model: Some(model), check_models })
     }
 
     /// The context in a worker, where models are not checked again.
@@ -135,17 +136,16 @@ pub(crate) fn simulated(settings: &serde_json::Value, last: Option<StageName>) -
 }
 
 fn decoder(context: &mut Context<'_>) -> Result<Box<dyn Runner>, BuildError> {
-    Ok(decoder_with(context.settings, context.settings.pcm_budget_bytes))
+    Ok(decoder_with(context.settings, context.settings.decode.memory_budget_bytes))
 }
 
 /// The decoder with another memory budget for the samples of one recording.
 pub(crate) fn decoder_with(settings: &Settings, memory_budget_bytes: u64) -> Box<dyn Runner> {
-    cpu_runner(Decoder::new(DecodeConfig { memory_budget_bytes, spill_dir: settings.spill_dir.clone() }))
+    cpu_runner(Decoder::new(DecodeConfig { memory_budget_bytes, ..settings.decode.clone() }))
 }
 
 fn segmenter(context: &mut Context<'_>) -> Result<Box<dyn Runner>, BuildError> {
-    let config = SegmentConfig::new(context.settings.vad.clone(), context.window_s);
-    let config = SegmentConfig { crosstalk: config.crosstalk.filter(|_| !context.settings.keep_crosstalk), ..config };
+    let config = SegmentConfig { window_max_s: Some(context.window_s), ..context.settings.segment.clone() };
     Ok(cpu_runner(Segmenter::new(config)?))
 }
 
@@ -156,47 +156,24 @@ fn transcriber(context: &mut Context<'_>) -> Result<Box<dyn Runner>, BuildError>
         model.sha256()?;
     }
     let device = if context.device.is_cuda() { DeviceChoice::Cuda } else { DeviceChoice::Cpu };
-    let config = TranscribeConfig { device, ..context.settings.transcribe.clone() };
-    Ok(device_runner(Transcriber::new(model, config)?))
+    let compute = Compute { device, precision: context.settings.precision };
+    Ok(device_runner(Transcriber::new(model, context.settings.transcribe.clone(), compute)?))
 }
 
 fn aligner(context: &mut Context<'_>) -> Result<Box<dyn Runner>, BuildError> {
+    let config = context.settings.align.clone();
     let AlignModel::Ctc(source) = &context.settings.aligner else {
-        return Ok(cpu_runner(Aligner::new(AlignConfig::default())));
+        return Ok(cpu_runner(Aligner::new(config)));
     };
     let files = Wav2Vec2Files::resolve(source).map_err(BuildError::Aligner)?;
     if context.check_models {
         files.check_contents().map_err(BuildError::Aligner)?;
     }
-    let aligner = Aligner::with_model(AlignConfig::default(), files).map_err(BuildError::Aligner)?;
+    let aligner = Aligner::with_model(config, files).map_err(BuildError::Aligner)?;
     Ok(cpu_runner(aligner))
 }
 
 fn forensics(context: &mut Context<'_>) -> Result<Box<dyn Runner>, BuildError> {
-    let lexicons = context.settings.lexicons.iter();
-    let source = |(path, text): &(std::path::PathBuf, String)| LexiconSource {
-        name: path.to_string_lossy().into_owned(),
-        text: text.clone(),
-    };
-    let config = ForensicsConfig {
-        lexicons: lexicons.map(source).collect(),
-        deception: context.settings.deception,
-        ..ForensicsConfig::default()
-    };
-    Ok(cpu_runner(Forensics::new(config).map_err(BuildError::Forensics)?))
-}
-
-/// Rejects options that were given but that the model does not read.
-fn check_options(settings: &Settings, model: &dyn SpeechModel) -> Result<(), BuildError> {
-    let unread = settings.given.iter().find(|(_, setting)| !model.reads(setting));
-    let Some((option, _)) = unread else { return Ok(()) };
-    Err(BuildError::NotRead { option: option.clone(), model: model.name().to_owned(), family: model.family() })
-}
-
-fn check_language(settings: &Settings, model: &dyn SpeechModel) -> Result<(), BuildError> {
-    let known = model.languages();
-    let mut languages = settings.transcribe.languages.iter();
-    let Some(language) = languages.find(|language| !known.contains(&language.as_str())) else { return Ok(()) };
-    let (language, model) = (language.clone(), model.name().to_owned());
-    Err(BuildError::Language { language, model, known: known.join(", ") })
+    let Settings { forensics, lexicons, .. } = context.settings;
+    Ok(cpu_runner(Forensics::new(forensics.clone(), lexicons).map_err(BuildError::Forensics)?))
 }

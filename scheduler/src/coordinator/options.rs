@@ -5,6 +5,7 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use stage_core::{DeviceId, Recipe, StageName};
@@ -95,7 +96,7 @@ pub struct GpuWatch {
 }
 
 /// Intervals and time limits of a run.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct TimeLimits {
     /// Interval between two heartbeats of a worker, in milliseconds. A worker that sends no message for 1.8 heartbeats

@@ -1,9 +1,10 @@
 //! The limits of devices, from the configuration.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// Limits for GPUs, and how often GPUs are read.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct DeviceLimits {
     /// A GPU is admitted if other programs use less than this percentage of its memory.

@@ -17,3 +17,6 @@ mod task;
 pub use crate::protocol::{Checkpoint, ItemJob, SlotSettings, Step, Stored, WorkerSettings};
 pub use error::WorkerError;
 pub use serve::serve;
+
+/// The environment variable that is set in worker processes.
+pub const WORKER_VARIABLE: &str = "EARWITNESS_WORKER";

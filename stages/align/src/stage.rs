@@ -2,6 +2,8 @@
 
 use models::wav2vec2::Wav2Vec2Files;
 use models::{ModelError, SpeechModel};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 use serde_json::json;
 use stage_core::{
     AlignedWords, Artifact, Identity, Inputs, Pcm, Phases, SAMPLE_RATE_HZ, Segment, SpeechSegments, SpeechSpan, Stage,
@@ -18,7 +20,8 @@ use crate::utterance::{Utterance, samples, seconds};
 use crate::words::{UntimedWord, words};
 
 /// Settings of an [`Aligner`].
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
 pub struct AlignConfig {
     /// Search range for onsets and offsets around the recognizer's times, in seconds, after words are restricted to
     /// sound; 0 keeps the recognizer's times, including silences.

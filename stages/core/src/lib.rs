@@ -13,6 +13,7 @@
 
 mod artifact;
 mod artifacts;
+pub mod as_text;
 mod device;
 mod error;
 mod fingerprint;

@@ -2,20 +2,21 @@
 
 use std::collections::BTreeMap;
 
-use serde::{Deserialize, Serialize};
+use schemars::JsonSchema;
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
 
-use crate::ForensicsError;
+use crate::{ForensicsError, measure};
 
-/// Settings of the stage.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+/// Settings of the stage. All of them, and the lexicons, enter the fingerprint.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct ForensicsConfig {
-    /// Lexicons in addition to the built-in ones.
-    pub lexicons: Vec<LexiconSource>,
     /// Whether markers of deception are searched and scored. Off by default, because they are not validated.
     pub deception: bool,
-    /// Settings of measures by the measure's name (`f0`), if they differ from the defaults.
+    /// Settings of the measures, by the measure's name (`f0`). Those that are left out keep their defaults.
+    #[schemars(schema_with = "measure::settings_schema")]
+    #[serde(deserialize_with = "over_defaults")]
     pub measures: BTreeMap<String, Value>,
     /// Categories of the scores and their weights.
     pub scores: Vec<ScoreCategory>,
@@ -33,7 +34,7 @@ pub struct LexiconSource {
 }
 
 /// One score and the categories of evidence that it counts.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ScoreCategory {
     /// Name of the score (`threat`).
@@ -55,9 +56,8 @@ impl Default for ForensicsConfig {
             evidence: evidence.iter().map(|&category| category.to_owned()).collect(),
         };
         Self {
-            lexicons: Vec::new(),
             deception: false,
-            measures: BTreeMap::new(),
+            measures: measure::default_settings(),
             scores: vec![
                 category("gaslighting", 25.0, &["gaslighting"]),
                 category("threat", 25.0, &["threat", "stalking", "violence"]),
@@ -94,6 +94,18 @@ pub(crate) fn require(setting: &str, value: f64, holds: bool, expected: &'static
         return Ok(());
     }
     Err(ForensicsError::Setting { setting: setting.to_owned(), value, expected })
+}
+
+/// Settings of measures, each over its defaults, so that a file can name a single one.
+fn over_defaults<'de, D: Deserializer<'de>>(deserializer: D) -> Result<BTreeMap<String, Value>, D::Error> {
+    let mut all = measure::default_settings();
+    for (name, given) in BTreeMap::<String, Value>::deserialize(deserializer)? {
+        match (all.get_mut(&name), given) {
+            (Some(Value::Object(settings)), Value::Object(given)) => settings.extend(given),
+            (_, given) => drop(all.insert(name, given)),
+        }
+    }
+    Ok(all)
 }
 
 #[cfg(test)]

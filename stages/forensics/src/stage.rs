@@ -7,7 +7,7 @@ use stage_core::{
     StageSpec, Transcript,
 };
 
-use crate::config::ForensicsConfig;
+use crate::config::{ForensicsConfig, LexiconSource};
 use crate::error::{ForensicsError, NAME};
 use crate::evidence::{discount_low_confidence, find_evidence};
 use crate::input::ForensicInput;
@@ -25,13 +25,14 @@ pub struct Forensics {
 }
 
 impl Forensics {
-    /// Checks the settings, loads the built-in lexicons and the caller's, and verifies the examples of every rule.
+    /// Checks the settings, loads the built-in lexicons and `lexicons` in addition, and verifies the examples of every
+    /// rule.
     ///
     /// # Errors
     /// A [`ForensicsError`] that names the setting, or the lexicon, rule and example, to correct.
-    pub fn new(config: ForensicsConfig) -> Result<Self, ForensicsError> {
+    pub fn new(config: ForensicsConfig, lexicons: &[LexiconSource]) -> Result<Self, ForensicsError> {
         config.validate()?;
-        let (lexicons, measures) = (Lexicons::load(&config)?, Measures::new(&config.measures)?);
+        let (lexicons, measures) = (Lexicons::load(&config, lexicons)?, Measures::new(&config.measures)?);
         Ok(Self { config, lexicons, measures })
     }
 }
@@ -49,14 +50,10 @@ impl Stage for Forensics {
     type Output = ForensicRecord;
 
     fn identity(&self) -> Identity {
-        let ForensicsConfig { lexicons: _, measures: _, deception, scores, phrase_gap_max_s } = &self.config;
-        Identity::without_model(json!({
-            "lexicons_sha256": self.lexicons.sha256(),
-            "deception": deception,
-            "measures": self.measures.settings(),
-            "scores": scores,
-            "phrase_gap_max_s": phrase_gap_max_s,
-        }))
+        let mut settings = json!(self.config);
+        settings["measures"] = self.measures.settings();
+        settings["lexicons_sha256"] = self.lexicons.sha256().into();
+        Identity::without_model(settings)
     }
 
     fn input<'a>(inputs: &Inputs<'a>) -> Result<ForensicInput<'a>, StageError> {

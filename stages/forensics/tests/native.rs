@@ -72,7 +72,7 @@ fn record(fails: bool) -> Result<ForensicRecord, StageError> {
     let words = AlignedWords { method: "given".into(), words: vec![] };
     let input =
         ForensicInput { recording: &recording, pcm: &pcm, segments: &segments, transcript: &transcript, words: &words };
-    Forensics::new(ForensicsConfig::default()).expect("the defaults").run(input)
+    Forensics::new(ForensicsConfig::default(), &[]).expect("the defaults").run(input)
 }
 
 #[test]

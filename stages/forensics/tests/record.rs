@@ -1,6 +1,6 @@
 //! Tests the whole stage on small recordings: evidence, scores, and regressions of the record.
 
-use forensics::{ForensicInput, Forensics, ForensicsConfig};
+use forensics::{ForensicInput, Forensics, ForensicsConfig, LexiconSource};
 use stage_core::forensics::{Evidence, ForensicRecord};
 use stage_core::{
     AlignedWords, Pcm, PcmSource, Recording, Segment, SpeechSegments, SpeechSpan, Stage, Transcript, VadIdentity, Word,
@@ -55,7 +55,7 @@ fn record_of(config: ForensicsConfig, language: &str, phrases: &[Phrase<'_>]) ->
     let words = AlignedWords { method: "given".into(), words: words(phrases) };
     let input =
         ForensicInput { recording: &recording, pcm: &pcm, segments: &segments, transcript: &transcript, words: &words };
-    Forensics::new(config).expect("a usable configuration").run(input).expect("a record")
+    Forensics::new(config, &[]).expect("a usable configuration").run(input).expect("a record")
 }
 
 fn english(phrases: &[Phrase<'_>]) -> ForensicRecord {
@@ -246,7 +246,7 @@ fn coverage_is_the_share_of_transcribed_speech() {
 
 #[test]
 fn identity_has_every_setting_and_lexicon() {
-    let identity = |config| Forensics::new(config).unwrap().identity().settings;
+    let identity = |config| Forensics::new(config, &[]).unwrap().identity().settings;
     let base = ForensicsConfig::default;
     let plain = identity(base());
     assert_eq!(plain["lexicons_sha256"].as_array().unwrap().len(), 2);
@@ -258,4 +258,10 @@ fn identity_has_every_setting_and_lexicon() {
     for changed in [ForensicsConfig { deception: true, ..base() }, pitch, weight, gap] {
         assert_ne!(identity(changed), plain);
     }
+    let text = "language = 'en'\n[negation]\ninside = ['not']\n[[rule]]\nid = 'mine.boat'\ncategory = 'threat'\n\
+                subcategory = 'veiled'\nseverity = 0.5\npatterns = ['sink your boat']\nmatches = ['I may sink your boat']\n\
+                rejects = ['sink your boats']\n";
+    let lexicon = LexiconSource { name: "mine.toml".to_owned(), text: text.to_owned() };
+    let more = Forensics::new(base(), &[lexicon]).unwrap().identity().settings;
+    assert_eq!(more["lexicons_sha256"].as_array().unwrap().len(), 3);
 }

@@ -3,6 +3,8 @@
 use candle_core::Device;
 use serde::{Deserialize, Serialize};
 
+use crate::Precision;
+
 /// Where a model's tensors are stored and computed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -12,6 +14,24 @@ pub enum DeviceChoice {
     Cpu,
     /// The first CUDA device that is visible to the process. A worker sees exactly one.
     Cuda,
+}
+
+/// How a model computes. The precision enters the fingerprint as the numeric type; the device does not, because results
+/// must not depend on it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Compute {
+    /// Where the model computes.
+    pub device: DeviceChoice,
+    /// The numeric type that it computes in.
+    pub precision: Precision,
+}
+
+impl Compute {
+    /// Computation on the CPU.
+    #[must_use]
+    pub const fn cpu(precision: Precision) -> Self {
+        Self { device: DeviceChoice::Cpu, precision }
+    }
 }
 
 /// The error of a device that cannot be used.

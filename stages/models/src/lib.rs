@@ -22,7 +22,7 @@ mod recognizer;
 pub mod silero;
 mod weights;
 
-pub use device::{DeviceChoice, DeviceError};
+pub use device::{Compute, DeviceChoice, DeviceError};
 pub use error::ModelError;
 pub use families::{architectures, open, wav2vec2, whisper};
 pub use fault::DeviceFault;

@@ -7,7 +7,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use models::whisper::{Hypothesis, QuantizeError, WhisperFiles, quantize};
-use models::{ModelSource, Pass, Precision, TranscribeConfig, TypedRecognizer, WindowAudio};
+use models::{Compute, ModelSource, Pass, Precision, TranscribeConfig, TypedRecognizer, WindowAudio};
 use stage_core::ListFlow;
 
 const MODEL: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../fixtures/models/test-tiny");
@@ -18,8 +18,8 @@ fn model() -> ModelSource {
 
 /// The hypothesis of a model for six seconds of a chirp.
 fn transcribe(source: &ModelSource, precision: Precision) -> Hypothesis {
-    let config = TranscribeConfig { languages: vec!["en".into()], precision, ..TranscribeConfig::default() };
-    let recognizer = WhisperFiles::resolve(source).unwrap().typed_recognizer(config).unwrap();
+    let config = TranscribeConfig { languages: vec!["en".into()], ..TranscribeConfig::default() };
+    let recognizer = WhisperFiles::resolve(source).unwrap().typed_recognizer(config, Compute::cpu(precision)).unwrap();
     recognizer.load().unwrap();
     let chirp = |i: usize| (0.0003 * (i as f32).powf(1.5)).sin() * 0.4;
     let audio = WindowAudio::of_samples((0..96_000).map(chirp).collect());
@@ -60,8 +60,9 @@ fn quantize_refuses_existing_folders_and_int8_models() {
 
 #[test]
 fn precision_that_the_device_does_not_have_is_refused_by_name() {
-    let config = TranscribeConfig { precision: Precision::F16, ..TranscribeConfig::default() };
-    let message = models::open(&model()).unwrap().recognizer(config).unwrap_err().to_string();
+    let compute = Compute::cpu(Precision::F16);
+    let recognizer = models::open(&model()).unwrap().recognizer(TranscribeConfig::default(), compute);
+    let message = recognizer.unwrap_err().to_string();
     assert!(message.contains("precision is f16") && message.contains("f16 is for GPUs"), "{message}");
 }
 

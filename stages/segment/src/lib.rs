@@ -19,5 +19,5 @@ mod stage;
 mod vad;
 mod windows;
 
-pub use config::{CrosstalkConfig, SegmentConfig, VadChoice};
+pub use config::{CrosstalkConfig, ParseVadError, SegmentConfig, VadChoice};
 pub use stage::Segmenter;

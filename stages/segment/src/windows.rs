@@ -16,7 +16,7 @@ const SPEECH_PENALTY_DB: f32 = 12.0;
 /// Cuts a run that is longer than a window into contiguous runs that fit, each at the quietest point of the last third
 /// of its window. No part is shorter than the minimum speech.
 pub(crate) fn cut_at_quietest(run: Run, analysis: &ChannelAnalysis, config: &SegmentConfig) -> Vec<Run> {
-    let longest = samples(config.window_max_s);
+    let longest = samples(config.window_max_s());
     let shortest = samples(config.min_speech_s).max(1);
     let mut parts = Vec::new();
     let mut rest = run;
@@ -53,8 +53,8 @@ fn quietest(analysis: &ChannelAnalysis, range: Range<u64>) -> u64 {
 /// its last run. A window of several runs leaves space for the context, is at most `window_max_s` long with it, and has
 /// no pause longer than `max_gap_s`. No run may be longer than a window.
 pub(crate) fn pack(runs: &[Run], config: &SegmentConfig) -> Vec<Range<usize>> {
-    let widest_gap = samples(config.max_gap_s);
-    let longest = samples(config.window_max_s).saturating_sub(2 * samples(config.context_s));
+    let widest_gap = samples(config.max_gap_s());
+    let longest = samples(config.window_max_s()).saturating_sub(2 * samples(config.context_s));
     let mut windows: Vec<Range<usize>> = Vec::new();
     for (at, run) in runs.iter().enumerate() {
         match windows.last_mut() {
@@ -78,7 +78,7 @@ pub(crate) fn with_context(
     end: u64,
     config: &SegmentConfig,
 ) -> Vec<Range<u64>> {
-    let (longest, context) = (samples(config.window_max_s), samples(config.context_s));
+    let (longest, context) = (samples(config.window_max_s()), samples(config.context_s));
     let speech: Vec<Range<u64>> =
         windows.iter().map(|runs_of| runs[runs_of.start].start..runs[runs_of.end - 1].end).collect();
     let extent = |at: usize| {

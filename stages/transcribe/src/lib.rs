@@ -12,7 +12,7 @@ mod sounding;
 mod stage;
 
 pub use models::{
-    DeviceChoice, ModelError, ModelSource, Output, ParseModelSourceError, Precision, Recognizer, SpeechModel, Task,
-    TranscribeConfig, Unit, UnknownPrecision, architectures, open as open_model,
+    Compute, DeviceChoice, ModelError, ModelSource, Output, ParseModelSourceError, Precision, Recognizer, SpeechModel,
+    Task, TranscribeConfig, Unit, UnknownPrecision, architectures, open as open_model,
 };
 pub use stage::Transcriber;

@@ -3,7 +3,7 @@
 use std::io;
 use std::sync::Arc;
 
-use models::{ModelError, Output, Pass, Recognizer, SpeechModel, TranscribeConfig, Unit, WindowAudio};
+use models::{Compute, ModelError, Output, Pass, Recognizer, SpeechModel, TranscribeConfig, Unit, WindowAudio};
 use stage_core::{
     Artifact, DeviceStage, ErrorClass, Flow, Identity, Inputs, ListFlow, Pcm, Phases, SAMPLE_RATE_HZ, Segment,
     SpeechSegments, Stage, StageError, StageName, StageSpec, Transcript, Window,
@@ -32,15 +32,15 @@ pub struct Transcriber {
 }
 
 impl Transcriber {
-    /// Creates a stage for a model and settings. Reads no weights.
+    /// Creates a stage for a model, settings, and the device and precision to compute in. Reads no weights.
     ///
     /// # Errors
     /// [`ModelError::Language`] if the model does not support the language: choose one that it lists.
     /// [`ModelError::Setting`] or [`ModelError::SpecialToken`] if another setting is invalid or does not apply to the
     /// model, or if the device does not support the precision.
-    pub fn new(model: Box<dyn SpeechModel>, config: TranscribeConfig) -> Result<Self, ModelError> {
+    pub fn new(model: Box<dyn SpeechModel>, config: TranscribeConfig, compute: Compute) -> Result<Self, ModelError> {
         let token_times = config.token_times;
-        Ok(Self { recognizer: model.recognizer(config)?, token_times })
+        Ok(Self { recognizer: model.recognizer(config, compute)?, token_times })
     }
 
     /// The model.

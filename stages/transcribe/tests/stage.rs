@@ -7,7 +7,9 @@ use std::sync::Arc;
 use models::whisper::{RejectedAttempt, WhisperDiagnostics};
 use serde_json::Value;
 use stage_core::{DeviceStage, ListFlow, Pcm, Segment, SpeechSegments, Stage, Transcript, Window};
-use transcribe::{ModelSource, Output, Task, TranscribeConfig, Transcriber, Unit, open_model};
+use transcribe::{
+    Compute, DeviceChoice, ModelSource, Output, Precision, Task, TranscribeConfig, Transcriber, Unit, open_model,
+};
 
 /// The test model.
 fn model() -> ModelSource {
@@ -15,7 +17,7 @@ fn model() -> ModelSource {
 }
 
 fn transcriber(config: TranscribeConfig) -> Transcriber {
-    Transcriber::new(open_model(&model()).unwrap(), config).unwrap()
+    Transcriber::new(open_model(&model()).unwrap(), config, Compute::default()).unwrap()
 }
 
 fn english() -> TranscribeConfig {
@@ -171,13 +173,16 @@ fn identity_follows_the_settings_and_not_the_device() {
     assert_ne!(base, identity(TranscribeConfig { task: Task::Translate, ..english() }));
     assert_ne!(base, identity(TranscribeConfig { temperatures: vec![0.0], ..english() }));
     assert_ne!(base, identity(TranscribeConfig { hotwords: Some("nine".into()), ..english() }));
-    assert_eq!(base, identity(TranscribeConfig { device: transcribe::DeviceChoice::Cuda, ..english() }));
+    let on = |compute| Transcriber::new(open_model(&model()).unwrap(), english(), compute).unwrap().identity();
+    assert_eq!(base, on(Compute { device: DeviceChoice::Cuda, ..Compute::default() }));
+    assert_ne!(base, on(Compute::cpu(Precision::Int8)));
     assert_eq!(base.model_sha256.unwrap().len(), 64);
 }
 
 #[test]
 fn settings_that_make_no_sense_are_refused_by_name() {
-    let refused = |config| Transcriber::new(open_model(&model()).unwrap(), config).unwrap_err().to_string();
+    let refused =
+        |config| Transcriber::new(open_model(&model()).unwrap(), config, Compute::default()).unwrap_err().to_string();
     for (config, setting) in [
         (TranscribeConfig { temperatures: vec![], ..english() }, "temperatures is []"),
         (TranscribeConfig { temperatures: vec![0.0, -0.2], ..english() }, "temperatures is [0.0, -0.2]"),

@@ -4,7 +4,7 @@
 
 use models::wav2vec2::Wav2Vec2Files;
 use stage_core::{Pcm, SpeechSegments, Stage, TokenTiming, Transcript, Window};
-use transcribe::{ModelSource, Precision, Task, TranscribeConfig, Transcriber, open_model};
+use transcribe::{Compute, ModelSource, Precision, Task, TranscribeConfig, Transcriber, open_model};
 
 const MODEL: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../fixtures/models/aligner");
 
@@ -13,7 +13,7 @@ fn source() -> ModelSource {
 }
 
 fn transcribe(config: TranscribeConfig, pcm: &Pcm, windows: &[Window]) -> Transcript {
-    let transcriber = Transcriber::new(open_model(&source()).unwrap(), config).unwrap();
+    let transcriber = Transcriber::new(open_model(&source()).unwrap(), config, Compute::default()).unwrap();
     transcriber.run((pcm, &SpeechSegments::of_windows(windows.to_vec()))).unwrap()
 }
 
@@ -87,7 +87,8 @@ fn wav2vec2_drops_digital_silence_with_a_reason() {
 
 #[test]
 fn wav2vec2_refuses_settings_that_it_does_not_read() {
-    let refused = |config| Transcriber::new(open_model(&source()).unwrap(), config).unwrap_err().to_string();
+    let refused =
+        |config| Transcriber::new(open_model(&source()).unwrap(), config, Compute::default()).unwrap_err().to_string();
     let default = TranscribeConfig::default;
     for (config, named) in [
         (TranscribeConfig { beam_size: 2, ..default() }, "beam_size is 2: the model does not read this setting"),
@@ -95,15 +96,18 @@ fn wav2vec2_refuses_settings_that_it_does_not_read() {
         (TranscribeConfig { timestamps: true, ..default() }, "timestamps is true"),
         (TranscribeConfig { hotwords: Some("nine".into()), ..default() }, "hotwords is \"nine\""),
         (TranscribeConfig { languages: vec!["en".into()], ..default() }, "languages is [\"en\"]"),
-        (TranscribeConfig { precision: Precision::Int8, ..default() }, "precision is int8: this model computes in f32"),
     ] {
         assert!(refused(config.clone()).contains(named), "{named}: {}", refused(config));
     }
+    let in_int8 = Transcriber::new(open_model(&source()).unwrap(), default(), Compute::cpu(Precision::Int8));
+    let message = in_int8.unwrap_err().to_string();
+    assert!(message.contains("precision is int8: this model computes in f32"), "{message}");
 }
 
 #[test]
 fn wav2vec2_identity_holds_only_the_settings_that_it_reads() {
-    let identity = |config| Transcriber::new(open_model(&source()).unwrap(), config).unwrap().identity();
+    let identity =
+        |config| Transcriber::new(open_model(&source()).unwrap(), config, Compute::default()).unwrap().identity();
     let base = identity(TranscribeConfig::default());
     let names: Vec<&String> = base.settings.as_object().unwrap().keys().collect();
     assert_eq!(names, ["contrast_threshold_db", "low_confidence_threshold", "silence_dbfs", "token_times"]);

@@ -14,6 +14,7 @@ use stage_core::DeviceId;
 use crate::coordinator::options::WorkerCommand;
 use crate::devices::DeviceReading;
 use crate::protocol::{CodecError, Decoder, Encoder, FromWorker, ToWorker};
+use crate::worker::WORKER_VARIABLE;
 
 /// How long a worker that has closed its stdout may take to exit.
 const EXIT_PATIENCE: Duration = Duration::from_secs(2);
@@ -85,7 +86,7 @@ impl WorkerProcess {
         prepared.args(&command.args).stdin(Stdio::piped()).stdout(Stdio::piped()).process_group(0);
         // CUDA_MPS_* variables are inherited. Kernels size their pools by RAYON_NUM_THREADS. The lanes get the number
         // of threads with the settings.
-        prepared.env("RAYON_NUM_THREADS", threads.to_string());
+        prepared.env("RAYON_NUM_THREADS", threads.to_string()).env(WORKER_VARIABLE, "1");
         if let DeviceId::Cuda(name) = device {
             prepared.env("CUDA_VISIBLE_DEVICES", name);
         }

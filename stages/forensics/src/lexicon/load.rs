@@ -10,7 +10,7 @@ use super::pattern::{Pattern, Sets};
 use super::token::tokens_of_text;
 use super::{Lexicon, Rule, find};
 use crate::config::DECEPTION;
-use crate::{ForensicsConfig, ForensicsError};
+use crate::{ForensicsConfig, ForensicsError, LexiconSource};
 
 /// The built-in lexicons.
 const BUILT_IN: [(&str, &str); 2] =
@@ -56,8 +56,8 @@ impl Lexicons {
     ///
     /// # Errors
     /// The first problem found in one of them.
-    pub(crate) fn load(config: &ForensicsConfig) -> Result<Self, ForensicsError> {
-        let callers = config.lexicons.iter().map(|source| (source.name.as_str(), source.text.as_str()));
+    pub(crate) fn load(config: &ForensicsConfig, additional: &[LexiconSource]) -> Result<Self, ForensicsError> {
+        let callers = additional.iter().map(|source| (source.name.as_str(), source.text.as_str()));
         let mut ids = BTreeSet::new();
         let mut lexicons = Vec::new();
         for (name, text) in BUILT_IN.into_iter().chain(callers) {
@@ -177,12 +177,10 @@ fn unreadable(lexicon: &str, rule: &str, pattern: String, problem: &'static str)
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::LexiconSource;
 
     fn load(rules: &str) -> Result<Lexicons, ForensicsError> {
         let text = format!("language = \"en\"\n[negation]\ninside = [\"not\"]\n{rules}");
-        let lexicons = vec![LexiconSource { name: "mine.toml".to_owned(), text }];
-        Lexicons::load(&ForensicsConfig { lexicons, ..ForensicsConfig::default() })
+        Lexicons::load(&ForensicsConfig::default(), &[LexiconSource { name: "mine.toml".to_owned(), text }])
     }
 
     fn rule(changes: &[(&str, &str)]) -> String {
@@ -209,7 +207,8 @@ mod tests {
 
     #[test]
     fn lexicons_of_the_project_pass_their_own_examples() {
-        let lexicons = Lexicons::load(&ForensicsConfig { deception: true, ..ForensicsConfig::default() }).unwrap();
+        let config = ForensicsConfig { deception: true, ..ForensicsConfig::default() };
+        let lexicons = Lexicons::load(&config, &[]).unwrap();
         assert!(lexicons.cover("en") && lexicons.cover("ko") && !lexicons.cover("ja"));
     }
 

@@ -10,7 +10,7 @@ mod speech;
 use std::collections::BTreeMap;
 use std::fmt;
 
-use schemars::{JsonSchema, Schema, SchemaGenerator};
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
@@ -37,7 +37,7 @@ pub(crate) trait Measure: Sized + 'static {
     /// Unit of the value; `None` if the value has fields with their own units.
     const UNIT: Option<&'static str> = None;
     /// Settings that the user can change. All fields have defaults.
-    type Settings: Default + Serialize + DeserializeOwned + fmt::Debug + Send + Sync;
+    type Settings: Default + Serialize + DeserializeOwned + JsonSchema + fmt::Debug + Send + Sync;
     /// Value in the record. A number that cannot be measured is null with a reason: [`stage_core::Measured`].
     type Value: Serialize + JsonSchema;
 
@@ -89,7 +89,7 @@ impl<'a> Channel<'a> {
 }
 
 /// Settings of a measure without settings.
-#[derive(Debug, Default, Serialize, serde::Deserialize)]
+#[derive(Debug, Default, Serialize, serde::Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct NoSettings {}
 
@@ -97,13 +97,33 @@ pub(crate) struct NoSettings {}
 struct Definition {
     name: &'static str,
     schema: fn(&mut SchemaGenerator) -> Schema,
+    settings_schema: fn(&mut SchemaGenerator) -> Schema,
     configure: fn(Value) -> Result<Box<dyn run::Configured>, ForensicsError>,
 }
 
 impl Definition {
     const fn of<M: Measure>() -> Self {
-        Self { name: M::NAME, schema: schema_of::<M>, configure: configure::<M> }
+        Self {
+            name: M::NAME,
+            schema: schema_of::<M>,
+            settings_schema: SchemaGenerator::subschema_for::<M::Settings>,
+            configure: configure::<M>,
+        }
     }
+}
+
+/// The settings of all measures that have any, by the measure's name.
+pub(crate) fn default_settings() -> BTreeMap<String, Value> {
+    let all = Measures::new(&BTreeMap::new()).map(|measures| measures.settings());
+    let all = all.ok().and_then(|all| serde_json::from_value::<BTreeMap<_, Value>>(all).ok()).unwrap_or_default();
+    all.into_iter().filter(|(_, settings)| settings.as_object().is_some_and(|settings| !settings.is_empty())).collect()
+}
+
+/// Schema of the settings of all measures, by the measure's name.
+pub(crate) fn settings_schema(generator: &mut SchemaGenerator) -> Schema {
+    let of = |measure: &Definition| (measure.name.to_owned(), (measure.settings_schema)(generator).to_value());
+    let properties: Map<_, _> = MEASURES.iter().map(of).collect();
+    json_schema!({"type": "object", "properties": properties, "additionalProperties": false})
 }
 
 /// The measures with their settings.

@@ -1,12 +1,13 @@
 //! The settings of recognition.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use serde_json::json;
 
-use crate::{DeviceChoice, ModelError, Precision, SpeechModel};
+use crate::{ModelError, SpeechModel};
 
 /// The task: transcribe in the spoken language or translate to English.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Task {
     /// Transcribe in the spoken language.
@@ -34,14 +35,10 @@ impl std::str::FromStr for Task {
 pub struct UnknownTask(String);
 
 /// The settings of recognition. Unless a field says otherwise, names and defaults are those of openai-whisper and
-/// faster-whisper.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+/// faster-whisper. All of them enter the fingerprint; see [`Compute`](crate::Compute) for what does not.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct TranscribeConfig {
-    /// The device that the model computes on. Not part of the fingerprint.
-    pub device: DeviceChoice,
-    /// The numeric type that the model computes in.
-    pub precision: Precision,
     /// Whether the speech of every window is normalized to the same level before transcription. Specific to Earwitness.
     pub normalize_level: bool,
     /// Transcribe in the spoken language or translate to English.
@@ -54,6 +51,7 @@ pub struct TranscribeConfig {
     pub language_threshold: f32,
     /// Maximum number of tokens per window, timestamps included. `None`: half of the decoder's positions, as in
     /// Whisper.
+    #[schemars(example = 200)]
     pub max_tokens: Option<usize>,
     /// Temperatures (at least 0) of the attempts at a window, in order. If a text fails a fallback criterion, the next
     /// temperature is tried. If all attempts fail, the most likely one is kept and marked as low confidence.
@@ -103,8 +101,10 @@ pub struct TranscribeConfig {
     pub suppress_blank: bool,
     /// Text that precedes each window as its prompt. With `condition_on_previous_text`, only the first window of each
     /// channel.
+    #[schemars(example = "A call between Kim Minsu and his bank.")]
     pub initial_prompt: Option<String>,
     /// Words that are likely in every window. They are added to its prompt.
+    #[schemars(example = "Kim Minsu, Hanbit Bank")]
     pub hotwords: Option<String>,
     /// Whether a window is decoded with the text of earlier windows of its channel as its prompt. The windows of a
     /// channel are then decoded one after the other. Off by default, unlike in openai-whisper.
@@ -115,11 +115,9 @@ pub struct TranscribeConfig {
 }
 
 impl Default for TranscribeConfig {
-    /// Language detection, and beam search with fallback, on the CPU, with Whisper's thresholds.
+    /// Language detection, and beam search with fallback, with Whisper's thresholds.
     fn default() -> Self {
         Self {
-            device: DeviceChoice::Cpu,
-            precision: Precision::F32,
             normalize_level: true,
             task: Task::Transcribe,
             languages: Vec::new(),
@@ -157,12 +155,10 @@ impl TranscribeConfig {
         no_speech_prob > self.no_speech_threshold && avg_logprob < self.logprob_threshold
     }
 
-    /// Checks that every setting that the model does not read has its default value. Recognizers check device and
-    /// precision themselves.
+    /// Checks that every setting that the model does not read has its default value.
     pub(crate) fn check_reads(&self, model: &dyn SpeechModel) -> Result<(), ModelError> {
         let (own, default) = (json!(self), json!(Self::default()));
-        let differs =
-            |name: &&String| own[*name] != default[*name] && !["device", "precision"].contains(&name.as_str());
+        let differs = |name: &&String| own[*name] != default[*name];
         let unread = own.as_object().into_iter().flatten().map(|(name, _)| name).filter(differs);
         match unread.into_iter().find(|name| !model.reads(name)) {
             None => Ok(()),
@@ -172,15 +168,6 @@ impl TranscribeConfig {
                 expected: "the model does not read this setting: leave it out",
             }),
         }
-    }
-
-    /// Only these settings, for a fingerprint.
-    pub(crate) fn only(&self, names: &[&str]) -> Value {
-        let mut settings = json!(self);
-        if let Some(settings) = settings.as_object_mut() {
-            settings.retain(|name, _| names.contains(&name.as_str()));
-        }
-        settings
     }
 
     /// Checks every numeric setting.

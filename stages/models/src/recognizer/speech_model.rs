@@ -3,7 +3,7 @@
 use std::fmt::Debug;
 
 use super::{Recognizer, TranscribeConfig};
-use crate::{ModelError, ModelFiles};
+use crate::{Compute, ModelError, ModelFiles};
 
 /// A speech model of any family. It describes the model and creates its recognizer.
 pub trait SpeechModel: Debug + Send + Sync {
@@ -34,12 +34,16 @@ pub trait SpeechModel: Debug + Send + Sync {
         self.files().check_values()
     }
 
-    /// Creates a recognizer and checks that the settings fit the model.
+    /// Creates a recognizer that computes as `compute` says, and checks that the settings fit the model.
     ///
     /// # Errors
     /// [`ModelError::Language`], [`ModelError::Setting`] or [`ModelError::SpecialToken`] for the first setting that
     /// does not fit.
-    fn recognizer(self: Box<Self>, config: TranscribeConfig) -> Result<Box<dyn Recognizer>, ModelError>;
+    fn recognizer(
+        self: Box<Self>,
+        config: TranscribeConfig,
+        compute: Compute,
+    ) -> Result<Box<dyn Recognizer>, ModelError>;
 
     /// The model's display name: `embedded`, the directory's name or the hub id.
     fn name(&self) -> &str {

@@ -7,7 +7,7 @@ use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 
 use models::whisper::quantize;
-use models::{ModelSource, TranscribeConfig};
+use models::{Compute, ModelSource, TranscribeConfig};
 use safetensors::tensor::Dtype;
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -463,7 +463,7 @@ fn shards_are_found_through_their_index() {
 #[test]
 fn languages_that_the_model_does_not_know_are_refused_with_the_known_ones() {
     let config = TranscribeConfig { languages: vec!["fr".into()], ..TranscribeConfig::default() };
-    let error = resolve(Path::new(TEST_MODEL)).unwrap().recognizer(config).unwrap_err();
+    let error = resolve(Path::new(TEST_MODEL)).unwrap().recognizer(config, Compute::default()).unwrap_err();
     assert_eq!(error.to_string(), "test-tiny does not support the language `fr`; it supports en, ko");
 }
 
@@ -482,7 +482,7 @@ fn timestamps_are_refused_where_the_model_has_none() {
     });
     let new = |timestamps| {
         let config = TranscribeConfig { timestamps, ..TranscribeConfig::default() };
-        resolve(directory.path()).unwrap().recognizer(config).map(drop)
+        resolve(directory.path()).unwrap().recognizer(config, Compute::default()).map(drop)
     };
     new(false).unwrap();
     assert!(new(true).unwrap_err().to_string().contains("the model has no timestamp tokens"));

@@ -1,5 +1,6 @@
 //! Settings of the pitch search.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use stage_core::SAMPLE_RATE_HZ;
 
@@ -8,7 +9,7 @@ use crate::config::require;
 
 /// Settings of the pitch search, with the names and defaults of Praat's `To Pitch (ac)`. Only the ceiling differs: it
 /// is 500 Hz instead of 600, because the pitch of adult speech is below it and octave errors are not.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct PitchConfig {
     /// Lowest frequency, in Hz. The analysis window is three periods of it long.

@@ -2,13 +2,13 @@
 
 use super::model_config::{Preprocessor, Topology, Wav2Vec2Config};
 use super::network::Wav2Vec2;
-use super::recognizer::{READ_SETTINGS, Wav2Vec2Recognizer};
+use super::recognizer::{Settings, Wav2Vec2Recognizer};
 use super::tensors::{MASK, NEWER, OLDER, POSITIONS, specs};
 use super::vocabulary::Vocabulary;
 use super::{FAMILY, embedded};
 use crate::{
-    Layout, ModelError, ModelFile, ModelFiles, ModelFolder, ModelSource, Recognizer, SmallFiles, SpeechModel, Tensors,
-    TranscribeConfig,
+    Compute, Layout, ModelError, ModelFile, ModelFiles, ModelFolder, ModelSource, Recognizer, SmallFiles, SpeechModel,
+    Tensors, TranscribeConfig,
 };
 
 const CONFIG: &str = "config.json";
@@ -115,10 +115,14 @@ impl SpeechModel for Wav2Vec2Files {
     }
 
     fn reads(&self, setting: &str) -> bool {
-        READ_SETTINGS.contains(&setting)
+        Settings::names().any(|name| name == setting)
     }
 
-    fn recognizer(self: Box<Self>, config: TranscribeConfig) -> Result<Box<dyn Recognizer>, ModelError> {
-        Ok(Box::new(Wav2Vec2Recognizer::new(*self, config)?))
+    fn recognizer(
+        self: Box<Self>,
+        config: TranscribeConfig,
+        compute: Compute,
+    ) -> Result<Box<dyn Recognizer>, ModelError> {
+        Ok(Box::new(Wav2Vec2Recognizer::new(*self, &config, compute)?))
     }
 }

@@ -3,7 +3,7 @@
 use std::sync::OnceLock;
 
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Map, Value, json};
 use stage_core::{Dropped, Flow, SAMPLE_RATE_HZ, Segment, TokenTiming, Window};
 
 use super::FAMILY;
@@ -13,19 +13,44 @@ use super::network::Wav2Vec2;
 use super::text::{language, token_groups};
 use crate::families::diagnostics;
 use crate::{
-    DeviceChoice, ModelError, Pass, Precision, SpeechModel, TranscribeConfig, TypedRecognizer, WindowAudio, WindowText,
+    Compute, DeviceChoice, ModelError, Pass, Precision, SpeechModel, TranscribeConfig, TypedRecognizer, WindowAudio,
+    WindowText,
 };
 
-/// The settings that this family reads, in addition to device and precision.
-pub(super) const READ_SETTINGS: &[&str] =
-    &["low_confidence_threshold", "contrast_threshold_db", "silence_dbfs", "token_times"];
+/// The settings that this family reads: the fields of [`TranscribeConfig`] with the same names. A recognizer keeps only
+/// these, so that its fingerprint covers everything that it can read.
+#[derive(Debug, Default, Serialize)]
+pub(super) struct Settings {
+    low_confidence_threshold: f32,
+    contrast_threshold_db: f32,
+    silence_dbfs: f32,
+    token_times: bool,
+}
+
+impl Settings {
+    /// The names of the settings.
+    pub(super) fn names() -> impl Iterator<Item = String> {
+        json!(Self::default()).as_object().into_iter().flat_map(Map::keys).cloned().collect::<Vec<_>>().into_iter()
+    }
+}
+
+impl From<&TranscribeConfig> for Settings {
+    fn from(config: &TranscribeConfig) -> Self {
+        Self {
+            low_confidence_threshold: config.low_confidence_threshold,
+            contrast_threshold_db: config.contrast_threshold_db,
+            silence_dbfs: config.silence_dbfs,
+            token_times: config.token_times,
+        }
+    }
+}
 
 /// Wav2Vec2ForCTC with its settings, in f32 on the CPU. Creating it is cheap; [`TypedRecognizer::load`] loads the
 /// weights.
 #[derive(Debug)]
 pub struct Wav2Vec2Recognizer {
     model: Wav2Vec2Files,
-    config: TranscribeConfig,
+    config: Settings,
     network: OnceLock<Wav2Vec2>,
 }
 
@@ -57,19 +82,19 @@ struct Diagnostics {
 }
 
 impl Wav2Vec2Recognizer {
-    pub(super) fn new(model: Wav2Vec2Files, config: TranscribeConfig) -> Result<Self, ModelError> {
+    pub(super) fn new(model: Wav2Vec2Files, config: &TranscribeConfig, compute: Compute) -> Result<Self, ModelError> {
         config.check()?;
         config.check_reads(&model)?;
-        if config.device == DeviceChoice::Cuda {
+        if compute.device == DeviceChoice::Cuda {
             let expected = "this model computes on CPUs: choose --devices cpu";
             return Err(ModelError::Setting { setting: "device".into(), value: "cuda".into(), expected });
         }
-        if config.precision != Precision::F32 {
-            let value = config.precision.name().to_owned();
+        if compute.precision != Precision::F32 {
+            let value = compute.precision.name().to_owned();
             let expected = "this model computes in f32";
             return Err(ModelError::Setting { setting: "precision".into(), value, expected });
         }
-        Ok(Self { model, config, network: OnceLock::new() })
+        Ok(Self { model, config: config.into(), network: OnceLock::new() })
     }
 
     fn segment(&self, window: &Window, output: &Emissions) -> WindowText {
@@ -127,7 +152,7 @@ impl TypedRecognizer for Wav2Vec2Recognizer {
     }
 
     fn settings(&self) -> Value {
-        self.config.only(READ_SETTINGS)
+        json!(self.config)
     }
 
     fn numeric(&self) -> String {

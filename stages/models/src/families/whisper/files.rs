@@ -8,7 +8,7 @@ use super::recognizer::WhisperRecognizer;
 use super::vocabulary::Vocabulary;
 use super::{EMBEDDED, FAMILY, tensors};
 use crate::{
-    Layout, ModelError, ModelFile, ModelFiles, ModelFolder, ModelSource, Recognizer, SmallFiles, SpeechModel,
+    Compute, Layout, ModelError, ModelFile, ModelFiles, ModelFolder, ModelSource, Recognizer, SmallFiles, SpeechModel,
     TranscribeConfig,
 };
 
@@ -73,8 +73,8 @@ impl WhisperFiles {
     ///
     /// # Errors
     /// See [`SpeechModel::recognizer`].
-    pub fn typed_recognizer(self, config: TranscribeConfig) -> Result<WhisperRecognizer, ModelError> {
-        WhisperRecognizer::new(self, config)
+    pub fn typed_recognizer(self, config: TranscribeConfig, compute: Compute) -> Result<WhisperRecognizer, ModelError> {
+        WhisperRecognizer::new(self, config, compute)
     }
 }
 
@@ -106,8 +106,12 @@ impl SpeechModel for WhisperFiles {
         Ok(weights.check_values()?)
     }
 
-    fn recognizer(self: Box<Self>, config: TranscribeConfig) -> Result<Box<dyn Recognizer>, ModelError> {
-        Ok(Box::new(self.typed_recognizer(config)?))
+    fn recognizer(
+        self: Box<Self>,
+        config: TranscribeConfig,
+        compute: Compute,
+    ) -> Result<Box<dyn Recognizer>, ModelError> {
+        Ok(Box::new(self.typed_recognizer(config, compute)?))
     }
 }
 

@@ -13,13 +13,16 @@ use super::network;
 use super::segments::SegmentBuilder;
 use super::unit::{Hypothesis, MelWindow};
 use super::window_scheduler::{PassState, WindowScheduler};
-use crate::{DeviceChoice, ModelError, Pass, SpeechModel, TranscribeConfig, TypedRecognizer, WindowAudio, WindowText};
+use crate::{
+    Compute, DeviceChoice, ModelError, Pass, SpeechModel, TranscribeConfig, TypedRecognizer, WindowAudio, WindowText,
+};
 
 /// Whisper with its settings. Creating it is cheap; [`TypedRecognizer::load`] loads the weights.
 #[derive(Debug)]
 pub struct WhisperRecognizer {
     pub(super) model: WhisperFiles,
     config: TranscribeConfig,
+    compute: Compute,
     options: DecodingOptions,
     scheduler: WindowScheduler,
     mel: LogMel,
@@ -27,10 +30,10 @@ pub struct WhisperRecognizer {
 }
 
 impl WhisperRecognizer {
-    pub(super) fn new(model: WhisperFiles, config: TranscribeConfig) -> Result<Self, ModelError> {
-        match config.device {
-            DeviceChoice::Cpu => config.precision.cpu().map(drop),
-            DeviceChoice::Cuda => config.precision.gpu().map(drop),
+    pub(super) fn new(model: WhisperFiles, config: TranscribeConfig, compute: Compute) -> Result<Self, ModelError> {
+        match compute.device {
+            DeviceChoice::Cpu => compute.precision.cpu().map(drop),
+            DeviceChoice::Cuda => compute.precision.gpu().map(drop),
         }?;
         if config.timestamps && model.vocabulary.timestamps.is_empty() {
             let expected = "the model has no timestamp tokens: false is expected";
@@ -39,7 +42,7 @@ impl WhisperRecognizer {
         let options = DecodingOptions::new(&model, &config)?;
         let scheduler = WindowScheduler::new(&model, &config)?;
         let mel = LogMel::new(model.config.num_mel_bins, model.config.mel_frames());
-        Ok(Self { model, config, options, scheduler, mel, network: OnceLock::new() })
+        Ok(Self { model, config, compute, options, scheduler, mel, network: OnceLock::new() })
     }
 
     /// Logits (`[tokens, vocabulary]`, f32) before each of the text tokens of a window (teacher forcing). The language
@@ -65,21 +68,16 @@ impl TypedRecognizer for WhisperRecognizer {
     }
 
     fn settings(&self) -> Value {
-        let mut settings = json!(self.config);
-        if let Some(settings) = settings.as_object_mut() {
-            settings.remove("device");
-            settings.remove("precision");
-        }
-        settings
+        json!(self.config)
     }
 
     fn numeric(&self) -> String {
-        self.config.precision.name().to_owned()
+        self.compute.precision.name().to_owned()
     }
 
     fn load(&self) -> Result<(), ModelError> {
         if self.network.get().is_none() {
-            let network = network::load(&self.model, self.config.device, self.config.precision)?;
+            let network = network::load(&self.model, self.compute)?;
             // Another thread may use the network, and its GPU stream is not synchronized with this thread's.
             network.device().synchronize()?;
             self.network.get_or_init(|| network);

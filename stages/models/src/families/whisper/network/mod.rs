@@ -27,7 +27,7 @@ use super::files::WhisperFiles;
 use super::model_config::WhisperConfig;
 use super::unit::MelWindow;
 use crate::weights::Tensors;
-use crate::{DeviceChoice, ModelError, Precision};
+use crate::{Compute, ModelError};
 
 pub(super) use fused::Network as Fused;
 pub(super) use packed::Network as Packed;
@@ -112,10 +112,9 @@ const CUDA_KERNELS: &str = "EARWITNESS_CUDA_KERNELS";
 /// `config.json`.
 pub(super) fn load(
     model: &WhisperFiles,
-    choice: DeviceChoice,
-    precision: Precision,
+    Compute { device, precision }: Compute,
 ) -> std::result::Result<Box<dyn Decode>, ModelError> {
-    let device = choice.open()?;
+    let device = device.open()?;
     let kernels = if device.is_cpu() { Some(precision.cpu()?) } else { None };
     let weights = model.files.weights();
     let fits = |network: Result<Box<dyn Decode>>| {

@@ -16,7 +16,7 @@ use self::speech::windows;
 use super::network::{Backend, Packed, Row, Text};
 use super::unit::{Hypothesis, MelWindow};
 use super::{WhisperFiles, WhisperRecognizer, test_model};
-use crate::{ModelSource, Pass, SpeechModel, Tensors, TranscribeConfig, TypedRecognizer, WindowAudio};
+use crate::{Compute, ModelSource, Pass, SpeechModel, Tensors, TranscribeConfig, TypedRecognizer, WindowAudio};
 
 const MAX_TOKENS: usize = 24;
 /// If the two best logits differ by less than this, a different choice is attributed to rounding.
@@ -63,7 +63,7 @@ fn recognizer(source: &ModelSource, language: Option<&str>, config: TranscribeCo
         repetition_limit: 0,
         ..config
     };
-    let recognizer = WhisperFiles::resolve(source).unwrap().typed_recognizer(config).unwrap();
+    let recognizer = WhisperFiles::resolve(source).unwrap().typed_recognizer(config, Compute::default()).unwrap();
     TypedRecognizer::load(&recognizer).unwrap();
     recognizer
 }

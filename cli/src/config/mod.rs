@@ -1,0 +1,222 @@
+//! The configuration: everything that a run can be told, as `earwitness.toml` states it. Flags override it.
+
+mod listing;
+mod load;
+mod priorities;
+
+use std::num::NonZeroUsize;
+use std::path::{Path, PathBuf};
+
+use align::{AlignConfig, AlignModel};
+use forensics::ForensicsConfig;
+use scheduler::coordinator::TimeLimits;
+use scheduler::devices::{DeviceLimits, DeviceRequest};
+use schemars::JsonSchema;
+use segment::{SegmentConfig, VadChoice};
+use serde::{Deserialize, Serialize};
+use stage_core::as_text;
+use transcribe::{ModelSource, ParseModelSourceError, TranscribeConfig};
+
+pub use self::load::{ConfigError, DEFAULT_FILE};
+pub use self::priorities::PriorityRule;
+pub(crate) use self::load::{Loaded, parse_file};
+pub(crate) use self::priorities::Priorities;
+pub use crate::precision::PrecisionChoice;
+
+/// The settings of a run. [`Config::default`] is what a run without options uses.
+///
+/// Each of `segment`, `transcribe`, `align` and `forensics` is passed to its stage as it is and enters the fingerprints
+/// of the stage's artifacts. The other sections do not affect any result, except for the files that `lexicons` and
+/// `models` name: their hashes enter the fingerprints.
+///
+/// # Examples
+/// ```
+/// use earwitness::Config;
+///
+/// let config: Config = "[transcribe]\nlanguages = ['ko']\nbeam_size = 1".parse()?;
+/// assert_eq!((config.transcribe.beam_size, config.transcribe.best_of), (1, 5));
+///
+/// let error = "[transcribe]\nbeam = 1".parse::<Config>().unwrap_err();
+/// assert!(error.to_string().contains("unknown field `beam`"));
+/// # Ok::<(), earwitness::ConfigError>(())
+/// ```
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Config {
+    /// Files of additional lexicons for the language evidence.
+    pub lexicons: Vec<PathBuf>,
+    /// Priorities by path and length; the first rule that matches applies. A rule has `path` (a glob over the whole
+    /// path), `longer_than_s`, `shorter_than_s` (seconds) and `priority`; higher priorities run first.
+    #[schemars(example = priorities::example())]
+    pub priority: Vec<PriorityRule>,
+    /// What runs where.
+    pub run: RunConfig,
+    /// The models.
+    pub models: ModelsConfig,
+    /// Finding speech.
+    pub segment: SegmentConfig,
+    /// Turning speech into text. Names and defaults are those of openai-whisper and faster-whisper where both have them.
+    pub transcribe: TranscribeConfig,
+    /// Timing the words.
+    pub align: AlignConfig,
+    /// Measurements, evidence in language, and scores.
+    pub forensics: ForensicsConfig,
+    /// When a GPU may get work.
+    pub devices: DeviceLimits,
+    /// Intervals and time limits of the workers.
+    pub timing: TimeLimits,
+    /// Batch sizes and memory.
+    pub limits: Limits,
+}
+
+/// What runs where, and what is written.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct RunConfig {
+    /// auto, cpu, cpu:N (N workers), cuda, or cuda:0,1 (GPU numbers or UUIDs).
+    #[serde(with = "as_text")]
+    #[schemars(with = "String")]
+    pub devices: DeviceRequest,
+    /// Use this many GPUs; fail if there are fewer.
+    #[schemars(example = 2)]
+    pub num_gpus: Option<usize>,
+    /// Worker processes on each device.
+    pub workers_per_device: NonZeroUsize,
+    /// Priority of recordings that no rule matches.
+    pub default_priority: i32,
+    /// Formats of the results; json is always written.
+    pub formats: Vec<String>,
+}
+
+/// The models and how they compute.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct ModelsConfig {
+    /// The speech model: embedded, a folder in the Hugging Face layout, or a hub id (openai/whisper-large-v3-turbo).
+    pub speech: String,
+    /// Source of the word times: attention (from the speech model, refined by speech activity), embedded (a small CTC
+    /// model), or the folder or hub id of a Wav2Vec2ForCTC (with its vocab.json).
+    pub aligner: String,
+    /// Numeric type of the matrix products: f32 (matches the reference), bf16, f16 (GPUs) or int8 (CPUs; fastest, less
+    /// exact). auto: the precision that this case started with; in a new case int8 for the embedded model and f32 for
+    /// other models on a CPU, f16 on a GPU.
+    #[serde(with = "as_text")]
+    #[schemars(with = "String")]
+    pub precision: PrecisionChoice,
+    /// Use only the local cache for hub models; never use the network.
+    pub offline: bool,
+}
+
+/// Batch sizes and memory. They do not affect any result.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Limits {
+    /// Recordings per worker batch.
+    pub worker_batch_size: NonZeroUsize,
+    /// Windows per device batch.
+    pub device_batch_size: NonZeroUsize,
+    /// Memory for the samples of one recording, in MiB; the rest goes to a file. 256 hold an hour of mono.
+    pub samples_memory_mib: u64,
+    /// Folder for samples that exceed the memory. `None`: the system's folder for temporary files.
+    #[schemars(example = "/var/tmp")]
+    pub spill_folder: Option<PathBuf>,
+}
+
+/// The value of [`ModelsConfig::aligner`] that needs no model of its own.
+const ATTENTION: &str = "attention";
+/// The name of the models inside the program.
+const EMBEDDED: &str = "embedded";
+
+const fn count(n: usize) -> NonZeroUsize {
+    NonZeroUsize::new(n).expect("a number above 0")
+}
+
+impl Default for RunConfig {
+    fn default() -> Self {
+        Self {
+            devices: DeviceRequest::Auto,
+            num_gpus: None,
+            workers_per_device: count(1),
+            default_priority: 0,
+            formats: vec!["json".to_owned()],
+        }
+    }
+}
+
+impl Default for ModelsConfig {
+    fn default() -> Self {
+        Self {
+            speech: EMBEDDED.to_owned(),
+            aligner: ATTENTION.to_owned(),
+            precision: PrecisionChoice::Auto,
+            offline: false,
+        }
+    }
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            worker_batch_size: count(10),
+            device_batch_size: count(8),
+            samples_memory_mib: 256,
+            spill_folder: None,
+        }
+    }
+}
+
+impl ModelsConfig {
+    /// The source of the speech model.
+    ///
+    /// # Errors
+    /// The text is neither `embedded`, nor a folder, nor a hub id.
+    pub fn speech_source(&self) -> Result<ModelSource, ParseModelSourceError> {
+        let source: ModelSource = self.speech.parse()?;
+        Ok(if self.offline { source.offline() } else { source })
+    }
+
+    /// The source of word times.
+    ///
+    /// # Errors
+    /// The text is neither `attention`, nor the source of a model.
+    pub fn aligner_source(&self) -> Result<AlignModel, ParseModelSourceError> {
+        let source: AlignModel = self.aligner.parse()?;
+        Ok(if self.offline { source.offline() } else { source })
+    }
+}
+
+impl Config {
+    /// Makes relative paths relative to `folder`.
+    fn relative_to(mut self, folder: &Path) -> Self {
+        self.lexicons.iter_mut().for_each(|path| *path = folder.join(&*path));
+        self.limits.spill_folder = self.limits.spill_folder.map(|path| folder.join(path));
+        if let VadChoice::SileroAt(path) = &mut self.segment.vad {
+            *path = folder.join(&*path);
+        }
+        for model in [&mut self.models.speech, &mut self.models.aligner] {
+            let path = folder.join(&*model);
+            if ![EMBEDDED, ATTENTION].contains(&model.as_str()) && path.is_dir() {
+                *model = path.to_string_lossy().into_owned();
+            }
+        }
+        self
+    }
+
+    /// Checks what can be checked without the models: limits, intervals and globs.
+    ///
+    /// # Errors
+    /// The first invalid setting, by its name.
+    pub fn validate(&self) -> Result<(), ConfigError> {
+        self.devices.validate()?;
+        if self.timing.heartbeat_ms < LEAST_HEARTBEAT_MS {
+            return Err(ConfigError::Heartbeat);
+        }
+        Priorities::new(self).map(drop)
+    }
+}
+
+/// With shorter intervals, heartbeats would make up most of the traffic.
+const LEAST_HEARTBEAT_MS: u64 = 20;
+
+#[cfg(test)]
+mod tests;
