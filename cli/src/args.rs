@@ -3,11 +3,13 @@
 use std::path::PathBuf;
 
 use align::AlignModel;
+use clap::builder::{PossibleValue, PossibleValuesParser};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use scheduler::store::StoreUrl;
 use stage_core::StageName;
 use transcribe::{ModelSource, ParseModelSourceError, Task, architectures};
 
+use crate::export::{ExportFormat, Formats};
 use crate::precision::PrecisionChoice;
 use crate::stages;
 
@@ -65,8 +67,8 @@ pub(crate) struct RunArgs {
     #[arg(long)]
     pub(crate) force: bool,
     /// Formats to write for each recording; json is always written.
-    #[arg(long, value_delimiter = ',', default_value = "json")]
-    pub(crate) format: Vec<Format>,
+    #[arg(long, value_delimiter = ',', default_value = Formats::ALWAYS, value_parser = format_names())]
+    pub(crate) format: Vec<String>,
     #[command(flatten)]
     pub(crate) watch: WatchArgs,
     #[command(flatten)]
@@ -329,8 +331,8 @@ pub(crate) struct ExportArgs {
     #[command(flatten)]
     pub(crate) folder: FolderArgs,
     /// Formats to write for each recording; json is always written.
-    #[arg(long, value_delimiter = ',', default_value = "json")]
-    pub(crate) format: Vec<Format>,
+    #[arg(long, value_delimiter = ',', default_value = Formats::ALWAYS, value_parser = format_names())]
+    pub(crate) format: Vec<String>,
 }
 
 #[derive(Debug, Args)]
@@ -376,21 +378,6 @@ pub(crate) struct QuantizeArgs {
     pub(crate) out: PathBuf,
 }
 
-/// A file format for results.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]
-pub(crate) enum Format {
-    /// All results of a recording.
-    Json,
-    /// SubRip subtitles.
-    Srt,
-    /// WebVTT subtitles.
-    Vtt,
-    /// One line per word.
-    Csv,
-    /// Praat annotation tiers.
-    Textgrid,
-}
-
 /// How to show progress on standard error.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum ProgressMode {
@@ -402,6 +389,12 @@ pub(crate) enum ProgressMode {
     Json,
     /// No progress.
     None,
+}
+
+/// Parses the name of an export format.
+fn format_names() -> PossibleValuesParser {
+    let value = |format: &dyn ExportFormat| PossibleValue::new(format.name()).help(format.about());
+    PossibleValuesParser::new(Formats::built_in().iter().map(value).collect::<Vec<_>>())
 }
 
 fn store_help() -> String {

@@ -10,7 +10,7 @@ mod commands;
 mod config;
 mod engine;
 mod exit;
-mod export;
+pub mod export;
 mod file_name;
 mod inputs;
 mod open_store;

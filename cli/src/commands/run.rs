@@ -10,9 +10,10 @@ use serde_json::json;
 use transcribe::ModelSource;
 
 use crate::args::{ProgressMode as Mode, RunArgs};
+use crate::commands::export::selected;
 use crate::engine::Engine;
 use crate::exit::{Exit, Failure};
-use crate::export::{Document, write_results};
+use crate::export::{Document, ExportError, ExportFormat, Formats, read_document, write_document};
 use crate::table::{self, Row};
 use crate::watch::{Ending, Watch};
 
@@ -24,6 +25,7 @@ const EMBEDDED_MODEL_NOTICE: &str = "The embedded model, Whisper base, is a find
 /// State of a run in progress.
 struct Gathered<'a> {
     args: &'a RunArgs,
+    formats: Formats,
     items: &'a [RecordingEntry],
     watch: Watch<'a>,
     /// Whether the stages are simulated, so that there are no results to write.
@@ -39,6 +41,7 @@ struct Gathered<'a> {
 
 pub(crate) fn run(args: &RunArgs) -> Result<Exit, Failure> {
     let started = Instant::now();
+    let formats = selected(&args.format)?;
     let mut engine = Engine::prepare(&args.engine, &args.inputs, &args.out, None)?;
     let recompute = match (args.force, args.from) {
         (true, _) => Recompute::All,
@@ -53,6 +56,7 @@ pub(crate) fn run(args: &RunArgs) -> Result<Exit, Failure> {
     }
     let mut gathered = Gathered {
         args,
+        formats: formats.clone(),
         items: &items,
         watch,
         simulated: engine.is_simulated(),
@@ -66,7 +70,8 @@ pub(crate) fn run(args: &RunArgs) -> Result<Exit, Failure> {
     let watched = watch.finish(&command_line(), &ending(&outcome));
     let outcome = outcome?;
     engine.store.record_failures(outcome.run, &engine.plan.unreadable).map_err(Failure::store)?;
-    let exit = report(args, &engine, &outcome, (results, left_out, low_confidence), started.elapsed().as_secs_f64());
+    let exit =
+        report(args, &formats, &engine, &outcome, (results, left_out, low_confidence), started.elapsed().as_secs_f64());
     watched.context("the run is complete, but a file about it is not")?;
     Ok(exit)
 }
@@ -122,9 +127,7 @@ impl Gathered<'_> {
     }
 
     fn export(&mut self, index: usize, store: &mut dyn Store) -> Row {
-        let written = write_results(store, &self.args.out, &self.items[index], &self.args.format);
-        match written.and_then(|(document, exports)| store.put_exports(&exports).map(|()| document).map_err(Into::into))
-        {
+        match self.write(&self.items[index], store) {
             Ok(document) => {
                 self.left_out.0 += document.dropped.len();
                 self.left_out.1 += document.dropped.iter().map(|dropped| dropped.end_s - dropped.start_s).sum::<f64>();
@@ -136,6 +139,13 @@ impl Gathered<'_> {
             }
             Err(error) => self.row(index, Err(format!("export: {error}")), None),
         }
+    }
+
+    /// Writes the results of a recording and stores the hashes of the written files.
+    fn write(&self, entry: &RecordingEntry, store: &mut dyn Store) -> Result<Document, ExportError> {
+        let document = read_document(store, entry)?;
+        store.put_exports(&write_document(&document, &self.args.out, entry, &self.formats)?)?;
+        Ok(document)
     }
 
     fn row(&self, index: usize, text: Result<Vec<String>, String>, score: Option<(f64, String)>) -> Row {
@@ -158,6 +168,7 @@ fn score(document: &Document) -> Option<(f64, String)> {
 
 fn report(
     args: &RunArgs,
+    formats: &Formats,
     engine: &Engine,
     outcome: &Outcome,
     (mut results, left_out, low_confidence): (HashMap<usize, Row>, (usize, f64), (usize, f64)),
@@ -216,8 +227,8 @@ fn report(
         println!("simulated: no result files were written");
     } else {
         if done > 0 {
-            let formats: Vec<_> = args.format.iter().map(|format| format!("{format:?}").to_lowercase()).collect();
-            println!("open {}/<recording>.{}", args.out.display(), formats.join(", ."));
+            let extensions: Vec<_> = formats.iter().map(ExportFormat::extension).collect();
+            println!("open {}/<recording>.{}", args.out.display(), extensions.join(", ."));
         }
         if computed > 0 && args.watch.report.is_none() {
             println!("report: {}", args.out.join("report.html").display());
