@@ -5,6 +5,7 @@ use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::str::FromStr;
 
+use clap::builder::{PossibleValue, PossibleValuesParser};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use scheduler::devices::DeviceRequest;
 use scheduler::store::StoreUrl;
@@ -13,6 +14,7 @@ use stage_core::StageName;
 use transcribe::{Task, architectures};
 
 use crate::config::{Config, ConfigError, DEFAULT_FILE, Loaded, PrecisionChoice};
+use crate::export::{ExportFormat, Formats};
 use crate::stages;
 
 /// Turns folders of recorded calls into timed, checkable evidence.
@@ -49,9 +51,6 @@ pub(crate) enum Command {
     /// Write, check or show the configuration file.
     #[command(subcommand)]
     Config(ConfigCommand),
-    /// The worker process of a device. Started by `run` and `stage`.
-    #[command(hide = true)]
-    Worker(WorkerArgs),
     /// The process that measures one combination. Started by `bench`.
     #[command(hide = true)]
     BenchWorker,
@@ -72,8 +71,8 @@ pub(crate) struct RunArgs {
     #[arg(long)]
     pub(crate) force: bool,
     /// Formats to write for each recording; json is always written.
-    #[arg(long, value_delimiter = ',', default_value = "json")]
-    pub(crate) format: Vec<Format>,
+    #[arg(long, value_delimiter = ',', value_parser = format_names())]
+    pub(crate) format: Option<Vec<String>>,
     #[command(flatten)]
     pub(crate) watch: WatchArgs,
     #[command(flatten)]
@@ -379,13 +378,6 @@ pub(crate) struct BenchArgs {
 }
 
 #[derive(Debug, Args)]
-pub(crate) struct WorkerArgs {
-    /// Simulate the stages: they take time and compute nothing.
-    #[arg(long)]
-    pub(crate) sim: bool,
-}
-
-#[derive(Debug, Args)]
 pub(crate) struct FolderArgs {
     /// The result folder of a run.
     #[arg(value_name = "DIR")]
@@ -408,8 +400,8 @@ pub(crate) struct ExportArgs {
     #[command(flatten)]
     pub(crate) folder: FolderArgs,
     /// Formats to write for each recording; json is always written.
-    #[arg(long, value_delimiter = ',', default_value = "json")]
-    pub(crate) format: Vec<Format>,
+    #[arg(long, value_delimiter = ',', default_value = Formats::ALWAYS, value_parser = format_names())]
+    pub(crate) format: Vec<String>,
 }
 
 #[derive(Debug, Args)]
@@ -456,21 +448,6 @@ pub(crate) struct QuantizeArgs {
     pub(crate) out: PathBuf,
 }
 
-/// A file format for results.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]
-pub(crate) enum Format {
-    /// All results of a recording.
-    Json,
-    /// SubRip subtitles.
-    Srt,
-    /// WebVTT subtitles.
-    Vtt,
-    /// One line per word.
-    Csv,
-    /// Praat annotation tiers.
-    Textgrid,
-}
-
 /// How to show progress on standard error.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum ProgressMode {
@@ -482,6 +459,12 @@ pub(crate) enum ProgressMode {
     Json,
     /// No progress.
     None,
+}
+
+/// Parses the name of an export format.
+fn format_names() -> PossibleValuesParser {
+    let value = |format: &dyn ExportFormat| PossibleValue::new(format.name()).help(format.about());
+    PossibleValuesParser::new(Formats::built_in().iter().map(value).collect::<Vec<_>>())
 }
 
 fn store_help() -> String {

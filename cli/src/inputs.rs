@@ -24,10 +24,10 @@ pub(crate) enum InputError {
 }
 
 /// Finds the recordings that `inputs` name.
-pub(crate) fn find(inputs: &[String]) -> Result<Inputs, InputError> {
+pub(crate) fn find(inputs: &[impl AsRef<str>]) -> Result<Inputs, InputError> {
     let mut files = BTreeSet::new();
     let mut skipped = BTreeSet::new();
-    for input in inputs {
+    for input in inputs.iter().map(AsRef::as_ref) {
         let path = Path::new(input);
         let before = files.len();
         if path.is_dir() {
@@ -39,11 +39,11 @@ pub(crate) fn find(inputs: &[String]) -> Result<Inputs, InputError> {
             expand(input, &mut files, &mut skipped)?;
         }
         if files.len() == before && skipped.is_empty() {
-            return Err(InputError::Empty(input.clone()));
+            return Err(InputError::Empty(input.to_owned()));
         }
     }
     if files.is_empty() {
-        return Err(InputError::Empty(inputs.join(", ")));
+        return Err(InputError::Empty(inputs.iter().map(AsRef::as_ref).collect::<Vec<_>>().join(", ")));
     }
     Ok(Inputs { skipped: skipped.difference(&files).cloned().collect(), files: files.into_iter().collect() })
 }

@@ -8,46 +8,42 @@
 mod args;
 mod commands;
 mod config;
-mod engine;
 mod exit;
-mod export;
+pub mod export;
 mod file_name;
 mod inputs;
 mod open_store;
+mod pipeline;
 mod plan;
 mod precision;
-mod priorities;
+mod process;
 mod replace;
+mod results;
 mod settings;
 mod signals;
 mod stages;
 mod table;
 mod watch;
+mod worker;
 
-use std::io::IsTerminal;
 use std::process::ExitCode;
 
 use clap::Parser;
-use tracing_subscriber::EnvFilter;
 
-/// Default for RUST_LOG. Symphonia's warnings do not help users.
-const LOGGED: &str = "error,earwitness=warn,scheduler=warn";
+pub use {align, decode, forensics, models, scheduler, segment, stage_core, transcribe};
 
-/// Runs the command line of this process and returns its exit code: the whole of `main`.
+pub use self::config::{
+    Config, ConfigError, Limits, ModelsConfig, PrecisionChoice, PriorityRule, RunConfig, config_template,
+};
+pub use self::pipeline::{Observer, Pipeline, PlannedRun, Summary};
+pub use self::results::Results;
+pub use self::worker::serve_if_worker;
+
+/// Runs the command line of this process, or serves as its worker, and returns the exit code: the whole of `main`.
 #[must_use]
 pub fn command_line() -> ExitCode {
-    let cli = args::Cli::parse();
-    tracing_subscriber::fmt()
-        .with_writer(std::io::stderr)
-        .with_ansi(std::io::stderr().is_terminal())
-        .with_env_filter(EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(LOGGED)))
-        .init();
-    let cpu = kernels::Isa::check_limit().map_err(exit::Failure::usage);
-    match cpu.and_then(|_| commands::dispatch(&cli.command)) {
-        Ok(exit) => exit.into(),
-        Err(failure) => {
-            eprintln!("error: {:#}", failure.error);
-            failure.exit.into()
-        }
-    }
+    serve_if_worker().unwrap_or_else(|| {
+        let cli = args::Cli::parse();
+        process::code(|| commands::dispatch(&cli.command))
+    })
 }

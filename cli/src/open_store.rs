@@ -8,10 +8,15 @@ use scheduler::store::{self, Access, Store, StoreUrl};
 use crate::args::FolderArgs;
 use crate::exit::Failure;
 
-/// The URL of a result folder's store: that of `--store` if given, otherwise that of `DIR/earwitness.db`.
+/// The URL of the store in a result folder.
+pub(crate) fn in_folder(folder: &Path) -> StoreUrl {
+    StoreUrl::file(folder.join("earwitness.db"))
+}
+
+/// The URL of a result folder's store: that of `--store` if given, otherwise that of the store in the folder.
 pub(crate) fn url(store: Option<&str>, folder: &Path) -> Result<StoreUrl, Failure> {
     match store {
-        None => Ok(StoreUrl::file(folder.join("earwitness.db"))),
+        None => Ok(in_folder(folder)),
         Some(url) => url.parse().context("--store").map_err(Failure::usage),
     }
 }

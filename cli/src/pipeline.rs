@@ -20,7 +20,7 @@ use scheduler::store::{self, Access, Failure as StoredFailure, RecordingEntry, S
 use scheduler::worker::WORKER_VARIABLE;
 use scheduler::worker::sim::SimSettings;
 use stage_core::{DeviceId, Recipe, Runners, StageName};
-use transcribe::{Precision, open_model};
+use transcribe::{ModelSource, Precision, open_model};
 
 use crate::config::{Config, Priorities};
 use crate::exit::{Exit, Failure};
@@ -31,6 +31,7 @@ use crate::plan::{self, Plan};
 use crate::precision;
 use crate::settings::{Settings, SettingsError};
 use crate::stages::{self, Context};
+use crate::worker;
 
 const UNWRITABLE: &str = "the settings cannot be serialized";
 
@@ -79,8 +80,17 @@ pub struct PlannedRun {
     store: Box<dyn Store>,
     plan: Plan,
     devices: Vec<DeviceId>,
-    worker_args: Vec<OsString>,
+    work: Work,
+}
+
+/// What the workers do.
+struct Work {
+    /// Their arguments.
+    args: Vec<OsString>,
+    /// Their settings as JSON.
     settings: serde_json::Value,
+    /// The speech model, unless the stages are simulated.
+    model: Option<ModelSource>,
 }
 
 /// Is told what happens in a run. Every method returns quickly: the run waits for it. `()` ignores everything.
@@ -190,23 +200,25 @@ impl Pipeline {
         let formats = self.formats.select(formats.iter().map(String::as_str)).map_err(Failure::usage)?;
         let inputs = inputs::find(inputs).map_err(Failure::usage)?;
         let devices = resolve_devices(&self.config.run.devices, self.config.run.num_gpus, self.tests.nvml.as_deref())?;
-        let (recipe, worker_args, settings) = self.work(&devices[0])?;
+        let (recipe, work) = self.work(&devices[0])?;
         fs::create_dir_all(&self.folder).with_context(|| format!("{}: cannot be created", self.folder.display()))?;
         let mut store = store::open(&self.store, Access::Create).map_err(Failure::store)?;
         let plan = plan::plan(&inputs.files, &Arc::new(recipe), &mut *store).map_err(Failure::store)?;
-        Ok(PlannedRun { pipeline: Self { formats, ..self }, inputs, store, plan, devices, worker_args, settings })
+        Ok(PlannedRun { pipeline: Self { formats, ..self }, inputs, store, plan, devices, work })
     }
 
-    /// The recipe of all artifacts, and the arguments and settings of the workers.
-    fn work(&self, device: &DeviceId) -> Result<(Recipe, Vec<OsString>, serde_json::Value), Failure> {
+    /// The recipe of all artifacts, and what the workers do.
+    fn work(&self, device: &DeviceId) -> Result<(Recipe, Work), Failure> {
         if device.is_sim() {
             let settings = serde_json::to_value(&self.tests.sim).context(UNWRITABLE)?;
             let recipe = stages::simulated(&settings, self.last).map_err(Failure::usage)?;
-            return Ok((recipe, vec!["worker".into(), "--sim".into()], settings));
+            let args = vec![worker::NAME.into(), worker::SIMULATED.into()];
+            return Ok((recipe, Work { args, settings, model: None }));
         }
         let (settings, stages) = build(&self.config, device, Some(&self.store), true)?;
         let recipe = stages::recipe(&stages, self.last).map_err(Failure::usage)?;
-        Ok((recipe, vec!["worker".into()], serde_json::to_value(settings).context(UNWRITABLE)?))
+        let (args, model) = (vec![worker::NAME.into()], Some(settings.model.clone()));
+        Ok((recipe, Work { args, settings: serde_json::to_value(settings).context(UNWRITABLE)?, model }))
     }
 }
 
@@ -229,10 +241,22 @@ impl PlannedRun {
         &self.inputs.skipped
     }
 
+    /// The store, with everything that earlier runs have stored.
+    #[must_use]
+    pub fn store(&self) -> &dyn Store {
+        &*self.store
+    }
+
     /// The selected formats.
     #[must_use]
     pub fn formats(&self) -> &Formats {
         &self.pipeline.formats
+    }
+
+    /// The speech model, unless the stages are simulated.
+    #[must_use]
+    pub fn speech_model(&self) -> Option<&ModelSource> {
+        self.work.model.as_ref()
     }
 
     /// Whether the stages are simulated, so that there are no results.
@@ -249,7 +273,7 @@ impl PlannedRun {
     ///
     /// # Errors
     /// The store failed, or no device is left to work on. Committed artifacts stay, and the next run resumes from them.
-    pub fn run(mut self, observer: &mut dyn Observer) -> Result<Summary, Failure> {
+    pub fn run(&mut self, observer: &mut dyn Observer) -> Result<Summary, Failure> {
         let options = self.options()?;
         let exports = self.pipeline.last.is_none() && !self.is_simulated();
         let (items, mut not_exported) = (&self.plan.items, BTreeMap::new());
@@ -269,7 +293,7 @@ impl PlannedRun {
         let outcome = coordinator::run(items, &mut *self.store, &options, &self.pipeline.interrupt, &mut observe)
             .map_err(|error| Failure::new(exit_of(&error), error))?;
         self.store.record_failures(outcome.run, &self.plan.unreadable).map_err(Failure::store)?;
-        Ok(Summary { outcome, not_exported, unreadable: self.plan.unreadable })
+        Ok(Summary { outcome, not_exported, unreadable: self.plan.unreadable.clone() })
     }
 
     fn options(&self) -> Result<RunOptions, Failure> {
@@ -286,9 +310,9 @@ impl PlannedRun {
             threads: std::thread::available_parallelism().map_or(1, usize::from),
             worker: WorkerCommand {
                 program: std::env::current_exe().context("the path of this program is unknown")?,
-                args: self.worker_args.clone(),
+                args: self.work.args.clone(),
             },
-            settings: self.settings.clone(),
+            settings: self.work.settings.clone(),
             recompute: *recompute,
             command: command_line(),
             tool_version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -300,11 +324,22 @@ impl PlannedRun {
 }
 
 impl Summary {
+    /// Whether the results of a recording are complete.
+    #[must_use]
+    pub fn is_done(&self, index: usize) -> bool {
+        self.outcome.items.get(index) == Some(&ItemEnd::Done) && !self.not_exported.contains_key(&index)
+    }
+
     /// Number of recordings whose results are complete.
     #[must_use]
     pub fn done(&self) -> usize {
-        let ends = self.outcome.items.iter().enumerate();
-        ends.filter(|(index, end)| matches!(end, ItemEnd::Done) && !self.not_exported.contains_key(index)).count()
+        (0..self.outcome.items.len()).filter(|index| self.is_done(*index)).count()
+    }
+
+    /// Length of the recordings whose results are complete, in seconds.
+    #[must_use]
+    pub fn audio_s(&self, recordings: &[RecordingEntry]) -> f64 {
+        recordings.iter().enumerate().filter(|(index, _)| self.is_done(*index)).map(|(_, of)| of.audio_s).sum()
     }
 
     /// Number of inputs that failed: unreadable files, failed recordings, and results that could not be written.

@@ -30,10 +30,10 @@ pub(crate) struct SignalWatch {
 }
 
 impl SignalWatch {
-    /// Installs handlers for SIGINT and SIGTERM.
-    pub(crate) fn start() -> std::io::Result<Self> {
-        let watch = Self { interrupt: Interrupt::default(), last: Arc::default() };
-        let (interrupt, last) = (watch.interrupt.clone(), Arc::clone(&watch.last));
+    /// Installs handlers for SIGINT and SIGTERM, which request `interrupt`.
+    pub(crate) fn start(interrupt: Interrupt) -> std::io::Result<Self> {
+        let watch = Self { interrupt: interrupt.clone(), last: Arc::default() };
+        let last = Arc::clone(&watch.last);
         let mut signals = Signals::new([SIGINT, SIGTERM])?;
         std::thread::spawn(move || {
             for signal in signals.forever() {

@@ -6,6 +6,7 @@ use comfy_table::{Cell, CellAlignment, ColumnConstraint, Width};
 pub(crate) use measure::table as empty;
 
 /// A row of the table: one recording.
+#[derive(Debug)]
 pub(crate) struct Row {
     pub(crate) name: String,
     pub(crate) audio_s: f64,

@@ -1,16 +1,17 @@
 //! The commands, one module per command.
 
 mod bench;
+mod config;
 mod devices;
 mod export;
 mod incident_log;
 mod models;
 mod run;
 mod stage;
+mod started;
 mod status;
 mod store;
 mod verify;
-mod worker;
 
 use anyhow::Context;
 
@@ -21,7 +22,7 @@ use crate::signals;
 /// Runs the command.
 pub(crate) fn dispatch(command: &Command) -> Result<Exit, Failure> {
     // Commands that run workers handle a broken pipe at the place where they write.
-    if !matches!(command, Command::Run(_) | Command::Stage(_) | Command::Worker(_) | Command::BenchWorker) {
+    if !matches!(command, Command::Run(_) | Command::Stage(_) | Command::BenchWorker) {
         signals::end_with_the_reader().context("the signal handlers cannot be installed")?;
     }
     match command {
@@ -36,6 +37,6 @@ pub(crate) fn dispatch(command: &Command) -> Result<Exit, Failure> {
         Command::Devices(args) => devices::devices(args),
         Command::Models(args) => models::models(args),
         Command::Schema => models::schema(),
-        Command::Worker(args) => worker::worker(args),
+        Command::Config(command) => config::config(command),
     }
 }

@@ -8,6 +8,7 @@ use transcribe::{ModelSource, open_model};
 use crate::args::{ModelArgs, ModelsArgs, ModelsCommand, QuantizeArgs};
 use crate::exit::{Exit, Failure};
 use crate::export::Document;
+use crate::settings::SettingsError;
 
 /// Maximum number of languages shown.
 const LANGUAGES_SHOWN: usize = 10;
@@ -23,7 +24,8 @@ pub(crate) fn models(args: &ModelsArgs) -> Result<Exit, Failure> {
 }
 
 fn source(args: &ModelArgs) -> Result<ModelSource, Failure> {
-    args.source().map_err(Failure::usage)
+    let config = args.load().map_err(Failure::usage)?.config;
+    config.models.speech_source().map_err(|error| Failure::usage(SettingsError::Model(error)))
 }
 
 fn show(source: &ModelSource, json: bool) -> Result<Exit, Failure> {

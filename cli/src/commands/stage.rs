@@ -1,36 +1,46 @@
 //! `stage`: runs one stage and prints its artifact.
 
+use std::path::PathBuf;
+
 use anyhow::Context;
 use scheduler::coordinator::{Event, ItemEnd, Recompute};
 use scheduler::store::{Lookup, RecordingEntry, Store};
 use serde_json::{Value, json};
 use stage_core::StageName;
 
+use super::started::{Started, Task};
 use crate::args::StageArgs;
-use crate::engine::Engine;
 use crate::exit::{Exit, Failure};
+use crate::pipeline::Observer;
 
 pub(crate) fn stage(args: &StageArgs) -> Result<Exit, Failure> {
-    let mut engine = Engine::prepare(&args.engine, &args.inputs, &args.out, Some(args.stage))?;
     let recompute = if args.force { Recompute::Only(args.stage) } else { Recompute::Nothing };
-    let paths: Vec<_> = engine.plan.items.iter().map(|item| item.path.clone()).collect();
-    let outcome = engine.run(&args.engine, recompute, &mut |event, _| {
-        if let Event::ItemFailed { index, error } = event {
-            eprintln!("{}: {error}", paths[index].display());
-        }
-    })?;
-    for failure in &engine.plan.unreadable {
+    let (inputs, folder) = (args.inputs.as_slice(), args.out.as_path());
+    let task = Task { inputs, folder, last: Some(args.stage), recompute, formats: None };
+    let mut started = Started::plan(&args.engine, &task)?;
+    let recordings = started.run.recordings().to_vec();
+    let mut failures = PrintFailures(recordings.iter().map(|recording| recording.path.clone()).collect());
+    let (summary, exit) = started.run(&mut failures)?;
+    for failure in &summary.unreadable {
         eprintln!("{}: {}", failure.path.display(), failure.error);
     }
-    let mut failed = engine.plan.unreadable.len();
-    for (item, end) in engine.plan.items.iter().zip(&outcome.items) {
-        match end {
-            ItemEnd::Done => println!("{}", artifact(&*engine.store, item, args.stage)?),
-            ItemEnd::Failed(_) => failed += 1,
-            ItemEnd::Unfinished => {}
+    for (recording, end) in recordings.iter().zip(&summary.outcome.items) {
+        if matches!(end, ItemEnd::Done) {
+            println!("{}", artifact(started.run.store(), recording, args.stage)?);
         }
     }
-    Ok(engine.exit(&outcome, failed))
+    Ok(exit)
+}
+
+/// Prints failures as they happen. Holds the paths of the recordings.
+struct PrintFailures(Vec<PathBuf>);
+
+impl Observer for PrintFailures {
+    fn event(&mut self, event: &Event) {
+        if let Event::ItemFailed { index, error } = event {
+            eprintln!("{}: {error}", self.0[*index].display());
+        }
+    }
 }
 
 /// One JSON object per line: recording, stage, fingerprint and artifact.

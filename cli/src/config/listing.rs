@@ -6,7 +6,7 @@
 use std::fmt;
 
 use schemars::schema_for;
-use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
+use serde::de::{Deserializer, MapAccess, Visitor};
 use serde_json::{Map, Value};
 
 use super::Config;

@@ -11,7 +11,7 @@ use serde::de::DeserializeOwned;
 use super::{Config, LEAST_HEARTBEAT_MS};
 
 /// The configuration file that is used if there is one in the current folder and no other is named.
-pub const DEFAULT_FILE: &str = "earwitness.toml";
+pub(crate) const DEFAULT_FILE: &str = "earwitness.toml";
 
 /// Why a configuration cannot be used.
 #[derive(Debug, thiserror::Error)]

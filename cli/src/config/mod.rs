@@ -17,9 +17,11 @@ use serde::{Deserialize, Serialize};
 use stage_core::as_text;
 use transcribe::{ModelSource, ParseModelSourceError, TranscribeConfig};
 
-pub use self::load::{ConfigError, DEFAULT_FILE};
+pub use self::listing::config_template;
+pub(crate) use self::listing::effective;
+pub use self::load::ConfigError;
 pub use self::priorities::PriorityRule;
-pub(crate) use self::load::{Loaded, parse_file};
+pub(crate) use self::load::{DEFAULT_FILE, Loaded, parse_file};
 pub(crate) use self::priorities::Priorities;
 pub use crate::precision::PrecisionChoice;
 

@@ -9,7 +9,7 @@ use serde_json::Value;
 use stage_core::forensics::ForensicRecord;
 use stage_core::{Diagnostics, Dropped, Fingerprint, OutputName, Segment, StageName, TokenTiming, Word};
 
-use super::Evidence;
+use super::read::Evidence;
 use crate::file_name;
 
 /// Incremented when a field is removed or changes its meaning.
@@ -17,124 +17,128 @@ const SCHEMA_VERSION: u32 = 2;
 
 /// All results of one recording. Times are in seconds from its start. A value that was not measured is null with a
 /// reason.
-#[derive(Debug, Serialize, JsonSchema)]
-pub(crate) struct Document {
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+#[non_exhaustive]
+pub struct Document {
     /// Version of this schema.
-    pub(crate) schema_version: u32,
+    pub schema_version: u32,
     /// The recording itself.
-    pub(crate) recording: RecordingBlock,
+    pub recording: RecordingBlock,
     /// The transcript, one segment per window.
-    pub(crate) segments: Vec<SegmentBlock>,
+    pub segments: Vec<SegmentBlock>,
     /// Intervals that were not transcribed, with reasons.
-    pub(crate) dropped: Vec<Dropped>,
+    pub dropped: Vec<Dropped>,
     /// The words with their times.
-    pub(crate) words: Vec<Word>,
+    pub words: Vec<Word>,
     /// Measurements, evidence and scores.
     #[schemars(schema_with = "forensics::record_schema")]
-    pub(crate) forensics: ForensicRecord,
+    pub forensics: ForensicRecord,
     /// Artifacts of further stages by name; omitted if there are none.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub(crate) further: BTreeMap<String, Value>,
+    pub further: BTreeMap<String, Value>,
     /// Provenance of each artifact, which `earwitness verify` checks.
-    pub(crate) provenance: Vec<Provenance>,
+    pub provenance: Vec<Provenance>,
 }
 
 /// The recording: path, hashes and format.
-#[derive(Debug, Serialize, JsonSchema)]
-pub(crate) struct RecordingBlock {
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+#[non_exhaustive]
+pub struct RecordingBlock {
     /// Path of the file.
-    pub(crate) path: String,
+    pub path: String,
     /// SHA-256 of the file's bytes.
-    pub(crate) sha256: String,
+    pub sha256: String,
     /// SHA-256 of the decoder's output before resampling: interleaved little-endian f32.
-    pub(crate) pcm_sha256: String,
+    pub pcm_sha256: String,
     /// Container format.
-    pub(crate) container: String,
+    pub container: String,
     /// Codec.
-    pub(crate) codec: String,
+    pub codec: String,
     /// Sample rate of the file, in Hz.
-    pub(crate) sample_rate_hz: u32,
+    pub sample_rate_hz: u32,
     /// Number of channels of the file.
-    pub(crate) channels: u16,
+    pub channels: u16,
     /// Length in seconds.
-    pub(crate) duration_s: f64,
+    pub duration_s: f64,
     /// The other party, according to the file name (`contact_YYMMDD_HHMMSS`).
-    pub(crate) contact: Option<String>,
+    pub contact: Option<String>,
     /// Local time of the recording, according to the file name.
-    pub(crate) recorded_at: Option<String>,
+    pub recorded_at: Option<String>,
     /// The container's tags.
-    pub(crate) tags: BTreeMap<String, String>,
+    pub tags: BTreeMap<String, String>,
     /// Defects of the file that did not stop the decoder.
-    pub(crate) warnings: Vec<String>,
+    pub warnings: Vec<String>,
 }
 
 /// The text of one window.
-#[derive(Debug, Serialize, JsonSchema)]
-pub(crate) struct SegmentBlock {
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+#[non_exhaustive]
+pub struct SegmentBlock {
     /// Channel, from 0.
-    pub(crate) channel: u16,
+    pub channel: u16,
     /// Start in the recording, in seconds.
-    pub(crate) start_s: f64,
+    pub start_s: f64,
     /// End in the recording, in seconds.
-    pub(crate) end_s: f64,
+    pub end_s: f64,
     /// The text.
-    pub(crate) text: String,
+    pub text: String,
     /// Language code; `und` if the model does not provide it.
-    pub(crate) language: String,
+    pub language: String,
     /// Probability of that language, 0 to 1; null if the language was given.
-    pub(crate) language_probability: Option<f32>,
+    pub language_probability: Option<f32>,
     /// Geometric mean of the probabilities of the window's tokens, 0 to 1.
-    pub(crate) confidence: f32,
+    pub confidence: f32,
     /// Why the text is not reliable; null if it is reliable.
-    pub(crate) low_confidence: Option<String>,
+    pub low_confidence: Option<String>,
     /// Why the text ends early; null if it does not.
-    pub(crate) cut_short: Option<String>,
+    pub cut_short: Option<String>,
     /// How the times of its tokens were measured; null if they were not.
-    pub(crate) token_timing: Option<TokenTiming>,
+    pub token_timing: Option<TokenTiming>,
     /// Values specific to the model's family. Whisper: scores of the decoding and rejected attempts.
-    pub(crate) diagnostics: Diagnostics,
+    pub diagnostics: Diagnostics,
 }
 
 /// Provenance of one artifact.
-#[derive(Debug, Serialize, JsonSchema)]
-pub(crate) struct Provenance {
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+#[non_exhaustive]
+pub struct Provenance {
     /// Stage that computed it.
-    pub(crate) stage: StageName,
+    pub stage: StageName,
     /// Name among the stage's outputs; omitted for the main artifact.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) output: Option<OutputName>,
+    pub output: Option<OutputName>,
     /// Version of the stage's method.
-    pub(crate) version: u32,
+    pub version: u32,
     /// Hash of everything that the artifact depends on.
-    pub(crate) fingerprint: Fingerprint,
+    pub fingerprint: Fingerprint,
     /// SHA-256 of the stored artifact.
-    pub(crate) artifact_sha256: String,
+    pub artifact_sha256: String,
     /// SHA-256 of the model, if one was used.
-    pub(crate) model_sha256: Option<String>,
+    pub model_sha256: Option<String>,
     /// Numeric type of the model (f32, bf16, f16 or int8), if one was used.
-    pub(crate) precision: Option<String>,
+    pub precision: Option<String>,
     /// Settings that the stage read.
-    pub(crate) settings: serde_json::Value,
+    pub settings: serde_json::Value,
     /// Device that computed it. Results do not depend on this field or on the following ones.
-    pub(crate) device: String,
+    pub device: String,
     /// CPU instruction set that was used; null for artifacts of versions that did not record it.
-    pub(crate) instruction_set: Option<String>,
+    pub instruction_set: Option<String>,
     /// Version of the program that computed it.
-    pub(crate) tool_version: String,
+    pub tool_version: String,
     /// Versions of the libraries that decode and compute; empty for artifacts of versions that did not record them.
-    pub(crate) libraries: BTreeMap<String, String>,
+    pub libraries: BTreeMap<String, String>,
     /// Start of the computation (UTC).
-    pub(crate) started_at: String,
+    pub started_at: String,
     /// Duration of the computation, in seconds.
-    pub(crate) duration_s: f64,
+    pub duration_s: f64,
 }
 
 /// Prefix of unreliable text in human-readable output.
-pub(crate) const LOW_CONFIDENCE: &str = "[?] ";
+pub const LOW_CONFIDENCE: &str = "[?] ";
 
 impl Document {
     /// Joins the artifacts of one recording.
-    pub(crate) fn new(path: &Path, evidence: Evidence) -> Self {
+    pub(super) fn new(path: &Path, evidence: Evidence) -> Self {
         let stem = path.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
         let named = file_name::parse(&stem);
         let recording = evidence.recording;
@@ -164,7 +168,8 @@ impl Document {
     }
 
     /// The whole text of one channel, in time order. Low-confidence segments begin with [`LOW_CONFIDENCE`].
-    pub(crate) fn text(&self, channel: u16) -> String {
+    #[must_use]
+    pub fn text(&self, channel: u16) -> String {
         let own = self.segments.iter().filter(|segment| segment.channel == channel);
         let marked = |segment: &SegmentBlock| {
             let mark = if segment.low_confidence.is_some() { LOW_CONFIDENCE } else { "" };
@@ -174,13 +179,15 @@ impl Document {
     }
 
     /// Whether a word belongs to a low-confidence segment.
-    pub(crate) fn is_low_confidence(&self, word: &Word) -> bool {
+    #[must_use]
+    pub fn is_low_confidence(&self, word: &Word) -> bool {
         let segment = self.segments.get(word.segment as usize);
         segment.is_some_and(|segment| segment.low_confidence.is_some())
     }
 
     /// Number and total duration, in seconds, of low-confidence segments.
-    pub(crate) fn low_confidence(&self) -> (usize, f64) {
+    #[must_use]
+    pub fn low_confidence(&self) -> (usize, f64) {
         let unreliable = self.segments.iter().filter(|segment| segment.low_confidence.is_some());
         unreliable.fold((0, 0.0), |(count, length_s), segment| (count + 1, length_s + segment.end_s - segment.start_s))
     }

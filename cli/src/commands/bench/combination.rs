@@ -2,12 +2,12 @@
 
 use scheduler::devices::DeviceRequest;
 use stage_core::{DeviceId, StageName};
-use transcribe::{ModelSource, Precision, TranscribeConfig, open_model};
+use transcribe::{ModelSource, Precision, open_model};
 
 use crate::args::BenchStageArgs;
 use crate::commands::bench::report::About;
-use crate::engine::resolve_devices;
 use crate::exit::Failure;
+use crate::pipeline::resolve_devices;
 use crate::settings::Settings;
 use crate::stages::{self, BuildError, Context};
 
@@ -47,7 +47,7 @@ impl Combination {
                 let precision = precision.resolve(None, model, &devices[0]).map_err(Failure::usage)?;
                 for device_batch_size in &args.device_batch_size {
                     let (request, devices) = (request.clone(), devices.clone());
-                    let one = Self { request, devices, precision, device_batch_size: *device_batch_size };
+                    let one = Self { request, devices, precision, device_batch_size: device_batch_size.get() };
                     if !all.contains(&one) {
                         all.push(one);
                     }
@@ -59,8 +59,7 @@ impl Combination {
 
     /// Settings of the stages for this combination.
     pub(super) fn settings(&self, base: &Settings) -> Settings {
-        let transcribe = TranscribeConfig { precision: self.precision, ..base.transcribe.clone() };
-        Settings { transcribe, ..base.clone() }
+        Settings { precision: self.precision, ..base.clone() }
     }
 
     /// The measured stage with this combination's settings. Its models are not checked.

@@ -19,6 +19,7 @@ mod worker;
 use std::path::PathBuf;
 
 use anyhow::Context;
+use transcribe::Precision;
 
 use self::combination::Combination;
 use self::measurement::{FailedRecording, Measurement};
@@ -34,14 +35,15 @@ use crate::signals;
 
 pub(crate) fn bench(args: &BenchStageArgs) -> Result<Exit, Failure> {
     signals::end_when_interrupted().context("the signal handlers cannot be installed")?;
-    let base = Settings::from_args(&args.stages).map_err(Failure::usage)?;
+    let config = args.stages.load().map_err(Failure::usage)?.config;
+    let base = Settings::new(&config, Precision::default()).map_err(Failure::usage)?;
     let inputs = inputs::find(&args.inputs).map_err(Failure::usage)?;
     let (checked, first, about) = check(Combination::all(args, &base.model)?, args, &base)?;
     for path in &inputs.skipped {
         eprintln!("skipped (not an audio file name): {}", path.display());
     }
     let (prepared, failed) = prepare(args, &base, &first, inputs.files)?;
-    let mut report = Report { about, repeats: args.repeat, prepared: summary(&prepared), failed, outcomes: Vec::new() };
+    let mut report = Report { about, repeats: args.repeat.get(), prepared: summary(&prepared), failed, outcomes: Vec::new() };
     if !prepared.is_empty() {
         let count = checked.len();
         for (number, (combination, possible)) in (1..).zip(checked) {
@@ -124,7 +126,7 @@ fn prepare(
 }
 
 fn measure(combination: &Combination, args: &BenchStageArgs, base: &Settings, prepared: &[Input]) -> Outcome {
-    match Measurement::take(combination, (args.stage, base, args.repeat), prepared) {
+    match Measurement::take(combination, (args.stage, base, args.repeat.get()), prepared) {
         Ok(measurement) => {
             tell_failures(args, &measurement.failed);
             Outcome::Measured(Box::new(measurement))

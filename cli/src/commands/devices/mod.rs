@@ -7,12 +7,12 @@ use scheduler::devices::{GpuProbe, probe_gpus};
 use serde_json::{Value, json};
 
 use crate::args::DevicesArgs;
-use crate::config::Config;
+use crate::config::Loaded;
 use crate::exit::{Exit, Failure};
 use view::View;
 
 pub(crate) fn devices(args: &DevicesArgs) -> Result<Exit, Failure> {
-    let limits = Config::read(args.config.as_deref()).map_err(Failure::usage)?.devices;
+    let limits = Loaded::find(args.config.as_deref()).map_err(Failure::usage)?.config.devices;
     match probe_gpus(args.nvml.as_ref().map(|path| path.as_os_str())) {
         GpuProbe::Absent { reason } if args.json => {
             println!("{}", machine(&json!({"nvml": "absent", "reason": reason})));

@@ -5,6 +5,7 @@ use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
+use scheduler::coordinator::Interrupt;
 use scheduler::devices::{DeviceReading, GpuKey, Monitor, MonitoredGpu};
 use stage_core::DeviceId;
 
@@ -21,7 +22,7 @@ const OVERDUE_INTERVALS: u32 = 3;
 
 /// Reads and shows the GPUs every `every_s` seconds until a signal arrives or the output pipe closes.
 pub(super) fn watch(mut view: View, args: &DevicesArgs, every_s: f64) -> Result<Exit, Failure> {
-    let signals = SignalWatch::start().context("the signal handlers cannot be installed")?;
+    let signals = SignalWatch::start(Interrupt::default()).context("the signal handlers cannot be installed")?;
     let every = Duration::from_secs_f64(every_s);
     let gpus =
         (0..view.gpus.len() as u32).map(|index| MonitoredGpu { device: device(index), key: GpuKey::Index(index) });

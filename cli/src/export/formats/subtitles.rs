@@ -3,9 +3,49 @@
 use std::fmt::Write as _;
 
 use super::cues::cues;
-use super::document::Document;
+use crate::export::{Document, ExportFormat, RenderError};
 
-pub(super) fn srt(document: &Document) -> String {
+pub(super) struct Srt;
+
+impl ExportFormat for Srt {
+    fn name(&self) -> &'static str {
+        "srt"
+    }
+
+    fn extension(&self) -> &'static str {
+        "srt"
+    }
+
+    fn about(&self) -> &'static str {
+        "SubRip subtitles"
+    }
+
+    fn render(&self, document: &Document) -> Result<Vec<u8>, RenderError> {
+        Ok(srt(document).into_bytes())
+    }
+}
+
+pub(super) struct Vtt;
+
+impl ExportFormat for Vtt {
+    fn name(&self) -> &'static str {
+        "vtt"
+    }
+
+    fn extension(&self) -> &'static str {
+        "vtt"
+    }
+
+    fn about(&self) -> &'static str {
+        "WebVTT subtitles"
+    }
+
+    fn render(&self, document: &Document) -> Result<Vec<u8>, RenderError> {
+        Ok(vtt(document).into_bytes())
+    }
+}
+
+fn srt(document: &Document) -> String {
     let mut out = String::new();
     for (index, cue) in cues(document).iter().enumerate() {
         let speaker = if document.recording.channels > 1 { format!("[{}] ", cue.channel) } else { String::new() };
@@ -15,7 +55,7 @@ pub(super) fn srt(document: &Document) -> String {
     out
 }
 
-pub(super) fn vtt(document: &Document) -> String {
+fn vtt(document: &Document) -> String {
     let mut out = String::from("WEBVTT\n\n");
     for cue in cues(document) {
         let text = cue.text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");

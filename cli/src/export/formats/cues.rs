@@ -3,7 +3,7 @@
 
 use stage_core::Word;
 
-use super::document::{Document, LOW_CONFIDENCE};
+use crate::export::{Document, LOW_CONFIDENCE};
 
 /// A subtitle cue.
 #[derive(Debug, Clone, PartialEq)]

@@ -1,19 +1,45 @@
-//! The hidden `worker`: runs the stages for the coordinator, over the scheduler's protocol.
+//! The worker process: runs the stages for the coordinator, over the scheduler's protocol.
+
+use std::process::ExitCode;
 
 use scheduler::worker::sim::{self, SimSettings};
-use scheduler::worker::{self, SlotSettings, WorkerSettings};
+use scheduler::worker::{self, SlotSettings, WORKER_VARIABLE, WorkerSettings};
 use serde::de::DeserializeOwned;
 use stage_core::{ErrorClass, Runners, StageError, StageName, Tool};
 
-use crate::args::WorkerArgs;
 use crate::exit::{Exit, Failure};
+use crate::process;
 use crate::settings::Settings;
 use crate::stages::{self, Context};
 
-pub(crate) fn worker(args: &WorkerArgs) -> Result<Exit, Failure> {
-    let served = if args.sim { worker::serve(tool(), simulated) } else { worker::serve(tool(), build) };
-    served.map_err(|error| Failure::new(Exit::Failed, error))?;
-    Ok(Exit::Done)
+/// The first argument of a worker. It is shown in lists of processes, and otherwise not read.
+pub(crate) const NAME: &str = "worker";
+/// The argument of a worker with simulated stages.
+pub(crate) const SIMULATED: &str = "--sim";
+
+/// Runs this process as a worker if a [`crate::Pipeline`] of the same executable started it as one, and returns its exit
+/// code. Programs that use a pipeline call it first in `main`, because the workers are processes of their executable:
+///
+/// ```no_run
+/// use std::process::ExitCode;
+///
+/// fn main() -> ExitCode {
+///     if let Some(code) = earwitness::serve_if_worker() {
+///         return code;
+///     }
+///     // The program.
+///     ExitCode::SUCCESS
+/// }
+/// ```
+#[must_use]
+pub fn serve_if_worker() -> Option<ExitCode> {
+    std::env::var_os(WORKER_VARIABLE)?;
+    let simulate = std::env::args().any(|arg| arg == SIMULATED);
+    Some(process::code(|| {
+        let served = if simulate { worker::serve(tool(), simulated) } else { worker::serve(tool(), build) };
+        served.map_err(|error| Failure::new(Exit::Failed, error))?;
+        Ok(Exit::Done)
+    }))
 }
 
 /// Version, instruction set on this CPU, and libraries.

@@ -4,10 +4,50 @@ use std::fmt::Write as _;
 
 use stage_core::Word;
 
-use super::document::{Document, LOW_CONFIDENCE};
+use crate::export::{Document, ExportFormat, LOW_CONFIDENCE, RenderError};
+
+pub(super) struct Csv;
+
+impl ExportFormat for Csv {
+    fn name(&self) -> &'static str {
+        "csv"
+    }
+
+    fn extension(&self) -> &'static str {
+        "csv"
+    }
+
+    fn about(&self) -> &'static str {
+        "One line per word"
+    }
+
+    fn render(&self, document: &Document) -> Result<Vec<u8>, RenderError> {
+        csv(document).map_err(RenderError::new)
+    }
+}
+
+pub(super) struct TextGrid;
+
+impl ExportFormat for TextGrid {
+    fn name(&self) -> &'static str {
+        "textgrid"
+    }
+
+    fn extension(&self) -> &'static str {
+        "TextGrid"
+    }
+
+    fn about(&self) -> &'static str {
+        "Praat annotation tiers"
+    }
+
+    fn render(&self, document: &Document) -> Result<Vec<u8>, RenderError> {
+        Ok(textgrid(document).into_bytes())
+    }
+}
 
 /// The words of all channels, by time.
-pub(super) fn csv(document: &Document) -> Result<String, csv::Error> {
+fn csv(document: &Document) -> Result<Vec<u8>, csv::Error> {
     let mut writer = csv::Writer::from_writer(Vec::new());
     writer.write_record([
         "channel",
@@ -33,8 +73,7 @@ pub(super) fn csv(document: &Document) -> Result<String, csv::Error> {
             &word.timing.score.map_or_else(String::new, |score| format!("{score:.3}")),
         ])?;
     }
-    let bytes = writer.into_inner().map_err(|error| csv::Error::from(error.into_error()))?;
-    Ok(String::from_utf8_lossy(&bytes).into_owned())
+    writer.into_inner().map_err(|error| csv::Error::from(error.into_error()))
 }
 
 const fn yes_or_no(is_so: bool) -> &'static str {
@@ -47,7 +86,7 @@ fn by_time(words: &[Word]) -> Vec<&Word> {
     words
 }
 
-pub(super) fn textgrid(document: &Document) -> String {
+fn textgrid(document: &Document) -> String {
     let end = document.recording.duration_s;
     let channels = document.recording.channels;
     let mut out = format!(

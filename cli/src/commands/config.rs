@@ -1,0 +1,54 @@
+//! `config`: writes, checks and shows the configuration file.
+
+use std::fs::File;
+use std::io::Write;
+
+use anyhow::Context;
+
+use crate::args::{ConfigCommand, ConfigInitArgs, SettingArgs};
+use crate::config::{Config, Loaded, config_template, effective};
+use crate::exit::{Exit, Failure};
+use crate::pipeline;
+
+pub(crate) fn config(command: &ConfigCommand) -> Result<Exit, Failure> {
+    match command {
+        ConfigCommand::Init(args) => init(args),
+        ConfigCommand::Check(args) => check(args),
+        ConfigCommand::Show(args) => show(args),
+    }
+}
+
+fn init(args: &ConfigInitArgs) -> Result<Exit, Failure> {
+    let path = args.file.display();
+    let file = File::create_new(&args.file).with_context(|| format!("{path}: cannot be created"));
+    let mut file = file.map_err(Failure::usage)?;
+    file.write_all(config_template().as_bytes()).with_context(|| format!("{path}: cannot be written"))?;
+    println!("{path}: all settings with their defaults; `earwitness config show` prints those of a run");
+    Ok(Exit::Done)
+}
+
+/// Builds all stages without reading the weights. A hub model that is not in the local cache cannot be checked.
+fn check(args: &SettingArgs) -> Result<Exit, Failure> {
+    let Loaded { mut config, file } = args.load().map_err(Failure::usage)?;
+    config.validate().map_err(Failure::usage)?;
+    let devices = pipeline::resolve_devices(&config.run.devices, config.run.num_gpus, None)?;
+    config.models.offline = true;
+    let (settings, stages) = pipeline::build(&config, &devices[0], None, false)?;
+    println!("settings: {}", named(file.as_deref()));
+    println!("devices: {}", devices.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "));
+    println!("model: {} in {}; word times: {}", settings.model, settings.precision, settings.aligner);
+    println!("lexicons: 2 built in, {} additional", settings.lexicons.len());
+    println!("{} stages can be built", stages.iter().count());
+    Ok(Exit::Done)
+}
+
+fn show(args: &SettingArgs) -> Result<Exit, Failure> {
+    let loaded = args.load().map_err(Failure::usage)?;
+    let in_file = loaded.file.as_deref().map_or_else(|| Ok(Config::default()), Config::read).map_err(Failure::usage)?;
+    print!("{}", effective(&loaded.config, &in_file, &named(loaded.file.as_deref())));
+    Ok(Exit::Done)
+}
+
+fn named(file: Option<&std::path::Path>) -> String {
+    file.map_or_else(|| "defaults".to_owned(), |file| file.display().to_string())
+}

@@ -1,0 +1,82 @@
+//! What `run` prints at its end.
+
+use scheduler::coordinator::{ItemEnd, WORKER_DIED};
+use serde_json::json;
+
+use super::gathered::{Amount, Rows};
+use crate::args::{ProgressMode, RunArgs};
+use crate::export::ExportFormat;
+use crate::pipeline::{PlannedRun, Summary};
+use crate::table::{self, Row};
+
+/// Prints the table and the summary. With `--progress json`, the summary also goes to standard error.
+pub(super) fn print(args: &RunArgs, run: &PlannedRun, summary: &Summary, mut rows: Rows, elapsed_s: f64) {
+    let files = run.recordings().len() + summary.unreadable.len();
+    let mut table: Vec<Row> = (0..files).filter_map(|index| rows.of_recordings.remove(&index)).collect();
+    table.extend(summary.unreadable.iter().map(|failure| Row {
+        name: failure.path.display().to_string(),
+        audio_s: 0.0,
+        text: Err(failure.error.to_string()),
+        score: None,
+        worked_s: None,
+    }));
+    println!("{}", table::render(&table));
+    for path in run.skipped() {
+        println!("skipped (not an audio file name): {}", path.display());
+    }
+    let (done, failed, unfinished) = (summary.done(), summary.failed(), summary.unfinished());
+    let (computed, reused) = (summary.outcome.artifacts_computed, summary.outcome.artifacts_reused);
+    println!("{done} of {files} recordings done, {failed} failed; {computed} stages computed, {reused} cached");
+    let audio_s = summary.audio_s(run.recordings());
+    if computed > 0 {
+        println!(
+            "{} of audio in {elapsed_s:.1} s: {:.0} times real time, {:.0} files per hour",
+            table::clock(audio_s),
+            audio_s / elapsed_s,
+            done as f64 / elapsed_s * 3600.0,
+        );
+    }
+    print_doubts(&rows);
+    if summary.outcome.items.iter().any(|end| matches!(end, ItemEnd::Failed(error) if error.code == WORKER_DIED)) {
+        println!("recordings that killed workers are quarantined; --retry-quarantined retries them");
+    }
+    if unfinished > 0 {
+        println!("{unfinished} unfinished; run the same command again to resume");
+    }
+    print_files(args, run, summary);
+    if args.engine.progress == ProgressMode::Json {
+        let summary = json!({
+            "files": files, "files_done": done, "files_failed": failed, "files_unfinished": unfinished,
+            "stages_computed": computed, "stages_reused": reused, "files_revoked": summary.outcome.revoked,
+            "audio_s": audio_s, "elapsed_s": elapsed_s,
+        });
+        eprintln!("{}", json!({"summary": summary}));
+    }
+}
+
+/// What should be checked against the recordings.
+fn print_doubts(rows: &Rows) {
+    let Amount { count, length_s } = rows.not_transcribed;
+    if count > 0 {
+        println!("not transcribed: {count} intervals, {length_s:.1} s; see `dropped` in each result for the reasons");
+    }
+    let Amount { count, length_s } = rows.low_confidence;
+    if count > 0 {
+        println!("low confidence: {count} segments, {length_s:.1} s, marked [?]; check them against the recording");
+    }
+}
+
+/// Where the results are.
+fn print_files(args: &RunArgs, run: &PlannedRun, summary: &Summary) {
+    if run.is_simulated() {
+        println!("simulated: no result files were written");
+        return;
+    }
+    if summary.done() > 0 {
+        let extensions: Vec<_> = run.formats().iter().map(ExportFormat::extension).collect();
+        println!("open {}/<recording>.{}", args.out.display(), extensions.join(", ."));
+    }
+    if summary.outcome.artifacts_computed > 0 && args.watch.report.is_none() {
+        println!("report: {}", args.out.join("report.html").display());
+    }
+}

@@ -1,0 +1,82 @@
+//! The part that `run` and `stage` share: from arguments to a planned run, and from its summary to the exit code.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::Context;
+use scheduler::coordinator::{Interrupt, Recompute};
+use scheduler::protocol::Fault;
+use serde::Deserialize;
+use stage_core::StageName;
+
+use crate::args::{BenchArgs, EngineArgs};
+use crate::config::{Config, ConfigError, parse_file};
+use crate::exit::{Exit, Failure};
+use crate::open_store;
+use crate::pipeline::{Observer, Pipeline, PlannedRun, Summary, TestOptions};
+use crate::signals::SignalWatch;
+
+/// A planned run that signals can interrupt.
+pub(super) struct Started {
+    pub(super) run: PlannedRun,
+    /// The configuration file, if there is one.
+    pub(super) file: Option<PathBuf>,
+    interrupt: Interrupt,
+}
+
+/// What a command adds to the shared arguments.
+pub(super) struct Task<'a> {
+    pub(super) inputs: &'a [String],
+    pub(super) folder: &'a Path,
+    pub(super) last: Option<StageName>,
+    pub(super) recompute: Recompute,
+    pub(super) formats: Option<&'a [String]>,
+}
+
+impl Started {
+    /// Plans the run that the arguments describe.
+    pub(super) fn plan(args: &EngineArgs, task: &Task<'_>) -> Result<Self, Failure> {
+        let loaded = args.settings.load().map_err(Failure::usage)?;
+        let mut config = loaded.config;
+        if let Some(formats) = task.formats {
+            formats.clone_into(&mut config.run.formats);
+        }
+        let interrupt = Interrupt::default();
+        let pipeline = pipeline(args, config, task)?.interrupt(interrupt.clone());
+        Ok(Self { run: pipeline.plan(task.inputs)?, file: loaded.file, interrupt })
+    }
+
+    /// Runs it, and returns its summary and the exit code.
+    pub(super) fn run(&mut self, observer: &mut dyn Observer) -> Result<(Summary, Exit), Failure> {
+        let signals = SignalWatch::start(self.interrupt.clone()).context("the signal handlers cannot be installed")?;
+        let summary = self.run.run(observer)?;
+        let exit = match summary.failed() {
+            _ if summary.outcome.interrupted => signals.exit(),
+            0 => Exit::Done,
+            _ => Exit::SomeFilesFailed,
+        };
+        Ok((summary, exit))
+    }
+}
+
+fn pipeline(args: &EngineArgs, config: Config, task: &Task<'_>) -> Result<Pipeline, Failure> {
+    let mut pipeline = Pipeline::new(config, task.folder)
+        .store(open_store::url(args.store.as_deref(), task.folder)?)
+        .recompute(task.recompute)
+        .retry_quarantined(args.retry_quarantined);
+    pipeline.tests = test_options(&args.bench).map_err(Failure::usage)?;
+    Ok(match task.last {
+        Some(last) => pipeline.upto(last),
+        None => pipeline,
+    })
+}
+
+fn test_options(args: &BenchArgs) -> Result<TestOptions, ConfigError> {
+    #[derive(Default, Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Faults {
+        fault: Vec<Fault>,
+    }
+    let faults: Faults = args.faults.as_deref().map(parse_file).transpose()?.unwrap_or_default();
+    let sim = args.sim.as_deref().map(parse_file).transpose()?.unwrap_or_default();
+    Ok(TestOptions { sim, faults: faults.fault, nvml: args.nvml.clone() })
+}

@@ -1,0 +1,25 @@
+//! The whole document as JSON; `earwitness schema` prints its schema.
+
+use crate::export::{Document, ExportFormat, RenderError};
+
+pub(super) struct Json;
+
+impl ExportFormat for Json {
+    fn name(&self) -> &'static str {
+        "json"
+    }
+
+    fn extension(&self) -> &'static str {
+        "json"
+    }
+
+    fn about(&self) -> &'static str {
+        "All results of a recording"
+    }
+
+    fn render(&self, document: &Document) -> Result<Vec<u8>, RenderError> {
+        let mut text = serde_json::to_vec_pretty(document).map_err(RenderError::new)?;
+        text.push(b'\n');
+        Ok(text)
+    }
+}

@@ -1,0 +1,97 @@
+//! Reads the document of a recording from the artifacts in a store.
+
+use std::collections::BTreeMap;
+
+use scheduler::store::{Lookup, RecordingEntry, Store, StoredArtifact};
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+use stage_core::forensics::ForensicRecord;
+use stage_core::{AlignedWords, Artifact, ArtifactName, Recording, SpeechSegments, Transcript};
+
+use super::{Document, ExportError, Provenance, utc};
+
+/// The stored artifacts of one recording.
+pub(super) struct Evidence {
+    pub(super) file_sha256: String,
+    pub(super) recording: Recording,
+    pub(super) segments: SpeechSegments,
+    pub(super) transcript: Transcript,
+    pub(super) words: AlignedWords,
+    pub(super) forensics: ForensicRecord,
+    /// Artifacts that have no field in the document, by name.
+    pub(super) further: BTreeMap<String, Value>,
+    pub(super) provenance: Vec<Provenance>,
+}
+
+/// Reads the results of one recording. Every artifact is checked against its hash.
+///
+/// # Errors
+/// The store cannot be read, or an artifact of the recording is missing, altered, or of another version of the program.
+pub fn read_document(store: &dyn Store, entry: &RecordingEntry) -> Result<Document, ExportError> {
+    Ok(Document::new(&entry.path, evidence(store, entry)?))
+}
+
+/// The stored artifacts of a recording, each checked against its hash.
+struct Artifacts(BTreeMap<ArtifactName, StoredArtifact>);
+
+impl Artifacts {
+    fn of(store: &dyn Store, entry: &RecordingEntry) -> Result<Self, ExportError> {
+        let mut artifacts = BTreeMap::new();
+        for key in entry.keys() {
+            let name = key.artifact();
+            match store.artifact(&key.fingerprint())? {
+                Lookup::Sound(artifact) => drop(artifacts.insert(name, *artifact)),
+                Lookup::Missing => return Err(ExportError::Missing(name)),
+                Lookup::Altered(alteration) => return Err(ExportError::Altered { name, alteration }),
+            }
+        }
+        Ok(Self(artifacts))
+    }
+
+    fn take<T: Artifact + DeserializeOwned>(&mut self) -> Result<T, ExportError> {
+        let name = T::NAME;
+        parse(name, &self.0.remove(&name).ok_or(ExportError::Missing(name))?)
+    }
+
+    fn further(&self) -> Result<BTreeMap<String, Value>, ExportError> {
+        self.0.iter().map(|(name, stored)| Ok((name.to_string(), parse(*name, stored)?))).collect()
+    }
+}
+
+fn evidence(store: &dyn Store, entry: &RecordingEntry) -> Result<Evidence, ExportError> {
+    let mut artifacts = Artifacts::of(store, entry)?;
+    Ok(Evidence {
+        file_sha256: entry.file_sha256.clone(),
+        provenance: entry.recipe.artifacts().filter_map(|name| artifacts.0.get(&name)).map(provenance).collect(),
+        recording: artifacts.take()?,
+        segments: artifacts.take()?,
+        transcript: artifacts.take()?,
+        words: artifacts.take()?,
+        forensics: artifacts.take()?,
+        further: artifacts.further()?,
+    })
+}
+
+fn parse<T: DeserializeOwned>(name: ArtifactName, stored: &StoredArtifact) -> Result<T, ExportError> {
+    serde_json::from_str(&stored.artifact.body).map_err(|reason| ExportError::Unreadable { name, reason })
+}
+
+fn provenance(stored: &StoredArtifact) -> Provenance {
+    let made = &stored.artifact;
+    Provenance {
+        stage: made.key.stage,
+        output: made.key.output,
+        version: made.key.version,
+        fingerprint: made.key.fingerprint(),
+        artifact_sha256: stored.body_sha256.clone(),
+        model_sha256: made.key.model_sha256.clone(),
+        precision: made.key.numeric.clone(),
+        settings: made.key.settings.clone(),
+        device: made.device.clone(),
+        instruction_set: made.tool.instruction_set.clone(),
+        tool_version: made.tool.version.clone(),
+        libraries: made.tool.libraries.clone(),
+        started_at: utc(made.started_at_ms),
+        duration_s: made.duration_s,
+    }
+}
