@@ -5,7 +5,6 @@ use std::fs;
 use std::path::Path;
 use std::sync::Arc;
 
-use anyhow::Context as _;
 use scheduler::coordinator::{self, Event, GpuWatch, Outcome, Recompute, RunError, RunOptions, WorkerCommand};
 use scheduler::devices::{self, DeviceRequest, Machine};
 use scheduler::protocol::Fault;
@@ -16,7 +15,8 @@ use transcribe::open_model;
 
 use crate::args::EngineArgs;
 use crate::config::{self, Config};
-use crate::exit::{Exit, Failure};
+use crate::error::{Error, ErrorContext, ErrorKind};
+use crate::exit::Exit;
 use crate::inputs::{self, Inputs};
 use crate::open_store;
 use crate::plan::{self, Plan};
@@ -55,21 +55,21 @@ impl Engine {
         inputs: &[String],
         folder: &Path,
         last: Option<StageName>,
-    ) -> Result<Self, Failure> {
-        let request: DeviceRequest = args.devices.parse().map_err(Failure::usage)?;
-        let config = Config::read(args.config.as_deref()).map_err(Failure::usage)?;
-        let rules = Priorities::read(args.priority_rules.as_deref(), args.priority).map_err(Failure::usage)?;
-        let faults = config::faults(args.bench.faults.as_deref()).map_err(Failure::usage)?;
-        let mut settings = Settings::from_args(&args.stages).map_err(Failure::usage)?;
-        let inputs = inputs::find(inputs).map_err(Failure::usage)?;
+    ) -> Result<Self, Error> {
+        let request: DeviceRequest = args.devices.parse().map_err(Error::usage)?;
+        let config = Config::read(args.config.as_deref()).map_err(Error::usage)?;
+        let rules = Priorities::read(args.priority_rules.as_deref(), args.priority).map_err(Error::usage)?;
+        let faults = config::faults(args.bench.faults.as_deref()).map_err(Error::usage)?;
+        let mut settings = Settings::from_args(&args.stages).map_err(Error::usage)?;
+        let inputs = inputs::find(inputs).map_err(Error::usage)?;
         let store_url = open_store::url(args.store.as_deref(), folder)?;
         let devices = resolve_devices(&request, args.num_gpus, args.bench.nvml.as_deref())?;
         let (recipe, work) = work(args, &mut settings, &devices[0], &store_url, last)?;
 
         let signals = SignalWatch::start().context("the signal handlers cannot be installed")?;
-        fs::create_dir_all(folder).with_context(|| format!("{}: cannot be created", folder.display()))?;
-        let mut store = store::open(&store_url, Access::Create).map_err(Failure::store)?;
-        let plan = plan::plan(&inputs.files, &Arc::new(recipe), &mut *store).map_err(Failure::store)?;
+        fs::create_dir_all(folder).context(format!("{}: cannot be created", folder.display()))?;
+        let mut store = store::open(&store_url, Access::Create).map_err(Error::store)?;
+        let plan = plan::plan(&inputs.files, &Arc::new(recipe), &mut *store).map_err(Error::store)?;
         let priorities = plan.items.iter().map(|item| rules.of(&item.path, item.audio_s)).collect();
         Ok(Self { inputs, store, plan, devices, work, config, priorities, faults, signals })
     }
@@ -80,7 +80,7 @@ impl Engine {
         args: &EngineArgs,
         recompute: Recompute,
         observe: &mut dyn FnMut(Event, &mut dyn Store),
-    ) -> Result<Outcome, Failure> {
+    ) -> Result<Outcome, Error> {
         let options = RunOptions {
             devices: self.devices.clone(),
             workers_per_device: args.workers_per_device as u32,
@@ -106,7 +106,7 @@ impl Engine {
             }),
         };
         coordinator::run(&self.plan.items, &mut *self.store, &options, self.signals.interrupt(), observe)
-            .map_err(|error| Failure::new(exit_of(&error), error))
+            .map_err(Error::from)
     }
 
     /// Whether the stages are simulated.
@@ -131,23 +131,23 @@ fn work(
     device: &DeviceId,
     store: &StoreUrl,
     last: Option<StageName>,
-) -> Result<(Recipe, Work), Failure> {
+) -> Result<(Recipe, Work), Error> {
     if device.is_sim() {
         let sim: SimSettings = match &args.bench.sim {
-            Some(path) => config::parse(path).map_err(Failure::usage)?,
+            Some(path) => config::parse(path).map_err(Error::usage)?,
             None => SimSettings::default(),
         };
         let settings = serde_json::to_value(&sim).context(UNWRITABLE)?;
-        let recipe = stages::simulated(&settings, last).map_err(Failure::usage)?;
+        let recipe = stages::simulated(&settings, last).map_err(Error::usage)?;
         return Ok((recipe, Work { worker_args: vec!["worker".into(), "--sim".into()], settings }));
     }
-    let model = open_model(&settings.model).map_err(Failure::usage)?;
-    let model_sha256 = model.sha256().map_err(Failure::usage)?;
-    let stored = precision::stored(store, model_sha256).map_err(Failure::store)?;
-    settings.transcribe.precision = args.precision.resolve(stored, &settings.model, device).map_err(Failure::usage)?;
-    let context = Context::new(settings, device, model, true).map_err(Failure::usage)?;
-    let stages = context.stages().map_err(Failure::usage)?;
-    let recipe = stages::recipe(&stages, last).map_err(Failure::usage)?;
+    let model = open_model(&settings.model).map_err(Error::usage)?;
+    let model_sha256 = model.sha256().map_err(Error::usage)?;
+    let stored = precision::stored(store, model_sha256).map_err(Error::store)?;
+    settings.transcribe.precision = args.precision.resolve(stored, &settings.model, device).map_err(Error::usage)?;
+    let context = Context::new(settings, device, model, true).map_err(Error::usage)?;
+    let stages = context.stages().map_err(Error::usage)?;
+    let recipe = stages::recipe(&stages, last).map_err(Error::usage)?;
     Ok((
         recipe,
         Work { worker_args: vec!["worker".into()], settings: serde_json::to_value(settings).context(UNWRITABLE)? },
@@ -158,19 +158,23 @@ pub(crate) fn resolve_devices(
     request: &DeviceRequest,
     num_gpus: Option<usize>,
     nvml: Option<&Path>,
-) -> Result<Vec<DeviceId>, Failure> {
+) -> Result<Vec<DeviceId>, Error> {
     let machine = Machine {
         cuda_build: cfg!(feature = "cuda"),
         visible: std::env::var("CUDA_VISIBLE_DEVICES").ok(),
         gpu_uuids: devices::probe_gpus(nvml.map(Path::as_os_str)).uuids(),
     };
-    devices::resolve(request, num_gpus, &machine).map_err(Failure::usage)
+    devices::resolve(request, num_gpus, &machine).map_err(Error::usage)
 }
 
-const fn exit_of(error: &RunError) -> Exit {
-    match error {
-        RunError::Store(_) => Exit::Store,
-        RunError::NoDevices | RunError::WorkersRefused { .. } | RunError::WorkersLost { .. } => Exit::NoDevice,
-        _ => Exit::Failed,
+impl From<RunError> for Error {
+    fn from(error: RunError) -> Self {
+        match error {
+            RunError::Store(error) => Self::store(error),
+            RunError::NoDevices | RunError::WorkersRefused { .. } | RunError::WorkersLost { .. } => {
+                Self::new(ErrorKind::NoDevice, error)
+            }
+            _ => Self::unexpected(error),
+        }
     }
 }

@@ -9,6 +9,7 @@ mod args;
 mod commands;
 mod config;
 mod engine;
+mod error;
 mod exit;
 mod export;
 mod file_name;
@@ -23,6 +24,8 @@ mod signals;
 mod stages;
 mod table;
 mod watch;
+
+pub use error::{Error, ErrorKind};
 
 use std::io::IsTerminal;
 use std::process::ExitCode;
@@ -42,12 +45,12 @@ pub fn command_line() -> ExitCode {
         .with_ansi(std::io::stderr().is_terminal())
         .with_env_filter(EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(LOGGED)))
         .init();
-    let cpu = kernels::Isa::check_limit().map_err(exit::Failure::usage);
+    let cpu = kernels::Isa::check_limit().map_err(error::Error::usage);
     match cpu.and_then(|_| commands::dispatch(&cli.command)) {
         Ok(exit) => exit.into(),
-        Err(failure) => {
-            eprintln!("error: {:#}", failure.error);
-            failure.exit.into()
+        Err(error) => {
+            eprintln!("error: {}", error.report());
+            error.kind().exit().into()
         }
     }
 }

@@ -6,8 +6,8 @@ use decode::{DecodeConfig, Decoder};
 use forensics::{Forensics, ForensicsConfig, ForensicsError, LexiconSource};
 use segment::{SegmentConfig, Segmenter};
 use stage_core::{
-    DeviceId, Identity, Recipe, RecipeError, RecipeStep, Runner, Runners, RunnersError, Stage, StageError, StageName,
-    StageSpec, cpu_runner, device_runner,
+    DeviceId, ErrorClass, ErrorCode, Identity, PipelineError, Recipe, RecipeError, RecipeStep, Runner, Runners,
+    RunnersError, Stage, StageName, StageSpec, cpu_runner, device_runner,
 };
 use transcribe::{DeviceChoice, ModelError, SpeechModel, TranscribeConfig, Transcriber, open_model};
 
@@ -45,12 +45,12 @@ pub(crate) struct Context<'a> {
 pub(crate) enum BuildError {
     #[error(transparent)]
     Model(#[from] ModelError),
-    #[error("--aligner {0}")]
-    Aligner(ModelError),
-    #[error("--lexicon {0}")]
-    Forensics(ForensicsError),
+    #[error("--aligner")]
+    Aligner(#[source] ModelError),
+    #[error("--lexicon")]
+    Forensics(#[source] ForensicsError),
     #[error(transparent)]
-    Stage(#[from] StageError),
+    Stage(#[from] PipelineError),
     #[error(transparent)]
     Runners(#[from] RunnersError),
     #[error(transparent)]
@@ -61,6 +61,21 @@ pub(crate) enum BuildError {
     Language { language: String, model: String, known: String },
     #[error("{option}: the model {model} ({family}) does not support this option: leave it out")]
     NotRead { option: String, model: String, family: &'static str },
+}
+
+impl BuildError {
+    /// The class and the code of the error.
+    pub(crate) fn class_and_code(&self) -> (ErrorClass, ErrorCode) {
+        match self {
+            Self::Model(error) | Self::Aligner(error) => error.class_and_code(),
+            Self::Stage(error) => (error.class, error.code.clone()),
+            Self::Language { .. } => (ErrorClass::BadInput, ErrorCode::UnknownLanguage),
+            Self::Forensics(_) | Self::NotRead { .. } | Self::Unknown(_) => {
+                (ErrorClass::BadInput, ErrorCode::BadSetting)
+            }
+            Self::Runners(_) | Self::Recipe(_) => (ErrorClass::Bug, ErrorCode::InvalidStages),
+        }
+    }
 }
 
 impl<'a> Context<'a> {

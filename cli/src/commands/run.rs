@@ -3,16 +3,17 @@
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
-use anyhow::Context;
-use scheduler::coordinator::{CommitPoint, Event, ItemEnd, Outcome, Recompute, WORKER_DIED};
-use scheduler::store::{RecordingEntry, Store, command_line};
+use scheduler::coordinator::{CommitPoint, Event, ItemEnd, Outcome, Recompute};
+use scheduler::store::{Failure, RecordingEntry, Store, command_line};
 use serde_json::json;
+use stage_core::{ErrorCode, PipelineError};
 use transcribe::ModelSource;
 
 use crate::args::{ProgressMode as Mode, RunArgs};
 use crate::engine::Engine;
-use crate::exit::{Exit, Failure};
-use crate::export::{Document, write_results};
+use crate::error::{Error, ErrorContext};
+use crate::exit::Exit;
+use crate::export::{Document, ExportError, write_results};
 use crate::table::{self, Row};
 use crate::watch::{Ending, Watch};
 
@@ -29,6 +30,8 @@ struct Gathered<'a> {
     /// Whether the stages are simulated, so that there are no results to write.
     simulated: bool,
     results: HashMap<usize, Row>,
+    /// Recordings whose results could not be written.
+    not_exported: Vec<Failure>,
     /// Intervals that were not transcribed: number and total seconds.
     left_out: (usize, f64),
     /// Segments with low confidence: number and total seconds.
@@ -37,7 +40,7 @@ struct Gathered<'a> {
     worked_s: HashMap<usize, f64>,
 }
 
-pub(crate) fn run(args: &RunArgs) -> Result<Exit, Failure> {
+pub(crate) fn run(args: &RunArgs) -> Result<Exit, Error> {
     let started = Instant::now();
     let mut engine = Engine::prepare(&args.engine, &args.inputs, &args.out, None)?;
     let recompute = match (args.force, args.from) {
@@ -47,7 +50,7 @@ pub(crate) fn run(args: &RunArgs) -> Result<Exit, Failure> {
     };
     let items = engine.plan.items.clone();
     let watch = Watch::start(&args.watch, args.engine.progress, &args.out, &items, &engine.plan.unreadable)
-        .map_err(Failure::usage)?;
+        .map_err(Error::usage)?;
     if !engine.is_simulated() && args.engine.stages.model.source() == Ok(ModelSource::Embedded) {
         watch.note(EMBEDDED_MODEL_NOTICE);
     }
@@ -57,25 +60,27 @@ pub(crate) fn run(args: &RunArgs) -> Result<Exit, Failure> {
         watch,
         simulated: engine.is_simulated(),
         results: HashMap::new(),
+        not_exported: Vec::new(),
         left_out: (0, 0.0),
         low_confidence: (0, 0.0),
         worked_s: HashMap::new(),
     };
     let outcome = engine.run(&args.engine, recompute, &mut |event, store| gathered.observe(&event, store));
-    let Gathered { watch, results, left_out, low_confidence, .. } = gathered;
+    let Gathered { watch, results, mut not_exported, left_out, low_confidence, .. } = gathered;
     let watched = watch.finish(&command_line(), &ending(&outcome));
     let outcome = outcome?;
-    engine.store.record_failures(outcome.run, &engine.plan.unreadable).map_err(Failure::store)?;
+    not_exported.extend_from_slice(&engine.plan.unreadable);
+    engine.store.record_failures(outcome.run, &not_exported).map_err(Error::store)?;
     let exit = report(args, &engine, &outcome, (results, left_out, low_confidence), started.elapsed().as_secs_f64());
     watched.context("the run is complete, but a file about it is not")?;
     Ok(exit)
 }
 
-fn ending(outcome: &Result<Outcome, Failure>) -> Ending {
+fn ending(outcome: &Result<Outcome, Error>) -> Ending {
     match outcome {
         Ok(outcome) if outcome.interrupted => Ending::Interrupted,
         Ok(_) => Ending::Finished,
-        Err(failure) => Ending::Broken(format!("{:#}", failure.error)),
+        Err(error) => Ending::Broken(error.report()),
     }
 }
 
@@ -92,15 +97,10 @@ impl Gathered<'_> {
                 let nothing = self.row(*index, Ok(vec!["(simulated)".to_owned()]), None);
                 self.results.insert(*index, nothing);
             }
-            Event::ItemDone { index } => {
-                let result = self.export(*index, store);
-                if let Err(reason) = &result.text {
-                    self.watch.export_failed(*index, reason);
-                    self.results.insert(*index, result);
-                    return;
-                }
-                self.results.insert(*index, result);
-            }
+            Event::ItemDone { index } => match self.export(*index, store) {
+                Ok(row) => drop(self.results.insert(*index, row)),
+                Err(error) => return self.export_failed(*index, error),
+            },
             Event::ItemFailed { index, error } => {
                 self.results.insert(*index, self.row(*index, Err(error.to_string()), None));
             }
@@ -121,21 +121,24 @@ impl Gathered<'_> {
         }
     }
 
-    fn export(&mut self, index: usize, store: &mut dyn Store) -> Row {
-        let written = write_results(store, &self.args.out, &self.items[index], &self.args.format);
-        match written.and_then(|(document, exports)| store.put_exports(&exports).map(|()| document).map_err(Into::into))
-        {
-            Ok(document) => {
-                self.left_out.0 += document.dropped.len();
-                self.left_out.1 += document.dropped.iter().map(|dropped| dropped.end_s - dropped.start_s).sum::<f64>();
-                let (segments, length_s) = document.low_confidence();
-                self.low_confidence.0 += segments;
-                self.low_confidence.1 += length_s;
-                let text = (0..document.recording.channels).map(|channel| document.text(channel)).collect();
-                self.row(index, Ok(text), score(&document))
-            }
-            Err(error) => self.row(index, Err(format!("export: {error}")), None),
-        }
+    fn export(&mut self, index: usize, store: &mut dyn Store) -> Result<Row, ExportError> {
+        let (document, exports) = write_results(store, &self.args.out, &self.items[index], &self.args.format)?;
+        store.put_exports(&exports)?;
+        self.left_out.0 += document.dropped.len();
+        self.left_out.1 += document.dropped.iter().map(|dropped| dropped.end_s - dropped.start_s).sum::<f64>();
+        let (segments, length_s) = document.low_confidence();
+        self.low_confidence.0 += segments;
+        self.low_confidence.1 += length_s;
+        let text = (0..document.recording.channels).map(|channel| document.text(channel)).collect();
+        Ok(self.row(index, Ok(text), score(&document)))
+    }
+
+    /// Reports a recording that is complete in the store but whose results cannot be written.
+    fn export_failed(&mut self, index: usize, error: ExportError) {
+        let error = PipelineError::from(error);
+        self.watch.export_failed(index, &error);
+        self.results.insert(index, self.row(index, Err(error.to_string()), None));
+        self.not_exported.push(Failure { path: self.items[index].path.clone(), error });
     }
 
     fn row(&self, index: usize, text: Result<Vec<String>, String>, score: Option<(f64, String)>) -> Row {
@@ -206,7 +209,7 @@ fn report(
         let (segments, length_s) = low_confidence;
         println!("low confidence: {segments} segments, {length_s:.1} s, marked [?]; check them against the recording");
     }
-    if outcome.items.iter().any(|end| matches!(end, ItemEnd::Failed(error) if error.code == WORKER_DIED)) {
+    if outcome.items.iter().any(|end| matches!(end, ItemEnd::Failed(error) if error.code == ErrorCode::WorkerDied)) {
         println!("recordings that killed workers are quarantined; --retry-quarantined retries them");
     }
     if unfinished > 0 {

@@ -1,6 +1,5 @@
 //! `stage`: runs one stage and prints its artifact.
 
-use anyhow::Context;
 use scheduler::coordinator::{Event, ItemEnd, Recompute};
 use scheduler::store::{Lookup, RecordingEntry, Store};
 use serde_json::{Value, json};
@@ -8,9 +7,10 @@ use stage_core::StageName;
 
 use crate::args::StageArgs;
 use crate::engine::Engine;
-use crate::exit::{Exit, Failure};
+use crate::error::{Error, ErrorContext};
+use crate::exit::Exit;
 
-pub(crate) fn stage(args: &StageArgs) -> Result<Exit, Failure> {
+pub(crate) fn stage(args: &StageArgs) -> Result<Exit, Error> {
     let mut engine = Engine::prepare(&args.engine, &args.inputs, &args.out, Some(args.stage))?;
     let recompute = if args.force { Recompute::Only(args.stage) } else { Recompute::Nothing };
     let paths: Vec<_> = engine.plan.items.iter().map(|item| item.path.clone()).collect();
@@ -34,10 +34,11 @@ pub(crate) fn stage(args: &StageArgs) -> Result<Exit, Failure> {
 }
 
 /// One JSON object per line: recording, stage, fingerprint and artifact.
-fn artifact(store: &dyn Store, item: &RecordingEntry, stage: StageName) -> Result<Value, Failure> {
-    let fingerprint = item.fingerprint(stage.artifact()).context("the stage is not in the recipe")?;
-    let Lookup::Sound(stored) = store.artifact(&fingerprint).map_err(Failure::store)? else {
-        return Err(anyhow::anyhow!("{}: the artifact of {stage} is missing", item.path.display()).into());
+fn artifact(store: &dyn Store, item: &RecordingEntry, stage: StageName) -> Result<Value, Error> {
+    let fingerprint =
+        item.fingerprint(stage.artifact()).ok_or_else(|| Error::unexpected("the stage is not in the recipe"))?;
+    let Lookup::Sound(stored) = store.artifact(&fingerprint).map_err(Error::store)? else {
+        return Err(Error::unexpected(format!("{}: the artifact of {stage} is missing", item.path.display())));
     };
     let body: Value = serde_json::from_str(&stored.artifact.body).context("the artifact cannot be read")?;
     Ok(json!({"path": item.path, "stage": stage, "fingerprint": fingerprint, "artifact": body}))

@@ -2,6 +2,7 @@
 
 mod cues;
 mod document;
+mod error;
 mod names;
 mod subtitles;
 mod tables;
@@ -10,13 +11,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
-use scheduler::store::{Alteration, Export, Lookup, RecordingEntry, Store, StoreError, StoredArtifact};
+use scheduler::store::{Export, Lookup, RecordingEntry, Store, StoredArtifact};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use stage_core::forensics::ForensicRecord;
 use stage_core::{AlignedWords, Artifact, ArtifactName, Recording, SpeechSegments, Transcript, sha256_hex};
 
 pub(crate) use document::{Document, Provenance};
+pub(crate) use error::ExportError;
 pub(crate) use names::assign as assign_names;
 
 use crate::args::Format;
@@ -33,25 +35,6 @@ pub(crate) struct Evidence {
     /// Artifacts that have no field in the document, by name.
     pub(crate) further: BTreeMap<String, Value>,
     pub(crate) provenance: Vec<Provenance>,
-}
-
-/// Why results could not be written.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum ExportError {
-    #[error(transparent)]
-    Store(#[from] StoreError),
-    #[error("the artifact {0} is not stored")]
-    Missing(ArtifactName),
-    #[error("the artifact {name} was altered: {alteration}")]
-    Altered { name: ArtifactName, alteration: Alteration },
-    #[error("the artifact {name} has the format of another version: {reason}")]
-    Unreadable { name: ArtifactName, reason: serde_json::Error },
-    #[error("the results cannot be written as JSON: {0}")]
-    Json(serde_json::Error),
-    #[error("{path}: cannot be written: {reason}")]
-    Unwritable { path: PathBuf, reason: std::io::Error },
-    #[error("{0}")]
-    Csv(#[from] csv::Error),
 }
 
 /// Writes a recording's results into `folder` and returns the list of written files.

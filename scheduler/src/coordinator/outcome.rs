@@ -1,6 +1,6 @@
 //! The outcome of a run.
 
-use stage_core::StageError;
+use stage_core::PipelineError;
 
 use super::event::WorkerId;
 use crate::store::{RunId, StoreError};
@@ -11,7 +11,7 @@ pub enum ItemEnd {
     /// All artifacts are durable.
     Done,
     /// It failed.
-    Failed(StageError),
+    Failed(PipelineError),
     /// The run was interrupted before it was complete. Its committed artifacts stay.
     Unfinished,
 }
@@ -49,7 +49,8 @@ pub enum RunError {
         /// The last worker that was tried.
         worker: WorkerId,
         /// Its error.
-        error: StageError,
+        #[source]
+        error: PipelineError,
     },
     /// Every worker died or was retired.
     #[error("no device is left to work on; the last was {worker}: {reason}")]
