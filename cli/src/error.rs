@@ -101,7 +101,8 @@ impl Error {
 }
 
 fn code_of(error: &(dyn StdError + 'static)) -> Option<ErrorCode> {
-    let of_pipeline = || error.downcast_ref::<PipelineError>().map(|error| error.code.clone());
+    let boxed = || error.downcast_ref::<Box<PipelineError>>().map(AsRef::as_ref);
+    let of_pipeline = || error.downcast_ref().or_else(boxed).map(|error: &PipelineError| error.code.clone());
     let of_store = || error.downcast_ref::<StoreError>().map(|error| error.class_and_code().1);
     let of_stages = || error.downcast_ref::<BuildError>().map(|error| error.class_and_code().1);
     let nested = || error.downcast_ref::<Error>().and_then(Error::code);

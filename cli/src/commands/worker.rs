@@ -13,7 +13,7 @@ use crate::stages::{self, Context};
 
 pub(crate) fn worker(args: &WorkerArgs) -> Result<Exit, Error> {
     let served = if args.sim { worker::serve(tool(), simulated) } else { worker::serve(tool(), build) };
-    served.map_err(|error| Error::unexpected(error))?;
+    served.map_err(Error::unexpected)?;
     Ok(Exit::Done)
 }
 

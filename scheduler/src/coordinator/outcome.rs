@@ -44,13 +44,13 @@ pub enum RunError {
     #[error("there is no device to work on")]
     NoDevices,
     /// No worker could build its pipeline, for example because a model is missing.
-    #[error("no device is left to work on; the last was {worker}: {error}")]
+    #[error("no device is left to work on; the last was {worker}")]
     WorkersRefused {
         /// The last worker that was tried.
         worker: WorkerId,
         /// Its error.
         #[source]
-        error: PipelineError,
+        error: Box<PipelineError>,
     },
     /// Every worker died or was retired.
     #[error("no device is left to work on; the last was {worker}: {reason}")]

@@ -109,7 +109,7 @@ fn prepare(
         device_batch_size: combination.device_batch_size,
         recordings: files.iter().cloned().map(Input::new).collect(),
     };
-    let inputs = Process::prepare(task).map_err(|error| Error::unexpected(error))?;
+    let inputs = Process::prepare(task).map_err(Error::unexpected)?;
     let (mut prepared, mut failed) = (Vec::new(), Vec::new());
     for (path, input) in files.into_iter().zip(inputs) {
         match input {

@@ -228,7 +228,7 @@ impl<'a> Fleet<'a> {
     /// more.
     pub(super) fn failure(&mut self) -> RunError {
         match (self.last_refusal.take(), self.last_loss.take()) {
-            (Some((worker, error)), _) => RunError::WorkersRefused { worker, error },
+            (Some((worker, error)), _) => RunError::WorkersRefused { worker, error: Box::new(error) },
             (None, Some((worker, reason))) => RunError::WorkersLost { worker, reason },
             (None, None) => RunError::NoDevices,
         }
