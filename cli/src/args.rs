@@ -19,7 +19,7 @@ use crate::stages;
 
 /// Turns folders of recorded calls into timed, checkable evidence.
 #[derive(Debug, Parser)]
-#[command(name = "earwitness", version, after_help = crate::exit::TABLE)]
+#[command(name = "earwitness", version, after_help = crate::exit::help())]
 pub(crate) struct Cli {
     #[command(subcommand)]
     pub(crate) command: Command,

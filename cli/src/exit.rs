@@ -1,57 +1,37 @@
-//! Exit codes, on which scripts rely.
+//! Exit codes, on which scripts rely. `--help` and `docs/errors.md` list them from here.
 
-/// How the program ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[repr(u8)]
-pub(crate) enum Exit {
-    Done = 0,
-    Failed = 1,
-    Usage = 2,
-    SomeFilesFailed = 3,
-    NoDevice = 4,
-    NotVerified = 5,
-    Store = 6,
-    Interrupted = 130,
-    Terminated = 143,
+macro_rules! exits {
+    ($($exit:ident = $code:literal $meaning:literal;)+) => {
+        /// How the program ended.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+        #[repr(u8)]
+        pub(crate) enum Exit {
+            $(#[doc = $meaning] $exit = $code,)+
+        }
+
+        impl Exit {
+            /// All exit codes with their meanings.
+            pub(crate) const TABLE: &[(Self, &str)] = &[$((Self::$exit, $meaning)),+];
+        }
+    };
+}
+
+exits! {
+    Done = 0 "all done";
+    Failed = 1 "an unexpected failure";
+    Usage = 2 "the command line or a file that it names (model, lexicon) is invalid; nothing was run";
+    SomeFilesFailed = 3 "some recordings failed; the others are complete";
+    NoDevice = 4 "no device is usable";
+    NotVerified = 5 "verify, store check: a check failed";
+    Store = 6 "the store cannot be used (missing, held by another process, or of another version)";
+    Interrupted = 130 "interrupted (SIGINT); finished work is kept";
+    Terminated = 143 "terminated (SIGTERM); finished work is kept";
 }
 
 /// The table of exit codes in `--help`.
-pub(crate) const TABLE: &str = "\
-Exit codes:
-  0    all done
-  1    an unexpected failure
-  2    the command line or a file that it names (model, lexicon) is invalid; nothing was run
-  3    some recordings failed; the others are complete
-  4    no device is usable
-  5    verify, store check: a check failed
-  6    the store cannot be used (missing, held by another process, or of another version)
-  130  interrupted (SIGINT)    143  terminated (SIGTERM); finished work is kept";
-
-/// An error and its exit code.
-#[derive(Debug)]
-pub(crate) struct Failure {
-    pub(crate) exit: Exit,
-    pub(crate) error: anyhow::Error,
-}
-
-impl Failure {
-    pub(crate) fn new(exit: Exit, error: impl Into<anyhow::Error>) -> Self {
-        Self { exit, error: error.into() }
-    }
-
-    pub(crate) fn usage(error: impl Into<anyhow::Error>) -> Self {
-        Self::new(Exit::Usage, error)
-    }
-
-    pub(crate) fn store(error: impl Into<anyhow::Error>) -> Self {
-        Self::new(Exit::Store, error)
-    }
-}
-
-impl From<anyhow::Error> for Failure {
-    fn from(error: anyhow::Error) -> Self {
-        Self::new(Exit::Failed, error)
-    }
+pub(crate) fn help() -> String {
+    let lines = Exit::TABLE.iter().map(|(exit, meaning)| format!("\n  {:<4} {meaning}", *exit as u8));
+    std::iter::once("Exit codes:".to_owned()).chain(lines).collect()
 }
 
 impl From<Exit> for std::process::ExitCode {

@@ -8,6 +8,7 @@
 mod args;
 mod commands;
 mod config;
+mod error;
 mod exit;
 pub mod export;
 mod file_name;
@@ -26,6 +27,7 @@ mod table;
 mod watch;
 mod worker;
 
+pub use self::error::{Error, ErrorKind};
 use std::process::ExitCode;
 
 use clap::Parser;

@@ -2,11 +2,10 @@
 
 use std::path::Path;
 
-use anyhow::Context;
 use scheduler::store::{self, Access, Store, StoreUrl};
 
 use crate::args::FolderArgs;
-use crate::exit::Failure;
+use crate::error::{Error, ErrorContext};
 
 /// The URL of the store in a result folder.
 pub(crate) fn in_folder(folder: &Path) -> StoreUrl {
@@ -14,14 +13,14 @@ pub(crate) fn in_folder(folder: &Path) -> StoreUrl {
 }
 
 /// The URL of a result folder's store: that of `--store` if given, otherwise that of the store in the folder.
-pub(crate) fn url(store: Option<&str>, folder: &Path) -> Result<StoreUrl, Failure> {
+pub(crate) fn url(store: Option<&str>, folder: &Path) -> Result<StoreUrl, Error> {
     match store {
         None => Ok(in_folder(folder)),
-        Some(url) => url.parse().context("--store").map_err(Failure::usage),
+        Some(url) => url.parse().context("--store").map_err(Error::usage),
     }
 }
 
 /// Opens the store of a folder. It must exist, unless `access` is [`Access::Create`].
-pub(crate) fn open(args: &FolderArgs, access: Access) -> Result<Box<dyn Store>, Failure> {
-    store::open(&url(args.store.as_deref(), &args.folder)?, access).map_err(Failure::store)
+pub(crate) fn open(args: &FolderArgs, access: Access) -> Result<Box<dyn Store>, Error> {
+    store::open(&url(args.store.as_deref(), &args.folder)?, access).map_err(Error::store)
 }

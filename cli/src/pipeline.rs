@@ -10,20 +10,19 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use anyhow::Context as _;
 use scheduler::coordinator::{
     self, Event, GpuWatch, Interrupt, ItemEnd, Outcome, Recompute, RunError, RunOptions, WorkerCommand,
 };
 use scheduler::devices::{self, DeviceRequest, Machine};
 use scheduler::protocol::Fault;
-use scheduler::store::{self, Access, Failure as StoredFailure, RecordingEntry, Store, StoreUrl, command_line};
+use scheduler::store::{self, Access, Failure, RecordingEntry, Store, StoreUrl, command_line};
 use scheduler::worker::WORKER_VARIABLE;
 use scheduler::worker::sim::SimSettings;
-use stage_core::{DeviceId, Recipe, Runners, StageName};
+use stage_core::{DeviceId, PipelineError, Recipe, Runners, StageName};
 use transcribe::{ModelSource, Precision, open_model};
 
 use crate::config::{Config, Priorities};
-use crate::exit::{Exit, Failure};
+use crate::error::{Error, ErrorContext, ErrorKind};
 use crate::export::{Document, ExportError, Formats, read_document, write_document};
 use crate::inputs::{self, Inputs};
 use crate::open_store;
@@ -105,7 +104,7 @@ pub trait Observer {
     fn exported(&mut self, _index: usize, _document: &Document) {}
 
     /// All artifacts of a recording are stored, but its result files cannot be written.
-    fn not_exported(&mut self, _index: usize, _error: &ExportError) {}
+    fn not_exported(&mut self, _index: usize, _error: &PipelineError) {}
 }
 
 impl Observer for () {}
@@ -116,9 +115,9 @@ pub struct Summary {
     /// What the coordinator reports; its items are those of [`PlannedRun::recordings`], in the same order.
     pub outcome: Outcome,
     /// Recordings whose result files could not be written, by index.
-    pub not_exported: BTreeMap<usize, ExportError>,
+    pub not_exported: BTreeMap<usize, PipelineError>,
     /// Inputs that could not be read, and are not among the recordings.
-    pub unreadable: Vec<StoredFailure>,
+    pub unreadable: Vec<Failure>,
 }
 
 impl Pipeline {
@@ -179,7 +178,7 @@ impl Pipeline {
     ///
     /// # Errors
     /// See [`Pipeline::plan`] and [`PlannedRun::run`].
-    pub fn run(self, inputs: &[impl AsRef<str>], observer: &mut dyn Observer) -> Result<Summary, Failure> {
+    pub fn run(self, inputs: &[impl AsRef<str>], observer: &mut dyn Observer) -> Result<Summary, Error> {
         self.plan(inputs)?.run(observer)
     }
 
@@ -189,34 +188,34 @@ impl Pipeline {
     /// # Errors
     /// An input does not exist, a setting is invalid or does not apply to the model, a file is unreadable, the device
     /// does not exist, or the store cannot be used.
-    pub fn plan(self, inputs: &[impl AsRef<str>]) -> Result<PlannedRun, Failure> {
+    pub fn plan(self, inputs: &[impl AsRef<str>]) -> Result<PlannedRun, Error> {
         if std::env::var_os(WORKER_VARIABLE).is_some() {
-            return Err(Failure::usage(anyhow::anyhow!(
-                "a worker process started a run: call earwitness::serve_if_worker first in `main`"
-            )));
+            return Err(Error::usage(
+                "a worker process started a run: call earwitness::serve_if_worker first in `main`",
+            ));
         }
-        self.config.validate().map_err(Failure::usage)?;
+        self.config.validate().map_err(Error::usage)?;
         let formats = &self.config.run.formats;
-        let formats = self.formats.select(formats.iter().map(String::as_str)).map_err(Failure::usage)?;
-        let inputs = inputs::find(inputs).map_err(Failure::usage)?;
+        let formats = self.formats.select(formats.iter().map(String::as_str)).map_err(Error::usage)?;
+        let inputs = inputs::find(inputs).map_err(Error::usage)?;
         let devices = resolve_devices(&self.config.run.devices, self.config.run.num_gpus, self.tests.nvml.as_deref())?;
         let (recipe, work) = self.work(&devices[0])?;
-        fs::create_dir_all(&self.folder).with_context(|| format!("{}: cannot be created", self.folder.display()))?;
-        let mut store = store::open(&self.store, Access::Create).map_err(Failure::store)?;
-        let plan = plan::plan(&inputs.files, &Arc::new(recipe), &mut *store).map_err(Failure::store)?;
+        fs::create_dir_all(&self.folder).context(format!("{}: cannot be created", self.folder.display()))?;
+        let mut store = store::open(&self.store, Access::Create).map_err(Error::store)?;
+        let plan = plan::plan(&inputs.files, &Arc::new(recipe), &mut *store).map_err(Error::store)?;
         Ok(PlannedRun { pipeline: Self { formats, ..self }, inputs, store, plan, devices, work })
     }
 
     /// The recipe of all artifacts, and what the workers do.
-    fn work(&self, device: &DeviceId) -> Result<(Recipe, Work), Failure> {
+    fn work(&self, device: &DeviceId) -> Result<(Recipe, Work), Error> {
         if device.is_sim() {
             let settings = serde_json::to_value(&self.tests.sim).context(UNWRITABLE)?;
-            let recipe = stages::simulated(&settings, self.last).map_err(Failure::usage)?;
+            let recipe = stages::simulated(&settings, self.last).map_err(Error::usage)?;
             let args = vec![worker::NAME.into(), worker::SIMULATED.into()];
             return Ok((recipe, Work { args, settings, model: None }));
         }
         let (settings, stages) = build(&self.config, device, Some(&self.store), true)?;
-        let recipe = stages::recipe(&stages, self.last).map_err(Failure::usage)?;
+        let recipe = stages::recipe(&stages, self.last).map_err(Error::usage)?;
         let (args, model) = (vec![worker::NAME.into()], Some(settings.model.clone()));
         Ok((recipe, Work { args, settings: serde_json::to_value(settings).context(UNWRITABLE)?, model }))
     }
@@ -231,7 +230,7 @@ impl PlannedRun {
 
     /// Inputs that could not be read.
     #[must_use]
-    pub fn unreadable(&self) -> &[StoredFailure] {
+    pub fn unreadable(&self) -> &[Failure] {
         &self.plan.unreadable
     }
 
@@ -273,7 +272,7 @@ impl PlannedRun {
     ///
     /// # Errors
     /// The store failed, or no device is left to work on. Committed artifacts stay, and the next run resumes from them.
-    pub fn run(&mut self, observer: &mut dyn Observer) -> Result<Summary, Failure> {
+    pub fn run(&mut self, observer: &mut dyn Observer) -> Result<Summary, Error> {
         let options = self.options()?;
         let exports = self.pipeline.last.is_none() && !self.is_simulated();
         let (items, mut not_exported) = (&self.plan.items, BTreeMap::new());
@@ -282,6 +281,7 @@ impl PlannedRun {
                 match export(&self.pipeline, &items[*index], store) {
                     Ok(document) => observer.exported(*index, &document),
                     Err(error) => {
+                        let error = PipelineError::from(error);
                         observer.not_exported(*index, &error);
                         not_exported.insert(*index, error);
                         return;
@@ -290,15 +290,19 @@ impl PlannedRun {
             }
             observer.event(&event);
         };
-        let outcome = coordinator::run(items, &mut *self.store, &options, &self.pipeline.interrupt, &mut observe)
-            .map_err(|error| Failure::new(exit_of(&error), error))?;
-        self.store.record_failures(outcome.run, &self.plan.unreadable).map_err(Failure::store)?;
+        let outcome = coordinator::run(items, &mut *self.store, &options, &self.pipeline.interrupt, &mut observe)?;
+        let of = |(index, error): (&usize, &PipelineError)| Failure {
+            path: items[*index].path.clone(),
+            error: error.clone(),
+        };
+        let failures: Vec<_> = not_exported.iter().map(of).chain(self.plan.unreadable.iter().cloned()).collect();
+        self.store.record_failures(outcome.run, &failures).map_err(Error::store)?;
         Ok(Summary { outcome, not_exported, unreadable: self.plan.unreadable.clone() })
     }
 
-    fn options(&self) -> Result<RunOptions, Failure> {
+    fn options(&self) -> Result<RunOptions, Error> {
         let Pipeline { config, tests, recompute, retry_quarantined, .. } = &self.pipeline;
-        let rules = Priorities::new(config).map_err(Failure::usage)?;
+        let rules = Priorities::new(config).map_err(Error::usage)?;
         Ok(RunOptions {
             devices: self.devices.clone(),
             workers_per_device: config.run.workers_per_device.get() as u32,
@@ -373,17 +377,17 @@ pub(crate) fn build(
     device: &DeviceId,
     store: Option<&StoreUrl>,
     check_models: bool,
-) -> Result<(Settings, Runners), Failure> {
-    let source = config.models.speech_source().map_err(SettingsError::Model).map_err(Failure::usage)?;
+) -> Result<(Settings, Runners), Error> {
+    let source = config.models.speech_source().map_err(SettingsError::Model).map_err(Error::usage)?;
     // Checks the other settings before the model is hashed.
-    let settings = Settings::new(config, Precision::default()).map_err(Failure::usage)?;
-    let model = open_model(&source).map_err(Failure::usage)?;
-    let model_sha256 = model.sha256().map_err(Failure::usage)?;
-    let stored = store.map(|store| precision::stored(store, model_sha256)).transpose().map_err(Failure::store)?;
-    let precision = config.models.precision.resolve(stored.flatten(), &source, device).map_err(Failure::usage)?;
+    let settings = Settings::new(config, Precision::default()).map_err(Error::usage)?;
+    let model = open_model(&source).map_err(Error::usage)?;
+    let model_sha256 = model.sha256().map_err(Error::usage)?;
+    let stored = store.map(|store| precision::stored(store, model_sha256)).transpose().map_err(Error::store)?;
+    let precision = config.models.precision.resolve(stored.flatten(), &source, device).map_err(Error::usage)?;
     let settings = Settings { precision, ..settings };
-    let context = Context::new(&settings, device, model, check_models).map_err(Failure::usage)?;
-    let stages = context.stages().map_err(Failure::usage)?;
+    let context = Context::new(&settings, device, model, check_models).map_err(Error::usage)?;
+    let stages = context.stages().map_err(Error::usage)?;
     Ok((settings, stages))
 }
 
@@ -392,19 +396,23 @@ pub(crate) fn resolve_devices(
     request: &DeviceRequest,
     num_gpus: Option<usize>,
     nvml: Option<&Path>,
-) -> Result<Vec<DeviceId>, Failure> {
+) -> Result<Vec<DeviceId>, Error> {
     let machine = Machine {
         cuda_build: cfg!(feature = "cuda"),
         visible: std::env::var("CUDA_VISIBLE_DEVICES").ok(),
         gpu_uuids: devices::probe_gpus(nvml.map(Path::as_os_str)).uuids(),
     };
-    devices::resolve(request, num_gpus, &machine).map_err(Failure::usage)
+    devices::resolve(request, num_gpus, &machine).map_err(Error::usage)
 }
 
-const fn exit_of(error: &RunError) -> Exit {
-    match error {
-        RunError::Store(_) => Exit::Store,
-        RunError::NoDevices | RunError::WorkersRefused { .. } | RunError::WorkersLost { .. } => Exit::NoDevice,
-        _ => Exit::Failed,
+impl From<RunError> for Error {
+    fn from(error: RunError) -> Self {
+        match error {
+            RunError::Store(error) => Self::store(error),
+            RunError::NoDevices | RunError::WorkersRefused { .. } | RunError::WorkersLost { .. } => {
+                Self::new(ErrorKind::NoDevice, error)
+            }
+            _ => Self::unexpected(error),
+        }
     }
 }

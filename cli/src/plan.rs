@@ -6,10 +6,9 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use decode::Decoder;
 use rayon::prelude::*;
 use scheduler::store::{Failure, InputFacts, InputStat, RecordingEntry, Store, StoreError};
-use stage_core::{ErrorClass, Recipe, Stage, StageError, sha256_file};
+use stage_core::{ErrorClass, ErrorCode, Origin, PipelineError, Recipe, sha256_file};
 
 use crate::export::assign_names;
 
@@ -90,7 +89,8 @@ fn examine(path: &Path) -> io::Result<InputFacts> {
     Ok(InputFacts { sha256, audio_s })
 }
 
-fn unreadable_file(error: &io::Error) -> StageError {
-    let message = format!("the file cannot be read: {error}");
-    StageError::new(Decoder::SPEC.name, ErrorClass::BadInput, "unreadable-file", message)
+/// The error of a file that the planner cannot read.
+pub(crate) fn unreadable_file(error: &io::Error) -> PipelineError {
+    let message = "the file cannot be read";
+    PipelineError::new(Origin::Planner, ErrorClass::BadInput, ErrorCode::UnreadableFile, message).caused_by(error)
 }

@@ -5,24 +5,25 @@ use std::process::ExitCode;
 
 use tracing_subscriber::EnvFilter;
 
-use crate::exit::{Exit, Failure};
+use crate::error::Error;
+use crate::exit::Exit;
 
 /// Default for RUST_LOG. Symphonia's warnings do not help users.
 const LOGGED: &str = "error,earwitness=warn,scheduler=warn";
 
 /// Does the work of this process and returns its exit code. Prints the error if it fails.
-pub(crate) fn code(work: impl FnOnce() -> Result<Exit, Failure>) -> ExitCode {
+pub(crate) fn code(work: impl FnOnce() -> Result<Exit, Error>) -> ExitCode {
     tracing_subscriber::fmt()
         .with_writer(std::io::stderr)
         .with_ansi(std::io::stderr().is_terminal())
         .with_env_filter(EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(LOGGED)))
         .init();
-    let cpu = kernels::Isa::check_limit().map_err(Failure::usage);
+    let cpu = kernels::Isa::check_limit().map_err(Error::usage);
     match cpu.and_then(|_| work()) {
         Ok(exit) => exit.into(),
-        Err(failure) => {
-            eprintln!("error: {:#}", failure.error);
-            failure.exit.into()
+        Err(error) => {
+            eprintln!("error: {}", error.report());
+            error.kind().exit().into()
         }
     }
 }

@@ -6,8 +6,8 @@ use decode::{DecodeConfig, Decoder};
 use forensics::{Forensics, ForensicsError};
 use segment::{SegmentConfig, Segmenter};
 use stage_core::{
-    DeviceId, Identity, Recipe, RecipeError, RecipeStep, Runner, Runners, RunnersError, Stage, StageError, StageName,
-    StageSpec, cpu_runner, device_runner,
+    DeviceId, ErrorClass, ErrorCode, Identity, PipelineError, Recipe, RecipeError, RecipeStep, Runner, Runners,
+    RunnersError, Stage, StageName, StageSpec, cpu_runner, device_runner,
 };
 use transcribe::{Compute, DeviceChoice, ModelError, SpeechModel, Transcriber, open_model};
 
@@ -45,12 +45,12 @@ pub(crate) struct Context<'a> {
 pub(crate) enum BuildError {
     #[error(transparent)]
     Model(#[from] ModelError),
-    #[error("--aligner {0}")]
-    Aligner(ModelError),
-    #[error("--lexicon {0}")]
-    Forensics(ForensicsError),
+    #[error("--aligner")]
+    Aligner(#[source] ModelError),
+    #[error("--lexicon")]
+    Forensics(#[source] ForensicsError),
     #[error(transparent)]
-    Stage(#[from] StageError),
+    Stage(#[from] PipelineError),
     #[error(transparent)]
     Runners(#[from] RunnersError),
     #[error(transparent)]
@@ -59,6 +59,20 @@ pub(crate) enum BuildError {
     Unknown(StageName),
     #[error("segment.window_max_s is {window_s}: the model {model} accepts at most {longest_s} s")]
     Window { window_s: f64, model: String, longest_s: f64 },
+}
+
+impl BuildError {
+    /// The class and the code of the error.
+    pub(crate) fn class_and_code(&self) -> (ErrorClass, ErrorCode) {
+        match self {
+            Self::Model(error) | Self::Aligner(error) => error.class_and_code(),
+            Self::Stage(error) => (error.class, error.code.clone()),
+            Self::Forensics(_) | Self::Window { .. } | Self::Unknown(_) => {
+                (ErrorClass::BadInput, ErrorCode::BadSetting)
+            }
+            Self::Runners(_) | Self::Recipe(_) => (ErrorClass::Bug, ErrorCode::InvalidStages),
+        }
+    }
 }
 
 impl<'a> Context<'a> {

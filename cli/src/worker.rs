@@ -5,9 +5,10 @@ use std::process::ExitCode;
 use scheduler::worker::sim::{self, SimSettings};
 use scheduler::worker::{self, SlotSettings, WORKER_VARIABLE, WorkerSettings};
 use serde::de::DeserializeOwned;
-use stage_core::{ErrorClass, Runners, StageError, StageName, Tool};
+use stage_core::{ErrorClass, ErrorCode, Origin, PipelineError, Runners, Tool};
 
-use crate::exit::{Exit, Failure};
+use crate::error::Error;
+use crate::exit::Exit;
 use crate::process;
 use crate::settings::Settings;
 use crate::stages::{self, Context};
@@ -37,7 +38,7 @@ pub fn serve_if_worker() -> Option<ExitCode> {
     let simulate = std::env::args().any(|arg| arg == SIMULATED);
     Some(process::code(|| {
         let served = if simulate { worker::serve(tool(), simulated) } else { worker::serve(tool(), build) };
-        served.map_err(|error| Failure::new(Exit::Failed, error))?;
+        served.map_err(Error::unexpected)?;
         Ok(Exit::Done)
     }))
 }
@@ -52,27 +53,30 @@ fn tool() -> Tool {
     }
 }
 
-fn build(given: &WorkerSettings, slot: &SlotSettings) -> Result<Runners, StageError> {
+fn build(given: &WorkerSettings, slot: &SlotSettings) -> Result<Runners, PipelineError> {
     // The CPU kernels run in rayon's global pool: each worker gets a share of the cores.
-    rayon::ThreadPoolBuilder::new()
-        .num_threads(given.threads)
-        .build_global()
-        .map_err(|error| refused(format!("the threads cannot be started: {error}")))?;
-    let settings: Settings = understood(given)?;
-    let context = Context::of_worker(&settings, &slot.device).map_err(|error| refused(error.to_string()))?;
-    context.stages().map_err(|error| refused(error.to_string()))
+    rayon::ThreadPoolBuilder::new().num_threads(given.threads).build_global().map_err(|error| {
+        let message = "the threads cannot be started";
+        PipelineError::new(Origin::Worker, ErrorClass::Transient, ErrorCode::WorkerThreads, message).caused_by(&error)
+    })?;
+    let settings: Settings = parsed(given)?;
+    let stages = Context::of_worker(&settings, &slot.device).and_then(Context::stages);
+    stages.map_err(|error| {
+        let (class, code) = error.class_and_code();
+        PipelineError::of(Origin::Worker, class, code, &error)
+    })
 }
 
-fn simulated(given: &WorkerSettings, slot: &SlotSettings) -> Result<Runners, StageError> {
-    let settings: SimSettings = understood(given)?;
+fn simulated(given: &WorkerSettings, slot: &SlotSettings) -> Result<Runners, PipelineError> {
+    let settings: SimSettings = parsed(given)?;
     let specs: Vec<_> = stages::specs().collect();
-    sim::stages(settings, &slot.device, &specs).map_err(|error| refused(error.to_string()))
+    sim::stages(settings, &slot.device, &specs)
+        .map_err(|error| PipelineError::of(Origin::Worker, ErrorClass::Bug, ErrorCode::InvalidStages, &error))
 }
 
-fn understood<T: DeserializeOwned>(given: &WorkerSettings) -> Result<T, StageError> {
-    serde_json::from_value(given.settings.clone()).map_err(|error| refused(format!("invalid settings: {error}")))
-}
-
-fn refused(message: String) -> StageError {
-    StageError::new(StageName::new("worker"), ErrorClass::BadInput, "worker-settings", message)
+fn parsed<T: DeserializeOwned>(given: &WorkerSettings) -> Result<T, PipelineError> {
+    serde_json::from_value(given.settings.clone()).map_err(|error| {
+        let message = "the settings cannot be read";
+        PipelineError::new(Origin::Worker, ErrorClass::BadInput, ErrorCode::WorkerSettings, message).caused_by(&error)
+    })
 }

@@ -3,14 +3,13 @@
 use std::fs::File;
 use std::io::Write;
 
-use anyhow::Context;
-
 use crate::args::{ConfigCommand, ConfigInitArgs, SettingArgs};
 use crate::config::{Config, Loaded, config_template, effective};
-use crate::exit::{Exit, Failure};
+use crate::error::{Error, ErrorContext};
+use crate::exit::Exit;
 use crate::pipeline;
 
-pub(crate) fn config(command: &ConfigCommand) -> Result<Exit, Failure> {
+pub(crate) fn config(command: &ConfigCommand) -> Result<Exit, Error> {
     match command {
         ConfigCommand::Init(args) => init(args),
         ConfigCommand::Check(args) => check(args),
@@ -18,19 +17,19 @@ pub(crate) fn config(command: &ConfigCommand) -> Result<Exit, Failure> {
     }
 }
 
-fn init(args: &ConfigInitArgs) -> Result<Exit, Failure> {
+fn init(args: &ConfigInitArgs) -> Result<Exit, Error> {
     let path = args.file.display();
-    let file = File::create_new(&args.file).with_context(|| format!("{path}: cannot be created"));
-    let mut file = file.map_err(Failure::usage)?;
-    file.write_all(config_template().as_bytes()).with_context(|| format!("{path}: cannot be written"))?;
+    let file = File::create_new(&args.file).context(format!("{path}: cannot be created"));
+    let mut file = file.map_err(Error::usage)?;
+    file.write_all(config_template().as_bytes()).context(format!("{path}: cannot be written"))?;
     println!("{path}: all settings with their defaults; `earwitness config show` prints those of a run");
     Ok(Exit::Done)
 }
 
 /// Builds all stages without reading the weights. A hub model that is not in the local cache cannot be checked.
-fn check(args: &SettingArgs) -> Result<Exit, Failure> {
-    let Loaded { mut config, file } = args.load().map_err(Failure::usage)?;
-    config.validate().map_err(Failure::usage)?;
+fn check(args: &SettingArgs) -> Result<Exit, Error> {
+    let Loaded { mut config, file } = args.load().map_err(Error::usage)?;
+    config.validate().map_err(Error::usage)?;
     let devices = pipeline::resolve_devices(&config.run.devices, config.run.num_gpus, None)?;
     config.models.offline = true;
     let (settings, stages) = pipeline::build(&config, &devices[0], None, false)?;
@@ -42,9 +41,9 @@ fn check(args: &SettingArgs) -> Result<Exit, Failure> {
     Ok(Exit::Done)
 }
 
-fn show(args: &SettingArgs) -> Result<Exit, Failure> {
-    let loaded = args.load().map_err(Failure::usage)?;
-    let in_file = loaded.file.as_deref().map_or_else(|| Ok(Config::default()), Config::read).map_err(Failure::usage)?;
+fn show(args: &SettingArgs) -> Result<Exit, Error> {
+    let loaded = args.load().map_err(Error::usage)?;
+    let in_file = loaded.file.as_deref().map_or_else(|| Ok(Config::default()), Config::read).map_err(Error::usage)?;
     print!("{}", effective(&loaded.config, &in_file, &named(loaded.file.as_deref())));
     Ok(Exit::Done)
 }

@@ -13,14 +13,13 @@ mod status;
 mod store;
 mod verify;
 
-use anyhow::Context;
-
 use crate::args::Command;
-use crate::exit::{Exit, Failure};
+use crate::error::{Error, ErrorContext};
+use crate::exit::Exit;
 use crate::signals;
 
 /// Runs the command.
-pub(crate) fn dispatch(command: &Command) -> Result<Exit, Failure> {
+pub(crate) fn dispatch(command: &Command) -> Result<Exit, Error> {
     // Commands that run workers handle a broken pipe at the place where they write.
     if !matches!(command, Command::Run(_) | Command::Stage(_) | Command::BenchWorker) {
         signals::end_with_the_reader().context("the signal handlers cannot be installed")?;

@@ -1,39 +1,39 @@
 //! `models` and `schema`: describe a speech model, and the schema of result files.
 
-use anyhow::Context;
 use models::whisper::quantize;
 use serde_json::json;
 use transcribe::{ModelSource, open_model};
 
 use crate::args::{ModelArgs, ModelsArgs, ModelsCommand, QuantizeArgs};
-use crate::exit::{Exit, Failure};
+use crate::error::{Error, ErrorContext};
+use crate::exit::Exit;
 use crate::export::Document;
 use crate::settings::SettingsError;
 
 /// Maximum number of languages shown.
 const LANGUAGES_SHOWN: usize = 10;
 
-pub(crate) fn models(args: &ModelsArgs) -> Result<Exit, Failure> {
+pub(crate) fn models(args: &ModelsArgs) -> Result<Exit, Error> {
     match &args.command {
         None => show(&source(&args.model)?, args.json),
         Some(ModelsCommand::Quantize(QuantizeArgs { model, out })) => {
-            quantize(&source(model)?, out).map_err(Failure::usage)?;
+            quantize(&source(model)?, out).map_err(Error::usage)?;
             show(&ModelSource::Directory(out.clone()), false)
         }
     }
 }
 
-fn source(args: &ModelArgs) -> Result<ModelSource, Failure> {
-    let config = args.load().map_err(Failure::usage)?.config;
-    config.models.speech_source().map_err(|error| Failure::usage(SettingsError::Model(error)))
+fn source(args: &ModelArgs) -> Result<ModelSource, Error> {
+    let config = args.load().map_err(Error::usage)?.config;
+    config.models.speech_source().map_err(|error| Error::usage(SettingsError::Model(error)))
 }
 
-fn show(source: &ModelSource, json: bool) -> Result<Exit, Failure> {
-    let model = open_model(source).map_err(Failure::usage)?;
-    model.check_contents().map_err(Failure::usage)?;
+fn show(source: &ModelSource, json: bool) -> Result<Exit, Error> {
+    let model = open_model(source).map_err(Error::usage)?;
+    model.check_contents().map_err(Error::usage)?;
     let (name, window_s, languages) = (model.name(), model.window_s(), model.languages());
-    let weights = model.files().weights_summary().map_err(Failure::usage)?;
-    let sha256 = model.sha256().map_err(Failure::usage)?;
+    let weights = model.files().weights_summary().map_err(Error::usage)?;
+    let sha256 = model.sha256().map_err(Error::usage)?;
     if json {
         println!(
             "{}",
@@ -63,7 +63,7 @@ fn some_of(languages: &[&str]) -> String {
     }
 }
 
-pub(crate) fn schema() -> Result<Exit, Failure> {
+pub(crate) fn schema() -> Result<Exit, Error> {
     let schema = schemars::schema_for!(Document);
     println!("{}", serde_json::to_string_pretty(&schema).context("the schema cannot be written")?);
     Ok(Exit::Done)

@@ -2,7 +2,6 @@
 
 use std::path::PathBuf;
 
-use anyhow::Context;
 use scheduler::coordinator::{Event, ItemEnd, Recompute};
 use scheduler::store::{Lookup, RecordingEntry, Store};
 use serde_json::{Value, json};
@@ -10,10 +9,11 @@ use stage_core::StageName;
 
 use super::started::{Started, Task};
 use crate::args::StageArgs;
-use crate::exit::{Exit, Failure};
+use crate::error::{Error, ErrorContext};
+use crate::exit::Exit;
 use crate::pipeline::Observer;
 
-pub(crate) fn stage(args: &StageArgs) -> Result<Exit, Failure> {
+pub(crate) fn stage(args: &StageArgs) -> Result<Exit, Error> {
     let recompute = if args.force { Recompute::Only(args.stage) } else { Recompute::Nothing };
     let (inputs, folder) = (args.inputs.as_slice(), args.out.as_path());
     let task = Task { inputs, folder, last: Some(args.stage), recompute, formats: None };
@@ -44,10 +44,11 @@ impl Observer for PrintFailures {
 }
 
 /// One JSON object per line: recording, stage, fingerprint and artifact.
-fn artifact(store: &dyn Store, item: &RecordingEntry, stage: StageName) -> Result<Value, Failure> {
-    let fingerprint = item.fingerprint(stage.artifact()).context("the stage is not in the recipe")?;
-    let Lookup::Sound(stored) = store.artifact(&fingerprint).map_err(Failure::store)? else {
-        return Err(anyhow::anyhow!("{}: the artifact of {stage} is missing", item.path.display()).into());
+fn artifact(store: &dyn Store, item: &RecordingEntry, stage: StageName) -> Result<Value, Error> {
+    let fingerprint =
+        item.fingerprint(stage.artifact()).ok_or_else(|| Error::unexpected("the stage is not in the recipe"))?;
+    let Lookup::Sound(stored) = store.artifact(&fingerprint).map_err(Error::store)? else {
+        return Err(Error::unexpected(format!("{}: the artifact of {stage} is missing", item.path.display())));
     };
     let body: Value = serde_json::from_str(&stored.artifact.body).context("the artifact cannot be read")?;
     Ok(json!({"path": item.path, "stage": stage, "fingerprint": fingerprint, "artifact": body}))

@@ -2,7 +2,6 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::Context;
 use scheduler::coordinator::{Interrupt, Recompute};
 use scheduler::protocol::Fault;
 use serde::Deserialize;
@@ -10,7 +9,8 @@ use stage_core::StageName;
 
 use crate::args::{BenchArgs, EngineArgs};
 use crate::config::{Config, ConfigError, parse_file};
-use crate::exit::{Exit, Failure};
+use crate::error::{Error, ErrorContext};
+use crate::exit::Exit;
 use crate::open_store;
 use crate::pipeline::{Observer, Pipeline, PlannedRun, Summary, TestOptions};
 use crate::signals::SignalWatch;
@@ -34,8 +34,8 @@ pub(super) struct Task<'a> {
 
 impl Started {
     /// Plans the run that the arguments describe.
-    pub(super) fn plan(args: &EngineArgs, task: &Task<'_>) -> Result<Self, Failure> {
-        let loaded = args.settings.load().map_err(Failure::usage)?;
+    pub(super) fn plan(args: &EngineArgs, task: &Task<'_>) -> Result<Self, Error> {
+        let loaded = args.settings.load().map_err(Error::usage)?;
         let mut config = loaded.config;
         if let Some(formats) = task.formats {
             formats.clone_into(&mut config.run.formats);
@@ -46,7 +46,7 @@ impl Started {
     }
 
     /// Runs it, and returns its summary and the exit code.
-    pub(super) fn run(&mut self, observer: &mut dyn Observer) -> Result<(Summary, Exit), Failure> {
+    pub(super) fn run(&mut self, observer: &mut dyn Observer) -> Result<(Summary, Exit), Error> {
         let signals = SignalWatch::start(self.interrupt.clone()).context("the signal handlers cannot be installed")?;
         let summary = self.run.run(observer)?;
         let exit = match summary.failed() {
@@ -58,12 +58,12 @@ impl Started {
     }
 }
 
-fn pipeline(args: &EngineArgs, config: Config, task: &Task<'_>) -> Result<Pipeline, Failure> {
+fn pipeline(args: &EngineArgs, config: Config, task: &Task<'_>) -> Result<Pipeline, Error> {
     let mut pipeline = Pipeline::new(config, task.folder)
         .store(open_store::url(args.store.as_deref(), task.folder)?)
         .recompute(task.recompute)
         .retry_quarantined(args.retry_quarantined);
-    pipeline.tests = test_options(&args.bench).map_err(Failure::usage)?;
+    pipeline.tests = test_options(&args.bench).map_err(Error::usage)?;
     Ok(match task.last {
         Some(last) => pipeline.upto(last),
         None => pipeline,

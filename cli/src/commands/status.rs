@@ -7,35 +7,32 @@ use stage_core::Fingerprint;
 
 use crate::args::FolderArgs;
 use crate::commands::incident_log;
-use crate::exit::{Exit, Failure};
+use crate::error::Error;
+use crate::exit::Exit;
 use crate::export::utc;
 use crate::{open_store, table};
 
 /// Number of runs shown.
 const RUNS: usize = 5;
 
-pub(crate) fn status(args: &FolderArgs) -> Result<Exit, Failure> {
+pub(crate) fn status(args: &FolderArgs) -> Result<Exit, Error> {
     let store = open_store::open(args, Access::Read)?;
-    let recordings = store.recordings().map_err(Failure::store)?;
+    let recordings = store.recordings().map_err(Error::store)?;
     let chains: Vec<Vec<Fingerprint>> = recordings.iter().map(RecordingEntry::fingerprints).collect();
     list_recordings(&*store, &recordings, &chains)?;
-    let writer = store.writer().map_err(Failure::store)?;
+    let writer = store.writer().map_err(Error::store)?;
     if let Writer::Process(holder) = &writer {
         println!("\nin use by {holder}");
     }
-    for run in &store.runs(RUNS).map_err(Failure::store)? {
+    for run in &store.runs(RUNS).map_err(Error::store)? {
         print_run(&*store, run, &writer)?;
     }
     let current: HashSet<_> = chains.into_iter().flatten().collect();
-    print_quarantined(&store.quarantines().map_err(Failure::store)?, &current);
+    print_quarantined(&store.quarantines().map_err(Error::store)?, &current);
     Ok(Exit::Done)
 }
 
-fn list_recordings(
-    store: &dyn Store,
-    recordings: &[RecordingEntry],
-    chains: &[Vec<Fingerprint>],
-) -> Result<(), Failure> {
+fn list_recordings(store: &dyn Store, recordings: &[RecordingEntry], chains: &[Vec<Fingerprint>]) -> Result<(), Error> {
     let mut listing = table::empty(["recording", "length", "stages", "path"]);
     let mut complete = 0;
     for (entry, chain) in recordings.iter().zip(chains) {
@@ -53,24 +50,24 @@ fn list_recordings(
     Ok(())
 }
 
-fn stored_stages(store: &dyn Store, chain: &[Fingerprint]) -> Result<usize, Failure> {
+fn stored_stages(store: &dyn Store, chain: &[Fingerprint]) -> Result<usize, Error> {
     let mut done = 0;
     for fingerprint in chain {
-        let found = store.artifact(fingerprint).map_err(Failure::store)?;
+        let found = store.artifact(fingerprint).map_err(Error::store)?;
         done += usize::from(matches!(found, Lookup::Sound(_)));
     }
     Ok(done)
 }
 
 /// Prints how a run ended, its incident log, and the recordings that failed in it.
-fn print_run(store: &dyn Store, run: &Run, writer: &Writer) -> Result<(), Failure> {
+fn print_run(store: &dyn Store, run: &Run, writer: &Writer) -> Result<(), Error> {
     let priority = if run.priority == 0 { String::new() } else { format!(", priority {}", run.priority) };
     println!("\nrun {}: {}", run.id.0, end(run, writer));
     println!("  began {} (version {}{priority}): {}", utc(run.started_at_ms), run.tool_version, run.command);
-    for line in incident_log::lines(run.started_at_ms, &store.incidents(run.id).map_err(Failure::store)?) {
+    for line in incident_log::lines(run.started_at_ms, &store.incidents(run.id).map_err(Error::store)?) {
         println!("  {line}");
     }
-    for failure in store.failures(run.id).map_err(Failure::store)? {
+    for failure in store.failures(run.id).map_err(Error::store)? {
         println!("  FAILED {}: {}", failure.path.display(), failure.error);
     }
     Ok(())

@@ -3,18 +3,19 @@
 use scheduler::store::Access;
 
 use crate::args::{FolderArgs, StoreCommand};
-use crate::exit::{Exit, Failure};
+use crate::error::Error;
+use crate::exit::Exit;
 use crate::open_store;
 
-pub(crate) fn store(command: &StoreCommand) -> Result<Exit, Failure> {
+pub(crate) fn store(command: &StoreCommand) -> Result<Exit, Error> {
     match command {
         StoreCommand::Check(args) => check(args),
         StoreCommand::Compact(args) => compact(args),
     }
 }
 
-fn check(args: &FolderArgs) -> Result<Exit, Failure> {
-    let check = open_store::open(args, Access::Read)?.check().map_err(Failure::store)?;
+fn check(args: &FolderArgs) -> Result<Exit, Error> {
+    let check = open_store::open(args, Access::Read)?.check().map_err(Error::store)?;
     for fault in &check.faults {
         println!("BROKEN      {fault}");
     }
@@ -31,8 +32,8 @@ fn check(args: &FolderArgs) -> Result<Exit, Failure> {
     }
 }
 
-fn compact(args: &FolderArgs) -> Result<Exit, Failure> {
-    let done = open_store::open(args, Access::Write)?.compact().map_err(Failure::store)?;
+fn compact(args: &FolderArgs) -> Result<Exit, Error> {
+    let done = open_store::open(args, Access::Write)?.compact().map_err(Error::store)?;
     println!("{} before, {} now", megabytes(done.bytes_before), megabytes(done.bytes_after));
     println!(
         "removed: {} checkpoints of finished artifacts, {} cached hashes of missing files, {} unused recipes",

@@ -7,7 +7,8 @@ use scheduler::store::{Access, Lookup, RecordingEntry, Store, StoreFault};
 use stage_core::{Fingerprint, sha256_file};
 
 use crate::args::FolderArgs;
-use crate::exit::{Exit, Failure};
+use crate::error::Error;
+use crate::exit::Exit;
 use crate::open_store;
 
 /// Number of comparisons with hashes, and the failed ones.
@@ -22,16 +23,16 @@ struct Report {
     faults: Vec<String>,
 }
 
-pub(crate) fn verify(args: &FolderArgs) -> Result<Exit, Failure> {
+pub(crate) fn verify(args: &FolderArgs) -> Result<Exit, Error> {
     let store = open_store::open(args, Access::Read)?;
     let mut report = Report::default();
     let exported = check_exports(&*store, &args.folder, &mut report)?;
     let mut of_recordings = HashSet::new();
-    for entry in store.recordings().map_err(Failure::store)? {
+    for entry in store.recordings().map_err(Error::store)? {
         let exported = exported.contains(&entry.path);
         of_recordings.extend(check_recording(&*store, &entry, exported, &mut report)?);
     }
-    for fault in store.check().map_err(Failure::store)?.faults {
+    for fault in store.check().map_err(Error::store)?.faults {
         // A recording's artifacts are reported with the recording.
         let reported =
             matches!(&fault, StoreFault::Artifact { fingerprint, .. } if of_recordings.contains(fingerprint));
@@ -43,8 +44,8 @@ pub(crate) fn verify(args: &FolderArgs) -> Result<Exit, Failure> {
 }
 
 /// Checks the exported files against their hashes. Returns the recordings that have exported files.
-fn check_exports(store: &dyn Store, folder: &Path, report: &mut Report) -> Result<HashSet<PathBuf>, Failure> {
-    let exports = store.exports().map_err(Failure::store)?;
+fn check_exports(store: &dyn Store, folder: &Path, report: &mut Report) -> Result<HashSet<PathBuf>, Error> {
+    let exports = store.exports().map_err(Error::store)?;
     for export in &exports {
         report.exports += 1;
         match sha256_file(&folder.join(&export.path)) {
@@ -62,7 +63,7 @@ fn check_recording(
     entry: &RecordingEntry,
     exported: bool,
     report: &mut Report,
-) -> Result<Vec<Fingerprint>, Failure> {
+) -> Result<Vec<Fingerprint>, Error> {
     report.recordings += 1;
     let name = entry.path.display();
     match sha256_file(&entry.path) {
@@ -74,7 +75,7 @@ fn check_recording(
     for key in entry.keys() {
         let fingerprint = key.fingerprint();
         fingerprints.push(fingerprint);
-        match store.artifact(&fingerprint).map_err(Failure::store)? {
+        match store.artifact(&fingerprint).map_err(Error::store)? {
             Lookup::Sound(_) => {
                 report.artifacts += 1;
                 if let Some(before) = missing.take() {

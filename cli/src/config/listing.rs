@@ -47,7 +47,14 @@ pub(crate) fn effective(used: &Config, in_file: &Config, file: &str) -> String {
     text
 }
 
-fn list(text: &mut String, path: &str, used: &[(String, Node)], default: Option<&Node>, in_file: Option<&Node>, file: &str) {
+fn list(
+    text: &mut String,
+    path: &str,
+    used: &[(String, Node)],
+    default: Option<&Node>,
+    in_file: Option<&Node>,
+    file: &str,
+) {
     let of = |tree: Option<&'_ Node>, name: &str| tree.and_then(|tree| tree.get(name)).cloned();
     for (name, node) in used {
         let Node::Leaf(value) = node else { continue };

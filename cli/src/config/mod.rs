@@ -20,9 +20,9 @@ use transcribe::{ModelSource, ParseModelSourceError, TranscribeConfig};
 pub use self::listing::config_template;
 pub(crate) use self::listing::effective;
 pub use self::load::ConfigError;
-pub use self::priorities::PriorityRule;
 pub(crate) use self::load::{DEFAULT_FILE, Loaded, parse_file};
 pub(crate) use self::priorities::Priorities;
+pub use self::priorities::PriorityRule;
 pub use crate::precision::PrecisionChoice;
 
 /// The settings of a run. [`Config::default`] is what a run without options uses.
@@ -158,12 +158,7 @@ impl Default for ModelsConfig {
 
 impl Default for Limits {
     fn default() -> Self {
-        Self {
-            worker_batch_size: count(10),
-            device_batch_size: count(8),
-            samples_memory_mib: 256,
-            spill_folder: None,
-        }
+        Self { worker_batch_size: count(10), device_batch_size: count(8), samples_memory_mib: 256, spill_folder: None }
     }
 }
 

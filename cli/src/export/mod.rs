@@ -1,6 +1,7 @@
 //! Writes results as files, from the stored artifacts and the recording's path alone.
 
 mod document;
+mod error;
 mod format;
 mod formats;
 mod names;
@@ -9,59 +10,16 @@ mod read;
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
-use scheduler::store::{Alteration, Export, RecordingEntry, StoreError};
-use stage_core::{ArtifactName, sha256_hex};
+use scheduler::store::{Export, RecordingEntry};
+use stage_core::sha256_hex;
 
 pub use document::{Document, LOW_CONFIDENCE, Provenance, RecordingBlock, SegmentBlock};
+pub use error::ExportError;
 pub use format::{ExportFormat, FormatError, Formats, RenderError};
 pub(crate) use names::assign as assign_names;
 pub use read::read_document;
 
 use crate::replace::replace;
-
-/// Why results could not be read or written.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum ExportError {
-    /// The store cannot be read.
-    #[error(transparent)]
-    Store(#[from] StoreError),
-    /// A stage has not run yet, or it failed; run the recording again.
-    #[error("the artifact {0} is not stored")]
-    Missing(ArtifactName),
-    /// A stored artifact does not have its hash; `earwitness verify` lists all of them.
-    #[error("the artifact {name} was altered: {alteration}")]
-    Altered {
-        /// The artifact.
-        name: ArtifactName,
-        /// The difference.
-        alteration: Alteration,
-    },
-    /// Another version of the program wrote the artifact; run the recording again, or use that version.
-    #[error("the artifact {name} has the format of another version: {reason}")]
-    Unreadable {
-        /// The artifact.
-        name: ArtifactName,
-        /// The first difference.
-        reason: serde_json::Error,
-    },
-    /// The document cannot be written in a format.
-    #[error("the results cannot be written as {format}: {reason}")]
-    Render {
-        /// The format's name.
-        format: &'static str,
-        /// The reason.
-        reason: RenderError,
-    },
-    /// A file cannot be written.
-    #[error("{path}: cannot be written: {reason}")]
-    Unwritable {
-        /// The file.
-        path: PathBuf,
-        /// The error from the file system.
-        reason: std::io::Error,
-    },
-}
 
 /// Writes the document of `entry` into `folder`, in each format, and returns the written files with their hashes.
 ///

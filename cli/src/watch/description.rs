@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 use serde_json::Value;
-use stage_core::StageError;
+use stage_core::PipelineError;
 
 /// The name that serde gives to a plain enum value, such as `worker-lost` or `infer`.
 pub(super) fn label(value: &impl Serialize) -> String {
@@ -14,40 +14,21 @@ pub(super) fn label(value: &impl Serialize) -> String {
     }
 }
 
-/// A failed file, with stage and reason.
+/// A failed file and its error.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub(crate) struct FileFailure {
     pub(crate) path: PathBuf,
-    /// A stage's name, or `export`.
-    pub(crate) stage: String,
-    /// The class of a [`StageError`], or `export`.
-    pub(crate) class: String,
-    /// Stable code, for scripts.
-    pub(crate) code: String,
-    /// The reason as text.
-    pub(crate) message: String,
+    #[serde(flatten)]
+    pub(crate) error: PipelineError,
 }
 
 impl FileFailure {
-    /// A failure in a stage.
-    pub(crate) fn of_stage(path: &Path, error: &StageError) -> Self {
-        Self {
-            path: path.to_owned(),
-            stage: error.stage.to_string(),
-            class: label(&error.class),
-            code: error.code.clone(),
-            message: error.message.clone(),
-        }
+    pub(crate) fn new(path: &Path, error: &PipelineError) -> Self {
+        Self { path: path.to_owned(), error: error.clone() }
     }
 
-    /// A failure to write the results after all stages are complete.
-    pub(crate) fn of_export(path: &Path, reason: &str) -> Self {
-        Self {
-            path: path.to_owned(),
-            stage: "export".to_owned(),
-            class: "export".to_owned(),
-            code: "results-not-written".to_owned(),
-            message: reason.to_owned(),
-        }
+    /// The name of the error's class.
+    pub(super) fn class(&self) -> String {
+        label(&self.error.class)
     }
 }

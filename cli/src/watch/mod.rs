@@ -23,6 +23,7 @@ use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use scheduler::coordinator::Event;
 use scheduler::store::{Failure, RecordingEntry};
+use stage_core::PipelineError;
 
 use self::counters::Counters;
 use self::description::FileFailure;
@@ -118,7 +119,7 @@ impl<'a> Watch<'a> {
         self.counters.observe(event, at_s);
         self.report.observe(event, at_s);
         if let Event::ItemFailed { index, error } = event {
-            self.report_failure(FileFailure::of_stage(&self.items[*index].path, error));
+            self.report_failure(FileFailure::new(&self.items[*index].path, error));
         }
         self.progress.observe(event, self.items, &self.counters, at_s);
         let (items, counters) = (self.items, &self.counters);
@@ -130,9 +131,9 @@ impl<'a> Watch<'a> {
 
     /// Reports a recording that is complete in the store but whose results cannot be written. Replaces
     /// [`Event::ItemDone`].
-    pub(crate) fn export_failed(&mut self, index: usize, reason: &str) {
+    pub(crate) fn export_failed(&mut self, index: usize, error: &PipelineError) {
         self.counters.failed(index);
-        self.report_failure(FileFailure::of_export(&self.items[index].path, reason));
+        self.report_failure(FileFailure::new(&self.items[index].path, error));
     }
 
     /// Completes the files after the run. Writes the report if a worker started or the report was requested.

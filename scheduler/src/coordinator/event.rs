@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use stage_core::{DeviceId, Phase, StageError, StageName};
+use stage_core::{DeviceId, Phase, PipelineError, StageName};
 
 use crate::protocol::{TaskSpan, WorkerProgress};
 use crate::store::Incident;
@@ -112,7 +112,7 @@ pub enum Event {
         /// The recording.
         index: usize,
         /// The error.
-        error: StageError,
+        error: PipelineError,
     },
 }
 

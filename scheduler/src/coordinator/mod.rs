@@ -15,7 +15,6 @@ mod plan;
 mod router;
 mod run;
 
-pub use backlog::WORKER_DIED;
 pub use event::{CommitPoint, Event, WorkerId};
 pub use interrupt::Interrupt;
 pub use options::{GpuWatch, Recompute, RunOptions, TimeLimits, WorkerCommand};

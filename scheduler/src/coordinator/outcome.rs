@@ -1,6 +1,6 @@
 //! The outcome of a run.
 
-use stage_core::StageError;
+use stage_core::PipelineError;
 
 use super::event::WorkerId;
 use crate::store::{RunId, StoreError};
@@ -11,7 +11,7 @@ pub enum ItemEnd {
     /// All artifacts are durable.
     Done,
     /// It failed.
-    Failed(StageError),
+    Failed(PipelineError),
     /// The run was interrupted before it was complete. Its committed artifacts stay.
     Unfinished,
 }
@@ -44,12 +44,13 @@ pub enum RunError {
     #[error("there is no device to work on")]
     NoDevices,
     /// No worker could build its pipeline, for example because a model is missing.
-    #[error("no device is left to work on; the last was {worker}: {error}")]
+    #[error("no device is left to work on; the last was {worker}")]
     WorkersRefused {
         /// The last worker that was tried.
         worker: WorkerId,
         /// Its error.
-        error: StageError,
+        #[source]
+        error: Box<PipelineError>,
     },
     /// Every worker died or was retired.
     #[error("no device is left to work on; the last was {worker}: {reason}")]

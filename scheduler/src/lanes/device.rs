@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::thread;
 
 use crossbeam_channel::Sender;
-use stage_core::{DeviceRunner, ErrorClass, Phase, Runners, StageError, StageName};
+use stage_core::{DeviceRunner, ErrorClass, ErrorCode, Origin, Phase, PipelineError, Runners, StageName};
 
 use super::call_size::CallSize;
 use super::flow::{BrokenRun, LaneFlow};
@@ -44,7 +44,7 @@ pub(crate) struct DeviceLane<N> {
     intake: Intake,
     /// The number of inputs that may be in flight, by stage: models need different amounts of memory.
     sizes: BTreeMap<StageName, CallSize>,
-    loaded: BTreeMap<StageName, Result<(), StageError>>,
+    loaded: BTreeMap<StageName, Result<(), PipelineError>>,
     report: N,
     announce: Arc<dyn Announce>,
     activity: Arc<Activity>,
@@ -96,7 +96,7 @@ impl<N: Fn(LaneReport) + Send + 'static> DeviceLane<N> {
         (self.report)(LaneReport::HealthProbeEnded { error });
     }
 
-    fn probe_stage(&mut self, stage: StageName) -> Result<(), StageError> {
+    fn probe_stage(&mut self, stage: StageName) -> Result<(), PipelineError> {
         self.load(stage)?;
         self.intake.gate.pass();
         let probe = || {
@@ -116,7 +116,7 @@ impl<N: Fn(LaneReport) + Send + 'static> DeviceLane<N> {
         }
     }
 
-    fn load(&mut self, stage: StageName) -> Result<(), StageError> {
+    fn load(&mut self, stage: StageName) -> Result<(), PipelineError> {
         let span = self.setup_span(stage);
         let Self { loaded, runners, activity, announce, .. } = self;
         let load = || {
@@ -172,7 +172,7 @@ impl<N: Fn(LaneReport) + Send + 'static> DeviceLane<N> {
         }
     }
 
-    fn fail(&self, tag: &Tag, error: &StageError) {
+    fn fail(&self, tag: &Tag, error: &PipelineError) {
         if !tag.ticket.is_abandoned() {
             tag.ticket.abandon();
             (self.report)(LaneReport::Failed { ticket: tag.ticket.id, error: error.clone() });
@@ -197,7 +197,9 @@ impl<N: Fn(LaneReport) + Send + 'static> DeviceLane<N> {
     }
 }
 
-fn device_runner(runners: &Runners, stage: StageName) -> Result<&dyn DeviceRunner, StageError> {
+fn device_runner(runners: &Runners, stage: StageName) -> Result<&dyn DeviceRunner, PipelineError> {
     let runner = runners.get(stage).and_then(|runner| runner.device());
-    runner.ok_or_else(|| StageError::new(stage, ErrorClass::Bug, "misplaced-task", "the stage has no device work"))
+    runner.ok_or_else(|| {
+        PipelineError::bug(Origin::Worker, ErrorCode::MisplacedTask, format!("{stage} has no device work"))
+    })
 }

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
-use stage_core::{ErrorClass, Flow, ModelInput, ModelOutput, Phase, StageError, StageName};
+use stage_core::{ErrorClass, ErrorCode, Flow, ModelInput, ModelOutput, Phase, PipelineError, StageName};
 
 use super::call_size::CallSize;
 use super::intake::{Intake, QueuedInput};
@@ -43,14 +43,14 @@ struct Drawn {
 
 /// Why the engine gets no more inputs.
 struct Fault {
-    error: StageError,
+    error: PipelineError,
     /// Number of inputs in flight when the fault happened.
     at_once: usize,
 }
 
 /// A run of the engine that left inputs incomplete.
 pub(super) struct BrokenRun {
-    pub(super) error: StageError,
+    pub(super) error: PipelineError,
     /// Number of inputs in flight when the fault happened.
     pub(super) at_once: usize,
     /// The inputs that may have caused the fault, without abandoned ones.
@@ -61,7 +61,7 @@ pub(super) struct BrokenRun {
 
 impl<N: Fn(LaneReport)> LaneFlow<'_, N> {
     /// Evaluates the run after the engine returned `result`. Returns `None` if every input is complete.
-    pub(super) fn end(mut self, result: Result<(), StageError>) -> Option<BrokenRun> {
+    pub(super) fn end(mut self, result: Result<(), PipelineError>) -> Option<BrokenRun> {
         self.cut();
         if let Some(interval) = self.run.interval.take() {
             self.activity.note(interval.broken_off(self.stage, self.slot));
@@ -82,7 +82,10 @@ impl<N: Fn(LaneReport)> LaneFlow<'_, N> {
             (None, Ok(())) => {
                 let message = format!("the engine ended with {} inputs incomplete", candidates.len() + rest.len());
                 // An input that the engine lost among others is tried again alone.
-                Fault { error: bug(self.stage, "output-count", message), at_once: self.run.drawn }
+                Fault {
+                    error: PipelineError::bug(self.stage, ErrorCode::InferenceIncomplete, message),
+                    at_once: self.run.drawn,
+                }
             }
         };
         if candidates.is_empty() {
@@ -114,7 +117,7 @@ impl<N: Fn(LaneReport)> LaneFlow<'_, N> {
         self.activity.note(interval.span(self.stage, self.slot));
     }
 
-    fn stop(&mut self, error: StageError) {
+    fn stop(&mut self, error: PipelineError) {
         let at_once = self.run.in_flight.len();
         self.run.fault.get_or_insert(Fault { error, at_once });
     }
@@ -153,7 +156,7 @@ impl<N: Fn(LaneReport)> Flow<ModelInput, ModelOutput> for LaneFlow<'_, N> {
         let Some(Drawn { input, at }) = self.run.in_flight.remove(&key) else {
             let what =
                 if key < self.run.drawn { "completed an input twice" } else { "completed an input that was not drawn" };
-            return self.stop(bug(self.stage, "output-key", format!("the engine {what}")));
+            return self.stop(PipelineError::bug(self.stage, ErrorCode::OutputKey, format!("the engine {what}")));
         };
         self.size.completed(in_flight);
         self.progressed();
@@ -173,8 +176,4 @@ impl<N: Fn(LaneReport)> Flow<ModelInput, ModelOutput> for LaneFlow<'_, N> {
     fn progressed(&mut self) {
         self.activity.device.step();
     }
-}
-
-fn bug(stage: StageName, code: &str, message: String) -> StageError {
-    StageError::new(stage, ErrorClass::Bug, code, message)
 }

@@ -26,7 +26,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use stage_core::{ErrorClass, ModelOutput, Phase, StageError, StageName};
+use stage_core::{ErrorCode, ModelOutput, Origin, Phase, PipelineError, StageName};
 
 use crate::clock::Moment;
 use crate::protocol::FaultPlace;
@@ -78,11 +78,11 @@ pub(crate) enum LaneReport {
     /// Input `index` of a recording's stage is complete: its output, when it was drawn, and how long it was in flight.
     Completed { ticket: u64, stage: StageName, index: usize, output: ModelOutput, began: Moment, duration: Duration },
     /// The device failed on an input that ran alone. The recording's other inputs are dropped.
-    Failed { ticket: u64, error: StageError },
+    Failed { ticket: u64, error: PipelineError },
     /// The device's memory was too small for `from` inputs. At most `to` are tried from now on.
-    Shrunk { from: usize, to: usize, error: StageError },
+    Shrunk { from: usize, to: usize, error: PipelineError },
     /// The health probe ran.
-    HealthProbeEnded { error: Option<StageError> },
+    HealthProbeEnded { error: Option<PipelineError> },
 }
 
 /// Called by a lane before it starts work.
@@ -95,14 +95,17 @@ pub(crate) trait Announce: Send + Sync + 'static {
     ///
     /// # Errors
     /// The injected fault.
-    fn before(&self, place: FaultPlace, tickets: &[&Ticket], inputs: usize) -> Result<(), StageError>;
+    fn before(&self, place: FaultPlace, tickets: &[&Ticket], inputs: usize) -> Result<(), PipelineError>;
 }
 
 /// Runs `work` and turns a panic into an error of class `Bug` with the panic's message, so that a panic in a stage
 /// fails one recording and not the worker. Values that `work` was changing when it panicked must not be used again.
-pub(crate) fn guarded<T>(stage: StageName, work: impl FnOnce() -> Result<T, StageError>) -> Result<T, StageError> {
+pub(crate) fn guarded<T>(
+    origin: impl Into<Origin>,
+    work: impl FnOnce() -> Result<T, PipelineError>,
+) -> Result<T, PipelineError> {
     catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|panic| {
-        Err(StageError::new(stage, ErrorClass::Bug, "panic", format!("panicked: {}", message(panic.as_ref()))))
+        Err(PipelineError::bug(origin, ErrorCode::Panic, format!("panicked: {}", message(panic.as_ref()))))
     })
 }
 

@@ -4,13 +4,13 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use stage_core::{ArtifactName, DeviceId, Fingerprint, Phase, StageError, StageName, Tool};
+use stage_core::{ArtifactName, DeviceId, Fingerprint, Phase, PipelineError, StageName, Tool};
 
 use super::Fault;
 use crate::store::Lease;
 
 /// The version of the protocol. Both sides must use the same one.
-pub const VERSION: u32 = 5;
+pub const VERSION: u32 = 6;
 
 /// The number of a result within one worker, counted from 0. The coordinator acknowledges results by number.
 pub type ResultId = u64;
@@ -172,7 +172,7 @@ pub enum FromWorker {
     /// The pipeline cannot be built. The worker exits.
     Refused {
         /// The error.
-        error: StageError,
+        error: PipelineError,
     },
     /// Sent for each device every [`WorkerSettings::heartbeat_ms`], even while the lanes are busy.
     Heartbeat {
@@ -191,7 +191,7 @@ pub enum FromWorker {
         /// The device.
         slot: Slot,
         /// The error, if the probe failed.
-        error: Option<StageError>,
+        error: Option<PipelineError>,
     },
     /// A device ran out of memory. The number of inputs in flight is reduced and later grows again slowly.
     Shrunk {
@@ -202,7 +202,7 @@ pub enum FromWorker {
         /// Maximum number of inputs in flight from now on.
         to: usize,
         /// The device's error.
-        error: StageError,
+        error: PipelineError,
     },
     /// The reply to [`ToWorker::Revoke`].
     Revoked {
@@ -271,7 +271,7 @@ pub enum FromWorker {
         /// The coordinator's number of the recording.
         item: u64,
         /// The error.
-        error: StageError,
+        error: PipelineError,
     },
     /// Every recording of the batch is done or failed.
     BatchFinished {

@@ -3,6 +3,8 @@
 use std::error::Error;
 use std::path::PathBuf;
 
+use stage_core::{ErrorClass, ErrorCode, Origin, PipelineError};
+
 use super::LockHolder;
 
 /// A backend's message about a failure.
@@ -46,11 +48,12 @@ pub enum StoreError {
         waited_s: f64,
     },
     /// The store cannot be reached: its folder or file cannot be opened, or its server does not answer.
-    #[error("cannot open {what}: {cause}")]
+    #[error("cannot open {what}")]
     Unavailable {
         /// The file or server.
         what: String,
         /// Why.
+        #[source]
         cause: Cause,
     },
     /// A write to a store that was opened for reading.
@@ -97,14 +100,14 @@ pub enum StoreError {
         store: String,
     },
     /// The disk is full: free some space, then run again.
-    #[error("no space left for the store: {0}")]
-    Full(Cause),
+    #[error("no space left for the store")]
+    Full(#[source] Cause),
     /// The store is damaged: restore it from a copy, or run into a new folder.
-    #[error("the store is damaged: {0}")]
-    Damaged(Cause),
+    #[error("the store is damaged")]
+    Damaged(#[source] Cause),
     /// Any other failure of the backend.
-    #[error("the store failed: {0}")]
-    Failed(Cause),
+    #[error("the store failed")]
+    Failed(#[source] Cause),
     /// A record contains a value that Earwitness never writes: the store was altered or damaged.
     #[error("the store holds an unreadable {what}: {value}")]
     Unreadable {
@@ -114,6 +117,37 @@ pub enum StoreError {
         value: String,
     },
     /// A value could not be serialized to JSON.
-    #[error("a value cannot be stored: {0}")]
+    #[error("a value cannot be stored")]
     Unstorable(#[from] serde_json::Error),
+}
+
+impl StoreError {
+    /// The class and the code of the error.
+    #[must_use]
+    pub const fn class_and_code(&self) -> (ErrorClass, ErrorCode) {
+        use ErrorClass::{BadInput, Bug, Transient};
+        match self {
+            Self::InvalidUrl { .. } => (BadInput, ErrorCode::InvalidStoreUrl),
+            Self::Missing { .. } => (BadInput, ErrorCode::StoreMissing),
+            Self::Locked { .. } | Self::Busy { .. } => (Transient, ErrorCode::StoreLocked),
+            Self::Unavailable { .. } => (Transient, ErrorCode::StoreUnavailable),
+            Self::ReadOnly => (BadInput, ErrorCode::StoreReadOnly),
+            Self::NewerSchema { .. } => (BadInput, ErrorCode::NewerStore),
+            Self::OlderSchema { .. } => (BadInput, ErrorCode::OlderStore),
+            Self::Foreign { .. } => (BadInput, ErrorCode::NotAStore),
+            Self::Full(_) => (Transient, ErrorCode::StoreFull),
+            Self::BrokenChain { .. } | Self::Damaged(_) | Self::Unreadable { .. } => {
+                (BadInput, ErrorCode::StoreDamaged)
+            }
+            Self::Failed(_) => (Bug, ErrorCode::StoreFailed),
+            Self::Unstorable(_) => (Bug, ErrorCode::UnwritableArtifact),
+        }
+    }
+}
+
+impl From<&StoreError> for PipelineError {
+    fn from(error: &StoreError) -> Self {
+        let (class, code) = error.class_and_code();
+        Self::of(Origin::Store, class, code, error)
+    }
 }

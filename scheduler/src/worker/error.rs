@@ -2,7 +2,7 @@
 
 use std::io;
 
-use stage_core::StageError;
+use stage_core::PipelineError;
 
 use crate::protocol::{CodecError, Slot};
 
@@ -27,5 +27,5 @@ pub enum WorkerError {
     UnknownSlot(Slot),
     /// The stages could not be built. The coordinator was informed.
     #[error("the stages cannot be built: {0}")]
-    Refused(#[source] StageError),
+    Refused(#[source] PipelineError),
 }

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crossbeam_channel::{Receiver, Sender, select, unbounded};
-use stage_core::{ArtifactName, ErrorClass, ModelOutput, Phase, Runners, StageError, StageName};
+use stage_core::{ArtifactName, ErrorCode, ModelOutput, Origin, Phase, PipelineError, Runners, StageName};
 
 use super::WorkerSettings;
 use super::error::WorkerError;
@@ -31,7 +31,7 @@ const OPEN_BEYOND_THREADS: usize = 4;
 pub(super) type Commands = Receiver<Result<ToWorker, CodecError>>;
 
 enum Report {
-    Cpu { recording: u64, work: Work, began: Moment, result: Result<TaskResult, StageError> },
+    Cpu { recording: u64, work: Work, began: Moment, result: Result<TaskResult, PipelineError> },
     Device(LaneReport),
 }
 
@@ -152,10 +152,9 @@ impl Executor {
             }
             Ok(_) => self.outbox.send(&FromWorker::BatchFinished { lease }),
             Err(fault) => {
+                let error = PipelineError::bug(Origin::Worker, ErrorCode::InvalidStages, fault.to_string());
                 for job in items {
-                    let stage = job.steps.first().map_or(StageName::new("unknown"), |step| step.stage);
-                    let error = StageError::new(stage, ErrorClass::Bug, "invalid-batch", fault.to_string());
-                    self.send_failure(lease, job.item, error);
+                    self.send_failure(lease, job.item, error.clone());
                 }
                 self.outbox.send(&FromWorker::BatchFinished { lease });
             }
@@ -251,7 +250,7 @@ impl Executor {
         }
     }
 
-    fn cpu_done(&mut self, id: u64, work: Work, began: Moment, result: Result<TaskResult, StageError>) {
+    fn cpu_done(&mut self, id: u64, work: Work, began: Moment, result: Result<TaskResult, PipelineError>) {
         // The recording may have been closed in the meantime.
         let Some(item) = self.open.get_mut(&id) else { return };
         item.in_lane -= 1;
@@ -365,11 +364,11 @@ impl Executor {
         });
     }
 
-    fn send_failure(&self, lease: Lease, item: u64, error: StageError) {
+    fn send_failure(&self, lease: Lease, item: u64, error: PipelineError) {
         self.outbox.send_result(|result| FromWorker::Failed { result, lease, item, error });
     }
 
-    fn fail(&mut self, id: u64, error: StageError) {
+    fn fail(&mut self, id: u64, error: PipelineError) {
         let Some(item) = self.open.get(&id).filter(|item| !item.ended) else { return };
         self.send_failure(item.ticket.lease, item.ticket.item, error);
         self.end(id);

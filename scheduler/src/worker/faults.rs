@@ -7,7 +7,7 @@ use std::thread;
 use std::time::Duration;
 
 use rustix::process::{Signal, getpid, kill_process};
-use stage_core::{DeviceId, ErrorClass, StageError, StageName};
+use stage_core::{DeviceId, ErrorClass, ErrorCode, Origin, PipelineError};
 
 use crate::protocol::{Fault, FaultKind, FaultPlace};
 
@@ -31,7 +31,7 @@ impl Faults {
         paths: impl Iterator<Item = &'a str> + Clone,
         inputs: usize,
         garble: impl Fn(),
-    ) -> Result<(), StageError> {
+    ) -> Result<(), PipelineError> {
         for (fault, passed) in self.0.iter().filter(|(fault, _)| fault.at == place) {
             let concerned = fault.recording.as_ref().is_none_or(|part| paths.clone().any(|path| path.contains(part)));
             let fits = matches!(fault.kind, FaultKind::MemoryFor(most) if inputs <= most);
@@ -48,9 +48,9 @@ fn first_time(fault: &Fault) -> bool {
     fault.once.as_ref().is_none_or(|mark| OpenOptions::new().write(true).create_new(true).open(mark).is_ok())
 }
 
-fn commit(kind: &FaultKind, place: FaultPlace, garble: &impl Fn()) -> Result<(), StageError> {
-    let stage = if let FaultPlace::Stage(stage, _) = place { stage } else { StageName::new("worker") };
-    let failure = |class, message: String| Err(StageError::new(stage, class, "injected", message));
+fn commit(kind: &FaultKind, place: FaultPlace, garble: &impl Fn()) -> Result<(), PipelineError> {
+    let origin = if let FaultPlace::Stage(stage, _) = place { stage.into() } else { Origin::Worker };
+    let failure = |class, message: String| Err(PipelineError::new(origin, class, ErrorCode::Injected, message));
     match kind {
         FaultKind::Exit(code) => exit(*code),
         FaultKind::Stop => drop(kill_process(getpid(), Signal::STOP)),

@@ -6,7 +6,7 @@ use std::io::BufWriter;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
-use stage_core::{Phase, StageError, StageName};
+use stage_core::{Phase, PipelineError, StageName};
 
 use super::faults::Faults;
 use crate::lanes::{Announce, Ticket};
@@ -80,7 +80,7 @@ impl Announce for Outbox {
         self.send(&FromWorker::Started { lease: ticket.lease, item: ticket.item, stage, phase });
     }
 
-    fn before(&self, place: FaultPlace, tickets: &[&Ticket], inputs: usize) -> Result<(), StageError> {
+    fn before(&self, place: FaultPlace, tickets: &[&Ticket], inputs: usize) -> Result<(), PipelineError> {
         let Some(faults) = self.faults.get() else { return Ok(()) };
         let paths = tickets.iter().map(|ticket| ticket.path.as_str());
         faults.at(place, paths, inputs, || {

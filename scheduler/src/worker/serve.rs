@@ -10,7 +10,7 @@ use std::time::Duration;
 use crossbeam_channel::unbounded;
 use rustix::io::fcntl_dupfd_cloexec;
 use rustix::process::{Signal, set_parent_process_death_signal};
-use stage_core::{ErrorClass, Runners, StageError, StageName, Tool};
+use stage_core::{ErrorCode, Origin, PipelineError, Runners, Tool};
 
 use super::error::WorkerError;
 use super::executor::{Commands, Executor};
@@ -33,7 +33,7 @@ const HEARTBEAT: Duration = Duration::from_secs(1);
 /// [`WorkerError`]. Exit the process with an error code.
 pub fn serve(
     tool: Tool,
-    build: impl FnOnce(&WorkerSettings, &SlotSettings) -> Result<Runners, StageError>,
+    build: impl FnOnce(&WorkerSettings, &SlotSettings) -> Result<Runners, PipelineError>,
 ) -> Result<(), WorkerError> {
     let output = claim_stdout()?;
     die_with_parent()?;
@@ -55,7 +55,7 @@ pub fn serve(
             outbox.before(FaultPlace::Build, &[], 0)?;
             build(&settings, slot)
         };
-        Ok((slot, guarded(WORKER, build)?))
+        Ok((slot, guarded(Origin::Worker, build)?))
     });
     let (slot, runners) = built.map_err(|error| {
         outbox.send(&FromWorker::Refused { error: error.clone() });
@@ -66,16 +66,13 @@ pub fn serve(
     executor.run(&commands)
 }
 
-/// The stage name in errors that occur before the stages exist.
-const WORKER: StageName = StageName::new("worker");
-
 /// The settings of the only device. Any other number of devices is an error.
-fn only_slot(settings: &WorkerSettings) -> Result<&SlotSettings, StageError> {
+fn only_slot(settings: &WorkerSettings) -> Result<&SlotSettings, PipelineError> {
     match settings.slots.as_slice() {
         [slot] => Ok(slot),
         slots => {
             let message = format!("a worker computes on one device, {} were configured", slots.len());
-            Err(StageError::new(WORKER, ErrorClass::Bug, "worker-slots", message))
+            Err(PipelineError::bug(Origin::Worker, ErrorCode::WorkerSlots, message))
         }
     }
 }
@@ -160,7 +157,7 @@ mod tests {
         assert_eq!(only_slot(&settings(1)).unwrap().device, DeviceId::Cpu(0));
         for slots in [0, 2] {
             let error = only_slot(&settings(slots)).unwrap_err();
-            assert_eq!(error.code, "worker-slots");
+            assert_eq!((error.origin, &error.code), (Origin::Worker, &ErrorCode::WorkerSlots));
             assert!(error.message.contains(&format!("{slots} were configured")), "{error}");
         }
     }

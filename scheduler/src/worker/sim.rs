@@ -10,8 +10,8 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use stage_core::{
-    Artifacts, DeviceId, DeviceRunner, Emit, Flow, Identity, Made, ModelInput, ModelOutput, OutputSpec, Phases, Runner,
-    Runners, RunnersError, StageError, StageName, StageSpec,
+    Artifacts, DeviceId, DeviceRunner, Emit, Flow, Identity, Made, ModelInput, ModelOutput, OutputSpec, Phases,
+    PipelineError, Runner, Runners, RunnersError, StageName, StageSpec,
 };
 
 /// Stages like those of a real list. One reads a file into samples that are not stored; of the stages that read the
@@ -148,7 +148,7 @@ impl Runner for SimStage {
         Identity::without_model(json!({"simulated": *self.settings}))
     }
 
-    fn run(&self, artifacts: &Artifacts) -> Result<Made, StageError> {
+    fn run(&self, artifacts: &Artifacts) -> Result<Made, PipelineError> {
         self.take(self.cpu_s_per_audio_s() * artifacts.source().audio_s);
         Ok(self.made(artifacts))
     }
@@ -164,7 +164,7 @@ impl DeviceRunner for SimStage {
         artifacts: &Artifacts,
         is_done: &dyn Fn(usize) -> bool,
         emit: &mut Emit<'_>,
-    ) -> Result<usize, StageError> {
+    ) -> Result<usize, PipelineError> {
         let count = self.input_count(artifacts);
         for index in (0..count).filter(|index| !is_done(*index)) {
             self.take(self.cpu_s_per_audio_s() * self.settings.window_s);
@@ -179,17 +179,17 @@ impl DeviceRunner for SimStage {
         (artifacts.source().audio_s - index as f64 * self.settings.window_s).min(self.settings.window_s)
     }
 
-    fn load(&self) -> Result<(), StageError> {
+    fn load(&self) -> Result<(), PipelineError> {
         self.take(self.settings.load_s);
         Ok(())
     }
 
-    fn health_probe(&self) -> Result<(), StageError> {
+    fn health_probe(&self) -> Result<(), PipelineError> {
         self.take(self.settings.device_s_per_call + self.settings.device_s_per_input);
         Ok(())
     }
 
-    fn infer(&self, flow: &mut dyn Flow<ModelInput, ModelOutput>) -> Result<(), StageError> {
+    fn infer(&self, flow: &mut dyn Flow<ModelInput, ModelOutput>) -> Result<(), PipelineError> {
         loop {
             let keys: Vec<usize> = std::iter::from_fn(|| flow.draw()).map(|(key, _)| key).collect();
             if keys.is_empty() {
@@ -200,20 +200,20 @@ impl DeviceRunner for SimStage {
         }
     }
 
-    fn follow_up(&self, _: &Artifacts, _: &mut Vec<ModelOutput>, _: &mut Emit<'_>) -> Result<usize, StageError> {
+    fn follow_up(&self, _: &Artifacts, _: &mut Vec<ModelOutput>, _: &mut Emit<'_>) -> Result<usize, PipelineError> {
         Ok(0)
     }
 
-    fn finish(&self, artifacts: &Artifacts, _: Vec<ModelOutput>) -> Result<Made, StageError> {
+    fn finish(&self, artifacts: &Artifacts, _: Vec<ModelOutput>) -> Result<Made, PipelineError> {
         Ok(self.made(artifacts))
     }
 
     /// Every output is encoded as the same text.
-    fn encode_output(&self, _: &ModelOutput) -> Result<String, StageError> {
+    fn encode_output(&self, _: &ModelOutput) -> Result<String, PipelineError> {
         Ok(json!("x".repeat(self.settings.checkpoint_bytes)).to_string())
     }
 
-    fn decode_output(&self, body: &str) -> Result<ModelOutput, StageError> {
+    fn decode_output(&self, body: &str) -> Result<ModelOutput, PipelineError> {
         Ok(Box::new(body.to_owned()))
     }
 }

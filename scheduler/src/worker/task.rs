@@ -4,7 +4,8 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use stage_core::{
-    ArtifactName, Artifacts, DeviceRunner, ErrorClass, Made, ModelOutput, Phase, Runner, Runners, StageError, StageName,
+    ArtifactName, Artifacts, DeviceRunner, ErrorCode, Made, ModelOutput, Origin, Phase, PipelineError, Runner, Runners,
+    StageName,
 };
 
 use super::pending::Work;
@@ -40,7 +41,7 @@ pub(super) struct CpuTask<N> {
 impl<N: Announce> CpuTask<N> {
     /// Runs the task and drops its data. Before it finishes a stage, it asks the stage for follow-ups. If there are
     /// any, the stage is not finished yet.
-    pub(super) fn perform(self) -> (Moment, Result<TaskResult, StageError>) {
+    pub(super) fn perform(self) -> (Moment, Result<TaskResult, PipelineError>) {
         let (began, stage) = (Moment::now(), self.work.stage);
         (began, guarded(stage, || self.phase()))
     }
@@ -53,7 +54,7 @@ impl<N: Announce> CpuTask<N> {
         TaskSpan { lane, slot: self.slot, thread, items, stage, phase, inputs: 0, at_once: 0, start_us: 0, end_us: 0 }
     }
 
-    fn phase(mut self) -> Result<TaskResult, StageError> {
+    fn phase(mut self) -> Result<TaskResult, PipelineError> {
         let Work { stage, phase, .. } = self.work;
         let runners = Arc::clone(&self.runners);
         let runner = runners.get(stage).ok_or_else(|| misplaced(stage, "this worker has no such stage"))?;
@@ -77,11 +78,11 @@ impl<N: Announce> CpuTask<N> {
         }
     }
 
-    fn made(&self, runner: &dyn Runner, made: Made) -> Result<TaskResult, StageError> {
+    fn made(&self, runner: &dyn Runner, made: Made) -> Result<TaskResult, PipelineError> {
         self.artifacts.keep(&runner.spec(), made).map(TaskResult::Made)
     }
 
-    fn prepare(&self, device: &dyn DeviceRunner) -> Result<TaskResult, StageError> {
+    fn prepare(&self, device: &dyn DeviceRunner) -> Result<TaskResult, PipelineError> {
         let stage = self.work.stage;
         let is_done = |index| self.stored_inputs.contains(&(stage, index));
         let mut emit = |index, input| self.feed.push(&self.ticket, stage, index, input);
@@ -90,7 +91,7 @@ impl<N: Announce> CpuTask<N> {
 
     /// Emits the inputs that depend on the outputs so far. Inputs with a stored output are not sent to the device.
     /// Returns the number of inputs, which is meaningless if the recording was abandoned.
-    fn follow_up(&mut self, device: &dyn DeviceRunner) -> Result<usize, StageError> {
+    fn follow_up(&mut self, device: &dyn DeviceRunner) -> Result<usize, PipelineError> {
         let Self { work, ticket, stored_inputs, feed, artifacts, outputs, .. } = self;
         let (stage, first, mut emitted, mut in_order) = (work.stage, outputs.len(), 0, true);
         let mut emit = |index, input| {
@@ -108,10 +109,10 @@ impl<N: Announce> CpuTask<N> {
         }
         let message =
             format!("{more} inputs follow {first} outputs, but {emitted} were emitted (in order: {in_order})");
-        Err(StageError::new(stage, ErrorClass::Bug, "follow-up-inputs", message))
+        Err(PipelineError::bug(stage, ErrorCode::FollowUpInputs, message))
     }
 }
 
-fn misplaced(stage: StageName, message: &str) -> StageError {
-    StageError::new(stage, ErrorClass::Bug, "misplaced-task", message)
+fn misplaced(stage: StageName, message: &str) -> PipelineError {
+    PipelineError::bug(Origin::Worker, ErrorCode::MisplacedTask, format!("{stage}: {message}"))
 }

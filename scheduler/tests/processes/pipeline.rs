@@ -13,8 +13,8 @@ use scheduler::worker::{SlotSettings, WorkerSettings, serve};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use stage_core::{
-    ArtifactName, Artifacts, DeviceId, DeviceRunner, Emit, ErrorClass, Flow, Identity, Made, ModelInput, ModelOutput,
-    OutputSpec, Phases, Runner, Runners, StageError, StageName, StageSpec, Tool,
+    ArtifactName, Artifacts, DeviceId, DeviceRunner, Emit, ErrorClass, ErrorCode, Flow, Identity, Made, ModelInput,
+    ModelOutput, OutputSpec, Phases, PipelineError, Runner, Runners, StageName, StageSpec, Tool,
 };
 
 /// The worker's settings.
@@ -114,8 +114,8 @@ pub(crate) fn worker_main(args: &[String]) {
     exit(i32::from(end.is_err()));
 }
 
-fn error(stage: StageName, class: ErrorClass, code: &str) -> StageError {
-    StageError::new(stage, class, code, "as its name says")
+fn error(stage: StageName, class: ErrorClass, code: &str) -> PipelineError {
+    PipelineError::new(stage, class, ErrorCode::named(code), "as its name says")
 }
 
 /// Creates the marker file. Returns true if it did not exist before.
@@ -144,7 +144,7 @@ impl Fake {
     }
 
     /// Fails as the recording's name requests.
-    fn misbehave(&self, name: &str, stage: StageName) -> Result<(), StageError> {
+    fn misbehave(&self, name: &str, stage: StageName) -> Result<(), PipelineError> {
         if stage != SEGMENT {
             return Ok(());
         }
@@ -165,7 +165,7 @@ impl Fake {
     }
 
     /// Fails as the names of the inputs request.
-    fn misbehave_on_device(&self, inputs: &[Arc<String>], stage: StageName) -> Result<(), StageError> {
+    fn misbehave_on_device(&self, inputs: &[Arc<String>], stage: StageName) -> Result<(), PipelineError> {
         for input in inputs {
             if **input == "poison/3" {
                 return Err(error(stage, ErrorClass::Bug, "poison"));
@@ -205,7 +205,7 @@ impl Runner for FakeStage {
         Identity::without_model(json!(null))
     }
 
-    fn run(&self, artifacts: &Artifacts) -> Result<Made, StageError> {
+    fn run(&self, artifacts: &Artifacts) -> Result<Made, PipelineError> {
         let (name, stage) = (recording(artifacts), self.spec.name);
         let stored: Vec<_> = artifacts.stored().map(|name| name.to_string()).collect();
         let what = format!("{stage} having {stored:?}");
@@ -225,7 +225,7 @@ impl DeviceRunner for FakeStage {
         artifacts: &Artifacts,
         is_done: &dyn Fn(usize) -> bool,
         emit: &mut Emit<'_>,
-    ) -> Result<usize, StageError> {
+    ) -> Result<usize, PipelineError> {
         let name = recording(artifacts);
         // A recording of silence has no inputs.
         let inputs = if name == "silence" { 0 } else { PREPARED };
@@ -241,7 +241,7 @@ impl DeviceRunner for FakeStage {
         if index < PREPARED { 0.2 } else { f64::INFINITY }
     }
 
-    fn health_probe(&self) -> Result<(), StageError> {
+    fn health_probe(&self) -> Result<(), PipelineError> {
         self.fake.log("", "health probe", || ());
         if self.fake.settings.sick.as_ref() == Some(&self.fake.device) {
             return Err(error(self.spec.name, ErrorClass::Device, "sick"));
@@ -249,12 +249,12 @@ impl DeviceRunner for FakeStage {
         Ok(())
     }
 
-    fn load(&self) -> Result<(), StageError> {
+    fn load(&self) -> Result<(), PipelineError> {
         self.fake.log(self.spec.name.as_str(), "load", || ());
         Ok(())
     }
 
-    fn infer(&self, flow: &mut dyn Flow<ModelInput, ModelOutput>) -> Result<(), StageError> {
+    fn infer(&self, flow: &mut dyn Flow<ModelInput, ModelOutput>) -> Result<(), PipelineError> {
         loop {
             let (keys, inputs): (Vec<_>, Vec<_>) = std::iter::from_fn(|| flow.draw())
                 .map(|(key, input)| (key, input.downcast::<String>().unwrap()))
@@ -275,7 +275,7 @@ impl DeviceRunner for FakeStage {
         artifacts: &Artifacts,
         outputs: &mut Vec<ModelOutput>,
         emit: &mut Emit<'_>,
-    ) -> Result<usize, StageError> {
+    ) -> Result<usize, PipelineError> {
         let name = recording(artifacts);
         let more = match outputs.len() {
             PREPARED if name.starts_with("follow-") => 2,
@@ -288,15 +288,15 @@ impl DeviceRunner for FakeStage {
         Ok(more)
     }
 
-    fn finish(&self, artifacts: &Artifacts, outputs: Vec<ModelOutput>) -> Result<Made, StageError> {
+    fn finish(&self, artifacts: &Artifacts, outputs: Vec<ModelOutput>) -> Result<Made, PipelineError> {
         Ok(self.made(artifacts, &outputs.iter().map(text).collect::<Vec<_>>()))
     }
 
-    fn encode_output(&self, output: &ModelOutput) -> Result<String, StageError> {
+    fn encode_output(&self, output: &ModelOutput) -> Result<String, PipelineError> {
         Ok(json!(text(output)).to_string())
     }
 
-    fn decode_output(&self, body: &str) -> Result<ModelOutput, StageError> {
+    fn decode_output(&self, body: &str) -> Result<ModelOutput, PipelineError> {
         Ok(Box::new(serde_json::from_str::<String>(body).unwrap()))
     }
 }

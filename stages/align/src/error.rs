@@ -2,18 +2,18 @@
 
 use std::io;
 
-use stage_core::{AlignedWords, Artifact, ErrorClass, StageError, StageName};
+use stage_core::{AlignedWords, Artifact, ErrorCode, PipelineError, StageName};
 
 use crate::model::AlignFault;
 
 /// Name of the stage.
 pub(crate) const NAME: StageName = AlignedWords::NAME.stage();
 
-impl From<AlignFault> for StageError {
+impl From<AlignFault> for PipelineError {
     fn from(error: AlignFault) -> Self {
         match error {
             AlignFault::Model(error) => error.in_stage(NAME),
-            AlignFault::Samples(error) => StageFault::from(error).into(),
+            AlignFault::Samples(error) => Self::samples_unreadable(NAME, &error),
         }
     }
 }
@@ -22,16 +22,15 @@ impl From<AlignFault> for StageError {
 pub(crate) enum StageFault {
     #[error("the transcript names channel {channel}, but the recording has {channels} channels")]
     NoSuchChannel { channel: u16, channels: usize },
-    #[error("decoded samples cannot be read back: {0}")]
+    #[error("decoded samples cannot be read back")]
     Samples(#[from] io::Error),
 }
 
-impl From<StageFault> for StageError {
+impl From<StageFault> for PipelineError {
     fn from(error: StageFault) -> Self {
-        let (class, code) = match &error {
-            StageFault::NoSuchChannel { .. } => (ErrorClass::Bug, "no-such-channel"),
-            StageFault::Samples(_) => (ErrorClass::Transient, "samples-unreadable"),
-        };
-        Self::new(NAME, class, code, error.to_string())
+        match error {
+            StageFault::NoSuchChannel { .. } => Self::bug(NAME, ErrorCode::NoSuchChannel, error.to_string()),
+            StageFault::Samples(error) => Self::samples_unreadable(NAME, &error),
+        }
     }
 }

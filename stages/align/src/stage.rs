@@ -6,8 +6,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use stage_core::{
-    AlignedWords, Artifact, Identity, Inputs, Pcm, Phases, SAMPLE_RATE_HZ, Segment, SpeechSegments, SpeechSpan, Stage,
-    StageError, StageSpec, Timing, TimingMethod, TokenTiming, Transcript, Word,
+    AlignedWords, Artifact, Identity, Inputs, Pcm, Phases, PipelineError, SAMPLE_RATE_HZ, Segment, SpeechSegments,
+    SpeechSpan, Stage, StageSpec, Timing, TimingMethod, TokenTiming, Transcript, Word,
 };
 
 use crate::error::{NAME, StageFault};
@@ -153,7 +153,7 @@ impl Stage for Aligner {
         }
     }
 
-    fn input<'a>(inputs: &Inputs<'a>) -> Result<Self::Input<'a>, StageError> {
+    fn input<'a>(inputs: &Inputs<'a>) -> Result<Self::Input<'a>, PipelineError> {
         Ok((inputs.transient()?, inputs.get()?, inputs.get()?))
     }
 
@@ -164,7 +164,7 @@ impl Stage for Aligner {
     /// # Errors
     /// `no-such-channel` (Bug) if the transcript belongs to another recording, `samples-unreadable` (Transient) if
     /// spilled samples cannot be read back, `model-malformed` (BadInput) if the weights do not match the model.
-    fn run(&self, (pcm, speech, transcript): Self::Input<'_>) -> Result<AlignedWords, StageError> {
+    fn run(&self, (pcm, speech, transcript): Self::Input<'_>) -> Result<AlignedWords, PipelineError> {
         let channels = pcm.channels();
         if let Some(segment) = transcript.segments.iter().find(|segment| usize::from(segment.channel) >= channels) {
             return Err(StageFault::NoSuchChannel { channel: segment.channel, channels }.into());

@@ -8,7 +8,7 @@ use std::sync::{Arc, OnceLock};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::{ArtifactName, ErrorClass, StageError, StageName, StageSpec};
+use crate::{ArtifactName, ErrorCode, PipelineError, StageName, StageSpec};
 
 /// An output of a stage that other stages can read.
 pub trait Artifact: Send + Sync + 'static {
@@ -81,16 +81,23 @@ impl Artifacts {
     ///
     /// # Errors
     /// Class `Bug`: an output is not declared, was computed before, or is missing.
-    pub fn keep(&self, spec: &StageSpec, made: Made) -> Result<Vec<(ArtifactName, String)>, StageError> {
+    pub fn keep(&self, spec: &StageSpec, made: Made) -> Result<Vec<(ArtifactName, String)>, PipelineError> {
         for (name, value) in made.values {
             let slot = self.values.get(&name).filter(|_| spec.artifacts().any(|(declared, _)| declared == name));
-            let slot = slot.ok_or_else(|| bug(spec.name, "undeclared-output", format!("{name} is not declared")))?;
-            slot.set(value).map_err(|_| bug(spec.name, "made-twice", format!("{name} was made before")))?;
+            let slot = slot.ok_or_else(|| {
+                PipelineError::bug(spec.name, ErrorCode::UndeclaredOutput, format!("{name} is not declared"))
+            })?;
+            slot.set(value)
+                .map_err(|_| PipelineError::bug(spec.name, ErrorCode::MadeTwice, format!("{name} was made before")))?;
         }
         let is_made = |name| self.values.get(&name).is_some_and(|slot| slot.get().is_some());
         let is_serialized = |name| made.bodies.iter().any(|(other, _)| *other == name);
         match spec.artifacts().find(|&(name, stored)| !is_made(name) || stored && !is_serialized(name)) {
-            Some((name, _)) => Err(bug(spec.name, "missing-output", format!("{name} is declared and was not made"))),
+            Some((name, _)) => Err(PipelineError::bug(
+                spec.name,
+                ErrorCode::MissingOutput,
+                format!("{name} is declared and was not made"),
+            )),
             None => Ok(made.bodies),
         }
     }
@@ -115,7 +122,7 @@ impl<'a> Inputs<'a> {
     ///
     /// # Errors
     /// Class `Bug`: it is not declared, is missing, or has the format of another version.
-    pub fn get<T: Artifact + DeserializeOwned>(&self) -> Result<&'a T, StageError> {
+    pub fn get<T: Artifact + DeserializeOwned>(&self) -> Result<&'a T, PipelineError> {
         let slot = self.slot(T::NAME)?;
         if slot.get().is_none() {
             let stored = self.parsed::<T>()?.ok_or_else(|| self.missing(T::NAME))?;
@@ -129,7 +136,7 @@ impl<'a> Inputs<'a> {
     ///
     /// # Errors
     /// Class `Bug`: it is not declared or is missing.
-    pub fn transient<T: Artifact>(&self) -> Result<&'a T, StageError> {
+    pub fn transient<T: Artifact>(&self) -> Result<&'a T, PipelineError> {
         self.value(self.slot(T::NAME)?, T::NAME)
     }
 
@@ -137,34 +144,38 @@ impl<'a> Inputs<'a> {
     ///
     /// # Errors
     /// Class `Bug`: it has the format of another version.
-    pub fn earlier<T: Artifact + DeserializeOwned>(&self) -> Result<Option<T>, StageError> {
+    pub fn earlier<T: Artifact + DeserializeOwned>(&self) -> Result<Option<T>, PipelineError> {
         if T::NAME.stage() == self.stage { self.parsed() } else { Err(self.undeclared(T::NAME)) }
     }
 
-    fn slot(&self, name: ArtifactName) -> Result<&'a OnceLock<Value>, StageError> {
+    fn slot(&self, name: ArtifactName) -> Result<&'a OnceLock<Value>, PipelineError> {
         if !self.declared.contains(&name) {
             return Err(self.undeclared(name));
         }
         self.artifacts.values.get(&name).ok_or_else(|| self.missing(name))
     }
 
-    fn value<T: Artifact>(&self, slot: &'a OnceLock<Value>, name: ArtifactName) -> Result<&'a T, StageError> {
+    fn value<T: Artifact>(&self, slot: &'a OnceLock<Value>, name: ArtifactName) -> Result<&'a T, PipelineError> {
         let value = slot.get().ok_or_else(|| self.missing(name))?;
-        value.downcast_ref().ok_or_else(|| bug(self.stage, "artifact-type", format!("{name} is of another type")))
+        value.downcast_ref().ok_or_else(|| {
+            PipelineError::bug(self.stage, ErrorCode::ArtifactType, format!("{name} is of another type"))
+        })
     }
 
-    fn parsed<T: Artifact + DeserializeOwned>(&self) -> Result<Option<T>, StageError> {
+    fn parsed<T: Artifact + DeserializeOwned>(&self) -> Result<Option<T>, PipelineError> {
         let Some(body) = self.artifacts.stored.get(&T::NAME) else { return Ok(None) };
-        let unreadable = |error| bug(self.stage, "unreadable-artifact", format!("the stored {}: {error}", T::NAME));
+        let message = || format!("the stored {} does not have the expected form", T::NAME);
+        let unreadable =
+            |error| PipelineError::bug(self.stage, ErrorCode::UnreadableArtifact, message()).caused_by(&error);
         serde_json::from_str(body).map(Some).map_err(unreadable)
     }
 
-    fn missing(&self, name: ArtifactName) -> StageError {
-        bug(self.stage, "missing-input", format!("{name} was neither made nor stored"))
+    fn missing(&self, name: ArtifactName) -> PipelineError {
+        PipelineError::bug(self.stage, ErrorCode::MissingArtifact, format!("{name} was neither made nor stored"))
     }
 
-    fn undeclared(&self, name: ArtifactName) -> StageError {
-        bug(self.stage, "undeclared-input", format!("{name} is read and not declared"))
+    fn undeclared(&self, name: ArtifactName) -> PipelineError {
+        PipelineError::bug(self.stage, ErrorCode::UndeclaredInput, format!("{name} is read and not declared"))
     }
 }
 
@@ -180,8 +191,11 @@ impl Made {
     ///
     /// # Errors
     /// Class `Bug`: it cannot be serialized to JSON.
-    pub fn artifact<T: Artifact + Serialize>(mut self, artifact: T) -> Result<Self, StageError> {
-        let unwritable = |error| bug(T::NAME.stage(), "unwritable-artifact", format!("{} as JSON: {error}", T::NAME));
+    pub fn artifact<T: Artifact + Serialize>(mut self, artifact: T) -> Result<Self, PipelineError> {
+        let unwritable = |error: serde_json::Error| {
+            let message = format!("{} cannot be written as JSON", T::NAME);
+            PipelineError::bug(T::NAME.stage(), ErrorCode::UnwritableArtifact, message).caused_by(&error)
+        };
         self.bodies.push((T::NAME, serde_json::to_string(&artifact).map_err(unwritable)?));
         Ok(self.transient(artifact))
     }
@@ -208,17 +222,13 @@ pub trait IntoArtifacts {
     ///
     /// # Errors
     /// Class `Bug`: an artifact cannot be serialized to JSON.
-    fn into_artifacts(self) -> Result<Made, StageError>;
+    fn into_artifacts(self) -> Result<Made, PipelineError>;
 }
 
 impl<T: Artifact + Serialize> IntoArtifacts for T {
-    fn into_artifacts(self) -> Result<Made, StageError> {
+    fn into_artifacts(self) -> Result<Made, PipelineError> {
         Made::default().artifact(self)
     }
-}
-
-fn bug(stage: StageName, code: &str, message: String) -> StageError {
-    StageError::new(stage, ErrorClass::Bug, code, message)
 }
 
 #[cfg(test)]
@@ -258,7 +268,7 @@ mod tests {
         Artifacts::new(source, stored.iter().map(|(name, body)| (*name, (*body).to_owned())), [&COUNTER, &SUMMER])
     }
 
-    fn code<T: std::fmt::Debug>(result: Result<T, StageError>) -> String {
+    fn code<T: std::fmt::Debug>(result: Result<T, PipelineError>) -> ErrorCode {
         result.unwrap_err().code
     }
 
@@ -272,7 +282,7 @@ mod tests {
             (inputs.get::<Count>().unwrap(), inputs.transient::<Scratch>().unwrap()),
             (&Count(3), &Scratch("x"))
         );
-        assert_eq!(code(artifacts.inputs_of(&COUNTER).get::<Count>()), "undeclared-input");
+        assert_eq!(code(artifacts.inputs_of(&COUNTER).get::<Count>()), ErrorCode::UndeclaredInput);
         assert_eq!(artifacts.made::<Count>(), Some(&Count(3)));
     }
 
@@ -281,24 +291,24 @@ mod tests {
         let stored = artifacts(&[(COUNT.artifact(), "7")]);
         let inputs = stored.inputs_of(&SUMMER);
         assert_eq!(inputs.get::<Count>().unwrap(), &Count(7));
-        assert_eq!(code(inputs.transient::<Scratch>()), "missing-input");
+        assert_eq!(code(inputs.transient::<Scratch>()), ErrorCode::MissingArtifact);
         assert_eq!(stored.inputs_of(&COUNTER).earlier::<Count>().unwrap(), Some(Count(7)));
         assert_eq!(
             code(artifacts(&[(COUNT.artifact(), "{")]).inputs_of(&SUMMER).get::<Count>()),
-            "unreadable-artifact"
+            ErrorCode::UnreadableArtifact
         );
-        assert_eq!(code(artifacts(&[]).inputs_of(&SUMMER).get::<Count>()), "missing-input");
+        assert_eq!(code(artifacts(&[]).inputs_of(&SUMMER).get::<Count>()), ErrorCode::MissingArtifact);
     }
 
     #[test]
     fn artifacts_that_differ_from_the_declared_ones_are_a_bug_of_the_stage() {
         let made = || Count(3).into_artifacts().unwrap();
-        assert_eq!(code(artifacts(&[]).keep(&COUNTER, made())), "missing-output");
-        assert_eq!(code(artifacts(&[]).keep(&SUMMER, made())), "undeclared-output");
+        assert_eq!(code(artifacts(&[]).keep(&COUNTER, made())), ErrorCode::MissingOutput);
+        assert_eq!(code(artifacts(&[]).keep(&SUMMER, made())), ErrorCode::UndeclaredOutput);
         let twice = artifacts(&[]);
         twice.keep(&COUNTER, made().transient(Scratch("x"))).unwrap();
-        assert_eq!(code(twice.keep(&COUNTER, made())), "made-twice");
+        assert_eq!(code(twice.keep(&COUNTER, made())), ErrorCode::MadeTwice);
         let unstored = Made::default().transient(Count(3)).transient(Scratch("x"));
-        assert_eq!(code(artifacts(&[]).keep(&COUNTER, unstored)), "missing-output");
+        assert_eq!(code(artifacts(&[]).keep(&COUNTER, unstored)), ErrorCode::MissingOutput);
     }
 }

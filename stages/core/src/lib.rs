@@ -9,7 +9,7 @@
 //!
 //! Artifacts are plain serde types whose field names carry the unit (`start_s`, `rms_dbfs`). [`Pcm`] is the exception:
 //! samples are not stored; they are decoded again when a stage needs them. A [`Fingerprint`] identifies an artifact by
-//! a hash of everything that it depends on. The class of a [`StageError`] determines how the scheduler handles it.
+//! a hash of everything that it depends on. The class of a [`PipelineError`] determines how the scheduler handles it.
 
 mod artifact;
 mod artifacts;
@@ -33,7 +33,7 @@ mod tool;
 pub use artifact::*;
 pub use artifacts::{Artifact, Artifacts, Inputs, IntoArtifacts, Made, Source};
 pub use device::{DeviceId, ParseDeviceError};
-pub use error::{ErrorClass, StageError};
+pub use error::{CodeInfo, ErrorClass, ErrorCode, Origin, PipelineError, UnknownCode, causes_of, full_message};
 pub use fingerprint::{Fingerprint, ParseFingerprintError, StageKey};
 pub use flow::{Flow, ListFlow};
 pub use hash::{Sha256Stream, sha256_file, sha256_hex};

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::{ArtifactName, StageName};
+use crate::{ArtifactName, Origin, StageName};
 
 /// Why stages cannot run in the order of a list.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -10,6 +10,9 @@ pub enum OrderError {
     /// A stage is listed twice: list it once, or rename one.
     #[error("the stage {0} is listed twice")]
     Duplicate(StageName),
+    /// A stage has a name that errors use for another part of the program: rename it.
+    #[error("{0} is not a name for a stage: errors name another part of the program with it")]
+    Reserved(StageName),
     /// A stage reads an artifact that no earlier stage computes: list it after the stage that computes it.
     #[error("{stage} reads {input}, which no stage before it makes")]
     UnknownInput {
@@ -35,6 +38,9 @@ impl OrderCheck {
         inputs: &[ArtifactName],
         made: impl Iterator<Item = ArtifactName>,
     ) -> Result<(), OrderError> {
+        if Origin::RESERVED.iter().any(|origin| origin.as_str() == stage.as_str()) {
+            return Err(OrderError::Reserved(stage));
+        }
         if !self.names.insert(stage) {
             return Err(OrderError::Duplicate(stage));
         }

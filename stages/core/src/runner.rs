@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use crate::order::OrderCheck;
 use crate::{
-    Artifacts, DeviceStage, ErrorClass, Flow, Identity, IntoArtifacts, Made, OrderError, Stage, StageError, StageName,
-    StageSpec,
+    Artifacts, DeviceStage, ErrorCode, Flow, Identity, IntoArtifacts, Made, OrderError, PipelineError, Stage,
+    StageName, StageSpec,
 };
 
 /// An input of a device stage, of the type that its stage prepares.
@@ -29,7 +29,7 @@ pub trait Runner: Send + Sync {
     ///
     /// # Errors
     /// The failure of this recording.
-    fn run(&self, artifacts: &Artifacts) -> Result<Made, StageError>;
+    fn run(&self, artifacts: &Artifacts) -> Result<Made, PipelineError>;
 
     /// Its three phases, if the stage has a model on the device.
     fn device(&self) -> Option<&dyn DeviceRunner> {
@@ -46,19 +46,19 @@ pub trait DeviceRunner: Send + Sync {
         artifacts: &Artifacts,
         is_done: &dyn Fn(usize) -> bool,
         emit: &mut Emit<'_>,
-    ) -> Result<usize, StageError>;
+    ) -> Result<usize, PipelineError>;
 
     /// [`DeviceStage::input_audio_s`]; 0 if the stage's inputs are missing.
     fn input_audio_s(&self, artifacts: &Artifacts, index: usize) -> f64;
 
     /// [`DeviceStage::load`].
-    fn load(&self) -> Result<(), StageError>;
+    fn load(&self) -> Result<(), PipelineError>;
 
     /// [`DeviceStage::health_probe`].
-    fn health_probe(&self) -> Result<(), StageError>;
+    fn health_probe(&self) -> Result<(), PipelineError>;
 
     /// [`DeviceStage::infer`].
-    fn infer(&self, flow: &mut dyn Flow<ModelInput, ModelOutput>) -> Result<(), StageError>;
+    fn infer(&self, flow: &mut dyn Flow<ModelInput, ModelOutput>) -> Result<(), PipelineError>;
 
     /// [`DeviceStage::follow_up`]. The outputs are unchanged afterwards, unless it fails.
     fn follow_up(
@@ -66,16 +66,16 @@ pub trait DeviceRunner: Send + Sync {
         artifacts: &Artifacts,
         outputs: &mut Vec<ModelOutput>,
         emit: &mut Emit<'_>,
-    ) -> Result<usize, StageError>;
+    ) -> Result<usize, PipelineError>;
 
     /// [`DeviceStage::finish`].
-    fn finish(&self, artifacts: &Artifacts, outputs: Vec<ModelOutput>) -> Result<Made, StageError>;
+    fn finish(&self, artifacts: &Artifacts, outputs: Vec<ModelOutput>) -> Result<Made, PipelineError>;
 
     /// Serializes an output to JSON, for its checkpoint.
-    fn encode_output(&self, output: &ModelOutput) -> Result<String, StageError>;
+    fn encode_output(&self, output: &ModelOutput) -> Result<String, PipelineError>;
 
     /// Deserializes an output from its checkpoint.
-    fn decode_output(&self, body: &str) -> Result<ModelOutput, StageError>;
+    fn decode_output(&self, body: &str) -> Result<ModelOutput, PipelineError>;
 }
 
 /// Wraps a stage without device work.
@@ -99,7 +99,7 @@ impl<S: Stage> Runner for OnCpu<S> {
         self.0.identity()
     }
 
-    fn run(&self, artifacts: &Artifacts) -> Result<Made, StageError> {
+    fn run(&self, artifacts: &Artifacts) -> Result<Made, PipelineError> {
         self.0.run(input::<S>(artifacts)?)?.into_artifacts()
     }
 }
@@ -115,7 +115,7 @@ impl<S: DeviceStage> Runner for OnDevice<S> {
         self.0.identity()
     }
 
-    fn run(&self, artifacts: &Artifacts) -> Result<Made, StageError> {
+    fn run(&self, artifacts: &Artifacts) -> Result<Made, PipelineError> {
         self.0.run(input::<S>(artifacts)?)?.into_artifacts()
     }
 
@@ -130,7 +130,7 @@ impl<S: DeviceStage> DeviceRunner for OnDevice<S> {
         artifacts: &Artifacts,
         is_done: &dyn Fn(usize) -> bool,
         emit: &mut Emit<'_>,
-    ) -> Result<usize, StageError> {
+    ) -> Result<usize, PipelineError> {
         self.0.prepare(input::<S>(artifacts)?, is_done, &mut |index, input| emit(index, Arc::new(input)))
     }
 
@@ -138,15 +138,15 @@ impl<S: DeviceStage> DeviceRunner for OnDevice<S> {
         input::<S>(artifacts).map_or(0.0, |input| self.0.input_audio_s(input, index))
     }
 
-    fn load(&self) -> Result<(), StageError> {
+    fn load(&self) -> Result<(), PipelineError> {
         self.0.load()
     }
 
-    fn health_probe(&self) -> Result<(), StageError> {
+    fn health_probe(&self) -> Result<(), PipelineError> {
         self.0.health_probe()
     }
 
-    fn infer(&self, flow: &mut dyn Flow<ModelInput, ModelOutput>) -> Result<(), StageError> {
+    fn infer(&self, flow: &mut dyn Flow<ModelInput, ModelOutput>) -> Result<(), PipelineError> {
         self.0.infer(&mut TypedFlow::<S> { flow, stage: PhantomData })
     }
 
@@ -155,7 +155,7 @@ impl<S: DeviceStage> DeviceRunner for OnDevice<S> {
         artifacts: &Artifacts,
         outputs: &mut Vec<ModelOutput>,
         emit: &mut Emit<'_>,
-    ) -> Result<usize, StageError> {
+    ) -> Result<usize, PipelineError> {
         let typed = typed::<S>(std::mem::take(outputs))?;
         let emit = &mut |index, input| emit(index, Arc::new(input) as Arc<ModelInput>);
         let more = self.0.follow_up(input::<S>(artifacts)?, &typed, emit)?;
@@ -163,17 +163,19 @@ impl<S: DeviceStage> DeviceRunner for OnDevice<S> {
         Ok(more)
     }
 
-    fn finish(&self, artifacts: &Artifacts, outputs: Vec<ModelOutput>) -> Result<Made, StageError> {
+    fn finish(&self, artifacts: &Artifacts, outputs: Vec<ModelOutput>) -> Result<Made, PipelineError> {
         self.0.finish(input::<S>(artifacts)?, typed::<S>(outputs)?)?.into_artifacts()
     }
 
-    fn encode_output(&self, output: &ModelOutput) -> Result<String, StageError> {
+    fn encode_output(&self, output: &ModelOutput) -> Result<String, PipelineError> {
         let output = output.downcast_ref::<S::ModelOutput>().ok_or_else(|| wrong_type(S::SPEC.name))?;
-        serde_json::to_string(output).map_err(|error| unreadable(S::SPEC.name, &error))
+        serde_json::to_string(output)
+            .map_err(|error| checkpoint_error(S::SPEC.name, ErrorCode::UnwritableArtifact, &error))
     }
 
-    fn decode_output(&self, body: &str) -> Result<ModelOutput, StageError> {
-        let output: S::ModelOutput = serde_json::from_str(body).map_err(|error| unreadable(S::SPEC.name, &error))?;
+    fn decode_output(&self, body: &str) -> Result<ModelOutput, PipelineError> {
+        let output: S::ModelOutput = serde_json::from_str(body)
+            .map_err(|error| checkpoint_error(S::SPEC.name, ErrorCode::UnreadableArtifact, &error))?;
         Ok(Box::new(output))
     }
 }
@@ -204,21 +206,21 @@ impl<S: DeviceStage> Flow<S::ModelInput, S::ModelOutput> for TypedFlow<'_, S> {
     }
 }
 
-fn input<S: Stage>(artifacts: &Artifacts) -> Result<S::Input<'_>, StageError> {
+fn input<S: Stage>(artifacts: &Artifacts) -> Result<S::Input<'_>, PipelineError> {
     S::input(&artifacts.inputs_of(&S::SPEC))
 }
 
-fn typed<S: DeviceStage>(outputs: Vec<ModelOutput>) -> Result<Vec<S::ModelOutput>, StageError> {
+fn typed<S: DeviceStage>(outputs: Vec<ModelOutput>) -> Result<Vec<S::ModelOutput>, PipelineError> {
     let typed = outputs.into_iter().map(|output| output.downcast::<S::ModelOutput>().map(|output| *output));
     typed.collect::<Result<_, _>>().map_err(|_| wrong_type(S::SPEC.name))
 }
 
-fn wrong_type(stage: StageName) -> StageError {
-    StageError::new(stage, ErrorClass::Bug, "output-type", "a model output of another stage")
+fn wrong_type(stage: StageName) -> PipelineError {
+    PipelineError::bug(stage, ErrorCode::ForeignOutput, "a model output of another stage")
 }
 
-fn unreadable(stage: StageName, error: &serde_json::Error) -> StageError {
-    StageError::new(stage, ErrorClass::Bug, "unreadable-output", format!("a model output as JSON: {error}"))
+fn checkpoint_error(stage: StageName, code: ErrorCode, error: &serde_json::Error) -> PipelineError {
+    PipelineError::bug(stage, code, "a checkpoint and the output of the model do not fit").caused_by(error)
 }
 
 /// The stages that a process can run, in the order of the data flow.
@@ -305,11 +307,11 @@ mod tests {
             Identity::without_model(Value::Null)
         }
 
-        fn input<'a>(inputs: &Inputs<'a>) -> Result<u32, StageError> {
+        fn input<'a>(inputs: &Inputs<'a>) -> Result<u32, PipelineError> {
             Ok(inputs.source().audio_s as u32)
         }
 
-        fn run(&self, count: u32) -> Result<Doubled, StageError> {
+        fn run(&self, count: u32) -> Result<Doubled, PipelineError> {
             Ok(Doubled((0..count).map(|input| input * 2).collect()))
         }
     }
@@ -323,7 +325,7 @@ mod tests {
             count: u32,
             is_done: &dyn Fn(usize) -> bool,
             emit: &mut dyn FnMut(usize, u32) -> bool,
-        ) -> Result<usize, StageError> {
+        ) -> Result<usize, PipelineError> {
             (0..count).filter(|input| !is_done(*input as usize)).all(|input| emit(input as usize, input));
             Ok(count as usize)
         }
@@ -332,22 +334,22 @@ mod tests {
             f64::from(count.min(index as u32))
         }
 
-        fn load(&self) -> Result<(), StageError> {
+        fn load(&self) -> Result<(), PipelineError> {
             Ok(())
         }
 
-        fn health_probe(&self) -> Result<(), StageError> {
+        fn health_probe(&self) -> Result<(), PipelineError> {
             Ok(())
         }
 
-        fn infer(&self, flow: &mut dyn Flow<u32, u32>) -> Result<(), StageError> {
+        fn infer(&self, flow: &mut dyn Flow<u32, u32>) -> Result<(), PipelineError> {
             while let Some((key, input)) = flow.draw() {
                 flow.complete(key, *input * 2);
             }
             Ok(())
         }
 
-        fn finish(&self, _: u32, outputs: Vec<u32>) -> Result<Doubled, StageError> {
+        fn finish(&self, _: u32, outputs: Vec<u32>) -> Result<Doubled, PipelineError> {
             Ok(Doubled(outputs))
         }
     }
@@ -386,9 +388,9 @@ mod tests {
         let runner = device_runner(Doubler);
         let device = runner.device().unwrap();
         let foreign: ModelOutput = Box::new("text");
-        assert_eq!(device.encode_output(&foreign).unwrap_err().code, "output-type");
-        assert_eq!(device.finish(&artifacts(), vec![foreign]).unwrap_err().code, "output-type");
-        assert!(device.decode_output("{}").is_err_and(|error| error.code == "unreadable-output"));
+        assert_eq!(device.encode_output(&foreign).unwrap_err().code, ErrorCode::ForeignOutput);
+        assert_eq!(device.finish(&artifacts(), vec![foreign]).unwrap_err().code, ErrorCode::ForeignOutput);
+        assert!(device.decode_output("{}").is_err_and(|error| error.code == ErrorCode::UnreadableArtifact));
     }
 
     #[test]

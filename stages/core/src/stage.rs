@@ -4,7 +4,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::{Flow, Inputs, IntoArtifacts, StageError, StageSpec};
+use crate::{Flow, Inputs, IntoArtifacts, PipelineError, StageSpec};
 
 /// The parts of a stage's fingerprint besides its inputs: see [`crate::StageKey`].
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -42,13 +42,13 @@ pub trait Stage: Send + Sync + 'static {
     ///
     /// # Errors
     /// Class `Bug`: an input is not declared or is missing.
-    fn input<'a>(inputs: &Inputs<'a>) -> Result<Self::Input<'a>, StageError>;
+    fn input<'a>(inputs: &Inputs<'a>) -> Result<Self::Input<'a>, PipelineError>;
 
     /// Computes the artifacts on the CPU (for a [`DeviceStage`]: all three phases, one after the other).
     ///
     /// # Errors
-    /// A [`StageError`], whose class determines how the scheduler handles it.
-    fn run(&self, input: Self::Input<'_>) -> Result<Self::Output, StageError>;
+    /// A [`PipelineError`], whose class determines how the scheduler handles it.
+    fn run(&self, input: Self::Input<'_>) -> Result<Self::Output, PipelineError>;
 }
 
 /// A stage with a model on a device. Its work is split into phases, so that the device does not wait for the CPU.
@@ -64,13 +64,13 @@ pub trait DeviceStage: Stage {
     /// stored outputs.
     ///
     /// # Errors
-    /// A [`StageError`] for input that cannot be prepared.
+    /// A [`PipelineError`] for input that cannot be prepared.
     fn prepare(
         &self,
         input: Self::Input<'_>,
         is_done: &dyn Fn(usize) -> bool,
         emit: &mut dyn FnMut(usize, Self::ModelInput) -> bool,
-    ) -> Result<usize, StageError>;
+    ) -> Result<usize, PipelineError>;
 
     /// The seconds of the recording that an input accounts for, used for progress. The values of all inputs that
     /// [`prepare`](Self::prepare) counts sum to the recording's length. Not called for inputs of follow-ups.
@@ -80,24 +80,24 @@ pub trait DeviceStage: Stage {
     /// no such work.
     ///
     /// # Errors
-    /// A [`StageError`], which applies to every recording that needs the device.
-    fn load(&self) -> Result<(), StageError>;
+    /// A [`PipelineError`], which applies to every recording that needs the device.
+    fn load(&self) -> Result<(), PipelineError>;
 
     /// Device lane: runs a small computation that succeeds whenever the device and the model work. It distinguishes a
     /// broken device from a broken recording.
     ///
     /// # Errors
     /// The device or the model does not work.
-    fn health_probe(&self) -> Result<(), StageError>;
+    fn health_probe(&self) -> Result<(), PipelineError>;
 
     /// Device lane: draws inputs, possibly of several recordings, and completes each once through the flow, until the
     /// flow returns `None` and every drawn input is complete. It [reports progress](Flow::progressed) after each step of
     /// work; without a report for minutes it is considered hung.
     ///
     /// # Errors
-    /// A [`StageError`], of class `Device` if the device, not the input, is at fault. Outputs completed before the
+    /// A [`PipelineError`], of class `Device` if the device, not the input, is at fault. Outputs completed before the
     /// error are kept.
-    fn infer(&self, flow: &mut dyn Flow<Self::ModelInput, Self::ModelOutput>) -> Result<(), StageError>;
+    fn infer(&self, flow: &mut dyn Flow<Self::ModelInput, Self::ModelOutput>) -> Result<(), PipelineError>;
 
     /// CPU lane: called whenever all inputs so far are complete. Emits the inputs that depend on those outputs (a
     /// window whose language is determined by the other windows; the next window, prompted with the preceding text),
@@ -106,19 +106,19 @@ pub trait DeviceStage: Stage {
     /// inputs again.
     ///
     /// # Errors
-    /// A [`StageError`] for input that cannot be prepared.
+    /// A [`PipelineError`] for input that cannot be prepared.
     fn follow_up(
         &self,
         _input: Self::Input<'_>,
         _outputs: &[Self::ModelOutput],
         _emit: &mut dyn FnMut(usize, Self::ModelInput) -> bool,
-    ) -> Result<usize, StageError> {
+    ) -> Result<usize, PipelineError> {
         Ok(0)
     }
 
     /// CPU lane: converts the outputs, in the order of the inputs (those of follow-ups last), to the artifacts.
     ///
     /// # Errors
-    /// A [`StageError`] for outputs that cannot be converted to an artifact.
-    fn finish(&self, input: Self::Input<'_>, outputs: Vec<Self::ModelOutput>) -> Result<Self::Output, StageError>;
+    /// A [`PipelineError`] for outputs that cannot be converted to an artifact.
+    fn finish(&self, input: Self::Input<'_>, outputs: Vec<Self::ModelOutput>) -> Result<Self::Output, PipelineError>;
 }

@@ -4,23 +4,23 @@ use std::any::Any;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use stage_core::{Artifact, ErrorClass, Recording, StageError, StageName};
+use stage_core::{Artifact, ErrorClass, ErrorCode, PipelineError, Recording, StageName};
 use symphonia::core::errors::Error as SymphoniaError;
 
 /// Name of the stage.
 pub(crate) const NAME: StageName = Recording::NAME.stage();
 
-/// A failure of the decode stage. Callers outside the crate get it as a [`StageError`].
+/// A failure of the decode stage. Callers outside the crate get it as a [`PipelineError`].
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum DecodeError {
     #[error("the file is empty (0 bytes)")]
     Empty,
-    #[error("the file cannot be opened: {0}")]
-    Open(io::Error),
+    #[error("the file cannot be opened")]
+    Open(#[source] io::Error),
     #[error("the decoded samples differ from the stored ones: run with --force to compute everything again")]
     PcmChanged,
-    #[error("the file cannot be read: {0}")]
-    Read(io::Error),
+    #[error("the file cannot be read")]
+    Read(#[source] io::Error),
     #[error("the file changed after it was hashed; run again when no program writes to it any more")]
     FileChanged,
     #[error("the file is not in a supported container ({0})")]
@@ -39,8 +39,8 @@ pub(crate) enum DecodeError {
     UnsupportedEditList(&'static str),
     #[error("{bad} of {total} packets could not be decoded: {reason}")]
     Undecodable { bad: u64, total: u64, reason: String },
-    #[error("samples could not be spilled to disk: {0}")]
-    Spill(io::Error),
+    #[error("samples could not be spilled to disk")]
+    Spill(#[source] io::Error),
     #[error("the resampler failed: {0}")]
     Resampler(String),
     #[error("the decoder's output differs between the first and the second pass")]
@@ -50,27 +50,27 @@ pub(crate) enum DecodeError {
 }
 
 impl DecodeError {
-    /// Class and stable code, as documented in the table of exit codes and errors.
-    const fn classify(&self) -> (ErrorClass, &'static str) {
+    /// Class and code.
+    const fn classify(&self) -> (ErrorClass, ErrorCode) {
         use ErrorClass::{BadInput, Bug, Transient};
         match self {
-            Self::Empty => (BadInput, "empty-file"),
-            Self::Open(_) => (BadInput, "unreadable-file"),
-            Self::Read(_) => (Transient, "read-failed"),
-            Self::FileChanged => (BadInput, "file-changed"),
-            Self::UnknownContainer(_) => (BadInput, "unknown-container"),
-            Self::PcmChanged => (Bug, "pcm-changed"),
-            Self::TruncatedHeader => (BadInput, "truncated-header"),
-            Self::DamagedContainer(_) => (BadInput, "damaged-container"),
-            Self::NoAudioTrack => (BadInput, "no-audio-track"),
-            Self::UnsupportedCodec(_) => (BadInput, "unsupported-codec"),
-            Self::UnsupportedProfile(_) => (BadInput, "unsupported-profile"),
-            Self::UnsupportedEditList(_) => (BadInput, "unsupported-edit-list"),
-            Self::Undecodable { .. } => (BadInput, "undecodable"),
-            Self::Spill(_) => (Transient, "spill-failed"),
-            Self::Resampler(_) => (Bug, "resampler-failed"),
-            Self::OtherOutput => (Bug, "output-differs"),
-            Self::Panicked(_) => (Bug, "decoder-panicked"),
+            Self::Empty => (BadInput, ErrorCode::EmptyFile),
+            Self::Open(_) => (BadInput, ErrorCode::UnreadableFile),
+            Self::Read(_) => (Transient, ErrorCode::UnreadableFile),
+            Self::FileChanged => (BadInput, ErrorCode::FileChanged),
+            Self::UnknownContainer(_) => (BadInput, ErrorCode::UnknownContainer),
+            Self::PcmChanged => (Bug, ErrorCode::SamplesChanged),
+            Self::TruncatedHeader => (BadInput, ErrorCode::TruncatedHeader),
+            Self::DamagedContainer(_) => (BadInput, ErrorCode::DamagedContainer),
+            Self::NoAudioTrack => (BadInput, ErrorCode::NoAudioTrack),
+            Self::UnsupportedCodec(_) => (BadInput, ErrorCode::UnsupportedCodec),
+            Self::UnsupportedProfile(_) => (BadInput, ErrorCode::UnsupportedProfile),
+            Self::UnsupportedEditList(_) => (BadInput, ErrorCode::UnsupportedEditList),
+            Self::Undecodable { .. } => (BadInput, ErrorCode::Undecodable),
+            Self::Spill(_) => (Transient, ErrorCode::SpillFailed),
+            Self::Resampler(_) => (Bug, ErrorCode::ResamplerFailed),
+            Self::OtherOutput => (Bug, ErrorCode::SamplesChanged),
+            Self::Panicked(_) => (Bug, ErrorCode::Panic),
         }
     }
 
@@ -93,20 +93,20 @@ pub(crate) fn ends_early(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::UnexpectedEof | io::ErrorKind::InvalidInput)
 }
 
-impl From<DecodeError> for StageError {
+impl From<DecodeError> for PipelineError {
     fn from(error: DecodeError) -> Self {
         let (class, code) = error.classify();
-        Self::new(NAME, class, code, error.to_string())
+        Self::of(NAME, class, code, &error)
     }
 }
 
 /// Runs `work` and turns a panic in a demuxer or decoder into an error, so that a malicious file fails alone.
-pub(crate) fn guarded<T>(work: impl FnOnce() -> Result<T, DecodeError>) -> Result<T, StageError> {
+pub(crate) fn guarded<T>(work: impl FnOnce() -> Result<T, DecodeError>) -> Result<T, PipelineError> {
     let reason = |panic: Box<dyn Any + Send>| {
         let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
         text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_default()
     };
     catch_unwind(AssertUnwindSafe(work))
         .unwrap_or_else(|panic| Err(DecodeError::Panicked(reason(panic))))
-        .map_err(StageError::from)
+        .map_err(PipelineError::from)
 }

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use stage_core::{NativePacket, NativePackets, NativeSource, StageError};
+use stage_core::{NativePacket, NativePackets, NativeSource, PipelineError};
 
 use crate::codec::Spec;
 use crate::error::{DecodeError, guarded};
@@ -33,7 +33,7 @@ impl NativeSource for NativeFile {
         self.spec.channels
     }
 
-    fn packets(&self) -> Result<NativePackets, StageError> {
+    fn packets(&self) -> Result<NativePackets, PipelineError> {
         let stream = guarded(|| Stream::open(&self.file))?;
         Ok(Box::new(Packets { stream, spec: self.spec, frames: self.frames, given: 0 }))
     }
@@ -66,7 +66,7 @@ impl Packets {
 }
 
 impl Iterator for Packets {
-    type Item = Result<NativePacket, StageError>;
+    type Item = Result<NativePacket, PipelineError>;
 
     fn next(&mut self) -> Option<Self::Item> {
         guarded(|| self.next_packet()).transpose()

@@ -4,8 +4,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use stage_core::{
-    Identity, Inputs, IntoArtifacts, Made, OutputSpec, Pcm, PcmSource, Phases, Recording, SAMPLE_RATE_HZ, Stage,
-    StageError, StageSpec,
+    Identity, Inputs, IntoArtifacts, Made, OutputSpec, Pcm, PcmSource, Phases, PipelineError, Recording,
+    SAMPLE_RATE_HZ, Stage, StageSpec,
 };
 
 use crate::config::DecodeConfig;
@@ -41,7 +41,7 @@ pub struct Decoded {
 }
 
 impl IntoArtifacts for Decoded {
-    fn into_artifacts(self) -> Result<Made, StageError> {
+    fn into_artifacts(self) -> Result<Made, PipelineError> {
         Ok(Made::default().artifact(self.recording)?.transient(self.pcm))
     }
 }
@@ -111,7 +111,7 @@ impl Stage for Decoder {
     }
 
     /// Input of the stage: the file, and the recording as an earlier run stored it.
-    fn input<'a>(inputs: &Inputs<'a>) -> Result<Self::Input<'a>, StageError> {
+    fn input<'a>(inputs: &Inputs<'a>) -> Result<Self::Input<'a>, PipelineError> {
         let source = inputs.source();
         Ok((DecodeInput { path: &source.path, sha256: &source.file_sha256 }, inputs.earlier()?))
     }
@@ -124,7 +124,7 @@ impl Stage for Decoder {
     /// `unsupported-edit-list`, `undecodable`: report it), or that has changed since it was hashed (`file-changed`);
     /// `Transient` for `read-failed` and `spill-failed` (a full disk: try again); `Bug` for `resampler-failed`,
     /// `decoder-panicked`, `output-differs` and `pcm-changed` (the samples differ from those of the earlier run).
-    fn run(&self, (input, earlier): Self::Input<'_>) -> Result<Decoded, StageError> {
+    fn run(&self, (input, earlier): Self::Input<'_>) -> Result<Decoded, PipelineError> {
         guarded(|| {
             let decoded = self.decode(input)?;
             match earlier {
@@ -151,7 +151,7 @@ pub struct Probe {
 ///
 /// # Errors
 /// As [`Decoder::run`], if the header shows the problem.
-pub fn probe(path: &Path) -> Result<Probe, StageError> {
+pub fn probe(path: &Path) -> Result<Probe, PipelineError> {
     guarded(|| {
         let source = Source::open(&InputFile::open(path)?)?;
         Ok(Probe {

@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use decode::DecodeInput;
-use stage_core::{ErrorClass, StageError, sha256_file};
+use stage_core::{ErrorClass, PipelineError, sha256_file};
 use support::{decode, decode_hashed, native};
 
 /// Longer than the blocks in which a file is read and checked: 5 MB, not at 16 kHz.
@@ -52,7 +52,7 @@ fn writable(path: &Path) -> File {
     OpenOptions::new().write(true).open(path).unwrap()
 }
 
-fn assert_changed(error: &StageError) {
+fn assert_changed(error: &PipelineError) {
     assert_eq!((error.code.as_str(), error.class), ("file-changed", ErrorClass::BadInput), "{error}");
 }
 

@@ -1,9 +1,7 @@
 //! Errors of creating the stage, and of running it.
 
-use std::io;
-
 use stage_core::forensics::ForensicRecord;
-use stage_core::{Artifact, ErrorClass, StageError, StageName};
+use stage_core::{Artifact, StageName};
 
 /// Name of the stage.
 pub(crate) const NAME: StageName = ForensicRecord::NAME.stage();
@@ -98,10 +96,4 @@ pub enum ForensicsError {
         /// The category.
         category: String,
     },
-}
-
-/// Error for samples at 16 kHz that could not be read.
-pub(crate) fn pcm_unreadable(error: io::Error) -> StageError {
-    let message = format!("the decoded samples could not be read back: {error}");
-    StageError::new(NAME, ErrorClass::Transient, "pcm-unreadable", message)
 }

@@ -3,7 +3,7 @@
 use serde_json::json;
 use stage_core::forensics::ForensicRecord;
 use stage_core::{
-    AlignedWords, Artifact, ErrorClass, Identity, Inputs, Pcm, Phases, Recording, SpeechSegments, Stage, StageError,
+    AlignedWords, Artifact, ErrorCode, Identity, Inputs, Pcm, Phases, PipelineError, Recording, SpeechSegments, Stage,
     StageSpec, Transcript,
 };
 
@@ -56,7 +56,7 @@ impl Stage for Forensics {
         Identity::without_model(settings)
     }
 
-    fn input<'a>(inputs: &Inputs<'a>) -> Result<ForensicInput<'a>, StageError> {
+    fn input<'a>(inputs: &Inputs<'a>) -> Result<ForensicInput<'a>, PipelineError> {
         Ok(ForensicInput {
             recording: inputs.get()?,
             pcm: inputs.transient()?,
@@ -67,10 +67,10 @@ impl Stage for Forensics {
     }
 
     /// # Errors
-    /// `pcm-unreadable` (transient) if the samples' spill file cannot be read; `file-changed` (bad input) and the other
-    /// errors of decode if the file is read again at its own rate; `channel-out-of-range` (bug) if an artifact names a
+    /// `samples-unreadable` (transient) if the samples' spill file cannot be read; `file-changed` (bad input) and the other
+    /// errors of decode if the file is read again at its own rate; `no-such-channel` (bug) if an artifact names a
     /// channel that the samples do not have.
-    fn run(&self, input: Self::Input<'_>) -> Result<Self::Output, StageError> {
+    fn run(&self, input: Self::Input<'_>) -> Result<Self::Output, PipelineError> {
         check_channels(&input)?;
         let channels = measure_channels(&self.measures, &input)?;
         let mut evidence = find_evidence(&self.lexicons, &input.words.words, self.config.phrase_gap_max_s);
@@ -81,7 +81,7 @@ impl Stage for Forensics {
     }
 }
 
-fn check_channels(input: &ForensicInput<'_>) -> Result<(), StageError> {
+fn check_channels(input: &ForensicInput<'_>) -> Result<(), PipelineError> {
     let spans = input.segments.spans.iter().map(|span| ("speech span", span.channel));
     let segments = input.transcript.segments.iter().map(|segment| ("segment", segment.channel));
     let words = input.words.words.iter().map(|word| ("word", word.channel));
@@ -90,7 +90,7 @@ fn check_channels(input: &ForensicInput<'_>) -> Result<(), StageError> {
         Some((what, channel)) => {
             let message =
                 format!("a {what} is in channel {channel}, but the recording has {} channels", input.pcm.channels());
-            Err(StageError::new(NAME, ErrorClass::Bug, "channel-out-of-range", message))
+            Err(PipelineError::bug(NAME, ErrorCode::NoSuchChannel, message))
         }
     }
 }

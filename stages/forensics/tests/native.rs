@@ -5,8 +5,8 @@ use std::sync::Arc;
 use forensics::{ForensicInput, Forensics, ForensicsConfig};
 use stage_core::forensics::ForensicRecord;
 use stage_core::{
-    AlignedWords, ErrorClass, NativePacket, NativePackets, NativeSource, Pcm, PcmSource, Recording, SpeechSegments,
-    SpeechSpan, Stage, StageError, StageName, Transcript, VadIdentity,
+    AlignedWords, ErrorClass, ErrorCode, NativePacket, NativePackets, NativeSource, Pcm, PcmSource, PipelineError,
+    Recording, SpeechSegments, SpeechSpan, Stage, StageName, Transcript, VadIdentity,
 };
 
 const RATE_HZ: u32 = 8_000;
@@ -28,13 +28,16 @@ impl NativeSource for Squares {
         2
     }
 
-    fn packets(&self) -> Result<NativePackets, StageError> {
+    fn packets(&self) -> Result<NativePackets, PipelineError> {
         let (fails, packets) = (self.fails, u64::from(RATE_HZ) * SECONDS / 100);
         let sample = |frame: u64| if (frame / 20).is_multiple_of(2) { [1.0, 0.1] } else { [-1.0, -0.1] };
         let packet = move |n: u64| match n {
-            n if fails && n == packets / 2 => {
-                Err(StageError::new(StageName::new("decode"), ErrorClass::BadInput, "file-changed", "the file changed"))
-            }
+            n if fails && n == packets / 2 => Err(PipelineError::new(
+                StageName::new("decode"),
+                ErrorClass::BadInput,
+                ErrorCode::FileChanged,
+                "the file changed",
+            )),
             n => Ok(NativePacket {
                 first_frame: n * 100,
                 channels: 2,
@@ -46,7 +49,7 @@ impl NativeSource for Squares {
 }
 
 /// Record of the squares, whose planes at 16 kHz are almost silent.
-fn record(fails: bool) -> Result<ForensicRecord, StageError> {
+fn record(fails: bool) -> Result<ForensicRecord, PipelineError> {
     let frames = 16_000 * SECONDS;
     let recording = Recording {
         container: "wav".into(),
@@ -90,11 +93,11 @@ fn level_is_measured_at_the_native_rate_of_each_channel() {
 }
 
 #[test]
-fn native_reader_that_fails_fails_the_stage_with_the_same_code() {
+fn native_reader_that_fails_fails_the_stage_with_the_error_of_decode() {
     let error = record(true).expect_err("the file changed");
     assert_eq!(
-        (error.stage, error.class, error.code.as_str()),
-        (StageName::new("forensics"), ErrorClass::BadInput, "file-changed")
+        (error.origin, error.class, error.code),
+        (StageName::new("decode").into(), ErrorClass::BadInput, ErrorCode::FileChanged)
     );
 }
 

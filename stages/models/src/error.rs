@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::io;
 use std::path::PathBuf;
 
-use stage_core::{ErrorClass, StageError, StageName};
+use stage_core::{ErrorClass, ErrorCode, PipelineError, StageName};
 
 use crate::fault::message;
 use crate::files::HubError;
@@ -15,19 +15,21 @@ use crate::{DeviceError, DeviceFault};
 #[derive(Debug, thiserror::Error)]
 pub enum ModelError {
     /// A file of the model is missing or cannot be read: complete the directory.
-    #[error("{path}: cannot be read: {reason}")]
+    #[error("{path}: cannot be read")]
     Unreadable {
         /// The file.
         path: PathBuf,
         /// The error of the operating system.
+        #[source]
         reason: io::Error,
     },
     /// A JSON file lacks a field or is not valid JSON: download it again.
-    #[error("{path}: {reason}")]
+    #[error("{path}: is not valid JSON or lacks a field")]
     Malformed {
         /// The file.
         path: PathBuf,
         /// The parser's error.
+        #[source]
         reason: serde_json::Error,
     },
     /// The weights cannot be read, or a tensor does not match `config.json`.
@@ -50,11 +52,12 @@ pub enum ModelError {
         known: String,
     },
     /// The tokenizer cannot be parsed or used: download it again.
-    #[error("{path}: cannot be used as a tokenizer: {reason}")]
+    #[error("{path}: cannot be used as a tokenizer")]
     Tokenizer {
         /// The file.
         path: PathBuf,
         /// The parser's error.
+        #[source]
         reason: Box<dyn std::error::Error + Send + Sync>,
     },
     /// The vocabulary is damaged or belongs to another model: download it again.
@@ -124,33 +127,40 @@ pub enum ModelError {
     #[error("a unit of another model family was given to the recognizer")]
     ForeignUnit,
     /// A recognizer received an output of another family.
-    #[error("an output of another model family was given to the recognizer: {0}")]
-    ForeignOutput(serde_json::Error),
+    #[error("an output of another model family was given to the recognizer")]
+    ForeignOutput(#[source] serde_json::Error),
     /// The computation failed: because of the device if [`DeviceFault::behind`] returns a fault, otherwise because of a
     /// bug.
     #[error("{}", message(.0))]
-    Inference(#[from] candle_core::Error),
+    Inference(candle_core::Error),
+}
+
+/// [`ModelError::Inference`]. The message contains the causes without candle's backtrace, so there is no source.
+impl From<candle_core::Error> for ModelError {
+    fn from(error: candle_core::Error) -> Self {
+        Self::Inference(error)
+    }
 }
 
 impl ModelError {
     /// The class and the stable code of the failure, as a stage reports it.
     #[must_use]
-    pub fn class_and_code(&self) -> (ErrorClass, &'static str) {
+    pub fn class_and_code(&self) -> (ErrorClass, ErrorCode) {
         match self {
-            Self::Hub(_) => (ErrorClass::Transient, "model-unavailable"),
+            Self::Hub(_) => (ErrorClass::Transient, ErrorCode::ModelUnavailable),
             Self::Unreadable { .. } | Self::Weights(WeightsError::Unreadable { .. }) => {
-                (ErrorClass::BadInput, "model-unreadable")
+                (ErrorClass::BadInput, ErrorCode::ModelUnreadable)
             }
-            Self::Device(_) => (ErrorClass::Device, "device-unusable"),
-            Self::Language { .. } => (ErrorClass::BadInput, "unknown-language"),
-            Self::Setting { .. } | Self::SpecialToken { .. } => (ErrorClass::BadInput, "bad-setting"),
-            Self::NotEmbedded => (ErrorClass::BadInput, "model-not-embedded"),
-            Self::NotLoaded => (ErrorClass::Bug, "model-not-loaded"),
-            Self::ForeignUnit | Self::ForeignOutput(_) => (ErrorClass::Bug, "foreign-output"),
+            Self::Device(_) => (ErrorClass::Device, ErrorCode::DeviceUnusable),
+            Self::Language { .. } => (ErrorClass::BadInput, ErrorCode::UnknownLanguage),
+            Self::Setting { .. } | Self::SpecialToken { .. } => (ErrorClass::BadInput, ErrorCode::BadSetting),
+            Self::NotEmbedded => (ErrorClass::BadInput, ErrorCode::ModelNotEmbedded),
+            Self::NotLoaded => (ErrorClass::Bug, ErrorCode::ModelNotLoaded),
+            Self::ForeignUnit | Self::ForeignOutput(_) => (ErrorClass::Bug, ErrorCode::ForeignOutput),
             Self::Inference(reason) => match DeviceFault::behind(reason) {
-                Some(DeviceFault::Memory) => (ErrorClass::Memory, "device-memory"),
-                Some(DeviceFault::Other) => (ErrorClass::Device, "device-failed"),
-                None => (ErrorClass::Bug, "inference-failed"),
+                Some(DeviceFault::Memory) => (ErrorClass::Memory, ErrorCode::DeviceMemory),
+                Some(DeviceFault::Other) => (ErrorClass::Device, ErrorCode::DeviceFailed),
+                None => (ErrorClass::Bug, ErrorCode::InferenceFailed),
             },
             Self::Malformed { .. }
             | Self::Weights(_)
@@ -158,14 +168,14 @@ impl ModelError {
             | Self::Tokenizer { .. }
             | Self::Vocabulary { .. }
             | Self::Field { .. }
-            | Self::Tensor { .. } => (ErrorClass::BadInput, "model-malformed"),
+            | Self::Tensor { .. } => (ErrorClass::BadInput, ErrorCode::ModelMalformed),
         }
     }
 
     /// Converts the error into a stage error.
     #[must_use]
-    pub fn in_stage(&self, stage: StageName) -> StageError {
+    pub fn in_stage(&self, stage: StageName) -> PipelineError {
         let (class, code) = self.class_and_code();
-        StageError::new(stage, class, code, self.to_string())
+        PipelineError::of(stage, class, code, self)
     }
 }

@@ -3,7 +3,7 @@
 use std::io;
 
 use models::ModelError;
-use stage_core::{Artifact, ErrorClass, SpeechSegments, StageError, StageName};
+use stage_core::{Artifact, ErrorClass, ErrorCode, PipelineError, SpeechSegments, StageName};
 
 /// Name of the stage.
 pub(crate) const NAME: StageName = SpeechSegments::NAME.stage();
@@ -12,22 +12,21 @@ pub(crate) const NAME: StageName = SpeechSegments::NAME.stage();
 pub(crate) enum SegmentError {
     #[error("{name} is {value}: {low} to {high} is expected")]
     Setting { name: &'static str, value: f64, low: f64, high: f64 },
-    #[error("the voice activity detector's model: {0}")]
-    Model(ModelError),
-    #[error("the voice activity detector failed: {0}")]
-    Inference(ModelError),
-    #[error("decoded samples cannot be read back: {0}")]
+    #[error("the model of the voice activity detector cannot be used")]
+    Model(#[source] ModelError),
+    #[error("the voice activity detector failed")]
+    Inference(#[source] ModelError),
+    #[error("decoded samples cannot be read back")]
     Samples(#[from] io::Error),
 }
 
-impl From<SegmentError> for StageError {
+impl From<SegmentError> for PipelineError {
     fn from(error: SegmentError) -> Self {
         let (class, code) = match &error {
-            SegmentError::Setting { .. } => (ErrorClass::BadInput, "segment-setting"),
-            SegmentError::Model(_) => (ErrorClass::BadInput, "vad-model"),
-            SegmentError::Inference(_) => (ErrorClass::Bug, "vad-inference"),
-            SegmentError::Samples(_) => (ErrorClass::Transient, "samples-unreadable"),
+            SegmentError::Setting { .. } => (ErrorClass::BadInput, ErrorCode::BadSetting),
+            SegmentError::Model(model) | SegmentError::Inference(model) => model.class_and_code(),
+            SegmentError::Samples(error) => return Self::samples_unreadable(NAME, error),
         };
-        Self::new(NAME, class, code, error.to_string())
+        Self::of(NAME, class, code, &error)
     }
 }

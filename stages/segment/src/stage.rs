@@ -3,7 +3,7 @@
 use std::io;
 
 use stage_core::{
-    Artifact, Dropped, Identity, Inputs, Pcm, Phases, SAMPLE_RATE_HZ, SpeechSegments, SpeechSpan, Stage, StageError,
+    Artifact, Dropped, Identity, Inputs, Pcm, Phases, PipelineError, SAMPLE_RATE_HZ, SpeechSegments, SpeechSpan, Stage,
     StageSpec, Window,
 };
 
@@ -26,9 +26,11 @@ impl Segmenter {
     /// Checks the settings and loads the detector.
     ///
     /// # Errors
-    /// Class `BadInput`: `segment-setting` for a setting outside its range, `vad-model` if the weights are missing or
-    /// are not those of Silero VAD. The message names the setting or the file.
-    pub fn new(config: SegmentConfig) -> Result<Self, StageError> {
+    /// [`ErrorCode::BadSetting`](stage_core::ErrorCode::BadSetting) for a setting outside its range,
+    /// [`ModelUnreadable`](stage_core::ErrorCode::ModelUnreadable) or
+    /// [`ModelMalformed`](stage_core::ErrorCode::ModelMalformed) if the weights are missing or are not those of Silero
+    /// VAD. The error names the setting or the file.
+    pub fn new(config: SegmentConfig) -> Result<Self, PipelineError> {
         config.validate()?;
         let vad: Box<dyn Vad> = match &config.vad {
             VadChoice::Off => Box::new(NoVad),
@@ -123,7 +125,7 @@ impl Stage for Segmenter {
         Identity { settings: self.config.settings(), model_sha256, numeric }
     }
 
-    fn input<'a>(inputs: &Inputs<'a>) -> Result<&'a Pcm, StageError> {
+    fn input<'a>(inputs: &Inputs<'a>) -> Result<&'a Pcm, PipelineError> {
         inputs.transient()
     }
 
@@ -133,7 +135,7 @@ impl Stage for Segmenter {
     /// # Errors
     /// `samples-unreadable` (Transient) if spilled samples cannot be read back, `vad-inference` (Bug) if the model
     /// fails on the samples.
-    fn run(&self, pcm: &Pcm) -> Result<SpeechSegments, StageError> {
+    fn run(&self, pcm: &Pcm) -> Result<SpeechSegments, PipelineError> {
         let mut artifact =
             SpeechSegments { vad: self.vad.identity(), spans: Vec::new(), windows: Vec::new(), dropped: Vec::new() };
         let mut channels = self.analyze(pcm, &mut artifact.dropped)?;

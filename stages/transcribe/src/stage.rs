@@ -1,12 +1,11 @@
 //! The stage: runs a recognizer on windows of speech.
 
-use std::io;
 use std::sync::Arc;
 
 use models::{Compute, ModelError, Output, Pass, Recognizer, SpeechModel, TranscribeConfig, Unit, WindowAudio};
 use stage_core::{
-    Artifact, DeviceStage, ErrorClass, Flow, Identity, Inputs, ListFlow, Pcm, Phases, SAMPLE_RATE_HZ, Segment,
-    SpeechSegments, Stage, StageError, StageName, StageSpec, Transcript, Window,
+    Artifact, DeviceStage, ErrorCode, Flow, Identity, Inputs, ListFlow, Pcm, Phases, PipelineError, SAMPLE_RATE_HZ,
+    Segment, SpeechSegments, Stage, StageName, StageSpec, Transcript, Window,
 };
 
 use crate::audio;
@@ -54,18 +53,19 @@ impl Transcriber {
     /// # Errors
     /// Class `Device` if the device cannot be used. Other classes if the weights are unreadable, truncated or do not
     /// match `config.json`.
-    pub fn load(&self) -> Result<(), StageError> {
+    pub fn load(&self) -> Result<(), PipelineError> {
         self.recognizer.load().map_err(|error| fault(&error))
     }
 
-    fn unit(&self, pcm: &Pcm, segments: &SpeechSegments, pass: Pass) -> Result<Unit, StageError> {
+    fn unit(&self, pcm: &Pcm, segments: &SpeechSegments, pass: Pass) -> Result<Unit, PipelineError> {
         let window = &segments.windows[pass.window];
-        let audio = audio::read(pcm, segments, window, self.token_times).map_err(unreadable)?;
+        let audio = audio::read(pcm, segments, window, self.token_times)
+            .map_err(|error| PipelineError::samples_unreadable(NAME, &error))?;
         let limit_s = self.model().window_s();
         if audio.samples.len() > (limit_s * f64::from(SAMPLE_RATE_HZ)).round() as usize + SLACK {
             let length_s = window.end_s - window.start_s;
             let message = format!("a window is {length_s:.2} s long, but the model accepts at most {limit_s:.2} s");
-            return Err(bug("window-too-long", message));
+            return Err(PipelineError::bug(NAME, ErrorCode::WindowTooLong, message));
         }
         Ok(self.recognizer.prepare(&audio, pass))
     }
@@ -77,7 +77,7 @@ impl Transcriber {
         outputs: &[Output],
         is_done: &dyn Fn(usize) -> bool,
         emit: &mut dyn FnMut(usize, Unit) -> bool,
-    ) -> Result<usize, StageError> {
+    ) -> Result<usize, PipelineError> {
         let passes = self.recognizer.next_passes(&segments.windows, outputs).map_err(|error| fault(&error))?;
         let count = passes.len();
         for (index, pass) in (outputs.len()..).zip(passes) {
@@ -89,26 +89,17 @@ impl Transcriber {
     }
 
     /// Computes the outputs of `inputs` and appends them to `outputs`.
-    fn infer_all(&self, inputs: Vec<Arc<Unit>>, outputs: &mut Vec<Output>) -> Result<(), StageError> {
+    fn infer_all(&self, inputs: Vec<Arc<Unit>>, outputs: &mut Vec<Output>) -> Result<(), PipelineError> {
         let mut flow = ListFlow::new(inputs, RUN_BATCH);
         self.infer(&mut flow)?;
-        let missing = || bug("outputs-missing", "a window has no output".to_owned());
+        let missing = || PipelineError::bug(NAME, ErrorCode::InferenceIncomplete, "a window has no output".to_owned());
         outputs.extend(flow.into_outputs().ok_or_else(missing)?);
         Ok(())
     }
 }
 
-fn fault(error: &ModelError) -> StageError {
+fn fault(error: &ModelError) -> PipelineError {
     error.in_stage(NAME)
-}
-
-fn unreadable(reason: io::Error) -> StageError {
-    let message = format!("the samples of a window could not be read: {reason}");
-    StageError::new(NAME, ErrorClass::Transient, "samples-unreadable", message)
-}
-
-fn bug(code: &str, message: String) -> StageError {
-    StageError::new(NAME, ErrorClass::Bug, code, message)
 }
 
 impl Stage for Transcriber {
@@ -133,11 +124,11 @@ impl Stage for Transcriber {
         }
     }
 
-    fn input<'a>(inputs: &Inputs<'a>) -> Result<Self::Input<'a>, StageError> {
+    fn input<'a>(inputs: &Inputs<'a>) -> Result<Self::Input<'a>, PipelineError> {
         Ok((inputs.transient()?, inputs.get()?))
     }
 
-    fn run(&self, input: Self::Input<'_>) -> Result<Transcript, StageError> {
+    fn run(&self, input: Self::Input<'_>) -> Result<Transcript, PipelineError> {
         self.load()?;
         let mut outputs = Vec::new();
         loop {
@@ -172,7 +163,7 @@ impl DeviceStage for Transcriber {
         input: Self::Input<'_>,
         is_done: &dyn Fn(usize) -> bool,
         emit: &mut dyn FnMut(usize, Unit) -> bool,
-    ) -> Result<usize, StageError> {
+    ) -> Result<usize, PipelineError> {
         self.emit_next(input, &[], is_done, emit)
     }
 
@@ -182,16 +173,16 @@ impl DeviceStage for Transcriber {
         segments.windows.get(index).map_or(0.0, |window| length_s(window) / all_s * pcm.duration_s())
     }
 
-    fn load(&self) -> Result<(), StageError> {
+    fn load(&self) -> Result<(), PipelineError> {
         Self::load(self)
     }
 
-    fn infer(&self, flow: &mut dyn Flow<Unit, Output>) -> Result<(), StageError> {
+    fn infer(&self, flow: &mut dyn Flow<Unit, Output>) -> Result<(), PipelineError> {
         self.recognizer.infer(flow).map_err(|error| fault(&error))
     }
 
     /// Runs a window of silence through the whole network. Logits that are not finite are an error.
-    fn health_probe(&self) -> Result<(), StageError> {
+    fn health_probe(&self) -> Result<(), PipelineError> {
         let silence = self.recognizer.prepare(&WindowAudio::of_samples(Vec::new()), Pass::of_window(0));
         self.infer(&mut ListFlow::new(vec![Arc::new(silence)], 1))
     }
@@ -202,14 +193,20 @@ impl DeviceStage for Transcriber {
         input: Self::Input<'_>,
         outputs: &[Output],
         emit: &mut dyn FnMut(usize, Unit) -> bool,
-    ) -> Result<usize, StageError> {
+    ) -> Result<usize, PipelineError> {
         self.emit_next(input, outputs, &|_| false, emit)
     }
 
-    fn finish(&self, (_, segments): Self::Input<'_>, outputs: Vec<Output>) -> Result<Transcript, StageError> {
+    fn finish(&self, (_, segments): Self::Input<'_>, outputs: Vec<Output>) -> Result<Transcript, PipelineError> {
         let windows: &[Window] = &segments.windows;
         let texts = self.recognizer.finish(windows, &outputs).map_err(|error| fault(&error))?;
-        let missing = || bug("outputs-missing", format!("{} outputs for {} windows", outputs.len(), windows.len()));
+        let missing = || {
+            PipelineError::bug(
+                NAME,
+                ErrorCode::InferenceIncomplete,
+                format!("{} outputs for {} windows", outputs.len(), windows.len()),
+            )
+        };
         let mut transcript = Transcript { model: self.model().name().to_owned(), segments: vec![], dropped: vec![] };
         for text in texts.ok_or_else(missing)? {
             match text {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use models::whisper::{RejectedAttempt, WhisperDiagnostics};
 use serde_json::Value;
-use stage_core::{DeviceStage, ListFlow, Pcm, Segment, SpeechSegments, Stage, Transcript, Window};
+use stage_core::{DeviceStage, ErrorCode, ListFlow, Pcm, Segment, SpeechSegments, Stage, Transcript, Window};
 use transcribe::{
     Compute, DeviceChoice, ModelSource, Output, Precision, Task, TranscribeConfig, Transcriber, Unit, open_model,
 };
@@ -159,9 +159,9 @@ fn misuse_is_a_named_bug() {
     let transcriber = transcriber(english());
     let (pcm, segments) = (tones(), segments(&[(0, 0.0, 11.0)]));
     let error = transcriber.prepare((&pcm, &segments), &|_| false, &mut |_, _| true).unwrap_err();
-    assert_eq!(error.code, "window-too-long");
-    assert_eq!(transcriber.infer(&mut ListFlow::new(vec![], 1)).unwrap_err().code, "model-not-loaded");
-    assert_eq!(transcriber.finish((&pcm, &segments), vec![]).unwrap_err().code, "outputs-missing");
+    assert_eq!(error.code, ErrorCode::WindowTooLong);
+    assert_eq!(transcriber.infer(&mut ListFlow::new(vec![], 1)).unwrap_err().code, ErrorCode::ModelNotLoaded);
+    assert_eq!(transcriber.finish((&pcm, &segments), vec![]).unwrap_err().code, ErrorCode::InferenceIncomplete);
 }
 
 #[test]

@@ -6,7 +6,7 @@ use transcribe::{ModelSource, Precision, open_model};
 
 use crate::args::BenchStageArgs;
 use crate::commands::bench::report::About;
-use crate::exit::Failure;
+use crate::error::Error;
 use crate::pipeline::resolve_devices;
 use crate::settings::Settings;
 use crate::stages::{self, BuildError, Context};
@@ -33,18 +33,18 @@ pub(super) enum ListError {
 
 impl Combination {
     /// All combinations of the lists, in list order, without repetitions.
-    pub(super) fn all(args: &BenchStageArgs, model: &ModelSource) -> Result<Vec<Self>, Failure> {
-        check_lists(args).map_err(Failure::usage)?;
+    pub(super) fn all(args: &BenchStageArgs, model: &ModelSource) -> Result<Vec<Self>, Error> {
+        check_lists(args).map_err(Error::usage)?;
         let mut all: Vec<Self> = Vec::new();
         for request in split_devices(&args.devices) {
-            let parsed: DeviceRequest = request.parse().map_err(Failure::usage)?;
+            let parsed: DeviceRequest = request.parse().map_err(Error::usage)?;
             if matches!(parsed, DeviceRequest::Sim(_)) {
-                return Err(Failure::usage(ListError::Simulated(request)));
+                return Err(Error::usage(ListError::Simulated(request)));
             }
             let devices = resolve_devices(&parsed, None, None)?;
             let request = if parsed == DeviceRequest::Auto { name(&devices) } else { request };
             for precision in &args.precision {
-                let precision = precision.resolve(None, model, &devices[0]).map_err(Failure::usage)?;
+                let precision = precision.resolve(None, model, &devices[0]).map_err(Error::usage)?;
                 for device_batch_size in &args.device_batch_size {
                     let (request, devices) = (request.clone(), devices.clone());
                     let one = Self { request, devices, precision, device_batch_size: device_batch_size.get() };

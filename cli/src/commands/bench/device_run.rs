@@ -13,7 +13,8 @@ use std::thread;
 use std::time::Instant;
 
 use stage_core::{
-    Artifacts, DeviceRunner, Emit, ErrorClass, Flow, ModelInput, ModelOutput, StageError, StageName, StageSpec,
+    Artifacts, DeviceRunner, Emit, ErrorClass, ErrorCode, Flow, ModelInput, ModelOutput, PipelineError, StageName,
+    StageSpec,
 };
 
 use super::message::DeviceWork;
@@ -44,7 +45,7 @@ pub(super) fn run(
     device: &dyn DeviceRunner,
     items: &[Artifacts],
     width: Width,
-) -> Result<(Vec<Result<Made, StageError>>, DeviceWork), StageError> {
+) -> Result<(Vec<Result<Made, PipelineError>>, DeviceWork), PipelineError> {
     let stage = spec.name;
     let (next, results) = (AtomicUsize::new(0), Mutex::new(Vec::with_capacity(items.len())));
     let put = |index: usize, result| results.lock().unwrap_or_else(PoisonError::into_inner).push((index, result));
@@ -97,13 +98,13 @@ struct Pending {
 
 impl Recording<'_> {
     /// Sends the first windows to the device.
-    fn prepare(&self) -> Result<Pending, StageError> {
+    fn prepare(&self) -> Result<Pending, PipelineError> {
         self.send(|emit| self.device.prepare(self.item, &|_| false, emit))
     }
 
     /// Waits for the outputs, sends follow-up windows, and computes the artifact. The recording's time starts when the
     /// device takes its first window; before that it waited for other recordings.
-    fn complete(self, mut pending: Pending) -> Result<Made, StageError> {
+    fn complete(self, mut pending: Pending) -> Result<Made, PipelineError> {
         let mut outputs = Vec::new();
         let mut began = None;
         while pending.count > 0 {
@@ -122,7 +123,10 @@ impl Recording<'_> {
     }
 
     /// The output channel closes when all emitted windows are finished or dropped.
-    fn send(&self, emit_all: impl FnOnce(&mut Emit<'_>) -> Result<usize, StageError>) -> Result<Pending, StageError> {
+    fn send(
+        &self,
+        emit_all: impl FnOnce(&mut Emit<'_>) -> Result<usize, PipelineError>,
+    ) -> Result<Pending, PipelineError> {
         let (reply, completed) = channel();
         let count = emit_all(&mut |index, window| {
             self.feed.send(PendingWindow { window, index, reply: reply.clone() }).is_ok()
@@ -131,8 +135,13 @@ impl Recording<'_> {
     }
 }
 
-fn incomplete(stage: StageName) -> StageError {
-    StageError::new(stage, ErrorClass::Device, "incomplete", "the device stopped before all windows were finished")
+fn incomplete(stage: StageName) -> PipelineError {
+    PipelineError::new(
+        stage,
+        ErrorClass::Device,
+        ErrorCode::InferenceIncomplete,
+        "the device stopped before all windows were finished",
+    )
 }
 
 /// The flow that passes windows of all recordings to the device.

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use measure::{Runs, percentile, try_runs};
-use stage_core::{StageError, StageName};
+use stage_core::{PipelineError, StageName};
 
 use super::combination::Combination;
 use super::message::{DeviceWork, Input, Ran, Ready, Task};
@@ -14,7 +14,7 @@ use crate::settings::Settings;
 pub(super) const WARM_UPS: usize = 1;
 
 /// A recording that could not be measured, and its error.
-pub(super) type FailedRecording = (PathBuf, StageError);
+pub(super) type FailedRecording = (PathBuf, PipelineError);
 
 /// Measurements of one combination.
 #[derive(Debug)]

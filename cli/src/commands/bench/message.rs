@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use scheduler::worker::Stored;
 use serde::{Deserialize, Serialize};
-use stage_core::{DeviceId, StageError, StageName};
+use stage_core::{DeviceId, PipelineError, StageName};
 
 use crate::settings::Settings;
 
@@ -56,7 +56,7 @@ pub(super) enum FromProcess {
     /// The process failed.
     Failed(String),
     /// Each recording with the artifacts of the earlier stages, in task order.
-    Prepared(Vec<Result<Input, StageError>>),
+    Prepared(Vec<Result<Input, PipelineError>>),
     /// The recordings are decoded and the model is loaded.
     Ready(Ready),
     /// The stage has run.
@@ -76,7 +76,7 @@ pub(super) struct Ready {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(super) struct Ran {
     /// Seconds for each recording, in task order.
-    pub(super) recordings: Vec<Result<f64, StageError>>,
+    pub(super) recordings: Vec<Result<f64, PipelineError>>,
     /// Device work (transcribe).
     pub(super) device: Option<DeviceWork>,
     /// Peak resident memory since the stage started, in MiB.

@@ -18,7 +18,6 @@ mod worker;
 
 use std::path::PathBuf;
 
-use anyhow::Context;
 use transcribe::Precision;
 
 use self::combination::Combination;
@@ -28,22 +27,24 @@ use self::process::Process;
 use self::report::{Outcome, Report};
 pub(crate) use self::worker::worker;
 use crate::args::BenchStageArgs;
-use crate::exit::{Exit, Failure};
+use crate::error::{Error, ErrorContext};
+use crate::exit::Exit;
 use crate::inputs;
 use crate::settings::Settings;
 use crate::signals;
 
-pub(crate) fn bench(args: &BenchStageArgs) -> Result<Exit, Failure> {
+pub(crate) fn bench(args: &BenchStageArgs) -> Result<Exit, Error> {
     signals::end_when_interrupted().context("the signal handlers cannot be installed")?;
-    let config = args.stages.load().map_err(Failure::usage)?.config;
-    let base = Settings::new(&config, Precision::default()).map_err(Failure::usage)?;
-    let inputs = inputs::find(&args.inputs).map_err(Failure::usage)?;
+    let config = args.stages.load().map_err(Error::usage)?.config;
+    let base = Settings::new(&config, Precision::default()).map_err(Error::usage)?;
+    let inputs = inputs::find(&args.inputs).map_err(Error::usage)?;
     let (checked, first, about) = check(Combination::all(args, &base.model)?, args, &base)?;
     for path in &inputs.skipped {
         eprintln!("skipped (not an audio file name): {}", path.display());
     }
     let (prepared, failed) = prepare(args, &base, &first, inputs.files)?;
-    let mut report = Report { about, repeats: args.repeat.get(), prepared: summary(&prepared), failed, outcomes: Vec::new() };
+    let mut report =
+        Report { about, repeats: args.repeat.get(), prepared: summary(&prepared), failed, outcomes: Vec::new() };
     if !prepared.is_empty() {
         let count = checked.len();
         for (number, (combination, possible)) in (1..).zip(checked) {
@@ -74,7 +75,7 @@ fn check(
     combinations: Vec<Combination>,
     args: &BenchStageArgs,
     base: &Settings,
-) -> Result<(Vec<Checked>, Combination, report::About), Failure> {
+) -> Result<(Vec<Checked>, Combination, report::About), Error> {
     let (mut checked, mut first, mut reasons) = (Vec::new(), None, Vec::new());
     for combination in combinations {
         match combination.about(base, args.stage) {
@@ -90,8 +91,8 @@ fn check(
     }
     match (first, reasons.into_iter().next()) {
         (Some((first, about)), _) => Ok((checked, first, about)),
-        (None, Some(error)) => Err(Failure::usage(error)),
-        (None, None) => Err(anyhow::anyhow!("no combination to measure").into()),
+        (None, Some(error)) => Err(Error::usage(error)),
+        (None, None) => Err(Error::unexpected("no combination to measure")),
     }
 }
 
@@ -102,7 +103,7 @@ fn prepare(
     base: &Settings,
     combination: &Combination,
     files: Vec<PathBuf>,
-) -> Result<(Vec<Input>, Vec<FailedRecording>), Failure> {
+) -> Result<(Vec<Input>, Vec<FailedRecording>), Error> {
     eprintln!("preparing: {} recordings", files.len());
     let task = Task {
         stage: args.stage,
@@ -112,7 +113,7 @@ fn prepare(
         device_batch_size: combination.device_batch_size,
         recordings: files.iter().cloned().map(Input::new).collect(),
     };
-    let inputs = Process::prepare(task).map_err(|error| Failure::new(Exit::Failed, error))?;
+    let inputs = Process::prepare(task).map_err(Error::unexpected)?;
     let (mut prepared, mut failed) = (Vec::new(), Vec::new());
     for (path, input) in files.into_iter().zip(inputs) {
         match input {

@@ -5,7 +5,7 @@ use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
 use super::message::{FromProcess, Input, Ran, Ready, Task, ToProcess};
-use stage_core::{DeviceId, StageError};
+use stage_core::{DeviceId, PipelineError};
 
 /// Why a process returned no measurement.
 #[derive(Debug, thiserror::Error)]
@@ -31,7 +31,7 @@ pub(super) struct Process {
 
 impl Process {
     /// Runs the earlier stages and returns their artifacts.
-    pub(super) fn prepare(task: Task) -> Result<Vec<Result<Input, StageError>>, ProcessError> {
+    pub(super) fn prepare(task: Task) -> Result<Vec<Result<Input, PipelineError>>, ProcessError> {
         let device = task.device.clone();
         let mut process = Self::start(&device, task.threads)?;
         process.say(&ToProcess::Prepare(task))?;

@@ -6,7 +6,7 @@ use std::sync::{Mutex, PoisonError};
 use std::thread;
 use std::time::Instant;
 
-use stage_core::{ArtifactName, Artifacts, ErrorClass, Runner, StageError, StageName};
+use stage_core::{ArtifactName, Artifacts, ErrorClass, ErrorCode, PipelineError, Runner, StageName};
 
 use super::device_run;
 use super::message::DeviceWork;
@@ -29,13 +29,13 @@ pub(super) struct Width {
 }
 
 /// Results of a run per recording, and the device work of a stage with device work.
-pub(super) type StageRun = (Vec<Result<Made, StageError>>, Option<DeviceWork>);
+pub(super) type StageRun = (Vec<Result<Made, PipelineError>>, Option<DeviceWork>);
 
 /// Runs a stage on items that have its inputs; each item keeps its artifact.
 ///
 /// # Errors
 /// A device failure, which cannot be attributed to a recording.
-pub(super) fn run(stage: &dyn Runner, items: &[Artifacts], width: Width) -> Result<StageRun, StageError> {
+pub(super) fn run(stage: &dyn Runner, items: &[Artifacts], width: Width) -> Result<StageRun, PipelineError> {
     if let Some(device) = stage.device() {
         let (made, work) = device_run::run(&stage.spec(), device, items, width)?;
         return Ok((made, Some(work)));
@@ -77,9 +77,12 @@ pub(super) fn take_next<'a, I>(items: &'a [I], next: &AtomicUsize) -> Option<(us
 }
 
 /// Converts a panic into a failure of one recording.
-pub(super) fn guarded<T>(stage: StageName, work: impl FnOnce() -> Result<T, StageError>) -> Result<T, StageError> {
+pub(super) fn guarded<T>(
+    stage: StageName,
+    work: impl FnOnce() -> Result<T, PipelineError>,
+) -> Result<T, PipelineError> {
     catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|panic| {
         let text = panic.downcast_ref::<String>().map(String::as_str).or_else(|| panic.downcast_ref::<&str>().copied());
-        Err(StageError::new(stage, ErrorClass::Bug, "panic", text.unwrap_or("the stage panicked")))
+        Err(PipelineError::new(stage, ErrorClass::Bug, ErrorCode::Panic, text.unwrap_or("the stage panicked")))
     })
 }

@@ -7,36 +7,37 @@ use std::sync::mpsc::{Receiver, channel};
 use std::thread;
 use std::time::Instant;
 
-use anyhow::{Context, anyhow, bail};
 use decode::Decoder;
 use scheduler::worker::Stored;
 use stage_core::{
-    ArtifactName, Artifacts, DeviceRunner, ErrorClass, Recording, Runner, Runners, SAMPLE_RATE_HZ, Source, Stage,
-    StageError, StageName, StageSpec, sha256_file,
+    ArtifactName, Artifacts, DeviceRunner, ErrorCode, PipelineError, Recording, Runner, Runners, SAMPLE_RATE_HZ,
+    Source, Stage, StageName, StageSpec, sha256_file,
 };
 
 use super::message::{FromProcess, Input, Ran, Ready, Task, ToProcess};
 use super::stage_run::{self, StageRun, Width, for_each};
-use crate::exit::{Exit, Failure};
+use crate::error::{Error, ErrorContext};
+use crate::exit::Exit;
+use crate::plan::unreadable_file;
 use crate::stages::{self, Context as StageContext};
 
 /// Memory for the decoded samples of all recordings together, in bytes. Further samples go to unlinked temporary files.
 const SAMPLES_BUDGET_BYTES: u64 = 1 << 30;
 
 /// An item, or the error that excludes it.
-type Opened = Result<Artifacts, StageError>;
+type Opened = Result<Artifacts, PipelineError>;
 
-pub(crate) fn worker() -> Result<Exit, Failure> {
+pub(crate) fn worker() -> Result<Exit, Error> {
     let messages = read_stdin();
     let served = match messages.recv() {
         Ok(ToProcess::Prepare(task)) => prepare(task),
         Ok(ToProcess::Measure(task)) => measure(task, &messages),
-        Ok(ToProcess::Run) | Err(_) => Err(anyhow!("this process is started by `bench`")),
+        Ok(ToProcess::Run) | Err(_) => Err(Error::unexpected("this process is started by `bench`")),
     };
     match served {
         Ok(()) => Ok(Exit::Done),
         Err(error) => {
-            say(&FromProcess::Failed(format!("{error:#}")))?;
+            say(&FromProcess::Failed(error.report()))?;
             Ok(Exit::Failed)
         }
     }
@@ -60,21 +61,21 @@ fn read_stdin() -> Receiver<ToProcess> {
     messages
 }
 
-fn say(message: &FromProcess) -> anyhow::Result<()> {
+fn say(message: &FromProcess) -> Result<(), Error> {
     let line = serde_json::to_string(message).context("a message cannot be written")?;
     let mut stdout = io::stdout().lock();
     writeln!(stdout, "{line}").and_then(|()| stdout.flush()).context("bench closed the pipe")
 }
 
 /// Runs the earlier stages (at least decode) and returns their artifacts.
-fn prepare(task: Task) -> anyhow::Result<()> {
+fn prepare(task: Task) -> Result<(), Error> {
     let (stages, width) = build(&task)?;
     let share_bytes = SAMPLES_BUDGET_BYTES / task.recordings.len().max(1) as u64;
     let decoder = stages::decoder_with(&task.settings, share_bytes.min(task.settings.decode.memory_budget_bytes));
-    let mut inputs: Vec<Result<Input, StageError>> =
+    let mut inputs: Vec<Result<Input, PipelineError>> =
         for_each(&task.recordings, width.threads, |input| hashed(input.clone()));
     let mut items: Vec<Opened> = inputs.iter().map(|input| Ok(open(input.as_ref().map_err(Clone::clone)?))).collect();
-    let recipe = stages::recipe(&stages, Some(task.stage))?;
+    let recipe = stages::recipe(&stages, Some(task.stage)).map_err(Error::usage)?;
     let before = recipe.steps().iter().map(|step| step.stage).filter(|stage| *stage != task.stage);
     let decode = Decoder::SPEC.name;
     for stage in std::iter::once(decode).chain(before.filter(|stage| *stage != decode)) {
@@ -94,8 +95,8 @@ fn prepare(task: Task) -> anyhow::Result<()> {
     say(&FromProcess::Prepared(inputs))
 }
 
-fn runner(stages: &Runners, stage: StageName) -> anyhow::Result<&dyn Runner> {
-    stages.get(stage).ok_or_else(|| anyhow!("there is no stage {stage}"))
+fn runner(stages: &Runners, stage: StageName) -> Result<&dyn Runner, Error> {
+    stages.get(stage).ok_or_else(|| Error::unexpected(format!("there is no stage {stage}")))
 }
 
 fn add(input: &mut Input, item: &Artifacts, bodies: Vec<(ArtifactName, String)>) {
@@ -106,7 +107,7 @@ fn add(input: &mut Input, item: &Artifacts, bodies: Vec<(ArtifactName, String)>)
 }
 
 /// Runs the task's stage for each `Run` message.
-fn measure(task: Task, messages: &Receiver<ToProcess>) -> anyhow::Result<()> {
+fn measure(task: Task, messages: &Receiver<ToProcess>) -> Result<(), Error> {
     let (stages, width) = build(&task)?;
     let measured = runner(&stages, task.stage)?;
     let mut items: Vec<Opened> = task.recordings.iter().map(|input| Ok(open(input))).collect();
@@ -120,7 +121,9 @@ fn measure(task: Task, messages: &Receiver<ToProcess>) -> anyhow::Result<()> {
     loop {
         // A stage runs once per item, so each run gets new items.
         let sound = sound(&items);
-        let Ok(ToProcess::Run) = messages.recv() else { bail!("only runs are expected once the process is ready") };
+        let Ok(ToProcess::Run) = messages.recv() else {
+            return Err(Error::unexpected("only runs are expected once the process is ready"));
+        };
         let (made, device) = stage_run::run(measured, &sound, width)?;
         let recordings = in_places(&items, made.into_iter().map(|made| made.map(|made| made.seconds)));
         for (item, result) in items.iter_mut().zip(&recordings) {
@@ -138,24 +141,25 @@ fn is_transient(name: ArtifactName) -> bool {
     Decoder::SPEC.artifacts().any(|(artifact, stored)| artifact == name && !stored)
 }
 
-fn build(task: &Task) -> anyhow::Result<(Runners, Width)> {
+fn build(task: &Task) -> Result<(Runners, Width), Error> {
     // The CPU kernels run in rayon's global pool.
     rayon::ThreadPoolBuilder::new()
         .num_threads(task.threads)
         .build_global()
         .context("the threads cannot be started")?;
-    let stages = StageContext::of_worker(&task.settings, &task.device)?.stages()?;
+    let stages =
+        StageContext::of_worker(&task.settings, &task.device).and_then(StageContext::stages).map_err(Error::usage)?;
     Ok((stages, Width { threads: task.threads, device_batch_size: task.device_batch_size }))
 }
 
-fn load(device: &dyn DeviceRunner) -> Result<f64, StageError> {
+fn load(device: &dyn DeviceRunner) -> Result<f64, PipelineError> {
     let start = Instant::now();
     device.load()?;
     Ok(start.elapsed().as_secs_f64())
 }
 
 /// Decodes all items: into memory up to the budget, then into temporary files.
-fn decode(task: &Task, items: &mut [Opened], width: Width) -> Result<(), StageError> {
+fn decode(task: &Task, items: &mut [Opened], width: Width) -> Result<(), PipelineError> {
     let mut left_bytes = SAMPLES_BUDGET_BYTES;
     let in_memory = task.recordings.iter().take_while(|input| {
         let frames = (input.audio_s * f64::from(SAMPLE_RATE_HZ)) as u64;
@@ -174,8 +178,8 @@ fn decode(task: &Task, items: &mut [Opened], width: Width) -> Result<(), StageEr
 /// their artifacts; an item that fails is replaced by its error.
 fn keep(
     items: &mut [Opened],
-    run: impl FnOnce(&[Artifacts]) -> Result<StageRun, StageError>,
-) -> Result<Vec<Vec<(ArtifactName, String)>>, StageError> {
+    run: impl FnOnce(&[Artifacts]) -> Result<StageRun, PipelineError>,
+) -> Result<Vec<Vec<(ArtifactName, String)>>, PipelineError> {
     let sound = sound(items);
     let (made, _) = run(&sound)?;
     let made = sound.into_iter().zip(made).map(|(item, made)| made.map(|made| (item, made.bodies)));
@@ -198,11 +202,11 @@ fn sound(items: &[Opened]) -> Vec<Artifacts> {
 /// Merges the results of the items with the errors of the failed items.
 fn in_places<T>(
     items: &[Opened],
-    results: impl IntoIterator<Item = Result<T, StageError>>,
-) -> Vec<Result<T, StageError>> {
+    results: impl IntoIterator<Item = Result<T, PipelineError>>,
+) -> Vec<Result<T, PipelineError>> {
     let mut results = results.into_iter();
     let missing =
-        || Err(StageError::new(Decoder::SPEC.name, ErrorClass::Bug, "no-result", "a recording has no result"));
+        || Err(PipelineError::bug(Decoder::SPEC.name, ErrorCode::InferenceIncomplete, "a recording has no result"));
     items
         .iter()
         .map(|item| match item {
@@ -212,14 +216,9 @@ fn in_places<T>(
         .collect()
 }
 
-fn hashed(input: Input) -> Result<Input, StageError> {
-    match sha256_file(&input.path) {
-        Ok(file_sha256) => Ok(Input { file_sha256, ..input }),
-        Err(error) => {
-            let message = format!("the file cannot be read: {error}");
-            Err(StageError::new(Decoder::SPEC.name, ErrorClass::BadInput, "unreadable-file", message))
-        }
-    }
+fn hashed(input: Input) -> Result<Input, PipelineError> {
+    let file_sha256 = sha256_file(&input.path).map_err(|error| unreadable_file(&error))?;
+    Ok(Input { file_sha256, ..input })
 }
 
 fn open(input: &Input) -> Artifacts {

@@ -8,11 +8,12 @@ use serde_json::{Value, json};
 
 use crate::args::DevicesArgs;
 use crate::config::Loaded;
-use crate::exit::{Exit, Failure};
+use crate::error::Error;
+use crate::exit::Exit;
 use view::View;
 
-pub(crate) fn devices(args: &DevicesArgs) -> Result<Exit, Failure> {
-    let limits = Loaded::find(args.config.as_deref()).map_err(Failure::usage)?.config.devices;
+pub(crate) fn devices(args: &DevicesArgs) -> Result<Exit, Error> {
+    let limits = Loaded::find(args.config.as_deref()).map_err(Error::usage)?.config.devices;
     match probe_gpus(args.nvml.as_ref().map(|path| path.as_os_str())) {
         GpuProbe::Absent { reason } if args.json => {
             println!("{}", machine(&json!({"nvml": "absent", "reason": reason})));

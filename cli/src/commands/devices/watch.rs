@@ -4,7 +4,6 @@ use std::io::{self, IsTerminal, Write};
 use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
 
-use anyhow::Context;
 use scheduler::coordinator::Interrupt;
 use scheduler::devices::{DeviceReading, GpuKey, Monitor, MonitoredGpu};
 use stage_core::DeviceId;
@@ -12,7 +11,8 @@ use stage_core::DeviceId;
 use super::machine;
 use super::view::View;
 use crate::args::DevicesArgs;
-use crate::exit::{Exit, Failure};
+use crate::error::{Error, ErrorContext};
+use crate::exit::Exit;
 use crate::signals::SignalWatch;
 
 /// Maximum delay before a signal is handled.
@@ -21,7 +21,7 @@ const TICK: Duration = Duration::from_millis(20);
 const OVERDUE_INTERVALS: u32 = 3;
 
 /// Reads and shows the GPUs every `every_s` seconds until a signal arrives or the output pipe closes.
-pub(super) fn watch(mut view: View, args: &DevicesArgs, every_s: f64) -> Result<Exit, Failure> {
+pub(super) fn watch(mut view: View, args: &DevicesArgs, every_s: f64) -> Result<Exit, Error> {
     let signals = SignalWatch::start(Interrupt::default()).context("the signal handlers cannot be installed")?;
     let every = Duration::from_secs_f64(every_s);
     let gpus =

@@ -6,8 +6,9 @@ use std::time::Duration;
 use scheduler::coordinator::{CommitPoint, Event};
 use scheduler::store::RecordingEntry;
 use serde_json::json;
+use stage_core::PipelineError;
 
-use crate::export::{Document, ExportError};
+use crate::export::Document;
 use crate::pipeline::{Observer, PlannedRun};
 use crate::table::Row;
 use crate::watch::Watch;
@@ -79,8 +80,7 @@ impl<'a> Gathered<'a> {
     fn pause(&self, point: CommitPoint, artifacts: usize, checkpoints: usize) {
         if let Some(pause) = self.pause_at_commits {
             let point = format!("{point:?}").to_lowercase();
-            let event =
-                json!({"event": "commit", "point": point, "artifacts": artifacts, "checkpoints": checkpoints});
+            let event = json!({"event": "commit", "point": point, "artifacts": artifacts, "checkpoints": checkpoints});
             eprintln!("{event}");
             std::thread::sleep(pause);
         }
@@ -117,10 +117,9 @@ impl Observer for Gathered<'_> {
         self.add_row(index, Ok(text), score(document));
     }
 
-    fn not_exported(&mut self, index: usize, error: &ExportError) {
-        let reason = format!("export: {error}");
-        self.watch.export_failed(index, &reason);
-        self.add_row(index, Err(reason), None);
+    fn not_exported(&mut self, index: usize, error: &PipelineError) {
+        self.watch.export_failed(index, error);
+        self.add_row(index, Err(error.to_string()), None);
     }
 }
 

@@ -5,7 +5,6 @@ mod summary;
 
 use std::time::Instant;
 
-use anyhow::Context;
 use scheduler::coordinator::Recompute;
 use scheduler::store::command_line;
 use transcribe::ModelSource;
@@ -13,7 +12,8 @@ use transcribe::ModelSource;
 use self::gathered::Gathered;
 use super::started::{Started, Task};
 use crate::args::RunArgs;
-use crate::exit::{Exit, Failure};
+use crate::error::{Error, ErrorContext};
+use crate::exit::Exit;
 use crate::pipeline::Summary;
 use crate::watch::{Ending, Watch};
 
@@ -22,7 +22,7 @@ const EMBEDDED_MODEL_NOTICE: &str = "The embedded model, Whisper base, is a find
      characters are wrong. For real work, choose a larger model: --model openai/whisper-large-v3-turbo, or a Korean \
      fine-tune.";
 
-pub(crate) fn run(args: &RunArgs) -> Result<Exit, Failure> {
+pub(crate) fn run(args: &RunArgs) -> Result<Exit, Error> {
     let began = Instant::now();
     let recompute = match (args.force, args.from) {
         (true, _) => Recompute::All,
@@ -33,7 +33,7 @@ pub(crate) fn run(args: &RunArgs) -> Result<Exit, Failure> {
     let mut started = Started::plan(&args.engine, &Task { inputs, folder, last: None, recompute, formats })?;
     let recordings = started.run.recordings().to_vec();
     let watch = Watch::start(&args.watch, args.engine.progress, folder, &recordings, started.run.unreadable())
-        .map_err(Failure::usage)?;
+        .map_err(Error::usage)?;
     if let Some(file) = &started.file {
         watch.note(&format!("settings: {}", file.display()));
     }
@@ -50,10 +50,10 @@ pub(crate) fn run(args: &RunArgs) -> Result<Exit, Failure> {
     Ok(exit)
 }
 
-fn ending(ended: Result<&Summary, &Failure>) -> Ending {
+fn ending(ended: Result<&Summary, &Error>) -> Ending {
     match ended {
         Ok(summary) if summary.outcome.interrupted => Ending::Interrupted,
         Ok(_) => Ending::Finished,
-        Err(failure) => Ending::Broken(format!("{:#}", failure.error)),
+        Err(error) => Ending::Broken(error.report()),
     }
 }

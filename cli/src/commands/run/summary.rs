@@ -1,7 +1,8 @@
 //! What `run` prints at its end.
 
-use scheduler::coordinator::{ItemEnd, WORKER_DIED};
+use scheduler::coordinator::ItemEnd;
 use serde_json::json;
+use stage_core::ErrorCode;
 
 use super::gathered::{Amount, Rows};
 use crate::args::{ProgressMode, RunArgs};
@@ -37,7 +38,12 @@ pub(super) fn print(args: &RunArgs, run: &PlannedRun, summary: &Summary, mut row
         );
     }
     print_doubts(&rows);
-    if summary.outcome.items.iter().any(|end| matches!(end, ItemEnd::Failed(error) if error.code == WORKER_DIED)) {
+    if summary
+        .outcome
+        .items
+        .iter()
+        .any(|end| matches!(end, ItemEnd::Failed(error) if error.code == ErrorCode::WorkerDied))
+    {
         println!("recordings that killed workers are quarantined; --retry-quarantined retries them");
     }
     if unfinished > 0 {

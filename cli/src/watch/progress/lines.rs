@@ -103,7 +103,7 @@ fn current_work(worker: &WorkerCounters, items: &[RecordingEntry]) -> String {
 #[cfg(test)]
 mod tests {
     use scheduler::store::IncidentKind;
-    use stage_core::{ErrorClass, Phase, StageError};
+    use stage_core::{ErrorClass, ErrorCode, Phase, PipelineError};
 
     use super::*;
     use crate::watch::samples::{self, DECODE, TRANSCRIBE, incident, item, worker as worker_id};
@@ -154,14 +154,15 @@ mod tests {
     }
 
     #[test]
-    fn file_failed_has_path_stage_class_and_message() {
-        let error = StageError::new(DECODE, ErrorClass::BadInput, "unsupported-codec", "no codec");
-        let failure = FileFailure::of_stage("/calls/short".as_ref(), &error);
+    fn file_failed_has_path_origin_class_code_message_and_causes() {
+        let error = PipelineError::new(DECODE, ErrorClass::BadInput, ErrorCode::UnsupportedCodec, "no codec")
+            .caused_by(&std::fmt::Error);
+        let failure = FileFailure::new("/calls/short".as_ref(), &error);
         assert_eq!(
             file_failed(&failure),
             json!({
-                "event": "file_failed", "path": "/calls/short", "stage": "decode", "class": "bad_input",
-                "code": "unsupported-codec", "message": "no codec",
+                "event": "file_failed", "path": "/calls/short", "origin": "decode", "class": "bad_input",
+                "code": "unsupported-codec", "message": "no codec", "causes": [std::fmt::Error.to_string()],
             })
         );
     }

@@ -60,13 +60,7 @@ impl Progress {
     pub(crate) fn failed(&self, failure: &FileFailure) {
         match &self.view {
             View::Json => eprintln!("{}", lines::file_failed(failure)),
-            _ => self.note(&format!(
-                "{}: {}: {} [{}]",
-                failure.path.display(),
-                failure.stage,
-                failure.message,
-                failure.code
-            )),
+            _ => self.note(&format!("{}: {}", failure.path.display(), failure.error)),
         }
     }
 

@@ -53,7 +53,7 @@ impl Report {
     pub(crate) fn new(began_us: u64, unreadable: &[Failure]) -> Self {
         let mut failures = List::default();
         for failure in unreadable {
-            failures.push(FileFailure::of_stage(&failure.path, &failure.error));
+            failures.push(FileFailure::new(&failure.path, &failure.error));
         }
         Self { began_us, timeline: Timeline::new(began_us), incidents: List::default(), failures }
     }

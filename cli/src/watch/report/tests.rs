@@ -4,7 +4,7 @@ use std::path::Path;
 
 use scheduler::protocol::Lane;
 use scheduler::store::IncidentKind;
-use stage_core::{ErrorClass, StageError};
+use stage_core::{ErrorClass, ErrorCode, PipelineError};
 
 use super::*;
 use crate::watch::samples::{self, ALIGN, DECODE, FORENSICS, SEGMENT, TRANSCRIBE, incident, item, span, worker};
@@ -28,8 +28,8 @@ impl SampleRun {
     }
 
     fn fail(&mut self, path: &str, message: &str) {
-        let error = StageError::new(DECODE, ErrorClass::BadInput, "unsupported-codec", message);
-        self.report.failed(FileFailure::of_stage(Path::new(path), &error));
+        let error = PipelineError::new(DECODE, ErrorClass::BadInput, ErrorCode::UnsupportedCodec, message);
+        self.report.failed(FileFailure::new(Path::new(path), &error));
     }
 
     fn page(&self, ending: &Ending, wall_s: f64) -> String {

@@ -6,7 +6,7 @@
 //! worker twice while it runs alone is the cause. The device is not blamed. It is retired only if the health probe,
 //! which is known to work, fails on it.
 
-use stage_core::StageError;
+use stage_core::PipelineError;
 
 use super::{Backlog, HeldBatch, Reach};
 
@@ -18,7 +18,7 @@ pub(in crate::coordinator) struct Attribution {
     /// Whether the suspected recordings were queued in two isolated halves.
     pub(in crate::coordinator) bisected: bool,
     /// The job that caused the death, and the failure to report.
-    pub(in crate::coordinator) cause: Option<(usize, StageError)>,
+    pub(in crate::coordinator) cause: Option<(usize, PipelineError)>,
 }
 
 impl Backlog<'_> {

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use stage_core::{DeviceId, ErrorClass, Phase, StageError};
+use stage_core::{DeviceId, ErrorClass, ErrorCode, Origin, Phase, PipelineError};
 
 use crate::coordinator::outcome::ItemEnd;
 use crate::coordinator::plan::Chain;
@@ -14,9 +14,6 @@ const TRANSIENT_TRIES: u32 = 3;
 const DEVICE_TRIES: usize = 2;
 /// A recording that kills this many workers while it runs alone is quarantined.
 const DEATHS_ALONE: u32 = 2;
-
-/// The error code of a recording that is quarantined because it kills workers.
-pub const WORKER_DIED: &str = "worker-died";
 
 /// A distinct chain of artifacts to compute.
 #[derive(Debug)]
@@ -97,7 +94,13 @@ impl Job {
     }
 
     /// Decides what to do after a failure on `device` while `usable` workers are left.
-    pub(super) fn judge(&mut self, error: &StageError, device: &DeviceId, usable: usize, backoff: Duration) -> Verdict {
+    pub(super) fn judge(
+        &mut self,
+        error: &PipelineError,
+        device: &DeviceId,
+        usable: usize,
+        backoff: Duration,
+    ) -> Verdict {
         match error.class {
             ErrorClass::BadInput | ErrorClass::Bug => Verdict::Final,
             ErrorClass::Transient => {
@@ -119,11 +122,12 @@ impl Job {
     }
 
     /// Counts the death of a worker that ran only this job. Returns the failure to report when the limit is reached.
-    pub(super) fn died_alone(&mut self, reason: &str) -> Option<StageError> {
+    pub(super) fn died_alone(&mut self, reason: &str) -> Option<PipelineError> {
         self.deaths_alone += 1;
-        let stage = self.chain.next_stage();
-        let message = format!("killed its worker {DEATHS_ALONE} times: {reason}");
-        (self.deaths_alone >= DEATHS_ALONE).then(|| StageError::new(stage, ErrorClass::Bug, WORKER_DIED, message))
+        let message =
+            format!("killed its worker {DEATHS_ALONE} times before {} was done: {reason}", self.chain.next_stage());
+        let is_cause = self.deaths_alone >= DEATHS_ALONE;
+        is_cause.then(|| PipelineError::bug(Origin::Worker, ErrorCode::WorkerDied, message))
     }
 }
 
@@ -138,8 +142,8 @@ mod tests {
         Job::new(chain(&[]), 0, f64::NAN)
     }
 
-    fn error(class: ErrorClass) -> StageError {
-        StageError::new(StageName::new("read"), class, "code", "message")
+    fn error(class: ErrorClass) -> PipelineError {
+        PipelineError::new(StageName::new("read"), class, ErrorCode::named("code"), "message")
     }
 
     #[test]

@@ -9,7 +9,7 @@ mod queue;
 
 use std::time::{Duration, Instant};
 
-use stage_core::{ArtifactName, DeviceId, Fingerprint, Phase, StageError, StageKey};
+use stage_core::{ArtifactName, DeviceId, Fingerprint, Phase, PipelineError, StageKey};
 
 use super::options::RunOptions;
 use super::outcome::ItemEnd;
@@ -18,7 +18,6 @@ use crate::store::RecordingEntry;
 pub(super) use bisection::Attribution;
 use held::Held;
 pub(super) use held::{BatchEnd, HeldBatch};
-pub use job::WORKER_DIED;
 pub(super) use job::{Job, Reach, Verdict};
 use queue::{Entry, Queue};
 
@@ -121,7 +120,7 @@ impl<'a> Backlog<'a> {
     pub(super) fn judge(
         &mut self,
         job: usize,
-        error: &StageError,
+        error: &PipelineError,
         device: &DeviceId,
         usable: usize,
         backoff: Duration,

@@ -8,7 +8,7 @@ use std::ops::Range;
 use std::time::Instant;
 
 use crossbeam_channel::{Receiver, Sender, bounded};
-use stage_core::{DeviceId, StageError, Tool};
+use stage_core::{DeviceId, PipelineError, Tool};
 
 use super::event::WorkerId;
 use super::options::RunOptions;
@@ -47,7 +47,7 @@ pub(super) struct Fleet<'a> {
     sender: Sender<Incoming>,
     /// No more workers are started, and workers that exit are not treated as lost.
     stopping: bool,
-    last_refusal: Option<(WorkerId, StageError)>,
+    last_refusal: Option<(WorkerId, PipelineError)>,
     last_loss: Option<(WorkerId, String)>,
 }
 
@@ -215,7 +215,7 @@ impl<'a> Fleet<'a> {
     }
 
     /// Records that a worker cannot build its pipeline.
-    pub(super) fn refused(&mut self, worker: usize, error: StageError) {
+    pub(super) fn refused(&mut self, worker: usize, error: PipelineError) {
         self.last_refusal = Some((self.workers[worker].id.clone(), error));
     }
 
@@ -228,7 +228,7 @@ impl<'a> Fleet<'a> {
     /// more.
     pub(super) fn failure(&mut self) -> RunError {
         match (self.last_refusal.take(), self.last_loss.take()) {
-            (Some((worker, error)), _) => RunError::WorkersRefused { worker, error },
+            (Some((worker, error)), _) => RunError::WorkersRefused { worker, error: Box::new(error) },
             (None, Some((worker, reason))) => RunError::WorkersLost { worker, reason },
             (None, None) => RunError::NoDevices,
         }

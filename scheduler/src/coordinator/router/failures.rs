@@ -2,7 +2,7 @@
 //! is known to work, fails on its device twice, or if it dies repeatedly without having started a recording. Dying
 //! before the end of the probe counts as a failed probe.
 
-use stage_core::{ErrorClass, StageError};
+use stage_core::{ErrorClass, PipelineError};
 
 use super::Router;
 use crate::coordinator::backlog::{Attribution, HeldBatch, Verdict};
@@ -27,10 +27,10 @@ impl Router<'_> {
     fn follow(&mut self, worker: usize, attribution: Attribution) -> Result<(), RunError> {
         if let Some((job, error)) = attribution.cause {
             let path = self.backlog.item(job).path.clone();
-            if let Some(fingerprint) = self.backlog.chain(job).fingerprint(error.stage) {
+            if let Some(fingerprint) = self.backlog.chain(job).next_fingerprint() {
                 self.ledger.quarantine(Quarantine { fingerprint, path: path.clone(), error: error.clone() })?;
             }
-            self.ledger.incident(IncidentKind::Quarantined, None, Some(path), error.message.clone())?;
+            self.ledger.incident(IncidentKind::Quarantined, None, Some(path), error.reason())?;
             self.finish(job, ItemEnd::Failed(error))?;
         }
         if attribution.bisected {
@@ -68,7 +68,7 @@ impl Router<'_> {
 
     /// Handles a worker that cannot build its pipeline. Bad input or a bug fails again, so the worker is retired; after
     /// a device failure it is started once more.
-    pub(super) fn refused(&mut self, worker: usize, error: StageError) -> Result<(), RunError> {
+    pub(super) fn refused(&mut self, worker: usize, error: PipelineError) -> Result<(), RunError> {
         let reason = error.to_string();
         let is_final = matches!(error.class, ErrorClass::BadInput | ErrorClass::Bug);
         self.fleet.refused(worker, error);
@@ -78,7 +78,7 @@ impl Router<'_> {
     }
 
     /// Handles the failure of a recording on a worker.
-    pub(super) fn failed(&mut self, worker: usize, job: usize, error: StageError) -> Result<(), RunError> {
+    pub(super) fn failed(&mut self, worker: usize, job: usize, error: PipelineError) -> Result<(), RunError> {
         if !self.backlog.drop_job(worker, job) {
             return Ok(());
         }
@@ -99,7 +99,7 @@ impl Router<'_> {
     }
 
     /// Handles the result of a health probe.
-    pub(super) fn probe_ended(&mut self, worker: usize, error: Option<StageError>) -> Result<(), RunError> {
+    pub(super) fn probe_ended(&mut self, worker: usize, error: Option<PipelineError>) -> Result<(), RunError> {
         let Some(error) = error else {
             let message = format!("the device works; reason for the probe: {}", self.fleet.probe_passed(worker));
             return self.ledger.worker_incident(IncidentKind::ProbePassed, self.fleet.id(worker), message);

@@ -3,13 +3,13 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
-use stage_core::StageError;
+use stage_core::PipelineError;
 
 use super::{Bench, NumberFlow, failures, outputs, refusal};
 
 /// Queues four inputs before the engine starts. Returns its outputs and failures.
 fn four_inputs(
-    engine: impl Fn(NumberFlow<'_>) -> Result<(), StageError> + Send + Sync + 'static,
+    engine: impl Fn(NumberFlow<'_>) -> Result<(), PipelineError> + Send + Sync + 'static,
 ) -> (Vec<(u64, u32)>, Vec<String>) {
     let bench = Bench::new(engine);
     bench.lane.pause(true);

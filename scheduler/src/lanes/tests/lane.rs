@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crossbeam_channel::bounded;
-use stage_core::{ErrorClass, StageError, StageName};
+use stage_core::{ErrorClass, ErrorCode, PipelineError, StageName};
 
 use super::{Bench, CAPACITY, Fake, OTHER, failures, in_groups, outputs, refusal};
 use crate::lanes::{DeviceHandle, LaneReport, guarded};
@@ -50,7 +50,7 @@ fn lane_halves_its_capacity_when_memory_is_full_before_the_first_input() {
     let bench = Bench::new(|flow| {
         if flow.capacity() > 1 {
             let message = format!("no room for {}", flow.capacity());
-            return Err(StageError::new(super::STAGE, ErrorClass::Memory, "full", message));
+            return Err(PipelineError::new(super::STAGE, ErrorClass::Memory, ErrorCode::named("full"), message));
         }
         in_groups(flow)
     });
@@ -62,8 +62,9 @@ fn lane_halves_its_capacity_when_memory_is_full_before_the_first_input() {
 #[test]
 fn lane_fails_each_recording_once_on_a_failure_before_the_first_input() {
     for class in [ErrorClass::Device, ErrorClass::Bug] {
-        let bench =
-            Bench::new(move |_| Err(StageError::new(super::STAGE, class, "broken", "before any input".to_owned())));
+        let bench = Bench::new(move |_| {
+            Err(PipelineError::new(super::STAGE, class, ErrorCode::named("broken"), "before any input".to_owned()))
+        });
         assert_eq!(failures(&bench.feed(&[(0, 1), (1, 2), (2, 3)])), [(0, "broken"), (1, "broken"), (2, "broken")]);
     }
 }

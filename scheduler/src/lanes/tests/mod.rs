@@ -8,8 +8,8 @@ use std::sync::Arc;
 
 use crossbeam_channel::{Receiver, unbounded};
 use stage_core::{
-    Artifacts, DeviceRunner, Emit, ErrorClass, Flow, Identity, Made, ModelInput, ModelOutput, Phase, Phases, Runner,
-    Runners, StageError, StageName, StageSpec,
+    Artifacts, DeviceRunner, Emit, ErrorClass, ErrorCode, Flow, Identity, Made, ModelInput, ModelOutput, Phase, Phases,
+    PipelineError, Runner, Runners, StageName, StageSpec,
 };
 
 use super::{Activity, Announce, DeviceHandle, DeviceLane, LaneReport, Ticket};
@@ -51,18 +51,18 @@ impl Numbers for &mut dyn Flow<ModelInput, ModelOutput> {
     }
 }
 
-type Engine = Arc<dyn Fn(NumberFlow<'_>) -> Result<(), StageError> + Send + Sync>;
+type Engine = Arc<dyn Fn(NumberFlow<'_>) -> Result<(), PipelineError> + Send + Sync>;
 
 /// A stage whose model is `engine`.
 #[derive(Clone)]
 struct Fake {
     stage: StageName,
-    load: Result<(), StageError>,
+    load: Result<(), PipelineError>,
     engine: Engine,
 }
 
 impl Fake {
-    fn new(engine: impl Fn(NumberFlow<'_>) -> Result<(), StageError> + Send + Sync + 'static) -> Self {
+    fn new(engine: impl Fn(NumberFlow<'_>) -> Result<(), PipelineError> + Send + Sync + 'static) -> Self {
         Self { stage: STAGE, load: Ok(()), engine: Arc::new(engine) }
     }
 }
@@ -76,7 +76,7 @@ impl Runner for Fake {
         Identity::without_model(serde_json::Value::Null)
     }
 
-    fn run(&self, _: &Artifacts) -> Result<Made, StageError> {
+    fn run(&self, _: &Artifacts) -> Result<Made, PipelineError> {
         Ok(Made::default())
     }
 
@@ -86,7 +86,7 @@ impl Runner for Fake {
 }
 
 impl DeviceRunner for Fake {
-    fn prepare(&self, _: &Artifacts, _: &dyn Fn(usize) -> bool, _: &mut Emit<'_>) -> Result<usize, StageError> {
+    fn prepare(&self, _: &Artifacts, _: &dyn Fn(usize) -> bool, _: &mut Emit<'_>) -> Result<usize, PipelineError> {
         Ok(0)
     }
 
@@ -94,31 +94,31 @@ impl DeviceRunner for Fake {
         1.0
     }
 
-    fn load(&self) -> Result<(), StageError> {
+    fn load(&self) -> Result<(), PipelineError> {
         self.load.clone()
     }
 
-    fn health_probe(&self) -> Result<(), StageError> {
+    fn health_probe(&self) -> Result<(), PipelineError> {
         Ok(())
     }
 
-    fn infer(&self, mut flow: &mut dyn Flow<ModelInput, ModelOutput>) -> Result<(), StageError> {
+    fn infer(&self, mut flow: &mut dyn Flow<ModelInput, ModelOutput>) -> Result<(), PipelineError> {
         (self.engine)(&mut flow)
     }
 
-    fn follow_up(&self, _: &Artifacts, _: &mut Vec<ModelOutput>, _: &mut Emit<'_>) -> Result<usize, StageError> {
+    fn follow_up(&self, _: &Artifacts, _: &mut Vec<ModelOutput>, _: &mut Emit<'_>) -> Result<usize, PipelineError> {
         Ok(0)
     }
 
-    fn finish(&self, _: &Artifacts, _: Vec<ModelOutput>) -> Result<Made, StageError> {
+    fn finish(&self, _: &Artifacts, _: Vec<ModelOutput>) -> Result<Made, PipelineError> {
         Ok(Made::default())
     }
 
-    fn encode_output(&self, _: &ModelOutput) -> Result<String, StageError> {
+    fn encode_output(&self, _: &ModelOutput) -> Result<String, PipelineError> {
         Ok(String::new())
     }
 
-    fn decode_output(&self, _: &str) -> Result<ModelOutput, StageError> {
+    fn decode_output(&self, _: &str) -> Result<ModelOutput, PipelineError> {
         Ok(Box::new(0_u32))
     }
 }
@@ -129,9 +129,9 @@ struct MemoryFor(usize);
 impl Announce for MemoryFor {
     fn started(&self, _: &Ticket, _: StageName, _: Phase) {}
 
-    fn before(&self, _: FaultPlace, _: &[&Ticket], inputs: usize) -> Result<(), StageError> {
+    fn before(&self, _: FaultPlace, _: &[&Ticket], inputs: usize) -> Result<(), PipelineError> {
         if inputs > self.0 {
-            Err(StageError::new(STAGE, ErrorClass::Memory, "full", "the memory is full"))
+            Err(PipelineError::new(STAGE, ErrorClass::Memory, ErrorCode::named("full"), "the memory is full"))
         } else {
             Ok(())
         }
@@ -147,7 +147,7 @@ struct Bench {
 }
 
 impl Bench {
-    fn new(engine: impl Fn(NumberFlow<'_>) -> Result<(), StageError> + Send + Sync + 'static) -> Self {
+    fn new(engine: impl Fn(NumberFlow<'_>) -> Result<(), PipelineError> + Send + Sync + 'static) -> Self {
         Self::of(Fake::new(engine), usize::MAX)
     }
 
@@ -188,7 +188,7 @@ impl Bench {
 }
 
 /// Doubles numbers in groups as large as possible.
-fn in_groups(flow: NumberFlow<'_>) -> Result<(), StageError> {
+fn in_groups(flow: NumberFlow<'_>) -> Result<(), PipelineError> {
     loop {
         let drawn: Vec<_> = std::iter::from_fn(|| flow.draw()).collect();
         if drawn.is_empty() {
@@ -201,8 +201,8 @@ fn in_groups(flow: NumberFlow<'_>) -> Result<(), StageError> {
     }
 }
 
-fn refusal() -> StageError {
-    StageError::new(STAGE, ErrorClass::Device, "thirteen", "13 is refused")
+fn refusal() -> PipelineError {
+    PipelineError::new(STAGE, ErrorClass::Device, ErrorCode::named("thirteen"), "13 is refused")
 }
 
 fn outputs(reports: &[LaneReport]) -> Vec<(u64, u32)> {

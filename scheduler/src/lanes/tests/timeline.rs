@@ -3,7 +3,7 @@
 use std::thread::sleep;
 use std::time::Duration;
 
-use stage_core::StageError;
+use stage_core::PipelineError;
 
 use super::{Bench, NumberFlow, refusal};
 use crate::protocol::TaskSpan;
@@ -13,7 +13,7 @@ const STEP: Duration = Duration::from_millis(5);
 /// The spans of an engine for these queued inputs, given as (recording, input).
 fn spans(
     inputs: &[(usize, u32)],
-    engine: impl Fn(NumberFlow<'_>) -> Result<(), StageError> + Send + Sync + 'static,
+    engine: impl Fn(NumberFlow<'_>) -> Result<(), PipelineError> + Send + Sync + 'static,
 ) -> Vec<TaskSpan> {
     let bench = Bench::new(engine);
     bench.lane.pause(true);

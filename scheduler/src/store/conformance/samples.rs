@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use serde_json::json;
 use stage_core::{
-    ArtifactName, ErrorClass, Fingerprint, Identity, OutputSpec, Phases, Recipe, RecipeStep, StageError, StageKey,
-    StageName, StageSpec, Tool,
+    ArtifactName, ErrorClass, ErrorCode, Fingerprint, Identity, OutputSpec, Phases, PipelineError, Recipe, RecipeStep,
+    StageKey, StageName, StageSpec, Tool,
 };
 
 use crate::store::{
@@ -131,6 +131,6 @@ pub(crate) fn bodies(store: &dyn Store) -> Vec<(u32, String)> {
     store.checkpoints(&fingerprint()).unwrap().into_iter().map(|stored| (stored.index, stored.body)).collect()
 }
 
-pub(crate) fn error() -> StageError {
-    StageError::new(DECODE, ErrorClass::BadInput, "empty", "no audio")
+pub(crate) fn error() -> PipelineError {
+    PipelineError::new(DECODE, ErrorClass::BadInput, ErrorCode::named("empty"), "no audio")
 }

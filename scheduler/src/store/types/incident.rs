@@ -7,7 +7,7 @@ use std::str::FromStr;
 use serde::de::IntoDeserializer;
 use serde::de::value::StrDeserializer;
 use serde::{Deserialize, Serialize};
-use stage_core::{Fingerprint, StageError};
+use stage_core::{Fingerprint, PipelineError};
 
 /// A recording that failed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -15,7 +15,7 @@ pub struct Failure {
     /// The recording.
     pub path: PathBuf,
     /// The error.
-    pub error: StageError,
+    pub error: PipelineError,
 }
 
 /// A recording that is skipped because it kills workers, until a run retries quarantined recordings.
@@ -27,7 +27,7 @@ pub struct Quarantine {
     /// The recording.
     pub path: PathBuf,
     /// The error.
-    pub error: StageError,
+    pub error: PipelineError,
 }
 
 /// An unexpected event of a run, or the reaction to one.

@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 pub use self::native::{NativePacket, NativePackets, NativeReader, NativeSource};
 pub use self::writer::PcmWriter;
-use crate::StageError;
+use crate::PipelineError;
 
 /// The sample rate of the planes of every [`Pcm`], in Hz.
 pub const SAMPLE_RATE_HZ: u32 = 16_000;
@@ -114,9 +114,9 @@ impl Pcm {
     /// silence). Memory is bounded by one packet. A file that is not at 16 kHz is decoded again.
     ///
     /// # Errors
-    /// A [`StageError`] of decode, class `BadInput` and code `file-changed` if the file has changed since it was
+    /// A [`PipelineError`] of decode, class `BadInput` and code `file-changed` if the file has changed since it was
     /// decoded.
-    pub fn native(&self) -> Result<NativeReader, StageError> {
+    pub fn native(&self) -> Result<NativeReader, PipelineError> {
         match &self.native {
             Some(source) => NativeReader::of_source(source.as_ref()),
             None => Ok(NativeReader::of_planes(self)),

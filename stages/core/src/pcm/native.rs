@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::{Pcm, SAMPLE_RATE_HZ};
-use crate::{Artifact, ErrorClass, StageError};
+use crate::{Artifact, PipelineError};
 
 /// Frames per packet when packets are read from 16 kHz planes.
 const PLANE_PACKET_FRAMES: usize = 1 << 16;
@@ -33,7 +33,7 @@ impl NativePacket {
 }
 
 /// The packets of one recording, in order.
-pub type NativePackets = Box<dyn Iterator<Item = Result<NativePacket, StageError>> + Send>;
+pub type NativePackets = Box<dyn Iterator<Item = Result<NativePacket, PipelineError>> + Send>;
 
 /// A recording that can be decoded again. Decode implements it; [`Pcm::native`] uses it.
 pub trait NativeSource: fmt::Debug + Send + Sync {
@@ -46,8 +46,8 @@ pub trait NativeSource: fmt::Debug + Send + Sync {
     /// Starts decoding from the beginning.
     ///
     /// # Errors
-    /// A [`StageError`] of decode.
-    fn packets(&self) -> Result<NativePackets, StageError>;
+    /// A [`PipelineError`] of decode.
+    fn packets(&self) -> Result<NativePackets, PipelineError>;
 }
 
 /// One pass over a recording at the file's own sample rate: an iterator over [`NativePacket`]s. It ends after an error.
@@ -59,7 +59,7 @@ pub struct NativeReader {
 }
 
 impl NativeReader {
-    pub(super) fn of_source(source: &dyn NativeSource) -> Result<Self, StageError> {
+    pub(super) fn of_source(source: &dyn NativeSource) -> Result<Self, PipelineError> {
         let (sample_rate_hz, channels) = (source.sample_rate_hz(), source.channels());
         Ok(Self { sample_rate_hz, channels, packets: source.packets()?, failed: false })
     }
@@ -92,7 +92,7 @@ impl fmt::Debug for NativeReader {
 }
 
 impl Iterator for NativeReader {
-    type Item = Result<NativePacket, StageError>;
+    type Item = Result<NativePacket, PipelineError>;
 
     fn next(&mut self) -> Option<Self::Item> {
         let packet = if self.failed { None } else { self.packets.next() };
@@ -101,15 +101,13 @@ impl Iterator for NativeReader {
     }
 }
 
-fn packet_of_planes(pcm: &Pcm, start: u64) -> Result<NativePacket, StageError> {
+fn packet_of_planes(pcm: &Pcm, start: u64) -> Result<NativePacket, PipelineError> {
     let channels = pcm.channels();
     let frames = (pcm.frames() - start).min(PLANE_PACKET_FRAMES as u64) as usize;
     let mut samples = vec![0.0; frames * channels];
     for channel in 0..channels {
-        let plane = pcm.read(channel, start, frames).map_err(|error| {
-            let message = format!("the decoded samples could not be read back: {error}");
-            StageError::new(Pcm::NAME.stage(), ErrorClass::Transient, "pcm-unreadable", message)
-        })?;
+        let unreadable = |error| PipelineError::samples_unreadable(Pcm::NAME.stage(), &error);
+        let plane = pcm.read(channel, start, frames).map_err(unreadable)?;
         samples.iter_mut().skip(channel).step_by(channels).zip(plane).for_each(|(slot, sample)| *slot = sample);
     }
     Ok(NativePacket { first_frame: start, channels, samples })
@@ -120,6 +118,7 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
+    use crate::{ErrorClass, ErrorCode};
 
     #[test]
     fn native_reader_without_a_file_gives_the_planes() {
@@ -152,9 +151,11 @@ mod tests {
             1
         }
 
-        fn packets(&self) -> Result<NativePackets, StageError> {
+        fn packets(&self) -> Result<NativePackets, PipelineError> {
             let packet = |n: u64| match n {
-                1 => Err(StageError::new(Pcm::NAME.stage(), ErrorClass::BadInput, "file-changed", "changed")),
+                1 => {
+                    Err(PipelineError::new(Pcm::NAME.stage(), ErrorClass::BadInput, ErrorCode::FileChanged, "changed"))
+                }
                 n => Ok(NativePacket { first_frame: n * 10, channels: 1, samples: vec![0.5; 10] }),
             };
             Ok(Box::new((0..3).map(packet)))
@@ -168,6 +169,6 @@ mod tests {
         assert_eq!(reader.sample_rate_hz(), 8_000);
         let codes: Vec<_> = reader.map(|packet| packet.map_err(|error| error.code)).collect();
         assert_eq!(codes.len(), 2);
-        assert_eq!(codes[1], Err("file-changed".to_owned()));
+        assert_eq!(codes[1], Err(ErrorCode::FileChanged));
     }
 }

@@ -8,27 +8,27 @@ use std::process::Command;
 
 use decode::{DecodeConfig, DecodeInput, Decoded, Decoder};
 use realfft::RealFftPlanner;
-use stage_core::{Pcm, Stage, StageError, sha256_file};
+use stage_core::{Pcm, PipelineError, Stage, sha256_file};
 
 /// Decodes a file with all samples in memory.
-pub(crate) fn decode(path: &Path) -> Result<Decoded, StageError> {
+pub(crate) fn decode(path: &Path) -> Result<Decoded, PipelineError> {
     decode_with_budget(path, 1 << 30)
 }
 
 /// Decodes a file with a memory budget in bytes for its samples.
-pub(crate) fn decode_with_budget(path: &Path, memory_budget_bytes: u64) -> Result<Decoded, StageError> {
+pub(crate) fn decode_with_budget(path: &Path, memory_budget_bytes: u64) -> Result<Decoded, PipelineError> {
     // A path that cannot be read has no hash; the stage reports the reason.
     let sha256 = sha256_file(path).unwrap_or_default();
     decode_hashed(DecodeInput { path, sha256: &sha256 }, memory_budget_bytes)
 }
 
 /// Decodes a file with a known hash.
-pub(crate) fn decode_hashed(input: DecodeInput<'_>, memory_budget_bytes: u64) -> Result<Decoded, StageError> {
+pub(crate) fn decode_hashed(input: DecodeInput<'_>, memory_budget_bytes: u64) -> Result<Decoded, PipelineError> {
     Decoder::new(DecodeConfig { memory_budget_bytes, spill_dir: std::env::temp_dir() }).run((input, None))
 }
 
 /// Reads all samples at the file's own rate, interleaved. Checks that the packets have no gaps between them.
-pub(crate) fn native(pcm: &Pcm) -> Result<Vec<f32>, StageError> {
+pub(crate) fn native(pcm: &Pcm) -> Result<Vec<f32>, PipelineError> {
     let reader = pcm.native()?;
     let channels = reader.channels();
     let mut samples = Vec::new();

@@ -6,7 +6,7 @@ use std::collections::VecDeque;
 use dsp::dbfs;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use stage_core::{Measured, Recording, Span, StageError};
+use stage_core::{Measured, PipelineError, Recording, Span};
 
 use super::{Channel, Measure, NoSettings};
 
@@ -111,7 +111,7 @@ impl Measure for Level {
         self.frames += samples.len() as u64;
     }
 
-    fn finish(mut self, _settings: &NoSettings, channel: &Channel<'_>) -> Result<LevelValue, StageError> {
+    fn finish(mut self, _settings: &NoSettings, channel: &Channel<'_>) -> Result<LevelValue, PipelineError> {
         self.clipped.end();
         self.silent.end();
         Ok(self.value(channel.input.recording))

@@ -15,7 +15,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
 use stage_core::forensics::{ChannelRecord, ForensicRecord};
-use stage_core::{Span, StageError};
+use stage_core::{PipelineError, Span};
 
 pub(crate) use self::run::measure_channels;
 use crate::{ForensicInput, ForensicsError};
@@ -58,8 +58,8 @@ pub(crate) trait Measure: Sized + 'static {
     /// Returns the value, after all samples were added.
     ///
     /// # Errors
-    /// A [`StageError`] if the samples at 16 kHz could not be read.
-    fn finish(self, settings: &Self::Settings, channel: &Channel<'_>) -> Result<Self::Value, StageError>;
+    /// A [`PipelineError`] if the samples at 16 kHz could not be read.
+    fn finish(self, settings: &Self::Settings, channel: &Channel<'_>) -> Result<Self::Value, PipelineError>;
 }
 
 /// One channel of a recording, with the data that is known about it.

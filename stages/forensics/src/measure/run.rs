@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde_json::{Map, Value};
 use stage_core::forensics::ChannelRecord;
-use stage_core::{ErrorClass, Span, StageError};
+use stage_core::{ErrorCode, PipelineError, Span};
 
 use super::{Channel, Measure, Measures};
 use crate::ForensicInput;
@@ -24,7 +24,7 @@ pub(super) trait Configured: fmt::Debug + Send + Sync {
 pub(super) trait Running {
     fn add(&mut self, samples: &[f32]);
 
-    fn finish(self: Box<Self>, channel: &Channel<'_>) -> Result<Value, StageError>;
+    fn finish(self: Box<Self>, channel: &Channel<'_>) -> Result<Value, PipelineError>;
 }
 
 /// Settings of measure `M`.
@@ -60,11 +60,11 @@ impl<M: Measure> Running for AtWork<'_, M> {
         self.measure.add(samples);
     }
 
-    fn finish(self: Box<Self>, channel: &Channel<'_>) -> Result<Value, StageError> {
+    fn finish(self: Box<Self>, channel: &Channel<'_>) -> Result<Value, PipelineError> {
         let value = self.measure.finish(self.settings, channel)?;
         serde_json::to_value(value).map_err(|error| {
-            let message = format!("the value of {} cannot be written: {error}", M::NAME);
-            StageError::new(NAME, ErrorClass::Bug, "unwritable-measure", message)
+            let message = format!("the value of {} cannot be written", M::NAME);
+            PipelineError::bug(NAME, ErrorCode::UnwritableArtifact, message).caused_by(&error)
         })
     }
 }
@@ -72,12 +72,13 @@ impl<M: Measure> Running for AtWork<'_, M> {
 /// Measures all channels of a recording.
 ///
 /// # Errors
-/// The samples could not be read again, or the file has changed since it was decoded (`file-changed`).
+/// The error of decode, if the samples cannot be read again or the file has changed since it was decoded
+/// (`file-changed`).
 pub(crate) fn measure_channels(
     measures: &Measures,
     input: &ForensicInput<'_>,
-) -> Result<Vec<ChannelRecord>, StageError> {
-    let reader = input.pcm.native().map_err(of_this_stage)?;
+) -> Result<Vec<ChannelRecord>, PipelineError> {
+    let reader = input.pcm.native()?;
     let numbers = 0..input.pcm.channels() as u16;
     let speech: Vec<Vec<Span>> = numbers.clone().map(|number| spans_of(input.segments, number)).collect();
     let native_rate_hz = reader.sample_rate_hz();
@@ -87,7 +88,7 @@ pub(crate) fn measure_channels(
         channels.iter().map(|channel| measures.0.iter().map(|measure| measure.begin(channel)).collect()).collect();
     let mut samples = Vec::new();
     for packet in reader {
-        let packet = packet.map_err(of_this_stage)?;
+        let packet = packet?;
         for (channel, measures) in channels.iter().zip(&mut running) {
             samples.clear();
             samples.extend(packet.channel(channel.number.into()));
@@ -97,12 +98,7 @@ pub(crate) fn measure_channels(
     let finish = |(channel, running): (&Channel<'_>, Vec<Box<dyn Running + '_>>)| {
         let names = measures.0.iter().map(|measure| measure.name().to_owned());
         let values = names.zip(running).map(|(name, measure)| Ok((name, measure.finish(channel)?)));
-        Ok(ChannelRecord { channel: channel.number, measures: values.collect::<Result<Map<_, _>, StageError>>()? })
+        Ok(ChannelRecord { channel: channel.number, measures: values.collect::<Result<Map<_, _>, PipelineError>>()? })
     };
     channels.iter().zip(running).map(finish).collect()
-}
-
-/// Converts an error from decoding the file again to an error of this stage.
-fn of_this_stage(error: StageError) -> StageError {
-    StageError { stage: NAME, ..error }
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use stage_core::StageError;
+use stage_core::PipelineError;
 
 use crate::store::raw::RawArtifact;
 use crate::store::{Export, Incident, InputFacts, InputStat, LeaseEnd, Quarantine, Run};
@@ -22,7 +22,7 @@ pub(super) struct Tables {
     pub(super) recomputations: u64,
     pub(super) incidents: Vec<(i64, RawIncident)>,
     /// Failures by run and path.
-    pub(super) failures: BTreeMap<(i64, PathBuf), StageError>,
+    pub(super) failures: BTreeMap<(i64, PathBuf), PipelineError>,
     /// Quarantined recordings by fingerprint.
     pub(super) quarantine: BTreeMap<String, Quarantine>,
     pub(super) inputs: BTreeMap<PathBuf, (InputStat, InputFacts)>,

@@ -1,7 +1,7 @@
 //! Incidents, failed recordings and quarantined recordings of runs.
 
 use rusqlite::{Connection, OptionalExtension, Row, params};
-use stage_core::{Fingerprint, StageError};
+use stage_core::{Fingerprint, PipelineError};
 
 use super::error::Result;
 use super::paths::{path_bytes, path_from};
@@ -108,6 +108,6 @@ fn quarantine_from(row: &Row<'_>) -> Result<Quarantine> {
     })
 }
 
-fn error_from(text: String) -> Result<StageError> {
+fn error_from(text: String) -> Result<PipelineError> {
     serde_json::from_str(&text).map_err(|_| StoreError::Unreadable { what: "failure", value: text }.into())
 }

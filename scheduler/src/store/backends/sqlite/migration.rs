@@ -22,6 +22,9 @@ pub(super) fn migrate(db: &mut Connection, found: i64) -> Result<()> {
         if found < 4 {
             to_4(db)?;
         }
+        if found < 5 {
+            to_5(db)?;
+        }
         db.execute("UPDATE meta SET value = ?1 WHERE key = 'schema_version'", [SCHEMA_VERSION])?;
         Ok(())
     })?;
@@ -69,6 +72,17 @@ fn to_4(db: &Connection) -> Result<()> {
         let body = serde_json::to_string(&recipe)?;
         let sha256 = sha256_hex(body.as_bytes());
         db.execute("UPDATE recipe SET body = ?2, body_sha256 = ?3 WHERE id = ?1", params![id, body, sha256])?;
+    }
+    Ok(())
+}
+
+/// Version 5: errors name their origin, which may be another part of the program than a stage.
+fn to_5(db: &Connection) -> Result<()> {
+    for table in ["failure", "quarantine"] {
+        let stage_becomes_origin = format!(
+            "UPDATE {table} SET error = json_set(json_remove(error, '$.stage'), '$.origin', error ->> '$.stage')"
+        );
+        db.execute(&stage_becomes_origin, [])?;
     }
     Ok(())
 }

@@ -1,7 +1,7 @@
 //! The tables, by the schema version that added them.
 
 /// The latest version of the schema. Queries are written for this version only.
-pub(super) const SCHEMA_VERSION: i64 = 4;
+pub(super) const SCHEMA_VERSION: i64 = 5;
 
 /// Tables that exist since version 1. Version 2 added the columns from `priority` on, version 3 added `environment`.
 /// Lease numbers increase over the life of the store even if rows are deleted (AUTOINCREMENT).

@@ -10,13 +10,14 @@ use std::io;
 use rayon::prelude::*;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use stage_core::{Measured, Pcm, SAMPLE_RATE_HZ, Span, StageError};
+use stage_core::{Measured, Pcm, PipelineError, SAMPLE_RATE_HZ, Span};
 
 use self::config::PitchConfig;
 use self::frame::FramePlan;
 use self::path::best_path;
 use super::{Channel, Measure};
 use crate::ForensicsError;
+use crate::error::NAME;
 
 /// Longest interval for one path search, in seconds. It limits memory to some megabytes per thread.
 const CHUNK_MAX_S: f64 = 30.0;
@@ -83,9 +84,10 @@ impl Measure for F0 {
         Self
     }
 
-    fn finish(self, settings: &PitchConfig, channel: &Channel<'_>) -> Result<PitchValue, StageError> {
+    fn finish(self, settings: &PitchConfig, channel: &Channel<'_>) -> Result<PitchValue, PipelineError> {
         let pcm = channel.input.pcm;
-        measure_pitch(settings, pcm, channel.number, channel.spans()).map_err(crate::error::pcm_unreadable)
+        measure_pitch(settings, pcm, channel.number, channel.spans())
+            .map_err(|error| PipelineError::samples_unreadable(NAME, &error))
     }
 }
 

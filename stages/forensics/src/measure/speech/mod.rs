@@ -5,11 +5,12 @@ mod syllables;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use stage_core::{Measured, Span, StageError, Transcript, Word};
+use stage_core::{Measured, PipelineError, Span, Transcript, Word};
 
 use self::pauses::pauses;
 use self::syllables::syllables;
 use super::{Channel, Measure, NoSettings};
+use crate::error::NAME;
 use crate::lexicon::is_mark;
 use crate::spans::total_s;
 
@@ -60,10 +61,10 @@ impl Measure for Speech {
         Self
     }
 
-    fn finish(self, _settings: &NoSettings, channel: &Channel<'_>) -> Result<SpeechValue, StageError> {
+    fn finish(self, _settings: &NoSettings, channel: &Channel<'_>) -> Result<SpeechValue, PipelineError> {
         let input = &channel.input;
         let pauses = pauses(input.pcm, channel.number, channel.spans(), channel.others())
-            .map_err(crate::error::pcm_unreadable)?;
+            .map_err(|error| PipelineError::samples_unreadable(NAME, &error))?;
         let spoken = Spoken {
             duration_s: input.pcm.duration_s(),
             spans: channel.spans(),

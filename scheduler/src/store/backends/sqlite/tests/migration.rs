@@ -3,12 +3,15 @@
 use std::sync::Arc;
 
 use rusqlite::params;
-use stage_core::{Recipe, StageName, Tool};
+use stage_core::{ErrorClass, ErrorCode, Origin, PipelineError, Recipe, StageName, Tool};
 
 use super::*;
 use crate::store::backends::sqlite::paths::{path_bytes, path_from};
+use crate::store::backends::sqlite::tables::SCHEMA_VERSION;
 use crate::store::conformance::samples::{artifact, begun, entry, error, recipe};
-use crate::store::{Export, Failure, InputFacts, InputStat, Lease, Lookup, NewArtifact, RecordingEntry, RunEnd, RunId};
+use crate::store::{
+    Export, Failure, InputFacts, InputStat, Lease, Lookup, NewArtifact, Quarantine, RecordingEntry, RunEnd, RunId,
+};
 
 /// The tables of version 1.
 const TABLES_OF_1: &str = "
@@ -64,7 +67,7 @@ fn version_1(folder: &Path) -> PathBuf {
          INSERT INTO export VALUES (CAST('a.json' AS BLOB), 'cd', CAST('a.wav' AS BLOB));",
     )
     .unwrap();
-    let failed = serde_json::to_string(&error()).unwrap();
+    let failed = r#"{"stage":"decode","class":"bad_input","code":"empty","message":"no audio"}"#;
     db.execute("INSERT INTO failure VALUES (1, CAST('x.wav' AS BLOB), ?1)", [failed]).unwrap();
     for entry in &entries() {
         let keys = serde_json::to_string(&entry.keys()).unwrap();
@@ -135,7 +138,7 @@ fn migration_comes_before_reading() {
     let folder = tempfile::tempdir().unwrap();
     let path = version_1(folder.path());
     let error = read(&path).unwrap_err();
-    assert!(matches!(error, StoreError::OlderSchema { found: 1, known: 4, .. }));
+    assert!(matches!(error, StoreError::OlderSchema { found: 1, known: SCHEMA_VERSION, .. }));
     assert!(error.to_string().contains("earwitness store compact"), "{error}");
     write(&path).unwrap();
     assert_eq!(read(&path).unwrap().recordings().unwrap(), entries());
@@ -220,4 +223,25 @@ fn migration_of_version_3_changes_nothing_where_a_recipe_has_unknown_stages() {
     store.db.execute("UPDATE meta SET value = 3 WHERE key = 'schema_version'", []).unwrap();
     drop(store);
     assert!(matches!(write(&path).unwrap_err(), StoreError::Unreadable { what: "recipe", .. }));
+}
+
+#[test]
+fn migration_of_version_4_turns_the_stage_of_errors_into_their_origin() {
+    let (_folder, path, mut store) = new();
+    let run = begun(&mut store);
+    let of_worker = PipelineError::new(Origin::Worker, ErrorClass::Bug, ErrorCode::named("old-code"), "it died");
+    let failures = [("a.wav", error()), ("b.wav", of_worker)].map(|(path, error)| Failure { path: path.into(), error });
+    store.record_failures(run, &failures).unwrap();
+    let fingerprint = fingerprint();
+    let quarantined = Quarantine { fingerprint, path: "a.wav".into(), error: error() };
+    store.quarantine(run, std::slice::from_ref(&quarantined)).unwrap();
+    for table in ["failure", "quarantine"] {
+        let sql = format!("UPDATE {table} SET error = replace(error, '\"origin\"', '\"stage\"')");
+        assert!(store.db.execute(&sql, []).unwrap() > 0);
+    }
+    store.db.execute("UPDATE meta SET value = 4 WHERE key = 'schema_version'", []).unwrap();
+    drop(store);
+    let store = write(&path).unwrap();
+    assert_eq!(store.failures(run).unwrap(), failures);
+    assert_eq!(store.quarantines().unwrap(), [quarantined]);
 }
