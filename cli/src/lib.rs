@@ -17,7 +17,6 @@ mod open_store;
 mod plan;
 mod precision;
 mod priorities;
-mod replace;
 mod settings;
 mod signals;
 mod stages;
