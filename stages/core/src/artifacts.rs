@@ -155,7 +155,10 @@ impl<'a> Inputs<'a> {
 
     fn parsed<T: Artifact + DeserializeOwned>(&self) -> Result<Option<T>, StageError> {
         let Some(body) = self.artifacts.stored.get(&T::NAME) else { return Ok(None) };
-        let unreadable = |error| bug(self.stage, "unreadable-artifact", format!("the stored {}: {error}", T::NAME));
+        let unreadable = |error| {
+            let message = format!("the stored {} has the format of another version: {error}", T::NAME);
+            StageError::new(self.stage, ErrorClass::BadInput, "unreadable-artifact", message)
+        };
         serde_json::from_str(body).map(Some).map_err(unreadable)
     }
 
@@ -181,7 +184,8 @@ impl Made {
     /// # Errors
     /// Class `Bug`: it cannot be serialized to JSON.
     pub fn artifact<T: Artifact + Serialize>(mut self, artifact: T) -> Result<Self, StageError> {
-        let unwritable = |error| bug(T::NAME.stage(), "unwritable-artifact", format!("{} as JSON: {error}", T::NAME));
+        let unwritable =
+            |error| bug(T::NAME.stage(), "unwritable-artifact", format!("{} cannot be serialized: {error}", T::NAME));
         self.bodies.push((T::NAME, serde_json::to_string(&artifact).map_err(unwritable)?));
         Ok(self.transient(artifact))
     }
@@ -243,6 +247,19 @@ mod tests {
         const NAME: ArtifactName = COUNT.output("scratch");
     }
 
+    /// Cannot be serialized.
+    struct Unwritable;
+
+    impl Artifact for Unwritable {
+        const NAME: ArtifactName = COUNT.artifact();
+    }
+
+    impl Serialize for Unwritable {
+        fn serialize<S: serde::Serializer>(&self, _: S) -> Result<S::Ok, S::Error> {
+            Err(serde::ser::Error::custom("no form in JSON"))
+        }
+    }
+
     const COUNTER: StageSpec = StageSpec {
         name: COUNT,
         version: 1,
@@ -283,11 +300,17 @@ mod tests {
         assert_eq!(inputs.get::<Count>().unwrap(), &Count(7));
         assert_eq!(code(inputs.transient::<Scratch>()), "missing-input");
         assert_eq!(stored.inputs_of(&COUNTER).earlier::<Count>().unwrap(), Some(Count(7)));
-        assert_eq!(
-            code(artifacts(&[(COUNT.artifact(), "{")]).inputs_of(&SUMMER).get::<Count>()),
-            "unreadable-artifact"
-        );
+        let unreadable =
+            artifacts(&[(COUNT.artifact(), "{")]).inputs_of(&SUMMER).get::<Count>().map(|_| ()).unwrap_err();
+        assert_eq!((unreadable.class, unreadable.code.as_str()), (ErrorClass::BadInput, "unreadable-artifact"));
         assert_eq!(code(artifacts(&[]).inputs_of(&SUMMER).get::<Count>()), "missing-input");
+    }
+
+    #[test]
+    fn artifacts_that_cannot_be_serialized_are_a_bug_and_not_of_another_version() {
+        let error = Unwritable.into_artifacts().map(drop).unwrap_err();
+        assert_eq!((error.class, error.code.as_str()), (ErrorClass::Bug, "unwritable-artifact"));
+        assert!(error.to_string().contains("cannot be serialized: no form in JSON"), "{error}");
     }
 
     #[test]

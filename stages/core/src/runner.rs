@@ -169,11 +169,17 @@ impl<S: DeviceStage> DeviceRunner for OnDevice<S> {
 
     fn encode_output(&self, output: &ModelOutput) -> Result<String, StageError> {
         let output = output.downcast_ref::<S::ModelOutput>().ok_or_else(|| wrong_type(S::SPEC.name))?;
-        serde_json::to_string(output).map_err(|error| unreadable(S::SPEC.name, &error))
+        serde_json::to_string(output).map_err(|error| {
+            let message = format!("a model output cannot be serialized: {error}");
+            StageError::new(S::SPEC.name, ErrorClass::Bug, "unwritable-output", message)
+        })
     }
 
     fn decode_output(&self, body: &str) -> Result<ModelOutput, StageError> {
-        let output: S::ModelOutput = serde_json::from_str(body).map_err(|error| unreadable(S::SPEC.name, &error))?;
+        let output: S::ModelOutput = serde_json::from_str(body).map_err(|error| {
+            let message = format!("a stored model output has the format of another version: {error}");
+            StageError::new(S::SPEC.name, ErrorClass::BadInput, "unreadable-output", message)
+        })?;
         Ok(Box::new(output))
     }
 }
@@ -215,10 +221,6 @@ fn typed<S: DeviceStage>(outputs: Vec<ModelOutput>) -> Result<Vec<S::ModelOutput
 
 fn wrong_type(stage: StageName) -> StageError {
     StageError::new(stage, ErrorClass::Bug, "output-type", "a model output of another stage")
-}
-
-fn unreadable(stage: StageName, error: &serde_json::Error) -> StageError {
-    StageError::new(stage, ErrorClass::Bug, "unreadable-output", format!("a model output as JSON: {error}"))
 }
 
 /// The stages that a process can run, in the order of the data flow.
@@ -388,7 +390,8 @@ mod tests {
         let foreign: ModelOutput = Box::new("text");
         assert_eq!(device.encode_output(&foreign).unwrap_err().code, "output-type");
         assert_eq!(device.finish(&artifacts(), vec![foreign]).unwrap_err().code, "output-type");
-        assert!(device.decode_output("{}").is_err_and(|error| error.code == "unreadable-output"));
+        let unreadable = device.decode_output("{}").map(drop).unwrap_err();
+        assert_eq!((unreadable.class, unreadable.code.as_str()), (ErrorClass::BadInput, "unreadable-output"));
     }
 
     #[test]
