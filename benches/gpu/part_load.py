@@ -22,7 +22,7 @@ def run(setup, part, deadline) -> None:
             words = ["--model", model, "--language", "en", "--precision", precision, "--devices", setup.devices]
             words += ["--workers-per-device", workers, "--device-batch-size", 8 if setup.is_cpu else 32]
             try:
-                ended = setup.run(calls, out, *words, "--decoding", short, limit_s=deadline.left())
+                ended = setup.run(calls, out, *words, "--config", short, limit_s=deadline.left())
             except Failed as reason:
                 part.check(f"{name}, {workers} workers: the run ends", False, str(reason))
                 continue

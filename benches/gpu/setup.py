@@ -11,7 +11,13 @@ from programs import Failed
 
 HERE = Path(__file__).resolve().parent
 # Decoding options for comparisons and random networks: one greedy attempt that no threshold rejects.
-ONE_ATTEMPT = """temperatures = [0.0]
+# Settings of all runs: GPUs are admitted regardless of the memory that other processes hold, because the out-of-memory
+# part fills it; and every window is decoded in one attempt.
+ONE_ATTEMPT = """[devices]
+memory_admit_percent = 100
+admit_unknown = true
+[transcribe]
+temperatures = [0.0]
 compression_ratio_threshold = 1000.0
 logprob_threshold = -1000.0
 no_speech_threshold = 1.0
@@ -19,8 +25,6 @@ repetition_limit = 0
 """
 # Makes the network use candle's operations on a GPU.
 KERNELS_OFF = {"EARWITNESS_CUDA_KERNELS": "off"}
-# Admits GPUs regardless of the memory that other processes hold: the out-of-memory part fills it.
-ADMIT_ALL = "[devices]\nmemory_admit_percent = 100\nadmit_unknown = true\n"
 WINDOWS = 64
 MODEL_LIMIT_S = 60
 SPEECH = "reading.wav"
@@ -44,8 +48,6 @@ class Setup:
         self.speech = speech.load(self.calls / SPEECH)
         self.one_attempt = self.scratch / "one-attempt.toml"
         self.one_attempt.write_text(ONE_ATTEMPT)
-        self.admit_all = self.scratch / "admit-all.toml"
-        self.admit_all.write_text(ADMIT_ALL)
         self.windows = self.scratch / "windows.safetensors"
         speech.write_windows(self.speech, 4 if self.is_cpu else WINDOWS, self.windows)
 
@@ -94,9 +96,9 @@ class Setup:
         return self.product("run", inputs, "--out", out, "--progress", "json", *words)
 
     def product(self, *words) -> list:
-        """A command line of the product, with one decoding attempt unless `words` contains `--decoding`."""
-        decoding = [] if "--decoding" in words else ["--decoding", self.one_attempt]
-        return [self.earwitness, *words, "--config", self.admit_all, *decoding]
+        """A command line of the product, with one decoding attempt unless `words` contains `--config`."""
+        config = [] if "--config" in words else ["--config", self.one_attempt]
+        return [self.earwitness, *words, *config]
 
     def transcripts(self, out: Path, *words, limit_s: float, environment: dict | None = None) -> dict:
         """Runs `earwitness stage transcribe` on the fixture calls and returns the text tokens of each."""

@@ -18,7 +18,6 @@ mod pipeline;
 mod plan;
 mod precision;
 mod process;
-mod replace;
 mod results;
 mod settings;
 mod signals;

@@ -8,10 +8,10 @@ use crate::support::{document, folder_of_calls, run, stage_count};
 #[test]
 fn priority_decides_the_order() {
     let (folder, inputs, out) = folder_of_calls(6);
-    let rules = folder.path().join("rules.toml");
-    let text = "[[rule]]\npath = '*call-3.wav'\npriority = 5\n[[rule]]\npath = '*call-0.wav'\npriority = -5\n";
-    fs::write(&rules, text).unwrap();
-    let args = ["--devices", "cpu:1", "-b", "1", "--priority", "1", "--priority-rules", rules.to_str().unwrap()];
+    let config = folder.path().join("config.toml");
+    let text = "[[priority]]\npath = '*call-3.wav'\npriority = 5\n[[priority]]\npath = '*call-0.wav'\npriority = -5\n";
+    fs::write(&config, text).unwrap();
+    let args = ["--devices", "cpu:1", "-b", "1", "--priority", "1", "--config", config.to_str().unwrap()];
     run(&[&inputs], &out, &args).with_code(0);
     let began = |call: usize| -> jiff::Timestamp {
         let provenance = document(&out, &format!("call-{call}"))["provenance"].clone();

@@ -181,7 +181,7 @@ fn unreadable_faults_and_rules_are_reported_before_anything_runs() {
         ("--faults", "[[fault]]\nat = 'moon'\nkind = 'stop'\n"),
         ("--config", "[timing]\nheartbeat_ms = 1\n"),
         ("--config", "[devices]\ntemperature_pause = 3\n"),
-        ("--priority-rules", "[[rule]]\npath = 'x'\n"),
+        ("--config", "[[priority]]\npath = 'x'\n"),
     ] {
         let file = case.path("wrong.toml");
         std::fs::write(&file, text).unwrap();

@@ -94,7 +94,7 @@ pub enum FormatError {
         name: &'static str,
         /// The format's extension.
         extension: &'static str,
-        /// The rule that does not hold.
+        /// The violated rule.
         rule: &'static str,
     },
     /// No format has this name.
@@ -128,7 +128,7 @@ impl Formats {
     /// systems may do so).
     pub fn with(mut self, format: impl ExportFormat + 'static) -> Result<Self, FormatError> {
         let (name, extension) = (format.name(), format.extension());
-        if let Some(rule) = broken_rule(name, extension) {
+        if let Some(rule) = violated_rule(name, extension) {
             return Err(FormatError::Malformed { name, extension, rule });
         }
         if self.get(name).is_some() {
@@ -172,8 +172,8 @@ impl fmt::Debug for Formats {
     }
 }
 
-/// The rule for names and extensions that does not hold, if any.
-fn broken_rule(name: &str, extension: &str) -> Option<&'static str> {
+/// The rule for names and extensions that these violate, if any.
+fn violated_rule(name: &str, extension: &str) -> Option<&'static str> {
     let is_plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
     if name.is_empty() || !name.chars().all(is_plain) {
         return Some("a name has lowercase letters, digits and hyphens");

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
 use scheduler::store::{Export, RecordingEntry};
-use stage_core::sha256_hex;
+use stage_core::{replace_files, sha256_hex};
 
 pub use document::{Document, LOW_CONFIDENCE, Provenance, RecordingBlock, SegmentBlock};
 pub use error::ExportError;
@@ -19,26 +19,27 @@ pub use format::{ExportFormat, FormatError, Formats, RenderError};
 pub(crate) use names::assign as assign_names;
 pub use read::read_document;
 
-use crate::replace::replace;
 
 /// Writes the document of `entry` into `folder`, in each format, and returns the written files with their hashes.
 ///
 /// # Errors
-/// The document cannot be written in a format, or a file cannot be written. Earlier files are complete.
+/// The document cannot be written in a format (then no file is written), or a file cannot be written.
 pub fn write_document(
     document: &Document,
     folder: &Path,
     entry: &RecordingEntry,
     formats: &Formats,
 ) -> Result<Vec<Export>, ExportError> {
-    let write = |format: &dyn ExportFormat| {
+    let rendered = |format: &dyn ExportFormat| {
         let bytes = format.render(document).map_err(|reason| ExportError::Render { format: format.name(), reason })?;
         let name = PathBuf::from(format!("{}.{}", entry.name, format.extension()));
-        let path = folder.join(&name);
-        replace(&path, &bytes).map_err(|reason| ExportError::Unwritable { path, reason })?;
-        Ok(Export { path: name, sha256: sha256_hex(&bytes), recording: entry.path.clone() })
+        let export = Export { path: name, sha256: sha256_hex(&bytes), recording: entry.path.clone() };
+        Ok((folder.join(&export.path), bytes, export))
     };
-    formats.iter().map(write).collect()
+    let rendered: Vec<_> = formats.iter().map(rendered).collect::<Result<_, ExportError>>()?;
+    replace_files(rendered.iter().map(|(path, bytes, _)| (&**path, &**bytes)))
+        .map_err(|(path, reason)| ExportError::Unwritable { path, reason })?;
+    Ok(rendered.into_iter().map(|(.., export)| export).collect())
 }
 
 /// Formats milliseconds since 1970 as RFC 3339 in UTC.

@@ -160,12 +160,16 @@ impl<W: Write> Encoder<W> {
         self.next_id += 1;
         for (part, piece) in (0..).zip(&pieces) {
             let chunk = Chunk { id, part, of: pieces.len() as u32, text: (*piece).to_owned() };
-            serde_json::to_writer(&mut self.output, &ChunkLine { v: VERSION, chunk: &chunk })
-                .map_err(io::Error::from)?;
+            serde_json::to_writer(&mut self.output, &ChunkLine { v: VERSION, chunk: &chunk }).map_err(unwritten)?;
             self.output.write_all(b"\n")?;
         }
         Ok(())
     }
+}
+
+/// The error of a message that was being written: of the pipe, or of the message itself.
+fn unwritten(error: serde_json::Error) -> CodecError {
+    if error.is_io() { CodecError::Io(error.into()) } else { CodecError::Unwritable(error) }
 }
 
 /// Splits text into pieces of at most `bytes` bytes, but at least one character.

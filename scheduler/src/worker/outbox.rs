@@ -10,7 +10,7 @@ use stage_core::{Phase, PipelineError, StageName};
 
 use super::faults::Faults;
 use crate::lanes::{Announce, Ticket};
-use crate::protocol::{Encoder, FaultPlace, FromWorker, ResultId, TaskSpan};
+use crate::protocol::{CodecError, Encoder, FaultPlace, FromWorker, ResultId, TaskSpan};
 
 /// The connection to the coordinator, and the results that are not acknowledged yet.
 #[derive(Debug)]
@@ -39,10 +39,13 @@ impl Outbox {
 
     /// Sends a message. If the coordinator is gone, the message is dropped: the main thread notices the end of stdin.
     pub(super) fn send(&self, message: &FromWorker) {
-        if let Err(error) = locked(&self.encoder).write(message)
-            && !self.broken.swap(true, Ordering::Relaxed)
-        {
-            tracing::warn!(%error, "the coordinator cannot be reached");
+        match locked(&self.encoder).write(message) {
+            Ok(()) => {}
+            Err(error @ CodecError::Unwritable(_)) => tracing::error!(%error, "a bug of the worker: a message is lost"),
+            Err(error) if !self.broken.swap(true, Ordering::Relaxed) => {
+                tracing::warn!(%error, "the coordinator cannot be reached");
+            }
+            Err(_) => {}
         }
     }
 

@@ -8,7 +8,7 @@ use std::sync::{Arc, OnceLock};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::{ArtifactName, ErrorCode, PipelineError, StageName, StageSpec};
+use crate::{ArtifactName, ErrorClass, ErrorCode, PipelineError, StageName, StageSpec};
 
 /// An output of a stage that other stages can read.
 pub trait Artifact: Send + Sync + 'static {
@@ -164,9 +164,11 @@ impl<'a> Inputs<'a> {
 
     fn parsed<T: Artifact + DeserializeOwned>(&self) -> Result<Option<T>, PipelineError> {
         let Some(body) = self.artifacts.stored.get(&T::NAME) else { return Ok(None) };
-        let message = || format!("the stored {} does not have the expected form", T::NAME);
-        let unreadable =
-            |error| PipelineError::bug(self.stage, ErrorCode::UnreadableArtifact, message()).caused_by(&error);
+        let message = || format!("the stored {} has the format of another version", T::NAME);
+        let unreadable = |error| {
+            let (class, code) = (ErrorClass::BadInput, ErrorCode::UnreadableArtifact);
+            PipelineError::new(self.stage, class, code, message()).caused_by(&error)
+        };
         serde_json::from_str(body).map(Some).map_err(unreadable)
     }
 
@@ -193,7 +195,7 @@ impl Made {
     /// Class `Bug`: it cannot be serialized to JSON.
     pub fn artifact<T: Artifact + Serialize>(mut self, artifact: T) -> Result<Self, PipelineError> {
         let unwritable = |error: serde_json::Error| {
-            let message = format!("{} cannot be written as JSON", T::NAME);
+            let message = format!("{} cannot be serialized", T::NAME);
             PipelineError::bug(T::NAME.stage(), ErrorCode::UnwritableArtifact, message).caused_by(&error)
         };
         self.bodies.push((T::NAME, serde_json::to_string(&artifact).map_err(unwritable)?));
@@ -253,6 +255,19 @@ mod tests {
         const NAME: ArtifactName = COUNT.output("scratch");
     }
 
+    /// Cannot be serialized.
+    struct Unwritable;
+
+    impl Artifact for Unwritable {
+        const NAME: ArtifactName = COUNT.artifact();
+    }
+
+    impl Serialize for Unwritable {
+        fn serialize<S: serde::Serializer>(&self, _: S) -> Result<S::Ok, S::Error> {
+            Err(serde::ser::Error::custom("no form in JSON"))
+        }
+    }
+
     const COUNTER: StageSpec = StageSpec {
         name: COUNT,
         version: 1,
@@ -293,11 +308,17 @@ mod tests {
         assert_eq!(inputs.get::<Count>().unwrap(), &Count(7));
         assert_eq!(code(inputs.transient::<Scratch>()), ErrorCode::MissingArtifact);
         assert_eq!(stored.inputs_of(&COUNTER).earlier::<Count>().unwrap(), Some(Count(7)));
-        assert_eq!(
-            code(artifacts(&[(COUNT.artifact(), "{")]).inputs_of(&SUMMER).get::<Count>()),
-            ErrorCode::UnreadableArtifact
-        );
+        let unreadable =
+            artifacts(&[(COUNT.artifact(), "{")]).inputs_of(&SUMMER).get::<Count>().map(|_| ()).unwrap_err();
+        assert_eq!((unreadable.class, unreadable.code), (ErrorClass::BadInput, ErrorCode::UnreadableArtifact));
         assert_eq!(code(artifacts(&[]).inputs_of(&SUMMER).get::<Count>()), ErrorCode::MissingArtifact);
+    }
+
+    #[test]
+    fn artifacts_that_cannot_be_serialized_are_a_bug_and_not_of_another_version() {
+        let error = Unwritable.into_artifacts().map(drop).unwrap_err();
+        assert_eq!((error.class, error.code), (ErrorClass::Bug, ErrorCode::UnwritableArtifact));
+        assert!(error.to_string().contains("cannot be serialized: no form in JSON"), "{error}");
     }
 
     #[test]

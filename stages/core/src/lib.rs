@@ -23,6 +23,7 @@ mod measured;
 mod name;
 mod order;
 mod pcm;
+mod publish;
 mod recipe;
 mod runner;
 mod span;
@@ -41,6 +42,7 @@ pub use measured::Measured;
 pub use name::{ArtifactName, InvalidName, OutputName, StageName};
 pub use order::OrderError;
 pub use pcm::{NativePacket, NativePackets, NativeReader, NativeSource, Pcm, PcmWriter, SAMPLE_RATE_HZ};
+pub use publish::{publish_file, replace_file, replace_file_unsynced, replace_files};
 pub use recipe::{Recipe, RecipeError, RecipeStep};
 pub use runner::{
     DeviceRunner, Emit, ModelInput, ModelOutput, Runner, Runners, RunnersError, cpu_runner, device_runner,

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use crate::order::OrderCheck;
 use crate::{
-    Artifacts, DeviceStage, ErrorCode, Flow, Identity, IntoArtifacts, Made, OrderError, PipelineError, Stage,
+    Artifacts, DeviceStage, ErrorClass, ErrorCode, Flow, Identity, IntoArtifacts, Made, OrderError, PipelineError, Stage,
     StageName, StageSpec,
 };
 
@@ -169,13 +169,18 @@ impl<S: DeviceStage> DeviceRunner for OnDevice<S> {
 
     fn encode_output(&self, output: &ModelOutput) -> Result<String, PipelineError> {
         let output = output.downcast_ref::<S::ModelOutput>().ok_or_else(|| wrong_type(S::SPEC.name))?;
-        serde_json::to_string(output)
-            .map_err(|error| checkpoint_error(S::SPEC.name, ErrorCode::UnwritableArtifact, &error))
+        serde_json::to_string(output).map_err(|error| {
+            let message = "a model output cannot be serialized";
+            PipelineError::bug(S::SPEC.name, ErrorCode::UnwritableArtifact, message).caused_by(&error)
+        })
     }
 
     fn decode_output(&self, body: &str) -> Result<ModelOutput, PipelineError> {
-        let output: S::ModelOutput = serde_json::from_str(body)
-            .map_err(|error| checkpoint_error(S::SPEC.name, ErrorCode::UnreadableArtifact, &error))?;
+        let output: S::ModelOutput = serde_json::from_str(body).map_err(|error| {
+            let message = "a stored model output has the format of another version";
+            let (class, code) = (ErrorClass::BadInput, ErrorCode::UnreadableArtifact);
+            PipelineError::new(S::SPEC.name, class, code, message).caused_by(&error)
+        })?;
         Ok(Box::new(output))
     }
 }
@@ -217,10 +222,6 @@ fn typed<S: DeviceStage>(outputs: Vec<ModelOutput>) -> Result<Vec<S::ModelOutput
 
 fn wrong_type(stage: StageName) -> PipelineError {
     PipelineError::bug(stage, ErrorCode::ForeignOutput, "a model output of another stage")
-}
-
-fn checkpoint_error(stage: StageName, code: ErrorCode, error: &serde_json::Error) -> PipelineError {
-    PipelineError::bug(stage, code, "a checkpoint and the output of the model do not fit").caused_by(error)
 }
 
 /// The stages that a process can run, in the order of the data flow.
@@ -390,7 +391,8 @@ mod tests {
         let foreign: ModelOutput = Box::new("text");
         assert_eq!(device.encode_output(&foreign).unwrap_err().code, ErrorCode::ForeignOutput);
         assert_eq!(device.finish(&artifacts(), vec![foreign]).unwrap_err().code, ErrorCode::ForeignOutput);
-        assert!(device.decode_output("{}").is_err_and(|error| error.code == ErrorCode::UnreadableArtifact));
+        let unreadable = device.decode_output("{}").map(drop).unwrap_err();
+        assert_eq!((unreadable.class, unreadable.code), (ErrorClass::BadInput, ErrorCode::UnreadableArtifact));
     }
 
     #[test]

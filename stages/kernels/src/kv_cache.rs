@@ -14,13 +14,15 @@ use crate::tile::{Bf16, F32, Format, Int8, PANEL};
 /// Number of rows between a prefetch and its use.
 const AHEAD: usize = 8;
 
-/// Keys and values of a sequence, for every head.
+/// Keys and values of a sequence, for every head. Memory grows with the keys and is kept when they are removed.
 #[derive(Debug)]
 pub struct KvCache {
     pub(crate) isa: Isa,
     pub(crate) store: Store,
     head_width: usize,
     capacity: usize,
+    /// Number of keys that fit into the memory allocated so far: whole panels.
+    allocated: usize,
     len: usize,
 }
 
@@ -59,9 +61,9 @@ pub struct QkvView<'a> {
 }
 
 impl KvCache {
-    /// Allocates space for `capacity` keys of `heads` heads, each `head_width` (at least 1) numbers wide. For f32,
-    /// attention is computed in f32; for bf16, in bf16. For int8, queries and keys are in int8, and weights and values
-    /// in bf16.
+    /// Creates an empty cache for up to `capacity` keys of `heads` heads, each `head_width` (at least 1) numbers wide.
+    /// For f32, attention is computed in f32; for bf16, in bf16. For int8, queries and keys are in int8, and weights
+    /// and values in bf16.
     ///
     /// # Panics
     /// `head_width` is 0.
@@ -78,11 +80,11 @@ impl KvCache {
     pub fn with_isa(isa: Isa, heads: usize, head_width: usize, capacity: usize, precision: CpuPrecision) -> Self {
         assert!(head_width > 0, "a head has numbers");
         let store = match precision {
-            CpuPrecision::F32 => Store::F32(new_heads(heads, head_width, capacity)),
-            CpuPrecision::Bf16 => Store::Bf16(new_heads(heads, head_width, capacity)),
-            CpuPrecision::Int8 => Store::Int8(new_heads(heads, head_width, capacity)),
+            CpuPrecision::F32 => Store::F32(new_heads(heads, head_width)),
+            CpuPrecision::Bf16 => Store::Bf16(new_heads(heads, head_width)),
+            CpuPrecision::Int8 => Store::Int8(new_heads(heads, head_width)),
         };
-        Self { isa, store, head_width, capacity, len: 0 }
+        Self { isa, store, head_width, capacity, allocated: 0, len: 0 }
     }
 
     /// Number of heads.
@@ -113,6 +115,17 @@ impl KvCache {
         self.len == 0
     }
 
+    /// Bytes of the keys and values that fit into the memory allocated so far.
+    #[must_use]
+    pub const fn allocated_bytes(&self) -> usize {
+        let (key, scale, value) = match &self.store {
+            Store::F32(_) => (size_of::<f32>(), 0, size_of::<f32>()),
+            Store::Bf16(_) => (size_of::<u16>(), 0, size_of::<u16>()),
+            Store::Int8(_) => (size_of::<u8>(), size_of::<f32>(), size_of::<u16>()),
+        };
+        self.allocated * self.heads() * (self.head_width * (key + value) + scale)
+    }
+
     /// Removes the keys from index `len` on.
     pub const fn truncate(&mut self, len: usize) {
         if len < self.len {
@@ -129,6 +142,7 @@ impl KvCache {
         assert!(new.count <= room, "no room for {} more keys after {}", new.count, self.len);
         let width = self.heads() * self.head_width;
         assert!(new.fits(width), "{} rows of keys and values of {width} numbers in {}", new.count, new.rows.len());
+        self.reserve(self.len + new.count);
         let (isa, width, at) = (self.isa, self.head_width, self.len);
         match &mut self.store {
             Store::F32(heads) => append(heads, isa, new, width, at),
@@ -145,6 +159,7 @@ impl KvCache {
     pub fn copy_from(&mut self, other: &Self) {
         let shape = |of: &Self| (of.heads(), of.head_width, of.capacity);
         assert_eq!(shape(self), shape(other), "a cache is copied to one of the same heads, width and capacity");
+        self.reserve(other.len);
         match (&mut self.store, &other.store) {
             (Store::F32(to), Store::F32(from)) => copy(to, from, other.len),
             (Store::Bf16(to), Store::Bf16(from)) => copy(to, from, other.len),
@@ -152,6 +167,21 @@ impl KvCache {
             _ => panic!("a cache is copied to one of the same precision"),
         }
         self.len = other.len;
+    }
+
+    /// Allocates memory for `keys` keys: at least twice as much as before, but not more than the capacity needs.
+    fn reserve(&mut self, keys: usize) {
+        if keys <= self.allocated {
+            return;
+        }
+        let keys = keys.max(2 * self.allocated).min(self.capacity).next_multiple_of(PANEL);
+        let (width, len) = (self.head_width, self.len);
+        match &mut self.store {
+            Store::F32(heads) => heads.iter_mut().for_each(|head| head.grow(width, keys, len)),
+            Store::Bf16(heads) => heads.iter_mut().for_each(|head| head.grow(width, keys, len)),
+            Store::Int8(heads) => heads.iter_mut().for_each(|head| head.grow(width, keys, len)),
+        }
+        self.allocated = keys;
     }
 }
 
@@ -163,14 +193,8 @@ impl QkvView<'_> {
     }
 }
 
-fn new_heads<K: Scored, V: Attended>(heads: usize, width: usize, capacity: usize) -> Vec<Head<K, V>> {
-    let head = |_| Head {
-        keys: Panels::zeros(width, capacity, K::FILL),
-        scales: vec![0.0; capacity],
-        // Values are read up to the end of the last panel of keys, with weight 0.
-        values: Panels::zeros(capacity.next_multiple_of(PANEL), width, V::Column::default()),
-    };
-    (0..heads).map(head).collect()
+fn new_heads<K: Scored, V: Attended>(heads: usize, width: usize) -> Vec<Head<K, V>> {
+    (0..heads).map(|_| Head::new(width, 0)).collect()
 }
 
 fn append<K: Scored, V: Attended>(heads: &mut [Head<K, V>], isa: Isa, new: QkvView<'_>, width: usize, at: usize) {
@@ -192,6 +216,24 @@ fn copy<K: Scored, V: Attended>(to: &mut [Head<K, V>], from: &[Head<K, V>], len:
 }
 
 impl<K: Scored, V: Attended> Head<K, V> {
+    /// An empty head with room for `keys` keys: whole panels, because values are read up to the end of the last panel
+    /// of keys, with weight 0.
+    fn new(width: usize, keys: usize) -> Self {
+        Self {
+            keys: Panels::zeros(width, keys, K::FILL),
+            scales: vec![0.0; keys],
+            values: Panels::zeros(keys, width, V::Column::default()),
+        }
+    }
+
+    /// Moves the first `len` keys and values to memory for `keys` keys.
+    fn grow(&mut self, width: usize, keys: usize, len: usize) {
+        let before = std::mem::replace(self, Self::new(width, keys));
+        self.keys.copy_columns(&before.keys, len);
+        self.scales[..len].copy_from_slice(&before.scales[..len]);
+        self.values.copy_rows(&before.values, len);
+    }
+
     /// Packs more keys and values, which are at `columns` of the rows' keys and values.
     fn append(&mut self, isa: Isa, new: QkvView<'_>, columns: Range<usize>, at: usize) {
         let width = columns.len();
@@ -237,9 +279,13 @@ impl<F: Format> Panels<F> {
         self.elements[..len].copy_from_slice(&from.elements[..len]);
     }
 
+    /// Copies the first `rows` indices of the inner dimension, which may be longer in one of the two.
     fn copy_rows(&mut self, from: &Self, rows: usize) {
-        let (len, panel_len) = (rows.div_ceil(F::GROUP) * PANEL * F::GROUP, self.panel_len());
-        for (to, from) in self.elements.chunks_exact_mut(panel_len).zip(from.elements.chunks_exact(panel_len)) {
+        if rows == 0 {
+            return;
+        }
+        let (len, to_len, from_len) = (rows.div_ceil(F::GROUP) * PANEL * F::GROUP, self.panel_len(), from.panel_len());
+        for (to, from) in self.elements.chunks_exact_mut(to_len).zip(from.elements.chunks_exact(from_len)) {
             to[..len].copy_from_slice(&from[..len]);
         }
     }
@@ -251,6 +297,66 @@ mod tests {
 
     fn cache(heads: usize, head_width: usize, capacity: usize, precision: CpuPrecision) -> KvCache {
         KvCache::new(heads, head_width, capacity, precision)
+    }
+
+    /// Keys and values of `count` tokens after the first `at`, with two heads of 80 numbers.
+    fn append(cache: &mut KvCache, at: usize, count: usize) {
+        let rows: Vec<f32> = (at * 320..(at + count) * 320).map(|i| (i as f32 * 0.37).sin()).collect();
+        cache.append(QkvView { rows: &rows, stride: 320, keys: 0, values: 160, count });
+    }
+
+    /// All keys, scales and values as numbers.
+    fn contents(cache: &KvCache) -> Vec<f32> {
+        fn of<K: Scored, V: Attended>(heads: &[Head<K, V>], len: usize) -> Vec<f32>
+        where
+            K::Column: Into<f32>,
+            V::Column: Into<f32>,
+        {
+            let head = |head: &Head<K, V>| -> Vec<f32> {
+                let at = |key: usize| {
+                    let numbers =
+                        (0..80).flat_map(move |i| [head.keys.get(i, key).into(), head.values.get(key, i).into()]);
+                    numbers.chain([head.scales[key]]).collect::<Vec<f32>>()
+                };
+                (0..len).flat_map(at).collect()
+            };
+            heads.iter().flat_map(head).collect()
+        }
+        match &cache.store {
+            Store::F32(heads) => of(heads, cache.len),
+            Store::Bf16(heads) => of(heads, cache.len),
+            Store::Int8(heads) => of(heads, cache.len),
+        }
+    }
+
+    #[test]
+    fn cache_allocates_for_its_keys_and_keeps_the_memory() {
+        let mut cache = cache(2, 80, 448, CpuPrecision::Int8);
+        let of_panels = |panels: usize| panels * PANEL * 2 * (80 * 3 + 4);
+        assert_eq!(cache.allocated_bytes(), 0);
+        for (count, panels) in [(1, 1), (63, 1), (1, 2), (64, 4), (319, 7)] {
+            append(&mut cache, 0, count);
+            assert_eq!(cache.allocated_bytes(), of_panels(panels), "{count} more keys, {} in all", cache.len());
+        }
+        cache.truncate(0);
+        append(&mut cache, 0, 1);
+        assert_eq!(cache.allocated_bytes(), of_panels(7));
+    }
+
+    #[test]
+    fn cache_that_grew_holds_what_one_that_did_not_grow_holds() {
+        for precision in [CpuPrecision::F32, CpuPrecision::Bf16, CpuPrecision::Int8] {
+            let (mut grown, mut whole) = (cache(2, 80, 448, precision), cache(2, 80, 448, precision));
+            for token in 0..200 {
+                append(&mut grown, token, 1);
+            }
+            append(&mut whole, 0, 200);
+            assert_eq!(contents(&grown), contents(&whole), "{precision:?}");
+            let mut copy = cache(2, 80, 448, precision);
+            copy.copy_from(&grown);
+            assert_eq!(contents(&copy), contents(&whole), "{precision:?}");
+            assert!(copy.allocated_bytes() <= grown.allocated_bytes());
+        }
     }
 
     #[test]

@@ -20,6 +20,8 @@ pub(super) enum ProcessError {
     Killed(i32),
     #[error("its process failed: {0}")]
     Broken(String),
+    #[error("a message to its process cannot be serialized: {0}")]
+    Unwritable(serde_json::Error),
 }
 
 /// A measuring process, which is killed on drop.
@@ -88,7 +90,7 @@ impl Process {
     }
 
     fn say(&mut self, message: &ToProcess) -> Result<(), ProcessError> {
-        let line = serde_json::to_string(message).map_err(|error| ProcessError::Broken(error.to_string()))?;
+        let line = serde_json::to_string(message).map_err(ProcessError::Unwritable)?;
         match writeln!(self.stdin, "{line}").and_then(|()| self.stdin.flush()) {
             Ok(()) => Ok(()),
             Err(_) => Err(self.end()),

@@ -6,11 +6,11 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use scheduler::protocol::Lane;
+use stage_core::replace_file_unsynced;
 
 use self::exposition::{Exposition, Kind};
 use super::counters::{Counters, StageCounters};
 use super::description::label;
-use crate::replace::replace;
 
 /// Interval between two writes, in seconds.
 const EVERY_S: f64 = 2.0;
@@ -50,7 +50,7 @@ impl Metrics {
     /// The file cannot be written; its previous content is unchanged.
     pub(crate) fn write(&mut self, counters: &Counters, at_s: f64, now_us: u64) -> io::Result<()> {
         self.written_at_s = at_s;
-        replace(&self.path, render(counters, at_s, now_us).as_bytes())
+        replace_file_unsynced(&self.path, render(counters, at_s, now_us).as_bytes())
     }
 }
 

@@ -11,13 +11,13 @@ use std::path::Path;
 use askama::Template;
 use scheduler::coordinator::Event;
 use scheduler::store::{Failure, Incident, RecordingEntry};
+use stage_core::replace_file;
 
 use self::page::Page;
 use self::timeline::Timeline;
 use super::Ending;
 use super::counters::Counters;
 use super::description::FileFailure;
-use crate::replace::replace;
 
 /// Maximum number of listed incidents and of listed failures. All of them are counted.
 const LISTED: usize = 500;
@@ -88,7 +88,7 @@ impl Report {
         items: &[RecordingEntry],
     ) -> io::Result<()> {
         let page = Page::new(self, info, counters, items).render().map_err(io::Error::other)?;
-        replace(path, page.as_bytes())
+        replace_file(path, page.as_bytes())
     }
 }
 

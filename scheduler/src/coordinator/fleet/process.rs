@@ -175,9 +175,16 @@ fn read(stdout: ChildStdout, forward: impl Fn(Output) -> bool) {
 fn write(stdin: ChildStdin, messages: &Receiver<ToWorker>) {
     let mut encoder = Encoder::new(BufWriter::new(stdin));
     for message in messages {
-        if let Err(error) = encoder.write(&message) {
-            tracing::debug!(%error, "a worker accepts no more messages");
-            return;
+        match encoder.write(&message) {
+            Ok(()) => {}
+            Err(error @ CodecError::Unwritable(_)) => {
+                tracing::error!(%error, "a bug of the coordinator: its worker gets no more messages");
+                return;
+            }
+            Err(error) => {
+                tracing::debug!(%error, "a worker accepts no more messages");
+                return;
+            }
         }
     }
 }

@@ -184,7 +184,8 @@ fn configure<M: Measure>(settings: Value) -> Result<Box<dyn run::Configured>, Fo
         |error: serde_json::Error| ForensicsError::Measure { measure: M::NAME.to_owned(), message: error.to_string() };
     let settings: M::Settings = serde_json::from_value(settings).map_err(invalid)?;
     M::check(&settings)?;
-    Ok(Box::new(run::WithSettings::<M>(settings)))
+    let json = serde_json::to_value(&settings).map_err(invalid)?;
+    Ok(Box::new(run::WithSettings::<M> { settings, json }))
 }
 
 #[cfg(test)]

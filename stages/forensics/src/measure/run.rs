@@ -28,11 +28,15 @@ pub(super) trait Running {
 }
 
 /// Settings of measure `M`.
-pub(super) struct WithSettings<M: Measure>(pub(super) M::Settings);
+pub(super) struct WithSettings<M: Measure> {
+    pub(super) settings: M::Settings,
+    /// The settings as JSON, with all defaults: part of the fingerprint.
+    pub(super) json: Value,
+}
 
 impl<M: Measure> fmt::Debug for WithSettings<M> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {:?}", M::NAME, self.0)
+        write!(f, "{}: {:?}", M::NAME, self.settings)
     }
 }
 
@@ -42,11 +46,11 @@ impl<M: Measure> Configured for WithSettings<M> {
     }
 
     fn settings(&self) -> Value {
-        serde_json::to_value(&self.0).unwrap_or_default()
+        self.json.clone()
     }
 
     fn begin<'a>(&'a self, channel: &Channel<'_>) -> Box<dyn Running + 'a> {
-        Box::new(AtWork { measure: M::begin(&self.0, channel), settings: &self.0 })
+        Box::new(AtWork { measure: M::begin(&self.settings, channel), settings: &self.settings })
     }
 }
 

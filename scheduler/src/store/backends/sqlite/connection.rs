@@ -1,14 +1,15 @@
 //! Connections to an existing or a new database.
 
-use std::fs::{self, File};
+use std::fs;
 use std::io;
 use std::path::Path;
 use std::time::Duration;
 
 use rusqlite::{Connection, OpenFlags};
+use stage_core::publish_file;
 
 use super::error::{READ_TIMEOUT, Result};
-use super::paths::{beside, folder_of, unavailable};
+use super::paths::{beside, unavailable};
 use super::schema;
 
 /// How long a statement of the writer waits before [`super::transaction`] retries it.
@@ -47,9 +48,7 @@ fn create(path: &Path) -> Result<()> {
     }
     // Closing the only connection writes all data into the one file that is renamed.
     connect(&unfinished)?.close().map_err(|(_, error)| error)?;
-    fs::rename(&unfinished, path).map_err(failed)?;
-    File::open(folder_of(path)).and_then(|folder| folder.sync_all()).map_err(failed)?;
-    Ok(())
+    Ok(publish_file(&unfinished, path).map_err(failed)?)
 }
 
 fn connect(path: &Path) -> Result<Connection> {

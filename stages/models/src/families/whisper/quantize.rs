@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use candle_core::{Device, Tensor};
 use kernels::{Isa, Quantized8};
 use safetensors::tensor::{Dtype, TensorView, View};
+use stage_core::{publish_file, replace_file};
 
 use super::FAMILY;
 use super::files::small_files;
@@ -71,13 +72,13 @@ pub fn quantize(source: &ModelSource, folder: &Path) -> Result<(), QuantizeError
     fs::create_dir(folder).map_err(unwritable(folder.to_owned()))?;
     for file in small_files(source)? {
         let path = folder.join(file.path.file_name().unwrap_or_default());
-        fs::write(&path, file.bytes).map_err(unwritable(path.clone()))?;
+        replace_file(&path, file.bytes.as_ref()).map_err(unwritable(path.clone()))?;
     }
     let (part, whole) = (folder.join(format!("{WEIGHTS_FILE}.part")), folder.join(WEIGHTS_FILE));
     let metadata = HashMap::from([("format".to_owned(), "pt".to_owned())]);
     safetensors::serialize_to_file(tensors.iter().flat_map(written), Some(metadata), &part)
         .map_err(|reason| QuantizeError::Unwritable { path: part.clone(), reason: std::io::Error::other(reason) })?;
-    fs::rename(&part, &whole).map_err(unwritable(whole.clone()))
+    publish_file(&part, &whole).map_err(unwritable(whole.clone()))
 }
 
 /// The tensors that are written for one tensor: itself, or its levels and scales.

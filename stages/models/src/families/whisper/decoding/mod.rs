@@ -77,8 +77,10 @@ struct Engine<'a, B: Backend> {
     options: &'a DecodingOptions,
     cache: B::Cache,
     reader: Reader<'a>,
-    /// The window in each slot.
+    /// The window in each slot that was used so far.
     tasks: Vec<Option<DecodeTask>>,
+    /// Maximum number of slots.
+    limit: usize,
 }
 
 /// A batch of rows that are fed the same number of tokens.
@@ -93,11 +95,11 @@ struct Feed {
 }
 
 impl<'a, B: Backend> Engine<'a, B> {
-    /// The cache starts with one slot and grows with the number of windows in progress.
+    /// Cache and tasks grow with the number of windows in progress, up to `capacity`.
     fn new(network: &'a B, options: &'a DecodingOptions, capacity: usize) -> Result<Self> {
         let cache = network.cache(1, options.lanes(), options.capacity())?;
         let reader = Reader::new(options, network)?;
-        Ok(Self { network, options, cache, reader, tasks: (0..capacity.max(1)).map(|_| None).collect() })
+        Ok(Self { network, options, cache, reader, tasks: Vec::new(), limit: capacity.max(1) })
     }
 
     fn run(mut self, flow: &mut dyn Flow<MelWindow, Hypothesis>) -> Result<()> {
@@ -113,28 +115,33 @@ impl<'a, B: Backend> Engine<'a, B> {
     /// Assigns windows of the flow to free slots. A CPU encodes windows one by one. Other devices wait until a quarter
     /// of the slots is free, to encode several windows at once.
     fn refill(&mut self, flow: &mut dyn Flow<MelWindow, Hypothesis>) -> Result<()> {
-        let free: Vec<usize> = (0..self.tasks.len()).filter(|slot| self.tasks[*slot].is_none()).collect();
         let one_by_one = Backend::device(self.network).is_cpu();
-        if !one_by_one && free.len() < self.tasks.len() && free.len() < self.tasks.len().div_ceil(4) {
+        let busy = self.tasks.iter().flatten().count();
+        if !one_by_one && busy > 0 && self.limit - busy < self.limit.div_ceil(4) {
             return Ok(());
         }
-        let mut free = free.into_iter();
-        for chunk in free.by_ref().collect::<Vec<_>>().chunks(if one_by_one { 1 } else { self.tasks.len() }) {
-            let drawn: Vec<_> = chunk.iter().map_while(|slot| Some((*slot, flow.draw()?))).collect();
-            if drawn.is_empty() {
-                break;
-            }
+        let at_once = if one_by_one { 1 } else { self.limit };
+        let mut next = 0;
+        loop {
+            let is_free = |slot: &usize| self.tasks.get(*slot).is_none_or(Option::is_none);
+            let free = (next..self.limit).filter(is_free).take(at_once);
+            let drawn: Vec<_> = free.map_while(|slot| Some((slot, flow.draw()?))).collect();
+            let Some((last, _)) = drawn.last() else { return Ok(()) };
+            next = last + 1;
             self.admit(drawn)?;
             flow.progressed();
+            if !one_by_one {
+                return Ok(());
+            }
         }
-        Ok(())
     }
 
     fn admit(&mut self, drawn: Vec<(usize, (usize, Arc<MelWindow>))>) -> Result<()> {
         let needed = drawn.iter().map(|(slot, _)| slot + 1).max().unwrap_or_default();
         if needed > self.cache.slots() {
-            self.cache.grow(needed.max(2 * self.cache.slots()).min(self.tasks.len()))?;
+            self.cache.grow(needed, self.limit)?;
         }
+        self.tasks.resize_with(needed.max(self.tasks.len()), || None);
         let windows: Vec<_> = drawn.iter().map(|(slot, (_, window))| (*slot, &**window)).collect();
         self.network.admit(&windows, &mut self.cache)?;
         for (slot, (key, window)) in drawn {

@@ -71,8 +71,9 @@ pub(super) trait DecoderCache {
     /// Number of windows that the cache has room for.
     fn slots(&self) -> usize;
 
-    /// Grows the cache to `slots` windows and keeps its contents. It never shrinks.
-    fn grow(&mut self, slots: usize) -> Result<()>;
+    /// Grows the cache to `needed` windows and keeps its contents. A cache whose contents must move to grow may take
+    /// more at once, up to `limit` windows. It never shrinks.
+    fn grow(&mut self, needed: usize, limit: usize) -> Result<()>;
 
     /// Clears the tokens of a slot's lanes, so that its window can be decoded again.
     fn clear(&mut self, slot: usize);

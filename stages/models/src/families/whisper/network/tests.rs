@@ -153,7 +153,7 @@ fn cache_grows_and_keeps_its_contents() {
 fn check_caches<B: Backend>(model: &B) {
     let mut cache = cache(model, 2, 2);
     model.step(&[row(0, 1), row(1, 0)], &[10, 11, 20, 21], &mut cache).unwrap();
-    cache.grow(5).unwrap();
+    cache.grow(5, 5).unwrap();
     assert_eq!(cache.slots(), 5);
     model.admit(&[(4, &window(6))], &mut cache).unwrap();
     let step = model.step(&[row(0, 1), row(1, 0), row(4, 1)], &[12, 22, 30], &mut cache).unwrap();

@@ -98,7 +98,8 @@ impl DecoderCache for Cache {
         self.sources.len() / self.lanes
     }
 
-    fn grow(&mut self, slots: usize) -> Result<()> {
+    fn grow(&mut self, needed: usize, limit: usize) -> Result<()> {
+        let slots = needed.max((2 * self.slots()).min(limit));
         for (tokens, audio) in self.tokens.iter_mut().zip(&mut self.audio) {
             *tokens = grown(tokens, slots * self.lanes)?;
             *audio = grown(audio, slots)?;

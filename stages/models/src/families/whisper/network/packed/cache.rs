@@ -84,8 +84,8 @@ impl DecoderCache for Cache {
         self.slots.len()
     }
 
-    fn grow(&mut self, slots: usize) -> Result<()> {
-        self.make_slots(slots);
+    fn grow(&mut self, needed: usize, _limit: usize) -> Result<()> {
+        self.make_slots(needed);
         Ok(())
     }
 

@@ -121,7 +121,8 @@ impl DecoderCache for Cache {
         self.slots
     }
 
-    fn grow(&mut self, slots: usize) -> Result<()> {
+    fn grow(&mut self, needed: usize, limit: usize) -> Result<()> {
+        let slots = needed.max((2 * self.slots()).min(limit));
         let more = |tensor: &mut Tensor| -> Result<()> {
             *tensor = grown(tensor, tensor.dim(0)? / self.slots * slots)?;
             Ok(())
