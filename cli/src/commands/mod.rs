@@ -4,6 +4,7 @@ mod bench;
 mod devices;
 mod export;
 mod incident_log;
+mod licenses;
 mod models;
 mod run;
 mod stage;
@@ -36,6 +37,7 @@ pub(crate) fn dispatch(command: &Command) -> Result<Exit, Failure> {
         Command::Devices(args) => devices::devices(args),
         Command::Models(args) => models::models(args),
         Command::Schema => models::schema(),
+        Command::Licenses => licenses::licenses(),
         Command::Worker(args) => worker::worker(args),
     }
 }
