@@ -46,6 +46,8 @@ pub(crate) enum Command {
     Devices(DevicesArgs),
     /// Print the JSON Schema of the result files.
     Schema,
+    /// Print the licenses of the program and of the models and code of others that it contains.
+    Licenses,
     /// Describe the model that a run would use: files, window and hash.
     Models(ModelsArgs),
     /// Write, check or show the configuration file.

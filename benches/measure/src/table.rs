@@ -30,6 +30,12 @@ pub fn figures(names: usize, header: impl Into<Row>) -> Table {
 }
 
 /// [`figures`] in Markdown, for documentation pages.
+///
+/// ```
+/// let mut table = measure::markdown(1, ["what", "s"]);
+/// table.add_row(["a", "7"]);
+/// assert_eq!(table.to_string(), "| what | s |\n|------|---|\n| a    | 7 |");
+/// ```
 #[must_use]
 pub fn markdown(names: usize, header: impl Into<Row>) -> Table {
     let mut table = figures(names, header);

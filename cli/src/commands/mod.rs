@@ -5,6 +5,7 @@ mod config;
 mod devices;
 mod export;
 mod incident_log;
+mod licenses;
 mod models;
 mod run;
 mod stage;
@@ -37,5 +38,6 @@ pub(crate) fn dispatch(command: &Command) -> Result<Exit, Error> {
         Command::Models(args) => models::models(args),
         Command::Schema => models::schema(),
         Command::Config(command) => config::config(command),
+        Command::Licenses => licenses::licenses(),
     }
 }

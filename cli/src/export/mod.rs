@@ -19,7 +19,6 @@ pub use format::{ExportFormat, FormatError, Formats, RenderError};
 pub(crate) use names::assign as assign_names;
 pub use read::read_document;
 
-
 /// Writes the document of `entry` into `folder`, in each format, and returns the written files with their hashes.
 ///
 /// # Errors

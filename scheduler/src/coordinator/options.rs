@@ -14,6 +14,20 @@ use crate::devices::DeviceLimits;
 use crate::protocol::Fault;
 
 /// Selects the stored artifacts that are computed again.
+///
+/// ```
+/// use scheduler::coordinator::Recompute;
+/// use scheduler::worker::sim;
+/// use serde_json::json;
+/// use stage_core::{Identity, Recipe, RecipeStep, StageName};
+///
+/// let step = |spec| RecipeStep::new(spec, Identity::without_model(json!({})));
+/// let recipe = Recipe::new(sim::SPECS.iter().map(step).collect())?;
+/// let stages = |recompute: Recompute| recompute.stages(&recipe).iter().map(|stage| stage.as_str()).collect::<Vec<_>>();
+/// assert_eq!(stages(Recompute::Only(StageName::new("refine"))), ["refine"]);
+/// assert_eq!(stages(Recompute::From(StageName::new("refine"))), ["measure", "refine"]);
+/// # Ok::<(), stage_core::RecipeError>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Recompute {
     /// None.
@@ -96,6 +110,13 @@ pub struct GpuWatch {
 }
 
 /// Intervals and time limits of a run.
+///
+/// ```
+/// use scheduler::coordinator::TimeLimits;
+///
+/// let timing = TimeLimits { heartbeat_ms: 1_000, ..TimeLimits::default() };
+/// assert_eq!(timing.silence().as_millis(), 1_800);
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct TimeLimits {

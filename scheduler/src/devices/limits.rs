@@ -4,6 +4,15 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// Limits for GPUs, and how often GPUs are read.
+///
+/// ```
+/// use scheduler::devices::{DeviceLimits, LimitsError};
+///
+/// let limits = DeviceLimits { temperature_admit_c: 75, ..DeviceLimits::default() };
+/// assert_eq!(limits.validate(), Ok(()));
+/// let contradiction = DeviceLimits { temperature_resume_c: 90, ..limits };
+/// assert_eq!(contradiction.validate(), Err(LimitsError::Resume));
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct DeviceLimits {

@@ -7,6 +7,21 @@ use stage_core::DeviceId;
 
 /// The devices that the user asked for: `auto`, `cpu`, `cpu:N`, `cuda`, `cuda:0,1` (indices or UUIDs), or `sim:N` for
 /// measurements.
+///
+/// ```
+/// use scheduler::devices::{DeviceRequest, Machine, resolve};
+/// use stage_core::DeviceId;
+///
+/// let gpus = Machine {
+///     cuda_build: true,
+///     visible: None,
+///     gpu_uuids: Some(vec!["GPU-8f1c".to_owned(), "GPU-77aa".to_owned()]),
+/// };
+/// let request: DeviceRequest = "cuda:1".parse()?;
+/// assert_eq!(resolve(&request, None, &gpus)?, [DeviceId::Cuda("GPU-77aa".to_owned())]);
+/// assert_eq!(resolve(&DeviceRequest::Auto, None, &Machine::default())?, [DeviceId::Cpu(0)]);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub enum DeviceRequest {
     /// All GPUs if there are any and this build supports CUDA, else the CPU.

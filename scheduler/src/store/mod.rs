@@ -1,7 +1,7 @@
 //! Durable storage of results: artifacts by fingerprint, and all data that `status`, `verify` and `export` read.
 //!
-//! [`Store`] is the port. [`open`] selects the backend by the URL's scheme. Every backend passes the test suite in
-//! `conformance`.
+//! [`Store`] is the port, with an example. [`open`] selects the backend by the scheme of a [`StoreUrl`]. Every backend
+//! passes the test suite in `conformance`.
 
 mod backends;
 #[cfg(test)]

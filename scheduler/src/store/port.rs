@@ -29,6 +29,48 @@ pub enum Access {
 ///
 /// Each method may fail with a [`StoreError`]. Data that was written before stays. A store opened for reading refuses
 /// writes.
+///
+/// # Example
+///
+/// Commits an artifact under a lease, and looks it up by its fingerprint:
+///
+/// ```
+/// use scheduler::store::{
+///     Access, Commit, Committed, Lookup, NewArtifact, NewBatch, NewRecord, NewRun, StoreError, open,
+/// };
+/// use serde_json::json;
+/// use stage_core::{StageKey, StageName, Tool, sha256_hex};
+///
+/// let mut store = open(&"memory:port".parse()?, Access::Create)?;
+/// let run = store.begin_run(&NewRun { command: "example".into(), tool_version: "1.0".into(), priority: 0 })?;
+/// let lease = store.grant(run, &NewBatch { worker: "cpu:0".into(), priority: 0, recordings: 1, audio_s: 60.0 })?;
+///
+/// let key = StageKey {
+///     file_sha256: sha256_hex(b"the bytes of the file"),
+///     stage: StageName::new("segment"),
+///     version: 1,
+///     settings: json!({}),
+///     model_sha256: None,
+///     numeric: None,
+///     inputs: Vec::new(),
+///     output: None,
+/// };
+/// let fingerprint = key.fingerprint();
+/// let artifact = NewArtifact {
+///     key,
+///     body: r#"{"spans":[]}"#.to_owned(),
+///     started_at_ms: 0,
+///     duration_s: 0.1,
+///     tool: Tool::of_version("1.0"),
+///     device: "cpu:0".to_owned(),
+/// };
+/// let what = NewRecord::Artifact { artifact, replace: false };
+/// assert_eq!(store.commit(&[Commit { lease, what }])?, [Committed::Written]);
+///
+/// let Lookup::Sound(stored) = store.artifact(&fingerprint)? else { panic!("it was just written") };
+/// assert_eq!(stored.artifact.body, r#"{"spans":[]}"#);
+/// # Ok::<(), StoreError>(())
+/// ```
 #[expect(clippy::missing_errors_doc, reason = "documented once for all methods, above")]
 pub trait Store: fmt::Debug {
     /// The process that writes to this store now, which may be this one.

@@ -12,6 +12,15 @@ use super::{Access, Store, StoreError};
 const FILE_SCHEME: &str = "sqlite";
 
 /// The URL of a store: a scheme, which selects the backend, a colon, and a location, which the backend interprets.
+///
+/// ```
+/// use scheduler::store::{Access, StoreError, StoreUrl, open};
+///
+/// let url: StoreUrl = "sqlite:missing/earwitness.db".parse()?;
+/// assert_eq!(url, StoreUrl::file("missing/earwitness.db"));
+/// assert!(matches!(open(&url, Access::Read), Err(StoreError::Missing { .. })));
+/// # Ok::<(), StoreError>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StoreUrl {
     scheme: &'static str,

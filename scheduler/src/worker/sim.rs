@@ -49,6 +49,16 @@ const BYTES_PER_AUDIO_S: f64 = 120.0;
 
 /// Service times and sizes of a simulated worker. Times are in seconds on a real machine and are divided by
 /// [`time_scale`](Self::time_scale).
+///
+/// ```
+/// use scheduler::worker::sim::{SPECS, SimSettings, stages};
+/// use stage_core::DeviceId;
+///
+/// let fast = SimSettings { time_scale: 100.0, ..SimSettings::default() };
+/// let runners = stages(fast, &DeviceId::Sim(0), &SPECS)?;
+/// assert_eq!(runners.specs().len(), 5);
+/// # Ok::<(), stage_core::RunnersError>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct SimSettings {

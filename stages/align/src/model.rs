@@ -22,6 +22,13 @@ use crate::words::UntimedWord;
 const BATCH: i64 = 60 * 16_000;
 
 /// The source of word times.
+///
+/// ```
+/// use align::{AlignModel, ModelSource};
+///
+/// assert_eq!("attention".parse(), Ok(AlignModel::Attention));
+/// assert_eq!("embedded".parse(), Ok(AlignModel::Ctc(ModelSource::Embedded)));
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum AlignModel {
     /// Only the recognizer's own times (Whisper's cross-attention).

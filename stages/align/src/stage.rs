@@ -45,6 +45,18 @@ impl Default for AlignConfig {
 }
 
 /// Builds the words of a transcript and times them. One instance can process any number of recordings.
+///
+/// With a CTC model:
+///
+/// ```
+/// use align::{AlignConfig, Aligner, ModelSource, Wav2Vec2Files};
+/// use stage_core::Stage;
+///
+/// let files = Wav2Vec2Files::resolve(&ModelSource::Embedded)?;
+/// let aligner = Aligner::with_model(AlignConfig::default(), files)?;
+/// assert!(aligner.identity().model_sha256.is_some(), "the model is part of the fingerprint");
+/// # Ok::<(), align::ModelError>(())
+/// ```
 #[derive(Debug)]
 pub struct Aligner {
     config: AlignConfig,

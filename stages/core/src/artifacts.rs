@@ -317,7 +317,7 @@ mod tests {
     #[test]
     fn artifacts_that_cannot_be_serialized_are_a_bug_and_not_of_another_version() {
         let error = Unwritable.into_artifacts().map(drop).unwrap_err();
-        assert_eq!((error.class, error.code), (ErrorClass::Bug, ErrorCode::UnwritableArtifact));
+        assert_eq!((error.class, &error.code), (ErrorClass::Bug, &ErrorCode::UnwritableArtifact));
         assert!(error.to_string().contains("cannot be serialized: no form in JSON"), "{error}");
     }
 

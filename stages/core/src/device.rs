@@ -6,6 +6,16 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 
 /// The device that a worker process computes on.
+///
+/// ```
+/// use stage_core::DeviceId;
+///
+/// let gpu: DeviceId = "cuda:0".parse()?;
+/// assert!(gpu.is_cuda());
+/// assert_eq!(DeviceId::Cpu(1).to_string(), "cpu:1");
+/// assert!("tpu:0".parse::<DeviceId>().is_err());
+/// # Ok::<(), stage_core::ParseDeviceError>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub enum DeviceId {

@@ -67,6 +67,25 @@ impl From<Fingerprint> for String {
 /// Everything that an artifact depends on. Device, batch size and thread count are not part of it, since they must not
 /// change any token, word, time or evidence item. The file's path and name are not part of it either, so that a copy of
 /// the file reuses everything.
+///
+/// ```
+/// use serde_json::json;
+/// use stage_core::{StageKey, StageName, sha256_hex};
+///
+/// let key = StageKey {
+///     file_sha256: sha256_hex(b"the bytes of the file"),
+///     stage: StageName::new("segment"),
+///     version: 5,
+///     settings: json!({"padding_s": 0.15}),
+///     model_sha256: None,
+///     numeric: None,
+///     inputs: Vec::new(),
+///     output: None,
+/// };
+/// let other = StageKey { settings: json!({"padding_s": 0.2}), ..key.clone() };
+/// assert_eq!(key.fingerprint(), key.clone().fingerprint());
+/// assert_ne!(key.fingerprint(), other.fingerprint(), "a setting changes the artifact");
+/// ```
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct StageKey {
     /// SHA-256 of the recording's bytes, hex.

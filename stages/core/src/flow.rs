@@ -22,6 +22,24 @@ pub trait Flow<I: ?Sized, O> {
 }
 
 /// A flow over a fixed list.
+///
+/// ```
+/// use std::sync::Arc;
+///
+/// use stage_core::{Flow, ListFlow};
+///
+/// // An engine that computes two inputs at a time.
+/// let mut flow = ListFlow::new(vec![Arc::new(1), Arc::new(2), Arc::new(3)], 2);
+/// loop {
+///     let batch: Vec<_> = std::iter::from_fn(|| flow.draw()).collect();
+///     if batch.is_empty() {
+///         break;
+///     }
+///     batch.into_iter().for_each(|(key, input)| flow.complete(key, *input * 10));
+///     flow.progressed();
+/// }
+/// assert_eq!(flow.into_outputs(), Some(vec![10, 20, 30]));
+/// ```
 #[derive(Debug)]
 pub struct ListFlow<I: ?Sized, O> {
     capacity: usize,

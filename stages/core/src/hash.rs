@@ -8,6 +8,15 @@ use std::path::Path;
 use sha2::{Digest, Sha256};
 
 /// A running SHA-256.
+///
+/// ```
+/// use stage_core::{Sha256Stream, sha256_hex};
+///
+/// let mut stream = Sha256Stream::default();
+/// stream.update(b"ear");
+/// stream.update(b"witness");
+/// assert_eq!(stream.finish_hex(), sha256_hex(b"earwitness"));
+/// ```
 #[derive(Debug, Clone, Default)]
 pub struct Sha256Stream(Sha256);
 

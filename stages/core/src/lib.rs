@@ -1,4 +1,4 @@
-//! Types shared by all crates of Earwitness.
+//! Types shared by all crates of Earwitness: artifacts, stages, fingerprints, samples, errors.
 //!
 //! A recording passes through stages. Each stage turns earlier artifacts into its own artifact:
 //!
@@ -7,9 +7,78 @@
 //!      -> align -> AlignedWords -> forensics -> ForensicRecord
 //! ```
 //!
-//! Artifacts are plain serde types whose field names carry the unit (`start_s`, `rms_dbfs`). [`Pcm`] is the exception:
-//! samples are not stored; they are decoded again when a stage needs them. A [`Fingerprint`] identifies an artifact by
-//! a hash of everything that it depends on. The class of a [`PipelineError`] determines how the scheduler handles it.
+//! | type | purpose |
+//! |---|---|
+//! | [`Recording`], [`SpeechSegments`], [`Transcript`], [`AlignedWords`], [`ForensicRecord`](forensics::ForensicRecord) | the artifacts: plain serde types whose field names carry the unit (`start_s`, `rms_dbfs`) |
+//! | [`Pcm`] | the samples; not stored, but decoded again when a stage needs them |
+//! | [`Stage`], [`DeviceStage`], [`StageSpec`] | one step of the pipeline, and its description for the engine |
+//! | [`Runner`], [`Runners`] | stages with their types erased, as the engine runs them |
+//! | [`Artifacts`] | the artifacts of one recording while stages work on it |
+//! | [`Recipe`], [`StageKey`], [`Fingerprint`] | everything that an artifact depends on, and its hash |
+//! | [`PipelineError`], [`ErrorClass`] | a failure; its class determines how the scheduler handles it |
+//!
+//! # Example
+//!
+//! A stage that counts words, with its artifact, as a worker runs it:
+//!
+//! ```
+//! use serde::{Deserialize, Serialize};
+//! use serde_json::json;
+//! use stage_core::{
+//!     Artifact, ArtifactName, Artifacts, Identity, Inputs, Phases, PipelineError, Segment, Source, Stage, StageName,
+//!     StageSpec, Transcript, cpu_runner,
+//! };
+//!
+//! const COUNT: StageName = StageName::new("count");
+//!
+//! #[derive(Serialize, Deserialize)]
+//! struct WordCount {
+//!     words: usize,
+//! }
+//!
+//! impl Artifact for WordCount {
+//!     const NAME: ArtifactName = COUNT.artifact();
+//! }
+//!
+//! struct Counter;
+//!
+//! impl Stage for Counter {
+//!     const SPEC: StageSpec = StageSpec {
+//!         name: COUNT,
+//!         version: 1,
+//!         inputs: &[Transcript::NAME],
+//!         outputs: &[],
+//!         phases: Phases::Cpu,
+//!         weight: 0.01,
+//!     };
+//!     type Input<'a> = &'a Transcript;
+//!     type Output = WordCount;
+//!
+//!     fn identity(&self) -> Identity {
+//!         Identity::without_model(json!({}))
+//!     }
+//!
+//!     fn input<'a>(inputs: &Inputs<'a>) -> Result<&'a Transcript, PipelineError> {
+//!         inputs.get()
+//!     }
+//!
+//!     fn run(&self, transcript: &Transcript) -> Result<WordCount, PipelineError> {
+//!         let words = transcript.segments.iter().map(|segment| segment.text.split_whitespace().count()).sum();
+//!         Ok(WordCount { words })
+//!     }
+//! }
+//!
+//! // The transcript comes from the store, as JSON.
+//! let segment = Segment::of_text(0, (0.0, 2.0), "Call me back", "en");
+//! let transcript = Transcript { model: "none".to_owned(), segments: vec![segment], dropped: Vec::new() };
+//! let stored = [(Transcript::NAME, serde_json::to_string(&transcript)?)];
+//! let source = Source { path: "call.wav".into(), file_sha256: "ab".repeat(32), audio_s: 2.0 };
+//! let artifacts = Artifacts::new(source, stored, [&Counter::SPEC]);
+//!
+//! let made = cpu_runner(Counter).run(&artifacts)?;
+//! assert_eq!(artifacts.keep(&Counter::SPEC, made)?, [(WordCount::NAME, r#"{"words":3}"#.to_owned())]);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 mod artifact;
 mod artifacts;

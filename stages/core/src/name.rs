@@ -27,6 +27,17 @@ pub struct OutputName(&'static str);
 
 /// The name of an artifact. The main artifact has the name of its stage; other outputs append their own name after a
 /// dot (`decode.samples`).
+///
+/// ```
+/// use stage_core::{ArtifactName, StageName};
+///
+/// const DECODE: StageName = StageName::new("decode");
+/// let samples: ArtifactName = "decode.samples".parse()?;
+/// assert_eq!(samples, DECODE.output("samples"));
+/// assert_eq!(samples.stage(), DECODE);
+/// assert_eq!(DECODE.artifact().to_string(), "decode");
+/// # Ok::<(), stage_core::InvalidName>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, JsonSchema)]
 #[schemars(with = "String")]
 pub struct ArtifactName {

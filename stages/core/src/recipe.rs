@@ -10,6 +10,32 @@ use crate::{ArtifactName, Fingerprint, Identity, OrderError, StageKey, StageName
 
 /// Stages in the order of the data flow, each with everything that enters the fingerprints of its artifacts. A recipe
 /// is plain data: it can contain stages that this program does not have.
+///
+/// ```
+/// use serde_json::json;
+/// use stage_core::{Identity, Recipe, RecipeStep, sha256_hex};
+///
+/// let step = |stage: &str, inputs: &[&str], settings| {
+///     Ok::<_, stage_core::InvalidName>(RecipeStep {
+///         stage: stage.parse()?,
+///         version: 1,
+///         inputs: inputs.iter().map(|name| name.parse()).collect::<Result<_, _>>()?,
+///         stored: Vec::new(),
+///         transient: Vec::new(),
+///         identity: Identity::without_model(settings),
+///     })
+/// };
+/// let recipe = |level: i32| -> Result<Recipe, Box<dyn std::error::Error>> {
+///     Ok(Recipe::new(vec![step("decode", &[], json!({}))?, step("segment", &["decode"], json!({"level_db": level}))?])?)
+/// };
+///
+/// // All fingerprints are known before anything runs; a setting changes those of its stage and of later stages.
+/// let file = sha256_hex(b"the bytes of the file");
+/// let (before, after) = (recipe(6)?.fingerprints(&file), recipe(9)?.fingerprints(&file));
+/// assert_eq!(before[0], after[0], "decode does not read the setting");
+/// assert_ne!(before[1], after[1]);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(try_from = "Vec<RecipeStep>", into = "Vec<RecipeStep>")]
 pub struct Recipe(Vec<RecipeStep>);

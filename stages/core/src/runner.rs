@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use crate::order::OrderCheck;
 use crate::{
-    Artifacts, DeviceStage, ErrorClass, ErrorCode, Flow, Identity, IntoArtifacts, Made, OrderError, PipelineError, Stage,
-    StageName, StageSpec,
+    Artifacts, DeviceStage, ErrorClass, ErrorCode, Flow, Identity, IntoArtifacts, Made, OrderError, PipelineError,
+    Stage, StageName, StageSpec,
 };
 
 /// An input of a device stage, of the type that its stage prepares.

@@ -3,6 +3,14 @@
 use serde::{Deserialize, Serialize};
 
 /// A half-open interval `[start_s, end_s)` in seconds from the start of the recording.
+///
+/// ```
+/// use stage_core::Span;
+///
+/// let (turn, answer) = (Span::new(1.0, 2.5), Span::new(2.0, 4.0));
+/// assert_eq!(turn.duration_s(), 1.5);
+/// assert_eq!(turn.overlap_s(&answer), 0.5);
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, PartialOrd, Serialize, Deserialize)]
 pub struct Span {
     /// First instant, in seconds.

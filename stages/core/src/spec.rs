@@ -5,6 +5,21 @@ use serde::{Deserialize, Serialize};
 use crate::{ArtifactName, StageName};
 
 /// One stage: its inputs, outputs and phases.
+///
+/// ```
+/// use stage_core::{OutputSpec, Phases, StageName, StageSpec};
+///
+/// const DECODE: StageSpec = StageSpec {
+///     name: StageName::new("decode"),
+///     version: 2,
+///     inputs: &[],
+///     outputs: &[OutputSpec { name: "samples", stored: false }],
+///     phases: Phases::Cpu,
+///     weight: 0.05,
+/// };
+/// let outputs: Vec<_> = DECODE.artifacts().map(|(name, stored)| (name.to_string(), stored)).collect();
+/// assert_eq!(outputs, [("decode".to_owned(), true), ("decode.samples".to_owned(), false)]);
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct StageSpec {
     /// Name of the stage and of its main artifact.

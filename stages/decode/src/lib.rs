@@ -1,4 +1,4 @@
-//! Decodes common audio containers to PCM at 16 kHz, with separate channels.
+//! Decode: turns audio files into PCM at 16 kHz, with separate channels. The first stage of the pipeline.
 //!
 //! ```text
 //! file, hashed -> container and track (symphonia) -> packets -> codec (symphonia, ropus) -> timeline (delay, padding,
@@ -6,14 +6,44 @@
 //!             -> NativePacket                                            (a second pass, where a consumer asks for it)
 //! ```
 //!
-//! The file is opened once, and every read is checked against its hash (see `input`). A new container is one module
-//! and one entry of the list in `container`; a new codec is one module and one entry of the list in `codec`.
+//! | item | purpose |
+//! |---|---|
+//! | [`Decoder`] | the stage: [`DecodeInput`] to [`Decoded`], the facts about a recording and its samples |
+//! | [`probe`] | container, codec and length from the header, for planning |
+//! | [`audio_extensions`] | the file name extensions to search folders for |
+//! | [`DecodeConfig`] | the memory for samples, and the folder for longer recordings |
 //!
-//! Formats: wav (8 to 32 bit, float, mu-law, A-law, ADPCM), flac, mp1 to mp3, Ogg Vorbis and Opus, MP4/M4A (AAC-LC,
-//! ALAC, Opus, mp3), raw ADTS, aiff, caf, WebM/Matroska. A recording is read in bounded blocks and in one pass. Its
-//! times are those of a player: encoder delay and padding are removed and edit lists are applied. The decoders run
-//! without CPU-specific code paths, so that their output and its hash do not depend on the CPU's features. The samples
-//! at 16 kHz may differ by rounding (about 1e-7).
+//! # Example
+//!
+//! ```
+//! use std::path::Path;
+//!
+//! use decode::{DecodeConfig, DecodeInput, Decoder};
+//! use stage_core::{Stage, sha256_file};
+//!
+//! let path = Path::new("../../fixtures/calls/two-speakers_261105_142530.m4a");
+//! let decoder = Decoder::new(DecodeConfig { memory_budget_bytes: 64 << 20, spill_dir: std::env::temp_dir() });
+//!
+//! // The second input is the recording as an earlier run stored it, to compare with.
+//! let decoded = decoder.run((DecodeInput { path, sha256: &sha256_file(path)? }, None))?;
+//! assert_eq!((decoded.recording.codec.as_str(), decoded.recording.channels), ("aac", 2));
+//! assert_eq!(decoded.recording.sample_rate_hz, 8_000);
+//!
+//! let first_second = decoded.pcm.read_span(0, 0.0, 1.0)?;
+//! assert_eq!(first_second.len(), 16_000, "the planes are at 16 kHz");
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! # Formats
+//!
+//! wav (8 to 32 bit, float, mu-law, A-law, ADPCM), flac, mp1 to mp3, Ogg Vorbis and Opus, MP4/M4A (AAC-LC, ALAC, Opus,
+//! mp3), raw ADTS, aiff, caf, WebM/Matroska. A new container is one module and one entry of the list in `container`; a new
+//! codec is one module and one entry of the list in `codec`.
+//!
+//! A recording is read in bounded blocks and in one pass. The file is opened once, and every read is checked against its
+//! hash (see `input`). Its times are those of a player: encoder delay and padding are removed and edit lists are applied.
+//! The decoders run without CPU-specific code paths, so that their output and its hash do not depend on the CPU's features.
+//! The samples at 16 kHz may differ by rounding (about 1e-7).
 
 mod codec;
 mod config;

@@ -151,6 +151,17 @@ pub struct Probe {
 ///
 /// # Errors
 /// As [`Decoder::run`], if the header shows the problem.
+///
+/// ```
+/// use std::path::Path;
+///
+/// let header = decode::probe(Path::new("../../fixtures/calls/reading.wav"))?;
+/// assert_eq!((header.container.as_str(), header.codec.as_str()), ("wav", "pcm_s16le"));
+/// assert!(header.duration_s.is_some_and(|seconds| (7.0..9.0).contains(&seconds)));
+///
+/// assert!(decode::probe(Path::new("../../fixtures/calls/expected.json")).is_err());
+/// # Ok::<(), stage_core::PipelineError>(())
+/// ```
 pub fn probe(path: &Path) -> Result<Probe, PipelineError> {
     guarded(|| {
         let source = Source::open(&InputFile::open(path)?)?;

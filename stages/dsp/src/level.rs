@@ -18,12 +18,21 @@ pub fn rms(samples: &[f32]) -> f64 {
 }
 
 /// An amplitude as decibels relative to full scale (1.0 is 0 dBFS); negative infinity for silence.
+///
+/// ```
+/// assert_eq!(dsp::dbfs(1.0), 0.0);
+/// assert!((dsp::dbfs(dsp::rms(&[0.5, -0.5])) + 6.02).abs() < 0.01);
+/// ```
 #[must_use]
 pub fn dbfs(amplitude: f64) -> f64 {
     20.0 * amplitude.log10()
 }
 
 /// RMS of successive frames of `frame` samples, `hop` apart; the last frame may be shorter.
+///
+/// ```
+/// assert_eq!(dsp::frame_rms(&[1.0, 1.0, 0.0, 0.0, 0.0], 2, 2), [1.0, 0.0, 0.0]);
+/// ```
 #[must_use]
 pub fn frame_rms(samples: &[f32], frame: usize, hop: usize) -> Vec<f64> {
     (0..samples.len()).step_by(hop.max(1)).map(|at| rms(&samples[at..(at + frame).min(samples.len())])).collect()
@@ -35,6 +44,19 @@ pub const SILENCE_DBFS: f32 = -120.0;
 /// Levels of successive hops of a stream, in dBFS, after a second-order Butterworth band-pass.
 ///
 /// The filter removes hum, offset and hiss, so that frames of speech and pauses differ clearly.
+///
+/// ```
+/// use dsp::LevelMeter;
+///
+/// let sine = |hz: f32| (0..16_000).map(|n| (n as f32 * hz / 16_000.0 * std::f32::consts::TAU).sin()).collect::<Vec<_>>();
+/// let level_dbfs = |hz| {
+///     let mut meter = LevelMeter::new(16_000.0, 200.0, 3_800.0, 160);
+///     meter.push(&sine(hz));
+///     meter.finish()[50]
+/// };
+/// assert!((level_dbfs(1_000.0) + 3.0).abs() < 0.1, "a sine of full scale");
+/// assert!(level_dbfs(50.0) < -25.0, "hum is outside the band");
+/// ```
 #[derive(Debug, Clone)]
 pub struct LevelMeter {
     high_pass: Biquad,

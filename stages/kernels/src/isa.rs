@@ -25,6 +25,15 @@ const AVX512_VNNI: u8 = 1 << 3;
 const AVX512_BF16: u8 = 1 << 4;
 
 /// The set of instructions that the kernels may use. Only detection creates one.
+///
+/// ```
+/// use kernels::Isa;
+///
+/// let best = Isa::check_limit()?;
+/// println!("{}", best.name()); // avx512bf16
+/// assert!(Isa::available().any(Isa::is_portable));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Isa(u8);
 

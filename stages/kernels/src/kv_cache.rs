@@ -15,6 +15,20 @@ use crate::tile::{Bf16, F32, Format, Int8, PANEL};
 const AHEAD: usize = 8;
 
 /// Keys and values of a sequence, for every head. Memory grows with the keys and is kept when they are removed.
+///
+/// ```
+/// use kernels::{AttentionMask, CpuPrecision, KvCache, Queries, QkvView, Sequence, attend};
+///
+/// // One head of width 2. Each row has a key and a value; the first key fits the query far better.
+/// let rows = [100.0, 0.0, 1.0, 2.0, /**/ -100.0, 0.0, 3.0, 4.0];
+/// let mut cache = KvCache::new(1, 2, 2, CpuPrecision::F32);
+/// cache.append(QkvView { rows: &rows, stride: 4, keys: 0, values: 2, count: 2 });
+///
+/// let mut out = [0.0; 2];
+/// let query = Queries { values: &[1.0, 0.0], stride: 2, count: 1 };
+/// attend(&[Sequence { kv_cache: &cache, rows: 0..1 }], query, AttentionMask::All, &mut out);
+/// assert_eq!(out, [1.0, 2.0]);
+/// ```
 #[derive(Debug)]
 pub struct KvCache {
     pub(crate) isa: Isa,

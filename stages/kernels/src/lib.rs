@@ -1,5 +1,38 @@
-//! CPU kernels for models: matrix products with packed weights in f32, bf16 and int8,
-//! attention that keeps its scores in the core's private cache, fused layer norm and GELU, and LSTM steps.
+//! Kernels for models: matrix products with packed weights in f32, bf16 and int8, attention that keeps its scores in the
+//! core's private cache, fused layer norm and GELU, LSTM steps; and, with the feature `cuda`, kernels for NVIDIA GPUs.
+//!
+//! ```text
+//! weights -> Linear (packed once) ─┐
+//! rows -> Norm -> f32, bf16, int8 ─┴> tiles of 6 rows x 64 columns -> Epilogue: bias, GELU, addition -> rows
+//! keys, values -> KvCache (packed) -> attend <- queries
+//! ```
+//!
+//! | item | purpose |
+//! |---|---|
+//! | [`Linear`], [`Mlp`], [`Norm`] | layers with packed weights, and their fusions |
+//! | [`KvCache`], [`attend`], [`weights`](fn@weights) | attention of queries to a sequence; its weights |
+//! | [`LstmCell`] | the recurrent part of an LSTM |
+//! | [`Quantized8`], [`WeightRows`] | weights in 8 bits as they are stored; any source of weights |
+//! | [`Isa`], [`CpuPrecision`] | the instruction set, detected at run time; the numeric type |
+//! | [`ops`] | the kernels as candle operations, which are tested against candle's own |
+//! | [`fused`] | operations with custom kernels for GPUs, each with a reference in Rust |
+//! | [`probe`] | a profiler for inference |
+//!
+//! # Example
+//!
+//! A linear layer with two inputs and three outputs:
+//!
+//! ```
+//! use kernels::{CpuPrecision, Epilogue, Linear, Rows};
+//!
+//! let weight = [1.0, 0.0, /**/ 0.0, 1.0, /**/ 1.0, 1.0];
+//! let layer = Linear::new(&weight, Some(&[0.0, 0.0, 10.0]), 2, CpuPrecision::F32);
+//!
+//! let x = [3.0, 4.0, /**/ 5.0, 6.0];
+//! let mut y = [0.0; 6];
+//! layer.forward(Rows::dense(&x, 2), None, Epilogue::Store, &mut y);
+//! assert_eq!(y, [3.0, 4.0, 17.0, /**/ 5.0, 6.0, 21.0]);
+//! ```
 //!
 //! # Instruction sets
 //!
@@ -24,9 +57,6 @@
 //! softmax, quantization) is plain Rust that is compiled for each level without fused multiply-add. In f32, all levels
 //! with FMA are equal; the portable level also rounds each product. Subnormal numbers (below 1.2e-38) are the
 //! exception: the BF16 instruction flushes them to zero in its inputs and outputs.
-//!
-//! [`ops`] exposes the kernels as candle operations, which are tested against candle's own. [`fused`] contains the
-//! operations with custom kernels for GPUs.
 
 mod aligned_buf;
 mod attention;

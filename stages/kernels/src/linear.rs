@@ -20,6 +20,20 @@ use crate::{SharedSlice, WeightRows};
 pub(crate) const BLOCK: usize = 8 * ROWS;
 
 /// `y = x W^T + b`, with the weights packed.
+///
+/// ```
+/// use kernels::{CpuPrecision, Epilogue, Linear, Rows};
+///
+/// let weight: Vec<f32> = (0..64 * 16).map(|n| ((n % 7) as f32 - 3.0) / 8.0).collect();
+/// let x: Vec<f32> = (0..64).map(|n| (n as f32 / 9.0).sin()).collect();
+/// let product = |precision| {
+///     let mut y = [0.0; 16];
+///     Linear::new(&weight, None, 64, precision).forward(Rows::dense(&x, 64), None, Epilogue::Store, &mut y);
+///     y
+/// };
+/// let (exact, coarse) = (product(CpuPrecision::F32), product(CpuPrecision::Int8));
+/// assert!(exact.iter().zip(coarse).all(|(exact, coarse)| (exact - coarse).abs() < 0.05));
+/// ```
 #[derive(Debug)]
 pub struct Linear {
     inputs: usize,

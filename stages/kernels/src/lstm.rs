@@ -9,6 +9,16 @@ use crate::math::exp;
 const BLOCK: usize = 64;
 
 /// The recurrent part of an LSTM cell, with PyTorch's order of gates: input, forget, cell, output.
+///
+/// ```
+/// use kernels::LstmCell;
+///
+/// // Without recurrent weights, the gates alone determine the state.
+/// let cell = LstmCell::new(&[0.0; 4 * 16 * 16], 16);
+/// let mut state = cell.start();
+/// cell.step(&mut [5.0; 64], &mut state);
+/// assert!(state.hidden().iter().all(|output| (0.7..0.8).contains(output)));
+/// ```
 #[derive(Debug)]
 pub struct LstmCell {
     hidden: usize,

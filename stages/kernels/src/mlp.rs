@@ -8,6 +8,18 @@ use crate::rows::Norm;
 use crate::scratch::Scratch;
 
 /// The two linear layers and the norm before them.
+///
+/// ```
+/// use kernels::{CpuPrecision, Linear, Mlp, Norm};
+///
+/// let norm = Norm { weight: vec![1.0; 4], bias: vec![0.0; 4], epsilon: 1e-5 };
+/// let up = Linear::new(&[0.1; 16 * 4], None, 4, CpuPrecision::F32);
+/// let down = Linear::new(&[0.0; 4 * 16], Some(&[1.0; 4]), 16, CpuPrecision::F32);
+///
+/// let mut x = [1.0, 2.0, 3.0, 4.0];
+/// Mlp { norm, up, down }.add(&mut x);
+/// assert_eq!(x, [2.0, 3.0, 4.0, 5.0], "the block adds its output to its input");
+/// ```
 #[derive(Debug)]
 pub struct Mlp {
     /// The norm before the first layer.

@@ -10,6 +10,18 @@ use crate::{Epilogue, KvCache, Linear, Mlp, Norm, QkvView, Rows, rows};
 ///
 /// # Errors
 /// A tensor is not contiguous f32 on the CPU, or the shapes do not fit.
+///
+/// ```
+/// use candle_core::{DType, Device, Tensor};
+/// use kernels::{CpuPrecision, Epilogue, Linear, ops};
+///
+/// let layer = Linear::new(&[1.0, 2.0], None, 2, CpuPrecision::F32);
+/// let x = Tensor::new(&[[3.0_f32, 4.0]], &Device::Cpu)?;
+/// let y = Tensor::zeros((1, 1), DType::F32, &Device::Cpu)?;
+/// ops::linear(&layer, None, Epilogue::Store, &x, &y)?;
+/// assert_eq!(y.to_vec2::<f32>()?, [[11.0]]);
+/// # Ok::<(), candle_core::Error>(())
+/// ```
 pub fn linear(layer: &Linear, norm: Option<&Norm>, epilogue: Epilogue, x: &Tensor, out: &Tensor) -> Result<()> {
     strided(layer, norm, epilogue, (x, layer.inputs()), out)
 }

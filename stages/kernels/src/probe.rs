@@ -40,6 +40,17 @@ pub fn finish() -> Vec<Part> {
 ///
 /// # Errors
 /// The error of `work`, or of the synchronization of the device.
+///
+/// ```
+/// use candle_core::Device;
+/// use kernels::probe;
+///
+/// probe::start();
+/// let sum = probe::span("sum", &Device::Cpu, || Ok((1..=10).sum::<u32>()))?;
+/// let parts = probe::finish();
+/// assert_eq!((sum, parts[0].name, parts[0].count), (55, "sum", 1));
+/// # Ok::<(), candle_core::Error>(())
+/// ```
 pub fn span<T>(name: &'static str, device: &Device, work: impl FnOnce() -> Result<T>) -> Result<T> {
     span_of(name, 1, device, work)
 }

@@ -7,6 +7,15 @@ use crate::rows::{Quantized, to_int8};
 use crate::weights::{WeightRows, ZERO, assert_whole_rows};
 
 /// A matrix `[outputs, inputs]` in 8 bits. Every row has a scale that maps its largest magnitude to 127.
+///
+/// ```
+/// use kernels::{Isa, Quantized8, dequantize};
+///
+/// let stored = Quantized8::new(Isa::detect(), &[1.0, -0.5, 0.0, 0.25], 4);
+/// let mut restored = [0.0; 4];
+/// dequantize(&stored.levels, stored.scales[0], &mut restored);
+/// assert!((restored[1] + 0.5).abs() < stored.scales[0]);
+/// ```
 #[derive(Debug, Clone, PartialEq)]
 pub struct Quantized8 {
     /// The stored integers, row-major: 1 to 255, where 128 represents zero.

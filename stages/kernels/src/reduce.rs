@@ -16,6 +16,11 @@ pub fn maximum(values: &[f32]) -> f32 {
 }
 
 /// The logarithm of the sum of exponentials: minus infinity if there are no higher values, NaN if any value is NaN.
+///
+/// ```
+/// let logits = [0.0_f32, 0.0];
+/// assert!((kernels::log_sum_exp(&logits) - 2.0_f64.ln()).abs() < 1e-6);
+/// ```
 #[must_use]
 pub fn log_sum_exp(values: &[f32]) -> f64 {
     let isa = Isa::detect();

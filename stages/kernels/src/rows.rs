@@ -9,6 +9,15 @@ use crate::precision::bf16;
 use crate::reduce::{LANES, fold_lanes, for_each_chunk, higher};
 
 /// A layer norm over the rows of a matrix.
+///
+/// ```
+/// use kernels::{Norm, Then};
+///
+/// let norm = Norm { weight: vec![1.0; 2], bias: vec![0.0; 2], epsilon: 1e-5 };
+/// let mut x = [3.0, 5.0];
+/// norm.rows(&mut x, Then::Nothing);
+/// assert!((x[0] + 1.0).abs() < 1e-3 && (x[1] - 1.0).abs() < 1e-3);
+/// ```
 #[derive(Debug, Clone)]
 pub struct Norm {
     /// A factor for each column.

@@ -1,4 +1,4 @@
-//! The models of the stages, behind one loader and one error type.
+//! The models of the stages, behind one loader and one error type. This crate does not depend on any stage.
 //!
 //! ```text
 //! ModelSource (embedded, directory, hub) -> ModelFolder -> ModelFiles: small files, weights, hashes
@@ -6,8 +6,29 @@
 //!            speech recognizers, by config.json's `architectures` (whisper, wav2vec2)     silero (VAD)
 //! ```
 //!
-//! [`open`] finds a speech model and creates its [`Recognizer`] through the list of families ([`families`]).
-//! [`wav2vec2`] also aligns text, and [`silero`] detects speech. This crate does not depend on any stage.
+//! | item | purpose |
+//! |---|---|
+//! | [`open`], [`ModelSource`] | finds a speech model and checks that its files are consistent |
+//! | [`SpeechModel`], [`Recognizer`] | a model of any family; its recognizer: windows in, text with token times out |
+//! | [`TypedRecognizer`], [`families`] | the interface that a family implements; the list of families |
+//! | [`TranscribeConfig`], [`Precision`] | settings of recognition; the numeric type |
+//! | [`whisper`], [`wav2vec2`], [`silero`] | Whisper; Wav2Vec2ForCTC, which also aligns text; voice activity detection |
+//! | [`ModelFiles`], [`Weights`], [`ModelError`] | files and tensors with their hashes; errors that name the file |
+//!
+//! # Example
+//!
+//! ```
+//! use models::{ModelError, ModelSource, open};
+//!
+//! let model = open(&ModelSource::Directory("../../fixtures/models/test-tiny".into()))?;
+//! assert_eq!((model.name(), model.family(), model.window_s()), ("test-tiny", "whisper", 10.0));
+//! assert!(model.languages().contains(&"ko"));
+//! model.check_contents()?; // reads every weight
+//!
+//! let missing = open(&ModelSource::Directory("../../fixtures/calls".into()));
+//! assert!(matches!(missing, Err(ModelError::Unreadable { .. })));
+//! # Ok::<(), ModelError>(())
+//! ```
 
 mod device;
 mod error;

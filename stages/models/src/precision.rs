@@ -6,6 +6,13 @@ use serde::{Deserialize, Serialize};
 use crate::ModelError;
 
 /// The numeric type that a model computes in. On a CPU, sums are f32 for every type.
+///
+/// ```
+/// use models::Precision;
+///
+/// assert_eq!("bf16".parse(), Ok(Precision::Bf16));
+/// assert_eq!(Precision::Int8.to_string(), "int8");
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Precision {

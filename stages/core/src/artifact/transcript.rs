@@ -18,6 +18,15 @@ pub struct Transcript {
 }
 
 /// The text of one window, or a part of it if the model splits windows.
+///
+/// ```
+/// use stage_core::Segment;
+///
+/// let mut segment = Segment::of_text(1, (3.0, 4.2), "I will be there", "en");
+/// assert!(segment.is_reliable());
+/// segment.low_confidence = Some("unlikely text".to_owned());
+/// assert!(!segment.is_reliable());
+/// ```
 #[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct Segment {
     /// Channel, from 0.

@@ -4,6 +4,14 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// The words of a recording, by channel, then by time.
+///
+/// ```
+/// use stage_core::{AlignedWords, Word};
+///
+/// let words = vec![Word::of_text(0, (0.2, 0.5), "call"), Word::of_text(0, (0.5, 0.7), "me")];
+/// let aligned = AlignedWords { method: "by hand".to_owned(), words };
+/// assert!(aligned.words.is_sorted_by_key(|word| word.start_s));
+/// ```
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct AlignedWords {
     /// The main method used to find the times (`ctc+energy`); each word states its own method.

@@ -19,6 +19,16 @@ pub const SAMPLE_RATE_HZ: u32 = 16_000;
 /// Samples of one recording: f32 in [-1, 1], 16 kHz, one plane per channel. Cloning is cheap; the samples are shared.
 ///
 /// Models read the planes. Measurements that resampling would change (peak, clipping) read [`Pcm::native`].
+///
+/// ```
+/// use stage_core::{Pcm, SAMPLE_RATE_HZ};
+///
+/// let second = vec![0.25; SAMPLE_RATE_HZ as usize];
+/// let call = Pcm::from_channels(vec![second.clone(), second]);
+/// assert_eq!((call.channels(), call.duration_s()), (2, 1.0));
+/// assert_eq!(call.read_span(1, 0.9, 2.0)?.len(), 1600, "clipped to the recording");
+/// # Ok::<(), std::io::Error>(())
+/// ```
 #[derive(Debug, Clone)]
 pub struct Pcm {
     channels: Arc<[Backing]>,

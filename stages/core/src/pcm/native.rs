@@ -51,6 +51,18 @@ pub trait NativeSource: fmt::Debug + Send + Sync {
 }
 
 /// One pass over a recording at the file's own sample rate: an iterator over [`NativePacket`]s. It ends after an error.
+///
+/// ```
+/// use stage_core::Pcm;
+///
+/// let pcm = Pcm::from_channels(vec![vec![0.1, -0.7, 0.3]]);
+/// let mut peak = 0.0_f32;
+/// for packet in pcm.native()? {
+///     peak = packet?.channel(0).fold(peak, |peak, sample| peak.max(sample.abs()));
+/// }
+/// assert_eq!(peak, 0.7);
+/// # Ok::<(), stage_core::StageError>(())
+/// ```
 pub struct NativeReader {
     sample_rate_hz: u32,
     channels: usize,

@@ -7,6 +7,18 @@ use std::path::{Path, PathBuf};
 use super::{Backing, Pcm};
 
 /// Collects samples block by block, and moves them to temporary files when they exceed the memory budget.
+///
+/// ```
+/// use stage_core::PcmWriter;
+///
+/// // At most 64 bytes in memory: the second block moves the samples to an unlinked temporary file.
+/// let mut writer = PcmWriter::new(1, 64, &std::env::temp_dir());
+/// writer.push(&[[0.5; 16]])?;
+/// writer.push(&[[-0.5; 16]])?;
+/// let pcm = writer.finish()?;
+/// assert_eq!(pcm.read(0, 15, 2)?, [0.5, -0.5]);
+/// # Ok::<(), std::io::Error>(())
+/// ```
 #[derive(Debug)]
 pub struct PcmWriter {
     channels: Vec<Sink>,

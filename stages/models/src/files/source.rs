@@ -7,6 +7,16 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 
 /// The source of a model.
+///
+/// ```
+/// use models::ModelSource;
+///
+/// let source: ModelSource = "openai/whisper-large-v3-turbo".parse()?;
+/// assert_eq!(source, ModelSource::Hub("openai/whisper-large-v3-turbo".to_owned()));
+/// assert_eq!(source.offline(), ModelSource::Cached("openai/whisper-large-v3-turbo".to_owned()));
+/// assert_eq!("embedded".parse(), Ok(ModelSource::Embedded));
+/// # Ok::<(), models::ParseModelSourceError>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum ModelSource {
     /// The model that is embedded in the program.

@@ -25,6 +25,13 @@ pub use erased::{Output, Unit, compact_json};
 pub use speech_model::SpeechModel;
 
 /// The audio of a decode pass: the samples of one window and their measurements.
+///
+/// ```
+/// use models::WindowAudio;
+///
+/// let audio = WindowAudio::of_samples(vec![0.0; 16_000]);
+/// assert!(audio.sounding.is_empty(), "speech activity was not measured");
+/// ```
 #[derive(Debug, Clone)]
 pub struct WindowAudio {
     /// Samples at 16 kHz.

@@ -36,6 +36,27 @@ const EMBEDDED: &[u8] =
     include_bytes!(concat!(env!("CARGO_MANIFEST_DIR"), "/../../fixtures/models/vad/silero_vad_16k.safetensors"));
 
 /// The network with its weights, on the CPU in f32.
+///
+/// # Example
+///
+/// ```
+/// use models::silero::{FRAME, Silero};
+///
+/// // 8 kHz to 16 kHz: each sample twice.
+/// let mut file = hound::WavReader::open("../../fixtures/calls/reading.wav")?;
+/// let samples = file.samples::<i16>().map(|sample| sample.map(|sample| [f32::from(sample) / 32_768.0; 2]));
+/// let samples = samples.collect::<Result<Vec<_>, _>>()?.concat();
+///
+/// let vad = Silero::embedded()?;
+/// let mut channel = vad.stream();
+/// channel.push(&samples)?;
+/// let probabilities = channel.finish()?;
+/// assert_eq!(probabilities.len(), samples.len().div_ceil(FRAME));
+///
+/// let speech = probabilities.iter().filter(|probability| **probability > 0.5).count();
+/// assert!(speech > probabilities.len() / 2, "a reading is mostly speech");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug)]
 pub struct Silero {
     encoder: Encoder,

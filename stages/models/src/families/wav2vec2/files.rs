@@ -31,6 +31,21 @@ const WINDOW_S: f64 = 30.0;
 /// shards) and optionally `preprocessor_config.json` and `tokenizer_config.json`. The small files are read and checked
 /// against each other and against the names, shapes and types of the weights. [`SpeechModel::check_contents`] checks
 /// the values of the weights.
+///
+/// ```
+/// use models::ModelSource;
+/// use models::wav2vec2::Wav2Vec2Files;
+///
+/// let files = Wav2Vec2Files::resolve(&ModelSource::Embedded)?;
+/// let network = files.load()?;
+/// let second: Vec<f32> = (0..16_000).map(|n| (n as f32 * 0.05).sin()).collect();
+///
+/// let emissions = &network.emissions(&[&second])[0];
+/// assert_eq!(emissions.frames(), 49, "a frame per 20 ms");
+/// let probabilities: f32 = emissions.values[..emissions.symbols].iter().map(|logprob| logprob.exp()).sum();
+/// assert!((probabilities - 1.0).abs() < 1e-3);
+/// # Ok::<(), models::ModelError>(())
+/// ```
 #[derive(Debug)]
 pub struct Wav2Vec2Files {
     config: Wav2Vec2Config,

@@ -11,6 +11,15 @@ use crate::{ModelError, ModelFile};
 const UNNAMED: usize = 4;
 
 /// The symbols of a model.
+///
+/// ```
+/// use models::wav2vec2::Vocabulary;
+///
+/// let vocabulary = Vocabulary::of_tokens(&["<pad>", "a", "b"])?;
+/// assert_eq!((vocabulary.id("b"), vocabulary.text(1)), (Some(2), Some("a")));
+/// assert_eq!(vocabulary.id("<pad>"), None, "a special token");
+/// # Ok::<(), models::ModelError>(())
+/// ```
 #[derive(Debug, Clone)]
 pub struct Vocabulary {
     /// Ids of the characters by text.

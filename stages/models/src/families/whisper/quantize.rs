@@ -57,6 +57,17 @@ pub enum QuantizeError {
 ///
 /// # Errors
 /// A [`QuantizeError`] that names the file.
+///
+/// ```
+/// use models::whisper::quantize;
+/// use models::{ModelSource, open};
+///
+/// let temporary = tempfile::tempdir()?;
+/// let folder = temporary.path().join("test-tiny-int8");
+/// quantize(&ModelSource::Directory("../../fixtures/models/test-tiny".into()), &folder)?;
+/// open(&ModelSource::Directory(folder))?.check_contents()?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub fn quantize(source: &ModelSource, folder: &Path) -> Result<(), QuantizeError> {
     let model = crate::open(source)?;
     if model.family() != FAMILY.name {

@@ -1,0 +1,80 @@
+//! Runs the whole pipeline and writes its results in a format of our own: one line per word that is in doubt.
+//!
+//!     cargo run --release -p earwitness --example exporter -- out fixtures/calls
+//!
+//! To make a format part of the program, move the type to a module under cli/src/export/formats and add it to the list
+//! there.
+
+use std::process::ExitCode;
+
+use earwitness::export::{Document, ExportFormat, Formats, RenderError};
+use earwitness::scheduler::coordinator::Event;
+use earwitness::{Config, Observer, Pipeline};
+
+/// The words that should be checked against the recording.
+struct Doubts;
+
+impl ExportFormat for Doubts {
+    fn name(&self) -> &'static str {
+        "doubts"
+    }
+
+    fn extension(&self) -> &'static str {
+        "doubts.txt"
+    }
+
+    fn about(&self) -> &'static str {
+        "Words with a confidence below one half, one per line"
+    }
+
+    fn render(&self, document: &Document) -> Result<Vec<u8>, RenderError> {
+        let doubtful = document.words.iter().filter(|word| word.confidence < 0.5);
+        let line = |word: &earwitness::stage_core::Word| {
+            format!("{:.2}\t{:.2}\t{}\t{:.2}\n", word.start_s, word.end_s, word.text, word.confidence)
+        };
+        Ok(doubtful.map(line).collect::<String>().into_bytes())
+    }
+}
+
+/// Prints each finished recording.
+struct Progress;
+
+impl Observer for Progress {
+    fn event(&mut self, event: &Event) {
+        if let Event::ItemFailed { error, .. } = event {
+            eprintln!("failed: {error}");
+        }
+    }
+
+    fn exported(&mut self, _index: usize, document: &Document) {
+        println!("{}: {} words", document.recording.path.display(), document.words.len());
+    }
+}
+
+fn main() -> ExitCode {
+    // The workers of the pipeline are processes of this program.
+    if let Some(code) = earwitness::serve_if_worker() {
+        return code;
+    }
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let [out, inputs @ ..] = arguments.as_slice() else {
+        eprintln!("usage: exporter OUT INPUT...");
+        return ExitCode::FAILURE;
+    };
+    match run(out, inputs) {
+        Ok(failed) => ExitCode::from(u8::from(failed > 0)),
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Returns the number of recordings that failed.
+fn run(out: &str, inputs: &[String]) -> Result<usize, Box<dyn std::error::Error>> {
+    let mut config = Config::default();
+    config.run.formats = vec!["doubts".to_owned()];
+    let pipeline = Pipeline::new(config, out).formats(Formats::built_in().with(Doubts)?);
+    let summary = pipeline.run(inputs, &mut Progress)?;
+    Ok(summary.failed())
+}
