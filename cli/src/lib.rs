@@ -10,6 +10,8 @@ mod commands;
 mod config;
 mod engine;
 mod error;
+#[cfg(test)]
+mod error_page;
 mod exit;
 mod export;
 mod file_name;

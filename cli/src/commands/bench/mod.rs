@@ -80,7 +80,7 @@ fn check(
                 checked.push((combination, Ok(())));
             }
             Err(error) => {
-                checked.push((combination, Err(error.to_string())));
+                checked.push((combination, Err(stage_core::full_message(&error))));
                 reasons.push(error);
             }
         }
