@@ -70,7 +70,8 @@ mod tests {
     fn worker_without_its_model_refuses_with_the_code_and_the_causes_of_the_model() {
         let folder = tempfile::tempdir().unwrap();
         let model = folder.path().to_str().unwrap();
-        let Command::Run(args) = Cli::parse_from(["earwitness", "run", "x", "--model", model]).command else {
+        let Command::Run(args) = Cli::parse_from(["earwitness", "run", "x", "--out", "y", "--model", model]).command
+        else {
             unreachable!("another command")
         };
         let settings = Settings::from_args(&args.engine.stages).unwrap();
