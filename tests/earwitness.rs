@@ -11,6 +11,8 @@ mod chaos;
 mod contract;
 #[path = "earwitness/devices.rs"]
 mod devices;
+#[path = "earwitness/errors.rs"]
+mod errors;
 #[path = "earwitness/evidence.rs"]
 mod evidence;
 #[path = "earwitness/faults.rs"]

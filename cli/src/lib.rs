@@ -9,6 +9,8 @@ mod args;
 mod commands;
 mod config;
 mod error;
+#[cfg(test)]
+mod error_page;
 mod exit;
 pub mod export;
 mod file_name;

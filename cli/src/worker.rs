@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use scheduler::worker::sim::{self, SimSettings};
 use scheduler::worker::{self, SlotSettings, WORKER_VARIABLE, WorkerSettings};
 use serde::de::DeserializeOwned;
-use stage_core::{ErrorClass, ErrorCode, Origin, PipelineError, Runners, Tool};
+use stage_core::{DeviceId, ErrorClass, ErrorCode, Origin, PipelineError, Runners, Tool};
 
 use crate::error::Error;
 use crate::exit::Exit;
@@ -59,9 +59,11 @@ fn build(given: &WorkerSettings, slot: &SlotSettings) -> Result<Runners, Pipelin
         let message = "the threads cannot be started";
         PipelineError::new(Origin::Worker, ErrorClass::Transient, ErrorCode::WorkerThreads, message).caused_by(&error)
     })?;
-    let settings: Settings = parsed(given)?;
-    let stages = Context::of_worker(&settings, &slot.device).and_then(Context::stages);
-    stages.map_err(|error| {
+    stages_of(&parsed(given)?, &slot.device)
+}
+
+fn stages_of(settings: &Settings, device: &DeviceId) -> Result<Runners, PipelineError> {
+    Context::of_worker(settings, device).and_then(Context::stages).map_err(|error| {
         let (class, code) = error.class_and_code();
         PipelineError::of(Origin::Worker, class, code, &error)
     })
@@ -79,4 +81,38 @@ fn parsed<T: DeserializeOwned>(given: &WorkerSettings) -> Result<T, PipelineErro
         let message = "the settings cannot be read";
         PipelineError::new(Origin::Worker, ErrorClass::BadInput, ErrorCode::WorkerSettings, message).caused_by(&error)
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+    use scheduler::protocol::Slot;
+    use serde_json::json;
+
+    use super::*;
+    use crate::args::{Cli, Command};
+
+    #[test]
+    fn worker_without_its_model_refuses_with_the_code_and_the_causes_of_the_model() {
+        let folder = tempfile::tempdir().unwrap();
+        let model = folder.path().to_str().unwrap();
+        let Command::Run(args) = Cli::parse_from(["earwitness", "run", "x", "--out", "y", "--model", model]).command
+        else {
+            unreachable!("another command")
+        };
+        let settings = Settings::from_args(&args.engine.stages).unwrap();
+        let error = stages_of(&settings, &DeviceId::Cpu(0)).map(drop).unwrap_err();
+        assert_eq!((error.origin, &error.code), (Origin::Worker, &ErrorCode::ModelUnreadable), "{error}");
+        assert!(error.message.contains(model) && error.causes[0].contains("No such file"), "{error:?}");
+    }
+
+    #[test]
+    fn worker_refuses_settings_that_it_cannot_read() {
+        let slot = SlotSettings { slot: Slot::default(), device: DeviceId::Cpu(0), device_batch: 1 };
+        let (slots, settings) = (vec![slot.clone()], json!("of another version"));
+        let given = WorkerSettings { slots, threads: 1, heartbeat_ms: 1000, faults: vec![], settings };
+        let error = simulated(&given, &slot).map(drop).unwrap_err();
+        assert_eq!((error.origin, error.code), (Origin::Worker, ErrorCode::WorkerSettings));
+        assert!(error.causes[0].contains("of another version"), "{:?}", error.causes);
+    }
 }

@@ -135,7 +135,7 @@ fn recording_that_kills_workers_is_isolated_by_bisection_and_quarantined_with_it
     assert!(case.messages(IncidentKind::DeviceRetired).is_empty(), "no device is blamed");
     let deaths = case.messages(IncidentKind::WorkerLost).len();
     assert!((2..=6).contains(&deaths), "{deaths} workers died for one of eight");
-    contains_all(&case.status(), &["call-5.wav", "--retry-quarantined"]);
+    contains_all(&case.status(), &["call-5.wav", "worker: killed its worker", "[worker-died]", "--retry-quarantined"]);
 
     let again = case.run(poison, &[]).with_code(3).summary();
     assert_eq!(again["stages_computed"], 0, "the recording is skipped until it is requested");

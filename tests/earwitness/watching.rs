@@ -85,7 +85,7 @@ fn json_progress_reports_workers_and_failures() {
     assert!(line_of("worker_up")["pid"].as_u64().unwrap() > 1);
     let failed = line_of("file_failed");
     assert!(failed["path"].as_str().unwrap().ends_with("broken.wav"));
-    assert_eq!((failed["stage"].as_str(), failed["class"].as_str()), (Some("decode"), Some("bad_input")));
+    assert_eq!((failed["origin"].as_str(), failed["class"].as_str()), (Some("decode"), Some("bad_input")));
     let last = lines.iter().rev().find(|line| line.get("eta_s").is_some()).unwrap();
     assert_eq!((&last["files_total"], &last["files_failed"]), (&(call_names().len() + 1).into(), &1.into()));
     assert!(last["audio_remaining_s"].as_f64().unwrap() < 1e-6);

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crossbeam_channel::{Receiver, Sender, select, unbounded};
-use stage_core::{ArtifactName, ErrorCode, ModelOutput, Origin, Phase, PipelineError, Runners, StageName};
+use stage_core::{ArtifactName, ErrorClass, ErrorCode, ModelOutput, Origin, Phase, PipelineError, Runners, StageName};
 
 use super::WorkerSettings;
 use super::error::WorkerError;
@@ -152,7 +152,7 @@ impl Executor {
             }
             Ok(_) => self.outbox.send(&FromWorker::BatchFinished { lease }),
             Err(fault) => {
-                let error = PipelineError::bug(Origin::Worker, ErrorCode::InvalidStages, fault.to_string());
+                let error = PipelineError::of(Origin::Worker, ErrorClass::Bug, ErrorCode::InvalidStages, &fault);
                 for job in items {
                     self.send_failure(lease, job.item, error.clone());
                 }

@@ -122,8 +122,8 @@ impl Stage for Decoder {
     /// `BadInput` for a file that cannot be used (`empty-file`, `unreadable-file`, `unknown-container`,
     /// `truncated-header`, `damaged-container`, `no-audio-track`, `unsupported-codec`, `unsupported-profile`,
     /// `unsupported-edit-list`, `undecodable`: report it), or that has changed since it was hashed (`file-changed`);
-    /// `Transient` for `read-failed` and `spill-failed` (a full disk: try again); `Bug` for `resampler-failed`,
-    /// `decoder-panicked`, `output-differs` and `pcm-changed` (the samples differ from those of the earlier run).
+    /// `Transient` for a read that fails later (`unreadable-file`) and `spill-failed` (a full disk: try again); `Bug` for
+    /// `resampler-failed`, `panic` and `samples-changed` (the samples differ from those of an earlier pass).
     fn run(&self, (input, earlier): Self::Input<'_>) -> Result<Decoded, PipelineError> {
         guarded(|| {
             let decoded = self.decode(input)?;

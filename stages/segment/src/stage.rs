@@ -133,7 +133,7 @@ impl Stage for Segmenter {
     /// stereo file) is dropped completely; crosstalk between channels is dropped too.
     ///
     /// # Errors
-    /// `samples-unreadable` (Transient) if spilled samples cannot be read back, `vad-inference` (Bug) if the model
+    /// `samples-unreadable` (Transient) if spilled samples cannot be read back, `inference-failed` (Bug) if the model
     /// fails on the samples.
     fn run(&self, pcm: &Pcm) -> Result<SpeechSegments, PipelineError> {
         let mut artifact =

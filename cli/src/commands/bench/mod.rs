@@ -84,7 +84,7 @@ fn check(
                 checked.push((combination, Ok(())));
             }
             Err(error) => {
-                checked.push((combination, Err(error.to_string())));
+                checked.push((combination, Err(stage_core::full_message(&error))));
                 reasons.push(error);
             }
         }

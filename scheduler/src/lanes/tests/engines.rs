@@ -72,14 +72,17 @@ fn engine_that_always_forgets_an_input_fails_its_recording_alone() {
         all(flow).into_iter().filter(|(_, input)| *input != 11).for_each(|(key, input)| flow.complete(key, input * 2));
         Ok(())
     });
-    assert_eq!((completed, failed), (vec![DOUBLED[0], DOUBLED[2], DOUBLED[3]], vec!["1 output-count".to_owned()]));
+    assert_eq!(
+        (completed, failed),
+        (vec![DOUBLED[0], DOUBLED[2], DOUBLED[3]], vec!["1 inference-incomplete".to_owned()])
+    );
 }
 
 #[test]
 fn engine_that_draws_nothing_fails_all_queued_inputs() {
     let (completed, failed) = four_inputs(|_| Ok(()));
     assert_eq!((completed, failed.len()), (vec![], 4));
-    assert!(failed.iter().all(|failure| failure.ends_with("output-count")), "{failed:?}");
+    assert!(failed.iter().all(|failure| failure.ends_with("inference-incomplete")), "{failed:?}");
 }
 
 #[test]

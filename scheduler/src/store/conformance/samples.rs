@@ -132,5 +132,5 @@ pub(crate) fn bodies(store: &dyn Store) -> Vec<(u32, String)> {
 }
 
 pub(crate) fn error() -> PipelineError {
-    PipelineError::new(DECODE, ErrorClass::BadInput, ErrorCode::named("empty"), "no audio")
+    PipelineError::new(DECODE, ErrorClass::BadInput, ErrorCode::EmptyFile, "no audio")
 }

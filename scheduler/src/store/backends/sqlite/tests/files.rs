@@ -1,6 +1,7 @@
 //! The file of the store: its creation, sharing it with other programs, damage, and size.
 
 use super::*;
+use crate::store::backends::sqlite::tables::SCHEMA_VERSION;
 
 #[test]
 fn commit_waits_for_another_program_that_holds_the_database() {
@@ -25,7 +26,7 @@ fn open_leaves_files_alone_that_are_not_stores() {
     let (folder, path, store) = new();
     store.db.execute("UPDATE meta SET value = 99 WHERE key = 'schema_version'", []).unwrap();
     drop(store);
-    assert!(matches!(write(&path), Err(StoreError::NewerSchema { found: 99, known: 4, .. })));
+    assert!(matches!(write(&path), Err(StoreError::NewerSchema { found: 99, known: SCHEMA_VERSION, .. })));
     let text = folder.path().join("text.db");
     std::fs::write(&text, "not a database, but long enough to look like a header of one".repeat(20)).unwrap();
     assert!(matches!(write(&text), Err(StoreError::Foreign { .. })));

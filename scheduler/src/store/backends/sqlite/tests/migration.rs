@@ -67,7 +67,7 @@ fn version_1(folder: &Path) -> PathBuf {
          INSERT INTO export VALUES (CAST('a.json' AS BLOB), 'cd', CAST('a.wav' AS BLOB));",
     )
     .unwrap();
-    let failed = r#"{"stage":"decode","class":"bad_input","code":"empty","message":"no audio"}"#;
+    let failed = r#"{"stage":"decode","class":"bad_input","code":"empty-file","message":"no audio"}"#;
     db.execute("INSERT INTO failure VALUES (1, CAST('x.wav' AS BLOB), ?1)", [failed]).unwrap();
     for entry in &entries() {
         let keys = serde_json::to_string(&entry.keys()).unwrap();

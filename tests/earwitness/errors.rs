@@ -1,0 +1,73 @@
+//! An error names the part of the program that failed, with a code and its causes, wherever it is shown.
+
+use std::fs;
+use std::path::Path;
+
+use serde_json::Value;
+
+use crate::support::{Finished, calls, finish, run};
+
+/// The lines of `--progress json` about failed files.
+fn failed_files(finished: &Finished) -> Vec<Value> {
+    let lines = finished.stderr.lines().filter(|line| line.starts_with('{'));
+    let lines = lines.map(|line| serde_json::from_str::<Value>(line).unwrap());
+    lines.filter(|line| line["event"] == "file_failed").collect()
+}
+
+fn status(out: &Path) -> String {
+    finish(["status", out.to_str().unwrap()]).with_code(0).stdout
+}
+
+fn contains(text: &str, part: &str) {
+    assert!(text.contains(part), "no `{part}` in:\n{text}");
+}
+
+#[test]
+fn unreadable_file_is_an_error_of_the_planner() {
+    let out = tempfile::tempdir().unwrap();
+    // It can be opened and not read, by any user.
+    let unreadable = Path::new("/proc/self/mem");
+    let finished = run(&[&calls().join("reading.wav"), unreadable], out.path(), &[]).with_code(3);
+    for text in [finished.stdout, status(out.path())] {
+        contains(&text, "planner: the file cannot be read: Input/output error (os error 5) [unreadable-file]");
+    }
+    contains(&fs::read_to_string(out.path().join("report.html")).unwrap(), "<td>planner</td>");
+}
+
+#[test]
+fn unwritable_result_is_an_error_of_the_export_with_its_cause() {
+    let out = tempfile::tempdir().unwrap();
+    fs::create_dir(out.path().join("reading.json")).unwrap();
+    let finished = run(&[&calls().join("reading.wav")], out.path(), &[]).with_code(3);
+    let [failed] = &failed_files(&finished)[..] else { panic!("{}", finished.stderr) };
+    assert_eq!((&failed["origin"], &failed["code"]), (&"export".into(), &"results-not-written".into()));
+    contains(failed["message"].as_str().unwrap(), "reading.json: cannot be written");
+    contains(failed["causes"][0].as_str().unwrap(), "Is a directory");
+    for text in [finished.stdout, status(out.path())] {
+        contains(&text, "reading.json: cannot be written: Is a directory (os error 21) [results-not-written]");
+    }
+    fs::remove_dir(out.path().join("reading.json")).unwrap();
+    finish(["export", out.path().to_str().unwrap()]).with_code(0);
+    assert!(out.path().join("reading.json").is_file());
+}
+
+#[test]
+fn worker_that_cannot_start_is_the_origin_of_its_refusal() {
+    let folder = tempfile::tempdir().unwrap();
+    let faults = folder.path().join("faults.toml");
+    fs::write(&faults, "[[fault]]\nat = 'build'\nkind = { fail = 'bad_input' }\n").unwrap();
+    let more = ["--devices", "cpu:1", "--faults", faults.to_str().unwrap()];
+    let finished = run(&[&calls().join("reading.wav")], &folder.path().join("out"), &more).with_code(4);
+    contains(&finished.stderr, "the last was cpu:0: worker: injected fault [injected]");
+    contains(&status(&folder.path().join("out")), "worker: injected fault [injected]");
+}
+
+#[test]
+fn store_that_cannot_be_used_is_named_by_its_code() {
+    let folder = tempfile::tempdir().unwrap();
+    let finished = finish(["status", folder.path().to_str().unwrap()]).with_code(6);
+    contains(&finished.stderr, "[store-missing]");
+    fs::write(folder.path().join("earwitness.db"), "no database".repeat(100)).unwrap();
+    let finished = finish(["status", folder.path().to_str().unwrap()]).with_code(6);
+    contains(&finished.stderr, "[not-a-store]");
+}
