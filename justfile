@@ -10,7 +10,7 @@ build:
 
 # Run all tests, with optimized code. `just test -p decode` tests one crate, `just test resample` what has that name.
 test *ARGS='--workspace':
-    cargo test --release {{ARGS}}
+    cargo test --release {{ ARGS }}
 
 # Lints, format and language.
 lint:
@@ -18,7 +18,7 @@ lint:
 
 # Measure one crate: decode, segment, transcribe, kernels, align, forensics or scheduler.
 bench CRATE:
-    cargo bench -p {{CRATE}}
+    cargo bench -p {{ CRATE }}
 
 # Build the documentation of all crates and open it.
 docs:
