@@ -25,6 +25,8 @@ pub(crate) struct Cli {
 pub(crate) enum Command {
     /// Run the whole pipeline on files, folders or globs. A second run reuses every artifact.
     Run(RunArgs),
+    /// Show what a run would do: files, stored results, expected time and disk, models, problems. Changes nothing.
+    Plan(PlanArgs),
     /// Run one stage, commit its artifact and print it as JSON. Earlier stages come from the store or are run first.
     Stage(StageArgs),
     /// Measure one stage alone on your recordings, for each combination of the listed settings. Keeps no results.
@@ -73,6 +75,16 @@ pub(crate) struct RunArgs {
     pub(crate) watch: WatchArgs,
     #[command(flatten)]
     pub(crate) engine: EngineArgs,
+}
+
+/// The options of a run.
+#[derive(Debug, Args)]
+pub(crate) struct PlanArgs {
+    /// Print a JSON object.
+    #[arg(long)]
+    pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) run: RunArgs,
 }
 
 /// Files that describe the run itself.

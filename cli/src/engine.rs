@@ -154,6 +154,16 @@ fn work(
     ))
 }
 
+/// The recipe of a run of all stages, as [`Engine::prepare`] would use it.
+pub(crate) fn recipe(
+    args: &EngineArgs,
+    settings: &mut Settings,
+    device: &DeviceId,
+    store: &StoreUrl,
+) -> Result<Recipe, Failure> {
+    work(args, settings, device, store, None).map(|(recipe, _)| recipe)
+}
+
 pub(crate) fn resolve_devices(
     request: &DeviceRequest,
     num_gpus: Option<usize>,

@@ -12,6 +12,7 @@ mod engine;
 mod exit;
 pub mod export;
 mod file_name;
+mod forecast;
 mod inputs;
 mod open_store;
 mod plan;

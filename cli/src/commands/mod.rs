@@ -5,6 +5,7 @@ mod devices;
 mod export;
 mod incident_log;
 mod models;
+mod plan;
 mod run;
 mod stage;
 mod status;
@@ -26,6 +27,7 @@ pub(crate) fn dispatch(command: &Command) -> Result<Exit, Failure> {
     }
     match command {
         Command::Run(args) => run::run(args),
+        Command::Plan(args) => plan::plan(args),
         Command::Stage(args) => stage::stage(args),
         Command::Bench(args) => bench::bench(args),
         Command::BenchWorker => bench::worker(),

@@ -1,0 +1,124 @@
+//! `plan`: what a run would do, without doing any of it.
+
+use std::io::IsTerminal;
+use std::sync::Arc;
+
+use align::AlignModel;
+use anyhow::Context as _;
+use indicatif::{ProgressBar, ProgressStyle};
+use scheduler::coordinator::{Recompute, RunError};
+use scheduler::store::{self, Access, Store, StoreError, StoreUrl};
+use stage_core::{DeviceId, Recipe};
+use transcribe::{ModelError, ModelSource};
+
+use crate::args::{PlanArgs, ProgressMode};
+use crate::engine;
+use crate::exit::{Exit, Failure};
+use crate::forecast::{self, Conditions, ModelFacts, ModelState, Rule};
+use crate::inputs;
+use crate::open_store;
+use crate::settings::Settings;
+
+pub(crate) fn plan(args: &PlanArgs) -> Result<Exit, Failure> {
+    let run = &args.run;
+    let mut settings = Settings::from_args(&run.engine.stages).map_err(Failure::usage)?;
+    let request = run.engine.devices.parse().map_err(Failure::usage)?;
+    let inputs = inputs::find(&run.inputs).map_err(Failure::usage)?;
+    let url = open_store::url(run.engine.store.as_deref(), &run.out)?;
+    let devices = engine::resolve_devices(&request, run.engine.num_gpus, run.engine.bench.nvml.as_deref())?;
+    let models = models(&settings)?;
+    // The run would download a model; a plan does not.
+    settings.model = settings.model.offline();
+    settings.aligner = settings.aligner.offline();
+    let missing = models.iter().find(|model| model.state == ModelState::NotDownloaded);
+    let recipe: Result<Arc<Recipe>, String> = match missing {
+        Some(model) => Err(format!("{} is not downloaded yet, so its hash is not known", model.source)),
+        None => Ok(Arc::new(engine::recipe(&run.engine, &mut settings, &devices[0], &url)?)),
+    };
+    let store = existing(&url)?;
+    let recompute = match (run.force, run.from) {
+        (true, _) => Recompute::All,
+        (false, Some(stage)) => Recompute::From(stage),
+        (false, None) => Recompute::Nothing,
+    };
+    let bar = progress(run.engine.progress, forecast::total_bytes(&inputs.files));
+    let examined = forecast::examine(&inputs.files, &*store, &|bytes| bar.inc(bytes)).map_err(Failure::store)?;
+    bar.finish_and_clear();
+    let conditions = Conditions {
+        recipe,
+        store: &*store,
+        devices: &devices,
+        recompute,
+        retry_quarantined: run.engine.retry_quarantined,
+        rule: rule(&settings, &devices[0]),
+        folder: run.out.clone(),
+        models,
+    };
+    let forecast = forecast::forecast(&inputs, &examined, conditions).map_err(failed)?;
+    if args.json {
+        println!("{}", serde_json::to_string(&forecast).context("the plan cannot be serialized")?);
+    } else {
+        println!("{forecast}");
+    }
+    Ok(Exit::Done)
+}
+
+fn failed(error: RunError) -> Failure {
+    match error {
+        RunError::Store(error) => Failure::store(error),
+        other => Failure::new(Exit::Failed, other),
+    }
+}
+
+/// The store of the run, or an empty one in memory if it does not exist yet.
+fn existing(url: &StoreUrl) -> Result<Box<dyn Store>, Failure> {
+    match store::open(url, Access::Read) {
+        Err(StoreError::Missing { .. }) => {
+            let empty: StoreUrl = "memory:plan".parse().map_err(Failure::store)?;
+            store::open(&empty, Access::Create).map_err(Failure::store)
+        }
+        store => store.map_err(Failure::store),
+    }
+}
+
+fn models(settings: &Settings) -> Result<Vec<ModelFacts>, Failure> {
+    let of = |role, source: &ModelSource| -> Result<ModelFacts, ModelError> { forecast::speech_model(role, source) };
+    let mut models = vec![of("transcription", &settings.model).map_err(Failure::usage)?];
+    if let AlignModel::Ctc(source) = &settings.aligner {
+        models.push(of("alignment", source).context("--aligner").map_err(Failure::usage)?);
+    }
+    models.extend(forecast::vad_model(&settings.vad));
+    Ok(models)
+}
+
+/// A bar on a terminal, as hashing many hours of audio takes minutes.
+fn progress(mode: ProgressMode, bytes: u64) -> ProgressBar {
+    if mode != ProgressMode::Auto || !std::io::stderr().is_terminal() {
+        return ProgressBar::hidden();
+    }
+    let style = ProgressStyle::with_template("{bar:32.cyan/dim} {percent:>3}%  reading {total_bytes}");
+    ProgressBar::new(bytes).with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
+}
+
+/// Speeds of the whole program with the embedded model in int8 and beam size 5, by instruction set: times real time on
+/// two CPU cores (423 s of recordings; BENCHMARKS.md).
+const EMBEDDED_SPEEDS: [(&str, f64); 5] =
+    [("avx512bf16", 64.3), ("avx512vnni", 55.9), ("avx512", 38.7), ("avxvnni", 32.4), ("avx2", 21.7)];
+
+/// The rule of thumb for the embedded model on a CPU.
+fn rule(settings: &Settings, device: &DeviceId) -> Result<Rule, String> {
+    if settings.model != ModelSource::Embedded || !matches!(device, DeviceId::Cpu(_)) {
+        return Err("there is a rule of thumb only for the embedded model on a CPU".to_owned());
+    }
+    let level = kernels::Isa::detect().name();
+    let speed = EMBEDDED_SPEEDS.iter().find(|(name, _)| *name == level).map(|(_, speed)| *speed);
+    let speed = speed.ok_or_else(|| format!("there is no rule of thumb for the instruction set {level}"))?;
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    Ok(Rule {
+        times_real_time: speed * cores as f64 / 2.0,
+        basis: format!(
+            "{speed:.0} times real time on 2 cores ({level}, embedded model, int8, beam size 5, short English and \
+             Korean recordings), scaled to {cores} cores"
+        ),
+    })
+}
