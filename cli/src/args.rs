@@ -7,6 +7,7 @@ use std::str::FromStr;
 
 use clap::builder::{PossibleValue, PossibleValuesParser};
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use scheduler::coordinator::Recompute;
 use scheduler::devices::DeviceRequest;
 use scheduler::store::StoreUrl;
 use segment::VadChoice;
@@ -29,6 +30,8 @@ pub(crate) struct Cli {
 pub(crate) enum Command {
     /// Run the whole pipeline on files, folders or globs. A second run reuses every artifact.
     Run(RunArgs),
+    /// Show what a run would do: files, stored results, expected time and disk, models, problems. Changes nothing.
+    Plan(PlanArgs),
     /// Run one stage, commit its artifact and print it as JSON. Earlier stages come from the store or are run first.
     Stage(StageArgs),
     /// Measure one stage alone on your recordings, for each combination of the listed settings. Keeps no results.
@@ -79,6 +82,27 @@ pub(crate) struct RunArgs {
     pub(crate) watch: WatchArgs,
     #[command(flatten)]
     pub(crate) engine: EngineArgs,
+}
+
+impl RunArgs {
+    /// What is computed again.
+    pub(crate) const fn recompute(&self) -> Recompute {
+        match (self.force, self.from) {
+            (true, _) => Recompute::All,
+            (false, Some(stage)) => Recompute::From(stage),
+            (false, None) => Recompute::Nothing,
+        }
+    }
+}
+
+/// The options of a run.
+#[derive(Debug, Args)]
+pub(crate) struct PlanArgs {
+    /// Print a JSON object.
+    #[arg(long)]
+    pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) run: RunArgs,
 }
 
 /// Files that describe the run itself.

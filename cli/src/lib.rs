@@ -14,6 +14,7 @@ mod error_page;
 mod exit;
 pub mod export;
 mod file_name;
+mod forecast;
 mod inputs;
 mod open_store;
 mod pipeline;

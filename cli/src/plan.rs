@@ -72,7 +72,7 @@ fn examine_all(files: &[PathBuf], store: &mut dyn Store) -> Result<Vec<io::Resul
     Ok(examined.into_iter().map(|examined| examined.map(|(_, facts, _)| facts)).collect())
 }
 
-fn stat(path: &Path) -> io::Result<InputStat> {
+pub(crate) fn stat(path: &Path) -> io::Result<InputStat> {
     let metadata = fs::metadata(path)?;
     Ok(InputStat {
         path: path.to_owned(),

@@ -85,22 +85,20 @@ fn parsed<T: DeserializeOwned>(given: &WorkerSettings) -> Result<T, PipelineErro
 
 #[cfg(test)]
 mod tests {
-    use clap::Parser;
     use scheduler::protocol::Slot;
     use serde_json::json;
+    use transcribe::Precision;
 
     use super::*;
-    use crate::args::{Cli, Command};
+    use crate::config::Config;
 
     #[test]
     fn worker_without_its_model_refuses_with_the_code_and_the_causes_of_the_model() {
         let folder = tempfile::tempdir().unwrap();
         let model = folder.path().to_str().unwrap();
-        let Command::Run(args) = Cli::parse_from(["earwitness", "run", "x", "--out", "y", "--model", model]).command
-        else {
-            unreachable!("another command")
-        };
-        let settings = Settings::from_args(&args.engine.stages).unwrap();
+        let mut config = Config::default();
+        config.models.speech = model.to_owned();
+        let settings = Settings::new(&config, Precision::F32).unwrap();
         let error = stages_of(&settings, &DeviceId::Cpu(0)).map(drop).unwrap_err();
         assert_eq!((error.origin, &error.code), (Origin::Worker, &ErrorCode::ModelUnreadable), "{error}");
         assert!(error.message.contains(model) && error.causes[0].contains("No such file"), "{error:?}");

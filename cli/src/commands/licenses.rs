@@ -2,7 +2,8 @@
 
 use std::fmt;
 
-use crate::exit::{Exit, Failure};
+use crate::error::Error;
+use crate::exit::Exit;
 
 /// A text file of the repository.
 macro_rules! repository {
@@ -71,7 +72,7 @@ impl fmt::Display for Notice {
 }
 
 /// Prints all notices.
-pub(crate) fn licenses() -> Result<Exit, Failure> {
+pub(crate) fn licenses() -> Result<Exit, Error> {
     print!("{}", text());
     Ok(Exit::Done)
 }

@@ -7,6 +7,7 @@ mod export;
 mod incident_log;
 mod licenses;
 mod models;
+mod plan;
 mod run;
 mod stage;
 mod started;
@@ -27,6 +28,7 @@ pub(crate) fn dispatch(command: &Command) -> Result<Exit, Error> {
     }
     match command {
         Command::Run(args) => run::run(args),
+        Command::Plan(args) => plan::plan(args),
         Command::Stage(args) => stage::stage(args),
         Command::Bench(args) => bench::bench(args),
         Command::BenchWorker => bench::worker(),

@@ -165,6 +165,17 @@ impl Chain {
         was_outstanding && !self.outstanding.iter().any(|other| other.stage() == name.stage())
     }
 
+    /// Its stages.
+    pub(super) fn recipe(&self) -> &Recipe {
+        &self.recipe
+    }
+
+    /// Whether a stage has outstanding artifacts, and whether one of them replaces a stored one.
+    pub(super) fn outstanding_of(&self, stage: StageName) -> (bool, bool) {
+        let has = |names: &BTreeSet<ArtifactName>| names.iter().any(|name| name.stage() == stage);
+        (has(&self.outstanding), has(&self.replace))
+    }
+
     /// Whether every artifact is stored.
     pub(super) fn is_complete(&self) -> bool {
         self.outstanding.is_empty()

@@ -5,7 +5,6 @@ mod summary;
 
 use std::time::Instant;
 
-use scheduler::coordinator::Recompute;
 use scheduler::store::command_line;
 use transcribe::ModelSource;
 
@@ -24,13 +23,9 @@ const EMBEDDED_MODEL_NOTICE: &str = "The embedded model, Whisper base, is a find
 
 pub(crate) fn run(args: &RunArgs) -> Result<Exit, Error> {
     let began = Instant::now();
-    let recompute = match (args.force, args.from) {
-        (true, _) => Recompute::All,
-        (false, Some(stage)) => Recompute::From(stage),
-        (false, None) => Recompute::Nothing,
-    };
     let (inputs, folder, formats) = (args.inputs.as_slice(), args.out.as_path(), args.format.as_deref());
-    let mut started = Started::plan(&args.engine, &Task { inputs, folder, last: None, recompute, formats })?;
+    let task = Task { inputs, folder, last: None, recompute: args.recompute(), formats };
+    let mut started = Started::plan(&args.engine, &task)?;
     let recordings = started.run.recordings().to_vec();
     let watch = Watch::start(&args.watch, args.engine.progress, folder, &recordings, started.run.unreadable())
         .map_err(Error::usage)?;

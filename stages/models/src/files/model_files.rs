@@ -128,6 +128,15 @@ impl ModelFiles {
         Ok(self.weights.open()?.check_values()?)
     }
 
+    /// The size of all tensors, in bytes.
+    ///
+    /// # Errors
+    /// A [`ModelError`] that names the file, if the weights cannot be read.
+    pub fn weights_bytes(&self) -> Result<u64, ModelError> {
+        let weights = self.weights.open()?;
+        Ok(weights.tensors().iter().map(|(_, tensor)| tensor.data().len() as u64).sum())
+    }
+
     /// The size of the weights and their storage types, for display: `37.7 MB of f32`.
     ///
     /// # Errors
@@ -135,7 +144,7 @@ impl ModelFiles {
     pub fn weights_summary(&self) -> Result<String, ModelError> {
         let weights = self.weights.open()?;
         let tensors = weights.tensors();
-        let bytes: usize = tensors.iter().map(|(_, tensor)| tensor.data().len()).sum();
+        let bytes = self.weights_bytes()?;
         let types: BTreeSet<_> =
             tensors.iter().map(|(_, tensor)| format!("{:?}", tensor.dtype()).to_lowercase()).collect();
         let types = types.into_iter().map(|name| if name == "u8" { "int8".to_owned() } else { name });

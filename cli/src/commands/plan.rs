@@ -1,0 +1,119 @@
+//! `plan`: what a run would do, without doing any of it.
+
+use std::io::IsTerminal;
+use std::sync::Arc;
+
+use align::AlignModel;
+use indicatif::{ProgressBar, ProgressStyle};
+use scheduler::store::{self, Access, Store, StoreError, StoreUrl};
+use stage_core::{DeviceId, Recipe};
+use transcribe::{ModelError, ModelSource, Precision};
+
+use crate::args::{PlanArgs, ProgressMode};
+use crate::config::Config;
+use crate::error::{Error, ErrorContext};
+use crate::exit::Exit;
+use crate::forecast::{self, Conditions, ModelFacts, ModelState, Rule};
+use crate::inputs;
+use crate::open_store;
+use crate::pipeline;
+use crate::settings::Settings;
+use crate::stages;
+
+pub(crate) fn plan(args: &PlanArgs) -> Result<Exit, Error> {
+    let run = &args.run;
+    let mut config = run.engine.settings.load().map_err(Error::usage)?.config;
+    config.validate().map_err(Error::usage)?;
+    let settings = Settings::new(&config, Precision::default()).map_err(Error::usage)?;
+    let inputs = inputs::find(&run.inputs).map_err(Error::usage)?;
+    let url = open_store::url(run.engine.store.as_deref(), &run.out)?;
+    let nvml = run.engine.bench.nvml.as_deref();
+    let devices = pipeline::resolve_devices(&config.run.devices, config.run.num_gpus, nvml)?;
+    let models = models(&settings)?;
+    // The run would download a model; a plan does not.
+    config.models.offline = true;
+    let recipe = match models.iter().find(|model| model.state == ModelState::NotDownloaded) {
+        Some(model) => Err(format!("{} is not downloaded yet, so its hash is not known", model.source)),
+        None => Ok(Arc::new(recipe(&config, &devices[0], &url)?)),
+    };
+    let store = existing(&url)?;
+    let bar = progress(run.engine.progress, forecast::total_bytes(&inputs.files));
+    let examined = forecast::examine(&inputs.files, &*store, &|bytes| bar.inc(bytes)).map_err(Error::store)?;
+    bar.finish_and_clear();
+    let conditions = Conditions {
+        recipe,
+        store: &*store,
+        devices: &devices,
+        recompute: run.recompute(),
+        retry_quarantined: run.engine.retry_quarantined,
+        rule: rule(&settings, &devices[0]),
+        folder: run.out.clone(),
+        models,
+    };
+    let forecast = forecast::forecast(&inputs, &examined, conditions)?;
+    if args.json {
+        println!("{}", serde_json::to_string(&forecast).context("the plan cannot be serialized")?);
+    } else {
+        println!("{forecast}");
+    }
+    Ok(Exit::Done)
+}
+
+/// The recipe of a run of all stages.
+fn recipe(config: &Config, device: &DeviceId, store: &StoreUrl) -> Result<Recipe, Error> {
+    let (_, stages) = pipeline::build(config, device, Some(store), false)?;
+    stages::recipe(&stages, None).map_err(Error::usage)
+}
+
+/// The store of the run, or an empty one in memory if it does not exist yet.
+fn existing(url: &StoreUrl) -> Result<Box<dyn Store>, Error> {
+    match store::open(url, Access::Read) {
+        Err(StoreError::Missing { .. }) => {
+            let empty: StoreUrl = "memory:plan".parse().map_err(Error::store)?;
+            store::open(&empty, Access::Create).map_err(Error::store)
+        }
+        store => store.map_err(Error::store),
+    }
+}
+
+fn models(settings: &Settings) -> Result<Vec<ModelFacts>, Error> {
+    let of = |role, source: &ModelSource| -> Result<ModelFacts, ModelError> { forecast::speech_model(role, source) };
+    let mut models = vec![of("transcription", &settings.model).map_err(Error::usage)?];
+    if let AlignModel::Ctc(source) = &settings.aligner {
+        models.push(of("alignment", source).context("--aligner").map_err(Error::usage)?);
+    }
+    models.extend(forecast::vad_model(&settings.segment.vad));
+    Ok(models)
+}
+
+/// A bar on a terminal, as hashing many hours of audio takes minutes.
+fn progress(mode: ProgressMode, bytes: u64) -> ProgressBar {
+    if mode != ProgressMode::Auto || !std::io::stderr().is_terminal() {
+        return ProgressBar::hidden();
+    }
+    let style = ProgressStyle::with_template("{bar:32.cyan/dim} {percent:>3}%  reading {total_bytes}");
+    ProgressBar::new(bytes).with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
+}
+
+/// Speeds of the whole program with the embedded model in int8 and beam size 5, by instruction set: times real time on
+/// two CPU cores (423 s of recordings; BENCHMARKS.md).
+const EMBEDDED_SPEEDS: [(&str, f64); 5] =
+    [("avx512bf16", 64.3), ("avx512vnni", 55.9), ("avx512", 38.7), ("avxvnni", 32.4), ("avx2", 21.7)];
+
+/// The rule of thumb for the embedded model on a CPU.
+fn rule(settings: &Settings, device: &DeviceId) -> Result<Rule, String> {
+    if settings.model != ModelSource::Embedded || !matches!(device, DeviceId::Cpu(_)) {
+        return Err("there is a rule of thumb only for the embedded model on a CPU".to_owned());
+    }
+    let level = kernels::Isa::detect().name();
+    let speed = EMBEDDED_SPEEDS.iter().find(|(name, _)| *name == level).map(|(_, speed)| *speed);
+    let speed = speed.ok_or_else(|| format!("there is no rule of thumb for the instruction set {level}"))?;
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    Ok(Rule {
+        times_real_time: speed * cores as f64 / 2.0,
+        basis: format!(
+            "{speed:.0} times real time on 2 cores ({level}, embedded model, int8, beam size 5, short English and \
+             Korean recordings), scaled to {cores} cores"
+        ),
+    })
+}

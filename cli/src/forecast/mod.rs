@@ -1,0 +1,238 @@
+//! What a run would do, before it: files, stored results, expected time and disk, models and problems. Reads only.
+//!
+//! ```text
+//! inputs -> examine (hash, header) -> outlook (store) -> estimate (past runs | rule of thumb)
+//!                                  -> problems (names, headers)
+//! ```
+
+mod estimate;
+mod examine;
+mod models;
+mod problems;
+mod view;
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use scheduler::coordinator::{Outlook, Recompute, RunError, StageState, outlook};
+use scheduler::store::{RecordingEntry, Store};
+use serde::Serialize;
+use stage_core::{DeviceId, Measured, Recipe, StageName};
+
+pub(crate) use self::estimate::{Disk, Rule, Time};
+pub(crate) use self::examine::{Examined, examine, total_bytes};
+pub(crate) use self::models::{ModelFacts, ModelState, speech_model, vad_model};
+pub(crate) use self::problems::Problem;
+use crate::export::assign_names;
+use crate::inputs::Inputs;
+
+/// Incremented when a field is removed or changes its meaning.
+const VERSION: u32 = 1;
+
+/// Everything that a forecast depends on, except the recordings.
+pub(crate) struct Conditions<'a> {
+    /// The stages of the run, or why they are not known.
+    pub(crate) recipe: Result<Arc<Recipe>, String>,
+    /// The store of the run, empty if it does not exist yet.
+    pub(crate) store: &'a dyn Store,
+    pub(crate) devices: &'a [DeviceId],
+    pub(crate) recompute: Recompute,
+    pub(crate) retry_quarantined: bool,
+    /// The rule of thumb for the time, or why there is none.
+    pub(crate) rule: Result<Rule, String>,
+    /// The folder of the results, which need not exist.
+    pub(crate) folder: PathBuf,
+    pub(crate) models: Vec<ModelFacts>,
+}
+
+/// What a run would do. A value that is not known is null with a reason.
+#[derive(Debug, Serialize)]
+pub(crate) struct Forecast {
+    /// Version of this object.
+    version: u32,
+    files: FileCounts,
+    /// Files and audio by container and codec; without the files whose header cannot be read.
+    formats: Vec<FormatCount>,
+    /// What is stored and what would be computed.
+    work: Measured<Work>,
+    time: Measured<Time>,
+    disk: Disk,
+    devices: Vec<String>,
+    models: Vec<ModelFacts>,
+    problems: Vec<Problem>,
+    /// Files in searched folders that are not named like recordings.
+    skipped: Vec<PathBuf>,
+}
+
+/// Numbers of files.
+#[derive(Debug, Serialize)]
+struct FileCounts {
+    /// Files that the run would read.
+    files: usize,
+    /// Their total size, without those that cannot be read.
+    bytes: u64,
+    /// Total length according to the headers, in seconds.
+    audio_s: f64,
+    /// Files whose header states no length, or that cannot be read: not part of `audio_s`.
+    unknown_length: usize,
+    /// Files whose hash was cached, so that they were not read again.
+    hashes_cached: usize,
+}
+
+/// The files of one container and codec.
+#[derive(Debug, Serialize)]
+struct FormatCount {
+    container: String,
+    codec: String,
+    files: usize,
+    audio_s: f64,
+}
+
+/// The work of a run.
+#[derive(Debug, Serialize)]
+pub(crate) struct Work {
+    /// Different recordings: files with the same bytes are computed once.
+    recordings: usize,
+    /// Recordings of which every artifact is stored.
+    complete: usize,
+    /// Quarantined recordings, which the run skips unless it retries them.
+    quarantined: usize,
+    /// Stored windows of unfinished recordings.
+    windows_stored: usize,
+    /// All stages, in order.
+    stages: Vec<StageWork>,
+}
+
+/// The work of one stage, in recordings.
+#[derive(Debug, Serialize)]
+pub(crate) struct StageWork {
+    stage: StageName,
+    /// Artifacts that are stored and reused.
+    cached: usize,
+    /// Artifacts that are not stored.
+    missing: usize,
+    /// Artifacts that were altered after they were stored, so that they are computed again.
+    altered: usize,
+    /// Artifacts that are stored and computed again on request.
+    again: usize,
+    /// Recordings for which the stage runs. A stage runs also if its result is stored, but a later stage needs what is
+    /// not stored (samples).
+    runs: usize,
+    /// Total length of these recordings, in seconds.
+    audio_s: f64,
+}
+
+/// Computes the forecast of a run over examined files.
+///
+/// # Errors
+/// The store cannot be read.
+pub(crate) fn forecast(
+    inputs: &Inputs,
+    examined: &[Examined],
+    conditions: Conditions<'_>,
+) -> Result<Forecast, RunError> {
+    let store = conditions.store;
+    let (work, time, disk) = match &conditions.recipe {
+        Ok(recipe) => {
+            let items = items(examined, recipe, store)?;
+            let outlooks = outlook(&items, conditions.recompute, store)?;
+            let work = planned(&items, &outlooks, recipe, conditions.retry_quarantined);
+            let past = estimate::past_runs(store, recipe, &conditions.devices[0])?;
+            let time = estimate::time(&work, past.as_ref(), &conditions);
+            let disk = estimate::disk(&work, items.len(), past.as_ref(), &conditions)?;
+            (Measured::of(work), time, disk)
+        }
+        Err(reason) => (Measured::missing(reason), Measured::missing(reason), Disk::unknown(reason, &conditions)),
+    };
+    Ok(Forecast {
+        version: VERSION,
+        files: count(examined),
+        formats: formats(examined),
+        work,
+        time,
+        disk,
+        devices: conditions.devices.iter().map(ToString::to_string).collect(),
+        models: conditions.models,
+        problems: problems::find(inputs, examined, &names(examined, store)?),
+        skipped: inputs.skipped.clone(),
+    })
+}
+
+/// The recordings that the run would process.
+fn items(examined: &[Examined], recipe: &Arc<Recipe>, store: &dyn Store) -> Result<Vec<RecordingEntry>, RunError> {
+    let names = names(examined, store)?;
+    let readable = examined.iter().filter_map(|file| Some((file, file.facts.as_ref().ok()?)));
+    let entry = |(file, facts): (&Examined, &scheduler::store::InputFacts)| RecordingEntry {
+        path: file.path.clone(),
+        file_sha256: facts.sha256.clone(),
+        audio_s: facts.audio_s,
+        name: names[&file.path].clone(),
+        recipe: Arc::clone(recipe),
+    };
+    Ok(readable.map(entry).collect())
+}
+
+/// The names of the exported files, as the run would assign them.
+fn names(examined: &[Examined], store: &dyn Store) -> Result<BTreeMap<PathBuf, String>, RunError> {
+    let known = store.recordings()?.into_iter().map(|entry| (entry.path, entry.name));
+    Ok(assign_names(known, examined.iter().map(|file| file.path.as_path())).into_iter().collect())
+}
+
+fn planned(items: &[RecordingEntry], outlooks: &[Outlook], recipe: &Recipe, retry_quarantined: bool) -> Work {
+    let empty = |stage| StageWork { stage, cached: 0, missing: 0, altered: 0, again: 0, runs: 0, audio_s: 0.0 };
+    let mut work = Work {
+        recordings: outlooks.len(),
+        complete: 0,
+        quarantined: 0,
+        windows_stored: 0,
+        stages: recipe.steps().iter().map(|step| empty(step.stage)).collect(),
+    };
+    for of in outlooks {
+        let is_skipped = of.quarantine.is_some() && !retry_quarantined;
+        work.quarantined += usize::from(of.quarantine.is_some());
+        work.complete += usize::from(of.stages.iter().all(|stage| stage.state == StageState::Stored));
+        work.windows_stored += of.checkpoints;
+        for (stage, total) in of.stages.iter().zip(&mut work.stages) {
+            match stage.state {
+                StageState::Stored => total.cached += 1,
+                StageState::Missing => total.missing += 1,
+                StageState::Altered => total.altered += 1,
+                StageState::Again => total.again += 1,
+            }
+            if stage.runs && !is_skipped {
+                total.runs += 1;
+                total.audio_s += items[of.indices[0]].audio_s;
+            }
+        }
+    }
+    work
+}
+
+fn count(examined: &[Examined]) -> FileCounts {
+    let known = |file: &&Examined| file.audio_s().is_some();
+    FileCounts {
+        files: examined.len(),
+        bytes: examined.iter().map(|file| file.size_bytes).sum(),
+        audio_s: examined.iter().filter_map(Examined::audio_s).sum(),
+        unknown_length: examined.len() - examined.iter().filter(known).count(),
+        hashes_cached: examined.iter().filter(|file| file.is_cached).count(),
+    }
+}
+
+fn formats(examined: &[Examined]) -> Vec<FormatCount> {
+    let mut formats: BTreeMap<(&str, &str), (usize, f64)> = BTreeMap::new();
+    for file in examined {
+        let Ok(header) = &file.header else { continue };
+        let of = formats.entry((&header.container, &header.codec)).or_default();
+        of.0 += 1;
+        of.1 += file.audio_s().unwrap_or_default();
+    }
+    let count = |((container, codec), (files, audio_s)): ((&str, &str), _)| FormatCount {
+        container: container.to_owned(),
+        codec: codec.to_owned(),
+        files,
+        audio_s,
+    };
+    formats.into_iter().map(count).collect()
+}
