@@ -2,7 +2,7 @@
 //! refinement, and the speed of CTC models: the embedded one, and one of wav2vec2-base's dimensions with random
 //! weights.
 //!
-//! `cargo bench -p align`. If the digits are missing, it measures synthesized tones.
+//! `cargo bench -p align`. Without ../shared it measures the takes of the fixtures.
 
 #[path = "align/random.rs"]
 mod random;
@@ -12,19 +12,20 @@ mod support;
 use align::{AlignConfig, Aligner, ModelSource, Wav2Vec2Files};
 use measure::{Machine, figures, runs};
 use stage_core::{AlignedWords, Stage};
-use support::{Attention, Call, digits, percentile};
+use support::{Attention, Call, percentile};
+use testkit::{DIGIT_TAKES, root};
 
 /// Number of recordings per digit and speaker.
 const TAKES: usize = 12;
 const RUNS: usize = 3;
 
 fn main() {
-    let calls: Vec<Call> = match digits() {
-        Some(folder) => (0..TAKES).map(|take| Call::of_digits(&folder, take)).collect(),
-        None => {
-            println!("synthesized tones, no recordings");
-            (0..TAKES).map(|_| Call::of_tones()).collect()
-        }
+    let whole = root().join("../shared/data/fsdd");
+    let calls: Vec<Call> = if whole.is_dir() {
+        (0..TAKES).map(|take| Call::of_digits_in(&whole, take)).collect()
+    } else {
+        println!("only {} takes, those of the fixtures", DIGIT_TAKES.len());
+        DIGIT_TAKES.map(Call::of_digits).collect()
     };
     println!("{}; best of {RUNS} runs", Machine::here());
     let header = ["attention", "refined", "start p50 ms", "p90 ms", "end p50 ms", "p90 ms", "x real time"];

@@ -10,14 +10,13 @@
 mod support;
 
 use std::env;
-use std::path::Path;
 
 use measure::{Machine, figures, markdown, median, percentile, runs};
 use segment::VadChoice;
 use stage_core::{Pcm, SpeechSegments};
 use support::calls::{LEAKS, Separation, call};
 use support::mixes::{Mix, NOISES, SNRS_DB, agreement, mixes};
-use support::{Agreement, DETECTORS, TURNS, data, detect, meeting, meetings, orders, read_wav, segment};
+use support::{Agreement, DETECTORS, Recordings, TURNS, detect, meeting, meetings, orders, segment};
 
 /// Length of the recording for the speed measurement, in seconds: an hour, one channel.
 const SPEED_S: usize = 3600;
@@ -28,7 +27,7 @@ fn main() {
         .into_iter()
         .chain(env::var_os("SILERO_WEIGHTS").map(|path| VadChoice::SileroAt(path.into())))
         .collect();
-    let Some(data) = data() else {
+    let Some(data) = Recordings::shared() else {
         println!("synthesized noise, no recordings");
         let noise: Vec<f32> = (0..16_000u32).map(|n| (n.wrapping_mul(2_654_435_761) >> 8) as f32 / 1e9).collect();
         return speed(&detectors, &noise);
@@ -36,10 +35,10 @@ fn main() {
     quality(&data, &detectors);
     closeness(&data, &detectors);
     separation(&data);
-    speed(&detectors, &read_wav(&data.join("vad/test.wav")));
+    speed(&detectors, &data.read("vad/test.wav"));
 }
 
-fn quality(data: &Path, detectors: &[VadChoice]) {
+fn quality(data: &Recordings, detectors: &[VadChoice]) {
     let mut table = markdown(2, ["recordings", "detector", "precision", "recall", "F1", "detection cost"]);
     let mut row = |label: &str, vad: &VadChoice, agreement: Agreement| {
         let figures = [agreement.precision(), agreement.recall(), agreement.f1(), agreement.cost()];
@@ -68,7 +67,7 @@ fn quality(data: &Path, detectors: &[VadChoice]) {
     println!("{table}\n");
 }
 
-fn closeness(data: &Path, detectors: &[VadChoice]) {
+fn closeness(data: &Recordings, detectors: &[VadChoice]) {
     let header = ["edges, 20 dB", "detector", "onset late: median, 95 %", "offset late: median, 95 %"];
     let mut table = markdown(2, header);
     for noise in NOISES {
@@ -103,7 +102,7 @@ fn spread(errors_s: &[f64]) -> String {
     format!("{:.0} ms, {:.0} ms", ms(median(errors_s)), ms(percentile(errors_s, 95.0)))
 }
 
-fn separation(data: &Path) {
+fn separation(data: &Recordings) {
     let header = ["crosstalk", "in a room", "detected as speech", "of these dropped", "own speech lost", "source lost"];
     let mut table = markdown(2, header);
     for (seed, leak) in LEAKS.into_iter().enumerate() {

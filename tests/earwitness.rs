@@ -17,10 +17,14 @@ mod errors;
 mod evidence;
 #[path = "earwitness/faults.rs"]
 mod faults;
+#[path = "earwitness/golden.rs"]
+mod golden;
 #[path = "earwitness/invariance.rs"]
 mod invariance;
 #[path = "earwitness/levels.rs"]
 mod levels;
+#[path = "earwitness/made_store.rs"]
+mod made_store;
 #[path = "earwitness/model.rs"]
 mod model;
 #[path = "earwitness/order.rs"]

@@ -47,7 +47,7 @@ impl Observer for Progress {
     }
 
     fn exported(&mut self, _index: usize, document: &Document) {
-        println!("{}: {} words", document.recording.path.display(), document.words.len());
+        println!("{}: {} words", document.recording.path, document.words.len());
     }
 }
 

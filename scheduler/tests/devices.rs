@@ -6,8 +6,7 @@ use std::time::Duration;
 
 use scheduler::devices::{DeviceReading, GpuKey, Monitor, MonitoredGpu};
 use stage_core::DeviceId;
-
-const PATIENCE: Duration = Duration::from_secs(30);
+use testkit::PATIENCE;
 
 fn monitored(key: GpuKey) -> MonitoredGpu {
     MonitoredGpu { device: DeviceId::Sim(7), key }
@@ -25,7 +24,7 @@ fn uuid(readings: &Receiver<DeviceReading>) -> Result<String, String> {
 fn monitor_finds_gpus_by_name_or_number_and_ends_when_it_is_dropped() {
     let folder = tempfile::tempdir().unwrap();
     let script = folder.path().join("script");
-    std::fs::write(&script, "0 * gpus 21\n").unwrap();
+    std::fs::write(&script, "* gpus 21\n").unwrap();
     // SAFETY: no other thread is running yet.
     unsafe { std::env::set_var(fake_nvml::SCRIPT_ENV, &script) };
     let start = |key| {

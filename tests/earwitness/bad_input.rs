@@ -2,10 +2,12 @@
 
 use std::fs;
 
-use crate::support::{calls, document, finish_at_level, run, shared};
+use testkit::shared;
+
+use crate::support::{calls, document, finish_at_level, run};
 
 #[test]
-fn broken_file_fails_alone() {
+fn file_that_is_broken_fails_alone() {
     let folder = tempfile::tempdir().unwrap();
     let inputs = folder.path().join("calls");
     fs::create_dir(&inputs).unwrap();
@@ -25,8 +27,9 @@ fn broken_file_fails_alone() {
 }
 
 #[test]
-fn bad_files_end_in_an_error_or_an_empty_record() {
-    let Some(bad) = shared("bad") else { return };
+#[ignore = "needs ../shared"]
+fn files_that_are_broken_end_in_an_error_or_an_empty_record() {
+    let bad = shared("bad");
     let out = tempfile::tempdir().unwrap();
     let outright: Vec<_> = fs::read_dir(bad).unwrap().map(|entry| entry.unwrap().path()).collect();
     let mut inputs: Vec<_> = outright.iter().map(std::path::PathBuf::as_path).collect();
@@ -44,8 +47,9 @@ fn bad_files_end_in_an_error_or_an_empty_record() {
 }
 
 #[test]
+#[ignore = "needs ../shared"]
 fn audio_formats_run_through_the_whole_pipeline() {
-    let Some(formats) = shared("formats") else { return };
+    let formats = shared("formats");
     let out = tempfile::tempdir().unwrap();
     let summary = run(&[&formats], out.path(), &["--devices", "cpu:2"]).with_code(0).summary();
     assert_eq!(summary["files_done"], summary["files"]);

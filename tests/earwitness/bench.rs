@@ -8,7 +8,6 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use crate::running::signal;
 use crate::support::{Finished, calls, earwitness, finish};
 
 /// Runs `bench STAGE` on a fixture call with further arguments.
@@ -179,7 +178,7 @@ fn bench_ends_at_once_when_interrupted() {
         assert!(stderr.read_line(&mut line).unwrap() > 0, "it ended before it measured");
     }
     let interrupted = Instant::now();
-    signal(child.id(), "INT");
+    assert!(testkit::send_signal(child.id(), "INT"));
     // Standard error ends only when the measuring process, which shares it, has exited too.
     stderr.read_to_string(&mut line).unwrap();
     assert_eq!(child.wait().unwrap().code(), Some(130), "{line}");

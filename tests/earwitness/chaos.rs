@@ -8,9 +8,10 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
+use testkit::{is_alive, send_signal, wait_until};
 
 use crate::record::{Found, look};
-use crate::running::{Running, is_alive, kill};
+use crate::running::Running;
 use crate::support::{assert_same, calls, documents, run, stage_count, write_joined};
 
 const ROUNDS: u64 = 20;
@@ -113,7 +114,7 @@ fn artifacts() -> usize {
 }
 
 #[test]
-fn killed_processes_do_not_change_the_results() {
+fn results_do_not_depend_on_killed_processes() {
     let asked = |name: &str, otherwise| std::env::var(name).map_or(otherwise, |text| text.parse().unwrap());
     let (rounds, seed) = (asked("EARWITNESS_CHAOS_ROUNDS", ROUNDS), asked("EARWITNESS_CHAOS_SEED", SEED));
     let stage = Stage::set();
@@ -234,10 +235,11 @@ fn strike(running: &mut Running, victim: Victim, workers: &[u32], random: &mut R
     true
 }
 
+/// Sends SIGKILL; the process may have just exited.
+fn kill(pid: u32) {
+    send_signal(pid, "KILL");
+}
+
 fn await_end_of(workers: &[u32]) {
-    let deadline = Instant::now() + Duration::from_secs(10);
-    while workers.iter().any(|pid| is_alive(*pid)) {
-        assert!(Instant::now() < deadline, "a worker outlived its coordinator");
-        std::thread::sleep(Duration::from_millis(2));
-    }
+    wait_until("all workers of the ended coordinator end", || !workers.iter().any(|pid| is_alive(*pid)));
 }

@@ -10,7 +10,7 @@ use crate::support::{
 };
 
 #[test]
-fn wrong_usage_is_reported_before_anything_runs() {
+fn usage_that_is_wrong_is_reported_before_anything_runs() {
     let out = tempfile::tempdir().unwrap();
     let (call, folder) = (calls().join("reading.wav"), out.path().join("never"));
     let (call, folder) = (call.to_str().unwrap(), folder.to_str().unwrap());
@@ -113,7 +113,7 @@ fn assert_interleaved(csv: &str) {
 }
 
 #[test]
-fn other_commands_run() {
+fn commands_without_a_run_work() {
     let out = tempfile::tempdir().unwrap();
     run(&[&calls()], out.path(), &[]).with_code(0);
     let status = finish(["status", out.path().to_str().unwrap()]).with_code(0).stdout;
@@ -124,7 +124,7 @@ fn other_commands_run() {
 }
 
 #[test]
-fn quantized_model_runs_and_is_another_model() {
+fn model_that_is_quantized_runs_and_is_another_model() {
     let folder = tempfile::tempdir().unwrap();
     let model = folder.path().join("int8");
     let quantize = ["models", "quantize", "--model", &test_model(), "--out", model.to_str().unwrap()];
@@ -139,7 +139,7 @@ fn quantized_model_runs_and_is_another_model() {
 }
 
 #[test]
-fn offline_does_not_use_the_hub() {
+fn hub_is_not_used_offline() {
     let cache = tempfile::tempdir().unwrap();
     let model = ["models", "--model", "openai/whisper-tiny", "--offline"];
     let output = earwitness(model).env("HF_HOME", cache.path()).output().unwrap();

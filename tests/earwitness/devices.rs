@@ -2,15 +2,14 @@
 //! real.
 
 use std::path::PathBuf;
-use std::process::{Command, Stdio};
-use std::thread;
-use std::time::{Duration, Instant};
+use std::process::{Child, Command, Stdio};
 
 use scheduler::store::IncidentKind;
 use serde_json::Value;
+use testkit::{Lines, send_signal, wait_until};
 
 use crate::record::{Found, incidents, look};
-use crate::running::{Running, signal};
+use crate::running::Running;
 use crate::support::{Finished, earwitness, many_calls, run_args, stage_count};
 
 /// A folder with calls, and the script of the fake NVML.
@@ -62,6 +61,21 @@ impl Machine {
         command
     }
 
+    /// Starts `earwitness devices --watch`. Returns it with its lines on standard output.
+    fn watch(&self, more: &[&str]) -> (Child, Lines) {
+        let mut child = self.devices(&["--watch", "0.3"]).args(more).stdout(Stdio::piped()).spawn().unwrap();
+        let lines = Lines::of(child.stdout.take().unwrap());
+        (child, lines)
+    }
+
+    /// Waits until the fake NVML was asked this many more times for a temperature.
+    fn await_readings(&self, count: u64) {
+        let file = fake_nvml::readings(&self.path("script"));
+        let readings = || std::fs::metadata(&file).map_or(0, |file| file.len());
+        let before = readings();
+        wait_until("the GPUs are read", || readings() >= before + count);
+    }
+
     fn show(&self, more: &[&str]) -> Finished {
         Finished::of(self.devices(more).output().unwrap()).with_code(0)
     }
@@ -108,24 +122,23 @@ fn await_incident(run: &mut Running, kind: &str, device: &str) -> String {
     }
 }
 
-/// Waits until no more artifacts are committed.
+/// Readings of two GPUs, 20 ms apart, during which a run that is not paused commits an artifact.
+const MANY_READINGS: u64 = 70;
+
+/// Waits until no more artifacts are committed. Returns their number.
 fn await_standstill(machine: &Machine) -> usize {
-    let deadline = Instant::now() + Duration::from_secs(60);
-    let (mut before, mut since) = (machine.committed(), Instant::now());
-    while since.elapsed() < Duration::from_millis(700) {
-        assert!(Instant::now() < deadline, "artifacts are still being committed");
-        thread::sleep(Duration::from_millis(50));
-        let now = machine.committed();
-        if now != before {
-            (before, since) = (now, Instant::now());
-        }
-    }
-    before
+    let mut before = None;
+    wait_until("no more artifacts are committed", || {
+        machine.await_readings(MANY_READINGS);
+        let now = Some(machine.committed());
+        std::mem::replace(&mut before, now) == now
+    });
+    machine.committed()
 }
 
 #[test]
 fn devices_lists_all_gpus() {
-    let machine = Machine::new(0, "0 * gpus 2\n0 1 memory_used_percent 91\n0 1 temperature 66\n0 0 xid 13\n");
+    let machine = Machine::new(0, "* gpus 2\n1 memory_used_percent 91\n1 temperature 66\n0 xid 13\n");
     let shown = machine.show(&[]).stdout;
     for part in ["Fake GPU 0", "Fake GPU 1", "72.8 of 80.0 GiB (91 %)", "66 C", "13", "admitted"] {
         assert!(shown.contains(part), "no `{part}` in:\n{shown}");
@@ -140,7 +153,7 @@ fn devices_lists_all_gpus() {
 
 #[test]
 fn limits_come_from_the_configuration() {
-    let machine = Machine::new(0, "0 * gpus 1\n0 0 temperature 61\n");
+    let machine = Machine::new(0, "* gpus 1\n0 temperature 61\n");
     machine.write("limits.toml", "[devices]\ntemperature_admit_c = 60\ntemperature_resume_c = 50\n");
     let shown = machine.show(&["--config", machine.path("limits.toml").to_str().unwrap()]).stdout;
     assert!(shown.contains("held: 61 C"), "{shown}");
@@ -151,8 +164,8 @@ fn limits_come_from_the_configuration() {
 }
 
 #[test]
-fn unreadable_temperature_is_unknown_with_its_reason() {
-    let machine = Machine::new(0, "0 * gpus 1\n0 0 temperature error 999\n0 0 ecc_uncorrected error 3\n");
+fn temperature_that_is_unreadable_is_unknown_with_its_reason() {
+    let machine = Machine::new(0, "* gpus 1\n0 temperature error 999\n0 ecc_uncorrected error 3\n");
     let json: Value = serde_json::from_str(&machine.show(&["--json"]).stdout).unwrap();
     let gpu = &json["gpus"]["gpus"][0];
     assert_eq!((&gpu["temperature_c"]["value"], &gpu["state"]), (&Value::Null, &"held".into()));
@@ -164,8 +177,8 @@ fn unreadable_temperature_is_unknown_with_its_reason() {
 }
 
 #[test]
-fn lost_gpu_is_shown_with_the_others() {
-    let machine = Machine::new(0, "0 * gpus 2\n0 0 lost\n");
+fn gpu_that_is_lost_is_shown_with_the_others() {
+    let machine = Machine::new(0, "* gpus 2\n0 lost\n");
     let json: Value = serde_json::from_str(&machine.show(&["--json"]).stdout).unwrap();
     let gpus = &json["gpus"]["gpus"];
     assert_eq!((&gpus[0]["lost"], &gpus[0]["state"]), (&true.into(), &"lost".into()));
@@ -176,8 +189,8 @@ fn lost_gpu_is_shown_with_the_others() {
 #[test]
 fn devices_without_gpu_or_driver_are_reported() {
     for (script, said, warning) in [
-        ("0 * gpus 0\n", "none: the driver reports no GPU", ""),
-        ("0 * gpus two\n", "none: an internal driver error occurred", "script:1: the value is not a whole number"),
+        ("* gpus 0\n", "none: the driver reports no GPU", ""),
+        ("* gpus two\n", "none: an internal driver error occurred", "script:1: the value is not a whole number"),
     ] {
         let shown = Machine::new(0, script).show(&["--watch"]);
         assert!(shown.stdout.contains(said) && shown.stderr.contains(warning), "{}{}", shown.stdout, shown.stderr);
@@ -187,41 +200,45 @@ fn devices_without_gpu_or_driver_are_reported() {
 }
 
 #[test]
-fn watching_follows_a_gpu_that_heats_up_and_cools_down() {
-    let script = "0 * gpus 1\n0.5 0 temperature 81\n1 0 temperature 86\n1.5 0 temperature 70\n";
-    let machine = Machine::new(0, script);
-    let child = machine.devices(&["--json", "--watch", "0.1"]).stdout(Stdio::piped()).spawn().unwrap();
-    thread::sleep(Duration::from_millis(2500));
-    signal(child.id(), "INT");
-    let finished = Finished::of(child.wait_with_output().unwrap()).with_code(130);
-    let lines = finished.stdout.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
-    let mut states: Vec<_> = lines.map(|line| line["gpus"]["gpus"][0]["state"].as_str().unwrap().to_owned()).collect();
+fn devices_watch_follows_a_gpu_that_heats_up_and_cools_down() {
+    let machine = Machine::new(0, "* gpus 1\n");
+    let (mut child, mut lines) = machine.watch(&["--json"]);
+    let mut states = Vec::new();
+    for (temperature_c, expected) in [(40, "admitted"), (81, "throttled"), (86, "paused"), (70, "admitted")] {
+        machine.follow(&format!("* gpus 1\n0 temperature {temperature_c}\n"));
+        while states.last().is_none_or(|state| state != expected) {
+            let shown: Value = serde_json::from_str(&lines.next().unwrap()).unwrap();
+            states.push(shown["gpus"]["gpus"][0]["state"].as_str().unwrap().to_owned());
+        }
+    }
+    assert!(send_signal(child.id(), "INT"));
+    assert_eq!(child.wait().unwrap().code(), Some(130));
     states.dedup();
     assert_eq!(states, ["admitted", "throttled", "paused", "admitted"]);
 }
 
 #[test]
-fn watching_says_so_when_nvml_hangs() {
-    let machine = Machine::new(0, "0 * gpus 1\n0.5 0 hang\n");
-    let child = machine.devices(&["--watch", "0.1"]).stdout(Stdio::piped()).spawn().unwrap();
-    thread::sleep(Duration::from_millis(2000));
-    signal(child.id(), "TERM");
-    let finished = Finished::of(child.wait_with_output().unwrap()).with_code(143);
-    let last = finished.stdout.lines().last().unwrap();
-    assert!(last.contains("unknown"), "{}", finished.stdout);
+fn devices_watch_says_so_when_nvml_hangs() {
+    let machine = Machine::new(0, "* gpus 1\n");
+    let (mut child, mut lines) = machine.watch(&[]);
+    lines.find(|line| line.contains("admitted")).expect("the GPU is shown");
+    machine.follow("* gpus 1\n0 hang\n");
+    lines.find(|line| line.contains("unknown")).expect("the GPU is shown as unknown");
+    assert!(send_signal(child.id(), "TERM"));
+    assert_eq!(child.wait().unwrap().code(), Some(143));
 }
 
 #[test]
-fn full_device_is_held_until_memory_is_free() {
-    let machine = Machine::new(4, "0 * gpus 2\n0 * memory_used_percent 95\n");
+fn device_that_is_full_is_held_until_memory_is_free() {
+    let machine = Machine::new(4, "* gpus 2\n* memory_used_percent 95\n");
     let mut run = machine.start();
     for device in ["sim:0", "sim:1"] {
         let said = await_incident(&mut run, "device-held", device);
         assert_eq!(said, "95 % of its memory is in use, admitted below 80 %");
     }
-    thread::sleep(Duration::from_millis(500));
+    machine.await_readings(MANY_READINGS);
     assert!(run.workers().is_empty() && machine.committed() == 0, "no worker is started");
-    machine.follow("0 * gpus 2\n0 1 memory_used_percent 95\n");
+    machine.follow("* gpus 2\n1 memory_used_percent 95\n");
     run.wait().with_code(0);
     machine.assert_whole();
     assert_eq!(machine.kinds("sim:0"), [IncidentKind::DeviceHeld, IncidentKind::DeviceResumed]);
@@ -229,8 +246,8 @@ fn full_device_is_held_until_memory_is_free() {
 }
 
 #[test]
-fn unreadable_device_is_held_and_the_other_finishes() {
-    let machine = Machine::new(4, "0 * gpus 2\n0 0 temperature error 999\n");
+fn device_that_is_unreadable_is_held_and_the_other_finishes() {
+    let machine = Machine::new(4, "* gpus 2\n0 temperature error 999\n");
     machine.start().wait().with_code(0);
     machine.assert_whole();
     let incidents = machine.incidents("sim:0");
@@ -241,44 +258,47 @@ fn unreadable_device_is_held_and_the_other_finishes() {
 
 #[test]
 fn device_continues_without_readings_and_does_not_wait_for_nvml() {
-    let machine = Machine::new(20, "0 * gpus 2\n0.3 * hang\n");
-    machine.start().wait().with_code(0);
+    let machine = Machine::new(20, "* gpus 2\n");
+    let mut run = machine.start();
+    run.await_event("worker_up");
+    machine.follow("* gpus 2\n* hang\n");
+    run.wait().with_code(0);
     machine.assert_whole();
 }
 
 #[test]
-fn hot_device_finishes_its_batches_and_gets_no_new_one() {
-    let machine = Machine::new(40, "0 * gpus 2\n");
+fn device_that_is_hot_finishes_its_batches_and_gets_no_new_one() {
+    let machine = Machine::new(40, "* gpus 2\n");
     let mut run = machine.start();
     run.await_event("worker_up");
-    machine.follow("0 * gpus 2\n0 * temperature 82\n");
+    machine.follow("* gpus 2\n* temperature 82\n");
     for device in ["sim:0", "sim:1"] {
         assert_eq!(await_incident(&mut run, "device-throttled", device), "82 C, throttled at 80 C");
     }
     let done = await_standstill(&machine);
     let all = 40 * stage_count();
     assert!(done > 0 && done < all, "{done} of {all} artifacts: its recordings were finished, and it got no more");
-    machine.follow("0 * gpus 2\n0 * temperature 69\n");
+    machine.follow("* gpus 2\n* temperature 69\n");
     run.wait().with_code(0);
     machine.assert_whole();
     assert_eq!(machine.kinds("sim:0"), [IncidentKind::DeviceThrottled, IncidentKind::DeviceResumed]);
 }
 
 #[test]
-fn hot_device_pauses_between_two_calls_and_resumes_when_cool() {
-    let machine = Machine::new(12, "0 * gpus 2\n");
+fn device_that_is_hot_pauses_between_two_calls_and_resumes_when_cool() {
+    let machine = Machine::new(12, "* gpus 2\n");
     let mut run = machine.start();
     run.await_event("worker_up");
-    machine.follow("0 * gpus 2\n0 * temperature 86\n");
+    machine.follow("* gpus 2\n* temperature 86\n");
     for device in ["sim:0", "sim:1"] {
         assert_eq!(await_incident(&mut run, "device-paused", device), "86 C, paused at 85 C");
     }
     let before = await_standstill(&machine);
     assert!(before < 60, "nothing was left to stop");
-    machine.follow("0 * gpus 2\n0 * temperature 75\n");
-    thread::sleep(Duration::from_millis(500));
+    machine.follow("* gpus 2\n* temperature 75\n");
+    machine.await_readings(MANY_READINGS);
     assert_eq!(machine.committed(), before, "75 C is not cool enough");
-    machine.follow("0 * gpus 2\n0 * temperature 70\n");
+    machine.follow("* gpus 2\n* temperature 70\n");
     run.wait().with_code(0);
     machine.assert_whole();
     let (paused, resumed) = (IncidentKind::DevicePaused, IncidentKind::DeviceResumed);
@@ -287,25 +307,25 @@ fn hot_device_pauses_between_two_calls_and_resumes_when_cool() {
 }
 
 #[test]
-fn hot_device_leaves_all_work_to_a_cool_one() {
-    let machine = Machine::new(12, "0 * gpus 2\n");
+fn device_that_is_hot_leaves_all_work_to_a_cool_one() {
+    let machine = Machine::new(12, "* gpus 2\n");
     let mut run = machine.start();
     run.await_event("worker_up");
     run.await_event("worker_up");
-    machine.follow("0 * gpus 2\n0 0 temperature 86\n");
+    machine.follow("* gpus 2\n0 temperature 86\n");
     run.wait().with_code(0);
     machine.assert_whole();
     assert_eq!(machine.kinds("sim:0"), [IncidentKind::DevicePaused], "the run ended although the device stayed hot");
 }
 
 #[test]
-fn lost_gpu_with_a_failed_probe_is_retired_and_the_other_finishes() {
-    let machine = Machine::new(40, "0 * gpus 2\n");
+fn gpu_that_is_lost_is_retired_and_the_other_finishes() {
+    let machine = Machine::new(40, "* gpus 2\n");
     machine.write("faults.toml", "[[fault]]\nat = 'health-probe'\nkind = { fail = 'device' }\ndevice = 'sim:1'\n");
     let mut run = machine.start();
     run.await_event("worker_up");
     run.await_event("worker_up");
-    machine.follow("0 * gpus 2\n0 1 lost\n");
+    machine.follow("* gpus 2\n1 lost\n");
     run.wait().with_code(0);
     machine.assert_whole();
     let kinds = machine.kinds("sim:1");
@@ -315,11 +335,11 @@ fn lost_gpu_with_a_failed_probe_is_retired_and_the_other_finishes() {
 
 #[test]
 fn device_with_an_xid_continues_if_its_probe_passes() {
-    let machine = Machine::new(12, "0 * gpus 2\n");
+    let machine = Machine::new(12, "* gpus 2\n");
     let mut run = machine.start();
     run.await_event("worker_up");
     run.await_event("worker_up");
-    machine.follow("0 * gpus 2\n0 1 xid 95\n");
+    machine.follow("* gpus 2\n1 xid 95\n");
     assert_eq!(await_incident(&mut run, "device-lost", "sim:1"), "Xid 95: a memory error that could not be contained");
     let passed = await_incident(&mut run, &IncidentKind::ProbePassed.name(), "sim:1");
     assert!(passed.contains("Xid 95"), "{passed}");
@@ -329,14 +349,14 @@ fn device_with_an_xid_continues_if_its_probe_passes() {
 
 #[test]
 fn run_ends_clearly_when_all_gpus_are_lost() {
-    let machine = Machine::new(12, "0 * gpus 2\n");
+    let machine = Machine::new(12, "* gpus 2\n");
     machine.write("faults.toml", "[[fault]]\nat = 'health-probe'\nkind = { fail = 'device' }\n");
     let mut run = machine.start();
     run.await_event("worker_up");
-    machine.follow("0 * gpus 2\n0 * lost\n");
+    machine.follow("* gpus 2\n* lost\n");
     let finished = run.wait().with_code(4);
     assert!(finished.stderr.contains("no device is left to work on"), "{}", finished.stderr);
-    machine.follow("0 * gpus 2\n");
+    machine.follow("* gpus 2\n");
     machine.write("faults.toml", "fault = []\n");
     machine.start().wait().with_code(0);
     machine.assert_whole();

@@ -3,6 +3,7 @@
 use std::sync::LazyLock;
 
 use serde_json::Value;
+use testkit::Wav;
 
 use crate::support::{Finished, calls, document, expected, finish, run, stem, timed_texts};
 
@@ -58,7 +59,7 @@ fn channels() -> impl Iterator<Item = (String, Value, usize, Vec<(String, f64, f
 }
 
 #[test]
-fn first_command_writes_what_was_said_in_english_and_korean() {
+fn run_of_the_fixtures_writes_what_was_said_in_english_and_korean() {
     for (call, document, channel, said) in channels() {
         let (said, written) = (joined(&said), joined(&of_channel(&document["segments"], channel)));
         assert_eq!(letters(&written), letters(&said), "{call}, channel {channel}: {written}");
@@ -66,7 +67,7 @@ fn first_command_writes_what_was_said_in_english_and_korean() {
 }
 
 #[test]
-fn first_command_prints_the_text_in_its_table() {
+fn run_of_the_fixtures_prints_the_text_in_its_table() {
     let table = letters(&FIRST_COMMAND.finished.stdout);
     for (call, text) in [
         ("address.mp3", "And so my fellow Americans"),
@@ -78,7 +79,7 @@ fn first_command_prints_the_text_in_its_table() {
 }
 
 #[test]
-fn first_command_says_once_what_the_embedded_model_is_for() {
+fn run_of_the_fixtures_says_once_what_the_embedded_model_is_for() {
     let notices = FIRST_COMMAND.finished.stderr.matches("is a finding aid").count();
     assert_eq!(notices, 1, "{}", FIRST_COMMAND.finished.stderr);
     let out = tempfile::tempdir().unwrap();
@@ -130,17 +131,12 @@ fn silence_has_no_words_and_no_score() {
 }
 
 #[test]
-fn omitted_intervals_are_listed_with_reasons_and_printed() {
+fn intervals_that_are_omitted_are_listed_with_reasons_and_printed() {
     let out = tempfile::tempdir().unwrap();
     let duplicate = out.path().join("duplicate.wav");
-    let mut mono = hound::WavReader::open(calls().join("reading.wav")).unwrap();
-    let spec = hound::WavSpec { channels: 2, ..mono.spec() };
-    let mut stereo = hound::WavWriter::create(&duplicate, spec).unwrap();
-    for sample in mono.samples::<i16>().map(Result::unwrap) {
-        stereo.write_sample(sample).unwrap();
-        stereo.write_sample(sample).unwrap();
-    }
-    stereo.finalize().unwrap();
+    let mono = Wav::read(&calls().join("reading.wav"));
+    let samples = mono.samples.iter().flat_map(|sample| [*sample; 2]).collect();
+    Wav { channels: 2, samples, ..mono }.write(&duplicate);
     let finished = run(&[&duplicate], out.path(), &[]).with_code(0);
     let document = document(out.path(), "duplicate");
     let dropped = document["dropped"].as_array().unwrap();

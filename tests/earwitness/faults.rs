@@ -3,9 +3,9 @@
 use std::fs;
 use std::path::Path;
 use std::process::{Child, Stdio};
-use std::time::{Duration, Instant};
 
-use crate::running::signal;
+use testkit::{send_signal, wait_until};
+
 use crate::support::{assert_same, documents, earwitness, folder_of_calls, run, stage_count, test_model};
 
 fn start(inputs: &Path, out: &Path) -> Child {
@@ -19,12 +19,10 @@ fn start(inputs: &Path, out: &Path) -> Child {
 
 /// Waits until the run has finished at least one recording, so that it is in the middle of its work.
 fn wait_for_a_result(child: &mut Child, out: &Path) {
-    let deadline = Instant::now() + Duration::from_secs(120);
-    while fs::read_dir(out).map_or(0, json_files) == 0 {
-        assert!(Instant::now() < deadline, "no result after two minutes");
+    wait_until("a recording is finished", || {
         assert!(child.try_wait().unwrap().is_none(), "the run ended before it was disturbed");
-        std::thread::sleep(Duration::from_millis(5));
-    }
+        fs::read_dir(out).map_or(0, json_files) > 0
+    });
 }
 
 fn json_files(entries: fs::ReadDir) -> usize {
@@ -32,7 +30,7 @@ fn json_files(entries: fs::ReadDir) -> usize {
 }
 
 #[test]
-fn killed_coordinator_loses_nothing() {
+fn coordinator_that_is_killed_loses_nothing() {
     let (folder, inputs, out) = folder_of_calls(10);
     let undisturbed = folder.path().join("undisturbed");
     let mut child = start(&inputs, &out);
@@ -52,13 +50,13 @@ fn killed_coordinator_loses_nothing() {
 }
 
 #[test]
-fn interrupted_run_reports_it_and_resumes() {
+fn run_that_is_interrupted_reports_it_and_resumes() {
     let (_folder, inputs, out) = folder_of_calls(40);
     for (name, code) in [("INT", 130), ("TERM", 143)] {
         let _ = fs::remove_dir_all(&out);
         let mut child = start(&inputs, &out);
         wait_for_a_result(&mut child, &out);
-        signal(child.id(), name);
+        assert!(send_signal(child.id(), name));
         assert_eq!(child.wait().unwrap().code(), Some(code));
     }
     let summary = run(&[&inputs], &out, &[]).with_code(0).summary();

@@ -31,7 +31,7 @@ fn workers_share_a_device() {
 }
 
 #[test]
-fn slow_device_loses_unstarted_recordings_and_all_finish_together() {
+fn device_that_is_slow_loses_unstarted_recordings_and_all_finish_together() {
     let (folder, inputs, out) = folder_of_calls(24);
     let sim = folder.path().join("sim.toml");
     fs::write(&sim, "load_s = 0.0\ntime_scale = 10.0\nslower = { 'sim:0' = 30.0 }\n").unwrap();

@@ -75,7 +75,7 @@ fn contains_all(text: &str, parts: &[&str]) {
 }
 
 #[test]
-fn exited_worker_is_replaced() {
+fn worker_that_exits_is_replaced() {
     let case = Case::new(8);
     case.assert_whole(case.run(&format!("{AT_INFER}kind = {{ exit = 7 }}\nonce = 'MARK'\n"), &[]));
     assert_eq!(case.messages(IncidentKind::WorkerLost), ["exited with code 7"]);
@@ -84,14 +84,14 @@ fn exited_worker_is_replaced() {
 }
 
 #[test]
-fn silent_worker_is_replaced() {
+fn worker_that_is_silent_is_replaced() {
     let case = Case::new(8);
     case.assert_whole(case.run(&format!("{AT_INFER}kind = 'stop'\nonce = 'MARK'\n"), &[]));
     assert_eq!(case.messages(IncidentKind::WorkerLost), ["sent nothing for 2.7 s"]);
 }
 
 #[test]
-fn hanging_device_lane_is_detected_in_spite_of_heartbeats() {
+fn lane_that_hangs_is_detected_in_spite_of_heartbeats() {
     let case = Case::new(8);
     case.assert_whole(case.run(&format!("{AT_INFER}kind = 'wedge'\nonce = 'MARK'\n"), &[]));
     assert_eq!(case.messages(IncidentKind::WorkerLost), ["made no step on its device for 4.0 s"]);
@@ -106,7 +106,7 @@ fn worker_that_sends_malformed_messages_is_replaced() {
 }
 
 #[test]
-fn failing_device_is_retired_and_the_other_finishes() {
+fn device_that_fails_is_retired_and_the_other_finishes() {
     let case = Case::new(6);
     let faults = "[[fault]]\nat = 'build'\nkind = { fail = 'device' }\ndevice = 'cpu:1'\n";
     case.assert_whole(case.run(faults, &[]));
@@ -115,7 +115,7 @@ fn failing_device_is_retired_and_the_other_finishes() {
 }
 
 #[test]
-fn full_device_memory_halves_the_batches_and_fails_no_recording() {
+fn memory_that_is_full_halves_the_batches_and_fails_no_recording() {
     let case = Case::new(8);
     let faults = format!("{SLOW}{SLOW}[[fault]]\nat = ['transcribe', 'infer']\nkind = {{ memory-for = 1 }}\n");
     case.assert_whole(case.run(&faults, &["--devices", "cpu:1", "-b", "8", "--device-batch-size", "8"]));
@@ -175,7 +175,7 @@ fn run_ends_clearly_when_all_devices_are_retired() {
 }
 
 #[test]
-fn unreadable_faults_and_rules_are_reported_before_anything_runs() {
+fn faults_and_rules_that_are_unreadable_are_reported_before_anything_runs() {
     let case = Case::new(1);
     for (flag, text) in [
         ("--faults", "[[fault]]\nat = 'moon'\nkind = 'stop'\n"),

@@ -13,7 +13,7 @@ fn assert_computed(summary: &Value, stages: usize) {
 }
 
 #[test]
-fn second_run_computes_no_stage_again() {
+fn run_that_is_repeated_computes_no_stage_again() {
     let out = tempfile::tempdir().unwrap();
     let first = run(&[&calls()], out.path(), &[]).with_code(0).summary();
     let recordings = first["files"].as_u64().unwrap();
@@ -42,7 +42,7 @@ fn copy_under_another_name_reuses_everything_and_keeps_its_name() {
 }
 
 #[test]
-fn from_computes_this_and_later_stages_again() {
+fn recompute_from_a_stage_computes_it_and_later_ones_again() {
     let out = tempfile::tempdir().unwrap();
     let call = calls().join("reading.wav");
     run(&[&call], out.path(), &[]).with_code(0);

@@ -1,23 +1,18 @@
-//! Controls a running program: reads its events and sends signals.
+//! Controls a running program: reads its events.
 
-use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
-use std::thread;
 use std::time::Duration;
 
 use serde_json::Value;
+use testkit::Lines;
 
 use crate::support::{Finished, earwitness, run_args};
-
-/// Time limit of a run.
-const PATIENCE: Duration = Duration::from_secs(120);
 
 /// A run in progress.
 pub(crate) struct Running {
     child: Child,
-    lines: Receiver<String>,
+    lines: Lines,
     stderr: String,
     workers: Vec<u32>,
 }
@@ -31,39 +26,23 @@ impl Running {
     /// Starts a prepared run.
     pub(crate) fn spawn(mut command: Command) -> Self {
         let mut child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
-        let stderr = child.stderr.take().unwrap();
-        let (sender, lines) = channel();
-        thread::spawn(move || {
-            for line in BufReader::new(stderr).lines().map_while(Result::ok) {
-                if sender.send(line).is_err() {
-                    return;
-                }
-            }
-        });
+        let lines = Lines::of(child.stderr.take().unwrap());
         Self { child, lines, stderr: String::new(), workers: Vec::new() }
     }
 
     /// The next JSON line on standard error; `None` after the run has ended.
     pub(crate) fn next_event(&mut self) -> Option<Value> {
-        loop {
-            match self.lines.recv_timeout(PATIENCE) {
-                Ok(line) => {
-                    if let Some(event) = self.note(&line) {
-                        return Some(event);
-                    }
-                }
-                Err(RecvTimeoutError::Disconnected) => return None,
-                Err(RecvTimeoutError::Timeout) => panic!("no further output:\n{}", self.stderr),
+        while let Some(line) = self.lines.next() {
+            if let Some(event) = self.note(&line) {
+                return Some(event);
             }
         }
+        None
     }
 
     /// The next JSON line, if it arrives within the limit.
     pub(crate) fn next_event_within(&mut self, limit: Duration) -> Option<Value> {
-        match self.lines.recv_timeout(limit) {
-            Ok(line) => self.note(&line),
-            Err(_) => None,
-        }
+        self.lines.next_within(limit).and_then(|line| self.note(&line))
     }
 
     /// Waits for an event of this kind.
@@ -114,20 +93,4 @@ impl Drop for Running {
         drop(self.child.kill());
         drop(self.child.wait());
     }
-}
-
-/// Sends a signal by its name.
-pub(crate) fn signal(pid: u32, name: &str) {
-    assert!(Command::new("kill").args([format!("-{name}"), pid.to_string()]).status().unwrap().success());
-}
-
-/// Sends SIGKILL; succeeds even if the process has just exited.
-pub(crate) fn kill(pid: u32) {
-    drop(Command::new("kill").args(["-KILL", &pid.to_string()]).stderr(Stdio::null()).status());
-}
-
-/// Whether the process exists and is not a zombie.
-pub(crate) fn is_alive(pid: u32) -> bool {
-    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
-    stat.rsplit(')').next().is_some_and(|rest| !rest.trim().is_empty() && !rest.trim_start().starts_with('Z'))
 }

@@ -3,7 +3,8 @@
 use std::fs;
 use std::path::Path;
 use std::process::{Child, Stdio};
-use std::time::{Duration, Instant};
+
+use testkit::wait_until;
 
 use crate::support::{Finished, calls, earwitness, finish, run, stage_count, test_model};
 
@@ -16,11 +17,8 @@ impl Holder {
         fs::File::create(&hole).unwrap().set_len(1 << 36).unwrap();
         let args = ["run", hole.to_str().unwrap(), "--out", out.to_str().unwrap(), "--model", &test_model()];
         let child = earwitness(args).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
-        let (holder, deadline) = (Self(child), Instant::now() + Duration::from_secs(60));
-        while fs::read_to_string(out.join("earwitness.db.lock")).map_or(0, |text| text.len()) == 0 {
-            assert!(Instant::now() < deadline, "the store was not locked");
-            std::thread::sleep(Duration::from_millis(5));
-        }
+        let (holder, lock) = (Self(child), out.join("earwitness.db.lock"));
+        wait_until("the store is locked", || fs::read_to_string(&lock).is_ok_and(|text| !text.is_empty()));
         holder
     }
 }
@@ -41,7 +39,7 @@ fn call() -> std::path::PathBuf {
 }
 
 #[test]
-fn second_coordinator_reports_who_holds_the_store() {
+fn coordinator_without_the_lock_reports_who_holds_the_store() {
     let folder = tempfile::tempdir().unwrap();
     let out = folder.path().join("out");
     let holder = Holder::start(folder.path(), &out);

@@ -5,25 +5,11 @@ use std::process::{Command, Output};
 use std::sync::OnceLock;
 
 use serde_json::Value;
-
-/// Root folder of the workspace.
-pub(crate) fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("..").canonicalize().unwrap()
-}
+use testkit::{Wav, fixture};
 
 /// The fixture calls.
 pub(crate) fn calls() -> PathBuf {
-    root().join("fixtures/calls")
-}
-
-/// A path under the shared recordings; prints that the test is skipped if they are missing.
-pub(crate) fn shared(path: &str) -> Option<PathBuf> {
-    let found = root().join("../shared/data").join(path);
-    if found.exists() {
-        return Some(found);
-    }
-    eprintln!("skipped: {} does not exist", found.display());
-    None
+    fixture("calls")
 }
 
 /// Expected content of the fixture calls, by file name.
@@ -58,7 +44,7 @@ pub(crate) fn spoken_words(document: &Value, channel: u64) -> Vec<(String, f64, 
 
 /// A small model for tests that do not depend on the text.
 pub(crate) fn test_model() -> String {
-    root().join("fixtures/models/test-tiny").to_str().unwrap().to_owned()
+    fixture("models/test-tiny").to_str().unwrap().to_owned()
 }
 
 /// A command that runs the program with arguments.
@@ -147,11 +133,8 @@ pub(crate) fn many_calls(folder: &Path, copies: usize) {
 
 /// Writes one long call: a call repeated `times` times.
 pub(crate) fn write_joined(call: &Path, times: usize, path: &Path) {
-    let mut call = hound::WavReader::open(call).unwrap();
-    let samples: Vec<i16> = call.samples().map(Result::unwrap).collect();
-    let mut writer = hound::WavWriter::create(path, call.spec()).unwrap();
-    samples.repeat(times).into_iter().for_each(|sample| writer.write_sample(sample).unwrap());
-    writer.finalize().unwrap();
+    let call = Wav::read(call);
+    Wav { samples: call.samples.repeat(times), ..call }.write(path);
 }
 
 /// `DIR/<name>.json`.

@@ -74,7 +74,7 @@ fn report_lists_failures_and_is_kept_by_a_run_without_work() {
 }
 
 #[test]
-fn json_progress_reports_workers_and_failures() {
+fn progress_as_json_reports_workers_and_failures() {
     let folder = tempfile::tempdir().unwrap();
     let finished = watched(folder.path(), &[]);
     let lines = finished.stderr.lines().filter(|line| line.starts_with('{'));
@@ -92,7 +92,7 @@ fn json_progress_reports_workers_and_failures() {
 }
 
 #[test]
-fn unwritable_file_is_reported_before_anything_runs() {
+fn file_that_is_unwritable_is_reported_before_anything_runs() {
     let folder = tempfile::tempdir().unwrap();
     let nowhere = file(folder.path(), "no/such/folder/file");
     for flag in ["--trace", "--metrics", "--report"] {

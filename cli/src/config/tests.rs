@@ -42,6 +42,11 @@ fn others(value: &Value) -> Vec<Value> {
         }
         Value::Null => vec![json!(5), json!("text")],
         Value::String(_) => vec![json!("translate"), json!("energy")],
+        Value::Array(items) if items.iter().any(Value::is_object) => {
+            let mut changed = items.clone();
+            changed[0]["weight"] = json!(1.5);
+            vec![json!(changed)]
+        }
         Value::Array(items) => {
             let fewer = items.get(1..).map_or_else(Vec::new, <[Value]>::to_vec);
             vec![json!(fewer), json!(["en"]), json!([7])]

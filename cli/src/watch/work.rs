@@ -180,7 +180,7 @@ mod tests {
     }
 
     #[test]
-    fn failed_recording_leaves_nothing_to_do() {
+    fn recording_that_failed_leaves_nothing_to_do() {
         let mut work = Work::new(specs(), [100.0, 50.0].into_iter());
         work.stage(0, DECODE);
         work.checkpoint(0, TRANSCRIBE, 10.0);
@@ -191,7 +191,7 @@ mod tests {
     }
 
     #[test]
-    fn reused_work_is_done_and_not_computed() {
+    fn work_that_is_reused_is_done_and_not_computed() {
         let mut work = Work::new(specs(), [100.0].into_iter());
         specs().for_each(|spec| work.reuse(0, spec.name));
         assert!(close(work.done_s(), 100.0));

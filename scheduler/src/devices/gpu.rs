@@ -60,6 +60,25 @@ impl GpuReport {
     }
 }
 
+#[cfg(test)]
+impl GpuReport {
+    /// A GPU that works, at 50 C, with a tenth of its memory in use.
+    pub(crate) fn cool() -> Self {
+        Self {
+            lost: false,
+            uuid: Measured::of("GPU-1".to_owned()),
+            name: Measured::of("A".to_owned()),
+            memory_total_bytes: Measured::of(1000),
+            memory_used_bytes: Measured::of(100),
+            temperature_c: Measured::of(50),
+            utilization_percent: Measured::of(0),
+            ecc_uncorrected: Measured::of(2),
+            xids: Measured::of(Vec::new()),
+            processes: Measured::of(Vec::new()),
+        }
+    }
+}
+
 /// The measured value, or the reason that it is unknown.
 pub(super) fn known<T>(measured: &Measured<T>) -> Result<&T, String> {
     measured.value.as_ref().ok_or_else(|| measured.reason.clone().unwrap_or_default())

@@ -138,29 +138,34 @@ impl PauseGate {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-    use std::sync::atomic::{AtomicBool, Ordering};
+    use std::sync::{Arc, mpsc};
     use std::thread;
-    use std::time::Duration;
 
     use super::*;
 
+    /// The gate opens after the waiting thread has started, at a moment that differs from round to round.
     #[test]
     fn gate_that_is_closed_lets_nothing_pass() {
-        let (gate, passed) = (Arc::new(PauseGate::default()), Arc::new(AtomicBool::new(false)));
-        gate.pass();
-        gate.set_closed(true);
-        let waiting = thread::spawn({
-            let (gate, passed) = (Arc::clone(&gate), Arc::clone(&passed));
-            move || {
-                gate.pass();
-                passed.store(true, Ordering::SeqCst);
-            }
-        });
-        thread::sleep(Duration::from_millis(30));
-        assert!(!passed.load(Ordering::SeqCst));
-        gate.set_closed(false);
-        waiting.join().unwrap();
-        assert!(passed.load(Ordering::SeqCst));
+        for round in 0..200 {
+            let gate = Arc::new(PauseGate::default());
+            gate.pass();
+            gate.set_closed(true);
+            let (log, events) = mpsc::channel();
+            let waiting = thread::spawn({
+                let (gate, log) = (Arc::clone(&gate), log.clone());
+                move || {
+                    log.send("waits").unwrap();
+                    gate.pass();
+                    log.send("passes").unwrap();
+                }
+            });
+            assert_eq!(events.recv(), Ok("waits"));
+            (0..round).for_each(|_| thread::yield_now());
+            log.send("opens").unwrap();
+            gate.set_closed(false);
+            waiting.join().unwrap();
+            drop(log);
+            assert_eq!(events.iter().collect::<Vec<_>>(), ["opens", "passes"], "round {round}");
+        }
     }
 }

@@ -11,7 +11,7 @@ pub(crate) fn tests() -> Vec<(&'static str, fn())> {
     vec![
         ("recording_that_kills_workers_fails_alone", crash),
         ("worker_that_crashes_once_costs_nothing", crash_once),
-        ("killed_worker_costs_nothing", killed),
+        ("worker_that_is_killed_costs_nothing", killed),
         ("worker_that_sends_malformed_messages_is_replaced", nonsense),
         ("worker_that_falls_silent_is_replaced", silent),
         ("panic_and_bad_input_fail_their_recordings_alone", panic_and_bad_input),

@@ -2,21 +2,21 @@
 
 use std::path::Path;
 use std::process::{Command, Stdio};
-use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use scheduler::coordinator::{Event, Interrupt, ItemEnd, run};
 use scheduler::store::{RunEnd, Store};
+use testkit::{is_alive, wait_until};
 
 use crate::fixture::{Fixture, artifacts, ends, options, planned, store};
 use crate::pipeline::Settings;
 
 pub(crate) fn tests() -> Vec<(&'static str, fn())> {
     vec![
-        ("interrupted_run_finishes_what_is_open_and_the_next_resumes", interrupted),
-        ("second_interruption_ends_at_once", interrupted_twice),
+        ("run_that_is_interrupted_finishes_what_is_open_and_the_next_resumes", interrupted),
+        ("interruption_that_is_repeated_ends_at_once", interrupted_twice),
         ("grace_period_is_bounded", grace),
-        ("killed_coordinator_leaves_no_worker_and_loses_nothing", coordinator_killed),
+        ("coordinator_that_is_killed_leaves_no_worker_and_loses_nothing", coordinator_killed),
     ]
 }
 
@@ -105,26 +105,16 @@ fn coordinator_killed() {
         .stdout(Stdio::null())
         .spawn()
         .unwrap();
-    let deadline = Instant::now() + Duration::from_secs(30);
-    while !fixture.path("pids").exists() && Instant::now() < deadline {
-        sleep(Duration::from_millis(5));
-    }
+    wait_until("five artifacts are committed", || fixture.path("pids").exists());
     coordinator.kill().unwrap();
     coordinator.wait().unwrap();
     let workers = std::fs::read_to_string(fixture.path("pids")).unwrap();
-    let alive = || workers.lines().any(is_running);
-    while alive() && Instant::now() < deadline {
-        sleep(Duration::from_millis(5));
-    }
-    assert!(!workers.is_empty() && !alive(), "a worker outlived its coordinator");
+    assert!(!workers.is_empty());
+    wait_until("the workers of the killed coordinator end", || {
+        !workers.lines().any(|pid| is_alive(pid.parse().unwrap()))
+    });
     let (outcome, _) = fixture.run(&planned(&NAMES));
     assert_eq!(ends(&outcome), (12, vec![]));
     assert!(outcome.artifacts_reused >= 5, "committed artifacts are reused");
     computed_once(&*fixture.store());
-}
-
-/// Whether a process exists and is not a zombie.
-fn is_running(pid: &str) -> bool {
-    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
-    stat.rsplit(')').next().is_some_and(|rest| !rest.trim().is_empty() && !rest.trim_start().starts_with('Z'))
 }

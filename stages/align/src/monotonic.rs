@@ -38,7 +38,7 @@ mod tests {
     }
 
     #[test]
-    fn overlapping_words_meet_in_the_middle() {
+    fn words_that_overlap_meet_in_the_middle() {
         let mut words = [Interval { start: 0, end: 2000 }, Interval { start: 1000, end: 3000 }];
         enforce_monotonic(&mut words, Interval { start: 0, end: 4000 });
         assert_eq!(words, [Interval { start: 0, end: 1500 }, Interval { start: 1500, end: 3000 }]);

@@ -5,7 +5,7 @@ mod support;
 
 use align::{AlignConfig, Aligner, ModelSource, Wav2Vec2Files};
 use stage_core::{AlignedWords, SpeechSegments, Stage, TimingMethod, Transcript};
-use support::{Attention, Call, digits, percentile};
+use support::{Attention, Call, percentile};
 
 fn aligner(config: AlignConfig) -> Aligner {
     Aligner::with_model(config, Wav2Vec2Files::resolve(&ModelSource::Embedded).unwrap()).unwrap()
@@ -22,8 +22,7 @@ fn without_times(mut transcript: Transcript) -> Transcript {
 
 #[test]
 fn words_are_found_without_any_times_and_say_how() {
-    let Some(folder) = digits() else { return };
-    let call = Call::of_digits(&folder, 3);
+    let call = Call::of_digits(3);
     let transcript = without_times(call.transcript(Attention::Scattered, 5));
     let aligned = aligner(AlignConfig::default()).run((&call.pcm, &call.speech(), &transcript)).unwrap();
     assert_eq!(aligned.method, "ctc+energy");
@@ -40,8 +39,7 @@ fn words_are_found_without_any_times_and_say_how() {
 
 #[test]
 fn words_do_not_depend_on_other_segments() {
-    let Some(folder) = digits() else { return };
-    let call = Call::of_digits(&folder, 4);
+    let call = Call::of_digits(4);
     let transcript = call.transcript(Attention::Contiguous, 5);
     // The neighboring segments do affect the margin audio and where its levels are measured.
     let aligner = aligner(AlignConfig { margin_s: 0.0, ctc_search_s: 0.0, ..AlignConfig::default() });
@@ -60,8 +58,7 @@ fn words_do_not_depend_on_other_segments() {
 
 #[test]
 fn words_keep_the_times_of_the_recognizer_where_the_model_fails() {
-    let Some(folder) = digits() else { return };
-    let call = Call::of_digits(&folder, 3);
+    let call = Call::of_digits(3);
     let transcript = call.transcript(Attention::Scattered, 5);
     let attention = Aligner::new(AlignConfig::default()).run((&call.pcm, &call.speech(), &transcript)).unwrap();
     let refused = aligner(AlignConfig { min_score: 1.1, ..AlignConfig::default() });
@@ -76,8 +73,7 @@ fn words_keep_the_times_of_the_recognizer_where_the_model_fails() {
 
 #[test]
 fn number_is_aligned_as_spoken_and_kept_as_written() {
-    let Some(folder) = digits() else { return };
-    let call = Call::of_digits(&folder, 2);
+    let call = Call::of_digits(2);
     let mut transcript = without_times(call.transcript(Attention::Scattered, 5));
     for group in transcript.segments.iter_mut().flat_map(|segment| &mut segment.token_groups) {
         group.text = format!(" {}", group.ids[0]);

@@ -4,12 +4,11 @@ mod support;
 
 use align::{AlignConfig, Aligner};
 use stage_core::Stage;
-use support::{Attention, Call, digits, percentile};
+use support::{Attention, Call, percentile};
 
 #[test]
 fn refinement_brings_boundaries_closer_to_the_sound() {
-    let Some(folder) = digits() else { return };
-    let call = Call::of_digits(&folder, 3);
+    let call = Call::of_digits(3);
     for attention in [Attention::Scattered, Attention::Contiguous] {
         let transcript = call.transcript(attention, 5);
         let median = |search_s| {

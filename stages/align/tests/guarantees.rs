@@ -60,7 +60,7 @@ proptest! {
 }
 
 #[test]
-fn identical_times_give_words_in_order() {
+fn times_that_are_identical_give_words_in_order() {
     let pcm = Pcm::from_channels(vec![bursts(&[(3000, 3000)], 3.0)]);
     let token_groups = (0..20).map(|_| group(" one", 1.0, 1.0, -0.1)).collect();
     let segments = vec![segment(0, (0.5, 2.0), token_groups)];

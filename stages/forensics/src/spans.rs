@@ -32,7 +32,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn common_s_counts_each_instant_once() {
+    fn overlap_counts_each_instant_once() {
         let a = [Span::new(0.0, 2.0), Span::new(3.0, 4.0), Span::new(5.0, 9.0)];
         let b = [Span::new(1.0, 3.5), Span::new(6.0, 7.0), Span::new(8.0, 20.0)];
         assert!((common_s(&a, &b) - 3.5).abs() < 1e-12);

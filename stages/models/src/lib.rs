@@ -35,9 +35,6 @@ mod error;
 pub mod families;
 mod fault;
 mod files;
-#[cfg(test)]
-#[path = "../tests/support/oracle.rs"]
-mod oracle;
 mod precision;
 mod recognizer;
 pub mod silero;
@@ -57,3 +54,15 @@ pub use recognizer::{
     WindowText, compact_json,
 };
 pub use weights::{LayerWeights, OpenWeights, TensorFault, TensorSpec, Tensors, Weights, WeightsError};
+
+#[cfg(test)]
+mod tests {
+    use std::ffi::OsStr;
+
+    /// Runs a reference script of `tests/oracle`. Reports the test as skipped and returns `None` if Python or a module
+    /// is missing.
+    pub(crate) fn run_script(script: &str, arguments: &[&OsStr]) -> Option<()> {
+        let script = format!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/oracle/{}"), script);
+        testkit::python(&script, arguments).map(drop)
+    }
+}

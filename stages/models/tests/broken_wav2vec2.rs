@@ -32,7 +32,7 @@ fn complaint(directory: &Path) -> String {
 }
 
 #[test]
-fn whole_folders_are_accepted() {
+fn folders_that_are_whole_are_accepted() {
     assert_eq!(complaint(copy().path()), "nothing");
     for file in ["preprocessor_config.json", "tokenizer_config.json"] {
         let directory = copy();
@@ -92,7 +92,7 @@ fn vocabularies_of_other_models_are_refused() {
 }
 
 #[test]
-fn damaged_weights_are_refused() {
+fn weights_that_are_damaged_are_refused() {
     let whole = fs::read(Path::new(EMBEDDED).join(WEIGHTS)).unwrap();
     let nan = |at: usize| {
         let mut bytes = whole.clone();

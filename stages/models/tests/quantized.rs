@@ -34,7 +34,7 @@ fn weights_len(folder: &Path) -> u64 {
 }
 
 #[test]
-fn quantized_model_gives_the_numbers_of_its_source() {
+fn model_that_is_quantized_gives_the_numbers_of_its_source() {
     let folder = tempfile::tempdir().unwrap();
     let stored = folder.path().join("int8");
     quantize(&model(), &stored).unwrap();

@@ -179,7 +179,7 @@ mod tests {
     }
 
     #[test]
-    fn uncertain_intervals_are_listed_as_far_as_no_span_covers_them() {
+    fn intervals_that_are_uncertain_are_listed_as_far_as_no_span_covers_them() {
         let analysis = intervals(&[(100, 0.0), (50, 0.4), (100, 0.9), (20, 0.0), (60, 0.45), (100, 0.0), (8, 0.4)]);
         let found = find(&analysis, &SegmentConfig::new(VadChoice::Energy, 30.0));
         assert_eq!((found.kept[0].start, found.kept[0].end), (135 * 160, 265 * 160), "15 frames of padding");

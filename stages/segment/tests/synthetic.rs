@@ -21,14 +21,9 @@ fn silence(seconds: f32) -> Vec<f32> {
     vec![0.0; length(seconds)]
 }
 
-/// White noise with the given amplitude from a linear congruential generator.
+/// White noise with the given amplitude.
 fn noise(seconds: f32, amplitude: f32) -> Vec<f32> {
-    let mut state = 1u32;
-    let mut next = || {
-        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-        (state >> 8) as f32 / (1 << 23) as f32 - 1.0
-    };
-    (0..length(seconds)).map(|_| amplitude * next()).collect()
+    testkit::Random(1).noise(length(seconds), amplitude)
 }
 
 fn tone(seconds: f32, hz: f32, amplitude: f32) -> Vec<f32> {
@@ -124,7 +119,7 @@ fn click_is_dropped_and_listed() {
 }
 
 #[test]
-fn uncertain_speech_is_listed() {
+fn speech_that_is_uncertain_is_listed() {
     let uncertain = mixed(noise(6.0, 0.01), &[silence(2.0), tone(0.6, 700.0, 0.02), silence(3.4)].concat());
     let config = SegmentConfig { speech_on_probability: 1.0, ..SegmentConfig::new(VadChoice::Energy, 30.0) };
     let found = Segmenter::new(config).unwrap().run(&Pcm::from_channels(vec![uncertain])).unwrap();
@@ -145,7 +140,7 @@ fn vad_off_leaves_nothing_out() {
 }
 
 #[test]
-fn duplicate_channel_is_dropped_whole() {
+fn channel_that_is_a_duplicate_is_dropped_whole() {
     let (a, b) = ([silence(1.0), voice(1.0)].concat(), [voice(1.0), silence(1.0)].concat());
     let found = segmented(vec![a.clone(), a, b]);
     assert_eq!(found.spans.iter().map(|span| span.channel).collect::<Vec<_>>(), [0, 2]);

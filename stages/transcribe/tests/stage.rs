@@ -13,7 +13,7 @@ use transcribe::{
 
 /// The test model.
 fn model() -> ModelSource {
-    ModelSource::Directory(concat!(env!("CARGO_MANIFEST_DIR"), "/../../fixtures/models/test-tiny").into())
+    ModelSource::Directory(testkit::fixture("models/test-tiny"))
 }
 
 fn transcriber(config: TranscribeConfig) -> Transcriber {
@@ -257,12 +257,7 @@ fn attempts_that_all_fail_leave_the_most_likely_with_low_confidence() {
 
 #[test]
 fn snippets_and_noise_end_in_a_segment_or_a_reason() {
-    let mut state = 1u32;
-    let noise = (0..64_000).map(|_| {
-        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-        state as f32 / u32::MAX as f32 - 0.5
-    });
-    let pcm = Pcm::from_channels(vec![noise.collect()]);
+    let pcm = Pcm::from_channels(vec![testkit::Random(1).noise(64_000, 0.5)]);
     let windows = [(0, 0.0, 0.02), (0, 0.1, 0.2), (0, 0.5, 3.5), (0, 3.9, 4.0)];
     let config = TranscribeConfig { languages: vec![], ..TranscribeConfig::default() };
     let transcript = transcriber(config).run((&pcm, &segments(&windows))).unwrap();

@@ -4,12 +4,11 @@
 
 use models::wav2vec2::Wav2Vec2Files;
 use stage_core::{Pcm, SpeechSegments, Stage, TokenTiming, Transcript, Window};
+use testkit::{Wav, doubled, fixture};
 use transcribe::{Compute, ModelSource, Precision, Task, TranscribeConfig, Transcriber, open_model};
 
-const MODEL: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../fixtures/models/aligner");
-
 fn source() -> ModelSource {
-    ModelSource::Directory(MODEL.into())
+    ModelSource::Directory(fixture("models/aligner"))
 }
 
 fn transcribe(config: TranscribeConfig, pcm: &Pcm, windows: &[Window]) -> Transcript {
@@ -17,12 +16,9 @@ fn transcribe(config: TranscribeConfig, pcm: &Pcm, windows: &[Window]) -> Transc
     transcriber.run((pcm, &SpeechSegments::of_windows(windows.to_vec()))).unwrap()
 }
 
-/// An English reading (8.3 s, telephone band), interpolated to 16 kHz.
+/// An English reading (8.3 s, telephone band), at 16 kHz.
 fn reading() -> Vec<f32> {
-    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../fixtures/calls/reading.wav");
-    let mut file = hound::WavReader::open(path).unwrap();
-    let samples: Vec<f32> = file.samples::<i16>().map(|sample| f32::from(sample.unwrap()) / 32_768.0).collect();
-    samples.windows(2).flat_map(|pair| [pair[0], (pair[0] + pair[1]) / 2.0]).collect()
+    doubled(&Wav::read_mono(&fixture("calls/reading.wav"), 8_000))
 }
 
 /// Returns the most likely characters of a window, with runs merged, directly from the network's logits.

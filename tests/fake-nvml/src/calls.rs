@@ -3,13 +3,12 @@
 //! A device's handle is its index plus one.
 
 use std::ffi::{CStr, CString, c_char, c_uint, c_ulonglong, c_void};
+use std::io::Write;
 use std::path::Path;
-use std::sync::OnceLock;
-use std::time::{Duration, Instant};
 use std::{env, fs, ptr, thread};
 
 use crate::script::{Answer, Gpu, Script};
-use crate::{SCRIPT_ENV, uuid};
+use crate::{SCRIPT_ENV, readings, uuid};
 
 type Return = c_uint;
 type Device = *mut c_void;
@@ -25,8 +24,6 @@ const UNKNOWN: Return = 999;
 const XID_EVENT: c_ulonglong = 8;
 const MEMORY_TOTAL_BYTES: u64 = 80 << 30;
 const FIRST_TEMPERATURE_C: u64 = 40;
-
-static STARTED: OnceLock<Instant> = OnceLock::new();
 
 #[repr(C)]
 struct Memory {
@@ -77,10 +74,6 @@ unsafe fn answer_at<T>(place: *mut T, call: impl FnOnce() -> Result<T, Return>) 
     answer(|| call().map(|said| unsafe { place.write(said) }))
 }
 
-fn now_s() -> f64 {
-    STARTED.get_or_init(Instant::now).elapsed().as_secs_f64()
-}
-
 fn script() -> Result<Script, Return> {
     let path = env::var_os(SCRIPT_ENV).ok_or_else(|| refuse(&format!("{SCRIPT_ENV} is not set")))?;
     let path = Path::new(&path);
@@ -95,18 +88,24 @@ fn refuse(reason: &str) -> Return {
 
 /// The number of GPUs.
 fn gpus() -> Result<u64, Return> {
-    value(script()?.count(now_s()))
+    value(script()?.count())
 }
 
 /// The current state of a device. A lost device returns an error; calls on a hanging device do not return.
 fn gpu(device: Device) -> Result<(u32, Gpu), Return> {
     let number = (device as usize).checked_sub(1).and_then(|number| u32::try_from(number).ok());
     let number = number.ok_or(INVALID_ARGUMENT)?;
-    let gpu = script()?.gpu(Some(number), now_s());
+    let gpu = script()?.gpu(Some(number));
     while gpu.is("hang") {
-        thread::sleep(Duration::from_secs(3600));
+        thread::park();
     }
     if gpu.is("lost") { Err(GPU_IS_LOST) } else { Ok((number, gpu)) }
+}
+
+/// Appends a byte to the file that counts readings.
+fn count_reading() -> std::io::Result<()> {
+    let path = readings(Path::new(&env::var_os(SCRIPT_ENV).unwrap_or_default()));
+    fs::OpenOptions::new().create(true).append(true).open(path)?.write_all(b".")
 }
 
 fn value(answer: Answer) -> Result<u64, Return> {
@@ -135,7 +134,7 @@ unsafe fn write(text: &str, to: *mut c_char, length: c_uint) -> Result<(), Retur
     Ok(())
 }
 
-/// The next Xid that is due and has not been delivered yet.
+/// The next Xid that has not been delivered yet.
 fn next_xid(set: &mut EventSet) -> Result<EventData, Return> {
     for (number, delivered) in set {
         let device = handle(*number);
@@ -155,10 +154,7 @@ fn handle(number: u32) -> Device {
 
 #[unsafe(no_mangle)]
 extern "C" fn nvmlInit_v2() -> Return {
-    answer(|| {
-        now_s();
-        script().map(drop)
-    })
+    answer(|| script().map(drop))
 }
 
 #[unsafe(no_mangle)]
@@ -228,7 +224,13 @@ unsafe extern "C" fn nvmlDeviceGetMemoryInfo_v2(device: Device, memory: *mut Mem
 #[unsafe(no_mangle)]
 unsafe extern "C" fn nvmlDeviceGetTemperature(device: Device, _sensor: c_uint, temperature: *mut c_uint) -> Return {
     // SAFETY: nvml.h requires the caller to pass a valid pointer.
-    unsafe { answer_at(temperature, || Ok(read(device, "temperature", FIRST_TEMPERATURE_C)? as c_uint)) }
+    unsafe {
+        answer_at(temperature, || {
+            let value = read(device, "temperature", FIRST_TEMPERATURE_C);
+            count_reading().map_err(|_| UNKNOWN)?;
+            Ok(value? as c_uint)
+        })
+    }
 }
 
 #[unsafe(no_mangle)]

@@ -2,9 +2,10 @@
 //! GPU.
 //!
 //! The environment variable [`SCRIPT_ENV`] names the script, which is read again on every call, so that a test can
-//! replace the file. Each line is `SECONDS GPU FIELD VALUE`: from this many seconds after the process first called
-//! `nvmlInit_v2`, the field of this GPU (an index from 0, or `*` for all) has the value. The latest line applies; `#`
-//! starts a comment.
+//! replace the file. Each line is `GPU FIELD VALUE`: the field of this GPU (an index from 0, or `*` for all) has the
+//! value. The last line of a field applies; `#` starts a comment. The script has no times: a test changes the state
+//! after an event that it waits for. For each temperature that is read, the library appends a byte to the file
+//! [`readings`], so that a test can also wait for readings of a new script.
 //!
 //! | field | value |
 //! |---|---|
@@ -14,7 +15,7 @@
 //! | `utilization` | percent; 0 at first |
 //! | `ecc_uncorrected` | uncorrected errors since the driver was loaded; 0 at first |
 //! | `process` | pid and bytes of device memory of one more compute process |
-//! | `xid` | number of an Xid event at that time |
+//! | `xid` | number of one more Xid event |
 //! | `lost` | none: it has fallen off the bus |
 //! | `hang` | none: calls on it do not return |
 //!
@@ -24,7 +25,7 @@
 mod calls;
 mod script;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// The environment variable that names the script.
 pub const SCRIPT_ENV: &str = "FAKE_NVML_SCRIPT";
@@ -41,6 +42,12 @@ pub fn library() -> PathBuf {
         Ok(library) => panic!("{}: the fake NVML was not built", library.display()),
         Err(error) => panic!("the path of this executable is unknown: {error}"),
     }
+}
+
+/// Path of the file that has a byte for each reading of a temperature with this script.
+#[must_use]
+pub fn readings(script: &Path) -> PathBuf {
+    script.with_extension("readings")
 }
 
 /// The UUID of the GPU with this number.

@@ -1,4 +1,4 @@
-//! Parser of the script, and the state of each GPU at a given time.
+//! Parser of the script, and the state of each GPU.
 
 use std::collections::BTreeMap;
 
@@ -25,13 +25,12 @@ enum Change {
 /// A line.
 #[derive(Debug, Clone, PartialEq)]
 struct Line {
-    at_s: f64,
     /// `None` stands for all GPUs.
     gpu: Option<u32>,
     change: Change,
 }
 
-/// The lines in time order.
+/// The lines in order.
 #[derive(Debug, Default, PartialEq)]
 pub(crate) struct Script(Vec<Line>);
 
@@ -42,13 +41,13 @@ pub(crate) struct ScriptError {
     pub(crate) reason: &'static str,
 }
 
-/// The state of one GPU at one time.
+/// The state of one GPU.
 #[derive(Debug, Default, PartialEq)]
 pub(crate) struct Gpu {
     fields: BTreeMap<&'static str, Answer>,
     /// Pid and bytes of device memory.
     pub(crate) processes: Vec<(u32, u64)>,
-    /// All Xids so far, in order.
+    /// All Xids, in order.
     pub(crate) xids: Vec<u64>,
 }
 
@@ -66,26 +65,25 @@ impl Script {
                 lines.push(Line::parse(&words).map_err(|reason| ScriptError { line: index + 1, reason })?);
             }
         }
-        lines.sort_by(|a: &Line, b| a.at_s.total_cmp(&b.at_s));
         Ok(Self(lines))
     }
 
     /// The number of GPUs.
-    pub(crate) fn count(&self, now_s: f64) -> Answer {
-        self.gpu(None, now_s).get("gpus", 0)
+    pub(crate) fn count(&self) -> Answer {
+        self.gpu(None).get("gpus", 0)
     }
 
     /// The state of one GPU, or the state for `*` if `gpu` is `None`.
-    pub(crate) fn gpu(&self, gpu: Option<u32>, now_s: f64) -> Gpu {
-        let mut now = Gpu::default();
-        for line in self.0.iter().filter(|line| line.at_s <= now_s && (line.gpu.is_none() || line.gpu == gpu)) {
+    pub(crate) fn gpu(&self, gpu: Option<u32>) -> Gpu {
+        let mut state = Gpu::default();
+        for line in self.0.iter().filter(|line| line.gpu.is_none() || line.gpu == gpu) {
             match &line.change {
-                Change::Set(field, answer) => drop(now.fields.insert(field, answer.clone())),
-                Change::Process { pid, used_bytes } => now.processes.push((*pid, *used_bytes)),
-                Change::Xid(xid) => now.xids.push(*xid),
+                Change::Set(field, answer) => drop(state.fields.insert(field, answer.clone())),
+                Change::Process { pid, used_bytes } => state.processes.push((*pid, *used_bytes)),
+                Change::Xid(xid) => state.xids.push(*xid),
             }
         }
-        now
+        state
     }
 }
 
@@ -101,9 +99,7 @@ impl Gpu {
 
 impl Line {
     fn parse(words: &[&str]) -> Result<Self, &'static str> {
-        let [at_s, gpu, field, values @ ..] = words else { return Err("expected SECONDS GPU FIELD VALUE") };
-        let at_s =
-            at_s.parse().ok().filter(|at_s: &f64| at_s.is_finite()).ok_or("the time is not a number of seconds")?;
+        let [gpu, field, values @ ..] = words else { return Err("expected GPU FIELD VALUE") };
         let gpu = match *gpu {
             "*" => None,
             number => Some(number.parse().map_err(|_| "the GPU is neither a number nor *")?),
@@ -111,7 +107,7 @@ impl Line {
         if *field == "gpus" && gpu.is_some() {
             return Err("the number of GPUs can only be set for *");
         }
-        Ok(Self { at_s, gpu, change: Change::parse(field, values)? })
+        Ok(Self { gpu, change: Change::parse(field, values)? })
     }
 }
 
@@ -144,43 +140,35 @@ mod tests {
     use super::*;
 
     #[test]
-    fn script_follows_the_latest_line_that_is_due() {
-        let script = Script::parse("3 1 temperature 90\n0 * temperature 50 # all\n\n1.5 1 temperature 86").unwrap();
-        let temperature = |gpu, now_s| script.gpu(Some(gpu), now_s).get("temperature", 40);
-        assert_eq!(temperature(1, 1.0), Answer::Value(50));
-        assert_eq!(temperature(1, 2.0), Answer::Value(86));
-        assert_eq!(temperature(1, 3.0), Answer::Value(90));
-        assert_eq!(temperature(0, 9.0), Answer::Value(50));
-        assert_eq!(script.gpu(Some(0), -1.0).get("temperature", 40), Answer::Value(40));
+    fn script_follows_the_last_line_of_a_field() {
+        let script = Script::parse("* temperature 50 # all\n\n1 temperature 86\n1 temperature 90").unwrap();
+        let temperature = |gpu| script.gpu(Some(gpu)).get("temperature", 40);
+        assert_eq!((temperature(0), temperature(1)), (Answer::Value(50), Answer::Value(90)));
+        assert_eq!(Script::default().gpu(Some(0)).get("temperature", 40), Answer::Value(40));
     }
 
     #[test]
-    fn script_gives_errors_losses_processes_and_xids_when_due() {
-        let script = Script::parse("0 * gpus 2\n1 0 temperature error 999\n2 0 lost\n2 0 xid 79\n1 0 process 7 1024");
-        let script = script.unwrap();
-        assert_eq!(script.count(0.0), Answer::Value(2));
-        let before = script.gpu(Some(0), 0.5);
-        assert!(!before.is("lost") && before.xids.is_empty() && before.processes.is_empty());
-        let after = script.gpu(Some(0), 2.0);
-        assert_eq!(after.get("temperature", 40), Answer::Error(999));
-        assert_eq!((after.is("lost"), after.xids, after.processes), (true, vec![79], vec![(7, 1024)]));
-        assert!(!script.gpu(Some(1), 2.0).is("lost"));
+    fn script_gives_errors_losses_processes_and_xids_of_a_gpu() {
+        let script = Script::parse("* gpus 2\n0 temperature error 999\n0 lost\n0 xid 79\n0 process 7 1024").unwrap();
+        assert_eq!(script.count(), Answer::Value(2));
+        let (lost, other) = (script.gpu(Some(0)), script.gpu(Some(1)));
+        assert_eq!(lost.get("temperature", 40), Answer::Error(999));
+        assert_eq!((lost.is("lost"), lost.xids, lost.processes), (true, vec![79], vec![(7, 1024)]));
+        assert!(!other.is("lost") && other.xids.is_empty() && other.processes.is_empty());
     }
 
     #[test]
     fn script_names_a_line_that_cannot_be_parsed() {
         let lines = [
-            "x 0 lost",
-            "0 x lost",
-            "0 0",
-            "0 0 gpus 2",
-            "0 0 heat 3",
-            "0 0 temperature",
-            "0 0 temperature warm",
-            "0 0 process 7",
-            "0 0 temperature error x",
-            "0 0 temperature 1 2 3",
-            "inf 0 lost",
+            "x lost",
+            "0",
+            "0 gpus 2",
+            "0 heat 3",
+            "0 temperature",
+            "0 temperature warm",
+            "0 process 7",
+            "0 temperature error x",
+            "0 temperature 1 2 3",
         ];
         for line in lines {
             let error = Script::parse(&format!("# first\n{line}")).unwrap_err();

@@ -80,10 +80,10 @@ impl DeviceHealth {
         }
     }
 
-    /// A failed reading for each device whose reading is overdue.
-    pub(super) fn overdue(&self) -> Vec<DeviceReading> {
+    /// A failed reading for each device whose reading is overdue at the time `now`.
+    pub(super) fn overdue(&self, now: Instant) -> Vec<DeviceReading> {
         let silent = |(device, watched): (&DeviceId, &Watched)| {
-            let silent_for = watched.last.elapsed();
+            let silent_for = now.saturating_duration_since(watched.last);
             let reason = format!("NVML has not answered for {:.1} s", silent_for.as_secs_f64());
             let overdue = silent_for > self.overdue_after;
             overdue.then(|| DeviceReading { device: device.clone(), at: watched.last, report: Err(reason) })
@@ -96,5 +96,43 @@ impl DeviceHealth {
         let watched = self.watched.get_mut(&reading.device)?;
         watched.last = reading.at;
         watched.gate.next(&reading.report, occupied)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::devices::{DeviceLimits, GpuReport};
+
+    const DEVICE: DeviceId = DeviceId::Sim(0);
+
+    /// The health of one device that is never read except by the test.
+    fn health(start: Instant) -> DeviceHealth {
+        let watched = Watched { gate: Gate::new(DeviceLimits::default()), last: start };
+        let watched = BTreeMap::from([(DEVICE, watched)]);
+        DeviceHealth { watched, overdue_after: Duration::from_secs(15), _monitor: None }
+    }
+
+    #[test]
+    fn health_of_a_device_is_unknown_while_its_reading_is_overdue() {
+        let start = Instant::now();
+        let at = |seconds| start + Duration::from_secs(seconds);
+        let mut health = health(start);
+        assert!(!health.takes_work(&DEVICE), "it was never read");
+        health.judge(&DeviceReading { device: DEVICE, at: at(1), report: Ok(GpuReport::cool()) }, true);
+        assert!(health.takes_work(&DEVICE) && health.overdue(at(16)).is_empty());
+        let [overdue] = &health.overdue(at(17))[..] else { panic!("one reading is overdue") };
+        assert_eq!(overdue.report, Err("NVML has not answered for 16.0 s".to_owned()));
+        let reported = health.judge(overdue, true).expect("the missing reading is reported");
+        assert_eq!(reported.to, DeviceState::Admitted, "a device with work continues without readings");
+        assert_eq!(health.overdue(at(17)).len(), 1, "a missing reading does not count as one");
+        health.judge(&DeviceReading { device: DEVICE, at: at(20), report: Ok(GpuReport::cool()) }, true);
+        assert!(health.overdue(at(35)).is_empty(), "it answers again");
+    }
+
+    #[test]
+    fn health_of_a_device_that_is_not_monitored_takes_work() {
+        let health = health(Instant::now());
+        assert!(health.takes_work(&DeviceId::Cpu(0)) && !health.is_paused(&DeviceId::Cpu(0)));
     }
 }

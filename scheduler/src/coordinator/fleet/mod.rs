@@ -2,6 +2,7 @@
 
 mod health;
 mod process;
+mod pulse;
 mod worker;
 
 use std::ops::Range;
@@ -280,7 +281,7 @@ impl<'a> Fleet<'a> {
 
     /// A failed reading for each device whose reading is overdue.
     pub(super) fn overdue_readings(&self) -> Vec<DeviceReading> {
-        self.health.overdue()
+        self.health.overdue(Instant::now())
     }
 
     /// Updates a device's state with a reading. Pauses or resumes the workers of the device.

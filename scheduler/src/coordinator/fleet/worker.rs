@@ -1,10 +1,11 @@
 //! The state of a worker: its current process, and the state of its device.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use stage_core::Tool;
 
 use super::process::WorkerProcess;
+use super::pulse::Pulse;
 use crate::coordinator::event::WorkerId;
 use crate::coordinator::options::TimeLimits;
 use crate::protocol::{Slot, ToWorker, WorkerProgress};
@@ -40,8 +41,7 @@ pub(super) struct Worker {
     pub(super) tool: Tool,
     /// Why the health probe must pass before the worker gets more work.
     pub(super) suspicion: Option<String>,
-    /// The progress in the last heartbeat, and when the device last made progress or was idle.
-    pulse: (WorkerProgress, Instant),
+    pulse: Pulse,
     failed_probes: u32,
     idle_crashes: u32,
 }
@@ -56,7 +56,7 @@ impl Worker {
             pid: 0,
             tool: Tool::default(),
             suspicion: None,
-            pulse: (WorkerProgress::default(), Instant::now()),
+            pulse: Pulse::starting(Instant::now()),
             failed_probes: 0,
             idle_crashes: 0,
         }
@@ -66,7 +66,7 @@ impl Worker {
     pub(super) fn begin(&mut self, process: WorkerProcess) {
         self.process = Some(process);
         self.life = Life::Starting;
-        self.pulse = (WorkerProgress::default(), Instant::now());
+        self.pulse = Pulse::starting(Instant::now());
     }
 
     /// Kills the process.
@@ -89,10 +89,7 @@ impl Worker {
 
     /// Records a heartbeat.
     pub(super) fn beat(&mut self, progress: WorkerProgress) {
-        let (last, since) = self.pulse;
-        let idle = progress.device.busy == 0 && progress.setup.busy == 0;
-        let moved = (progress.device.done, progress.setup.done) != (last.device.done, last.setup.done);
-        self.pulse = (progress, if idle || moved { Instant::now() } else { since });
+        self.pulse.beat(progress, Instant::now());
     }
 
     /// Records that one of its results was committed.
@@ -122,17 +119,6 @@ impl Worker {
 
     /// The reason to kill the worker, or `None` if it does not hang.
     pub(super) fn hang_reason(&self, timing: &TimeLimits) -> Option<String> {
-        let silent = self.process.as_ref()?.silent_for();
-        let (progress, stuck) = (self.pulse.0, self.pulse.1.elapsed());
-        let after = |what: &str, limit: Duration| Some(format!("{what} for {:.1} s", limit.as_secs_f64()));
-        if silent > timing.silence() {
-            after("sent nothing", timing.silence())
-        } else if progress.setup.busy > 0 && stuck > timing.device_load() {
-            after("loaded its models, or ran the health probe,", timing.device_load())
-        } else if progress.setup.busy == 0 && stuck > timing.device_stall() {
-            after("made no step on its device", timing.device_stall())
-        } else {
-            None
-        }
+        self.pulse.hang_reason(self.process.as_ref()?.silent_for(), Instant::now(), timing)
     }
 }

@@ -5,18 +5,7 @@ use stage_core::Measured;
 use super::*;
 
 fn cool() -> GpuReport {
-    GpuReport {
-        lost: false,
-        uuid: Measured::of("GPU-1".to_owned()),
-        name: Measured::of("A".to_owned()),
-        memory_total_bytes: Measured::of(1000),
-        memory_used_bytes: Measured::of(100),
-        temperature_c: Measured::of(50),
-        utilization_percent: Measured::of(0),
-        ecc_uncorrected: Measured::of(2),
-        xids: Measured::of(Vec::new()),
-        processes: Measured::of(Vec::new()),
-    }
+    GpuReport::cool()
 }
 
 fn at(c: u32) -> GpuReport {

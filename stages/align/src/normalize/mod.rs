@@ -73,7 +73,7 @@ mod tests {
     }
 
     #[test]
-    fn korean() {
+    fn variants_of_korean_numbers_are_their_spoken_forms() {
         check(
             "ko",
             &[
@@ -124,7 +124,7 @@ mod tests {
     }
 
     #[test]
-    fn english() {
+    fn variants_of_english_numbers_are_their_spoken_forms() {
         check(
             "en",
             &[
@@ -172,7 +172,7 @@ mod tests {
     }
 
     #[test]
-    fn another_language_is_left_as_it_is() {
+    fn text_of_another_language_is_left_as_it_is() {
         assert_eq!(variants("112", None, "de"), ["112"]);
     }
 }

@@ -9,9 +9,6 @@ mod chain;
 #[cfg(test)]
 mod oracle;
 #[cfg(test)]
-#[path = "../../../models/tests/support/oracle.rs"]
-mod python;
-#[cfg(test)]
 mod tests;
 
 use std::ops::Range;

@@ -6,7 +6,6 @@ use candle_core::{DType, Device, Tensor};
 use proptest::prelude::*;
 
 use super::oracle::best_labeling;
-use super::python;
 use super::{align, chain, shortest};
 use crate::emissions::{Emissions, Symbol};
 
@@ -58,7 +57,7 @@ proptest! {
 }
 
 #[test]
-fn equal_neighbors_need_a_blank_in_ctc_and_are_one_state_in_frames() {
+fn symbols_that_repeat_need_a_blank_in_ctc_and_are_one_state_in_frames() {
     let word = [Symbol::Id(1), Symbol::Id(1), Symbol::Id(2)];
     assert_eq!(shortest(&chain(&[&word], Topology::Ctc, None)), 4);
     assert_eq!(shortest(&chain(&[&word], Topology::Frames, None)), 2);
@@ -93,11 +92,8 @@ fn align_of_a_long_window_is_exact_in_little_memory() {
 
 #[test]
 fn spikes_are_where_torchaudio_has_them() {
-    let mut random = 7u32;
-    let mut uniform = || {
-        random = random.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-        (random >> 8) as f32 / (1u32 << 24) as f32
-    };
+    let mut random = testkit::Random(7);
+    let mut uniform = || random.unit();
     let mut given = HashMap::new();
     let mut cases = Vec::new();
     for case in 0..40 {
@@ -117,7 +113,8 @@ fn spikes_are_where_torchaudio_has_them() {
     let folder = tempfile::tempdir().unwrap();
     let [file, out] = ["given.safetensors", "out.safetensors"].map(|name| folder.path().join(name));
     candle_core::safetensors::save(&given, &file).unwrap();
-    if python::run("torchaudio_align.py", &[file.as_ref(), out.as_ref()]).is_none() {
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/oracle/torchaudio_align.py");
+    if testkit::python(script, &[file.as_ref(), out.as_ref()]).is_none() {
         return;
     }
     let answer = candle_core::safetensors::load(&out, &Device::Cpu).unwrap();

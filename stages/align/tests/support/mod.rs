@@ -1,17 +1,17 @@
 //! Real digits joined with known pauses, for the tests and the bench of this crate.
 #![expect(clippy::unwrap_used, reason = "a test or bench that cannot read its recordings must stop")]
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use stage_core::{Pcm, Segment, SpeechSegments, SpeechSpan, TokenGroup, Transcript, VadIdentity, Word};
+use testkit::{DIGIT_SPEAKERS, Random, digit, fixture, sounding};
 
 const RATE: f64 = 16_000.0;
 const NAMES: [&str; 10] = ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"];
-const SPEAKERS: [&str; 4] = ["george", "jackson", "lucas", "nicolas"];
 /// Pauses between the digits in seconds, repeated.
 const PAUSES_S: [f64; 6] = [0.25, 0.1, 0.5, 0.15, 0.8, 0.3];
 /// Amplitude of the noise in the whole call: -60 dBFS.
-const NOISE: f64 = 0.001;
+const NOISE: f32 = 0.001;
 
 /// Error model of the attention's times.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -22,16 +22,6 @@ pub(crate) enum Attention {
     Contiguous,
 }
 
-/// Returns the folder of digits. Prints a message if it is missing.
-pub(crate) fn digits() -> Option<PathBuf> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/data/fsdd");
-    if folder.is_dir() {
-        return Some(folder);
-    }
-    eprintln!("skipped: {} is missing", folder.display());
-    None
-}
-
 /// One channel of digits and the time of each.
 pub(crate) struct Call {
     pub(crate) pcm: Pcm,
@@ -39,23 +29,18 @@ pub(crate) struct Call {
 }
 
 impl Call {
-    /// Digits 0 to 9 of one take, by each speaker in turn.
-    pub(crate) fn of_digits(folder: &Path, take: usize) -> Self {
-        let clips = (0..40).map(|at| {
-            let (digit, speaker) = (at % 10, SPEAKERS[at / 10]);
-            let clip = read_8_khz(&folder.join(format!("{digit}_{speaker}_{take}.wav")));
-            (NAMES[digit].to_owned(), trimmed(&clip))
-        });
-        Self::joined(clips)
+    /// Digits 0 to 9 of one take of the fixtures ([`testkit::DIGIT_TAKES`]), by each speaker in turn.
+    pub(crate) fn of_digits(take: usize) -> Self {
+        Self::of_digits_in(&fixture("speech/fsdd"), take)
     }
 
-    /// Tones that replace words if the digits are missing.
-    #[allow(dead_code, reason = "only the bench falls back to tones")]
-    pub(crate) fn of_tones() -> Self {
-        Self::joined((0..40).map(|at| {
-            let tone = (0..6400).map(|n| 0.3 * (n as f32 * 0.1).sin() * (n as f32 * 0.001).cos().abs().max(0.1));
-            (format!("tone{at}"), tone.collect())
-        }))
+    /// Digits of one take in a folder of the data set.
+    pub(crate) fn of_digits_in(folder: &Path, take: usize) -> Self {
+        let clips = (0..40).map(|at| {
+            let (number, speaker) = (at % 10, DIGIT_SPEAKERS[at / 10]);
+            (NAMES[number].to_owned(), trimmed(&digit(folder, number, speaker, take)))
+        });
+        Self::joined(clips)
     }
 
     fn joined(clips: impl Iterator<Item = (String, Vec<f32>)>) -> Self {
@@ -68,14 +53,14 @@ impl Call {
             samples.resize(samples.len() + (PAUSES_S[at % PAUSES_S.len()] * RATE) as usize, 0.0);
         }
         let mut random = Random(7);
-        samples.iter_mut().for_each(|sample| *sample += (NOISE * random.next()) as f32);
+        samples.iter_mut().for_each(|sample| *sample += NOISE * random.signed());
         Self { pcm: Pcm::from_channels(vec![samples]), words }
     }
 
     /// A transcript of ten words per segment, with the attention's times.
     pub(crate) fn transcript(&self, attention: Attention, seed: u32) -> Transcript {
         let mut random = Random(seed);
-        let mut off = || 0.1 * random.next();
+        let mut off = || 0.1 * f64::from(random.signed());
         let segments = self.words.chunks(10).enumerate().map(|(index, words)| {
             let (start_s, end_s) = (words[0].1 - 0.15, words[words.len() - 1].2 + 0.09);
             let starts: Vec<f64> = words.iter().map(|word| (word.1 + off()).max(start_s)).collect();
@@ -133,41 +118,6 @@ pub(crate) fn percentile(values: Vec<f64>, percent: usize) -> f64 {
 
 /// The clip from the first to the last frame of 5 ms within 35 dB of its loudest frame, scaled to a peak of 0.5.
 fn trimmed(clip: &[f32]) -> Vec<f32> {
-    let levels: Vec<f32> =
-        clip.chunks(80).map(|frame| frame.iter().map(|x| x * x).sum::<f32>() / frame.len() as f32).collect();
-    let threshold = levels.iter().fold(0f32, |a, b| a.max(*b)) * 10f32.powf(-3.5);
-    let loud = |level: &f32| *level >= threshold;
-    let (first, last) = (levels.iter().position(loud).unwrap(), levels.iter().rposition(loud).unwrap());
     let peak = clip.iter().fold(0f32, |a, b| a.max(b.abs()));
-    clip[first * 80..((last + 1) * 80).min(clip.len())].iter().map(|x| x * 0.5 / peak).collect()
-}
-
-/// Reads a mono file of 8 kHz at 16 kHz: every second sample is interpolated with a windowed sinc.
-fn read_8_khz(path: &Path) -> Vec<f32> {
-    let mut reader = hound::WavReader::open(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
-    assert_eq!((reader.spec().sample_rate, reader.spec().channels), (8000, 1), "{}", path.display());
-    let samples: Vec<f32> = reader.samples::<i16>().map(|x| f32::from(x.unwrap()) / 32_768.0).collect();
-    let half = |at: usize| -> f32 {
-        (-8i32..8)
-            .map(|tap| {
-                let distance = (tap as f32 + 0.5) * std::f32::consts::PI;
-                let window = (distance / 16.0).cos().powi(2);
-                let index = at as i32 - tap;
-                let sample = usize::try_from(index).ok().and_then(|index| samples.get(index)).unwrap_or(&0.0);
-                sample * distance.sin() / distance * window
-            })
-            .sum()
-    };
-    (0..samples.len()).flat_map(|at| [samples[at], half(at)]).collect()
-}
-
-/// A linear congruential generator: the same numbers on every machine.
-struct Random(u32);
-
-impl Random {
-    /// From -1 to 1.
-    fn next(&mut self) -> f64 {
-        self.0 = self.0.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-        f64::from(self.0 >> 8) / f64::from(1 << 23) - 1.0
-    }
+    sounding(clip, 80, 35.0).iter().map(|x| x * 0.5 / peak).collect()
 }

@@ -1,14 +1,14 @@
-//! Shared by the decode tests: runs the stage, finds recordings, runs ffmpeg, and compares two signals.
+//! Shared by the decode tests: runs the stage and compares two signals.
 
 #![allow(dead_code, reason = "each test binary uses a part of this")]
 
 use std::ops::Range;
-use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::path::Path;
 
 use decode::{DecodeConfig, DecodeInput, Decoded, Decoder};
 use realfft::RealFftPlanner;
 use stage_core::{Pcm, PipelineError, Stage, sha256_file};
+use testkit::Ffmpeg;
 
 /// Decodes a file with all samples in memory.
 pub(crate) fn decode(path: &Path) -> Result<Decoded, PipelineError> {
@@ -46,52 +46,9 @@ pub(crate) fn channels(decoded: &Decoded) -> Vec<Vec<f32>> {
     (0..pcm.channels()).map(|channel| pcm.read(channel, 0, pcm.frames() as usize).unwrap()).collect()
 }
 
-/// Returns a folder of the shared recordings, or prints a message and returns `None` if they are missing.
-pub(crate) fn shared_data(folder: &str) -> Option<PathBuf> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/data").join(folder);
-    if root.is_dir() {
-        return Some(root);
-    }
-    eprintln!("skipped: the recordings in shared/data/{folder} are not here");
-    None
-}
-
-/// Whether ffmpeg is installed. Prints a message if it is not.
-pub(crate) fn has_ffmpeg() -> bool {
-    let there = Command::new("ffmpeg").arg("-version").output().is_ok_and(|output| output.status.success());
-    if !there {
-        eprintln!("skipped: ffmpeg is not installed");
-    }
-    there
-}
-
-/// Decodes the file with ffmpeg at its own rate, interleaved.
-pub(crate) fn ffmpeg_native(path: &Path, codec: &str) -> Vec<f32> {
-    let path = path.to_str().expect("a path in UTF-8");
-    let bytes = ffmpeg(&[decoder_for(codec), &["-i", path, "-map", "0:a:0", "-f", "f32le", "-"]].concat());
-    bytes.chunks_exact(4).map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]])).collect()
-}
-
-/// Selects libopus for Opus: ffmpeg's own decoder resamples SILK frames differently, with an offset of half a sample.
-fn decoder_for(codec: &str) -> &'static [&'static str] {
-    if codec == "opus" { &["-c:a", "libopus"] } else { &[] }
-}
-
-/// Runs ffmpeg and returns its standard output.
-pub(crate) fn ffmpeg(arguments: &[&str]) -> Vec<u8> {
-    let output =
-        Command::new("ffmpeg").args(["-nostdin", "-v", "error", "-y"]).args(arguments).output().expect("ffmpeg runs");
-    assert!(output.status.success(), "ffmpeg {arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
-    output.stdout
-}
-
 /// Decodes the file with ffmpeg and resamples it to 16 kHz with soxr. Returns one vector per channel.
-pub(crate) fn ffmpeg_16k(path: &Path, codec: &str, channels: usize) -> Vec<Vec<f32>> {
-    let path = path.to_str().expect("a path in UTF-8");
-    let filter = "aresample=resampler=soxr:precision=28";
-    let output = ["-i", path, "-map", "0:a:0", "-af", filter, "-ar", "16000", "-f", "f32le", "-"];
-    let bytes = ffmpeg(&[decoder_for(codec), &output].concat());
-    let samples: Vec<f32> = bytes.chunks_exact(4).map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]])).collect();
+pub(crate) fn ffmpeg_16k(ffmpeg: &Ffmpeg, path: &Path, codec: &str, channels: usize) -> Vec<Vec<f32>> {
+    let samples = ffmpeg.decode(path, codec, &["-af", "aresample=resampler=soxr:precision=28", "-ar", "16000"]);
     (0..channels).map(|channel| samples.iter().skip(channel).step_by(channels).copied().collect()).collect()
 }
 

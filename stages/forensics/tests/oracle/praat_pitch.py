@@ -4,14 +4,19 @@
 
 Each recording is mixed to mono and resampled to 16 kHz by Praat. OUT_DIR/N.f32 holds the samples (little-endian f32),
 OUT_DIR/N.json `first_s`, `step_s` and `f0_hz`, 0 where a frame is unvoiced.
+Exits with 77 if a module is missing.
 """
 
 import json
 import sys
 from pathlib import Path
 
-import numpy as np
-import parselmouth
+try:
+    import numpy as np
+    import parselmouth
+except ImportError as missing:
+    print(missing, file=sys.stderr)
+    sys.exit(77)
 
 
 def main() -> None:

@@ -114,7 +114,7 @@ fn layers_are_bitwise_equal_on_every_instruction_set() {
 }
 
 #[test]
-fn stored_int8_weights_are_those_made_at_load() {
+fn weights_stored_in_int8_are_those_made_at_load() {
     let (x, weight) = (random(&[3, 40]), random(&[65, 40]));
     let stored = Quantized8::new(Isa::detect(), &values(&weight), 40);
     let stored = Linear::pack(&stored, None, 40, CpuPrecision::Int8);
@@ -132,7 +132,7 @@ fn stored_int8_weights_are_those_made_at_load() {
 }
 
 #[test]
-fn overlapping_rows_are_a_convolution() {
+fn rows_that_overlap_are_a_convolution() {
     let (frames, inputs, outputs) = (10, 4, 6);
     let (x, weight) = (random(&[1, inputs, frames]), random(&[outputs, inputs, 3]));
     for stride in [1, 2] {
@@ -215,7 +215,7 @@ fn attention_is_candles_with_and_without_a_mask() {
 }
 
 #[test]
-fn several_sequences_attend_each_to_their_own() {
+fn attention_of_several_sequences_is_each_to_its_own() {
     let (heads, width) = (2, 16);
     let all = random(&[9, 3 * heads * width]);
     let at = (heads * width, 2 * heads * width);
@@ -239,7 +239,7 @@ fn several_sequences_attend_each_to_their_own() {
 }
 
 #[test]
-fn token_by_token_equals_all_at_once_and_copies_go_their_own_way() {
+fn attention_token_by_token_equals_all_at_once_and_copies_differ() {
     let (heads, width, n) = (2, 16, 70);
     let all = random(&[n, 3 * heads * width]);
     let at = (heads * width, 2 * heads * width);

@@ -141,7 +141,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn compact_json_keeps_the_digits_of_f32() {
+    fn json_that_is_compact_keeps_the_digits_of_f32() {
         let json = compact_json(&vec![0.1f32, -0.234_12, 1e-9]);
         assert_eq!(json.to_string(), "[0.1,-0.23412,1e-9]");
         assert_eq!(Vec::<f32>::deserialize(&json).unwrap(), [0.1f32, -0.234_12, 1e-9]);

@@ -20,7 +20,7 @@ use crate::model_folder::edit;
 use crate::support::*;
 
 #[test]
-fn whole_folders_are_accepted() {
+fn folders_that_are_whole_are_accepted() {
     let directory = copy();
     assert_eq!(complaint(directory.path()), "nothing");
     let copied = resolve(directory.path()).unwrap();
@@ -52,7 +52,7 @@ fn whole_folders_are_accepted() {
 }
 
 #[test]
-fn missing_and_unreadable_files_are_refused() {
+fn files_that_are_missing_or_unreadable_are_refused() {
     let mut cases: Vec<(Break, &str, &str)> = Vec::new();
     for file in ["config.json", "generation_config.json", "tokenizer.json", WEIGHTS] {
         cases.push((Box::new(move |directory| fs::remove_file(directory.join(file)).unwrap()), file, "cannot be read"));
@@ -382,7 +382,7 @@ fn numbers_that_no_weight_can_be_are_refused() {
 }
 
 #[test]
-fn quantized_folders_are_checked_as_others_are() {
+fn folders_that_are_quantized_are_checked_as_others_are() {
     let made = tempfile::tempdir().unwrap();
     let quantized = made.path().join("int8");
     quantize(&ModelSource::Directory(TEST_MODEL.into()), &quantized).unwrap();

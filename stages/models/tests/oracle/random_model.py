@@ -1,6 +1,6 @@
 """Write a Whisper model with random weights, as transformers saves it.
 
-    python random_model.py VARIANT MULTILINGUAL_TIKTOKEN OUT_DIR [--seed N]
+    python random_model.py VARIANT TOKENIZER_JSON OUT_DIR [--seed N]
 
 `tiny`: the dimensions of whisper-tiny, bf16. `odd`: English-only, 128 mel bands, one decoder layer, f16. `search`: all
 dimensions small, windows of 3 s, with an end token that occurs occasionally; f32.
@@ -8,7 +8,6 @@ Exits with 77 if a module is missing.
 """
 
 import argparse
-import base64
 import json
 import sys
 from pathlib import Path
@@ -16,11 +15,12 @@ from pathlib import Path
 try:
     import torch
     from transformers import GenerationConfig, WhisperConfig, WhisperFeatureExtractor, WhisperForConditionalGeneration
-    from transformers.convert_slow_tokenizer import bytes_to_unicode
 except ImportError as missing:
     print(missing, file=sys.stderr)
     sys.exit(77)
 
+TEXTS = 50257
+"""Tokens of text in the multilingual vocabulary; special tokens follow."""
 LANGUAGES = ["en", "zh", "de", "es", "ru", "ko", "fr", "ja", "haw", "yue"]
 VARIANTS = {
     "tiny": dict(
@@ -38,11 +38,10 @@ VARIANTS = {
 }
 
 
-def write_tokenizer(tiktoken: Path, out: Path, size: int, texts: int | None) -> dict[str, int]:
-    """Write Whisper's vocabulary (or its first tokens) with its special tokens, without merges."""
-    characters = bytes_to_unicode()
-    lines = [line.split() for line in tiktoken.read_text().splitlines() if line][:texts]
-    vocabulary = {"".join(characters[b] for b in base64.b64decode(token)): int(rank) for token, rank in lines}
+def write_tokenizer(tokenizer: Path, out: Path, size: int, texts: int) -> dict[str, int]:
+    """Write the first tokens of Whisper's vocabulary with its special tokens, without merges."""
+    vocabulary = json.loads(tokenizer.read_text())["model"]["vocab"]
+    vocabulary = {token: id for token, id in vocabulary.items() if id < texts}
     names = ["<|endoftext|>", "<|startoftranscript|>", *(f"<|{code}|>" for code in LANGUAGES)]
     names += [f"<|{n}|>" for n in ("translate", "transcribe", "startoflm", "startofprev", "nospeech", "notimestamps")]
     names += [f"<|{i * 0.02:.2f}|>" for i in range(size - len(vocabulary) - len(names))]
@@ -77,10 +76,10 @@ def liven(model, end: int) -> None:
         decoder.embed_tokens.weight[end].mul_(3)
 
 
-def main(variant: str, tiktoken: Path, out: Path, seed: int) -> None:
+def main(variant: str, tokenizer: Path, out: Path, seed: int) -> None:
     out.mkdir(parents=True, exist_ok=True)
-    size, texts = (1200, 600) if variant == "search" else (51865, None)
-    ids = write_tokenizer(tiktoken, out, size, texts)
+    size, texts = (1200, 600) if variant == "search" else (51865, TEXTS)
+    ids = write_tokenizer(tokenizer, out, size, texts)
     end = ids["<|endoftext|>"]
     shape = VARIANTS[variant]
     config = WhisperConfig(
@@ -107,7 +106,7 @@ def main(variant: str, tiktoken: Path, out: Path, seed: int) -> None:
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("variant", choices=VARIANTS)
-    parser.add_argument("tiktoken", type=Path)
+    parser.add_argument("tokenizer", type=Path)
     parser.add_argument("out", type=Path)
     parser.add_argument("--seed", type=int, default=17)
     main(**vars(parser.parse_args()))

@@ -2,16 +2,21 @@
 project's own safetensors files, and print the model's probability of each frame as JSON, one list per recording.
 
 usage: silero.py WEIGHTS_OUT.safetensors MONO_16_KHZ.wav...
+Exits with 77 if a module is missing.
 """
 
 import json
 import sys
 from pathlib import Path
 
-import soundfile
-import torch
-import torch.nn.functional as F
-from safetensors.torch import save_file
+try:
+    import soundfile
+    import torch
+    import torch.nn.functional as F
+    from safetensors.torch import save_file
+except ImportError as missing:
+    print(missing, file=sys.stderr)
+    sys.exit(77)
 
 FRAME = 512
 NAMES = {

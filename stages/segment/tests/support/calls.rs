@@ -1,10 +1,9 @@
 //! Stereo calls of two real speakers in which one side leaks into the other, at known times.
 
-use std::path::Path;
-
 use segment::{CrosstalkConfig, SegmentConfig, Segmenter, VadChoice};
 use stage_core::{Pcm, SpeechSegments, Stage};
 
+use super::Recordings;
 use super::mixes::{Chance, digit};
 
 const RATE: usize = 16_000;
@@ -39,7 +38,7 @@ pub(crate) struct Call {
 }
 
 /// Makes turns of two to four digits, of which a third overlap the other side, in noise at -70 dBFS.
-pub(crate) fn call(data: &Path, leak: Option<Leak>, seed: u64) -> Call {
+pub(crate) fn call(data: &Recordings, leak: Option<Leak>, seed: u64) -> Call {
     let mut chance = Chance(seed);
     let mut channels = [Vec::new(), Vec::new()];
     let mut speaks = [Vec::new(), Vec::new()];

@@ -1,16 +1,15 @@
 //! Digits of real speakers at known times, mixed with noise at a known level.
 
-use std::path::Path;
-
 use segment::VadChoice;
 
-use super::{Agreement, detect, read_wav, read_wav_at};
+use testkit::{DIGIT_SPEAKERS, sounding};
+
+use super::{Agreement, Recordings, detect};
 
 /// Signal-to-noise ratios in dB: level of the speech, measured where there is speech, relative to the noise.
 pub(crate) const SNRS_DB: [f32; 4] = [20.0, 10.0, 5.0, 0.0];
 /// Kinds of noise.
 pub(crate) const NOISES: [&str; 3] = ["white", "pink", "babble"];
-const SPEAKERS: [&str; 4] = ["george", "jackson", "lucas", "nicolas"];
 const RATE: f64 = 16_000.0;
 const DIGITS: usize = 10;
 
@@ -35,12 +34,12 @@ impl Chance {
 }
 
 /// Makes one recording per speaker: ten digits, trimmed to their sound, with pauses of 0.5 to 2.5 s, in noise.
-pub(crate) fn mixes(data: &Path, noise: &str, snr_db: f32) -> Vec<Mix> {
+pub(crate) fn mixes(data: &Recordings, noise: &str, snr_db: f32) -> Vec<Mix> {
     let one = |(seed, speaker): (usize, &&str)| mix(data, speaker, noise, snr_db, &mut Chance(77 + seed as u64));
-    SPEAKERS.iter().enumerate().map(one).collect()
+    DIGIT_SPEAKERS.iter().enumerate().map(one).collect()
 }
 
-fn mix(data: &Path, speaker: &str, noise: &str, snr_db: f32, chance: &mut Chance) -> Mix {
+fn mix(data: &Recordings, speaker: &str, noise: &str, snr_db: f32, chance: &mut Chance) -> Mix {
     let (mut samples, mut speech) = (vec![0.0; 16_000], Vec::new());
     for _ in 0..DIGITS {
         let clip = digit(data, speaker, chance);
@@ -59,39 +58,16 @@ fn mix(data: &Path, speaker: &str, noise: &str, snr_db: f32, chance: &mut Chance
 }
 
 /// Returns a random digit, trimmed to its sound, at -26 dBFS.
-pub(crate) fn digit(data: &Path, speaker: &str, chance: &mut Chance) -> Vec<f32> {
-    let (digit, take) = (chance.below(10), chance.below(50));
-    let clip = doubled(&read_wav_at(&data.join(format!("fsdd/{digit}_{speaker}_{take}.wav")), 8000));
-    let clip = sounding(&clip);
+pub(crate) fn digit(data: &Recordings, speaker: &str, chance: &mut Chance) -> Vec<f32> {
+    let (number, take) = (chance.below(10), data.takes.start + chance.below(data.takes.len()));
+    let clip = testkit::digit(&data.folder.join("fsdd"), number, speaker, take);
+    let clip = sounding(&clip, 160, 32.0);
     let gain = 0.05 / rms(clip);
     clip.iter().map(|sample| sample * gain).collect()
 }
 
 fn rms(samples: &[f32]) -> f32 {
     (samples.iter().map(|x| x * x).sum::<f32>() / samples.len() as f32).sqrt()
-}
-
-/// Upsamples from 8 to 16 kHz: interpolates every second sample with a windowed sinc of 32 taps.
-fn doubled(samples: &[f32]) -> Vec<f32> {
-    let between = |at: usize| -> f32 {
-        let tap = |k: isize| {
-            let distance = k as f32 - 0.5;
-            let window = 0.5 + 0.5 * (std::f32::consts::PI * distance / 16.0).cos();
-            let sinc = (std::f32::consts::PI * distance).sin() / (std::f32::consts::PI * distance);
-            usize::try_from(at as isize + k).ok().and_then(|at| samples.get(at)).map_or(0.0, |x| x * sinc * window)
-        };
-        (-15..=16).map(tap).sum()
-    };
-    (0..samples.len()).flat_map(|at| [samples[at], between(at)]).collect()
-}
-
-/// Returns the clip from the first to the last frame of 10 ms within 32 dB of the loudest.
-fn sounding(clip: &[f32]) -> &[f32] {
-    let levels: Vec<f32> = clip.chunks(160).map(rms).collect();
-    let floor = levels.iter().copied().fold(0.0, f32::max) * 10f32.powf(-1.6);
-    let first = levels.iter().position(|level| *level > floor).unwrap_or(0);
-    let last = levels.iter().rposition(|level| *level > floor).unwrap_or(0);
-    &clip[first * 160..((last + 1) * 160).min(clip.len())]
 }
 
 /// White noise through Kellet's filter, which falls by 3 dB per octave.
@@ -108,8 +84,8 @@ fn pink(length: usize, chance: &mut Chance) -> Vec<f32> {
 }
 
 /// Eight readers at once, each from a different position.
-fn babble(data: &Path, length: usize, chance: &mut Chance) -> Vec<f32> {
-    let voices = ["en/jfk.wav", "vad/test.wav"].map(|name| read_wav(&data.join(name)));
+fn babble(data: &Recordings, length: usize, chance: &mut Chance) -> Vec<f32> {
+    let voices = data.voices.map(|name| data.read(name));
     let mut sum = vec![0.0; length];
     for voice in voices.iter().cycle().take(8) {
         let (start, gain) = (chance.below(voice.len()), 1.0 / rms(voice));

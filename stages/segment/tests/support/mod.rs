@@ -4,35 +4,46 @@
 pub(crate) mod calls;
 pub(crate) mod mixes;
 
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use segment::{SegmentConfig, Segmenter, VadChoice};
 use stage_core::{Pcm, SAMPLE_RATE_HZ, SpeechSegments, Stage};
+use testkit::{DIGIT_TAKES, Wav, fixture, root};
 
-/// Returns the folder with the recordings. Prints a message if it is missing.
-pub(crate) fn data() -> Option<PathBuf> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/data");
-    if folder.is_dir() {
-        return Some(folder);
-    }
-    eprintln!("skipped: {} is missing", folder.display());
-    None
+/// A folder of recordings, and the parts of it from which mixes and calls are made.
+pub(crate) struct Recordings {
+    folder: PathBuf,
+    /// Takes of the digits in `fsdd`.
+    takes: Range<usize>,
+    /// Speech of which babble is made.
+    voices: [&'static str; 2],
 }
 
-/// Reads a mono file at 16 kHz with integer or float samples.
+impl Recordings {
+    /// The recordings of the repository.
+    #[allow(dead_code, reason = "not all users of this file use it")]
+    pub(crate) fn fixtures() -> Self {
+        Self { folder: fixture("speech"), takes: DIGIT_TAKES, voices: ["en/jfk.wav", "ko/azure_ko.wav"] }
+    }
+
+    /// The developers' recordings, on which fixtures/README.md reports. `None` where they are missing.
+    #[allow(dead_code, reason = "not all users of this file use it")]
+    pub(crate) fn shared() -> Option<Self> {
+        let folder = root().join("../shared/data");
+        let voices = ["en/jfk.wav", "vad/test.wav"];
+        folder.is_dir().then_some(Self { folder, takes: 0..50, voices })
+    }
+
+    /// Reads a mono file at 16 kHz.
+    pub(crate) fn read(&self, name: &str) -> Vec<f32> {
+        read_wav(&self.folder.join(name))
+    }
+}
+
+/// Reads a mono file at 16 kHz.
 pub(crate) fn read_wav(path: &Path) -> Vec<f32> {
-    read_wav_at(path, SAMPLE_RATE_HZ)
-}
-
-/// Reads a mono file at the given rate.
-pub(crate) fn read_wav_at(path: &Path, rate_hz: u32) -> Vec<f32> {
-    let mut reader = hound::WavReader::open(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
-    let spec = reader.spec();
-    assert_eq!((spec.sample_rate, spec.channels), (rate_hz, 1), "{}", path.display());
-    match spec.sample_format {
-        hound::SampleFormat::Float => reader.samples::<f32>().map(Result::unwrap).collect(),
-        hound::SampleFormat::Int => reader.samples::<i16>().map(|x| f32::from(x.unwrap()) / 32_768.0).collect(),
-    }
+    Wav::read_mono(path, SAMPLE_RATE_HZ)
 }
 
 /// The detectors that detect speech.
@@ -57,19 +68,19 @@ fn agreement(recording: &Path, speech: &[(f64, f64)], vad: &VadChoice) -> Agreem
 }
 
 /// Agreement of a detector without padding with the turns of one entry of [`TURNS`].
-pub(crate) fn meeting(data: &Path, (name, turns): (&str, &str), vad: &VadChoice) -> Agreement {
-    let turns = rttm(&data.join("diar").join(turns), name);
-    agreement(&data.join(format!("diar/{name}.wav")), &turns, vad)
+pub(crate) fn meeting(data: &Recordings, (name, turns): (&str, &str), vad: &VadChoice) -> Agreement {
+    let turns = rttm(&data.folder.join("diar").join(turns), name);
+    agreement(&data.folder.join(format!("diar/{name}.wav")), &turns, vad)
 }
 
 /// Agreement of a detector without padding with all [`TURNS`].
-pub(crate) fn meetings(data: &Path, vad: &VadChoice) -> Agreement {
+pub(crate) fn meetings(data: &Recordings, vad: &VadChoice) -> Agreement {
     TURNS.into_iter().map(|recording| meeting(data, recording, vad)).sum()
 }
 
 /// Agreement of a detector without padding with [`ORDERS`].
-pub(crate) fn orders(data: &Path, vad: &VadChoice) -> Agreement {
-    ORDERS.into_iter().map(|(name, speech)| agreement(&data.join(format!("vad/{name}.wav")), speech, vad)).sum()
+pub(crate) fn orders(data: &Recordings, vad: &VadChoice) -> Agreement {
+    ORDERS.into_iter().map(|(name, speech)| agreement(&data.folder.join(format!("vad/{name}.wav")), speech, vad)).sum()
 }
 
 /// Files of vad/ and their intervals of speech in seconds. In the names, s is speech and n is noise, in order.

@@ -107,13 +107,9 @@ mod tests {
     #[test]
     fn sbr_is_not_found_in_noise() {
         let mut detector = SbrDetector::default();
-        let mut state = 1u32;
+        let mut random = testkit::Random(1);
         for _ in 0..FRAMES {
-            let mut byte = || {
-                state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-                (state >> 24) as u8
-            };
-            detector.inspect(&(0..200).map(|_| byte()).collect::<Vec<_>>(), false);
+            detector.inspect(&(0..200).map(|_| random.below(256) as u8).collect::<Vec<_>>(), false);
             assert!(!detector.found());
         }
     }

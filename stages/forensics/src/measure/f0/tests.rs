@@ -1,8 +1,10 @@
 //! Tests pitch on known signals: exact values from synthesis, and Praat's values for real speech.
 
 use std::f64::consts::TAU;
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+
+use testkit::{Random, f32_samples, fixture, shared};
 
 use super::*;
 
@@ -64,13 +66,7 @@ fn f0_of_a_glide_is_exact_to_a_thousandth() {
 
 #[test]
 fn f0_of_unvoiced_frames_is_never_filled_in() {
-    let mut noise = 1_u32;
-    let hiss: Vec<f32> = (0..16_000)
-        .map(|_| {
-            noise = noise.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-            (f64::from(noise) / f64::from(u32::MAX) - 0.5) as f32
-        })
-        .collect();
+    let hiss = Random(1).noise(16_000, 0.5);
     let pitch = measured(hiss.clone(), &[Span::new(0.0, 1.0)]);
     assert_eq!((pitch.voiced_frames, pitch.f0_mean_hz.value), (0, None));
     assert_eq!(pitch.f0_median_hz.reason.as_deref(), Some("no voiced frame"));
@@ -120,47 +116,29 @@ struct PraatTrack {
     f0_hz: Vec<f64>,
 }
 
-fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
-}
-
-fn recordings() -> Vec<PathBuf> {
-    let data = root().join("../shared/data");
-    let named = [
-        "en/jfk.wav",
-        "en/azure_en.wav",
-        "en/sense_and_sensibility_01_austen_64kb-0870.wav",
-        "en/sense_and_sensibility_01_austen_64kb-0890.wav",
-    ];
-    let mut paths: Vec<PathBuf> = named.iter().map(|name| data.join(name)).collect();
-    for (folder, most) in [("ko", 5), ("phone", 5), ("fsdd", 40)] {
-        let entries = std::fs::read_dir(data.join(folder)).into_iter().flatten().flatten();
-        let mut wavs: Vec<PathBuf> =
-            entries.map(|entry| entry.path()).filter(|p| p.extension().is_some_and(|e| e == "wav")).collect();
+/// Evenly spaced recordings of the folders, at most the given number or one more of each.
+fn recordings(root: &Path, folders: &[(&str, usize)]) -> Vec<PathBuf> {
+    let mut paths = Vec::new();
+    for (folder, most) in folders {
+        let entries = std::fs::read_dir(root.join(folder)).unwrap().map(|entry| entry.unwrap().path());
+        let mut wavs: Vec<PathBuf> = entries.filter(|path| path.extension().is_some_and(|e| e == "wav")).collect();
         wavs.sort();
         let stride = (wavs.len() / most).max(1);
         paths.extend(wavs.into_iter().step_by(stride));
     }
-    paths.retain(|path| path.exists());
     paths
 }
 
-/// Runs Praat on recordings. Prints a message and returns `None` if Praat or the recordings are missing.
+/// Runs Praat on recordings. `None` if Praat is not installed.
 fn praat(recordings: &[PathBuf], out: &Path, config: &PitchConfig) -> Option<Vec<(Vec<f32>, PraatTrack)>> {
-    let python =
-        std::env::var_os("EARWITNESS_ORACLE_PYTHON").map_or_else(|| root().join(".venv/bin/python"), PathBuf::from);
-    let importable = Command::new(&python).args(["-c", "import numpy, parselmouth"]).output();
-    if recordings.is_empty() || !importable.is_ok_and(|output| output.status.success()) {
-        eprintln!("skipped: needs recordings in ../shared/data and a Python with numpy and praat-parselmouth");
-        return None;
-    }
-    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/oracle/praat_pitch.py");
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/oracle/praat_pitch.py");
     let limits = [config.floor_hz, config.ceiling_hz].map(|hz| hz.to_string());
-    let ran = Command::new(&python).arg(script).arg(out).args(limits).args(recordings).output().unwrap();
-    assert!(ran.status.success(), "{}", String::from_utf8_lossy(&ran.stderr));
+    let paths = [out].into_iter().chain(recordings.iter().map(PathBuf::as_path)).map(Path::as_os_str);
+    let mut arguments: Vec<&OsStr> = paths.collect();
+    arguments.splice(1..1, limits.iter().map(OsStr::new));
+    testkit::python(script, &arguments)?;
     let read = |number: usize| {
-        let bytes = std::fs::read(out.join(format!("{number}.f32"))).unwrap();
-        let samples = bytes.chunks_exact(4).map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]])).collect();
+        let samples = f32_samples(&std::fs::read(out.join(format!("{number}.f32"))).unwrap());
         let json = std::fs::read_to_string(out.join(format!("{number}.json"))).unwrap();
         (samples, serde_json::from_str(&json).unwrap())
     };
@@ -189,8 +167,18 @@ fn median(mut values: Vec<f64>) -> f64 {
 
 #[test]
 fn f0_of_real_speech_agrees_with_praat() {
-    let (config, out, recordings) = (PitchConfig::default(), tempfile::tempdir().unwrap(), recordings());
-    let Some(measured) = praat(&recordings, out.path(), &config) else { return };
+    compare(&recordings(&fixture("speech"), &[("en", 5), ("ko", 1), ("fsdd", 40)]));
+}
+
+#[test]
+#[ignore = "needs ../shared"]
+fn f0_of_telephone_speech_agrees_with_praat() {
+    compare(&recordings(&shared(""), &[("en", 5), ("ko", 5), ("phone", 5), ("fsdd", 40)]));
+}
+
+fn compare(recordings: &[PathBuf]) {
+    let (config, out) = (PitchConfig::default(), tempfile::tempdir().unwrap());
+    let Some(measured) = praat(recordings, out.path(), &config) else { return };
     let (mut frames, mut agreed, mut distances, mut gross) = (0, 0, Vec::new(), 0);
     for (recording, (samples, praat)) in recordings.iter().zip(measured) {
         let ours = track_at(&praat, &samples, &config);

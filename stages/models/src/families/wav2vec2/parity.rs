@@ -7,7 +7,8 @@ use tempfile::TempDir;
 
 use super::network::{BLOCK, Wav2Vec2};
 use super::{Wav2Vec2Files, greedy};
-use crate::{ModelSource, oracle};
+use crate::ModelSource;
+use crate::tests::run_script;
 
 /// Lengths of the windows in samples. They include a single frame and odd lengths.
 const LENGTHS: [usize; 4] = [400, 7_777, 16_000, 40_321];
@@ -28,7 +29,7 @@ fn reference(variant: &str, windows: &[Vec<f32>]) -> Option<(TempDir, Wav2Vec2, 
         windows.iter().enumerate().map(|(at, samples)| (at.to_string(), tensor(samples))).collect();
     let given_file = folder.path().join("windows.safetensors");
     candle_core::safetensors::save(&given, &given_file).unwrap();
-    oracle::run("wav2vec2.py", &[variant.as_ref(), given_file.as_ref(), folder.path().as_ref()])?;
+    run_script("wav2vec2.py", &[variant.as_ref(), given_file.as_ref(), folder.path().as_ref()])?;
     std::fs::remove_file(&given_file).unwrap();
     let files = Wav2Vec2Files::resolve(&ModelSource::Directory(folder.path().into())).unwrap();
     let logits = candle_core::safetensors::load(folder.path().join("logits.safetensors"), &Device::Cpu).unwrap();
@@ -102,10 +103,6 @@ fn logits_of_group_norm_with_stable_layers_agree_with_transformers() {
 
 #[test]
 fn logits_in_the_dimensions_of_base_agree_with_transformers() {
-    if std::env::var_os("EARWITNESS_LONG").is_none() {
-        eprintln!("skipped: a long test: set EARWITNESS_LONG");
-        return;
-    }
     agrees("real", &[16_000, 80_000]);
 }
 

@@ -156,7 +156,7 @@ mod tests {
     }
 
     #[test]
-    fn nested_languages_and_ids_out_of_range_are_refused_by_name() {
+    fn vocabulary_with_nested_languages_or_ids_out_of_range_is_refused_by_name() {
         let error = Vocabulary::parse(&file(r#"{"eng": {"a": 1}}"#), None, (9, 0)).unwrap_err().to_string();
         assert!(error.contains("vocab.json") && error.contains("eng"), "{error}");
         let error = Vocabulary::parse(&file(r#"{"a": 9}"#), None, (9, 0)).unwrap_err().to_string();

@@ -379,7 +379,7 @@ mod tests {
     }
 
     #[test]
-    fn selectable_is_text_and_the_end_token() {
+    fn tokens_that_are_selectable_are_text_and_the_end_token() {
         let vocabulary = small_vocabulary(None);
         let selectable = vocabulary.selectable();
         assert!(selectable[4] && selectable[vocabulary.end as usize]);

@@ -58,7 +58,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn foreign_letters_are_those_of_another_script() {
+    fn letters_are_foreign_if_of_another_script() {
         for (text, language, foreign) in [
             ("네, AI 센터 3층 A/S요 ㅋㅋ.", "ko", ""),
             ("안녕 これは これ", "ko", "これは"),

@@ -148,7 +148,7 @@ mod tests {
     }
 
     #[test]
-    fn normalized_features_do_not_depend_on_the_level() {
+    fn features_that_are_normalized_do_not_depend_on_the_level() {
         let mel = LogMel::new(80, 100);
         let at = |gain: f32| -> Vec<f32> {
             let sample = |i: u32| (i.wrapping_mul(2_654_435_761) >> 8) as f32 / (1 << 24) as f32 - 0.5;
@@ -163,7 +163,7 @@ mod tests {
     }
 
     #[test]
-    fn skipped_silence_equals_computed_silence() {
+    fn silence_that_is_skipped_equals_computed_silence() {
         let mel = LogMel::new(80, 100);
         let samples: Vec<f32> = (0..5_000).map(|i| ((i * i) % 97) as f32 / 97.0 - 0.5).collect();
         let mut padded = samples.clone();

@@ -7,9 +7,7 @@ use std::path::Path;
 use candle_core::{DType, Device, Tensor};
 use tempfile::TempDir;
 
-use crate::oracle::run;
-
-const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
+use crate::tests::run_script;
 
 /// The results of the reference implementation for several windows.
 pub(super) struct Reference(HashMap<String, Tensor>);
@@ -81,20 +79,16 @@ fn ask(script: &str, arguments: &[&OsStr], given: &HashMap<String, Tensor>) -> O
     let [windows, out] = ["given.safetensors", "out.safetensors"].map(|name| directory.path().join(name));
     candle_core::safetensors::save(given, &windows).unwrap();
     let (model, options) = arguments.split_first().unwrap();
-    run(script, &[&[*model, windows.as_os_str(), out.as_os_str()], options].concat())?;
+    run_script(script, &[&[*model, windows.as_os_str(), out.as_os_str()], options].concat())?;
     Some(Reference(candle_core::safetensors::load(&out, &Device::Cpu).unwrap()))
 }
 
-/// A model with random weights, as transformers saves it. `None` if transformers or Whisper's vocabulary is missing.
+/// A model with random weights, as transformers saves it. `None` if transformers is not installed.
 pub(super) fn random_model(variant: &str, seed: u32) -> Option<TempDir> {
-    let vocabulary = Path::new(ROOT).join("../shared/data/whisper/multilingual.tiktoken");
-    if !vocabulary.exists() {
-        eprintln!("skipped: no Whisper vocabulary in ../shared/data");
-        return None;
-    }
+    let tokenizer = testkit::fixture("models/whisper-base/tokenizer.json");
     let directory = tempfile::tempdir().unwrap();
     let (seed, flag) = (seed.to_string(), OsStr::new("--seed"));
-    let arguments = [variant.as_ref(), vocabulary.as_ref(), directory.path().as_ref(), flag, seed.as_ref()];
-    run("random_model.py", &arguments)?;
+    let arguments = [variant.as_ref(), tokenizer.as_ref(), directory.path().as_ref(), flag, seed.as_ref()];
+    run_script("random_model.py", &arguments)?;
     Some(directory)
 }

@@ -62,7 +62,7 @@ mod tests {
     use candle_core::{DType, Device};
 
     #[test]
-    fn agrees_with_the_textbook_convolution() {
+    fn convolution_agrees_with_the_textbook() {
         for stride in [1, 2] {
             let weight = Tensor::randn(0f32, 1.0, (5, 4, 3), &Device::Cpu).unwrap();
             let bias = Tensor::randn(0f32, 1.0, 5, &Device::Cpu).unwrap();

@@ -1,0 +1,176 @@
+//! A store of one recording whose artifacts are made by hand, so that its exports are the same on every machine.
+
+use std::sync::Arc;
+
+use scheduler::store::{
+    Access, Commit, Committed, NewArtifact, NewBatch, NewRecord, NewRun, RecordingEntry, StoreUrl, open,
+};
+use serde_json::{Value, json};
+use stage_core::{
+    AlignedWords, ArtifactName, Dropped, Identity, Recipe, RecipeStep, Segment, StageKey, StageName, Timing,
+    TimingMethod, TokenTiming, Tool, Transcript, Word, sha256_hex,
+};
+use tempfile::TempDir;
+
+/// Name of the recording.
+pub(crate) const NAME: &str = "민수_261107_213000";
+
+/// A result folder with the store.
+pub(crate) fn folder() -> TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    let mut store = open(&StoreUrl::file(folder.path().join("earwitness.db")), Access::Create).unwrap();
+    let entry = RecordingEntry {
+        path: format!("/calls/{NAME}.m4a").into(),
+        file_sha256: sha256_hex(b"the bytes of the recording"),
+        audio_s: 7.5,
+        name: NAME.to_owned(),
+        recipe: Arc::new(Recipe::new(steps()).unwrap()),
+    };
+    let run = NewRun { command: "made by hand".to_owned(), tool_version: "0.0.0".to_owned(), priority: 0 };
+    let run = store.begin_run(&run).unwrap();
+    store.put_recordings(run, std::slice::from_ref(&entry)).unwrap();
+    let batch = NewBatch { worker: "cpu:0".to_owned(), priority: 0, recordings: 1, audio_s: entry.audio_s };
+    let lease = store.grant(run, &batch).unwrap();
+    let commit =
+        |key: StageKey| Commit { lease, what: NewRecord::Artifact { artifact: artifact(key), replace: false } };
+    let commits: Vec<_> = entry.keys().into_iter().map(commit).collect();
+    assert_eq!(store.commit(&commits).unwrap(), [Committed::Written; 5]);
+    folder
+}
+
+fn steps() -> Vec<RecipeStep> {
+    let step = |stage: &'static str, inputs: &[&str], transient: Vec<ArtifactName>| RecipeStep {
+        stage: StageName::new(stage),
+        version: 1,
+        inputs: inputs.iter().map(|name| name.parse().unwrap()).collect(),
+        stored: Vec::new(),
+        transient,
+        identity: Identity::without_model(json!({"made_by_hand": true})),
+    };
+    vec![
+        step("decode", &[], vec![StageName::new("decode").output("samples")]),
+        step("segment", &["decode.samples"], Vec::new()),
+        step("transcribe", &["decode.samples", "segment"], Vec::new()),
+        step("align", &["decode.samples", "segment", "transcribe"], Vec::new()),
+        step("forensics", &["decode", "decode.samples", "segment", "transcribe", "align"], Vec::new()),
+    ]
+}
+
+fn artifact(key: StageKey) -> NewArtifact {
+    let body = match key.stage.to_string().as_str() {
+        "decode" => recording(),
+        "segment" => segments(),
+        "transcribe" => serde_json::to_value(transcript()).unwrap(),
+        "align" => serde_json::to_value(AlignedWords { method: "ctc+energy".to_owned(), words: words() }).unwrap(),
+        _ => forensics(),
+    };
+    NewArtifact {
+        key,
+        body: body.to_string(),
+        started_at_ms: 1_763_900_000_123,
+        duration_s: 0.25,
+        tool: Tool {
+            version: "0.0.0".to_owned(),
+            instruction_set: Some("avx2".to_owned()),
+            libraries: [("symphonia".to_owned(), "0.0.0".to_owned())].into(),
+        },
+        device: "cpu:0".to_owned(),
+    }
+}
+
+fn recording() -> Value {
+    json!({
+        "container": "isomp4", "codec": "aac", "lossless": false, "sample_rate_hz": 8000, "channels": 2,
+        "duration_s": 7.5, "pcm_sha256": sha256_hex(b"the samples"),
+        "pcm": {"source_frames": 60000, "frames": 120_000, "trimmed_start_frames": 1024, "trimmed_end_frames": 0},
+        "tags": {"encoder": "a telephone"}, "warnings": ["1 of 59 packets could not be decoded and is silence"],
+    })
+}
+
+fn segments() -> Value {
+    json!({
+        "vad": {"name": "energy", "model_sha256": null},
+        "spans": [
+            {"channel": 0, "start_s": 0.5, "end_s": 3.0, "probability": 0.9},
+            {"channel": 1, "start_s": 4.0, "end_s": 6.5, "probability": 0.75},
+        ],
+        "windows": [
+            {"channel": 0, "start_s": 0.25, "end_s": 3.25, "first_span": 0, "spans": 1},
+            {"channel": 1, "start_s": 3.75, "end_s": 6.75, "first_span": 1, "spans": 1},
+        ],
+        "dropped": [{"channel": 1, "start_s": 1.0, "end_s": 2.0, "reason": "crosstalk from channel 0"}],
+    })
+}
+
+/// The texts contain characters that formats quote or escape.
+fn transcript() -> Transcript {
+    let reliable = Segment {
+        language_probability: Some(0.5),
+        confidence: 0.75,
+        token_timing: Some(TokenTiming::CrossAttention),
+        ..Segment::of_text(0, (0.25, 3.25), "돈 안 갚으면, \"가만\" 안 둬", "ko")
+    };
+    let unreliable = Segment {
+        confidence: 0.25,
+        low_confidence: Some("mean log-probability -1.40 is below -1.00".to_owned()),
+        ..Segment::of_text(1, (3.75, 6.75), "A & B --> <C>", "en")
+    };
+    let dropped = Dropped { channel: 1, start_s: 6.75, end_s: 7.5, reason: "no text".to_owned() };
+    Transcript { model: "made".to_owned(), segments: vec![reliable, unreliable], dropped: vec![dropped] }
+}
+
+fn words() -> Vec<Word> {
+    let word = |segment: u32, start_s: f64, text: &str| Word {
+        confidence: 0.75,
+        segment,
+        timing: Timing { method: TimingMethod::CtcEnergy, score: Some(0.5), fallback: None },
+        ..Word::of_text(segment as u16, (start_s, start_s + 0.25), text)
+    };
+    let korean = ["돈", "안", "갚으면,", "\"가만\"", "안", "둬"].into_iter().zip([0.5, 0.8, 1.1, 1.6, 2.0, 2.5]);
+    let english = ["A", "&", "B", "-->", "<C>"].into_iter().zip([4.0, 4.4, 4.8, 5.2, 6.0]);
+    let korean = korean.map(|(text, start_s)| word(0, start_s, text));
+    korean.chain(english.map(|(text, start_s)| word(1, start_s, text))).collect()
+}
+
+/// Measurements of one channel; some are missing.
+fn channel(channel: u16) -> Value {
+    let (of, missing) = (|value: f64| json!({"value": value}), json!({"value": null, "reason": "made by hand"}));
+    json!({
+        "channel": channel,
+        "level": {
+            "rms_dbfs": of(-24.5), "peak_dbfs": of(-6.0), "speech_rms_dbfs": of(-20.25), "dc_offset": of(0.0),
+            "clipping_ratio": {"value": 0.0, "reason": "a lower bound: lossy codec (aac)"}, "digital_silence_s": of(0.0),
+        },
+        "speech": {
+            "speech_s": of(2.5), "speech_ratio": of(0.5), "pause_count": {"value": 1}, "pause_mean_s": of(0.75),
+            "pause_longest_s": of(0.75), "words_per_minute": of(120.0), "syllables_per_minute": missing,
+            "articulation_rate_per_s": missing,
+        },
+        "f0": {
+            "floor_hz": 75.0, "ceiling_hz": 500.0, "speech_frames": 250, "voiced_frames": 125,
+            "f0_mean_hz": of(118.5), "f0_median_hz": of(116.0), "f0_sd_hz": of(12.25), "f0_p05_hz": of(100.0),
+            "f0_p95_hz": of(140.0), "f0_range_semitones": of(5.5), "at_floor_ratio": of(0.0),
+        },
+    })
+}
+
+fn forensics() -> Value {
+    let missing = json!({"value": null, "reason": "made by hand"});
+    json!({
+        "channels": [channel(0), channel(1)],
+        "evidence": [{
+            "category": "threat", "subcategory": "conditional", "rule": "made", "severity": 0.5,
+            "text": "돈 안 갚으면, \"가만\" 안 둬", "channel": 0, "speaker": null, "start_s": 0.5, "end_s": 2.75,
+            "words": [0, 1, 2, 3, 4, 5], "confidence": 0.75, "discounted": null,
+        }],
+        "scores": {
+            "overall": {"value": 12.5}, "level": "minimal",
+            "categories": {"threat": {"score": {"value": 25.0}, "level": "low", "weight": 0.5, "evidence": [0]}},
+            "coverage": {
+                "speech_s": 5.0, "transcribed_s": 2.5, "low_confidence_s": 2.5, "ratio": {"value": 0.5},
+                "mean_confidence": missing, "languages_without_lexicon": ["fr"],
+            },
+        },
+        "limits": ["A limit of the analysis."],
+    })
+}

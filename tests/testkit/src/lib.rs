@@ -1,0 +1,34 @@
+//! Shared by the tests of all crates: recordings, reference programs, made signals, golden files and waiting.
+//!
+//! Three kinds of requirements are handled differently:
+//!
+//! - **Fixtures** are part of the repository. [`fixture`] fails if one is missing.
+//! - **Reference programs** ([`Ffmpeg`], [`python`]) may be missing on a contributor's machine. Then the test prints
+//!   that it is skipped and returns, except if `CI=true`: then it fails ([`skipped`]).
+//! - **The developers' recordings** in `../shared` may not be redistributed. A test that needs them has the attribute
+//!   `#[ignore = "needs ../shared"]` and finds them with [`shared`], which fails if they are missing.
+#![expect(clippy::unwrap_used, reason = "a failed test must stop")]
+
+mod ffmpeg;
+mod golden;
+mod lines;
+mod paths;
+mod process;
+mod python;
+mod random;
+mod skip;
+mod speech;
+mod wait;
+mod wav;
+
+pub use ffmpeg::{FORMATS, Ffmpeg, RATES_HZ};
+pub use golden::{assert_golden, golden};
+pub use lines::Lines;
+pub use paths::{fixture, root, shared};
+pub use process::{is_alive, send_signal};
+pub use python::python;
+pub use random::Random;
+pub use skip::skipped;
+pub use speech::{DIGIT_SPEAKERS, DIGIT_TAKES, digit, doubled, sounding};
+pub use wait::{PATIENCE, wait_until};
+pub use wav::{Wav, f32_samples};
