@@ -59,7 +59,7 @@ fn fingerprint() -> Fingerprint {
 }
 
 fn lease() -> Lease {
-    serde_json::from_value(json!(7)).unwrap()
+    Lease { batch: 7, number: 1 }
 }
 
 fn to_worker() -> Vec<ToWorker> {

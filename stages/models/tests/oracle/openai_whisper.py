@@ -25,6 +25,7 @@ from types import SimpleNamespace
 try:
     import numpy as np
     import torch
+    sys.path.append(f"{sys.prefix}/aside")
     import whisper
     from safetensors.torch import load_file, save_file
     from whisper.decoding import ApplyTimestampRules, DecodingResult

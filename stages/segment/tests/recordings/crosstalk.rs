@@ -7,32 +7,44 @@ use crate::support::calls::{LEAKS, Leak, Separation, call};
 
 #[test]
 fn crosstalk_is_dropped_and_speech_over_it_stays() {
-    // A single short call of few takes may lose a tenth of its own speech.
-    check_leaks(&Recordings::fixtures(), 10);
+    // Few takes differ more than many.
+    check_leaks(&Recordings::fixtures(), Limits { dropped: 0.6, lost: 0.1, lost_of_all: 0.03 });
 }
 
 #[test]
 #[ignore = "needs ../shared"]
 fn crosstalk_among_fifty_takes_is_dropped_and_speech_over_it_stays() {
-    check_leaks(&Recordings::shared().expect("../shared exists"), 20);
+    let limits = Limits { dropped: 0.7, lost: 0.05, lost_of_all: 0.02 };
+    check_leaks(&Recordings::shared().expect("../shared exists"), limits);
 }
 
-/// Checks a call with each leak, which must lose less than one in `share` frames of its own speech.
-fn check_leaks(data: &Recordings, share: usize) {
+/// Limits for a single call and for all, as shares of its crosstalk and of its own speech.
+struct Limits {
+    /// At least this much crosstalk is dropped.
+    dropped: f64,
+    /// At most this much of its own speech is lost.
+    lost: f64,
+    /// The same over all calls.
+    lost_of_all: f64,
+}
+
+/// Checks a call with each leak, and all together.
+fn check_leaks(data: &Recordings, limits: Limits) {
     let mut all = Separation::default();
     for (seed, leak) in LEAKS.into_iter().enumerate() {
         let call = call(data, Some(leak), 5 + seed as u64);
         let found = call.separation();
         assert!(found.crosstalk > 100, "{leak:?}: there is crosstalk to find: {found:?}");
-        assert!(found.dropped * 10 > found.crosstalk * 7, "{leak:?}: {found:?}");
-        assert!(found.lost * share < found.own, "{leak:?}: {found:?}");
+        assert!(found.dropped as f64 > limits.dropped * found.crosstalk as f64, "{leak:?}: {found:?}");
+        assert!((found.lost as f64) < limits.lost * found.own as f64, "{leak:?}: {found:?}");
         assert_eq!(call.lost_of_source(), 0, "{leak:?}");
         all.crosstalk += found.crosstalk;
         all.dropped += found.dropped;
         all.own += found.own;
         all.lost += found.lost;
     }
-    assert!(all.dropped * 100 > all.crosstalk * 85 && all.lost * 50 < all.own, "{all:?}");
+    assert!(all.dropped * 100 > all.crosstalk * 85, "{all:?}");
+    assert!((all.lost as f64) < limits.lost_of_all * all.own as f64, "{all:?}");
 }
 
 #[test]
