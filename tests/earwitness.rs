@@ -23,6 +23,8 @@ mod levels;
 mod model;
 #[path = "earwitness/order.rs"]
 mod order;
+#[path = "earwitness/plan.rs"]
+mod plan;
 #[path = "earwitness/record.rs"]
 mod record;
 #[path = "earwitness/recovery.rs"]

@@ -30,8 +30,8 @@ use std::process::ExitCode;
 use clap::Parser;
 use tracing_subscriber::EnvFilter;
 
-/// Default for RUST_LOG. Symphonia's warnings do not help users.
-const LOGGED: &str = "error,earwitness=warn,scheduler=warn";
+/// Default for RUST_LOG. Symphonia's messages do not help users; its errors are reported with the recording.
+const LOGGED: &str = "error,symphonia=off,earwitness=warn,scheduler=warn";
 
 /// Runs the command line of this process and returns its exit code: the whole of `main`.
 #[must_use]

@@ -35,15 +35,16 @@ pub(crate) fn plan(args: &PlanArgs) -> Result<Exit, Failure> {
         Some(model) => Err(format!("{} is not downloaded yet, so its hash is not known", model.source)),
         None => Ok(Arc::new(engine::recipe(&run.engine, &mut settings, &devices[0], &url)?)),
     };
-    let store = existing(&url)?;
     let recompute = match (run.force, run.from) {
         (true, _) => Recompute::All,
         (false, Some(stage)) => Recompute::From(stage),
         (false, None) => Recompute::Nothing,
     };
     let bar = progress(run.engine.progress, forecast::total_bytes(&inputs.files));
-    let examined = forecast::examine(&inputs.files, &*store, &|bytes| bar.inc(bytes)).map_err(Failure::store)?;
+    let examined =
+        forecast::examine(&inputs.files, || existing(&url), &|bytes| bar.inc(bytes)).map_err(Failure::store)?;
     bar.finish_and_clear();
+    let store = existing(&url).map_err(Failure::store)?;
     let conditions = Conditions {
         recipe,
         store: &*store,
@@ -71,13 +72,10 @@ fn failed(error: RunError) -> Failure {
 }
 
 /// The store of the run, or an empty one in memory if it does not exist yet.
-fn existing(url: &StoreUrl) -> Result<Box<dyn Store>, Failure> {
-    match store::open(url, Access::Read) {
-        Err(StoreError::Missing { .. }) => {
-            let empty: StoreUrl = "memory:plan".parse().map_err(Failure::store)?;
-            store::open(&empty, Access::Create).map_err(Failure::store)
-        }
-        store => store.map_err(Failure::store),
+fn existing(url: &StoreUrl) -> Result<Box<dyn Store>, StoreError> {
+    match store::open(url, Access::Inspect) {
+        Err(StoreError::Missing { .. }) => store::open(&"memory:plan".parse()?, Access::Create),
+        store => store,
     }
 }
 
