@@ -29,6 +29,8 @@ mod made_store;
 mod model;
 #[path = "earwitness/order.rs"]
 mod order;
+#[path = "earwitness/plan.rs"]
+mod plan;
 #[path = "earwitness/record.rs"]
 mod record;
 #[path = "earwitness/recovery.rs"]

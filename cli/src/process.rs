@@ -8,8 +8,8 @@ use tracing_subscriber::EnvFilter;
 use crate::error::Error;
 use crate::exit::Exit;
 
-/// Default for RUST_LOG. Symphonia's warnings do not help users.
-const LOGGED: &str = "error,earwitness=warn,scheduler=warn";
+/// Default for RUST_LOG. Symphonia's messages do not help users; its errors are reported with the recording.
+const LOGGED: &str = "error,symphonia=off,earwitness=warn,scheduler=warn";
 
 /// Does the work of this process and returns its exit code. Prints the error if it fails.
 pub(crate) fn code(work: impl FnOnce() -> Result<Exit, Error>) -> ExitCode {

@@ -26,7 +26,7 @@ fn verify(out: &Path) -> Finished {
 }
 
 /// Changes one byte in the middle of the first occurrence of `needle`.
-fn flip_byte(path: &Path, needle: &[u8]) {
+pub(crate) fn flip_byte(path: &Path, needle: &[u8]) {
     let mut bytes = fs::read(path).unwrap();
     let at = bytes.windows(needle.len()).position(|window| window == needle).expect("the needle is in the file");
     bytes[at + needle.len() / 2] ^= 1;

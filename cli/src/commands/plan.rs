@@ -36,10 +36,11 @@ pub(crate) fn plan(args: &PlanArgs) -> Result<Exit, Error> {
         Some(model) => Err(format!("{} is not downloaded yet, so its hash is not known", model.source)),
         None => Ok(Arc::new(recipe(&config, &devices[0], &url)?)),
     };
-    let store = existing(&url)?;
     let bar = progress(run.engine.progress, forecast::total_bytes(&inputs.files));
-    let examined = forecast::examine(&inputs.files, &*store, &|bytes| bar.inc(bytes)).map_err(Error::store)?;
+    let examined =
+        forecast::examine(&inputs.files, || existing(&url), &|bytes| bar.inc(bytes)).map_err(Error::store)?;
     bar.finish_and_clear();
+    let store = existing(&url).map_err(Error::store)?;
     let conditions = Conditions {
         recipe,
         store: &*store,
@@ -66,13 +67,10 @@ fn recipe(config: &Config, device: &DeviceId, store: &StoreUrl) -> Result<Recipe
 }
 
 /// The store of the run, or an empty one in memory if it does not exist yet.
-fn existing(url: &StoreUrl) -> Result<Box<dyn Store>, Error> {
-    match store::open(url, Access::Read) {
-        Err(StoreError::Missing { .. }) => {
-            let empty: StoreUrl = "memory:plan".parse().map_err(Error::store)?;
-            store::open(&empty, Access::Create).map_err(Error::store)
-        }
-        store => store.map_err(Error::store),
+fn existing(url: &StoreUrl) -> Result<Box<dyn Store>, StoreError> {
+    match store::open(url, Access::Inspect) {
+        Err(StoreError::Missing { .. }) => store::open(&"memory:plan".parse()?, Access::Create),
+        store => store,
     }
 }
 

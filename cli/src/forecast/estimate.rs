@@ -1,4 +1,4 @@
-//! Expected time and disk: from the past runs of the store, else from a labelled rule of thumb, else unknown.
+//! Expected time and disk: from the past runs of the store, else from a labeled rule of thumb, else unknown.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;

@@ -35,17 +35,18 @@ pub(crate) fn total_bytes(files: &[PathBuf]) -> u64 {
     files.iter().filter_map(|path| std::fs::metadata(path).ok()).map(|metadata| metadata.len()).sum()
 }
 
-/// Examines all files, in parallel. Files that the store knows and that have not changed are not hashed again.
+/// Examines all files, in parallel. The store is open only for the look-up of known files, not while others are read. Files that the store knows and that have not changed are not hashed again.
 /// `progress` gets the size of each file when it is done.
 ///
 /// # Errors
 /// The store cannot be read.
 pub(crate) fn examine(
     files: &[PathBuf],
-    store: &dyn Store,
+    store: impl FnOnce() -> Result<Box<dyn Store>, StoreError>,
     progress: &(dyn Fn(u64) + Sync),
 ) -> Result<Vec<Examined>, StoreError> {
     let mut known = Vec::new();
+    let store = store()?;
     for path in files {
         let stat = plan::stat(path);
         known.push(match &stat {
@@ -53,6 +54,7 @@ pub(crate) fn examine(
             Err(_) => None,
         });
     }
+    drop(store);
     let examined = files.par_iter().zip(known).map(|(path, known)| {
         let examined = examine_file(path, known);
         progress(examined.size_bytes);

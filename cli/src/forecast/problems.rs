@@ -112,7 +112,7 @@ fn colliding(examined: &[Examined], names: &BTreeMap<PathBuf, String>) -> Vec<Pr
     renamed.map(|(path, name)| problem(Severity::Note, "same-name", message(name), vec![path])).collect()
 }
 
-/// Names with damaged characters, mixed Unicode forms, or dates that differ in form or lie in the future (after
+/// Names with damaged characters, mixed Unicode forms, or dates that differ in form or are in the future (after
 /// `tomorrow`, in ISO 8601).
 fn of_names<'a>(paths: impl Iterator<Item = &'a Path>, tomorrow: &str) -> Vec<Problem> {
     let (mut damaged, mut composed, mut decomposed) = (Vec::new(), false, Vec::new());
@@ -146,7 +146,7 @@ fn of_names<'a>(paths: impl Iterator<Item = &'a Path>, tomorrow: &str) -> Vec<Pr
                        names of contacts differ";
         warn("mixed-unicode-forms", message, decomposed);
     }
-    warn("future-date", "the date in the name lies in the future", future);
+    warn("future-date", "the date in the name is in the future", future);
     let dated: BTreeSet<_> = dates.keys().filter(|form| **form != DateForm::None).copied().collect();
     if let Some(undated) = dates.remove(&DateForm::None).filter(|_| !dated.is_empty()) {
         warn("missing-date", "the name has no date and time like the others (contact_YYMMDD_HHMMSS)", undated);
@@ -215,7 +215,7 @@ mod tests {
     #[test]
     fn names_in_one_form_have_no_problem() {
         assert_eq!(codes(&["김민수_241105_093012.m4a", "이영희_241106_093012.m4a"]), []);
-        assert_eq!(codes(&["a.wav", "b.wav"]), [], "names without dates are no problem if no name has one");
+        assert_eq!(codes(&["a.wav", "b.wav"]), [], "dates are missed only if other names have them");
     }
 
     #[test]

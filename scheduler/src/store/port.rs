@@ -18,6 +18,9 @@ use super::writer::Writer;
 pub enum Access {
     /// Reading, concurrently with a writer if there is one. Methods that write fail with [`StoreError::ReadOnly`].
     Read,
+    /// As [`Access::Read`], but creates no file beside the store, as a database may do for readers. If a process begins
+    /// to write in the meantime, records may appear altered or unreadable: open the store only for moments.
+    Inspect,
     /// Reading and writing an existing store.
     Write,
     /// Reading and writing. The store is created if it does not exist.

@@ -26,7 +26,9 @@ struct MemoryStore {
 /// As [`crate::store::open`].
 pub(in crate::store::backends) fn open(name: &OsStr, access: Access) -> Result<Box<dyn Store>, StoreError> {
     let database = Database::find(name, access)?;
-    let lock = (access != Access::Read).then(|| WriterLock::acquire(name, &database)).transpose()?;
+    let lock = (!matches!(access, Access::Read | Access::Inspect))
+        .then(|| WriterLock::acquire(name, &database))
+        .transpose()?;
     Ok(Box::new(MemoryStore { database, lock }))
 }
 

@@ -25,6 +25,28 @@ pub(super) fn read(path: &Path) -> Result<Connection> {
     Ok(db)
 }
 
+/// Connects for reading without creating files beside the database. They are there if a process writes to it, or if one
+/// was killed; then this is [`read`].
+pub(super) fn inspect(path: &Path) -> Result<Connection> {
+    if beside(path, "-wal").exists() {
+        return read(path);
+    }
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_URI;
+    let db = Connection::open_with_flags(immutable(path), flags)?;
+    schema::check(&db, path)?;
+    Ok(db)
+}
+
+/// The URI of a database that does not change while it is open.
+fn immutable(path: &Path) -> String {
+    let encode = |byte: &u8| match byte {
+        b'/' | b'.' | b'-' | b'_' | b'0'..=b'9' | b'a'..=b'z' | b'A'..=b'Z' => char::from(*byte).to_string(),
+        other => format!("%{other:02X}"),
+    };
+    let encoded: String = path.as_os_str().as_encoded_bytes().iter().map(encode).collect();
+    format!("file:{encoded}?immutable=1")
+}
+
 /// Connects for writing. Creates the database if there is none.
 pub(super) fn write(path: &Path) -> Result<Connection> {
     if !path.exists() {

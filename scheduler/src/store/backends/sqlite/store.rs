@@ -40,8 +40,13 @@ impl SqliteStore {
         if access != Access::Create && !path.is_file() {
             return Err(StoreError::Missing { store: shown(path) });
         }
-        if access == Access::Read {
-            return Ok(Self { db: connection::read(path)?, path: path.to_owned(), lock: None });
+        let db = match access {
+            Access::Read => Some(connection::read(path)?),
+            Access::Inspect => Some(connection::inspect(path)?),
+            Access::Write | Access::Create => None,
+        };
+        if let Some(db) = db {
+            return Ok(Self { db, path: path.to_owned(), lock: None });
         }
         let folder = folder_of(path);
         fs::create_dir_all(folder).map_err(|error| unavailable(folder, error))?;

@@ -22,6 +22,24 @@ fn commit_waits_for_another_program_that_holds_the_database() {
 }
 
 #[test]
+fn inspecting_creates_no_file_and_sees_what_is_stored() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a folder?/50% #1.db");
+    let open = |access| SqliteStore::open(&path, access).unwrap();
+    let mut store = open(Access::Create);
+    let lease = granted(&mut store);
+    store.commit(&[commit(lease, "{}", false)]).unwrap();
+    assert_eq!(sound(&open(Access::Inspect)).computations, 1, "beside a writer");
+    drop(store);
+    let files = || path.parent().unwrap().read_dir().unwrap().count();
+    let before = files();
+    let inspected = open(Access::Inspect);
+    assert_eq!((sound(&inspected).computations, files()), (1, before));
+    drop(inspected);
+    assert_eq!(files(), before);
+}
+
+#[test]
 fn open_leaves_files_alone_that_are_not_stores() {
     let (folder, path, store) = new();
     store.db.execute("UPDATE meta SET value = 99 WHERE key = 'schema_version'", []).unwrap();
