@@ -13,7 +13,7 @@ use crate::verify::flip_byte;
 
 /// The plan of a run over `inputs` into `out`, as JSON.
 fn plan(inputs: &[&Path], out: &Path, more: &[&str]) -> Value {
-    let mut args: Vec<String> = run_args(inputs, out, more).into_iter().map(Into::into).collect();
+    let mut args = run_args(inputs, out, more);
     args[0] = "plan".to_owned();
     args.push("--json".to_owned());
     serde_json::from_str(&finish(args).with_code(0).stdout).unwrap()
