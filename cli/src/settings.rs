@@ -1,28 +1,25 @@
-//! The settings of the stages, as the coordinator sends them to every worker.
+//! The settings of the stages, as the coordinator sends them to every worker: the configuration, with what it names.
 
 use std::path::{Path, PathBuf};
 
-use align::{AlignConfig, AlignModel};
+use align::AlignModel;
 use decode::DecodeConfig;
-use forensics::{ForensicsConfig, LexiconSource};
-use segment::{SegmentConfig, VadChoice};
+use forensics::LexiconSource;
+use segment::VadChoice;
 use serde::{Deserialize, Serialize};
-use transcribe::{ModelSource, ParseModelSourceError, Precision, TranscribeConfig};
+use transcribe::{ModelSource, ParseModelSourceError, Precision};
 
 use crate::config::Config;
 
 /// Settings of all stages of a run. The coordinator computes fingerprints from them; workers build stages from them.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Settings {
-    pub(crate) decode: DecodeConfig,
-    pub(crate) segment: SegmentConfig,
+    /// The configuration, with absolute paths.
+    pub(crate) config: Config,
     pub(crate) model: ModelSource,
     pub(crate) precision: Precision,
-    pub(crate) transcribe: TranscribeConfig,
     pub(crate) aligner: AlignModel,
-    pub(crate) align: AlignConfig,
-    pub(crate) forensics: ForensicsConfig,
-    /// Lexicons in addition to the built-in ones.
+    /// Lexicons in addition to the built-in ones, as they were when the run was planned.
     pub(crate) lexicons: Vec<LexiconSource>,
 }
 
@@ -43,25 +40,26 @@ impl Settings {
     /// # Errors
     /// A model's name is malformed, or a file cannot be read.
     pub(crate) fn new(config: &Config, precision: Precision) -> Result<Self, SettingsError> {
-        let Config { lexicons, models, segment, transcribe, align, forensics, limits, .. } = config;
-        let mut segment = segment.clone();
-        if let VadChoice::SileroAt(path) = &mut segment.vad {
+        let mut config = config.clone();
+        if let VadChoice::SileroAt(path) = &mut config.segment.vad {
             *path = path.canonicalize().map_err(unreadable(path))?;
         }
         Ok(Self {
-            decode: DecodeConfig {
-                memory_budget_bytes: limits.samples_memory_mib << 20,
-                spill_dir: limits.spill_folder.clone().unwrap_or_else(std::env::temp_dir),
-            },
-            segment,
-            model: models.speech_source().map_err(SettingsError::Model)?,
+            model: config.models.speech_source().map_err(SettingsError::Model)?,
             precision,
-            transcribe: transcribe.clone(),
-            aligner: models.aligner_source().map_err(SettingsError::Aligner)?,
-            align: align.clone(),
-            forensics: forensics.clone(),
-            lexicons: lexicons.iter().map(|path| read(path)).collect::<Result<_, _>>()?,
+            aligner: config.models.aligner_source().map_err(SettingsError::Aligner)?,
+            lexicons: config.lexicons.iter().map(|path| read(path)).collect::<Result<_, _>>()?,
+            config,
         })
+    }
+
+    /// The settings of decode.
+    pub(crate) fn decode(&self) -> DecodeConfig {
+        let limits = &self.config.limits;
+        DecodeConfig {
+            memory_budget_bytes: limits.samples_memory_mib << 20,
+            spill_dir: limits.spill_folder.clone().unwrap_or_else(std::env::temp_dir),
+        }
     }
 }
 

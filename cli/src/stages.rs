@@ -88,7 +88,7 @@ impl<'a> Context<'a> {
         check_models: bool,
     ) -> Result<Self, BuildError> {
         let longest_s = model.window_s();
-        let window_s = settings.segment.window_max_s.unwrap_or(longest_s);
+        let window_s = settings.config.segment.window_max_s.unwrap_or(longest_s);
         if window_s > longest_s {
             return Err(BuildError::Window { window_s, model: model.name().to_owned(), longest_s });
         }
@@ -150,16 +150,16 @@ pub(crate) fn simulated(settings: &serde_json::Value, last: Option<StageName>) -
 }
 
 fn decoder(context: &mut Context<'_>) -> Result<Box<dyn Runner>, BuildError> {
-    Ok(decoder_with(context.settings, context.settings.decode.memory_budget_bytes))
+    Ok(cpu_runner(Decoder::new(context.settings.decode())))
 }
 
 /// The decoder with another memory budget for the samples of one recording.
 pub(crate) fn decoder_with(settings: &Settings, memory_budget_bytes: u64) -> Box<dyn Runner> {
-    cpu_runner(Decoder::new(DecodeConfig { memory_budget_bytes, ..settings.decode.clone() }))
+    cpu_runner(Decoder::new(DecodeConfig { memory_budget_bytes, ..settings.decode() }))
 }
 
 fn segmenter(context: &mut Context<'_>) -> Result<Box<dyn Runner>, BuildError> {
-    let config = SegmentConfig { window_max_s: Some(context.window_s), ..context.settings.segment.clone() };
+    let config = SegmentConfig { window_max_s: Some(context.window_s), ..context.settings.config.segment.clone() };
     Ok(cpu_runner(Segmenter::new(config)?))
 }
 
@@ -171,11 +171,11 @@ fn transcriber(context: &mut Context<'_>) -> Result<Box<dyn Runner>, BuildError>
     }
     let device = if context.device.is_cuda() { DeviceChoice::Cuda } else { DeviceChoice::Cpu };
     let compute = Compute { device, precision: context.settings.precision };
-    Ok(device_runner(Transcriber::new(model, context.settings.transcribe.clone(), compute)?))
+    Ok(device_runner(Transcriber::new(model, context.settings.config.transcribe.clone(), compute)?))
 }
 
 fn aligner(context: &mut Context<'_>) -> Result<Box<dyn Runner>, BuildError> {
-    let config = context.settings.align.clone();
+    let config = context.settings.config.align.clone();
     let AlignModel::Ctc(source) = &context.settings.aligner else {
         return Ok(cpu_runner(Aligner::new(config)));
     };
@@ -188,6 +188,6 @@ fn aligner(context: &mut Context<'_>) -> Result<Box<dyn Runner>, BuildError> {
 }
 
 fn forensics(context: &mut Context<'_>) -> Result<Box<dyn Runner>, BuildError> {
-    let Settings { forensics, lexicons, .. } = context.settings;
-    Ok(cpu_runner(Forensics::new(forensics.clone(), lexicons).map_err(BuildError::Forensics)?))
+    let Settings { config, lexicons, .. } = context.settings;
+    Ok(cpu_runner(Forensics::new(config.forensics.clone(), lexicons).map_err(BuildError::Forensics)?))
 }

@@ -80,7 +80,7 @@ fn models(settings: &Settings) -> Result<Vec<ModelFacts>, Error> {
     if let AlignModel::Ctc(source) = &settings.aligner {
         models.push(of("alignment", source).context("--aligner").map_err(Error::usage)?);
     }
-    models.extend(forecast::vad_model(&settings.segment.vad));
+    models.extend(forecast::vad_model(&settings.config.segment.vad));
     Ok(models)
 }
 

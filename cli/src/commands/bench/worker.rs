@@ -71,7 +71,7 @@ fn say(message: &FromProcess) -> Result<(), Error> {
 fn prepare(task: Task) -> Result<(), Error> {
     let (stages, width) = build(&task)?;
     let share_bytes = SAMPLES_BUDGET_BYTES / task.recordings.len().max(1) as u64;
-    let decoder = stages::decoder_with(&task.settings, share_bytes.min(task.settings.decode.memory_budget_bytes));
+    let decoder = stages::decoder_with(&task.settings, share_bytes.min(task.settings.decode().memory_budget_bytes));
     let mut inputs: Vec<Result<Input, PipelineError>> =
         for_each(&task.recordings, width.threads, |input| hashed(input.clone()));
     let mut items: Vec<Opened> = inputs.iter().map(|input| Ok(open(input.as_ref().map_err(Clone::clone)?))).collect();
@@ -167,7 +167,7 @@ fn decode(task: &Task, items: &mut [Opened], width: Width) -> Result<(), Pipelin
         left_bytes > 0
     });
     let (first, rest) = items.split_at_mut(in_memory.count());
-    for (items, budget_bytes) in [(first, task.settings.decode.memory_budget_bytes), (rest, 0)] {
+    for (items, budget_bytes) in [(first, task.settings.decode().memory_budget_bytes), (rest, 0)] {
         let decoder = stages::decoder_with(&task.settings, budget_bytes);
         keep(items, |sound| stage_run::run(&*decoder, sound, width))?;
     }
