@@ -1,4 +1,4 @@
-//! Runs the whole pipeline and writes its results in a format of our own: one line per word that is in doubt.
+//! Runs the whole pipeline and writes its results in a format of our own: one line per word of low confidence.
 //!
 //!     cargo run --release -p earwitness --example exporter -- out fixtures/calls
 //!
@@ -12,15 +12,15 @@ use earwitness::scheduler::coordinator::Event;
 use earwitness::{Config, Observer, Pipeline};
 
 /// The words that should be checked against the recording.
-struct Doubts;
+struct Unsure;
 
-impl ExportFormat for Doubts {
+impl ExportFormat for Unsure {
     fn name(&self) -> &'static str {
-        "doubts"
+        "unsure"
     }
 
     fn extension(&self) -> &'static str {
-        "doubts.txt"
+        "unsure.txt"
     }
 
     fn about(&self) -> &'static str {
@@ -28,18 +28,18 @@ impl ExportFormat for Doubts {
     }
 
     fn render(&self, document: &Document) -> Result<Vec<u8>, RenderError> {
-        let doubtful = document.words.iter().filter(|word| word.confidence < 0.5);
+        let unsure = document.words.iter().filter(|word| word.confidence < 0.5);
         let line = |word: &earwitness::stage_core::Word| {
             format!("{:.2}\t{:.2}\t{}\t{:.2}\n", word.start_s, word.end_s, word.text, word.confidence)
         };
-        Ok(doubtful.map(line).collect::<String>().into_bytes())
+        Ok(unsure.map(line).collect::<String>().into_bytes())
     }
 }
 
 /// Prints each finished recording.
-struct Progress;
+struct PrintEach;
 
-impl Observer for Progress {
+impl Observer for PrintEach {
     fn event(&mut self, event: &Event) {
         if let Event::ItemFailed { error, .. } = event {
             eprintln!("failed: {error}");
@@ -73,8 +73,8 @@ fn main() -> ExitCode {
 /// Returns the number of recordings that failed.
 fn run(out: &str, inputs: &[String]) -> Result<usize, Box<dyn std::error::Error>> {
     let mut config = Config::default();
-    config.run.formats = vec!["doubts".to_owned()];
-    let pipeline = Pipeline::new(config, out).formats(Formats::built_in().with(Doubts)?);
-    let summary = pipeline.run(inputs, &mut Progress)?;
+    config.run.formats = vec!["unsure".to_owned()];
+    let pipeline = Pipeline::new(config, out).formats(Formats::built_in().with(Unsure)?);
+    let summary = pipeline.run(inputs, &mut PrintEach)?;
     Ok(summary.failed())
 }

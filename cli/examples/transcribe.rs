@@ -27,8 +27,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     transcriber.load()?;
     let transcript = transcriber.run((&pcm, &speech))?;
     for segment in &transcript.segments {
-        let doubt = if segment.low_confidence.is_some() { " [?]" } else { "" };
-        println!("{} {:7.2} to {:7.2} s{doubt}  {}", segment.channel, segment.start_s, segment.end_s, segment.text);
+        let mark = if segment.low_confidence.is_some() { " [?]" } else { "" };
+        println!("{} {:7.2} to {:7.2} s{mark}  {}", segment.channel, segment.start_s, segment.end_s, segment.text);
     }
     for dropped in &transcript.dropped {
         println!(

@@ -1,4 +1,4 @@
-//! The configuration: everything that a run can be told, as `earwitness.toml` states it. Flags override it.
+//! The configuration: all settings of a run, as in the file `earwitness.toml`. Flags override it.
 
 mod listing;
 mod load;

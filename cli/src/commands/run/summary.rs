@@ -37,7 +37,7 @@ pub(super) fn print(args: &RunArgs, run: &PlannedRun, summary: &Summary, mut row
             done as f64 / elapsed_s * 3600.0,
         );
     }
-    print_doubts(&rows);
+    print_unreliable(&rows);
     if summary
         .outcome
         .items
@@ -61,7 +61,7 @@ pub(super) fn print(args: &RunArgs, run: &PlannedRun, summary: &Summary, mut row
 }
 
 /// What should be checked against the recordings.
-fn print_doubts(rows: &Rows) {
+fn print_unreliable(rows: &Rows) {
     let Amount { count, length_s } = rows.not_transcribed;
     if count > 0 {
         println!("not transcribed: {count} intervals, {length_s:.1} s; see `dropped` in each result for the reasons");

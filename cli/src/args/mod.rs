@@ -1,20 +1,18 @@
-//! The command line, and how its flags override the configuration.
+//! The command line.
 
-use std::collections::BTreeSet;
+mod settings;
+
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
-use std::str::FromStr;
 
 use clap::builder::{PossibleValue, PossibleValuesParser};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use scheduler::coordinator::Recompute;
-use scheduler::devices::DeviceRequest;
 use scheduler::store::StoreUrl;
-use segment::VadChoice;
 use stage_core::StageName;
-use transcribe::{Task, architectures};
 
-use crate::config::{Config, ConfigError, DEFAULT_FILE, Loaded, PrecisionChoice};
+pub(crate) use self::settings::{ModelArgs, SettingArgs, StageSettingArgs};
+use crate::config::{DEFAULT_FILE, PrecisionChoice};
 use crate::export::{ExportFormat, Formats};
 use crate::stages;
 
@@ -164,43 +162,6 @@ pub(crate) struct BenchStageArgs {
     pub(crate) stages: StageSettingArgs,
 }
 
-/// Settings of transcription. The file of --config has more.
-#[derive(Debug, Args)]
-pub(crate) struct DecodingArgs {
-    /// transcribe (the default), or translate (into English; multilingual models).
-    #[arg(long)]
-    pub(crate) task: Option<Task>,
-    /// Beam size; 1 is greedy decoding: faster, less accurate. Default: 5.
-    #[arg(long, value_name = "N")]
-    pub(crate) beam_size: Option<usize>,
-    /// Decode timestamp tokens and split the text of a window at them.
-    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
-    pub(crate) timestamps: Option<bool>,
-    /// Text that precedes each window, to suggest names and spellings.
-    #[arg(long, value_name = "TEXT")]
-    pub(crate) initial_prompt: Option<String>,
-    /// Words to expect in every window.
-    #[arg(long, value_name = "WORDS")]
-    pub(crate) hotwords: Option<String>,
-    /// Condition each window on the text of the previous windows of its channel.
-    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
-    pub(crate) condition_on_previous_text: Option<bool>,
-}
-
-/// Arguments that select the configuration file and the model.
-#[derive(Debug, Args)]
-pub(crate) struct ModelArgs {
-    /// Configuration file (TOML); `earwitness config init` writes one. Default: earwitness.toml in the current folder,
-    /// if there is one.
-    #[arg(long, value_name = "FILE")]
-    pub(crate) config: Option<PathBuf>,
-    #[arg(long, help = model_help())]
-    pub(crate) model: Option<String>,
-    /// Use only the local cache for hub models; never use the network.
-    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
-    pub(crate) offline: Option<bool>,
-}
-
 /// Arguments shared by `run` and `stage`: devices, model, settings of the stages, progress.
 #[derive(Debug, Args)]
 pub(crate) struct EngineArgs {
@@ -216,156 +177,6 @@ pub(crate) struct EngineArgs {
     pub(crate) progress: ProgressMode,
     #[command(flatten)]
     pub(crate) bench: BenchArgs,
-}
-
-/// The settings of a run. Those that are given override the configuration file.
-#[derive(Debug, Args)]
-pub(crate) struct SettingArgs {
-    /// auto, cpu, cpu:N (N workers), or cuda:0,1 (GPU numbers or UUIDs). Default: auto.
-    #[arg(long)]
-    pub(crate) devices: Option<DeviceRequest>,
-    /// Use this many GPUs; fail if there are fewer.
-    #[arg(short = 'g', long, value_name = "N")]
-    pub(crate) num_gpus: Option<usize>,
-    /// Worker processes on each device. Default: 1.
-    #[arg(long, value_name = "N", value_parser = positive)]
-    pub(crate) workers_per_device: Option<NonZeroUsize>,
-    /// Priority of the recordings that no rule of the configuration file matches; higher values run first. Default: 0.
-    #[arg(long, value_name = "N", allow_negative_numbers = true)]
-    pub(crate) priority: Option<i32>,
-    /// Recordings per worker batch. Default: 10.
-    #[arg(short = 'b', long, value_name = "N", value_parser = positive)]
-    pub(crate) worker_batch_size: Option<NonZeroUsize>,
-    /// Windows per device batch. Default: 8.
-    #[arg(long, value_name = "N", value_parser = positive)]
-    pub(crate) device_batch_size: Option<NonZeroUsize>,
-    /// Numeric type of the matrix products: f32 (matches the reference), bf16, f16 (GPUs) or int8 (CPUs; fastest, less
-    /// exact). auto (the default): the precision that this case started with; in a new case int8 for the embedded model
-    /// and f32 for other models on a CPU, f16 on a GPU.
-    #[arg(long, value_name = "TYPE")]
-    pub(crate) precision: Option<PrecisionChoice>,
-    #[command(flatten)]
-    pub(crate) stages: StageSettingArgs,
-}
-
-/// Settings of the stages without the precision, because `bench` takes a list of precisions.
-#[derive(Debug, Args)]
-pub(crate) struct StageSettingArgs {
-    #[command(flatten)]
-    pub(crate) model: ModelArgs,
-    /// auto (detected in each window; the default), a language code such as ko, or several, such as ko,en (detected
-    /// among these).
-    #[arg(long, value_name = "CODES")]
-    pub(crate) language: Option<Languages>,
-    #[command(flatten)]
-    pub(crate) decoding: DecodingArgs,
-    /// Voice activity detector: silero (Silero VAD; the default), silero:FILE (other weights for 16 kHz, in
-    /// safetensors), energy (a threshold above the noise), or off (all audio is treated as speech).
-    #[arg(long)]
-    pub(crate) vad: Option<VadChoice>,
-    /// Also transcribe crosstalk (speech of one channel that leaks into another). By default it is only listed.
-    #[arg(long)]
-    pub(crate) keep_crosstalk: bool,
-    /// Source of the word times: attention (from the speech model, refined by speech activity; the default), embedded (a
-    /// small CTC model), or the folder or hub id of a Wav2Vec2ForCTC (with its vocab.json).
-    #[arg(long, value_name = "MODEL")]
-    pub(crate) aligner: Option<String>,
-    /// Additional lexicon (TOML) for the language evidence; can be given several times.
-    #[arg(long, value_name = "FILE")]
-    pub(crate) lexicon: Vec<PathBuf>,
-    /// Also list linguistic markers that the literature associates with deception. Unvalidated; off by default.
-    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
-    pub(crate) deception: Option<bool>,
-}
-
-/// The languages of `--language`: none for `auto`; otherwise each code once, sorted, so that their order does not affect
-/// any fingerprint.
-#[derive(Debug, Clone)]
-pub(crate) struct Languages(Vec<String>);
-
-/// The text is not a list of language codes.
-#[derive(Debug, Clone, thiserror::Error)]
-#[error("{0}: auto is expected, or language codes such as ko or ko,en")]
-pub(crate) struct ParseLanguagesError(String);
-
-impl FromStr for Languages {
-    type Err = ParseLanguagesError;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        if text == "auto" {
-            return Ok(Self(Vec::new()));
-        }
-        let is_code = |code: &&str| (2..=3).contains(&code.len()) && code.bytes().all(|byte| byte.is_ascii_lowercase());
-        let codes: BTreeSet<&str> = text.split(',').map(str::trim).collect();
-        if !codes.iter().all(is_code) {
-            return Err(ParseLanguagesError(text.to_owned()));
-        }
-        Ok(Self(codes.into_iter().map(ToOwned::to_owned).collect()))
-    }
-}
-
-/// Overrides a setting if the flag was given.
-fn set<T: Clone>(setting: &mut T, flag: Option<&T>) {
-    if let Some(value) = flag {
-        setting.clone_from(value);
-    }
-}
-
-impl ModelArgs {
-    /// The configuration file with these flags over it.
-    pub(crate) fn load(&self) -> Result<Loaded, ConfigError> {
-        let mut loaded = Loaded::find(self.config.as_deref())?;
-        self.apply(&mut loaded.config);
-        Ok(loaded)
-    }
-
-    fn apply(&self, config: &mut Config) {
-        set(&mut config.models.speech, self.model.as_ref());
-        set(&mut config.models.offline, self.offline.as_ref());
-    }
-}
-
-impl StageSettingArgs {
-    /// The configuration file with these flags over it.
-    pub(crate) fn load(&self) -> Result<Loaded, ConfigError> {
-        let mut loaded = self.model.load()?;
-        self.apply(&mut loaded.config);
-        Ok(loaded)
-    }
-
-    fn apply(&self, config: &mut Config) {
-        let Self { language, decoding, vad, aligner, deception, .. } = self;
-        set(&mut config.transcribe.languages, language.as_ref().map(|languages| &languages.0));
-        set(&mut config.transcribe.task, decoding.task.as_ref());
-        set(&mut config.transcribe.beam_size, decoding.beam_size.as_ref());
-        set(&mut config.transcribe.timestamps, decoding.timestamps.as_ref());
-        set(&mut config.transcribe.initial_prompt, decoding.initial_prompt.clone().map(Some).as_ref());
-        set(&mut config.transcribe.hotwords, decoding.hotwords.clone().map(Some).as_ref());
-        set(&mut config.transcribe.condition_on_previous_text, decoding.condition_on_previous_text.as_ref());
-        set(&mut config.segment.vad, vad.as_ref());
-        set(&mut config.models.aligner, aligner.as_ref());
-        set(&mut config.forensics.deception, deception.as_ref());
-        config.lexicons.extend(self.lexicon.iter().cloned());
-        if self.keep_crosstalk {
-            config.segment.crosstalk = None;
-        }
-    }
-}
-
-impl SettingArgs {
-    /// The configuration file with these flags over it.
-    pub(crate) fn load(&self) -> Result<Loaded, ConfigError> {
-        let mut loaded = self.stages.load()?;
-        let config = &mut loaded.config;
-        set(&mut config.run.devices, self.devices.as_ref());
-        set(&mut config.run.num_gpus, self.num_gpus.map(Some).as_ref());
-        set(&mut config.run.workers_per_device, self.workers_per_device.as_ref());
-        set(&mut config.run.default_priority, self.priority.as_ref());
-        set(&mut config.limits.worker_batch_size, self.worker_batch_size.as_ref());
-        set(&mut config.limits.device_batch_size, self.device_batch_size.as_ref());
-        set(&mut config.models.precision, self.precision.as_ref());
-        Ok(loaded)
-    }
 }
 
 /// The `config` commands.
@@ -495,14 +306,6 @@ fn format_names() -> PossibleValuesParser {
 
 fn store_help() -> String {
     format!("The store: {}. Default: DIR/earwitness.db", StoreUrl::forms())
-}
-
-fn model_help() -> String {
-    format!(
-        "embedded, a folder in the Hugging Face layout, or a hub id (openai/whisper-large-v3-turbo); its architecture \
-         is one of {}",
-        architectures().join(", ")
-    )
 }
 
 fn positive(text: &str) -> Result<NonZeroUsize, String> {

@@ -1,0 +1,183 @@
+//! A run over recordings: from inputs and settings to stored artifacts and result files.
+//!
+//! ```text
+//! Pipeline -> plan (inputs, devices, models, store) -> PlannedRun -> run (worker processes) -> Summary
+//! ```
+
+mod build;
+mod planned;
+
+use std::ffi::OsString;
+use std::fs;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use scheduler::coordinator::{Interrupt, Recompute};
+use scheduler::protocol::Fault;
+use scheduler::store::{self, Access, StoreUrl};
+use scheduler::worker::WORKER_VARIABLE;
+use scheduler::worker::sim::SimSettings;
+use stage_core::{DeviceId, Recipe, StageName};
+use transcribe::ModelSource;
+
+pub(crate) use self::build::{build, resolve_devices};
+pub use self::planned::{Observer, PlannedRun, Summary};
+use crate::config::Config;
+use crate::error::{Error, ErrorContext};
+use crate::export::Formats;
+use crate::inputs;
+use crate::open_store;
+use crate::plan;
+use crate::stages;
+use crate::worker;
+
+const UNWRITABLE: &str = "the settings cannot be serialized";
+
+/// Runs the stages over recordings, in worker processes of this program.
+///
+/// A library program calls [`crate::serve_if_worker`] first in its `main`, because its workers are processes of the same
+/// executable.
+///
+/// # Examples
+/// ```no_run
+/// use earwitness::{Config, Pipeline};
+///
+/// let mut config = Config::default();
+/// config.transcribe.languages = vec!["ko".to_owned()];
+/// let summary = Pipeline::new(config, "case-17").run(&["calls/"], &mut ())?;
+/// assert_eq!(summary.failed(), 0);
+/// # Ok::<(), earwitness::Error>(())
+/// ```
+#[derive(Debug, Clone)]
+pub struct Pipeline {
+    config: Config,
+    folder: PathBuf,
+    store: StoreUrl,
+    last: Option<StageName>,
+    recompute: Recompute,
+    retry_quarantined: bool,
+    formats: Formats,
+    interrupt: Interrupt,
+    pub(crate) tests: TestOptions,
+}
+
+/// Options for tests and measurements only.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct TestOptions {
+    /// Service times of simulated devices.
+    pub(crate) sim: SimSettings,
+    pub(crate) faults: Vec<Fault>,
+    /// The NVML library to use instead of the driver's.
+    pub(crate) nvml: Option<PathBuf>,
+}
+
+/// What the workers do.
+struct Work {
+    /// Their arguments.
+    args: Vec<OsString>,
+    /// Their settings as JSON.
+    settings: serde_json::Value,
+    /// The speech model, unless the stages are simulated.
+    model: Option<ModelSource>,
+}
+
+impl Pipeline {
+    /// A pipeline whose results and store are in `folder`, with all stages and the formats of the configuration.
+    #[must_use]
+    pub fn new(config: Config, folder: impl Into<PathBuf>) -> Self {
+        let folder = folder.into();
+        Self {
+            config,
+            store: open_store::in_folder(&folder),
+            folder,
+            last: None,
+            recompute: Recompute::Nothing,
+            retry_quarantined: false,
+            formats: Formats::built_in(),
+            interrupt: Interrupt::default(),
+            tests: TestOptions::default(),
+        }
+    }
+
+    /// Uses another store than `earwitness.db` in the folder.
+    #[must_use]
+    pub fn store(self, store: StoreUrl) -> Self {
+        Self { store, ..self }
+    }
+
+    /// Runs only `last` and the stages that it needs. No result files are written.
+    #[must_use]
+    pub fn upto(self, last: StageName) -> Self {
+        Self { last: Some(last), ..self }
+    }
+
+    /// Computes stages again whose artifacts are stored.
+    #[must_use]
+    pub fn recompute(self, recompute: Recompute) -> Self {
+        Self { recompute, ..self }
+    }
+
+    /// Tries recordings again that were quarantined because they killed workers.
+    #[must_use]
+    pub fn retry_quarantined(self, retry: bool) -> Self {
+        Self { retry_quarantined: retry, ..self }
+    }
+
+    /// The formats from which `run.formats` of the configuration selects: the built-in ones and others.
+    #[must_use]
+    pub fn formats(self, formats: Formats) -> Self {
+        Self { formats, ..self }
+    }
+
+    /// Stops the run when this interrupt is requested, for example by a signal.
+    #[must_use]
+    pub fn interrupt(self, interrupt: Interrupt) -> Self {
+        Self { interrupt, ..self }
+    }
+
+    /// Plans a run and runs it. Inputs are files, folders (searched recursively) or globs.
+    ///
+    /// # Errors
+    /// See [`Pipeline::plan`] and [`PlannedRun::run`].
+    pub fn run(self, inputs: &[impl AsRef<str>], observer: &mut dyn Observer) -> Result<Summary, Error> {
+        self.plan(inputs)?.run(observer)
+    }
+
+    /// Checks everything before any recording is processed: inputs, settings, lexicons, devices, and every value of the
+    /// models. Creates the folder and the store, and hashes the recordings that the store does not know.
+    ///
+    /// # Errors
+    /// An input does not exist, a setting is invalid or does not apply to the model, a file is unreadable, the device
+    /// does not exist, or the store cannot be used.
+    pub fn plan(self, inputs: &[impl AsRef<str>]) -> Result<PlannedRun, Error> {
+        if std::env::var_os(WORKER_VARIABLE).is_some() {
+            return Err(Error::usage(
+                "a worker process started a run: call earwitness::serve_if_worker first in `main`",
+            ));
+        }
+        self.config.validate().map_err(Error::usage)?;
+        let formats = &self.config.run.formats;
+        let formats = self.formats.select(formats.iter().map(String::as_str)).map_err(Error::usage)?;
+        let inputs = inputs::find(inputs).map_err(Error::usage)?;
+        let devices = resolve_devices(&self.config.run.devices, self.config.run.num_gpus, self.tests.nvml.as_deref())?;
+        let (recipe, work) = self.work(&devices[0])?;
+        fs::create_dir_all(&self.folder).context(format!("{}: cannot be created", self.folder.display()))?;
+        let mut store = store::open(&self.store, Access::Create).map_err(Error::store)?;
+        let plan = plan::plan(&inputs.files, &Arc::new(recipe), &mut *store).map_err(Error::store)?;
+        Ok(PlannedRun { pipeline: Self { formats, ..self }, inputs, store, plan, devices, work })
+    }
+
+    /// The recipe of all artifacts, and what the workers do.
+    fn work(&self, device: &DeviceId) -> Result<(Recipe, Work), Error> {
+        if device.is_sim() {
+            let settings = serde_json::to_value(&self.tests.sim).context(UNWRITABLE)?;
+            let recipe = stages::simulated(&settings, self.last).map_err(Error::usage)?;
+            let args = vec![worker::NAME.into(), worker::SIMULATED.into()];
+            return Ok((recipe, Work { args, settings, model: None }));
+        }
+        let (settings, stages) = build(&self.config, device, Some(&self.store), true)?;
+        let recipe = stages::recipe(&stages, self.last).map_err(Error::usage)?;
+        let (args, model) = (vec![worker::NAME.into()], Some(settings.model.clone()));
+        Ok((recipe, Work { args, settings: serde_json::to_value(settings).context(UNWRITABLE)?, model }))
+    }
+}

@@ -1,0 +1,212 @@
+//! A planned run: running it, observing it, and its summary.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use scheduler::coordinator::{self, Event, GpuWatch, ItemEnd, Outcome, RunError, RunOptions, WorkerCommand};
+use scheduler::store::{Failure, RecordingEntry, Store, command_line};
+use stage_core::{DeviceId, PipelineError};
+use transcribe::ModelSource;
+
+use super::{Pipeline, Work};
+use crate::config::Priorities;
+use crate::error::{Error, ErrorContext, ErrorKind};
+use crate::export::{Document, ExportError, Formats, read_document, write_document};
+use crate::inputs::Inputs;
+use crate::plan::Plan;
+
+/// A run whose inputs, settings and models are checked, before it starts.
+pub struct PlannedRun {
+    pub(super) pipeline: Pipeline,
+    pub(super) inputs: Inputs,
+    pub(super) store: Box<dyn Store>,
+    pub(super) plan: Plan,
+    pub(super) devices: Vec<DeviceId>,
+    pub(super) work: Work,
+}
+
+/// Observes a run. Every method returns quickly: the run waits for it. `()` ignores everything.
+///
+/// `index` is the index of a recording in [`PlannedRun::recordings`].
+pub trait Observer {
+    /// An event. [`Event::ItemDone`] comes after the result files are written; if they cannot be written, it is replaced
+    /// by [`Observer::not_exported`].
+    fn event(&mut self, _event: &Event) {}
+
+    /// The result files of a recording are written.
+    fn exported(&mut self, _index: usize, _document: &Document) {}
+
+    /// All artifacts of a recording are stored, but its result files cannot be written.
+    fn not_exported(&mut self, _index: usize, _error: &PipelineError) {}
+}
+
+impl Observer for () {}
+
+/// How a run ended.
+#[derive(Debug)]
+pub struct Summary {
+    /// What the coordinator reports; its items are those of [`PlannedRun::recordings`], in the same order.
+    pub outcome: Outcome,
+    /// Recordings whose result files could not be written, by index.
+    pub not_exported: BTreeMap<usize, PipelineError>,
+    /// Inputs that could not be read, and are not among the recordings.
+    pub unreadable: Vec<Failure>,
+}
+
+impl PlannedRun {
+    /// The recordings, by path.
+    #[must_use]
+    pub fn recordings(&self) -> &[RecordingEntry] {
+        &self.plan.items
+    }
+
+    /// Inputs that could not be read.
+    #[must_use]
+    pub fn unreadable(&self) -> &[Failure] {
+        &self.plan.unreadable
+    }
+
+    /// Files in searched folders that were skipped because their names are not those of audio files.
+    #[must_use]
+    pub fn skipped(&self) -> &[PathBuf] {
+        &self.inputs.skipped
+    }
+
+    /// The store, with everything that earlier runs have stored.
+    #[must_use]
+    pub fn store(&self) -> &dyn Store {
+        &*self.store
+    }
+
+    /// The selected formats.
+    #[must_use]
+    pub fn formats(&self) -> &Formats {
+        &self.pipeline.formats
+    }
+
+    /// The speech model, unless the stages are simulated.
+    #[must_use]
+    pub fn speech_model(&self) -> Option<&ModelSource> {
+        self.work.model.as_ref()
+    }
+
+    /// Whether the stages are simulated, so that there are no results.
+    #[must_use]
+    pub fn is_simulated(&self) -> bool {
+        self.devices.iter().any(DeviceId::is_sim)
+    }
+
+    /// Computes the artifacts that are not stored, and writes the result files of each recording as soon as it is
+    /// complete. A failed recording does not end the run; see [`Summary::outcome`].
+    ///
+    /// Call this on a thread that outlives the run, such as the main thread: the system kills the workers when the
+    /// calling thread ends.
+    ///
+    /// # Errors
+    /// The store failed, or no device is left to work on. Committed artifacts stay, and the next run resumes from them.
+    pub fn run(&mut self, observer: &mut dyn Observer) -> Result<Summary, Error> {
+        let options = self.options()?;
+        let exports = self.pipeline.last.is_none() && !self.is_simulated();
+        let (items, mut not_exported) = (&self.plan.items, BTreeMap::new());
+        let mut observe = |event: Event, store: &mut dyn Store| {
+            if let (Event::ItemDone { index }, true) = (&event, exports) {
+                match export(&self.pipeline, &items[*index], store) {
+                    Ok(document) => observer.exported(*index, &document),
+                    Err(error) => {
+                        let error = PipelineError::from(error);
+                        observer.not_exported(*index, &error);
+                        not_exported.insert(*index, error);
+                        return;
+                    }
+                }
+            }
+            observer.event(&event);
+        };
+        let outcome = coordinator::run(items, &mut *self.store, &options, &self.pipeline.interrupt, &mut observe)?;
+        let of = |(index, error): (&usize, &PipelineError)| Failure {
+            path: items[*index].path.clone(),
+            error: error.clone(),
+        };
+        let failures: Vec<_> = not_exported.iter().map(of).chain(self.plan.unreadable.iter().cloned()).collect();
+        self.store.record_failures(outcome.run, &failures).map_err(Error::store)?;
+        Ok(Summary { outcome, not_exported, unreadable: self.plan.unreadable.clone() })
+    }
+
+    fn options(&self) -> Result<RunOptions, Error> {
+        let Pipeline { config, tests, recompute, retry_quarantined, .. } = &self.pipeline;
+        let rules = Priorities::new(config).map_err(Error::usage)?;
+        Ok(RunOptions {
+            devices: self.devices.clone(),
+            workers_per_device: config.run.workers_per_device.get() as u32,
+            priority: config.run.default_priority,
+            priorities: self.plan.items.iter().map(|item| rules.of(&item.path, item.audio_s)).collect(),
+            retry_quarantined: *retry_quarantined,
+            batch_items: config.limits.worker_batch_size.get(),
+            device_batch: config.limits.device_batch_size.get(),
+            threads: std::thread::available_parallelism().map_or(1, usize::from),
+            worker: WorkerCommand {
+                program: std::env::current_exe().context("the path of this program is unknown")?,
+                args: self.work.args.clone(),
+            },
+            settings: self.work.settings.clone(),
+            recompute: *recompute,
+            command: command_line(),
+            tool_version: env!("CARGO_PKG_VERSION").to_owned(),
+            timing: config.timing,
+            faults: tests.faults.clone(),
+            gpus: Some(GpuWatch { limits: config.devices.clone(), library: tests.nvml.clone().map(Into::into) }),
+        })
+    }
+}
+
+impl Summary {
+    /// Whether the results of a recording are complete.
+    #[must_use]
+    pub fn is_done(&self, index: usize) -> bool {
+        self.outcome.items.get(index) == Some(&ItemEnd::Done) && !self.not_exported.contains_key(&index)
+    }
+
+    /// Number of recordings whose results are complete.
+    #[must_use]
+    pub fn done(&self) -> usize {
+        (0..self.outcome.items.len()).filter(|index| self.is_done(*index)).count()
+    }
+
+    /// Length of the recordings whose results are complete, in seconds.
+    #[must_use]
+    pub fn audio_s(&self, recordings: &[RecordingEntry]) -> f64 {
+        recordings.iter().enumerate().filter(|(index, _)| self.is_done(*index)).map(|(_, of)| of.audio_s).sum()
+    }
+
+    /// Number of inputs that failed: unreadable files, failed recordings, and results that could not be written.
+    #[must_use]
+    pub fn failed(&self) -> usize {
+        let failed = self.outcome.items.iter().filter(|end| matches!(end, ItemEnd::Failed(_))).count();
+        failed + self.not_exported.len() + self.unreadable.len()
+    }
+
+    /// Number of recordings that were not completed before the run was interrupted.
+    #[must_use]
+    pub fn unfinished(&self) -> usize {
+        self.outcome.items.iter().filter(|end| matches!(end, ItemEnd::Unfinished)).count()
+    }
+}
+
+/// Writes the result files of a recording and stores their hashes.
+fn export(pipeline: &Pipeline, entry: &RecordingEntry, store: &mut dyn Store) -> Result<Document, ExportError> {
+    let document = read_document(store, entry)?;
+    store.put_exports(&write_document(&document, &pipeline.folder, entry, &pipeline.formats)?)?;
+    Ok(document)
+}
+
+impl From<RunError> for Error {
+    fn from(error: RunError) -> Self {
+        match error {
+            RunError::Store(error) => Self::store(error),
+            RunError::NoDevices | RunError::WorkersRefused { .. } | RunError::WorkersLost { .. } => {
+                Self::new(ErrorKind::NoDevice, error)
+            }
+            _ => Self::unexpected(error),
+        }
+    }
+}
