@@ -40,7 +40,7 @@
 //! let aligned = Aligner::new(AlignConfig::default()).run((&pcm, &speech, &transcript))?;
 //! let [good, morning] = &aligned.words[..] else { panic!("two words") };
 //! assert!((good.end_s - 0.6).abs() < 0.02 && (morning.start_s - 1.1).abs() < 0.02, "no word covers the silence");
-//! # Ok::<(), stage_core::StageError>(())
+//! # Ok::<(), stage_core::PipelineError>(())
 //! ```
 
 mod alignment;

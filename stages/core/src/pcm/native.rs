@@ -61,7 +61,7 @@ pub trait NativeSource: fmt::Debug + Send + Sync {
 ///     peak = packet?.channel(0).fold(peak, |peak, sample| peak.max(sample.abs()));
 /// }
 /// assert_eq!(peak, 0.7);
-/// # Ok::<(), stage_core::StageError>(())
+/// # Ok::<(), stage_core::PipelineError>(())
 /// ```
 pub struct NativeReader {
     sample_rate_hz: u32,
