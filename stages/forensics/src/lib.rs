@@ -2,8 +2,8 @@
 //! the pipeline.
 //!
 //! ```text
-//! samples, spans, words -> measures (level, speech, pitch) of every channel ─┐
-//! words -> lexicons -> evidence -> discounted where negated or quoted -> scores -> ForensicRecord
+//! samples, spans, words -> measures of every channel: level, speech, pitch -> ForensicRecord
+//! words -> lexicons -> evidence, discounted if negated or quoted -> scores -> ForensicRecord
 //! ```
 //!
 //! [`Forensics`] measures level, speech and pitch of every channel, searches the timed words for the phrases of its
