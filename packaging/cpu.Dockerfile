@@ -8,10 +8,10 @@
 FROM rust:1.95.0-slim-bookworm AS build
 WORKDIR /src
 COPY . .
-RUN cargo build --locked --profile dist -p earwitness
+RUN cargo build --locked --release -p earwitness
 
 FROM debian:bookworm-slim
-COPY --from=build /src/target/dist/earwitness /usr/local/bin/earwitness
+COPY --from=build /src/target/release/earwitness /usr/local/bin/earwitness
 RUN useradd --create-home --uid 1000 earwitness
 USER 1000
 ENTRYPOINT ["earwitness"]

@@ -25,6 +25,30 @@ pub struct ForensicsConfig {
 }
 
 /// The contents of one lexicon file.
+///
+/// ```
+/// use forensics::{Forensics, ForensicsConfig, LexiconSource};
+///
+/// let text = r#"
+///     language = "en"
+///
+///     [[rule]]
+///     id = "mine.transfer"
+///     category = "extortion"
+///     subcategory = "demand"
+///     severity = 0.5
+///     patterns = ["transfer ..3 (money|coins)"]
+///     matches = ["transfer all your coins"]
+///     rejects = ["the bus transfer"]
+/// "#;
+/// let lexicon = LexiconSource { name: "mine.toml".to_owned(), text: text.to_owned() };
+/// assert!(Forensics::new(ForensicsConfig::default(), &[lexicon.clone()]).is_ok());
+///
+/// let broken = LexiconSource { text: text.replace("all your coins", "nothing"), ..lexicon };
+/// let error = Forensics::new(ForensicsConfig::default(), &[broken]).expect_err("an example does not match");
+/// assert!(error.to_string().contains("mine.transfer"), "{error}");
+/// # Ok::<(), forensics::ForensicsError>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LexiconSource {
     /// Name of the file, for error messages only.

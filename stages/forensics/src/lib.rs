@@ -1,14 +1,64 @@
-//! Forensics: turns words and samples into measurements, evidence and scores that can be checked by hand.
+//! Forensics: turns words and samples into measurements, evidence and scores that can be checked by hand. The last stage of
+//! the pipeline.
+//!
+//! ```text
+//! samples, spans, words -> measures of every channel: level, speech, pitch -> ForensicRecord
+//! words -> lexicons -> evidence, discounted if negated or quoted -> scores -> ForensicRecord
+//! ```
 //!
 //! [`Forensics`] measures level, speech and pitch of every channel, searches the timed words for the phrases of its
 //! lexicons, and computes scores. Each score names the evidence that it is based on. A value that could not be measured
 //! is null with a reason. The scores are an index over evidence and not a verdict: see
 //! [`stage_core::forensics::ForensicRecord::limits`].
 //!
+//! | item | purpose |
+//! |---|---|
+//! | [`Forensics`] | the stage |
+//! | [`ForensicsConfig`], [`ScoreCategory`] | settings of measures and scores |
+//! | [`LexiconSource`] | a lexicon in addition to the built-in ones; the top of `lexicons/en.toml` documents the format |
+//! | [`ForensicInput`] | the artifacts that the stage reads |
+//! | [`record_schema`] | the JSON Schema of the record, with the measures' own types |
+//!
 //! A new measure is one module under `measure` and one entry of the list there.
 //!
-//! The built-in lexicons are data files in English and Korean. A caller can add files as [`LexiconSource`]. The top of
-//! `lexicons/en.toml` documents their format.
+//! # Example
+//!
+//! ```
+//! use forensics::{ForensicInput, Forensics, ForensicsConfig};
+//! use stage_core::{AlignedWords, Pcm, PcmSource, Recording, Segment, SpeechSegments, Stage, Transcript, Word};
+//!
+//! let words = "i know where you live".split(' ').enumerate();
+//! let words = words.map(|(at, text)| Word::of_text(0, (0.3 * at as f64, 0.3 * at as f64 + 0.2), text)).collect();
+//! let words = AlignedWords { method: "by hand".to_owned(), words };
+//! let segment = Segment::of_text(0, (0.0, 1.5), "i know where you live", "en");
+//! let transcript = Transcript { model: "none".to_owned(), segments: vec![segment], dropped: Vec::new() };
+//!
+//! # let pcm = PcmSource { source_frames: 32_000, frames: 32_000, trimmed_start_frames: 0, trimmed_end_frames: 0 };
+//! # let recording = Recording {
+//! #     container: "wav".to_owned(),
+//! #     codec: "pcm_s16le".to_owned(),
+//! #     lossless: true,
+//! #     sample_rate_hz: 16_000,
+//! #     channels: 1,
+//! #     duration_s: 2.0,
+//! #     pcm_sha256: String::new(),
+//! #     pcm,
+//! #     tags: Default::default(),
+//! #     warnings: Vec::new(),
+//! # };
+//! let input = ForensicInput {
+//!     recording: &recording, // decode's artifact
+//!     pcm: &Pcm::from_channels(vec![vec![0.0; 32_000]]),
+//!     segments: &SpeechSegments::of_windows(Vec::new()),
+//!     transcript: &transcript,
+//!     words: &words,
+//! };
+//! let record = Forensics::new(ForensicsConfig::default(), &[])?.run(input)?;
+//! let [threat] = &record.evidence[..] else { panic!("one phrase") };
+//! assert_eq!((threat.rule.as_str(), &threat.words), ("en.threat.whereabouts", &vec![0, 1, 2, 3, 4]));
+//! assert!(record.channels[0].measures["level"].is_object());
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 mod config;
 mod error;

@@ -87,6 +87,14 @@ impl Default for CrosstalkConfig {
 }
 
 /// Settings of a [`crate::Segmenter`]. All of them enter the fingerprint.
+///
+/// ```
+/// use segment::{SegmentConfig, Segmenter, VadChoice};
+///
+/// let careful = SegmentConfig { vad: VadChoice::Energy, pad_s: 0.3, ..SegmentConfig::default() };
+/// assert!(Segmenter::new(careful.clone()).is_ok());
+/// assert!(Segmenter::new(SegmentConfig { pad_s: -1.0, ..careful }).is_err());
+/// ```
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct SegmentConfig {
