@@ -51,7 +51,7 @@ fn architecture_that_is_unknown_is_an_error_that_lists_the_known_ones() {
             config["architectures"] = architectures.clone();
             config["model_type"] = model_type.clone();
         });
-        let message = open(&copy).unwrap_err().to_string();
+        let message = stage_core::full_message(&open(&copy).unwrap_err());
         let mut parts = ["config.json", found].into_iter().chain(known);
         assert!(parts.all(|part| message.contains(part)), "{message}");
     }
@@ -61,10 +61,10 @@ fn architecture_that_is_unknown_is_an_error_that_lists_the_known_ones() {
 fn wav2vec2_folder_that_is_broken_names_file_and_reason() {
     let missing = copy_of(WAV2VEC2);
     fs::remove_file(missing.path().join("vocab.json")).unwrap();
-    let message = open(&missing).unwrap_err().to_string();
+    let message = stage_core::full_message(&open(&missing).unwrap_err());
     assert!(message.contains("vocab.json: cannot be read"), "{message}");
     let wrong = copy_of(WAV2VEC2);
     edit(wrong.path(), "config.json", |config| config["hidden_size"] = json!(384));
-    let message = open(&wrong).unwrap_err().to_string();
+    let message = stage_core::full_message(&open(&wrong).unwrap_err());
     assert!(message.contains("model.safetensors") && message.contains("has the shape"), "{message}");
 }

@@ -28,7 +28,7 @@ fn complaint(directory: &Path) -> String {
         files.check_contents()?;
         Ok::<_, ModelError>(())
     });
-    checked.map_or_else(|error| error.to_string(), |()| "nothing".to_owned())
+    checked.map_or_else(|error| stage_core::full_message(&error), |()| "nothing".to_owned())
 }
 
 #[test]

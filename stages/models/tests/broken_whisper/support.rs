@@ -69,7 +69,7 @@ pub(crate) fn resolve(directory: &Path) -> Result<Box<dyn SpeechModel>, ModelErr
 pub(crate) fn complaint(directory: &Path) -> String {
     match resolve(directory).and_then(|model| model.check_contents()) {
         Ok(()) => "nothing".to_owned(),
-        Err(error) => error.to_string(),
+        Err(error) => stage_core::full_message(&error),
     }
 }
 
