@@ -5,7 +5,7 @@
 //! To make a format part of the program, move the type to a module under cli/src/export/formats and add it to the list
 //! there.
 
-use std::process::ExitCode;
+use std::error::Error;
 
 use earwitness::export::{Document, ExportFormat, Formats, RenderError};
 use earwitness::scheduler::coordinator::Event;
@@ -51,30 +51,18 @@ impl Observer for PrintEach {
     }
 }
 
-fn main() -> ExitCode {
+fn main() -> Result<(), Box<dyn Error>> {
     // The workers of the pipeline are processes of this program.
-    if let Some(code) = earwitness::serve_if_worker() {
-        return code;
-    }
+    earwitness::serve_if_worker();
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let [out, inputs @ ..] = arguments.as_slice() else {
-        eprintln!("usage: exporter OUT INPUT...");
-        return ExitCode::FAILURE;
-    };
-    match run(out, inputs) {
-        Ok(failed) => ExitCode::from(u8::from(failed > 0)),
-        Err(error) => {
-            eprintln!("error: {error}");
-            ExitCode::FAILURE
-        }
-    }
-}
+    let [out, inputs @ ..] = arguments.as_slice() else { return Err("usage: exporter OUT INPUT...".into()) };
 
-/// Returns the number of recordings that failed.
-fn run(out: &str, inputs: &[String]) -> Result<usize, Box<dyn std::error::Error>> {
     let mut config = Config::default();
     config.run.formats = vec!["unsure".to_owned()];
     let pipeline = Pipeline::new(config, out).formats(Formats::built_in().with(Unsure)?);
     let summary = pipeline.run(inputs, &mut PrintEach)?;
-    Ok(summary.failed())
+    match summary.failed() {
+        0 => Ok(()),
+        failed => Err(format!("{failed} recordings failed").into()),
+    }
 }

@@ -1,9 +1,51 @@
-//! Earwitness turns folders of recorded calls into timed, checkable evidence.
+//! Earwitness turns folders of recorded calls into timed, checkable evidence. This crate is the library; the program of
+//! the same name is its command line.
 //!
 //! ```text
-//! args -> settings, inputs -> plan (hashes, keys) -> scheduler::coordinator -> export -> table
-//!                                   worker: pipeline <- stages <- settings
+//! earwitness.toml, flags -> Config -> Pipeline ─ plan (hashes, devices, models, store) ─> PlannedRun ─ run ─> Summary
+//!                                                           worker processes: stages <- settings   |
+//!                                      Results <- store, DIR/<recording>.json ... <- export formats <'
 //! ```
+//!
+//! | type | purpose |
+//! |---|---|
+//! | [`Config`] | all settings of a run, as in `earwitness.toml`; [`config_template`] lists them |
+//! | [`Pipeline`], [`PlannedRun`] | plans a run and runs it in worker processes; an [`Observer`] follows it |
+//! | [`Summary`] | how a run ended, for each recording |
+//! | [`Results`] | reads the results of a folder |
+//! | [`export::Document`] | everything that is known about a recording |
+//! | [`export::ExportFormat`], [`export::Formats`] | a file format for results, and the set of them |
+//! | [`Error`] | why a run failed as a whole; recordings fail one by one, with a [`stage_core::PipelineError`] |
+//!
+//! The crates of the stages are available as modules, for programs that need a single one: [`decode`], [`segment`],
+//! [`transcribe`], [`align`], [`forensics`].
+//!
+//! # Example
+//!
+//! Runs the pipeline over a call that nobody answered, and reads its results:
+//!
+//! ```standalone_crate
+//! use earwitness::{Config, Pipeline, Results};
+//!
+//! fn main() -> Result<(), Box<dyn std::error::Error>> {
+//!     // The workers of the pipeline are processes of this program.
+//!     earwitness::serve_if_worker();
+//!     let folder = tempfile::tempdir()?;
+//!     let mut config = Config::default();
+//!     config.models.speech = "../fixtures/models/test-tiny".to_owned();
+//!
+//!     let summary = Pipeline::new(config, folder.path()).run(&["../fixtures/calls/silence.mp3"], &mut ())?;
+//!     assert_eq!((summary.done(), summary.failed()), (1, 0));
+//!
+//!     let results = Results::open(folder.path())?;
+//!     let recording = &results.recordings()?[0];
+//!     let document = results.document(recording)?;
+//!     assert_eq!((document.recording.channels, document.words.len()), (1, 0));
+//!     Ok(())
+//! }
+//! ```
+//!
+//! Longer programs are in `cli/examples`.
 
 mod args;
 mod commands;
@@ -46,8 +88,7 @@ pub use self::worker::serve_if_worker;
 /// Runs the command line of this process, or serves as its worker, and returns the exit code: the whole of `main`.
 #[must_use]
 pub fn command_line() -> ExitCode {
-    serve_if_worker().unwrap_or_else(|| {
-        let cli = args::Cli::parse();
-        process::code(|| commands::dispatch(&cli.command))
-    })
+    serve_if_worker();
+    let cli = args::Cli::parse();
+    process::run(|| commands::dispatch(&cli.command)).into()
 }

@@ -1,7 +1,6 @@
 //! What every process of the program does first and last: logging, the check of the CPU, and the exit code.
 
 use std::io::IsTerminal;
-use std::process::ExitCode;
 
 use tracing_subscriber::EnvFilter;
 
@@ -11,8 +10,8 @@ use crate::exit::Exit;
 /// Default for RUST_LOG. Symphonia's messages do not help users; its errors are reported with the recording.
 const LOGGED: &str = "error,symphonia=off,earwitness=warn,scheduler=warn";
 
-/// Does the work of this process and returns its exit code. Prints the error if it fails.
-pub(crate) fn code(work: impl FnOnce() -> Result<Exit, Error>) -> ExitCode {
+/// Does the work of this process and returns how it ended. Prints the error if it fails.
+pub(crate) fn run(work: impl FnOnce() -> Result<Exit, Error>) -> Exit {
     tracing_subscriber::fmt()
         .with_writer(std::io::stderr)
         .with_ansi(std::io::stderr().is_terminal())
@@ -20,10 +19,10 @@ pub(crate) fn code(work: impl FnOnce() -> Result<Exit, Error>) -> ExitCode {
         .init();
     let cpu = kernels::Isa::check_limit().map_err(Error::usage);
     match cpu.and_then(|_| work()) {
-        Ok(exit) => exit.into(),
+        Ok(exit) => exit,
         Err(error) => {
             eprintln!("error: {}", error.report());
-            error.kind().exit().into()
+            error.kind().exit()
         }
     }
 }

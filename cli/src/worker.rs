@@ -1,7 +1,5 @@
 //! The worker process: runs the stages for the coordinator, over the scheduler's protocol.
 
-use std::process::ExitCode;
-
 use scheduler::worker::sim::{self, SimSettings};
 use scheduler::worker::{self, SlotSettings, WORKER_VARIABLE, WorkerSettings};
 use serde::de::DeserializeOwned;
@@ -18,29 +16,20 @@ pub(crate) const NAME: &str = "worker";
 /// The argument of a worker with simulated stages.
 pub(crate) const SIMULATED: &str = "--sim";
 
-/// Runs this process as a worker if a [`crate::Pipeline`] of the same executable started it as one, and returns its exit
-/// code. Programs that use a pipeline call it first in `main`, because the workers are processes of their executable:
-///
-/// ```no_run
-/// use std::process::ExitCode;
-///
-/// fn main() -> ExitCode {
-///     if let Some(code) = earwitness::serve_if_worker() {
-///         return code;
-///     }
-///     // The program.
-///     ExitCode::SUCCESS
-/// }
-/// ```
-#[must_use]
-pub fn serve_if_worker() -> Option<ExitCode> {
-    std::env::var_os(WORKER_VARIABLE)?;
+/// Serves as a worker and then ends the process, if a [`crate::Pipeline`] of the same executable started this process as
+/// one; otherwise does nothing. Programs that use a pipeline call it first in `main`, because the workers are processes
+/// of their executable.
+pub fn serve_if_worker() {
+    if std::env::var_os(WORKER_VARIABLE).is_none() {
+        return;
+    }
     let simulate = std::env::args().any(|arg| arg == SIMULATED);
-    Some(process::code(|| {
+    let exit = process::run(|| {
         let served = if simulate { worker::serve(tool(), simulated) } else { worker::serve(tool(), build) };
         served.map_err(Error::unexpected)?;
         Ok(Exit::Done)
-    }))
+    });
+    std::process::exit(exit as i32)
 }
 
 /// Version, instruction set on this CPU, and libraries.

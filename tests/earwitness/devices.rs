@@ -125,6 +125,14 @@ fn await_incident(run: &mut Running, kind: &str, device: &str) -> String {
 /// Readings of two GPUs, 20 ms apart, during which a run that is not paused commits an artifact.
 const MANY_READINGS: u64 = 70;
 
+/// Waits until an artifact is committed.
+fn await_commit(machine: &Machine) {
+    wait_until("an artifact is committed", || {
+        machine.await_readings(1);
+        machine.committed() > 0
+    });
+}
+
 /// Waits until no more artifacts are committed. Returns their number.
 fn await_standstill(machine: &Machine) -> usize {
     let mut before = None;
@@ -271,6 +279,7 @@ fn device_that_is_hot_finishes_its_batches_and_gets_no_new_one() {
     let machine = Machine::new(40, "* gpus 2\n");
     let mut run = machine.start();
     run.await_event("worker_up");
+    await_commit(&machine);
     machine.follow("* gpus 2\n* temperature 82\n");
     for device in ["sim:0", "sim:1"] {
         assert_eq!(await_incident(&mut run, "device-throttled", device), "82 C, throttled at 80 C");

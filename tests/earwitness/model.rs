@@ -181,5 +181,5 @@ fn wav2vec2_model_transcribes_with_times_of_its_own_and_refuses_options_of_whisp
         document["words"].as_array().unwrap().iter().map(|word| word["start_s"].as_f64().unwrap()).collect();
     assert!(starts.len() > 5 && starts.is_sorted() && starts[0] > 0.5, "{starts:?}");
     let refused = run(&[&call], out.path(), &["--model", &model, "--beam-size", "3"]).with_code(2);
-    assert!(refused.stderr.contains("--beam-size") && refused.stderr.contains("wav2vec2"), "{}", refused.stderr);
+    assert!(refused.stderr.contains("beam_size is 3") && refused.stderr.contains("wav2vec2"), "{}", refused.stderr);
 }

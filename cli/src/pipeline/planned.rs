@@ -175,7 +175,9 @@ impl Summary {
     /// Length of the recordings whose results are complete, in seconds.
     #[must_use]
     pub fn audio_s(&self, recordings: &[RecordingEntry]) -> f64 {
-        recordings.iter().enumerate().filter(|(index, _)| self.is_done(*index)).map(|(_, of)| of.audio_s).sum()
+        let done = recordings.iter().enumerate().filter(|(index, _)| self.is_done(*index));
+        // An empty sum of f64 is -0.
+        done.fold(0.0, |sum_s, (_, recording)| sum_s + recording.audio_s)
     }
 
     /// Number of inputs that failed: unreadable files, failed recordings, and results that could not be written.

@@ -24,7 +24,8 @@ pub(crate) fn common_s(a: &[Span], b: &[Span]) -> f64 {
 
 /// Total length, in seconds.
 pub(crate) fn total_s(spans: &[Span]) -> f64 {
-    spans.iter().map(Span::duration_s).sum()
+    // An empty sum of f64 is -0.
+    spans.iter().map(Span::duration_s).fold(0.0, |sum, length_s| sum + length_s)
 }
 
 #[cfg(test)]

@@ -40,7 +40,7 @@ impl Forensics {
 impl Stage for Forensics {
     const SPEC: StageSpec = StageSpec {
         name: NAME,
-        version: 4,
+        version: 5,
         inputs: &[Recording::NAME, Pcm::NAME, SpeechSegments::NAME, Transcript::NAME, AlignedWords::NAME],
         outputs: &[],
         phases: Phases::Cpu,

@@ -114,6 +114,18 @@ pub enum ModelError {
         /// The supported values.
         expected: &'static str,
     },
+    /// A setting differs from its default, but the model does not read it.
+    #[error("{setting} is {value}: the model {model} ({family}) does not read this setting: leave it out")]
+    NotRead {
+        /// The field of [`crate::TranscribeConfig`].
+        setting: String,
+        /// Its value.
+        value: String,
+        /// The model's name.
+        model: String,
+        /// The name of the model's family.
+        family: &'static str,
+    },
     /// A prompt or hotword contains one of the model's special tokens: remove it.
     #[error("`{text}` spells a special token of the model")]
     SpecialToken {
@@ -153,7 +165,9 @@ impl ModelError {
             }
             Self::Device(_) => (ErrorClass::Device, ErrorCode::DeviceUnusable),
             Self::Language { .. } => (ErrorClass::BadInput, ErrorCode::UnknownLanguage),
-            Self::Setting { .. } | Self::SpecialToken { .. } => (ErrorClass::BadInput, ErrorCode::BadSetting),
+            Self::Setting { .. } | Self::NotRead { .. } | Self::SpecialToken { .. } => {
+                (ErrorClass::BadInput, ErrorCode::BadSetting)
+            }
             Self::NotEmbedded => (ErrorClass::BadInput, ErrorCode::ModelNotEmbedded),
             Self::NotLoaded => (ErrorClass::Bug, ErrorCode::ModelNotLoaded),
             Self::ForeignUnit | Self::ForeignOutput(_) => (ErrorClass::Bug, ErrorCode::ForeignOutput),

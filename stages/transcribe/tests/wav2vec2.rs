@@ -87,7 +87,10 @@ fn wav2vec2_refuses_settings_that_it_does_not_read() {
         |config| Transcriber::new(open_model(&source()).unwrap(), config, Compute::default()).unwrap_err().to_string();
     let default = TranscribeConfig::default;
     for (config, named) in [
-        (TranscribeConfig { beam_size: 2, ..default() }, "beam_size is 2: the model does not read this setting"),
+        (
+            TranscribeConfig { beam_size: 2, ..default() },
+            "beam_size is 2: the model aligner (wav2vec2) does not read this setting",
+        ),
         (TranscribeConfig { task: Task::Translate, ..default() }, "task is \"translate\""),
         (TranscribeConfig { timestamps: true, ..default() }, "timestamps is true"),
         (TranscribeConfig { hotwords: Some("nine".into()), ..default() }, "hotwords is \"nine\""),

@@ -162,10 +162,11 @@ impl TranscribeConfig {
         let unread = own.as_object().into_iter().flatten().map(|(name, _)| name).filter(differs);
         match unread.into_iter().find(|name| !model.reads(name)) {
             None => Ok(()),
-            Some(name) => Err(ModelError::Setting {
-                setting: name.clone().into(),
+            Some(name) => Err(ModelError::NotRead {
+                setting: name.clone(),
                 value: own[name].to_string(),
-                expected: "the model does not read this setting: leave it out",
+                model: model.name().to_owned(),
+                family: model.family(),
             }),
         }
     }
