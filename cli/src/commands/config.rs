@@ -36,7 +36,7 @@ fn check(args: &SettingArgs) -> Result<Exit, Error> {
     println!("settings: {}", named(file.as_deref()));
     println!("devices: {}", devices.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "));
     println!("model: {} in {}; word times: {}", settings.model, settings.precision, settings.aligner);
-    println!("lexicons: 2 built in, {} additional", settings.lexicons.len());
+    println!("lexicons: those of the program and {} more", settings.lexicons.len());
     println!("{} stages can be built", stages.iter().count());
     Ok(Exit::Done)
 }

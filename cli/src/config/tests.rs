@@ -25,7 +25,7 @@ fn fingerprints(config: &Config) -> Result<Vec<Fingerprint>, String> {
 fn leaves(value: &Value, path: &[String], found: &mut Vec<Vec<String>>) {
     match value {
         Value::Object(map) if !map.is_empty() => {
-            map.iter().for_each(|(name, value)| leaves(value, &[path, &[name.clone()]].concat(), found));
+            map.iter().for_each(|(name, value)| leaves(value, &[path, std::slice::from_ref(name)].concat(), found));
         }
         _ => found.push(path.to_vec()),
     }

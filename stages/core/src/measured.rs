@@ -6,15 +6,6 @@ use serde::{Deserialize, Serialize};
 /// Either a measured value, or null with the reason, so that a placeholder cannot be mistaken for a measurement.
 ///
 /// Serializes as `{"value": 118.2}` or `{"value": null, "reason": "no voiced frame"}`.
-///
-/// ```
-/// use stage_core::Measured;
-///
-/// let pitch_hz = Measured::from_option(None::<f64>, "no voiced frame");
-/// assert_eq!(serde_json::to_string(&pitch_hz)?, r#"{"value":null,"reason":"no voiced frame"}"#);
-/// assert_eq!(Measured::of(118.2).value, Some(118.2));
-/// # Ok::<(), serde_json::Error>(())
-/// ```
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Measured<T = f64> {
     /// The measured value, if any.
@@ -38,6 +29,15 @@ impl<T> Measured<T> {
     }
 
     /// The value if there is one, otherwise a missing value with `reason`.
+    ///
+    /// ```
+    /// use stage_core::Measured;
+    ///
+    /// let pitch_hz = Measured::from_option(None::<f64>, "no voiced frame");
+    /// assert_eq!(serde_json::to_string(&pitch_hz)?, r#"{"value":null,"reason":"no voiced frame"}"#);
+    /// assert_eq!(Measured::of(118.2).value, Some(118.2));
+    /// # Ok::<(), serde_json::Error>(())
+    /// ```
     #[must_use]
     pub fn from_option(value: Option<T>, reason: &str) -> Self {
         value.map_or_else(|| Self::missing(reason), Self::of)

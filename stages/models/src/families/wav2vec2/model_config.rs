@@ -260,7 +260,7 @@ mod tests {
             (r#"{"pad_token_id": 32}"#, "pad_token_id"),
             (r#"{"earwitness_topology": "words"}"#, "words"),
         ] {
-            let error = parse(json).unwrap_err().to_string();
+            let error = stage_core::full_message(&parse(json).unwrap_err());
             assert!(error.contains(named) && error.starts_with("config.json"), "{json}: {error}");
         }
     }
