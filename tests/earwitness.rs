@@ -7,6 +7,8 @@ mod bad_input;
 mod bench;
 #[path = "earwitness/chaos.rs"]
 mod chaos;
+#[path = "earwitness/configuration.rs"]
+mod configuration;
 #[path = "earwitness/contract.rs"]
 mod contract;
 #[path = "earwitness/devices.rs"]
@@ -15,6 +17,8 @@ mod devices;
 mod errors;
 #[path = "earwitness/evidence.rs"]
 mod evidence;
+#[path = "earwitness/examples.rs"]
+mod examples;
 #[path = "earwitness/faults.rs"]
 mod faults;
 #[path = "earwitness/golden.rs"]

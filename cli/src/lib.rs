@@ -2,9 +2,10 @@
 //! the same name is its command line.
 //!
 //! ```text
-//! earwitness.toml, flags -> Config -> Pipeline ─ plan (hashes, devices, models, store) ─> PlannedRun ─ run ─> Summary
-//!                                                           worker processes: stages <- settings   |
-//!                                      Results <- store, DIR/<recording>.json ... <- export formats <'
+//! earwitness.toml, flags -> Config -> Pipeline -> PlannedRun -> Summary
+//!                                                     | worker processes: stages
+//!                                                     v
+//!                 Results <- store, result files <- export formats
 //! ```
 //!
 //! | type | purpose |
@@ -18,7 +19,7 @@
 //! | [`Error`] | why a run failed as a whole; recordings fail one by one, with a [`stage_core::PipelineError`] |
 //!
 //! The crates of the stages are available as modules, for programs that need a single one: [`decode`], [`segment`],
-//! [`transcribe`], [`align`], [`forensics`].
+//! [`transcribe`], [`align`](crate::align), [`forensics`].
 //!
 //! # Example
 //!

@@ -7,6 +7,7 @@ use crate::args::{ConfigCommand, ConfigInitArgs, SettingArgs};
 use crate::config::{Config, Loaded, config_template, effective};
 use crate::error::{Error, ErrorContext};
 use crate::exit::Exit;
+use crate::export::Formats;
 use crate::pipeline;
 
 pub(crate) fn config(command: &ConfigCommand) -> Result<Exit, Error> {
@@ -30,6 +31,7 @@ fn init(args: &ConfigInitArgs) -> Result<Exit, Error> {
 fn check(args: &SettingArgs) -> Result<Exit, Error> {
     let Loaded { mut config, file } = args.load().map_err(Error::usage)?;
     config.validate().map_err(Error::usage)?;
+    Formats::built_in().select(config.run.formats.iter().map(String::as_str)).map_err(Error::usage)?;
     let devices = pipeline::resolve_devices(&config.run.devices, config.run.num_gpus, None)?;
     config.models.offline = true;
     let (settings, stages) = pipeline::build(&config, &devices[0], None, false)?;

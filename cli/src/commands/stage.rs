@@ -18,6 +18,9 @@ pub(crate) fn stage(args: &StageArgs) -> Result<Exit, Error> {
     let (inputs, folder) = (args.inputs.as_slice(), args.out.as_path());
     let task = Task { inputs, folder, last: Some(args.stage), recompute, formats: None };
     let mut started = Started::plan(&args.engine, &task)?;
+    if let Some(file) = &started.file {
+        eprintln!("settings: {}", file.display());
+    }
     let recordings = started.run.recordings().to_vec();
     let mut failures = PrintFailures(recordings.iter().map(|recording| recording.path.clone()).collect());
     let (summary, exit) = started.run(&mut failures)?;
