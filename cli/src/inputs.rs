@@ -19,6 +19,8 @@ pub(crate) enum InputError {
     NotFound(String),
     #[error("{0}: cannot be read: {1}")]
     Unreadable(PathBuf, std::io::Error),
+    #[error("{}: not a file or folder (a broken link, a pipe or a device)", .0.display())]
+    NotAFile(PathBuf),
     #[error("{0}: contains no recordings (audio file names end in {list})", list = decode::audio_extensions().join(", "))]
     Empty(String),
 }
@@ -32,9 +34,11 @@ pub(crate) fn find(inputs: &[impl AsRef<str>]) -> Result<Inputs, InputError> {
         let before = files.len();
         if path.is_dir() {
             search(path, &mut files, &mut skipped)?;
-        } else if path.exists() {
+        } else if path.is_file() {
             files.insert(absolute(path)?);
             continue;
+        } else if path.symlink_metadata().is_ok() {
+            return Err(InputError::NotAFile(path.to_owned()));
         } else {
             expand(input, &mut files, &mut skipped)?;
         }
@@ -71,18 +75,27 @@ fn search(folder: &Path, files: &mut BTreeSet<PathBuf>, skipped: &mut BTreeSet<P
         // Links to folders are not followed, because they may form a loop.
         if entry.file_type().map_err(unreadable)?.is_dir() {
             search(&path, files, skipped)?;
-        } else if path.is_file() {
+        } else {
             sort_in(&path, files, skipped)?;
         }
     }
     Ok(())
 }
 
+/// A broken link named like a recording counts as a recording, so that it is reported. Pipes and devices are skipped: to
+/// read one may never end.
 fn sort_in(path: &Path, files: &mut BTreeSet<PathBuf>, skipped: &mut BTreeSet<PathBuf>) -> Result<(), InputError> {
     let extension = path.extension().map(|extension| extension.to_string_lossy().to_lowercase());
     let is_audio = extension.is_some_and(|extension| decode::audio_extensions().contains(&extension.as_str()));
-    if is_audio { files } else { skipped }.insert(absolute(path)?);
+    let can_be_read = path.is_file() || (path.is_symlink() && !path.exists());
+    let found = if path.is_file() { absolute(path)? } else { unresolved(path)? };
+    if is_audio && can_be_read { files } else { skipped }.insert(found);
     Ok(())
+}
+
+/// The absolute path, with its links.
+fn unresolved(path: &Path) -> Result<PathBuf, InputError> {
+    std::path::absolute(path).map_err(|error| InputError::Unreadable(path.to_owned(), error))
 }
 
 /// The path without links and dots, so that each file has one name in the store.
@@ -114,6 +127,21 @@ mod tests {
         let found = find(&[folder.path().to_string_lossy().into_owned()]).unwrap();
         assert_eq!(names(&found.files), ["a.wav", "b.M4A", "c.ogg"]);
         assert_eq!(names(&found.skipped), ["notes.txt"]);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn links_that_are_broken_are_recordings_and_sockets_are_skipped() {
+        let folder = folder_with(&["a.wav"]);
+        std::os::unix::fs::symlink("nothing", folder.path().join("lost.wav")).unwrap();
+        let _socket = std::os::unix::net::UnixListener::bind(folder.path().join("pipe.wav")).unwrap();
+        let found = find(&[folder.path().to_string_lossy()]).unwrap();
+        assert_eq!(
+            (names(&found.files), names(&found.skipped)),
+            (vec!["a.wav", "lost.wav"].into_iter().map(String::from).collect(), vec!["pipe.wav".to_owned()])
+        );
+        let error = find(&[folder.path().join("pipe.wav").to_string_lossy()]).unwrap_err().to_string();
+        assert!(error.contains("pipe.wav: not a file or folder"), "{error}");
     }
 
     #[test]

@@ -47,7 +47,7 @@ pub(crate) enum BuildError {
     Model(#[from] ModelError),
     #[error("--aligner")]
     Aligner(#[source] ModelError),
-    #[error("--lexicon")]
+    #[error("forensics")]
     Forensics(#[source] ForensicsError),
     #[error(transparent)]
     Stage(#[from] PipelineError),
@@ -176,6 +176,7 @@ fn transcriber(context: &mut Context<'_>) -> Result<Box<dyn Runner>, BuildError>
 
 fn aligner(context: &mut Context<'_>) -> Result<Box<dyn Runner>, BuildError> {
     let config = context.settings.config.align.clone();
+    config.validate()?;
     let AlignModel::Ctc(source) = &context.settings.aligner else {
         return Ok(cpu_runner(Aligner::new(config)));
     };

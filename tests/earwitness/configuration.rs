@@ -66,12 +66,17 @@ fn configuration_check_names_the_file_and_the_setting() {
         ("[transcribe]\nbeam_size = 65\n", "beam_size is 65"),
         ("[transcribe]\nlanguages = ['tlh']\n", "tlh"),
         ("[segment]\npad_s = -1.0\n", "pad_s"),
+        ("[segment]\nspeech_on_probability = 1.5\n", "1.5: more than 0 to 1 is expected"),
+        ("[align]\nmargin_s = -1.0\n", "margin_s"),
+        ("[transcribe]\nno_speech_threshold = 5.0\n", "no_speech_threshold"),
         ("[forensics.measures.f0]\nceiling_hz = 1.0\n", "ceiling_hz"),
         ("lexicons = ['none.toml']\n", "none.toml"),
         ("[run]\nformats = ['docx']\n", "docx"),
         ("[segment]\nwindow_max_s = 90.0\n", "window_max_s"),
     ] {
         let finished = check(text).with_code(2);
+        let of_a_stage = !text.starts_with("lexicons") && !text.starts_with("[run]");
+        assert!(finished.stderr.contains("case.toml") || !of_a_stage, "{}", finished.stderr);
         assert!(finished.stderr.contains(named), "{text}: {}", finished.stderr);
     }
 }

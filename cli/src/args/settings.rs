@@ -96,13 +96,14 @@ pub(crate) struct StageSettingArgs {
     #[arg(long)]
     pub(crate) vad: Option<VadChoice>,
     /// Also transcribe crosstalk (speech of one channel that leaks into another). By default it is only listed.
-    #[arg(long)]
-    pub(crate) keep_crosstalk: bool,
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    pub(crate) keep_crosstalk: Option<bool>,
     /// Source of the word times: attention (from the speech model, refined by speech activity; the default), embedded (a
     /// small CTC model), or the folder or hub id of a Wav2Vec2ForCTC (with its vocab.json).
     #[arg(long, value_name = "MODEL")]
     pub(crate) aligner: Option<String>,
-    /// Additional lexicon (TOML) for the language evidence; can be given several times.
+    /// Lexicon (TOML) for the language evidence, in addition to those of the configuration file; can be given several
+    /// times.
     #[arg(long, value_name = "FILE")]
     pub(crate) lexicon: Vec<PathBuf>,
     /// Also list linguistic markers that the literature associates with deception. Unvalidated; off by default.
@@ -178,8 +179,10 @@ impl StageSettingArgs {
         set(&mut config.models.aligner, aligner.as_ref());
         set(&mut config.forensics.deception, deception.as_ref());
         config.lexicons.extend(self.lexicon.iter().cloned());
-        if self.keep_crosstalk {
-            config.segment.crosstalk = None;
+        match self.keep_crosstalk {
+            Some(true) => config.segment.crosstalk = None,
+            Some(false) => drop(config.segment.crosstalk.get_or_insert_default()),
+            None => {}
         }
     }
 }

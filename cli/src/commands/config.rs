@@ -3,6 +3,7 @@
 use std::fs::File;
 use std::io::Write;
 
+use super::started::in_settings;
 use crate::args::{ConfigCommand, ConfigInitArgs, SettingArgs};
 use crate::config::{Config, Loaded, config_template, effective};
 use crate::error::{Error, ErrorContext};
@@ -34,7 +35,7 @@ fn check(args: &SettingArgs) -> Result<Exit, Error> {
     Formats::built_in().select(config.run.formats.iter().map(String::as_str)).map_err(Error::usage)?;
     let devices = pipeline::resolve_devices(&config.run.devices, config.run.num_gpus, None)?;
     config.models.offline = true;
-    let (settings, stages) = pipeline::build(&config, &devices[0], None, false)?;
+    let (settings, stages) = in_settings(pipeline::build(&config, &devices[0], None, false), file.as_deref())?;
     println!("settings: {}", named(file.as_deref()));
     println!("devices: {}", devices.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "));
     println!("model: {} in {}; word times: {}", settings.model, settings.precision, settings.aligner);

@@ -9,8 +9,9 @@ use scheduler::store::{self, Access, Store, StoreError, StoreUrl};
 use stage_core::{DeviceId, Recipe};
 use transcribe::{ModelError, ModelSource, Precision};
 
+use super::started::announce;
 use crate::args::{PlanArgs, ProgressMode};
-use crate::config::Config;
+use crate::config::{Config, Loaded};
 use crate::error::{Error, ErrorContext};
 use crate::exit::Exit;
 use crate::forecast::{self, Conditions, ModelFacts, ModelState, Rule};
@@ -22,7 +23,11 @@ use crate::stages;
 
 pub(crate) fn plan(args: &PlanArgs) -> Result<Exit, Error> {
     let run = &args.run;
-    let mut config = run.engine.settings.load().map_err(Error::usage)?.config;
+    let Loaded { mut config, file } = run.engine.settings.load().map_err(Error::usage)?;
+    announce(file.as_deref());
+    if run.out.symlink_metadata().is_ok() && !run.out.is_dir() {
+        return Err(Error::usage(format!("{}: not a folder", run.out.display())));
+    }
     config.validate().map_err(Error::usage)?;
     let settings = Settings::new(&config, Precision::default()).map_err(Error::usage)?;
     let inputs = inputs::find(&run.inputs).map_err(Error::usage)?;

@@ -7,7 +7,7 @@ use scheduler::store::{Lookup, RecordingEntry, Store};
 use serde_json::{Value, json};
 use stage_core::StageName;
 
-use super::started::{Started, Task};
+use super::started::{Started, Task, announce};
 use crate::args::StageArgs;
 use crate::error::{Error, ErrorContext};
 use crate::exit::Exit;
@@ -18,9 +18,7 @@ pub(crate) fn stage(args: &StageArgs) -> Result<Exit, Error> {
     let (inputs, folder) = (args.inputs.as_slice(), args.out.as_path());
     let task = Task { inputs, folder, last: Some(args.stage), recompute, formats: None };
     let mut started = Started::plan(&args.engine, &task)?;
-    if let Some(file) = &started.file {
-        eprintln!("settings: {}", file.display());
-    }
+    announce(started.file.as_deref());
     let recordings = started.run.recordings().to_vec();
     let mut failures = PrintFailures(recordings.iter().map(|recording| recording.path.clone()).collect());
     let (summary, exit) = started.run(&mut failures)?;

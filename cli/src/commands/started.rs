@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use scheduler::coordinator::{Interrupt, Recompute};
 use scheduler::protocol::Fault;
 use serde::Deserialize;
-use stage_core::StageName;
+use stage_core::{ErrorCode, StageName};
 
 use crate::args::{BenchArgs, EngineArgs};
 use crate::config::{Config, ConfigError, parse_file};
@@ -14,6 +14,25 @@ use crate::exit::Exit;
 use crate::open_store;
 use crate::pipeline::{Observer, Pipeline, PlannedRun, Summary, TestOptions};
 use crate::signals::SignalWatch;
+
+/// States on standard error which configuration file a command uses.
+pub(super) fn announce(file: Option<&Path>) {
+    if let Some(file) = file {
+        eprintln!("settings: {}", file.display());
+    }
+}
+
+/// Names the configuration file in the error of a setting, which may be from the file or from a flag.
+pub(super) fn in_settings<T>(built: Result<T, Error>, file: Option<&Path>) -> Result<T, Error> {
+    match (built, file) {
+        (Err(error), Some(file))
+            if matches!(error.code(), Some(ErrorCode::BadSetting | ErrorCode::UnknownLanguage)) =>
+        {
+            Err(error).context(format!("the settings of {} and the flags", file.display()))
+        }
+        (built, _) => built,
+    }
+}
 
 /// A planned run that signals can interrupt.
 pub(super) struct Started {
@@ -42,7 +61,8 @@ impl Started {
         }
         let interrupt = Interrupt::default();
         let pipeline = pipeline(args, config, task)?.interrupt(interrupt.clone());
-        Ok(Self { run: pipeline.plan(task.inputs)?, file: loaded.file, interrupt })
+        let run = in_settings(pipeline.plan(task.inputs), loaded.file.as_deref())?;
+        Ok(Self { run, file: loaded.file, interrupt })
     }
 
     /// Runs it, and returns its summary and the exit code.

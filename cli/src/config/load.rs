@@ -8,7 +8,7 @@ use glob::PatternError;
 use scheduler::devices::LimitsError;
 use serde::de::DeserializeOwned;
 
-use super::{Config, LEAST_HEARTBEAT_MS};
+use super::{Config, LEAST_HEARTBEAT_MS, MOST_IN_BATCH};
 
 /// The configuration file that is used if there is one in the current folder and no other is named.
 pub(crate) const DEFAULT_FILE: &str = "earwitness.toml";
@@ -39,6 +39,25 @@ pub enum ConfigError {
     /// The limits of devices contradict each other.
     #[error("devices: {0}")]
     Limits(#[from] LimitsError),
+    /// A number is infinite or not a number.
+    #[error("{setting} is {value}: a finite number is expected")]
+    NotFinite {
+        /// The setting with its sections.
+        setting: String,
+        /// Its value.
+        value: f64,
+    },
+    /// A batch is too large.
+    #[error("limits.{setting} is {value}: at most {MOST_IN_BATCH} is expected")]
+    Batch {
+        /// The setting.
+        setting: &'static str,
+        /// Its value.
+        value: usize,
+    },
+    /// The folder for samples does not exist.
+    #[error("limits.spill_folder: {} is not a folder", .0.display())]
+    SpillFolder(PathBuf),
     /// The interval between heartbeats is too short.
     #[error("timing: heartbeat_ms must be at least {LEAST_HEARTBEAT_MS}")]
     Heartbeat,
@@ -63,7 +82,7 @@ impl Loaded {
     /// Reads `file`, or [`DEFAULT_FILE`] in the current folder if it exists, or returns the defaults.
     pub(crate) fn find(file: Option<&Path>) -> Result<Self, ConfigError> {
         let here = Path::new(DEFAULT_FILE);
-        match file.or_else(|| here.is_file().then_some(here)) {
+        match file.or_else(|| here.symlink_metadata().is_ok().then_some(here)) {
             Some(file) => Ok(Self { config: Config::read(file)?, file: Some(file.to_owned()) }),
             None => Ok(Self::default()),
         }
@@ -77,8 +96,10 @@ impl Config {
     /// The file cannot be read, is not TOML, or has an unknown or invalid setting; the message names the line.
     pub fn read(path: &Path) -> Result<Self, ConfigError> {
         let text = read(path)?;
-        let config = text.parse().map_err(|reason| in_file(path, reason))?;
-        Ok(Self::relative_to(config, path.parent().unwrap_or_else(|| Path::new(""))))
+        let config: Self = text.parse().map_err(|reason| in_file(path, reason))?;
+        let config = config.relative_to(path.parent().unwrap_or_else(|| Path::new("")));
+        config.validate().map_err(|reason| in_file(path, reason))?;
+        Ok(config)
     }
 }
 
@@ -87,8 +108,21 @@ impl FromStr for Config {
 
     fn from_str(text: &str) -> Result<Self, ConfigError> {
         let config: Self = parse(text)?;
-        config.validate()?;
+        check_numbers("", &toml::Value::Table(parse(text)?))?;
         Ok(config)
+    }
+}
+
+/// Rejects infinite numbers and NaN: no setting means anything with them, and JSON cannot pass them on.
+fn check_numbers(setting: &str, value: &toml::Value) -> Result<(), ConfigError> {
+    let inner = |name: &str| if setting.is_empty() { name.to_owned() } else { format!("{setting}.{name}") };
+    match value {
+        toml::Value::Float(value) if !value.is_finite() => {
+            Err(ConfigError::NotFinite { setting: setting.to_owned(), value: *value })
+        }
+        toml::Value::Table(table) => table.iter().try_for_each(|(name, value)| check_numbers(&inner(name), value)),
+        toml::Value::Array(items) => items.iter().try_for_each(|value| check_numbers(setting, value)),
+        _ => Ok(()),
     }
 }
 

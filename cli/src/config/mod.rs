@@ -199,11 +199,20 @@ impl Config {
         self
     }
 
-    /// Checks what can be checked without the models: limits, intervals and globs.
+    /// Checks what can be checked without the models: limits, intervals, folders and globs.
     ///
     /// # Errors
     /// The first invalid setting, by its name.
     pub fn validate(&self) -> Result<(), ConfigError> {
+        let Limits { worker_batch_size, device_batch_size, spill_folder, .. } = &self.limits;
+        for (setting, value) in [("worker_batch_size", worker_batch_size), ("device_batch_size", device_batch_size)] {
+            if value.get() > MOST_IN_BATCH {
+                return Err(ConfigError::Batch { setting, value: value.get() });
+            }
+        }
+        if let Some(folder) = spill_folder.as_ref().filter(|folder| !folder.is_dir()) {
+            return Err(ConfigError::SpillFolder(folder.clone()));
+        }
         self.devices.validate()?;
         if self.timing.heartbeat_ms < LEAST_HEARTBEAT_MS {
             return Err(ConfigError::Heartbeat);
@@ -211,6 +220,9 @@ impl Config {
         Priorities::new(self).map(drop)
     }
 }
+
+/// Queues have room for a batch, so that a larger number would only take memory.
+const MOST_IN_BATCH: usize = 100_000;
 
 /// With shorter intervals, heartbeats would make up most of the traffic.
 const LEAST_HEARTBEAT_MS: u64 = 20;

@@ -146,6 +146,11 @@ fn config_errors_name_the_file_and_the_setting() {
     for (text, named) in [
         ("[segment]\nvad = 'loud'", "line 2"),
         ("[segment]\ncrosstalk = true", "false, is expected"),
+        ("[segment.crosstalk]\ncorr = 2", "unknown field `corr`"),
+        ("[align]\nsearch_s = nan", "align.search_s is NaN"),
+        ("[[priority]]\nlonger_than_s = -inf\npriority = 1", "priority.longer_than_s is -inf"),
+        ("[limits]\ndevice_batch_size = 999999999", "device_batch_size is 999999999: at most 100000"),
+        ("[limits]\nspill_folder = 'no-such-folder'", "no-such-folder is not a folder"),
         ("[transcribe]\nbeam = 2", "unknown field `beam`"),
         ("[run]\nworkers_per_device = 0", "line 2"),
         ("[models]\nprecision = 'f12'", "f12"),

@@ -43,6 +43,9 @@ pub enum ExportError {
         #[source]
         reason: RenderError,
     },
+    /// The store was altered: it names a file outside the folder.
+    #[error("the store names the results `{0}`, which is not a file name")]
+    Name(String),
     /// A file cannot be written.
     #[error("{path}: cannot be written")]
     Unwritable {
@@ -60,7 +63,7 @@ impl From<ExportError> for PipelineError {
         let (class, code) = match &error {
             ExportError::Store(error) => return error.into(),
             ExportError::Missing(_) => (BadInput, ErrorCode::MissingArtifact),
-            ExportError::Altered { .. } => (BadInput, ErrorCode::AlteredArtifact),
+            ExportError::Altered { .. } | ExportError::Name(_) => (BadInput, ErrorCode::AlteredArtifact),
             ExportError::Unreadable { .. } => (BadInput, ErrorCode::UnreadableArtifact),
             ExportError::Render { .. } => (Bug, ErrorCode::UnwritableArtifact),
             ExportError::Unwritable { .. } => (BadInput, ErrorCode::ResultsNotWritten),

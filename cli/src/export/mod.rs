@@ -7,6 +7,7 @@ mod formats;
 mod names;
 mod read;
 
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
@@ -29,6 +30,9 @@ pub fn write_document(
     entry: &RecordingEntry,
     formats: &Formats,
 ) -> Result<Vec<Export>, ExportError> {
+    if Path::new(&entry.name).file_name() != Some(OsStr::new(&entry.name)) {
+        return Err(ExportError::Name(entry.name.clone()));
+    }
     let rendered = |format: &dyn ExportFormat| {
         let bytes = format.render(document).map_err(|reason| ExportError::Render { format: format.name(), reason })?;
         let name = PathBuf::from(format!("{}.{}", entry.name, format.extension()));

@@ -62,6 +62,7 @@ pub(crate) struct Forecast {
     models: Vec<ModelFacts>,
     problems: Vec<Problem>,
     /// Files in searched folders that are not named like recordings.
+    #[serde(serialize_with = "problems::as_text")]
     skipped: Vec<PathBuf>,
 }
 

@@ -5,7 +5,7 @@ use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
 use jiff::{SignedDuration, Timestamp};
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 use super::Examined;
 use crate::file_name;
@@ -15,6 +15,8 @@ use crate::inputs::Inputs;
 const LONGEST_S: f64 = 24.0 * 3600.0;
 /// Shorter recordings contain no word, in seconds.
 const SHORTEST_S: f64 = 0.1;
+/// Longest name of results, in bytes. File systems allow 255, and the file under way has a longer extension.
+const LONGEST_NAME: usize = 235;
 /// No codec for speech is below this rate, in bits per second.
 const LEAST_BPS: f64 = 400.0;
 /// Extensions of recordings that decode has no demuxer for.
@@ -28,6 +30,7 @@ pub(crate) struct Problem {
     /// Stable code, for scripts. For files whose header cannot be used it is the code of the error in the run.
     pub(crate) code: String,
     pub(crate) message: String,
+    #[serde(serialize_with = "as_text")]
     pub(crate) paths: Vec<PathBuf>,
 }
 
@@ -43,6 +46,11 @@ pub(crate) enum Severity {
     Note,
 }
 
+/// Paths as text. Parts that are not UTF-8 are replaced, because JSON cannot represent them.
+pub(super) fn as_text<S: Serializer>(paths: &[PathBuf], serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_seq(paths.iter().map(|path| path.to_string_lossy()))
+}
+
 /// All problems, the worst first. `names` are the names of the exported files.
 pub(super) fn find(inputs: &Inputs, examined: &[Examined], names: &BTreeMap<PathBuf, String>) -> Vec<Problem> {
     let mut problems: Vec<Problem> = examined.iter().filter_map(of_header).collect();
@@ -51,6 +59,10 @@ pub(super) fn find(inputs: &Inputs, examined: &[Examined], names: &BTreeMap<Path
     problems.extend(colliding(examined, names));
     problems.extend(of_names(examined.iter().map(|file| file.path.as_path()), &tomorrow()));
     problems.extend(inputs.skipped.iter().filter_map(|path| of_skipped(path)));
+    problems.extend(names.iter().filter(|(_, name)| name.len() > LONGEST_NAME).map(|(path, _)| {
+        let message = format!("the names of its results are longer than {LONGEST_NAME} bytes: shorten the name");
+        problem(Severity::Error, "long-name", message, vec![path.clone()])
+    }));
     problems.sort_by(|a, b| (a.severity, &a.code, &a.paths).cmp(&(b.severity, &b.code, &b.paths)));
     problems
 }

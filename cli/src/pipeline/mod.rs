@@ -161,7 +161,8 @@ impl Pipeline {
         let inputs = inputs::find(inputs).map_err(Error::usage)?;
         let devices = resolve_devices(&self.config.run.devices, self.config.run.num_gpus, self.tests.nvml.as_deref())?;
         let (recipe, work) = self.work(&devices[0])?;
-        fs::create_dir_all(&self.folder).context(format!("{}: cannot be created", self.folder.display()))?;
+        let created = fs::create_dir_all(&self.folder).map_err(Error::usage);
+        created.context(format!("{}: cannot be created", self.folder.display()))?;
         let mut store = store::open(&self.store, Access::Create).map_err(Error::store)?;
         let plan = plan::plan(&inputs.files, &Arc::new(recipe), &mut *store).map_err(Error::store)?;
         Ok(PlannedRun { pipeline: Self { formats, ..self }, inputs, store, plan, devices, work })

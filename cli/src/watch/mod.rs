@@ -94,10 +94,12 @@ impl<'a> Watch<'a> {
         if let Some(Err(reason)) = folder.map(std::fs::read_dir) {
             return Err(WatchError { path: report_path, reason });
         }
+        let progress = Progress::new(mode, &counters);
+        unreadable.iter().for_each(|failure| progress.failed(&FileFailure::new(&failure.path, &failure.error)));
         Ok(Self {
             items,
             began: Instant::now(),
-            progress: Progress::new(mode, &counters),
+            progress,
             trace: create(args.trace.as_deref(), |path| Trace::create(path, began_us))?,
             metrics: create(args.metrics.as_deref(), |path| Metrics::create(path, &counters, began_us))?,
             counters,

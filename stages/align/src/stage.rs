@@ -6,8 +6,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use stage_core::{
-    AlignedWords, Artifact, Identity, Inputs, Pcm, Phases, PipelineError, SAMPLE_RATE_HZ, Segment, SpeechSegments,
-    SpeechSpan, Stage, StageSpec, Timing, TimingMethod, TokenTiming, Transcript, Word,
+    AlignedWords, Artifact, ErrorClass, ErrorCode, Identity, Inputs, Pcm, Phases, PipelineError, SAMPLE_RATE_HZ,
+    Segment, SpeechSegments, SpeechSpan, Stage, StageSpec, Timing, TimingMethod, TokenTiming, Transcript, Word,
 };
 
 use crate::error::{NAME, StageFault};
@@ -43,6 +43,31 @@ impl Default for AlignConfig {
         Self { search_s: 0.08, ctc_search_s: 0.15, margin_s: 0.2, min_score: 0.01 }
     }
 }
+
+impl AlignConfig {
+    /// Checks that every setting is in its range: seconds from 0 to 10, a probability from 0 to 1.
+    ///
+    /// # Errors
+    /// Code `bad-setting`, with the name and the value of the setting.
+    pub fn validate(&self) -> Result<(), PipelineError> {
+        let Self { search_s, ctc_search_s, margin_s, min_score } = *self;
+        for (name, value, high) in [
+            ("search_s", search_s, MOST_S),
+            ("ctc_search_s", ctc_search_s, MOST_S),
+            ("margin_s", margin_s, MOST_S),
+            ("min_score", min_score, 1.0),
+        ] {
+            if !(0.0..=high).contains(&value) {
+                let message = format!("{name} is {value:?}: 0 to {high} is expected");
+                return Err(PipelineError::new(NAME, ErrorClass::BadInput, ErrorCode::BadSetting, message));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The largest search range and margin, in seconds.
+const MOST_S: f64 = 10.0;
 
 /// Builds the words of a transcript and times them. One instance can process any number of recordings.
 ///

@@ -193,29 +193,40 @@ impl SegmentConfig {
 
 /// An optional table; `None` is written as `false`, because TOML has no null.
 mod table_or_false {
-    use serde::de::Error;
-    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+    use std::fmt;
+
+    use serde::de::value::MapAccessDeserializer;
+    use serde::de::{Deserialize, Deserializer, Error, MapAccess, Visitor};
+    use serde::{Serialize, Serializer};
 
     use super::CrosstalkConfig;
 
     pub(super) fn serialize<S: Serializer>(value: &Option<CrosstalkConfig>, to: S) -> Result<S::Ok, S::Error> {
-        value.map_or(Left(false), Right).serialize(to)
-    }
-
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Option<CrosstalkConfig>, D::Error> {
-        match Either::deserialize(from)? {
-            Right(table) => Ok(Some(table)),
-            Left(false) => Ok(None),
-            Left(true) => Err(D::Error::custom("a table of settings, or false, is expected")),
+        match value {
+            Some(table) => table.serialize(to),
+            None => to.serialize_bool(false),
         }
     }
 
-    #[derive(Serialize, Deserialize)]
-    #[serde(untagged)]
-    enum Either {
-        Left(bool),
-        Right(CrosstalkConfig),
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Option<CrosstalkConfig>, D::Error> {
+        from.deserialize_any(TableOrFalse)
     }
 
-    use Either::{Left, Right};
+    struct TableOrFalse;
+
+    impl<'de> Visitor<'de> for TableOrFalse {
+        type Value = Option<CrosstalkConfig>;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("a table of settings, or false")
+        }
+
+        fn visit_bool<E: Error>(self, on: bool) -> Result<Self::Value, E> {
+            if on { Err(E::custom("a table of settings, or false, is expected")) } else { Ok(None) }
+        }
+
+        fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Self::Value, A::Error> {
+            CrosstalkConfig::deserialize(MapAccessDeserializer::new(map)).map(Some)
+        }
+    }
 }

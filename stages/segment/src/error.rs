@@ -10,7 +10,7 @@ pub(crate) const NAME: StageName = SpeechSegments::NAME.stage();
 
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum SegmentError {
-    #[error("{name} is {value}: {low} to {high} is expected")]
+    #[error("{name} is {value:?}: {} to {high} is expected", bound(*low))]
     Setting { name: &'static str, value: f64, low: f64, high: f64 },
     #[error("the model of the voice activity detector cannot be used")]
     Model(#[source] ModelError),
@@ -18,6 +18,11 @@ pub(crate) enum SegmentError {
     Inference(#[source] ModelError),
     #[error("decoded samples cannot be read back")]
     Samples(#[from] io::Error),
+}
+
+/// The smallest positive number stands for "more than 0".
+fn bound(low: f64) -> String {
+    if low == f64::MIN_POSITIVE { "more than 0".to_owned() } else { low.to_string() }
 }
 
 impl From<SegmentError> for PipelineError {

@@ -27,6 +27,7 @@ use self::process::Process;
 use self::report::{Outcome, Report};
 pub(crate) use self::worker::worker;
 use crate::args::BenchStageArgs;
+use crate::commands::started::announce;
 use crate::config::Loaded;
 use crate::error::{Error, ErrorContext};
 use crate::exit::Exit;
@@ -37,9 +38,7 @@ use crate::signals;
 pub(crate) fn bench(args: &BenchStageArgs) -> Result<Exit, Error> {
     signals::end_when_interrupted().context("the signal handlers cannot be installed")?;
     let Loaded { config, file } = args.stages.load().map_err(Error::usage)?;
-    if let Some(file) = file {
-        eprintln!("settings: {}", file.display());
-    }
+    announce(file.as_deref());
     let base = Settings::new(&config, Precision::default()).map_err(Error::usage)?;
     let inputs = inputs::find(&args.inputs).map_err(Error::usage)?;
     let (checked, first, about) = check(Combination::all(args, &base.model)?, args, &base)?;

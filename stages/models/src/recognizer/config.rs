@@ -189,9 +189,19 @@ impl TranscribeConfig {
         if !(self.patience.is_finite() && self.patience > 0.0) {
             return refuse("patience", self.patience.to_string(), "a number above 0 is expected");
         }
+        for (setting, value) in
+            [("language_threshold", self.language_threshold), ("no_speech_threshold", self.no_speech_threshold)]
+        {
+            if !(0.0..=1.0).contains(&value) {
+                return refuse(setting, value.to_string(), "a number from 0 to 1 is expected");
+            }
+        }
+        if self.max_tokens == Some(0) {
+            return refuse("max_tokens", "0".to_owned(), "a number of at least 1 is expected");
+        }
         for (setting, value) in [
             ("length_penalty", self.length_penalty),
-            ("language_threshold", self.language_threshold),
+            ("prompt_reset_on_temperature", self.prompt_reset_on_temperature),
             ("max_initial_timestamp_s", self.max_initial_timestamp_s),
             ("compression_ratio_threshold", self.compression_ratio_threshold),
         ] {
@@ -203,9 +213,7 @@ impl TranscribeConfig {
             ("logprob_threshold", self.logprob_threshold),
             ("low_confidence_threshold", self.low_confidence_threshold),
             ("contrast_threshold_db", self.contrast_threshold_db),
-            ("no_speech_threshold", self.no_speech_threshold),
             ("silence_dbfs", self.silence_dbfs),
-            ("prompt_reset_on_temperature", self.prompt_reset_on_temperature),
         ] {
             if !value.is_finite() {
                 return refuse(setting, value.to_string(), "a finite number is expected");
