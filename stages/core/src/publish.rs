@@ -52,12 +52,18 @@ fn write_and_rename(path: &Path, bytes: &[u8], synced: bool) -> io::Result<()> {
     let mut name: OsString = path.as_os_str().to_owned();
     name.push(".part");
     let unfinished = PathBuf::from(name);
-    let mut file = File::create(&unfinished)?;
-    file.write_all(bytes)?;
-    if synced {
-        file.sync_all()?;
+    let written = write(&unfinished, bytes, synced).and_then(|()| fs::rename(&unfinished, path));
+    if written.is_err() {
+        // The error of the write matters, not that of this.
+        let _ = fs::remove_file(&unfinished);
     }
-    fs::rename(&unfinished, path)
+    written
+}
+
+fn write(path: &Path, bytes: &[u8], synced: bool) -> io::Result<()> {
+    let mut file = File::create(path)?;
+    file.write_all(bytes)?;
+    if synced { file.sync_all() } else { Ok(()) }
 }
 
 fn sync_folder_of(path: &Path) -> io::Result<()> {
@@ -109,5 +115,14 @@ mod tests {
         publish_file(&from, &to).unwrap();
         assert_eq!(fs::read(&to).unwrap(), b"new");
         assert_eq!(names(folder.path()), ["to"]);
+    }
+
+    #[test]
+    fn file_that_cannot_be_replaced_leaves_no_unfinished_one() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("taken");
+        fs::create_dir(&path).unwrap();
+        replace_file(&path, b"new").unwrap_err();
+        assert_eq!(names(folder.path()), ["taken"]);
     }
 }

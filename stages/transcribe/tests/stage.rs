@@ -148,7 +148,7 @@ fn language_detected_is_one_of_the_model_with_a_probability() {
 fn silence_is_dropped_with_its_numbers() {
     let pcm = Pcm::from_channels(vec![vec![0.0; 16_000]]);
     // Tests the rule alone: every probability is above one threshold and below the other.
-    let config = TranscribeConfig { no_speech_threshold: -1.0, logprob_threshold: 1.0, ..TranscribeConfig::default() };
+    let config = TranscribeConfig { no_speech_threshold: 0.0, logprob_threshold: 1.0, ..TranscribeConfig::default() };
     let transcript = transcriber(config).run((&pcm, &segments(&[(0, 0.0, 1.0)]))).unwrap();
     assert!(transcript.segments.is_empty());
     assert!(transcript.dropped[0].reason.starts_with("no speech: no-speech probability 0."), "{transcript:?}");
