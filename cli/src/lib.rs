@@ -19,7 +19,7 @@
 //! | [`Error`] | why a run failed as a whole; recordings fail one by one, with a [`stage_core::PipelineError`] |
 //!
 //! The crates of the stages are available as modules, for programs that need a single one: [`decode`], [`segment`],
-//! [`transcribe`], [`align`](crate::align), [`forensics`].
+//! [`transcribe`], [`align`](mod@align), [`forensics`].
 //!
 //! # Example
 //!
