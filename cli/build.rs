@@ -6,7 +6,8 @@ use std::path::Path;
 const RECORDED: [&str; 7] = ["candle-core", "realfft", "ropus", "rubato", "rustfft", "symphonia", "tokenizers"];
 
 fn main() {
-    let lock = Path::new(env!("CARGO_MANIFEST_DIR")).join("../Cargo.lock");
+    let folder = std::env::var_os("CARGO_MANIFEST_DIR").expect("a variable that Cargo sets");
+    let lock = Path::new(&folder).join("../Cargo.lock");
     println!("cargo::rerun-if-changed={}", lock.display());
     let text = std::fs::read_to_string(&lock).expect("Cargo.lock beside the workspace's Cargo.toml");
     let lock: toml::Table = text.parse().expect("a lock file in TOML");

@@ -20,11 +20,11 @@ use super::{Document, formats};
 ///
 /// impl ExportFormat for WordList {
 ///     fn name(&self) -> &'static str {
-///         "words"
+///         "plain-words"
 ///     }
 ///
 ///     fn extension(&self) -> &'static str {
-///         "words.txt"
+///         "plain.txt"
 ///     }
 ///
 ///     fn about(&self) -> &'static str {
@@ -38,7 +38,7 @@ use super::{Document, formats};
 /// }
 ///
 /// let formats = Formats::built_in().with(WordList)?;
-/// assert_eq!(formats.get("words").map(|format| format.extension()), Some("words.txt"));
+/// assert_eq!(formats.get("plain-words").map(|format| format.extension()), Some("plain.txt"));
 /// # Ok::<(), earwitness::export::FormatError>(())
 /// ```
 pub trait ExportFormat: Send + Sync {
