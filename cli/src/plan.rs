@@ -6,6 +6,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use decode::Probe;
 use rayon::prelude::*;
 use scheduler::store::{Failure, InputFacts, InputStat, RecordingEntry, Store, StoreError};
 use stage_core::{ErrorClass, ErrorCode, Origin, PipelineError, Recipe, sha256_file};
@@ -43,22 +44,13 @@ pub(crate) fn plan(files: &[PathBuf], recipe: &Arc<Recipe>, store: &mut dyn Stor
 }
 
 fn examine_all(files: &[PathBuf], store: &mut dyn Store) -> Result<Vec<io::Result<InputFacts>>, StoreError> {
-    let stats: Vec<_> = files.iter().map(|path| stat(path)).collect();
-    let mut cached = Vec::new();
-    for stat in &stats {
-        cached.push(match stat {
-            Ok(stat) => store.cached_input(stat)?,
-            Err(_) => None,
-        });
-    }
-    let examined: Vec<_> = stats
+    let examined: Vec<_> = look_up(files, store)?
         .into_par_iter()
-        .zip(cached)
         .map(|(stat, cached)| {
             let stat = stat?;
             match cached {
                 Some(facts) => Ok((stat, facts, false)),
-                None => examine(&stat.path).map(|facts| (stat, facts, true)),
+                None => facts(&stat.path, &decode::probe(&stat.path)).map(|facts| (stat, facts, true)),
             }
         })
         .collect();
@@ -72,7 +64,20 @@ fn examine_all(files: &[PathBuf], store: &mut dyn Store) -> Result<Vec<io::Resul
     Ok(examined.into_iter().map(|examined| examined.map(|(_, facts, _)| facts)).collect())
 }
 
-pub(crate) fn stat(path: &Path) -> io::Result<InputStat> {
+/// The size, time and inode of a file, and its facts if the store has them.
+type Known = (io::Result<InputStat>, Option<InputFacts>);
+
+/// The size, time and inode of each file, and its facts if the store has them for these.
+pub(crate) fn look_up(files: &[PathBuf], store: &dyn Store) -> Result<Vec<Known>, StoreError> {
+    let look_up = |path: &PathBuf| {
+        let stat = stat(path);
+        let cached = stat.as_ref().ok().map(|stat| store.cached_input(stat)).transpose()?;
+        Ok((stat, cached.flatten()))
+    };
+    files.iter().map(look_up).collect()
+}
+
+fn stat(path: &Path) -> io::Result<InputStat> {
     let metadata = fs::metadata(path)?;
     Ok(InputStat {
         path: path.to_owned(),
@@ -82,11 +87,11 @@ pub(crate) fn stat(path: &Path) -> io::Result<InputStat> {
     })
 }
 
-/// A file whose header cannot be read has an unknown length; the decoder reports the reason.
-fn examine(path: &Path) -> io::Result<InputFacts> {
-    let sha256 = sha256_file(path)?;
-    let audio_s = decode::probe(path).ok().and_then(|probe| probe.duration_s).unwrap_or(0.0);
-    Ok(InputFacts { sha256, audio_s })
+/// The hash of a file, and its length. If the header cannot be read, the length is unknown, and the decoder reports the
+/// reason.
+pub(crate) fn facts(path: &Path, header: &Result<Probe, PipelineError>) -> io::Result<InputFacts> {
+    let audio_s = header.as_ref().ok().and_then(|header| header.duration_s).unwrap_or(0.0);
+    Ok(InputFacts { sha256: sha256_file(path)?, audio_s })
 }
 
 /// The error of a file that the planner cannot read.

@@ -18,7 +18,7 @@ use std::sync::Arc;
 use scheduler::coordinator::{Outlook, Recompute, RunError, StageState, outlook};
 use scheduler::store::{RecordingEntry, Store};
 use serde::Serialize;
-use stage_core::{DeviceId, Measured, Recipe, StageName};
+use stage_core::{DeviceId, Measured, Recipe, StageName, sum};
 
 pub(crate) use self::estimate::{Disk, Rule, Time};
 pub(crate) use self::examine::{Examined, examine, total_bytes};
@@ -134,9 +134,10 @@ pub(crate) fn forecast(
     conditions: Conditions<'_>,
 ) -> Result<Forecast, RunError> {
     let store = conditions.store;
+    let names = names(examined, store)?;
     let (work, time, disk) = match &conditions.recipe {
         Ok(recipe) => {
-            let items = items(examined, recipe, store)?;
+            let items = items(examined, recipe, &names);
             let outlooks = outlook(&items, conditions.recompute, store)?;
             let work = planned(&items, &outlooks, recipe, conditions.retry_quarantined);
             let past = estimate::past_runs(store, recipe, &conditions.devices[0])?;
@@ -155,14 +156,13 @@ pub(crate) fn forecast(
         disk,
         devices: conditions.devices.iter().map(ToString::to_string).collect(),
         models: conditions.models,
-        problems: problems::find(inputs, examined, &names(examined, store)?),
+        problems: problems::find(inputs, examined, &names),
         skipped: inputs.skipped.clone(),
     })
 }
 
 /// The recordings that the run would process.
-fn items(examined: &[Examined], recipe: &Arc<Recipe>, store: &dyn Store) -> Result<Vec<RecordingEntry>, RunError> {
-    let names = names(examined, store)?;
+fn items(examined: &[Examined], recipe: &Arc<Recipe>, names: &BTreeMap<PathBuf, String>) -> Vec<RecordingEntry> {
     let readable = examined.iter().filter_map(|file| Some((file, file.facts.as_ref().ok()?)));
     let entry = |(file, facts): (&Examined, &scheduler::store::InputFacts)| RecordingEntry {
         path: file.path.clone(),
@@ -171,7 +171,7 @@ fn items(examined: &[Examined], recipe: &Arc<Recipe>, store: &dyn Store) -> Resu
         name: names[&file.path].clone(),
         recipe: Arc::clone(recipe),
     };
-    Ok(readable.map(entry).collect())
+    readable.map(entry).collect()
 }
 
 /// The names of the exported files, as the run would assign them.
@@ -215,7 +215,7 @@ fn count(examined: &[Examined]) -> FileCounts {
     FileCounts {
         files: examined.len(),
         bytes: examined.iter().map(|file| file.size_bytes).sum(),
-        audio_s: examined.iter().filter_map(Examined::audio_s).sum(),
+        audio_s: sum(examined.iter().filter_map(Examined::audio_s)),
         unknown_length: examined.len() - examined.iter().filter(known).count(),
         hashes_cached: examined.iter().filter(|file| file.is_cached).count(),
     }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use scheduler::coordinator::{self, Event, GpuWatch, ItemEnd, Outcome, RunError, RunOptions, WorkerCommand};
 use scheduler::store::{Failure, RecordingEntry, Store, command_line};
-use stage_core::{DeviceId, PipelineError};
+use stage_core::{DeviceId, PipelineError, sum};
 use transcribe::ModelSource;
 
 use super::{Pipeline, Work};
@@ -176,8 +176,7 @@ impl Summary {
     #[must_use]
     pub fn audio_s(&self, recordings: &[RecordingEntry]) -> f64 {
         let done = recordings.iter().enumerate().filter(|(index, _)| self.is_done(*index));
-        // An empty sum of f64 is -0.
-        done.fold(0.0, |sum_s, (_, recording)| sum_s + recording.audio_s)
+        sum(done.map(|(_, recording)| recording.audio_s))
     }
 
     /// Number of inputs that failed: unreadable files, failed recordings, and results that could not be written.

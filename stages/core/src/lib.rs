@@ -107,7 +107,7 @@ pub use error::{CodeInfo, ErrorClass, ErrorCode, Origin, PipelineError, UnknownC
 pub use fingerprint::{Fingerprint, ParseFingerprintError, StageKey};
 pub use flow::{Flow, ListFlow};
 pub use hash::{Sha256Stream, sha256_file, sha256_hex};
-pub use measured::Measured;
+pub use measured::{Measured, sum};
 pub use name::{ArtifactName, InvalidName, OutputName, StageName};
 pub use order::OrderError;
 pub use pcm::{NativePacket, NativePackets, NativeReader, NativeSource, Pcm, PcmWriter, SAMPLE_RATE_HZ};

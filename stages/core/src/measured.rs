@@ -44,6 +44,11 @@ impl<T> Measured<T> {
     }
 }
 
+/// The sum of numbers: 0 if there are none, where [`Iterator::sum`] gives -0.
+pub fn sum(numbers: impl Iterator<Item = f64>) -> f64 {
+    numbers.fold(0.0, |sum, number| sum + number)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -53,5 +58,11 @@ mod tests {
         let json = serde_json::to_string(&Measured::<f64>::missing("no voiced frame")).unwrap();
         assert_eq!(json, r#"{"value":null,"reason":"no voiced frame"}"#);
         assert_eq!(serde_json::to_string(&Measured::of(1.5)).unwrap(), r#"{"value":1.5}"#);
+    }
+
+    #[test]
+    fn sum_of_nothing_is_a_positive_zero() {
+        assert!(sum(std::iter::empty()).is_sign_positive());
+        assert_eq!(sum([0.5, 1.5].into_iter()), 2.0);
     }
 }

@@ -1,6 +1,6 @@
 //! Speech spans of one channel.
 
-use stage_core::{Span, SpeechSegments};
+use stage_core::{Span, SpeechSegments, sum};
 
 /// Returns the speech of one channel, by time. Spans of a channel do not overlap.
 pub(crate) fn spans_of(segments: &SpeechSegments, channel: u16) -> Vec<Span> {
@@ -24,8 +24,7 @@ pub(crate) fn common_s(a: &[Span], b: &[Span]) -> f64 {
 
 /// Total length, in seconds.
 pub(crate) fn total_s(spans: &[Span]) -> f64 {
-    // An empty sum of f64 is -0.
-    spans.iter().map(Span::duration_s).fold(0.0, |sum, length_s| sum + length_s)
+    sum(spans.iter().map(Span::duration_s))
 }
 
 #[cfg(test)]
