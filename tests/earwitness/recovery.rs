@@ -149,7 +149,8 @@ fn device_is_retired_only_if_its_health_probe_fails() {
     // Recordings fail on the device, but the health probe passes. The device stays in use, and other recordings may
     // succeed.
     let suspicious = "[[fault]]\nat = ['align', 'run']\nkind = { fail = 'device' }\ndevice = 'cpu:1'\nonce = 'MARK'\n";
-    case.assert_whole(case.run(suspicious, &[]));
+    // Slow calls, so that both devices get recordings however late their workers start.
+    case.assert_whole(case.run(&format!("{suspicious}{SLOW}"), &[]));
     assert_eq!(case.messages(IncidentKind::ProbePassed).len(), 1);
     assert!(case.messages(IncidentKind::DeviceRetired).is_empty());
 
