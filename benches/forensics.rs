@@ -78,6 +78,8 @@ fn stage(pcm: &Pcm, with_speech: bool) -> f64 {
         pcm_sha256: String::new(),
         pcm: PcmSource { source_frames: frames, frames, trimmed_start_frames: 0, trimmed_end_frames: 0 },
         tags: Default::default(),
+        external_decoder: None,
+        account: None,
         warnings: vec![],
     };
     let spans = (0..(SECONDS / 6.0) as u32).map(|i| f64::from(i) * 6.0);

@@ -7,13 +7,16 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value;
 use stage_core::forensics::ForensicRecord;
-use stage_core::{Diagnostics, Dropped, Fingerprint, OutputName, Segment, StageName, TokenTiming, Word};
+use stage_core::{
+    DecodeWarning, Diagnostics, Dropped, ExternalDecoder, FileAccount, Fingerprint, OutputName, Segment, StageName,
+    TokenTiming, Word,
+};
 
 use super::read::Evidence;
 use crate::file_name;
 
 /// Incremented when a field is removed or changes its meaning.
-const SCHEMA_VERSION: u32 = 2;
+const SCHEMA_VERSION: u32 = 3;
 
 /// All results of one recording. Times are in seconds from its start. A value that was not measured is null with a
 /// reason.
@@ -66,8 +69,12 @@ pub struct RecordingBlock {
     pub recorded_at: Option<String>,
     /// The container's tags.
     pub tags: BTreeMap<String, String>,
-    /// Defects of the file that did not stop the decoder.
-    pub warnings: Vec<String>,
+    /// The program that decoded the file, if it was another one.
+    pub external_decoder: Option<ExternalDecoder>,
+    /// What became of the bytes and tracks of the file.
+    pub account: Option<FileAccount>,
+    /// Problems that did not stop the decoder.
+    pub warnings: Vec<DecodeWarning>,
 }
 
 /// The text of one window.
@@ -156,6 +163,8 @@ impl Document {
                 contact: named.contact,
                 recorded_at: named.recorded_at,
                 tags: recording.tags,
+                external_decoder: recording.external_decoder,
+                account: recording.account,
                 warnings: recording.warnings,
             },
             segments: evidence.transcript.segments.into_iter().map(SegmentBlock::from).collect(),

@@ -82,6 +82,8 @@ impl Decoder {
                 trimmed_end_frames: trimmed.1,
             },
             tags: source.tags,
+            external_decoder: None,
+            account: None,
             warnings,
         };
         let native = NativeFile { file, spec, frames: collected.source_frames };

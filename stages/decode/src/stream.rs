@@ -7,6 +7,7 @@ use std::collections::VecDeque;
 use std::ops::Range;
 use std::sync::Arc;
 
+use stage_core::{DecodeWarning, WarningKind};
 use symphonia::core::errors::Error as SymphoniaError;
 use symphonia::core::packet::Packet;
 use symphonia::core::units::{Duration, Timestamp};
@@ -41,7 +42,7 @@ pub(crate) struct Ended {
     /// Frames removed at the start and at the end.
     pub(crate) trimmed: (u64, u64),
     /// Problems that did not stop the decoder.
-    pub(crate) warnings: Vec<String>,
+    pub(crate) warnings: Vec<DecodeWarning>,
 }
 
 /// A recording that is being decoded.
@@ -69,7 +70,7 @@ pub(crate) struct Stream {
     /// Frames trimmed in earlier links of a chained stream.
     trimmed: (u64, u64),
     counts: Counts,
-    warnings: Vec<String>,
+    warnings: Vec<DecodeWarning>,
 }
 
 enum Ready {
@@ -176,7 +177,10 @@ impl Stream {
             Err(SymphoniaError::IoError(error)) if ends_early(&error) => {
                 if !self.source.is_open_ended() && self.source.promised_frames().is_none() {
                     let at = self.time_s();
-                    self.warnings.push(format!("the file ends in the middle of a packet, at {at:.3} s"));
+                    self.warnings.push(DecodeWarning::new(
+                        WarningKind::Incomplete,
+                        format!("the file ends in the middle of a packet, at {at:.3} s"),
+                    ));
                 }
                 self.ended = true;
             }
@@ -184,7 +188,10 @@ impl Stream {
             Err(SymphoniaError::ResetRequired) => self.ended = !self.next_link()?,
             Err(error) => {
                 if self.errors_in_a_row == 0 {
-                    self.warnings.push(format!("the container is damaged at {:.3} s: {error}", self.time_s()));
+                    self.warnings.push(DecodeWarning::new(
+                        WarningKind::Damaged,
+                        format!("the container is damaged at {:.3} s: {error}", self.time_s()),
+                    ));
                 }
                 self.errors_in_a_row += 1;
                 self.ended = self.errors_in_a_row >= DEMUX_ERRORS_MAX;
@@ -205,8 +212,9 @@ impl Stream {
             && before != spec
         {
             let (at, Spec { rate_hz, channels }) = (self.time_s(), spec);
-            self.warnings.push(format!(
-                "from {at:.3} s on the stream has {channels} channels at {rate_hz} Hz: that part was left out"
+            self.warnings.push(DecodeWarning::new(
+                WarningKind::LeftOut,
+                format!("from {at:.3} s on the stream has {channels} channels at {rate_hz} Hz: that part was left out"),
             ));
             return Ok(false);
         }
@@ -281,7 +289,10 @@ impl Stream {
             return;
         }
         if missing > GAP_S_MAX * rate {
-            self.warnings.push(format!("the time stamps jump by {} s at {:.3} s", missing / rate, self.time_s()));
+            self.warnings.push(DecodeWarning::new(
+                WarningKind::Gap,
+                format!("the time stamps jump by {} s at {:.3} s", missing / rate, self.time_s()),
+            ));
             (self.anchor, self.anchor_frames) = (Some(pts), self.counts.decoded_frames);
             return;
         }
@@ -337,19 +348,30 @@ impl Stream {
         let seconds = |frames: u64| frames as f64 / f64::from(spec.rate_hz);
         let Counts { packets, bad, bad_reason, gaps, gap_frames, not_finite, decoded_frames, .. } = &self.counts;
         if *bad > 0 {
-            self.warnings
-                .push(format!("{bad} of {packets} packets could not be decoded and are silence ({bad_reason})"));
+            self.warnings.push(DecodeWarning::new(
+                WarningKind::Damaged,
+                format!("{bad} of {packets} packets could not be decoded and are silence ({bad_reason})"),
+            ));
         }
         if *gaps > 0 {
             let length = seconds(*gap_frames);
-            self.warnings.push(format!("{gaps} gaps in the time stamps, {length:.3} s in all, are silence"));
+            self.warnings.push(DecodeWarning::new(
+                WarningKind::Gap,
+                format!("{gaps} gaps in the time stamps, {length:.3} s in all, are silence"),
+            ));
         }
         if *not_finite > 0 {
-            self.warnings.push(format!("{not_finite} samples are not finite and are silence"));
+            self.warnings.push(DecodeWarning::new(
+                WarningKind::Damaged,
+                format!("{not_finite} samples are not finite and are silence"),
+            ));
         }
         if let Some(promised) = self.source.promised_frames().filter(|promised| promised > decoded_frames) {
             let (promised, found) = (seconds(promised), seconds(*decoded_frames));
-            self.warnings.push(format!("the header promises {promised:.3} s, the file holds {found:.3} s"));
+            self.warnings.push(DecodeWarning::new(
+                WarningKind::Incomplete,
+                format!("the header promises {promised:.3} s, the file holds {found:.3} s"),
+            ));
         }
     }
 

@@ -8,7 +8,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use stage_core::{ErrorClass, ErrorCode};
-use support::{channels, decode, decode_with_budget};
+use support::{channels, decode, decode_with_budget, messages};
 use testkit::{Ffmpeg, Random, Wav, fixture, shared};
 
 /// Writes a wav with hound: a ramp on the left, its negative on the right.
@@ -97,7 +97,7 @@ fn wav_that_is_truncated_gives_its_samples_and_a_warning() {
     fs::write(&path, &bytes[..44 + 4 * 10_001]).unwrap();
     let decoded = decode(&path).unwrap();
     assert_eq!(decoded.recording.pcm.source_frames, 10_001);
-    assert_eq!(decoded.recording.warnings, ["the header promises 1.000 s, the file holds 0.625 s"]);
+    assert_eq!(messages(&decoded), ["the header promises 1.000 s, the file holds 0.625 s"]);
 }
 
 #[test]
@@ -132,7 +132,7 @@ fn samples_that_are_not_finite_become_silence_and_are_counted() {
     }
     writer.finalize().unwrap();
     let decoded = decode(&path).unwrap();
-    assert_eq!(decoded.recording.warnings, ["2 samples are not finite and are silence"]);
+    assert_eq!(messages(&decoded), ["2 samples are not finite and are silence"]);
     let samples = &channels(&decoded)[0];
     assert_eq!((samples[10], samples[20], samples[30]), (0.0, 0.0, 0.25));
 }

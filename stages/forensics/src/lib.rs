@@ -44,6 +44,8 @@
 //! #     pcm_sha256: String::new(),
 //! #     pcm,
 //! #     tags: Default::default(),
+//! #     external_decoder: None,
+//! #     account: None,
 //! #     warnings: Vec::new(),
 //! # };
 //! let input = ForensicInput {

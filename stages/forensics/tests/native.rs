@@ -61,6 +61,8 @@ fn record(fails: bool) -> Result<ForensicRecord, PipelineError> {
         pcm_sha256: String::new(),
         pcm: PcmSource { source_frames: frames / 2, frames, trimmed_start_frames: 0, trimmed_end_frames: 0 },
         tags: Default::default(),
+        external_decoder: None,
+        account: None,
         warnings: vec![],
     };
     let planes = vec![vec![0.001; frames as usize]; 2];

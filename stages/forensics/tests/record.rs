@@ -35,6 +35,8 @@ fn record_of(config: ForensicsConfig, language: &str, phrases: &[Phrase<'_>]) ->
         pcm_sha256: String::new(),
         pcm,
         tags: Default::default(),
+        external_decoder: None,
+        account: None,
         warnings: vec![],
     };
     let pcm = Pcm::from_channels(vec![vec![0.0; frames as usize]; 2]);

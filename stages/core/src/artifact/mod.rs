@@ -8,7 +8,7 @@ mod stored_segment;
 mod transcript;
 mod words;
 
-pub use recording::{PcmSource, Recording};
+pub use recording::{DecodeWarning, ExternalDecoder, FileAccount, PcmSource, Recording, TrackAccount, WarningKind};
 pub use segments::{Dropped, SpeechSegments, SpeechSpan, VadIdentity, Window};
 pub use transcript::{DetectedLanguage, Diagnostics, Segment, TokenGroup, TokenTiming, Transcript};
 pub use words::{AlignedWords, Timing, TimingMethod, Word};

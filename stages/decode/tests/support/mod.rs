@@ -40,6 +40,11 @@ pub(crate) fn native(pcm: &Pcm) -> Result<Vec<f32>, PipelineError> {
     Ok(samples)
 }
 
+/// The messages of the recording's warnings.
+pub(crate) fn messages(decoded: &Decoded) -> Vec<&str> {
+    decoded.recording.warnings.iter().map(|warning| warning.message.as_str()).collect()
+}
+
 /// All samples of each channel.
 pub(crate) fn channels(decoded: &Decoded) -> Vec<Vec<f32>> {
     let pcm = &decoded.pcm;

@@ -201,6 +201,8 @@ mod tests {
             pcm_sha256: String::new(),
             pcm: stage_core::PcmSource { source_frames: 0, frames: 0, trimmed_start_frames: 0, trimmed_end_frames: 0 },
             tags: Default::default(),
+            external_decoder: None,
+            account: None,
             warnings: vec![],
         }
     }
