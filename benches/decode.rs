@@ -22,7 +22,11 @@ fn main() {
             vec!["-f", "lavfi", "-i", "anoisesrc=a=0.3:c=pink:seed=1:r=44100"]
         }
     };
-    let decoder = Decoder::new(DecodeConfig { memory_budget_bytes: 1 << 30, spill_dir: folder.path().to_owned() });
+    let decoder = Decoder::new(DecodeConfig {
+        memory_budget_bytes: 1 << 30,
+        spill_dir: folder.path().to_owned(),
+        ..DecodeConfig::default()
+    });
     println!("{}; best of {ROUNDS} runs", Machine::here());
     let mut table = figures(
         1,

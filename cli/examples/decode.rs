@@ -11,7 +11,7 @@ use earwitness::stage_core::{SAMPLE_RATE_HZ, Stage, sha256_file};
 fn main() -> Result<(), Box<dyn Error>> {
     let path = std::env::args().nth(1).ok_or("usage: decode RECORDING")?;
     let path = Path::new(&path);
-    let decoder = Decoder::new(DecodeConfig { memory_budget_bytes: 256 << 20, spill_dir: std::env::temp_dir() });
+    let decoder = Decoder::new(DecodeConfig::default());
     let decoded = decoder.run((DecodeInput { path, sha256: &sha256_file(path)? }, None))?;
 
     let recording = &decoded.recording;

@@ -16,7 +16,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let path = Path::new(&path);
     let source: ModelSource = arguments.next().as_deref().unwrap_or("embedded").parse()?;
 
-    let decoder = Decoder::new(DecodeConfig { memory_budget_bytes: 256 << 20, spill_dir: std::env::temp_dir() });
+    let decoder = Decoder::new(DecodeConfig::default());
     let pcm = decoder.run((DecodeInput { path, sha256: &sha256_file(path)? }, None))?.pcm;
 
     let model = open_model(&source)?;

@@ -4,11 +4,64 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-/// Where decoded samples are kept. Not part of the fingerprint, because it does not affect the samples.
+use crate::error::DecodeError;
+
+/// Where decoded samples are kept, and which recordings are refused.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DecodeConfig {
     /// Memory for the samples of one recording, in bytes. Longer recordings use a file in `spill_dir`.
     pub memory_budget_bytes: u64,
     /// Folder for the (unlinked) spill files.
     pub spill_dir: PathBuf,
+    /// Limits for files that are hostile or damaged.
+    pub limits: DecodeLimits,
+}
+
+impl Default for DecodeConfig {
+    fn default() -> Self {
+        Self { memory_budget_bytes: 256 << 20, spill_dir: std::env::temp_dir(), limits: DecodeLimits::default() }
+    }
+}
+
+/// Limits for files that are hostile or damaged. A recording beyond one of them fails with `limit-exceeded`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DecodeLimits {
+    /// Most channels of a recording, over all its tracks.
+    pub max_channels: u16,
+    /// Longest recording: hours times channels.
+    pub max_channel_hours: u32,
+    /// Longest silence, in all, that is inserted where time stamps jump, in seconds; ten times the length of the sound
+    /// that was decoded is added to it. Beyond that, jumps are ignored, with a warning.
+    pub max_gap_s: u32,
+}
+
+impl Default for DecodeLimits {
+    fn default() -> Self {
+        Self { max_channels: 32, max_channel_hours: 96, max_gap_s: 3_600 }
+    }
+}
+
+impl DecodeLimits {
+    pub(crate) fn check_channels(&self, channels: usize) -> Result<(), DecodeError> {
+        if channels <= usize::from(self.max_channels) {
+            return Ok(());
+        }
+        let limit = format!("it has {channels} channels, and max_channels is {}", self.max_channels);
+        Err(DecodeError::LimitExceeded(limit))
+    }
+
+    pub(crate) fn check_length(&self, frames: u64, rate_hz: u32, channels: usize) -> Result<(), DecodeError> {
+        let max = u64::from(self.max_channel_hours) * 3_600 * u64::from(rate_hz) / channels.max(1) as u64;
+        if frames <= max {
+            return Ok(());
+        }
+        let limit =
+            format!("it is longer than {} hours (of one channel), which is max_channel_hours", self.max_channel_hours);
+        Err(DecodeError::LimitExceeded(limit))
+    }
+
+    /// Most frames of silence that may be inserted after `decoded` frames of sound.
+    pub(crate) fn max_gap_frames(&self, rate_hz: u32, decoded: u64) -> u64 {
+        u64::from(self.max_gap_s) * u64::from(rate_hz) + 10 * decoded
+    }
 }

@@ -23,8 +23,8 @@ pub(crate) enum DecodeError {
     Read(#[source] io::Error),
     #[error("the file changed after it was hashed; run again when no program writes to it any more")]
     FileChanged,
-    #[error("the file is not in a supported container ({0})")]
-    UnknownContainer(&'static str),
+    #[error("the file is not in a container that is known")]
+    UnknownContainer,
     #[error("the file ends inside the header of its container")]
     TruncatedHeader,
     #[error("the container is damaged: {0}")]
@@ -39,6 +39,10 @@ pub(crate) enum DecodeError {
     UnsupportedEditList(&'static str),
     #[error("{bad} of {total} packets could not be decoded: {reason}")]
     Undecodable { bad: u64, total: u64, reason: String },
+    #[error("no sound could be decoded: {0}")]
+    NoSound(String),
+    #[error("the recording is beyond a limit: {0}")]
+    LimitExceeded(String),
     #[error("samples could not be spilled to disk")]
     Spill(#[source] io::Error),
     #[error("the resampler failed: {0}")]
@@ -58,7 +62,7 @@ impl DecodeError {
             Self::Open(_) => (BadInput, ErrorCode::UnreadableFile),
             Self::Read(_) => (Transient, ErrorCode::UnreadableFile),
             Self::FileChanged => (BadInput, ErrorCode::FileChanged),
-            Self::UnknownContainer(_) => (BadInput, ErrorCode::UnknownContainer),
+            Self::UnknownContainer => (BadInput, ErrorCode::UnknownContainer),
             Self::PcmChanged => (Bug, ErrorCode::SamplesChanged),
             Self::TruncatedHeader => (BadInput, ErrorCode::TruncatedHeader),
             Self::DamagedContainer(_) => (BadInput, ErrorCode::DamagedContainer),
@@ -67,6 +71,8 @@ impl DecodeError {
             Self::UnsupportedProfile(_) => (BadInput, ErrorCode::UnsupportedProfile),
             Self::UnsupportedEditList(_) => (BadInput, ErrorCode::UnsupportedEditList),
             Self::Undecodable { .. } => (BadInput, ErrorCode::Undecodable),
+            Self::NoSound(_) => (BadInput, ErrorCode::Undecodable),
+            Self::LimitExceeded(_) => (BadInput, ErrorCode::LimitExceeded),
             Self::Spill(_) => (Transient, ErrorCode::SpillFailed),
             Self::Resampler(_) => (Bug, ErrorCode::ResamplerFailed),
             Self::OtherOutput => (Bug, ErrorCode::SamplesChanged),
@@ -79,8 +85,9 @@ impl DecodeError {
         match error {
             SymphoniaError::IoError(error) if ends_early(&error) => Self::TruncatedHeader,
             SymphoniaError::IoError(error) => Self::Read(error),
-            SymphoniaError::Unsupported(what) => Self::UnknownContainer(what),
-            SymphoniaError::DecodeError(what) | SymphoniaError::LimitError(what) => Self::DamagedContainer(what),
+            SymphoniaError::Unsupported(what)
+            | SymphoniaError::DecodeError(what)
+            | SymphoniaError::LimitError(what) => Self::DamagedContainer(what),
             // A seek beyond the end of the file, or an error variant that a later symphonia adds.
             _ => Self::DamagedContainer("its tables point outside the file"),
         }

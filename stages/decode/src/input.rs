@@ -8,6 +8,7 @@
 
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
+use std::ops::Range;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 use std::sync::Arc;
@@ -146,24 +147,165 @@ impl Read for InputReader {
 
 impl Seek for InputReader {
     fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
-        let position = match to {
-            SeekFrom::Start(position) => Some(position),
-            SeekFrom::Current(offset) => self.position.checked_add_signed(offset),
-            SeekFrom::End(offset) => self.input.len.checked_add_signed(offset),
-        };
-        self.position = position.ok_or(io::ErrorKind::InvalidInput)?;
+        self.position = sought(to, self.position, self.input.len)?;
         Ok(self.position)
     }
 }
 
-impl MediaSource for InputReader {
+/// Random access to the bytes of a file through a buffer, for scans that look at a few bytes in many places.
+pub(crate) struct Bytes {
+    reader: InputReader,
+    len: u64,
+    buffer: Vec<u8>,
+    buffer_at: u64,
+}
+
+impl Bytes {
+    /// Number of bytes that are read at once.
+    const BUFFER_BYTES: usize = 1 << 16;
+
+    /// Creates a reader of the whole file.
+    pub(crate) fn new(input: &Arc<InputFile>) -> Self {
+        Self { reader: input.reader(), len: input.len, buffer: Vec::new(), buffer_at: 0 }
+    }
+
+    /// Another reader of the same file.
+    pub(crate) fn again(&self) -> Self {
+        Self::new(&self.reader.input)
+    }
+
+    /// Length of the file in bytes.
+    pub(crate) const fn len(&self) -> u64 {
+        self.len
+    }
+
+    /// The bytes `at..at + len`; fewer at the end of the file.
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    pub(crate) fn get(&mut self, at: u64, len: usize) -> Result<&[u8], DecodeError> {
+        let len = len.min(usize::try_from(self.len.saturating_sub(at)).unwrap_or(usize::MAX));
+        let buffered = self.buffer_at + self.buffer.len() as u64;
+        if at < self.buffer_at || at + len as u64 > buffered {
+            self.fill(at, len.max(Self::BUFFER_BYTES)).map_err(DecodeError::Read)?;
+        }
+        let from = (at - self.buffer_at).min(self.buffer.len() as u64) as usize;
+        Ok(&self.buffer[from..(from + len).min(self.buffer.len())])
+    }
+
+    /// `N` bytes at `at`, or `None` beyond the end of the file.
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    pub(crate) fn array<const N: usize>(&mut self, at: u64) -> Result<Option<[u8; N]>, DecodeError> {
+        Ok(self.get(at, N)?.try_into().ok())
+    }
+
+    /// Offset of the first occurrence of `pattern` in `range`.
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    pub(crate) fn find(&mut self, range: Range<u64>, pattern: &[u8]) -> Result<Option<u64>, DecodeError> {
+        let finder = memchr::memmem::Finder::new(pattern);
+        let mut at = range.start;
+        while at < range.end {
+            let wanted = (range.end - at).min(Self::BUFFER_BYTES as u64) as usize;
+            let block = self.get(at, wanted)?;
+            if let Some(found) = finder.find(block) {
+                return Ok(Some(at + found as u64));
+            }
+            if block.len() < pattern.len() {
+                return Ok(None);
+            }
+            at += (block.len() - (pattern.len() - 1)) as u64;
+        }
+        Ok(None)
+    }
+
+    /// Whether all bytes of the range are zero.
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    pub(crate) fn is_zero(&mut self, range: Range<u64>) -> Result<bool, DecodeError> {
+        let mut at = range.start;
+        while at < range.end {
+            let block = self.get(at, (range.end - at).min(Self::BUFFER_BYTES as u64) as usize)?;
+            if block.is_empty() || block.iter().any(|&byte| byte != 0) {
+                return Ok(block.is_empty());
+            }
+            at += block.len() as u64;
+        }
+        Ok(true)
+    }
+
+    fn fill(&mut self, at: u64, len: usize) -> io::Result<()> {
+        self.reader.seek(SeekFrom::Start(at))?;
+        self.buffer.clear();
+        self.buffer_at = at;
+        (&mut self.reader).take(len as u64).read_to_end(&mut self.buffer).map(|_| ())
+    }
+}
+
+/// A part of a file as a source for symphonia, in which some bytes may be replaced, such as a size in a header that is
+/// wrong.
+pub(crate) struct Window {
+    reader: InputReader,
+    range: Range<u64>,
+    /// Offsets in the file, and the bytes to return from there on.
+    patches: Vec<(u64, Vec<u8>)>,
+    position: u64,
+}
+
+impl Window {
+    pub(crate) fn new(input: &Arc<InputFile>, range: Range<u64>, patches: Vec<(u64, Vec<u8>)>) -> Self {
+        Self { reader: input.reader(), range, patches, position: 0 }
+    }
+}
+
+impl Read for Window {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let at = self.range.start + self.position;
+        let left = usize::try_from(self.range.end.saturating_sub(at)).unwrap_or(usize::MAX);
+        let wanted = buffer.len().min(left);
+        self.reader.seek(SeekFrom::Start(at))?;
+        let read = self.reader.read(&mut buffer[..wanted])?;
+        for (patch_at, bytes) in &self.patches {
+            for (at_byte, byte) in (*patch_at..).zip(bytes) {
+                if let Some(slot) = at_byte.checked_sub(at).and_then(|n| buffer[..read].get_mut(n as usize)) {
+                    *slot = *byte;
+                }
+            }
+        }
+        self.position += read as u64;
+        Ok(read)
+    }
+}
+
+impl Seek for Window {
+    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
+        self.position = sought(to, self.position, self.range.end - self.range.start)?;
+        Ok(self.position)
+    }
+}
+
+impl MediaSource for Window {
     fn is_seekable(&self) -> bool {
         true
     }
 
     fn byte_len(&self) -> Option<u64> {
-        Some(self.input.len)
+        Some(self.range.end - self.range.start)
     }
+}
+
+/// The position that a seek leads to.
+fn sought(to: SeekFrom, position: u64, len: u64) -> io::Result<u64> {
+    let position = match to {
+        SeekFrom::Start(position) => Some(position),
+        SeekFrom::Current(offset) => position.checked_add_signed(offset),
+        SeekFrom::End(offset) => len.checked_add_signed(offset),
+    };
+    position.ok_or_else(|| io::ErrorKind::InvalidInput.into())
 }
 
 /// Opens a regular file and returns it with its length in bytes.

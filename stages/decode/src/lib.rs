@@ -22,7 +22,7 @@
 //! use stage_core::{Stage, sha256_file};
 //!
 //! let path = Path::new("../../fixtures/calls/two-speakers_261105_142530.m4a");
-//! let decoder = Decoder::new(DecodeConfig { memory_budget_bytes: 64 << 20, spill_dir: std::env::temp_dir() });
+//! let decoder = Decoder::new(DecodeConfig { memory_budget_bytes: 64 << 20, ..DecodeConfig::default() });
 //!
 //! // The second input is the recording as an earlier run stored it, to compare with.
 //! let decoded = decoder.run((DecodeInput { path, sha256: &sha256_file(path)? }, None))?;
@@ -45,12 +45,16 @@
 //! The decoders run without CPU-specific code paths, so that their output and its hash do not depend on the CPU's features.
 //! The samples at 16 kHz may differ by rounding (about 1e-7).
 
+mod account;
 mod codec;
 mod config;
 mod container;
+mod demux;
 mod error;
 mod input;
+mod lane;
 mod native;
+mod program;
 mod resample;
 mod sink;
 mod source;
@@ -58,6 +62,6 @@ mod stage;
 mod stream;
 mod timeline;
 
-pub use config::DecodeConfig;
+pub use config::{DecodeConfig, DecodeLimits};
 pub use container::audio_extensions;
 pub use stage::{DecodeInput, Decoded, Decoder, Probe, probe};

@@ -6,9 +6,10 @@ use std::sync::Arc;
 use stage_core::{NativePacket, NativePackets, NativeSource, PipelineError};
 
 use crate::codec::Spec;
+use crate::config::DecodeLimits;
 use crate::error::{DecodeError, guarded};
 use crate::input::InputFile;
-use crate::stream::Stream;
+use crate::program::Program;
 
 /// A file that was decoded once. It stays open, so that a second pass reads the same bytes.
 pub(crate) struct NativeFile {
@@ -16,6 +17,7 @@ pub(crate) struct NativeFile {
     pub(crate) spec: Spec,
     /// Number of frames in the first pass. The second pass must produce the same number.
     pub(crate) frames: u64,
+    pub(crate) limits: DecodeLimits,
 }
 
 impl fmt::Debug for NativeFile {
@@ -34,13 +36,13 @@ impl NativeSource for NativeFile {
     }
 
     fn packets(&self) -> Result<NativePackets, PipelineError> {
-        let stream = guarded(|| Stream::open(&self.file))?;
-        Ok(Box::new(Packets { stream, spec: self.spec, frames: self.frames, given: 0 }))
+        let program = guarded(|| Program::open(&self.file, &self.limits))?;
+        Ok(Box::new(Packets { program, spec: self.spec, frames: self.frames, given: 0 }))
     }
 }
 
 struct Packets {
-    stream: Stream,
+    program: Program,
     spec: Spec,
     frames: u64,
     given: u64,
@@ -48,7 +50,7 @@ struct Packets {
 
 impl Packets {
     fn next_packet(&mut self) -> Result<Option<NativePacket>, DecodeError> {
-        let Some(block) = self.stream.next()? else {
+        let Some(block) = self.program.next()? else {
             // Same bytes and same code, so another length is a bug.
             return if self.given == self.frames { Ok(None) } else { Err(DecodeError::OtherOutput) };
         };

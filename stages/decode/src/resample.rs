@@ -1,24 +1,23 @@
-//! Sample rate conversion to 16 kHz with exact delay compensation.
+//! Sample rate conversion with exact delay compensation.
 //!
 //! Uses the FFT resampler of rubato: it convolves blocks of the input with a windowed sinc (Blackman-Harris squared) in
 //! the frequency domain, and truncates or extends their spectrum to the output rate. With even block sizes the filter
-//! is centered on a sample, so its delay is half a block at both rates and output sample `n` is at `n / 16000` s.
-
-use rubato::audioadapter_buffers::direct::{InterleavedSlice, SequentialSliceOfVecs};
-use rubato::{Fft, FixedSync, Resampler as _, WindowFunction};
-use stage_core::SAMPLE_RATE_HZ;
+//! is centered on a sample, so its delay is half a block at both rates and output sample `n` is at `n / rate` s.
 
 use crate::error::DecodeError;
+use rubato::audioadapter_buffers::direct::{InterleavedSlice, SequentialSliceOfVecs};
+use rubato::{Fft, FixedSync, Resampler as _, WindowFunction};
 
 /// Minimum number of output frames of one FFT block. Longer blocks give a steeper filter: its transition band is about
-/// 16 kHz * 8 / this.
+/// rate * 8 / this.
 const BLOCK_FRAMES: u32 = 2048;
 
-/// Converts interleaved frames at one rate to planar frames at 16 kHz.
+/// Converts interleaved frames at one rate to planar frames at another.
 pub(crate) struct Resampler {
     fft: Option<Fft<f32>>,
     channels: usize,
-    rate_hz: u32,
+    from_hz: u32,
+    to_hz: u32,
     pending: Vec<f32>,
     planes: Vec<Vec<f32>>,
     /// Remaining output frames of the filter's delay, which are dropped.
@@ -28,15 +27,16 @@ pub(crate) struct Resampler {
 }
 
 impl Resampler {
-    /// Creates a resampler for `channels` channels at `rate_hz`.
-    pub(crate) fn new(rate_hz: u32, channels: usize) -> Result<Self, DecodeError> {
-        let fft = (rate_hz != SAMPLE_RATE_HZ).then(|| make_fft(rate_hz, channels)).transpose()?;
+    /// Creates a resampler for `channels` channels.
+    pub(crate) fn new(from_hz: u32, to_hz: u32, channels: usize) -> Result<Self, DecodeError> {
+        let fft = (from_hz != to_hz).then(|| make_fft(from_hz, to_hz, channels)).transpose()?;
         let delay = fft.as_ref().map_or(0, rubato::Resampler::output_delay);
         let block = fft.as_ref().map_or(0, rubato::Resampler::output_frames_max);
         Ok(Self {
             fft,
             channels,
-            rate_hz,
+            from_hz,
+            to_hz,
             pending: Vec::new(),
             planes: vec![vec![0.0; block]; channels],
             delay,
@@ -45,9 +45,9 @@ impl Resampler {
         })
     }
 
-    /// Number of output frames for `frames_in` input frames, rounded.
-    pub(crate) fn frames_for(frames_in: u64, rate_hz: u32) -> u64 {
-        let (frames, from, to) = (u128::from(frames_in), u128::from(rate_hz), u128::from(SAMPLE_RATE_HZ));
+    /// Number of output frames for all input frames so far, rounded.
+    fn frames_for(&self) -> u64 {
+        let (frames, from, to) = (u128::from(self.frames_in), u128::from(self.from_hz), u128::from(self.to_hz));
         ((frames * to + from / 2) / from) as u64
     }
 
@@ -82,7 +82,7 @@ impl Resampler {
     where
         E: FnMut(&[&[f32]]) -> Result<(), DecodeError>,
     {
-        let total = Self::frames_for(self.frames_in, self.rate_hz);
+        let total = self.frames_for();
         while self.frames_out < total {
             let Some(fft) = &self.fft else { break };
             self.pending.resize(fft.input_frames_next() * self.channels, 0.0);
@@ -122,11 +122,11 @@ impl Resampler {
     }
 }
 
-fn make_fft(rate_hz: u32, channels: usize) -> Result<Fft<f32>, DecodeError> {
-    let gcd = gcd(rate_hz, SAMPLE_RATE_HZ);
-    let (unit_in, unit_out) = (rate_hz / gcd, SAMPLE_RATE_HZ / gcd);
+fn make_fft(from_hz: u32, to_hz: u32, channels: usize) -> Result<Fft<f32>, DecodeError> {
+    let gcd = gcd(from_hz, to_hz);
+    let (unit_in, unit_out) = (from_hz / gcd, to_hz / gcd);
     let blocks = BLOCK_FRAMES.div_ceil(unit_out).next_multiple_of(2);
-    let (from, to) = (rate_hz as usize, SAMPLE_RATE_HZ as usize);
+    let (from, to) = (from_hz as usize, to_hz as usize);
     let block_in = blocks as usize * unit_in as usize;
     Fft::new_custom(from, to, block_in, 1, channels, WindowFunction::BlackmanHarris2, FixedSync::Both)
         .map_err(|error| DecodeError::Resampler(error.to_string()))
@@ -138,6 +138,8 @@ const fn gcd(a: u32, b: u32) -> u32 {
 
 #[cfg(test)]
 mod tests {
+    use stage_core::SAMPLE_RATE_HZ;
+
     use super::*;
     use std::f64::consts::TAU;
 
@@ -147,7 +149,7 @@ mod tests {
             out.iter_mut().zip(planes).for_each(|(all, plane)| all.extend_from_slice(plane));
             Ok(())
         };
-        let mut resampler = Resampler::new(rate_hz, channels).unwrap();
+        let mut resampler = Resampler::new(rate_hz, SAMPLE_RATE_HZ, channels).unwrap();
         samples.chunks(block * channels).for_each(|chunk| resampler.push(chunk, &mut emit).unwrap());
         resampler.finish(&mut emit).unwrap();
         out

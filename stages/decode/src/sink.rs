@@ -1,6 +1,6 @@
-//! Consumes the decoded frames in one pass: hashes the decoder's output, and builds the planes at 16 kHz.
+//! Consumes the decoded frames and builds the planes at 16 kHz.
 
-use stage_core::{Pcm, PcmWriter, Sha256Stream};
+use stage_core::{Pcm, PcmWriter, SAMPLE_RATE_HZ};
 
 use crate::codec::Spec;
 use crate::config::DecodeConfig;
@@ -10,8 +10,6 @@ use crate::resample::Resampler;
 /// Receives the frames of the recording in order.
 pub(crate) struct Sink {
     spec: Spec,
-    hash: Sha256Stream,
-    bytes: Vec<u8>,
     resampler: Resampler,
     writer: PcmWriter,
     frames: u64,
@@ -20,7 +18,6 @@ pub(crate) struct Sink {
 /// Results of a finished [`Sink`].
 pub(crate) struct Collected {
     pub(crate) pcm: Pcm,
-    pub(crate) pcm_sha256: String,
     pub(crate) source_frames: u64,
 }
 
@@ -28,9 +25,7 @@ impl Sink {
     pub(crate) fn new(spec: Spec, config: &DecodeConfig) -> Result<Self, DecodeError> {
         Ok(Self {
             spec,
-            hash: Sha256Stream::default(),
-            bytes: Vec::new(),
-            resampler: Resampler::new(spec.rate_hz, spec.channels)?,
+            resampler: Resampler::new(spec.rate_hz, SAMPLE_RATE_HZ, spec.channels)?,
             writer: PcmWriter::new(spec.channels, config.memory_budget_bytes, &config.spill_dir),
             frames: 0,
         })
@@ -38,9 +33,6 @@ impl Sink {
 
     /// Adds interleaved frames.
     pub(crate) fn push(&mut self, samples: &[f32]) -> Result<(), DecodeError> {
-        self.bytes.clear();
-        self.bytes.extend(samples.iter().flat_map(|sample| sample.to_le_bytes()));
-        self.hash.update(&self.bytes);
         self.frames += (samples.len() / self.spec.channels) as u64;
         let writer = &mut self.writer;
         self.resampler.push(samples, &mut |planes: &[&[f32]]| writer.push(planes).map_err(DecodeError::Spill))
@@ -49,10 +41,6 @@ impl Sink {
     pub(crate) fn finish(self) -> Result<Collected, DecodeError> {
         let mut writer = self.writer;
         self.resampler.finish(&mut |planes: &[&[f32]]| writer.push(planes).map_err(DecodeError::Spill))?;
-        Ok(Collected {
-            pcm: writer.finish().map_err(DecodeError::Spill)?,
-            pcm_sha256: self.hash.finish_hex(),
-            source_frames: self.frames,
-        })
+        Ok(Collected { pcm: writer.finish().map_err(DecodeError::Spill)?, source_frames: self.frames })
     }
 }

@@ -1,116 +1,170 @@
-//! Opens a recording: container, track, tags, and playback rules.
+//! Opens one recording of a file: its demuxer, its audio tracks with their codecs, and its tags.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use symphonia::core::codecs::CodecParameters;
 use symphonia::core::codecs::audio::AudioCodecParameters;
-use symphonia::core::formats::probe::Hint;
-use symphonia::core::formats::{FormatOptions, FormatReader, Track, TrackType};
+use symphonia::core::formats::probe::{Hint, Probe};
+use symphonia::core::formats::{FormatOptions, FormatReader, Track};
 use symphonia::core::io::{MediaSourceStream, MediaSourceStreamOptions};
 use symphonia::core::meta::{MetadataOptions, RawValue};
-use symphonia::core::units::TimeBase;
 
 use crate::codec::{Codec, codec_of};
-use crate::container::{self, AudioTrack, Container, PlaybackRules, StatedLength};
+use crate::config::DecodeLimits;
+use crate::container::frames::Walker;
+use crate::container::{AudioTrack, Demux, Part};
+use crate::demux::{BlockDemuxer, Demuxer, FrameDemuxer};
 use crate::error::DecodeError;
-use crate::input::InputFile;
-use crate::timeline::TrimRules;
+use crate::input::{Bytes, InputFile, Window};
+use crate::timeline::{TrimRules, frames_of};
 
 /// Longer tags are dropped: they are cover texts and lyrics.
-const TAG_CHARS_MAX: usize = 1_000;
+pub(crate) const TAG_CHARS_MAX: usize = 1_000;
 /// Plausible sample rates. Any other rate means that the file is damaged.
 const RATES_HZ: std::ops::RangeInclusive<u32> = 1_000..=768_000;
 
-/// An opened recording, before its first packet.
+/// A recording in a file, opened to see what it holds.
 pub(crate) struct Source {
-    pub(crate) reader: Box<dyn FormatReader>,
+    /// The tracks that can be decoded, in the order of the file.
+    pub(crate) tracks: Vec<AudioSource>,
+    /// The others.
+    pub(crate) refused: Vec<RefusedTrack>,
+    pub(crate) tags: BTreeMap<String, String>,
+}
+
+/// A track that can be decoded.
+#[derive(Clone)]
+pub(crate) struct AudioSource {
     pub(crate) track: Track,
     pub(crate) params: AudioCodecParameters,
     pub(crate) codec: &'static dyn Codec,
-    pub(crate) tags: BTreeMap<String, String>,
-    container: &'static Container,
-    rules: Box<dyn PlaybackRules>,
+}
+
+/// A track that cannot be decoded.
+pub(crate) struct RefusedTrack {
+    pub(crate) codec: String,
+    pub(crate) duration_s: Option<f64>,
+    pub(crate) error: DecodeError,
 }
 
 impl Source {
-    /// Opens the file and detects its container from its content, not from its name.
+    /// Opens a part of the file.
     ///
     /// # Errors
-    /// The file is unreadable, not a known container, or has no audio track.
-    pub(crate) fn open(file: &Arc<InputFile>) -> Result<Self, DecodeError> {
-        let source = container::media_source(file.reader()).map_err(DecodeError::Read)?;
-        let stream = MediaSourceStream::new(source, MediaSourceStreamOptions::default());
-        let mut reader = container::demuxers()
-            .probe(&Hint::new(), stream, FormatOptions::default(), MetadataOptions::default())
-            .map_err(DecodeError::from_open)?;
-        let container = Container::of(reader.format_info().format);
-        let (track, params) = select_track(reader.as_ref())?;
+    /// The part is damaged, has no audio track, or has none that can be decoded.
+    pub(crate) fn open(file: &Arc<InputFile>, part: &Part, limits: &DecodeLimits) -> Result<Self, DecodeError> {
+        let (_, all_tracks, mut tags) = open_demuxer(file, part)?;
+        tags.extend(part.tags.clone());
+        tags.extend(part.rules.creation_time().map(|time| ("creation_time".to_owned(), time)));
+        let mut source = Self { tracks: Vec::new(), refused: Vec::new(), tags };
+        let mut known = Vec::new();
+        for track in all_tracks {
+            let Some(CodecParameters::Audio(params)) = track.codec_params.clone() else { continue };
+            known.push(track.id);
+            source.add(AudioSource { codec: codec_of(&params), track, params }, limits)?;
+        }
+        for (id, stated) in part.stated_tracks.iter().filter(|(id, _)| !known.contains(id)) {
+            let error = DecodeError::UnsupportedCodec(stated.codec.clone());
+            let at = part.stated_tracks.keys().position(|other| other == id).unwrap_or(0).min(source.refused.len());
+            let refused = RefusedTrack { codec: stated.codec.clone(), duration_s: stated.duration_s, error };
+            source.refused.insert(at, refused);
+        }
+        if source.tracks.is_empty() {
+            let error = source.refused.into_iter().next().map(|refused| refused.error);
+            return Err(error.unwrap_or(DecodeError::NoAudioTrack));
+        }
+        Ok(source)
+    }
+
+    fn add(&mut self, audio: AudioSource, limits: &DecodeLimits) -> Result<(), DecodeError> {
+        let params = &audio.params;
         if params.sample_rate.is_some_and(|rate_hz| !RATES_HZ.contains(&rate_hz)) {
             return Err(DecodeError::DamagedContainer("its sample rate is implausible"));
         }
-        let mut tags = read_tags(reader.as_mut());
-        let rules = (container.rules)(&mut file.reader())?;
-        tags.extend(rules.creation_time().map(|time| ("creation_time".to_owned(), time)));
-        Ok(Self { reader, track, codec: codec_of(&params), params, tags, container, rules })
-    }
-
-    /// Short name of the container (`wav`, `isomp4`, `ogg`).
-    pub(crate) fn container(&self) -> &'static str {
-        self.container.name.unwrap_or_else(|| self.reader.format_info().short_name)
-    }
-
-    /// Selects the audio track that follows a reset (the next link of a chained Ogg stream).
-    ///
-    /// # Errors
-    /// There is no audio track.
-    pub(crate) fn reselect(&mut self) -> Result<(), DecodeError> {
-        (self.track, self.params) = select_track(self.reader.as_ref())?;
-        self.codec = codec_of(&self.params);
+        let channels = params.channels.as_ref().map_or(1, symphonia::core::audio::Channels::count);
+        limits.check_channels(channels)?;
+        match audio.codec.open(&audio.track, params) {
+            Ok(_) => {
+                self.tags.extend(audio.codec.level_tag(params));
+                self.tracks.push(audio);
+            }
+            Err(error) => {
+                let (codec, duration_s) = (audio.codec.name(params), audio.duration_s());
+                self.refused.push(RefusedTrack { codec, duration_s, error });
+            }
+        }
         Ok(())
     }
+}
 
+impl AudioSource {
     /// Returns the rules for this track.
     ///
     /// # Errors
     /// An MP4 edit list that cannot be applied.
-    pub(crate) fn timing(&self) -> Result<TrimRules, DecodeError> {
-        let Self { track, params, codec, tags, .. } = self;
-        self.rules.timing(&AudioTrack { track, params, codec: *codec, tags })
+    pub(crate) fn timing(&self, part: &Part, tags: &BTreeMap<String, String>) -> Result<TrimRules, DecodeError> {
+        part.rules.timing(&AudioTrack { track: &self.track, params: &self.params, codec: self.codec, tags })
     }
 
-    /// Whether the header does not state the length, as in a wav that was written into a pipe.
-    pub(crate) fn is_open_ended(&self) -> bool {
-        self.container.length == StatedLength::ExactOrOpen && self.track.num_frames.is_none()
+    /// Number of frames that the header states for this track.
+    pub(crate) fn promised_frames(&self, part: &Part) -> Option<u64> {
+        let rate_hz = self.params.sample_rate?;
+        // The index of an MP4 file counts the packets, whose durations are exact.
+        let by_index = part.container == "isomp4";
+        let of_index = self.track.duration.filter(|_| by_index);
+        part.promised_frames.or_else(|| Some(frames_of(of_index?, self.track.time_base, rate_hz)))
     }
 
-    /// Number of frames that the header states, if the container counts them exactly.
-    pub(crate) fn promised_frames(&self) -> Option<u64> {
-        self.track.num_frames.filter(|_| self.container.length != StatedLength::Estimated)
-    }
-
-    /// Length that the container states, in seconds. A fragmented MP4 often states none, or 0.
+    /// Length that the container states, in seconds.
     pub(crate) fn duration_s(&self) -> Option<f64> {
-        let seconds = |base: Option<TimeBase>, duration| Some(base?.calc_duration(duration?)?.as_secs_f64());
-        let media = self.reader.media_info();
-        let frames = self.track.num_frames.zip(self.params.sample_rate).filter(|(_, rate_hz)| *rate_hz > 0);
-        frames
-            .map(|(frames, rate_hz)| frames as f64 / f64::from(rate_hz))
-            .or_else(|| seconds(self.track.time_base, self.track.duration))
-            .or_else(|| seconds(media.time_base, media.duration))
-            .filter(|&length_s| length_s > 0.0 || self.container.length != StatedLength::Estimated)
+        let of_frames = self.track.num_frames.zip(self.params.sample_rate).filter(|(_, rate_hz)| *rate_hz > 0);
+        let of_ticks = || Some(self.track.time_base?.calc_duration(self.track.duration?)?.as_secs_f64());
+        let seconds = of_frames.map(|(frames, rate_hz)| frames as f64 / f64::from(rate_hz));
+        seconds.or_else(of_ticks).filter(|&seconds| seconds > 0.0)
     }
 }
 
-fn select_track(reader: &dyn FormatReader) -> Result<(Track, AudioCodecParameters), DecodeError> {
-    let track = reader
-        .default_track(TrackType::Audio)
-        .or_else(|| reader.first_track(TrackType::Audio))
-        .ok_or(DecodeError::NoAudioTrack)?;
-    match &track.codec_params {
-        Some(CodecParameters::Audio(params)) => Ok((track.clone(), params.clone())),
-        _ => Err(DecodeError::NoAudioTrack),
+/// Opens the demuxer of a part. Returns all tracks and the tags that symphonia reads.
+///
+/// # Errors
+/// The file cannot be read, or its header is damaged.
+pub(crate) fn open_demuxer(
+    file: &Arc<InputFile>,
+    part: &Part,
+) -> Result<(Box<dyn Demuxer>, Vec<Track>, BTreeMap<String, String>), DecodeError> {
+    match &part.demux {
+        Demux::Symphonia { patches } => {
+            let mut reader = open_symphonia(Window::new(file, part.bytes.clone(), patches.clone()))?;
+            let (tracks, tags) = (reader.tracks().to_vec(), read_tags(reader.as_mut()));
+            Ok((Box::new(reader), tracks, tags))
+        }
+        Demux::Blocks { layout, track } => {
+            let demuxer = BlockDemuxer::new(Bytes::new(file), layout.clone());
+            Ok((Box::new(demuxer), vec![(**track).clone()], BTreeMap::new()))
+        }
+        Demux::Frames { range, read_header, skip_first, track } => {
+            let walker = Walker::new(Bytes::new(file), range.clone(), *read_header);
+            let demuxer = FrameDemuxer::new(walker, *skip_first);
+            // Tags of a stream of frames precede it. Symphonia reads them; another demuxer is not needed for that.
+            let tagged = || open_symphonia(Window::new(file, 0..part.bytes.end, Vec::new())).ok();
+            let is_alone = part.container == "mp3" || part.container == "aac";
+            let tags = if is_alone { tagged().map(|mut reader| read_tags(reader.as_mut())) } else { None };
+            Ok((Box::new(demuxer), vec![(**track).clone()], tags.unwrap_or_default()))
+        }
     }
+}
+
+fn open_symphonia(window: Window) -> Result<Box<dyn FormatReader>, DecodeError> {
+    static PROBE: std::sync::LazyLock<Probe> = std::sync::LazyLock::new(|| {
+        let mut probe = Probe::new();
+        symphonia::default::register_enabled_formats(&mut probe);
+        probe
+    });
+    let stream = MediaSourceStream::new(Box::new(window), MediaSourceStreamOptions::default());
+    PROBE
+        .probe(&Hint::new(), stream, FormatOptions::default(), MetadataOptions::default())
+        .map_err(DecodeError::from_open)
 }
 
 fn read_tags(reader: &mut dyn FormatReader) -> BTreeMap<String, String> {

@@ -8,13 +8,12 @@ use stage_core::{
     SAMPLE_RATE_HZ, Stage, StageSpec,
 };
 
-use crate::config::DecodeConfig;
+use crate::config::{DecodeConfig, DecodeLimits};
 use crate::error::{DecodeError, NAME, guarded};
 use crate::input::InputFile;
 use crate::native::NativeFile;
+use crate::program::{Ended, Program};
 use crate::sink::Sink;
-use crate::source::Source;
-use crate::stream::{Ended, Stream};
 
 /// The input of the stage: one file, by its path and its contents.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -55,38 +54,38 @@ impl Decoder {
 
     fn decode(&self, input: DecodeInput<'_>) -> Result<Decoded, DecodeError> {
         let file = InputFile::open_hashed(input.path, input.sha256)?;
-        let mut stream = Stream::open(&file)?;
+        let mut program = Program::open(&file, &self.config.limits)?;
         let mut sink = None;
-        while let Some(block) = stream.next()? {
+        while let Some(block) = program.next()? {
             let sink = match &mut sink {
                 Some(sink) => sink,
                 None => sink.insert(Sink::new(block.spec, &self.config)?),
             };
             sink.push(block.samples)?;
         }
-        let Ended { source, spec, trimmed, warnings } = stream.end()?;
+        let Ended { facts, spec, trimmed, pcm_sha256, account, warnings } = program.end()?;
         let sink = sink.map_or_else(|| Sink::new(spec, &self.config), Ok)?;
         let collected = sink.finish()?;
         let recording = Recording {
-            container: source.container().to_owned(),
-            codec: source.codec.name(&source.params),
-            lossless: source.codec.is_lossless(&source.params),
+            container: facts.container.to_owned(),
+            codec: facts.codec,
+            lossless: facts.lossless,
             sample_rate_hz: spec.rate_hz,
             channels: spec.channels as u16,
             duration_s: collected.source_frames as f64 / f64::from(spec.rate_hz),
-            pcm_sha256: collected.pcm_sha256,
+            pcm_sha256,
             pcm: PcmSource {
                 source_frames: collected.source_frames,
                 frames: collected.pcm.frames(),
                 trimmed_start_frames: trimmed.0,
                 trimmed_end_frames: trimmed.1,
             },
-            tags: source.tags,
+            tags: facts.tags,
             external_decoder: None,
-            account: None,
+            account: Some(account),
             warnings,
         };
-        let native = NativeFile { file, spec, frames: collected.source_frames };
+        let native = NativeFile { file, spec, frames: collected.source_frames, limits: self.config.limits.clone() };
         let pcm = match spec.rate_hz {
             // The planes are the decoder's output, so the file is not decoded again and need not stay open.
             SAMPLE_RATE_HZ => collected.pcm,
@@ -99,7 +98,7 @@ impl Decoder {
 impl Stage for Decoder {
     const SPEC: StageSpec = StageSpec {
         name: NAME,
-        version: 2,
+        version: 3,
         inputs: &[],
         outputs: &[OutputSpec { name: "samples", stored: false }],
         phases: Phases::Cpu,
@@ -109,7 +108,7 @@ impl Stage for Decoder {
     type Output = Decoded;
 
     fn identity(&self) -> Identity {
-        Identity::without_model(serde_json::json!({}))
+        Identity::without_model(serde_json::json!({ "max_gap_s": self.config.limits.max_gap_s }))
     }
 
     /// Input of the stage: the file, and the recording as an earlier run stored it.
@@ -123,7 +122,7 @@ impl Stage for Decoder {
     /// # Errors
     /// `BadInput` for a file that cannot be used (`empty-file`, `unreadable-file`, `unknown-container`,
     /// `truncated-header`, `damaged-container`, `no-audio-track`, `unsupported-codec`, `unsupported-profile`,
-    /// `unsupported-edit-list`, `undecodable`: report it), or that has changed since it was hashed (`file-changed`);
+    /// `unsupported-edit-list`, `undecodable`, `limit-exceeded`: report it), or that has changed since it was hashed (`file-changed`);
     /// `Transient` for a read that fails later (`unreadable-file`) and `spill-failed` (a full disk: try again); `Bug` for
     /// `resampler-failed`, `panic` and `samples-changed` (the samples differ from those of an earlier pass).
     fn run(&self, (input, earlier): Self::Input<'_>) -> Result<Decoded, PipelineError> {
@@ -144,12 +143,11 @@ pub struct Probe {
     pub container: String,
     /// Codec (`pcm_s16le`, `aac`, `opus`).
     pub codec: String,
-    /// Length in seconds as the container states it, before trimming. For mp3 and ADTS without an index it is an
-    /// estimate.
+    /// Length in seconds before trimming, as the container states it or as its frames were counted.
     pub duration_s: Option<f64>,
 }
 
-/// Reads only the header of a file, without hashing the file.
+/// Scans a file without decoding or hashing it.
 ///
 /// # Errors
 /// As [`Decoder::run`], if the header shows the problem.
@@ -166,11 +164,7 @@ pub struct Probe {
 /// ```
 pub fn probe(path: &Path) -> Result<Probe, PipelineError> {
     guarded(|| {
-        let source = Source::open(&InputFile::open(path)?)?;
-        Ok(Probe {
-            container: source.container().to_owned(),
-            codec: source.codec.name(&source.params),
-            duration_s: source.duration_s(),
-        })
+        let facts = Program::open(&InputFile::open(path)?, &DecodeLimits::default())?.facts();
+        Ok(Probe { container: facts.container.to_owned(), codec: facts.codec, duration_s: facts.duration_s })
     })
 }

@@ -1,9 +1,6 @@
-//! The decoder's output as one stream: reads packets from the demuxer, decodes them and applies the timeline.
-//!
-//! Both readers of a recording use it: the stage, which resamples, and [`crate::native`], which does not. So they share
-//! all rules about delay, padding, edits, gaps and damage.
+//! One track as a stream of frames: reads packets from the demuxer, decodes them and applies the timeline.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -13,44 +10,48 @@ use symphonia::core::packet::Packet;
 use symphonia::core::units::{Duration, Timestamp};
 
 use crate::codec::{PacketDecoder, PacketError, Spec};
+use crate::config::DecodeLimits;
+use crate::container::Part;
+use crate::demux::{DemuxError, Demuxer};
 use crate::error::{DecodeError, ends_early};
 use crate::input::InputFile;
-use crate::source::Source;
+use crate::source::{AudioSource, open_demuxer};
 use crate::timeline::{Piece, TrimRules, frames_of};
 
-/// Longer jumps of the time stamps are damage, not pauses.
-const GAP_S_MAX: u64 = 12 * 3_600;
-/// Number of consecutive demuxer errors that ends the recording.
+/// Number of consecutive demuxer errors that ends the track.
 const DEMUX_ERRORS_MAX: u32 = 16;
+/// Number of packets in a row that lie behind the end of a file with several tracks, after which it has ended.
+const MISSING_PACKETS_MAX: u32 = 1 << 20;
 /// Maximum length of a block of silence, in frames.
 const SILENCE_FRAMES: u64 = 1 << 14;
 
-/// Consecutive frames of the recording at its own rate.
+/// Consecutive frames of a track at its own rate.
 #[derive(Debug)]
 pub(crate) struct Block<'a> {
     pub(crate) spec: Spec,
-    /// Offset of the first frame in the recording.
-    pub(crate) first_frame: u64,
     /// Interleaved, finite samples.
     pub(crate) samples: &'a [f32],
 }
 
-/// Facts that are known at the end of the stream.
+/// Facts that are known at the end of a track.
 pub(crate) struct Ended {
-    pub(crate) source: Source,
-    pub(crate) spec: Spec,
     /// Frames removed at the start and at the end.
     pub(crate) trimmed: (u64, u64),
+    pub(crate) counts: Counts,
     /// Problems that did not stop the decoder.
     pub(crate) warnings: Vec<DecodeWarning>,
 }
 
-/// A recording that is being decoded.
+/// A track that is being decoded.
 pub(crate) struct Stream {
     file: Arc<InputFile>,
-    source: Source,
+    demuxer: Box<dyn Demuxer>,
+    audio: AudioSource,
     decoder: Box<dyn PacketDecoder>,
     timing: TrimRules,
+    limits: DecodeLimits,
+    promised_frames: Option<u64>,
+    has_other_tracks: bool,
     /// Known from the first decoded packet on, because a container may state a wrong rate or number of channels.
     spec: Option<Spec>,
     /// Frames of silence for damaged packets before the first decoded packet.
@@ -60,15 +61,12 @@ pub(crate) struct Stream {
     zeros: Vec<f32>,
     /// Pieces to return before the next packet is read.
     ready: VecDeque<Ready>,
-    /// Number of frames returned so far.
-    given: u64,
     errors_in_a_row: u32,
+    missing_in_a_row: u32,
     ended: bool,
     /// A time stamp, and the number of decoded frames before it.
     anchor: Option<Timestamp>,
     anchor_frames: u64,
-    /// Frames trimmed in earlier links of a chained stream.
-    trimmed: (u64, u64),
     counts: Counts,
     warnings: Vec<DecodeWarning>,
 }
@@ -80,49 +78,69 @@ enum Ready {
     Samples(Range<usize>),
 }
 
-#[derive(Default)]
-struct Counts {
-    packets: u64,
-    bad: u64,
-    bad_reason: String,
+/// What was read from a track.
+#[derive(Debug, Default, Clone)]
+pub(crate) struct Counts {
+    /// Packets of this track, those that could not be decoded, and why the last of them could not.
+    pub(crate) packets: u64,
+    pub(crate) bad: u64,
+    pub(crate) bad_reason: String,
+    /// Bytes of this track's packets.
+    pub(crate) bytes: u64,
+    /// Bytes of the packets of all tracks, and the number of packets of each.
+    pub(crate) demuxed_bytes: u64,
+    pub(crate) demuxed_packets: BTreeMap<u32, u64>,
+    /// Size of the largest packet of all tracks, in bytes.
+    pub(crate) largest_packet: u64,
     gaps: u64,
     gap_frames: u64,
+    /// Silence that replaces packets that could not be decoded, in frames.
+    bad_frames: u64,
     not_finite: u64,
     /// Number of frames in the last good packet.
     packet_frames: u64,
     /// Number of frames of the decoder's output, including the silence that replaces damaged and missing packets.
-    decoded_frames: u64,
+    pub(crate) decoded_frames: u64,
 }
 
 impl Stream {
-    /// Opens the stream at the start of a file.
+    /// Opens a track at its start.
     ///
     /// # Errors
-    /// The header shows that the file cannot be decoded.
-    pub(crate) fn open(file: &Arc<InputFile>) -> Result<Self, DecodeError> {
-        let source = file.unless_changed(Source::open(file))?;
+    /// The header shows that the track cannot be decoded.
+    pub(crate) fn open(
+        file: &Arc<InputFile>,
+        part: &Part,
+        audio: &AudioSource,
+        tags: &BTreeMap<String, String>,
+        limits: &DecodeLimits,
+    ) -> Result<Self, DecodeError> {
+        let (demuxer, tracks, _) = open_demuxer(file, part)?;
         Ok(Self {
             file: Arc::clone(file),
-            decoder: source.codec.open(&source.track, &source.params)?,
-            timing: source.timing()?,
-            source,
+            demuxer,
+            decoder: audio.codec.open(&audio.track, &audio.params)?,
+            timing: audio.timing(part, tags)?,
+            limits: limits.clone(),
+            promised_frames: audio.promised_frames(part),
+            has_other_tracks: tracks.len() > 1,
+            audio: audio.clone(),
             spec: None,
             early_silence: 0,
             samples: Vec::new(),
             zeros: Vec::new(),
             ready: VecDeque::new(),
-            given: 0,
             errors_in_a_row: 0,
+            missing_in_a_row: 0,
             ended: false,
             anchor: None,
             anchor_frames: 0,
-            trimmed: (0, 0),
             counts: Counts::default(),
             warnings: Vec::new(),
         })
     }
 
-    /// Returns the next frames, or `None` at the end of the recording.
+    /// Returns the next frames, or `None` at the end of the track.
     ///
     /// # Errors
     /// The file cannot be read, has changed, or cannot be decoded.
@@ -143,55 +161,68 @@ impl Stream {
                 &self.zeros[..]
             }
         };
-        let first_frame = self.given;
-        self.given += (samples.len() / spec.channels) as u64;
-        Ok(Some(Block { spec, first_frame, samples }))
+        Ok(Some(Block { spec, samples }))
     }
 
-    /// Closes the stream, after [`Stream::next`] has returned `None`.
-    ///
-    /// # Errors
-    /// More than half of the packets could not be decoded, or rate and channels are unknown.
-    pub(crate) fn end(mut self) -> Result<Ended, DecodeError> {
-        let Counts { packets, bad, .. } = self.counts;
-        let (Some(spec), true) = (self.spec.or_else(|| self.declared_spec()), bad * 2 <= packets) else {
-            let reason = std::mem::take(&mut self.counts.bad_reason);
-            return Err(DecodeError::Undecodable { bad, total: packets, reason });
+    /// Closes the track, after [`Stream::next`] has returned `None`.
+    pub(crate) fn end(mut self) -> Ended {
+        self.warn();
+        Ended { trimmed: self.timing.timeline.trimmed(), counts: self.counts, warnings: self.warnings }
+    }
+
+    /// Rate and channels of the decoded packets, or as the container states them if there was none.
+    pub(crate) fn spec(&self) -> Option<Spec> {
+        let params = &self.audio.params;
+        let declared = || {
+            let (rate_hz, channels) = params.sample_rate.zip(params.channels.as_ref())?;
+            (channels.count() > 0).then(|| Spec { rate_hz, channels: channels.count() })
         };
-        self.warn(spec);
-        let (start, end) = self.timing.timeline.trimmed();
-        let trimmed = (self.trimmed.0 + start, self.trimmed.1 + end);
-        Ok(Ended { source: self.source, spec, trimmed, warnings: self.warnings })
+        self.spec.or_else(declared)
     }
 
     /// Reads one packet, or reaches the end.
     fn step(&mut self) -> Result<(), DecodeError> {
-        match self.source.reader.next_packet() {
+        match self.demuxer.next_packet() {
             Ok(Some(packet)) => {
-                self.errors_in_a_row = 0;
-                if packet.track_id == self.source.track.id {
+                (self.errors_in_a_row, self.missing_in_a_row) = (0, 0);
+                let len = packet.data.len() as u64;
+                self.counts.demuxed_bytes += len;
+                *self.counts.demuxed_packets.entry(packet.track_id).or_default() += 1;
+                self.counts.largest_packet = self.counts.largest_packet.max(len);
+                if packet.track_id == self.audio.track.id {
+                    self.counts.bytes += len;
                     self.packet(&packet)?;
                 }
             }
             Ok(None) => self.ended = true,
-            Err(SymphoniaError::IoError(error)) if ends_early(&error) => {
-                if !self.source.is_open_ended() && self.source.promised_frames().is_none() {
-                    let at = self.time_s();
-                    self.warnings.push(DecodeWarning::new(
-                        WarningKind::Incomplete,
-                        format!("the file ends in the middle of a packet, at {at:.3} s"),
-                    ));
+            Err(DemuxError::Fatal(error)) => return Err(error),
+            Err(DemuxError::Symphonia(error)) => self.demux_error(error)?,
+        }
+        Ok(())
+    }
+
+    fn demux_error(&mut self, error: SymphoniaError) -> Result<(), DecodeError> {
+        let at = self.time_s();
+        match error {
+            // Packets of other tracks may lie before the end of the file.
+            SymphoniaError::IoError(error) if ends_early(&error) => {
+                if self.missing_in_a_row == 0 && self.promised_frames.is_none() {
+                    let message = format!("the file ends in the middle of a packet, at {at:.3} s");
+                    self.warnings.push(DecodeWarning::new(WarningKind::Incomplete, message));
                 }
+                self.missing_in_a_row += 1;
+                self.ended = !self.has_other_tracks || self.missing_in_a_row > MISSING_PACKETS_MAX;
+            }
+            SymphoniaError::IoError(error) => return Err(DecodeError::Read(error)),
+            SymphoniaError::ResetRequired => {
+                let message = format!("from {at:.3} s on the stream has other tracks, which were left out");
+                self.warnings.push(DecodeWarning::new(WarningKind::LeftOut, message));
                 self.ended = true;
             }
-            Err(SymphoniaError::IoError(error)) => return Err(DecodeError::Read(error)),
-            Err(SymphoniaError::ResetRequired) => self.ended = !self.next_link()?,
-            Err(error) => {
+            error => {
                 if self.errors_in_a_row == 0 {
-                    self.warnings.push(DecodeWarning::new(
-                        WarningKind::Damaged,
-                        format!("the container is damaged at {:.3} s: {error}", self.time_s()),
-                    ));
+                    let message = format!("the container is damaged at {at:.3} s: {error}");
+                    self.warnings.push(DecodeWarning::new(WarningKind::Damaged, message));
                 }
                 self.errors_in_a_row += 1;
                 self.ended = self.errors_in_a_row >= DEMUX_ERRORS_MAX;
@@ -200,65 +231,44 @@ impl Stream {
         Ok(())
     }
 
-    /// Continues with the next link of a chained stream. Returns false if its rate or channels differ.
-    fn next_link(&mut self) -> Result<bool, DecodeError> {
-        self.source.reselect()?;
-        let params = &self.source.params;
-        let spec = params
-            .sample_rate
-            .zip(params.channels.as_ref())
-            .map(|(rate_hz, channels)| Spec { rate_hz, channels: channels.count() });
-        if let (Some(before), Some(spec)) = (self.spec, spec)
-            && before != spec
-        {
-            let (at, Spec { rate_hz, channels }) = (self.time_s(), spec);
-            self.warnings.push(DecodeWarning::new(
-                WarningKind::LeftOut,
-                format!("from {at:.3} s on the stream has {channels} channels at {rate_hz} Hz: that part was left out"),
-            ));
-            return Ok(false);
-        }
-        let (start, end) = self.timing.timeline.trimmed();
-        self.trimmed = (self.trimmed.0 + start, self.trimmed.1 + end);
-        self.decoder = self.source.codec.open(&self.source.track, params)?;
-        self.timing = self.source.timing()?;
-        (self.anchor, self.anchor_frames) = (None, self.counts.decoded_frames);
-        Ok(true)
-    }
-
     fn packet(&mut self, packet: &Packet) -> Result<(), DecodeError> {
         self.fill_gap(packet.pts);
         let index = self.counts.packets;
         self.counts.packets += 1;
         match self.decoder.decode(packet, &mut self.samples) {
-            Ok(spec) => self.good_packet(packet, index, spec),
+            Ok(spec) => self.good_packet(packet, index, spec)?,
             Err(PacketError::Damaged(reason)) => self.bad_packet(packet, reason),
             Err(PacketError::Track(error)) => return Err(error),
         }
         Ok(())
     }
 
-    fn good_packet(&mut self, packet: &Packet, index: u64, spec: Spec) {
+    fn good_packet(&mut self, packet: &Packet, index: u64, spec: Spec) -> Result<(), DecodeError> {
         if spec.channels == 0 || spec.rate_hz == 0 {
-            return self.bad_packet(packet, "it has no channels".to_owned());
+            self.bad_packet(packet, "it has no channels".to_owned());
+            return Ok(());
         }
         if self.spec.is_none() {
+            self.limits.check_channels(spec.channels)?;
             self.spec = Some(spec);
             let early = std::mem::take(&mut self.early_silence);
             self.silence(early);
         }
         if self.spec != Some(spec) {
-            return self.bad_packet(packet, "rate or channels change in mid-stream".to_owned());
+            self.bad_packet(packet, "rate or channels change in mid-stream".to_owned());
+            return Ok(());
         }
         let frames = self.samples.len() / spec.channels;
         self.counts.packet_frames = frames as u64;
         self.counts.decoded_frames += frames as u64;
+        self.limits.check_length(self.counts.decoded_frames, spec.rate_hz, spec.channels)?;
         let padding = self.timing.padding.get(&index).copied().unwrap_or(0);
         let trim = |ticks: Duration| self.frames_of(ticks).min(frames as u64) as usize;
         let from = trim(packet.trim_start);
         let to = frames.saturating_sub(trim(packet.trim_end)).saturating_sub(padding as usize).max(from);
         self.timing.timeline.count_trimmed((frames - (to - from)) as u64);
         self.play(from..to, spec.channels);
+        Ok(())
     }
 
     /// Replaces a packet that could not be decoded with silence, so that later times stay correct.
@@ -267,7 +277,17 @@ impl Stream {
         self.counts.bad_reason = reason;
         let stated = self.frames_of(packet.block_dur());
         let frames = if stated > 0 { stated } else { self.counts.packet_frames };
-        self.silence(frames.min(GAP_S_MAX * u64::from(self.rate_hz())));
+        let frames = frames.min(self.gap_frames_left());
+        self.counts.bad_frames += frames;
+        self.silence(frames);
+    }
+
+    /// Number of frames of silence that may still be inserted.
+    fn gap_frames_left(&self) -> u64 {
+        let Counts { decoded_frames, gap_frames, bad_frames, .. } = self.counts;
+        let silence = gap_frames + bad_frames;
+        let sound = decoded_frames.saturating_sub(silence);
+        self.limits.max_gap_frames(self.rate_hz(), sound).saturating_sub(silence)
     }
 
     /// Number of media frames since the anchor.
@@ -288,11 +308,12 @@ impl Stream {
         if missing * 1_000 <= gap_ms * rate {
             return;
         }
-        if missing > GAP_S_MAX * rate {
-            self.warnings.push(DecodeWarning::new(
-                WarningKind::Gap,
-                format!("the time stamps jump by {} s at {:.3} s", missing / rate, self.time_s()),
-            ));
+        if missing > self.gap_frames_left() {
+            let (jump, at) = (missing / rate, self.time_s());
+            let message = format!(
+                "the time stamps jump by {jump} s at {at:.3} s, more than max_gap_s allows: later times do not count it"
+            );
+            self.warnings.push(DecodeWarning::new(WarningKind::Gap, message));
             (self.anchor, self.anchor_frames) = (Some(pts), self.counts.decoded_frames);
             return;
         }
@@ -344,51 +365,37 @@ impl Stream {
         }
     }
 
-    fn warn(&mut self, spec: Spec) {
-        let seconds = |frames: u64| frames as f64 / f64::from(spec.rate_hz);
+    fn warn(&mut self) {
+        let rate_hz = self.rate_hz().max(1);
+        let seconds = |frames: u64| frames as f64 / f64::from(rate_hz);
         let Counts { packets, bad, bad_reason, gaps, gap_frames, not_finite, decoded_frames, .. } = &self.counts;
+        let mut warn = |kind, message| self.warnings.push(DecodeWarning::new(kind, message));
         if *bad > 0 {
-            self.warnings.push(DecodeWarning::new(
-                WarningKind::Damaged,
-                format!("{bad} of {packets} packets could not be decoded and are silence ({bad_reason})"),
-            ));
+            let message = format!("{bad} of {packets} packets could not be decoded and are silence ({bad_reason})");
+            warn(WarningKind::Damaged, message);
         }
         if *gaps > 0 {
             let length = seconds(*gap_frames);
-            self.warnings.push(DecodeWarning::new(
-                WarningKind::Gap,
-                format!("{gaps} gaps in the time stamps, {length:.3} s in all, are silence"),
-            ));
+            warn(WarningKind::Gap, format!("{gaps} gaps in the time stamps, {length:.3} s in all, are silence"));
         }
         if *not_finite > 0 {
-            self.warnings.push(DecodeWarning::new(
-                WarningKind::Damaged,
-                format!("{not_finite} samples are not finite and are silence"),
-            ));
+            warn(WarningKind::Damaged, format!("{not_finite} samples are not finite and are silence"));
         }
-        if let Some(promised) = self.source.promised_frames().filter(|promised| promised > decoded_frames) {
+        // Two frames are the rounding of times.
+        if let Some(promised) = self.promised_frames.filter(|&promised| promised > decoded_frames + 2) {
             let (promised, found) = (seconds(promised), seconds(*decoded_frames));
-            self.warnings.push(DecodeWarning::new(
-                WarningKind::Incomplete,
-                format!("the header promises {promised:.3} s, the file holds {found:.3} s"),
-            ));
+            let message = format!("the header promises {promised:.3} s, the file holds {found:.3} s");
+            warn(WarningKind::Incomplete, message);
         }
-    }
-
-    /// Rate and channels that the container states, for a recording without a packet.
-    fn declared_spec(&self) -> Option<Spec> {
-        let params = &self.source.params;
-        let (rate_hz, channels) = params.sample_rate.zip(params.channels.as_ref())?;
-        (self.counts.packets == 0 && channels.count() > 0).then(|| Spec { rate_hz, channels: channels.count() })
     }
 
     fn rate_hz(&self) -> u32 {
-        self.spec.map_or(self.source.params.sample_rate.unwrap_or(0), |spec| spec.rate_hz)
+        self.spec.map_or(self.audio.params.sample_rate.unwrap_or(0), |spec| spec.rate_hz)
     }
 
     /// Converts a duration in the track's time base to frames.
     fn frames_of(&self, ticks: Duration) -> u64 {
-        frames_of(ticks, self.source.track.time_base, self.rate_hz())
+        frames_of(ticks, self.audio.track.time_base, self.rate_hz())
     }
 
     fn time_s(&self) -> f64 {

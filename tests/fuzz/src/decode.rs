@@ -26,7 +26,8 @@ pub fn check(bytes: &[u8]) {
     let path = folder.path().join("call");
     std::fs::write(&path, bytes).unwrap();
     let _ = probe(&path);
-    let config = DecodeConfig { memory_budget_bytes: 64 << 20, spill_dir: folder.path().to_owned() };
+    let config =
+        DecodeConfig { memory_budget_bytes: 64 << 20, spill_dir: folder.path().to_owned(), ..DecodeConfig::default() };
     let input = DecodeInput { path: &path, sha256: &sha256_hex(bytes) };
     let decoded = match Decoder::new(config).run((input, None)) {
         Ok(decoded) => decoded,

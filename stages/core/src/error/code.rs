@@ -96,6 +96,9 @@ codes! {
     Undecodable "undecodable" [BadInput] ["decode"]
         "Too many packets of the file could not be decoded."
         "Copy the recording again; it is damaged.";
+    LimitExceeded "limit-exceeded" [BadInput] ["decode"]
+        "The recording is beyond a limit for hostile or damaged files."
+        "If the recording is sound, raise the limit that the message names.";
     SamplesChanged "samples-changed" [Bug] ["decode"]
         "Decoding the file again gave other samples than before."
         "Run with --force to compute everything again; if it happens again, report it.";

@@ -5,7 +5,8 @@ mod generic;
 mod opus;
 mod vorbis;
 
-use symphonia::core::codecs::audio::AudioCodecParameters;
+use symphonia::core::codecs::audio::{AudioCodecId, AudioCodecParameters};
+use symphonia::core::common::FourCc;
 use symphonia::core::errors::Error as SymphoniaError;
 use symphonia::core::formats::Track;
 use symphonia::core::packet::Packet;
@@ -15,6 +16,10 @@ use crate::error::DecodeError;
 
 /// All codecs. The first one that decodes a track is used. The last one covers all codecs that symphonia supports.
 const CODECS: &[&dyn Codec] = &[&opus::Opus, &aac::Aac, &vorbis::Vorbis, &generic::Generic];
+
+/// GSM 06.10 in frames of 33 bytes, and in pairs of frames of 65 bytes as wave files hold them.
+pub(crate) const CODEC_ID_GSM: AudioCodecId = AudioCodecId::new(FourCc::new(*b"GSM0"));
+pub(crate) const CODEC_ID_GSM_MS: AudioCodecId = AudioCodecId::new(FourCc::new(*b"GSM1"));
 
 /// Sample rate to use while neither container nor packets state one. It is that of Opus, whose packets do not state it.
 pub(crate) const DEFAULT_RATE_HZ: u32 = 48_000;
@@ -35,6 +40,11 @@ pub(crate) trait Codec: Send + Sync {
     /// Number of frames to skip at the start, as stated in the codec's own header; `None` without such a header.
     /// `big_endian` means that the header has the byte order of MP4.
     fn delay_frames(&self, _params: &AudioCodecParameters, _big_endian: bool) -> Option<u64> {
+        None
+    }
+
+    /// A setting in the codec's own header that changes the level, as a tag; it is applied.
+    fn level_tag(&self, _params: &AudioCodecParameters) -> Option<(String, String)> {
         None
     }
 

@@ -14,8 +14,10 @@ const RATE_HZ: u32 = 48_000;
 /// Samples per channel in the longest packet: 120 ms.
 const PACKET_FRAMES: usize = 5_760;
 /// Offsets of the fields of the identification header (RFC 7845, 5.1).
+const VERSION_AT: usize = 8;
 const PRE_SKIP_AT: usize = 10;
 const CHANNELS_AT: usize = 9;
+const GAIN_AT: usize = 16;
 const FAMILY_AT: usize = 18;
 const STREAMS_AT: usize = 19;
 const COUPLED_AT: usize = 20;
@@ -47,6 +49,11 @@ impl Codec for Opus {
         params.extra_data.as_deref().map(|head| pre_skip(head, big_endian))
     }
 
+    fn level_tag(&self, params: &AudioCodecParameters) -> Option<(String, String)> {
+        let gain_db = output_gain_db(params.extra_data.as_deref()?);
+        (gain_db != 0.0).then(|| ("OPUS_OUTPUT_GAIN_DB".to_owned(), format!("{gain_db:.2}")))
+    }
+
     fn open(&self, _track: &Track, params: &AudioCodecParameters) -> Result<Box<dyn PacketDecoder>, DecodeError> {
         Ok(Box::new(OpusDecoder::new(params)?))
     }
@@ -56,6 +63,8 @@ impl Codec for Opus {
 struct OpusDecoder {
     streams: Streams,
     channels: usize,
+    /// Factor from the header's output gain, which a decoder must apply (RFC 7845, 5.1).
+    gain: f32,
     pcm: Vec<i16>,
 }
 
@@ -93,7 +102,8 @@ impl OpusDecoder {
                 )));
             }
         };
-        Ok(Self { streams: streams.map_err(damaged)?, channels, pcm: vec![0; PACKET_FRAMES * channels] })
+        let gain = 10_f32.powf(output_gain_db(head) / 20.0);
+        Ok(Self { streams: streams.map_err(damaged)?, channels, gain, pcm: vec![0; PACKET_FRAMES * channels] })
     }
 }
 
@@ -111,9 +121,18 @@ impl PacketDecoder for OpusDecoder {
         };
         let frames = decoded.map_err(|_| PacketError::Damaged("opus: corrupt packet".to_owned()))?;
         samples.clear();
-        samples.extend(self.pcm[..frames as usize * self.channels].iter().map(|&s| f32::from(s) / 32_768.0));
+        samples
+            .extend(self.pcm[..frames as usize * self.channels].iter().map(|&s| f32::from(s) / 32_768.0 * self.gain));
         Ok(Spec { rate_hz: RATE_HZ, channels: self.channels })
     }
+}
+
+/// Gain in dB that the header asks for. The field has the byte order of the container: version 0 is that of MP4.
+fn output_gain_db(head: &[u8]) -> f32 {
+    let Some(&[low, high]) = head.get(GAIN_AT..GAIN_AT + 2) else { return 0.0 };
+    let is_mp4 = head.get(VERSION_AT) == Some(&0);
+    let gain = if is_mp4 { i16::from_be_bytes([low, high]) } else { i16::from_le_bytes([low, high]) };
+    f32::from(gain) / 256.0
 }
 
 /// Frames to skip at the start, as an Opus identification header states them (48 kHz). `big_endian` means that the

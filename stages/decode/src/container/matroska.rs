@@ -1,20 +1,22 @@
-//! Reads the elements of a Matroska or WebM file that state which samples are not played, CodecDelay and DiscardPadding
-//! (RFC 9559), and when the recording was made.
+//! Matroska and WebM files (RFC 9559): where a recording ends, how many packets its tracks have, which samples are not
+//! played (CodecDelay and DiscardPadding), and when the recording was made.
 
-use std::collections::{BTreeMap, HashMap};
-use std::io::{self, BufReader, Read, Seek, SeekFrom};
+use std::collections::BTreeMap;
 
-use super::{AudioTrack, PlaybackRules, ROUNDED_STAMPS_MS};
+use super::{AudioTrack, Demux, Part, Payload, PlaybackRules, ROUNDED_STAMPS_MS, StatedTrack, begins_with};
 use crate::error::DecodeError;
-use crate::input::InputReader;
+use crate::input::Bytes;
 use crate::timeline::{Timeline, TrimRules};
 
+const EBML: u32 = 0x1a45_dfa3;
 const SEGMENT: u32 = 0x1853_8067;
 const INFO: u32 = 0x1549_a966;
 const DATE_UTC: u32 = 0x4461;
 const TRACKS: u32 = 0x1654_ae6b;
 const TRACK_ENTRY: u32 = 0xae;
 const TRACK_NUMBER: u32 = 0xd7;
+const TRACK_TYPE: u32 = 0x83;
+const CODEC_ID: u32 = 0x86;
 const CODEC_DELAY: u32 = 0x56aa;
 const CLUSTER: u32 = 0x1f43_b675;
 const SIMPLE_BLOCK: u32 = 0xa3;
@@ -23,46 +25,61 @@ const BLOCK: u32 = 0xa1;
 const DISCARD_PADDING: u32 = 0x75a2;
 /// Seconds from 1970-01-01 to 2001-01-01, the epoch of Matroska.
 const EPOCH_2001_S: i64 = 978_307_200;
+/// Value of TrackType for sound.
+const AUDIO: u64 = 2;
 
-/// Reads the file's elements and returns them as playback rules.
-///
-/// # Errors
-/// The file could not be read.
-pub(super) fn rules(file: &mut InputReader) -> Result<Box<dyn PlaybackRules>, DecodeError> {
-    Ok(Box::new(Segment::read(file).map_err(DecodeError::Read)?))
+pub(super) fn begins(bytes: &mut Bytes, at: u64) -> Result<bool, DecodeError> {
+    begins_with(bytes, at, &EBML.to_be_bytes())
+}
+
+pub(super) fn scan(bytes: &mut Bytes, start: u64) -> Result<Part, DecodeError> {
+    let mut walk = Walk { at: start, bytes, found: Segment::default(), entry: 0, block: None };
+    walk.run(start)?;
+    let Walk { at: end, found, .. } = walk;
+    let sound = || found.tracks.iter().filter(|(_, track)| track.kind == AUDIO);
+    let packets = sound().map(|(&number, track)| (number as u32, track.packets)).collect();
+    let stated = |track: &Track| StatedTrack { codec: codec_name(&track.codec), duration_s: None };
+    let stated_tracks = sound().map(|(&number, track)| (number as u32, stated(track))).collect();
+    let demux = Demux::Symphonia { patches: Vec::new() };
+    let mut part = Part::new(start..end, demux, Payload::Packets(packets));
+    part.stated_tracks = stated_tracks;
+    part.rules = Box::new(found);
+    Ok(part)
+}
+
+/// The name of a codec by its id.
+fn codec_name(id: &str) -> String {
+    let name = match id {
+        "A_AAC" => "AAC",
+        "A_AC3" => "AC-3",
+        "A_EAC3" => "E-AC-3",
+        "A_DTS" => "DTS",
+        "A_MS/ACM" => "a codec of wave files",
+        "A_OPUS" => "Opus",
+        "A_VORBIS" => "Vorbis",
+        "A_WAVPACK4" => "WavPack",
+        other => other.strip_prefix("A_").unwrap_or(other),
+    };
+    name.to_owned()
 }
 
 /// Elements found in a file.
 #[derive(Debug, Default)]
 struct Segment {
     date_ns: Option<i64>,
-    tracks: HashMap<u64, Track>,
+    tracks: BTreeMap<u64, Track>,
 }
 
-/// Delay and padding of one track.
+/// What is known about one track.
 #[derive(Debug, Default, Clone)]
 struct Track {
+    kind: u64,
+    codec: String,
     /// Duration at the start of the decoder's output that is delay, in ns.
     delay_ns: u64,
     /// Duration to discard at the end of a packet, in ns, by the packet's index in the track.
     padding_ns: BTreeMap<u64, u64>,
     packets: u64,
-}
-
-impl Segment {
-    /// Reads the headers of all elements and skips the samples. Stops at damage.
-    ///
-    /// # Errors
-    /// The file could not be read.
-    fn read(file: &mut InputReader) -> io::Result<Self> {
-        file.seek(SeekFrom::Start(0))?;
-        let mut walk =
-            Walk { reader: BufReader::with_capacity(1 << 16, file), found: Self::default(), entry: 0, block: None };
-        match walk.run() {
-            Err(error) if error.kind() != io::ErrorKind::UnexpectedEof => Err(error),
-            _ => Ok(walk.found),
-        }
-    }
 }
 
 impl PlaybackRules for Segment {
@@ -84,8 +101,10 @@ impl PlaybackRules for Segment {
     }
 }
 
+/// Reads the headers of all elements and skips the samples.
 struct Walk<'a> {
-    reader: BufReader<&'a mut InputReader>,
+    bytes: &'a mut Bytes,
+    at: u64,
     found: Segment,
     /// Number of the track entry that is being read.
     entry: u64,
@@ -94,28 +113,47 @@ struct Walk<'a> {
 }
 
 impl Walk<'_> {
-    fn run(&mut self) -> io::Result<()> {
-        loop {
-            let Some(id) = self.vint(false)? else { return Ok(()) };
-            let size = self.vint(true)?;
-            match (id as u32, size) {
+    /// Stops at the end of the file, at damage, and where another recording begins.
+    fn run(&mut self, start: u64) -> Result<(), DecodeError> {
+        while self.at < self.bytes.len() {
+            let element = self.at;
+            let (Some(id), Some(size)) = (self.id()?, self.vint()?) else {
+                self.at = element;
+                return Ok(());
+            };
+            match (id, size) {
+                (EBML, _) if element > start => {
+                    self.at = element;
+                    return Ok(());
+                }
                 // Their children follow directly, so their sizes are not needed.
                 (SEGMENT | INFO | TRACKS | TRACK_ENTRY | CLUSTER | BLOCK_GROUP, _) => {}
                 // Only segments and clusters may have an unknown size.
-                (_, None) => return Ok(()),
-                (id, Some(size)) => self.leaf(id, size)?,
+                (_, None) => {
+                    self.at = element;
+                    return Ok(());
+                }
+                (id, Some(size)) => {
+                    let end = self.at.saturating_add(size);
+                    self.leaf(id, size)?;
+                    self.at = end.min(self.bytes.len());
+                }
             }
         }
+        Ok(())
     }
 
-    fn leaf(&mut self, id: u32, size: u64) -> io::Result<()> {
+    fn leaf(&mut self, id: u32, size: u64) -> Result<(), DecodeError> {
+        let entry = self.entry;
         match (id, size) {
             (DATE_UTC, 8) => self.found.date_ns = Some(self.uint(8)? as i64),
             (TRACK_NUMBER, 1..=8) => self.entry = self.uint(size)?,
-            (CODEC_DELAY, 1..=8) => {
-                let delay = self.uint(size)?;
-                self.found.tracks.entry(self.entry).or_default().delay_ns = delay;
+            (TRACK_TYPE, 1..=8) => self.found.tracks.entry(entry).or_default().kind = self.uint(size)?,
+            (CODEC_ID, 1..=64) => {
+                let id = String::from_utf8_lossy(self.bytes.get(self.at, size as usize)?).into_owned();
+                self.found.tracks.entry(entry).or_default().codec = id;
             }
+            (CODEC_DELAY, 1..=8) => self.found.tracks.entry(entry).or_default().delay_ns = self.uint(size)?,
             (DISCARD_PADDING, 1..=8) => {
                 let padding = self.uint(size)?;
                 if let Some((track, index)) = self.block {
@@ -123,50 +161,53 @@ impl Walk<'_> {
                 }
             }
             (BLOCK | SIMPLE_BLOCK, 4..) => self.block(size)?,
-            _ => self.skip(size)?,
+            _ => {}
         }
         Ok(())
     }
 
-    /// Counts the packets of a block: one, or several if the block is laced.
-    fn block(&mut self, size: u64) -> io::Result<()> {
-        let start = self.reader.stream_position()?;
-        let track = self.vint(true)?.unwrap_or(0);
+    /// Counts the packets of a block: one, or several if the block is laced. A block that the end of the file cuts is
+    /// not counted.
+    fn block(&mut self, size: u64) -> Result<(), DecodeError> {
+        if self.at + size > self.bytes.len() {
+            return Ok(());
+        }
+        let track = self.vint()?.flatten().unwrap_or(0);
         let flags = self.uint(3)? & 0xff;
         let laced = if flags & 0x06 == 0 { 0 } else { self.uint(1)? };
         let state = self.found.tracks.entry(track).or_default();
         state.packets += 1 + laced;
         self.block = Some((track, state.packets - 1));
-        let read = self.reader.stream_position()? - start;
-        self.skip(size.saturating_sub(read))
+        Ok(())
     }
 
-    /// Reads a variable-length integer, with its length marker (an id) or without (a size). `None` is the end of the
-    /// file for an id and "unknown" for a size.
-    fn vint(&mut self, strip: bool) -> io::Result<Option<u64>> {
-        let mut first = [0];
-        if self.reader.read(&mut first)? == 0 {
+    /// Reads the id of an element, 1 to 4 bytes. `None` if there is none here.
+    fn id(&mut self) -> Result<Option<u32>, DecodeError> {
+        let first = self.bytes.get(self.at, 1)?.first().copied().unwrap_or(0);
+        let length = u64::from(first.leading_zeros()) + 1;
+        if length > 4 || self.at + length > self.bytes.len() {
             return Ok(None);
         }
-        let length = first[0].leading_zeros() as u64;
-        if length > 7 {
-            return Err(io::ErrorKind::UnexpectedEof.into());
+        Ok(Some(self.uint(length)? as u32))
+    }
+
+    /// Reads a size. The inner `None` is "unknown"; the outer one means that there is no size here.
+    fn vint(&mut self) -> Result<Option<Option<u64>>, DecodeError> {
+        let first = self.bytes.get(self.at, 1)?.first().copied().unwrap_or(0);
+        let length = u64::from(first.leading_zeros()) + 1;
+        if length > 8 || self.at + length > self.bytes.len() {
+            return Ok(None);
         }
-        let marker = 0x80u64 >> length;
-        let first = u64::from(first[0]);
-        let value = (if strip { first & (marker - 1) } else { first }) << (8 * length) | self.uint(length)?;
-        Ok((!strip || value != (marker << (8 * length)) - 1).then_some(value))
+        let all = (1u64 << (7 * length)) - 1;
+        let value = self.uint(length)? & all;
+        Ok(Some((value != all).then_some(value)))
     }
 
-    fn uint(&mut self, bytes: u64) -> io::Result<u64> {
-        let mut buffer = [0; 8];
-        let buffer = &mut buffer[..bytes as usize];
-        self.reader.read_exact(buffer)?;
-        Ok(buffer.iter().fold(0, |value, &byte| value << 8 | u64::from(byte)))
-    }
-
-    fn skip(&mut self, bytes: u64) -> io::Result<()> {
-        let bytes = i64::try_from(bytes).map_err(|_| io::ErrorKind::UnexpectedEof)?;
-        self.reader.seek_relative(bytes)
+    /// Reads a number of `bytes` bytes; those beyond the end of the file are missing.
+    fn uint(&mut self, bytes: u64) -> Result<u64, DecodeError> {
+        let read = self.bytes.get(self.at, bytes as usize)?;
+        let value = read.iter().fold(0, |value, &byte| value << 8 | u64::from(byte));
+        self.at += bytes;
+        Ok(value)
     }
 }

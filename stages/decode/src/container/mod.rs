@@ -1,82 +1,133 @@
-//! Containers. A container is one entry of [`CONTAINERS`] with its names and the playback rules that symphonia's
-//! demuxers do not implement (MP4 edit lists, Matroska's delay and padding, some wave headers).
+//! Containers. A container is one entry of [`CONTAINERS`]: how to recognize it, and a scan that finds where a recording
+//! ends and what it holds. The scan states which bytes hold sound, so that the end of decoding can be checked against it;
+//! sizes and counts in headers are claims and are compared with the file.
 
+mod adts;
+mod aiff;
+mod au;
+mod caf;
+mod flac;
+pub(crate) mod frames;
+mod gsm;
+mod linear;
 mod matroska;
 mod mp4;
-mod wave;
+mod mpeg;
+mod ogg;
+mod riff;
+mod streams;
+mod wave_format;
 
 use std::collections::BTreeMap;
-use std::io;
-use std::sync::LazyLock;
+use std::ops::Range;
+use std::sync::{Arc, LazyLock};
 
+use stage_core::{DecodeWarning, WarningKind};
 use symphonia::core::codecs::audio::AudioCodecParameters;
-use symphonia::core::formats::probe::Probe;
-use symphonia::core::formats::well_known::{
-    FORMAT_ID_ADTS, FORMAT_ID_AIFF, FORMAT_ID_CAF, FORMAT_ID_FLAC, FORMAT_ID_ISOMP4, FORMAT_ID_MKV, FORMAT_ID_MP1,
-    FORMAT_ID_MP2, FORMAT_ID_MP3, FORMAT_ID_OGG, FORMAT_ID_WAVE,
-};
-use symphonia::core::formats::{FormatId, Track};
-use symphonia::core::io::MediaSource;
+use symphonia::core::formats::Track;
 
+use self::frames::{ReadHeader, tag_len};
 use crate::codec::{self, Codec};
+use crate::demux::BlockLayout;
 use crate::error::DecodeError;
-use crate::input::InputReader;
+use crate::input::{Bytes, InputFile};
 use crate::timeline::{Edit, Timeline, TrimRules};
 
 /// Time stamps of Matroska (in ms) and Ogg (one per page) are wrong by less than this.
 const ROUNDED_STAMPS_MS: u64 = 60;
+/// A container is recognized by this many bytes at its start.
+const HEAD_BYTES: usize = 64;
+/// A recording begins within this many bytes of the start of the file, or of the end of the recording before it.
+const SEARCH_BYTES: u64 = 1 << 20;
 
-/// All containers.
+/// All containers. Streams of frames and of GSM blocks have no signature and come last.
 static CONTAINERS: &[Container] = &[
+    Container::new("wav", &["bwf", "rf64", "wav", "wave"], riff::begins, riff::scan),
+    Container::new("aiff", &["aif", "aifc", "aiff"], aiff::begins, aiff::scan),
+    Container::new("au", &["au", "snd"], au::begins, au::scan),
+    Container::new("caf", &["caf"], caf::begins, caf::scan),
+    Container::new("flac", &["flac"], flac::begins, flac::scan),
+    Container::new("ogg", &["oga", "ogg", "opus"], ogg::begins, ogg::scan),
+    Container::new("isomp4", &["3gp", "m4a", "m4b", "mov", "mp4"], mp4::begins, mp4::scan),
+    Container::new("matroska", &["mka", "mkv", "webm"], matroska::begins, matroska::scan),
+    Container { has_signature: false, ..Container::new("aac", &["aac"], streams::begins_adts, streams::scan_adts) },
     Container {
-        name: Some("wav"),
-        length: StatedLength::ExactOrOpen,
-        ..Container::new(FORMAT_ID_WAVE, &["wav", "wave"])
+        has_signature: false,
+        ..Container::new("mp3", &["mp1", "mp2", "mp3"], streams::begins_mpeg, streams::scan_mpeg)
     },
-    Container { length: StatedLength::Exact, ..Container::new(FORMAT_ID_AIFF, &["aif", "aiff"]) },
-    Container { rules: |_| with_timing(caf_timing), ..Container::new(FORMAT_ID_CAF, &["caf"]) },
-    Container {
-        length: StatedLength::Exact,
-        rules: |_| with_timing(flac_timing),
-        ..Container::new(FORMAT_ID_FLAC, &["flac"])
-    },
-    Container::new(FORMAT_ID_MP1, &["mp1"]),
-    Container::new(FORMAT_ID_MP2, &["mp2"]),
-    Container::new(FORMAT_ID_MP3, &["mp3"]),
-    Container { rules: adts_rules, ..Container::new(FORMAT_ID_ADTS, &["aac"]) },
-    Container { rules: |_| with_timing(ogg_timing), ..Container::new(FORMAT_ID_OGG, &["oga", "ogg", "opus"]) },
-    Container { rules: mp4::rules, ..Container::new(FORMAT_ID_ISOMP4, &["3gp", "m4a", "m4b", "mov", "mp4"]) },
-    Container { rules: matroska::rules, ..Container::new(FORMAT_ID_MKV, &["mka", "mkv", "webm"]) },
+    Container { has_signature: false, ..Container::new("gsm", &["gsm"], gsm::begins, gsm::scan) },
 ];
 
 /// Formats of recordings without a demuxer. Such files get an error with a reason instead of being skipped.
 const WITHOUT_DEMUXER: [&str; 1] = ["amr"];
 
-/// Properties of a container that the decode stage needs.
-pub(crate) struct Container {
-    /// Symphonia's id of the container.
-    format: FormatId,
-    /// Short name in records, if it differs from symphonia's.
-    pub(crate) name: Option<&'static str>,
+/// A container.
+struct Container {
+    /// Short name in records.
+    name: &'static str,
     /// File name extensions to search a folder for, in lower case and without the dot.
     extensions: &'static [&'static str],
-    /// Accuracy of the length in the header.
-    pub(crate) length: StatedLength,
-    /// Adds a demuxer that symphonia does not provide.
-    demuxer: Option<fn(&mut Probe)>,
-    /// Reads the playback rules that the demuxer does not report.
-    pub(crate) rules: fn(&mut InputReader) -> Result<Box<dyn PlaybackRules>, DecodeError>,
+    /// Whether it begins with a signature, and not just with a frame.
+    has_signature: bool,
+    /// Whether a recording in this container begins at this offset.
+    begins: Begins,
+    /// Finds the end of the recording that begins at this offset, and what it holds.
+    scan: Scan,
 }
 
-/// Accuracy of the number of frames that a header states.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum StatedLength {
-    /// Unreliable.
-    Estimated,
-    /// Exact.
-    Exact,
-    /// Exact if it is stated. A file that was written into a pipe does not state it.
-    ExactOrOpen,
+type Begins = fn(&mut Bytes, u64) -> Result<bool, DecodeError>;
+type Scan = fn(&mut Bytes, u64) -> Result<Part, DecodeError>;
+
+impl Container {
+    const fn new(name: &'static str, extensions: &'static [&'static str], begins: Begins, scan: Scan) -> Self {
+        Self { name, extensions, has_signature: true, begins, scan }
+    }
+}
+
+/// One recording in a file. Files that were joined hold several.
+pub(crate) struct Part {
+    /// Short name of its container.
+    pub(crate) container: &'static str,
+    /// Its bytes in the file.
+    pub(crate) bytes: Range<u64>,
+    pub(crate) demux: Demux,
+    pub(crate) rules: Box<dyn PlaybackRules>,
+    pub(crate) payload: Payload,
+    /// Bytes that may be sound and that the demuxer does not return. There is a warning for them.
+    pub(crate) left_out_bytes: u64,
+    /// Length that the header states, in frames of the decoder's output, if the container counts them exactly.
+    pub(crate) promised_frames: Option<u64>,
+    /// Audio tracks that symphonia's demuxer may not know, by their ids.
+    pub(crate) stated_tracks: BTreeMap<u32, StatedTrack>,
+    pub(crate) tags: BTreeMap<String, String>,
+    pub(crate) warnings: Vec<DecodeWarning>,
+}
+
+/// How the packets of a part are read.
+pub(crate) enum Demux {
+    /// By symphonia's demuxer for the container. The bytes at these offsets are replaced.
+    Symphonia { patches: Vec<(u64, Vec<u8>)> },
+    /// As blocks of a fixed size.
+    Blocks { layout: BlockLayout, track: Box<Track> },
+    /// As frames. The first one may hold no sound.
+    Frames { range: Range<u64>, read_header: ReadHeader, skip_first: bool, track: Box<Track> },
+}
+
+/// What the demuxer must return, to check it at the end.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Payload {
+    /// Packets with this many bytes, over all tracks.
+    Bytes(u64),
+    /// This many packets of each track.
+    Packets(BTreeMap<u32, u64>),
+}
+
+/// What a container states about an audio track.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct StatedTrack {
+    /// Name of the codec, for people.
+    pub(crate) codec: String,
+    pub(crate) duration_s: Option<f64>,
 }
 
 /// Playback rules of the tracks of a container.
@@ -108,17 +159,161 @@ impl AudioTrack<'_> {
     }
 }
 
-impl Container {
-    const fn new(format: FormatId, extensions: &'static [&'static str]) -> Self {
-        let (name, length, demuxer) = (None, StatedLength::Estimated, None);
-        Self { format, name, extensions, length, demuxer, rules: |_| with_timing(|_| TrimRules::default()) }
+impl Part {
+    /// A part without claims of its header, tags or warnings.
+    fn new(bytes: Range<u64>, demux: Demux, payload: Payload) -> Self {
+        Self {
+            container: "",
+            bytes,
+            demux,
+            rules: Box::new(FromTrack(|_| TrimRules::default())),
+            payload,
+            left_out_bytes: 0,
+            promised_frames: None,
+            stated_tracks: BTreeMap::new(),
+            tags: BTreeMap::new(),
+            warnings: Vec::new(),
+        }
     }
 
-    /// Returns the container with this id, or one without rules if the id is not in the list.
-    pub(crate) fn of(format: FormatId) -> &'static Self {
-        static OTHER: Container = Container::new(symphonia::core::formats::FORMAT_ID_NULL, &[]);
-        CONTAINERS.iter().find(|container| container.format == format).unwrap_or(&OTHER)
+    fn warn(&mut self, kind: WarningKind, message: String) {
+        self.warnings.push(DecodeWarning::new(kind, message));
     }
+}
+
+/// The recordings in a file.
+pub(crate) struct Layout {
+    pub(crate) parts: Vec<Part>,
+    pub(crate) file_bytes: u64,
+    /// Bytes before, between and behind them that may be sound.
+    pub(crate) left_out_bytes: u64,
+    pub(crate) warnings: Vec<DecodeWarning>,
+}
+
+impl Layout {
+    /// Scans the file.
+    ///
+    /// # Errors
+    /// The file is not in a supported container, or its first recording cannot be used.
+    pub(crate) fn scan(input: &Arc<InputFile>) -> Result<Self, DecodeError> {
+        let mut bytes = Bytes::new(input);
+        let file_bytes = bytes.len();
+        let mut layout = Self { parts: Vec::new(), file_bytes, left_out_bytes: 0, warnings: Vec::new() };
+        let mut at = 0;
+        while at < bytes.len() {
+            let Some((start, container)) = find_container(&mut bytes, at)? else {
+                break;
+            };
+            layout.leave_out(&mut bytes, at..start)?;
+            match (container.scan)(&mut bytes, start) {
+                Ok(mut part) => {
+                    part.container = container.name;
+                    at = part.bytes.end.max(start + 1);
+                    layout.parts.push(part);
+                }
+                Err(error) if layout.parts.is_empty() => return Err(error),
+                Err(error) => {
+                    let message =
+                        format!("from byte {start} on, another recording begins that cannot be used: {error}");
+                    layout.warnings.push(DecodeWarning::new(WarningKind::LeftOut, message));
+                    layout.left_out_bytes += bytes.len() - start;
+                    return Ok(layout);
+                }
+            }
+        }
+        if layout.parts.is_empty() {
+            return Err(DecodeError::UnknownContainer);
+        }
+        let end = bytes.len();
+        layout.leave_out(&mut bytes, at..end)?;
+        Ok(layout)
+    }
+
+    /// Counts bytes outside all recordings. Zeros are padding and tags are not sound.
+    fn leave_out(&mut self, bytes: &mut Bytes, range: Range<u64>) -> Result<(), DecodeError> {
+        let start = after_tags(bytes, range.start, range.end)?;
+        if start >= range.end || bytes.is_zero(start..range.end)? {
+            return Ok(());
+        }
+        let len = range.end - start;
+        let message = format!("{len} bytes from byte {start} on belong to no recording and were left out");
+        self.warnings.push(DecodeWarning::new(WarningKind::LeftOut, message));
+        self.left_out_bytes += len;
+        Ok(())
+    }
+}
+
+/// Finds the first recording at or behind `at`.
+fn find_container(bytes: &mut Bytes, at: u64) -> Result<Option<(u64, &'static Container)>, DecodeError> {
+    let end = bytes.len();
+    let start = after_tags(bytes, at, end)?;
+    for candidate in [at, start] {
+        if let Some(container) = container_at(bytes, candidate)? {
+            return Ok(Some((candidate, container)));
+        }
+    }
+    for candidate in at + 1..end.min(at + SEARCH_BYTES) {
+        // A byte that begins no signature and no header of a frame.
+        let first = bytes.get(candidate, 8)?;
+        let may_begin = first.first().is_some_and(|first| b"RF.dcO\xff\x1af".contains(first))
+            || first.get(4..8).is_some_and(|kind| kind == b"ftyp");
+        if may_begin && let Some(container) = container_at(bytes, candidate)? {
+            return Ok(Some((candidate, container)));
+        }
+    }
+    Ok(None)
+}
+
+fn container_at(bytes: &mut Bytes, at: u64) -> Result<Option<&'static Container>, DecodeError> {
+    for container in CONTAINERS {
+        if (container.begins)(bytes, at)? {
+            return Ok(Some(container));
+        }
+    }
+    Ok(None)
+}
+
+/// The offset behind tags and zeros.
+fn after_tags(bytes: &mut Bytes, mut at: u64, end: u64) -> Result<u64, DecodeError> {
+    loop {
+        if at >= end {
+            return Ok(end);
+        }
+        if let Some(len) = tag_len(bytes, at, end)? {
+            at += len;
+            continue;
+        }
+        let block = bytes.get(at, (end - at).min(1 << 12) as usize)?;
+        let zeros = block.iter().take_while(|&&byte| byte == 0).count();
+        if zeros == 0 {
+            return Ok(at);
+        }
+        // Zeros may be the size of an MP4 box, so that the last ones belong to it.
+        if zeros < 4 {
+            return Ok(at);
+        }
+        at += zeros as u64;
+    }
+}
+
+/// Whether the bytes at `at` begin with a signature.
+fn begins_with(bytes: &mut Bytes, at: u64, signature: &[u8]) -> Result<bool, DecodeError> {
+    Ok(bytes.get(at, HEAD_BYTES)?.starts_with(signature))
+}
+
+/// Whether a recording may end at `at`: the file ends there, another recording begins, or only tags and zeros follow.
+fn is_known_end(bytes: &mut Bytes, at: u64) -> Result<bool, DecodeError> {
+    let end = bytes.len();
+    if at >= end {
+        return Ok(at == end);
+    }
+    let rest = after_tags(bytes, at, end)?;
+    for container in CONTAINERS.iter().filter(|container| container.has_signature) {
+        if (container.begins)(bytes, rest)? {
+            return Ok(true);
+        }
+    }
+    bytes.is_zero(rest..end)
 }
 
 /// File name extensions of recordings, in lower case and without the dot, sorted.
@@ -133,25 +328,6 @@ pub fn audio_extensions() -> &'static [&'static str] {
     &SORTED
 }
 
-/// Symphonia's demuxers and those of [`CONTAINERS`].
-pub(crate) fn demuxers() -> &'static Probe {
-    static PROBE: LazyLock<Probe> = LazyLock::new(|| {
-        let mut probe = Probe::new();
-        symphonia::default::register_enabled_formats(&mut probe);
-        CONTAINERS.iter().filter_map(|container| container.demuxer).for_each(|register| register(&mut probe));
-        probe
-    });
-    &PROBE
-}
-
-/// Returns the file in a form that symphonia's demuxers can read.
-///
-/// # Errors
-/// The file could not be read.
-pub(crate) fn media_source(file: InputReader) -> io::Result<Box<dyn MediaSource>> {
-    wave::source(file)
-}
-
 /// Rules that depend only on the track.
 struct FromTrack(fn(&AudioTrack<'_>) -> TrimRules);
 
@@ -161,29 +337,18 @@ impl PlaybackRules for FromTrack {
     }
 }
 
-fn with_timing(timing: fn(&AudioTrack<'_>) -> TrimRules) -> Result<Box<dyn PlaybackRules>, DecodeError> {
-    Ok(Box::new(FromTrack(timing)))
+/// Frames `start..end` of the decoder's output are played; jumps of the time stamps are missing frames.
+struct Interval {
+    start: u64,
+    end: u64,
 }
 
-fn adts_rules(file: &mut InputReader) -> Result<Box<dyn PlaybackRules>, DecodeError> {
-    codec::require_low_complexity_adts(file)?;
-    with_timing(|_| TrimRules::default())
-}
-
-fn caf_timing(track: &AudioTrack<'_>) -> TrimRules {
-    let start = u64::from(track.track.delay.unwrap_or(0));
-    let end = track.track.num_frames.map_or(u64::MAX, |frames| start.saturating_add(frames));
-    TrimRules { timeline: Timeline::new(vec![Edit::Media { start, end }]), ..TrimRules::default() }
-}
-
-/// Frame headers count samples exactly; the demuxer skips damaged frames.
-fn flac_timing(_track: &AudioTrack<'_>) -> TrimRules {
-    TrimRules { gap_ms: Some(0), ..TrimRules::default() }
-}
-
-fn ogg_timing(track: &AudioTrack<'_>) -> TrimRules {
-    let delay = track.codec.delay_frames(track.params, false).unwrap_or(0);
-    TrimRules { timeline: Timeline::from_frame(delay), gap_ms: Some(ROUNDED_STAMPS_MS), ..TrimRules::default() }
+impl PlaybackRules for Interval {
+    fn timing(&self, _track: &AudioTrack<'_>) -> Result<TrimRules, DecodeError> {
+        let Self { start, end } = *self;
+        let timeline = Timeline::new(vec![Edit::Media { start, end }]);
+        Ok(TrimRules { timeline, gap_ms: Some(0), ..TrimRules::default() })
+    }
 }
 
 /// Formats seconds since 1970-01-01 as RFC 3339 in UTC (days to date after Howard Hinnant's `civil_from_days`).

@@ -1,11 +1,11 @@
-//! Reads the boxes of an MP4 file that state when its samples are played (ISO/IEC 14496-12: `mvhd`, `mdhd`, `elst`).
+//! MP4 files (ISO/IEC 14496-12): where a recording ends, what its tracks are, and when their samples are played.
+//! Reads the boxes `mvhd`, `tkhd`, `mdhd`, `hdlr`, `stsd` and `elst`; symphonia's demuxer reads the sample tables.
 
 use std::collections::BTreeMap;
-use std::io::{self, Read, Seek, SeekFrom};
 
-use super::{AudioTrack, PlaybackRules};
+use super::{AudioTrack, Demux, Part, Payload, PlaybackRules, StatedTrack};
 use crate::error::DecodeError;
-use crate::input::InputReader;
+use crate::input::Bytes;
 use crate::timeline::{Edit, Timeline, TrimRules};
 
 /// Maximum size of a `moov` box. A larger one is not that of a recording.
@@ -15,12 +15,51 @@ const EMPTY_EDIT_S_MAX: u64 = 24 * 3_600;
 /// Seconds from 1904-01-01, the epoch of MP4, to 1970-01-01.
 const EPOCH_1904_S: i64 = 2_082_844_800;
 
-/// Reads the `moov` box and returns it as playback rules.
-///
-/// # Errors
-/// The file could not be read.
-pub(super) fn rules(file: &mut InputReader) -> Result<Box<dyn PlaybackRules>, DecodeError> {
-    Ok(Box::new(Movie::read(file).map_err(DecodeError::Read)?))
+pub(super) fn begins(bytes: &mut Bytes, at: u64) -> Result<bool, DecodeError> {
+    Ok(bytes.array::<8>(at)?.is_some_and(|head| head[4..] == *b"ftyp"))
+}
+
+/// Walks over the boxes of the file. A recording ends where the next `ftyp` box begins.
+pub(super) fn scan(bytes: &mut Bytes, start: u64) -> Result<Part, DecodeError> {
+    let len = bytes.len();
+    let (mut at, mut movie, mut media_bytes, mut patches) = (start, None, 0, Vec::new());
+    while at < len {
+        let Some((kind, header_len, size)) = box_header(bytes.get(at, 16)?) else { break };
+        let is_next = kind == *b"ftyp" && at > start && (movie.is_some() || media_bytes > 0);
+        if is_next || !kind.iter().all(|byte| (0x20..0x7f).contains(byte) || *byte == 0xa9) {
+            break;
+        }
+        let (end, is_last) = (at.saturating_add(size).min(len), at.saturating_add(size) >= len);
+        match &kind {
+            b"moov" => {
+                let body = (end - at).saturating_sub(header_len).min(MOOV_BYTES_MAX);
+                movie = Some(Movie::parse(bytes.get(at + header_len, body as usize)?));
+            }
+            b"mdat" => {
+                media_bytes += (end - at).saturating_sub(header_len);
+                patches.extend(is_last.then(|| exact_size(at, header_len, end - at)).flatten());
+            }
+            _ => {}
+        }
+        at = end;
+    }
+    let Some(movie) = movie else {
+        return Err(DecodeError::DamagedContainer(
+            "its index (moov) is missing, as if the recorder had been interrupted",
+        ));
+    };
+    let mut part = Part::new(start..at, Demux::Symphonia { patches }, Payload::Bytes(media_bytes));
+    part.stated_tracks = movie.stated_tracks();
+    part.rules = Box::new(movie);
+    Ok(part)
+}
+
+/// Replaces the size of the last box, which may be 0 (up to the end) or more than the file has.
+fn exact_size(at: u64, header_len: u64, size: u64) -> Option<(u64, Vec<u8>)> {
+    if header_len == 16 {
+        return Some((at + 8, size.to_be_bytes().to_vec()));
+    }
+    u32::try_from(size).ok().map(|size| (at, size.to_be_bytes().to_vec()))
 }
 
 /// Contents of the `moov` box other than the sample tables.
@@ -35,6 +74,12 @@ struct Movie {
 struct Track {
     id: u32,
     timescale: u32,
+    /// Length in the track's timescale.
+    duration: u64,
+    /// Kind of the track (`soun`, `vide`).
+    handler: [u8; 4],
+    /// Kind of its samples (`mp4a`, `samr`).
+    sample_entry: [u8; 4],
     edits: Vec<RawEdit>,
 }
 
@@ -48,25 +93,14 @@ struct RawEdit {
 }
 
 impl Movie {
-    /// Reads the `moov` box; returns the default if there is none.
-    ///
-    /// # Errors
-    /// The file could not be read.
-    fn read(file: &mut (impl Read + Seek)) -> io::Result<Self> {
-        let mut at = 0;
-        loop {
-            file.seek(SeekFrom::Start(at))?;
-            let mut header = Vec::with_capacity(16);
-            file.by_ref().take(16).read_to_end(&mut header)?;
-            let Some((kind, header_len, size)) = box_header(&header) else { return Ok(Self::default()) };
-            if kind == *b"moov" {
-                file.seek(SeekFrom::Start(at + header_len))?;
-                let mut body = Vec::new();
-                file.take(size.saturating_sub(header_len).min(MOOV_BYTES_MAX)).read_to_end(&mut body)?;
-                return Ok(Self::parse(&body));
-            }
-            at = at.saturating_add(size);
-        }
+    /// The tracks with sound, by their ids.
+    fn stated_tracks(&self) -> BTreeMap<u32, StatedTrack> {
+        let is_sound = |track: &&Track| track.handler == *b"soun";
+        let stated = |track: &Track| StatedTrack {
+            codec: codec_name(&track.sample_entry),
+            duration_s: (track.timescale > 0).then(|| track.duration as f64 / f64::from(track.timescale)),
+        };
+        self.tracks.iter().filter(is_sound).map(|track| (track.id, stated(track))).collect()
     }
 
     fn parse(moov: &[u8]) -> Self {
@@ -158,8 +192,8 @@ impl Track {
                     }
                 }
                 b"mdia" => {
-                    for (_, header) in Boxes(body).filter(|(kind, _)| kind == b"mdhd") {
-                        track.timescale = Times::parse(header).timescale;
+                    for (kind, body) in Boxes(body) {
+                        track.read_media(&kind, body);
                     }
                 }
                 _ => {}
@@ -167,6 +201,46 @@ impl Track {
         }
         track
     }
+
+    fn read_media(&mut self, kind: &[u8; 4], body: &[u8]) {
+        match kind {
+            b"mdhd" => {
+                let long = body.first() == Some(&1);
+                self.timescale = Times::parse(body).timescale;
+                let duration = if long { read_u64(body, 24) } else { read_u32(body, 16).map(u64::from) };
+                self.duration = duration.filter(|&duration| duration != u64::from(u32::MAX)).unwrap_or(0);
+            }
+            b"hdlr" => self.handler = read_4(body, 8),
+            b"minf" => {
+                let tables = Boxes(body).filter(|(kind, _)| kind == b"stbl").flat_map(|(_, stbl)| Boxes(stbl));
+                for (_, description) in tables.filter(|(kind, _)| kind == b"stsd") {
+                    self.sample_entry = read_4(description, 12);
+                }
+            }
+            _ => {}
+        }
+    }
+}
+
+/// The name of a codec by the type of its sample entry.
+fn codec_name(sample_entry: &[u8; 4]) -> String {
+    let name = match sample_entry {
+        b"mp4a" => "AAC",
+        b"samr" => "AMR-NB",
+        b"sawb" => "AMR-WB",
+        b"sawp" => "AMR-WB+",
+        b"sevc" => "EVRC",
+        b"sqcp" => "QCELP",
+        b"ac-3" => "AC-3",
+        b"ec-3" => "E-AC-3",
+        b"alac" => "ALAC",
+        b"Opus" => "Opus",
+        b"fLaC" => "FLAC",
+        b"enca" | b"drms" => "an encrypted codec",
+        b".mp3" => "MP3",
+        other => return format!("MP4 {}", String::from_utf8_lossy(other).trim_matches(['\0', ' '])),
+    };
+    name.to_owned()
 }
 
 /// Fields that `mvhd` and `mdhd` share.
@@ -238,6 +312,10 @@ fn read_u32(bytes: &[u8], at: usize) -> Option<u32> {
     bytes.get(at..at + 4)?.try_into().ok().map(u32::from_be_bytes)
 }
 
+fn read_4(bytes: &[u8], at: usize) -> [u8; 4] {
+    bytes.get(at..at + 4).and_then(|four| four.try_into().ok()).unwrap_or_default()
+}
+
 fn read_u64(bytes: &[u8], at: usize) -> Option<u64> {
     bytes.get(at..at + 8)?.try_into().ok().map(u64::from_be_bytes)
 }
@@ -248,7 +326,11 @@ mod tests {
 
     fn movie(edits: &[(u64, i64, u32)]) -> Movie {
         let edits = edits.iter().map(|&(duration, media_time, rate)| RawEdit { duration, media_time, rate }).collect();
-        Movie { timescale: 1_000, creation_s: 0, tracks: vec![Track { id: 7, timescale: 44_100, edits }] }
+        Movie {
+            timescale: 1_000,
+            creation_s: 0,
+            tracks: vec![Track { id: 7, timescale: 44_100, edits, ..Track::default() }],
+        }
     }
 
     #[test]

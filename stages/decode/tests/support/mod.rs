@@ -24,7 +24,7 @@ pub(crate) fn decode_with_budget(path: &Path, memory_budget_bytes: u64) -> Resul
 
 /// Decodes a file with a known hash.
 pub(crate) fn decode_hashed(input: DecodeInput<'_>, memory_budget_bytes: u64) -> Result<Decoded, PipelineError> {
-    Decoder::new(DecodeConfig { memory_budget_bytes, spill_dir: std::env::temp_dir() }).run((input, None))
+    Decoder::new(DecodeConfig { memory_budget_bytes, ..DecodeConfig::default() }).run((input, None))
 }
 
 /// Reads all samples at the file's own rate, interleaved. Checks that the packets have no gaps between them.

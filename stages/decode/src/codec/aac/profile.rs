@@ -4,8 +4,6 @@
 //! backward compatible way after an LC configuration, or from the ADTS header (1.A.2.2). A decoder that skips SBR
 //! outputs only the lower half of the band and reports no error, so the profile is checked first.
 
-use std::io::Read;
-
 use symphonia::core::codecs::audio::AudioCodecParameters;
 
 use crate::error::DecodeError;
@@ -15,8 +13,6 @@ const SBR: u32 = 5;
 const PS: u32 = 29;
 /// Marks the extension that follows a complete LC configuration.
 const SYNC_EXTENSION_SBR: u32 = 0x2b7;
-/// The first ADTS header is at the start or after an ID3 tag, within this many bytes.
-const ADTS_SEARCH_BYTES: u64 = 1 << 16;
 
 /// Returns an error that names the profile unless the configuration is plain AAC-LC with 1024 samples per frame.
 pub(super) fn require_low_complexity(params: &AudioCodecParameters) -> Result<(), DecodeError> {
@@ -28,12 +24,9 @@ pub(super) fn require_low_complexity(params: &AudioCodecParameters) -> Result<()
     }
 }
 
-/// Checks a raw ADTS file, whose first header states the profile.
-pub(crate) fn require_low_complexity_adts(file: &mut impl Read) -> Result<(), DecodeError> {
-    let mut start = Vec::new();
-    file.take(ADTS_SEARCH_BYTES).read_to_end(&mut start).map_err(DecodeError::Read)?;
-    let header = start.windows(4).find(|bytes| bytes[0] == 0xff && bytes[1] & 0xf6 == 0xf0);
-    match header.and_then(unsupported_adts_profile) {
+/// Checks the header of an ADTS frame, which states the profile.
+pub(crate) fn require_low_complexity_adts(header: &[u8]) -> Result<(), DecodeError> {
+    match unsupported_adts_profile(header) {
         Some(profile) => Err(DecodeError::UnsupportedProfile(profile.to_owned())),
         None => Ok(()),
     }
