@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use symphonia::core::codecs::CodecParameters;
-use symphonia::core::codecs::audio::AudioCodecParameters;
+use symphonia::core::codecs::audio::{AudioCodecParameters, CODEC_ID_NULL_AUDIO};
 use symphonia::core::formats::probe::{Hint, Probe};
 use symphonia::core::formats::{FormatOptions, FormatReader, Track};
 use symphonia::core::io::{MediaSourceStream, MediaSourceStreamOptions};
@@ -13,7 +13,7 @@ use symphonia::core::meta::{MetadataOptions, RawValue};
 use crate::codec::{Codec, codec_of};
 use crate::config::DecodeLimits;
 use crate::container::frames::Walker;
-use crate::container::{AudioTrack, Demux, Part};
+use crate::container::{AudioTrack, Demux, Part, StatedTrack};
 use crate::demux::{BlockDemuxer, Demuxer, FrameDemuxer};
 use crate::error::DecodeError;
 use crate::input::{Bytes, InputFile, Window};
@@ -58,23 +58,27 @@ impl Source {
         tags.extend(part.tags.clone());
         tags.extend(part.rules.creation_time().map(|time| ("creation_time".to_owned(), time)));
         let mut source = Self { tracks: Vec::new(), refused: Vec::new(), tags };
-        let mut known = Vec::new();
-        for track in all_tracks {
-            let Some(CodecParameters::Audio(params)) = track.codec_params.clone() else { continue };
-            known.push(track.id);
-            source.add(AudioSource { codec: codec_of(&params), track, params }, limits)?;
+        let mut known: Vec<AudioSource> = all_tracks.into_iter().filter_map(AudioSource::new).collect();
+        for stated in &part.stated_tracks {
+            match known.iter().position(|audio| audio.track.id == stated.id) {
+                Some(at) if known[at].params.codec == CODEC_ID_NULL_AUDIO => source.refuse(stated),
+                Some(at) => source.add(known.remove(at), limits)?,
+                None => source.refuse(stated),
+            }
         }
-        for (id, stated) in part.stated_tracks.iter().filter(|(id, _)| !known.contains(id)) {
-            let error = DecodeError::UnsupportedCodec(stated.codec.clone());
-            let at = part.stated_tracks.keys().position(|other| other == id).unwrap_or(0).min(source.refused.len());
-            let refused = RefusedTrack { codec: stated.codec.clone(), duration_s: stated.duration_s, error };
-            source.refused.insert(at, refused);
-        }
+        known.retain(|audio| audio.params.codec != CODEC_ID_NULL_AUDIO);
+        known.into_iter().try_for_each(|audio| source.add(audio, limits))?;
         if source.tracks.is_empty() {
             let error = source.refused.into_iter().next().map(|refused| refused.error);
             return Err(error.unwrap_or(DecodeError::NoAudioTrack));
         }
         Ok(source)
+    }
+
+    /// Leaves out a track that symphonia's demuxer does not know.
+    fn refuse(&mut self, stated: &StatedTrack) {
+        let (codec, duration_s) = (stated.codec.clone(), stated.duration_s);
+        self.refused.push(RefusedTrack { error: DecodeError::UnsupportedCodec(codec.clone()), codec, duration_s });
     }
 
     fn add(&mut self, audio: AudioSource, limits: &DecodeLimits) -> Result<(), DecodeError> {
@@ -99,6 +103,14 @@ impl Source {
 }
 
 impl AudioSource {
+    /// The track, if it holds sound.
+    fn new(track: Track) -> Option<Self> {
+        match track.codec_params.clone() {
+            Some(CodecParameters::Audio(params)) => Some(Self { codec: codec_of(&params), track, params }),
+            _ => None,
+        }
+    }
+
     /// Returns the rules for this track.
     ///
     /// # Errors

@@ -11,7 +11,7 @@ use symphonia::core::units::{Duration, Timestamp};
 
 use crate::codec::{PacketDecoder, PacketError, Spec};
 use crate::config::DecodeLimits;
-use crate::container::Part;
+use crate::container::{Part, Payload};
 use crate::demux::{DemuxError, Demuxer};
 use crate::error::{DecodeError, ends_early};
 use crate::input::InputFile;
@@ -52,6 +52,8 @@ pub(crate) struct Stream {
     limits: DecodeLimits,
     promised_frames: Option<u64>,
     has_other_tracks: bool,
+    /// Whether the scan of the container says if the last packet is cut.
+    cut_is_known: bool,
     /// Known from the first decoded packet on, because a container may state a wrong rate or number of channels.
     spec: Option<Spec>,
     /// Frames of silence for damaged packets before the first decoded packet.
@@ -124,6 +126,7 @@ impl Stream {
             limits: limits.clone(),
             promised_frames: audio.promised_frames(part),
             has_other_tracks: tracks.len() > 1,
+            cut_is_known: matches!(part.payload, Payload::Packets(_)),
             audio: audio.clone(),
             spec: None,
             early_silence: 0,
@@ -206,7 +209,7 @@ impl Stream {
         match error {
             // Packets of other tracks may lie before the end of the file.
             SymphoniaError::IoError(error) if ends_early(&error) => {
-                if self.missing_in_a_row == 0 && self.promised_frames.is_none() {
+                if self.missing_in_a_row == 0 && self.promised_frames.is_none() && !self.cut_is_known {
                     let message = format!("the file ends in the middle of a packet, at {at:.3} s");
                     self.warnings.push(DecodeWarning::new(WarningKind::Incomplete, message));
                 }

@@ -1,5 +1,7 @@
 //! Core Audio files: chunks with 64-bit sizes, of which that of the samples may be unknown.
 
+use stage_core::WarningKind;
+
 use super::{AudioTrack, Demux, FromTrack, Part, Payload, begins_with, is_known_end};
 use crate::error::DecodeError;
 use crate::input::Bytes;
@@ -11,7 +13,7 @@ pub(super) fn begins(bytes: &mut Bytes, at: u64) -> Result<bool, DecodeError> {
 
 pub(super) fn scan(bytes: &mut Bytes, start: u64) -> Result<Part, DecodeError> {
     let len = bytes.len();
-    let (mut at, mut payload, mut patches) = (start + 8, None, Vec::new());
+    let (mut at, mut payload, mut patches, mut missing) = (start + 8, None, Vec::new(), 0);
     while at < len && !(payload.is_some() && is_known_end(bytes, at)?) {
         let Some([a, b, c, d, size @ ..]) = bytes.array::<12>(at)? else { break };
         let stated = i64::from_be_bytes(size);
@@ -22,12 +24,16 @@ pub(super) fn scan(bytes: &mut Bytes, start: u64) -> Result<Part, DecodeError> {
             payload = Some(size.saturating_sub(4));
             if stated > left as i64 {
                 patches.push((at + 4, left.to_be_bytes().to_vec()));
+                missing = stated as u64 - left;
             }
         }
         at += 12 + size;
     }
     let payload = payload.ok_or(DecodeError::DamagedContainer("its data chunk is missing"))?;
     let mut part = Part::new(start..at.min(len), Demux::Symphonia { patches }, Payload::Bytes(payload));
+    if missing > 0 {
+        part.warn(WarningKind::Incomplete, format!("the file ends {missing} bytes before the end of its samples"));
+    }
     part.rules = Box::new(FromTrack(timing));
     Ok(part)
 }

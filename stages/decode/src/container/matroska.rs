@@ -3,12 +3,15 @@
 
 use std::collections::BTreeMap;
 
+use stage_core::WarningKind;
+
 use super::{AudioTrack, Demux, Part, Payload, PlaybackRules, ROUNDED_STAMPS_MS, StatedTrack, begins_with};
 use crate::error::DecodeError;
 use crate::input::Bytes;
 use crate::timeline::{Timeline, TrimRules};
 
 const EBML: u32 = 0x1a45_dfa3;
+const SEEK_HEAD: u32 = 0x114d_9b74;
 const SEGMENT: u32 = 0x1853_8067;
 const INFO: u32 = 0x1549_a966;
 const DATE_UTC: u32 = 0x4461;
@@ -33,18 +36,54 @@ pub(super) fn begins(bytes: &mut Bytes, at: u64) -> Result<bool, DecodeError> {
 }
 
 pub(super) fn scan(bytes: &mut Bytes, start: u64) -> Result<Part, DecodeError> {
-    let mut walk = Walk { at: start, bytes, found: Segment::default(), entry: 0, block: None };
+    let mut walk = Walk {
+        at: start,
+        bytes,
+        found: Segment::default(),
+        entry: 0,
+        block: None,
+        is_cut: false,
+        patches: Vec::new(),
+        seek_heads: Vec::new(),
+    };
     walk.run(start)?;
-    let Walk { at: end, found, .. } = walk;
+    let Walk { at: end, found, is_cut, mut patches, seek_heads, .. } = walk;
+    // They lead to elements behind the end of a file that was cut.
+    if !patches.is_empty() {
+        patches.extend(seek_heads);
+    }
     let sound = || found.tracks.iter().filter(|(_, track)| track.kind == AUDIO);
     let packets = sound().map(|(&number, track)| (number as u32, track.packets)).collect();
-    let stated = |track: &Track| StatedTrack { codec: codec_name(&track.codec), duration_s: None };
-    let stated_tracks = sound().map(|(&number, track)| (number as u32, stated(track))).collect();
-    let demux = Demux::Symphonia { patches: Vec::new() };
+    let stated = |(&number, track): (&u64, &Track)| StatedTrack {
+        id: number as u32,
+        codec: codec_name(&track.codec),
+        duration_s: None,
+    };
+    let stated_tracks = sound().map(stated).collect();
+    let demux = Demux::Symphonia { patches };
     let mut part = Part::new(start..end, demux, Payload::Packets(packets));
     part.stated_tracks = stated_tracks;
+    if is_cut {
+        part.warn(WarningKind::Incomplete, "the file ends in the middle of a packet".to_owned());
+    }
     part.rules = Box::new(found);
     Ok(part)
+}
+
+/// The size "unknown", in this number of bytes.
+fn unknown_size(bytes: u64) -> Vec<u8> {
+    let mut size = vec![0xff; bytes as usize];
+    size[0] >>= bytes - 1;
+    size
+}
+
+/// The header of an element without a meaning, with this length of the header and size of the body.
+fn void_header(header_bytes: u64, size: u64) -> Vec<u8> {
+    let size_bytes = header_bytes - 1;
+    let marked = size | 1 << (7 * size_bytes);
+    let mut header = vec![0xec];
+    header.extend(&marked.to_be_bytes()[8 - size_bytes.min(8) as usize..]);
+    header
 }
 
 /// The name of a codec by its id.
@@ -110,6 +149,12 @@ struct Walk<'a> {
     entry: u64,
     /// Track and index of the last packet of the block group that is being read.
     block: Option<(u64, u64)>,
+    /// Whether the end of the file cuts a block.
+    is_cut: bool,
+    /// Sizes that reach beyond the end of the file, replaced by "unknown".
+    patches: Vec<(u64, Vec<u8>)>,
+    /// Replaces lists of positions by elements without a meaning.
+    seek_heads: Vec<(u64, Vec<u8>)>,
 }
 
 impl Walk<'_> {
@@ -117,10 +162,19 @@ impl Walk<'_> {
     fn run(&mut self, start: u64) -> Result<(), DecodeError> {
         while self.at < self.bytes.len() {
             let element = self.at;
-            let (Some(id), Some(size)) = (self.id()?, self.vint()?) else {
+            let id = self.id()?;
+            let size_at = self.at;
+            let (Some(id), Some(size)) = (id, self.vint()?) else {
                 self.at = element;
                 return Ok(());
             };
+            let is_too_long = size.is_some_and(|size| self.at.saturating_add(size) > self.bytes.len());
+            if is_too_long && matches!(id, SEGMENT | CLUSTER) {
+                self.patches.push((size_at, unknown_size(self.at - size_at)));
+            }
+            if let (SEEK_HEAD, Some(size), ..=9) = (id, size, self.at - element) {
+                self.seek_heads.push((element, void_header(self.at - element, size)));
+            }
             match (id, size) {
                 (EBML, _) if element > start => {
                     self.at = element;
@@ -170,6 +224,7 @@ impl Walk<'_> {
     /// not counted.
     fn block(&mut self, size: u64) -> Result<(), DecodeError> {
         if self.at + size > self.bytes.len() {
+            self.is_cut = true;
             return Ok(());
         }
         let track = self.vint()?.flatten().unwrap_or(0);

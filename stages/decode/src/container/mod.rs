@@ -97,8 +97,8 @@ pub(crate) struct Part {
     pub(crate) left_out_bytes: u64,
     /// Length that the header states, in frames of the decoder's output, if the container counts them exactly.
     pub(crate) promised_frames: Option<u64>,
-    /// Audio tracks that symphonia's demuxer may not know, by their ids.
-    pub(crate) stated_tracks: BTreeMap<u32, StatedTrack>,
+    /// Audio tracks in the order of the file, also those that symphonia's demuxer does not know; empty if it knows all.
+    pub(crate) stated_tracks: Vec<StatedTrack>,
     pub(crate) tags: BTreeMap<String, String>,
     pub(crate) warnings: Vec<DecodeWarning>,
 }
@@ -118,13 +118,14 @@ pub(crate) enum Demux {
 pub(crate) enum Payload {
     /// Packets with this many bytes, over all tracks.
     Bytes(u64),
-    /// This many packets of each track.
+    /// This many packets of each track. The scan warns if the last one is cut.
     Packets(BTreeMap<u32, u64>),
 }
 
 /// What a container states about an audio track.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct StatedTrack {
+    pub(crate) id: u32,
     /// Name of the codec, for people.
     pub(crate) codec: String,
     pub(crate) duration_s: Option<f64>,
@@ -170,7 +171,7 @@ impl Part {
             payload,
             left_out_bytes: 0,
             promised_frames: None,
-            stated_tracks: BTreeMap::new(),
+            stated_tracks: Vec::new(),
             tags: BTreeMap::new(),
             warnings: Vec::new(),
         }

@@ -93,14 +93,15 @@ struct RawEdit {
 }
 
 impl Movie {
-    /// The tracks with sound, by their ids.
-    fn stated_tracks(&self) -> BTreeMap<u32, StatedTrack> {
+    /// The tracks with sound.
+    fn stated_tracks(&self) -> Vec<StatedTrack> {
         let is_sound = |track: &&Track| track.handler == *b"soun";
         let stated = |track: &Track| StatedTrack {
+            id: track.id,
             codec: codec_name(&track.sample_entry),
             duration_s: (track.timescale > 0).then(|| track.duration as f64 / f64::from(track.timescale)),
         };
-        self.tracks.iter().filter(is_sound).map(|track| (track.id, stated(track))).collect()
+        self.tracks.iter().filter(is_sound).map(stated).collect()
     }
 
     fn parse(moov: &[u8]) -> Self {

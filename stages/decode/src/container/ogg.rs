@@ -79,6 +79,8 @@ impl Page {
 #[derive(Default)]
 struct Link {
     streams: BTreeMap<u32, LogicalStream>,
+    /// The serial numbers of the streams, in the order of the file.
+    order: Vec<u32>,
     /// Whether a page that does not begin a stream has been read.
     has_data: bool,
     junk_bytes: u64,
@@ -132,6 +134,7 @@ impl Link {
             let codec = OggCodec::of(bytes.get(page.data, 64)?);
             let stream = LogicalStream { codec, packets: 0, payload: 0, unfinished: 0, first_byte: None };
             self.streams.insert(page.serial, stream);
+            self.order.push(page.serial);
         } else {
             self.has_data = true;
         }
@@ -158,10 +161,13 @@ impl Link {
         let demux = Demux::Symphonia { patches: Vec::new() };
         let mut part = Part::new(bytes, demux, Payload::Bytes(payload));
         part.rules = Box::new(FromTrack(timing));
-        for (&serial, stream) in &self.streams {
-            if let OggCodec::Unknown(codec) = stream.codec {
-                part.stated_tracks.insert(serial, StatedTrack { codec: codec.to_owned(), duration_s: None });
-            }
+        for &id in &self.order {
+            let codec = match self.streams[&id].codec {
+                OggCodec::Unknown(codec) => codec.to_owned(),
+                OggCodec::Known { .. } | OggCodec::Flac => String::new(),
+                OggCodec::Other => continue,
+            };
+            part.stated_tracks.push(StatedTrack { id, codec, duration_s: None });
         }
         if self.junk_bytes > 0 {
             part.left_out_bytes = self.junk_bytes;
