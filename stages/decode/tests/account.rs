@@ -403,3 +403,126 @@ fn damage_without_a_packet_is_an_error() {
         }
     }
 }
+
+#[test]
+fn junk_around_and_between_recordings_is_left_out_with_a_warning() {
+    let Some(made) = Made::new() else { return };
+    let junk: Vec<u8> = (0..5_000u32).map(|n| (n.wrapping_mul(2_654_435_761) >> 24) as u8 & 0x5f).collect();
+    for (name, arguments) in LOSSY.iter().copied().chain([("a.wav", &["-c:a", "pcm_s16le"][..]), ("a.flac", &[])]) {
+        let bytes = fs::read(made.file(name, 200, 2.5, &[arguments, &["-ac", "1"]].concat())).unwrap();
+        let alone_s = recording(&made.write(&format!("alone.{name}"), &bytes)).duration_s;
+        for (place, parts, copies) in [
+            ("before", [&junk[..], &bytes].concat(), 1.0),
+            ("behind", [&bytes[..], &junk].concat(), 1.0),
+            ("between", [&bytes[..], &junk, &bytes].concat(), 2.0),
+        ] {
+            let recording = recording(&made.write(&format!("{place}.{name}"), &parts));
+            let case = format!("{name}, {place}: {:?}", recording.warnings);
+            assert!(recording.duration_s > copies * alone_s - 0.1, "{:.3} s; {case}", recording.duration_s);
+            if name == "a.wav" && place != "before" {
+                // Recorders that die leave samples behind the stated end, so these bytes are played.
+                assert!(kinds(&recording).contains(&WarningKind::Header), "{case}");
+                continue;
+            }
+            assert!(recording.loses_sound(), "{case}");
+            let left_out = recording.account.unwrap().left_out_bytes;
+            // The demuxer of flac needs what follows a frame to know its end, and loses the last one and the junk.
+            let is_counted = (4_000..6_500).contains(&left_out) || name == "a.flac";
+            assert!(is_counted, "{left_out} bytes; {case}");
+        }
+    }
+}
+
+#[test]
+fn tags_and_padding_are_not_sound() {
+    let Some(made) = Made::new() else { return };
+    let id3v1 = [b"TAG".to_vec(), vec![b'x'; 125]].concat();
+    let id3v2 = [b"ID3\x04\0\0\0\0\x02\0".to_vec(), vec![0; 256]].concat();
+    for (name, arguments) in LOSSY.iter().copied().chain([("a.wav", &["-c:a", "pcm_s16le"][..]), ("a.flac", &[])]) {
+        let bytes = fs::read(made.file(name, 200, 2.5, arguments)).unwrap();
+        let alone = recording(&made.write(&format!("alone.{name}"), &bytes));
+        for (place, parts) in
+            [("tagged", [&id3v2[..], &bytes, &id3v1].concat()), ("padded", [&bytes[..], &vec![0; 10_000]].concat())]
+        {
+            let recording = recording(&made.write(&format!("{place}.{name}"), &parts));
+            let case = format!("{name}, {place}: {:?}", recording.warnings);
+            assert_eq!(recording.pcm_sha256, alone.pcm_sha256, "{case}");
+            assert!(!recording.loses_sound(), "{case}");
+        }
+    }
+}
+
+/// Changes random bytes, cuts, repeats, swaps or removes blocks.
+fn mutate(bytes: &mut Vec<u8>, random: &mut testkit::Random) {
+    let len = bytes.len();
+    let (at, size) = (random.below(len), random.below(len / 4).max(1));
+    let end = (at + size).min(len);
+    match random.below(8) {
+        0 => bytes.truncate(at.max(1)),
+        1 => drop(bytes.drain(at..end)),
+        2 => bytes[at..end].fill(0),
+        3 => {
+            let block = bytes[at..end].to_vec();
+            bytes.splice(at..at, block);
+        }
+        4 => bytes[at..end].reverse(),
+        5 => {
+            // A size in the header.
+            let at = random.below(len.min(200) - 4);
+            let value = [0u32, u32::MAX, 0x8000_0000, 7][random.below(4)];
+            bytes[at..at + 4].copy_from_slice(&value.to_le_bytes());
+        }
+        _ => {
+            for _ in 0..=random.below(20) {
+                let at = random.below(len);
+                bytes[at] ^= 1 << random.below(8);
+            }
+        }
+    }
+}
+
+#[test]
+fn account_of_damaged_files_adds_up_and_no_loss_is_silent() {
+    let Some(made) = Made::new() else { return };
+    let plain = [
+        ("a.wav", &["-c:a", "pcm_s16le"][..]),
+        ("ima.wav", &["-c:a", "adpcm_ima_wav", "-ar", "8000"]),
+        ("mp3.wav", &["-c:a", "libmp3lame"]),
+        ("a.flac", &[]),
+        ("a.aiff", &[]),
+        ("a.au", &[]),
+        ("a.caf", &["-c:a", "pcm_s16le"]),
+        ("fragmented.mp4", &["-c:a", "aac", "-movflags", "frag_keyframe+empty_moov", "-frag_duration", "500000"]),
+    ];
+    let mut random = testkit::Random(15);
+    let mut silent = Vec::new();
+    for (name, arguments) in LOSSY.iter().copied().chain(plain) {
+        let path = made.file(name, 200, 3.0, &[arguments, &["-ac", "1"]].concat());
+        let (whole, bytes) = (recording(&path), fs::read(&path).unwrap());
+        for round in 0..40 {
+            let mut mutant = bytes.clone();
+            mutate(&mut mutant, &mut random);
+            let path = made.write(&format!("mutant.{name}"), &mutant);
+            let error = match decode(&path) {
+                Ok(_) => {
+                    let recording = recording(&path);
+                    let is_short = recording.duration_s < whole.duration_s - 0.1;
+                    let removed = mutant.len() + 64 < bytes.len();
+                    let explained = recording.loses_sound() || removed || !recording.warnings.is_empty();
+                    let is_empty = recording.duration_s == 0.0 && recording.warnings.is_empty();
+                    if is_empty || is_short && !explained {
+                        silent.push(format!("{name} {round}: {:.3} s without a warning", recording.duration_s));
+                        if let Ok(folder) = std::env::var("KEEP") {
+                            fs::write(format!("{folder}/{round}.{name}"), &mutant).unwrap();
+                            fs::write(format!("{folder}/whole.{name}"), &bytes).unwrap();
+                        }
+                    }
+                    continue;
+                }
+                Err(error) => error,
+            };
+            assert_eq!(error.class, stage_core::ErrorClass::BadInput, "{name} {round}: {error}");
+        }
+    }
+    assert_eq!(silent, Vec::<String>::new());
+}

@@ -8,6 +8,11 @@ use crate::timeline::TrimRules;
 /// Marker and first metadata block (STREAMINFO, which may be the last one), 34 bytes long.
 const BEGINNINGS: [&[u8]; 2] = [b"fLaC\0\0\0\x22", b"fLaC\x80\0\0\x22"];
 
+/// Size of an ID3v1 tag.
+const ID3V1_BYTES: u64 = 128;
+/// Fewer zeros at the end may belong to the last frame.
+const PADDING_BYTES_MIN: u64 = 16;
+
 pub(super) fn begins(bytes: &mut Bytes, at: u64) -> Result<bool, DecodeError> {
     begins_with(bytes, at, b"fLaC")
 }
@@ -29,14 +34,29 @@ pub(super) fn scan(bytes: &mut Bytes, start: u64) -> Result<Part, DecodeError> {
     for beginning in BEGINNINGS {
         end = bytes.find(at..end, beginning)?.unwrap_or(end);
     }
-    // A tag at the end belongs to no frame.
-    let tag = end.saturating_sub(128).max(at);
-    let frames_end = if begins_with(bytes, tag, b"TAG")? { tag } else { end };
+    // A tag or padding at the end belongs to no frame.
+    let tag = end.saturating_sub(ID3V1_BYTES).max(at);
+    let end = if begins_with(bytes, tag, b"TAG")? { tag } else { end };
+    let end = end - zeros_before(bytes, at, end)?;
     let demux = Demux::Symphonia { patches: Vec::new() };
-    let mut part = Part::new(start..end, demux, Payload::Bytes(frames_end - at));
+    let mut part = Part::new(start..end, demux, Payload::Bytes(end - at));
     part.rules = Box::new(FromTrack(timing));
     part.promised_frames = stated_frames(bytes, start)?;
     Ok(part)
+}
+
+/// Number of zeros in front of `end`, if there are so many that they are padding.
+fn zeros_before(bytes: &mut Bytes, start: u64, end: u64) -> Result<u64, DecodeError> {
+    let mut zeros = 0;
+    loop {
+        let from = (end - zeros).saturating_sub(1 << 12).max(start);
+        let block = bytes.get(from, (end - zeros - from) as usize)?;
+        let here = block.iter().rev().take_while(|&&byte| byte == 0).count() as u64;
+        zeros += here;
+        if here < block.len() as u64 || from == start {
+            return Ok(if zeros >= PADDING_BYTES_MIN { zeros } else { 0 });
+        }
+    }
 }
 
 /// Number of frames in the STREAMINFO block: the last 36 bits before the checksum.

@@ -26,6 +26,11 @@ const SIMPLE_BLOCK: u32 = 0xa3;
 const BLOCK_GROUP: u32 = 0xa0;
 const BLOCK: u32 = 0xa1;
 const DISCARD_PADDING: u32 = 0x75a2;
+/// Elements without sound that the end of the file may cut: Void, CRC-32, SeekHead, Cues, Tags, Chapters, Attachments.
+const WITHOUT_SOUND: [u32; 7] = [0xec, 0xbf, SEEK_HEAD, 0x1c53_bb6b, 0x1254_c367, 0x1043_a770, 0x1941_a469];
+/// Further elements that clusters hold, besides blocks: Timestamp, Position, PrevSize, BlockAdditions, BlockDuration,
+/// ReferencePriority, ReferenceBlock, CodecState, DiscardPadding, Slices, EncryptedBlock, SilentTracks.
+const IN_CLUSTERS: [u32; 12] = [0xe7, 0xa7, 0xab, 0x75a1, 0x9b, 0xfa, 0xfb, 0xa4, DISCARD_PADDING, 0x8e, 0xaf, 0x5854];
 /// Seconds from 1970-01-01 to 2001-01-01, the epoch of Matroska.
 const EPOCH_2001_S: i64 = 978_307_200;
 /// Value of TrackType for sound.
@@ -36,22 +41,10 @@ pub(super) fn begins(bytes: &mut Bytes, at: u64) -> Result<bool, DecodeError> {
 }
 
 pub(super) fn scan(bytes: &mut Bytes, start: u64) -> Result<Part, DecodeError> {
-    let mut walk = Walk {
-        at: start,
-        bytes,
-        found: Segment::default(),
-        entry: 0,
-        block: None,
-        is_cut: false,
-        patches: Vec::new(),
-        seek_heads: Vec::new(),
-    };
+    let mut walk = Walk::new(bytes, start);
     walk.run(start)?;
-    let Walk { at: end, found, is_cut, mut patches, seek_heads, .. } = walk;
-    // They lead to elements behind the end of a file that was cut.
-    if !patches.is_empty() {
-        patches.extend(seek_heads);
-    }
+    let (end, is_cut, junk_bytes) = (walk.at, walk.is_cut, walk.junk_bytes);
+    let (found, patches) = walk.finish();
     let sound = || found.tracks.iter().filter(|(_, track)| track.kind == AUDIO);
     let packets = sound().map(|(&number, track)| (number as u32, track.packets)).collect();
     let stated = |(&number, track): (&u64, &Track)| StatedTrack {
@@ -65,6 +58,10 @@ pub(super) fn scan(bytes: &mut Bytes, start: u64) -> Result<Part, DecodeError> {
     part.stated_tracks = stated_tracks;
     if is_cut {
         part.warn(WarningKind::Incomplete, "the file ends in the middle of a packet".to_owned());
+    }
+    if junk_bytes > 0 {
+        part.left_out_bytes = junk_bytes;
+        part.warn(WarningKind::Damaged, format!("{junk_bytes} bytes are not elements of the container"));
     }
     part.rules = Box::new(found);
     Ok(part)
@@ -151,13 +148,41 @@ struct Walk<'a> {
     block: Option<(u64, u64)>,
     /// Whether the end of the file cuts a block.
     is_cut: bool,
+    /// Whether the first cluster has begun.
+    in_clusters: bool,
+    /// Bytes in front of a cluster that are not elements.
+    junk_bytes: u64,
     /// Sizes that reach beyond the end of the file, replaced by "unknown".
     patches: Vec<(u64, Vec<u8>)>,
     /// Replaces lists of positions by elements without a meaning.
     seek_heads: Vec<(u64, Vec<u8>)>,
 }
 
-impl Walk<'_> {
+impl<'a> Walk<'a> {
+    fn new(bytes: &'a mut Bytes, at: u64) -> Self {
+        Self {
+            bytes,
+            at,
+            found: Segment::default(),
+            entry: 0,
+            block: None,
+            is_cut: false,
+            in_clusters: false,
+            junk_bytes: 0,
+            patches: Vec::new(),
+            seek_heads: Vec::new(),
+        }
+    }
+
+    /// What was found, and the bytes to replace.
+    fn finish(mut self) -> (Segment, Vec<(u64, Vec<u8>)>) {
+        // The lists of positions lead to elements behind the end of a file that was cut.
+        if !self.patches.is_empty() {
+            self.patches.append(&mut self.seek_heads);
+        }
+        (self.found, self.patches)
+    }
+
     /// Stops at the end of the file, at damage, and where another recording begins.
     fn run(&mut self, start: u64) -> Result<(), DecodeError> {
         while self.at < self.bytes.len() {
@@ -181,20 +206,38 @@ impl Walk<'_> {
                     return Ok(());
                 }
                 // Their children follow directly, so their sizes are not needed.
-                (SEGMENT | INFO | TRACKS | TRACK_ENTRY | CLUSTER | BLOCK_GROUP, _) => {}
-                // Only segments and clusters may have an unknown size.
-                (_, None) => {
-                    self.at = element;
-                    return Ok(());
-                }
-                (id, Some(size)) => {
+                (SEGMENT | INFO | TRACKS | TRACK_ENTRY | BLOCK_GROUP, _) => {}
+                (CLUSTER, _) => self.in_clusters = true,
+                (id, Some(size)) if self.is_expected(id, size) => {
                     let end = self.at.saturating_add(size);
                     self.leaf(id, size)?;
                     self.at = end.min(self.bytes.len());
                 }
+                // Only segments and clusters may have an unknown size.
+                _ => match self.bytes.find(element + 1..self.bytes.len(), &CLUSTER.to_be_bytes())? {
+                    Some(cluster) => {
+                        self.junk_bytes += cluster - element;
+                        self.at = cluster;
+                    }
+                    None => {
+                        self.at = element;
+                        return Ok(());
+                    }
+                },
             }
         }
         Ok(())
+    }
+
+    /// Whether an element may be here. From the first cluster on, few may.
+    fn is_expected(&self, id: u32, size: u64) -> bool {
+        let fits = self.at.saturating_add(size) <= self.bytes.len();
+        match id {
+            SIMPLE_BLOCK | BLOCK => true,
+            _ if WITHOUT_SOUND.contains(&id) => true,
+            _ if self.in_clusters => fits && IN_CLUSTERS.contains(&id),
+            _ => fits,
+        }
     }
 
     fn leaf(&mut self, id: u32, size: u64) -> Result<(), DecodeError> {

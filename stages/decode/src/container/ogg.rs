@@ -29,15 +29,28 @@ pub(super) fn scan(bytes: &mut Bytes, start: u64) -> Result<Part, DecodeError> {
                 link.page(bytes, &page)?;
                 at = page.end;
             }
-            None => {
-                // Another page, or the end.
-                let next = bytes.find(at + 1..bytes.len(), PAGE)?.unwrap_or(bytes.len());
-                link.junk_bytes += next - at;
-                at = next;
-            }
+            None => match next_page(bytes, at + 1)? {
+                Some(next) => {
+                    link.junk_bytes += next - at;
+                    at = next;
+                }
+                None => break,
+            },
         }
     }
     link.into_part(start..at)
+}
+
+/// Offset of the next whole page.
+fn next_page(bytes: &mut Bytes, from: u64) -> Result<Option<u64>, DecodeError> {
+    let mut at = from;
+    while let Some(found) = bytes.find(at..bytes.len(), PAGE)? {
+        if Page::read(bytes, found)?.is_some() {
+            return Ok(Some(found));
+        }
+        at = found + 1;
+    }
+    Ok(None)
 }
 
 /// A page of a stream.
