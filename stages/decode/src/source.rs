@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use symphonia::core::codecs::CodecParameters;
-use symphonia::core::codecs::audio::{AudioCodecParameters, CODEC_ID_NULL_AUDIO};
+use symphonia::core::codecs::audio::AudioCodecParameters;
 use symphonia::core::formats::probe::{Hint, Probe};
 use symphonia::core::formats::{FormatOptions, FormatReader, Track};
 use symphonia::core::io::{MediaSourceStream, MediaSourceStreamOptions};
@@ -61,13 +61,11 @@ impl Source {
         let mut known: Vec<AudioSource> = all_tracks.into_iter().filter_map(AudioSource::new).collect();
         for stated in &part.stated_tracks {
             match known.iter().position(|audio| audio.track.id == stated.id) {
-                Some(at) if known[at].params.codec == CODEC_ID_NULL_AUDIO => source.refuse(stated),
-                Some(at) => source.add(known.remove(at), limits)?,
+                Some(at) => source.add(known.remove(at), Some(stated), limits)?,
                 None => source.refuse(stated),
             }
         }
-        known.retain(|audio| audio.params.codec != CODEC_ID_NULL_AUDIO);
-        known.into_iter().try_for_each(|audio| source.add(audio, limits))?;
+        known.into_iter().try_for_each(|audio| source.add(audio, None, limits))?;
         if source.tracks.is_empty() {
             let error = source.refused.into_iter().next().map(|refused| refused.error);
             return Err(error.unwrap_or(DecodeError::NoAudioTrack));
@@ -81,7 +79,12 @@ impl Source {
         self.refused.push(RefusedTrack { error: DecodeError::UnsupportedCodec(codec.clone()), codec, duration_s });
     }
 
-    fn add(&mut self, audio: AudioSource, limits: &DecodeLimits) -> Result<(), DecodeError> {
+    fn add(
+        &mut self,
+        audio: AudioSource,
+        stated: Option<&StatedTrack>,
+        limits: &DecodeLimits,
+    ) -> Result<(), DecodeError> {
         let params = &audio.params;
         if params.sample_rate.is_some_and(|rate_hz| !RATES_HZ.contains(&rate_hz)) {
             return Err(DecodeError::DamagedContainer("its sample rate is implausible"));
@@ -93,6 +96,8 @@ impl Source {
                 self.tags.extend(audio.codec.level_tag(params));
                 self.tracks.push(audio);
             }
+            // The container may have a better name for a codec without a decoder.
+            Err(DecodeError::UnsupportedCodec(_)) if let Some(stated) = stated => self.refuse(stated),
             Err(error) => {
                 let (codec, duration_s) = (audio.codec.name(params), audio.duration_s());
                 self.refused.push(RefusedTrack { codec, duration_s, error });

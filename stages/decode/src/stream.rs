@@ -96,6 +96,9 @@ pub(crate) struct Counts {
     pub(crate) largest_packet: u64,
     gaps: u64,
     gap_frames: u64,
+    /// Jumps of the time stamps that are beyond the limit, and their length in frames.
+    jumps: u64,
+    jump_frames: u64,
     /// Silence that replaces packets that could not be decoded, in frames.
     bad_frames: u64,
     not_finite: u64,
@@ -312,11 +315,8 @@ impl Stream {
             return;
         }
         if missing > self.gap_frames_left() {
-            let (jump, at) = (missing / rate, self.time_s());
-            let message = format!(
-                "the time stamps jump by {jump} s at {at:.3} s, more than max_gap_s allows: later times do not count it"
-            );
-            self.warnings.push(DecodeWarning::new(WarningKind::Gap, message));
+            self.counts.jumps += 1;
+            self.counts.jump_frames = self.counts.jump_frames.saturating_add(missing);
             (self.anchor, self.anchor_frames) = (Some(pts), self.counts.decoded_frames);
             return;
         }
@@ -380,6 +380,14 @@ impl Stream {
         if *gaps > 0 {
             let length = seconds(*gap_frames);
             warn(WarningKind::Gap, format!("{gaps} gaps in the time stamps, {length:.3} s in all, are silence"));
+        }
+        if self.counts.jumps > 0 {
+            let (jumps, length) = (self.counts.jumps, seconds(self.counts.jump_frames));
+            let message = format!(
+                "{jumps} further jumps of the time stamps, {length:.3} s in all, are more than max_gap_s allows: no \
+                 silence stands for them, and later times are earlier than the time stamps"
+            );
+            warn(WarningKind::Gap, message);
         }
         if *not_finite > 0 {
             warn(WarningKind::Damaged, format!("{not_finite} samples are not finite and are silence"));

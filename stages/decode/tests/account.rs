@@ -9,7 +9,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use stage_core::{Recording, WarningKind};
-use support::{channels, decode, error_db, messages, native};
+use support::{channels, decode, error_db, messages, native, set_ogg_checksum};
 use testkit::{FORMATS, Ffmpeg};
 
 /// A tone that changes, different for each `hz`.
@@ -380,15 +380,6 @@ fn opus_output_gain_is_applied_and_stated() {
     }
 }
 
-/// Computes the checksum of an Ogg page (RFC 3533: polynomial 0x04c11db7, not reflected).
-fn set_ogg_checksum(page: &mut [u8]) {
-    page[22..26].fill(0);
-    let checksum = page.iter().fold(0u32, |checksum, &byte| {
-        (0..8).fold(checksum ^ u32::from(byte) << 24, |sum, _| sum << 1 ^ if sum >> 31 == 1 { 0x04c1_1db7 } else { 0 })
-    });
-    page[22..26].copy_from_slice(&checksum.to_le_bytes());
-}
-
 #[test]
 fn damage_without_a_packet_is_an_error() {
     let Some(made) = Made::new() else { return };
@@ -525,4 +516,22 @@ fn account_of_damaged_files_adds_up_and_no_loss_is_silent() {
         }
     }
     assert_eq!(silent, Vec::<String>::new());
+}
+
+#[test]
+fn track_without_a_decoder_is_left_out_with_a_warning() {
+    let Some(made) = Made::new() else { return };
+    for (name, second) in [("a.mp4", "ac3"), ("a.mkv", "ac3"), ("a.mka", "eac3")] {
+        let path = made.folder.path().join(name);
+        let (near, far) = (tone(200, 2.5), tone(500, 3.5));
+        let inputs = ["-f", "lavfi", "-i", &near, "-f", "lavfi", "-i", &far, "-map", "0:a", "-map", "1:a"];
+        let codecs = ["-c:a:0", "aac", "-c:a:1", second, path.to_str().unwrap()];
+        made.ffmpeg.write(&[&inputs[..], &codecs].concat());
+        let recording = recording(&path);
+        assert_eq!(recording.channels, 1, "{name}");
+        let left_out = recording.warnings.iter().find(|warning| warning.kind == WarningKind::LeftOut);
+        let message = &left_out.unwrap_or_else(|| panic!("{name}: {:?}", recording.warnings)).message;
+        assert!(message.contains("AC-3"), "{name}: {message}");
+        assert_eq!(recording.account.unwrap().tracks[1].channels, [0u16; 0], "{name}");
+    }
 }

@@ -81,3 +81,12 @@ fn power_below_7_khz(signal: &[f32], without_hz: &Range<f64>) -> f64 {
     frequencies.zip(&spectrum).filter(|(hz, _)| counted(*hz)).map(|(_, bin)| bin.norm_sqr()).sum::<f64>()
         / signal.len().max(1) as f64
 }
+
+/// Computes the checksum of an Ogg page (RFC 3533: polynomial 0x04c11db7, not reflected).
+pub(crate) fn set_ogg_checksum(page: &mut [u8]) {
+    page[22..26].fill(0);
+    let checksum = page.iter().fold(0u32, |checksum, &byte| {
+        (0..8).fold(checksum ^ u32::from(byte) << 24, |sum, _| sum << 1 ^ if sum >> 31 == 1 { 0x04c1_1db7 } else { 0 })
+    });
+    page[22..26].copy_from_slice(&checksum.to_le_bytes());
+}
