@@ -11,6 +11,8 @@ mod chaos;
 mod configuration;
 #[path = "earwitness/contract.rs"]
 mod contract;
+#[path = "earwitness/defects.rs"]
+mod defects;
 #[path = "earwitness/devices.rs"]
 mod devices;
 #[path = "earwitness/errors.rs"]

@@ -24,6 +24,7 @@ exits! {
     NoDevice = 4 "no device is usable";
     NotVerified = 5 "verify, store check: a check failed";
     Store = 6 "the store cannot be used (missing, held by another process, or of another version)";
+    SoundLost = 7 "all done, but sound of some recordings was left out, is damaged, or is missing in the file: see the warnings";
     Interrupted = 130 "interrupted (SIGINT); finished work is kept";
     Terminated = 143 "terminated (SIGTERM); finished work is kept";
 }

@@ -51,6 +51,7 @@
 mod args;
 mod commands;
 mod config;
+mod defects;
 mod error;
 #[cfg(test)]
 mod error_page;
@@ -72,6 +73,7 @@ mod table;
 mod watch;
 mod worker;
 
+pub use self::defects::Defects;
 pub use self::error::{Error, ErrorKind};
 use std::process::ExitCode;
 

@@ -83,7 +83,7 @@ fn recording() -> Value {
         "container": "isomp4", "codec": "aac", "lossless": false, "sample_rate_hz": 8000, "channels": 2,
         "duration_s": 7.5, "pcm_sha256": sha256_hex(b"the samples"),
         "pcm": {"source_frames": 60000, "frames": 120_000, "trimmed_start_frames": 1024, "trimmed_end_frames": 0},
-        "tags": {"encoder": "a telephone"}, "warnings": ["1 of 59 packets could not be decoded and is silence"],
+        "tags": {"encoder": "a telephone"}, "warnings": [{"kind": "damaged", "message": "1 of 59 packets could not be decoded and is silence"}],
     })
 }
 

@@ -9,6 +9,7 @@ use stage_core::StageName;
 
 use super::started::{Started, Task, announce};
 use crate::args::StageArgs;
+use crate::defects::Defects;
 use crate::error::{Error, ErrorContext};
 use crate::exit::Exit;
 use crate::pipeline::Observer;
@@ -29,6 +30,9 @@ pub(crate) fn stage(args: &StageArgs) -> Result<Exit, Error> {
         if matches!(end, ItemEnd::Done) {
             println!("{}", artifact(started.run.store(), recording, args.stage)?);
         }
+    }
+    for line in summary.defects.iter().flat_map(Defects::lines) {
+        eprintln!("{line}");
     }
     Ok(exit)
 }

@@ -71,6 +71,7 @@ impl Started {
         let summary = self.run.run(observer)?;
         let exit = match summary.failed() {
             _ if summary.outcome.interrupted => signals.exit(),
+            0 if summary.losing_sound() > 0 => Exit::SoundLost,
             0 => Exit::Done,
             _ => Exit::SomeFilesFailed,
         };

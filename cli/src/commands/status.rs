@@ -7,6 +7,7 @@ use stage_core::Fingerprint;
 
 use crate::args::FolderArgs;
 use crate::commands::incident_log;
+use crate::defects::{self, Defects};
 use crate::error::Error;
 use crate::exit::Exit;
 use crate::export::utc;
@@ -20,6 +21,7 @@ pub(crate) fn status(args: &FolderArgs) -> Result<Exit, Error> {
     let recordings = store.recordings().map_err(Error::store)?;
     let chains: Vec<Vec<Fingerprint>> = recordings.iter().map(RecordingEntry::fingerprints).collect();
     list_recordings(&*store, &recordings, &chains)?;
+    print_defects(&*store, &recordings)?;
     let writer = store.writer().map_err(Error::store)?;
     if let Writer::Process(holder) = &writer {
         println!("\nin use by {holder}");
@@ -47,6 +49,19 @@ fn list_recordings(store: &dyn Store, recordings: &[RecordingEntry], chains: &[V
     }
     let audio_h = recordings.iter().fold(0.0, |sum, entry| sum + entry.audio_s) / 3600.0;
     println!("{} recordings, {audio_h:.2} h, {complete} complete", recordings.len());
+    Ok(())
+}
+
+/// Prints what decode warns about.
+fn print_defects(store: &dyn Store, recordings: &[RecordingEntry]) -> Result<(), Error> {
+    let defects = recordings.iter().filter_map(|entry| Defects::read(store, entry).transpose());
+    let defects: Vec<_> = defects.collect::<Result<_, _>>().map_err(Error::store)?;
+    if let Some(summary) = defects::summary(&defects) {
+        println!("{summary}:");
+    }
+    for line in defects.iter().flat_map(Defects::lines) {
+        println!("  {line}");
+    }
     Ok(())
 }
 

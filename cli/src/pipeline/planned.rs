@@ -10,6 +10,7 @@ use transcribe::ModelSource;
 
 use super::{Pipeline, Work};
 use crate::config::Priorities;
+use crate::defects::Defects;
 use crate::error::{Error, ErrorContext, ErrorKind};
 use crate::export::{Document, ExportError, Formats, read_document, write_document};
 use crate::inputs::Inputs;
@@ -49,6 +50,8 @@ pub struct Summary {
     pub outcome: Outcome,
     /// Recordings whose result files could not be written, by index.
     pub not_exported: BTreeMap<usize, PipelineError>,
+    /// What decode warns about, for the recordings that have warnings.
+    pub defects: Vec<Defects>,
     /// Inputs that could not be read, and are not among the recordings.
     pub unreadable: Vec<Failure>,
 }
@@ -129,7 +132,10 @@ impl PlannedRun {
         };
         let failures: Vec<_> = not_exported.iter().map(of).chain(self.plan.unreadable.iter().cloned()).collect();
         self.store.record_failures(outcome.run, &failures).map_err(Error::store)?;
-        Ok(Summary { outcome, not_exported, unreadable: self.plan.unreadable.clone() })
+        let done = items.iter().zip(&outcome.items).filter(|(_, end)| **end == ItemEnd::Done);
+        let defects = done.filter_map(|(item, _)| Defects::read(&*self.store, item).transpose());
+        let defects = defects.collect::<Result<_, _>>().map_err(Error::store)?;
+        Ok(Summary { outcome, not_exported, defects, unreadable: self.plan.unreadable.clone() })
     }
 
     fn options(&self) -> Result<RunOptions, Error> {
@@ -184,6 +190,12 @@ impl Summary {
     pub fn failed(&self) -> usize {
         let failed = self.outcome.items.iter().filter(|end| matches!(end, ItemEnd::Failed(_))).count();
         failed + self.not_exported.len() + self.unreadable.len()
+    }
+
+    /// Number of recordings without a part of their sound: it was left out, damaged, or is missing in the file.
+    #[must_use]
+    pub fn losing_sound(&self) -> usize {
+        self.defects.iter().filter(|defects| defects.loses_sound()).count()
     }
 
     /// Number of recordings that were not completed before the run was interrupted.

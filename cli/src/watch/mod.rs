@@ -32,6 +32,7 @@ use self::progress::Progress;
 use self::report::{Report, RunInfo};
 use self::trace::Trace;
 use crate::args::{ProgressMode as Mode, WatchArgs};
+use crate::defects::Defects;
 use crate::stages;
 
 /// How a run ended.
@@ -136,6 +137,14 @@ impl<'a> Watch<'a> {
     pub(crate) fn export_failed(&mut self, index: usize, error: &PipelineError) {
         self.counters.failed(index);
         self.report_failure(FileFailure::new(&self.items[index].path, error));
+    }
+
+    /// Reports what decode warns about.
+    pub(crate) fn defects(&mut self, defects: &[Defects]) {
+        for defects in defects {
+            self.progress.defects(defects);
+            self.report.defects(defects);
+        }
     }
 
     /// Completes the files after the run. Writes the report if a worker started or the report was requested.

@@ -13,6 +13,9 @@ pub(crate) struct Ledger {
     file_bytes: u64,
     warnings: Vec<DecodeWarning>,
     bad_reason: String,
+    /// Number of recordings in the file, and of those that were decoded to their end.
+    parts: usize,
+    closed_parts: usize,
 }
 
 impl Ledger {
@@ -20,7 +23,8 @@ impl Ledger {
     pub(crate) fn new(layout: &Layout) -> Self {
         let account = FileAccount { left_out_bytes: layout.left_out_bytes, ..FileAccount::default() };
         let (file_bytes, warnings) = (layout.file_bytes, layout.warnings.clone());
-        Self { account, file_bytes, warnings, bad_reason: String::new() }
+        let parts = layout.parts.len();
+        Self { account, file_bytes, warnings, bad_reason: String::new(), parts, closed_parts: 0 }
     }
 
     pub(crate) fn warn(&mut self, warning: DecodeWarning) {
@@ -44,8 +48,13 @@ impl Ledger {
         tracks: Vec<TrackAccount>,
         ends: &[Ended],
     ) {
-        self.warnings.extend(part.warnings.iter().cloned());
-        self.warnings.extend(ends.iter().flat_map(|ended| ended.warnings.iter().cloned()));
+        self.closed_parts += 1;
+        let of_tracks = ends.iter().flat_map(|ended| &ended.warnings);
+        for warning in part.warnings.iter().chain(of_tracks) {
+            // Times in the warnings of a part count from its start.
+            let place = if self.parts > 1 { format!("recording {}: ", self.closed_parts) } else { String::new() };
+            self.warnings.push(DecodeWarning::new(warning.kind, format!("{place}{warning}")));
+        }
         for track in refused {
             self.refuse(track);
         }

@@ -1,9 +1,10 @@
 //! Decode: turns audio files into PCM at 16 kHz, with separate channels. The first stage of the pipeline.
 //!
 //! ```text
-//! file, hashed -> container and track (symphonia) -> packets -> codec (symphonia, ropus) -> timeline (delay, padding,
-//!      edits) -> SHA-256 of the decoder's output -> resampler (rubato) -> Pcm
-//!             -> NativePacket                                            (a second pass, where a consumer asks for it)
+//! file, hashed -> scan (parts, what they hold) -> tracks -> packets -> codec (symphonia, ropus) -> timeline (delay,
+//!      padding, edits) -> SHA-256 of the decoder's output -> parts and tracks joined -> resampler (rubato) -> Pcm
+//!      -> account: every byte is sound, something else, or left out with a warning
+//!      -> NativePacket                                            (a second pass, where a consumer asks for it)
 //! ```
 //!
 //! | item | purpose |
@@ -36,9 +37,13 @@
 //!
 //! # Formats
 //!
-//! wav (8 to 32 bit, float, mu-law, A-law, ADPCM), flac, mp1 to mp3, Ogg Vorbis and Opus, MP4/M4A (AAC-LC, ALAC, Opus,
-//! mp3), raw ADTS, aiff, caf, WebM/Matroska. A new container is one module and one entry of the list in `container`; a new
+//! wav, RF64 and BW64 (8 to 32 bit, float, mu-law, A-law, ADPCM, mp3), flac, mp1 to mp3, Ogg Vorbis and Opus, MP4/M4A
+//! (AAC-LC, ALAC, Opus, mp3), raw ADTS, aiff, au, caf, WebM/Matroska. A new container is one module and one entry of the list in `container`; a new
 //! codec is one module and one entry of the list in `codec`.
+//!
+//! Sizes and counts in headers are claims: a scan of the container finds what the file holds before anything is decoded,
+//! and what was decoded is compared with it (`account`). Recordings that were joined follow each other; the tracks of a
+//! recording become channels, side by side.
 //!
 //! A recording is read in bounded blocks and in one pass. The file is opened once, and every read is checked against its
 //! hash (see `input`). Its times are those of a player: encoder delay and padding are removed and edit lists are applied.

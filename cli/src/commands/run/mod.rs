@@ -37,7 +37,10 @@ pub(crate) fn run(args: &RunArgs) -> Result<Exit, Error> {
     }
     let mut gathered = Gathered::new(&recordings, watch, &started.run, args.engine.bench.pause_at_commits);
     let ended = started.run(&mut gathered);
-    let (watch, rows) = gathered.finish();
+    let (mut watch, rows) = gathered.finish();
+    if let Ok((summary, _)) = &ended {
+        watch.defects(&summary.defects);
+    }
     let watched = watch.finish(&command_line(), &ending(ended.as_ref().map(|(summary, _)| summary)));
     let (summary, exit) = ended?;
     summary::print(args, &started.run, &summary, rows, began.elapsed().as_secs_f64());

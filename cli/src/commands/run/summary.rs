@@ -6,6 +6,7 @@ use stage_core::ErrorCode;
 
 use super::gathered::{Amount, Rows};
 use crate::args::{ProgressMode, RunArgs};
+use crate::defects;
 use crate::export::ExportFormat;
 use crate::pipeline::{PlannedRun, Summary};
 use crate::table::{self, Row};
@@ -37,6 +38,9 @@ pub(super) fn print(args: &RunArgs, run: &PlannedRun, summary: &Summary, mut row
             done as f64 / elapsed_s * 3600.0,
         );
     }
+    if let Some(line) = defects::summary(&summary.defects) {
+        println!("{line}; see `recording.warnings` in each result");
+    }
     print_unreliable(&rows);
     if summary
         .outcome
@@ -53,6 +57,7 @@ pub(super) fn print(args: &RunArgs, run: &PlannedRun, summary: &Summary, mut row
     if args.engine.progress == ProgressMode::Json {
         let summary = json!({
             "files": files, "files_done": done, "files_failed": failed, "files_unfinished": unfinished,
+            "files_with_warnings": summary.defects.len(), "files_losing_sound": summary.losing_sound(),
             "stages_computed": computed, "stages_reused": reused, "files_revoked": summary.outcome.revoked,
             "audio_s": audio_s, "elapsed_s": elapsed_s,
         });

@@ -4,6 +4,7 @@ use scheduler::coordinator::Event;
 use scheduler::store::RecordingEntry;
 use serde_json::{Value, json};
 
+use crate::defects::Defects;
 use crate::table::clock;
 use crate::watch::counters::Counters;
 use crate::watch::description::{FileFailure, label};
@@ -85,6 +86,13 @@ pub(super) fn event(event: &Event) -> Option<Value> {
 pub(super) fn file_failed(failure: &FileFailure) -> Value {
     let mut line = json!(failure);
     line["event"] = "file_failed".into();
+    line
+}
+
+/// The JSON line of a recording with warnings.
+pub(super) fn defects(defects: &Defects) -> Value {
+    let mut line = json!(defects);
+    line["event"] = "warnings".into();
     line
 }
 

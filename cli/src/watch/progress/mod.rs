@@ -13,6 +13,7 @@ use self::bars::Bars;
 use super::counters::Counters;
 use super::description::{FileFailure, label};
 use crate::args::ProgressMode as Mode;
+use crate::defects::Defects;
 
 /// Interval between plain or JSON lines, in seconds.
 const EVERY_S: f64 = 2.0;
@@ -61,6 +62,14 @@ impl Progress {
         match &self.view {
             View::Json => eprintln!("{}", lines::file_failed(failure)),
             _ => self.note(&format!("{}: {}", failure.path.display(), failure.error)),
+        }
+    }
+
+    /// Reports what decode warns about in one recording.
+    pub(crate) fn defects(&self, defects: &Defects) {
+        match &self.view {
+            View::Json => eprintln!("{}", lines::defects(defects)),
+            _ => defects.lines().for_each(|line| self.note(&line)),
         }
     }
 

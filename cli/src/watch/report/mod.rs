@@ -6,18 +6,19 @@ mod page;
 mod timeline;
 
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use askama::Template;
 use scheduler::coordinator::Event;
 use scheduler::store::{Failure, Incident, RecordingEntry};
-use stage_core::replace_file;
+use stage_core::{DecodeWarning, replace_file};
 
 use self::page::Page;
 use self::timeline::Timeline;
 use super::Ending;
 use super::counters::Counters;
 use super::description::FileFailure;
+use crate::defects::Defects;
 
 /// Maximum number of listed incidents and of listed failures. All of them are counted.
 const LISTED: usize = 500;
@@ -29,6 +30,7 @@ pub(crate) struct Report {
     timeline: Timeline,
     incidents: List<Incident>,
     failures: List<FileFailure>,
+    defects: List<(PathBuf, DecodeWarning)>,
 }
 
 /// The first [`LISTED`] items and the number of further ones.
@@ -55,7 +57,13 @@ impl Report {
         for failure in unreadable {
             failures.push(FileFailure::new(&failure.path, &failure.error));
         }
-        Self { began_us, timeline: Timeline::new(began_us), incidents: List::default(), failures }
+        Self {
+            began_us,
+            timeline: Timeline::new(began_us),
+            incidents: List::default(),
+            failures,
+            defects: List::default(),
+        }
     }
 
     /// Handles an event that happened `at_s` seconds after the start of the run.
@@ -74,6 +82,13 @@ impl Report {
     /// Adds a failed file.
     pub(crate) fn failed(&mut self, failure: FileFailure) {
         self.failures.push(failure);
+    }
+
+    /// Adds what decode warns about in one recording.
+    pub(crate) fn defects(&mut self, defects: &Defects) {
+        for warning in &defects.warnings {
+            self.defects.push((defects.path.clone(), warning.clone()));
+        }
     }
 
     /// Writes the report after the run.

@@ -1,10 +1,12 @@
 //! The data for the template, with all numbers formatted as text.
 
+use std::path::PathBuf;
+
 use askama::Template;
 use scheduler::coordinator::WorkerId;
 use scheduler::protocol::Lane;
 use scheduler::store::{Incident, IncidentKind, RecordingEntry};
-use stage_core::{Measured, StageName};
+use stage_core::{DecodeWarning, Measured, StageName};
 
 use super::drawing::{Area, Mark, Scale};
 use super::format::{count, duration, percent, short, times};
@@ -42,6 +44,8 @@ pub(super) struct Page<'a> {
     more_incidents: u64,
     failures: &'a [FileFailure],
     more_failures: u64,
+    defects: Vec<DefectRow>,
+    more_defects: u64,
     slowest: Vec<SlowRow>,
 }
 
@@ -98,6 +102,14 @@ struct IncidentRow {
     message: String,
 }
 
+struct DefectRow {
+    path: String,
+    kind: String,
+    /// `warn` if sound is missing.
+    tone: &'static str,
+    message: String,
+}
+
 struct SlowRow {
     path: String,
     audio: String,
@@ -139,9 +151,20 @@ impl<'a> Page<'a> {
             more_incidents: report.incidents.more,
             failures: &report.failures.listed,
             more_failures: report.failures.more,
+            defects: report.defects.listed.iter().map(defect).collect(),
+            more_defects: report.defects.more,
             slowest: counters.slowest(SLOWEST).into_iter().map(|(index, s)| slow(&items[index], s)).collect(),
             scale,
         }
+    }
+}
+
+fn defect((path, warning): &(PathBuf, DecodeWarning)) -> DefectRow {
+    DefectRow {
+        path: path.display().to_string(),
+        kind: warning.kind.to_string(),
+        tone: if warning.kind.loses_sound() { "warn" } else { "good" },
+        message: warning.message.clone(),
     }
 }
 

@@ -88,6 +88,12 @@ pub enum WarningKind {
     Unclassified,
 }
 
+impl fmt::Display for WarningKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.serialize(f)
+    }
+}
+
 impl WarningKind {
     /// Whether sound that the file holds, or that its header promises, is not in the recording.
     #[must_use]

@@ -256,7 +256,7 @@ fn find_container(bytes: &mut Bytes, at: u64) -> Result<Option<(u64, &'static Co
     for candidate in at + 1..end.min(at + SEARCH_BYTES) {
         // A byte that begins no signature and no header of a frame.
         let first = bytes.get(candidate, 8)?;
-        let may_begin = first.first().is_some_and(|first| b"RF.dcO\xff\x1af".contains(first))
+        let may_begin = first.first().is_some_and(|first| b"RBF.cfO\xff\x1a".contains(first))
             || first.get(4..8).is_some_and(|kind| kind == b"ftyp");
         if may_begin && let Some(container) = container_at(bytes, candidate)? {
             return Ok(Some((candidate, container)));

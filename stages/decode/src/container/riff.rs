@@ -39,12 +39,12 @@ pub(super) fn scan(bytes: &mut Bytes, start: u64) -> Result<Part, DecodeError> {
         at += 8 + size.next_multiple_of(2);
     };
     let format = chunks.format.clone().ok_or(DecodeError::DamagedContainer("its format chunk is missing"))?;
-    let limit = next_recording(bytes, data.at)?;
-    let samples = data.at..data.end(bytes, limit)?;
+    let (end, limit) = data.end(bytes)?;
+    let samples = data.at..end;
     let end = chunks.read_behind(bytes, samples.end, limit)?;
     let mut part = match &format {
         Format::Blocks(coding) => coding.part(start..end, samples.clone())?,
-        Format::Mpeg => Part { bytes: start..end, ..streams::scan_mpeg_in(bytes, samples.clone())? },
+        Format::Mpeg => mpeg_part(bytes, start..end, &samples)?,
     };
     part.tags = chunks.tags;
     let riff_len = match (chunks.long_riff, bytes.array(start + 4)?) {
@@ -57,6 +57,18 @@ pub(super) fn scan(bytes: &mut Bytes, start: u64) -> Result<Part, DecodeError> {
         coding.compare(&mut part, data.len, samples.end - samples.start);
     }
     compare_file_size(&mut part, riff_len);
+    Ok(part)
+}
+
+/// MPEG audio in a wave file. What follows a change of the stream is left out.
+fn mpeg_part(bytes: &mut Bytes, file: Range<u64>, samples: &Range<u64>) -> Result<Part, DecodeError> {
+    let part = streams::scan_mpeg_in(bytes, samples.clone())?;
+    let rest = samples.end - part.bytes.end;
+    let mut part = Part { bytes: file, ..part };
+    if rest > 0 {
+        part.left_out_bytes += rest;
+        part.warn(WarningKind::LeftOut, format!("the stream changes, and the {rest} bytes behind that were left out"));
+    }
     Ok(part)
 }
 
@@ -86,12 +98,18 @@ struct Stated {
 }
 
 impl Stated {
-    /// Where the samples end.
-    fn end(&self, bytes: &mut Bytes, limit: u64) -> Result<u64, DecodeError> {
-        let end = self.at.saturating_add(self.len);
-        if self.len == UNKNOWN || end > limit {
-            return Ok(limit);
+    /// Where the samples end, and the end of everything that may belong to the recording.
+    fn end(&self, bytes: &mut Bytes) -> Result<(u64, u64), DecodeError> {
+        let (end, limit) = (self.at.saturating_add(self.len), bytes.len());
+        if self.len != UNKNOWN && end <= limit && self.is_end(bytes, end, limit)? {
+            return Ok((end, limit));
         }
+        let limit = next_recording(bytes, self.at)?;
+        Ok((limit, limit))
+    }
+
+    /// Whether something that is not samples follows the stated end.
+    fn is_end(&self, bytes: &mut Bytes, end: u64, limit: u64) -> Result<bool, DecodeError> {
         // Chunks have an even length, but not all programs add the byte.
         for candidate in [self.at + self.len.next_multiple_of(2), end] {
             let is_chunk = chunk(bytes, candidate)?.is_some_and(|(id, size)| {
@@ -99,10 +117,10 @@ impl Stated {
                 KNOWN_CHUNKS.contains(&&id) || fits
             });
             if is_chunk || (self.len > 0 && is_known_end(bytes, candidate)?) || candidate >= limit {
-                return Ok(end);
+                return Ok(true);
             }
         }
-        Ok(limit)
+        Ok(false)
     }
 }
 
