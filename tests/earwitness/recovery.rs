@@ -77,7 +77,8 @@ fn contains_all(text: &str, parts: &[&str]) {
 #[test]
 fn worker_that_exits_is_replaced() {
     let case = Case::new(8);
-    case.assert_whole(case.run(&format!("{AT_INFER}kind = {{ exit = 7 }}\nonce = 'MARK'\n"), &[]));
+    // Slow calls, so that work is left when the new worker is ready.
+    case.assert_whole(case.run(&format!("{AT_INFER}kind = {{ exit = 7 }}\nonce = 'MARK'\n{SLOW}"), &[]));
     assert_eq!(case.messages(IncidentKind::WorkerLost), ["exited with code 7"]);
     assert_eq!(case.messages(IncidentKind::ProbePassed).len(), 1, "the probe passed before work continued");
     contains_all(&case.status(), &["exited with code 7"]);
