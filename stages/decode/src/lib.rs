@@ -36,9 +36,10 @@
 //!
 //! # Formats
 //!
-//! wav (8 to 32 bit, float, mu-law, A-law, ADPCM), flac, mp1 to mp3, Ogg Vorbis and Opus, MP4/M4A (AAC-LC, ALAC, Opus,
+//! wav (8 to 32 bit, float, mu-law, A-law, ADPCM, GSM), flac, mp1 to mp3, Ogg Vorbis and Opus, MP4/M4A (AAC-LC, ALAC, Opus,
 //! mp3), raw ADTS, aiff, caf, WebM/Matroska. A new container is one module and one entry of the list in `container`; a new
-//! codec is one module and one entry of the list in `codec`.
+//! codec is one module and one entry of the list in `codec`. Other files are decoded by ffmpeg, if it is installed (see
+//! `external` and docs/codecs.md).
 //!
 //! A recording is read in bounded blocks and in one pass. The file is opened once, and every read is checked against its
 //! hash (see `input`). Its times are those of a player: encoder delay and padding are removed and edit lists are applied.
@@ -51,6 +52,7 @@ mod config;
 mod container;
 mod demux;
 mod error;
+mod external;
 mod input;
 mod lane;
 mod native;
@@ -62,6 +64,6 @@ mod stage;
 mod stream;
 mod timeline;
 
-pub use config::{DecodeConfig, DecodeLimits};
+pub use config::{DecodeConfig, DecodeLimits, DecoderChoice, ExternalConfig, ParseDecoderChoiceError};
 pub use container::audio_extensions;
-pub use stage::{DecodeInput, Decoded, Decoder, Probe, probe};
+pub use stage::{DecodeInput, Decoded, Decoder, Probe, probe, probe_with};
