@@ -10,12 +10,17 @@ use std::path::{Path, PathBuf};
 
 use decode::{DecodeConfig, DecodeInput, Decoded, Decoder, DecoderChoice, ExternalConfig, probe, probe_with};
 use stage_core::{ErrorClass, PipelineError, Stage, WarningKind, sha256_file, sha256_hex};
-use support::{decode, messages, native};
+use support::{messages, native};
 use testkit::{Ffmpeg, f32_samples, fixture};
 
 fn with(external: ExternalConfig, path: &Path) -> Result<Decoded, PipelineError> {
     let config = DecodeConfig { external, ..DecodeConfig::default() };
     Decoder::new(config).run((DecodeInput { path, sha256: &sha256_file(path).unwrap() }, None))
+}
+
+/// Decodes with the default settings.
+fn decode(path: &Path) -> Result<Decoded, PipelineError> {
+    with(ExternalConfig::default(), path)
 }
 
 fn choice(decoder: DecoderChoice) -> ExternalConfig {
@@ -138,6 +143,20 @@ fn external_decoder_decodes_what_has_no_built_in_decoder() {
     // The bytes of the file do not show its format, only its name does.
     let raw = call(&ffmpeg, folder.path(), "call.g722", &["-c:a", "g722", "-ar", "16000"]);
     check(&ffmpeg, &raw, "g722", "adpcm_g722", 16_000, &["-f", "g722"]);
+}
+
+#[test]
+fn external_decoder_decodes_what_the_built_in_one_cannot_decode_in_full() {
+    let Some(ffmpeg) = Ffmpeg::find() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let path = call(&ffmpeg, folder.path(), "call.ogg", &["-c:a", "libvorbis", "-ac", "6"]);
+    let error = with(choice(DecoderChoice::Native), &path).unwrap_err();
+    assert_eq!(error.code.as_str(), "unsupported-profile");
+    assert!(error.message.contains("Vorbis with more than two channels"), "{error}");
+    assert!(error.message.contains("--decoder ffmpeg"), "{error}");
+    let decoded = decode(&path).unwrap();
+    assert_eq!((decoded.recording.channels, decoded.recording.codec.as_str()), (6, "vorbis"));
+    assert!(decoded.recording.external_decoder.is_some());
 }
 
 #[test]
