@@ -7,6 +7,8 @@ mod bad_input;
 mod bench;
 #[path = "earwitness/chaos.rs"]
 mod chaos;
+#[path = "earwitness/codecs.rs"]
+mod codecs;
 #[path = "earwitness/configuration.rs"]
 mod configuration;
 #[path = "earwitness/contract.rs"]

@@ -90,7 +90,7 @@ fn plan_names_problems_of_names_and_headers() {
     }
     fs::write(inputs.join("empty.wav"), b"").unwrap();
     fs::write(inputs.join("text.mp3"), "this is a text").unwrap();
-    fs::write(inputs.join("old.wma"), "\x30\x26").unwrap();
+    fs::write(inputs.join("old.wmv"), "\x30\x26").unwrap();
     fs::write(inputs.join("notes.txt"), "notes").unwrap();
     let plan = plan(&[&inputs], &out, &[]);
     let problems = plan["problems"].as_array().unwrap();

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::str::FromStr;
 
 use clap::Args;
+use decode::DecoderChoice;
 use scheduler::devices::DeviceRequest;
 use segment::VadChoice;
 use transcribe::{Task, architectures};
@@ -91,6 +92,10 @@ pub(crate) struct StageSettingArgs {
     pub(crate) language: Option<Languages>,
     #[command(flatten)]
     pub(crate) decoding: DecodingArgs,
+    /// Decoder of the audio files: auto (ffmpeg where there is no built-in decoder, if it is installed; the default),
+    /// native (never ffmpeg), or ffmpeg (always).
+    #[arg(long)]
+    pub(crate) decoder: Option<DecoderChoice>,
     /// Voice activity detector: silero (Silero VAD; the default), silero:FILE (other weights for 16 kHz, in
     /// safetensors), energy (a threshold above the noise), or off (all audio is treated as speech).
     #[arg(long)]
@@ -167,7 +172,8 @@ impl StageSettingArgs {
     }
 
     fn apply(&self, config: &mut Config) {
-        let Self { language, decoding, vad, aligner, deception, .. } = self;
+        let Self { language, decoding, decoder, vad, aligner, deception, .. } = self;
+        set(&mut config.decode.decoder, decoder.as_ref());
         set(&mut config.transcribe.languages, language.as_ref().map(|languages| &languages.0));
         set(&mut config.transcribe.task, decoding.task.as_ref());
         set(&mut config.transcribe.beam_size, decoding.beam_size.as_ref());

@@ -42,8 +42,8 @@ pub(crate) fn plan(args: &PlanArgs) -> Result<Exit, Error> {
         None => Ok(Arc::new(recipe(&config, &devices[0], &url)?)),
     };
     let bar = progress(run.engine.progress, forecast::total_bytes(&inputs.files));
-    let examined =
-        forecast::examine(&inputs.files, || existing(&url), &|bytes| bar.inc(bytes)).map_err(Error::store)?;
+    let examined = forecast::examine(&inputs.files, &config.decode, || existing(&url), &|bytes| bar.inc(bytes))
+        .map_err(Error::store)?;
     bar.finish_and_clear();
     let store = existing(&url).map_err(Error::store)?;
     let conditions = Conditions {

@@ -8,6 +8,7 @@ use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 
 use align::{AlignConfig, AlignModel};
+use decode::ExternalConfig;
 use forensics::ForensicsConfig;
 use scheduler::coordinator::TimeLimits;
 use scheduler::devices::{DeviceLimits, DeviceRequest};
@@ -28,8 +29,8 @@ pub use crate::precision::PrecisionChoice;
 /// The settings of a run. [`Config::default`] is what a run without options uses.
 ///
 /// Each of `segment`, `transcribe`, `align` and `forensics` is passed to its stage as it is and enters the fingerprints
-/// of the stage's artifacts. The other sections do not affect any result, except for the files that `lexicons` and
-/// `models` name: their hashes enter the fingerprints.
+/// of the stage's artifacts, as does `decoder = 'ffmpeg'` in `decode`. The other settings do not affect any result, except
+/// for the files that `lexicons` and `models` name: their hashes enter the fingerprints.
 ///
 /// # Examples
 /// ```
@@ -55,6 +56,8 @@ pub struct Config {
     pub run: RunConfig,
     /// The models.
     pub models: ModelsConfig,
+    /// Reading audio files.
+    pub decode: ExternalConfig,
     /// Finding speech.
     pub segment: SegmentConfig,
     /// Turning speech into text. Names and defaults are those of openai-whisper and faster-whisper where both have them.
@@ -187,6 +190,7 @@ impl Config {
     fn relative_to(mut self, folder: &Path) -> Self {
         self.lexicons.iter_mut().for_each(|path| *path = folder.join(&*path));
         self.limits.spill_folder = self.limits.spill_folder.map(|path| folder.join(path));
+        self.decode.ffmpeg = self.decode.ffmpeg.map(|path| folder.join(path));
         if let VadChoice::SileroAt(path) = &mut self.segment.vad {
             *path = folder.join(&*path);
         }

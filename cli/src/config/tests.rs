@@ -83,10 +83,21 @@ fn config_outside_the_stages_changes_no_fingerprint() {
     let base = with_test_models();
     let text = "[run]\ndevices = 'cpu:2'\nworkers_per_device = 2\nformats = ['srt']\n[devices]\npoll_ms = 500\n\
                 [timing]\ngrace_ms = 1\n[limits]\nworker_batch_size = 1\ndevice_batch_size = 3\nsamples_memory_mib = 1\n\
-                spill_folder = '/tmp'\n[[priority]]\npriority = 3\n";
+                spill_folder = '/tmp'\n[decode]\ndecoder = 'native'\nffmpeg = '/opt/ffmpeg'\n[[priority]]\npriority = 3\n";
     let changed = Config { models: base.models.clone(), ..text.parse().unwrap() };
     assert_ne!(changed.limits, base.limits);
     assert_eq!(fingerprints(&changed).unwrap(), fingerprints(&base).unwrap());
+}
+
+#[test]
+fn config_of_decode_changes_a_fingerprint_only_if_it_changes_the_samples() {
+    let with = |decoder: &str| {
+        let text = format!("[decode]\ndecoder = '{decoder}'");
+        fingerprints(&Config { models: with_test_models().models, ..text.parse().unwrap() }).unwrap()
+    };
+    assert_eq!(with("auto"), with("native"));
+    assert_ne!(with("auto"), with("ffmpeg"));
+    assert!("[decode]\ndecoder = 'other'".parse::<Config>().is_err());
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use decode::Probe;
+use decode::{ExternalConfig, Probe};
 use rayon::prelude::*;
 use scheduler::store::{InputFacts, Store, StoreError};
 use stage_core::PipelineError;
@@ -35,28 +35,29 @@ pub(crate) fn total_bytes(files: &[PathBuf]) -> u64 {
     files.iter().filter_map(|path| std::fs::metadata(path).ok()).map(|metadata| metadata.len()).sum()
 }
 
-/// Examines all files, in parallel. Files that the store knows and that have not changed are not hashed again; the store
+/// Examines all files, in parallel, with these settings of the external decoder. Files that the store knows and that have not changed are not hashed again; the store
 /// is open only while they are looked up. `progress` gets the size of each file when it is done.
 ///
 /// # Errors
 /// The store cannot be read.
 pub(crate) fn examine(
     files: &[PathBuf],
+    external: &ExternalConfig,
     store: impl FnOnce() -> Result<Box<dyn Store>, StoreError>,
     progress: &(dyn Fn(u64) + Sync),
 ) -> Result<Vec<Examined>, StoreError> {
     let known = plan::look_up(files, &*store()?)?;
     let examined = files.par_iter().zip(known).map(|(path, (stat, known))| {
         let size_bytes = stat.map_or(0, |stat| stat.size);
-        let examined = examine_file(path, size_bytes, known);
+        let examined = examine_file(path, external, size_bytes, known);
         progress(size_bytes);
         examined
     });
     Ok(examined.collect())
 }
 
-fn examine_file(path: &Path, size_bytes: u64, known: Option<InputFacts>) -> Examined {
-    let header = decode::probe(path);
+fn examine_file(path: &Path, external: &ExternalConfig, size_bytes: u64, known: Option<InputFacts>) -> Examined {
+    let header = decode::probe_with(path, external);
     let is_cached = known.is_some();
     let facts = known.map_or_else(|| plan::facts(path, &header).map_err(|error| error.to_string()), Ok);
     Examined { path: path.to_owned(), size_bytes, facts, is_cached, header }

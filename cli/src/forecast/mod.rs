@@ -81,11 +81,13 @@ struct FileCounts {
     hashes_cached: usize,
 }
 
-/// The files of one container and codec.
+/// The files of one container, codec and decoder.
 #[derive(Debug, Serialize)]
 struct FormatCount {
     container: String,
     codec: String,
+    /// Version of the external decoder that will decode the files; null for the built-in one.
+    external_decoder: Option<String>,
     files: usize,
     audio_s: f64,
 }
@@ -222,16 +224,17 @@ fn count(examined: &[Examined]) -> FileCounts {
 }
 
 fn formats(examined: &[Examined]) -> Vec<FormatCount> {
-    let mut formats: BTreeMap<(&str, &str), (usize, f64)> = BTreeMap::new();
+    let mut formats: BTreeMap<(&str, &str, Option<&str>), (usize, f64)> = BTreeMap::new();
     for file in examined {
         let Ok(header) = &file.header else { continue };
-        let of = formats.entry((&header.container, &header.codec)).or_default();
+        let of = formats.entry((&header.container, &header.codec, header.external_decoder.as_deref())).or_default();
         of.0 += 1;
         of.1 += file.audio_s().unwrap_or_default();
     }
-    let count = |((container, codec), (files, audio_s)): ((&str, &str), _)| FormatCount {
+    let count = |((container, codec, external), (files, audio_s)): ((&str, &str, Option<&str>), _)| FormatCount {
         container: container.to_owned(),
         codec: codec.to_owned(),
+        external_decoder: external.map(ToOwned::to_owned),
         files,
         audio_s,
     };

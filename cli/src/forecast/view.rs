@@ -21,7 +21,8 @@ impl Display for Forecast {
         writeln!(f, "; {} hashes cached", files.hashes_cached)?;
         for of in &self.formats {
             let (container, codec) = (&of.container, &of.codec);
-            writeln!(f, "           {container}/{codec}: {} files, {}", of.files, table::clock(of.audio_s))?;
+            let external = if of.external_decoder.is_some() { " (decoded by ffmpeg)" } else { "" };
+            writeln!(f, "           {container}/{codec}: {} files, {}{external}", of.files, table::clock(of.audio_s))?;
         }
         work(f, &self.work)?;
         match (&self.time.value, &self.time.reason) {

@@ -1,12 +1,16 @@
 //! The user's settings of the stage.
 
+use std::fmt;
 use std::path::PathBuf;
+use std::str::FromStr;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use stage_core::as_text;
 
 use crate::error::DecodeError;
 
-/// Where decoded samples are kept, and which recordings are refused.
+/// Where decoded samples are kept, who decodes, and which recordings are refused.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DecodeConfig {
     /// Memory for the samples of one recording, in bytes. Longer recordings use a file in `spill_dir`.
@@ -15,11 +19,18 @@ pub struct DecodeConfig {
     pub spill_dir: PathBuf,
     /// Limits for files that are hostile or damaged.
     pub limits: DecodeLimits,
+    /// The external decoder.
+    pub external: ExternalConfig,
 }
 
 impl Default for DecodeConfig {
     fn default() -> Self {
-        Self { memory_budget_bytes: 256 << 20, spill_dir: std::env::temp_dir(), limits: DecodeLimits::default() }
+        Self {
+            memory_budget_bytes: 256 << 20,
+            spill_dir: std::env::temp_dir(),
+            limits: DecodeLimits::default(),
+            external: ExternalConfig::default(),
+        }
     }
 }
 
@@ -63,5 +74,54 @@ impl DecodeLimits {
     /// Most frames of silence that may be inserted after `decoded` frames of sound.
     pub(crate) fn max_gap_frames(&self, rate_hz: u32, decoded: u64) -> u64 {
         u64::from(self.max_gap_s) * u64::from(rate_hz) + 10 * decoded
+    }
+}
+
+/// Which decoder is used: the built-in one or ffmpeg.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct ExternalConfig {
+    /// auto (ffmpeg where there is no built-in decoder, if it is installed), native (never ffmpeg), or ffmpeg (always).
+    #[serde(with = "as_text")]
+    #[schemars(with = "String")]
+    pub decoder: DecoderChoice,
+    /// The ffmpeg to use. `None`: that of the environment variable EARWITNESS_FFMPEG, or else the first one on PATH.
+    #[schemars(example = "/usr/bin/ffmpeg")]
+    pub ffmpeg: Option<PathBuf>,
+}
+
+/// A choice of the decoder.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum DecoderChoice {
+    /// ffmpeg where there is no built-in decoder, if it is installed.
+    #[default]
+    Auto,
+    /// The built-in decoder only.
+    Native,
+    /// ffmpeg for all files.
+    Ffmpeg,
+}
+
+impl DecoderChoice {
+    const ALL: [(Self, &str); 3] = [(Self::Auto, "auto"), (Self::Native, "native"), (Self::Ffmpeg, "ffmpeg")];
+}
+
+impl fmt::Display for DecoderChoice {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        Self::ALL.iter().filter(|(choice, _)| choice == self).try_for_each(|(_, name)| f.write_str(name))
+    }
+}
+
+/// The text is not a choice of the decoder.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}: auto, native or ffmpeg is expected")]
+pub struct ParseDecoderChoiceError(String);
+
+impl FromStr for DecoderChoice {
+    type Err = ParseDecoderChoiceError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let known = Self::ALL.iter().find(|(_, name)| *name == text);
+        known.map(|(choice, _)| *choice).ok_or_else(|| ParseDecoderChoiceError(text.to_owned()))
     }
 }

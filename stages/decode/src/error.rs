@@ -7,6 +7,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use stage_core::{Artifact, ErrorClass, ErrorCode, PipelineError, Recording, StageName};
 use symphonia::core::errors::Error as SymphoniaError;
 
+use crate::external::{Advice, NoFfmpeg};
+
 /// Name of the stage.
 pub(crate) const NAME: StageName = Recording::NAME.stage();
 
@@ -31,10 +33,18 @@ pub(crate) enum DecodeError {
     DamagedContainer(&'static str),
     #[error("the container has no audio track")]
     NoAudioTrack,
-    #[error("there is no decoder for the codec {0}; convert the file to wav or flac first")]
+    #[error("there is no built-in decoder for {0}")]
     UnsupportedCodec(String),
-    #[error("{0} cannot be decoded in full; convert the file to wav or flac first")]
+    #[error("the built-in decoder cannot decode {0} in full")]
     UnsupportedProfile(String),
+    #[error("the sound is encrypted ({0}) and cannot be decoded without its key")]
+    Encrypted(String),
+    #[error("{refusal}; {advice}")]
+    Refused { refusal: Box<Self>, advice: Advice },
+    #[error("--decoder ffmpeg: {0}; install ffmpeg, or use --decoder auto")]
+    NoFfmpeg(NoFfmpeg),
+    #[error("ffmpeg ({program}) cannot decode the file: {reason}")]
+    External { program: String, reason: String, is_transient: bool },
     #[error("the edit list cannot be followed: {0}")]
     UnsupportedEditList(&'static str),
     #[error("{bad} of {total} packets could not be decoded: {reason}")]
@@ -55,7 +65,7 @@ pub(crate) enum DecodeError {
 
 impl DecodeError {
     /// Class and code.
-    const fn classify(&self) -> (ErrorClass, ErrorCode) {
+    fn classify(&self) -> (ErrorClass, ErrorCode) {
         use ErrorClass::{BadInput, Bug, Transient};
         match self {
             Self::Empty => (BadInput, ErrorCode::EmptyFile),
@@ -67,7 +77,11 @@ impl DecodeError {
             Self::TruncatedHeader => (BadInput, ErrorCode::TruncatedHeader),
             Self::DamagedContainer(_) => (BadInput, ErrorCode::DamagedContainer),
             Self::NoAudioTrack => (BadInput, ErrorCode::NoAudioTrack),
-            Self::UnsupportedCodec(_) => (BadInput, ErrorCode::UnsupportedCodec),
+            Self::UnsupportedCodec(_) | Self::Encrypted(_) => (BadInput, ErrorCode::UnsupportedCodec),
+            Self::Refused { refusal, .. } => refusal.classify(),
+            Self::NoFfmpeg(_) => (BadInput, ErrorCode::ExternalDecoder),
+            Self::External { is_transient: true, .. } => (Transient, ErrorCode::ExternalDecoder),
+            Self::External { is_transient: false, .. } => (BadInput, ErrorCode::ExternalDecoder),
             Self::UnsupportedProfile(_) => (BadInput, ErrorCode::UnsupportedProfile),
             Self::UnsupportedEditList(_) => (BadInput, ErrorCode::UnsupportedEditList),
             Self::Undecodable { .. } => (BadInput, ErrorCode::Undecodable),
@@ -78,6 +92,18 @@ impl DecodeError {
             Self::OtherOutput => (Bug, ErrorCode::SamplesChanged),
             Self::Panicked(_) => (Bug, ErrorCode::Panic),
         }
+    }
+
+    /// Whether there is no built-in decoder for the file, so that another one may decode it.
+    pub(crate) const fn is_refusal(&self) -> bool {
+        matches!(
+            self,
+            Self::UnknownContainer
+                | Self::NoAudioTrack
+                | Self::UnsupportedCodec(_)
+                | Self::UnsupportedProfile(_)
+                | Self::UnsupportedEditList(_)
+        )
     }
 
     /// Converts an error of the demuxer from opening the container.

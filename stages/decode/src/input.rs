@@ -87,6 +87,28 @@ impl InputFile {
         InputReader { input: Arc::clone(self), position: 0, chunk: Vec::new(), chunk_at: None }
     }
 
+    /// Size in bytes.
+    pub(crate) const fn len(&self) -> u64 {
+        self.len
+    }
+
+    /// Another handle of the open file, for a program that reads it.
+    ///
+    /// # Errors
+    /// The process has too many open files.
+    pub(crate) fn handle(&self) -> io::Result<File> {
+        self.file.try_clone()
+    }
+
+    /// Reads all bytes again, after another program has read them.
+    ///
+    /// # Errors
+    /// They cannot be read, or are not those that were hashed.
+    pub(crate) fn check_all(self: &Arc<Self>) -> Result<(), DecodeError> {
+        let read = io::copy(&mut self.reader(), &mut io::sink()).map(drop).map_err(DecodeError::Read);
+        self.unless_changed(read)
+    }
+
     /// Returns the result, or `file-changed` if a read found other bytes than those that were hashed. A demuxer may
     /// have reported that failure as something else, such as the end of the file or damage.
     pub(crate) fn unless_changed<T>(&self, result: Result<T, DecodeError>) -> Result<T, DecodeError> {

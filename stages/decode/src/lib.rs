@@ -37,9 +37,10 @@
 //!
 //! # Formats
 //!
-//! wav, RF64 and BW64 (8 to 32 bit, float, mu-law, A-law, ADPCM, mp3), flac, mp1 to mp3, Ogg Vorbis and Opus, MP4/M4A
-//! (AAC-LC, ALAC, Opus, mp3), raw ADTS, aiff, au, caf, WebM/Matroska. A new container is one module and one entry of the list in `container`; a new
-//! codec is one module and one entry of the list in `codec`.
+//! wav, RF64 and BW64 (8 to 32 bit, float, mu-law, A-law, ADPCM, GSM, mp3), flac, mp1 to mp3, Ogg Vorbis and Opus, MP4/M4A
+//! (AAC-LC, ALAC, Opus, mp3), raw ADTS, aiff, au, caf, WebM/Matroska, raw GSM. A new container is one module and one entry
+//! of the list in `container`; a new codec is one module and one entry of the list in `codec`. Other files are decoded by
+//! ffmpeg, if it is installed (see `external` and docs/codecs.md).
 //!
 //! Sizes and counts in headers are claims: a scan of the container finds what the file holds before anything is decoded,
 //! and what was decoded is compared with it (`account`). Recordings that were joined follow each other; the tracks of a
@@ -56,6 +57,7 @@ mod config;
 mod container;
 mod demux;
 mod error;
+mod external;
 mod input;
 mod lane;
 mod native;
@@ -67,6 +69,6 @@ mod stage;
 mod stream;
 mod timeline;
 
-pub use config::{DecodeConfig, DecodeLimits};
+pub use config::{DecodeConfig, DecodeLimits, DecoderChoice, ExternalConfig, ParseDecoderChoiceError};
 pub use container::audio_extensions;
-pub use stage::{DecodeInput, Decoded, Decoder, Probe, probe};
+pub use stage::{DecodeInput, Decoded, Decoder, Probe, probe, probe_with};

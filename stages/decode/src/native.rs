@@ -8,8 +8,9 @@ use stage_core::{NativePacket, NativePackets, NativeSource, PipelineError};
 use crate::codec::Spec;
 use crate::config::DecodeLimits;
 use crate::error::{DecodeError, guarded};
+use crate::external::{ExternalStream, Plan};
 use crate::input::InputFile;
-use crate::program::Program;
+use crate::program::{Block, Program};
 
 /// A file that was decoded once. It stays open, so that a second pass reads the same bytes.
 pub(crate) struct NativeFile {
@@ -17,7 +18,14 @@ pub(crate) struct NativeFile {
     pub(crate) spec: Spec,
     /// Number of frames in the first pass. The second pass must produce the same number.
     pub(crate) frames: u64,
-    pub(crate) limits: DecodeLimits,
+    /// Who decoded it, and will do so again.
+    pub(crate) passes: Passes,
+}
+
+/// The decoder of a file.
+pub(crate) enum Passes {
+    BuiltIn(DecodeLimits),
+    External(Arc<Plan>),
 }
 
 impl fmt::Debug for NativeFile {
@@ -36,13 +44,31 @@ impl NativeSource for NativeFile {
     }
 
     fn packets(&self) -> Result<NativePackets, PipelineError> {
-        let program = guarded(|| Program::open(&self.file, &self.limits))?;
-        Ok(Box::new(Packets { program, spec: self.spec, frames: self.frames, given: 0 }))
+        let pass = guarded(|| match &self.passes {
+            Passes::BuiltIn(limits) => Ok(Pass::BuiltIn(Box::new(Program::open(&self.file, limits)?))),
+            Passes::External(plan) => Ok(Pass::External(ExternalStream::reopen(&self.file, plan)?, Arc::clone(plan))),
+        })?;
+        Ok(Box::new(Packets { pass, spec: self.spec, frames: self.frames, given: 0 }))
+    }
+}
+
+/// One decoding of the file.
+enum Pass {
+    BuiltIn(Box<Program>),
+    External(ExternalStream, Arc<Plan>),
+}
+
+impl Pass {
+    fn next(&mut self) -> Result<Option<Block<'_>>, DecodeError> {
+        match self {
+            Self::BuiltIn(program) => program.next(),
+            Self::External(stream, plan) => stream.next(plan),
+        }
     }
 }
 
 struct Packets {
-    program: Program,
+    pass: Pass,
     spec: Spec,
     frames: u64,
     given: u64,
@@ -50,7 +76,7 @@ struct Packets {
 
 impl Packets {
     fn next_packet(&mut self) -> Result<Option<NativePacket>, DecodeError> {
-        let Some(block) = self.program.next()? else {
+        let Some(block) = self.pass.next()? else {
             // Same bytes and same code, so another length is a bug.
             return if self.given == self.frames { Ok(None) } else { Err(DecodeError::OtherOutput) };
         };

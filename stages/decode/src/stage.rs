@@ -8,10 +8,11 @@ use stage_core::{
     SAMPLE_RATE_HZ, Stage, StageSpec,
 };
 
-use crate::config::{DecodeConfig, DecodeLimits};
+use crate::config::{DecodeConfig, DecodeLimits, DecoderChoice, ExternalConfig};
 use crate::error::{DecodeError, NAME, guarded};
+use crate::external;
 use crate::input::InputFile;
-use crate::native::NativeFile;
+use crate::native::{NativeFile, Passes};
 use crate::program::{Ended, Program};
 use crate::sink::Sink;
 
@@ -54,7 +55,11 @@ impl Decoder {
 
     fn decode(&self, input: DecodeInput<'_>) -> Result<Decoded, DecodeError> {
         let file = InputFile::open_hashed(input.path, input.sha256)?;
-        let mut program = Program::open(&file, &self.config.limits)?;
+        external::decode(input.path, &file, &self.config, || self.decode_built_in(&file))
+    }
+
+    fn decode_built_in(&self, file: &Arc<InputFile>) -> Result<Decoded, DecodeError> {
+        let mut program = Program::open(file, &self.config.limits)?;
         let mut sink = None;
         while let Some(block) = program.next()? {
             let sink = match &mut sink {
@@ -85,7 +90,8 @@ impl Decoder {
             account: Some(account),
             warnings,
         };
-        let native = NativeFile { file, spec, frames: collected.source_frames, limits: self.config.limits.clone() };
+        let passes = Passes::BuiltIn(self.config.limits.clone());
+        let native = NativeFile { file: Arc::clone(file), spec, frames: collected.source_frames, passes };
         let pcm = match spec.rate_hz {
             // The planes are the decoder's output, so the file is not decoded again and need not stay open.
             SAMPLE_RATE_HZ => collected.pcm,
@@ -108,7 +114,12 @@ impl Stage for Decoder {
     type Output = Decoded;
 
     fn identity(&self) -> Identity {
-        Identity::without_model(serde_json::json!({ "max_gap_s": self.config.limits.max_gap_s }))
+        let max_gap_s = self.config.limits.max_gap_s;
+        // `auto` and `native` give the same samples if both succeed.
+        Identity::without_model(match self.config.external.decoder {
+            DecoderChoice::Auto | DecoderChoice::Native => serde_json::json!({ "max_gap_s": max_gap_s }),
+            DecoderChoice::Ffmpeg => serde_json::json!({ "max_gap_s": max_gap_s, "decoder": "ffmpeg" }),
+        })
     }
 
     /// Input of the stage: the file, and the recording as an earlier run stored it.
@@ -145,6 +156,8 @@ pub struct Probe {
     pub codec: String,
     /// Length in seconds before trimming, as the container states it or as its frames were counted.
     pub duration_s: Option<f64>,
+    /// Version of the external decoder that will decode the file; `None` for the built-in one.
+    pub external_decoder: Option<String>,
 }
 
 /// Scans a file without decoding or hashing it.
@@ -163,8 +176,26 @@ pub struct Probe {
 /// # Ok::<(), stage_core::PipelineError>(())
 /// ```
 pub fn probe(path: &Path) -> Result<Probe, PipelineError> {
+    probe_with(path, &ExternalConfig::default())
+}
+
+/// As [`probe`], with these settings of the external decoder.
+///
+/// # Errors
+/// As [`Decoder::run`], if the header shows the problem.
+pub fn probe_with(path: &Path, config: &ExternalConfig) -> Result<Probe, PipelineError> {
     guarded(|| {
-        let facts = Program::open(&InputFile::open(path)?, &DecodeLimits::default())?.facts();
-        Ok(Probe { container: facts.container.to_owned(), codec: facts.codec, duration_s: facts.duration_s })
+        let file = InputFile::open(path)?;
+        external::probe(path, &file, config, || probe_built_in(&file))
+    })
+}
+
+fn probe_built_in(file: &Arc<InputFile>) -> Result<Probe, DecodeError> {
+    let facts = Program::open(file, &DecodeLimits::default())?.facts();
+    Ok(Probe {
+        container: facts.container.to_owned(),
+        codec: facts.codec,
+        duration_s: facts.duration_s,
+        external_decoder: None,
     })
 }

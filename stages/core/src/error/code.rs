@@ -74,7 +74,7 @@ codes! {
         "Run again when no program writes to the file any more.";
     UnknownContainer "unknown-container" [BadInput] ["decode"]
         "The file is not in a supported container format."
-        "Check that it is an audio file; convert it to wav or flac.";
+        "Check that it is an audio file; install ffmpeg, which --decoder auto then uses, or convert it to wav or flac.";
     TruncatedHeader "truncated-header" [BadInput] ["decode"]
         "The file ends inside the header of its container."
         "Copy the recording again; the rest of it is missing.";
@@ -85,14 +85,17 @@ codes! {
         "The container has no audio track."
         "Check that it is the right file.";
     UnsupportedCodec "unsupported-codec" [BadInput] ["decode"]
-        "There is no decoder for the codec of the file."
-        "Convert the file to wav or flac.";
+        "There is no built-in decoder for the codec of the file."
+        "Install ffmpeg, which --decoder auto then uses, or convert the file to wav or flac.";
     UnsupportedProfile "unsupported-profile" [BadInput] ["decode"]
-        "The codec is supported, but the file uses a part of it that cannot be decoded in full."
-        "Convert the file to wav or flac.";
+        "The codec is supported, but the file uses a part of it that the built-in decoder cannot decode in full."
+        "Install ffmpeg, which --decoder auto then uses, or convert the file to wav or flac.";
     UnsupportedEditList "unsupported-edit-list" [BadInput] ["decode"]
         "The edit list of the file cannot be followed."
-        "Convert the file to wav or flac.";
+        "Install ffmpeg, which --decoder auto then uses, or convert the file to wav or flac.";
+    ExternalDecoder "external-decoder" [BadInput Transient] ["decode"]
+        "ffmpeg, which decodes the file, failed or is not installed."
+        "See the message; convert the file to wav or flac, or install ffmpeg.";
     Undecodable "undecodable" [BadInput] ["decode"]
         "Too many packets of the file could not be decoded."
         "Copy the recording again; it is damaged.";

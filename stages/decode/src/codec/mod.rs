@@ -2,24 +2,21 @@
 
 mod aac;
 mod generic;
+pub(crate) mod gsm;
 mod opus;
 mod vorbis;
 
-use symphonia::core::codecs::audio::{AudioCodecId, AudioCodecParameters};
-use symphonia::core::common::FourCc;
+use symphonia::core::codecs::audio::AudioCodecParameters;
 use symphonia::core::errors::Error as SymphoniaError;
 use symphonia::core::formats::Track;
 use symphonia::core::packet::Packet;
 
 pub(crate) use self::aac::require_low_complexity_adts;
+pub(crate) use self::gsm::{CODEC_ID_GSM, CODEC_ID_GSM_MS};
 use crate::error::DecodeError;
 
 /// All codecs. The first one that decodes a track is used. The last one covers all codecs that symphonia supports.
-const CODECS: &[&dyn Codec] = &[&opus::Opus, &aac::Aac, &vorbis::Vorbis, &generic::Generic];
-
-/// GSM 06.10 in frames of 33 bytes, and in pairs of frames of 65 bytes as wave files hold them.
-pub(crate) const CODEC_ID_GSM: AudioCodecId = AudioCodecId::new(FourCc::new(*b"GSM0"));
-pub(crate) const CODEC_ID_GSM_MS: AudioCodecId = AudioCodecId::new(FourCc::new(*b"GSM1"));
+const CODECS: &[&dyn Codec] = &[&opus::Opus, &aac::Aac, &vorbis::Vorbis, &gsm::Gsm, &generic::Generic];
 
 /// Sample rate to use while neither container nor packets state one. It is that of Opus, whose packets do not state it.
 pub(crate) const DEFAULT_RATE_HZ: u32 = 48_000;
@@ -112,6 +109,8 @@ mod tests {
             (CODEC_ID_PCM_F32LE, "pcm_f32le", true),
             (CODEC_ID_FLAC, "flac", true),
             (CODEC_ID_ALAC, "alac", true),
+            (CODEC_ID_GSM, "gsm", false),
+            (CODEC_ID_GSM_MS, "gsm_ms", false),
         ] {
             let mut params = AudioCodecParameters::new();
             params.for_codec(id);

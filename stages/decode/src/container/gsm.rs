@@ -3,25 +3,22 @@
 use super::Part;
 use super::linear::Coding;
 use crate::codec::CODEC_ID_GSM;
+use crate::codec::gsm::{self, FRAME_SAMPLES, RATE_HZ, SIGNATURE};
 use crate::error::DecodeError;
 use crate::input::Bytes;
 
-const FRAME_BYTES: u64 = 33;
-const FRAME_SAMPLES: u64 = 160;
-/// The upper half of the first byte of each frame.
-const SIGNATURE: u8 = 0xd0;
-const RATE_HZ: u32 = 8_000;
-/// So many frames with the signature do not occur by chance in 1 of 10^14 files.
-const FRAMES_MIN: u64 = 12;
+const FRAME_BYTES: u64 = gsm::FRAME_BYTES as u64;
+/// Number of bytes from which a stream is recognized. The others must agree.
+const HEAD_BYTES: usize = 1 << 16;
 
 /// Whether the whole file consists of such frames. The last one may be cut.
 pub(super) fn begins(bytes: &mut Bytes, at: u64) -> Result<bool, DecodeError> {
-    let frames = bytes.len().saturating_sub(at).div_ceil(FRAME_BYTES);
-    if at > 0 || frames < FRAMES_MIN {
+    if at > 0 || !gsm::is_raw_stream(bytes.get(0, HEAD_BYTES)?) {
         return Ok(false);
     }
+    let frames = bytes.len().div_ceil(FRAME_BYTES);
     for frame in 0..frames {
-        if bytes.get(frame * FRAME_BYTES, 1)?.first().is_none_or(|first| first & 0xf0 != SIGNATURE) {
+        if bytes.get(frame * FRAME_BYTES, 1)?.first().is_none_or(|first| first >> 4 != SIGNATURE) {
             return Ok(false);
         }
     }
@@ -34,7 +31,7 @@ pub(super) fn scan(bytes: &mut Bytes, start: u64) -> Result<Part, DecodeError> {
         rate_hz: RATE_HZ,
         channels: 1,
         block_bytes: FRAME_BYTES,
-        block_frames: FRAME_SAMPLES,
+        block_frames: FRAME_SAMPLES as u64,
     };
     coding.part(start..bytes.len(), start..bytes.len())
 }

@@ -30,6 +30,7 @@ use self::frames::{ReadHeader, tag_len};
 use crate::codec::{self, Codec};
 use crate::demux::BlockLayout;
 use crate::error::DecodeError;
+use crate::external::EXTENSIONS;
 use crate::input::{Bytes, InputFile};
 use crate::timeline::{Edit, Timeline, TrimRules};
 
@@ -57,9 +58,6 @@ static CONTAINERS: &[Container] = &[
     },
     Container { has_signature: false, ..Container::new("gsm", &["gsm"], gsm::begins, gsm::scan) },
 ];
-
-/// Formats of recordings without a demuxer. Such files get an error with a reason instead of being skipped.
-const WITHOUT_DEMUXER: [&str; 1] = ["amr"];
 
 /// A container.
 struct Container {
@@ -321,9 +319,10 @@ fn is_known_end(bytes: &mut Bytes, at: u64) -> Result<bool, DecodeError> {
 #[must_use]
 pub fn audio_extensions() -> &'static [&'static str] {
     static SORTED: LazyLock<Vec<&str>> = LazyLock::new(|| {
-        let known = CONTAINERS.iter().flat_map(|container| container.extensions).chain(&WITHOUT_DEMUXER);
+        let known = CONTAINERS.iter().flat_map(|container| container.extensions).chain(&EXTENSIONS);
         let mut extensions: Vec<&str> = known.copied().collect();
         extensions.sort_unstable();
+        extensions.dedup();
         extensions
     });
     &SORTED

@@ -5,12 +5,12 @@
 use std::ops::Range;
 use std::path::Path;
 
-use decode::{DecodeConfig, DecodeInput, Decoded, Decoder};
+use decode::{DecodeConfig, DecodeInput, Decoded, Decoder, DecoderChoice, ExternalConfig};
 use realfft::RealFftPlanner;
 use stage_core::{Pcm, PipelineError, Stage, sha256_file};
 use testkit::Ffmpeg;
 
-/// Decodes a file with all samples in memory.
+/// Decodes a file with all samples in memory, with the built-in decoder.
 pub(crate) fn decode(path: &Path) -> Result<Decoded, PipelineError> {
     decode_with_budget(path, 1 << 30)
 }
@@ -24,7 +24,8 @@ pub(crate) fn decode_with_budget(path: &Path, memory_budget_bytes: u64) -> Resul
 
 /// Decodes a file with a known hash.
 pub(crate) fn decode_hashed(input: DecodeInput<'_>, memory_budget_bytes: u64) -> Result<Decoded, PipelineError> {
-    Decoder::new(DecodeConfig { memory_budget_bytes, ..DecodeConfig::default() }).run((input, None))
+    let external = ExternalConfig { decoder: DecoderChoice::Native, ..ExternalConfig::default() };
+    Decoder::new(DecodeConfig { memory_budget_bytes, external, ..DecodeConfig::default() }).run((input, None))
 }
 
 /// Reads all samples at the file's own rate, interleaved. Checks that the packets have no gaps between them.
