@@ -27,6 +27,10 @@ mod examples;
 mod faults;
 #[path = "earwitness/golden.rs"]
 mod golden;
+#[path = "earwitness/inputs.rs"]
+mod inputs;
+#[path = "earwitness/interrupts.rs"]
+mod interrupts;
 #[path = "earwitness/invariance.rs"]
 mod invariance;
 #[path = "earwitness/levels.rs"]
@@ -35,10 +39,14 @@ mod levels;
 mod made_store;
 #[path = "earwitness/model.rs"]
 mod model;
+#[path = "earwitness/names.rs"]
+mod names;
 #[path = "earwitness/order.rs"]
 mod order;
 #[path = "earwitness/plan.rs"]
 mod plan;
+#[path = "earwitness/printing.rs"]
+mod printing;
 #[path = "earwitness/record.rs"]
 mod record;
 #[path = "earwitness/recovery.rs"]

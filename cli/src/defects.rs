@@ -3,11 +3,10 @@
 use std::path::{Path, PathBuf};
 
 use scheduler::store::{Lookup, RecordingEntry, Store, StoreError};
-use serde::Serialize;
-use stage_core::{Artifact, DecodeWarning, Recording};
+use stage_core::{Artifact, DecodeWarning, Recording, shown};
 
 /// The warnings of one recording.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Defects {
     /// The recording.
     pub path: PathBuf,
@@ -38,7 +37,7 @@ impl Defects {
     /// One line per warning: `call.mp3: damaged: 3 of 90 packets could not be decoded and are silence`.
     pub(crate) fn lines(&self) -> impl Iterator<Item = String> + '_ {
         let name = self.path.file_name().map_or(self.path.as_path(), Path::new);
-        self.warnings.iter().map(move |warning| format!("{}: {}: {warning}", name.display(), warning.kind))
+        self.warnings.iter().map(move |warning| format!("{}: {}: {warning}", shown(name), warning.kind))
     }
 }
 

@@ -7,6 +7,7 @@ use scheduler::store::StoreError;
 use stage_core::{ErrorCode, PipelineError, full_message};
 
 use crate::exit::Exit;
+use crate::signals;
 use crate::stages::BuildError;
 
 /// Any error, to be wrapped.
@@ -36,6 +37,8 @@ pub enum ErrorKind {
     NoDevice,
     /// The store cannot be used: see its code.
     Store,
+    /// The run was interrupted before any recording was processed. Hashes that were computed are kept.
+    Interrupted,
     /// Anything else, such as a file that cannot be written.
     Unexpected,
 }
@@ -43,16 +46,17 @@ pub enum ErrorKind {
 impl ErrorKind {
     /// The exit code of the program.
     #[must_use]
-    pub const fn exit_code(self) -> u8 {
+    pub fn exit_code(self) -> u8 {
         self.exit() as u8
     }
 
-    pub(crate) const fn exit(self) -> Exit {
+    pub(crate) fn exit(self) -> Exit {
         match self {
             Self::Usage => Exit::Usage,
             Self::Recording => Exit::SomeFilesFailed,
             Self::NoDevice => Exit::NoDevice,
             Self::Store => Exit::Store,
+            Self::Interrupted => signals::exit(),
             Self::Unexpected => Exit::Failed,
         }
     }

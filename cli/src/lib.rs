@@ -48,6 +48,10 @@
 //!
 //! Longer programs are in `cli/examples`.
 
+// First: it redefines the macros that print.
+#[macro_use]
+mod terminal;
+
 mod args;
 mod commands;
 mod config;
@@ -75,15 +79,20 @@ mod worker;
 
 pub use self::defects::Defects;
 pub use self::error::{Error, ErrorKind};
+use std::path::Path;
 use std::process::ExitCode;
 
 use clap::Parser;
+
+use self::exit::Exit;
 
 pub use {align, decode, forensics, models, scheduler, segment, stage_core, transcribe};
 
 pub use self::config::{
     Config, ConfigError, Limits, ModelsConfig, PrecisionChoice, PriorityRule, RunConfig, config_template,
 };
+pub use self::file_name::NamePatternError;
+pub use self::inputs::{SkipReason, SkippedFile};
 pub use self::pipeline::{Observer, Pipeline, PlannedRun, Summary};
 pub use self::results::Results;
 pub use self::worker::serve_if_worker;
@@ -92,6 +101,20 @@ pub use self::worker::serve_if_worker;
 #[must_use]
 pub fn command_line() -> ExitCode {
     serve_if_worker();
-    let cli = args::Cli::parse();
-    process::run(|| commands::dispatch(&cli.command)).into()
+    match args::Cli::try_parse() {
+        Ok(cli) => process::run(|| commands::dispatch(&cli.command)).into(),
+        Err(error) => refuse(&error),
+    }
+}
+
+/// Prints the help, or the error of arguments, which may contain them: so it is made again with printable ones.
+fn refuse(error: &clap::Error) -> ExitCode {
+    let printable = std::env::args_os().map(|arg| stage_core::shown(Path::new(&arg)));
+    match args::Cli::try_parse_from(printable) {
+        Err(shown) if shown.kind() == error.kind() => shown.exit(),
+        _ => {
+            eprintln!("{}", error.render().to_string().trim_end());
+            Exit::Usage.into()
+        }
+    }
 }

@@ -1,5 +1,6 @@
 //! Opens the store that a command uses.
 
+use std::ffi::OsStr;
 use std::path::Path;
 
 use scheduler::store::{self, Access, Store, StoreUrl};
@@ -13,10 +14,10 @@ pub(crate) fn in_folder(folder: &Path) -> StoreUrl {
 }
 
 /// The URL of a result folder's store: that of `--store` if given, otherwise that of the store in the folder.
-pub(crate) fn url(store: Option<&str>, folder: &Path) -> Result<StoreUrl, Error> {
+pub(crate) fn url(store: Option<&OsStr>, folder: &Path) -> Result<StoreUrl, Error> {
     match store {
         None => Ok(in_folder(folder)),
-        Some(url) => url.parse().context("--store").map_err(Error::usage),
+        Some(url) => StoreUrl::try_from(url).context("--store").map_err(Error::usage),
     }
 }
 

@@ -8,8 +8,9 @@ use std::sync::Arc;
 
 use decode::Probe;
 use rayon::prelude::*;
+use scheduler::coordinator::Interrupt;
 use scheduler::store::{Failure, InputFacts, InputStat, RecordingEntry, Store, StoreError};
-use stage_core::{ErrorClass, ErrorCode, Origin, PipelineError, Recipe, sha256_file};
+use stage_core::{ErrorClass, ErrorCode, Origin, PipelineError, Recipe, sha256_file_unless};
 
 use crate::export::assign_names;
 
@@ -22,13 +23,18 @@ pub(crate) struct Plan {
 }
 
 /// Hashes and probes the files (or uses the cached result if size, time and inode are unchanged), and plans the stages
-/// of `recipe` for each.
-pub(crate) fn plan(files: &[PathBuf], recipe: &Arc<Recipe>, store: &mut dyn Store) -> Result<Plan, StoreError> {
+/// of `recipe` for each. If it is interrupted, it caches the hashes that it has, and the files without one are unreadable.
+pub(crate) fn plan(
+    files: &[PathBuf],
+    recipe: &Arc<Recipe>,
+    store: &mut dyn Store,
+    interrupt: &Interrupt,
+) -> Result<Plan, StoreError> {
     let known = store.recordings()?.into_iter().map(|entry| (entry.path, entry.name));
     let names = assign_names(known, files.iter().map(PathBuf::as_path));
     let mut items = Vec::new();
     let mut unreadable = Vec::new();
-    for (path, examined) in files.iter().zip(examine_all(files, store)?) {
+    for (path, examined) in files.iter().zip(examine_all(files, store, interrupt)?) {
         match examined {
             Ok(facts) => items.push(RecordingEntry {
                 path: path.clone(),
@@ -43,14 +49,23 @@ pub(crate) fn plan(files: &[PathBuf], recipe: &Arc<Recipe>, store: &mut dyn Stor
     Ok(Plan { items, unreadable })
 }
 
-fn examine_all(files: &[PathBuf], store: &mut dyn Store) -> Result<Vec<io::Result<InputFacts>>, StoreError> {
+fn examine_all(
+    files: &[PathBuf],
+    store: &mut dyn Store,
+    interrupt: &Interrupt,
+) -> Result<Vec<io::Result<InputFacts>>, StoreError> {
+    let is_stopped = || interrupt.requests() > 0;
     let examined: Vec<_> = look_up(files, store)?
         .into_par_iter()
         .map(|(stat, cached)| {
             let stat = stat?;
             match cached {
                 Some(facts) => Ok((stat, facts, false)),
-                None => facts(&stat.path, &decode::probe(&stat.path)).map(|facts| (stat, facts, true)),
+                None if is_stopped() => Err(io::ErrorKind::Interrupted.into()),
+                None => {
+                    let header = decode::probe(&stat.path);
+                    facts(&stat.path, &header, is_stopped).map(|facts| (stat, facts, true))
+                }
             }
         })
         .collect();
@@ -79,6 +94,10 @@ pub(crate) fn look_up(files: &[PathBuf], store: &dyn Store) -> Result<Vec<Known>
 
 fn stat(path: &Path) -> io::Result<InputStat> {
     let metadata = fs::metadata(path)?;
+    if !metadata.is_file() {
+        // To read a pipe or a device may never end.
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, "not a file (a folder, a pipe, a socket or a device)"));
+    }
     Ok(InputStat {
         path: path.to_owned(),
         size: metadata.size(),
@@ -88,10 +107,15 @@ fn stat(path: &Path) -> io::Result<InputStat> {
 }
 
 /// The hash of a file, and its length. If the header cannot be read, the length is unknown, and the decoder reports the
-/// reason.
-pub(crate) fn facts(path: &Path, header: &Result<Probe, PipelineError>) -> io::Result<InputFacts> {
-    let audio_s = header.as_ref().ok().and_then(|header| header.duration_s).unwrap_or(0.0);
-    Ok(InputFacts { sha256: sha256_file(path)?, audio_s })
+/// reason. Hashing ends when `is_stopped` returns true.
+pub(crate) fn facts(
+    path: &Path,
+    header: &Result<Probe, PipelineError>,
+    is_stopped: impl Fn() -> bool,
+) -> io::Result<InputFacts> {
+    let length_s = header.as_ref().ok().and_then(|header| header.duration_s);
+    let audio_s = length_s.filter(|length_s| length_s.is_finite()).unwrap_or(0.0);
+    Ok(InputFacts { sha256: sha256_file_unless(path, is_stopped)?, audio_s })
 }
 
 /// The error of a file that the planner cannot read.

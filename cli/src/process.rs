@@ -1,11 +1,11 @@
 //! What every process of the program does first and last: logging, the check of the CPU, and the exit code.
 
-use std::io::IsTerminal;
-
+use stage_core::printable;
 use tracing_subscriber::EnvFilter;
 
 use crate::error::Error;
 use crate::exit::Exit;
+use crate::terminal;
 
 /// Default for RUST_LOG. Symphonia's messages do not help users; its errors are reported with the recording.
 const LOGGED: &str = "error,symphonia=off,earwitness=warn,scheduler=warn";
@@ -13,15 +13,15 @@ const LOGGED: &str = "error,symphonia=off,earwitness=warn,scheduler=warn";
 /// Does the work of this process and returns how it ended. Prints the error if it fails.
 pub(crate) fn run(work: impl FnOnce() -> Result<Exit, Error>) -> Exit {
     tracing_subscriber::fmt()
-        .with_writer(std::io::stderr)
-        .with_ansi(std::io::stderr().is_terminal())
+        .with_writer(|| terminal::Log)
+        .with_ansi(false)
         .with_env_filter(EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(LOGGED)))
         .init();
     let cpu = kernels::Isa::check_limit().map_err(Error::usage);
     match cpu.and_then(|_| work()) {
         Ok(exit) => exit,
         Err(error) => {
-            eprintln!("error: {}", error.report());
+            eprintln!("error: {}", printable(&error.report()));
             error.kind().exit()
         }
     }

@@ -30,7 +30,7 @@ pub(crate) enum SettingsError {
     Model(ParseModelSourceError),
     #[error("--aligner {0}, or attention")]
     Aligner(ParseModelSourceError),
-    #[error("{}: cannot be read: {reason}", path.display())]
+    #[error("{}: cannot be read: {reason}", stage_core::shown(path))]
     Unreadable { path: PathBuf, reason: std::io::Error },
 }
 
@@ -42,7 +42,11 @@ impl Settings {
     pub(crate) fn new(config: &Config, precision: Precision) -> Result<Self, SettingsError> {
         let mut config = config.clone();
         if let VadChoice::SileroAt(path) = &mut config.segment.vad {
-            *path = path.canonicalize().map_err(unreadable(path))?;
+            let real = path.canonicalize().map_err(unreadable(path))?;
+            // The setting is text. A worker starts in the same folder.
+            if real.to_str().is_some() {
+                *path = real;
+            }
         }
         Ok(Self {
             model: config.models.speech_source().map_err(SettingsError::Model)?,
@@ -67,7 +71,7 @@ impl Settings {
 
 fn read(path: &Path) -> Result<LexiconSource, SettingsError> {
     let text = std::fs::read_to_string(path).map_err(unreadable(path))?;
-    Ok(LexiconSource { name: path.to_string_lossy().into_owned(), text })
+    Ok(LexiconSource { name: stage_core::path_text(path).into_owned(), text })
 }
 
 fn unreadable(path: &Path) -> impl FnOnce(std::io::Error) -> SettingsError {

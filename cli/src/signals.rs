@@ -1,14 +1,32 @@
-//! Signal handling. The first SIGINT or SIGTERM finishes the work in progress; the second one exits at once. SIGPIPE
-//! exits.
+//! Signal handling. During a run, the first SIGINT or SIGTERM finishes the work in progress and the second one ends it.
+//! At any other time a signal ends the program within [`PATIENCE`], also while it waits for a disk or a network folder.
+//! SIGPIPE exits.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
+use std::thread;
+use std::time::Duration;
 
 use scheduler::coordinator::Interrupt;
 use signal_hook::consts::{SIGINT, SIGPIPE, SIGTERM};
 use signal_hook::iterator::Signals;
+use signal_hook::low_level;
 
 use crate::exit::Exit;
+
+/// How long work that was asked to end may take. Everything on disk is replaced as a whole, so ending at any point leaves
+/// no partial file.
+const PATIENCE: Duration = Duration::from_millis(700);
+/// The same for the report and the summary of an interrupted run.
+const PATIENCE_WITH_REPORT: Duration = Duration::from_secs(5);
+
+/// The last signal of this process that asked it to end, or 0.
+static LAST: AtomicI32 = AtomicI32::new(0);
+
+/// The exit code of an interrupted command.
+pub(crate) fn exit() -> Exit {
+    if LAST.load(Ordering::Relaxed) == SIGTERM { Exit::Terminated } else { Exit::Interrupted }
+}
 
 /// Makes the program exit silently when its output pipe closes (`earwitness status DIR | head`).
 pub(crate) fn end_with_the_reader() -> std::io::Result<()> {
@@ -23,34 +41,53 @@ pub(crate) fn end_when_interrupted() -> std::io::Result<()> {
     Ok(())
 }
 
-/// Catches signals during a run.
+/// Catches signals while work runs that can be interrupted.
 pub(crate) struct SignalWatch {
     interrupt: Interrupt,
-    last: Arc<AtomicI32>,
+    /// Whether the coordinator runs, which ends by itself after a first signal.
+    runs: Arc<AtomicBool>,
 }
 
 impl SignalWatch {
     /// Installs handlers for SIGINT and SIGTERM, which request `interrupt`.
     pub(crate) fn start(interrupt: Interrupt) -> std::io::Result<Self> {
-        let watch = Self { interrupt: interrupt.clone(), last: Arc::default() };
-        let last = Arc::clone(&watch.last);
+        let watch = Self { interrupt: interrupt.clone(), runs: Arc::default() };
+        let runs = Arc::clone(&watch.runs);
         let mut signals = Signals::new([SIGINT, SIGTERM])?;
-        std::thread::spawn(move || {
+        thread::spawn(move || {
             for signal in signals.forever() {
-                last.store(signal, Ordering::Relaxed);
+                LAST.store(signal, Ordering::Relaxed);
                 interrupt.request();
+                end_soon(&interrupt, &runs, PATIENCE);
             }
         });
         Ok(watch)
     }
 
-    /// The interrupt flag that the coordinator polls.
-    pub(crate) const fn interrupt(&self) -> &Interrupt {
-        &self.interrupt
+    /// Runs work that ends by itself after a first signal.
+    pub(crate) fn during<T>(&self, run: impl FnOnce() -> T) -> T {
+        self.runs.store(true, Ordering::SeqCst);
+        let result = run();
+        self.runs.store(false, Ordering::SeqCst);
+        if self.is_interrupted() {
+            end_soon(&self.interrupt, &self.runs, PATIENCE_WITH_REPORT);
+        }
+        result
     }
 
-    /// The exit code of an interrupted run.
-    pub(crate) fn exit(&self) -> Exit {
-        if self.last.load(Ordering::Relaxed) == SIGTERM { Exit::Terminated } else { Exit::Interrupted }
+    /// Whether a signal has arrived.
+    pub(crate) fn is_interrupted(&self) -> bool {
+        self.interrupt.requests() > 0
     }
+}
+
+/// Ends the process if its work has not ended after `patience`. A run after its first signal takes its own time.
+fn end_soon(interrupt: &Interrupt, runs: &Arc<AtomicBool>, patience: Duration) {
+    let (interrupt, runs) = (interrupt.clone(), Arc::clone(runs));
+    thread::spawn(move || {
+        thread::sleep(patience);
+        if !runs.load(Ordering::SeqCst) || interrupt.requests() > 1 {
+            low_level::exit(exit() as i32);
+        }
+    });
 }

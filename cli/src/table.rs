@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use comfy_table::{Cell, CellAlignment, ColumnConstraint, Width};
 pub(crate) use measure::table as empty;
+use stage_core::printable;
 
 /// A row of the table: one recording.
 #[derive(Debug)]
@@ -25,7 +26,7 @@ pub(crate) fn render(rows: &[Row]) -> String {
     let mut table = empty(["recording", "length", "text", "score", "speed"]);
     for row in rows {
         table.add_row([
-            Cell::new(&row.name),
+            Cell::new(printable(&row.name)),
             Cell::new(clock(row.audio_s)).set_alignment(CellAlignment::Right),
             Cell::new(text(row)),
             Cell::new(
@@ -44,7 +45,7 @@ pub(crate) fn render(rows: &[Row]) -> String {
 
 fn text(row: &Row) -> String {
     match &row.text {
-        Err(reason) => format!("FAILED {reason}"),
+        Err(reason) => format!("FAILED {}", printable(reason)),
         Ok(channels) if channels.iter().all(String::is_empty) => "(no speech)".to_owned(),
         Ok(channels) if channels.len() == 1 => shortened(&channels[0]),
         Ok(channels) => {
@@ -57,10 +58,10 @@ fn text(row: &Row) -> String {
 
 fn shortened(text: &str) -> String {
     if text.chars().count() <= TEXT_CHARS {
-        return text.to_owned();
+        return printable(text).into_owned();
     }
     let head: String = text.chars().take(TEXT_CHARS).collect();
-    format!("{head}…")
+    format!("{}…", printable(&head))
 }
 
 fn speed(row: &Row) -> String {

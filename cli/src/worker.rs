@@ -23,7 +23,7 @@ pub fn serve_if_worker() {
     if std::env::var_os(WORKER_VARIABLE).is_none() {
         return;
     }
-    let simulate = std::env::args().any(|arg| arg == SIMULATED);
+    let simulate = std::env::args_os().any(|arg| arg == SIMULATED);
     let exit = process::run(|| {
         let served = if simulate { worker::serve(tool(), simulated) } else { worker::serve(tool(), build) };
         served.map_err(Error::unexpected)?;

@@ -40,7 +40,9 @@ fn warnings_of_decode_are_shown_everywhere() {
 
     let out_name = out.to_str().unwrap();
     let status = finish(["status", out_name]).with_code(0).stdout;
-    for line in [counts, "cut.wav: incomplete: the header promises", "unfinished.wav: header: the header states 0.000 s"] {
+    for line in
+        [counts, "cut.wav: incomplete: the header promises", "unfinished.wav: header: the header states 0.000 s"]
+    {
         assert!(status.contains(line), "{line}\n{status}");
     }
     let report = fs::read_to_string(out.join("report.html")).unwrap();

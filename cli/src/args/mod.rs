@@ -2,6 +2,7 @@
 
 mod settings;
 
+use std::ffi::OsString;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
@@ -63,7 +64,7 @@ pub(crate) enum Command {
 pub(crate) struct RunArgs {
     /// Files, folders (searched recursively for recordings) or glob patterns.
     #[arg(required = true, value_name = "INPUT")]
-    pub(crate) inputs: Vec<String>,
+    pub(crate) inputs: Vec<OsString>,
     /// Folder for the results, and for the store unless --store is given.
     #[arg(short, long, value_name = "DIR")]
     pub(crate) out: PathBuf,
@@ -124,7 +125,7 @@ pub(crate) struct StageArgs {
     pub(crate) stage: StageName,
     /// Files, folders or glob patterns.
     #[arg(required = true, value_name = "INPUT")]
-    pub(crate) inputs: Vec<String>,
+    pub(crate) inputs: Vec<OsString>,
     /// Folder of the store.
     #[arg(short, long, value_name = "DIR", default_value = "earwitness-out")]
     pub(crate) out: PathBuf,
@@ -142,7 +143,7 @@ pub(crate) struct BenchStageArgs {
     pub(crate) stage: StageName,
     /// Files, folders or glob patterns.
     #[arg(required = true, value_name = "INPUT")]
-    pub(crate) inputs: Vec<String>,
+    pub(crate) inputs: Vec<OsString>,
     /// Precisions to compare (f32,bf16,int8; f16 on GPUs). auto: the default of a new case.
     #[arg(long, value_name = "LIST", value_delimiter = ',', default_value = "auto")]
     pub(crate) precision: Vec<PrecisionChoice>,
@@ -171,7 +172,7 @@ pub(crate) struct EngineArgs {
     #[arg(long)]
     pub(crate) retry_quarantined: bool,
     #[arg(long, value_name = "STORE", help = store_help())]
-    pub(crate) store: Option<String>,
+    pub(crate) store: Option<OsString>,
     /// How to show progress.
     #[arg(long, value_enum, default_value_t = ProgressMode::Auto)]
     pub(crate) progress: ProgressMode,
@@ -220,7 +221,7 @@ pub(crate) struct FolderArgs {
     #[arg(value_name = "DIR")]
     pub(crate) folder: PathBuf,
     #[arg(long, value_name = "STORE", help = store_help())]
-    pub(crate) store: Option<String>,
+    pub(crate) store: Option<OsString>,
 }
 
 /// Maintenance of a store.
@@ -239,6 +240,13 @@ pub(crate) struct ExportArgs {
     /// Formats to write for each recording; json is always written.
     #[arg(long, value_delimiter = ',', default_value = Formats::ALWAYS, value_parser = format_names())]
     pub(crate) format: Vec<String>,
+    /// Pattern for names of recordings, before those of the configuration file; see `run`.
+    #[arg(long, value_name = "PATTERN")]
+    pub(crate) name_pattern: Vec<String>,
+    /// Configuration file (TOML) with `run.name_patterns`. Default: earwitness.toml in the current folder, if there is
+    /// one.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]

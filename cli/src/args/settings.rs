@@ -66,6 +66,10 @@ pub(crate) struct SettingArgs {
     /// Priority of the recordings that no rule of the configuration file matches; higher values run first. Default: 0.
     #[arg(long, value_name = "N", allow_negative_numbers = true)]
     pub(crate) priority: Option<i32>,
+    /// Pattern for names of recordings, such as '{contact} {YYYY}-{MM}-{DD} {hh}.{mm}'; can be given several times. See
+    /// `run.name_patterns` in the file of `config init`.
+    #[arg(long, value_name = "PATTERN")]
+    pub(crate) name_pattern: Vec<String>,
     /// Recordings per worker batch. Default: 10.
     #[arg(short = 'b', long, value_name = "N", value_parser = positive)]
     pub(crate) worker_batch_size: Option<NonZeroUsize>,
@@ -205,6 +209,7 @@ impl SettingArgs {
         set(&mut config.limits.worker_batch_size, self.worker_batch_size.as_ref());
         set(&mut config.limits.device_batch_size, self.device_batch_size.as_ref());
         set(&mut config.models.precision, self.precision.as_ref());
+        config.run.name_patterns.splice(0..0, self.name_pattern.iter().cloned());
         Ok(loaded)
     }
 }

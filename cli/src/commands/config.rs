@@ -1,5 +1,6 @@
 //! `config`: writes, checks and shows the configuration file.
 
+use stage_core::shown;
 use std::fs::File;
 use std::io::Write;
 
@@ -20,7 +21,7 @@ pub(crate) fn config(command: &ConfigCommand) -> Result<Exit, Error> {
 }
 
 fn init(args: &ConfigInitArgs) -> Result<Exit, Error> {
-    let path = args.file.display();
+    let path = shown(&args.file);
     let file = File::create_new(&args.file).context(format!("{path}: cannot be created"));
     let mut file = file.map_err(Error::usage)?;
     file.write_all(config_template().as_bytes()).context(format!("{path}: cannot be written"))?;
@@ -52,5 +53,5 @@ fn show(args: &SettingArgs) -> Result<Exit, Error> {
 }
 
 fn named(file: Option<&std::path::Path>) -> String {
-    file.map_or_else(|| "defaults".to_owned(), |file| file.display().to_string())
+    file.map_or_else(|| "defaults".to_owned(), shown)
 }

@@ -6,6 +6,7 @@ use std::path::Path;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use scheduler::store::{Incident, IncidentKind};
+use stage_core::shown;
 
 /// Up to this many different messages of one kind and worker have a line each; more share one.
 const MESSAGES: usize = 3;
@@ -49,7 +50,7 @@ fn line(started_at_ms: u64, group: &[&Incident]) -> String {
         group.iter().filter_map(|incident| Some((incident.recording.as_deref()?, ()))).collect();
     let recordings = match recordings.len() {
         0 => String::new(),
-        1 => recordings.keys().map(|path| format!(" ({})", path.display())).collect(),
+        1 => recordings.keys().map(|path| format!(" ({})", shown(path))).collect(),
         n => format!(" ({n} recordings)"),
     };
     let kind = first.kind.label();

@@ -26,6 +26,13 @@ pub(crate) fn dispatch(command: &Command) -> Result<Exit, Error> {
     if !matches!(command, Command::Run(_) | Command::Stage(_) | Command::BenchWorker) {
         signals::end_with_the_reader().context("the signal handlers cannot be installed")?;
     }
+    // These commands end at a point of their choice.
+    if !matches!(
+        command,
+        Command::Run(_) | Command::Stage(_) | Command::Export(_) | Command::Devices(_) | Command::BenchWorker
+    ) {
+        signals::end_when_interrupted().context("the signal handlers cannot be installed")?;
+    }
     match command {
         Command::Run(args) => run::run(args),
         Command::Plan(args) => plan::plan(args),

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use align::AlignModel;
 use indicatif::{ProgressBar, ProgressStyle};
 use scheduler::store::{self, Access, Store, StoreError, StoreUrl};
-use stage_core::{DeviceId, Recipe};
+use stage_core::{DeviceId, Recipe, shown};
 use transcribe::{ModelError, ModelSource, Precision};
 
 use super::started::announce;
@@ -14,19 +14,21 @@ use crate::args::{PlanArgs, ProgressMode};
 use crate::config::{Config, Loaded};
 use crate::error::{Error, ErrorContext};
 use crate::exit::Exit;
+use crate::file_name::NameParser;
 use crate::forecast::{self, Conditions, ModelFacts, ModelState, Rule};
 use crate::inputs;
 use crate::open_store;
 use crate::pipeline;
 use crate::settings::Settings;
 use crate::stages;
+use crate::terminal;
 
 pub(crate) fn plan(args: &PlanArgs) -> Result<Exit, Error> {
     let run = &args.run;
     let Loaded { mut config, file } = run.engine.settings.load().map_err(Error::usage)?;
     announce(file.as_deref());
     if run.out.symlink_metadata().is_ok() && !run.out.is_dir() {
-        return Err(Error::usage(format!("{}: not a folder", run.out.display())));
+        return Err(Error::usage(format!("{}: not a folder", shown(&run.out))));
     }
     config.validate().map_err(Error::usage)?;
     let settings = Settings::new(&config, Precision::default()).map_err(Error::usage)?;
@@ -55,10 +57,11 @@ pub(crate) fn plan(args: &PlanArgs) -> Result<Exit, Error> {
         rule: rule(&settings, &devices[0]),
         folder: run.out.clone(),
         models,
+        names: NameParser::new(&config.run.name_patterns).map_err(Error::usage)?,
     };
     let forecast = forecast::forecast(&inputs, &examined, conditions)?;
     if args.json {
-        println!("{}", serde_json::to_string(&forecast).context("the plan cannot be serialized")?);
+        println!("{}", terminal::json(&forecast).context("the plan cannot be serialized")?);
     } else {
         println!("{forecast}");
     }

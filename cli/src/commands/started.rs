@@ -1,11 +1,12 @@
 //! The part that `run` and `stage` share: from arguments to a planned run, and from its summary to the exit code.
 
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use scheduler::coordinator::{Interrupt, Recompute};
 use scheduler::protocol::Fault;
 use serde::Deserialize;
-use stage_core::{ErrorCode, StageName};
+use stage_core::{ErrorCode, StageName, shown};
 
 use crate::args::{BenchArgs, EngineArgs};
 use crate::config::{Config, ConfigError, parse_file};
@@ -13,12 +14,12 @@ use crate::error::{Error, ErrorContext};
 use crate::exit::Exit;
 use crate::open_store;
 use crate::pipeline::{Observer, Pipeline, PlannedRun, Summary, TestOptions};
-use crate::signals::SignalWatch;
+use crate::signals::{self, SignalWatch};
 
 /// States on standard error which configuration file a command uses.
 pub(super) fn announce(file: Option<&Path>) {
     if let Some(file) = file {
-        eprintln!("settings: {}", file.display());
+        eprintln!("settings: {}", shown(file));
     }
 }
 
@@ -28,7 +29,7 @@ pub(super) fn in_settings<T>(built: Result<T, Error>, file: Option<&Path>) -> Re
         (Err(error), Some(file))
             if matches!(error.code(), Some(ErrorCode::BadSetting | ErrorCode::UnknownLanguage)) =>
         {
-            Err(error).context(format!("the settings of {} and the flags", file.display()))
+            Err(error).context(format!("the settings of {} and the flags", shown(file)))
         }
         (built, _) => built,
     }
@@ -39,12 +40,12 @@ pub(super) struct Started {
     pub(super) run: PlannedRun,
     /// The configuration file, if there is one.
     pub(super) file: Option<PathBuf>,
-    interrupt: Interrupt,
+    signals: SignalWatch,
 }
 
 /// What a command adds to the shared arguments.
 pub(super) struct Task<'a> {
-    pub(super) inputs: &'a [String],
+    pub(super) inputs: &'a [OsString],
     pub(super) folder: &'a Path,
     pub(super) last: Option<StageName>,
     pub(super) recompute: Recompute,
@@ -54,23 +55,24 @@ pub(super) struct Task<'a> {
 impl Started {
     /// Plans the run that the arguments describe.
     pub(super) fn plan(args: &EngineArgs, task: &Task<'_>) -> Result<Self, Error> {
+        let interrupt = Interrupt::default();
+        let signals = SignalWatch::start(interrupt.clone()).context("the signal handlers cannot be installed")?;
         let loaded = args.settings.load().map_err(Error::usage)?;
         let mut config = loaded.config;
         if let Some(formats) = task.formats {
             formats.clone_into(&mut config.run.formats);
         }
-        let interrupt = Interrupt::default();
-        let pipeline = pipeline(args, config, task)?.interrupt(interrupt.clone());
+        let pipeline = pipeline(args, config, task)?.interrupt(interrupt);
         let run = in_settings(pipeline.plan(task.inputs), loaded.file.as_deref())?;
-        Ok(Self { run, file: loaded.file, interrupt })
+        Ok(Self { run, file: loaded.file, signals })
     }
 
     /// Runs it, and returns its summary and the exit code.
     pub(super) fn run(&mut self, observer: &mut dyn Observer) -> Result<(Summary, Exit), Error> {
-        let signals = SignalWatch::start(self.interrupt.clone()).context("the signal handlers cannot be installed")?;
-        let summary = self.run.run(observer)?;
+        let run = &mut self.run;
+        let summary = self.signals.during(|| run.run(observer))?;
         let exit = match summary.failed() {
-            _ if summary.outcome.interrupted => signals.exit(),
+            _ if summary.outcome.interrupted => signals::exit(),
             0 if summary.losing_sound() > 0 => Exit::SoundLost,
             0 => Exit::Done,
             _ => Exit::SomeFilesFailed,

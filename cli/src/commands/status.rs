@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use scheduler::store::{Access, LockHolder, Lookup, Quarantine, RecordingEntry, Run, RunEnd, Store, Writer};
-use stage_core::Fingerprint;
+use stage_core::{Fingerprint, printable, shown};
 
 use crate::args::FolderArgs;
 use crate::commands::incident_log;
@@ -24,7 +24,7 @@ pub(crate) fn status(args: &FolderArgs) -> Result<Exit, Error> {
     print_defects(&*store, &recordings)?;
     let writer = store.writer().map_err(Error::store)?;
     if let Writer::Process(holder) = &writer {
-        println!("\nin use by {holder}");
+        println!("\nin use by {}", printable(&holder.to_string()));
     }
     for run in &store.runs(RUNS).map_err(Error::store)? {
         print_run(&*store, run, &writer)?;
@@ -41,8 +41,8 @@ fn list_recordings(store: &dyn Store, recordings: &[RecordingEntry], chains: &[V
         let done = stored_stages(store, chain)?;
         complete += usize::from(done == chain.len());
         let stages = format!("{done} of {}", chain.len());
-        let path = entry.path.display().to_string();
-        listing.add_row([&entry.name, &table::clock(entry.audio_s), &stages, &path]);
+        let path = shown(&entry.path);
+        listing.add_row([&*printable(&entry.name), &table::clock(entry.audio_s), &stages, &path]);
     }
     if !recordings.is_empty() {
         println!("{listing}");
@@ -78,12 +78,17 @@ fn stored_stages(store: &dyn Store, chain: &[Fingerprint]) -> Result<usize, Erro
 fn print_run(store: &dyn Store, run: &Run, writer: &Writer) -> Result<(), Error> {
     let priority = if run.priority == 0 { String::new() } else { format!(", priority {}", run.priority) };
     println!("\nrun {}: {}", run.id.0, end(run, writer));
-    println!("  began {} (version {}{priority}): {}", utc(run.started_at_ms), run.tool_version, run.command);
+    println!(
+        "  began {} (version {}{priority}): {}",
+        utc(run.started_at_ms),
+        run.tool_version,
+        printable(&run.command)
+    );
     for line in incident_log::lines(run.started_at_ms, &store.incidents(run.id).map_err(Error::store)?) {
-        println!("  {line}");
+        println!("  {}", printable(&line));
     }
     for failure in store.failures(run.id).map_err(Error::store)? {
-        println!("  FAILED {}: {}", failure.path.display(), failure.error);
+        println!("  FAILED {}: {}", shown(&failure.path), printable(&failure.error.to_string()));
     }
     Ok(())
 }
@@ -114,7 +119,7 @@ fn print_quarantined(quarantines: &[Quarantine], current: &HashSet<Fingerprint>)
         println!("\nquarantined, because they killed workers (`earwitness run ... --retry-quarantined` retries them):");
     }
     for entry in now {
-        println!("  {}: {}", entry.path.display(), entry.error);
+        println!("  {}: {}", shown(&entry.path), printable(&entry.error.to_string()));
     }
     if !before.is_empty() {
         println!("\nno longer quarantined, because settings or version have changed: {}", before.len());

@@ -1,6 +1,7 @@
 //! `store check` and `store compact`.
 
 use scheduler::store::Access;
+use stage_core::printable;
 
 use crate::args::{FolderArgs, StoreCommand};
 use crate::error::Error;
@@ -17,7 +18,7 @@ pub(crate) fn store(command: &StoreCommand) -> Result<Exit, Error> {
 fn check(args: &FolderArgs) -> Result<Exit, Error> {
     let check = open_store::open(args, Access::Read)?.check().map_err(Error::store)?;
     for fault in &check.faults {
-        println!("BROKEN      {fault}");
+        println!("BROKEN      {}", printable(&fault.to_string()));
     }
     if check.abandoned_leases > 0 {
         println!("unfinished  {} batches of a killed run: the next run resumes them", check.abandoned_leases);

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
 use scheduler::store::{Access, Lookup, RecordingEntry, Store, StoreFault};
-use stage_core::{Fingerprint, sha256_file};
+use stage_core::{Fingerprint, printable, sha256_file, shown};
 
 use crate::args::FolderArgs;
 use crate::error::Error;
@@ -37,7 +37,7 @@ pub(crate) fn verify(args: &FolderArgs) -> Result<Exit, Error> {
         let reported =
             matches!(&fault, StoreFault::Artifact { fingerprint, .. } if of_recordings.contains(fingerprint));
         if !reported {
-            report.faults.push(format!("store: {fault}"));
+            report.faults.push(format!("store: {}", printable(&fault.to_string())));
         }
     }
     Ok(report.print())
@@ -50,8 +50,8 @@ fn check_exports(store: &dyn Store, folder: &Path, report: &mut Report) -> Resul
         report.exports += 1;
         match sha256_file(&folder.join(&export.path)) {
             Ok(sha256) if sha256 == export.sha256 => {}
-            Ok(_) => report.faults.push(format!("{}: altered after it was exported", export.path.display())),
-            Err(error) => report.faults.push(format!("{}: cannot be read: {error}", export.path.display())),
+            Ok(_) => report.faults.push(format!("{}: altered after it was exported", shown(&export.path))),
+            Err(error) => report.faults.push(format!("{}: cannot be read: {error}", shown(&export.path))),
         }
     }
     Ok(exports.into_iter().map(|export| export.recording).collect())
@@ -65,7 +65,7 @@ fn check_recording(
     report: &mut Report,
 ) -> Result<Vec<Fingerprint>, Error> {
     report.recordings += 1;
-    let name = entry.path.display();
+    let name = shown(&entry.path);
     match sha256_file(&entry.path) {
         Ok(sha256) if sha256 == entry.file_sha256 => {}
         Ok(_) => report.faults.push(format!("{name}: the recording has changed since it was processed")),

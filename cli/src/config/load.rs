@@ -8,6 +8,8 @@ use glob::PatternError;
 use scheduler::devices::LimitsError;
 use serde::de::DeserializeOwned;
 
+use crate::file_name::NamePatternError;
+
 use super::{Config, LEAST_HEARTBEAT_MS, MOST_IN_BATCH};
 
 /// The configuration file that is used if there is one in the current folder and no other is named.
@@ -18,7 +20,7 @@ pub(crate) const DEFAULT_FILE: &str = "earwitness.toml";
 #[non_exhaustive]
 pub enum ConfigError {
     /// A file cannot be read.
-    #[error("{}: cannot be read: {reason}", path.display())]
+    #[error("{}: cannot be read: {reason}", stage_core::shown(path))]
     Unreadable {
         /// The file.
         path: PathBuf,
@@ -26,7 +28,7 @@ pub enum ConfigError {
         reason: io::Error,
     },
     /// A file is invalid; the reason names the line or the setting.
-    #[error("{}: {reason}", path.display())]
+    #[error("{}: {reason}", stage_core::shown(path))]
     InFile {
         /// The file.
         path: PathBuf,
@@ -56,11 +58,14 @@ pub enum ConfigError {
         value: usize,
     },
     /// The folder for samples does not exist.
-    #[error("limits.spill_folder: {} is not a folder", .0.display())]
+    #[error("limits.spill_folder: {} is not a folder", stage_core::shown(.0))]
     SpillFolder(PathBuf),
     /// The interval between heartbeats is too short.
     #[error("timing: heartbeat_ms must be at least {LEAST_HEARTBEAT_MS}")]
     Heartbeat,
+    /// A pattern for file names is invalid.
+    #[error("run.name_patterns: {0}")]
+    NamePattern(#[from] NamePatternError),
     /// A rule's path is not a glob.
     #[error("priority: the pattern `{pattern}` is not a glob: {reason}")]
     Pattern {

@@ -15,7 +15,7 @@ use scheduler::devices::{DeviceLimits, DeviceRequest};
 use schemars::JsonSchema;
 use segment::{SegmentConfig, VadChoice};
 use serde::{Deserialize, Serialize};
-use stage_core::as_text;
+use stage_core::{as_text, lossless_path};
 use transcribe::{ModelSource, ParseModelSourceError, TranscribeConfig};
 
 pub use self::listing::config_template;
@@ -24,6 +24,7 @@ pub use self::load::ConfigError;
 pub(crate) use self::load::{DEFAULT_FILE, Loaded, parse_file};
 pub(crate) use self::priorities::Priorities;
 pub use self::priorities::PriorityRule;
+use crate::file_name::NameParser;
 pub use crate::precision::PrecisionChoice;
 
 /// The settings of a run. [`Config::default`] is what a run without options uses.
@@ -47,6 +48,8 @@ pub use crate::precision::PrecisionChoice;
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
     /// Files of additional lexicons for the language evidence.
+    #[serde(with = "lossless_path::list")]
+    #[schemars(with = "Vec<PathBuf>")]
     pub lexicons: Vec<PathBuf>,
     /// Priorities by path and length; the first rule that matches applies. A rule has `path` (a glob over the whole
     /// path), `longer_than_s`, `shorter_than_s` (seconds) and `priority`; higher priorities run first.
@@ -91,6 +94,11 @@ pub struct RunConfig {
     pub default_priority: i32,
     /// Formats of the results; json is always written.
     pub formats: Vec<String>,
+    /// Patterns for the names of recordings, before those of known recorders. The first one that matches the whole name
+    /// without its extension applies. Fields: {contact}, {number}, {direction} (in, out, 수신, 발신...), {YYYY} or {YY},
+    /// {MM}, {DD}, {hh}, {mm}, {ss}, {ms}, and {*} for any text.
+    #[schemars(example = ["{number} {contact} {YYYY}.{MM}.{DD} {hh}{mm}{ss}"])]
+    pub name_patterns: Vec<String>,
 }
 
 /// The models and how they compute.
@@ -123,7 +131,8 @@ pub struct Limits {
     /// Memory for the samples of one recording, in MiB; the rest goes to a file. 256 hold an hour of mono.
     pub samples_memory_mib: u64,
     /// Folder for samples that exceed the memory. `None`: the system's folder for temporary files.
-    #[schemars(example = "/var/tmp")]
+    #[serde(with = "lossless_path::option")]
+    #[schemars(with = "Option<PathBuf>", example = "/var/tmp")]
     pub spill_folder: Option<PathBuf>,
 }
 
@@ -144,6 +153,7 @@ impl Default for RunConfig {
             workers_per_device: count(1),
             default_priority: 0,
             formats: vec!["json".to_owned()],
+            name_patterns: Vec::new(),
         }
     }
 }
@@ -221,6 +231,7 @@ impl Config {
         if self.timing.heartbeat_ms < LEAST_HEARTBEAT_MS {
             return Err(ConfigError::Heartbeat);
         }
+        NameParser::new(&self.run.name_patterns)?;
         Priorities::new(self).map(drop)
     }
 }

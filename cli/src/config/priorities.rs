@@ -5,6 +5,7 @@ use std::path::Path;
 use glob::Pattern;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use stage_core::path_text;
 
 use super::{Config, ConfigError};
 
@@ -56,7 +57,7 @@ impl<'a> Priorities<'a> {
     /// The priority of a recording; higher values run first.
     pub(crate) fn of(&self, path: &Path, audio_s: f64) -> i32 {
         let fits = |(pattern, rule): &&(Option<Pattern>, &PriorityRule)| {
-            pattern.as_ref().is_none_or(|pattern| pattern.matches_path(path))
+            pattern.as_ref().is_none_or(|pattern| pattern.matches(&path_text(path)))
                 && rule.longer_than_s.is_none_or(|limit| audio_s > limit)
                 && rule.shorter_than_s.is_none_or(|limit| audio_s < limit)
         };

@@ -9,11 +9,11 @@ use serde_json::Value;
 use stage_core::forensics::ForensicRecord;
 use stage_core::{
     DecodeWarning, Diagnostics, Dropped, ExternalDecoder, FileAccount, Fingerprint, OutputName, Segment, StageName,
-    TokenTiming, Word,
+    TokenTiming, Word, path_bytes, path_text,
 };
 
 use super::read::Evidence;
-use crate::file_name;
+use crate::file_name::NameParser;
 
 /// Incremented when a field is removed or changes its meaning.
 const SCHEMA_VERSION: u32 = 3;
@@ -47,8 +47,10 @@ pub struct Document {
 #[derive(Debug, Clone, Serialize, JsonSchema)]
 #[non_exhaustive]
 pub struct RecordingBlock {
-    /// Path of the file.
+    /// Path of the file. Bytes that are not UTF-8 are written as `\xB1`; then `path_bytes` has the path without loss.
     pub path: String,
+    /// The bytes of a path that is not UTF-8, as hexadecimal digits; null for other paths.
+    pub path_bytes: Option<String>,
     /// SHA-256 of the file's bytes.
     pub sha256: String,
     /// SHA-256 of the decoder's output before resampling: interleaved little-endian f32.
@@ -63,10 +65,17 @@ pub struct RecordingBlock {
     pub channels: u16,
     /// Length in seconds.
     pub duration_s: f64,
-    /// The other party, according to the file name (`contact_YYMMDD_HHMMSS`).
+    /// The other party, according to the file name, in NFC.
     pub contact: Option<String>,
-    /// Local time of the recording, according to the file name.
+    /// Its phone number, according to the file name: as it is written, or that the number was withheld.
+    pub number: Option<String>,
+    /// Direction of the call, according to the file name: incoming or outgoing.
+    pub direction: Option<String>,
+    /// Local time of the recording, according to the file name: ISO 8601 without a time zone, which no name states. A
+    /// date alone if the name has no time of day.
     pub recorded_at: Option<String>,
+    /// The encoding in which a file name that is not UTF-8 was read for these fields: a guess. Null for other names.
+    pub name_encoding: Option<String>,
     /// The container's tags.
     pub tags: BTreeMap<String, String>,
     /// The program that decoded the file, if it was another one.
@@ -146,13 +155,12 @@ pub const LOW_CONFIDENCE: &str = "[?] ";
 impl Document {
     /// Joins the artifacts of one recording.
     pub(super) fn new(path: &Path, evidence: Evidence) -> Self {
-        let stem = path.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
-        let named = file_name::parse(&stem);
         let recording = evidence.recording;
         Self {
             schema_version: SCHEMA_VERSION,
             recording: RecordingBlock {
-                path: path.to_string_lossy().into_owned(),
+                path: path_text(path).into_owned(),
+                path_bytes: path_bytes(path),
                 sha256: evidence.file_sha256,
                 pcm_sha256: recording.pcm_sha256,
                 container: recording.container,
@@ -160,8 +168,11 @@ impl Document {
                 sample_rate_hz: recording.sample_rate_hz,
                 channels: recording.channels,
                 duration_s: recording.duration_s,
-                contact: named.contact,
-                recorded_at: named.recorded_at,
+                contact: None,
+                number: None,
+                direction: None,
+                recorded_at: None,
+                name_encoding: None,
                 tags: recording.tags,
                 external_decoder: recording.external_decoder,
                 account: recording.account,
@@ -174,6 +185,18 @@ impl Document {
             further: evidence.further,
             provenance: evidence.provenance,
         }
+    }
+
+    /// Adds what the file name says, according to `names`.
+    pub(super) fn named(mut self, path: &Path, names: &NameParser) -> Self {
+        let named = names.parse(path);
+        let recording = &mut self.recording;
+        recording.contact = named.contact;
+        recording.number = named.number;
+        recording.direction = named.direction.map(|direction| direction.name().to_owned());
+        recording.recorded_at = named.recorded_at;
+        recording.name_encoding = named.encoding.map(str::to_owned);
+        self
     }
 
     /// The whole text of one channel, in time order. Low-confidence segments begin with [`LOW_CONFIDENCE`].
@@ -217,5 +240,51 @@ impl From<Segment> for SegmentBlock {
             token_timing: segment.token_timing,
             diagnostics: segment.diagnostics,
         }
+    }
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use serde_json::json;
+    use stage_core::{AlignedWords, SpeechSegments, Transcript};
+
+    use super::*;
+
+    /// The document of a recording of one channel and one second, with these words.
+    pub(crate) fn document_of(words: &[Word]) -> Document {
+        let recording = json!({
+            "container": "wave", "codec": "pcm_s16le", "sample_rate_hz": 8000, "channels": 1, "duration_s": 1.0,
+            "pcm_sha256": "", "tags": {}, "warnings": [],
+            "pcm": {"source_frames": 8000, "frames": 16000, "trimmed_start_frames": 0, "trimmed_end_frames": 0},
+        });
+        let missing = json!({"value": null, "reason": "made by hand"});
+        let coverage = json!({
+            "speech_s": 0.0, "transcribed_s": 0.0, "low_confidence_s": 0.0, "ratio": missing,
+            "mean_confidence": missing, "languages_without_lexicon": [],
+        });
+        let scores = json!({"overall": missing, "level": null, "categories": {}, "coverage": coverage});
+        let forensics = json!({"channels": [], "evidence": [], "scores": scores, "limits": []});
+        let evidence = Evidence {
+            file_sha256: String::new(),
+            recording: serde_json::from_value(recording).unwrap(),
+            segments: SpeechSegments::of_windows(Vec::new()),
+            transcript: Transcript { model: String::new(), segments: Vec::new(), dropped: Vec::new() },
+            words: AlignedWords { method: String::new(), words: words.to_vec() },
+            forensics: serde_json::from_value(forensics).unwrap(),
+            further: BTreeMap::new(),
+            provenance: Vec::new(),
+        };
+        Document::new(Path::new("call.wav"), evidence)
+    }
+
+    #[test]
+    fn document_has_the_claims_of_the_file_name() {
+        let document = document_of(&[]);
+        assert_eq!(document.recording.contact, None);
+        let path = Path::new("/calls/통화 녹음 김민수_241105_093012.m4a");
+        let recording = document.named(path, &NameParser::default()).recording;
+        assert_eq!(recording.contact.as_deref(), Some("김민수"));
+        assert_eq!(recording.recorded_at.as_deref(), Some("2024-11-05T09:30:12"));
+        assert_eq!((recording.number, recording.direction, recording.name_encoding), (None, None, None));
     }
 }

@@ -19,6 +19,7 @@ pub use error::ExportError;
 pub use format::{ExportFormat, FormatError, Formats, RenderError};
 pub(crate) use names::assign as assign_names;
 pub use read::read_document;
+pub(crate) use read::read_named_document;
 
 /// Writes the document of `entry` into `folder`, in each format, and returns the written files with their hashes.
 ///

@@ -9,6 +9,7 @@ use stage_core::forensics::ForensicRecord;
 use stage_core::{AlignedWords, Artifact, ArtifactName, Recording, SpeechSegments, Transcript};
 
 use super::{Document, ExportError, Provenance, utc};
+use crate::file_name::NameParser;
 
 /// The stored artifacts of one recording.
 pub(super) struct Evidence {
@@ -23,12 +24,22 @@ pub(super) struct Evidence {
     pub(super) provenance: Vec<Provenance>,
 }
 
-/// Reads the results of one recording. Every artifact is checked against its hash.
+/// Reads the results of one recording. Every artifact is checked against its hash. The file name is parsed in the forms
+/// of known recorders.
 ///
 /// # Errors
 /// The store cannot be read, or an artifact of the recording is missing, altered, or of another version of the program.
 pub fn read_document(store: &dyn Store, entry: &RecordingEntry) -> Result<Document, ExportError> {
-    Ok(Document::new(&entry.path, evidence(store, entry)?))
+    read_named_document(store, entry, &NameParser::default())
+}
+
+/// [`read_document`] with patterns for the file name.
+pub(crate) fn read_named_document(
+    store: &dyn Store,
+    entry: &RecordingEntry,
+    names: &NameParser,
+) -> Result<Document, ExportError> {
+    Ok(Document::new(&entry.path, evidence(store, entry)?).named(&entry.path, names))
 }
 
 /// The stored artifacts of a recording, each checked against its hash.

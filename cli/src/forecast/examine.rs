@@ -48,8 +48,17 @@ pub(crate) fn examine(
 ) -> Result<Vec<Examined>, StoreError> {
     let known = plan::look_up(files, &*store()?)?;
     let examined = files.par_iter().zip(known).map(|(path, (stat, known))| {
-        let size_bytes = stat.map_or(0, |stat| stat.size);
-        let examined = examine_file(path, external, size_bytes, known);
+        let size_bytes = stat.as_ref().map_or(0, |stat| stat.size);
+        let examined = match stat {
+            Ok(_) => examine_file(path, external, size_bytes, known),
+            Err(error) => Examined {
+                path: path.clone(),
+                size_bytes,
+                facts: Err(error.to_string()),
+                is_cached: false,
+                header: Err(plan::unreadable_file(&error)),
+            },
+        };
         progress(size_bytes);
         examined
     });
@@ -59,6 +68,6 @@ pub(crate) fn examine(
 fn examine_file(path: &Path, external: &ExternalConfig, size_bytes: u64, known: Option<InputFacts>) -> Examined {
     let header = decode::probe_with(path, external);
     let is_cached = known.is_some();
-    let facts = known.map_or_else(|| plan::facts(path, &header).map_err(|error| error.to_string()), Ok);
+    let facts = known.map_or_else(|| plan::facts(path, &header, || false).map_err(|error| error.to_string()), Ok);
     Examined { path: path.to_owned(), size_bytes, facts, is_cached, header }
 }

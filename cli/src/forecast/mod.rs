@@ -25,10 +25,11 @@ pub(crate) use self::examine::{Examined, examine, total_bytes};
 pub(crate) use self::models::{ModelFacts, ModelState, speech_model, vad_model};
 pub(crate) use self::problems::Problem;
 use crate::export::assign_names;
-use crate::inputs::Inputs;
+use crate::file_name::NameParser;
+use crate::inputs::{Inputs, SkippedFile};
 
 /// Incremented when a field is removed or changes its meaning.
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 
 /// Everything that a forecast depends on, except the recordings.
 pub(crate) struct Conditions<'a> {
@@ -44,6 +45,7 @@ pub(crate) struct Conditions<'a> {
     /// The folder of the results, which need not exist.
     pub(crate) folder: PathBuf,
     pub(crate) models: Vec<ModelFacts>,
+    pub(crate) names: NameParser,
 }
 
 /// What a run would do. A value that is not known is null with a reason.
@@ -61,9 +63,8 @@ pub(crate) struct Forecast {
     devices: Vec<String>,
     models: Vec<ModelFacts>,
     problems: Vec<Problem>,
-    /// Files in searched folders that are not named like recordings.
-    #[serde(serialize_with = "problems::as_text")]
-    skipped: Vec<PathBuf>,
+    /// What is skipped in searched folders: `path`, `reason`, `message`, and `path_bytes` for a path that is not UTF-8.
+    skipped: Vec<SkippedFile>,
 }
 
 /// Numbers of files.
@@ -158,7 +159,7 @@ pub(crate) fn forecast(
         disk,
         devices: conditions.devices.iter().map(ToString::to_string).collect(),
         models: conditions.models,
-        problems: problems::find(inputs, examined, &names),
+        problems: problems::find(inputs, examined, &names, &conditions.names),
         skipped: inputs.skipped.clone(),
     })
 }

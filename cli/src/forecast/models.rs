@@ -4,7 +4,7 @@ use std::path::Path;
 
 use segment::VadChoice;
 use serde::Serialize;
-use stage_core::Measured;
+use stage_core::{Measured, shown};
 use transcribe::{ModelError, ModelSource, open_model};
 
 /// A model of a run.
@@ -67,9 +67,7 @@ pub(crate) fn vad_model(choice: &VadChoice) -> Option<ModelFacts> {
         VadChoice::Silero => {
             facts("silero".to_owned(), ModelState::Embedded, Measured::missing(part), Measured::missing(part))
         }
-        VadChoice::SileroAt(path) => {
-            facts(path.display().to_string(), ModelState::Present, size_of(path), sha256_of(path))
-        }
+        VadChoice::SileroAt(path) => facts(shown(path), ModelState::Present, size_of(path), sha256_of(path)),
     }
 }
 

@@ -5,11 +5,13 @@ use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
 use jiff::{SignedDuration, Timestamp};
+use scheduler::store::Failure;
 use serde::{Serialize, Serializer};
+use stage_core::{is_unprintable, path_text};
 
 use super::Examined;
-use crate::file_name;
-use crate::inputs::Inputs;
+use crate::file_name::NameParser;
+use crate::inputs::{Inputs, SkipReason, SkippedFile};
 
 /// Longer recordings are possible, but more likely a damaged header, in seconds.
 const LONGEST_S: f64 = 24.0 * 3600.0;
@@ -46,19 +48,27 @@ pub(crate) enum Severity {
     Note,
 }
 
-/// Paths as text. Parts that are not UTF-8 are replaced, because JSON cannot represent them.
-pub(super) fn as_text<S: Serializer>(paths: &[PathBuf], serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.collect_seq(paths.iter().map(|path| path.to_string_lossy()))
+/// Paths as text, in which bytes that are not UTF-8 are `\xB1`.
+fn as_text<S: Serializer>(paths: &[PathBuf], serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_seq(paths.iter().map(|path| path_text(path)))
 }
 
 /// All problems, the worst first. `names` are the names of the exported files.
-pub(super) fn find(inputs: &Inputs, examined: &[Examined], names: &BTreeMap<PathBuf, String>) -> Vec<Problem> {
+pub(super) fn find(
+    inputs: &Inputs,
+    examined: &[Examined],
+    names: &BTreeMap<PathBuf, String>,
+    parser: &NameParser,
+) -> Vec<Problem> {
     let mut problems: Vec<Problem> = examined.iter().filter_map(of_header).collect();
     problems.extend(examined.iter().filter_map(of_length));
     problems.extend(duplicates(examined));
     problems.extend(colliding(examined, names));
-    problems.extend(of_names(examined.iter().map(|file| file.path.as_path()), &tomorrow()));
-    problems.extend(inputs.skipped.iter().filter_map(|path| of_skipped(path)));
+    problems.extend(of_names(examined.iter().map(|file| file.path.as_path()), parser, &tomorrow()));
+    problems.extend(inputs.skipped.iter().filter_map(of_skipped));
+    problems.extend(inputs.unreadable.iter().map(|Failure { path, error }| {
+        problem(Severity::Error, error.code.as_str(), error.reason(), vec![path.clone()])
+    }));
     problems.extend(names.iter().filter(|(_, name)| name.len() > LONGEST_NAME).map(|(path, _)| {
         let message = format!("the names of its results are longer than {LONGEST_NAME} bytes: shorten the name");
         problem(Severity::Error, "long-name", message, vec![path.clone()])
@@ -126,21 +136,21 @@ fn colliding(examined: &[Examined], names: &BTreeMap<PathBuf, String>) -> Vec<Pr
 
 /// Names with damaged characters, mixed Unicode forms, or dates that differ in form or are in the future (after
 /// `tomorrow`, in ISO 8601).
-fn of_names<'a>(paths: impl Iterator<Item = &'a Path>, tomorrow: &str) -> Vec<Problem> {
+fn of_names<'a>(paths: impl Iterator<Item = &'a Path>, parser: &NameParser, tomorrow: &str) -> Vec<Problem> {
     let (mut damaged, mut composed, mut decomposed) = (Vec::new(), false, Vec::new());
     let mut dates: BTreeMap<DateForm, Vec<PathBuf>> = BTreeMap::new();
     let mut future = Vec::new();
     for path in paths {
         let stem = path.file_stem().unwrap_or(OsStr::new(""));
         let text = stem.to_string_lossy();
-        if text.contains('\u{FFFD}') || text.chars().any(char::is_control) {
+        if text.contains('\u{FFFD}') || text.chars().any(is_unprintable) {
             damaged.push(path.to_owned());
         }
         composed |= text.chars().any(is_composed);
         if text.chars().any(is_combining) {
             decomposed.push(path.to_owned());
         }
-        let (form, at) = date(&text);
+        let (form, at) = date(path, parser);
         dates.entry(form).or_default().push(path.to_owned());
         if at.is_some_and(|at| *at > *tomorrow) {
             future.push(path.to_owned());
@@ -152,7 +162,11 @@ fn of_names<'a>(paths: impl Iterator<Item = &'a Path>, tomorrow: &str) -> Vec<Pr
             problems.push(problem(Severity::Warning, code, message.to_owned(), paths));
         }
     };
-    warn("damaged-name", "the name is not valid UTF-8 or has control characters", damaged);
+    warn(
+        "damaged-name",
+        "the name is not valid UTF-8 (contact and number are then read as CP949, a guess) or has control characters",
+        damaged,
+    );
     if composed {
         let message = "the name has letters in decomposed form, as macOS writes them, others have composed ones: equal \
                        names of contacts differ";
@@ -161,7 +175,11 @@ fn of_names<'a>(paths: impl Iterator<Item = &'a Path>, tomorrow: &str) -> Vec<Pr
     warn("future-date", "the date in the name is in the future", future);
     let dated: BTreeSet<_> = dates.keys().filter(|form| **form != DateForm::None).copied().collect();
     if let Some(undated) = dates.remove(&DateForm::None).filter(|_| !dated.is_empty()) {
-        warn("missing-date", "the name has no date and time like the others (contact_YYMMDD_HHMMSS)", undated);
+        warn(
+            "missing-date",
+            "the name has no date and time like the others; --name-pattern describes other forms",
+            undated,
+        );
     }
     if dated.len() > 1 {
         let paths = dates.remove(&DateForm::FourDigits).unwrap_or_default();
@@ -178,12 +196,15 @@ enum DateForm {
     FourDigits,
 }
 
-/// The form of the date in a stem, and the time in ISO 8601.
-fn date(stem: &str) -> (DateForm, Option<String>) {
-    let Some(at) = file_name::parse(stem).recorded_at else { return (DateForm::None, None) };
-    let digits = stem.rsplit('_').nth(1).map_or(0, str::len);
-    let form = if digits == 8 { DateForm::FourDigits } else { DateForm::TwoDigits };
-    (form, Some(at))
+/// The form of the date in a name, and the time in ISO 8601.
+fn date(path: &Path, parser: &NameParser) -> (DateForm, Option<String>) {
+    let named = parser.parse(path);
+    let form = match &named.recorded_at {
+        None => DateForm::None,
+        Some(_) if named.has_century => DateForm::FourDigits,
+        Some(_) => DateForm::TwoDigits,
+    };
+    (form, named.recorded_at)
 }
 
 /// Whether a letter of another script than ASCII is one code point that has a decomposed form: Latin with marks, Hangul
@@ -203,8 +224,12 @@ fn tomorrow() -> String {
 }
 
 /// A skipped file that is a recording by its content or its name.
-fn of_skipped(path: &Path) -> Option<Problem> {
-    let warning = |code, message| Some(problem(Severity::Warning, code, message, vec![path.to_owned()]));
+fn of_skipped(skipped: &SkippedFile) -> Option<Problem> {
+    let path = match skipped.reason {
+        SkipReason::NotAudioName | SkipReason::AudioContent => &skipped.path,
+        _ => return None,
+    };
+    let warning = |code, message| Some(problem(Severity::Warning, code, message, vec![path.clone()]));
     if decode::probe(path).is_ok() {
         let message = "skipped, but it contains audio: name the file itself as an input".to_owned();
         return warning("skipped-recording", message);
@@ -220,7 +245,7 @@ mod tests {
 
     fn codes(names: &[&str]) -> Vec<(String, usize)> {
         let paths: Vec<PathBuf> = names.iter().map(PathBuf::from).collect();
-        let found = of_names(paths.iter().map(PathBuf::as_path), "2026-11-29T12:00:00Z");
+        let found = of_names(paths.iter().map(PathBuf::as_path), &NameParser::default(), "2026-11-29T12:00:00Z");
         found.into_iter().map(|problem| (problem.code, problem.paths.len())).collect()
     }
 

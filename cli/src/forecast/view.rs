@@ -2,7 +2,7 @@
 
 use std::fmt::{self, Display, Formatter};
 
-use stage_core::Measured;
+use stage_core::{Measured, printable, shown};
 
 use super::problems::{Problem, Severity};
 use super::{Forecast, ModelFacts, ModelState, Work};
@@ -45,6 +45,7 @@ impl Display for Forecast {
         let counts = [Severity::Error, Severity::Warning, Severity::Note]
             .map(|severity| self.problems.iter().filter(|problem| problem.severity == severity).count());
         let [errors, warnings, notes] = counts;
+        self.skipped.iter().try_for_each(|skipped| writeln!(f, "skipped    {skipped}"))?;
         write!(f, "{errors} errors, {warnings} warnings, {notes} notes; {} files skipped", self.skipped.len())
     }
 }
@@ -95,9 +96,9 @@ fn problem(f: &mut Formatter<'_>, problem: &Problem) -> fmt::Result {
         Severity::Warning => "WARNING",
         Severity::Note => "note",
     };
-    writeln!(f, "{severity:<10} {}: {}", problem.code, problem.message)?;
+    writeln!(f, "{severity:<10} {}: {}", problem.code, printable(&problem.message))?;
     for path in problem.paths.iter().take(PATHS) {
-        writeln!(f, "           {}", path.display())?;
+        writeln!(f, "           {}", shown(path))?;
     }
     if problem.paths.len() > PATHS {
         writeln!(f, "           and {} more; --json lists all", problem.paths.len() - PATHS)?;

@@ -7,7 +7,7 @@
 mod build;
 mod planned;
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -17,14 +17,15 @@ use scheduler::protocol::Fault;
 use scheduler::store::{self, Access, StoreUrl};
 use scheduler::worker::WORKER_VARIABLE;
 use scheduler::worker::sim::SimSettings;
-use stage_core::{DeviceId, Recipe, StageName};
+use stage_core::{DeviceId, Recipe, StageName, shown};
 use transcribe::ModelSource;
 
 pub(crate) use self::build::{build, resolve_devices};
 pub use self::planned::{Observer, PlannedRun, Summary};
 use crate::config::Config;
-use crate::error::{Error, ErrorContext};
+use crate::error::{Error, ErrorContext, ErrorKind};
 use crate::export::Formats;
+use crate::file_name::NameParser;
 use crate::inputs;
 use crate::open_store;
 use crate::plan;
@@ -129,7 +130,7 @@ impl Pipeline {
         Self { formats, ..self }
     }
 
-    /// Stops the run when this interrupt is requested, for example by a signal.
+    /// Stops the planning or the run when this interrupt is requested, for example by a signal.
     #[must_use]
     pub fn interrupt(self, interrupt: Interrupt) -> Self {
         Self { interrupt, ..self }
@@ -139,7 +140,7 @@ impl Pipeline {
     ///
     /// # Errors
     /// See [`Pipeline::plan`] and [`PlannedRun::run`].
-    pub fn run(self, inputs: &[impl AsRef<str>], observer: &mut dyn Observer) -> Result<Summary, Error> {
+    pub fn run(self, inputs: &[impl AsRef<OsStr>], observer: &mut dyn Observer) -> Result<Summary, Error> {
         self.plan(inputs)?.run(observer)
     }
 
@@ -148,24 +149,36 @@ impl Pipeline {
     ///
     /// # Errors
     /// An input does not exist, a setting is invalid or does not apply to the model, a file is unreadable, the device
-    /// does not exist, or the store cannot be used.
-    pub fn plan(self, inputs: &[impl AsRef<str>]) -> Result<PlannedRun, Error> {
+    /// does not exist, the store cannot be used, or the interrupt was requested.
+    pub fn plan(self, inputs: &[impl AsRef<OsStr>]) -> Result<PlannedRun, Error> {
         if std::env::var_os(WORKER_VARIABLE).is_some() {
             return Err(Error::usage(
                 "a worker process started a run: call earwitness::serve_if_worker first in `main`",
             ));
         }
         self.config.validate().map_err(Error::usage)?;
+        let names = NameParser::new(&self.config.run.name_patterns).map_err(Error::usage)?;
         let formats = &self.config.run.formats;
         let formats = self.formats.select(formats.iter().map(String::as_str)).map_err(Error::usage)?;
         let inputs = inputs::find(inputs).map_err(Error::usage)?;
+        self.check_interrupt()?;
         let devices = resolve_devices(&self.config.run.devices, self.config.run.num_gpus, self.tests.nvml.as_deref())?;
         let (recipe, work) = self.work(&devices[0])?;
         let created = fs::create_dir_all(&self.folder).map_err(Error::usage);
-        created.context(format!("{}: cannot be created", self.folder.display()))?;
+        created.context(format!("{}: cannot be created", shown(&self.folder)))?;
         let mut store = store::open(&self.store, Access::Create).map_err(Error::store)?;
-        let plan = plan::plan(&inputs.files, &Arc::new(recipe), &mut *store).map_err(Error::store)?;
-        Ok(PlannedRun { pipeline: Self { formats, ..self }, inputs, store, plan, devices, work })
+        let planned = plan::plan(&inputs.files, &Arc::new(recipe), &mut *store, &self.interrupt);
+        let mut plan = planned.map_err(Error::store)?;
+        self.check_interrupt()?;
+        plan.unreadable.extend(inputs.unreadable.iter().cloned());
+        Ok(PlannedRun { pipeline: Self { formats, ..self }, inputs, store, plan, devices, work, names })
+    }
+
+    fn check_interrupt(&self) -> Result<(), Error> {
+        match self.interrupt.requests() {
+            0 => Ok(()),
+            _ => Err(Error::new(ErrorKind::Interrupted, "interrupted before any recording was processed")),
+        }
     }
 
     /// The recipe of all artifacts, and what the workers do.

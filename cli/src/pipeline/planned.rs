@@ -1,7 +1,6 @@
 //! A planned run: running it, observing it, and its summary.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
 
 use scheduler::coordinator::{self, Event, GpuWatch, ItemEnd, Outcome, RunError, RunOptions, WorkerCommand};
 use scheduler::store::{Failure, RecordingEntry, Store, command_line};
@@ -12,8 +11,9 @@ use super::{Pipeline, Work};
 use crate::config::Priorities;
 use crate::defects::Defects;
 use crate::error::{Error, ErrorContext, ErrorKind};
-use crate::export::{Document, ExportError, Formats, read_document, write_document};
-use crate::inputs::Inputs;
+use crate::export::{Document, ExportError, Formats, read_named_document, write_document};
+use crate::file_name::NameParser;
+use crate::inputs::{Inputs, SkippedFile};
 use crate::plan::Plan;
 
 /// A run whose inputs, settings and models are checked, before it starts.
@@ -24,6 +24,7 @@ pub struct PlannedRun {
     pub(super) plan: Plan,
     pub(super) devices: Vec<DeviceId>,
     pub(super) work: Work,
+    pub(super) names: NameParser,
 }
 
 /// Observes a run. Every method returns quickly: the run waits for it. `()` ignores everything.
@@ -63,15 +64,15 @@ impl PlannedRun {
         &self.plan.items
     }
 
-    /// Inputs that could not be read.
+    /// Inputs, and folders below them, that could not be read.
     #[must_use]
     pub fn unreadable(&self) -> &[Failure] {
         &self.plan.unreadable
     }
 
-    /// Files in searched folders that were skipped because their names are not those of audio files.
+    /// What was skipped in searched folders, with reasons.
     #[must_use]
-    pub fn skipped(&self) -> &[PathBuf] {
+    pub fn skipped(&self) -> &[SkippedFile] {
         &self.inputs.skipped
     }
 
@@ -110,10 +111,10 @@ impl PlannedRun {
     pub fn run(&mut self, observer: &mut dyn Observer) -> Result<Summary, Error> {
         let options = self.options()?;
         let exports = self.pipeline.last.is_none() && !self.is_simulated();
-        let (items, mut not_exported) = (&self.plan.items, BTreeMap::new());
+        let (items, names, mut not_exported) = (&self.plan.items, &self.names, BTreeMap::new());
         let mut observe = |event: Event, store: &mut dyn Store| {
             if let (Event::ItemDone { index }, true) = (&event, exports) {
-                match export(&self.pipeline, &items[*index], store) {
+                match export(&self.pipeline, names, &items[*index], store) {
                     Ok(document) => observer.exported(*index, &document),
                     Err(error) => {
                         let error = PipelineError::from(error);
@@ -206,8 +207,13 @@ impl Summary {
 }
 
 /// Writes the result files of a recording and stores their hashes.
-fn export(pipeline: &Pipeline, entry: &RecordingEntry, store: &mut dyn Store) -> Result<Document, ExportError> {
-    let document = read_document(store, entry)?;
+fn export(
+    pipeline: &Pipeline,
+    names: &NameParser,
+    entry: &RecordingEntry,
+    store: &mut dyn Store,
+) -> Result<Document, ExportError> {
+    let document = read_named_document(store, entry, names)?;
     store.put_exports(&write_document(&document, &pipeline.folder, entry, &pipeline.formats)?)?;
     Ok(document)
 }

@@ -23,7 +23,7 @@ use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use scheduler::coordinator::Event;
 use scheduler::store::{Failure, RecordingEntry};
-use stage_core::PipelineError;
+use stage_core::{PipelineError, shown};
 
 use self::counters::Counters;
 use self::description::FileFailure;
@@ -33,6 +33,7 @@ use self::report::{Report, RunInfo};
 use self::trace::Trace;
 use crate::args::{ProgressMode as Mode, WatchArgs};
 use crate::defects::Defects;
+use crate::inputs::SkippedFile;
 use crate::stages;
 
 /// How a run ended.
@@ -48,7 +49,7 @@ pub(crate) enum Ending {
 
 /// A file about the run (trace, metrics or report) cannot be written.
 #[derive(Debug, thiserror::Error)]
-#[error("{path}: cannot be written: {reason}")]
+#[error("{}: cannot be written: {reason}", shown(path))]
 pub(crate) struct WatchError {
     path: PathBuf,
     reason: io::Error,
@@ -87,6 +88,7 @@ impl<'a> Watch<'a> {
         folder: &Path,
         items: &'a [RecordingEntry],
         unreadable: &[Failure],
+        skipped: &[SkippedFile],
     ) -> Result<Self, WatchError> {
         let counters = Counters::new(stages::specs(), items, unreadable.len());
         let began_us = now_us();
@@ -97,6 +99,7 @@ impl<'a> Watch<'a> {
         }
         let progress = Progress::new(mode, &counters);
         unreadable.iter().for_each(|failure| progress.failed(&FileFailure::new(&failure.path, &failure.error)));
+        skipped.iter().for_each(|skipped| progress.skipped(skipped));
         Ok(Self {
             items,
             began: Instant::now(),

@@ -12,6 +12,7 @@ use scheduler::coordinator::{Event, WorkerId};
 use scheduler::protocol::{Lane, TaskSpan};
 use scheduler::store::{Incident, RecordingEntry};
 use serde_json::{Value, json};
+use stage_core::path_text;
 
 use super::counters::Counters;
 use super::description::label;
@@ -168,7 +169,7 @@ impl Trace {
         self.push(&json!({
             "ph": "i", "s": "p", "name": label(&incident.kind), "cat": "incident", "pid": process, "tid": 0,
             "ts": self.since_begin(incident.at_ms.saturating_mul(1000)),
-            "args": {"worker": incident.worker, "recording": incident.recording, "message": incident.message},
+            "args": {"worker": incident.worker, "recording": incident.recording.as_deref().map(path_text), "message": incident.message},
         }));
     }
 

@@ -276,8 +276,12 @@ fn garbage(line: &[u8], source: serde_json::Error) -> CodecError {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::protocol::{Batch, ItemJob, Slot, ToWorker};
+    use crate::store::Lease;
     use proptest::prelude::*;
+    use std::ffi::OsString;
     use std::io::BufReader;
+    use std::os::unix::ffi::OsStringExt;
 
     const TIGHT: Limits = Limits { line_bytes: 256, message_bytes: 1 << 20 };
 
@@ -306,6 +310,22 @@ mod tests {
             let bytes = encoded(&messages);
             prop_assert!(bytes.split(|b| *b == b'\n').all(|line| line.len() < TIGHT.line_bytes));
             prop_assert_eq!(decoded::<(String, Vec<char>, f64)>(&bytes).unwrap(), messages);
+        }
+
+        #[test]
+        fn batch_with_any_bytes_in_paths_comes_back(paths in prop::collection::vec(prop::collection::vec(any::<u8>(), 0..400), 0..4)) {
+            let item = |path: Vec<u8>| ItemJob {
+                item: 1,
+                path: OsString::from_vec(path).into(),
+                file_sha256: String::new(),
+                audio_s: 1.0,
+                steps: vec![],
+                stored: vec![],
+                checkpoints: vec![],
+            };
+            let items = paths.into_iter().map(item).collect();
+            let batch = ToWorker::Batch(Batch { slot: Slot::default(), lease: Lease { batch: 1, number: 1 }, items });
+            prop_assert_eq!(decoded::<ToWorker>(&encoded(std::slice::from_ref(&batch))).unwrap(), [batch]);
         }
 
         #[test]

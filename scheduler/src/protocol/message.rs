@@ -10,7 +10,7 @@ use super::Fault;
 use crate::store::Lease;
 
 /// The version of the protocol. Both sides must use the same one.
-pub const VERSION: u32 = 6;
+pub const VERSION: u32 = 7;
 
 /// The number of a result within one worker, counted from 0. The coordinator acknowledges results by number.
 pub type ResultId = u64;
@@ -106,7 +106,8 @@ pub struct Batch {
 pub struct ItemJob {
     /// The coordinator's number of the recording.
     pub item: u64,
-    /// The path of its file.
+    /// The path of its file, which need not be UTF-8.
+    #[serde(with = "stage_core::lossless_path")]
     pub path: PathBuf,
     /// SHA-256 of the file at the time of planning.
     pub file_sha256: String,

@@ -2,8 +2,11 @@
 
 use std::ffi::{OsStr, OsString};
 use std::fmt;
+use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 use std::str::FromStr;
+
+use stage_core::shown;
 
 use super::backends::{BACKENDS, Backend};
 use super::{Access, Store, StoreError};
@@ -46,10 +49,24 @@ impl FromStr for StoreUrl {
     type Err = StoreError;
 
     fn from_str(url: &str) -> Result<Self, StoreError> {
-        let parsed = url.split_once(':').filter(|(_, location)| !location.is_empty());
-        parsed
-            .and_then(|(scheme, location)| Some(Self { scheme: backend(scheme)?.scheme, location: location.into() }))
-            .ok_or_else(|| StoreError::InvalidUrl { url: url.to_owned(), expected: StoreUrl::forms() })
+        Self::try_from(OsStr::new(url))
+    }
+}
+
+/// A URL whose location need not be UTF-8.
+impl TryFrom<&OsStr> for StoreUrl {
+    type Error = StoreError;
+
+    fn try_from(url: &OsStr) -> Result<Self, StoreError> {
+        let parse = || {
+            let bytes = url.as_bytes();
+            let (scheme, location) = bytes.split_at(bytes.iter().position(|byte| *byte == b':')?);
+            let scheme = backend(std::str::from_utf8(scheme).ok()?)?.scheme;
+            let location = OsStr::from_bytes(&location[1..]).to_owned();
+            (!location.is_empty()).then_some(Self { scheme, location })
+        };
+        let invalid = || StoreError::InvalidUrl { url: shown(url.as_ref()), expected: Self::forms() };
+        parse().ok_or_else(invalid)
     }
 }
 
@@ -86,6 +103,8 @@ mod tests {
         let url: StoreUrl = "sqlite:a:b.db".parse().unwrap();
         assert_eq!((&url, url.to_string().as_str()), (&StoreUrl::file("a:b.db"), "sqlite:a:b.db"));
         assert_ne!(url, "memory:a:b.db".parse().unwrap());
+        let odd = OsStr::from_bytes(b"sqlite:\xB1.db");
+        assert_eq!(StoreUrl::try_from(odd).unwrap(), StoreUrl::file(OsStr::from_bytes(b"\xB1.db")));
         for wrong in ["a.db", "sqlite:", "nowhere:a", ""] {
             let error = wrong.parse::<StoreUrl>().unwrap_err().to_string();
             assert!(error.ends_with("expected sqlite:PATH"), "{error}");

@@ -4,6 +4,7 @@ use std::fmt;
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
+use stage_core::shown;
 
 use crate::clock::now_ms;
 
@@ -29,13 +30,14 @@ impl LockHolder {
     }
 }
 
-/// The command line of this process, with the program's path reduced to its name.
+/// The command line of this process on one line, with the program's path reduced to its name. Bytes that are not UTF-8
+/// are written as `\xB1`.
 #[must_use]
 pub fn command_line() -> String {
-    let mut args = std::env::args();
+    let mut args = std::env::args_os();
     let program = args.next().unwrap_or_default();
-    let program = Path::new(&program).file_name().map(|name| name.to_string_lossy().into_owned());
-    program.into_iter().chain(args).collect::<Vec<_>>().join(" ")
+    let program = Path::new(&program).file_name().map(ToOwned::to_owned);
+    program.into_iter().chain(args).map(|arg| shown(Path::new(&arg))).collect::<Vec<_>>().join(" ")
 }
 
 impl fmt::Display for LockHolder {

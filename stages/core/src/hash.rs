@@ -50,12 +50,26 @@ pub fn sha256_hex(bytes: &[u8]) -> String {
 /// The SHA-256 of a file's bytes as 64 hex digits. The file is opened read-only and read once.
 ///
 /// # Errors
-/// Any error of opening or reading the file.
+/// Any error of opening or reading the file, also that it is not a file: reading a pipe or a device may never end.
 pub fn sha256_file(path: &Path) -> io::Result<String> {
+    sha256_file_unless(path, || false)
+}
+
+/// [`sha256_file`] that asks `is_stopped` before each MiB and ends when it returns true.
+///
+/// # Errors
+/// Those of [`sha256_file`], and [`io::ErrorKind::Interrupted`] if it was stopped.
+pub fn sha256_file_unless(path: &Path, is_stopped: impl Fn() -> bool) -> io::Result<String> {
+    if !std::fs::metadata(path)?.is_file() {
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, "not a file (a folder, a pipe, a socket or a device)"));
+    }
     let mut file = File::open(path)?;
     let mut stream = Sha256Stream::default();
     let mut block = vec![0; 1 << 20];
     loop {
+        if is_stopped() {
+            return Err(io::ErrorKind::Interrupted.into());
+        }
         match file.read(&mut block)? {
             0 => return Ok(stream.finish_hex()),
             n => stream.update(&block[..n]),
@@ -77,5 +91,14 @@ mod tests {
     #[test]
     fn hash_of_nothing_is_the_published_one() {
         assert_eq!(sha256_hex(b""), "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
+    }
+
+    #[test]
+    fn hash_of_a_file_can_be_stopped_and_a_device_is_refused() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        assert_eq!(sha256_file(file.path()).unwrap(), sha256_hex(b""));
+        let stopped = sha256_file_unless(file.path(), || true).unwrap_err();
+        assert_eq!(stopped.kind(), io::ErrorKind::Interrupted);
+        assert_eq!(sha256_file(Path::new("/dev/zero")).unwrap_err().kind(), io::ErrorKind::InvalidInput);
     }
 }

@@ -9,6 +9,7 @@
 //!   `#[ignore = "needs ../shared"]` and finds them with [`shared`], which fails if they are missing.
 #![expect(clippy::unwrap_used, reason = "a failed test must stop")]
 
+mod deep;
 mod ffmpeg;
 mod golden;
 mod lines;
@@ -21,6 +22,7 @@ mod speech;
 mod wait;
 mod wav;
 
+pub use deep::unreadable_folder;
 pub use ffmpeg::{FORMATS, Ffmpeg, RATES_HZ};
 pub use golden::{assert_golden, golden};
 pub use lines::Lines;

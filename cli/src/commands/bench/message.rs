@@ -34,6 +34,7 @@ pub(super) struct Task {
 /// A recording with its artifacts so far.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(super) struct Input {
+    #[serde(with = "stage_core::lossless_path")]
     pub(super) path: PathBuf,
     /// Empty before preparation.
     pub(super) file_sha256: String,

@@ -18,6 +18,8 @@ mod worker;
 
 use std::path::PathBuf;
 
+use scheduler::store::Failure;
+use stage_core::{printable, printable_json, shown};
 use transcribe::Precision;
 
 use self::combination::Combination;
@@ -29,21 +31,22 @@ pub(crate) use self::worker::worker;
 use crate::args::BenchStageArgs;
 use crate::commands::started::announce;
 use crate::config::Loaded;
-use crate::error::{Error, ErrorContext};
+use crate::error::Error;
 use crate::exit::Exit;
 use crate::inputs;
 use crate::settings::Settings;
-use crate::signals;
 
 pub(crate) fn bench(args: &BenchStageArgs) -> Result<Exit, Error> {
-    signals::end_when_interrupted().context("the signal handlers cannot be installed")?;
     let Loaded { config, file } = args.stages.load().map_err(Error::usage)?;
     announce(file.as_deref());
     let base = Settings::new(&config, Precision::default()).map_err(Error::usage)?;
     let inputs = inputs::find(&args.inputs).map_err(Error::usage)?;
     let (checked, first, about) = check(Combination::all(args, &base.model)?, args, &base)?;
-    for path in &inputs.skipped {
-        eprintln!("skipped (not an audio file name): {}", path.display());
+    for skipped in &inputs.skipped {
+        eprintln!("skipped: {skipped}");
+    }
+    for Failure { path, error } in &inputs.unreadable {
+        eprintln!("{}: {}", shown(path), printable(&error.to_string()));
     }
     let (prepared, failed) = prepare(args, &base, &first, inputs.files)?;
     let mut report =
@@ -62,7 +65,7 @@ pub(crate) fn bench(args: &BenchStageArgs) -> Result<Exit, Error> {
         }
     }
     if args.json {
-        println!("{:#}", report.json());
+        println!("{}", printable_json(&format!("{:#}", report.json())));
     } else {
         print!("{}", report.text());
     }
@@ -142,7 +145,7 @@ fn measure(combination: &Combination, args: &BenchStageArgs, base: &Settings, pr
 /// Prints failed recordings to standard error if standard output is JSON. Otherwise the table lists them.
 fn tell_failures(args: &BenchStageArgs, failed: &[FailedRecording]) {
     for (path, error) in failed.iter().filter(|_| args.json) {
-        eprintln!("{}: {error}", path.display());
+        eprintln!("{}: {}", shown(path), printable(&error.to_string()));
     }
 }
 

@@ -6,7 +6,7 @@ use kernels::Isa;
 use measure::{Machine, figures};
 use scheduler::devices::{GpuProbe, probe_gpus};
 use serde_json::{Value, json};
-use stage_core::{DeviceId, RecipeStep, StageName};
+use stage_core::{DeviceId, RecipeStep, StageName, path_text, printable, shown};
 
 use super::combination::Combination;
 use super::measurement::{FailedRecording, MARGIN_PERCENT, Measurement, WARM_UPS, recommended};
@@ -203,7 +203,10 @@ impl Report {
                 Outcome::NotPossible(reason) => Some(format!("not possible: {label}: {reason}")),
             }
         });
-        let recordings = self.failed.iter().map(|(path, error)| format!("FAILED {}: {error}", path.display()));
+        let recordings = self
+            .failed
+            .iter()
+            .map(|(path, error)| format!("FAILED {}: {}", shown(path), printable(&error.to_string())));
         recordings.chain(combinations).collect()
     }
 
@@ -232,8 +235,7 @@ impl Report {
     pub(super) fn json(&self) -> Value {
         let About { step: RecipeStep { stage, version, identity, .. }, model } = &self.about;
         let ((recordings, audio_s), machine) = (self.prepared, Machine::here());
-        let failed =
-            |(path, error): &FailedRecording| json!({"path": path, "code": error.code, "reason": error.to_string()});
+        let failed = |(path, error): &FailedRecording| json!({"path": path_text(path), "code": error.code, "reason": error.to_string()});
         json!({
             "stage": stage,
             "stage_settings": identity.settings,
@@ -300,7 +302,7 @@ impl Report {
 
 /// A recording, as measured in the fastest run.
 fn recording((path, audio_s, stage_s): &(PathBuf, f64, f64)) -> Value {
-    json!({"path": path, "audio_s": audio_s, "stage_s": stage_s})
+    json!({"path": path_text(path), "audio_s": audio_s, "stage_s": stage_s})
 }
 
 /// Formats a number with about three significant digits.

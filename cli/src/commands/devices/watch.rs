@@ -13,7 +13,7 @@ use super::view::View;
 use crate::args::DevicesArgs;
 use crate::error::{Error, ErrorContext};
 use crate::exit::Exit;
-use crate::signals::SignalWatch;
+use crate::signals::{self, SignalWatch};
 
 /// Maximum delay before a signal is handled.
 const TICK: Duration = Duration::from_millis(20);
@@ -33,7 +33,7 @@ pub(super) fn watch(mut view: View, args: &DevicesArgs, every_s: f64) -> Result<
     let mut last = vec![Instant::now(); view.gpus.len()];
     let mut screen = Screen::new(args.json);
     let mut next = Instant::now();
-    while signals.interrupt().requests() == 0 {
+    while !signals.is_interrupted() {
         take(&readings, &mut view, &mut last);
         if Instant::now() >= next {
             mark_overdue(&mut view, &last, every * OVERDUE_INTERVALS);
@@ -45,7 +45,7 @@ pub(super) fn watch(mut view: View, args: &DevicesArgs, every_s: f64) -> Result<
         }
         std::thread::sleep(TICK);
     }
-    Ok(signals.exit())
+    Ok(signals::exit())
 }
 
 fn device(index: u32) -> DeviceId {

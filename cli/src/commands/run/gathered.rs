@@ -1,12 +1,13 @@
 //! Observes a run: passes its events to the progress and collects the rows of the table.
 
 use std::collections::HashMap;
+use std::path::Path;
 use std::time::Duration;
 
 use scheduler::coordinator::{CommitPoint, Event};
 use scheduler::store::RecordingEntry;
 use serde_json::json;
-use stage_core::PipelineError;
+use stage_core::{PipelineError, shown};
 
 use crate::export::Document;
 use crate::pipeline::{Observer, PlannedRun};
@@ -68,7 +69,7 @@ impl<'a> Gathered<'a> {
         let recording = &self.recordings[index];
         let file_name = recording.path.file_name();
         let row = Row {
-            name: file_name.map_or_else(|| recording.name.clone(), |name| name.to_string_lossy().into_owned()),
+            name: file_name.map_or_else(|| recording.name.clone(), |name| shown(Path::new(name))),
             audio_s: recording.audio_s,
             text,
             score,

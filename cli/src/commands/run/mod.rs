@@ -6,6 +6,7 @@ mod summary;
 use std::time::Instant;
 
 use scheduler::store::command_line;
+use stage_core::shown;
 use transcribe::ModelSource;
 
 use self::gathered::Gathered;
@@ -27,10 +28,11 @@ pub(crate) fn run(args: &RunArgs) -> Result<Exit, Error> {
     let task = Task { inputs, folder, last: None, recompute: args.recompute(), formats };
     let mut started = Started::plan(&args.engine, &task)?;
     let recordings = started.run.recordings().to_vec();
-    let watch = Watch::start(&args.watch, args.engine.progress, folder, &recordings, started.run.unreadable())
+    let (unreadable, skipped) = (started.run.unreadable(), started.run.skipped());
+    let watch = Watch::start(&args.watch, args.engine.progress, folder, &recordings, unreadable, skipped)
         .map_err(Error::usage)?;
     if let Some(file) = &started.file {
-        watch.note(&format!("settings: {}", file.display()));
+        watch.note(&format!("settings: {}", shown(file)));
     }
     if started.run.speech_model() == Some(&ModelSource::Embedded) {
         watch.note(EMBEDDED_MODEL_NOTICE);

@@ -2,7 +2,7 @@
 
 use scheduler::coordinator::ItemEnd;
 use serde_json::json;
-use stage_core::ErrorCode;
+use stage_core::{ErrorCode, printable_json, shown};
 
 use super::gathered::{Amount, Rows};
 use crate::args::{ProgressMode, RunArgs};
@@ -16,15 +16,15 @@ pub(super) fn print(args: &RunArgs, run: &PlannedRun, summary: &Summary, mut row
     let files = run.recordings().len() + summary.unreadable.len();
     let mut table: Vec<Row> = (0..files).filter_map(|index| rows.of_recordings.remove(&index)).collect();
     table.extend(summary.unreadable.iter().map(|failure| Row {
-        name: failure.path.display().to_string(),
+        name: shown(&failure.path),
         audio_s: 0.0,
         text: Err(failure.error.to_string()),
         score: None,
         worked_s: None,
     }));
     println!("{}", table::render(&table));
-    for path in run.skipped() {
-        println!("skipped (not an audio file name): {}", path.display());
+    for skipped in run.skipped() {
+        println!("skipped: {skipped}");
     }
     let (done, failed, unfinished) = (summary.done(), summary.failed(), summary.unfinished());
     let (computed, reused) = (summary.outcome.artifacts_computed, summary.outcome.artifacts_reused);
@@ -61,7 +61,7 @@ pub(super) fn print(args: &RunArgs, run: &PlannedRun, summary: &Summary, mut row
             "stages_computed": computed, "stages_reused": reused, "files_revoked": summary.outcome.revoked,
             "audio_s": audio_s, "elapsed_s": elapsed_s,
         });
-        eprintln!("{}", json!({"summary": summary}));
+        eprintln!("{}", printable_json(&json!({"summary": summary}).to_string()));
     }
 }
 
@@ -85,9 +85,9 @@ fn print_files(args: &RunArgs, run: &PlannedRun, summary: &Summary) {
     }
     if summary.done() > 0 {
         let extensions: Vec<_> = run.formats().iter().map(ExportFormat::extension).collect();
-        println!("open {}/<recording>.{}", args.out.display(), extensions.join(", ."));
+        println!("open {}/<recording>.{}", shown(&args.out), extensions.join(", ."));
     }
     if summary.outcome.artifacts_computed > 0 && args.watch.report.is_none() {
-        println!("report: {}", args.out.join("report.html").display());
+        println!("report: {}", shown(&args.out.join("report.html")));
     }
 }

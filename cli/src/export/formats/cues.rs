@@ -3,6 +3,7 @@
 
 use stage_core::Word;
 
+use super::one_line;
 use crate::export::{Document, LOW_CONFIDENCE};
 
 /// A subtitle cue.
@@ -33,14 +34,14 @@ fn of_words<'a>(words: impl Iterator<Item = (&'a Word, bool)>) -> Vec<Cue> {
         match cues.last_mut() {
             Some(cue) if cue.is_low_confidence == is_low_confidence && continues(cue, word) => {
                 cue.text.push(' ');
-                cue.text.push_str(&word.text);
+                cue.text.push_str(&one_line(&word.text));
                 cue.end_s = word.end_s;
             }
             _ => cues.push(Cue {
                 channel: word.channel,
                 start_s: word.start_s,
                 end_s: word.end_s,
-                text: format!("{mark}{}", word.text),
+                text: format!("{mark}{}", one_line(&word.text)),
                 is_low_confidence,
             }),
         }

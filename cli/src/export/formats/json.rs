@@ -1,5 +1,7 @@
 //! The whole document as JSON; `earwitness schema` prints its schema.
 
+use stage_core::printable_json;
+
 use crate::export::{Document, ExportFormat, RenderError};
 
 pub(super) struct Json;
@@ -18,8 +20,7 @@ impl ExportFormat for Json {
     }
 
     fn render(&self, document: &Document) -> Result<Vec<u8>, RenderError> {
-        let mut text = serde_json::to_vec_pretty(document).map_err(RenderError::new)?;
-        text.push(b'\n');
-        Ok(text)
+        let text = serde_json::to_string_pretty(document).map_err(RenderError::new)?;
+        Ok((printable_json(&text).into_owned() + "\n").into_bytes())
     }
 }

@@ -50,7 +50,9 @@ fn srt(document: &Document) -> String {
     for (index, cue) in cues(document).iter().enumerate() {
         let speaker = if document.recording.channels > 1 { format!("[{}] ", cue.channel) } else { String::new() };
         let (start, end) = (clock(cue.start_s, ','), clock(cue.end_s, ','));
-        let _ = write!(out, "{}\n{start} --> {end}\n{speaker}{}\n\n", index + 1, cue.text);
+        // The format has no escapes, and its lines of times have an arrow.
+        let text = cue.text.replace("-->", "-- >");
+        let _ = write!(out, "{}\n{start} --> {end}\n{speaker}{text}\n\n", index + 1);
     }
     out
 }
@@ -75,6 +77,20 @@ fn clock(seconds: f64, separator: char) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::export::document::tests::document_of;
+    use crate::export::formats::cues::tests::word;
+
+    #[test]
+    fn subtitles_of_hostile_text_have_one_cue_and_no_markup() {
+        let hostile = "00:00:01.000 --> 00:00:02.000\n\n<b>&\u{1b}[2J\u{202e}";
+        let document = document_of(&[word(0, hostile, 0.0, 0.5)]);
+        let text = srt(&document);
+        let own = r"00:00:01.000 -- > 00:00:02.000 <b>&\u{1b}[2J\u{202e}";
+        assert_eq!(text, format!("1\n00:00:00,000 --> 00:00:00,500\n{own}\n\n"));
+        let text = vtt(&document);
+        let own = r"00:00:01.000 --&gt; 00:00:02.000 &lt;b&gt;&amp;\u{1b}[2J\u{202e}";
+        assert_eq!(text, format!("WEBVTT\n\n00:00:00.000 --> 00:00:00.500\n{own}\n\n"));
+    }
 
     #[test]
     fn clocks_round_to_milliseconds_and_carry() {

@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 
 use stage_core::Word;
 
+use super::one_line;
 use crate::export::{Document, ExportFormat, LOW_CONFIDENCE, RenderError};
 
 pub(super) struct Csv;
@@ -63,17 +64,25 @@ fn csv(document: &Document) -> Result<Vec<u8>, csv::Error> {
     for word in by_time(&document.words) {
         writer.write_record::<_, &str>([
             &word.channel.to_string(),
-            word.speaker.as_deref().unwrap_or(""),
+            &cell(word.speaker.as_deref().unwrap_or("")),
             &format!("{:.3}", word.start_s),
             &format!("{:.3}", word.end_s),
             &format!("{:.3}", word.confidence),
             yes_or_no(document.is_low_confidence(word)),
-            &word.text,
+            &cell(&word.text),
             word.timing.method.name(),
             &word.timing.score.map_or_else(String::new, |score| format!("{score:.3}")),
         ])?;
     }
     writer.into_inner().map_err(|error| csv::Error::from(error.into_error()))
+}
+
+/// A text that a spreadsheet shows as it is: on one line, and with an apostrophe before a character that starts a formula.
+/// Numbers are unchanged.
+fn cell(text: &str) -> String {
+    let text = one_line(text);
+    let is_formula = text.starts_with(['=', '+', '-', '@', '＝', '＋', '－', '＠']) && text.parse::<f64>().is_err();
+    if is_formula { format!("'{text}") } else { text }
 }
 
 const fn yes_or_no(is_so: bool) -> &'static str {
@@ -125,11 +134,40 @@ fn intervals(document: &Document, channel: u16) -> Vec<(f64, f64, String)> {
             intervals.push((at, word.start_s, String::new()));
         }
         let mark = if document.is_low_confidence(word) { LOW_CONFIDENCE } else { "" };
-        intervals.push((word.start_s.max(at), word.end_s, format!("{mark}{}", word.text)));
+        intervals.push((word.start_s.max(at), word.end_s, format!("{mark}{}", one_line(&word.text))));
         at = word.end_s;
     }
     if at < end {
         intervals.push((at, end, String::new()));
     }
     intervals
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::export::document::tests::document_of;
+    use crate::export::formats::cues::tests::word;
+
+    #[test]
+    fn cells_are_no_formulas_and_numbers_are_unchanged() {
+        for formula in ["=1+1", "+cmd|' /C calc'!A0", "-2+3", "@SUM(A1)", "＝1", "\t=1", "\r\n=1", " =1"] {
+            assert_eq!(cell(formula), format!("'{}", formula.trim()));
+        }
+        for plain in ["-5", "+82", "-1.5", "안녕", "a=b", "", "5-3", "'quoted'"] {
+            assert_eq!(cell(plain), plain);
+        }
+        assert_eq!(cell("a\u{1b}[2J\u{202e}"), r"a\u{1b}[2J\u{202e}");
+    }
+
+    #[test]
+    fn tables_of_hostile_text_keep_their_structure() {
+        let document = document_of(&[word(0, "=1+1\",\"\n\n\u{1b}", 0.0, 0.5)]);
+        let bytes = csv(&document).unwrap();
+        let mut rows = csv::Reader::from_reader(&*bytes);
+        let rows: Vec<csv::StringRecord> = rows.records().map(Result::unwrap).collect();
+        assert_eq!((rows.len(), &rows[0][6], &rows[0][2]), (1, r#"'=1+1"," \u{1b}"#, "0.000"));
+        let grid = textgrid(&document);
+        assert!(grid.contains(r#"text = "=1+1"","" \u{1b}""#) && grid.lines().count() < 30, "{grid}");
+    }
 }

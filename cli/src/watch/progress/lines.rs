@@ -3,8 +3,10 @@
 use scheduler::coordinator::Event;
 use scheduler::store::RecordingEntry;
 use serde_json::{Value, json};
+use stage_core::{path_bytes, path_text, printable};
 
 use crate::defects::Defects;
+use crate::inputs::SkippedFile;
 use crate::table::clock;
 use crate::watch::counters::Counters;
 use crate::watch::description::{FileFailure, label};
@@ -76,7 +78,7 @@ pub(super) fn event(event: &Event) -> Option<Value> {
         Event::WorkerUp { worker, pid } => json!({"event": "worker_up", "worker": worker.to_string(), "pid": pid}),
         Event::Incident(incident) => json!({
             "event": "incident", "at_ms": incident.at_ms, "kind": incident.kind, "worker": incident.worker,
-            "recording": incident.recording, "message": incident.message,
+            "recording": incident.recording.as_deref().map(path_text), "message": incident.message,
         }),
         _ => return None,
     })
@@ -86,13 +88,25 @@ pub(super) fn event(event: &Event) -> Option<Value> {
 pub(super) fn file_failed(failure: &FileFailure) -> Value {
     let mut line = json!(failure);
     line["event"] = "file_failed".into();
+    if let Some(bytes) = path_bytes(&failure.path) {
+        line["path_bytes"] = bytes.into();
+    }
+    line
+}
+
+/// The JSON line of a skipped file.
+pub(super) fn skipped(skipped: &SkippedFile) -> Value {
+    let mut line = skipped.json();
+    line["event"] = "skipped".into();
     line
 }
 
 /// The JSON line of a recording with warnings.
 pub(super) fn defects(defects: &Defects) -> Value {
-    let mut line = json!(defects);
-    line["event"] = "warnings".into();
+    let mut line = json!({"event": "warnings", "path": path_text(&defects.path), "warnings": defects.warnings});
+    if let Some(bytes) = path_bytes(&defects.path) {
+        line["path_bytes"] = bytes.into();
+    }
     line
 }
 
@@ -103,7 +117,9 @@ fn average_speed(counters: &Counters, at_s: f64) -> f64 {
 
 fn current_work(worker: &WorkerCounters, items: &[RecordingEntry]) -> String {
     match worker.current_work {
-        Some(current) => format!("{} {} {}", current.stage, label(&current.phase), items[current.index].name),
+        Some(current) => {
+            format!("{} {} {}", current.stage, label(&current.phase), printable(&items[current.index].name))
+        }
         None => "waiting for work".to_owned(),
     }
 }

@@ -8,12 +8,14 @@ use std::io::{IsTerminal, Write};
 use scheduler::coordinator::Event;
 use scheduler::store::RecordingEntry;
 use serde_json::json;
+use stage_core::{printable, printable_json, shown};
 
 use self::bars::Bars;
 use super::counters::Counters;
 use super::description::{FileFailure, label};
 use crate::args::ProgressMode as Mode;
 use crate::defects::Defects;
+use crate::inputs::SkippedFile;
 
 /// Interval between plain or JSON lines, in seconds.
 const EVERY_S: f64 = 2.0;
@@ -48,7 +50,7 @@ impl Progress {
         match &self.view {
             View::Json => {
                 if let Some(line) = lines::event(event) {
-                    eprintln!("{line}");
+                    eprintln!("{}", printable_json(&line.to_string()));
                 }
             }
             View::Bars(_) | View::Plain => self.remark(event),
@@ -60,8 +62,15 @@ impl Progress {
     /// Reports a failed file.
     pub(crate) fn failed(&self, failure: &FileFailure) {
         match &self.view {
-            View::Json => eprintln!("{}", lines::file_failed(failure)),
-            _ => self.note(&format!("{}: {}", failure.path.display(), failure.error)),
+            View::Json => eprintln!("{}", printable_json(&lines::file_failed(failure).to_string())),
+            _ => self.note(&format!("{}: {}", shown(&failure.path), failure.error)),
+        }
+    }
+
+    /// Reports a skipped file as JSON; other forms of progress leave it to the summary.
+    pub(crate) fn skipped(&self, skipped: &SkippedFile) {
+        if matches!(self.view, View::Json) {
+            eprintln!("{}", printable_json(&lines::skipped(skipped).to_string()));
         }
     }
 
@@ -76,9 +85,9 @@ impl Progress {
     /// Prints a line above the progress.
     pub(crate) fn note(&self, line: &str) {
         match &self.view {
-            View::Bars(bars) => bars.note(line),
-            View::Plain => eprintln!("{line}"),
-            View::Json => eprintln!("{}", json!({"note": line})),
+            View::Bars(bars) => bars.note(&printable(line)),
+            View::Plain => eprintln!("{}", printable(line)),
+            View::Json => eprintln!("{}", printable_json(&json!({"note": line}).to_string())),
             View::None => {}
         }
     }
@@ -95,7 +104,7 @@ impl Progress {
     /// Prints events that are shown at once.
     fn remark(&self, event: &Event) {
         if let Event::Incident(incident) = event {
-            let recording = incident.recording.as_ref().map(|path| path.display().to_string());
+            let recording = incident.recording.as_ref().map(|path| shown(path));
             let about: Vec<_> = incident.worker.clone().into_iter().chain(recording).collect();
             self.note(&format!("{}: {}: {}", about.join(", "), label(&incident.kind), incident.message));
         }
@@ -112,7 +121,7 @@ impl Progress {
     fn line(&mut self, items: &[RecordingEntry], counters: &Counters, at_s: f64) {
         self.line_at_s = at_s;
         match &self.view {
-            View::Json => eprintln!("{}", lines::json(items, counters, at_s)),
+            View::Json => eprintln!("{}", printable_json(&lines::json(items, counters, at_s).to_string())),
             _ => eprintln!("{}", lines::plain(items, counters, at_s)),
         }
         let _ = std::io::stderr().flush();

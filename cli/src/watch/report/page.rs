@@ -6,7 +6,7 @@ use askama::Template;
 use scheduler::coordinator::WorkerId;
 use scheduler::protocol::Lane;
 use scheduler::store::{Incident, IncidentKind, RecordingEntry};
-use stage_core::{DecodeWarning, Measured, StageName};
+use stage_core::{DecodeWarning, Measured, StageName, printable, shown};
 
 use super::drawing::{Area, Mark, Scale};
 use super::format::{count, duration, percent, short, times};
@@ -26,13 +26,13 @@ const SLOWEST: usize = 20;
 #[template(path = "report.html")]
 pub(super) struct Page<'a> {
     version: &'static str,
-    command: &'a str,
+    command: String,
     began: String,
     ended: String,
     ending: &'static str,
     /// `good`, `warn` or `bad`.
     tone: &'static str,
-    reason: Option<&'a str>,
+    reason: Option<String>,
     facts: Vec<Fact>,
     scale: Scale,
     marks: Vec<Mark>,
@@ -129,13 +129,13 @@ impl<'a> Page<'a> {
             Ending::Finished if counters.files.failed > 0 => ("finished, with failures", "warn", None),
             Ending::Finished => ("finished", "good", None),
             Ending::Interrupted => ("interrupted; run the same command to resume", "warn", None),
-            Ending::Broken(reason) => ("aborted", "bad", Some(reason.as_str())),
+            Ending::Broken(reason) => ("aborted", "bad", Some(printable(reason).into_owned())),
         };
         let since = |incident: &Incident| (incident.at_ms as f64 * 1e3 - report.began_us as f64) / 1e6;
         let incidents = report.incidents.listed.iter().enumerate();
         Self {
             version: env!("CARGO_PKG_VERSION"),
-            command: info.command,
+            command: printable(info.command).into_owned(),
             began: utc(report.began_us / 1000),
             ended: utc(report.began_us / 1000 + (info.wall_s * 1e3) as u64),
             ending,
@@ -161,10 +161,10 @@ impl<'a> Page<'a> {
 
 fn defect((path, warning): &(PathBuf, DecodeWarning)) -> DefectRow {
     DefectRow {
-        path: path.display().to_string(),
+        path: shown(path),
         kind: warning.kind.to_string(),
         tone: if warning.kind.loses_sound() { "warn" } else { "good" },
-        message: warning.message.clone(),
+        message: printable(&warning.message).into_owned(),
     }
 }
 
@@ -270,14 +270,14 @@ fn incident(number: usize, of: &Incident, at_s: f64, scale: &Scale) -> IncidentR
         kind: label(&of.kind).replace('-', " "),
         tone,
         worker: of.worker.clone().unwrap_or_default(),
-        recording: of.recording.as_ref().map(|path| path.display().to_string()).unwrap_or_default(),
-        message: of.message.clone(),
+        recording: of.recording.as_deref().map(shown).unwrap_or_default(),
+        message: printable(&of.message).into_owned(),
     }
 }
 
 fn slow(item: &RecordingEntry, worked_s: f64) -> SlowRow {
     SlowRow {
-        path: item.path.display().to_string(),
+        path: shown(&item.path),
         audio: duration(item.audio_s),
         worked: duration(worked_s),
         ratio: short(worked_s / item.audio_s),

@@ -66,6 +66,9 @@ codes! {
     UnreadableFile "unreadable-file" [BadInput Transient] ["planner" "decode"]
         "The file of the recording cannot be opened or read."
         "Check that the file exists, that you may read it, and that its disk or network folder works.";
+    UnreadableFolder "unreadable-folder" [BadInput] ["planner"]
+        "A folder below an input cannot be searched. It may contain recordings that are missing from the results."
+        "Make the folder readable for you (`chmod u+rx`), and run again: finished work is reused.";
     EmptyFile "empty-file" [BadInput] ["decode"]
         "The file has no bytes."
         "Copy the recording again.";
