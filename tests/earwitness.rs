@@ -33,8 +33,12 @@ mod made_store;
 mod model;
 #[path = "earwitness/order.rs"]
 mod order;
+#[path = "earwitness/outputs.rs"]
+mod outputs;
 #[path = "earwitness/plan.rs"]
 mod plan;
+#[path = "earwitness/readers.rs"]
+mod readers;
 #[path = "earwitness/record.rs"]
 mod record;
 #[path = "earwitness/recovery.rs"]
@@ -43,6 +47,8 @@ mod recovery;
 mod reuse;
 #[path = "earwitness/running.rs"]
 mod running;
+#[path = "earwitness/stale.rs"]
+mod stale;
 #[path = "earwitness/store.rs"]
 mod store;
 #[path = "earwitness/support.rs"]

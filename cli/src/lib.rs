@@ -48,6 +48,9 @@
 //!
 //! Longer programs are in `cli/examples`.
 
+#[macro_use]
+mod print;
+
 mod args;
 mod commands;
 mod config;
@@ -60,6 +63,7 @@ mod file_name;
 mod forecast;
 mod inputs;
 mod open_store;
+mod outputs;
 mod pipeline;
 mod plan;
 mod precision;

@@ -6,6 +6,7 @@ use tracing_subscriber::EnvFilter;
 
 use crate::error::Error;
 use crate::exit::Exit;
+use crate::print;
 
 /// Default for RUST_LOG. Symphonia's messages do not help users; its errors are reported with the recording.
 const LOGGED: &str = "error,symphonia=off,earwitness=warn,scheduler=warn";
@@ -18,11 +19,15 @@ pub(crate) fn run(work: impl FnOnce() -> Result<Exit, Error>) -> Exit {
         .with_env_filter(EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(LOGGED)))
         .init();
     let cpu = kernels::Isa::check_limit().map_err(Error::usage);
-    match cpu.and_then(|_| work()) {
-        Ok(exit) => exit,
-        Err(error) => {
-            eprintln!("error: {}", error.report());
-            error.kind().exit()
+    let exit = cpu.and_then(|_| work()).unwrap_or_else(|error| {
+        eprintln!("error: {}", error.report());
+        error.kind().exit()
+    });
+    match (exit, print::finish()) {
+        (Exit::Done, Some(error)) => {
+            eprintln!("error: standard output cannot be written: {error}");
+            Exit::Failed
         }
+        _ => exit,
     }
 }

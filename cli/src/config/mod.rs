@@ -23,6 +23,7 @@ pub use self::load::ConfigError;
 pub(crate) use self::load::{DEFAULT_FILE, Loaded, parse_file};
 pub(crate) use self::priorities::Priorities;
 pub use self::priorities::PriorityRule;
+use crate::export::ExportConfig;
 pub use crate::precision::PrecisionChoice;
 
 /// The settings of a run. [`Config::default`] is what a run without options uses.
@@ -63,6 +64,8 @@ pub struct Config {
     pub align: AlignConfig,
     /// Measurements, evidence in language, and scores.
     pub forensics: ForensicsConfig,
+    /// Result files.
+    pub export: ExportConfig,
     /// When a GPU may get work.
     pub devices: DeviceLimits,
     /// Intervals and time limits of the workers.

@@ -26,6 +26,7 @@ pub(crate) use self::models::{ModelFacts, ModelState, speech_model, vad_model};
 pub(crate) use self::problems::Problem;
 use crate::export::assign_names;
 use crate::inputs::Inputs;
+use crate::outputs::Taken;
 
 /// Incremented when a field is removed or changes its meaning.
 const VERSION: u32 = 1;
@@ -44,6 +45,8 @@ pub(crate) struct Conditions<'a> {
     /// The folder of the results, which need not exist.
     pub(crate) folder: PathBuf,
     pub(crate) models: Vec<ModelFacts>,
+    /// Files that the run would not replace.
+    pub(crate) taken: Vec<(PathBuf, Taken)>,
 }
 
 /// What a run would do. A value that is not known is null with a reason.
@@ -156,7 +159,7 @@ pub(crate) fn forecast(
         disk,
         devices: conditions.devices.iter().map(ToString::to_string).collect(),
         models: conditions.models,
-        problems: problems::find(inputs, examined, &names),
+        problems: problems::find(inputs, examined, &names, &conditions.taken),
         skipped: inputs.skipped.clone(),
     })
 }

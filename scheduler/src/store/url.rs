@@ -2,7 +2,7 @@
 
 use std::ffi::{OsStr, OsString};
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use super::backends::{BACKENDS, Backend};
@@ -33,6 +33,12 @@ impl StoreUrl {
     #[must_use]
     pub fn file(path: impl Into<PathBuf>) -> Self {
         Self { scheme: FILE_SCHEME, location: path.into().into_os_string() }
+    }
+
+    /// The file of the store, if it is one.
+    #[must_use]
+    pub fn path(&self) -> Option<&Path> {
+        (self.scheme == FILE_SCHEME).then(|| Path::new(&self.location))
     }
 
     /// The forms of URLs that users may give, such as `sqlite:PATH`.

@@ -2,7 +2,7 @@
 
 use crate::export::{Document, ExportFormat, RenderError};
 
-pub(super) struct Json;
+pub(in crate::export) struct Json;
 
 impl ExportFormat for Json {
     fn name(&self) -> &'static str {
