@@ -109,7 +109,8 @@ fn commands_that_read_work_for_another_user_and_write_nothing() {
         let srt = |folder: &Path| fs::read(folder.join("call.srt")).unwrap();
         assert_eq!(srt(elsewhere.path()), srt(&case.out));
         fs::write(elsewhere.path().join("call.srt"), "theirs").unwrap();
-        case.finish(&["export", out, "--out", copies, "--format", "srt"]).with_code(2);
+        let refused = case.finish(&["export", out, "--out", copies, "--format", "srt"]).with_code(3).stdout;
+        assert!(refused.contains("[output-taken]"), "{refused}");
         assert_eq!(srt(elsewhere.path()), b"theirs");
         let refused = case.finish(&["export", out]).with_code(6);
         assert!(refused.stderr.contains("[store-unavailable]"), "{}", refused.stderr);

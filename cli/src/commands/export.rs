@@ -43,6 +43,10 @@ fn check(record: &Record, exporter: Exporter<'_>, recordings: &[RecordingEntry])
     let outputs = |entry: &RecordingEntry| exporter.outputs(record, &entry.path, &entry.name);
     let outputs: Vec<Output> = recordings.iter().flat_map(outputs).collect();
     check_places(recordings.iter().map(|entry| &*entry.path), &outputs).map_err(Error::usage)?;
+    if !record.is_kept() {
+        // A copy may be there already. Each file is compared when it is rendered.
+        return Ok(());
+    }
     let taken = taken(record, &outputs)?;
     if taken.is_empty() { Ok(()) } else { Err(Error::usage(TakenFiles(taken))) }
 }

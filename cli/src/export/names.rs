@@ -149,7 +149,7 @@ mod tests {
             ("a<b>c:d\"e/f\\g|h?i*j", "a%3Cb%3Ec%3Ad%22e%2Ff%5Cg%7Ch%3Fi%2Aj"),
             ("CON", "_CON"),
             ("nul.2024", "_nul.2024"),
-            ("com1 ", "_com1_"),
+            ("com1 .x", "_com1 .x"),
             ("LPT³", "_LPT³"),
             ("COM10", "COM10"),
             ("console", "console"),
@@ -170,7 +170,7 @@ mod tests {
     #[test]
     fn names_keep_bytes_that_are_not_utf_8_apart() {
         use std::os::unix::ffi::OsStrExt;
-        assert_eq!(legal(OsStr::from_bytes(b"\xc8\xab call")), "%C8%AB call");
+        assert_eq!(legal(OsStr::from_bytes(b"\xb0\xa1 call")), "%B0%A1 call");
         assert_ne!(legal(OsStr::from_bytes(b"\xc8")), legal(OsStr::from_bytes(b"\xc9")));
     }
 

@@ -5,7 +5,7 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use scheduler::store::{MadeFrom, OutputFile, RecordingEntry, Store};
-use stage_core::{sha256_hex, write_files};
+use stage_core::{sha256_file, sha256_hex, write_files};
 
 use super::names::is_plain;
 use super::{Document, ExportError, ExportFormat, Formats, read_document};
@@ -128,13 +128,19 @@ fn render(
 ) -> Result<Rendered, ExportError> {
     let bytes = format.render(document).map_err(|reason| ExportError::Render { format: format.name(), reason })?;
     let path = record.folder().join(file_name(&entry.name, format));
+    let sha256 = sha256_hex(&bytes);
     let found = record.find(&path).map_err(|reason| ExportError::Unwritable { path: path.clone(), reason })?;
-    if let Found::Taken(why) = found {
-        return Err(ExportError::Taken { path, why });
-    }
+    let found = match found {
+        // The file is there already.
+        Found::Taken(Taken::Unrecorded | Taken::Changed) if sha256_file(&path).is_ok_and(|there| there == sha256) => {
+            Found::Ours(Some(sha256.clone()))
+        }
+        Found::Taken(why) => return Err(ExportError::Taken { path, why }),
+        found => found,
+    };
     let entry = OutputFile {
         path: record.key(&path),
-        sha256: Some(sha256_hex(&bytes)),
+        sha256: Some(sha256),
         replaces: None,
         recording: Some(entry.path.clone()),
         format: format.name().to_owned(),

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::fs;
 use std::io::ErrorKind;
 use std::os::unix::fs::MetadataExt;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 use super::Output;
 use crate::export::folded_name;
@@ -77,11 +77,16 @@ impl Places {
 
 /// The folder without links; a folder that does not exist yet below the deepest one that does.
 fn real(folder: &Path) -> PathBuf {
-    match (folder.canonicalize(), folder.parent()) {
-        (Err(error), Some(parent)) if error.kind() == ErrorKind::NotFound => {
-            real(parent).join(folder.file_name().unwrap_or_default())
+    let (found, Some(parent)) = (folder.canonicalize(), folder.parent()) else { return folder.to_owned() };
+    match (found, folder.components().next_back()) {
+        (Ok(found), _) => found,
+        (Err(error), Some(Component::Normal(name))) if error.kind() == ErrorKind::NotFound => real(parent).join(name),
+        (Err(error), Some(Component::ParentDir)) if error.kind() == ErrorKind::NotFound => {
+            let mut above = real(parent);
+            above.pop();
+            above
         }
-        (found, _) => found.unwrap_or_else(|_| folder.to_owned()),
+        _ => folder.to_owned(),
     }
 }
 
@@ -102,7 +107,7 @@ mod tests {
         fs::hard_link(&call, at("hard")).unwrap();
         std::os::unix::fs::symlink(&call, at("soft")).unwrap();
         std::os::unix::fs::symlink(folder.path(), at("folder")).unwrap();
-        let names = ["Call.wav", "hard", "soft", "folder/Call.wav", "./folder/../Call.wav", "call.WAV"];
+        let names = ["Call.wav", "hard", "soft", "folder/Call.wav", "folder/./Call.wav", "call.WAV"];
         for name in names {
             let error = check([&*call], &[output("--report", at(name))]).unwrap_err();
             assert!(matches!(&error, PlaceError::Input { input, .. } if *input == call), "{name}: {error}");

@@ -87,6 +87,11 @@ impl Record {
         &self.folder
     }
 
+    /// Whether the store records new files.
+    pub(crate) const fn is_kept(&self) -> bool {
+        self.is_kept
+    }
+
     /// The recorded files of a recording.
     pub(crate) fn of_recording(&self, recording: &Path) -> impl Iterator<Item = &OutputFile> {
         self.of_recordings.get(recording).into_iter().flatten().filter_map(|path| self.entries.get(path))
