@@ -43,10 +43,14 @@ mod model;
 mod names;
 #[path = "earwitness/order.rs"]
 mod order;
+#[path = "earwitness/outputs.rs"]
+mod outputs;
 #[path = "earwitness/plan.rs"]
 mod plan;
 #[path = "earwitness/printing.rs"]
 mod printing;
+#[path = "earwitness/readers.rs"]
+mod readers;
 #[path = "earwitness/record.rs"]
 mod record;
 #[path = "earwitness/recovery.rs"]
@@ -55,6 +59,8 @@ mod recovery;
 mod reuse;
 #[path = "earwitness/running.rs"]
 mod running;
+#[path = "earwitness/stale.rs"]
+mod stale;
 #[path = "earwitness/store.rs"]
 mod store;
 #[path = "earwitness/support.rs"]

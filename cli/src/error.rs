@@ -7,6 +7,7 @@ use scheduler::store::StoreError;
 use stage_core::{ErrorCode, PipelineError, full_message};
 
 use crate::exit::Exit;
+use crate::outputs::TakenFiles;
 use crate::signals;
 use crate::stages::BuildError;
 
@@ -109,8 +110,9 @@ fn code_of(error: &(dyn StdError + 'static)) -> Option<ErrorCode> {
     let of_pipeline = || error.downcast_ref().or_else(boxed).map(|error: &PipelineError| error.code.clone());
     let of_store = || error.downcast_ref::<StoreError>().map(|error| error.class_and_code().1);
     let of_stages = || error.downcast_ref::<BuildError>().map(|error| error.class_and_code().1);
+    let of_outputs = || error.downcast_ref::<TakenFiles>().map(|_| ErrorCode::OutputTaken);
     let nested = || error.downcast_ref::<Error>().and_then(Error::code);
-    of_pipeline().or_else(of_store).or_else(of_stages).or_else(nested)
+    of_pipeline().or_else(of_store).or_else(of_stages).or_else(of_outputs).or_else(nested)
 }
 
 impl fmt::Display for Error {

@@ -18,14 +18,15 @@ macro_rules! exits {
 
 exits! {
     Done = 0 "all done";
-    Failed = 1 "an unexpected failure";
-    Usage = 2 "the command line or a file that it names (model, lexicon) is invalid; nothing was run";
+    Failed = 1 "an unexpected failure, or output that cannot be written";
+    Usage = 2 "the command line or a file that it names is invalid, or a file would be replaced; nothing was run";
     SomeFilesFailed = 3 "some recordings failed; the others are complete";
     NoDevice = 4 "no device is usable";
     NotVerified = 5 "verify, store check: a check failed";
-    Store = 6 "the store cannot be used (missing, held by another process, or of another version)";
+    Store = 6 "the store cannot be used (missing, held by another process, of another version, replaced during a run)";
     SoundLost = 7 "all done, but sound of some recordings was left out, is damaged, or is missing in the file: see the warnings";
     Interrupted = 130 "interrupted (SIGINT); finished work is kept";
+    ReaderGone = 141 "the reader of the output closed it (SIGPIPE)";
     Terminated = 143 "terminated (SIGTERM); finished work is kept";
 }
 

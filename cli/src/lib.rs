@@ -65,6 +65,7 @@ mod file_name;
 mod forecast;
 mod inputs;
 mod open_store;
+mod outputs;
 mod pipeline;
 mod plan;
 mod precision;

@@ -88,7 +88,7 @@ fn best(model: &ModelSource, device: &DeviceId) -> Precision {
 /// # Errors
 /// As [`store::open`], except that a missing store or one with an older schema returns `None`.
 pub(crate) fn stored(url: &StoreUrl, model_sha256: &str) -> Result<Option<Precision>, StoreError> {
-    let store = match store::open(url, Access::Inspect) {
+    let store = match store::open(url, Access::Read) {
         Err(StoreError::Missing { .. } | StoreError::OlderSchema { .. }) => return Ok(None),
         store => store?,
     };

@@ -18,11 +18,15 @@ pub(crate) fn run(work: impl FnOnce() -> Result<Exit, Error>) -> Exit {
         .with_env_filter(EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(LOGGED)))
         .init();
     let cpu = kernels::Isa::check_limit().map_err(Error::usage);
-    match cpu.and_then(|_| work()) {
-        Ok(exit) => exit,
-        Err(error) => {
-            eprintln!("error: {}", printable(&error.report()));
-            error.kind().exit()
+    let exit = cpu.and_then(|_| work()).unwrap_or_else(|error| {
+        eprintln!("error: {}", printable(&error.report()));
+        error.kind().exit()
+    });
+    match (exit, terminal::finish()) {
+        (Exit::Done, Some(error)) => {
+            eprintln!("error: standard output cannot be written: {error}");
+            Exit::Failed
         }
+        _ => exit,
     }
 }

@@ -5,6 +5,7 @@ use std::path::Path;
 
 use serde_json::Value;
 
+use crate::outputs::disturbed;
 use crate::support::{Finished, calls, finish, run};
 
 /// The lines of `--progress json` about failed files.
@@ -36,19 +37,31 @@ fn unreadable_file_is_an_error_of_the_planner() {
 
 #[test]
 fn unwritable_result_is_an_error_of_the_export_with_its_cause() {
-    let out = tempfile::tempdir().unwrap();
-    fs::create_dir(out.path().join("reading.json")).unwrap();
-    let finished = run(&[&calls().join("reading.wav")], out.path(), &[]).with_code(3);
+    let folder = tempfile::tempdir().unwrap();
+    let (out, report) = (folder.path().join("out"), folder.path().join("report.html"));
+    let store = format!("sqlite:{}", folder.path().join("store.db").display());
+    let more = ["--store", store.as_str(), "--report", report.to_str().unwrap()];
+    let finished = disturbed(&[&calls().join("reading.wav")], &out, &more, || fs::remove_dir(&out).unwrap());
+    let finished = finished.with_code(3);
     let [failed] = &failed_files(&finished)[..] else { panic!("{}", finished.stderr) };
     assert_eq!((&failed["origin"], &failed["code"]), (&"export".into(), &"results-not-written".into()));
     contains(failed["message"].as_str().unwrap(), "reading.json: cannot be written");
-    contains(failed["causes"][0].as_str().unwrap(), "Is a directory");
+    contains(failed["causes"][0].as_str().unwrap(), "No such file or directory");
     contains(&finished.stdout, "FAILED export: ");
-    let reason = "reading.json: cannot be written: Is a directory (os error 21) [results-not-written]";
-    contains(&status(out.path()), reason);
-    fs::remove_dir(out.path().join("reading.json")).unwrap();
-    finish(["export", out.path().to_str().unwrap()]).with_code(0);
-    assert!(out.path().join("reading.json").is_file());
+    let reason = "reading.json: cannot be written: No such file or directory (os error 2) [results-not-written]";
+    let (out, on_store) = (out.to_str().unwrap(), ["--store", store.as_str()]);
+    contains(&finish(["status", out].into_iter().chain(on_store)).with_code(0).stdout, reason);
+    fs::create_dir(out).unwrap();
+    finish(["export", out].into_iter().chain(on_store)).with_code(0);
+    assert!(Path::new(out).join("reading.json").is_file());
+}
+
+#[test]
+fn folder_in_the_place_of_a_result_is_named_before_anything_starts() {
+    let out = tempfile::tempdir().unwrap();
+    fs::create_dir(out.path().join("reading.json")).unwrap();
+    let refused = run(&[&calls().join("reading.wav")], out.path(), &["--overwrite"]).with_code(2).stderr;
+    contains(&refused, "reading.json: not a file");
 }
 
 #[test]

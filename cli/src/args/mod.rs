@@ -15,6 +15,7 @@ use stage_core::StageName;
 pub(crate) use self::settings::{ModelArgs, SettingArgs, StageSettingArgs};
 use crate::config::{DEFAULT_FILE, PrecisionChoice};
 use crate::export::{ExportFormat, Formats};
+use crate::outputs::{Output, RunFile};
 use crate::stages;
 
 /// Turns folders of recorded calls into timed, checkable evidence.
@@ -77,6 +78,9 @@ pub(crate) struct RunArgs {
     /// Formats to write for each recording; json is always written.
     #[arg(long, value_delimiter = ',', value_parser = format_names())]
     pub(crate) format: Option<Vec<String>>,
+    /// Replace files that the store has no record of, or that were changed since. Inputs are never replaced.
+    #[arg(long)]
+    pub(crate) overwrite: bool,
     #[command(flatten)]
     pub(crate) watch: WatchArgs,
     #[command(flatten)]
@@ -84,6 +88,16 @@ pub(crate) struct RunArgs {
 }
 
 impl RunArgs {
+    /// The files about the run that it may write.
+    pub(crate) fn run_files(&self) -> Vec<RunFile> {
+        let WatchArgs { report, trace, metrics } = &self.watch;
+        let report = report.clone().unwrap_or_else(|| self.out.join("report.html"));
+        let files = [("report", "--report", Some(report)), ("trace", "--trace", trace.clone())];
+        let files = files.into_iter().chain([("metrics", "--metrics", metrics.clone())]);
+        let file = |(format, what, path)| Some(RunFile { format, output: Output { what, path: path? } });
+        files.filter_map(file).collect()
+    }
+
     /// What is computed again.
     pub(crate) const fn recompute(&self) -> Recompute {
         match (self.force, self.from) {
@@ -237,6 +251,9 @@ pub(crate) enum StoreCommand {
 pub(crate) struct ExportArgs {
     #[command(flatten)]
     pub(crate) folder: FolderArgs,
+    /// Folder for the files. Default: DIR. Another folder gets copies, and DIR and its store are only read.
+    #[arg(short, long, value_name = "DIR")]
+    pub(crate) out: Option<PathBuf>,
     /// Formats to write for each recording; json is always written.
     #[arg(long, value_delimiter = ',', default_value = Formats::ALWAYS, value_parser = format_names())]
     pub(crate) format: Vec<String>,
@@ -247,6 +264,12 @@ pub(crate) struct ExportArgs {
     /// one.
     #[arg(long, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
+    /// Begin CSV files with a byte order mark, which Excel needs. Default: true.
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    pub(crate) csv_bom: Option<bool>,
+    /// Replace files that the store has no record of, or that were changed since. Recordings are never replaced.
+    #[arg(long)]
+    pub(crate) overwrite: bool,
 }
 
 #[derive(Debug, Args)]

@@ -1,46 +1,105 @@
 //! `export`: writes results from the store into files.
 
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
 use scheduler::coordinator::Interrupt;
-use scheduler::store::Access;
-use stage_core::{PipelineError, printable, shown};
+use scheduler::store::{self, Access, RecordingEntry, Store};
+use stage_core::{PipelineError, printable, remove_unfinished, shown};
 
 use crate::args::ExportArgs;
 use crate::config::Loaded;
 use crate::error::{Error, ErrorContext};
 use crate::exit::Exit;
-use crate::export::{ExportError, Formats, read_named_document, write_document};
+use crate::export::{ExportConfig, ExportError, Exported, Exporter, Formats};
 use crate::file_name::NameParser;
 use crate::open_store;
+use crate::outputs::{Output, Record, TakenFiles, check_places};
+use crate::pipeline::taken;
 use crate::signals::{self, SignalWatch};
 
 pub(crate) fn export(args: &ExportArgs) -> Result<Exit, Error> {
-    let formats = Formats::built_in().select(args.format.iter().map(String::as_str)).map_err(Error::usage)?;
     let config = Loaded::find(args.config.as_deref()).map_err(Error::usage)?.config;
+    let csv_bom = args.csv_bom.unwrap_or(config.export.csv_bom);
+    let all = Formats::with_settings(&ExportConfig { csv_bom });
+    let selected = all.select(args.format.iter().map(String::as_str)).map_err(Error::usage)?;
     let patterns = [args.name_pattern.clone(), config.run.name_patterns].concat();
     let names = NameParser::new(&patterns).map_err(Error::usage)?;
-    let mut store = open_store::open(&args.folder, Access::Write)?;
+    let exporter = Exporter { selected: &selected, all: &all, names: &names };
+    let folder = &args.folder.folder;
+    let url = open_store::url(args.folder.store.as_deref(), folder)?;
+    // A copy elsewhere changes neither the folder nor the store, which may be on read-only media.
+    let elsewhere = args.out.as_deref().filter(|out| !same_folder(out, folder));
+    let access = if elsewhere.is_some() { Access::Read } else { Access::Write };
+    let mut store = store::open(&url, access).map_err(Error::store)?;
+    let mut record = match elsewhere {
+        Some(out) => Record::empty(None, &created(out)?, args.overwrite),
+        None => {
+            // The lock of the store keeps other runs away.
+            remove_unfinished(folder).context(format!("{}: cannot be cleaned", folder.display()))?;
+            Record::read(&*store, &url, folder, args.overwrite).map_err(Error::store)?
+        }
+    };
+    let recordings = store.recordings().map_err(Error::store)?;
+    check(&record, exporter, &recordings)?;
     let signals = SignalWatch::start(Interrupt::default()).context("the signal handlers cannot be installed")?;
-    let (mut written, mut refused) = (0, 0);
-    for entry in store.recordings().map_err(Error::store)? {
+    Ok(export_all(&mut *store, &mut record, exporter, &recordings, &signals))
+}
+
+/// Refuses to write over recordings and over files that the store has no record of.
+fn check(record: &Record, exporter: Exporter<'_>, recordings: &[RecordingEntry]) -> Result<(), Error> {
+    let outputs = |entry: &RecordingEntry| exporter.outputs(record, &entry.path, &entry.name);
+    let outputs: Vec<Output> = recordings.iter().flat_map(outputs).collect();
+    check_places(recordings.iter().map(|entry| &*entry.path), &outputs).map_err(Error::usage)?;
+    if !record.is_kept() {
+        // A copy may be there already. Each file is compared when it is rendered.
+        return Ok(());
+    }
+    let taken = taken(record, &outputs)?;
+    if taken.is_empty() { Ok(()) } else { Err(Error::usage(TakenFiles(taken))) }
+}
+
+fn export_all(
+    store: &mut dyn Store,
+    record: &mut Record,
+    exporter: Exporter<'_>,
+    recordings: &[RecordingEntry],
+    signals: &SignalWatch,
+) -> Exit {
+    let (mut written, mut failed, mut formats) = (0, 0, BTreeSet::new());
+    for entry in recordings {
         if signals.is_interrupted() {
             println!("interrupted after {written} files");
-            return Ok(signals::exit());
+            return signals::exit();
         }
-        let document = read_named_document(&*store, &entry, &names);
-        match document.and_then(|document| write_document(&document, &args.folder.folder, &entry, &formats)) {
-            Ok(exports) => {
-                written += exports.len();
-                store.put_exports(&exports).map_err(Error::store)?;
-            }
-            Err(ExportError::Missing(stage)) => {
-                println!("{}: nothing to export: {stage} has no artifact", shown(&entry.path));
+        match exporter.export(store, record, entry) {
+            Ok(Exported { files, again, removed, .. }) => {
+                written += files;
+                formats.extend(again);
+                removed.iter().for_each(|path| println!("removed (stale): {}", shown(path)));
             }
             Err(error) => {
-                refused += 1;
-                println!("{}: {}", shown(&entry.path), printable(&PipelineError::from(error).to_string()));
+                failed += 1;
+                let nothing = if matches!(error, ExportError::Missing(_)) { "nothing to export: " } else { "" };
+                let error = PipelineError::from(error).to_string();
+                println!("{}: {nothing}{}", shown(&entry.path), printable(&error));
             }
         }
     }
-    println!("{written} files written to {}", shown(&args.folder.folder));
-    Ok(if refused == 0 { Exit::Done } else { Exit::SomeFilesFailed })
+    if !formats.is_empty() {
+        let formats = formats.into_iter().collect::<Vec<_>>().join(", ");
+        println!("also in the formats of earlier runs, so that no file is stale: {formats}");
+    }
+    println!("{written} files written to {}", shown(record.folder()));
+    if failed == 0 { Exit::Done } else { Exit::SomeFilesFailed }
+}
+
+fn same_folder(a: &Path, b: &Path) -> bool {
+    matches!((a.canonicalize(), b.canonicalize()), (Ok(a), Ok(b)) if a == b)
+}
+
+fn created(folder: &Path) -> Result<PathBuf, Error> {
+    let failed = |error| Error::usage(format!("--out {}: cannot be created: {error}", folder.display()));
+    std::fs::create_dir_all(folder).map_err(failed)?;
+    Ok(folder.to_owned())
 }

@@ -18,7 +18,7 @@ use crate::file_name::NameParser;
 use crate::forecast::{self, Conditions, ModelFacts, ModelState, Rule};
 use crate::inputs;
 use crate::open_store;
-use crate::pipeline;
+use crate::pipeline::{self, Pipeline};
 use crate::settings::Settings;
 use crate::stages;
 use crate::terminal;
@@ -29,6 +29,9 @@ pub(crate) fn plan(args: &PlanArgs) -> Result<Exit, Error> {
     announce(file.as_deref());
     if run.out.symlink_metadata().is_ok() && !run.out.is_dir() {
         return Err(Error::usage(format!("{}: not a folder", shown(&run.out))));
+    }
+    if let Some(formats) = &run.format {
+        config.run.formats.clone_from(formats);
     }
     config.validate().map_err(Error::usage)?;
     let settings = Settings::new(&config, Precision::default()).map_err(Error::usage)?;
@@ -48,6 +51,10 @@ pub(crate) fn plan(args: &PlanArgs) -> Result<Exit, Error> {
         .map_err(Error::store)?;
     bar.finish_and_clear();
     let store = existing(&url).map_err(Error::store)?;
+    let names = NameParser::new(&config.run.name_patterns).map_err(Error::usage)?;
+    let mut pipeline = Pipeline::new(config, &run.out).store(url.clone()).overwrite(run.overwrite);
+    pipeline.run_files = run.run_files();
+    let taken = pipeline.taken_files(&inputs, &*store)?;
     let conditions = Conditions {
         recipe,
         store: &*store,
@@ -57,7 +64,8 @@ pub(crate) fn plan(args: &PlanArgs) -> Result<Exit, Error> {
         rule: rule(&settings, &devices[0]),
         folder: run.out.clone(),
         models,
-        names: NameParser::new(&config.run.name_patterns).map_err(Error::usage)?,
+        names,
+        taken,
     };
     let forecast = forecast::forecast(&inputs, &examined, conditions)?;
     if args.json {
@@ -76,7 +84,7 @@ fn recipe(config: &Config, device: &DeviceId, store: &StoreUrl) -> Result<Recipe
 
 /// The store of the run, or an empty one in memory if it does not exist yet.
 fn existing(url: &StoreUrl) -> Result<Box<dyn Store>, StoreError> {
-    match store::open(url, Access::Inspect) {
+    match store::open(url, Access::Read) {
         Err(StoreError::Missing { .. }) => store::open(&"memory:plan".parse()?, Access::Create),
         store => store,
     }

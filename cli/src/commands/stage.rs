@@ -18,7 +18,8 @@ use crate::terminal;
 pub(crate) fn stage(args: &StageArgs) -> Result<Exit, Error> {
     let recompute = if args.force { Recompute::Only(args.stage) } else { Recompute::Nothing };
     let (inputs, folder) = (args.inputs.as_slice(), args.out.as_path());
-    let task = Task { inputs, folder, last: Some(args.stage), recompute, formats: None };
+    let task =
+        Task { inputs, folder, last: Some(args.stage), recompute, formats: None, overwrite: false, run_files: vec![] };
     let mut started = Started::plan(&args.engine, &task)?;
     announce(started.file.as_deref());
     let recordings = started.run.recordings().to_vec();

@@ -13,6 +13,7 @@ use crate::config::{Config, ConfigError, parse_file};
 use crate::error::{Error, ErrorContext};
 use crate::exit::Exit;
 use crate::open_store;
+use crate::outputs::RunFile;
 use crate::pipeline::{Observer, Pipeline, PlannedRun, Summary, TestOptions};
 use crate::signals::{self, SignalWatch};
 
@@ -50,6 +51,8 @@ pub(super) struct Task<'a> {
     pub(super) last: Option<StageName>,
     pub(super) recompute: Recompute,
     pub(super) formats: Option<&'a [String]>,
+    pub(super) overwrite: bool,
+    pub(super) run_files: Vec<RunFile>,
 }
 
 impl Started {
@@ -62,7 +65,8 @@ impl Started {
         if let Some(formats) = task.formats {
             formats.clone_into(&mut config.run.formats);
         }
-        let pipeline = pipeline(args, config, task)?.interrupt(interrupt);
+        let mut pipeline = pipeline(args, config, task)?.interrupt(interrupt);
+        pipeline.read_files.extend(loaded.file.iter().cloned());
         let run = in_settings(pipeline.plan(task.inputs), loaded.file.as_deref())?;
         Ok(Self { run, file: loaded.file, signals })
     }
@@ -85,7 +89,9 @@ fn pipeline(args: &EngineArgs, config: Config, task: &Task<'_>) -> Result<Pipeli
     let mut pipeline = Pipeline::new(config, task.folder)
         .store(open_store::url(args.store.as_deref(), task.folder)?)
         .recompute(task.recompute)
-        .retry_quarantined(args.retry_quarantined);
+        .retry_quarantined(args.retry_quarantined)
+        .overwrite(task.overwrite);
+    pipeline.run_files.clone_from(&task.run_files);
     pipeline.tests = test_options(&args.bench).map_err(Error::usage)?;
     Ok(match task.last {
         Some(last) => pipeline.upto(last),

@@ -24,6 +24,7 @@ pub use self::load::ConfigError;
 pub(crate) use self::load::{DEFAULT_FILE, Loaded, parse_file};
 pub(crate) use self::priorities::Priorities;
 pub use self::priorities::PriorityRule;
+use crate::export::ExportConfig;
 use crate::file_name::NameParser;
 pub use crate::precision::PrecisionChoice;
 
@@ -69,6 +70,8 @@ pub struct Config {
     pub align: AlignConfig,
     /// Measurements, evidence in language, and scores.
     pub forensics: ForensicsConfig,
+    /// Result files.
+    pub export: ExportConfig,
     /// When a GPU may get work.
     pub devices: DeviceLimits,
     /// Intervals and time limits of the workers.

@@ -3,15 +3,18 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use scheduler::store::MadeFrom;
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value;
 use stage_core::forensics::ForensicRecord;
 use stage_core::{
-    DecodeWarning, Diagnostics, Dropped, ExternalDecoder, FileAccount, Fingerprint, OutputName, Segment, StageName,
-    TokenTiming, Word, path_bytes, path_text,
+    ArtifactName, DecodeWarning, Diagnostics, Dropped, ExternalDecoder, FileAccount, Fingerprint, OutputName, Segment,
+    StageName, TokenTiming, Word, path_bytes, path_text,
 };
 
+use super::ExportFormat;
+use super::formats::Json;
 use super::read::Evidence;
 use crate::file_name::NameParser;
 
@@ -41,6 +44,20 @@ pub struct Document {
     pub further: BTreeMap<String, Value>,
     /// Provenance of each artifact, which `earwitness verify` checks.
     pub provenance: Vec<Provenance>,
+    /// How this file was written.
+    pub renderer: RendererBlock,
+}
+
+/// How a result file was written from the artifacts in `provenance`.
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+#[non_exhaustive]
+pub struct RendererBlock {
+    /// The format.
+    pub format: String,
+    /// Version of the format's renderer.
+    pub version: u32,
+    /// Its settings.
+    pub settings: Value,
 }
 
 /// The recording: path, hashes and format.
@@ -152,6 +169,20 @@ pub struct Provenance {
 /// Prefix of unreliable text in human-readable output.
 pub const LOW_CONFIDENCE: &str = "[?] ";
 
+impl RendererBlock {
+    fn of(format: &dyn ExportFormat) -> Self {
+        Self { format: format.name().to_owned(), version: format.version(), settings: format.settings() }
+    }
+}
+
+impl Provenance {
+    /// The artifact, as the record of written files names it.
+    pub(super) fn made_from(&self) -> MadeFrom {
+        let artifact = ArtifactName::new(self.stage, self.output);
+        MadeFrom { artifact, fingerprint: self.fingerprint, sha256: self.artifact_sha256.clone() }
+    }
+}
+
 impl Document {
     /// Joins the artifacts of one recording.
     pub(super) fn new(path: &Path, evidence: Evidence) -> Self {
@@ -184,6 +215,7 @@ impl Document {
             forensics: evidence.forensics,
             further: evidence.further,
             provenance: evidence.provenance,
+            renderer: RendererBlock::of(&Json),
         }
     }
 

@@ -6,6 +6,7 @@ use scheduler::store::{Alteration, StoreError};
 use stage_core::{ArtifactName, ErrorClass, ErrorCode, Origin, PipelineError};
 
 use super::RenderError;
+use crate::outputs::Taken;
 
 /// Why results could not be read or written.
 #[derive(Debug, thiserror::Error)]
@@ -46,6 +47,14 @@ pub enum ExportError {
     /// The store was altered: it names a file outside the folder.
     #[error("the store names the results `{0}`, which is not a file name")]
     Name(String),
+    /// A file of the same name exists that is not replaced: move it, or use `--overwrite`.
+    #[error("{path}: not replaced: {why}")]
+    Taken {
+        /// The file.
+        path: PathBuf,
+        /// Why it is not replaced.
+        why: Taken,
+    },
     /// A file cannot be written.
     #[error("{path}: cannot be written")]
     Unwritable {
@@ -66,6 +75,7 @@ impl From<ExportError> for PipelineError {
             ExportError::Altered { .. } | ExportError::Name(_) => (BadInput, ErrorCode::AlteredArtifact),
             ExportError::Unreadable { .. } => (BadInput, ErrorCode::UnreadableArtifact),
             ExportError::Render { .. } => (Bug, ErrorCode::UnwritableArtifact),
+            ExportError::Taken { .. } => (BadInput, ErrorCode::OutputTaken),
             ExportError::Unwritable { .. } => (BadInput, ErrorCode::ResultsNotWritten),
         };
         Self::of(Origin::Export, class, code, &error)

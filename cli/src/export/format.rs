@@ -4,7 +4,9 @@ use std::error::Error;
 use std::fmt;
 use std::sync::Arc;
 
-use super::{Document, formats};
+use serde_json::{Map, Value};
+
+use super::{Document, ExportConfig, formats};
 
 /// A file format for the results of one recording.
 ///
@@ -50,6 +52,16 @@ pub trait ExportFormat: Send + Sync {
 
     /// One line for `--help`, without a final period.
     fn about(&self) -> &'static str;
+
+    /// Version of the renderer. It is recorded with each file; increment it when the same document gives other bytes.
+    fn version(&self) -> u32 {
+        1
+    }
+
+    /// Settings that affect the bytes. They are recorded with each file.
+    fn settings(&self) -> Value {
+        Value::Object(Map::new())
+    }
 
     /// The content of the file. The same document must give the same bytes.
     ///
@@ -115,10 +127,16 @@ impl Formats {
     /// The name of the format that is always written.
     pub const ALWAYS: &'static str = "json";
 
-    /// The formats of this program.
+    /// The formats of this program, with default settings.
     #[must_use]
     pub fn built_in() -> Self {
-        Self(formats::built_in())
+        Self::with_settings(&ExportConfig::default())
+    }
+
+    /// The formats of this program.
+    #[must_use]
+    pub fn with_settings(config: &ExportConfig) -> Self {
+        Self(formats::built_in(config))
     }
 
     /// The set with another format.

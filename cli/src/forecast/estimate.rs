@@ -248,10 +248,10 @@ pub(super) fn disk(
 
 /// Average size of the json files that were exported into this folder, in bytes.
 fn average_result(store: &dyn Store, folder: &Path) -> Result<Option<f64>, StoreError> {
-    let exports = store.exports()?;
-    let json = exports.iter().filter(|export| export.path.extension().is_some_and(|extension| extension == "json"));
+    let outputs = store.outputs()?;
+    let json = outputs.iter().filter(|output| output.format == "json");
     let sizes: Vec<u64> =
-        json.filter_map(|export| fs::metadata(folder.join(&export.path)).ok()).map(|m| m.len()).collect();
+        json.filter_map(|output| fs::metadata(folder.join(&output.path)).ok()).map(|m| m.len()).collect();
     Ok((!sizes.is_empty()).then(|| sizes.iter().sum::<u64>() as f64 / sizes.len() as f64))
 }
 

@@ -27,6 +27,7 @@ pub(crate) use self::problems::Problem;
 use crate::export::assign_names;
 use crate::file_name::NameParser;
 use crate::inputs::{Inputs, SkippedFile};
+use crate::outputs::Taken;
 
 /// Incremented when a field is removed or changes its meaning.
 const VERSION: u32 = 2;
@@ -46,6 +47,8 @@ pub(crate) struct Conditions<'a> {
     pub(crate) folder: PathBuf,
     pub(crate) models: Vec<ModelFacts>,
     pub(crate) names: NameParser,
+    /// Files that the run would not replace.
+    pub(crate) taken: Vec<(PathBuf, Taken)>,
 }
 
 /// What a run would do. A value that is not known is null with a reason.
@@ -150,6 +153,7 @@ pub(crate) fn forecast(
         }
         Err(reason) => (Measured::missing(reason), Measured::missing(reason), Disk::unknown(reason, &conditions)),
     };
+    let problems = problems::find(inputs, examined, &names, &conditions);
     Ok(Forecast {
         version: VERSION,
         files: count(examined),
@@ -159,7 +163,7 @@ pub(crate) fn forecast(
         disk,
         devices: conditions.devices.iter().map(ToString::to_string).collect(),
         models: conditions.models,
-        problems: problems::find(inputs, examined, &names, &conditions.names),
+        problems,
         skipped: inputs.skipped.clone(),
     })
 }

@@ -7,9 +7,10 @@ use std::path::{Path, PathBuf};
 use jiff::{SignedDuration, Timestamp};
 use scheduler::store::Failure;
 use serde::{Serialize, Serializer};
-use stage_core::{is_unprintable, path_text};
+use stage_core::{ErrorCode, is_unprintable, path_text};
 
-use super::Examined;
+use super::{Conditions, Examined};
+use crate::export::legal_name;
 use crate::file_name::NameParser;
 use crate::inputs::{Inputs, SkipReason, SkippedFile};
 
@@ -17,8 +18,6 @@ use crate::inputs::{Inputs, SkipReason, SkippedFile};
 const LONGEST_S: f64 = 24.0 * 3600.0;
 /// Shorter recordings contain no word, in seconds.
 const SHORTEST_S: f64 = 0.1;
-/// Longest name of results, in bytes. File systems allow 255, and the file under way has a longer extension.
-const LONGEST_NAME: usize = 235;
 /// No codec for speech is below this rate, in bits per second.
 const LEAST_BPS: f64 = 400.0;
 /// Extensions of recordings that decode has no demuxer for.
@@ -58,20 +57,20 @@ pub(super) fn find(
     inputs: &Inputs,
     examined: &[Examined],
     names: &BTreeMap<PathBuf, String>,
-    parser: &NameParser,
+    conditions: &Conditions,
 ) -> Vec<Problem> {
     let mut problems: Vec<Problem> = examined.iter().filter_map(of_header).collect();
     problems.extend(examined.iter().filter_map(of_length));
     problems.extend(duplicates(examined));
-    problems.extend(colliding(examined, names));
-    problems.extend(of_names(examined.iter().map(|file| file.path.as_path()), parser, &tomorrow()));
+    problems.extend(renamed(examined, names));
+    problems.extend(of_names(examined.iter().map(|file| file.path.as_path()), &conditions.names, &tomorrow()));
     problems.extend(inputs.skipped.iter().filter_map(of_skipped));
     problems.extend(inputs.unreadable.iter().map(|Failure { path, error }| {
         problem(Severity::Error, error.code.as_str(), error.reason(), vec![path.clone()])
     }));
-    problems.extend(names.iter().filter(|(_, name)| name.len() > LONGEST_NAME).map(|(path, _)| {
-        let message = format!("the names of its results are longer than {LONGEST_NAME} bytes: shorten the name");
-        problem(Severity::Error, "long-name", message, vec![path.clone()])
+    problems.extend(conditions.taken.iter().map(|(path, why)| {
+        let message = format!("the run would not replace this file: {why}; move it, or add --overwrite");
+        problem(Severity::Error, ErrorCode::OutputTaken.as_str(), message, vec![path.clone()])
     }));
     problems.sort_by(|a, b| (a.severity, &a.code, &a.paths).cmp(&(b.severity, &b.code, &b.paths)));
     problems
@@ -123,15 +122,20 @@ fn duplicates(examined: &[Examined]) -> Vec<Problem> {
     several.map(|paths| problem(Severity::Note, "duplicate-content", message.clone(), paths)).collect()
 }
 
-/// Files whose results get a number because another recording has their name.
-fn colliding(examined: &[Examined], names: &BTreeMap<PathBuf, String>) -> Vec<Problem> {
-    let stem = |path: &Path| path.file_stem().map(|stem| stem.to_string_lossy().into_owned());
-    let renamed = examined.iter().filter_map(|file| {
-        let name = names.get(&file.path)?;
-        (stem(&file.path).as_ref() != Some(name)).then(|| (file.path.clone(), name))
-    });
-    let message = |name: &str| format!("another recording has the same name: the results are named {name}");
-    renamed.map(|(path, name)| problem(Severity::Note, "same-name", message(name), vec![path])).collect()
+/// Files whose results are named otherwise: with a number because another recording has their name, or because their
+/// name is not legal everywhere.
+fn renamed(examined: &[Examined], names: &BTreeMap<PathBuf, String>) -> Vec<Problem> {
+    let note = |file: &Examined| {
+        let (stem, name) = (file.path.file_stem()?, names.get(&file.path)?);
+        let legal = legal_name(stem);
+        let (code, reason) = match (legal == *name, stem == name.as_str()) {
+            (_, true) => return None,
+            (true, false) => ("renamed", "the name is too long or not legal on every system"),
+            (false, false) => ("same-name", "another recording has the same name"),
+        };
+        Some(problem(Severity::Note, code, format!("{reason}: the results are named {name}"), vec![file.path.clone()]))
+    };
+    examined.iter().filter_map(note).collect()
 }
 
 /// Names with damaged characters, mixed Unicode forms, or dates that differ in form or are in the future (after

@@ -6,6 +6,7 @@
 
 mod build;
 mod planned;
+mod targets;
 
 use std::ffi::{OsStr, OsString};
 use std::fs;
@@ -14,20 +15,22 @@ use std::sync::Arc;
 
 use scheduler::coordinator::{Interrupt, Recompute};
 use scheduler::protocol::Fault;
-use scheduler::store::{self, Access, StoreUrl};
+use scheduler::store::{self, Access, Store, StoreUrl};
 use scheduler::worker::WORKER_VARIABLE;
 use scheduler::worker::sim::SimSettings;
-use stage_core::{DeviceId, Recipe, StageName, shown};
+use stage_core::{DeviceId, Recipe, StageName, remove_unfinished, shown};
 use transcribe::ModelSource;
 
 pub(crate) use self::build::{build, resolve_devices};
 pub use self::planned::{Observer, PlannedRun, Summary};
+pub(crate) use self::targets::{Targets, taken};
 use crate::config::Config;
 use crate::error::{Error, ErrorContext, ErrorKind};
 use crate::export::Formats;
 use crate::file_name::NameParser;
-use crate::inputs;
+use crate::inputs::{self, Inputs};
 use crate::open_store;
+use crate::outputs::{Record, RunFile, Taken};
 use crate::plan;
 use crate::stages;
 use crate::worker;
@@ -57,7 +60,13 @@ pub struct Pipeline {
     last: Option<StageName>,
     recompute: Recompute,
     retry_quarantined: bool,
-    formats: Formats,
+    /// Other formats than the built-in ones.
+    formats: Option<Formats>,
+    overwrite: bool,
+    /// Files about the run that the caller writes.
+    pub(crate) run_files: Vec<RunFile>,
+    /// Files that were read for the configuration, which must not be written.
+    pub(crate) read_files: Vec<PathBuf>,
     interrupt: Interrupt,
     pub(crate) tests: TestOptions,
 }
@@ -94,7 +103,10 @@ impl Pipeline {
             last: None,
             recompute: Recompute::Nothing,
             retry_quarantined: false,
-            formats: Formats::built_in(),
+            formats: None,
+            overwrite: false,
+            run_files: Vec::new(),
+            read_files: Vec::new(),
             interrupt: Interrupt::default(),
             tests: TestOptions::default(),
         }
@@ -127,7 +139,13 @@ impl Pipeline {
     /// The formats from which `run.formats` of the configuration selects: the built-in ones and others.
     #[must_use]
     pub fn formats(self, formats: Formats) -> Self {
-        Self { formats, ..self }
+        Self { formats: Some(formats), ..self }
+    }
+
+    /// Replaces files that the store has no record of, or that were changed since. Inputs are never replaced.
+    #[must_use]
+    pub fn overwrite(self, overwrite: bool) -> Self {
+        Self { overwrite, ..self }
     }
 
     /// Stops the planning or the run when this interrupt is requested, for example by a signal.
@@ -149,7 +167,8 @@ impl Pipeline {
     ///
     /// # Errors
     /// An input does not exist, a setting is invalid or does not apply to the model, a file is unreadable, the device
-    /// does not exist, the store cannot be used, or the interrupt was requested.
+    /// does not exist, the store cannot be used, a file would be written over an input or over a file that the store has
+    /// no record of, or the interrupt was requested.
     pub fn plan(self, inputs: &[impl AsRef<OsStr>]) -> Result<PlannedRun, Error> {
         if std::env::var_os(WORKER_VARIABLE).is_some() {
             return Err(Error::usage(
@@ -158,20 +177,32 @@ impl Pipeline {
         }
         self.config.validate().map_err(Error::usage)?;
         let names = NameParser::new(&self.config.run.name_patterns).map_err(Error::usage)?;
-        let formats = &self.config.run.formats;
-        let formats = self.formats.select(formats.iter().map(String::as_str)).map_err(Error::usage)?;
+        let formats = self.all_formats().select(self.config.run.formats.iter().map(String::as_str));
+        let formats = formats.map_err(Error::usage)?;
         let inputs = inputs::find(inputs).map_err(Error::usage)?;
         self.check_interrupt()?;
         let devices = resolve_devices(&self.config.run.devices, self.config.run.num_gpus, self.tests.nvml.as_deref())?;
+        let writes_results = self.last.is_none() && !devices[0].is_sim();
+        let targets = Targets { pipeline: &self, selected: &formats, writes_results };
+        targets.check_places(&inputs)?;
+        if self.store.path().is_some_and(|store| store.symlink_metadata().is_err()) {
+            let record = Record::empty(Some(&self.store), &self.folder, self.overwrite);
+            targets.check_taken(&record, &[], &inputs)?;
+        }
         let (recipe, work) = self.work(&devices[0])?;
         let created = fs::create_dir_all(&self.folder).map_err(Error::usage);
         created.context(format!("{}: cannot be created", shown(&self.folder)))?;
         let mut store = store::open(&self.store, Access::Create).map_err(Error::store)?;
+        let record = Record::read(&*store, &self.store, &self.folder, self.overwrite).map_err(Error::store)?;
+        let targets = Targets { pipeline: &self, selected: &formats, writes_results };
+        targets.check_taken(&record, &store.recordings().map_err(Error::store)?, &inputs)?;
+        let removed = remove_unfinished(&self.folder).map_err(Error::usage);
+        removed.context(format!("{}: unfinished files cannot be removed", self.folder.display()))?;
         let planned = plan::plan(&inputs.files, &Arc::new(recipe), &mut *store, &self.interrupt);
         let mut plan = planned.map_err(Error::store)?;
         self.check_interrupt()?;
         plan.unreadable.extend(inputs.unreadable.iter().cloned());
-        Ok(PlannedRun { pipeline: Self { formats, ..self }, inputs, store, plan, devices, work, names })
+        Ok(PlannedRun { selected: formats, pipeline: self, inputs, store, plan, devices, work, record, names })
     }
 
     fn check_interrupt(&self) -> Result<(), Error> {
@@ -179,6 +210,20 @@ impl Pipeline {
             0 => Ok(()),
             _ => Err(Error::new(ErrorKind::Interrupted, "interrupted before any recording was processed")),
         }
+    }
+
+    /// The files that a run over these inputs would not replace, so that it would not start.
+    pub(crate) fn taken_files(&self, inputs: &Inputs, store: &dyn Store) -> Result<Vec<(PathBuf, Taken)>, Error> {
+        let formats = self.all_formats().select(self.config.run.formats.iter().map(String::as_str));
+        let targets = Targets { pipeline: self, selected: &formats.map_err(Error::usage)?, writes_results: true };
+        let record = Record::read(store, &self.store, &self.folder, self.overwrite).map_err(Error::store)?;
+        let known = store.recordings().map_err(Error::store)?;
+        taken(&record, &targets.outputs(&record, &known, inputs))
+    }
+
+    /// The formats from which the configuration selects.
+    fn all_formats(&self) -> Formats {
+        self.formats.clone().unwrap_or_else(|| Formats::with_settings(&self.config.export))
     }
 
     /// The recipe of all artifacts, and what the workers do.

@@ -1,19 +1,21 @@
 //! A planned run: running it, observing it, and its summary.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
 
 use scheduler::coordinator::{self, Event, GpuWatch, ItemEnd, Outcome, RunError, RunOptions, WorkerCommand};
-use scheduler::store::{Failure, RecordingEntry, Store, command_line};
-use stage_core::{DeviceId, PipelineError, sum};
+use scheduler::store::{Failure, OutputFile, RecordingEntry, Store, command_line};
+use stage_core::{DeviceId, PipelineError, sha256_file, sum};
 use transcribe::ModelSource;
 
 use super::{Pipeline, Work};
 use crate::config::Priorities;
 use crate::defects::Defects;
 use crate::error::{Error, ErrorContext, ErrorKind};
-use crate::export::{Document, ExportError, Formats, read_named_document, write_document};
+use crate::export::{Document, Exporter, Formats};
 use crate::file_name::NameParser;
 use crate::inputs::{Inputs, SkippedFile};
+use crate::outputs::{Found, Record, RunFile, TakenFiles};
 use crate::plan::Plan;
 
 /// A run whose inputs, settings and models are checked, before it starts.
@@ -25,6 +27,9 @@ pub struct PlannedRun {
     pub(super) devices: Vec<DeviceId>,
     pub(super) work: Work,
     pub(super) names: NameParser,
+    /// The formats to write.
+    pub(super) selected: Formats,
+    pub(super) record: Record,
 }
 
 /// Observes a run. Every method returns quickly: the run waits for it. `()` ignores everything.
@@ -55,6 +60,11 @@ pub struct Summary {
     pub defects: Vec<Defects>,
     /// Inputs that could not be read, and are not among the recordings.
     pub unreadable: Vec<Failure>,
+    /// Names of formats that were not requested, but in which results of earlier runs were written again, because they
+    /// would have become stale.
+    pub again: BTreeSet<&'static str>,
+    /// Stale result files in unknown formats, which were removed.
+    pub removed: Vec<PathBuf>,
 }
 
 impl PlannedRun {
@@ -85,7 +95,7 @@ impl PlannedRun {
     /// The selected formats.
     #[must_use]
     pub fn formats(&self) -> &Formats {
-        &self.pipeline.formats
+        &self.selected
     }
 
     /// The speech model, unless the stages are simulated.
@@ -111,11 +121,19 @@ impl PlannedRun {
     pub fn run(&mut self, observer: &mut dyn Observer) -> Result<Summary, Error> {
         let options = self.options()?;
         let exports = self.pipeline.last.is_none() && !self.is_simulated();
-        let (items, names, mut not_exported) = (&self.plan.items, &self.names, BTreeMap::new());
+        let (items, mut not_exported) = (&self.plan.items, BTreeMap::new());
+        let (mut again, mut removed) = (BTreeSet::new(), Vec::new());
+        let all = self.pipeline.all_formats();
+        let (exporter, record) =
+            (Exporter { selected: &self.selected, all: &all, names: &self.names }, &mut self.record);
         let mut observe = |event: Event, store: &mut dyn Store| {
             if let (Event::ItemDone { index }, true) = (&event, exports) {
-                match export(&self.pipeline, names, &items[*index], store) {
-                    Ok(document) => observer.exported(*index, &document),
+                match exporter.export(store, record, &items[*index]) {
+                    Ok(exported) => {
+                        again.extend(exported.again);
+                        removed.extend(exported.removed);
+                        observer.exported(*index, &exported.document);
+                    }
                     Err(error) => {
                         let error = PipelineError::from(error);
                         observer.not_exported(*index, &error);
@@ -136,7 +154,46 @@ impl PlannedRun {
         let done = items.iter().zip(&outcome.items).filter(|(_, end)| **end == ItemEnd::Done);
         let defects = done.filter_map(|(item, _)| Defects::read(&*self.store, item).transpose());
         let defects = defects.collect::<Result<_, _>>().map_err(Error::store)?;
-        Ok(Summary { outcome, not_exported, defects, unreadable: self.plan.unreadable.clone() })
+        Ok(Summary { outcome, not_exported, defects, unreadable: self.plan.unreadable.clone(), again, removed })
+    }
+
+    /// Records the files about the run before the caller writes them, as far as they are recorded then.
+    pub(crate) fn begin_files(&mut self) -> Result<(), Error> {
+        let files = self.pipeline.run_files.clone();
+        let entry = |file: &RunFile| -> Result<OutputFile, Error> {
+            let path = &file.output.path;
+            let found = self.record.find(path).context(format!("{}: cannot be read", path.display()))?;
+            if let Found::Taken(why) = found {
+                return Err(Error::usage(TakenFiles(vec![(path.clone(), why)])));
+            }
+            Ok(OutputFile {
+                path: self.record.key(path),
+                sha256: None,
+                replaces: found.sha256(),
+                recording: None,
+                format: file.format.to_owned(),
+                renderer: 1,
+                settings: serde_json::json!({}),
+                made_from: Vec::new(),
+            })
+        };
+        let entries = files.iter().map(entry).collect::<Result<Vec<_>, _>>()?;
+        self.record.put(&mut *self.store, entries).map_err(Error::store)
+    }
+
+    /// Records the hashes of the files about the run after the caller has written them.
+    pub(crate) fn end_files(&mut self) -> Result<(), Error> {
+        let (mut written, mut absent) = (Vec::new(), Vec::new());
+        for file in &self.pipeline.run_files {
+            let path = &file.output.path;
+            let Some(entry) = self.record.entry(path).cloned() else { continue };
+            match sha256_file(path) {
+                Ok(sha256) => written.push(OutputFile { sha256: Some(sha256), replaces: None, ..entry }),
+                Err(_) => absent.push(entry.path),
+            }
+        }
+        self.record.put(&mut *self.store, written).map_err(Error::store)?;
+        self.record.forget(&mut *self.store, &absent).map_err(Error::store)
     }
 
     fn options(&self) -> Result<RunOptions, Error> {
@@ -204,18 +261,6 @@ impl Summary {
     pub fn unfinished(&self) -> usize {
         self.outcome.items.iter().filter(|end| matches!(end, ItemEnd::Unfinished)).count()
     }
-}
-
-/// Writes the result files of a recording and stores their hashes.
-fn export(
-    pipeline: &Pipeline,
-    names: &NameParser,
-    entry: &RecordingEntry,
-    store: &mut dyn Store,
-) -> Result<Document, ExportError> {
-    let document = read_named_document(store, entry, names)?;
-    store.put_exports(&write_document(&document, &pipeline.folder, entry, &pipeline.formats)?)?;
-    Ok(document)
 }
 
 impl From<RunError> for Error {

@@ -12,7 +12,7 @@ use scheduler::coordinator::{Event, WorkerId};
 use scheduler::protocol::{Lane, TaskSpan};
 use scheduler::store::{Incident, RecordingEntry};
 use serde_json::{Value, json};
-use stage_core::path_text;
+use stage_core::{create_file, path_text};
 
 use super::counters::Counters;
 use super::description::label;
@@ -47,7 +47,7 @@ impl Trace {
     /// The file cannot be created.
     pub(crate) fn create(path: &Path, began_us: u64) -> io::Result<Self> {
         let mut trace = Self {
-            file: File::create(path)?,
+            file: create_file(path)?,
             buffer: String::from("["),
             began_us,
             flushed_at_s: 0.0,

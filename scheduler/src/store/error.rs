@@ -93,6 +93,13 @@ pub enum StoreError {
         /// The recording.
         recording: PathBuf,
     },
+    /// The store was deleted, or another file took its place, while it was in use: nothing more is written. Put the
+    /// store back, or run again.
+    #[error("the store {store} was deleted or replaced while it was in use")]
+    Replaced {
+        /// The store.
+        store: String,
+    },
     /// The location contains something other than a store.
     #[error("{store} is not a store of Earwitness")]
     Foreign {
@@ -135,6 +142,7 @@ impl StoreError {
             Self::NewerSchema { .. } => (BadInput, ErrorCode::NewerStore),
             Self::OlderSchema { .. } => (BadInput, ErrorCode::OlderStore),
             Self::Foreign { .. } => (BadInput, ErrorCode::NotAStore),
+            Self::Replaced { .. } => (BadInput, ErrorCode::StoreReplaced),
             Self::Full(_) => (Transient, ErrorCode::StoreFull),
             Self::BrokenChain { .. } | Self::Damaged(_) | Self::Unreadable { .. } => {
                 (BadInput, ErrorCode::StoreDamaged)

@@ -16,9 +16,9 @@ mod writer;
 pub use error::{Cause, StoreError};
 pub use port::{Access, Store};
 pub use types::{
-    Alteration, Commit, Committed, Compaction, Export, Failure, Incident, IncidentKind, InputFacts, InputStat, Lease,
-    LeaseEnd, Lookup, NewArtifact, NewBatch, NewCheckpoint, NewRecord, NewRun, Quarantine, RecordingEntry, Run, RunEnd,
-    RunId, StoreCheck, StoreFault, StoredArtifact, StoredCheckpoint, UnknownIncident,
+    Alteration, Commit, Committed, Compaction, Failure, Incident, IncidentKind, InputFacts, InputStat, Lease, LeaseEnd,
+    Lookup, MadeFrom, NewArtifact, NewBatch, NewCheckpoint, NewRecord, NewRun, OutputFile, Quarantine, RecordingEntry,
+    Run, RunEnd, RunId, StoreCheck, StoreFault, StoredArtifact, StoredCheckpoint, UnknownIncident,
 };
 pub use url::{StoreUrl, open};
 pub use writer::{LockHolder, Writer, command_line};

@@ -2,14 +2,15 @@
 //! [`Lease`] under which it was computed. A commit under an ended lease changes nothing.
 
 use std::fmt;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use stage_core::{Fingerprint, Recipe};
 
 use super::StoreError;
 use super::types::{
-    Commit, Committed, Compaction, Export, Failure, Incident, InputFacts, InputStat, Lease, LeaseEnd, Lookup, NewBatch,
-    NewRun, Quarantine, RecordingEntry, Run, RunEnd, RunId, StoreCheck, StoredCheckpoint,
+    Commit, Committed, Compaction, Failure, Incident, InputFacts, InputStat, Lease, LeaseEnd, Lookup, NewBatch, NewRun,
+    OutputFile, Quarantine, RecordingEntry, Run, RunEnd, RunId, StoreCheck, StoredCheckpoint,
 };
 use super::writer::Writer;
 
@@ -17,10 +18,8 @@ use super::writer::Writer;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Access {
     /// Reading, concurrently with a writer if there is one. Methods that write fail with [`StoreError::ReadOnly`].
+    /// Nothing is written, created or locked, so that a store on read-only media or of another user can be read.
     Read,
-    /// As [`Access::Read`], but creates no file beside the store, as a database may do for readers. If a process begins
-    /// to write in the meantime, records may appear altered or unreadable: open the store only for moments.
-    Inspect,
     /// Reading and writing an existing store.
     Write,
     /// Reading and writing. The store is created if it does not exist.
@@ -138,10 +137,12 @@ pub trait Store: fmt::Debug {
     /// first.
     fn recipes(&self) -> Result<Vec<Arc<Recipe>>, StoreError>;
 
-    /// Stores the hashes of exported files.
-    fn put_exports(&mut self, exports: &[Export]) -> Result<(), StoreError>;
-    /// All exported files, by path.
-    fn exports(&self) -> Result<Vec<Export>, StoreError>;
+    /// Stores entries of written files. An earlier entry of the same path is replaced.
+    fn put_outputs(&mut self, outputs: &[OutputFile]) -> Result<(), StoreError>;
+    /// All written files, by path.
+    fn outputs(&self) -> Result<Vec<OutputFile>, StoreError>;
+    /// Deletes the entries of these paths.
+    fn forget_outputs(&mut self, paths: &[PathBuf]) -> Result<(), StoreError>;
 
     /// Checks all stored records against their hashes, in one snapshot, concurrently with a writer if there is one.
     fn check(&self) -> Result<StoreCheck, StoreError>;

@@ -3,7 +3,7 @@
 use std::ffi::{OsStr, OsString};
 use std::fmt;
 use std::os::unix::ffi::OsStrExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use stage_core::shown;
@@ -36,6 +36,12 @@ impl StoreUrl {
     #[must_use]
     pub fn file(path: impl Into<PathBuf>) -> Self {
         Self { scheme: FILE_SCHEME, location: path.into().into_os_string() }
+    }
+
+    /// The file of the store, if it is one.
+    #[must_use]
+    pub fn path(&self) -> Option<&Path> {
+        (self.scheme == FILE_SCHEME).then(|| Path::new(&self.location))
     }
 
     /// The forms of URLs that users may give, such as `sqlite:PATH`.

@@ -114,7 +114,9 @@ pub use name::{ArtifactName, InvalidName, OutputName, StageName};
 pub use order::OrderError;
 pub use pcm::{NativePacket, NativePackets, NativeReader, NativeSource, Pcm, PcmWriter, SAMPLE_RATE_HZ};
 pub use printable::{is_unprintable, path_bytes, path_text, printable, printable_json, printable_lines, shown};
-pub use publish::{publish_file, replace_file, replace_file_unsynced, replace_files};
+pub use publish::{
+    Existing, create_file, publish_file, remove_unfinished, replace_file, replace_file_unsynced, write_files,
+};
 pub use recipe::{Recipe, RecipeError, RecipeStep};
 pub use runner::{
     DeviceRunner, Emit, ModelInput, ModelOutput, Runner, Runners, RunnersError, cpu_runner, device_runner,

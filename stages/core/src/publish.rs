@@ -1,9 +1,30 @@
-//! Files that appear whole or not at all, also after a power failure.
+//! Files that appear whole or not at all, also after a power failure. No link is followed for writing.
+//!
+//! A file is written under a temporary name in the folder of its target and renamed. The temporary name is derived from
+//! the target's name, is short, and is created anew each time, so that a leftover of a killed process is replaced and a
+//! link of that name is removed instead of being followed.
 
-use std::ffi::OsString;
-use std::fs::{self, File};
-use std::io::{self, Write};
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, ErrorKind, Write};
 use std::path::{Path, PathBuf};
+
+use crate::sha256_hex;
+
+/// Start of the names of unfinished files.
+const UNFINISHED_PREFIX: &str = ".earwitness-";
+/// End of the names of unfinished files.
+const UNFINISHED_SUFFIX: &str = ".part";
+/// Number of hex digits between them.
+const UNFINISHED_DIGITS: usize = 16;
+
+/// What to do if the target exists.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Existing {
+    /// Replace it. A link is replaced itself, not the file that it leads to.
+    Replace,
+    /// Keep it, and fail with [`ErrorKind::AlreadyExists`].
+    Keep,
+}
 
 /// Renames a complete file to its final name: syncs the file, renames it, and syncs the folder of the new name.
 /// Replaces a file of that name.
@@ -22,21 +43,23 @@ pub fn publish_file(unfinished: &Path, path: &Path) -> io::Result<()> {
 /// # Errors
 /// The file that cannot be written, and the error of the file system. Earlier files are in place; this one is
 /// unchanged.
-pub fn replace_files<'a>(files: impl IntoIterator<Item = (&'a Path, &'a [u8])>) -> Result<(), (PathBuf, io::Error)> {
+pub fn write_files<'a>(
+    files: impl IntoIterator<Item = (&'a Path, &'a [u8], Existing)>,
+) -> Result<(), (PathBuf, io::Error)> {
     let mut last = None;
-    for (path, bytes) in files {
-        write_and_rename(path, bytes, true).map_err(|error| (path.to_owned(), error))?;
+    for (path, bytes, existing) in files {
+        write_and_rename(path, bytes, existing, true).map_err(|error| (path.to_owned(), error))?;
         last = Some(path);
     }
     last.map_or(Ok(()), |path| sync_folder_of(path).map_err(|error| (path.to_owned(), error)))
 }
 
-/// Writes a file, whole or not at all.
+/// Writes a file, whole or not at all. Replaces a file of that name.
 ///
 /// # Errors
 /// As [`publish_file`].
 pub fn replace_file(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    replace_files([(path, bytes)]).map_err(|(_, error)| error)
+    write_files([(path, bytes, Existing::Replace)]).map_err(|(_, error)| error)
 }
 
 /// As [`replace_file`], but without waiting for the disk: a power failure may lose or truncate the file. For files that
@@ -45,14 +68,58 @@ pub fn replace_file(path: &Path, bytes: &[u8]) -> io::Result<()> {
 /// # Errors
 /// As [`publish_file`].
 pub fn replace_file_unsynced(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    write_and_rename(path, bytes, false)
+    write_and_rename(path, bytes, Existing::Replace, false)
 }
 
-fn write_and_rename(path: &Path, bytes: &[u8], synced: bool) -> io::Result<()> {
-    let mut name: OsString = path.as_os_str().to_owned();
-    name.push(".part");
-    let unfinished = PathBuf::from(name);
-    let written = write(&unfinished, bytes, synced).and_then(|()| fs::rename(&unfinished, path));
+/// Creates an empty file to write to. A file of that name is removed first, and a link of that name is not followed.
+///
+/// # Errors
+/// The error of the file system.
+pub fn create_file(path: &Path) -> io::Result<File> {
+    remove_if_exists(path)?;
+    OpenOptions::new().write(true).create_new(true).open(path)
+}
+
+/// Removes the unfinished files that killed processes left in a folder. Call it while no other process writes there.
+///
+/// # Errors
+/// The folder cannot be read, or a leftover cannot be removed.
+pub fn remove_unfinished(folder: &Path) -> io::Result<()> {
+    for entry in folder.read_dir()? {
+        let entry = entry?;
+        if is_unfinished(&entry.file_name().to_string_lossy()) && entry.file_type()?.is_file() {
+            remove_if_exists(&entry.path())?;
+        }
+    }
+    Ok(())
+}
+
+fn is_unfinished(name: &str) -> bool {
+    let digits = name.strip_prefix(UNFINISHED_PREFIX).and_then(|name| name.strip_suffix(UNFINISHED_SUFFIX));
+    digits
+        .is_some_and(|digits| digits.len() == UNFINISHED_DIGITS && digits.bytes().all(|byte| byte.is_ascii_hexdigit()))
+}
+
+/// The temporary name of a file.
+fn unfinished(path: &Path) -> PathBuf {
+    let name = path.file_name().unwrap_or_default();
+    let digits = &sha256_hex(name.as_encoded_bytes())[..UNFINISHED_DIGITS];
+    path.with_file_name(format!("{UNFINISHED_PREFIX}{digits}{UNFINISHED_SUFFIX}"))
+}
+
+fn remove_if_exists(path: &Path) -> io::Result<()> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
+}
+
+fn write_and_rename(path: &Path, bytes: &[u8], existing: Existing, synced: bool) -> io::Result<()> {
+    let unfinished = unfinished(path);
+    let written = write(&unfinished, bytes, synced).and_then(|()| match existing {
+        Existing::Replace => fs::rename(&unfinished, path),
+        Existing::Keep => rename_new(&unfinished, path),
+    });
     if written.is_err() {
         // The error of the write matters, not that of this.
         let _ = fs::remove_file(&unfinished);
@@ -60,8 +127,19 @@ fn write_and_rename(path: &Path, bytes: &[u8], synced: bool) -> io::Result<()> {
     written
 }
 
+/// Renames a file unless the target exists. A hard link is atomic; where the file system has none, the target is looked
+/// up before the rename.
+fn rename_new(unfinished: &Path, path: &Path) -> io::Result<()> {
+    match fs::hard_link(unfinished, path) {
+        Ok(()) => fs::remove_file(unfinished),
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => Err(error),
+        Err(_) if path.symlink_metadata().is_ok() => Err(ErrorKind::AlreadyExists.into()),
+        Err(_) => fs::rename(unfinished, path),
+    }
+}
+
 fn write(path: &Path, bytes: &[u8], synced: bool) -> io::Result<()> {
-    let mut file = File::create(path)?;
+    let mut file = create_file(path)?;
     file.write_all(bytes)?;
     if synced { file.sync_all() } else { Ok(()) }
 }
@@ -84,11 +162,11 @@ mod tests {
     }
 
     #[test]
-    fn replace_files_leaves_the_new_contents_and_no_other_file() {
+    fn write_files_leaves_the_new_contents_and_no_other_file() {
         let folder = tempfile::tempdir().unwrap();
         let (a, b) = (folder.path().join("a"), folder.path().join("b"));
         fs::write(&a, "old").unwrap();
-        replace_files([(&*a, &b"new"[..]), (&*b, &b"other"[..])]).unwrap();
+        write_files([(&*a, &b"new"[..], Existing::Replace), (&*b, &b"other"[..], Existing::Keep)]).unwrap();
         assert_eq!((fs::read(&a).unwrap(), fs::read(&b).unwrap()), (b"new".to_vec(), b"other".to_vec()));
         replace_file_unsynced(&a, b"newer").unwrap();
         assert_eq!(fs::read(&a).unwrap(), b"newer");
@@ -96,12 +174,57 @@ mod tests {
     }
 
     #[test]
-    fn replace_files_names_the_file_that_cannot_be_written_and_keeps_the_earlier_ones() {
+    fn write_files_names_the_file_that_cannot_be_written_and_keeps_the_earlier_ones() {
         let folder = tempfile::tempdir().unwrap();
         let (good, bad) = (folder.path().join("good"), folder.path().join("missing/bad"));
-        let (path, error) = replace_files([(&*good, &b"x"[..]), (&*bad, &b"y"[..])]).unwrap_err();
-        assert_eq!((path, error.kind()), (bad, io::ErrorKind::NotFound));
+        let files = [(&*good, &b"x"[..], Existing::Replace), (&*bad, &b"y"[..], Existing::Replace)];
+        let (path, error) = write_files(files).unwrap_err();
+        assert_eq!((path, error.kind()), (bad, ErrorKind::NotFound));
         assert_eq!(names(folder.path()), ["good"]);
+    }
+
+    #[test]
+    fn write_files_keeps_a_file_that_is_not_to_be_replaced() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("theirs");
+        fs::write(&path, "theirs").unwrap();
+        let (_, error) = write_files([(&*path, &b"ours"[..], Existing::Keep)]).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::AlreadyExists);
+        assert_eq!((fs::read(&path).unwrap(), names(folder.path())), (b"theirs".to_vec(), vec!["theirs".to_owned()]));
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn links_are_not_followed_for_writing() {
+        use std::os::unix::fs::symlink;
+        let folder = tempfile::tempdir().unwrap();
+        let (outside, path) = (folder.path().join("outside"), folder.path().join("file"));
+        fs::write(&outside, "theirs").unwrap();
+        symlink(&outside, unfinished(&path)).unwrap();
+        replace_file(&path, b"one").unwrap();
+        fs::remove_file(&path).unwrap();
+        symlink(&outside, &path).unwrap();
+        write_files([(&*path, &b"x"[..], Existing::Keep)]).unwrap_err();
+        replace_file(&path, b"two").unwrap();
+        assert!(!path.is_symlink());
+        fs::remove_file(&path).unwrap();
+        symlink(&outside, &path).unwrap();
+        create_file(&path).unwrap().write_all(b"three").unwrap();
+        assert_eq!((fs::read(&outside).unwrap(), fs::read(&path).unwrap()), (b"theirs".to_vec(), b"three".to_vec()));
+    }
+
+    #[test]
+    fn unfinished_files_are_short_reused_and_removed() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("x".repeat(250));
+        let leftover = unfinished(&path);
+        fs::write(&leftover, "of a killed process, and longer").unwrap();
+        replace_file(&path, b"whole").unwrap();
+        assert_eq!((fs::read(&path).unwrap(), leftover.exists()), (b"whole".to_vec(), false));
+        fs::write(&leftover, "of another one").unwrap();
+        fs::write(folder.path().join(".earwitness-notes.part"), "theirs").unwrap();
+        remove_unfinished(folder.path()).unwrap();
+        assert_eq!(names(folder.path()), [".earwitness-notes.part".to_owned(), "x".repeat(250)]);
     }
 
     #[test]

@@ -51,7 +51,7 @@ pub fn check(bytes: &[u8]) {
 }
 
 fn read(store: &dyn Store) {
-    let _ = (store.check(), store.runs(10), store.recordings(), store.recipes(), store.exports(), store.quarantines());
+    let _ = (store.check(), store.runs(10), store.recordings(), store.recipes(), store.outputs(), store.quarantines());
     for key in recordings().iter().flat_map(RecordingEntry::keys) {
         if let Ok(Lookup::Sound(stored)) = store.artifact(&key.fingerprint()) {
             assert_eq!((stored.artifact.body.as_str(), &stored.artifact.key), (body(&key).as_str(), &key));

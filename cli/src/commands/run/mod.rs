@@ -12,7 +12,7 @@ use transcribe::ModelSource;
 use self::gathered::Gathered;
 use super::started::{Started, Task};
 use crate::args::RunArgs;
-use crate::error::{Error, ErrorContext};
+use crate::error::Error;
 use crate::exit::Exit;
 use crate::pipeline::Summary;
 use crate::watch::{Ending, Watch};
@@ -25,9 +25,11 @@ const EMBEDDED_MODEL_NOTICE: &str = "The embedded model, Whisper base, is a find
 pub(crate) fn run(args: &RunArgs) -> Result<Exit, Error> {
     let began = Instant::now();
     let (inputs, folder, formats) = (args.inputs.as_slice(), args.out.as_path(), args.format.as_deref());
-    let task = Task { inputs, folder, last: None, recompute: args.recompute(), formats };
+    let (recompute, overwrite, run_files) = (args.recompute(), args.overwrite, args.run_files());
+    let task = Task { inputs, folder, last: None, recompute, formats, overwrite, run_files };
     let mut started = Started::plan(&args.engine, &task)?;
     let recordings = started.run.recordings().to_vec();
+    started.run.begin_files()?;
     let (unreadable, skipped) = (started.run.unreadable(), started.run.skipped());
     let watch = Watch::start(&args.watch, args.engine.progress, folder, &recordings, unreadable, skipped)
         .map_err(Error::usage)?;
@@ -44,10 +46,17 @@ pub(crate) fn run(args: &RunArgs) -> Result<Exit, Error> {
         watch.defects(&summary.defects);
     }
     let watched = watch.finish(&command_line(), &ending(ended.as_ref().map(|(summary, _)| summary)));
+    let recorded = started.run.end_files();
     let (summary, exit) = ended?;
     summary::print(args, &started.run, &summary, rows, began.elapsed().as_secs_f64());
-    watched.context("the run is complete, but a file about it is not")?;
-    Ok(exit)
+    recorded?;
+    match watched {
+        Err(error) => {
+            eprintln!("error: the run is complete, but a file about it is not: {error}");
+            Ok(if exit == Exit::Done { Exit::Failed } else { exit })
+        }
+        Ok(()) => Ok(exit),
+    }
 }
 
 fn ending(ended: Result<&Summary, &Error>) -> Ending {

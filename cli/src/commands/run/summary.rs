@@ -53,6 +53,13 @@ pub(super) fn print(args: &RunArgs, run: &PlannedRun, summary: &Summary, mut row
     if unfinished > 0 {
         println!("{unfinished} unfinished; run the same command again to resume");
     }
+    if !summary.again.is_empty() {
+        let formats = summary.again.iter().copied().collect::<Vec<_>>().join(", ");
+        println!("also written in the formats of earlier runs, so that no file is stale: {formats}");
+    }
+    for path in &summary.removed {
+        println!("removed (stale, in an unknown format): {}", path.display());
+    }
     print_files(args, run, summary);
     if args.engine.progress == ProgressMode::Json {
         let summary = json!({

@@ -4,7 +4,7 @@ use stage_core::printable_json;
 
 use crate::export::{Document, ExportFormat, RenderError};
 
-pub(super) struct Json;
+pub(in crate::export) struct Json;
 
 impl ExportFormat for Json {
     fn name(&self) -> &'static str {

@@ -7,9 +7,44 @@ mod tables;
 
 use std::sync::Arc;
 
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 use stage_core::printable;
 
+pub(super) use self::json::Json;
 use super::ExportFormat;
+
+/// Settings of the export formats.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct ExportConfig {
+    /// Begin CSV files with a byte order mark, without which Excel misreads text that is not English.
+    pub csv_bom: bool,
+}
+
+impl Default for ExportConfig {
+    fn default() -> Self {
+        Self { csv_bom: true }
+    }
+}
+
+/// Whether a file says in its first bytes that Earwitness wrote it: a report, trace or metrics of a run, a JSON document
+/// or WebVTT subtitles.
+pub(crate) fn names_itself(start: &[u8]) -> bool {
+    let start = String::from_utf8_lossy(start);
+    let is_report = start.contains(r#"<meta name="generator" content="earwitness "#);
+    let is_trace = start.starts_with('[') && start.contains(r#"{"name":"coordinator"}"#);
+    let is_metrics = start.starts_with("# HELP earwitness_");
+    is_report || is_trace || is_metrics || is_result(start.as_bytes())
+}
+
+/// Whether a file says in its first bytes that it contains results: a JSON document or WebVTT subtitles.
+pub(crate) fn is_result(start: &[u8]) -> bool {
+    let start = String::from_utf8_lossy(start);
+    let is_document = start.trim_start_matches(['{', '\n', ' ']).starts_with(r#""schema_version":"#)
+        && start.contains(r#""pcm_sha256":"#);
+    is_document || start.starts_with(subtitles::VTT_START)
+}
 
 /// A text on one line without control characters: white space is a single space, other characters that must not be
 /// printed are escaped. A blank line would end a subtitle.
@@ -18,12 +53,12 @@ fn one_line(text: &str) -> String {
 }
 
 /// All formats, in the order in which they are listed and written. To add one, write a module and list it here.
-pub(super) fn built_in() -> Vec<Arc<dyn ExportFormat>> {
+pub(super) fn built_in(config: &ExportConfig) -> Vec<Arc<dyn ExportFormat>> {
     vec![
-        Arc::new(json::Json),
+        Arc::new(Json),
         Arc::new(subtitles::Srt),
         Arc::new(subtitles::Vtt),
-        Arc::new(tables::Csv),
+        Arc::new(tables::Csv { bom: config.csv_bom }),
         Arc::new(tables::TextGrid),
     ]
 }

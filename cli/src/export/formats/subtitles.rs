@@ -3,7 +3,11 @@
 use std::fmt::Write as _;
 
 use super::cues::cues;
-use crate::export::{Document, ExportFormat, RenderError};
+use crate::export::{Document, ExportFormat, Provenance, RenderError};
+
+/// The start of every WebVTT file. A note carries the hash of the recording and the fingerprints of the artifacts; the
+/// other text formats have no place for them.
+pub(super) const VTT_START: &str = "WEBVTT\n\nNOTE\nearwitness";
 
 pub(super) struct Srt;
 
@@ -40,8 +44,12 @@ impl ExportFormat for Vtt {
         "WebVTT subtitles"
     }
 
+    fn version(&self) -> u32 {
+        2
+    }
+
     fn render(&self, document: &Document) -> Result<Vec<u8>, RenderError> {
-        Ok(vtt(document).into_bytes())
+        Ok(vtt(document, self.version()).into_bytes())
     }
 }
 
@@ -57,8 +65,12 @@ fn srt(document: &Document) -> String {
     out
 }
 
-fn vtt(document: &Document) -> String {
-    let mut out = String::from("WEBVTT\n\n");
+fn vtt(document: &Document, version: u32) -> String {
+    let mut out = format!("{VTT_START}, renderer version {version}\nrecording: {}\n", document.recording.sha256);
+    for made in document.provenance.iter().map(Provenance::made_from) {
+        let _ = writeln!(out, "{}: {}", made.artifact, made.fingerprint);
+    }
+    out.push('\n');
     for cue in cues(document) {
         let text = cue.text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
         let speaker =
@@ -87,9 +99,10 @@ mod tests {
         let text = srt(&document);
         let own = r"00:00:01.000 -- > 00:00:02.000 <b>&\u{1b}[2J\u{202e}";
         assert_eq!(text, format!("1\n00:00:00,000 --> 00:00:00,500\n{own}\n\n"));
-        let text = vtt(&document);
+        let text = vtt(&document, 1);
         let own = r"00:00:01.000 --&gt; 00:00:02.000 &lt;b&gt;&amp;\u{1b}[2J\u{202e}";
-        assert_eq!(text, format!("WEBVTT\n\n00:00:00.000 --> 00:00:00.500\n{own}\n\n"));
+        assert!(text.ends_with(&format!("\n\n00:00:00.000 --> 00:00:00.500\n{own}\n\n")), "{text}");
+        assert_eq!(text.matches("-->").count(), 1);
     }
 
     #[test]

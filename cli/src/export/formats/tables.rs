@@ -2,12 +2,19 @@
 
 use std::fmt::Write as _;
 
+use serde_json::{Value, json};
 use stage_core::Word;
 
 use super::one_line;
 use crate::export::{Document, ExportFormat, LOW_CONFIDENCE, RenderError};
 
-pub(super) struct Csv;
+/// The byte order mark in UTF-8.
+const BOM: &[u8] = "\u{feff}".as_bytes();
+
+pub(super) struct Csv {
+    /// Whether the file begins with a byte order mark.
+    pub(super) bom: bool,
+}
 
 impl ExportFormat for Csv {
     fn name(&self) -> &'static str {
@@ -22,8 +29,17 @@ impl ExportFormat for Csv {
         "One line per word"
     }
 
+    fn version(&self) -> u32 {
+        2
+    }
+
+    fn settings(&self) -> Value {
+        json!({"bom": self.bom})
+    }
+
     fn render(&self, document: &Document) -> Result<Vec<u8>, RenderError> {
-        csv(document).map_err(RenderError::new)
+        let start = if self.bom { BOM.to_vec() } else { Vec::new() };
+        csv(document, start).map_err(RenderError::new)
     }
 }
 
@@ -47,9 +63,9 @@ impl ExportFormat for TextGrid {
     }
 }
 
-/// The words of all channels, by time.
-fn csv(document: &Document) -> Result<Vec<u8>, csv::Error> {
-    let mut writer = csv::Writer::from_writer(Vec::new());
+/// The words of all channels, by time, after `start`.
+fn csv(document: &Document, start: Vec<u8>) -> Result<Vec<u8>, csv::Error> {
+    let mut writer = csv::Writer::from_writer(start);
     writer.write_record([
         "channel",
         "speaker",
@@ -163,7 +179,7 @@ mod tests {
     #[test]
     fn tables_of_hostile_text_keep_their_structure() {
         let document = document_of(&[word(0, "=1+1\",\"\n\n\u{1b}", 0.0, 0.5)]);
-        let bytes = csv(&document).unwrap();
+        let bytes = csv(&document, Vec::new()).unwrap();
         let mut rows = csv::Reader::from_reader(&*bytes);
         let rows: Vec<csv::StringRecord> = rows.records().map(Result::unwrap).collect();
         assert_eq!((rows.len(), &rows[0][6], &rows[0][2]), (1, r#"'=1+1"," \u{1b}"#, "0.000"));

@@ -7,6 +7,7 @@ pub(crate) mod checkpoints;
 pub(crate) mod history;
 pub(crate) mod leases;
 pub(crate) mod maintenance;
+pub(crate) mod outputs;
 pub(crate) mod recordings;
 pub(crate) mod samples;
 
@@ -101,8 +102,11 @@ macro_rules! conformance_suite {
                 recording_keeps_the_longer_recipe_of_the_same_file
                 recordings_of_a_run_share_one_recipe
                 recipe_with_unknown_stages_is_kept_as_it_is
-                recipes_are_listed_by_their_latest_run
-                exports_are_listed_by_path;
+                recipes_are_listed_by_their_latest_run;
+            outputs:
+                outputs_come_back_as_they_were_written_by_path
+                outputs_are_replaced_by_path_and_forgotten
+                outputs_are_ours_by_their_hash_or_that_of_the_file_that_they_replace;
             maintenance:
                 check_counts_a_sound_store
                 check_finds_every_alteration

@@ -1,4 +1,4 @@
-//! Inputs, recordings with their recipes, exports.
+//! Inputs, recordings with their recipes.
 
 use std::slice::from_ref;
 use std::sync::Arc;
@@ -7,7 +7,7 @@ use stage_core::{Recipe, RecipeStep, StageName};
 
 use super::Harness;
 use super::samples::{begun, entry, other_recipe, recipe, short_recipe};
-use crate::store::{Export, InputFacts, InputStat, RecordingEntry, RunEnd};
+use crate::store::{InputFacts, InputStat, RecordingEntry, RunEnd};
 
 pub(crate) fn input_changed_in_any_way_is_not_cached(harness: &dyn Harness) {
     let mut store = harness.open();
@@ -89,13 +89,4 @@ pub(crate) fn recipes_are_listed_by_their_latest_run(harness: &dyn Harness) {
     assert_eq!(run(from_ref(&a)), [Arc::clone(&whole), Arc::clone(&short)]);
     let replaced = RecordingEntry { recipe: Arc::clone(&whole), ..b };
     assert_eq!(run(&[replaced]), [whole, short], "a replaced recipe is still stored");
-}
-
-pub(crate) fn exports_are_listed_by_path(harness: &dyn Harness) {
-    let mut store = harness.open();
-    let export =
-        |path: &str, sha256: &str| Export { path: path.into(), sha256: sha256.into(), recording: "a.wav".into() };
-    store.put_exports(&[export("b.json", "cd"), export("a.json", "ab")]).unwrap();
-    store.put_exports(&[export("b.json", "ef")]).unwrap();
-    assert_eq!(store.exports().unwrap(), [export("a.json", "ab"), export("b.json", "ef")]);
 }

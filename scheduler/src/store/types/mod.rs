@@ -3,6 +3,7 @@
 mod artifact;
 mod incident;
 mod maintenance;
+mod output;
 mod recording;
 mod run;
 
@@ -11,5 +12,6 @@ pub use artifact::{
 };
 pub use incident::{Failure, Incident, IncidentKind, Quarantine, UnknownIncident};
 pub use maintenance::{Compaction, StoreCheck, StoreFault};
-pub use recording::{Export, InputFacts, InputStat, RecordingEntry};
+pub use output::{MadeFrom, OutputFile};
+pub use recording::{InputFacts, InputStat, RecordingEntry};
 pub use run::{Lease, LeaseEnd, NewBatch, NewRun, Run, RunEnd, RunId};

@@ -1,4 +1,4 @@
-//! Input files, their recordings, and the files exported for them.
+//! Input files and their recordings.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -65,15 +65,4 @@ impl RecordingEntry {
     pub(in crate::store) fn recipe_beside(&self, stored: Option<Arc<Recipe>>) -> Arc<Recipe> {
         stored.filter(|stored| stored.includes(&self.recipe)).unwrap_or_else(|| Arc::clone(&self.recipe))
     }
-}
-
-/// An exported file.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Export {
-    /// Its path, relative to the output folder.
-    pub path: PathBuf,
-    /// SHA-256 of its bytes.
-    pub sha256: String,
-    /// The recording that it was exported for.
-    pub recording: PathBuf,
 }

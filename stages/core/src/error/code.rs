@@ -226,6 +226,9 @@ codes! {
     ResultsNotWritten "results-not-written" [BadInput] ["export"]
         "The artifacts are complete in the store, but a result file cannot be written."
         "Check the permissions and the free space of the output folder, then run `earwitness export`.";
+    OutputTaken "output-taken" [BadInput] ["export"]
+        "A file of the same name exists that this store did not write, or that was changed since."
+        "Move that file or choose another folder; --overwrite replaces it.";
     // The store.
     InvalidStoreUrl "invalid-store-url" [BadInput] ["store"]
         "The URL of the store has no known scheme or no location."
@@ -257,6 +260,9 @@ codes! {
     StoreDamaged "store-damaged" [BadInput] ["store"]
         "The store is damaged or was altered."
         "Keep the file as it is; restore the store from a copy, or run into a new folder.";
+    StoreReplaced "store-replaced" [BadInput] ["store"]
+        "The store was deleted, or another file took its place, while a run used it; nothing more was written."
+        "Put the store back and run again; do not move or restore a folder while a run uses it.";
     StoreFailed "store-failed" [Bug] ["store"]
         "The store failed for another reason."
         "See the message; report it if it happens again.";

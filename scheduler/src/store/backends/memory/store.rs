@@ -1,6 +1,7 @@
 //! The implementation of the port for the memory store.
 
 use std::ffi::OsStr;
+use std::path::PathBuf;
 use std::sync::{Arc, MutexGuard};
 
 use stage_core::{Fingerprint, Recipe};
@@ -8,9 +9,9 @@ use stage_core::{Fingerprint, Recipe};
 use super::databases::{Database, WriterLock};
 use super::tables::Tables;
 use crate::store::{
-    Access, Commit, Committed, Compaction, Export, Failure, Incident, InputFacts, InputStat, Lease, LeaseEnd, Lookup,
-    NewBatch, NewRun, Quarantine, RecordingEntry, Run, RunEnd, RunId, Store, StoreCheck, StoreError, StoredCheckpoint,
-    Writer,
+    Access, Commit, Committed, Compaction, Failure, Incident, InputFacts, InputStat, Lease, LeaseEnd, Lookup, NewBatch,
+    NewRun, OutputFile, Quarantine, RecordingEntry, Run, RunEnd, RunId, Store, StoreCheck, StoreError,
+    StoredCheckpoint, Writer,
 };
 
 /// A handle of a database.
@@ -26,9 +27,7 @@ struct MemoryStore {
 /// As [`crate::store::open`].
 pub(in crate::store::backends) fn open(name: &OsStr, access: Access) -> Result<Box<dyn Store>, StoreError> {
     let database = Database::find(name, access)?;
-    let lock = (!matches!(access, Access::Read | Access::Inspect))
-        .then(|| WriterLock::acquire(name, &database))
-        .transpose()?;
+    let lock = (access != Access::Read).then(|| WriterLock::acquire(name, &database)).transpose()?;
     Ok(Box::new(MemoryStore { database, lock }))
 }
 
@@ -151,13 +150,18 @@ impl Store for MemoryStore {
         self.tables().recipes()
     }
 
-    fn put_exports(&mut self, exports: &[Export]) -> Result<(), StoreError> {
-        self.write()?.exports.extend(exports.iter().map(|export| (export.path.clone(), export.clone())));
+    fn put_outputs(&mut self, outputs: &[OutputFile]) -> Result<(), StoreError> {
+        self.write()?.outputs.extend(outputs.iter().map(|output| (output.path.clone(), output.clone())));
         Ok(())
     }
 
-    fn exports(&self) -> Result<Vec<Export>, StoreError> {
-        Ok(self.tables().exports.values().cloned().collect())
+    fn outputs(&self) -> Result<Vec<OutputFile>, StoreError> {
+        Ok(self.tables().outputs.values().cloned().collect())
+    }
+
+    fn forget_outputs(&mut self, paths: &[PathBuf]) -> Result<(), StoreError> {
+        self.write()?.outputs.retain(|path, _| !paths.contains(path));
+        Ok(())
     }
 
     fn check(&self) -> Result<StoreCheck, StoreError> {

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use stage_core::PipelineError;
 
 use crate::store::raw::RawArtifact;
-use crate::store::{Export, Incident, InputFacts, InputStat, LeaseEnd, Quarantine, Run};
+use crate::store::{Incident, InputFacts, InputStat, LeaseEnd, OutputFile, Quarantine, Run};
 
 /// All data of a database.
 #[derive(Debug, Default)]
@@ -29,7 +29,7 @@ pub(super) struct Tables {
     pub(super) recordings: BTreeMap<PathBuf, RawRecording>,
     /// Recipes by number.
     pub(super) recipes: BTreeMap<i64, RawRecipe>,
-    pub(super) exports: BTreeMap<PathBuf, Export>,
+    pub(super) outputs: BTreeMap<PathBuf, OutputFile>,
 }
 
 /// A batch: the run that granted its lease, the lease's number, and how the lease ended.

@@ -27,6 +27,14 @@ impl SqliteError {
     }
 }
 
+impl SqliteError {
+    /// Whether the files of the database cannot be opened or locked by this user.
+    pub(super) fn is_out_of_reach(&self) -> bool {
+        let codes = [ErrorCode::CannotOpen, ErrorCode::ReadOnly, ErrorCode::PermissionDenied];
+        matches!(self, Self::Database(error) if error.sqlite_error_code().is_some_and(|code| codes.contains(&code)))
+    }
+}
+
 impl From<rusqlite::Error> for SqliteError {
     fn from(error: rusqlite::Error) -> Self {
         Self::Database(error)

@@ -1,11 +1,14 @@
 //! Allows one writer at a time, with an exclusive lock on a file beside the store. The system releases the lock when
 //! the process ends, so that no lock is ever stale. The file names the holder.
 
-use std::fs::{File, OpenOptions, TryLockError};
-use std::io::{self, Read, Write};
+use std::fs::{File, Metadata, OpenOptions, TryLockError};
+use std::io::{self, Read, Seek, Write};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::Duration;
+
+use rustix::fs::OFlags;
 
 use super::paths::{beside, unavailable};
 use crate::store::{LockHolder, StoreError, Writer};
@@ -14,17 +17,30 @@ use crate::store::{LockHolder, StoreError, Writer};
 const ATTEMPTS: u32 = 10;
 const BETWEEN_ATTEMPTS: Duration = Duration::from_millis(20);
 
+/// The flags that open no link, and do not wait for the other end of a pipe.
+const NO_LINKS: i32 = (OFlags::NOFOLLOW.bits() | OFlags::NONBLOCK.bits()).cast_signed();
+/// Longest content of a lock file, in bytes: command lines have a limit of the system.
+const LONGEST: u64 = 4 << 20;
+
 /// The lock, held until it is dropped.
 #[derive(Debug)]
-pub(super) struct WriterLock(#[expect(dead_code, reason = "held open: closing it would release the lock")] File);
+pub(super) struct WriterLock {
+    /// Held open: closing it would release the lock.
+    file: File,
+    path: PathBuf,
+}
 
 impl WriterLock {
     /// Locks the store for this process and writes the holder into the lock file.
     pub(super) fn acquire(store: &Path) -> Result<Self, StoreError> {
         let path = lock_path(store);
         let failed = |error| unavailable(&path, error);
-        let mut file =
-            OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&path).map_err(failed)?;
+        let mut options = OpenOptions::new();
+        options.read(true).write(true).create(true).truncate(false).custom_flags(NO_LINKS);
+        let mut file = options.open(&path).map_err(failed)?;
+        if !is_lock(&mut file).map_err(failed)? {
+            return Err(StoreError::Foreign { store: path.display().to_string() });
+        }
         for attempt in 1.. {
             match file.try_lock() {
                 Ok(()) => break,
@@ -39,7 +55,13 @@ impl WriterLock {
             }
         }
         write_holder(&mut file).map_err(failed)?;
-        Ok(Self(file))
+        Ok(Self { file, path })
+    }
+
+    /// Whether the lock file still has its name, so that no other process can lock another one.
+    pub(super) fn is_in_place(&self) -> bool {
+        let same = |held: &Metadata, found: &Metadata| (held.dev(), held.ino()) == (found.dev(), found.ino());
+        matches!((self.file.metadata(), self.path.symlink_metadata()), (Ok(held), Ok(found)) if same(&held, &found))
     }
 }
 
@@ -51,6 +73,7 @@ pub(super) fn writer(store: &Path) -> Result<Writer, StoreError> {
     let mut file = match File::open(&path) {
         Ok(file) => file,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Writer::None),
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => return Ok(Writer::Unnamed),
         Err(error) => return Err(failed(error)),
     };
     match file.try_lock_shared() {
@@ -62,6 +85,19 @@ pub(super) fn writer(store: &Path) -> Result<Writer, StoreError> {
 
 fn lock_path(store: &Path) -> PathBuf {
     beside(store, ".lock")
+}
+
+/// Whether a file is a lock file of this or an earlier version, not one of another program that has its name.
+fn is_lock(file: &mut File) -> io::Result<bool> {
+    let found = file.metadata()?;
+    if !found.is_file() || found.len() > LONGEST {
+        return Ok(false);
+    }
+    let mut bytes = Vec::new();
+    file.read_to_end(&mut bytes)?;
+    file.rewind()?;
+    let is_number = bytes.trim_ascii().iter().all(u8::is_ascii_digit);
+    Ok(is_number || bytes.starts_with(b"{\"pid\":"))
 }
 
 fn write_holder(file: &mut File) -> io::Result<()> {

@@ -1,14 +1,17 @@
 //! Migrates stores of older versions, forward only, in one transaction.
 
+use std::path::PathBuf;
+
 use rusqlite::{Connection, params};
+use serde_json::{Map, Value};
 use stage_core::{Identity, Recipe, RecipeStep, StageKey, StageName, sha256_hex};
 
 use super::error::Result;
 use super::paths::path_from;
 use super::recipes::Recipes;
-use super::tables::{SCHEMA_VERSION, TABLES_SINCE_2};
-use super::transaction;
-use crate::store::StoreError;
+use super::tables::{SCHEMA_VERSION, TABLES_SINCE_2, TABLES_SINCE_6};
+use super::{outputs, transaction};
+use crate::store::{OutputFile, StoreError};
 
 /// Migrates a store of version `found`. Foreign keys must not be enforced yet.
 pub(super) fn migrate(db: &mut Connection, found: i64) -> Result<()> {
@@ -24,6 +27,9 @@ pub(super) fn migrate(db: &mut Connection, found: i64) -> Result<()> {
         }
         if found < 5 {
             to_5(db)?;
+        }
+        if found < 6 {
+            to_6(db)?;
         }
         db.execute("UPDATE meta SET value = ?1 WHERE key = 'schema_version'", [SCHEMA_VERSION])?;
         Ok(())
@@ -85,6 +91,38 @@ fn to_5(db: &Connection) -> Result<()> {
         db.execute(&stage_becomes_origin, [])?;
     }
     Ok(())
+}
+
+/// Version 6: a table of all written files, instead of one of exported files. What these were made from is not known.
+/// The report was not recorded, so its entry has no hash.
+fn to_6(db: &Connection) -> Result<()> {
+    db.execute_batch(TABLES_SINCE_6)?;
+    let mut exports = db.prepare("SELECT path, sha256, recording FROM export")?;
+    let mut rows = exports.query([])?;
+    while let Some(row) = rows.next()? {
+        let (path, sha256, recording) = (path_from(row.get(0)?), row.get(1)?, path_from(row.get(2)?));
+        let extension = path.extension().unwrap_or_default().to_string_lossy().to_lowercase();
+        let unknown = OutputFile { sha256: Some(sha256), recording: Some(recording), ..unknown(path, &extension) };
+        outputs::put_one(db, &unknown)?;
+    }
+    if db.query_row("SELECT EXISTS (SELECT 1 FROM run)", [], |row| row.get(0))? {
+        outputs::put_one(db, &unknown("report.html".into(), "report"))?;
+    }
+    Ok(db.execute_batch("DROP TABLE export")?)
+}
+
+/// A file of which nothing is known but its format.
+fn unknown(path: PathBuf, format: &str) -> OutputFile {
+    OutputFile {
+        path,
+        sha256: None,
+        replaces: None,
+        recording: None,
+        format: format.to_owned(),
+        renderer: 0,
+        settings: Value::Object(Map::new()),
+        made_from: Vec::new(),
+    }
 }
 
 /// A stage in a recipe before version 4: name, version of its method, settings and model.

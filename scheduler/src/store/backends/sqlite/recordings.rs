@@ -10,7 +10,7 @@ use super::error::Result;
 use super::paths::{path_bytes, path_from};
 use super::recipes::Recipes;
 use super::transaction;
-use crate::store::{Export, InputFacts, InputStat, RecordingEntry, RunId};
+use crate::store::{InputFacts, InputStat, RecordingEntry, RunId};
 
 pub(super) fn put(db: &mut Connection, run: RunId, recordings: &[RecordingEntry]) -> Result<()> {
     transaction::write(db, |db| {
@@ -66,24 +66,6 @@ pub(super) fn recipes(db: &Connection) -> Result<Vec<Arc<Recipe>>> {
     )?;
     let ids: Vec<i64> = statement.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?;
     ids.into_iter().map(|id| recipes.get(id)).collect()
-}
-
-pub(super) fn put_exports(db: &mut Connection, exports: &[Export]) -> Result<()> {
-    transaction::write(db, |db| {
-        let mut put = db.prepare_cached("INSERT OR REPLACE INTO export VALUES (?1, ?2, ?3)")?;
-        for export in exports {
-            put.execute(params![path_bytes(&export.path), export.sha256, path_bytes(&export.recording)])?;
-        }
-        Ok(())
-    })
-}
-
-pub(super) fn exports(db: &Connection) -> Result<Vec<Export>> {
-    let mut statement = db.prepare("SELECT path, sha256, recording FROM export ORDER BY path")?;
-    let rows = statement.query_map([], |row| {
-        Ok(Export { path: path_from(row.get(0)?), sha256: row.get(1)?, recording: path_from(row.get(2)?) })
-    })?;
-    Ok(rows.collect::<Result<_, _>>()?)
 }
 
 /// The cached facts about an input that has not changed since.

@@ -6,7 +6,7 @@ use rusqlite::{Connection, ErrorCode, OptionalExtension};
 
 use super::error::{Result, SqliteError};
 use super::paths::shown;
-use super::tables::{SCHEMA_VERSION, TABLES_SINCE_1, TABLES_SINCE_2};
+use super::tables::{SCHEMA_VERSION, TABLES_SINCE_1, TABLES_SINCE_2, TABLES_SINCE_6};
 use super::{migration, transaction};
 use crate::store::StoreError;
 
@@ -31,6 +31,7 @@ pub(super) fn prepare(db: &mut Connection, path: &Path) -> Result<()> {
 fn create(db: &Connection) -> rusqlite::Result<()> {
     db.execute_batch(TABLES_SINCE_1)?;
     db.execute_batch(TABLES_SINCE_2)?;
+    db.execute_batch(TABLES_SINCE_6)?;
     db.execute("INSERT INTO meta VALUES ('schema_version', ?1), ('lease', 0)", [SCHEMA_VERSION])?;
     Ok(())
 }

@@ -1,28 +1,51 @@
 //! The implementation of the port for the SQLite store.
 
 use std::ffi::OsStr;
-use std::fs;
+use std::fs::{self, File};
+use std::io::{self, Read};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use rusqlite::Connection;
 use stage_core::{Fingerprint, Recipe};
 
+use super::error::Result;
 use super::lock::{self, WriterLock};
 use super::paths::{folder_of, shown, unavailable};
-use super::{artifacts, checkpoints, commits, connection, incidents, maintenance, recordings, runs, transaction};
-use crate::store::{
-    Access, Commit, Committed, Compaction, Export, Failure, Incident, InputFacts, InputStat, Lease, LeaseEnd, Lookup,
-    NewBatch, NewRun, Quarantine, RecordingEntry, Run, RunEnd, RunId, Store, StoreCheck, StoreError, StoredCheckpoint,
-    Writer,
+use super::reader::Reader;
+use super::{
+    artifacts, checkpoints, commits, connection, incidents, maintenance, outputs, recordings, runs, transaction,
 };
+use crate::store::{
+    Access, Commit, Committed, Compaction, Failure, Incident, InputFacts, InputStat, Lease, LeaseEnd, Lookup, NewBatch,
+    NewRun, OutputFile, Quarantine, RecordingEntry, Run, RunEnd, RunId, Store, StoreCheck, StoreError,
+    StoredCheckpoint, Writer,
+};
+
+/// The first bytes of every SQLite database.
+const MAGIC: &[u8; 16] = b"SQLite format 3\0";
 
 /// A [`Store`] in one SQLite file.
 #[derive(Debug)]
 pub(super) struct SqliteStore {
-    pub(super) db: Connection,
     path: PathBuf,
-    lock: Option<WriterLock>,
+    access: Opened,
+}
+
+#[derive(Debug)]
+enum Opened {
+    ToRead(Reader),
+    ToWrite(WriterHandle),
+}
+
+/// The connection of the writer, with its lock and the file that it opened.
+#[derive(Debug)]
+struct WriterHandle {
+    db: Connection,
+    lock: WriterLock,
+    /// Device and inode of the database.
+    file: (u64, u64),
 }
 
 /// Opens the store in a file.
@@ -40,19 +63,76 @@ impl SqliteStore {
         if access != Access::Create && !path.is_file() {
             return Err(StoreError::Missing { store: shown(path) });
         }
-        let db = match access {
-            Access::Read => Some(connection::read(path)?),
-            Access::Inspect => Some(connection::inspect(path)?),
-            Access::Write | Access::Create => None,
+        let access = match access {
+            Access::Read => Opened::ToRead(Reader::open(path)?),
+            Access::Write | Access::Create => Opened::ToWrite(WriterHandle::open(path)?),
         };
-        if let Some(db) = db {
-            return Ok(Self { db, path: path.to_owned(), lock: None });
+        Ok(Self { path: path.to_owned(), access })
+    }
+
+    fn read<T>(&self, work: impl Fn(&Connection) -> Result<T>) -> Result<T, StoreError> {
+        Ok(match &self.access {
+            Opened::ToRead(reader) => reader.read(work)?,
+            Opened::ToWrite(writer) => work(&writer.db)?,
+        })
+    }
+
+    /// Runs `work`, which writes. The store and its lock must still be the files that were opened: what would be written
+    /// to a deleted file would be lost.
+    fn write<T>(&mut self, work: impl FnOnce(&mut Connection) -> Result<T>) -> Result<T, StoreError> {
+        let Opened::ToWrite(writer) = &mut self.access else { return Err(StoreError::ReadOnly) };
+        if !writer.lock.is_in_place() || file_id(&self.path) != Some(writer.file) {
+            return Err(StoreError::Replaced { store: shown(&self.path) });
         }
+        Ok(work(&mut writer.db)?)
+    }
+
+    /// The connection of the writer, for tests that look behind the port.
+    #[cfg(test)]
+    pub(super) fn db(&self) -> &Connection {
+        match &self.access {
+            Opened::ToWrite(writer) => &writer.db,
+            Opened::ToRead(_) => panic!("the store was opened for reading"),
+        }
+    }
+}
+
+impl WriterHandle {
+    fn open(path: &Path) -> Result<Self, StoreError> {
+        check_place(path)?;
         let folder = folder_of(path);
         fs::create_dir_all(folder).map_err(|error| unavailable(folder, error))?;
         let lock = WriterLock::acquire(path)?;
-        Ok(Self { db: connection::write(path)?, path: path.to_owned(), lock: Some(lock) })
+        let db = connection::write(path)?;
+        let file = file_id(path).ok_or_else(|| StoreError::Replaced { store: shown(path) })?;
+        Ok(Self { db, lock, file })
     }
+}
+
+/// Checks before anything is created that the path is free or a database, and not a link.
+fn check_place(path: &Path) -> Result<(), StoreError> {
+    let foreign = || StoreError::Foreign { store: shown(path) };
+    match path.symlink_metadata() {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        Err(error) => Err(unavailable(path, error)),
+        Ok(found) if found.is_symlink() => Err(unavailable(path, io::Error::other("a link, which is not followed"))),
+        Ok(found) if !found.is_file() => Err(foreign()),
+        Ok(_) => {
+            let mut start = [0; MAGIC.len()];
+            let read = File::open(path).and_then(|mut file| file.read_exact(&mut start));
+            match read {
+                Ok(()) if start == *MAGIC => Ok(()),
+                Err(error) if error.kind() != io::ErrorKind::UnexpectedEof => Err(unavailable(path, error)),
+                _ => Err(foreign()),
+            }
+        }
+    }
+}
+
+/// Device and inode of a file that is not a link.
+fn file_id(path: &Path) -> Option<(u64, u64)> {
+    let found = path.symlink_metadata().ok()?;
+    Some((found.dev(), found.ino()))
 }
 
 impl Store for SqliteStore {
@@ -61,112 +141,118 @@ impl Store for SqliteStore {
     }
 
     fn begin_run(&mut self, run: &NewRun) -> Result<RunId, StoreError> {
-        Ok(runs::begin(&mut self.db, run)?)
+        self.write(|db| runs::begin(db, run))
     }
 
     fn end_run(&mut self, run: RunId, end: RunEnd) -> Result<(), StoreError> {
-        Ok(runs::end(&mut self.db, run, end)?)
+        self.write(|db| runs::end(db, run, end))
     }
 
     fn runs(&self, most: usize) -> Result<Vec<Run>, StoreError> {
-        Ok(runs::list(&self.db, most)?)
+        self.read(|db| runs::list(db, most))
     }
 
     fn grant(&mut self, run: RunId, batch: &NewBatch) -> Result<Lease, StoreError> {
-        Ok(commits::grant(&mut self.db, run, batch)?)
+        self.write(|db| commits::grant(db, run, batch))
     }
 
     fn release(&mut self, lease: Lease, end: LeaseEnd) -> Result<(), StoreError> {
-        Ok(commits::release(&mut self.db, lease, end)?)
+        self.write(|db| commits::release(db, lease, end))
     }
 
     fn artifact(&self, fingerprint: &Fingerprint) -> Result<Lookup, StoreError> {
-        Ok(artifacts::lookup(&self.db, fingerprint)?)
+        self.read(|db| artifacts::lookup(db, fingerprint))
     }
 
     fn commit(&mut self, group: &[Commit]) -> Result<Vec<Committed>, StoreError> {
-        Ok(commits::commit(&mut self.db, group)?)
+        self.write(|db| commits::commit(db, group))
     }
 
     fn checkpoints(&self, fingerprint: &Fingerprint) -> Result<Vec<StoredCheckpoint>, StoreError> {
-        Ok(checkpoints::list(&self.db, fingerprint)?)
+        self.read(|db| checkpoints::list(db, fingerprint))
     }
 
     fn forget_checkpoints(&mut self, fingerprint: &Fingerprint) -> Result<(), StoreError> {
-        Ok(transaction::write(&mut self.db, |db| checkpoints::forget(db, &fingerprint.to_string()))?)
+        let fingerprint = fingerprint.to_string();
+        self.write(|db| transaction::write(db, |db| checkpoints::forget(db, &fingerprint)))
     }
 
     fn recomputations(&self) -> Result<u64, StoreError> {
-        Ok(commits::recomputations(&self.db)?)
+        self.read(commits::recomputations)
     }
 
     fn record_incidents(&mut self, run: RunId, incidents: &[Incident]) -> Result<(), StoreError> {
-        Ok(incidents::record(&mut self.db, run, incidents)?)
+        self.write(|db| incidents::record(db, run, incidents))
     }
 
     fn incidents(&self, run: RunId) -> Result<Vec<Incident>, StoreError> {
-        Ok(incidents::list(&self.db, run)?)
+        self.read(|db| incidents::list(db, run))
     }
 
     fn record_failures(&mut self, run: RunId, failures: &[Failure]) -> Result<(), StoreError> {
-        Ok(incidents::record_failures(&mut self.db, run, failures)?)
+        self.write(|db| incidents::record_failures(db, run, failures))
     }
 
     fn failures(&self, run: RunId) -> Result<Vec<Failure>, StoreError> {
-        Ok(incidents::failures(&self.db, run)?)
+        self.read(|db| incidents::failures(db, run))
     }
 
     fn quarantine(&mut self, run: RunId, entries: &[Quarantine]) -> Result<(), StoreError> {
-        Ok(incidents::quarantine(&mut self.db, run, entries)?)
+        self.write(|db| incidents::quarantine(db, run, entries))
     }
 
     fn quarantined(&self, fingerprint: &Fingerprint) -> Result<Option<Quarantine>, StoreError> {
-        Ok(incidents::quarantined(&self.db, fingerprint)?)
+        self.read(|db| incidents::quarantined(db, fingerprint))
     }
 
     fn quarantines(&self) -> Result<Vec<Quarantine>, StoreError> {
-        Ok(incidents::quarantines(&self.db)?)
+        self.read(incidents::quarantines)
     }
 
     fn lift_quarantine(&mut self, fingerprints: &[Fingerprint]) -> Result<(), StoreError> {
-        Ok(incidents::lift_quarantine(&mut self.db, fingerprints)?)
+        self.write(|db| incidents::lift_quarantine(db, fingerprints))
     }
 
     fn cached_input(&self, stat: &InputStat) -> Result<Option<InputFacts>, StoreError> {
-        Ok(recordings::cached_input(&self.db, stat)?)
+        self.read(|db| recordings::cached_input(db, stat))
     }
 
     fn cache_inputs(&mut self, inputs: &[(InputStat, InputFacts)]) -> Result<(), StoreError> {
-        Ok(recordings::cache_inputs(&mut self.db, inputs)?)
+        self.write(|db| recordings::cache_inputs(db, inputs))
     }
 
     fn put_recordings(&mut self, run: RunId, recordings: &[RecordingEntry]) -> Result<(), StoreError> {
-        Ok(recordings::put(&mut self.db, run, recordings)?)
+        self.write(|db| recordings::put(db, run, recordings))
     }
 
     fn recordings(&self) -> Result<Vec<RecordingEntry>, StoreError> {
-        Ok(recordings::list(&self.db)?)
+        self.read(recordings::list)
     }
 
     fn recipes(&self) -> Result<Vec<Arc<Recipe>>, StoreError> {
-        Ok(recordings::recipes(&self.db)?)
+        self.read(recordings::recipes)
     }
 
-    fn put_exports(&mut self, exports: &[Export]) -> Result<(), StoreError> {
-        Ok(recordings::put_exports(&mut self.db, exports)?)
+    fn put_outputs(&mut self, outputs: &[OutputFile]) -> Result<(), StoreError> {
+        self.write(|db| outputs::put(db, outputs))
     }
 
-    fn exports(&self) -> Result<Vec<Export>, StoreError> {
-        Ok(recordings::exports(&self.db)?)
+    fn outputs(&self) -> Result<Vec<OutputFile>, StoreError> {
+        self.read(outputs::list)
+    }
+
+    fn forget_outputs(&mut self, paths: &[PathBuf]) -> Result<(), StoreError> {
+        self.write(|db| outputs::forget(db, paths))
     }
 
     fn check(&self) -> Result<StoreCheck, StoreError> {
-        let held = self.lock.is_some() || self.writer()? != Writer::None;
-        let abandoned_leases = if held { 0 } else { commits::live(&self.db)? };
-        Ok(StoreCheck { abandoned_leases, ..maintenance::check(&self.db)? })
+        let held = matches!(self.access, Opened::ToWrite(_)) || self.writer()? != Writer::None;
+        let abandoned_leases = if held { 0 } else { self.read(commits::live)? };
+        Ok(StoreCheck { abandoned_leases, ..self.read(maintenance::check)? })
     }
 
     fn compact(&mut self) -> Result<Compaction, StoreError> {
-        Ok(maintenance::compact(&mut self.db, &self.path)?)
+        let path = self.path.clone();
+        self.write(|db| maintenance::compact(db, &path))
     }
 }

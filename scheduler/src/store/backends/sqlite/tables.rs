@@ -1,7 +1,7 @@
 //! The tables, by the schema version that added them.
 
 /// The latest version of the schema. Queries are written for this version only.
-pub(super) const SCHEMA_VERSION: i64 = 5;
+pub(super) const SCHEMA_VERSION: i64 = 6;
 
 /// Tables that exist since version 1. Version 2 added the columns from `priority` on, version 3 added `environment`.
 /// Lease numbers increase over the life of the store even if rows are deleted (AUTOINCREMENT).
@@ -31,7 +31,6 @@ CREATE TABLE input (
     path BLOB PRIMARY KEY, size INTEGER NOT NULL, mtime_ns INTEGER NOT NULL, inode INTEGER NOT NULL,
     sha256 TEXT NOT NULL, audio_s REAL NOT NULL
 ) STRICT;
-CREATE TABLE export (path BLOB PRIMARY KEY, sha256 TEXT NOT NULL, recording BLOB NOT NULL) STRICT;
 ";
 
 /// Tables that version 2 added or replaced. Checkpoints are in `part`. Their bodies are too large for a table WITHOUT
@@ -56,4 +55,12 @@ CREATE TABLE quarantine (
     fingerprint TEXT PRIMARY KEY, run INTEGER NOT NULL REFERENCES run(id), path BLOB NOT NULL, error TEXT NOT NULL
 ) STRICT;
 INSERT INTO meta VALUES ('recomputed', 0);
+";
+
+/// The table that version 6 added; it replaces `export`, which had the hash and the recording of each exported file.
+pub(super) const TABLES_SINCE_6: &str = "
+CREATE TABLE output (
+    path BLOB PRIMARY KEY, sha256 TEXT, replaces TEXT, recording BLOB, format TEXT NOT NULL,
+    renderer INTEGER NOT NULL, settings TEXT NOT NULL, made_from TEXT NOT NULL
+) STRICT;
 ";

@@ -1,6 +1,7 @@
 //! The file of the store: its creation, sharing it with other programs, damage, and size.
 
 use super::*;
+use crate::store::backends::sqlite::paths::beside;
 use crate::store::backends::sqlite::tables::SCHEMA_VERSION;
 
 #[test]
@@ -21,28 +22,136 @@ fn commit_waits_for_another_program_that_holds_the_database() {
     assert_eq!(sound(&store).computations, 1);
 }
 
+/// Names and contents of the files in a folder.
+fn contents(folder: &Path) -> Vec<(PathBuf, Vec<u8>)> {
+    let paths = folder.read_dir().unwrap().map(|entry| entry.unwrap().path());
+    let mut contents: Vec<_> = paths.map(|path| (path.clone(), std::fs::read(path).unwrap())).collect();
+    contents.sort();
+    contents
+}
+
 #[test]
-fn inspecting_creates_no_file_and_sees_what_is_stored() {
+fn reading_changes_no_file_and_sees_what_is_stored() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("a folder?/50% #1.db");
-    let open = |access| SqliteStore::open(&path, access).unwrap();
-    let mut store = open(Access::Create);
+    let mut store = write(&path).unwrap();
     let lease = granted(&mut store);
     store.commit(&[commit(lease, "{}", false)]).unwrap();
-    assert_eq!(sound(&open(Access::Inspect)).computations, 1, "beside a writer");
+    assert_eq!(sound(&read(&path).unwrap()).computations, 1, "beside a writer");
     drop(store);
-    let files = || path.parent().unwrap().read_dir().unwrap().count();
-    let before = files();
-    let inspected = open(Access::Inspect);
-    assert_eq!((sound(&inspected).computations, files()), (1, before));
-    drop(inspected);
-    assert_eq!(files(), before);
+    let before = contents(path.parent().unwrap());
+    let reader = read(&path).unwrap();
+    assert_eq!((sound(&reader).computations, reader.check().unwrap().faults), (1, vec![]));
+    assert_eq!(contents(path.parent().unwrap()), before);
+    drop(reader);
+    assert_eq!(contents(path.parent().unwrap()), before);
+}
+
+/// The files of a store whose process was killed: the last commits are only in its log. Without `wal_index` only the
+/// database and the log were copied, as by a backup.
+fn killed(with_index: bool) -> (TempDir, PathBuf) {
+    let (_folder, path, mut store) = new();
+    let lease = granted(&mut store);
+    store.commit(&[commit(lease, "{}", false)]).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let copy = folder.path().join("copy.db");
+    for suffix in ["", "-wal", "-shm"].into_iter().filter(|suffix| with_index || *suffix != "-shm") {
+        std::fs::copy(beside(&path, suffix), beside(&copy, suffix)).unwrap();
+    }
+    (folder, copy)
+}
+
+#[test]
+fn reading_the_store_of_a_killed_process_sees_its_log_and_changes_nothing() {
+    for with_index in [true, false] {
+        let (folder, path) = killed(with_index);
+        assert!(std::fs::metadata(beside(&path, "-wal")).unwrap().len() > 0);
+        let before = contents(folder.path());
+        let reader = read(&path).unwrap();
+        assert_eq!(sound(&reader).computations, 1, "index: {with_index}");
+        assert_eq!(reader.check().unwrap().abandoned_leases, 1);
+        drop(reader);
+        assert!(contents(folder.path()) == before, "index: {with_index}");
+    }
+}
+
+#[test]
+fn reader_notices_a_process_that_writes_later() {
+    let (_folder, path, store) = new();
+    drop(store);
+    let reader = read(&path).unwrap();
+    assert_eq!(reader.runs(9).unwrap().len(), 0);
+    let mut store = write(&path).unwrap();
+    let lease = granted(&mut store);
+    assert_eq!(reader.runs(9).unwrap().len(), 1, "beside the writer");
+    store.commit(&[commit(lease, "{}", false)]).unwrap();
+    drop(store);
+    assert_eq!((reader.runs(9).unwrap().len(), sound(&reader).computations), (1, 1));
+}
+
+#[test]
+fn store_that_was_deleted_or_replaced_is_not_written_to() {
+    for replaced in ["store.db", "store.db.lock"] {
+        for by_another in [false, true] {
+            let folder = tempfile::tempdir().unwrap();
+            let path = folder.path().join("store.db");
+            let mut store = write(&path).unwrap();
+            let lease = granted(&mut store);
+            let victim = folder.path().join(replaced);
+            let copy = std::fs::read(&victim).unwrap();
+            std::fs::remove_file(&victim).unwrap();
+            if by_another {
+                std::fs::write(&victim, copy).unwrap();
+            }
+            let error = store.commit(&[commit(lease, "{}", false)]).unwrap_err();
+            assert!(matches!(error, StoreError::Replaced { .. }), "{replaced}: {error}");
+        }
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn links_in_place_of_the_files_of_a_store_are_not_followed() {
+    for suffix in ["", ".lock", "-wal", "-shm"] {
+        let folder = tempfile::tempdir().unwrap();
+        let (path, outside) = (folder.path().join("store.db"), folder.path().join("outside"));
+        if suffix.starts_with('-') {
+            drop(write(&path).unwrap());
+        }
+        std::os::unix::fs::symlink(&outside, beside(&path, suffix)).unwrap();
+        write(&path).map(drop).unwrap_err();
+        assert!(!outside.exists(), "{suffix}: created outside");
+        std::fs::write(&outside, "theirs").unwrap();
+        write(&path).map(drop).unwrap_err();
+        assert_eq!(std::fs::read(&outside).unwrap(), b"theirs", "{suffix}");
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let (real, link) = (folder.path().join("real"), folder.path().join("link"));
+    std::fs::create_dir(&real).unwrap();
+    std::os::unix::fs::symlink(&real, &link).unwrap();
+    drop(write(&link.join("store.db")).unwrap());
+    assert!(real.join("store.db").is_file(), "a folder may be a link");
+}
+
+#[test]
+fn files_of_others_beside_a_new_store_are_left_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    for (name, bytes) in [("call.wav", &b"RIFF"[..]), ("empty.wav", b""), ("new.db.lock", b"theirs")] {
+        std::fs::write(folder.path().join(name), bytes).unwrap();
+    }
+    let before = contents(folder.path());
+    for name in ["call.wav", "empty.wav", "new.db"] {
+        let error = write(&folder.path().join(name)).unwrap_err();
+        assert!(matches!(error, StoreError::Foreign { .. }), "{name}: {error}");
+    }
+    assert!(matches!(write(folder.path()), Err(StoreError::Foreign { .. })), "a folder");
+    assert_eq!(contents(folder.path()), before);
 }
 
 #[test]
 fn open_leaves_files_alone_that_are_not_stores() {
     let (folder, path, store) = new();
-    store.db.execute("UPDATE meta SET value = 99 WHERE key = 'schema_version'", []).unwrap();
+    store.db().execute("UPDATE meta SET value = 99 WHERE key = 'schema_version'", []).unwrap();
     drop(store);
     assert!(matches!(write(&path), Err(StoreError::NewerSchema { found: 99, known: SCHEMA_VERSION, .. })));
     let text = folder.path().join("text.db");
@@ -83,15 +192,11 @@ fn store_whose_creation_was_cut_off_is_created_again() {
         std::fs::write(folder.path().join(leftover), "cut off").unwrap();
     }
     drop(write(&path).unwrap());
-    let empty = folder.path().join("empty.db");
-    std::fs::write(&empty, "").unwrap();
-    assert!(matches!(read(&empty), Err(StoreError::Missing { .. })));
-    drop(write(&empty).unwrap());
     let names = |end: &str| {
         let files = std::fs::read_dir(folder.path()).unwrap();
         files.filter(|file| file.as_ref().unwrap().file_name().to_string_lossy().ends_with(end)).count()
     };
-    assert_eq!((names(".db"), names(".new"), names("-wal")), (2, 0, 0));
+    assert_eq!((names(".db"), names(".new"), names("-wal")), (1, 0, 0));
 }
 
 #[test]
@@ -101,7 +206,7 @@ fn check_finds_a_damaged_page() {
     store.commit(&[commit(lease, &"x".repeat(10_000), false)]).unwrap();
     store.compact().unwrap();
     let root: i64 = store
-        .db
+        .db()
         .query_row("SELECT rootpage FROM sqlite_schema WHERE name = 'sqlite_autoindex_artifact_1'", [], |row| {
             row.get(0)
         })

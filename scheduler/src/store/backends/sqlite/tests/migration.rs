@@ -10,7 +10,7 @@ use crate::store::backends::sqlite::paths::{path_bytes, path_from};
 use crate::store::backends::sqlite::tables::SCHEMA_VERSION;
 use crate::store::conformance::samples::{artifact, begun, entry, error, recipe};
 use crate::store::{
-    Export, Failure, InputFacts, InputStat, Lease, Lookup, NewArtifact, Quarantine, RecordingEntry, RunEnd, RunId,
+    Failure, InputFacts, InputStat, Lease, Lookup, NewArtifact, Quarantine, RecordingEntry, RunEnd, RunId,
 };
 
 /// The tables of version 1.
@@ -85,6 +85,16 @@ fn version_1(folder: &Path) -> PathBuf {
     path
 }
 
+/// Turns a store into one of an earlier version, as far as later tables are concerned.
+fn back_to(db: &Connection, version: i64) {
+    db.execute_batch(
+        "DROP TABLE output;
+         CREATE TABLE export (path BLOB PRIMARY KEY, sha256 TEXT NOT NULL, recording BLOB NOT NULL) STRICT;",
+    )
+    .unwrap();
+    db.execute("UPDATE meta SET value = ?1 WHERE key = 'schema_version'", [version]).unwrap();
+}
+
 fn columns(db: &Connection) -> Vec<(String, String, String, bool)> {
     let sql = "SELECT s.name, c.name, c.type, c.\"notnull\" FROM sqlite_schema s, pragma_table_info(s.name) c
                WHERE s.type = 'table' ORDER BY s.name, c.cid";
@@ -109,8 +119,15 @@ fn migration_keeps_everything_of_version_1() {
     assert_eq!((runs[0].command.as_str(), runs[0].ended, runs[0].pid), ("earwitness run b", None, None));
     assert_eq!((runs[1].ended, runs[1].priority), (Some((2000, RunEnd::Finished)), 0));
     assert_eq!(store.failures(RunId(1)).unwrap(), [Failure { path: "x.wav".into(), error: error() }]);
-    let export = Export { path: "a.json".into(), sha256: "cd".into(), recording: "a.wav".into() };
-    assert_eq!(store.exports().unwrap(), [export]);
+    let outputs = store.outputs().unwrap();
+    let [exported, report] = &outputs[..] else { panic!("{outputs:?}") };
+    assert_eq!((&*exported.path, exported.sha256.as_deref()), (Path::new("a.json"), Some("cd")));
+    assert_eq!((exported.recording.as_deref(), exported.format.as_str()), (Some(Path::new("a.wav")), "json"));
+    assert_eq!((exported.renderer, &exported.made_from[..]), (0, &[][..]));
+    assert_eq!(
+        (&*report.path, report.sha256.as_deref(), report.format.as_str()),
+        (Path::new("report.html"), None, "report")
+    );
     let stat = InputStat { path: "a.wav".into(), size: 1, mtime_ns: 2, inode: 3 };
     assert_eq!(store.cached_input(&stat).unwrap(), Some(InputFacts { sha256: "ab".into(), audio_s: 1.0 }));
     let late = Lease { batch: 2, number: 2 };
@@ -126,10 +143,10 @@ fn migration_gives_the_tables_of_a_new_store() {
     let folder = tempfile::tempdir().unwrap();
     let migrated = write(&version_1(folder.path())).unwrap();
     let (_folder, _path, fresh) = new();
-    assert_eq!(columns(&migrated.db), columns(&fresh.db));
-    let recipes: i64 = migrated.db.query_row("SELECT count(*) FROM recipe", [], |row| row.get(0)).unwrap();
+    assert_eq!(columns(migrated.db()), columns(fresh.db()));
+    let recipes: i64 = migrated.db().query_row("SELECT count(*) FROM recipe", [], |row| row.get(0)).unwrap();
     assert_eq!(recipes, 2);
-    let enforced: bool = migrated.db.query_row("PRAGMA foreign_keys", [], |row| row.get(0)).unwrap();
+    let enforced: bool = migrated.db().query_row("PRAGMA foreign_keys", [], |row| row.get(0)).unwrap();
     assert!(enforced);
 }
 
@@ -171,16 +188,12 @@ fn migration_of_version_2_adds_the_environment_of_artifacts() {
     let (_folder, path, mut store) = new();
     let lease = granted(&mut store);
     assert_eq!(store.commit(&[commit(lease, "{}", false)]).unwrap(), [Committed::Written]);
-    let expected = columns(&store.db);
-    store
-        .db
-        .execute_batch(
-            "ALTER TABLE artifact DROP COLUMN environment; UPDATE meta SET value = 2 WHERE key = 'schema_version'",
-        )
-        .unwrap();
+    let expected = columns(store.db());
+    store.db().execute_batch("ALTER TABLE artifact DROP COLUMN environment").unwrap();
+    back_to(store.db(), 2);
     drop(store);
     let store = write(&path).unwrap();
-    assert_eq!(columns(&store.db), expected);
+    assert_eq!(columns(store.db()), expected);
     let Lookup::Sound(stored) = store.artifact(&artifact("{}").key.fingerprint()).unwrap() else {
         panic!("no artifact")
     };
@@ -204,9 +217,9 @@ fn migration_of_version_3_adds_inputs_to_recipes_and_keeps_fingerprints() {
         let (new, old) = (serde_json::to_string(&*recipe).unwrap(), body_of_3(&recipe));
         let sha256 = stage_core::sha256_hex(old.as_bytes());
         let sql = "UPDATE recipe SET body = ?1, body_sha256 = ?2 WHERE body = ?3";
-        assert_eq!(store.db.execute(sql, params![old, sha256, new]).unwrap(), 1);
+        assert_eq!(store.db().execute(sql, params![old, sha256, new]).unwrap(), 1);
     }
-    store.db.execute("UPDATE meta SET value = 3 WHERE key = 'schema_version'", []).unwrap();
+    back_to(store.db(), 3);
     drop(store);
     let store = write(&path).unwrap();
     assert_eq!(store.recordings().unwrap(), entries());
@@ -219,8 +232,8 @@ fn migration_of_version_3_changes_nothing_where_a_recipe_has_unknown_stages() {
     let (_folder, path, mut store) = new();
     begun(&mut store);
     let odd = r#"[["decode",1,{"settings":null,"model_sha256":null,"numeric":null}],["other",1,{"settings":null,"model_sha256":null,"numeric":null}]]"#;
-    store.db.execute("INSERT INTO recipe (body, body_sha256) VALUES (?1, 'x')", [odd]).unwrap();
-    store.db.execute("UPDATE meta SET value = 3 WHERE key = 'schema_version'", []).unwrap();
+    store.db().execute("INSERT INTO recipe (body, body_sha256) VALUES (?1, 'x')", [odd]).unwrap();
+    back_to(store.db(), 3);
     drop(store);
     assert!(matches!(write(&path).unwrap_err(), StoreError::Unreadable { what: "recipe", .. }));
 }
@@ -237,9 +250,9 @@ fn migration_of_version_4_turns_the_stage_of_errors_into_their_origin() {
     store.quarantine(run, std::slice::from_ref(&quarantined)).unwrap();
     for table in ["failure", "quarantine"] {
         let sql = format!("UPDATE {table} SET error = replace(error, '\"origin\"', '\"stage\"')");
-        assert!(store.db.execute(&sql, []).unwrap() > 0);
+        assert!(store.db().execute(&sql, []).unwrap() > 0);
     }
-    store.db.execute("UPDATE meta SET value = 4 WHERE key = 'schema_version'", []).unwrap();
+    back_to(store.db(), 4);
     drop(store);
     let store = write(&path).unwrap();
     assert_eq!(store.failures(run).unwrap(), failures);

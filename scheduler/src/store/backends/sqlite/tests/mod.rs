@@ -80,7 +80,7 @@ fn batch_has_its_worker_and_its_times() {
     let lease = granted(&mut store);
     store.release(lease, LeaseEnd::Finished).unwrap();
     let sql = "SELECT worker, priority, recordings, audio_s, ended_at_ms - granted_at_ms, state FROM batch";
-    let batch = store.db.query_row(sql, [], |row| {
+    let batch = store.db().query_row(sql, [], |row| {
         Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?, row.get::<_, i64>(4)?, row.get(5)?))
     });
     let (worker, priority, recordings, audio_s, took_ms, state): (String, i32, i64, f64, i64, String) = batch.unwrap();
@@ -93,6 +93,6 @@ fn checkpoint_counts_its_computations() {
     let (_folder, _path, mut store) = new();
     let lease = granted(&mut store);
     store.commit(&[checkpoint(lease, 0, "first"), checkpoint(lease, 0, "second")]).unwrap();
-    let counted: i64 = store.db.query_row("SELECT computations FROM part", [], |row| row.get(0)).unwrap();
+    let counted: i64 = store.db().query_row("SELECT computations FROM part", [], |row| row.get(0)).unwrap();
     assert_eq!(counted, 2);
 }

@@ -1,0 +1,178 @@
+//! Writes the results of a recording in each format, and records them.
+
+use std::fs;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+
+use scheduler::store::{MadeFrom, OutputFile, RecordingEntry, Store};
+use stage_core::{sha256_file, sha256_hex, write_files};
+
+use super::names::is_plain;
+use super::{Document, ExportError, ExportFormat, Formats, read_named_document};
+use crate::file_name::NameParser;
+use crate::outputs::{Found, Output, Record, Taken};
+
+/// The formats in which results are written.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Exporter<'a> {
+    /// The requested formats.
+    pub(crate) selected: &'a Formats,
+    /// All formats. Files that an earlier run wrote in one of them are written again, so that they do not become stale.
+    pub(crate) all: &'a Formats,
+    /// Reads the names of the recordings.
+    pub(crate) names: &'a NameParser,
+}
+
+/// What an export did for one recording.
+#[derive(Debug)]
+pub(crate) struct Exported {
+    pub(crate) document: Document,
+    /// Number of its files.
+    pub(crate) files: usize,
+    /// Names of formats that were not requested, but written again.
+    pub(crate) again: Vec<&'static str>,
+    /// Stale files in unknown formats, which were removed.
+    pub(crate) removed: Vec<PathBuf>,
+}
+
+/// A file before it is written.
+struct Rendered {
+    path: PathBuf,
+    bytes: Vec<u8>,
+    found: Found,
+    entry: OutputFile,
+}
+
+impl Exporter<'_> {
+    /// The files that are written for a recording.
+    pub(crate) fn outputs(&self, record: &Record, recording: &Path, name: &str) -> Vec<Output> {
+        let path = |format: &dyn ExportFormat| record.folder().join(file_name(name, format));
+        let formats = self.formats(record, recording);
+        formats.into_iter().map(|format| Output { what: "results", path: path(format) }).collect()
+    }
+
+    /// Writes the results of a recording, if its artifacts are complete, and records the files before they appear.
+    ///
+    /// # Errors
+    /// The document cannot be read or rendered, or a file exists that is not replaced (then no file is written), or a
+    /// file cannot be written.
+    pub(crate) fn export(
+        &self,
+        store: &mut dyn Store,
+        record: &mut Record,
+        entry: &RecordingEntry,
+    ) -> Result<Exported, ExportError> {
+        if !is_plain(&entry.name) {
+            return Err(ExportError::Name(entry.name.clone()));
+        }
+        let document = read_named_document(store, entry, self.names)?;
+        let made_from: Vec<_> = document.provenance.iter().map(super::Provenance::made_from).collect();
+        let formats = self.formats(record, &entry.path);
+        let rendered = |format: &&dyn ExportFormat| render(*format, &document, &made_from, record, entry);
+        let rendered: Vec<_> = formats.iter().map(rendered).collect::<Result<_, _>>()?;
+        let removed = self.remove_stale(store, record, &entry.path, &made_from)?;
+        write(store, record, rendered)?;
+        let is_selected = |format: &&&dyn ExportFormat| self.selected.get(format.name()).is_some();
+        let again = formats.iter().filter(|format| !is_selected(format)).map(|format| format.name()).collect();
+        Ok(Exported { document, files: formats.len(), again, removed })
+    }
+
+    /// The requested formats, and those in which an earlier run wrote the results of this recording.
+    fn formats(&self, record: &Record, recording: &Path) -> Vec<&dyn ExportFormat> {
+        let recorded: Vec<_> = record.of_recording(recording).map(|file| file.format.as_str()).collect();
+        let is_written = |name: &str| self.selected.get(name).is_some() || recorded.contains(&name);
+        // A library may select formats that are not among all.
+        let further = self.selected.iter().filter(|format| self.all.get(format.name()).is_none());
+        self.all.iter().chain(further).filter(|format| is_written(format.name())).collect()
+    }
+
+    /// Removes files in formats of another program that were made from other artifacts. A file that was changed since is
+    /// kept.
+    fn remove_stale(
+        &self,
+        store: &mut dyn Store,
+        record: &mut Record,
+        recording: &Path,
+        made_from: &[MadeFrom],
+    ) -> Result<Vec<PathBuf>, ExportError> {
+        let is_stale = |file: &&OutputFile| self.all.get(&file.format).is_none() && file.made_from != made_from;
+        let is_unselected = |file: &&OutputFile| self.selected.get(&file.format).is_none();
+        let stale = record.of_recording(recording).filter(is_stale).filter(is_unselected);
+        let (mut removed, mut forgotten) = (Vec::new(), Vec::new());
+        for file in stale {
+            let Some(path) = record.locate(&file.path) else { continue };
+            let failed = |reason| ExportError::Unwritable { path: path.clone(), reason };
+            match record.find(&path).map_err(failed)? {
+                Found::Absent => {}
+                Found::Ours(_) => {
+                    fs::remove_file(&path).map_err(failed)?;
+                    removed.push(path);
+                }
+                Found::Taken(_) => continue,
+            }
+            forgotten.push(file.path.clone());
+        }
+        record.forget(store, &forgotten)?;
+        Ok(removed)
+    }
+}
+
+/// The name of a file of results.
+fn file_name(name: &str, format: &dyn ExportFormat) -> String {
+    format!("{name}.{}", format.extension())
+}
+
+fn render(
+    format: &dyn ExportFormat,
+    document: &Document,
+    made_from: &[MadeFrom],
+    record: &Record,
+    entry: &RecordingEntry,
+) -> Result<Rendered, ExportError> {
+    let bytes = format.render(document).map_err(|reason| ExportError::Render { format: format.name(), reason })?;
+    let path = record.folder().join(file_name(&entry.name, format));
+    let sha256 = sha256_hex(&bytes);
+    let found = record.find(&path).map_err(|reason| ExportError::Unwritable { path: path.clone(), reason })?;
+    let found = match found {
+        // The file is there already.
+        Found::Taken(Taken::Unrecorded | Taken::Changed) if sha256_file(&path).is_ok_and(|there| there == sha256) => {
+            Found::Ours(Some(sha256.clone()))
+        }
+        Found::Taken(why) => return Err(ExportError::Taken { path, why }),
+        found => found,
+    };
+    let entry = OutputFile {
+        path: record.key(&path),
+        sha256: Some(sha256),
+        replaces: None,
+        recording: Some(entry.path.clone()),
+        format: format.name().to_owned(),
+        renderer: format.version(),
+        settings: format.settings(),
+        made_from: made_from.to_vec(),
+    };
+    Ok(Rendered { path, bytes, found, entry })
+}
+
+/// Records files and writes those that differ from what is there.
+fn write(store: &mut dyn Store, record: &mut Record, rendered: Vec<Rendered>) -> Result<(), ExportError> {
+    let (mut entries, mut files) = (Vec::new(), Vec::new());
+    for Rendered { path, bytes, found, mut entry } in rendered {
+        let existing = found.existing();
+        let there = found.sha256();
+        if there != entry.sha256 {
+            entry.replaces = there;
+            files.push((path, bytes, existing));
+            entries.push(entry);
+        } else if record.entry(&path) != Some(&entry) {
+            entries.push(entry);
+        }
+    }
+    record.put(store, entries)?;
+    write_files(files.iter().map(|(path, bytes, existing)| (&**path, &**bytes, *existing))).map_err(|(path, reason)| {
+        match reason.kind() {
+            ErrorKind::AlreadyExists => ExportError::Taken { path, why: Taken::Unrecorded },
+            _ => ExportError::Unwritable { path, reason },
+        }
+    })
+}

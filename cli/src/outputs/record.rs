@@ -1,0 +1,271 @@
+//! The record of written files in a store, and what it says about the files on disk.
+
+use std::collections::{BTreeMap, HashMap};
+use std::fs::{self, File};
+use std::io::{self, ErrorKind, Read};
+use std::path::{Path, PathBuf};
+
+use scheduler::store::{OutputFile, Store, StoreError, StoreUrl};
+use stage_core::{Existing, sha256_file};
+
+use super::Taken;
+use crate::export::{is_plain_name, names_itself};
+
+/// What is at the path of an output.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Found {
+    /// Nothing.
+    Absent,
+    /// A file that may be replaced, with its hash unless it is a link.
+    Ours(Option<String>),
+    /// A file that is not replaced.
+    Taken(Taken),
+}
+
+impl Found {
+    /// How to write the file.
+    pub(crate) const fn existing(&self) -> Existing {
+        match self {
+            Self::Absent => Existing::Keep,
+            Self::Ours(_) | Self::Taken(_) => Existing::Replace,
+        }
+    }
+
+    /// The hash of the file that is replaced.
+    pub(crate) fn sha256(self) -> Option<String> {
+        match self {
+            Self::Ours(sha256) => sha256,
+            Self::Absent | Self::Taken(_) => None,
+        }
+    }
+}
+
+/// The written files of one output folder, as the store has recorded them.
+#[derive(Debug)]
+pub(crate) struct Record {
+    /// The folder, without links.
+    folder: PathBuf,
+    /// Whether the store is in the folder, so that its record remains right when the folder is moved.
+    is_beside: bool,
+    /// Whether the store records new files. Files in another folder than that of the results are copies.
+    is_kept: bool,
+    /// Whether files are replaced that the store has no record of.
+    overwrite: bool,
+    entries: BTreeMap<PathBuf, OutputFile>,
+    of_recordings: HashMap<PathBuf, Vec<PathBuf>>,
+}
+
+impl Record {
+    /// The record of a store about the files in the folder of its results.
+    pub(crate) fn read(store: &dyn Store, url: &StoreUrl, folder: &Path, overwrite: bool) -> Result<Self, StoreError> {
+        let entries: BTreeMap<_, _> = store.outputs()?.into_iter().map(|file| (file.path.clone(), file)).collect();
+        let mut of_recordings: HashMap<PathBuf, Vec<PathBuf>> = HashMap::new();
+        for (path, file) in &entries {
+            if let Some(recording) = &file.recording {
+                of_recordings.entry(recording.clone()).or_default().push(path.clone());
+            }
+        }
+        Ok(Self { is_kept: true, entries, of_recordings, ..Self::empty(Some(url), folder, overwrite) })
+    }
+
+    /// The record of a store that does not exist yet.
+    pub(crate) fn empty(url: Option<&StoreUrl>, folder: &Path, overwrite: bool) -> Self {
+        let folder = real(folder);
+        let store = url.and_then(StoreUrl::path).and_then(Path::parent).map(real);
+        Self {
+            is_beside: store.is_some_and(|store| store == folder),
+            folder,
+            is_kept: false,
+            overwrite,
+            entries: BTreeMap::new(),
+            of_recordings: HashMap::new(),
+        }
+    }
+
+    /// The folder.
+    pub(crate) fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// Whether the store records new files.
+    pub(crate) const fn is_kept(&self) -> bool {
+        self.is_kept
+    }
+
+    /// The recorded files of a recording.
+    pub(crate) fn of_recording(&self, recording: &Path) -> impl Iterator<Item = &OutputFile> {
+        self.of_recordings.get(recording).into_iter().flatten().filter_map(|path| self.entries.get(path))
+    }
+
+    /// All recorded files.
+    pub(crate) fn files(&self) -> impl Iterator<Item = &OutputFile> {
+        self.entries.values()
+    }
+
+    /// The entry of a path.
+    pub(crate) fn entry(&self, path: &Path) -> Option<&OutputFile> {
+        let (folder, name) = split(path);
+        let absolute = self.entries.get(&folder.join(&name));
+        absolute.or_else(|| self.entries.get(&name).filter(|_| folder == self.folder))
+    }
+
+    /// The path under which a file is recorded: its name, if it and the store are in the folder.
+    pub(crate) fn key(&self, path: &Path) -> PathBuf {
+        let (folder, name) = split(path);
+        if self.is_beside && folder == self.folder { name } else { folder.join(name) }
+    }
+
+    /// Where a recorded file is. `None` if its path leads out of the folder, which is never written.
+    pub(crate) fn locate(&self, recorded: &Path) -> Option<PathBuf> {
+        let is_plain = recorded.is_absolute() || recorded.to_str().is_none_or(is_plain_name);
+        is_plain.then(|| self.folder.join(recorded))
+    }
+
+    /// What is at a path, and whether it may be replaced.
+    ///
+    /// # Errors
+    /// The file exists and cannot be read.
+    pub(crate) fn find(&self, path: &Path) -> io::Result<Found> {
+        let found = match path.symlink_metadata() {
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Found::Absent),
+            found => found?,
+        };
+        if !found.is_file() && !found.is_symlink() {
+            return Ok(Found::Taken(Taken::NotAFile));
+        }
+        let taken = if found.is_symlink() {
+            Some(Taken::Link)
+        } else {
+            match self.entry(path) {
+                None => Some(Taken::Unrecorded),
+                Some(entry) => (!is_ours(path, entry)?).then_some(Taken::Changed),
+            }
+        };
+        match taken {
+            Some(Taken::Link) if self.overwrite => Ok(Found::Ours(None)),
+            Some(taken) if !self.overwrite => Ok(Found::Taken(taken)),
+            _ => Ok(Found::Ours(Some(sha256_file(path)?))),
+        }
+    }
+
+    /// Records files before they are written, and keeps the record for later calls.
+    pub(crate) fn put(&mut self, store: &mut dyn Store, files: Vec<OutputFile>) -> Result<(), StoreError> {
+        if self.is_kept && !files.is_empty() {
+            store.put_outputs(&files)?;
+        }
+        self.entries.extend(files.into_iter().map(|file| (file.path.clone(), file)));
+        Ok(())
+    }
+
+    /// Forgets files that no longer exist.
+    pub(crate) fn forget(&mut self, store: &mut dyn Store, paths: &[PathBuf]) -> Result<(), StoreError> {
+        if self.is_kept && !paths.is_empty() {
+            store.forget_outputs(paths)?;
+        }
+        self.entries.retain(|path, _| !paths.contains(path));
+        Ok(())
+    }
+}
+
+/// Whether a file is the one of the entry. An entry of a run that was killed has no hash: then the file must be empty, or
+/// say itself that Earwitness wrote it.
+fn is_ours(path: &Path, entry: &OutputFile) -> io::Result<bool> {
+    if entry.is_ours(&sha256_file(path)?) {
+        return Ok(true);
+    }
+    let start = start_of(path)?;
+    Ok(entry.sha256.is_none() && (start.is_empty() || names_itself(&start)))
+}
+
+/// The first bytes of a file.
+pub(crate) fn start_of(path: &Path) -> io::Result<Vec<u8>> {
+    let mut start = Vec::new();
+    File::open(path)?.take(4096).read_to_end(&mut start)?;
+    Ok(start)
+}
+
+/// Folder without links, and name.
+fn split(path: &Path) -> (PathBuf, PathBuf) {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    (real(folder), path.file_name().unwrap_or_default().into())
+}
+
+fn real(folder: &Path) -> PathBuf {
+    let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
+    fs::canonicalize(folder).or_else(|_| std::path::absolute(folder)).unwrap_or_else(|_| folder.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use scheduler::store::{Access, open};
+    use serde_json::json;
+    use stage_core::sha256_hex;
+
+    use super::*;
+
+    fn file(path: PathBuf, sha256: Option<&str>, replaces: Option<&str>) -> OutputFile {
+        let hash = |text: Option<&str>| text.map(|text| sha256_hex(text.as_bytes()));
+        OutputFile {
+            path,
+            sha256: hash(sha256),
+            replaces: hash(replaces),
+            recording: Some("call.wav".into()),
+            format: "srt".to_owned(),
+            renderer: 1,
+            settings: json!({}),
+            made_from: vec![],
+        }
+    }
+
+    /// What the record says about a file with this content, and with `overwrite`.
+    fn found(content: &str, recorded: Option<(Option<&str>, Option<&str>)>) -> (Found, Found) {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("call.srt");
+        fs::write(&path, content).unwrap();
+        let url = StoreUrl::file(folder.path().join("earwitness.db"));
+        let [strict, lenient] = [false, true].map(|overwrite| {
+            let mut record = Record::empty(Some(&url), folder.path(), overwrite);
+            let key = record.key(&path);
+            assert_eq!(key, Path::new("call.srt"), "relative, since the store is in the folder");
+            let entry = recorded.map(|(sha256, replaces)| file(key, sha256, replaces));
+            record.entries.extend(entry.map(|entry| (entry.path.clone(), entry)));
+            record.find(&path).unwrap()
+        });
+        (strict, lenient)
+    }
+
+    #[test]
+    fn record_knows_files_by_their_hash_or_that_of_the_file_that_they_replace() {
+        let ours = |content: &str| Found::Ours(Some(sha256_hex(content.as_bytes())));
+        let recorded = Some((Some("new"), Some("old")));
+        for content in ["new", "old"] {
+            assert_eq!(found(content, recorded), (ours(content), ours(content)));
+        }
+        assert_eq!(found("edited", recorded), (Found::Taken(Taken::Changed), ours("edited")));
+        assert_eq!(found("theirs", None), (Found::Taken(Taken::Unrecorded), ours("theirs")));
+    }
+
+    #[test]
+    fn record_knows_files_of_a_killed_run_by_their_first_bytes() {
+        let killed = Some((None, None));
+        for content in ["", "# HELP earwitness_audio_seconds Audio of all recordings of the run.\n"] {
+            assert_eq!(found(content, killed).0, Found::Ours(Some(sha256_hex(content.as_bytes()))), "{content}");
+        }
+        assert_eq!(found("theirs", killed).0, Found::Taken(Taken::Changed));
+    }
+
+    #[test]
+    fn record_of_a_store_elsewhere_has_absolute_paths_and_leads_to_no_other_folder() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut store = open(&"memory:record-elsewhere".parse().unwrap(), Access::Create).unwrap();
+        let url = "memory:record-elsewhere".parse().unwrap();
+        let mut record = Record::read(&*store, &url, folder.path(), false).unwrap();
+        let path = folder.path().canonicalize().unwrap().join("call.srt");
+        assert_eq!(record.key(&folder.path().join("call.srt")), path);
+        record.put(&mut *store, vec![file(path.clone(), Some("ours"), None)]).unwrap();
+        assert_eq!(store.outputs().unwrap().len(), 1);
+        assert_eq!(record.locate(&path), Some(path));
+        assert_eq!(record.locate(Path::new("../outside")), None);
+        assert_eq!(record.find(&folder.path().join("absent.srt")).unwrap(), Found::Absent);
+    }
+}

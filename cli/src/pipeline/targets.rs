@@ -1,0 +1,91 @@
+//! The files that a run will write, and the checks of their places before anything starts.
+
+use std::path::{Path, PathBuf};
+
+use rayon::prelude::*;
+use scheduler::store::RecordingEntry;
+use segment::VadChoice;
+
+use super::Pipeline;
+use crate::error::{Error, ErrorContext};
+use crate::export::{Exporter, Formats, assign_names};
+use crate::file_name::NameParser;
+use crate::inputs::Inputs;
+use crate::outputs::{Found, Output, Record, Taken, TakenFiles, check_places};
+
+/// The files that a run will write.
+pub(crate) struct Targets<'a> {
+    pub(crate) pipeline: &'a Pipeline,
+    pub(crate) selected: &'a Formats,
+    /// Whether the run writes results.
+    pub(crate) writes_results: bool,
+}
+
+impl Targets<'_> {
+    /// Refuses outputs that are inputs, files that would be written twice, and places that are not files.
+    pub(super) fn check_places(&self, inputs: &Inputs) -> Result<(), Error> {
+        let Pipeline { folder, store, overwrite, .. } = self.pipeline;
+        if folder.symlink_metadata().is_ok() && !folder.is_dir() {
+            return Err(Error::usage(format!("--out {}: not a folder", folder.display())));
+        }
+        let record = Record::empty(Some(store), folder, *overwrite);
+        let mut outputs = self.outputs(&record, &[], inputs);
+        if let Some(path) = store.path() {
+            let beside =
+                ["", ".lock", "-wal", "-shm"].map(|suffix| Output { what: "the store", path: with(path, suffix) });
+            outputs.extend(beside);
+        }
+        check_places(self.inputs(inputs), &outputs).map_err(Error::usage)
+    }
+
+    /// Refuses to replace files that the store has no record of, or that were changed since.
+    pub(super) fn check_taken(&self, record: &Record, known: &[RecordingEntry], inputs: &Inputs) -> Result<(), Error> {
+        let outputs = self.outputs(record, known, inputs);
+        check_places(self.inputs(inputs), &outputs).map_err(Error::usage)?;
+        let taken = taken(record, &outputs)?;
+        if taken.is_empty() { Ok(()) } else { Err(Error::usage(TakenFiles(taken))) }
+    }
+
+    /// Everything that is read: recordings, lexicons, weights, and files that the caller names.
+    fn inputs<'b>(&'b self, inputs: &'b Inputs) -> impl Iterator<Item = &'b Path> {
+        let Pipeline { config, read_files, .. } = self.pipeline;
+        let weights = match &config.segment.vad {
+            VadChoice::SileroAt(path) => Some(path),
+            _ => None,
+        };
+        inputs.files.iter().chain(&config.lexicons).chain(weights).chain(read_files).map(PathBuf::as_path)
+    }
+
+    pub(crate) fn outputs(&self, record: &Record, known: &[RecordingEntry], inputs: &Inputs) -> Vec<Output> {
+        let about_the_run = self.pipeline.run_files.iter().map(|file| file.output.clone());
+        let mut outputs: Vec<_> = about_the_run.collect();
+        if self.writes_results {
+            let all = self.pipeline.all_formats();
+            let parser = NameParser::default();
+            let exporter = Exporter { selected: self.selected, all: &all, names: &parser };
+            let known = known.iter().map(|entry| (entry.path.clone(), entry.name.clone()));
+            let names = assign_names(known, inputs.files.iter().map(PathBuf::as_path));
+            outputs.extend(inputs.files.iter().flat_map(|path| exporter.outputs(record, path, &names[path])));
+        }
+        outputs
+    }
+}
+
+/// The outputs that exist and are not replaced.
+pub(crate) fn taken(record: &Record, outputs: &[Output]) -> Result<Vec<(PathBuf, Taken)>, Error> {
+    let look_up = |Output { path, .. }: &Output| match record.find(path) {
+        Ok(Found::Taken(why)) => Some(Ok((path.clone(), why))),
+        Ok(_) => None,
+        Err(error) => {
+            let failed = Err(error).map_err(Error::usage);
+            Some(failed.context(format!("{}: cannot be read", path.display())))
+        }
+    };
+    outputs.par_iter().filter_map(look_up).collect()
+}
+
+fn with(path: &Path, suffix: &str) -> PathBuf {
+    let mut path = path.as_os_str().to_owned();
+    path.push(suffix);
+    path.into()
+}

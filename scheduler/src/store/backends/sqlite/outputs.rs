@@ -1,0 +1,67 @@
+//! Written files.
+
+use std::path::PathBuf;
+
+use rusqlite::{Connection, Row, params};
+use serde::de::DeserializeOwned;
+
+use super::error::Result;
+use super::paths::{path_bytes, path_from};
+use super::transaction;
+use crate::store::{OutputFile, StoreError};
+
+pub(super) fn put(db: &mut Connection, outputs: &[OutputFile]) -> Result<()> {
+    transaction::write(db, |db| outputs.iter().try_for_each(|output| put_one(db, output)))
+}
+
+/// Stores one entry, in the transaction of the caller.
+pub(super) fn put_one(db: &Connection, output: &OutputFile) -> Result<()> {
+    let mut put = db.prepare_cached("INSERT OR REPLACE INTO output VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)")?;
+    put.execute(params![
+        path_bytes(&output.path),
+        output.sha256,
+        output.replaces,
+        output.recording.as_deref().map(path_bytes),
+        output.format,
+        output.renderer,
+        serde_json::to_string(&output.settings)?,
+        serde_json::to_string(&output.made_from)?,
+    ])?;
+    Ok(())
+}
+
+pub(super) fn list(db: &Connection) -> Result<Vec<OutputFile>> {
+    let mut statement = db.prepare(
+        "SELECT path, sha256, replaces, recording, format, renderer, settings, made_from FROM output ORDER BY path",
+    )?;
+    let mut rows = statement.query([])?;
+    let mut outputs = Vec::new();
+    while let Some(row) = rows.next()? {
+        outputs.push(OutputFile {
+            path: path_from(row.get(0)?),
+            sha256: row.get(1)?,
+            replaces: row.get(2)?,
+            recording: row.get::<_, Option<Vec<u8>>>(3)?.map(path_from),
+            format: row.get(4)?,
+            renderer: row.get(5)?,
+            settings: json(row, 6)?,
+            made_from: json(row, 7)?,
+        });
+    }
+    Ok(outputs)
+}
+
+pub(super) fn forget(db: &mut Connection, paths: &[PathBuf]) -> Result<()> {
+    transaction::write(db, |db| {
+        let mut forget = db.prepare_cached("DELETE FROM output WHERE path = ?1")?;
+        for path in paths {
+            forget.execute([path_bytes(path)])?;
+        }
+        Ok(())
+    })
+}
+
+fn json<T: DeserializeOwned>(row: &Row<'_>, column: usize) -> Result<T> {
+    let value: String = row.get(column)?;
+    Ok(serde_json::from_str(&value).map_err(|_| StoreError::Unreadable { what: "written file", value })?)
+}

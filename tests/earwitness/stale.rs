@@ -1,0 +1,118 @@
+//! Exports carry what they were made from: a later run writes those of earlier formats again, and `verify` compares.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use serde_json::json;
+
+use crate::support::{Finished, calls, document, finish, run, test_model, write_joined};
+
+struct Case {
+    _folder: tempfile::TempDir,
+    call: PathBuf,
+    out: PathBuf,
+}
+
+/// The results of a run in several formats.
+fn case(formats: &str) -> Case {
+    let folder = tempfile::tempdir().unwrap();
+    let (call, out) = (folder.path().join("call.wav"), folder.path().join("out"));
+    fs::copy(calls().join("reading.wav"), &call).unwrap();
+    run(&[&call], &out, &["--format", formats]).with_code(0);
+    Case { _folder: folder, call, out }
+}
+
+fn on(command: &str, out: &Path, more: &[&str]) -> Finished {
+    finish([command, out.to_str().unwrap()].into_iter().chain(more.iter().copied()))
+}
+
+fn read(out: &Path, extensions: &[&str]) -> Vec<String> {
+    extensions.iter().map(|end| fs::read_to_string(out.join(format!("call.{end}"))).unwrap()).collect()
+}
+
+#[test]
+fn exports_of_earlier_formats_follow_a_recording_that_was_replaced() {
+    let case = case("json,srt,csv,vtt");
+    let formats = ["json", "srt", "csv", "vtt"];
+    let before = read(&case.out, &formats);
+    write_joined(&calls().join("reading.wav"), 2, &case.call);
+    let finished = run(&[&case.call], &case.out, &[]).with_code(0);
+    assert!(finished.stdout.contains("no file is stale: csv, srt, vtt"), "{}", finished.stdout);
+    let after = read(&case.out, &formats);
+    for ((format, before), after) in formats.iter().zip(&before).zip(&after) {
+        assert_ne!(before, after, "{format} is stale");
+    }
+    let words = document(&case.out, "call")["words"].as_array().unwrap().len();
+    assert_eq!(after[2].lines().count(), words + 1, "the table has the words of the document");
+    let sha256 = document(&case.out, "call")["recording"]["sha256"].as_str().unwrap().to_owned();
+    assert!(after[3].contains(&format!("recording: {sha256}")), "{}", after[3]);
+    on("verify", &case.out, &[]).with_code(0);
+}
+
+#[test]
+fn exports_of_earlier_formats_follow_other_settings_and_another_model() {
+    let case = case("json,vtt");
+    let fingerprint = |out: &Path| document(out, "call")["provenance"][4]["fingerprint"].as_str().unwrap().to_owned();
+    for more in [&["--deception"][..], &["--model", "embedded", "--deception"]] {
+        run(&[&case.call], &case.out, more).with_code(0);
+        let vtt = fs::read_to_string(case.out.join("call.vtt")).unwrap();
+        assert!(vtt.contains(&format!("forensics: {}", fingerprint(&case.out))), "{vtt}");
+        on("verify", &case.out, &[]).with_code(0);
+    }
+}
+
+#[test]
+fn verify_detects_stale_missing_and_unrecorded_exports() {
+    let case = case("json,srt");
+    let model = test_model();
+    let (call, out) = (case.call.to_str().unwrap(), case.out.to_str().unwrap());
+    let stage = ["stage", "segment", call, "--out", out, "--vad", "energy", "--progress", "none", "--model", &model];
+    finish(stage).with_code(0);
+    let verified = on("verify", &case.out, &[]).with_code(5).stdout;
+    for file in ["call.json: stale", "call.srt: stale"] {
+        assert!(verified.contains(file), "{file}: {verified}");
+    }
+    run(&[&case.call], &case.out, &["--vad", "energy"]).with_code(0);
+    on("verify", &case.out, &[]).with_code(0);
+    fs::copy(case.out.join("call.json"), case.out.join("other.json")).unwrap();
+    let verified = on("verify", &case.out, &[]).with_code(5).stdout;
+    assert!(verified.contains("other.json: a result that this store has no record of"), "{verified}");
+    fs::remove_file(case.out.join("other.json")).unwrap();
+    fs::remove_file(case.out.join("call.srt")).unwrap();
+    assert!(on("verify", &case.out, &[]).with_code(5).stdout.contains("call.srt: missing"));
+    on("export", &case.out, &[]).with_code(0);
+    on("verify", &case.out, &[]).with_code(0);
+}
+
+#[test]
+fn documents_carry_renderer_version_and_settings() {
+    let case = case("json");
+    let renderer = document(&case.out, "call")["renderer"].clone();
+    assert_eq!(renderer, json!({"format": "json", "version": 1, "settings": {}}));
+}
+
+#[test]
+fn export_of_a_recording_without_artifacts_is_not_a_success() {
+    let case = case("json");
+    let model = test_model();
+    let (call, out) = (case.call.to_str().unwrap(), case.out.to_str().unwrap());
+    finish(["stage", "segment", call, "--out", out, "--vad", "energy", "--progress", "none", "--model", &model])
+        .with_code(0);
+    let exported = on("export", &case.out, &[]).with_code(3).stdout;
+    assert!(exported.contains("nothing to export") && exported.contains("[missing-artifact]"), "{exported}");
+}
+
+#[test]
+fn csv_begins_with_a_byte_order_mark_unless_it_is_switched_off() {
+    let case = case("csv");
+    let csv = case.out.join("call.csv");
+    let with_bom = |csv: &Path| fs::read(csv).unwrap().starts_with(b"\xef\xbb\xbfchannel,");
+    assert!(with_bom(&csv));
+    run(&[&case.call], &case.out, &["--csv-bom=false"]).with_code(0);
+    assert!(!with_bom(&csv) && fs::read(&csv).unwrap().starts_with(b"channel,"));
+    on("export", &case.out, &["--format", "csv"]).with_code(0);
+    assert!(with_bom(&csv));
+    on("export", &case.out, &["--format", "csv", "--csv-bom=false"]).with_code(0);
+    assert!(!with_bom(&csv));
+    on("verify", &case.out, &[]).with_code(0);
+}
