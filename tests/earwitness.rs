@@ -5,6 +5,8 @@
 mod bad_input;
 #[path = "earwitness/bench.rs"]
 mod bench;
+#[path = "earwitness/broken_models.rs"]
+mod broken_models;
 #[path = "earwitness/chaos.rs"]
 mod chaos;
 #[path = "earwitness/configuration.rs"]
@@ -27,10 +29,14 @@ mod golden;
 mod invariance;
 #[path = "earwitness/levels.rs"]
 mod levels;
+#[path = "earwitness/limits.rs"]
+mod limits;
 #[path = "earwitness/made_store.rs"]
 mod made_store;
 #[path = "earwitness/model.rs"]
 mod model;
+#[path = "earwitness/mutation.rs"]
+mod mutation;
 #[path = "earwitness/order.rs"]
 mod order;
 #[path = "earwitness/plan.rs"]
@@ -43,6 +49,8 @@ mod recovery;
 mod reuse;
 #[path = "earwitness/running.rs"]
 mod running;
+#[path = "earwitness/sound.rs"]
+mod sound;
 #[path = "earwitness/store.rs"]
 mod store;
 #[path = "earwitness/support.rs"]
