@@ -11,7 +11,7 @@ use crate::support::{Finished, calls, finish, folder_of_calls, many_calls, run};
 fn run_with_fault(limits: &str, kind: &str) -> (tempfile::TempDir, Finished) {
     let (folder, inputs, out) = folder_of_calls(8);
     let [config, faults] = ["config.toml", "faults.toml"].map(|name| folder.path().join(name));
-    std::fs::write(&config, format!("[timing]\nheartbeat_ms = 200\n[limits]\n{limits}\n")).unwrap();
+    std::fs::write(&config, format!("[timing]\nheartbeat_ms = 2000\n[limits]\n{limits}\n")).unwrap();
     let fault = format!("[[fault]]\nat = ['segment', 'run']\nkind = {kind}\nrecording = 'call-5'\n");
     std::fs::write(&faults, fault).unwrap();
     let [config, faults] = [&config, &faults].map(|path| path.to_str().unwrap());
@@ -33,8 +33,8 @@ fn assert_isolated(folder: &Path, finished: Finished, code: &str, reason: &str) 
 
 #[test]
 fn stage_that_never_ends_fails_its_recording_alone() {
-    let (folder, finished) = run_with_fault("task_s = 3\ntask_per_audio_s = 0", "'wedge'");
-    assert_isolated(folder.path(), finished, "time-limit", "segment worked for more than 3.0 s");
+    let (folder, finished) = run_with_fault("task_s = 6\ntask_per_audio_s = 0", "'wedge'");
+    assert_isolated(folder.path(), finished, "time-limit", "segment worked for more than 6.0 s");
 }
 
 #[test]
