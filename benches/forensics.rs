@@ -89,6 +89,7 @@ fn stage(pcm: &Pcm, with_speech: bool) -> f64 {
         spans: if with_speech { spans.map(span).collect() } else { vec![] },
         windows: vec![],
         dropped: vec![],
+        duplicates: Vec::new(),
     };
     let transcript = Transcript { model: "given".into(), segments: vec![], dropped: vec![] };
     let text = "and so my fellow americans ask not what your country can do for you i will call the police";

@@ -5,6 +5,8 @@
 mod bad_input;
 #[path = "earwitness/bench.rs"]
 mod bench;
+#[path = "earwitness/broken_models.rs"]
+mod broken_models;
 #[path = "earwitness/chaos.rs"]
 mod chaos;
 #[path = "earwitness/codecs.rs"]
@@ -35,10 +37,14 @@ mod interrupts;
 mod invariance;
 #[path = "earwitness/levels.rs"]
 mod levels;
+#[path = "earwitness/limits.rs"]
+mod limits;
 #[path = "earwitness/made_store.rs"]
 mod made_store;
 #[path = "earwitness/model.rs"]
 mod model;
+#[path = "earwitness/mutation.rs"]
+mod mutation;
 #[path = "earwitness/names.rs"]
 mod names;
 #[path = "earwitness/order.rs"]
@@ -59,6 +65,8 @@ mod recovery;
 mod reuse;
 #[path = "earwitness/running.rs"]
 mod running;
+#[path = "earwitness/sound.rs"]
+mod sound;
 #[path = "earwitness/stale.rs"]
 mod stale;
 #[path = "earwitness/store.rs"]

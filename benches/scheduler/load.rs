@@ -5,6 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use scheduler::coordinator::{Recompute, RunOptions, TimeLimits, WorkerCommand};
+use scheduler::protocol::TaskTime;
 use scheduler::store::{Access, RecordingEntry, Store, StoreUrl, open};
 use scheduler::worker::sim::{SPECS, SimSettings};
 use serde_json::json;
@@ -90,6 +91,8 @@ pub(crate) fn options(devices: u32, sim: &SimSettings) -> RunOptions {
         command: "bench".to_owned(),
         tool_version: "bench".to_owned(),
         timing: TimeLimits::default(),
+        task_time: TaskTime::default(),
+        worker_memory: u64::MAX,
         faults: Vec::new(),
         gpus: None,
     }

@@ -123,7 +123,10 @@ fn exit(origin: &str, code: &ErrorCode) -> Exit {
     match (origin, code) {
         ("store", ErrorCode::InvalidStoreUrl) => Exit::Usage,
         ("store", _) => Exit::Store,
-        ("worker", ErrorCode::WorkerDied | ErrorCode::MisplacedTask) => Exit::SomeFilesFailed,
+        (
+            "worker",
+            ErrorCode::WorkerDied | ErrorCode::TimeLimit | ErrorCode::MemoryLimit | ErrorCode::MisplacedTask,
+        ) => Exit::SomeFilesFailed,
         ("worker", _) => Exit::NoDevice,
         _ => Exit::SomeFilesFailed,
     }

@@ -78,6 +78,8 @@ mod tests {
     use serde_json::json;
     use transcribe::Precision;
 
+    use scheduler::protocol::TaskTime;
+
     use super::*;
     use crate::config::Config;
 
@@ -97,7 +99,8 @@ mod tests {
     fn worker_refuses_settings_that_it_cannot_read() {
         let slot = SlotSettings { slot: Slot::default(), device: DeviceId::Cpu(0), device_batch: 1 };
         let (slots, settings) = (vec![slot.clone()], json!("of another version"));
-        let given = WorkerSettings { slots, threads: 1, heartbeat_ms: 1000, faults: vec![], settings };
+        let task_time = TaskTime::default();
+        let given = WorkerSettings { slots, threads: 1, heartbeat_ms: 1000, task_time, faults: vec![], settings };
         let error = simulated(&given, &slot).map(drop).unwrap_err();
         assert_eq!((error.origin, error.code), (Origin::Worker, ErrorCode::WorkerSettings));
         assert!(error.causes[0].contains("of another version"), "{:?}", error.causes);

@@ -24,6 +24,7 @@
 //! use std::sync::Arc;
 //!
 //! use scheduler::coordinator::{Event, Interrupt, ItemEnd, Recompute, RunOptions, TimeLimits, WorkerCommand, run};
+//! use scheduler::protocol::TaskTime;
 //! use scheduler::store::{self, Access, RecordingEntry};
 //! use scheduler::worker::{self, sim};
 //! use serde_json::json;
@@ -56,6 +57,8 @@
 //!         command: "example".to_owned(),
 //!         tool_version: "1.0".to_owned(),
 //!         timing: TimeLimits::default(),
+//!         task_time: TaskTime::default(),
+//!         worker_memory: 1 << 30,
 //!         faults: Vec::new(),
 //!         gpus: None,
 //!     };

@@ -2,6 +2,7 @@
 
 mod listing;
 mod load;
+mod memory;
 mod priorities;
 
 use std::num::NonZeroUsize;
@@ -12,6 +13,7 @@ use decode::ExternalConfig;
 use forensics::ForensicsConfig;
 use scheduler::coordinator::TimeLimits;
 use scheduler::devices::{DeviceLimits, DeviceRequest};
+use scheduler::protocol::TaskTime;
 use schemars::JsonSchema;
 use segment::{SegmentConfig, VadChoice};
 use serde::{Deserialize, Serialize};
@@ -76,7 +78,7 @@ pub struct Config {
     pub devices: DeviceLimits,
     /// Intervals and time limits of the workers.
     pub timing: TimeLimits,
-    /// Batch sizes and memory.
+    /// Batch sizes, and limits for time and memory.
     pub limits: Limits,
 }
 
@@ -123,13 +125,14 @@ pub struct ModelsConfig {
     pub offline: bool,
 }
 
-/// Batch sizes and memory. They do not affect any result.
+/// Batch sizes, and limits for time and memory. They do not affect any result.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Limits {
     /// Recordings per worker batch.
     pub worker_batch_size: NonZeroUsize,
-    /// Windows per device batch.
+    /// Windows per device batch, at most 1,024. Memory is taken only for windows that exist; on a CPU, more than 8
+    /// windows are computed at once only while three eighths of the machine's memory are available.
     pub device_batch_size: NonZeroUsize,
     /// Memory for the samples of one recording, in MiB; the rest goes to a file. 256 hold an hour of mono.
     pub samples_memory_mib: u64,
@@ -137,6 +140,15 @@ pub struct Limits {
     #[serde(with = "lossless_path::option")]
     #[schemars(with = "Option<PathBuf>", example = "/var/tmp")]
     pub spill_folder: Option<PathBuf>,
+    /// A stage may work this long on a recording, in seconds, without the work of devices. A recording that takes
+    /// longer, also alone on a worker, fails with time-limit.
+    pub task_s: u64,
+    /// Additional time for each second of the recording, in seconds.
+    pub task_per_audio_s: u64,
+    /// Memory that a worker may use, in MiB, without mapped files. A recording that needs more, also alone on a worker,
+    /// fails with memory-limit. `None`: three quarters of the memory of the machine or of the control group.
+    #[schemars(example = 8192)]
+    pub worker_memory_mib: Option<NonZeroUsize>,
 }
 
 /// The value of [`ModelsConfig::aligner`] that needs no model of its own.
@@ -174,7 +186,40 @@ impl Default for ModelsConfig {
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { worker_batch_size: count(10), device_batch_size: count(8), samples_memory_mib: 256, spill_folder: None }
+        Self {
+            worker_batch_size: count(10),
+            device_batch_size: count(8),
+            samples_memory_mib: 256,
+            spill_folder: None,
+            task_s: 600,
+            task_per_audio_s: 2,
+            worker_memory_mib: None,
+        }
+    }
+}
+
+impl Limits {
+    /// How long a task of a worker's CPU lane may take.
+    pub(crate) const fn task_time(&self) -> TaskTime {
+        TaskTime {
+            least_ms: self.task_s.saturating_mul(1000),
+            per_audio_s_ms: self.task_per_audio_s.saturating_mul(1000),
+        }
+    }
+
+    /// Maximum number of windows in flight on a device. A larger setting is capped, and a warning says so.
+    pub(crate) fn device_batch(&self) -> usize {
+        let wanted = self.device_batch_size.get();
+        if wanted > MOST_ON_DEVICE {
+            tracing::warn!("device_batch_size is {wanted}: at most {MOST_ON_DEVICE} windows are computed at once");
+        }
+        wanted.min(MOST_ON_DEVICE)
+    }
+
+    /// Memory that a worker may use, in bytes.
+    pub(crate) fn worker_memory(&self) -> u64 {
+        let machine = || memory::available_to_this_process().map_or(u64::MAX, |bytes| bytes / 4 * 3);
+        self.worker_memory_mib.map_or_else(machine, |mib| (mib.get() as u64).saturating_mul(1 << 20))
     }
 }
 
@@ -238,6 +283,9 @@ impl Config {
         Priorities::new(self).map(drop)
     }
 }
+
+/// No device is faster with more windows at once.
+const MOST_ON_DEVICE: usize = 1024;
 
 /// Queues have room for a batch, so that a larger number would only take memory.
 const MOST_IN_BATCH: usize = 100_000;

@@ -83,7 +83,8 @@ fn config_outside_the_stages_changes_no_fingerprint() {
     let base = with_test_models();
     let text = "[run]\ndevices = 'cpu:2'\nworkers_per_device = 2\nformats = ['srt']\n[devices]\npoll_ms = 500\n\
                 [timing]\ngrace_ms = 1\n[limits]\nworker_batch_size = 1\ndevice_batch_size = 3\nsamples_memory_mib = 1\n\
-                spill_folder = '/tmp'\n[decode]\ndecoder = 'native'\nffmpeg = '/opt/ffmpeg'\n[[priority]]\npriority = 3\n";
+                spill_folder = '/tmp'\ntask_s = 1\ntask_per_audio_s = 1\nworker_memory_mib = 500\n\
+                [decode]\ndecoder = 'native'\nffmpeg = '/opt/ffmpeg'\n[[priority]]\npriority = 3\n";
     let changed = Config { models: base.models.clone(), ..text.parse().unwrap() };
     assert_ne!(changed.limits, base.limits);
     assert_eq!(fingerprints(&changed).unwrap(), fingerprints(&base).unwrap());

@@ -206,7 +206,7 @@ impl PlannedRun {
             priorities: self.plan.items.iter().map(|item| rules.of(&item.path, item.audio_s)).collect(),
             retry_quarantined: *retry_quarantined,
             batch_items: config.limits.worker_batch_size.get(),
-            device_batch: config.limits.device_batch_size.get(),
+            device_batch: config.limits.device_batch(),
             threads: std::thread::available_parallelism().map_or(1, usize::from),
             worker: WorkerCommand {
                 program: std::env::current_exe().context("the path of this program is unknown")?,
@@ -217,6 +217,8 @@ impl PlannedRun {
             command: command_line(),
             tool_version: env!("CARGO_PKG_VERSION").to_owned(),
             timing: config.timing,
+            task_time: config.limits.task_time(),
+            worker_memory: config.limits.worker_memory(),
             faults: tests.faults.clone(),
             gpus: Some(GpuWatch { limits: config.devices.clone(), library: tests.nvml.clone().map(Into::into) }),
         })

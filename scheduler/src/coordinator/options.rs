@@ -11,7 +11,7 @@ use serde_json::Value;
 use stage_core::{DeviceId, Recipe, StageName};
 
 use crate::devices::DeviceLimits;
-use crate::protocol::Fault;
+use crate::protocol::{Fault, TaskTime};
 
 /// Selects the stored artifacts that are computed again.
 ///
@@ -94,6 +94,10 @@ pub struct RunOptions {
     pub tool_version: String,
     /// Intervals and time limits.
     pub timing: TimeLimits,
+    /// How long a task of the CPU lane may take. A worker with a task that takes longer is killed.
+    pub task_time: TaskTime,
+    /// Memory that a worker may use, in bytes, without files that are mapped into it. A worker that uses more is killed.
+    pub worker_memory: u64,
     /// Faults that workers inject. For tests only.
     pub faults: Vec<Fault>,
     /// How GPUs are monitored. `None` disables monitoring.

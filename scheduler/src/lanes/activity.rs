@@ -1,10 +1,13 @@
 //! The activity of the lanes, reported in heartbeats and on the timeline.
 
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use stage_core::StageName;
 
 use crate::clock::Moment;
-use crate::protocol::{LaneProgress, TaskSpan, WorkerProgress};
+use crate::protocol::{LaneProgress, OverdueTask, TaskSpan, WorkerProgress};
 
 /// Counts one kind of task.
 #[derive(Debug, Default)]
@@ -43,6 +46,52 @@ pub(crate) struct Activity {
     /// Loads of models, and health probes.
     pub(crate) setup: Counter,
     spans: Mutex<Vec<TaskSpan>>,
+    clocks: Mutex<Vec<Arc<TaskClock>>>,
+}
+
+/// Measures how long a task of the CPU lane works.
+#[derive(Debug)]
+pub(crate) struct TaskClock {
+    item: u64,
+    stage: StageName,
+    limit: Duration,
+    state: Mutex<ClockState>,
+}
+
+#[derive(Debug)]
+struct ClockState {
+    /// Since when the task works. `None` while it waits.
+    since: Option<Instant>,
+    /// How long it worked before that.
+    before: Duration,
+}
+
+impl TaskClock {
+    /// Starts the clock of a task that may work for `limit`.
+    pub(crate) fn start(item: u64, stage: StageName, limit: Duration) -> Arc<Self> {
+        let state = ClockState { since: Some(Instant::now()), before: Duration::ZERO };
+        Arc::new(Self { item, stage, limit, state: Mutex::new(state) })
+    }
+
+    /// Runs `wait` with the clock stopped.
+    pub(crate) fn stopped<T>(&self, wait: impl FnOnce() -> T) -> T {
+        let state = || self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        {
+            let mut state = state();
+            let worked = state.since.take().map_or(Duration::ZERO, |since| since.elapsed());
+            state.before += worked;
+        }
+        let result = wait();
+        state().since = Some(Instant::now());
+        result
+    }
+
+    fn overdue(&self) -> Option<OverdueTask> {
+        let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let worked = state.before + state.since?.elapsed();
+        let Self { item, stage, limit, .. } = *self;
+        (worked > limit).then_some(OverdueTask { item, stage, limit_ms: limit.as_millis() as u64 })
+    }
 }
 
 impl Activity {
@@ -58,17 +107,50 @@ impl Activity {
         result
     }
 
+    /// Watches a task of the CPU lane while `work` runs.
+    pub(crate) fn watch<T>(&self, clock: &Arc<TaskClock>, work: impl FnOnce() -> T) -> T {
+        let clocks = || self.clocks.lock().unwrap_or_else(PoisonError::into_inner);
+        clocks().push(Arc::clone(clock));
+        let result = work();
+        clocks().retain(|other| !Arc::ptr_eq(other, clock));
+        result
+    }
+
     /// Records a span.
     pub(crate) fn note(&self, span: TaskSpan) {
         self.spans.lock().unwrap_or_else(PoisonError::into_inner).push(span);
     }
 
     pub(crate) fn read(&self) -> WorkerProgress {
-        WorkerProgress { cpu: self.cpu.read(), device: self.device.read(), setup: self.setup.read() }
+        let clocks = self.clocks.lock().unwrap_or_else(PoisonError::into_inner);
+        let overdue = clocks.iter().find_map(|clock| clock.overdue());
+        WorkerProgress { cpu: self.cpu.read(), device: self.device.read(), setup: self.setup.read(), overdue }
     }
 
     /// Takes the spans recorded since the last call.
     pub(crate) fn take_spans(&self) -> Vec<TaskSpan> {
         std::mem::take(&mut *self.spans.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn task_is_overdue_after_its_limit_without_the_time_that_it_waits() {
+        let (activity, limit) = (Activity::default(), Duration::from_millis(40));
+        let clock = TaskClock::start(7, StageName::new("segment"), limit);
+        activity.watch(&clock, || {
+            clock.stopped(|| {
+                std::thread::sleep(2 * limit);
+                assert_eq!(activity.read().overdue, None, "it waits");
+            });
+            assert_eq!(activity.read().overdue, None, "it has worked for a moment");
+            std::thread::sleep(2 * limit);
+            let overdue = OverdueTask { item: 7, stage: StageName::new("segment"), limit_ms: 40 };
+            assert_eq!(activity.read().overdue, Some(overdue));
+        });
+        assert_eq!(activity.read().overdue, None, "it has ended");
     }
 }

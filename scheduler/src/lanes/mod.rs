@@ -14,7 +14,7 @@ mod interval;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use activity::Activity;
+pub(crate) use activity::{Activity, TaskClock};
 pub(crate) use cpu::CpuLane;
 pub(crate) use device::{DeviceHandle, DeviceLane};
 pub(crate) use intake::Feed;

@@ -57,6 +57,8 @@ pub enum FaultKind {
     Fail(ErrorClass),
     /// The device has memory for only this number of inputs.
     MemoryFor(usize),
+    /// The thread fills this many MiB of memory and waits forever.
+    FillMib(usize),
     /// The thread waits for this number of milliseconds and continues.
     PauseMs(u64),
 }

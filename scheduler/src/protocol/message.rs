@@ -1,6 +1,7 @@
 //! The messages between coordinator and worker.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -72,11 +73,51 @@ pub struct WorkerSettings {
     pub threads: usize,
     /// Interval between two heartbeats, in milliseconds.
     pub heartbeat_ms: u64,
+    /// How long a task of the CPU lane may take.
+    pub task_time: TaskTime,
     /// Faults to inject. For tests only.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub faults: Vec<Fault>,
     /// Settings from which the pipeline is built. The scheduler does not interpret them.
     pub settings: Value,
+}
+
+/// How long a task of the CPU lane may take: a time for each task, and more for longer recordings. Time in which it waits
+/// for the device does not count.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TaskTime {
+    /// For each task, in milliseconds.
+    pub least_ms: u64,
+    /// For each second of the recording, in milliseconds.
+    pub per_audio_s_ms: u64,
+}
+
+impl Default for TaskTime {
+    /// Ten minutes, and two seconds for each second of the recording: a hundred times what a stage needs for a call, and
+    /// enough for 64 channels.
+    fn default() -> Self {
+        Self { least_ms: 600_000, per_audio_s_ms: 2_000 }
+    }
+}
+
+impl TaskTime {
+    /// Headers may state any length. More than this does not count, in seconds: a day.
+    const LONGEST_AUDIO_S: f64 = 86_400.0;
+
+    /// The time for a recording with this length in seconds.
+    ///
+    /// ```
+    /// use scheduler::protocol::TaskTime;
+    ///
+    /// let time = TaskTime { least_ms: 600_000, per_audio_s_ms: 2_000 };
+    /// assert_eq!(time.of(60.0).as_secs(), 720);
+    /// assert_eq!((time.of(f64::NAN).as_secs(), time.of(1e30)), (600, time.of(86_400.0)));
+    /// ```
+    #[must_use]
+    pub fn of(self, audio_s: f64) -> Duration {
+        let audio_s = if audio_s.is_nan() { 0.0 } else { audio_s.clamp(0.0, Self::LONGEST_AUDIO_S) };
+        Duration::from_millis(self.least_ms.saturating_add((audio_s * self.per_audio_s_ms as f64) as u64))
+    }
 }
 
 /// The settings of one device of a worker.
@@ -301,6 +342,20 @@ pub struct WorkerProgress {
     pub device: LaneProgress,
     /// Device lane: loads of models and health probes, which have no steps.
     pub setup: LaneProgress,
+    /// CPU lane: a task that takes longer than its limit.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub overdue: Option<OverdueTask>,
+}
+
+/// A task of the CPU lane that takes longer than its limit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OverdueTask {
+    /// The coordinator's number of the recording.
+    pub item: u64,
+    /// The stage.
+    pub stage: StageName,
+    /// The limit, in milliseconds.
+    pub limit_ms: u64,
 }
 
 /// Progress of one lane. If a lane is busy and `done` does not grow, it may hang.

@@ -27,6 +27,6 @@ mod message;
 pub use codec::{CodecError, Decoder, Encoder, Limits};
 pub use fault::{Fault, FaultKind, FaultPlace};
 pub use message::{
-    Batch, Checkpoint, FromWorker, ItemJob, Lane, LaneProgress, NewBody, ResultId, Slot, SlotSettings, Step, Stored,
-    TaskSpan, ToWorker, VERSION, WorkerProgress, WorkerSettings,
+    Batch, Checkpoint, FromWorker, ItemJob, Lane, LaneProgress, NewBody, OverdueTask, ResultId, Slot, SlotSettings,
+    Step, Stored, TaskSpan, TaskTime, ToWorker, VERSION, WorkerProgress, WorkerSettings,
 };

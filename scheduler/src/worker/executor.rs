@@ -19,8 +19,8 @@ use super::pending::{Batches, ReadyTasks, Work};
 use super::task::{CpuTask, TaskResult};
 use crate::clock::Moment;
 use crate::dag::{BatchGraph, Task};
-use crate::lanes::{Activity, CpuLane, DeviceHandle, DeviceLane, LaneReport, Ticket};
-use crate::protocol::{Batch, CodecError, FromWorker, ItemJob, NewBody, Slot, SlotSettings, ToWorker};
+use crate::lanes::{Activity, CpuLane, DeviceHandle, DeviceLane, LaneReport, TaskClock, Ticket};
+use crate::protocol::{Batch, CodecError, FromWorker, ItemJob, NewBody, Slot, SlotSettings, TaskTime, ToWorker};
 use crate::store::Lease;
 
 /// Number of recordings that may be open beyond the number of CPU threads: one on the device, some short ones queued
@@ -52,6 +52,7 @@ pub(super) struct Executor {
     waiting: VecDeque<(Lease, ItemJob)>,
     open: HashMap<u64, OpenItem>,
     open_limit: usize,
+    task_time: TaskTime,
     next_recording: u64,
     ready: ReadyTasks,
     /// Whether the device lane pauses when the inputs in flight are complete.
@@ -88,6 +89,7 @@ impl Executor {
             waiting: VecDeque::new(),
             open: HashMap::new(),
             open_limit: settings.threads + OPEN_BEYOND_THREADS,
+            task_time: settings.task_time,
             next_recording: 0,
             ready: ReadyTasks::default(),
             paused: false,
@@ -206,6 +208,8 @@ impl Executor {
                 continue;
             };
             item.in_lane += 1;
+            let limit = self.task_time.of(item.artifacts.source().audio_s);
+            let (of_item, stage) = (item.ticket.item, work.stage);
             let outputs = if work.phase == Phase::Finish { item.outputs(work.stage).take() } else { Vec::new() };
             let task = CpuTask {
                 work,
@@ -217,10 +221,13 @@ impl Executor {
                 outputs,
                 feed: self.device.feed.clone(),
                 announce: Arc::clone(&self.outbox),
+                clock: TaskClock::start(of_item, stage, limit),
             };
             let (activity, reporter) = (Arc::clone(&self.activity), self.reporter.clone());
             self.cpu.run(move || {
-                let (began, result) = activity.track(&activity.cpu, Some(task.span()), || task.perform());
+                let (clock, span) = (Arc::clone(&task.clock), task.span());
+                let (began, result) =
+                    activity.watch(&clock, || activity.track(&activity.cpu, Some(span), || task.perform()));
                 drop(reporter.send(Report::Cpu { recording, work, began, result }));
             });
         }

@@ -57,6 +57,13 @@ fn commit(kind: &FaultKind, place: FaultPlace, garble: &impl Fn()) -> Result<(),
         FaultKind::Wedge => loop {
             thread::park();
         },
+        FaultKind::FillMib(mib) => {
+            let filled = vec![1u8; mib << 20];
+            loop {
+                thread::park();
+                std::hint::black_box(&filled);
+            }
+        }
         FaultKind::Garbage => garble(),
         FaultKind::Panic => panic!("injected fault"),
         FaultKind::PauseMs(ms) => thread::sleep(Duration::from_millis(*ms)),

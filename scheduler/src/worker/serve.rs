@@ -139,6 +139,8 @@ fn die_with_parent() -> io::Result<()> {
 mod tests {
     use stage_core::DeviceId;
 
+    use crate::protocol::TaskTime;
+
     use super::*;
 
     fn settings(slots: u32) -> WorkerSettings {
@@ -147,6 +149,7 @@ mod tests {
             slots: (0..slots).map(slot).collect(),
             threads: 1,
             heartbeat_ms: 1,
+            task_time: TaskTime::default(),
             faults: Vec::new(),
             settings: serde_json::Value::Null,
         }

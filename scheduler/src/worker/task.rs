@@ -10,7 +10,7 @@ use stage_core::{
 
 use super::pending::Work;
 use crate::clock::Moment;
-use crate::lanes::{Announce, Feed, Ticket, guarded};
+use crate::lanes::{Announce, Feed, TaskClock, Ticket, guarded};
 use crate::protocol::{FaultPlace, Lane, Slot, TaskSpan};
 
 /// The result of a task.
@@ -36,6 +36,7 @@ pub(super) struct CpuTask<N> {
     pub(super) outputs: Vec<ModelOutput>,
     pub(super) feed: Feed,
     pub(super) announce: Arc<N>,
+    pub(super) clock: Arc<TaskClock>,
 }
 
 impl<N: Announce> CpuTask<N> {
@@ -85,14 +86,14 @@ impl<N: Announce> CpuTask<N> {
     fn prepare(&self, device: &dyn DeviceRunner) -> Result<TaskResult, PipelineError> {
         let stage = self.work.stage;
         let is_done = |index| self.stored_inputs.contains(&(stage, index));
-        let mut emit = |index, input| self.feed.push(&self.ticket, stage, index, input);
+        let mut emit = |index, input| self.clock.stopped(|| self.feed.push(&self.ticket, stage, index, input));
         device.prepare(&self.artifacts, &is_done, &mut emit).map(TaskResult::Prepared)
     }
 
     /// Emits the inputs that depend on the outputs so far. Inputs with a stored output are not sent to the device.
     /// Returns the number of inputs, which is meaningless if the recording was abandoned.
     fn follow_up(&mut self, device: &dyn DeviceRunner) -> Result<usize, PipelineError> {
-        let Self { work, ticket, stored_inputs, feed, artifacts, outputs, .. } = self;
+        let Self { work, ticket, stored_inputs, feed, artifacts, outputs, clock, .. } = self;
         let (stage, first, mut emitted, mut in_order) = (work.stage, outputs.len(), 0, true);
         let mut emit = |index, input| {
             in_order &= index == first + emitted;
@@ -100,7 +101,7 @@ impl<N: Announce> CpuTask<N> {
             if stored_inputs.contains(&(stage, index)) {
                 !ticket.is_abandoned()
             } else {
-                feed.push(ticket, stage, index, input)
+                clock.stopped(|| feed.push(ticket, stage, index, input))
             }
         };
         let more = device.follow_up(artifacts, outputs, &mut emit)?;

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use scheduler::coordinator::{
     Event, Interrupt, ItemEnd, Outcome, Recompute, RunError, RunOptions, TimeLimits, WorkerCommand, run,
 };
+use scheduler::protocol::TaskTime;
 use scheduler::store::{Access, Lookup, RecordingEntry, Store, StoreUrl, StoredArtifact, open};
 use serde_json::json;
 use stage_core::{DeviceId, Identity, Recipe, RecipeStep, StageKey, StageName, StageSpec, sha256_hex};
@@ -91,6 +92,8 @@ pub(crate) fn options(workers: u32) -> RunOptions {
         command: "test".to_owned(),
         tool_version: "0.0.1-test".to_owned(),
         timing: TimeLimits { backoff_ms: 10, heartbeat_ms: 2000, ..TimeLimits::default() },
+        task_time: TaskTime::default(),
+        worker_memory: u64::MAX,
         faults: Vec::new(),
         gpus: None,
     }

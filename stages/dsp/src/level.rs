@@ -59,8 +59,7 @@ pub const SILENCE_DBFS: f32 = -120.0;
 /// ```
 #[derive(Debug, Clone)]
 pub struct LevelMeter {
-    high_pass: Biquad,
-    low_pass: Biquad,
+    band: BandPass,
     hop: usize,
     sum: f64,
     filled: usize,
@@ -75,20 +74,13 @@ impl LevelMeter {
     #[must_use]
     pub fn new(sample_rate_hz: f64, low_hz: f64, high_hz: f64, hop: usize) -> Self {
         assert!(hop > 0, "hop must not be 0");
-        Self {
-            high_pass: Biquad::high_pass(sample_rate_hz, low_hz),
-            low_pass: Biquad::low_pass(sample_rate_hz, high_hz),
-            hop,
-            sum: 0.0,
-            filled: 0,
-            levels: Vec::new(),
-        }
+        Self { band: BandPass::new(sample_rate_hz, low_hz, high_hz), hop, sum: 0.0, filled: 0, levels: Vec::new() }
     }
 
     /// Measures the next samples of the stream. Block sizes do not affect the result.
     pub fn push(&mut self, samples: &[f32]) {
         for sample in samples {
-            let filtered = self.low_pass.step(self.high_pass.step(f64::from(*sample)));
+            let filtered = self.band.step(f64::from(*sample));
             self.sum += filtered * filtered;
             self.filled += 1;
             if self.filled == self.hop {
@@ -110,6 +102,29 @@ impl LevelMeter {
         let level = dbfs((self.sum / self.filled as f64).sqrt()) as f32;
         self.levels.push(level.max(SILENCE_DBFS));
         (self.sum, self.filled) = (0.0, 0);
+    }
+}
+
+/// A second-order Butterworth band-pass filter for a stream.
+#[derive(Debug, Clone)]
+pub struct BandPass {
+    high_pass: Biquad,
+    low_pass: Biquad,
+}
+
+impl BandPass {
+    /// Creates a filter for the band from `low_hz` to `high_hz`.
+    #[must_use]
+    pub fn new(sample_rate_hz: f64, low_hz: f64, high_hz: f64) -> Self {
+        Self {
+            high_pass: Biquad::high_pass(sample_rate_hz, low_hz),
+            low_pass: Biquad::low_pass(sample_rate_hz, high_hz),
+        }
+    }
+
+    /// Filters the next sample of the stream.
+    pub fn step(&mut self, sample: f64) -> f64 {
+        self.low_pass.step(self.high_pass.step(sample))
     }
 }
 

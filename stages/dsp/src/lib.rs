@@ -32,4 +32,4 @@ mod activity;
 mod level;
 
 pub use activity::{ACTIVITY_HOP, Activity, PAUSE_MIN_MS};
-pub use level::{LevelMeter, SILENCE_DBFS, dbfs, frame_rms, mean_square, rms};
+pub use level::{BandPass, LevelMeter, SILENCE_DBFS, dbfs, frame_rms, mean_square, rms};

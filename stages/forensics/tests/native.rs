@@ -72,6 +72,7 @@ fn record(fails: bool) -> Result<ForensicRecord, PipelineError> {
         spans: vec![SpeechSpan { channel: 1, start_s: 1.0, end_s: 2.0, probability: 0.9 }],
         windows: vec![],
         dropped: vec![],
+        duplicates: Vec::new(),
     };
     let transcript = Transcript { model: "given".into(), segments: vec![], dropped: vec![] };
     let words = AlignedWords { method: "given".into(), words: vec![] };

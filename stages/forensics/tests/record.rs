@@ -48,6 +48,7 @@ fn record_of(config: ForensicsConfig, language: &str, phrases: &[Phrase<'_>]) ->
         spans: if spoken { vec![span(0), span(1)] } else { vec![] },
         windows: vec![],
         dropped: vec![],
+        duplicates: Vec::new(),
     };
     let transcript = Transcript {
         model: "embedded".into(),

@@ -35,6 +35,7 @@ mod error;
 pub mod families;
 mod fault;
 mod files;
+mod memory;
 mod precision;
 mod recognizer;
 pub mod silero;

@@ -1,9 +1,13 @@
-//! Measures a channel in one pass: its levels and its probabilities of speech.
+//! Measures a channel: its levels and its probabilities of speech.
+
+use std::io;
 
 use dsp::LevelMeter;
 use stage_core::{Pcm, SAMPLE_RATE_HZ};
 
 use crate::error::SegmentError;
+use crate::quiet::QUIET_DBFS;
+use crate::spans::Run;
 use crate::vad::Vad;
 
 /// Number of samples in memory at once: 16 s.
@@ -11,7 +15,7 @@ pub(crate) const BLOCK: usize = 1 << 18;
 /// Samples between two levels: 10 ms.
 pub(crate) const LEVEL_HOP: usize = 160;
 /// Band of the levels in Hz: the telephone band without hum.
-const BAND_HZ: (f64, f64) = (200.0, 3800.0);
+pub(crate) const BAND_HZ: (f64, f64) = (200.0, 3800.0);
 
 /// The measurements of one channel: 500 bytes per second of audio.
 #[derive(Debug)]
@@ -26,17 +30,29 @@ pub(crate) struct ChannelAnalysis {
     pub(crate) samples: u64,
 }
 
+/// Measures the band-limited levels of a channel.
+pub(crate) fn levels(pcm: &Pcm, channel: usize) -> io::Result<Vec<f32>> {
+    let mut meter = LevelMeter::new(f64::from(SAMPLE_RATE_HZ), BAND_HZ.0, BAND_HZ.1, LEVEL_HOP);
+    for block in pcm.blocks(channel, BLOCK) {
+        meter.push(&block?);
+    }
+    Ok(meter.finish())
+}
+
 impl ChannelAnalysis {
-    pub(crate) fn measure(vad: &dyn Vad, pcm: &Pcm, channel: u16) -> Result<Self, SegmentError> {
-        let mut meter = LevelMeter::new(f64::from(SAMPLE_RATE_HZ), BAND_HZ.0, BAND_HZ.1, LEVEL_HOP);
+    /// Runs the detector on a channel with these levels.
+    pub(crate) fn detect(vad: &dyn Vad, pcm: &Pcm, channel: usize, levels: Vec<f32>) -> Result<Self, SegmentError> {
         let mut detection = vad.detection();
-        for block in pcm.blocks(channel.into(), BLOCK) {
-            let block = block?;
-            meter.push(&block);
-            detection.push(&block)?;
+        for block in pcm.blocks(channel, BLOCK) {
+            detection.push(&block?)?;
         }
-        let levels = meter.finish();
         let probabilities = detection.finish(&levels)?;
         Ok(Self { levels, probabilities, frame: vad.frame(), samples: pcm.frames() })
+    }
+
+    /// Whether all sound of a run is quiet.
+    pub(crate) fn is_quiet(&self, run: &Run) -> bool {
+        let levels = run.start as usize / LEVEL_HOP..(run.end as usize).div_ceil(LEVEL_HOP).min(self.levels.len());
+        self.levels[levels].iter().all(|level| *level < QUIET_DBFS)
     }
 }

@@ -6,24 +6,15 @@
 //! because crosstalk is weaker than its source. An interval with low correlation is speech of its own channel.
 
 use std::io;
-use std::sync::Arc;
 
-use realfft::num_complex::Complex;
-use realfft::{ComplexToReal, RealFftPlanner, RealToComplex};
 use stage_core::Pcm;
 
 use crate::config::CrosstalkConfig;
+use crate::correlator::{Correlator, INTERVAL, LONGEST_DELAY};
 use crate::spans::{Run, samples};
 
-/// Samples in an interval, the unit of comparison: 256 ms.
-const INTERVAL: usize = 4096;
 /// Samples between the starts of two intervals.
 const STEP: usize = INTERVAL / 2;
-/// Longest delay of an echo in either direction: 100 ms.
-const LONGEST_DELAY: usize = 1600;
-/// Samples of the source that an interval is compared with.
-const FIELD: usize = INTERVAL + 2 * LONGEST_DELAY;
-const FFT: usize = 8192;
 /// Maximum difference between an interval's delay and the path's: 1 ms.
 const DELAY_TOLERANCE: usize = 16;
 /// Minimum number of intervals that must agree on a delay to establish a path.
@@ -61,14 +52,12 @@ struct Correlation {
 pub(crate) struct CrosstalkFinder<'a> {
     pcm: &'a Pcm,
     config: CrosstalkConfig,
-    forward: Arc<dyn RealToComplex<f32>>,
-    inverse: Arc<dyn ComplexToReal<f32>>,
+    correlator: Correlator,
 }
 
 impl<'a> CrosstalkFinder<'a> {
     pub(crate) fn new(pcm: &'a Pcm, config: CrosstalkConfig) -> Self {
-        let mut planner = RealFftPlanner::new();
-        Self { pcm, config, forward: planner.plan_fft_forward(FFT), inverse: planner.plan_fft_inverse(FFT) }
+        Self { pcm, config, correlator: Correlator::new() }
     }
 
     /// Separates crosstalk from a channel's runs. `sources` are the channels that it may come from.
@@ -156,11 +145,7 @@ impl<'a> CrosstalkFinder<'a> {
     /// Correlates the interval of `channel` at `start` with `source`. Returns `None` if the source is silent.
     fn correlate(&self, channel: usize, source: usize, start: u64) -> io::Result<Option<Correlation>> {
         let own = emphasized(&self.pcm.read(channel, start, INTERVAL)?);
-        let from = start.saturating_sub(LONGEST_DELAY as u64);
-        let mut field = emphasized(&self.pcm.read(source, from, FIELD)?);
-        let missing = LONGEST_DELAY - (start - from) as usize;
-        field.splice(0..0, std::iter::repeat_n(0.0, missing));
-        field.resize(FIELD, 0.0);
+        let field = emphasized(&Correlator::field(self.pcm, source, start)?);
         let power = |samples: &[f32]| samples.iter().map(|x| x * x).sum::<f32>();
         let own_power = power(&own);
         let mut beside = power(&field[..INTERVAL]);
@@ -168,7 +153,7 @@ impl<'a> CrosstalkFinder<'a> {
         if loudest < SILENCE * INTERVAL as f32 || own_power == 0.0 {
             return Ok(None);
         }
-        let product = self.product(&own, &field);
+        let product = self.correlator.product(&own, &field);
         let mut by_delay = Vec::with_capacity(2 * LONGEST_DELAY + 1);
         for lag in 0..=2 * LONGEST_DELAY {
             let scale = (own_power * beside.max(loudest * 1e-3)).sqrt();
@@ -178,27 +163,6 @@ impl<'a> CrosstalkFinder<'a> {
         }
         let middle = power(&field[LONGEST_DELAY..LONGEST_DELAY + INTERVAL]);
         Ok(Some(Correlation { by_delay, gain_db: 10.0 * (own_power / middle.max(f32::MIN_POSITIVE)).log10() }))
-    }
-
-    /// Cross-correlation of the interval with the field, by lag.
-    fn product(&self, own: &[f32], field: &[f32]) -> Vec<f32> {
-        let transform = |samples: &[f32]| {
-            let mut padded = vec![0.0; FFT];
-            padded[..samples.len()].copy_from_slice(samples);
-            let mut spectrum = self.forward.make_output_vec();
-            // This cannot fail, because the buffers have the lengths of the plan.
-            drop(self.forward.process(&mut padded, &mut spectrum));
-            spectrum
-        };
-        let (own, field) = (transform(own), transform(field));
-        let mut crossed: Vec<Complex<f32>> = field.iter().zip(&own).map(|(field, own)| field * own.conj()).collect();
-        // The inverse transform requires real first and last bins, as a real signal has.
-        let last = crossed.len() - 1;
-        (crossed[0].im, crossed[last].im) = (0.0, 0.0);
-        let mut lags = self.inverse.make_output_vec();
-        drop(self.inverse.process(&mut crossed, &mut lags));
-        lags.iter_mut().for_each(|x| *x /= FFT as f32);
-        lags
     }
 }
 

@@ -38,8 +38,12 @@
 
 mod channel;
 mod config;
+mod correlator;
 mod crosstalk;
+mod duplicate;
 mod error;
+mod quiet;
+mod similar;
 mod spans;
 mod stage;
 mod vad;

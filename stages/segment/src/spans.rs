@@ -97,6 +97,19 @@ fn run_of(analysis: &ChannelAnalysis, from: usize, to: usize) -> Run {
     }
 }
 
+impl Found {
+    /// Adds intervals of possible speech, as far as they are not part of a span or a dropped run.
+    pub(crate) fn list(&mut self, possible: Vec<(Run, String)>) {
+        for (run, reason) in possible {
+            let listed = self.dropped.iter().any(|(other, _)| other.start < run.end && run.start < other.end);
+            if let (false, Some(run)) = (listed, outside(run, &self.kept)) {
+                self.dropped.push((run, reason));
+            }
+        }
+        self.dropped.sort_by_key(|(run, _)| run.start);
+    }
+}
+
 /// Returns the part of a dropped run that no padded span covers. Spans are next to such a run and never inside it, so
 /// their padding covers its start, its end, or all of it.
 fn outside(run: Run, kept: &[Run]) -> Option<Run> {

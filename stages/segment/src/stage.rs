@@ -1,16 +1,17 @@
 //! The stage: turns channels into the artifact.
 
-use std::io;
-
 use stage_core::{
-    Artifact, Dropped, Identity, Inputs, Pcm, Phases, PipelineError, SAMPLE_RATE_HZ, SpeechSegments, SpeechSpan, Stage,
-    StageSpec, Window,
+    Artifact, Dropped, DuplicateChannel, Identity, Inputs, Pcm, Phases, PipelineError, SAMPLE_RATE_HZ, SpeechSegments,
+    SpeechSpan, Stage, StageSpec, Window,
 };
 
-use crate::channel::{BLOCK, ChannelAnalysis};
+use crate::channel::{self, ChannelAnalysis};
 use crate::config::{SegmentConfig, VadChoice};
 use crate::crosstalk::CrosstalkFinder;
+use crate::duplicate::DuplicateFinder;
 use crate::error::{NAME, SegmentError};
+use crate::quiet;
+use crate::similar::Envelopes;
 use crate::spans::{self, Found, Run};
 use crate::vad::{EnergyVad, NoVad, SileroVad, Vad};
 use crate::windows;
@@ -42,28 +43,44 @@ impl Segmenter {
     }
 
     /// Analyzes every channel that is not a duplicate of an earlier one; duplicates are dropped.
-    fn analyze(&self, pcm: &Pcm, dropped: &mut Vec<Dropped>) -> Result<Vec<Channel>, SegmentError> {
-        let mut channels = Vec::new();
+    fn analyze(&self, pcm: &Pcm, artifact: &mut SpeechSegments) -> Result<(Vec<Channel>, Envelopes), SegmentError> {
+        let levels: Vec<Vec<f32>> =
+            (0..pcm.channels()).map(|channel| channel::levels(pcm, channel)).collect::<Result<_, _>>()?;
+        let envelopes = Envelopes::of(&levels);
+        let finder = DuplicateFinder::new(pcm, &levels, &envelopes);
+        let mut kept = Vec::new();
         for index in 0..pcm.channels() {
-            if let Some(duplicate) = duplicate_of(pcm, index)? {
-                let reason = format!("identical to channel {duplicate}");
-                dropped.push(Dropped { channel: index as u16, start_s: 0.0, end_s: pcm.duration_s(), reason });
-                continue;
+            match finder.find(index, &kept)? {
+                Some(duplicate) => artifact.duplicates.push(duplicate),
+                None => kept.push(index),
             }
-            let analysis = ChannelAnalysis::measure(self.vad.as_ref(), pcm, index as u16)?;
-            let found = spans::find(&analysis, &self.config);
+        }
+        let whole = |duplicate: &DuplicateChannel| Dropped {
+            channel: duplicate.channel,
+            start_s: 0.0,
+            end_s: pcm.duration_s(),
+            reason: duplicate.to_string(),
+        };
+        artifact.dropped.extend(artifact.duplicates.iter().map(whole));
+        let mut channels = Vec::new();
+        for (index, levels) in levels.into_iter().enumerate().filter(|(index, _)| kept.contains(index)) {
+            let mut analysis = ChannelAnalysis::detect(self.vad.as_ref(), pcm, index, levels)?;
+            let possible = quiet::search(self.vad.as_ref(), pcm, index, &mut analysis, &self.config)?;
+            let mut found = spans::find(&analysis, &self.config);
+            found.list(possible);
             channels.push(Channel { index, analysis, found, crosstalk: Vec::new() });
         }
-        Ok(channels)
+        Ok((channels, envelopes))
     }
 
     /// Moves crosstalk from the kept runs to the dropped runs.
-    fn drop_crosstalk(&self, pcm: &Pcm, channels: &mut [Channel]) -> Result<(), SegmentError> {
+    fn drop_crosstalk(&self, pcm: &Pcm, channels: &mut [Channel], envelopes: &Envelopes) -> Result<(), SegmentError> {
         let Some(config) = self.config.crosstalk.filter(|_| channels.len() > 1) else { return Ok(()) };
         let finder = CrosstalkFinder::new(pcm, config);
         let indices: Vec<usize> = channels.iter().map(|channel| channel.index).collect();
         for Channel { index, found, crosstalk, .. } in channels {
-            let sources: Vec<usize> = indices.iter().copied().filter(|source| source != index).collect();
+            let others: Vec<usize> = indices.iter().copied().filter(|source| source != index).collect();
+            let sources = envelopes.most_similar(*index, &others);
             let (kept, removed) = finder.separate(std::mem::take(&mut found.kept), *index, &sources)?;
             found.kept = kept;
             crosstalk.extend(removed.iter().map(|part| part.run));
@@ -80,7 +97,7 @@ impl Segmenter {
         let runs: Vec<Run> =
             found.kept.iter().flat_map(|run| windows::cut_at_quietest(*run, &analysis, &self.config)).collect();
         let first_span = artifact.spans.len() as u32;
-        let packs = windows::pack(&runs, &self.config);
+        let packs = windows::pack(&runs, |run| analysis.is_quiet(run), &self.config);
         let extents = windows::with_context(&packs, &runs, &crosstalk, analysis.samples, &self.config);
         artifact.windows.extend(packs.into_iter().zip(extents).map(|(pack, extent)| Window {
             channel,
@@ -115,7 +132,7 @@ struct Channel {
 
 impl Stage for Segmenter {
     const SPEC: StageSpec =
-        StageSpec { name: NAME, version: 5, inputs: &[Pcm::NAME], outputs: &[], phases: Phases::Cpu, weight: 0.05 };
+        StageSpec { name: NAME, version: 6, inputs: &[Pcm::NAME], outputs: &[], phases: Phases::Cpu, weight: 0.05 };
     type Input<'a> = &'a Pcm;
     type Output = SpeechSegments;
 
@@ -129,37 +146,19 @@ impl Stage for Segmenter {
         inputs.transient()
     }
 
-    /// Computes spans and windows of every channel. A channel with the same samples as an earlier one (a mono call in a
-    /// stereo file) is dropped completely; crosstalk between channels is dropped too.
+    /// Computes spans and windows of every channel. A duplicate of an earlier channel (a mono call in a stereo file),
+    /// whatever its sign and level, is dropped completely; crosstalk between channels is dropped too.
     ///
     /// # Errors
     /// `samples-unreadable` (Transient) if spilled samples cannot be read back, `inference-failed` (Bug) if the model
     /// fails on the samples.
     fn run(&self, pcm: &Pcm) -> Result<SpeechSegments, PipelineError> {
-        let mut artifact =
-            SpeechSegments { vad: self.vad.identity(), spans: Vec::new(), windows: Vec::new(), dropped: Vec::new() };
-        let mut channels = self.analyze(pcm, &mut artifact.dropped)?;
-        self.drop_crosstalk(pcm, &mut channels)?;
+        let mut artifact = SpeechSegments { vad: self.vad.identity(), ..SpeechSegments::of_windows(Vec::new()) };
+        let (mut channels, envelopes) = self.analyze(pcm, &mut artifact)?;
+        self.drop_crosstalk(pcm, &mut channels, &envelopes)?;
         channels.into_iter().for_each(|channel| self.pack(channel, &mut artifact));
         Ok(artifact)
     }
-}
-
-/// Returns the first earlier channel with the same samples. Different channels usually differ in their first blocks.
-fn duplicate_of(pcm: &Pcm, channel: usize) -> io::Result<Option<usize>> {
-    for earlier in 0..channel {
-        let mut same = true;
-        for (a, b) in pcm.blocks(earlier, BLOCK).zip(pcm.blocks(channel, BLOCK)) {
-            if a? != b? {
-                same = false;
-                break;
-            }
-        }
-        if same {
-            return Ok(Some(earlier));
-        }
-    }
-    Ok(None)
 }
 
 fn seconds(samples: u64) -> f64 {

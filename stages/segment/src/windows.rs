@@ -51,15 +51,18 @@ fn quietest(analysis: &ChannelAnalysis, range: Range<u64>) -> u64 {
 
 /// Packs runs of one channel greedily. Each range of runs is one window, from the start of its first run to the end of
 /// its last run. A window of several runs leaves space for the context, is at most `window_max_s` long with it, and has
-/// no pause longer than `max_gap_s`. No run may be longer than a window.
-pub(crate) fn pack(runs: &[Run], config: &SegmentConfig) -> Vec<Range<usize>> {
+/// no pause longer than `max_gap_s`. Quiet runs do not share a window with louder ones, because a window is recognized at
+/// one level. No run may be longer than a window.
+pub(crate) fn pack(runs: &[Run], is_quiet: impl Fn(&Run) -> bool, config: &SegmentConfig) -> Vec<Range<usize>> {
     let widest_gap = samples(config.max_gap_s());
     let longest = samples(config.window_max_s()).saturating_sub(2 * samples(config.context_s));
     let mut windows: Vec<Range<usize>> = Vec::new();
     for (at, run) in runs.iter().enumerate() {
         match windows.last_mut() {
             Some(window)
-                if run.end - runs[window.start].start <= longest && run.start - runs[at - 1].end <= widest_gap =>
+                if run.end - runs[window.start].start <= longest
+                    && run.start - runs[at - 1].end <= widest_gap
+                    && is_quiet(run) == is_quiet(&runs[at - 1]) =>
             {
                 window.end = at + 1;
             }
@@ -129,7 +132,8 @@ mod tests {
         let config = SegmentConfig::new(VadChoice::Energy, 6.0);
         let run = |start, end| Run { start, end, probability: 1.0 };
         let runs = [run(0, 16_000), run(20_000, 30_000), run(60_000, 70_000), run(75_000, 160_000)];
-        assert_eq!(pack(&runs, &config), [0..2, 2..3, 3..4]);
+        assert_eq!(pack(&runs, |_| false, &config), [0..2, 2..3, 3..4]);
+        assert_eq!(pack(&runs, |run| run.start == 20_000, &config), [0..1, 1..2, 2..3, 3..4], "the second is quiet");
     }
 
     #[test]
@@ -174,7 +178,7 @@ mod tests {
             let longest = samples(window_max_s);
             prop_assert!(runs.iter().all(|run| run.start < run.end && run.end <= channel.samples && run.len() <= longest));
             prop_assert!(runs.windows(2).all(|pair| pair[0].end <= pair[1].start));
-            let windows = pack(&runs, &config);
+            let windows = pack(&runs, |run| channel.is_quiet(run), &config);
             let covered: Vec<usize> = windows.iter().cloned().flatten().collect();
             prop_assert_eq!(covered, (0..runs.len()).collect::<Vec<_>>());
             let extents = with_context(&windows, &runs, &[], channel.samples, &config);

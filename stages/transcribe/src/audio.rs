@@ -3,7 +3,7 @@
 use std::io;
 
 use models::WindowAudio;
-use stage_core::{Pcm, SpeechSegments, Window};
+use stage_core::{Pcm, SAMPLE_RATE_HZ, SpeechSegments, SpeechSpan, Window};
 
 use crate::sounding::{POSITION, sounding_positions};
 
@@ -11,6 +11,12 @@ use crate::sounding::{POSITION, sounding_positions};
 const LEVEL_SAMPLES: usize = 320;
 /// Level of digital silence, in dBFS.
 const NO_LEVEL_DBFS: f32 = -200.0;
+/// The name of segment's detector that calls everything speech.
+const NO_DETECTOR: &str = "off";
+/// Speech below this level is raised to [`SPEECH_DBFS`], in dBFS: models are not trained on it.
+const QUIET_DBFS: f32 = -50.0;
+/// Level to which the loudest 20 ms of quiet speech are raised, in dBFS.
+const SPEECH_DBFS: f32 = -20.0;
 
 /// Reads a window and measures its levels and, if token times are needed, its speech activity.
 ///
@@ -22,11 +28,32 @@ pub(crate) fn read(
     window: &Window,
     token_times: bool,
 ) -> io::Result<WindowAudio> {
-    let samples = pcm.read_span(window.channel.into(), window.start_s, window.end_s)?;
+    let mut samples = pcm.read_span(window.channel.into(), window.start_s, window.end_s)?;
+    raise_quiet_speech(&mut samples, segments, window);
     let positions = (samples.len() / POSITION as usize).max(1);
     let sounding = if token_times { sounding_positions(pcm, &segments.spans, window, positions)? } else { Vec::new() };
     let (loudest_dbfs, contrast_db) = levels(&samples);
     Ok(WindowAudio { samples, sounding, loudest_dbfs, contrast_db })
+}
+
+/// Raises the window if a detector found speech in it and all of that speech is quiet. Sound that no detector called
+/// speech keeps its level, so that silence is not transcribed.
+fn raise_quiet_speech(samples: &mut [f32], segments: &SpeechSegments, window: &Window) {
+    let first = window.first_span as usize;
+    let Some(spans) = segments.spans.get(first..first + window.spans as usize) else { return };
+    if segments.vad.name == NO_DETECTOR {
+        return;
+    }
+    let sample = |time_s: f64| ((time_s - window.start_s) * f64::from(SAMPLE_RATE_HZ)).round().max(0.0) as usize;
+    let loudest = |span: &SpeechSpan| {
+        let end = sample(span.end_s).min(samples.len());
+        levels(&samples[sample(span.start_s).min(end)..end]).0
+    };
+    let speech_dbfs = spans.iter().map(loudest).fold(NO_LEVEL_DBFS, f32::max);
+    if speech_dbfs > NO_LEVEL_DBFS && speech_dbfs < QUIET_DBFS {
+        let gain = 10f32.powf((SPEECH_DBFS - speech_dbfs) / 20.0);
+        samples.iter_mut().for_each(|sample| *sample = (*sample * gain).clamp(-1.0, 1.0));
+    }
 }
 
 /// Level of the loudest 20 ms in dBFS, and the difference between the 95th and the 10th percentile of all levels in dB.
@@ -45,6 +72,23 @@ fn levels(samples: &[f32]) -> (f32, f32) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn quiet_speech_is_raised_and_other_sound_is_not() {
+        let at = |amplitude: f32| -> Vec<f32> { (0..16_000).map(|n| amplitude * (n as f32 * 0.3).sin()).collect() };
+        let read_at = |amplitude: f32, vad: &str, spans: u32| {
+            let mut segments = SpeechSegments::of_windows(vec![Window { spans, ..Window::without_spans(0, 0.0, 1.0) }]);
+            segments.vad.name = vad.to_owned();
+            segments.spans = vec![SpeechSpan { channel: 0, start_s: 0.2, end_s: 0.8, probability: 1.0 }];
+            let pcm = Pcm::from_channels(vec![at(amplitude)]);
+            read(&pcm, &segments, &segments.windows[0], false).unwrap().loudest_dbfs
+        };
+        assert!((read_at(1e-4, "silero", 1) - SPEECH_DBFS).abs() < 0.1, "{}", read_at(1e-4, "silero", 1));
+        for (vad, spans) in [("off", 1), ("silero", 0)] {
+            assert!((read_at(1e-4, vad, spans) + 83.0).abs() < 0.1, "{vad}: {}", read_at(1e-4, vad, spans));
+        }
+        assert!((read_at(0.1, "silero", 1) + 23.0).abs() < 0.1, "ordinary speech keeps its level");
+    }
 
     #[test]
     fn levels_are_those_of_the_loudest_and_of_the_contrast() {

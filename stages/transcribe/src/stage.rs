@@ -105,7 +105,7 @@ fn fault(error: &ModelError) -> PipelineError {
 impl Stage for Transcriber {
     const SPEC: StageSpec = StageSpec {
         name: NAME,
-        version: 6,
+        version: 7,
         inputs: &[Pcm::NAME, SpeechSegments::NAME],
         outputs: &[],
         phases: Phases::Device,

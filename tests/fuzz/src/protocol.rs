@@ -83,6 +83,7 @@ fn to_worker() -> Vec<ToWorker> {
             slots: vec![SlotSettings { slot, device: DeviceId::Cpu(0), device_batch: 4 }],
             threads: 2,
             heartbeat_ms: 5_000,
+            task_time: TaskTime::default(),
             faults: Vec::new(),
             settings: json!({"third": 1.0 / 3.0, "languages": ["ko", "en"]}),
         }),

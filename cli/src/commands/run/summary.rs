@@ -11,6 +11,9 @@ use crate::export::ExportFormat;
 use crate::pipeline::{PlannedRun, Summary};
 use crate::table::{self, Row};
 
+/// Errors of recordings that are quarantined.
+const QUARANTINED: [ErrorCode; 3] = [ErrorCode::WorkerDied, ErrorCode::TimeLimit, ErrorCode::MemoryLimit];
+
 /// Prints the table and the summary. With `--progress json`, the summary also goes to standard error.
 pub(super) fn print(args: &RunArgs, run: &PlannedRun, summary: &Summary, mut rows: Rows, elapsed_s: f64) {
     let files = run.recordings().len() + summary.unreadable.len();
@@ -46,9 +49,9 @@ pub(super) fn print(args: &RunArgs, run: &PlannedRun, summary: &Summary, mut row
         .outcome
         .items
         .iter()
-        .any(|end| matches!(end, ItemEnd::Failed(error) if error.code == ErrorCode::WorkerDied))
+        .any(|end| matches!(end, ItemEnd::Failed(error) if QUARANTINED.contains(&error.code)))
     {
-        println!("recordings that killed workers are quarantined; --retry-quarantined retries them");
+        println!("recordings that killed workers or exceeded limits are quarantined; --retry-quarantined retries them");
     }
     if unfinished > 0 {
         println!("{unfinished} unfinished; run the same command again to resume");

@@ -6,9 +6,26 @@
 //! worker twice while it runs alone is the cause. The device is not blamed. It is retired only if the health probe,
 //! which is known to work, fails on it.
 
-use stage_core::PipelineError;
+use stage_core::{ErrorCode, PipelineError};
 
 use super::{Backlog, HeldBatch, Reach};
+
+/// Why a worker was lost.
+#[derive(Debug)]
+pub(in crate::coordinator) struct Death {
+    /// The error code of the recording that causes it again and again.
+    pub(in crate::coordinator) code: ErrorCode,
+    pub(in crate::coordinator) reason: String,
+    /// The job that is known to cause it.
+    pub(in crate::coordinator) suspect: Option<usize>,
+}
+
+impl Death {
+    /// A process that died or was killed for its own behavior.
+    pub(in crate::coordinator) fn of(reason: &str) -> Self {
+        Self { code: ErrorCode::WorkerDied, reason: reason.to_owned(), suspect: None }
+    }
+}
 
 /// The result of attributing a worker's death to its recordings.
 #[derive(Debug, Default)]
@@ -23,16 +40,19 @@ pub(in crate::coordinator) struct Attribution {
 
 impl Backlog<'_> {
     /// Queues a lost worker's jobs again. Suspected jobs are queued as isolated batches.
-    pub(in crate::coordinator) fn attribute_death(&mut self, batches: &[HeldBatch], reason: &str) -> Attribution {
+    pub(in crate::coordinator) fn attribute_death(&mut self, batches: &[HeldBatch], death: &Death) -> Attribution {
         let isolated = batches.iter().any(|batch| batch.isolated);
         let held = || batches.iter().flat_map(|batch| batch.jobs.iter().copied());
         let was_alone = isolated && held().count() == 1;
-        let (suspected, others): (Vec<_>, Vec<_>) = held().partition(|job| self.jobs[*job].reach > Reach::Waiting);
+        let (suspected, others): (Vec<_>, Vec<_>) = held().partition(|job| match death.suspect {
+            Some(suspect) => *job == suspect,
+            None => self.jobs[*job].reach > Reach::Waiting,
+        });
         others.iter().for_each(|job| self.enqueue(*job));
         let mut attribution = Attribution { suspected: suspected.len(), ..Attribution::default() };
         match suspected[..] {
             [] => {}
-            [job] if was_alone => match self.jobs[job].died_alone(reason) {
+            [job] if was_alone => match self.jobs[job].died_alone(death) {
                 Some(error) => attribution.cause = Some((job, error)),
                 None => self.queue.push_isolated(vec![job]),
             },

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use stage_core::{DeviceId, ErrorClass, ErrorCode, Origin, Phase, PipelineError};
 
+use super::Death;
 use crate::coordinator::outcome::ItemEnd;
 use crate::coordinator::plan::Chain;
 
@@ -122,12 +123,18 @@ impl Job {
     }
 
     /// Counts the death of a worker that ran only this job. Returns the failure to report when the limit is reached.
-    pub(super) fn died_alone(&mut self, reason: &str) -> Option<PipelineError> {
+    /// A limit that it exceeds alone is its own fault at once; a death may also be an accident.
+    pub(super) fn died_alone(&mut self, death: &Death) -> Option<PipelineError> {
         self.deaths_alone += 1;
+        let Death { code, reason, .. } = death;
+        if *code != ErrorCode::WorkerDied {
+            let message = format!("{reason}, also alone on a worker");
+            return Some(PipelineError::new(Origin::Worker, ErrorClass::BadInput, code.clone(), message));
+        }
         let message =
             format!("killed its worker {DEATHS_ALONE} times before {} was done: {reason}", self.chain.next_stage());
         let is_cause = self.deaths_alone >= DEATHS_ALONE;
-        is_cause.then(|| PipelineError::bug(Origin::Worker, ErrorCode::WorkerDied, message))
+        is_cause.then(|| PipelineError::bug(Origin::Worker, code.clone(), message))
     }
 }
 

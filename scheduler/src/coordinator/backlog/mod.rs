@@ -15,7 +15,7 @@ use super::options::RunOptions;
 use super::outcome::ItemEnd;
 use super::plan::Chain;
 use crate::store::RecordingEntry;
-pub(super) use bisection::Attribution;
+pub(super) use bisection::{Attribution, Death};
 use held::Held;
 pub(super) use held::{BatchEnd, HeldBatch};
 pub(super) use job::{Job, Reach, Verdict};

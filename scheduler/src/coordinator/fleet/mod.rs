@@ -18,6 +18,7 @@ use crate::devices::{DeviceReading, DeviceState, Transition};
 use crate::protocol::{FromWorker, Slot, SlotSettings, ToWorker, WorkerProgress, WorkerSettings};
 use health::DeviceHealth;
 use process::{Incoming, Output, WorkerProcess};
+pub(super) use worker::Excess;
 pub(super) use worker::Life;
 use worker::Worker;
 
@@ -167,6 +168,7 @@ impl<'a> Fleet<'a> {
             }],
             threads: self.threads,
             heartbeat_ms: self.options.timing.heartbeat_ms,
+            task_time: self.options.task_time,
             faults: self.options.faults.clone(),
             settings: self.options.settings.clone(),
         }));
@@ -194,6 +196,12 @@ impl<'a> Fleet<'a> {
     /// The reason to kill a worker, or `None` if it does not hang.
     pub(super) fn hang_reason(&self, worker: usize) -> Option<String> {
         self.workers[worker].hang_reason(&self.options.timing)
+    }
+
+    /// How a worker exceeds a limit for its recordings, or `None` if it does not.
+    pub(super) fn excess(&mut self, worker: usize) -> Option<Excess> {
+        let limit = self.options.worker_memory;
+        self.workers[worker].excess(limit, Instant::now())
     }
 
     /// Kills a worker's process.

@@ -117,6 +117,14 @@ impl WorkerProcess {
         self.last_output.start.elapsed().saturating_sub(after)
     }
 
+    /// The memory that the process uses in bytes, without files that are mapped into it. `None` if the system does not
+    /// tell.
+    pub(super) fn memory(&self) -> Option<u64> {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).ok()?;
+        let anonymous = status.lines().find_map(|line| line.strip_prefix("RssAnon:"))?;
+        anonymous.trim().strip_suffix("kB")?.trim().parse::<u64>().ok()?.checked_mul(1024)
+    }
+
     /// Closes the worker's stdin after the messages that were already sent.
     pub(super) fn close(&mut self) {
         self.outgoing = None;

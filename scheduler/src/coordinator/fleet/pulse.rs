@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use crate::coordinator::options::TimeLimits;
-use crate::protocol::WorkerProgress;
+use crate::protocol::{OverdueTask, WorkerProgress};
 
 /// The progress in the last heartbeat of a process.
 #[derive(Debug)]
@@ -27,6 +27,11 @@ impl Pulse {
             self.moved_at = now;
         }
         self.progress = progress;
+    }
+
+    /// The task of the CPU lane that takes too long.
+    pub(super) const fn overdue(&self) -> Option<OverdueTask> {
+        self.progress.overdue
     }
 
     /// The reason to kill the process, which has sent nothing for `silent`, or `None` if it does not hang.

@@ -1,6 +1,6 @@
 //! The state of a worker: its current process, and the state of its device.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use stage_core::Tool;
 
@@ -8,12 +8,15 @@ use super::process::WorkerProcess;
 use super::pulse::Pulse;
 use crate::coordinator::event::WorkerId;
 use crate::coordinator::options::TimeLimits;
-use crate::protocol::{Slot, ToWorker, WorkerProgress};
+use crate::protocol::{OverdueTask, Slot, ToWorker, WorkerProgress};
 
 /// A worker is retired after this number of failed health probes.
 const PROBES: u32 = 2;
 /// A worker is retired after it crashed this number of times in a row without having started a recording.
 const IDLE_CRASHES: u32 = 3;
+
+/// Interval between two readings of a worker's memory.
+const MEMORY_INTERVAL: Duration = Duration::from_millis(100);
 
 /// The state of a worker's life cycle.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,8 +45,19 @@ pub(super) struct Worker {
     /// Why the health probe must pass before the worker gets more work.
     pub(super) suspicion: Option<String>,
     pulse: Pulse,
+    /// When its memory was last read.
+    memory_read_at: Instant,
     failed_probes: u32,
     idle_crashes: u32,
+}
+
+/// A limit that a worker exceeds because of a recording.
+#[derive(Debug, PartialEq, Eq)]
+pub(in crate::coordinator) enum Excess {
+    /// A task of the CPU lane takes longer than its limit.
+    Time(OverdueTask),
+    /// The process uses more memory than `limit`, in bytes.
+    Memory { used: u64, limit: u64 },
 }
 
 impl Worker {
@@ -57,6 +71,7 @@ impl Worker {
             tool: Tool::default(),
             suspicion: None,
             pulse: Pulse::starting(Instant::now()),
+            memory_read_at: Instant::now(),
             failed_probes: 0,
             idle_crashes: 0,
         }
@@ -115,6 +130,20 @@ impl Worker {
     pub(super) const fn probe_failed(&mut self) -> bool {
         self.failed_probes += 1;
         self.failed_probes >= PROBES
+    }
+
+    /// How the worker exceeds a limit, or `None` if it does not.
+    pub(super) fn excess(&mut self, memory_limit: u64, now: Instant) -> Option<Excess> {
+        let process = self.process.as_ref()?;
+        if let Some(task) = self.pulse.overdue() {
+            return Some(Excess::Time(task));
+        }
+        if now.saturating_duration_since(self.memory_read_at) < MEMORY_INTERVAL {
+            return None;
+        }
+        self.memory_read_at = now;
+        let used = process.memory().filter(|used| *used > memory_limit)?;
+        Some(Excess::Memory { used, limit: memory_limit })
     }
 
     /// The reason to kill the worker, or `None` if it does not hang.

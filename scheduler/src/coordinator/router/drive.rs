@@ -96,6 +96,8 @@ impl Router<'_> {
         for worker in self.fleet.workers() {
             if let Some(reason) = self.fleet.hang_reason(worker) {
                 self.lose(worker, &reason)?;
+            } else if let Some(excess) = self.fleet.excess(worker) {
+                self.exceeded(worker, &excess)?;
             }
         }
         Ok(())

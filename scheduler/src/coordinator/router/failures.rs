@@ -2,22 +2,46 @@
 //! is known to work, fails on its device twice, or if it dies repeatedly without having started a recording. Dying
 //! before the end of the probe counts as a failed probe.
 
-use stage_core::{ErrorClass, PipelineError};
+use stage_core::{ErrorClass, ErrorCode, PipelineError};
 
 use super::Router;
-use crate::coordinator::backlog::{Attribution, HeldBatch, Verdict};
-use crate::coordinator::fleet::Life;
+use crate::coordinator::backlog::{Attribution, Death, HeldBatch, Verdict};
+use crate::coordinator::fleet::{Excess, Life};
 use crate::coordinator::outcome::{ItemEnd, RunError};
+use crate::protocol::OverdueTask;
 use crate::store::{IncidentKind, LeaseEnd, Quarantine};
 
 impl Router<'_> {
     /// Kills a worker, revokes its leases, queues its jobs again, and has its next process run the health probe first.
     pub(super) fn lose(&mut self, worker: usize, reason: &str) -> Result<(), RunError> {
+        self.replace(worker, &Death::of(reason))
+    }
+
+    /// Replaces a worker that exceeds a limit because of a recording.
+    pub(super) fn exceeded(&mut self, worker: usize, excess: &Excess) -> Result<(), RunError> {
+        let mib = |bytes: u64| bytes >> 20;
+        let death = match excess {
+            Excess::Time(OverdueTask { item, stage, limit_ms }) => Death {
+                code: ErrorCode::TimeLimit,
+                reason: format!("{stage} worked for more than {:.1} s", *limit_ms as f64 / 1000.0),
+                suspect: self.backlog.job_of(*item),
+            },
+            Excess::Memory { used, limit } => Death {
+                code: ErrorCode::MemoryLimit,
+                reason: format!("used {} MiB of memory, the limit is {} MiB", mib(*used), mib(*limit)),
+                suspect: None,
+            },
+        };
+        self.replace(worker, &death)
+    }
+
+    fn replace(&mut self, worker: usize, death: &Death) -> Result<(), RunError> {
+        let reason = &death.reason;
         self.commit()?;
         let was = self.fleet.take_down(worker);
         let batches = self.take_batches(worker)?;
-        self.ledger.worker_incident(IncidentKind::WorkerLost, self.fleet.id(worker), reason.to_owned())?;
-        let attribution = self.backlog.attribute_death(&batches, reason);
+        self.ledger.worker_incident(IncidentKind::WorkerLost, self.fleet.id(worker), reason.clone())?;
+        let attribution = self.backlog.attribute_death(&batches, death);
         let blames_recordings = attribution.suspected > 0;
         self.follow(worker, attribution)?;
         if self.fleet.lost(worker, was, reason, blames_recordings) { self.retire(worker, reason) } else { Ok(()) }

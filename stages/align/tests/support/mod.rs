@@ -93,6 +93,7 @@ impl Call {
             spans: spans.collect(),
             windows: Vec::new(),
             dropped: Vec::new(),
+            duplicates: Vec::new(),
         }
     }
 

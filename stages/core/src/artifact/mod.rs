@@ -9,6 +9,6 @@ mod transcript;
 mod words;
 
 pub use recording::{DecodeWarning, ExternalDecoder, FileAccount, PcmSource, Recording, TrackAccount, WarningKind};
-pub use segments::{Dropped, SpeechSegments, SpeechSpan, VadIdentity, Window};
+pub use segments::{Dropped, DuplicateChannel, SpeechSegments, SpeechSpan, VadIdentity, Window};
 pub use transcript::{DetectedLanguage, Diagnostics, Segment, TokenGroup, TokenTiming, Transcript};
 pub use words::{AlignedWords, Timing, TimingMethod, Word};

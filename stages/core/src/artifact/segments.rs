@@ -1,5 +1,7 @@
 //! Segment's artifact: speech spans, and the windows in which they are transcribed.
 
+use std::fmt;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -14,6 +16,10 @@ pub struct SpeechSegments {
     pub windows: Vec<Window>,
     /// Intervals that were detected and then left out, or that might be speech and were not detected, with reasons.
     pub dropped: Vec<Dropped>,
+    /// Channels that repeat another one and are not transcribed. Empty in artifacts of versions that only compared
+    /// samples for equality.
+    #[serde(default)]
+    pub duplicates: Vec<DuplicateChannel>,
 }
 
 impl SpeechSegments {
@@ -21,7 +27,37 @@ impl SpeechSegments {
     #[must_use]
     pub fn of_windows(windows: Vec<Window>) -> Self {
         let vad = VadIdentity { name: "none".to_owned(), model_sha256: None };
-        Self { vad, spans: Vec::new(), windows, dropped: Vec::new() }
+        Self { vad, spans: Vec::new(), windows, dropped: Vec::new(), duplicates: Vec::new() }
+    }
+}
+
+/// A channel that repeats another channel over the whole recording.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct DuplicateChannel {
+    /// The channel, from 0.
+    pub channel: u16,
+    /// The channel that it repeats.
+    pub of: u16,
+    /// Whether all samples are equal.
+    pub identical: bool,
+    /// Normalized correlation of the telephone band over the whole recording, -1 to 1; negative if it is inverted.
+    pub correlation: f64,
+    /// Level relative to the other channel, in dB.
+    pub gain_db: f64,
+    /// Delay behind the other channel, in milliseconds; negative if it is earlier.
+    pub delay_ms: f64,
+}
+
+impl fmt::Display for DuplicateChannel {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { of, identical, correlation, gain_db, delay_ms, .. } = self;
+        if *identical {
+            return write!(f, "identical to channel {of}");
+        }
+        write!(
+            f,
+            "duplicate of channel {of}: correlation {correlation:.2}, level {gain_db:+.1} dB, delay {delay_ms:.1} ms"
+        )
     }
 }
 

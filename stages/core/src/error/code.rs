@@ -204,6 +204,12 @@ codes! {
     WorkerDied "worker-died" [Bug] ["worker"]
         "The recording ended its worker process twice while it ran alone, so it is quarantined."
         "Report it with the message; --retry-quarantined tries it again.";
+    TimeLimit "time-limit" [BadInput] ["worker"]
+        "A stage worked longer on the recording than limits.task_s and limits.task_per_audio_s allow, also while it ran alone."
+        "Raise the limits in earwitness.toml, then run with --retry-quarantined.";
+    MemoryLimit "memory-limit" [BadInput] ["worker"]
+        "A worker used more memory than limits.worker_memory_mib for the recording, also while it ran alone."
+        "Raise the limit in earwitness.toml, then run with --retry-quarantined.";
     WorkerSettings "worker-settings" [BadInput] ["worker"]
         "The worker cannot start with the settings that it received."
         "See the message; workers must be of the same version as the command.";

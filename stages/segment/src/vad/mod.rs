@@ -22,6 +22,11 @@ pub(crate) trait Vad: Debug + Send + Sync {
     /// Samples in one frame, at 16 kHz.
     fn frame(&self) -> usize;
 
+    /// Whether it finds less speech in quiet sound.
+    fn depends_on_level(&self) -> bool {
+        false
+    }
+
     /// Starts detection at the beginning of a channel.
     fn detection(&self) -> Box<dyn Detection + '_>;
 }

@@ -35,6 +35,10 @@ impl Vad for SileroVad {
         FRAME
     }
 
+    fn depends_on_level(&self) -> bool {
+        true
+    }
+
     fn detection(&self) -> Box<dyn Detection + '_> {
         Box::new(self.0.stream())
     }

@@ -1,4 +1,5 @@
-//! Recordings with known speech, for the tests and the bench of this crate.
+//! Recordings with known speech, for the tests and the bench of this crate. Each of them uses a part of it.
+#![allow(dead_code, reason = "not all users of this file use it")]
 #![expect(clippy::unwrap_used, reason = "a test or bench may panic")]
 
 pub(crate) mod calls;
@@ -22,13 +23,11 @@ pub(crate) struct Recordings {
 
 impl Recordings {
     /// The recordings of the repository.
-    #[allow(dead_code, reason = "not all users of this file use it")]
     pub(crate) fn fixtures() -> Self {
         Self { folder: fixture("speech"), takes: DIGIT_TAKES, voices: ["en/jfk.wav", "ko/azure_ko.wav"] }
     }
 
     /// The developers' recordings, on which fixtures/README.md reports. `None` where they are missing.
-    #[allow(dead_code, reason = "not all users of this file use it")]
     pub(crate) fn shared() -> Option<Self> {
         let folder = root().join("../shared/data");
         let voices = ["en/jfk.wav", "vad/test.wav"];

@@ -33,11 +33,15 @@ use stage_core::Flow;
 
 use super::network::{Backend, DecoderCache, Row, Text};
 use super::unit::{Hypothesis, MelWindow};
+use crate::memory;
 
 use logits::Reader;
 pub(super) use options::{DecodingOptions, POSITION_S};
 use sequence::LogitsQuery;
 use task::{CacheAction, DecodeTask};
+
+/// Number of slots that are made on a CPU whatever memory is left.
+const SLOTS_AT_LEAST: usize = 8;
 
 /// The decoding interface of a network, independent of its backend.
 pub(super) trait Decode: Debug + Send + Sync {
@@ -124,7 +128,11 @@ impl<'a, B: Backend> Engine<'a, B> {
         let mut next = 0;
         loop {
             let is_free = |slot: &usize| self.tasks.get(*slot).is_none_or(Option::is_none);
-            let free = (next..self.limit).filter(is_free).take(at_once);
+            let exists = |slot: &usize| *slot < self.cache.slots();
+            // A CPU makes further slots only while there is memory for them. Each is made when a window needs it.
+            let may_exist = |slot: &usize| !one_by_one || *slot < SLOTS_AT_LEAST || memory::has_room();
+            let free =
+                (next..self.limit).filter(is_free).take(at_once).take_while(|slot| exists(slot) || may_exist(slot));
             let drawn: Vec<_> = free.map_while(|slot| Some((slot, flow.draw()?))).collect();
             let Some((last, _)) = drawn.last() else { return Ok(()) };
             next = last + 1;
