@@ -1,7 +1,7 @@
 //! Printing that never panics. The macros of this module shadow those of the standard library in the whole crate: on a
 //! full disk or a closed pipe, those panic.
 //!
-//! Where the reader of a pipe is gone, nothing more is printed and the command goes on. Any other error of standard
+//! Where the reader of a pipe is gone, nothing more is printed and the command continues. Any other error of standard
 //! output is remembered, and the program reports it at its end.
 
 use std::fmt::Arguments;
