@@ -5,7 +5,7 @@
 //! messages on one line go through [`stage_core::printable`] or [`stage_core::shown`] first, and JSON through [`json`].
 //!
 //! Printing never panics, as the macros of the standard library do on a full disk or a closed pipe. Where the reader of a
-//! pipe is gone, nothing more is printed and the command goes on. Any other error of standard output is remembered, and
+//! pipe is gone, nothing more is printed and the command continues. Any other error of standard output is remembered, and
 //! the program reports it at its end.
 
 use std::io::{self, ErrorKind, Write};

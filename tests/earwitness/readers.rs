@@ -152,7 +152,7 @@ fn output_to_a_full_device_is_an_error_and_the_results_are_complete() {
 }
 
 #[test]
-fn run_goes_on_without_readers_of_its_output() {
+fn run_continues_without_readers_of_its_output() {
     let out = tempfile::tempdir().unwrap();
     let args = run_args(&[&calls().join("reading.wav")], out.path(), &[]);
     let mut child = earwitness(args).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();

@@ -77,7 +77,7 @@ pub(crate) fn taken(record: &Record, outputs: &[Output]) -> Result<Vec<(PathBuf,
         Ok(Found::Taken(why)) => Some(Ok((path.clone(), why))),
         Ok(_) => None,
         Err(error) => {
-            let failed = Err(error).map_err(Error::usage);
+            let failed = Err(Error::usage(error));
             Some(failed.context(format!("{}: cannot be read", path.display())))
         }
     };
