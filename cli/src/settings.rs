@@ -63,8 +63,7 @@ impl Settings {
         DecodeConfig {
             memory_budget_bytes: limits.samples_memory_mib << 20,
             spill_dir: limits.spill_folder.clone().unwrap_or_else(std::env::temp_dir),
-            limits: decode::DecodeLimits::default(),
-            external: self.config.decode.clone(),
+            settings: self.config.decode.clone(),
         }
     }
 }

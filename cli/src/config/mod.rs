@@ -9,7 +9,7 @@ use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 
 use align::{AlignConfig, AlignModel};
-use decode::ExternalConfig;
+use decode::DecodeSettings;
 use forensics::ForensicsConfig;
 use scheduler::coordinator::TimeLimits;
 use scheduler::devices::{DeviceLimits, DeviceRequest};
@@ -33,7 +33,8 @@ pub use crate::precision::PrecisionChoice;
 /// The settings of a run. [`Config::default`] is what a run without options uses.
 ///
 /// Each of `segment`, `transcribe`, `align` and `forensics` is passed to its stage as it is and enters the fingerprints
-/// of the stage's artifacts, as does `decoder = 'ffmpeg'` in `decode`. The other settings do not affect any result, except
+/// of the stage's artifacts, as do `decoder = 'ffmpeg'` and
+/// `limits.max_gap_s` in `decode`. The other settings do not affect any result, except
 /// for the files that `lexicons` and `models` name: their hashes enter the fingerprints.
 ///
 /// # Examples
@@ -63,7 +64,7 @@ pub struct Config {
     /// The models.
     pub models: ModelsConfig,
     /// Reading audio files.
-    pub decode: ExternalConfig,
+    pub decode: DecodeSettings,
     /// Finding speech.
     pub segment: SegmentConfig,
     /// Turning speech into text. Names and defaults are those of openai-whisper and faster-whisper where both have them.

@@ -92,12 +92,17 @@ fn config_outside_the_stages_changes_no_fingerprint() {
 
 #[test]
 fn config_of_decode_changes_a_fingerprint_only_if_it_changes_the_samples() {
-    let with = |decoder: &str| {
-        let text = format!("[decode]\ndecoder = '{decoder}'");
+    let with = |settings: &str| {
+        let text = format!("[decode]\n{settings}");
         fingerprints(&Config { models: with_test_models().models, ..text.parse().unwrap() }).unwrap()
     };
-    assert_eq!(with("auto"), with("native"));
-    assert_ne!(with("auto"), with("ffmpeg"));
+    let base = with("");
+    for same in ["decoder = 'auto'", "decoder = 'native'", "limits.max_channels = 9", "limits.max_channel_hours = 9"] {
+        assert_eq!(with(same), base, "{same}");
+    }
+    for other in ["decoder = 'ffmpeg'", "limits.max_gap_s = 9"] {
+        assert_ne!(with(other), base, "{other}");
+    }
     assert!("[decode]\ndecoder = 'other'".parse::<Config>().is_err());
 }
 

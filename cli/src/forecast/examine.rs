@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use decode::{ExternalConfig, Probe};
+use decode::{DecodeSettings, Probe};
 use rayon::prelude::*;
 use scheduler::store::{InputFacts, Store, StoreError};
 use stage_core::PipelineError;
@@ -42,7 +42,7 @@ pub(crate) fn total_bytes(files: &[PathBuf]) -> u64 {
 /// The store cannot be read.
 pub(crate) fn examine(
     files: &[PathBuf],
-    external: &ExternalConfig,
+    external: &DecodeSettings,
     store: impl FnOnce() -> Result<Box<dyn Store>, StoreError>,
     progress: &(dyn Fn(u64) + Sync),
 ) -> Result<Vec<Examined>, StoreError> {
@@ -65,7 +65,7 @@ pub(crate) fn examine(
     Ok(examined.collect())
 }
 
-fn examine_file(path: &Path, external: &ExternalConfig, size_bytes: u64, known: Option<InputFacts>) -> Examined {
+fn examine_file(path: &Path, external: &DecodeSettings, size_bytes: u64, known: Option<InputFacts>) -> Examined {
     let header = decode::probe_with(path, external);
     let is_cached = known.is_some();
     let facts = known.map_or_else(|| plan::facts(path, &header, || false).map_err(|error| error.to_string()), Ok);

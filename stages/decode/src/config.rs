@@ -10,32 +10,26 @@ use stage_core::as_text;
 
 use crate::error::DecodeError;
 
-/// Where decoded samples are kept, who decodes, and which recordings are refused.
+/// Where decoded samples are kept, and the settings of the user.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DecodeConfig {
     /// Memory for the samples of one recording, in bytes. Longer recordings use a file in `spill_dir`.
     pub memory_budget_bytes: u64,
     /// Folder for the (unlinked) spill files.
     pub spill_dir: PathBuf,
-    /// Limits for files that are hostile or damaged.
-    pub limits: DecodeLimits,
-    /// The external decoder.
-    pub external: ExternalConfig,
+    /// Who decodes, and which recordings are refused.
+    pub settings: DecodeSettings,
 }
 
 impl Default for DecodeConfig {
     fn default() -> Self {
-        Self {
-            memory_budget_bytes: 256 << 20,
-            spill_dir: std::env::temp_dir(),
-            limits: DecodeLimits::default(),
-            external: ExternalConfig::default(),
-        }
+        Self { memory_budget_bytes: 256 << 20, spill_dir: std::env::temp_dir(), settings: DecodeSettings::default() }
     }
 }
 
 /// Limits for files that are hostile or damaged. A recording beyond one of them fails with `limit-exceeded`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
 pub struct DecodeLimits {
     /// Most channels of a recording, over all its tracks.
     pub max_channels: u16,
@@ -77,10 +71,10 @@ impl DecodeLimits {
     }
 }
 
-/// Which decoder is used: the built-in one or ffmpeg.
+/// Who decodes, the built-in decoder or ffmpeg, and which recordings are refused.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
-pub struct ExternalConfig {
+pub struct DecodeSettings {
     /// auto (ffmpeg where there is no built-in decoder, if it is installed), native (never ffmpeg), or ffmpeg (always).
     #[serde(with = "as_text")]
     #[schemars(with = "String")]
@@ -88,6 +82,8 @@ pub struct ExternalConfig {
     /// The ffmpeg to use. `None`: that of the environment variable EARWITNESS_FFMPEG, or else the first one on PATH.
     #[schemars(example = "/usr/bin/ffmpeg")]
     pub ffmpeg: Option<PathBuf>,
+    /// Limits for files that are hostile or damaged.
+    pub limits: DecodeLimits,
 }
 
 /// A choice of the decoder.

@@ -69,6 +69,6 @@ mod stage;
 mod stream;
 mod timeline;
 
-pub use config::{DecodeConfig, DecodeLimits, DecoderChoice, ExternalConfig, ParseDecoderChoiceError};
+pub use config::{DecodeConfig, DecodeLimits, DecodeSettings, DecoderChoice, ParseDecoderChoiceError};
 pub use container::audio_extensions;
 pub use stage::{DecodeInput, Decoded, Decoder, Probe, probe, probe_with};

@@ -54,7 +54,7 @@ impl Source {
     /// # Errors
     /// The part is damaged, has no audio track, or has none that can be decoded.
     pub(crate) fn open(file: &Arc<InputFile>, part: &Part, limits: &DecodeLimits) -> Result<Self, DecodeError> {
-        let (_, all_tracks, mut tags) = open_demuxer(file, part)?;
+        let Opened { tracks: all_tracks, mut tags, .. } = open_demuxer(file, part)?;
         tags.extend(part.tags.clone());
         tags.extend(part.rules.creation_time().map(|time| ("creation_time".to_owned(), time)));
         let mut source = Self { tracks: Vec::new(), refused: Vec::new(), tags };
@@ -142,32 +142,36 @@ impl AudioSource {
     }
 }
 
-/// Opens the demuxer of a part. Returns all tracks and the tags that symphonia reads.
+/// A part that can be read: its demuxer, all its tracks, and the tags that symphonia reads.
+pub(crate) struct Opened {
+    pub(crate) demuxer: Box<dyn Demuxer>,
+    pub(crate) tracks: Vec<Track>,
+    tags: BTreeMap<String, String>,
+}
+
+/// Opens the demuxer of a part.
 ///
 /// # Errors
 /// The file cannot be read, or its header is damaged.
-pub(crate) fn open_demuxer(
-    file: &Arc<InputFile>,
-    part: &Part,
-) -> Result<(Box<dyn Demuxer>, Vec<Track>, BTreeMap<String, String>), DecodeError> {
+pub(crate) fn open_demuxer(file: &Arc<InputFile>, part: &Part) -> Result<Opened, DecodeError> {
     match &part.demux {
         Demux::Symphonia { patches } => {
             let mut reader = open_symphonia(Window::new(file, part.bytes.clone(), patches.clone()))?;
             let (tracks, tags) = (reader.tracks().to_vec(), read_tags(reader.as_mut()));
-            Ok((Box::new(reader), tracks, tags))
+            Ok(Opened { demuxer: Box::new(reader), tracks, tags })
         }
         Demux::Blocks { layout, track } => {
-            let demuxer = BlockDemuxer::new(Bytes::new(file), layout.clone());
-            Ok((Box::new(demuxer), vec![(**track).clone()], BTreeMap::new()))
+            let demuxer = Box::new(BlockDemuxer::new(Bytes::new(file), layout.clone()));
+            Ok(Opened { demuxer, tracks: vec![(**track).clone()], tags: BTreeMap::new() })
         }
         Demux::Frames { range, read_header, skip_first, track } => {
             let walker = Walker::new(Bytes::new(file), range.clone(), *read_header);
-            let demuxer = FrameDemuxer::new(walker, *skip_first);
-            // Tags of a stream of frames precede it. Symphonia reads them; another demuxer is not needed for that.
-            let tagged = || open_symphonia(Window::new(file, 0..part.bytes.end, Vec::new())).ok();
+            let demuxer = Box::new(FrameDemuxer::new(walker, *skip_first));
+            // Tags of a stream of frames precede it. Symphonia reads them; its demuxer is not needed.
             let is_alone = part.container == "mp3" || part.container == "aac";
-            let tags = if is_alone { tagged().map(|mut reader| read_tags(reader.as_mut())) } else { None };
-            Ok((Box::new(demuxer), vec![(**track).clone()], tags.unwrap_or_default()))
+            let tagged = is_alone.then(|| open_symphonia(Window::new(file, 0..part.bytes.end, Vec::new())));
+            let tags = tagged.and_then(Result::ok).map(|mut reader| read_tags(reader.as_mut())).unwrap_or_default();
+            Ok(Opened { demuxer, tracks: vec![(**track).clone()], tags })
         }
     }
 }

@@ -8,7 +8,7 @@ use stage_core::{
     SAMPLE_RATE_HZ, Stage, StageSpec,
 };
 
-use crate::config::{DecodeConfig, DecodeLimits, DecoderChoice, ExternalConfig};
+use crate::config::{DecodeConfig, DecodeLimits, DecodeSettings, DecoderChoice};
 use crate::error::{DecodeError, NAME, guarded};
 use crate::external;
 use crate::input::InputFile;
@@ -59,7 +59,7 @@ impl Decoder {
     }
 
     fn decode_built_in(&self, file: &Arc<InputFile>) -> Result<Decoded, DecodeError> {
-        let mut program = Program::open(file, &self.config.limits)?;
+        let mut program = Program::open(file, &self.config.settings.limits)?;
         let mut sink = None;
         while let Some(block) = program.next()? {
             let sink = match &mut sink {
@@ -90,7 +90,7 @@ impl Decoder {
             account: Some(account),
             warnings,
         };
-        let passes = Passes::BuiltIn(self.config.limits.clone());
+        let passes = Passes::BuiltIn(self.config.settings.limits.clone());
         let native = NativeFile { file: Arc::clone(file), spec, frames: collected.source_frames, passes };
         let pcm = match spec.rate_hz {
             // The planes are the decoder's output, so the file is not decoded again and need not stay open.
@@ -114,9 +114,9 @@ impl Stage for Decoder {
     type Output = Decoded;
 
     fn identity(&self) -> Identity {
-        let max_gap_s = self.config.limits.max_gap_s;
+        let max_gap_s = self.config.settings.limits.max_gap_s;
         // `auto` and `native` give the same samples if both succeed.
-        Identity::without_model(match self.config.external.decoder {
+        Identity::without_model(match self.config.settings.decoder {
             DecoderChoice::Auto | DecoderChoice::Native => serde_json::json!({ "max_gap_s": max_gap_s }),
             DecoderChoice::Ffmpeg => serde_json::json!({ "max_gap_s": max_gap_s, "decoder": "ffmpeg" }),
         })
@@ -176,14 +176,14 @@ pub struct Probe {
 /// # Ok::<(), stage_core::PipelineError>(())
 /// ```
 pub fn probe(path: &Path) -> Result<Probe, PipelineError> {
-    probe_with(path, &ExternalConfig::default())
+    probe_with(path, &DecodeSettings::default())
 }
 
 /// As [`probe`], with these settings of the external decoder.
 ///
 /// # Errors
 /// As [`Decoder::run`], if the header shows the problem.
-pub fn probe_with(path: &Path, config: &ExternalConfig) -> Result<Probe, PipelineError> {
+pub fn probe_with(path: &Path, config: &DecodeSettings) -> Result<Probe, PipelineError> {
     guarded(|| {
         let file = InputFile::open(path)?;
         external::probe(path, &file, config, || probe_built_in(&file))

@@ -15,7 +15,7 @@ use crate::container::{Part, Payload};
 use crate::demux::{DemuxError, Demuxer};
 use crate::error::{DecodeError, ends_early};
 use crate::input::InputFile;
-use crate::source::{AudioSource, open_demuxer};
+use crate::source::{AudioSource, Opened, open_demuxer};
 use crate::timeline::{Piece, TrimRules, frames_of};
 
 /// Number of consecutive demuxer errors that ends the track.
@@ -120,7 +120,7 @@ impl Stream {
         tags: &BTreeMap<String, String>,
         limits: &DecodeLimits,
     ) -> Result<Self, DecodeError> {
-        let (demuxer, tracks, _) = open_demuxer(file, part)?;
+        let Opened { demuxer, tracks, .. } = open_demuxer(file, part)?;
         Ok(Self {
             file: Arc::clone(file),
             demuxer,

@@ -8,23 +8,23 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
-use decode::{DecodeConfig, DecodeInput, Decoded, Decoder, DecoderChoice, ExternalConfig, probe, probe_with};
+use decode::{DecodeConfig, DecodeInput, DecodeSettings, Decoded, Decoder, DecoderChoice, probe, probe_with};
 use stage_core::{ErrorClass, PipelineError, Stage, WarningKind, sha256_file, sha256_hex};
 use support::{messages, native};
 use testkit::{Ffmpeg, f32_samples, fixture};
 
-fn with(external: ExternalConfig, path: &Path) -> Result<Decoded, PipelineError> {
-    let config = DecodeConfig { external, ..DecodeConfig::default() };
+fn with(settings: DecodeSettings, path: &Path) -> Result<Decoded, PipelineError> {
+    let config = DecodeConfig { settings, ..DecodeConfig::default() };
     Decoder::new(config).run((DecodeInput { path, sha256: &sha256_file(path).unwrap() }, None))
 }
 
 /// Decodes with the default settings.
 fn decode(path: &Path) -> Result<Decoded, PipelineError> {
-    with(ExternalConfig::default(), path)
+    with(DecodeSettings::default(), path)
 }
 
-fn choice(decoder: DecoderChoice) -> ExternalConfig {
-    ExternalConfig { decoder, ffmpeg: None }
+fn choice(decoder: DecoderChoice) -> DecodeSettings {
+    DecodeSettings { decoder, ffmpeg: None }
 }
 
 /// A call in the format that the arguments and the name state.
@@ -176,7 +176,7 @@ fn external_decoder_can_be_used_for_all_files() {
 #[test]
 fn external_decoder_is_a_part_of_the_identity_only_if_it_is_always_used() {
     let identity = |decoder| {
-        let config = DecodeConfig { external: choice(decoder), ..DecodeConfig::default() };
+        let config = DecodeConfig { settings: choice(decoder), ..DecodeConfig::default() };
         Decoder::new(config).identity()
     };
     assert_eq!(identity(DecoderChoice::Auto), identity(DecoderChoice::Native));
@@ -233,12 +233,12 @@ fn external_decoder_that_is_not_allowed_is_named_in_the_refusal() {
 }
 
 /// A program that says that it is ffmpeg, and then runs `script`.
-fn fake(folder: &Path, script: &str) -> ExternalConfig {
+fn fake(folder: &Path, script: &str) -> DecodeSettings {
     let path = folder.join("fake");
     let version = "[ \"$1\" = -version ] && echo 'ffmpeg version 9.9 fake' && exit 0";
     fs::write(&path, format!("#!/bin/sh\n{version}\n{script}\n")).unwrap();
     fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
-    ExternalConfig { decoder: DecoderChoice::Auto, ffmpeg: Some(path) }
+    DecodeSettings { decoder: DecoderChoice::Auto, ffmpeg: Some(path) }
 }
 
 #[test]
@@ -255,7 +255,7 @@ fn external_decoder_that_fails_is_named_with_its_message() {
     let error = failed("kill -TERM $$");
     assert_eq!((error.class, error.code.as_str()), (ErrorClass::Transient, "external-decoder"), "{error}");
     assert!(error.message.contains("signal 15"), "{error}");
-    let config = ExternalConfig { ffmpeg: Some("/missing/ffmpeg".into()), ..ExternalConfig::default() };
+    let config = DecodeSettings { ffmpeg: Some("/missing/ffmpeg".into()), ..DecodeSettings::default() };
     let error = with(config, &path).unwrap_err();
     assert!(error.message.contains("AMR-NB") && error.message.contains("/missing/ffmpeg"), "{error}");
 }

@@ -6,7 +6,7 @@ mod support;
 
 use std::fs;
 
-use decode::{DecodeConfig, DecodeInput, DecodeLimits, Decoder};
+use decode::{DecodeConfig, DecodeInput, DecodeLimits, DecodeSettings, Decoder};
 use stage_core::{Stage, WarningKind, sha256_file};
 use support::{decode, messages};
 use testkit::{Ffmpeg, Wav};
@@ -44,7 +44,8 @@ fn limit_on_length_is_a_named_error() {
     Wav::mono(1_000, vec![0.0; 3_700_000]).write(&path);
     let decode = |max_channel_hours| {
         let limits = DecodeLimits { max_channel_hours, ..DecodeLimits::default() };
-        let decoder = Decoder::new(DecodeConfig { limits, ..DecodeConfig::default() });
+        let settings = DecodeSettings { limits, ..DecodeSettings::default() };
+        let decoder = Decoder::new(DecodeConfig { settings, ..DecodeConfig::default() });
         decoder.run((DecodeInput { path: &path, sha256: &sha256_file(&path).unwrap() }, None))
     };
     let error = decode(1).unwrap_err();

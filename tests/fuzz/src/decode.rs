@@ -1,6 +1,6 @@
 //! Audio files: any file ends in a recording whose two decodings agree, or in an error of the input.
 
-use ::decode::{DecodeConfig, DecodeInput, Decoder, DecoderChoice, ExternalConfig, probe_with};
+use ::decode::{DecodeConfig, DecodeInput, DecodeSettings, Decoder, DecoderChoice, probe_with};
 use stage_core::{ErrorClass, PipelineError, Stage, sha256_hex};
 use testkit::fixture;
 
@@ -25,10 +25,10 @@ pub fn check(bytes: &[u8]) {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("call");
     std::fs::write(&path, bytes).unwrap();
-    let external = ExternalConfig { decoder: DecoderChoice::Native, ..ExternalConfig::default() };
-    let _ = probe_with(&path, &external);
+    let settings = DecodeSettings { decoder: DecoderChoice::Native, ..DecodeSettings::default() };
+    let _ = probe_with(&path, &settings);
     let spill_dir = folder.path().to_owned();
-    let config = DecodeConfig { memory_budget_bytes: 64 << 20, spill_dir, external, ..DecodeConfig::default() };
+    let config = DecodeConfig { memory_budget_bytes: 64 << 20, spill_dir, settings, ..DecodeConfig::default() };
     let input = DecodeInput { path: &path, sha256: &sha256_hex(bytes) };
     let decoded = match Decoder::new(config).run((input, None)) {
         Ok(decoded) => decoded,

@@ -3,7 +3,7 @@
 
 use scheduler::protocol::{
     Batch, Checkpoint, Decoder, Encoder, FromWorker, ItemJob, Limits, NewBody, Slot, SlotSettings, Step, Stored,
-    ToWorker, VERSION, WorkerProgress, WorkerSettings,
+    TaskTime, ToWorker, VERSION, WorkerProgress, WorkerSettings,
 };
 use scheduler::store::Lease;
 use serde::Serialize;

@@ -67,7 +67,7 @@ pub(super) fn decode(
     format: Option<&'static str>,
     config: &DecodeConfig,
 ) -> Result<Decoded, DecodeError> {
-    let mut plan = Plan::new(program, format, config.limits.clone());
+    let mut plan = Plan::new(program, format, config.settings.limits.clone());
     let (header, listed, known) = list(&plan, file)?;
     let mut warnings = Vec::new();
     warnings.extend(problem(&known, &[]).map(|problem| DecodeWarning::new(WarningKind::Damaged, problem)));

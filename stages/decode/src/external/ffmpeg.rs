@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
-use crate::config::ExternalConfig;
+use crate::config::DecodeSettings;
 
 /// Name of the program that is searched on `PATH`.
 const NAME: &str = "ffmpeg";
@@ -48,7 +48,7 @@ pub(crate) enum NoFfmpeg {
 type Found = Result<Arc<Ffmpeg>, NoFfmpeg>;
 
 /// The program that the settings name, or else the environment variable, or else the first one on `PATH`.
-pub(crate) fn find(config: &ExternalConfig) -> Found {
+pub(crate) fn find(config: &DecodeSettings) -> Found {
     /// By the path of the settings.
     static FOUND: Mutex<BTreeMap<Option<PathBuf>, Found>> = Mutex::new(BTreeMap::new());
     let mut found = FOUND.lock().unwrap_or_else(PoisonError::into_inner);

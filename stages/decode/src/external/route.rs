@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::ffmpeg::{self, Ffmpeg, NoFfmpeg};
 use super::names::{self, Foreign};
-use crate::config::{DecodeConfig, DecoderChoice, ExternalConfig};
+use crate::config::{DecodeConfig, DecodeSettings, DecoderChoice};
 use crate::error::DecodeError;
 use crate::input::InputFile;
 use crate::stage::{Decoded, Probe};
@@ -50,7 +50,7 @@ pub(crate) fn decode(
     native: impl FnOnce() -> Result<Decoded, DecodeError>,
 ) -> Result<Decoded, DecodeError> {
     let external = |program: &Arc<Ffmpeg>, format| super::decode::decode(program, file, format, config);
-    route(path, file, &config.external, native, external)
+    route(path, file, &config.settings, native, external)
 }
 
 /// Reads the header of a file with the built-in decoder or with ffmpeg.
@@ -60,7 +60,7 @@ pub(crate) fn decode(
 pub(crate) fn probe(
     path: &Path,
     file: &Arc<InputFile>,
-    config: &ExternalConfig,
+    config: &DecodeSettings,
     native: impl FnOnce() -> Result<Probe, DecodeError>,
 ) -> Result<Probe, DecodeError> {
     route(path, file, config, native, |program, format| super::decode::probe(program, file, format))
@@ -69,7 +69,7 @@ pub(crate) fn probe(
 fn route<T>(
     path: &Path,
     file: &Arc<InputFile>,
-    config: &ExternalConfig,
+    config: &DecodeSettings,
     native: impl FnOnce() -> Result<T, DecodeError>,
     external: impl FnOnce(&Arc<Ffmpeg>, Option<&'static str>) -> Result<T, DecodeError>,
 ) -> Result<T, DecodeError> {

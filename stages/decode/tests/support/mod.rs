@@ -5,7 +5,7 @@
 use std::ops::Range;
 use std::path::Path;
 
-use decode::{DecodeConfig, DecodeInput, Decoded, Decoder, DecoderChoice, ExternalConfig};
+use decode::{DecodeConfig, DecodeInput, DecodeSettings, Decoded, Decoder, DecoderChoice};
 use realfft::RealFftPlanner;
 use stage_core::{Pcm, PipelineError, Stage, sha256_file};
 use testkit::Ffmpeg;
@@ -24,8 +24,8 @@ pub(crate) fn decode_with_budget(path: &Path, memory_budget_bytes: u64) -> Resul
 
 /// Decodes a file with a known hash.
 pub(crate) fn decode_hashed(input: DecodeInput<'_>, memory_budget_bytes: u64) -> Result<Decoded, PipelineError> {
-    let external = ExternalConfig { decoder: DecoderChoice::Native, ..ExternalConfig::default() };
-    Decoder::new(DecodeConfig { memory_budget_bytes, external, ..DecodeConfig::default() }).run((input, None))
+    let settings = DecodeSettings { decoder: DecoderChoice::Native, ..DecodeSettings::default() };
+    Decoder::new(DecodeConfig { memory_budget_bytes, settings, ..DecodeConfig::default() }).run((input, None))
 }
 
 /// Reads all samples at the file's own rate, interleaved. Checks that the packets have no gaps between them.
