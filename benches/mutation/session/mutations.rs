@@ -28,7 +28,7 @@ const HEADER: usize = 600;
 pub(crate) fn mutant(sources: &[Source], index: usize, random: &mut Random) -> Mutant {
     let source = &sources[random.below(sources.len())];
     let mut mutant = Mutant {
-        name: format!("{index:04}-{}.{}", source.format, source.extension()),
+        name: format!("{index:04}-{}.{}", source.format, source.extension),
         format: source.format.to_owned(),
         bytes: source.bytes.clone(),
         mutations: Vec::new(),
@@ -48,7 +48,8 @@ fn mutate(mutant: &mut Mutant, sources: &[Source], random: &mut Random) {
     }
     let reach = if random.below(2) == 0 { bytes.len() } else { bytes.len().min(HEADER) };
     let at = random.below(reach);
-    let end = (at + 1 + random.below(1 << random.below(12))).min(bytes.len());
+    let longest = 1 << random.below(12);
+    let end = (at + 1 + random.below(longest)).min(bytes.len());
     let done = match random.below(11) {
         0 => {
             bytes[at] ^= 1 << random.below(8);
