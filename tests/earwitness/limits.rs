@@ -84,7 +84,7 @@ fn recording_with_many_channels_ends_in_time() {
     let path = folder.path().join("many.wav");
     let call = Wav::read(&calls().join("reading.wav"));
     let mut random = testkit::Random(3);
-    let channels = 32;
+    let channels = 16;
     let samples = call.samples.iter().take(2 * call.rate_hz as usize).flat_map(|sample| {
         (0..channels).map(|channel| sample * (1.0 + channel as f32) / 64.0 + 0.01 * random.signed()).collect::<Vec<_>>()
     });
