@@ -1,5 +1,4 @@
 //! Very quiet speech, alone and beside a loud speaker; and quiet sound that is not speech.
-#![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 mod support;
 
