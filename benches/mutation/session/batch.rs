@@ -78,9 +78,9 @@ impl Batch {
             .unwrap();
         let (start, limit) = (Instant::now(), START + PER_FILE * names.len() as u32);
         let (mut peak_memory, mut peak_disk, mut hung) = (0, 0, false);
-        let status = loop {
+        let code = loop {
             if let Some(status) = child.try_wait().unwrap() {
-                break status;
+                break status.code();
             }
             peak_memory = peak_memory.max(tree_memory(child.id()));
             peak_disk = peak_disk.max(size(&path("out")) + tree_unlinked(child.id()));
@@ -91,10 +91,12 @@ impl Batch {
             std::thread::sleep(INTERVAL);
         };
         let stdout = std::fs::read_to_string(path("stdout")).unwrap_or_default();
-        let outcome = |name: String| Some((name.clone(), outcome(&path("out"), &name, &stdout)?));
+        let status = Command::new(program).arg("status").arg(path("out")).output().unwrap().stdout;
+        let lines = stdout + &String::from_utf8_lossy(&status);
+        let outcome = |name: String| Some((name.clone(), outcome(&path("out"), &name, &lines)?));
         Self {
             outcomes: names.into_iter().filter_map(outcome).collect(),
-            code: status.code(),
+            code,
             hung,
             stderr: String::from_utf8_lossy(&std::fs::read(path("stderr")).unwrap()).into_owned(),
             took: start.elapsed(),
@@ -114,12 +116,15 @@ fn size(folder: &Path) -> u64 {
     entries.filter_map(|entry| entry.metadata().ok()).map(|metadata| metadata.len()).sum()
 }
 
-fn outcome(out: &Path, name: &str, stdout: &str) -> Option<Outcome> {
+fn outcome(out: &Path, name: &str, lines: &str) -> Option<Outcome> {
     let stem = name.rsplit_once('.').map_or(name, |(stem, _)| stem);
     if let Ok(text) = std::fs::read_to_string(out.join(format!("{stem}.json"))) {
         return Some(Outcome::Done(facts(&serde_json::from_str(&text).ok()?)));
     }
-    let line = stdout.lines().find(|line| line.contains(name))?;
+    if lines.lines().any(|line| line.starts_with("skipped ") && line.contains(name)) {
+        return Some(Outcome::Failed("skipped".to_owned()));
+    }
+    let line = lines.lines().find(|line| line.contains("FAILED ") && line.contains(name) && line.ends_with(']'))?;
     let (_, code) = line.rsplit_once('[')?;
     Some(Outcome::Failed(code.split_once(']')?.0.to_owned()))
 }

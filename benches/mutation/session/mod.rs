@@ -72,7 +72,7 @@ impl Session {
         Some(session)
     }
 
-    /// Runs batches until this time is over.
+    /// Runs batches until this time is over, at least one.
     pub(crate) fn run_for(&mut self, time: Duration) {
         let start = Instant::now();
         while start.elapsed() < time {
@@ -82,7 +82,7 @@ impl Session {
     }
 
     /// Runs one batch of mutants.
-    pub(crate) fn run_batch(&mut self) {
+    fn run_batch(&mut self) {
         let mutants: Vec<Mutant> =
             (0..self.options.batch).map(|index| mutant(&self.sources, index, &mut self.random)).collect();
         let batch = self.run(mutants.iter().map(|mutant| (mutant.name.clone(), &mutant.bytes[..])));

@@ -28,7 +28,7 @@ const HEADER: usize = 600;
 pub(crate) fn mutant(sources: &[Source], index: usize, random: &mut Random) -> Mutant {
     let source = &sources[random.below(sources.len())];
     let mut mutant = Mutant {
-        name: format!("{index:04}-{}.{}", source.format, source.extension()),
+        name: format!("{index:04}-{}.{}", source.format, source.extension),
         format: source.format.to_owned(),
         bytes: source.bytes.clone(),
         mutations: Vec::new(),

@@ -11,7 +11,8 @@ use super::Outcome;
 pub(crate) struct Source {
     /// Name of the format.
     pub(crate) format: &'static str,
-    extension: &'static str,
+    /// Extension of the file name.
+    pub(crate) extension: &'static str,
     pub(crate) bytes: Vec<u8>,
     /// How the program ended on it.
     pub(crate) whole: Option<Outcome>,
@@ -20,10 +21,6 @@ pub(crate) struct Source {
 impl Source {
     pub(crate) fn file_name(&self) -> String {
         format!("whole-{}.{}", self.format, self.extension)
-    }
-
-    pub(crate) const fn extension(&self) -> &'static str {
-        self.extension
     }
 }
 

@@ -120,7 +120,7 @@ fn conversation(crosstalk_db: f32) -> Vec<Vec<f32>> {
     let mut noise = Random(5);
     let mut channels = vec![Vec::new(), Vec::new()];
     for (at, (a, b)) in a.iter().zip(&b).enumerate() {
-        let (a, b) = if at / (3 * RATE) % 2 == 0 { (*a, 0.0) } else { (0.0, *b) };
+        let (a, b) = if (at / (3 * RATE)).is_multiple_of(2) { (*a, 0.0) } else { (0.0, *b) };
         channels[0].push(a + leak * b + 1e-4 * noise.signed());
         channels[1].push(b + leak * a + 1e-4 * noise.signed());
     }

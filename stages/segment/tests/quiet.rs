@@ -1,5 +1,4 @@
 //! Very quiet speech, alone and beside a loud speaker; and quiet sound that is not speech.
-#![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 mod support;
 
@@ -113,7 +112,7 @@ fn noises() -> Vec<(String, Vec<f32>)> {
         .collect();
     // Noise in bursts, as of comfort noise that is switched.
     let bursts: Vec<f32> =
-        white.iter().enumerate().map(|(n, x)| if n / 8_000 % 2 == 0 { *x } else { 0.01 * x }).collect();
+        white.iter().enumerate().map(|(n, x)| if (n / 8_000).is_multiple_of(2) { *x } else { 0.01 * x }).collect();
     let mut all = vec![("digital silence".to_owned(), vec![0.0; length])];
     for (name, sound) in [("white", white), ("hum", hum), ("brown", brown), ("bursts", bursts)] {
         for db in [-40.0, -60.0, -80.0] {
@@ -151,7 +150,7 @@ fn quiet_recordings_of_noise_are_not_speech() {
 /// A voice that the detector does not know: a buzz in syllables, 60 dB down.
 #[test]
 fn quiet_sound_that_changes_like_speech_is_listed() {
-    let syllable = |n: usize| if n / 2_400 % 2 == 0 { 1.0 } else { 0.003 };
+    let syllable = |n: usize| if (n / 2_400).is_multiple_of(2) { 1.0 } else { 0.003 };
     let mut random = Random(3);
     let buzz: Vec<f32> = (0..20 * RATE).map(|n| 1e-3 * syllable(n) * random.signed()).collect();
     let found = segmented(buzz);
