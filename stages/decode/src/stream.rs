@@ -25,6 +25,9 @@ const MISSING_PACKETS_MAX: u32 = 1 << 20;
 /// Maximum length of a block of silence, in frames.
 const SILENCE_FRAMES: u64 = 1 << 14;
 
+/// Larger samples (120 dB above full scale) are damage. Some programs write the numbers of 16-bit samples as floats.
+const SAMPLE_MAX: f32 = 1e6;
+
 /// Consecutive frames of a track at its own rate.
 #[derive(Debug)]
 pub(crate) struct Block<'a> {
@@ -341,14 +344,15 @@ impl Stream {
         }
     }
 
-    /// Queues those of the given frames of the last packet that the timeline keeps. NaN and infinity become silence.
+    /// Queues those of the given frames of the last packet that the timeline keeps. NaN, infinity and samples beyond any
+    /// level become silence.
     fn play(&mut self, frames: Range<usize>, channels: usize) {
         for piece in self.timing.timeline.advance(frames.len()) {
             match piece {
                 Piece::Silence(frames) => self.make_ready(Ready::Silence(frames)),
                 Piece::Frames(kept) => {
                     let range = (frames.start + kept.start) * channels..(frames.start + kept.end) * channels;
-                    for sample in self.samples[range.clone()].iter_mut().filter(|sample| !sample.is_finite()) {
+                    for sample in self.samples[range.clone()].iter_mut().filter(|sample| !is_plausible(**sample)) {
                         *sample = 0.0;
                         self.counts.not_finite += 1;
                     }
@@ -390,7 +394,7 @@ impl Stream {
             warn(WarningKind::Gap, message);
         }
         if *not_finite > 0 {
-            warn(WarningKind::Damaged, format!("{not_finite} samples are not finite and are silence"));
+            warn(WarningKind::Damaged, format!("{not_finite} samples are not numbers of any level and are silence"));
         }
         // Two frames are the rounding of times.
         if let Some(promised) = self.promised_frames.filter(|&promised| promised > decoded_frames + 2) {
@@ -412,4 +416,9 @@ impl Stream {
     fn time_s(&self) -> f64 {
         self.counts.decoded_frames as f64 / f64::from(self.rate_hz().max(1))
     }
+}
+
+/// Whether a sample is a number that a recording may hold.
+fn is_plausible(sample: f32) -> bool {
+    sample.abs() <= SAMPLE_MAX
 }

@@ -24,7 +24,7 @@ fn decode(path: &Path) -> Result<Decoded, PipelineError> {
 }
 
 fn choice(decoder: DecoderChoice) -> DecodeSettings {
-    DecodeSettings { decoder, ffmpeg: None }
+    DecodeSettings { decoder, ..DecodeSettings::default() }
 }
 
 /// A call in the format that the arguments and the name state.
@@ -238,7 +238,7 @@ fn fake(folder: &Path, script: &str) -> DecodeSettings {
     let version = "[ \"$1\" = -version ] && echo 'ffmpeg version 9.9 fake' && exit 0";
     fs::write(&path, format!("#!/bin/sh\n{version}\n{script}\n")).unwrap();
     fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
-    DecodeSettings { decoder: DecoderChoice::Auto, ffmpeg: Some(path) }
+    DecodeSettings { ffmpeg: Some(path), ..DecodeSettings::default() }
 }
 
 #[test]

@@ -125,6 +125,8 @@ fn samples_that_are_not_finite_become_silence_and_are_counted() {
             f32::NAN
         } else if n == 20 {
             f32::NEG_INFINITY
+        } else if n == 25 {
+            1e30
         } else {
             0.25
         };
@@ -132,9 +134,9 @@ fn samples_that_are_not_finite_become_silence_and_are_counted() {
     }
     writer.finalize().unwrap();
     let decoded = decode(&path).unwrap();
-    assert_eq!(messages(&decoded), ["2 samples are not finite and are silence"]);
+    assert_eq!(messages(&decoded), ["3 samples are not numbers of any level and are silence"]);
     let samples = &channels(&decoded)[0];
-    assert_eq!((samples[10], samples[20], samples[30]), (0.0, 0.0, 0.25));
+    assert_eq!((samples[10], samples[20], samples[25], samples[30]), (0.0, 0.0, 0.0, 0.25));
 }
 
 #[test]
