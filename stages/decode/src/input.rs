@@ -19,6 +19,8 @@ use symphonia::core::io::MediaSource;
 
 use crate::error::DecodeError;
 
+/// A file that is only probed is searched for at most this many bytes at a time.
+const PROBE_SEARCH_BYTES: u64 = 1 << 20;
 /// Number of bytes that are read and checked at once.
 const CHUNK_BYTES: usize = 1 << 20;
 
@@ -223,15 +225,22 @@ impl Bytes {
         Ok(self.get(at, N)?.try_into().ok())
     }
 
+    /// The end up to which a search goes from `at` on. A file that is only probed is not searched far, because probing
+    /// must not take long.
+    pub(crate) fn search_end(&self, at: u64, end: u64) -> u64 {
+        let is_probed = self.reader.input.chunks.is_none();
+        if is_probed { end.min(at.saturating_add(PROBE_SEARCH_BYTES)) } else { end }
+    }
+
     /// Offset of the first occurrence of `pattern` in `range`.
     ///
     /// # Errors
     /// The file cannot be read.
     pub(crate) fn find(&mut self, range: Range<u64>, pattern: &[u8]) -> Result<Option<u64>, DecodeError> {
         let finder = memchr::memmem::Finder::new(pattern);
-        let mut at = range.start;
-        while at < range.end {
-            let wanted = (range.end - at).min(Self::BUFFER_BYTES as u64) as usize;
+        let (mut at, end) = (range.start, self.search_end(range.start, range.end));
+        while at < end {
+            let wanted = (end - at).min(Self::BUFFER_BYTES as u64) as usize;
             let block = self.get(at, wanted)?;
             if let Some(found) = finder.find(block) {
                 return Ok(Some(at + found as u64));
@@ -249,9 +258,9 @@ impl Bytes {
     /// # Errors
     /// The file cannot be read.
     pub(crate) fn is_zero(&mut self, range: Range<u64>) -> Result<bool, DecodeError> {
-        let mut at = range.start;
-        while at < range.end {
-            let block = self.get(at, (range.end - at).min(Self::BUFFER_BYTES as u64) as usize)?;
+        let (mut at, end) = (range.start, self.search_end(range.start, range.end));
+        while at < end {
+            let block = self.get(at, (end - at).min(Self::BUFFER_BYTES as u64) as usize)?;
             if block.is_empty() || block.iter().any(|&byte| byte != 0) {
                 return Ok(block.is_empty());
             }

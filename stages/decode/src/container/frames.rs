@@ -146,8 +146,8 @@ impl Walker {
 
     /// Number of bytes up to the next frame or tag, at least 1.
     fn distance_to_frame(&mut self) -> Result<u64, DecodeError> {
-        let mut at = self.at + 1;
-        while at < self.end {
+        let (mut at, search_end) = (self.at + 1, self.bytes.search_end(self.at, self.end));
+        while at < search_end {
             let block = self.bytes.get(at, SEARCH_BYTES)?.to_vec();
             for (n, _) in block.iter().enumerate().filter(|(_, byte)| matches!(byte, 0xff | b'I' | b'T' | b'A' | b'L'))
             {

@@ -274,8 +274,9 @@ fn container_at(bytes: &mut Bytes, at: u64) -> Result<Option<&'static Container>
 
 /// The offset behind tags and zeros.
 fn after_tags(bytes: &mut Bytes, mut at: u64, end: u64) -> Result<u64, DecodeError> {
+    let search_end = bytes.search_end(at, end);
     loop {
-        if at >= end {
+        if at >= search_end {
             return Ok(end);
         }
         if let Some(len) = tag_len(bytes, at, end)? {
@@ -284,10 +285,7 @@ fn after_tags(bytes: &mut Bytes, mut at: u64, end: u64) -> Result<u64, DecodeErr
         }
         let block = bytes.get(at, (end - at).min(1 << 12) as usize)?;
         let zeros = block.iter().take_while(|&&byte| byte == 0).count();
-        if zeros == 0 {
-            return Ok(at);
-        }
-        // Zeros may be the size of an MP4 box, so that the last ones belong to it.
+        // A few zeros may be the size of an MP4 box.
         if zeros < 4 {
             return Ok(at);
         }
