@@ -130,7 +130,10 @@ impl Ledger {
 
     /// Completes the account: bytes that are neither sound nor left out are headers, indexes, tags and padding.
     pub(crate) fn close(mut self, parts: usize) -> (FileAccount, Vec<DecodeWarning>) {
-        let FileAccount { audio_bytes, left_out_bytes, .. } = self.account;
+        // A recording that cannot be used and what follows it may have been counted twice.
+        let left_out_bytes = self.account.left_out_bytes.min(self.file_bytes - self.account.audio_bytes);
+        let FileAccount { audio_bytes, .. } = self.account;
+        self.account.left_out_bytes = left_out_bytes;
         self.account.other_bytes = self.file_bytes.saturating_sub(audio_bytes + left_out_bytes);
         self.account.parts = parts as u32;
         (self.account, self.warnings)

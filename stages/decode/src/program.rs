@@ -14,8 +14,8 @@ use crate::codec::Spec;
 use crate::config::DecodeLimits;
 use crate::container::Layout;
 use crate::error::DecodeError;
+use crate::feed::Feed;
 use crate::input::InputFile;
-use crate::lane::Lane;
 use crate::source::Source;
 use crate::stream::Stream;
 
@@ -64,7 +64,7 @@ pub(crate) struct Program {
     spec: Option<Spec>,
     /// The recording that is being decoded, and its tracks.
     part: usize,
-    lanes: Vec<Lane>,
+    feeds: Vec<Feed>,
     given: u64,
     samples: Vec<f32>,
     /// Frame where each recording begins.
@@ -100,7 +100,7 @@ impl Program {
             limits: limits.clone(),
             spec: None,
             part: 0,
-            lanes: Vec::new(),
+            feeds: Vec::new(),
             given: 0,
             samples: Vec::new(),
             starts: Vec::new(),
@@ -135,7 +135,7 @@ impl Program {
     pub(crate) fn next(&mut self) -> Result<Option<Block<'_>>, DecodeError> {
         self.samples.clear();
         while self.samples.is_empty() {
-            if self.lanes.is_empty() {
+            if self.feeds.is_empty() {
                 return Ok(None);
             }
             self.fill_block()?;
@@ -201,29 +201,29 @@ impl Program {
     fn open_part(&mut self) -> Result<(), DecodeError> {
         self.starts.push(self.given);
         let tracks = self.sources[self.part].tracks.len();
-        self.lanes = (0..tracks)
-            .map(|track| Ok(Lane::new(self.stream(self.part, track)?, self.spec)))
+        self.feeds = (0..tracks)
+            .map(|track| Ok(Feed::new(self.stream(self.part, track)?, self.spec)))
             .collect::<Result<_, DecodeError>>()?;
         Ok(())
     }
 
     /// Interleaves the next frames of all tracks. A track that has ended is silent; none are left at the end.
     fn fill_block(&mut self) -> Result<(), DecodeError> {
-        for lane in &mut self.lanes {
-            lane.fill()?;
+        for feed in &mut self.feeds {
+            feed.fill()?;
         }
-        if let [only] = &self.lanes[..] {
+        if let [only] = &self.feeds[..] {
             self.spec = self.spec.or(only.spec());
         }
         let Some(spec) = self.spec else { return Ok(()) };
-        let running = self.lanes.iter().filter(|lane| !lane.has_ended()).map(Lane::frames);
-        let frames = running.min().or_else(|| self.lanes.iter().map(Lane::frames).max()).unwrap_or(0);
+        let running = self.feeds.iter().filter(|feed| !feed.has_ended()).map(Feed::frames);
+        let frames = running.min().or_else(|| self.feeds.iter().map(Feed::frames).max()).unwrap_or(0);
         let frames = frames.min(BLOCK_FRAMES);
         self.samples.resize(frames * spec.channels, 0.0);
         let mut first_channel = 0;
-        for lane in &mut self.lanes {
-            lane.take(frames, &mut self.samples, first_channel, spec.channels);
-            first_channel += lane.channels();
+        for feed in &mut self.feeds {
+            feed.take(frames, &mut self.samples, first_channel, spec.channels);
+            first_channel += feed.channels();
         }
         Ok(())
     }
@@ -232,12 +232,12 @@ impl Program {
     fn close_part(&mut self) -> Result<(), DecodeError> {
         let (part, source) = (&self.layout.parts[self.part], &self.sources[self.part]);
         let (mut ends, mut tracks, mut first_channel) = (Vec::new(), Vec::new(), 0);
-        for (lane, audio) in std::mem::take(&mut self.lanes).into_iter().zip(&source.tracks) {
-            let channels = lane.channels() as u16;
-            if let (None, Some(spec)) = (self.spec, lane.spec()) {
+        for (feed, audio) in std::mem::take(&mut self.feeds).into_iter().zip(&source.tracks) {
+            let channels = feed.channels() as u16;
+            if let (None, Some(spec)) = (self.spec, feed.spec()) {
                 self.spec = Some(spec);
             }
-            let (ended, hash, duration_s) = lane.end();
+            let (ended, hash, duration_s) = feed.end();
             tracks.push(TrackAccount {
                 codec: audio.codec.name(&audio.params),
                 channels: (first_channel..first_channel + channels).collect(),

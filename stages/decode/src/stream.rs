@@ -20,7 +20,7 @@ use crate::timeline::{Piece, TrimRules, frames_of};
 
 /// Number of consecutive demuxer errors that ends the track.
 const DEMUX_ERRORS_MAX: u32 = 16;
-/// Number of packets in a row that lie behind the end of a file with several tracks, after which it has ended.
+/// Number of packets in a row that are behind the end of a file with several tracks, after which it has ended.
 const MISSING_PACKETS_MAX: u32 = 1 << 20;
 /// Maximum length of a block of silence, in frames.
 const SILENCE_FRAMES: u64 = 1 << 14;
@@ -213,7 +213,7 @@ impl Stream {
     fn demux_error(&mut self, error: SymphoniaError) -> Result<(), DecodeError> {
         let at = self.time_s();
         match error {
-            // Packets of other tracks may lie before the end of the file.
+            // Packets of other tracks may precede the end of the file.
             SymphoniaError::IoError(error) if ends_early(&error) => {
                 if self.missing_in_a_row == 0 && self.promised_frames.is_none() && !self.cut_is_known {
                     let message = format!("the file ends in the middle of a packet, at {at:.3} s");

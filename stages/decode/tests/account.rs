@@ -336,6 +336,22 @@ fn tracks_side_by_side_are_channels() {
 }
 
 #[test]
+fn cluster_whose_id_is_damaged_is_left_out_with_a_warning() {
+    let Some(made) = Made::new() else { return };
+    let bytes = fs::read(made.file("a.mka", 200, 3.0, &["-c:a", "aac"])).unwrap();
+    let clusters: Vec<usize> =
+        (0..bytes.len() - 4).filter(|&at| bytes[at..at + 4] == [0x1f, 0x43, 0xb6, 0x75]).collect();
+    for at in clusters {
+        let mut mutant = bytes.clone();
+        mutant[at + 3] = 0;
+        match decode(&made.write("mutant.mka", &mutant)) {
+            Ok(decoded) => assert!(decoded.recording.loses_sound(), "{:?}", messages(&decoded)),
+            Err(error) => assert_eq!(error.class, stage_core::ErrorClass::BadInput, "{error}"),
+        }
+    }
+}
+
+#[test]
 fn sizes_that_are_not_known_are_not_damage() {
     let Some(made) = Made::new() else { return };
     let live = made.file("live.webm", 200, 4.0, &["-c:a", "libopus", "-live", "1", "-cluster_time_limit", "500"]);

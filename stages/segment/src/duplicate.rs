@@ -164,7 +164,7 @@ fn judged(parts: &[Part]) -> Option<(f64, f64)> {
 }
 
 impl Part {
-    /// Normalized correlation; 0 if a channel is silent.
+    /// Normalized correlation. It is 0 if either channel is silent.
     fn correlation(self) -> f64 {
         self.product / (self.own * self.other).sqrt().max(f64::MIN_POSITIVE)
     }

@@ -147,7 +147,7 @@ impl Stage for Segmenter {
     }
 
     /// Computes spans and windows of every channel. A duplicate of an earlier channel (a mono call in a stereo file),
-    /// whatever its sign and level, is dropped completely; crosstalk between channels is dropped too.
+    /// of any sign and level, is dropped completely; crosstalk between channels is dropped too.
     ///
     /// # Errors
     /// `samples-unreadable` (Transient) if spilled samples cannot be read back, `inference-failed` (Bug) if the model

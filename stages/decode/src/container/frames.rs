@@ -1,4 +1,4 @@
-//! Streams of frames that follow each other without a container: MPEG audio and ADTS. Finds the frames, what lies
+//! Streams of frames that follow each other without a container: MPEG audio and ADTS. Finds the frames, what is
 //! between them, and where the stream changes.
 
 use std::ops::Range;

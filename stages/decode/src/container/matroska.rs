@@ -28,6 +28,9 @@ const BLOCK: u32 = 0xa1;
 const DISCARD_PADDING: u32 = 0x75a2;
 /// Elements without sound that the end of the file may cut: Void, CRC-32, SeekHead, Cues, Tags, Chapters, Attachments.
 const WITHOUT_SOUND: [u32; 7] = [0xec, 0xbf, SEEK_HEAD, 0x1c53_bb6b, 0x1254_c367, 0x1043_a770, 0x1941_a469];
+/// Longest element of the headers, except for the codec's own header. A longer one may be a damaged cluster.
+const HEADER_ELEMENT_BYTES: u64 = 1 << 10;
+const CODEC_PRIVATE: u32 = 0x63a2;
 /// Further elements that clusters hold, besides blocks: Timestamp, Position, PrevSize, BlockAdditions, BlockDuration,
 /// ReferencePriority, ReferenceBlock, CodecState, DiscardPadding, Slices, EncryptedBlock, SilentTracks.
 const IN_CLUSTERS: [u32; 12] = [0xe7, 0xa7, 0xab, 0x75a1, 0x9b, 0xfa, 0xfb, 0xa4, DISCARD_PADDING, 0x8e, 0xaf, 0x5854];
@@ -236,7 +239,7 @@ impl<'a> Walk<'a> {
             SIMPLE_BLOCK | BLOCK => true,
             _ if WITHOUT_SOUND.contains(&id) => true,
             _ if self.in_clusters => fits && IN_CLUSTERS.contains(&id),
-            _ => fits,
+            _ => fits && (size <= HEADER_ELEMENT_BYTES || id == CODEC_PRIVATE),
         }
     }
 

@@ -40,7 +40,7 @@ pub(super) use options::{DecodingOptions, POSITION_S};
 use sequence::LogitsQuery;
 use task::{CacheAction, DecodeTask};
 
-/// Number of slots that are made on a CPU whatever memory is left.
+/// Number of slots that are made on a CPU for any amount of free memory.
 const SLOTS_AT_LEAST: usize = 8;
 
 /// The decoding interface of a network, independent of its backend.

@@ -9,7 +9,7 @@ use crate::resample::Resampler;
 use crate::stream::{Ended, Stream};
 
 /// A track, and its frames that are ready.
-pub(crate) struct Lane {
+pub(crate) struct Feed {
     stream: Stream,
     common: Option<Spec>,
     resampler: Option<Resampler>,
@@ -22,8 +22,8 @@ pub(crate) struct Lane {
     frames: u64,
 }
 
-impl Lane {
-    /// Creates a lane for a track. Its frames are at the common rate, or at the track's own if there is none.
+impl Feed {
+    /// Creates the feed of a track. Its frames are at the common rate, or at the track's own if there is none.
     pub(crate) fn new(stream: Stream, common: Option<Spec>) -> Self {
         Self {
             stream,
