@@ -419,6 +419,6 @@ impl Stream {
 }
 
 /// Whether a sample is a number that a recording may hold.
-fn is_plausible(sample: f32) -> bool {
+pub(crate) fn is_plausible(sample: f32) -> bool {
     sample.abs() <= SAMPLE_MAX
 }

@@ -28,7 +28,7 @@ pub fn check(bytes: &[u8]) {
     let settings = DecodeSettings { decoder: DecoderChoice::Native, ..DecodeSettings::default() };
     let _ = probe_with(&path, &settings);
     let spill_dir = folder.path().to_owned();
-    let config = DecodeConfig { memory_budget_bytes: 64 << 20, spill_dir, settings, ..DecodeConfig::default() };
+    let config = DecodeConfig { memory_budget_bytes: 64 << 20, spill_dir, settings };
     let input = DecodeInput { path: &path, sha256: &sha256_hex(bytes) };
     let decoded = match Decoder::new(config).run((input, None)) {
         Ok(decoded) => decoded,

@@ -263,7 +263,7 @@ fn warn_of_track(
         warn(WarningKind::Incomplete, message);
     }
     if not_finite > 0 {
-        warn(WarningKind::Damaged, format!("{not_finite} samples are not finite and are silence"));
+        warn(WarningKind::Damaged, format!("{not_finite} samples are not numbers of any level and are silence"));
     }
 }
 

@@ -10,6 +10,7 @@ use super::messages::{Frame, Messages};
 use super::process::{Process, ProcessError};
 use crate::codec::Spec;
 use crate::config::DecodeLimits;
+use crate::stream::is_plausible;
 
 /// Bytes of the header that are used: magic, offset of the samples, size, encoding, rate, channels.
 const HEADER_BYTES: usize = 24;
@@ -47,7 +48,7 @@ pub(super) struct Counts {
     pub(super) ignored: u64,
     /// Number of frames of the codec.
     pub(super) codec_frames: u64,
-    /// Samples that were not finite and are silence.
+    /// Samples that are not numbers of any level and are silence.
     pub(super) not_finite: u64,
 }
 
@@ -189,8 +190,9 @@ impl TrackStream {
         let whole = bytes.len() - bytes.len() % (SAMPLE_BYTES * self.spec.channels);
         for sample in bytes[..whole].as_chunks::<SAMPLE_BYTES>().0 {
             let sample = f32::from_be_bytes(*sample);
-            self.counts.not_finite += u64::from(!sample.is_finite());
-            self.samples.push(if sample.is_finite() { sample } else { 0.0 });
+            let is_plausible = is_plausible(sample);
+            self.counts.not_finite += u64::from(!is_plausible);
+            self.samples.push(if is_plausible { sample } else { 0.0 });
         }
         self.rest = bytes[whole..].to_vec();
     }
