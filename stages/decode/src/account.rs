@@ -7,6 +7,9 @@ use crate::error::DecodeError;
 use crate::source::RefusedTrack;
 use crate::stream::{Counts, Ended};
 
+/// A length in a header may include delay and padding, and may be rounded.
+const ROUNDED_LENGTH_S: f64 = 0.25;
+
 /// Counts bytes, packets and tracks while a file is decoded.
 pub(crate) struct Ledger {
     account: FileAccount,
@@ -57,6 +60,11 @@ impl Ledger {
         }
         for track in refused {
             self.refuse(track);
+        }
+        let longest_s = tracks.iter().filter_map(|track| track.duration_s).fold(0.0, f64::max);
+        if let Some(promised_s) = part.promised_s.filter(|&promised_s| promised_s > longest_s + ROUNDED_LENGTH_S) {
+            let message = format!("the header promises {promised_s:.3} s, the file holds {longest_s:.3} s");
+            self.warn(DecodeWarning::new(WarningKind::Incomplete, message));
         }
         if self.account.tracks.len() < tracks.len() + refused.len() {
             let left_out = |track: &RefusedTrack| TrackAccount {

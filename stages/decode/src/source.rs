@@ -22,7 +22,7 @@ use crate::timeline::{TrimRules, frames_of};
 /// Longer tags are dropped: they are cover texts and lyrics.
 pub(crate) const TAG_CHARS_MAX: usize = 1_000;
 /// Plausible sample rates. Any other rate means that the file is damaged.
-const RATES_HZ: std::ops::RangeInclusive<u32> = 1_000..=768_000;
+pub(crate) const RATES_HZ: std::ops::RangeInclusive<u32> = 1_000..=768_000;
 
 /// A recording in a file, opened to see what it holds.
 pub(crate) struct Source {

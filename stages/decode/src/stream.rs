@@ -15,7 +15,7 @@ use crate::container::{Part, Payload};
 use crate::demux::{DemuxError, Demuxer};
 use crate::error::{DecodeError, ends_early};
 use crate::input::InputFile;
-use crate::source::{AudioSource, Opened, open_demuxer};
+use crate::source::{AudioSource, Opened, RATES_HZ, open_demuxer};
 use crate::timeline::{Piece, TrimRules, frames_of};
 
 /// Number of consecutive demuxer errors that ends the track.
@@ -253,8 +253,8 @@ impl Stream {
     }
 
     fn good_packet(&mut self, packet: &Packet, index: u64, spec: Spec) -> Result<(), DecodeError> {
-        if spec.channels == 0 || spec.rate_hz == 0 {
-            self.bad_packet(packet, "it has no channels".to_owned());
+        if spec.channels == 0 || !RATES_HZ.contains(&spec.rate_hz) {
+            self.bad_packet(packet, format!("it has {} channels at {} Hz", spec.channels, spec.rate_hz));
             return Ok(());
         }
         if self.spec.is_none() {

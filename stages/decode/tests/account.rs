@@ -336,6 +336,32 @@ fn tracks_side_by_side_are_channels() {
 }
 
 #[test]
+fn matroska_that_is_cut_between_its_elements_is_not_silently_shorter() {
+    let Some(made) = Made::new() else { return };
+    let bytes = fs::read(made.file("a.mka", 200, 3.0, &["-c:a", "aac", "-cluster_time_limit", "500"])).unwrap();
+    let clusters: Vec<usize> =
+        (0..bytes.len() - 4).filter(|&at| bytes[at..at + 4] == [0x1f, 0x43, 0xb6, 0x75]).collect();
+    assert!(clusters.len() > 3);
+    for at in clusters {
+        match decode(&made.write("cut.mka", &bytes[..at])) {
+            Ok(decoded) => assert!(decoded.recording.loses_sound(), "{:?}", messages(&decoded)),
+            Err(error) => assert_eq!(error.class, stage_core::ErrorClass::BadInput, "{error}"),
+        }
+    }
+}
+
+#[test]
+fn rate_that_is_implausible_is_damage() {
+    let Some(made) = Made::new() else { return };
+    let mut bytes = fs::read(made.file("a.caf", 200, 2.0, &["-c:a", "alac"])).unwrap();
+    let cookie = bytes.windows(8).position(|eight| eight == b"\0\0\0\x24alac").unwrap();
+    // The last number of the configuration.
+    bytes[cookie + 32..cookie + 36].fill(0xfe);
+    let error = decode(&made.write("mutant.caf", &bytes)).unwrap_err();
+    assert_eq!(error.code.as_str(), "undecodable", "{error}");
+}
+
+#[test]
 fn cluster_whose_id_is_damaged_is_left_out_with_a_warning() {
     let Some(made) = Made::new() else { return };
     let bytes = fs::read(made.file("a.mka", 200, 3.0, &["-c:a", "aac"])).unwrap();

@@ -31,6 +31,7 @@ pub(crate) struct Report {
     incidents: List<Incident>,
     failures: List<FileFailure>,
     defects: List<(PathBuf, DecodeWarning)>,
+    loses_sound: bool,
 }
 
 /// The first [`LISTED`] items and the number of further ones.
@@ -63,6 +64,7 @@ impl Report {
             incidents: List::default(),
             failures,
             defects: List::default(),
+            loses_sound: false,
         }
     }
 
@@ -86,6 +88,7 @@ impl Report {
 
     /// Adds what decode warns about in one recording.
     pub(crate) fn defects(&mut self, defects: &Defects) {
+        self.loses_sound |= defects.loses_sound();
         for warning in &defects.warnings {
             self.defects.push((defects.path.clone(), warning.clone()));
         }

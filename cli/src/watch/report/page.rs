@@ -127,6 +127,7 @@ impl<'a> Page<'a> {
         let scale = Scale::new(&report.timeline, info.wall_s);
         let (ending, tone, reason) = match info.ending {
             Ending::Finished if counters.files.failed > 0 => ("finished, with failures", "warn", None),
+            Ending::Finished if report.loses_sound => ("finished; sound of some recordings is missing", "warn", None),
             Ending::Finished => ("finished", "good", None),
             Ending::Interrupted => ("interrupted; run the same command to resume", "warn", None),
             Ending::Broken(reason) => ("aborted", "bad", Some(printable(reason).into_owned())),

@@ -14,6 +14,8 @@ const EBML: u32 = 0x1a45_dfa3;
 const SEEK_HEAD: u32 = 0x114d_9b74;
 const SEGMENT: u32 = 0x1853_8067;
 const INFO: u32 = 0x1549_a966;
+const TICK_NS: u32 = 0x2ad7_b1;
+const DURATION: u32 = 0x4489;
 const DATE_UTC: u32 = 0x4461;
 const TRACKS: u32 = 0x1654_ae6b;
 const TRACK_ENTRY: u32 = 0xae;
@@ -36,6 +38,8 @@ const CODEC_PRIVATE: u32 = 0x63a2;
 const IN_CLUSTERS: [u32; 12] = [0xe7, 0xa7, 0xab, 0x75a1, 0x9b, 0xfa, 0xfb, 0xa4, DISCARD_PADDING, 0x8e, 0xaf, 0x5854];
 /// Seconds from 1970-01-01 to 2001-01-01, the epoch of Matroska.
 const EPOCH_2001_S: i64 = 978_307_200;
+/// Length of a tick unless TimestampScale states it.
+const DEFAULT_TICK_NS: u64 = 1_000_000;
 /// Value of TrackType for sound.
 const AUDIO: u64 = 2;
 
@@ -59,6 +63,7 @@ pub(super) fn scan(bytes: &mut Bytes, start: u64) -> Result<Part, DecodeError> {
     let demux = Demux::Symphonia { patches };
     let mut part = Part::new(start..end, demux, Payload::Packets(packets));
     part.stated_tracks = stated_tracks;
+    part.promised_s = found.audio_length_s();
     if is_cut {
         part.warn(WarningKind::Incomplete, "the file ends in the middle of a packet".to_owned());
     }
@@ -106,7 +111,18 @@ fn codec_name(id: &str) -> String {
 #[derive(Debug, Default)]
 struct Segment {
     date_ns: Option<i64>,
+    /// Length, in ticks of the segment's clock.
+    duration_ticks: Option<f64>,
+    tick_ns: Option<u64>,
     tracks: BTreeMap<u64, Track>,
+}
+
+impl Segment {
+    /// Length that the header states, if there is nothing but sound.
+    fn audio_length_s(&self) -> Option<f64> {
+        let ticks = self.duration_ticks.filter(|_| self.tracks.values().all(|track| track.kind == AUDIO))?;
+        Some(ticks * self.tick_ns.unwrap_or(DEFAULT_TICK_NS) as f64 / 1e9).filter(|seconds| seconds.is_finite())
+    }
 }
 
 /// What is known about one track.
@@ -246,6 +262,9 @@ impl<'a> Walk<'a> {
     fn leaf(&mut self, id: u32, size: u64) -> Result<(), DecodeError> {
         let entry = self.entry;
         match (id, size) {
+            (TICK_NS, 1..=8) => self.found.tick_ns = Some(self.uint(size)?),
+            (DURATION, 4) => self.found.duration_ticks = Some(f32::from_bits(self.uint(4)? as u32).into()),
+            (DURATION, 8) => self.found.duration_ticks = Some(f64::from_bits(self.uint(8)?)),
             (DATE_UTC, 8) => self.found.date_ns = Some(self.uint(8)? as i64),
             (TRACK_NUMBER, 1..=8) => self.entry = self.uint(size)?,
             (TRACK_TYPE, 1..=8) => self.found.tracks.entry(entry).or_default().kind = self.uint(size)?,

@@ -95,6 +95,8 @@ pub(crate) struct Part {
     pub(crate) left_out_bytes: u64,
     /// Length that the header states, in frames of the decoder's output, if the container counts them exactly.
     pub(crate) promised_frames: Option<u64>,
+    /// Length of the longest track that the header states, in seconds.
+    pub(crate) promised_s: Option<f64>,
     /// Audio tracks in the order of the file, also those that symphonia's demuxer does not know; empty if it knows all.
     pub(crate) stated_tracks: Vec<StatedTrack>,
     pub(crate) tags: BTreeMap<String, String>,
@@ -169,6 +171,7 @@ impl Part {
             payload,
             left_out_bytes: 0,
             promised_frames: None,
+            promised_s: None,
             stated_tracks: Vec::new(),
             tags: BTreeMap::new(),
             warnings: Vec::new(),

@@ -12,9 +12,10 @@ use crate::input::Bytes;
 use crate::timeline::{Timeline, TrimRules};
 
 const PAGE: &[u8] = b"OggS";
-/// Flags of a page: its first packet began on the page before; it begins a stream.
+/// Flags of a page: its first packet began on the page before; it begins a stream; it ends a stream.
 const CONTINUED: u8 = 1;
 const BEGINS_STREAM: u8 = 2;
+const ENDS_STREAM: u8 = 4;
 
 pub(super) fn begins(bytes: &mut Bytes, at: u64) -> Result<bool, DecodeError> {
     Ok(begins_with(bytes, at, PAGE)? && Page::read(bytes, at)?.is_some_and(|page| page.flags & BEGINS_STREAM != 0))
@@ -108,6 +109,7 @@ struct LogicalStream {
     /// Bytes of the packet that continues on the next page, and its first byte.
     unfinished: u64,
     first_byte: Option<u8>,
+    has_ended: bool,
 }
 
 /// What the first packet of a stream says.
@@ -145,13 +147,15 @@ impl Link {
     fn page(&mut self, bytes: &mut Bytes, page: &Page) -> Result<(), DecodeError> {
         if page.flags & BEGINS_STREAM != 0 {
             let codec = OggCodec::of(bytes.get(page.data, 64)?);
-            let stream = LogicalStream { codec, packets: 0, payload: 0, unfinished: 0, first_byte: None };
+            let stream =
+                LogicalStream { codec, packets: 0, payload: 0, unfinished: 0, first_byte: None, has_ended: false };
             self.streams.insert(page.serial, stream);
             self.order.push(page.serial);
         } else {
             self.has_data = true;
         }
         let Some(stream) = self.streams.get_mut(&page.serial) else { return Ok(()) };
+        stream.has_ended |= page.flags & ENDS_STREAM != 0;
         if page.flags & CONTINUED == 0 {
             stream.unfinished = 0;
         }
@@ -181,6 +185,11 @@ impl Link {
                 OggCodec::Other => continue,
             };
             part.stated_tracks.push(StatedTrack { id, codec, duration_s: None });
+        }
+        if self.streams.values().any(|stream| !stream.has_ended) {
+            let message =
+                "the last page of a stream is missing: the file may have been cut, or its recorder was interrupted";
+            part.warn(WarningKind::Header, message.to_owned());
         }
         if self.junk_bytes > 0 {
             part.left_out_bytes = self.junk_bytes;
