@@ -14,18 +14,19 @@ pub struct Defects {
     pub warnings: Vec<DecodeWarning>,
 }
 
+/// What decode found out about a recording. Its length is that of the sound, not what the header states.
+pub(crate) fn decoded(store: &dyn Store, entry: &RecordingEntry) -> Result<Option<Recording>, StoreError> {
+    let Some(fingerprint) = entry.fingerprint(Recording::NAME) else { return Ok(None) };
+    let Lookup::Sound(stored) = store.artifact(&fingerprint)? else { return Ok(None) };
+    // An artifact of another version is reported where it is needed.
+    Ok(serde_json::from_str(&stored.artifact.body).ok())
+}
+
 impl Defects {
-    /// Reads the warnings of a recording. `None` if it has none, or is not decoded.
-    ///
-    /// # Errors
-    /// The store cannot be read.
-    pub(crate) fn read(store: &dyn Store, entry: &RecordingEntry) -> Result<Option<Self>, StoreError> {
-        let Some(fingerprint) = entry.fingerprint(Recording::NAME) else { return Ok(None) };
-        let Lookup::Sound(stored) = store.artifact(&fingerprint)? else { return Ok(None) };
-        // An artifact of another version is reported where it is needed.
-        let warnings = serde_json::from_str::<Recording>(&stored.artifact.body).map(|recording| recording.warnings);
-        let warnings = warnings.unwrap_or_default();
-        Ok((!warnings.is_empty()).then(|| Self { path: entry.path.clone(), warnings }))
+    /// The warnings of a recording. `None` if it has none.
+    pub(crate) fn of(entry: &RecordingEntry, recording: Recording) -> Option<Self> {
+        let Recording { warnings, .. } = recording;
+        (!warnings.is_empty()).then(|| Self { path: entry.path.clone(), warnings })
     }
 
     /// Whether sound that the file holds, or that its header promises, is not in the recording.

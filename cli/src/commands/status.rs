@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use scheduler::store::{Access, LockHolder, Lookup, Quarantine, RecordingEntry, Run, RunEnd, Store, Writer};
-use stage_core::{Fingerprint, printable, shown};
+use stage_core::{Fingerprint, Recording, printable, shown, sum};
 
 use crate::args::FolderArgs;
 use crate::commands::incident_log;
@@ -20,8 +20,10 @@ pub(crate) fn status(args: &FolderArgs) -> Result<Exit, Error> {
     let store = open_store::open(args, Access::Read)?;
     let recordings = store.recordings().map_err(Error::store)?;
     let chains: Vec<Vec<Fingerprint>> = recordings.iter().map(RecordingEntry::fingerprints).collect();
-    list_recordings(&*store, &recordings, &chains)?;
-    print_defects(&*store, &recordings)?;
+    let decoded = recordings.iter().map(|entry| defects::decoded(&*store, entry)).collect::<Result<Vec<_>, _>>();
+    let decoded = decoded.map_err(Error::store)?;
+    list_recordings(&*store, &recordings, &decoded, &chains)?;
+    print_defects(&recordings, decoded);
     let writer = store.writer().map_err(Error::store)?;
     if let Writer::Process(holder) = &writer {
         println!("\nin use by {}", printable(&holder.to_string()));
@@ -34,35 +36,43 @@ pub(crate) fn status(args: &FolderArgs) -> Result<Exit, Error> {
     Ok(Exit::Done)
 }
 
-fn list_recordings(store: &dyn Store, recordings: &[RecordingEntry], chains: &[Vec<Fingerprint>]) -> Result<(), Error> {
+fn list_recordings(
+    store: &dyn Store,
+    recordings: &[RecordingEntry],
+    decoded: &[Option<Recording>],
+    chains: &[Vec<Fingerprint>],
+) -> Result<(), Error> {
+    // The header states the length of a recording that is not decoded.
+    let length_s = |entry: &RecordingEntry, decoded: &Option<Recording>| {
+        decoded.as_ref().map_or(entry.audio_s, |recording| recording.duration_s)
+    };
     let mut listing = table::empty(["recording", "length", "stages", "path"]);
     let mut complete = 0;
-    for (entry, chain) in recordings.iter().zip(chains) {
+    for ((entry, chain), decoded) in recordings.iter().zip(chains).zip(decoded) {
         let done = stored_stages(store, chain)?;
         complete += usize::from(done == chain.len());
         let stages = format!("{done} of {}", chain.len());
         let path = shown(&entry.path);
-        listing.add_row([&*printable(&entry.name), &table::clock(entry.audio_s), &stages, &path]);
+        listing.add_row([&*printable(&entry.name), &table::clock(length_s(entry, decoded)), &stages, &path]);
     }
     if !recordings.is_empty() {
         println!("{listing}");
     }
-    let audio_h = recordings.iter().fold(0.0, |sum, entry| sum + entry.audio_s) / 3600.0;
+    let audio_h = sum(recordings.iter().zip(decoded).map(|(entry, decoded)| length_s(entry, decoded))) / 3600.0;
     println!("{} recordings, {audio_h:.2} h, {complete} complete", recordings.len());
     Ok(())
 }
 
 /// Prints what decode warns about.
-fn print_defects(store: &dyn Store, recordings: &[RecordingEntry]) -> Result<(), Error> {
-    let defects = recordings.iter().filter_map(|entry| Defects::read(store, entry).transpose());
-    let defects: Vec<_> = defects.collect::<Result<_, _>>().map_err(Error::store)?;
+fn print_defects(recordings: &[RecordingEntry], decoded: Vec<Option<Recording>>) {
+    let of_recordings = recordings.iter().zip(decoded);
+    let defects: Vec<_> = of_recordings.filter_map(|(entry, decoded)| Defects::of(entry, decoded?)).collect();
     if let Some(summary) = defects::summary(&defects) {
         println!("{summary}:");
     }
     for line in defects.iter().flat_map(Defects::lines) {
         println!("  {line}");
     }
-    Ok(())
 }
 
 fn stored_stages(store: &dyn Store, chain: &[Fingerprint]) -> Result<usize, Error> {

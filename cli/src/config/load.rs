@@ -57,6 +57,16 @@ pub enum ConfigError {
         /// Its value.
         value: usize,
     },
+    /// With a smaller value, no recording could be processed.
+    #[error("{setting} is {value}: at least {least} is expected")]
+    TooSmall {
+        /// The setting with its sections.
+        setting: &'static str,
+        /// Its value.
+        value: u64,
+        /// The smallest possible value.
+        least: u64,
+    },
     /// The folder for samples does not exist.
     #[error("limits.spill_folder: {} is not a folder", stage_core::shown(.0))]
     SpillFolder(PathBuf),
@@ -141,7 +151,8 @@ fn parse<T: DeserializeOwned>(text: &str) -> Result<T, ConfigError> {
 }
 
 fn read(path: &Path) -> Result<String, ConfigError> {
-    std::fs::read_to_string(path).map_err(|reason| ConfigError::Unreadable { path: path.to_owned(), reason })
+    let text = stage_core::require_file(path).and_then(|()| std::fs::read_to_string(path));
+    text.map_err(|reason| ConfigError::Unreadable { path: path.to_owned(), reason })
 }
 
 fn in_file(path: &Path, reason: ConfigError) -> ConfigError {

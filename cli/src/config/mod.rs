@@ -276,6 +276,20 @@ impl Config {
         if let Some(folder) = spill_folder.as_ref().filter(|folder| !folder.is_dir()) {
             return Err(ConfigError::SpillFolder(folder.clone()));
         }
+        let decode::DecodeLimits { max_channels, max_channel_hours, .. } = self.decode.limits;
+        let least = [
+            ("decode.limits.max_channels", u64::from(max_channels), 1),
+            ("decode.limits.max_channel_hours", u64::from(max_channel_hours), 1),
+            ("limits.task_s", self.limits.task_s, 1),
+            (
+                "limits.worker_memory_mib",
+                self.limits.worker_memory_mib.map_or(u64::MAX, |mib| mib.get() as u64),
+                LEAST_MEMORY_MIB,
+            ),
+        ];
+        if let Some((setting, value, least)) = least.into_iter().find(|(_, value, least)| value < least) {
+            return Err(ConfigError::TooSmall { setting, value, least });
+        }
         self.devices.validate()?;
         if self.timing.heartbeat_ms < LEAST_HEARTBEAT_MS {
             return Err(ConfigError::Heartbeat);
@@ -284,6 +298,9 @@ impl Config {
         Priorities::new(self).map(drop)
     }
 }
+
+/// A worker needs this much memory for the smallest model.
+const LEAST_MEMORY_MIB: u64 = 128;
 
 /// No device is faster with more windows at once.
 const MOST_ON_DEVICE: usize = 1024;

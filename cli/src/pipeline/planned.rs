@@ -10,7 +10,7 @@ use transcribe::ModelSource;
 
 use super::{Pipeline, Work};
 use crate::config::Priorities;
-use crate::defects::Defects;
+use crate::defects::{self, Defects};
 use crate::error::{Error, ErrorContext, ErrorKind};
 use crate::export::{Document, Exporter, Formats};
 use crate::file_name::NameParser;
@@ -56,6 +56,8 @@ pub struct Summary {
     pub outcome: Outcome,
     /// Recordings whose result files could not be written, by index.
     pub not_exported: BTreeMap<usize, PipelineError>,
+    /// Lengths of the decoded recordings in seconds, by index.
+    pub lengths_s: BTreeMap<usize, f64>,
     /// What decode warns about, for the recordings that have warnings.
     pub defects: Vec<Defects>,
     /// Inputs that could not be read, and are not among the recordings.
@@ -151,10 +153,22 @@ impl PlannedRun {
         };
         let failures: Vec<_> = not_exported.iter().map(of).chain(self.plan.unreadable.iter().cloned()).collect();
         self.store.record_failures(outcome.run, &failures).map_err(Error::store)?;
-        let done = items.iter().zip(&outcome.items).filter(|(_, end)| **end == ItemEnd::Done);
-        let defects = done.filter_map(|(item, _)| Defects::read(&*self.store, item).transpose());
-        let defects = defects.collect::<Result<_, _>>().map_err(Error::store)?;
-        Ok(Summary { outcome, not_exported, defects, unreadable: self.plan.unreadable.clone(), again, removed })
+        let (mut lengths_s, mut defects) = (BTreeMap::new(), Vec::new());
+        for (index, item) in items.iter().enumerate().filter(|(index, _)| outcome.items[*index] == ItemEnd::Done) {
+            if let Some(recording) = defects::decoded(&*self.store, item).map_err(Error::store)? {
+                lengths_s.insert(index, recording.duration_s);
+                defects.extend(Defects::of(item, recording));
+            }
+        }
+        Ok(Summary {
+            outcome,
+            not_exported,
+            lengths_s,
+            defects,
+            unreadable: self.plan.unreadable.clone(),
+            again,
+            removed,
+        })
     }
 
     /// Records the files about the run before the caller writes them, as far as they are recorded then.
@@ -242,7 +256,7 @@ impl Summary {
     #[must_use]
     pub fn audio_s(&self, recordings: &[RecordingEntry]) -> f64 {
         let done = recordings.iter().enumerate().filter(|(index, _)| self.is_done(*index));
-        sum(done.map(|(_, recording)| recording.audio_s))
+        sum(done.map(|(index, recording)| self.lengths_s.get(&index).copied().unwrap_or(recording.audio_s)))
     }
 
     /// Number of inputs that failed: unreadable files, failed recordings, and results that could not be written.

@@ -47,6 +47,17 @@ pub fn sha256_hex(bytes: &[u8]) -> String {
     stream.finish_hex()
 }
 
+/// Checks that a path leads to a file that can be read to its end: reading a pipe or a device may never end.
+///
+/// # Errors
+/// It does not exist, or is not a file.
+pub fn require_file(path: &Path) -> io::Result<()> {
+    if std::fs::metadata(path)?.is_file() {
+        return Ok(());
+    }
+    Err(io::Error::new(io::ErrorKind::InvalidInput, "not a file (a folder, a pipe, a socket or a device)"))
+}
+
 /// The SHA-256 of a file's bytes as 64 hex digits. The file is opened read-only and read once.
 ///
 /// # Errors
@@ -60,9 +71,7 @@ pub fn sha256_file(path: &Path) -> io::Result<String> {
 /// # Errors
 /// Those of [`sha256_file`], and [`io::ErrorKind::Interrupted`] if it was stopped.
 pub fn sha256_file_unless(path: &Path, is_stopped: impl Fn() -> bool) -> io::Result<String> {
-    if !std::fs::metadata(path)?.is_file() {
-        return Err(io::Error::new(io::ErrorKind::InvalidInput, "not a file (a folder, a pipe, a socket or a device)"));
-    }
+    require_file(path)?;
     let mut file = File::open(path)?;
     let mut stream = Sha256Stream::default();
     let mut block = vec![0; 1 << 20];

@@ -8,7 +8,7 @@ use crate::source::RefusedTrack;
 use crate::stream::{Counts, Ended};
 
 /// A length in a header may include delay and padding, and may be rounded.
-const ROUNDED_LENGTH_S: f64 = 0.25;
+const ROUNDED_LENGTH_S: f64 = 0.06;
 
 /// Counts bytes, packets and tracks while a file is decoded.
 pub(crate) struct Ledger {
@@ -88,7 +88,7 @@ impl Ledger {
     fn refuse(&mut self, track: &RefusedTrack) {
         let length = track.duration_s.map_or_else(|| "unknown length".to_owned(), |seconds| format!("{seconds:.3} s"));
         let RefusedTrack { codec, error, .. } = track;
-        let message = format!("a track ({codec}, {length}) was left out: {error}");
+        let message = format!("a track ({codec}, {length}) was left out: {error}; --decoder ffmpeg may decode it");
         self.warn(DecodeWarning::new(WarningKind::LeftOut, message));
     }
 
@@ -114,7 +114,7 @@ impl Ledger {
         let mut left_out = part.left_out_bytes;
         if missing > tolerance {
             left_out += missing;
-            let message = format!("{missing} bytes of sound are in no packet that the container's index leads to");
+            let message = format!("{missing} bytes of sound were found in no packet");
             self.warn(DecodeWarning::new(WarningKind::LeftOut, message));
         }
         self.account.audio_bytes += sound;

@@ -98,6 +98,7 @@ pub(crate) struct Counts {
     /// Size of the largest packet of all tracks, in bytes.
     pub(crate) largest_packet: u64,
     gaps: u64,
+    first_gap_at: u64,
     gap_frames: u64,
     /// Jumps of the time stamps that are beyond the limit, and their length in frames.
     jumps: u64,
@@ -132,7 +133,7 @@ impl Stream {
             limits: limits.clone(),
             promised_frames: audio.promised_frames(part),
             has_other_tracks: tracks.len() > 1,
-            cut_is_known: matches!(part.payload, Payload::Packets(_)),
+            cut_is_known: matches!(part.payload, Payload::Packets(_)) || part.container == "ogg",
             audio: audio.clone(),
             spec: None,
             early_silence: 0,
@@ -323,6 +324,9 @@ impl Stream {
             (self.anchor, self.anchor_frames) = (Some(pts), self.counts.decoded_frames);
             return;
         }
+        if self.counts.gaps == 0 {
+            self.counts.first_gap_at = self.counts.decoded_frames;
+        }
         self.counts.gaps += 1;
         self.counts.gap_frames += missing;
         self.silence(missing);
@@ -376,14 +380,26 @@ impl Stream {
         let rate_hz = self.rate_hz().max(1);
         let seconds = |frames: u64| frames as f64 / f64::from(rate_hz);
         let Counts { packets, bad, bad_reason, gaps, gap_frames, not_finite, decoded_frames, .. } = &self.counts;
+        let (start, end) = self.timing.timeline.trimmed();
+        let most = (2 * self.counts.packet_frames).max(u64::from(rate_hz) / 10);
         let mut warn = |kind, message| self.warnings.push(DecodeWarning::new(kind, message));
+        if start.max(end) > most {
+            let (start, end) = (seconds(start), seconds(end));
+            let message = format!("{start:.3} s at the start and {end:.3} s behind it are marked as not to be played");
+            warn(WarningKind::LeftOut, message);
+        }
         if *bad > 0 {
             let message = format!("{bad} of {packets} packets could not be decoded and are silence ({bad_reason})");
             warn(WarningKind::Damaged, message);
         }
         if *gaps > 0 {
-            let length = seconds(*gap_frames);
-            warn(WarningKind::Gap, format!("{gaps} gaps in the time stamps, {length:.3} s in all, are silence"));
+            let (length, first_gap_s) = (seconds(*gap_frames), seconds(self.counts.first_gap_at));
+            warn(
+                WarningKind::Gap,
+                format!(
+                    "{gaps} gaps in the time stamps, the first at {first_gap_s:.3} s, {length:.3} s in all, are silence"
+                ),
+            );
         }
         if self.counts.jumps > 0 {
             let (jumps, length) = (self.counts.jumps, seconds(self.counts.jump_frames));

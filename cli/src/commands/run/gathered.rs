@@ -65,12 +65,18 @@ impl<'a> Gathered<'a> {
         (self.watch, self.rows)
     }
 
-    fn add_row(&mut self, index: usize, text: Result<Vec<String>, String>, score: Option<(f64, String)>) {
+    fn add_row(
+        &mut self,
+        index: usize,
+        length_s: Option<f64>,
+        text: Result<Vec<String>, String>,
+        score: Option<(f64, String)>,
+    ) {
         let recording = &self.recordings[index];
         let file_name = recording.path.file_name();
         let row = Row {
             name: file_name.map_or_else(|| recording.name.clone(), |name| shown(Path::new(name))),
-            audio_s: recording.audio_s,
+            audio_s: length_s.unwrap_or(recording.audio_s),
             text,
             score,
             worked_s: self.worked_s.get(&index).copied(),
@@ -98,9 +104,9 @@ impl Observer for Gathered<'_> {
             }
             Event::GroupCommit { point, artifacts, checkpoints } => self.pause(*point, *artifacts, *checkpoints),
             Event::ItemDone { index } if self.simulated => {
-                self.add_row(*index, Ok(vec!["(simulated)".to_owned()]), None);
+                self.add_row(*index, None, Ok(vec!["(simulated)".to_owned()]), None);
             }
-            Event::ItemFailed { index, error } => self.add_row(*index, Err(error.to_string()), None),
+            Event::ItemFailed { index, error } => self.add_row(*index, None, Err(error.to_string()), None),
             _ => {}
         }
         self.watch.observe(event);
@@ -115,12 +121,12 @@ impl Observer for Gathered<'_> {
         self.rows.low_confidence.count += segments;
         self.rows.low_confidence.length_s += length_s;
         let text = (0..document.recording.channels).map(|channel| document.text(channel)).collect();
-        self.add_row(index, Ok(text), score(document));
+        self.add_row(index, Some(document.recording.duration_s), Ok(text), score(document));
     }
 
     fn not_exported(&mut self, index: usize, error: &PipelineError) {
         self.watch.export_failed(index, error);
-        self.add_row(index, Err(error.to_string()), None);
+        self.add_row(index, None, Err(error.to_string()), None);
     }
 }
 

@@ -22,9 +22,9 @@ pub(super) fn scan(bytes: &mut Bytes, start: u64) -> Result<Part, DecodeError> {
         if [a, b, c, d] == *b"data" {
             // The chunk begins with a number of edits, 4 bytes.
             payload = Some(size.saturating_sub(4));
-            if stated > left as i64 {
+            if stated < 0 || stated > left as i64 {
                 patches.push((at + 4, left.to_be_bytes().to_vec()));
-                missing = stated as u64 - left;
+                missing = u64::try_from(stated).map_or(0, |stated| stated - left);
             }
         }
         at += 12 + size;

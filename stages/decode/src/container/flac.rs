@@ -37,12 +37,24 @@ pub(super) fn scan(bytes: &mut Bytes, start: u64) -> Result<Part, DecodeError> {
     // A tag or padding at the end belongs to no frame.
     let tag = end.saturating_sub(ID3V1_BYTES).max(at);
     let end = if begins_with(bytes, tag, b"TAG")? { tag } else { end };
+    let end = end - ape_tag_before(bytes, at, end)?;
     let end = end - zeros_before(bytes, at, end)?;
     let demux = Demux::Symphonia { patches: Vec::new() };
     let mut part = Part::new(start..end, demux, Payload::Bytes(end - at));
     part.rules = Box::new(FromTrack(timing));
     part.promised_frames = stated_frames(bytes, start)?;
     Ok(part)
+}
+
+/// Size of the APE tag that ends at `end`, or 0. Its footer states it, without the header that may precede the tag.
+fn ape_tag_before(bytes: &mut Bytes, start: u64, end: u64) -> Result<u64, DecodeError> {
+    let footer_at = end.saturating_sub(32).max(start);
+    let Some(footer) = bytes.array::<32>(footer_at)?.filter(|footer| footer.starts_with(b"APETAGEX")) else {
+        return Ok(0);
+    };
+    let size = u64::from(u32::from_le_bytes([footer[12], footer[13], footer[14], footer[15]]));
+    let header = if footer[23] & 0x80 == 0 { 0 } else { 32 };
+    Ok(size + header).map(|size| if size <= end - start { size } else { 0 })
 }
 
 /// Number of zeros in front of `end`, if there are so many that they are padding.

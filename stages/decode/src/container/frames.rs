@@ -117,8 +117,20 @@ impl Walker {
             return Ok(Some(Item::Frame(frame)));
         }
         let junk = self.distance_to_frame()?;
-        let is_zero = self.bytes.is_zero(self.at..self.at + junk)?;
-        Ok(Some(self.skip(junk, if is_zero { Skipped::Padding } else { Skipped::Junk })))
+        let what = if self.is_old_tag(junk)? {
+            Skipped::Tag
+        } else if self.bytes.is_zero(self.at..self.at + junk)? {
+            Skipped::Padding
+        } else {
+            Skipped::Junk
+        };
+        Ok(Some(self.skip(junk, what)))
+    }
+
+    /// Whether the bytes up to the next frame or tag are an ID3v1 tag, or its extension, of a file that was joined.
+    fn is_old_tag(&mut self, len: u64) -> Result<bool, DecodeError> {
+        let head = self.bytes.get(self.at, 4)?;
+        Ok(head.starts_with(b"TAG") && len == 128 || head == b"TAG+" && len == 227)
     }
 
     fn header(&mut self, at: u64) -> Result<Option<FrameHeader>, DecodeError> {
@@ -192,8 +204,11 @@ pub(crate) fn tag_len(bytes: &mut Bytes, at: u64, end: u64) -> Result<Option<u64
     let len = if head.starts_with(b"ID3") && head.len() >= 10 && head[6..10].iter().all(|byte| byte & 0x80 == 0) {
         let size = head[6..10].iter().fold(0, |size, &byte| size << 7 | u64::from(byte));
         Some(10 + size + if head[5] & 0x10 == 0 { 0 } else { 10 })
-    } else if head.starts_with(b"TAG") && left == 128 {
-        Some(128)
+    } else if head.starts_with(b"TAG") && left >= 128 {
+        // At the end, or in front of a file that was appended.
+        let behind = bytes.get(at + 128, 3)?;
+        let is_frame = behind.len() > 1 && behind[0] == 0xff && behind[1] & 0xe0 == 0xe0;
+        (left == 128 || is_frame || behind == b"ID3").then_some(128)
     } else if head.starts_with(b"APETAGEX") && head.len() == 32 {
         // The size includes the footer but not this header. A tag without a header has only its footer here.
         let size = u32::from_le_bytes([head[12], head[13], head[14], head[15]]);

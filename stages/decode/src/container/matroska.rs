@@ -171,8 +171,8 @@ struct Walk<'a> {
     in_clusters: bool,
     /// Bytes in front of a cluster that are not elements.
     junk_bytes: u64,
-    /// Sizes that reach beyond the end of the file, replaced by "unknown".
-    patches: Vec<(u64, Vec<u8>)>,
+    /// The ends of segments and clusters, and their sizes replaced by "unknown".
+    masters: Vec<(u64, (u64, Vec<u8>))>,
     /// Replaces lists of positions by elements without a meaning.
     seek_heads: Vec<(u64, Vec<u8>)>,
 }
@@ -188,18 +188,21 @@ impl<'a> Walk<'a> {
             is_cut: false,
             in_clusters: false,
             junk_bytes: 0,
-            patches: Vec::new(),
+            masters: Vec::new(),
             seek_heads: Vec::new(),
         }
     }
 
     /// What was found, and the bytes to replace.
-    fn finish(mut self) -> (Segment, Vec<(u64, Vec<u8>)>) {
+    fn finish(self) -> (Segment, Vec<(u64, Vec<u8>)>) {
+        let end = self.at;
+        let is_too_long = |master: &(u64, _)| master.0 > end;
+        let mut patches: Vec<_> = self.masters.into_iter().filter(is_too_long).map(|(_, patch)| patch).collect();
         // The lists of positions lead to elements behind the end of a file that was cut.
-        if !self.patches.is_empty() {
-            self.patches.append(&mut self.seek_heads);
+        if !patches.is_empty() {
+            patches.extend(self.seek_heads);
         }
-        (self.found, self.patches)
+        (self.found, patches)
     }
 
     /// Stops at the end of the file, at damage, and where another recording begins.
@@ -212,9 +215,9 @@ impl<'a> Walk<'a> {
                 self.at = element;
                 return Ok(());
             };
-            let is_too_long = size.is_some_and(|size| self.at.saturating_add(size) > self.bytes.len());
-            if is_too_long && matches!(id, SEGMENT | CLUSTER) {
-                self.patches.push((size_at, unknown_size(self.at - size_at)));
+            if let (SEGMENT | CLUSTER, Some(size)) = (id, size) {
+                let end = self.at.saturating_add(size);
+                self.masters.push((end, (size_at, unknown_size(self.at - size_at))));
             }
             if let (SEEK_HEAD, Some(size), ..=9) = (id, size, self.at - element) {
                 self.seek_heads.push((element, void_header(self.at - element, size)));

@@ -59,6 +59,9 @@ static CONTAINERS: &[Container] = &[
     Container { has_signature: false, ..Container::new("gsm", &["gsm"], gsm::begins, gsm::scan) },
 ];
 
+/// Signatures of recordings that only the external decoder reads: AMR, ASF (WMA), Monkey's Audio, WavPack, Wave64.
+const FOREIGN: [&[u8]; 5] = [b"#!AMR", b"\x30\x26\xb2\x75\x8e\x66\xcf\x11", b"MAC ", b"wvpk", b"riff\x2e\x91\xcf\x11"];
+
 /// A container.
 struct Container {
     /// Short name in records.
@@ -296,6 +299,21 @@ fn after_tags(bytes: &mut Bytes, mut at: u64, end: u64) -> Result<u64, DecodeErr
     }
 }
 
+/// Whether a recording with a signature begins at `at`.
+fn begins_recording(bytes: &mut Bytes, at: u64) -> Result<bool, DecodeError> {
+    for container in CONTAINERS.iter().filter(|container| container.has_signature) {
+        if (container.begins)(bytes, at)? {
+            return Ok(true);
+        }
+    }
+    begins_with_any(bytes, at, &FOREIGN)
+}
+
+fn begins_with_any(bytes: &mut Bytes, at: u64, signatures: &[&[u8]]) -> Result<bool, DecodeError> {
+    let head = bytes.get(at, HEAD_BYTES)?;
+    Ok(signatures.iter().any(|signature| head.starts_with(signature)))
+}
+
 /// Whether the bytes at `at` begin with a signature.
 fn begins_with(bytes: &mut Bytes, at: u64, signature: &[u8]) -> Result<bool, DecodeError> {
     Ok(bytes.get(at, HEAD_BYTES)?.starts_with(signature))
@@ -308,10 +326,8 @@ fn is_known_end(bytes: &mut Bytes, at: u64) -> Result<bool, DecodeError> {
         return Ok(at == end);
     }
     let rest = after_tags(bytes, at, end)?;
-    for container in CONTAINERS.iter().filter(|container| container.has_signature) {
-        if (container.begins)(bytes, rest)? {
-            return Ok(true);
-        }
+    if container_at(bytes, rest)?.is_some() || begins_with_any(bytes, rest, &FOREIGN)? {
+        return Ok(true);
     }
     bytes.is_zero(rest..end)
 }

@@ -3,6 +3,8 @@
 
 use std::collections::BTreeMap;
 
+use stage_core::WarningKind;
+
 use super::{AudioTrack, Demux, Part, Payload, PlaybackRules, StatedTrack};
 use crate::error::DecodeError;
 use crate::input::Bytes;
@@ -10,6 +12,11 @@ use crate::timeline::{Edit, Timeline, TrimRules};
 
 /// Maximum size of a `moov` box. A larger one is not that of a recording.
 const MOOV_BYTES_MAX: u64 = 256 << 20;
+/// Boxes of the file itself. The end of the file may cut one of them.
+const BOXES: [&[u8; 4]; 14] = [
+    b"ftyp", b"styp", b"moov", b"mdat", b"moof", b"mfra", b"sidx", b"meta", b"uuid", b"udta", b"free", b"skip",
+    b"wide", b"emsg",
+];
 /// An empty edit longer than this is damage, not a pause.
 const EMPTY_EDIT_S_MAX: u64 = 24 * 3_600;
 /// Seconds from 1904-01-01, the epoch of MP4, to 1970-01-01.
@@ -22,7 +29,7 @@ pub(super) fn begins(bytes: &mut Bytes, at: u64) -> Result<bool, DecodeError> {
 /// Walks over the boxes of the file. A recording ends where the next `ftyp` box begins.
 pub(super) fn scan(bytes: &mut Bytes, start: u64) -> Result<Part, DecodeError> {
     let len = bytes.len();
-    let (mut at, mut movie, mut media_bytes, mut patches) = (start, None, 0, Vec::new());
+    let (mut at, mut movie, mut media_bytes, mut patches, mut missing) = (start, None, 0, Vec::new(), 0);
     while at < len {
         let Some((kind, header_len, size)) = box_header(bytes.get(at, 16)?) else { break };
         let is_next = kind == *b"ftyp" && at > start && (movie.is_some() || media_bytes > 0);
@@ -30,6 +37,10 @@ pub(super) fn scan(bytes: &mut Bytes, start: u64) -> Result<Part, DecodeError> {
             break;
         }
         let (end, is_last) = (at.saturating_add(size).min(len), at.saturating_add(size) >= len);
+        if is_last && size != u64::MAX && !BOXES.contains(&&kind) {
+            break;
+        }
+        missing = if size == u64::MAX { 0 } else { at.saturating_add(size).saturating_sub(len) };
         match &kind {
             b"moov" => {
                 let body = (end - at).saturating_sub(header_len).min(MOOV_BYTES_MAX);
@@ -49,6 +60,9 @@ pub(super) fn scan(bytes: &mut Bytes, start: u64) -> Result<Part, DecodeError> {
         ));
     };
     let mut part = Part::new(start..at, Demux::Symphonia { patches }, Payload::Bytes(media_bytes));
+    if missing > 0 {
+        part.warn(WarningKind::Incomplete, format!("the file ends {missing} bytes before the end of its last box"));
+    }
     part.stated_tracks = movie.stated_tracks();
     part.rules = Box::new(movie);
     Ok(part)

@@ -58,6 +58,7 @@ fn next_page(bytes: &mut Bytes, from: u64) -> Result<Option<u64>, DecodeError> {
 struct Page {
     flags: u8,
     serial: u32,
+    number: u32,
     /// Sizes of the packets, or parts of packets, on it, and whether the last one ends here.
     packets: Vec<u64>,
     last_ends: bool,
@@ -84,8 +85,9 @@ impl Page {
         }
         let end = data + all;
         let serial = u32::from_le_bytes([header[14], header[15], header[16], header[17]]);
+        let number = u32::from_le_bytes([header[18], header[19], header[20], header[21]]);
         let is_whole = end <= bytes.len();
-        Ok(is_whole.then_some(Self { flags: header[5], serial, packets, last_ends, data, end }))
+        Ok(is_whole.then_some(Self { flags: header[5], serial, number, packets, last_ends, data, end }))
     }
 }
 
@@ -110,6 +112,9 @@ struct LogicalStream {
     unfinished: u64,
     first_byte: Option<u8>,
     has_ended: bool,
+    /// Number of the next page, and the pages that are missing.
+    next_page: Option<u32>,
+    lost_pages: u64,
 }
 
 /// What the first packet of a stream says.
@@ -147,14 +152,23 @@ impl Link {
     fn page(&mut self, bytes: &mut Bytes, page: &Page) -> Result<(), DecodeError> {
         if page.flags & BEGINS_STREAM != 0 {
             let codec = OggCodec::of(bytes.get(page.data, 64)?);
-            let stream =
-                LogicalStream { codec, packets: 0, payload: 0, unfinished: 0, first_byte: None, has_ended: false };
+            let stream = LogicalStream {
+                codec,
+                packets: 0,
+                payload: 0,
+                unfinished: 0,
+                first_byte: None,
+                has_ended: false,
+                next_page: None,
+                lost_pages: 0,
+            };
             self.streams.insert(page.serial, stream);
             self.order.push(page.serial);
         } else {
             self.has_data = true;
         }
         let Some(stream) = self.streams.get_mut(&page.serial) else { return Ok(()) };
+        stream.count_page(page.number);
         stream.has_ended |= page.flags & ENDS_STREAM != 0;
         if page.flags & CONTINUED == 0 {
             stream.unfinished = 0;
@@ -191,6 +205,11 @@ impl Link {
                 "the last page of a stream is missing: the file may have been cut, or its recorder was interrupted";
             part.warn(WarningKind::Header, message.to_owned());
         }
+        let lost: u64 = self.streams.values().map(|stream| stream.lost_pages).sum();
+        if lost > 0 {
+            let message = format!("{lost} pages of the container are missing; times behind them may be early");
+            part.warn(WarningKind::Damaged, message);
+        }
         if self.junk_bytes > 0 {
             part.left_out_bytes = self.junk_bytes;
             let junk = self.junk_bytes;
@@ -201,6 +220,16 @@ impl Link {
 }
 
 impl LogicalStream {
+    /// Compares the number of a page with that of the page before it.
+    fn count_page(&mut self, number: u32) {
+        let missing = self.next_page.map_or(0, |expected| number.wrapping_sub(expected));
+        // A smaller number is that of a page that is repeated.
+        if missing < u32::MAX / 2 {
+            self.lost_pages += u64::from(missing);
+        }
+        self.next_page = Some(number.wrapping_add(1));
+    }
+
     /// Counts a packet that is complete.
     fn packet(&mut self) {
         let has_sound = match self.codec {

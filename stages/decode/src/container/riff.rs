@@ -172,7 +172,11 @@ impl Chunks {
         while at < limit && !is_known_end(bytes, at)? {
             let Some((id, size)) = chunk(bytes, at)? else { break };
             let end = at + 8 + size;
-            if end > limit && !KNOWN_CHUNKS.contains(&&id) || !id.iter().all(|byte| (0x20..0x7f).contains(byte)) {
+            // Which of two chunks of samples is right is not known.
+            if id == *b"data"
+                || end > limit && !KNOWN_CHUNKS.contains(&&id)
+                || !id.iter().all(|byte| (0x20..0x7f).contains(byte))
+            {
                 break;
             }
             self.read(bytes, &id, at + 8, size.min(limit - at - 8))?;

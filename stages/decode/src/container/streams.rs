@@ -10,7 +10,7 @@ use symphonia::core::formats::Track;
 use super::frames::{Frame, FrameHeader, HEADER_BYTES, Item, ReadHeader, Skipped, Walker};
 use super::linear::positions;
 use super::mpeg::StreamInfo;
-use super::{Demux, Interval, Part, Payload, adts, mpeg};
+use super::{Demux, Interval, Part, Payload, adts, begins_recording, mpeg};
 use crate::codec;
 use crate::error::DecodeError;
 use crate::input::Bytes;
@@ -95,6 +95,10 @@ fn scan(bytes: &mut Bytes, range: Range<u64>, read_header: ReadHeader) -> Result
                 tags_from = None;
             }
             Item::Skipped { bytes, what: Skipped::Tag, .. } => tags_from = tags_from.or(Some(bytes.start)),
+            Item::Skipped { bytes: junk, what: Skipped::Junk, .. } if begins_recording(bytes, junk.start)? => {
+                end = tags_from.unwrap_or(junk.start);
+                break;
+            }
             Item::Skipped { bytes, what, lost_frames } => found.skipped(&bytes, what, lost_frames),
         }
     }

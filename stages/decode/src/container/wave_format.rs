@@ -33,7 +33,8 @@ impl Format {
         let (tag, channels, rate_hz, block_align, bits) = fields().ok_or(DecodeError::TruncatedHeader)?;
         let tag = if tag == EXTENSIBLE { word(SUB_FORMAT_AT).unwrap_or(tag) } else { tag };
         let block_bytes = u64::from(block_align);
-        let sample_bytes = sample_bytes(block_align, channels, bits);
+        let byte_rate = long(8).unwrap_or(0);
+        let sample_bytes = sample_bytes(block_align, channels, bits, (rate_hz, byte_rate));
         let samples = |codec| Coding::of_samples(codec, rate_hz, channels, sample_bytes);
         let adpcm = |codec, header: u64, more: u64| {
             let each = block_bytes / u64::from(channels.max(1));
@@ -59,9 +60,14 @@ impl Format {
     }
 }
 
-/// Bytes of one sample: those that a block holds for each channel, or else those that the bits need.
-fn sample_bytes(block_align: u16, channels: u16, bits: u16) -> u64 {
+/// Bytes of one sample: those that a block holds for each channel, or those that the bits need if the byte rate agrees
+/// with them.
+fn sample_bytes(block_align: u16, channels: u16, bits: u16, (rate_hz, byte_rate): (u32, u32)) -> u64 {
     let needed = u64::from(bits.div_ceil(8)).max(1);
+    // Two of three fields agree.
+    if u64::from(byte_rate) == u64::from(rate_hz) * u64::from(channels) * needed {
+        return needed;
+    }
     match (block_align / channels.max(1), block_align % channels.max(1)) {
         (each, 0) if u64::from(each) >= needed => u64::from(each),
         _ => needed,

@@ -15,6 +15,7 @@ use super::process::{Process, ProcessError};
 use super::stream::{DecodedTrack, ExternalStream, Plan, PlannedTrack, failure};
 use super::track::Counts;
 use crate::config::{DecodeConfig, DecodeLimits};
+use crate::container::Layout;
 use crate::error::DecodeError;
 use crate::input::InputFile;
 use crate::native::{NativeFile, Passes};
@@ -31,6 +32,9 @@ const BETTER_DECODERS: [(&str, &str); 2] = [("amr_nb", "libopencore_amrnb"), ("a
 const ONLY_PACKETS: [&str; 9] = ["aac", "ac3", "amr", "eac3", "g722", "g723_1", "g729", "gsm", "dts"];
 /// Longest header of these containers, in bytes: `#!AMR_MC1.0` and its channels.
 const SHORT_HEADER: u64 = 16;
+/// In other containers, headers, indexes and tags take at most this many bytes and a fifth of the sound. More may be
+/// another recording, which ffmpeg does not read.
+const LONG_HEADER: u64 = 8 << 10;
 /// Beginnings of the names of lossless codecs.
 const LOSSLESS: [&str; 12] =
     ["pcm_s", "pcm_u", "pcm_f", "flac", "alac", "ape", "tta", "tak", "wmalossless", "truehd", "mlp", "shorten"];
@@ -86,6 +90,7 @@ pub(super) fn decode(
     let collected = sink.finish()?;
     let decoded = stream.finish();
     compare(&plan, &listed, &decoded, &known.problems, &mut warnings)?;
+    warn_of_structure(file, &mut warnings);
     let account = account(&plan, &header, &listed, &decoded, file.len(), &mut warnings);
     let provenance = plan.provenance();
     let recording = recording(header, spec, &collected, hash.finish_hex(), account, provenance, warnings);
@@ -224,6 +229,18 @@ fn is_mostly_lost(listed: &TrackPackets, track: &DecodedTrack) -> bool {
     track.messages.problem_count > 0 && 2.0 * track.decoded_s() < sound_s(listed)
 }
 
+/// Adds what the scan of the container finds, for containers that are known: pages that are missing, a file that is cut, and
+/// recordings that were joined.
+fn warn_of_structure(file: &Arc<InputFile>, warnings: &mut Vec<DecodeWarning>) {
+    let Ok(layout) = Layout::scan(file) else { return };
+    warnings.extend(layout.parts.iter().flat_map(|part| part.warnings.clone()));
+    warnings.extend(layout.warnings);
+    if layout.parts.len() > 1 {
+        let message = format!("the file holds {} recordings, one after the other", layout.parts.len());
+        warnings.push(DecodeWarning::new(WarningKind::Header, message));
+    }
+}
+
 /// Length of the packets with sound, in seconds.
 fn sound_s(listed: &TrackPackets) -> f64 {
     listed.length_s * (listed.packets - listed.dtx_packets()) as f64 / listed.packets.max(1) as f64
@@ -291,7 +308,9 @@ fn account(
     let skipped = &mut listed.iter().enumerate().filter(|(index, _)| !is_planned(*index)).map(|(_, track)| track);
     let mut left_out_bytes = bytes_of(skipped).min(len - audio_bytes);
     let other_bytes = len - audio_bytes - left_out_bytes;
-    if ONLY_PACKETS.contains(&header.container.as_str()) && other_bytes > SHORT_HEADER {
+    let is_bare = ONLY_PACKETS.contains(&header.container.as_str());
+    let is_much = !header.has_video && other_bytes > LONG_HEADER + audio_bytes / 5;
+    if is_bare && other_bytes > SHORT_HEADER || is_much {
         left_out_bytes += other_bytes;
         let message = format!("{other_bytes} of {len} bytes are in no packet and were left out");
         warnings.push(DecodeWarning::new(WarningKind::LeftOut, message));

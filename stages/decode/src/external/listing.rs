@@ -16,6 +16,8 @@ pub(crate) struct Header {
     pub(crate) codecs: Vec<String>,
     /// Length in seconds, often an estimate.
     pub(crate) duration_s: Option<f64>,
+    /// Whether there are pictures.
+    pub(crate) has_video: bool,
     /// Tags of the container.
     pub(crate) tags: BTreeMap<String, String>,
 }
@@ -35,6 +37,7 @@ impl Header {
                 2 => {
                     in_tags = text.starts_with("Metadata:") && header.codecs.is_empty();
                     header.duration_s = text.strip_prefix("Duration: ").and_then(seconds).or(header.duration_s);
+                    header.has_video |= text.contains(": Video: ");
                     header.codecs.extend(codec(text));
                 }
                 4 if in_tags => header.tags.extend(tag(text)),
