@@ -17,7 +17,7 @@ use super::track::Counts;
 use crate::config::{DecodeConfig, DecodeLimits};
 use crate::container::Layout;
 use crate::error::DecodeError;
-use crate::input::InputFile;
+use crate::input::{Bytes, InputFile};
 use crate::native::{NativeFile, Passes};
 use crate::sink::{Collected, Sink};
 use crate::stage::{Decoded, Probe};
@@ -91,7 +91,7 @@ pub(super) fn decode(
     let decoded = stream.finish();
     compare(&plan, &listed, &decoded, &known.problems, &mut warnings)?;
     warn_of_structure(file, &mut warnings);
-    let account = account(&plan, &header, &listed, &decoded, file.len(), &mut warnings);
+    let account = account(&plan, &header, &listed, &decoded, file, &mut warnings);
     let provenance = plan.provenance();
     let recording = recording(header, spec, &collected, hash.finish_hex(), account, provenance, warnings);
     let native = NativeFile {
@@ -294,14 +294,23 @@ fn problem(messages: &Messages, known: &[String]) -> Option<String> {
 }
 
 /// Accounts for the bytes and tracks of the file.
+/// Length of the header of an ASF file (WMA) and of the beginning of its data, in bytes. Its packets have a fixed size, so
+/// that their own headers take a known share.
+fn asf_header_bytes(file: &Arc<InputFile>) -> Option<u64> {
+    let start = Bytes::new(file).array::<24>(0).ok()??;
+    let size = start[16..].try_into().ok().map(u64::from_le_bytes)?;
+    start.starts_with(b"\x30\x26\xb2\x75\x8e\x66\xcf\x11").then(|| size.min(file.len()) + 50)
+}
+
 fn account(
     plan: &Plan,
     header: &Header,
     listed: &[TrackPackets],
     decoded: &[DecodedTrack],
-    len: u64,
+    file: &Arc<InputFile>,
     warnings: &mut Vec<DecodeWarning>,
 ) -> FileAccount {
+    let len = file.len();
     let bytes_of = |tracks: &mut dyn Iterator<Item = &TrackPackets>| tracks.map(|track| track.bytes).sum::<u64>();
     let is_planned = |index: usize| plan.tracks.iter().any(|track| track.index == index);
     let audio_bytes = bytes_of(&mut plan.tracks.iter().map(|track| &listed[track.index])).min(len);
@@ -309,7 +318,11 @@ fn account(
     let mut left_out_bytes = bytes_of(skipped).min(len - audio_bytes);
     let other_bytes = len - audio_bytes - left_out_bytes;
     let is_bare = ONLY_PACKETS.contains(&header.container.as_str());
-    let is_much = !header.has_video && other_bytes > LONG_HEADER + audio_bytes / 5;
+    let most = match asf_header_bytes(file) {
+        Some(header_bytes) => header_bytes + 1_024 + audio_bytes / 12,
+        None => LONG_HEADER + audio_bytes / 5,
+    };
+    let is_much = !header.has_video && other_bytes > most;
     if is_bare && other_bytes > SHORT_HEADER || is_much {
         left_out_bytes += other_bytes;
         let message = format!("{other_bytes} of {len} bytes are in no packet and were left out");
