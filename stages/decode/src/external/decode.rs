@@ -293,7 +293,6 @@ fn problem(messages: &Messages, known: &[String]) -> Option<String> {
     })
 }
 
-/// Accounts for the bytes and tracks of the file.
 /// Length of the header of an ASF file (WMA) and of the beginning of its data, in bytes. Its packets have a fixed size, so
 /// that their own headers take a known share.
 fn asf_header_bytes(file: &Arc<InputFile>) -> Option<u64> {
@@ -302,6 +301,7 @@ fn asf_header_bytes(file: &Arc<InputFile>) -> Option<u64> {
     start.starts_with(b"\x30\x26\xb2\x75\x8e\x66\xcf\x11").then(|| size.min(file.len()) + 50)
 }
 
+/// Accounts for the bytes and tracks of the file.
 fn account(
     plan: &Plan,
     header: &Header,
