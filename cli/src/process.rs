@@ -1,5 +1,6 @@
 //! What every process of the program does first and last: logging, the check of the CPU, and the exit code.
 
+use stage_core::printable;
 use tracing_subscriber::EnvFilter;
 
 use crate::error::Error;
@@ -18,8 +19,7 @@ pub(crate) fn run(work: impl FnOnce() -> Result<Exit, Error>) -> Exit {
         .init();
     let cpu = kernels::Isa::check_limit().map_err(Error::usage);
     let exit = cpu.and_then(|_| work()).unwrap_or_else(|error| {
-        // A message may have several lines; the macro escapes the rest.
-        eprintln!("error: {}", error.report());
+        eprintln!("error: {}", printable(&error.report()));
         error.kind().exit()
     });
     match (exit, terminal::finish()) {

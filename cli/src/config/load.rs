@@ -36,7 +36,7 @@ pub enum ConfigError {
         reason: Box<Self>,
     },
     /// The text is not TOML, or has a setting that does not exist or has another type.
-    #[error(transparent)]
+    #[error("{}", stage_core::on_one_line(&.0.to_string()))]
     Malformed(#[from] Box<toml::de::Error>),
     /// The limits of devices contradict each other.
     #[error("devices: {0}")]

@@ -48,7 +48,7 @@ const FIELDS: [(&str, Field); 12] = [
 
 /// Why a pattern cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("the name pattern `{pattern}`: {reason}")]
+#[error("the name pattern `{}`: {}", stage_core::printable(pattern), stage_core::printable(reason))]
 pub struct NamePatternError {
     /// The pattern.
     pub pattern: String,

@@ -10,6 +10,8 @@ mod record;
 use std::fmt;
 use std::path::PathBuf;
 
+use stage_core::shown;
+
 pub(crate) use self::places::check as check_places;
 pub(crate) use self::record::{Found, Record, start_of};
 
@@ -57,7 +59,7 @@ impl fmt::Display for Taken {
 /// Files that exist and are not replaced.
 #[derive(Debug, thiserror::Error)]
 #[error(
-    "nothing was written, because these files would be replaced:{}\nMove them, or choose another folder or file name. If \
+    "nothing was written, because these files would be replaced: {}. Move them, or choose another folder or file name. If \
      they are results of an earlier run, restore the store that belongs to them. --overwrite replaces them",
     list(.0)
 )]
@@ -67,10 +69,9 @@ pub(crate) struct TakenFiles(pub(crate) Vec<(PathBuf, Taken)>);
 const NAMED: usize = 100;
 
 fn list(files: &[(PathBuf, Taken)]) -> String {
-    let mut lines: String =
-        files.iter().take(NAMED).map(|(path, why)| format!("\n  {}: {why}", path.display())).collect();
+    let mut named: Vec<_> = files.iter().take(NAMED).map(|(path, why)| format!("{}: {why}", shown(path))).collect();
     if files.len() > NAMED {
-        lines += &format!("\n  and {} more", files.len() - NAMED);
+        named.push(format!("and {} more", files.len() - NAMED));
     }
-    lines
+    named.join("; ")
 }

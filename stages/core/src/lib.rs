@@ -113,7 +113,9 @@ pub use measured::{Measured, sum};
 pub use name::{ArtifactName, InvalidName, OutputName, StageName};
 pub use order::OrderError;
 pub use pcm::{NativePacket, NativePackets, NativeReader, NativeSource, Pcm, PcmWriter, SAMPLE_RATE_HZ};
-pub use printable::{is_unprintable, path_bytes, path_text, printable, printable_json, printable_lines, shown};
+pub use printable::{
+    is_unprintable, on_one_line, path_bytes, path_text, printable, printable_json, printable_lines, shown,
+};
 pub use publish::{
     Existing, create_file, publish_file, remove_unfinished, replace_file, replace_file_unsynced, write_files,
 };

@@ -33,6 +33,23 @@ pub fn is_unprintable(c: char) -> bool {
         || (c as u32) & 0xFFFE == 0xFFFE
 }
 
+/// The message of a parser that shows the place on further lines, on one line: `TOML parse error at line 2, column 16:
+/// beam = 2: unknown field`.
+///
+/// ```
+/// let message = "error at line 2\n  |\n2 | beam = 2\n  | ^^^^\nunknown field";
+/// assert_eq!(stage_core::on_one_line(message), "error at line 2: beam = 2: unknown field");
+/// ```
+#[must_use]
+pub fn on_one_line(message: &str) -> String {
+    let part = |line: &str| match line.split_once(" |") {
+        Some((number, source)) if number.trim().parse::<u32>().is_ok() => source.trim().to_owned(),
+        _ => line.trim().to_owned(),
+    };
+    let parts = message.lines().map(part).filter(|part| part.chars().any(char::is_alphanumeric));
+    parts.collect::<Vec<String>>().join(": ")
+}
+
 /// The text on one line: line ends, tabs and everything [`is_unprintable`] are escaped as in Rust, such as `\n` and
 /// `\u{1b}`. Other text is unchanged.
 ///

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Deserialize;
-use stage_core::sha256_hex;
+use stage_core::{on_one_line, sha256_hex};
 
 use super::cues::{Cue, CueTexts, Cues};
 use super::pattern::{Pattern, Sets};
@@ -105,8 +105,10 @@ fn check_place(
 impl Lexicon {
     /// Parses a file and checks every rule with its own examples.
     fn read(name: &str, text: &str) -> Result<Self, ForensicsError> {
-        let file: File = toml::from_str(text)
-            .map_err(|error| ForensicsError::Syntax { lexicon: name.to_owned(), message: error.to_string() })?;
+        let file: File = toml::from_str(text).map_err(|error| ForensicsError::Syntax {
+            lexicon: name.to_owned(),
+            message: on_one_line(&error.to_string()),
+        })?;
         let sets = read_sets(name, &file.sets)?;
         let cue = |part: &str, texts| {
             Cue::parse(texts, &sets).map_err(|(pattern, problem)| unreadable(name, part, pattern, problem))
