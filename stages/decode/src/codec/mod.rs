@@ -3,6 +3,7 @@
 mod aac;
 mod generic;
 pub(crate) mod gsm;
+pub(crate) mod names;
 mod opus;
 mod vorbis;
 

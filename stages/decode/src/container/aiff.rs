@@ -10,6 +10,7 @@ use symphonia::core::codecs::audio::well_known::{
 
 use super::linear::Coding;
 use super::{Part, is_known_end};
+use crate::codec::names::four_characters;
 use crate::error::DecodeError;
 use crate::input::Bytes;
 use crate::source::TAG_CHARS_MAX;
@@ -116,7 +117,7 @@ fn codec(id: &[u8], bits: u16) -> Result<(AudioCodecId, u64), DecodeError> {
         (b"NONE" | b"twos" | b"sowt", bits) => {
             return Err(DecodeError::UnsupportedProfile(format!("PCM with {bits} bits per sample")));
         }
-        (id, _) => return Err(DecodeError::UnsupportedCodec(format!("AIFF-C {}", String::from_utf8_lossy(id)))),
+        (id, _) => return Err(DecodeError::UnsupportedCodec(four_characters(id))),
     })
 }
 

@@ -7,6 +7,7 @@ use symphonia::core::codecs::audio::well_known::{
 
 use super::linear::Coding;
 use super::{Part, begins_with, is_known_end};
+use crate::codec::names::au_encoding;
 use crate::error::DecodeError;
 use crate::input::Bytes;
 
@@ -35,9 +36,10 @@ pub(super) fn scan(bytes: &mut Bytes, start: u64) -> Result<Part, DecodeError> {
         6 => (CODEC_ID_PCM_F32BE, 4),
         7 => (CODEC_ID_PCM_F64BE, 8),
         27 => (CODEC_ID_PCM_ALAW, 1),
-        23 | 25 | 26 => return Err(DecodeError::UnsupportedCodec("G.726".to_owned())),
-        24 => return Err(DecodeError::UnsupportedCodec("G.722".to_owned())),
-        encoding => return Err(DecodeError::UnsupportedCodec(format!("AU encoding {encoding}"))),
+        encoding => {
+            let codec = au_encoding(encoding).unwrap_or_else(|| format!("AU encoding {encoding}"));
+            return Err(DecodeError::UnsupportedCodec(codec));
+        }
     };
     let coding = Coding::of_samples(codec, number(4), channels, sample_bytes);
     let (data, len) = (start + offset, bytes.len());

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use stage_core::WarningKind;
 
 use super::{AudioTrack, Demux, Part, Payload, PlaybackRules, ROUNDED_STAMPS_MS, StatedTrack, begins_with};
+use crate::codec::names::matroska_codec;
 use crate::error::DecodeError;
 use crate::input::Bytes;
 use crate::timeline::{Timeline, TrimRules};
@@ -56,7 +57,7 @@ pub(super) fn scan(bytes: &mut Bytes, start: u64) -> Result<Part, DecodeError> {
     let packets = sound().map(|(&number, track)| (number as u32, track.packets)).collect();
     let stated = |(&number, track): (&u64, &Track)| StatedTrack {
         id: number as u32,
-        codec: codec_name(&track.codec),
+        codec: matroska_codec(&track.codec),
         duration_s: None,
     };
     let stated_tracks = sound().map(stated).collect();
@@ -89,22 +90,6 @@ fn void_header(header_bytes: u64, size: u64) -> Vec<u8> {
     let mut header = vec![0xec];
     header.extend(&marked.to_be_bytes()[8 - size_bytes.min(8) as usize..]);
     header
-}
-
-/// The name of a codec by its id.
-fn codec_name(id: &str) -> String {
-    let name = match id {
-        "A_AAC" => "AAC",
-        "A_AC3" => "AC-3",
-        "A_EAC3" => "E-AC-3",
-        "A_DTS" => "DTS",
-        "A_MS/ACM" => "a codec of wave files",
-        "A_OPUS" => "Opus",
-        "A_VORBIS" => "Vorbis",
-        "A_WAVPACK4" => "WavPack",
-        other => other.strip_prefix("A_").unwrap_or(other),
-    };
-    name.to_owned()
 }
 
 /// Elements found in a file.

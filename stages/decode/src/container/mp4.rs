@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use stage_core::WarningKind;
 
 use super::{AudioTrack, Demux, Part, Payload, PlaybackRules, StatedTrack};
+use crate::codec::names::four_characters;
 use crate::error::DecodeError;
 use crate::input::Bytes;
 use crate::timeline::{Edit, Timeline, TrimRules};
@@ -239,23 +240,10 @@ impl Track {
 
 /// The name of a codec by the type of its sample entry.
 fn codec_name(sample_entry: &[u8; 4]) -> String {
-    let name = match sample_entry {
-        b"mp4a" => "AAC",
-        b"samr" => "AMR-NB",
-        b"sawb" => "AMR-WB",
-        b"sawp" => "AMR-WB+",
-        b"sevc" => "EVRC",
-        b"sqcp" => "QCELP",
-        b"ac-3" => "AC-3",
-        b"ec-3" => "E-AC-3",
-        b"alac" => "ALAC",
-        b"Opus" => "Opus",
-        b"fLaC" => "FLAC",
-        b"enca" | b"drms" => "an encrypted codec",
-        b".mp3" => "MP3",
-        other => return format!("MP4 {}", String::from_utf8_lossy(other).trim_matches(['\0', ' '])),
-    };
-    name.to_owned()
+    match sample_entry {
+        b"enca" | b"drms" => "an encrypted codec".to_owned(),
+        other => four_characters(other),
+    }
 }
 
 /// Fields that `mvhd` and `mdhd` share.

@@ -7,6 +7,7 @@ use symphonia::core::codecs::audio::well_known::{
 
 use super::linear::Coding;
 use crate::codec::CODEC_ID_GSM_MS;
+use crate::codec::names::wave_tag;
 use crate::error::DecodeError;
 
 const EXTENSIBLE: u16 = 0xfffe;
@@ -55,7 +56,7 @@ impl Format {
             (0x31, _) => Coding { codec: CODEC_ID_GSM_MS, rate_hz, channels, block_bytes: 65, block_frames: 320 },
             (0x50 | 0x55, _) => return Ok(Self::Mpeg),
             (1 | 3, _) => return Err(DecodeError::UnsupportedProfile(format!("PCM with {bits} bits per sample"))),
-            (tag, _) => return Err(DecodeError::UnsupportedCodec(codec_name(tag))),
+            (tag, _) => return Err(DecodeError::UnsupportedCodec(wave_tag(tag))),
         }))
     }
 }
@@ -72,27 +73,6 @@ fn sample_bytes(block_align: u16, channels: u16, bits: u16, (rate_hz, byte_rate)
         (each, 0) if u64::from(each) >= needed => u64::from(each),
         _ => needed,
     }
-}
-
-/// The name of a codec by its format tag.
-fn codec_name(tag: u16) -> String {
-    let name = match tag {
-        0x14 | 0x40 | 0x45 | 0x64 => "G.726",
-        0x22 => "TrueSpeech",
-        0x28f | 0x65 => "G.722",
-        0x42 | 0x14c => "G.723.1",
-        0x83 | 0x123 => "G.729",
-        0x16 | 0x38 | 0x7a21 => "AMR-NB",
-        0x7a22 => "AMR-WB",
-        0xff | 0x1600 | 0x1602 | 0x1610 => "AAC in wav",
-        0x160..=0x163 => "WMA",
-        0x2000 => "AC-3",
-        0x2001 => "DTS",
-        0xa109 => "Speex",
-        0x566f | 0x674f..=0x6771 => "Vorbis in wav",
-        _ => return format!("wave format 0x{tag:04x}"),
-    };
-    name.to_owned()
 }
 
 #[cfg(test)]

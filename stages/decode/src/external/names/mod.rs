@@ -7,7 +7,8 @@ use std::io::{Read, Seek, SeekFrom};
 use std::path::Path;
 use std::sync::Arc;
 
-use self::tables::{ASF_AUDIO, MAGICS, RAW, au_encoding, four_characters, matroska_codec, qcp_codec, wave_tag};
+use self::tables::{ASF_AUDIO, MAGICS, RAW, qcp_codec};
+use crate::codec::names::{au_encoding, four_characters, matroska_codec, wave_tag};
 use crate::error::DecodeError;
 use crate::input::InputFile;
 
@@ -140,13 +141,13 @@ fn aiff_codec(head: &[u8]) -> Option<String> {
     if head.get(8..12)? != b"AIFC" {
         return None;
     }
-    four_characters(chunk(head, b"COMM", u32::from_be_bytes)?.get(18..22)?)
+    Some(four_characters(chunk(head, b"COMM", u32::from_be_bytes)?.get(18..22)?))
 }
 
 fn caf_codec(head: &[u8]) -> Option<String> {
     /// The description is the first chunk: after 8 bytes of file header, 12 of chunk header and the rate.
     const FORMAT_AT: usize = 28;
-    four_characters(head.get(FORMAT_AT..FORMAT_AT + 4)?)
+    Some(four_characters(head.get(FORMAT_AT..FORMAT_AT + 4)?))
 }
 
 /// The first codec id of an audio track.

@@ -3,7 +3,7 @@
 use std::io::{Read, Seek, SeekFrom};
 
 use super::Codec;
-use super::tables::four_characters;
+use crate::codec::names::four_characters;
 
 /// A longer table of contents is not read to find a name.
 const MOOV_BYTES_MAX: u64 = 1 << 26;
@@ -72,7 +72,7 @@ fn codec_of_track(track: &[u8]) -> Option<Codec> {
         b"drms" | b"drmi" => Some(Codec::Encrypted("FairPlay".to_owned())),
         b"enca" => Some(Codec::Encrypted("Common Encryption".to_owned())),
         b"mp4a" => Some(Codec::Named(object_type(entry).unwrap_or("AAC").to_owned())),
-        _ => four_characters(&code).map(Codec::Named),
+        _ => Some(Codec::Named(four_characters(&code))),
     }
 }
 
