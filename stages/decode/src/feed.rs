@@ -6,6 +6,7 @@ use stage_core::Sha256Stream;
 use crate::codec::Spec;
 use crate::error::DecodeError;
 use crate::resample::Resampler;
+use crate::sample_hash::SampleHash;
 use crate::stream::{Ended, Stream};
 
 /// A track, and its frames that are ready.
@@ -17,8 +18,7 @@ pub(crate) struct Feed {
     ready: Vec<f32>,
     taken: usize,
     ended: bool,
-    hash: Sha256Stream,
-    bytes: Vec<u8>,
+    hash: SampleHash,
     frames: u64,
 }
 
@@ -32,8 +32,7 @@ impl Feed {
             ready: Vec::new(),
             taken: 0,
             ended: false,
-            hash: Sha256Stream::default(),
-            bytes: Vec::new(),
+            hash: SampleHash::default(),
             frames: 0,
         }
     }
@@ -46,9 +45,7 @@ impl Feed {
             match self.stream.next()? {
                 Some(block) => {
                     self.frames += (block.samples.len() / block.spec.channels) as u64;
-                    self.bytes.clear();
-                    self.bytes.extend(block.samples.iter().flat_map(|sample| sample.to_le_bytes()));
-                    self.hash.update(&self.bytes);
+                    self.hash.update(block.samples);
                     let (from_hz, channels) = (block.spec.rate_hz, block.spec.channels);
                     match self.common.map(|common| common.rate_hz).filter(|&to_hz| to_hz != from_hz) {
                         None => self.ready.extend_from_slice(block.samples),
@@ -113,7 +110,7 @@ impl Feed {
     /// Closes the track. Returns the hash of the decoder's output and its length in seconds.
     pub(crate) fn end(self) -> (Ended, Sha256Stream, f64) {
         let rate_hz = self.stream.spec().map_or(1, |spec| spec.rate_hz);
-        (self.stream.end(), self.hash, self.frames as f64 / f64::from(rate_hz))
+        (self.stream.end(), self.hash.finish(), self.frames as f64 / f64::from(rate_hz))
     }
 }
 

@@ -63,6 +63,7 @@ mod input;
 mod native;
 mod program;
 mod resample;
+mod sample_hash;
 mod sink;
 mod source;
 mod stage;

@@ -1,20 +1,22 @@
 //! The stage: decodes a recording in one pass to its hash and its 16 kHz planes.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
 use stage_core::{
-    Identity, Inputs, IntoArtifacts, Made, OutputSpec, Pcm, PcmSource, Phases, PipelineError, Recording,
-    SAMPLE_RATE_HZ, Stage, StageSpec,
+    DecodeWarning, ExternalDecoder, FileAccount, Identity, Inputs, IntoArtifacts, Made, OutputSpec, Pcm, PcmSource,
+    Phases, PipelineError, Recording, SAMPLE_RATE_HZ, Stage, StageSpec,
 };
 
+use crate::codec::Spec;
 use crate::config::{DecodeConfig, DecodeLimits, DecodeSettings, DecoderChoice};
 use crate::error::{DecodeError, NAME, guarded};
 use crate::external;
 use crate::input::InputFile;
 use crate::native::{NativeFile, Passes};
 use crate::program::{Ended, Program};
-use crate::sink::Sink;
+use crate::sink::{Collected, Sink};
 
 /// The input of the stage: one file, by its path and its contents.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -70,34 +72,66 @@ impl Decoder {
         }
         let Ended { facts, spec, trimmed, pcm_sha256, account, warnings } = program.end()?;
         let sink = sink.map_or_else(|| Sink::new(spec, &self.config), Ok)?;
-        let collected = sink.finish()?;
-        let recording = Recording {
+        let output = Output {
             container: facts.container.to_owned(),
             codec: facts.codec,
             lossless: facts.lossless,
-            sample_rate_hz: spec.rate_hz,
-            channels: spec.channels as u16,
-            duration_s: collected.source_frames as f64 / f64::from(spec.rate_hz),
-            pcm_sha256,
-            pcm: PcmSource {
-                source_frames: collected.source_frames,
-                frames: collected.pcm.frames(),
-                trimmed_start_frames: trimmed.0,
-                trimmed_end_frames: trimmed.1,
-            },
             tags: facts.tags,
+            spec,
+            trimmed,
+            pcm_sha256,
             external_decoder: None,
-            account: Some(account),
+            account,
             warnings,
         };
-        let passes = Passes::BuiltIn(self.config.settings.limits.clone());
-        let native = NativeFile { file: Arc::clone(file), spec, frames: collected.source_frames, passes };
+        Ok(output.into_decoded(file, sink.finish()?, Passes::BuiltIn(self.config.settings.limits.clone())))
+    }
+}
+
+/// What a decoder states about its output.
+pub(crate) struct Output {
+    pub(crate) container: String,
+    pub(crate) codec: String,
+    pub(crate) lossless: bool,
+    pub(crate) tags: BTreeMap<String, String>,
+    pub(crate) spec: Spec,
+    /// Frames removed at the start and at the end.
+    pub(crate) trimmed: (u64, u64),
+    pub(crate) pcm_sha256: String,
+    pub(crate) external_decoder: Option<ExternalDecoder>,
+    pub(crate) account: FileAccount,
+    pub(crate) warnings: Vec<DecodeWarning>,
+}
+
+impl Output {
+    /// Joins it with the samples. `passes` is how the file is decoded again.
+    pub(crate) fn into_decoded(self, file: &Arc<InputFile>, collected: Collected, passes: Passes) -> Decoded {
+        let (spec, frames) = (self.spec, collected.source_frames);
+        let recording = Recording {
+            container: self.container,
+            codec: self.codec,
+            lossless: self.lossless,
+            sample_rate_hz: spec.rate_hz,
+            channels: spec.channels as u16,
+            duration_s: frames as f64 / f64::from(spec.rate_hz),
+            pcm_sha256: self.pcm_sha256,
+            pcm: PcmSource {
+                source_frames: frames,
+                frames: collected.pcm.frames(),
+                trimmed_start_frames: self.trimmed.0,
+                trimmed_end_frames: self.trimmed.1,
+            },
+            tags: self.tags,
+            external_decoder: self.external_decoder,
+            account: Some(self.account),
+            warnings: self.warnings,
+        };
         let pcm = match spec.rate_hz {
             // The planes are the decoder's output, so the file is not decoded again and need not stay open.
             SAMPLE_RATE_HZ => collected.pcm,
-            _ => collected.pcm.with_native(Arc::new(native)),
+            _ => collected.pcm.with_native(Arc::new(NativeFile { file: Arc::clone(file), spec, frames, passes })),
         };
-        Ok(Decoded { recording, pcm })
+        Decoded { recording, pcm }
     }
 }
 

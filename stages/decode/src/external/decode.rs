@@ -2,10 +2,7 @@
 
 use std::sync::Arc;
 
-use stage_core::{
-    DecodeWarning, ExternalDecoder, FileAccount, Pcm, PcmSource, Recording, SAMPLE_RATE_HZ, Sha256Stream, TrackAccount,
-    WarningKind,
-};
+use stage_core::{DecodeWarning, FileAccount, TrackAccount, WarningKind};
 
 use super::arguments;
 use super::ffmpeg::Ffmpeg;
@@ -18,9 +15,10 @@ use crate::config::{DecodeConfig, DecodeLimits};
 use crate::container::Layout;
 use crate::error::DecodeError;
 use crate::input::{Bytes, InputFile};
-use crate::native::{NativeFile, Passes};
-use crate::sink::{Collected, Sink};
-use crate::stage::{Decoded, Probe};
+use crate::native::Passes;
+use crate::sample_hash::SampleHash;
+use crate::sink::Sink;
+use crate::stage::{Decoded, Output, Probe};
 
 /// Audio tracks beyond this number are left out, because each needs a process.
 const DECODED_TRACKS_MAX: usize = 16;
@@ -79,12 +77,9 @@ pub(super) fn decode(
     let mut stream = ExternalStream::open(file, &mut plan, &mut warnings)?;
     let spec = stream.spec();
     let mut sink = Sink::new(spec, config)?;
-    let mut hash = Sha256Stream::default();
-    let mut bytes = Vec::new();
+    let mut hash = SampleHash::default();
     while let Some(block) = stream.next(&plan)? {
-        bytes.clear();
-        bytes.extend(block.samples.iter().flat_map(|sample| sample.to_le_bytes()));
-        hash.update(&bytes);
+        hash.update(block.samples);
         sink.push(block.samples)?;
     }
     let collected = sink.finish()?;
@@ -92,51 +87,21 @@ pub(super) fn decode(
     compare(&plan, &listed, &decoded, &known.problems, &mut warnings)?;
     warn_of_structure(file, &mut warnings);
     let account = account(&plan, &header, &listed, &decoded, file, &mut warnings);
-    let provenance = plan.provenance();
-    let recording = recording(header, spec, &collected, hash.finish_hex(), account, provenance, warnings);
-    let native = NativeFile {
-        file: Arc::clone(file),
-        spec,
-        frames: collected.source_frames,
-        passes: Passes::External(Arc::new(plan)),
-    };
-    let pcm: Pcm = match spec.rate_hz {
-        SAMPLE_RATE_HZ => collected.pcm,
-        _ => collected.pcm.with_native(Arc::new(native)),
-    };
-    Ok(Decoded { recording, pcm })
-}
-
-fn recording(
-    header: Header,
-    spec: crate::codec::Spec,
-    collected: &Collected,
-    pcm_sha256: String,
-    account: FileAccount,
-    provenance: ExternalDecoder,
-    warnings: Vec<DecodeWarning>,
-) -> Recording {
     let codec = account.tracks.iter().find(|track| !track.channels.is_empty()).map(|track| track.codec.clone());
     let codec = codec.unwrap_or_default();
-    Recording {
+    let output = Output {
         container: header.container,
         lossless: LOSSLESS.iter().any(|prefix| codec.starts_with(prefix)),
         codec,
-        sample_rate_hz: spec.rate_hz,
-        channels: spec.channels as u16,
-        duration_s: collected.source_frames as f64 / f64::from(spec.rate_hz),
-        pcm_sha256,
-        pcm: PcmSource {
-            source_frames: collected.source_frames,
-            frames: collected.pcm.frames(),
-            trimmed_start_frames: 0,
-            trimmed_end_frames: 0,
-        },
         tags: header.tags,
-        external_decoder: Some(provenance),
-        account: Some(account),
+        spec,
+        trimmed: (0, 0),
+        pcm_sha256: hash.finish().finish_hex(),
+        external_decoder: Some(plan.provenance()),
+        account,
         warnings,
-    }
+    };
+    Ok(output.into_decoded(file, collected, Passes::External(Arc::new(plan))))
 }
 
 /// Runs ffmpeg to its end, and passes its output on.
