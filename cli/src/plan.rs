@@ -1,6 +1,5 @@
 //! Plans a run: hash, length, name and recipe of each recording.
 
-use std::fs;
 use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
@@ -10,7 +9,7 @@ use decode::Probe;
 use rayon::prelude::*;
 use scheduler::coordinator::Interrupt;
 use scheduler::store::{Failure, InputFacts, InputStat, RecordingEntry, Store, StoreError};
-use stage_core::{ErrorClass, ErrorCode, Origin, PipelineError, Recipe, sha256_file_unless};
+use stage_core::{ErrorClass, ErrorCode, Origin, PipelineError, Recipe, require_file, sha256_file_unless};
 
 use crate::export::assign_names;
 
@@ -93,11 +92,7 @@ pub(crate) fn look_up(files: &[PathBuf], store: &dyn Store) -> Result<Vec<Known>
 }
 
 fn stat(path: &Path) -> io::Result<InputStat> {
-    let metadata = fs::metadata(path)?;
-    if !metadata.is_file() {
-        // To read a pipe or a device may never end.
-        return Err(io::Error::new(io::ErrorKind::InvalidInput, "not a file (a folder, a pipe, a socket or a device)"));
-    }
+    let metadata = require_file(path)?;
     Ok(InputStat {
         path: path.to_owned(),
         size: metadata.size(),

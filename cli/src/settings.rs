@@ -69,7 +69,7 @@ impl Settings {
 }
 
 fn read(path: &Path) -> Result<LexiconSource, SettingsError> {
-    let text = stage_core::require_file(path).and_then(|()| std::fs::read_to_string(path));
+    let text = stage_core::require_file(path).and_then(|_| std::fs::read_to_string(path));
     let text = text.map_err(unreadable(path))?;
     Ok(LexiconSource { name: stage_core::path_text(path).into_owned(), text })
 }

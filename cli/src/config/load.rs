@@ -151,7 +151,7 @@ fn parse<T: DeserializeOwned>(text: &str) -> Result<T, ConfigError> {
 }
 
 fn read(path: &Path) -> Result<String, ConfigError> {
-    let text = stage_core::require_file(path).and_then(|()| std::fs::read_to_string(path));
+    let text = stage_core::require_file(path).and_then(|_| std::fs::read_to_string(path));
     text.map_err(|reason| ConfigError::Unreadable { path: path.to_owned(), reason })
 }
 

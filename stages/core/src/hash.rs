@@ -1,7 +1,7 @@
 //! SHA-256 of bytes, streams and files, as lower-case hex.
 
 use std::fmt::Write as _;
-use std::fs::File;
+use std::fs::{File, Metadata};
 use std::io::{self, Read};
 use std::path::Path;
 
@@ -47,13 +47,14 @@ pub fn sha256_hex(bytes: &[u8]) -> String {
     stream.finish_hex()
 }
 
-/// Checks that a path leads to a file that can be read to its end: reading a pipe or a device may never end.
+/// The metadata of a file that can be read to its end: reading a pipe or a device may never end.
 ///
 /// # Errors
 /// It does not exist, or is not a file.
-pub fn require_file(path: &Path) -> io::Result<()> {
-    if std::fs::metadata(path)?.is_file() {
-        return Ok(());
+pub fn require_file(path: &Path) -> io::Result<Metadata> {
+    let metadata = std::fs::metadata(path)?;
+    if metadata.is_file() {
+        return Ok(metadata);
     }
     Err(io::Error::new(io::ErrorKind::InvalidInput, "not a file (a folder, a pipe, a socket or a device)"))
 }

@@ -7,6 +7,7 @@ use stage_core::{NativePacket, NativePackets, NativeSource, PipelineError};
 
 use crate::codec::Spec;
 use crate::config::DecodeLimits;
+use crate::container::Layout;
 use crate::error::{DecodeError, guarded};
 use crate::external::{ExternalStream, Plan};
 use crate::input::InputFile;
@@ -24,7 +25,7 @@ pub(crate) struct NativeFile {
 
 /// The decoder of a file.
 pub(crate) enum Passes {
-    BuiltIn(DecodeLimits),
+    BuiltIn { layout: Arc<Layout>, limits: DecodeLimits },
     External(Arc<Plan>),
 }
 
@@ -45,7 +46,9 @@ impl NativeSource for NativeFile {
 
     fn packets(&self) -> Result<NativePackets, PipelineError> {
         let pass = guarded(|| match &self.passes {
-            Passes::BuiltIn(limits) => Ok(Pass::BuiltIn(Box::new(Program::open(&self.file, limits)?))),
+            Passes::BuiltIn { layout, limits } => {
+                Ok(Pass::BuiltIn(Box::new(Program::open_scanned(&self.file, layout, limits)?)))
+            }
             Passes::External(plan) => Ok(Pass::External(ExternalStream::reopen(&self.file, plan)?, Arc::clone(plan))),
         })?;
         Ok(Box::new(Packets { pass, spec: self.spec, frames: self.frames, given: 0 }))

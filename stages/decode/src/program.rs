@@ -45,6 +45,8 @@ pub(crate) struct Facts {
 /// Facts that are known at the end.
 pub(crate) struct Ended {
     pub(crate) facts: Facts,
+    /// What the scan found, for another pass.
+    pub(crate) layout: Arc<Layout>,
     pub(crate) spec: Spec,
     /// Frames removed at the start and at the end.
     pub(crate) trimmed: (u64, u64),
@@ -57,7 +59,7 @@ pub(crate) struct Ended {
 /// A file that is being decoded.
 pub(crate) struct Program {
     file: Arc<InputFile>,
-    layout: Layout,
+    layout: Arc<Layout>,
     sources: Vec<Source>,
     limits: DecodeLimits,
     /// Rate and channels of the blocks, if they are known before the first packet.
@@ -76,13 +78,25 @@ pub(crate) struct Program {
 }
 
 impl Program {
-    /// Opens the file.
+    /// Scans and opens the file.
     ///
     /// # Errors
     /// The headers show that the file cannot be decoded.
     pub(crate) fn open(file: &Arc<InputFile>, limits: &DecodeLimits) -> Result<Self, DecodeError> {
         let layout = file.unless_changed(Layout::scan(file))?;
-        let (mut sources, mut ledger) = (Vec::new(), Ledger::new(&layout));
+        Self::open_scanned(file, &Arc::new(layout), limits)
+    }
+
+    /// Opens a file that was scanned.
+    ///
+    /// # Errors
+    /// The headers show that the file cannot be decoded.
+    pub(crate) fn open_scanned(
+        file: &Arc<InputFile>,
+        layout: &Arc<Layout>,
+        limits: &DecodeLimits,
+    ) -> Result<Self, DecodeError> {
+        let (mut sources, mut ledger) = (Vec::new(), Ledger::new(layout));
         for (index, part) in layout.parts.iter().enumerate() {
             match file.unless_changed(Source::open(file, part, limits)) {
                 Ok(source) => sources.push(source),
@@ -95,7 +109,7 @@ impl Program {
         }
         let mut program = Self {
             file: Arc::clone(file),
-            layout,
+            layout: Arc::clone(layout),
             sources,
             limits: limits.clone(),
             spec: None,
@@ -164,7 +178,7 @@ impl Program {
             all => sha256_hex(&all.iter().flat_map(|hash| hash.clone().finish()).collect::<Vec<u8>>()),
         };
         let (account, warnings) = self.ledger.close(self.sources.len());
-        Ok(Ended { facts, spec, trimmed: self.trimmed, pcm_sha256, account, warnings })
+        Ok(Ended { facts, layout: self.layout, spec, trimmed: self.trimmed, pcm_sha256, account, warnings })
     }
 
     /// The highest rate, and the most channels of any recording. `None` if there is only one track, whose first packet

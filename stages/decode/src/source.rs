@@ -55,6 +55,7 @@ impl Source {
     /// The part is damaged, has no audio track, or has none that can be decoded.
     pub(crate) fn open(file: &Arc<InputFile>, part: &Part, limits: &DecodeLimits) -> Result<Self, DecodeError> {
         let Opened { tracks: all_tracks, mut tags, .. } = open_demuxer(file, part)?;
+        tags.extend(leading_tags(file, part));
         tags.extend(part.tags.clone());
         tags.extend(part.rules.creation_time().map(|time| ("creation_time".to_owned(), time)));
         let mut source = Self { tracks: Vec::new(), refused: Vec::new(), tags };
@@ -127,9 +128,7 @@ impl AudioSource {
     /// Number of frames that the header states for this track.
     pub(crate) fn promised_frames(&self, part: &Part) -> Option<u64> {
         let rate_hz = self.params.sample_rate?;
-        // The index of an MP4 file counts the packets, whose durations are exact.
-        let by_index = part.container == "isomp4";
-        let of_index = self.track.duration.filter(|_| by_index);
+        let of_index = self.track.duration.filter(|_| part.has_index);
         part.promised_frames.or_else(|| Some(frames_of(of_index?, self.track.time_base, rate_hz)))
     }
 
@@ -167,13 +166,16 @@ pub(crate) fn open_demuxer(file: &Arc<InputFile>, part: &Part) -> Result<Opened,
         Demux::Frames { range, read_header, skip_first, track } => {
             let walker = Walker::new(Bytes::new(file), range.clone(), *read_header);
             let demuxer = Box::new(FrameDemuxer::new(walker, *skip_first));
-            // Tags of a stream of frames precede it. Symphonia reads them; its demuxer is not needed.
-            let is_alone = part.container == "mp3" || part.container == "aac";
-            let tagged = is_alone.then(|| open_symphonia(Window::new(file, 0..part.bytes.end, Vec::new())));
-            let tags = tagged.and_then(Result::ok).map(|mut reader| read_tags(reader.as_mut())).unwrap_or_default();
-            Ok(Opened { demuxer, tracks: vec![(**track).clone()], tags })
+            Ok(Opened { demuxer, tracks: vec![(**track).clone()], tags: BTreeMap::new() })
         }
     }
+}
+
+/// The tags in front of a stream of frames. Symphonia reads them; its demuxer is not needed.
+fn leading_tags(file: &Arc<InputFile>, part: &Part) -> BTreeMap<String, String> {
+    let is_alone = part.container == "mp3" || part.container == "aac";
+    let tagged = is_alone.then(|| open_symphonia(Window::new(file, 0..part.bytes.end, Vec::new())));
+    tagged.and_then(Result::ok).map(|mut reader| read_tags(reader.as_mut())).unwrap_or_default()
 }
 
 fn open_symphonia(window: Window) -> Result<Box<dyn FormatReader>, DecodeError> {

@@ -70,7 +70,7 @@ impl Decoder {
             };
             sink.push(block.samples)?;
         }
-        let Ended { facts, spec, trimmed, pcm_sha256, account, warnings } = program.end()?;
+        let Ended { facts, layout, spec, trimmed, pcm_sha256, account, warnings } = program.end()?;
         let sink = sink.map_or_else(|| Sink::new(spec, &self.config), Ok)?;
         let output = Output {
             container: facts.container.to_owned(),
@@ -84,7 +84,8 @@ impl Decoder {
             account,
             warnings,
         };
-        Ok(output.into_decoded(file, sink.finish()?, Passes::BuiltIn(self.config.settings.limits.clone())))
+        let passes = Passes::BuiltIn { layout, limits: self.config.settings.limits.clone() };
+        Ok(output.into_decoded(file, sink.finish()?, passes))
     }
 }
 

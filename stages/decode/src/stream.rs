@@ -11,7 +11,7 @@ use symphonia::core::units::{Duration, Timestamp};
 
 use crate::codec::{PacketDecoder, PacketError, Spec};
 use crate::config::DecodeLimits;
-use crate::container::{Part, Payload};
+use crate::container::Part;
 use crate::demux::{DemuxError, Demuxer};
 use crate::error::{DecodeError, ends_early};
 use crate::input::InputFile;
@@ -133,7 +133,7 @@ impl Stream {
             limits: limits.clone(),
             promised_frames: audio.promised_frames(part),
             has_other_tracks: tracks.len() > 1,
-            cut_is_known: matches!(part.payload, Payload::Packets(_)) || part.container == "ogg",
+            cut_is_known: part.cut_is_known,
             audio: audio.clone(),
             spec: None,
             early_silence: 0,

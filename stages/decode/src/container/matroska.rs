@@ -63,6 +63,7 @@ pub(super) fn scan(bytes: &mut Bytes, start: u64) -> Result<Part, DecodeError> {
     let stated_tracks = sound().map(stated).collect();
     let demux = Demux::Symphonia { patches };
     let mut part = Part::new(start..end, demux, Payload::Packets(packets));
+    part.cut_is_known = true;
     part.stated_tracks = stated_tracks;
     part.promised_s = found.audio_length_s();
     if is_cut {

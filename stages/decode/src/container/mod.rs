@@ -100,6 +100,10 @@ pub(crate) struct Part {
     pub(crate) promised_frames: Option<u64>,
     /// Length of the longest track that the header states, in seconds.
     pub(crate) promised_s: Option<f64>,
+    /// Whether an index lists all packets with their exact durations.
+    pub(crate) has_index: bool,
+    /// Whether the scan says if the end of the file cuts the last packet.
+    pub(crate) cut_is_known: bool,
     /// Audio tracks in the order of the file, also those that symphonia's demuxer does not know; empty if it knows all.
     pub(crate) stated_tracks: Vec<StatedTrack>,
     pub(crate) tags: BTreeMap<String, String>,
@@ -121,7 +125,7 @@ pub(crate) enum Demux {
 pub(crate) enum Payload {
     /// Packets with this many bytes, over all tracks.
     Bytes(u64),
-    /// This many packets of each track. The scan warns if the last one is cut.
+    /// This many packets of each track.
     Packets(BTreeMap<u32, u64>),
 }
 
@@ -175,6 +179,8 @@ impl Part {
             left_out_bytes: 0,
             promised_frames: None,
             promised_s: None,
+            has_index: false,
+            cut_is_known: false,
             stated_tracks: Vec::new(),
             tags: BTreeMap::new(),
             warnings: Vec::new(),
@@ -301,12 +307,8 @@ fn after_tags(bytes: &mut Bytes, mut at: u64, end: u64) -> Result<u64, DecodeErr
 
 /// Whether a recording with a signature begins at `at`.
 fn begins_recording(bytes: &mut Bytes, at: u64) -> Result<bool, DecodeError> {
-    for container in CONTAINERS.iter().filter(|container| container.has_signature) {
-        if (container.begins)(bytes, at)? {
-            return Ok(true);
-        }
-    }
-    begins_with_any(bytes, at, &FOREIGN)
+    let is_known = container_at(bytes, at)?.is_some_and(|container| container.has_signature);
+    Ok(is_known || begins_with_any(bytes, at, &FOREIGN)?)
 }
 
 fn begins_with_any(bytes: &mut Bytes, at: u64, signatures: &[&[u8]]) -> Result<bool, DecodeError> {

@@ -64,6 +64,7 @@ pub(super) fn scan(bytes: &mut Bytes, start: u64) -> Result<Part, DecodeError> {
     if missing > 0 {
         part.warn(WarningKind::Incomplete, format!("the file ends {missing} bytes before the end of its last box"));
     }
+    part.has_index = true;
     part.stated_tracks = movie.stated_tracks();
     part.rules = Box::new(movie);
     Ok(part)

@@ -191,6 +191,7 @@ impl Link {
         let payload = self.streams.values().map(|stream| stream.payload).sum();
         let demux = Demux::Symphonia { patches: Vec::new() };
         let mut part = Part::new(bytes, demux, Payload::Bytes(payload));
+        part.cut_is_known = true;
         part.rules = Box::new(FromTrack(timing));
         for &id in &self.order {
             let codec = match self.streams[&id].codec {
