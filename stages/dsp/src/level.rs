@@ -17,6 +17,18 @@ pub fn rms(samples: &[f32]) -> f64 {
     mean_square(samples).sqrt()
 }
 
+/// Changes the level of samples by `gain_db` dB, within full scale.
+///
+/// ```
+/// let mut samples = [0.015625, -0.2];
+/// dsp::amplify(&mut samples, 20.0);
+/// assert_eq!(samples, [0.15625, -1.0]);
+/// ```
+pub fn amplify(samples: &mut [f32], gain_db: f32) {
+    let gain = 10f32.powf(gain_db / 20.0);
+    samples.iter_mut().for_each(|sample| *sample = (*sample * gain).clamp(-1.0, 1.0));
+}
+
 /// An amplitude as decibels relative to full scale (1.0 is 0 dBFS); negative infinity for silence.
 ///
 /// ```
@@ -40,6 +52,8 @@ pub fn frame_rms(samples: &[f32], frame: usize, hop: usize) -> Vec<f64> {
 
 /// Level that [`LevelMeter`] reports for silence, in dBFS. It is finite and below the noise of any 16-bit recording.
 pub const SILENCE_DBFS: f32 = -120.0;
+/// Speech below this level is quiet, in dBFS: detectors and recognizers, which are not trained on it, get it raised.
+pub const QUIET_SPEECH_DBFS: f32 = -50.0;
 
 /// Levels of successive hops of a stream, in dBFS, after a second-order Butterworth band-pass.
 ///

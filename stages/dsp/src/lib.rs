@@ -9,6 +9,7 @@
 //! | [`Activity`] | which frames of 5 ms are louder than the noise around them; word edges and pauses are measured with it |
 //! | [`LevelMeter`] | levels of a stream in a frequency band |
 //! | [`rms`], [`mean_square`], [`frame_rms`], [`dbfs`] | levels of slices |
+//! | [`amplify`], [`QUIET_SPEECH_DBFS`] | raising quiet speech |
 //!
 //! # Example
 //!
@@ -32,4 +33,4 @@ mod activity;
 mod level;
 
 pub use activity::{ACTIVITY_HOP, Activity, PAUSE_MIN_MS};
-pub use level::{BandPass, LevelMeter, SILENCE_DBFS, dbfs, frame_rms, mean_square, rms};
+pub use level::{BandPass, LevelMeter, QUIET_SPEECH_DBFS, SILENCE_DBFS, amplify, dbfs, frame_rms, mean_square, rms};

@@ -2,11 +2,10 @@
 
 use std::io;
 
-use dsp::LevelMeter;
+use dsp::{LevelMeter, QUIET_SPEECH_DBFS};
 use stage_core::{Pcm, SAMPLE_RATE_HZ};
 
 use crate::error::SegmentError;
-use crate::quiet::QUIET_DBFS;
 use crate::spans::Run;
 use crate::vad::Vad;
 
@@ -53,6 +52,6 @@ impl ChannelAnalysis {
     /// Whether all sound of a run is quiet.
     pub(crate) fn is_quiet(&self, run: &Run) -> bool {
         let levels = run.start as usize / LEVEL_HOP..(run.end as usize).div_ceil(LEVEL_HOP).min(self.levels.len());
-        self.levels[levels].iter().all(|level| *level < QUIET_DBFS)
+        self.levels[levels].iter().all(|level| *level < QUIET_SPEECH_DBFS)
     }
 }

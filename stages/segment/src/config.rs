@@ -7,6 +7,7 @@ use std::str::FromStr;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
+use stage_core::VadIdentity;
 
 use crate::error::SegmentError;
 
@@ -31,7 +32,7 @@ impl VadChoice {
     /// The detector's name in artifacts. A model is identified by its hash, not by its path.
     pub(crate) const fn name(&self) -> &'static str {
         match self {
-            Self::Off => "off",
+            Self::Off => VadIdentity::OFF,
             Self::Energy => "energy",
             Self::Silero | Self::SileroAt(_) => SILERO,
         }
@@ -50,7 +51,7 @@ impl FromStr for VadChoice {
         match (text, text.split_once(':')) {
             ("silero", _) => Ok(Self::Silero),
             ("energy", _) => Ok(Self::Energy),
-            ("off", _) => Ok(Self::Off),
+            (VadIdentity::OFF, _) => Ok(Self::Off),
             (_, Some(("silero", path))) if !path.is_empty() => Ok(Self::SileroAt(path.into())),
             _ => Err(ParseVadError(text.to_owned())),
         }

@@ -7,6 +7,7 @@
 
 use std::ops::Range;
 
+use dsp::{QUIET_SPEECH_DBFS, amplify};
 use stage_core::Pcm;
 
 use crate::channel::{ChannelAnalysis, LEVEL_HOP};
@@ -15,8 +16,6 @@ use crate::error::SegmentError;
 use crate::spans::Run;
 use crate::vad::Vad;
 
-/// Sound is quiet below this level, in dBFS. The detector finds louder speech without help.
-pub(crate) const QUIET_DBFS: f32 = -50.0;
 /// Lower levels are the rounding of samples, in dBFS: 16-bit samples round at -98.
 const LOWEST_DBFS: f32 = -100.0;
 /// The level to which a part is raised, in dBFS.
@@ -100,7 +99,7 @@ fn percentiles(levels: &[f32]) -> (f32, f32) {
 /// The level of a part's sound in dBFS, if it is quiet and not steady.
 fn quiet_sound(levels: &[f32]) -> Option<f32> {
     let (sound, background) = percentiles(levels);
-    ((LOWEST_DBFS..QUIET_DBFS).contains(&sound) && sound - background >= STEADY_DB).then_some(sound)
+    ((LOWEST_DBFS..QUIET_SPEECH_DBFS).contains(&sound) && sound - background >= STEADY_DB).then_some(sound)
 }
 
 /// Runs the detector on a part whose sound is raised from `sound_dbfs` to the target level. Returns whether it found
@@ -120,8 +119,7 @@ fn detect(
     let lead = ((LEAD / frame as u64) as usize).min(first);
     let start = ((first - lead) * frame) as u64;
     let mut samples = pcm.read(channel, start, (last.saturating_sub(first) + lead) * frame)?;
-    let gain = 10f32.powf((TARGET_DBFS - sound_dbfs) / 20.0);
-    samples.iter_mut().for_each(|sample| *sample = (*sample * gain).clamp(-1.0, 1.0));
+    amplify(&mut samples, TARGET_DBFS - sound_dbfs);
     let mut detection = vad.detection();
     detection.push(&samples)?;
     let raised = detection.finish(&[])?;

@@ -2,6 +2,7 @@
 
 use std::io;
 
+use dsp::{QUIET_SPEECH_DBFS, amplify};
 use models::WindowAudio;
 use stage_core::{Pcm, SAMPLE_RATE_HZ, SpeechSegments, SpeechSpan, Window};
 
@@ -11,10 +12,6 @@ use crate::sounding::{POSITION, sounding_positions};
 const LEVEL_SAMPLES: usize = 320;
 /// Level of digital silence, in dBFS.
 const NO_LEVEL_DBFS: f32 = -200.0;
-/// The name of segment's detector that calls everything speech.
-const NO_DETECTOR: &str = "off";
-/// Speech below this level is raised to [`SPEECH_DBFS`], in dBFS: models are not trained on it.
-const QUIET_DBFS: f32 = -50.0;
 /// Level to which the loudest 20 ms of quiet speech are raised, in dBFS.
 const SPEECH_DBFS: f32 = -20.0;
 
@@ -41,7 +38,7 @@ pub(crate) fn read(
 fn raise_quiet_speech(samples: &mut [f32], segments: &SpeechSegments, window: &Window) {
     let first = window.first_span as usize;
     let Some(spans) = segments.spans.get(first..first + window.spans as usize) else { return };
-    if segments.vad.name == NO_DETECTOR {
+    if !segments.vad.detects_speech() {
         return;
     }
     let sample = |time_s: f64| ((time_s - window.start_s) * f64::from(SAMPLE_RATE_HZ)).round().max(0.0) as usize;
@@ -50,9 +47,8 @@ fn raise_quiet_speech(samples: &mut [f32], segments: &SpeechSegments, window: &W
         levels(&samples[sample(span.start_s).min(end)..end]).0
     };
     let speech_dbfs = spans.iter().map(loudest).fold(NO_LEVEL_DBFS, f32::max);
-    if speech_dbfs > NO_LEVEL_DBFS && speech_dbfs < QUIET_DBFS {
-        let gain = 10f32.powf((SPEECH_DBFS - speech_dbfs) / 20.0);
-        samples.iter_mut().for_each(|sample| *sample = (*sample * gain).clamp(-1.0, 1.0));
+    if speech_dbfs > NO_LEVEL_DBFS && speech_dbfs < QUIET_SPEECH_DBFS {
+        amplify(samples, SPEECH_DBFS - speech_dbfs);
     }
 }
 

@@ -70,6 +70,17 @@ pub struct VadIdentity {
     pub model_sha256: Option<String>,
 }
 
+impl VadIdentity {
+    /// The name of the backend that calls everything speech.
+    pub const OFF: &str = "off";
+
+    /// Whether its spans are speech that it has found.
+    #[must_use]
+    pub fn detects_speech(&self) -> bool {
+        self.name != Self::OFF
+    }
+}
+
 /// Uninterrupted speech in one channel.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct SpeechSpan {
