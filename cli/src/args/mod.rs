@@ -12,7 +12,7 @@ use scheduler::coordinator::Recompute;
 use scheduler::store::StoreUrl;
 use stage_core::StageName;
 
-pub(crate) use self::settings::{ModelArgs, SettingArgs, StageSettingArgs};
+pub(crate) use self::settings::{CsvArgs, ModelArgs, SettingArgs, StageSettingArgs};
 use crate::config::{DEFAULT_FILE, PrecisionChoice};
 use crate::export::{ExportFormat, Formats};
 use crate::outputs::{Output, RunFile};
@@ -264,9 +264,8 @@ pub(crate) struct ExportArgs {
     /// one.
     #[arg(long, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
-    /// Begin CSV files with a byte order mark, which Excel needs. Default: true.
-    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
-    pub(crate) csv_bom: Option<bool>,
+    #[command(flatten)]
+    pub(crate) csv: CsvArgs,
     /// Replace files that the store has no record of, or that were changed since. Recordings are never replaced.
     #[arg(long)]
     pub(crate) overwrite: bool,

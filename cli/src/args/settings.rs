@@ -81,11 +81,18 @@ pub(crate) struct SettingArgs {
     /// and f32 for other models on a CPU, f16 on a GPU.
     #[arg(long, value_name = "TYPE")]
     pub(crate) precision: Option<PrecisionChoice>,
+    #[command(flatten)]
+    pub(crate) csv: CsvArgs,
+    #[command(flatten)]
+    pub(crate) stages: StageSettingArgs,
+}
+
+/// How CSV files are written, by every command that exports.
+#[derive(Debug, Args)]
+pub(crate) struct CsvArgs {
     /// Begin CSV files with a byte order mark, which Excel needs. Default: true.
     #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
     pub(crate) csv_bom: Option<bool>,
-    #[command(flatten)]
-    pub(crate) stages: StageSettingArgs,
 }
 
 /// Settings of the stages without the precision, because `bench` takes a list of precisions.
@@ -213,7 +220,7 @@ impl SettingArgs {
         set(&mut config.limits.device_batch_size, self.device_batch_size.as_ref());
         set(&mut config.models.precision, self.precision.as_ref());
         config.run.name_patterns.splice(0..0, self.name_pattern.iter().cloned());
-        set(&mut config.export.csv_bom, self.csv_bom.as_ref());
+        set(&mut config.export.csv_bom, self.csv.csv_bom.as_ref());
         Ok(loaded)
     }
 }

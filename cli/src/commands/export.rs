@@ -20,7 +20,7 @@ use crate::signals::{self, SignalWatch};
 
 pub(crate) fn export(args: &ExportArgs) -> Result<Exit, Error> {
     let config = Loaded::find(args.config.as_deref()).map_err(Error::usage)?.config;
-    let csv_bom = args.csv_bom.unwrap_or(config.export.csv_bom);
+    let csv_bom = args.csv.csv_bom.unwrap_or(config.export.csv_bom);
     let all = Formats::with_settings(&ExportConfig { csv_bom });
     let selected = all.select(args.format.iter().map(String::as_str)).map_err(Error::usage)?;
     let patterns = [args.name_pattern.clone(), config.run.name_patterns].concat();
