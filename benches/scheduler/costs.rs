@@ -97,7 +97,7 @@ fn messages() {
 fn commits() {
     let folder = tempfile::tempdir_in(".").unwrap();
     let mut store = load::store(folder.path());
-    let run = NewRun { command: "bench".to_owned(), tool_version: "bench".to_owned(), priority: 0 };
+    let run = NewRun { command: "bench".to_owned(), tool_version: "bench".to_owned(), ..NewRun::default() };
     let run = store.begin_run(&run).unwrap();
     let batch = NewBatch { worker: "sim:0".to_owned(), priority: 0, recordings: BATCH, audio_s: 600.0 };
     let lease = store.grant(run, &batch).unwrap();

@@ -69,7 +69,7 @@ pub(crate) fn planned(lengths_s: impl IntoIterator<Item = f64>) -> Vec<Recording
     let item = |(index, audio_s)| {
         let name = format!("recording-{index}");
         let file_sha256 = sha256_hex(name.as_bytes());
-        RecordingEntry { path: (&name).into(), file_sha256, audio_s, name, recipe: Arc::clone(&recipe) }
+        RecordingEntry { name: name.clone(), ..RecordingEntry::new(name, file_sha256, audio_s, Arc::clone(&recipe)) }
     };
     lengths_s.into_iter().enumerate().map(item).collect()
 }
@@ -90,6 +90,7 @@ pub(crate) fn options(devices: u32, sim: &SimSettings) -> RunOptions {
         recompute: Recompute::Nothing,
         command: "bench".to_owned(),
         tool_version: "bench".to_owned(),
+        models: Default::default(),
         timing: TimeLimits::default(),
         task_time: TaskTime::default(),
         worker_memory: u64::MAX,

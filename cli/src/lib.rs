@@ -75,6 +75,7 @@ mod settings;
 mod signals;
 mod stages;
 mod table;
+mod verify;
 mod watch;
 mod worker;
 

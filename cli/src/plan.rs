@@ -1,5 +1,6 @@
 //! Plans a run: hash, length, name and recipe of each recording.
 
+use std::collections::{BTreeMap, HashMap};
 use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
@@ -15,44 +16,86 @@ use crate::export::assign_names;
 
 /// The planned work of a run.
 pub(crate) struct Plan {
-    /// The recordings, by path.
+    /// The recordings, by path. Files with the same bytes are one recording.
     pub(crate) items: Vec<RecordingEntry>,
     /// Files that could not be read.
     pub(crate) unreadable: Vec<Failure>,
 }
 
 /// Hashes and probes the files (or uses the cached result if size, time and inode are unchanged), and plans the stages
-/// of `recipe` for each. If it is interrupted, it caches the hashes that it has, and the files without one are unreadable.
+/// of `recipe` for each recording of the case in `folder`. If it is interrupted, it caches the hashes that it has, and the files without one are unreadable.
 pub(crate) fn plan(
     files: &[PathBuf],
     recipe: &Arc<Recipe>,
+    folder: &Path,
     store: &mut dyn Store,
     interrupt: &Interrupt,
 ) -> Result<Plan, StoreError> {
-    let known = store.recordings()?.into_iter().map(|entry| (entry.path, entry.name));
-    let names = assign_names(known, files.iter().map(PathBuf::as_path));
-    let mut items = Vec::new();
-    let mut unreadable = Vec::new();
+    let (mut readable, mut unreadable) = (Vec::new(), Vec::new());
     for (path, examined) in files.iter().zip(examine_all(files, store, interrupt)?) {
         match examined {
-            Ok(facts) => items.push(RecordingEntry {
-                path: path.clone(),
-                recipe: Arc::clone(recipe),
-                file_sha256: facts.sha256,
-                audio_s: facts.audio_s,
-                name: names[path].clone(),
-            }),
+            Ok((size, facts)) => readable.push(HashedFile { path, size, facts }),
             Err(error) => unreadable.push(Failure { path: path.clone(), error: unreadable_file(&error) }),
         }
     }
-    Ok(Plan { items, unreadable })
+    Ok(Plan { items: identify(&readable, &store.recordings()?, recipe, folder), unreadable })
+}
+
+/// A file whose hash is known.
+pub(crate) struct HashedFile<'a> {
+    pub(crate) path: &'a Path,
+    /// Length in bytes.
+    pub(crate) size: u64,
+    pub(crate) facts: InputFacts,
+}
+
+/// The recordings that files contain, by path: files with the same bytes are one recording. A known recording keeps its
+/// name, and its place if that is among the files. `folder` is that of the case.
+pub(crate) fn identify(
+    files: &[HashedFile<'_>],
+    known: &[RecordingEntry],
+    recipe: &Arc<Recipe>,
+    folder: &Path,
+) -> Vec<RecordingEntry> {
+    let known: HashMap<&str, &RecordingEntry> = known.iter().map(|entry| (&*entry.file_sha256, entry)).collect();
+    let named = known.iter().map(|(sha256, entry)| (*sha256, entry.name.clone()));
+    let names = assign_names(named, files.iter().map(|file| (&*file.facts.sha256, file.path)));
+    let mut places: BTreeMap<&str, Vec<&HashedFile<'_>>> = BTreeMap::new();
+    for file in files {
+        places.entry(&file.facts.sha256).or_default().push(file);
+    }
+    let item = |(sha256, mut places): (&str, Vec<&HashedFile<'_>>)| {
+        let last = known.get(sha256).and_then(|entry| places.iter().position(|file| file.path == entry.path));
+        let file = places.remove(last.unwrap_or(0));
+        RecordingEntry {
+            relative: relative_to_case(file.path, folder),
+            also_at: places.iter().map(|file| file.path.to_owned()).collect(),
+            bytes: Some(file.size),
+            name: names[sha256].clone(),
+            ..RecordingEntry::new(file.path, sha256, file.facts.audio_s, Arc::clone(recipe))
+        }
+    };
+    let mut items: Vec<_> = places.into_iter().map(item).collect();
+    items.sort_by(|a, b| a.path.cmp(&b.path));
+    items
+}
+
+/// The path of a recording relative to the case folder, if it is in the folder that contains the case folder, or below:
+/// both are likely to be moved together.
+fn relative_to_case(path: &Path, folder: &Path) -> Option<PathBuf> {
+    let folder = folder.canonicalize().ok()?;
+    if let Ok(inside) = path.strip_prefix(&folder) {
+        return Some(inside.to_owned());
+    }
+    let parent = folder.parent().filter(|parent| parent.parent().is_some())?;
+    Some(Path::new("..").join(path.strip_prefix(parent).ok()?))
 }
 
 fn examine_all(
     files: &[PathBuf],
     store: &mut dyn Store,
     interrupt: &Interrupt,
-) -> Result<Vec<io::Result<InputFacts>>, StoreError> {
+) -> Result<Vec<io::Result<(u64, InputFacts)>>, StoreError> {
     let is_stopped = || interrupt.requests() > 0;
     let examined: Vec<_> = look_up(files, store)?
         .into_par_iter()
@@ -75,7 +118,7 @@ fn examine_all(
         .map(|(stat, facts, _)| (stat.clone(), facts.clone()))
         .collect();
     store.cache_inputs(&fresh)?;
-    Ok(examined.into_iter().map(|examined| examined.map(|(_, facts, _)| facts)).collect())
+    Ok(examined.into_iter().map(|examined| examined.map(|(stat, facts, _)| (stat.size, facts))).collect())
 }
 
 /// The size, time and inode of a file, and its facts if the store has them.

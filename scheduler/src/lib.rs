@@ -35,13 +35,8 @@
 //!         return work();
 //!     }
 //!     let step = |spec| RecipeStep::new(spec, Identity::without_model(json!({})));
-//!     let recording = RecordingEntry {
-//!         path: "call.wav".into(),
-//!         file_sha256: sha256_hex(b"the bytes of the file"),
-//!         audio_s: 60.0,
-//!         name: "call".to_owned(),
-//!         recipe: Arc::new(Recipe::new(sim::SPECS.iter().map(step).collect())?),
-//!     };
+//!     let recipe = Arc::new(Recipe::new(sim::SPECS.iter().map(step).collect())?);
+//!     let recording = RecordingEntry::new("call.wav", sha256_hex(b"the bytes of the file"), 60.0, recipe);
 //!     let options = RunOptions {
 //!         devices: vec![DeviceId::Sim(0)],
 //!         workers_per_device: 1,
@@ -56,6 +51,7 @@
 //!         recompute: Recompute::Nothing,
 //!         command: "example".to_owned(),
 //!         tool_version: "1.0".to_owned(),
+//!         models: Default::default(),
 //!         timing: TimeLimits::default(),
 //!         task_time: TaskTime::default(),
 //!         worker_memory: 1 << 30,

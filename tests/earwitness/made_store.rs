@@ -19,14 +19,9 @@ pub(crate) const NAME: &str = "민수_261107_213000";
 pub(crate) fn folder() -> TempDir {
     let folder = tempfile::tempdir().unwrap();
     let mut store = open(&StoreUrl::file(folder.path().join("earwitness.db")), Access::Create).unwrap();
-    let entry = RecordingEntry {
-        path: format!("/calls/{NAME}.m4a").into(),
-        file_sha256: sha256_hex(b"the bytes of the recording"),
-        audio_s: 7.5,
-        name: NAME.to_owned(),
-        recipe: Arc::new(Recipe::new(steps()).unwrap()),
-    };
-    let run = NewRun { command: "made by hand".to_owned(), tool_version: "0.0.0".to_owned(), priority: 0 };
+    let (path, sha256) = (format!("/calls/{NAME}.m4a"), sha256_hex(b"the bytes of the recording"));
+    let entry = RecordingEntry::new(path, sha256, 7.5, Arc::new(Recipe::new(steps()).unwrap()));
+    let run = NewRun { command: "made by hand".to_owned(), tool_version: "0.0.0".to_owned(), ..NewRun::default() };
     let run = store.begin_run(&run).unwrap();
     store.put_recordings(run, std::slice::from_ref(&entry)).unwrap();
     let batch = NewBatch { worker: "cpu:0".to_owned(), priority: 0, recordings: 1, audio_s: entry.audio_s };

@@ -155,7 +155,7 @@ fn names_from_the_store_do_not_lead_out_of_the_folder() {
     for name in ["../evil", absolute.to_str().unwrap(), "sub/evil"] {
         let mut store = open(&StoreUrl::file(out.join("earwitness.db")), Access::Write).unwrap();
         let known = store.recordings().unwrap().remove(0);
-        let new = NewRun { command: "altered".into(), tool_version: "0".into(), priority: 0 };
+        let new = NewRun { command: "altered".into(), tool_version: "0".into(), ..NewRun::default() };
         let number = store.begin_run(&new).unwrap();
         let entry = RecordingEntry { name: name.to_owned(), recipe: Arc::clone(&known.recipe), ..known };
         store.put_recordings(number, &[entry]).unwrap();

@@ -43,7 +43,7 @@ impl ReadOnly {
         let out = folder.path().join("out");
         if killed {
             let mut store = open(&StoreUrl::file(whole.join("earwitness.db")), Access::Write).unwrap();
-            let new = NewRun { command: "was killed".into(), tool_version: "0".into(), priority: 0 };
+            let new = NewRun { command: "was killed".into(), tool_version: "0".into(), ..NewRun::default() };
             store.begin_run(&new).unwrap();
             copy(&whole, &out);
             assert!(out.join("earwitness.db-wal").metadata().unwrap().len() > 0);

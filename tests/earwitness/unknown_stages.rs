@@ -40,7 +40,7 @@ fn add_speakers(out: &Path) {
     };
     let recipe = Recipe::new(known.recipe.steps().iter().cloned().chain([speakers]).collect()).unwrap();
     let entry = RecordingEntry { recipe: Arc::new(recipe), ..known };
-    let command = NewRun { command: "a later version".into(), tool_version: "9.0.0".into(), priority: 0 };
+    let command = NewRun { command: "a later version".into(), tool_version: "9.0.0".into(), ..NewRun::default() };
     let run = store.begin_run(&command).unwrap();
     store.put_recordings(run, std::slice::from_ref(&entry)).unwrap();
     let batch = NewBatch { worker: "cpu:0".into(), priority: 0, recordings: 1, audio_s: 1.0 };

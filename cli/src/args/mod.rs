@@ -36,8 +36,9 @@ pub(crate) enum Command {
     Stage(StageArgs),
     /// Measure one stage alone on your recordings, for each combination of the listed settings. Keeps no results.
     Bench(BenchStageArgs),
-    /// Hash recordings, store, artifacts and exported files again. Exits with code 5 if a check fails.
-    Verify(FolderArgs),
+    /// Check a case: recordings, custody log, store and written files against each other. Exits with code 5 if a check
+    /// fails.
+    Verify(VerifyArgs),
     /// Show a result folder: recordings, finished stages, the incident log of the last runs, quarantined recordings.
     Status(FolderArgs),
     /// Check or compact the store of a result folder.
@@ -238,6 +239,22 @@ pub(crate) struct FolderArgs {
     pub(crate) store: Option<OsString>,
 }
 
+#[derive(Debug, Args)]
+pub(crate) struct VerifyArgs {
+    #[command(flatten)]
+    pub(crate) folder: FolderArgs,
+    /// Folder in which recordings are searched by their hash, if they are not where the case has seen them.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) recordings: Vec<PathBuf>,
+    /// A head of the custody log that was written down, as `run` prints it. Without one, a whole case that was made anew
+    /// is not found.
+    #[arg(long, value_name = "HASH", value_parser = sha256)]
+    pub(crate) head: Vec<String>,
+    /// Print a JSON object.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
 /// Maintenance of a store.
 #[derive(Debug, Subcommand)]
 pub(crate) enum StoreCommand {
@@ -340,6 +357,11 @@ fn store_help() -> String {
 
 fn positive(text: &str) -> Result<NonZeroUsize, String> {
     text.parse().map_err(|_| "expected a whole number from 1".to_owned())
+}
+
+fn sha256(text: &str) -> Result<String, String> {
+    let is_hash = text.len() == 64 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
+    if is_hash { Ok(text.to_lowercase()) } else { Err("expected the 64 hexadecimal digits of a SHA-256".to_owned()) }
 }
 
 fn seconds(text: &str) -> Result<f64, String> {

@@ -48,9 +48,9 @@ pub(crate) fn export(args: &ExportArgs) -> Result<Exit, Error> {
 
 /// Refuses to write over recordings and over files that the store has no record of.
 fn check(record: &Record, exporter: Exporter<'_>, recordings: &[RecordingEntry]) -> Result<(), Error> {
-    let outputs = |entry: &RecordingEntry| exporter.outputs(record, &entry.path, &entry.name);
+    let outputs = |entry: &RecordingEntry| exporter.outputs(record, Some(&entry.file_sha256), &entry.name);
     let outputs: Vec<Output> = recordings.iter().flat_map(outputs).collect();
-    check_places(recordings.iter().map(|entry| &*entry.path), &outputs).map_err(Error::usage)?;
+    check_places(recordings.iter().flat_map(RecordingEntry::places), &outputs).map_err(Error::usage)?;
     if !record.is_kept() {
         // A copy may be there already. Each file is compared when it is rendered.
         return Ok(());

@@ -10,7 +10,7 @@ use serde_json::Value;
 use stage_core::forensics::ForensicRecord;
 use stage_core::{
     ArtifactName, DecodeWarning, Diagnostics, Dropped, ExternalDecoder, FileAccount, Fingerprint, OutputName, Segment,
-    StageName, TokenTiming, Word, path_bytes, path_text,
+    StageName, TokenTiming, Word, path_bytes, path_text, sha256_hex,
 };
 
 use super::ExportFormat;
@@ -185,6 +185,8 @@ impl Provenance {
 
 impl Document {
     /// Joins the artifacts of one recording.
+    ///
+    /// `path` is that of the recording: relative to the case folder if it is known to be moved with the case.
     pub(super) fn new(path: &Path, evidence: Evidence) -> Self {
         let recording = evidence.recording;
         Self {
@@ -229,6 +231,13 @@ impl Document {
         recording.recorded_at = named.recorded_at;
         recording.name_encoding = named.encoding.map(str::to_owned);
         self
+    }
+
+    /// SHA-256 of the document as JSON. Files with the same one show the same, whatever their format.
+    #[must_use]
+    pub fn sha256(&self) -> String {
+        // A document is plain data, whose numbers JSON can represent.
+        sha256_hex(&serde_json::to_vec(self).unwrap_or_default())
     }
 
     /// The whole text of one channel, in time order. Low-confidence segments begin with [`LOW_CONFIDENCE`].

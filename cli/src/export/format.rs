@@ -139,6 +139,12 @@ impl Formats {
         Self(formats::built_in(config))
     }
 
+    /// The formats of this program with the settings that were recorded with a file.
+    #[must_use]
+    pub(crate) fn with_recorded_settings(settings: &Value) -> Self {
+        Self::with_settings(&ExportConfig::recorded(settings))
+    }
+
     /// The set with another format.
     ///
     /// # Errors

@@ -4,7 +4,8 @@
 use std::collections::{HashMap, HashSet};
 use std::ffi::OsStr;
 use std::fmt::Write as _;
-use std::path::{Component, Path, PathBuf};
+use std::hash::Hash;
+use std::path::{Component, Path};
 
 use stage_core::sha256_hex;
 use unicode_normalization::UnicodeNormalization;
@@ -16,15 +17,16 @@ const CUT_DIGITS: usize = 12;
 /// Names of devices on Windows, with any extension.
 const DEVICES: [&str; 6] = ["CON", "PRN", "AUX", "NUL", "CONIN$", "CONOUT$"];
 
-/// Assigns a unique name to each recording. Known recordings keep their names, for any order of `paths`.
-pub(crate) fn assign<'a>(
-    known: impl IntoIterator<Item = (PathBuf, String)>,
-    paths: impl IntoIterator<Item = &'a Path>,
-) -> HashMap<PathBuf, String> {
-    let mut names: HashMap<PathBuf, String> = known.into_iter().collect();
+/// Assigns a unique name to each recording, after the name of its file. `K` identifies a recording. Known recordings keep
+/// their names, for any order of `files`.
+pub(crate) fn assign<'a, K: Eq + Hash>(
+    known: impl IntoIterator<Item = (K, String)>,
+    files: impl IntoIterator<Item = (K, &'a Path)>,
+) -> HashMap<K, String> {
+    let mut names: HashMap<K, String> = known.into_iter().collect();
     let mut taken: HashSet<String> = names.values().map(|name| folded(name)).collect();
-    for path in paths {
-        if names.contains_key(path) {
+    for (recording, path) in files {
+        if names.contains_key(&recording) {
             continue;
         }
         let first = path.file_stem().map_or_else(|| "recording".to_owned(), legal);
@@ -35,7 +37,7 @@ pub(crate) fn assign<'a>(
             }
             name = format!("{first}-{number}");
         }
-        names.insert(path.to_owned(), name);
+        names.insert(recording, name);
     }
     names
 }
@@ -114,12 +116,20 @@ fn shortened(mut name: String, stem: &OsStr) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::path::PathBuf;
+
     use super::*;
+
+    /// The names of recordings that their paths identify.
+    fn assigned(known: &[(&str, &str)], paths: &[PathBuf]) -> HashMap<PathBuf, String> {
+        let known = known.iter().map(|(path, name)| (PathBuf::from(path), (*name).to_owned()));
+        assign(known, paths.iter().map(|path| (path.clone(), &**path)))
+    }
 
     #[test]
     fn names_of_recordings_with_the_same_stem_differ() {
         let paths = ["a/call.m4a", "b/call.m4a", "b/call.wav", "call-2.wav", "CALL.ogg"].map(PathBuf::from);
-        let names = assign([], paths.iter().map(PathBuf::as_path));
+        let names = assigned(&[], &paths);
         let unique: HashSet<_> = names.values().map(|name| name.to_lowercase()).collect();
         assert_eq!(unique.len(), paths.len());
         assert_eq!(names[Path::new("a/call.m4a")], "call");
@@ -129,7 +139,7 @@ mod tests {
     fn names_that_differ_only_in_unicode_form_or_case_differ() {
         let paths =
             ["caf\u{e9}.wav", "cafe\u{301}.wav", "CAFÉ.wav", "가.wav", "\u{1100}\u{1161}.wav"].map(PathBuf::from);
-        let names = assign([], paths.iter().map(PathBuf::as_path));
+        let names = assigned(&[], &paths);
         let unique: HashSet<_> = names.values().map(|name| folded(name)).collect();
         assert_eq!(unique.len(), paths.len(), "{names:?}");
         assert!(names.values().all(|name| name.nfc().eq(name.chars())));
@@ -137,8 +147,7 @@ mod tests {
 
     #[test]
     fn names_of_known_recordings_do_not_change() {
-        let known = [(PathBuf::from("b/call.m4a"), "call".to_owned())];
-        let names = assign(known, [Path::new("a/call.m4a")]);
+        let names = assigned(&[("b/call.m4a", "call")], &["a/call.m4a".into()]);
         assert_eq!(names[Path::new("b/call.m4a")], "call");
         assert_eq!(names[Path::new("a/call.m4a")], "call-2");
     }
@@ -178,7 +187,7 @@ mod tests {
     fn names_that_are_long_are_cut_and_stay_different() {
         let long = |end: &str| PathBuf::from(format!("{}{end}.wav", "가".repeat(83)));
         let paths = [long("1"), long("2")];
-        let names = assign([], paths.iter().map(PathBuf::as_path));
+        let names = assigned(&[], &paths);
         assert_ne!(names[&paths[0]], names[&paths[1]]);
         assert!(names.values().all(|name| name.len() <= LONGEST && name.starts_with("가가") && name.contains('~')));
     }

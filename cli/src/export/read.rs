@@ -39,7 +39,8 @@ pub(crate) fn read_named_document(
     entry: &RecordingEntry,
     names: &NameParser,
 ) -> Result<Document, ExportError> {
-    Ok(Document::new(&entry.path, evidence(store, entry)?).named(&entry.path, names))
+    let path = entry.relative.as_deref().unwrap_or(&entry.path);
+    Ok(Document::new(path, evidence(store, entry)?).named(path, names))
 }
 
 /// The stored artifacts of a recording, each checked against its hash.

@@ -1,10 +1,12 @@
 //! Writes the results of a recording in each format, and records them.
 
+use std::ffi::OsStr;
 use std::fs;
 use std::io::ErrorKind;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use scheduler::store::{MadeFrom, OutputFile, RecordingEntry, Store};
+use serde_json::{Value, json};
 use stage_core::{sha256_file, sha256_hex, write_files};
 
 use super::names::is_plain;
@@ -44,10 +46,10 @@ struct Rendered {
 }
 
 impl Exporter<'_> {
-    /// The files that are written for a recording.
-    pub(crate) fn outputs(&self, record: &Record, recording: &Path, name: &str) -> Vec<Output> {
+    /// The files that are written for a recording with this name and hash. Without a hash, it is a new one.
+    pub(crate) fn outputs(&self, record: &Record, recording: Option<&str>, name: &str) -> Vec<Output> {
         let path = |format: &dyn ExportFormat| record.folder().join(file_name(name, format));
-        let formats = self.formats(record, recording);
+        let formats = self.formats(record, recording.unwrap_or_default());
         formats.into_iter().map(|format| Output { what: "results", path: path(format) }).collect()
     }
 
@@ -67,10 +69,12 @@ impl Exporter<'_> {
         }
         let document = read_named_document(store, entry, self.names)?;
         let made_from: Vec<_> = document.provenance.iter().map(super::Provenance::made_from).collect();
-        let formats = self.formats(record, &entry.path);
-        let rendered = |format: &&dyn ExportFormat| render(*format, &document, &made_from, record, entry);
+        let formats = self.formats(record, &entry.file_sha256);
+        let (sha256, context) = (document.sha256(), self.context());
+        let source = Source { entry, document: &document, sha256, made_from: &made_from, context };
+        let rendered = |format: &&dyn ExportFormat| render(*format, &source, record);
         let rendered: Vec<_> = formats.iter().map(rendered).collect::<Result<_, _>>()?;
-        let removed = self.remove_stale(store, record, &entry.path, &made_from)?;
+        let removed = self.remove_stale(store, record, entry, &made_from)?;
         write(store, record, rendered)?;
         let is_selected = |format: &&&dyn ExportFormat| self.selected.get(format.name()).is_some();
         let again = formats.iter().filter(|format| !is_selected(format)).map(|format| format.name()).collect();
@@ -78,7 +82,7 @@ impl Exporter<'_> {
     }
 
     /// The requested formats, and those in which an earlier run wrote the results of this recording.
-    fn formats(&self, record: &Record, recording: &Path) -> Vec<&dyn ExportFormat> {
+    fn formats(&self, record: &Record, recording: &str) -> Vec<&dyn ExportFormat> {
         let recorded: Vec<_> = record.of_recording(recording).map(|file| file.format.as_str()).collect();
         let is_written = |name: &str| self.selected.get(name).is_some() || recorded.contains(&name);
         // A library may select formats that are not among all.
@@ -86,18 +90,26 @@ impl Exporter<'_> {
         self.all.iter().chain(further).filter(|format| is_written(format.name())).collect()
     }
 
-    /// Removes files in formats of another program that were made from other artifacts. A file that was changed since is
-    /// kept.
+    /// What is needed to make the same documents again, besides the artifacts.
+    fn context(&self) -> Value {
+        json!({"name_patterns": self.names.patterns()})
+    }
+
+    /// Removes files in formats of another program that were made from other artifacts, and files with another name than
+    /// that of the recording. A file that was changed since is kept.
     fn remove_stale(
         &self,
         store: &mut dyn Store,
         record: &mut Record,
-        recording: &Path,
+        entry: &RecordingEntry,
         made_from: &[MadeFrom],
     ) -> Result<Vec<PathBuf>, ExportError> {
-        let is_stale = |file: &&OutputFile| self.all.get(&file.format).is_none() && file.made_from != made_from;
-        let is_unselected = |file: &&OutputFile| self.selected.get(&file.format).is_none();
-        let stale = record.of_recording(recording).filter(is_stale).filter(is_unselected);
+        let format = |file: &OutputFile| self.all.get(&file.format).or_else(|| self.selected.get(&file.format));
+        let is_stale = |file: &&OutputFile| match format(file) {
+            None => file.made_from != made_from,
+            Some(format) => file.path.file_name() != Some(OsStr::new(&file_name(&entry.name, format))),
+        };
+        let stale = record.of_recording(&entry.file_sha256).filter(is_stale);
         let (mut removed, mut forgotten) = (Vec::new(), Vec::new());
         for file in stale {
             let Some(path) = record.locate(&file.path) else { continue };
@@ -122,13 +134,18 @@ fn file_name(name: &str, format: &dyn ExportFormat) -> String {
     format!("{name}.{}", format.extension())
 }
 
-fn render(
-    format: &dyn ExportFormat,
-    document: &Document,
-    made_from: &[MadeFrom],
-    record: &Record,
-    entry: &RecordingEntry,
-) -> Result<Rendered, ExportError> {
+/// What the files of a recording are made from.
+struct Source<'a> {
+    entry: &'a RecordingEntry,
+    document: &'a Document,
+    /// That of the document.
+    sha256: String,
+    made_from: &'a [MadeFrom],
+    context: Value,
+}
+
+fn render(format: &dyn ExportFormat, source: &Source<'_>, record: &Record) -> Result<Rendered, ExportError> {
+    let Source { entry, document, sha256: document_sha256, made_from, context } = source;
     let bytes = format.render(document).map_err(|reason| ExportError::Render { format: format.name(), reason })?;
     let path = record.folder().join(file_name(&entry.name, format));
     let sha256 = sha256_hex(&bytes);
@@ -145,11 +162,13 @@ fn render(
         path: record.key(&path),
         sha256: Some(sha256),
         replaces: None,
-        recording: Some(entry.path.clone()),
+        recording: Some(entry.file_sha256.clone()),
         format: format.name().to_owned(),
         renderer: format.version(),
         settings: format.settings(),
         made_from: made_from.to_vec(),
+        document: Some(document_sha256.clone()),
+        context: context.clone(),
     };
     Ok(Rendered { path, bytes, found, entry })
 }

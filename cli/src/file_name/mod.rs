@@ -35,7 +35,10 @@ pub(crate) struct NamedRecording {
 
 /// Parses names with patterns of the user and, where none matches, with the forms of known recorders.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct NameParser(Vec<NamePattern>);
+pub(crate) struct NameParser {
+    patterns: Vec<NamePattern>,
+    texts: Vec<String>,
+}
 
 impl NameParser {
     /// A parser with these patterns. The first one that matches applies.
@@ -43,7 +46,13 @@ impl NameParser {
     /// # Errors
     /// The first pattern that is invalid, with the reason.
     pub(crate) fn new(patterns: &[String]) -> Result<Self, NamePatternError> {
-        patterns.iter().map(|pattern| NamePattern::new(pattern)).collect::<Result<_, _>>().map(Self)
+        let parsed = patterns.iter().map(|pattern| NamePattern::new(pattern)).collect::<Result<_, _>>()?;
+        Ok(Self { patterns: parsed, texts: patterns.to_vec() })
+    }
+
+    /// The patterns of the user.
+    pub(crate) fn patterns(&self) -> &[String] {
+        &self.texts
     }
 
     /// Parses the name of a file, without its folder and extension.
@@ -58,7 +67,7 @@ impl NameParser {
     fn parse_text(&self, stem: &str) -> NamedRecording {
         let mut name = stem.trim();
         loop {
-            let of_pattern = self.0.iter().find_map(|pattern| pattern.parse(name));
+            let of_pattern = self.patterns.iter().find_map(|pattern| pattern.parse(name));
             if let Some(named) = of_pattern.or_else(|| of_recorder(name)) {
                 return named;
             }

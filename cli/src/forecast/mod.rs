@@ -12,7 +12,7 @@ mod problems;
 mod view;
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use scheduler::coordinator::{Outlook, Recompute, RunError, StageState, outlook};
@@ -28,6 +28,7 @@ use crate::export::assign_names;
 use crate::file_name::NameParser;
 use crate::inputs::{Inputs, SkippedFile};
 use crate::outputs::Taken;
+use crate::plan::{HashedFile, identify};
 
 /// Incremented when a field is removed or changes its meaning.
 const VERSION: u32 = 2;
@@ -140,10 +141,10 @@ pub(crate) fn forecast(
     conditions: Conditions<'_>,
 ) -> Result<Forecast, RunError> {
     let store = conditions.store;
-    let names = names(examined, store)?;
+    let known = store.recordings()?;
     let (work, time, disk) = match &conditions.recipe {
         Ok(recipe) => {
-            let items = items(examined, recipe, &names);
+            let items = items(examined, &known, recipe, &conditions.folder);
             let outlooks = outlook(&items, conditions.recompute, store)?;
             let work = planned(&items, &outlooks, recipe, conditions.retry_quarantined);
             let past = estimate::past_runs(store, recipe, &conditions.devices[0])?;
@@ -153,7 +154,7 @@ pub(crate) fn forecast(
         }
         Err(reason) => (Measured::missing(reason), Measured::missing(reason), Disk::unknown(reason, &conditions)),
     };
-    let problems = problems::find(inputs, examined, &names, &conditions);
+    let problems = problems::find(inputs, examined, &names(examined, &known), &conditions);
     Ok(Forecast {
         version: VERSION,
         files: count(examined),
@@ -169,22 +170,21 @@ pub(crate) fn forecast(
 }
 
 /// The recordings that the run would process.
-fn items(examined: &[Examined], recipe: &Arc<Recipe>, names: &BTreeMap<PathBuf, String>) -> Vec<RecordingEntry> {
-    let readable = examined.iter().filter_map(|file| Some((file, file.facts.as_ref().ok()?)));
-    let entry = |(file, facts): (&Examined, &scheduler::store::InputFacts)| RecordingEntry {
-        path: file.path.clone(),
-        file_sha256: facts.sha256.clone(),
-        audio_s: facts.audio_s,
-        name: names[&file.path].clone(),
-        recipe: Arc::clone(recipe),
-    };
-    readable.map(entry).collect()
+fn items(examined: &[Examined], known: &[RecordingEntry], recipe: &Arc<Recipe>, folder: &Path) -> Vec<RecordingEntry> {
+    let readable = |file: &'_ Examined| Some(file.facts.as_ref().ok()?.clone());
+    let files = examined
+        .iter()
+        .filter_map(|file| Some(HashedFile { path: &file.path, size: file.size_bytes, facts: readable(file)? }));
+    identify(&files.collect::<Vec<_>>(), known, recipe, folder)
 }
 
-/// The names of the exported files, as the run would assign them.
-fn names(examined: &[Examined], store: &dyn Store) -> Result<BTreeMap<PathBuf, String>, RunError> {
-    let known = store.recordings()?.into_iter().map(|entry| (entry.path, entry.name));
-    Ok(assign_names(known, examined.iter().map(|file| file.path.as_path())).into_iter().collect())
+/// The names of the exported files, as the run would assign them. A file that cannot be read has none.
+fn names(examined: &[Examined], known: &[RecordingEntry]) -> BTreeMap<PathBuf, String> {
+    let hash = |file: &'_ Examined| Some(file.facts.as_ref().ok()?.sha256.clone());
+    let files = || examined.iter().filter_map(|file| Some((hash(file)?, file.path.as_path())));
+    let known = known.iter().map(|entry| (entry.file_sha256.clone(), entry.name.clone()));
+    let names = assign_names(known, files());
+    files().map(|(sha256, path)| (path.to_owned(), names[&sha256].clone())).collect()
 }
 
 fn planned(items: &[RecordingEntry], outlooks: &[Outlook], recipe: &Recipe, retry_quarantined: bool) -> Work {

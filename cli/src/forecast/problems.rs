@@ -117,7 +117,7 @@ fn duplicates(examined: &[Examined]) -> Vec<Problem> {
             by_hash.entry(&facts.sha256).or_default().push(file.path.clone());
         }
     }
-    let message = "the files have the same bytes: computed once, exported for each".to_owned();
+    let message = "the files have the same bytes: one recording, exported once".to_owned();
     let several = by_hash.into_values().filter(|paths| paths.len() > 1);
     several.map(|paths| problem(Severity::Note, "duplicate-content", message.clone(), paths)).collect()
 }

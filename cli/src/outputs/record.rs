@@ -52,14 +52,15 @@ pub(crate) struct Record {
     /// Whether files are replaced that the store has no record of.
     overwrite: bool,
     entries: BTreeMap<PathBuf, OutputFile>,
-    of_recordings: HashMap<PathBuf, Vec<PathBuf>>,
+    /// The paths of the files of each recording, by the hash of its bytes.
+    of_recordings: HashMap<String, Vec<PathBuf>>,
 }
 
 impl Record {
     /// The record of a store about the files in the folder of its results.
     pub(crate) fn read(store: &dyn Store, url: &StoreUrl, folder: &Path, overwrite: bool) -> Result<Self, StoreError> {
         let entries: BTreeMap<_, _> = store.outputs()?.into_iter().map(|file| (file.path.clone(), file)).collect();
-        let mut of_recordings: HashMap<PathBuf, Vec<PathBuf>> = HashMap::new();
+        let mut of_recordings: HashMap<String, Vec<PathBuf>> = HashMap::new();
         for (path, file) in &entries {
             if let Some(recording) = &file.recording {
                 of_recordings.entry(recording.clone()).or_default().push(path.clone());
@@ -93,7 +94,7 @@ impl Record {
     }
 
     /// The recorded files of a recording.
-    pub(crate) fn of_recording(&self, recording: &Path) -> impl Iterator<Item = &OutputFile> {
+    pub(crate) fn of_recording(&self, recording: &str) -> impl Iterator<Item = &OutputFile> {
         self.of_recordings.get(recording).into_iter().flatten().filter_map(|path| self.entries.get(path))
     }
 
@@ -209,11 +210,13 @@ mod tests {
             path,
             sha256: hash(sha256),
             replaces: hash(replaces),
-            recording: Some("call.wav".into()),
+            recording: Some(sha256_hex(b"call")),
             format: "srt".to_owned(),
             renderer: 1,
             settings: json!({}),
             made_from: vec![],
+            document: None,
+            context: json!({}),
         }
     }
 

@@ -198,9 +198,10 @@ impl Pipeline {
         targets.check_taken(&record, &store.recordings().map_err(Error::store)?, &inputs)?;
         let removed = remove_unfinished(&self.folder).map_err(Error::usage);
         removed.context(format!("{}: unfinished files cannot be removed", self.folder.display()))?;
-        let planned = plan::plan(&inputs.files, &Arc::new(recipe), &mut *store, &self.interrupt);
+        let planned = plan::plan(&inputs.files, &Arc::new(recipe), &self.folder, &mut *store, &self.interrupt);
         let mut plan = planned.map_err(Error::store)?;
         self.check_interrupt()?;
+        targets.check_results(&record, &plan.items, &inputs)?;
         plan.unreadable.extend(inputs.unreadable.iter().cloned());
         Ok(PlannedRun { selected: formats, pipeline: self, inputs, store, plan, devices, work, record, names })
     }

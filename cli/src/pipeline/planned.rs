@@ -67,6 +67,8 @@ pub struct Summary {
     pub again: BTreeSet<&'static str>,
     /// Stale result files in unknown formats, which were removed.
     pub removed: Vec<PathBuf>,
+    /// The head of the custody log after the run.
+    pub head: Option<String>,
 }
 
 impl PlannedRun {
@@ -168,6 +170,7 @@ impl PlannedRun {
             unreadable: self.plan.unreadable.clone(),
             again,
             removed,
+            head: self.store.custody().map_err(Error::store)?.head(),
         })
     }
 
@@ -189,6 +192,8 @@ impl PlannedRun {
                 renderer: 1,
                 settings: serde_json::json!({}),
                 made_from: Vec::new(),
+                document: None,
+                context: serde_json::json!({}),
             })
         };
         let entries = files.iter().map(entry).collect::<Result<Vec<_>, _>>()?;
@@ -230,6 +235,7 @@ impl PlannedRun {
             recompute: *recompute,
             command: command_line(),
             tool_version: env!("CARGO_PKG_VERSION").to_owned(),
+            models: Default::default(),
             timing: config.timing,
             task_time: config.limits.task_time(),
             worker_memory: config.limits.worker_memory(),

@@ -1,5 +1,6 @@
 //! The files that a run will write, and the checks of their places before anything starts.
 
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
 use rayon::prelude::*;
@@ -46,6 +47,26 @@ impl Targets<'_> {
         if taken.is_empty() { Ok(()) } else { Err(Error::usage(TakenFiles(taken))) }
     }
 
+    /// The same for the results, when the hashes of the recordings are known: a file whose bytes have changed is a new
+    /// recording, with a name of its own.
+    pub(super) fn check_results(
+        &self,
+        record: &Record,
+        items: &[RecordingEntry],
+        inputs: &Inputs,
+    ) -> Result<(), Error> {
+        if !self.writes_results {
+            return Ok(());
+        }
+        let (all, parser) = (self.pipeline.all_formats(), NameParser::default());
+        let exporter = Exporter { selected: self.selected, all: &all, names: &parser };
+        let of_item = |item: &RecordingEntry| exporter.outputs(record, Some(&item.file_sha256), &item.name);
+        let outputs: Vec<_> = items.iter().flat_map(of_item).collect();
+        check_places(self.inputs(inputs), &outputs).map_err(Error::usage)?;
+        let taken = taken(record, &outputs)?;
+        if taken.is_empty() { Ok(()) } else { Err(Error::usage(TakenFiles(taken))) }
+    }
+
     /// Everything that is read: recordings, lexicons, weights, and files that the caller names.
     fn inputs<'b>(&'b self, inputs: &'b Inputs) -> impl Iterator<Item = &'b Path> {
         let Pipeline { config, read_files, .. } = self.pipeline;
@@ -56,6 +77,7 @@ impl Targets<'_> {
         inputs.files.iter().chain(&config.lexicons).chain(weights).chain(read_files).map(PathBuf::as_path)
     }
 
+    /// The files that the run will write, as far as they are known before the recordings are hashed.
     pub(crate) fn outputs(&self, record: &Record, known: &[RecordingEntry], inputs: &Inputs) -> Vec<Output> {
         let about_the_run = self.pipeline.run_files.iter().map(|file| file.output.clone());
         let mut outputs: Vec<_> = about_the_run.collect();
@@ -63,9 +85,14 @@ impl Targets<'_> {
             let all = self.pipeline.all_formats();
             let parser = NameParser::default();
             let exporter = Exporter { selected: self.selected, all: &all, names: &parser };
-            let known = known.iter().map(|entry| (entry.path.clone(), entry.name.clone()));
-            let names = assign_names(known, inputs.files.iter().map(PathBuf::as_path));
-            outputs.extend(inputs.files.iter().flat_map(|path| exporter.outputs(record, path, &names[path])));
+            let by_place = |entry: &'_ RecordingEntry| entry.places().map(Path::to_owned).collect::<Vec<_>>();
+            let known: HashMap<PathBuf, &RecordingEntry> =
+                known.iter().flat_map(|entry| by_place(entry).into_iter().map(move |place| (place, entry))).collect();
+            let named = known.iter().map(|(place, entry)| (place.as_path(), entry.name.clone()));
+            let names = assign_names(named, inputs.files.iter().map(|path| (path.as_path(), path.as_path())));
+            let sha256 = |path: &PathBuf| known.get(path).map(|entry| &*entry.file_sha256);
+            let of_file = |path: &PathBuf| exporter.outputs(record, sha256(path), &names[path.as_path()]);
+            outputs.extend(inputs.files.iter().flat_map(of_file));
         }
         outputs
     }

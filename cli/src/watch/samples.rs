@@ -42,13 +42,8 @@ fn first_phase(stage: StageName) -> Phase {
 pub(super) fn item(name: &str, audio_s: f64) -> RecordingEntry {
     let spec = specs().next().unwrap();
     let decode = RecipeStep::new(&spec, Identity::without_model(serde_json::Value::Null));
-    RecordingEntry {
-        path: format!("/calls/{name}").into(),
-        file_sha256: "00".repeat(32),
-        audio_s,
-        name: name.to_owned(),
-        recipe: Arc::new(Recipe::new(vec![decode]).unwrap()),
-    }
+    let recipe = Arc::new(Recipe::new(vec![decode]).unwrap());
+    RecordingEntry::new(format!("/calls/{name}"), "00".repeat(32), audio_s, recipe)
 }
 
 /// The first worker of `cpu:N`.

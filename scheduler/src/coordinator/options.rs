@@ -1,6 +1,6 @@
 //! The options of a run.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -8,10 +8,11 @@ use std::time::Duration;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use stage_core::{DeviceId, Recipe, StageName};
+use stage_core::{DeviceId, Recipe, StageName, sha256_hex};
 
 use crate::devices::DeviceLimits;
 use crate::protocol::{Fault, TaskTime};
+use crate::store::{Files, NewRun};
 
 /// Selects the stored artifacts that are computed again.
 ///
@@ -92,6 +93,8 @@ pub struct RunOptions {
     pub command: String,
     /// Version of the executable, stored in the list of runs.
     pub tool_version: String,
+    /// The models that the run may use, by their hash in the keys of artifacts, for the custody log.
+    pub models: BTreeMap<String, Files>,
     /// Intervals and time limits.
     pub timing: TimeLimits,
     /// How long a task of the CPU lane may take. A worker with a task that takes longer is killed.
@@ -102,6 +105,19 @@ pub struct RunOptions {
     pub faults: Vec<Fault>,
     /// How GPUs are monitored. `None` disables monitoring.
     pub gpus: Option<GpuWatch>,
+}
+
+impl RunOptions {
+    /// The run, as the store records it.
+    pub(super) fn new_run(&self) -> NewRun {
+        NewRun {
+            command: self.command.clone(),
+            tool_version: self.tool_version.clone(),
+            priority: self.priority,
+            configuration: Some(sha256_hex(self.settings.to_string().as_bytes())),
+            models: self.models.clone(),
+        }
+    }
 }
 
 /// How GPUs are monitored.

@@ -94,14 +94,14 @@ mod tests {
     }
 
     fn entry(path: &str, file_sha256: &str) -> RecordingEntry {
-        let (path, name, file_sha256) = (path.into(), path.to_owned(), file_sha256.to_owned());
-        RecordingEntry { path, file_sha256, audio_s: 1.0, name, recipe: recipe() }
+        let name = path.to_owned();
+        RecordingEntry { name, ..RecordingEntry::new(path, file_sha256, 1.0, recipe()) }
     }
 
     /// Stores all artifacts of the file `ab` except those of the last stage.
     fn store_without_measure(name: &str) -> Box<dyn Store> {
         let mut store = open(&format!("memory:{name}").parse().unwrap(), Access::Create).unwrap();
-        let run = NewRun { command: String::new(), tool_version: String::new(), priority: 0 };
+        let run = NewRun::default();
         let run = store.begin_run(&run).unwrap();
         let batch = NewBatch { worker: "cpu:0".into(), priority: 0, recordings: 1, audio_s: 1.0 };
         let lease = store.grant(run, &batch).unwrap();

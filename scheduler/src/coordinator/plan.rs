@@ -257,8 +257,7 @@ pub(super) mod tests {
     fn artifacts_that_a_worker_needs_are_read_from_the_store() {
         let url: StoreUrl = "memory:plan".parse().unwrap();
         let mut store = open(&url, Access::Create).unwrap();
-        let run =
-            store.begin_run(&NewRun { command: String::new(), tool_version: String::new(), priority: 0 }).unwrap();
+        let run = store.begin_run(&NewRun::default()).unwrap();
         let batch = NewBatch { worker: "cpu:0".into(), priority: 0, recordings: 1, audio_s: 1.0 };
         let lease = store.grant(run, &batch).unwrap();
         for key in chain(&[]).recipe.keys("ab") {

@@ -7,7 +7,7 @@ use super::options::{Recompute, RunOptions};
 use super::outcome::{Outcome, RunError};
 use super::plan::{self, Chain};
 use super::router::Router;
-use crate::store::{NewRun, RecordingEntry, RunEnd, Store};
+use crate::store::{RecordingEntry, RunEnd, Store};
 
 /// Brings every item up to date: reuses stored artifacts, computes the others in worker processes and commits them to
 /// the store. Starts no worker if there is nothing to compute. `observe` gets every event on the calling thread, and
@@ -28,11 +28,10 @@ pub fn run(
 ) -> Result<Outcome, RunError> {
     let chains = plan::chains(items, options.recompute, store)?;
     forget_checkpoints(&chains, options.recompute, store)?;
-    let RunOptions { command, tool_version, priority, .. } = options;
-    let (command, tool_version) = (command.clone(), tool_version.clone());
-    let run = store.begin_run(&NewRun { command, tool_version, priority: *priority })?;
-    store.put_recordings(run, items)?;
-    let ledger = Ledger::new(run, store, observe as Observer<'_>);
+    let run = store.begin_run(&options.new_run())?;
+    let incidents = store.put_recordings(run, items)?;
+    let mut ledger = Ledger::new(run, store, observe as Observer<'_>);
+    incidents.into_iter().for_each(|incident| ledger.emit(Event::Incident(incident)));
     let mut router = Router::new(items, chains, ledger, options);
     let driven = router.drive(interrupt);
     let outcome = router.into_outcome(driven.as_ref().is_ok_and(|interrupted| *interrupted));

@@ -100,6 +100,27 @@ pub enum StoreError {
         /// The store.
         store: String,
     },
+    /// The custody log beside the store is not the one that the store wrote: the log or the store was altered, or the
+    /// store is an older copy. Nothing was written. Keep the folder as it is, see `earwitness verify`, and put the right
+    /// store back or run into a new folder.
+    #[error(
+        "the custody log {log} does not belong to its store: {reason}; keep both, see `earwitness verify`, and put the \
+         right store back or run into a new folder"
+    )]
+    CustodyBroken {
+        /// The log.
+        log: String,
+        /// How they differ.
+        reason: String,
+    },
+    /// There is a custody log, but its store is missing: put the store back, or run into a new folder.
+    #[error("the store {store} is missing, but its custody log {log} exists: put it back, or run into a new folder")]
+    Lost {
+        /// The store.
+        store: String,
+        /// The log.
+        log: String,
+    },
     /// The location contains something other than a store.
     #[error("{store} is not a store of Earwitness")]
     Foreign {
@@ -142,7 +163,8 @@ impl StoreError {
             Self::NewerSchema { .. } => (BadInput, ErrorCode::NewerStore),
             Self::OlderSchema { .. } => (BadInput, ErrorCode::OlderStore),
             Self::Foreign { .. } => (BadInput, ErrorCode::NotAStore),
-            Self::Replaced { .. } => (BadInput, ErrorCode::StoreReplaced),
+            Self::Replaced { .. } | Self::Lost { .. } => (BadInput, ErrorCode::StoreReplaced),
+            Self::CustodyBroken { .. } => (BadInput, ErrorCode::CustodyBroken),
             Self::Full(_) => (Transient, ErrorCode::StoreFull),
             Self::BrokenChain { .. } | Self::Damaged(_) | Self::Unreadable { .. } => {
                 (BadInput, ErrorCode::StoreDamaged)

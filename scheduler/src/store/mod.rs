@@ -6,13 +6,19 @@
 mod backends;
 #[cfg(test)]
 mod conformance;
+mod custody;
 mod error;
 mod port;
 mod raw;
+mod sighting;
 mod types;
 mod url;
 mod writer;
 
+pub use custody::{
+    Audit, ChainFault, Compared, Custody, Difference, Disagreement, Entry, Files, Line, Present, Salt, StoredLine,
+    Subject, audit, line_sha256, logs_beside, read_chain,
+};
 pub use error::{Cause, StoreError};
 pub use port::{Access, Store};
 pub use types::{

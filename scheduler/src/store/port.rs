@@ -7,12 +7,12 @@ use std::sync::Arc;
 
 use stage_core::{Fingerprint, Recipe};
 
-use super::StoreError;
 use super::types::{
     Commit, Committed, Compaction, Failure, Incident, InputFacts, InputStat, Lease, LeaseEnd, Lookup, NewBatch, NewRun,
     OutputFile, Quarantine, RecordingEntry, Run, RunEnd, RunId, StoreCheck, StoredCheckpoint,
 };
 use super::writer::Writer;
+use super::{Custody, Entry, StoreError};
 
 /// The access for which a store is opened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -44,7 +44,7 @@ pub enum Access {
 /// use stage_core::{StageKey, StageName, Tool, sha256_hex};
 ///
 /// let mut store = open(&"memory:port".parse()?, Access::Create)?;
-/// let run = store.begin_run(&NewRun { command: "example".into(), tool_version: "1.0".into(), priority: 0 })?;
+/// let run = store.begin_run(&NewRun { command: "example".into(), ..NewRun::default() })?;
 /// let lease = store.grant(run, &NewBatch { worker: "cpu:0".into(), priority: 0, recordings: 1, audio_s: 60.0 })?;
 ///
 /// let key = StageKey {
@@ -127,10 +127,11 @@ pub trait Store: fmt::Debug {
     /// Caches facts about inputs.
     fn cache_inputs(&mut self, inputs: &[(InputStat, InputFacts)]) -> Result<(), StoreError>;
 
-    /// Stores the recordings of a run with their recipes. A stored recipe of the same file is kept if it includes the
-    /// new one, so that running one stage again does not forget the others.
-    fn put_recordings(&mut self, run: RunId, recordings: &[RecordingEntry]) -> Result<(), StoreError>;
-    /// All recordings, by path.
+    /// Stores the recordings of a run with their recipes. A stored recipe of the same recording is kept if it includes the
+    /// new one, so that running one stage again does not forget the others. Returns the incidents that this records: files
+    /// that have changed or moved.
+    fn put_recordings(&mut self, run: RunId, recordings: &[RecordingEntry]) -> Result<Vec<Incident>, StoreError>;
+    /// All recordings, by path and hash.
     fn recordings(&self) -> Result<Vec<RecordingEntry>, StoreError>;
 
     /// All recipes: first those of recordings, by run, latest first; then those that a later run replaced, newest
@@ -143,6 +144,13 @@ pub trait Store: fmt::Debug {
     fn outputs(&self) -> Result<Vec<OutputFile>, StoreError>;
     /// Deletes the entries of these paths.
     fn forget_outputs(&mut self, paths: &[PathBuf]) -> Result<(), StoreError>;
+
+    /// The custody log, with all of its lines.
+    fn custody(&self) -> Result<Custody, StoreError>;
+    /// Adds entries to the custody log about events that no other method records.
+    fn log(&mut self, entries: &[Entry]) -> Result<(), StoreError>;
+    /// The names under which artifacts are stored: their fingerprints, unless the store was altered.
+    fn artifact_names(&self) -> Result<Vec<String>, StoreError>;
 
     /// Checks all stored records against their hashes, in one snapshot, concurrently with a writer if there is one.
     fn check(&self) -> Result<StoreCheck, StoreError>;

@@ -91,6 +91,7 @@ pub(crate) fn options(workers: u32) -> RunOptions {
         recompute: Recompute::Nothing,
         command: "test".to_owned(),
         tool_version: "0.0.1-test".to_owned(),
+        models: Default::default(),
         timing: TimeLimits { backoff_ms: 10, heartbeat_ms: 2000, ..TimeLimits::default() },
         task_time: TaskTime::default(),
         worker_memory: u64::MAX,
@@ -111,12 +112,9 @@ pub(crate) fn planned_to(names: &[&str], last: StageName) -> Vec<RecordingEntry>
 pub(crate) fn planned_with(specs: &[StageSpec], names: &[&str], last: StageName) -> Vec<RecordingEntry> {
     let step = |spec| RecipeStep::new(spec, Identity::without_model(json!({"third": 1.0 / 3.0})));
     let recipe = Arc::new(Recipe::new(specs.iter().map(step).collect()).unwrap().upto(last));
-    let item = |name: &&str| RecordingEntry {
-        path: format!("/nowhere/{name}.wav").into(),
-        file_sha256: sha256_hex(name.as_bytes()),
-        audio_s: name.len() as f64,
-        name: (*name).to_owned(),
-        recipe: Arc::clone(&recipe),
+    let item = |name: &&str| {
+        let (path, sha256) = (format!("/nowhere/{name}.wav"), sha256_hex(name.as_bytes()));
+        RecordingEntry::new(path, sha256, name.len() as f64, Arc::clone(&recipe))
     };
     names.iter().map(item).collect()
 }

@@ -108,7 +108,7 @@ pub use device::{DeviceId, ParseDeviceError};
 pub use error::{CodeInfo, ErrorClass, ErrorCode, Origin, PipelineError, UnknownCode, causes_of, full_message};
 pub use fingerprint::{Fingerprint, ParseFingerprintError, StageKey};
 pub use flow::{Flow, ListFlow};
-pub use hash::{Sha256Stream, require_file, sha256_file, sha256_file_unless, sha256_hex};
+pub use hash::{Sha256Stream, require_file, sha256_file, sha256_file_unless, sha256_hex, to_hex};
 pub use measured::{Measured, sum};
 pub use name::{ArtifactName, InvalidName, OutputName, StageName};
 pub use order::OrderError;

@@ -21,7 +21,7 @@ pub fn corpus() -> Vec<Vec<u8>> {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("store.db");
     let mut store = open_file(&path, Access::Create).unwrap();
-    let run = NewRun { command: "fuzz".to_owned(), tool_version: "0.0.0".to_owned(), priority: 0 };
+    let run = NewRun { command: "fuzz".to_owned(), tool_version: "0.0.0".to_owned(), ..NewRun::default() };
     let run = store.begin_run(&run).unwrap();
     store.put_recordings(run, &recordings()).unwrap();
     let batch = NewBatch { worker: "cpu:0".to_owned(), priority: 0, recordings: 2, audio_s: 2.0 };
@@ -74,12 +74,9 @@ fn recordings() -> Vec<RecordingEntry> {
         identity: Identity::without_model(json!({"third": 1.0 / 3.0})),
     };
     let recipe = Arc::new(Recipe::new(STAGES.iter().enumerate().map(step).collect()).unwrap());
-    let entry = |name: &str| RecordingEntry {
-        path: format!("/calls/{name}.wav").into(),
-        file_sha256: sha256_hex(name.as_bytes()),
-        audio_s: 1.0,
-        name: name.to_owned(),
-        recipe: Arc::clone(&recipe),
+    let entry = |name: &str| {
+        let (path, sha256) = (format!("/calls/{name}.wav"), sha256_hex(name.as_bytes()));
+        RecordingEntry::new(path, sha256, 1.0, Arc::clone(&recipe))
     };
     vec![entry("a"), entry("민수")]
 }

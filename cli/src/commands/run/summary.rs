@@ -26,6 +26,11 @@ pub(super) fn print(args: &RunArgs, run: &PlannedRun, summary: &Summary, mut row
         worked_s: None,
     }));
     println!("{}", table::render(&table));
+    for recording in run.recordings() {
+        for copy in &recording.also_at {
+            println!("the same recording: {} and {}", shown(&recording.path), shown(copy));
+        }
+    }
     for skipped in run.skipped() {
         println!("skipped: {skipped}");
     }
@@ -64,11 +69,14 @@ pub(super) fn print(args: &RunArgs, run: &PlannedRun, summary: &Summary, mut row
         println!("removed (stale, in an unknown format): {}", path.display());
     }
     print_files(args, run, summary);
+    if let Some(head) = &summary.head {
+        println!("head of the custody log (write it down elsewhere; `verify --head` finds every later change): {head}");
+    }
     if args.engine.progress == ProgressMode::Json {
         let summary = json!({
             "files": files, "files_done": done, "files_failed": failed, "files_unfinished": unfinished,
             "files_with_warnings": summary.defects.len(), "files_losing_sound": summary.losing_sound(),
-            "stages_computed": computed, "stages_reused": reused, "files_revoked": summary.outcome.revoked,
+            "head": summary.head, "stages_computed": computed, "stages_reused": reused, "files_revoked": summary.outcome.revoked,
             "audio_s": audio_s, "elapsed_s": elapsed_s,
         });
         eprintln!("{}", printable_json(&json!({"summary": summary}).to_string()));

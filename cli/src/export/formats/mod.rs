@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use stage_core::printable;
 
 pub(super) use self::json::Json;
@@ -20,6 +21,14 @@ use super::ExportFormat;
 pub struct ExportConfig {
     /// Begin CSV files with a byte order mark, without which Excel misreads text that is not English.
     pub csv_bom: bool,
+}
+
+impl ExportConfig {
+    /// The settings that were recorded with a file. Those that its format does not have are the defaults.
+    pub(super) fn recorded(settings: &Value) -> Self {
+        let default = Self::default();
+        Self { csv_bom: settings.get("bom").and_then(Value::as_bool).unwrap_or(default.csv_bom) }
+    }
 }
 
 impl Default for ExportConfig {

@@ -256,12 +256,15 @@ fn incident(number: usize, of: &Incident, at_s: f64, scale: &Scale) -> IncidentR
         | IncidentKind::DeviceRetired
         | IncidentKind::DeviceLost
         | IncidentKind::DevicePaused
-        | IncidentKind::Quarantined => "bad",
+        | IncidentKind::Quarantined
+        | IncidentKind::RecordingChanged => "bad",
         IncidentKind::DeviceHeld
         | IncidentKind::DeviceThrottled
         | IncidentKind::BatchShrunk
         | IncidentKind::BatchBisected
-        | IncidentKind::Retried => "warn",
+        | IncidentKind::Retried
+        | IncidentKind::RecordingMoved
+        | IncidentKind::ClockChanged => "warn",
         IncidentKind::ProbePassed | IncidentKind::DeviceResumed => "good",
     };
     IncidentRow {

@@ -4,9 +4,9 @@ use std::path::Path;
 use std::slice::from_ref;
 use std::sync::Arc;
 
-use super::samples::{begun, checkpoint_of, commit, entry, granted, other_fingerprint, recipe, short_recipe, sound};
+use super::samples::{begun, checkpoint_of, commit, entry, granted, other_fingerprint, other_recipe, recipe, sound};
 use super::{Harness, Tampering};
-use crate::store::{InputFacts, InputStat, RecordingEntry, RunId, StoreCheck, StoreFault};
+use crate::store::{InputFacts, InputStat, RunId, StoreCheck, StoreFault};
 
 pub(crate) fn check_counts_a_sound_store(harness: &dyn Harness) {
     let mut store = harness.open();
@@ -66,8 +66,8 @@ pub(crate) fn compact_drops_what_is_not_needed(harness: &dyn Harness) {
 pub(crate) fn compact_keeps_recipes_that_are_used(harness: &dyn Harness) {
     let mut store = harness.open();
     let run = begun(&mut *store);
-    let (whole, short) = (Arc::new(recipe()), Arc::new(short_recipe()));
-    let other = RecordingEntry { file_sha256: "cd".repeat(32), ..entry(&short) };
+    let whole = Arc::new(recipe());
+    let other = entry(&Arc::new(other_recipe()));
     store.put_recordings(run, &[entry(&whole)]).unwrap();
     assert_eq!(store.compact().unwrap().recipes, 0);
     store.put_recordings(run, from_ref(&other)).unwrap();

@@ -4,6 +4,7 @@
 pub(crate) mod access;
 pub(crate) mod artifacts;
 pub(crate) mod checkpoints;
+pub(crate) mod custody;
 pub(crate) mod history;
 pub(crate) mod leases;
 pub(crate) mod maintenance;
@@ -100,6 +101,8 @@ macro_rules! conformance_suite {
             recordings:
                 input_changed_in_any_way_is_not_cached
                 recording_keeps_the_longer_recipe_of_the_same_file
+                recording_whose_bytes_change_is_another_one_and_an_incident
+                recording_at_another_place_is_the_same_one
                 recordings_of_a_run_share_one_recipe
                 recipe_with_unknown_stages_is_kept_as_it_is
                 recipes_are_listed_by_their_latest_run;
@@ -107,6 +110,10 @@ macro_rules! conformance_suite {
                 outputs_come_back_as_they_were_written_by_path
                 outputs_are_replaced_by_path_and_forgotten
                 outputs_are_ours_by_their_hash_or_that_of_the_file_that_they_replace;
+            custody:
+                custody_log_agrees_with_everything_that_is_written
+                custody_log_contains_ids_and_hashes_alone
+                custody_log_finds_every_alteration;
             maintenance:
                 check_counts_a_sound_store
                 check_finds_every_alteration

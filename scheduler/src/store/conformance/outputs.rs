@@ -12,11 +12,13 @@ fn output(path: &str, sha256: &str) -> OutputFile {
         path: path.into(),
         sha256: Some(sha256.into()),
         replaces: None,
-        recording: Some("a.wav".into()),
+        recording: Some("ab".repeat(32)),
         format: "csv".into(),
         renderer: 3,
         settings: json!({"bom": true}),
         made_from: vec![made_from],
+        document: Some("56".repeat(32)),
+        context: json!({"name_patterns": ["{contact}"]}),
     }
 }
 
@@ -28,6 +30,8 @@ pub(crate) fn outputs_come_back_as_they_were_written_by_path(harness: &dyn Harne
         recording: None,
         settings: json!({}),
         made_from: vec![],
+        document: None,
+        context: json!({}),
         ..output("/elsewhere/report.html", "")
     };
     let (a, b) = (output("a.csv", "ab"), output("b.csv", "cd"));

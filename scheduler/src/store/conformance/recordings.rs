@@ -7,7 +7,7 @@ use stage_core::{Recipe, RecipeStep, StageName};
 
 use super::Harness;
 use super::samples::{begun, entry, other_recipe, recipe, short_recipe};
-use crate::store::{InputFacts, InputStat, RecordingEntry, RunEnd};
+use crate::store::{IncidentKind, InputFacts, InputStat, RecordingEntry, RunEnd};
 
 pub(crate) fn input_changed_in_any_way_is_not_cached(harness: &dyn Harness) {
     let mut store = harness.open();
@@ -52,19 +52,44 @@ pub(crate) fn recording_keeps_the_longer_recipe_of_the_same_file(harness: &dyn H
     store.put_recordings(run, from_ref(&long)).unwrap();
     store.put_recordings(run, from_ref(&short)).unwrap();
     assert_eq!(store.recordings().unwrap(), from_ref(&long));
-    let changed = RecordingEntry { file_sha256: "cd".repeat(32), ..short };
-    store.put_recordings(run, from_ref(&changed)).unwrap();
-    assert_eq!(store.recordings().unwrap(), from_ref(&changed));
-    let other = RecordingEntry { recipe: Arc::new(other_recipe()), ..changed };
+    let other = RecordingEntry { recipe: Arc::new(other_recipe()), ..short };
     store.put_recordings(run, from_ref(&other)).unwrap();
     assert_eq!(store.recordings().unwrap(), [other]);
+}
+
+pub(crate) fn recording_whose_bytes_change_is_another_one_and_an_incident(harness: &dyn Harness) {
+    let mut store = harness.open();
+    let run = begun(&mut *store);
+    let first = entry(&Arc::new(recipe()));
+    let changed = RecordingEntry { file_sha256: "cd".repeat(32), name: "a-2".to_owned(), ..first.clone() };
+    assert_eq!(store.put_recordings(run, from_ref(&first)).unwrap(), []);
+    let incidents = store.put_recordings(run, from_ref(&changed)).unwrap();
+    assert_eq!(incidents.iter().map(|one| one.kind).collect::<Vec<_>>(), [IncidentKind::RecordingChanged]);
+    assert_eq!(store.incidents(run).unwrap(), incidents);
+    assert_eq!(store.recordings().unwrap(), [first, changed.clone()], "the first-seen recording stays");
+    assert_eq!(store.put_recordings(run, from_ref(&changed)).unwrap(), [], "one incident for one change");
+}
+
+pub(crate) fn recording_at_another_place_is_the_same_one(harness: &dyn Harness) {
+    let mut store = harness.open();
+    let run = begun(&mut *store);
+    let first = entry(&Arc::new(recipe()));
+    store.put_recordings(run, from_ref(&first)).unwrap();
+    let moved = RecordingEntry { path: "b.wav".into(), relative: Some("../b.wav".into()), ..first.clone() };
+    let incidents = store.put_recordings(run, from_ref(&moved)).unwrap();
+    assert_eq!(incidents.iter().map(|one| one.kind).collect::<Vec<_>>(), [IncidentKind::RecordingMoved]);
+    let known = RecordingEntry { also_at: vec!["a.wav".into()], ..moved };
+    assert_eq!(store.recordings().unwrap(), from_ref(&known));
+    let back = RecordingEntry { also_at: vec!["b.wav".into()], ..first };
+    assert_eq!(store.put_recordings(run, from_ref(&back)).unwrap(), [], "a known place");
+    assert_eq!(store.recordings().unwrap(), [back]);
 }
 
 pub(crate) fn recordings_of_a_run_share_one_recipe(harness: &dyn Harness) {
     let mut store = harness.open();
     let run = begun(&mut *store);
     let one = entry(&Arc::new(recipe()));
-    let two = RecordingEntry { path: "b.wav".into(), ..entry(&Arc::new(recipe())) };
+    let two = RecordingEntry { path: "b.wav".into(), file_sha256: "cd".repeat(32), ..entry(&Arc::new(recipe())) };
     store.put_recordings(run, &[two.clone(), one.clone()]).unwrap();
     let recordings = store.recordings().unwrap();
     assert_eq!(recordings, [one, two]);
@@ -76,8 +101,8 @@ pub(crate) fn recipes_are_listed_by_their_latest_run(harness: &dyn Harness) {
     let mut store = harness.open();
     assert_eq!(store.recipes().unwrap(), []);
     let (whole, short) = (Arc::new(recipe()), Arc::new(short_recipe()));
-    let (a, b) = (entry(&whole), RecordingEntry { path: "b.wav".into(), ..entry(&short) });
-    let c = RecordingEntry { path: "c.wav".into(), ..a.clone() };
+    let (a, b) = (entry(&whole), RecordingEntry { file_sha256: "bb".repeat(32), ..entry(&short) });
+    let c = RecordingEntry { file_sha256: "cc".repeat(32), ..a.clone() };
     let mut run = |recordings: &[RecordingEntry]| {
         let run = begun(&mut *store);
         store.put_recordings(run, recordings).unwrap();

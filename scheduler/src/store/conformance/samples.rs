@@ -62,13 +62,7 @@ pub(crate) fn other_fingerprint() -> Fingerprint {
 }
 
 pub(crate) fn entry(recipe: &Arc<Recipe>) -> RecordingEntry {
-    RecordingEntry {
-        path: "a.wav".into(),
-        file_sha256: "ab".repeat(32),
-        audio_s: 1.0,
-        name: "a".into(),
-        recipe: Arc::clone(recipe),
-    }
+    RecordingEntry::new("a.wav", "ab".repeat(32), 1.0, Arc::clone(recipe))
 }
 
 pub(crate) fn artifact(body: &str) -> NewArtifact {
@@ -105,7 +99,7 @@ pub(crate) fn checkpoint_of(fingerprint: Fingerprint, lease: Lease, index: u32, 
 }
 
 pub(crate) fn begun(store: &mut dyn Store) -> RunId {
-    let run = NewRun { command: "test".to_owned(), tool_version: "0.1.0".to_owned(), priority: 3 };
+    let run = NewRun { command: "test".to_owned(), tool_version: "0.1.0".to_owned(), priority: 3, ..NewRun::default() };
     store.begin_run(&run).unwrap()
 }
 

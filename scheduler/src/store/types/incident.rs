@@ -79,6 +79,12 @@ pub enum IncidentKind {
     Quarantined,
     /// A failure may be temporary, and the recording is tried again.
     Retried,
+    /// The bytes of a file are not those that were first seen at its place. Both are recordings of the case.
+    RecordingChanged,
+    /// A known recording was seen at another place: it was renamed, moved or copied.
+    RecordingMoved,
+    /// The clock of the machine was changed during the run, or was set back since the last one.
+    ClockChanged,
 }
 
 impl IncidentKind {

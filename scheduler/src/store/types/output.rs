@@ -18,8 +18,8 @@ pub struct OutputFile {
     pub sha256: Option<String>,
     /// SHA-256 of the file that it replaces, if there is one.
     pub replaces: Option<String>,
-    /// The recording whose results it contains. `None` for a file about a run.
-    pub recording: Option<PathBuf>,
+    /// SHA-256 of the recording whose results it contains. `None` for a file about a run.
+    pub recording: Option<String>,
     /// The format, such as `srt` or `report`.
     pub format: String,
     /// Version of the renderer of that format. 0 for files of versions that did not record it.
@@ -29,6 +29,11 @@ pub struct OutputFile {
     /// The artifacts that it was made from. Empty for a file about a run, and for files of versions that did not record
     /// them.
     pub made_from: Vec<MadeFrom>,
+    /// SHA-256 of everything that the renderer was given, as JSON. `None` for a file about a run, and for files of
+    /// versions that did not record it.
+    pub document: Option<String>,
+    /// What is needed to make the same document again, besides the artifacts.
+    pub context: Value,
 }
 
 /// An artifact from which a file was made.

@@ -1,6 +1,6 @@
 //! Input files and their recordings.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use stage_core::{ArtifactName, Fingerprint, Recipe, StageKey};
@@ -27,13 +27,20 @@ pub struct InputFacts {
     pub audio_s: f64,
 }
 
-/// A recording and the recipe of its artifacts.
+/// A recording and the recipe of its artifacts. The hash of its bytes is its identity: a file that is renamed, moved or
+/// copied is the same recording, and a file whose bytes change becomes another one.
 #[derive(Debug, Clone, PartialEq)]
 pub struct RecordingEntry {
-    /// Its path.
+    /// Where it was seen last.
     pub path: PathBuf,
+    /// The same place relative to the case folder, if both are likely to be moved together.
+    pub relative: Option<PathBuf>,
+    /// Other places of the same bytes, from this run and earlier ones.
+    pub also_at: Vec<PathBuf>,
     /// SHA-256 of its bytes.
     pub file_sha256: String,
+    /// Length in bytes. `None` if the store is of a version that did not record it.
+    pub bytes: Option<u64>,
     /// Its length in seconds, as probed.
     pub audio_s: f64,
     /// The base name of its exported files.
@@ -43,6 +50,20 @@ pub struct RecordingEntry {
 }
 
 impl RecordingEntry {
+    /// A recording at one place.
+    #[must_use]
+    pub fn new(path: impl Into<PathBuf>, file_sha256: impl Into<String>, audio_s: f64, recipe: Arc<Recipe>) -> Self {
+        let path = path.into();
+        let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+        let file_sha256 = file_sha256.into();
+        Self { path, relative: None, also_at: Vec::new(), file_sha256, bytes: None, audio_s, name, recipe }
+    }
+
+    /// All places where it was seen, first the last one.
+    pub fn places(&self) -> impl Iterator<Item = &Path> {
+        std::iter::once(&*self.path).chain(self.also_at.iter().map(PathBuf::as_path))
+    }
+
     /// The keys of its artifacts, in the order of its recipe. Computed on each call.
     #[must_use]
     pub fn keys(&self) -> Vec<StageKey> {

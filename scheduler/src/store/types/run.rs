@@ -1,13 +1,17 @@
 //! Runs and the leases of their batches.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
+
+use crate::store::Files;
 
 /// The number of a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct RunId(pub i64);
 
 /// A run that begins.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct NewRun {
     /// The command line.
     pub command: String,
@@ -15,6 +19,18 @@ pub struct NewRun {
     pub tool_version: String,
     /// The priority of its recordings. Higher priorities run earlier.
     pub priority: i32,
+    /// SHA-256 of its configuration, as JSON, for the custody log.
+    pub configuration: Option<String>,
+    /// The models that it may use, by their hash in the keys of artifacts, for the custody log.
+    pub models: BTreeMap<String, Files>,
+}
+
+impl NewRun {
+    /// The run after it began.
+    pub(in crate::store) fn begun(&self, id: RunId, pid: u32, started_at_ms: u64) -> Run {
+        let Self { command, tool_version, priority, .. } = self.clone();
+        Run { id, command, tool_version, priority, pid: Some(pid), started_at_ms, ended: None }
+    }
 }
 
 /// A batch for which a lease is granted.

@@ -269,6 +269,9 @@ codes! {
     StoreReplaced "store-replaced" [BadInput] ["store"]
         "The store was deleted, or another file took its place, while a run used it; nothing more was written."
         "Put the store back and run again; do not move or restore a folder while a run uses it.";
+    CustodyBroken "custody-broken" [BadInput] ["store"]
+        "The custody log beside the store is not the one that the store wrote; nothing was written."
+        "Keep both as they are; see `earwitness verify`; put the right store back, or run into a new folder.";
     StoreFailed "store-failed" [Bug] ["store"]
         "The store failed for another reason."
         "See the message; report it if it happens again.";

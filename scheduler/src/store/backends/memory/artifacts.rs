@@ -3,6 +3,7 @@
 use stage_core::{Fingerprint, sha256_hex};
 
 use super::tables::{Batch, RawCheckpoint, Tables, next_number};
+use crate::store::custody::Digests;
 use crate::store::raw::{RawArtifact, sound_body};
 use crate::store::{
     Commit, Committed, Lease, LeaseEnd, Lookup, NewCheckpoint, NewRecord, RunId, StoreError, StoreFault,
@@ -59,7 +60,16 @@ impl Tables {
 
     pub(super) fn commit(&mut self, group: &[Commit]) -> Result<Vec<Committed>, StoreError> {
         let ready: Vec<_> = group.iter().map(|commit| Ready::new(&commit.what)).collect::<Result<_, _>>()?;
-        Ok(group.iter().zip(ready).map(|(commit, ready)| self.write(commit.lease, ready)).collect())
+        let outcomes: Vec<_> = group.iter().zip(ready).map(|(commit, ready)| self.write(commit.lease, ready)).collect();
+        let salt = self.log.custody.salt.clone();
+        let written = group.iter().zip(&outcomes).filter(|(_, outcome)| **outcome == Committed::Written);
+        let entry = |(commit, _): (&Commit, _)| match &commit.what {
+            NewRecord::Artifact { artifact, .. } => Some(Digests(&salt).artifact_entry(artifact)),
+            NewRecord::Checkpoint(_) => None,
+        };
+        let entries = written.filter_map(entry).collect::<Result<Vec<_>, _>>()?;
+        self.log.append(entries)?;
+        Ok(outcomes)
     }
 
     fn write(&mut self, lease: Lease, ready: Ready<'_>) -> Committed {

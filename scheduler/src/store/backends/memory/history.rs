@@ -4,25 +4,35 @@ use stage_core::Fingerprint;
 
 use super::tables::{RawIncident, Tables, next_number};
 use crate::clock::now_ms;
-use crate::store::{Failure, Incident, NewRun, Quarantine, Run, RunEnd, RunId, StoreError};
+use crate::store::custody::Digests;
+use crate::store::{Entry, Failure, Incident, NewRun, Quarantine, RunEnd, RunId, StoreError};
 
 impl Tables {
-    pub(super) fn begin_run(&mut self, new: &NewRun) -> RunId {
+    pub(super) fn begin_run(&mut self, new: &NewRun) -> Result<RunId, StoreError> {
         self.revoke_all();
         let id = RunId(next_number(&self.runs));
-        let NewRun { command, tool_version, priority } = new.clone();
-        let (pid, started_at_ms) = (Some(std::process::id()), now_ms());
-        self.runs.insert(id.0, Run { id, command, tool_version, priority, pid, started_at_ms, ended: None });
-        id
+        let run = new.begun(id, std::process::id(), now_ms());
+        let salt = self.log.custody.salt.clone();
+        self.log.append([Digests(&salt).run_began_entry(&run, new)?])?;
+        self.runs.insert(id.0, run);
+        Ok(id)
     }
 
-    pub(super) fn end_run(&mut self, run: RunId, end: RunEnd) {
-        if let Some(run) = self.runs.get_mut(&run.0) {
-            run.ended = Some((now_ms(), end));
-        }
+    pub(super) fn end_run(&mut self, run: RunId, end: RunEnd) -> Result<(), StoreError> {
+        let Some(run) = self.runs.get_mut(&run.0) else { return Ok(()) };
+        run.ended = Some((now_ms(), end));
+        let salt = self.log.custody.salt.clone();
+        self.log.append(Digests(&salt).run_ended_entry(run)?)
     }
 
-    pub(super) fn record_incidents(&mut self, run: RunId, incidents: &[Incident]) {
+    pub(super) fn record_incidents(&mut self, run: RunId, incidents: &[Incident]) -> Result<(), StoreError> {
+        let salt = self.log.custody.salt.clone();
+        self.put_incidents(run, incidents);
+        self.log.append(Digests(&salt).incident_entries(run, incidents)?)
+    }
+
+    /// Stores incidents, which the caller adds to the custody log.
+    pub(super) fn put_incidents(&mut self, run: RunId, incidents: &[Incident]) {
         let raw = |incident: &Incident| RawIncident { kind: incident.kind.name(), incident: incident.clone() };
         self.incidents.extend(incidents.iter().map(|incident| (run.0, raw(incident))));
     }
@@ -36,10 +46,13 @@ impl Tables {
         of_run.map(|(_, raw)| checked(raw)).collect()
     }
 
-    pub(super) fn record_failures(&mut self, run: RunId, failures: &[Failure]) {
+    pub(super) fn record_failures(&mut self, run: RunId, failures: &[Failure]) -> Result<(), StoreError> {
+        let salt = self.log.custody.salt.clone();
+        self.log.append(Digests(&salt).failure_entries(run, failures)?)?;
         for Failure { path, error } in failures.iter().cloned() {
             self.failures.insert((run.0, path), error);
         }
+        Ok(())
     }
 
     pub(super) fn failures(&self, run: RunId) -> Vec<Failure> {
@@ -47,10 +60,13 @@ impl Tables {
         of_run.map(|((_, path), error)| Failure { path: path.clone(), error: error.clone() }).collect()
     }
 
-    pub(super) fn quarantine(&mut self, entries: &[Quarantine]) {
+    pub(super) fn quarantine(&mut self, entries: &[Quarantine]) -> Result<(), StoreError> {
+        let salt = self.log.custody.salt.clone();
+        self.log.append(Digests(&salt).quarantine_entries(entries)?)?;
         for entry in entries {
             self.quarantine.insert(entry.fingerprint.to_string(), entry.clone());
         }
+        Ok(())
     }
 
     pub(super) fn quarantines(&self) -> Vec<Quarantine> {
@@ -59,9 +75,9 @@ impl Tables {
         entries
     }
 
-    pub(super) fn lift_quarantine(&mut self, fingerprints: &[Fingerprint]) {
-        for fingerprint in fingerprints {
-            self.quarantine.remove(&fingerprint.to_string());
-        }
+    pub(super) fn lift_quarantine(&mut self, fingerprints: &[Fingerprint]) -> Result<(), StoreError> {
+        let lifted = fingerprints.iter().filter(|one| self.quarantine.remove(&one.to_string()).is_some());
+        let lifted: Vec<_> = lifted.map(|one| Entry::QuarantineLifted { fingerprint: *one }).collect();
+        self.log.append(lifted)
     }
 }

@@ -5,6 +5,7 @@
 mod artifacts;
 mod databases;
 mod history;
+mod log;
 mod recordings;
 mod store;
 mod tables;

@@ -2,29 +2,73 @@
 
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use stage_core::{Recipe, sha256_hex};
 
 use super::tables::{RawRecipe, RawRecording, Tables, next_number};
+use crate::store::custody::Digests;
 use crate::store::raw::is_gone;
-use crate::store::{Compaction, RecordingEntry, RunId, StoreError, StoreFault};
+use crate::store::sighting::{Before, Sighting};
+use crate::store::{Compaction, Incident, RecordingEntry, RunId, StoreError, StoreFault};
 
 impl Tables {
-    pub(super) fn put_recordings(&mut self, run: RunId, entries: &[RecordingEntry]) -> Result<(), StoreError> {
+    pub(super) fn put_recordings(
+        &mut self,
+        run: RunId,
+        entries: &[RecordingEntry],
+    ) -> Result<Vec<Incident>, StoreError> {
         let mut recipes = BTreeMap::new();
         let mut ready = Vec::new();
         for entry in entries {
-            let stored = self.recordings.get(&entry.path).filter(|stored| stored.file_sha256 == entry.file_sha256);
+            let stored = self.recordings.get(&entry.file_sha256);
             let stored = stored.map(|stored| self.recipe(stored.recipe, &mut recipes)).transpose()?;
             ready.push((entry, serde_json::to_string(&*entry.recipe_beside(stored))?));
         }
+        let salt = self.log.custody.salt.clone();
+        let (mut log, mut incidents) = (Vec::new(), Vec::new());
         for (entry, body) in ready {
-            let RecordingEntry { path, file_sha256, audio_s, name, .. } = entry.clone();
-            let recipe = self.recipe_number(body);
-            self.recordings.insert(path, RawRecording { file_sha256, audio_s, name, recipe, run: run.0 });
+            let known = self.places(&entry.file_sha256);
+            let seen = Sighting { entry, known: &known, before: self.before(entry) };
+            incidents.extend(seen.incidents());
+            log.extend(seen.log_entries(&salt));
+            self.put_recording(run, entry, body);
         }
-        Ok(())
+        log.extend(Digests(&salt).incident_entries(run, &incidents)?);
+        self.put_incidents(run, &incidents);
+        self.log.append(log)?;
+        Ok(incidents)
+    }
+
+    fn put_recording(&mut self, run: RunId, entry: &RecordingEntry, recipe: String) {
+        let RecordingEntry { path, relative, file_sha256, bytes, audio_s, name, .. } = entry.clone();
+        let bytes = bytes.or_else(|| self.recordings.get(&file_sha256).and_then(|stored| stored.bytes));
+        let recipe = self.recipe_number(recipe);
+        for place in entry.places() {
+            self.places.insert((place.to_owned(), file_sha256.clone()), run.0);
+        }
+        let stored = RawRecording { path, relative, bytes, audio_s, name, recipe, run: run.0 };
+        self.recordings.insert(file_sha256, stored);
+    }
+
+    /// The known places of a recording: the last one first, then by path.
+    fn places(&self, sha256: &str) -> Vec<PathBuf> {
+        let last = self.recordings.get(sha256).map(|stored| stored.path.clone());
+        let all = self.places.keys().filter(|(_, of)| of == sha256).map(|(path, _)| path.clone());
+        let further = all.filter(|path| Some(path) != last.as_ref());
+        last.iter().cloned().chain(further).collect()
+    }
+
+    /// The other bytes that were seen last at the places of a recording.
+    fn before(&self, entry: &RecordingEntry) -> Vec<Before> {
+        let last = |path: &Path| {
+            let seen = self.places.iter().filter(|((place, _), _)| place == path);
+            let (_, sha256) = seen.max_by_key(|(_, run)| **run)?.0;
+            let is_other = *sha256 != entry.file_sha256;
+            is_other.then(|| Before { path: path.to_owned(), sha256: sha256.clone() })
+        };
+        entry.places().filter_map(last).collect()
     }
 
     /// The number of a recipe, which is stored if it is new.
@@ -50,16 +94,21 @@ impl Tables {
 
     pub(super) fn recordings(&self) -> Result<Vec<RecordingEntry>, StoreError> {
         let mut recipes = BTreeMap::new();
-        let entry = |(path, stored): (&std::path::PathBuf, &RawRecording)| {
+        let entry = |(file_sha256, stored): (&String, &RawRecording)| {
             Ok(RecordingEntry {
-                path: path.clone(),
-                file_sha256: stored.file_sha256.clone(),
+                path: stored.path.clone(),
+                relative: stored.relative.clone(),
+                also_at: self.places(file_sha256).split_off(1),
+                file_sha256: file_sha256.clone(),
+                bytes: stored.bytes,
                 audio_s: stored.audio_s,
                 name: stored.name.clone(),
                 recipe: self.recipe(stored.recipe, &mut recipes)?,
             })
         };
-        self.recordings.iter().map(entry).collect()
+        let mut entries: Vec<_> = self.recordings.iter().map(entry).collect::<Result<_, StoreError>>()?;
+        entries.sort_by(|a, b| (&a.path, &a.file_sha256).cmp(&(&b.path, &b.file_sha256)));
+        Ok(entries)
     }
 
     /// Each recipe once, ordered by the latest run that used it.
@@ -77,7 +126,7 @@ impl Tables {
         let mut faults: Vec<_> =
             self.recipes.iter().filter(altered).map(|(id, _)| StoreFault::Recipe { id: *id }).collect();
         let batches = self.batches.iter().map(|(number, batch)| (format!("batch {number}"), batch.run));
-        let recordings = self.recordings.iter().map(|(path, stored)| (path.display().to_string(), stored.run));
+        let recordings = self.recordings.values().map(|stored| (stored.path.display().to_string(), stored.run));
         for (record, run) in batches.chain(recordings) {
             if !self.runs.contains_key(&run) {
                 faults.push(StoreFault::Reference { record, missing: "run".to_owned() });

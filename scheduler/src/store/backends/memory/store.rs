@@ -8,10 +8,11 @@ use stage_core::{Fingerprint, Recipe};
 
 use super::databases::{Database, WriterLock};
 use super::tables::Tables;
+use crate::store::custody::Digests;
 use crate::store::{
-    Access, Commit, Committed, Compaction, Failure, Incident, InputFacts, InputStat, Lease, LeaseEnd, Lookup, NewBatch,
-    NewRun, OutputFile, Quarantine, RecordingEntry, Run, RunEnd, RunId, Store, StoreCheck, StoreError,
-    StoredCheckpoint, Writer,
+    Access, Commit, Committed, Compaction, Custody, Entry, Failure, Incident, InputFacts, InputStat, Lease, LeaseEnd,
+    Lookup, NewBatch, NewRun, OutputFile, Quarantine, RecordingEntry, Run, RunEnd, RunId, Store, StoreCheck,
+    StoreError, StoredCheckpoint, Writer,
 };
 
 /// A handle of a database.
@@ -48,12 +49,11 @@ impl Store for MemoryStore {
     }
 
     fn begin_run(&mut self, run: &NewRun) -> Result<RunId, StoreError> {
-        Ok(self.write()?.begin_run(run))
+        self.write()?.begin_run(run)
     }
 
     fn end_run(&mut self, run: RunId, end: RunEnd) -> Result<(), StoreError> {
-        self.write()?.end_run(run, end);
-        Ok(())
+        self.write()?.end_run(run, end)
     }
 
     fn runs(&self, most: usize) -> Result<Vec<Run>, StoreError> {
@@ -91,8 +91,7 @@ impl Store for MemoryStore {
     }
 
     fn record_incidents(&mut self, run: RunId, incidents: &[Incident]) -> Result<(), StoreError> {
-        self.write()?.record_incidents(run, incidents);
-        Ok(())
+        self.write()?.record_incidents(run, incidents)
     }
 
     fn incidents(&self, run: RunId) -> Result<Vec<Incident>, StoreError> {
@@ -100,8 +99,7 @@ impl Store for MemoryStore {
     }
 
     fn record_failures(&mut self, run: RunId, failures: &[Failure]) -> Result<(), StoreError> {
-        self.write()?.record_failures(run, failures);
-        Ok(())
+        self.write()?.record_failures(run, failures)
     }
 
     fn failures(&self, run: RunId) -> Result<Vec<Failure>, StoreError> {
@@ -109,8 +107,7 @@ impl Store for MemoryStore {
     }
 
     fn quarantine(&mut self, _: RunId, entries: &[Quarantine]) -> Result<(), StoreError> {
-        self.write()?.quarantine(entries);
-        Ok(())
+        self.write()?.quarantine(entries)
     }
 
     fn quarantined(&self, fingerprint: &Fingerprint) -> Result<Option<Quarantine>, StoreError> {
@@ -122,8 +119,7 @@ impl Store for MemoryStore {
     }
 
     fn lift_quarantine(&mut self, fingerprints: &[Fingerprint]) -> Result<(), StoreError> {
-        self.write()?.lift_quarantine(fingerprints);
-        Ok(())
+        self.write()?.lift_quarantine(fingerprints)
     }
 
     fn cached_input(&self, stat: &InputStat) -> Result<Option<InputFacts>, StoreError> {
@@ -138,7 +134,7 @@ impl Store for MemoryStore {
         Ok(())
     }
 
-    fn put_recordings(&mut self, run: RunId, recordings: &[RecordingEntry]) -> Result<(), StoreError> {
+    fn put_recordings(&mut self, run: RunId, recordings: &[RecordingEntry]) -> Result<Vec<Incident>, StoreError> {
         self.write()?.put_recordings(run, recordings)
     }
 
@@ -151,8 +147,12 @@ impl Store for MemoryStore {
     }
 
     fn put_outputs(&mut self, outputs: &[OutputFile]) -> Result<(), StoreError> {
-        self.write()?.outputs.extend(outputs.iter().map(|output| (output.path.clone(), output.clone())));
-        Ok(())
+        let mut tables = self.write()?;
+        let salt = tables.log.custody.salt.clone();
+        let entries =
+            outputs.iter().map(|output| Digests(&salt).output_entry(output)).collect::<Result<Vec<_>, _>>()?;
+        tables.outputs.extend(outputs.iter().map(|output| (output.path.clone(), output.clone())));
+        tables.log.append(entries)
     }
 
     fn outputs(&self) -> Result<Vec<OutputFile>, StoreError> {
@@ -160,8 +160,23 @@ impl Store for MemoryStore {
     }
 
     fn forget_outputs(&mut self, paths: &[PathBuf]) -> Result<(), StoreError> {
-        self.write()?.outputs.retain(|path, _| !paths.contains(path));
-        Ok(())
+        let mut tables = self.write()?;
+        let salt = tables.log.custody.salt.clone();
+        let forgotten = paths.iter().filter(|path| tables.outputs.remove(*path).is_some());
+        let entries: Vec<_> = forgotten.map(|path| Entry::OutputForgotten { name: salt.path(path) }).collect();
+        tables.log.append(entries)
+    }
+
+    fn custody(&self) -> Result<Custody, StoreError> {
+        Ok(self.tables().log.custody.clone())
+    }
+
+    fn log(&mut self, entries: &[Entry]) -> Result<(), StoreError> {
+        self.write()?.log.append(entries.iter().cloned())
+    }
+
+    fn artifact_names(&self) -> Result<Vec<String>, StoreError> {
+        Ok(self.tables().artifacts.keys().cloned().collect())
     }
 
     fn check(&self) -> Result<StoreCheck, StoreError> {

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use stage_core::PipelineError;
 
+use super::log::Log;
 use crate::store::raw::RawArtifact;
 use crate::store::{Incident, InputFacts, InputStat, LeaseEnd, OutputFile, Quarantine, Run};
 
@@ -26,10 +27,14 @@ pub(super) struct Tables {
     /// Quarantined recordings by fingerprint.
     pub(super) quarantine: BTreeMap<String, Quarantine>,
     pub(super) inputs: BTreeMap<PathBuf, (InputStat, InputFacts)>,
-    pub(super) recordings: BTreeMap<PathBuf, RawRecording>,
+    /// Recordings by the hash of their bytes.
+    pub(super) recordings: BTreeMap<String, RawRecording>,
+    /// The places of recordings by path and hash, with the number of the run that saw them there last.
+    pub(super) places: BTreeMap<(PathBuf, String), i64>,
     /// Recipes by number.
     pub(super) recipes: BTreeMap<i64, RawRecipe>,
     pub(super) outputs: BTreeMap<PathBuf, OutputFile>,
+    pub(super) log: Log,
 }
 
 /// A batch: the run that granted its lease, the lease's number, and how the lease ended.
@@ -55,7 +60,9 @@ pub(super) struct RawIncident {
 
 #[derive(Debug)]
 pub(super) struct RawRecording {
-    pub(super) file_sha256: String,
+    pub(super) path: PathBuf,
+    pub(super) relative: Option<PathBuf>,
+    pub(super) bytes: Option<u64>,
     pub(super) audio_s: f64,
     pub(super) name: String,
     pub(super) recipe: i64,

@@ -68,6 +68,13 @@ pub(super) fn exists(db: &Connection, fingerprint: &str) -> Result<bool> {
     Ok(db.prepare_cached("SELECT 1 FROM artifact WHERE fingerprint = ?1")?.exists([fingerprint])?)
 }
 
+/// The names of all artifacts.
+pub(super) fn names(db: &Connection) -> Result<Vec<String>> {
+    let mut statement = db.prepare("SELECT fingerprint FROM artifact ORDER BY fingerprint")?;
+    let names = statement.query_map([], |row| row.get(0))?;
+    Ok(names.collect::<rusqlite::Result<_>>()?)
+}
+
 /// Checks every artifact against its fingerprint and hash; returns their number.
 pub(super) fn check(db: &Connection, faults: &mut Vec<StoreFault>) -> Result<usize> {
     let mut statement = db.prepare(&format!("SELECT {COLUMNS}, fingerprint FROM artifact ORDER BY fingerprint"))?;

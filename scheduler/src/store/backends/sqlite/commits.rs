@@ -4,8 +4,9 @@
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::error::Result;
-use super::{artifacts, checkpoints, transaction};
+use super::{artifacts, checkpoints, custody, transaction};
 use crate::clock::now_ms;
+use crate::store::custody::Digests;
 use crate::store::{Commit, Committed, Lease, LeaseEnd, NewBatch, NewRecord, RunId, StoreError};
 
 pub(super) fn grant(db: &mut Connection, run: RunId, batch: &NewBatch) -> Result<Lease> {
@@ -63,7 +64,20 @@ pub(super) fn live(db: &Connection) -> Result<usize> {
 }
 
 pub(super) fn commit(db: &mut Connection, group: &[Commit]) -> Result<Vec<Committed>> {
-    transaction::write(db, |db| group.iter().map(|commit| write(db, commit)).collect())
+    transaction::write(db, |db| {
+        let salt = custody::salt(db)?;
+        let mut entries = Vec::new();
+        let mut committed = Vec::with_capacity(group.len());
+        for commit in group {
+            let outcome = write(db, commit)?;
+            if let (Committed::Written, NewRecord::Artifact { artifact, .. }) = (outcome, &commit.what) {
+                entries.push(Digests(&salt).artifact_entry(artifact)?);
+            }
+            committed.push(outcome);
+        }
+        custody::append(db, entries)?;
+        Ok(committed)
+    })
 }
 
 fn write(db: &Connection, Commit { lease, what }: &Commit) -> Result<Committed> {

@@ -5,20 +5,28 @@ use stage_core::{Fingerprint, PipelineError};
 
 use super::error::Result;
 use super::paths::{path_bytes, path_from};
-use super::transaction;
-use crate::store::{Failure, Incident, Quarantine, RunId, StoreError};
+use super::{custody, transaction};
+use crate::store::custody::Digests;
+use crate::store::{Entry, Failure, Incident, Quarantine, RunId, StoreError};
 
 pub(super) fn record(db: &mut Connection, run: RunId, incidents: &[Incident]) -> Result<()> {
     transaction::write(db, |db| {
-        let mut put = db.prepare_cached(
-            "INSERT INTO incident (run, at_ms, kind, worker, recording, message) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
-        )?;
-        for Incident { at_ms, kind, worker, recording, message } in incidents {
-            let recording = recording.as_deref().map(path_bytes);
-            put.execute(params![run.0, at_ms.cast_signed(), kind.name(), worker, recording, message])?;
-        }
-        Ok(())
+        put(db, run, incidents)?;
+        let salt = custody::salt(db)?;
+        custody::append(db, Digests(&salt).incident_entries(run, incidents)?)
     })
+}
+
+/// Stores incidents, in the transaction of the caller, who adds them to the custody log.
+pub(super) fn put(db: &Connection, run: RunId, incidents: &[Incident]) -> Result<()> {
+    let mut put = db.prepare_cached(
+        "INSERT INTO incident (run, at_ms, kind, worker, recording, message) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+    )?;
+    for Incident { at_ms, kind, worker, recording, message } in incidents {
+        let recording = recording.as_deref().map(path_bytes);
+        put.execute(params![run.0, at_ms.cast_signed(), kind.name(), worker, recording, message])?;
+    }
+    Ok(())
 }
 
 pub(super) fn list(db: &Connection, run: RunId) -> Result<Vec<Incident>> {
@@ -45,7 +53,8 @@ pub(super) fn record_failures(db: &mut Connection, run: RunId, failures: &[Failu
         for failure in failures {
             put.execute(params![run.0, path_bytes(&failure.path), serde_json::to_string(&failure.error)?])?;
         }
-        Ok(())
+        let salt = custody::salt(db)?;
+        custody::append(db, Digests(&salt).failure_entries(run, failures)?)
     })
 }
 
@@ -66,7 +75,8 @@ pub(super) fn quarantine(db: &mut Connection, run: RunId, entries: &[Quarantine]
             let error = serde_json::to_string(error)?;
             put.execute(params![fingerprint.to_string(), run.0, path_bytes(path), error])?;
         }
-        Ok(())
+        let salt = custody::salt(db)?;
+        custody::append(db, Digests(&salt).quarantine_entries(entries)?)
     })
 }
 
@@ -90,10 +100,13 @@ pub(super) fn quarantines(db: &Connection) -> Result<Vec<Quarantine>> {
 pub(super) fn lift_quarantine(db: &mut Connection, fingerprints: &[Fingerprint]) -> Result<()> {
     transaction::write(db, |db| {
         let mut lift = db.prepare_cached("DELETE FROM quarantine WHERE fingerprint = ?1")?;
+        let mut lifted = Vec::new();
         for fingerprint in fingerprints {
-            lift.execute([fingerprint.to_string()])?;
+            if lift.execute([fingerprint.to_string()])? > 0 {
+                lifted.push(Entry::QuarantineLifted { fingerprint: *fingerprint });
+            }
         }
-        Ok(())
+        custody::append(db, lifted)
     })
 }
 

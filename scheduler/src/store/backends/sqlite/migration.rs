@@ -1,17 +1,16 @@
 //! Migrates stores of older versions, forward only, in one transaction.
 
-use std::path::PathBuf;
-
-use rusqlite::{Connection, params};
-use serde_json::{Map, Value};
+use rusqlite::{Connection, Transaction, params};
 use stage_core::{Identity, Recipe, RecipeStep, StageKey, StageName, sha256_hex};
 
 use super::error::Result;
 use super::paths::path_from;
 use super::recipes::Recipes;
-use super::tables::{SCHEMA_VERSION, TABLES_SINCE_2, TABLES_SINCE_6};
-use super::{outputs, transaction};
-use crate::store::{OutputFile, StoreError};
+use super::tables::{OUTPUT_OF_6, RECORDING_OF_2, SCHEMA_VERSION, TABLES_SINCE_2, TABLES_SINCE_7};
+use super::{artifacts, custody, incidents, outputs, recordings, runs, transaction};
+use crate::store::custody::Digests;
+use crate::store::sighting::Sighting;
+use crate::store::{Entry, Lookup, StoreError};
 
 /// Migrates a store of version `found`. Foreign keys must not be enforced yet.
 pub(super) fn migrate(db: &mut Connection, found: i64) -> Result<()> {
@@ -30,6 +29,9 @@ pub(super) fn migrate(db: &mut Connection, found: i64) -> Result<()> {
         }
         if found < 6 {
             to_6(db)?;
+        }
+        if found < 7 {
+            to_7(db, found)?;
         }
         db.execute("UPDATE meta SET value = ?1 WHERE key = 'schema_version'", [SCHEMA_VERSION])?;
         Ok(())
@@ -52,6 +54,7 @@ fn to_2(db: &Connection) -> Result<()> {
          ALTER TABLE recording RENAME TO recording_1;",
     )?;
     db.execute_batch(TABLES_SINCE_2)?;
+    db.execute_batch(RECORDING_OF_2)?;
     copy_recordings(db)?;
     db.execute_batch("DROP TABLE recording_1")?;
     Ok(())
@@ -96,33 +99,70 @@ fn to_5(db: &Connection) -> Result<()> {
 /// Version 6: a table of all written files, instead of one of exported files. What these were made from is not known.
 /// The report was not recorded, so its entry has no hash.
 fn to_6(db: &Connection) -> Result<()> {
-    db.execute_batch(TABLES_SINCE_6)?;
+    db.execute_batch(OUTPUT_OF_6)?;
     let mut exports = db.prepare("SELECT path, sha256, recording FROM export")?;
     let mut rows = exports.query([])?;
     while let Some(row) = rows.next()? {
-        let (path, sha256, recording) = (path_from(row.get(0)?), row.get(1)?, path_from(row.get(2)?));
-        let extension = path.extension().unwrap_or_default().to_string_lossy().to_lowercase();
-        let unknown = OutputFile { sha256: Some(sha256), recording: Some(recording), ..unknown(path, &extension) };
-        outputs::put_one(db, &unknown)?;
+        let (path, sha256, recording): (Vec<u8>, String, Vec<u8>) = (row.get(0)?, row.get(1)?, row.get(2)?);
+        let extension = path_from(path.clone()).extension().unwrap_or_default().to_string_lossy().to_lowercase();
+        db.execute(OUTPUT, params![path, sha256, recording, extension])?;
     }
     if db.query_row("SELECT EXISTS (SELECT 1 FROM run)", [], |row| row.get(0))? {
-        outputs::put_one(db, &unknown("report.html".into(), "report"))?;
+        db.execute(OUTPUT, params![b"report.html".as_slice(), None::<String>, None::<Vec<u8>>, "report"])?;
     }
     Ok(db.execute_batch("DROP TABLE export")?)
 }
 
-/// A file of which nothing is known but its format.
-fn unknown(path: PathBuf, format: &str) -> OutputFile {
-    OutputFile {
-        path,
-        sha256: None,
-        replaces: None,
-        recording: None,
-        format: format.to_owned(),
-        renderer: 0,
-        settings: Value::Object(Map::new()),
-        made_from: Vec::new(),
+/// Inserts a written file of which only path, hash, recording and format are known.
+const OUTPUT: &str = "INSERT INTO output VALUES (?1, ?2, NULL, ?3, ?4, 0, '{}', '[]')";
+
+/// Version 7: recordings by the hash of their bytes. Of several with the same bytes, the one of the latest run is kept,
+/// and the others are further places of it. The custody log begins with all records.
+fn to_7(db: &Transaction<'_>, found: i64) -> Result<()> {
+    db.execute_batch("ALTER TABLE recording RENAME TO recording_2; ALTER TABLE output RENAME TO output_6;")?;
+    db.execute_batch(TABLES_SINCE_7)?;
+    db.execute_batch(
+        "INSERT INTO recording
+             SELECT file_sha256, NULL, audio_s, name, recipe, run, path, NULL FROM recording_2 ORDER BY run DESC, path
+             ON CONFLICT DO NOTHING;
+         INSERT INTO place SELECT path, file_sha256, coalesce(started_at_ms, 0), run
+             FROM recording_2 LEFT JOIN run ON run.id = recording_2.run;
+         INSERT INTO output
+             SELECT output_6.path, sha256, replaces, file_sha256, format, renderer, settings, made_from, NULL, '{}'
+             FROM output_6 LEFT JOIN recording_2 ON recording_2.path = output_6.recording
+             WHERE output_6.recording IS NULL OR file_sha256 IS NOT NULL;
+         DROP TABLE output_6; DROP TABLE recording_2;",
+    )?;
+    custody::begin(db)?;
+    adopt(db, found)
+}
+
+/// Adds entries about everything that a store of an older version contains.
+fn adopt(db: &Transaction<'_>, found: i64) -> Result<()> {
+    let salt = custody::salt(db)?;
+    let digests = Digests(&salt);
+    let mut entries = vec![Entry::Adopted { schema: found }];
+    for run in runs::list(db, usize::MAX)?.iter().rev() {
+        entries.push(digests.old_run_entry(run)?);
+        entries.extend(digests.incident_entries(run.id, &incidents::list(db, run.id)?)?);
+        entries.extend(digests.failure_entries(run.id, &incidents::failures(db, run.id)?)?);
+        entries.extend(digests.run_ended_entry(run)?);
     }
+    for entry in recordings::list(db)? {
+        entries.extend(Sighting { entry: &entry, known: &[], before: Vec::new() }.log_entries(&salt));
+    }
+    for name in artifacts::names(db)? {
+        // An altered artifact has no entry, so that it stays noticed.
+        let Ok(fingerprint) = name.parse() else { continue };
+        if let Lookup::Sound(stored) = artifacts::lookup(db, &fingerprint)? {
+            entries.push(digests.artifact_entry(&stored.artifact)?);
+        }
+    }
+    for output in outputs::list(db)? {
+        entries.push(digests.output_entry(&output)?);
+    }
+    entries.extend(digests.quarantine_entries(&incidents::quarantines(db)?)?);
+    custody::append(db, entries)
 }
 
 /// A stage in a recipe before version 4: name, version of its method, settings and model.

@@ -4,6 +4,7 @@ mod artifacts;
 mod checkpoints;
 mod commits;
 mod connection;
+mod custody;
 mod error;
 mod incidents;
 mod lock;

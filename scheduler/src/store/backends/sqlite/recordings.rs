@@ -1,6 +1,7 @@
-//! Recordings with their recipes, their exported files, and the cache of facts about input files, which avoids hashing
+//! Recordings with their places and recipes, and the cache of facts about input files, which avoids hashing
 //! unchanged files again.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use rusqlite::{Connection, OptionalExtension, params};
@@ -9,46 +10,106 @@ use stage_core::Recipe;
 use super::error::Result;
 use super::paths::{path_bytes, path_from};
 use super::recipes::Recipes;
-use super::transaction;
-use crate::store::{InputFacts, InputStat, RecordingEntry, RunId};
+use super::{custody, incidents, transaction};
+use crate::clock::now_ms;
+use crate::store::custody::Digests;
+use crate::store::sighting::{Before, Sighting};
+use crate::store::{Incident, InputFacts, InputStat, RecordingEntry, RunId};
 
-pub(super) fn put(db: &mut Connection, run: RunId, recordings: &[RecordingEntry]) -> Result<()> {
+pub(super) fn put(db: &mut Connection, run: RunId, recordings: &[RecordingEntry]) -> Result<Vec<Incident>> {
     transaction::write(db, |db| {
+        let salt = custody::salt(db)?;
         let mut recipes = Recipes::of(db);
-        let mut put = db.prepare_cached("INSERT OR REPLACE INTO recording VALUES (?1, ?2, ?3, ?4, ?5, ?6)")?;
+        let (mut entries, mut incidents) = (Vec::new(), Vec::new());
+        let mut put = db.prepare_cached(
+            "INSERT INTO recording VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) ON CONFLICT (file_sha256) DO UPDATE SET
+             bytes = coalesce(excluded.bytes, bytes), audio_s = excluded.audio_s, name = excluded.name,
+             recipe = excluded.recipe, run = excluded.run, path = excluded.path, relative = excluded.relative",
+        )?;
         for entry in recordings {
-            let recipe = entry.recipe_beside(stored_recipe(db, &mut recipes, entry)?);
+            let (stored, known) = (stored_recipe(db, &mut recipes, entry)?, places(db, &entry.file_sha256)?);
+            let seen = Sighting { entry, known: &known, before: before(db, entry)? };
+            incidents.extend(seen.incidents());
+            entries.extend(seen.log_entries(&salt));
+            put_places(db, run, entry)?;
             put.execute(params![
-                path_bytes(&entry.path),
                 entry.file_sha256,
+                entry.bytes.map(u64::cast_signed),
                 entry.audio_s,
                 entry.name,
-                recipes.id_of(&recipe)?,
+                recipes.id_of(&entry.recipe_beside(stored))?,
                 run.0,
+                path_bytes(&entry.path),
+                entry.relative.as_deref().map(path_bytes),
             ])?;
         }
-        Ok(())
+        incidents::put(db, run, &incidents)?;
+        entries.extend(Digests(&salt).incident_entries(run, &incidents)?);
+        custody::append(db, entries)?;
+        Ok(incidents)
     })
 }
 
-/// The recipe stored for the same file.
+/// The recipe stored for the same recording.
 fn stored_recipe(db: &Connection, recipes: &mut Recipes<'_>, entry: &RecordingEntry) -> Result<Option<Arc<Recipe>>> {
     let id: Option<i64> = db
-        .prepare_cached("SELECT recipe FROM recording WHERE path = ?1 AND file_sha256 = ?2")?
-        .query_row(params![path_bytes(&entry.path), entry.file_sha256], |row| row.get(0))
+        .prepare_cached("SELECT recipe FROM recording WHERE file_sha256 = ?1")?
+        .query_row([&entry.file_sha256], |row| row.get(0))
         .optional()?;
     id.map(|id| recipes.get(id)).transpose()
 }
 
+/// The known places of a recording: the last one first, then by path.
+fn places(db: &Connection, sha256: &str) -> Result<Vec<PathBuf>> {
+    let mut statement = db.prepare_cached(
+        "SELECT place.path FROM place LEFT JOIN recording
+         ON recording.file_sha256 = place.file_sha256 AND recording.path = place.path
+         WHERE place.file_sha256 = ?1 ORDER BY recording.path IS NULL, place.path",
+    )?;
+    let paths = statement.query_map([sha256], |row| Ok(path_from(row.get(0)?)))?;
+    Ok(paths.collect::<rusqlite::Result<_>>()?)
+}
+
+/// The other bytes that were seen last at the places of a recording.
+fn before(db: &Connection, entry: &RecordingEntry) -> Result<Vec<Before>> {
+    let mut statement = db.prepare_cached(
+        "SELECT file_sha256 FROM place WHERE path = ?1 ORDER BY run DESC, first_seen_ms DESC LIMIT 1",
+    )?;
+    let mut found = Vec::new();
+    for path in entry.places() {
+        let last =
+            statement.query_row([path_bytes(path)], |row| Ok(Before { path: path.to_owned(), sha256: row.get(0)? }));
+        found.extend(last.optional()?.filter(|last| last.sha256 != entry.file_sha256));
+    }
+    Ok(found)
+}
+
+fn put_places(db: &Connection, run: RunId, entry: &RecordingEntry) -> Result<()> {
+    let mut put = db.prepare_cached(
+        "INSERT INTO place VALUES (?1, ?2, ?3, ?4) ON CONFLICT (path, file_sha256) DO UPDATE SET run = excluded.run",
+    )?;
+    for path in entry.places() {
+        put.execute(params![path_bytes(path), entry.file_sha256, now_ms().cast_signed(), run.0])?;
+    }
+    Ok(())
+}
+
 pub(super) fn list(db: &Connection) -> Result<Vec<RecordingEntry>> {
     let mut recipes = Recipes::of(db);
-    let mut statement = db.prepare("SELECT path, file_sha256, audio_s, name, recipe FROM recording ORDER BY path")?;
+    let mut statement = db.prepare(
+        "SELECT file_sha256, bytes, audio_s, name, recipe, path, relative FROM recording ORDER BY path, file_sha256",
+    )?;
     let mut rows = statement.query([])?;
     let mut entries = Vec::new();
     while let Some(row) = rows.next()? {
+        let (file_sha256, path): (String, PathBuf) = (row.get(0)?, path_from(row.get(5)?));
+        let also_at = places(db, &file_sha256)?.into_iter().filter(|place| *place != path).collect();
         entries.push(RecordingEntry {
-            path: path_from(row.get(0)?),
-            file_sha256: row.get(1)?,
+            path,
+            relative: row.get::<_, Option<Vec<u8>>>(6)?.map(path_from),
+            also_at,
+            file_sha256,
+            bytes: row.get::<_, Option<i64>>(1)?.map(i64::cast_unsigned),
             audio_s: row.get(2)?,
             name: row.get(3)?,
             recipe: recipes.get(row.get(4)?)?,

@@ -1,21 +1,26 @@
 //! Runs: when they started and how they ended.
 
-use rusqlite::{Connection, Row, params};
+use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::error::{Result, SqliteError};
-use super::{commits, transaction};
+use super::{commits, custody, transaction};
 use crate::clock::now_ms;
+use crate::store::custody::Digests;
 use crate::store::{NewRun, Run, RunEnd, RunId, StoreError};
 
 pub(super) fn begin(db: &mut Connection, run: &NewRun) -> Result<RunId> {
     transaction::write(db, |db| {
         commits::revoke_all(db)?;
+        let (started_at_ms, pid) = (now_ms(), std::process::id());
         db.execute(
             "INSERT INTO run (command, tool_version, started_at_ms, state, priority, pid)
              VALUES (?1, ?2, ?3, 'running', ?4, ?5)",
-            params![run.command, run.tool_version, now_ms().cast_signed(), run.priority, std::process::id()],
+            params![run.command, run.tool_version, started_at_ms.cast_signed(), run.priority, pid],
         )?;
-        Ok(RunId(db.last_insert_rowid()))
+        let id = RunId(db.last_insert_rowid());
+        let salt = custody::salt(db)?;
+        custody::append(db, [Digests(&salt).run_began_entry(&run.begun(id, pid, started_at_ms), run)?])?;
+        Ok(id)
     })
 }
 
@@ -25,7 +30,9 @@ pub(super) fn end(db: &mut Connection, run: RunId, end: RunEnd) -> Result<()> {
             "UPDATE run SET ended_at_ms = ?2, state = ?3 WHERE id = ?1",
             params![run.0, now_ms().cast_signed(), end_name(end)],
         )?;
-        Ok(())
+        let salt = custody::salt(db)?;
+        let ended = one(db, run)?;
+        custody::append(db, ended.map(|run| Digests(&salt).run_ended_entry(&run)).transpose()?.flatten())
     })
 }
 
@@ -40,6 +47,12 @@ pub(super) fn list(db: &Connection, most: usize) -> Result<Vec<Run>> {
         runs.push(run_from(row)?);
     }
     Ok(runs)
+}
+
+fn one(db: &Connection, run: RunId) -> Result<Option<Run>> {
+    let sql =
+        "SELECT id, command, tool_version, started_at_ms, ended_at_ms, state, priority, pid FROM run WHERE id = ?1";
+    db.prepare_cached(sql)?.query_row([run.0], |row| Ok(run_from(row))).optional()?.transpose()
 }
 
 fn run_from(row: &Row<'_>) -> Result<Run> {

@@ -2,19 +2,19 @@
 
 use std::path::Path;
 
-use rusqlite::{Connection, ErrorCode, OptionalExtension};
+use rusqlite::{Connection, ErrorCode, OptionalExtension, Transaction};
 
 use super::error::{Result, SqliteError};
 use super::paths::shown;
-use super::tables::{SCHEMA_VERSION, TABLES_SINCE_1, TABLES_SINCE_2, TABLES_SINCE_6};
-use super::{migration, transaction};
+use super::tables::{SCHEMA_VERSION, TABLES_SINCE_1, TABLES_SINCE_2, TABLES_SINCE_7};
+use super::{custody, migration, transaction};
 use crate::store::StoreError;
 
 /// Creates the schema of a new database, or checks and migrates the schema of an existing one.
 pub(super) fn prepare(db: &mut Connection, path: &Path) -> Result<()> {
     if is_empty(db, path)? {
         db.pragma_update(None, "journal_mode", "WAL")?;
-        transaction::write(db, |db| Ok(create(db)?))?;
+        transaction::write(db, create)?;
     }
     let found = version(db, path)?;
     db.pragma_update(None, "journal_mode", "WAL")?;
@@ -28,12 +28,12 @@ pub(super) fn prepare(db: &mut Connection, path: &Path) -> Result<()> {
     Ok(())
 }
 
-fn create(db: &Connection) -> rusqlite::Result<()> {
+fn create(db: &Transaction<'_>) -> Result<()> {
     db.execute_batch(TABLES_SINCE_1)?;
     db.execute_batch(TABLES_SINCE_2)?;
-    db.execute_batch(TABLES_SINCE_6)?;
+    db.execute_batch(TABLES_SINCE_7)?;
     db.execute("INSERT INTO meta VALUES ('schema_version', ?1), ('lease', 0)", [SCHEMA_VERSION])?;
-    Ok(())
+    custody::begin(db)
 }
 
 /// Checks that a database opened for reading is a store of the current version.

@@ -15,12 +15,14 @@ use super::lock::{self, WriterLock};
 use super::paths::{folder_of, shown, unavailable};
 use super::reader::Reader;
 use super::{
-    artifacts, checkpoints, commits, connection, incidents, maintenance, outputs, recordings, runs, transaction,
+    artifacts, checkpoints, commits, connection, custody, incidents, maintenance, outputs, recordings, runs,
+    transaction,
 };
+use crate::store::custody::{LogFile, Reconciled, logs_beside};
 use crate::store::{
-    Access, Commit, Committed, Compaction, Failure, Incident, InputFacts, InputStat, Lease, LeaseEnd, Lookup, NewBatch,
-    NewRun, OutputFile, Quarantine, RecordingEntry, Run, RunEnd, RunId, Store, StoreCheck, StoreError,
-    StoredCheckpoint, Writer,
+    Access, Commit, Committed, Compaction, Custody, Entry, Failure, Incident, InputFacts, InputStat, Lease, LeaseEnd,
+    Lookup, NewBatch, NewRun, OutputFile, Quarantine, RecordingEntry, Run, RunEnd, RunId, Store, StoreCheck,
+    StoreError, StoredCheckpoint, Writer,
 };
 
 /// The first bytes of every SQLite database.
@@ -46,6 +48,8 @@ struct WriterHandle {
     lock: WriterLock,
     /// Device and inode of the database.
     file: (u64, u64),
+    /// The file of the custody log.
+    log: LogFile,
 }
 
 /// Opens the store in a file.
@@ -84,7 +88,9 @@ impl SqliteStore {
         if !writer.lock.is_in_place() || file_id(&self.path) != Some(writer.file) {
             return Err(StoreError::Replaced { store: shown(&self.path) });
         }
-        Ok(work(&mut writer.db)?)
+        let value = work(&mut writer.db)?;
+        writer.append_log()?;
+        Ok(value)
     }
 
     /// The connection of the writer, for tests that look behind the port.
@@ -103,10 +109,41 @@ impl WriterHandle {
         let folder = folder_of(path);
         fs::create_dir_all(folder).map_err(|error| unavailable(folder, error))?;
         let lock = WriterLock::acquire(path)?;
-        let db = connection::write(path)?;
+        if let (false, Some(log)) = (path.exists(), logs_beside(path).first()) {
+            return Err(StoreError::Lost { store: shown(path), log: shown(log) });
+        }
+        let mut db = connection::write(path)?;
         let file = file_id(path).ok_or_else(|| StoreError::Replaced { store: shown(path) })?;
-        Ok(Self { db, lock, file })
+        let log = open_log(&mut db, path)?;
+        let mut opened = Self { db, lock, file, log };
+        opened.append_log()?;
+        Ok(opened)
     }
+
+    /// Appends the lines of the last transaction to the file of the log. If that fails, the next start appends them.
+    fn append_log(&mut self) -> Result<(), StoreError> {
+        let lines = custody::texts_from(&self.db, self.log.lines())?;
+        if lines.is_empty() { Ok(()) } else { self.log.append(&lines) }
+    }
+}
+
+/// Opens the file of the custody log, and adds an entry if it had to be repaired.
+fn open_log(db: &mut Connection, path: &Path) -> Result<LogFile, StoreError> {
+    let stored = custody::read(db)?;
+    let file = LogFile::path_of(path, &stored.chain);
+    if stored.lines.is_empty() {
+        let reason = "the store has no log".to_owned();
+        return Err(StoreError::CustodyBroken { log: shown(&file), reason });
+    }
+    if let Some(other) = logs_beside(path).iter().find(|log| **log != file) {
+        let reason = "it is the log of another store".to_owned();
+        return Err(StoreError::CustodyBroken { log: shown(other), reason });
+    }
+    let (log, reconciled) = LogFile::open(file, &stored.lines)?;
+    if let Reconciled::Repaired { appended, torn } = reconciled {
+        transaction::write(db, |db| custody::append(db, [Entry::Repaired { appended, torn }]))?;
+    }
+    Ok(log)
 }
 
 /// Checks before anything is created that the path is free or a database, and not a link.
@@ -221,7 +258,7 @@ impl Store for SqliteStore {
         self.write(|db| recordings::cache_inputs(db, inputs))
     }
 
-    fn put_recordings(&mut self, run: RunId, recordings: &[RecordingEntry]) -> Result<(), StoreError> {
+    fn put_recordings(&mut self, run: RunId, recordings: &[RecordingEntry]) -> Result<Vec<Incident>, StoreError> {
         self.write(|db| recordings::put(db, run, recordings))
     }
 
@@ -243,6 +280,20 @@ impl Store for SqliteStore {
 
     fn forget_outputs(&mut self, paths: &[PathBuf]) -> Result<(), StoreError> {
         self.write(|db| outputs::forget(db, paths))
+    }
+
+    fn custody(&self) -> Result<Custody, StoreError> {
+        let stored = self.read(custody::read)?;
+        let file = Some(LogFile::path_of(&self.path, &stored.chain));
+        Ok(Custody { file, ..stored })
+    }
+
+    fn log(&mut self, entries: &[Entry]) -> Result<(), StoreError> {
+        self.write(|db| transaction::write(db, |db| custody::append(db, entries.iter().cloned())))
+    }
+
+    fn artifact_names(&self) -> Result<Vec<String>, StoreError> {
+        self.read(artifacts::names)
     }
 
     fn check(&self) -> Result<StoreCheck, StoreError> {

@@ -1,7 +1,7 @@
 //! The tables, by the schema version that added them.
 
 /// The latest version of the schema. Queries are written for this version only.
-pub(super) const SCHEMA_VERSION: i64 = 6;
+pub(super) const SCHEMA_VERSION: i64 = 7;
 
 /// Tables that exist since version 1. Version 2 added the columns from `priority` on, version 3 added `environment`.
 /// Lease numbers increase over the life of the store even if rows are deleted (AUTOINCREMENT).
@@ -33,14 +33,18 @@ CREATE TABLE input (
 ) STRICT;
 ";
 
-/// Tables that version 2 added or replaced. Checkpoints are in `part`. Their bodies are too large for a table WITHOUT
-/// ROWID: such tables move bodies of more than a quarter of a page to overflow pages and write a third more.
-pub(super) const TABLES_SINCE_2: &str = "
-CREATE TABLE recipe (id INTEGER PRIMARY KEY, body TEXT NOT NULL, body_sha256 TEXT NOT NULL UNIQUE) STRICT;
+/// The table of recordings from version 2 to 6, by path.
+pub(super) const RECORDING_OF_2: &str = "
 CREATE TABLE recording (
     path BLOB PRIMARY KEY, file_sha256 TEXT NOT NULL, audio_s REAL NOT NULL, name TEXT NOT NULL,
     recipe INTEGER NOT NULL REFERENCES recipe(id), run INTEGER NOT NULL REFERENCES run(id)
 ) STRICT;
+";
+
+/// Tables that version 2 added or replaced. Checkpoints are in `part`. Their bodies are too large for a table WITHOUT
+/// ROWID: such tables move bodies of more than a quarter of a page to overflow pages and write a third more.
+pub(super) const TABLES_SINCE_2: &str = "
+CREATE TABLE recipe (id INTEGER PRIMARY KEY, body TEXT NOT NULL, body_sha256 TEXT NOT NULL UNIQUE) STRICT;
 CREATE TABLE part (
     fingerprint TEXT NOT NULL, part INTEGER NOT NULL, body TEXT NOT NULL, body_sha256 TEXT NOT NULL,
     started_at_ms INTEGER NOT NULL, duration_s REAL NOT NULL, device TEXT NOT NULL, computations INTEGER NOT NULL,
@@ -57,10 +61,34 @@ CREATE TABLE quarantine (
 INSERT INTO meta VALUES ('recomputed', 0);
 ";
 
-/// The table that version 6 added; it replaces `export`, which had the hash and the recording of each exported file.
-pub(super) const TABLES_SINCE_6: &str = "
+/// The table that version 6 added, as it was then: `recording` is a path. It replaces `export`, which had the hash and
+/// the recording of each exported file.
+pub(super) const OUTPUT_OF_6: &str = "
 CREATE TABLE output (
     path BLOB PRIMARY KEY, sha256 TEXT, replaces TEXT, recording BLOB, format TEXT NOT NULL,
     renderer INTEGER NOT NULL, settings TEXT NOT NULL, made_from TEXT NOT NULL
+) STRICT;
+";
+
+/// Tables that version 7 added or replaced: recordings by their hash, with all places at which they were seen, and the
+/// custody log. `setting` has the IDs of the case and the chain, and the secret of the log.
+pub(super) const TABLES_SINCE_7: &str = "
+CREATE TABLE recording (
+    file_sha256 TEXT PRIMARY KEY, bytes INTEGER, audio_s REAL NOT NULL, name TEXT NOT NULL,
+    recipe INTEGER NOT NULL REFERENCES recipe(id), run INTEGER NOT NULL REFERENCES run(id),
+    path BLOB NOT NULL, relative BLOB
+) STRICT;
+CREATE TABLE place (
+    path BLOB NOT NULL, file_sha256 TEXT NOT NULL, first_seen_ms INTEGER NOT NULL, run INTEGER NOT NULL,
+    PRIMARY KEY (path, file_sha256)
+) STRICT;
+CREATE INDEX place_recording ON place (file_sha256);
+CREATE TABLE output (
+    path BLOB PRIMARY KEY, sha256 TEXT, replaces TEXT, recording TEXT, format TEXT NOT NULL,
+    renderer INTEGER NOT NULL, settings TEXT NOT NULL, made_from TEXT NOT NULL, document TEXT, context TEXT NOT NULL
+) STRICT;
+CREATE TABLE setting (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
+CREATE TABLE custody (
+    seq INTEGER PRIMARY KEY, line TEXT NOT NULL, sha256 TEXT NOT NULL, at_ms INTEGER NOT NULL, part INTEGER NOT NULL
 ) STRICT;
 ";

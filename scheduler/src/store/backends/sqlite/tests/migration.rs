@@ -7,10 +7,11 @@ use stage_core::{ErrorClass, ErrorCode, Origin, PipelineError, Recipe, StageName
 
 use super::*;
 use crate::store::backends::sqlite::paths::{path_bytes, path_from};
-use crate::store::backends::sqlite::tables::SCHEMA_VERSION;
+use crate::store::backends::sqlite::tables::{OUTPUT_OF_6, RECORDING_OF_2, SCHEMA_VERSION};
 use crate::store::conformance::samples::{artifact, begun, entry, error, recipe};
 use crate::store::{
-    Failure, InputFacts, InputStat, Lease, Lookup, NewArtifact, Quarantine, RecordingEntry, RunEnd, RunId,
+    Entry, Failure, InputFacts, InputStat, Lease, Lookup, NewArtifact, Quarantine, RecordingEntry, RunEnd, RunId,
+    audit, logs_beside, read_chain,
 };
 
 /// The tables of version 1.
@@ -48,7 +49,7 @@ fn entries() -> [RecordingEntry; 3] {
     let (whole, short) = (Arc::new(recipe()), Arc::new(recipe().upto(StageName::new("segment"))));
     let a = entry(&whole);
     let b = RecordingEntry { path: path_from(b"\xff.wav".to_vec()), file_sha256: "cd".repeat(32), ..entry(&whole) };
-    let c = RecordingEntry { path: "c.wav".into(), name: "c".into(), ..entry(&short) };
+    let c = RecordingEntry { path: "c.wav".into(), name: "c".into(), file_sha256: "ef".repeat(32), ..entry(&short) };
     [a, c, b]
 }
 
@@ -87,11 +88,23 @@ fn version_1(folder: &Path) -> PathBuf {
 
 /// Turns a store into one of an earlier version, as far as later tables are concerned.
 fn back_to(db: &Connection, version: i64) {
-    db.execute_batch(
-        "DROP TABLE output;
-         CREATE TABLE export (path BLOB PRIMARY KEY, sha256 TEXT NOT NULL, recording BLOB NOT NULL) STRICT;",
-    )
+    db.execute_batch(&format!(
+        "DROP TABLE output; DROP TABLE place; DROP TABLE setting; DROP TABLE custody;
+         DELETE FROM meta WHERE key = 'custody_part';
+         ALTER TABLE recording RENAME TO recording_7;
+         {RECORDING_OF_2}
+         INSERT INTO recording SELECT path, file_sha256, audio_s, name, recipe, run FROM recording_7;
+         DROP TABLE recording_7;",
+    ))
     .unwrap();
+    let written = match version {
+        6.. => OUTPUT_OF_6,
+        _ => "CREATE TABLE export (path BLOB PRIMARY KEY, sha256 TEXT NOT NULL, recording BLOB NOT NULL) STRICT;",
+    };
+    db.execute_batch(written).unwrap();
+    for log in logs_beside(Path::new(db.path().unwrap())) {
+        std::fs::remove_file(log).unwrap();
+    }
     db.execute("UPDATE meta SET value = ?1 WHERE key = 'schema_version'", [version]).unwrap();
 }
 
@@ -114,7 +127,7 @@ fn migration_keeps_everything_of_version_1() {
         assert_eq!(stored.artifact.tool, Tool::of_version("0.1.0"));
     }
     let check = store.check().unwrap();
-    assert_eq!((check.artifacts, check.checkpoints, check.faults), (10, 0, vec![]));
+    assert_eq!((check.artifacts, check.checkpoints, check.faults), (12, 0, vec![]));
     let runs = store.runs(9).unwrap();
     assert_eq!((runs[0].command.as_str(), runs[0].ended, runs[0].pid), ("earwitness run b", None, None));
     assert_eq!((runs[1].ended, runs[1].priority), (Some((2000, RunEnd::Finished)), 0));
@@ -122,7 +135,7 @@ fn migration_keeps_everything_of_version_1() {
     let outputs = store.outputs().unwrap();
     let [exported, report] = &outputs[..] else { panic!("{outputs:?}") };
     assert_eq!((&*exported.path, exported.sha256.as_deref()), (Path::new("a.json"), Some("cd")));
-    assert_eq!((exported.recording.as_deref(), exported.format.as_str()), (Some(Path::new("a.wav")), "json"));
+    assert_eq!((exported.recording.as_deref(), exported.format.as_str()), (Some(&*entries()[0].file_sha256), "json"));
     assert_eq!((exported.renderer, &exported.made_from[..]), (0, &[][..]));
     assert_eq!(
         (&*report.path, report.sha256.as_deref(), report.format.as_str()),
@@ -257,4 +270,32 @@ fn migration_of_version_4_turns_the_stage_of_errors_into_their_origin() {
     let store = write(&path).unwrap();
     assert_eq!(store.failures(run).unwrap(), failures);
     assert_eq!(store.quarantines().unwrap(), [quarantined]);
+}
+
+#[test]
+fn migration_of_version_6_makes_one_recording_of_several_paths_and_begins_the_log() {
+    let (_folder, path, mut store) = new();
+    let lease = granted(&mut store);
+    store.commit(&[commit(lease, "{}", false)]).unwrap();
+    let run = begun(&mut store);
+    store.put_recordings(run, &[entry(&Arc::new(recipe()))]).unwrap();
+    store.record_failures(run, &[Failure { path: "x.wav".into(), error: error() }]).unwrap();
+    back_to(store.db(), 6);
+    store
+        .db()
+        .execute_batch(
+            "INSERT INTO recording SELECT CAST('b.wav' AS BLOB), file_sha256, audio_s, 'b', recipe, run FROM recording;
+         INSERT INTO output VALUES (CAST('b.json' AS BLOB), 'cd', NULL, CAST('b.wav' AS BLOB), 'json', 1, '{}', '[]');",
+        )
+        .unwrap();
+    drop(store);
+    let store = write(&path).unwrap();
+    let known = RecordingEntry { also_at: vec!["b.wav".into()], ..entry(&Arc::new(recipe())) };
+    assert_eq!(store.recordings().unwrap(), std::slice::from_ref(&known));
+    assert_eq!(store.outputs().unwrap()[0].recording, Some(known.file_sha256));
+    let custody = store.custody().unwrap();
+    let (lines, fault) = read_chain(custody.lines.iter().map(|line| &*line.text));
+    assert_eq!((fault, audit(&store, &lines).unwrap().disagreements), (None, vec![]));
+    assert_eq!(lines[1].entry, Entry::Adopted { schema: 6 });
+    assert_eq!(std::fs::read_to_string(custody.file.unwrap()).unwrap().lines().count(), lines.len());
 }

@@ -1,5 +1,6 @@
 //! The conformance suite on SQLite, and tests that concern only its file.
 
+mod custody;
 mod files;
 mod migration;
 

@@ -1,0 +1,122 @@
+//! Checks written files against their records, and renders them again from the artifacts.
+
+use std::collections::BTreeMap;
+use std::io::ErrorKind;
+
+use scheduler::store::{OutputFile, RecordingEntry};
+use stage_core::{sha256_file, sha256_hex, shown};
+
+use super::artifacts::Current;
+use super::{Case, Check, Report, progress};
+use crate::error::Error;
+use crate::export::{Document, ExportFormat, Formats, read_named_document};
+use crate::file_name::NameParser;
+
+pub(super) fn check(case: &Case<'_>, current: &Current<'_>, report: &mut Report) -> Result<(), Error> {
+    let mut of_recordings: BTreeMap<&str, Vec<&OutputFile>> = BTreeMap::new();
+    let bar = progress::bar("written files", case.record.files().count());
+    for file in case.record.files() {
+        bar.inc(1);
+        report.counts.files += 1;
+        match fault(case, file, current) {
+            Some(fault) => report.fault(Check::File, format!("{}: {fault}", shown(&file.path))),
+            None => of_recordings.entry(file.recording.as_deref().unwrap_or_default()).or_default().push(file),
+        }
+    }
+    bar.finish_and_clear();
+    let bar = progress::bar("rendering again", case.recordings.len());
+    for entry in &case.recordings {
+        bar.inc(1);
+        if let Some(files) = of_recordings.get(&*entry.file_sha256) {
+            render_again(case, entry, files, report);
+        }
+    }
+    bar.finish_and_clear();
+    Ok(())
+}
+
+/// How a file differs from its record, or from what the store has now.
+fn fault(case: &Case<'_>, file: &OutputFile, current: &Current<'_>) -> Option<String> {
+    let Some(path) = case.record.locate(&file.path) else {
+        return Some("the store names a file outside the folder".to_owned());
+    };
+    let is_absent = |error: &std::io::Error| error.kind() == ErrorKind::NotFound;
+    match (sha256_file(&path), &file.sha256) {
+        // A file about a run is not evidence, and a run that was killed leaves it unfinished.
+        (Err(error), _) if is_absent(&error) && file.recording.is_none() => None,
+        (Ok(_), None) => None,
+        (Err(error), _) if is_absent(&error) => Some("missing".to_owned()),
+        (Err(error), _) => Some(format!("cannot be read: {error}")),
+        (Ok(found), Some(sha256)) if found == *sha256 => stale(file, current).map(str::to_owned),
+        (Ok(found), _) if file.is_ours(&found) => Some("stale: the run that was to replace it was stopped".to_owned()),
+        (Ok(_), _) => Some("altered after it was written".to_owned()),
+    }
+}
+
+/// Why a file with the recorded hash does not show what the store has now. What versions before 6 of the store made a
+/// file from is not known.
+fn stale(file: &OutputFile, current: &Current<'_>) -> Option<&'static str> {
+    match current.get(file.recording.as_deref()?) {
+        None => Some("stale: the store has no results of its recording"),
+        Some(current) if file.made_from.iter().all(|made| current.contains(made)) => None,
+        Some(_) => Some("stale: made from other artifacts than the store has now; run again, or `earwitness export`"),
+    }
+}
+
+/// Renders the files of a recording again, and compares them with their records.
+fn render_again(case: &Case<'_>, entry: &RecordingEntry, files: &[&OutputFile], report: &mut Report) {
+    let mut documents: Vec<(Vec<String>, Result<(Document, String), String>)> = Vec::new();
+    for file in files {
+        let name = shown(&file.path);
+        let Some(recorded) = &file.document else {
+            report
+                .note(Check::File, format!("{name}: not rendered again: an older version did not record its sources"));
+            continue;
+        };
+        let Some(format) = renderer(file) else {
+            let message = format!(
+                "{name}: not rendered again: written by version {} of the format {}, which this program does not have",
+                file.renderer, file.format
+            );
+            report.note(Check::File, message);
+            continue;
+        };
+        let patterns = name_patterns(file);
+        let known = documents.iter().position(|(of, _)| *of == patterns);
+        let at = known.unwrap_or_else(|| {
+            documents.push((patterns.clone(), document(case, entry, &patterns)));
+            documents.len() - 1
+        });
+        match &documents[at].1 {
+            Err(reason) => report.fault(Check::File, format!("{name}: cannot be rendered again: {reason}")),
+            Ok((_, sha256)) if sha256 != recorded => report.fault(
+                Check::File,
+                format!("{name}: stale: what it was made from has changed; `earwitness export` writes it again"),
+            ),
+            Ok((document, _)) => match format.get(&file.format).map(|format| format.render(document)) {
+                Some(Ok(bytes)) if Some(sha256_hex(&bytes)) == file.sha256 => report.counts.rendered_again += 1,
+                Some(Err(reason)) => report.fault(Check::File, format!("{name}: cannot be rendered again: {reason}")),
+                _ => report.fault(Check::File, format!("{name}: it does not show what its artifacts contain")),
+            },
+        }
+    }
+}
+
+/// The formats with the settings of a file, if this program has its renderer in the same version.
+fn renderer(file: &OutputFile) -> Option<Formats> {
+    let formats = Formats::with_recorded_settings(&file.settings);
+    let format: &dyn ExportFormat = formats.get(&file.format)?;
+    (format.version() == file.renderer && format.settings() == file.settings).then_some(formats)
+}
+
+fn name_patterns(file: &OutputFile) -> Vec<String> {
+    let patterns = file.context.get("name_patterns").cloned().unwrap_or_default();
+    serde_json::from_value(patterns).unwrap_or_default()
+}
+
+fn document(case: &Case<'_>, entry: &RecordingEntry, patterns: &[String]) -> Result<(Document, String), String> {
+    let names = NameParser::new(patterns).map_err(|error| error.to_string())?;
+    let document = read_named_document(case.store, entry, &names).map_err(|error| error.to_string())?;
+    let sha256 = document.sha256();
+    Ok((document, sha256))
+}

@@ -1,0 +1,60 @@
+//! Checks a case: recordings, custody log, artifacts and written files against each other. Reads only.
+//!
+//! ```text
+//! log file -> chain -> store (audit) -> recordings (bytes, wherever they are) -> artifacts -> written files (rendered again)
+//!                                                                                         \-> files of others in the folder
+//! ```
+//!
+//! Without a key or a head this finds inconsistencies. Somebody who makes everything consistent again is found by what is
+//! kept outside the case: see [`Strength`].
+
+mod artifacts;
+mod custody;
+mod files;
+mod foreign;
+mod progress;
+mod recordings;
+mod report;
+
+use std::path::{Path, PathBuf};
+
+use scheduler::store::{RecordingEntry, Store, StoreUrl};
+
+use crate::error::Error;
+use crate::outputs::Record;
+
+pub(crate) use self::report::{Check, Report, Strength};
+
+/// What is checked, and what it is compared with.
+pub(crate) struct Request<'a> {
+    pub(crate) url: &'a StoreUrl,
+    /// The case folder.
+    pub(crate) folder: &'a Path,
+    /// Folders in which recordings are searched by their hash.
+    pub(crate) recordings: &'a [PathBuf],
+    /// Heads of the log that were written down.
+    pub(crate) heads: &'a [String],
+}
+
+/// A case that is being checked.
+struct Case<'a> {
+    store: &'a dyn Store,
+    record: Record,
+    recordings: Vec<RecordingEntry>,
+}
+
+/// Checks a case.
+///
+/// # Errors
+/// The store or the folder cannot be read.
+pub(crate) fn verify(store: &dyn Store, request: &Request<'_>) -> Result<Report, Error> {
+    let record = Record::read(store, request.url, request.folder, false).map_err(Error::store)?;
+    let case = Case { store, record, recordings: store.recordings().map_err(Error::store)? };
+    let mut report = Report::default();
+    custody::check(&case, request, &mut report)?;
+    recordings::check(&case, request.recordings, &mut report)?;
+    let current = artifacts::check(&case, &mut report)?;
+    files::check(&case, &current, &mut report)?;
+    foreign::check(&case, request.url, &mut report)?;
+    Ok(report)
+}

@@ -1,0 +1,78 @@
+//! The custody log: what happened to a case, as a chain of lines each of which contains the hash of the one before.
+//!
+//! ```text
+//! store operation -> Entry -> Line (number, time, hash of the line before) -> table, in the same transaction
+//!                                                                          \-> file beside the store, appended, synced
+//! ```
+//!
+//! A line is JSON, and its hash is the SHA-256 of its bytes without the newline, so that `sha256sum` can check a log. The
+//! hash of the last line is the *head*. Whoever knows a head knows that no earlier line was changed. The log contains ids
+//! and hashes only. Hashes of names, paths and texts are salted with a secret of the store, so that nobody can guess them
+//! from a log that was handed over.
+//!
+//! Each coordinator writes a chain of its own, whose first entry names the case. The coordinators of an SQLite store run
+//! one after another and continue one chain.
+
+mod audit;
+mod chain;
+mod digest;
+mod entry;
+mod log_file;
+
+pub use self::audit::{Audit, Difference, Disagreement, Subject, audit};
+pub use self::chain::{ChainFault, Line, line_sha256, read_chain};
+pub(in crate::store) use self::chain::{Last, seal};
+pub(in crate::store) use self::digest::Digests;
+pub use self::digest::Salt;
+pub use self::entry::{Entry, Files};
+pub use self::log_file::{Compared, Present, logs_beside};
+pub(in crate::store) use self::log_file::{LogFile, Reconciled};
+
+use std::path::PathBuf;
+
+use stage_core::to_hex;
+
+/// Version of the log's format.
+pub(in crate::store) const FORMAT: u32 = 1;
+
+/// The custody log as a store holds it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Custody {
+    /// ID of the case: 32 random hex digits.
+    pub case: String,
+    /// ID of this store's chain: 16 random hex digits.
+    pub chain: String,
+    /// The secret with which names, paths and texts are hashed.
+    pub salt: Salt,
+    /// The lines of the chain, from the first.
+    pub lines: Vec<StoredLine>,
+    /// The log file. `None` for a store that has none.
+    pub file: Option<PathBuf>,
+}
+
+/// A line as a store holds it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoredLine {
+    /// The line, without the newline.
+    pub text: String,
+    /// Number of the transaction that wrote it. After a kill the file lacks at most the lines of the last one.
+    pub group: u64,
+}
+
+impl Custody {
+    /// The head of the chain: the hash of its last line. `None` if there is no line, which happens only in an altered
+    /// store.
+    #[must_use]
+    pub fn head(&self) -> Option<String> {
+        self.lines.last().map(|line| line_sha256(&line.text))
+    }
+}
+
+/// Random bytes of the system, as hex.
+pub(in crate::store) fn random_hex<const BYTES: usize>() -> String {
+    let mut bytes = [0; BYTES];
+    // The system's random numbers are always available on the supported systems once they have started.
+    #[expect(clippy::expect_used, reason = "without random numbers there is no identity")]
+    getrandom::fill(&mut bytes).expect("the system provides random numbers");
+    to_hex(&bytes)
+}
