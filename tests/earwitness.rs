@@ -43,6 +43,8 @@ mod limits;
 mod made_store;
 #[path = "earwitness/model.rs"]
 mod model;
+#[path = "earwitness/moves.rs"]
+mod moves;
 #[path = "earwitness/mutation.rs"]
 mod mutation;
 #[path = "earwitness/names.rs"]

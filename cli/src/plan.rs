@@ -65,11 +65,13 @@ pub(crate) fn identify(
         places.entry(&file.facts.sha256).or_default().push(file);
     }
     let item = |(sha256, mut places): (&str, Vec<&HashedFile<'_>>)| {
-        let last = known.get(sha256).and_then(|entry| places.iter().position(|file| file.path == entry.path));
+        let known = known.get(sha256);
+        let last = known.and_then(|entry| places.iter().position(|file| file.path == entry.path));
         let file = places.remove(last.unwrap_or(0));
         RecordingEntry {
             relative: relative_to_case(file.path, folder),
-            also_at: places.iter().map(|file| file.path.to_owned()).collect(),
+            copies: places.iter().map(|file| file.path.to_owned()).collect(),
+            also_at: known.map(|entry| entry.places().map(Path::to_owned).collect()).unwrap_or_default(),
             bytes: Some(file.size),
             name: names[sha256].clone(),
             ..RecordingEntry::new(file.path, sha256, file.facts.audio_s, Arc::clone(recipe))

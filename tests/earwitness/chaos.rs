@@ -12,7 +12,7 @@ use testkit::{is_alive, send_signal, wait_until};
 
 use crate::record::{Found, look};
 use crate::running::Running;
-use crate::support::{assert_same, calls, documents, run, stage_count, write_joined};
+use crate::support::{assert_same, calls, documents, finish, run, stage_count, write_joined};
 
 const ROUNDS: u64 = 20;
 const SEED: u64 = 0x5eed_2026;
@@ -106,6 +106,8 @@ struct Counts {
     recomputed: u64,
     /// Artifacts that were written twice.
     twice: usize,
+    /// Rounds after which the next start had to append lines to the custody log.
+    repaired: u64,
 }
 
 /// Number of artifacts of three calls.
@@ -138,7 +140,7 @@ fn results_do_not_depend_on_killed_processes() {
             "inside_transcribe_between_windows": counts.inside_transcribe,
             "commit_points_hit": counts.points_hit.len(), "commit_points": stage.points,
             "records_kept_over_the_kill": counts.records_kept, "lost": counts.lost, "recomputed": counts.recomputed,
-            "twice": counts.twice,
+            "twice": counts.twice, "logs_repaired": counts.repaired,
         })
     );
 }
@@ -186,6 +188,9 @@ fn play(stage: &Stage, victim: Victim, moment: Moment, random: &mut Random, coun
     for ((name, document), (_, expected)) in documents.iter().zip(&stage.expected) {
         assert_same(document, expected, &format!("{label}: {name}"));
     }
+    let verified = finish(["verify", out.to_str().unwrap()]);
+    assert_eq!(verified.code, Some(0), "{label}: log and store agree: {}", verified.stdout);
+    counts.repaired += u64::from(verified.stdout.contains("lines were appended after a kill"));
     std::fs::remove_dir_all(&out).unwrap();
 }
 

@@ -39,7 +39,9 @@ fn documents(out: &Path) -> Vec<Value> {
 fn name_that_is_not_utf8_works_in_every_command() {
     let (folder, inputs, _) = folder_of_calls(5);
     let odd = inputs.join(OsStr::from_bytes(CP949));
-    fs::copy(calls().join("reading.wav"), &odd).unwrap();
+    let mut wav = fs::read(calls().join("reading.wav")).unwrap();
+    *wav.last_mut().unwrap() ^= 0x40;
+    fs::write(&odd, wav).unwrap();
     // The folder of the results has such a name too.
     let out = folder.path().join(OsStr::from_bytes(b"case \xB1\xE8\xB9\xCE"));
     let finished = on(&["run"], &inputs, &out).with_code(0);
@@ -49,8 +51,8 @@ fn name_that_is_not_utf8_works_in_every_command() {
         documents(&out).into_iter().filter(|document| document["recording"]["path_bytes"].is_string()).collect();
     assert_eq!(own.len(), 1, "one name is not UTF-8");
     let recording = &own[0]["recording"];
-    let hex: String =
-        odd.canonicalize().unwrap().as_os_str().as_bytes().iter().map(|byte| format!("{byte:02x}")).collect();
+    let relative = Path::new("../calls").join(odd.file_name().unwrap());
+    let hex: String = relative.as_os_str().as_bytes().iter().map(|byte| format!("{byte:02x}")).collect();
     assert_eq!(recording["path_bytes"], hex);
     assert!(recording["path"].as_str().unwrap().contains(r"\xC5\xEB"), "{recording}");
     let claims = ["contact", "recorded_at", "name_encoding"].map(|field| recording[field].as_str().unwrap());

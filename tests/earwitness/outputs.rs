@@ -50,7 +50,7 @@ fn files_of_others_in_the_folder_of_results_are_named_and_kept() {
     }
     run(&[&call], folder.path(), &["--format", "srt", "--from", "align"]).with_code(0);
     let verified = on_folder(&["verify"], folder.path(), &[]).with_code(0).stdout;
-    assert!(verified.contains("unrecorded  call.vtt"), "{verified}");
+    assert!(verified.contains("note        call.vtt: not written by this store"), "{verified}");
 }
 
 #[test]
@@ -178,12 +178,13 @@ fn store_that_was_lost_or_is_an_older_copy_replaces_nothing() {
     run(&[&call], &out, &["--deception"]).with_code(0);
     let results = fs::read(out.join("call.json")).unwrap();
     fs::copy(&older, &db).unwrap();
-    let refused = run(&[&call], &out, &[]).with_code(2).stderr;
-    assert!(refused.contains("call.json") && refused.contains("older copy"), "{refused}");
-    on_folder(&["verify"], &out, &[]).with_code(5);
+    let refused = run(&[&call], &out, &["--overwrite"]).with_code(6).stderr;
+    assert!(refused.contains("older copy") && refused.contains("[custody-broken]"), "{refused}");
+    let verified = on_folder(&["verify"], &out, &[]).with_code(5).stdout;
+    assert!(verified.contains("call.json: altered") && verified.contains("older copy"), "{verified}");
     fs::remove_file(&db).unwrap();
-    run(&[&call], &out, &[]).with_code(2);
-    assert!(!db.exists(), "no new store");
+    let refused = run(&[&call], &out, &["--overwrite"]).with_code(6).stderr;
+    assert!(!db.exists() && refused.contains("[store-replaced]"), "no new store: {refused}");
     assert_eq!(fs::read(out.join("call.json")).unwrap(), results);
 }
 

@@ -108,7 +108,6 @@ fn plan_names_problems_of_names_and_headers() {
         ("warning", "skipped-recording", 1),
         ("warning", "unsupported-extension", 1),
         ("note", "duplicate-content", 2),
-        ("note", "same-name", 1),
     ];
     assert_eq!(found, expected, "{problems:#?}");
     assert_eq!(plan["skipped"].as_array().unwrap().len(), 3);

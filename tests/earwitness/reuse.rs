@@ -24,7 +24,7 @@ fn run_that_is_repeated_computes_no_stage_again() {
 }
 
 #[test]
-fn copy_under_another_name_reuses_everything_and_keeps_its_name() {
+fn copy_under_another_name_is_the_same_recording() {
     let folder = tempfile::tempdir().unwrap();
     let (first, copy) = (folder.path().join("mother_240101_080000.wav"), folder.path().join("bank_250202_090501.wav"));
     fs::copy(calls().join("reading.wav"), &first).unwrap();
@@ -33,12 +33,13 @@ fn copy_under_another_name_reuses_everything_and_keeps_its_name() {
     run(&[&first], &out, &[]).with_code(0);
     let summary = run(&[&copy], &out, &[]).with_code(0).summary();
     assert_computed(&summary, 0);
-    let (a, b) = (document(&out, "mother_240101_080000"), document(&out, "bank_250202_090501"));
-    assert_eq!(a["recording"]["contact"], "mother");
-    assert_eq!(b["recording"]["contact"], "bank");
-    assert_eq!(b["recording"]["recorded_at"], "2025-02-02T09:05:01");
-    assert_eq!(a["words"], b["words"]);
-    assert_eq!(a["provenance"], b["provenance"]);
+    let recording = document(&out, "mother_240101_080000")["recording"].clone();
+    assert!(!out.join("bank_250202_090501.json").exists());
+    assert_eq!((&recording["contact"], &recording["recorded_at"]), (&"bank".into(), &"2025-02-02T09:05:01".into()));
+    assert_eq!(recording["other_names"], serde_json::json!(["mother_240101_080000.wav"]));
+    let both = run(&[&first, &copy], &out, &[]).with_code(0);
+    assert_eq!(both.summary()["files"], 1);
+    assert!(both.stdout.contains("the same recording: "), "{}", both.stdout);
 }
 
 #[test]

@@ -31,22 +31,26 @@ fn read(out: &Path, extensions: &[&str]) -> Vec<String> {
 }
 
 #[test]
-fn exports_of_earlier_formats_follow_a_recording_that_was_replaced() {
-    let case = case("json,srt,csv,vtt");
-    let formats = ["json", "srt", "csv", "vtt"];
-    let before = read(&case.out, &formats);
+fn recording_that_was_replaced_is_an_incident_and_a_new_item_beside_the_old() {
+    let case = case("json,srt");
+    let before = read(&case.out, &["json", "srt"]);
+    let original = fs::read(&case.call).unwrap();
     write_joined(&calls().join("reading.wav"), 2, &case.call);
-    let finished = run(&[&case.call], &case.out, &[]).with_code(0);
-    assert!(finished.stdout.contains("no file is stale: csv, srt, vtt"), "{}", finished.stdout);
-    let after = read(&case.out, &formats);
-    for ((format, before), after) in formats.iter().zip(&before).zip(&after) {
-        assert_ne!(before, after, "{format} is stale");
-    }
-    let words = document(&case.out, "call")["words"].as_array().unwrap().len();
-    assert_eq!(after[2].lines().count(), words + 1, "the table has the words of the document");
-    let sha256 = document(&case.out, "call")["recording"]["sha256"].as_str().unwrap().to_owned();
-    assert!(after[3].contains(&format!("recording: {sha256}")), "{}", after[3]);
-    on("verify", &case.out, &[]).with_code(0);
+    let finished = run(&[&case.call], &case.out, &["--format", "json,srt"]).with_code(0);
+    assert!(finished.stderr.contains("recording-changed"), "{}", finished.stderr);
+    assert_eq!(read(&case.out, &["json", "srt"]), before, "the first-seen item stays");
+    let sha256 = |name: &str| document(&case.out, name)["recording"]["sha256"].clone();
+    assert_ne!(sha256("call"), sha256("call-2"));
+    assert!(on("status", &case.out, &[]).stdout.contains("has changed: its SHA-256 is"));
+    let verified = on("verify", &case.out, &[]).with_code(5).stdout;
+    assert!(verified.contains("call.wav: the recording has changed since it was first seen"), "{verified}");
+    let again = run(&[&case.call], &case.out, &["--format", "json,srt"]).with_code(0);
+    assert!(!again.stderr.contains("recording-changed"), "one incident for one change: {}", again.stderr);
+    assert!(!case.out.join("call-3.json").exists());
+    fs::rename(&case.call, case.call.with_file_name("edited.wav")).unwrap();
+    fs::write(&case.call, original).unwrap();
+    let folder = case.call.parent().unwrap().to_str().unwrap();
+    on("verify", &case.out, &["--recordings", folder]).with_code(0);
 }
 
 #[test]

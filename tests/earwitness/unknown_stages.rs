@@ -71,6 +71,9 @@ fn unknown_stages_are_shown_by_status_and_checked_by_verify() {
     let out = out.to_str().unwrap();
     let status = finish(["status", out]).with_code(0);
     assert!(status.stdout.contains(&format!("{0} of {0}", artifacts())), "{}", status.stdout);
+    let verified = finish(["verify", out]).with_code(5);
+    assert!(verified.stdout.contains("call.json: stale"), "it shows fewer stages: {}", verified.stdout);
+    finish(["export", out]).with_code(0);
     let verified = finish(["verify", out]).with_code(0);
     assert!(verified.stdout.contains(&format!("{} artifacts", artifacts())), "{}", verified.stdout);
     finish(["store", "check", out]).with_code(0);

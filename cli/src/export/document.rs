@@ -91,6 +91,8 @@ pub struct RecordingBlock {
     /// Local time of the recording, according to the file name: ISO 8601 without a time zone, which no name states. A
     /// date alone if the name has no time of day.
     pub recorded_at: Option<String>,
+    /// Other names under which the same bytes were seen, with their extensions. The claims above are those of the last one.
+    pub other_names: Vec<String>,
     /// The encoding in which a file name that is not UTF-8 was read for these fields: a guess. Null for other names.
     pub name_encoding: Option<String>,
     /// The container's tags.
@@ -187,7 +189,7 @@ impl Document {
     /// Joins the artifacts of one recording.
     ///
     /// `path` is that of the recording: relative to the case folder if it is known to be moved with the case.
-    pub(super) fn new(path: &Path, evidence: Evidence) -> Self {
+    pub(super) fn new(path: &Path, other_names: Vec<String>, evidence: Evidence) -> Self {
         let recording = evidence.recording;
         Self {
             schema_version: SCHEMA_VERSION,
@@ -205,6 +207,7 @@ impl Document {
                 number: None,
                 direction: None,
                 recorded_at: None,
+                other_names,
                 name_encoding: None,
                 tags: recording.tags,
                 external_decoder: recording.external_decoder,
@@ -315,7 +318,7 @@ pub(super) mod tests {
             further: BTreeMap::new(),
             provenance: Vec::new(),
         };
-        Document::new(Path::new("call.wav"), evidence)
+        Document::new(Path::new("call.wav"), Vec::new(), evidence)
     }
 
     #[test]

@@ -1,12 +1,13 @@
 //! Reads the document of a recording from the artifacts in a store.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 
 use scheduler::store::{Lookup, RecordingEntry, Store, StoredArtifact};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use stage_core::forensics::ForensicRecord;
-use stage_core::{AlignedWords, Artifact, ArtifactName, Recording, SpeechSegments, Transcript};
+use stage_core::{AlignedWords, Artifact, ArtifactName, Recording, SpeechSegments, Transcript, path_text};
 
 use super::{Document, ExportError, Provenance, utc};
 use crate::file_name::NameParser;
@@ -40,7 +41,15 @@ pub(crate) fn read_named_document(
     names: &NameParser,
 ) -> Result<Document, ExportError> {
     let path = entry.relative.as_deref().unwrap_or(&entry.path);
-    Ok(Document::new(path, evidence(store, entry)?).named(path, names))
+    Ok(Document::new(path, other_names(entry), evidence(store, entry)?).named(path, names))
+}
+
+/// The other names under which the bytes of a recording were seen.
+fn other_names(entry: &RecordingEntry) -> Vec<String> {
+    let own = entry.path.file_name();
+    let names = entry.places().filter_map(Path::file_name).filter(|name| Some(*name) != own);
+    let names: BTreeSet<String> = names.map(|name| path_text(Path::new(name)).into_owned()).collect();
+    names.into_iter().collect()
 }
 
 /// The stored artifacts of a recording, each checked against its hash.

@@ -1,6 +1,6 @@
 //! The files that a run will write, and the checks of their places before anything starts.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 
 use rayon::prelude::*;
@@ -88,11 +88,14 @@ impl Targets<'_> {
             let by_place = |entry: &'_ RecordingEntry| entry.places().map(Path::to_owned).collect::<Vec<_>>();
             let known: HashMap<PathBuf, &RecordingEntry> =
                 known.iter().flat_map(|entry| by_place(entry).into_iter().map(move |place| (place, entry))).collect();
-            let named = known.iter().map(|(place, entry)| (place.as_path(), entry.name.clone()));
-            let names = assign_names(named, inputs.files.iter().map(|path| (path.as_path(), path.as_path())));
+            let known_names = known.iter().map(|(place, entry)| (place.as_path(), entry.name.clone()));
+            let names = assign_names(known_names, inputs.files.iter().map(|path| (path.as_path(), path.as_path())));
             let sha256 = |path: &PathBuf| known.get(path).map(|entry| &*entry.file_sha256);
             let of_file = |path: &PathBuf| exporter.outputs(record, sha256(path), &names[path.as_path()]);
-            outputs.extend(inputs.files.iter().flat_map(of_file));
+            // Several places of one recording have one name.
+            let mut named = HashSet::new();
+            let once = inputs.files.iter().filter(|path| named.insert(&names[path.as_path()]));
+            outputs.extend(once.flat_map(of_file));
         }
         outputs
     }

@@ -28,12 +28,12 @@ impl Sighting<'_> {
     /// What the custody log states about it, besides incidents.
     pub(super) fn log_entries(&self, salt: &Salt) -> Vec<Entry> {
         let sha256 = &self.entry.file_sha256;
-        let mut places = self.entry.places();
+        let mut places = self.entry.found_at();
         let mut entries = Vec::new();
         if let ([], Some(first)) = (self.known, places.next()) {
             entries.push(Entry::Recording { sha256: sha256.clone(), bytes: self.entry.bytes, place: salt.path(first) });
         } else {
-            places = self.entry.places();
+            places = self.entry.found_at();
         }
         let further = places.filter(|place| !self.is_known(place));
         entries.extend(further.map(|place| Entry::Place { recording: sha256.clone(), place: salt.path(place) }));
@@ -68,7 +68,7 @@ impl Sighting<'_> {
     /// The last place, if the recording is at a new one and not at the last one.
     fn moved(&self) -> Option<&PathBuf> {
         let last = self.known.first()?;
-        let is_elsewhere = self.entry.places().all(|place| place != last) && !self.is_known(&self.entry.path);
+        let is_elsewhere = self.entry.found_at().all(|place| place != last) && !self.is_known(&self.entry.path);
         is_elsewhere.then_some(last)
     }
 

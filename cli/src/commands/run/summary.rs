@@ -27,7 +27,7 @@ pub(super) fn print(args: &RunArgs, run: &PlannedRun, summary: &Summary, mut row
     }));
     println!("{}", table::render(&table));
     for recording in run.recordings() {
-        for copy in &recording.also_at {
+        for copy in &recording.copies {
             println!("the same recording: {} and {}", shown(&recording.path), shown(copy));
         }
     }

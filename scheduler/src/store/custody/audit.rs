@@ -136,7 +136,11 @@ fn stated(lines: &[Line]) -> Records {
                 records.remove(&Subject::Quarantine(fingerprint.to_string()));
                 continue;
             }
-            Entry::Adopted { .. } | Entry::Clock { .. } | Entry::Repaired { .. } => continue,
+            Entry::Adopted { .. }
+            | Entry::Clock { .. }
+            | Entry::Repaired { .. }
+            | Entry::Manifest { .. }
+            | Entry::TimeStamp { .. } => continue,
         };
         records.insert(subject, content);
     }

@@ -140,6 +140,20 @@ pub enum Entry {
         /// The artifact whose computation killed workers.
         fingerprint: Fingerprint,
     },
+    /// A manifest of the case was written: the lines before this one are covered by it.
+    Manifest {
+        /// SHA-256 of its bytes.
+        sha256: String,
+        /// Fingerprint of the public key that checks its signature; null if it is not signed.
+        public_key: Option<String>,
+    },
+    /// A time stamp of a manifest was attached.
+    TimeStamp {
+        /// SHA-256 of the manifest.
+        manifest: String,
+        /// SHA-256 of the time stamp.
+        sha256: String,
+    },
     /// The clock of the machine was changed, or the system was started with another time.
     Clock {
         /// By how many milliseconds; negative if it was set back.
@@ -152,4 +166,13 @@ pub enum Entry {
         /// Whether the last line was torn.
         torn: bool,
     },
+}
+
+impl Entry {
+    /// The kind, as in the log, such as `run-began`.
+    #[must_use]
+    pub fn kind(&self) -> String {
+        let value = serde_json::to_value(self).unwrap_or_default();
+        value.get("kind").and_then(serde_json::Value::as_str).unwrap_or_default().to_owned()
+    }
 }

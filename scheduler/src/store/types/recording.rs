@@ -35,7 +35,9 @@ pub struct RecordingEntry {
     pub path: PathBuf,
     /// The same place relative to the case folder, if both are likely to be moved together.
     pub relative: Option<PathBuf>,
-    /// Other places of the same bytes, from this run and earlier ones.
+    /// Other places where a run finds the same bytes now.
+    pub copies: Vec<PathBuf>,
+    /// Other places where the same bytes were seen, as the store knows them.
     pub also_at: Vec<PathBuf>,
     /// SHA-256 of its bytes.
     pub file_sha256: String,
@@ -56,12 +58,27 @@ impl RecordingEntry {
         let path = path.into();
         let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
         let file_sha256 = file_sha256.into();
-        Self { path, relative: None, also_at: Vec::new(), file_sha256, bytes: None, audio_s, name, recipe }
+        Self {
+            path,
+            relative: None,
+            copies: Vec::new(),
+            also_at: Vec::new(),
+            file_sha256,
+            bytes: None,
+            audio_s,
+            name,
+            recipe,
+        }
+    }
+
+    /// The places where a run finds it now.
+    pub fn found_at(&self) -> impl Iterator<Item = &Path> {
+        std::iter::once(&*self.path).chain(self.copies.iter().map(PathBuf::as_path))
     }
 
     /// All places where it was seen, first the last one.
     pub fn places(&self) -> impl Iterator<Item = &Path> {
-        std::iter::once(&*self.path).chain(self.also_at.iter().map(PathBuf::as_path))
+        self.found_at().chain(self.also_at.iter().map(PathBuf::as_path))
     }
 
     /// The keys of its artifacts, in the order of its recipe. Computed on each call.

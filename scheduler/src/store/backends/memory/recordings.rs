@@ -45,7 +45,7 @@ impl Tables {
         let RecordingEntry { path, relative, file_sha256, bytes, audio_s, name, .. } = entry.clone();
         let bytes = bytes.or_else(|| self.recordings.get(&file_sha256).and_then(|stored| stored.bytes));
         let recipe = self.recipe_number(recipe);
-        for place in entry.places() {
+        for place in entry.found_at() {
             self.places.insert((place.to_owned(), file_sha256.clone()), run.0);
         }
         let stored = RawRecording { path, relative, bytes, audio_s, name, recipe, run: run.0 };
@@ -68,7 +68,7 @@ impl Tables {
             let is_other = *sha256 != entry.file_sha256;
             is_other.then(|| Before { path: path.to_owned(), sha256: sha256.clone() })
         };
-        entry.places().filter_map(last).collect()
+        entry.found_at().filter_map(last).collect()
     }
 
     /// The number of a recipe, which is stored if it is new.
@@ -98,6 +98,7 @@ impl Tables {
             Ok(RecordingEntry {
                 path: stored.path.clone(),
                 relative: stored.relative.clone(),
+                copies: Vec::new(),
                 also_at: self.places(file_sha256).split_off(1),
                 file_sha256: file_sha256.clone(),
                 bytes: stored.bytes,

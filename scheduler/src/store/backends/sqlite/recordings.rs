@@ -76,7 +76,7 @@ fn before(db: &Connection, entry: &RecordingEntry) -> Result<Vec<Before>> {
         "SELECT file_sha256 FROM place WHERE path = ?1 ORDER BY run DESC, first_seen_ms DESC LIMIT 1",
     )?;
     let mut found = Vec::new();
-    for path in entry.places() {
+    for path in entry.found_at() {
         let last =
             statement.query_row([path_bytes(path)], |row| Ok(Before { path: path.to_owned(), sha256: row.get(0)? }));
         found.extend(last.optional()?.filter(|last| last.sha256 != entry.file_sha256));
@@ -88,7 +88,7 @@ fn put_places(db: &Connection, run: RunId, entry: &RecordingEntry) -> Result<()>
     let mut put = db.prepare_cached(
         "INSERT INTO place VALUES (?1, ?2, ?3, ?4) ON CONFLICT (path, file_sha256) DO UPDATE SET run = excluded.run",
     )?;
-    for path in entry.places() {
+    for path in entry.found_at() {
         put.execute(params![path_bytes(path), entry.file_sha256, now_ms().cast_signed(), run.0])?;
     }
     Ok(())
@@ -107,6 +107,7 @@ pub(super) fn list(db: &Connection) -> Result<Vec<RecordingEntry>> {
         entries.push(RecordingEntry {
             path,
             relative: row.get::<_, Option<Vec<u8>>>(6)?.map(path_from),
+            copies: Vec::new(),
             also_at,
             file_sha256,
             bytes: row.get::<_, Option<i64>>(1)?.map(i64::cast_unsigned),
