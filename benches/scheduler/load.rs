@@ -90,7 +90,6 @@ pub(crate) fn options(devices: u32, sim: &SimSettings) -> RunOptions {
         recompute: Recompute::Nothing,
         command: "bench".to_owned(),
         tool_version: "bench".to_owned(),
-        models: Default::default(),
         timing: TimeLimits::default(),
         task_time: TaskTime::default(),
         worker_memory: u64::MAX,

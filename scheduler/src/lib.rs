@@ -51,7 +51,6 @@
 //!         recompute: Recompute::Nothing,
 //!         command: "example".to_owned(),
 //!         tool_version: "1.0".to_owned(),
-//!         models: Default::default(),
 //!         timing: TimeLimits::default(),
 //!         task_time: TaskTime::default(),
 //!         worker_memory: 1 << 30,

@@ -2,6 +2,7 @@
 
 use models::whisper::quantize;
 use serde_json::json;
+use stage_core::printable;
 use transcribe::{ModelSource, open_model};
 
 use crate::args::{ModelArgs, ModelsArgs, ModelsCommand, QuantizeArgs};
@@ -34,11 +35,13 @@ fn show(source: &ModelSource, json: bool) -> Result<Exit, Error> {
     let (name, window_s, languages) = (model.name(), model.window_s(), model.languages());
     let weights = model.files().weights_summary().map_err(Error::usage)?;
     let sha256 = model.sha256().map_err(Error::usage)?;
+    let files = model.files().file_hashes().map_err(Error::usage)?;
     if json {
         println!(
             "{}",
             json!({
                 "model": name, "family": model.family(), "window_s": window_s, "languages": languages, "weights": weights, "sha256": sha256,
+                "files": files,
             })
         );
         return Ok(Exit::Done);
@@ -48,7 +51,10 @@ fn show(source: &ModelSource, json: bool) -> Result<Exit, Error> {
     println!("window     {window_s:.1} s");
     println!("languages  {}", some_of(&languages));
     println!("weights    {weights}");
-    println!("sha256     {sha256}");
+    println!("sha256     {sha256} (of all files)");
+    for (name, sha256) in &files {
+        println!("           {sha256}  {}", printable(name));
+    }
     Ok(Exit::Done)
 }
 

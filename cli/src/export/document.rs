@@ -150,6 +150,9 @@ pub struct Provenance {
     pub artifact_sha256: String,
     /// SHA-256 of the model, if one was used.
     pub model_sha256: Option<String>,
+    /// SHA-256 of each of the model's files, as `sha256sum` prints it, by file name; empty without a model, and for recipes
+    /// of versions that did not record them.
+    pub model_files: BTreeMap<String, String>,
     /// Numeric type of the model (f32, bf16, f16 or int8), if one was used.
     pub precision: Option<String>,
     /// Settings that the stage read.

@@ -83,7 +83,12 @@ fn evidence(store: &dyn Store, entry: &RecordingEntry) -> Result<Evidence, Expor
     let mut artifacts = Artifacts::of(store, entry)?;
     Ok(Evidence {
         file_sha256: entry.file_sha256.clone(),
-        provenance: entry.recipe.artifacts().filter_map(|name| artifacts.0.get(&name)).map(provenance).collect(),
+        provenance: entry
+            .recipe
+            .artifacts()
+            .filter_map(|name| artifacts.0.get(&name))
+            .map(|stored| provenance(stored, entry))
+            .collect(),
         recording: artifacts.take()?,
         segments: artifacts.take()?,
         transcript: artifacts.take()?,
@@ -97,8 +102,9 @@ fn parse<T: DeserializeOwned>(name: ArtifactName, stored: &StoredArtifact) -> Re
     serde_json::from_str(&stored.artifact.body).map_err(|reason| ExportError::Unreadable { name, reason })
 }
 
-fn provenance(stored: &StoredArtifact) -> Provenance {
+fn provenance(stored: &StoredArtifact, entry: &RecordingEntry) -> Provenance {
     let made = &stored.artifact;
+    let step = entry.recipe.steps().iter().find(|step| step.stage == made.key.stage);
     Provenance {
         stage: made.key.stage,
         output: made.key.output,
@@ -106,6 +112,7 @@ fn provenance(stored: &StoredArtifact) -> Provenance {
         fingerprint: made.key.fingerprint(),
         artifact_sha256: stored.body_sha256.clone(),
         model_sha256: made.key.model_sha256.clone(),
+        model_files: step.map(|step| step.identity.model_files.clone()).unwrap_or_default(),
         precision: made.key.numeric.clone(),
         settings: made.key.settings.clone(),
         device: made.device.clone(),

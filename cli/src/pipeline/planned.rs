@@ -235,7 +235,6 @@ impl PlannedRun {
             recompute: *recompute,
             command: command_line(),
             tool_version: env!("CARGO_PKG_VERSION").to_owned(),
-            models: Default::default(),
             timing: config.timing,
             task_time: config.limits.task_time(),
             worker_memory: config.limits.worker_memory(),

@@ -8,11 +8,11 @@ use std::time::Duration;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use stage_core::{DeviceId, Recipe, StageName, sha256_hex};
+use stage_core::{DeviceId, Identity, Recipe, StageName, sha256_hex};
 
 use crate::devices::DeviceLimits;
 use crate::protocol::{Fault, TaskTime};
-use crate::store::{Files, NewRun};
+use crate::store::{Files, NewRun, RecordingEntry};
 
 /// Selects the stored artifacts that are computed again.
 ///
@@ -93,8 +93,6 @@ pub struct RunOptions {
     pub command: String,
     /// Version of the executable, stored in the list of runs.
     pub tool_version: String,
-    /// The models that the run may use, by their hash in the keys of artifacts, for the custody log.
-    pub models: BTreeMap<String, Files>,
     /// Intervals and time limits.
     pub timing: TimeLimits,
     /// How long a task of the CPU lane may take. A worker with a task that takes longer is killed.
@@ -108,16 +106,27 @@ pub struct RunOptions {
 }
 
 impl RunOptions {
-    /// The run, as the store records it.
-    pub(super) fn new_run(&self) -> NewRun {
+    /// The run over these recordings, as the store records it.
+    pub(super) fn new_run(&self, items: &[RecordingEntry]) -> NewRun {
         NewRun {
             command: self.command.clone(),
             tool_version: self.tool_version.clone(),
             priority: self.priority,
             configuration: Some(sha256_hex(self.settings.to_string().as_bytes())),
-            models: self.models.clone(),
+            models: models(items),
         }
     }
+}
+
+/// The models of the recordings' stages, by their hash in the keys of artifacts.
+fn models(items: &[RecordingEntry]) -> BTreeMap<String, Files> {
+    let mut models = BTreeMap::new();
+    // The recordings of a run share one recipe.
+    let steps = items.first().map(|item| item.recipe.steps()).unwrap_or_default();
+    for Identity { model_sha256, model_files, .. } in steps.iter().map(|step| &step.identity) {
+        models.extend(model_sha256.clone().map(|sha256| (sha256, model_files.clone())));
+    }
+    models
 }
 
 /// How GPUs are monitored.

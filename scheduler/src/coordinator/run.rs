@@ -28,7 +28,7 @@ pub fn run(
 ) -> Result<Outcome, RunError> {
     let chains = plan::chains(items, options.recompute, store)?;
     forget_checkpoints(&chains, options.recompute, store)?;
-    let run = store.begin_run(&options.new_run())?;
+    let run = store.begin_run(&options.new_run(items))?;
     let incidents = store.put_recordings(run, items)?;
     let mut ledger = Ledger::new(run, store, observe as Observer<'_>);
     incidents.into_iter().for_each(|incident| ledger.emit(Event::Incident(incident)));

@@ -91,7 +91,6 @@ pub(crate) fn options(workers: u32) -> RunOptions {
         recompute: Recompute::Nothing,
         command: "test".to_owned(),
         tool_version: "0.0.1-test".to_owned(),
-        models: Default::default(),
         timing: TimeLimits { backoff_ms: 10, heartbeat_ms: 2000, ..TimeLimits::default() },
         task_time: TaskTime::default(),
         worker_memory: u64::MAX,

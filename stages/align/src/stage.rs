@@ -186,6 +186,8 @@ impl Stage for Aligner {
                 }),
                 model_sha256: Some(sha256.clone()),
                 numeric: Some("f32".to_owned()),
+                // They were hashed when the stage was created.
+                model_files: model.files.files().file_hashes().unwrap_or_default(),
             },
         }
     }

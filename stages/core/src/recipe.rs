@@ -103,7 +103,7 @@ impl RecipeStep {
     }
 
     fn key(&self, file_sha256: &str, name: ArtifactName, inputs: Vec<Fingerprint>) -> StageKey {
-        let Identity { settings, model_sha256, numeric } = self.identity.clone();
+        let Identity { settings, model_sha256, numeric, model_files: _ } = self.identity.clone();
         StageKey {
             file_sha256: file_sha256.to_owned(),
             stage: self.stage,

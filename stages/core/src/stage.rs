@@ -1,5 +1,7 @@
 //! The traits that a stage's crate implements.
 
+use std::collections::BTreeMap;
+
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -15,13 +17,17 @@ pub struct Identity {
     pub model_sha256: Option<String>,
     /// Numeric type and kernel family, if the stage has a model.
     pub numeric: Option<String>,
+    /// SHA-256 of each of the model's files, as `sha256sum` prints it, by file name. Not part of the fingerprint, which
+    /// contains `model_sha256`. Empty in recipes of versions that did not record them.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub model_files: BTreeMap<String, String>,
 }
 
 impl Identity {
     /// The identity of a stage without a model.
     #[must_use]
     pub const fn without_model(settings: Value) -> Self {
-        Self { settings, model_sha256: None, numeric: None }
+        Self { settings, model_sha256: None, numeric: None, model_files: BTreeMap::new() }
     }
 }
 

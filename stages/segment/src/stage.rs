@@ -139,7 +139,8 @@ impl Stage for Segmenter {
     fn identity(&self) -> Identity {
         let model_sha256 = self.vad.identity().model_sha256;
         let numeric = model_sha256.is_some().then(|| "f32".to_owned());
-        Identity { settings: self.config.settings(), model_sha256, numeric }
+        let model_files = self.vad.model_files();
+        Identity { settings: self.config.settings(), model_sha256, numeric, model_files }
     }
 
     fn input<'a>(inputs: &Inputs<'a>) -> Result<&'a Pcm, PipelineError> {

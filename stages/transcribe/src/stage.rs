@@ -121,6 +121,7 @@ impl Stage for Transcriber {
             settings: self.recognizer.settings(),
             model_sha256: Some(self.model().sha256().map_or_else(|error| error.to_string(), ToOwned::to_owned)),
             numeric: Some(self.recognizer.numeric()),
+            model_files: self.model().files().file_hashes().unwrap_or_default(),
         }
     }
 

@@ -26,8 +26,9 @@ pub struct Layout {
 #[derive(Debug)]
 pub struct SmallFiles {
     files: BTreeMap<&'static str, ModelFile>,
-    /// Hashes of the files that results depend on. A missing file contributes nothing.
-    hashes: String,
+    /// Name and hash of each file that results depend on, in the order of the layout.
+    hashes: Vec<(&'static str, String)>,
+    separator: &'static str,
 }
 
 impl SmallFiles {
@@ -45,9 +46,10 @@ impl SmallFiles {
                 files.insert(*name, file);
             }
         }
+        // A missing file contributes an empty hash.
         let hash = |name: &&str| files.get(name).map_or_else(String::new, |file| sha256_hex(&file.bytes));
-        let hashes = layout.hashed.iter().map(hash).map(|hash| hash + layout.separator).collect();
-        Ok(Self { files, hashes })
+        let hashes = layout.hashed.iter().map(|name| (*name, hash(name))).collect();
+        Ok(Self { files, hashes, separator: layout.separator })
     }
 
     /// A file that the layout requires.
@@ -77,7 +79,8 @@ impl SmallFiles {
 pub struct ModelFiles {
     name: String,
     weights: Weights,
-    hashes: String,
+    hashes: Vec<(&'static str, String)>,
+    separator: &'static str,
     sha256: OnceLock<String>,
 }
 
@@ -91,6 +94,7 @@ impl ModelFiles {
             name: folder.name().to_owned(),
             weights: folder.weights()?,
             hashes: small.hashes.clone(),
+            separator: small.separator,
             sha256: OnceLock::new(),
         })
     }
@@ -115,8 +119,20 @@ impl ModelFiles {
         if let Some(known) = self.sha256.get() {
             return Ok(known);
         }
-        let all = format!("{}{}", self.hashes, self.weights.sha256()?);
+        let small: String = self.hashes.iter().flat_map(|(_, sha256)| [sha256.as_str(), self.separator]).collect();
+        let all = small + self.weights.sha256()?;
         Ok(self.sha256.get_or_init(|| sha256_hex(all.as_bytes())))
+    }
+
+    /// SHA-256 of each file that results depend on, as `sha256sum` prints it, by file name. The first call reads the
+    /// weights.
+    ///
+    /// # Errors
+    /// A [`ModelError`] that names the file, if the weights cannot be read.
+    pub fn file_hashes(&self) -> Result<BTreeMap<String, String>, ModelError> {
+        let small = self.hashes.iter().filter(|(_, sha256)| !sha256.is_empty());
+        let small = small.map(|(name, sha256)| ((*name).to_owned(), sha256.clone()));
+        Ok(small.chain(self.weights.hashes()?.iter().cloned()).collect())
     }
 
     /// Checks every value of the weights, using all threads.

@@ -62,6 +62,7 @@ pub struct Silero {
     encoder: Encoder,
     decoder: Decoder,
     sha256: String,
+    file: String,
 }
 
 impl Silero {
@@ -84,15 +85,22 @@ impl Silero {
     fn from_weights(weights: &Weights, name: &str) -> Result<Self, ModelError> {
         weights.open()?.check_values()?;
         let tensors = weights.load(DType::F32, &Device::Cpu)?;
-        Self::from_tensors(&tensors, weights.sha256()?).map_err(|reason| {
+        let [(file, sha256)] = weights.hashes()? else { unreachable!("one file of weights") };
+        Self::from_tensors(&tensors, sha256, file).map_err(|reason| {
             let expected = "the 16 kHz Silero VAD v5";
             ModelError::Tensor { model: name.to_owned(), expected, reason: reason.into() }
         })
     }
 
-    fn from_tensors(tensors: &VarBuilder<'_>, sha256: &str) -> candle_core::Result<Self> {
+    fn from_tensors(tensors: &VarBuilder<'_>, sha256: &str, file: &str) -> candle_core::Result<Self> {
         let (encoder, decoder) = (Encoder::load(tensors)?, Decoder::load(tensors)?);
-        Ok(Self { encoder, decoder, sha256: sha256.to_owned() })
+        Ok(Self { encoder, decoder, sha256: sha256.to_owned(), file: file.to_owned() })
+    }
+
+    /// The name of the file of the weights.
+    #[must_use]
+    pub fn file(&self) -> &str {
+        &self.file
     }
 
     /// SHA-256 of the weights, as hex.

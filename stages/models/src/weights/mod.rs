@@ -161,6 +161,7 @@ fn header(bytes: &[u8]) -> candle_core::Result<(usize, Metadata)> {
 #[derive(Debug)]
 pub struct Weights {
     source: Source,
+    hashes: OnceLock<Vec<(String, String)>>,
     sha256: OnceLock<String>,
 }
 
@@ -179,13 +180,13 @@ impl Weights {
         for path in paths {
             regular_file(path).and_then(|_| std::fs::File::open(path)).map_err(|reason| unreadable(path, reason))?;
         }
-        Ok(Self { source: Source::Files(paths.to_owned()), sha256: OnceLock::new() })
+        Ok(Self { source: Source::Files(paths.to_owned()), hashes: OnceLock::new(), sha256: OnceLock::new() })
     }
 
     /// Weights that are embedded in the program. Errors name them by `name`.
     #[must_use]
     pub const fn embedded(name: &'static str, bytes: &'static [u8]) -> Self {
-        Self { source: Source::Embedded { name, bytes }, sha256: OnceLock::new() }
+        Self { source: Source::Embedded { name, bytes }, hashes: OnceLock::new(), sha256: OnceLock::new() }
     }
 
     /// SHA-256, as hex, of the file, or of the concatenated hex hashes of several files. The first call reads every
@@ -198,16 +199,27 @@ impl Weights {
         if let Some(known) = self.sha256.get() {
             return Ok(known);
         }
-        let computed = match &self.source {
-            Source::Embedded { bytes, .. } => sha256_hex(bytes),
-            Source::Files(paths) => {
-                match paths.iter().map(|path| hash(path)).collect::<Result<Vec<_>, _>>()?.as_slice() {
-                    [only] => only.clone(),
-                    several => sha256_hex(several.concat().as_bytes()),
-                }
-            }
+        let computed = match self.hashes()? {
+            [(_, only)] => only.clone(),
+            several => sha256_hex(several.iter().map(|(_, sha256)| sha256.as_str()).collect::<String>().as_bytes()),
         };
         Ok(self.sha256.get_or_init(|| computed))
+    }
+
+    /// Name and SHA-256, as hex, of each file. The first call reads every byte.
+    ///
+    /// # Errors
+    /// As [`Weights::sha256`].
+    pub fn hashes(&self) -> Result<&[(String, String)], WeightsError> {
+        if let Some(known) = self.hashes.get() {
+            return Ok(known);
+        }
+        let name = |path: &Path| path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let computed = match &self.source {
+            Source::Embedded { bytes, name: path } => vec![(name(Path::new(path)), sha256_hex(bytes))],
+            Source::Files(paths) => paths.iter().map(|path| Ok((name(path), hash(path)?))).collect::<Result<_, _>>()?,
+        };
+        Ok(self.hashes.get_or_init(|| computed))
     }
 
     /// Maps the tensors as they are stored. Reads the headers and compares them with the files' lengths, so that a

@@ -4,6 +4,7 @@ mod energy;
 mod off;
 mod silero;
 
+use std::collections::BTreeMap;
 use std::fmt::Debug;
 
 use stage_core::VadIdentity;
@@ -18,6 +19,11 @@ pub(crate) use silero::SileroVad;
 pub(crate) trait Vad: Debug + Send + Sync {
     /// Name of the detector and hash of its model.
     fn identity(&self) -> VadIdentity;
+
+    /// SHA-256 of the files of its model, by file name.
+    fn model_files(&self) -> BTreeMap<String, String> {
+        BTreeMap::new()
+    }
 
     /// Samples in one frame, at 16 kHz.
     fn frame(&self) -> usize;

@@ -1,5 +1,6 @@
 //! Silero VAD as a detector.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use models::ModelError;
@@ -29,6 +30,10 @@ impl SileroVad {
 impl Vad for SileroVad {
     fn identity(&self) -> VadIdentity {
         VadIdentity { name: SILERO.to_owned(), model_sha256: Some(self.0.sha256().to_owned()) }
+    }
+
+    fn model_files(&self) -> BTreeMap<String, String> {
+        [(self.0.file().to_owned(), self.0.sha256().to_owned())].into()
     }
 
     fn frame(&self) -> usize {

@@ -210,7 +210,7 @@ fn recipe_of(file_sha256: &str, keys: &str) -> Option<Recipe> {
     let keys: Vec<StageKey> = serde_json::from_str(keys).ok()?;
     let step = |key: &StageKey| {
         let StageKey { settings, model_sha256, numeric, .. } = key.clone();
-        (key.stage, key.version, Identity { settings, model_sha256, numeric })
+        (key.stage, key.version, Identity { model_sha256, numeric, ..Identity::without_model(settings) })
     };
     recipe_before_4(keys.iter().map(step).collect()).filter(|recipe| recipe.keys(file_sha256) == keys)
 }
