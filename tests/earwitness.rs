@@ -1,6 +1,8 @@
 //! Tests of the real program on real recordings, one module per guarantee.
 #![expect(clippy::unwrap_used, reason = "a failed test must stop")]
 
+#[path = "earwitness/attacks.rs"]
+mod attacks;
 #[path = "earwitness/bad_input.rs"]
 mod bad_input;
 #[path = "earwitness/bench.rs"]
@@ -15,6 +17,8 @@ mod codecs;
 mod configuration;
 #[path = "earwitness/contract.rs"]
 mod contract;
+#[path = "earwitness/custody.rs"]
+mod custody;
 #[path = "earwitness/defects.rs"]
 mod defects;
 #[path = "earwitness/devices.rs"]
