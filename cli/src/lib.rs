@@ -16,6 +16,7 @@
 //! | [`Results`] | reads the results of a folder |
 //! | [`export::Document`] | everything that is known about a recording |
 //! | [`export::ExportFormat`], [`export::Formats`] | a file format for results, and the set of them |
+//! | [`signing`] | keys that sign, and time stamps of others |
 //! | [`Error`] | why a run failed as a whole; recordings fail one by one, with a [`stage_core::PipelineError`] |
 //!
 //! The crates of the stages are available as modules, for programs that need a single one: [`decode`], [`segment`],
@@ -64,6 +65,7 @@ pub mod export;
 mod file_name;
 mod forecast;
 mod inputs;
+mod manifest;
 mod open_store;
 mod outputs;
 mod pipeline;
@@ -73,6 +75,7 @@ mod process;
 mod results;
 mod settings;
 mod signals;
+pub mod signing;
 mod stages;
 mod table;
 mod verify;

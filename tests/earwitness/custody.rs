@@ -88,7 +88,10 @@ fn log_contains_no_names_paths_or_texts() {
 fn verify_as_json_has_what_the_text_has() {
     let (case, _) = Case::new(&[]);
     let report: Value = serde_json::from_str(&verify(&case, &["--json"]).with_code(0).stdout).unwrap();
-    assert_eq!((&report["version"], &report["valid"], &report["faults"]), (&1.into(), &true.into(), &serde_json::json!([])));
+    assert_eq!(
+        (&report["version"], &report["valid"], &report["faults"]),
+        (&1.into(), &true.into(), &serde_json::json!([]))
+    );
     assert_eq!(report["counts"]["recordings"], 1);
     fs::remove_file(case.at("call.wav")).unwrap();
     let report: Value = serde_json::from_str(&verify(&case, &["--json"]).with_code(5).stdout).unwrap();
@@ -144,7 +147,9 @@ fn model_hashes_are_those_of_sha256sum() {
     let provenance = document(out.path(), "reading")["provenance"].clone();
     assert_eq!(provenance[2]["model_files"], shown["files"]);
     let is_log = |path: &PathBuf| path.extension().is_some_and(|end| end == "jsonl");
-    let log = std::fs::read_dir(out.path()).unwrap().map(|entry| entry.unwrap().path()).find(is_log).unwrap();
-    let line: Value = serde_json::from_str(std::fs::read_to_string(log).unwrap().lines().nth(1).unwrap()).unwrap();
+    let log = fs::read_dir(out.path()).unwrap().map(|entry| entry.unwrap().path()).find(is_log).unwrap();
+    let text = fs::read_to_string(log).unwrap();
+    let lines: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let line = lines.iter().find(|line| line["entry"]["kind"] == "run-began").unwrap();
     assert_eq!(line["entry"]["models"][shown["sha256"].as_str().unwrap()], shown["files"]);
 }

@@ -39,6 +39,11 @@ pub(crate) enum Command {
     /// Check a case: recordings, custody log, store and written files against each other. Exits with code 5 if a check
     /// fails.
     Verify(VerifyArgs),
+    /// Write the manifest of a case: the head of its custody log, its recordings and files, with their hashes.
+    Manifest(ManifestArgs),
+    /// Request a time stamp of the manifest (RFC 3161), or attach the one that an authority sent.
+    #[command(subcommand)]
+    Timestamp(TimestampCommand),
     /// Show a result folder: recordings, finished stages, the incident log of the last runs, quarantined recordings.
     Status(FolderArgs),
     /// Check or compact the store of a result folder.
@@ -82,6 +87,9 @@ pub(crate) struct RunArgs {
     /// Replace files that the store has no record of, or that were changed since. Inputs are never replaced.
     #[arg(long)]
     pub(crate) overwrite: bool,
+    /// At the end, write the manifest of the case and sign it with this private key, which `earwitness key new` makes.
+    #[arg(long, value_name = "KEY")]
+    pub(crate) sign: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) watch: WatchArgs,
     #[command(flatten)]
@@ -250,9 +258,49 @@ pub(crate) struct VerifyArgs {
     /// is not found.
     #[arg(long, value_name = "HASH", value_parser = sha256)]
     pub(crate) head: Vec<String>,
+    /// The public key of whoever signed the manifest of the case: finds everything that was changed since. Keep it outside
+    /// the case.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) public_key: Option<PathBuf>,
+    /// A time stamp of the manifest that was kept elsewhere. Default: the one in the case.
+    #[arg(long, value_name = "FILE", requires = "tsa_certificate")]
+    pub(crate) time_stamp: Option<PathBuf>,
+    /// Certificates (PEM) of the time stamp authority or of its issuers, which you trust: checks the time stamp.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) tsa_certificate: Option<PathBuf>,
     /// Print a JSON object.
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ManifestArgs {
+    #[command(flatten)]
+    pub(crate) folder: FolderArgs,
+    /// Sign the manifest with this private key, which `earwitness key new` makes.
+    #[arg(long, value_name = "KEY")]
+    pub(crate) sign: Option<PathBuf>,
+    /// Replace a `manifest.json` that the store has no record of, or that was changed since.
+    #[arg(long)]
+    pub(crate) overwrite: bool,
+}
+
+/// Time stamps.
+#[derive(Debug, Subcommand)]
+pub(crate) enum TimestampCommand {
+    /// Write DIR/manifest.tsq, the request for a time stamp authority. Nobody is contacted.
+    Request(FolderArgs),
+    /// Check that a reply stamps the manifest, and copy it to DIR/manifest.tsr.
+    Attach(AttachArgs),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct AttachArgs {
+    #[command(flatten)]
+    pub(crate) folder: FolderArgs,
+    /// The reply of the authority.
+    #[arg(value_name = "REPLY")]
+    pub(crate) reply: PathBuf,
 }
 
 /// Maintenance of a store.

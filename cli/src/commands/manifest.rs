@@ -1,7 +1,5 @@
 //! `manifest`: writes and signs the manifest of a case. `timestamp`: requests and attaches a time stamp of it.
 
-use std::path::Path;
-
 use scheduler::store::{self, Access, Store};
 use stage_core::shown;
 
@@ -34,11 +32,13 @@ pub(crate) fn timestamp(command: &TimestampCommand) -> Result<Exit, Error> {
             let (mut store, mut record) = open(args, false)?;
             let path = request(&mut *store, &mut record)?;
             println!("request: {}", shown(&path));
-            println!("Send it to a time stamp authority, and attach the reply: `earwitness timestamp attach DIR REPLY`.");
+            println!(
+                "Send it to a time stamp authority, and attach the reply: `earwitness timestamp attach DIR REPLY`."
+            );
         }
         TimestampCommand::Attach(args) => {
             let (mut store, mut record) = open(&args.folder, false)?;
-            let attached = attach(&mut *store, &mut record, Path::new(&args.reply))?;
+            let attached = attach(&mut *store, &mut record, &args.reply)?;
             let statement = attached.reply.statement();
             println!("time stamp: {}, {}", shown(&attached.path), statement.time);
             println!("Keep a copy of it elsewhere. `earwitness verify --tsa-certificate FILE` checks its signature.");

@@ -6,6 +6,7 @@ mod devices;
 mod export;
 mod incident_log;
 mod licenses;
+mod manifest;
 mod models;
 mod plan;
 mod run;
@@ -40,6 +41,8 @@ pub(crate) fn dispatch(command: &Command) -> Result<Exit, Error> {
         Command::Bench(args) => bench::bench(args),
         Command::BenchWorker => bench::worker(),
         Command::Verify(args) => verify::verify(args),
+        Command::Manifest(args) => manifest::manifest(args),
+        Command::Timestamp(command) => manifest::timestamp(command),
         Command::Status(args) => status::status(args),
         Command::Store(command) => store::store(command),
         Command::Export(args) => export::export(args),

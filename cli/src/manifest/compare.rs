@@ -17,13 +17,15 @@ pub(crate) fn compare(manifest: &Manifest, store: &dyn Store, lines: &[Line]) ->
     let now = Manifest::of(store, 0, None)?;
     let recordings = |manifest: &Manifest| {
         let recordings = manifest.recordings.iter();
-        recordings.map(|one| (one.sha256.clone(), (format!("{} (recording {})", shown(&one.path), one.sha256), String::new())))
+        recordings
+            .map(|one| {
+                (one.sha256.clone(), (format!("{} (recording {})", shown(&one.path), one.sha256), String::new()))
+            })
             .collect::<BTreeMap<_, _>>()
     };
     let files = |manifest: &Manifest| {
         let files = manifest.files.iter();
-        files.map(|one| (shown(&one.path).into_owned(), (shown(&one.path).into_owned(), one.sha256.clone())))
-            .collect::<BTreeMap<_, _>>()
+        files.map(|one| (shown(&one.path), (shown(&one.path), one.sha256.clone()))).collect::<BTreeMap<_, _>>()
     };
     differences.extend(different(&recordings(manifest), &recordings(&now)));
     differences.extend(different(&files(manifest), &files(&now)));
@@ -34,7 +36,8 @@ pub(crate) fn compare(manifest: &Manifest, store: &dyn Store, lines: &[Line]) ->
 type Items = BTreeMap<String, (String, String)>;
 
 fn different(then: &Items, now: &Items) -> Vec<String> {
-    let gone = then.iter().filter(|(id, _)| !now.contains_key(*id)).map(|(_, (name, _))| format!("{name}: removed since"));
+    let gone =
+        then.iter().filter(|(id, _)| !now.contains_key(*id)).map(|(_, (name, _))| format!("{name}: removed since"));
     let other = now.iter().filter_map(|(id, (name, content))| match then.get(id) {
         None => Some(format!("{name}: added since")),
         Some((_, before)) if before != content => Some(format!("{name}: changed since")),
@@ -54,7 +57,10 @@ fn chains(manifest: &Manifest, custody: &Custody, lines: &[Line]) -> Vec<String>
     match then.map(|line| line_sha256(&line.text)) {
         None => vec![format!("the custody log had {} lines, and has {}: it was cut", chain.lines, custody.lines.len())],
         Some(head) if head != chain.head => {
-            vec![format!("line {} of the custody log is not the one of the manifest: the log was made anew", chain.lines)]
+            vec![format!(
+                "line {} of the custody log is not the one of the manifest: the log was made anew",
+                chain.lines
+            )]
         }
         Some(_) => Later::of(&lines[chain.lines.min(lines.len())..]).message().into_iter().collect(),
     }

@@ -18,9 +18,9 @@ use scheduler::store::{Store, StoreError};
 use serde::{Deserialize, Serialize};
 use stage_core::lossless_path;
 
-pub(crate) use self::compare::{Later, compare};
-pub(crate) use self::time_stamp::{attach, request};
-pub(crate) use self::write::write;
+pub(crate) use self::compare::compare;
+pub(crate) use self::time_stamp::{attach, hash, request};
+pub(crate) use self::write::{Written, write};
 use crate::export::utc;
 
 /// Version of the file's format.

@@ -43,8 +43,9 @@ pub(crate) fn attach(store: &mut dyn Store, record: &mut Record, file: &Path) ->
     if !reply.covers(&sha256) {
         let (name, stamped) = (file.display(), &reply.statement().imprint);
         let expected = to_hex(&sha256);
-        let message =
-            format!("{name}: it stamps {stamped}, and the manifest has the SHA-256 {expected}: it is of another manifest");
+        let message = format!(
+            "{name}: it stamps {stamped}, and the manifest has the SHA-256 {expected}: it is of another manifest"
+        );
         return Err(Error::usage(message));
     }
     let bytes = std::fs::read(file).map_err(Error::usage);

@@ -27,11 +27,7 @@ pub(crate) struct Written {
 ///
 /// # Errors
 /// The store cannot be read or written, a file exists that the store did not write, or a file cannot be written.
-pub(crate) fn write(
-    store: &mut dyn Store,
-    record: &mut Record,
-    key: Option<&PrivateKey>,
-) -> Result<Written, Error> {
+pub(crate) fn write(store: &mut dyn Store, record: &mut Record, key: Option<&PrivateKey>) -> Result<Written, Error> {
     let files = ManifestFiles::in_folder(record.folder());
     remove(store, record, &[&files.signature, &files.request, &files.time_stamp])?;
     let public_key = key.map(|key| key.public().fingerprint());
@@ -71,7 +67,8 @@ pub(super) fn put(
         });
     }
     record.put(store, entries).map_err(Error::store)?;
-    let failed = |(path, error): (PathBuf, _)| Error::unexpected(format!("{}: cannot be written: {error}", path.display()));
+    let failed =
+        |(path, error): (PathBuf, _)| Error::unexpected(format!("{}: cannot be written: {error}", path.display()));
     write_files(ready).map_err(failed)
 }
 

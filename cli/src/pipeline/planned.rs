@@ -15,8 +15,10 @@ use crate::error::{Error, ErrorContext, ErrorKind};
 use crate::export::{Document, Exporter, Formats};
 use crate::file_name::NameParser;
 use crate::inputs::{Inputs, SkippedFile};
+use crate::manifest::{self, Written};
 use crate::outputs::{Found, Record, RunFile, TakenFiles};
 use crate::plan::Plan;
+use crate::signing::PrivateKey;
 
 /// A run whose inputs, settings and models are checked, before it starts.
 pub struct PlannedRun {
@@ -67,8 +69,6 @@ pub struct Summary {
     pub again: BTreeSet<&'static str>,
     /// Stale result files in unknown formats, which were removed.
     pub removed: Vec<PathBuf>,
-    /// The head of the custody log after the run.
-    pub head: Option<String>,
 }
 
 impl PlannedRun {
@@ -170,7 +170,6 @@ impl PlannedRun {
             unreadable: self.plan.unreadable.clone(),
             again,
             removed,
-            head: self.store.custody().map_err(Error::store)?.head(),
         })
     }
 
@@ -213,6 +212,16 @@ impl PlannedRun {
         }
         self.record.put(&mut *self.store, written).map_err(Error::store)?;
         self.record.forget(&mut *self.store, &absent).map_err(Error::store)
+    }
+
+    /// The head of the custody log now.
+    pub(crate) fn head(&self) -> Result<Option<String>, Error> {
+        Ok(self.store.custody().map_err(Error::store)?.head())
+    }
+
+    /// Writes and signs the manifest of the case.
+    pub(crate) fn write_manifest(&mut self, key: &PrivateKey) -> Result<Written, Error> {
+        manifest::write(&mut *self.store, &mut self.record, Some(key))
     }
 
     fn options(&self) -> Result<RunOptions, Error> {

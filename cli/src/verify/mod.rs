@@ -15,6 +15,7 @@ mod foreign;
 mod progress;
 mod recordings;
 mod report;
+mod signature;
 
 use std::path::{Path, PathBuf};
 
@@ -22,8 +23,10 @@ use scheduler::store::{RecordingEntry, Store, StoreUrl};
 
 use crate::error::Error;
 use crate::outputs::Record;
+use crate::signing::PublicKey;
+use crate::signing::timestamp::Certificates;
 
-pub(crate) use self::report::{Check, Report, Strength};
+use self::report::{Check, Report, Strength};
 
 /// What is checked, and what it is compared with.
 pub(crate) struct Request<'a> {
@@ -34,6 +37,12 @@ pub(crate) struct Request<'a> {
     pub(crate) recordings: &'a [PathBuf],
     /// Heads of the log that were written down.
     pub(crate) heads: &'a [String],
+    /// The key that checks the signature of the manifest.
+    pub(crate) public_key: Option<&'a PublicKey>,
+    /// A time stamp of the manifest that was kept elsewhere.
+    pub(crate) time_stamp: Option<&'a Path>,
+    /// The certificates that are trusted to stamp.
+    pub(crate) authorities: Option<&'a Certificates>,
 }
 
 /// A case that is being checked.
@@ -52,6 +61,7 @@ pub(crate) fn verify(store: &dyn Store, request: &Request<'_>) -> Result<Report,
     let case = Case { store, record, recordings: store.recordings().map_err(Error::store)? };
     let mut report = Report::default();
     custody::check(&case, request, &mut report)?;
+    signature::check(&case, request, &mut report)?;
     recordings::check(&case, request.recordings, &mut report)?;
     let current = artifacts::check(&case, &mut report)?;
     files::check(&case, &current, &mut report)?;

@@ -26,14 +26,22 @@ pub(crate) enum Check {
     Store,
     /// A head that was written down.
     Head,
+    /// The signed manifest.
+    Signature,
+    /// The time stamp of the manifest.
+    TimeStamp,
 }
 
 /// With what a case was compared, besides itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum Strength {
+    /// With a signed manifest: finds everything that was changed after it was signed.
+    PublicKey,
     /// With a head that was written down: finds a log that was made anew.
     Head,
+    /// With a time stamp of the manifest: finds a case that was made anew after it.
+    TimeStamp,
 }
 
 /// A failed check, or something worth knowing.
@@ -140,7 +148,9 @@ impl Report {
 impl Strength {
     const fn label(self) -> &'static str {
         match self {
+            Self::PublicKey => "a signed manifest",
             Self::Head => "a head that was written down",
+            Self::TimeStamp => "a time stamp",
         }
     }
 }

@@ -6,6 +6,7 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, ErrorKind, Write};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use crate::sha256_hex;
@@ -69,6 +70,22 @@ pub fn replace_file(path: &Path, bytes: &[u8]) -> io::Result<()> {
 /// As [`publish_file`].
 pub fn replace_file_unsynced(path: &Path, bytes: &[u8]) -> io::Result<()> {
     write_and_rename(path, bytes, Existing::Replace, false)
+}
+
+/// Writes a new file that only its owner can read and write (mode 0600), whole or not at all.
+///
+/// # Errors
+/// As [`publish_file`], and [`ErrorKind::AlreadyExists`] if there is a file or a link of that name.
+pub fn write_private_file(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let unfinished = unfinished(path);
+    let written = remove_if_exists(&unfinished)
+        .and_then(|()| OpenOptions::new().write(true).create_new(true).mode(0o600).open(&unfinished))
+        .and_then(|file| write_synced(file, bytes))
+        .and_then(|()| rename_new(&unfinished, path));
+    if written.is_err() {
+        let _ = fs::remove_file(&unfinished);
+    }
+    written.and_then(|()| sync_folder_of(path))
 }
 
 /// Creates an empty file to write to. A file of that name is removed first, and a link of that name is not followed.
@@ -140,8 +157,12 @@ fn rename_new(unfinished: &Path, path: &Path) -> io::Result<()> {
 
 fn write(path: &Path, bytes: &[u8], synced: bool) -> io::Result<()> {
     let mut file = create_file(path)?;
+    if synced { write_synced(file, bytes) } else { file.write_all(bytes) }
+}
+
+fn write_synced(mut file: File, bytes: &[u8]) -> io::Result<()> {
     file.write_all(bytes)?;
-    if synced { file.sync_all() } else { Ok(()) }
+    file.sync_all()
 }
 
 fn sync_folder_of(path: &Path) -> io::Result<()> {
@@ -211,6 +232,23 @@ mod tests {
         symlink(&outside, &path).unwrap();
         create_file(&path).unwrap().write_all(b"three").unwrap();
         assert_eq!((fs::read(&outside).unwrap(), fs::read(&path).unwrap()), (b"theirs".to_vec(), b"three".to_vec()));
+    }
+
+    #[test]
+    fn write_private_file_creates_files_of_mode_0600_and_replaces_none() {
+        use std::os::unix::fs::{PermissionsExt, symlink};
+        let folder = tempfile::tempdir().unwrap();
+        let (outside, path) = (folder.path().join("outside"), folder.path().join("key"));
+        fs::write(&outside, "theirs").unwrap();
+        symlink(&outside, unfinished(&path)).unwrap();
+        write_private_file(&path, b"secret").unwrap();
+        assert_eq!(fs::symlink_metadata(&path).unwrap().permissions().mode(), 0o100_600);
+        assert_eq!(write_private_file(&path, b"other").unwrap_err().kind(), ErrorKind::AlreadyExists);
+        assert_eq!(fs::read(&path).unwrap(), b"secret");
+        fs::remove_file(&path).unwrap();
+        symlink(&outside, &path).unwrap();
+        assert_eq!(write_private_file(&path, b"other").unwrap_err().kind(), ErrorKind::AlreadyExists);
+        assert_eq!((fs::read(&outside).unwrap(), names(folder.path()).len()), (b"theirs".to_vec(), 2));
     }
 
     #[test]

@@ -10,11 +10,13 @@ use stage_core::shown;
 use transcribe::ModelSource;
 
 use self::gathered::Gathered;
+use super::manifest::print_manifest;
 use super::started::{Started, Task};
 use crate::args::RunArgs;
 use crate::error::Error;
 use crate::exit::Exit;
 use crate::pipeline::Summary;
+use crate::signing::PrivateKey;
 use crate::watch::{Ending, Watch};
 
 /// States the accuracy of the embedded model.
@@ -27,6 +29,7 @@ pub(crate) fn run(args: &RunArgs) -> Result<Exit, Error> {
     let (inputs, folder, formats) = (args.inputs.as_slice(), args.out.as_path(), args.format.as_deref());
     let (recompute, overwrite, run_files) = (args.recompute(), args.overwrite, args.run_files());
     let task = Task { inputs, folder, last: None, recompute, formats, overwrite, run_files };
+    let key = args.sign.as_deref().map(PrivateKey::load).transpose().map_err(Error::usage)?;
     let mut started = Started::plan(&args.engine, &task)?;
     let recordings = started.run.recordings().to_vec();
     started.run.begin_files()?;
@@ -47,9 +50,14 @@ pub(crate) fn run(args: &RunArgs) -> Result<Exit, Error> {
     }
     let watched = watch.finish(&command_line(), &ending(ended.as_ref().map(|(summary, _)| summary)));
     let recorded = started.run.end_files();
+    let signed = key.map(|key| started.run.write_manifest(&key)).transpose();
     let (summary, exit) = ended?;
-    summary::print(args, &started.run, &summary, rows, began.elapsed().as_secs_f64());
+    let head = started.run.head()?;
+    summary::print(args, &started.run, &summary, rows, head.as_deref(), began.elapsed().as_secs_f64());
     recorded?;
+    if let Some(written) = &signed? {
+        print_manifest(written);
+    }
     match watched {
         Err(error) => {
             eprintln!("error: the run is complete, but a file about it is not: {error}");

@@ -15,7 +15,14 @@ use crate::table::{self, Row};
 const QUARANTINED: [ErrorCode; 3] = [ErrorCode::WorkerDied, ErrorCode::TimeLimit, ErrorCode::MemoryLimit];
 
 /// Prints the table and the summary. With `--progress json`, the summary also goes to standard error.
-pub(super) fn print(args: &RunArgs, run: &PlannedRun, summary: &Summary, mut rows: Rows, elapsed_s: f64) {
+pub(super) fn print(
+    args: &RunArgs,
+    run: &PlannedRun,
+    summary: &Summary,
+    mut rows: Rows,
+    head: Option<&str>,
+    elapsed_s: f64,
+) {
     let files = run.recordings().len() + summary.unreadable.len();
     let mut table: Vec<Row> = (0..files).filter_map(|index| rows.of_recordings.remove(&index)).collect();
     table.extend(summary.unreadable.iter().map(|failure| Row {
@@ -69,14 +76,14 @@ pub(super) fn print(args: &RunArgs, run: &PlannedRun, summary: &Summary, mut row
         println!("removed (stale, in an unknown format): {}", path.display());
     }
     print_files(args, run, summary);
-    if let Some(head) = &summary.head {
+    if let Some(head) = head {
         println!("head of the custody log (write it down elsewhere; `verify --head` finds every later change): {head}");
     }
     if args.engine.progress == ProgressMode::Json {
         let summary = json!({
             "files": files, "files_done": done, "files_failed": failed, "files_unfinished": unfinished,
             "files_with_warnings": summary.defects.len(), "files_losing_sound": summary.losing_sound(),
-            "head": summary.head, "stages_computed": computed, "stages_reused": reused, "files_revoked": summary.outcome.revoked,
+            "head": head, "stages_computed": computed, "stages_reused": reused, "files_revoked": summary.outcome.revoked,
             "audio_s": audio_s, "elapsed_s": elapsed_s,
         });
         eprintln!("{}", printable_json(&json!({"summary": summary}).to_string()));

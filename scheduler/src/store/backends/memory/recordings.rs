@@ -46,7 +46,8 @@ impl Tables {
         let bytes = bytes.or_else(|| self.recordings.get(&file_sha256).and_then(|stored| stored.bytes));
         let recipe = self.recipe_number(recipe);
         for place in entry.found_at() {
-            self.places.insert((place.to_owned(), file_sha256.clone()), run.0);
+            let seen = self.places.values().max().map_or(1, |last| last + 1);
+            self.places.insert((place.to_owned(), file_sha256.clone()), seen);
         }
         let stored = RawRecording { path, relative, bytes, audio_s, name, recipe, run: run.0 };
         self.recordings.insert(file_sha256, stored);
@@ -64,7 +65,7 @@ impl Tables {
     fn before(&self, entry: &RecordingEntry) -> Vec<Before> {
         let last = |path: &Path| {
             let seen = self.places.iter().filter(|((place, _), _)| place == path);
-            let (_, sha256) = seen.max_by_key(|(_, run)| **run)?.0;
+            let (_, sha256) = seen.max_by_key(|(_, seen)| **seen)?.0;
             let is_other = *sha256 != entry.file_sha256;
             is_other.then(|| Before { path: path.to_owned(), sha256: sha256.clone() })
         };

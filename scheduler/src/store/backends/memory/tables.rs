@@ -29,8 +29,8 @@ pub(super) struct Tables {
     pub(super) inputs: BTreeMap<PathBuf, (InputStat, InputFacts)>,
     /// Recordings by the hash of their bytes.
     pub(super) recordings: BTreeMap<String, RawRecording>,
-    /// The places of recordings by path and hash, with the number of the run that saw them there last.
-    pub(super) places: BTreeMap<(PathBuf, String), i64>,
+    /// The places of recordings by path and hash, with a number that grows with every sighting.
+    pub(super) places: BTreeMap<(PathBuf, String), u64>,
     /// Recipes by number.
     pub(super) recipes: BTreeMap<i64, RawRecipe>,
     pub(super) outputs: BTreeMap<PathBuf, OutputFile>,

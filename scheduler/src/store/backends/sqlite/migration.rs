@@ -125,8 +125,7 @@ fn to_7(db: &Transaction<'_>, found: i64) -> Result<()> {
         "INSERT INTO recording
              SELECT file_sha256, NULL, audio_s, name, recipe, run, path, NULL FROM recording_2 ORDER BY run DESC, path
              ON CONFLICT DO NOTHING;
-         INSERT INTO place SELECT path, file_sha256, coalesce(started_at_ms, 0), run
-             FROM recording_2 LEFT JOIN run ON run.id = recording_2.run;
+         INSERT INTO place SELECT path, file_sha256, row_number() OVER (ORDER BY run, path DESC) FROM recording_2;
          INSERT INTO output
              SELECT output_6.path, sha256, replaces, file_sha256, format, renderer, settings, made_from, NULL, '{}'
              FROM output_6 LEFT JOIN recording_2 ON recording_2.path = output_6.recording
@@ -148,7 +147,8 @@ fn adopt(db: &Transaction<'_>, found: i64) -> Result<()> {
         entries.extend(digests.failure_entries(run.id, &incidents::failures(db, run.id)?)?);
         entries.extend(digests.run_ended_entry(run)?);
     }
-    for entry in recordings::list(db)? {
+    for mut entry in recordings::list(db)? {
+        entry.copies = std::mem::take(&mut entry.also_at);
         entries.extend(Sighting { entry: &entry, known: &[], before: Vec::new() }.log_entries(&salt));
     }
     for name in artifacts::names(db)? {

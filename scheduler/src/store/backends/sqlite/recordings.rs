@@ -11,7 +11,6 @@ use super::error::Result;
 use super::paths::{path_bytes, path_from};
 use super::recipes::Recipes;
 use super::{custody, incidents, transaction};
-use crate::clock::now_ms;
 use crate::store::custody::Digests;
 use crate::store::sighting::{Before, Sighting};
 use crate::store::{Incident, InputFacts, InputStat, RecordingEntry, RunId};
@@ -31,7 +30,7 @@ pub(super) fn put(db: &mut Connection, run: RunId, recordings: &[RecordingEntry]
             let seen = Sighting { entry, known: &known, before: before(db, entry)? };
             incidents.extend(seen.incidents());
             entries.extend(seen.log_entries(&salt));
-            put_places(db, run, entry)?;
+            put_places(db, entry)?;
             put.execute(params![
                 entry.file_sha256,
                 entry.bytes.map(u64::cast_signed),
@@ -72,9 +71,8 @@ fn places(db: &Connection, sha256: &str) -> Result<Vec<PathBuf>> {
 
 /// The other bytes that were seen last at the places of a recording.
 fn before(db: &Connection, entry: &RecordingEntry) -> Result<Vec<Before>> {
-    let mut statement = db.prepare_cached(
-        "SELECT file_sha256 FROM place WHERE path = ?1 ORDER BY run DESC, first_seen_ms DESC LIMIT 1",
-    )?;
+    let mut statement =
+        db.prepare_cached("SELECT file_sha256 FROM place WHERE path = ?1 ORDER BY seen DESC LIMIT 1")?;
     let mut found = Vec::new();
     for path in entry.found_at() {
         let last =
@@ -84,12 +82,13 @@ fn before(db: &Connection, entry: &RecordingEntry) -> Result<Vec<Before>> {
     Ok(found)
 }
 
-fn put_places(db: &Connection, run: RunId, entry: &RecordingEntry) -> Result<()> {
+fn put_places(db: &Connection, entry: &RecordingEntry) -> Result<()> {
     let mut put = db.prepare_cached(
-        "INSERT INTO place VALUES (?1, ?2, ?3, ?4) ON CONFLICT (path, file_sha256) DO UPDATE SET run = excluded.run",
+        "INSERT INTO place VALUES (?1, ?2, (SELECT coalesce(max(seen), 0) + 1 FROM place))
+         ON CONFLICT (path, file_sha256) DO UPDATE SET seen = excluded.seen",
     )?;
     for path in entry.found_at() {
-        put.execute(params![path_bytes(path), entry.file_sha256, now_ms().cast_signed(), run.0])?;
+        put.execute(params![path_bytes(path), entry.file_sha256])?;
     }
     Ok(())
 }

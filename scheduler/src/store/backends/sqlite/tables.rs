@@ -71,7 +71,7 @@ CREATE TABLE output (
 ";
 
 /// Tables that version 7 added or replaced: recordings by their hash, with all places at which they were seen, and the
-/// custody log. `setting` has the IDs of the case and the chain, and the secret of the log.
+/// custody log. `seen` grows with every sighting. `setting` has the IDs of the case and the chain, and the secret of the log.
 pub(super) const TABLES_SINCE_7: &str = "
 CREATE TABLE recording (
     file_sha256 TEXT PRIMARY KEY, bytes INTEGER, audio_s REAL NOT NULL, name TEXT NOT NULL,
@@ -79,10 +79,10 @@ CREATE TABLE recording (
     path BLOB NOT NULL, relative BLOB
 ) STRICT;
 CREATE TABLE place (
-    path BLOB NOT NULL, file_sha256 TEXT NOT NULL, first_seen_ms INTEGER NOT NULL, run INTEGER NOT NULL,
-    PRIMARY KEY (path, file_sha256)
+    path BLOB NOT NULL, file_sha256 TEXT NOT NULL, seen INTEGER NOT NULL, PRIMARY KEY (path, file_sha256)
 ) STRICT;
 CREATE INDEX place_recording ON place (file_sha256);
+CREATE INDEX place_seen ON place (seen);
 CREATE TABLE output (
     path BLOB PRIMARY KEY, sha256 TEXT, replaces TEXT, recording TEXT, format TEXT NOT NULL,
     renderer INTEGER NOT NULL, settings TEXT NOT NULL, made_from TEXT NOT NULL, document TEXT, context TEXT NOT NULL
