@@ -79,7 +79,7 @@ pub(crate) fn make(request: &ClipRequest<'_>) -> Result<Clip, Error> {
         memory_budget_bytes: request.decode.memory_budget_bytes.min(MEMORY_BUDGET_BYTES),
         ..request.decode.clone()
     };
-    let file = Decoder::new(decode).decode_file(input).context(shown(input))?;
+    let file = Decoder::new(decode).decode_file(input).map_err(Error::from).context(shown(input))?;
     let recording = &file.decoded.recording;
     let range = FrameRange::new(from, to, recording.pcm.source_frames, recording.sample_rate_hz)
         .map_err(Error::usage)

@@ -106,7 +106,7 @@ mod tests {
         assert_eq!(message("0", "9.984"), format!("--to 9.984 {beyond}"));
         assert_eq!(message("9.983", "0:09.984"), format!("--from 9.983 {beyond}"));
         assert!(message("1.00001", "1.00002").contains("at 8000 Hz a frame takes 125.0 microseconds"));
-        assert_eq!(range("9.9829", "9.983", 79_864, 8_000), Ok((79_864 - 1, 79_864)));
+        assert_eq!(range("9.982875", "9.983", 79_864, 8_000), Ok((79_863, 79_864)));
         assert!(range("0", "1", 0, 8_000).is_err(), "a recording without sound has no range");
     }
 

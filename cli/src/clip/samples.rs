@@ -72,7 +72,7 @@ impl Cut<'_> {
     /// The file exists or cannot be written; the recording cannot be decoded again or gives other samples than those that
     /// were surveyed; the user has stopped it. Then no file is left.
     pub(super) fn write(&self, survey: &Survey, path: &Path) -> Result<Written, Error> {
-        let reader = self.pcm.native().context(shown(self.input))?;
+        let reader = self.pcm.native().map_err(Error::from).context(shown(self.input))?;
         let channels = u16::try_from(reader.channels()).unwrap_or(u16::MAX);
         let rate_hz = reader.sample_rate_hz();
         let spec = WavSpec { format: survey.format, rate_hz, channels, frames: self.range.frames() };
@@ -120,8 +120,8 @@ impl Cut<'_> {
     /// Passes on the samples of each packet of the recording, and those of them that are in the range, until `take` returns
     /// false.
     fn each_packet<E: From<Error>>(&self, mut take: impl FnMut(&[f32], &[f32]) -> Result<bool, E>) -> Result<(), E> {
-        for packet in self.pcm.native().context(shown(self.input))? {
-            let packet = packet.context(shown(self.input))?;
+        for packet in self.pcm.native().map_err(Error::from).context(shown(self.input))? {
+            let packet = packet.map_err(Error::from).context(shown(self.input))?;
             if (self.is_stopped)() {
                 return Err(Error::new(ErrorKind::Interrupted, "interrupted: no clip was written").into());
             }

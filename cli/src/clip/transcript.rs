@@ -342,3 +342,81 @@ fn dropped(document: &Document, interval: Interval) -> Vec<ClipDropped> {
         })
         .collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use stage_core::Segment;
+
+    use super::*;
+    use crate::export::document_of;
+
+    fn block(words: &[Word], from_s: f64, to_s: f64, seconds: f64) -> (TranscriptBlock, ContextBlock) {
+        let (mut document, interval) = (document_of(words), Interval { from_s, to_s });
+        let unreliable =
+            Segment { low_confidence: Some("noise".to_owned()), ..Segment::of_text(0, (4.0, 9.0), "", "") };
+        document.segments = vec![Segment::of_text(0, (0.0, 4.0), "a b c", "en").into(), unreliable.into()];
+        let transcript = TranscriptBlock::new("call".to_owned(), &document, interval, "");
+        (transcript, ContextBlock::new(&document, interval, seconds))
+    }
+
+    fn word(start_s: f64, end_s: f64, text: &str) -> Word {
+        Word { segment: u32::from(start_s >= 4.0), ..Word::of_text(0, (start_s, end_s), text) }
+    }
+
+    fn texts(words: &[ClipWord]) -> String {
+        words.iter().map(|word| word.text.as_str()).collect::<Vec<_>>().join(" ")
+    }
+
+    #[test]
+    fn words_at_the_edges_are_in_the_transcript_and_marked_as_cut() {
+        let words =
+            [(0.5, 1.0, "a"), (1.0, 2.5, "b"), (2.5, 3.0, "c"), (3.0, 5.0, "d"), (5.0, 6.0, "e"), (0.0, 9.0, "f")];
+        let words = words.map(|(start_s, end_s, text)| word(start_s, end_s, text));
+        let (transcript, context) = block(&words, 2.0, 4.0, 10.0);
+        let cut: Vec<_> = transcript.words.iter().map(|word| (word.text.as_str(), word.times.cut)).collect();
+        let (start, end, both) = (Some(CutEnd::Start), Some(CutEnd::End), Some(CutEnd::Both));
+        assert_eq!(cut, [("b", start), ("c", None), ("d", end), ("f", both)]);
+        assert_eq!((texts(&context.before), texts(&context.after)), ("a".to_owned(), "e".to_owned()));
+        assert_eq!((context.before[0].times.cut, context.before[0].times.clip_start_s), (None, -1.5));
+        let whole = block(&words, 1.0, 2.5, 10.0).0;
+        assert_eq!((texts(&whole.words), whole.words[0].times.cut), ("b f".to_owned(), None), "edges at edges");
+    }
+
+    #[test]
+    fn context_has_the_words_of_its_seconds() {
+        let words = [0.0, 1.0, 2.0, 3.0, 4.0, 5.0, 6.0].map(|start_s| word(start_s, start_s + 1.0, "x"));
+        let starts = |words: &[ClipWord]| words.iter().map(|word| word.times.start_s).collect::<Vec<_>>();
+        let (_, context) = block(&words, 3.0, 4.0, 1.5);
+        assert_eq!((starts(&context.before), starts(&context.after)), (vec![1.0, 2.0], vec![4.0, 5.0]));
+        let (_, none) = block(&words, 3.0, 4.0, 0.0);
+        assert!(none.before.is_empty() && none.after.is_empty());
+    }
+
+    #[test]
+    fn phrases_are_the_words_of_a_segment_by_time() {
+        let other = |start_s| Word { channel: 1, ..word(start_s, start_s + 0.5, "there") };
+        let words = [word(1.0, 1.5, "a"), word(1.5, 2.0, "b"), word(4.0, 4.5, "c"), other(1.2), other(3.0)];
+        let phrases = block(&words, 0.0, 9.0, 0.0).0.phrases();
+        let lines: Vec<_> = phrases.iter().map(|phrase| (phrase.channel, phrase.text.as_str())).collect();
+        assert_eq!(lines, [(0, "a b"), (1, "there there"), (0, "[?] c")]);
+    }
+
+    proptest! {
+        #[test]
+        fn words_are_in_the_clip_or_in_its_context_and_never_in_both(
+            words in prop::collection::vec((0u32..90, 0u32..30), 0..20),
+            (from, length) in (0u32..90, 1u32..60),
+        ) {
+            let at = |tenths: u32| f64::from(tenths) / 10.0;
+            let words: Vec<_> = words.iter().map(|(start, len)| word(at(*start), at(start + len), "x")).collect();
+            let (transcript, context) = block(&words, at(from), at(from + length), 1e6);
+            let parts = [&context.before, &transcript.words, &context.after];
+            let mut indices: Vec<_> = parts.into_iter().flatten().map(|word| word.index).collect();
+            indices.sort_unstable();
+            prop_assert_eq!(indices, (0..words.len()).collect::<Vec<_>>());
+            let is_clear = |word: &ClipWord| word.times.cut.is_none();
+            prop_assert!(context.before.iter().chain(&context.after).all(is_clear));
+        }
+    }
+}

@@ -67,7 +67,7 @@ impl SampleFormat {
     pub(super) fn reason(self) -> String {
         match self {
             Self::Float32 => {
-                "some samples are no integers of 16, 24 or 32 bits; 32-bit float is the decoder's output".into()
+                "some samples are not integers of 16, 24 or 32 bits; 32-bit float is the output of the decoder".into()
             }
             integer => {
                 let bits = integer.bits();
@@ -108,7 +108,7 @@ fn scale(bits: u16) -> f64 {
     f64::from(1_u32 << (bits - 1))
 }
 
-/// Whether an integer of these bits stands for the sample. Negative zero is no integer, because its sign would be lost.
+/// Whether an integer of these bits stands for the sample. Negative zero is not one, because its sign would be lost.
 fn is_integer(sample: f32, bits: u16) -> bool {
     let (value, limit) = (f64::from(sample) * scale(bits), scale(bits));
     value.fract() == 0.0 && (-limit..limit).contains(&value) && !(sample == 0.0 && sample.is_sign_negative())
