@@ -11,6 +11,8 @@ mod bench;
 mod broken_models;
 #[path = "earwitness/chaos.rs"]
 mod chaos;
+#[path = "earwitness/clip.rs"]
+mod clip;
 #[path = "earwitness/codecs.rs"]
 mod codecs;
 #[path = "earwitness/configuration.rs"]

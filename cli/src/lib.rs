@@ -54,6 +54,7 @@
 mod terminal;
 
 mod args;
+mod clip;
 mod commands;
 mod config;
 mod defects;

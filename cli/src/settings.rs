@@ -59,12 +59,17 @@ impl Settings {
 
     /// The settings of decode.
     pub(crate) fn decode(&self) -> DecodeConfig {
-        let limits = &self.config.limits;
-        DecodeConfig {
-            memory_budget_bytes: limits.samples_memory_mib << 20,
-            spill_dir: limits.spill_folder.clone().unwrap_or_else(std::env::temp_dir),
-            settings: self.config.decode.clone(),
-        }
+        decode_config(&self.config)
+    }
+}
+
+/// The settings of decode in a configuration.
+pub(crate) fn decode_config(config: &Config) -> DecodeConfig {
+    let limits = &config.limits;
+    DecodeConfig {
+        memory_budget_bytes: limits.samples_memory_mib << 20,
+        spill_dir: limits.spill_folder.clone().unwrap_or_else(std::env::temp_dir),
+        settings: config.decode.clone(),
     }
 }
 

@@ -8,11 +8,13 @@ use std::path::PathBuf;
 
 use clap::builder::{PossibleValue, PossibleValuesParser};
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use decode::DecoderChoice;
 use scheduler::coordinator::Recompute;
 use scheduler::store::StoreUrl;
 use stage_core::StageName;
 
 pub(crate) use self::settings::{CsvArgs, ModelArgs, SettingArgs, StageSettingArgs};
+use crate::clip::Time;
 use crate::config::{DEFAULT_FILE, PrecisionChoice};
 use crate::export::{ExportFormat, Formats};
 use crate::outputs::{Output, RunFile};
@@ -51,6 +53,9 @@ pub(crate) enum Command {
     Store(StoreCommand),
     /// Export the results of a folder again, in the given formats.
     Export(ExportArgs),
+    /// Cut a range out of a recording: a WAV file with exactly the decoder's samples, and a JSON file with their hashes, the
+    /// transcript and its context.
+    Clip(ClipArgs),
     /// List available devices and their health.
     Devices(DevicesArgs),
     /// Print the JSON Schema of the result files.
@@ -337,6 +342,43 @@ pub(crate) struct ExportArgs {
 }
 
 #[derive(Debug, Args)]
+pub(crate) struct ClipArgs {
+    /// The recording.
+    #[arg(value_name = "FILE")]
+    pub(crate) file: PathBuf,
+    /// Start of the clip in the recording: seconds such as 83.5, or 1:23.5, or 1:02:03.250.
+    #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
+    pub(crate) from: Time,
+    /// End of the clip in the recording. It must not be beyond the end of the recording.
+    #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
+    pub(crate) to: Time,
+    /// The WAV file. The JSON file has the same name with .json. Neither replaces a file. Default: a name made of recording
+    /// and range, in the current folder.
+    #[arg(short, long, value_name = "FILE.wav")]
+    pub(crate) out: Option<PathBuf>,
+    /// The result folder of a run, for transcript and context. The recording is found by its hash. Default: the current
+    /// folder, if it has a store.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) case: Option<PathBuf>,
+    #[arg(long, value_name = "STORE", help = store_help())]
+    pub(crate) store: Option<OsString>,
+    /// Seconds before and after the clip whose words are listed as context.
+    #[arg(long, value_name = "SECONDS", default_value = "10", value_parser = context_seconds)]
+    pub(crate) context: f64,
+    /// Decoder of the recording: auto (ffmpeg where there is no built-in decoder, if it is installed; the default), native
+    /// (never ffmpeg), or ffmpeg (always).
+    #[arg(long)]
+    pub(crate) decoder: Option<DecoderChoice>,
+    /// Configuration file (TOML) with settings of `decode` and `limits`. Default: earwitness.toml in the current folder, if
+    /// there is one.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+    /// Print the contents of the JSON file instead of a summary.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
 pub(crate) struct DevicesArgs {
     /// Repeat every second, or every SECONDS, until interrupted.
     #[arg(long, value_name = "SECONDS", num_args = 0..=1, default_missing_value = "1", value_parser = seconds)]
@@ -410,6 +452,11 @@ fn positive(text: &str) -> Result<NonZeroUsize, String> {
 fn sha256(text: &str) -> Result<String, String> {
     let is_hash = text.len() == 64 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
     if is_hash { Ok(text.to_lowercase()) } else { Err("expected the 64 hexadecimal digits of a SHA-256".to_owned()) }
+}
+
+fn context_seconds(text: &str) -> Result<f64, String> {
+    let seconds = text.parse().ok().filter(|seconds| (0.0..=86_400.0).contains(seconds));
+    seconds.ok_or_else(|| "expected seconds from 0 to 86400".to_owned())
 }
 
 fn seconds(text: &str) -> Result<f64, String> {

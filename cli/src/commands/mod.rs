@@ -1,6 +1,7 @@
 //! The commands, one module per command.
 
 mod bench;
+mod clip;
 mod config;
 mod devices;
 mod export;
@@ -30,7 +31,12 @@ pub(crate) fn dispatch(command: &Command) -> Result<Exit, Error> {
     // These commands end at a point of their choice.
     if !matches!(
         command,
-        Command::Run(_) | Command::Stage(_) | Command::Export(_) | Command::Devices(_) | Command::BenchWorker
+        Command::Run(_)
+            | Command::Stage(_)
+            | Command::Export(_)
+            | Command::Clip(_)
+            | Command::Devices(_)
+            | Command::BenchWorker
     ) {
         signals::end_when_interrupted().context("the signal handlers cannot be installed")?;
     }
@@ -46,6 +52,7 @@ pub(crate) fn dispatch(command: &Command) -> Result<Exit, Error> {
         Command::Status(args) => status::status(args),
         Command::Store(command) => store::store(command),
         Command::Export(args) => export::export(args),
+        Command::Clip(args) => clip::clip(args),
         Command::Devices(args) => devices::devices(args),
         Command::Models(args) => models::models(args),
         Command::Schema => models::schema(),

@@ -182,7 +182,7 @@ impl RendererBlock {
 
 impl Provenance {
     /// The artifact, as the record of written files names it.
-    pub(super) fn made_from(&self) -> MadeFrom {
+    pub(crate) fn made_from(&self) -> MadeFrom {
         let artifact = ArtifactName::new(self.stage, self.output);
         MadeFrom { artifact, fingerprint: self.fingerprint, sha256: self.artifact_sha256.clone() }
     }

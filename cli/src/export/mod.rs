@@ -10,6 +10,8 @@ mod write;
 
 use jiff::Timestamp;
 
+#[cfg(test)]
+pub(crate) use document::tests::document_of;
 pub use document::{Document, LOW_CONFIDENCE, Provenance, RecordingBlock, RendererBlock, SegmentBlock};
 pub use error::ExportError;
 pub use format::{ExportFormat, FormatError, Formats, RenderError};

@@ -6,7 +6,7 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, ErrorKind, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use crate::sha256_hex;
@@ -61,6 +61,43 @@ pub fn write_files<'a>(
 /// As [`publish_file`].
 pub fn replace_file(path: &Path, bytes: &[u8]) -> io::Result<()> {
     write_files([(path, bytes, Existing::Replace)]).map_err(|(_, error)| error)
+}
+
+/// Writes a new file as a stream, whole or not at all. An existing file is kept, and a link of that name is not followed.
+/// `write` gets an empty file; if it fails, nothing is left.
+///
+/// # Errors
+/// The error of `write`, or that of the file system: [`ErrorKind::AlreadyExists`] if there is a file of that name, or if
+/// another process writes it at the same time.
+pub fn write_new<T, E: From<io::Error>>(path: &Path, write: impl FnOnce(&mut File) -> Result<T, E>) -> Result<T, E> {
+    let unfinished = unfinished(path);
+    let mut file = create_file(&unfinished)?;
+    let written = write(&mut file).and_then(|value| {
+        file.sync_all()?;
+        if !is_at(&file, &unfinished)? {
+            return Err(io::Error::from(ErrorKind::AlreadyExists).into());
+        }
+        rename_new(&unfinished, path)?;
+        sync_folder_of(path)?;
+        Ok(value)
+    });
+    if written.is_err() && is_at(&file, &unfinished).unwrap_or(false) {
+        // The error of the write matters, not that of this.
+        let _ = fs::remove_file(&unfinished);
+    }
+    written
+}
+
+/// Whether a path still leads to the open file: another process may have created a new one under the same temporary name.
+fn is_at(file: &File, path: &Path) -> io::Result<bool> {
+    match path.symlink_metadata() {
+        Ok(found) => {
+            let opened = file.metadata()?;
+            Ok((found.dev(), found.ino()) == (opened.dev(), opened.ino()))
+        }
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(error),
+    }
 }
 
 /// As [`replace_file`], but without waiting for the disk: a power failure may lose or truncate the file. For files that
@@ -212,6 +249,37 @@ mod tests {
         let (_, error) = write_files([(&*path, &b"ours"[..], Existing::Keep)]).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::AlreadyExists);
         assert_eq!((fs::read(&path).unwrap(), names(folder.path())), (b"theirs".to_vec(), vec!["theirs".to_owned()]));
+    }
+
+    #[test]
+    fn write_new_keeps_existing_files_and_leaves_nothing_of_a_failed_write() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("new");
+        let write = |text: &'static str| move |file: &mut File| file.write_all(text.as_bytes());
+        let failed = write_new(&path, |file| {
+            file.write_all(b"half")?;
+            Err::<(), _>(io::Error::other("stopped"))
+        });
+        assert_eq!((failed.unwrap_err().to_string(), names(folder.path()).len()), ("stopped".to_owned(), 0));
+        write_new(&path, write("whole")).unwrap();
+        let error = write_new(&path, write("other")).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::AlreadyExists);
+        assert_eq!((fs::read(&path).unwrap(), names(folder.path())), (b"whole".to_vec(), vec!["new".to_owned()]));
+    }
+
+    #[test]
+    fn write_new_never_publishes_the_file_of_another_writer() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("new");
+        let mut other = None;
+        let error = write_new(&path, |file| {
+            file.write_all(b"first")?;
+            // Another process begins to write the same file.
+            other = Some(create_file(&unfinished(&path))?);
+            Ok::<(), io::Error>(())
+        });
+        assert_eq!(error.unwrap_err().kind(), ErrorKind::AlreadyExists);
+        assert!(!path.exists() && is_at(&other.unwrap(), &unfinished(&path)).unwrap());
     }
 
     #[cfg(unix)]

@@ -54,11 +54,35 @@ impl InputFile {
         Ok(Arc::new(Self { file, len, chunks: None, changed: AtomicBool::new(false) }))
     }
 
-    /// Opens and hashes a file. Later reads return the bytes with the hash `sha256` (64 hex digits) or fail.
+    /// Opens a file and hashes it while it is read once. Returns the hash of its bytes (64 hex digits). Later reads return
+    /// the bytes with this hash or fail.
     ///
     /// # Errors
-    /// As [`InputFile::open`]; or the file cannot be read, or has another hash.
+    /// As [`InputFile::open`]; or the file cannot be read.
+    pub(crate) fn open_and_hash(path: &Path) -> Result<(Arc<Self>, String), DecodeError> {
+        let (input, sha256) = Self::hashed(path)?;
+        if input.len == 0 {
+            return Err(DecodeError::Empty);
+        }
+        Ok((Arc::new(input), sha256))
+    }
+
+    /// As [`InputFile::open_and_hash`], for a file whose hash is known.
+    ///
+    /// # Errors
+    /// As [`InputFile::open_and_hash`]; or the file has another hash.
     pub(crate) fn open_hashed(path: &Path, sha256: &str) -> Result<Arc<Self>, DecodeError> {
+        let (input, found) = Self::hashed(path)?;
+        if found != sha256 {
+            return Err(DecodeError::FileChanged);
+        }
+        if input.len == 0 {
+            return Err(DecodeError::Empty);
+        }
+        Ok(Arc::new(input))
+    }
+
+    fn hashed(path: &Path) -> Result<(Self, String), DecodeError> {
         let (file, size) = open_regular(path)?;
         let (mut chunks, mut len, mut hash) = (Vec::new(), 0, Sha256Stream::default());
         let mut block = vec![0; CHUNK_BYTES.min(size as usize + 1)];
@@ -75,13 +99,7 @@ impl InputFile {
                 break;
             }
         }
-        if hash.finish_hex() != sha256 {
-            return Err(DecodeError::FileChanged);
-        }
-        if len == 0 {
-            return Err(DecodeError::Empty);
-        }
-        Ok(Arc::new(Self { file, len, chunks: Some(chunks), changed: AtomicBool::new(false) }))
+        Ok((Self { file, len, chunks: Some(chunks), changed: AtomicBool::new(false) }, hash.finish_hex()))
     }
 
     /// Returns a reader at the start of the file.
@@ -448,5 +466,15 @@ mod tests {
         let (file, _) = opened();
         let error = InputFile::open_hashed(file.path(), &sha256_hex(b"other")).unwrap_err();
         assert!(matches!(error, DecodeError::FileChanged), "{error}");
+    }
+
+    #[test]
+    fn input_is_hashed_when_it_is_opened() {
+        let (file, _) = opened();
+        let (input, sha256) = InputFile::open_and_hash(file.path()).unwrap();
+        assert_eq!((sha256, input.len()), (sha256_hex(&bytes()), LEN as u64));
+        assert_eq!(read_all(&input).unwrap(), bytes());
+        let empty = tempfile::NamedTempFile::new().unwrap();
+        assert!(matches!(InputFile::open_and_hash(empty.path()), Err(DecodeError::Empty)));
     }
 }

@@ -10,6 +10,7 @@
 //! | item | purpose |
 //! |---|---|
 //! | [`Decoder`] | the stage: [`DecodeInput`] to [`Decoded`], the facts about a recording and its samples |
+//! | [`SampleHash`] | the hash of the decoder's output |
 //! | [`probe`] | container, codec and length from the header, for planning |
 //! | [`audio_extensions`] | the file name extensions to search folders for |
 //! | [`DecodeConfig`] | the memory for samples, and the folder for longer recordings |
@@ -72,4 +73,5 @@ mod timeline;
 
 pub use config::{DecodeConfig, DecodeLimits, DecodeSettings, DecoderChoice, ParseDecoderChoiceError};
 pub use container::audio_extensions;
-pub use stage::{DecodeInput, Decoded, Decoder, Probe, probe, probe_with};
+pub use sample_hash::SampleHash;
+pub use stage::{DecodeInput, Decoded, DecodedFile, Decoder, Probe, probe, probe_with};

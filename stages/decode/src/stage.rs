@@ -42,6 +42,17 @@ pub struct Decoded {
     pub pcm: Pcm,
 }
 
+/// A file that was hashed while it was opened, and decoded.
+#[derive(Debug, Clone)]
+pub struct DecodedFile {
+    /// SHA-256 of its bytes, 64 hex digits.
+    pub sha256: String,
+    /// Size in bytes.
+    pub bytes: u64,
+    /// The recording.
+    pub decoded: Decoded,
+}
+
 impl IntoArtifacts for Decoded {
     fn into_artifacts(self) -> Result<Made, PipelineError> {
         Ok(Made::default().artifact(self.recording)?.transient(self.pcm))
@@ -55,9 +66,36 @@ impl Decoder {
         Self { config }
     }
 
+    /// Opens a file, hashes it and decodes it, for callers that do not know its hash. It is opened once.
+    ///
+    /// # Errors
+    /// As [`Decoder::run`].
+    ///
+    /// ```
+    /// use std::path::Path;
+    ///
+    /// use decode::{DecodeConfig, Decoder};
+    /// use stage_core::sha256_file;
+    ///
+    /// let path = Path::new("../../fixtures/calls/reading.wav");
+    /// let file = Decoder::new(DecodeConfig::default()).decode_file(path)?;
+    /// assert_eq!(file.sha256, sha256_file(path)?);
+    /// assert_eq!(file.decoded.recording.codec, "pcm_s16le");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn decode_file(&self, path: &Path) -> Result<DecodedFile, PipelineError> {
+        guarded(|| {
+            let (file, sha256) = InputFile::open_and_hash(path)?;
+            Ok(DecodedFile { sha256, bytes: file.len(), decoded: self.decode_opened(path, &file)? })
+        })
+    }
+
     fn decode(&self, input: DecodeInput<'_>) -> Result<Decoded, DecodeError> {
-        let file = InputFile::open_hashed(input.path, input.sha256)?;
-        external::decode(input.path, &file, &self.config, || self.decode_built_in(&file))
+        self.decode_opened(input.path, &InputFile::open_hashed(input.path, input.sha256)?)
+    }
+
+    fn decode_opened(&self, path: &Path, file: &Arc<InputFile>) -> Result<Decoded, DecodeError> {
+        external::decode(path, file, &self.config, || self.decode_built_in(file))
     }
 
     fn decode_built_in(&self, file: &Arc<InputFile>) -> Result<Decoded, DecodeError> {
