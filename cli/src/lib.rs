@@ -57,6 +57,7 @@ mod args;
 mod clip;
 mod commands;
 mod config;
+mod copies;
 mod defects;
 mod error;
 #[cfg(test)]

@@ -3,12 +3,13 @@
 use std::path::Path;
 
 use scheduler::coordinator::Interrupt;
-use scheduler::store::{self, Access, Store};
+use scheduler::store::{self, Access, Entry, StoreUrl};
 use stage_core::{printable, shown};
 
 use crate::args::ClipArgs;
 use crate::clip::{self, Clip, ClipRequest, Description, Phrase, TranscriptBlock};
 use crate::config::Loaded;
+use crate::copies;
 use crate::error::{Error, ErrorContext};
 use crate::exit::Exit;
 use crate::open_store;
@@ -20,7 +21,9 @@ use crate::terminal;
 pub(crate) fn clip(args: &ClipArgs) -> Result<Exit, Error> {
     let mut config = Loaded::find(args.config.as_deref()).map_err(Error::usage)?.config;
     config.decode.decoder = args.decoder.unwrap_or(config.decode.decoder);
-    let case = open_case(args)?;
+    let case = find_case(args)?;
+    let case = case.map(|url| store::open(&url, Access::Read).map(|store| (url, store)));
+    let case = case.transpose().map_err(Error::store)?;
     let signals = SignalWatch::start(Interrupt::default()).context("the signal handlers cannot be installed")?;
     let clip = clip::make(&ClipRequest {
         input: &args.file,
@@ -28,7 +31,7 @@ pub(crate) fn clip(args: &ClipArgs) -> Result<Exit, Error> {
         to: &args.to,
         out: args.out.as_deref(),
         decode: decode_config(&config),
-        case: case.as_deref(),
+        case: case.as_ref().map(|(_, store)| &**store),
         context_s: args.context,
         is_stopped: &|| signals.is_interrupted(),
     })?;
@@ -37,24 +40,28 @@ pub(crate) fn clip(args: &ClipArgs) -> Result<Exit, Error> {
     } else {
         print(&clip);
     }
+    if let (Some((url, _)), Some(_)) = (&case, &clip.description.transcript) {
+        let Description { source, clip, .. } = &clip.description;
+        let (recording, sha256) = (source.sha256.clone(), clip.sha256.clone());
+        copies::record(url, &[Entry::Copied { recording, format: "clip".to_owned(), sha256 }]);
+    }
     warn(&clip.description);
     Ok(if clip.loses_sound { Exit::SoundLost } else { Exit::Done })
 }
 
-/// The store of the case: that of the arguments, or that in the current folder if there is one.
-fn open_case(args: &ClipArgs) -> Result<Option<Box<dyn Store>>, Error> {
+/// The URL of the case's store: that of the arguments, or that in the current folder if there is one.
+fn find_case(args: &ClipArgs) -> Result<Option<StoreUrl>, Error> {
     let here = Path::new(".");
-    let url = match (&args.case, &args.store) {
+    match (&args.case, &args.store) {
         (None, None) => {
             let url = open_store::in_folder(here);
             if url.path().is_none_or(|path| path.symlink_metadata().is_err()) {
                 return Ok(None);
             }
-            url
+            Ok(Some(url))
         }
-        (case, store) => open_store::url(store.as_deref(), case.as_deref().unwrap_or(here))?,
-    };
-    store::open(&url, Access::Read).map(Some).map_err(Error::store)
+        (case, store) => open_store::url(store.as_deref(), case.as_deref().unwrap_or(here)).map(Some),
+    }
 }
 
 fn print(clip: &Clip) {

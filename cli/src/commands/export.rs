@@ -4,11 +4,12 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use scheduler::coordinator::Interrupt;
-use scheduler::store::{self, Access, RecordingEntry, Store};
+use scheduler::store::{self, Access, Entry, RecordingEntry, Store};
 use stage_core::{PipelineError, printable, remove_unfinished, shown};
 
 use crate::args::ExportArgs;
 use crate::config::Loaded;
+use crate::copies;
 use crate::error::{Error, ErrorContext};
 use crate::exit::Exit;
 use crate::export::{ExportConfig, ExportError, Exported, Exporter, Formats};
@@ -43,7 +44,12 @@ pub(crate) fn export(args: &ExportArgs) -> Result<Exit, Error> {
     let recordings = store.recordings().map_err(Error::store)?;
     check(&record, exporter, &recordings)?;
     let signals = SignalWatch::start(Interrupt::default()).context("the signal handlers cannot be installed")?;
-    Ok(export_all(&mut *store, &mut record, exporter, &recordings, &signals))
+    let (exit, copies) = export_all(&mut *store, &mut record, exporter, &recordings, &signals);
+    if elsewhere.is_some() {
+        drop(store);
+        copies::record(&url, &copies);
+    }
+    Ok(exit)
 }
 
 /// Refuses to write over recordings and over files that the store has no record of.
@@ -65,16 +71,17 @@ fn export_all(
     exporter: Exporter<'_>,
     recordings: &[RecordingEntry],
     signals: &SignalWatch,
-) -> Exit {
-    let (mut written, mut failed, mut formats) = (0, 0, BTreeSet::new());
+) -> (Exit, Vec<Entry>) {
+    let (mut copies, mut failed, mut formats) = (Vec::new(), 0, BTreeSet::new());
     for entry in recordings {
         if signals.is_interrupted() {
-            println!("interrupted after {written} files");
-            return signals::exit();
+            println!("interrupted after {} files", copies.len());
+            return (signals::exit(), copies);
         }
         match exporter.export(store, record, entry) {
             Ok(Exported { files, again, removed, .. }) => {
-                written += files;
+                let copy = |(format, sha256)| Entry::Copied { recording: entry.file_sha256.clone(), format, sha256 };
+                copies.extend(files.into_iter().map(copy));
                 formats.extend(again);
                 removed.iter().for_each(|path| println!("removed (stale): {}", shown(path)));
             }
@@ -90,8 +97,8 @@ fn export_all(
         let formats = formats.into_iter().collect::<Vec<_>>().join(", ");
         println!("also in the formats of earlier runs, so that no file is stale: {formats}");
     }
-    println!("{written} files written to {}", shown(record.folder()));
-    if failed == 0 { Exit::Done } else { Exit::SomeFilesFailed }
+    println!("{} files written to {}", copies.len(), shown(record.folder()));
+    (if failed == 0 { Exit::Done } else { Exit::SomeFilesFailed }, copies)
 }
 
 fn same_folder(a: &Path, b: &Path) -> bool {

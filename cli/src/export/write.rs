@@ -29,8 +29,8 @@ pub(crate) struct Exporter<'a> {
 #[derive(Debug)]
 pub(crate) struct Exported {
     pub(crate) document: Document,
-    /// Number of its files.
-    pub(crate) files: usize,
+    /// Its files: format and hash.
+    pub(crate) files: Vec<(String, String)>,
     /// Names of formats that were not requested, but written again.
     pub(crate) again: Vec<&'static str>,
     /// Stale files in unknown formats, which were removed.
@@ -75,10 +75,12 @@ impl Exporter<'_> {
         let rendered = |format: &&dyn ExportFormat| render(*format, &source, record);
         let rendered: Vec<_> = formats.iter().map(rendered).collect::<Result<_, _>>()?;
         let removed = self.remove_stale(store, record, entry, &made_from)?;
+        let hash = |file: &Rendered| (file.entry.format.clone(), file.entry.sha256.clone().unwrap_or_default());
+        let files = rendered.iter().map(hash).collect();
         write(store, record, rendered)?;
         let is_selected = |format: &&&dyn ExportFormat| self.selected.get(format.name()).is_some();
         let again = formats.iter().filter(|format| !is_selected(format)).map(|format| format.name()).collect();
-        Ok(Exported { document, files: formats.len(), again, removed })
+        Ok(Exported { document, files, again, removed })
     }
 
     /// The requested formats, and those in which an earlier run wrote the results of this recording.

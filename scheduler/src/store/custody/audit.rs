@@ -139,6 +139,7 @@ fn stated(lines: &[Line]) -> Records {
             Entry::Adopted { .. }
             | Entry::Clock { .. }
             | Entry::Repaired { .. }
+            | Entry::Copied { .. }
             | Entry::Manifest { .. }
             | Entry::TimeStamp { .. } => continue,
         };

@@ -140,6 +140,15 @@ pub enum Entry {
         /// The artifact whose computation killed workers.
         fingerprint: Fingerprint,
     },
+    /// A copy was written outside the record of written files: a clip, or results in another folder.
+    Copied {
+        /// SHA-256 of the recording.
+        recording: String,
+        /// The format, such as `clip` or `srt`.
+        format: String,
+        /// SHA-256 of the copy.
+        sha256: String,
+    },
     /// A manifest of the case was written: the lines before this one are covered by it.
     Manifest {
         /// SHA-256 of its bytes.
