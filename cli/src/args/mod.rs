@@ -41,6 +41,9 @@ pub(crate) enum Command {
     /// Check a case: recordings, custody log, store and written files against each other. Exits with code 5 if a check
     /// fails.
     Verify(VerifyArgs),
+    /// Make or show a key that signs the manifest of a case.
+    #[command(subcommand)]
+    Key(KeyCommand),
     /// Write the manifest of a case: the head of its custody log, its recordings and files, with their hashes.
     Manifest(ManifestArgs),
     /// Request a time stamp of the manifest (RFC 3161), or attach the one that an authority sent.
@@ -288,6 +291,22 @@ pub(crate) struct ManifestArgs {
     /// Replace a `manifest.json` that the store has no record of, or that was changed since.
     #[arg(long)]
     pub(crate) overwrite: bool,
+}
+
+/// Keys.
+#[derive(Debug, Subcommand)]
+pub(crate) enum KeyCommand {
+    /// Make an ed25519 key: the private key in FILE, the public key in FILE.pub. No file is replaced.
+    New(KeyArgs),
+    /// Print the fingerprint of a private or public key.
+    Show(KeyArgs),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct KeyArgs {
+    /// The file of the key (PEM).
+    #[arg(value_name = "FILE")]
+    pub(crate) file: PathBuf,
 }
 
 /// Time stamps.

@@ -6,6 +6,7 @@ mod config;
 mod devices;
 mod export;
 mod incident_log;
+mod key;
 mod licenses;
 mod manifest;
 mod models;
@@ -47,6 +48,7 @@ pub(crate) fn dispatch(command: &Command) -> Result<Exit, Error> {
         Command::Bench(args) => bench::bench(args),
         Command::BenchWorker => bench::worker(),
         Command::Verify(args) => verify::verify(args),
+        Command::Key(command) => key::key(command),
         Command::Manifest(args) => manifest::manifest(args),
         Command::Timestamp(command) => manifest::timestamp(command),
         Command::Status(args) => status::status(args),
