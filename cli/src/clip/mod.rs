@@ -118,18 +118,14 @@ fn complete(places: Places, description: Description, loses_sound: bool) -> Resu
     Ok(Clip { wav, json, description, loses_sound })
 }
 
-/// Checks that both passes over the recording gave the same samples. The hash of a file with several tracks or parts is
-/// made of theirs, and cannot be compared.
+/// Checks that both passes over the recording gave the same samples. The hash of a file with several tracks or joined
+/// recordings is made of theirs, and cannot be compared.
 fn check_samples(input: &Path, recording: &Recording, survey: &Survey) -> Result<(), Error> {
-    let is_single = recording.external_decoder.is_some()
-        || recording.account.as_ref().is_some_and(|account| {
-            account.parts == 1 && account.tracks.iter().filter(|track| !track.channels.is_empty()).count() == 1
-        });
-    if is_single && recording.pcm_sha256 != survey.recording_sha256 {
-        let message = "the samples of the second pass differ from those that were hashed";
-        return Err(Error::unexpected(format!("{}: {message}", shown(input))));
+    if !recording.is_one_stream() || recording.pcm_sha256 == survey.recording_sha256 {
+        return Ok(());
     }
-    Ok(())
+    let message = "the samples of the second pass differ from those that were hashed";
+    Err(Error::unexpected(format!("{}: {message}", shown(input))))
 }
 
 /// What was said in a range and around it, or the reason why it is not known.

@@ -65,8 +65,8 @@ impl FromStr for Time {
             Some((whole, decimals)) => (whole, decimals),
             None => (text, ""),
         };
-        let nanoseconds = whole_seconds(whole)?.checked_mul(SECOND_NS).and_then(|ns| ns.checked_add(part(decimals)?));
-        match nanoseconds {
+        let ns = whole_seconds(whole)?.checked_mul(SECOND_NS).and_then(|ns| ns.checked_add(nanoseconds(decimals)?));
+        match ns {
             Some(ns) => Ok(Self { ns, text: text.to_owned() }),
             None if decimals.len() > DECIMALS && is_number(decimals) => Err(ParseTimeError::Decimals),
             None => Err(ParseTimeError::Malformed),
@@ -76,13 +76,13 @@ impl FromStr for Time {
 
 /// Whole seconds of `S`, `M:S` or `H:M:S`.
 fn whole_seconds(text: &str) -> Result<u64, ParseTimeError> {
-    let parts: Vec<&str> = text.split(':').collect();
-    if parts.len() > 3 {
+    let numbers: Vec<&str> = text.split(':').collect();
+    if numbers.len() > 3 {
         return Err(ParseTimeError::Malformed);
     }
     let mut seconds = 0_u64;
-    for (index, part) in parts.iter().enumerate() {
-        let number: u64 = is_number(part).then(|| part.parse().ok()).flatten().ok_or(ParseTimeError::Malformed)?;
+    for (index, digits) in numbers.iter().enumerate() {
+        let number: u64 = is_number(digits).then(|| digits.parse().ok()).flatten().ok_or(ParseTimeError::Malformed)?;
         if index > 0 && number >= 60 {
             return Err(ParseTimeError::Sixty);
         }
@@ -93,7 +93,7 @@ fn whole_seconds(text: &str) -> Result<u64, ParseTimeError> {
 }
 
 /// Nanoseconds of the decimals of a second. `None` if they are too many or not digits.
-fn part(decimals: &str) -> Option<u64> {
+fn nanoseconds(decimals: &str) -> Option<u64> {
     if decimals.is_empty() {
         return Some(0);
     }

@@ -156,7 +156,7 @@ pub(crate) struct Phrase {
     pub(crate) text: String,
 }
 
-/// The results of a case about a recording, or the reason why there are none.
+/// Results for the recording in a case, or the reason why there are none.
 pub(super) enum Found {
     Results { name: String, document: Box<Document> },
     Nothing(String),
@@ -411,8 +411,8 @@ mod tests {
             let at = |tenths: u32| f64::from(tenths) / 10.0;
             let words: Vec<_> = words.iter().map(|(start, len)| word(at(*start), at(start + len), "x")).collect();
             let (transcript, context) = block(&words, at(from), at(from + length), 1e6);
-            let parts = [&context.before, &transcript.words, &context.after];
-            let mut indices: Vec<_> = parts.into_iter().flatten().map(|word| word.index).collect();
+            let lists = [&context.before, &transcript.words, &context.after];
+            let mut indices: Vec<_> = lists.into_iter().flatten().map(|word| word.index).collect();
             indices.sort_unstable();
             prop_assert_eq!(indices, (0..words.len()).collect::<Vec<_>>());
             let is_clear = |word: &ClipWord| word.times.cut.is_none();

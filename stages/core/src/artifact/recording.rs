@@ -22,7 +22,8 @@ pub struct Recording {
     pub channels: u16,
     /// Length after trimming encoder delay, padding and edits, in seconds.
     pub duration_s: f64,
-    /// SHA-256 of the decoder's output before resampling: interleaved little-endian f32, trimmed.
+    /// SHA-256 of the decoder's output before resampling: interleaved little-endian f32, trimmed. If the recording is not
+    /// [one stream](Self::is_one_stream), SHA-256 of the hashes of its streams, 32 bytes each.
     pub pcm_sha256: String,
     /// How the decoder's output was converted to the samples that the other stages read.
     pub pcm: PcmSource,
@@ -43,6 +44,16 @@ impl Recording {
     #[must_use]
     pub fn loses_sound(&self) -> bool {
         self.warnings.iter().any(|warning| warning.kind.loses_sound())
+    }
+
+    /// Whether `pcm_sha256` is the hash of all samples at the recording's own rate. The built-in decoder hashes several
+    /// tracks, or recordings that were joined in a file, one by one. False in records from versions that did not count them.
+    #[must_use]
+    pub fn is_one_stream(&self) -> bool {
+        let has_one = |account: &FileAccount| {
+            account.parts == 1 && account.tracks.iter().filter(|track| !track.channels.is_empty()).count() == 1
+        };
+        self.external_decoder.is_some() || self.account.as_ref().is_some_and(has_one)
     }
 }
 
@@ -187,5 +198,24 @@ mod tests {
         assert_eq!(recording.warnings[0].kind, WarningKind::Unclassified);
         let again: Recording = serde_json::from_str(&serde_json::to_string(&recording).unwrap()).unwrap();
         assert_eq!(again, recording);
+    }
+
+    #[test]
+    fn recording_is_one_stream_unless_several_hashes_are_joined() {
+        let track = |channels: Vec<u16>| TrackAccount { codec: "aac".to_owned(), channels, duration_s: None };
+        let recording = |parts, tracks| {
+            let json = r#"{"container":"wav","codec":"pcm_s16le","sample_rate_hz":8000,"channels":1,"duration_s":1.0,
+                "pcm_sha256":"","pcm":{"source_frames":8000,"frames":16000,"trimmed_start_frames":0,
+                "trimmed_end_frames":0},"tags":{},"warnings":[]}"#;
+            let account = Some(FileAccount { parts, tracks, ..FileAccount::default() });
+            Recording { account, ..serde_json::from_str(json).unwrap() }
+        };
+        assert!(recording(1, vec![track(vec![0, 1]), track(Vec::new())]).is_one_stream(), "one track was left out");
+        assert!(!recording(2, vec![track(vec![0])]).is_one_stream());
+        let mut two = recording(1, vec![track(vec![0]), track(vec![1])]);
+        assert!(!two.is_one_stream());
+        two.external_decoder =
+            Some(ExternalDecoder { path: String::new(), version: String::new(), arguments: Vec::new() });
+        assert!(two.is_one_stream(), "ffmpeg's output is hashed as a whole");
     }
 }
