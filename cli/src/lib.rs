@@ -14,6 +14,7 @@
 //! | [`Pipeline`], [`PlannedRun`] | plans a run and runs it in worker processes; an [`Observer`] follows it |
 //! | [`Summary`] | how a run ended, for each recording |
 //! | [`Results`] | reads the results of a folder |
+//! | [`case_file::CaseFile`] | `case.toml`: title, people and exhibits of a case |
 //! | [`export::Document`] | everything that is known about a recording |
 //! | [`export::ExportFormat`], [`export::Formats`] | a file format for results, and the set of them |
 //! | [`Error`] | why a run failed as a whole; recordings fail one by one, with a [`stage_core::PipelineError`] |
@@ -53,6 +54,7 @@
 mod terminal;
 
 mod args;
+pub mod case_file;
 mod commands;
 mod config;
 mod defects;

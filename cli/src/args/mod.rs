@@ -1,5 +1,6 @@
 //! The command line.
 
+mod case;
 mod settings;
 
 use std::ffi::OsString;
@@ -12,6 +13,7 @@ use scheduler::coordinator::Recompute;
 use scheduler::store::StoreUrl;
 use stage_core::StageName;
 
+pub(crate) use self::case::{CaseCommand, CaseSetArgs, CaseShowArgs, Channel, PersonArgs};
 pub(crate) use self::settings::{CsvArgs, ModelArgs, SettingArgs, StageSettingArgs};
 use crate::config::{DEFAULT_FILE, PrecisionChoice};
 use crate::export::{ExportFormat, Formats};
@@ -45,6 +47,9 @@ pub(crate) enum Command {
     Store(StoreCommand),
     /// Export the results of a folder again, in the given formats.
     Export(ExportArgs),
+    /// Show or change what `case.toml` states: title, people and exhibits of a case.
+    #[command(subcommand)]
+    Case(CaseCommand),
     /// List available devices and their health.
     Devices(DevicesArgs),
     /// Print the JSON Schema of the result files.

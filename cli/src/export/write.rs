@@ -8,8 +8,7 @@ use scheduler::store::{MadeFrom, OutputFile, RecordingEntry, Store};
 use stage_core::{sha256_file, sha256_hex, write_files};
 
 use super::names::is_plain;
-use super::{Document, ExportError, ExportFormat, Formats, read_named_document};
-use crate::file_name::NameParser;
+use super::{Document, DocumentContext, ExportError, ExportFormat, Formats, read_document_in};
 use crate::outputs::{Found, Output, Record, Taken};
 
 /// The formats in which results are written.
@@ -19,8 +18,8 @@ pub(crate) struct Exporter<'a> {
     pub(crate) selected: &'a Formats,
     /// All formats. Files that an earlier run wrote in one of them are written again, so that they do not become stale.
     pub(crate) all: &'a Formats,
-    /// Reads the names of the recordings.
-    pub(crate) names: &'a NameParser,
+    /// What the documents state besides the artifacts.
+    pub(crate) context: &'a DocumentContext,
 }
 
 /// What an export did for one recording.
@@ -65,7 +64,7 @@ impl Exporter<'_> {
         if !is_plain(&entry.name) {
             return Err(ExportError::Name(entry.name.clone()));
         }
-        let document = read_named_document(store, entry, self.names)?;
+        let document = read_document_in(self.context, store, entry)?;
         let made_from: Vec<_> = document.provenance.iter().map(super::Provenance::made_from).collect();
         let formats = self.formats(record, &entry.path);
         let rendered = |format: &&dyn ExportFormat| render(*format, &document, &made_from, record, entry);

@@ -8,8 +8,7 @@ use segment::VadChoice;
 
 use super::Pipeline;
 use crate::error::{Error, ErrorContext};
-use crate::export::{Exporter, Formats, assign_names};
-use crate::file_name::NameParser;
+use crate::export::{DocumentContext, Exporter, Formats, assign_names};
 use crate::inputs::Inputs;
 use crate::outputs::{Found, Output, Record, Taken, TakenFiles, check_places};
 
@@ -61,8 +60,8 @@ impl Targets<'_> {
         let mut outputs: Vec<_> = about_the_run.collect();
         if self.writes_results {
             let all = self.pipeline.all_formats();
-            let parser = NameParser::default();
-            let exporter = Exporter { selected: self.selected, all: &all, names: &parser };
+            let context = DocumentContext::default();
+            let exporter = Exporter { selected: self.selected, all: &all, context: &context };
             let known = known.iter().map(|entry| (entry.path.clone(), entry.name.clone()));
             let names = assign_names(known, inputs.files.iter().map(PathBuf::as_path));
             outputs.extend(inputs.files.iter().flat_map(|path| exporter.outputs(record, path, &names[path])));
