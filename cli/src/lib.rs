@@ -14,6 +14,7 @@
 //! | [`Pipeline`], [`PlannedRun`] | plans a run and runs it in worker processes; an [`Observer`] follows it |
 //! | [`Summary`] | how a run ended, for each recording |
 //! | [`Results`] | reads the results of a folder |
+//! | [`case_file::CaseFile`] | `case.toml`: title, people and exhibits of a case |
 //! | [`export::Document`] | everything that is known about a recording |
 //! | [`export::ExportFormat`], [`export::Formats`] | a file format for results, and the set of them |
 //! | [`signing`] | keys that sign, and time stamps of others |
@@ -54,6 +55,7 @@
 mod terminal;
 
 mod args;
+pub mod case_file;
 mod clip;
 mod commands;
 mod config;

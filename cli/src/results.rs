@@ -4,7 +4,8 @@ use std::path::Path;
 
 use scheduler::store::{self, Access, RecordingEntry, Store, StoreError, StoreUrl};
 
-use crate::export::{Document, ExportError, read_document};
+use crate::case_file::CaseFile;
+use crate::export::{Document, DocumentContext, ExportError, read_document_in};
 use crate::open_store;
 
 /// The stored results of a run, read-only. A run may be in progress.
@@ -20,7 +21,10 @@ use crate::open_store;
 /// }
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-pub struct Results(Box<dyn Store>);
+pub struct Results {
+    store: Box<dyn Store>,
+    context: DocumentContext,
+}
 
 impl Results {
     /// Opens the results in a folder.
@@ -36,7 +40,14 @@ impl Results {
     /// # Errors
     /// There is no such store, or it is damaged or of another version.
     pub fn of_store(url: &StoreUrl) -> Result<Self, StoreError> {
-        store::open(url, Access::Read).map(Self)
+        Ok(Self { store: store::open(url, Access::Read)?, context: DocumentContext::default() })
+    }
+
+    /// The same results, whose documents state the facts of a `case.toml`, as exported ones do.
+    #[must_use]
+    pub fn with_case(mut self, case: CaseFile) -> Self {
+        self.context.case = Some(case);
+        self
     }
 
     /// All recordings, finished or not.
@@ -44,7 +55,7 @@ impl Results {
     /// # Errors
     /// The store cannot be read.
     pub fn recordings(&self) -> Result<Vec<RecordingEntry>, StoreError> {
-        self.0.recordings()
+        self.store.recordings()
     }
 
     /// The results of one recording. Every artifact is checked against its hash.
@@ -53,12 +64,12 @@ impl Results {
     /// [`ExportError::Missing`] if the recording is not finished; other variants if an artifact is altered, of another
     /// version, or unreadable.
     pub fn document(&self, recording: &RecordingEntry) -> Result<Document, ExportError> {
-        read_document(&*self.0, recording)
+        read_document_in(&self.context, &*self.store, recording)
     }
 
     /// The store itself, for what this type does not offer.
     #[must_use]
     pub fn store(&self) -> &dyn Store {
-        &*self.0
+        &*self.store
     }
 }

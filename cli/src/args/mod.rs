@@ -1,5 +1,6 @@
 //! The command line.
 
+mod case;
 mod settings;
 
 use std::ffi::OsString;
@@ -13,6 +14,7 @@ use scheduler::coordinator::Recompute;
 use scheduler::store::StoreUrl;
 use stage_core::StageName;
 
+pub(crate) use self::case::{CaseCommand, CaseSetArgs, CaseShowArgs, Channel, PersonArgs};
 pub(crate) use self::settings::{CsvArgs, ModelArgs, SettingArgs, StageSettingArgs};
 use crate::clip::Time;
 use crate::config::{DEFAULT_FILE, PrecisionChoice};
@@ -59,6 +61,9 @@ pub(crate) enum Command {
     /// Cut a range out of a recording: a WAV file with exactly the decoder's samples, and a JSON file with their hashes, the
     /// transcript and its context.
     Clip(ClipArgs),
+    /// Show or change what `case.toml` states: title, people and exhibits of a case.
+    #[command(subcommand)]
+    Case(CaseCommand),
     /// List available devices and their health.
     Devices(DevicesArgs),
     /// Print the JSON Schema of the result files.

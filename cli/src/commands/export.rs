@@ -8,11 +8,12 @@ use scheduler::store::{self, Access, Entry, RecordingEntry, Store};
 use stage_core::{PipelineError, printable, remove_unfinished, shown};
 
 use crate::args::ExportArgs;
+use crate::case_file::{self, CaseFile};
 use crate::config::Loaded;
 use crate::copies;
 use crate::error::{Error, ErrorContext};
 use crate::exit::Exit;
-use crate::export::{ExportConfig, ExportError, Exported, Exporter, Formats};
+use crate::export::{DocumentContext, ExportConfig, ExportError, Exported, Exporter, Formats};
 use crate::file_name::NameParser;
 use crate::open_store;
 use crate::outputs::{Output, Record, TakenFiles, check_places};
@@ -26,8 +27,9 @@ pub(crate) fn export(args: &ExportArgs) -> Result<Exit, Error> {
     let selected = all.select(args.format.iter().map(String::as_str)).map_err(Error::usage)?;
     let patterns = [args.name_pattern.clone(), config.run.name_patterns].concat();
     let names = NameParser::new(&patterns).map_err(Error::usage)?;
-    let exporter = Exporter { selected: &selected, all: &all, names: &names };
     let folder = &args.folder.folder;
+    let context = DocumentContext { names, case: CaseFile::read(folder).map_err(Error::usage)? };
+    let exporter = Exporter { selected: &selected, all: &all, context: &context };
     let url = open_store::url(args.folder.store.as_deref(), folder)?;
     // A copy elsewhere changes neither the folder nor the store, which may be on read-only media.
     let elsewhere = args.out.as_deref().filter(|out| !same_folder(out, folder));
@@ -42,7 +44,7 @@ pub(crate) fn export(args: &ExportArgs) -> Result<Exit, Error> {
         }
     };
     let recordings = store.recordings().map_err(Error::store)?;
-    check(&record, exporter, &recordings)?;
+    check(&record, exporter, &recordings, &case_file::path(folder))?;
     let signals = SignalWatch::start(Interrupt::default()).context("the signal handlers cannot be installed")?;
     let (exit, copies) = export_all(&mut *store, &mut record, exporter, &recordings, &signals);
     if elsewhere.is_some() {
@@ -52,11 +54,17 @@ pub(crate) fn export(args: &ExportArgs) -> Result<Exit, Error> {
     Ok(exit)
 }
 
-/// Refuses to write over recordings and over files that the store has no record of.
-fn check(record: &Record, exporter: Exporter<'_>, recordings: &[RecordingEntry]) -> Result<(), Error> {
+/// Refuses to write over recordings, over the `case.toml`, and over files that the store has no record of.
+fn check(
+    record: &Record,
+    exporter: Exporter<'_>,
+    recordings: &[RecordingEntry],
+    case_file: &Path,
+) -> Result<(), Error> {
     let outputs = |entry: &RecordingEntry| exporter.outputs(record, Some(&entry.file_sha256), &entry.name);
     let outputs: Vec<Output> = recordings.iter().flat_map(outputs).collect();
-    check_places(recordings.iter().flat_map(RecordingEntry::places), &outputs).map_err(Error::usage)?;
+    let inputs = recordings.iter().flat_map(RecordingEntry::places).chain([case_file]);
+    check_places(inputs, &outputs).map_err(Error::usage)?;
     if !record.is_kept() {
         // A copy may be there already. Each file is compared when it is rendered.
         return Ok(());

@@ -1,6 +1,7 @@
 //! The commands, one module per command.
 
 mod bench;
+mod case;
 mod clip;
 mod config;
 mod devices;
@@ -58,6 +59,7 @@ pub(crate) fn dispatch(command: &Command) -> Result<Exit, Error> {
         Command::Devices(args) => devices::devices(args),
         Command::Models(args) => models::models(args),
         Command::Schema => models::schema(),
+        Command::Case(command) => case::case(command),
         Command::Config(command) => config::config(command),
         Command::Licenses => licenses::licenses(),
     }

@@ -11,6 +11,7 @@ use transcribe::{ModelError, ModelSource, Precision};
 
 use super::started::announce;
 use crate::args::{PlanArgs, ProgressMode};
+use crate::case_file::CaseFile;
 use crate::config::{Config, Loaded};
 use crate::error::{Error, ErrorContext};
 use crate::exit::Exit;
@@ -34,6 +35,7 @@ pub(crate) fn plan(args: &PlanArgs) -> Result<Exit, Error> {
         config.run.formats.clone_from(formats);
     }
     config.validate().map_err(Error::usage)?;
+    CaseFile::read(&run.out).map_err(Error::usage)?;
     let settings = Settings::new(&config, Precision::default()).map_err(Error::usage)?;
     let inputs = inputs::find(&run.inputs).map_err(Error::usage)?;
     let url = open_store::url(run.engine.store.as_deref(), &run.out)?;

@@ -13,10 +13,10 @@ use stage_core::{
     StageName, TokenTiming, Word, path_bytes, path_text, sha256_hex,
 };
 
-use super::ExportFormat;
 use super::formats::Json;
 use super::read::Evidence;
-use crate::file_name::NameParser;
+use super::{DocumentContext, ExportFormat};
+use crate::case_file::{CaseFacts, CaseFile, Speaker};
 
 /// Incremented when a field is removed or changes its meaning.
 const SCHEMA_VERSION: u32 = 3;
@@ -30,6 +30,8 @@ pub struct Document {
     pub schema_version: u32,
     /// The recording itself.
     pub recording: RecordingBlock,
+    /// What `case.toml` states about the recording; null if the case has no such file.
+    pub case: Option<CaseFacts>,
     /// The transcript, one segment per window.
     pub segments: Vec<SegmentBlock>,
     /// Intervals that were not transcribed, with reasons.
@@ -217,6 +219,7 @@ impl Document {
                 account: recording.account,
                 warnings: recording.warnings,
             },
+            case: None,
             segments: evidence.transcript.segments.into_iter().map(SegmentBlock::from).collect(),
             dropped: [evidence.segments.dropped, evidence.transcript.dropped].concat(),
             words: evidence.words.words,
@@ -227,15 +230,18 @@ impl Document {
         }
     }
 
-    /// Adds what the file name says, according to `names`.
-    pub(super) fn named(mut self, path: &Path, names: &NameParser) -> Self {
-        let named = names.parse(path);
+    /// Adds what the file name and `case.toml` state.
+    pub(super) fn in_context(mut self, path: &Path, context: &DocumentContext) -> Self {
+        let named = context.names.parse(path);
         let recording = &mut self.recording;
         recording.contact = named.contact;
         recording.number = named.number;
         recording.direction = named.direction.map(|direction| direction.name().to_owned());
         recording.recorded_at = named.recorded_at;
         recording.name_encoding = named.encoding.map(str::to_owned);
+        let (contact, number) = (recording.contact.as_deref(), recording.number.as_deref());
+        let facts = |case: &CaseFile| case.facts(&recording.sha256, contact, number, recording.channels);
+        self.case = context.case.as_ref().map(facts);
         self
     }
 
@@ -244,6 +250,28 @@ impl Document {
     pub fn sha256(&self) -> String {
         // A document is plain data, whose numbers JSON can represent.
         sha256_hex(&serde_json::to_vec(self).unwrap_or_default())
+    }
+
+    /// Who speaks on a channel, if `case.toml` states it.
+    #[must_use]
+    pub fn speaker(&self, channel: u16) -> Option<&Speaker> {
+        self.case.as_ref()?.speakers.iter().find(|speaker| speaker.channel == channel)
+    }
+
+    /// The name of who speaks on a channel, if `case.toml` states it. If two of the speakers have the same name, it has
+    /// the person's id behind it, in parentheses.
+    #[must_use]
+    pub fn speaker_name(&self, channel: u16) -> Option<String> {
+        let Speaker { person, .. } = self.speaker(channel)?;
+        let mut speakers = self.case.iter().flat_map(|case| &case.speakers);
+        let is_shared = speakers.any(|other| other.person.name == person.name && other.person.id != person.id);
+        Some(if is_shared { format!("{} ({})", person.name, person.id) } else { person.name.clone() })
+    }
+
+    /// What labels the text of a channel: the name of who speaks on it, if it is known, otherwise the channel's number.
+    #[must_use]
+    pub fn channel_label(&self, channel: u16) -> String {
+        self.speaker_name(channel).unwrap_or_else(|| channel.to_string())
     }
 
     /// The whole text of one channel, in time order. Low-confidence segments begin with [`LOW_CONFIDENCE`].
@@ -329,7 +357,7 @@ pub(super) mod tests {
         let document = document_of(&[]);
         assert_eq!(document.recording.contact, None);
         let path = Path::new("/calls/통화 녹음 김민수_241105_093012.m4a");
-        let recording = document.named(path, &NameParser::default()).recording;
+        let recording = document.in_context(path, &DocumentContext::default()).recording;
         assert_eq!(recording.contact.as_deref(), Some("김민수"));
         assert_eq!(recording.recorded_at.as_deref(), Some("2024-11-05T09:30:12"));
         assert_eq!((recording.number, recording.direction, recording.name_encoding), (None, None, None));

@@ -1,5 +1,6 @@
 //! Writes results as files, from the stored artifacts and the recording's path alone.
 
+mod context;
 mod document;
 mod error;
 mod format;
@@ -10,6 +11,7 @@ mod write;
 
 use jiff::Timestamp;
 
+pub(crate) use context::DocumentContext;
 #[cfg(test)]
 pub(crate) use document::tests::document_of;
 pub use document::{Document, LOW_CONFIDENCE, Provenance, RecordingBlock, RendererBlock, SegmentBlock};
@@ -19,9 +21,10 @@ pub use formats::ExportConfig;
 pub(crate) use formats::{is_result, names_itself};
 pub(crate) use names::{assign as assign_names, folded as folded_name, is_plain as is_plain_name, legal as legal_name};
 pub use read::read_document;
-pub(crate) use read::read_named_document;
+pub(crate) use read::read_document_in;
 pub(crate) use write::{Exported, Exporter};
 
+pub use crate::case_file::{CaseFacts, PersonFacts, Speaker};
 pub use crate::outputs::Taken;
 
 /// Formats milliseconds since 1970 as RFC 3339 in UTC.

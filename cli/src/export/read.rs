@@ -9,8 +9,7 @@ use serde_json::Value;
 use stage_core::forensics::ForensicRecord;
 use stage_core::{AlignedWords, Artifact, ArtifactName, Recording, SpeechSegments, Transcript, path_text};
 
-use super::{Document, ExportError, Provenance, utc};
-use crate::file_name::NameParser;
+use super::{Document, DocumentContext, ExportError, Provenance, utc};
 
 /// The stored artifacts of one recording.
 pub(super) struct Evidence {
@@ -26,22 +25,22 @@ pub(super) struct Evidence {
 }
 
 /// Reads the results of one recording. Every artifact is checked against its hash. The file name is parsed in the forms
-/// of known recorders.
+/// of known recorders, and no `case.toml` is read.
 ///
 /// # Errors
 /// The store cannot be read, or an artifact of the recording is missing, altered, or of another version of the program.
 pub fn read_document(store: &dyn Store, entry: &RecordingEntry) -> Result<Document, ExportError> {
-    read_named_document(store, entry, &NameParser::default())
+    read_document_in(&DocumentContext::default(), store, entry)
 }
 
-/// [`read_document`] with patterns for the file name.
-pub(crate) fn read_named_document(
+/// [`read_document`] with what the case states.
+pub(crate) fn read_document_in(
+    context: &DocumentContext,
     store: &dyn Store,
     entry: &RecordingEntry,
-    names: &NameParser,
 ) -> Result<Document, ExportError> {
     let path = entry.relative.as_deref().unwrap_or(&entry.path);
-    Ok(Document::new(path, other_names(entry), evidence(store, entry)?).named(path, names))
+    Ok(Document::new(path, other_names(entry), evidence(store, entry)?).in_context(path, context))
 }
 
 /// The other names under which the bytes of a recording were seen.

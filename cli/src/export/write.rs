@@ -10,8 +10,7 @@ use serde_json::{Value, json};
 use stage_core::{sha256_file, sha256_hex, write_files};
 
 use super::names::is_plain;
-use super::{Document, ExportError, ExportFormat, Formats, read_named_document};
-use crate::file_name::NameParser;
+use super::{Document, DocumentContext, ExportError, ExportFormat, Formats, read_document_in};
 use crate::outputs::{Found, Output, Record, Taken};
 
 /// The formats in which results are written.
@@ -21,8 +20,8 @@ pub(crate) struct Exporter<'a> {
     pub(crate) selected: &'a Formats,
     /// All formats. Files that an earlier run wrote in one of them are written again, so that they do not become stale.
     pub(crate) all: &'a Formats,
-    /// Reads the names of the recordings.
-    pub(crate) names: &'a NameParser,
+    /// What the documents state besides the artifacts.
+    pub(crate) context: &'a DocumentContext,
 }
 
 /// What an export did for one recording.
@@ -67,7 +66,7 @@ impl Exporter<'_> {
         if !is_plain(&entry.name) {
             return Err(ExportError::Name(entry.name.clone()));
         }
-        let document = read_named_document(store, entry, self.names)?;
+        let document = read_document_in(self.context, store, entry)?;
         let made_from: Vec<_> = document.provenance.iter().map(super::Provenance::made_from).collect();
         let formats = self.formats(record, &entry.file_sha256);
         let (sha256, context) = (document.sha256(), self.context());
@@ -94,7 +93,8 @@ impl Exporter<'_> {
 
     /// What is needed to make the same documents again, besides the artifacts.
     fn context(&self) -> Value {
-        json!({"name_patterns": self.names.patterns()})
+        let DocumentContext { names, case } = self.context;
+        json!({"name_patterns": names.patterns(), "case_file": case.as_ref().map(|case| &case.file_sha256)})
     }
 
     /// Removes files in formats of another program that were made from other artifacts, and files with another name than

@@ -24,9 +24,10 @@ use transcribe::ModelSource;
 pub(crate) use self::build::{build, resolve_devices};
 pub use self::planned::{Observer, PlannedRun, Summary};
 pub(crate) use self::targets::{Targets, taken};
+use crate::case_file::{self, CaseFile};
 use crate::config::Config;
 use crate::error::{Error, ErrorContext, ErrorKind};
-use crate::export::Formats;
+use crate::export::{DocumentContext, Formats};
 use crate::file_name::NameParser;
 use crate::inputs::{self, Inputs};
 use crate::open_store;
@@ -166,17 +167,17 @@ impl Pipeline {
     /// models. Creates the folder and the store, and hashes the recordings that the store does not know.
     ///
     /// # Errors
-    /// An input does not exist, a setting is invalid or does not apply to the model, a file is unreadable, the device
-    /// does not exist, the store cannot be used, a file would be written over an input or over a file that the store has
+    /// An input does not exist, a setting is invalid or does not apply to the model, the `case.toml` of the folder is
+    /// invalid, a file is unreadable, the device does not exist, the store cannot be used, a file would be written over an input or over a file that the store has
     /// no record of, or the interrupt was requested.
-    pub fn plan(self, inputs: &[impl AsRef<OsStr>]) -> Result<PlannedRun, Error> {
+    pub fn plan(mut self, inputs: &[impl AsRef<OsStr>]) -> Result<PlannedRun, Error> {
         if std::env::var_os(WORKER_VARIABLE).is_some() {
             return Err(Error::usage(
                 "a worker process started a run: call earwitness::serve_if_worker first in `main`",
             ));
         }
         self.config.validate().map_err(Error::usage)?;
-        let names = NameParser::new(&self.config.run.name_patterns).map_err(Error::usage)?;
+        let context = self.context()?;
         let formats = self.all_formats().select(self.config.run.formats.iter().map(String::as_str));
         let formats = formats.map_err(Error::usage)?;
         let inputs = inputs::find(inputs).map_err(Error::usage)?;
@@ -203,7 +204,18 @@ impl Pipeline {
         self.check_interrupt()?;
         targets.check_results(&record, &plan.items, &inputs)?;
         plan.unreadable.extend(inputs.unreadable.iter().cloned());
-        Ok(PlannedRun { selected: formats, pipeline: self, inputs, store, plan, devices, work, record, names })
+        Ok(PlannedRun { selected: formats, pipeline: self, inputs, store, plan, devices, work, record, context })
+    }
+
+    /// What the results state besides the artifacts. The `case.toml` in the folder is an input.
+    fn context(&mut self) -> Result<DocumentContext, Error> {
+        let names = NameParser::new(&self.config.run.name_patterns).map_err(Error::usage)?;
+        if self.last.is_some() {
+            return Ok(DocumentContext { names, case: None });
+        }
+        let case = CaseFile::read(&self.folder).map_err(Error::usage)?;
+        self.read_files.push(case_file::path(&self.folder));
+        Ok(DocumentContext { names, case })
     }
 
     fn check_interrupt(&self) -> Result<(), Error> {

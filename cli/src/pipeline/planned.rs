@@ -12,8 +12,7 @@ use super::{Pipeline, Work};
 use crate::config::Priorities;
 use crate::defects::{self, Defects};
 use crate::error::{Error, ErrorContext, ErrorKind};
-use crate::export::{Document, Exporter, Formats};
-use crate::file_name::NameParser;
+use crate::export::{Document, DocumentContext, Exporter, Formats};
 use crate::inputs::{Inputs, SkippedFile};
 use crate::manifest::{self, Written};
 use crate::outputs::{Found, Record, RunFile, TakenFiles};
@@ -28,7 +27,7 @@ pub struct PlannedRun {
     pub(super) plan: Plan,
     pub(super) devices: Vec<DeviceId>,
     pub(super) work: Work,
-    pub(super) names: NameParser,
+    pub(super) context: DocumentContext,
     /// The formats to write.
     pub(super) selected: Formats,
     pub(super) record: Record,
@@ -129,7 +128,7 @@ impl PlannedRun {
         let (mut again, mut removed) = (BTreeSet::new(), Vec::new());
         let all = self.pipeline.all_formats();
         let (exporter, record) =
-            (Exporter { selected: &self.selected, all: &all, names: &self.names }, &mut self.record);
+            (Exporter { selected: &self.selected, all: &all, context: &self.context }, &mut self.record);
         let mut observe = |event: Event, store: &mut dyn Store| {
             if let (Event::ItemDone { index }, true) = (&event, exports) {
                 match exporter.export(store, record, &items[*index]) {

@@ -9,7 +9,7 @@ use stage_core::{sha256_file, sha256_hex, shown};
 use super::artifacts::Current;
 use super::{Case, Check, Report, progress};
 use crate::error::Error;
-use crate::export::{Document, ExportFormat, Formats, read_named_document};
+use crate::export::{Document, DocumentContext, ExportFormat, Formats, read_document_in};
 use crate::file_name::NameParser;
 
 pub(super) fn check(case: &Case<'_>, current: &Current<'_>, report: &mut Report) -> Result<(), Error> {
@@ -89,10 +89,11 @@ fn render_again(case: &Case<'_>, entry: &RecordingEntry, files: &[&OutputFile], 
         });
         match &documents[at].1 {
             Err(reason) => report.fault(Check::File, format!("{name}: cannot be rendered again: {reason}")),
-            Ok((_, sha256)) if sha256 != recorded => report.fault(
-                Check::File,
-                format!("{name}: stale: what it was made from has changed; `earwitness export` writes it again"),
-            ),
+            Ok((_, sha256)) if sha256 != recorded => {
+                let what = changed_source(case, file);
+                let message = format!("{name}: stale: {what} has changed; `earwitness export` writes it again");
+                report.fault(Check::File, message);
+            }
             Ok((document, _)) => match format.get(&file.format).map(|format| format.render(document)) {
                 Some(Ok(bytes)) if Some(sha256_hex(&bytes)) == file.sha256 => report.counts.rendered_again += 1,
                 Some(Err(reason)) => report.fault(Check::File, format!("{name}: cannot be rendered again: {reason}")),
@@ -109,6 +110,13 @@ fn renderer(file: &OutputFile) -> Option<Formats> {
     (format.version() == file.renderer && format.settings() == file.settings).then_some(formats)
 }
 
+/// What has changed since a file was made.
+fn changed_source(case: &Case<'_>, file: &OutputFile) -> &'static str {
+    let then = file.context.get("case_file").and_then(|sha256| sha256.as_str());
+    let now = case.file.as_ref().map(|case| case.file_sha256.as_str());
+    if then == now { "what it was made from" } else { "case.toml" }
+}
+
 fn name_patterns(file: &OutputFile) -> Vec<String> {
     let patterns = file.context.get("name_patterns").cloned().unwrap_or_default();
     serde_json::from_value(patterns).unwrap_or_default()
@@ -116,7 +124,8 @@ fn name_patterns(file: &OutputFile) -> Vec<String> {
 
 fn document(case: &Case<'_>, entry: &RecordingEntry, patterns: &[String]) -> Result<(Document, String), String> {
     let names = NameParser::new(patterns).map_err(|error| error.to_string())?;
-    let document = read_named_document(case.store, entry, &names).map_err(|error| error.to_string())?;
+    let context = DocumentContext { names, case: case.file.clone() };
+    let document = read_document_in(&context, case.store, entry).map_err(|error| error.to_string())?;
     let sha256 = document.sha256();
     Ok((document, sha256))
 }

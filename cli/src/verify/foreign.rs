@@ -7,6 +7,7 @@ use scheduler::store::{StoreUrl, logs_beside};
 use stage_core::shown;
 
 use super::{Case, Check, Report};
+use crate::case_file;
 use crate::error::{Error, ErrorContext};
 use crate::export::is_result;
 use crate::outputs::start_of;
@@ -49,5 +50,6 @@ fn own_files(url: &StoreUrl, folder: &Path) -> Vec<PathBuf> {
         folder.join(name)
     };
     let logs = logs_beside(store).into_iter().filter_map(|log| Some(folder.join(log.file_name()?)));
-    ["", ".lock", "-wal", "-shm"].iter().map(|suffix| with(suffix)).chain(logs).collect()
+    let files = ["", ".lock", "-wal", "-shm"].iter().map(|suffix| with(suffix));
+    files.chain(logs).chain([case_file::path(folder)]).collect()
 }

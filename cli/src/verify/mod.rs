@@ -20,7 +20,9 @@ mod signature;
 use std::path::{Path, PathBuf};
 
 use scheduler::store::{RecordingEntry, Store, StoreUrl};
+use stage_core::full_message;
 
+use crate::case_file::CaseFile;
 use crate::error::Error;
 use crate::outputs::Record;
 use crate::signing::PublicKey;
@@ -50,6 +52,8 @@ struct Case<'a> {
     store: &'a dyn Store,
     record: Record,
     recordings: Vec<RecordingEntry>,
+    /// `case.toml`, if there is a valid one.
+    file: Option<CaseFile>,
 }
 
 /// Checks a case.
@@ -58,8 +62,12 @@ struct Case<'a> {
 /// The store or the folder cannot be read.
 pub(crate) fn verify(store: &dyn Store, request: &Request<'_>) -> Result<Report, Error> {
     let record = Record::read(store, request.url, request.folder, false).map_err(Error::store)?;
-    let case = Case { store, record, recordings: store.recordings().map_err(Error::store)? };
     let mut report = Report::default();
+    let file = CaseFile::read(request.folder).unwrap_or_else(|error| {
+        report.fault(Check::File, full_message(&error));
+        None
+    });
+    let case = Case { store, record, recordings: store.recordings().map_err(Error::store)?, file };
     custody::check(&case, request, &mut report)?;
     signature::check(&case, request, &mut report)?;
     recordings::check(&case, request.recordings, &mut report)?;

@@ -19,6 +19,10 @@ impl ExportFormat for Json {
         "All results of a recording"
     }
 
+    fn version(&self) -> u32 {
+        2
+    }
+
     fn render(&self, document: &Document) -> Result<Vec<u8>, RenderError> {
         let text = serde_json::to_string_pretty(document).map_err(RenderError::new)?;
         Ok((printable_json(&text).into_owned() + "\n").into_bytes())

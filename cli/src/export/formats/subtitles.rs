@@ -1,4 +1,5 @@
-//! SubRip and WebVTT. With several channels each line names its channel; low-confidence text begins with `[?]`.
+//! SubRip and WebVTT. With several channels each cue names its speaker, or else its channel; low-confidence text begins
+//! with `[?]`.
 
 use std::fmt::Write as _;
 
@@ -24,6 +25,10 @@ impl ExportFormat for Srt {
         "SubRip subtitles"
     }
 
+    fn version(&self) -> u32 {
+        2
+    }
+
     fn render(&self, document: &Document) -> Result<Vec<u8>, RenderError> {
         Ok(srt(document).into_bytes())
     }
@@ -45,7 +50,7 @@ impl ExportFormat for Vtt {
     }
 
     fn version(&self) -> u32 {
-        2
+        3
     }
 
     fn render(&self, document: &Document) -> Result<Vec<u8>, RenderError> {
@@ -56,11 +61,12 @@ impl ExportFormat for Vtt {
 fn srt(document: &Document) -> String {
     let mut out = String::new();
     for (index, cue) in cues(document).iter().enumerate() {
-        let speaker = if document.recording.channels > 1 { format!("[{}] ", cue.channel) } else { String::new() };
+        let is_labeled = document.recording.channels > 1;
+        let label = if is_labeled { format!("[{}] ", document.channel_label(cue.channel)) } else { String::new() };
         let (start, end) = (clock(cue.start_s, ','), clock(cue.end_s, ','));
         // The format has no escapes, and its lines of times have an arrow.
-        let text = cue.text.replace("-->", "-- >");
-        let _ = write!(out, "{}\n{start} --> {end}\n{speaker}{text}\n\n", index + 1);
+        let text = format!("{label}{}", cue.text).replace("-->", "-- >");
+        let _ = write!(out, "{}\n{start} --> {end}\n{text}\n\n", index + 1);
     }
     out
 }
@@ -72,12 +78,17 @@ fn vtt(document: &Document, version: u32) -> String {
     }
     out.push('\n');
     for cue in cues(document) {
-        let text = cue.text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
-        let speaker =
-            if document.recording.channels > 1 { format!("<v Channel {}>", cue.channel) } else { String::new() };
-        let _ = write!(out, "{} --> {}\n{speaker}{text}\n\n", clock(cue.start_s, '.'), clock(cue.end_s, '.'));
+        let name = || document.speaker_name(cue.channel).unwrap_or_else(|| format!("Channel {}", cue.channel));
+        let voice = if document.recording.channels > 1 { format!("<v {}>", escaped(&name())) } else { String::new() };
+        let (start, end) = (clock(cue.start_s, '.'), clock(cue.end_s, '.'));
+        let _ = write!(out, "{start} --> {end}\n{voice}{}\n\n", escaped(&cue.text));
     }
     out
+}
+
+/// Text without markup for WebVTT.
+fn escaped(text: &str) -> String {
+    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
 }
 
 fn clock(seconds: f64, separator: char) -> String {

@@ -30,7 +30,7 @@ impl ExportFormat for Csv {
     }
 
     fn version(&self) -> u32 {
-        2
+        3
     }
 
     fn settings(&self) -> Value {
@@ -78,9 +78,10 @@ fn csv(document: &Document, start: Vec<u8>) -> Result<Vec<u8>, csv::Error> {
         "score",
     ])?;
     for word in by_time(&document.words) {
+        let speaker = word.speaker.clone().or_else(|| document.speaker_name(word.channel));
         writer.write_record::<_, &str>([
             &word.channel.to_string(),
-            &cell(word.speaker.as_deref().unwrap_or("")),
+            &cell(&speaker.unwrap_or_default()),
             &format!("{:.3}", word.start_s),
             &format!("{:.3}", word.end_s),
             &format!("{:.3}", word.confidence),
