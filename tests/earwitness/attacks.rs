@@ -46,8 +46,9 @@ fn original() -> &'static Original {
     static ORIGINAL: OnceLock<Original> = OnceLock::new();
     ORIGINAL.get_or_init(|| {
         let folder = tempfile::tempdir().unwrap();
-        let at = |name: &str| folder.path().join(name);
-        fs::create_dir(at("calls")).unwrap();
+        let made = folder.path().join("made");
+        let at = |name: &str| made.join(name);
+        fs::create_dir_all(at("calls")).unwrap();
         for (call, name) in [("reading.wav", "a.wav"), ("synthetic-threat.flac", "b.flac"), ("address.mp3", "c.mp3")] {
             fs::copy(calls().join(call), at("calls").join(name)).unwrap();
         }
@@ -58,8 +59,10 @@ fn original() -> &'static Original {
         for key in ["owner", "attacker"] {
             finish(["key", "new", at(key).to_str().unwrap()]).with_code(0);
         }
-        sign(folder.path(), "owner").with_code(0);
-        let head = head_of(folder.path());
+        sign(&made, "owner").with_code(0);
+        let head = head_of(&made);
+        // So that copies of the case do not find the recordings of the original one.
+        fs::rename(made, folder.path().join("kept")).unwrap();
         Original { folder, head }
     })
 }
@@ -80,7 +83,7 @@ impl Case {
     fn new() -> Self {
         let Original { folder: original, head } = original();
         let folder = tempfile::tempdir().unwrap();
-        copy_tree(original.path(), folder.path());
+        copy_tree(&original.path().join("kept"), folder.path());
         Self { folder, head: head.clone() }
     }
 

@@ -93,12 +93,14 @@ fn find(entry: &RecordingEntry, folder: &Path, index: &Index, bar: &ProgressBar)
     }
 }
 
+/// A file at the place relative to the case decides, also if the original one is still where the case came from.
 fn find_at_places(entry: &RecordingEntry, folder: &Path) -> Found {
     let relative = entry.relative.as_deref().map(|path| folder.join(path));
     let mut otherwise = Found::Missing;
     for place in relative.as_deref().into_iter().chain(entry.places()) {
         match sha256_file(place) {
             Ok(sha256) if sha256 == entry.file_sha256 => return Found::AtPlace,
+            Ok(_) if Some(place) == relative.as_deref() => return Found::Changed(place.to_owned()),
             Ok(_) => otherwise = Found::Changed(place.to_owned()),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
             Err(error) if matches!(otherwise, Found::Missing) => otherwise = Found::Unreadable(place.to_owned(), error),
