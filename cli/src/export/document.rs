@@ -245,7 +245,7 @@ impl Document {
         self
     }
 
-    /// SHA-256 of the document as JSON. Files with the same one show the same, whatever their format.
+    /// SHA-256 of the document as JSON. Files with the same one show the same, in any format.
     #[must_use]
     pub fn sha256(&self) -> String {
         // A document is plain data, whose numbers JSON can represent.

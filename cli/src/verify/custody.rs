@@ -95,7 +95,7 @@ fn check_other_logs(request: &Request<'_>, custody: &Custody, report: &mut Repor
     }
 }
 
-/// What the user should know although it is no inconsistency: changes of the clock, repairs, changed recordings.
+/// What the user should know, without being inconsistent: changes of the clock, repairs, changed recordings.
 fn note_events(lines: &[Line], report: &mut Report) {
     let mut changed = 0;
     for line in lines {

@@ -7,7 +7,7 @@ const CONSTRUCTED: u8 = 0x20;
 const OCTET_STRING: u8 = 0x04;
 const END_OF_CONTENTS: [u8; 2] = [0, 0];
 
-/// The same values with the shortest definite lengths, and with OCTET STRINGs in one piece. `None` if the bytes are not
+/// The same values with the shortest definite lengths, and with each OCTET STRING in one piece. `None` if the bytes are not
 /// BER. DER is returned unchanged.
 pub(super) fn to_der(bytes: &[u8]) -> Option<Vec<u8>> {
     let mut der = Vec::with_capacity(bytes.len());

@@ -94,7 +94,7 @@ impl Reply {
     /// the time, and leads to a trusted one. Whether a certificate was revoked is not checked.
     ///
     /// # Errors
-    /// One of these does not hold.
+    /// One of these checks failed.
     pub fn verify(&self, trusted: &Certificates) -> Result<Verified, TimestampError> {
         verify::verify(&self.token, self.statement.time, trusted)
     }

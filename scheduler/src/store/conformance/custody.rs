@@ -82,7 +82,7 @@ pub(crate) fn custody_log_agrees_with_everything_that_is_written(harness: &dyn H
     let mut store = harness.open();
     let before = lines(&*store).len();
     begun(&mut *store);
-    assert_eq!(lines(&*store).len(), before + 1, "the chain goes on, without a repair");
+    assert_eq!(lines(&*store).len(), before + 1, "the chain continues without a repair");
 }
 
 pub(crate) fn custody_log_contains_ids_and_hashes_alone(harness: &dyn Harness) {

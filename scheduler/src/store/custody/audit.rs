@@ -79,7 +79,7 @@ pub struct Audit {
 type Records = BTreeMap<Subject, String>;
 
 /// Compares the records of a store with the lines of its log. `lines` are those that were read before the records.
-/// The lines are read again afterwards, so that what a run writes meanwhile is no disagreement.
+/// The lines are read again afterwards, so that what a run writes meanwhile does not count.
 ///
 /// # Errors
 /// The store cannot be read.

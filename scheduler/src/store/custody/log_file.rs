@@ -97,7 +97,7 @@ impl LogFile {
     }
 }
 
-/// The log files beside a store that have its name, whatever their chain.
+/// The log files beside a store that have its name, of any chain.
 #[must_use]
 pub fn logs_beside(store: &Path) -> Vec<PathBuf> {
     let mut start = store.file_stem().unwrap_or_default().to_owned();
