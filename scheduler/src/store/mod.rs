@@ -8,6 +8,7 @@ mod backends;
 mod conformance;
 mod custody;
 mod error;
+mod forget;
 mod port;
 mod raw;
 mod sighting;
@@ -22,9 +23,9 @@ pub use custody::{
 pub use error::{Cause, StoreError};
 pub use port::{Access, Store};
 pub use types::{
-    Alteration, Commit, Committed, Compaction, Failure, Incident, IncidentKind, InputFacts, InputStat, Lease, LeaseEnd,
-    Lookup, MadeFrom, NewArtifact, NewBatch, NewCheckpoint, NewRecord, NewRun, OutputFile, Quarantine, RecordingEntry,
-    Run, RunEnd, RunId, StoreCheck, StoreFault, StoredArtifact, StoredCheckpoint, UnknownIncident,
+    Alteration, Commit, Committed, Compaction, Failure, Forgotten, Incident, IncidentKind, InputFacts, InputStat,
+    Lease, LeaseEnd, Lookup, MadeFrom, NewArtifact, NewBatch, NewCheckpoint, NewRecord, NewRun, OutputFile, Quarantine,
+    RecordingEntry, Run, RunEnd, RunId, StoreCheck, StoreFault, StoredArtifact, StoredCheckpoint, UnknownIncident,
 };
 pub use url::{StoreUrl, open};
 pub use writer::{LockHolder, Writer, command_line};

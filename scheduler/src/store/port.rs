@@ -8,8 +8,8 @@ use std::sync::Arc;
 use stage_core::{Fingerprint, Recipe};
 
 use super::types::{
-    Commit, Committed, Compaction, Failure, Incident, InputFacts, InputStat, Lease, LeaseEnd, Lookup, NewBatch, NewRun,
-    OutputFile, Quarantine, RecordingEntry, Run, RunEnd, RunId, StoreCheck, StoredCheckpoint,
+    Commit, Committed, Compaction, Failure, Forgotten, Incident, InputFacts, InputStat, Lease, LeaseEnd, Lookup,
+    NewBatch, NewRun, OutputFile, Quarantine, RecordingEntry, Run, RunEnd, RunId, StoreCheck, StoredCheckpoint,
 };
 use super::writer::Writer;
 use super::{Custody, Entry, StoreError};
@@ -144,6 +144,12 @@ pub trait Store: fmt::Debug {
     fn outputs(&self) -> Result<Vec<OutputFile>, StoreError>;
     /// Deletes the entries of these paths.
     fn forget_outputs(&mut self, paths: &[PathBuf]) -> Result<(), StoreError>;
+
+    /// Deletes the content of a recording: its artifacts, places and records of written files, and every text that names
+    /// it. Its hash stays. A recording that is not stored leaves its hash too.
+    fn forget(&mut self, forgotten: &Forgotten) -> Result<(), StoreError>;
+    /// The recordings whose content was deleted, by time.
+    fn forgotten(&self) -> Result<Vec<Forgotten>, StoreError>;
 
     /// The custody log, with all of its lines.
     fn custody(&self) -> Result<Custody, StoreError>;

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use super::samples::{artifact, begun, checkpoint, commit, entry, error, fingerprint, grant, recipe};
 use super::{Harness, Tampering};
 use crate::store::{
-    Audit, Committed, Entry, Failure, Incident, IncidentKind, LeaseEnd, Line, OutputFile, Quarantine, RunEnd, Store,
-    audit, read_chain,
+    Audit, Committed, Entry, Failure, Forgotten, Incident, IncidentKind, LeaseEnd, Line, NewRun, OutputFile,
+    Quarantine, RunEnd, RunId, Store, audit, read_chain,
 };
 
 /// Texts that must not be in a log.
@@ -105,4 +105,31 @@ pub(crate) fn custody_log_finds_every_alteration(harness: &dyn Harness) {
     harness.tamper(&Tampering::NoRuns);
     let missing = audited(&*store).disagreements;
     assert!(missing.len() >= 4 && missing[0].to_string().contains("run 1: in the custody log"), "{missing:?}");
+}
+
+pub(crate) fn recording_that_is_forgotten_leaves_its_hash_and_log_and_store_agree(harness: &dyn Harness) {
+    let mut store = harness.open();
+    written(&mut *store);
+    let named = NewRun { command: "run /calls/a.wav".to_owned(), ..NewRun::default() };
+    store.begin_run(&named).unwrap();
+    let forgotten =
+        Forgotten { sha256: "ab".repeat(32), at_ms: 5, by: "kim".into(), reason: Some("privileged".into()) };
+    store.forget(&forgotten).unwrap();
+    assert_eq!(store.forgotten().unwrap(), from_ref(&forgotten));
+    assert_eq!((store.recordings().unwrap(), store.artifact_names().unwrap()), (vec![], vec![]));
+    assert_eq!((store.outputs().unwrap(), store.quarantines().unwrap()), (vec![], vec![]));
+    let runs = store.runs(9).unwrap();
+    assert_eq!((&*runs[0].command, &*runs[1].command), ("(forgotten)", "test"));
+    assert_eq!(store.failures(RunId(1)).unwrap(), []);
+    assert!(
+        store.incidents(RunId(1)).unwrap().iter().all(|one| one.recording.is_none() && one.message == "(forgotten)")
+    );
+    assert_eq!(audited(&*store).disagreements, []);
+    store.forget(&Forgotten { at_ms: 6, ..forgotten }).unwrap();
+    assert_eq!(audited(&*store).disagreements, [], "it may be repeated");
+    let run = begun(&mut *store);
+    let lease = grant(&mut *store, run);
+    store.put_recordings(run, &[entry(&Arc::new(recipe()))]).unwrap();
+    store.commit(&[commit(lease, "{}", false)]).unwrap();
+    assert_eq!(audited(&*store).disagreements.len(), 1, "taken up again behind the back of the program");
 }

@@ -113,7 +113,8 @@ macro_rules! conformance_suite {
             custody:
                 custody_log_agrees_with_everything_that_is_written
                 custody_log_contains_ids_and_hashes_alone
-                custody_log_finds_every_alteration;
+                custody_log_finds_every_alteration
+                recording_that_is_forgotten_leaves_its_hash_and_log_and_store_agree;
             maintenance:
                 check_counts_a_sound_store
                 check_finds_every_alteration

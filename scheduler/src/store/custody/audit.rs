@@ -31,6 +31,8 @@ pub enum Subject {
     Failure(i64, String),
     /// A quarantined recording, by fingerprint.
     Quarantine(String),
+    /// A recording whose content was deleted, by the SHA-256 of its bytes.
+    Forgotten(String),
 }
 
 /// How a record of the store disagrees with the log.
@@ -105,47 +107,88 @@ pub fn audit(store: &dyn Store, lines: &[Line]) -> Result<Audit, StoreError> {
 
 /// What the lines of a log state about the records of the store.
 fn stated(lines: &[Line]) -> Records {
-    let mut records = Records::new();
-    let mut incidents: BTreeMap<i64, usize> = BTreeMap::new();
-    for line in lines {
-        let (subject, content) = match line.entry.clone() {
-            Entry::Case { case, chain, salt_sha256, .. } => (Subject::Case, case_content(&case, &chain, &salt_sha256)),
-            Entry::RunBegan { run, record, .. } => (Subject::Run(run), record),
-            Entry::RunEnded { run, record, .. } => (Subject::RunEnd(run), record),
+    let mut stated = Stated::default();
+    lines.iter().for_each(|line| stated.read(line.entry.clone()));
+    stated.records
+}
+
+/// What the lines of a log state, up to one of them.
+#[derive(Default)]
+struct Stated {
+    records: Records,
+    /// Number of incidents of each run.
+    incidents: BTreeMap<i64, usize>,
+    /// What is about each recording, to be deleted with it.
+    of_recordings: BTreeMap<String, Vec<Subject>>,
+}
+
+impl Stated {
+    fn read(&mut self, entry: Entry) {
+        match entry {
+            Entry::Case { case, chain, salt_sha256, .. } => {
+                self.put(Subject::Case, case_content(&case, &chain, &salt_sha256));
+            }
+            Entry::RunBegan { run, record, .. } | Entry::RunForgotten { run, record } => {
+                self.put(Subject::Run(run), record);
+            }
+            Entry::RunEnded { run, record, .. } => self.put(Subject::RunEnd(run), record),
             Entry::Recording { sha256, place, .. } => {
-                records.insert(Subject::Place(sha256.clone(), place), String::new());
-                (Subject::Recording(sha256), String::new())
+                self.put_of(&sha256, Subject::Place(sha256.clone(), place), String::new());
+                self.put_of(&sha256, Subject::Recording(sha256.clone()), String::new());
+                // A recording that was forgotten may be taken up again.
+                self.records.remove(&Subject::Forgotten(sha256));
             }
-            Entry::Place { recording, place } => (Subject::Place(recording, place), String::new()),
-            Entry::Artifact { fingerprint, sha256, record, .. } => {
-                (Subject::Artifact(fingerprint.to_string()), sha256 + &record)
+            Entry::Place { recording, place } => {
+                self.put_of(&recording, Subject::Place(recording.clone(), place), String::new());
             }
-            Entry::Output { name, record, .. } => (Subject::Output(name), record),
-            Entry::OutputForgotten { name } => {
-                records.remove(&Subject::Output(name));
-                continue;
+            Entry::Artifact { recording, fingerprint, sha256, record, .. } => {
+                self.put_of(&recording, Subject::Artifact(fingerprint.to_string()), sha256 + &record);
             }
+            Entry::Output { name, recording, record, .. } => match recording {
+                Some(recording) => self.put_of(&recording, Subject::Output(name), record),
+                None => self.put(Subject::Output(name), record),
+            },
+            Entry::OutputForgotten { name } => self.remove(&Subject::Output(name)),
             Entry::Incident { run, record, .. } => {
-                let number = incidents.entry(run).or_default();
+                let number = self.incidents.entry(run).or_default();
                 *number += 1;
-                (Subject::Incident(run, *number), record)
+                let number = *number;
+                self.put(Subject::Incident(run, number), record);
             }
-            Entry::Failure { run, place, record, .. } => (Subject::Failure(run, place), record),
-            Entry::Quarantined { fingerprint, record } => (Subject::Quarantine(fingerprint.to_string()), record),
-            Entry::QuarantineLifted { fingerprint } => {
-                records.remove(&Subject::Quarantine(fingerprint.to_string()));
-                continue;
+            Entry::IncidentForgotten { run, number, record } => self.put(Subject::Incident(run, number), record),
+            Entry::Failure { run, place, record, .. } => self.put(Subject::Failure(run, place), record),
+            Entry::FailureForgotten { run, place } => self.remove(&Subject::Failure(run, place)),
+            Entry::Quarantined { fingerprint, record } => {
+                self.put(Subject::Quarantine(fingerprint.to_string()), record);
+            }
+            Entry::QuarantineLifted { fingerprint } => self.remove(&Subject::Quarantine(fingerprint.to_string())),
+            Entry::Forgotten { recording, record } => {
+                for subject in self.of_recordings.remove(&recording).unwrap_or_default() {
+                    self.records.remove(&subject);
+                }
+                self.put(Subject::Forgotten(recording), record);
             }
             Entry::Adopted { .. }
             | Entry::Clock { .. }
             | Entry::Repaired { .. }
             | Entry::Copied { .. }
             | Entry::Manifest { .. }
-            | Entry::TimeStamp { .. } => continue,
-        };
-        records.insert(subject, content);
+            | Entry::TimeStamp { .. } => {}
+        }
     }
-    records
+
+    fn put(&mut self, subject: Subject, content: String) {
+        self.records.insert(subject, content);
+    }
+
+    fn put_of(&mut self, recording: &str, subject: Subject, content: String) {
+        self.of_recordings.entry(recording.to_owned()).or_default().push(subject.clone());
+        self.put(subject, content);
+    }
+
+    fn remove(&mut self, subject: &Subject) {
+        self.records.remove(subject);
+    }
 }
 
 fn case_content(case: &str, chain: &str, salt_sha256: &str) -> String {
@@ -162,6 +205,10 @@ fn found(store: &dyn Store) -> Result<(Records, BTreeMap<Subject, String>), Stor
     all.artifacts(store)?;
     for output in store.outputs()? {
         all.put(Subject::Output(salt.path(&output.path)), all.digests.output(&output)?, shown(&output.path));
+    }
+    for forgotten in store.forgotten()? {
+        let (subject, record) = (Subject::Forgotten(forgotten.sha256.clone()), all.digests.forgotten(&forgotten)?);
+        all.put(subject, record, format!("forgotten recording {}", forgotten.sha256));
     }
     for entry in store.quarantines()? {
         let (subject, record) = (Subject::Quarantine(entry.fingerprint.to_string()), all.digests.quarantine(&entry)?);
@@ -242,6 +289,7 @@ impl fmt::Display for Subject {
             Self::Incident(run, number) => write!(f, "incident {number} of run {run}"),
             Self::Failure(run, place) => write!(f, "failure of {place} in run {run}"),
             Self::Quarantine(fingerprint) => write!(f, "quarantine of artifact {fingerprint}"),
+            Self::Forgotten(sha256) => write!(f, "forgotten recording {sha256}"),
         }
     }
 }

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use stage_core::{PipelineError, Sha256Stream, path_bytes, sha256_hex};
 
 use super::Entry;
-use crate::store::{Failure, Incident, NewArtifact, NewRun, OutputFile, Quarantine, Run, RunId, StoreError};
+use crate::store::{Failure, Forgotten, Incident, NewArtifact, NewRun, OutputFile, Quarantine, Run, RunId, StoreError};
 
 /// A secret of the store. A hash without it could be compared with the hashes of guessed names and phone numbers.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -166,6 +166,10 @@ impl Digests<'_> {
 
     pub(in crate::store) fn failure(&self, Failure { path, error }: &Failure) -> Result<String, StoreError> {
         self.failed(path, error)
+    }
+
+    pub(in crate::store) fn forgotten(&self, forgotten: &Forgotten) -> Result<String, StoreError> {
+        self.0.json(forgotten)
     }
 
     pub(in crate::store) fn quarantine(&self, entry: &Quarantine) -> Result<String, StoreError> {

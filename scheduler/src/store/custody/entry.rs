@@ -140,6 +140,36 @@ pub enum Entry {
         /// The artifact whose computation killed workers.
         fingerprint: Fingerprint,
     },
+    /// The content of a recording was deleted on request: its artifacts, places and written files.
+    Forgotten {
+        /// SHA-256 of its bytes.
+        recording: String,
+        /// Its record in the store.
+        record: String,
+    },
+    /// The command line of a run named a forgotten recording, and was deleted.
+    RunForgotten {
+        /// The run.
+        run: i64,
+        /// Its record in the store.
+        record: String,
+    },
+    /// The text of an incident named a forgotten recording, and was deleted.
+    IncidentForgotten {
+        /// The run.
+        run: i64,
+        /// Its number in the run, from 1.
+        number: usize,
+        /// Its record in the store.
+        record: String,
+    },
+    /// A failure of a forgotten recording was deleted.
+    FailureForgotten {
+        /// The run.
+        run: i64,
+        /// Where the file was.
+        place: String,
+    },
     /// A copy was written outside the record of written files: a clip, or results in another folder.
     Copied {
         /// SHA-256 of the recording.

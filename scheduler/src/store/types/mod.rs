@@ -1,6 +1,7 @@
 //! The types of stored records.
 
 mod artifact;
+mod forgotten;
 mod incident;
 mod maintenance;
 mod output;
@@ -10,6 +11,7 @@ mod run;
 pub use artifact::{
     Alteration, Commit, Committed, Lookup, NewArtifact, NewCheckpoint, NewRecord, StoredArtifact, StoredCheckpoint,
 };
+pub use forgotten::Forgotten;
 pub use incident::{Failure, Incident, IncidentKind, Quarantine, UnknownIncident};
 pub use maintenance::{Compaction, StoreCheck, StoreFault};
 pub use output::{MadeFrom, OutputFile};

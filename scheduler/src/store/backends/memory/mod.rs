@@ -4,6 +4,7 @@
 
 mod artifacts;
 mod databases;
+mod forget;
 mod history;
 mod log;
 mod recordings;

@@ -54,7 +54,7 @@ impl Tables {
     }
 
     /// The known places of a recording: the last one first, then by path.
-    fn places(&self, sha256: &str) -> Vec<PathBuf> {
+    pub(super) fn places(&self, sha256: &str) -> Vec<PathBuf> {
         let last = self.recordings.get(sha256).map(|stored| stored.path.clone());
         let all = self.places.keys().filter(|(_, of)| of == sha256).map(|(path, _)| path.clone());
         let further = all.filter(|path| Some(path) != last.as_ref());

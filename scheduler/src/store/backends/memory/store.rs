@@ -10,8 +10,8 @@ use super::databases::{Database, WriterLock};
 use super::tables::Tables;
 use crate::store::custody::Digests;
 use crate::store::{
-    Access, Commit, Committed, Compaction, Custody, Entry, Failure, Incident, InputFacts, InputStat, Lease, LeaseEnd,
-    Lookup, NewBatch, NewRun, OutputFile, Quarantine, RecordingEntry, Run, RunEnd, RunId, Store, StoreCheck,
+    Access, Commit, Committed, Compaction, Custody, Entry, Failure, Forgotten, Incident, InputFacts, InputStat, Lease,
+    LeaseEnd, Lookup, NewBatch, NewRun, OutputFile, Quarantine, RecordingEntry, Run, RunEnd, RunId, Store, StoreCheck,
     StoreError, StoredCheckpoint, Writer,
 };
 
@@ -165,6 +165,14 @@ impl Store for MemoryStore {
         let forgotten = paths.iter().filter(|path| tables.outputs.remove(*path).is_some());
         let entries: Vec<_> = forgotten.map(|path| Entry::OutputForgotten { name: salt.path(path) }).collect();
         tables.log.append(entries)
+    }
+
+    fn forget(&mut self, forgotten: &Forgotten) -> Result<(), StoreError> {
+        self.write()?.forget(forgotten)
+    }
+
+    fn forgotten(&self) -> Result<Vec<Forgotten>, StoreError> {
+        Ok(self.tables().forgotten.values().cloned().collect())
     }
 
     fn custody(&self) -> Result<Custody, StoreError> {

@@ -7,7 +7,7 @@ use stage_core::PipelineError;
 
 use super::log::Log;
 use crate::store::raw::RawArtifact;
-use crate::store::{Incident, InputFacts, InputStat, LeaseEnd, OutputFile, Quarantine, Run};
+use crate::store::{Forgotten, Incident, InputFacts, InputStat, LeaseEnd, OutputFile, Quarantine, Run};
 
 /// All data of a database.
 #[derive(Debug, Default)]
@@ -34,6 +34,7 @@ pub(super) struct Tables {
     /// Recipes by number.
     pub(super) recipes: BTreeMap<i64, RawRecipe>,
     pub(super) outputs: BTreeMap<PathBuf, OutputFile>,
+    pub(super) forgotten: BTreeMap<String, Forgotten>,
     pub(super) log: Log,
 }
 

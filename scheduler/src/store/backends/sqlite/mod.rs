@@ -6,6 +6,7 @@ mod commits;
 mod connection;
 mod custody;
 mod error;
+mod forget;
 mod incidents;
 mod lock;
 mod maintenance;

@@ -59,7 +59,7 @@ fn stored_recipe(db: &Connection, recipes: &mut Recipes<'_>, entry: &RecordingEn
 }
 
 /// The known places of a recording: the last one first, then by path.
-fn places(db: &Connection, sha256: &str) -> Result<Vec<PathBuf>> {
+pub(super) fn places(db: &Connection, sha256: &str) -> Result<Vec<PathBuf>> {
     let mut statement = db.prepare_cached(
         "SELECT place.path FROM place LEFT JOIN recording
          ON recording.file_sha256 = place.file_sha256 AND recording.path = place.path

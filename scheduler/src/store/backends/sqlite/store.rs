@@ -15,13 +15,13 @@ use super::lock::{self, WriterLock};
 use super::paths::{folder_of, shown, unavailable};
 use super::reader::Reader;
 use super::{
-    artifacts, checkpoints, commits, connection, custody, incidents, maintenance, outputs, recordings, runs,
+    artifacts, checkpoints, commits, connection, custody, forget, incidents, maintenance, outputs, recordings, runs,
     transaction,
 };
 use crate::store::custody::{LogFile, Reconciled, logs_beside};
 use crate::store::{
-    Access, Commit, Committed, Compaction, Custody, Entry, Failure, Incident, InputFacts, InputStat, Lease, LeaseEnd,
-    Lookup, NewBatch, NewRun, OutputFile, Quarantine, RecordingEntry, Run, RunEnd, RunId, Store, StoreCheck,
+    Access, Commit, Committed, Compaction, Custody, Entry, Failure, Forgotten, Incident, InputFacts, InputStat, Lease,
+    LeaseEnd, Lookup, NewBatch, NewRun, OutputFile, Quarantine, RecordingEntry, Run, RunEnd, RunId, Store, StoreCheck,
     StoreError, StoredCheckpoint, Writer,
 };
 
@@ -280,6 +280,14 @@ impl Store for SqliteStore {
 
     fn forget_outputs(&mut self, paths: &[PathBuf]) -> Result<(), StoreError> {
         self.write(|db| outputs::forget(db, paths))
+    }
+
+    fn forget(&mut self, forgotten: &Forgotten) -> Result<(), StoreError> {
+        self.write(|db| forget::forget(db, forgotten))
+    }
+
+    fn forgotten(&self) -> Result<Vec<Forgotten>, StoreError> {
+        self.read(forget::list)
     }
 
     fn custody(&self) -> Result<Custody, StoreError> {
