@@ -33,6 +33,8 @@ mod evidence;
 mod examples;
 #[path = "earwitness/faults.rs"]
 mod faults;
+#[path = "earwitness/forget.rs"]
+mod forget;
 #[path = "earwitness/golden.rs"]
 mod golden;
 #[path = "earwitness/inputs.rs"]

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use decode::Probe;
 use rayon::prelude::*;
 use scheduler::coordinator::Interrupt;
-use scheduler::store::{Failure, InputFacts, InputStat, RecordingEntry, Store, StoreError};
+use scheduler::store::{Failure, Forgotten, InputFacts, InputStat, RecordingEntry, Store, StoreError};
 use stage_core::{ErrorClass, ErrorCode, Origin, PipelineError, Recipe, require_file, sha256_file_unless};
 
 use crate::export::assign_names;
@@ -20,6 +20,8 @@ pub(crate) struct Plan {
     pub(crate) items: Vec<RecordingEntry>,
     /// Files that could not be read.
     pub(crate) unreadable: Vec<Failure>,
+    /// Files of recordings that were forgotten.
+    pub(crate) forgotten: Vec<PathBuf>,
 }
 
 /// Hashes and probes the files (or uses the cached result if size, time and inode are unchanged), and plans the stages
@@ -38,7 +40,8 @@ pub(crate) fn plan(
             Err(error) => unreadable.push(Failure { path: path.clone(), error: unreadable_file(&error) }),
         }
     }
-    Ok(Plan { items: identify(&readable, &store.recordings()?, recipe, folder), unreadable })
+    let forgotten = take_forgotten(&mut readable, &store.forgotten()?);
+    Ok(Plan { items: identify(&readable, &store.recordings()?, recipe, folder), unreadable, forgotten })
 }
 
 /// A file whose hash is known.
@@ -47,6 +50,14 @@ pub(crate) struct HashedFile<'a> {
     /// Length in bytes.
     pub(crate) size: u64,
     pub(crate) facts: InputFacts,
+}
+
+/// Takes the files of forgotten recordings out. Returns their paths.
+pub(crate) fn take_forgotten(files: &mut Vec<HashedFile<'_>>, forgotten: &[Forgotten]) -> Vec<PathBuf> {
+    let is_forgotten = |file: &HashedFile<'_>| forgotten.iter().any(|one| one.sha256 == file.facts.sha256);
+    let paths = files.iter().filter(|file| is_forgotten(file)).map(|file| file.path.to_owned()).collect();
+    files.retain(|file| !is_forgotten(file));
+    paths
 }
 
 /// The recordings that files contain, by path: files with the same bytes are one recording. A known recording keeps its
@@ -113,10 +124,13 @@ fn examine_all(
             }
         })
         .collect();
+    let forgotten = store.forgotten()?;
+    // The store keeps no path of a forgotten recording.
+    let is_kept = |facts: &InputFacts| forgotten.iter().all(|one| one.sha256 != facts.sha256);
     let fresh: Vec<_> = examined
         .iter()
         .flatten()
-        .filter(|(.., fresh)| *fresh)
+        .filter(|(_, facts, fresh)| *fresh && is_kept(facts))
         .map(|(stat, facts, _)| (stat.clone(), facts.clone()))
         .collect();
     store.cache_inputs(&fresh)?;

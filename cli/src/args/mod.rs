@@ -43,6 +43,8 @@ pub(crate) enum Command {
     /// Check a case: recordings, custody log, store and written files against each other. Exits with code 5 if a check
     /// fails.
     Verify(VerifyArgs),
+    /// Delete the content of recordings from a case: results, names and texts. Their hashes and the custody log stay.
+    Forget(ForgetArgs),
     /// Make or show a key that signs the manifest of a case.
     #[command(subcommand)]
     Key(KeyCommand),
@@ -296,6 +298,21 @@ pub(crate) struct ManifestArgs {
     /// Replace a `manifest.json` that the store has no record of, or that was changed since.
     #[arg(long)]
     pub(crate) overwrite: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ForgetArgs {
+    #[command(flatten)]
+    pub(crate) folder: FolderArgs,
+    /// Recordings: the name of their results (call, as in call.json), their path, or at least 8 hex digits of their SHA-256.
+    #[arg(required = true, value_name = "RECORDING")]
+    pub(crate) recordings: Vec<OsString>,
+    /// Delete. Without it, the recordings are listed and nothing is deleted.
+    #[arg(long)]
+    pub(crate) yes: bool,
+    /// Why. Kept in the store, not in the custody log.
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) reason: Option<String>,
 }
 
 /// Keys.

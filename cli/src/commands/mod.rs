@@ -6,12 +6,14 @@ mod clip;
 mod config;
 mod devices;
 mod export;
+mod forget;
 mod incident_log;
 mod key;
 mod licenses;
 mod manifest;
 mod models;
 mod plan;
+mod resolve;
 mod run;
 mod stage;
 mod started;
@@ -49,6 +51,7 @@ pub(crate) fn dispatch(command: &Command) -> Result<Exit, Error> {
         Command::Bench(args) => bench::bench(args),
         Command::BenchWorker => bench::worker(),
         Command::Verify(args) => verify::verify(args),
+        Command::Forget(args) => forget::forget(args),
         Command::Key(command) => key::key(command),
         Command::Manifest(args) => manifest::manifest(args),
         Command::Timestamp(command) => manifest::timestamp(command),

@@ -24,6 +24,9 @@ pub(crate) fn status(args: &FolderArgs) -> Result<Exit, Error> {
     let decoded = decoded.map_err(Error::store)?;
     list_recordings(&*store, &recordings, &decoded, &chains)?;
     print_defects(&recordings, decoded);
+    for forgotten in store.forgotten().map_err(Error::store)? {
+        println!("forgotten: {} ({}, by {})", forgotten.sha256, utc(forgotten.at_ms), printable(&forgotten.by));
+    }
     let writer = store.writer().map_err(Error::store)?;
     if let Writer::Process(holder) = &writer {
         println!("\nin use by {}", printable(&holder.to_string()));

@@ -12,7 +12,7 @@ mod problems;
 mod view;
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use scheduler::coordinator::{Outlook, Recompute, RunError, StageState, outlook};
@@ -26,9 +26,9 @@ pub(crate) use self::models::{ModelFacts, ModelState, speech_model, vad_model};
 pub(crate) use self::problems::Problem;
 use crate::export::assign_names;
 use crate::file_name::NameParser;
-use crate::inputs::{Inputs, SkippedFile};
+use crate::inputs::{Inputs, SkipReason, SkippedFile};
 use crate::outputs::Taken;
-use crate::plan::{HashedFile, identify};
+use crate::plan::{HashedFile, identify, take_forgotten};
 
 /// Incremented when a field is removed or changes its meaning.
 const VERSION: u32 = 2;
@@ -142,9 +142,11 @@ pub(crate) fn forecast(
 ) -> Result<Forecast, RunError> {
     let store = conditions.store;
     let known = store.recordings()?;
+    let mut skipped = inputs.skipped.clone();
     let (work, time, disk) = match &conditions.recipe {
         Ok(recipe) => {
-            let items = items(examined, &known, recipe, &conditions.folder);
+            let (items, forgotten) = items(examined, &known, recipe, &conditions)?;
+            skipped.extend(forgotten.into_iter().map(|path| SkippedFile { path, reason: SkipReason::Forgotten }));
             let outlooks = outlook(&items, conditions.recompute, store)?;
             let work = planned(&items, &outlooks, recipe, conditions.retry_quarantined);
             let past = estimate::past_runs(store, recipe, &conditions.devices[0])?;
@@ -165,17 +167,22 @@ pub(crate) fn forecast(
         devices: conditions.devices.iter().map(ToString::to_string).collect(),
         models: conditions.models,
         problems,
-        skipped: inputs.skipped.clone(),
+        skipped,
     })
 }
 
-/// The recordings that the run would process.
-fn items(examined: &[Examined], known: &[RecordingEntry], recipe: &Arc<Recipe>, folder: &Path) -> Vec<RecordingEntry> {
-    let readable = |file: &'_ Examined| Some(file.facts.as_ref().ok()?.clone());
-    let files = examined
-        .iter()
-        .filter_map(|file| Some(HashedFile { path: &file.path, size: file.size_bytes, facts: readable(file)? }));
-    identify(&files.collect::<Vec<_>>(), known, recipe, folder)
+/// The recordings that the run would process, and the files of forgotten ones.
+fn items(
+    examined: &[Examined],
+    known: &[RecordingEntry],
+    recipe: &Arc<Recipe>,
+    conditions: &Conditions<'_>,
+) -> Result<(Vec<RecordingEntry>, Vec<PathBuf>), RunError> {
+    let file = |file: &'_ Examined| Some((file.size_bytes, file.facts.as_ref().ok()?.clone()));
+    let files = examined.iter().filter_map(|one| file(one).map(|(size, facts)| (one.path.as_path(), size, facts)));
+    let mut files: Vec<_> = files.map(|(path, size, facts)| HashedFile { path, size, facts }).collect();
+    let forgotten = take_forgotten(&mut files, &conditions.store.forgotten()?);
+    Ok((identify(&files, known, recipe, &conditions.folder), forgotten))
 }
 
 /// The names of the exported files, as the run would assign them. A file that cannot be read has none.

@@ -49,6 +49,8 @@ pub enum SkipReason {
     Socket,
     /// A device: reading it may never end.
     Device,
+    /// A recording whose content was deleted from the case on request.
+    Forgotten,
 }
 
 impl fmt::Display for SkipReason {
@@ -68,6 +70,7 @@ impl fmt::Display for SkipReason {
             Self::Pipe => "a pipe",
             Self::Socket => "a socket",
             Self::Device => "a device",
+            Self::Forgotten => "a recording that was forgotten (earwitness forget)",
         })
     }
 }

@@ -29,7 +29,7 @@ use crate::config::Config;
 use crate::error::{Error, ErrorContext, ErrorKind};
 use crate::export::{DocumentContext, Formats};
 use crate::file_name::NameParser;
-use crate::inputs::{self, Inputs};
+use crate::inputs::{self, Inputs, SkipReason, SkippedFile};
 use crate::open_store;
 use crate::outputs::{Record, RunFile, Taken};
 use crate::plan;
@@ -180,7 +180,7 @@ impl Pipeline {
         let context = self.context()?;
         let formats = self.all_formats().select(self.config.run.formats.iter().map(String::as_str));
         let formats = formats.map_err(Error::usage)?;
-        let inputs = inputs::find(inputs).map_err(Error::usage)?;
+        let mut inputs = inputs::find(inputs).map_err(Error::usage)?;
         self.check_interrupt()?;
         let devices = resolve_devices(&self.config.run.devices, self.config.run.num_gpus, self.tests.nvml.as_deref())?;
         let writes_results = self.last.is_none() && !devices[0].is_sim();
@@ -203,6 +203,8 @@ impl Pipeline {
         let mut plan = planned.map_err(Error::store)?;
         self.check_interrupt()?;
         targets.check_results(&record, &plan.items, &inputs)?;
+        let forgotten = plan.forgotten.drain(..).map(|path| SkippedFile { path, reason: SkipReason::Forgotten });
+        inputs.skipped.extend(forgotten);
         plan.unreadable.extend(inputs.unreadable.iter().cloned());
         Ok(PlannedRun { selected: formats, pipeline: self, inputs, store, plan, devices, work, record, context })
     }

@@ -11,6 +11,7 @@ use stage_core::{sha256_file, shown};
 
 use super::{Case, Check, Report, progress};
 use crate::error::Error;
+use crate::export::utc;
 use crate::inputs;
 
 /// Where the bytes of a recording are.
@@ -32,6 +33,10 @@ pub(super) fn check(case: &Case<'_>, folders: &[PathBuf], report: &mut Report) -
     let folder = case.record.folder();
     let found: Vec<_> = case.recordings.par_iter().map(|entry| find(entry, folder, &index, &bar)).collect();
     bar.finish_and_clear();
+    for forgotten in case.store.forgotten().map_err(Error::store)? {
+        let (sha256, at) = (&forgotten.sha256, utc(forgotten.at_ms));
+        report.note(Check::Recording, format!("recording {sha256}: forgotten {at}, by {}", forgotten.by));
+    }
     for (entry, found) in case.recordings.iter().zip(found) {
         report.counts.recordings += 1;
         let name = shown(&entry.path);

@@ -2,7 +2,6 @@
 
 mod changes;
 mod overview;
-mod resolve;
 mod set;
 mod show;
 

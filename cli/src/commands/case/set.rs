@@ -3,10 +3,10 @@
 use stage_core::{Existing, printable, shown, write_files};
 
 use super::changes::{self, DIGITS};
-use super::resolve::resolve;
 use super::{Stored, require_folder};
 use crate::args::{CaseSetArgs, Channel, PersonArgs};
 use crate::case_file::{self, CaseFile, Edit, PersonEdit, RecordingEdit};
+use crate::commands::resolve::resolve;
 use crate::error::{Error, ErrorContext};
 use crate::exit::Exit;
 
@@ -97,7 +97,7 @@ fn recording_edit(
     let Some(recording) = &args.recording else { return Ok(None) };
     let recordings = stored.map(|stored| stored.recordings.as_slice()).unwrap_or_default();
     Ok(Some(RecordingEdit {
-        sha256: resolve(recording, recordings, case)?,
+        sha256: resolve(recording, "--recording", recordings, case)?,
         exhibit: args.exhibit.clone(),
         note: args.note.clone(),
         speakers: args.speaker.clone(),

@@ -186,8 +186,9 @@ fn host() -> String {
     rustix::system::uname().nodename().to_string_lossy().into_owned()
 }
 
-/// Name of the user, or its number if the environment does not name it.
-fn user() -> String {
+/// Name of the user of this process, or its number if the environment does not name it.
+#[must_use]
+pub fn user() -> String {
     let named = ["USER", "LOGNAME"].iter().find_map(|name| std::env::var(name).ok());
     named.filter(|name| !name.is_empty()).unwrap_or_else(|| rustix::process::getuid().as_raw().to_string())
 }

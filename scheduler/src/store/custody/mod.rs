@@ -23,7 +23,7 @@ pub use self::audit::{Audit, Difference, Disagreement, Subject, audit};
 pub use self::chain::{ChainFault, Line, line_sha256, read_chain};
 pub(in crate::store) use self::chain::{Last, seal};
 pub(in crate::store) use self::digest::Digests;
-pub use self::digest::Salt;
+pub use self::digest::{Salt, user};
 pub use self::entry::{Entry, Files};
 pub use self::log_file::{Compared, Present, logs_beside};
 pub(in crate::store) use self::log_file::{LogFile, Reconciled};

@@ -6,6 +6,7 @@ mod incident;
 mod maintenance;
 mod output;
 mod recording;
+mod review;
 mod run;
 
 pub use artifact::{
@@ -16,4 +17,5 @@ pub use incident::{Failure, Incident, IncidentKind, Quarantine, UnknownIncident}
 pub use maintenance::{Compaction, StoreCheck, StoreFault};
 pub use output::{MadeFrom, OutputFile};
 pub use recording::{InputFacts, InputStat, RecordingEntry};
+pub use review::{ReviewEntry, ReviewOutcome};
 pub use run::{Lease, LeaseEnd, NewBatch, NewRun, Run, RunEnd, RunId};

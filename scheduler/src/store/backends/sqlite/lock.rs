@@ -65,6 +65,13 @@ impl WriterLock {
     }
 }
 
+/// The command line of the holder may name recordings, so it does not stay.
+impl Drop for WriterLock {
+    fn drop(&mut self) {
+        let _ = self.file.set_len(0);
+    }
+}
+
 /// The process that writes to the store. This takes a shared lock for an instant. A process that tries to acquire the
 /// lock at that moment tries again.
 pub(super) fn writer(store: &Path) -> Result<Writer, StoreError> {

@@ -7,11 +7,12 @@ use std::path::Path;
 use scheduler::store::RecordingEntry;
 use stage_core::{printable, sha256_file, shown};
 
-use super::changes::DIGITS;
 use crate::case_file::CaseFile;
 use crate::error::{Error, ErrorContext};
 use crate::export::folded_name;
 
+/// Hex digits of hashes in messages.
+const DIGITS: usize = 12;
 /// Fewest hex digits of a hash that name a recording.
 const FEWEST_DIGITS: usize = 8;
 /// Hex digits of a whole hash.
@@ -20,9 +21,14 @@ const ALL_DIGITS: usize = 64;
 /// The recordings that a name may mean: how each was found, by SHA-256.
 type Candidates = BTreeMap<String, String>;
 
-/// The SHA-256 of the one recording that `name` means, in lowercase. A whole hash is always accepted: the recording may
+/// The SHA-256 of the one recording that `name` means, in lowercase. Errors name the argument. A whole hash is always accepted: the recording may
 /// not have been run yet.
-pub(super) fn resolve(name: &OsStr, recordings: &[RecordingEntry], case: Option<&CaseFile>) -> Result<String, Error> {
+pub(super) fn resolve(
+    name: &OsStr,
+    argument: &str,
+    recordings: &[RecordingEntry],
+    case: Option<&CaseFile>,
+) -> Result<String, Error> {
     let mut candidates = Candidates::new();
     if let Some(text) = name.to_str() {
         of_name(text, recordings, &mut candidates);
@@ -31,7 +37,7 @@ pub(super) fn resolve(name: &OsStr, recordings: &[RecordingEntry], case: Option<
     let path = Path::new(name);
     if path.is_file() {
         let hashed = sha256_file(path).map_err(Error::usage);
-        let sha256 = hashed.context(format!("--recording {}: cannot be read", shown(path)))?;
+        let sha256 = hashed.context(format!("{argument} {}: cannot be read", shown(path)))?;
         candidates.entry(sha256).or_insert_with(|| format!("the file {}", shown(path)));
     }
     let list =
@@ -39,12 +45,12 @@ pub(super) fn resolve(name: &OsStr, recordings: &[RecordingEntry], case: Option<
     match candidates.len() {
         1 => Ok(candidates.into_keys().next().unwrap_or_default()),
         0 => Err(Error::usage(format!(
-            "--recording {}: there is no such recording: the name of its results (call, as in call.json), its path, or at \
+            "{argument} {}: there is no such recording: the name of its results (call, as in call.json), its path, or at \
              least {FEWEST_DIGITS} hex digits of its SHA-256 are expected; `earwitness case show` lists the names",
             shown(path)
         ))),
         _ => Err(Error::usage(format!(
-            "--recording {}: ambiguous, it may be {}: give more digits of the SHA-256",
+            "{argument} {}: ambiguous, it may be {}: give more digits of the SHA-256",
             shown(path),
             list().join(", or ")
         ))),
