@@ -25,7 +25,8 @@ pub use port::{Access, Store};
 pub use types::{
     Alteration, Commit, Committed, Compaction, Failure, Forgotten, Incident, IncidentKind, InputFacts, InputStat,
     Lease, LeaseEnd, Lookup, MadeFrom, NewArtifact, NewBatch, NewCheckpoint, NewRecord, NewRun, OutputFile, Quarantine,
-    RecordingEntry, Run, RunEnd, RunId, StoreCheck, StoreFault, StoredArtifact, StoredCheckpoint, UnknownIncident,
+    RecordingEntry, ReviewEntry, ReviewOutcome, Run, RunEnd, RunId, StoreCheck, StoreFault, StoredArtifact,
+    StoredCheckpoint, UnknownIncident,
 };
 pub use url::{StoreUrl, open};
 pub use writer::{LockHolder, Writer, command_line};

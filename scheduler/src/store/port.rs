@@ -9,7 +9,8 @@ use stage_core::{Fingerprint, Recipe};
 
 use super::types::{
     Commit, Committed, Compaction, Failure, Forgotten, Incident, InputFacts, InputStat, Lease, LeaseEnd, Lookup,
-    NewBatch, NewRun, OutputFile, Quarantine, RecordingEntry, Run, RunEnd, RunId, StoreCheck, StoredCheckpoint,
+    NewBatch, NewRun, OutputFile, Quarantine, RecordingEntry, ReviewEntry, ReviewOutcome, Run, RunEnd, RunId,
+    StoreCheck, StoredCheckpoint,
 };
 use super::writer::Writer;
 use super::{Custody, Entry, StoreError};
@@ -145,7 +146,12 @@ pub trait Store: fmt::Debug {
     /// Deletes the entries of these paths.
     fn forget_outputs(&mut self, paths: &[PathBuf]) -> Result<(), StoreError>;
 
-    /// Deletes the content of a recording: its artifacts, places and records of written files, and every text that names
+    /// Adds statements of reviewers. One whose ID is known is not added again. Returns the outcome of each.
+    fn put_reviews(&mut self, entries: &[ReviewEntry]) -> Result<Vec<ReviewOutcome>, StoreError>;
+    /// The statements about a recording, or about all, by time.
+    fn reviews(&self, recording: Option<&str>) -> Result<Vec<ReviewEntry>, StoreError>;
+
+    /// Deletes the content of a recording: its artifacts, places, reviews and records of written files, and every text that names
     /// it. Its hash stays. A recording that is not stored leaves its hash too.
     fn forget(&mut self, forgotten: &Forgotten) -> Result<(), StoreError>;
     /// The recordings whose content was deleted, by time.

@@ -10,6 +10,7 @@ pub(crate) mod leases;
 pub(crate) mod maintenance;
 pub(crate) mod outputs;
 pub(crate) mod recordings;
+pub(crate) mod reviews;
 pub(crate) mod samples;
 
 use super::{Access, Store, StoreUrl, open};
@@ -115,6 +116,9 @@ macro_rules! conformance_suite {
                 custody_log_contains_ids_and_hashes_alone
                 custody_log_finds_every_alteration
                 recording_that_is_forgotten_leaves_its_hash_and_log_and_store_agree;
+            reviews:
+                reviews_are_added_once_and_never_changed
+                reviews_are_in_the_custody_log_without_their_text;
             maintenance:
                 check_counts_a_sound_store
                 check_finds_every_alteration

@@ -31,6 +31,8 @@ pub enum Subject {
     Failure(i64, String),
     /// A quarantined recording, by fingerprint.
     Quarantine(String),
+    /// A statement of a reviewer, by ID.
+    Review(String),
     /// A recording whose content was deleted, by the SHA-256 of its bytes.
     Forgotten(String),
 }
@@ -162,6 +164,7 @@ impl Stated {
                 self.put(Subject::Quarantine(fingerprint.to_string()), record);
             }
             Entry::QuarantineLifted { fingerprint } => self.remove(&Subject::Quarantine(fingerprint.to_string())),
+            Entry::Review { id, recording, record, .. } => self.put_of(&recording, Subject::Review(id), record),
             Entry::Forgotten { recording, record } => {
                 for subject in self.of_recordings.remove(&recording).unwrap_or_default() {
                     self.records.remove(&subject);
@@ -205,6 +208,9 @@ fn found(store: &dyn Store) -> Result<(Records, BTreeMap<Subject, String>), Stor
     all.artifacts(store)?;
     for output in store.outputs()? {
         all.put(Subject::Output(salt.path(&output.path)), all.digests.output(&output)?, shown(&output.path));
+    }
+    for entry in store.reviews(None)? {
+        all.put(Subject::Review(entry.id.clone()), all.digests.review(&entry)?, format!("review {}", entry.id));
     }
     for forgotten in store.forgotten()? {
         let (subject, record) = (Subject::Forgotten(forgotten.sha256.clone()), all.digests.forgotten(&forgotten)?);
@@ -289,6 +295,7 @@ impl fmt::Display for Subject {
             Self::Incident(run, number) => write!(f, "incident {number} of run {run}"),
             Self::Failure(run, place) => write!(f, "failure of {place} in run {run}"),
             Self::Quarantine(fingerprint) => write!(f, "quarantine of artifact {fingerprint}"),
+            Self::Review(id) => write!(f, "review {id}"),
             Self::Forgotten(sha256) => write!(f, "forgotten recording {sha256}"),
         }
     }

@@ -7,7 +7,9 @@ use serde_json::{Value, json};
 use stage_core::{PipelineError, Sha256Stream, path_bytes, sha256_hex};
 
 use super::Entry;
-use crate::store::{Failure, Forgotten, Incident, NewArtifact, NewRun, OutputFile, Quarantine, Run, RunId, StoreError};
+use crate::store::{
+    Failure, Forgotten, Incident, NewArtifact, NewRun, OutputFile, Quarantine, ReviewEntry, Run, RunId, StoreError,
+};
 
 /// A secret of the store. A hash without it could be compared with the hashes of guessed names and phone numbers.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -166,6 +168,16 @@ impl Digests<'_> {
 
     pub(in crate::store) fn failure(&self, Failure { path, error }: &Failure) -> Result<String, StoreError> {
         self.failed(path, error)
+    }
+
+    pub(in crate::store) fn review(&self, entry: &ReviewEntry) -> Result<String, StoreError> {
+        self.0.json(entry)
+    }
+
+    /// The entry of a reviewer's statement.
+    pub(in crate::store) fn review_entry(&self, entry: &ReviewEntry) -> Result<Entry, StoreError> {
+        let ReviewEntry { id, recording, author, .. } = entry.clone();
+        Ok(Entry::Review { id, recording, author, record: self.review(entry)? })
     }
 
     pub(in crate::store) fn forgotten(&self, forgotten: &Forgotten) -> Result<String, StoreError> {

@@ -140,6 +140,17 @@ pub enum Entry {
         /// The artifact whose computation killed workers.
         fingerprint: Fingerprint,
     },
+    /// A reviewer stated something about a result.
+    Review {
+        /// ID of the statement.
+        id: String,
+        /// SHA-256 of the recording.
+        recording: String,
+        /// The reviewer.
+        author: String,
+        /// Its record in the store.
+        record: String,
+    },
     /// The content of a recording was deleted on request: its artifacts, places and written files.
     Forgotten {
         /// SHA-256 of its bytes.

@@ -21,6 +21,7 @@ impl Tables {
         self.places.retain(|(_, of), _| of != sha256);
         self.inputs.retain(|_, (_, facts)| facts.sha256 != *sha256);
         self.outputs.retain(|_, output| output.recording.as_ref() != Some(sha256));
+        self.reviews.retain(|_, entry| entry.recording != *sha256);
         self.forgotten.insert(sha256.clone(), forgotten.clone());
         self.log.append(entries)
     }

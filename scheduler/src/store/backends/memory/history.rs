@@ -1,11 +1,13 @@
-//! Runs, their incidents, failures and quarantined recordings.
+//! Runs, their incidents, failures and quarantined recordings; reviews.
 
 use stage_core::Fingerprint;
 
 use super::tables::{RawIncident, Tables, next_number};
 use crate::clock::now_ms;
 use crate::store::custody::Digests;
-use crate::store::{Entry, Failure, Incident, NewRun, Quarantine, RunEnd, RunId, StoreError};
+use crate::store::{
+    Entry, Failure, Incident, NewRun, Quarantine, ReviewEntry, ReviewOutcome, RunEnd, RunId, StoreError,
+};
 
 impl Tables {
     pub(super) fn begin_run(&mut self, new: &NewRun) -> Result<RunId, StoreError> {
@@ -79,5 +81,30 @@ impl Tables {
         let lifted = fingerprints.iter().filter(|one| self.quarantine.remove(&one.to_string()).is_some());
         let lifted: Vec<_> = lifted.map(|one| Entry::QuarantineLifted { fingerprint: *one }).collect();
         self.log.append(lifted)
+    }
+
+    pub(super) fn put_reviews(&mut self, entries: &[ReviewEntry]) -> Result<Vec<ReviewOutcome>, StoreError> {
+        let salt = self.log.custody.salt.clone();
+        let (mut outcomes, mut written) = (Vec::new(), Vec::new());
+        for entry in entries {
+            outcomes.push(match self.reviews.get(&entry.id) {
+                Some(known) if known == entry => ReviewOutcome::Known,
+                Some(_) => ReviewOutcome::Conflict,
+                None => {
+                    written.push(Digests(&salt).review_entry(entry)?);
+                    self.reviews.insert(entry.id.clone(), entry.clone());
+                    ReviewOutcome::Written
+                }
+            });
+        }
+        self.log.append(written)?;
+        Ok(outcomes)
+    }
+
+    pub(super) fn reviews(&self, recording: Option<&str>) -> Vec<ReviewEntry> {
+        let is_about = |entry: &&ReviewEntry| recording.is_none_or(|sha256| entry.recording == sha256);
+        let mut entries: Vec<_> = self.reviews.values().filter(is_about).cloned().collect();
+        entries.sort_by(|a, b| (a.at_ms, &a.id).cmp(&(b.at_ms, &b.id)));
+        entries
     }
 }

@@ -11,8 +11,8 @@ use super::tables::Tables;
 use crate::store::custody::Digests;
 use crate::store::{
     Access, Commit, Committed, Compaction, Custody, Entry, Failure, Forgotten, Incident, InputFacts, InputStat, Lease,
-    LeaseEnd, Lookup, NewBatch, NewRun, OutputFile, Quarantine, RecordingEntry, Run, RunEnd, RunId, Store, StoreCheck,
-    StoreError, StoredCheckpoint, Writer,
+    LeaseEnd, Lookup, NewBatch, NewRun, OutputFile, Quarantine, RecordingEntry, ReviewEntry, ReviewOutcome, Run,
+    RunEnd, RunId, Store, StoreCheck, StoreError, StoredCheckpoint, Writer,
 };
 
 /// A handle of a database.
@@ -165,6 +165,14 @@ impl Store for MemoryStore {
         let forgotten = paths.iter().filter(|path| tables.outputs.remove(*path).is_some());
         let entries: Vec<_> = forgotten.map(|path| Entry::OutputForgotten { name: salt.path(path) }).collect();
         tables.log.append(entries)
+    }
+
+    fn put_reviews(&mut self, entries: &[ReviewEntry]) -> Result<Vec<ReviewOutcome>, StoreError> {
+        self.write()?.put_reviews(entries)
+    }
+
+    fn reviews(&self, recording: Option<&str>) -> Result<Vec<ReviewEntry>, StoreError> {
+        Ok(self.tables().reviews(recording))
     }
 
     fn forget(&mut self, forgotten: &Forgotten) -> Result<(), StoreError> {

@@ -7,7 +7,7 @@ use stage_core::PipelineError;
 
 use super::log::Log;
 use crate::store::raw::RawArtifact;
-use crate::store::{Forgotten, Incident, InputFacts, InputStat, LeaseEnd, OutputFile, Quarantine, Run};
+use crate::store::{Forgotten, Incident, InputFacts, InputStat, LeaseEnd, OutputFile, Quarantine, ReviewEntry, Run};
 
 /// All data of a database.
 #[derive(Debug, Default)]
@@ -34,6 +34,8 @@ pub(super) struct Tables {
     /// Recipes by number.
     pub(super) recipes: BTreeMap<i64, RawRecipe>,
     pub(super) outputs: BTreeMap<PathBuf, OutputFile>,
+    /// Statements of reviewers by ID.
+    pub(super) reviews: BTreeMap<String, ReviewEntry>,
     pub(super) forgotten: BTreeMap<String, Forgotten>,
     pub(super) log: Log,
 }

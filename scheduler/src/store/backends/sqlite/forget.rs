@@ -21,9 +21,13 @@ pub(super) fn forget(db: &mut Connection, forgotten: &Forgotten) -> Result<()> {
             vec![Entry::Forgotten { recording: forgotten.sha256.clone(), record: digests.forgotten(forgotten)? }];
         delete_artifacts(db, &forgotten.sha256, &mut entries)?;
         delete_texts(db, &names, &digests, &mut entries)?;
-        for table in
-            ["recording WHERE file_sha256", "place WHERE file_sha256", "input WHERE sha256", "output WHERE recording"]
-        {
+        for table in [
+            "recording WHERE file_sha256",
+            "place WHERE file_sha256",
+            "input WHERE sha256",
+            "output WHERE recording",
+            "review WHERE recording",
+        ] {
             db.execute(&format!("DELETE FROM {table} = ?1"), [&forgotten.sha256])?;
         }
         let Forgotten { sha256, at_ms, by, reason } = forgotten;

@@ -16,6 +16,7 @@ mod paths;
 mod reader;
 mod recipes;
 mod recordings;
+mod reviews;
 mod runs;
 mod schema;
 mod store;

@@ -15,14 +15,14 @@ use super::lock::{self, WriterLock};
 use super::paths::{folder_of, shown, unavailable};
 use super::reader::Reader;
 use super::{
-    artifacts, checkpoints, commits, connection, custody, forget, incidents, maintenance, outputs, recordings, runs,
-    transaction,
+    artifacts, checkpoints, commits, connection, custody, forget, incidents, maintenance, outputs, recordings, reviews,
+    runs, transaction,
 };
 use crate::store::custody::{LogFile, Reconciled, logs_beside};
 use crate::store::{
     Access, Commit, Committed, Compaction, Custody, Entry, Failure, Forgotten, Incident, InputFacts, InputStat, Lease,
-    LeaseEnd, Lookup, NewBatch, NewRun, OutputFile, Quarantine, RecordingEntry, Run, RunEnd, RunId, Store, StoreCheck,
-    StoreError, StoredCheckpoint, Writer,
+    LeaseEnd, Lookup, NewBatch, NewRun, OutputFile, Quarantine, RecordingEntry, ReviewEntry, ReviewOutcome, Run,
+    RunEnd, RunId, Store, StoreCheck, StoreError, StoredCheckpoint, Writer,
 };
 
 /// The first bytes of every SQLite database.
@@ -280,6 +280,14 @@ impl Store for SqliteStore {
 
     fn forget_outputs(&mut self, paths: &[PathBuf]) -> Result<(), StoreError> {
         self.write(|db| outputs::forget(db, paths))
+    }
+
+    fn put_reviews(&mut self, entries: &[ReviewEntry]) -> Result<Vec<ReviewOutcome>, StoreError> {
+        self.write(|db| reviews::put(db, entries))
+    }
+
+    fn reviews(&self, recording: Option<&str>) -> Result<Vec<ReviewEntry>, StoreError> {
+        self.read(|db| reviews::list(db, recording))
     }
 
     fn forget(&mut self, forgotten: &Forgotten) -> Result<(), StoreError> {

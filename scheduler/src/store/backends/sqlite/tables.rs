@@ -87,6 +87,10 @@ CREATE TABLE output (
     path BLOB PRIMARY KEY, sha256 TEXT, replaces TEXT, recording TEXT, format TEXT NOT NULL,
     renderer INTEGER NOT NULL, settings TEXT NOT NULL, made_from TEXT NOT NULL, document TEXT, context TEXT NOT NULL
 ) STRICT;
+CREATE TABLE review (
+    id TEXT PRIMARY KEY, recording TEXT NOT NULL, author TEXT NOT NULL, at_ms INTEGER NOT NULL, body TEXT NOT NULL
+) STRICT;
+CREATE INDEX review_recording ON review (recording);
 CREATE TABLE forgotten (sha256 TEXT PRIMARY KEY, at_ms INTEGER NOT NULL, by TEXT NOT NULL, reason TEXT) STRICT;
 CREATE TABLE setting (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
 CREATE TABLE custody (

@@ -89,7 +89,7 @@ fn version_1(folder: &Path) -> PathBuf {
 /// Turns a store into one of an earlier version, as far as later tables are concerned.
 fn back_to(db: &Connection, version: i64) {
     db.execute_batch(&format!(
-        "DROP TABLE output; DROP TABLE place; DROP TABLE forgotten; DROP TABLE setting; DROP TABLE custody;
+        "DROP TABLE output; DROP TABLE place; DROP TABLE forgotten; DROP TABLE review; DROP TABLE setting; DROP TABLE custody;
          DELETE FROM meta WHERE key = 'custody_part';
          ALTER TABLE recording RENAME TO recording_7;
          {RECORDING_OF_2}
