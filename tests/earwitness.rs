@@ -73,6 +73,8 @@ mod record;
 mod recovery;
 #[path = "earwitness/reuse.rs"]
 mod reuse;
+#[path = "earwitness/review.rs"]
+mod review;
 #[path = "earwitness/running.rs"]
 mod running;
 #[path = "earwitness/sound.rs"]

@@ -77,6 +77,7 @@ mod plan;
 mod precision;
 mod process;
 mod results;
+pub mod review;
 mod settings;
 mod signals;
 pub mod signing;

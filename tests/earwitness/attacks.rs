@@ -56,6 +56,10 @@ fn original() -> &'static Original {
         fs::copy(at("out/earwitness.db"), at("older.db")).unwrap();
         fs::rename(at("calls/c.mp3"), at("calls/d.mp3")).unwrap();
         run(&[&at("calls")], &at("out"), &["--format", "json,srt"]).with_code(0);
+        let out = at("out");
+        let out = out.to_str().unwrap();
+        finish(["review", "confirm", out, "b", "segment:0", "--author", "kim"]).with_code(0);
+        finish(["export", out, "--format", "json,srt"]).with_code(0);
         for key in ["owner", "attacker"] {
             finish(["key", "new", at(key).to_str().unwrap()]).with_code(0);
         }
@@ -205,7 +209,8 @@ impl Case {
         self.sql(&format!(
             "PRAGMA foreign_keys = OFF; DELETE FROM artifact WHERE json_extract(key, '$.file_sha256') = '{sha256}';
              DELETE FROM recording WHERE file_sha256 = '{sha256}'; DELETE FROM place WHERE file_sha256 = '{sha256}';
-             DELETE FROM output WHERE recording = '{sha256}'; DELETE FROM input WHERE sha256 = '{sha256}';"
+             DELETE FROM output WHERE recording = '{sha256}'; DELETE FROM review WHERE recording = '{sha256}';
+             DELETE FROM input WHERE sha256 = '{sha256}';"
         ));
         for file in ["calls/b.flac", "out/b.json", "out/b.srt"] {
             fs::remove_file(self.at(file)).unwrap();
@@ -401,6 +406,14 @@ attacks! {
     attack_rename_hidden:
         "the record of a renamed file is deleted (sqlite3)", Alone, |case| {
             assert_eq!(case.sql("DELETE FROM place WHERE CAST(path AS TEXT) LIKE '%c.mp3' RETURNING 1"), "1");
+        };
+    attack_review_changed:
+        "a reviewer's correction is changed (sqlite3)", Alone, |case| {
+            assert_eq!(case.sql("UPDATE review SET body = replace(body, 'confirm', 'reject') RETURNING 1"), "1");
+        };
+    attack_review_deleted:
+        "a reviewer's statement is deleted (sqlite3)", Alone, |case| {
+            case.sql("DELETE FROM review");
         };
     attack_log_line_changed:
         "a line of the log file is changed", Alone, |case| {

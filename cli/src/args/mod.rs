@@ -1,6 +1,7 @@
 //! The command line.
 
 mod case;
+mod review;
 mod settings;
 
 use std::ffi::OsString;
@@ -15,6 +16,7 @@ use scheduler::store::StoreUrl;
 use stage_core::StageName;
 
 pub(crate) use self::case::{CaseCommand, CaseSetArgs, CaseShowArgs, Channel, PersonArgs};
+pub(crate) use self::review::{ReviewArgs, ReviewCommand, ReviewItemArgs, ReviewListArgs};
 pub(crate) use self::settings::{CsvArgs, ModelArgs, SettingArgs, StageSettingArgs};
 use crate::clip::Time;
 use crate::config::{DEFAULT_FILE, PrecisionChoice};
@@ -43,6 +45,9 @@ pub(crate) enum Command {
     /// Check a case: recordings, custody log, store and written files against each other. Exits with code 5 if a check
     /// fails.
     Verify(VerifyArgs),
+    /// State something about results: confirm or reject an item, note, correct words and speakers. The results stay.
+    #[command(subcommand)]
+    Review(ReviewCommand),
     /// Delete the content of recordings from a case: results, names and texts. Their hashes and the custody log stay.
     Forget(ForgetArgs),
     /// Make or show a key that signs the manifest of a case.

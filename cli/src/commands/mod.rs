@@ -14,6 +14,7 @@ mod manifest;
 mod models;
 mod plan;
 mod resolve;
+mod review;
 mod run;
 mod stage;
 mod started;
@@ -52,6 +53,7 @@ pub(crate) fn dispatch(command: &Command) -> Result<Exit, Error> {
         Command::BenchWorker => bench::worker(),
         Command::Verify(args) => verify::verify(args),
         Command::Forget(args) => forget::forget(args),
+        Command::Review(command) => review::review(command),
         Command::Key(command) => key::key(command),
         Command::Manifest(args) => manifest::manifest(args),
         Command::Timestamp(command) => manifest::timestamp(command),

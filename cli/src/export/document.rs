@@ -17,6 +17,7 @@ use super::formats::Json;
 use super::read::Evidence;
 use super::{DocumentContext, ExportFormat};
 use crate::case_file::{CaseFacts, CaseFile, Speaker};
+use crate::review::ReviewBlock;
 
 /// Incremented when a field is removed or changes its meaning.
 const SCHEMA_VERSION: u32 = 3;
@@ -41,6 +42,8 @@ pub struct Document {
     /// Measurements, evidence and scores.
     #[schemars(schema_with = "forensics::record_schema")]
     pub forensics: ForensicRecord,
+    /// What people state about these results, by time. The results themselves stay as the program made them.
+    pub review: Vec<ReviewBlock>,
     /// Artifacts of further stages by name; omitted if there are none.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub further: BTreeMap<String, Value>,
@@ -224,6 +227,7 @@ impl Document {
             dropped: [evidence.segments.dropped, evidence.transcript.dropped].concat(),
             words: evidence.words.words,
             forensics: evidence.forensics,
+            review: Vec::new(),
             further: evidence.further,
             provenance: evidence.provenance,
             renderer: RendererBlock::of(&Json),

@@ -10,6 +10,7 @@ use stage_core::forensics::ForensicRecord;
 use stage_core::{AlignedWords, Artifact, ArtifactName, Recording, SpeechSegments, Transcript, path_text};
 
 use super::{Document, DocumentContext, ExportError, Provenance, utc};
+use crate::review;
 
 /// The stored artifacts of one recording.
 pub(super) struct Evidence {
@@ -40,7 +41,9 @@ pub(crate) fn read_document_in(
     entry: &RecordingEntry,
 ) -> Result<Document, ExportError> {
     let path = entry.relative.as_deref().unwrap_or(&entry.path);
-    Ok(Document::new(path, other_names(entry), evidence(store, entry)?).in_context(path, context))
+    let mut document = Document::new(path, other_names(entry), evidence(store, entry)?).in_context(path, context);
+    document.review = review::blocks(&document, &store.reviews(Some(&entry.file_sha256))?);
+    Ok(document)
 }
 
 /// The other names under which the bytes of a recording were seen.

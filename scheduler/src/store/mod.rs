@@ -18,7 +18,7 @@ mod writer;
 
 pub use custody::{
     Audit, ChainFault, Compared, Custody, Difference, Disagreement, Entry, Files, Line, Present, Salt, StoredLine,
-    Subject, audit, line_sha256, logs_beside, read_chain, user,
+    Subject, audit, line_sha256, logs_beside, random_id, read_chain, user,
 };
 pub use error::{Cause, StoreError};
 pub use port::{Access, Store};

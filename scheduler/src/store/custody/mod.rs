@@ -68,6 +68,12 @@ impl Custody {
     }
 }
 
+/// A new random ID: 16 hex digits.
+#[must_use]
+pub fn random_id() -> String {
+    random_hex::<8>()
+}
+
 /// Random bytes of the system, as hex.
 pub(in crate::store) fn random_hex<const BYTES: usize>() -> String {
     let mut bytes = [0; BYTES];
