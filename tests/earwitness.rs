@@ -71,6 +71,8 @@ mod readers;
 mod record;
 #[path = "earwitness/recovery.rs"]
 mod recovery;
+#[path = "earwitness/redact.rs"]
+mod redact;
 #[path = "earwitness/reuse.rs"]
 mod reuse;
 #[path = "earwitness/review.rs"]

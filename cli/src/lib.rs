@@ -76,6 +76,7 @@ mod pipeline;
 mod plan;
 mod precision;
 mod process;
+mod redact;
 mod results;
 pub mod review;
 mod settings;

@@ -367,7 +367,8 @@ pub(crate) enum StoreCommand {
 pub(crate) struct ExportArgs {
     #[command(flatten)]
     pub(crate) folder: FolderArgs,
-    /// Folder for the files. Default: DIR. Another folder gets copies, and DIR and its store are only read.
+    /// Folder for the files. Default: DIR. Another folder gets copies; DIR stays as it is, and only its custody log states
+    /// them, if it can be written.
     #[arg(short, long, value_name = "DIR")]
     pub(crate) out: Option<PathBuf>,
     /// Formats to write for each recording; json is always written.
@@ -382,6 +383,10 @@ pub(crate) struct ExportArgs {
     pub(crate) config: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) csv: CsvArgs,
+    /// Mask identity, card, account and phone numbers, and leave out names of files and contacts, for the other side. Needs
+    /// --out.
+    #[arg(long)]
+    pub(crate) redact: bool,
     /// Replace files that the store has no record of, or that were changed since. Recordings are never replaced.
     #[arg(long)]
     pub(crate) overwrite: bool,

@@ -29,10 +29,15 @@ pub(crate) fn export(args: &ExportArgs) -> Result<Exit, Error> {
     let names = NameParser::new(&patterns).map_err(Error::usage)?;
     let folder = &args.folder.folder;
     let context = DocumentContext { names, case: CaseFile::read(folder).map_err(Error::usage)? };
-    let exporter = Exporter { selected: &selected, all: &all, context: &context };
+    let exporter = Exporter { selected: &selected, all: &all, context: &context, redact: args.redact };
     let url = open_store::url(args.folder.store.as_deref(), folder)?;
     // A copy elsewhere changes neither the folder nor the store, which may be on read-only media.
     let elsewhere = args.out.as_deref().filter(|out| !same_folder(out, folder));
+    if args.redact && elsewhere.is_none() {
+        return Err(Error::usage(
+            "--redact needs --out with another folder: the results of the case itself stay complete",
+        ));
+    }
     let access = if elsewhere.is_some() { Access::Read } else { Access::Write };
     let mut store = store::open(&url, access).map_err(Error::store)?;
     let mut record = match elsewhere {

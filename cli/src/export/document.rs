@@ -17,6 +17,7 @@ use super::formats::Json;
 use super::read::Evidence;
 use super::{DocumentContext, ExportFormat};
 use crate::case_file::{CaseFacts, CaseFile, Speaker};
+use crate::redact::RedactionBlock;
 use crate::review::ReviewBlock;
 
 /// Incremented when a field is removed or changes its meaning.
@@ -42,6 +43,8 @@ pub struct Document {
     /// Measurements, evidence and scores.
     #[schemars(schema_with = "forensics::record_schema")]
     pub forensics: ForensicRecord,
+    /// What was masked in this copy for others; null in a full record.
+    pub redaction: Option<RedactionBlock>,
     /// What people state about these results, by time. The results themselves stay as the program made them.
     pub review: Vec<ReviewBlock>,
     /// Artifacts of further stages by name; omitted if there are none.
@@ -227,6 +230,7 @@ impl Document {
             dropped: [evidence.segments.dropped, evidence.transcript.dropped].concat(),
             words: evidence.words.words,
             forensics: evidence.forensics,
+            redaction: None,
             review: Vec::new(),
             further: evidence.further,
             provenance: evidence.provenance,

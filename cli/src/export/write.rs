@@ -12,6 +12,7 @@ use stage_core::{sha256_file, sha256_hex, write_files};
 use super::names::is_plain;
 use super::{Document, DocumentContext, ExportError, ExportFormat, Formats, read_document_in};
 use crate::outputs::{Found, Output, Record, Taken};
+use crate::redact::{redact, redacted_name};
 
 /// The formats in which results are written.
 #[derive(Debug, Clone, Copy)]
@@ -22,6 +23,8 @@ pub(crate) struct Exporter<'a> {
     pub(crate) all: &'a Formats,
     /// What the documents state besides the artifacts.
     pub(crate) context: &'a DocumentContext,
+    /// Whether the copies are for the other side: numbers and names are masked.
+    pub(crate) redact: bool,
 }
 
 /// What an export did for one recording.
@@ -47,6 +50,8 @@ struct Rendered {
 impl Exporter<'_> {
     /// The files that are written for a recording with this name and hash. Without a hash, it is a new one.
     pub(crate) fn outputs(&self, record: &Record, recording: Option<&str>, name: &str) -> Vec<Output> {
+        let redacted = recording.filter(|_| self.redact).map(redacted_name);
+        let name = redacted.as_deref().unwrap_or(name);
         let path = |format: &dyn ExportFormat| record.folder().join(file_name(name, format));
         let formats = self.formats(record, recording.unwrap_or_default());
         formats.into_iter().map(|format| Output { what: "results", path: path(format) }).collect()
@@ -67,10 +72,12 @@ impl Exporter<'_> {
             return Err(ExportError::Name(entry.name.clone()));
         }
         let document = read_document_in(self.context, store, entry)?;
+        let document = if self.redact { redact(document) } else { document };
         let made_from: Vec<_> = document.provenance.iter().map(super::Provenance::made_from).collect();
         let formats = self.formats(record, &entry.file_sha256);
         let (sha256, context) = (document.sha256(), self.context());
-        let source = Source { entry, document: &document, sha256, made_from: &made_from, context };
+        let name = if self.redact { redacted_name(&entry.file_sha256) } else { entry.name.clone() };
+        let source = Source { entry, name: &name, document: &document, sha256, made_from: &made_from, context };
         let rendered = |format: &&dyn ExportFormat| render(*format, &source, record);
         let rendered: Vec<_> = formats.iter().map(rendered).collect::<Result<_, _>>()?;
         let removed = self.remove_stale(store, record, entry, &made_from)?;
@@ -139,6 +146,8 @@ fn file_name(name: &str, format: &dyn ExportFormat) -> String {
 /// What the files of a recording are made from.
 struct Source<'a> {
     entry: &'a RecordingEntry,
+    /// The base name of the files.
+    name: &'a str,
     document: &'a Document,
     /// That of the document.
     sha256: String,
@@ -147,9 +156,9 @@ struct Source<'a> {
 }
 
 fn render(format: &dyn ExportFormat, source: &Source<'_>, record: &Record) -> Result<Rendered, ExportError> {
-    let Source { entry, document, sha256: document_sha256, made_from, context } = source;
+    let Source { entry, name, document, sha256: document_sha256, made_from, context } = source;
     let bytes = format.render(document).map_err(|reason| ExportError::Render { format: format.name(), reason })?;
-    let path = record.folder().join(file_name(&entry.name, format));
+    let path = record.folder().join(file_name(name, format));
     let sha256 = sha256_hex(&bytes);
     let found = record.find(&path).map_err(|reason| ExportError::Unwritable { path: path.clone(), reason })?;
     let found = match found {

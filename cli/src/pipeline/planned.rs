@@ -128,7 +128,7 @@ impl PlannedRun {
         let (mut again, mut removed) = (BTreeSet::new(), Vec::new());
         let all = self.pipeline.all_formats();
         let (exporter, record) =
-            (Exporter { selected: &self.selected, all: &all, context: &self.context }, &mut self.record);
+            (Exporter { selected: &self.selected, all: &all, context: &self.context, redact: false }, &mut self.record);
         let mut observe = |event: Event, store: &mut dyn Store| {
             if let (Event::ItemDone { index }, true) = (&event, exports) {
                 match exporter.export(store, record, &items[*index]) {
