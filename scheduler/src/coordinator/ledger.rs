@@ -12,8 +12,8 @@ use super::plan::Chain;
 use crate::clock::now_ms;
 use crate::protocol::{self, ResultId};
 use crate::store::{
-    Commit, Committed, Failure, Incident, IncidentKind, Lease, LeaseEnd, NewBatch, NewRecord, Quarantine, RunId, Store,
-    StoreError,
+    Commit, Committed, Entry, Failure, Incident, IncidentKind, Lease, LeaseEnd, NewBatch, NewRecord, Quarantine, RunId,
+    Store, StoreError,
 };
 
 /// The caller's event handler.
@@ -107,6 +107,15 @@ impl<'a> Ledger<'a> {
         message: String,
     ) -> Result<(), RunError> {
         self.incident(kind, Some(worker.to_string()), None, message)
+    }
+
+    /// Records that the clock of the machine was changed. A step back is stated by the log itself.
+    pub(super) fn clock_changed(&mut self, moved_ms: i64) -> Result<(), RunError> {
+        if moved_ms > 0 {
+            self.store.log(&[Entry::Clock { moved_ms }])?;
+        }
+        let message = format!("the clock of the machine was changed by {:+.1} s", moved_ms as f64 / 1000.0);
+        self.incident(IncidentKind::ClockChanged, None, None, message)
     }
 
     pub(super) fn record_failures(&mut self, failures: &[Failure]) -> Result<(), StoreError> {

@@ -88,8 +88,11 @@ impl Router<'_> {
         }
     }
 
-    /// Checks for devices that cannot be read and for workers that hang.
+    /// Checks the clock, and looks for devices that cannot be read and for workers that hang.
     fn watch(&mut self) -> Result<(), RunError> {
+        if let Some(moved_ms) = self.clock.moved_ms() {
+            self.ledger.clock_changed(moved_ms)?;
+        }
         for reading in self.fleet.overdue_readings() {
             self.handle_reading(&reading)?;
         }

@@ -17,6 +17,7 @@ use super::ledger::{Ledger, Received, Stored};
 use super::options::RunOptions;
 use super::outcome::{ItemEnd, Outcome, RunError};
 use super::plan::Chain;
+use crate::clock::ClockWatch;
 use crate::protocol::{ResultId, ToWorker};
 use crate::store::{Committed, Failure, RecordingEntry};
 
@@ -27,6 +28,7 @@ pub(super) struct Router<'a> {
     fleet: Fleet<'a>,
     backlog: Backlog<'a>,
     ledger: Ledger<'a>,
+    clock: ClockWatch,
 }
 
 impl<'a> Router<'a> {
@@ -39,7 +41,7 @@ impl<'a> Router<'a> {
         let outstanding = chains.iter().filter(|chain| !chain.is_complete()).count();
         let fleet = Fleet::new(options, outstanding);
         let backlog = Backlog::new(items, chains, options, fleet.workers().len());
-        Self { items, options, fleet, backlog, ledger }
+        Self { items, options, fleet, backlog, ledger, clock: ClockWatch::new() }
     }
 
     pub(super) fn into_outcome(self, interrupted: bool) -> Outcome {
