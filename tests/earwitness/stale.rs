@@ -88,7 +88,7 @@ fn verify_detects_stale_missing_and_unrecorded_exports() {
 fn documents_carry_renderer_version_and_settings() {
     let case = case("json");
     let renderer = document(&case.out, "call")["renderer"].clone();
-    assert_eq!(renderer, json!({"format": "json", "version": 1, "settings": {}}));
+    assert_eq!(renderer, json!({"format": "json", "version": 2, "settings": {}}));
 }
 
 #[test]

@@ -76,7 +76,7 @@ pub struct Person {
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct CaseRecording {
-    /// SHA-256 of the recording's bytes, in lowercase: its identity, whatever its name is.
+    /// SHA-256 of the recording's bytes, in lowercase: its identity, under any name.
     pub sha256: String,
     /// The exhibit number.
     pub exhibit: Option<String>,
