@@ -14,7 +14,7 @@ pub(crate) enum CaseCommand {
     Show(CaseShowArgs),
     /// Change DIR/case.toml, or create it. Comments and order of a file that was written by hand stay. An empty text
     /// ("") removes what the file states.
-    Set(CaseSetArgs),
+    Set(Box<CaseSetArgs>),
 }
 
 #[derive(Debug, Args)]

@@ -279,7 +279,7 @@ mod tests {
         let nfd: String = "민수".nfd().collect();
         let cases = [
             ("title = 1".to_owned(), 1, "string"),
-            ("title = 'a'\ntilte = 'b'".to_owned(), 2, "unknown field `tilte`"),
+            ("title = 'a'\nheading = 'b'".to_owned(), 2, "unknown field `heading`"),
             ("\n\ntitle = 'a".to_owned(), 3, "string"),
             (format!("{kim}nickname = 'a'"), 6, "unknown field `nickname`"),
             ("[[person]]\nname = 'a'".to_owned(), 1, "missing field `id`"),

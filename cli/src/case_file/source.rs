@@ -11,7 +11,7 @@ use super::CaseFileError;
 
 /// The name of the file in the folder of a case.
 const NAME: &str = "case.toml";
-/// Largest size in bytes: ten times that of a case of 5,000 recordings.
+/// Largest size, in bytes: enough for 50,000 recordings.
 const LARGEST: u64 = 8 << 20;
 /// The flags that open no link, and do not wait for the other end of a pipe.
 const NO_LINKS: i32 = (OFlags::NOFOLLOW.bits() | OFlags::NONBLOCK.bits()).cast_signed();

@@ -360,6 +360,44 @@ pub(super) mod tests {
         Document::new(Path::new("call.wav"), Vec::new(), evidence)
     }
 
+    /// The document of a call of two channels with these words and this `case.toml`.
+    pub(crate) fn document_of_case(words: &[Word], case: &str) -> Document {
+        let mut document = document_of(words);
+        document.recording.channels = 2;
+        let case = CaseFile::parse(Path::new("case.toml"), case).unwrap();
+        let context = DocumentContext { case: Some(case), ..DocumentContext::default() };
+        document.in_context(Path::new("통화 녹음 김민수_241105_093012.m4a"), &context)
+    }
+
+    /// A `case.toml` with the people on both channels of a call.
+    pub(crate) fn people(first: &str, second: &str) -> String {
+        let person = |id: &str, name: &str, channel: u16| {
+            format!("[[person]]\nid = '{id}'\nname = '{name}'\naliases = []\nchannel = {channel}\n")
+        };
+        format!("{}{}", person("a", first, 0), person("b", second, 1).replace("[]", "['김민수']"))
+    }
+
+    #[test]
+    fn document_labels_channels_by_names_or_numbers() {
+        let labels = |document: &Document| [0, 1, 2].map(|channel| document.channel_label(channel));
+        assert_eq!(labels(&document_of(&[])), ["0", "1", "2"]);
+        let document = document_of_case(&[], &people("이영희", "민수"));
+        assert_eq!(labels(&document), ["이영희", "민수", "2"]);
+        assert_eq!((document.speaker_name(2), document.speaker(1).unwrap().channel), (None, 1));
+        let same = document_of_case(&[], &people("박지훈", "박지훈"));
+        assert_eq!(labels(&same), ["박지훈 (a)", "박지훈 (b)", "2"]);
+    }
+
+    #[test]
+    fn document_has_the_facts_of_the_case() {
+        assert!(document_of(&[]).case.is_none());
+        let case = document_of_case(&[], &format!("title = '갑 대 을'\n{}", people("이영희", "민수"))).case.unwrap();
+        let party = case.party.map(|person| (person.id, person.name));
+        assert_eq!((case.title.as_deref(), party), (Some("갑 대 을"), Some(("b".to_owned(), "민수".to_owned()))));
+        let channels: Vec<_> = case.speakers.iter().map(|speaker| (speaker.channel, &*speaker.person.id)).collect();
+        assert_eq!(channels, [(0, "a"), (1, "b")]);
+    }
+
     #[test]
     fn document_has_the_claims_of_the_file_name() {
         let document = document_of(&[]);

@@ -30,7 +30,12 @@ pub(super) fn set_in_root(document: &mut DocumentMut, key: &str, text: &str) {
         return;
     }
     let header = match first_table_after(document, None) {
-        Some(table) => split_comment(table.decor_mut()),
+        Some(table) => {
+            let header = split_comment(table.decor_mut());
+            let own = text_of(table.decor().prefix());
+            table.decor_mut().set_prefix(format!("\n{}", own.trim_start_matches('\n')));
+            header
+        }
         None => {
             let header = text_of(Some(document.trailing()));
             document.set_trailing("");

@@ -156,6 +156,8 @@ fn set_speaker(recording: &mut dyn TableLike, channel: &str, person: &str) {
 mod tests {
     use std::path::Path;
 
+    use testkit::Random;
+
     use crate::case_file::CaseFile;
 
     use super::*;
@@ -216,6 +218,10 @@ exhibit = "갑 제1호증" # filed
         PersonEdit { id: id.to_owned(), ..PersonEdit::default() }
     }
 
+    fn recording(digit: &str) -> RecordingEdit {
+        RecordingEdit { sha256: digit.repeat(64), ..RecordingEdit::default() }
+    }
+
     #[test]
     fn edit_of_nothing_keeps_every_byte() {
         for text in [BY_HAND.to_owned(), BY_HAND.replace('\n', "\r\n"), format!("{BOM}{BY_HAND}"), String::new()] {
@@ -230,7 +236,7 @@ exhibit = "갑 제1호증" # filed
             edit.set("reference", "2026가단1");
             edit.set_person(&PersonEdit { role: Some("증인".to_owned()), channel: Some(Some(1)), ..person("KIM") });
             let (exhibit, speakers) = (Some("갑 제2호증".to_owned()), vec![(1, "lee".to_owned())]);
-            edit.set_recording(&RecordingEdit { sha256: "a".repeat(64), exhibit, speakers, note: None });
+            edit.set_recording(&RecordingEdit { exhibit, speakers, ..recording("a") });
         });
         let expected = [
             "-title = '갑 대 을'   # short",
@@ -268,7 +274,7 @@ exhibit = "갑 제1호증" # filed
         let after = edited(BY_HAND, |edit| {
             edit.set_person(&PersonEdit { name: Some("박".to_owned()), ..person("park") });
             let speakers = vec![(0, "park".to_owned()), (1, "lee".to_owned())];
-            edit.set_recording(&RecordingEdit { sha256: "b".repeat(64), speakers, ..RecordingEdit::default() });
+            edit.set_recording(&RecordingEdit { speakers, ..recording("b") });
         });
         let people = "aliases = [\"민수\"]\n\n[[person]]\nid = \"park\"\nname = \"박\"\n\n# --- recordings ---\n";
         assert!(after.contains(people), "{after}");
@@ -277,7 +283,7 @@ exhibit = "갑 제1호증" # filed
             format!("\n[[recording]]\nsha256 = \"{sha256}\"\nchannels = {{ 0 = \"park\", 1 = \"lee\" }}\n# the end\n");
         assert!(after.ends_with(&end), "{after}");
         let speakers = vec![(0, String::new()), (1, String::new())];
-        let removed = RecordingEdit { sha256, speakers, ..RecordingEdit::default() };
+        let removed = RecordingEdit { speakers, ..recording("b") };
         let after = edited(&after, |edit| edit.set_recording(&removed));
         assert!(!after.contains("park\", 1") && after.contains("[recording.channels] # by ear"), "{after}");
     }
@@ -296,7 +302,7 @@ exhibit = "갑 제1호증" # filed
         let after = edited(&after, |edit| {
             let exhibit = Some(String::new());
             let speakers = vec![(0, String::new())];
-            edit.set_recording(&RecordingEdit { sha256: "a".repeat(64), exhibit, speakers, note: None });
+            edit.set_recording(&RecordingEdit { exhibit, speakers, ..recording("a") });
             edit.remove_person("kim");
         });
         for kept in ["# Case of Ms. Lee", "# --- people ---", "# --- recordings ---", "# the end"] {
@@ -336,6 +342,45 @@ exhibit = "갑 제1호증" # filed
             case.people.iter().map(|person| (&*person.id, &*person.name, person.role.as_deref())).collect();
         assert_eq!(people, [("a", "A", Some("증인")), ("c", "C", None)]);
         assert!(after.starts_with("person = [{ id = 'a', name = 'A'"), "{after}");
+    }
+
+    /// An edit of any valid file gives a valid file with that change and with all comments.
+    #[test]
+    fn edit_of_mutated_files_changes_what_it_says_and_nothing_else() {
+        let path = Path::new("case.toml");
+        let mut random = Random(16);
+        let mut valid = 0;
+        for _ in 0..20_000 {
+            let mut lines: Vec<&str> = BY_HAND.lines().collect();
+            for _ in 0..=random.below(4) {
+                let (at, to) = (random.below(lines.len()), random.below(lines.len()));
+                match random.below(3) {
+                    0 => drop(lines.remove(at)),
+                    1 => lines.swap(at, to),
+                    _ => lines.insert(to, ["", "# more", "  # indented", "note = 'n'", "[[person]]"][random.below(5)]),
+                }
+            }
+            let text = lines.join("\n");
+            let Ok(before) = CaseFile::parse(path, &text) else { continue };
+            valid += 1;
+            let (mut set, mut removed) = (Edit::new(&text).unwrap(), Edit::new(&text).unwrap());
+            set.set("title", "new");
+            set.set_person(&PersonEdit {
+                name: Some("P".to_owned()),
+                numbers: vec!["112".to_owned()],
+                ..person("park")
+            });
+            removed.set("title", "");
+            removed.set_recording(&RecordingEdit { note: Some(String::new()), ..recording("a") });
+            let (set, removed) = (set.finish(), removed.finish());
+            let after = CaseFile::parse(path, &set).unwrap_or_else(|error| panic!("{error}\n{text}\n{set}"));
+            assert_eq!((after.title.as_deref(), &after.recordings), (Some("new"), &before.recordings), "{text}\n{set}");
+            assert_eq!((after.people.split_last().unwrap().1, &after.reference), (&*before.people, &before.reference));
+            assert_eq!(set.matches('#').count(), text.matches('#').count(), "{text}\n{set}");
+            let after = CaseFile::parse(path, &removed).unwrap_or_else(|error| panic!("{error}\n{text}\n{removed}"));
+            assert_eq!((after.title, &after.people), (None, &before.people), "{text}\n{removed}");
+        }
+        assert!(valid > 1000, "{valid}");
     }
 
     #[test]

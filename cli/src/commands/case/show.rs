@@ -54,10 +54,11 @@ fn print_case(overview: &Overview) {
     }
     let mut people = table::empty(["person", "name", "role", "numbers", "aliases", "channel", "recordings"]);
     for PersonRow { person, numbers, aliases, channel, recordings } in &overview.people {
+        let list = |texts: &[String]| Some(texts.join("\n")).filter(|list| !list.is_empty());
         let channel = channel.map(|channel| channel.to_string());
-        let cells = [Some(&person.id), Some(&person.name), person.role.as_ref(), Some(&numbers.join("\n"))];
-        let cells = cells.into_iter().map(|text| text.cloned());
-        add(&mut people, cells.chain([Some(aliases.join("\n")), channel, Some(recordings.to_string())]));
+        let own = [Some(person.id.clone()), Some(person.name.clone()), person.role.clone()];
+        let more = [list(numbers), list(aliases), channel, Some(recordings.to_string())];
+        add(&mut people, own.into_iter().chain(more));
     }
     println!("\n{people}");
 }

@@ -100,7 +100,7 @@ fn clock(seconds: f64, separator: char) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::export::document::tests::document_of;
+    use crate::export::document::tests::{document_of, document_of_case, people};
     use crate::export::formats::cues::tests::word;
 
     #[test]
@@ -114,6 +114,21 @@ mod tests {
         let own = r"00:00:01.000 --&gt; 00:00:02.000 &lt;b&gt;&amp;\u{1b}[2J\u{202e}";
         assert!(text.ends_with(&format!("\n\n00:00:00.000 --> 00:00:00.500\n{own}\n\n")), "{text}");
         assert_eq!(text.matches("-->").count(), 1);
+    }
+
+    #[test]
+    fn subtitles_of_calls_name_the_speakers() {
+        let words = [word(0, "four", 0.0, 0.5), word(1, "nine", 1.0, 1.5)];
+        let mut document = document_of_case(&words, &people("이영희", "A --> <b> & B"));
+        let (srt_text, vtt_text) = (srt(&document), vtt(&document, 1));
+        assert!(srt_text.contains("\n[이영희] four\n") && srt_text.contains("\n[A -- > <b> & B] nine\n"), "{srt_text}");
+        let voices = ["\n<v 이영희>four\n", "\n<v A --&gt; &lt;b&gt; &amp; B>nine\n"];
+        assert!(voices.iter().all(|voice| vtt_text.contains(voice)), "{vtt_text}");
+        assert_eq!((srt_text.matches("-->").count(), vtt_text.matches("-->").count()), (2, 2));
+        document.case = None;
+        assert!(srt(&document).contains("\n[1] nine\n") && vtt(&document, 1).contains("\n<v Channel 1>nine\n"));
+        document.recording.channels = 1;
+        assert!(srt(&document).contains("\nnine\n") && vtt(&document, 1).contains("\nnine\n"));
     }
 
     #[test]

@@ -163,7 +163,7 @@ fn intervals(document: &Document, channel: u16) -> Vec<(f64, f64, String)> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::export::document::tests::document_of;
+    use crate::export::document::tests::{document_of, document_of_case, people};
     use crate::export::formats::cues::tests::word;
 
     #[test]
@@ -175,6 +175,16 @@ mod tests {
             assert_eq!(cell(plain), plain);
         }
         assert_eq!(cell("a\u{1b}[2J\u{202e}"), r"a\u{1b}[2J\u{202e}");
+    }
+
+    #[test]
+    fn tables_of_words_name_the_speakers() {
+        let own = Word { speaker: Some("own".to_owned()), ..word(1, "two", 2.0, 2.5) };
+        let words = [word(0, "zero", 0.0, 0.5), word(1, "one", 1.0, 1.5), own, word(2, "three", 3.0, 3.5)];
+        let bytes = csv(&document_of_case(&words, &people("=이영희", "김민수")), Vec::new()).unwrap();
+        let mut rows = csv::Reader::from_reader(&*bytes);
+        let speakers: Vec<String> = rows.records().map(|row| row.unwrap()[1].to_owned()).collect();
+        assert_eq!(speakers, ["'=이영희", "김민수", "own", ""]);
     }
 
     #[test]
