@@ -15,8 +15,6 @@ mod certificates;
 mod error;
 mod oids;
 mod reply;
-#[cfg(test)]
-mod tests;
 mod tst_info;
 mod verify;
 
