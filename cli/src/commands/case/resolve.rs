@@ -39,8 +39,8 @@ pub(super) fn resolve(name: &OsStr, recordings: &[RecordingEntry], case: Option<
     match candidates.len() {
         1 => Ok(candidates.into_keys().next().unwrap_or_default()),
         0 => Err(Error::usage(format!(
-            "--recording {}: there is no such recording: the name of its results (call, as in call.json), its path, or at \
-             least {FEWEST_DIGITS} hex digits of its SHA-256 are expected; `earwitness case show` lists the names",
+            "--recording {}: there is no such recording: the name of its results (call, as in call.json), its path, or \
+             at least {FEWEST_DIGITS} hex digits of its SHA-256 are expected; `earwitness case show` lists the names",
             shown(path)
         ))),
         _ => Err(Error::usage(format!(
