@@ -15,9 +15,24 @@ use crate::made_store::{self, NAME};
 use crate::support::{Finished, calls, document, earwitness, finish, run};
 
 /// A file as people write it.
-const BY_HAND: &str = "# for the hearing in May\n\ntitle = '갑 대 을' # short\n\n# the client\n[[person]]\nid = 'lee'\nname = \
-                       '이영희'\nchannel = 0\n\n# the other side\n[[person]]\nid = 'kim'\nname = '김민수'\nrole = '피고'\n\
-                       aliases = ['민수'] # in her phone\nchannel = 1\n";
+const BY_HAND: &str = "# for the court in May
+
+title = '갑 대 을' # short
+
+# the client
+[[person]]
+id = 'lee'
+name = '이영희'
+channel = 0
+
+# the other side
+[[person]]
+id = 'kim'
+name = '김민수'
+role = '피고'
+aliases = ['민수'] # in her phone
+channel = 1
+";
 
 /// The SHA-256 of the recording of [`made_store`].
 fn sha256() -> String {
@@ -58,12 +73,13 @@ fn case_file_is_stated_by_every_export() {
     let folder = case(&text);
     export(folder.path()).with_code(0);
     let document = document(folder.path(), NAME);
-    let (lee, kim) = (("lee", "이영희", Value::Null), ("kim", "김민수", json!("피고")));
-    let speaker = |channel: u16, (id, name, role): (&str, &str, Value)| json!({"channel": channel, "id": id, "name": name, "role": role});
     let expected = json!({
         "title": "갑 대 을", "reference": null, "exhibit": "갑 제3호증", "note": null,
         "party": {"id": "kim", "name": "김민수", "role": "피고"},
-        "speakers": [speaker(0, lee), speaker(1, kim)],
+        "speakers": [
+            {"channel": 0, "id": "lee", "name": "이영희", "role": null},
+            {"channel": 1, "id": "kim", "name": "김민수", "role": "피고"},
+        ],
         "file_sha256": sha256_hex(text.as_bytes()),
     });
     assert_eq!(document["case"], expected);

@@ -41,7 +41,7 @@ fn review_is_shown_beside_the_results_which_stay() {
     let (_folder, out) = case();
     let before = document(&out, "call");
     review(&out, "confirm", &["segment:0"]).with_code(0);
-    review(&out, "text", &["word:1", "고친", "--note", "heard twice"]).with_code(0);
+    review(&out, "text", &["word:1", "고친", "--note", "checked twice"]).with_code(0);
     review(&out, "speaker", &["word:1", "kim"]).with_code(0);
     review(&out, "reject", &["segment:0"]).with_code(0);
     let stale = on(&out, &["verify"]).with_code(5).stdout;
@@ -56,7 +56,7 @@ fn review_is_shown_beside_the_results_which_stay() {
     let mut after = document(&out, "call");
     let correction = after["review"][1].clone();
     let stated = ["new", "note", "author"].map(|field| correction[field].as_str().unwrap());
-    assert_eq!(stated, ["고친", "heard twice", "김 변호사"]);
+    assert_eq!(stated, ["고친", "checked twice", "김 변호사"]);
     assert_eq!(correction["old"], before["words"][1]["text"]);
     after["review"] = json!([]);
     assert_eq!(after, before, "nothing else has changed");

@@ -21,7 +21,8 @@ pub(super) fn exhibit(text: &str) -> String {
 }
 
 /// A phone number as digits: without separators, and in its national form if it is Korean (`+82 10-1234-5678` is
-/// `01012345678`). Other country codes stay. `None` if the text is not a number, for example if the number was withheld.
+/// `01012345678`). Other country codes stay. `None` if the text is not a number, for example if the number was
+/// withheld.
 pub(crate) fn number(text: &str) -> Option<String> {
     let compact: String = text.trim().nfkc().filter(|c| !is_separator(*c)).collect();
     let digits = compact.strip_prefix('+').unwrap_or(&compact);

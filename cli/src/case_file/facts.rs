@@ -74,9 +74,10 @@ impl CaseFile {
     /// What the file states about the recording with this SHA-256 (lowercase), whose file name states `contact` and
     /// `number`, and which has `channels` channels.
     ///
-    /// Speakers are those that the recording's own entry states. Without such an entry they are the people with a default
-    /// channel: the party on its channel, and on each other channel the only person who has it. Default channels are not
-    /// used in recordings of one channel, nor where the file name states a party that is not known or has no channel.
+    /// Speakers are those that the recording's own entry states. Without such an entry they are the people with a
+    /// default channel: the party on its channel, and on each other channel the only person who has it. Default
+    /// channels are not used in recordings of one channel, nor where the file name states a party that is not known or
+    /// has no channel.
     #[must_use]
     pub fn facts(&self, sha256: &str, contact: Option<&str>, number: Option<&str>, channels: u16) -> CaseFacts {
         let recording = self.recording(sha256);

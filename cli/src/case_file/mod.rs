@@ -1,5 +1,5 @@
-//! `case.toml` in the folder of a case: its title and reference number, the people with their numbers and names, and the
-//! exhibits. It is written by hand or by `earwitness case set`, and read when results are exported.
+//! `case.toml` in the folder of a case: its title and reference number, the people with their numbers and names, and
+//! the exhibits. It is written by hand or by `earwitness case set`, and read when results are exported.
 //!
 //! ```text
 //! case.toml -> source (no links, limited size) -> parse (checks, with lines) -> CaseFile -> facts of a recording

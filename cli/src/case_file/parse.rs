@@ -76,8 +76,8 @@ impl Source<'_> {
         (self.line(at.span().start), reason.into())
     }
 
-    /// A text in NFC and without white space around it. It must be on one line and printable, because names are shown on
-    /// terminals and pages.
+    /// A text in NFC and without white space around it. It must be on one line and printable, because names are shown
+    /// on terminals and pages.
     fn text(self, text: &Spanned<String>) -> Result<String, Refused> {
         let value: String = text.get_ref().trim().nfc().collect();
         if value.is_empty() {

@@ -4,8 +4,8 @@
 //! text -> digits, written and spelled (digits.rs) -> runs -> what a run is (rules.rs) -> mask
 //! ```
 //!
-//! A run of digits that no rule knows is masked too if it is long: a mask too many can be asked about, a number too many
-//! cannot be taken back.
+//! A run of digits that no rule knows is masked too if it is long: somebody can ask about a mask, but a number that was
+//! handed over stays known.
 
 mod digits;
 mod document;

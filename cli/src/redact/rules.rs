@@ -7,7 +7,7 @@ const FEWEST: usize = 7;
 /// Words near which a number is one of an account.
 const ACCOUNT_WORDS: [&str; 9] = ["계좌", "은행", "뱅크", "입금", "송금", "농협", "신협", "account", "bank"];
 /// What follows an amount.
-const AMOUNT_UNITS: [&str; 12] = ["원", "만", "억", "천", "달러", "불", "won", "dollar", "krw", "usd", "%", "퍼센트"];
+const CURRENCIES: [&str; 12] = ["원", "만", "억", "천", "달러", "불", "won", "dollar", "krw", "usd", "%", "퍼센트"];
 /// What precedes an amount.
 const AMOUNT_SIGNS: [char; 4] = ['$', '₩', '€', '£'];
 /// Characters around a number that are searched for [`ACCOUNT_WORDS`].
@@ -113,7 +113,7 @@ fn is_amount(run: &Run, text: &str) -> bool {
     let before = text[..run.range.start].trim_end();
     let is_thousands =
         run.has_commas && run.groups[0].len() <= 3 && run.groups[1..].iter().all(|group| group.len() == 3);
-    AMOUNT_UNITS.iter().any(|unit| after.starts_with(unit)) || before.ends_with(AMOUNT_SIGNS) || is_thousands
+    CURRENCIES.iter().any(|name| after.starts_with(name)) || before.ends_with(AMOUNT_SIGNS) || is_thousands
 }
 
 /// A date of this or the last century, in one group or in year, month and day, perhaps with a time.

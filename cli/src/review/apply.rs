@@ -18,7 +18,7 @@ pub enum ReviewState {
     Current,
     /// A later statement of the same kind is about the same item.
     Superseded,
-    /// It was taken back.
+    /// It was withdrawn.
     Withdrawn,
     /// The artifact that it is about has been computed again since.
     Outdated,
@@ -38,7 +38,7 @@ pub struct ReviewBlock {
     pub target: String,
     /// What the program states there.
     pub old: String,
-    /// The corrected text or speaker, or the ID of the statement that is taken back; null for other statements.
+    /// The corrected text or speaker, or the ID of the statement that is withdrawn; null for other statements.
     pub new: Option<String>,
     /// A note of the reviewer.
     pub note: Option<String>,

@@ -45,7 +45,7 @@ pub enum Action {
     CorrectText,
     /// Its speaker is `new`.
     CorrectSpeaker,
-    /// An earlier statement, whose ID is `new`, is taken back.
+    /// An earlier statement, whose ID is `new`, is withdrawn.
     Withdraw,
 }
 

@@ -65,41 +65,68 @@ fn stale(file: &OutputFile, current: &Current<'_>) -> Option<&'static str> {
 
 /// Renders the files of a recording again, and compares them with their records.
 fn render_again(case: &Case<'_>, entry: &RecordingEntry, files: &[&OutputFile], report: &mut Report) {
-    let mut documents: Vec<(Vec<String>, Result<(Document, String), String>)> = Vec::new();
+    let mut sources = Sources { case, entry, known: Vec::new() };
     for file in files {
         let name = shown(&file.path);
-        let Some(recorded) = &file.document else {
-            report
-                .note(Check::File, format!("{name}: not rendered again: an older version did not record its sources"));
-            continue;
-        };
-        let Some(format) = renderer(file) else {
-            let message = format!(
-                "{name}: not rendered again: written by version {} of the format {}, which this program does not have",
-                file.renderer, file.format
-            );
-            report.note(Check::File, message);
-            continue;
-        };
-        let patterns = name_patterns(file);
-        let known = documents.iter().position(|(of, _)| *of == patterns);
-        let at = known.unwrap_or_else(|| {
-            documents.push((patterns.clone(), document(case, entry, &patterns)));
-            documents.len() - 1
-        });
-        match &documents[at].1 {
-            Err(reason) => report.fault(Check::File, format!("{name}: cannot be rendered again: {reason}")),
-            Ok((_, sha256)) if sha256 != recorded => {
-                let what = changed_source(case, file);
-                let message = format!("{name}: stale: {what} has changed; `earwitness export` writes it again");
-                report.fault(Check::File, message);
-            }
-            Ok((document, _)) => match format.get(&file.format).map(|format| format.render(document)) {
-                Some(Ok(bytes)) if Some(sha256_hex(&bytes)) == file.sha256 => report.counts.rendered_again += 1,
-                Some(Err(reason)) => report.fault(Check::File, format!("{name}: cannot be rendered again: {reason}")),
-                _ => report.fault(Check::File, format!("{name}: it does not show what its artifacts contain")),
-            },
+        match compare(file, &mut sources) {
+            Again::Same => report.counts.rendered_again += 1,
+            Again::NotRendered(why) => report.note(Check::File, format!("{name}: not rendered again: {why}")),
+            Again::Fault(fault) => report.fault(Check::File, format!("{name}: {fault}")),
         }
+    }
+}
+
+/// The result of rendering a file again.
+enum Again {
+    Same,
+    NotRendered(String),
+    Fault(String),
+}
+
+fn compare(file: &OutputFile, sources: &mut Sources<'_>) -> Again {
+    let Some(recorded) = &file.document else {
+        return Again::NotRendered("an older version did not record its sources".to_owned());
+    };
+    let Some(formats) = renderer(file) else {
+        let OutputFile { renderer, format, .. } = file;
+        let why = format!("written by version {renderer} of the format {format}, which this program does not have");
+        return Again::NotRendered(why);
+    };
+    let case = sources.case;
+    match sources.of(file) {
+        Err(reason) => Again::Fault(format!("cannot be rendered again: {reason}")),
+        Ok((_, sha256)) if sha256 != recorded => {
+            let what = changed_source(case, file);
+            Again::Fault(format!("stale: {what} has changed; `earwitness export` writes it again"))
+        }
+        Ok((document, _)) => match formats.get(&file.format).map(|format| format.render(document)) {
+            Some(Ok(bytes)) if Some(sha256_hex(&bytes)) == file.sha256 => Again::Same,
+            Some(Err(reason)) => Again::Fault(format!("cannot be rendered again: {reason}")),
+            _ => Again::Fault("it does not show what its artifacts contain".to_owned()),
+        },
+    }
+}
+
+/// What the files of a recording are rendered from: a document for each set of patterns for its name.
+struct Sources<'a> {
+    case: &'a Case<'a>,
+    entry: &'a RecordingEntry,
+    known: Vec<(Vec<String>, Source)>,
+}
+
+/// A document and its hash, or why it cannot be made.
+type Source = Result<(Document, String), String>;
+
+impl Sources<'_> {
+    fn of(&mut self, file: &OutputFile) -> Result<(&Document, &String), &String> {
+        let patterns = name_patterns(file);
+        let known = self.known.iter().position(|(of, _)| *of == patterns);
+        let at = known.unwrap_or_else(|| {
+            let source = document(self.case, self.entry, &patterns);
+            self.known.push((patterns, source));
+            self.known.len() - 1
+        });
+        self.known[at].1.as_ref().map(|(document, sha256)| (document, sha256))
     }
 }
 
@@ -122,7 +149,7 @@ fn name_patterns(file: &OutputFile) -> Vec<String> {
     serde_json::from_value(patterns).unwrap_or_default()
 }
 
-fn document(case: &Case<'_>, entry: &RecordingEntry, patterns: &[String]) -> Result<(Document, String), String> {
+fn document(case: &Case<'_>, entry: &RecordingEntry, patterns: &[String]) -> Source {
     let names = NameParser::new(patterns).map_err(|error| error.to_string())?;
     let context = DocumentContext { names, case: case.file.clone() };
     let document = read_document_in(&context, case.store, entry).map_err(|error| error.to_string())?;

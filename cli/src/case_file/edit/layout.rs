@@ -102,8 +102,8 @@ pub(super) fn tidy(table: &mut dyn TableLike, key: &str) {
     }
 }
 
-/// The table of an array whose `key` is the text for which `is_it` is true. If there is none, one with the text `new` is
-/// added at the end. Tables have headers (`[[person]]`) or are on one line; `None` if the array has other values.
+/// The table of an array whose `key` is the text for which `is_it` is true. If there is none, one with the text `new`
+/// is added at the end. Tables have headers (`[[person]]`) or are on one line; `None` if the array has other values.
 pub(super) fn find_or_add<'a>(
     document: &'a mut DocumentMut,
     array: &str,

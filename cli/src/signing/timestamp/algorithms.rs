@@ -115,12 +115,15 @@ fn candidates(algorithm: ObjectIdentifier, hash: Hash) -> Result<Vec<Algorithm>,
     })
 }
 
+/// Verifies the signature of a hash: key, hash, signature.
+type VerifyHash = fn(&[u8], &[u8], &[u8]) -> Result<(), p256::ecdsa::Error>;
+
 /// ECDSA with SHA-512 on one curve.
 #[derive(Debug)]
 struct EcdsaSha512 {
     curve: AlgorithmIdentifier,
     /// Checks a signature in DER: public key, hash, signature.
-    verify: fn(&[u8], &[u8], &[u8]) -> Result<(), p256::ecdsa::Error>,
+    verify: VerifyHash,
 }
 
 static P256_SHA512: EcdsaSha512 = EcdsaSha512 {
