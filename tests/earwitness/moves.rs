@@ -70,7 +70,7 @@ fn recording_that_was_renamed_keeps_its_results_and_the_rename_is_recorded() {
     assert_eq!(recording["contact"], "other");
     assert_eq!(recording["other_names"], serde_json::json!(["call-1.wav"]));
     let status = finish(["status", out.to_str().unwrap()]).with_code(0).stdout;
-    assert!(status.contains("is the recording that was at"), "{status}");
+    assert!(status.contains("this recording was at "), "{status}");
     verify(&out, &[]).with_code(0);
 }
 

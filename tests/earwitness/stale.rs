@@ -38,10 +38,11 @@ fn recording_that_was_replaced_is_an_incident_and_a_new_item_beside_the_old() {
     write_joined(&calls().join("reading.wav"), 2, &case.call);
     let finished = run(&[&case.call], &case.out, &["--format", "json,srt"]).with_code(0);
     assert!(finished.stderr.contains("recording-changed"), "{}", finished.stderr);
+    assert!(finished.stdout.contains("changed since it was first seen: "), "{}", finished.stdout);
     assert_eq!(read(&case.out, &["json", "srt"]), before, "the first-seen item stays");
     let sha256 = |name: &str| document(&case.out, name)["recording"]["sha256"].clone();
     assert_ne!(sha256("call"), sha256("call-2"));
-    assert!(on("status", &case.out, &[]).stdout.contains("has changed: its SHA-256 is"));
+    assert!(on("status", &case.out, &[]).stdout.contains("recording changed: its SHA-256 is"));
     let verified = on("verify", &case.out, &[]).with_code(5).stdout;
     assert!(verified.contains("call.wav: the recording has changed since it was first seen"), "{verified}");
     let again = run(&[&case.call], &case.out, &["--format", "json,srt"]).with_code(0);

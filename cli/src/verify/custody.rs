@@ -117,7 +117,7 @@ fn note_events(lines: &[Line], report: &mut Report) {
         }
     }
     if changed > 0 {
-        let message = format!("{changed} times a file did not have the bytes that were first seen; see `status`");
+        let message = format!("incidents of recordings that had changed: {changed}; see `status`");
         report.note(Check::Recording, message);
     }
 }

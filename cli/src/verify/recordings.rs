@@ -105,12 +105,16 @@ fn find_at_places(entry: &RecordingEntry, folder: &Path) -> Found {
     for place in relative.as_deref().into_iter().chain(entry.places()) {
         match sha256_file(place) {
             Ok(sha256) if sha256 == entry.file_sha256 => return Found::AtPlace,
-            Ok(_) if Some(place) == relative.as_deref() => return Found::Changed(place.to_owned()),
-            Ok(_) => otherwise = Found::Changed(place.to_owned()),
+            Ok(_) if Some(place) == relative.as_deref() => return Found::Changed(without_links(place)),
+            Ok(_) => otherwise = Found::Changed(without_links(place)),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
             Err(error) if matches!(otherwise, Found::Missing) => otherwise = Found::Unreadable(place.to_owned(), error),
             Err(_) => {}
         }
     }
     otherwise
+}
+
+fn without_links(place: &Path) -> PathBuf {
+    place.canonicalize().unwrap_or_else(|_| place.to_owned())
 }

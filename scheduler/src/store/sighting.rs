@@ -43,16 +43,12 @@ impl Sighting<'_> {
     /// What the user must see: its place has other bytes than before, or it is at another place.
     pub(super) fn incidents(&self) -> Vec<Incident> {
         let changed = self.before.iter().map(|before| {
-            let message = format!(
-                "{} has changed: its SHA-256 is {}, and was {}; both are kept as recordings of the case",
-                shown(&before.path),
-                self.entry.file_sha256,
-                before.sha256,
-            );
+            let (now, then) = (&self.entry.file_sha256, &before.sha256);
+            let message = format!("its SHA-256 is {now}, and was {then}: both are kept as recordings of the case");
             (IncidentKind::RecordingChanged, &before.path, message)
         });
         let moved = self.moved().map(|last| {
-            let message = format!("{} is the recording that was at {}", shown(&self.entry.path), shown(last));
+            let message = format!("this recording was at {} before", shown(last));
             (IncidentKind::RecordingMoved, &self.entry.path, message)
         });
         let incident = |(kind, path, message): (IncidentKind, &PathBuf, String)| Incident {

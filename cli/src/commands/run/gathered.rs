@@ -1,11 +1,11 @@
 //! Observes a run: passes its events to the progress and collects the rows of the table.
 
 use std::collections::HashMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use scheduler::coordinator::{CommitPoint, Event};
-use scheduler::store::RecordingEntry;
+use scheduler::store::{Incident, IncidentKind, RecordingEntry};
 use serde_json::json;
 use stage_core::{PipelineError, shown};
 
@@ -23,6 +23,8 @@ pub(super) struct Rows {
     pub(super) not_transcribed: Amount,
     /// Segments with low confidence.
     pub(super) low_confidence: Amount,
+    /// Files whose bytes are not those that were first seen.
+    pub(super) changed: Vec<PathBuf>,
 }
 
 /// A number of intervals, and their total length.
@@ -105,6 +107,9 @@ impl Observer for Gathered<'_> {
             Event::GroupCommit { point, artifacts, checkpoints } => self.pause(*point, *artifacts, *checkpoints),
             Event::ItemDone { index } if self.simulated => {
                 self.add_row(*index, None, Ok(vec!["(simulated)".to_owned()]), None);
+            }
+            Event::Incident(Incident { kind: IncidentKind::RecordingChanged, recording, .. }) => {
+                self.rows.changed.extend(recording.clone());
             }
             Event::ItemFailed { index, error } => self.add_row(*index, None, Err(error.to_string()), None),
             _ => {}

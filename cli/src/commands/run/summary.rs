@@ -38,6 +38,9 @@ pub(super) fn print(
             println!("the same recording: {} and {}", shown(&recording.path), shown(copy));
         }
     }
+    for path in &rows.changed {
+        println!("changed since it was first seen: {} (both are kept as recordings of the case)", shown(path));
+    }
     for skipped in run.skipped() {
         println!("skipped: {skipped}");
     }
