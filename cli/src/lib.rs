@@ -57,6 +57,7 @@ mod terminal;
 mod args;
 pub mod case_file;
 mod clip;
+mod clock;
 mod commands;
 mod config;
 mod copies;

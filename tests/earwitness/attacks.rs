@@ -343,6 +343,17 @@ attacks! {
             case.set_artifact(&a, &body_b);
             case.set_artifact(&b, &body_a);
         };
+    attack_names_swapped:
+        "the names of two calls are swapped (sqlite3)", Alone, |case| {
+            case.sql("UPDATE recording SET name = 'x' WHERE name = 'a'; UPDATE recording SET name = 'a' WHERE name = 'b';
+                      UPDATE recording SET name = 'b' WHERE name = 'x'");
+        };
+    attack_log_replaced_by_a_link:
+        "the log file is replaced by a link to another file", Alone, |case| {
+            let log = case.log();
+            fs::rename(&log, case.at("elsewhere")).unwrap();
+            std::os::unix::fs::symlink(case.at("elsewhere"), log).unwrap();
+        };
     attack_artifact_deleted:
         "a stage's result is deleted (sqlite3)", Alone, |case| {
             let [fingerprint, ..] = case.transcript("a");

@@ -3,13 +3,13 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use scheduler::store::{self, Access, Forgotten, RecordingEntry, Store};
 use stage_core::shown;
 
 use super::resolve::resolve;
 use crate::args::ForgetArgs;
+use crate::clock::now_ms;
 use crate::error::{Error, ErrorContext};
 use crate::exit::Exit;
 use crate::manifest;
@@ -89,8 +89,4 @@ fn mentions(path: &Path, names: &[String]) -> bool {
     let Ok(bytes) = fs::read(path) else { return path.exists() };
     let text = String::from_utf8_lossy(&bytes);
     names.iter().any(|name| text.contains(name))
-}
-
-fn now_ms() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis() as u64
 }

@@ -1,13 +1,13 @@
 //! `review`: statements of people about results.
 
 use std::ffi::OsStr;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use scheduler::store::{self, Access, RecordingEntry, Store};
 use stage_core::{Existing, printable, printable_json, shown, write_files};
 
 use super::resolve::resolve;
 use crate::args::{ReviewArgs, ReviewCommand, ReviewListArgs};
+use crate::clock::now_ms;
 use crate::error::{Error, ErrorContext};
 use crate::exit::Exit;
 use crate::export::{Document, read_document};
@@ -59,9 +59,8 @@ fn add(args: &ReviewArgs, draft: Draft) -> Result<Exit, Error> {
     let document = document(&*store, &entry)?;
     let statement = review::complete(draft, &document).map_err(Error::usage)?;
     let id = store::random_id();
-    let at_ms = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis() as u64;
     let author = args.author.clone().unwrap_or_else(store::user);
-    let review = Review { id, recording: entry.file_sha256, author, at_ms, statement };
+    let review = Review { id, recording: entry.file_sha256, author, at_ms: now_ms(), statement };
     let stored = review.entry().context("the review cannot be stored")?;
     store.put_reviews(&[stored]).map_err(Error::store)?;
     println!("review {} of {} ({:?})", review.id, review.statement.target, printable(&review.statement.old));

@@ -3,13 +3,13 @@
 use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use scheduler::store::{Entry, OutputFile, Store};
 use serde_json::json;
 use stage_core::{sha256_hex, write_files};
 
 use super::{Manifest, ManifestFiles, format};
+use crate::clock::now_ms;
 use crate::error::{Error, ErrorContext};
 use crate::outputs::{Found, Record, TakenFiles};
 use crate::signing::PrivateKey;
@@ -31,8 +31,7 @@ pub(crate) fn write(store: &mut dyn Store, record: &mut Record, key: Option<&Pri
     let files = ManifestFiles::in_folder(record.folder());
     remove(store, record, &[&files.signature, &files.request, &files.time_stamp])?;
     let public_key = key.map(|key| key.public().fingerprint());
-    let now_ms = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis() as u64;
-    let manifest = Manifest::of(store, now_ms, public_key.clone()).map_err(Error::store)?;
+    let manifest = Manifest::of(store, now_ms(), public_key.clone()).map_err(Error::store)?;
     let bytes = serde_json::to_vec_pretty(&manifest).context("the manifest cannot be written as JSON")?;
     let signature = key.map(|key| key.sign(&bytes));
     let entry = Entry::Manifest { sha256: sha256_hex(&bytes), public_key: public_key.clone() };

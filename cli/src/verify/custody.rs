@@ -7,7 +7,7 @@ use scheduler::store::{
 use stage_core::shown;
 
 use super::{Case, Check, Report, Request, Strength};
-use crate::error::{Error, ErrorContext};
+use crate::error::Error;
 use crate::export::utc;
 
 pub(super) fn check(case: &Case<'_>, request: &Request<'_>, report: &mut Report) -> Result<(), Error> {
@@ -45,10 +45,16 @@ const fn check_of(disagreement: &Disagreement) -> Check {
 fn check_file(case: &Case<'_>, custody: &Custody, report: &mut Report) -> Result<(), Error> {
     let Some(path) = &custody.file else { return Ok(()) };
     let name = shown(path);
-    let unreadable = || format!("{name}: the custody log cannot be read");
-    let Some(bytes) = custody.read_file().context(unreadable())? else {
-        report.fault(Check::Log, format!("{name}: the custody log is missing; the store has its lines"));
-        return Ok(());
+    let bytes = match custody.read_file() {
+        Ok(Some(bytes)) => bytes,
+        Ok(None) => {
+            report.fault(Check::Log, format!("{name}: the custody log is missing; the store has its lines"));
+            return Ok(());
+        }
+        Err(error) => {
+            report.fault(Check::Log, format!("{name}: the custody log cannot be read: {error}"));
+            return Ok(());
+        }
     };
     let text = String::from_utf8_lossy(&bytes);
     let whole = &text[..text.rfind('\n').map_or(0, |end| end + 1)];

@@ -31,7 +31,8 @@ impl Sighting<'_> {
         let mut places = self.entry.found_at();
         let mut entries = Vec::new();
         if let ([], Some(first)) = (self.known, places.next()) {
-            entries.push(Entry::Recording { sha256: sha256.clone(), bytes: self.entry.bytes, place: salt.path(first) });
+            let (place, name) = (salt.path(first), salt.hash(self.entry.name.as_bytes()));
+            entries.push(Entry::Recording { sha256: sha256.clone(), bytes: self.entry.bytes, place, name });
         } else {
             places = self.entry.found_at();
         }

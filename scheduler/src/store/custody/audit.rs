@@ -134,9 +134,9 @@ impl Stated {
                 self.put(Subject::Run(run), record);
             }
             Entry::RunEnded { run, record, .. } => self.put(Subject::RunEnd(run), record),
-            Entry::Recording { sha256, place, .. } => {
+            Entry::Recording { sha256, place, name, .. } => {
                 self.put_of(&sha256, Subject::Place(sha256.clone(), place), String::new());
-                self.put_of(&sha256, Subject::Recording(sha256.clone()), String::new());
+                self.put_of(&sha256, Subject::Recording(sha256.clone()), name);
                 // A recording that was forgotten may be taken up again.
                 self.records.remove(&Subject::Forgotten(sha256));
             }
@@ -259,7 +259,8 @@ impl Found<'_> {
     fn recordings(&mut self, store: &dyn Store) -> Result<(), StoreError> {
         for entry in store.recordings()? {
             let sha256 = &entry.file_sha256;
-            self.put(Subject::Recording(sha256.clone()), String::new(), shown(&entry.path));
+            let name = self.digests.0.hash(entry.name.as_bytes());
+            self.put(Subject::Recording(sha256.clone()), name, shown(&entry.path));
             for place in entry.places() {
                 let subject = Subject::Place(sha256.clone(), self.digests.0.path(place));
                 self.put(subject, String::new(), format!("{}, a place of the recording {sha256}", shown(place)));

@@ -69,6 +69,8 @@ pub enum Entry {
         bytes: Option<u64>,
         /// Where it was.
         place: String,
+        /// The base name of its written files.
+        name: String,
     },
     /// A known recording was seen at a further place: it was renamed, moved or copied.
     Place {
