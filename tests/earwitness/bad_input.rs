@@ -38,10 +38,12 @@ fn files_that_are_broken_end_in_an_error_or_an_empty_record() {
     let finished = run(&inputs, out.path(), &[]).with_code(3);
     assert!(!finished.stderr.contains("panicked"), "{}", finished.stderr);
     let summary = finished.summary();
-    assert_eq!(summary["files"], inputs.len());
+    // Empty files are one recording, like all files with the same bytes.
+    let contents: std::collections::BTreeSet<_> = inputs.iter().map(|path| fs::read(path).unwrap()).collect();
+    assert_eq!(summary["files"], contents.len());
     assert_eq!(
         summary["files_done"].as_u64().unwrap() + summary["files_failed"].as_u64().unwrap(),
-        inputs.len() as u64
+        contents.len() as u64
     );
     assert!(!document(out.path(), "reading")["words"].as_array().unwrap().is_empty());
 }
