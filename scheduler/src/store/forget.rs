@@ -2,10 +2,11 @@
 
 use std::path::{Path, PathBuf};
 
-use stage_core::shown;
+use serde_json::Value;
+use stage_core::{PipelineError, shown};
 
 use super::custody::Digests;
-use super::{Entry, Failure, Incident, Run, StoreError};
+use super::{Entry, Incident, Run, StoreError};
 
 /// In place of a text that named a forgotten recording.
 const FORGOTTEN: &str = "(forgotten)";
@@ -60,8 +61,13 @@ impl Names {
         Ok(Some((incident, entry)))
     }
 
-    /// Whether a failure is about the recording.
-    pub(super) fn is_about(&self, failure: &Failure) -> bool {
-        self.has(&failure.path) || self.is_in(&failure.error.to_string())
+    /// Whether the failure of a file is about the recording.
+    pub(super) fn is_about(&self, path: &Path, error: &PipelineError) -> bool {
+        self.has(path) || self.is_in(&error.to_string())
     }
+}
+
+/// Whether an artifact with this stored key is one of the recording with this hash.
+pub(super) fn is_of_recording(key: &[u8], sha256: &str) -> bool {
+    serde_json::from_slice(key).is_ok_and(|key: Value| key["file_sha256"] == sha256)
 }

@@ -33,7 +33,7 @@ use std::path::PathBuf;
 use stage_core::to_hex;
 
 /// Version of the log's format.
-pub(in crate::store) const FORMAT: u32 = 1;
+const FORMAT: u32 = 1;
 
 /// The custody log as a store holds it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -60,6 +60,14 @@ pub struct StoredLine {
 }
 
 impl Custody {
+    /// The log of a new case without lines, and the entry that begins its chain.
+    pub(in crate::store) fn of_new_case() -> (Self, Entry) {
+        let (case, chain, salt) = (random_hex::<16>(), random_id(), Salt::new(random_hex::<32>()));
+        let (salt_sha256, heads) = (salt.sha256(), [].into());
+        let entry = Entry::Case { format: FORMAT, case: case.clone(), chain: chain.clone(), salt_sha256, heads };
+        (Self { case, chain, salt, lines: Vec::new(), file: None }, entry)
+    }
+
     /// The head of the chain: the hash of its last line. `None` if there is no line, which happens only in an altered
     /// store.
     #[must_use]
@@ -75,7 +83,7 @@ pub fn random_id() -> String {
 }
 
 /// Random bytes of the system, as hex.
-pub(in crate::store) fn random_hex<const BYTES: usize>() -> String {
+fn random_hex<const BYTES: usize>() -> String {
     let mut bytes = [0; BYTES];
     // The system's random numbers are always available on the supported systems once they have started.
     #[expect(clippy::expect_used, reason = "without random numbers there is no identity")]

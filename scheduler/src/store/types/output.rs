@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Value, json};
 use stage_core::{ArtifactName, Fingerprint};
 
 /// A file that Earwitness wrote: the results of a recording in one format, or a file about a run.
@@ -48,6 +48,23 @@ pub struct MadeFrom {
 }
 
 impl OutputFile {
+    /// A file about a run or about the case, before it is written.
+    #[must_use]
+    pub fn without_recording(path: PathBuf, format: &str) -> Self {
+        Self {
+            path,
+            sha256: None,
+            replaces: None,
+            recording: None,
+            format: format.to_owned(),
+            renderer: 1,
+            settings: json!({}),
+            made_from: Vec::new(),
+            document: None,
+            context: json!({}),
+        }
+    }
+
     /// Whether a file with this hash is the recorded one, or the one that it replaces.
     #[must_use]
     pub fn is_ours(&self, sha256: &str) -> bool {

@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 
 use super::tables::Tables;
 use crate::store::custody::Digests;
-use crate::store::forget::Names;
-use crate::store::{Entry, Failure, Forgotten, StoreError};
+use crate::store::forget::{Names, is_of_recording};
+use crate::store::{Entry, Forgotten, StoreError};
 
 impl Tables {
     pub(super) fn forget(&mut self, forgotten: &Forgotten) -> Result<(), StoreError> {
@@ -31,9 +31,7 @@ impl Tables {
         for recipe in self.recipes()? {
             fingerprints.extend(recipe.fingerprints(sha256).iter().map(ToString::to_string));
         }
-        let needle = format!("\"file_sha256\":\"{sha256}\"").into_bytes();
-        let is_of = |key: &[u8]| key.windows(needle.len()).any(|window| window == needle);
-        let of_other_recipes = self.artifacts.iter().filter(|(_, raw)| is_of(&raw.key));
+        let of_other_recipes = self.artifacts.iter().filter(|(_, raw)| is_of_recording(&raw.key, sha256));
         fingerprints.extend(of_other_recipes.map(|(fingerprint, _)| fingerprint.clone()));
         self.artifacts.retain(|fingerprint, _| !fingerprints.contains(fingerprint));
         self.checkpoints.retain(|(fingerprint, _), _| !fingerprints.contains(fingerprint));
@@ -62,12 +60,8 @@ impl Tables {
                 }
             }
         }
-        let is_about = |(_, path): &(i64, _), error: &_| {
-            names.is_about(&Failure { path: std::path::PathBuf::clone(path), error: Clone::clone(error) })
-        };
-        let about: Vec<_> =
-            self.failures.iter().filter(|(key, error)| is_about(key, *error)).map(|(key, _)| key.clone()).collect();
-        for key in about {
+        let about = self.failures.iter().filter(|((_, path), error)| names.is_about(path, error));
+        for key in about.map(|(key, _)| key.clone()).collect::<Vec<_>>() {
             self.failures.remove(&key);
             entries.push(Entry::FailureForgotten { run: key.0, place: digests.0.path(&key.1) });
         }

@@ -1,8 +1,8 @@
 //! The custody log in memory. It has no file.
 
 use crate::clock::now_ms;
-use crate::store::custody::{FORMAT, Last, random_hex, seal};
-use crate::store::{Custody, Entry, Salt, StoreError, StoredLine};
+use crate::store::custody::{Last, seal};
+use crate::store::{Custody, Entry, StoreError, StoredLine};
 
 /// The chain, which begins with the database.
 #[derive(Debug)]
@@ -14,10 +14,7 @@ pub(super) struct Log {
 
 impl Default for Log {
     fn default() -> Self {
-        let (case, chain, salt) = (random_hex::<16>(), random_hex::<8>(), Salt::new(random_hex::<32>()));
-        let (salt_sha256, heads) = (salt.sha256(), [].into());
-        let entry = Entry::Case { format: FORMAT, case: case.clone(), chain: chain.clone(), salt_sha256, heads };
-        let custody = Custody { case, chain, salt, lines: Vec::new(), file: None };
+        let (custody, entry) = Custody::of_new_case();
         let mut log = Self { custody, last: None, group: 0 };
         // The first entry has no value that JSON cannot represent.
         let _ = log.append([entry]);

@@ -4,17 +4,16 @@ use rusqlite::{Connection, OptionalExtension, Transaction, params};
 
 use super::error::Result;
 use crate::clock::now_ms;
-use crate::store::custody::{FORMAT, Last, random_hex, seal};
+use crate::store::custody::{Last, seal};
 use crate::store::{Custody, Entry, Salt, StoreError, StoredLine};
 
 /// Begins the chain of a new store, or of one that is migrated.
 pub(super) fn begin(db: &Transaction<'_>) -> Result<()> {
-    let (case, chain, salt) = (random_hex::<16>(), random_hex::<8>(), Salt::new(random_hex::<32>()));
-    for (key, value) in [("case", &case), ("chain", &chain), ("salt", salt.secret())] {
+    let (custody, entry) = Custody::of_new_case();
+    for (key, value) in [("case", &custody.case), ("chain", &custody.chain), ("salt", custody.salt.secret())] {
         db.execute("INSERT INTO setting VALUES (?1, ?2)", [key, value])?;
     }
     db.execute("INSERT INTO meta VALUES ('custody_part', 0)", [])?;
-    let entry = Entry::Case { format: FORMAT, case, chain, salt_sha256: salt.sha256(), heads: [].into() };
     append(db, [entry])
 }
 

@@ -3,13 +3,12 @@
 use std::collections::BTreeSet;
 
 use rusqlite::{Connection, Transaction, params};
-use serde_json::Value;
 
 use super::error::Result;
 use super::paths::path_bytes;
 use super::{custody, incidents, recordings, runs, transaction};
 use crate::store::custody::Digests;
-use crate::store::forget::Names;
+use crate::store::forget::{Names, is_of_recording};
 use crate::store::{Entry, Forgotten, RunId};
 
 pub(super) fn forget(db: &mut Connection, forgotten: &Forgotten) -> Result<()> {
@@ -48,8 +47,7 @@ fn delete_artifacts(db: &Transaction<'_>, sha256: &str, entries: &mut Vec<Entry>
     let mut artifacts = db.prepare("SELECT fingerprint, key FROM artifact")?;
     let mut rows = artifacts.query([])?;
     while let Some(row) = rows.next()? {
-        let key: Option<Value> = serde_json::from_str(&row.get::<_, String>(1)?).ok();
-        if key.is_some_and(|key| key["file_sha256"] == sha256) {
+        if is_of_recording(row.get::<_, String>(1)?.as_bytes(), sha256) {
             fingerprints.insert(row.get(0)?);
         }
     }
@@ -81,7 +79,7 @@ fn delete_texts(db: &Transaction<'_>, names: &Names, digests: &Digests<'_>, entr
                 entries.push(entry);
             }
         }
-        for failure in incidents::failures(db, run.id)?.iter().filter(|failure| names.is_about(failure)) {
+        for failure in incidents::failures(db, run.id)?.iter().filter(|failure| names.is_about(&failure.path, &failure.error)) {
             db.execute("DELETE FROM failure WHERE run = ?1 AND path = ?2", params![id, path_bytes(&failure.path)])?;
             entries.push(Entry::FailureForgotten { run: id, place: digests.0.path(&failure.path) });
         }
