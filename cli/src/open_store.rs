@@ -7,6 +7,7 @@ use scheduler::store::{self, Access, Store, StoreUrl};
 
 use crate::args::FolderArgs;
 use crate::error::{Error, ErrorContext};
+use crate::outputs::Record;
 
 /// The URL of the store in a result folder.
 pub(crate) fn in_folder(folder: &Path) -> StoreUrl {
@@ -24,4 +25,12 @@ pub(crate) fn url(store: Option<&OsStr>, folder: &Path) -> Result<StoreUrl, Erro
 /// Opens the store of a folder. It must exist, unless `access` is [`Access::Create`].
 pub(crate) fn open(args: &FolderArgs, access: Access) -> Result<Box<dyn Store>, Error> {
     store::open(&url(args.store.as_deref(), &args.folder)?, access).map_err(Error::store)
+}
+
+/// Opens the store of a folder for writing, with the record of the written files.
+pub(crate) fn with_record(args: &FolderArgs, overwrite: bool) -> Result<(Box<dyn Store>, Record), Error> {
+    let url = url(args.store.as_deref(), &args.folder)?;
+    let store = store::open(&url, Access::Write).map_err(Error::store)?;
+    let record = Record::read(&*store, &url, &args.folder, overwrite).map_err(Error::store)?;
+    Ok((store, record))
 }

@@ -25,7 +25,8 @@ pub(crate) struct Plan {
 }
 
 /// Hashes and probes the files (or uses the cached result if size, time and inode are unchanged), and plans the stages
-/// of `recipe` for each recording of the case in `folder`. If it is interrupted, it caches the hashes that it has, and the files without one are unreadable.
+/// of `recipe` for each recording of the case in `folder`. If it is interrupted, it caches the hashes that it has, and the
+/// files without one are unreadable.
 pub(crate) fn plan(
     files: &[PathBuf],
     recipe: &Arc<Recipe>,
@@ -34,13 +35,14 @@ pub(crate) fn plan(
     interrupt: &Interrupt,
 ) -> Result<Plan, StoreError> {
     let (mut readable, mut unreadable) = (Vec::new(), Vec::new());
-    for (path, examined) in files.iter().zip(examine_all(files, store, interrupt)?) {
+    let forgotten = store.forgotten()?;
+    for (path, examined) in files.iter().zip(examine_all(files, &forgotten, store, interrupt)?) {
         match examined {
             Ok((size, facts)) => readable.push(HashedFile { path, size, facts }),
             Err(error) => unreadable.push(Failure { path: path.clone(), error: unreadable_file(&error) }),
         }
     }
-    let forgotten = take_forgotten(&mut readable, &store.forgotten()?);
+    let forgotten = take_forgotten(&mut readable, &forgotten);
     Ok(Plan { items: identify(&readable, &store.recordings()?, recipe, folder), unreadable, forgotten })
 }
 
@@ -106,6 +108,7 @@ fn relative_to_case(path: &Path, folder: &Path) -> Option<PathBuf> {
 
 fn examine_all(
     files: &[PathBuf],
+    forgotten: &[Forgotten],
     store: &mut dyn Store,
     interrupt: &Interrupt,
 ) -> Result<Vec<io::Result<(u64, InputFacts)>>, StoreError> {
@@ -124,7 +127,6 @@ fn examine_all(
             }
         })
         .collect();
-    let forgotten = store.forgotten()?;
     // The store keeps no path of a forgotten recording.
     let is_kept = |facts: &InputFacts| forgotten.iter().all(|one| one.sha256 != facts.sha256);
     let fresh: Vec<_> = examined

@@ -10,7 +10,7 @@ use std::sync::OnceLock;
 use scheduler::store::{Access, OutputFile, StoreUrl, open};
 use stage_core::sha256_hex;
 
-use crate::support::{Finished, calls, finish, run};
+use crate::support::{Finished, calls, custody_log, finish, run};
 
 /// The weakest strength of `verify` that finds an attack.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -131,8 +131,7 @@ impl Case {
 
     /// The file of the custody log.
     fn log(&self) -> PathBuf {
-        let is_log = |path: &PathBuf| path.extension().is_some_and(|end| end == "jsonl");
-        fs::read_dir(self.out()).unwrap().map(|entry| entry.unwrap().path()).find(is_log).unwrap()
+        custody_log(&self.out())
     }
 
     fn log_lines(&self) -> Vec<String> {
@@ -442,9 +441,7 @@ attacks! {
         "the log file of another case takes its place", Alone, |case| {
             let other = case.at("other");
             run(&[&case.at("calls")], &other, &[]).with_code(0);
-            let is_log = |path: &PathBuf| path.extension().is_some_and(|end| end == "jsonl");
-            let log = fs::read_dir(other).unwrap().map(|entry| entry.unwrap().path()).find(is_log).unwrap();
-            fs::copy(log, case.log()).unwrap();
+            fs::copy(custody_log(&other), case.log()).unwrap();
         };
     attack_store_replaced_by_an_older_copy:
         "the store is replaced by an older copy", Alone, |case| {

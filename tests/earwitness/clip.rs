@@ -331,14 +331,7 @@ fn clip_of_a_long_recording_needs_little_memory() {
     let [path, out] = ["long.wav", "clip.wav"].map(|name| folder.path().join(name));
     let second = write_long(&path);
     let mut child = earwitness(args(&path, ("10", "7100"), &out, &[])).stdout(Stdio::null()).spawn().unwrap();
-    let mut peak = 0;
-    let status = loop {
-        peak = peak.max(testkit::tree_memory(child.id()));
-        if let Some(status) = child.try_wait().unwrap() {
-            break status;
-        }
-        std::thread::sleep(std::time::Duration::from_millis(5));
-    };
+    let (status, peak) = testkit::wait_with_peak_memory(&mut child);
     assert_eq!(status.code(), Some(0));
     assert!((1..80 << 20).contains(&peak), "{} MiB", peak >> 20);
     let clip = samples(&out).0;

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use serde_json::Value;
 use stage_core::sha256_hex;
 
-use crate::support::{Finished, calls, document, finish, run, test_model};
+use crate::support::{Finished, calls, custody_log, document, finish, run, test_model};
 
 struct Case {
     folder: tempfile::TempDir,
@@ -41,9 +41,7 @@ impl Case {
     }
 
     fn log(&self) -> Vec<String> {
-        let is_log = |path: &PathBuf| path.extension().is_some_and(|end| end == "jsonl");
-        let log = fs::read_dir(self.at("out")).unwrap().map(|entry| entry.unwrap().path()).find(is_log).unwrap();
-        fs::read_to_string(log).unwrap().lines().map(str::to_owned).collect()
+        fs::read_to_string(custody_log(&self.at("out"))).unwrap().lines().map(str::to_owned).collect()
     }
 
     /// Makes a key, and returns the paths of both of its files.
@@ -146,9 +144,7 @@ fn model_hashes_are_those_of_sha256sum() {
     run(&[&calls().join("reading.wav")], out.path(), &[]).with_code(0);
     let provenance = document(out.path(), "reading")["provenance"].clone();
     assert_eq!(provenance[2]["model_files"], shown["files"]);
-    let is_log = |path: &PathBuf| path.extension().is_some_and(|end| end == "jsonl");
-    let log = fs::read_dir(out.path()).unwrap().map(|entry| entry.unwrap().path()).find(is_log).unwrap();
-    let text = fs::read_to_string(log).unwrap();
+    let text = fs::read_to_string(custody_log(out.path())).unwrap();
     let lines: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     let line = lines.iter().find(|line| line["entry"]["kind"] == "run-began").unwrap();
     assert_eq!(line["entry"]["models"][shown["sha256"].as_str().unwrap()], shown["files"]);

@@ -57,14 +57,7 @@ fn peak_mib(batch: &str) -> u64 {
         .stderr(std::process::Stdio::null())
         .spawn()
         .unwrap();
-    let mut peak = 0;
-    let status = loop {
-        peak = peak.max(testkit::tree_memory(child.id()));
-        if let Some(status) = child.try_wait().unwrap() {
-            break status;
-        }
-        std::thread::sleep(std::time::Duration::from_millis(5));
-    };
+    let (status, peak) = testkit::wait_with_peak_memory(&mut child);
     assert_eq!(status.code(), Some(0), "--device-batch-size {batch}");
     peak >> 20
 }

@@ -9,16 +9,9 @@ use std::sync::Arc;
 
 use scheduler::store::{Access, NewRun, RecordingEntry, StoreUrl, open};
 
-use crate::support::{Finished, calls, earwitness, finish, run, run_args};
+use crate::support::{Finished, calls, earwitness, finish, folder_with_a_call, run, run_args};
 
 /// A folder with a recording, `call.wav`.
-fn folder_with_a_call() -> (tempfile::TempDir, PathBuf) {
-    let folder = tempfile::tempdir().unwrap();
-    let call = folder.path().join("call.wav");
-    fs::copy(calls().join("reading.wav"), &call).unwrap();
-    (folder, call)
-}
-
 /// Names and contents of the files in a folder.
 fn contents(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
     let paths = folder.read_dir().unwrap().map(|entry| entry.unwrap().path()).filter(|path| path.is_file());

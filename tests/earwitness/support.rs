@@ -120,6 +120,27 @@ pub(crate) fn folder_of_calls(copies: usize) -> (tempfile::TempDir, PathBuf, Pat
     (folder, inputs, out)
 }
 
+/// A temporary folder with a copy of a call as `call.wav`, and its path.
+pub(crate) fn folder_with_a_call() -> (tempfile::TempDir, PathBuf) {
+    let folder = tempfile::tempdir().unwrap();
+    let call = folder.path().join("call.wav");
+    std::fs::copy(calls().join("reading.wav"), &call).unwrap();
+    (folder, call)
+}
+
+/// A temporary folder with the results of one call, `call`, in its folder `out`, which is returned.
+pub(crate) fn case_of_a_call() -> (tempfile::TempDir, PathBuf) {
+    let (folder, call) = folder_with_a_call();
+    let out = folder.path().join("out");
+    run(&[&call], &out, &[]).with_code(0);
+    (folder, out)
+}
+
+/// The file of the custody log in a folder of results.
+pub(crate) fn custody_log(out: &Path) -> PathBuf {
+    scheduler::store::logs_beside(&out.join("earwitness.db")).remove(0)
+}
+
 /// Copies of a call with different bytes (call-0.wav, call-1.wav, …), so that a run takes long enough to be disturbed.
 pub(crate) fn many_calls(folder: &Path, copies: usize) {
     let wav = std::fs::read(calls().join("reading.wav")).unwrap();

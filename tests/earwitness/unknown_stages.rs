@@ -11,18 +11,14 @@ use scheduler::store::{
 use serde_json::Value;
 use stage_core::{ArtifactName, Identity, Recipe, RecipeStep, StageKey, StageName, Tool};
 
-use crate::support::{calls, finish, run, stage_count};
+use crate::support::{case_of_a_call, finish, run, stage_count};
 
 const SPEAKERS: StageName = StageName::new("speakers");
 
 /// The results of a run. Its store also contains an artifact, with a second output, of a stage that this program does
 /// not have.
 fn case() -> (tempfile::TempDir, PathBuf) {
-    let folder = tempfile::tempdir().unwrap();
-    let call = folder.path().join("call.wav");
-    fs::copy(calls().join("reading.wav"), &call).unwrap();
-    let out = folder.path().join("out");
-    run(&[&call], &out, &[]).with_code(0);
+    let (folder, out) = case_of_a_call();
     add_speakers(&out);
     (folder, out)
 }

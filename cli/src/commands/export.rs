@@ -16,8 +16,7 @@ use crate::exit::Exit;
 use crate::export::{DocumentContext, ExportConfig, ExportError, Exported, Exporter, Formats};
 use crate::file_name::NameParser;
 use crate::open_store;
-use crate::outputs::{Output, Record, TakenFiles, check_places};
-use crate::pipeline::taken;
+use crate::outputs::{Output, Record, check_places};
 use crate::signals::{self, SignalWatch};
 
 pub(crate) fn export(args: &ExportArgs) -> Result<Exit, Error> {
@@ -74,8 +73,7 @@ fn check(
         // A copy may be there already. Each file is compared when it is rendered.
         return Ok(());
     }
-    let taken = taken(record, &outputs)?;
-    if taken.is_empty() { Ok(()) } else { Err(Error::usage(TakenFiles(taken))) }
+    record.check_taken(&outputs)
 }
 
 fn export_all(

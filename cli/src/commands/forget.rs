@@ -1,25 +1,22 @@
 //! `forget`: deletes the content of recordings from a case, and leaves their hashes.
 
 use std::collections::BTreeSet;
-use std::fs;
 use std::path::{Path, PathBuf};
 
-use scheduler::store::{self, Access, Forgotten, RecordingEntry, Store};
+use scheduler::store::{self, Forgotten, OutputFile, RecordingEntry, Store};
 use stage_core::shown;
 
 use super::resolve::resolve;
 use crate::args::ForgetArgs;
 use crate::clock::now_ms;
-use crate::error::{Error, ErrorContext};
+use crate::error::Error;
 use crate::exit::Exit;
 use crate::manifest;
 use crate::open_store;
-use crate::outputs::{Found, Record};
+use crate::outputs::Record;
 
 pub(crate) fn forget(args: &ForgetArgs) -> Result<Exit, Error> {
-    let url = open_store::url(args.folder.store.as_deref(), &args.folder.folder)?;
-    let mut store = store::open(&url, Access::Write).map_err(Error::store)?;
-    let mut record = Record::read(&*store, &url, &args.folder.folder, false).map_err(Error::store)?;
+    let (mut store, mut record) = open_store::with_record(&args.folder, false)?;
     let recordings = store.recordings().map_err(Error::store)?;
     let named = |name| resolve(name, "RECORDING", &recordings, None);
     let hashes: BTreeSet<String> = args.recordings.iter().map(|name| named(name)).collect::<Result<_, _>>()?;
@@ -55,38 +52,26 @@ fn delete_files(
     recordings: &[&RecordingEntry],
 ) -> Result<Vec<PathBuf>, Error> {
     let names: Vec<String> = recordings.iter().flat_map(|entry| names(entry)).collect();
-    let (mut kept, mut forgotten) = (Vec::new(), Vec::new());
-    for file in record.files() {
-        let Some(path) = record.locate(&file.path) else { continue };
-        let is_concerned = match &file.recording {
-            Some(sha256) => hashes.contains(sha256),
-            None => manifest::format::ALL.contains(&file.format.as_str()) || mentions(&path, &names),
-        };
-        if !is_concerned {
-            continue;
+    let is_concerned = |file: &&OutputFile| match &file.recording {
+        Some(sha256) => hashes.contains(sha256),
+        None => {
+            manifest::format::ALL.contains(&file.format.as_str())
+                || record.locate(&file.path).is_some_and(|path| mentions(&path, &names))
         }
-        match record.find(&path).context(format!("{}: cannot be read", path.display()))? {
-            Found::Taken(_) => kept.push(path),
-            Found::Ours(_) => {
-                fs::remove_file(&path).context(format!("{}: cannot be removed", path.display()))?;
-                forgotten.push(file.path.clone());
-            }
-            Found::Absent => forgotten.push(file.path.clone()),
-        }
-    }
-    record.forget(store, &forgotten).map_err(Error::store)?;
-    Ok(kept)
+    };
+    let concerned: Vec<_> = record.files().filter(is_concerned).map(|file| file.path.clone()).collect();
+    Ok(record.remove(store, &concerned)?.kept)
 }
 
 /// What names a recording in files about runs: its file names, and the name of its results.
-fn names(entry: &RecordingEntry) -> impl Iterator<Item = String> {
+fn names(entry: &RecordingEntry) -> Vec<String> {
     let files = entry.places().filter_map(Path::file_name).map(|name| shown(Path::new(name)));
-    files.chain([entry.name.clone()]).collect::<Vec<_>>().into_iter()
+    files.chain([entry.name.clone()]).collect()
 }
 
 /// Whether a file contains one of the names. A file that cannot be read is taken to contain them.
 fn mentions(path: &Path, names: &[String]) -> bool {
-    let Ok(bytes) = fs::read(path) else { return path.exists() };
+    let Ok(bytes) = std::fs::read(path) else { return path.exists() };
     let text = String::from_utf8_lossy(&bytes);
     names.iter().any(|name| text.contains(name))
 }

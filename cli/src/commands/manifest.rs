@@ -1,19 +1,17 @@
 //! `manifest`: writes and signs the manifest of a case. `timestamp`: requests and attaches a time stamp of it.
 
-use scheduler::store::{self, Access, Store};
 use stage_core::shown;
 
-use crate::args::{FolderArgs, ManifestArgs, TimestampCommand};
+use crate::args::{ManifestArgs, TimestampCommand};
 use crate::error::Error;
 use crate::exit::Exit;
 use crate::manifest::{Written, attach, request, write};
 use crate::open_store;
-use crate::outputs::Record;
 use crate::signing::PrivateKey;
 
 pub(crate) fn manifest(args: &ManifestArgs) -> Result<Exit, Error> {
     let key = args.sign.as_deref().map(PrivateKey::load).transpose().map_err(Error::usage)?;
-    let (mut store, mut record) = open(&args.folder, args.overwrite)?;
+    let (mut store, mut record) = open_store::with_record(&args.folder, args.overwrite)?;
     print_manifest(&write(&mut *store, &mut record, key.as_ref())?);
     Ok(Exit::Done)
 }
@@ -29,7 +27,7 @@ pub(crate) fn print_manifest(written: &Written) {
 pub(crate) fn timestamp(command: &TimestampCommand) -> Result<Exit, Error> {
     match command {
         TimestampCommand::Request(args) => {
-            let (mut store, mut record) = open(args, false)?;
+            let (mut store, mut record) = open_store::with_record(args, false)?;
             let path = request(&mut *store, &mut record)?;
             println!("request: {}", shown(&path));
             println!(
@@ -37,7 +35,7 @@ pub(crate) fn timestamp(command: &TimestampCommand) -> Result<Exit, Error> {
             );
         }
         TimestampCommand::Attach(args) => {
-            let (mut store, mut record) = open(&args.folder, false)?;
+            let (mut store, mut record) = open_store::with_record(&args.folder, false)?;
             let attached = attach(&mut *store, &mut record, &args.reply)?;
             let statement = attached.reply.statement();
             println!("time stamp: {}, {}", shown(&attached.path), statement.time);
@@ -45,11 +43,4 @@ pub(crate) fn timestamp(command: &TimestampCommand) -> Result<Exit, Error> {
         }
     }
     Ok(Exit::Done)
-}
-
-fn open(args: &FolderArgs, overwrite: bool) -> Result<(Box<dyn Store>, Record), Error> {
-    let url = open_store::url(args.store.as_deref(), &args.folder)?;
-    let store = store::open(&url, Access::Write).map_err(Error::store)?;
-    let record = Record::read(&*store, &url, &args.folder, overwrite).map_err(Error::store)?;
-    Ok((store, record))
 }

@@ -1,7 +1,6 @@
 //! Writes the results of a recording in each format, and records them.
 
 use std::ffi::OsStr;
-use std::fs;
 use std::io::ErrorKind;
 use std::path::PathBuf;
 
@@ -11,7 +10,7 @@ use stage_core::{sha256_file, sha256_hex, write_files};
 
 use super::names::is_plain;
 use super::{Document, DocumentContext, ExportError, ExportFormat, Formats, read_document_in};
-use crate::outputs::{Found, Output, Record, Taken};
+use crate::outputs::{Found, Output, Record, RemoveError, Taken};
 use crate::redact::{redact, redacted_name};
 
 /// The formats in which results are written.
@@ -119,22 +118,12 @@ impl Exporter<'_> {
             Some(format) => file.path.file_name() != Some(OsStr::new(&file_name(&entry.name, format))),
         };
         let stale = record.of_recording(&entry.file_sha256).filter(is_stale);
-        let (mut removed, mut forgotten) = (Vec::new(), Vec::new());
-        for file in stale {
-            let Some(path) = record.locate(&file.path) else { continue };
-            let failed = |reason| ExportError::Unwritable { path: path.clone(), reason };
-            match record.find(&path).map_err(failed)? {
-                Found::Absent => {}
-                Found::Ours(_) => {
-                    fs::remove_file(&path).map_err(failed)?;
-                    removed.push(path);
-                }
-                Found::Taken(_) => continue,
-            }
-            forgotten.push(file.path.clone());
+        let stale: Vec<_> = stale.map(|file| file.path.clone()).collect();
+        match record.remove(store, &stale) {
+            Ok(removal) => Ok(removal.removed),
+            Err(RemoveError::File { path, reason }) => Err(ExportError::Unwritable { path, reason }),
+            Err(RemoveError::Store(error)) => Err(error.into()),
         }
-        record.forget(store, &forgotten)?;
-        Ok(removed)
     }
 }
 

@@ -35,8 +35,9 @@ pub(crate) fn total_bytes(files: &[PathBuf]) -> u64 {
     files.iter().filter_map(|path| std::fs::metadata(path).ok()).map(|metadata| metadata.len()).sum()
 }
 
-/// Examines all files, in parallel, with these settings of the external decoder. Files that the store knows and that have not changed are not hashed again; the store
-/// is open only while they are looked up. `progress` gets the size of each file when it is done.
+/// Examines all files, in parallel, with these settings of the external decoder. Files that the store knows and that have
+/// not changed are not hashed again; the store is open only while they are looked up. `progress` gets the size of each
+/// file when it is done.
 ///
 /// # Errors
 /// The store cannot be read.

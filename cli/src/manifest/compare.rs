@@ -2,19 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use scheduler::store::{Custody, Entry, Line, Store, StoreError, line_sha256};
+use scheduler::store::{Custody, Entry, Line, line_sha256};
 use stage_core::shown;
 
 use super::{Manifest, format};
 
-/// How a case differs from its manifest: one message per difference.
-///
-/// # Errors
-/// The store cannot be read.
-pub(crate) fn compare(manifest: &Manifest, store: &dyn Store, lines: &[Line]) -> Result<Vec<String>, StoreError> {
-    let custody = store.custody()?;
-    let mut differences = chains(manifest, &custody, lines);
-    let now = Manifest::of(store, 0, None)?;
+/// How a case differs from its manifest: one message per difference. `now` is its manifest if it was made now.
+pub(crate) fn compare(manifest: &Manifest, now: &Manifest, custody: &Custody, lines: &[Line]) -> Vec<String> {
+    let mut differences = chains(manifest, custody, lines);
     let recordings = |manifest: &Manifest| {
         let recordings = manifest.recordings.iter();
         recordings
@@ -27,9 +22,9 @@ pub(crate) fn compare(manifest: &Manifest, store: &dyn Store, lines: &[Line]) ->
         let files = manifest.files.iter();
         files.map(|one| (shown(&one.path), (shown(&one.path), one.sha256.clone()))).collect::<BTreeMap<_, _>>()
     };
-    differences.extend(different(&recordings(manifest), &recordings(&now)));
-    differences.extend(different(&files(manifest), &files(&now)));
-    Ok(differences)
+    differences.extend(different(&recordings(manifest), &recordings(now)));
+    differences.extend(different(&files(manifest), &files(now)));
+    differences
 }
 
 /// Items by what identifies them, with their name for the user and their content.
@@ -62,30 +57,18 @@ fn chains(manifest: &Manifest, custody: &Custody, lines: &[Line]) -> Vec<String>
                 chain.lines
             )]
         }
-        Some(_) => Later::of(&lines[chain.lines.min(lines.len())..]).message().into_iter().collect(),
+        Some(_) => later_entries(&lines[chain.lines.min(lines.len())..]).into_iter().collect(),
     }
 }
 
-/// What happened after a line of the log, by kind of entry.
-pub(crate) struct Later(BTreeMap<String, usize>);
-
-impl Later {
-    /// Counts entries. Those about the manifest and its time stamp change nothing.
-    pub(crate) fn of(lines: &[Line]) -> Self {
-        let mut kinds = BTreeMap::new();
-        for line in lines {
-            if !is_about_manifest(&line.entry) {
-                *kinds.entry(line.entry.kind()).or_default() += 1;
-            }
-        }
-        Self(kinds)
+/// The entries after the manifest, counted by kind. Those about the manifest and its time stamp change nothing.
+fn later_entries(lines: &[Line]) -> Option<String> {
+    let mut kinds: BTreeMap<String, usize> = BTreeMap::new();
+    for line in lines.iter().filter(|line| !is_about_manifest(&line.entry)) {
+        *kinds.entry(line.entry.kind()).or_default() += 1;
     }
-
-    /// A message, if there was anything.
-    pub(crate) fn message(&self) -> Option<String> {
-        let kinds: Vec<_> = self.0.iter().map(|(kind, number)| format!("{number} {kind}")).collect();
-        (!kinds.is_empty()).then(|| format!("the custody log has later entries: {}", kinds.join(", ")))
-    }
+    let kinds: Vec<_> = kinds.iter().map(|(kind, number)| format!("{number} {kind}")).collect();
+    (!kinds.is_empty()).then(|| format!("the custody log has later entries: {}", kinds.join(", ")))
 }
 
 /// Whether an entry is about the manifest itself.

@@ -14,7 +14,7 @@ mod write;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use scheduler::store::{Store, StoreError};
+use scheduler::store::{Custody, Store, StoreError};
 use serde::{Deserialize, Serialize};
 use stage_core::lossless_path;
 
@@ -97,8 +97,12 @@ impl Manifest {
     ///
     /// # Errors
     /// The store cannot be read.
-    fn of(store: &dyn Store, now_ms: u64, public_key: Option<String>) -> Result<Self, StoreError> {
-        let custody = store.custody()?;
+    pub(crate) fn of(
+        store: &dyn Store,
+        custody: &Custody,
+        now_ms: u64,
+        public_key: Option<String>,
+    ) -> Result<Self, StoreError> {
         let head = custody.head().unwrap_or_default();
         let recording = |entry: scheduler::store::RecordingEntry| Recording {
             sha256: entry.file_sha256,
@@ -113,11 +117,11 @@ impl Manifest {
         };
         Ok(Self {
             earwitness_manifest: VERSION,
-            case: custody.case,
+            case: custody.case.clone(),
             created_at: utc(now_ms),
             tool_version: env!("CARGO_PKG_VERSION").to_owned(),
             public_key,
-            chains: vec![Chain { chain: custody.chain, lines: custody.lines.len(), head }],
+            chains: vec![Chain { chain: custody.chain.clone(), lines: custody.lines.len(), head }],
             recordings,
             files: store.outputs()?.into_iter().filter_map(file).collect(),
         })

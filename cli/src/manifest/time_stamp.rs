@@ -40,18 +40,16 @@ pub(crate) fn attach(store: &mut dyn Store, record: &mut Record, file: &Path) ->
     let manifest = manifest(&files)?;
     let reply = Reply::load(file).map_err(Error::usage)?;
     let sha256 = hash(&manifest);
+    let expected = to_hex(&sha256);
     if !reply.covers(&sha256) {
         let (name, stamped) = (file.display(), &reply.statement().imprint);
-        let expected = to_hex(&sha256);
         let message = format!(
             "{name}: it stamps {stamped}, and the manifest has the SHA-256 {expected}: it is of another manifest"
         );
         return Err(Error::usage(message));
     }
-    let bytes = std::fs::read(file).map_err(Error::usage);
-    let bytes = bytes.context(format!("{}: cannot be read", file.display()))?;
-    put(store, record, &[(&files.time_stamp, format::TIME_STAMP, &bytes)])?;
-    let entry = Entry::TimeStamp { manifest: sha256_hex(&manifest), sha256: sha256_hex(&bytes) };
+    put(store, record, &[(&files.time_stamp, format::TIME_STAMP, reply.encoded())])?;
+    let entry = Entry::TimeStamp { manifest: expected, sha256: sha256_hex(reply.encoded()) };
     store.log(&[entry]).map_err(Error::store)?;
     Ok(Attached { path: files.time_stamp, reply })
 }

@@ -1,17 +1,14 @@
 //! Writes and signs the manifest.
 
-use std::fs;
-use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use scheduler::store::{Entry, OutputFile, Store};
-use serde_json::json;
 use stage_core::{sha256_hex, write_files};
 
 use super::{Manifest, ManifestFiles, format};
 use crate::clock::now_ms;
 use crate::error::{Error, ErrorContext};
-use crate::outputs::{Found, Record, TakenFiles};
+use crate::outputs::Record;
 use crate::signing::PrivateKey;
 
 /// What was written.
@@ -31,7 +28,8 @@ pub(crate) fn write(store: &mut dyn Store, record: &mut Record, key: Option<&Pri
     let files = ManifestFiles::in_folder(record.folder());
     remove(store, record, &[&files.signature, &files.request, &files.time_stamp])?;
     let public_key = key.map(|key| key.public().fingerprint());
-    let manifest = Manifest::of(store, now_ms(), public_key.clone()).map_err(Error::store)?;
+    let custody = store.custody().map_err(Error::store)?;
+    let manifest = Manifest::of(store, &custody, now_ms(), public_key.clone()).map_err(Error::store)?;
     let bytes = serde_json::to_vec_pretty(&manifest).context("the manifest cannot be written as JSON")?;
     let signature = key.map(|key| key.sign(&bytes));
     let entry = Entry::Manifest { sha256: sha256_hex(&bytes), public_key: public_key.clone() };
@@ -50,19 +48,12 @@ pub(super) fn put(
 ) -> Result<(), Error> {
     let (mut entries, mut ready) = (Vec::new(), Vec::new());
     for (path, format, bytes) in files {
-        let found = find(record, path)?;
+        let found = record.replaceable(path)?;
         ready.push((*path, *bytes, found.existing()));
         entries.push(OutputFile {
-            path: record.key(path),
             sha256: Some(sha256_hex(bytes)),
             replaces: found.sha256(),
-            recording: None,
-            format: (*format).to_owned(),
-            renderer: 1,
-            settings: json!({}),
-            made_from: Vec::new(),
-            document: None,
-            context: json!({}),
+            ..OutputFile::without_recording(record.key(path), format)
         });
     }
     record.put(store, entries).map_err(Error::store)?;
@@ -71,28 +62,13 @@ pub(super) fn put(
     write_files(ready).map_err(failed)
 }
 
-/// Removes files that this store wrote.
+/// Removes files that this store wrote. If one of them must not be removed, none is.
 fn remove(store: &mut dyn Store, record: &mut Record, paths: &[&Path]) -> Result<(), Error> {
-    let mut forgotten = Vec::new();
+    let mut recorded = Vec::new();
     for path in paths {
-        if let (Found::Ours(_), Some(entry)) = (find(record, path)?, record.entry(path)) {
-            forgotten.push(entry.path.clone());
-            match fs::remove_file(path) {
-                Err(error) if error.kind() != ErrorKind::NotFound => {
-                    return Err(error).context(format!("{}: cannot be removed", path.display()));
-                }
-                _ => {}
-            }
-        }
+        record.replaceable(path)?;
+        recorded.extend(record.entry(path).map(|entry| entry.path.clone()));
     }
-    record.forget(store, &forgotten).map_err(Error::store)
-}
-
-/// What is at a path, unless it must not be replaced.
-fn find(record: &Record, path: &Path) -> Result<Found, Error> {
-    let found = record.find(path).map_err(Error::usage);
-    match found.context(format!("{}: cannot be read", path.display()))? {
-        Found::Taken(why) => Err(Error::usage(TakenFiles(vec![(path.to_owned(), why)]))),
-        found => Ok(found),
-    }
+    record.remove(store, &recorded)?;
+    Ok(())
 }

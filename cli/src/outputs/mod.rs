@@ -13,7 +13,7 @@ use std::path::PathBuf;
 use stage_core::shown;
 
 pub(crate) use self::places::check as check_places;
-pub(crate) use self::record::{Found, Record, start_of};
+pub(crate) use self::record::{Found, Record, RemoveError, start_of};
 
 /// A file that a command is going to write.
 #[derive(Debug, Clone, PartialEq, Eq)]

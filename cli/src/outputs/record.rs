@@ -5,10 +5,12 @@ use std::fs::{self, File};
 use std::io::{self, ErrorKind, Read};
 use std::path::{Path, PathBuf};
 
+use rayon::prelude::*;
 use scheduler::store::{OutputFile, Store, StoreError, StoreUrl};
 use stage_core::{Existing, sha256_file};
 
-use super::Taken;
+use super::{Output, Taken, TakenFiles};
+use crate::error::{Error, ErrorContext};
 use crate::export::{is_plain_name, names_itself};
 
 /// What is at the path of an output.
@@ -36,6 +38,37 @@ impl Found {
         match self {
             Self::Ours(sha256) => sha256,
             Self::Absent | Self::Taken(_) => None,
+        }
+    }
+}
+
+/// What became of files that were to be removed.
+#[derive(Debug, Default)]
+pub(crate) struct Removal {
+    /// Paths of the removed files.
+    pub(crate) removed: Vec<PathBuf>,
+    /// Paths of files that were changed since they were written, which stay with their records.
+    pub(crate) kept: Vec<PathBuf>,
+}
+
+/// Why a recorded file could not be removed.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum RemoveError {
+    #[error("{}: cannot be removed", path.display())]
+    File {
+        path: PathBuf,
+        #[source]
+        reason: io::Error,
+    },
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl From<RemoveError> for Error {
+    fn from(error: RemoveError) -> Self {
+        match error {
+            RemoveError::File { .. } => Self::unexpected(error),
+            RemoveError::Store(error) => Self::store(error),
         }
     }
 }
@@ -147,6 +180,60 @@ impl Record {
             Some(taken) if !self.overwrite => Ok(Found::Taken(taken)),
             _ => Ok(Found::Ours(Some(sha256_file(path)?))),
         }
+    }
+
+    /// What is at a path, for a command that must write it.
+    ///
+    /// # Errors
+    /// The file must not be replaced, or cannot be read.
+    pub(crate) fn replaceable(&self, path: &Path) -> Result<Found, Error> {
+        match self.look_up(path)? {
+            Found::Taken(why) => Err(Error::usage(TakenFiles(vec![(path.to_owned(), why)]))),
+            found => Ok(found),
+        }
+    }
+
+    /// The outputs that exist and are not replaced.
+    pub(crate) fn taken(&self, outputs: &[Output]) -> Result<Vec<(PathBuf, Taken)>, Error> {
+        let taken = |Output { path, .. }: &Output| match self.look_up(path) {
+            Ok(Found::Taken(why)) => Some(Ok((path.clone(), why))),
+            Ok(_) => None,
+            Err(error) => Some(Err(error)),
+        };
+        outputs.par_iter().filter_map(taken).collect()
+    }
+
+    /// Refuses to replace files that the store has no record of, or that were changed since.
+    pub(crate) fn check_taken(&self, outputs: &[Output]) -> Result<(), Error> {
+        let taken = self.taken(outputs)?;
+        if taken.is_empty() { Ok(()) } else { Err(Error::usage(TakenFiles(taken))) }
+    }
+
+    fn look_up(&self, path: &Path) -> Result<Found, Error> {
+        self.find(path).map_err(Error::usage).context(format!("{}: cannot be read", path.display()))
+    }
+
+    /// Removes files by the paths under which they are recorded, and their records. Files that were changed since stay.
+    pub(crate) fn remove(&mut self, store: &mut dyn Store, recorded: &[PathBuf]) -> Result<Removal, RemoveError> {
+        let (mut removal, mut forgotten) = (Removal::default(), Vec::new());
+        for key in recorded {
+            let Some(path) = self.locate(key) else { continue };
+            let failed = |reason| RemoveError::File { path: path.clone(), reason };
+            match self.find(&path).map_err(failed)? {
+                Found::Absent => {}
+                Found::Ours(_) => {
+                    fs::remove_file(&path).map_err(failed)?;
+                    removal.removed.push(path);
+                }
+                Found::Taken(_) => {
+                    removal.kept.push(path);
+                    continue;
+                }
+            }
+            forgotten.push(key.clone());
+        }
+        self.forget(store, &forgotten)?;
+        Ok(removal)
     }
 
     /// Records files before they are written, and keeps the record for later calls.

@@ -23,7 +23,7 @@ use transcribe::ModelSource;
 
 pub(crate) use self::build::{build, resolve_devices};
 pub use self::planned::{Observer, PlannedRun, Summary};
-pub(crate) use self::targets::{Targets, taken};
+pub(crate) use self::targets::Targets;
 use crate::case_file::{self, CaseFile};
 use crate::config::Config;
 use crate::error::{Error, ErrorContext, ErrorKind};
@@ -168,8 +168,8 @@ impl Pipeline {
     ///
     /// # Errors
     /// An input does not exist, a setting is invalid or does not apply to the model, the `case.toml` of the folder is
-    /// invalid, a file is unreadable, the device does not exist, the store cannot be used, a file would be written over an input or over a file that the store has
-    /// no record of, or the interrupt was requested.
+    /// invalid, a file is unreadable, the device does not exist, the store cannot be used, a file would be written over
+    /// an input or over a file that the store has no record of, or the interrupt was requested.
     pub fn plan(mut self, inputs: &[impl AsRef<OsStr>]) -> Result<PlannedRun, Error> {
         if std::env::var_os(WORKER_VARIABLE).is_some() {
             return Err(Error::usage(
@@ -196,13 +196,13 @@ impl Pipeline {
         let mut store = store::open(&self.store, Access::Create).map_err(Error::store)?;
         let record = Record::read(&*store, &self.store, &self.folder, self.overwrite).map_err(Error::store)?;
         let targets = Targets { pipeline: &self, selected: &formats, writes_results };
-        targets.check_taken(&record, &store.recordings().map_err(Error::store)?, &inputs)?;
+        let checked = targets.check_taken(&record, &store.recordings().map_err(Error::store)?, &inputs)?;
         let removed = remove_unfinished(&self.folder).map_err(Error::usage);
         removed.context(format!("{}: unfinished files cannot be removed", self.folder.display()))?;
         let planned = plan::plan(&inputs.files, &Arc::new(recipe), &self.folder, &mut *store, &self.interrupt);
         let mut plan = planned.map_err(Error::store)?;
         self.check_interrupt()?;
-        targets.check_results(&record, &plan.items, &inputs)?;
+        targets.check_results(&record, &plan.items, &inputs, &checked)?;
         let forgotten = plan.forgotten.drain(..).map(|path| SkippedFile { path, reason: SkipReason::Forgotten });
         inputs.skipped.extend(forgotten);
         plan.unreadable.extend(inputs.unreadable.iter().cloned());
@@ -233,7 +233,7 @@ impl Pipeline {
         let targets = Targets { pipeline: self, selected: &formats.map_err(Error::usage)?, writes_results: true };
         let record = Record::read(store, &self.store, &self.folder, self.overwrite).map_err(Error::store)?;
         let known = store.recordings().map_err(Error::store)?;
-        taken(&record, &targets.outputs(&record, &known, inputs))
+        record.taken(&targets.outputs(&record, &known, inputs))
     }
 
     /// The formats from which the configuration selects.

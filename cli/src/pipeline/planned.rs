@@ -15,7 +15,7 @@ use crate::error::{Error, ErrorContext, ErrorKind};
 use crate::export::{Document, DocumentContext, Exporter, Formats};
 use crate::inputs::{Inputs, SkippedFile};
 use crate::manifest::{self, Written};
-use crate::outputs::{Found, Record, RunFile, TakenFiles};
+use crate::outputs::{Record, RunFile};
 use crate::plan::Plan;
 use crate::signing::PrivateKey;
 
@@ -177,22 +177,8 @@ impl PlannedRun {
         let files = self.pipeline.run_files.clone();
         let entry = |file: &RunFile| -> Result<OutputFile, Error> {
             let path = &file.output.path;
-            let found = self.record.find(path).context(format!("{}: cannot be read", path.display()))?;
-            if let Found::Taken(why) = found {
-                return Err(Error::usage(TakenFiles(vec![(path.clone(), why)])));
-            }
-            Ok(OutputFile {
-                path: self.record.key(path),
-                sha256: None,
-                replaces: found.sha256(),
-                recording: None,
-                format: file.format.to_owned(),
-                renderer: 1,
-                settings: serde_json::json!({}),
-                made_from: Vec::new(),
-                document: None,
-                context: serde_json::json!({}),
-            })
+            let replaces = self.record.replaceable(path)?.sha256();
+            Ok(OutputFile { replaces, ..OutputFile::without_recording(self.record.key(path), file.format) })
         };
         let entries = files.iter().map(entry).collect::<Result<Vec<_>, _>>()?;
         self.record.put(&mut *self.store, entries).map_err(Error::store)

@@ -3,15 +3,14 @@
 use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 
-use rayon::prelude::*;
 use scheduler::store::RecordingEntry;
 use segment::VadChoice;
 
 use super::Pipeline;
-use crate::error::{Error, ErrorContext};
+use crate::error::Error;
 use crate::export::{DocumentContext, Exporter, Formats, assign_names};
 use crate::inputs::Inputs;
-use crate::outputs::{Found, Output, Record, Taken, TakenFiles, check_places};
+use crate::outputs::{Output, Record, check_places};
 
 /// The files that a run will write.
 pub(crate) struct Targets<'a> {
@@ -38,21 +37,28 @@ impl Targets<'_> {
         check_places(self.inputs(inputs), &outputs).map_err(Error::usage)
     }
 
-    /// Refuses to replace files that the store has no record of, or that were changed since.
-    pub(super) fn check_taken(&self, record: &Record, known: &[RecordingEntry], inputs: &Inputs) -> Result<(), Error> {
+    /// Refuses to replace files that the store has no record of, or that were changed since. Returns the paths of the
+    /// outputs.
+    pub(super) fn check_taken(
+        &self,
+        record: &Record,
+        known: &[RecordingEntry],
+        inputs: &Inputs,
+    ) -> Result<HashSet<PathBuf>, Error> {
         let outputs = self.outputs(record, known, inputs);
         check_places(self.inputs(inputs), &outputs).map_err(Error::usage)?;
-        let taken = taken(record, &outputs)?;
-        if taken.is_empty() { Ok(()) } else { Err(Error::usage(TakenFiles(taken))) }
+        record.check_taken(&outputs)?;
+        Ok(outputs.into_iter().map(|output| output.path).collect())
     }
 
     /// The same for the results, when the hashes of the recordings are known: a file whose bytes have changed is a new
-    /// recording, with a name of its own.
+    /// recording, with a name of its own. Outputs that were `checked` before are not read again.
     pub(super) fn check_results(
         &self,
         record: &Record,
         items: &[RecordingEntry],
         inputs: &Inputs,
+        checked: &HashSet<PathBuf>,
     ) -> Result<(), Error> {
         if !self.writes_results {
             return Ok(());
@@ -60,10 +66,10 @@ impl Targets<'_> {
         let (all, context) = (self.pipeline.all_formats(), DocumentContext::default());
         let exporter = Exporter { selected: self.selected, all: &all, context: &context, redact: false };
         let of_item = |item: &RecordingEntry| exporter.outputs(record, Some(&item.file_sha256), &item.name);
-        let outputs: Vec<_> = items.iter().flat_map(of_item).collect();
+        let mut outputs: Vec<_> = items.iter().flat_map(of_item).collect();
         check_places(self.inputs(inputs), &outputs).map_err(Error::usage)?;
-        let taken = taken(record, &outputs)?;
-        if taken.is_empty() { Ok(()) } else { Err(Error::usage(TakenFiles(taken))) }
+        outputs.retain(|output| !checked.contains(&output.path));
+        record.check_taken(&outputs)
     }
 
     /// Everything that is read: recordings, lexicons, weights, and files that the caller names.
@@ -98,19 +104,6 @@ impl Targets<'_> {
         }
         outputs
     }
-}
-
-/// The outputs that exist and are not replaced.
-pub(crate) fn taken(record: &Record, outputs: &[Output]) -> Result<Vec<(PathBuf, Taken)>, Error> {
-    let look_up = |Output { path, .. }: &Output| match record.find(path) {
-        Ok(Found::Taken(why)) => Some(Ok((path.clone(), why))),
-        Ok(_) => None,
-        Err(error) => {
-            let failed = Err(Error::usage(error));
-            Some(failed.context(format!("{}: cannot be read", path.display())))
-        }
-    };
-    outputs.par_iter().filter_map(look_up).collect()
 }
 
 fn with(path: &Path, suffix: &str) -> PathBuf {

@@ -11,23 +11,22 @@ use crate::error::Error;
 use crate::export::utc;
 
 pub(super) fn check(case: &Case<'_>, request: &Request<'_>, report: &mut Report) -> Result<(), Error> {
-    let custody = case.store.custody().map_err(Error::store)?;
+    let Case { custody, lines, broken_link, .. } = case;
     report.case = Some(custody.case.clone());
-    check_file(case, &custody, report)?;
-    check_other_logs(request, &custody, report);
-    let (lines, fault) = read_chain(custody.lines.iter().map(|line| &*line.text));
+    check_file(case, report)?;
+    check_other_logs(request, custody, report);
     report.counts.log_lines = lines.len();
-    match fault {
+    match broken_link {
         Some(fault) => report.fault(Check::Log, format!("custody log in the store: {fault}")),
         None => report.head = custody.head(),
     }
-    note_events(&lines, report);
-    let audit = audit(case.store, &lines).map_err(Error::store)?;
+    note_events(lines, report);
+    let audit = audit(case.store, lines).map_err(Error::store)?;
     report.counts.records = audit.records;
     for disagreement in &audit.disagreements {
         report.fault(check_of(disagreement), disagreement.to_string());
     }
-    check_heads(request.heads, &custody, report);
+    check_heads(request.heads, custody, report);
     Ok(())
 }
 
@@ -42,7 +41,8 @@ const fn check_of(disagreement: &Disagreement) -> Check {
 }
 
 /// Compares the file of the log with the store, and names the first broken link.
-fn check_file(case: &Case<'_>, custody: &Custody, report: &mut Report) -> Result<(), Error> {
+fn check_file(case: &Case<'_>, report: &mut Report) -> Result<(), Error> {
+    let custody = &case.custody;
     let Some(path) = &custody.file else { return Ok(()) };
     let name = shown(path);
     let bytes = match custody.read_file() {
@@ -63,7 +63,7 @@ fn check_file(case: &Case<'_>, custody: &Custody, report: &mut Report) -> Result
     }
     match custody.compare(&bytes) {
         Compared::Start(Present { whole, torn_bytes }) => {
-            check_end(case, custody, &name, whole, torn_bytes, report)?;
+            check_end(case, &name, whole, torn_bytes, report)?;
         }
         different => report.fault(Check::Log, format!("{name}: {different}")),
     }
@@ -71,15 +71,8 @@ fn check_file(case: &Case<'_>, custody: &Custody, report: &mut Report) -> Result
 }
 
 /// A killed process leaves at most the lines of one transaction out of the file, and the next one appends them.
-fn check_end(
-    case: &Case<'_>,
-    custody: &Custody,
-    name: &str,
-    whole: usize,
-    torn_bytes: usize,
-    report: &mut Report,
-) -> Result<(), Error> {
-    let missing = &custody.lines[whole..];
+fn check_end(case: &Case<'_>, name: &str, whole: usize, torn_bytes: usize, report: &mut Report) -> Result<(), Error> {
+    let missing = &case.custody.lines[whole..];
     let Some(first) = missing.first() else { return Ok(()) };
     let lacks = format!("{name}: it lacks the last {} lines that the store has", missing.len());
     let is_written = case.store.writer().map_err(Error::store)? != Writer::None;

@@ -19,7 +19,7 @@ mod signature;
 
 use std::path::{Path, PathBuf};
 
-use scheduler::store::{RecordingEntry, Store, StoreUrl};
+use scheduler::store::{ChainFault, Custody, Line, RecordingEntry, Store, StoreUrl, read_chain};
 use stage_core::full_message;
 
 use crate::case_file::CaseFile;
@@ -54,6 +54,11 @@ struct Case<'a> {
     recordings: Vec<RecordingEntry>,
     /// `case.toml`, if there is a valid one.
     file: Option<CaseFile>,
+    /// The custody log, as the store has it.
+    custody: Custody,
+    /// Its lines up to the first broken link.
+    lines: Vec<Line>,
+    broken_link: Option<ChainFault>,
 }
 
 /// Checks a case.
@@ -67,7 +72,10 @@ pub(crate) fn verify(store: &dyn Store, request: &Request<'_>) -> Result<Report,
         report.fault(Check::File, full_message(&error));
         None
     });
-    let case = Case { store, record, recordings: store.recordings().map_err(Error::store)?, file };
+    let recordings = store.recordings().map_err(Error::store)?;
+    let custody = store.custody().map_err(Error::store)?;
+    let (lines, broken_link) = read_chain(custody.lines.iter().map(|line| &*line.text));
+    let case = Case { store, record, recordings, file, custody, lines, broken_link };
     custody::check(&case, request, &mut report)?;
     signature::check(&case, request, &mut report)?;
     recordings::check(&case, request.recordings, &mut report)?;

@@ -2,7 +2,6 @@
 
 use std::path::Path;
 
-use scheduler::store::{Line, Store, read_chain};
 use stage_core::{full_message, sha256_hex, shown};
 
 use super::{Case, Check, Report, Request, Strength};
@@ -41,7 +40,7 @@ pub(super) fn check(case: &Case<'_>, request: &Request<'_>, report: &mut Report)
         }
     }
     match bytes {
-        Ok(bytes) if is_authentic => compare_case(case.store, &bytes, &name, report),
+        Ok(bytes) if is_authentic => compare_case(case, &bytes, &name, report),
         _ => Ok(()),
     }
 }
@@ -73,7 +72,7 @@ fn check_signature(files: &ManifestFiles, manifest: &[u8], key: &PublicKey) -> R
 }
 
 /// Compares the case with a manifest whose bytes are authentic.
-fn compare_case(store: &dyn Store, bytes: &[u8], name: &str, report: &mut Report) -> Result<(), Error> {
+fn compare_case(case: &Case<'_>, bytes: &[u8], name: &str, report: &mut Report) -> Result<(), Error> {
     let manifest = match Manifest::parse(bytes) {
         Ok(manifest) => manifest,
         Err(reason) => {
@@ -81,9 +80,8 @@ fn compare_case(store: &dyn Store, bytes: &[u8], name: &str, report: &mut Report
             return Ok(());
         }
     };
-    let custody = store.custody().map_err(Error::store)?;
-    let lines: Vec<Line> = read_chain(custody.lines.iter().map(|line| &*line.text)).0;
-    for difference in compare(&manifest, store, &lines).map_err(Error::store)? {
+    let now = Manifest::of(case.store, &case.custody, 0, None).map_err(Error::store)?;
+    for difference in compare(&manifest, &now, &case.custody, &case.lines) {
         report.fault(Check::Signature, format!("since the manifest of {}: {difference}", manifest.created_at));
     }
     let (sha256, at) = (sha256_hex(bytes), &manifest.created_at);

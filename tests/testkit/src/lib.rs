@@ -27,7 +27,7 @@ pub use ffmpeg::{FORMATS, Ffmpeg, RATES_HZ};
 pub use golden::{assert_golden, golden};
 pub use lines::Lines;
 pub use paths::{fixture, root, shared};
-pub use process::{is_alive, send_signal, tree_memory, tree_unlinked};
+pub use process::{is_alive, send_signal, tree_memory, tree_unlinked, wait_with_peak_memory};
 pub use python::python;
 pub use random::Random;
 pub use skip::skipped;

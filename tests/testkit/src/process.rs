@@ -1,6 +1,7 @@
 //! Processes of a test.
 
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::time::Duration;
 
 /// Sends a signal by its name, such as `INT`. Returns false if the process does not exist any more.
 ///
@@ -28,6 +29,21 @@ pub fn tree_memory(pid: u32) -> u64 {
         kib.unwrap_or_default() * 1024
     };
     tree(pid).into_iter().map(own_memory).sum()
+}
+
+/// Waits for a process to end. Returns its status, and the highest [`tree_memory`] that was seen.
+///
+/// # Panics
+/// If it cannot be waited for.
+pub fn wait_with_peak_memory(child: &mut Child) -> (ExitStatus, u64) {
+    let mut peak = 0;
+    loop {
+        peak = peak.max(tree_memory(child.id()));
+        if let Some(status) = child.try_wait().unwrap() {
+            return (status, peak);
+        }
+        std::thread::sleep(Duration::from_millis(5));
+    }
 }
 
 /// Size in bytes of the files that a process and its descendants have open and that have no name any more.

@@ -19,6 +19,8 @@ const LIMIT: u64 = 1 << 20;
 /// The reply of a time stamp authority that granted a request, or the bare token in it.
 #[derive(Debug, Clone)]
 pub struct Reply {
+    /// Its bytes, as they were given.
+    encoded: Vec<u8>,
     statement: Statement,
     token: Token,
 }
@@ -50,11 +52,11 @@ impl Reply {
     /// The bytes are neither, are damaged, or the authority did not grant the request.
     pub fn parse(bytes: &[u8]) -> Result<Self, TimestampError> {
         let error = match Self::parse_der(bytes) {
-            Ok(reply) => return Ok(reply),
+            Ok(reply) => return Ok(Self { encoded: bytes.to_vec(), ..reply }),
             Err(error) => error,
         };
         match ber::to_der(bytes) {
-            Some(der) if der != bytes => Self::parse_der(&der),
+            Some(der) if der != bytes => Ok(Self { encoded: bytes.to_vec(), ..Self::parse_der(&der)? }),
             _ => Err(error),
         }
     }
@@ -75,7 +77,13 @@ impl Reply {
         let signer = token.certificates.iter().filter_map(|der| Certificate::decode(der.clone()).ok());
         let signer = signer.into_iter().find(|certificate| certificate.is_named_by(&token.signer.sid).unwrap_or(false));
         let statement = Statement::of(&info, signer.map(|certificate| certificate.subject()))?;
-        Ok(Self { statement, token })
+        Ok(Self { encoded: Vec::new(), statement, token })
+    }
+
+    /// The bytes from which it was decoded.
+    #[must_use]
+    pub fn encoded(&self) -> &[u8] {
+        &self.encoded
     }
 
     /// What the authority states.
