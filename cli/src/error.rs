@@ -38,6 +38,8 @@ pub enum ErrorKind {
     NoDevice,
     /// The store cannot be used: see its code.
     Store,
+    /// A check of the case failed, so that it was not signed: `earwitness verify` names what is wrong.
+    NotVerified,
     /// The run was interrupted before any recording was processed. Hashes that were computed are kept.
     Interrupted,
     /// Anything else, such as a file that cannot be written.
@@ -57,6 +59,7 @@ impl ErrorKind {
             Self::Recording => Exit::SomeFilesFailed,
             Self::NoDevice => Exit::NoDevice,
             Self::Store => Exit::Store,
+            Self::NotVerified => Exit::NotVerified,
             Self::Interrupted => signals::exit(),
             Self::Unexpected => Exit::Failed,
         }

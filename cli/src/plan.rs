@@ -1,6 +1,6 @@
 //! Plans a run: hash, length, name and recipe of each recording.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
@@ -144,10 +144,16 @@ type Known = (io::Result<InputStat>, Option<InputFacts>);
 
 /// The size, time and inode of each file, and its facts if the store has them for these.
 pub(crate) fn look_up(files: &[PathBuf], store: &dyn Store) -> Result<Vec<Known>, StoreError> {
+    let recordings = store.recordings()?;
+    let places: HashMap<&str, HashSet<&Path>> =
+        recordings.iter().map(|entry| (&*entry.file_sha256, entry.places().collect())).collect();
     let look_up = |path: &PathBuf| {
         let stat = stat(path);
-        let cached = stat.as_ref().ok().map(|stat| store.cached_input(stat)).transpose()?;
-        Ok((stat, cached.flatten()))
+        let cached = stat.as_ref().ok().map(|stat| store.cached_input(stat)).transpose()?.flatten();
+        // A file that was not seen before is not taken for a known recording without reading it. The hash of a recording
+        // that is new is compared when it is decoded.
+        let cached = cached.filter(|facts| places.get(&*facts.sha256).is_none_or(|places| places.contains(&**path)));
+        Ok((stat, cached))
     };
     files.iter().map(look_up).collect()
 }

@@ -143,14 +143,14 @@ impl Case {
         let (mut text, mut sql) = (String::new(), "BEGIN; DELETE FROM custody;".to_owned());
         let mut before = "0".repeat(64);
         for (seq, line) in lines.iter().enumerate() {
-            let mut value: serde_json::Value = serde_json::from_str(line).unwrap();
+            let value: serde_json::Value = serde_json::from_str(line).unwrap();
             let (old_seq, old_prev) = (value["seq"].clone(), value["prev"].as_str().unwrap().to_owned());
             let line = line.replacen(&format!("\"seq\":{old_seq}"), &format!("\"seq\":{seq}"), 1);
             let line = line.replacen(&old_prev, &before, 1);
-            value["seq"] = seq.into();
+            let line = line.replacen(&format!("\"group\":{}", value["group"]), &format!("\"group\":{seq}"), 1);
             before = sha256_hex(line.as_bytes());
             let quoted = line.replace('\'', "''");
-            sql += &format!("INSERT INTO custody VALUES ({seq}, '{quoted}', '{before}', {}, {seq});", value["at_ms"]);
+            sql += &format!("INSERT INTO custody VALUES ({seq}, '{quoted}');");
             text += &(line + "\n");
         }
         fs::write(self.log(), text).unwrap();
@@ -200,6 +200,27 @@ impl Case {
         let sql = sql.replace("{sha256}", &sha256).replace("{fp}", fingerprint).replace("{quoted}", &quoted);
         assert_eq!(self.sql(&sql), "1");
         sha256
+    }
+
+    /// Deletes the results of the second call from its transcript on, and plants a forged checkpoint from which the next
+    /// run would make it. Returns the fingerprint and the hash of the checkpoint.
+    fn plant_checkpoint(&self) -> (String, String) {
+        let [fingerprint, ..] = self.transcript("b");
+        let boundaries: Vec<f64> = (0..11).map(|index| f64::from(index) * 0.3 + 0.1).collect();
+        let window = serde_json::json!({
+            "boundaries_s": boundaries, "compression_ratio": 1.1, "end_logprob": -0.1, "language": "en",
+            "language_probability": 0.999, "logprobs": vec![-0.05; 10], "looping": false, "loudest_dbfs": -12.0,
+            "low_confidence": null, "no_speech_prob": 0.0001, "rejected": [], "temperature": 0.0,
+            "tokens": [1627, 680, 2544, 2544, 3540, 3369, 1210, 2739, 2395, 1210]
+        })
+        .to_string();
+        self.sql(
+            "DELETE FROM artifact WHERE json_extract(key, '$.stage') IN ('transcribe', 'align', 'forensics') AND
+             json_extract(key, '$.file_sha256') = (SELECT file_sha256 FROM recording WHERE name = 'b')",
+        );
+        let (sha256, quoted) = (sha256_hex(window.as_bytes()), window.replace('\'', "''"));
+        self.sql(&format!("INSERT INTO part VALUES ('{fingerprint}', 0, '{quoted}', '{sha256}', 1, 0.5, 'cpu:0', 1)"));
+        (fingerprint, sha256)
     }
 
     /// Deletes everything about the second call from the store and the folder. Returns its hash.
@@ -286,6 +307,14 @@ attacks! {
         };
     attack_recording_removed:
         "a recording is removed", Alone, |case| fs::remove_file(case.at("calls/a.wav")).unwrap();
+    attack_copy_changed:
+        "a copy of a recording is changed that the case has seen", Alone, |case| {
+            fs::copy(case.at("calls/a.wav"), case.at("calls/copy.wav")).unwrap();
+            case.run_again();
+            let mut bytes = fs::read(case.at("calls/copy.wav")).unwrap();
+            *bytes.last_mut().unwrap() ^= 1;
+            fs::write(case.at("calls/copy.wav"), bytes).unwrap();
+        };
     attack_recordings_swapped:
         "two recordings are swapped", Alone, |case| {
             fs::rename(case.at("calls/a.wav"), case.at("calls/x")).unwrap();
@@ -331,6 +360,19 @@ attacks! {
         "a result of another case is added", Alone, |case| {
             fs::copy(case.out().join("a.json"), case.out().join("call-99.json")).unwrap();
         };
+    attack_foreign_results_in_a_subfolder:
+        "forged results are added in a folder of the case", Alone, |case| {
+            fs::create_dir(case.out().join("final")).unwrap();
+            let text = fs::read_to_string(case.out().join("a.json")).unwrap();
+            fs::write(case.out().join("final/a.json"), text.replacen("\"text\": \"", "\"text\": \"not ", 1)).unwrap();
+        };
+    attack_report_removed:
+        "the report of a run is removed", Alone, |case| fs::remove_file(case.out().join("report.html")).unwrap();
+    attack_manifest_removed:
+        "the manifest and its signature are removed", Alone, |case| {
+            fs::remove_file(case.out().join("manifest.json")).unwrap();
+            fs::remove_file(case.out().join("manifest.sig")).unwrap();
+        };
     attack_transcript_changed:
         "a word of a transcript is changed, with its hash (sqlite3)", Alone, |case| {
             let [fingerprint, _, body] = case.transcript("b");
@@ -357,6 +399,25 @@ attacks! {
         "a stage's result is deleted (sqlite3)", Alone, |case| {
             let [fingerprint, ..] = case.transcript("a");
             case.sql(&format!("DELETE FROM artifact WHERE fingerprint = '{fingerprint}'"));
+        };
+    attack_forged_checkpoint_planted:
+        "a call's results are deleted, a forged checkpoint is planted, and the same command is run again (sqlite3)",
+        Alone, |case| {
+            case.plant_checkpoint();
+            let refused = run(&[&case.at("calls")], &case.out(), &["--format", "json,srt"]).with_code(6);
+            assert!(refused.stderr.contains("custody-broken") && refused.stderr.contains("checkpoint 0"), "{}", refused.stderr);
+        };
+    attack_forged_checkpoint_planted_and_logged:
+        "the same, and the log states the checkpoint (sqlite3)", Alone, |case| {
+            let (fingerprint, sha256) = case.plant_checkpoint();
+            let mut lines = case.log_lines();
+            let last = lines.last().unwrap().clone();
+            let value: serde_json::Value = serde_json::from_str(&last).unwrap();
+            let kind = serde_json::json!({"kind": "checkpoint", "fingerprint": fingerprint, "index": 0, "sha256": sha256});
+            lines.push(last.replacen(&value["entry"].to_string(), &kind.to_string(), 1));
+            assert_ne!(lines[lines.len() - 2], lines[lines.len() - 1]);
+            case.write_chain(&lines);
+            case.run_again();
         };
     attack_artifact_added:
         "a stage's result is added that was never computed (sqlite3)", Alone, |case| {
@@ -408,6 +469,29 @@ attacks! {
             assert_eq!(case.sql("SELECT count(*) FROM incident"), "1");
             case.sql("DELETE FROM incident");
         };
+    attack_run_replaced:
+        "the last run is deleted, and another takes its number (sqlite3)", Alone, |case| {
+            let last = case.sql("SELECT max(id) FROM run");
+            let deleted = ["failure WHERE run", "incident WHERE run", "batch WHERE run", "run WHERE id"];
+            let sql: String = deleted.iter().map(|table| format!("DELETE FROM {table} = {last};")).collect();
+            case.sql(&format!(
+                "PRAGMA foreign_keys = OFF; {sql} UPDATE recording SET run = {last} - 1;
+                 UPDATE sqlite_sequence SET seq = {last} - 1 WHERE name = 'run';"
+            ));
+            case.run_again();
+        };
+    attack_trigger_added:
+        "a trigger is added that drops later statements of reviewers (sqlite3)", Alone, |case| {
+            case.sql("CREATE TRIGGER t AFTER INSERT ON review BEGIN DELETE FROM review WHERE id = new.id; END");
+        };
+    attack_length_rewritten:
+        "the length of a recording is rewritten (sqlite3)", Alone, |case| {
+            case.sql("UPDATE recording SET bytes = 1 WHERE name = 'a'");
+        };
+    attack_place_deleted:
+        "the store forgets where a recording was first seen (sqlite3)", Alone, |case| {
+            assert_eq!(case.sql("DELETE FROM place WHERE CAST(path AS TEXT) LIKE '%a.wav' RETURNING 1"), "1");
+        };
     attack_failure_added:
         "a failure is added that never happened (sqlite3)", Alone, |case| {
             case.sql("INSERT INTO failure VALUES (1, CAST('x.wav' AS BLOB),
@@ -425,6 +509,26 @@ attacks! {
         "a reviewer's statement is deleted (sqlite3)", Alone, |case| {
             case.sql("DELETE FROM review");
         };
+    attack_review_replaced:
+        "a reviewer's statement is deleted, and imported again with another one (sqlite3)", Alone, |case| {
+            let (out, file) = (case.out(), case.at("reviews.json"));
+            let (out, name) = (out.to_str().unwrap(), file.to_str().unwrap());
+            finish(["review", "export", out, name]).with_code(0);
+            case.sql("DELETE FROM review");
+            let text = fs::read_to_string(&file).unwrap();
+            assert!(text.contains("\"confirm\""));
+            fs::write(&file, text.replace("\"confirm\"", "\"reject\"")).unwrap();
+            finish(["review", "import", out, name]).with_code(0);
+            finish(["export", out, "--format", "json,srt"]).with_code(0);
+        };
+    attack_forgotten_recording_taken_up_again:
+        "a forgotten recording is taken up again (sqlite3)", Alone, |case| {
+            finish(["forget", case.out().to_str().unwrap(), "b", "--yes"]).with_code(0);
+            case.run_again();
+            case.verify(&[]).with_code(0);
+            case.sql("DELETE FROM forgotten");
+            case.run_again();
+        };
     attack_log_line_changed:
         "a line of the log file is changed", Alone, |case| {
             let text = fs::read_to_string(case.log()).unwrap();
@@ -435,6 +539,8 @@ attacks! {
             let lines = case.log_lines();
             fs::write(case.log(), lines[..lines.len() / 2].join("\n") + "\n").unwrap();
         };
+    attack_log_emptied:
+        "the log file is emptied", Alone, |case| fs::write(case.log(), "").unwrap();
     attack_log_removed:
         "the log file is removed", Alone, |case| fs::remove_file(case.log()).unwrap();
     attack_log_of_another_case:

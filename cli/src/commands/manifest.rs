@@ -12,12 +12,16 @@ use crate::signing::PrivateKey;
 pub(crate) fn manifest(args: &ManifestArgs) -> Result<Exit, Error> {
     let key = args.sign.as_deref().map(PrivateKey::load).transpose().map_err(Error::usage)?;
     let (mut store, mut record) = open_store::with_record(&args.folder, args.overwrite)?;
-    print_manifest(&write(&mut *store, &mut record, key.as_ref())?);
+    let url = open_store::url(args.folder.store.as_deref(), &args.folder.folder)?;
+    print_manifest(&write(&mut *store, &url, &mut record, key.as_ref())?);
     Ok(Exit::Done)
 }
 
 /// States what was written.
 pub(crate) fn print_manifest(written: &Written) {
+    for path in &written.removed {
+        println!("removed, because it belongs to an earlier manifest: {}", shown(path));
+    }
     match &written.public_key {
         Some(key) => println!("manifest: {} (signed with the key {key})", shown(&written.path)),
         None => println!("manifest: {} (not signed: --sign KEY)", shown(&written.path)),

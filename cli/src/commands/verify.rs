@@ -17,13 +17,13 @@ pub(crate) fn verify(args: &VerifyArgs) -> Result<Exit, Error> {
     let public_key = args.public_key.as_deref().map(PublicKey::load).transpose().map_err(Error::usage)?;
     let authorities = args.tsa_certificate.as_deref().map(Certificates::load).transpose().map_err(Error::usage)?;
     let request = Request {
-        url: &url,
-        folder: &args.folder.folder,
         recordings: &args.recordings,
+        recordings_may_be_missing: false,
         heads: &args.head,
         public_key: public_key.as_ref(),
         time_stamp: args.time_stamp.as_deref(),
         authorities: authorities.as_ref(),
+        ..Request::alone(&url, &args.folder.folder)
     };
     let report = check(&*store, &request)?;
     if args.json {

@@ -49,7 +49,7 @@ fn chains(manifest: &Manifest, custody: &Custody, lines: &[Line]) -> Vec<String>
         return vec!["the custody log has another chain than the manifest: it was made anew".to_owned()];
     };
     let then = chain.lines.checked_sub(1).and_then(|last| custody.lines.get(last));
-    match then.map(|line| line_sha256(&line.text)) {
+    match then.map(|line| line_sha256(line)) {
         None => vec![format!("the custody log had {} lines, and has {}: it was cut", chain.lines, custody.lines.len())],
         Some(head) if head != chain.head => {
             vec![format!(
@@ -61,20 +61,20 @@ fn chains(manifest: &Manifest, custody: &Custody, lines: &[Line]) -> Vec<String>
     }
 }
 
-/// The entries after the manifest, counted by kind. Those about the manifest and its time stamp change nothing.
+/// The entries after the manifest, counted by kind.
 fn later_entries(lines: &[Line]) -> Option<String> {
     let mut kinds: BTreeMap<String, usize> = BTreeMap::new();
-    for line in lines.iter().filter(|line| !is_about_manifest(&line.entry)) {
+    for line in lines.iter().filter(|line| !changes_nothing(&line.entry)) {
         *kinds.entry(line.entry.kind()).or_default() += 1;
     }
     let kinds: Vec<_> = kinds.iter().map(|(kind, number)| format!("{number} {kind}")).collect();
     (!kinds.is_empty()).then(|| format!("the custody log has later entries: {}", kinds.join(", ")))
 }
 
-/// Whether an entry is about the manifest itself.
-fn is_about_manifest(entry: &Entry) -> bool {
+/// Whether an entry leaves the case as it was: it is about the manifest itself, or about a copy outside the case.
+fn changes_nothing(entry: &Entry) -> bool {
     match entry {
-        Entry::Manifest { .. } | Entry::TimeStamp { .. } => true,
+        Entry::Manifest { .. } | Entry::TimeStamp { .. } | Entry::Copied { .. } => true,
         Entry::Output { format, .. } => format::ALL.contains(&format.as_str()),
         _ => false,
     }

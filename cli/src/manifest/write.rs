@@ -2,14 +2,15 @@
 
 use std::path::{Path, PathBuf};
 
-use scheduler::store::{Entry, OutputFile, Store};
-use stage_core::{sha256_hex, write_files};
+use scheduler::store::{Entry, OutputFile, Store, StoreUrl};
+use stage_core::{printable, sha256_hex, write_files};
 
 use super::{Manifest, ManifestFiles, format};
 use crate::clock::now_ms;
-use crate::error::{Error, ErrorContext};
+use crate::error::{Error, ErrorContext, ErrorKind};
 use crate::outputs::Record;
 use crate::signing::PrivateKey;
+use crate::verify::{Request, verify};
 
 /// What was written.
 #[derive(Debug)]
@@ -17,16 +18,27 @@ pub(crate) struct Written {
     pub(crate) path: PathBuf,
     /// Fingerprint of the public key, if it is signed.
     pub(crate) public_key: Option<String>,
+    /// The signature and the time stamp of an earlier manifest, which were removed.
+    pub(crate) removed: Vec<PathBuf>,
 }
 
 /// Writes the manifest of a case, with its signature if there is a key. An earlier signature or time stamp in the folder
 /// belongs to an earlier manifest and is removed.
 ///
 /// # Errors
-/// The store cannot be read or written, a file exists that the store did not write, or a file cannot be written.
-pub(crate) fn write(store: &mut dyn Store, record: &mut Record, key: Option<&PrivateKey>) -> Result<Written, Error> {
+/// It is to be signed, and a check of the case fails. Or the store cannot be read or written, a file exists that the
+/// store did not write, or a file cannot be written.
+pub(crate) fn write(
+    store: &mut dyn Store,
+    url: &StoreUrl,
+    record: &mut Record,
+    key: Option<&PrivateKey>,
+) -> Result<Written, Error> {
     let files = ManifestFiles::in_folder(record.folder());
-    remove(store, record, &[&files.signature, &files.request, &files.time_stamp])?;
+    if key.is_some() {
+        check(store, url, record.folder())?;
+    }
+    let removed = remove(store, record, &[&files.signature, &files.request, &files.time_stamp])?;
     let public_key = key.map(|key| key.public().fingerprint());
     let custody = store.custody().map_err(Error::store)?;
     let manifest = Manifest::of(store, &custody, now_ms(), public_key.clone()).map_err(Error::store)?;
@@ -37,7 +49,24 @@ pub(crate) fn write(store: &mut dyn Store, record: &mut Record, key: Option<&Pri
     let mut written = vec![(&*files.manifest, format::MANIFEST, &bytes[..])];
     written.extend(signature.as_ref().map(|signature| (&*files.signature, format::SIGNATURE, &signature[..])));
     put(store, record, &written)?;
-    Ok(Written { path: files.manifest, public_key })
+    Ok(Written { path: files.manifest, public_key, removed })
+}
+
+/// A case is signed only if it is consistent. Recordings may be elsewhere.
+fn check(store: &dyn Store, url: &StoreUrl, folder: &Path) -> Result<(), Error> {
+    let report = verify(store, &Request::alone(url, folder))?;
+    let faults: Vec<_> = report.faults().collect();
+    match faults.first() {
+        None => Ok(()),
+        Some(first) => Err(Error::new(
+            ErrorKind::NotVerified,
+            format!(
+                "not signed, because {} of its checks failed (`earwitness verify` names them): {}",
+                faults.len(),
+                printable(first)
+            ),
+        )),
+    }
 }
 
 /// Records files about the case and writes them.
@@ -63,12 +92,11 @@ pub(super) fn put(
 }
 
 /// Removes files that this store wrote. If one of them must not be removed, none is.
-fn remove(store: &mut dyn Store, record: &mut Record, paths: &[&Path]) -> Result<(), Error> {
+fn remove(store: &mut dyn Store, record: &mut Record, paths: &[&Path]) -> Result<Vec<PathBuf>, Error> {
     let mut recorded = Vec::new();
     for path in paths {
         record.replaceable(path)?;
         recorded.extend(record.entry(path).map(|entry| entry.path.clone()));
     }
-    record.remove(store, &recorded)?;
-    Ok(())
+    Ok(record.remove(store, &recorded)?.removed)
 }

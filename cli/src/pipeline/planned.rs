@@ -206,7 +206,7 @@ impl PlannedRun {
 
     /// Writes and signs the manifest of the case.
     pub(crate) fn write_manifest(&mut self, key: &PrivateKey) -> Result<Written, Error> {
-        manifest::write(&mut *self.store, &mut self.record, Some(key))
+        manifest::write(&mut *self.store, &self.pipeline.store, &mut self.record, Some(key))
     }
 
     fn options(&self) -> Result<RunOptions, Error> {

@@ -12,11 +12,10 @@ use crate::error::Error;
 pub(super) type Current<'a> = HashMap<&'a str, Vec<MadeFrom>>;
 
 pub(super) fn check<'a>(case: &'a Case<'_>, report: &mut Report) -> Result<Current<'a>, Error> {
-    let exported: HashSet<_> = case.record.files().filter_map(|file| file.recording.as_deref()).collect();
     let (mut current, mut reported) = (Current::new(), HashSet::new());
     let bar = progress::bar("artifacts", case.recordings.len());
     for entry in &case.recordings {
-        let made = check_recording(case, entry, exported.contains(&*entry.file_sha256), &mut reported, report)?;
+        let made = check_recording(case, entry, &mut reported, report)?;
         current.insert(&entry.file_sha256, made);
         bar.inc(1);
     }
@@ -31,11 +30,11 @@ pub(super) fn check<'a>(case: &'a Case<'_>, report: &mut Report) -> Result<Curre
     Ok(current)
 }
 
-/// Checks the artifacts of a recording against their hashes, and that none is missing in between.
+/// Checks the artifacts of a recording against their hashes, and that none is missing in between. Artifacts that the
+/// custody log states and the store does not have are found by the audit.
 fn check_recording(
     case: &Case<'_>,
     entry: &RecordingEntry,
-    exported: bool,
     reported: &mut HashSet<Fingerprint>,
     report: &mut Report,
 ) -> Result<Vec<MadeFrom>, Error> {
@@ -54,7 +53,6 @@ fn check_recording(
                 report.counts.artifacts += 1;
             }
             Lookup::Altered(how) => fault(format!("{artifact}: {how}")),
-            Lookup::Missing if exported => fault(format!("{artifact} is missing")),
             Lookup::Missing => missing = missing.or(Some(artifact)),
         }
     }

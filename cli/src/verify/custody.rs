@@ -2,7 +2,7 @@
 
 use scheduler::store::{
     Compared, Custody, Difference, Disagreement, Entry, IncidentKind, Line, Present, Subject, Writer, audit,
-    line_sha256, logs_beside, read_chain,
+    is_one_group, line_sha256, logs_beside, read_chain,
 };
 use stage_core::shown;
 
@@ -73,10 +73,12 @@ fn check_file(case: &Case<'_>, report: &mut Report) -> Result<(), Error> {
 /// A killed process leaves at most the lines of one transaction out of the file, and the next one appends them.
 fn check_end(case: &Case<'_>, name: &str, whole: usize, torn_bytes: usize, report: &mut Report) -> Result<(), Error> {
     let missing = &case.custody.lines[whole..];
-    let Some(first) = missing.first() else { return Ok(()) };
+    if missing.is_empty() {
+        return Ok(());
+    }
     let lacks = format!("{name}: it lacks the last {} lines that the store has", missing.len());
     let is_written = case.store.writer().map_err(Error::store)? != Writer::None;
-    if missing.iter().all(|line| line.group == first.group) || is_written {
+    if is_one_group(case.lines.get(whole..).unwrap_or_default()) || is_written {
         let torn = if torn_bytes > 0 { ", and its last line is torn" } else { "" };
         let why = if is_written { "a run is in progress" } else { "a process was killed" };
         report.note(Check::Log, format!("{lacks}{torn}: {why}, and the next run appends them"));
@@ -127,7 +129,7 @@ fn check_heads(heads: &[String], custody: &Custody, report: &mut Report) {
         return;
     }
     report.compared_with.push(Strength::Head);
-    let hashes: Vec<_> = custody.lines.iter().map(|line| line_sha256(&line.text)).collect();
+    let hashes: Vec<_> = custody.lines.iter().map(|line| line_sha256(line)).collect();
     for head in heads {
         match hashes.iter().position(|hash| hash.eq_ignore_ascii_case(head)) {
             None => {

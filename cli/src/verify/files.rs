@@ -42,10 +42,14 @@ fn fault(case: &Case<'_>, file: &OutputFile, current: &Current<'_>) -> Option<St
     };
     let is_absent = |error: &std::io::Error| error.kind() == ErrorKind::NotFound;
     match (sha256_file(&path), &file.sha256) {
-        // A file about a run is not evidence, and a run that was killed leaves it unfinished.
-        (Err(error), _) if is_absent(&error) && file.recording.is_none() => None,
+        // A run that was killed leaves its report and the like unfinished.
+        (Err(error), None) if is_absent(&error) => None,
         (Ok(_), None) => None,
-        (Err(error), _) if is_absent(&error) => Some("missing".to_owned()),
+        (Err(error), _) if is_absent(&error) && file.recording.is_none() => Some("missing".to_owned()),
+        (Err(error), _) if is_absent(&error) => Some(
+            "missing: it was removed, or a process was killed before it was written; `earwitness export` writes it"
+                .to_owned(),
+        ),
         (Err(error), _) => Some(format!("cannot be read: {error}")),
         (Ok(found), Some(sha256)) if found == *sha256 => stale(file, current).map(str::to_owned),
         (Ok(found), _) if file.is_ours(&found) => Some("stale: the run that was to replace it was stopped".to_owned()),
@@ -93,17 +97,18 @@ fn compare(file: &OutputFile, sources: &mut Sources<'_>) -> Again {
         return Again::NotRendered(why);
     };
     let case = sources.case;
-    match sources.of(file) {
-        Err(reason) => Again::Fault(format!("cannot be rendered again: {reason}")),
-        Ok((_, sha256)) if sha256 != recorded => {
+    let (document, sha256) = match sources.of(file) {
+        Err(reason) => return Again::Fault(format!("cannot be rendered again: {reason}")),
+        Ok(source) => source,
+    };
+    match formats.get(&file.format).map(|format| format.render(document)) {
+        Some(Ok(bytes)) if Some(sha256_hex(&bytes)) == file.sha256 => Again::Same,
+        Some(Err(reason)) => Again::Fault(format!("cannot be rendered again: {reason}")),
+        _ if sha256 != recorded => {
             let what = changed_source(case, file);
             Again::Fault(format!("stale: {what} has changed; `earwitness export` writes it again"))
         }
-        Ok((document, _)) => match formats.get(&file.format).map(|format| format.render(document)) {
-            Some(Ok(bytes)) if Some(sha256_hex(&bytes)) == file.sha256 => Again::Same,
-            Some(Err(reason)) => Again::Fault(format!("cannot be rendered again: {reason}")),
-            _ => Again::Fault("it does not show what its artifacts contain".to_owned()),
-        },
+        _ => Again::Fault("it does not show what its artifacts contain".to_owned()),
     }
 }
 

@@ -28,7 +28,8 @@ use crate::outputs::Record;
 use crate::signing::PublicKey;
 use crate::signing::timestamp::Certificates;
 
-use self::report::{Check, Report, Strength};
+pub(crate) use self::report::Report;
+use self::report::{Check, Strength};
 
 /// What is checked, and what it is compared with.
 pub(crate) struct Request<'a> {
@@ -37,6 +38,8 @@ pub(crate) struct Request<'a> {
     pub(crate) folder: &'a Path,
     /// Folders in which recordings are searched by their hash.
     pub(crate) recordings: &'a [PathBuf],
+    /// Whether a recording that is not found is noted only.
+    pub(crate) recordings_may_be_missing: bool,
     /// Heads of the log that were written down.
     pub(crate) heads: &'a [String],
     /// The key that checks the signature of the manifest.
@@ -45,6 +48,22 @@ pub(crate) struct Request<'a> {
     pub(crate) time_stamp: Option<&'a Path>,
     /// The certificates that are trusted to stamp.
     pub(crate) authorities: Option<&'a Certificates>,
+}
+
+impl<'a> Request<'a> {
+    /// Compares the case with itself. Recordings may be elsewhere.
+    pub(crate) const fn alone(url: &'a StoreUrl, folder: &'a Path) -> Self {
+        Self {
+            url,
+            folder,
+            recordings: &[],
+            recordings_may_be_missing: true,
+            heads: &[],
+            public_key: None,
+            time_stamp: None,
+            authorities: None,
+        }
+    }
 }
 
 /// A case that is being checked.
@@ -74,11 +93,11 @@ pub(crate) fn verify(store: &dyn Store, request: &Request<'_>) -> Result<Report,
     });
     let recordings = store.recordings().map_err(Error::store)?;
     let custody = store.custody().map_err(Error::store)?;
-    let (lines, broken_link) = read_chain(custody.lines.iter().map(|line| &*line.text));
+    let (lines, broken_link) = read_chain(custody.lines.iter().map(String::as_str));
     let case = Case { store, record, recordings, file, custody, lines, broken_link };
     custody::check(&case, request, &mut report)?;
     signature::check(&case, request, &mut report)?;
-    recordings::check(&case, request.recordings, &mut report)?;
+    recordings::check(&case, request, &mut report)?;
     let current = artifacts::check(&case, &mut report)?;
     files::check(&case, &current, &mut report)?;
     foreign::check(&case, request.url, &mut report)?;

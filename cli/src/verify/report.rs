@@ -93,6 +93,11 @@ impl Report {
         self.notes.push(Finding { check, message: message.into() });
     }
 
+    /// The messages of the failed checks.
+    pub(crate) fn faults(&self) -> impl Iterator<Item = &str> {
+        self.faults.iter().map(|fault| fault.message.as_str())
+    }
+
     /// The exit code.
     pub(crate) const fn exit(&self) -> Exit {
         if self.faults.is_empty() { Exit::Done } else { Exit::NotVerified }
@@ -113,6 +118,7 @@ impl Report {
         );
         match self.faults.len() {
             0 => println!("Everything is valid: {checked}."),
+            1 => println!("1 check failed ({checked})."),
             number => println!("{number} checks failed ({checked})."),
         }
         if let Some(head) = &self.head {

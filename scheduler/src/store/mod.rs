@@ -17,15 +17,15 @@ mod url;
 mod writer;
 
 pub use custody::{
-    Audit, ChainFault, Compared, Custody, Difference, Disagreement, Entry, Files, Line, Present, Salt, StoredLine,
-    Subject, audit, line_sha256, logs_beside, random_id, read_chain, user,
+    Audit, ChainFault, Compared, Custody, Difference, Disagreement, Entry, Files, Line, Present, Salt, Subject, audit,
+    is_one_group, line_sha256, logs_beside, random_id, read_chain, user,
 };
 pub use error::{Cause, StoreError};
 pub use port::{Access, Store};
 pub use types::{
-    Alteration, Commit, Committed, Compaction, Failure, Forgotten, Incident, IncidentKind, InputFacts, InputStat,
-    Lease, LeaseEnd, Lookup, MadeFrom, NewArtifact, NewBatch, NewCheckpoint, NewRecord, NewRun, OutputFile, Quarantine,
-    RecordingEntry, ReviewEntry, ReviewOutcome, Run, RunEnd, RunId, StoreCheck, StoreFault, StoredArtifact,
+    Alteration, CheckpointHash, Commit, Committed, Compaction, Failure, Forgotten, Incident, IncidentKind, InputFacts,
+    InputStat, Lease, LeaseEnd, Lookup, MadeFrom, NewArtifact, NewBatch, NewCheckpoint, NewRecord, NewRun, OutputFile,
+    Quarantine, RecordingEntry, ReviewEntry, ReviewOutcome, Run, RunEnd, RunId, StoreCheck, StoreFault, StoredArtifact,
     StoredCheckpoint, UnknownIncident,
 };
 pub use url::{StoreUrl, open};

@@ -8,9 +8,9 @@ use std::sync::Arc;
 use stage_core::{Fingerprint, Recipe};
 
 use super::types::{
-    Commit, Committed, Compaction, Failure, Forgotten, Incident, InputFacts, InputStat, Lease, LeaseEnd, Lookup,
-    NewBatch, NewRun, OutputFile, Quarantine, RecordingEntry, ReviewEntry, ReviewOutcome, Run, RunEnd, RunId,
-    StoreCheck, StoredCheckpoint,
+    CheckpointHash, Commit, Committed, Compaction, Failure, Forgotten, Incident, InputFacts, InputStat, Lease,
+    LeaseEnd, Lookup, NewBatch, NewRun, OutputFile, Quarantine, RecordingEntry, ReviewEntry, ReviewOutcome, Run,
+    RunEnd, RunId, StoreCheck, StoredCheckpoint,
 };
 use super::writer::Writer;
 use super::{Custody, Entry, StoreError};
@@ -163,6 +163,8 @@ pub trait Store: fmt::Debug {
     fn log(&mut self, entries: &[Entry]) -> Result<(), StoreError>;
     /// The names under which artifacts are stored: their fingerprints, unless the store was altered.
     fn artifact_names(&self) -> Result<Vec<String>, StoreError>;
+    /// The hashes of the checkpoints of incomplete artifacts, by artifact and index.
+    fn checkpoint_hashes(&self) -> Result<Vec<CheckpointHash>, StoreError>;
 
     /// Checks all stored records against their hashes, in one snapshot, concurrently with a writer if there is one.
     fn check(&self) -> Result<StoreCheck, StoreError>;

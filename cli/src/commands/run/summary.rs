@@ -80,7 +80,9 @@ pub(super) fn print(
     }
     print_files(args, run, summary);
     if let Some(head) = head {
-        println!("head of the custody log (write it down elsewhere; `verify --head` finds every later change): {head}");
+        println!(
+            "head of the custody log (write it down elsewhere: `verify --head` finds a log that was changed up to here): {head}"
+        );
     }
     if args.engine.progress == ProgressMode::Json {
         let summary = json!({

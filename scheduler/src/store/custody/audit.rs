@@ -6,7 +6,7 @@ use std::fmt;
 use stage_core::shown;
 
 use super::{Custody, Digests, Entry, Line, read_chain};
-use crate::store::{Lookup, RunId, Store, StoreError};
+use crate::store::{CheckpointHash, Lookup, RunId, Store, StoreError};
 
 /// A record, as the log identifies it.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -23,6 +23,8 @@ pub enum Subject {
     Place(String, String),
     /// An artifact, by fingerprint.
     Artifact(String),
+    /// A window checkpoint of an incomplete artifact: its fingerprint and the window's index.
+    Checkpoint(String, u32),
     /// A written file, by the salted hash of its path.
     Output(String),
     /// An incident, by run and number in the run.
@@ -91,7 +93,7 @@ pub fn audit(store: &dyn Store, lines: &[Line]) -> Result<Audit, StoreError> {
     let before = stated(lines);
     let (found, names) = found(store)?;
     let custody = store.custody()?;
-    let after = stated(&read_chain(custody.lines.iter().map(|line| &*line.text)).0);
+    let after = stated(&read_chain(custody.lines.iter().map(String::as_str)).0);
     let subjects: BTreeSet<_> = before.keys().chain(found.keys()).collect();
     let compare = |subject: &&Subject| {
         let difference = match (found.get(subject), before.get(subject), after.get(subject)) {
@@ -105,6 +107,15 @@ pub fn audit(store: &dyn Store, lines: &[Line]) -> Result<Audit, StoreError> {
     };
     let records = subjects.len();
     Ok(Audit { disagreements: subjects.iter().filter_map(compare).collect(), records })
+}
+
+/// The checkpoints that the lines of a log do not state, or state otherwise.
+pub(in crate::store) fn unlogged_checkpoints(lines: &[String], found: Vec<CheckpointHash>) -> Vec<CheckpointHash> {
+    let stated = stated(&read_chain(lines.iter().map(String::as_str)).0);
+    let is_stated = |found: &CheckpointHash| {
+        stated.get(&Subject::Checkpoint(found.fingerprint.clone(), found.index)) == Some(&found.sha256)
+    };
+    found.into_iter().filter(|found| !is_stated(found)).collect()
 }
 
 /// What the lines of a log state about the records of the store.
@@ -143,7 +154,12 @@ impl Stated {
             Entry::Place { recording, place } => {
                 self.put_of(&recording, Subject::Place(recording.clone(), place), String::new());
             }
+            Entry::Checkpoint { fingerprint, index, sha256 } => {
+                self.put(Subject::Checkpoint(fingerprint.to_string(), index), sha256);
+            }
+            Entry::CheckpointsForgotten { fingerprint } => self.forget_checkpoints(&fingerprint.to_string()),
             Entry::Artifact { recording, fingerprint, sha256, record, .. } => {
+                self.forget_checkpoints(&fingerprint.to_string());
                 self.put_of(&recording, Subject::Artifact(fingerprint.to_string()), sha256 + &record);
             }
             Entry::Output { name, recording, record, .. } => match recording {
@@ -192,6 +208,12 @@ impl Stated {
     fn remove(&mut self, subject: &Subject) {
         self.records.remove(subject);
     }
+
+    fn forget_checkpoints(&mut self, fingerprint: &str) {
+        let of = |index| Subject::Checkpoint(fingerprint.to_owned(), index);
+        let stated: Vec<_> = self.records.range(of(0)..=of(u32::MAX)).map(|(subject, _)| subject.clone()).collect();
+        stated.iter().for_each(|subject| self.remove(subject));
+    }
 }
 
 fn case_content(case: &str, chain: &str, salt_sha256: &str) -> String {
@@ -206,6 +228,10 @@ fn found(store: &dyn Store) -> Result<(Records, BTreeMap<Subject, String>), Stor
     all.runs(store)?;
     all.recordings(store)?;
     all.artifacts(store)?;
+    for CheckpointHash { fingerprint, index, sha256 } in store.checkpoint_hashes()? {
+        let name = format!("checkpoint {index} of the artifact {fingerprint}");
+        all.put(Subject::Checkpoint(fingerprint, index), sha256, name);
+    }
     for output in store.outputs()? {
         all.put(Subject::Output(salt.path(&output.path)), all.digests.output(&output)?, shown(&output.path));
     }
@@ -292,6 +318,7 @@ impl fmt::Display for Subject {
             Self::Recording(sha256) => write!(f, "recording {sha256}"),
             Self::Place(recording, place) => write!(f, "place {place} of recording {recording}"),
             Self::Artifact(fingerprint) => write!(f, "artifact {fingerprint}"),
+            Self::Checkpoint(fingerprint, index) => write!(f, "checkpoint {index} of the artifact {fingerprint}"),
             Self::Output(name) => write!(f, "written file {name}"),
             Self::Incident(run, number) => write!(f, "incident {number} of run {run}"),
             Self::Failure(run, place) => write!(f, "failure of {place} in run {run}"),

@@ -23,6 +23,9 @@ pub struct Line {
     pub prev: String,
     /// When it was written, in milliseconds since 1970, by the clock of the machine.
     pub at_ms: u64,
+    /// Number of the first line of its transaction. Older versions did not record it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub group: Option<u64>,
     /// What it states.
     pub entry: Entry,
 }
@@ -43,32 +46,48 @@ pub(in crate::store) struct Last {
 
 impl Last {
     /// The line that a text is, for what follows it.
-    pub(in crate::store) fn of(line: &Line, text: &str) -> Self {
+    fn of(line: &Line, text: &str) -> Self {
         Self { seq: line.seq, sha256: line_sha256(text), at_ms: line.at_ms }
+    }
+
+    /// The line that a text contains.
+    ///
+    /// # Errors
+    /// It is not a line of a log: the store was altered.
+    pub(in crate::store) fn parse(text: &str) -> Result<Self, StoreError> {
+        let unreadable = |_| StoreError::Unreadable { what: "last line of the custody log", value: text.to_owned() };
+        Ok(Self::of(&serde_json::from_str(text).map_err(unreadable)?, text))
     }
 }
 
-/// Makes the next line of a chain, and its text. If the clock went back since the last line, a line about that comes
-/// first.
+/// Makes the lines of one transaction, which follow the last line of a chain. Returns their numbers and texts, and the
+/// new last line. If the clock went back since the last line, a line about that comes first.
 pub(in crate::store) fn seal(
-    last: Option<&Last>,
+    last: Option<Last>,
     now_ms: u64,
-    entry: Entry,
-) -> Result<Vec<(Line, String)>, StoreError> {
-    let went_back = last.filter(|last| now_ms + CLOCK_TOLERANCE_MS < last.at_ms);
+    entries: impl IntoIterator<Item = Entry>,
+) -> Result<(Vec<(u64, String)>, Option<Last>), StoreError> {
+    let went_back = last.as_ref().filter(|last| now_ms + CLOCK_TOLERANCE_MS < last.at_ms);
     let clock = went_back.map(|last| Entry::Clock { moved_ms: now_ms.cast_signed() - last.at_ms.cast_signed() });
-    let mut lines = Vec::new();
-    let mut last = last.cloned();
-    for entry in clock.into_iter().chain([entry]) {
+    let group = Some(last.as_ref().map_or(0, |last| last.seq + 1));
+    let (mut lines, mut last) = (Vec::new(), last);
+    for entry in clock.into_iter().chain(entries) {
         let (seq, prev) = last.as_ref().map_or((0, NO_LINE.to_owned()), |last| (last.seq + 1, last.sha256.clone()));
         // Small steps back do not make the times of a log go back.
         let behind = last.as_ref().map(|last| last.at_ms).filter(|at_ms| *at_ms < now_ms + CLOCK_TOLERANCE_MS);
-        let line = Line { seq, prev, at_ms: behind.map_or(now_ms, |at_ms| at_ms.max(now_ms)), entry };
+        let line = Line { seq, prev, at_ms: behind.map_or(now_ms, |at_ms| at_ms.max(now_ms)), group, entry };
         let text = serde_json::to_string(&line)?;
         last = Some(Last::of(&line, &text));
-        lines.push((line, text));
+        lines.push((seq, text));
     }
-    Ok(lines)
+    Ok((lines, last))
+}
+
+/// Whether lines were written in one transaction, so that a kill may leave all of them out of the log file.
+#[must_use]
+pub fn is_one_group(lines: &[Line]) -> bool {
+    let [first, rest @ ..] = lines else { return true };
+    rest.iter().all(|line| line.group.is_some() && line.group == first.group)
 }
 
 /// The first fault of a chain.
@@ -103,6 +122,14 @@ pub enum ChainFault {
         expected: u64,
         /// The number that it has.
         found: u64,
+    },
+    /// A line states that its transaction began later, or before one that had already ended.
+    #[error("line {number}: it cannot belong to a transaction that began with line {first}")]
+    Group {
+        /// Its number, from 1.
+        number: usize,
+        /// The line with which its transaction is said to begin, from 1.
+        first: u64,
     },
     /// The first line does not name the case, or a later one does.
     #[error("line {number}: a chain names its case in its first line, and nowhere else")]
@@ -145,6 +172,10 @@ fn check(index: usize, text: &str, last: Option<&Line>, before: &str) -> Result<
     if line.seq != index as u64 {
         return Err(ChainFault::Number { number, expected: index as u64, found: line.seq });
     }
+    let continued = last.and_then(|last| last.group);
+    if line.group.is_some_and(|group| group != line.seq && Some(group) != continued) {
+        return Err(ChainFault::Group { number, first: line.group.unwrap_or_default() + 1 });
+    }
     if matches!(line.entry, Entry::Case { .. }) != (index == 0) {
         return Err(ChainFault::Case { number });
     }
@@ -173,10 +204,9 @@ mod tests {
                 },
                 _ => Entry::Adopted { schema: index as i64 },
             };
-            for (line, text) in seal(last.as_ref(), *now_ms, entry).unwrap() {
-                last = Some(Last::of(&line, &text));
-                texts.push(text);
-            }
+            let (lines, now_last) = seal(last, *now_ms, [entry]).unwrap();
+            last = now_last;
+            texts.extend(lines.into_iter().map(|(_, text)| text));
         }
         texts
     }
@@ -210,6 +240,7 @@ mod tests {
                 ChainFault::Unreadable { number, .. }
                 | ChainFault::Broken { number, .. }
                 | ChainFault::Number { number, .. }
+                | ChainFault::Group { number, .. }
                 | ChainFault::Case { number }
                 | ChainFault::Time { number, .. },
             ) => number,
@@ -232,6 +263,23 @@ mod tests {
         for (texts, line) in [(changed, 3), (removed, 3), (moved, 2), (first, 1)] {
             assert!(fault_of_line(&texts, line), "{:?}", fault(&texts));
         }
+    }
+
+    #[test]
+    fn lines_of_one_transaction_are_a_group_that_cannot_be_widened() {
+        let adopted = |schema| Entry::Adopted { schema };
+        let (first, last) = seal(None, 5, [Entry::Clock { moved_ms: 1 }, adopted(1)]).unwrap();
+        let (second, _) = seal(last, 6, [adopted(2), adopted(3)]).unwrap();
+        let line = |(_, text): &(u64, String)| serde_json::from_str::<Line>(text).unwrap();
+        let lines: Vec<_> = first.iter().chain(&second).map(line).collect();
+        assert_eq!(lines.iter().map(|line| line.group).collect::<Vec<_>>(), [Some(0), Some(0), Some(2), Some(2)]);
+        assert!(
+            is_one_group(&lines[2..]) && is_one_group(&lines[3..]) && is_one_group(&[]) && !is_one_group(&lines[1..])
+        );
+        let texts = chain(&[1, 2, 3]);
+        let mut widened = texts.clone();
+        widened[2] = widened[2].replace("\"group\":2", "\"group\":0");
+        assert!(matches!(fault(&widened), Some(ChainFault::Group { number: 3, first: 1 })), "{:?}", fault(&widened));
     }
 
     #[test]

@@ -8,7 +8,8 @@ use stage_core::{PipelineError, Sha256Stream, path_bytes, sha256_hex};
 
 use super::Entry;
 use crate::store::{
-    Failure, Forgotten, Incident, NewArtifact, NewRun, OutputFile, Quarantine, ReviewEntry, Run, RunId, StoreError,
+    Failure, Forgotten, Incident, NewArtifact, NewCheckpoint, NewRecord, NewRun, OutputFile, Quarantine, ReviewEntry,
+    Run, RunId, StoreError,
 };
 
 /// A secret of the store. A hash without it could be compared with the hashes of guessed names and phone numbers.
@@ -102,14 +103,25 @@ impl Digests<'_> {
     }
 
     /// The entry of an artifact that is written.
-    pub(in crate::store) fn artifact_entry(&self, artifact: &NewArtifact) -> Result<Entry, StoreError> {
+    pub(in crate::store) fn artifact_entry(&self, artifact: &NewArtifact, replaces: bool) -> Result<Entry, StoreError> {
         Ok(Entry::Artifact {
             recording: artifact.key.file_sha256.clone(),
             stage: artifact.key.stage,
             fingerprint: artifact.key.fingerprint(),
             sha256: sha256_hex(artifact.body.as_bytes()),
             record: self.artifact(artifact)?,
+            replaces,
         })
+    }
+
+    /// The entry of a commit that was written. `replaces`: there was an artifact with its fingerprint.
+    pub(in crate::store) fn commit_entry(&self, what: &NewRecord, replaces: bool) -> Result<Entry, StoreError> {
+        match what {
+            NewRecord::Artifact { artifact, .. } => self.artifact_entry(artifact, replaces),
+            NewRecord::Checkpoint(NewCheckpoint { fingerprint, index, body, .. }) => {
+                Ok(Entry::Checkpoint { fingerprint: *fingerprint, index: *index, sha256: sha256_hex(body.as_bytes()) })
+            }
+        }
     }
 
     pub(in crate::store) fn output(&self, output: &OutputFile) -> Result<String, StoreError> {
@@ -177,6 +189,7 @@ impl Digests<'_> {
     /// The entry of a reviewer's statement.
     pub(in crate::store) fn review_entry(&self, entry: &ReviewEntry) -> Result<Entry, StoreError> {
         let ReviewEntry { id, recording, author, .. } = entry.clone();
+        let author = self.0.hash(author.as_bytes());
         Ok(Entry::Review { id, recording, author, record: self.review(entry)? })
     }
 

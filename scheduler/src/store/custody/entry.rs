@@ -91,6 +91,23 @@ pub enum Entry {
         sha256: String,
         /// Its record in the store: key, times, device and program.
         record: String,
+        /// Whether it replaces a stored one, because it was altered or was to be computed again.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        replaces: bool,
+    },
+    /// A window checkpoint of an incomplete artifact was written. It ends with the artifact.
+    Checkpoint {
+        /// The artifact.
+        fingerprint: Fingerprint,
+        /// Index of the window, from 0.
+        index: u32,
+        /// SHA-256 of its text.
+        sha256: String,
+    },
+    /// The checkpoints of an incomplete artifact were deleted, so that all of it is computed again.
+    CheckpointsForgotten {
+        /// The artifact.
+        fingerprint: Fingerprint,
     },
     /// A file was written, or is about to be written.
     Output {
@@ -148,7 +165,7 @@ pub enum Entry {
         id: String,
         /// SHA-256 of the recording.
         recording: String,
-        /// The reviewer.
+        /// Salted hash of the reviewer's name.
         author: String,
         /// Its record in the store.
         record: String,

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use rustix::fs::OFlags;
 
-use super::{Custody, StoredLine};
+use super::{Custody, Line};
 use crate::store::StoreError;
 
 /// Digits of the chain's ID in the name of its file.
@@ -49,7 +49,7 @@ impl LogFile {
     /// # Errors
     /// The file has lines that the store does not have, or others: [`StoreError::CustodyBroken`]. Nothing is written
     /// then. Or it cannot be read or written.
-    pub(in crate::store) fn open(path: PathBuf, lines: &[StoredLine]) -> Result<(Self, Reconciled), StoreError> {
+    pub(in crate::store) fn open(path: PathBuf, lines: &[String]) -> Result<(Self, Reconciled), StoreError> {
         let failed = |error| unavailable(&path, error);
         let found = read(&path).map_err(failed)?;
         let present = match compare(found.as_deref().unwrap_or_default(), lines) {
@@ -64,9 +64,9 @@ impl LogFile {
         if missing.is_empty() {
             return Ok((Self { path, file, lines: lines.len() as u64 }, Reconciled::Whole));
         }
-        let text = join(missing.iter().map(|line| line.text.as_str()));
+        let text = join(missing);
         file.write_all(&text.as_bytes()[present.torn_bytes..]).and_then(|()| file.sync_data()).map_err(failed)?;
-        let is_new = found.is_none() && missing.iter().all(|line| line.group == missing[0].group);
+        let is_new = found.is_none() && missing.iter().all(|line| is_of_first_transaction(line));
         if found.is_none() {
             sync_folder(&path).map_err(failed)?;
         }
@@ -90,7 +90,7 @@ impl LogFile {
         if !same_file(&held, &named) {
             return Err(failed(io::Error::other("it was replaced while it was in use")));
         }
-        let text = join(lines.iter().map(String::as_str));
+        let text = join(lines);
         self.file.write_all(text.as_bytes()).and_then(|()| self.file.sync_data()).map_err(failed)?;
         self.lines += lines.len() as u64;
         Ok(())
@@ -167,7 +167,7 @@ impl Custody {
     }
 }
 
-fn compare(found: &[u8], lines: &[StoredLine]) -> Compared {
+fn compare(found: &[u8], lines: &[String]) -> Compared {
     let mut present = Present { whole: 0, torn_bytes: 0 };
     let mut rest = found;
     while !rest.is_empty() {
@@ -175,7 +175,7 @@ fn compare(found: &[u8], lines: &[StoredLine]) -> Compared {
         let Some(line) = lines.get(present.whole) else {
             return Compared::Longer { line: number };
         };
-        let text = line.text.as_bytes();
+        let text = line.as_bytes();
         match rest.strip_prefix(text).and_then(|after| after.strip_prefix(b"\n")) {
             Some(after) => rest = after,
             None if rest.len() <= text.len() && text.starts_with(rest) => {
@@ -204,8 +204,12 @@ fn read(path: &Path) -> io::Result<Option<Vec<u8>>> {
     Ok(Some(bytes))
 }
 
-fn join<'a>(lines: impl Iterator<Item = &'a str>) -> String {
-    lines.flat_map(|line| [line, "\n"]).collect()
+fn join(lines: &[String]) -> String {
+    lines.iter().flat_map(|line| [line, "\n"]).collect()
+}
+
+fn is_of_first_transaction(text: &str) -> bool {
+    serde_json::from_str::<Line>(text).is_ok_and(|line| line.group == Some(0))
 }
 
 fn same_file(a: &fs::Metadata, b: &fs::Metadata) -> bool {
@@ -229,9 +233,8 @@ fn unavailable(path: &Path, error: io::Error) -> StoreError {
 mod tests {
     use super::*;
 
-    fn lines(texts: &[&str]) -> Vec<StoredLine> {
-        let line = |(group, text): (usize, &&str)| StoredLine { text: (*text).to_owned(), group: group as u64 };
-        texts.iter().enumerate().map(line).collect()
+    fn lines(texts: &[&str]) -> Vec<String> {
+        texts.iter().map(|text| (*text).to_owned()).collect()
     }
 
     /// The outcome of opening a file with this content for a store with lines `one`, `two` and `three`.

@@ -19,8 +19,9 @@ mod digest;
 mod entry;
 mod log_file;
 
+pub(in crate::store) use self::audit::unlogged_checkpoints;
 pub use self::audit::{Audit, Difference, Disagreement, Subject, audit};
-pub use self::chain::{ChainFault, Line, line_sha256, read_chain};
+pub use self::chain::{ChainFault, Line, is_one_group, line_sha256, read_chain};
 pub(in crate::store) use self::chain::{Last, seal};
 pub(in crate::store) use self::digest::Digests;
 pub use self::digest::{Salt, user};
@@ -44,19 +45,10 @@ pub struct Custody {
     pub chain: String,
     /// The secret with which names, paths and texts are hashed.
     pub salt: Salt,
-    /// The lines of the chain, from the first.
-    pub lines: Vec<StoredLine>,
+    /// The lines of the chain, from the first, without newlines.
+    pub lines: Vec<String>,
     /// The log file. `None` for a store that has none.
     pub file: Option<PathBuf>,
-}
-
-/// A line as a store holds it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct StoredLine {
-    /// The line, without the newline.
-    pub text: String,
-    /// Number of the transaction that wrote it. After a kill the file lacks at most the lines of the last one.
-    pub group: u64,
 }
 
 impl Custody {
@@ -72,7 +64,7 @@ impl Custody {
     /// store.
     #[must_use]
     pub fn head(&self) -> Option<String> {
-        self.lines.last().map(|line| line_sha256(&line.text))
+        self.lines.last().map(|line| line_sha256(line))
     }
 }
 

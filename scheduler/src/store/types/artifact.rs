@@ -94,6 +94,17 @@ pub struct StoredCheckpoint {
     pub body: String,
 }
 
+/// A stored checkpoint without its body.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct CheckpointHash {
+    /// The artifact that it belongs to: its fingerprint, unless the store was altered.
+    pub fingerprint: String,
+    /// The window's index, from 0.
+    pub index: u32,
+    /// SHA-256 of the body.
+    pub sha256: String,
+}
+
 /// The result of looking up a fingerprint.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Lookup {

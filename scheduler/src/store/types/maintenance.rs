@@ -33,6 +33,14 @@ pub enum StoreFault {
         /// The kind of the missing record, such as `run`.
         missing: String,
     },
+    /// A table, index, trigger or view that the store does not have, or lacks: the store was altered by another program.
+    #[error("{problem} {object}: the store was altered by another program")]
+    Schema {
+        /// `unknown` or `missing`.
+        problem: &'static str,
+        /// Its kind and name, such as `trigger t`.
+        object: String,
+    },
     /// An artifact was altered. The next run over its recording computes it again.
     #[error("artifact {fingerprint}: {alteration}")]
     Artifact {

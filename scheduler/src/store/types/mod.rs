@@ -10,7 +10,8 @@ mod review;
 mod run;
 
 pub use artifact::{
-    Alteration, Commit, Committed, Lookup, NewArtifact, NewCheckpoint, NewRecord, StoredArtifact, StoredCheckpoint,
+    Alteration, CheckpointHash, Commit, Committed, Lookup, NewArtifact, NewCheckpoint, NewRecord, StoredArtifact,
+    StoredCheckpoint,
 };
 pub use forgotten::Forgotten;
 pub use incident::{Failure, Incident, IncidentKind, Quarantine, UnknownIncident};

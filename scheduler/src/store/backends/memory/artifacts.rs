@@ -6,8 +6,8 @@ use super::tables::{Batch, RawCheckpoint, Tables, next_number};
 use crate::store::custody::Digests;
 use crate::store::raw::{RawArtifact, sound_body};
 use crate::store::{
-    Commit, Committed, Lease, LeaseEnd, Lookup, NewCheckpoint, NewRecord, RunId, StoreError, StoreFault,
-    StoredCheckpoint,
+    CheckpointHash, Commit, Committed, Lease, LeaseEnd, Lookup, NewCheckpoint, NewRecord, RunId, StoreError,
+    StoreFault, StoredCheckpoint,
 };
 
 /// A record that was checked, so that writing it cannot fail.
@@ -26,6 +26,14 @@ impl<'a> Ready<'a> {
             },
             NewRecord::Checkpoint(checkpoint) => Self::Checkpoint(checkpoint),
         })
+    }
+
+    /// The fingerprint of an artifact.
+    fn fingerprint(&self) -> Option<&String> {
+        match self {
+            Self::Artifact { fingerprint, .. } => Some(fingerprint),
+            Self::Checkpoint(_) => None,
+        }
     }
 }
 
@@ -60,14 +68,16 @@ impl Tables {
 
     pub(super) fn commit(&mut self, group: &[Commit]) -> Result<Vec<Committed>, StoreError> {
         let ready: Vec<_> = group.iter().map(|commit| Ready::new(&commit.what)).collect::<Result<_, _>>()?;
-        let outcomes: Vec<_> = group.iter().zip(ready).map(|(commit, ready)| self.write(commit.lease, ready)).collect();
         let salt = self.log.custody.salt.clone();
-        let written = group.iter().zip(&outcomes).filter(|(_, outcome)| **outcome == Committed::Written);
-        let entry = |(commit, _): (&Commit, _)| match &commit.what {
-            NewRecord::Artifact { artifact, .. } => Some(Digests(&salt).artifact_entry(artifact)),
-            NewRecord::Checkpoint(_) => None,
-        };
-        let entries = written.filter_map(entry).collect::<Result<Vec<_>, _>>()?;
+        let (mut outcomes, mut entries) = (Vec::new(), Vec::new());
+        for (Commit { lease, what }, ready) in group.iter().zip(ready) {
+            let replaces = ready.fingerprint().is_some_and(|fingerprint| self.artifacts.contains_key(fingerprint));
+            let outcome = self.write(*lease, ready);
+            if outcome == Committed::Written {
+                entries.push(Digests(&salt).commit_entry(what, replaces)?);
+            }
+            outcomes.push(outcome);
+        }
         self.log.append(entries)?;
         Ok(outcomes)
     }
@@ -123,8 +133,21 @@ impl Tables {
         stored.filter_map(|((_, index), raw)| Some(StoredCheckpoint { index: *index, body: raw.sound()? })).collect()
     }
 
-    pub(super) fn forget_checkpoints(&mut self, fingerprint: &str) {
+    /// Deletes the checkpoints of an artifact. Returns whether there were any.
+    pub(super) fn forget_checkpoints(&mut self, fingerprint: &str) -> bool {
+        let before = self.checkpoints.len();
         self.checkpoints.retain(|(of, _), _| of != fingerprint);
+        self.checkpoints.len() < before
+    }
+
+    /// The hashes of all checkpoints, by artifact and index.
+    pub(super) fn checkpoint_hashes(&self) -> Vec<CheckpointHash> {
+        let hash = |((fingerprint, index), raw): (&(String, u32), &RawCheckpoint)| CheckpointHash {
+            fingerprint: fingerprint.clone(),
+            index: *index,
+            sha256: sha256_hex(&raw.body),
+        };
+        self.checkpoints.iter().map(hash).collect()
     }
 
     /// The faults of artifacts and checkpoints.

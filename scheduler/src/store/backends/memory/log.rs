@@ -2,20 +2,19 @@
 
 use crate::clock::now_ms;
 use crate::store::custody::{Last, seal};
-use crate::store::{Custody, Entry, StoreError, StoredLine};
+use crate::store::{Custody, Entry, StoreError};
 
 /// The chain, which begins with the database.
 #[derive(Debug)]
 pub(super) struct Log {
     pub(super) custody: Custody,
     last: Option<Last>,
-    group: u64,
 }
 
 impl Default for Log {
     fn default() -> Self {
         let (custody, entry) = Custody::of_new_case();
-        let mut log = Self { custody, last: None, group: 0 };
+        let mut log = Self { custody, last: None };
         // The first entry has no value that JSON cannot represent.
         let _ = log.append([entry]);
         log
@@ -25,13 +24,9 @@ impl Default for Log {
 impl Log {
     /// Adds entries as one group.
     pub(super) fn append(&mut self, entries: impl IntoIterator<Item = Entry>) -> Result<(), StoreError> {
-        self.group += 1;
-        for entry in entries {
-            for (line, text) in seal(self.last.as_ref(), now_ms(), entry)? {
-                self.last = Some(Last::of(&line, &text));
-                self.custody.lines.push(StoredLine { text, group: self.group });
-            }
-        }
+        let (lines, last) = seal(self.last.clone(), now_ms(), entries)?;
+        self.custody.lines.extend(lines.into_iter().map(|(_, text)| text));
+        self.last = last;
         Ok(())
     }
 }

@@ -10,9 +10,9 @@ use super::databases::{Database, WriterLock};
 use super::tables::Tables;
 use crate::store::custody::Digests;
 use crate::store::{
-    Access, Commit, Committed, Compaction, Custody, Entry, Failure, Forgotten, Incident, InputFacts, InputStat, Lease,
-    LeaseEnd, Lookup, NewBatch, NewRun, OutputFile, Quarantine, RecordingEntry, ReviewEntry, ReviewOutcome, Run,
-    RunEnd, RunId, Store, StoreCheck, StoreError, StoredCheckpoint, Writer,
+    Access, CheckpointHash, Commit, Committed, Compaction, Custody, Entry, Failure, Forgotten, Incident, InputFacts,
+    InputStat, Lease, LeaseEnd, Lookup, NewBatch, NewRun, OutputFile, Quarantine, RecordingEntry, ReviewEntry,
+    ReviewOutcome, Run, RunEnd, RunId, Store, StoreCheck, StoreError, StoredCheckpoint, Writer,
 };
 
 /// A handle of a database.
@@ -82,8 +82,10 @@ impl Store for MemoryStore {
     }
 
     fn forget_checkpoints(&mut self, fingerprint: &Fingerprint) -> Result<(), StoreError> {
-        self.write()?.forget_checkpoints(&fingerprint.to_string());
-        Ok(())
+        let mut tables = self.write()?;
+        let forgotten = tables.forget_checkpoints(&fingerprint.to_string());
+        let entry = forgotten.then_some(Entry::CheckpointsForgotten { fingerprint: *fingerprint });
+        tables.log.append(entry)
     }
 
     fn recomputations(&self) -> Result<u64, StoreError> {
@@ -193,6 +195,10 @@ impl Store for MemoryStore {
 
     fn artifact_names(&self) -> Result<Vec<String>, StoreError> {
         Ok(self.tables().artifacts.keys().cloned().collect())
+    }
+
+    fn checkpoint_hashes(&self) -> Result<Vec<CheckpointHash>, StoreError> {
+        Ok(self.tables().checkpoint_hashes())
     }
 
     fn check(&self) -> Result<StoreCheck, StoreError> {

@@ -1,13 +1,15 @@
 //! Window checkpoints of incomplete artifacts (table `part`). They are checked when read and deleted when their
 //! artifact is stored.
 
+use std::collections::HashSet;
+
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use stage_core::{Fingerprint, sha256_hex};
 
 use super::artifacts;
 use super::error::Result;
 use crate::store::raw::sound_body;
-use crate::store::{NewCheckpoint, StoreFault, StoredCheckpoint};
+use crate::store::{CheckpointHash, NewCheckpoint, StoreFault, StoredCheckpoint};
 
 /// Writes a checkpoint. Returns false if it or its artifact is stored already. An altered checkpoint is replaced.
 pub(super) fn put(db: &Connection, new: &NewCheckpoint) -> Result<bool> {
@@ -68,10 +70,32 @@ fn sound(row: &Row<'_>) -> rusqlite::Result<(u32, Option<String>)> {
     Ok((index, sound_body(body, &body_sha256)))
 }
 
-/// Deletes the checkpoints of an artifact.
-pub(super) fn forget(db: &Connection, fingerprint: &str) -> Result<()> {
-    db.prepare_cached("DELETE FROM part WHERE fingerprint = ?1")?.execute([fingerprint])?;
-    Ok(())
+/// Deletes the checkpoints of an artifact. Returns whether there were any.
+pub(super) fn forget(db: &Connection, fingerprint: &str) -> Result<bool> {
+    Ok(db.prepare_cached("DELETE FROM part WHERE fingerprint = ?1")?.execute([fingerprint])? > 0)
+}
+
+/// The hashes of all checkpoints, by artifact and index. An altered one has the hash of its text.
+pub(super) fn hashes(db: &Connection) -> Result<Vec<CheckpointHash>> {
+    let mut statement =
+        db.prepare("SELECT fingerprint, part, CAST(body AS BLOB) FROM part ORDER BY fingerprint, part")?;
+    let hash = |row: &Row<'_>| {
+        let sha256 = sha256_hex(&row.get::<_, Vec<u8>>(2)?);
+        Ok(CheckpointHash { fingerprint: row.get(0)?, index: row.get(1)?, sha256 })
+    };
+    let hashes = statement.query_map([], hash)?;
+    Ok(hashes.collect::<rusqlite::Result<_>>()?)
+}
+
+/// The hashes of the checkpoints that match their own hash.
+pub(super) fn sound_hashes(db: &Connection) -> Result<Vec<CheckpointHash>> {
+    let mut statement = db.prepare("SELECT fingerprint, part, body_sha256 FROM part ORDER BY fingerprint, part")?;
+    let stated =
+        |row: &Row<'_>| Ok(CheckpointHash { fingerprint: row.get(0)?, index: row.get(1)?, sha256: row.get(2)? });
+    let stated: HashSet<_> = statement.query_map([], stated)?.collect::<rusqlite::Result<_>>()?;
+    let mut found = hashes(db)?;
+    found.retain(|found| stated.contains(found));
+    Ok(found)
 }
 
 /// Checks every checkpoint against its hash; returns their number.

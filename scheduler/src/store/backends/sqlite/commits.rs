@@ -12,7 +12,10 @@ use crate::store::{Commit, Committed, Lease, LeaseEnd, NewBatch, NewRecord, RunI
 pub(super) fn grant(db: &mut Connection, run: RunId, batch: &NewBatch) -> Result<Lease> {
     transaction::write(db, |db| {
         let number: i64 = db
-            .prepare_cached("UPDATE meta SET value = value + 1 WHERE key = 'lease' RETURNING value")?
+            .prepare_cached(
+                "UPDATE meta SET value = max(value, (SELECT coalesce(max(lease), 0) FROM batch)) + 1
+                 WHERE key = 'lease' RETURNING value",
+            )?
             .query_row([], |row| row.get(0))?;
         db.prepare_cached(
             "INSERT INTO batch (run, lease, state, priority, worker, recordings, audio_s, granted_at_ms)
@@ -69,9 +72,13 @@ pub(super) fn commit(db: &mut Connection, group: &[Commit]) -> Result<Vec<Commit
         let mut entries = Vec::new();
         let mut committed = Vec::with_capacity(group.len());
         for commit in group {
+            let replaces = match &commit.what {
+                NewRecord::Artifact { artifact, .. } => artifacts::exists(db, &artifact.key.fingerprint().to_string())?,
+                NewRecord::Checkpoint(_) => false,
+            };
             let outcome = write(db, commit)?;
-            if let (Committed::Written, NewRecord::Artifact { artifact, .. }) = (outcome, &commit.what) {
-                entries.push(Digests(&salt).artifact_entry(artifact)?);
+            if outcome == Committed::Written {
+                entries.push(Digests(&salt).commit_entry(&commit.what, replaces)?);
             }
             committed.push(outcome);
         }

@@ -5,7 +5,7 @@ use rusqlite::{Connection, OptionalExtension, Transaction, params};
 use super::error::Result;
 use crate::clock::now_ms;
 use crate::store::custody::{Last, seal};
-use crate::store::{Custody, Entry, Salt, StoreError, StoredLine};
+use crate::store::{Custody, Entry, Salt, StoreError};
 
 /// Begins the chain of a new store, or of one that is migrated.
 pub(super) fn begin(db: &Transaction<'_>) -> Result<()> {
@@ -13,7 +13,6 @@ pub(super) fn begin(db: &Transaction<'_>) -> Result<()> {
     for (key, value) in [("case", &custody.case), ("chain", &custody.chain), ("salt", custody.salt.secret())] {
         db.execute("INSERT INTO setting VALUES (?1, ?2)", [key, value])?;
     }
-    db.execute("INSERT INTO meta VALUES ('custody_part', 0)", [])?;
     append(db, [entry])
 }
 
@@ -23,30 +22,19 @@ pub(super) fn append(db: &Transaction<'_>, entries: impl IntoIterator<Item = Ent
     if entries.peek().is_none() {
         return Ok(());
     }
-    let mut last = last(db)?;
-    let part: i64 = db
-        .prepare_cached("UPDATE meta SET value = value + 1 WHERE key = 'custody_part' RETURNING value")?
-        .query_row([], |row| row.get(0))?;
-    let mut put = db.prepare_cached("INSERT INTO custody VALUES (?1, ?2, ?3, ?4, ?5)")?;
-    for entry in entries {
-        for (line, text) in seal(last.as_ref(), now_ms(), entry)? {
-            let sealed = Last::of(&line, &text);
-            put.execute(params![line.seq.cast_signed(), text, sealed.sha256, line.at_ms.cast_signed(), part])?;
-            last = Some(sealed);
-        }
+    let mut put = db.prepare_cached("INSERT INTO custody VALUES (?1, ?2)")?;
+    for (seq, text) in seal(last(db)?, now_ms(), entries)?.0 {
+        put.execute(params![seq.cast_signed(), text])?;
     }
     Ok(())
 }
 
 fn last(db: &Connection) -> Result<Option<Last>> {
-    let row = db
-        .prepare_cached("SELECT seq, sha256, at_ms FROM custody ORDER BY seq DESC LIMIT 1")?
-        .query_row([], |row| {
-            let (seq, sha256, at_ms): (i64, String, i64) = (row.get(0)?, row.get(1)?, row.get(2)?);
-            Ok(Last { seq: seq.cast_unsigned(), sha256, at_ms: at_ms.cast_unsigned() })
-        })
+    let text: Option<String> = db
+        .prepare_cached("SELECT line FROM custody ORDER BY seq DESC LIMIT 1")?
+        .query_row([], |row| row.get(0))
         .optional()?;
-    Ok(row)
+    Ok(text.map(|text| Last::parse(&text)).transpose()?)
 }
 
 /// The texts of the lines from a number on.
@@ -63,10 +51,18 @@ pub(super) fn salt(db: &Connection) -> Result<Salt> {
 
 /// The log with all of its lines, without its file.
 pub(super) fn read(db: &Connection) -> Result<Custody> {
-    let mut statement = db.prepare("SELECT line, part FROM custody ORDER BY seq")?;
-    let line =
-        |row: &rusqlite::Row<'_>| Ok(StoredLine { text: row.get(0)?, group: row.get::<_, i64>(1)?.cast_unsigned() });
-    let lines = statement.query_map([], line)?.collect::<rusqlite::Result<_>>()?;
+    let mut statement = db.prepare("SELECT seq, line FROM custody ORDER BY seq")?;
+    let mut rows = statement.query([])?;
+    let mut lines = Vec::new();
+    while let Some(row) = rows.next()? {
+        // New lines are added behind the highest number, which must be that of the last line.
+        let seq: i64 = row.get(0)?;
+        if seq != lines.len() as i64 {
+            let value = format!("{seq}, expected {}", lines.len());
+            return Err(StoreError::Unreadable { what: "number of a line of the custody log", value }.into());
+        }
+        lines.push(row.get(1)?);
+    }
     Ok(Custody { case: setting(db, "case")?, chain: setting(db, "chain")?, salt: salt(db)?, lines, file: None })
 }
 

@@ -77,12 +77,15 @@ impl Drop for WriterLock {
 pub(super) fn writer(store: &Path) -> Result<Writer, StoreError> {
     let path = lock_path(store);
     let failed = |error| unavailable(&path, error);
-    let mut file = match File::open(&path) {
+    let mut file = match OpenOptions::new().read(true).custom_flags(NO_LINKS).open(&path) {
         Ok(file) => file,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Writer::None),
         Err(error) if error.kind() == io::ErrorKind::PermissionDenied => return Ok(Writer::Unnamed),
         Err(error) => return Err(failed(error)),
     };
+    if !file.metadata().map_err(failed)?.is_file() {
+        return Err(failed(io::Error::other("not a file")));
+    }
     match file.try_lock_shared() {
         Ok(()) => Ok(Writer::None),
         Err(TryLockError::WouldBlock) => Ok(read_holder(&mut file).map_or(Writer::Unnamed, Writer::Process)),
@@ -136,5 +139,19 @@ mod tests {
         drop(lock);
         assert_eq!(writer(&store).unwrap(), Writer::None);
         WriterLock::acquire(&store).unwrap();
+    }
+
+    #[test]
+    fn lock_that_is_a_pipe_or_a_link_is_an_error_and_nobody_waits() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = folder.path().join("store.db");
+        let made = std::process::Command::new("mkfifo").arg(lock_path(&store)).status().unwrap();
+        assert!(made.success());
+        assert!(matches!(writer(&store), Err(StoreError::Unavailable { .. })));
+        WriterLock::acquire(&store).unwrap_err();
+        std::fs::remove_file(lock_path(&store)).unwrap();
+        std::os::unix::fs::symlink("/dev/zero", lock_path(&store)).unwrap();
+        writer(&store).unwrap_err();
+        WriterLock::acquire(&store).unwrap_err();
     }
 }

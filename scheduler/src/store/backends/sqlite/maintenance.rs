@@ -8,7 +8,7 @@ use stage_core::sha256_hex;
 
 use super::error::Result;
 use super::paths::{beside, path_from};
-use super::{artifacts, checkpoints, transaction};
+use super::{artifacts, checkpoints, schema, transaction};
 use crate::store::raw::is_gone;
 use crate::store::{Compaction, StoreCheck, StoreFault};
 
@@ -17,6 +17,7 @@ pub(super) fn check(db: &Connection) -> Result<StoreCheck> {
     let snapshot = db.unchecked_transaction()?;
     let mut faults = Vec::new();
     integrity(&snapshot, &mut faults)?;
+    schema(&snapshot, &mut faults)?;
     references(&snapshot, &mut faults)?;
     recipes(&snapshot, &mut faults)?;
     let artifacts = artifacts::check(&snapshot, &mut faults)?;
@@ -35,6 +36,15 @@ fn integrity(db: &Connection, faults: &mut Vec<StoreFault>) -> Result<()> {
     Ok(())
 }
 
+/// Compares tables, indices, triggers and views with those of a new store. A trigger could change what is written.
+fn schema(db: &Connection, faults: &mut Vec<StoreFault>) -> Result<()> {
+    let (expected, found) = (schema::objects_of_new()?, schema::objects(db)?);
+    let fault = |problem, object: &String| StoreFault::Schema { problem, object: object.clone() };
+    faults.extend(found.difference(&expected).map(|object| fault("unknown", object)));
+    faults.extend(expected.difference(&found).map(|object| fault("missing", object)));
+    Ok(())
+}
+
 fn references(db: &Connection, faults: &mut Vec<StoreFault>) -> Result<()> {
     let mut statement = db.prepare("PRAGMA foreign_key_check")?;
     let rows = statement.query_map([], |row| {
@@ -44,6 +54,13 @@ fn references(db: &Connection, faults: &mut Vec<StoreFault>) -> Result<()> {
     })?;
     for fault in rows {
         faults.push(fault?);
+    }
+    let mut statement = db.prepare(
+        "SELECT file_sha256 FROM recording
+         WHERE NOT EXISTS (SELECT 1 FROM place WHERE place.path = recording.path AND place.file_sha256 = recording.file_sha256)",
+    )?;
+    for sha256 in statement.query_map([], |row| row.get::<_, String>(0))? {
+        faults.push(StoreFault::Reference { record: format!("recording {}", sha256?), missing: "place".to_owned() });
     }
     Ok(())
 }

@@ -6,11 +6,11 @@ use stage_core::{Identity, Recipe, RecipeStep, StageKey, StageName, sha256_hex};
 use super::error::Result;
 use super::paths::path_from;
 use super::recipes::Recipes;
-use super::tables::{OUTPUT_OF_6, RECORDING_OF_2, SCHEMA_VERSION, TABLES_SINCE_2, TABLES_SINCE_7};
-use super::{artifacts, custody, incidents, outputs, recordings, runs, transaction};
+use super::tables::{CUSTODY, OUTPUT_OF_6, RECORDING_OF_2, SCHEMA_VERSION, TABLES_SINCE_2, TABLES_SINCE_7};
+use super::{artifacts, checkpoints, custody, incidents, outputs, recordings, runs, transaction};
 use crate::store::custody::Digests;
 use crate::store::sighting::Sighting;
-use crate::store::{Entry, Lookup, StoreError};
+use crate::store::{CheckpointHash, Entry, Lookup, StoreError};
 
 /// Migrates a store of version `found`. Foreign keys must not be enforced yet.
 pub(super) fn migrate(db: &mut Connection, found: i64) -> Result<()> {
@@ -32,6 +32,9 @@ pub(super) fn migrate(db: &mut Connection, found: i64) -> Result<()> {
         }
         if found < 7 {
             to_7(db, found)?;
+        }
+        if found == 7 {
+            to_8(db)?;
         }
         db.execute("UPDATE meta SET value = ?1 WHERE key = 'schema_version'", [SCHEMA_VERSION])?;
         Ok(())
@@ -121,6 +124,7 @@ const OUTPUT: &str = "INSERT INTO output VALUES (?1, ?2, NULL, ?3, ?4, 0, '{}', 
 fn to_7(db: &Transaction<'_>, found: i64) -> Result<()> {
     db.execute_batch("ALTER TABLE recording RENAME TO recording_2; ALTER TABLE output RENAME TO output_6;")?;
     db.execute_batch(TABLES_SINCE_7)?;
+    db.execute_batch(CUSTODY)?;
     db.execute_batch(
         "INSERT INTO recording
              SELECT file_sha256, NULL, audio_s, name, recipe, run, path, NULL FROM recording_2 ORDER BY run DESC, path
@@ -134,6 +138,27 @@ fn to_7(db: &Transaction<'_>, found: i64) -> Result<()> {
     )?;
     custody::begin(db)?;
     adopt(db, found)
+}
+
+/// Version 8: the log states the checkpoints, and its columns are only in the lines themselves.
+fn to_8(db: &Transaction<'_>) -> Result<()> {
+    db.execute_batch("ALTER TABLE custody RENAME TO custody_7")?;
+    db.execute_batch(CUSTODY)?;
+    db.execute_batch(
+        "INSERT INTO custody SELECT seq, line FROM custody_7; DROP TABLE custody_7;
+         DELETE FROM meta WHERE key = 'custody_part';",
+    )?;
+    let checkpoints = checkpoint_entries(db)?;
+    let adopted = (!checkpoints.is_empty()).then_some(Entry::Adopted { schema: 7 });
+    custody::append(db, adopted.into_iter().chain(checkpoints))
+}
+
+/// Entries about the stored checkpoints. An altered one has none.
+fn checkpoint_entries(db: &Connection) -> Result<Vec<Entry>> {
+    let entry = |CheckpointHash { fingerprint, index, sha256 }: CheckpointHash| {
+        Some(Entry::Checkpoint { fingerprint: fingerprint.parse().ok()?, index, sha256 })
+    };
+    Ok(checkpoints::sound_hashes(db)?.into_iter().filter_map(entry).collect())
 }
 
 /// Adds entries about everything that a store of an older version contains.
@@ -155,9 +180,10 @@ fn adopt(db: &Transaction<'_>, found: i64) -> Result<()> {
         // An altered artifact has no entry, so that it stays noticed.
         let Ok(fingerprint) = name.parse() else { continue };
         if let Lookup::Sound(stored) = artifacts::lookup(db, &fingerprint)? {
-            entries.push(digests.artifact_entry(&stored.artifact)?);
+            entries.push(digests.artifact_entry(&stored.artifact, false)?);
         }
     }
+    entries.extend(checkpoint_entries(db)?);
     for output in outputs::list(db)? {
         entries.push(digests.output_entry(&output)?);
     }

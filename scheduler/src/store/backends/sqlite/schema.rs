@@ -1,12 +1,13 @@
 //! Creating, checking and migrating the schema of a database.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use rusqlite::{Connection, ErrorCode, OptionalExtension, Transaction};
 
 use super::error::{Result, SqliteError};
 use super::paths::shown;
-use super::tables::{SCHEMA_VERSION, TABLES_SINCE_1, TABLES_SINCE_2, TABLES_SINCE_7};
+use super::tables::{CUSTODY, SCHEMA_VERSION, TABLES_SINCE_1, TABLES_SINCE_2, TABLES_SINCE_7};
 use super::{custody, migration, transaction};
 use crate::store::StoreError;
 
@@ -28,10 +29,30 @@ pub(super) fn prepare(db: &mut Connection, path: &Path) -> Result<()> {
     Ok(())
 }
 
+/// The kinds and names of all tables, indices, triggers and views.
+pub(super) fn objects(db: &Connection) -> Result<BTreeSet<String>> {
+    let mut statement =
+        db.prepare("SELECT type || ' ' || name FROM sqlite_schema WHERE name NOT LIKE 'sqlite!_%' ESCAPE '!'")?;
+    let objects = statement.query_map([], |row| row.get(0))?;
+    Ok(objects.collect::<rusqlite::Result<_>>()?)
+}
+
+/// Those of a new store.
+pub(super) fn objects_of_new() -> Result<BTreeSet<String>> {
+    let db = Connection::open_in_memory()?;
+    create_tables(&db)?;
+    objects(&db)
+}
+
+fn create_tables(db: &Connection) -> Result<()> {
+    for tables in [TABLES_SINCE_1, TABLES_SINCE_2, TABLES_SINCE_7, CUSTODY] {
+        db.execute_batch(tables)?;
+    }
+    Ok(())
+}
+
 fn create(db: &Transaction<'_>) -> Result<()> {
-    db.execute_batch(TABLES_SINCE_1)?;
-    db.execute_batch(TABLES_SINCE_2)?;
-    db.execute_batch(TABLES_SINCE_7)?;
+    create_tables(db)?;
     db.execute("INSERT INTO meta VALUES ('schema_version', ?1), ('lease', 0)", [SCHEMA_VERSION])?;
     custody::begin(db)
 }

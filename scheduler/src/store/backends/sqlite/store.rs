@@ -18,11 +18,11 @@ use super::{
     artifacts, checkpoints, commits, connection, custody, forget, incidents, maintenance, outputs, recordings, reviews,
     runs, transaction,
 };
-use crate::store::custody::{LogFile, Reconciled, logs_beside};
+use crate::store::custody::{LogFile, Reconciled, logs_beside, unlogged_checkpoints};
 use crate::store::{
-    Access, Commit, Committed, Compaction, Custody, Entry, Failure, Forgotten, Incident, InputFacts, InputStat, Lease,
-    LeaseEnd, Lookup, NewBatch, NewRun, OutputFile, Quarantine, RecordingEntry, ReviewEntry, ReviewOutcome, Run,
-    RunEnd, RunId, Store, StoreCheck, StoreError, StoredCheckpoint, Writer,
+    Access, CheckpointHash, Commit, Committed, Compaction, Custody, Entry, Failure, Forgotten, Incident, InputFacts,
+    InputStat, Lease, LeaseEnd, Lookup, NewBatch, NewRun, OutputFile, Quarantine, RecordingEntry, ReviewEntry,
+    ReviewOutcome, Run, RunEnd, RunId, Store, StoreCheck, StoreError, StoredCheckpoint, Writer,
 };
 
 /// The first bytes of every SQLite database.
@@ -115,6 +115,7 @@ impl WriterHandle {
         let mut db = connection::write(path)?;
         let file = file_id(path).ok_or_else(|| StoreError::Replaced { store: shown(path) })?;
         let log = open_log(&mut db, path)?;
+        check_checkpoints(&db, path)?;
         let mut opened = Self { db, lock, file, log };
         opened.append_log()?;
         Ok(opened)
@@ -144,6 +145,18 @@ fn open_log(db: &mut Connection, path: &Path) -> Result<LogFile, StoreError> {
         transaction::write(db, |db| custody::append(db, [Entry::Repaired { appended, torn }]))?;
     }
     Ok(log)
+}
+
+/// Refuses checkpoints that the log does not state: a run would make artifacts from them. One that does not match its own
+/// hash is computed again.
+fn check_checkpoints(db: &Connection, path: &Path) -> Result<(), StoreError> {
+    let mut found = checkpoints::sound_hashes(db)?;
+    if !found.is_empty() {
+        found = unlogged_checkpoints(&custody::read(db)?.lines, found);
+    }
+    let Some(CheckpointHash { fingerprint, index, .. }) = found.first() else { return Ok(()) };
+    let reason = format!("the checkpoint {index} of the artifact {fingerprint} is not one that it states");
+    Err(StoreError::CustodyBroken { log: shown(path), reason })
 }
 
 /// Checks before anything is created that the path is free or a database, and not a link.
@@ -210,8 +223,12 @@ impl Store for SqliteStore {
     }
 
     fn forget_checkpoints(&mut self, fingerprint: &Fingerprint) -> Result<(), StoreError> {
-        let fingerprint = fingerprint.to_string();
-        self.write(|db| transaction::write(db, |db| checkpoints::forget(db, &fingerprint)))
+        self.write(|db| {
+            transaction::write(db, |db| match checkpoints::forget(db, &fingerprint.to_string())? {
+                true => custody::append(db, [Entry::CheckpointsForgotten { fingerprint: *fingerprint }]),
+                false => Ok(()),
+            })
+        })
     }
 
     fn recomputations(&self) -> Result<u64, StoreError> {
@@ -310,6 +327,10 @@ impl Store for SqliteStore {
 
     fn artifact_names(&self) -> Result<Vec<String>, StoreError> {
         self.read(artifacts::names)
+    }
+
+    fn checkpoint_hashes(&self) -> Result<Vec<CheckpointHash>, StoreError> {
+        self.read(checkpoints::hashes)
     }
 
     fn check(&self) -> Result<StoreCheck, StoreError> {

@@ -1,7 +1,7 @@
 //! The tables, by the schema version that added them.
 
 /// The latest version of the schema. Queries are written for this version only.
-pub(super) const SCHEMA_VERSION: i64 = 7;
+pub(super) const SCHEMA_VERSION: i64 = 8;
 
 /// Tables that exist since version 1. Version 2 added the columns from `priority` on, version 3 added `environment`.
 /// Lease numbers increase over the life of the store even if rows are deleted (AUTOINCREMENT).
@@ -70,8 +70,8 @@ CREATE TABLE output (
 ) STRICT;
 ";
 
-/// Tables that version 7 added or replaced: recordings by their hash, with all places at which they were seen, and the
-/// custody log. `seen` grows with every sighting. `setting` has the IDs of the case and the chain, and the secret of the log.
+/// Tables that version 7 added or replaced, as they are since version 8: recordings by their hash, with all places at
+/// which they were seen, besides [`CUSTODY`]. `seen` grows with every sighting. `setting` has the IDs of the case and the chain, and the secret of the log.
 pub(super) const TABLES_SINCE_7: &str = "
 CREATE TABLE recording (
     file_sha256 TEXT PRIMARY KEY, bytes INTEGER, audio_s REAL NOT NULL, name TEXT NOT NULL,
@@ -93,7 +93,7 @@ CREATE TABLE review (
 CREATE INDEX review_recording ON review (recording);
 CREATE TABLE forgotten (sha256 TEXT PRIMARY KEY, at_ms INTEGER NOT NULL, by TEXT NOT NULL, reason TEXT) STRICT;
 CREATE TABLE setting (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
-CREATE TABLE custody (
-    seq INTEGER PRIMARY KEY, line TEXT NOT NULL, sha256 TEXT NOT NULL, at_ms INTEGER NOT NULL, part INTEGER NOT NULL
-) STRICT;
 ";
+
+/// The lines of the custody log, as version 8 has them. In version 7 it had further columns.
+pub(super) const CUSTODY: &str = "CREATE TABLE custody (seq INTEGER PRIMARY KEY, line TEXT NOT NULL) STRICT;";

@@ -14,7 +14,7 @@ fn closed() -> (TempDir, PathBuf, PathBuf) {
 
 fn last_entry(store: &SqliteStore) -> Entry {
     let custody = store.custody().unwrap();
-    let (mut lines, fault) = read_chain(custody.lines.iter().map(|line| &*line.text));
+    let (mut lines, fault) = read_chain(custody.lines.iter().map(String::as_str));
     assert_eq!(fault, None);
     assert_eq!(audit(store, &lines).unwrap().disagreements, []);
     lines.pop().unwrap().entry
@@ -28,9 +28,8 @@ fn text(log: &Path) -> String {
 fn log_file_has_every_line_when_a_method_returns() {
     let (_folder, _path, mut store) = new();
     let log = store.custody().unwrap().file.unwrap();
-    let lines = |store: &SqliteStore| {
-        store.custody().unwrap().lines.iter().map(|line| line.text.clone() + "\n").collect::<String>()
-    };
+    let lines =
+        |store: &SqliteStore| store.custody().unwrap().lines.iter().map(|line| line.clone() + "\n").collect::<String>();
     assert_eq!(text(&log), lines(&store));
     let lease = granted(&mut store);
     store.commit(&[commit(lease, "{}", false)]).unwrap();

@@ -294,7 +294,7 @@ fn migration_of_version_6_makes_one_recording_of_several_paths_and_begins_the_lo
     assert_eq!(store.recordings().unwrap(), std::slice::from_ref(&known));
     assert_eq!(store.outputs().unwrap()[0].recording, Some(known.file_sha256));
     let custody = store.custody().unwrap();
-    let (lines, fault) = read_chain(custody.lines.iter().map(|line| &*line.text));
+    let (lines, fault) = read_chain(custody.lines.iter().map(String::as_str));
     assert_eq!((fault, audit(&store, &lines).unwrap().disagreements), (None, vec![]));
     assert_eq!(lines[1].entry, Entry::Adopted { schema: 6 });
     assert_eq!(std::fs::read_to_string(custody.file.unwrap()).unwrap().lines().count(), lines.len());
