@@ -51,19 +51,18 @@ pub(super) fn salt(db: &Connection) -> Result<Salt> {
 
 /// The log with all of its lines, without its file.
 pub(super) fn read(db: &Connection) -> Result<Custody> {
-    let mut statement = db.prepare("SELECT seq, line FROM custody ORDER BY seq")?;
-    let mut rows = statement.query([])?;
-    let mut lines = Vec::new();
-    while let Some(row) = rows.next()? {
-        // New lines are added behind the highest number, which must be that of the last line.
-        let seq: i64 = row.get(0)?;
-        if seq != lines.len() as i64 {
-            let value = format!("{seq}, expected {}", lines.len());
-            return Err(StoreError::Unreadable { what: "number of a line of the custody log", value }.into());
-        }
-        lines.push(row.get(1)?);
-    }
+    let mut statement = db.prepare("SELECT line FROM custody ORDER BY seq")?;
+    let lines = statement.query_map([], |row| row.get(0))?.collect::<rusqlite::Result<_>>()?;
     Ok(Custody { case: setting(db, "case")?, chain: setting(db, "chain")?, salt: salt(db)?, lines, file: None })
+}
+
+/// A fault of the numbers of the lines in the table. New lines are added behind the highest one.
+pub(super) fn number_fault(db: &Connection) -> Result<Option<String>> {
+    let (lines, highest): (i64, Option<i64>) =
+        db.query_row("SELECT count(*), max(seq) FROM custody", [], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    let is_right = highest.is_none_or(|highest| highest == lines - 1);
+    Ok((!is_right)
+        .then(|| format!("{lines} lines of the custody log are numbered up to {}", highest.unwrap_or_default())))
 }
 
 fn setting(db: &Connection, key: &'static str) -> Result<String> {

@@ -8,7 +8,7 @@ use stage_core::sha256_hex;
 
 use super::error::Result;
 use super::paths::{beside, path_from};
-use super::{artifacts, checkpoints, schema, transaction};
+use super::{artifacts, checkpoints, custody, schema, transaction};
 use crate::store::raw::is_gone;
 use crate::store::{Compaction, StoreCheck, StoreFault};
 
@@ -18,6 +18,7 @@ pub(super) fn check(db: &Connection) -> Result<StoreCheck> {
     let mut faults = Vec::new();
     integrity(&snapshot, &mut faults)?;
     schema(&snapshot, &mut faults)?;
+    faults.extend(custody::number_fault(&snapshot)?.map(StoreFault::Damaged));
     references(&snapshot, &mut faults)?;
     recipes(&snapshot, &mut faults)?;
     let artifacts = artifacts::check(&snapshot, &mut faults)?;

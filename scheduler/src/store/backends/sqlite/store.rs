@@ -136,6 +136,9 @@ fn open_log(db: &mut Connection, path: &Path) -> Result<LogFile, StoreError> {
         let reason = "the store has no log".to_owned();
         return Err(StoreError::CustodyBroken { log: shown(&file), reason });
     }
+    if let Some(reason) = custody::number_fault(db)? {
+        return Err(StoreError::CustodyBroken { log: shown(&file), reason });
+    }
     if let Some(other) = logs_beside(path).iter().find(|log| **log != file) {
         let reason = "it is the log of another store".to_owned();
         return Err(StoreError::CustodyBroken { log: shown(other), reason });
