@@ -1,12 +1,12 @@
 //! Finds the recordings by the hash of their bytes: at their places, or in folders that the user names.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use indicatif::ProgressBar;
 use rayon::prelude::*;
-use scheduler::store::RecordingEntry;
+use scheduler::store::{Entry, Forgotten, RecordingEntry};
 use stage_core::{sha256_file, shown};
 
 use super::{Case, Check, Report, progress};
@@ -33,10 +33,7 @@ pub(super) fn check(case: &Case<'_>, folders: &[PathBuf], report: &mut Report) -
     let folder = case.record.folder();
     let found: Vec<_> = case.recordings.par_iter().map(|entry| find(entry, folder, &index, &bar)).collect();
     bar.finish_and_clear();
-    for forgotten in case.store.forgotten().map_err(Error::store)? {
-        let (sha256, at) = (&forgotten.sha256, utc(forgotten.at_ms));
-        report.note(Check::Recording, format!("recording {sha256}: forgotten {at}, by {}", forgotten.by));
-    }
+    note_forgotten(case, report)?;
     for (entry, found) in case.recordings.iter().zip(found) {
         report.counts.recordings += 1;
         let name = shown(&entry.path);
@@ -62,6 +59,27 @@ pub(super) fn check(case: &Case<'_>, folders: &[PathBuf], report: &mut Report) -
                 report.fault(Check::Recording, message);
             }
         }
+    }
+    Ok(())
+}
+
+/// Notes the recordings whose content was deleted, and how many texts that named them.
+fn note_forgotten(case: &Case<'_>, report: &mut Report) -> Result<(), Error> {
+    let mut deletions: HashMap<&str, VecDeque<(u64, usize)>> = HashMap::new();
+    for line in &case.lines {
+        if let Entry::Forgotten { recording, texts, .. } = &line.entry {
+            deletions.entry(recording).or_default().push_back((line.seq + 1, *texts));
+        }
+    }
+    for Forgotten { sha256, at_ms, by, .. } in case.store.forgotten().map_err(Error::store)? {
+        let message = format!("recording {sha256}: forgotten {}, by {by}", utc(at_ms));
+        report.note(
+            Check::Recording,
+            match deletions.get_mut(&*sha256).and_then(VecDeque::pop_front) {
+                Some((line, texts)) => format!("{message}, with {texts} texts that named it (log line {line})"),
+                None => message,
+            },
+        );
     }
     Ok(())
 }

@@ -6,6 +6,7 @@ use std::fmt;
 use stage_core::shown;
 
 use super::{Custody, Digests, Entry, Line, read_chain};
+use crate::store::forget::FORGOTTEN;
 use crate::store::{Lookup, RunId, Store, StoreError};
 
 /// A record, as the log identifies it.
@@ -33,8 +34,10 @@ pub enum Subject {
     Quarantine(String),
     /// A statement of a reviewer, by ID.
     Review(String),
-    /// A recording whose content was deleted, by the SHA-256 of its bytes.
-    Forgotten(String),
+    /// A recording whose content was deleted, by the SHA-256 of its bytes, and how often it was deleted before.
+    Forgotten(String, usize),
+    /// The texts that were deleted with a recording, by the line of the log, from 1.
+    Texts(usize),
 }
 
 /// How a record of the store disagrees with the log.
@@ -46,6 +49,8 @@ pub enum Difference {
     Unlogged,
     /// It is not the record that the log states: it was changed.
     Changed,
+    /// The log states that its text was deleted, but not with a recording that was forgotten, as this program does.
+    Unfounded,
 }
 
 /// A record that disagrees with the log.
@@ -66,6 +71,12 @@ impl fmt::Display for Disagreement {
             Difference::Missing => write!(f, "{name}: in the custody log, but not in the store: deleted"),
             Difference::Unlogged => write!(f, "{name}: in the store, but not in the custody log: added"),
             Difference::Changed => write!(f, "{name}: not as the custody log states it: changed"),
+            Difference::Unfounded => {
+                write!(
+                    f,
+                    "{name}: the custody log states that it was deleted, but with no recording that was forgotten"
+                )
+            }
         }
     }
 }
@@ -82,36 +93,48 @@ pub struct Audit {
 /// Records by what identifies them, with the hash of their content.
 type Records = BTreeMap<Subject, String>;
 
+/// After the hash of a record from which a text was deleted.
+const WITHOUT_TEXT: &str = " without text";
+
 /// Compares the records of a store with the lines of its log. `lines` are those that were read before the records.
 /// The lines are read again afterwards, so that what a run writes meanwhile does not count.
 ///
 /// # Errors
 /// The store cannot be read.
 pub fn audit(store: &dyn Store, lines: &[Line]) -> Result<Audit, StoreError> {
-    let before = stated(lines);
-    let (found, names) = found(store)?;
+    let (before, unfounded) = stated(lines);
     let custody = store.custody()?;
-    let after = stated(&read_chain(custody.lines.iter().map(|line| &*line.text)).0);
-    let subjects: BTreeSet<_> = before.keys().chain(found.keys()).collect();
+    let found = found(store, &custody)?;
+    let custody = store.custody()?;
+    let (after, _) = stated(&read_chain(custody.lines.iter().map(|line| &*line.text)).0);
+    let subjects: BTreeSet<_> = before.keys().chain(found.records.keys()).chain(&unfounded).collect();
     let compare = |subject: &&Subject| {
-        let difference = match (found.get(subject), before.get(subject), after.get(subject)) {
+        let difference = match (found.records.get(subject), before.get(subject), after.get(subject)) {
+            _ if unfounded.contains(*subject) => Difference::Unfounded,
             (None, Some(_), Some(_)) => Difference::Missing,
             (Some(_), None, None) => Difference::Unlogged,
-            (Some(found), before, after) if Some(found) != before && Some(found) != after => Difference::Changed,
+            (Some(_), before, after)
+                if ![before, after].into_iter().flatten().any(|stated| found.is(subject, stated)) =>
+            {
+                Difference::Changed
+            }
             _ => return None,
         };
-        let name = names.get(subject).cloned().unwrap_or_else(|| subject.to_string());
+        let name = found.names.get(subject).cloned().unwrap_or_else(|| subject.to_string());
         Some(Disagreement { subject: (*subject).clone(), name, difference })
     };
     let records = subjects.len();
     Ok(Audit { disagreements: subjects.iter().filter_map(compare).collect(), records })
 }
 
-/// What the lines of a log state about the records of the store.
-fn stated(lines: &[Line]) -> Records {
+/// What the lines of a log state about the records of the store, and records whose texts it must not call deleted.
+fn stated(lines: &[Line]) -> (Records, BTreeSet<Subject>) {
     let mut stated = Stated::default();
-    lines.iter().for_each(|line| stated.read(line.entry.clone()));
-    stated.records
+    for (index, line) in lines.iter().enumerate() {
+        stated.read(index + 1, line.entry.clone());
+    }
+    stated.end_texts();
+    (stated.records, stated.unfounded)
 }
 
 /// What the lines of a log state, up to one of them.
@@ -122,23 +145,60 @@ struct Stated {
     incidents: BTreeMap<i64, usize>,
     /// What is about each recording, to be deleted with it.
     of_recordings: BTreeMap<String, Vec<Subject>>,
+    /// How often each recording was forgotten.
+    forgotten: BTreeMap<String, usize>,
+    /// Entries about deleted texts that must follow: the line that states them, and how many are missing.
+    texts: Option<(usize, usize)>,
+    unfounded: BTreeSet<Subject>,
 }
 
 impl Stated {
-    fn read(&mut self, entry: Entry) {
+    fn read(&mut self, line: usize, entry: Entry) {
+        match entry {
+            Entry::RunForgotten { run, record } => {
+                return self.text(Subject::Run(run), Some(record + WITHOUT_TEXT));
+            }
+            Entry::IncidentForgotten { run, number, record } => {
+                return self.text(Subject::Incident(run, number), Some(record + WITHOUT_TEXT));
+            }
+            Entry::FailureForgotten { run, place } => return self.text(Subject::Failure(run, place), None),
+            Entry::Clock { .. } => return,
+            _ => self.end_texts(),
+        }
+        self.read_record(line, entry);
+    }
+
+    /// A text that was deleted: what the record is without it, or nothing. Only after the entry of a forgotten recording.
+    fn text(&mut self, subject: Subject, content: Option<String>) {
+        let Some((_, missing @ 1..)) = &mut self.texts else {
+            self.unfounded.insert(subject);
+            return;
+        };
+        *missing -= 1;
+        match content {
+            Some(content) => self.put(subject, content),
+            None => self.remove(&subject),
+        }
+    }
+
+    fn end_texts(&mut self) {
+        if let Some((line, 1..)) = self.texts.take() {
+            self.unfounded.insert(Subject::Texts(line));
+        }
+    }
+
+    fn read_record(&mut self, line: usize, entry: Entry) {
         match entry {
             Entry::Case { case, chain, salt_sha256, .. } => {
                 self.put(Subject::Case, case_content(&case, &chain, &salt_sha256));
             }
-            Entry::RunBegan { run, record, .. } | Entry::RunForgotten { run, record } => {
-                self.put(Subject::Run(run), record);
-            }
+            Entry::RunBegan { run, record, .. } => self.put(Subject::Run(run), record),
             Entry::RunEnded { run, record, .. } => self.put(Subject::RunEnd(run), record),
             Entry::Recording { sha256, place, name, .. } => {
                 self.put_of(&sha256, Subject::Place(sha256.clone(), place), String::new());
                 self.put_of(&sha256, Subject::Recording(sha256.clone()), name);
-                // A recording that was forgotten may be taken up again.
-                self.records.remove(&Subject::Forgotten(sha256));
+                // The program does not take up a recording that was forgotten.
+                self.records.retain(|subject, _| !matches!(subject, Subject::Forgotten(of, _) if *of == sha256));
             }
             Entry::Place { recording, place } => {
                 self.put_of(&recording, Subject::Place(recording.clone(), place), String::new());
@@ -146,10 +206,7 @@ impl Stated {
             Entry::Artifact { recording, fingerprint, sha256, record, .. } => {
                 self.put_of(&recording, Subject::Artifact(fingerprint.to_string()), sha256 + &record);
             }
-            Entry::Output { name, recording, record, .. } => match recording {
-                Some(recording) => self.put_of(&recording, Subject::Output(name), record),
-                None => self.put(Subject::Output(name), record),
-            },
+            Entry::Output { name, record, .. } => self.put(Subject::Output(name), record),
             Entry::OutputForgotten { name } => self.remove(&Subject::Output(name)),
             Entry::Incident { run, record, .. } => {
                 let number = self.incidents.entry(run).or_default();
@@ -157,22 +214,27 @@ impl Stated {
                 let number = *number;
                 self.put(Subject::Incident(run, number), record);
             }
-            Entry::IncidentForgotten { run, number, record } => self.put(Subject::Incident(run, number), record),
             Entry::Failure { run, place, record, .. } => self.put(Subject::Failure(run, place), record),
-            Entry::FailureForgotten { run, place } => self.remove(&Subject::Failure(run, place)),
             Entry::Quarantined { fingerprint, record } => {
                 self.put(Subject::Quarantine(fingerprint.to_string()), record);
             }
             Entry::QuarantineLifted { fingerprint } => self.remove(&Subject::Quarantine(fingerprint.to_string())),
             Entry::Review { id, recording, record, .. } => self.put_of(&recording, Subject::Review(id), record),
-            Entry::Forgotten { recording, record } => {
+            Entry::Forgotten { recording, record, texts } => {
                 for subject in self.of_recordings.remove(&recording).unwrap_or_default() {
                     self.records.remove(&subject);
                 }
-                self.put(Subject::Forgotten(recording), record);
+                let before = self.forgotten.entry(recording.clone()).or_default();
+                let subject = Subject::Forgotten(recording, *before);
+                *before += 1;
+                self.put(subject, record);
+                self.texts = Some((line, texts));
             }
             Entry::Adopted { .. }
             | Entry::Clock { .. }
+            | Entry::RunForgotten { .. }
+            | Entry::IncidentForgotten { .. }
+            | Entry::FailureForgotten { .. }
             | Entry::Repaired { .. }
             | Entry::Copied { .. }
             | Entry::Manifest { .. }
@@ -198,11 +260,12 @@ fn case_content(case: &str, chain: &str, salt_sha256: &str) -> String {
     [case, chain, salt_sha256].join(" ")
 }
 
-/// The records of the store, and names for them.
-fn found(store: &dyn Store) -> Result<(Records, BTreeMap<Subject, String>), StoreError> {
-    let Custody { case, chain, salt, .. } = store.custody()?;
-    let mut all = Found { digests: Digests(&salt), records: Records::new(), names: BTreeMap::new() };
-    all.put(Subject::Case, case_content(&case, &chain, &salt.sha256()), "the IDs of the case".to_owned());
+/// The records of the store.
+fn found<'a>(store: &dyn Store, custody: &'a Custody) -> Result<Found<'a>, StoreError> {
+    let Custody { case, chain, salt, .. } = custody;
+    let (records, names, marked) = Default::default();
+    let mut all = Found { digests: Digests(salt), records, names, marked };
+    all.put(Subject::Case, case_content(case, chain, &salt.sha256()), "the IDs of the case".to_owned());
     all.runs(store)?;
     all.recordings(store)?;
     all.artifacts(store)?;
@@ -212,25 +275,40 @@ fn found(store: &dyn Store) -> Result<(Records, BTreeMap<Subject, String>), Stor
     for entry in store.reviews(None)? {
         all.put(Subject::Review(entry.id.clone()), all.digests.review(&entry)?, format!("review {}", entry.id));
     }
+    let mut before: BTreeMap<String, usize> = BTreeMap::new();
     for forgotten in store.forgotten()? {
-        let (subject, record) = (Subject::Forgotten(forgotten.sha256.clone()), all.digests.forgotten(&forgotten)?);
-        all.put(subject, record, format!("forgotten recording {}", forgotten.sha256));
+        let before = before.entry(forgotten.sha256.clone()).or_default();
+        let subject = Subject::Forgotten(forgotten.sha256.clone(), *before);
+        *before += 1;
+        all.put(subject, all.digests.forgotten(&forgotten)?, format!("forgotten recording {}", forgotten.sha256));
     }
     for entry in store.quarantines()? {
         let (subject, record) = (Subject::Quarantine(entry.fingerprint.to_string()), all.digests.quarantine(&entry)?);
         all.put(subject, record, format!("quarantine of {}", shown(&entry.path)));
     }
-    Ok((all.records, all.names))
+    Ok(all)
 }
 
 /// The records found so far.
 struct Found<'a> {
     digests: Digests<'a>,
     records: Records,
+    /// Names for the user.
     names: BTreeMap<Subject, String>,
+    /// Records with the mark of a deleted text.
+    marked: BTreeSet<Subject>,
 }
 
 impl Found<'_> {
+    /// Whether a record is the one that the log states. An edited text is not a deleted one, which has a mark.
+    fn is(&self, subject: &Subject, stated: &str) -> bool {
+        let (record, has_mark) = match stated.strip_suffix(WITHOUT_TEXT) {
+            Some(record) => (record, self.marked.contains(subject)),
+            None => (stated, true),
+        };
+        has_mark && self.records.get(subject).is_some_and(|found| found == record)
+    }
+
     fn put(&mut self, subject: Subject, content: String, name: String) {
         self.names.insert(subject.clone(), name);
         self.records.insert(subject, content);
@@ -239,13 +317,18 @@ impl Found<'_> {
     fn runs(&mut self, store: &dyn Store) -> Result<(), StoreError> {
         for run in store.runs(usize::MAX)? {
             let RunId(id) = run.id;
-            self.put(Subject::Run(id), self.digests.run_began(&run)?, format!("run {id}"));
+            let record = self.digests.run_began(&run)?;
+            self.marked.extend(run.command.contains(FORGOTTEN).then_some(Subject::Run(id)));
+            self.put(Subject::Run(id), record, format!("run {id}"));
             if let Some(record) = self.digests.run_ended(&run)? {
                 self.put(Subject::RunEnd(id), record, format!("the end of run {id}"));
             }
             for (index, incident) in store.incidents(run.id)?.iter().enumerate() {
                 let name = format!("incident {} of run {id} ({})", index + 1, incident.kind.label());
-                self.put(Subject::Incident(id, index + 1), self.digests.incident(incident)?, name);
+                let record = self.digests.incident(incident)?;
+                let subject = Subject::Incident(id, index + 1);
+                self.marked.extend((incident.message == FORGOTTEN).then(|| subject.clone()));
+                self.put(subject, record, name);
             }
             for failure in store.failures(run.id)? {
                 let subject = Subject::Failure(id, self.digests.0.path(&failure.path));
@@ -297,7 +380,8 @@ impl fmt::Display for Subject {
             Self::Failure(run, place) => write!(f, "failure of {place} in run {run}"),
             Self::Quarantine(fingerprint) => write!(f, "quarantine of artifact {fingerprint}"),
             Self::Review(id) => write!(f, "review {id}"),
-            Self::Forgotten(sha256) => write!(f, "forgotten recording {sha256}"),
+            Self::Forgotten(sha256, _) => write!(f, "forgotten recording {sha256}"),
+            Self::Texts(line) => write!(f, "the texts that line {line} of the custody log states"),
         }
     }
 }

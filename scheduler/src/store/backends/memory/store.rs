@@ -1,5 +1,6 @@
 //! The implementation of the port for the memory store.
 
+use std::collections::BTreeSet;
 use std::ffi::OsStr;
 use std::path::PathBuf;
 use std::sync::{Arc, MutexGuard};
@@ -9,10 +10,11 @@ use stage_core::{Fingerprint, Recipe};
 use super::databases::{Database, WriterLock};
 use super::tables::Tables;
 use crate::store::custody::Digests;
+use crate::store::forget::is_of_recording;
 use crate::store::{
-    Access, Commit, Committed, Compaction, Custody, Entry, Failure, Forgotten, Incident, InputFacts, InputStat, Lease,
-    LeaseEnd, Lookup, NewBatch, NewRun, OutputFile, Quarantine, RecordingEntry, ReviewEntry, ReviewOutcome, Run,
-    RunEnd, RunId, Store, StoreCheck, StoreError, StoredCheckpoint, Writer,
+    Access, Commit, Committed, Compaction, Custody, Deletion, Entry, Failure, Forgotten, Incident, InputFacts,
+    InputStat, Lease, LeaseEnd, Lookup, NewBatch, NewRun, OutputFile, Quarantine, RecordingEntry, ReviewEntry,
+    ReviewOutcome, Run, RunEnd, RunId, Store, StoreCheck, StoreError, StoredCheckpoint, Writer,
 };
 
 /// A handle of a database.
@@ -175,12 +177,12 @@ impl Store for MemoryStore {
         Ok(self.tables().reviews(recording))
     }
 
-    fn forget(&mut self, forgotten: &Forgotten) -> Result<(), StoreError> {
-        self.write()?.forget(forgotten)
+    fn forget(&mut self, deletion: &Deletion) -> Result<(), StoreError> {
+        self.write()?.forget(deletion)
     }
 
     fn forgotten(&self) -> Result<Vec<Forgotten>, StoreError> {
-        Ok(self.tables().forgotten.values().cloned().collect())
+        Ok(self.tables().forgotten.clone())
     }
 
     fn custody(&self) -> Result<Custody, StoreError> {
@@ -193,6 +195,17 @@ impl Store for MemoryStore {
 
     fn artifact_names(&self) -> Result<Vec<String>, StoreError> {
         Ok(self.tables().artifacts.keys().cloned().collect())
+    }
+
+    fn artifacts_of(&self, sha256: &str) -> Result<Vec<String>, StoreError> {
+        let tables = self.tables();
+        let of_recording = tables.artifacts.iter().filter(|(_, raw)| is_of_recording(&raw.key, sha256));
+        Ok(of_recording.map(|(name, _)| name.clone()).collect())
+    }
+
+    fn checkpoint_names(&self) -> Result<Vec<String>, StoreError> {
+        let names: BTreeSet<_> = self.tables().checkpoints.keys().map(|(name, _)| name.clone()).collect();
+        Ok(names.into_iter().collect())
     }
 
     fn check(&self) -> Result<StoreCheck, StoreError> {

@@ -68,6 +68,13 @@ fn sound(row: &Row<'_>) -> rusqlite::Result<(u32, Option<String>)> {
     Ok((index, sound_body(body, &body_sha256)))
 }
 
+/// The fingerprints of the artifacts that have checkpoints.
+pub(super) fn names(db: &Connection) -> Result<Vec<String>> {
+    let mut statement = db.prepare("SELECT DISTINCT fingerprint FROM part ORDER BY fingerprint")?;
+    let names = statement.query_map([], |row| row.get(0))?;
+    Ok(names.collect::<rusqlite::Result<_>>()?)
+}
+
 /// Deletes the checkpoints of an artifact.
 pub(super) fn forget(db: &Connection, fingerprint: &str) -> Result<()> {
     db.prepare_cached("DELETE FROM part WHERE fingerprint = ?1")?.execute([fingerprint])?;

@@ -20,9 +20,9 @@ use super::{
 };
 use crate::store::custody::{LogFile, Reconciled, logs_beside};
 use crate::store::{
-    Access, Commit, Committed, Compaction, Custody, Entry, Failure, Forgotten, Incident, InputFacts, InputStat, Lease,
-    LeaseEnd, Lookup, NewBatch, NewRun, OutputFile, Quarantine, RecordingEntry, ReviewEntry, ReviewOutcome, Run,
-    RunEnd, RunId, Store, StoreCheck, StoreError, StoredCheckpoint, Writer,
+    Access, Commit, Committed, Compaction, Custody, Deletion, Entry, Failure, Forgotten, Incident, InputFacts,
+    InputStat, Lease, LeaseEnd, Lookup, NewBatch, NewRun, OutputFile, Quarantine, RecordingEntry, ReviewEntry,
+    ReviewOutcome, Run, RunEnd, RunId, Store, StoreCheck, StoreError, StoredCheckpoint, Writer,
 };
 
 /// The first bytes of every SQLite database.
@@ -290,8 +290,8 @@ impl Store for SqliteStore {
         self.read(|db| reviews::list(db, recording))
     }
 
-    fn forget(&mut self, forgotten: &Forgotten) -> Result<(), StoreError> {
-        self.write(|db| forget::forget(db, forgotten))
+    fn forget(&mut self, deletion: &Deletion) -> Result<(), StoreError> {
+        self.write(|db| forget::forget(db, deletion))
     }
 
     fn forgotten(&self) -> Result<Vec<Forgotten>, StoreError> {
@@ -310,6 +310,14 @@ impl Store for SqliteStore {
 
     fn artifact_names(&self) -> Result<Vec<String>, StoreError> {
         self.read(artifacts::names)
+    }
+
+    fn artifacts_of(&self, sha256: &str) -> Result<Vec<String>, StoreError> {
+        self.read(|db| artifacts::of_recording(db, sha256))
+    }
+
+    fn checkpoint_names(&self) -> Result<Vec<String>, StoreError> {
+        self.read(checkpoints::names)
     }
 
     fn check(&self) -> Result<StoreCheck, StoreError> {
