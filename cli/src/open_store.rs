@@ -7,7 +7,7 @@ use scheduler::store::{self, Access, Store, StoreUrl};
 
 use crate::args::FolderArgs;
 use crate::error::{Error, ErrorContext};
-use crate::outputs::Record;
+use crate::outputs::{Record, delete_pending, pending};
 
 /// The URL of the store in a result folder.
 pub(crate) fn in_folder(folder: &Path) -> StoreUrl {
@@ -30,7 +30,20 @@ pub(crate) fn open(args: &FolderArgs, access: Access) -> Result<Box<dyn Store>, 
 /// Opens the store of a folder for writing, with the record of the written files.
 pub(crate) fn with_record(args: &FolderArgs, overwrite: bool) -> Result<(Box<dyn Store>, Record), Error> {
     let url = url(args.store.as_deref(), &args.folder)?;
-    let store = store::open(&url, Access::Write).map_err(Error::store)?;
-    let record = Record::read(&*store, &url, &args.folder, overwrite).map_err(Error::store)?;
+    let mut store = store::open(&url, Access::Write).map_err(Error::store)?;
+    let record = record(&mut *store, &url, &args.folder, overwrite)?;
     Ok((store, record))
+}
+
+/// The record of the written files, for a command that writes. Files of forgotten recordings are deleted first, if
+/// `forget` was stopped before it had deleted them.
+pub(crate) fn record(store: &mut dyn Store, url: &StoreUrl, folder: &Path, overwrite: bool) -> Result<Record, Error> {
+    let record = Record::read(store, url, folder, overwrite).map_err(Error::store)?;
+    if pending(store, &record).map_err(Error::store)?.is_empty() {
+        return Ok(record);
+    }
+    let mut unchanged = Record::read(store, url, folder, false).map_err(Error::store)?;
+    let deleted = delete_pending(store, &mut unchanged).map_err(Error::store)?;
+    deleted.remaining().iter().for_each(|line| tracing::warn!("{line}"));
+    record.read_again(store).map_err(Error::store)
 }

@@ -312,7 +312,7 @@ pub(crate) struct ForgetArgs {
     /// Recordings: the name of their results (call, as in call.json), their path, or at least 8 hex digits of their SHA-256.
     #[arg(required = true, value_name = "RECORDING")]
     pub(crate) recordings: Vec<OsString>,
-    /// Delete. Without it, the recordings are listed and nothing is deleted.
+    /// Delete. Without it, what would be deleted is listed, and nothing is changed.
     #[arg(long)]
     pub(crate) yes: bool,
     /// Why. Kept in the store, not in the custody log.

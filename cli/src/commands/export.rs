@@ -44,7 +44,7 @@ pub(crate) fn export(args: &ExportArgs) -> Result<Exit, Error> {
         None => {
             // The lock of the store keeps other runs away.
             remove_unfinished(folder).context(format!("{}: cannot be cleaned", folder.display()))?;
-            Record::read(&*store, &url, folder, args.overwrite).map_err(Error::store)?
+            open_store::record(&mut *store, &url, folder, args.overwrite)?
         }
     };
     let recordings = store.recordings().map_err(Error::store)?;

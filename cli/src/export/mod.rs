@@ -22,7 +22,7 @@ pub(crate) use formats::{is_result, names_itself};
 pub(crate) use names::{assign as assign_names, folded as folded_name, is_plain as is_plain_name, legal as legal_name};
 pub use read::read_document;
 pub(crate) use read::read_document_in;
-pub(crate) use write::{Exported, Exporter};
+pub(crate) use write::{Exported, Exporter, name_patterns};
 
 pub use crate::case_file::{CaseFacts, PersonFacts, Speaker};
 pub use crate::outputs::Taken;

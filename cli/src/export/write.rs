@@ -38,6 +38,15 @@ pub(crate) struct Exported {
     pub(crate) removed: Vec<PathBuf>,
 }
 
+/// The patterns for file names, in the context of a written file.
+const NAME_PATTERNS: &str = "name_patterns";
+
+/// The patterns for file names with which a file was written.
+pub(crate) fn name_patterns(file: &OutputFile) -> Vec<String> {
+    let patterns = file.context.get(NAME_PATTERNS).cloned().unwrap_or_default();
+    serde_json::from_value(patterns).unwrap_or_default()
+}
+
 /// A file before it is written.
 struct Rendered {
     path: PathBuf,
@@ -100,7 +109,7 @@ impl Exporter<'_> {
     /// What is needed to make the same documents again, besides the artifacts.
     fn context(&self) -> Value {
         let DocumentContext { names, case } = self.context;
-        json!({"name_patterns": names.patterns(), "case_file": case.as_ref().map(|case| &case.file_sha256)})
+        json!({NAME_PATTERNS: names.patterns(), "case_file": case.as_ref().map(|case| &case.file_sha256)})
     }
 
     /// Removes files in formats of another program that were made from other artifacts, and files with another name than

@@ -92,6 +92,11 @@ pub(crate) struct Record {
 impl Record {
     /// The record of a store about the files in the folder of its results.
     pub(crate) fn read(store: &dyn Store, url: &StoreUrl, folder: &Path, overwrite: bool) -> Result<Self, StoreError> {
+        Self::empty(Some(url), folder, overwrite).read_again(store)
+    }
+
+    /// The record as the store has it now.
+    pub(crate) fn read_again(&self, store: &dyn Store) -> Result<Self, StoreError> {
         let entries: BTreeMap<_, _> = store.outputs()?.into_iter().map(|file| (file.path.clone(), file)).collect();
         let mut of_recordings: HashMap<String, Vec<PathBuf>> = HashMap::new();
         for (path, file) in &entries {
@@ -99,7 +104,8 @@ impl Record {
                 of_recordings.entry(recording.clone()).or_default().push(path.clone());
             }
         }
-        Ok(Self { is_kept: true, entries, of_recordings, ..Self::empty(Some(url), folder, overwrite) })
+        let Self { ref folder, is_beside, overwrite, .. } = *self;
+        Ok(Self { folder: folder.clone(), is_beside, overwrite, is_kept: true, entries, of_recordings })
     }
 
     /// The record of a store that does not exist yet.

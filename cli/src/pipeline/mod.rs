@@ -194,7 +194,7 @@ impl Pipeline {
         let created = fs::create_dir_all(&self.folder).map_err(Error::usage);
         created.context(format!("{}: cannot be created", shown(&self.folder)))?;
         let mut store = store::open(&self.store, Access::Create).map_err(Error::store)?;
-        let record = Record::read(&*store, &self.store, &self.folder, self.overwrite).map_err(Error::store)?;
+        let record = open_store::record(&mut *store, &self.store, &self.folder, self.overwrite)?;
         let targets = Targets { pipeline: &self, selected: &formats, writes_results };
         let checked = targets.check_taken(&record, &store.recordings().map_err(Error::store)?, &inputs)?;
         let removed = remove_unfinished(&self.folder).map_err(Error::usage);

@@ -1,8 +1,8 @@
 //! Checks the custody log: its chain, its file, and that the store contains what it states.
 
 use scheduler::store::{
-    Compared, Custody, Difference, Disagreement, Entry, IncidentKind, Line, Present, Subject, Writer, audit,
-    is_one_group, line_sha256, logs_beside, read_chain,
+    Compared, Custody, Disagreement, Entry, IncidentKind, Line, Present, Subject, Writer, audit, is_one_group,
+    line_sha256, logs_beside, read_chain,
 };
 use stage_core::shown;
 
@@ -32,11 +32,11 @@ pub(super) fn check(case: &Case<'_>, request: &Request<'_>, report: &mut Report)
 
 /// What a record that disagrees with the log is about.
 const fn check_of(disagreement: &Disagreement) -> Check {
-    match (&disagreement.subject, disagreement.difference) {
-        (Subject::Recording(_) | Subject::Place(..), _) => Check::Recording,
-        (Subject::Artifact(_), _) => Check::Artifact,
-        (Subject::Output(_), _) => Check::File,
-        (_, Difference::Missing | Difference::Unlogged | Difference::Changed) => Check::Log,
+    match &disagreement.subject {
+        Subject::Recording(_) | Subject::Place(..) => Check::Recording,
+        Subject::Artifact(_) => Check::Artifact,
+        Subject::Output(_) => Check::File,
+        _ => Check::Log,
     }
 }
 

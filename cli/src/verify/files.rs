@@ -1,6 +1,6 @@
 //! Checks written files against their records, and renders them again from the artifacts.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::io::ErrorKind;
 
 use scheduler::store::{OutputFile, RecordingEntry};
@@ -9,14 +9,22 @@ use stage_core::{sha256_file, sha256_hex, shown};
 use super::artifacts::Current;
 use super::{Case, Check, Report, progress};
 use crate::error::Error;
-use crate::export::{Document, DocumentContext, ExportFormat, Formats, read_document_in};
+use crate::export::{Document, DocumentContext, ExportFormat, Formats, name_patterns, read_document_in};
 use crate::file_name::NameParser;
+use crate::outputs::pending;
 
 pub(super) fn check(case: &Case<'_>, current: &Current<'_>, report: &mut Report) -> Result<(), Error> {
     let mut of_recordings: BTreeMap<&str, Vec<&OutputFile>> = BTreeMap::new();
+    let pending: HashSet<_> = pending(case.store, &case.record).map_err(Error::store)?.into_iter().collect();
     let bar = progress::bar("written files", case.record.files().count());
     for file in case.record.files() {
         bar.inc(1);
+        if pending.contains(&file.path) {
+            let name = shown(&file.path);
+            let why = "its recording was forgotten, and the next command that writes to the case deletes it";
+            report.note(Check::File, format!("{name}: {why}"));
+            continue;
+        }
         report.counts.files += 1;
         match fault(case, file, current) {
             Some(fault) => report.fault(Check::File, format!("{}: {fault}", shown(&file.path))),
@@ -147,11 +155,6 @@ fn changed_source(case: &Case<'_>, file: &OutputFile) -> &'static str {
     let then = file.context.get("case_file").and_then(|sha256| sha256.as_str());
     let now = case.file.as_ref().map(|case| case.file_sha256.as_str());
     if then == now { "what it was made from" } else { "case.toml" }
-}
-
-fn name_patterns(file: &OutputFile) -> Vec<String> {
-    let patterns = file.context.get("name_patterns").cloned().unwrap_or_default();
-    serde_json::from_value(patterns).unwrap_or_default()
 }
 
 fn document(case: &Case<'_>, entry: &RecordingEntry, patterns: &[String]) -> Source {

@@ -1,12 +1,12 @@
 //! Finds the recordings by the hash of their bytes: at their places, or in folders that the user names.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use rayon::prelude::*;
-use scheduler::store::RecordingEntry;
+use scheduler::store::{Entry, Forgotten, RecordingEntry};
 use stage_core::{sha256_file, shown};
 
 use super::{Case, Check, Report, Request, progress};
@@ -37,10 +37,7 @@ pub(super) fn check(case: &Case<'_>, request: &Request<'_>, report: &mut Report)
         otherwise => index.find(entry).map_or(otherwise, |path| Found::Elsewhere(path.clone())),
     };
     let found: Vec<_> = case.recordings.par_iter().map(find).collect();
-    for forgotten in case.store.forgotten().map_err(Error::store)? {
-        let (sha256, at) = (&forgotten.sha256, utc(forgotten.at_ms));
-        report.note(Check::Recording, format!("recording {sha256}: forgotten {at}, by {}", forgotten.by));
-    }
+    note_forgotten(case, report)?;
     for (entry, found) in case.recordings.iter().zip(&found) {
         report.counts.recordings += 1;
         check_found(case, entry, found, request, report);
@@ -93,6 +90,27 @@ fn check_length(entry: &RecordingEntry, path: &Path, report: &mut Report) {
         let message = format!("{name}: the store states a length of {stated} bytes, and it has {}", found.len());
         report.fault(Check::Recording, message);
     }
+}
+
+/// Notes the recordings whose content was deleted, and how many texts that named them.
+fn note_forgotten(case: &Case<'_>, report: &mut Report) -> Result<(), Error> {
+    let mut deletions: HashMap<&str, VecDeque<(u64, usize)>> = HashMap::new();
+    for line in &case.lines {
+        if let Entry::Forgotten { recording, texts, .. } = &line.entry {
+            deletions.entry(recording).or_default().push_back((line.seq + 1, texts.unwrap_or_default()));
+        }
+    }
+    for Forgotten { sha256, at_ms, by, .. } in case.store.forgotten().map_err(Error::store)? {
+        let message = format!("recording {sha256}: forgotten {}, by {by}", utc(at_ms));
+        report.note(
+            Check::Recording,
+            match deletions.get_mut(&*sha256).and_then(VecDeque::pop_front) {
+                Some((line, texts)) => format!("{message}, with {texts} texts that named it (log line {line})"),
+                None => message,
+            },
+        );
+    }
+    Ok(())
 }
 
 /// The files of the folders that the user named, by length.

@@ -21,6 +21,7 @@ pub use custody::{
     is_one_group, line_sha256, logs_beside, random_id, read_chain, user,
 };
 pub use error::{Cause, StoreError};
+pub use forget::{Deletion, Names};
 pub use port::{Access, Store};
 pub use types::{
     Alteration, CheckpointHash, Commit, Committed, Compaction, Failure, Forgotten, Incident, IncidentKind, InputFacts,

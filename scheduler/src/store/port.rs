@@ -13,7 +13,7 @@ use super::types::{
     RunEnd, RunId, StoreCheck, StoredCheckpoint,
 };
 use super::writer::Writer;
-use super::{Custody, Entry, StoreError};
+use super::{Custody, Deletion, Entry, StoreError};
 
 /// The access for which a store is opened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -151,10 +151,11 @@ pub trait Store: fmt::Debug {
     /// The statements about a recording, or about all, by time.
     fn reviews(&self, recording: Option<&str>) -> Result<Vec<ReviewEntry>, StoreError>;
 
-    /// Deletes the content of a recording: its artifacts, places, reviews and records of written files, and every text that names
-    /// it. Its hash stays. A recording that is not stored leaves its hash too.
-    fn forget(&mut self, forgotten: &Forgotten) -> Result<(), StoreError>;
-    /// The recordings whose content was deleted, by time.
+    /// Deletes the content of a recording: its artifacts, places and reviews, and every text that names it. Its hash stays, with
+    /// when and by whom it was forgotten; earlier records of that stay too. The entries of written files stay as those of a
+    /// forgotten recording, until the files are deleted and [`Self::forget_outputs`] deletes the entries.
+    fn forget(&mut self, deletion: &Deletion) -> Result<(), StoreError>;
+    /// The recordings whose content was deleted, in this order. A recording that was forgotten twice is there twice.
     fn forgotten(&self) -> Result<Vec<Forgotten>, StoreError>;
 
     /// The custody log, with all of its lines.
@@ -163,6 +164,8 @@ pub trait Store: fmt::Debug {
     fn log(&mut self, entries: &[Entry]) -> Result<(), StoreError>;
     /// The names under which artifacts are stored: their fingerprints, unless the store was altered.
     fn artifact_names(&self) -> Result<Vec<String>, StoreError>;
+    /// The names of the artifacts of a recording, by their keys.
+    fn artifacts_of(&self, sha256: &str) -> Result<Vec<String>, StoreError>;
     /// The hashes of the checkpoints of incomplete artifacts, by artifact and index.
     fn checkpoint_hashes(&self) -> Result<Vec<CheckpointHash>, StoreError>;
 

@@ -3,17 +3,19 @@
 use std::slice::from_ref;
 use std::sync::Arc;
 
-use super::samples::{artifact, begun, checkpoint, commit, entry, error, fingerprint, grant, recipe};
+use super::reviews::review;
+use super::samples::{artifact, begun, checkpoint, commit, entry, error, fingerprint, grant, granted, recipe};
 use super::{Harness, Tampering};
+use crate::store::custody::Digests;
 use crate::store::{
-    Audit, Committed, Entry, Failure, Forgotten, Incident, IncidentKind, LeaseEnd, Line, NewRun, OutputFile,
-    Quarantine, RunEnd, RunId, Store, audit, read_chain,
+    Audit, Committed, Deletion, Difference, Entry, Failure, Forgotten, Incident, IncidentKind, LeaseEnd, Line, Names,
+    OutputFile, Quarantine, RunEnd, Store, Subject, audit, read_chain,
 };
 
 /// Texts that must not be in a log.
 const SECRET: [&str; 4] = ["a.wav", "the message", "secret.srt", "no audio"];
 
-fn incident() -> Incident {
+pub(super) fn incident() -> Incident {
     Incident {
         at_ms: 5,
         kind: IncidentKind::WorkerLost,
@@ -23,7 +25,7 @@ fn incident() -> Incident {
     }
 }
 
-fn output() -> OutputFile {
+pub(super) fn output() -> OutputFile {
     OutputFile {
         path: SECRET[2].into(),
         sha256: Some("ab".repeat(32)),
@@ -39,7 +41,7 @@ fn output() -> OutputFile {
 }
 
 /// Writes every kind of record, and some that are deleted or replaced again.
-fn written(store: &mut dyn Store) {
+pub(super) fn written(store: &mut dyn Store) {
     let run = begun(store);
     store.put_recordings(run, &[entry(&Arc::new(recipe()))]).unwrap();
     let lease = grant(store, run);
@@ -60,14 +62,14 @@ fn written(store: &mut dyn Store) {
     begun(store);
 }
 
-fn lines(store: &dyn Store) -> Vec<Line> {
+pub(super) fn lines(store: &dyn Store) -> Vec<Line> {
     let custody = store.custody().unwrap();
     let (lines, fault) = read_chain(custody.lines.iter().map(String::as_str));
     assert_eq!(fault, None);
     lines
 }
 
-fn audited(store: &dyn Store) -> Audit {
+pub(super) fn audited(store: &dyn Store) -> Audit {
     audit(store, &lines(store)).unwrap()
 }
 
@@ -107,29 +109,99 @@ pub(crate) fn custody_log_finds_every_alteration(harness: &dyn Harness) {
     assert!(missing.len() >= 4 && missing[0].to_string().contains("run 1: in the custody log"), "{missing:?}");
 }
 
-pub(crate) fn recording_that_is_forgotten_leaves_its_hash_and_log_and_store_agree(harness: &dyn Harness) {
+/// What disagrees with the log.
+fn differences(store: &dyn Store) -> Vec<(Subject, Difference)> {
+    audited(store).disagreements.into_iter().map(|one| (one.subject, one.difference)).collect()
+}
+
+pub(crate) fn checkpoints_are_in_the_custody_log_until_their_artifact_is_stored(harness: &dyn Harness) {
     let mut store = harness.open();
-    written(&mut *store);
-    let named = NewRun { command: "run /calls/a.wav".to_owned(), ..NewRun::default() };
-    store.begin_run(&named).unwrap();
-    let forgotten =
-        Forgotten { sha256: "ab".repeat(32), at_ms: 5, by: "kim".into(), reason: Some("privileged".into()) };
-    store.forget(&forgotten).unwrap();
-    assert_eq!(store.forgotten().unwrap(), from_ref(&forgotten));
-    assert_eq!((store.recordings().unwrap(), store.artifact_names().unwrap()), (vec![], vec![]));
-    assert_eq!((store.outputs().unwrap(), store.quarantines().unwrap()), (vec![], vec![]));
-    let runs = store.runs(9).unwrap();
-    assert_eq!((&*runs[0].command, &*runs[1].command), ("(forgotten)", "test"));
-    assert_eq!(store.failures(RunId(1)).unwrap(), []);
-    assert!(
-        store.incidents(RunId(1)).unwrap().iter().all(|one| one.recording.is_none() && one.message == "(forgotten)")
-    );
-    assert_eq!(audited(&*store).disagreements, []);
-    store.forget(&Forgotten { at_ms: 6, ..forgotten }).unwrap();
-    assert_eq!(audited(&*store).disagreements, [], "it may be repeated");
-    let run = begun(&mut *store);
-    let lease = grant(&mut *store, run);
-    store.put_recordings(run, &[entry(&Arc::new(recipe()))]).unwrap();
+    let lease = granted(&mut *store);
+    store.commit(&[checkpoint(lease, 0, "{}"), checkpoint(lease, 1, "[]")]).unwrap();
+    assert_eq!(differences(&*store), []);
+    harness.tamper(&Tampering::CheckpointBody { index: 1, body: b"[1]" });
+    let of = |index| Subject::Checkpoint(fingerprint().to_string(), index);
+    assert_eq!(differences(&*store), [(of(1), Difference::Changed)]);
+    store.forget_checkpoints(&fingerprint()).unwrap();
+    assert_eq!(differences(&*store), []);
+    store.commit(&[checkpoint(lease, 2, "{}"), commit(lease, "{}", false)]).unwrap();
+    assert_eq!(differences(&*store), [], "the artifact ends its checkpoints");
+    harness.tamper(&Tampering::CheckpointOfArtifact);
+    assert_eq!(differences(&*store), [(of(7), Difference::Unlogged)]);
+}
+
+pub(crate) fn artifact_that_is_stated_again_was_deleted_in_between(harness: &dyn Harness) {
+    let mut store = harness.open();
+    let lease = granted(&mut *store);
     store.commit(&[commit(lease, "{}", false)]).unwrap();
-    assert_eq!(audited(&*store).disagreements.len(), 1, "taken up again behind the back of the program");
+    store.commit(&[commit(lease, "[1]", true)]).unwrap();
+    assert_eq!(differences(&*store), [], "it was replaced on demand");
+    let line = lines(&*store).pop().unwrap();
+    let Entry::Artifact { replaces: true, .. } = line.entry else { panic!("{line:?}") };
+    let Entry::Artifact { recording, stage, fingerprint, sha256, record, .. } = line.entry else { unreachable!() };
+    let subject = Subject::Artifact(fingerprint.to_string());
+    store.log(&[Entry::Artifact { recording, stage, fingerprint, sha256, record, replaces: false }]).unwrap();
+    assert_eq!(differences(&*store), [(subject, Difference::Repeated)]);
+}
+
+pub(crate) fn run_or_review_that_is_stated_again_was_deleted_in_between(harness: &dyn Harness) {
+    let mut store = harness.open();
+    begun(&mut *store);
+    store.put_reviews(&[review("a", 1)]).unwrap();
+    let again: Vec<_> = lines(&*store).into_iter().skip(1).map(|line| line.entry).collect();
+    store.log(&again).unwrap();
+    let review = Subject::Review("a".repeat(16));
+    assert_eq!(differences(&*store), [(Subject::Run(1), Difference::Repeated), (review, Difference::Repeated)]);
+}
+
+pub(crate) fn deleted_texts_are_valid_only_with_the_entry_of_a_forgotten_recording(harness: &dyn Harness) {
+    let mut store = harness.open();
+    let run = begun(&mut *store);
+    harness.tamper(&Tampering::RunCommand("run (forgotten) edited"));
+    assert_eq!(audited(&*store).disagreements.len(), 1);
+    let custody = store.custody().unwrap();
+    let digests = Digests(&custody.salt);
+    let edited = Entry::RunForgotten { run: run.0, record: digests.run_began(&store.runs(1).unwrap()[0]).unwrap() };
+    store.log(from_ref(&edited)).unwrap();
+    let found = audited(&*store).disagreements;
+    assert!(found[0].to_string().contains("with no recording that was forgotten"), "{found:?}");
+    assert_eq!(found[0].difference, Difference::Unfounded);
+
+    let forgotten = Forgotten { sha256: "cd".repeat(32), at_ms: 5, by: "kim".into(), reason: None };
+    store.forget(&Deletion::of(&*store, forgotten.clone(), &Names::default()).unwrap()).unwrap();
+    store.log(from_ref(&edited)).unwrap();
+    assert_eq!(audited(&*store).disagreements.len(), 1, "the entry states no texts");
+    let record = digests.forgotten(&forgotten).unwrap();
+    let stated =
+        |texts| Entry::Forgotten { recording: forgotten.sha256.clone(), record: record.clone(), texts: Some(texts) };
+    store.log(&[stated(2), edited.clone(), Entry::Repaired { appended: 1, torn: false }]).unwrap();
+    let found: Vec<_> =
+        audited(&*store).disagreements.iter().map(|one| (one.subject.clone(), one.difference)).collect();
+    let expected = [
+        (Subject::Run(1), Difference::Unfounded),
+        (Subject::Forgotten(forgotten.sha256, 1), Difference::Missing),
+        (Subject::Texts(6), Difference::Unfounded),
+    ];
+    assert_eq!(found, expected, "a text is missing, and the store has no record of the second time");
+}
+
+pub(crate) fn text_that_was_edited_instead_of_deleted_is_found(harness: &dyn Harness) {
+    let mut store = harness.open();
+    let run = begun(&mut *store);
+    harness.tamper(&Tampering::RunCommand("edited"));
+    let custody = store.custody().unwrap();
+    let digests = Digests(&custody.salt);
+    let edited = Entry::RunForgotten { run: run.0, record: digests.run_began(&store.runs(1).unwrap()[0]).unwrap() };
+    let forgotten = Forgotten { sha256: "cd".repeat(32), at_ms: 5, by: "kim".into(), reason: None };
+    store.forget(&Deletion::of(&*store, forgotten.clone(), &Names::default()).unwrap()).unwrap();
+    let again = Entry::Forgotten {
+        recording: forgotten.sha256.clone(),
+        record: digests.forgotten(&forgotten).unwrap(),
+        texts: Some(1),
+    };
+    store.log(&[again, edited]).unwrap();
+    let found: Vec<_> =
+        audited(&*store).disagreements.iter().map(|one| (one.subject.clone(), one.difference)).collect();
+    let second = (Subject::Forgotten(forgotten.sha256, 1), Difference::Missing);
+    assert_eq!(found, [(Subject::Run(1), Difference::Changed), second]);
 }

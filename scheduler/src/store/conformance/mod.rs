@@ -5,6 +5,7 @@ pub(crate) mod access;
 pub(crate) mod artifacts;
 pub(crate) mod checkpoints;
 pub(crate) mod custody;
+pub(crate) mod forget;
 pub(crate) mod history;
 pub(crate) mod leases;
 pub(crate) mod maintenance;
@@ -48,6 +49,7 @@ pub(crate) enum Tampering {
     IncidentKind(&'static str),
     /// Deletes all runs, but no records that refer to them.
     NoRuns,
+    RunCommand(&'static str),
 }
 
 impl dyn Harness + '_ {
@@ -115,7 +117,18 @@ macro_rules! conformance_suite {
                 custody_log_agrees_with_everything_that_is_written
                 custody_log_contains_ids_and_hashes_alone
                 custody_log_finds_every_alteration
-                recording_that_is_forgotten_leaves_its_hash_and_log_and_store_agree;
+                checkpoints_are_in_the_custody_log_until_their_artifact_is_stored
+                artifact_that_is_stated_again_was_deleted_in_between
+                run_or_review_that_is_stated_again_was_deleted_in_between
+                deleted_texts_are_valid_only_with_the_entry_of_a_forgotten_recording
+                text_that_was_edited_instead_of_deleted_is_found;
+            forget:
+                recording_that_is_forgotten_leaves_its_hash_and_log_and_store_agree
+                recording_that_is_forgotten_leaves_no_text_that_names_it
+                recording_that_is_forgotten_leaves_no_checkpoint_of_any_recipe
+                recording_that_is_forgotten_again_keeps_its_first_record
+                files_of_a_forgotten_recording_are_recorded_until_they_are_deleted
+                forgetting_a_recording_keeps_what_is_about_others;
             reviews:
                 reviews_are_added_once_and_never_changed
                 reviews_are_in_the_custody_log_without_their_text;

@@ -3,7 +3,8 @@
 use super::Harness;
 use crate::store::{Entry, ReviewEntry, ReviewOutcome, audit, read_chain};
 
-fn review(id: &str, at_ms: u64) -> ReviewEntry {
+/// A statement with an ID of this digit.
+pub(super) fn review(id: &str, at_ms: u64) -> ReviewEntry {
     ReviewEntry {
         id: id.repeat(16),
         recording: "ab".repeat(32),

@@ -6,6 +6,7 @@ use std::fmt;
 use stage_core::shown;
 
 use super::{Custody, Digests, Entry, Line, read_chain};
+use crate::store::forget::FORGOTTEN;
 use crate::store::{CheckpointHash, Lookup, RunId, Store, StoreError};
 
 /// A record, as the log identifies it.
@@ -35,8 +36,10 @@ pub enum Subject {
     Quarantine(String),
     /// A statement of a reviewer, by ID.
     Review(String),
-    /// A recording whose content was deleted, by the SHA-256 of its bytes.
-    Forgotten(String),
+    /// A recording whose content was deleted, by the SHA-256 of its bytes, and how often it was deleted before.
+    Forgotten(String, usize),
+    /// The texts that were deleted with a recording, by the line of the log, from 1.
+    Texts(usize),
 }
 
 /// How a record of the store disagrees with the log.
@@ -48,6 +51,10 @@ pub enum Difference {
     Unlogged,
     /// It is not the record that the log states: it was changed.
     Changed,
+    /// The log states it a second time, although nothing was replaced: it was deleted in between.
+    Repeated,
+    /// The log states that its text was deleted, but not with a recording that was forgotten, as this program does.
+    Unfounded,
 }
 
 /// A record that disagrees with the log.
@@ -68,6 +75,15 @@ impl fmt::Display for Disagreement {
             Difference::Missing => write!(f, "{name}: in the custody log, but not in the store: deleted"),
             Difference::Unlogged => write!(f, "{name}: in the store, but not in the custody log: added"),
             Difference::Changed => write!(f, "{name}: not as the custody log states it: changed"),
+            Difference::Repeated => {
+                write!(f, "{name}: the custody log states it a second time: it was deleted in between")
+            }
+            Difference::Unfounded => {
+                write!(
+                    f,
+                    "{name}: the custody log states that it was deleted, but with no recording that was forgotten"
+                )
+            }
         }
     }
 }
@@ -84,25 +100,34 @@ pub struct Audit {
 /// Records by what identifies them, with the hash of their content.
 type Records = BTreeMap<Subject, String>;
 
+/// After the hash of a record from which a text was deleted.
+const WITHOUT_TEXT: &str = " without text";
+
 /// Compares the records of a store with the lines of its log. `lines` are those that were read before the records.
 /// The lines are read again afterwards, so that what a run writes meanwhile does not count.
 ///
 /// # Errors
 /// The store cannot be read.
 pub fn audit(store: &dyn Store, lines: &[Line]) -> Result<Audit, StoreError> {
-    let before = stated(lines);
-    let (found, names) = found(store)?;
+    let (before, invalid) = stated(lines);
     let custody = store.custody()?;
-    let after = stated(&read_chain(custody.lines.iter().map(String::as_str)).0);
-    let subjects: BTreeSet<_> = before.keys().chain(found.keys()).collect();
+    let found = found(store, &custody)?;
+    let custody = store.custody()?;
+    let (after, _) = stated(&read_chain(custody.lines.iter().map(String::as_str)).0);
+    let subjects: BTreeSet<_> = before.keys().chain(found.records.keys()).chain(invalid.keys()).collect();
     let compare = |subject: &&Subject| {
-        let difference = match (found.get(subject), before.get(subject), after.get(subject)) {
+        let difference = match (found.records.get(subject), before.get(subject), after.get(subject)) {
+            _ if invalid.contains_key(*subject) => invalid[*subject],
             (None, Some(_), Some(_)) => Difference::Missing,
             (Some(_), None, None) => Difference::Unlogged,
-            (Some(found), before, after) if Some(found) != before && Some(found) != after => Difference::Changed,
+            (Some(_), before, after)
+                if ![before, after].into_iter().flatten().any(|stated| found.is(subject, stated)) =>
+            {
+                Difference::Changed
+            }
             _ => return None,
         };
-        let name = names.get(subject).cloned().unwrap_or_else(|| subject.to_string());
+        let name = found.names.get(subject).cloned().unwrap_or_else(|| subject.to_string());
         Some(Disagreement { subject: (*subject).clone(), name, difference })
     };
     let records = subjects.len();
@@ -111,18 +136,21 @@ pub fn audit(store: &dyn Store, lines: &[Line]) -> Result<Audit, StoreError> {
 
 /// The checkpoints that the lines of a log do not state, or state otherwise.
 pub(in crate::store) fn unlogged_checkpoints(lines: &[String], found: Vec<CheckpointHash>) -> Vec<CheckpointHash> {
-    let stated = stated(&read_chain(lines.iter().map(String::as_str)).0);
+    let (stated, _) = stated(&read_chain(lines.iter().map(String::as_str)).0);
     let is_stated = |found: &CheckpointHash| {
         stated.get(&Subject::Checkpoint(found.fingerprint.clone(), found.index)) == Some(&found.sha256)
     };
     found.into_iter().filter(|found| !is_stated(found)).collect()
 }
 
-/// What the lines of a log state about the records of the store.
-fn stated(lines: &[Line]) -> Records {
+/// What the lines of a log state about the records of the store, and records about which they state what cannot be.
+fn stated(lines: &[Line]) -> (Records, BTreeMap<Subject, Difference>) {
     let mut stated = Stated::default();
-    lines.iter().for_each(|line| stated.read(line.entry.clone()));
-    stated.records
+    for line in lines {
+        stated.read(line);
+    }
+    stated.end_texts();
+    (stated.records, stated.invalid)
 }
 
 /// What the lines of a log state, up to one of them.
@@ -133,23 +161,85 @@ struct Stated {
     incidents: BTreeMap<i64, usize>,
     /// What is about each recording, to be deleted with it.
     of_recordings: BTreeMap<String, Vec<Subject>>,
+    /// How often each recording was forgotten.
+    forgotten: BTreeMap<String, usize>,
+    /// Entries about deleted texts that must follow: the line that states them, and how many are missing. `usize::MAX` if
+    /// it does not state their number.
+    texts: Option<(usize, usize)>,
+    /// Records about which the log states what the program does not write.
+    invalid: BTreeMap<Subject, Difference>,
 }
 
 impl Stated {
-    fn read(&mut self, entry: Entry) {
-        match entry {
+    fn read(&mut self, line: &Line) {
+        match line.entry.clone() {
+            Entry::RunForgotten { run, record } => {
+                return self.text(Subject::Run(run), Some(record + WITHOUT_TEXT));
+            }
+            Entry::IncidentForgotten { run, number, record } => {
+                return self.text(Subject::Incident(run, number), Some(record + WITHOUT_TEXT));
+            }
+            Entry::FailureForgotten { run, place } => return self.text(Subject::Failure(run, place), None),
+            Entry::Clock { .. } => return,
+            _ => self.end_texts(),
+        }
+        self.find_repetition(line);
+        self.read_record(line);
+    }
+
+    /// A text that was deleted: what the record is without it, or nothing. Only after the entry of a forgotten recording.
+    fn text(&mut self, subject: Subject, content: Option<String>) {
+        let Some((_, missing @ 1..)) = &mut self.texts else {
+            self.invalid.insert(subject, Difference::Unfounded);
+            return;
+        };
+        *missing -= 1;
+        match content {
+            Some(content) => self.put(subject, content),
+            None => self.remove(&subject),
+        }
+    }
+
+    fn end_texts(&mut self) {
+        if let Some((line, missing @ 1..)) = self.texts.take()
+            && missing <= isize::MAX as usize
+        {
+            self.invalid.insert(Subject::Texts(line), Difference::Unfounded);
+        }
+    }
+
+    /// What is stated once: a second line about it means that the store did not have it any more. Older versions did not
+    /// say whether an artifact replaces another.
+    fn find_repetition(&mut self, line: &Line) {
+        let subject = match &line.entry {
+            Entry::RunBegan { run, .. } => Subject::Run(*run),
+            Entry::RunEnded { run, .. } => Subject::RunEnd(*run),
+            Entry::Review { id, .. } => Subject::Review(id.clone()),
+            Entry::Artifact { fingerprint, replaces: false, .. } if line.group.is_some() => {
+                Subject::Artifact(fingerprint.to_string())
+            }
+            Entry::Recording { sha256, .. } if self.forgotten.contains_key(sha256) => {
+                self.invalid.insert(Subject::Recording(sha256.clone()), Difference::Repeated);
+                return;
+            }
+            Entry::Recording { sha256, .. } => Subject::Recording(sha256.clone()),
+            _ => return,
+        };
+        if self.records.contains_key(&subject) {
+            self.invalid.insert(subject, Difference::Repeated);
+        }
+    }
+
+    fn read_record(&mut self, line: &Line) {
+        match line.entry.clone() {
             Entry::Case { case, chain, salt_sha256, .. } => {
                 self.put(Subject::Case, case_content(&case, &chain, &salt_sha256));
             }
-            Entry::RunBegan { run, record, .. } | Entry::RunForgotten { run, record } => {
-                self.put(Subject::Run(run), record);
-            }
+            Entry::RunBegan { run, record, .. } => self.put(Subject::Run(run), record),
             Entry::RunEnded { run, record, .. } => self.put(Subject::RunEnd(run), record),
             Entry::Recording { sha256, place, name, .. } => {
                 self.put_of(&sha256, Subject::Place(sha256.clone(), place), String::new());
                 self.put_of(&sha256, Subject::Recording(sha256.clone()), name);
-                // A recording that was forgotten may be taken up again.
-                self.records.remove(&Subject::Forgotten(sha256));
             }
             Entry::Place { recording, place } => {
                 self.put_of(&recording, Subject::Place(recording.clone(), place), String::new());
@@ -162,10 +252,7 @@ impl Stated {
                 self.forget_checkpoints(&fingerprint.to_string());
                 self.put_of(&recording, Subject::Artifact(fingerprint.to_string()), sha256 + &record);
             }
-            Entry::Output { name, recording, record, .. } => match recording {
-                Some(recording) => self.put_of(&recording, Subject::Output(name), record),
-                None => self.put(Subject::Output(name), record),
-            },
+            Entry::Output { name, record, .. } => self.put(Subject::Output(name), record),
             Entry::OutputForgotten { name } => self.remove(&Subject::Output(name)),
             Entry::Incident { run, record, .. } => {
                 let number = self.incidents.entry(run).or_default();
@@ -173,22 +260,27 @@ impl Stated {
                 let number = *number;
                 self.put(Subject::Incident(run, number), record);
             }
-            Entry::IncidentForgotten { run, number, record } => self.put(Subject::Incident(run, number), record),
             Entry::Failure { run, place, record, .. } => self.put(Subject::Failure(run, place), record),
-            Entry::FailureForgotten { run, place } => self.remove(&Subject::Failure(run, place)),
             Entry::Quarantined { fingerprint, record } => {
                 self.put(Subject::Quarantine(fingerprint.to_string()), record);
             }
             Entry::QuarantineLifted { fingerprint } => self.remove(&Subject::Quarantine(fingerprint.to_string())),
             Entry::Review { id, recording, record, .. } => self.put_of(&recording, Subject::Review(id), record),
-            Entry::Forgotten { recording, record } => {
+            Entry::Forgotten { recording, record, texts } => {
                 for subject in self.of_recordings.remove(&recording).unwrap_or_default() {
                     self.records.remove(&subject);
                 }
-                self.put(Subject::Forgotten(recording), record);
+                let before = self.forgotten.entry(recording.clone()).or_default();
+                let subject = Subject::Forgotten(recording, *before);
+                *before += 1;
+                self.put(subject, record);
+                self.texts = Some((line.seq as usize + 1, texts.unwrap_or(usize::MAX)));
             }
             Entry::Adopted { .. }
             | Entry::Clock { .. }
+            | Entry::RunForgotten { .. }
+            | Entry::IncidentForgotten { .. }
+            | Entry::FailureForgotten { .. }
             | Entry::Repaired { .. }
             | Entry::Copied { .. }
             | Entry::Manifest { .. }
@@ -220,11 +312,12 @@ fn case_content(case: &str, chain: &str, salt_sha256: &str) -> String {
     [case, chain, salt_sha256].join(" ")
 }
 
-/// The records of the store, and names for them.
-fn found(store: &dyn Store) -> Result<(Records, BTreeMap<Subject, String>), StoreError> {
-    let Custody { case, chain, salt, .. } = store.custody()?;
-    let mut all = Found { digests: Digests(&salt), records: Records::new(), names: BTreeMap::new() };
-    all.put(Subject::Case, case_content(&case, &chain, &salt.sha256()), "the IDs of the case".to_owned());
+/// The records of the store.
+fn found<'a>(store: &dyn Store, custody: &'a Custody) -> Result<Found<'a>, StoreError> {
+    let Custody { case, chain, salt, .. } = custody;
+    let (records, names, marked) = Default::default();
+    let mut all = Found { digests: Digests(salt), records, names, marked };
+    all.put(Subject::Case, case_content(case, chain, &salt.sha256()), "the IDs of the case".to_owned());
     all.runs(store)?;
     all.recordings(store)?;
     all.artifacts(store)?;
@@ -238,25 +331,40 @@ fn found(store: &dyn Store) -> Result<(Records, BTreeMap<Subject, String>), Stor
     for entry in store.reviews(None)? {
         all.put(Subject::Review(entry.id.clone()), all.digests.review(&entry)?, format!("review {}", entry.id));
     }
+    let mut before: BTreeMap<String, usize> = BTreeMap::new();
     for forgotten in store.forgotten()? {
-        let (subject, record) = (Subject::Forgotten(forgotten.sha256.clone()), all.digests.forgotten(&forgotten)?);
-        all.put(subject, record, format!("forgotten recording {}", forgotten.sha256));
+        let before = before.entry(forgotten.sha256.clone()).or_default();
+        let subject = Subject::Forgotten(forgotten.sha256.clone(), *before);
+        *before += 1;
+        all.put(subject, all.digests.forgotten(&forgotten)?, format!("forgotten recording {}", forgotten.sha256));
     }
     for entry in store.quarantines()? {
         let (subject, record) = (Subject::Quarantine(entry.fingerprint.to_string()), all.digests.quarantine(&entry)?);
         all.put(subject, record, format!("quarantine of {}", shown(&entry.path)));
     }
-    Ok((all.records, all.names))
+    Ok(all)
 }
 
 /// The records found so far.
 struct Found<'a> {
     digests: Digests<'a>,
     records: Records,
+    /// Names for the user.
     names: BTreeMap<Subject, String>,
+    /// Records with the mark of a deleted text.
+    marked: BTreeSet<Subject>,
 }
 
 impl Found<'_> {
+    /// Whether a record is the one that the log states. An edited text is not a deleted one, which has a mark.
+    fn is(&self, subject: &Subject, stated: &str) -> bool {
+        let (record, has_mark) = match stated.strip_suffix(WITHOUT_TEXT) {
+            Some(record) => (record, self.marked.contains(subject)),
+            None => (stated, true),
+        };
+        has_mark && self.records.get(subject).is_some_and(|found| found == record)
+    }
+
     fn put(&mut self, subject: Subject, content: String, name: String) {
         self.names.insert(subject.clone(), name);
         self.records.insert(subject, content);
@@ -265,13 +373,18 @@ impl Found<'_> {
     fn runs(&mut self, store: &dyn Store) -> Result<(), StoreError> {
         for run in store.runs(usize::MAX)? {
             let RunId(id) = run.id;
-            self.put(Subject::Run(id), self.digests.run_began(&run)?, format!("run {id}"));
+            let record = self.digests.run_began(&run)?;
+            self.marked.extend(run.command.contains(FORGOTTEN).then_some(Subject::Run(id)));
+            self.put(Subject::Run(id), record, format!("run {id}"));
             if let Some(record) = self.digests.run_ended(&run)? {
                 self.put(Subject::RunEnd(id), record, format!("the end of run {id}"));
             }
             for (index, incident) in store.incidents(run.id)?.iter().enumerate() {
                 let name = format!("incident {} of run {id} ({})", index + 1, incident.kind.label());
-                self.put(Subject::Incident(id, index + 1), self.digests.incident(incident)?, name);
+                let record = self.digests.incident(incident)?;
+                let subject = Subject::Incident(id, index + 1);
+                self.marked.extend((incident.message == FORGOTTEN).then(|| subject.clone()));
+                self.put(subject, record, name);
             }
             for failure in store.failures(run.id)? {
                 let subject = Subject::Failure(id, self.digests.0.path(&failure.path));
@@ -324,7 +437,8 @@ impl fmt::Display for Subject {
             Self::Failure(run, place) => write!(f, "failure of {place} in run {run}"),
             Self::Quarantine(fingerprint) => write!(f, "quarantine of artifact {fingerprint}"),
             Self::Review(id) => write!(f, "review {id}"),
-            Self::Forgotten(sha256) => write!(f, "forgotten recording {sha256}"),
+            Self::Forgotten(sha256, _) => write!(f, "forgotten recording {sha256}"),
+            Self::Texts(line) => write!(f, "the texts that line {line} of the custody log states"),
         }
     }
 }

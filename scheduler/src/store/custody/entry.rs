@@ -170,14 +170,18 @@ pub enum Entry {
         /// Its record in the store.
         record: String,
     },
-    /// The content of a recording was deleted on request: its artifacts, places and written files.
+    /// The content of a recording was deleted on request: its artifacts, places and reviews.
     Forgotten {
         /// SHA-256 of its bytes.
         recording: String,
         /// Its record in the store.
         record: String,
+        /// Number of texts that named it and were deleted. The entries about them follow. They are valid only there. Older
+        /// versions did not record it.
+        #[serde(default)]
+        texts: Option<usize>,
     },
-    /// The command line of a run named a forgotten recording, and was deleted.
+    /// Arguments in the command line of a run named a forgotten recording, and were deleted.
     RunForgotten {
         /// The run.
         run: i64,

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use rustix::fs::OFlags;
 
-use super::{Custody, Line};
+use super::{Custody, Entry, Line, is_one_group};
 use crate::store::StoreError;
 
 /// Digits of the chain's ID in the name of its file.
@@ -66,11 +66,10 @@ impl LogFile {
         }
         let text = join(missing);
         file.write_all(&text.as_bytes()[present.torn_bytes..]).and_then(|()| file.sync_data()).map_err(failed)?;
-        let is_new = found.is_none() && missing.iter().all(|line| is_of_first_transaction(line));
         if found.is_none() {
             sync_folder(&path).map_err(failed)?;
         }
-        let reconciled = match is_new {
+        let reconciled = match are_new(missing, found.is_none()) {
             true => Reconciled::Whole,
             false => Reconciled::Repaired { appended: missing.len() as u64, torn: present.torn_bytes > 0 },
         };
@@ -208,8 +207,15 @@ fn join(lines: &[String]) -> String {
     lines.iter().flat_map(|line| [line, "\n"]).collect()
 }
 
-fn is_of_first_transaction(text: &str) -> bool {
-    serde_json::from_str::<Line>(text).is_ok_and(|line| line.group == Some(0))
+/// Whether lines have just been written to the store: those of a new one, or of a migration.
+fn are_new(missing: &[String], is_first: bool) -> bool {
+    let lines: Option<Vec<Line>> = missing.iter().map(|line| serde_json::from_str(line).ok()).collect();
+    let Some(lines) = lines.filter(|lines| is_one_group(lines)) else { return false };
+    match &lines[..] {
+        [Line { group: Some(0), .. }, ..] => is_first,
+        [Line { entry: Entry::Adopted { .. }, .. }, ..] => true,
+        _ => false,
+    }
 }
 
 fn same_file(a: &fs::Metadata, b: &fs::Metadata) -> bool {

@@ -9,10 +9,11 @@ use stage_core::{Fingerprint, Recipe};
 use super::databases::{Database, WriterLock};
 use super::tables::Tables;
 use crate::store::custody::Digests;
+use crate::store::forget::is_of_recording;
 use crate::store::{
-    Access, CheckpointHash, Commit, Committed, Compaction, Custody, Entry, Failure, Forgotten, Incident, InputFacts,
-    InputStat, Lease, LeaseEnd, Lookup, NewBatch, NewRun, OutputFile, Quarantine, RecordingEntry, ReviewEntry,
-    ReviewOutcome, Run, RunEnd, RunId, Store, StoreCheck, StoreError, StoredCheckpoint, Writer,
+    Access, CheckpointHash, Commit, Committed, Compaction, Custody, Deletion, Entry, Failure, Forgotten, Incident,
+    InputFacts, InputStat, Lease, LeaseEnd, Lookup, NewBatch, NewRun, OutputFile, Quarantine, RecordingEntry,
+    ReviewEntry, ReviewOutcome, Run, RunEnd, RunId, Store, StoreCheck, StoreError, StoredCheckpoint, Writer,
 };
 
 /// A handle of a database.
@@ -177,12 +178,12 @@ impl Store for MemoryStore {
         Ok(self.tables().reviews(recording))
     }
 
-    fn forget(&mut self, forgotten: &Forgotten) -> Result<(), StoreError> {
-        self.write()?.forget(forgotten)
+    fn forget(&mut self, deletion: &Deletion) -> Result<(), StoreError> {
+        self.write()?.forget(deletion)
     }
 
     fn forgotten(&self) -> Result<Vec<Forgotten>, StoreError> {
-        Ok(self.tables().forgotten.values().cloned().collect())
+        Ok(self.tables().forgotten.clone())
     }
 
     fn custody(&self) -> Result<Custody, StoreError> {
@@ -199,6 +200,12 @@ impl Store for MemoryStore {
 
     fn checkpoint_hashes(&self) -> Result<Vec<CheckpointHash>, StoreError> {
         Ok(self.tables().checkpoint_hashes())
+    }
+
+    fn artifacts_of(&self, sha256: &str) -> Result<Vec<String>, StoreError> {
+        let tables = self.tables();
+        let of_recording = tables.artifacts.iter().filter(|(_, raw)| is_of_recording(&raw.key, sha256));
+        Ok(of_recording.map(|(name, _)| name.clone()).collect())
     }
 
     fn check(&self) -> Result<StoreCheck, StoreError> {

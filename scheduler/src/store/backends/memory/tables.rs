@@ -36,7 +36,7 @@ pub(super) struct Tables {
     pub(super) outputs: BTreeMap<PathBuf, OutputFile>,
     /// Statements of reviewers by ID.
     pub(super) reviews: BTreeMap<String, ReviewEntry>,
-    pub(super) forgotten: BTreeMap<String, Forgotten>,
+    pub(super) forgotten: Vec<Forgotten>,
     pub(super) log: Log,
 }
 

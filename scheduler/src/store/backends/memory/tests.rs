@@ -56,6 +56,9 @@ impl Harness for MemoryHarness {
                 tables.incidents.iter_mut().for_each(|(_, raw)| raw.kind = (*kind).to_owned());
             }
             Tampering::NoRuns => tables.runs.clear(),
+            Tampering::RunCommand(command) => {
+                tables.runs.values_mut().for_each(|run| (*command).clone_into(&mut run.command));
+            }
         }
     }
 }

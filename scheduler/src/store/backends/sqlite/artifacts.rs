@@ -4,6 +4,7 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 use stage_core::Fingerprint;
 
 use super::error::Result;
+use crate::store::forget::is_of_recording;
 use crate::store::raw::RawArtifact;
 use crate::store::{Lookup, NewArtifact, StoreFault};
 
@@ -73,6 +74,19 @@ pub(super) fn names(db: &Connection) -> Result<Vec<String>> {
     let mut statement = db.prepare("SELECT fingerprint FROM artifact ORDER BY fingerprint")?;
     let names = statement.query_map([], |row| row.get(0))?;
     Ok(names.collect::<rusqlite::Result<_>>()?)
+}
+
+/// The names of the artifacts whose key names a recording.
+pub(super) fn of_recording(db: &Connection, sha256: &str) -> Result<Vec<String>> {
+    let mut statement = db.prepare("SELECT fingerprint, CAST(key AS BLOB) FROM artifact ORDER BY fingerprint")?;
+    let mut rows = statement.query([])?;
+    let mut names = Vec::new();
+    while let Some(row) = rows.next()? {
+        if is_of_recording(&row.get::<_, Vec<u8>>(1)?, sha256) {
+            names.push(row.get(0)?);
+        }
+    }
+    Ok(names)
 }
 
 /// Checks every artifact against its fingerprint and hash; returns their number.

@@ -30,25 +30,19 @@ pub(super) fn put(db: &Connection, run: RunId, incidents: &[Incident]) -> Result
 }
 
 pub(super) fn list(db: &Connection, run: RunId) -> Result<Vec<Incident>> {
-    Ok(rows(db, run)?.into_iter().map(|(_, incident)| incident).collect())
-}
-
-/// The incidents of a run with their row numbers.
-pub(super) fn rows(db: &Connection, run: RunId) -> Result<Vec<(i64, Incident)>> {
     let mut statement =
-        db.prepare("SELECT at_ms, kind, worker, recording, message, id FROM incident WHERE run = ?1 ORDER BY id")?;
+        db.prepare("SELECT at_ms, kind, worker, recording, message FROM incident WHERE run = ?1 ORDER BY id")?;
     let mut rows = statement.query([run.0])?;
     let mut incidents = Vec::new();
     while let Some(row) = rows.next()? {
         let kind: String = row.get(1)?;
-        let incident = Incident {
+        incidents.push(Incident {
             at_ms: row.get::<_, i64>(0)?.cast_unsigned(),
             kind: kind.parse().map_err(|_| StoreError::Unreadable { what: "kind of incident", value: kind })?,
             worker: row.get(2)?,
             recording: row.get::<_, Option<Vec<u8>>>(3)?.map(path_from),
             message: row.get(4)?,
-        };
-        incidents.push((row.get(5)?, incident));
+        });
     }
     Ok(incidents)
 }

@@ -6,7 +6,7 @@ use stage_core::{Identity, Recipe, RecipeStep, StageKey, StageName, sha256_hex};
 use super::error::Result;
 use super::paths::path_from;
 use super::recipes::Recipes;
-use super::tables::{CUSTODY, OUTPUT_OF_6, RECORDING_OF_2, SCHEMA_VERSION, TABLES_SINCE_2, TABLES_SINCE_7};
+use super::tables::{OUTPUT_OF_6, RECORDING_OF_2, SCHEMA_VERSION, TABLES_SINCE_2, TABLES_SINCE_7, TABLES_SINCE_8};
 use super::{artifacts, checkpoints, custody, incidents, outputs, recordings, runs, transaction};
 use crate::store::custody::Digests;
 use crate::store::sighting::Sighting;
@@ -124,7 +124,7 @@ const OUTPUT: &str = "INSERT INTO output VALUES (?1, ?2, NULL, ?3, ?4, 0, '{}', 
 fn to_7(db: &Transaction<'_>, found: i64) -> Result<()> {
     db.execute_batch("ALTER TABLE recording RENAME TO recording_2; ALTER TABLE output RENAME TO output_6;")?;
     db.execute_batch(TABLES_SINCE_7)?;
-    db.execute_batch(CUSTODY)?;
+    db.execute_batch(TABLES_SINCE_8)?;
     db.execute_batch(
         "INSERT INTO recording
              SELECT file_sha256, NULL, audio_s, name, recipe, run, path, NULL FROM recording_2 ORDER BY run DESC, path
@@ -140,13 +140,16 @@ fn to_7(db: &Transaction<'_>, found: i64) -> Result<()> {
     adopt(db, found)
 }
 
-/// Version 8: the log states the checkpoints, and its columns are only in the lines themselves.
+/// Version 8: the log states the checkpoints, its columns are only in the lines themselves, and a recording can be
+/// forgotten again.
 fn to_8(db: &Transaction<'_>) -> Result<()> {
-    db.execute_batch("ALTER TABLE custody RENAME TO custody_7")?;
-    db.execute_batch(CUSTODY)?;
+    db.execute_batch("ALTER TABLE custody RENAME TO custody_7; ALTER TABLE forgotten RENAME TO forgotten_7;")?;
+    db.execute_batch(TABLES_SINCE_8)?;
     db.execute_batch(
-        "INSERT INTO custody SELECT seq, line FROM custody_7; DROP TABLE custody_7;
-         DELETE FROM meta WHERE key = 'custody_part';",
+        "INSERT INTO custody SELECT seq, line FROM custody_7;
+         INSERT INTO forgotten (sha256, at_ms, by, reason)
+             SELECT sha256, at_ms, by, reason FROM forgotten_7 ORDER BY at_ms, sha256;
+         DROP TABLE custody_7; DROP TABLE forgotten_7; DELETE FROM meta WHERE key = 'custody_part';",
     )?;
     let checkpoints = checkpoint_entries(db)?;
     let adopted = (!checkpoints.is_empty()).then_some(Entry::Adopted { schema: 7 });

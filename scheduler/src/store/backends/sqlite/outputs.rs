@@ -20,7 +20,8 @@ pub(super) fn put(db: &mut Connection, outputs: &[OutputFile]) -> Result<()> {
     })
 }
 
-fn put_one(db: &Connection, output: &OutputFile) -> Result<()> {
+/// Stores one entry, in the transaction of the caller, who adds it to the custody log.
+pub(super) fn put_one(db: &Connection, output: &OutputFile) -> Result<()> {
     let mut put =
         db.prepare_cached("INSERT OR REPLACE INTO output VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)")?;
     put.execute(params![

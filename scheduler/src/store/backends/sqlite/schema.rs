@@ -7,7 +7,7 @@ use rusqlite::{Connection, ErrorCode, OptionalExtension, Transaction};
 
 use super::error::{Result, SqliteError};
 use super::paths::shown;
-use super::tables::{CUSTODY, SCHEMA_VERSION, TABLES_SINCE_1, TABLES_SINCE_2, TABLES_SINCE_7};
+use super::tables::{SCHEMA_VERSION, TABLES_SINCE_1, TABLES_SINCE_2, TABLES_SINCE_7, TABLES_SINCE_8};
 use super::{custody, migration, transaction};
 use crate::store::StoreError;
 
@@ -45,7 +45,7 @@ pub(super) fn objects_of_new() -> Result<BTreeSet<String>> {
 }
 
 fn create_tables(db: &Connection) -> Result<()> {
-    for tables in [TABLES_SINCE_1, TABLES_SINCE_2, TABLES_SINCE_7, CUSTODY] {
+    for tables in [TABLES_SINCE_1, TABLES_SINCE_2, TABLES_SINCE_7, TABLES_SINCE_8] {
         db.execute_batch(tables)?;
     }
     Ok(())

@@ -20,9 +20,9 @@ use super::{
 };
 use crate::store::custody::{LogFile, Reconciled, logs_beside, unlogged_checkpoints};
 use crate::store::{
-    Access, CheckpointHash, Commit, Committed, Compaction, Custody, Entry, Failure, Forgotten, Incident, InputFacts,
-    InputStat, Lease, LeaseEnd, Lookup, NewBatch, NewRun, OutputFile, Quarantine, RecordingEntry, ReviewEntry,
-    ReviewOutcome, Run, RunEnd, RunId, Store, StoreCheck, StoreError, StoredCheckpoint, Writer,
+    Access, CheckpointHash, Commit, Committed, Compaction, Custody, Deletion, Entry, Failure, Forgotten, Incident,
+    InputFacts, InputStat, Lease, LeaseEnd, Lookup, NewBatch, NewRun, OutputFile, Quarantine, RecordingEntry,
+    ReviewEntry, ReviewOutcome, Run, RunEnd, RunId, Store, StoreCheck, StoreError, StoredCheckpoint, Writer,
 };
 
 /// The first bytes of every SQLite database.
@@ -310,8 +310,8 @@ impl Store for SqliteStore {
         self.read(|db| reviews::list(db, recording))
     }
 
-    fn forget(&mut self, forgotten: &Forgotten) -> Result<(), StoreError> {
-        self.write(|db| forget::forget(db, forgotten))
+    fn forget(&mut self, deletion: &Deletion) -> Result<(), StoreError> {
+        self.write(|db| forget::forget(db, deletion))
     }
 
     fn forgotten(&self) -> Result<Vec<Forgotten>, StoreError> {
@@ -334,6 +334,10 @@ impl Store for SqliteStore {
 
     fn checkpoint_hashes(&self) -> Result<Vec<CheckpointHash>, StoreError> {
         self.read(checkpoints::hashes)
+    }
+
+    fn artifacts_of(&self, sha256: &str) -> Result<Vec<String>, StoreError> {
+        self.read(|db| artifacts::of_recording(db, sha256))
     }
 
     fn check(&self) -> Result<StoreCheck, StoreError> {

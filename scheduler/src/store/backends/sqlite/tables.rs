@@ -71,7 +71,7 @@ CREATE TABLE output (
 ";
 
 /// Tables that version 7 added or replaced, as they are since version 8: recordings by their hash, with all places at
-/// which they were seen, besides [`CUSTODY`]. `seen` grows with every sighting. `setting` has the IDs of the case and the chain, and the secret of the log.
+/// which they were seen, besides [`TABLES_SINCE_8`]. `seen` grows with every sighting. `setting` has the IDs of the case and the chain, and the secret of the log.
 pub(super) const TABLES_SINCE_7: &str = "
 CREATE TABLE recording (
     file_sha256 TEXT PRIMARY KEY, bytes INTEGER, audio_s REAL NOT NULL, name TEXT NOT NULL,
@@ -91,9 +91,14 @@ CREATE TABLE review (
     id TEXT PRIMARY KEY, recording TEXT NOT NULL, author TEXT NOT NULL, at_ms INTEGER NOT NULL, body TEXT NOT NULL
 ) STRICT;
 CREATE INDEX review_recording ON review (recording);
-CREATE TABLE forgotten (sha256 TEXT PRIMARY KEY, at_ms INTEGER NOT NULL, by TEXT NOT NULL, reason TEXT) STRICT;
 CREATE TABLE setting (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
 ";
 
-/// The lines of the custody log, as version 8 has them. In version 7 it had further columns.
-pub(super) const CUSTODY: &str = "CREATE TABLE custody (seq INTEGER PRIMARY KEY, line TEXT NOT NULL) STRICT;";
+/// The tables that version 8 replaced: the lines of the custody log, which had further columns, and the forgotten
+/// recordings, each of which was there once.
+pub(super) const TABLES_SINCE_8: &str = "
+CREATE TABLE custody (seq INTEGER PRIMARY KEY, line TEXT NOT NULL) STRICT;
+CREATE TABLE forgotten (
+    id INTEGER PRIMARY KEY, sha256 TEXT NOT NULL, at_ms INTEGER NOT NULL, by TEXT NOT NULL, reason TEXT
+) STRICT;
+";

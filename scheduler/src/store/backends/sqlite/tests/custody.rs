@@ -88,3 +88,47 @@ fn log_that_was_altered_or_is_of_another_store_is_refused() {
     assert!(matches!(write(&path).unwrap_err(), StoreError::CustodyBroken { .. }));
     assert!(read(&path).is_ok(), "it can still be read, to see what is wrong");
 }
+
+#[test]
+fn store_with_a_checkpoint_that_its_log_does_not_state_is_not_written() {
+    let (_folder, path, mut store) = new();
+    let lease = granted(&mut store);
+    store.commit(&[checkpoint(lease, 0, "{}")]).unwrap();
+    drop(store);
+    drop(write(&path).unwrap());
+    let forged = "UPDATE part SET body = '[1]', body_sha256 = ?1";
+    let sha256 = stage_core::sha256_hex(b"[1]");
+    Connection::open(&path).unwrap().execute(forged, [&sha256]).unwrap();
+    let error = write(&path).unwrap_err();
+    assert!(matches!(&error, StoreError::CustodyBroken { reason, .. } if reason.contains("checkpoint 0")), "{error}");
+    let reader = SqliteStore::open(&path, Access::Read).unwrap();
+    assert_eq!(audit(&reader, &lines_of(&reader)).unwrap().disagreements.len(), 1);
+}
+
+fn lines_of(store: &SqliteStore) -> Vec<crate::store::Line> {
+    read_chain(store.custody().unwrap().lines.iter().map(String::as_str)).0
+}
+
+#[test]
+fn lines_with_wrong_numbers_are_found_and_nothing_is_written() {
+    let (_folder, path, _log) = closed();
+    Connection::open(&path).unwrap().execute("UPDATE custody SET seq = 9 WHERE seq = 2", []).unwrap();
+    assert!(matches!(write(&path), Err(StoreError::CustodyBroken { .. })));
+    let check = SqliteStore::open(&path, Access::Read).unwrap().check().unwrap();
+    assert!(matches!(&check.faults[..], [StoreFault::Damaged(what)] if what.contains("numbered up to 9")), "{check:?}");
+}
+
+#[test]
+fn objects_of_another_program_in_the_store_are_faults() {
+    let (_folder, path, _log) = closed();
+    let db = Connection::open(&path).unwrap();
+    db.execute_batch("CREATE TRIGGER t AFTER INSERT ON run BEGIN DELETE FROM run; END; DROP INDEX incident_run")
+        .unwrap();
+    drop(db);
+    let faults = SqliteStore::open(&path, Access::Read).unwrap().check().unwrap().faults;
+    let faults: Vec<_> = faults.iter().map(ToString::to_string).collect();
+    assert!(
+        faults[0].starts_with("unknown trigger t:") && faults[1].starts_with("missing index incident_run:"),
+        "{faults:?}"
+    );
+}

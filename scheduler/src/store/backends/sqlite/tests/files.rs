@@ -3,6 +3,7 @@
 use super::*;
 use crate::store::backends::sqlite::paths::beside;
 use crate::store::backends::sqlite::tables::SCHEMA_VERSION;
+use crate::store::{Deletion, Forgotten, Names};
 
 #[test]
 fn commit_waits_for_another_program_that_holds_the_database() {
@@ -231,4 +232,19 @@ fn compact_shrinks_the_file_and_empties_the_log() {
     assert!(compaction.bytes_after < 200 << 10 && compaction.bytes_before > 1 << 20, "{compaction:?}");
     assert_eq!(compaction.bytes_after, std::fs::metadata(&path).unwrap().len(), "the log is empty");
     assert_eq!((sound(&store).artifact.body.as_str(), store.check().unwrap().faults.len()), ("{}", 0));
+}
+
+#[test]
+fn checkpoints_of_a_forgotten_recording_leave_no_byte() {
+    let (_folder, path, mut store) = new();
+    let lease = granted(&mut store);
+    let spoken = "what was said in confidence ".repeat(300);
+    store.commit(&[checkpoint(lease, 0, &spoken), checkpoint(lease, 1, "said in confidence, too")]).unwrap();
+    let has =
+        || contents(path.parent().unwrap()).iter().any(|(_, bytes)| bytes.windows(10).any(|at| at == b"confidence"));
+    assert!(has());
+    let forgotten = Forgotten { sha256: "ab".repeat(32), at_ms: 5, by: "kim".into(), reason: None };
+    store.forget(&Deletion::of(&store, forgotten, &Names::default()).unwrap()).unwrap();
+    store.compact().unwrap();
+    assert!(!has());
 }

@@ -10,8 +10,8 @@ use crate::store::backends::sqlite::paths::{path_bytes, path_from};
 use crate::store::backends::sqlite::tables::{OUTPUT_OF_6, RECORDING_OF_2, SCHEMA_VERSION};
 use crate::store::conformance::samples::{artifact, begun, entry, error, recipe};
 use crate::store::{
-    Entry, Failure, InputFacts, InputStat, Lease, Lookup, NewArtifact, Quarantine, RecordingEntry, RunEnd, RunId,
-    audit, logs_beside, read_chain,
+    Deletion, Entry, Failure, Forgotten, InputFacts, InputStat, Lease, Lookup, Names, NewArtifact, Quarantine,
+    RecordingEntry, RunEnd, RunId, audit, logs_beside, read_chain,
 };
 
 /// The tables of version 1.
@@ -90,8 +90,7 @@ fn version_1(folder: &Path) -> PathBuf {
 fn back_to(db: &Connection, version: i64) {
     db.execute_batch(&format!(
         "DROP TABLE output; DROP TABLE place; DROP TABLE forgotten; DROP TABLE review; DROP TABLE setting; DROP TABLE custody;
-         DELETE FROM meta WHERE key = 'custody_part';
-         ALTER TABLE recording RENAME TO recording_7;
+                  ALTER TABLE recording RENAME TO recording_7;
          {RECORDING_OF_2}
          INSERT INTO recording SELECT path, file_sha256, audio_s, name, recipe, run FROM recording_7;
          DROP TABLE recording_7;",
@@ -298,4 +297,40 @@ fn migration_of_version_6_makes_one_recording_of_several_paths_and_begins_the_lo
     assert_eq!((fault, audit(&store, &lines).unwrap().disagreements), (None, vec![]));
     assert_eq!(lines[1].entry, Entry::Adopted { schema: 6 });
     assert_eq!(std::fs::read_to_string(custody.file.unwrap()).unwrap().lines().count(), lines.len());
+}
+
+#[test]
+fn migration_of_version_7_logs_the_checkpoints_and_keeps_the_forgotten_recordings() {
+    let (_folder, path, mut store) = new();
+    let lease = granted(&mut store);
+    let forgotten = Forgotten { sha256: "cd".repeat(32), at_ms: 5, by: "kim".into(), reason: None };
+    store.forget(&Deletion::of(&store, forgotten.clone(), &Names::default()).unwrap()).unwrap();
+    store.commit(&[commit(lease, "{}", false)]).unwrap();
+    store
+        .db()
+        .execute_batch(
+            "ALTER TABLE custody ADD COLUMN sha256 TEXT NOT NULL DEFAULT '';
+             ALTER TABLE custody ADD COLUMN at_ms INTEGER NOT NULL DEFAULT 0;
+             ALTER TABLE custody ADD COLUMN part INTEGER NOT NULL DEFAULT 0;
+             ALTER TABLE forgotten RENAME TO forgotten_8;
+             CREATE TABLE forgotten (sha256 TEXT PRIMARY KEY, at_ms INTEGER NOT NULL, by TEXT NOT NULL, reason TEXT) STRICT;
+             INSERT INTO forgotten SELECT sha256, at_ms, by, reason FROM forgotten_8;
+             DROP TABLE forgotten_8;
+             INSERT INTO meta VALUES ('custody_part', 4);
+             UPDATE meta SET value = 7 WHERE key = 'schema_version';",
+        )
+        .unwrap();
+    let body_sha256 = stage_core::sha256_hex(b"{}");
+    let unfinished = "ab".repeat(32);
+    let values = params![unfinished, body_sha256];
+    store.db().execute("INSERT INTO part VALUES (?1, 0, '{}', ?2, 1, 0.5, 'cpu:0', 1)", values).unwrap();
+    drop(store);
+    let store = write(&path).unwrap();
+    assert_eq!(store.forgotten().unwrap(), [forgotten]);
+    let (lines, fault) = read_chain(store.custody().unwrap().lines.iter().map(String::as_str));
+    assert_eq!((fault, audit(&store, &lines).unwrap().disagreements), (None, vec![]));
+    let stated = Entry::Checkpoint { fingerprint: unfinished.parse().unwrap(), index: 0, sha256: body_sha256 };
+    assert_eq!(lines[lines.len() - 2].entry, Entry::Adopted { schema: 7 });
+    assert_eq!(lines[lines.len() - 1].entry, stated);
+    assert_eq!(store.check().unwrap().faults, vec![]);
 }

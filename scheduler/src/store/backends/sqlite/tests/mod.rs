@@ -53,6 +53,7 @@ impl Harness for SqliteHarness {
             Tampering::RecipeBody(body) => db.execute("UPDATE recipe SET body = ?1", [body]),
             Tampering::IncidentKind(kind) => db.execute("UPDATE incident SET kind = ?1", [kind]),
             Tampering::NoRuns => db.execute("DELETE FROM run", []),
+            Tampering::RunCommand(command) => db.execute("UPDATE run SET command = ?1", [command]),
         };
         assert!(changed.unwrap() > 0, "nothing was altered");
     }
