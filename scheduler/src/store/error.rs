@@ -1,7 +1,8 @@
 //! Errors of the store, common to all backends. Each kind is one that a caller can act on.
 
 use std::error::Error;
-use std::path::PathBuf;
+use std::io;
+use std::path::{Path, PathBuf};
 
 use stage_core::{ErrorClass, ErrorCode, Origin, PipelineError};
 
@@ -147,6 +148,16 @@ pub enum StoreError {
     /// A value could not be serialized to JSON.
     #[error("a value cannot be stored")]
     Unstorable(#[from] serde_json::Error),
+}
+
+/// The error for a file that cannot be opened, created or written.
+pub(super) fn unavailable(path: &Path, error: io::Error) -> StoreError {
+    let cause: Cause = match error.raw_os_error() {
+        _ if error.kind() == io::ErrorKind::StorageFull => return StoreError::Full(error.into()),
+        Some(code) if code == rustix::io::Errno::LOOP.raw_os_error() => "it is a link, which is not followed".into(),
+        _ => error.into(),
+    };
+    StoreError::Unavailable { what: path.display().to_string(), cause }
 }
 
 impl StoreError {

@@ -10,6 +10,7 @@ use rustix::fs::OFlags;
 
 use super::{Custody, Entry, Line, is_one_group};
 use crate::store::StoreError;
+use crate::store::error::unavailable;
 
 /// Digits of the chain's ID in the name of its file.
 const ID_DIGITS: usize = 8;
@@ -226,13 +227,6 @@ fn same_file(a: &fs::Metadata, b: &fs::Metadata) -> bool {
 fn sync_folder(path: &Path) -> io::Result<()> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     File::open(folder)?.sync_all()
-}
-
-fn unavailable(path: &Path, error: io::Error) -> StoreError {
-    if error.kind() == ErrorKind::StorageFull {
-        return StoreError::Full(error.into());
-    }
-    StoreError::Unavailable { what: path.display().to_string(), cause: error.into() }
 }
 
 #[cfg(test)]

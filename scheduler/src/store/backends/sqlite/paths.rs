@@ -1,11 +1,10 @@
 //! Paths: their form in the database and in errors, and the files beside the database.
 
 use std::ffi::{OsStr, OsString};
-use std::io;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
 
-use crate::store::StoreError;
+pub(super) use crate::store::error::unavailable;
 
 /// Converts a path to bytes, since a file name need not be valid UTF-8.
 pub(super) fn path_bytes(path: &Path) -> &[u8] {
@@ -26,11 +25,6 @@ pub(super) fn beside(store: &Path, suffix: &str) -> PathBuf {
 /// The folder that contains a file.
 pub(super) fn folder_of(path: &Path) -> &Path {
     path.parent().filter(|folder| *folder != OsStr::new("")).unwrap_or_else(|| Path::new("."))
-}
-
-/// The error for a file that cannot be opened or created.
-pub(super) fn unavailable(path: &Path, error: io::Error) -> StoreError {
-    StoreError::Unavailable { what: path.display().to_string(), cause: error.into() }
 }
 
 /// The name of a store in errors.
