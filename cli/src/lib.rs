@@ -83,6 +83,7 @@ pub mod review;
 mod settings;
 mod signals;
 pub mod signing;
+mod small_file;
 mod stages;
 mod table;
 mod verify;

@@ -55,6 +55,8 @@ const TEXTS: &[&str] = &[
     "review[].old",
     "review[].state",
     "review[].target",
+    "reviewed.items[]",
+    "reviewed.note",
     "segments[].cut_short",
     "segments[].diagnostics",
     "segments[].language",
@@ -86,9 +88,10 @@ fn case() -> (tempfile::TempDir, PathBuf) {
     (folder, out)
 }
 
+/// Exports redacted copies that are reviewed copies too.
 fn export(out: &Path, to: &Path) -> Finished {
     let (out, to) = (out.to_str().unwrap(), to.to_str().unwrap());
-    finish(["export", out, "--out", to, "--redact", "--format", "json,srt,vtt,csv,textgrid"])
+    finish(["export", out, "--out", to, "--redact", "--reviewed", "--format", "json,srt,vtt,csv,textgrid"])
 }
 
 /// The paths of texts in a JSON value, of at most three names.

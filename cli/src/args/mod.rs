@@ -16,7 +16,7 @@ use scheduler::store::StoreUrl;
 use stage_core::StageName;
 
 pub(crate) use self::case::{CaseCommand, CaseSetArgs, CaseShowArgs, Channel, PersonArgs};
-pub(crate) use self::review::{ReviewArgs, ReviewCommand, ReviewItemArgs, ReviewListArgs};
+pub(crate) use self::review::{ReviewArgs, ReviewCommand, ReviewFileArgs, ReviewItemArgs, ReviewListArgs};
 pub(crate) use self::settings::{CsvArgs, ModelArgs, SettingArgs, StageSettingArgs};
 use crate::clip::Time;
 use crate::config::{DEFAULT_FILE, PrecisionChoice};
@@ -383,6 +383,10 @@ pub(crate) struct ExportArgs {
     pub(crate) config: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) csv: CsvArgs,
+    /// Show texts and speakers as reviewers corrected them, and mark what they confirmed and rejected. The copies are named
+    /// NAME.reviewed.*. Needs --out.
+    #[arg(long)]
+    pub(crate) reviewed: bool,
     /// Mask identity, card, account and phone numbers, and leave out names of files and contacts, for the other side. Needs
     /// --out.
     #[arg(long)]

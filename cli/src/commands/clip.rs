@@ -43,7 +43,8 @@ pub(crate) fn clip(args: &ClipArgs) -> Result<Exit, Error> {
     if let (Some((url, _)), Some(_)) = (&case, &clip.description.transcript) {
         let Description { source, clip, .. } = &clip.description;
         let (recording, sha256) = (source.sha256.clone(), clip.sha256.clone());
-        copies::record(url, &[Entry::Copied { recording, format: "clip".to_owned(), sha256 }]);
+        let (format, reviewed, redacted) = ("clip".to_owned(), false, false);
+        copies::record(url, &[Entry::Copied { recording, format, sha256, reviewed, redacted }]);
     }
     warn(&clip.description);
     Ok(if clip.loses_sound { Exit::SoundLost } else { Exit::Done })

@@ -13,7 +13,7 @@ use crate::config::Loaded;
 use crate::copies;
 use crate::error::{Error, ErrorContext};
 use crate::exit::Exit;
-use crate::export::{DocumentContext, ExportConfig, ExportError, Exported, Exporter, Formats};
+use crate::export::{DocumentContext, ExportConfig, ExportError, Exported, Exporter, Formats, Variant};
 use crate::file_name::NameParser;
 use crate::open_store;
 use crate::outputs::{Output, Record, check_places};
@@ -28,14 +28,14 @@ pub(crate) fn export(args: &ExportArgs) -> Result<Exit, Error> {
     let names = NameParser::new(&patterns).map_err(Error::usage)?;
     let folder = &args.folder.folder;
     let context = DocumentContext { names, case: CaseFile::read(folder).map_err(Error::usage)? };
-    let exporter = Exporter { selected: &selected, all: &all, context: &context, redact: args.redact };
+    let variant = Variant { reviewed: args.reviewed, redacted: args.redact };
+    let exporter = Exporter { selected: &selected, all: &all, context: &context, variant };
     let url = open_store::url(args.folder.store.as_deref(), folder)?;
     // A copy elsewhere changes neither the folder nor the store, which may be on read-only media.
     let elsewhere = args.out.as_deref().filter(|out| !same_folder(out, folder));
-    if args.redact && elsewhere.is_none() {
-        return Err(Error::usage(
-            "--redact needs --out with another folder: the results of the case itself stay complete",
-        ));
+    if variant.differs() && elsewhere.is_none() {
+        let reason = "the results of the case itself stay complete, and as the program made them";
+        return Err(Error::usage(format!("--reviewed and --redact need --out with another folder: {reason}")));
     }
     let access = if elsewhere.is_some() { Access::Read } else { Access::Write };
     let mut store = store::open(&url, access).map_err(Error::store)?;
@@ -91,7 +91,15 @@ fn export_all(
         }
         match exporter.export(store, record, entry) {
             Ok(Exported { files, again, removed, .. }) => {
-                let copy = |(format, sha256)| Entry::Copied { recording: entry.file_sha256.clone(), format, sha256 };
+                let Variant { reviewed, redacted } = exporter.variant;
+                let recording = &entry.file_sha256;
+                let copy = |(format, sha256)| Entry::Copied {
+                    recording: recording.clone(),
+                    format,
+                    sha256,
+                    reviewed,
+                    redacted,
+                };
                 copies.extend(files.into_iter().map(copy));
                 formats.extend(again);
                 removed.iter().for_each(|path| println!("removed (stale): {}", shown(path)));

@@ -18,7 +18,7 @@ use super::read::Evidence;
 use super::{DocumentContext, ExportFormat};
 use crate::case_file::{CaseFacts, CaseFile, Speaker};
 use crate::redact::RedactionBlock;
-use crate::review::ReviewBlock;
+use crate::review::{Judgment, ReviewBlock, ReviewedBlock, Target};
 
 /// Incremented when a field is removed or changes its meaning.
 const SCHEMA_VERSION: u32 = 3;
@@ -47,6 +47,9 @@ pub struct Document {
     pub redaction: Option<RedactionBlock>,
     /// What people state about these results, by time. The results themselves stay as the program made them.
     pub review: Vec<ReviewBlock>,
+    /// What this copy with the corrections of reviewers shows; omitted in a full record, which has the program's texts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reviewed: Option<ReviewedBlock>,
     /// Artifacts of further stages by name; omitted if there are none.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub further: BTreeMap<String, Value>,
@@ -181,6 +184,8 @@ pub struct Provenance {
 
 /// Prefix of unreliable text in human-readable output.
 pub const LOW_CONFIDENCE: &str = "[?] ";
+/// Prefix of text that a reviewer rejected, in human-readable reviewed copies.
+pub const REJECTED: &str = "[rejected] ";
 
 impl RendererBlock {
     fn of(format: &dyn ExportFormat) -> Self {
@@ -232,6 +237,7 @@ impl Document {
             forensics: evidence.forensics,
             redaction: None,
             review: Vec::new(),
+            reviewed: None,
             further: evidence.further,
             provenance: evidence.provenance,
             renderer: RendererBlock::of(&Json),
@@ -298,6 +304,29 @@ impl Document {
     pub fn is_low_confidence(&self, word: &Word) -> bool {
         let segment = self.segments.get(word.segment as usize);
         segment.is_some_and(|segment| segment.low_confidence.is_some())
+    }
+
+    /// What precedes a word in human-readable output: [`LOW_CONFIDENCE`], or what reviewers say in a reviewed copy: text
+    /// of the program that was rejected has [`REJECTED`], and text that was confirmed or corrected has no mark.
+    #[must_use]
+    pub fn mark(&self, index: usize) -> &'static str {
+        let Some(word) = self.words.get(index) else { return "" };
+        let low_confidence = if self.is_low_confidence(word) { LOW_CONFIDENCE } else { "" };
+        let Some(reviewed) = &self.reviewed else { return low_confidence };
+        if reviewed.item(Target::Word(index)).is_some_and(|item| item.text_from.is_some()) {
+            return "";
+        }
+        match reviewed.judgment_of_word(index, word) {
+            Some(Judgment::Rejected) => REJECTED,
+            Some(Judgment::Confirmed) => "",
+            None => low_confidence,
+        }
+    }
+
+    /// The speaker of a word, if reviewers corrected it and this is a reviewed copy.
+    #[must_use]
+    pub fn corrected_speaker(&self, index: usize) -> Option<&str> {
+        self.reviewed.as_ref()?.item(Target::Word(index))?.speaker.as_deref()
     }
 
     /// Number and total duration, in seconds, of low-confidence segments.

@@ -7,6 +7,7 @@ mod format;
 mod formats;
 mod names;
 mod read;
+mod variant;
 mod write;
 
 use jiff::Timestamp;
@@ -14,7 +15,7 @@ use jiff::Timestamp;
 pub(crate) use context::DocumentContext;
 #[cfg(test)]
 pub(crate) use document::tests::document_of;
-pub use document::{Document, LOW_CONFIDENCE, Provenance, RecordingBlock, RendererBlock, SegmentBlock};
+pub use document::{Document, LOW_CONFIDENCE, Provenance, REJECTED, RecordingBlock, RendererBlock, SegmentBlock};
 pub use error::ExportError;
 pub use format::{ExportFormat, FormatError, Formats, RenderError};
 pub use formats::ExportConfig;
@@ -22,6 +23,7 @@ pub(crate) use formats::{is_result, names_itself};
 pub(crate) use names::{assign as assign_names, folded as folded_name, is_plain as is_plain_name, legal as legal_name};
 pub use read::read_document;
 pub(crate) use read::read_document_in;
+pub(crate) use variant::Variant;
 pub(crate) use write::{Exported, Exporter, name_patterns};
 
 pub use crate::case_file::{CaseFacts, PersonFacts, Speaker};

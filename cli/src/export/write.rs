@@ -9,9 +9,8 @@ use serde_json::{Value, json};
 use stage_core::{sha256_file, sha256_hex, write_files};
 
 use super::names::is_plain;
-use super::{Document, DocumentContext, ExportError, ExportFormat, Formats, read_document_in};
+use super::{Document, DocumentContext, ExportError, ExportFormat, Formats, Variant, read_document_in};
 use crate::outputs::{Found, Output, Record, RemoveError, Taken};
-use crate::redact::{redact, redacted_name};
 
 /// The formats in which results are written.
 #[derive(Debug, Clone, Copy)]
@@ -22,8 +21,8 @@ pub(crate) struct Exporter<'a> {
     pub(crate) all: &'a Formats,
     /// What the documents state besides the artifacts.
     pub(crate) context: &'a DocumentContext,
-    /// Whether the copies are for the other side: numbers and names are masked.
-    pub(crate) redact: bool,
+    /// What the files show.
+    pub(crate) variant: Variant,
 }
 
 /// What an export did for one recording.
@@ -58,9 +57,8 @@ struct Rendered {
 impl Exporter<'_> {
     /// The files that are written for a recording with this name and hash. Without a hash, it is a new one.
     pub(crate) fn outputs(&self, record: &Record, recording: Option<&str>, name: &str) -> Vec<Output> {
-        let redacted = recording.filter(|_| self.redact).map(redacted_name);
-        let name = redacted.as_deref().unwrap_or(name);
-        let path = |format: &dyn ExportFormat| record.folder().join(file_name(name, format));
+        let name = self.variant.name(name, recording);
+        let path = |format: &dyn ExportFormat| record.folder().join(file_name(&name, format));
         let formats = self.formats(record, recording.unwrap_or_default());
         formats.into_iter().map(|format| Output { what: "results", path: path(format) }).collect()
     }
@@ -79,12 +77,11 @@ impl Exporter<'_> {
         if !is_plain(&entry.name) {
             return Err(ExportError::Name(entry.name.clone()));
         }
-        let document = read_document_in(self.context, store, entry)?;
-        let document = if self.redact { redact(document) } else { document };
+        let document = self.variant.of(read_document_in(self.context, store, entry)?, self.context);
         let made_from: Vec<_> = document.provenance.iter().map(super::Provenance::made_from).collect();
         let formats = self.formats(record, &entry.file_sha256);
         let (sha256, context) = (document.sha256(), self.context());
-        let name = if self.redact { redacted_name(&entry.file_sha256) } else { entry.name.clone() };
+        let name = self.variant.name(&entry.name, Some(&entry.file_sha256));
         let source = Source { entry, name: &name, document: &document, sha256, made_from: &made_from, context };
         let rendered = |format: &&dyn ExportFormat| render(*format, &source, record);
         let rendered: Vec<_> = formats.iter().map(rendered).collect::<Result<_, _>>()?;

@@ -12,7 +12,7 @@ use super::{Pipeline, Work};
 use crate::config::Priorities;
 use crate::defects::{self, Defects};
 use crate::error::{Error, ErrorContext, ErrorKind};
-use crate::export::{Document, DocumentContext, Exporter, Formats};
+use crate::export::{Document, DocumentContext, Exporter, Formats, Variant};
 use crate::inputs::{Inputs, SkippedFile};
 use crate::manifest::{self, Written};
 use crate::outputs::{Record, RunFile};
@@ -127,8 +127,10 @@ impl PlannedRun {
         let (items, mut not_exported) = (&self.plan.items, BTreeMap::new());
         let (mut again, mut removed) = (BTreeSet::new(), Vec::new());
         let all = self.pipeline.all_formats();
-        let (exporter, record) =
-            (Exporter { selected: &self.selected, all: &all, context: &self.context, redact: false }, &mut self.record);
+        let (exporter, record) = (
+            Exporter { selected: &self.selected, all: &all, context: &self.context, variant: Variant::default() },
+            &mut self.record,
+        );
         let mut observe = |event: Event, store: &mut dyn Store| {
             if let (Event::ItemDone { index }, true) = (&event, exports) {
                 match exporter.export(store, record, &items[*index]) {

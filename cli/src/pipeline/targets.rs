@@ -8,7 +8,7 @@ use segment::VadChoice;
 
 use super::Pipeline;
 use crate::error::Error;
-use crate::export::{DocumentContext, Exporter, Formats, assign_names};
+use crate::export::{DocumentContext, Exporter, Formats, Variant, assign_names};
 use crate::inputs::Inputs;
 use crate::outputs::{Output, Record, check_places};
 
@@ -64,7 +64,7 @@ impl Targets<'_> {
             return Ok(());
         }
         let (all, context) = (self.pipeline.all_formats(), DocumentContext::default());
-        let exporter = Exporter { selected: self.selected, all: &all, context: &context, redact: false };
+        let exporter = Exporter { selected: self.selected, all: &all, context: &context, variant: Variant::default() };
         let of_item = |item: &RecordingEntry| exporter.outputs(record, Some(&item.file_sha256), &item.name);
         let mut outputs: Vec<_> = items.iter().flat_map(of_item).collect();
         check_places(self.inputs(inputs), &outputs).map_err(Error::usage)?;
@@ -89,7 +89,8 @@ impl Targets<'_> {
         if self.writes_results {
             let all = self.pipeline.all_formats();
             let context = DocumentContext::default();
-            let exporter = Exporter { selected: self.selected, all: &all, context: &context, redact: false };
+            let exporter =
+                Exporter { selected: self.selected, all: &all, context: &context, variant: Variant::default() };
             let by_place = |entry: &'_ RecordingEntry| entry.places().map(Path::to_owned).collect::<Vec<_>>();
             let known: HashMap<PathBuf, &RecordingEntry> =
                 known.iter().flat_map(|entry| by_place(entry).into_iter().map(move |place| (place, entry))).collect();

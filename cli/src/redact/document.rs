@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 use stage_core::Diagnostics;
 
-use super::{RedactionBlock, VERSION, mask, masked};
+use super::{RedactionBlock, VERSION, mask, mask_part, masked};
 use crate::export::Document;
+use crate::review::{Action, Target};
 
 /// Digits of the hash in the name of a redacted copy.
 const NAME_DIGITS: usize = 12;
@@ -118,10 +119,28 @@ fn mask_case(document: &mut Document, counts: &mut BTreeMap<String, usize>) {
 
 fn mask_reviews(document: &mut Document, counts: &mut BTreeMap<String, usize>) {
     for review in &mut document.review {
-        review.old = mask(&review.old, counts);
-        mask_option(&mut review.new, counts);
+        review.old = mask_statement(review.target, &review.old, counts);
+        review.new = review.new.take().map(|new| match review.action {
+            // The ID of a statement.
+            Action::Withdraw => new,
+            Action::CorrectSpeaker => mask(&new, counts),
+            _ => mask_statement(review.target, &new, counts),
+        });
         review.note = None;
         review.author = mask(&review.author, counts);
+    }
+    for item in document.reviewed.iter_mut().flat_map(|reviewed| &mut reviewed.items) {
+        item.program_text = mask_statement(item.target, &item.program_text, counts);
+        mask_option(&mut item.speaker, counts);
+    }
+}
+
+/// Masks a text that a statement has about an item. The text of a word may be a part of a number, which is masked where
+/// all of its words stand, but could be put together again from statements about each of them.
+fn mask_statement(target: Target, text: &str, counts: &mut BTreeMap<String, usize>) -> String {
+    match target {
+        Target::Word(_) => mask_part(text, counts),
+        Target::Segment(_) | Target::Evidence(_) => mask(text, counts),
     }
 }
 

@@ -21,7 +21,7 @@ pub(crate) use self::document::{redact, redacted_name};
 use self::rules::Rule;
 
 /// Version of the rules. It is incremented when they mask something else.
-pub(crate) const VERSION: u32 = 1;
+pub(crate) const VERSION: u32 = 2;
 
 /// What was masked in a document.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
@@ -53,9 +53,30 @@ fn mask(text: &str, counts: &mut BTreeMap<String, usize>) -> String {
     result + &text[end..]
 }
 
+/// Masks a text that may be a part of a number: all of it if it has a digit, written or spelled.
+fn mask_part(text: &str, counts: &mut BTreeMap<String, usize>) -> String {
+    if digits::runs(text).is_empty() && !text.chars().any(char::is_numeric) {
+        return text.to_owned();
+    }
+    *counts.entry(Rule::Other.name().to_owned()).or_default() += 1;
+    Rule::Other.mask()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn redaction_masks_each_part_of_a_number_in_statements_about_words() {
+        let masked = |text| mask_part(text, &mut BTreeMap::new());
+        for part in ["010", "1234", "5678이에요", "공일공", "일이삼사,", "five", "oh", "a1b2", "１２３４", "12:34"]
+        {
+            assert_eq!(masked(part), "[number]", "{part}");
+        }
+        for other in ["갚으면", "call", "no", "", "[number]", "[phone number]"] {
+            assert_eq!(masked(other), other);
+        }
+    }
 
     fn masked_text(text: &str) -> String {
         mask(text, &mut BTreeMap::new())

@@ -35,7 +35,8 @@ pub struct ReviewBlock {
     /// What is stated.
     pub action: Action,
     /// The item: `evidence:N`, `segment:N` or `word:N`, an index into the list of that name, from 0.
-    pub target: String,
+    #[schemars(with = "String")]
+    pub target: Target,
     /// What the program states there.
     pub old: String,
     /// The corrected text or speaker, or the ID of the statement that is withdrawn; null for other statements.
@@ -102,12 +103,21 @@ fn block(review: &Review, state: ReviewState) -> ReviewBlock {
         id,
         state,
         action: statement.action,
-        target: statement.target.to_string(),
+        target: statement.target,
         old: statement.old,
         new: statement.new,
         note: statement.note,
         author,
         at: utc(at_ms),
         artifact_sha256: statement.artifact_sha256,
+    }
+}
+
+#[cfg(test)]
+impl ReviewBlock {
+    /// A statement without texts.
+    pub(crate) fn of_test(state: ReviewState, action: Action, target: Target) -> Self {
+        let (id, old, at, artifact_sha256) = Default::default();
+        Self { id, state, action, target, old, new: None, note: None, author: "kim".to_owned(), at, artifact_sha256 }
     }
 }

@@ -1,30 +1,63 @@
-//! Review files, which pages export and import.
+//! The format of review files, which pages export and import.
 
-use std::collections::HashMap;
 use std::path::Path;
 
-use scheduler::store::{RecordingEntry, ReviewEntry, ReviewOutcome, Store};
+use scheduler::store::{ReviewEntry, Store};
 use serde::{Deserialize, Serialize};
+use stage_core::shown;
 
-use super::check::check;
-use super::{Review, ReviewError};
+use super::{Action, Review, Statement, Target};
 use crate::error::{Error, ErrorContext};
-use crate::export::{Document, read_document};
+use crate::small_file;
 
 /// Version of the file's format.
 const VERSION: u32 = 1;
-/// Longest file that is read, in bytes.
-const LONGEST: u64 = 256 << 20;
+/// Largest file that is read, in bytes.
+const LARGEST: u64 = 256 << 20;
 
 /// A review file.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct ReviewFile {
+pub(super) struct ReviewFile {
     /// Version of the format.
     earwitness_review: u32,
     /// ID of the case.
-    case: String,
-    reviews: Vec<Review>,
+    pub(super) case: String,
+    pub(super) reviews: Vec<FileReview>,
+}
+
+/// A review as files have it: the fields of [`Review`] and of its [`Statement`] side by side. serde cannot flatten them
+/// and refuse unknown fields at the same time.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct FileReview {
+    id: String,
+    recording: String,
+    author: String,
+    at_ms: u64,
+    action: Action,
+    target: Target,
+    artifact_sha256: String,
+    old: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    new: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    note: Option<String>,
+}
+
+impl From<Review> for FileReview {
+    fn from(review: Review) -> Self {
+        let Review { id, recording, author, at_ms, statement } = review;
+        let Statement { action, target, artifact_sha256, old, new, note } = statement;
+        Self { id, recording, author, at_ms, action, target, artifact_sha256, old, new, note }
+    }
+}
+
+impl From<FileReview> for Review {
+    fn from(review: FileReview) -> Self {
+        let FileReview { id, recording, author, at_ms, action, target, artifact_sha256, old, new, note } = review;
+        Self { id, recording, author, at_ms, statement: Statement { action, target, artifact_sha256, old, new, note } }
+    }
 }
 
 /// The reviews of a case as a file.
@@ -32,94 +65,115 @@ struct ReviewFile {
 /// # Errors
 /// The store cannot be read, or has a review that was altered.
 pub(crate) fn export(store: &dyn Store) -> Result<Vec<u8>, Error> {
+    let read = |entry: &ReviewEntry| {
+        let review = Review::of(entry).context(format!("the review {} cannot be read: it was altered", entry.id))?;
+        Ok(FileReview::from(review))
+    };
     let entries = store.reviews(None).map_err(Error::store)?;
-    let reviews = entries.iter().map(Review::of).collect::<Result<_, _>>();
-    let reviews = reviews.context("a review in the store cannot be read: it was altered")?;
+    let reviews = entries.iter().map(read).collect::<Result<_, Error>>()?;
     let case = store.custody().map_err(Error::store)?.case;
     let file = ReviewFile { earwitness_review: VERSION, case, reviews };
     serde_json::to_vec_pretty(&file).context("the reviews cannot be written as JSON")
 }
 
-/// What an import did.
-#[derive(Debug, Default)]
-pub(crate) struct Imported {
-    pub(crate) written: usize,
-    /// Reviews that the case had.
-    pub(crate) known: usize,
-    /// IDs of reviews that were not added, with the reason.
-    pub(crate) refused: Vec<(String, String)>,
-}
-
-/// Adds the reviews of a file to a case. Each one is checked; those that fail are not added.
+/// Reads a review file.
 ///
 /// # Errors
-/// The file cannot be read or is of another case, or the store cannot be read or written. Then nothing is added.
-pub(crate) fn import(store: &mut dyn Store, path: &Path) -> Result<Imported, Error> {
-    let name = path.display();
-    let file = read(path).context(format!("{name}: not a review file"))?;
-    let case = store.custody().map_err(Error::store)?.case;
-    if file.case != case {
-        return Err(Error::usage(format!("{name}: it is of the case {}, this is the case {case}", file.case)));
-    }
-    let recordings = store.recordings().map_err(Error::store)?;
-    let mut documents = Documents { store, recordings: &recordings, known: HashMap::new() };
-    let (mut imported, mut entries) = (Imported::default(), Vec::new());
-    for review in file.reviews {
-        let checked = documents.of(&review.recording).and_then(|document| check(&review, document).map_err(reason));
-        match checked {
-            Ok(()) => entries.push(review.entry().context("a review cannot be stored")?),
-            Err(reason) => imported.refused.push((review.id, reason)),
-        }
-    }
-    let outcomes = store.put_reviews(&entries).map_err(Error::store)?;
-    count(&mut imported, &entries, &outcomes);
-    Ok(imported)
-}
-
-fn count(imported: &mut Imported, entries: &[ReviewEntry], outcomes: &[ReviewOutcome]) {
-    for (entry, outcome) in entries.iter().zip(outcomes) {
-        match outcome {
-            ReviewOutcome::Written => imported.written += 1,
-            ReviewOutcome::Known => imported.known += 1,
-            ReviewOutcome::Conflict => {
-                imported.refused.push((entry.id.clone(), "the case has another review with this ID".to_owned()));
-            }
-        }
-    }
-}
-
-fn reason(error: ReviewError) -> String {
-    error.to_string()
-}
-
-fn read(path: &Path) -> Result<ReviewFile, Error> {
-    let found = stage_core::require_file(path).map_err(Error::usage)?;
-    if found.len() > LONGEST {
-        return Err(Error::usage("implausibly long"));
-    }
-    let bytes = std::fs::read(path).map_err(Error::usage)?;
-    let file: ReviewFile = serde_json::from_slice(&bytes).map_err(Error::usage)?;
+/// It is not a file, is too large, or is not in this format; the message names line and field.
+pub(super) fn read(path: &Path) -> Result<ReviewFile, Error> {
+    let unusable = |reason: String| Error::usage(format!("{}: {reason}", shown(path)));
+    let bytes = small_file::read(path, LARGEST).map_err(|error| unusable(error.to_string()))?;
+    let file: ReviewFile = serde_json::from_slice(&bytes).map_err(|error| unusable(described(&error, &bytes)))?;
     match file.earwitness_review {
         VERSION => Ok(file),
-        other => Err(Error::usage(format!("version {other} of the format is not known"))),
+        other => Err(unusable(format!("version {other} of review files is not known"))),
     }
 }
 
-/// The documents of recordings, each read once.
-struct Documents<'a> {
-    store: &'a dyn Store,
-    recordings: &'a [RecordingEntry],
-    known: HashMap<String, Result<Document, String>>,
+/// The message of an error. If it names no field, that whose value was read last is added.
+fn described(error: &serde_json::Error, bytes: &[u8]) -> String {
+    let message = format!("not a review file: {error}");
+    if message.contains("field `") {
+        return message;
+    }
+    let lines = bytes.split_inclusive(|byte| *byte == b'\n').take(error.line().saturating_sub(1));
+    let end = lines.map(<[u8]>::len).sum::<usize>() + error.column();
+    let read = &bytes[..bytes.len().min(end)];
+    match last_field(&String::from_utf8_lossy(&read[read.len().saturating_sub(NEAR)..])) {
+        Some(name) => format!("{message} (at the field {name:?})"),
+        None => message,
+    }
 }
 
-impl Documents<'_> {
-    fn of(&mut self, sha256: &str) -> Result<&Document, String> {
-        let (store, recordings) = (self.store, self.recordings);
-        let document = self.known.entry(sha256.to_owned()).or_insert_with(|| {
-            let entry = recordings.iter().find(|entry| entry.file_sha256 == sha256);
-            let entry = entry.ok_or_else(|| "the case has no such recording".to_owned())?;
-            read_document(store, entry).map_err(|error| error.to_string())
-        });
-        document.as_ref().map_err(Clone::clone)
+/// Bytes before an error that are searched for the name of the field.
+const NEAR: usize = 4096;
+
+/// The last name of a field in the start of a JSON text.
+fn last_field(text: &str) -> Option<String> {
+    let is_name = |name: &&str| !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
+    let before_colon = |(at, _)| text[..at].trim_end().strip_suffix('"')?.rsplit('"').next().filter(is_name);
+    text.rmatch_indices(':').find_map(before_colon).map(str::to_owned)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refused(reviews: &str) -> String {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("reviews.json");
+        let text = format!("{{\"earwitness_review\": 1, \"case\": \"c\",\n\"reviews\": [\n{reviews}\n]}}");
+        std::fs::write(&path, text).unwrap();
+        read(&path).unwrap_err().to_string()
+    }
+
+    const FIELDS: [&str; 8] = [
+        r#""id": "0123456789abcdef""#,
+        r#""recording": "r""#,
+        r#""author": "kim""#,
+        r#""at_ms": 1800000000000"#,
+        r#""action": "confirm""#,
+        r#""target": "word:1""#,
+        r#""artifact_sha256": "a""#,
+        r#""old": "x""#,
+    ];
+
+    /// A review with one more or another field.
+    fn with(field: &str) -> String {
+        let name = field.split(':').next().unwrap();
+        let kept = FIELDS.into_iter().filter(|other| !other.starts_with(name));
+        format!("{{{}}}", kept.chain([field]).collect::<Vec<_>>().join(",\n"))
+    }
+
+    #[test]
+    fn review_file_with_an_error_names_line_and_field() {
+        for (field, reason) in [
+            (r#""nots": "misspelled""#, "unknown field `nots`"),
+            (r#""at_ms": "soon""#, "(at the field \"at_ms\")"),
+            (r#""at_ms": -1"#, "(at the field \"at_ms\")"),
+            (r#""at_ms": 1e99"#, "(at the field \"at_ms\")"),
+            (r#""target": "page:1""#, "(at the field \"target\")"),
+            (r#""action": "praise""#, "unknown variant `praise`"),
+            (r#""note": 5"#, "(at the field \"note\")"),
+        ] {
+            let message = refused(&with(field));
+            assert!(message.contains(reason) && message.contains("at line "), "{field}: {message}");
+        }
+        let twice = refused(&with(r#""note": "a", "note": "b""#));
+        assert!(twice.contains("duplicate field `note`"), "{twice}");
+        for field in FIELDS {
+            let name = field.split('"').nth(1).unwrap();
+            let message = refused(&with(field).replace(&format!(",\n{field}"), ""));
+            assert!(message.contains(&format!("missing field `{name}`")), "{message}");
+        }
+        assert!(refused("{").contains("at line 4"));
+    }
+
+    #[test]
+    fn review_file_gives_back_what_was_written() {
+        let text = with(r#""note": "a: \"b\"""#);
+        let review: FileReview = serde_json::from_str(&text).unwrap();
+        let again = serde_json::to_value(FileReview::from(Review::from(review))).unwrap();
+        assert_eq!(again, serde_json::from_str::<serde_json::Value>(&text).unwrap());
     }
 }

@@ -2,11 +2,16 @@
 //!
 //! ```text
 //! command | file of a page -> Review (checked against the artifact) -> store and custody log -> `review` in documents
+//!                                                                                            \-> reviewed copies
 //! ```
 
 mod apply;
 mod check;
+mod corrected;
 mod file;
+mod import;
+mod past;
+mod spread;
 
 use std::fmt;
 use std::str::FromStr;
@@ -18,7 +23,10 @@ use serde::{Deserialize, Serialize};
 pub(crate) use self::apply::blocks;
 pub use self::apply::{ReviewBlock, ReviewState};
 pub(crate) use self::check::{Draft, ReviewError, complete};
-pub(crate) use self::file::{export, import};
+pub use self::corrected::{Judgment, ReviewedBlock, ReviewedItem, TextSource};
+pub(crate) use self::corrected::{corrected, reviewed_name};
+pub(crate) use self::file::export;
+pub(crate) use self::import::{check_withdrawal, import};
 
 /// What a review is about: an item of an artifact, counted from 0 as in the JSON result.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -49,8 +57,8 @@ pub enum Action {
     Withdraw,
 }
 
-/// A statement of a reviewer, as the store and review files contain it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+/// A statement of a reviewer.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Review {
     /// 16 hex digits.
     pub(crate) id: String,
@@ -58,12 +66,12 @@ pub(crate) struct Review {
     pub(crate) recording: String,
     pub(crate) author: String,
     pub(crate) at_ms: u64,
-    #[serde(flatten)]
     pub(crate) statement: Statement,
 }
 
-/// What is stated.
+/// What is stated, as the store has it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(crate) struct Statement {
     pub(crate) action: Action,
     pub(crate) target: Target,
@@ -96,6 +104,13 @@ impl Target {
             Self::Evidence(_) => "forensics",
             Self::Segment(_) => "transcribe",
             Self::Word(_) => "align",
+        }
+    }
+
+    /// Its index in the list of its kind.
+    pub(crate) const fn index(self) -> usize {
+        match self {
+            Self::Evidence(index) | Self::Segment(index) | Self::Word(index) => index,
         }
     }
 }

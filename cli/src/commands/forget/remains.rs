@@ -39,7 +39,7 @@ fn copies(store: &dyn Store, sha256: &str) -> Result<Vec<String>, Error> {
     let custody = store.custody().map_err(Error::store)?;
     let (lines, _) = read_chain(custody.lines.iter().map(String::as_str));
     let copy = |line: scheduler::store::Line| match line.entry {
-        Entry::Copied { recording, format, sha256: copy } if recording == sha256 => {
+        Entry::Copied { recording, format, sha256: copy, .. } if recording == sha256 => {
             Some(format!("stays: a copy ({format}) of {}, SHA-256 {copy}", utc(line.at_ms)))
         }
         _ => None,

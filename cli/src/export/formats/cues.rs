@@ -1,10 +1,10 @@
-//! Groups words into subtitle cues. Splits at pauses, at sentence ends, between reliable and low-confidence text, and
-//! before a cue becomes too long to read.
+//! Groups words into subtitle cues. Splits at pauses, at sentence ends, between reliable and low-confidence text and
+//! between speakers, and before a cue becomes too long to read.
 
 use stage_core::Word;
 
-use super::one_line;
-use crate::export::{Document, LOW_CONFIDENCE};
+use super::{one_line, shown_words};
+use crate::export::Document;
 
 /// A subtitle cue.
 #[derive(Debug, Clone, PartialEq)]
@@ -12,9 +12,11 @@ pub(super) struct Cue {
     pub(super) channel: u16,
     pub(super) start_s: f64,
     pub(super) end_s: f64,
-    /// Low-confidence text begins with [`LOW_CONFIDENCE`].
+    /// Begins with the mark of its words ([`Document::mark`]).
     pub(super) text: String,
-    is_low_confidence: bool,
+    /// The speaker, if reviewers corrected it.
+    pub(super) speaker: Option<String>,
+    mark: &'static str,
 }
 
 const LONGEST_S: f64 = 6.0;
@@ -23,16 +25,15 @@ const PAUSE_S: f64 = 0.8;
 
 /// The cues of all channels, by time.
 pub(super) fn cues(document: &Document) -> Vec<Cue> {
-    of_words(document.words.iter().map(|word| (word, document.is_low_confidence(word))))
+    of_words(shown_words(document).map(|(index, word)| (word, document.mark(index), document.corrected_speaker(index))))
 }
 
-/// Cues of the words, each given with whether it has low confidence.
-fn of_words<'a>(words: impl Iterator<Item = (&'a Word, bool)>) -> Vec<Cue> {
+/// Cues of the words, each given with its mark and its corrected speaker.
+fn of_words<'a>(words: impl Iterator<Item = (&'a Word, &'static str, Option<&'a str>)>) -> Vec<Cue> {
     let mut cues: Vec<Cue> = Vec::new();
-    for (word, is_low_confidence) in words {
-        let mark = if is_low_confidence { LOW_CONFIDENCE } else { "" };
+    for (word, mark, speaker) in words {
         match cues.last_mut() {
-            Some(cue) if cue.is_low_confidence == is_low_confidence && continues(cue, word) => {
+            Some(cue) if cue.mark == mark && cue.speaker.as_deref() == speaker && continues(cue, word) => {
                 cue.text.push(' ');
                 cue.text.push_str(&one_line(&word.text));
                 cue.end_s = word.end_s;
@@ -42,7 +43,8 @@ fn of_words<'a>(words: impl Iterator<Item = (&'a Word, bool)>) -> Vec<Cue> {
                 start_s: word.start_s,
                 end_s: word.end_s,
                 text: format!("{mark}{}", one_line(&word.text)),
-                is_low_confidence,
+                speaker: speaker.map(str::to_owned),
+                mark,
             }),
         }
     }
@@ -61,13 +63,14 @@ fn continues(cue: &Cue, word: &Word) -> bool {
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;
+    use crate::export::LOW_CONFIDENCE;
 
     pub(crate) fn word(channel: u16, text: &str, start_s: f64, end_s: f64) -> Word {
         Word { confidence: 0.9, ..Word::of_text(channel, (start_s, end_s), text) }
     }
 
     fn reliable(words: &[Word]) -> Vec<Cue> {
-        of_words(words.iter().map(|word| (word, false)))
+        of_words(words.iter().map(|word| (word, "", None)))
     }
 
     #[test]
@@ -85,10 +88,15 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn cues_mark_low_confidence_and_do_not_mix_it_with_the_rest() {
+    fn cues_mark_low_confidence_and_mix_neither_it_nor_speakers() {
         let words = [word(0, "four", 0.0, 0.4), word(0, "nine", 0.5, 0.9), word(0, "zero", 1.0, 1.4)];
-        let cues = of_words(words.iter().zip([false, true, true]));
+        let marks = ["", LOW_CONFIDENCE, LOW_CONFIDENCE];
+        let cues = of_words(words.iter().zip(marks).map(|(word, mark)| (word, mark, None)));
         assert_eq!(cues.iter().map(|cue| cue.text.as_str()).collect::<Vec<_>>(), ["four", "[?] nine zero"]);
+        let cues =
+            of_words(words.iter().zip([Some("kim"), Some("kim"), None]).map(|(word, speaker)| (word, "", speaker)));
+        let speakers: Vec<_> = cues.iter().map(|cue| (cue.text.as_str(), cue.speaker.as_deref())).collect();
+        assert_eq!(speakers, [("four nine", Some("kim")), ("zero", None)]);
     }
 
     #[test]

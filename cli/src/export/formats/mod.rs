@@ -10,10 +10,10 @@ use std::sync::Arc;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use stage_core::printable;
+use stage_core::{Word, printable};
 
 pub(super) use self::json::Json;
-use super::ExportFormat;
+use super::{Document, ExportFormat};
 
 /// Settings of the export formats.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -61,6 +61,14 @@ fn one_line(text: &str) -> String {
     printable(&text.split_whitespace().collect::<Vec<_>>().join(" ")).into_owned()
 }
 
+/// The words that have a text, with their indices, by channel and time. In a reviewed copy words may have none, and a text
+/// of a reviewer may be behind the others.
+fn shown_words(document: &Document) -> impl Iterator<Item = (usize, &Word)> {
+    let mut words: Vec<_> = document.words.iter().enumerate().filter(|(_, word)| !word.text.is_empty()).collect();
+    words.sort_by(|(_, a), (_, b)| a.channel.cmp(&b.channel).then(a.start_s.total_cmp(&b.start_s)));
+    words.into_iter()
+}
+
 /// All formats, in the order in which they are listed and written. To add one, write a module and list it here.
 pub(super) fn built_in(config: &ExportConfig) -> Vec<Arc<dyn ExportFormat>> {
     vec![
@@ -70,4 +78,47 @@ pub(super) fn built_in(config: &ExportConfig) -> Vec<Arc<dyn ExportFormat>> {
         Arc::new(tables::Csv { bom: config.csv_bom }),
         Arc::new(tables::TextGrid),
     ]
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::cues::tests::word;
+    use crate::export::Document;
+    use crate::export::document::tests::document_of;
+    use crate::review::{Action, ReviewBlock, ReviewState, Target, corrected};
+
+    /// A reviewed copy: "one" is corrected with its speaker, "two" and the evidence in "one" and "two" are rejected, "three"
+    /// is deleted by a correction of its segment, which is "four".
+    pub(super) fn reviewed_document() -> Document {
+        let segment = |text: &str, start_s: f64| stage_core::Segment {
+            low_confidence: Some("a reason".to_owned()),
+            ..stage_core::Segment::of_text(0, (start_s, start_s + 2.0), text, "en")
+        };
+        let words = [("one", 0.0), ("two", 1.0), ("three", 2.0), ("four", 3.0)];
+        let words = words.map(|(text, start_s)| word(0, text, start_s, start_s + 0.5));
+        let mut document = document_of(&words);
+        document.words[2].segment = 1;
+        document.words[3].segment = 1;
+        document.segments = vec![segment("one two", 0.0).into(), segment("three four", 2.0).into()];
+        let evidence = json!([{
+            "category": "threat --> x", "subcategory": "", "rule": "", "severity": 0.5, "text": "one two", "channel": 0,
+            "speaker": null, "start_s": 0.0, "end_s": 0.5, "words": [0, 1], "confidence": 0.5, "discounted": null,
+        }]);
+        document.forensics.evidence = serde_json::from_value(evidence).unwrap();
+        let statements = [
+            (Action::CorrectText, Target::Word(0), Some("corrected")),
+            (Action::CorrectSpeaker, Target::Word(0), Some("kim --> x")),
+            (Action::Reject, Target::Word(1), None),
+            (Action::Reject, Target::Evidence(0), None),
+            (Action::CorrectText, Target::Segment(1), Some("four")),
+        ];
+        let block = |(action, target, new): (Action, Target, Option<&str>)| ReviewBlock {
+            new: new.map(str::to_owned),
+            ..ReviewBlock::of_test(ReviewState::Current, action, target)
+        };
+        document.review = statements.into_iter().map(block).collect();
+        corrected(document, None)
+    }
 }

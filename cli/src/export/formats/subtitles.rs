@@ -3,8 +3,12 @@
 
 use std::fmt::Write as _;
 
+use stage_core::forensics::Evidence;
+
 use super::cues::cues;
+use super::one_line;
 use crate::export::{Document, ExportFormat, Provenance, RenderError};
+use crate::review::{Judgment, ReviewedBlock, Target};
 
 /// The start of every WebVTT file. A note carries the hash of the recording and the fingerprints of the artifacts; the
 /// other text formats have no place for them.
@@ -61,11 +65,12 @@ impl ExportFormat for Vtt {
 fn srt(document: &Document) -> String {
     let mut out = String::new();
     for (index, cue) in cues(document).iter().enumerate() {
-        let is_labeled = document.recording.channels > 1;
-        let label = if is_labeled { format!("[{}] ", document.channel_label(cue.channel)) } else { String::new() };
+        let channel = || (document.recording.channels > 1).then(|| document.channel_label(cue.channel));
+        let speaker = cue.speaker.as_deref().map(one_line).or_else(channel);
+        let label = speaker.map(|speaker| format!("[{speaker}] ")).unwrap_or_default();
         let (start, end) = (clock(cue.start_s, ','), clock(cue.end_s, ','));
         // The format has no escapes, and its lines of times have an arrow.
-        let text = format!("{label}{}", cue.text).replace("-->", "-- >");
+        let text = without_arrows(&format!("{label}{}", cue.text));
         let _ = write!(out, "{}\n{start} --> {end}\n{text}\n\n", index + 1);
     }
     out
@@ -76,14 +81,36 @@ fn vtt(document: &Document, version: u32) -> String {
     for made in document.provenance.iter().map(Provenance::made_from) {
         let _ = writeln!(out, "{}: {}", made.artifact, made.fingerprint);
     }
+    if let Some(reviewed) = &document.reviewed {
+        let _ = write!(out, "reviewed: {}\n{}", reviewed.note, judged_evidence(document, reviewed));
+    }
     out.push('\n');
     for cue in cues(document) {
         let name = || document.speaker_name(cue.channel).unwrap_or_else(|| format!("Channel {}", cue.channel));
-        let voice = if document.recording.channels > 1 { format!("<v {}>", escaped(&name())) } else { String::new() };
+        let speaker = cue.speaker.as_deref().map(one_line).or_else(|| (document.recording.channels > 1).then(name));
+        let voice = speaker.map(|speaker| format!("<v {}>", escaped(&speaker))).unwrap_or_default();
         let (start, end) = (clock(cue.start_s, '.'), clock(cue.end_s, '.'));
         let _ = write!(out, "{start} --> {end}\n{voice}{}\n\n", escaped(&cue.text));
     }
     out
+}
+
+/// A line for each item of evidence that reviewers confirmed or rejected.
+fn judged_evidence(document: &Document, reviewed: &ReviewedBlock) -> String {
+    let evidence = document.forensics.evidence.iter().enumerate();
+    let judgment = |index| reviewed.item(Target::Evidence(index)).and_then(|item| item.judgment);
+    let judged = evidence.filter_map(|(index, item)| Some((index, item, judgment(index)?)));
+    let line = |(index, item, judgment): (usize, &Evidence, Judgment)| {
+        let (start, end) = (clock(item.start_s, '.'), clock(item.end_s, '.'));
+        let category = without_arrows(&one_line(&item.category));
+        format!("evidence:{index}, {category}, {start} to {end}: {}\n", judgment.name())
+    };
+    judged.map(line).collect()
+}
+
+/// Text without the arrow of lines of times.
+fn without_arrows(text: &str) -> String {
+    text.replace("-->", "-- >")
 }
 
 /// Text without markup for WebVTT.
@@ -102,6 +129,7 @@ mod tests {
     use super::*;
     use crate::export::document::tests::{document_of, document_of_case, people};
     use crate::export::formats::cues::tests::word;
+    use crate::export::formats::tests::reviewed_document;
 
     #[test]
     fn subtitles_of_hostile_text_have_one_cue_and_no_markup() {
@@ -129,6 +157,21 @@ mod tests {
         assert!(srt(&document).contains("\n[1] nine\n") && vtt(&document, 1).contains("\n<v Channel 1>nine\n"));
         document.recording.channels = 1;
         assert!(srt(&document).contains("\nnine\n") && vtt(&document, 1).contains("\nnine\n"));
+    }
+
+    #[test]
+    fn subtitles_of_reviewed_copies_show_corrections_speakers_and_judgments() {
+        let document = reviewed_document();
+        let text = srt(&document);
+        assert!(text.contains("\n[kim -- > x] corrected\n"), "{text}");
+        assert!(text.contains("\n[rejected] two\n") && text.contains("\nfour\n"), "{text}");
+        let text = vtt(&document, 1);
+        assert!(
+            text.contains("\nreviewed: A reviewed copy") && text.contains("\n<v kim --&gt; x>corrected\n"),
+            "{text}"
+        );
+        assert!(text.contains("\nevidence:0, threat -- > x, 00:00:00.000 to 00:00:00.500: rejected\n\n"), "{text}");
+        assert_eq!(text.matches("-->").count(), 3, "{text}");
     }
 
     #[test]

@@ -4,9 +4,11 @@ use std::fmt::Write as _;
 
 use serde_json::{Value, json};
 use stage_core::Word;
+use stage_core::forensics::Evidence;
 
-use super::one_line;
-use crate::export::{Document, ExportFormat, LOW_CONFIDENCE, RenderError};
+use super::{one_line, shown_words};
+use crate::export::{Document, ExportFormat, RenderError};
+use crate::review::{Judgment, ReviewedBlock, Target, TextSource};
 
 /// The byte order mark in UTF-8.
 const BOM: &[u8] = "\u{feff}".as_bytes();
@@ -63,35 +65,49 @@ impl ExportFormat for TextGrid {
     }
 }
 
+/// The columns, and those that reviewed copies have behind them.
+const COLUMNS: [&str; 9] =
+    ["channel", "speaker", "start_s", "end_s", "confidence", "low_confidence", "text", "method", "score"];
+const REVIEWED_COLUMNS: [&str; 4] = ["program_text", "text_from", "judgment", "evidence"];
+
 /// The words of all channels, by time, after `start`.
 fn csv(document: &Document, start: Vec<u8>) -> Result<Vec<u8>, csv::Error> {
     let mut writer = csv::Writer::from_writer(start);
-    writer.write_record([
-        "channel",
-        "speaker",
-        "start_s",
-        "end_s",
-        "confidence",
-        "low_confidence",
-        "text",
-        "method",
-        "score",
-    ])?;
-    for word in by_time(&document.words) {
+    let further = document.reviewed.as_ref().map_or(&[][..], |_| &REVIEWED_COLUMNS[..]);
+    writer.write_record(COLUMNS.iter().chain(further))?;
+    for (index, word) in by_time(&document.words) {
         let speaker = word.speaker.clone().or_else(|| document.speaker_name(word.channel));
-        writer.write_record::<_, &str>([
-            &word.channel.to_string(),
-            &cell(&speaker.unwrap_or_default()),
-            &format!("{:.3}", word.start_s),
-            &format!("{:.3}", word.end_s),
-            &format!("{:.3}", word.confidence),
-            yes_or_no(document.is_low_confidence(word)),
-            &cell(&word.text),
-            word.timing.method.name(),
-            &word.timing.score.map_or_else(String::new, |score| format!("{score:.3}")),
-        ])?;
+        let row = [
+            word.channel.to_string(),
+            cell(&speaker.unwrap_or_default()),
+            format!("{:.3}", word.start_s),
+            format!("{:.3}", word.end_s),
+            format!("{:.3}", word.confidence),
+            yes_or_no(document.is_low_confidence(word)).to_owned(),
+            cell(&word.text),
+            word.timing.method.name().to_owned(),
+            word.timing.score.map_or_else(String::new, |score| format!("{score:.3}")),
+        ];
+        let reviewed = document.reviewed.as_ref().map(|reviewed| review_cells(document, reviewed, index, word));
+        writer.write_record(row.into_iter().chain(reviewed.into_iter().flatten()))?;
     }
     writer.into_inner().map_err(|error| csv::Error::from(error.into_error()))
+}
+
+/// What a reviewed copy states about a word, in the order of [`REVIEWED_COLUMNS`].
+fn review_cells(document: &Document, reviewed: &ReviewedBlock, index: usize, word: &Word) -> [String; 4] {
+    let item = reviewed.item(Target::Word(index));
+    let program_text = item.map_or(&word.text, |item| &item.program_text);
+    let text_from = item.and_then(|item| item.text_from).map_or("program", TextSource::name);
+    let judgment = reviewed.judgment_of_word(index, word).map_or("", Judgment::name);
+    let evidence = document.forensics.evidence.iter().enumerate();
+    let evidence = evidence.filter(|(_, item)| item.words.iter().any(|of_item| *of_item as usize == index));
+    let judged = |(at, item): (usize, &Evidence)| {
+        let judgment = reviewed.item(Target::Evidence(at))?.judgment?;
+        Some(format!("{} {}", item.category, judgment.name()))
+    };
+    let evidence: Vec<_> = evidence.filter_map(judged).collect();
+    [cell(program_text), text_from.to_owned(), judgment.to_owned(), cell(&evidence.join("; "))]
 }
 
 /// A text that a spreadsheet shows as it is: on one line, and with an apostrophe before a character that starts a formula.
@@ -106,9 +122,9 @@ const fn yes_or_no(is_so: bool) -> &'static str {
     if is_so { "yes" } else { "no" }
 }
 
-fn by_time(words: &[Word]) -> Vec<&Word> {
-    let mut words: Vec<_> = words.iter().collect();
-    words.sort_by(|a, b| a.start_s.total_cmp(&b.start_s).then(a.channel.cmp(&b.channel)));
+fn by_time(words: &[Word]) -> Vec<(usize, &Word)> {
+    let mut words: Vec<_> = words.iter().enumerate().collect();
+    words.sort_by(|(_, a), (_, b)| a.start_s.total_cmp(&b.start_s).then(a.channel.cmp(&b.channel)));
     words
 }
 
@@ -146,12 +162,12 @@ fn intervals(document: &Document, channel: u16) -> Vec<(f64, f64, String)> {
     let end = document.recording.duration_s;
     let mut intervals = Vec::new();
     let mut at = 0.0;
-    for word in document.words.iter().filter(|word| word.channel == channel) {
+    for (index, word) in shown_words(document).filter(|(_, word)| word.channel == channel) {
         if word.start_s > at {
             intervals.push((at, word.start_s, String::new()));
         }
-        let mark = if document.is_low_confidence(word) { LOW_CONFIDENCE } else { "" };
-        intervals.push((word.start_s.max(at), word.end_s, format!("{mark}{}", one_line(&word.text))));
+        let text = format!("{}{}", document.mark(index), one_line(&word.text));
+        intervals.push((word.start_s.max(at), word.end_s, text));
         at = word.end_s;
     }
     if at < end {
@@ -165,6 +181,7 @@ mod tests {
     use super::*;
     use crate::export::document::tests::{document_of, document_of_case, people};
     use crate::export::formats::cues::tests::word;
+    use crate::export::formats::tests::reviewed_document;
 
     #[test]
     fn cells_are_no_formulas_and_numbers_are_unchanged() {
@@ -196,5 +213,23 @@ mod tests {
         assert_eq!((rows.len(), &rows[0][6], &rows[0][2]), (1, r#"'=1+1"," \u{1b}"#, "0.000"));
         let grid = textgrid(&document);
         assert!(grid.contains(r#"text = "=1+1"","" \u{1b}""#) && grid.lines().count() < 30, "{grid}");
+    }
+
+    #[test]
+    fn tables_of_reviewed_copies_have_the_text_of_the_program_and_judgments() {
+        let document = reviewed_document();
+        let bytes = csv(&document, Vec::new()).unwrap();
+        let mut rows = csv::Reader::from_reader(&*bytes);
+        assert_eq!(rows.headers().unwrap().iter().skip(9).collect::<Vec<_>>(), REVIEWED_COLUMNS);
+        let rows: Vec<_> = rows.records().map(Result::unwrap).collect();
+        let row = |index: usize| [1, 6, 9, 10, 11, 12].map(|column| rows[index].get(column).unwrap());
+        let rejected = "threat --> x rejected";
+        assert_eq!(row(0), ["kim --> x", "corrected", "one", "word", "", rejected]);
+        assert_eq!(row(1), ["", "two", "two", "program", "rejected", rejected]);
+        assert_eq!(row(2), ["", "", "three", "segment", "", ""]);
+        assert_eq!(row(3), ["", "four", "four", "segment", "", ""]);
+        let texts = |(_, _, text): (f64, f64, String)| (!text.is_empty()).then_some(text);
+        let texts: Vec<_> = intervals(&document, 0).into_iter().filter_map(texts).collect();
+        assert_eq!(texts, ["corrected", "[rejected] two", "four"]);
     }
 }

@@ -212,6 +212,12 @@ pub enum Entry {
         format: String,
         /// SHA-256 of the copy.
         sha256: String,
+        /// Whether it shows texts and speakers as reviewers corrected them.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        reviewed: bool,
+        /// Whether numbers and names are masked in it.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        redacted: bool,
     },
     /// A manifest of the case was written: the lines before this one are covered by it.
     Manifest {
