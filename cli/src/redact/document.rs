@@ -3,10 +3,13 @@
 use std::collections::BTreeMap;
 
 use serde_json::Value;
-use stage_core::Diagnostics;
+use stage_core::{Diagnostics, Word};
 
-use super::{RedactionBlock, VERSION, mask, masked};
+use super::conversation::{Line, Mask, masks};
+use super::rules::Rule;
+use super::{RedactionBlock, VERSION, is_masked, mask, replace};
 use crate::export::Document;
+use crate::review::{Action, ReviewBlock, Target};
 
 /// Digits of the hash in the name of a redacted copy.
 const NAME_DIGITS: usize = 12;
@@ -19,18 +22,10 @@ const NOTE: &str = "Numbers of identity, cards, accounts and phones are masked. 
 /// A copy of a document for the other side. Times, measurements, evidence and hashes stay.
 pub(crate) fn redact(mut document: Document) -> Document {
     let mut counts = BTreeMap::new();
+    let corrections = masked_corrections(&document);
+    mask_segments(&mut document, &mut counts);
     mask_words(&mut document, &mut counts);
-    for segment in &mut document.segments {
-        segment.text = mask(&segment.text, &mut counts);
-        mask_option(&mut segment.low_confidence, &mut counts);
-        mask_option(&mut segment.cut_short, &mut counts);
-        segment.diagnostics = Diagnostics { family: segment.diagnostics.family.clone(), ..Diagnostics::default() };
-    }
-    for item in &mut document.forensics.evidence {
-        item.text = mask(&item.text, &mut counts);
-        mask_option(&mut item.speaker, &mut counts);
-        mask_option(&mut item.discounted, &mut counts);
-    }
+    mask_reviews(&mut document, corrections, &mut counts);
     for dropped in &mut document.dropped {
         dropped.reason = mask(&dropped.reason, &mut counts);
     }
@@ -39,7 +34,6 @@ pub(crate) fn redact(mut document: Document) -> Document {
     }
     mask_recording(&mut document, &mut counts);
     mask_case(&mut document, &mut counts);
-    mask_reviews(&mut document, &mut counts);
     for link in &mut document.provenance {
         mask_settings(&mut link.settings, &mut counts);
     }
@@ -53,35 +47,83 @@ pub(crate) fn redacted_name(sha256: &str) -> String {
     format!("redacted-{}", &sha256[..sha256.len().min(NAME_DIGITS)])
 }
 
-/// Masks the words of a segment together, since a number may be spread over several.
-fn mask_words(document: &mut Document, counts: &mut BTreeMap<String, usize>) {
-    let mut first = 0;
-    while first < document.words.len() {
-        let (segment, channel) = (document.words[first].segment, document.words[first].channel);
-        let of_segment =
-            document.words[first..].iter().take_while(|word| (word.segment, word.channel) == (segment, channel));
-        let end = first + of_segment.count();
-        let words = &mut document.words[first..end];
-        let text = words.iter().map(|word| word.text.as_str()).collect::<Vec<_>>().join(" ");
-        let mut starts = Vec::new();
-        let mut at = 0;
-        for word in words.iter() {
-            starts.push(at);
-            at += word.text.len() + 1;
-        }
-        for (range, rule) in masked(&text) {
-            *counts.entry(rule.name().to_owned()).or_default() += 1;
-            for (word, start) in words.iter_mut().zip(&starts) {
-                if *start < range.end && range.start < start + word.text.len() {
-                    word.text = rule.mask();
-                }
-            }
-        }
-        for word in words.iter_mut() {
-            mask_option(&mut word.speaker, counts);
-        }
-        first = end;
+/// The masks of each segment, perhaps as if one of them had another text.
+fn segment_masks(document: &Document, correction: Option<(usize, &str)>) -> Vec<Vec<Mask>> {
+    let text = |index: usize| {
+        let other = correction.filter(|(corrected, _)| *corrected == index);
+        other.map_or(&*document.segments[index].text, |(_, text)| text)
+    };
+    let mut order: Vec<_> = (0..document.segments.len()).collect();
+    order.sort_by(|a, b| document.segments[*a].start_s.total_cmp(&document.segments[*b].start_s));
+    let lines: Vec<_> =
+        order.iter().map(|index| Line { channel: document.segments[*index].channel, text: text(*index) }).collect();
+    let mut result = vec![Vec::new(); order.len()];
+    for (index, masks) in order.into_iter().zip(masks(&lines)) {
+        result[index] = masks;
     }
+    result
+}
+
+/// The rule that masks each word. The words of a segment are one line, since a number may be spread over several.
+fn word_rules(document: &Document, correction: Option<(usize, &str)>) -> Vec<Option<Rule>> {
+    let words = &document.words;
+    let text = |index: usize| {
+        let other = correction.filter(|(corrected, _)| *corrected == index);
+        other.map_or(&*words[index].text, |(_, text)| text)
+    };
+    let indices: Vec<_> = (0..words.len()).collect();
+    let segment = |index: usize| (words[index].channel, words[index].segment);
+    let mut lines: Vec<&[usize]> = indices.chunk_by(|a, b| segment(*a) == segment(*b)).collect();
+    lines.sort_by(|a, b| words[a[0]].start_s.total_cmp(&words[b[0]].start_s));
+    let texts: Vec<_> =
+        lines.iter().map(|line| line.iter().map(|index| text(*index)).collect::<Vec<_>>().join(" ")).collect();
+    let as_lines: Vec<_> =
+        lines.iter().zip(&texts).map(|(line, text)| Line { channel: words[line[0]].channel, text }).collect();
+    let mut rules = vec![None; words.len()];
+    for (line, masks) in lines.iter().zip(masks(&as_lines)) {
+        let mut start = 0;
+        for index in *line {
+            let end = start + text(*index).len();
+            let mask = masks.iter().find(|(range, _)| start < range.end && range.start < end);
+            rules[*index] = mask.map(|(_, rule)| *rule);
+            start = end + 1;
+        }
+    }
+    rules
+}
+
+fn mask_segments(document: &mut Document, counts: &mut BTreeMap<String, usize>) {
+    let masks = segment_masks(document, None);
+    for (segment, masks) in document.segments.iter_mut().zip(masks) {
+        segment.text = replace(&segment.text, &masks, counts);
+        mask_option(&mut segment.low_confidence, counts);
+        mask_option(&mut segment.cut_short, counts);
+        segment.diagnostics = Diagnostics { family: segment.diagnostics.family.clone(), ..Diagnostics::default() };
+    }
+}
+
+/// Masks words, and evidence, whose text consists of words.
+fn mask_words(document: &mut Document, counts: &mut BTreeMap<String, usize>) {
+    let rules = word_rules(document, None);
+    for (word, rule) in document.words.iter_mut().zip(&rules) {
+        if let Some(rule) = rule {
+            word.text = rule.mask();
+            *counts.entry(rule.name().to_owned()).or_default() += 1;
+        }
+        mask_option(&mut word.speaker, counts);
+    }
+    for item in &mut document.forensics.evidence {
+        let first = item.words.iter().min().map_or(0, |word| *word as usize);
+        let end = item.words.iter().max().map_or(0, |word| *word as usize + 1);
+        let has_masks = rules.get(first..end).is_some_and(|rules| rules.iter().any(Option::is_some));
+        item.text = if has_masks { joined(&document.words[first..end]) } else { mask(&item.text, counts) };
+        mask_option(&mut item.speaker, counts);
+        mask_option(&mut item.discounted, counts);
+    }
+}
+
+fn joined(words: &[Word]) -> String {
+    words.iter().map(|word| word.text.as_str()).collect::<Vec<_>>().join(" ")
 }
 
 fn mask_recording(document: &mut Document, counts: &mut BTreeMap<String, usize>) {
@@ -116,12 +158,46 @@ fn mask_case(document: &mut Document, counts: &mut BTreeMap<String, usize>) {
     }
 }
 
-fn mask_reviews(document: &mut Document, counts: &mut BTreeMap<String, usize>) {
-    for review in &mut document.review {
-        review.old = mask(&review.old, counts);
+/// The corrected text of each review, masked as in its place; `None` for other reviews.
+fn masked_corrections(document: &Document) -> Vec<Option<String>> {
+    let masked = |review: &ReviewBlock| {
+        let new = review.new.as_deref().filter(|_| review.action == Action::CorrectText)?;
+        match review.target.parse().ok()? {
+            Target::Segment(index) if index < document.segments.len() => {
+                let masks = segment_masks(document, Some((index, new))).swap_remove(index);
+                Some(replace(new, &masks, &mut BTreeMap::new()))
+            }
+            Target::Word(index) if index < document.words.len() => {
+                Some(word_rules(document, Some((index, new)))[index].map_or_else(|| new.to_owned(), Rule::mask))
+            }
+            _ => None,
+        }
+    };
+    document.review.iter().map(masked).collect()
+}
+
+/// Masks reviews of segments and words that are masked already.
+fn mask_reviews(document: &mut Document, corrections: Vec<Option<String>>, counts: &mut BTreeMap<String, usize>) {
+    let mut reviews = std::mem::take(&mut document.review);
+    for (review, correction) in reviews.iter_mut().zip(corrections) {
+        review.old = match masked_item(document, &review.target) {
+            Some(text) if is_masked(text) => text.to_owned(),
+            _ => mask(&review.old, counts),
+        };
+        review.new = correction.or_else(|| review.new.take());
         mask_option(&mut review.new, counts);
         review.note = None;
         review.author = mask(&review.author, counts);
+    }
+    document.review = reviews;
+}
+
+/// The text of an item of the document.
+fn masked_item<'a>(document: &'a Document, target: &str) -> Option<&'a str> {
+    match target.parse().ok()? {
+        Target::Evidence(index) => document.forensics.evidence.get(index).map(|item| item.text.as_str()),
+        Target::Segment(index) => document.segments.get(index).map(|segment| segment.text.as_str()),
+        Target::Word(index) => document.words.get(index).map(|word| word.text.as_str()),
     }
 }
 
@@ -140,3 +216,7 @@ fn mask_option(text: &mut Option<String>, counts: &mut BTreeMap<String, usize>) 
         *text = mask(text, counts);
     }
 }
+
+#[cfg(test)]
+#[path = "document_test.rs"]
+mod tests;
