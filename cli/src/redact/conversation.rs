@@ -12,7 +12,7 @@ const BEFORE: usize = 28;
 const AFTER: usize = 16;
 /// Most lines of others between two lines of a speaker that may have parts of one number.
 const MOST_BETWEEN: usize = 3;
-/// What stands between lines that are too far apart. It is no part of a number.
+/// What stands between lines that are too far apart. It is not a digit or a filler.
 const BREAK: &str = "\n|\n";
 
 /// What one speaker says without a pause.
@@ -72,7 +72,7 @@ pub(super) fn masks(lines: &[Line<'_>]) -> Vec<Vec<Mask>> {
             if matches!(rule, Rule::Identity | Rule::Account) {
                 run.take_letters(&own.text);
             }
-            for part in run.parts {
+            for part in run.spans {
                 let (line, at) = own.line(part.start);
                 masks[line].push((at..at + part.len(), rule));
             }

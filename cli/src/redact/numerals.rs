@@ -5,7 +5,7 @@ use std::ops::Range;
 use super::rules::is_amount;
 
 /// Words for one English digit. `oh` is a zero in numbers that are read out.
-const ENGLISH_UNITS: [(&str, char); 12] = [
+const ENGLISH_DIGITS: [(&str, char); 12] = [
     ("zero", '0'),
     ("oh", '0'),
     ("one", '1'),
@@ -25,7 +25,7 @@ const ENGLISH_TEENS: [&str; 10] =
 /// English tens, from 20.
 const ENGLISH_TENS: [&str; 8] = ["twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"];
 /// Korean words for one digit. The native ones are used so that digits are not misheard.
-const KOREAN_UNITS: [(&str, char); 21] = [
+const KOREAN_DIGITS: [(&str, char); 21] = [
     ("하나", '1'),
     ("둘", '2'),
     ("셋", '3'),
@@ -185,7 +185,7 @@ fn korean_digits(word: &str) -> Option<String> {
 
 /// The digit that a text starts with, and the length of its word.
 fn korean_unit(text: &str) -> Option<(usize, char)> {
-    KOREAN_UNITS.iter().find(|(unit, _)| text.starts_with(unit)).map(|(unit, digit)| (unit.len(), *digit))
+    KOREAN_DIGITS.iter().find(|(unit, _)| text.starts_with(unit)).map(|(unit, digit)| (unit.len(), *digit))
 }
 
 /// A written digit behind spelled ones.
@@ -225,7 +225,7 @@ fn english_pair(word: &str, next_unit: Option<char>) -> Option<(usize, String)> 
 }
 
 fn english_unit(word: &str) -> Option<char> {
-    ENGLISH_UNITS.iter().find(|(name, _)| *name == word).map(|(_, digit)| *digit)
+    ENGLISH_DIGITS.iter().find(|(name, _)| *name == word).map(|(_, digit)| *digit)
 }
 
 /// The text behind a particle or a form of "to be" at its start; the whole text if there is none. `None` if it starts

@@ -21,8 +21,8 @@ const ALSO_WORDS: [&str; 4] = ["이", "일", "사", "오"];
 /// Digits that belong together.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(super) struct Run {
-    /// Where they are in the text, in bytes: several parts if there are words or ends of lines between them.
-    pub(super) parts: Vec<Range<usize>>,
+    /// Where they are in the text, in bytes: several if there are words or ends of lines between them.
+    pub(super) spans: Vec<Range<usize>>,
     /// The digits of each group: what is between separators.
     pub(super) groups: Vec<String>,
     /// Whether capital letters are among the digits.
@@ -32,8 +32,8 @@ pub(super) struct Run {
 impl Run {
     /// From the first digit to the last.
     pub(super) fn range(&self) -> Range<usize> {
-        let first = self.parts.first().map_or(0, |part| part.start);
-        first..self.parts.last().map_or(first, |part| part.end)
+        let first = self.spans.first().map_or(0, |span| span.start);
+        first..self.spans.last().map_or(first, |span| span.end)
     }
 
     /// All digits.
@@ -55,18 +55,18 @@ impl Run {
         let before = text[..range.start].strip_suffix(' ').and_then(|before| before.rsplit(' ').next());
         let after =
             text[range.end..].strip_prefix(' ').and_then(|after| after.split(|c| c == ' ' || is_mark(c)).next());
-        if let (Some(part), Some(word)) = (self.parts.first_mut(), before.filter(|word| is_letters(word))) {
-            part.start -= word.len() + 1;
+        if let (Some(span), Some(word)) = (self.spans.first_mut(), before.filter(|word| is_letters(word))) {
+            span.start -= word.len() + 1;
         }
-        if let (Some(part), Some(word)) = (self.parts.last_mut(), after.filter(|word| is_letters(word))) {
-            part.end += word.len() + 1;
+        if let (Some(span), Some(word)) = (self.spans.last_mut(), after.filter(|word| is_letters(word))) {
+            span.end += word.len() + 1;
         }
     }
 
     fn push(&mut self, numeral: Numeral, is_new_part: bool) {
-        match self.parts.last_mut().filter(|_| !is_new_part) {
-            Some(part) => part.end = numeral.range.end,
-            None => self.parts.push(numeral.range),
+        match self.spans.last_mut().filter(|_| !is_new_part) {
+            Some(span) => span.end = numeral.range.end,
+            None => self.spans.push(numeral.range),
         }
         self.groups.push(numeral.digits);
         self.has_letters |= numeral.has_letters;
@@ -77,7 +77,7 @@ impl Run {
 struct Gap {
     /// Whether there are words or an end of a line, which are not masked.
     has_words: bool,
-    /// Whether there are capital letters, which are a part of the number.
+    /// Whether there are capital letters, which belong to the number.
     has_letters: bool,
 }
 
@@ -143,7 +143,7 @@ fn gap(text: &str) -> Option<Gap> {
 
 /// Adds a plus sign or an opening parenthesis before the first digit.
 fn take_sign(run: &mut Run, text: &str) {
-    if let Some(first) = run.parts.first_mut() {
+    if let Some(first) = run.spans.first_mut() {
         first.start -= usize::from(text[..first.start].ends_with(['+', '(']));
     }
 }

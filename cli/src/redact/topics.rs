@@ -59,7 +59,7 @@ fn places(text: &str) -> Vec<(usize, Topic)> {
     words.flat_map(|(topic, word)| starts(&text, word).map(move |at| (at, topic)).collect::<Vec<_>>()).collect()
 }
 
-/// Where a word starts in a text. An English one starts behind something that is no letter.
+/// Where a word starts in a text. An English one starts at the start of the text or after a character that is not a letter.
 fn starts<'a>(text: &'a str, word: &'a str) -> impl Iterator<Item = usize> + 'a {
     let is_start = move |at: &usize| !word.is_ascii() || !text[..*at].ends_with(|c: char| c.is_ascii_alphanumeric());
     text.match_indices(word).map(|(at, _)| at).filter(is_start)
