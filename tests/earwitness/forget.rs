@@ -227,7 +227,13 @@ fn forget_names_what_the_user_must_delete() {
     let mut store = store_of(out, Access::Write);
     let sha256 = store.recordings().unwrap()[0].file_sha256.clone();
     let copy = "cd".repeat(32);
-    let copied = Entry::Copied { recording: sha256.clone(), format: "clip".to_owned(), sha256: copy.clone(), reviewed: false, redacted: false };
+    let copied = Entry::Copied {
+        recording: sha256.clone(),
+        format: "clip".to_owned(),
+        sha256: copy.clone(),
+        reviewed: false,
+        redacted: false,
+    };
     store.log(&[copied]).unwrap();
     let review = ReviewEntry {
         id: "0123456789abcdef".to_owned(),

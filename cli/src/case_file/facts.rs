@@ -9,6 +9,7 @@ use super::{CaseFile, Person, compare};
 
 /// What `case.toml` states about a recording and its case.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[cfg_attr(test, derive(serde::Deserialize))]
 #[non_exhaustive]
 pub struct CaseFacts {
     /// The title of the case.
@@ -30,6 +31,7 @@ pub struct CaseFacts {
 
 /// A person of the case.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[cfg_attr(test, derive(serde::Deserialize))]
 #[non_exhaustive]
 pub struct PersonFacts {
     /// The id of the person in `case.toml`.
@@ -42,6 +44,7 @@ pub struct PersonFacts {
 
 /// Who speaks on a channel.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[cfg_attr(test, derive(serde::Deserialize))]
 #[non_exhaustive]
 pub struct Speaker {
     /// The channel, from 0.

@@ -26,6 +26,7 @@ const SCHEMA_VERSION: u32 = 3;
 /// All results of one recording. Times are in seconds from its start. A value that was not measured is null with a
 /// reason.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
+#[cfg_attr(test, derive(serde::Deserialize))]
 #[non_exhaustive]
 pub struct Document {
     /// Version of this schema.
@@ -61,6 +62,7 @@ pub struct Document {
 
 /// How a result file was written from the artifacts in `provenance`.
 #[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+#[cfg_attr(test, derive(serde::Deserialize))]
 #[non_exhaustive]
 pub struct RendererBlock {
     /// The format.
@@ -73,6 +75,7 @@ pub struct RendererBlock {
 
 /// The recording: path, hashes and format.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
+#[cfg_attr(test, derive(serde::Deserialize))]
 #[non_exhaustive]
 pub struct RecordingBlock {
     /// Path of the file. Bytes that are not UTF-8 are written as `\xB1`; then `path_bytes` has the path without loss.
@@ -118,6 +121,7 @@ pub struct RecordingBlock {
 
 /// The text of one window.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
+#[cfg_attr(test, derive(serde::Deserialize))]
 #[non_exhaustive]
 pub struct SegmentBlock {
     /// Channel, from 0.
@@ -146,6 +150,7 @@ pub struct SegmentBlock {
 
 /// Provenance of one artifact.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
+#[cfg_attr(test, derive(serde::Deserialize))]
 #[non_exhaustive]
 pub struct Provenance {
     /// Stage that computed it.

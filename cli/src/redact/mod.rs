@@ -1,22 +1,28 @@
 //! Copies for the other side: identity, card, account and phone numbers are masked.
 //!
 //! ```text
-//! text -> digits, written and spelled (digits.rs) -> runs -> what a run is (rules.rs) -> mask
+//! lines of a conversation -> text of each channel (conversation.rs) -> words with digits (numerals.rs) -> runs (runs.rs)
+//!     -> what a run is (rules.rs), by its digits and by what is said before it (topics.rs) -> masks of each line
 //! ```
 //!
 //! A run of digits that no rule knows is masked too if it is long: somebody can ask about a mask, but a number that was
 //! handed over stays known.
 
-mod digits;
+#[cfg(test)]
+mod accuracy;
+mod conversation;
 mod document;
+mod numerals;
 mod rules;
+mod runs;
+mod topics;
 
 use std::collections::BTreeMap;
-use std::ops::Range;
 
 use schemars::JsonSchema;
 use serde::Serialize;
 
+use self::conversation::{Line, Mask, masks};
 pub(crate) use self::document::{redact, redacted_name};
 use self::rules::Rule;
 
@@ -25,6 +31,7 @@ pub(crate) const VERSION: u32 = 2;
 
 /// What was masked in a document.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[cfg_attr(test, derive(serde::Deserialize))]
 #[non_exhaustive]
 pub struct RedactionBlock {
     /// Version of the rules.
@@ -35,16 +42,17 @@ pub struct RedactionBlock {
     pub note: String,
 }
 
-/// The parts of a text that are masked, in order, with the rule of each.
-fn masked(text: &str) -> Vec<(Range<usize>, Rule)> {
-    digits::runs(text).into_iter().filter_map(|run| Some((run.range.clone(), rules::rule_of(&run, text)?))).collect()
+/// Masks numbers in a text that stands alone, and counts them by rule.
+fn mask(text: &str, counts: &mut BTreeMap<String, usize>) -> String {
+    let masks = masks(&[Line { channel: 0, text }]).concat();
+    replace(text, &masks, counts)
 }
 
-/// Masks numbers in a text, and counts them by rule.
-fn mask(text: &str, counts: &mut BTreeMap<String, usize>) -> String {
+/// Replaces parts of a text by masks, and counts them by rule.
+fn replace(text: &str, masks: &[Mask], counts: &mut BTreeMap<String, usize>) -> String {
     let mut result = String::new();
     let mut end = 0;
-    for (range, rule) in masked(text) {
+    for (range, rule) in masks {
         result.push_str(&text[end..range.start]);
         result.push_str(&rule.mask());
         end = range.end;
@@ -55,28 +63,21 @@ fn mask(text: &str, counts: &mut BTreeMap<String, usize>) -> String {
 
 /// Masks a text that may be a part of a number: all of it if it has a digit, written or spelled.
 fn mask_part(text: &str, counts: &mut BTreeMap<String, usize>) -> String {
-    if digits::runs(text).is_empty() && !text.chars().any(char::is_numeric) {
+    if is_masked(text) || (numerals::numerals(text).is_empty() && !text.chars().any(char::is_numeric)) {
         return text.to_owned();
     }
     *counts.entry(Rule::Other.name().to_owned()).or_default() += 1;
     Rule::Other.mask()
 }
 
+/// Whether a text has a mask.
+fn is_masked(text: &str) -> bool {
+    Rule::ALL.iter().any(|rule| text.contains(&rule.mask()))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn redaction_masks_each_part_of_a_number_in_statements_about_words() {
-        let masked = |text| mask_part(text, &mut BTreeMap::new());
-        for part in ["010", "1234", "5678이에요", "공일공", "일이삼사,", "five", "oh", "a1b2", "１２３４", "12:34"]
-        {
-            assert_eq!(masked(part), "[number]", "{part}");
-        }
-        for other in ["갚으면", "call", "no", "", "[number]", "[phone number]"] {
-            assert_eq!(masked(other), other);
-        }
-    }
 
     fn masked_text(text: &str) -> String {
         mask(text, &mut BTreeMap::new())
@@ -121,6 +122,10 @@ mod tests {
         ("농협 302-1234-5678-91", "account number"),
         ("비밀번호는 12345678이에요", "number"),
         ("code 98765432", "number"),
+        ("010 1234 5678 만나서 얘기해요", "phone number"),
+        ("010 1234 5678 불러 드릴게요", "phone number"),
+        ("555 867 5309 won't work", "phone number"),
+        ("공일공3482 7719", "phone number"),
     ];
 
     /// Texts that stay as they are.
@@ -174,6 +179,34 @@ mod tests {
             OTHERS.iter().map(|text| masked_text(text)).filter(|text| !OTHERS.contains(&&**text)).collect();
         assert!(wrong.is_empty(), "{wrong:#?}");
         assert!(NUMBERS.len() + OTHERS.len() >= 60);
+    }
+
+    /// What random texts consist of.
+    const PIECES: &str = r"[0-9]{1,5}|[-., \n]|[A-Z]{1,3}|이|공일|번호|네|oh|double|\PC";
+
+    proptest::proptest! {
+        #[test]
+        fn redaction_accepts_every_text(pieces in proptest::collection::vec(PIECES, 0..12)) {
+            let text = pieces.concat();
+            let found = masks(&[Line { channel: 0, text: &text }, Line { channel: 1, text: &text }]);
+            for masks in found {
+                proptest::prop_assert!(masks.is_sorted_by(|(a, _), (b, _)| a.end <= b.start));
+                proptest::prop_assert!(masks.iter().all(|(range, _)| text.get(range.clone()).is_some()));
+            }
+        }
+    }
+
+    #[test]
+    fn redaction_masks_a_number_that_is_spread_over_segments() {
+        let line = |channel, text| Line { channel, text };
+        let lines =
+            [line(0, "카드번호 불러 주세요."), line(1, "9410에"), line(0, "네."), line(1, "2281, 7730에 6614요.")];
+        let masked: Vec<_> = lines
+            .iter()
+            .zip(masks(&lines))
+            .map(|(line, masks)| replace(line.text, &masks, &mut BTreeMap::new()))
+            .collect();
+        assert_eq!(masked, ["카드번호 불러 주세요.", "[card number]에", "네.", "[card number]요."]);
     }
 
     #[test]

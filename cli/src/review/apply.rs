@@ -12,6 +12,7 @@ use crate::export::{Document, utc};
 
 /// What a statement counts for now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+#[cfg_attr(test, derive(serde::Deserialize))]
 #[serde(rename_all = "kebab-case")]
 pub enum ReviewState {
     /// It is the last one of its kind about this item.
@@ -26,6 +27,7 @@ pub enum ReviewState {
 
 /// A statement of a reviewer about an item of the results, which stay as the program made them.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[cfg_attr(test, derive(serde::Deserialize))]
 #[non_exhaustive]
 pub struct ReviewBlock {
     /// ID of the statement.
@@ -35,7 +37,7 @@ pub struct ReviewBlock {
     /// What is stated.
     pub action: Action,
     /// The item: `evidence:N`, `segment:N` or `word:N`, an index into the list of that name, from 0.
-    #[schemars(with = "String")]
+    #[schemars(with = "String", extend("pattern" = "^(evidence|segment|word):[0-9]+$"))]
     pub target: Target,
     /// What the program states there.
     pub old: String,

@@ -31,6 +31,7 @@ const NO_WORDS: &str = "the program has no words of this segment: the times are 
 
 /// What a copy with the corrections of reviewers shows. The results of the program are in the case.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[cfg_attr(test, derive(serde::Deserialize))]
 #[non_exhaustive]
 pub struct ReviewedBlock {
     /// What the copy is.
@@ -41,10 +42,11 @@ pub struct ReviewedBlock {
 
 /// An item about which reviewers stated something that counts.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[cfg_attr(test, derive(serde::Deserialize))]
 #[non_exhaustive]
 pub struct ReviewedItem {
     /// The item: `evidence:N`, `segment:N` or `word:N`.
-    #[schemars(with = "String")]
+    #[schemars(with = "String", extend("pattern" = "^(evidence|segment|word):[0-9]+$"))]
     pub target: Target,
     /// What reviewers say about the program's statement; null if they did not confirm or reject it.
     pub judgment: Option<Judgment>,
@@ -58,6 +60,7 @@ pub struct ReviewedItem {
 
 /// What a reviewer says about an item of the program.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+#[cfg_attr(test, derive(serde::Deserialize))]
 #[serde(rename_all = "kebab-case")]
 pub enum Judgment {
     /// It is right.
@@ -68,6 +71,7 @@ pub enum Judgment {
 
 /// The correction that gave an item its text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+#[cfg_attr(test, derive(serde::Deserialize))]
 #[serde(rename_all = "kebab-case")]
 pub enum TextSource {
     /// The text of its segment was corrected.
