@@ -46,6 +46,7 @@ const KEPT: &[&str] = &[
     "review[].artifact_sha256",
     "review[].at",
     "review[].id",
+    "reviewed.note",
     "segments[].diagnostics.family",
     "segments[].language",
     "words[].fallback",

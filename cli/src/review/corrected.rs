@@ -181,7 +181,7 @@ impl Copy {
             self.add_word(index, new);
             return;
         }
-        let shown = spread(&self.texts(&words), new);
+        let shown = spread(&self.program_texts(&words), new);
         for (word, text) in words.into_iter().zip(shown) {
             if let Some(item) = self.item(Target::Word(word)) {
                 item.text_from = Some(TextSource::Segment);
@@ -226,6 +226,15 @@ impl Copy {
     fn words_of(&self, segment: usize) -> Vec<usize> {
         let words = self.document.words.iter().enumerate();
         words.filter(|(_, word)| word.segment as usize == segment).map(|(index, _)| index).collect()
+    }
+
+    /// The texts of words as the program has them, without earlier corrections.
+    fn program_texts(&self, words: &[usize]) -> Vec<&str> {
+        let text = |index: &usize| match self.items.get(&Target::Word(*index)) {
+            Some(item) => item.program_text.as_str(),
+            None => self.document.words[*index].text.as_str(),
+        };
+        words.iter().map(text).collect()
     }
 
     fn texts(&self, words: &[usize]) -> Vec<&str> {
