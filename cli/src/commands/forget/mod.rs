@@ -1,7 +1,7 @@
 //! `forget`: deletes the content of recordings from a case, and leaves their hashes.
 //!
 //! ```text
-//! names -> Deletion (read only, printed) -> --yes: one transaction a recording, then the files, then compact
+//! names -> Deletion (read only, printed) -> --yes: one transaction per recording, then the files, then compact
 //! ```
 
 mod names;

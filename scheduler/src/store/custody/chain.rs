@@ -60,13 +60,20 @@ impl Last {
     }
 }
 
-/// Makes the lines of one transaction, which follow the last line of a chain. Returns their numbers and texts, and the
-/// new last line. If the clock went back since the last line, a line about that comes first.
+/// The lines of one transaction.
+pub(in crate::store) struct Sealed {
+    /// Their numbers and texts.
+    pub(in crate::store) lines: Vec<(u64, String)>,
+    /// The last line of the chain, with these.
+    pub(in crate::store) last: Option<Last>,
+}
+
+/// Makes the lines of one transaction, which follow the last line of a chain. If the clock went back since the last line, a line about that comes first.
 pub(in crate::store) fn seal(
     last: Option<Last>,
     now_ms: u64,
     entries: impl IntoIterator<Item = Entry>,
-) -> Result<(Vec<(u64, String)>, Option<Last>), StoreError> {
+) -> Result<Sealed, StoreError> {
     let went_back = last.as_ref().filter(|last| now_ms + CLOCK_TOLERANCE_MS < last.at_ms);
     let clock = went_back.map(|last| Entry::Clock { moved_ms: now_ms.cast_signed() - last.at_ms.cast_signed() });
     let group = Some(last.as_ref().map_or(0, |last| last.seq + 1));
@@ -80,7 +87,7 @@ pub(in crate::store) fn seal(
         last = Some(Last::of(&line, &text));
         lines.push((seq, text));
     }
-    Ok((lines, last))
+    Ok(Sealed { lines, last })
 }
 
 /// Whether lines were written in one transaction, so that a kill may leave all of them out of the log file.
@@ -204,9 +211,9 @@ mod tests {
                 },
                 _ => Entry::Adopted { schema: index as i64 },
             };
-            let (lines, now_last) = seal(last, *now_ms, [entry]).unwrap();
-            last = now_last;
-            texts.extend(lines.into_iter().map(|(_, text)| text));
+            let sealed = seal(last, *now_ms, [entry]).unwrap();
+            last = sealed.last;
+            texts.extend(sealed.lines.into_iter().map(|(_, text)| text));
         }
         texts
     }
@@ -268,10 +275,10 @@ mod tests {
     #[test]
     fn lines_of_one_transaction_are_a_group_that_cannot_be_widened() {
         let adopted = |schema| Entry::Adopted { schema };
-        let (first, last) = seal(None, 5, [Entry::Clock { moved_ms: 1 }, adopted(1)]).unwrap();
-        let (second, _) = seal(last, 6, [adopted(2), adopted(3)]).unwrap();
+        let first = seal(None, 5, [Entry::Clock { moved_ms: 1 }, adopted(1)]).unwrap();
+        let second = seal(first.last, 6, [adopted(2), adopted(3)]).unwrap().lines;
         let line = |(_, text): &(u64, String)| serde_json::from_str::<Line>(text).unwrap();
-        let lines: Vec<_> = first.iter().chain(&second).map(line).collect();
+        let lines: Vec<_> = first.lines.iter().chain(&second).map(line).collect();
         assert_eq!(lines.iter().map(|line| line.group).collect::<Vec<_>>(), [Some(0), Some(0), Some(2), Some(2)]);
         assert!(
             is_one_group(&lines[2..]) && is_one_group(&lines[3..]) && is_one_group(&[]) && !is_one_group(&lines[1..])

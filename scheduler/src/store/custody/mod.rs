@@ -22,7 +22,7 @@ mod log_file;
 pub(in crate::store) use self::audit::unlogged_checkpoints;
 pub use self::audit::{Audit, Difference, Disagreement, Subject, audit};
 pub use self::chain::{ChainFault, Line, is_one_group, line_sha256, read_chain};
-pub(in crate::store) use self::chain::{Last, seal};
+pub(in crate::store) use self::chain::{Last, Sealed, seal};
 pub(in crate::store) use self::digest::Digests;
 pub use self::digest::{Salt, user};
 pub use self::entry::{Entry, Files};

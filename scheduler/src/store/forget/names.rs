@@ -141,7 +141,7 @@ fn occurrences(text: &[Folded], name: &[char]) -> Vec<Range<usize>> {
         let before = at.checked_sub(1).map(|at| text[at].char);
         let after = text.get(end).map(|folded| folded.char);
         same && !before.is_some_and(|before| continues(before, name[0]))
-            && !after.is_some_and(|after| is_part_of_syllable(after) || continues(name[name.len() - 1], after))
+            && !after.is_some_and(|after| is_combining_jamo(after) || continues(name[name.len() - 1], after))
     };
     let starts = 0..(text.len() + 1).saturating_sub(name.len());
     starts.filter(is_name).map(|at| text[at].start..text[at + name.len() - 1].end).collect()
@@ -153,7 +153,7 @@ const fn continues(a: char, b: char) -> bool {
 }
 
 /// Whether a character is a part of the one before it: an accent, or a vowel or final consonant of Korean.
-const fn is_part_of_syllable(char: char) -> bool {
+const fn is_combining_jamo(char: char) -> bool {
     matches!(char, '\u{300}'..='\u{36f}' | '\u{1160}'..='\u{11ff}')
 }
 
@@ -180,7 +180,7 @@ fn whole_words(command: &str, range: Range<usize>) -> Range<usize> {
     start..end
 }
 
-/// A name from each of its words on: arguments of a stored command line cannot be told from their words.
+/// A name from each of its words on: arguments of a stored command line cannot be distinguished from their words.
 fn from_each_word(name: &[char]) -> impl Iterator<Item = &[char]> {
     let starts = name.iter().enumerate().filter(|(_, char)| **char == ' ').map(|(at, _)| at + 1);
     std::iter::once(0).chain(starts).map(|start| &name[start..])
@@ -191,9 +191,9 @@ fn is_match(pattern: &[char], name: &[char]) -> bool {
     match (pattern, name) {
         ([], []) => true,
         (['*', rest @ ..], _) => is_match(rest, name) || (!name.is_empty() && is_match(pattern, &name[1..])),
-        (['?', rest @ ..], [_, name @ ..]) => is_match(rest, without_parts(name)),
+        (['?', rest @ ..], [_, name @ ..]) => is_match(rest, without_jamo(name)),
         (['[', rest @ ..], [_, name @ ..]) => match rest.iter().position(|char| *char == ']') {
-            Some(end) => is_match(&rest[end + 1..], without_parts(name)),
+            Some(end) => is_match(&rest[end + 1..], without_jamo(name)),
             None => false,
         },
         ([char, rest @ ..], [first, name @ ..]) => char == first && is_match(rest, name),
@@ -201,10 +201,10 @@ fn is_match(pattern: &[char], name: &[char]) -> bool {
     }
 }
 
-/// The text without the parts of a syllable at its start.
-fn without_parts(text: &[char]) -> &[char] {
-    let parts = text.iter().take_while(|char| is_part_of_syllable(**char)).count();
-    &text[parts..]
+/// The text without the combining jamo at its start.
+fn without_jamo(text: &[char]) -> &[char] {
+    let jamo = text.iter().take_while(|char| is_combining_jamo(**char)).count();
+    &text[jamo..]
 }
 
 #[cfg(test)]

@@ -28,8 +28,8 @@ impl Tables {
             self.runs.insert(run.id.0, run.clone());
         }
         for (run, number, incident) in &deletion.incidents {
-            let of_run = self.incidents.iter_mut().filter(|(of, _)| *of == run.0);
-            if let Some((_, raw)) = of_run.skip(number - 1).next() {
+            let mut of_run = self.incidents.iter_mut().filter(|(of, _)| *of == run.0);
+            if let Some((_, raw)) = of_run.nth(number - 1) {
                 raw.incident = incident.clone();
             }
         }

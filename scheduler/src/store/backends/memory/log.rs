@@ -1,7 +1,7 @@
 //! The custody log in memory. It has no file.
 
 use crate::clock::now_ms;
-use crate::store::custody::{Last, seal};
+use crate::store::custody::{Last, Sealed, seal};
 use crate::store::{Custody, Entry, StoreError};
 
 /// The chain, which begins with the database.
@@ -24,7 +24,7 @@ impl Default for Log {
 impl Log {
     /// Adds entries as one group.
     pub(super) fn append(&mut self, entries: impl IntoIterator<Item = Entry>) -> Result<(), StoreError> {
-        let (lines, last) = seal(self.last.clone(), now_ms(), entries)?;
+        let Sealed { lines, last } = seal(self.last.clone(), now_ms(), entries)?;
         self.custody.lines.extend(lines.into_iter().map(|(_, text)| text));
         self.last = last;
         Ok(())
