@@ -32,16 +32,17 @@ pub fn run(
     let incidents = store.put_recordings(run, items)?;
     let mut ledger = Ledger::new(run, store, observe as Observer<'_>);
     incidents.into_iter().for_each(|incident| ledger.emit(Event::Incident(incident)));
-    let mut router = Router::new(items, chains, ledger, options);
-    let driven = router.drive(interrupt);
-    let outcome = router.into_outcome(driven.as_ref().is_ok_and(|interrupted| *interrupted));
-    let end = match &driven {
-        Ok(false) => RunEnd::Finished,
-        Ok(true) => RunEnd::Interrupted,
+    let outcome = Router::new(items, chains, ledger, options).and_then(|mut router| {
+        let interrupted = router.drive(interrupt)?;
+        Ok(router.into_outcome(interrupted))
+    });
+    let end = match &outcome {
+        Ok(Outcome { interrupted: false, .. }) => RunEnd::Finished,
+        Ok(Outcome { interrupted: true, .. }) => RunEnd::Interrupted,
         Err(_) => RunEnd::Broken,
     };
     let ended = store.end_run(run, end);
-    driven?;
+    let outcome = outcome?;
     ended?;
     Ok(outcome)
 }

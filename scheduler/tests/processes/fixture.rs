@@ -96,6 +96,7 @@ pub(crate) fn options(workers: u32) -> RunOptions {
         worker_memory: u64::MAX,
         faults: Vec::new(),
         gpus: None,
+        cluster: None,
     }
 }
 

@@ -1,23 +1,29 @@
 //! Starts, monitors, probes and retires the worker processes and their devices. Workers are numbered from 0.
 
+mod cluster;
+mod connection;
 mod health;
 mod process;
 mod pulse;
 mod worker;
 
+use std::num::NonZeroUsize;
 use std::ops::Range;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, Sender, bounded};
 use stage_core::{DeviceId, PipelineError, Tool};
 
-use super::event::WorkerId;
+use super::event::{Place, WorkerId};
 use super::options::RunOptions;
 use super::outcome::RunError;
 use crate::devices::{DeviceReading, DeviceState, Transition};
 use crate::protocol::{FromWorker, Slot, SlotSettings, ToWorker, WorkerProgress, WorkerSettings};
+use cluster::{Change, Cluster};
+use connection::{Connection, Incoming, Output, Placement};
+pub(super) use connection::{Loss, LossCause};
 use health::DeviceHealth;
-use process::{Incoming, Output, WorkerProcess};
+use process::WorkerProcess;
 pub(super) use worker::Excess;
 pub(super) use worker::Life;
 use worker::Worker;
@@ -26,13 +32,22 @@ use worker::Worker;
 /// memory.
 const WAITING_MESSAGES: usize = 256;
 
+/// Maximum number of workers on a cluster, unless the options state a number.
+const CLUSTER_SLOTS: usize = 4096;
+
 /// An event that the coordinator must handle.
 #[derive(Debug)]
 pub(super) enum Notice {
     /// A worker sent a message.
     Message { worker: usize, message: FromWorker },
     /// A worker must be treated as lost.
-    Lost { worker: usize, reason: String },
+    Lost { worker: usize, loss: Loss },
+    /// The cluster has had no room for a worker for this time.
+    Pending { worker: usize, waited: Duration },
+    /// The driver of the cluster ended, and with it all workers.
+    DriverLost { reason: String },
+    /// The cluster cannot be used at all.
+    ClusterBroken { reason: String },
     /// A worker exited because the run ends.
     Exited { worker: usize },
     /// The monitor read a device.
@@ -43,6 +58,8 @@ pub(super) struct Fleet<'a> {
     options: &'a RunOptions,
     workers: Vec<Worker>,
     health: DeviceHealth,
+    /// What starts the workers on other machines. `None`: they are started here.
+    cluster: Option<Cluster<'a>>,
     /// CPU threads per worker.
     threads: usize,
     incoming: Receiver<Incoming>,
@@ -54,24 +71,29 @@ pub(super) struct Fleet<'a> {
 }
 
 impl<'a> Fleet<'a> {
-    /// Creates the workers of a run with this number of jobs. None is started yet.
-    pub(super) fn new(options: &'a RunOptions, jobs: usize) -> Self {
+    /// Creates the workers of a run with this number of jobs. None is started yet, except the driver of a cluster.
+    ///
+    /// # Errors
+    /// The driver cannot be started.
+    pub(super) fn new(options: &'a RunOptions, jobs: usize) -> Result<Self, RunError> {
         let (sender, incoming) = bounded(WAITING_MESSAGES);
-        let ids = (0..options.workers_per_device.max(1))
-            .flat_map(|index| options.devices.iter().map(move |device| WorkerId { device: device.clone(), index }));
-        let workers: Vec<_> = ids.map(Worker::new).collect();
+        let workers: Vec<_> = worker_ids(options, jobs).into_iter().map(Worker::new).collect();
         let started = workers.len().min(jobs).max(1);
-        Self {
+        let cluster = options.cluster.as_ref().filter(|_| jobs > 0);
+        let cluster = cluster.map(|cluster| Cluster::start(cluster, options, sender.clone())).transpose();
+        let threads = options.cluster.as_ref().map_or(options.threads / started, |cluster| cluster.threads);
+        Ok(Self {
             options,
             workers,
             health: DeviceHealth::watch(options, &sender),
-            threads: (options.threads / started).max(1),
+            cluster: cluster.map_err(RunError::Cluster)?,
+            threads: threads.max(1),
             incoming,
             sender,
             stopping: false,
             last_refusal: None,
             last_loss: None,
-        }
+        })
     }
 
     pub(super) const fn workers(&self) -> Range<usize> {
@@ -83,7 +105,11 @@ impl<'a> Fleet<'a> {
     }
 
     pub(super) fn device(&self, worker: usize) -> &DeviceId {
-        &self.workers[worker].id.device
+        &self.workers[worker].id.place.device
+    }
+
+    pub(super) fn place(&self, worker: usize) -> &Place {
+        &self.workers[worker].id.place
     }
 
     /// The program that runs as the worker's process.
@@ -105,14 +131,35 @@ impl<'a> Fleet<'a> {
         self.workers.iter().any(|worker| worker.process.is_some())
     }
 
-    /// The devices of the workers that are not retired, one per worker.
-    pub(super) fn usable_devices(&self) -> impl Iterator<Item = &DeviceId> {
-        self.workers.iter().filter(|worker| worker.life != Life::Retired).map(|worker| &worker.id.device)
+    /// The places of the workers that are not retired, one per worker. On a cluster, only of those that are placed.
+    pub(super) fn usable_places(&self) -> impl Iterator<Item = &Place> {
+        let on_cluster = self.options.cluster.is_some();
+        let usable = move |worker: &&Worker| match worker.life {
+            Life::Retired | Life::Requested => false,
+            Life::Down => !on_cluster,
+            Life::Starting | Life::Probing | Life::Up => true,
+        };
+        self.workers.iter().filter(usable).map(|worker| &worker.id.place)
     }
 
     /// Number of workers that are not retired.
     pub(super) fn usable(&self) -> usize {
-        self.usable_devices().count()
+        self.usable_places().count()
+    }
+
+    /// Whether every worker that could be started is retired.
+    pub(super) fn is_exhausted(&self) -> bool {
+        let workers = match &self.cluster {
+            Some(cluster) if !cluster.is_ready() => return false,
+            Some(cluster) => &self.workers[..cluster.slots().min(self.workers.len())],
+            None => &self.workers[..],
+        };
+        workers.iter().all(|worker| worker.life == Life::Retired)
+    }
+
+    /// Whether a worker was requested from the cluster and is not placed yet.
+    pub(super) fn is_requested(&self, worker: usize) -> bool {
+        self.life(worker) == Life::Requested
     }
 
     /// Whether a worker's device may get work.
@@ -127,7 +174,8 @@ impl<'a> Fleet<'a> {
 
     /// Whether a worker may be started.
     pub(super) fn may_start(&self, worker: usize) -> bool {
-        self.life(worker) == Life::Down && self.health.takes_workers(self.device(worker))
+        let has_slot = self.cluster.as_ref().is_none_or(|cluster| cluster.is_ready() && worker < cluster.slots());
+        self.life(worker) == Life::Down && has_slot && self.health.takes_workers(self.device(worker))
     }
 
     /// Starts a worker's process.
@@ -138,18 +186,70 @@ impl<'a> Fleet<'a> {
         let state = &mut self.workers[worker];
         state.generation += 1;
         let identity = (worker, state.generation);
-        let command = &self.options.worker;
-        match WorkerProcess::spawn(command, &state.id.device, self.threads, identity, self.sender.clone()) {
-            Ok(process) => {
-                state.begin(process);
-                Ok(())
-            }
-            Err(error) => {
-                let reason = format!("{} cannot be started: {error}", command.program.display());
+        let started = match &self.cluster {
+            Some(cluster) => cluster.connect(worker, state.generation).map(|slot| (slot, Life::Requested)),
+            None => self.spawn(worker, identity).map(|process| (process, Life::Starting)),
+        };
+        let state = &mut self.workers[worker];
+        match started {
+            Ok((connection, life)) => state.begin(connection, life),
+            Err(reason) => {
                 self.last_loss = Some((state.id.clone(), reason.clone()));
-                Err(reason)
+                return Err(reason);
             }
         }
+        Ok(())
+    }
+
+    /// Starts a process on this machine.
+    fn spawn(&self, worker: usize, identity: (usize, u64)) -> Result<Box<dyn Connection>, String> {
+        let command = &self.options.worker;
+        let spawned = WorkerProcess::spawn(command, self.device(worker), self.threads, identity, self.sender.clone());
+        let process = spawned.map_err(|error| format!("{} cannot be started: {error}", command.program.display()))?;
+        Ok(Box::new(process))
+    }
+
+    /// Gives the resources of the workers that have had no work for long back to the cluster, and those of the workers
+    /// that are not placed yet.
+    pub(super) fn release_idle(&mut self, is_idle: impl Fn(usize) -> bool, now: Instant) {
+        let Some((cluster, options)) = self.cluster.as_ref().zip(self.options.cluster.as_ref()) else { return };
+        for (worker, state) in self.workers.iter_mut().enumerate() {
+            if state.has_idled(is_idle(worker), now, options.idle) {
+                state.take_down();
+                cluster.release(worker, state.generation);
+                tracing::debug!(worker = %state.id, "gave its resources back");
+            }
+        }
+    }
+
+    /// Why the driver of the cluster must be replaced, or `None` if it does not hang.
+    pub(super) fn driver_hang_reason(&self) -> Option<String> {
+        self.cluster.as_ref()?.hang_reason()
+    }
+
+    /// Replaces the driver of the cluster, which ended or hangs.
+    ///
+    /// # Errors
+    /// It ended too often.
+    pub(super) fn replace_driver(&mut self, reason: &str) -> Result<(), RunError> {
+        let replaced = self.cluster.as_mut().map(|cluster| cluster.replace(reason, Instant::now()));
+        replaced.transpose().map(drop).map_err(RunError::Cluster)
+    }
+
+    /// Starts the driver of the cluster again, if it is time, and checks that there is a node for the workers.
+    ///
+    /// # Errors
+    /// It cannot be started, or no node has what a worker needs.
+    pub(super) fn check_cluster(&mut self) -> Result<(), RunError> {
+        match &mut self.cluster {
+            Some(cluster) => cluster.check(Instant::now()).map_err(RunError::Cluster),
+            None => Ok(()),
+        }
+    }
+
+    /// Whether the workers run on a cluster.
+    pub(super) const fn is_on_cluster(&self) -> bool {
+        self.cluster.is_some()
     }
 
     pub(super) fn send(&self, worker: usize, message: ToWorker) {
@@ -163,7 +263,7 @@ impl<'a> Fleet<'a> {
         state.send(ToWorker::Configure(WorkerSettings {
             slots: vec![SlotSettings {
                 slot: Slot::default(),
-                device: state.id.device.clone(),
+                device: state.id.place.device.clone(),
                 device_batch: self.options.device_batch,
             }],
             threads: self.threads,
@@ -191,6 +291,9 @@ impl<'a> Fleet<'a> {
 
     pub(super) fn made_progress(&mut self, worker: usize) {
         self.workers[worker].made_progress();
+        if let Some(cluster) = &mut self.cluster {
+            cluster.made_progress();
+        }
     }
 
     /// The reason to kill a worker, or `None` if it does not hang.
@@ -218,9 +321,17 @@ impl<'a> Fleet<'a> {
         state.suspicion = Some(reason.to_owned());
         match was {
             Life::Starting | Life::Probing => state.probe_failed(),
-            Life::Up | Life::Down => !blames_recordings && state.crashed_idle(),
+            Life::Up | Life::Down | Life::Requested => !blames_recordings && state.crashed_idle(),
             Life::Retired => true,
         }
+    }
+
+    /// Records that a worker was lost with what it ran in. Its device is not suspected. Returns true if the worker must
+    /// be retired, because that happened too often without a result in between.
+    pub(super) fn lost_place(&mut self, worker: usize, reason: &str) -> bool {
+        let state = &mut self.workers[worker];
+        self.last_loss = Some((state.id.clone(), reason.to_owned()));
+        state.lost_place()
     }
 
     /// Records that a worker cannot build its pipeline.
@@ -261,10 +372,10 @@ impl<'a> Fleet<'a> {
 
     /// Marks a device as suspected: it gets no work until it passes the health probe.
     pub(super) fn suspect_device(&mut self, device: &DeviceId, reason: &str) {
-        for state in self.workers.iter_mut().filter(|state| state.id.device == *device) {
+        for state in self.workers.iter_mut().filter(|state| state.id.place.device == *device) {
             match state.life {
                 Life::Up | Life::Down | Life::Starting => state.suspicion = Some(reason.to_owned()),
-                Life::Probing | Life::Retired => {}
+                Life::Probing | Life::Requested | Life::Retired => {}
             }
             if state.life == Life::Up {
                 state.probe();
@@ -275,7 +386,7 @@ impl<'a> Fleet<'a> {
     /// Records that the health probe passed. Returns why it ran.
     pub(super) fn probe_passed(&mut self, worker: usize) -> String {
         let state = &mut self.workers[worker];
-        self.health.probe_passed(&state.id.device);
+        self.health.probe_passed(&state.id.place.device);
         state.probe_passed()
     }
 
@@ -294,7 +405,7 @@ impl<'a> Fleet<'a> {
 
     /// Updates a device's state with a reading. Pauses or resumes the workers of the device.
     pub(super) fn read_device(&mut self, reading: &DeviceReading) -> Option<Transition> {
-        let of_device = |state: &&Worker| state.id.device == reading.device;
+        let of_device = |state: &&Worker| state.id.place.device == reading.device;
         let occupied = self.workers.iter().filter(of_device).any(|state| state.process.is_some());
         let transition = self.health.judge(reading, occupied)?;
         let [before, paused] = [transition.from, transition.to].map(|state| state == DeviceState::Paused);
@@ -318,9 +429,14 @@ impl<'a> Fleet<'a> {
 
     /// Asks all workers to finish their work and exit.
     pub(super) fn shut_down(&mut self) {
-        for process in self.workers.iter_mut().filter_map(|worker| worker.process.as_mut()) {
-            process.send(ToWorker::Shutdown { drain: true });
-            process.close();
+        for worker in &mut self.workers {
+            if worker.life == Life::Requested {
+                worker.take_down();
+            }
+            if let Some(process) = &mut worker.process {
+                process.send(ToWorker::Shutdown { drain: true });
+                process.close();
+            }
         }
     }
 
@@ -338,14 +454,57 @@ impl<'a> Fleet<'a> {
         let (worker, generation, output) = match incoming {
             Incoming::Worker { worker, generation, output } => (worker, generation, output),
             Incoming::Device(reading) => return Some(Notice::Reading(reading)),
+            Incoming::Cluster { driver, news } => {
+                return Some(match self.cluster.as_mut()?.handle(driver, news)? {
+                    Change::DriverLost(reason) => Notice::DriverLost { reason },
+                    Change::Broken(reason) => Notice::ClusterBroken { reason },
+                });
+            }
         };
-        let state = &mut self.workers[worker];
+        let state = self.workers.get_mut(worker)?;
         let process = state.process.as_mut().filter(|_| state.generation == generation)?;
+        let lost = |reason| Notice::Lost { worker, loss: Loss::of_worker(reason) };
         Some(match output {
             Output::Message(message) => Notice::Message { worker, message },
-            Output::Malformed(error) => Notice::Lost { worker, reason: format!("sent a malformed message: {error}") },
-            Output::Closed if self.stopping => Notice::Exited { worker },
-            Output::Closed => Notice::Lost { worker, reason: process.exit_description() },
+            Output::Malformed(error) => lost(format!("sent a malformed message: {error}")),
+            Output::Closed | Output::Lost(_) if self.stopping => Notice::Exited { worker },
+            Output::Closed => lost(process.exit_description()),
+            Output::Lost(loss) => Notice::Lost { worker, loss },
+            Output::Pending(waited) => Notice::Pending { worker, waited },
+            Output::Placed(placement) => {
+                self.place_worker(worker, &placement);
+                return None;
+            }
         })
     }
+
+    /// Records where the cluster runs a worker.
+    fn place_worker(&mut self, worker: usize, placement: &Placement) {
+        let device = match self.device(worker) {
+            DeviceId::Cuda(_) => DeviceId::Cuda(placement.gpus.first().map_or_else(|| "0".to_owned(), Clone::clone)),
+            device => device.clone(),
+        };
+        let place = Place { device, node: Some(placement.node.clone()) };
+        let others =
+            self.workers.iter().enumerate().filter(|(other, state)| *other != worker && state.id.place == place);
+        let taken: Vec<_> = others.map(|(_, state)| state.id.index).collect();
+        let index = (0..).find(|index| !taken.contains(index)).unwrap_or_default();
+        self.workers[worker].placed(WorkerId { place, index });
+    }
+}
+
+/// The workers of a run with this number of jobs: one per device, or for a cluster as many as it may place.
+fn worker_ids(options: &RunOptions, jobs: usize) -> Vec<WorkerId> {
+    let id = |device: DeviceId, index| WorkerId { place: device.into(), index };
+    let Some(cluster) = &options.cluster else {
+        let of_index = |index| options.devices.iter().map(move |device| id(device.clone(), index));
+        return (0..options.workers_per_device.max(1)).flat_map(of_index).collect();
+    };
+    let most = cluster.slots.map_or(CLUSTER_SLOTS, NonZeroUsize::get).min(jobs);
+    let device = |number: usize| match options.devices.first() {
+        Some(DeviceId::Cuda(name)) => DeviceId::Cuda(name.clone()),
+        Some(DeviceId::Sim(_)) => DeviceId::Sim(number as u32),
+        Some(DeviceId::Cpu(_)) | None => DeviceId::Cpu(number as u32),
+    };
+    (0..most).map(|number| id(device(number), 0)).collect()
 }
