@@ -59,6 +59,12 @@ class FakeCluster:
     def is_alive(self, node: str) -> bool:
         return node in self.nodes
 
+    def describe(self) -> dict[str, Any]:
+        return {"engine": "fake", "nodes": len(self.nodes), "capacity": self.room}
+
+    def shut_down(self) -> None:
+        pass
+
 
 class Rig:
     """A driver over a fake cluster, with a clock that moves only when the test moves it."""

@@ -2,6 +2,7 @@ import sys
 from types import ModuleType
 
 import pytest
+
 from earwitness_ray.cluster import Demand, FatalError, RayCluster
 
 
@@ -16,9 +17,7 @@ from earwitness_ray.cluster import Demand, FatalError, RayCluster
         (Demand(), {"CPU": 3.0}, 0),
     ],
 )
-def test_demand_fits_as_often_as_the_scarcest_resource(
-    demand: Demand, resources: dict[str, float], slots: int
-) -> None:
+def test_demand_fits_as_often_as_the_scarcest_resource(demand: Demand, resources: dict[str, float], slots: int) -> None:
     assert demand.fits(resources) == slots
 
 

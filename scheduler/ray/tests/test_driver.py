@@ -3,6 +3,7 @@
 import json
 
 import pytest
+
 from earwitness_ray import slot as slots
 from earwitness_ray.host import Output, Started
 from earwitness_ray.wire import WireError
@@ -79,7 +80,7 @@ def test_child_that_exits_leaves_its_actor_for_the_next_worker() -> None:
     assert (rig.cluster.actors, rig.cluster.discarded) == (1, [])
 
 
-def test_actor_that_dies_is_told_from_a_node_that_left() -> None:
+def test_actor_that_dies_is_distinguished_from_a_node_that_left() -> None:
     rig = Rig()
     rig.up()
     [line] = rig.fail(rig.calls("read")[0])

@@ -6,6 +6,7 @@ import sys
 import time
 
 import pytest
+
 from earwitness_ray import host
 from earwitness_ray.host import Output, WorkerHost
 

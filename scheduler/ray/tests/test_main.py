@@ -13,8 +13,13 @@ SOURCES = Path(__file__).parents[1] / "src"
 def run(first_line: str) -> subprocess.CompletedProcess[str]:
     environment = {"PYTHONPATH": str(SOURCES), "PATH": ""}
     return subprocess.run(
-        [sys.executable, "-m", "earwitness_ray"], input=first_line, text=True, capture_output=True, check=False,
-        env=environment, timeout=60,
+        [sys.executable, "-m", "earwitness_ray"],
+        input=first_line,
+        text=True,
+        capture_output=True,
+        check=False,
+        env=environment,
+        timeout=60,
     )
 
 

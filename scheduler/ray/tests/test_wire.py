@@ -1,4 +1,5 @@
 import pytest
+
 from earwitness_ray.wire import Address, Envelope, WireError, event, parse
 
 
@@ -9,7 +10,7 @@ def test_line_of_a_worker_keeps_its_bytes() -> None:
     assert envelope.encode() == line + b"\n"
 
 
-def test_event_is_one_line_whatever_it_contains() -> None:
+def test_event_with_line_ends_is_one_line() -> None:
     encoded = event(None, "fatal", {"message": "two\nlines"}).encode()
     assert encoded.count(b"\n") == 1
     assert parse(encoded.rstrip(b"\n")).json() == {"message": "two\nlines"}

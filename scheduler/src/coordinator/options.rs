@@ -120,7 +120,7 @@ pub struct ClusterOptions {
     pub address: String,
     /// Number of workers to request. Those that the cluster has no room for wait, and an autoscaler adds nodes for them.
     /// `None`: as many as the nodes that are there have room for.
-    pub slots: Option<NonZeroUsize>,
+    pub workers: Option<NonZeroUsize>,
     /// GPUs that each worker reserves. May be a fraction.
     pub gpus: f64,
     /// CPUs that each worker reserves.

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import io
 import os
 import sys
 import threading
-from typing import Any
+from collections.abc import Callable
+from typing import Any, BinaryIO
 
 from earwitness_ray import PROTOCOL
-from earwitness_ray.cluster import Demand, FatalError, RayCluster
+from earwitness_ray.cluster import Cluster, Demand, FatalError, RayCluster
 from earwitness_ray.driver import Driver
 from earwitness_ray.slot import Launch
 from earwitness_ray.wire import Envelope, WireError, event, parse
@@ -18,7 +18,13 @@ STOP_PATIENCE_S = 5.0
 """How long the driver may take to end its actors. They end with its job in any case."""
 
 
-def main() -> int:
+Write = Callable[[bytes], None]
+
+
+def main(
+    connect: Callable[[str, Demand], Cluster] = RayCluster, wrap: Callable[[Write], Write] = lambda write: write
+) -> int:
+    """Runs the driver. Tests replace the cluster and its output."""
     output = _claim_stdout()
 
     def write(data: bytes) -> None:
@@ -26,7 +32,7 @@ def main() -> int:
         output.flush()
 
     try:
-        _serve(sys.stdin.buffer, write)
+        _serve(sys.stdin.buffer, wrap(write), connect)
     except FatalError as error:
         write(event(None, "fatal", {"message": str(error), "remedy": error.remedy}).encode())
         return 1
@@ -38,13 +44,13 @@ def main() -> int:
     return 0
 
 
-def _serve(stdin: io.BufferedReader, write: Any) -> None:
+def _serve(stdin: BinaryIO, write: Write, connect: Callable[[str, Demand], Cluster]) -> None:
     first = stdin.readline()
     if not first:
         return
     settings = _settings(parse(first.rstrip(b"\n")))
     demand = Demand(settings["gpus"], settings["cpus"], settings["resources"])
-    cluster = RayCluster(settings["address"], demand)
+    cluster = connect(settings["address"], demand)
     launch = Launch(settings["argv"], settings["environment"], settings["silence_ms"] / 1000)
     write(event(None, "ready", {"protocol": PROTOCOL, **cluster.describe()}).encode())
     driver = Driver(cluster, launch, write)
@@ -69,7 +75,7 @@ def _settings(envelope: Envelope) -> Any:
     return settings
 
 
-def _listen(stdin: io.BufferedReader, driver: Driver, failure: list[WireError]) -> None:
+def _listen(stdin: BinaryIO, driver: Driver, failure: list[WireError]) -> None:
     try:
         for line in stdin:
             driver.handle(parse(line.rstrip(b"\n")))
@@ -82,7 +88,7 @@ def _listen(stdin: io.BufferedReader, driver: Driver, failure: list[WireError]) 
     timer.start()
 
 
-def _claim_stdout() -> io.BufferedWriter:
+def _claim_stdout() -> BinaryIO:
     """Reserves stdout for the coordinator: what a library prints goes to stderr."""
     private = os.dup(1)
     os.dup2(2, 1)

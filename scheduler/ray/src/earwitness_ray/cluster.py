@@ -71,6 +71,12 @@ class Cluster(Protocol):
     def is_alive(self, node: str) -> bool:
         """Whether a node is known to be part of the cluster."""
 
+    def describe(self) -> dict[str, Any]:
+        """What the coordinator learns about the cluster when the driver is ready."""
+
+    def shut_down(self) -> None:
+        """Leaves the cluster. May block."""
+
 
 class RayCluster:
     """A Ray cluster. A job of its own, so that its actors end with the driver, however it ends."""
@@ -87,7 +93,10 @@ class RayCluster:
     def _connect(self, address: str) -> None:
         try:
             self._ray.init(
-                address=address, log_to_driver=False, logging_level=logging.ERROR, configure_logging=True,
+                address=address,
+                log_to_driver=False,
+                logging_level=logging.ERROR,
+                configure_logging=True,
                 namespace="earwitness",
             )
         except (ConnectionError, RuntimeError, ValueError, TimeoutError) as error:
@@ -108,8 +117,12 @@ class RayCluster:
         ray.cloudpickle.register_pickle_by_value(earwitness_ray)
         demand = self._demand
         return ray.remote(
-            num_gpus=demand.gpus, num_cpus=demand.cpus, resources=demand.custom or None, max_restarts=-1,
-            max_task_retries=0, max_concurrency=CALLS_AT_ONCE,
+            num_gpus=demand.gpus,
+            num_cpus=demand.cpus,
+            resources=demand.custom or None,
+            max_restarts=-1,
+            max_task_retries=0,
+            max_concurrency=CALLS_AT_ONCE,
         )(Host)
 
     def create(self) -> Any:
@@ -142,7 +155,6 @@ class RayCluster:
         return node in self._nodes
 
     def describe(self) -> dict[str, Any]:
-        """What the driver says of the cluster when it is ready."""
         return {"engine": f"Ray {self._ray.__version__}", "nodes": len(self._nodes), "capacity": self.capacity()}
 
     def shut_down(self) -> None:
@@ -158,7 +170,7 @@ class RayCluster:
             time.sleep(NODES_INTERVAL_S)
             try:
                 self._read_nodes()
-            except Exception:  # noqa: BLE001, S112 - the nodes that are known stay known
+            except Exception:  # the nodes that are known stay known
                 continue
 
 
@@ -166,13 +178,11 @@ def _import_ray() -> Any:
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     os.environ.setdefault("RAY_DEDUP_LOGS", "0")
     try:
-        import ray  # noqa: PLC0415 - the error of a missing Ray is ours
+        import ray  # here, because the error of a missing Ray is ours
     except ImportError as error:
         raise FatalError(f"Python has no package `ray`: {error}", "install it: python3 -m pip install ray") from error
     version = tuple(int(part) for part in ray.__version__.split(".")[:2])
     if not OLDEST <= version < NEWEST:
         oldest, newest = (".".join(map(str, limit)) for limit in (OLDEST, NEWEST))
-        raise FatalError(
-            f"Ray {ray.__version__} is not supported", f"install a version from {oldest}, below {newest}"
-        )
+        raise FatalError(f"Ray {ray.__version__} is not supported", f"install a version from {oldest}, below {newest}")
     return ray

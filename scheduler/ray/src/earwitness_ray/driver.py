@@ -1,7 +1,7 @@
 """The loop over all slots: takes what the coordinator asks for, and passes on what the actors answer.
 
-One thread reads the coordinator's lines and submits calls at once. The loop waits for their results with `ray.wait`. Both
-hold one lock, never while they wait or write.
+One thread reads the coordinator's lines and submits calls at once. The loop waits for their results with `ray.wait`.
+Both hold one lock, never while they wait or write.
 """
 
 from __future__ import annotations
@@ -25,7 +25,10 @@ class Driver:
     """All slots of a run."""
 
     def __init__(
-        self, cluster: Cluster, launch: Launch, write: Callable[[bytes], None],
+        self,
+        cluster: Cluster,
+        launch: Launch,
+        write: Callable[[bytes], None],
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._cluster = cluster

@@ -44,7 +44,10 @@ class Output:
 
 
 class Process:
-    """A worker process. The thread that starts it lives as long as the process, whose parent-death signal needs that."""
+    """A worker process.
+
+    The thread that starts it lives as long as the process: a parent-death signal comes when that thread ends.
+    """
 
     def __init__(self, argv: list[str], environment: dict[str, str]) -> None:
         self._argv = argv

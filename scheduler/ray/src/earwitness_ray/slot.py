@@ -71,7 +71,11 @@ class Slot:
     """One slot. The caller holds the driver's lock."""
 
     def __init__(
-        self, number: int, cluster: Cluster, launch: Launch, track: Callable[[Any, Call], None],
+        self,
+        number: int,
+        cluster: Cluster,
+        launch: Launch,
+        track: Callable[[Any, Call], None],
         send: Callable[[Envelope], None],
     ) -> None:
         self._number = number

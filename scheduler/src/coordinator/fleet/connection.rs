@@ -61,7 +61,7 @@ pub(super) enum Output {
     Lost(Loss),
 }
 
-/// Where a cluster runs a worker.
+/// The place of a worker on a cluster.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Placement {
     /// The node's name, which is unique in the cluster.

@@ -7,12 +7,13 @@ mod process;
 mod pulse;
 mod worker;
 
+use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
 use std::ops::Range;
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, Sender, bounded};
-use stage_core::{DeviceId, PipelineError, Tool};
+use stage_core::{DeviceId, PipelineError, Recipe, StageName, Tool};
 
 use super::event::{Place, WorkerId};
 use super::options::RunOptions;
@@ -33,7 +34,7 @@ use worker::Worker;
 const WAITING_MESSAGES: usize = 256;
 
 /// Maximum number of workers on a cluster, unless the options state a number.
-const CLUSTER_SLOTS: usize = 4096;
+const CLUSTER_WORKERS: usize = 4096;
 
 /// An event that the coordinator must handle.
 #[derive(Debug)]
@@ -60,6 +61,8 @@ pub(super) struct Fleet<'a> {
     health: DeviceHealth,
     /// What starts the workers on other machines. `None`: they are started here.
     cluster: Option<Cluster<'a>>,
+    /// The models that workers on other machines must have.
+    models: BTreeMap<StageName, String>,
     /// CPU threads per worker.
     threads: usize,
     incoming: Receiver<Incoming>,
@@ -71,11 +74,11 @@ pub(super) struct Fleet<'a> {
 }
 
 impl<'a> Fleet<'a> {
-    /// Creates the workers of a run with this number of jobs. None is started yet, except the driver of a cluster.
+    /// Creates the workers of a run with this number of jobs, whose stages have this recipe. None is started yet, except the driver of a cluster.
     ///
     /// # Errors
     /// The driver cannot be started.
-    pub(super) fn new(options: &'a RunOptions, jobs: usize) -> Result<Self, RunError> {
+    pub(super) fn new(options: &'a RunOptions, jobs: usize, recipe: Option<&Recipe>) -> Result<Self, RunError> {
         let (sender, incoming) = bounded(WAITING_MESSAGES);
         let workers: Vec<_> = worker_ids(options, jobs).into_iter().map(Worker::new).collect();
         let started = workers.len().min(jobs).max(1);
@@ -87,6 +90,7 @@ impl<'a> Fleet<'a> {
             workers,
             health: DeviceHealth::watch(options, &sender),
             cluster: cluster.map_err(RunError::Cluster)?,
+            models: recipe.filter(|_| options.cluster.is_some()).map(models).unwrap_or_default(),
             threads: threads.max(1),
             incoming,
             sender,
@@ -151,7 +155,7 @@ impl<'a> Fleet<'a> {
     pub(super) fn is_exhausted(&self) -> bool {
         let workers = match &self.cluster {
             Some(cluster) if !cluster.is_ready() => return false,
-            Some(cluster) => &self.workers[..cluster.slots().min(self.workers.len())],
+            Some(cluster) => &self.workers[..cluster.most_workers().min(self.workers.len())],
             None => &self.workers[..],
         };
         workers.iter().all(|worker| worker.life == Life::Retired)
@@ -174,8 +178,9 @@ impl<'a> Fleet<'a> {
 
     /// Whether a worker may be started.
     pub(super) fn may_start(&self, worker: usize) -> bool {
-        let has_slot = self.cluster.as_ref().is_none_or(|cluster| cluster.is_ready() && worker < cluster.slots());
-        self.life(worker) == Life::Down && has_slot && self.health.takes_workers(self.device(worker))
+        let has_room =
+            self.cluster.as_ref().is_none_or(|cluster| cluster.is_ready() && worker < cluster.most_workers());
+        self.life(worker) == Life::Down && has_room && self.health.takes_workers(self.device(worker))
     }
 
     /// Starts a worker's process.
@@ -187,7 +192,7 @@ impl<'a> Fleet<'a> {
         state.generation += 1;
         let identity = (worker, state.generation);
         let started = match &self.cluster {
-            Some(cluster) => cluster.connect(worker, state.generation).map(|slot| (slot, Life::Requested)),
+            Some(cluster) => cluster.connect(worker, state.generation).map(|connection| (connection, Life::Requested)),
             None => self.spawn(worker, identity).map(|process| (process, Life::Starting)),
         };
         let state = &mut self.workers[worker];
@@ -271,6 +276,7 @@ impl<'a> Fleet<'a> {
             task_time: self.options.task_time,
             faults: self.options.faults.clone(),
             settings: self.options.settings.clone(),
+            models: self.models.clone(),
         }));
     }
 
@@ -493,6 +499,12 @@ impl<'a> Fleet<'a> {
     }
 }
 
+/// The hashes of the models in a recipe.
+fn models(recipe: &Recipe) -> BTreeMap<StageName, String> {
+    let models = recipe.steps().iter().map(|step| (step.stage, step.identity.model_sha256.clone()));
+    models.filter_map(|(stage, sha256)| Some((stage, sha256?))).collect()
+}
+
 /// The workers of a run with this number of jobs: one per device, or for a cluster as many as it may place.
 fn worker_ids(options: &RunOptions, jobs: usize) -> Vec<WorkerId> {
     let id = |device: DeviceId, index| WorkerId { place: device.into(), index };
@@ -500,7 +512,7 @@ fn worker_ids(options: &RunOptions, jobs: usize) -> Vec<WorkerId> {
         let of_index = |index| options.devices.iter().map(move |device| id(device.clone(), index));
         return (0..options.workers_per_device.max(1)).flat_map(of_index).collect();
     };
-    let most = cluster.slots.map_or(CLUSTER_SLOTS, NonZeroUsize::get).min(jobs);
+    let most = cluster.workers.map_or(CLUSTER_WORKERS, NonZeroUsize::get).min(jobs);
     let device = |number: usize| match options.devices.first() {
         Some(DeviceId::Cuda(name)) => DeviceId::Cuda(name.clone()),
         Some(DeviceId::Sim(_)) => DeviceId::Sim(number as u32),

@@ -31,15 +31,10 @@ impl Router<'_> {
         }
     }
 
-    /// Handles the loss of what a worker ran in: an actor or a node of a cluster. Neither its device nor its recordings
-    /// are suspected, unless a recording is lost this way again and again.
+    /// Handles the loss of what a worker ran in: an actor or a node of a cluster.
     fn lose_place(&mut self, worker: usize, reason: &str) -> Result<(), RunError> {
-        self.commit()?;
-        self.fleet.take_down(worker);
-        let batches = self.take_batches(worker)?;
         self.ledger.worker_incident(IncidentKind::WorkerLost, self.fleet.id(worker), reason.to_owned())?;
-        let attribution = self.backlog.attribute_death(&batches, &Death::with_place(reason));
-        self.follow(worker, attribution)?;
+        self.take_down_with_place(worker, reason)?;
         if self.fleet.lost_place(worker, reason) { self.retire(worker, reason) } else { Ok(()) }
     }
 
@@ -49,14 +44,20 @@ impl Router<'_> {
         self.ledger.incident(IncidentKind::DriverLost, None, None, message)?;
         for worker in self.fleet.workers() {
             if self.fleet.is_requested(worker) || self.fleet.is_started(worker) {
-                self.commit()?;
-                self.fleet.take_down(worker);
-                let batches = self.take_batches(worker)?;
-                let attribution = self.backlog.attribute_death(&batches, &Death::with_place(reason));
-                self.follow(worker, attribution)?;
+                self.take_down_with_place(worker, reason)?;
             }
         }
         self.fleet.replace_driver(reason)
+    }
+
+    /// Takes a worker down that was lost with what it ran in, and queues its recordings again. Neither they nor its device
+    /// are suspected, unless a recording is lost this way again and again.
+    fn take_down_with_place(&mut self, worker: usize, reason: &str) -> Result<(), RunError> {
+        self.commit()?;
+        self.fleet.take_down(worker);
+        let batches = self.take_batches(worker)?;
+        let attribution = self.backlog.attribute_death(&batches, &Death::with_place(reason));
+        self.follow(worker, attribution)
     }
 
     /// Records that the cluster has had no room for a worker.

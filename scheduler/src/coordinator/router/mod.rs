@@ -39,7 +39,7 @@ impl<'a> Router<'a> {
         options: &'a RunOptions,
     ) -> Result<Self, RunError> {
         let outstanding = chains.iter().filter(|chain| !chain.is_complete()).count();
-        let fleet = Fleet::new(options, outstanding)?;
+        let fleet = Fleet::new(options, outstanding, items.first().map(|item| &*item.recipe))?;
         let backlog = Backlog::new(items, chains, options, fleet.workers().len());
         Ok(Self { items, options, fleet, backlog, ledger, clock: ClockWatch::new() })
     }

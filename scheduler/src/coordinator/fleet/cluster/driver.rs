@@ -25,7 +25,7 @@ const STATUS_PATIENCE: Duration = Duration::from_secs(2);
 /// Number of lines of the driver's standard error that are kept, to say why it ended.
 const KEPT_LINES: usize = 20;
 
-/// What the driver is told.
+/// A message to the driver.
 #[derive(Debug)]
 pub(super) enum ToDriver {
     /// Start a worker.
@@ -105,6 +105,12 @@ impl Driver {
         self.clock.silent_for()
     }
 
+    /// Kills the driver. The engine ends its actors.
+    pub(super) fn kill(&mut self) {
+        // Fails only if the process has already ended and been waited for.
+        drop(self.child.kill());
+    }
+
     fn send(&self, message: ToDriver) {
         if let Some(outgoing) = &self.outgoing {
             drop(outgoing.send(message));
@@ -146,8 +152,7 @@ impl Drop for Driver {
         if self.wait(EXIT_PATIENCE).is_none() {
             tracing::warn!("the driver of the cluster did not end and is killed");
         }
-        // Both calls fail only if the process has already ended and been waited for.
-        drop(self.child.kill());
+        self.kill();
         drop(self.child.wait());
     }
 }

@@ -31,7 +31,7 @@ const RESTARTS: u32 = 4;
 /// Delay before the second start in a row. It doubles with each further one.
 const BACKOFF: Duration = Duration::from_millis(500);
 /// A driver that sends nothing for this time is replaced. It sends a sign of life every second.
-const SILENCE: Duration = Duration::from_secs(15);
+const SILENCE: Duration = Duration::from_secs(20);
 /// A driver may take this long to join the cluster.
 const JOIN: Duration = Duration::from_secs(120);
 
@@ -139,13 +139,13 @@ impl<'a> Cluster<'a> {
     }
 
     /// The number of workers that may be requested: that of the options, or as many as there is room for.
-    pub(super) fn slots(&self) -> usize {
-        self.options.slots.map_or(self.capacity, NonZeroUsize::get)
+    pub(super) fn most_workers(&self) -> usize {
+        self.options.workers.map_or(self.capacity, NonZeroUsize::get)
     }
 
-    /// Whether workers can be requested now.
+    /// Whether workers can be requested now, and it is known how many.
     pub(super) const fn is_ready(&self) -> bool {
-        self.is_ready
+        self.is_ready && (self.knows_capacity || self.options.workers.is_some())
     }
 
     /// Records that a result was committed.
@@ -192,7 +192,10 @@ impl<'a> Cluster<'a> {
     /// # Errors
     /// It ended too often.
     pub(super) fn replace(&mut self, reason: &str, now: Instant) -> Result<(), String> {
-        (self.driver, self.is_ready) = (None, false);
+        if let Some(mut driver) = self.driver.take() {
+            driver.kill();
+        }
+        self.is_ready = false;
         if self.restarts == RESTARTS {
             return Err(format!("the driver of the cluster ended {} times in a row: {reason}", RESTARTS + 1));
         }
@@ -206,7 +209,7 @@ impl<'a> Cluster<'a> {
     /// # Errors
     /// A message that says why it cannot be started, or what no node has.
     pub(super) fn check(&mut self, now: Instant) -> Result<(), String> {
-        if self.is_ready && self.slots() == 0 && self.knows_capacity {
+        if self.is_ready() && self.most_workers() == 0 {
             let ClusterOptions { gpus, cpus, resources, .. } = self.options;
             let resources: Vec<_> = resources.iter().map(|(name, amount)| format!(", {name}={amount}")).collect();
             return Err(format!(

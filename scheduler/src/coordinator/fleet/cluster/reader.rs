@@ -48,7 +48,7 @@ impl<R: BufRead> Reader<R> {
                 Ok(None) | Err(CodecError::Truncated | CodecError::Io(_)) => break String::new(),
                 Err(error) => break error.to_string(),
             };
-            self.clock.heard();
+            self.clock.received();
             match self.incoming_of(line.strip_suffix(b"\n").unwrap_or(&line)) {
                 Ok(None) => {}
                 Ok(Some(incoming)) => {
@@ -76,11 +76,11 @@ impl<R: BufRead> Reader<R> {
         let Some(silence) = self.current(address) else { return Ok(None) };
         let output = match envelope.verb {
             "line" => {
-                silence.heard();
+                silence.received();
                 self.assemble(address, envelope.payload)
             }
             "up" => {
-                silence.heard();
+                silence.received();
                 let Up { node, host, gpus } = envelope.json()?;
                 Some(Output::Placed(Placement { node: node_name(&host, &node).into(), gpus }))
             }
@@ -218,7 +218,7 @@ mod tests {
     }
 
     #[test]
-    fn reader_reports_a_malformed_line_of_a_worker_once_and_goes_on() {
+    fn reader_reports_a_malformed_line_of_a_worker_once_and_continues() {
         let incoming = read(b"2.3 line garbage\n2.3 line more garbage\n- capacity 5\n");
         assert!(matches!(
             incoming[..],

@@ -1,6 +1,6 @@
 //! How long drivers and workers of a cluster have been silent.
 //!
-//! The lines of all workers come over one pipe. A worker is silent only while its driver is heard: otherwise a driver that
+//! The lines of all workers come over one pipe. A worker is silent only while its driver sends: otherwise a driver that
 //! stalls would let all of its workers look dead. And nobody is silent while the reader of the pipe waits for the
 //! coordinator. So silence is measured by a clock that stands still while the reader waits, up to the driver's last line.
 
@@ -19,7 +19,7 @@ pub(super) struct ReaderClock {
     start: Instant,
     waited_us: AtomicU64,
     is_waiting: AtomicBool,
-    heard_us: AtomicU64,
+    last_us: AtomicU64,
 }
 
 impl Default for ReaderClock {
@@ -28,7 +28,7 @@ impl Default for ReaderClock {
             start: Instant::now(),
             waited_us: AtomicU64::new(0),
             is_waiting: AtomicBool::new(false),
-            heard_us: AtomicU64::new(0),
+            last_us: AtomicU64::new(0),
         }
     }
 }
@@ -39,8 +39,8 @@ impl ReaderClock {
     }
 
     /// Records that the driver sent a line.
-    pub(super) fn heard(&self) {
-        self.heard_us.store(self.now_us(), Ordering::Relaxed);
+    pub(super) fn received(&self) {
+        self.last_us.store(self.now_us(), Ordering::Relaxed);
     }
 
     /// Stops the clock during `wait`.
@@ -58,7 +58,7 @@ impl ReaderClock {
         if self.is_waiting.load(Ordering::Relaxed) {
             return Duration::ZERO;
         }
-        Duration::from_micros(self.now_us().saturating_sub(self.heard_us.load(Ordering::Relaxed)))
+        Duration::from_micros(self.now_us().saturating_sub(self.last_us.load(Ordering::Relaxed)))
     }
 }
 
@@ -67,24 +67,24 @@ impl ReaderClock {
 pub(super) struct SlotSilence {
     pub(super) address: Address,
     clock: Arc<ReaderClock>,
-    heard_us: AtomicU64,
+    last_us: AtomicU64,
     memory: AtomicU64,
 }
 
 impl SlotSilence {
     pub(super) fn new(address: Address, clock: Arc<ReaderClock>) -> Self {
-        Self { address, clock, heard_us: AtomicU64::new(UNKNOWN), memory: AtomicU64::new(UNKNOWN) }
+        Self { address, clock, last_us: AtomicU64::new(UNKNOWN), memory: AtomicU64::new(UNKNOWN) }
     }
 
     /// Records that the worker was started or sent a line.
-    pub(super) fn heard(&self) {
-        self.heard_us.store(self.clock.now_us(), Ordering::Relaxed);
+    pub(super) fn received(&self) {
+        self.last_us.store(self.clock.now_us(), Ordering::Relaxed);
     }
 
-    /// How long the worker had sent nothing when its driver was last heard. Zero before it is started.
+    /// How long the worker had sent nothing at the driver's last line. Zero before it is started.
     pub(super) fn silent_for(&self) -> Duration {
-        let driver = self.clock.heard_us.load(Ordering::Relaxed);
-        Duration::from_micros(driver.saturating_sub(self.heard_us.load(Ordering::Relaxed)))
+        let driver = self.clock.last_us.load(Ordering::Relaxed);
+        Duration::from_micros(driver.saturating_sub(self.last_us.load(Ordering::Relaxed)))
     }
 
     /// Records the memory that the worker uses, in bytes.
@@ -113,17 +113,17 @@ mod tests {
     }
 
     #[test]
-    fn silence_of_a_worker_counts_only_while_its_driver_is_heard() {
+    fn silence_of_a_worker_counts_only_while_its_driver_sends() {
         let clock = Arc::new(ReaderClock::default());
         let slot = slot(&clock);
         std::thread::sleep(STEP);
-        clock.heard();
+        clock.received();
         assert_eq!(slot.silent_for(), Duration::ZERO, "it is not started");
-        slot.heard();
+        slot.received();
         std::thread::sleep(STEP);
         assert_eq!(slot.silent_for(), Duration::ZERO, "the driver is silent too");
         assert!(clock.silent_for() >= STEP);
-        clock.heard();
+        clock.received();
         assert!(slot.silent_for() >= STEP);
     }
 
@@ -131,13 +131,13 @@ mod tests {
     fn silence_does_not_grow_while_the_reader_waits_for_the_coordinator() {
         let clock = Arc::new(ReaderClock::default());
         let slot = slot(&clock);
-        slot.heard();
-        clock.heard();
+        slot.received();
+        clock.received();
         clock.while_waiting(|| {
             std::thread::sleep(10 * STEP);
             assert_eq!(clock.silent_for(), Duration::ZERO);
         });
-        clock.heard();
+        clock.received();
         assert!(slot.silent_for() < 5 * STEP, "{:?}", slot.silent_for());
     }
 }

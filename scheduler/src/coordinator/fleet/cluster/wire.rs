@@ -114,10 +114,10 @@ pub(super) struct Envelope<'a> {
 impl<'a> Envelope<'a> {
     /// Parses a line without its end.
     pub(super) fn parse(line: &'a [u8]) -> Result<Self, MalformedLine> {
-        let mut parts = line.splitn(3, |byte| *byte == b' ');
-        let mut text = || parts.next().and_then(|part| std::str::from_utf8(part).ok());
+        let mut fields = line.splitn(3, |byte| *byte == b' ');
+        let mut text = || fields.next().and_then(|field| std::str::from_utf8(field).ok());
         let (Some(address), Some(verb)) = (text(), text()) else { return Err(malformed(line, "no address and verb")) };
-        let payload = parts.next().ok_or_else(|| malformed(line, "no payload"))?;
+        let payload = fields.next().ok_or_else(|| malformed(line, "no payload"))?;
         let address = match address {
             "-" => None,
             text => Some(address_of(text).ok_or_else(|| malformed(line, "not the address of a slot"))?),

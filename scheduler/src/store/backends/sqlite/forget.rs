@@ -79,9 +79,7 @@ fn delete_texts(db: &Transaction<'_>, names: &Names, digests: &Digests<'_>, entr
                 entries.push(entry);
             }
         }
-        for failure in
-            incidents::failures(db, run.id)?.iter().filter(|failure| names.is_about(&failure.path, &failure.error))
-        {
+        for failure in incidents::failures(db, run.id)?.iter().filter(|failure| names.is_about(&failure.path, &failure.error)) {
             db.execute("DELETE FROM failure WHERE run = ?1 AND path = ?2", params![id, path_bytes(&failure.path)])?;
             entries.push(Entry::FailureForgotten { run: id, place: digests.0.path(&failure.path) });
         }
