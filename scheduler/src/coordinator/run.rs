@@ -14,7 +14,8 @@ use crate::store::{RecordingEntry, RunEnd, Store};
 /// may write further records, such as exports, to the store. It must return quickly.
 ///
 /// The system kills the workers when the calling thread ends, so call this on a thread that outlives the run, such as
-/// the main thread. No worker survives the return of this function.
+/// the main thread. No worker survives the return of this function,
+/// except that workers on a cluster whose driver was killed end a moment later.
 ///
 /// # Errors
 /// [`RunError`] if the run cannot continue. Committed artifacts stay, and the next run resumes from them.
