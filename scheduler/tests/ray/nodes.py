@@ -4,8 +4,9 @@
 
 Each node has room for this number of workers.
 
-Prints one JSON line when the cluster is up: its address. Then takes commands on stdin, one a line, and prints a JSON
-line for each: `kill ID` ends the node whose id begins so, as a power failure would, `add` adds one. Ends with its stdin.
+Prints one JSON line when the cluster is up: its address. Then takes commands on stdin, one per line, and prints a JSON
+line for each: `kill ID` ends the node whose id begins so, as a power failure would; `add` adds one. Ends when its stdin
+is closed.
 """
 
 from __future__ import annotations

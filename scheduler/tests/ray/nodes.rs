@@ -3,15 +3,19 @@
 use std::io::Write;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
+use std::time::Duration;
 
 use serde_json::Value;
-use testkit::{Lines, PATIENCE};
+use testkit::Lines;
 
 use crate::namespace;
 
+/// Several processes per node start, which takes minutes on a busy machine.
+const PATIENCE: Duration = Duration::from_secs(400);
+
 pub(crate) struct Nodes {
     process: Child,
-    answers: Lines,
+    lines: Lines,
     pub(crate) address: String,
 }
 
@@ -24,11 +28,10 @@ impl Nodes {
             .arg(script)
             .args([nodes, slots].map(|number| number.to_string()))
             .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null());
+            .stdout(Stdio::piped());
         let mut process = command.spawn().unwrap();
-        let answers = Lines::of(process.stdout.take().unwrap());
-        let mut nodes = Self { process, answers, address: String::new() };
+        let lines = Lines::of(process.stdout.take().unwrap());
+        let mut nodes = Self { process, lines, address: String::new() };
         nodes.address = nodes.answer()["address"].as_str().unwrap().to_owned();
         nodes
     }
@@ -51,7 +54,7 @@ impl Nodes {
     /// The next line of the process that is JSON.
     fn answer(&self) -> Value {
         loop {
-            let line = self.answers.next_within(PATIENCE).expect("the cluster answers");
+            let line = self.lines.next_within(PATIENCE).expect("nodes.py says what it did");
             if let Ok(answer) = serde_json::from_str(&line) {
                 return answer;
             }
