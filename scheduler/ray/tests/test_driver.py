@@ -59,7 +59,7 @@ def test_input_is_numbered_and_bounded_in_flight() -> None:
     rig.tell("0.1 close {}")
     for write in list(rig.calls("write")):
         rig.reply(write, None)
-    assert [call.args[1:] for call in rig.calls("write")] in ([], [(slots.WRITES_IN_FLIGHT + 1, None)])
+    assert [call.args[1:] for call in rig.calls("write")] == [(slots.WRITES_IN_FLIGHT + 1, None)]
 
 
 def test_close_comes_after_all_input() -> None:

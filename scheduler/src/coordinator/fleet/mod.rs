@@ -3,6 +3,7 @@
 mod cluster;
 mod connection;
 mod health;
+mod on_cluster;
 mod process;
 mod pulse;
 mod worker;
@@ -21,7 +22,7 @@ use super::outcome::RunError;
 use crate::devices::{DeviceReading, DeviceState, Transition};
 use crate::protocol::{FromWorker, Slot, SlotSettings, ToWorker, WorkerProgress, WorkerSettings};
 use cluster::{Change, Cluster};
-use connection::{Connection, Incoming, Output, Placement};
+use connection::{Connection, Incoming, Output};
 pub(super) use connection::{Loss, LossCause};
 use health::DeviceHealth;
 use process::WorkerProcess;
@@ -191,18 +192,13 @@ impl<'a> Fleet<'a> {
         let state = &mut self.workers[worker];
         state.generation += 1;
         let identity = (worker, state.generation);
-        let started = match &self.cluster {
-            Some(cluster) => cluster.connect(worker, state.generation).map(|connection| (connection, Life::Requested)),
-            None => self.spawn(worker, identity).map(|process| (process, Life::Starting)),
+        let (started, life) = match &self.cluster {
+            Some(cluster) => (cluster.connect(worker, state.generation), Life::Requested),
+            None => (self.spawn(worker, identity), Life::Starting),
         };
         let state = &mut self.workers[worker];
-        match started {
-            Ok((connection, life)) => state.begin(connection, life),
-            Err(reason) => {
-                self.last_loss = Some((state.id.clone(), reason.clone()));
-                return Err(reason);
-            }
-        }
+        let connection = started.inspect_err(|reason| self.last_loss = Some((state.id.clone(), reason.clone())))?;
+        state.begin(connection, life);
         Ok(())
     }
 
@@ -212,49 +208,6 @@ impl<'a> Fleet<'a> {
         let spawned = WorkerProcess::spawn(command, self.device(worker), self.threads, identity, self.sender.clone());
         let process = spawned.map_err(|error| format!("{} cannot be started: {error}", command.program.display()))?;
         Ok(Box::new(process))
-    }
-
-    /// Gives the resources of the workers that have had no work for long back to the cluster, and those of the workers
-    /// that are not placed yet.
-    pub(super) fn release_idle(&mut self, is_idle: impl Fn(usize) -> bool, now: Instant) {
-        let Some((cluster, options)) = self.cluster.as_ref().zip(self.options.cluster.as_ref()) else { return };
-        for (worker, state) in self.workers.iter_mut().enumerate() {
-            if state.has_idled(is_idle(worker), now, options.idle) {
-                state.take_down();
-                cluster.release(worker, state.generation);
-                tracing::debug!(worker = %state.id, "gave its resources back");
-            }
-        }
-    }
-
-    /// Why the driver of the cluster must be replaced, or `None` if it does not hang.
-    pub(super) fn driver_hang_reason(&self) -> Option<String> {
-        self.cluster.as_ref()?.hang_reason()
-    }
-
-    /// Replaces the driver of the cluster, which ended or hangs.
-    ///
-    /// # Errors
-    /// It ended too often.
-    pub(super) fn replace_driver(&mut self, reason: &str) -> Result<(), RunError> {
-        let replaced = self.cluster.as_mut().map(|cluster| cluster.replace(reason, Instant::now()));
-        replaced.transpose().map(drop).map_err(RunError::Cluster)
-    }
-
-    /// Starts the driver of the cluster again, if it is time, and checks that there is a node for the workers.
-    ///
-    /// # Errors
-    /// It cannot be started, or no node has what a worker needs.
-    pub(super) fn check_cluster(&mut self) -> Result<(), RunError> {
-        match &mut self.cluster {
-            Some(cluster) => cluster.check(Instant::now()).map_err(RunError::Cluster),
-            None => Ok(()),
-        }
-    }
-
-    /// Whether the workers run on a cluster.
-    pub(super) const fn is_on_cluster(&self) -> bool {
-        self.cluster.is_some()
     }
 
     pub(super) fn send(&self, worker: usize, message: ToWorker) {
@@ -330,14 +283,6 @@ impl<'a> Fleet<'a> {
             Life::Up | Life::Down | Life::Requested => !blames_recordings && state.crashed_idle(),
             Life::Retired => true,
         }
-    }
-
-    /// Records that a worker was lost with what it ran in. Its device is not suspected. Returns true if the worker must
-    /// be retired, because that happened too often without a result in between.
-    pub(super) fn lost_place(&mut self, worker: usize, reason: &str) -> bool {
-        let state = &mut self.workers[worker];
-        self.last_loss = Some((state.id.clone(), reason.to_owned()));
-        state.lost_place()
     }
 
     /// Records that a worker cannot build its pipeline.
@@ -482,20 +427,6 @@ impl<'a> Fleet<'a> {
                 return None;
             }
         })
-    }
-
-    /// Records where the cluster runs a worker.
-    fn place_worker(&mut self, worker: usize, placement: &Placement) {
-        let device = match self.device(worker) {
-            DeviceId::Cuda(_) => DeviceId::Cuda(placement.gpus.first().map_or_else(|| "0".to_owned(), Clone::clone)),
-            device => device.clone(),
-        };
-        let place = Place { device, node: Some(placement.node.clone()) };
-        let others =
-            self.workers.iter().enumerate().filter(|(other, state)| *other != worker && state.id.place == place);
-        let taken: Vec<_> = others.map(|(_, state)| state.id.index).collect();
-        let index = (0..).find(|index| !taken.contains(index)).unwrap_or_default();
-        self.workers[worker].placed(WorkerId { place, index });
     }
 }
 
