@@ -95,5 +95,6 @@ pub(crate) fn options(devices: u32, sim: &SimSettings) -> RunOptions {
         worker_memory: u64::MAX,
         faults: Vec::new(),
         gpus: None,
+        cluster: None,
     }
 }

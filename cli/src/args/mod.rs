@@ -1,6 +1,7 @@
 //! The command line.
 
 mod case;
+mod cluster;
 mod review;
 mod settings;
 
@@ -16,6 +17,7 @@ use scheduler::store::StoreUrl;
 use stage_core::StageName;
 
 pub(crate) use self::case::{CaseCommand, CaseSetArgs, CaseShowArgs, Channel, PersonArgs};
+pub(crate) use self::cluster::ClusterArgs;
 pub(crate) use self::review::{ReviewArgs, ReviewCommand, ReviewFileArgs, ReviewItemArgs, ReviewListArgs};
 pub(crate) use self::settings::{CsvArgs, ModelArgs, SettingArgs, StageSettingArgs};
 use crate::clip::Time;
@@ -219,6 +221,8 @@ pub(crate) struct EngineArgs {
     /// How to show progress.
     #[arg(long, value_enum, default_value_t = ProgressMode::Auto)]
     pub(crate) progress: ProgressMode,
+    #[command(flatten)]
+    pub(crate) cluster: ClusterArgs,
     #[command(flatten)]
     pub(crate) bench: BenchArgs,
 }

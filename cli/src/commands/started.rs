@@ -90,6 +90,7 @@ fn pipeline(args: &EngineArgs, config: Config, task: &Task<'_>) -> Result<Pipeli
         .store(open_store::url(args.store.as_deref(), task.folder)?)
         .recompute(task.recompute)
         .retry_quarantined(args.retry_quarantined)
+        .cluster(args.cluster.cluster().map_err(Error::usage)?)
         .overwrite(task.overwrite);
     pipeline.run_files.clone_from(&task.run_files);
     pipeline.tests = test_options(&args.bench).map_err(Error::usage)?;

@@ -25,6 +25,7 @@ pub(crate) use self::build::{build, resolve_devices};
 pub use self::planned::{Observer, PlannedRun, Summary};
 pub(crate) use self::targets::Targets;
 use crate::case_file::{self, CaseFile};
+use crate::cluster::Cluster;
 use crate::config::Config;
 use crate::error::{Error, ErrorContext, ErrorKind};
 use crate::export::{DocumentContext, Formats};
@@ -61,6 +62,8 @@ pub struct Pipeline {
     last: Option<StageName>,
     recompute: Recompute,
     retry_quarantined: bool,
+    /// `None`: the workers run on this machine.
+    cluster: Option<Cluster>,
     /// Other formats than the built-in ones.
     formats: Option<Formats>,
     overwrite: bool,
@@ -104,6 +107,7 @@ impl Pipeline {
             last: None,
             recompute: Recompute::Nothing,
             retry_quarantined: false,
+            cluster: None,
             formats: None,
             overwrite: false,
             run_files: Vec::new(),
@@ -135,6 +139,12 @@ impl Pipeline {
     #[must_use]
     pub fn retry_quarantined(self, retry: bool) -> Self {
         Self { retry_quarantined: retry, ..self }
+    }
+
+    /// Runs the workers on a cluster.
+    #[must_use]
+    pub fn cluster(self, cluster: impl Into<Option<Cluster>>) -> Self {
+        Self { cluster: cluster.into(), ..self }
     }
 
     /// The formats from which `run.formats` of the configuration selects: the built-in ones and others.
@@ -182,7 +192,7 @@ impl Pipeline {
         let formats = formats.map_err(Error::usage)?;
         let mut inputs = inputs::find(inputs).map_err(Error::usage)?;
         self.check_interrupt()?;
-        let devices = resolve_devices(&self.config.run.devices, self.config.run.num_gpus, self.tests.nvml.as_deref())?;
+        let devices = self.devices()?;
         let writes_results = self.last.is_none() && !devices[0].is_sim();
         let targets = Targets { pipeline: &self, selected: &formats, writes_results };
         targets.check_places(&inputs)?;
@@ -207,6 +217,18 @@ impl Pipeline {
         inputs.skipped.extend(forgotten);
         plan.unreadable.extend(inputs.unreadable.iter().cloned());
         Ok(PlannedRun { selected: formats, pipeline: self, inputs, store, plan, devices, work, record, context })
+    }
+
+    /// The devices of the run. On a cluster one, whose kind all workers have.
+    fn devices(&self) -> Result<Vec<DeviceId>, Error> {
+        let run = &self.config.run;
+        match &self.cluster {
+            Some(cluster) => {
+                let device = cluster.device(&run.devices, run.num_gpus, run.workers_per_device.get());
+                Ok(vec![device.map_err(Error::usage)?])
+            }
+            None => resolve_devices(&run.devices, run.num_gpus, self.tests.nvml.as_deref()),
+        }
     }
 
     /// What the results state besides the artifacts. The `case.toml` in the folder is an input.
@@ -249,7 +271,10 @@ impl Pipeline {
             let args = vec![worker::NAME.into(), worker::SIMULATED.into()];
             return Ok((recipe, Work { args, settings, model: None }));
         }
-        let (settings, stages) = build(&self.config, device, Some(&self.store), true)?;
+        let (mut settings, stages) = build(&self.config, device, Some(&self.store), true)?;
+        if self.cluster.is_some() {
+            settings.make_absolute();
+        }
         let recipe = stages::recipe(&stages, self.last).map_err(Error::usage)?;
         let (args, model) = (vec![worker::NAME.into()], Some(settings.model.clone()));
         Ok((recipe, Work { args, settings: serde_json::to_value(settings).context(UNWRITABLE)?, model }))

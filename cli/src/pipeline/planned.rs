@@ -212,7 +212,7 @@ impl PlannedRun {
     }
 
     fn options(&self) -> Result<RunOptions, Error> {
-        let Pipeline { config, tests, recompute, retry_quarantined, .. } = &self.pipeline;
+        let Pipeline { config, tests, recompute, retry_quarantined, cluster, .. } = &self.pipeline;
         let rules = Priorities::new(config).map_err(Error::usage)?;
         Ok(RunOptions {
             devices: self.devices.clone(),
@@ -223,10 +223,7 @@ impl PlannedRun {
             batch_items: config.limits.worker_batch_size.get(),
             device_batch: config.limits.device_batch(),
             threads: std::thread::available_parallelism().map_or(1, usize::from),
-            worker: WorkerCommand {
-                program: std::env::current_exe().context("the path of this program is unknown")?,
-                args: self.work.args.clone(),
-            },
+            worker: WorkerCommand { program: self.worker_program()?, args: self.work.args.clone() },
             settings: self.work.settings.clone(),
             recompute: *recompute,
             command: command_line(),
@@ -235,8 +232,19 @@ impl PlannedRun {
             task_time: config.limits.task_time(),
             worker_memory: config.limits.worker_memory(),
             faults: tests.faults.clone(),
-            gpus: Some(GpuWatch { limits: config.devices.clone(), library: tests.nvml.clone().map(Into::into) }),
+            gpus: cluster
+                .is_none()
+                .then(|| GpuWatch { limits: config.devices.clone(), library: tests.nvml.clone().map(Into::into) }),
+            cluster: cluster.as_ref().map(|cluster| cluster.options(&self.devices[0])),
         })
+    }
+
+    /// The program that runs as worker, on a cluster or here.
+    fn worker_program(&self) -> Result<PathBuf, Error> {
+        match self.pipeline.cluster.as_ref().and_then(|cluster| cluster.program.clone()) {
+            Some(program) => Ok(program),
+            None => std::env::current_exe().context("the path of this program is unknown"),
+        }
     }
 }
 
@@ -284,9 +292,10 @@ impl From<RunError> for Error {
     fn from(error: RunError) -> Self {
         match error {
             RunError::Store(error) => Self::store(error),
-            RunError::NoDevices | RunError::WorkersRefused { .. } | RunError::WorkersLost { .. } => {
-                Self::new(ErrorKind::NoDevice, error)
-            }
+            RunError::NoDevices
+            | RunError::Cluster(_)
+            | RunError::WorkersRefused { .. }
+            | RunError::WorkersLost { .. } => Self::new(ErrorKind::NoDevice, error),
             _ => Self::unexpected(error),
         }
     }

@@ -16,9 +16,9 @@ mod plan;
 mod router;
 mod run;
 
-pub use event::{CommitPoint, Event, WorkerId};
+pub use event::{CommitPoint, Event, Place, WorkerId};
 pub use interrupt::Interrupt;
-pub use options::{GpuWatch, Recompute, RunOptions, TimeLimits, WorkerCommand};
+pub use options::{ClusterOptions, GpuWatch, Recompute, RunOptions, TimeLimits, WorkerCommand};
 pub use outcome::{ItemEnd, Outcome, RunError};
 pub use outlook::{Outlook, StageOutlook, StageState, outlook};
 pub use run::run;

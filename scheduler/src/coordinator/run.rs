@@ -14,7 +14,8 @@ use crate::store::{RecordingEntry, RunEnd, Store};
 /// may write further records, such as exports, to the store. It must return quickly.
 ///
 /// The system kills the workers when the calling thread ends, so call this on a thread that outlives the run, such as
-/// the main thread. No worker survives the return of this function.
+/// the main thread. No worker survives the return of this function,
+/// except that workers on a cluster whose driver was killed end a moment later.
 ///
 /// # Errors
 /// [`RunError`] if the run cannot continue. Committed artifacts stay, and the next run resumes from them.
@@ -32,16 +33,17 @@ pub fn run(
     let incidents = store.put_recordings(run, items)?;
     let mut ledger = Ledger::new(run, store, observe as Observer<'_>);
     incidents.into_iter().for_each(|incident| ledger.emit(Event::Incident(incident)));
-    let mut router = Router::new(items, chains, ledger, options);
-    let driven = router.drive(interrupt);
-    let outcome = router.into_outcome(driven.as_ref().is_ok_and(|interrupted| *interrupted));
-    let end = match &driven {
-        Ok(false) => RunEnd::Finished,
-        Ok(true) => RunEnd::Interrupted,
+    let outcome = Router::new(items, chains, ledger, options).and_then(|mut router| {
+        let interrupted = router.drive(interrupt)?;
+        Ok(router.into_outcome(interrupted))
+    });
+    let end = match &outcome {
+        Ok(Outcome { interrupted: false, .. }) => RunEnd::Finished,
+        Ok(Outcome { interrupted: true, .. }) => RunEnd::Interrupted,
         Err(_) => RunEnd::Broken,
     };
     let ended = store.end_run(run, end);
-    driven?;
+    let outcome = outcome?;
     ended?;
     Ok(outcome)
 }

@@ -9,8 +9,9 @@ mod queue;
 
 use std::time::{Duration, Instant};
 
-use stage_core::{ArtifactName, DeviceId, Fingerprint, Phase, PipelineError, StageKey};
+use stage_core::{ArtifactName, Fingerprint, Phase, PipelineError, StageKey};
 
+use super::event::Place;
 use super::options::RunOptions;
 use super::outcome::ItemEnd;
 use super::plan::Chain;
@@ -116,16 +117,21 @@ impl<'a> Backlog<'a> {
         self.jobs[job].chain.is_complete()
     }
 
-    /// Decides what to do after a failure of a job on a device while `usable` workers are left.
-    pub(super) fn judge(
+    /// Decides what to do after a failure of a job in a place while workers in `usable` places are left.
+    pub(super) fn judge<'p>(
         &mut self,
         job: usize,
         error: &PipelineError,
-        device: &DeviceId,
-        usable: usize,
+        place: &Place,
+        usable: impl Iterator<Item = &'p Place>,
         backoff: Duration,
     ) -> Verdict {
-        self.jobs[job].judge(error, device, usable, backoff)
+        self.jobs[job].judge(error, place, &usable.collect::<Vec<_>>(), backoff)
+    }
+
+    /// The final error of a job. If it failed on nodes of a cluster because of its file, the error names them.
+    pub(super) fn with_nodes(&self, job: usize, error: PipelineError) -> PipelineError {
+        self.jobs[job].with_nodes(error)
     }
 
     /// Records how a job ended.

@@ -37,11 +37,11 @@ impl<'a> Router<'a> {
         chains: Vec<Chain>,
         ledger: Ledger<'a>,
         options: &'a RunOptions,
-    ) -> Self {
+    ) -> Result<Self, RunError> {
         let outstanding = chains.iter().filter(|chain| !chain.is_complete()).count();
-        let fleet = Fleet::new(options, outstanding);
+        let fleet = Fleet::new(options, outstanding, items.first().map(|item| &*item.recipe))?;
         let backlog = Backlog::new(items, chains, options, fleet.workers().len());
-        Self { items, options, fleet, backlog, ledger, clock: ClockWatch::new() }
+        Ok(Self { items, options, fleet, backlog, ledger, clock: ClockWatch::new() })
     }
 
     pub(super) fn into_outcome(self, interrupted: bool) -> Outcome {

@@ -133,6 +133,9 @@ codes! {
     ModelMalformed "model-malformed" [BadInput] ["transcribe" "align" "segment" "worker"]
         "A file of the model is damaged, of an unknown kind, or does not fit the other files."
         "Download the model again, or choose another one.";
+    ModelDiffers "model-differs" [BadInput] ["worker"]
+        "The model on the machine of a worker is not the one that the run started with."
+        "Copy the model of the machine where the run started to that machine, under the same path.";
     ModelNotEmbedded "model-not-embedded" [BadInput] ["transcribe" "align" "worker"]
         "This build of the program contains no model."
         "Pass a folder or a hub id with --model.";
