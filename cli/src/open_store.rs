@@ -3,7 +3,7 @@
 use std::ffi::OsStr;
 use std::path::Path;
 
-use scheduler::store::{self, Access, Store, StoreUrl};
+use scheduler::store::{self, Access, Store, StoreError, StoreUrl};
 
 use crate::args::FolderArgs;
 use crate::error::{Error, ErrorContext};
@@ -24,4 +24,15 @@ pub(crate) fn url(store: Option<&OsStr>, folder: &Path) -> Result<StoreUrl, Erro
 /// Opens the store of a folder. It must exist, unless `access` is [`Access::Create`].
 pub(crate) fn open(args: &FolderArgs, access: Access) -> Result<Box<dyn Store>, Error> {
     store::open(&url(args.store.as_deref(), &args.folder)?, access).map_err(Error::store)
+}
+
+/// Checks that no run is in progress on a store that several processes can write to. Other stores have one writer.
+pub(crate) fn check_alone(store: &mut dyn Store, url: &StoreUrl) -> Result<(), Error> {
+    if store.queue().is_none() {
+        return Ok(());
+    }
+    match store.writer().map_err(Error::store)?.holders().first() {
+        None => Ok(()),
+        Some(holder) => Err(Error::store(StoreError::Locked { store: url.to_string(), holder: Some(holder.clone()) })),
+    }
 }

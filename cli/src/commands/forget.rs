@@ -31,6 +31,8 @@ pub(crate) fn forget(args: &ForgetArgs) -> Result<Exit, Error> {
         println!("nothing was deleted: add --yes to delete the content of {} recordings", hashes.len());
         return Ok(Exit::Usage);
     }
+    // Before any file is deleted.
+    open_store::check_alone(&mut *store, &url)?;
     let kept = delete_files(&mut *store, &mut record, &hashes, &chosen)?;
     for sha256 in &hashes {
         let forgotten =

@@ -10,7 +10,9 @@ mod custody;
 mod error;
 mod forget;
 mod port;
+mod queue;
 mod raw;
+mod recipe_cache;
 mod sighting;
 mod types;
 mod url;
@@ -22,6 +24,7 @@ pub use custody::{
 };
 pub use error::{Cause, StoreError};
 pub use port::{Access, Store};
+pub use queue::{NewWork, SharedPlan, WorkEnd, WorkQueue};
 pub use types::{
     Alteration, Commit, Committed, Compaction, Failure, Forgotten, Incident, IncidentKind, InputFacts, InputStat,
     Lease, LeaseEnd, Lookup, MadeFrom, NewArtifact, NewBatch, NewCheckpoint, NewRecord, NewRun, OutputFile, Quarantine,

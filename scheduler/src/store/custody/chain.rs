@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use stage_core::sha256_hex;
 
 use super::Entry;
-use crate::store::StoreError;
+use crate::store::{RunId, StoreError};
 
 /// In place of the hash of the line before the first one.
 const NO_LINE: &str = "0000000000000000000000000000000000000000000000000000000000000000";
@@ -21,8 +21,12 @@ pub struct Line {
     pub seq: u64,
     /// SHA-256 of the line before; 64 zeros for the first.
     pub prev: String,
-    /// When it was written, in milliseconds since 1970, by the clock of the machine.
+    /// When it was written, in milliseconds since 1970, by the clock of the machine, or of the database server.
     pub at_ms: u64,
+    /// The run that wrote it, in a store that several runs write to at the same time. Absent otherwise, and if a command
+    /// wrote it that is not a run.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub by: Option<i64>,
     /// What it states.
     pub entry: Entry,
 }
@@ -53,6 +57,7 @@ impl Last {
 pub(in crate::store) fn seal(
     last: Option<&Last>,
     now_ms: u64,
+    by: Option<RunId>,
     entry: Entry,
 ) -> Result<Vec<(Line, String)>, StoreError> {
     let went_back = last.filter(|last| now_ms + CLOCK_TOLERANCE_MS < last.at_ms);
@@ -63,7 +68,8 @@ pub(in crate::store) fn seal(
         let (seq, prev) = last.as_ref().map_or((0, NO_LINE.to_owned()), |last| (last.seq + 1, last.sha256.clone()));
         // Small steps back do not make the times of a log go back.
         let behind = last.as_ref().map(|last| last.at_ms).filter(|at_ms| *at_ms < now_ms + CLOCK_TOLERANCE_MS);
-        let line = Line { seq, prev, at_ms: behind.map_or(now_ms, |at_ms| at_ms.max(now_ms)), entry };
+        let at_ms = behind.map_or(now_ms, |at_ms| at_ms.max(now_ms));
+        let line = Line { seq, prev, at_ms, by: by.map(|run| run.0), entry };
         let text = serde_json::to_string(&line)?;
         last = Some(Last::of(&line, &text));
         lines.push((line, text));
@@ -173,7 +179,7 @@ mod tests {
                 },
                 _ => Entry::Adopted { schema: index as i64 },
             };
-            for (line, text) in seal(last.as_ref(), *now_ms, entry).unwrap() {
+            for (line, text) in seal(last.as_ref(), *now_ms, None, entry).unwrap() {
                 last = Some(Last::of(&line, &text));
                 texts.push(text);
             }

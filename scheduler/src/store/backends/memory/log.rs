@@ -27,7 +27,7 @@ impl Log {
     pub(super) fn append(&mut self, entries: impl IntoIterator<Item = Entry>) -> Result<(), StoreError> {
         self.group += 1;
         for entry in entries {
-            for (line, text) in seal(self.last.as_ref(), now_ms(), entry)? {
+            for (line, text) in seal(self.last.as_ref(), now_ms(), None, entry)? {
                 self.last = Some(Last::of(&line, &text));
                 self.custody.lines.push(StoredLine { text, group: self.group });
             }

@@ -29,7 +29,7 @@ pub(super) fn append(db: &Transaction<'_>, entries: impl IntoIterator<Item = Ent
         .query_row([], |row| row.get(0))?;
     let mut put = db.prepare_cached("INSERT INTO custody VALUES (?1, ?2, ?3, ?4, ?5)")?;
     for entry in entries {
-        for (line, text) in seal(last.as_ref(), now_ms(), entry)? {
+        for (line, text) in seal(last.as_ref(), now_ms(), None, entry)? {
             let sealed = Last::of(&line, &text);
             put.execute(params![line.seq.cast_signed(), text, sealed.sha256, line.at_ms.cast_signed(), part])?;
             last = Some(sealed);

@@ -5,10 +5,10 @@ use std::collections::BTreeSet;
 use rusqlite::{Connection, Transaction, params};
 
 use super::error::Result;
-use super::paths::path_bytes;
 use super::{custody, incidents, recordings, runs, transaction};
 use crate::store::custody::Digests;
 use crate::store::forget::{Names, is_of_recording};
+use crate::store::raw::path_bytes;
 use crate::store::{Entry, Forgotten, RunId};
 
 pub(super) fn forget(db: &mut Connection, forgotten: &Forgotten) -> Result<()> {
@@ -79,7 +79,9 @@ fn delete_texts(db: &Transaction<'_>, names: &Names, digests: &Digests<'_>, entr
                 entries.push(entry);
             }
         }
-        for failure in incidents::failures(db, run.id)?.iter().filter(|failure| names.is_about(&failure.path, &failure.error)) {
+        for failure in
+            incidents::failures(db, run.id)?.iter().filter(|failure| names.is_about(&failure.path, &failure.error))
+        {
             db.execute("DELETE FROM failure WHERE run = ?1 AND path = ?2", params![id, path_bytes(&failure.path)])?;
             entries.push(Entry::FailureForgotten { run: id, place: digests.0.path(&failure.path) });
         }
