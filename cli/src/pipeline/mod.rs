@@ -5,6 +5,7 @@
 //! ```
 
 mod build;
+mod join;
 mod planned;
 mod targets;
 
@@ -32,7 +33,7 @@ use crate::export::{DocumentContext, Formats};
 use crate::file_name::NameParser;
 use crate::inputs::{self, Inputs, SkipReason, SkippedFile};
 use crate::open_store;
-use crate::outputs::{Record, RunFile, Taken};
+use crate::outputs::{FolderLock, Record, RunFile, Taken};
 use crate::plan;
 use crate::stages;
 use crate::worker;
@@ -181,12 +182,7 @@ impl Pipeline {
     /// invalid, a file is unreadable, the device does not exist, the store cannot be used, a file would be written over
     /// an input or over a file that the store has no record of, or the interrupt was requested.
     pub fn plan(mut self, inputs: &[impl AsRef<OsStr>]) -> Result<PlannedRun, Error> {
-        if std::env::var_os(WORKER_VARIABLE).is_some() {
-            return Err(Error::usage(
-                "a worker process started a run: call earwitness::serve_if_worker first in `main`",
-            ));
-        }
-        self.config.validate().map_err(Error::usage)?;
+        self.check_settings()?;
         let context = self.context()?;
         let formats = self.all_formats().select(self.config.run.formats.iter().map(String::as_str));
         let formats = formats.map_err(Error::usage)?;
@@ -203,7 +199,11 @@ impl Pipeline {
         let (recipe, work) = self.work(&devices[0])?;
         let created = fs::create_dir_all(&self.folder).map_err(Error::usage);
         created.context(format!("{}: cannot be created", shown(&self.folder)))?;
+        let lock = FolderLock::acquire(&self.store, &self.folder)?;
         let mut store = store::open(&self.store, Access::Create).map_err(Error::store)?;
+        if self.recompute != Recompute::Nothing {
+            open_store::check_alone(&mut *store, &self.store)?;
+        }
         let record = open_store::record(&mut *store, &self.store, &self.folder, self.overwrite)?;
         let targets = Targets { pipeline: &self, selected: &formats, writes_results };
         let checked = targets.check_taken(&record, &store.recordings().map_err(Error::store)?, &inputs)?;
@@ -216,7 +216,28 @@ impl Pipeline {
         let forgotten = plan.forgotten.drain(..).map(|path| SkippedFile { path, reason: SkipReason::Forgotten });
         inputs.skipped.extend(forgotten);
         plan.unreadable.extend(inputs.unreadable.iter().cloned());
-        Ok(PlannedRun { selected: formats, pipeline: self, inputs, store, plan, devices, work, record, context })
+        Ok(PlannedRun {
+            selected: formats,
+            pipeline: self,
+            joins: false,
+            _lock: Some(lock),
+            inputs,
+            store,
+            plan,
+            devices,
+            work,
+            record,
+            context,
+        })
+    }
+
+    fn check_settings(&self) -> Result<(), Error> {
+        if std::env::var_os(WORKER_VARIABLE).is_some() {
+            return Err(Error::usage(
+                "a worker process started a run: call earwitness::serve_if_worker first in `main`",
+            ));
+        }
+        self.config.validate().map_err(Error::usage)
     }
 
     /// The devices of the run. On a cluster one, whose kind all workers have.

@@ -15,7 +15,7 @@ use crate::error::{Error, ErrorContext, ErrorKind};
 use crate::export::{Document, DocumentContext, Exporter, Formats, Variant};
 use crate::inputs::{Inputs, SkippedFile};
 use crate::manifest::{self, Written};
-use crate::outputs::{Record, RunFile};
+use crate::outputs::{FolderLock, Record, RunFile};
 use crate::plan::Plan;
 use crate::signing::PrivateKey;
 
@@ -31,6 +31,10 @@ pub struct PlannedRun {
     /// The formats to write.
     pub(super) selected: Formats,
     pub(super) record: Record,
+    /// Whether it joins the runs of a shared store.
+    pub(super) joins: bool,
+    /// Keeps others from writing into the folder of the results.
+    pub(super) _lock: Option<FolderLock>,
 }
 
 /// Observes a run. Every method returns quickly: the run waits for it. `()` ignores everything.
@@ -107,6 +111,12 @@ impl PlannedRun {
         self.work.model.as_ref()
     }
 
+    /// Whether it joins the runs of a shared store, so that it writes no results.
+    #[must_use]
+    pub const fn joins(&self) -> bool {
+        self.joins
+    }
+
     /// Whether the stages are simulated, so that there are no results.
     #[must_use]
     pub fn is_simulated(&self) -> bool {
@@ -123,7 +133,7 @@ impl PlannedRun {
     /// The store failed, or no device is left to work on. Committed artifacts stay, and the next run resumes from them.
     pub fn run(&mut self, observer: &mut dyn Observer) -> Result<Summary, Error> {
         let options = self.options()?;
-        let exports = self.pipeline.last.is_none() && !self.is_simulated();
+        let exports = self.pipeline.last.is_none() && !self.is_simulated() && !self.joins;
         let (items, mut not_exported) = (&self.plan.items, BTreeMap::new());
         let (mut again, mut removed) = (BTreeSet::new(), Vec::new());
         let all = self.pipeline.all_formats();
@@ -219,6 +229,7 @@ impl PlannedRun {
             workers_per_device: config.run.workers_per_device.get() as u32,
             priority: config.run.default_priority,
             priorities: self.plan.items.iter().map(|item| rules.of(&item.path, item.audio_s)).collect(),
+            joins: self.joins,
             retry_quarantined: *retry_quarantined,
             batch_items: config.limits.worker_batch_size.get(),
             device_batch: config.limits.device_batch(),

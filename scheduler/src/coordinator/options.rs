@@ -76,6 +76,8 @@ pub struct RunOptions {
     pub priority: i32,
     /// Priorities of single recordings: empty, or one per item in order.
     pub priorities: Vec<i32>,
+    /// Whether the run processes recordings that another one has put into a shared store, instead of its own.
+    pub joins: bool,
     /// Whether quarantined recordings are tried again.
     pub retry_quarantined: bool,
     /// Maximum number of recordings per batch.
@@ -136,6 +138,11 @@ pub struct ClusterOptions {
 }
 
 impl RunOptions {
+    /// The priority of an item.
+    pub(super) fn priority_of(&self, index: usize) -> i32 {
+        self.priorities.get(index).copied().unwrap_or(self.priority)
+    }
+
     /// The run over these recordings, as the store records it.
     pub(super) fn new_run(&self, items: &[RecordingEntry]) -> NewRun {
         NewRun {

@@ -64,6 +64,7 @@ pub(crate) fn options(slots: usize, address: Option<&String>) -> RunOptions {
         task_time: TaskTime::default(),
         worker_memory: u64::MAX,
         faults: Vec::new(),
+        joins: false,
         gpus: None,
         cluster: address.map(|address| cluster(slots, address)),
     }

@@ -38,8 +38,7 @@ impl<'a> Backlog<'a> {
     pub(super) fn new(items: &'a [RecordingEntry], chains: Vec<Chain>, options: &RunOptions, workers: usize) -> Self {
         let job = |chain: Chain| {
             let index = chain.indices.first().copied().unwrap_or_default();
-            let priority = options.priorities.get(index).copied().unwrap_or(options.priority);
-            Job::new(chain, priority, items.get(index).map_or(0.0, |item| item.audio_s))
+            Job::new(chain, options.priority_of(index), items.get(index).map_or(0.0, |item| item.audio_s))
         };
         let jobs: Vec<_> = chains.into_iter().map(job).collect();
         let held = (0..workers).map(|_| Held::default()).collect();
@@ -61,6 +60,19 @@ impl<'a> Backlog<'a> {
 
     pub(super) fn chain(&self, job: usize) -> &Chain {
         &self.jobs[job].chain
+    }
+
+    pub(super) fn chain_mut(&mut self, job: usize) -> &mut Chain {
+        &mut self.jobs[job].chain
+    }
+
+    pub(super) fn has_ended(&self, job: usize) -> bool {
+        self.jobs[job].end.is_some()
+    }
+
+    /// Number of queued jobs.
+    pub(super) fn queued(&self) -> usize {
+        self.queue.len()
     }
 
     /// The first of a job's recordings. It represents all of them.

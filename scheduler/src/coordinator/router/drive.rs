@@ -37,6 +37,7 @@ impl Router<'_> {
                 return Ok(true);
             }
             if !self.fleet.is_stopping() {
+                self.share()?;
                 self.feed()?;
             }
             self.listen()?;
@@ -57,11 +58,11 @@ impl Router<'_> {
                 self.finish(job, ItemEnd::Done)?;
                 continue;
             }
-            let next = self.backlog.chain(job).next_fingerprint();
-            let retry = self.options.retry_quarantined;
-            match next.map(|fingerprint| self.ledger.quarantined(fingerprint, retry)).transpose()?.flatten() {
-                Some(quarantine) => self.finish(job, ItemEnd::Failed(quarantine.error))?,
-                None => self.backlog.enqueue(job),
+            match self.quarantined(job)? {
+                Some(error) => self.finish(job, ItemEnd::Failed(error))?,
+                None if self.sharing.is_none() => self.backlog.enqueue(job),
+                // It is queued when it is claimed.
+                None => {}
             }
         }
         Ok(())

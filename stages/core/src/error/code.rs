@@ -248,8 +248,11 @@ codes! {
     StoreLocked "store-locked" [Transient] ["store"]
         "Another process uses the store."
         "Wait until it has ended, or stop it.";
+    RunTakenOver "run-taken-over" [Transient] ["store"]
+        "The run did not renew its registration in a shared store, because its process was stopped or did not reach the server, and another run took over its work."
+        "Run again; see `earwitness status` for the other runs.";
     StoreUnavailable "store-unavailable" [Transient] ["store"]
-        "The folder or file of the store cannot be opened."
+        "The folder or file of the store cannot be opened, or its server does not answer or refuses the connection."
         "Check its permissions and its disk.";
     StoreReadOnly "store-read-only" [BadInput] ["store"]
         "The store can only be read."
