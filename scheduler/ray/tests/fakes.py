@@ -83,7 +83,7 @@ class Rig:
         self.driver.handle(parse(line.encode()))
 
     def step(self) -> list[str]:
-        """Lets the driver handle what has arrived. Returns its lines without signs of life and capacity."""
+        """Lets the driver handle what has arrived. Returns its lines without its own."""
         self.driver.step()
         lines, self._lines = [line.decode() for line in self._lines], []
         return [line for line in lines if not line.startswith(("- beat", "- capacity"))]
@@ -109,5 +109,6 @@ class Rig:
         return self.reply(self.calls("start")[-1], Started(node, "host", ["0"], 42))
 
     def output(self, lines: list[bytes], end: str | None = None, actor: int = 0) -> list[str]:
-        """Output of a worker, as the reply of the read that waits for it."""
-        return self.reply(self.calls("read", actor)[0], Output(lines, end))
+        """Output of a worker, as the reply of the read that waits for it. Returns lines without signs of life."""
+        replied = self.reply(self.calls("read", actor)[0], Output(lines, end))
+        return [line for line in replied if " alive " not in line]

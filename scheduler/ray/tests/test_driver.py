@@ -175,11 +175,19 @@ def test_restart_in_a_slot_ends_the_worker_before() -> None:
     assert [call.args for call in rig.calls("kill")] == [(1,)]
 
 
-def test_memory_of_a_worker_is_reported_when_it_changes() -> None:
+def test_actor_that_answers_is_reported_about_once_per_second_with_the_memory_of_its_worker() -> None:
     rig = Rig()
     rig.up()
-    for memory, expected in [(1000, ["0.1 memory 1000"]), (1000, []), (2000, ["0.1 memory 2000"])]:
-        assert rig.reply(rig.calls("read")[0], Output([], None, memory)) == expected
+    moments: list[tuple[float, int | None, bool]] = [
+        (0.0, 1000, True),
+        (0.5, 2000, False),
+        (0.5, 3000, True),
+        (1.0, None, True),
+    ]
+    for passed_s, memory, is_reported in moments:
+        rig.now += passed_s
+        lines = rig.reply(rig.calls("read")[0], Output([], None, memory))
+        assert lines == [f"0.1 alive {json.dumps({'memory': memory})}"] * is_reported
 
 
 def test_capacity_and_signs_of_life_are_sent() -> None:

@@ -19,6 +19,8 @@ POLL_S = 1.0
 """How long a read waits in an actor for output, so that an idle actor answers this often."""
 WRITES_IN_FLIGHT = 4
 """Most calls with input. What comes meanwhile goes with the next one."""
+ALIVE_S = 0.9
+"""Interval between two signs of life of an actor. The coordinator calls a worker silent only while its actor is not."""
 RETRY_S = 0.25
 """Delay until a start is tried again in an actor that Ray restarts."""
 TRIES_PER_ACTOR = 20
@@ -54,7 +56,7 @@ class Launch:
 
     argv: list[str]
     environment: dict[str, str] = field(default_factory=dict)
-    silence_s: float = 5.0
+    silence_s: float = 9.0
     """An actor that does not answer for this time, beyond its poll, is unreachable."""
 
 
@@ -96,7 +98,7 @@ class Slot:
         self._tries = 0
         self._retry_at: float | None = None
         self._reported_pending = False
-        self._memory: int | None = None
+        self._alive_at = 0.0
 
     # What the coordinator asks for.
 
@@ -105,7 +107,7 @@ class Slot:
         self._end()
         self._generation, self._phase, self._since = generation, Phase.STARTING, now
         self._input, self._closing, self._next_input, self._writes = [], False, 0, 0
-        self._tries, self._reported_pending, self._memory = 0, False, None
+        self._tries, self._reported_pending, self._alive_at = 0, False, 0.0
         self._try_start()
 
     def write(self, generation: int, line: bytes) -> None:
@@ -200,9 +202,9 @@ class Slot:
         if output.end is not None:
             self._down(Cause.EXIT, output.end)
             return
-        if output.memory is not None and output.memory != self._memory:
-            self._memory = output.memory
-            self._event("memory", output.memory)
+        if now - self._alive_at >= ALIVE_S:
+            self._alive_at = now
+            self._event("alive", {"memory": output.memory})
         self._poll(now)
 
     def _flush(self) -> None:

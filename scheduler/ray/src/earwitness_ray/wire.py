@@ -6,7 +6,7 @@ verbs is JSON.
 
     to the driver    - configure {...}   0.1 start {}   0.1 line ...   0.1 close {}   0.1 kill {}   0.1 release {}
     from the driver  - ready {...}   - capacity 4   - beat {}   - fatal {...}
-                     0.1 up {...}   0.1 line ...   0.1 pending {...}   0.1 down {...}
+                     0.1 up {...}   0.1 line ...   0.1 alive {...}   0.1 pending {...}   0.1 down {...}
 """
 
 from __future__ import annotations

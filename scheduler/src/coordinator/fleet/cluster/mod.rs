@@ -118,7 +118,7 @@ impl<'a> Cluster<'a> {
             resources: &self.options.resources,
             argv,
             environment,
-            silence_ms: self.run.timing.heartbeat_ms,
+            silence_ms: self.run.timing.silence().as_millis() as u64,
         })
     }
 

@@ -9,7 +9,7 @@ use crossbeam_channel::Sender;
 
 use super::driver::Slots;
 use super::silence::{ReaderClock, SlotSilence};
-use super::wire::{self, Address, Cause, Down, Envelope, Fatal, MalformedLine, Pending, Ready, Up};
+use super::wire::{self, Address, Alive, Cause, Down, Envelope, Fatal, MalformedLine, Pending, Ready, Up};
 use crate::coordinator::fleet::connection::{ClusterNews, Incoming, Loss, LossCause, Output, Placement};
 use crate::protocol::{Assembler, CodecError, read_line};
 
@@ -84,8 +84,9 @@ impl<R: BufRead> Reader<R> {
                 let Up { node, host, gpus } = envelope.json()?;
                 Some(Output::Placed(Placement { node: node_name(&host, &node).into(), gpus }))
             }
-            "memory" => {
-                silence.uses(envelope.json()?);
+            "alive" => {
+                let Alive { memory } = envelope.json()?;
+                silence.alive(memory);
                 None
             }
             "pending" => {

@@ -1,8 +1,9 @@
 //! How long drivers and workers of a cluster have been silent.
 //!
-//! The lines of all workers come over one pipe. A worker is silent only while its driver sends: otherwise a driver that
-//! stalls would let all of its workers look dead. And nobody is silent while the reader of the pipe waits for the
-//! coordinator. So silence is measured by a clock that stands still while the reader waits, up to the driver's last line.
+//! The lines of all workers come over one pipe, and those of a worker over its actor. A worker is silent only while its actor
+//! is not: otherwise a node or a driver that stalls would let its workers look dead, and their recordings be suspected.
+//! And nobody is silent while the reader of the pipe waits for the coordinator. So silence is measured by a clock that
+//! stands still while the reader waits, up to the actor's last sign of life.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -67,13 +68,17 @@ impl ReaderClock {
 pub(super) struct SlotSilence {
     pub(super) address: Address,
     clock: Arc<ReaderClock>,
+    /// When the worker sent its last line.
     last_us: AtomicU64,
+    /// When its actor gave its last sign of life.
+    alive_us: AtomicU64,
     memory: AtomicU64,
 }
 
 impl SlotSilence {
     pub(super) fn new(address: Address, clock: Arc<ReaderClock>) -> Self {
-        Self { address, clock, last_us: AtomicU64::new(UNKNOWN), memory: AtomicU64::new(UNKNOWN) }
+        let unknown = || AtomicU64::new(UNKNOWN);
+        Self { address, clock, last_us: unknown(), alive_us: AtomicU64::new(0), memory: unknown() }
     }
 
     /// Records that the worker was started or sent a line.
@@ -81,15 +86,16 @@ impl SlotSilence {
         self.last_us.store(self.clock.now_us(), Ordering::Relaxed);
     }
 
-    /// How long the worker had sent nothing at the driver's last line. Zero before it is started.
-    pub(super) fn silent_for(&self) -> Duration {
-        let driver = self.clock.last_us.load(Ordering::Relaxed);
-        Duration::from_micros(driver.saturating_sub(self.last_us.load(Ordering::Relaxed)))
+    /// Records a sign of life of the actor, and the memory that the worker uses, in bytes.
+    pub(super) fn alive(&self, memory: Option<u64>) {
+        self.alive_us.store(self.clock.now_us(), Ordering::Relaxed);
+        self.memory.store(memory.unwrap_or(UNKNOWN), Ordering::Relaxed);
     }
 
-    /// Records the memory that the worker uses, in bytes.
-    pub(super) fn uses(&self, bytes: u64) {
-        self.memory.store(bytes, Ordering::Relaxed);
+    /// How long the worker had sent nothing when its actor gave its last sign of life. Zero before it is started.
+    pub(super) fn silent_for(&self) -> Duration {
+        let alive = self.alive_us.load(Ordering::Relaxed);
+        Duration::from_micros(alive.saturating_sub(self.last_us.load(Ordering::Relaxed)))
     }
 
     /// The memory that the worker uses, in bytes, if it is known.
@@ -113,18 +119,19 @@ mod tests {
     }
 
     #[test]
-    fn silence_of_a_worker_counts_only_while_its_driver_sends() {
+    fn silence_of_a_worker_counts_only_while_its_actor_answers() {
         let clock = Arc::new(ReaderClock::default());
         let slot = slot(&clock);
         std::thread::sleep(STEP);
-        clock.received();
+        slot.alive(None);
         assert_eq!(slot.silent_for(), Duration::ZERO, "it is not started");
         slot.received();
         std::thread::sleep(STEP);
-        assert_eq!(slot.silent_for(), Duration::ZERO, "the driver is silent too");
-        assert!(clock.silent_for() >= STEP);
         clock.received();
+        assert_eq!(slot.silent_for(), Duration::ZERO, "the actor is silent too");
+        slot.alive(Some(5));
         assert!(slot.silent_for() >= STEP);
+        assert_eq!(slot.memory(), Some(5));
     }
 
     #[test]
@@ -137,7 +144,7 @@ mod tests {
             std::thread::sleep(10 * STEP);
             assert_eq!(clock.silent_for(), Duration::ZERO);
         });
-        clock.received();
+        slot.alive(None);
         assert!(slot.silent_for() < 5 * STEP, "{:?}", slot.silent_for());
     }
 }

@@ -69,6 +69,13 @@ pub(super) struct Up {
     pub(super) gpus: Vec<String>,
 }
 
+/// `alive`: the actor of a worker answers.
+#[derive(Debug, Deserialize)]
+pub(super) struct Alive {
+    /// The memory of the worker in bytes, if it is known.
+    pub(super) memory: Option<u64>,
+}
+
 /// `pending`: the cluster has had no room for a worker.
 #[derive(Debug, Deserialize)]
 pub(super) struct Pending {
