@@ -240,7 +240,7 @@ codes! {
         "Move that file or choose another folder; --overwrite replaces it.";
     // The store.
     InvalidStoreUrl "invalid-store-url" [BadInput] ["store"]
-        "The URL of the store has no known scheme or no location."
+        "The URL of the store has no known scheme, no location, an invalid parameter or a password."
         "Correct --store.";
     StoreMissing "store-missing" [BadInput] ["store"]
         "There is no store in the folder."
@@ -249,11 +249,11 @@ codes! {
         "Another process uses the store."
         "Wait until it has ended, or stop it.";
     RunTakenOver "run-taken-over" [Transient] ["store"]
-        "The run did not renew its registration in a shared store, because its process was stopped or did not reach the server, and another run took over its work."
+        "The run did not renew its registration in a shared store in time, and another run took over its work."
         "Run again; see `earwitness status` for the other runs.";
     StoreUnavailable "store-unavailable" [Transient] ["store"]
         "The folder or file of the store cannot be opened, or its server does not answer or refuses the connection."
-        "Check its permissions and its disk.";
+        "Check its permissions and its disk, or the server and the password.";
     StoreReadOnly "store-read-only" [BadInput] ["store"]
         "The store can only be read."
         "Make its file and folder writable.";

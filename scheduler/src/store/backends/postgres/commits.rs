@@ -31,7 +31,7 @@ pub(super) fn release(db: &mut Db<'_>, lease: Lease, end: LeaseEnd) -> Result<()
 }
 
 /// Whether a lease permits commits. The locks keep it so until the transaction ends: a run that takes it over at the same
-/// time passes over it.
+/// time skips it.
 fn is_live(db: &mut Db<'_>, lease: Lease) -> Result<bool> {
     let sql = "SELECT 1 FROM batch JOIN run ON run.id = batch.run
          WHERE batch.id = $1 AND lease = $2 AND batch.state = 'leased' AND run.state = 'running'

@@ -98,13 +98,13 @@ fn message(error: &postgres::Error) -> String {
 /// Whether an error without a code is one of the connection. TLS that cannot be agreed on is not repaired by waiting.
 fn is_of_connection(error: &postgres::Error) -> bool {
     let text = error.to_string();
-    let parts = ["communicating with the server", "connecting to server", "connection closed", "timeout waiting"];
-    error.is_closed() || parts.iter().any(|part| text.contains(part))
+    let kinds = ["communicating with the server", "connecting to server", "connection closed", "timeout waiting"];
+    error.is_closed() || kinds.iter().any(|kind| text.contains(kind))
 }
 
 fn is_of_authentication(error: &postgres::Error) -> bool {
     let text = error.to_string();
-    ["authentication error", "invalid configuration"].iter().any(|part| text.contains(part))
+    ["authentication error", "invalid configuration"].iter().any(|kind| text.contains(kind))
 }
 
 /// Conflicts between transactions.

@@ -61,7 +61,7 @@ pub(super) fn compact(session: &mut Session) -> Result<Compaction, StoreError> {
 
 const TABLES: &str = "SELECT quote_ident(tablename) FROM pg_tables WHERE schemaname = current_schema() ORDER BY 1";
 
-/// Forgets inputs that are gone on this host. Those of other hosts are only hashed again there.
+/// Forgets inputs that no longer exist on this host. Those of other hosts are only hashed again there.
 fn forget_gone_inputs(db: &mut Db<'_>) -> Result<usize> {
     let mut forgotten = 0;
     for row in db.query("SELECT path FROM input", &[])? {

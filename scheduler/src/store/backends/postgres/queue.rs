@@ -57,7 +57,7 @@ pub(super) fn unfinished(db: &mut Db<'_>) -> Result<Vec<String>> {
     rows.iter().map(|row| Ok(row.try_get(0)?)).collect()
 }
 
-/// A recording that another run is claiming at this moment is passed over. A run does not know the recordings that later
+/// A recording that another run is claiming at this moment is skipped. A run does not know the recordings that later
 /// runs have offered.
 pub(super) fn claim(db: &mut Db<'_>, run: RunId, most: usize, except: &[String]) -> Result<Vec<String>> {
     runs::check_registered(db, run)?;

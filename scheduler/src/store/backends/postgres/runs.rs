@@ -40,7 +40,7 @@ pub(super) const END_REGISTRATION: &str = "UPDATE run SET state = 'lost' WHERE i
 pub(super) const RENEW: &str = "UPDATE run SET expires_ms = now_ms() + lease_ms WHERE id = $1 AND state = 'running'";
 
 /// Declares the runs lost whose registration has expired, and ends the leases of all lost runs. A run that commits at this
-/// moment is alive, and is passed over. After a start of the server every run has the time of a registration to come back.
+/// moment is alive, and is skipped. After a start of the server every run has the time of a registration to come back.
 pub(super) fn end_expired(db: &mut Db<'_>) -> Result<()> {
     db.execute(
         "UPDATE run SET state = 'lost' WHERE id IN (

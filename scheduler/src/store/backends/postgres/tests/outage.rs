@@ -17,7 +17,7 @@ fn own() -> Option<PostgresHarness> {
 }
 
 #[test]
-fn writes_and_reads_go_on_when_the_server_comes_back() {
+fn writes_and_reads_continue_when_the_server_comes_back() {
     let Some(harness) = own() else { return };
     let mut store = writer(&harness, "");
     let run = begun(&mut store);

@@ -86,7 +86,7 @@ fn queue_is_shared_without_giving_anything_twice() {
 }
 
 #[test]
-fn queue_takes_back_what_a_run_has_claimed_that_ended_or_expired() {
+fn queue_reopens_the_claims_of_a_run_that_ended_or_expired() {
     let Some(harness) = PostgresHarness::fresh() else { return };
     let (mut stopped, run) = offered(&harness, &["a", "b"]);
     let (mut other, second) = joined(&harness);
