@@ -66,7 +66,7 @@ fn faulty(kind: &str) -> Fixture {
 
 fn incidents(events: &[Event], wanted: IncidentKind) -> Vec<&Incident> {
     let of_kind = |event| match event {
-        &Event::Incident(ref incident) if incident.kind == wanted => Some(incident),
+        Event::Incident(incident) if incident.kind == wanted => Some(incident),
         _ => None,
     };
     events.iter().filter_map(of_kind).collect()
