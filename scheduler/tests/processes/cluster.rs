@@ -65,11 +65,9 @@ fn faulty(kind: &str) -> Fixture {
 }
 
 fn incidents(events: &[Event], wanted: IncidentKind) -> Vec<&Incident> {
-    let of_kind = |event| match event {
-        &Event::Incident(ref incident) if incident.kind == wanted => Some(incident),
-        _ => None,
-    };
-    events.iter().filter_map(of_kind).collect()
+    let all =
+        events.iter().filter_map(|event| if let Event::Incident(incident) = event { Some(incident) } else { None });
+    all.filter(|incident| incident.kind == wanted).collect()
 }
 
 fn places(events: &[Event]) -> Vec<String> {

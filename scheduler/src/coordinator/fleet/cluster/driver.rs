@@ -174,7 +174,7 @@ fn write(mut input: BufWriter<ChildStdin>, messages: &Receiver<ToDriver>) {
 }
 
 fn write_one(input: &mut impl Write, message: &ToDriver) -> Result<(), CodecError> {
-    Ok(match message {
+    match message {
         ToDriver::Start(address) => wire::write_verb(input, *address, "start")?,
         ToDriver::Close(address) => wire::write_verb(input, *address, "close")?,
         ToDriver::Kill(address) => wire::write_verb(input, *address, "kill")?,
@@ -184,7 +184,8 @@ fn write_one(input: &mut impl Write, message: &ToDriver) -> Result<(), CodecErro
             Encoder::new(&mut lines).write(message)?;
             wire::write_lines(input, *address, &lines)?;
         }
-    })
+    }
+    Ok(())
 }
 
 /// Logs the driver's standard error and keeps its last lines.
