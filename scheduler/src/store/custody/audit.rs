@@ -163,23 +163,22 @@ struct Stated {
     of_recordings: BTreeMap<String, Vec<Subject>>,
     /// How often each recording was forgotten.
     forgotten: BTreeMap<String, usize>,
-    /// Entries about deleted texts that must follow: the line that states them, and how many are missing. `usize::MAX` if
-    /// it does not state their number.
-    texts: Option<(usize, usize)>,
+    /// Entries about deleted texts that must follow: the line that states them, and how many are missing, if it states
+    /// their number.
+    texts: Option<(usize, Option<usize>)>,
     /// Records about which the log states what the program does not write.
     invalid: BTreeMap<Subject, Difference>,
 }
 
 impl Stated {
     fn read(&mut self, line: &Line) {
-        match line.entry.clone() {
-            Entry::RunForgotten { run, record } => {
-                return self.text(Subject::Run(run), Some(record + WITHOUT_TEXT));
-            }
+        let without_text = |record: &String| Some(record.clone() + WITHOUT_TEXT);
+        match &line.entry {
+            Entry::RunForgotten { run, record } => return self.text(Subject::Run(*run), without_text(record)),
             Entry::IncidentForgotten { run, number, record } => {
-                return self.text(Subject::Incident(run, number), Some(record + WITHOUT_TEXT));
+                return self.text(Subject::Incident(*run, *number), without_text(record));
             }
-            Entry::FailureForgotten { run, place } => return self.text(Subject::Failure(run, place), None),
+            Entry::FailureForgotten { run, place } => return self.text(Subject::Failure(*run, place.clone()), None),
             Entry::Clock { .. } => return,
             _ => self.end_texts(),
         }
@@ -189,11 +188,14 @@ impl Stated {
 
     /// A text that was deleted: what the record is without it, or nothing. Only after the entry of a forgotten recording.
     fn text(&mut self, subject: Subject, content: Option<String>) {
-        let Some((_, missing @ 1..)) = &mut self.texts else {
-            self.invalid.insert(subject, Difference::Unfounded);
-            return;
-        };
-        *missing -= 1;
+        match &mut self.texts {
+            Some((_, None)) => {}
+            Some((_, Some(missing @ 1..))) => *missing -= 1,
+            _ => {
+                self.invalid.insert(subject, Difference::Unfounded);
+                return;
+            }
+        }
         match content {
             Some(content) => self.put(subject, content),
             None => self.remove(&subject),
@@ -201,9 +203,7 @@ impl Stated {
     }
 
     fn end_texts(&mut self) {
-        if let Some((line, missing @ 1..)) = self.texts.take()
-            && missing <= isize::MAX as usize
-        {
+        if let Some((line, Some(1..))) = self.texts.take() {
             self.invalid.insert(Subject::Texts(line), Difference::Unfounded);
         }
     }
@@ -274,7 +274,7 @@ impl Stated {
                 let subject = Subject::Forgotten(recording, *before);
                 *before += 1;
                 self.put(subject, record);
-                self.texts = Some((line.seq as usize + 1, texts.unwrap_or(usize::MAX)));
+                self.texts = Some((line.seq as usize + 1, texts));
             }
             Entry::Adopted { .. }
             | Entry::Clock { .. }

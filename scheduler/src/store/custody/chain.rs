@@ -68,7 +68,8 @@ pub(in crate::store) struct Sealed {
     pub(in crate::store) last: Option<Last>,
 }
 
-/// Makes the lines of one transaction, which follow the last line of a chain. If the clock went back since the last line, a line about that comes first.
+/// Makes the lines of one transaction, which follow the last line of a chain. If the clock went back since the last line,
+/// a line about that comes first.
 pub(in crate::store) fn seal(
     last: Option<Last>,
     now_ms: u64,

@@ -1,8 +1,6 @@
 //! Window checkpoints of incomplete artifacts (table `part`). They are checked when read and deleted when their
 //! artifact is stored.
 
-use std::collections::HashSet;
-
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use stage_core::{Fingerprint, sha256_hex};
 
@@ -77,25 +75,27 @@ pub(super) fn forget(db: &Connection, fingerprint: &str) -> Result<bool> {
 
 /// The hashes of all checkpoints, by artifact and index. An altered one has the hash of its text.
 pub(super) fn hashes(db: &Connection) -> Result<Vec<CheckpointHash>> {
-    let mut statement =
-        db.prepare("SELECT fingerprint, part, CAST(body AS BLOB) FROM part ORDER BY fingerprint, part")?;
-    let hash = |row: &Row<'_>| {
-        let sha256 = sha256_hex(&row.get::<_, Vec<u8>>(2)?);
-        Ok(CheckpointHash { fingerprint: row.get(0)?, index: row.get(1)?, sha256 })
-    };
-    let hashes = statement.query_map([], hash)?;
-    Ok(hashes.collect::<rusqlite::Result<_>>()?)
+    hashes_where(db, |_, _| true)
 }
 
 /// The hashes of the checkpoints that match their own hash.
 pub(super) fn sound_hashes(db: &Connection) -> Result<Vec<CheckpointHash>> {
-    let mut statement = db.prepare("SELECT fingerprint, part, body_sha256 FROM part ORDER BY fingerprint, part")?;
-    let stated =
-        |row: &Row<'_>| Ok(CheckpointHash { fingerprint: row.get(0)?, index: row.get(1)?, sha256: row.get(2)? });
-    let stated: HashSet<_> = statement.query_map([], stated)?.collect::<rusqlite::Result<_>>()?;
-    let mut found = hashes(db)?;
-    found.retain(|found| stated.contains(found));
-    Ok(found)
+    hashes_where(db, |found, stated| found == stated)
+}
+
+/// The hashes of the checkpoints whose actual and stored hash are wanted.
+fn hashes_where(db: &Connection, is_wanted: impl Fn(&str, &str) -> bool) -> Result<Vec<CheckpointHash>> {
+    let mut statement =
+        db.prepare("SELECT fingerprint, part, CAST(body AS BLOB), body_sha256 FROM part ORDER BY fingerprint, part")?;
+    let mut rows = statement.query([])?;
+    let mut hashes = Vec::new();
+    while let Some(row) = rows.next()? {
+        let sha256 = sha256_hex(&row.get::<_, Vec<u8>>(2)?);
+        if is_wanted(&sha256, &row.get::<_, String>(3)?) {
+            hashes.push(CheckpointHash { fingerprint: row.get(0)?, index: row.get(1)?, sha256 });
+        }
+    }
+    Ok(hashes)
 }
 
 /// Checks every checkpoint against its hash; returns their number.

@@ -115,7 +115,6 @@ impl WriterHandle {
         let mut db = connection::write(path)?;
         let file = file_id(path).ok_or_else(|| StoreError::Replaced { store: shown(path) })?;
         let log = open_log(&mut db, path)?;
-        check_checkpoints(&db, path)?;
         let mut opened = Self { db, lock, file, log };
         opened.append_log()?;
         Ok(opened)
@@ -147,15 +146,16 @@ fn open_log(db: &mut Connection, path: &Path) -> Result<LogFile, StoreError> {
     if let Reconciled::Repaired { appended, torn } = reconciled {
         transaction::write(db, |db| custody::append(db, [Entry::Repaired { appended, torn }]))?;
     }
+    check_checkpoints(db, path, &stored.lines)?;
     Ok(log)
 }
 
 /// Refuses checkpoints that the log does not state: a run would make artifacts from them. One that does not match its own
 /// hash is computed again.
-fn check_checkpoints(db: &Connection, path: &Path) -> Result<(), StoreError> {
+fn check_checkpoints(db: &Connection, path: &Path, lines: &[String]) -> Result<(), StoreError> {
     let mut found = checkpoints::sound_hashes(db)?;
     if !found.is_empty() {
-        found = unlogged_checkpoints(&custody::read(db)?.lines, found);
+        found = unlogged_checkpoints(lines, found);
     }
     let Some(CheckpointHash { fingerprint, index, .. }) = found.first() else { return Ok(()) };
     let reason = format!("the checkpoint {index} of the artifact {fingerprint} is not one that it states");

@@ -71,7 +71,8 @@ CREATE TABLE output (
 ";
 
 /// Tables that version 7 added or replaced, as they are since version 8: recordings by their hash, with all places at
-/// which they were seen, besides [`TABLES_SINCE_8`]. `seen` grows with every sighting. `setting` has the IDs of the case and the chain, and the secret of the log.
+/// which they were seen, besides [`TABLES_SINCE_8`]. `seen` grows with every sighting. `setting` has the IDs of the case
+/// and the chain, and the secret of the log.
 pub(super) const TABLES_SINCE_7: &str = "
 CREATE TABLE recording (
     file_sha256 TEXT PRIMARY KEY, bytes INTEGER, audio_s REAL NOT NULL, name TEXT NOT NULL,
