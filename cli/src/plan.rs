@@ -35,15 +35,15 @@ pub(crate) fn plan(
     interrupt: &Interrupt,
 ) -> Result<Plan, StoreError> {
     let (mut readable, mut unreadable) = (Vec::new(), Vec::new());
-    let forgotten = store.forgotten()?;
-    for (path, examined) in files.iter().zip(examine_all(files, &forgotten, store, interrupt)?) {
+    let (forgotten, known) = (store.forgotten()?, store.recordings()?);
+    for (path, examined) in files.iter().zip(examine_all(files, (&forgotten, &known), store, interrupt)?) {
         match examined {
             Ok((size, facts)) => readable.push(HashedFile { path, size, facts }),
             Err(error) => unreadable.push(Failure { path: path.clone(), error: unreadable_file(&error) }),
         }
     }
     let forgotten = take_forgotten(&mut readable, &forgotten);
-    Ok(Plan { items: identify(&readable, &store.recordings()?, recipe, folder), unreadable, forgotten })
+    Ok(Plan { items: identify(&readable, &known, recipe, folder), unreadable, forgotten })
 }
 
 /// A file whose hash is known.
@@ -108,12 +108,12 @@ fn relative_to_case(path: &Path, folder: &Path) -> Option<PathBuf> {
 
 fn examine_all(
     files: &[PathBuf],
-    forgotten: &[Forgotten],
+    (forgotten, known): (&[Forgotten], &[RecordingEntry]),
     store: &mut dyn Store,
     interrupt: &Interrupt,
 ) -> Result<Vec<io::Result<(u64, InputFacts)>>, StoreError> {
     let is_stopped = || interrupt.requests() > 0;
-    let examined: Vec<_> = look_up(files, store)?
+    let examined: Vec<_> = look_up(files, store, known)?
         .into_par_iter()
         .map(|(stat, cached)| {
             let stat = stat?;
@@ -142,9 +142,12 @@ fn examine_all(
 /// The size, time and inode of a file, and its facts if the store has them.
 type Known = (io::Result<InputStat>, Option<InputFacts>);
 
-/// The size, time and inode of each file, and its facts if the store has them for these.
-pub(crate) fn look_up(files: &[PathBuf], store: &dyn Store) -> Result<Vec<Known>, StoreError> {
-    let recordings = store.recordings()?;
+/// The size, time and inode of each file, and its facts if the store, with these recordings, has them for these.
+pub(crate) fn look_up(
+    files: &[PathBuf],
+    store: &dyn Store,
+    recordings: &[RecordingEntry],
+) -> Result<Vec<Known>, StoreError> {
     let places: HashMap<&str, HashSet<&Path>> =
         recordings.iter().map(|entry| (&*entry.file_sha256, entry.places().collect())).collect();
     let look_up = |path: &PathBuf| {

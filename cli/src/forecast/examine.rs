@@ -47,7 +47,9 @@ pub(crate) fn examine(
     store: impl FnOnce() -> Result<Box<dyn Store>, StoreError>,
     progress: &(dyn Fn(u64) + Sync),
 ) -> Result<Vec<Examined>, StoreError> {
-    let known = plan::look_up(files, &*store()?)?;
+    let store = store()?;
+    let known = plan::look_up(files, &*store, &store.recordings()?)?;
+    drop(store);
     let examined = files.par_iter().zip(known).map(|(path, (stat, known))| {
         let size_bytes = stat.as_ref().map_or(0, |stat| stat.size);
         let examined = match stat {

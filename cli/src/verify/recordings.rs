@@ -136,7 +136,8 @@ impl Index {
     }
 }
 
-/// The files at the places of the recordings: the hash of each, or why it cannot be read. A place without a file has none.
+/// The files at the places of the recordings, by their path without links: the hash of each, or why it cannot be read. A
+/// place without a file has none.
 struct Places<'a> {
     /// The case folder.
     folder: &'a Path,
@@ -148,7 +149,8 @@ impl<'a> Places<'a> {
         let folder = case.record.folder();
         let relative = case.recordings.iter().filter_map(|entry| relative(entry, folder));
         let absolute = case.recordings.iter().flat_map(RecordingEntry::places).map(Path::to_owned);
-        let paths: BTreeSet<PathBuf> = relative.chain(absolute).collect();
+        // The relative and the absolute place are one file, unless the case was moved.
+        let paths: BTreeSet<PathBuf> = relative.chain(absolute).map(|path| without_links(&path)).collect();
         let bar = progress::bar("recordings", paths.len());
         let hash = |path: PathBuf| {
             let hash = match sha256_file(&path) {
@@ -163,12 +165,17 @@ impl<'a> Places<'a> {
         Self { folder, hashes }
     }
 
+    /// The hash of the file at a place.
+    fn hash(&self, place: &Path) -> Option<&Result<String, String>> {
+        self.hashes.get(&without_links(place))
+    }
+
     /// A file at the place relative to the case decides, also if the original one is still where the case came from.
     fn find(&self, entry: &RecordingEntry) -> Found {
         let relative = relative(entry, self.folder);
         let mut otherwise = Found::Missing;
         for place in relative.as_deref().into_iter().chain(entry.places()) {
-            match self.hashes.get(place) {
+            match self.hash(place) {
                 Some(Ok(sha256)) if *sha256 == entry.file_sha256 => return Found::AtPlace(place.to_owned()),
                 Some(Ok(sha256)) => {
                     otherwise = Found::Changed(without_links(place), sha256.clone());
@@ -201,7 +208,7 @@ impl<'a> Places<'a> {
             all
         });
         for (place, recordings) in seen {
-            if let Some(Ok(now)) = self.hashes.get(place)
+            if let Some(Ok(now)) = self.hash(place)
                 && !everywhere[place].contains(&&**now)
             {
                 let (place, recordings) = (shown(place), recordings.join(", "));
