@@ -9,6 +9,7 @@ mod conformance;
 mod custody;
 mod error;
 mod forget;
+mod plain_file;
 mod port;
 mod raw;
 mod sighting;

@@ -11,6 +11,7 @@ use rustix::fs::OFlags;
 use super::{Custody, Entry, Line, is_one_group};
 use crate::store::StoreError;
 use crate::store::error::unavailable;
+use crate::store::plain_file;
 
 /// Digits of the chain's ID in the name of its file.
 const ID_DIGITS: usize = 8;
@@ -191,14 +192,10 @@ fn compare(found: &[u8], lines: &[String]) -> Compared {
 
 /// The content of a file that is not a link, or `None` if there is none.
 fn read(path: &Path) -> io::Result<Option<Vec<u8>>> {
-    let flags = (OFlags::NOFOLLOW.bits() | OFlags::NONBLOCK.bits()).cast_signed();
-    let mut file = match OpenOptions::new().read(true).custom_flags(flags).open(path) {
+    let mut file = match plain_file::open(path) {
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
         file => file?,
     };
-    if !file.metadata()?.is_file() {
-        return Err(io::Error::other("not a file"));
-    }
     let mut bytes = Vec::new();
     file.read_to_end(&mut bytes)?;
     Ok(Some(bytes))

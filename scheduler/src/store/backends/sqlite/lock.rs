@@ -8,17 +8,14 @@ use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::Duration;
 
-use rustix::fs::OFlags;
-
 use super::paths::{beside, unavailable};
+use crate::store::plain_file::{self, NO_LINKS};
 use crate::store::{LockHolder, StoreError, Writer};
 
 /// A newly forked process shares its parent's lock until it executes its program, so locking is tried again.
 const ATTEMPTS: u32 = 10;
 const BETWEEN_ATTEMPTS: Duration = Duration::from_millis(20);
 
-/// The flags that open no link, and do not wait for the other end of a pipe.
-const NO_LINKS: i32 = (OFlags::NOFOLLOW.bits() | OFlags::NONBLOCK.bits()).cast_signed();
 /// Longest content of a lock file, in bytes: command lines have a limit of the system.
 const LONGEST: u64 = 4 << 20;
 
@@ -77,15 +74,12 @@ impl Drop for WriterLock {
 pub(super) fn writer(store: &Path) -> Result<Writer, StoreError> {
     let path = lock_path(store);
     let failed = |error| unavailable(&path, error);
-    let mut file = match OpenOptions::new().read(true).custom_flags(NO_LINKS).open(&path) {
+    let mut file = match plain_file::open(&path) {
         Ok(file) => file,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Writer::None),
         Err(error) if error.kind() == io::ErrorKind::PermissionDenied => return Ok(Writer::Unnamed),
         Err(error) => return Err(failed(error)),
     };
-    if !file.metadata().map_err(failed)?.is_file() {
-        return Err(failed(io::Error::other("not a file")));
-    }
     match file.try_lock_shared() {
         Ok(()) => Ok(Writer::None),
         Err(TryLockError::WouldBlock) => Ok(read_holder(&mut file).map_or(Writer::Unnamed, Writer::Process)),
