@@ -81,6 +81,8 @@ mod reuse;
 mod review;
 #[path = "earwitness/running.rs"]
 mod running;
+#[path = "earwitness/sharing.rs"]
+mod sharing;
 #[path = "earwitness/signing.rs"]
 mod signing;
 #[path = "earwitness/sound.rs"]

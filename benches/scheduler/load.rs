@@ -81,6 +81,7 @@ pub(crate) fn options(devices: u32, sim: &SimSettings) -> RunOptions {
         workers_per_device: 1,
         priority: 0,
         priorities: Vec::new(),
+        joins: false,
         retry_quarantined: false,
         batch_items: 10,
         device_batch: 8,
@@ -95,5 +96,6 @@ pub(crate) fn options(devices: u32, sim: &SimSettings) -> RunOptions {
         worker_memory: u64::MAX,
         faults: Vec::new(),
         gpus: None,
+        cluster: None,
     }
 }

@@ -58,6 +58,7 @@ mod args;
 pub mod case_file;
 mod clip;
 mod clock;
+mod cluster;
 mod commands;
 mod config;
 mod copies;
@@ -90,6 +91,7 @@ mod verify;
 mod watch;
 mod worker;
 
+pub use self::cluster::{Cluster, ClusterError, Resources};
 pub use self::defects::Defects;
 pub use self::error::{Error, ErrorKind};
 use std::path::Path;

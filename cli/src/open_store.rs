@@ -3,7 +3,7 @@
 use std::ffi::OsStr;
 use std::path::Path;
 
-use scheduler::store::{self, Access, Store, StoreUrl};
+use scheduler::store::{self, Access, Store, StoreError, StoreUrl};
 
 use crate::args::FolderArgs;
 use crate::error::{Error, ErrorContext};
@@ -46,4 +46,15 @@ pub(crate) fn record(store: &mut dyn Store, url: &StoreUrl, folder: &Path, overw
     let deleted = delete_pending(store, &mut unchanged).map_err(Error::store)?;
     deleted.remaining().iter().for_each(|line| tracing::warn!("{line}"));
     record.read_again(store).map_err(Error::store)
+}
+
+/// Checks that no run is in progress on a store that several processes can write to. Other stores have one writer.
+pub(crate) fn check_alone(store: &mut dyn Store, url: &StoreUrl) -> Result<(), Error> {
+    if store.queue().is_none() {
+        return Ok(());
+    }
+    match store.writer().map_err(Error::store)?.holders().first() {
+        None => Ok(()),
+        Some(holder) => Err(Error::store(StoreError::Locked { store: url.to_string(), holder: Some(holder.clone()) })),
+    }
 }

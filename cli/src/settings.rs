@@ -57,6 +57,21 @@ impl Settings {
         })
     }
 
+    /// Makes the paths of models absolute, for workers that start in another folder.
+    pub(crate) fn make_absolute(&mut self) {
+        let aligner = match &mut self.aligner {
+            AlignModel::Ctc(source) => Some(source),
+            AlignModel::Attention => None,
+        };
+        for source in std::iter::once(&mut self.model).chain(aligner) {
+            if let ModelSource::Directory(path) = source
+                && let Ok(absolute) = std::path::absolute(&*path)
+            {
+                *path = absolute;
+            }
+        }
+    }
+
     /// The settings of decode.
     pub(crate) fn decode(&self) -> DecodeConfig {
         decode_config(&self.config)

@@ -74,6 +74,8 @@ fn parsed<T: DeserializeOwned>(given: &WorkerSettings) -> Result<T, PipelineErro
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use scheduler::protocol::Slot;
     use serde_json::json;
     use transcribe::Precision;
@@ -100,7 +102,15 @@ mod tests {
         let slot = SlotSettings { slot: Slot::default(), device: DeviceId::Cpu(0), device_batch: 1 };
         let (slots, settings) = (vec![slot.clone()], json!("of another version"));
         let task_time = TaskTime::default();
-        let given = WorkerSettings { slots, threads: 1, heartbeat_ms: 1000, task_time, faults: vec![], settings };
+        let given = WorkerSettings {
+            slots,
+            threads: 1,
+            heartbeat_ms: 1000,
+            task_time,
+            faults: vec![],
+            settings,
+            models: BTreeMap::new(),
+        };
         let error = simulated(&given, &slot).map(drop).unwrap_err();
         assert_eq!((error.origin, error.code), (Origin::Worker, ErrorCode::WorkerSettings));
         assert!(error.causes[0].contains("of another version"), "{:?}", error.causes);

@@ -56,6 +56,7 @@
 //!         worker_memory: 1 << 30,
 //!         faults: Vec::new(),
 //!         gpus: None,
+//!         cluster: None,
 //!     };
 //!     let mut store = store::open(&"memory:example".parse()?, Access::Create)?;
 //!     let mut events = Vec::new();

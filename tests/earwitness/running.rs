@@ -71,6 +71,11 @@ impl Running {
         &self.workers
     }
 
+    /// PID of the coordinator.
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
     pub(crate) fn has_ended(&mut self) -> bool {
         self.child.try_wait().unwrap().is_some()
     }

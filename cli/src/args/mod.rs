@@ -1,12 +1,13 @@
 //! The command line.
 
 mod case;
+mod cluster;
 mod review;
 mod settings;
 
 use std::ffi::OsString;
 use std::num::NonZeroUsize;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::builder::{PossibleValue, PossibleValuesParser};
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -16,6 +17,7 @@ use scheduler::store::StoreUrl;
 use stage_core::StageName;
 
 pub(crate) use self::case::{CaseCommand, CaseSetArgs, CaseShowArgs, Channel, PersonArgs};
+pub(crate) use self::cluster::ClusterArgs;
 pub(crate) use self::review::{ReviewArgs, ReviewCommand, ReviewFileArgs, ReviewItemArgs, ReviewListArgs};
 pub(crate) use self::settings::{CsvArgs, ModelArgs, SettingArgs, StageSettingArgs};
 use crate::clip::Time;
@@ -90,11 +92,15 @@ pub(crate) enum Command {
 #[derive(Debug, Args)]
 pub(crate) struct RunArgs {
     /// Files, folders (searched recursively for recordings) or glob patterns.
-    #[arg(required = true, value_name = "INPUT")]
+    #[arg(required_unless_present = "join", value_name = "INPUT")]
     pub(crate) inputs: Vec<OsString>,
     /// Folder for the results, and for the store unless --store is given.
-    #[arg(short, long, value_name = "DIR")]
-    pub(crate) out: PathBuf,
+    #[arg(short, long, value_name = "DIR", required_unless_present = "join")]
+    out: Option<PathBuf>,
+    /// Process recordings that another run has put into a shared store (postgres://...), with the settings of that run. It
+    /// may run on another host that finds the recordings at the same paths. Writes no results: `export` does.
+    #[arg(long, value_name = "STORE", conflicts_with_all = ["inputs", "out", "store", "from", "force", "format", "sign"])]
+    pub(crate) join: Option<OsString>,
     /// Recompute this stage and all later stages.
     #[arg(long, value_name = "STAGE", value_parser = stages::value_parser())]
     pub(crate) from: Option<StageName>,
@@ -117,11 +123,21 @@ pub(crate) struct RunArgs {
 }
 
 impl RunArgs {
+    /// The folder for the results. A run that joins others has none.
+    pub(crate) fn folder(&self) -> Option<&Path> {
+        self.out.as_deref()
+    }
+
+    /// The folder for the results, or the current one.
+    pub(crate) fn out(&self) -> &Path {
+        self.out.as_deref().unwrap_or(Path::new("."))
+    }
+
     /// The files about the run that it may write.
     pub(crate) fn run_files(&self) -> Vec<RunFile> {
         let WatchArgs { report, trace, metrics } = &self.watch;
-        let report = report.clone().unwrap_or_else(|| self.out.join("report.html"));
-        let files = [("report", "--report", Some(report)), ("trace", "--trace", trace.clone())];
+        let report = report.clone().or_else(|| Some(self.out.as_ref()?.join("report.html")));
+        let files = [("report", "--report", report), ("trace", "--trace", trace.clone())];
         let files = files.into_iter().chain([("metrics", "--metrics", metrics.clone())]);
         let file = |(format, what, path)| Some(RunFile { format, output: Output { what, path: path? } });
         files.filter_map(file).collect()
@@ -219,6 +235,8 @@ pub(crate) struct EngineArgs {
     /// How to show progress.
     #[arg(long, value_enum, default_value_t = ProgressMode::Auto)]
     pub(crate) progress: ProgressMode,
+    #[command(flatten)]
+    pub(crate) cluster: ClusterArgs,
     #[command(flatten)]
     pub(crate) bench: BenchArgs,
 }

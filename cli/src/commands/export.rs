@@ -16,7 +16,7 @@ use crate::exit::Exit;
 use crate::export::{DocumentContext, ExportConfig, ExportError, Exported, Exporter, Formats, Variant};
 use crate::file_name::NameParser;
 use crate::open_store;
-use crate::outputs::{Output, Record, check_places};
+use crate::outputs::{FolderLock, Output, Record, check_places};
 use crate::signals::{self, SignalWatch};
 
 pub(crate) fn export(args: &ExportArgs) -> Result<Exit, Error> {
@@ -39,10 +39,15 @@ pub(crate) fn export(args: &ExportArgs) -> Result<Exit, Error> {
     }
     let access = if elsewhere.is_some() { Access::Read } else { Access::Write };
     let mut store = store::open(&url, access).map_err(Error::store)?;
+    if elsewhere.is_none() && url.path().is_none() {
+        // The store is elsewhere, so the folder may be new.
+        created(folder)?;
+    }
+    let _lock = elsewhere.is_none().then(|| FolderLock::acquire(&url, folder)).transpose()?;
     let mut record = match elsewhere {
         Some(out) => Record::empty(None, &created(out)?, args.overwrite),
         None => {
-            // The lock of the store keeps other runs away.
+            // The lock of the store or of the folder keeps other runs away.
             remove_unfinished(folder).context(format!("{}: cannot be cleaned", folder.display()))?;
             open_store::record(&mut *store, &url, folder, args.overwrite)?
         }
@@ -125,7 +130,7 @@ fn same_folder(a: &Path, b: &Path) -> bool {
 }
 
 fn created(folder: &Path) -> Result<PathBuf, Error> {
-    let failed = |error| Error::usage(format!("--out {}: cannot be created: {error}", folder.display()));
+    let failed = |error| Error::usage(format!("{}: cannot be created: {error}", folder.display()));
     std::fs::create_dir_all(folder).map_err(failed)?;
     Ok(folder.to_owned())
 }

@@ -26,19 +26,22 @@ use crate::terminal;
 
 pub(crate) fn plan(args: &PlanArgs) -> Result<Exit, Error> {
     let run = &args.run;
+    if run.join.is_some() {
+        return Err(Error::usage("--join takes its recordings from the store: `status` shows them"));
+    }
     let Loaded { mut config, file } = run.engine.settings.load().map_err(Error::usage)?;
     announce(file.as_deref());
-    if run.out.symlink_metadata().is_ok() && !run.out.is_dir() {
-        return Err(Error::usage(format!("{}: not a folder", shown(&run.out))));
+    if run.out().symlink_metadata().is_ok() && !run.out().is_dir() {
+        return Err(Error::usage(format!("{}: not a folder", shown(run.out()))));
     }
     if let Some(formats) = &run.format {
         config.run.formats.clone_from(formats);
     }
     config.validate().map_err(Error::usage)?;
-    CaseFile::read(&run.out).map_err(Error::usage)?;
+    CaseFile::read(run.out()).map_err(Error::usage)?;
     let settings = Settings::new(&config, Precision::default()).map_err(Error::usage)?;
     let inputs = inputs::find(&run.inputs).map_err(Error::usage)?;
-    let url = open_store::url(run.engine.store.as_deref(), &run.out)?;
+    let url = open_store::url(run.engine.store.as_deref(), run.out())?;
     let nvml = run.engine.bench.nvml.as_deref();
     let devices = pipeline::resolve_devices(&config.run.devices, config.run.num_gpus, nvml)?;
     let models = models(&settings)?;
@@ -54,7 +57,7 @@ pub(crate) fn plan(args: &PlanArgs) -> Result<Exit, Error> {
     bar.finish_and_clear();
     let store = existing(&url).map_err(Error::store)?;
     let names = NameParser::new(&config.run.name_patterns).map_err(Error::usage)?;
-    let mut pipeline = Pipeline::new(config, &run.out).store(url.clone()).overwrite(run.overwrite);
+    let mut pipeline = Pipeline::new(config, run.out()).store(url.clone()).overwrite(run.overwrite);
     pipeline.run_files = run.run_files();
     let taken = pipeline.taken_files(&inputs, &*store)?;
     let conditions = Conditions {
@@ -64,7 +67,7 @@ pub(crate) fn plan(args: &PlanArgs) -> Result<Exit, Error> {
         recompute: run.recompute(),
         retry_quarantined: run.engine.retry_quarantined,
         rule: rule(&settings, &devices[0]),
-        folder: run.out.clone(),
+        folder: run.out().to_owned(),
         models,
         names,
         taken,

@@ -1,10 +1,11 @@
 //! The part that `run` and `stage` share: from arguments to a planned run, and from its summary to the exit code.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 
 use scheduler::coordinator::{Interrupt, Recompute};
 use scheduler::protocol::Fault;
+use scheduler::store::StoreUrl;
 use serde::Deserialize;
 use stage_core::{ErrorCode, StageName, shown};
 
@@ -58,6 +59,22 @@ pub(super) struct Task<'a> {
 impl Started {
     /// Plans the run that the arguments describe.
     pub(super) fn plan(args: &EngineArgs, task: &Task<'_>) -> Result<Self, Error> {
+        let url = open_store::url(args.store.as_deref(), task.folder)?;
+        Self::start(args, task, url, |pipeline| pipeline.plan(task.inputs))
+    }
+
+    /// Plans a run that joins those of a store.
+    pub(super) fn join(args: &EngineArgs, task: &Task<'_>, url: &OsStr) -> Result<Self, Error> {
+        let url = StoreUrl::try_from(url).context("--join").map_err(Error::usage)?;
+        Self::start(args, task, url, Pipeline::join)
+    }
+
+    fn start(
+        args: &EngineArgs,
+        task: &Task<'_>,
+        store: StoreUrl,
+        plan: impl FnOnce(Pipeline) -> Result<PlannedRun, Error>,
+    ) -> Result<Self, Error> {
         let interrupt = Interrupt::default();
         let signals = SignalWatch::start(interrupt.clone()).context("the signal handlers cannot be installed")?;
         let loaded = args.settings.load().map_err(Error::usage)?;
@@ -65,9 +82,9 @@ impl Started {
         if let Some(formats) = task.formats {
             formats.clone_into(&mut config.run.formats);
         }
-        let mut pipeline = pipeline(args, config, task)?.interrupt(interrupt);
+        let mut pipeline = pipeline(args, config, task, store)?.interrupt(interrupt);
         pipeline.read_files.extend(loaded.file.iter().cloned());
-        let run = in_settings(pipeline.plan(task.inputs), loaded.file.as_deref())?;
+        let run = in_settings(plan(pipeline), loaded.file.as_deref())?;
         Ok(Self { run, file: loaded.file, signals })
     }
 
@@ -85,11 +102,12 @@ impl Started {
     }
 }
 
-fn pipeline(args: &EngineArgs, config: Config, task: &Task<'_>) -> Result<Pipeline, Error> {
+fn pipeline(args: &EngineArgs, config: Config, task: &Task<'_>, store: StoreUrl) -> Result<Pipeline, Error> {
     let mut pipeline = Pipeline::new(config, task.folder)
-        .store(open_store::url(args.store.as_deref(), task.folder)?)
+        .store(store)
         .recompute(task.recompute)
         .retry_quarantined(args.retry_quarantined)
+        .cluster(args.cluster.cluster().map_err(Error::usage)?)
         .overwrite(task.overwrite);
     pipeline.run_files.clone_from(&task.run_files);
     pipeline.tests = test_options(&args.bench).map_err(Error::usage)?;

@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use scheduler::store::{Access, LockHolder, Lookup, Quarantine, RecordingEntry, Run, RunEnd, Store, Writer};
+use scheduler::store::{Access, Lookup, Quarantine, RecordingEntry, Run, RunEnd, Store, Writer};
 use stage_core::{Fingerprint, Recording, printable, shown, sum};
 
 use crate::args::FolderArgs;
@@ -28,8 +28,9 @@ pub(crate) fn status(args: &FolderArgs) -> Result<Exit, Error> {
         println!("forgotten: {} ({}, by {})", forgotten.sha256, utc(forgotten.at_ms), printable(&forgotten.by));
     }
     let writer = store.writer().map_err(Error::store)?;
-    if let Writer::Process(holder) = &writer {
-        println!("\nin use by {}", printable(&holder.to_string()));
+    for (index, holder) in writer.holders().iter().enumerate() {
+        let gap = if index == 0 { "\n" } else { "" };
+        println!("{gap}in use by {}", printable(&holder.to_string()));
     }
     for run in &store.runs(RUNS).map_err(Error::store)? {
         print_run(&*store, run, &writer)?;
@@ -107,6 +108,11 @@ fn print_run(store: &dyn Store, run: &Run, writer: &Writer) -> Result<(), Error>
 }
 
 fn end(run: &Run, writer: &Writer) -> String {
+    let holder = writer.holders().iter().find(|holder| run.pid == Some(holder.pid));
+    if let (None, Some(holder)) = (run.ended, holder) {
+        let host = holder.host.as_deref().map(|host| format!(" on {}", printable(host))).unwrap_or_default();
+        return format!("running, as process {}{host}", holder.pid);
+    }
     match (run.ended, writer) {
         (Some((at_ms, end)), _) => {
             let took_s = at_ms.saturating_sub(run.started_at_ms) as f64 / 1000.0;
@@ -116,9 +122,6 @@ fn end(run: &Run, writer: &Writer) -> String {
                 RunEnd::Broken => "stopped by an error",
             };
             format!("{how} after {}", table::clock(took_s))
-        }
-        (None, Writer::Process(LockHolder { pid, .. })) if run.pid == Some(*pid) => {
-            format!("running, as process {pid}")
         }
         (None, Writer::Unnamed) => "did not end: still running, or killed".to_owned(),
         (None, _) => "was killed: run the same command again to resume".to_owned(),

@@ -4,6 +4,7 @@
 //! paths of all files -> places (no input, no file twice) -> record (what this store wrote before) -> written, recorded
 //! ```
 
+mod folder_lock;
 mod pending;
 mod places;
 mod record;
@@ -13,6 +14,7 @@ use std::path::PathBuf;
 
 use stage_core::shown;
 
+pub(crate) use self::folder_lock::FolderLock;
 pub(crate) use self::pending::{delete_pending, pending};
 pub(crate) use self::places::check as check_places;
 pub(crate) use self::record::{Found, Record, RemoveError, start_of};

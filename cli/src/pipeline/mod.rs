@@ -5,6 +5,7 @@
 //! ```
 
 mod build;
+mod join;
 mod planned;
 mod targets;
 
@@ -25,13 +26,14 @@ pub(crate) use self::build::{build, resolve_devices};
 pub use self::planned::{Observer, PlannedRun, Summary};
 pub(crate) use self::targets::Targets;
 use crate::case_file::{self, CaseFile};
+use crate::cluster::Cluster;
 use crate::config::Config;
 use crate::error::{Error, ErrorContext, ErrorKind};
 use crate::export::{DocumentContext, Formats};
 use crate::file_name::NameParser;
 use crate::inputs::{self, Inputs, SkipReason, SkippedFile};
 use crate::open_store;
-use crate::outputs::{Record, RunFile, Taken};
+use crate::outputs::{FolderLock, Record, RunFile, Taken};
 use crate::plan;
 use crate::stages;
 use crate::worker;
@@ -61,6 +63,8 @@ pub struct Pipeline {
     last: Option<StageName>,
     recompute: Recompute,
     retry_quarantined: bool,
+    /// `None`: the workers run on this machine.
+    cluster: Option<Cluster>,
     /// Other formats than the built-in ones.
     formats: Option<Formats>,
     overwrite: bool,
@@ -104,6 +108,7 @@ impl Pipeline {
             last: None,
             recompute: Recompute::Nothing,
             retry_quarantined: false,
+            cluster: None,
             formats: None,
             overwrite: false,
             run_files: Vec::new(),
@@ -135,6 +140,12 @@ impl Pipeline {
     #[must_use]
     pub fn retry_quarantined(self, retry: bool) -> Self {
         Self { retry_quarantined: retry, ..self }
+    }
+
+    /// Runs the workers on a cluster.
+    #[must_use]
+    pub fn cluster(self, cluster: impl Into<Option<Cluster>>) -> Self {
+        Self { cluster: cluster.into(), ..self }
     }
 
     /// The formats from which `run.formats` of the configuration selects: the built-in ones and others.
@@ -171,18 +182,13 @@ impl Pipeline {
     /// invalid, a file is unreadable, the device does not exist, the store cannot be used, a file would be written over
     /// an input or over a file that the store has no record of, or the interrupt was requested.
     pub fn plan(mut self, inputs: &[impl AsRef<OsStr>]) -> Result<PlannedRun, Error> {
-        if std::env::var_os(WORKER_VARIABLE).is_some() {
-            return Err(Error::usage(
-                "a worker process started a run: call earwitness::serve_if_worker first in `main`",
-            ));
-        }
-        self.config.validate().map_err(Error::usage)?;
+        self.check_settings()?;
         let context = self.context()?;
         let formats = self.all_formats().select(self.config.run.formats.iter().map(String::as_str));
         let formats = formats.map_err(Error::usage)?;
         let mut inputs = inputs::find(inputs).map_err(Error::usage)?;
         self.check_interrupt()?;
-        let devices = resolve_devices(&self.config.run.devices, self.config.run.num_gpus, self.tests.nvml.as_deref())?;
+        let devices = self.devices()?;
         let writes_results = self.last.is_none() && !devices[0].is_sim();
         let targets = Targets { pipeline: &self, selected: &formats, writes_results };
         targets.check_places(&inputs)?;
@@ -193,7 +199,11 @@ impl Pipeline {
         let (recipe, work) = self.work(&devices[0])?;
         let created = fs::create_dir_all(&self.folder).map_err(Error::usage);
         created.context(format!("{}: cannot be created", shown(&self.folder)))?;
+        let lock = FolderLock::acquire(&self.store, &self.folder)?;
         let mut store = store::open(&self.store, Access::Create).map_err(Error::store)?;
+        if self.recompute != Recompute::Nothing {
+            open_store::check_alone(&mut *store, &self.store)?;
+        }
         let record = open_store::record(&mut *store, &self.store, &self.folder, self.overwrite)?;
         let targets = Targets { pipeline: &self, selected: &formats, writes_results };
         let checked = targets.check_taken(&record, &store.recordings().map_err(Error::store)?, &inputs)?;
@@ -206,7 +216,40 @@ impl Pipeline {
         let forgotten = plan.forgotten.drain(..).map(|path| SkippedFile { path, reason: SkipReason::Forgotten });
         inputs.skipped.extend(forgotten);
         plan.unreadable.extend(inputs.unreadable.iter().cloned());
-        Ok(PlannedRun { selected: formats, pipeline: self, inputs, store, plan, devices, work, record, context })
+        Ok(PlannedRun {
+            selected: formats,
+            pipeline: self,
+            joins: false,
+            _lock: Some(lock),
+            inputs,
+            store,
+            plan,
+            devices,
+            work,
+            record,
+            context,
+        })
+    }
+
+    fn check_settings(&self) -> Result<(), Error> {
+        if std::env::var_os(WORKER_VARIABLE).is_some() {
+            return Err(Error::usage(
+                "a worker process started a run: call earwitness::serve_if_worker first in `main`",
+            ));
+        }
+        self.config.validate().map_err(Error::usage)
+    }
+
+    /// The devices of the run. On a cluster one, whose kind all workers have.
+    fn devices(&self) -> Result<Vec<DeviceId>, Error> {
+        let run = &self.config.run;
+        match &self.cluster {
+            Some(cluster) => {
+                let device = cluster.device(&run.devices, run.num_gpus, run.workers_per_device.get());
+                Ok(vec![device.map_err(Error::usage)?])
+            }
+            None => resolve_devices(&run.devices, run.num_gpus, self.tests.nvml.as_deref()),
+        }
     }
 
     /// What the results state besides the artifacts. The `case.toml` in the folder is an input.
@@ -249,7 +292,10 @@ impl Pipeline {
             let args = vec![worker::NAME.into(), worker::SIMULATED.into()];
             return Ok((recipe, Work { args, settings, model: None }));
         }
-        let (settings, stages) = build(&self.config, device, Some(&self.store), true)?;
+        let (mut settings, stages) = build(&self.config, device, Some(&self.store), true)?;
+        if self.cluster.is_some() {
+            settings.make_absolute();
+        }
         let recipe = stages::recipe(&stages, self.last).map_err(Error::usage)?;
         let (args, model) = (vec![worker::NAME.into()], Some(settings.model.clone()));
         Ok((recipe, Work { args, settings: serde_json::to_value(settings).context(UNWRITABLE)?, model }))

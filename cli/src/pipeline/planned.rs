@@ -15,7 +15,7 @@ use crate::error::{Error, ErrorContext, ErrorKind};
 use crate::export::{Document, DocumentContext, Exporter, Formats, Variant};
 use crate::inputs::{Inputs, SkippedFile};
 use crate::manifest::{self, Written};
-use crate::outputs::{Record, RunFile};
+use crate::outputs::{FolderLock, Record, RunFile};
 use crate::plan::Plan;
 use crate::signing::PrivateKey;
 
@@ -31,6 +31,10 @@ pub struct PlannedRun {
     /// The formats to write.
     pub(super) selected: Formats,
     pub(super) record: Record,
+    /// Whether it joins the runs of a shared store.
+    pub(super) joins: bool,
+    /// Keeps others from writing into the folder of the results.
+    pub(super) _lock: Option<FolderLock>,
 }
 
 /// Observes a run. Every method returns quickly: the run waits for it. `()` ignores everything.
@@ -107,6 +111,12 @@ impl PlannedRun {
         self.work.model.as_ref()
     }
 
+    /// Whether it joins the runs of a shared store, so that it writes no results.
+    #[must_use]
+    pub const fn joins(&self) -> bool {
+        self.joins
+    }
+
     /// Whether the stages are simulated, so that there are no results.
     #[must_use]
     pub fn is_simulated(&self) -> bool {
@@ -123,7 +133,7 @@ impl PlannedRun {
     /// The store failed, or no device is left to work on. Committed artifacts stay, and the next run resumes from them.
     pub fn run(&mut self, observer: &mut dyn Observer) -> Result<Summary, Error> {
         let options = self.options()?;
-        let exports = self.pipeline.last.is_none() && !self.is_simulated();
+        let exports = self.pipeline.last.is_none() && !self.is_simulated() && !self.joins;
         let (items, mut not_exported) = (&self.plan.items, BTreeMap::new());
         let (mut again, mut removed) = (BTreeSet::new(), Vec::new());
         let all = self.pipeline.all_formats();
@@ -212,21 +222,19 @@ impl PlannedRun {
     }
 
     fn options(&self) -> Result<RunOptions, Error> {
-        let Pipeline { config, tests, recompute, retry_quarantined, .. } = &self.pipeline;
+        let Pipeline { config, tests, recompute, retry_quarantined, cluster, .. } = &self.pipeline;
         let rules = Priorities::new(config).map_err(Error::usage)?;
         Ok(RunOptions {
             devices: self.devices.clone(),
             workers_per_device: config.run.workers_per_device.get() as u32,
             priority: config.run.default_priority,
             priorities: self.plan.items.iter().map(|item| rules.of(&item.path, item.audio_s)).collect(),
+            joins: self.joins,
             retry_quarantined: *retry_quarantined,
             batch_items: config.limits.worker_batch_size.get(),
             device_batch: config.limits.device_batch(),
             threads: std::thread::available_parallelism().map_or(1, usize::from),
-            worker: WorkerCommand {
-                program: std::env::current_exe().context("the path of this program is unknown")?,
-                args: self.work.args.clone(),
-            },
+            worker: WorkerCommand { program: self.worker_program()?, args: self.work.args.clone() },
             settings: self.work.settings.clone(),
             recompute: *recompute,
             command: command_line(),
@@ -235,8 +243,19 @@ impl PlannedRun {
             task_time: config.limits.task_time(),
             worker_memory: config.limits.worker_memory(),
             faults: tests.faults.clone(),
-            gpus: Some(GpuWatch { limits: config.devices.clone(), library: tests.nvml.clone().map(Into::into) }),
+            gpus: cluster
+                .is_none()
+                .then(|| GpuWatch { limits: config.devices.clone(), library: tests.nvml.clone().map(Into::into) }),
+            cluster: cluster.as_ref().map(|cluster| cluster.options(&self.devices[0])),
         })
+    }
+
+    /// The program that runs as worker, on a cluster or here.
+    fn worker_program(&self) -> Result<PathBuf, Error> {
+        match self.pipeline.cluster.as_ref().and_then(|cluster| cluster.program.clone()) {
+            Some(program) => Ok(program),
+            None => std::env::current_exe().context("the path of this program is unknown"),
+        }
     }
 }
 
@@ -284,9 +303,10 @@ impl From<RunError> for Error {
     fn from(error: RunError) -> Self {
         match error {
             RunError::Store(error) => Self::store(error),
-            RunError::NoDevices | RunError::WorkersRefused { .. } | RunError::WorkersLost { .. } => {
-                Self::new(ErrorKind::NoDevice, error)
-            }
+            RunError::NoDevices
+            | RunError::Cluster(_)
+            | RunError::WorkersRefused { .. }
+            | RunError::WorkersLost { .. } => Self::new(ErrorKind::NoDevice, error),
             _ => Self::unexpected(error),
         }
     }

@@ -64,7 +64,8 @@ pub(crate) struct Watch<'a> {
     trace: Option<Output<Trace>>,
     metrics: Option<Output<Metrics>>,
     report: Report,
-    report_path: PathBuf,
+    /// `None` if no report is written.
+    report_path: Option<PathBuf>,
     report_always: bool,
     /// The first file that could not be written.
     fault: Option<WatchError>,
@@ -77,25 +78,25 @@ struct Output<T> {
 }
 
 impl<'a> Watch<'a> {
-    /// Starts to observe a run on `items`. The `unreadable` files failed before it started. The report goes to `folder`
-    /// unless `args` names a file.
+    /// Starts to observe a run on `items`. The `unreadable` files failed before it started. The report goes to `folder`,
+    /// if there is one, unless `args` names a file.
     ///
     /// # Errors
     /// A requested file cannot be created. Nothing has run yet.
     pub(crate) fn start(
         args: &WatchArgs,
         mode: Mode,
-        folder: &Path,
+        folder: Option<&Path>,
         items: &'a [RecordingEntry],
         unreadable: &[Failure],
         skipped: &[SkippedFile],
     ) -> Result<Self, WatchError> {
         let counters = Counters::new(stages::specs(), items, unreadable.len());
         let began_us = now_us();
-        let report_path = args.report.clone().unwrap_or_else(|| folder.join("report.html"));
-        let folder = report_path.parent().filter(|folder| !folder.as_os_str().is_empty());
+        let report_path = args.report.clone().or_else(|| Some(folder?.join("report.html")));
+        let folder = report_path.as_deref().and_then(Path::parent).filter(|folder| !folder.as_os_str().is_empty());
         if let Some(Err(reason)) = folder.map(std::fs::read_dir) {
-            return Err(WatchError { path: report_path, reason });
+            return Err(WatchError { path: report_path.unwrap_or_default(), reason });
         }
         let progress = Progress::new(mode, &counters);
         unreadable.iter().for_each(|failure| progress.failed(&FileFailure::new(&failure.path, &failure.error)));
@@ -161,11 +162,11 @@ impl<'a> Watch<'a> {
         let measured = or_give_up(&mut self.metrics, |metrics| metrics.write(counters, at_s, now_us()));
         let traced = or_give_up(&mut self.trace, |trace| trace.finish(counters, at_s));
         let mut reported = Ok(());
-        if self.report_always || counters.workers.any_came_up() {
+        if let Some(path) = self.report_path.filter(|_| self.report_always || counters.workers.any_came_up()) {
             let info = RunInfo { command, ending, wall_s: at_s };
-            reported = self.report.write(&self.report_path, &info, counters, self.items);
+            let written = self.report.write(&path, &info, counters, self.items);
+            reported = written.map_err(|reason| WatchError { path, reason });
         }
-        let reported = reported.map_err(|reason| WatchError { path: self.report_path, reason });
         self.fault.map_or(Ok(()), Err).and(measured).and(traced).and(reported)
     }
 

@@ -48,7 +48,7 @@ pub(super) fn item(name: &str, audio_s: f64) -> RecordingEntry {
 
 /// The first worker of `cpu:N`.
 pub(super) fn worker(n: u32) -> WorkerId {
-    WorkerId { device: DeviceId::Cpu(n), index: 0 }
+    WorkerId { place: DeviceId::Cpu(n).into(), index: 0 }
 }
 
 /// A span of a thread, in microseconds since 1970.

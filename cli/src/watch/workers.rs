@@ -115,7 +115,7 @@ impl Workers {
         let Some((label, state)) = incident.worker.as_deref().zip(State::after(incident.kind)) else { return };
         for (id, worker) in &mut self.0 {
             let exactly = id.to_string() == label;
-            if exactly || (incident.kind != IncidentKind::WorkerLost && id.device.to_string() == label) {
+            if exactly || (incident.kind != IncidentKind::WorkerLost && id.place.to_string() == label) {
                 worker.state = state;
             }
         }

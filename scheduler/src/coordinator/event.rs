@@ -1,17 +1,44 @@
 //! The events of a run.
 
 use std::fmt;
+use std::sync::Arc;
 
 use stage_core::{DeviceId, Phase, PipelineError, StageName};
 
 use crate::protocol::{TaskSpan, WorkerProgress};
 use crate::store::Incident;
 
-/// A worker: its device, and its index among the workers of that device.
+/// A device, and the node of the cluster that has it.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Place {
+    /// The device. Every node of a cluster may call its first GPU `cuda:0`.
+    pub device: DeviceId,
+    /// The node, or `None` for this machine and for a worker that the cluster has not placed yet.
+    pub node: Option<Arc<str>>,
+}
+
+impl From<DeviceId> for Place {
+    /// A device of this machine.
+    fn from(device: DeviceId) -> Self {
+        Self { device, node: None }
+    }
+}
+
+impl fmt::Display for Place {
+    /// `cuda:0`, or `cuda:0@node` on a cluster.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.node {
+            Some(node) => write!(f, "{}@{node}", self.device),
+            None => write!(f, "{}", self.device),
+        }
+    }
+}
+
+/// A worker: its place, and its index among the workers of that place.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct WorkerId {
-    /// Its device.
-    pub device: DeviceId,
+    /// Its place.
+    pub place: Place,
     /// From 0; more than 0 only where a device has several workers.
     pub index: u32,
 }
@@ -19,8 +46,8 @@ pub struct WorkerId {
 impl fmt::Display for WorkerId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.index {
-            0 => write!(f, "{}", self.device),
-            index => write!(f, "{}#{index}", self.device),
+            0 => write!(f, "{}", self.place),
+            index => write!(f, "{}#{index}", self.place),
         }
     }
 }

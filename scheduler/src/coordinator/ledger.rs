@@ -13,7 +13,7 @@ use crate::clock::now_ms;
 use crate::protocol::{self, ResultId};
 use crate::store::{
     Commit, Committed, Entry, Failure, Incident, IncidentKind, Lease, LeaseEnd, NewBatch, NewRecord, Quarantine, RunId,
-    Store, StoreError,
+    Store, StoreError, WorkEnd,
 };
 
 /// The caller's event handler.
@@ -184,6 +184,31 @@ impl<'a> Ledger<'a> {
     fn at(&mut self, point: CommitPoint) {
         let (artifacts, checkpoints) = self.group.counts;
         self.emit(Event::GroupCommit { point, artifacts, checkpoints });
+    }
+
+    /// Claims recordings from the queue that other runs share, without these.
+    pub(super) fn claim(&mut self, most: usize, except: &[String]) -> Result<Vec<String>, StoreError> {
+        self.store.queue().map_or(Ok(Vec::new()), |queue| queue.claim(self.run, most, except))
+    }
+
+    /// Leaves a recording to other runs.
+    pub(super) fn give_back(&mut self, recording: String) -> Result<(), StoreError> {
+        self.store.queue().map_or(Ok(()), |queue| queue.give_back(self.run, &[recording]))
+    }
+
+    /// Tells other runs how the work on a claimed recording ended.
+    pub(super) fn settle(&mut self, recording: &str, end: &WorkEnd) -> Result<(), StoreError> {
+        self.store.queue().map_or(Ok(()), |queue| queue.settle(self.run, recording, end))
+    }
+
+    /// The recordings that ended lately in any run, and the time up to which that is known.
+    pub(super) fn ended_elsewhere(&mut self, since_ms: i64) -> Result<(Vec<(String, WorkEnd)>, i64), StoreError> {
+        self.store.queue().map_or(Ok((Vec::new(), since_ms)), |queue| queue.ended(since_ms))
+    }
+
+    /// Reads again which artifacts of a chain are stored.
+    pub(super) fn refresh(&self, chain: &mut Chain) -> Result<(), StoreError> {
+        chain.refresh(self.store)
     }
 
     /// The stored artifacts that a worker needs for a chain.

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -75,6 +76,8 @@ pub struct RunOptions {
     pub priority: i32,
     /// Priorities of single recordings: empty, or one per item in order.
     pub priorities: Vec<i32>,
+    /// Whether the run processes recordings that another one has put into a shared store, instead of its own.
+    pub joins: bool,
     /// Whether quarantined recordings are tried again.
     pub retry_quarantined: bool,
     /// Maximum number of recordings per batch.
@@ -103,9 +106,43 @@ pub struct RunOptions {
     pub faults: Vec<Fault>,
     /// How GPUs are monitored. `None` disables monitoring.
     pub gpus: Option<GpuWatch>,
+    /// The cluster whose nodes run the workers. `None`: this machine runs them.
+    pub cluster: Option<ClusterOptions>,
+}
+
+/// A cluster that runs the workers. A driver, which is a process of its own, starts them there; `scheduler/ray` is the
+/// one for Ray. [`RunOptions::devices`] has one device, whose kind all workers use.
+#[derive(Debug, Clone)]
+pub struct ClusterOptions {
+    /// How to start the driver.
+    pub driver: WorkerCommand,
+    /// What the user does if the driver cannot be started.
+    pub remedy: String,
+    /// The address of the cluster, for the driver.
+    pub address: String,
+    /// Number of workers to request. Those that the cluster has no room for wait, and an autoscaler adds nodes for them.
+    /// `None`: as many as the nodes that are there have room for.
+    pub workers: Option<NonZeroUsize>,
+    /// GPUs that each worker reserves. May be a fraction.
+    pub gpus: f64,
+    /// CPUs that each worker reserves.
+    pub cpus: f64,
+    /// Custom resources that each worker reserves.
+    pub resources: BTreeMap<String, f64>,
+    /// CPU threads per worker.
+    pub threads: usize,
+    /// Environment variables of the workers, in addition to those of their nodes.
+    pub environment: BTreeMap<String, String>,
+    /// A worker without work for this time gives its resources back.
+    pub idle: Duration,
 }
 
 impl RunOptions {
+    /// The priority of an item.
+    pub(super) fn priority_of(&self, index: usize) -> i32 {
+        self.priorities.get(index).copied().unwrap_or(self.priority)
+    }
+
     /// The run over these recordings, as the store records it.
     pub(super) fn new_run(&self, items: &[RecordingEntry]) -> NewRun {
         NewRun {

@@ -60,4 +60,7 @@ pub enum RunError {
         /// Why it was lost.
         reason: String,
     },
+    /// The cluster cannot be used. The message says what to do.
+    #[error("the cluster cannot be used: {0}")]
+    Cluster(String),
 }

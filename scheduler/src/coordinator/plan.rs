@@ -159,6 +159,16 @@ impl Chain {
         Ok(checkpoints)
     }
 
+    /// Reads again which outstanding artifacts are stored: another run may have computed them.
+    pub(super) fn refresh(&mut self, store: &dyn Store) -> Result<(), StoreError> {
+        for name in self.outstanding.difference(&self.replace).copied().collect::<Vec<_>>() {
+            if let Lookup::Sound(_) = store.artifact(&self.fingerprints[&name])? {
+                self.outstanding.remove(&name);
+            }
+        }
+        Ok(())
+    }
+
     /// Records that an artifact was committed. Returns true if it was the last outstanding one of its stage.
     pub(super) fn committed(&mut self, name: ArtifactName) -> bool {
         let was_outstanding = self.outstanding.remove(&name);

@@ -188,6 +188,52 @@ fn split(mut text: &str, bytes: usize) -> Vec<&str> {
 #[derive(Debug)]
 pub struct Decoder<R> {
     input: R,
+    assembler: Assembler,
+}
+
+impl<R: BufRead> Decoder<R> {
+    /// Creates a reader with the default limits.
+    pub fn new(input: R) -> Self {
+        Self::with_limits(input, Limits::default())
+    }
+
+    /// Creates a reader with these limits.
+    pub fn with_limits(input: R, limits: Limits) -> Self {
+        Self { input, assembler: Assembler::with_limits(limits) }
+    }
+
+    /// Reads the next message. Returns `None` if the input ends after a complete message.
+    ///
+    /// # Errors
+    /// A [`CodecError`] that names the error in the input. Do not read any further.
+    pub fn read<M: DeserializeOwned>(&mut self) -> Result<Option<M>, CodecError> {
+        while let Some(line) = read_line(&mut self.input, self.assembler.limits.line_bytes)? {
+            if let Some(message) = self.assembler.add(&line)? {
+                return Ok(Some(message));
+            }
+        }
+        if self.assembler.joins.is_empty() { Ok(None) } else { Err(CodecError::Truncated) }
+    }
+}
+
+/// Reads a line with its end, of at most `limit_bytes`. Returns `None` at the end of the input.
+///
+/// # Errors
+/// The input failed or ended inside a line, or the line is too long.
+pub(crate) fn read_line(input: &mut impl BufRead, limit_bytes: usize) -> Result<Option<Vec<u8>>, CodecError> {
+    let mut line = Vec::new();
+    input.by_ref().take(limit_bytes as u64 + 1).read_until(b'\n', &mut line)?;
+    match line.last() {
+        None => Ok(None),
+        _ if line.len() > limit_bytes => Err(CodecError::LineTooLong { limit_bytes }),
+        Some(b'\n') => Ok(Some(line)),
+        Some(_) => Err(CodecError::Truncated),
+    }
+}
+
+/// Turns the lines of one sender into messages.
+#[derive(Debug)]
+pub(crate) struct Assembler {
     limits: Limits,
     joins: HashMap<u64, Join>,
     joining_bytes: usize,
@@ -200,47 +246,34 @@ struct Join {
     text: String,
 }
 
-impl<R: BufRead> Decoder<R> {
-    /// Creates a reader with the default limits.
-    pub fn new(input: R) -> Self {
-        Self::with_limits(input, Limits::default())
+impl Default for Assembler {
+    fn default() -> Self {
+        Self::with_limits(Limits::default())
+    }
+}
+
+impl Assembler {
+    fn with_limits(limits: Limits) -> Self {
+        Self { limits, joins: HashMap::new(), joining_bytes: 0 }
     }
 
-    /// Creates a reader with these limits.
-    pub fn with_limits(input: R, limits: Limits) -> Self {
-        Self { input, limits, joins: HashMap::new(), joining_bytes: 0 }
-    }
-
-    /// Reads the next message. Returns `None` if the input ends after a complete message.
+    /// Adds a line. Returns a message if the line completes one.
     ///
     /// # Errors
-    /// A [`CodecError`] that names the error in the input. Do not read any further.
-    pub fn read<M: DeserializeOwned>(&mut self) -> Result<Option<M>, CodecError> {
-        while let Some(line) = self.line()? {
-            let parsed: Line<M> = serde_json::from_slice(&line).map_err(|source| garbage(&line, source))?;
-            match (parsed.message, parsed.chunk) {
-                _ if parsed.v != VERSION => return Err(CodecError::Version { found: parsed.v }),
-                (Some(message), None) => return Ok(Some(message)),
-                (None, Some(chunk)) => {
-                    if let Some(text) = self.join(chunk)? {
-                        return serde_json::from_str(&text).map(Some).map_err(|e| garbage(text.as_bytes(), e));
-                    }
-                }
-                _ => return Err(CodecError::Ambiguous),
-            }
+    /// A [`CodecError`] that names the error in the line. Do not add any more.
+    pub(crate) fn add<M: DeserializeOwned>(&mut self, line: &[u8]) -> Result<Option<M>, CodecError> {
+        if line.len() > self.limits.line_bytes {
+            return Err(CodecError::LineTooLong { limit_bytes: self.limits.line_bytes });
         }
-        if self.joins.is_empty() { Ok(None) } else { Err(CodecError::Truncated) }
-    }
-
-    fn line(&mut self) -> Result<Option<Vec<u8>>, CodecError> {
-        let limit_bytes = self.limits.line_bytes;
-        let mut line = Vec::new();
-        self.input.by_ref().take(limit_bytes as u64 + 1).read_until(b'\n', &mut line)?;
-        match line.last() {
-            None => Ok(None),
-            _ if line.len() > limit_bytes => Err(CodecError::LineTooLong { limit_bytes }),
-            Some(b'\n') => Ok(Some(line)),
-            Some(_) => Err(CodecError::Truncated),
+        let parsed: Line<M> = serde_json::from_slice(line).map_err(|source| garbage(line, source))?;
+        match (parsed.message, parsed.chunk) {
+            _ if parsed.v != VERSION => Err(CodecError::Version { found: parsed.v }),
+            (Some(message), None) => Ok(Some(message)),
+            (None, Some(chunk)) => match self.join(chunk)? {
+                Some(text) => serde_json::from_str(&text).map(Some).map_err(|error| garbage(text.as_bytes(), error)),
+                None => Ok(None),
+            },
+            _ => Err(CodecError::Ambiguous),
         }
     }
 

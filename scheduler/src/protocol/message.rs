@@ -1,5 +1,6 @@
 //! The messages between coordinator and worker.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -80,6 +81,10 @@ pub struct WorkerSettings {
     pub faults: Vec<Fault>,
     /// Settings from which the pipeline is built. The scheduler does not interpret them.
     pub settings: Value,
+    /// SHA-256 of the models that the stages must have, if the worker may run on another machine. It refuses if its
+    /// own differ.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub models: BTreeMap<StageName, String>,
 }
 
 /// How long a task of the CPU lane may take: a time for each task, and more for longer recordings. Time in which it waits

@@ -24,6 +24,7 @@ mod codec;
 mod fault;
 mod message;
 
+pub(crate) use codec::{Assembler, read_line};
 pub use codec::{CodecError, Decoder, Encoder, Limits};
 pub use fault::{Fault, FaultKind, FaultPlace};
 pub use message::{

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use stage_core::{ErrorClass, ErrorCode, Origin, PipelineError};
 
-use super::LockHolder;
+use super::{LockHolder, RunId};
 
 /// A backend's message about a failure.
 pub type Cause = Box<dyn Error + Send + Sync>;
@@ -23,6 +23,13 @@ pub enum StoreError {
         /// The valid forms of URLs.
         expected: String,
     },
+    /// The URL contains a password, which every user of the machine can read in the list of processes: put it into
+    /// `PGPASSWORD`, `~/.pgpass` or a service file.
+    #[error(
+        "the URL of the store contains a password, which other users can see: put it into PGPASSWORD, ~/.pgpass or a \
+         service file"
+    )]
+    PasswordInUrl,
     /// The store does not exist: start a run first.
     #[error("no store at {store}")]
     Missing {
@@ -39,6 +46,27 @@ pub enum StoreError {
         store: String,
         /// The process, or `None` if it is unknown.
         holder: Option<LockHolder>,
+    },
+    /// Runs are in progress that follow another plan: join them (`run --join`), wait until they have ended, or use another
+    /// case.
+    #[error(
+        "runs with other settings, models or another version are in progress on the store {store}, such as {holder}: join \
+         them with `run --join`, wait until they have ended, or use another case"
+    )]
+    OtherPlan {
+        /// The store.
+        store: String,
+        /// The process of one of them.
+        holder: LockHolder,
+    },
+    /// Another run took over the work of this one, because this one did not renew its registration in time: the process
+    /// was stopped, or did not reach the server. What it committed before stays. Run again.
+    #[error(
+        "another run took over the work of run {}, which did not renew its registration in time: run again", run.0
+    )]
+    TakenOver {
+        /// The run that was declared lost.
+        run: RunId,
     },
     /// A program other than Earwitness locked the store for too long (a backup or a database browser): close it.
     #[error(
@@ -166,9 +194,10 @@ impl StoreError {
     pub const fn class_and_code(&self) -> (ErrorClass, ErrorCode) {
         use ErrorClass::{BadInput, Bug, Transient};
         match self {
-            Self::InvalidUrl { .. } => (BadInput, ErrorCode::InvalidStoreUrl),
+            Self::InvalidUrl { .. } | Self::PasswordInUrl => (BadInput, ErrorCode::InvalidStoreUrl),
             Self::Missing { .. } => (BadInput, ErrorCode::StoreMissing),
-            Self::Locked { .. } | Self::Busy { .. } => (Transient, ErrorCode::StoreLocked),
+            Self::Locked { .. } | Self::OtherPlan { .. } | Self::Busy { .. } => (Transient, ErrorCode::StoreLocked),
+            Self::TakenOver { .. } => (Transient, ErrorCode::RunTakenOver),
             Self::Unavailable { .. } => (Transient, ErrorCode::StoreUnavailable),
             Self::ReadOnly => (BadInput, ErrorCode::StoreReadOnly),
             Self::NewerSchema { .. } => (BadInput, ErrorCode::NewerStore),

@@ -11,7 +11,9 @@ mod error;
 mod forget;
 mod plain_file;
 mod port;
+mod queue;
 mod raw;
+mod recipe_cache;
 mod sighting;
 mod types;
 mod url;
@@ -24,6 +26,7 @@ pub use custody::{
 pub use error::{Cause, StoreError};
 pub use forget::{Deletion, Names};
 pub use port::{Access, Store};
+pub use queue::{NewWork, SharedPlan, WorkEnd, WorkQueue};
 pub use types::{
     Alteration, CheckpointHash, Commit, Committed, Compaction, Failure, Forgotten, Incident, IncidentKind, InputFacts,
     InputStat, Lease, LeaseEnd, Lookup, MadeFrom, NewArtifact, NewBatch, NewCheckpoint, NewRecord, NewRun, OutputFile,

@@ -1,4 +1,4 @@
-//! The port to the store: the operations of every backend. Only the coordinator writes, and every commit carries the
+//! The port to the store: the operations of every backend. Only coordinators write, and every commit carries the
 //! [`Lease`] under which it was computed. A commit under an ended lease changes nothing.
 
 use std::fmt;
@@ -13,7 +13,7 @@ use super::types::{
     RunEnd, RunId, StoreCheck, StoredCheckpoint,
 };
 use super::writer::Writer;
-use super::{Custody, Deletion, Entry, StoreError};
+use super::{Custody, Deletion, Entry, StoreError, WorkQueue};
 
 /// The access for which a store is opened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -76,10 +76,11 @@ pub enum Access {
 /// ```
 #[expect(clippy::missing_errors_doc, reason = "documented once for all methods, above")]
 pub trait Store: fmt::Debug {
-    /// The process that writes to this store now, which may be this one.
+    /// The processes that write to this store now, which may include this one.
     fn writer(&self) -> Result<Writer, StoreError>;
 
-    /// Begins a run of this process. Leases of earlier runs end.
+    /// Begins a run of this process. Leases of earlier runs end, except of those that other processes still work on, in a
+    /// store that several can write to.
     fn begin_run(&mut self, run: &NewRun) -> Result<RunId, StoreError>;
     /// Ends a run.
     fn end_run(&mut self, run: RunId, end: RunEnd) -> Result<(), StoreError>;
@@ -157,6 +158,11 @@ pub trait Store: fmt::Debug {
     fn forget(&mut self, deletion: &Deletion) -> Result<(), StoreError>;
     /// The recordings whose content was deleted, in this order. A recording that was forgotten twice is there twice.
     fn forgotten(&self) -> Result<Vec<Forgotten>, StoreError>;
+
+    /// The queue that runs on this store share. `None` if only one process at a time can write to it.
+    fn queue(&mut self) -> Option<&mut dyn WorkQueue> {
+        None
+    }
 
     /// The custody log, with all of its lines.
     fn custody(&self) -> Result<Custody, StoreError>;

@@ -1,13 +1,18 @@
-//! Records as read by a backend, and the checks that are common to all backends.
+//! Records as read by a backend, and the conversions and checks that are common to all backends.
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::ffi::OsString;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::path::{Path, PathBuf};
 
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
-use stage_core::{Fingerprint, StageKey, Tool, sha256_hex};
+use stage_core::{Fingerprint, PipelineError, StageKey, Tool, sha256_hex};
 
 use super::StoreError;
-use super::types::{Alteration, Lookup, NewArtifact, StoreFault, StoredArtifact};
+use super::types::{
+    Alteration, IncidentKind, Lookup, NewArtifact, ReviewEntry, ReviewOutcome, RunEnd, StoreFault, StoredArtifact,
+};
 
 /// An artifact whose body and key are not checked yet.
 #[derive(Debug, Clone)]
@@ -100,4 +105,59 @@ pub(super) fn sound_body(body: Vec<u8>, body_sha256: &str) -> Option<String> {
 /// Whether an input file is certainly gone. If its folder cannot be read at the moment, this is false.
 pub(super) fn is_gone(path: &Path) -> bool {
     matches!(path.try_exists(), Ok(false))
+}
+
+/// Converts a path to bytes, since a file name need not be valid UTF-8.
+pub(super) fn path_bytes(path: &Path) -> &[u8] {
+    path.as_os_str().as_bytes()
+}
+
+pub(super) fn path_from(bytes: Vec<u8>) -> PathBuf {
+    OsString::from_vec(bytes).into()
+}
+
+/// The kind of an incident with this stored name.
+pub(super) fn incident_kind(name: String) -> Result<IncidentKind, StoreError> {
+    name.parse().map_err(|_| StoreError::Unreadable { what: "kind of incident", value: name })
+}
+
+/// The error of a failure or a quarantine, from its JSON.
+pub(super) fn pipeline_error(text: String) -> Result<PipelineError, StoreError> {
+    json("failure", text)
+}
+
+/// The fingerprint under which a quarantine is stored.
+pub(super) fn quarantine_fingerprint(name: String) -> Result<Fingerprint, StoreError> {
+    name.parse().map_err(|_| StoreError::Unreadable { what: "fingerprint of a quarantine", value: name })
+}
+
+/// The name of a run's end in the store.
+pub(super) const fn run_end_name(end: RunEnd) -> &'static str {
+    match end {
+        RunEnd::Finished => "finished",
+        RunEnd::Interrupted => "interrupted",
+        RunEnd::Broken => "broken",
+    }
+}
+
+/// The end of a run with this name.
+pub(super) fn run_end(name: &str) -> Result<RunEnd, StoreError> {
+    [RunEnd::Finished, RunEnd::Interrupted, RunEnd::Broken]
+        .into_iter()
+        .find(|end| run_end_name(*end) == name)
+        .ok_or_else(|| StoreError::Unreadable { what: "state of a run", value: name.to_owned() })
+}
+
+/// A value from its stored JSON. `what` names it in the error.
+pub(super) fn json<T: DeserializeOwned>(what: &'static str, value: String) -> Result<T, StoreError> {
+    serde_json::from_str(&value).map_err(|_| StoreError::Unreadable { what, value })
+}
+
+/// What becomes of a reviewer's statement, given the stored one with its ID.
+pub(super) fn review_outcome(known: Option<&ReviewEntry>, entry: &ReviewEntry) -> ReviewOutcome {
+    match known {
+        None => ReviewOutcome::Written,
+        Some(known) if known == entry => ReviewOutcome::Known,
+        Some(_) => ReviewOutcome::Conflict,
+    }
 }

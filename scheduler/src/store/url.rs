@@ -64,15 +64,16 @@ impl TryFrom<&OsStr> for StoreUrl {
     type Error = StoreError;
 
     fn try_from(url: &OsStr) -> Result<Self, StoreError> {
-        let parse = || {
+        let split = || {
             let bytes = url.as_bytes();
             let (scheme, location) = bytes.split_at(bytes.iter().position(|byte| *byte == b':')?);
-            let scheme = backend(std::str::from_utf8(scheme).ok()?)?.scheme;
-            let location = OsStr::from_bytes(&location[1..]).to_owned();
-            (!location.is_empty()).then_some(Self { scheme, location })
+            let location = OsStr::from_bytes(&location[1..]);
+            Some((backend(std::str::from_utf8(scheme).ok()?)?, location)).filter(|_| !location.is_empty())
         };
         let invalid = || StoreError::InvalidUrl { url: shown(url.as_ref()), expected: Self::forms() };
-        parse().ok_or_else(invalid)
+        let (Backend { scheme, check, .. }, location) = split().ok_or_else(invalid)?;
+        check(location)?;
+        Ok(Self { scheme, location: location.to_owned() })
     }
 }
 
@@ -113,7 +114,7 @@ mod tests {
         assert_eq!(StoreUrl::try_from(odd).unwrap(), StoreUrl::file(OsStr::from_bytes(b"\xB1.db")));
         for wrong in ["a.db", "sqlite:", "nowhere:a", ""] {
             let error = wrong.parse::<StoreUrl>().unwrap_err().to_string();
-            assert!(error.ends_with("expected sqlite:PATH"), "{error}");
+            assert!(error.contains("expected sqlite:PATH or postgres://"), "{error}");
         }
     }
 }

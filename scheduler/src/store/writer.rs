@@ -4,7 +4,7 @@ use std::fmt;
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
-use stage_core::shown;
+use stage_core::{printable, shown};
 
 use crate::clock::now_ms;
 
@@ -19,6 +19,9 @@ pub struct LockHolder {
     pub pid: u32,
     /// Its command line.
     pub command: String,
+    /// Its machine, if the store can be used from several.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub host: Option<String>,
     /// When it locked the store, in milliseconds since 1970.
     pub since_ms: u64,
 }
@@ -26,7 +29,7 @@ pub struct LockHolder {
 impl LockHolder {
     /// This process, as the holder from now on.
     pub(super) fn this_process() -> Self {
-        Self { pid: std::process::id(), command: command_line(), since_ms: now_ms() }
+        Self { pid: std::process::id(), command: command_line(), host: None, since_ms: now_ms() }
     }
 }
 
@@ -44,7 +47,8 @@ impl fmt::Display for LockHolder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let shown: String = self.command.chars().take(COMMAND_CHARS).collect();
         let cut = if shown.len() < self.command.len() { "…" } else { "" };
-        write!(f, "process {} ({shown}{cut}), since {} UTC", self.pid, clock_time(self.since_ms))?;
+        let host = self.host.as_deref().map(|host| format!(" on {}", printable(host))).unwrap_or_default();
+        write!(f, "process {}{host} ({shown}{cut}), since {} UTC", self.pid, clock_time(self.since_ms))?;
         match now_ms().saturating_sub(self.since_ms) / MS_A_DAY {
             0 => Ok(()),
             1 => write!(f, " a day ago"),
@@ -66,8 +70,22 @@ pub enum Writer {
     None,
     /// This process writes.
     Process(LockHolder),
+    /// These processes write, the latest first.
+    Several(Vec<LockHolder>),
     /// An unknown process writes.
     Unnamed,
+}
+
+impl Writer {
+    /// The processes that are known to write.
+    #[must_use]
+    pub fn holders(&self) -> &[LockHolder] {
+        match self {
+            Self::None | Self::Unnamed => &[],
+            Self::Process(holder) => std::slice::from_ref(holder),
+            Self::Several(holders) => holders,
+        }
+    }
 }
 
 #[cfg(test)]
@@ -78,11 +96,13 @@ mod tests {
     fn lock_holder_is_shown_with_command_and_time() {
         let today = now_ms() / MS_A_DAY * MS_A_DAY;
         let since_ms = today + (14 * 3600 + 3 * 60 + 5) * 1000;
-        let holder = LockHolder { pid: 4711, command: "earwitness run calls".into(), since_ms };
+        let holder = LockHolder { pid: 4711, command: "earwitness run calls".into(), host: None, since_ms };
         let whole = "process 4711 (earwitness run calls), since 14:03:05 UTC";
         assert!(holder.to_string().starts_with(whole));
         let older = LockHolder { since_ms: since_ms - 5 * MS_A_DAY, ..holder.clone() };
         assert!(older.to_string().ends_with(" days ago"), "{older}");
+        let elsewhere = LockHolder { host: Some("node7".into()), ..holder.clone() };
+        assert!(elsewhere.to_string().starts_with("process 4711 on node7 ("), "{elsewhere}");
         let long = LockHolder { command: "x".repeat(5000), ..holder };
         assert!(long.to_string().len() < 300 && long.to_string().contains('…'));
     }

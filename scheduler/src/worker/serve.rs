@@ -1,5 +1,6 @@
 //! The life of a worker process: claims stdout, sends `Hello`, receives its settings, runs and exits.
 
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, BufReader};
 use std::sync::Arc;
@@ -10,7 +11,7 @@ use std::time::Duration;
 use crossbeam_channel::unbounded;
 use rustix::io::fcntl_dupfd_cloexec;
 use rustix::process::{Signal, set_parent_process_death_signal};
-use stage_core::{ErrorCode, Origin, PipelineError, Runners, Tool};
+use stage_core::{ErrorClass, ErrorCode, Origin, PipelineError, Runners, StageName, Tool};
 
 use super::error::WorkerError;
 use super::executor::{Commands, Executor};
@@ -55,7 +56,9 @@ pub fn serve(
             outbox.before(FaultPlace::Build, &[], 0)?;
             build(&settings, slot)
         };
-        Ok((slot, guarded(Origin::Worker, build)?))
+        let runners = guarded(Origin::Worker, build)?;
+        check_models(&settings.models, &runners)?;
+        Ok((slot, runners))
     });
     let (slot, runners) = built.map_err(|error| {
         outbox.send(&FromWorker::Refused { error: error.clone() });
@@ -75,6 +78,18 @@ fn only_slot(settings: &WorkerSettings) -> Result<&SlotSettings, PipelineError> 
             Err(PipelineError::bug(Origin::Worker, ErrorCode::WorkerSlots, message))
         }
     }
+}
+
+/// Compares the models of the stages with those that the coordinator expects.
+fn check_models(expected: &BTreeMap<StageName, String>, runners: &Runners) -> Result<(), PipelineError> {
+    for (stage, expected) in expected {
+        let found = runners.get(*stage).and_then(|runner| runner.identity().model_sha256).unwrap_or_default();
+        if found != *expected {
+            let message = format!("the model of {stage} has the hash {found}, the coordinator's has {expected}");
+            return Err(PipelineError::new(Origin::Worker, ErrorClass::BadInput, ErrorCode::ModelDiffers, message));
+        }
+    }
+    Ok(())
 }
 
 /// Starts a thread that reads stdin continuously, so that the coordinator never blocks.
@@ -140,6 +155,7 @@ mod tests {
     use stage_core::DeviceId;
 
     use crate::protocol::TaskTime;
+    use crate::worker::sim;
 
     use super::*;
 
@@ -152,7 +168,18 @@ mod tests {
             task_time: TaskTime::default(),
             faults: Vec::new(),
             settings: serde_json::Value::Null,
+            models: BTreeMap::new(),
         }
+    }
+
+    #[test]
+    fn worker_refuses_to_run_with_another_model_than_the_coordinator() {
+        let runners = sim::stages(sim::SimSettings::default(), &DeviceId::Cpu(0), &sim::SPECS).unwrap();
+        assert_eq!(check_models(&BTreeMap::new(), &runners), Ok(()));
+        let expected = BTreeMap::from([(sim::SPECS[2].name, "ab".repeat(32))]);
+        let error = check_models(&expected, &runners).unwrap_err();
+        assert_eq!((error.class, &error.code), (ErrorClass::BadInput, &ErrorCode::ModelDiffers));
+        assert!(error.message.contains(&"ab".repeat(32)), "{error}");
     }
 
     #[test]

@@ -11,6 +11,7 @@ use scheduler::store::{Access, Lookup, RecordingEntry, Store, StoreUrl, StoredAr
 use serde_json::json;
 use stage_core::{DeviceId, Identity, Recipe, RecipeStep, StageKey, StageName, StageSpec, sha256_hex};
 use tempfile::TempDir;
+use testkit::{is_alive, wait_until};
 
 use crate::pipeline::{Entry, FIVE, MEASURE, Settings};
 
@@ -43,6 +44,10 @@ impl Fixture {
             observe(&event);
             events.push(event);
         });
+        if self.options.cluster.is_some() {
+            // Those of a driver that was killed end with it, a moment later.
+            wait_until("the workers end", || !pids(&events).into_iter().any(is_alive));
+        }
         for pid in pids(&events) {
             assert!(!Path::new(&format!("/proc/{pid}")).exists(), "worker {pid} survived");
         }
@@ -82,6 +87,7 @@ pub(crate) fn options(workers: u32) -> RunOptions {
         workers_per_device: 1,
         priority: 0,
         priorities: Vec::new(),
+        joins: false,
         retry_quarantined: false,
         batch_items: 10,
         device_batch: 4,
@@ -96,6 +102,7 @@ pub(crate) fn options(workers: u32) -> RunOptions {
         worker_memory: u64::MAX,
         faults: Vec::new(),
         gpus: None,
+        cluster: None,
     }
 }
 

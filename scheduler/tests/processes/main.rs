@@ -2,6 +2,7 @@
 //! coordinator that can be killed (`--coordinator`), so it has its own `main`.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod cluster;
 mod faults;
 mod fixture;
 mod follow_ups;
@@ -18,8 +19,15 @@ fn main() {
         Some("--worker") => pipeline::worker_main(&args[1..]),
         Some("--coordinator") => stops::coordinator_main(&args[1]),
         _ => {
-            let tests =
-                [normal::tests(), follow_ups::tests(), stages::tests(), faults::tests(), stops::tests()].concat();
+            let tests = [
+                normal::tests(),
+                follow_ups::tests(),
+                stages::tests(),
+                faults::tests(),
+                stops::tests(),
+                cluster::tests(),
+            ]
+            .concat();
             let trial = |(name, test): (&'static str, fn())| {
                 Trial::test(name, move || {
                     test();

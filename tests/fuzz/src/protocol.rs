@@ -86,6 +86,7 @@ fn to_worker() -> Vec<ToWorker> {
             task_time: TaskTime::default(),
             faults: Vec::new(),
             settings: json!({"third": 1.0 / 3.0, "languages": ["ko", "en"]}),
+            models: [(DECODE, "ab".repeat(32))].into(),
         }),
         ToWorker::Batch(Batch { slot, lease: lease(), items: vec![item] }),
         ToWorker::Ack { results: vec![0, 1, u64::MAX] },

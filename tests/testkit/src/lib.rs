@@ -3,8 +3,9 @@
 //! Three kinds of requirements are handled differently:
 //!
 //! - **Fixtures** are part of the repository. [`fixture`] fails if one is missing.
-//! - **Reference programs** ([`Ffmpeg`], [`python`]) may be missing on a contributor's machine. Then the test prints
-//!   that it is skipped and returns, except if `CI=true`: then it fails ([`skipped`]).
+//! - **Reference programs** ([`Ffmpeg`], [`python`]) and the database server ([`Postgres`]) may be missing on a
+//!   contributor's machine. Then the test prints that it is skipped and returns, except if `CI=true`: then it fails
+//!   ([`skipped`]).
 //! - **The developers' recordings** in `../shared` may not be redistributed. A test that needs them has the attribute
 //!   `#[ignore = "needs ../shared"]` and finds them with [`shared`], which fails if they are missing.
 #![expect(clippy::unwrap_used, reason = "a failed test must stop")]
@@ -14,6 +15,7 @@ mod ffmpeg;
 mod golden;
 mod lines;
 mod paths;
+mod postgres;
 mod process;
 mod python;
 mod random;
@@ -27,6 +29,7 @@ pub use ffmpeg::{FORMATS, Ffmpeg, RATES_HZ};
 pub use golden::{assert_golden, golden};
 pub use lines::Lines;
 pub use paths::{fixture, root, shared};
+pub use postgres::Postgres;
 pub use process::{is_alive, send_signal, tree_memory, tree_unlinked, wait_with_peak_memory};
 pub use python::python;
 pub use random::Random;

@@ -34,6 +34,8 @@ struct Target {
 pub(crate) fn forget(args: &ForgetArgs) -> Result<Exit, Error> {
     if args.yes {
         let (mut store, mut record) = open_store::with_record(&args.folder, false)?;
+        let url = open_store::url(args.folder.store.as_deref(), &args.folder.folder)?;
+        open_store::check_alone(&mut *store, &url)?;
         let targets = targets(&*store, args)?;
         return delete(&mut *store, &mut record, &targets, args);
     }

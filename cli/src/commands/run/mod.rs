@@ -26,15 +26,18 @@ const EMBEDDED_MODEL_NOTICE: &str = "The embedded model, Whisper base, is a find
 
 pub(crate) fn run(args: &RunArgs) -> Result<Exit, Error> {
     let began = Instant::now();
-    let (inputs, folder, formats) = (args.inputs.as_slice(), args.out.as_path(), args.format.as_deref());
+    let (inputs, folder, formats) = (args.inputs.as_slice(), args.out(), args.format.as_deref());
     let (recompute, overwrite, run_files) = (args.recompute(), args.overwrite, args.run_files());
     let task = Task { inputs, folder, last: None, recompute, formats, overwrite, run_files };
     let key = args.sign.as_deref().map(PrivateKey::load).transpose().map_err(Error::usage)?;
-    let mut started = Started::plan(&args.engine, &task)?;
+    let mut started = match &args.join {
+        None => Started::plan(&args.engine, &task)?,
+        Some(url) => Started::join(&args.engine, &task, url)?,
+    };
     let recordings = started.run.recordings().to_vec();
     started.run.begin_files()?;
     let (unreadable, skipped) = (started.run.unreadable(), started.run.skipped());
-    let watch = Watch::start(&args.watch, args.engine.progress, folder, &recordings, unreadable, skipped)
+    let watch = Watch::start(&args.watch, args.engine.progress, args.folder(), &recordings, unreadable, skipped)
         .map_err(Error::usage)?;
     if let Some(file) = &started.file {
         watch.note(&format!("settings: {}", shown(file)));

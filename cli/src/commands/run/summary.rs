@@ -113,11 +113,15 @@ fn print_files(args: &RunArgs, run: &PlannedRun, summary: &Summary) {
         println!("simulated: no result files were written");
         return;
     }
+    if run.joins() {
+        println!("the results are in the store; `earwitness export DIR --store STORE` writes them");
+        return;
+    }
     if summary.done() > 0 {
         let extensions: Vec<_> = run.formats().iter().map(ExportFormat::extension).collect();
-        println!("open {}/<recording>.{}", shown(&args.out), extensions.join(", ."));
+        println!("open {}/<recording>.{}", shown(args.out()), extensions.join(", ."));
     }
     if summary.outcome.artifacts_computed > 0 && args.watch.report.is_none() {
-        println!("report: {}", shown(&args.out.join("report.html")));
+        println!("report: {}", shown(&args.out().join("report.html")));
     }
 }

@@ -256,6 +256,7 @@ fn incident(number: usize, of: &Incident, at_s: f64, scale: &Scale) -> IncidentR
         | IncidentKind::DeviceRetired
         | IncidentKind::DeviceLost
         | IncidentKind::DevicePaused
+        | IncidentKind::DriverLost
         | IncidentKind::Quarantined
         | IncidentKind::RecordingChanged => "bad",
         IncidentKind::DeviceHeld
@@ -264,6 +265,7 @@ fn incident(number: usize, of: &Incident, at_s: f64, scale: &Scale) -> IncidentR
         | IncidentKind::BatchBisected
         | IncidentKind::Retried
         | IncidentKind::RecordingMoved
+        | IncidentKind::WorkerPending
         | IncidentKind::ClockChanged => "warn",
         IncidentKind::ProbePassed | IncidentKind::DeviceResumed => "good",
     };

@@ -18,12 +18,20 @@ pub(in crate::coordinator) struct Death {
     pub(in crate::coordinator) reason: String,
     /// The job that is known to cause it.
     pub(in crate::coordinator) suspect: Option<usize>,
+    /// Whether the worker died with what it ran in. Then only jobs that were lost this way again and again are
+    /// suspected.
+    pub(in crate::coordinator) with_place: bool,
 }
 
 impl Death {
     /// A process that died or was killed for its own behavior.
     pub(in crate::coordinator) fn of(reason: &str) -> Self {
-        Self { code: ErrorCode::WorkerDied, reason: reason.to_owned(), suspect: None }
+        Self { code: ErrorCode::WorkerDied, reason: reason.to_owned(), suspect: None, with_place: false }
+    }
+
+    /// A process that died with its actor or its node.
+    pub(in crate::coordinator) fn with_place(reason: &str) -> Self {
+        Self { with_place: true, ..Self::of(reason) }
     }
 }
 
@@ -46,7 +54,8 @@ impl Backlog<'_> {
         let was_alone = isolated && held().count() == 1;
         let (suspected, others): (Vec<_>, Vec<_>) = held().partition(|job| match death.suspect {
             Some(suspect) => *job == suspect,
-            None => self.jobs[*job].reach > Reach::Waiting,
+            None if self.jobs[*job].reach == Reach::Waiting => false,
+            None => !death.with_place || self.jobs[*job].lost_place(),
         });
         others.iter().for_each(|job| self.enqueue(*job));
         let mut attribution = Attribution { suspected: suspected.len(), ..Attribution::default() };

@@ -9,8 +9,9 @@ mod queue;
 
 use std::time::{Duration, Instant};
 
-use stage_core::{ArtifactName, DeviceId, Fingerprint, Phase, PipelineError, StageKey};
+use stage_core::{ArtifactName, Fingerprint, Phase, PipelineError, StageKey};
 
+use super::event::Place;
 use super::options::RunOptions;
 use super::outcome::ItemEnd;
 use super::plan::Chain;
@@ -37,8 +38,7 @@ impl<'a> Backlog<'a> {
     pub(super) fn new(items: &'a [RecordingEntry], chains: Vec<Chain>, options: &RunOptions, workers: usize) -> Self {
         let job = |chain: Chain| {
             let index = chain.indices.first().copied().unwrap_or_default();
-            let priority = options.priorities.get(index).copied().unwrap_or(options.priority);
-            Job::new(chain, priority, items.get(index).map_or(0.0, |item| item.audio_s))
+            Job::new(chain, options.priority_of(index), items.get(index).map_or(0.0, |item| item.audio_s))
         };
         let jobs: Vec<_> = chains.into_iter().map(job).collect();
         let held = (0..workers).map(|_| Held::default()).collect();
@@ -60,6 +60,19 @@ impl<'a> Backlog<'a> {
 
     pub(super) fn chain(&self, job: usize) -> &Chain {
         &self.jobs[job].chain
+    }
+
+    pub(super) fn chain_mut(&mut self, job: usize) -> &mut Chain {
+        &mut self.jobs[job].chain
+    }
+
+    pub(super) fn has_ended(&self, job: usize) -> bool {
+        self.jobs[job].end.is_some()
+    }
+
+    /// Number of queued jobs.
+    pub(super) fn queued(&self) -> usize {
+        self.queue.len()
     }
 
     /// The first of a job's recordings. It represents all of them.
@@ -116,16 +129,21 @@ impl<'a> Backlog<'a> {
         self.jobs[job].chain.is_complete()
     }
 
-    /// Decides what to do after a failure of a job on a device while `usable` workers are left.
-    pub(super) fn judge(
+    /// Decides what to do after a failure of a job in a place while workers in `usable` places are left.
+    pub(super) fn judge<'p>(
         &mut self,
         job: usize,
         error: &PipelineError,
-        device: &DeviceId,
-        usable: usize,
+        place: &Place,
+        usable: impl Iterator<Item = &'p Place>,
         backoff: Duration,
     ) -> Verdict {
-        self.jobs[job].judge(error, device, usable, backoff)
+        self.jobs[job].judge(error, place, &usable.collect::<Vec<_>>(), backoff)
+    }
+
+    /// The final error of a job. If it failed on nodes of a cluster because of its file, the error names them.
+    pub(super) fn with_nodes(&self, job: usize, error: PipelineError) -> PipelineError {
+        self.jobs[job].with_nodes(error)
     }
 
     /// Records how a job ended.

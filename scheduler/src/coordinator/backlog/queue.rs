@@ -96,6 +96,11 @@ impl Queue {
         due.into_iter().for_each(|(_, entry)| self.push(entry));
     }
 
+    /// Number of queued jobs, without those that wait for a retry. An isolated batch counts as one job.
+    pub(super) fn len(&self) -> usize {
+        self.queued.len() + self.isolated.len()
+    }
+
     /// Whether more than `count` queued jobs satisfy `may`. An isolated batch counts as one job.
     pub(super) fn has_more_than(&self, count: usize, may: impl Fn(usize) -> bool) -> bool {
         let isolated = self.isolated.iter().filter_map(|jobs| jobs.first().copied());

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::Sender;
 use stage_core::DeviceId;
 
-use super::process::Incoming;
+use super::connection::Incoming;
 use crate::coordinator::options::RunOptions;
 use crate::devices::{DeviceReading, DeviceState, Gate, Monitor, MonitoredGpu, Transition};
 

@@ -1,23 +1,31 @@
 //! Starts, monitors, probes and retires the worker processes and their devices. Workers are numbered from 0.
 
+mod cluster;
+mod connection;
 mod health;
+mod on_cluster;
 mod process;
 mod pulse;
 mod worker;
 
+use std::collections::BTreeMap;
+use std::num::NonZeroUsize;
 use std::ops::Range;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, Sender, bounded};
-use stage_core::{DeviceId, PipelineError, Tool};
+use stage_core::{DeviceId, PipelineError, Recipe, StageName, Tool};
 
-use super::event::WorkerId;
+use super::event::{Place, WorkerId};
 use super::options::RunOptions;
 use super::outcome::RunError;
 use crate::devices::{DeviceReading, DeviceState, Transition};
 use crate::protocol::{FromWorker, Slot, SlotSettings, ToWorker, WorkerProgress, WorkerSettings};
+use cluster::{Change, Cluster};
+use connection::{Connection, Incoming, Output};
+pub(super) use connection::{Loss, LossCause};
 use health::DeviceHealth;
-use process::{Incoming, Output, WorkerProcess};
+use process::WorkerProcess;
 pub(super) use worker::Excess;
 pub(super) use worker::Life;
 use worker::Worker;
@@ -26,13 +34,22 @@ use worker::Worker;
 /// memory.
 const WAITING_MESSAGES: usize = 256;
 
+/// Maximum number of workers on a cluster, unless the options state a number.
+const CLUSTER_WORKERS: usize = 4096;
+
 /// An event that the coordinator must handle.
 #[derive(Debug)]
 pub(super) enum Notice {
     /// A worker sent a message.
     Message { worker: usize, message: FromWorker },
     /// A worker must be treated as lost.
-    Lost { worker: usize, reason: String },
+    Lost { worker: usize, loss: Loss },
+    /// The cluster has had no room for a worker for this time.
+    Pending { worker: usize, waited: Duration },
+    /// The driver of the cluster ended, and with it all workers.
+    DriverLost { reason: String },
+    /// The cluster cannot be used at all.
+    ClusterBroken { reason: String },
     /// A worker exited because the run ends.
     Exited { worker: usize },
     /// The monitor read a device.
@@ -43,6 +60,10 @@ pub(super) struct Fleet<'a> {
     options: &'a RunOptions,
     workers: Vec<Worker>,
     health: DeviceHealth,
+    /// What starts the workers on other machines. `None`: they are started here.
+    cluster: Option<Cluster<'a>>,
+    /// The models that workers on other machines must have.
+    models: BTreeMap<StageName, String>,
     /// CPU threads per worker.
     threads: usize,
     incoming: Receiver<Incoming>,
@@ -54,24 +75,30 @@ pub(super) struct Fleet<'a> {
 }
 
 impl<'a> Fleet<'a> {
-    /// Creates the workers of a run with this number of jobs. None is started yet.
-    pub(super) fn new(options: &'a RunOptions, jobs: usize) -> Self {
+    /// Creates the workers of a run with this number of jobs, whose stages have this recipe. None is started yet, except the driver of a cluster.
+    ///
+    /// # Errors
+    /// The driver cannot be started.
+    pub(super) fn new(options: &'a RunOptions, jobs: usize, recipe: Option<&Recipe>) -> Result<Self, RunError> {
         let (sender, incoming) = bounded(WAITING_MESSAGES);
-        let ids = (0..options.workers_per_device.max(1))
-            .flat_map(|index| options.devices.iter().map(move |device| WorkerId { device: device.clone(), index }));
-        let workers: Vec<_> = ids.map(Worker::new).collect();
+        let workers: Vec<_> = worker_ids(options, jobs).into_iter().map(Worker::new).collect();
         let started = workers.len().min(jobs).max(1);
-        Self {
+        let cluster = options.cluster.as_ref().filter(|_| jobs > 0);
+        let cluster = cluster.map(|cluster| Cluster::start(cluster, options, sender.clone())).transpose();
+        let threads = options.cluster.as_ref().map_or(options.threads / started, |cluster| cluster.threads);
+        Ok(Self {
             options,
             workers,
             health: DeviceHealth::watch(options, &sender),
-            threads: (options.threads / started).max(1),
+            cluster: cluster.map_err(RunError::Cluster)?,
+            models: recipe.filter(|_| options.cluster.is_some()).map(models).unwrap_or_default(),
+            threads: threads.max(1),
             incoming,
             sender,
             stopping: false,
             last_refusal: None,
             last_loss: None,
-        }
+        })
     }
 
     pub(super) const fn workers(&self) -> Range<usize> {
@@ -83,7 +110,11 @@ impl<'a> Fleet<'a> {
     }
 
     pub(super) fn device(&self, worker: usize) -> &DeviceId {
-        &self.workers[worker].id.device
+        &self.workers[worker].id.place.device
+    }
+
+    pub(super) fn place(&self, worker: usize) -> &Place {
+        &self.workers[worker].id.place
     }
 
     /// The program that runs as the worker's process.
@@ -105,14 +136,35 @@ impl<'a> Fleet<'a> {
         self.workers.iter().any(|worker| worker.process.is_some())
     }
 
-    /// The devices of the workers that are not retired, one per worker.
-    pub(super) fn usable_devices(&self) -> impl Iterator<Item = &DeviceId> {
-        self.workers.iter().filter(|worker| worker.life != Life::Retired).map(|worker| &worker.id.device)
+    /// The places of the workers that are not retired, one per worker. On a cluster, only of those that are placed.
+    pub(super) fn usable_places(&self) -> impl Iterator<Item = &Place> {
+        let on_cluster = self.options.cluster.is_some();
+        let usable = move |worker: &&Worker| match worker.life {
+            Life::Retired | Life::Requested => false,
+            Life::Down => !on_cluster,
+            Life::Starting | Life::Probing | Life::Up => true,
+        };
+        self.workers.iter().filter(usable).map(|worker| &worker.id.place)
     }
 
     /// Number of workers that are not retired.
     pub(super) fn usable(&self) -> usize {
-        self.usable_devices().count()
+        self.usable_places().count()
+    }
+
+    /// Whether every worker that could be started is retired.
+    pub(super) fn is_exhausted(&self) -> bool {
+        let workers = match &self.cluster {
+            Some(cluster) if !cluster.is_ready() => return false,
+            Some(cluster) => &self.workers[..cluster.most_workers().min(self.workers.len())],
+            None => &self.workers[..],
+        };
+        workers.iter().all(|worker| worker.life == Life::Retired)
+    }
+
+    /// Whether a worker was requested from the cluster and is not placed yet.
+    pub(super) fn is_requested(&self, worker: usize) -> bool {
+        self.life(worker) == Life::Requested
     }
 
     /// Whether a worker's device may get work.
@@ -127,7 +179,9 @@ impl<'a> Fleet<'a> {
 
     /// Whether a worker may be started.
     pub(super) fn may_start(&self, worker: usize) -> bool {
-        self.life(worker) == Life::Down && self.health.takes_workers(self.device(worker))
+        let has_room =
+            self.cluster.as_ref().is_none_or(|cluster| cluster.is_ready() && worker < cluster.most_workers());
+        self.life(worker) == Life::Down && has_room && self.health.takes_workers(self.device(worker))
     }
 
     /// Starts a worker's process.
@@ -138,18 +192,22 @@ impl<'a> Fleet<'a> {
         let state = &mut self.workers[worker];
         state.generation += 1;
         let identity = (worker, state.generation);
+        let (started, life) = match &self.cluster {
+            Some(cluster) => (cluster.connect(worker, state.generation), Life::Requested),
+            None => (self.spawn(worker, identity), Life::Starting),
+        };
+        let state = &mut self.workers[worker];
+        let connection = started.inspect_err(|reason| self.last_loss = Some((state.id.clone(), reason.clone())))?;
+        state.begin(connection, life);
+        Ok(())
+    }
+
+    /// Starts a process on this machine.
+    fn spawn(&self, worker: usize, identity: (usize, u64)) -> Result<Box<dyn Connection>, String> {
         let command = &self.options.worker;
-        match WorkerProcess::spawn(command, &state.id.device, self.threads, identity, self.sender.clone()) {
-            Ok(process) => {
-                state.begin(process);
-                Ok(())
-            }
-            Err(error) => {
-                let reason = format!("{} cannot be started: {error}", command.program.display());
-                self.last_loss = Some((state.id.clone(), reason.clone()));
-                Err(reason)
-            }
-        }
+        let spawned = WorkerProcess::spawn(command, self.device(worker), self.threads, identity, self.sender.clone());
+        let process = spawned.map_err(|error| format!("{} cannot be started: {error}", command.program.display()))?;
+        Ok(Box::new(process))
     }
 
     pub(super) fn send(&self, worker: usize, message: ToWorker) {
@@ -163,7 +221,7 @@ impl<'a> Fleet<'a> {
         state.send(ToWorker::Configure(WorkerSettings {
             slots: vec![SlotSettings {
                 slot: Slot::default(),
-                device: state.id.device.clone(),
+                device: state.id.place.device.clone(),
                 device_batch: self.options.device_batch,
             }],
             threads: self.threads,
@@ -171,6 +229,7 @@ impl<'a> Fleet<'a> {
             task_time: self.options.task_time,
             faults: self.options.faults.clone(),
             settings: self.options.settings.clone(),
+            models: self.models.clone(),
         }));
     }
 
@@ -191,6 +250,9 @@ impl<'a> Fleet<'a> {
 
     pub(super) fn made_progress(&mut self, worker: usize) {
         self.workers[worker].made_progress();
+        if let Some(cluster) = &mut self.cluster {
+            cluster.made_progress();
+        }
     }
 
     /// The reason to kill a worker, or `None` if it does not hang.
@@ -218,7 +280,7 @@ impl<'a> Fleet<'a> {
         state.suspicion = Some(reason.to_owned());
         match was {
             Life::Starting | Life::Probing => state.probe_failed(),
-            Life::Up | Life::Down => !blames_recordings && state.crashed_idle(),
+            Life::Up | Life::Down | Life::Requested => !blames_recordings && state.crashed_idle(),
             Life::Retired => true,
         }
     }
@@ -261,10 +323,10 @@ impl<'a> Fleet<'a> {
 
     /// Marks a device as suspected: it gets no work until it passes the health probe.
     pub(super) fn suspect_device(&mut self, device: &DeviceId, reason: &str) {
-        for state in self.workers.iter_mut().filter(|state| state.id.device == *device) {
+        for state in self.workers.iter_mut().filter(|state| state.id.place.device == *device) {
             match state.life {
                 Life::Up | Life::Down | Life::Starting => state.suspicion = Some(reason.to_owned()),
-                Life::Probing | Life::Retired => {}
+                Life::Probing | Life::Requested | Life::Retired => {}
             }
             if state.life == Life::Up {
                 state.probe();
@@ -275,7 +337,7 @@ impl<'a> Fleet<'a> {
     /// Records that the health probe passed. Returns why it ran.
     pub(super) fn probe_passed(&mut self, worker: usize) -> String {
         let state = &mut self.workers[worker];
-        self.health.probe_passed(&state.id.device);
+        self.health.probe_passed(&state.id.place.device);
         state.probe_passed()
     }
 
@@ -294,7 +356,7 @@ impl<'a> Fleet<'a> {
 
     /// Updates a device's state with a reading. Pauses or resumes the workers of the device.
     pub(super) fn read_device(&mut self, reading: &DeviceReading) -> Option<Transition> {
-        let of_device = |state: &&Worker| state.id.device == reading.device;
+        let of_device = |state: &&Worker| state.id.place.device == reading.device;
         let occupied = self.workers.iter().filter(of_device).any(|state| state.process.is_some());
         let transition = self.health.judge(reading, occupied)?;
         let [before, paused] = [transition.from, transition.to].map(|state| state == DeviceState::Paused);
@@ -318,9 +380,14 @@ impl<'a> Fleet<'a> {
 
     /// Asks all workers to finish their work and exit.
     pub(super) fn shut_down(&mut self) {
-        for process in self.workers.iter_mut().filter_map(|worker| worker.process.as_mut()) {
-            process.send(ToWorker::Shutdown { drain: true });
-            process.close();
+        for worker in &mut self.workers {
+            if worker.life == Life::Requested {
+                worker.take_down();
+            }
+            if let Some(process) = &mut worker.process {
+                process.send(ToWorker::Shutdown { drain: true });
+                process.close();
+            }
         }
     }
 
@@ -338,14 +405,49 @@ impl<'a> Fleet<'a> {
         let (worker, generation, output) = match incoming {
             Incoming::Worker { worker, generation, output } => (worker, generation, output),
             Incoming::Device(reading) => return Some(Notice::Reading(reading)),
+            Incoming::Cluster { driver, news } => {
+                return Some(match self.cluster.as_mut()?.handle(driver, news)? {
+                    Change::DriverLost(reason) => Notice::DriverLost { reason },
+                    Change::Broken(reason) => Notice::ClusterBroken { reason },
+                });
+            }
         };
-        let state = &mut self.workers[worker];
+        let state = self.workers.get_mut(worker)?;
         let process = state.process.as_mut().filter(|_| state.generation == generation)?;
+        let lost = |reason| Notice::Lost { worker, loss: Loss::of_worker(reason) };
         Some(match output {
             Output::Message(message) => Notice::Message { worker, message },
-            Output::Malformed(error) => Notice::Lost { worker, reason: format!("sent a malformed message: {error}") },
-            Output::Closed if self.stopping => Notice::Exited { worker },
-            Output::Closed => Notice::Lost { worker, reason: process.exit_description() },
+            Output::Malformed(error) => lost(format!("sent a malformed message: {error}")),
+            Output::Closed | Output::Lost(_) if self.stopping => Notice::Exited { worker },
+            Output::Closed => lost(process.exit_description()),
+            Output::Lost(loss) => Notice::Lost { worker, loss },
+            Output::Pending(waited) => Notice::Pending { worker, waited },
+            Output::Placed(placement) => {
+                self.place_worker(worker, &placement);
+                return None;
+            }
         })
     }
+}
+
+/// The hashes of the models in a recipe.
+fn models(recipe: &Recipe) -> BTreeMap<StageName, String> {
+    let models = recipe.steps().iter().map(|step| (step.stage, step.identity.model_sha256.clone()));
+    models.filter_map(|(stage, sha256)| Some((stage, sha256?))).collect()
+}
+
+/// The workers of a run with this number of jobs: one per device, or for a cluster as many as it may place.
+fn worker_ids(options: &RunOptions, jobs: usize) -> Vec<WorkerId> {
+    let id = |device: DeviceId, index| WorkerId { place: device.into(), index };
+    let Some(cluster) = &options.cluster else {
+        let of_index = |index| options.devices.iter().map(move |device| id(device.clone(), index));
+        return (0..options.workers_per_device.max(1)).flat_map(of_index).collect();
+    };
+    let most = cluster.workers.map_or(CLUSTER_WORKERS, NonZeroUsize::get).min(jobs);
+    let device = |number: usize| match options.devices.first() {
+        Some(DeviceId::Cuda(name)) => DeviceId::Cuda(name.clone()),
+        Some(DeviceId::Sim(_)) => DeviceId::Sim(number as u32),
+        Some(DeviceId::Cpu(_)) | None => DeviceId::Cpu(number as u32),
+    };
+    (0..most).map(|number| id(device(number), 0)).collect()
 }

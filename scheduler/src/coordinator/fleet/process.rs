@@ -1,4 +1,4 @@
-//! A worker process: its pipes and its termination.
+//! A worker process on this machine: its pipes and its termination.
 
 use std::io::{self, BufReader, BufWriter};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
@@ -11,45 +11,13 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::{Receiver, Sender, unbounded};
 use stage_core::DeviceId;
 
+use super::connection::{Connection, Incoming, Output};
 use crate::coordinator::options::WorkerCommand;
-use crate::devices::DeviceReading;
-use crate::protocol::{CodecError, Decoder, Encoder, FromWorker, ToWorker};
+use crate::protocol::{CodecError, Decoder, Encoder, ToWorker};
 use crate::worker::WORKER_VARIABLE;
 
 /// How long a worker that has closed its stdout may take to exit.
 const EXIT_PATIENCE: Duration = Duration::from_secs(2);
-
-/// A message to the coordinator's thread.
-#[derive(Debug)]
-pub(super) enum Incoming {
-    /// From a worker.
-    Worker {
-        worker: usize,
-        /// Which of the worker's successive processes sent it.
-        generation: u64,
-        output: Output,
-    },
-    /// From the device monitor.
-    Device(Box<DeviceReading>),
-}
-
-/// Output of a worker.
-#[derive(Debug)]
-pub(super) enum Output {
-    Message(FromWorker),
-    /// A message that cannot be decoded.
-    Malformed(CodecError),
-    /// The worker closed its stdout.
-    Closed,
-}
-
-/// A process that is killed when this is dropped.
-#[derive(Debug)]
-pub(super) struct WorkerProcess {
-    child: Child,
-    outgoing: Option<Sender<ToWorker>>,
-    last_output: Arc<LastOutput>,
-}
 
 /// When a worker last wrote. The reading thread records this, so that a busy coordinator does not treat a worker as
 /// silent.
@@ -71,6 +39,14 @@ impl LastOutput {
         self.now();
         result
     }
+}
+
+/// A process that is killed when this is dropped.
+#[derive(Debug)]
+pub(super) struct WorkerProcess {
+    child: Child,
+    outgoing: Option<Sender<ToWorker>>,
+    last_output: Arc<LastOutput>,
 }
 
 impl WorkerProcess {
@@ -104,32 +80,6 @@ impl WorkerProcess {
         Ok(process)
     }
 
-    /// Sends a message. If the worker is gone, the message is dropped: the reader of its stdout notices the end.
-    pub(super) fn send(&self, message: ToWorker) {
-        if let Some(outgoing) = &self.outgoing {
-            drop(outgoing.send(message));
-        }
-    }
-
-    /// How long the worker has written nothing.
-    pub(super) fn silent_for(&self) -> Duration {
-        let after = Duration::from_millis(self.last_output.after_ms.load(Ordering::Relaxed));
-        self.last_output.start.elapsed().saturating_sub(after)
-    }
-
-    /// The memory that the process uses in bytes, without files that are mapped into it. `None` if the system does not
-    /// tell.
-    pub(super) fn memory(&self) -> Option<u64> {
-        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).ok()?;
-        let anonymous = status.lines().find_map(|line| line.strip_prefix("RssAnon:"))?;
-        anonymous.trim().strip_suffix("kB")?.trim().parse::<u64>().ok()?.checked_mul(1024)
-    }
-
-    /// Closes the worker's stdin after the messages that were already sent.
-    pub(super) fn close(&mut self) {
-        self.outgoing = None;
-    }
-
     /// Waits up to `patience` for the process to exit. Returns `None` if it does not.
     fn wait(&mut self, patience: Duration) -> Option<ExitStatus> {
         let deadline = Instant::now() + patience;
@@ -141,9 +91,32 @@ impl WorkerProcess {
             }
         }
     }
+}
 
-    /// Describes how a worker that has closed its stdout exited.
-    pub(super) fn exit_description(&mut self) -> String {
+impl Connection for WorkerProcess {
+    /// The reader of its stdout notices the end.
+    fn send(&self, message: ToWorker) {
+        if let Some(outgoing) = &self.outgoing {
+            drop(outgoing.send(message));
+        }
+    }
+
+    fn close(&mut self) {
+        self.outgoing = None;
+    }
+
+    fn silent_for(&self) -> Duration {
+        let after = Duration::from_millis(self.last_output.after_ms.load(Ordering::Relaxed));
+        self.last_output.start.elapsed().saturating_sub(after)
+    }
+
+    fn memory(&self) -> Option<u64> {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).ok()?;
+        let anonymous = status.lines().find_map(|line| line.strip_prefix("RssAnon:"))?;
+        anonymous.trim().strip_suffix("kB")?.trim().parse::<u64>().ok()?.checked_mul(1024)
+    }
+
+    fn exit_description(&mut self) -> String {
         match self.wait(EXIT_PATIENCE) {
             None => "closed its stdout and did not exit".to_owned(),
             Some(status) => match (status.code(), status.signal()) {

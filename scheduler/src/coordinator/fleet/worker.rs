@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use stage_core::Tool;
 
-use super::process::WorkerProcess;
+use super::connection::Connection;
 use super::pulse::Pulse;
 use crate::coordinator::event::WorkerId;
 use crate::coordinator::options::TimeLimits;
@@ -14,6 +14,8 @@ use crate::protocol::{OverdueTask, Slot, ToWorker, WorkerProgress};
 const PROBES: u32 = 2;
 /// A worker is retired after it crashed this number of times in a row without having started a recording.
 const IDLE_CRASHES: u32 = 3;
+/// A worker on a cluster is retired after its actor or node was lost this number of times without a result in between.
+const LOST_PLACES: u32 = 5;
 
 /// Interval between two readings of a worker's memory.
 const MEMORY_INTERVAL: Duration = Duration::from_millis(100);
@@ -23,6 +25,8 @@ const MEMORY_INTERVAL: Duration = Duration::from_millis(100);
 pub(in crate::coordinator) enum Life {
     /// It has no process.
     Down,
+    /// It was requested from the cluster, which has not placed it yet.
+    Requested,
     /// Its process was started and has not sent `Ready` yet.
     Starting,
     /// Its device is suspected, and it runs the health probe.
@@ -39,7 +43,7 @@ pub(super) struct Worker {
     pub(super) id: WorkerId,
     pub(super) life: Life,
     pub(super) generation: u64,
-    pub(super) process: Option<WorkerProcess>,
+    pub(super) process: Option<Box<dyn Connection>>,
     pub(super) pid: u32,
     pub(super) tool: Tool,
     /// Why the health probe must pass before the worker gets more work.
@@ -49,6 +53,9 @@ pub(super) struct Worker {
     memory_read_at: Instant,
     failed_probes: u32,
     idle_crashes: u32,
+    lost_places: u32,
+    /// Since when it has had no work.
+    idle_since: Option<Instant>,
 }
 
 /// A limit that a worker exceeds because of a recording.
@@ -74,14 +81,37 @@ impl Worker {
             memory_read_at: Instant::now(),
             failed_probes: 0,
             idle_crashes: 0,
+            lost_places: 0,
+            idle_since: None,
         }
     }
 
     /// Records that a process was started.
-    pub(super) fn begin(&mut self, process: WorkerProcess) {
+    pub(super) fn begin(&mut self, process: Box<dyn Connection>, life: Life) {
         self.process = Some(process);
+        self.life = life;
+        self.pulse = Pulse::starting(Instant::now());
+        self.idle_since = None;
+    }
+
+    /// Records where the cluster started its process. What is known of another place does not count here.
+    pub(super) fn placed(&mut self, id: WorkerId) {
+        if self.id.place != id.place {
+            (self.failed_probes, self.suspicion) = (0, None);
+        }
+        self.id = id;
         self.life = Life::Starting;
         self.pulse = Pulse::starting(Instant::now());
+    }
+
+    /// Whether the worker has had no work for this time, or was requested although there is none.
+    pub(super) fn has_idled(&mut self, is_idle: bool, now: Instant, limit: Duration) -> bool {
+        if !is_idle {
+            self.idle_since = None;
+            return false;
+        }
+        let since = *self.idle_since.get_or_insert(now);
+        self.life == Life::Requested || (self.life == Life::Up && now.saturating_duration_since(since) >= limit)
     }
 
     /// Kills the process.
@@ -109,13 +139,19 @@ impl Worker {
 
     /// Records that one of its results was committed.
     pub(super) const fn made_progress(&mut self) {
-        self.idle_crashes = 0;
+        (self.idle_crashes, self.lost_places) = (0, 0);
     }
 
     /// Counts a crash without a started recording. Returns true if the worker must be retired.
     pub(super) const fn crashed_idle(&mut self) -> bool {
         self.idle_crashes += 1;
         self.idle_crashes >= IDLE_CRASHES
+    }
+
+    /// Counts a loss of what the worker ran in. Returns true if the worker must be retired.
+    pub(super) const fn lost_place(&mut self) -> bool {
+        self.lost_places += 1;
+        self.lost_places >= LOST_PLACES
     }
 
     /// Records that the health probe passed. Returns why it ran.
@@ -148,6 +184,7 @@ impl Worker {
 
     /// The reason to kill the worker, or `None` if it does not hang.
     pub(super) fn hang_reason(&self, timing: &TimeLimits) -> Option<String> {
-        self.pulse.hang_reason(self.process.as_ref()?.silent_for(), Instant::now(), timing)
+        let process = self.process.as_ref().filter(|_| self.life != Life::Requested)?;
+        self.pulse.hang_reason(process.silent_for(), Instant::now(), timing)
     }
 }

@@ -1,5 +1,7 @@
 //! Assignment: starts workers, gives them batches, and revokes recordings for idle workers.
 
+use std::time::Instant;
+
 use super::Router;
 use crate::coordinator::backlog::{Job, Reach};
 use crate::coordinator::fleet::Life;
@@ -12,6 +14,7 @@ impl Router<'_> {
     /// second.
     pub(super) fn feed(&mut self) -> Result<(), RunError> {
         self.backlog.promote();
+        self.fleet.check_cluster()?;
         self.start_workers()?;
         for worker in self.fleet.workers() {
             if self.is_idle(worker) && self.has_room(worker) {
@@ -24,6 +27,7 @@ impl Router<'_> {
             }
         }
         self.rebalance();
+        self.release_idle();
         Ok(())
     }
 
@@ -46,26 +50,42 @@ impl Router<'_> {
         self.backlog.has_more_than(idle, |job| self.may_run(job, worker))
     }
 
+    /// Whether more jobs are queued for a worker than idle workers, and those requested from the cluster, will take.
+    fn needs_another(&self, worker: usize) -> bool {
+        let requested = self.fleet.workers().filter(|other| self.fleet.is_requested(*other)).count();
+        let idle = self.fleet.workers().filter(|other| self.is_idle(*other) && self.fleet.takes_work(*other)).count();
+        self.backlog.has_more_than(requested + idle, |job| self.may_run(job, worker))
+    }
+
+    /// Gives the workers back to the cluster for which there is no work.
+    fn release_idle(&mut self) {
+        if !self.fleet.is_on_cluster() || self.backlog.has_more_than(0, |_| true) {
+            return;
+        }
+        let backlog = &self.backlog;
+        self.fleet.release_idle(|worker| backlog.holds_nothing(worker), Instant::now());
+    }
+
     /// Whether a job may run on a worker's device.
     fn may_run(&self, job: &Job, worker: usize) -> bool {
-        job.may_run_on(self.fleet.device(worker), self.fleet.usable_devices())
+        job.may_run_on(self.fleet.place(worker), self.fleet.usable_places())
     }
 
     fn start_workers(&mut self) -> Result<(), RunError> {
         for worker in self.fleet.workers() {
             if self.fleet.may_start(worker)
-                && self.is_queued_for(worker)
+                && self.needs_another(worker)
                 && let Err(reason) = self.fleet.start(worker)
             {
                 self.retire(worker, &reason)?;
             }
         }
-        if self.fleet.usable() == 0 { Err(self.fleet.failure()) } else { Ok(()) }
+        if self.fleet.is_exhausted() { Err(self.fleet.failure()) } else { Ok(()) }
     }
 
     fn assign(&mut self, worker: usize) -> Result<(), RunError> {
-        let (device, fleet) = (self.fleet.device(worker), &self.fleet);
-        let may = |job: &Job| job.may_run_on(device, fleet.usable_devices());
+        let (place, fleet) = (self.fleet.place(worker), &self.fleet);
+        let may = |job: &Job| job.may_run_on(place, fleet.usable_places());
         let picked = self.backlog.pick(worker, self.options.batch_items, fleet.usable(), may);
         if picked.jobs.is_empty() {
             return Ok(());

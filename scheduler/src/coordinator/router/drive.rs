@@ -37,6 +37,7 @@ impl Router<'_> {
                 return Ok(true);
             }
             if !self.fleet.is_stopping() {
+                self.share()?;
                 self.feed()?;
             }
             self.listen()?;
@@ -57,11 +58,11 @@ impl Router<'_> {
                 self.finish(job, ItemEnd::Done)?;
                 continue;
             }
-            let next = self.backlog.chain(job).next_fingerprint();
-            let retry = self.options.retry_quarantined;
-            match next.map(|fingerprint| self.ledger.quarantined(fingerprint, retry)).transpose()?.flatten() {
-                Some(quarantine) => self.finish(job, ItemEnd::Failed(quarantine.error))?,
-                None => self.backlog.enqueue(job),
+            match self.quarantined(job)? {
+                Some(error) => self.finish(job, ItemEnd::Failed(error))?,
+                None if self.sharing.is_none() => self.backlog.enqueue(job),
+                // It is queued when it is claimed.
+                None => {}
             }
         }
         Ok(())
@@ -82,7 +83,10 @@ impl Router<'_> {
     fn handle(&mut self, notice: Notice) -> Result<(), RunError> {
         match notice {
             Notice::Message { worker, message } => self.handle_message(worker, message),
-            Notice::Lost { worker, reason } => self.lose(worker, &reason),
+            Notice::Lost { worker, loss } => self.handle_loss(worker, &loss),
+            Notice::Pending { worker, waited } => self.pending(worker, waited),
+            Notice::DriverLost { reason } => self.lose_driver(&reason),
+            Notice::ClusterBroken { reason } => Err(RunError::Cluster(reason)),
             Notice::Exited { worker } => self.end(worker),
             Notice::Reading(reading) => self.handle_reading(&reading),
         }
@@ -95,6 +99,9 @@ impl Router<'_> {
         }
         for reading in self.fleet.overdue_readings() {
             self.handle_reading(&reading)?;
+        }
+        if let Some(reason) = self.fleet.driver_hang_reason() {
+            self.lose_driver(&reason)?;
         }
         for worker in self.fleet.workers() {
             if let Some(reason) = self.fleet.hang_reason(worker) {
@@ -111,7 +118,7 @@ impl Router<'_> {
     fn drain(&mut self) -> Result<(), RunError> {
         self.fleet.stop();
         for worker in self.fleet.workers() {
-            if self.is_idle(worker) {
+            if self.is_idle(worker) || self.fleet.is_requested(worker) {
                 self.end(worker)?;
             } else {
                 self.fleet.send(worker, ToWorker::Shutdown { drain: true });

@@ -2,11 +2,13 @@
 //! is known to work, fails on its device twice, or if it dies repeatedly without having started a recording. Dying
 //! before the end of the probe counts as a failed probe.
 
+use std::time::Duration;
+
 use stage_core::{ErrorClass, ErrorCode, PipelineError};
 
 use super::Router;
 use crate::coordinator::backlog::{Attribution, Death, HeldBatch, Verdict};
-use crate::coordinator::fleet::{Excess, Life};
+use crate::coordinator::fleet::{Excess, Life, Loss, LossCause};
 use crate::coordinator::outcome::{ItemEnd, RunError};
 use crate::protocol::OverdueTask;
 use crate::store::{IncidentKind, LeaseEnd, Quarantine};
@@ -17,6 +19,53 @@ impl Router<'_> {
         self.replace(worker, &Death::of(reason))
     }
 
+    /// Handles a worker that is gone.
+    pub(super) fn handle_loss(&mut self, worker: usize, loss: &Loss) -> Result<(), RunError> {
+        match loss.cause {
+            LossCause::Worker => self.lose(worker, &loss.reason),
+            LossCause::Place => self.lose_place(worker, &loss.reason),
+            LossCause::Program => {
+                self.lose_place(worker, &loss.reason)?;
+                if self.fleet.life(worker) == Life::Retired { Ok(()) } else { self.retire(worker, &loss.reason) }
+            }
+        }
+    }
+
+    /// Handles the loss of what a worker ran in: an actor or a node of a cluster.
+    fn lose_place(&mut self, worker: usize, reason: &str) -> Result<(), RunError> {
+        self.ledger.worker_incident(IncidentKind::WorkerLost, self.fleet.id(worker), reason.to_owned())?;
+        self.take_down_with_place(worker, reason)?;
+        if self.fleet.lost_place(worker, reason) { self.retire(worker, reason) } else { Ok(()) }
+    }
+
+    /// Handles the loss of the driver of the cluster, and with it of all workers. It is started again.
+    pub(super) fn lose_driver(&mut self, reason: &str) -> Result<(), RunError> {
+        let message = format!("{reason}: its workers are started again");
+        self.ledger.incident(IncidentKind::DriverLost, None, None, message)?;
+        for worker in self.fleet.workers() {
+            if self.fleet.is_requested(worker) || self.fleet.is_started(worker) {
+                self.take_down_with_place(worker, reason)?;
+            }
+        }
+        self.fleet.replace_driver(reason)
+    }
+
+    /// Takes a worker down that was lost with what it ran in, and queues its recordings again. Neither they nor its device
+    /// are suspected, unless a recording is lost this way again and again.
+    fn take_down_with_place(&mut self, worker: usize, reason: &str) -> Result<(), RunError> {
+        self.commit()?;
+        self.fleet.take_down(worker);
+        let batches = self.take_batches(worker)?;
+        let attribution = self.backlog.attribute_death(&batches, &Death::with_place(reason));
+        self.follow(worker, attribution)
+    }
+
+    /// Records that the cluster has had no room for a worker.
+    pub(super) fn pending(&mut self, worker: usize, waited: Duration) -> Result<(), RunError> {
+        let message = format!("the cluster has had no room for it for {} s; it waits for nodes", waited.as_secs());
+        self.ledger.worker_incident(IncidentKind::WorkerPending, self.fleet.id(worker), message)
+    }
+
     /// Replaces a worker that exceeds a limit because of a recording.
     pub(super) fn exceeded(&mut self, worker: usize, excess: &Excess) -> Result<(), RunError> {
         let mib = |bytes: u64| bytes >> 20;
@@ -25,11 +74,13 @@ impl Router<'_> {
                 code: ErrorCode::TimeLimit,
                 reason: format!("{stage} worked for more than {:.1} s", *limit_ms as f64 / 1000.0),
                 suspect: self.backlog.job_of(*item),
+                with_place: false,
             },
             Excess::Memory { used, limit } => Death {
                 code: ErrorCode::MemoryLimit,
                 reason: format!("used {} MiB of memory, the limit is {} MiB", mib(*used), mib(*limit)),
                 suspect: None,
+                with_place: false,
             },
         };
         self.replace(worker, &death)
@@ -109,9 +160,12 @@ impl Router<'_> {
         if matches!(error.class, ErrorClass::Device | ErrorClass::Memory) {
             self.fleet.suspect(worker, &error.to_string());
         }
-        let (usable, backoff) = (self.fleet.usable(), self.options.timing.backoff());
-        match self.backlog.judge(job, &error, self.fleet.device(worker), usable, backoff) {
-            Verdict::Final => self.finish(job, ItemEnd::Failed(error)),
+        let (place, backoff) = (self.fleet.place(worker), self.options.timing.backoff());
+        match self.backlog.judge(job, &error, place, self.fleet.usable_places(), backoff) {
+            Verdict::Final => {
+                let error = self.backlog.with_nodes(job, error);
+                self.finish(job, ItemEnd::Failed(error))
+            }
             Verdict::Retry { after } => {
                 let path = self.backlog.item(job).path.clone();
                 let place = self.fleet.id(worker).to_string();

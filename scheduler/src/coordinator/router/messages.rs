@@ -19,6 +19,12 @@ impl Router<'_> {
                 self.lose(worker, &reason)?;
                 self.retire(worker, &reason)
             }
+            FromWorker::Hello { tool, .. } if self.is_of_another_version(&tool.version) => {
+                let expected = &self.options.tool_version;
+                let reason = format!("is version {} of the program, expected {expected}", tool.version);
+                self.lose(worker, &reason)?;
+                self.retire(worker, &reason)
+            }
             FromWorker::Hello { tool, pid, .. } => {
                 self.fleet.configure(worker, tool, pid);
                 Ok(())
@@ -64,7 +70,7 @@ impl Router<'_> {
                 let Some(job) = self.backlog.job_of(item) else { return self.unknown(worker, item) };
                 let artifact = stage.artifact();
                 let received = Received { worker, result, lease, job, artifact, duration_s, audio_s };
-                let (device, index) = (self.fleet.device(worker).to_string(), index as u32);
+                let (device, index) = (self.fleet.place(worker).to_string(), index as u32);
                 self.checkpoint(received, NewCheckpoint { fingerprint, index, body, started_at_ms, duration_s, device })
             }
             FromWorker::Done { result, lease, item, artifacts, started_at_ms, duration_s, .. } => {
@@ -90,6 +96,12 @@ impl Router<'_> {
                 self.batch_finished(worker, lease)
             }
         }
+    }
+
+    /// Whether a worker on a cluster runs another version of the program. Its artifacts would differ from those of the
+    /// others.
+    fn is_of_another_version(&self, version: &str) -> bool {
+        self.fleet.is_on_cluster() && version != self.options.tool_version
     }
 
     fn unknown(&mut self, worker: usize, item: u64) -> Result<(), RunError> {
@@ -142,7 +154,7 @@ impl Router<'_> {
         let Some((key, replace)) = self.backlog.key(job, artifact, fingerprint) else {
             return self.lose(worker, &format!("computed the artifact {artifact}, which was not requested"));
         };
-        let (tool, device) = (self.fleet.tool(worker).clone(), self.fleet.device(worker).to_string());
+        let (tool, device) = (self.fleet.tool(worker).clone(), self.fleet.place(worker).to_string());
         let artifact = NewArtifact { key, body, started_at_ms, duration_s, tool, device };
         self.ledger.receive(received, NewRecord::Artifact { artifact, replace });
         Ok(())

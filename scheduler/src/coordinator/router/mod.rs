@@ -7,6 +7,7 @@ mod assign;
 mod drive;
 mod failures;
 mod messages;
+mod share;
 
 use std::collections::BTreeMap;
 
@@ -17,6 +18,7 @@ use super::ledger::{Ledger, Received, Stored};
 use super::options::RunOptions;
 use super::outcome::{ItemEnd, Outcome, RunError};
 use super::plan::Chain;
+use super::sharing::Sharing;
 use crate::clock::ClockWatch;
 use crate::protocol::{ResultId, ToWorker};
 use crate::store::{Committed, Failure, RecordingEntry};
@@ -28,6 +30,8 @@ pub(super) struct Router<'a> {
     fleet: Fleet<'a>,
     backlog: Backlog<'a>,
     ledger: Ledger<'a>,
+    /// `None` if no other run can write to the store.
+    sharing: Option<Sharing>,
     clock: ClockWatch,
 }
 
@@ -36,12 +40,13 @@ impl<'a> Router<'a> {
         items: &'a [RecordingEntry],
         chains: Vec<Chain>,
         ledger: Ledger<'a>,
+        sharing: Option<Sharing>,
         options: &'a RunOptions,
-    ) -> Self {
+    ) -> Result<Self, RunError> {
         let outstanding = chains.iter().filter(|chain| !chain.is_complete()).count();
-        let fleet = Fleet::new(options, outstanding);
+        let fleet = Fleet::new(options, outstanding, items.first().map(|item| &*item.recipe))?;
         let backlog = Backlog::new(items, chains, options, fleet.workers().len());
-        Self { items, options, fleet, backlog, ledger, clock: ClockWatch::new() }
+        Ok(Self { items, options, fleet, backlog, ledger, sharing, clock: ClockWatch::new() })
     }
 
     pub(super) fn into_outcome(self, interrupted: bool) -> Outcome {
@@ -98,6 +103,7 @@ impl<'a> Router<'a> {
 
     /// Finishes a job and reports its end for all recordings that share it.
     fn finish(&mut self, job: usize, end: ItemEnd) -> Result<(), RunError> {
+        self.settle(job, &end)?;
         let indices = self.backlog.indices(job);
         if let ItemEnd::Failed(error) = &end {
             let failure = |index: &usize| Failure { path: self.items[*index].path.clone(), error: error.clone() };

@@ -134,13 +134,29 @@ pub fn audit(store: &dyn Store, lines: &[Line]) -> Result<Audit, StoreError> {
     Ok(Audit { disagreements: subjects.iter().filter_map(compare).collect(), records })
 }
 
-/// The checkpoints that the lines of a log do not state, or state otherwise.
-pub(in crate::store) fn unlogged_checkpoints(lines: &[String], found: Vec<CheckpointHash>) -> Vec<CheckpointHash> {
+/// Refuses checkpoints that the lines of a log do not state: a run would make artifacts from them.
+///
+/// # Errors
+/// [`StoreError::CustodyBroken`], with the name of the store.
+pub(in crate::store) fn refuse_unlogged_checkpoints(
+    found: Vec<CheckpointHash>,
+    lines: &[String],
+    store: String,
+) -> Result<(), StoreError> {
+    if found.is_empty() {
+        return Ok(());
+    }
     let (stated, _) = stated(&read_chain(lines.iter().map(String::as_str)).0);
     let is_stated = |found: &CheckpointHash| {
         stated.get(&Subject::Checkpoint(found.fingerprint.clone(), found.index)) == Some(&found.sha256)
     };
-    found.into_iter().filter(|found| !is_stated(found)).collect()
+    match found.into_iter().find(|found| !is_stated(found)) {
+        None => Ok(()),
+        Some(CheckpointHash { fingerprint, index, .. }) => {
+            let reason = format!("the checkpoint {index} of the artifact {fingerprint} is not one that it states");
+            Err(StoreError::CustodyBroken { log: store, reason })
+        }
+    }
 }
 
 /// What the lines of a log state about the records of the store, and records about which they state what cannot be.

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use stage_core::sha256_hex;
 
 use super::Entry;
-use crate::store::StoreError;
+use crate::store::{RunId, StoreError};
 
 /// In place of the hash of the line before the first one.
 const NO_LINE: &str = "0000000000000000000000000000000000000000000000000000000000000000";
@@ -21,11 +21,15 @@ pub struct Line {
     pub seq: u64,
     /// SHA-256 of the line before; 64 zeros for the first.
     pub prev: String,
-    /// When it was written, in milliseconds since 1970, by the clock of the machine.
+    /// When it was written, in milliseconds since 1970, by the clock of the machine, or of the database server.
     pub at_ms: u64,
     /// Number of the first line of its transaction. Older versions did not record it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub group: Option<u64>,
+    /// The run that wrote it, in a store that several runs write to at the same time. Absent otherwise, and if a command
+    /// wrote it that is not a run.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub by: Option<i64>,
     /// What it states.
     pub entry: Entry,
 }
@@ -73,6 +77,7 @@ pub(in crate::store) struct Sealed {
 pub(in crate::store) fn seal(
     last: Option<Last>,
     now_ms: u64,
+    by: Option<RunId>,
     entries: impl IntoIterator<Item = Entry>,
 ) -> Result<Sealed, StoreError> {
     let went_back = last.as_ref().filter(|last| now_ms + CLOCK_TOLERANCE_MS < last.at_ms);
@@ -83,7 +88,8 @@ pub(in crate::store) fn seal(
         let (seq, prev) = last.as_ref().map_or((0, NO_LINE.to_owned()), |last| (last.seq + 1, last.sha256.clone()));
         // Small steps back do not make the times of a log go back.
         let behind = last.as_ref().map(|last| last.at_ms).filter(|at_ms| *at_ms < now_ms + CLOCK_TOLERANCE_MS);
-        let line = Line { seq, prev, at_ms: behind.map_or(now_ms, |at_ms| at_ms.max(now_ms)), group, entry };
+        let at_ms = behind.map_or(now_ms, |at_ms| at_ms.max(now_ms));
+        let line = Line { seq, prev, at_ms, group, by: by.map(|run| run.0), entry };
         let text = serde_json::to_string(&line)?;
         last = Some(Last::of(&line, &text));
         lines.push((seq, text));
@@ -212,7 +218,7 @@ mod tests {
                 },
                 _ => Entry::Adopted { schema: index as i64 },
             };
-            let sealed = seal(last, *now_ms, [entry]).unwrap();
+            let sealed = seal(last, *now_ms, None, [entry]).unwrap();
             last = sealed.last;
             texts.extend(sealed.lines.into_iter().map(|(_, text)| text));
         }
@@ -276,8 +282,8 @@ mod tests {
     #[test]
     fn lines_of_one_transaction_are_a_group_that_cannot_be_widened() {
         let adopted = |schema| Entry::Adopted { schema };
-        let first = seal(None, 5, [Entry::Clock { moved_ms: 1 }, adopted(1)]).unwrap();
-        let second = seal(first.last, 6, [adopted(2), adopted(3)]).unwrap().lines;
+        let first = seal(None, 5, None, [Entry::Clock { moved_ms: 1 }, adopted(1)]).unwrap();
+        let second = seal(first.last, 6, None, [adopted(2), adopted(3)]).unwrap().lines;
         let line = |(_, text): &(u64, String)| serde_json::from_str::<Line>(text).unwrap();
         let lines: Vec<_> = first.lines.iter().chain(&second).map(line).collect();
         assert_eq!(lines.iter().map(|line| line.group).collect::<Vec<_>>(), [Some(0), Some(0), Some(2), Some(2)]);

@@ -207,7 +207,7 @@ impl Digests<'_> {
 }
 
 /// Name of the machine.
-fn host() -> String {
+pub(in crate::store) fn host() -> String {
     rustix::system::uname().nodename().to_string_lossy().into_owned()
 }
 

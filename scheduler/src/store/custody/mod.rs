@@ -10,8 +10,10 @@
 //! and hashes only. Hashes of names, paths and texts are salted with a secret of the store, so that nobody can guess them
 //! from a log that was handed over.
 //!
-//! Each coordinator writes a chain of its own, whose first entry names the case. The coordinators of an SQLite store run
-//! one after another and continue one chain.
+//! A store has one chain, whose first entry names the case. The coordinators of an SQLite store run one after another and
+//! continue it. Those of a PostgreSQL store may run at the same time: whoever adds lines locks the end of the chain until
+//! its transaction ends, so that the order of the lines is the order of the commits, and each line names its run (`by`).
+//! One head covers the work of all of them; with a chain for each, a whole chain could be removed unnoticed.
 
 mod audit;
 mod chain;
@@ -19,11 +21,12 @@ mod digest;
 mod entry;
 mod log_file;
 
-pub(in crate::store) use self::audit::unlogged_checkpoints;
+pub(in crate::store) use self::audit::refuse_unlogged_checkpoints;
 pub use self::audit::{Audit, Difference, Disagreement, Subject, audit};
 pub use self::chain::{ChainFault, Line, is_one_group, line_sha256, read_chain};
 pub(in crate::store) use self::chain::{Last, Sealed, seal};
 pub(in crate::store) use self::digest::Digests;
+pub(in crate::store) use self::digest::host;
 pub use self::digest::{Salt, user};
 pub use self::entry::{Entry, Files};
 pub use self::log_file::{Compared, Present, logs_beside};

@@ -85,6 +85,10 @@ pub enum IncidentKind {
     RecordingMoved,
     /// The clock of the machine was changed during the run, or was set back since the last one.
     ClockChanged,
+    /// The driver of the cluster ended or hung, and with it all workers.
+    DriverLost,
+    /// The cluster has no room for a worker that was requested.
+    WorkerPending,
 }
 
 impl IncidentKind {

@@ -133,6 +133,9 @@ codes! {
     ModelMalformed "model-malformed" [BadInput] ["transcribe" "align" "segment" "worker"]
         "A file of the model is damaged, of an unknown kind, or does not fit the other files."
         "Download the model again, or choose another one.";
+    ModelDiffers "model-differs" [BadInput] ["worker"]
+        "The model on the machine of a worker is not the one that the run started with."
+        "Copy the model of the machine where the run started to that machine, under the same path.";
     ModelNotEmbedded "model-not-embedded" [BadInput] ["transcribe" "align" "worker"]
         "This build of the program contains no model."
         "Pass a folder or a hub id with --model.";
@@ -237,7 +240,7 @@ codes! {
         "Move that file or choose another folder; --overwrite replaces it.";
     // The store.
     InvalidStoreUrl "invalid-store-url" [BadInput] ["store"]
-        "The URL of the store has no known scheme or no location."
+        "The URL of the store has no known scheme, no location, an invalid parameter or a password."
         "Correct --store.";
     StoreMissing "store-missing" [BadInput] ["store"]
         "There is no store in the folder."
@@ -245,9 +248,12 @@ codes! {
     StoreLocked "store-locked" [Transient] ["store"]
         "Another process uses the store."
         "Wait until it has ended, or stop it.";
+    RunTakenOver "run-taken-over" [Transient] ["store"]
+        "The run did not renew its registration in a shared store in time, and another run took over its work."
+        "Run again; see `earwitness status` for the other runs.";
     StoreUnavailable "store-unavailable" [Transient] ["store"]
-        "The folder or file of the store cannot be opened."
-        "Check its permissions and its disk.";
+        "The folder or file of the store cannot be opened, or its server does not answer or refuses the connection."
+        "Check its permissions and its disk, or the server and the password.";
     StoreReadOnly "store-read-only" [BadInput] ["store"]
         "The store can only be read."
         "Make its file and folder writable.";

@@ -5,6 +5,7 @@ use stage_core::Fingerprint;
 use super::tables::{RawIncident, Tables, next_number};
 use crate::clock::now_ms;
 use crate::store::custody::Digests;
+use crate::store::raw::{incident_kind, review_outcome};
 use crate::store::{
     Entry, Failure, Incident, NewRun, Quarantine, ReviewEntry, ReviewOutcome, RunEnd, RunId, StoreError,
 };
@@ -42,8 +43,7 @@ impl Tables {
     pub(super) fn incidents(&self, run: RunId) -> Result<Vec<Incident>, StoreError> {
         let of_run = self.incidents.iter().filter(|(of, _)| *of == run.0);
         let checked = |RawIncident { kind, incident }: &RawIncident| {
-            let unreadable = |_| StoreError::Unreadable { what: "kind of incident", value: kind.clone() };
-            Ok(Incident { kind: kind.parse().map_err(unreadable)?, ..incident.clone() })
+            Ok(Incident { kind: incident_kind(kind.clone())?, ..incident.clone() })
         };
         of_run.map(|(_, raw)| checked(raw)).collect()
     }
@@ -87,15 +87,12 @@ impl Tables {
         let salt = self.log.custody.salt.clone();
         let (mut outcomes, mut written) = (Vec::new(), Vec::new());
         for entry in entries {
-            outcomes.push(match self.reviews.get(&entry.id) {
-                Some(known) if known == entry => ReviewOutcome::Known,
-                Some(_) => ReviewOutcome::Conflict,
-                None => {
-                    written.push(Digests(&salt).review_entry(entry)?);
-                    self.reviews.insert(entry.id.clone(), entry.clone());
-                    ReviewOutcome::Written
-                }
-            });
+            let outcome = review_outcome(self.reviews.get(&entry.id), entry);
+            if outcome == ReviewOutcome::Written {
+                written.push(Digests(&salt).review_entry(entry)?);
+                self.reviews.insert(entry.id.clone(), entry.clone());
+            }
+            outcomes.push(outcome);
         }
         self.log.append(written)?;
         Ok(outcomes)

@@ -24,7 +24,7 @@ impl Default for Log {
 impl Log {
     /// Adds entries as one group.
     pub(super) fn append(&mut self, entries: impl IntoIterator<Item = Entry>) -> Result<(), StoreError> {
-        let Sealed { lines, last } = seal(self.last.clone(), now_ms(), entries)?;
+        let Sealed { lines, last } = seal(self.last.clone(), now_ms(), None, entries)?;
         self.custody.lines.extend(lines.into_iter().map(|(_, text)| text));
         self.last = last;
         Ok(())

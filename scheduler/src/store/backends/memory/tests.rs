@@ -4,7 +4,7 @@ use std::ffi::OsString;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use super::databases::Database;
-use crate::store::conformance::{Harness, Tampering, conformance_suite};
+use crate::store::conformance::{Harness, Tampering, conformance_cases, conformance_suite};
 use crate::store::{Access, StoreUrl};
 
 static NAMES: AtomicU32 = AtomicU32::new(0);
@@ -14,8 +14,8 @@ struct MemoryHarness {
 }
 
 impl Harness for MemoryHarness {
-    fn fresh() -> Self {
-        Self { name: format!("conformance-{}", NAMES.fetch_add(1, Ordering::Relaxed)) }
+    fn fresh() -> Option<Self> {
+        Some(Self { name: format!("conformance-{}", NAMES.fetch_add(1, Ordering::Relaxed)) })
     }
 
     fn url(&self) -> StoreUrl {
@@ -64,3 +64,4 @@ impl Harness for MemoryHarness {
 }
 
 conformance_suite!(MemoryHarness);
+conformance_cases! { MemoryHarness: access: store_has_one_writer_at_a_time_who_is_known; }

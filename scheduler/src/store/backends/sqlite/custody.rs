@@ -23,7 +23,7 @@ pub(super) fn append(db: &Transaction<'_>, entries: impl IntoIterator<Item = Ent
         return Ok(());
     }
     let mut put = db.prepare_cached("INSERT INTO custody VALUES (?1, ?2)")?;
-    for (seq, text) in seal(last(db)?, now_ms(), entries)?.lines {
+    for (seq, text) in seal(last(db)?, now_ms(), None, entries)?.lines {
         put.execute(params![seq.cast_signed(), text])?;
     }
     Ok(())

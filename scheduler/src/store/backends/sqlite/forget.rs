@@ -3,9 +3,9 @@
 use rusqlite::{Connection, Transaction, params};
 
 use super::error::Result;
-use super::paths::path_bytes;
 use super::{checkpoints, custody, outputs, transaction};
 use crate::store::custody::Digests;
+use crate::store::raw::path_bytes;
 use crate::store::{Deletion, Forgotten, RunId};
 
 pub(super) fn forget(db: &mut Connection, deletion: &Deletion) -> Result<()> {

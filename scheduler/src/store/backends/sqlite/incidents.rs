@@ -1,13 +1,13 @@
 //! Incidents, failed recordings and quarantined recordings of runs.
 
 use rusqlite::{Connection, OptionalExtension, Row, params};
-use stage_core::{Fingerprint, PipelineError};
+use stage_core::Fingerprint;
 
 use super::error::Result;
-use super::paths::{path_bytes, path_from};
 use super::{custody, transaction};
 use crate::store::custody::Digests;
-use crate::store::{Entry, Failure, Incident, Quarantine, RunId, StoreError};
+use crate::store::raw::{incident_kind, path_bytes, path_from, pipeline_error, quarantine_fingerprint};
+use crate::store::{Entry, Failure, Incident, Quarantine, RunId};
 
 pub(super) fn record(db: &mut Connection, run: RunId, incidents: &[Incident]) -> Result<()> {
     transaction::write(db, |db| {
@@ -35,10 +35,9 @@ pub(super) fn list(db: &Connection, run: RunId) -> Result<Vec<Incident>> {
     let mut rows = statement.query([run.0])?;
     let mut incidents = Vec::new();
     while let Some(row) = rows.next()? {
-        let kind: String = row.get(1)?;
         incidents.push(Incident {
             at_ms: row.get::<_, i64>(0)?.cast_unsigned(),
-            kind: kind.parse().map_err(|_| StoreError::Unreadable { what: "kind of incident", value: kind })?,
+            kind: incident_kind(row.get(1)?)?,
             worker: row.get(2)?,
             recording: row.get::<_, Option<Vec<u8>>>(3)?.map(path_from),
             message: row.get(4)?,
@@ -63,7 +62,7 @@ pub(super) fn failures(db: &Connection, run: RunId) -> Result<Vec<Failure>> {
     let mut rows = statement.query([run.0])?;
     let mut failures = Vec::new();
     while let Some(row) = rows.next()? {
-        failures.push(Failure { path: path_from(row.get(0)?), error: error_from(row.get(1)?)? });
+        failures.push(Failure { path: path_from(row.get(0)?), error: pipeline_error(row.get(1)?)? });
     }
     Ok(failures)
 }
@@ -111,16 +110,9 @@ pub(super) fn lift_quarantine(db: &mut Connection, fingerprints: &[Fingerprint])
 }
 
 fn quarantine_from(row: &Row<'_>) -> Result<Quarantine> {
-    let name: String = row.get(0)?;
     Ok(Quarantine {
-        fingerprint: name
-            .parse()
-            .map_err(|_| StoreError::Unreadable { what: "fingerprint of a quarantine", value: name })?,
+        fingerprint: quarantine_fingerprint(row.get(0)?)?,
         path: path_from(row.get(1)?),
-        error: error_from(row.get(2)?)?,
+        error: pipeline_error(row.get(2)?)?,
     })
-}
-
-fn error_from(text: String) -> Result<PipelineError> {
-    serde_json::from_str(&text).map_err(|_| StoreError::Unreadable { what: "failure", value: text }.into())
 }

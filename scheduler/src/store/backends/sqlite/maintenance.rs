@@ -7,9 +7,9 @@ use rusqlite::{Connection, ffi};
 use stage_core::sha256_hex;
 
 use super::error::Result;
-use super::paths::{beside, path_from};
+use super::paths::beside;
 use super::{artifacts, checkpoints, custody, schema, transaction};
-use crate::store::raw::is_gone;
+use crate::store::raw::{is_gone, path_from};
 use crate::store::{Compaction, StoreCheck, StoreFault};
 
 /// Checks all records except leases against their hashes, in one snapshot, regardless of how long it takes.

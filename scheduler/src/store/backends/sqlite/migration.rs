@@ -4,11 +4,11 @@ use rusqlite::{Connection, Transaction, params};
 use stage_core::{Identity, Recipe, RecipeStep, StageKey, StageName, sha256_hex};
 
 use super::error::Result;
-use super::paths::path_from;
 use super::recipes::Recipes;
 use super::tables::{OUTPUT_OF_6, RECORDING_OF_2, SCHEMA_VERSION, TABLES_SINCE_2, TABLES_SINCE_7, TABLES_SINCE_8};
 use super::{artifacts, checkpoints, custody, incidents, outputs, recordings, runs, transaction};
 use crate::store::custody::Digests;
+use crate::store::raw::path_from;
 use crate::store::sighting::Sighting;
 use crate::store::{CheckpointHash, Entry, Lookup, StoreError};
 

@@ -2,14 +2,13 @@
 
 use std::path::PathBuf;
 
-use rusqlite::{Connection, Row, params};
-use serde::de::DeserializeOwned;
+use rusqlite::{Connection, params};
 
 use super::error::Result;
-use super::paths::{path_bytes, path_from};
 use super::{custody, transaction};
 use crate::store::custody::Digests;
-use crate::store::{Entry, OutputFile, StoreError};
+use crate::store::raw::{json, path_bytes, path_from};
+use crate::store::{Entry, OutputFile};
 
 pub(super) fn put(db: &mut Connection, outputs: &[OutputFile]) -> Result<()> {
     transaction::write(db, |db| {
@@ -54,10 +53,10 @@ pub(super) fn list(db: &Connection) -> Result<Vec<OutputFile>> {
             recording: row.get(3)?,
             format: row.get(4)?,
             renderer: row.get(5)?,
-            settings: json(row, 6)?,
-            made_from: json(row, 7)?,
+            settings: json("written file", row.get(6)?)?,
+            made_from: json("written file", row.get(7)?)?,
             document: row.get(8)?,
-            context: json(row, 9)?,
+            context: json("written file", row.get(9)?)?,
         });
     }
     Ok(outputs)
@@ -75,9 +74,4 @@ pub(super) fn forget(db: &mut Connection, paths: &[PathBuf]) -> Result<()> {
         }
         custody::append(db, entries)
     })
-}
-
-fn json<T: DeserializeOwned>(row: &Row<'_>, column: usize) -> Result<T> {
-    let value: String = row.get(column)?;
-    Ok(serde_json::from_str(&value).map_err(|_| StoreError::Unreadable { what: "written file", value })?)
 }

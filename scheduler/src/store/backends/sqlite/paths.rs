@@ -1,19 +1,9 @@
-//! Paths: their form in the database and in errors, and the files beside the database.
+//! Paths of the database: their form in errors, and the files beside it.
 
-use std::ffi::{OsStr, OsString};
-use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
 pub(super) use crate::store::error::unavailable;
-
-/// Converts a path to bytes, since a file name need not be valid UTF-8.
-pub(super) fn path_bytes(path: &Path) -> &[u8] {
-    path.as_os_str().as_bytes()
-}
-
-pub(super) fn path_from(bytes: Vec<u8>) -> PathBuf {
-    OsString::from_vec(bytes).into()
-}
 
 /// The file beside the store with the store's name and a suffix.
 pub(super) fn beside(store: &Path, suffix: &str) -> PathBuf {

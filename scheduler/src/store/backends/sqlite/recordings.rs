@@ -8,10 +8,10 @@ use rusqlite::{Connection, OptionalExtension, params};
 use stage_core::Recipe;
 
 use super::error::Result;
-use super::paths::{path_bytes, path_from};
 use super::recipes::Recipes;
 use super::{custody, incidents, transaction};
 use crate::store::custody::Digests;
+use crate::store::raw::{path_bytes, path_from};
 use crate::store::sighting::{Before, Sighting};
 use crate::store::{Incident, InputFacts, InputStat, RecordingEntry, RunId};
 

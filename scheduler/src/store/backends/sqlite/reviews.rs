@@ -5,6 +5,7 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 use super::error::Result;
 use super::{custody, transaction};
 use crate::store::custody::Digests;
+use crate::store::raw::review_outcome;
 use crate::store::{ReviewEntry, ReviewOutcome};
 
 const COLUMNS: &str = "id, recording, author, at_ms, body";
@@ -18,22 +19,19 @@ pub(super) fn put(db: &mut Connection, entries: &[ReviewEntry]) -> Result<Vec<Re
                 .prepare_cached(&format!("SELECT {COLUMNS} FROM review WHERE id = ?1"))?
                 .query_row([&entry.id], review)
                 .optional()?;
-            outcomes.push(match known {
-                Some(known) if known == *entry => ReviewOutcome::Known,
-                Some(_) => ReviewOutcome::Conflict,
-                None => {
-                    let ReviewEntry { id, recording, author, at_ms, body } = entry;
-                    db.prepare_cached("INSERT INTO review VALUES (?1, ?2, ?3, ?4, ?5)")?.execute(params![
-                        id,
-                        recording,
-                        author,
-                        at_ms.cast_signed(),
-                        body
-                    ])?;
-                    written.push(Digests(&salt).review_entry(entry)?);
-                    ReviewOutcome::Written
-                }
-            });
+            let outcome = review_outcome(known.as_ref(), entry);
+            if outcome == ReviewOutcome::Written {
+                let ReviewEntry { id, recording, author, at_ms, body } = entry;
+                db.prepare_cached("INSERT INTO review VALUES (?1, ?2, ?3, ?4, ?5)")?.execute(params![
+                    id,
+                    recording,
+                    author,
+                    at_ms.cast_signed(),
+                    body
+                ])?;
+                written.push(Digests(&salt).review_entry(entry)?);
+            }
+            outcomes.push(outcome);
         }
         custody::append(db, written)?;
         Ok(outcomes)

@@ -2,10 +2,11 @@
 
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
-use super::error::{Result, SqliteError};
+use super::error::Result;
 use super::{commits, custody, transaction};
 use crate::clock::now_ms;
 use crate::store::custody::Digests;
+use crate::store::raw::{run_end, run_end_name};
 use crate::store::{NewRun, Run, RunEnd, RunId, StoreError};
 
 pub(super) fn begin(db: &mut Connection, run: &NewRun) -> Result<RunId> {
@@ -28,7 +29,7 @@ pub(super) fn end(db: &mut Connection, run: RunId, end: RunEnd) -> Result<()> {
     transaction::write(db, |db| {
         db.execute(
             "UPDATE run SET ended_at_ms = ?2, state = ?3 WHERE id = ?1",
-            params![run.0, now_ms().cast_signed(), end_name(end)],
+            params![run.0, now_ms().cast_signed(), run_end_name(end)],
         )?;
         let salt = custody::salt(db)?;
         let ended = one(db, run)?;
@@ -58,7 +59,7 @@ fn one(db: &Connection, run: RunId) -> Result<Option<Run>> {
 fn run_from(row: &Row<'_>) -> Result<Run> {
     let state: String = row.get(5)?;
     let ended_at_ms: Option<i64> = row.get(4)?;
-    let ended = ended_at_ms.map(|at| Ok::<_, SqliteError>((at.cast_unsigned(), end_from(&state)?))).transpose()?;
+    let ended = ended_at_ms.map(|at| Ok::<_, StoreError>((at.cast_unsigned(), run_end(&state)?))).transpose()?;
     Ok(Run {
         id: RunId(row.get(0)?),
         command: row.get(1)?,
@@ -68,19 +69,4 @@ fn run_from(row: &Row<'_>) -> Result<Run> {
         started_at_ms: row.get::<_, i64>(3)?.cast_unsigned(),
         ended,
     })
-}
-
-const fn end_name(end: RunEnd) -> &'static str {
-    match end {
-        RunEnd::Finished => "finished",
-        RunEnd::Interrupted => "interrupted",
-        RunEnd::Broken => "broken",
-    }
-}
-
-fn end_from(name: &str) -> Result<RunEnd> {
-    [RunEnd::Finished, RunEnd::Interrupted, RunEnd::Broken]
-        .into_iter()
-        .find(|end| end_name(*end) == name)
-        .ok_or_else(|| StoreError::Unreadable { what: "state of a run", value: name.to_owned() }.into())
 }

@@ -18,7 +18,7 @@ use super::{
     artifacts, checkpoints, commits, connection, custody, forget, incidents, maintenance, outputs, recordings, reviews,
     runs, transaction,
 };
-use crate::store::custody::{LogFile, Reconciled, logs_beside, unlogged_checkpoints};
+use crate::store::custody::{LogFile, Reconciled, logs_beside, refuse_unlogged_checkpoints};
 use crate::store::{
     Access, CheckpointHash, Commit, Committed, Compaction, Custody, Deletion, Entry, Failure, Forgotten, Incident,
     InputFacts, InputStat, Lease, LeaseEnd, Lookup, NewBatch, NewRun, OutputFile, Quarantine, RecordingEntry,
@@ -153,13 +153,7 @@ fn open_log(db: &mut Connection, path: &Path) -> Result<LogFile, StoreError> {
 /// Refuses checkpoints that the log does not state: a run would make artifacts from them. One that does not match its own
 /// hash is computed again.
 fn check_checkpoints(db: &Connection, path: &Path, lines: &[String]) -> Result<(), StoreError> {
-    let mut found = checkpoints::sound_hashes(db)?;
-    if !found.is_empty() {
-        found = unlogged_checkpoints(lines, found);
-    }
-    let Some(CheckpointHash { fingerprint, index, .. }) = found.first() else { return Ok(()) };
-    let reason = format!("the checkpoint {index} of the artifact {fingerprint} is not one that it states");
-    Err(StoreError::CustodyBroken { log: shown(path), reason })
+    refuse_unlogged_checkpoints(checkpoints::sound_hashes(db)?, lines, shown(path))
 }
 
 /// Checks before anything is created that the path is free or a database, and not a link.

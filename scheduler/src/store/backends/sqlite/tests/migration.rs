@@ -6,9 +6,9 @@ use rusqlite::params;
 use stage_core::{ErrorClass, ErrorCode, Origin, PipelineError, Recipe, StageName, Tool};
 
 use super::*;
-use crate::store::backends::sqlite::paths::{path_bytes, path_from};
 use crate::store::backends::sqlite::tables::{OUTPUT_OF_6, RECORDING_OF_2, SCHEMA_VERSION};
 use crate::store::conformance::samples::{artifact, begun, entry, error, recipe};
+use crate::store::raw::{path_bytes, path_from};
 use crate::store::{
     Deletion, Entry, Failure, Forgotten, InputFacts, InputStat, Lease, Lookup, Names, NewArtifact, Quarantine,
     RecordingEntry, RunEnd, RunId, audit, logs_beside, read_chain,

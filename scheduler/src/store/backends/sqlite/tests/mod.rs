@@ -12,7 +12,7 @@ use tempfile::TempDir;
 use super::connection::WRITE_TIMEOUT;
 use super::store::SqliteStore;
 use crate::store::conformance::samples::{checkpoint, commit, fingerprint, granted, sound};
-use crate::store::conformance::{Harness, Tampering, conformance_suite};
+use crate::store::conformance::{Harness, Tampering, conformance_cases, conformance_suite};
 use crate::store::{Access, Committed, LeaseEnd, Store, StoreError, StoreFault, StoreUrl};
 
 struct SqliteHarness {
@@ -26,8 +26,8 @@ impl SqliteHarness {
 }
 
 impl Harness for SqliteHarness {
-    fn fresh() -> Self {
-        Self { folder: tempfile::tempdir().unwrap() }
+    fn fresh() -> Option<Self> {
+        Some(Self { folder: tempfile::tempdir().unwrap() })
     }
 
     fn url(&self) -> StoreUrl {
@@ -60,6 +60,7 @@ impl Harness for SqliteHarness {
 }
 
 conformance_suite!(SqliteHarness);
+conformance_cases! { SqliteHarness: access: store_has_one_writer_at_a_time_who_is_known; }
 
 fn new() -> (TempDir, PathBuf, SqliteStore) {
     let folder = tempfile::tempdir().unwrap();

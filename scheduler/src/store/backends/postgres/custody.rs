@@ -1,0 +1,81 @@
+//! The custody log in the database. Entries are written in the transaction of what they describe.
+
+use super::error::Result;
+use super::session::Db;
+use crate::store::custody::{Digests, Last, seal};
+use crate::store::{Custody, Entry, RunId, Salt, StoreError};
+
+/// The entries that a transaction adds.
+pub(super) struct Log {
+    salt: Salt,
+    /// The run that adds them.
+    by: Option<RunId>,
+    entries: Vec<Entry>,
+}
+
+impl Log {
+    /// Without a lock, for transactions that do not read what others may add at the same time.
+    pub(super) fn open(db: &mut Db<'_>, by: Option<RunId>) -> Result<Self> {
+        Ok(Self { salt: salt(db)?, by, entries: Vec::new() })
+    }
+
+    /// Locks the end of the chain until the transaction ends, so that nobody else writes records that are logged.
+    pub(super) fn lock(db: &mut Db<'_>, by: Option<RunId>) -> Result<Self> {
+        db.query("SELECT value FROM meta WHERE key = 'custody_part' FOR UPDATE", &[])?;
+        Self::open(db, by)
+    }
+
+    /// The same entries, added by this run.
+    pub(super) fn by(self, run: RunId) -> Self {
+        Self { by: Some(run), ..self }
+    }
+
+    pub(super) const fn salt(&self) -> &Salt {
+        &self.salt
+    }
+
+    pub(super) const fn digests(&self) -> Digests<'_> {
+        Digests(&self.salt)
+    }
+
+    pub(super) fn add(&mut self, entries: impl IntoIterator<Item = Entry>) {
+        self.entries.extend(entries);
+    }
+
+    /// Appends the entries. Locks the end of the chain until the transaction ends.
+    pub(super) fn write(self, db: &mut Db<'_>) -> Result<()> {
+        if self.entries.is_empty() {
+            return Ok(());
+        }
+        let locked = "UPDATE meta SET value = value + 1 WHERE key = 'custody_part' RETURNING now_ms()";
+        let now_ms: i64 = db.one(locked, &[])?.try_get(0)?;
+        let sealed = seal(last(db)?, now_ms.cast_unsigned(), self.by, self.entries)?;
+        let lines = sealed.lines.into_iter().map(|(seq, text)| (seq.cast_signed(), text));
+        let (numbers, texts): (Vec<i64>, Vec<String>) = lines.unzip();
+        let sql = "INSERT INTO custody SELECT * FROM unnest($1::BIGINT[], $2::TEXT[])";
+        db.execute(sql, &[&numbers, &texts])?;
+        Ok(())
+    }
+}
+
+fn last(db: &mut Db<'_>) -> Result<Option<Last>> {
+    let row = db.first("SELECT line FROM custody ORDER BY seq DESC LIMIT 1", &[])?;
+    row.map(|row| Ok(Last::parse(row.try_get(0)?)?)).transpose()
+}
+
+/// The secret of the log.
+fn salt(db: &mut Db<'_>) -> Result<Salt> {
+    Ok(Salt::new(setting(db, "salt")?))
+}
+
+/// The log with all of its lines.
+pub(super) fn read(db: &mut Db<'_>) -> Result<Custody> {
+    let lines = db.texts("SELECT line FROM custody ORDER BY seq")?;
+    Ok(Custody { case: setting(db, "case")?, chain: setting(db, "chain")?, salt: salt(db)?, lines, file: None })
+}
+
+fn setting(db: &mut Db<'_>, key: &'static str) -> Result<String> {
+    let missing = || StoreError::Unreadable { what: key, value: "nothing".to_owned() };
+    let row = db.first("SELECT value FROM setting WHERE key = $1", &[&key])?.ok_or_else(missing)?;
+    Ok(row.try_get(0)?)
+}
