@@ -20,8 +20,8 @@ struct Shared {
     server: &'static Postgres,
 }
 
-/// One worker, whose batches are small, so that there is something left to share.
-const SMALL: [&str; 6] = ["--devices", "cpu:1", "-b", "1", "--device-batch-size", "1"];
+/// Small, so that there is something left to share.
+const BATCHES: [&str; 4] = ["-b", "1", "--device-batch-size", "1"];
 
 impl Shared {
     /// `None` if PostgreSQL is not installed.
@@ -38,13 +38,17 @@ impl Shared {
     }
 
     fn first(&self, more: &[&str]) -> Command {
-        let args = [&SMALL[..], &["--store", &self.url], more].concat();
+        let args = [&["--devices", "cpu:1", "--store", &self.url], &BATCHES[..], more].concat();
         earwitness(run_args(&[&self.inputs], &self.out, &args))
     }
 
     fn join(&self, more: &[&str]) -> Command {
-        let args = [&["run", "--join", &self.url, "--progress", "json"], &SMALL[..], more].concat();
-        earwitness(args)
+        self.join_on("cpu:1", more)
+    }
+
+    fn join_on(&self, devices: &str, more: &[&str]) -> Command {
+        let args = ["run", "--join", &self.url, "--progress", "json", "--devices", devices];
+        earwitness([&args, &BATCHES[..], more].concat())
     }
 
     /// Starts a run, kills it after its first commit, and so leaves recordings in the queue.
@@ -172,21 +176,21 @@ fn path_of(bytes: &str) -> PathBuf {
 #[test]
 fn run_of_another_version_model_or_kind_is_not_joined() {
     let Some(shared) = Shared::new(2) else { return };
-    let refused = |more: &[&str], part: &str| {
-        let refused = ended(shared.join(more)).with_code(2);
+    let refused = |devices: &str, part: &str| {
+        let refused = ended(shared.join_on(devices, &[])).with_code(2);
         contains_all(&refused.stderr, &[part]);
     };
     ended(shared.join(&[])).with_code(6);
     let model = shared.out.with_extension("model");
     copy_folder(Path::new(&test_model()), &model);
     shared.killed_early(&["--model", model.to_str().unwrap()]);
-    refused(&["--devices", "sim:1"], "simulated");
+    refused("sim:1", "simulated");
     let config = model.join("generation_config.json");
     let text = std::fs::read_to_string(&config).unwrap_or_else(|_| "{}".to_owned());
     std::fs::write(&config, text + "\n").unwrap();
-    refused(&[], "the model is another one here");
+    refused("cpu:1", "the model is another one here");
     shared.sql("UPDATE plan SET body = replace(body, '\"tool_version\":\"', '\"tool_version\":\"9.')");
-    refused(&[], "use the same version everywhere");
+    refused("cpu:1", "use the same version everywhere");
     let local = earwitness(["run", "--join", "sqlite:x.db"]).output().unwrap();
     assert_eq!(local.status.code(), Some(6), "it does not exist");
 }
@@ -205,7 +209,7 @@ fn runs_with_other_settings_are_refused_while_one_is_in_progress() {
     let mut first = Running::spawn(shared.first(&["--pause-at-commits", "50"]));
     first.await_event("commit");
     let other = shared.out.with_extension("other");
-    let args = [&SMALL[..], &["--store", &shared.url, "--beam-size", "1"]].concat();
+    let args = ["--devices", "cpu:1", "--store", &shared.url, "--beam-size", "1"];
     let refused = finish(run_args(&[&shared.inputs], &other, &args)).with_code(6);
     contains_all(&refused.stderr, &["with other settings", "run --join", "store-locked"]);
     let forget = shared.on_store(&["store", "compact"]).with_code(6);

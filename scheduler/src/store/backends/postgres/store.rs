@@ -292,7 +292,7 @@ impl Store for PostgresStore {
     }
 
     fn checkpoint_hashes(&self) -> Result<Vec<CheckpointHash>, StoreError> {
-        self.read(checkpoints::hashes)
+        self.session.borrow_mut().snapshot(checkpoints::hashes)
     }
 
     fn check(&self) -> Result<StoreCheck, StoreError> {
