@@ -81,6 +81,7 @@ pub(crate) fn options(devices: u32, sim: &SimSettings) -> RunOptions {
         workers_per_device: 1,
         priority: 0,
         priorities: Vec::new(),
+        places: Vec::new(),
         joins: false,
         retry_quarantined: false,
         batch_items: 10,

@@ -1,12 +1,13 @@
 //! The cost and the scaling of the scheduler, measured with the real coordinator, worker processes and store. The
 //! stages are simulated: they take as long as real stages, or no time. `cargo bench -p scheduler -- NAME` runs one
-//! table: costs, faults, memory, scaling.
+//! table: costs, faults, memory, rates, scaling.
 #![expect(clippy::unwrap_used, reason = "a bench that cannot measure must stop")]
 
 mod costs;
 mod faults;
 mod load;
 mod memory;
+mod rates;
 mod scaling;
 
 use std::process::exit;
@@ -22,8 +23,13 @@ fn main() {
         };
         exit(i32::from(serve(Tool::of_version("bench"), stages).is_err()));
     }
-    let tables: [(&str, fn()); 4] =
-        [("costs", costs::table), ("faults", faults::table), ("memory", memory::table), ("scaling", scaling::table)];
+    let tables: [(&str, fn()); 5] = [
+        ("costs", costs::table),
+        ("faults", faults::table),
+        ("memory", memory::table),
+        ("rates", rates::table),
+        ("scaling", scaling::table),
+    ];
     let asked: Vec<_> = std::env::args().skip(1).filter(|arg| !arg.starts_with('-')).collect();
     println!("{:<72} {:>10}  unit", "scheduler", "value");
     for (_, table) in tables.iter().filter(|(name, _)| asked.is_empty() || asked.iter().any(|arg| arg == name)) {

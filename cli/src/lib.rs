@@ -75,6 +75,7 @@ mod manifest;
 mod open_store;
 mod outputs;
 mod pipeline;
+mod places;
 mod plan;
 mod precision;
 mod process;
@@ -109,6 +110,7 @@ pub use self::config::{
 pub use self::file_name::NamePatternError;
 pub use self::inputs::{SkipReason, SkippedFile};
 pub use self::pipeline::{Observer, Pipeline, PlannedRun, Summary};
+pub use self::places::{RecordingsAt, RecordingsAtError};
 pub use self::results::Results;
 pub use self::worker::serve_if_worker;
 

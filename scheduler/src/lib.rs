@@ -42,6 +42,8 @@
 //!         workers_per_device: 1,
 //!         priority: 0,
 //!         priorities: Vec::new(),
+//!         places: Vec::new(),
+//!         joins: false,
 //!         retry_quarantined: false,
 //!         batch_items: 10,
 //!         device_batch: 8,

@@ -24,6 +24,7 @@ use crate::clip::Time;
 use crate::config::{DEFAULT_FILE, PrecisionChoice};
 use crate::export::{ExportFormat, Formats};
 use crate::outputs::{Output, RunFile};
+use crate::places::RecordingsAt;
 use crate::stages;
 
 /// Turns folders of recorded calls into timed, checkable evidence.
@@ -232,6 +233,10 @@ pub(crate) struct EngineArgs {
     pub(crate) retry_quarantined: bool,
     #[arg(long, value_name = "STORE", help = store_help())]
     pub(crate) store: Option<OsString>,
+    /// Where the workers read the recordings, if not at their paths: a path or URL (https, s3) with {path},
+    /// {path:/FOLDER} (the path below a folder), {name} or {sha256}. Bytes with another hash are refused.
+    #[arg(long, value_name = "TEMPLATE")]
+    pub(crate) recordings_at: Option<RecordingsAt>,
     /// How to show progress.
     #[arg(long, value_enum, default_value_t = ProgressMode::Auto)]
     pub(crate) progress: ProgressMode,

@@ -108,6 +108,7 @@ fn pipeline(args: &EngineArgs, config: Config, task: &Task<'_>, store: StoreUrl)
         .recompute(task.recompute)
         .retry_quarantined(args.retry_quarantined)
         .cluster(args.cluster.cluster().map_err(Error::usage)?)
+        .recordings_at(args.recordings_at.clone())
         .overwrite(task.overwrite);
     pipeline.run_files.clone_from(&task.run_files);
     pipeline.tests = test_options(&args.bench).map_err(Error::usage)?;

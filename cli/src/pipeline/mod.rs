@@ -34,6 +34,7 @@ use crate::file_name::NameParser;
 use crate::inputs::{self, Inputs, SkipReason, SkippedFile};
 use crate::open_store;
 use crate::outputs::{FolderLock, Record, RunFile, Taken};
+use crate::places::RecordingsAt;
 use crate::plan;
 use crate::stages;
 use crate::worker;
@@ -65,6 +66,8 @@ pub struct Pipeline {
     retry_quarantined: bool,
     /// `None`: the workers run on this machine.
     cluster: Option<Cluster>,
+    /// Where the workers read the recordings, if not at their paths.
+    places: Option<RecordingsAt>,
     /// Other formats than the built-in ones.
     formats: Option<Formats>,
     overwrite: bool,
@@ -109,6 +112,7 @@ impl Pipeline {
             recompute: Recompute::Nothing,
             retry_quarantined: false,
             cluster: None,
+            places: None,
             formats: None,
             overwrite: false,
             run_files: Vec::new(),
@@ -146,6 +150,12 @@ impl Pipeline {
     #[must_use]
     pub fn cluster(self, cluster: impl Into<Option<Cluster>>) -> Self {
         Self { cluster: cluster.into(), ..self }
+    }
+
+    /// Has the workers read the recordings at other places than the paths that the store knows.
+    #[must_use]
+    pub fn recordings_at(self, places: impl Into<Option<RecordingsAt>>) -> Self {
+        Self { places: places.into(), ..self }
     }
 
     /// The formats from which `run.formats` of the configuration selects: the built-in ones and others.

@@ -222,13 +222,14 @@ impl PlannedRun {
     }
 
     fn options(&self) -> Result<RunOptions, Error> {
-        let Pipeline { config, tests, recompute, retry_quarantined, cluster, .. } = &self.pipeline;
+        let Pipeline { config, tests, recompute, retry_quarantined, cluster, places, .. } = &self.pipeline;
         let rules = Priorities::new(config).map_err(Error::usage)?;
         Ok(RunOptions {
             devices: self.devices.clone(),
             workers_per_device: config.run.workers_per_device.get() as u32,
             priority: config.run.default_priority,
             priorities: self.plan.items.iter().map(|item| rules.of(&item.path, item.audio_s)).collect(),
+            places: places.as_ref().map_or_else(Vec::new, |at| self.plan.items.iter().map(|item| at.of(item)).collect()),
             joins: self.joins,
             retry_quarantined: *retry_quarantined,
             batch_items: config.limits.worker_batch_size.get(),

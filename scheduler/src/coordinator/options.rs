@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
 use std::num::NonZeroUsize;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use schemars::JsonSchema;
@@ -76,6 +76,9 @@ pub struct RunOptions {
     pub priority: i32,
     /// Priorities of single recordings: empty, or one per item in order.
     pub priorities: Vec<i32>,
+    /// Where the workers read the recordings: empty (at their paths), or one place per item in order. The stages say what
+    /// may be a place besides a path.
+    pub places: Vec<PathBuf>,
     /// Whether the run processes recordings that another one has put into a shared store, instead of its own.
     pub joins: bool,
     /// Whether quarantined recordings are tried again.
@@ -141,6 +144,11 @@ impl RunOptions {
     /// The priority of an item.
     pub(super) fn priority_of(&self, index: usize) -> i32 {
         self.priorities.get(index).copied().unwrap_or(self.priority)
+    }
+
+    /// Where the workers read an item, if not at its path.
+    pub(super) fn place_of(&self, index: usize) -> Option<&Path> {
+        self.places.get(index).map(PathBuf::as_path)
     }
 
     /// The run over these recordings, as the store records it.

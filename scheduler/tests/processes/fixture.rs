@@ -87,6 +87,7 @@ pub(crate) fn options(workers: u32) -> RunOptions {
         workers_per_device: 1,
         priority: 0,
         priorities: Vec::new(),
+        places: Vec::new(),
         joins: false,
         retry_quarantined: false,
         batch_items: 10,

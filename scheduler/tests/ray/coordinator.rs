@@ -51,6 +51,7 @@ pub(crate) fn options(slots: usize, address: Option<&String>) -> RunOptions {
         workers_per_device: 1,
         priority: 0,
         priorities: Vec::new(),
+        places: Vec::new(),
         retry_quarantined: false,
         batch_items: 2,
         device_batch: 2,

@@ -4,6 +4,7 @@ use std::any::Any;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
+use fetch::FetchError;
 use stage_core::{Artifact, ErrorClass, ErrorCode, PipelineError, Recording, StageName};
 use symphonia::core::errors::Error as SymphoniaError;
 
@@ -19,6 +20,8 @@ pub(crate) enum DecodeError {
     Empty,
     #[error("the file cannot be opened")]
     Open(#[source] io::Error),
+    #[error("the recording cannot be fetched")]
+    Fetch(#[from] FetchError),
     #[error("the decoded samples differ from the stored ones: run with --force to compute everything again")]
     PcmChanged,
     #[error("the file cannot be read")]
@@ -70,7 +73,9 @@ impl DecodeError {
         match self {
             Self::Empty => (BadInput, ErrorCode::EmptyFile),
             Self::Open(_) => (BadInput, ErrorCode::UnreadableFile),
-            Self::Read(_) => (Transient, ErrorCode::UnreadableFile),
+            Self::Read(_) | Self::Fetch(FetchError::Interrupted { .. }) => (Transient, ErrorCode::UnreadableFile),
+            Self::Fetch(FetchError::Refused { .. }) => (BadInput, ErrorCode::UnreadableFile),
+            Self::Fetch(FetchError::Copy(_)) => (Transient, ErrorCode::SpillFailed),
             Self::FileChanged => (BadInput, ErrorCode::FileChanged),
             Self::UnknownContainer => (BadInput, ErrorCode::UnknownContainer),
             Self::PcmChanged => (Bug, ErrorCode::SamplesChanged),

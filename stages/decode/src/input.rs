@@ -47,7 +47,8 @@ impl InputFile {
     /// # Errors
     /// The file cannot be opened, is not a regular file, or is empty.
     pub(crate) fn open(path: &Path) -> Result<Arc<Self>, DecodeError> {
-        let (file, len) = open_regular(path)?;
+        let file = open_regular(path)?;
+        let len = file.metadata().map_err(DecodeError::Open)?.len();
         if len == 0 {
             return Err(DecodeError::Empty);
         }
@@ -60,19 +61,23 @@ impl InputFile {
     /// # Errors
     /// As [`InputFile::open`]; or the file cannot be read.
     pub(crate) fn open_and_hash(path: &Path) -> Result<(Arc<Self>, String), DecodeError> {
-        let (input, sha256) = Self::hashed(path)?;
+        let (input, sha256) = Self::hashed(open_regular(path)?)?;
         if input.len == 0 {
             return Err(DecodeError::Empty);
         }
         Ok((Arc::new(input), sha256))
     }
 
-    /// As [`InputFile::open_and_hash`], for a file whose hash is known.
+    /// As [`InputFile::open_and_hash`], for a file whose hash is known. It may be at a URL: then it is copied into a
+    /// temporary file in `folder` first.
     ///
     /// # Errors
-    /// As [`InputFile::open_and_hash`]; or the file has another hash.
-    pub(crate) fn open_hashed(path: &Path, sha256: &str) -> Result<Arc<Self>, DecodeError> {
-        let (input, found) = Self::hashed(path)?;
+    /// As [`InputFile::open_and_hash`]; or the file cannot be fetched, or has another hash.
+    pub(crate) fn open_hashed(place: &Path, sha256: &str, folder: &Path) -> Result<Arc<Self>, DecodeError> {
+        let (input, found) = match fetch::url(place) {
+            Some(url) => Self::hashed(fetch::fetch(url, folder)?)?,
+            None => Self::hashed(open_regular(place)?)?,
+        };
         if found != sha256 {
             return Err(DecodeError::FileChanged);
         }
@@ -82,8 +87,8 @@ impl InputFile {
         Ok(Arc::new(input))
     }
 
-    fn hashed(path: &Path) -> Result<(Self, String), DecodeError> {
-        let (file, size) = open_regular(path)?;
+    fn hashed(file: File) -> Result<(Self, String), DecodeError> {
+        let size = file.metadata().map_err(DecodeError::Open)?.len();
         let (mut chunks, mut len, mut hash) = (Vec::new(), 0, Sha256Stream::default());
         let mut block = vec![0; CHUNK_BYTES.min(size as usize + 1)];
         loop {
@@ -358,16 +363,14 @@ fn sought(to: SeekFrom, position: u64, len: u64) -> io::Result<u64> {
 }
 
 /// Opens a regular file and returns it with its length in bytes.
-fn open_regular(path: &Path) -> Result<(File, u64), DecodeError> {
+fn open_regular(path: &Path) -> Result<File, DecodeError> {
     // The type is checked first because opening a named pipe would wait for a writer.
     let kind = std::fs::metadata(path).map_err(DecodeError::Open)?;
     if !kind.is_file() {
         let error = if kind.is_dir() { io::ErrorKind::IsADirectory.into() } else { io::Error::other("not a file") };
         return Err(DecodeError::Open(error));
     }
-    let file = File::open(path).map_err(DecodeError::Open)?;
-    let len = file.metadata().map_err(DecodeError::Open)?.len();
-    Ok((file, len))
+    File::open(path).map_err(DecodeError::Open)
 }
 
 /// Reads until the buffer is full or the file ends.
@@ -403,7 +406,7 @@ mod tests {
     fn opened() -> (tempfile::NamedTempFile, Arc<InputFile>) {
         let mut file = tempfile::NamedTempFile::new().unwrap();
         file.write_all(&bytes()).unwrap();
-        let input = InputFile::open_hashed(file.path(), &sha256_hex(&bytes())).unwrap();
+        let input = InputFile::open_hashed(file.path(), &sha256_hex(&bytes()), &std::env::temp_dir()).unwrap();
         (file, input)
     }
 
@@ -464,7 +467,7 @@ mod tests {
     #[test]
     fn input_with_another_hash_is_refused() {
         let (file, _) = opened();
-        let error = InputFile::open_hashed(file.path(), &sha256_hex(b"other")).unwrap_err();
+        let error = InputFile::open_hashed(file.path(), &sha256_hex(b"other"), &std::env::temp_dir()).unwrap_err();
         assert!(matches!(error, DecodeError::FileChanged), "{error}");
     }
 

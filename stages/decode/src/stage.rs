@@ -91,7 +91,7 @@ impl Decoder {
     }
 
     fn decode(&self, input: DecodeInput<'_>) -> Result<Decoded, DecodeError> {
-        self.decode_opened(input.path, &InputFile::open_hashed(input.path, input.sha256)?)
+        self.decode_opened(input.path, &InputFile::open_hashed(input.path, input.sha256, &self.config.spill_dir)?)
     }
 
     fn decode_opened(&self, path: &Path, file: &Arc<InputFile>) -> Result<Decoded, DecodeError> {

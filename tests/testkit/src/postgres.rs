@@ -78,6 +78,19 @@ impl Postgres {
         started
     }
 
+    /// A server that writes to the disk before it confirms a commit, for measurements. The others do not.
+    ///
+    /// # Panics
+    /// If it does not start.
+    #[must_use]
+    pub fn durable() -> Option<Self> {
+        let server = Self::start()?;
+        server.stop();
+        configure(&server.folder, "fsync = on\n");
+        server.restart();
+        Some(server)
+    }
+
     /// A server of one test with TLS. Its certificate, which it issued itself, is that of `localhost`.
     ///
     /// # Panics

@@ -1,5 +1,6 @@
 //! Assignment: starts workers, gives them batches, and revokes recordings for idle workers.
 
+use std::path::Path;
 use std::time::Instant;
 
 use super::Router;
@@ -99,12 +100,17 @@ impl Router<'_> {
         Ok(())
     }
 
+    /// Where workers read the recording of a job, if not at its path.
+    pub(super) fn place_of(&self, job: usize) -> Option<&Path> {
+        self.backlog.indices(job).first().and_then(|index| self.options.place_of(*index))
+    }
+
     /// The message to a worker about one job.
     fn item_job(&self, job: usize) -> Result<ItemJob, StoreError> {
         let (chain, item) = (self.backlog.chain(job), self.backlog.item(job));
         Ok(ItemJob {
             item: job as u64,
-            path: item.path.clone(),
+            path: self.place_of(job).unwrap_or(&item.path).to_owned(),
             file_sha256: item.file_sha256.clone(),
             audio_s: item.audio_s,
             steps: chain.steps(),

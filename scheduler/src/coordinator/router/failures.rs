@@ -4,12 +4,13 @@
 
 use std::time::Duration;
 
-use stage_core::{ErrorClass, ErrorCode, PipelineError};
+use stage_core::{ErrorClass, ErrorCode, PipelineError, shown};
 
 use super::Router;
 use crate::coordinator::backlog::{Attribution, Death, HeldBatch, Verdict};
 use crate::coordinator::fleet::{Excess, Life, Loss, LossCause};
 use crate::coordinator::outcome::{ItemEnd, RunError};
+use crate::coordinator::sharing::is_of_this_machine;
 use crate::protocol::OverdueTask;
 use crate::store::{IncidentKind, LeaseEnd, Quarantine};
 
@@ -163,7 +164,7 @@ impl Router<'_> {
         let (place, backoff) = (self.fleet.place(worker), self.options.timing.backoff());
         match self.backlog.judge(job, &error, place, self.fleet.usable_places(), backoff) {
             Verdict::Final => {
-                let error = self.backlog.with_nodes(job, error);
+                let error = self.backlog.with_nodes(job, self.with_place(job, error));
                 self.finish(job, ItemEnd::Failed(error))
             }
             Verdict::Retry { after } => {
@@ -174,6 +175,16 @@ impl Router<'_> {
                 Ok(())
             }
         }
+    }
+
+    /// An error about the file of a recording, with the place where it was read, if that is not its path.
+    fn with_place(&self, job: usize, mut error: PipelineError) -> PipelineError {
+        if let Some(place) = self.place_of(job)
+            && is_of_this_machine(&error)
+        {
+            error.message = format!("{} (it is read at {})", error.message, shown(place));
+        }
+        error
     }
 
     /// Handles the result of a health probe.
