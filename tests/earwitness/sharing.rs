@@ -90,7 +90,7 @@ fn contains_all(text: &str, parts: &[&str]) {
 fn runs_that_share_a_queue_compute_everything_once_with_the_results_of_a_local_run() {
     const FILES: usize = 10;
     let Some(shared) = Shared::new(FILES) else { return };
-    let mut first = Running::spawn(shared.first(&["--pause-at-commits", "30"]));
+    let mut first = Running::spawn(shared.first(&["--pause-at-commits", "100"]));
     first.await_event("commit");
     let joined = ended(shared.join(&[])).with_code(0).summary();
     let first = first.wait().with_code(0).summary();
@@ -114,7 +114,7 @@ fn runs_that_share_a_queue_compute_everything_once_with_the_results_of_a_local_r
 fn run_that_is_killed_is_finished_by_one_that_has_joined() {
     const FILES: usize = 6;
     let Some(shared) = Shared::new(FILES) else { return };
-    let mut first = Running::spawn(shared.first(&["--pause-at-commits", "30"]));
+    let mut first = Running::spawn(shared.first(&["--pause-at-commits", "300"]));
     first.await_event("commit");
     let mut joined = Running::spawn(shared.join(&[]));
     joined.await_event("worker_up");
@@ -160,9 +160,15 @@ fn recording_that_is_missing_or_another_one_here_is_left_to_other_hosts() {
     contains_all(&joined.stderr, &["unreadable-file", "file-changed"]);
     assert_eq!(joined.summary()["files_failed"], 2);
     assert_eq!(shared.sql("SELECT count(*) FROM work WHERE state = 'open'"), "2", "nothing is lost");
-    std::fs::write(&paths[0], kept).unwrap();
-    std::fs::write(&paths[1], changed).unwrap();
-    ended(shared.join(&[])).with_code(0);
+    let copies = shared.out.with_extension("copies");
+    std::fs::create_dir(&copies).unwrap();
+    let template = format!("{}/{{path:{}}}", copies.display(), shared.inputs.display());
+    let elsewhere = ended(shared.join(&["--recordings-at", &template])).with_code(3);
+    contains_all(&elsewhere.stderr, &["unreadable-file", "it is read at", &copies.display().to_string()]);
+    for (path, bytes) in paths.iter().zip([kept, changed]) {
+        std::fs::write(copies.join(path.file_name().unwrap()), bytes).unwrap();
+    }
+    ended(shared.join(&["--recordings-at", &template])).with_code(0);
     shared.assert_whole(FILES);
 }
 
