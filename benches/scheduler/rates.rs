@@ -103,7 +103,7 @@ fn commits(stores: &[&StoreUrl]) -> f64 {
 
 fn group(lease: Lease, client: usize, index: usize) -> Vec<Commit> {
     let identity = Identity::without_model(json!({"client": client, "index": index}));
-    let recipe = Recipe::new(vec![RecipeStep::new(SPECS[0], identity)]).unwrap();
+    let recipe = Recipe::new(vec![RecipeStep::new(&SPECS[0], identity)]).unwrap();
     let artifact = |number: usize| {
         let sha256 = sha256_hex(number.to_string().as_bytes());
         let artifact = NewArtifact {
@@ -160,7 +160,7 @@ fn raw_sqlite(folder: &Path) -> f64 {
         let transaction = db.transaction().unwrap();
         for _ in 0..ARTIFACTS {
             let mut insert = transaction.prepare_cached("INSERT INTO raw (body) VALUES (?1)").unwrap();
-            insert.execute(params![body]).unwrap();
+            insert.execute(params![&*body]).unwrap();
         }
         transaction.commit().unwrap();
     })

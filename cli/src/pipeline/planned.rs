@@ -229,7 +229,9 @@ impl PlannedRun {
             workers_per_device: config.run.workers_per_device.get() as u32,
             priority: config.run.default_priority,
             priorities: self.plan.items.iter().map(|item| rules.of(&item.path, item.audio_s)).collect(),
-            places: places.as_ref().map_or_else(Vec::new, |at| self.plan.items.iter().map(|item| at.of(item)).collect()),
+            places: places
+                .as_ref()
+                .map_or_else(Vec::new, |at| self.plan.items.iter().map(|item| at.of(item)).collect()),
             joins: self.joins,
             retry_quarantined: *retry_quarantined,
             batch_items: config.limits.worker_batch_size.get(),

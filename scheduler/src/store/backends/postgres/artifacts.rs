@@ -1,5 +1,7 @@
 //! Artifacts. They are checked against their hashes when read.
 
+use std::collections::BTreeSet;
+
 use postgres::Row;
 use stage_core::Fingerprint;
 
@@ -31,42 +33,86 @@ fn raw_artifact(row: &Row) -> Result<RawArtifact> {
     })
 }
 
-/// Writes an artifact. Returns false if it is stored already and `replace` is false.
-pub(super) fn put(db: &mut Db<'_>, fingerprint: &str, artifact: &NewArtifact, replace: bool) -> Result<bool> {
-    let raw = RawArtifact::new(artifact)?;
-    let (keep, overwrite) = (
-        "INSERT INTO artifact VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) ON CONFLICT (fingerprint) DO NOTHING",
-        "INSERT INTO artifact VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
+/// Artifacts as arrays, one per column.
+#[derive(Default)]
+struct Columns<'a> {
+    fingerprints: Vec<&'a str>,
+    keys: Vec<Vec<u8>>,
+    bodies: Vec<Vec<u8>>,
+    hashes: Vec<String>,
+    started: Vec<i64>,
+    durations: Vec<f64>,
+    versions: Vec<String>,
+    devices: Vec<String>,
+    computations: Vec<i64>,
+    environments: Vec<Option<String>>,
+}
+
+impl<'a> Columns<'a> {
+    fn add(&mut self, fingerprint: &'a str, artifact: &NewArtifact) -> Result<()> {
+        let raw = RawArtifact::new(artifact)?;
+        self.fingerprints.push(fingerprint);
+        self.keys.push(raw.key);
+        self.bodies.push(raw.body);
+        self.hashes.push(raw.body_sha256);
+        self.started.push(raw.started_at_ms.cast_signed());
+        self.durations.push(raw.duration_s);
+        self.versions.push(raw.tool_version);
+        self.devices.push(raw.device);
+        self.computations.push(raw.computations.cast_signed());
+        self.environments.push(raw.environment);
+        Ok(())
+    }
+
+    /// Inserts them. Returns the fingerprints of those that were written.
+    fn insert(&self, db: &mut Db<'_>, sql: &'static str) -> Result<BTreeSet<String>> {
+        if self.fingerprints.is_empty() {
+            return Ok(BTreeSet::new());
+        }
+        let Self { fingerprints, keys, bodies, hashes, started, durations, .. } = self;
+        let Self { versions, devices, computations, environments, .. } = self;
+        let rows = db.query(
+            sql,
+            &[fingerprints, keys, bodies, hashes, started, durations, versions, devices, computations, environments],
+        )?;
+        rows.iter().map(|row| Ok(row.try_get(0)?)).collect()
+    }
+}
+
+/// Writes artifacts with different fingerprints. One that is stored already is written only if it replaces it. Returns the
+/// fingerprints of those that were written.
+pub(super) fn put(db: &mut Db<'_>, artifacts: &[(&String, &NewArtifact, bool)]) -> Result<BTreeSet<String>> {
+    let (mut keeping, mut replacing) = (Columns::default(), Columns::default());
+    for (fingerprint, artifact, replaces) in artifacts {
+        if *replaces { &mut replacing } else { &mut keeping }.add(fingerprint, artifact)?;
+    }
+    let mut written = keeping.insert(
+        db,
+        "INSERT INTO artifact SELECT * FROM unnest($1::TEXT[], $2::BYTEA[], $3::BYTEA[], $4::TEXT[], $5::BIGINT[],
+             $6::DOUBLE PRECISION[], $7::TEXT[], $8::TEXT[], $9::BIGINT[], $10::TEXT[])
+         ON CONFLICT (fingerprint) DO NOTHING RETURNING fingerprint",
+    )?;
+    written.extend(replacing.insert(
+        db,
+        "INSERT INTO artifact SELECT * FROM unnest($1::TEXT[], $2::BYTEA[], $3::BYTEA[], $4::TEXT[], $5::BIGINT[],
+             $6::DOUBLE PRECISION[], $7::TEXT[], $8::TEXT[], $9::BIGINT[], $10::TEXT[])
          ON CONFLICT (fingerprint) DO UPDATE SET
          key = excluded.key, body = excluded.body, body_sha256 = excluded.body_sha256,
          started_at_ms = excluded.started_at_ms, duration_s = excluded.duration_s,
          tool_version = excluded.tool_version, device = excluded.device, environment = excluded.environment,
-         computations = artifact.computations + 1",
-    );
-    let written = db.execute(
-        if replace { overwrite } else { keep },
-        &[
-            &fingerprint,
-            &raw.key,
-            &raw.body,
-            &raw.body_sha256,
-            &raw.started_at_ms.cast_signed(),
-            &raw.duration_s,
-            &raw.tool_version,
-            &raw.device,
-            &raw.computations.cast_signed(),
-            &raw.environment,
-        ],
-    )?;
-    if written == 0 {
-        db.execute("UPDATE artifact SET computations = computations + 1 WHERE fingerprint = $1", &[&fingerprint])?;
+         computations = artifact.computations + 1 RETURNING fingerprint",
+    )?);
+    let known: Vec<_> = keeping.fingerprints.iter().filter(|fingerprint| !written.contains(**fingerprint)).collect();
+    if !known.is_empty() {
+        db.execute("UPDATE artifact SET computations = computations + 1 WHERE fingerprint = ANY ($1)", &[&known])?;
     }
-    Ok(written > 0)
+    Ok(written)
 }
 
-/// Whether an artifact is stored, altered or not.
-pub(super) fn exists(db: &mut Db<'_>, fingerprint: &str) -> Result<bool> {
-    Ok(db.first("SELECT 1 FROM artifact WHERE fingerprint = $1", &[&fingerprint])?.is_some())
+/// Those of these artifacts that are stored, altered or not.
+pub(super) fn stored(db: &mut Db<'_>, fingerprints: &[&String]) -> Result<BTreeSet<String>> {
+    let rows = db.query("SELECT fingerprint FROM artifact WHERE fingerprint = ANY ($1)", &[&fingerprints])?;
+    rows.iter().map(|row| Ok(row.try_get(0)?)).collect()
 }
 
 /// The names of all artifacts.

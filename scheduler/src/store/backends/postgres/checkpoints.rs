@@ -1,49 +1,69 @@
 //! Window checkpoints of incomplete artifacts (table `part`). They are checked when read and deleted when their
 //! artifact is stored.
 
+use std::collections::BTreeSet;
+
 use postgres::Row;
 use stage_core::{Fingerprint, sha256_hex};
 
-use super::artifacts;
 use super::error::Result;
 use super::session::Db;
 use crate::store::raw::sound_body;
 use crate::store::{CheckpointHash, NewCheckpoint, StoreFault, StoredCheckpoint};
 
-/// Writes a checkpoint. Returns false if it or its artifact is stored already. An altered checkpoint is replaced.
-pub(super) fn put(db: &mut Db<'_>, new: &NewCheckpoint) -> Result<bool> {
-    let fingerprint = new.fingerprint.to_string();
-    if artifacts::exists(db, &fingerprint)? {
-        return Ok(false);
+/// Writes checkpoints of artifacts that are not stored. One that is stored and matches its hash is not written again.
+/// Returns artifact and index of those that were written.
+pub(super) fn put(db: &mut Db<'_>, new: &[&NewCheckpoint]) -> Result<BTreeSet<(String, u32)>> {
+    if new.is_empty() {
+        return Ok(BTreeSet::new());
     }
-    let index = i64::from(new.index);
-    if is_sound(db, &fingerprint, index)? {
-        let counted = "UPDATE part SET computations = computations + 1 WHERE fingerprint = $1 AND part = $2";
-        db.execute(counted, &[&fingerprint, &index])?;
-        return Ok(false);
+    let known = sound_ones(db, new)?;
+    let name = |new: &NewCheckpoint| (new.fingerprint.to_string(), new.index);
+    let (known, new): (Vec<&NewCheckpoint>, Vec<&NewCheckpoint>) =
+        new.iter().partition(|new| known.contains(&name(new)));
+    if !known.is_empty() {
+        let (fingerprints, indices) = names(&known);
+        let counted = "UPDATE part SET computations = computations + 1
+             FROM unnest($1::TEXT[], $2::BIGINT[]) AS known (fingerprint, part)
+             WHERE part.fingerprint = known.fingerprint AND part.part = known.part";
+        db.execute(counted, &[&fingerprints, &indices])?;
     }
-    db.execute(
-        "INSERT INTO part VALUES ($1, $2, $3, $4, $5, $6, $7, 1) ON CONFLICT (fingerprint, part) DO UPDATE SET
-         body = excluded.body, body_sha256 = excluded.body_sha256, started_at_ms = excluded.started_at_ms,
-         duration_s = excluded.duration_s, device = excluded.device, computations = part.computations + 1",
-        &[
-            &fingerprint,
-            &index,
-            &new.body.as_bytes(),
-            &sha256_hex(new.body.as_bytes()),
-            &new.started_at_ms.cast_signed(),
-            &new.duration_s,
-            &new.device,
-        ],
-    )?;
-    Ok(true)
+    if !new.is_empty() {
+        let (fingerprints, indices) = names(&new);
+        let bodies: Vec<_> = new.iter().map(|new| new.body.as_bytes()).collect();
+        let hashes: Vec<_> = new.iter().map(|new| sha256_hex(new.body.as_bytes())).collect();
+        let started: Vec<_> = new.iter().map(|new| new.started_at_ms.cast_signed()).collect();
+        let durations: Vec<_> = new.iter().map(|new| new.duration_s).collect();
+        let devices: Vec<_> = new.iter().map(|new| new.device.as_str()).collect();
+        db.execute(
+            "INSERT INTO part SELECT *, 1 FROM unnest($1::TEXT[], $2::BIGINT[], $3::BYTEA[], $4::TEXT[], $5::BIGINT[],
+                 $6::DOUBLE PRECISION[], $7::TEXT[])
+             ON CONFLICT (fingerprint, part) DO UPDATE SET
+             body = excluded.body, body_sha256 = excluded.body_sha256, started_at_ms = excluded.started_at_ms,
+             duration_s = excluded.duration_s, device = excluded.device, computations = part.computations + 1",
+            &[&fingerprints, &indices, &bodies, &hashes, &started, &durations, &devices],
+        )?;
+    }
+    Ok(new.into_iter().map(name).collect())
 }
 
-/// Whether a checkpoint is stored and matches its hash.
-fn is_sound(db: &mut Db<'_>, fingerprint: &str, index: i64) -> Result<bool> {
-    let sql = "SELECT part, body, body_sha256 FROM part WHERE fingerprint = $1 AND part = $2";
-    let row = db.first(sql, &[&fingerprint, &index])?;
-    row.map_or(Ok(false), |row| Ok(sound(&row)?.1.is_some()))
+/// Artifacts and indices of checkpoints.
+fn names(checkpoints: &[&NewCheckpoint]) -> (Vec<String>, Vec<i64>) {
+    checkpoints.iter().map(|new| (new.fingerprint.to_string(), i64::from(new.index))).unzip()
+}
+
+/// Those of these checkpoints that are stored and match their hashes.
+fn sound_ones(db: &mut Db<'_>, asked: &[&NewCheckpoint]) -> Result<BTreeSet<(String, u32)>> {
+    let sql = "SELECT part.part, body, body_sha256, part.fingerprint
+         FROM unnest($1::TEXT[], $2::BIGINT[]) AS asked (fingerprint, part) JOIN part USING (fingerprint, part)";
+    let (fingerprints, indices) = names(asked);
+    let mut found = BTreeSet::new();
+    for row in db.query(sql, &[&fingerprints, &indices])? {
+        if let (index, Some(_)) = sound(&row)? {
+            found.insert((row.try_get(3)?, index));
+        }
+    }
+    Ok(found)
 }
 
 /// The checkpoints of an artifact that match their hashes, by index.
@@ -65,9 +85,9 @@ fn sound(row: &Row) -> Result<(u32, Option<String>)> {
     Ok((u32::try_from(index).unwrap_or(u32::MAX), sound_body(body, &body_sha256)))
 }
 
-/// Deletes the checkpoints of an artifact. Returns whether there were any.
-pub(super) fn forget(db: &mut Db<'_>, fingerprint: &str) -> Result<bool> {
-    Ok(db.execute("DELETE FROM part WHERE fingerprint = $1", &[&fingerprint])? > 0)
+/// Deletes the checkpoints of artifacts. Returns whether there were any.
+pub(super) fn forget(db: &mut Db<'_>, fingerprints: &[&String]) -> Result<bool> {
+    Ok(db.execute("DELETE FROM part WHERE fingerprint = ANY ($1)", &[&fingerprints])? > 0)
 }
 
 /// The hashes of all checkpoints, by artifact and index. An altered one has the hash of its text.

@@ -1,13 +1,15 @@
 //! Leases and commits. A lease is the permission to commit the artifacts of a batch, while its run is registered. A group
 //! of commits is one transaction, and each commit is fenced by its lease. Unneeded computations are counted.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+
+use postgres::Row;
 
 use super::custody::Log;
 use super::error::Result;
 use super::session::Db;
 use super::{artifacts, checkpoints, runs};
-use crate::store::{Commit, Committed, Lease, LeaseEnd, NewBatch, NewRecord, RunId};
+use crate::store::{Commit, Committed, Lease, LeaseEnd, NewArtifact, NewBatch, NewCheckpoint, NewRecord, RunId};
 
 pub(super) fn grant(db: &mut Db<'_>, run: RunId, batch: &NewBatch) -> Result<Lease> {
     runs::check_registered(db, run)?;
@@ -30,13 +32,16 @@ pub(super) fn release(db: &mut Db<'_>, lease: Lease, end: LeaseEnd) -> Result<()
     Ok(())
 }
 
-/// Whether a lease permits commits. The locks keep it so until the transaction ends: a run that takes it over at the same
+/// The leases that permit commits. The locks keep them so until the transaction ends: a run that takes one over at the same
 /// time skips it.
-fn is_live(db: &mut Db<'_>, lease: Lease) -> Result<bool> {
-    let sql = "SELECT 1 FROM batch JOIN run ON run.id = batch.run
-         WHERE batch.id = $1 AND lease = $2 AND batch.state = 'leased' AND run.state = 'running'
-         FOR SHARE OF batch, run";
-    Ok(db.first(sql, &[&lease.batch, &lease.number])?.is_some())
+fn live(db: &mut Db<'_>, group: &[Commit]) -> Result<BTreeSet<Lease>> {
+    let asked: BTreeSet<Lease> = group.iter().map(|commit| commit.lease).collect();
+    let (batches, numbers): (Vec<i64>, Vec<i64>) = asked.iter().map(|lease| (lease.batch, lease.number)).unzip();
+    let sql = "SELECT batch.id, batch.lease FROM unnest($1::BIGINT[], $2::BIGINT[]) AS asked (id, lease)
+         JOIN batch USING (id, lease) JOIN run ON run.id = batch.run
+         WHERE batch.state = 'leased' AND run.state = 'running' FOR SHARE OF batch, run";
+    let lease = |row: &Row| Ok(Lease { batch: row.try_get(0)?, number: row.try_get(1)? });
+    db.query(sql, &[&batches, &numbers])?.iter().map(lease).collect()
 }
 
 /// Number of leases of killed runs that no other run has ended yet.
@@ -49,41 +54,96 @@ pub(super) fn abandoned(db: &mut Db<'_>) -> Result<usize> {
 
 pub(super) fn commit(db: &mut Db<'_>, group: &[Commit], by: Option<RunId>) -> Result<Vec<Committed>> {
     let mut log = Log::open(db, by)?;
-    let mut live: BTreeMap<Lease, bool> = BTreeMap::new();
-    let mut committed = Vec::with_capacity(group.len());
-    for Commit { lease, what } in group {
-        if !live.contains_key(lease) {
-            live.insert(*lease, is_live(db, *lease)?);
+    let live = live(db, group)?;
+    let mut committed = vec![Committed::StaleLease; group.len()];
+    let mut fenced = group.iter().enumerate().filter(|(_, commit)| live.contains(&commit.lease)).peekable();
+    while fenced.peek().is_some() {
+        let mut wave = Wave::default();
+        while let Some((index, commit)) = fenced.next_if(|(_, commit)| wave.accepts(&commit.what)) {
+            wave.add(index, &commit.what);
         }
-        let replaces = match what {
-            NewRecord::Artifact { artifact, .. } => artifacts::exists(db, &artifact.key.fingerprint().to_string())?,
-            NewRecord::Checkpoint(_) => false,
-        };
-        let outcome = if live[lease] { write(db, what)? } else { Committed::StaleLease };
-        if outcome == Committed::Written {
-            let entry = log.digests().commit_entry(what, replaces)?;
-            log.add([entry]);
+        let Written { records, stored } = wave.write(db)?;
+        for (index, is_written) in records {
+            committed[index] = if is_written { Committed::Written } else { Committed::AlreadyThere };
+            if is_written {
+                let what = &group[index].what;
+                let replaces = matches!(what, NewRecord::Artifact { .. }) && stored.contains(&name_of(what));
+                let entry = log.digests().commit_entry(what, replaces)?;
+                log.add([entry]);
+            }
         }
-        committed.push(outcome);
+    }
+    let unneeded = committed.iter().filter(|outcome| **outcome == Committed::AlreadyThere).count();
+    if unneeded > 0 {
+        db.execute("UPDATE meta SET value = value + $1 WHERE key = 'recomputed'", &[&(unneeded as i64)])?;
     }
     log.write(db)?;
     Ok(committed)
 }
 
-fn write(db: &mut Db<'_>, what: &NewRecord) -> Result<Committed> {
-    let written = match what {
-        NewRecord::Artifact { artifact, replace } => {
-            let fingerprint = artifact.key.fingerprint().to_string();
-            checkpoints::forget(db, &fingerprint)?;
-            artifacts::put(db, &fingerprint, artifact, *replace)?
-        }
-        NewRecord::Checkpoint(checkpoint) => checkpoints::put(db, checkpoint)?,
-    };
-    if written {
-        return Ok(Committed::Written);
+/// Records that are written together, in few statements, because the server may be far away. The order of two of them does
+/// not matter. They are sorted, so that runs that write the same ones wait for each other in one order.
+#[derive(Default)]
+struct Wave<'a> {
+    artifacts: BTreeMap<String, (usize, &'a NewArtifact, bool)>,
+    checkpoints: BTreeMap<(String, u32), (usize, &'a NewCheckpoint)>,
+}
+
+/// What became of the records of a wave.
+struct Written {
+    /// By index in the group, whether it was written.
+    records: BTreeMap<usize, bool>,
+    /// The artifacts that were stored before.
+    stored: BTreeSet<String>,
+}
+
+/// The fingerprint of the artifact that a record is or belongs to.
+fn name_of(what: &NewRecord) -> String {
+    match what {
+        NewRecord::Artifact { artifact, .. } => artifact.key.fingerprint().to_string(),
+        NewRecord::Checkpoint(checkpoint) => checkpoint.fingerprint.to_string(),
     }
-    db.execute("UPDATE meta SET value = value + 1 WHERE key = 'recomputed'", &[])?;
-    Ok(Committed::AlreadyThere)
+}
+
+impl<'a> Wave<'a> {
+    /// Whether the order of a record and those of the wave does not matter.
+    fn accepts(&self, what: &NewRecord) -> bool {
+        let name = name_of(what);
+        let of_artifact = (name.clone(), 0)..=(name.clone(), u32::MAX);
+        !self.artifacts.contains_key(&name)
+            && match what {
+                NewRecord::Artifact { .. } => self.checkpoints.range(of_artifact).next().is_none(),
+                NewRecord::Checkpoint(new) => !self.checkpoints.contains_key(&(name, new.index)),
+            }
+    }
+
+    fn add(&mut self, index: usize, what: &'a NewRecord) {
+        let name = name_of(what);
+        match what {
+            NewRecord::Artifact { artifact, replace } => {
+                self.artifacts.insert(name, (index, artifact, *replace));
+            }
+            NewRecord::Checkpoint(new) => {
+                self.checkpoints.insert((name, new.index), (index, new));
+            }
+        }
+    }
+
+    /// Writes the artifacts, whose checkpoints are no longer needed, and the checkpoints of artifacts that are not stored.
+    fn write(&self, db: &mut Db<'_>) -> Result<Written> {
+        let names: Vec<_> = self.artifacts.keys().chain(self.checkpoints.keys().map(|(name, _)| name)).collect();
+        let stored = artifacts::stored(db, &names)?;
+        let artifacts: Vec<_> = self.artifacts.iter().map(|(name, (_, new, replace))| (name, *new, *replace)).collect();
+        if !artifacts.is_empty() {
+            checkpoints::forget(db, &self.artifacts.keys().collect::<Vec<_>>())?;
+        }
+        let new_artifacts = artifacts::put(db, &artifacts)?;
+        let wanted = self.checkpoints.iter().filter(|((name, _), _)| !stored.contains(name));
+        let new_checkpoints = checkpoints::put(db, &wanted.map(|(_, (_, new))| *new).collect::<Vec<_>>())?;
+        let of_artifacts = self.artifacts.iter().map(|(name, (index, ..))| (*index, new_artifacts.contains(name)));
+        let of_checkpoints = self.checkpoints.iter().map(|(id, (index, _))| (*index, new_checkpoints.contains(id)));
+        Ok(Written { records: of_artifacts.chain(of_checkpoints).collect(), stored })
+    }
 }
 
 pub(super) fn recomputations(db: &mut Db<'_>) -> Result<u64> {

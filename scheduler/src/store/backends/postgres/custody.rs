@@ -1,6 +1,6 @@
 //! The custody log in the database. Entries are written in the transaction of what they describe.
 
-use super::error::Result;
+use super::error::{PgError, Result};
 use super::session::Db;
 use crate::store::custody::{Digests, Last, seal};
 use crate::store::{Custody, Entry, RunId, Salt, StoreError};
@@ -65,7 +65,10 @@ fn last(db: &mut Db<'_>) -> Result<Option<Last>> {
 
 /// The secret of the log.
 fn salt(db: &mut Db<'_>) -> Result<Salt> {
-    Ok(Salt::new(setting(db, "salt")?))
+    if db.salt.is_none() {
+        *db.salt = Some(Salt::new(setting(db, "salt")?));
+    }
+    db.salt.clone().ok_or(PgError::Undecided)
 }
 
 /// The log with all of its lines.

@@ -39,9 +39,7 @@ fn delete_artifacts(db: &mut Db<'_>, deletion: &Deletion) -> Result<()> {
     for name in &deletion.artifacts {
         db.execute("DELETE FROM artifact WHERE fingerprint = $1", &[name])?;
     }
-    for name in &deletion.checkpoints {
-        checkpoints::forget(db, name)?;
-    }
+    checkpoints::forget(db, &deletion.checkpoints.iter().collect::<Vec<_>>())?;
     for fingerprint in &deletion.quarantines {
         db.execute("DELETE FROM quarantine WHERE fingerprint = $1", &[&fingerprint.to_string()])?;
     }

@@ -8,11 +8,11 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use postgres::types::ToSql;
-use postgres::{Client, Row, Statement};
+use postgres::{Client, Row, SimpleQueryMessage, Statement};
 
 use super::error::{PgError, Remedy, Result};
 use super::location::Location;
-use crate::store::StoreError;
+use crate::store::{Salt, StoreError};
 
 /// First pause between two attempts. Each further pause is twice as long.
 const FIRST_PAUSE: Duration = Duration::from_millis(10);
@@ -35,6 +35,8 @@ struct Connected {
     client: Client,
     /// Statements that the server has prepared, by their text.
     statements: HashMap<&'static str, Statement>,
+    /// The secret of the case's log, which never changes.
+    salt: Option<Salt>,
 }
 
 impl std::fmt::Debug for Session {
@@ -96,8 +98,8 @@ impl Session {
                     }
                 }
             }
-            db.run("BEGIN")?;
-            let (value, number) = db.or_rollback(|db| Ok((work(db)?, db.transaction_number()?)))?;
+            let number = db.begin()?;
+            let value = db.or_rollback(|db| work(db))?;
             match db.run("COMMIT") {
                 Ok(()) => Ok(value),
                 Err(error) => {
@@ -154,10 +156,10 @@ impl Session {
             if self.is_read_only {
                 client.batch_execute(READ_ONLY)?;
             }
-            self.connected = Some(Connected { client, statements: HashMap::new() });
+            self.connected = Some(Connected { client, statements: HashMap::new(), salt: None });
         }
         match &mut self.connected {
-            Some(Connected { client, statements }) => Ok(Db { client, statements }),
+            Some(Connected { client, statements, salt }) => Ok(Db { client, statements, salt }),
             None => Err(PgError::Undecided),
         }
     }
@@ -167,6 +169,7 @@ impl Session {
 pub(super) struct Db<'a> {
     client: &'a mut Client,
     statements: &'a mut HashMap<&'static str, Statement>,
+    pub(super) salt: &'a mut Option<Salt>,
 }
 
 impl Db<'_> {
@@ -228,12 +231,20 @@ impl Db<'_> {
 
     fn or_rollback<T>(&mut self, work: impl FnOnce(&mut Self) -> Result<T>) -> Result<T> {
         work(self).inspect_err(|_| {
+            // It may be that of a case whose creation is rolled back.
+            *self.salt = None;
             let _ = self.client.batch_execute("ROLLBACK");
         })
     }
 
-    fn transaction_number(&mut self) -> Result<String> {
-        Ok(self.one("SELECT pg_current_xact_id()::text", &[])?.try_get(0)?)
+    /// Begins a transaction and returns its number.
+    fn begin(&mut self) -> Result<String> {
+        let replies = self.client.simple_query("BEGIN; SELECT pg_current_xact_id()::text")?;
+        let number = replies.iter().find_map(|reply| match reply {
+            SimpleQueryMessage::Row(row) => row.get(0).map(str::to_owned),
+            _ => None,
+        });
+        number.ok_or(PgError::Undecided)
     }
 
     /// What happened to a transaction of a connection that broke.

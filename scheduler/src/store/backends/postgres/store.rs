@@ -172,7 +172,7 @@ impl Store for PostgresStore {
     fn forget_checkpoints(&mut self, fingerprint: &Fingerprint) -> Result<(), StoreError> {
         self.write(|db, own| {
             let mut log = custody::Log::lock(db, own)?;
-            if checkpoints::forget(db, &fingerprint.to_string())? {
+            if checkpoints::forget(db, &[&fingerprint.to_string()])? {
                 log.add([Entry::CheckpointsForgotten { fingerprint: *fingerprint }]);
             }
             log.write(db)
