@@ -75,7 +75,7 @@ pub fn url(place: &Path) -> Option<&str> {
     place.to_str().filter(|text| Scheme::of(text).is_some())
 }
 
-/// Says why this program cannot fetch from a URL, whatever is there.
+/// Says why this program cannot fetch from any place like this URL.
 ///
 /// # Errors
 /// The scheme is unknown, or the program was built without it.

@@ -49,8 +49,12 @@ pub(in crate::store::backends) fn open(location: &OsStr, access: Access) -> Resu
 
 /// Refuses checkpoints that the log does not state: a run would make artifacts from them.
 fn check_checkpoints(session: &mut Session) -> Result<(), StoreError> {
-    let (found, custody) = session.snapshot(|db| Ok((checkpoints::sound_hashes(db)?, custody::read(db)?)))?;
-    refuse_unlogged_checkpoints(found, &custody.lines, session.location().shown())
+    let (found, lines) = session.snapshot(|db| {
+        let found = checkpoints::sound_hashes(db)?;
+        let lines = if found.is_empty() { Vec::new() } else { custody::read(db)?.lines };
+        Ok((found, lines))
+    })?;
+    refuse_unlogged_checkpoints(found, &lines, session.location().shown())
 }
 
 impl PostgresStore {
