@@ -32,7 +32,10 @@ pub(super) fn print(
         score: None,
         worked_s: None,
     }));
-    println!("{}", table::render(&table));
+    // A run that joins others has no results of its own to show.
+    if !table.is_empty() || !run.joins() {
+        println!("{}", table::render(&table));
+    }
     for recording in run.recordings() {
         for copy in &recording.copies {
             println!("the same recording: {} and {}", shown(&recording.path), shown(copy));

@@ -31,6 +31,7 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 const TCP_TIMEOUT: Duration = Duration::from_secs(20);
 /// The folder of the server's socket, if the location names no host.
 const SOCKET_FOLDER: &str = "/var/run/postgresql";
+const DEFAULT_PORT: u16 = 5432;
 
 /// Parameters by the names that PostgreSQL uses.
 type Parameters = BTreeMap<String, String>;
@@ -115,7 +116,7 @@ impl Location {
 
     /// The server for messages: host, database and user, never the password.
     pub(super) fn server(&self) -> String {
-        let hosts: Vec<_> = self.config.get_hosts().iter().map(host_text).collect();
+        let hosts: Vec<_> = hosts(&self.config).map(|(host, port)| host_text(host, port)).collect();
         let user = self.config.get_user().unwrap_or_default();
         let database = self.config.get_dbname().unwrap_or(user);
         format!("the PostgreSQL server {} (database {database}, user {user})", hosts.join(", "))
@@ -162,9 +163,17 @@ fn is_case_name(name: &str) -> bool {
     starts_well && name.len() <= 63 && name.bytes().all(is_plain) && name != "information_schema"
 }
 
-fn host_text(host: &Host) -> String {
+/// The hosts of the server with their ports. There is one port for all of them, or one for each.
+fn hosts(config: &Config) -> impl Iterator<Item = (&Host, u16)> {
+    let ports = config.get_ports();
+    let port = |index: usize| ports.get(index).or(ports.first()).copied().unwrap_or(DEFAULT_PORT);
+    config.get_hosts().iter().enumerate().map(move |(index, host)| (host, port(index)))
+}
+
+fn host_text(host: &Host, port: u16) -> String {
     match host {
-        Host::Tcp(name) => name.clone(),
+        Host::Tcp(name) if port == DEFAULT_PORT => name.clone(),
+        Host::Tcp(name) => format!("{name}:{port}"),
         Host::Unix(path) => path.display().to_string(),
     }
 }
@@ -247,7 +256,7 @@ mod tests {
         let file = file.to_str().unwrap();
         let variables = [("PGSERVICEFILE", file), ("PGUSER", "env"), ("PGDATABASE", "cases"), ("PGHOST", "never")];
         let location = resolved("//kim@?service=shared&case=case_17", &variables);
-        assert_eq!(location.server(), "the PostgreSQL server db.example (database cases, user kim)");
+        assert_eq!(location.server(), "the PostgreSQL server db.example:6432 (database cases, user kim)");
         assert_eq!((location.config.get_ports(), location.config.get_password()), (&[6432][..], Some(&b"hush"[..])));
         assert_eq!(
             (location.case.as_str(), location.lease, location.patience),

@@ -7,9 +7,10 @@ use std::path::Path;
 use postgres::Config;
 use postgres::config::Host;
 
+use super::hosts;
+
 /// The permissions that others must not have.
 const OF_OTHERS: u32 = 0o077;
-const DEFAULT_PORT: u16 = 5432;
 
 /// The password for a connection. `None` if the file has none or does not exist. As in `psql`, a file that others can read
 /// is not used.
@@ -25,14 +26,7 @@ pub(super) fn password(file: &Path, config: &Config) -> Option<String> {
 fn find(text: &str, config: &Config) -> Option<String> {
     let user = config.get_user()?;
     let database = config.get_dbname().unwrap_or(user);
-    let ports = config.get_ports();
-    let hosts = config.get_hosts().iter().enumerate();
-    let places: Vec<(Vec<String>, String)> = hosts
-        .map(|(index, host)| {
-            let port = ports.get(index).or(ports.first()).copied().unwrap_or(DEFAULT_PORT);
-            (names(host), port.to_string())
-        })
-        .collect();
+    let places: Vec<_> = hosts(config).map(|(host, port)| (names(host), port.to_string())).collect();
     let matches = |field: &str, value: &str| field == "*" || field == value;
     text.lines().filter(|line| !line.starts_with('#')).map(fields).find_map(|fields| {
         let [host, port, of_database, of_user, password] = <[String; 5]>::try_from(fields).ok()?;
