@@ -17,8 +17,9 @@ RESULT_FILES = 1  # JSON
 ARTIFACT_BYTES_PER_AUDIO_S = 600  # five stages of 120, as in the simulated load
 CHECKPOINT_BYTES = 4_096  # the same
 LOG_LINE_BYTES = 450  # mean of a case of simulated recordings
-# Of each recording of the list, by each run: five when it starts, five when the recording has ended, one for the summary.
-LOOKUPS = 11
+# Of each recording: by the run that queues it five when it starts, five when the recording has ended and one for the summary;
+# by the run that claims it five; by every other run one for the summary.
+LOOKUPS, LOOKUPS_OF_OTHERS = 16, 1
 
 
 def arguments() -> argparse.Namespace:
@@ -59,7 +60,9 @@ def projection(speed: float, a: argparse.Namespace) -> dict[str, str]:
         "heartbeats per second, inside the machines": count(a.gpus / a.heartbeat_s),
         "connections": count(2 * runs),
         "minutes until the recordings of the case are done": count(a.recordings / recordings / 60),
-        "lookups of artifacts at the start and end of all runs, millions": count(runs * a.recordings * LOOKUPS / 1e6),
+        "lookups of artifacts at the start and end of all runs, millions": count(
+            a.recordings * (LOOKUPS + (runs - 1) * LOOKUPS_OF_OTHERS) / 1e6
+        ),
         "transactions per second that append to the log, if each result is one": count(lines),
     }
     if a.chain_rate:

@@ -42,8 +42,13 @@ pub(crate) fn plan(args: &PlanArgs) -> Result<Exit, Error> {
     let settings = Settings::new(&config, Precision::default()).map_err(Error::usage)?;
     let inputs = inputs::find(&run.inputs).map_err(Error::usage)?;
     let url = open_store::url(run.engine.store.as_deref(), run.out())?;
-    let nvml = run.engine.bench.nvml.as_deref();
-    let devices = pipeline::resolve_devices(&config.run.devices, config.run.num_gpus, nvml)?;
+    let cluster = run.engine.cluster.cluster().map_err(Error::usage)?;
+    let on_cluster = cluster.is_some();
+    let mut pipeline =
+        Pipeline::new(config.clone(), run.out()).store(url.clone()).cluster(cluster).overwrite(run.overwrite);
+    pipeline.tests.nvml.clone_from(&run.engine.bench.nvml);
+    pipeline.run_files = run.run_files();
+    let devices = pipeline.devices()?;
     let models = models(&settings)?;
     // The run would download a model; a plan does not.
     config.models.offline = true;
@@ -57,16 +62,15 @@ pub(crate) fn plan(args: &PlanArgs) -> Result<Exit, Error> {
     bar.finish_and_clear();
     let store = existing(&url).map_err(Error::store)?;
     let names = NameParser::new(&config.run.name_patterns).map_err(Error::usage)?;
-    let mut pipeline = Pipeline::new(config, run.out()).store(url.clone()).overwrite(run.overwrite);
-    pipeline.run_files = run.run_files();
     let taken = pipeline.taken_files(&inputs, &*store)?;
     let conditions = Conditions {
         recipe,
         store: &*store,
         devices: &devices,
+        on_cluster,
         recompute: run.recompute(),
         retry_quarantined: run.engine.retry_quarantined,
-        rule: rule(&settings, &devices[0]),
+        rule: if on_cluster { Err(UNKNOWN_NODES.to_owned()) } else { rule(&settings, &devices[0]) },
         folder: run.out().to_owned(),
         models,
         names,
@@ -113,6 +117,8 @@ fn progress(mode: ProgressMode, bytes: u64) -> ProgressBar {
     let style = ProgressStyle::with_template("{bar:32.cyan/dim} {percent:>3}%  reading {total_bytes}");
     ProgressBar::new(bytes).with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
 }
+
+const UNKNOWN_NODES: &str = "the nodes of the cluster are not asked";
 
 /// Speeds of the whole program with the embedded model in int8 and beam size 5, by instruction set: times real time on
 /// two CPU cores (423 s of recordings; BENCHMARKS.md).

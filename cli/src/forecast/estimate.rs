@@ -116,7 +116,7 @@ pub(super) fn past_runs(store: &dyn Store, recipe: &Recipe, device: &DeviceId) -
 }
 
 /// `cpu` for `cpu:0`.
-fn kind(device: &str) -> &str {
+pub(super) fn kind(device: &str) -> &str {
     device.split(':').next().unwrap_or(device)
 }
 

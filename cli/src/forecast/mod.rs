@@ -40,6 +40,8 @@ pub(crate) struct Conditions<'a> {
     /// The store of the run, empty if it does not exist yet.
     pub(crate) store: &'a dyn Store,
     pub(crate) devices: &'a [DeviceId],
+    /// Whether the devices are those of a cluster's nodes, and there is one, which has their kind.
+    pub(crate) on_cluster: bool,
     pub(crate) recompute: Recompute,
     pub(crate) retry_quarantined: bool,
     /// The rule of thumb for the time, or why there is none.
@@ -164,7 +166,12 @@ pub(crate) fn forecast(
         work,
         time,
         disk,
-        devices: conditions.devices.iter().map(ToString::to_string).collect(),
+        devices: match conditions.devices {
+            [device, ..] if conditions.on_cluster => {
+                vec![format!("{} on the nodes of the cluster", estimate::kind(&device.to_string()))]
+            }
+            devices => devices.iter().map(ToString::to_string).collect(),
+        },
         models: conditions.models,
         problems,
         skipped,

@@ -251,7 +251,7 @@ impl Pipeline {
     }
 
     /// The devices of the run. On a cluster one, whose kind all workers have.
-    fn devices(&self) -> Result<Vec<DeviceId>, Error> {
+    pub(crate) fn devices(&self) -> Result<Vec<DeviceId>, Error> {
         let run = &self.config.run;
         match &self.cluster {
             Some(cluster) => {

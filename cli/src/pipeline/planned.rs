@@ -213,7 +213,7 @@ impl PlannedRun {
 
     /// The head of the custody log now.
     pub(crate) fn head(&self) -> Result<Option<String>, Error> {
-        Ok(self.store.custody().map_err(Error::store)?.head())
+        self.store.head().map_err(Error::store)
     }
 
     /// Writes and signs the manifest of the case.

@@ -55,7 +55,7 @@ pub enum StageState {
 /// The store cannot be read.
 pub fn outlook(items: &[RecordingEntry], recompute: Recompute, store: &dyn Store) -> Result<Vec<Outlook>, RunError> {
     let mut outlooks = Vec::new();
-    for chain in chains(items, recompute, store)? {
+    for chain in chains(items, recompute, Some(store))? {
         let again = recompute.stages(chain.recipe());
         let running: BTreeSet<StageName> = chain.steps().iter().map(|step| step.stage).collect();
         let stage = |stage: StageName| {

@@ -26,11 +26,11 @@ pub(super) struct Chain {
 }
 
 /// Groups equal recordings into chains and looks up their artifacts. A stored artifact that was altered is computed
-/// again.
+/// again. Without a store everything counts as outstanding, until [`Chain::refresh`] looks it up.
 pub(super) fn chains(
     items: &[RecordingEntry],
     recompute: Recompute,
-    store: &dyn Store,
+    store: Option<&dyn Store>,
 ) -> Result<Vec<Chain>, RunError> {
     let mut by_keys: HashMap<Vec<Fingerprint>, usize> = HashMap::new();
     let mut chains: Vec<Chain> = Vec::new();
@@ -53,26 +53,14 @@ fn chain(
     recipe: &Arc<Recipe>,
     fingerprints: BTreeMap<ArtifactName, Fingerprint>,
     recompute: Recompute,
-    store: &dyn Store,
+    store: Option<&dyn Store>,
 ) -> Result<Chain, RunError> {
-    let again = recompute.stages(recipe);
-    let (mut outstanding, mut replace) = (BTreeSet::new(), BTreeSet::new());
-    for (name, fingerprint) in &fingerprints {
-        let is_stored = match store.artifact(fingerprint)? {
-            Lookup::Sound(_) if !again.contains(&name.stage()) => continue,
-            Lookup::Sound(_) => true,
-            Lookup::Altered(alteration) => {
-                tracing::warn!(artifact = %name, %fingerprint, %alteration, "a stored artifact was altered");
-                true
-            }
-            Lookup::Missing => false,
-        };
-        outstanding.insert(*name);
-        if is_stored {
-            replace.insert(*name);
-        }
+    let (outstanding, replace) = (fingerprints.keys().copied().collect(), BTreeSet::new());
+    let mut chain = Chain { indices: vec![index], recipe: Arc::clone(recipe), fingerprints, outstanding, replace };
+    if let Some(store) = store {
+        chain.look_up(store, &recompute.stages(recipe))?;
     }
-    Ok(Chain { indices: vec![index], recipe: Arc::clone(recipe), fingerprints, outstanding, replace })
+    Ok(chain)
 }
 
 impl Chain {
@@ -161,9 +149,25 @@ impl Chain {
 
     /// Reads again which outstanding artifacts are stored: another run may have computed them.
     pub(super) fn refresh(&mut self, store: &dyn Store) -> Result<(), StoreError> {
+        self.look_up(store, &BTreeSet::new())
+    }
+
+    /// Looks up the outstanding artifacts, except those that replace others. Those of the stages `again` stay outstanding.
+    fn look_up(&mut self, store: &dyn Store, again: &BTreeSet<StageName>) -> Result<(), StoreError> {
         for name in self.outstanding.difference(&self.replace).copied().collect::<Vec<_>>() {
-            if let Lookup::Sound(_) = store.artifact(&self.fingerprints[&name])? {
-                self.outstanding.remove(&name);
+            let fingerprint = &self.fingerprints[&name];
+            match store.artifact(fingerprint)? {
+                Lookup::Missing => {}
+                Lookup::Sound(_) if again.contains(&name.stage()) => {
+                    self.replace.insert(name);
+                }
+                Lookup::Sound(_) => {
+                    self.outstanding.remove(&name);
+                }
+                Lookup::Altered(alteration) => {
+                    tracing::warn!(artifact = %name, %fingerprint, %alteration, "a stored artifact was altered");
+                    self.replace.insert(name);
+                }
             }
         }
         Ok(())

@@ -28,7 +28,8 @@ pub fn run(
     interrupt: &Interrupt,
     observe: &mut dyn FnMut(Event, &mut dyn Store),
 ) -> Result<Outcome, RunError> {
-    let chains = plan::chains(items, options.recompute, store)?;
+    // A run that joins looks up what it claims.
+    let chains = plan::chains(items, options.recompute, (!options.joins).then_some(&*store))?;
     forget_checkpoints(&chains, options.recompute, store)?;
     let run = store.begin_run(&options.new_run(items))?;
     // A run that joins knows its recordings from the store.

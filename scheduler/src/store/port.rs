@@ -166,6 +166,10 @@ pub trait Store: fmt::Debug {
 
     /// The custody log, with all of its lines.
     fn custody(&self) -> Result<Custody, StoreError>;
+    /// The head of the custody log, without its other lines. `None` if it has no line: the store was altered.
+    fn head(&self) -> Result<Option<String>, StoreError> {
+        Ok(self.custody()?.head())
+    }
     /// Adds entries to the custody log about events that no other method records.
     fn log(&mut self, entries: &[Entry]) -> Result<(), StoreError>;
     /// The names under which artifacts are stored: their fingerprints, unless the store was altered.

@@ -54,8 +54,11 @@ impl Router<'_> {
         let Some(job) = sharing.job(recording).filter(|job| !is_own && !self.backlog.has_ended(*job)) else {
             return Ok(());
         };
-        if let WorkEnd::Failed(error) = end {
-            return self.finish(job, ItemEnd::Failed(error));
+        match end {
+            WorkEnd::Failed(error) => return self.finish(job, ItemEnd::Failed(error)),
+            // The run that queued the recordings checks them.
+            WorkEnd::Done if self.options.joins => return self.finish(job, ItemEnd::Done),
+            WorkEnd::Done => {}
         }
         self.refresh(job)?;
         if self.backlog.is_complete(job) {

@@ -58,6 +58,7 @@ pub(super) fn written(store: &mut dyn Store) {
     store.put_outputs(&[output(), OutputFile { path: "gone".into(), ..output() }]).unwrap();
     store.forget_outputs(&["gone".into(), "never".into()]).unwrap();
     store.end_run(run, RunEnd::Finished).unwrap();
+    assert_eq!(store.head().unwrap(), store.custody().unwrap().head());
     store.log(&[Entry::Clock { moved_ms: 60_000 }]).unwrap();
     begun(store);
 }

@@ -2,7 +2,7 @@
 
 use super::error::{PgError, Result};
 use super::session::Db;
-use crate::store::custody::{Digests, Last, seal};
+use crate::store::custody::{Digests, Last, line_sha256, seal};
 use crate::store::{Custody, Entry, RunId, Salt, StoreError};
 
 /// The entries that a transaction adds.
@@ -59,8 +59,17 @@ impl Log {
 }
 
 fn last(db: &mut Db<'_>) -> Result<Option<Last>> {
+    last_line(db)?.map(|line| Ok(Last::parse(&line)?)).transpose()
+}
+
+/// The head of the log.
+pub(super) fn head(db: &mut Db<'_>) -> Result<Option<String>> {
+    Ok(last_line(db)?.map(|line| line_sha256(&line)))
+}
+
+fn last_line(db: &mut Db<'_>) -> Result<Option<String>> {
     let row = db.first("SELECT line FROM custody ORDER BY seq DESC LIMIT 1", &[])?;
-    row.map(|row| Ok(Last::parse(row.try_get(0)?)?)).transpose()
+    row.map(|row| Ok(row.try_get(0)?)).transpose()
 }
 
 /// The secret of the log.

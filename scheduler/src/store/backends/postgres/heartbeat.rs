@@ -6,7 +6,7 @@ use std::thread;
 use super::location::Location;
 use super::runs::RENEW;
 use super::session::Session;
-use crate::store::RunId;
+use crate::store::{RunId, StoreError};
 
 /// Renewals per registration time, so that a few may fail.
 const RENEWALS: u32 = 4;
@@ -19,12 +19,18 @@ pub(super) struct Heartbeat {
 }
 
 impl Heartbeat {
-    pub(super) fn start(run: RunId, mut location: Location) -> Self {
-        let (until_dropped, ended) = mpsc::channel();
-        let pause = location.lease / RENEWALS;
+    /// Connects, so that a run that begins can be renewed.
+    pub(super) fn connect(mut location: Location) -> Result<Session, StoreError> {
         // An outage is waited for by the next renewals, so that the end is noticed.
-        location.patience = pause;
+        location.patience = location.lease / RENEWALS;
         let mut session = Session::new(location, false);
+        session.connect()?;
+        Ok(session)
+    }
+
+    pub(super) fn start(run: RunId, mut session: Session) -> Self {
+        let (until_dropped, ended) = mpsc::channel();
+        let pause = session.location().patience;
         thread::spawn(move || {
             while ended.recv_timeout(pause) == Err(RecvTimeoutError::Timeout) {
                 match session.write(|db| db.execute(RENEW, &[&run.0])) {

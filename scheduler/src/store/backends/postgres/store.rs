@@ -138,8 +138,9 @@ impl Store for PostgresStore {
 
     fn begin_run(&mut self, run: &NewRun) -> Result<RunId, StoreError> {
         let location = self.location();
+        let renewing = Heartbeat::connect(location.clone())?;
         let id = self.write(|db, own| runs::begin(db, run, own, &location))?;
-        self.run = Some(Registered { run: id, _heartbeat: Heartbeat::start(id, location) });
+        self.run = Some(Registered { run: id, _heartbeat: Heartbeat::start(id, renewing) });
         Ok(id)
     }
 
@@ -277,6 +278,10 @@ impl Store for PostgresStore {
 
     fn custody(&self) -> Result<Custody, StoreError> {
         self.session.borrow_mut().snapshot(custody::read)
+    }
+
+    fn head(&self) -> Result<Option<String>, StoreError> {
+        self.read(custody::head)
     }
 
     fn log(&mut self, entries: &[Entry]) -> Result<(), StoreError> {
