@@ -155,7 +155,8 @@ fn strike(victim: Victim, chosen: &Up, run: &Coordinator, nodes: &mut Nodes) {
         }
         Victim::FrozenNode => {
             nodes.freeze(node_of(chosen));
-            state(chosen.pid) == Some('T')
+            wait_until("the worker stops with its node", || state(chosen.pid) == Some('T'));
+            true
         }
         Victim::Driver => send_signal(child(run.pid(), "earwitness_ray"), "KILL"),
         Victim::Coordinator => send_signal(run.pid(), "KILL"),
