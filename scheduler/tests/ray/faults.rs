@@ -33,20 +33,24 @@ enum Victim {
     Node,
     /// It answers no more, and its connections stay open.
     FrozenNode,
+    /// Ray's process of a node ends. Its actors notice that, and end by themselves.
+    Raylet,
     Driver,
     Coordinator,
 }
 
 impl Victim {
-    const ORDERS: [[Self; 6]; 2] = [
+    /// The orders of the rounds, in turn.
+    const ORDERS: [[Self; 6]; 3] = [
+        [Self::Driver, Self::Coordinator, Self::Raylet, Self::Child, Self::Actor, Self::FrozenNode],
+        [Self::Child, Self::Actor, Self::Node, Self::Driver, Self::Coordinator, Self::Raylet],
         [Self::Child, Self::Actor, Self::FrozenNode, Self::Driver, Self::Coordinator, Self::Node],
-        [Self::Driver, Self::Coordinator, Self::Node, Self::Child, Self::Actor, Self::FrozenNode],
     ];
 
     /// The incident that the coordinator records. `None` if it is the victim.
     const fn incident(self) -> Option<&'static str> {
         match self {
-            Self::Child | Self::Actor | Self::Node | Self::FrozenNode => Some("worker-lost"),
+            Self::Child | Self::Actor | Self::Node | Self::FrozenNode | Self::Raylet => Some("worker-lost"),
             Self::Driver => Some("driver-lost"),
             Self::Coordinator => None,
         }
@@ -68,7 +72,7 @@ pub(crate) fn results_do_not_depend_on_what_is_killed() {
     let (mut random, mut nodes) = (Random(seed), Nodes::start(NODES, 1));
     for round in 0..rounds {
         nodes.fill(NODES);
-        for victim in Victim::ORDERS[round as usize % 2] {
+        for victim in Victim::ORDERS[(seed + round) as usize % 3] {
             let out = folder.path().join(format!("{victim:?}-{round}"));
             std::fs::create_dir(&out).unwrap();
             let commits = FIRST_COMMITS + random.below(FURTHER_COMMITS);
@@ -156,6 +160,11 @@ fn strike(victim: Victim, chosen: &Up, run: &Coordinator, nodes: &mut Nodes) {
         Victim::FrozenNode => {
             nodes.freeze(node_of(chosen));
             wait_until("the worker stops with its node", || state(chosen.pid) == Some('T'));
+            true
+        }
+        Victim::Raylet => {
+            nodes.crash(node_of(chosen));
+            wait_until("the worker ends after its raylet", || !is_alive(chosen.pid));
             true
         }
         Victim::Driver => send_signal(child(run.pid(), "earwitness_ray"), "KILL"),

@@ -5,8 +5,14 @@
 Each node has room for this number of workers.
 
 Prints one JSON line when the cluster is up: its address. Then takes commands on stdin, one per line, and prints a JSON
-line for each: `kill ID` ends the node whose id begins so, with everything that runs on it; `freeze ID` stops it, so that it
-answers nobody and its connections stay open, as after a power failure; `add` adds one. Ends when its stdin is closed.
+line for each:
+
+    add           adds a node
+    kill ID       ends the node whose id begins so, with everything that runs on it
+    freeze ID     stops it: it answers nobody and its connections stay open, as after a power failure
+    crash ID      ends only its raylet, whose actors then end by themselves
+
+Ends when its stdin is closed.
 """
 
 from __future__ import annotations
@@ -74,6 +80,13 @@ def end(node: Any) -> None:
             process.process.wait()
 
 
+def crash(node: Any) -> None:
+    """Ends the raylet of a node."""
+    for process in node.all_processes["raylet"]:
+        process.process.kill()
+        process.process.wait()  # its actors take a zombie for a process that lives
+
+
 def say(message: dict[str, Any]) -> None:
     print(json.dumps(message), flush=True)
 
@@ -86,13 +99,11 @@ def main() -> None:
     say({"address": cluster.address})
     for line in sys.stdin:
         match line.split():
-            case ["kill" | "freeze" as verb, node_id]:
+            case ["kill" | "freeze" | "crash" as verb, node_id]:
                 [node] = [node for node in nodes if node._node_id.startswith(node_id)]
                 nodes.remove(node)
-                if verb == "kill":
-                    end(node)
-                else:
-                    freeze(node)
+                {"kill": end, "freeze": freeze, "crash": crash}[verb](node)
+                if verb == "freeze":
                     frozen.append(node)
             case ["add"]:
                 nodes.append(add(cluster, slots))

@@ -11,7 +11,7 @@ use testkit::Lines;
 use crate::namespace;
 
 /// Several processes per node start, which takes minutes on a busy machine.
-const PATIENCE: Duration = Duration::from_secs(400);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(400);
 
 pub(crate) struct Nodes {
     process: Child,
@@ -49,6 +49,12 @@ impl Nodes {
         self.command(&format!("freeze {id}"));
     }
 
+    /// Ends Ray's process of the node whose id begins so. Its actors notice that, and end by themselves.
+    pub(crate) fn crash(&mut self, id: &str) {
+        self.count -= 1;
+        self.command(&format!("crash {id}"));
+    }
+
     /// Adds nodes up to this number.
     pub(crate) fn fill(&mut self, count: usize) {
         while self.count < count {
@@ -62,13 +68,17 @@ impl Nodes {
         self.answer();
     }
 
-    /// The next line of the process that is JSON.
     fn answer(&self) -> Value {
-        loop {
-            let line = self.lines.next_within(PATIENCE).expect("nodes.py says what it did");
-            if let Ok(answer) = serde_json::from_str(&line) {
-                return answer;
-            }
+        answer(&self.lines, PATIENCE)
+    }
+}
+
+/// The next line of a script that is JSON.
+pub(crate) fn answer(lines: &Lines, patience: Duration) -> Value {
+    loop {
+        let line = lines.next_within(patience).expect("the script says what it did");
+        if let Ok(answer) = serde_json::from_str(&line) {
+            return answer;
         }
     }
 }

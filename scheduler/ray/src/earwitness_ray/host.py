@@ -23,8 +23,8 @@ OUTPUT_BYTES = 1 << 20
 EXIT_PATIENCE_S = 2.0
 """How long a worker that has closed its stdout may take to exit."""
 KILLED_DELAY_S = 2.0
-"""How long the end of a killed worker is withheld. Ray kills the processes of an actor that ends before the actor itself.
-Then the cause is the actor, which does not live long enough to blame the worker."""
+"""How long the end of a killed worker is withheld. Before an actor ends, Ray kills its processes. Then the cause is the
+actor, which does not live long enough to blame the worker."""
 
 
 @dataclass(frozen=True)
