@@ -47,8 +47,18 @@ def test_end_comes_after_the_last_line_and_states_code_or_signal() -> None:
     worker_host, _ = start("print('last'); raise SystemExit(3)")
     assert drain(worker_host) == ([b"last"], "exited with code 3")
     worker_host, pid = start("input()")
+    os.kill(pid, signal.SIGTERM)
+    assert drain(worker_host) == ([], "killed by signal 15")
+
+
+def test_end_of_a_killed_worker_comes_late_because_an_actor_that_ends_kills_its_worker_first() -> None:
+    worker_host, pid = start("print('last'); input()")
+    assert worker_host.read(1, 30.0).lines == [b"last"]
+    killed_at = time.monotonic()
     os.kill(pid, signal.SIGKILL)
+    assert worker_host.read(1, host.KILLED_DELAY_S / 2) == Output(memory=None)
     assert drain(worker_host) == ([], "killed by signal 9")
+    assert time.monotonic() - killed_at >= host.KILLED_DELAY_S
 
 
 def test_read_of_a_silent_worker_returns_and_states_its_memory() -> None:

@@ -1,6 +1,7 @@
 """The driver process, up to the point where it needs a cluster."""
 
 import json
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -32,6 +33,25 @@ def fatal(finished: subprocess.CompletedProcess[str]) -> str:
 
 def test_driver_whose_coordinator_is_gone_ends() -> None:
     assert (run("").returncode, run("").stdout) == (0, "")
+
+
+def test_driver_leaves_its_end_to_the_coordinator() -> None:
+    script = Path(__file__).with_name("local_driver.py")
+    driver = subprocess.Popen([sys.executable, script], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    assert driver.stdin is not None
+    assert driver.stdout is not None
+    settings = {"protocol": 1, "address": "", "gpus": 0, "cpus": 0, "resources": {}, "argv": [], "environment": {}}
+    driver.stdin.write(f"- configure {json.dumps({**settings, 'silence_ms': 1})}\n")
+    driver.stdin.flush()
+    beats = 0
+    for line in driver.stdout:
+        if beats == 0 and line.startswith("- beat"):
+            driver.send_signal(signal.SIGTERM)
+            driver.send_signal(signal.SIGINT)
+        beats += line.startswith("- beat")
+        if beats == 2:
+            driver.stdin.close()
+    assert (beats >= 2, driver.wait(30)) == (True, 0)
 
 
 def test_driver_of_another_version_says_what_to_install() -> None:

@@ -16,8 +16,10 @@ use crate::work::{self, RECORDINGS};
 
 const ROUNDS: u32 = 1;
 const SEED: u32 = 0x5eed_2026;
-/// Workers, each on a node of its own. One more node is free.
+/// Workers, each on a node of its own.
 const SLOTS: usize = 2;
+/// Nodes at the beginning of a round. One is free. Two of them are lost in a round, one after the other, so the others are
+/// killed on three nodes or on two.
 const NODES: usize = SLOTS + 1;
 /// A kill happens after this number of commits, and before a random number of further ones. A run has 128 commits.
 const FIRST_COMMITS: usize = 8;
@@ -27,18 +29,28 @@ const FURTHER_COMMITS: usize = 60;
 enum Victim {
     Child,
     Actor,
+    /// It ends with everything that runs on it, and its connections are closed.
     Node,
+    /// It answers no more, and its connections stay open.
+    FrozenNode,
+    /// Ray's process of a node ends. Its actors notice that, and end by themselves.
+    Raylet,
     Driver,
     Coordinator,
 }
 
 impl Victim {
-    const ALL: [Self; 5] = [Self::Child, Self::Actor, Self::Node, Self::Driver, Self::Coordinator];
+    /// The orders of the rounds, in turn.
+    const ORDERS: [[Self; 6]; 3] = [
+        [Self::Driver, Self::Coordinator, Self::Raylet, Self::Child, Self::Actor, Self::FrozenNode],
+        [Self::Child, Self::Actor, Self::Node, Self::Driver, Self::Coordinator, Self::Raylet],
+        [Self::Child, Self::Actor, Self::FrozenNode, Self::Driver, Self::Coordinator, Self::Node],
+    ];
 
     /// The incident that the coordinator records. `None` if it is the victim.
     const fn incident(self) -> Option<&'static str> {
         match self {
-            Self::Child | Self::Actor | Self::Node => Some("worker-lost"),
+            Self::Child | Self::Actor | Self::Node | Self::FrozenNode | Self::Raylet => Some("worker-lost"),
             Self::Driver => Some("driver-lost"),
             Self::Coordinator => None,
         }
@@ -59,14 +71,17 @@ pub(crate) fn results_do_not_depend_on_what_is_killed() {
     let expected = local(folder.path());
     let (mut random, mut nodes) = (Random(seed), Nodes::start(NODES, 1));
     for round in 0..rounds {
-        for victim in Victim::ALL {
+        nodes.fill(NODES);
+        for victim in Victim::ORDERS[(seed + round) as usize % 3] {
             let out = folder.path().join(format!("{victim:?}-{round}"));
             std::fs::create_dir(&out).unwrap();
             let commits = FIRST_COMMITS + random.below(FURTHER_COMMITS);
+            let count = nodes.count;
             let times = play(&out, victim, commits, &mut random, &mut nodes);
             let artifacts = work::artifacts(&out);
             assert_eq!(artifacts, expected, "{victim:?} killed after {commits} commits: what a local run stores, once");
-            println!("{}", json!({"killed": format!("{victim:?}"), "after_commits": commits, "times_s": times}));
+            let killed = format!("{victim:?}");
+            println!("{}", json!({"killed": killed, "nodes": count, "after_commits": commits, "times_s": times}));
         }
     }
 }
@@ -111,9 +126,6 @@ fn play(out: &Path, victim: Victim, commits: usize, random: &mut Random, nodes: 
     }
     let times = follow(&run, victim, killed_at);
     assert!(run.process.wait().unwrap().success());
-    if victim == Victim::Node {
-        nodes.add();
-    }
     times
 }
 
@@ -141,14 +153,35 @@ fn strike(victim: Victim, chosen: &Up, run: &Coordinator, nodes: &mut Nodes) {
         Victim::Child => send_signal(chosen.pid, "KILL"),
         Victim::Actor => send_signal(parent(chosen.pid, "ray::"), "KILL"),
         Victim::Node => {
-            let id = chosen.name.rsplit('.').next().unwrap();
-            nodes.kill(id);
+            nodes.kill(node_of(chosen));
+            wait_until("the worker ends with its node", || !is_alive(chosen.pid));
+            true
+        }
+        Victim::FrozenNode => {
+            nodes.freeze(node_of(chosen));
+            wait_until("the worker stops with its node", || state(chosen.pid) == Some('T'));
+            true
+        }
+        Victim::Raylet => {
+            nodes.crash(node_of(chosen));
+            wait_until("the worker ends after its raylet", || !is_alive(chosen.pid));
             true
         }
         Victim::Driver => send_signal(child(run.pid(), "earwitness_ray"), "KILL"),
         Victim::Coordinator => send_signal(run.pid(), "KILL"),
     };
     assert!(killed, "{victim:?} had ended before the kill");
+}
+
+/// The id of a worker's node.
+fn node_of(up: &Up) -> &str {
+    up.name.split('#').next().unwrap().rsplit('.').next().unwrap()
+}
+
+/// The state of a process as a letter. `None` if it has ended.
+fn state(pid: u32) -> Option<char> {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    stat.rsplit(')').next()?.trim_start().chars().next()
 }
 
 /// Follows a run to its end. The loss must be noticed, and every recording be done.
@@ -161,6 +194,9 @@ fn follow(run: &Coordinator, victim: Victim, killed_at: Instant) -> Value {
     while let Some(event) = run.next() {
         match event["event"].as_str().unwrap() {
             kind if Some(kind) == victim.incident() => {
+                if !is_noticed {
+                    println!("{}", event["message"]);
+                }
                 is_noticed = true;
                 mark("noticed");
             }

@@ -3,6 +3,7 @@
 //! coordinator (`--coordinator`), so it has its own `main`. `-- --measure` prints what Ray costs instead.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod autoscale;
 mod coordinator;
 mod faults;
 mod measure;
@@ -19,12 +20,21 @@ fn main() {
         Some("--coordinator") => coordinator::main(&args[1..]),
         Some("--measure") if namespace::is_inside() => measure::table(),
         _ if namespace::is_inside() || args.iter().any(|arg| arg == "--list") => {
-            let test = || {
-                faults::results_do_not_depend_on_what_is_killed();
-                Ok(())
+            let trial = |name, test: fn()| {
+                Trial::test(name, move || {
+                    test();
+                    Ok(())
+                })
             };
-            let name = "ray_results_do_not_depend_on_killed_children_actors_nodes_drivers_and_coordinators";
-            libtest_mimic::run(&Arguments::from_args(), vec![Trial::test(name, test)]).exit();
+            let mut arguments = Arguments::from_args();
+            // A second cluster at the same time would only make both slow.
+            arguments.test_threads = Some(1);
+            let faults = "ray_results_do_not_depend_on_killed_children_actors_nodes_drivers_and_coordinators";
+            let trials = vec![
+                trial(faults, faults::results_do_not_depend_on_what_is_killed),
+                trial("ray_nodes_come_for_pending_workers_and_go", autoscale::nodes_come_for_pending_workers_and_go),
+            ];
+            libtest_mimic::run(&arguments, trials).exit();
         }
         _ => namespace::enter(&args),
     }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 import threading
 from collections.abc import Callable
@@ -51,6 +52,10 @@ def _serve(stdin: BinaryIO, write: Write, connect: Callable[[str, Demand], Clust
     settings = _settings(parse(first.rstrip(b"\n")))
     demand = Demand(settings["gpus"], settings["cpus"], settings["resources"])
     cluster = connect(settings["address"], demand)
+    # Whoever stops a job, a service or a container signals all its processes. The coordinator lets the workers finish
+    # what they have begun, and closes stdin when they have. After connecting, because Ray sets handlers of its own.
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     launch = Launch(settings["argv"], settings["environment"], settings["silence_ms"] / 1000)
     write(event(None, "ready", {"protocol": PROTOCOL, **cluster.describe()}).encode())
     driver = Driver(cluster, launch, write)

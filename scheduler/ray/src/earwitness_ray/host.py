@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import collections
 import os
+import signal
 import socket
 import subprocess
 import threading
@@ -21,6 +22,9 @@ OUTPUT_BYTES = 1 << 20
 """Most output in one reply, unless one line is longer."""
 EXIT_PATIENCE_S = 2.0
 """How long a worker that has closed its stdout may take to exit."""
+KILLED_DELAY_S = 2.0
+"""How long the end of a killed worker is withheld. Before an actor ends, Ray kills its processes. Then the cause is the
+actor, which does not live long enough to blame the worker."""
 
 
 @dataclass(frozen=True)
@@ -117,6 +121,8 @@ class Process:
         self._read()
         end = self._exit_description()
         with self._changed:
+            if self._child.returncode == -signal.SIGKILL:
+                self._changed.wait_for(lambda: self._abandoned, KILLED_DELAY_S)
             self._end = end
             self._changed.notify_all()
 
