@@ -15,6 +15,8 @@ mod case_file;
 mod chaos;
 #[path = "earwitness/clip.rs"]
 mod clip;
+#[path = "earwitness/cluster.rs"]
+mod cluster;
 #[path = "earwitness/codecs.rs"]
 mod codecs;
 #[path = "earwitness/configuration.rs"]

@@ -7,7 +7,7 @@ use scheduler::store::{self, Access, RecordingEntry, SharedPlan, Store, StoreErr
 use stage_core::{DeviceId, Recipe, RecipeStep, StageName};
 use transcribe::{ModelSource, open_model};
 
-use super::{Pipeline, PlannedRun, UNWRITABLE, Work, resolve_devices};
+use super::{Pipeline, PlannedRun, UNWRITABLE, Work};
 use crate::error::{Error, ErrorContext};
 use crate::export::{DocumentContext, Formats};
 use crate::inputs::Inputs;
@@ -44,7 +44,7 @@ impl Pipeline {
     /// version, or has another model.
     pub fn join(self) -> Result<PlannedRun, Error> {
         self.check_settings()?;
-        let devices = resolve_devices(&self.config.run.devices, self.config.run.num_gpus, self.tests.nvml.as_deref())?;
+        let devices = self.devices()?;
         let mut store = store::open(&self.store, Access::Write).map_err(Error::store)?;
         let queue = store.queue().ok_or(JoinError::NotShared).map_err(Error::usage)?;
         let plan = queue.plan().map_err(Error::store)?.ok_or(JoinError::NoPlan).map_err(Error::usage)?;

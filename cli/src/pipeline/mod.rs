@@ -303,9 +303,8 @@ impl Pipeline {
             return Ok((recipe, Work { args, settings, model: None }));
         }
         let (mut settings, stages) = build(&self.config, device, Some(&self.store), true)?;
-        if self.cluster.is_some() {
-            settings.make_absolute();
-        }
+        // Workers on nodes, and runs that join, start in other folders.
+        settings.make_absolute();
         let recipe = stages::recipe(&stages, self.last).map_err(Error::usage)?;
         let (args, model) = (vec![worker::NAME.into()], Some(settings.model.clone()));
         Ok((recipe, Work { args, settings: serde_json::to_value(settings).context(UNWRITABLE)?, model }))

@@ -5,11 +5,11 @@ use std::process::{Child, Command, Stdio};
 use std::time::Instant;
 
 use serde_json::{Value, json};
-use testkit::{Lines, PATIENCE};
+use testkit::{Lines, PATIENCE, ray_python};
 
 use crate::coordinator::Coordinator;
+use crate::nodes;
 use crate::work::{self, RECORDINGS};
-use crate::{namespace, nodes};
 
 const SLOTS: usize = 2;
 
@@ -25,7 +25,7 @@ struct Autoscaled {
 impl Autoscaled {
     fn start(nodes: usize) -> Self {
         let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/ray/autoscale.py");
-        let mut command = Command::new(namespace::python());
+        let mut command = Command::new(ray_python());
         command.arg(script).arg(nodes.to_string()).stdin(Stdio::piped()).stdout(Stdio::piped());
         let mut process = command.spawn().unwrap();
         let lines = Lines::of(process.stdout.take().unwrap());

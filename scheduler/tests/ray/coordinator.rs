@@ -12,9 +12,9 @@ use scheduler::protocol::TaskTime;
 use scheduler::store::Access;
 use serde_json::{Value, json};
 use stage_core::DeviceId;
-use testkit::{Lines, PATIENCE};
+use testkit::{Lines, PATIENCE, ray_python};
 
-use crate::{namespace, work};
+use crate::work;
 
 /// Arguments: the folder of the store, the number of workers, and the address of a cluster or `local`. Prints an event
 /// per line.
@@ -78,7 +78,7 @@ fn cluster(slots: usize, address: &str) -> ClusterOptions {
         "import sys; sys.path.insert(0, {sources:?}); from earwitness_ray.__main__ import main; sys.exit(main())"
     );
     ClusterOptions {
-        driver: WorkerCommand { program: namespace::python(), args: vec!["-c".into(), start.into()] },
+        driver: WorkerCommand { program: ray_python(), args: vec!["-c".into(), start.into()] },
         remedy: "run tests/ray/setup".to_owned(),
         address: address.to_owned(),
         workers: NonZeroUsize::new(slots),

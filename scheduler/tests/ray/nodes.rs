@@ -6,9 +6,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use serde_json::Value;
-use testkit::Lines;
-
-use crate::namespace;
+use testkit::{Lines, ray_python};
 
 /// Several processes per node start, which takes minutes on a busy machine.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(400);
@@ -24,7 +22,7 @@ impl Nodes {
     /// Starts a cluster with this number of nodes, each with room for `slots` workers, and a head that has none.
     pub(crate) fn start(count: usize, slots: usize) -> Self {
         let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/ray/nodes.py");
-        let mut command = Command::new(namespace::python());
+        let mut command = Command::new(ray_python());
         command
             .arg(script)
             .args([count, slots].map(|number| number.to_string()))
