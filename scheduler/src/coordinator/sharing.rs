@@ -42,9 +42,10 @@ impl Sharing {
         Instant::now() >= self.next_look
     }
 
-    /// How many recordings to claim, with this number queued for this number of workers.
-    pub(super) const fn wanted(queued: usize, workers: usize) -> usize {
-        (AHEAD * workers).saturating_sub(queued)
+    /// How many recordings to claim, with this number queued, for this number of workers, and for those that a cluster may
+    /// still place.
+    pub(super) const fn wanted(queued: usize, workers: usize, unplaced: usize) -> usize {
+        (AHEAD * workers + unplaced).saturating_sub(queued)
     }
 
     /// Records that a look found nothing to claim.
@@ -103,9 +104,8 @@ mod tests {
 
     #[test]
     fn sharing_claims_a_few_recordings_per_worker_ahead() {
-        assert_eq!(
-            [(0, 3), (5, 3), (6, 3), (9, 3), (0, 0)].map(|(queued, workers)| Sharing::wanted(queued, workers)),
-            [6, 1, 0, 0, 0]
-        );
+        let wanted = |(queued, workers, unplaced)| Sharing::wanted(queued, workers, unplaced);
+        let cases = [(0, 3, 0), (5, 3, 0), (6, 3, 0), (9, 3, 0), (0, 0, 0), (0, 0, 2), (2, 1, 2)];
+        assert_eq!(cases.map(wanted), [6, 1, 0, 0, 0, 2, 2]);
     }
 }

@@ -4,8 +4,8 @@ use std::time::Instant;
 
 use stage_core::DeviceId;
 
-use super::Fleet;
 use super::connection::Placement;
+use super::{Fleet, Life};
 use crate::coordinator::event::{Place, WorkerId};
 use crate::coordinator::outcome::RunError;
 
@@ -21,6 +21,13 @@ impl Fleet<'_> {
                 tracing::debug!(worker = %state.id, "gave its resources back");
             }
         }
+    }
+
+    /// Number of workers that the cluster may still place. They are requested when there is work for them.
+    pub(in crate::coordinator) fn unplaced(&self) -> usize {
+        let Some(cluster) = self.cluster.as_ref().filter(|cluster| cluster.is_ready()) else { return 0 };
+        let workers = self.workers.iter().take(cluster.most_workers());
+        workers.filter(|worker| matches!(worker.life, Life::Down | Life::Requested)).count()
     }
 
     /// Why the driver of the cluster must be replaced, or `None` if it does not hang.
