@@ -175,7 +175,7 @@ def test_restart_in_a_slot_ends_the_worker_before() -> None:
     assert [call.args for call in rig.calls("kill")] == [(1,)]
 
 
-def test_actor_that_answers_is_reported_about_once_per_second_with_the_memory_of_its_worker() -> None:
+def test_actor_that_replies_is_reported_about_once_per_second_with_the_memory_of_its_worker() -> None:
     rig = Rig()
     rig.up()
     moments: list[tuple[float, int | None, bool]] = [

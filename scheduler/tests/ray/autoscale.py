@@ -54,6 +54,12 @@ def config(nodes: int) -> dict[str, object]:
             HEAD_TYPE: {"resources": {"CPU": 0}, "node_config": {}, "max_workers": 0},
             "worker": {"resources": worker, "node_config": {}, "min_workers": 0, "max_workers": nodes},
         },
+        "setup_commands": [],
+        "head_setup_commands": [],
+        "worker_setup_commands": [],
+        "initialization_commands": [],
+        "file_mounts": {},
+        "cluster_synced_files": [],
     }
 
 
@@ -75,14 +81,14 @@ def start_head(nodes: int) -> subprocess.Popen[bytes]:
     return subprocess.Popen(command, env={**os.environ, **environment}, stdin=subprocess.DEVNULL, stdout=sys.stderr)
 
 
-def join() -> None:
+def join(head: subprocess.Popen[bytes]) -> None:
     deadline = time.monotonic() + HEAD_PATIENCE_S
     while True:
         try:
             ray.init(address=ADDRESS, log_to_driver=False)
             return
         except Exception:
-            if time.monotonic() > deadline:
+            if time.monotonic() > deadline or head.poll() is not None:
                 raise
             time.sleep(INTERVAL_S)
 
@@ -99,7 +105,7 @@ def watch() -> None:
 
 def main() -> None:
     head = start_head(int(sys.argv[1]))
-    join()
+    join(head)
     say({"address": ADDRESS})
     threading.Thread(target=watch, daemon=True).start()
     sys.stdin.read()

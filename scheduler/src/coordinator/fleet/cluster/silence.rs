@@ -119,7 +119,7 @@ mod tests {
     }
 
     #[test]
-    fn silence_of_a_worker_counts_only_while_its_actor_answers() {
+    fn silence_of_a_worker_counts_only_while_its_actor_replies() {
         let clock = Arc::new(ReaderClock::default());
         let slot = slot(&clock);
         std::thread::sleep(STEP);
