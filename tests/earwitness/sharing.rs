@@ -151,7 +151,7 @@ fn recording_that_is_missing_or_another_one_here_is_left_to_other_hosts() {
         "SELECT path FROM recording JOIN work ON recording = file_sha256 WHERE state <> 'done'
          ORDER BY state DESC, path LIMIT 2",
     );
-    let paths: Vec<PathBuf> = open.lines().map(|line| path_of(line)).collect();
+    let paths: Vec<PathBuf> = open.lines().map(path_of).collect();
     let kept = std::fs::read(&paths[0]).unwrap();
     std::fs::remove_file(&paths[0]).unwrap();
     let changed = std::fs::read(&paths[1]).unwrap();
