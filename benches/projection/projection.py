@@ -32,7 +32,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--lease-s", **number, default=60)
     parser.add_argument("--heartbeat-s", **number, default=5)
     parser.add_argument("--chain-rate", **number, help="transactions per second that append to the log of one case")
-    parser.add_argument("--commit-rate", **number, default=7_389, help="raw commits per second, all cases together")
+    parser.add_argument("--commit-rate", **number, default=1_967, help="raw commits per second, all cases together")
     parser.add_argument("--recordings", **number, default=1_000_000, help="recordings of the case")
     return parser.parse_args()
 

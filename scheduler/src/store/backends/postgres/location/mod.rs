@@ -263,7 +263,7 @@ mod tests {
             ("case_17", Duration::from_secs(60), Duration::from_secs(60))
         );
         let named = resolved("//db/x", &[("PGSERVICE", "shared"), ("PGSERVICEFILE", file)]);
-        assert_eq!(named.server(), "the PostgreSQL server db (database x, user svc)");
+        assert_eq!(named.server(), "the PostgreSQL server db:6432 (database x, user svc)");
         let unknown = Location::resolve(OsStr::new("//?service=none"), &environment(&variables)).unwrap_err();
         assert!(unknown.to_string().contains("the PostgreSQL service none"), "{unknown}");
     }
