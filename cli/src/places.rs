@@ -49,6 +49,9 @@ pub enum RecordingsAtError {
     /// It is a path that depends on the folder of the process.
     #[error("an absolute path or a URL is expected")]
     Relative,
+    /// A URL has a user or a query, which may be secret.
+    #[error("a URL without a user and a query is expected, because others can read it in the store")]
+    Secret,
     /// This program cannot fetch from there.
     #[error("{0}")]
     Url(&'static str),
@@ -74,6 +77,9 @@ impl FromStr for RecordingsAt {
         }
         let is_url = before.contains("://");
         if is_url {
+            if text.contains(['@', '?']) {
+                return Err(RecordingsAtError::Secret);
+            }
             fetch::check(before).map_err(RecordingsAtError::Url)?;
         } else if !text.starts_with('/') {
             return Err(RecordingsAtError::Relative);
@@ -121,7 +127,7 @@ mod tests {
         assert_eq!(at("/mnt/{path:/calls}", path), "/mnt/2026/통화 1.m4a");
         assert_eq!(at("/mnt/{name}.copy", path), "/mnt/통화 1.m4a.copy");
         assert_eq!(at("/mnt/{path:/other}", path), path, "elsewhere");
-        assert_eq!(at("https://h/{path:/calls}?v=1", path), "https://h/2026/%ED%86%B5%ED%99%94%201.m4a?v=1");
+        assert_eq!(at("https://h/{path:/calls}.x", path), "https://h/2026/%ED%86%B5%ED%99%94%201.m4a.x");
         assert_eq!(at("http://h/{sha256}", path), format!("http://h/{}", "ab".repeat(32)));
     }
 
@@ -132,6 +138,9 @@ mod tests {
             assert!(error(text).starts_with("one of {path}"), "{text}");
         }
         assert_eq!(error("mnt/{name}"), "an absolute path or a URL is expected");
+        for text in ["https://kim:hush@host/{name}", "https://host/{name}?sig=hush"] {
+            assert!(error(text).starts_with("a URL without a user") && !error(text).contains("hush"));
+        }
         assert!(error("ftp://host/{name}").contains("s3:// is expected"));
     }
 }

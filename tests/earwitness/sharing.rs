@@ -195,6 +195,12 @@ fn run_of_another_version_model_or_kind_is_not_joined() {
     let text = std::fs::read_to_string(&config).unwrap_or_else(|_| "{}".to_owned());
     std::fs::write(&config, text + "\n").unwrap();
     refused("cpu:1", "the model is another one here");
+    let folder = model.to_str().unwrap();
+    let flag = ended(shared.join(&["--beam-size", "1"])).with_code(2);
+    contains_all(&flag.stderr, &["--beam-size has no meaning with --join"]);
+    ended(shared.join(&["--model", folder])).with_code(2);
+    std::fs::rename(&model, model.with_extension("moved")).unwrap();
+    refused("cpu:1", &format!("{folder}, does not exist here: name its folder with --model"));
     shared.sql("UPDATE plan SET body = replace(body, '\"tool_version\":\"', '\"tool_version\":\"9.')");
     refused("cpu:1", "use the same version everywhere");
     let local = earwitness(["run", "--join", "sqlite:x.db"]).output().unwrap();

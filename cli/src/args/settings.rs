@@ -208,6 +208,37 @@ impl StageSettingArgs {
 }
 
 impl SettingArgs {
+    /// Whether `--model` was given.
+    pub(crate) const fn names_model(&self) -> bool {
+        self.stages.model.model.is_some()
+    }
+
+    /// The first flag that was given of those that determine results, except `--model`.
+    pub(crate) fn of_results(&self) -> Option<&'static str> {
+        let Self { stages, precision, .. } = self;
+        let StageSettingArgs { language, decoding, decoder, vad, keep_crosstalk, aligner, lexicon, deception, .. } =
+            stages;
+        let flags = [
+            ("--precision", precision.is_some()),
+            ("--language", language.is_some()),
+            ("--task", decoding.task.is_some()),
+            ("--beam-size", decoding.beam_size.is_some()),
+            ("--timestamps", decoding.timestamps.is_some()),
+            ("--initial-prompt", decoding.initial_prompt.is_some()),
+            ("--hotwords", decoding.hotwords.is_some()),
+            ("--condition-on-previous-text", decoding.condition_on_previous_text.is_some()),
+            ("--decoder", decoder.is_some()),
+            ("--vad", vad.is_some()),
+            ("--keep-crosstalk", keep_crosstalk.is_some()),
+            ("--aligner", aligner.is_some()),
+            ("--lexicon", !lexicon.is_empty()),
+            ("--deception", deception.is_some()),
+            ("--name-pattern", !self.name_pattern.is_empty()),
+            ("--csv-bom", self.csv.csv_bom.is_some()),
+        ];
+        flags.into_iter().find(|(_, is_given)| *is_given).map(|(flag, _)| flag)
+    }
+
     /// The configuration file with these flags over it.
     pub(crate) fn load(&self) -> Result<Loaded, ConfigError> {
         let mut loaded = self.stages.load()?;

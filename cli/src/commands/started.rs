@@ -65,6 +65,10 @@ impl Started {
 
     /// Plans a run that joins those of a store.
     pub(super) fn join(args: &EngineArgs, task: &Task<'_>, url: &OsStr) -> Result<Self, Error> {
+        if let Some(flag) = args.settings.of_results() {
+            let why = "has no meaning with --join: a run that joins has the settings of the run that it joins";
+            return Err(Error::usage(format!("{flag} {why}")));
+        }
         let url = StoreUrl::try_from(url).context("--join").map_err(Error::usage)?;
         Self::start(args, task, url, Pipeline::join)
     }
@@ -110,6 +114,7 @@ fn pipeline(args: &EngineArgs, config: Config, task: &Task<'_>, store: StoreUrl)
         .cluster(args.cluster.cluster().map_err(Error::usage)?)
         .recordings_at(args.recordings_at.clone())
         .overwrite(task.overwrite);
+    pipeline.own_model = args.settings.names_model() || pipeline.names_model();
     pipeline.run_files.clone_from(&task.run_files);
     pipeline.tests = test_options(&args.bench).map_err(Error::usage)?;
     Ok(match task.last {

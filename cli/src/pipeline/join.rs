@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use scheduler::store::{self, Access, RecordingEntry, SharedPlan, Store, StoreError};
-use stage_core::{DeviceId, Recipe, RecipeStep, StageName};
+use stage_core::{DeviceId, Recipe, RecipeStep, StageName, shown};
 use transcribe::{ModelSource, open_model};
 
 use super::{Pipeline, PlannedRun, UNWRITABLE, Work};
@@ -30,6 +30,8 @@ enum JoinError {
     Simulated,
     #[error("the settings of the run to join cannot be read: {0}")]
     Settings(serde_json::Error),
+    #[error("the model of the run to join, {0}, does not exist here: name its folder with --model")]
+    Model(String),
     #[error("{stage}: {difference} here than in the run to join, so the results would differ")]
     Recipe { stage: StageName, difference: &'static str },
 }
@@ -97,11 +99,14 @@ impl Pipeline {
         let mut settings: Settings = parsed.map_err(Error::usage)?;
         settings.config.limits = self.config.limits.clone();
         settings.config.run = self.config.run.clone();
-        // A folder that does not exist here may be elsewhere; the hash of the model is compared.
-        if matches!(&settings.model, ModelSource::Directory(folder) if !folder.is_dir()) {
+        // The model may be elsewhere here; its hash is compared.
+        if self.own_model {
             settings.model = self.config.models.speech_source().map_err(Error::usage)?;
         }
-        Ok(settings)
+        match &settings.model {
+            ModelSource::Directory(folder) if !folder.is_dir() => Err(Error::usage(JoinError::Model(shown(folder)))),
+            _ => Ok(settings),
+        }
     }
 }
 

@@ -73,6 +73,8 @@ pub struct Pipeline {
     overwrite: bool,
     /// Files about the run that the caller writes.
     pub(crate) run_files: Vec<RunFile>,
+    /// Whether a run that joins others has a model of its own, which must have the same hash.
+    pub(crate) own_model: bool,
     /// Files that were read for the configuration, which must not be written.
     pub(crate) read_files: Vec<PathBuf>,
     interrupt: Interrupt,
@@ -117,6 +119,7 @@ impl Pipeline {
             overwrite: false,
             run_files: Vec::new(),
             read_files: Vec::new(),
+            own_model: false,
             interrupt: Interrupt::default(),
             tests: TestOptions::default(),
         }
@@ -150,6 +153,11 @@ impl Pipeline {
     #[must_use]
     pub fn cluster(self, cluster: impl Into<Option<Cluster>>) -> Self {
         Self { cluster: cluster.into(), ..self }
+    }
+
+    /// Whether the configuration names a model other than the default one.
+    pub(crate) fn names_model(&self) -> bool {
+        self.config.models.speech != Config::default().models.speech
     }
 
     /// Has the workers read the recordings at other places than the paths that the store knows.

@@ -19,7 +19,7 @@ mod signature;
 
 use std::path::{Path, PathBuf};
 
-use scheduler::store::{ChainFault, Custody, Line, RecordingEntry, Store, StoreUrl, read_chain};
+use scheduler::store::{ChainFault, Custody, Line, RecordingEntry, Store, StoreUrl, Writer, read_chain};
 use stage_core::full_message;
 
 use crate::case_file::CaseFile;
@@ -91,6 +91,12 @@ pub(crate) fn verify(store: &dyn Store, request: &Request<'_>) -> Result<Report,
         report.fault(Check::File, full_message(&error));
         None
     });
+    if store.writer().map_err(Error::store)? != Writer::None {
+        report.note(
+            Check::Log,
+            "a run is in progress: what it is writing may count as inconsistent; verify again at its end",
+        );
+    }
     let recordings = store.recordings().map_err(Error::store)?;
     let custody = store.custody().map_err(Error::store)?;
     let (lines, broken_link) = read_chain(custody.lines.iter().map(String::as_str));

@@ -34,7 +34,13 @@ pub fn run(
     let run = store.begin_run(&options.new_run(items))?;
     // A run that joins knows its recordings from the store.
     let incidents = if options.joins { Vec::new() } else { store.put_recordings(run, items)? };
-    let sharing = share(run, items, &chains, store, options)?;
+    let sharing = match share(run, items, &chains, store, options) {
+        Ok(sharing) => sharing,
+        Err(error) => {
+            store.end_run(run, RunEnd::Broken)?;
+            return Err(error);
+        }
+    };
     let mut ledger = Ledger::new(run, store, observe as Observer<'_>);
     incidents.into_iter().for_each(|incident| ledger.emit(Event::Incident(incident)));
     let outcome = Router::new(items, chains, ledger, sharing, options).and_then(|mut router| {

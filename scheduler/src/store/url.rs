@@ -70,10 +70,20 @@ impl TryFrom<&OsStr> for StoreUrl {
             let location = OsStr::from_bytes(&location[1..]);
             Some((backend(std::str::from_utf8(scheme).ok()?)?, location)).filter(|_| !location.is_empty())
         };
-        let invalid = || StoreError::InvalidUrl { url: shown(url.as_ref()), expected: Self::forms() };
+        let invalid = || StoreError::InvalidUrl { url: shown_url(&shown(url.as_ref())), expected: Self::forms() };
         let (Backend { scheme, check, .. }, location) = split().ok_or_else(invalid)?;
         check(location)?;
         Ok(Self { scheme, location: location.to_owned() })
+    }
+}
+
+/// A URL that is not valid, for an error. One that may contain a password is not shown.
+pub(in crate::store) fn shown_url(url: &str) -> String {
+    let is_secret = url.contains('@') || url.to_ascii_lowercase().contains("passw") || url.contains("%");
+    if is_secret {
+        "the URL of the store, which is not shown because it may contain a password".to_owned()
+    } else {
+        url.to_owned()
     }
 }
 

@@ -26,7 +26,10 @@ pub(crate) enum DecodeError {
     PcmChanged,
     #[error("the file cannot be read")]
     Read(#[source] io::Error),
-    #[error("the file changed after it was hashed; run again when no program writes to it any more")]
+    #[error(
+        "the file has other bytes than those that were hashed: it was changed since, or is another file; run again when no \
+             program writes to it any more"
+    )]
     FileChanged,
     #[error("the file is not in a container that is known")]
     UnknownContainer,

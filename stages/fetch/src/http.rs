@@ -13,18 +13,16 @@ const USER_AGENT: &str = concat!("earwitness/", env!("CARGO_PKG_VERSION"));
 /// How long a server may take to accept a connection, and then to begin its answer.
 const CONNECT: Duration = Duration::from_secs(20);
 const BEGIN: Duration = Duration::from_secs(60);
-/// How long the transfer of a recording may take. Less than a task may take, so that a slow server is not taken for a
-/// recording that hangs the decoder.
-const TRANSFER: Duration = Duration::from_secs(400);
 const BLOCK_BYTES: usize = 1 << 16;
 
 static AGENT: LazyLock<Agent> = LazyLock::new(|| {
     let config = Agent::config_builder().user_agent(USER_AGENT).timeout_connect(Some(CONNECT));
-    config.timeout_recv_response(Some(BEGIN)).timeout_recv_body(Some(TRANSFER)).build().into()
+    config.timeout_recv_response(Some(BEGIN)).build().into()
 });
 
-pub(crate) fn copy(url: &str, file: &mut File) -> Result<(), Failure> {
-    let response = AGENT.get(url).call().map_err(failure)?;
+pub(crate) fn copy(url: &str, file: &mut File, left: Duration) -> Result<(), Failure> {
+    let request = AGENT.get(url).config().timeout_global(Some(left)).build();
+    let response = request.call().map_err(failure)?;
     let mut body = response.into_body().into_reader();
     let mut block = vec![0; BLOCK_BYTES];
     loop {

@@ -12,10 +12,14 @@ use std::fs::File;
 use std::io::{self, Seek};
 use std::path::Path;
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// Pauses before the second and the third attempt of a transfer that failed for a moment.
 const PAUSES: [Duration; 2] = [Duration::from_millis(500), Duration::from_secs(3)];
+
+/// How long all attempts together may take. Less than a task may take, so that a slow server is not taken for a recording
+/// that hangs the decoder.
+const PATIENCE: Duration = Duration::from_secs(400);
 
 /// Why a recording could not be fetched.
 #[derive(Debug, thiserror::Error)]
@@ -108,7 +112,8 @@ pub fn encoded(part: &[u8]) -> String {
     text
 }
 
-/// Copies what is at a URL into a temporary file in `folder`, and returns it at its start. Three attempts are made.
+/// Copies what is at a URL into a temporary file in `folder`, and returns it at its start. Three attempts are made, which
+/// together take at most 400 s.
 ///
 /// For S3, credentials, region and endpoint are those of the environment (`AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY`,
 /// `AWS_DEFAULT_REGION`, `AWS_ENDPOINT_URL`, `AWS_ALLOW_HTTP` and so on), or of the machine that runs in AWS.
@@ -116,15 +121,16 @@ pub fn encoded(part: &[u8]) -> String {
 /// # Errors
 /// See [`FetchError`].
 pub fn fetch(url: &str, folder: &Path) -> Result<File, FetchError> {
-    let mut pauses = PAUSES.iter();
+    let (mut pauses, began) = (PAUSES.iter(), Instant::now());
     loop {
+        let left = PATIENCE.saturating_sub(began.elapsed());
         let copied = tempfile::tempfile_in(folder).map_err(Failure::Copy).and_then(|mut file| {
-            copy(url, &mut file)?;
+            copy(url, &mut file, left)?;
             file.rewind().map_err(Failure::Copy)?;
             Ok(file)
         });
         let url = || url.to_owned();
-        match (copied, pauses.next()) {
+        match (copied, pauses.next().filter(|pause| began.elapsed() + **pause < PATIENCE)) {
             (Ok(file), _) => return Ok(file),
             (Err(Failure::Refused(reason)), _) => return Err(FetchError::Refused { url: url(), reason }),
             (Err(Failure::Copy(error)), _) => return Err(FetchError::Copy(error)),
@@ -137,11 +143,11 @@ pub fn fetch(url: &str, folder: &Path) -> Result<File, FetchError> {
     }
 }
 
-fn copy(url: &str, file: &mut File) -> Result<(), Failure> {
+fn copy(url: &str, file: &mut File, left: Duration) -> Result<(), Failure> {
     match Scheme::of(url) {
-        Some(Scheme::Http) => http::copy(url, file),
+        Some(Scheme::Http) => http::copy(url, file, left),
         #[cfg(feature = "s3")]
-        Some(Scheme::S3) => s3::copy(url, file),
+        Some(Scheme::S3) => s3::copy(url, file, left),
         _ => Err(Failure::Refused(check(url).err().unwrap_or("it cannot be fetched").to_owned())),
     }
 }

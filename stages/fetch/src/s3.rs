@@ -3,6 +3,7 @@
 use std::fs::File;
 use std::io::Write;
 use std::sync::Once;
+use std::time::Duration;
 
 use futures_util::TryStreamExt;
 use object_store::aws::AmazonS3Builder;
@@ -11,12 +12,15 @@ use object_store::{Error, ObjectStoreExt};
 
 use crate::Failure;
 
-pub(crate) fn copy(url: &str, file: &mut File) -> Result<(), Failure> {
+pub(crate) fn copy(url: &str, file: &mut File, left: Duration) -> Result<(), Failure> {
     static PROVIDER: Once = Once::new();
     // The first one wins, and it is the same one everywhere in the program.
     PROVIDER.call_once(|| drop(rustls::crypto::ring::default_provider().install_default()));
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    runtime.map_err(Failure::Copy)?.block_on(get(url, file))
+    runtime.map_err(Failure::Copy)?.block_on(async {
+        let late = |_| Err(Failure::Interrupted(format!("the transfer took longer than {} s", left.as_secs())));
+        tokio::time::timeout(left, get(url, file)).await.unwrap_or_else(late)
+    })
 }
 
 async fn get(url: &str, file: &mut File) -> Result<(), Failure> {

@@ -15,7 +15,7 @@ use crate::watch::workers::{State, WorkerCounters};
 /// `1.20/3.40 h, 244.1x real time, ETA 12:34, 12/183 files, 1 failed`.
 pub(super) fn summary(counters: &Counters, at_s: f64) -> String {
     let (work, files) = (&counters.work, counters.files);
-    let hours = |seconds: f64| seconds / 3600.0;
+    let hours = |seconds: f64| seconds.max(0.0) / 3600.0;
     let speed = counters.pace.speed().unwrap_or_else(|| average_speed(counters, at_s));
     let eta = match counters.eta_s() {
         Some(eta_s) if work.remaining_s() > 0.0 => format!(", ETA {}", clock(eta_s)),

@@ -1,10 +1,12 @@
 //! Checks all records against their hashes, and compacts the tables.
 
+use std::collections::BTreeSet;
+
 use stage_core::sha256_hex;
 
 use super::error::Result;
 use super::session::{Db, Session};
-use super::tables::REFERENCES;
+use super::tables::{MIGRATIONS, NOW_MS, REFERENCES};
 use super::{artifacts, checkpoints, commits};
 use crate::store::raw::{is_gone, path_from};
 use crate::store::{Compaction, StoreCheck, StoreError, StoreFault};
@@ -12,11 +14,42 @@ use crate::store::{Compaction, StoreCheck, StoreError, StoreFault};
 /// Checks all records against their hashes, in the snapshot of the caller.
 pub(super) fn check(db: &mut Db<'_>) -> Result<StoreCheck> {
     let mut faults = Vec::new();
+    objects(db, &mut faults)?;
     references(db, &mut faults)?;
     recipes(db, &mut faults)?;
     let artifacts = artifacts::check(db, &mut faults)?;
     let checkpoints = checkpoints::check(db, &mut faults)?;
     Ok(StoreCheck { artifacts, checkpoints, abandoned_leases: commits::abandoned(db)?, faults })
+}
+
+/// Compares the objects of the schema with those of a new store. A trigger, rule or view could change what is written or read.
+fn objects(db: &mut Db<'_>, faults: &mut Vec<StoreFault>) -> Result<()> {
+    let found: BTreeSet<String> = db.texts(OBJECTS)?.into_iter().collect();
+    let expected: BTreeSet<String> = expected_objects().collect();
+    let fault = |problem, object: &String| StoreFault::Schema { problem, object: object.clone() };
+    faults.extend(found.difference(&expected).map(|object| fault("unknown", object)));
+    faults.extend(expected.difference(&found).map(|object| fault("missing", object)));
+    Ok(())
+}
+
+/// Kinds and names of the objects of a schema. The server makes triggers of its own for references.
+const OBJECTS: &str = "
+    WITH own AS (SELECT oid FROM pg_namespace WHERE nspname = current_schema()),
+    relation AS (SELECT pg_class.* FROM pg_class JOIN own ON own.oid = relnamespace)
+    SELECT CASE relkind WHEN 'r' THEN 'table ' WHEN 'v' THEN 'view ' ELSE 'relation ' END || relname FROM relation
+        WHERE relkind IN ('r', 'v', 'm', 'f', 'p')
+    UNION ALL SELECT 'row security of ' || relname FROM relation WHERE relrowsecurity
+    UNION ALL SELECT 'trigger ' || tgname FROM pg_trigger JOIN relation ON relation.oid = tgrelid WHERE NOT tgisinternal
+    UNION ALL SELECT 'disabled trigger of ' || relname FROM pg_trigger JOIN relation ON relation.oid = tgrelid
+        WHERE tgisinternal AND tgenabled <> 'O'
+    UNION ALL SELECT 'rule ' || rulename FROM pg_rewrite JOIN relation ON relation.oid = ev_class
+        WHERE rulename <> '_RETURN'
+    UNION ALL SELECT 'function ' || proname || ': ' || prosrc FROM pg_proc JOIN own ON own.oid = pronamespace";
+
+fn expected_objects() -> impl Iterator<Item = String> {
+    let tables = MIGRATIONS.iter().flat_map(|text| text.split("CREATE TABLE ").skip(1));
+    let tables = tables.map(|rest| format!("table {}", rest.split(' ').next().unwrap_or_default()));
+    tables.chain([format!("function now_ms: {NOW_MS}")])
 }
 
 /// The server enforces the references, except against its administrator.

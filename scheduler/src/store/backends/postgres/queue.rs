@@ -65,7 +65,7 @@ pub(super) fn claim(db: &mut Db<'_>, run: RunId, most: usize, except: &[String])
     if !claimed.is_empty() {
         return Ok(claimed);
     }
-    runs::end_expired(db)?;
+    runs::end_expired(db, Some(run))?;
     claim_free(db, run, most, except)
 }
 

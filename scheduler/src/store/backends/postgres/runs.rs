@@ -18,7 +18,7 @@ pub(super) fn begin(db: &mut Db<'_>, run: &NewRun, before: Option<RunId>, locati
     if let Some(before) = before {
         db.execute(END_REGISTRATION, &[&before.0])?;
     }
-    end_expired(db)?;
+    end_expired(db, None)?;
     let row = db.one(
         "INSERT INTO run (command, tool_version, host, pid, priority, started_at_ms, state, lease_ms, expires_ms)
          SELECT $1::BYTEA, $2::TEXT, $3::TEXT, $4::BIGINT, $5::INTEGER, at, 'running', $6::BIGINT, at + $6
@@ -33,6 +33,9 @@ pub(super) fn begin(db: &mut Db<'_>, run: &NewRun, before: Option<RunId>, locati
     Ok(id)
 }
 
+/// The state of a run that ended without saying how.
+const LOST: &str = "lost";
+
 /// Ends the registration of a run that ends without saying how.
 pub(super) const END_REGISTRATION: &str = "UPDATE run SET state = 'lost' WHERE id = $1 AND state = 'running'";
 
@@ -40,14 +43,14 @@ pub(super) const END_REGISTRATION: &str = "UPDATE run SET state = 'lost' WHERE i
 pub(super) const RENEW: &str = "UPDATE run SET expires_ms = now_ms() + lease_ms WHERE id = $1 AND state = 'running'";
 
 /// Declares the runs lost whose registration has expired, and ends the leases of all lost runs. A run that commits at this
-/// moment is alive, and is skipped. After a start of the server every run has the time of a registration to come back.
-pub(super) fn end_expired(db: &mut Db<'_>) -> Result<()> {
+/// moment is alive, and is skipped, as is `own`, which asks. After a start of the server every run has the time of a registration to come back.
+pub(super) fn end_expired(db: &mut Db<'_>, own: Option<RunId>) -> Result<()> {
     db.execute(
         "UPDATE run SET state = 'lost' WHERE id IN (
-             SELECT id FROM run WHERE state = 'running' AND expires_ms < now_ms()
+             SELECT id FROM run WHERE state = 'running' AND expires_ms < now_ms() AND id <> $1
              AND extract(epoch FROM pg_postmaster_start_time()) * 1000 + lease_ms < now_ms()
              FOR UPDATE SKIP LOCKED)",
-        &[],
+        &[&own.map_or(0, |run| run.0)],
     )?;
     db.execute(
         "UPDATE batch SET state = 'revoked' WHERE state = 'leased'
@@ -125,7 +128,10 @@ fn one(db: &mut Db<'_>, run: RunId) -> Result<Run> {
 fn run_from(row: &Row) -> Result<Run> {
     let state: String = row.try_get(5)?;
     let ended_at_ms: Option<i64> = row.try_get(4)?;
-    let ended = ended_at_ms.map(|at| Ok::<_, StoreError>((at.cast_unsigned(), run_end(&state)?))).transpose()?;
+    let ended = ended_at_ms
+        .filter(|_| state != LOST)
+        .map(|at| Ok::<_, StoreError>((at.cast_unsigned(), run_end(&state)?)))
+        .transpose()?;
     Ok(Run {
         id: RunId(row.try_get(0)?),
         command: text(row, 1)?,

@@ -9,6 +9,9 @@ pub(super) const MIGRATIONS: &[&str] = &[VERSION_1];
 /// The latest version of the schema. Queries are written for this version only.
 pub(super) const SCHEMA_VERSION: i64 = MIGRATIONS.len() as i64;
 
+/// The text of the function `now_ms`, as in the first version.
+pub(super) const NOW_MS: &str = "SELECT (extract(epoch FROM clock_timestamp()) * 1000)::BIGINT";
+
 /// A run is registered from its beginning to its end (`state` is `running`), while `expires_ms` is in the future. `lost`
 /// is a run that was killed, or that did not renew its registration. `work` is the queue that the runs share: a recording is
 /// `open`, `claimed` by a run, `done` or `failed`. `offered` is the run that queued it.

@@ -63,7 +63,9 @@ impl std::fmt::Debug for Location {
 /// # Errors
 /// It contains a password, or a parameter is invalid.
 pub(in crate::store::backends) fn check(location: &OsStr) -> Result<(), StoreError> {
-    Location::new(location, url::parameters(location)?).map(drop)
+    let mut parameters = url::parameters(location)?;
+    parameters.retain(|name, _| !["service", "passfile"].contains(&name.as_str()));
+    Location::new(location, parameters).map(drop)
 }
 
 impl Location {
@@ -91,7 +93,9 @@ impl Location {
         let invalid = |expected: &str| StoreError::InvalidUrl { url: text.clone(), expected: expected.to_owned() };
         let case = parameters.remove("case").unwrap_or_else(|| DEFAULT_CASE.to_owned());
         if !is_case_name(&case) {
-            return Err(invalid("a case of lower-case letters, digits and _, at most 63, with a letter first"));
+            return Err(invalid(
+                "a case of lower-case letters, digits and _, at most 63, with a letter first, other than public",
+            ));
         }
         let mut seconds = |name: &str, otherwise: u64| match parameters.remove(name) {
             None => Ok(otherwise),
@@ -160,7 +164,7 @@ fn config(mut parameters: Parameters, ssl_mode: SslMode) -> Result<Config, Strin
 fn is_case_name(name: &str) -> bool {
     let is_plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_';
     let starts_well = name.as_bytes().first().is_some_and(u8::is_ascii_lowercase) && !name.starts_with("pg_");
-    starts_well && name.len() <= 63 && name.bytes().all(is_plain) && name != "information_schema"
+    starts_well && name.len() <= 63 && name.bytes().all(is_plain) && !["information_schema", "public"].contains(&name)
 }
 
 /// The hosts of the server with their ports. There is one port for all of them, or one for each.
@@ -270,11 +274,25 @@ mod tests {
 
     #[test]
     fn location_with_a_password_is_refused_and_never_shows_it() {
-        for location in ["//kim:hush@db/cases", "//kim:@db", "//db/cases?password=hush", "//kim:hush@db/%zz?case=-"] {
+        for location in [
+            "//kim:hush@db/cases",
+            "//kim:@db",
+            "//db/cases?password=hush",
+            "//db/cases?%70assword=hush",
+            "//db/cases?SSLPassword=hush",
+            "//kim:hush@db/%zz?case=-",
+            "//kim:hu/hush@db/cases",
+            "//kim:hu?hush@db/cases",
+        ] {
             let error = check(OsStr::new(location)).unwrap_err();
             assert!(matches!(error, StoreError::PasswordInUrl), "{location}: {error}");
             assert!(!format!("{error} {error:?}").contains("hush"), "{error:?}");
         }
+        for location in ["/kim:hush@db/cases", "//kim:1/hush@db/cases", "//kim@db:x/%zz?PASSW=hush"] {
+            let error = check(OsStr::new(location)).unwrap_err();
+            assert!(!format!("{error} {error:?}").contains("hush"), "{location}: {error:?}");
+        }
+        assert!(check(OsStr::new("///?service=shared&passfile=/p&case=case_1")).is_ok());
         let location = resolved("//kim@db/cases", &[("PGPASSWORD", "hush")]);
         assert_eq!(location.config.get_password(), Some(&b"hush"[..]));
         assert!(!format!("{location:?} {} {}", location.shown(), location.server()).contains("hush"));

@@ -4,6 +4,7 @@ use std::ffi::OsStr;
 
 use super::Parameters;
 use crate::store::StoreError;
+use crate::store::url::shown_url;
 
 /// The parameters of `//[USER@][HOST[:PORT],...][/DATABASE][?NAME=VALUE&...]`, the part of a URL after its scheme.
 ///
@@ -12,7 +13,7 @@ use crate::store::StoreError;
 pub(super) fn parameters(location: &OsStr) -> Result<Parameters, StoreError> {
     let expected = "//[USER@]HOST[:PORT]/DATABASE[?case=NAME]";
     let invalid = || StoreError::InvalidUrl {
-        url: format!("postgres:{}", location.display()),
+        url: shown_url(&format!("postgres:{}", location.display())),
         expected: format!("{expected} after the scheme"),
     };
     let rest = location.to_str().and_then(|text| text.strip_prefix("//")).ok_or_else(invalid)?;
@@ -20,7 +21,11 @@ pub(super) fn parameters(location: &OsStr) -> Result<Parameters, StoreError> {
     let (authority, database) = place.split_once('/').unwrap_or((place, ""));
     let (user, hosts) = authority.rsplit_once('@').unwrap_or(("", authority));
     let query: Vec<_> = query.split('&').filter(|pair| !pair.is_empty()).collect();
-    if user.contains(':') || query.iter().any(|pair| pair.starts_with("password=")) {
+    let is_secret = |pair: &&str| {
+        let name = pair.split('=').next().unwrap_or_default();
+        decoded(name).unwrap_or_default().to_ascii_lowercase().contains("password")
+    };
+    if user.contains(':') || is_in_place(place, &query) || query.iter().any(is_secret) {
         return Err(StoreError::PasswordInUrl);
     }
     let mut parameters = Parameters::new();
@@ -43,6 +48,15 @@ pub(super) fn parameters(location: &OsStr) -> Result<Parameters, StoreError> {
         put(&decoded(name).ok_or_else(invalid)?, value).ok_or_else(invalid)?;
     }
     Ok(parameters)
+}
+
+/// Whether a password with `/` or `?` may be in the URL: what precedes the last `@` is then not a user alone.
+fn is_in_place(place: &str, query: &[&str]) -> bool {
+    let (authority, database) = place.split_once('/').unwrap_or((place, ""));
+    let port = host_and_port(authority.rsplit(',').next().unwrap_or_default()).1;
+    let is_cut = !port.bytes().all(|byte| byte.is_ascii_digit());
+    let of_query = is_cut && query.iter().any(|pair| pair.contains('@'));
+    !authority.contains('@') && !port.is_empty() && (database.contains('@') || of_query)
 }
 
 /// A host, whose IPv6 address is in brackets, and its port.

@@ -69,3 +69,33 @@ fn database_without_utf8_is_refused() {
     let error = stage_core::full_message(&open(&url, Access::Create).unwrap_err());
     assert!(error.contains("the encoding of the database is LATIN1"), "{error}");
 }
+
+#[test]
+fn objects_of_other_programs_are_faults_of_the_schema() {
+    let Some(harness) = PostgresHarness::fresh() else { return };
+    drop(harness.open());
+    let faults =
+        || -> Vec<String> { harness.open_to_read().check().unwrap().faults.iter().map(ToString::to_string).collect() };
+    assert_eq!(faults(), Vec::<String>::new());
+    let mut client = harness.client();
+    for (change, part) in [
+        ("CREATE RULE quiet AS ON INSERT TO review DO INSTEAD NOTHING", "unknown rule quiet"),
+        (
+            "CREATE FUNCTION hide() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END'",
+            "unknown function hide",
+        ),
+        ("CREATE TRIGGER t BEFORE INSERT ON review FOR EACH ROW EXECUTE FUNCTION hide()", "unknown trigger t"),
+        ("ALTER TABLE review ENABLE ROW LEVEL SECURITY", "unknown row security of review"),
+        (
+            "ALTER TABLE forgotten RENAME TO other; CREATE VIEW forgotten AS SELECT * FROM other",
+            "unknown view forgotten",
+        ),
+        (
+            "CREATE OR REPLACE FUNCTION now_ms() RETURNS BIGINT LANGUAGE sql VOLATILE AS 'SELECT 0::BIGINT'",
+            "missing function now_ms",
+        ),
+    ] {
+        client.batch_execute(change).unwrap();
+        assert!(faults().iter().any(|fault| fault.starts_with(part)), "{part}: {:?}", faults());
+    }
+}
