@@ -1,9 +1,10 @@
 //! Workers on a Ray cluster, set up as docs/scale.md says, in namespaces of its own.
 
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, Stdio};
+use std::thread;
 
-use testkit::{Postgres, in_ray_namespace, ray_folder, ray_python, root};
+use testkit::{Postgres, Random, in_ray_namespace, ray_folder, ray_python, root, wait_until};
 
 use crate::support::{
     Finished, assert_same, documents, finish, folder_of_calls, run, run_args, stage_count, test_model,
@@ -25,35 +26,48 @@ done
 wait "$first"
 "#;
 
-/// The two runs. `None` if PostgreSQL or Ray is not installed.
-fn on_cluster(inputs: &Path, out: &Path, store: &str) -> Option<Finished> {
-    let folder = ray_folder();
-    let mut command: Command = in_ray_namespace(folder.path())?;
+/// The command of the two runs. `None` if Ray is not installed.
+fn on_cluster(folder: &Path, inputs: &Path, out: &Path, store: &str) -> Option<Command> {
+    let mut command = in_ray_namespace(folder)?;
     command.args(["sh", "-c", SCRIPT, "sh"]).arg(ray_python()).arg(env!("CARGO_BIN_EXE_earwitness"));
     command.arg(store).arg(test_model()).args(run_args(&[inputs], out, &["-b", "1", "--pause-at-commits", "50"]));
     // The package is not installed: the sources are used.
     command.env("PYTHONPATH", root().join("scheduler/ray/src"));
-    Some(Finished::of(command.output().unwrap()))
+    Some(command)
+}
+
+/// Stops the server and starts it again when this number of artifacts are stored.
+fn interrupt(server: &Postgres, schema: &str, artifacts: usize) {
+    let exists = format!("SELECT to_regclass('{schema}.artifact') IS NOT NULL");
+    let count = format!("SELECT count(*) >= {artifacts} FROM {schema}.artifact");
+    wait_until("artifacts are stored", || server.sql(&exists) == "t" && server.sql(&count) == "t");
+    server.stop();
+    server.restart();
 }
 
 #[test]
-fn two_clusters_with_one_case_in_postgresql_make_the_results_of_a_local_run() {
+fn two_clusters_with_one_case_whose_server_is_stopped_make_the_results_of_a_local_run() {
     const FILES: usize = 8;
-    let Some(server) = Postgres::shared() else { return };
+    let Some(server) = Postgres::start() else { return };
     let (_folder, inputs, out) = folder_of_calls(FILES);
-    let case = server.new_case();
-    let Some(finished) = on_cluster(&inputs, &out, &case) else { return };
-    let finished = finished.with_code(0);
+    let (case, of_ray) = (server.new_case(), ray_folder());
+    let schema = case.rsplit_once('=').unwrap().1.to_owned();
+    let Some(mut command) = on_cluster(of_ray.path(), &inputs, &out, &case) else { return };
+    let runs = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let runs = thread::spawn(move || runs.wait_with_output().unwrap());
+    let seed = std::process::id();
+    let (mut random, expected) = (Random(seed), stage_count() * FILES);
+    let at = [1 + random.below(expected / 3), expected / 2 + random.below(expected / 3)];
+    println!("seed {seed}: the server is stopped at {at:?} of {expected} artifacts");
+    at.into_iter().for_each(|artifacts| interrupt(&server, &schema, artifacts));
+    let finished = Finished::of(runs.join().unwrap()).with_code(0);
     let local = out.with_extension("local");
     run(&[&inputs], &local, &[]).with_code(0);
     let (ours, local) = (documents(&out), documents(&local));
-    assert_eq!(ours.len(), FILES);
-    assert_eq!(local.len(), FILES);
+    assert_eq!((ours.len(), local.len()), (FILES, FILES));
     ours.iter().zip(&local).for_each(|(ours, local)| assert_same(&ours.1, &local.1, &local.0));
-    let schema = case.rsplit_once('=').unwrap().1;
     let counted = server.sql(&format!("SELECT count(*), sum(computations) FROM {schema}.artifact"));
-    let expected = stage_count() * FILES;
     assert_eq!(counted, format!("{expected}|{expected}"), "each artifact once");
     finish(["verify", out.to_str().unwrap(), "--store", &case]).with_code(0);
-    assert!(finished.stderr.contains("@"), "workers are named with their nodes: {}", finished.stderr);
+    assert!(finished.stderr.contains('@'), "workers are named with their nodes: {}", finished.stderr);
 }
