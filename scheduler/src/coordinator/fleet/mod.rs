@@ -2,6 +2,7 @@
 
 mod cluster;
 mod connection;
+mod exit;
 mod health;
 mod on_cluster;
 mod process;

@@ -1,8 +1,8 @@
 //! A worker process on this machine: its pipes and its termination.
 
 use std::io::{self, BufReader, BufWriter};
-use std::os::unix::process::{CommandExt, ExitStatusExt};
-use std::process::{Child, ChildStdin, ChildStdout, Command, ExitStatus, Stdio};
+use std::os::unix::process::CommandExt;
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
@@ -12,6 +12,7 @@ use crossbeam_channel::{Receiver, Sender, unbounded};
 use stage_core::DeviceId;
 
 use super::connection::{Connection, Incoming, Output};
+use super::exit;
 use crate::coordinator::options::WorkerCommand;
 use crate::protocol::{CodecError, Decoder, Encoder, ToWorker};
 use crate::worker::WORKER_VARIABLE;
@@ -79,18 +80,6 @@ impl WorkerProcess {
         thread::Builder::new().name(format!("to-{device}")).spawn(move || write(stdin, &to_write))?;
         Ok(process)
     }
-
-    /// Waits up to `patience` for the process to exit. Returns `None` if it does not.
-    fn wait(&mut self, patience: Duration) -> Option<ExitStatus> {
-        let deadline = Instant::now() + patience;
-        loop {
-            match self.child.try_wait() {
-                Ok(Some(status)) => return Some(status),
-                Ok(None) if Instant::now() < deadline => thread::sleep(Duration::from_millis(2)),
-                Ok(None) | Err(_) => return None,
-            }
-        }
-    }
 }
 
 impl Connection for WorkerProcess {
@@ -117,13 +106,9 @@ impl Connection for WorkerProcess {
     }
 
     fn exit_description(&mut self) -> String {
-        match self.wait(EXIT_PATIENCE) {
+        match exit::wait(&mut self.child, EXIT_PATIENCE) {
             None => "closed its stdout and did not exit".to_owned(),
-            Some(status) => match (status.code(), status.signal()) {
-                (Some(code), _) => format!("exited with code {code}"),
-                (None, Some(signal)) => format!("killed by signal {signal}"),
-                (None, None) => format!("exited: {status}"),
-            },
+            Some(status) => exit::describe(status),
         }
     }
 }

@@ -2,11 +2,11 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::io::{self, BufRead, BufReader, BufWriter, Write};
-use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::os::unix::process::CommandExt;
 use std::process::{Child, ChildStderr, ChildStdin, Command, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::thread;
-use std::time::{Duration, Instant};
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
 
 use crossbeam_channel::{Receiver, Sender, unbounded};
 
@@ -15,6 +15,7 @@ use super::silence::{ReaderClock, SlotSilence};
 use super::slot::ClusterSlot;
 use super::wire::{self, Address, Configure};
 use crate::coordinator::fleet::connection::{Connection, Incoming};
+use crate::coordinator::fleet::exit;
 use crate::coordinator::options::WorkerCommand;
 use crate::protocol::{CodecError, Encoder, ToWorker};
 
@@ -22,6 +23,8 @@ use crate::protocol::{CodecError, Encoder, ToWorker};
 const EXIT_PATIENCE: Duration = Duration::from_secs(8);
 /// How long a driver that has closed its stdout may take to exit.
 const STATUS_PATIENCE: Duration = Duration::from_secs(2);
+/// How long the rest of its standard error may take to arrive after its exit.
+const LOG_PATIENCE: Duration = Duration::from_millis(500);
 /// Number of lines of the driver's standard error that are kept, to say why it ended.
 const KEPT_LINES: usize = 20;
 
@@ -51,6 +54,8 @@ pub(super) struct Driver {
     clock: Arc<ReaderClock>,
     slots: Arc<Slots>,
     last_lines: Arc<Mutex<VecDeque<String>>>,
+    /// The thread that reads its standard error.
+    log: Option<JoinHandle<()>>,
 }
 
 impl Driver {
@@ -70,12 +75,13 @@ impl Driver {
         let (clock, slots): (Arc<ReaderClock>, Arc<Slots>) = Default::default();
         let last_lines = Arc::default();
         let (outgoing, to_write) = unbounded();
-        let driver = Self {
+        let mut driver = Self {
             child,
             outgoing: Some(outgoing),
             clock: Arc::clone(&clock),
             slots: Arc::clone(&slots),
             last_lines: Arc::clone(&last_lines),
+            log: None,
         };
         wire::write_own(&mut input, "configure", configure)?;
         // If the driver has ended already, its stdout and stderr say why.
@@ -83,7 +89,8 @@ impl Driver {
         let reader = Reader::new(BufReader::new(stdout), number, clock, slots, incoming);
         thread::Builder::new().name("from-driver".to_owned()).spawn(move || reader.run())?;
         thread::Builder::new().name("to-driver".to_owned()).spawn(move || write(input, &to_write))?;
-        thread::Builder::new().name("driver-log".to_owned()).spawn(move || keep_lines(stderr, &last_lines))?;
+        let log = thread::Builder::new().name("driver-log".to_owned());
+        driver.log = Some(log.spawn(move || keep_lines(stderr, &last_lines))?);
         Ok(driver)
     }
 
@@ -117,27 +124,16 @@ impl Driver {
         }
     }
 
-    /// Waits for the exit. Returns how the driver ended, or `None` if it did not within `patience`.
-    fn wait(&mut self, patience: Duration) -> Option<String> {
-        let deadline = Instant::now() + patience;
-        loop {
-            match self.child.try_wait() {
-                Ok(Some(status)) => {
-                    return Some(match (status.code(), status.signal()) {
-                        (Some(code), _) => format!("exited with code {code}"),
-                        (None, Some(signal)) => format!("killed by signal {signal}"),
-                        (None, None) => format!("exited: {status}"),
-                    });
-                }
-                Ok(None) if Instant::now() < deadline => thread::sleep(Duration::from_millis(2)),
-                Ok(None) | Err(_) => return None,
-            }
-        }
-    }
-
     /// Describes how a driver that has closed its stdout ended, with the end of its standard error.
     pub(super) fn exit_description(&mut self) -> String {
-        let end = self.wait(STATUS_PATIENCE).unwrap_or_else(|| "closed its stdout and did not exit".to_owned());
+        let end = match exit::wait(&mut self.child, STATUS_PATIENCE) {
+            Some(status) => {
+                // What it wrote last says why. Processes that it left behind may keep the pipe open.
+                exit::wait_until(LOG_PATIENCE, || self.log.as_ref().is_none_or(JoinHandle::is_finished));
+                exit::describe(status)
+            }
+            None => "closed its stdout and did not exit".to_owned(),
+        };
         let lines = self.last_lines.lock().unwrap_or_else(PoisonError::into_inner);
         match lines.iter().rev().find(|line| !line.trim().is_empty()) {
             Some(line) => format!("{end}: {}", line.trim()),
@@ -149,7 +145,7 @@ impl Driver {
 impl Drop for Driver {
     fn drop(&mut self) {
         self.outgoing = None;
-        if self.wait(EXIT_PATIENCE).is_none() {
+        if exit::wait(&mut self.child, EXIT_PATIENCE).is_none() {
             tracing::warn!("the driver of the cluster did not end and is killed");
         }
         self.kill();
