@@ -8,10 +8,9 @@ use std::time::Instant;
 
 use scheduler::coordinator::{Event, Interrupt, run};
 use scheduler::protocol::{Decoder, Encoder, FromWorker, NewBody};
-use scheduler::store::{Commit, Lease, NewArtifact, NewBatch, NewCheckpoint, NewRecord, NewRun, Store};
+use scheduler::store::{Commit, Lease, NewCheckpoint, NewRecord, Store};
 use scheduler::worker::sim::{SPECS, SimSettings};
-use serde_json::json;
-use stage_core::{StageName, Tool};
+use stage_core::StageName;
 
 use crate::{load, median, row};
 
@@ -25,10 +24,6 @@ pub(crate) fn table() {
     whole_batches();
     messages();
     commits();
-}
-
-fn body() -> String {
-    json!({"text": "x".repeat(BODY_BYTES)}).to_string()
 }
 
 /// Stages that take no time and produce artifacts of a few kilobytes.
@@ -77,7 +72,7 @@ fn messages() {
         lease,
         item,
         stage: READ,
-        artifacts: vec![NewBody { artifact: READ.artifact(), fingerprint, body: body() }],
+        artifacts: vec![NewBody { artifact: READ.artifact(), fingerprint, body: load::body(BODY_BYTES) }],
         started_at_ms: 0,
         duration_s: 0.1,
     };
@@ -97,29 +92,26 @@ fn messages() {
 fn commits() {
     let folder = tempfile::tempdir_in(".").unwrap();
     let mut store = load::store(folder.path());
-    let run = NewRun { command: "bench".to_owned(), tool_version: "bench".to_owned(), ..NewRun::default() };
-    let run = store.begin_run(&run).unwrap();
-    let batch = NewBatch { worker: "sim:0".to_owned(), priority: 0, recordings: BATCH, audio_s: 600.0 };
-    let lease = store.grant(run, &batch).unwrap();
+    let run = store.begin_run(&load::new_run()).unwrap();
+    let lease = store.grant(run, &load::new_batch(BATCH)).unwrap();
     let items = load::planned(std::iter::repeat_n(60.0, 51 * BATCH));
     let mut artifacts = Vec::new();
     let mut parts = Vec::new();
     for group in items.chunks(BATCH) {
         artifacts.push(timed_commit(&mut *store, group, |item| {
-            let artifact = NewArtifact {
-                key: item.keys()[0].clone(),
-                body: body(),
-                started_at_ms: 0,
-                duration_s: 0.1,
-                tool: Tool::of_version("bench"),
-                device: "sim:0".to_owned(),
-            };
-            Commit { lease, what: NewRecord::Artifact { artifact, replace: false } }
+            load::commit(lease, item.keys()[0].clone(), load::body(BODY_BYTES))
         }));
         parts.push(timed_commit(&mut *store, group, |item| {
             let fingerprint = item.keys()[2].fingerprint();
             let device = "sim:0".to_owned();
-            let part = NewCheckpoint { fingerprint, index: 0, body: body(), started_at_ms: 0, duration_s: 0.1, device };
+            let part = NewCheckpoint {
+                fingerprint,
+                index: 0,
+                body: load::body(BODY_BYTES),
+                started_at_ms: 0,
+                duration_s: 0.1,
+                device,
+            };
             Commit { lease, what: NewRecord::Checkpoint(part) }
         }));
     }

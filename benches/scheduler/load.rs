@@ -6,10 +6,12 @@ use std::sync::Arc;
 
 use scheduler::coordinator::{Recompute, RunOptions, TimeLimits, WorkerCommand};
 use scheduler::protocol::TaskTime;
-use scheduler::store::{Access, RecordingEntry, Store, StoreUrl, open};
+use scheduler::store::{
+    Access, Commit, Lease, NewArtifact, NewBatch, NewRecord, NewRun, RecordingEntry, Store, StoreUrl, open,
+};
 use scheduler::worker::sim::{SPECS, SimSettings};
 use serde_json::json;
-use stage_core::{DeviceId, Identity, Recipe, RecipeStep, sha256_hex};
+use stage_core::{DeviceId, Identity, Recipe, RecipeStep, StageKey, Tool, sha256_hex};
 
 /// Number of calls in the load.
 pub(crate) const CALLS: usize = 183;
@@ -72,6 +74,34 @@ pub(crate) fn planned(lengths_s: impl IntoIterator<Item = f64>) -> Vec<Recording
         RecordingEntry { name: name.clone(), ..RecordingEntry::new(name, file_sha256, audio_s, Arc::clone(&recipe)) }
     };
     lengths_s.into_iter().enumerate().map(item).collect()
+}
+
+/// A run that a bench begins by itself.
+pub(crate) fn new_run() -> NewRun {
+    NewRun { command: "bench".to_owned(), tool_version: "bench".to_owned(), ..NewRun::default() }
+}
+
+/// A batch of this number of recordings.
+pub(crate) fn new_batch(recordings: usize) -> NewBatch {
+    NewBatch { worker: "sim:0".to_owned(), priority: 0, recordings, audio_s: 600.0 }
+}
+
+/// The body of an artifact of this number of bytes.
+pub(crate) fn body(bytes: usize) -> String {
+    json!({"text": "x".repeat(bytes)}).to_string()
+}
+
+/// The commit of an artifact that is stored for the first time.
+pub(crate) fn commit(lease: Lease, key: StageKey, body: String) -> Commit {
+    let artifact = NewArtifact {
+        key,
+        body,
+        started_at_ms: 0,
+        duration_s: 0.1,
+        tool: Tool::of_version("bench"),
+        device: "sim:0".to_owned(),
+    };
+    Commit { lease, what: NewRecord::Artifact { artifact, replace: false } }
 }
 
 /// The options of a run on this number of simulated devices. This program also acts as the worker.

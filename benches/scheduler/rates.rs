@@ -7,12 +7,10 @@ use std::time::Instant;
 
 use postgres::{Client, NoTls};
 use rusqlite::{Connection, params};
-use scheduler::store::{
-    Access, Commit, Lease, NewArtifact, NewBatch, NewRecord, NewRun, NewWork, RunId, SharedPlan, Store, StoreUrl, open,
-};
+use scheduler::store::{Access, Commit, Lease, NewBatch, NewWork, RunId, SharedPlan, Store, StoreUrl, open};
 use scheduler::worker::sim::SPECS;
 use serde_json::json;
-use stage_core::{Identity, Recipe, RecipeStep, Tool, sha256_hex};
+use stage_core::{Identity, Recipe, RecipeStep, sha256_hex};
 use testkit::Postgres;
 
 use crate::{load, row};
@@ -76,18 +74,17 @@ fn per_second<T>(
 }
 
 fn body() -> String {
-    json!({"text": "x".repeat(BODY_BYTES)}).to_string()
+    load::body(BODY_BYTES)
 }
 
 fn registered(url: &StoreUrl) -> (Box<dyn Store>, RunId) {
     let mut store = open(url, Access::Create).unwrap();
-    let run = NewRun { command: "bench".to_owned(), tool_version: "bench".to_owned(), ..NewRun::default() };
-    let run = store.begin_run(&run).unwrap();
+    let run = store.begin_run(&load::new_run()).unwrap();
     (store, run)
 }
 
 fn batch() -> NewBatch {
-    NewBatch { worker: "sim:0".to_owned(), priority: 0, recordings: ARTIFACTS, audio_s: 600.0 }
+    load::new_batch(ARTIFACTS)
 }
 
 /// Commits of artifacts, one client per store.
@@ -106,15 +103,7 @@ fn group(lease: Lease, client: usize, index: usize) -> Vec<Commit> {
     let recipe = Recipe::new(vec![RecipeStep::new(&SPECS[0], identity)]).unwrap();
     let artifact = |number: usize| {
         let sha256 = sha256_hex(number.to_string().as_bytes());
-        let artifact = NewArtifact {
-            key: recipe.keys(&sha256).remove(0),
-            body: body(),
-            started_at_ms: 0,
-            duration_s: 0.1,
-            tool: Tool::of_version("bench"),
-            device: "sim:0".to_owned(),
-        };
-        Commit { lease, what: NewRecord::Artifact { artifact, replace: false } }
+        load::commit(lease, recipe.keys(&sha256).remove(0), body())
     };
     (0..ARTIFACTS).map(artifact).collect()
 }

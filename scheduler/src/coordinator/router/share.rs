@@ -10,9 +10,8 @@ use crate::store::WorkEnd;
 impl Router<'_> {
     /// Looks at the queue, if the run shares it and it is time to.
     pub(super) fn share(&mut self) -> Result<(), RunError> {
-        let queued = self.backlog.queued();
-        let wanted = Sharing::wanted(queued, self.fleet.usable(), self.fleet.unplaced());
         let Some(sharing) = self.sharing.as_mut().filter(|sharing| sharing.is_due()) else { return Ok(()) };
+        let wanted = Sharing::wanted(self.backlog.queued(), self.fleet.usable(), self.fleet.unplaced());
         if wanted == 0 {
             return Ok(());
         }

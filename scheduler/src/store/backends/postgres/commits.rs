@@ -56,19 +56,17 @@ pub(super) fn commit(db: &mut Db<'_>, group: &[Commit], by: Option<RunId>) -> Re
     let mut log = Log::open(db, by)?;
     let live = live(db, group)?;
     let mut committed = vec![Committed::StaleLease; group.len()];
-    let mut fenced = group.iter().enumerate().filter(|(_, commit)| live.contains(&commit.lease)).peekable();
-    while fenced.peek().is_some() {
+    let fenced = group.iter().enumerate().filter(|(_, commit)| live.contains(&commit.lease));
+    let mut named = fenced.map(|(index, commit)| (index, name_of(&commit.what), &commit.what)).peekable();
+    while named.peek().is_some() {
         let mut wave = Wave::default();
-        while let Some((index, commit)) = fenced.next_if(|(_, commit)| wave.accepts(&commit.what)) {
-            wave.add(index, &commit.what);
+        while let Some((index, name, what)) = named.next_if(|(_, name, what)| wave.accepts(name, what)) {
+            wave.add(index, name, what);
         }
-        let Written { records, stored } = wave.write(db)?;
-        for (index, is_written) in records {
+        for (index, Outcome { is_written, replaces }) in wave.write(db)? {
             committed[index] = if is_written { Committed::Written } else { Committed::AlreadyThere };
             if is_written {
-                let what = &group[index].what;
-                let replaces = matches!(what, NewRecord::Artifact { .. }) && stored.contains(&name_of(what));
-                let entry = log.digests().commit_entry(what, replaces)?;
+                let entry = log.digests().commit_entry(&group[index].what, replaces)?;
                 log.add([entry]);
             }
         }
@@ -89,15 +87,14 @@ struct Wave<'a> {
     checkpoints: BTreeMap<(String, u32), (usize, &'a NewCheckpoint)>,
 }
 
-/// What became of the records of a wave.
-struct Written {
-    /// By index in the group, whether it was written.
-    records: BTreeMap<usize, bool>,
-    /// The artifacts that were stored before.
-    stored: BTreeSet<String>,
+/// What became of a record.
+struct Outcome {
+    is_written: bool,
+    /// Whether it is an artifact with the fingerprint of one that was stored before.
+    replaces: bool,
 }
 
-/// The fingerprint of the artifact that a record is or belongs to.
+/// The fingerprint of the artifact that a record is or belongs to. That of an artifact is computed.
 fn name_of(what: &NewRecord) -> String {
     match what {
         NewRecord::Artifact { artifact, .. } => artifact.key.fingerprint().to_string(),
@@ -107,18 +104,18 @@ fn name_of(what: &NewRecord) -> String {
 
 impl<'a> Wave<'a> {
     /// Whether the order of a record and those of the wave does not matter.
-    fn accepts(&self, what: &NewRecord) -> bool {
-        let name = name_of(what);
-        let of_artifact = (name.clone(), 0)..=(name.clone(), u32::MAX);
-        !self.artifacts.contains_key(&name)
+    fn accepts(&self, name: &str, what: &NewRecord) -> bool {
+        let checkpoint = |index| (name.to_owned(), index);
+        !self.artifacts.contains_key(name)
             && match what {
-                NewRecord::Artifact { .. } => self.checkpoints.range(of_artifact).next().is_none(),
-                NewRecord::Checkpoint(new) => !self.checkpoints.contains_key(&(name, new.index)),
+                NewRecord::Artifact { .. } => {
+                    self.checkpoints.range(checkpoint(0)..=checkpoint(u32::MAX)).next().is_none()
+                }
+                NewRecord::Checkpoint(new) => !self.checkpoints.contains_key(&checkpoint(new.index)),
             }
     }
 
-    fn add(&mut self, index: usize, what: &'a NewRecord) {
-        let name = name_of(what);
+    fn add(&mut self, index: usize, name: String, what: &'a NewRecord) {
         match what {
             NewRecord::Artifact { artifact, replace } => {
                 self.artifacts.insert(name, (index, artifact, *replace));
@@ -130,7 +127,8 @@ impl<'a> Wave<'a> {
     }
 
     /// Writes the artifacts, whose checkpoints are no longer needed, and the checkpoints of artifacts that are not stored.
-    fn write(&self, db: &mut Db<'_>) -> Result<Written> {
+    /// Returns what became of them, by their index in the group.
+    fn write(&self, db: &mut Db<'_>) -> Result<BTreeMap<usize, Outcome>> {
         let names: Vec<_> = self.artifacts.keys().chain(self.checkpoints.keys().map(|(name, _)| name)).collect();
         let stored = artifacts::stored(db, &names)?;
         let artifacts: Vec<_> = self.artifacts.iter().map(|(name, (_, new, replace))| (name, *new, *replace)).collect();
@@ -140,9 +138,14 @@ impl<'a> Wave<'a> {
         let new_artifacts = artifacts::put(db, &artifacts)?;
         let wanted = self.checkpoints.iter().filter(|((name, _), _)| !stored.contains(name));
         let new_checkpoints = checkpoints::put(db, &wanted.map(|(_, (_, new))| *new).collect::<Vec<_>>())?;
-        let of_artifacts = self.artifacts.iter().map(|(name, (index, ..))| (*index, new_artifacts.contains(name)));
-        let of_checkpoints = self.checkpoints.iter().map(|(id, (index, _))| (*index, new_checkpoints.contains(id)));
-        Ok(Written { records: of_artifacts.chain(of_checkpoints).collect(), stored })
+        let of_artifacts = self.artifacts.iter().map(|(name, (index, ..))| {
+            (*index, Outcome { is_written: new_artifacts.contains(name), replaces: stored.contains(name) })
+        });
+        let of_checkpoints = self
+            .checkpoints
+            .iter()
+            .map(|(id, (index, _))| (*index, Outcome { is_written: new_checkpoints.contains(id), replaces: false }));
+        Ok(of_artifacts.chain(of_checkpoints).collect())
     }
 }
 
