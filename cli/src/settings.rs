@@ -61,7 +61,7 @@ impl Settings {
     pub(crate) fn make_absolute(&mut self) {
         let aligner = match &mut self.aligner {
             AlignModel::Ctc(source) => Some(source),
-            AlignModel::Attention => None,
+            AlignModel::Phones | AlignModel::Attention => None,
         };
         for source in std::iter::once(&mut self.model).chain(aligner) {
             if let ModelSource::Directory(path) = source

@@ -177,8 +177,10 @@ fn transcriber(context: &mut Context<'_>) -> Result<Box<dyn Runner>, BuildError>
 fn aligner(context: &mut Context<'_>) -> Result<Box<dyn Runner>, BuildError> {
     let config = context.settings.config.align.clone();
     config.validate()?;
-    let AlignModel::Ctc(source) = &context.settings.aligner else {
-        return Ok(cpu_runner(Aligner::new(config)));
+    let source = match &context.settings.aligner {
+        AlignModel::Phones => return Ok(cpu_runner(Aligner::with_phones(config))),
+        AlignModel::Attention => return Ok(cpu_runner(Aligner::new(config))),
+        AlignModel::Ctc(source) => source,
     };
     let files = Wav2Vec2Files::resolve(source).map_err(BuildError::Aligner)?;
     if context.check_models {

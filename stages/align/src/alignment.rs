@@ -3,7 +3,7 @@
 use models::wav2vec2::Topology;
 
 use crate::emissions::{Emissions, Symbol};
-use crate::trellis::{Path, State, align, chain, shortest};
+use crate::trellis::{Path, Scores, State, align, chain, shortest};
 
 /// Maximum number of alternatives that are tried in one segment. Later words keep their first variant.
 const MOST_TRIALS: usize = 64;
@@ -35,6 +35,12 @@ pub(crate) struct Alignment {
 /// Reason why words were not aligned.
 #[derive(Debug, Clone, Copy, PartialEq, thiserror::Error)]
 pub(crate) enum AlignError {
+    #[error("the model that transcribed recognizes no phones")]
+    NoPhones,
+    #[error("phones are aligned in Korean and English alone")]
+    Language,
+    #[error("no phones were recorded for this interval")]
+    NoFrames,
     #[error("no character of the text is in the model's vocabulary")]
     Unknown,
     #[error("{frames} frames of sound for a text that takes {needed}")]
@@ -58,7 +64,7 @@ pub(crate) fn align_words(
     if !words.iter().flatten().flatten().any(known) {
         return Err(AlignError::Unknown);
     }
-    let (states, path) = read(emissions, words, script)?;
+    let (states, path) = choose_variants(emissions, words, script)?;
     let spoken = || path.states.iter().enumerate().filter(|(_, state)| states[**state].word.is_some());
     let logprob = |(frame, state): (usize, &usize)| f64::from(emissions.at(frame, states[*state].symbol));
     let score = (spoken().map(logprob).sum::<f64>() / spoken().count().max(1) as f64).exp();
@@ -78,8 +84,16 @@ pub(crate) fn align_words(
     Ok((0..words.len()).map(of_word).collect())
 }
 
-/// Selects the best variants and returns their states and the path through them.
-fn read(emissions: &Emissions, words: &[Variants], script: Script) -> Result<(Vec<State>, Path), AlignError> {
+/// Selects the variants that give the whole text the highest likelihood, word by word, and returns their states and the
+/// path through them.
+///
+/// # Errors
+/// [`AlignError::TooShort`] if there are fewer frames than symbols.
+pub(crate) fn choose_variants<S: Scores>(
+    frames: &S,
+    words: &[Variants],
+    script: Script,
+) -> Result<(Vec<State>, Path), AlignError> {
     let mut chosen = vec![0; words.len()];
     let states = |chosen: &[usize]| {
         let symbols: Vec<&[Symbol]> = words.iter().zip(chosen).map(|(variants, at)| variants[*at].as_slice()).collect();
@@ -87,7 +101,7 @@ fn read(emissions: &Emissions, words: &[Variants], script: Script) -> Result<(Ve
     };
     let trial = |chosen: &[usize]| {
         let states = states(chosen);
-        align(emissions, &states).map(|path| (states, path))
+        align(frames, &states).map(|path| (states, path))
     };
     let mut best = trial(&chosen);
     let alternatives = words.iter().enumerate().flat_map(|(at, variants)| (1..variants.len()).map(move |r| (at, r)));
@@ -100,7 +114,7 @@ fn read(emissions: &Emissions, words: &[Variants], script: Script) -> Result<(Ve
             _ => chosen[word] = kept,
         }
     }
-    best.ok_or_else(|| AlignError::TooShort { frames: emissions.frames(), needed: shortest(&states(&chosen)) })
+    best.ok_or_else(|| AlignError::TooShort { frames: frames.frames(), needed: shortest(&states(&chosen)) })
 }
 
 #[cfg(test)]

@@ -49,6 +49,8 @@ mod error;
 mod model;
 mod monotonic;
 mod normalize;
+mod phones;
+mod pronounce;
 mod refine;
 mod sound;
 mod speech;

@@ -26,11 +26,14 @@ const BATCH: i64 = 60 * 16_000;
 /// ```
 /// use align::{AlignModel, ModelSource};
 ///
+/// assert_eq!("phones".parse(), Ok(AlignModel::Phones));
 /// assert_eq!("attention".parse(), Ok(AlignModel::Attention));
 /// assert_eq!("embedded".parse(), Ok(AlignModel::Ctc(ModelSource::Embedded)));
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum AlignModel {
+    /// The sounds that transcription recognized, with the recognizer's times where there are none.
+    Phones,
     /// Only the recognizer's own times (Whisper's cross-attention).
     Attention,
     /// A Wav2Vec2ForCTC model, with the recognizer's times where it fails.
@@ -43,7 +46,7 @@ impl AlignModel {
     pub fn offline(self) -> Self {
         match self {
             Self::Ctc(source) => Self::Ctc(source.offline()),
-            Self::Attention => Self::Attention,
+            other => other,
         }
     }
 }
@@ -52,13 +55,18 @@ impl FromStr for AlignModel {
     type Err = ParseModelSourceError;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        if text == "attention" { Ok(Self::Attention) } else { text.parse().map(Self::Ctc) }
+        match text {
+            "phones" => Ok(Self::Phones),
+            "attention" => Ok(Self::Attention),
+            _ => text.parse().map(Self::Ctc),
+        }
     }
 }
 
 impl fmt::Display for AlignModel {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::Phones => f.write_str("phones"),
             Self::Attention => f.write_str("attention"),
             Self::Ctc(source) => source.fmt(f),
         }
@@ -74,6 +82,8 @@ pub(crate) struct TimedWord {
     pub(crate) time: Interval,
     pub(crate) score: f32,
     pub(crate) wildcard: bool,
+    /// Expected error of start and end, in seconds, if it is known.
+    pub(crate) expected_error_s: Option<f32>,
 }
 
 /// A model whose weights are loaded on first use.
@@ -165,7 +175,7 @@ impl CtcModel {
     fn in_samples(&self, word: &Alignment, window: Interval) -> TimedWord {
         let sample = |frame: usize| window.start + self.files.frame_start(frame);
         let time = Interval { start: sample(word.start), end: sample(word.end) };
-        TimedWord { time, score: word.score, wildcard: word.wildcard }
+        TimedWord { time, score: word.score, wildcard: word.wildcard, expected_error_s: None }
     }
 }
 

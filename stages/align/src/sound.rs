@@ -78,6 +78,13 @@ impl Sound {
         self.activity.floor(((sample - self.origin) / HOP).max(0) as usize)
     }
 
+    /// Whether most levels of an interval are sound; false if it contains no level.
+    pub(crate) fn is_sounding(&self, interval: Interval) -> bool {
+        let levels = self.indices(interval);
+        let sounding = self.activity.sounding()[levels.clone()].iter().filter(|sounds| **sounds).count();
+        2 * sounding > levels.len()
+    }
+
     /// Silences that overlap an interval, clipped to it.
     pub(crate) fn silences(&self, interval: Interval) -> Vec<Interval> {
         self.runs(interval, false)

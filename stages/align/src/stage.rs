@@ -6,12 +6,13 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use stage_core::{
-    AlignedWords, Artifact, ErrorClass, ErrorCode, Identity, Inputs, Pcm, Phases, PipelineError, SAMPLE_RATE_HZ,
-    Segment, SpeechSegments, SpeechSpan, Stage, StageSpec, Timing, TimingMethod, TokenTiming, Transcript, Word,
+    AlignedWords, Artifact, ErrorClass, ErrorCode, Identity, Inputs, Pcm, Phases, PhoneEmissions, PipelineError,
+    SAMPLE_RATE_HZ, Segment, SpeechSegments, Stage, StageSpec, Timing, TimingMethod, TokenTiming, Transcript, Word,
 };
 
 use crate::error::{NAME, StageFault};
 use crate::model::{CtcModel, Timed, TimedWord};
+use crate::phones::PhoneAligner;
 use crate::monotonic::enforce_monotonic;
 use crate::refine::{Reach, refine};
 use crate::sound::{Interval, Sound};
@@ -26,6 +27,8 @@ pub struct AlignConfig {
     /// Search range for onsets and offsets around the recognizer's times, in seconds, after words are restricted to
     /// sound; 0 keeps the recognizer's times, including silences.
     pub search_s: f64,
+    /// Search range for onsets and offsets next to a pause around the times of phones, in seconds; 0 keeps them.
+    pub phone_search_s: f64,
     /// Search range for the onset or offset next to a pause around a CTC model's times, in seconds; 0 keeps the model's
     /// times. Where words touch, the model's time is always kept, because the dip between them is as often inside a
     /// word.
@@ -40,7 +43,7 @@ impl Default for AlignConfig {
     /// `search_s` is 80 ms: four positions of the attention, whose silences transcribe has removed. `ctc_search_s` is
     /// 150 ms, because a CTC model's spikes are well inside their words.
     fn default() -> Self {
-        Self { search_s: 0.08, ctc_search_s: 0.15, margin_s: 0.2, min_score: 0.01 }
+        Self { search_s: 0.08, phone_search_s: 0.08, ctc_search_s: 0.15, margin_s: 0.2, min_score: 0.01 }
     }
 }
 
@@ -50,9 +53,10 @@ impl AlignConfig {
     /// # Errors
     /// Code `bad-setting`, with the name and the value of the setting.
     pub fn validate(&self) -> Result<(), PipelineError> {
-        let Self { search_s, ctc_search_s, margin_s, min_score } = *self;
+        let Self { search_s, phone_search_s, ctc_search_s, margin_s, min_score } = *self;
         for (name, value, high) in [
             ("search_s", search_s, MOST_S),
+            ("phone_search_s", phone_search_s, MOST_S),
             ("ctc_search_s", ctc_search_s, MOST_S),
             ("margin_s", margin_s, MOST_S),
             ("min_score", min_score, 1.0),
@@ -65,6 +69,9 @@ impl AlignConfig {
         Ok(())
     }
 }
+
+/// A word whose times have a larger expected error is marked as uncertain, in seconds.
+const UNCERTAIN_S: f32 = 0.2;
 
 /// The largest search range and margin, in seconds.
 const MOST_S: f64 = 10.0;
@@ -85,14 +92,32 @@ const MOST_S: f64 = 10.0;
 #[derive(Debug)]
 pub struct Aligner {
     config: AlignConfig,
-    model: Option<(CtcModel, String)>,
+    source: Source,
+}
+
+/// The source of word times.
+#[derive(Debug)]
+enum Source {
+    /// The recognizer's own times.
+    Recognizer,
+    /// The sounds that transcription recognized.
+    Phones,
+    /// A CTC model, and the SHA-256 of its files.
+    Ctc(Box<CtcModel>, String),
 }
 
 impl Aligner {
     /// Creates an aligner with these settings that keeps the recognizer's times.
     #[must_use]
     pub const fn new(config: AlignConfig) -> Self {
-        Self { config, model: None }
+        Self { config, source: Source::Recognizer }
+    }
+
+    /// Creates an aligner with these settings that uses the sounds of [`PhoneEmissions`], and keeps the recognizer's
+    /// times where there are none.
+    #[must_use]
+    pub const fn with_phones(config: AlignConfig) -> Self {
+        Self { config, source: Source::Phones }
     }
 
     /// Creates an aligner with a CTC model. Hashes the weights now and loads them on first use.
@@ -101,49 +126,45 @@ impl Aligner {
     /// A [`ModelError`] that names the file, if the weights cannot be read.
     pub fn with_model(config: AlignConfig, files: Wav2Vec2Files) -> Result<Self, ModelError> {
         let sha256 = files.sha256()?.to_owned();
-        Ok(Self { config, model: Some((CtcModel::new(files), sha256)) })
+        Ok(Self { config, source: Source::Ctc(Box::new(CtcModel::new(files)), sha256) })
     }
 
     /// Files of the CTC model, if there is one.
     #[must_use]
     pub fn files(&self) -> Option<&Wav2Vec2Files> {
-        self.model.as_ref().map(|(model, _)| &model.files)
+        match &self.source {
+            Source::Ctc(model, _) => Some(&model.files),
+            Source::Recognizer | Source::Phones => None,
+        }
     }
 
-    /// Aligns the words of one utterance inside `room`, with the model's times if it aligned them.
-    fn align_utterance(
+    /// Times the words of one utterance inside `room`, with the model's times if it aligned them.
+    fn time_utterance(
         &self,
-        pcm: &Pcm,
-        spans: &[SpeechSpan],
         utterance: Utterance<'_>,
+        sound: Option<&Sound>,
         timed: Option<Timed>,
         room: Interval,
-    ) -> Result<Vec<Word>, StageFault> {
+    ) -> Vec<Word> {
         let Utterance { index, segment, words } = utterance;
-        if words.is_empty() {
-            return Ok(Vec::new());
-        }
         let within = |start: i64, end: i64| {
             let start = start.clamp(room.start, room.end);
             Interval { start, end: end.clamp(start, room.end) }
         };
-        let by_ctc = |words: &Vec<TimedWord>| words.iter().map(|word| within(word.time.start, word.time.end)).collect();
+        let by_model = |words: &Vec<TimedWord>| words.iter().map(|word| within(word.time.start, word.time.end)).collect();
         let by_recognizer = |word: &UntimedWord| {
             let time = within(samples(word.start_s), samples(word.end_s));
             Marked { time, marks_end: samples(word.marks_end_s).clamp(time.end, room.end) }
         };
         let recognized = || words.iter().map(by_recognizer).collect::<Vec<_>>();
-        let timed_by_ctc = timed.as_ref().and_then(|timed| timed.as_ref().ok());
-        let reach = match timed_by_ctc {
-            Some(_) => Reach { pause: samples(self.config.ctc_search_s), minimum: 0 },
-            None => Reach { pause: samples(self.config.search_s), minimum: samples(self.config.search_s) },
-        };
-        let mut times: Vec<Interval> = if reach.pause > 0 {
-            let sound = Sound::measure(pcm, segment.channel, room, spans)?;
-            let times = timed_by_ctc.map_or_else(|| onto_sound(&recognized(), &sound), by_ctc);
-            refine(&times, &sound, room, reach)
-        } else {
-            timed_by_ctc.map_or_else(|| recognized().iter().map(|word| word.time).collect(), by_ctc)
+        let timed_by_model = timed.as_ref().and_then(|timed| timed.as_ref().ok());
+        let reach = self.reach(timed_by_model.is_some());
+        let mut times: Vec<Interval> = match sound.filter(|_| reach.pause > 0) {
+            Some(sound) => {
+                let times = timed_by_model.map_or_else(|| onto_sound(&recognized(), sound), by_model);
+                refine(&times, sound, room, reach)
+            }
+            None => timed_by_model.map_or_else(|| recognized().iter().map(|word| word.time).collect(), by_model),
         };
         enforce_monotonic(&mut times, room);
         let words = words.into_iter().zip(times).enumerate().map(|(at, (word, time))| Word {
@@ -154,29 +175,83 @@ impl Aligner {
             start_s: seconds(time.start),
             end_s: seconds(time.end),
             segment: index as u32,
-            timing: timing(segment, timed.as_ref(), at, reach.pause > 0),
+            timing: self.timing(segment, timed.as_ref(), at, reach.pause > 0),
         });
-        Ok(words.collect())
+        words.collect()
+    }
+
+    /// Whether the sound around the words is needed.
+    fn measures_sound(&self) -> bool {
+        matches!(self.source, Source::Phones) || self.reach(true).pause > 0 || self.reach(false).pause > 0
+    }
+
+    /// The search ranges around the times of the model, or of the recognizer.
+    fn reach(&self, by_model: bool) -> Reach {
+        let AlignConfig { search_s, phone_search_s, ctc_search_s, .. } = self.config;
+        match (&self.source, by_model) {
+            (Source::Phones, true) => Reach { pause: samples(phone_search_s), minimum: 0 },
+            (Source::Ctc(..), true) => Reach { pause: samples(ctc_search_s), minimum: 0 },
+            _ => Reach { pause: samples(search_s), minimum: samples(search_s) },
+        }
+    }
+
+    /// Timing of the word with index `at` in its segment.
+    fn timing(&self, segment: &Segment, timed: Option<&Timed>, at: usize, energy: bool) -> Timing {
+        let method = recognized(Some(segment), energy);
+        match timed {
+            None => Timing { method, ..Timing::default() },
+            Some(Err(reason)) => {
+                Timing { method, uncertain: true, fallback: Some(reason.to_string()), ..Timing::default() }
+            }
+            Some(Ok(words)) => {
+                let TimedWord { score, wildcard, expected_error_s, .. } = words[at];
+                Timing {
+                    method: self.method(wildcard, energy),
+                    score: Some(score),
+                    expected_error_s,
+                    uncertain: expected_error_s.is_some_and(|error_s| error_s > UNCERTAIN_S),
+                    fallback: None,
+                }
+            }
+        }
+    }
+
+    /// The method of a word that the model timed.
+    const fn method(&self, wildcard: bool, energy: bool) -> TimingMethod {
+        match (&self.source, wildcard, energy) {
+            (Source::Phones, false, false) => TimingMethod::Phones,
+            (Source::Phones, false, true) => TimingMethod::PhonesEnergy,
+            (Source::Phones, true, false) => TimingMethod::PhonesWildcard,
+            (Source::Phones, true, true) => TimingMethod::PhonesWildcardEnergy,
+            (_, false, false) => TimingMethod::Ctc,
+            (_, false, true) => TimingMethod::CtcEnergy,
+            (_, true, false) => TimingMethod::CtcWildcard,
+            (_, true, true) => TimingMethod::CtcWildcardEnergy,
+        }
     }
 }
 
 impl Stage for Aligner {
     const SPEC: StageSpec = StageSpec {
         name: NAME,
-        version: 4,
-        inputs: &[Pcm::NAME, SpeechSegments::NAME, Transcript::NAME],
+        version: 5,
+        inputs: &[Pcm::NAME, SpeechSegments::NAME, Transcript::NAME, PhoneEmissions::NAME],
         outputs: &[],
         phases: Phases::Cpu,
         weight: 0.05,
     };
-    type Input<'a> = (&'a Pcm, &'a SpeechSegments, &'a Transcript);
+    type Input<'a> = (&'a Pcm, &'a SpeechSegments, &'a Transcript, &'a PhoneEmissions);
     type Output = AlignedWords;
 
     fn identity(&self) -> Identity {
-        let AlignConfig { search_s, ctc_search_s, margin_s, min_score } = self.config;
-        match &self.model {
-            None => Identity::without_model(json!({ "search_s": search_s })),
-            Some((model, sha256)) => Identity {
+        let AlignConfig { search_s, phone_search_s, ctc_search_s, margin_s, min_score } = self.config;
+        match &self.source {
+            Source::Recognizer => Identity::without_model(json!({ "search_s": search_s })),
+            Source::Phones => {
+                let settings = json!({ "model": "phones", "search_s": search_s, "phone_search_s": phone_search_s });
+                Identity::without_model(settings)
+            }
+            Source::Ctc(model, sha256) => Identity {
                 settings: json!({
                     "model": model.files.name(),
                     "search_s": search_s,
@@ -193,7 +268,7 @@ impl Stage for Aligner {
     }
 
     fn input<'a>(inputs: &Inputs<'a>) -> Result<Self::Input<'a>, PipelineError> {
-        Ok((inputs.transient()?, inputs.get()?, inputs.get()?))
+        Ok((inputs.transient()?, inputs.get()?, inputs.get()?, inputs.get()?))
     }
 
     /// Returns the words of every segment. Joined, the words of a segment are its text without white space. Words of a
@@ -203,30 +278,40 @@ impl Stage for Aligner {
     /// # Errors
     /// `no-such-channel` (Bug) if the transcript belongs to another recording, `samples-unreadable` (Transient) if
     /// spilled samples cannot be read back, `model-malformed` (BadInput) if the weights do not match the model.
-    fn run(&self, (pcm, speech, transcript): Self::Input<'_>) -> Result<AlignedWords, PipelineError> {
+    fn run(&self, (pcm, speech, transcript, emissions): Self::Input<'_>) -> Result<AlignedWords, PipelineError> {
         let channels = pcm.channels();
         if let Some(segment) = transcript.segments.iter().find(|segment| usize::from(segment.channel) >= channels) {
             return Err(StageFault::NoSuchChannel { channel: segment.channel, channels }.into());
         }
         let utterances = utterances(transcript);
-        let timed: Vec<Option<Timed>> = match &self.model {
-            None => utterances.iter().map(|_| None).collect(),
-            Some((model, _)) => {
+        let mut by_ctc = match &self.source {
+            Source::Ctc(model, _) => {
                 let limits = (samples(self.config.margin_s), self.config.min_score);
-                model.align(pcm, &speech.spans, &utterances, limits)?.into_iter().map(Some).collect()
+                model.align(pcm, &speech.spans, &utterances, limits)?
             }
-        };
+            Source::Recognizer | Source::Phones => Vec::new(),
+        }
+        .into_iter();
+        let phones = matches!(self.source, Source::Phones).then(|| PhoneAligner::new(emissions));
         let mut aligned: Vec<Word> = Vec::new();
-        for (utterance, timed) in utterances.into_iter().zip(timed) {
+        for utterance in utterances {
+            let by_ctc = by_ctc.next();
+            if utterance.words.is_empty() {
+                continue;
+            }
             let channel = utterance.segment.channel;
             let free = aligned.last().filter(|word| word.channel == channel).map_or(0, |word| samples(word.end_s));
             let room = room(utterance.segment, free, pcm.frames() as i64);
-            aligned.extend(self.align_utterance(pcm, &speech.spans, utterance, timed, room)?);
+            let sound = self.measures_sound().then(|| Sound::measure(pcm, channel, room, &speech.spans));
+            let sound = sound.transpose().map_err(StageFault::from)?;
+            let by_phones = phones.as_ref().zip(sound.as_ref()).map(|(phones, sound)| phones.align(&utterance, sound));
+            aligned.extend(self.time_utterance(utterance, sound.as_ref(), by_phones.or(by_ctc), room));
         }
-        let method = match &self.model {
-            None => recognized(transcript.segments.first(), self.config.search_s > 0.0),
-            Some(_) if self.config.ctc_search_s > 0.0 => TimingMethod::CtcEnergy,
-            Some(_) => TimingMethod::Ctc,
+        let energy = self.reach(true).pause > 0;
+        let method = match &self.source {
+            Source::Recognizer => recognized(transcript.segments.first(), energy),
+            Source::Phones if emissions.symbols.is_none() => recognized(transcript.segments.first(), energy),
+            Source::Phones | Source::Ctc(..) => self.method(false, energy),
         };
         Ok(AlignedWords { method: method.name().to_owned(), words: aligned })
     }
@@ -242,25 +327,6 @@ fn utterances(transcript: &Transcript) -> Vec<Utterance<'_>> {
         a.channel.cmp(&b.channel).then(a.start_s.total_cmp(&b.start_s))
     });
     utterances
-}
-
-/// Timing of the word with index `at` in its segment.
-fn timing(segment: &Segment, timed: Option<&Timed>, at: usize, energy: bool) -> Timing {
-    let method = recognized(Some(segment), energy);
-    match timed {
-        None => Timing { method, score: None, fallback: None },
-        Some(Err(reason)) => Timing { method, score: None, fallback: Some(reason.to_string()) },
-        Some(Ok(words)) => Timing {
-            method: match (words[at].wildcard, energy) {
-                (false, false) => TimingMethod::Ctc,
-                (false, true) => TimingMethod::CtcEnergy,
-                (true, false) => TimingMethod::CtcWildcard,
-                (true, true) => TimingMethod::CtcWildcardEnergy,
-            },
-            score: Some(words[at].score),
-            fallback: None,
-        },
-    }
 }
 
 /// Timing method of the recognizer's own times.

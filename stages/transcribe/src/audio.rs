@@ -19,7 +19,7 @@ const SPEECH_DBFS: f32 = -20.0;
 ///
 /// # Errors
 /// The samples could not be read back.
-pub(crate) fn read(
+pub fn read(
     pcm: &Pcm,
     segments: &SpeechSegments,
     window: &Window,

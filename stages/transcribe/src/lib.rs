@@ -44,4 +44,5 @@ pub use models::{
     Compute, DeviceChoice, ModelError, ModelSource, Output, ParseModelSourceError, Precision, Recognizer, SpeechModel,
     Task, TranscribeConfig, Unit, UnknownPrecision, architectures, open as open_model,
 };
-pub use stage::Transcriber;
+pub use audio::read as read_window;
+pub use stage::{Transcribed, Transcriber};

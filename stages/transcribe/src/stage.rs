@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use models::{Compute, ModelError, Output, Pass, Recognizer, SpeechModel, TranscribeConfig, Unit, WindowAudio};
 use stage_core::{
-    Artifact, DeviceStage, ErrorCode, Flow, Identity, Inputs, ListFlow, Pcm, Phases, PipelineError, SAMPLE_RATE_HZ,
-    Segment, SpeechSegments, Stage, StageName, StageSpec, Transcript, Window,
+    Artifact, DeviceStage, ErrorCode, Flow, Identity, Inputs, IntoArtifacts, ListFlow, Made, OutputSpec, Pcm, Phases,
+    PhoneEmissions, PipelineError, SAMPLE_RATE_HZ, Segment, SpeechSegments, Stage, StageName, StageSpec, Transcript,
+    Window,
 };
 
 use crate::audio;
@@ -19,6 +20,21 @@ const RUN_BATCH: usize = 8;
 const RUN_INPUTS: usize = 4 * RUN_BATCH;
 /// Samples by which a window may exceed the model's window, because of rounding: 10 ms.
 const SLACK: usize = 160;
+
+/// The outputs of the stage for one recording.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Transcribed {
+    /// The text.
+    pub transcript: Transcript,
+    /// The sounds of every frame, for word times. Empty if the model does not recognize sounds.
+    pub emissions: PhoneEmissions,
+}
+
+impl IntoArtifacts for Transcribed {
+    fn into_artifacts(self) -> Result<Made, PipelineError> {
+        self.transcript.into_artifacts()?.artifact(self.emissions)
+    }
+}
 
 /// A recognizer as a stage: turns windows of speech into segments of text.
 ///
@@ -105,14 +121,14 @@ fn fault(error: &ModelError) -> PipelineError {
 impl Stage for Transcriber {
     const SPEC: StageSpec = StageSpec {
         name: NAME,
-        version: 7,
+        version: 8,
         inputs: &[Pcm::NAME, SpeechSegments::NAME],
-        outputs: &[],
+        outputs: &[OutputSpec { name: "emissions", stored: true }],
         phases: Phases::Device,
         weight: 0.75,
     };
     type Input<'a> = (&'a Pcm, &'a SpeechSegments);
-    type Output = Transcript;
+    type Output = Transcribed;
 
     /// Settings and model. If the model's files cannot be hashed, the error message replaces the hash: it matches no
     /// other hash, and [`Transcriber::load`] reports it. Call [`SpeechModel::sha256`] first to get the error early.
@@ -129,7 +145,7 @@ impl Stage for Transcriber {
         Ok((inputs.transient()?, inputs.get()?))
     }
 
-    fn run(&self, input: Self::Input<'_>) -> Result<Transcript, PipelineError> {
+    fn run(&self, input: Self::Input<'_>) -> Result<Transcribed, PipelineError> {
         self.load()?;
         let mut outputs = Vec::new();
         loop {
@@ -198,7 +214,7 @@ impl DeviceStage for Transcriber {
         self.emit_next(input, outputs, &|_| false, emit)
     }
 
-    fn finish(&self, (_, segments): Self::Input<'_>, outputs: Vec<Output>) -> Result<Transcript, PipelineError> {
+    fn finish(&self, (_, segments): Self::Input<'_>, outputs: Vec<Output>) -> Result<Transcribed, PipelineError> {
         let windows: &[Window] = &segments.windows;
         let texts = self.recognizer.finish(windows, &outputs).map_err(|error| fault(&error))?;
         let missing = || {
@@ -218,6 +234,7 @@ impl DeviceStage for Transcriber {
         let by_channel_and_time =
             |a: &Segment, b: &Segment| a.channel.cmp(&b.channel).then(a.start_s.total_cmp(&b.start_s));
         transcript.segments.sort_by(by_channel_and_time);
-        Ok(transcript)
+        let emissions = self.recognizer.phone_emissions(windows, &outputs).map_err(|error| fault(&error))?;
+        Ok(Transcribed { transcript, emissions })
     }
 }

@@ -17,6 +17,26 @@ use crate::emissions::Emissions;
 
 pub(crate) use chain::{State, chain, shortest};
 
+/// Scores of states at frames.
+pub(crate) trait Scores {
+    /// Number of frames.
+    fn frames(&self) -> usize;
+
+    /// Log-probability of a state at a frame.
+    fn at(&self, frame: usize, state: &State) -> f32;
+}
+
+/// The score of a state is that of its symbol.
+impl Scores for Emissions {
+    fn frames(&self) -> usize {
+        Self::frames(self)
+    }
+
+    fn at(&self, frame: usize, state: &State) -> f32 {
+        Self::at(self, frame, state.symbol)
+    }
+}
+
 /// The most likely path.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Path {
@@ -28,21 +48,21 @@ pub(crate) struct Path {
 
 /// Finds the most likely path of the states through the frames. Returns `None` if there are too few frames. Of two
 /// equally likely paths, it returns the one that stays longer in later states.
-pub(crate) fn align(emissions: &Emissions, states: &[State]) -> Option<Path> {
-    if emissions.frames() == 0 || emissions.frames() < shortest(states) {
+pub(crate) fn align<S: Scores>(scores: &S, states: &[State]) -> Option<Path> {
+    if scores.frames() == 0 || scores.frames() < shortest(states) {
         return None;
     }
-    Trellis { emissions, states }.best()
+    Trellis { given: scores, states }.best()
 }
 
-struct Trellis<'a> {
-    emissions: &'a Emissions,
+struct Trellis<'a, S> {
+    given: &'a S,
     states: &'a [State],
 }
 
-impl Trellis<'_> {
+impl<S: Scores> Trellis<'_, S> {
     fn best(&self) -> Option<Path> {
-        let frames = self.emissions.frames();
+        let frames = self.given.frames();
         let stride = frames.isqrt().max(1);
         let mut scores = self.begin();
         let mut kept = vec![scores.clone()];
@@ -60,7 +80,7 @@ impl Trellis<'_> {
 
     /// Traces the path back from state `end` at the last frame to the first frame.
     fn trace(&self, mut kept: Vec<Vec<f64>>, stride: usize, end: usize) -> Vec<usize> {
-        let (frames, width) = (self.emissions.frames(), self.states.len());
+        let (frames, width) = (self.given.frames(), self.states.len());
         let mut states = vec![end; frames];
         let mut moves = vec![0; (stride - 1) * width];
         let mut over = vec![0; width];
@@ -90,7 +110,7 @@ impl Trellis<'_> {
     fn begin(&self) -> Vec<f64> {
         let mut scores = vec![f64::NEG_INFINITY; self.states.len()];
         for (score, state) in scores.iter_mut().zip(self.states).take(2) {
-            *score = f64::from(self.emissions.at(0, state.symbol));
+            *score = f64::from(self.given.at(0, state));
         }
         scores
     }
@@ -108,7 +128,7 @@ impl Trellis<'_> {
             if at >= 2 && self.states[at].skips && scores[at - 2] > best {
                 (best, back) = (scores[at - 2], 2);
             }
-            scores[at] = best + f64::from(self.emissions.at(frame, self.states[at].symbol));
+            scores[at] = best + f64::from(self.given.at(frame, &self.states[at]));
             if let Some(moves) = &mut moves {
                 moves[at] = back;
             }
@@ -118,7 +138,7 @@ impl Trellis<'_> {
 
     /// States that can be reached by `frame` and from which the end can be reached.
     fn reachable(&self, frame: usize) -> Range<usize> {
-        let left = self.emissions.frames() - 1 - frame;
+        let left = self.given.frames() - 1 - frame;
         let end = (2 * frame + 2).min(self.states.len());
         (self.states.len().saturating_sub(2 * left + 2)).min(end)..end
     }

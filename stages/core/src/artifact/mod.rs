@@ -1,5 +1,6 @@
 //! The artifacts, one module per stage.
 
+mod emissions;
 pub mod forensics;
 mod names;
 mod recording;
@@ -8,6 +9,7 @@ mod stored_segment;
 mod transcript;
 mod words;
 
+pub use emissions::{PhoneEmissions, PhoneSet, TimedEmissions, WindowEmissions};
 pub use recording::{DecodeWarning, ExternalDecoder, FileAccount, PcmSource, Recording, TrackAccount, WarningKind};
 pub use segments::{Dropped, DuplicateChannel, SpeechSegments, SpeechSpan, VadIdentity, Window};
 pub use transcript::{DetectedLanguage, Diagnostics, Segment, TokenGroup, TokenTiming, Transcript};

@@ -1,10 +1,11 @@
 //! The names under which the shared artifacts are declared, stored and read.
 
-use super::{AlignedWords, Recording, SpeechSegments, Transcript};
+use super::{AlignedWords, PhoneEmissions, Recording, SpeechSegments, Transcript};
 use crate::forensics::ForensicRecord;
 use crate::{Artifact, ArtifactName, Pcm, StageName};
 
 const DECODE: StageName = StageName::new("decode");
+const TRANSCRIBE: StageName = StageName::new("transcribe");
 
 impl Artifact for Recording {
     const NAME: ArtifactName = DECODE.artifact();
@@ -20,7 +21,11 @@ impl Artifact for SpeechSegments {
 }
 
 impl Artifact for Transcript {
-    const NAME: ArtifactName = StageName::new("transcribe").artifact();
+    const NAME: ArtifactName = TRANSCRIBE.artifact();
+}
+
+impl Artifact for PhoneEmissions {
+    const NAME: ArtifactName = TRANSCRIBE.output("emissions");
 }
 
 impl Artifact for AlignedWords {

@@ -71,6 +71,14 @@ pub struct Timing {
     /// score.
     #[serde(default)]
     pub score: Option<f32>,
+    /// Expected error of start and end, in seconds: the mean of their absolute errors on recordings with known times.
+    /// Null if the method does not estimate it.
+    #[serde(default)]
+    pub expected_error_s: Option<f32>,
+    /// Whether the times may be wrong by more than 0.2 s: the expected error is larger, or is not known because the
+    /// alignment model did not time the word.
+    #[serde(default)]
+    pub uncertain: bool,
     /// Why the alignment model did not time the word; null if it did, or if no alignment model was used.
     #[serde(default)]
     pub fallback: Option<String>,
@@ -92,6 +100,18 @@ pub enum TimingMethod {
     /// The same with energy.
     #[serde(rename = "emissions+energy")]
     EmissionsEnergy,
+    /// Forced alignment of its sounds with those that transcription recognized.
+    #[serde(rename = "phones")]
+    Phones,
+    /// The same with energy.
+    #[serde(rename = "phones+energy")]
+    PhonesEnergy,
+    /// As `phones`, with a wildcard in place of each character of the word that has no phone.
+    #[serde(rename = "phones-wildcard")]
+    PhonesWildcard,
+    /// The same with energy.
+    #[serde(rename = "phones-wildcard+energy")]
+    PhonesWildcardEnergy,
     /// Forced alignment of its characters by a CTC model.
     #[serde(rename = "ctc")]
     Ctc,
@@ -115,6 +135,10 @@ impl TimingMethod {
             Self::CrossAttentionEnergy => "cross-attention+energy",
             Self::Emissions => "emissions",
             Self::EmissionsEnergy => "emissions+energy",
+            Self::Phones => "phones",
+            Self::PhonesEnergy => "phones+energy",
+            Self::PhonesWildcard => "phones-wildcard",
+            Self::PhonesWildcardEnergy => "phones-wildcard+energy",
             Self::Ctc => "ctc",
             Self::CtcEnergy => "ctc+energy",
             Self::CtcWildcard => "ctc-wildcard",
@@ -139,8 +163,10 @@ mod tests {
     fn method_is_written_by_its_name() {
         use TimingMethod::{CrossAttention, CrossAttentionEnergy, Ctc, CtcEnergy, CtcWildcard, CtcWildcardEnergy};
         use TimingMethod::{Emissions, EmissionsEnergy};
+        use TimingMethod::{Phones, PhonesEnergy, PhonesWildcard, PhonesWildcardEnergy};
         let attention = [CrossAttention, CrossAttentionEnergy, Emissions, EmissionsEnergy];
-        for method in attention.into_iter().chain([Ctc, CtcEnergy, CtcWildcard, CtcWildcardEnergy]) {
+        let phones = [Phones, PhonesEnergy, PhonesWildcard, PhonesWildcardEnergy];
+        for method in attention.into_iter().chain(phones).chain([Ctc, CtcEnergy, CtcWildcard, CtcWildcardEnergy]) {
             assert_eq!(serde_json::to_value(method).unwrap(), method.name());
         }
     }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use stage_core::{Flow, Window};
+use stage_core::{Flow, PhoneEmissions, Window};
 
 use super::{Pass, Recognizer, SpeechModel, TypedRecognizer, WindowAudio, WindowText};
 use crate::ModelError;
@@ -129,6 +129,10 @@ impl<T: TypedRecognizer> Recognizer for T {
 
     fn finish(&self, windows: &[Window], outputs: &[Output]) -> Result<Option<Vec<WindowText>>, ModelError> {
         Ok(TypedRecognizer::finish(self, windows, &typed::<T>(outputs)?))
+    }
+
+    fn phone_emissions(&self, windows: &[Window], outputs: &[Output]) -> Result<PhoneEmissions, ModelError> {
+        Ok(TypedRecognizer::phone_emissions(self, windows, &typed::<T>(outputs)?))
     }
 }
 

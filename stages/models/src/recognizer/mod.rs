@@ -16,7 +16,7 @@ use std::fmt::Debug;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
-use stage_core::{Dropped, Flow, Segment, Window};
+use stage_core::{Dropped, Flow, PhoneEmissions, Segment, Window};
 
 use crate::ModelError;
 
@@ -115,6 +115,11 @@ pub trait TypedRecognizer: Debug + Send + Sync {
 
     /// The text of every window, in order. `None` if outputs are missing.
     fn finish(&self, windows: &[Window], outputs: &[Self::Output]) -> Option<Vec<WindowText>>;
+
+    /// The sounds of every window, for word times. Empty if the model does not recognize sounds.
+    fn phone_emissions(&self, _windows: &[Window], _outputs: &[Self::Output]) -> PhoneEmissions {
+        PhoneEmissions::default()
+    }
 }
 
 /// A recognizer of any family: [`TypedRecognizer`] with the types erased.
@@ -154,4 +159,10 @@ pub trait Recognizer: Debug + Send + Sync {
     /// # Errors
     /// [`ModelError::ForeignOutput`] if an output belongs to another family.
     fn finish(&self, windows: &[Window], outputs: &[Output]) -> Result<Option<Vec<WindowText>>, ModelError>;
+
+    /// See [`TypedRecognizer::phone_emissions`].
+    ///
+    /// # Errors
+    /// [`ModelError::ForeignOutput`] if an output belongs to another family.
+    fn phone_emissions(&self, windows: &[Window], outputs: &[Output]) -> Result<PhoneEmissions, ModelError>;
 }

@@ -5,6 +5,7 @@ mod check;
 mod layers;
 mod tensors;
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::ops::Deref;
 use std::path::{Path, PathBuf};
@@ -18,6 +19,7 @@ use safetensors::tensor::{Metadata, TensorInfo, TensorView};
 use stage_core::{sha256_file, sha256_hex};
 
 use crate::fault::message;
+use crate::ModelFile;
 use crate::files::{promised_sha256, regular_file};
 
 pub use check::{TensorFault, TensorSpec};
@@ -92,7 +94,7 @@ struct OpenFile {
 
 enum Bytes {
     Mapped(Mmap),
-    Embedded(&'static [u8]),
+    InMemory(Cow<'static, [u8]>),
 }
 
 impl Deref for Bytes {
@@ -101,12 +103,20 @@ impl Deref for Bytes {
     fn deref(&self) -> &[u8] {
         match self {
             Self::Mapped(bytes) => bytes,
-            Self::Embedded(bytes) => bytes,
+            Self::InMemory(bytes) => bytes,
         }
     }
 }
 
 impl OpenWeights {
+    /// The tensors of a safetensors file in memory. Errors name it by its path.
+    ///
+    /// # Errors
+    /// [`WeightsError::Malformed`] if the file is not a complete safetensors file.
+    pub(crate) fn of_file(file: ModelFile) -> Result<Self, WeightsError> {
+        Self::new(vec![(file.path, Bytes::InMemory(file.bytes))])
+    }
+
     fn new(files: Vec<(PathBuf, Bytes)>) -> Result<Self, WeightsError> {
         let mut open = Self { files: Vec::new(), tensors: BTreeMap::new() };
         for (path, bytes) in files {
@@ -230,7 +240,7 @@ impl Weights {
     /// safetensors file, [`WeightsError::Tensor`] if two files contain the same tensor.
     pub fn open(&self) -> Result<OpenWeights, WeightsError> {
         OpenWeights::new(match &self.source {
-            Source::Embedded { name, bytes } => vec![(PathBuf::from(name), Bytes::Embedded(bytes))],
+            Source::Embedded { name, bytes } => vec![(PathBuf::from(name), Bytes::InMemory((*bytes).into()))],
             Source::Files(paths) => {
                 paths.iter().map(|path| Ok((path.clone(), map(path)?))).collect::<Result<_, _>>()?
             }

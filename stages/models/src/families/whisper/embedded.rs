@@ -14,6 +14,8 @@ pub(in crate::families) static MODEL: EmbeddedModel = EmbeddedModel {
     files: &[
         ("config.json", model_file!("config.json")),
         ("generation_config.json", model_file!("generation_config.json")),
+        ("phone_head.json", model_file!("phone_head.json")),
+        ("phone_head.safetensors", model_file!("phone_head.safetensors")),
         ("preprocessor_config.json", model_file!("preprocessor_config.json")),
         ("tokenizer.json", model_file!("tokenizer.json")),
     ],

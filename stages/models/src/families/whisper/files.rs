@@ -6,6 +6,7 @@ use super::mel::HOP;
 use super::model_config::{GenerationConfig, WhisperConfig, check_preprocessor, check_references};
 use super::recognizer::WhisperRecognizer;
 use super::vocabulary::Vocabulary;
+use super::phone_head::{self, PhoneHeadFiles};
 use super::{EMBEDDED, FAMILY, tensors};
 use crate::{
     Compute, Layout, ModelError, ModelFile, ModelFiles, ModelFolder, ModelSource, Recognizer, SmallFiles, SpeechModel,
@@ -20,14 +21,15 @@ const PREPROCESSOR: &str = "preprocessor_config.json";
 
 const LAYOUT: Layout = Layout {
     required: &[CONFIG, GENERATION, TOKENIZER],
-    optional: &[PREPROCESSOR],
+    optional: &[PREPROCESSOR, phone_head::CONFIG, phone_head::WEIGHTS],
     // The preprocessor's settings are checked and otherwise not used.
-    hashed: &[CONFIG, GENERATION, TOKENIZER],
+    hashed: &[CONFIG, GENERATION, TOKENIZER, phone_head::CONFIG, phone_head::WEIGHTS],
     separator: "",
 };
 
 /// The files of a Whisper model in the Hugging Face layout: `config.json`, `generation_config.json`, `tokenizer.json`,
-/// `model.safetensors` (or shards with `model.safetensors.index.json`) and optionally `preprocessor_config.json`. The
+/// `model.safetensors` (or shards with `model.safetensors.index.json`), optionally `preprocessor_config.json`, and
+/// optionally `phone_head.json` with `phone_head.safetensors`, which recognize sounds for word times. The
 /// small files are read and checked against each other and against the names, shapes and types of the weights.
 /// [`SpeechModel::check_contents`] checks the values of the weights.
 #[derive(Debug)]
@@ -35,6 +37,7 @@ pub struct WhisperFiles {
     pub(super) config: WhisperConfig,
     pub(super) generation: GenerationConfig,
     pub(super) vocabulary: Vocabulary,
+    pub(super) phone_head: Option<PhoneHeadFiles>,
     pub(super) files: ModelFiles,
 }
 
@@ -66,7 +69,15 @@ impl WhisperFiles {
         if let Some(file) = small.optional(PREPROCESSOR) {
             check_preprocessor(&file.path, &file.bytes, &config)?;
         }
-        Ok(Self { config, generation, vocabulary, files })
+        let phone_head = match (small.optional(phone_head::CONFIG), small.optional(phone_head::WEIGHTS)) {
+            (None, None) => None,
+            (settings, weights) => {
+                let settings = settings.map_or_else(|| folder.read(phone_head::CONFIG), |file| Ok(file.clone()))?;
+                let weights = weights.map_or_else(|| folder.read(phone_head::WEIGHTS), |file| Ok(file.clone()))?;
+                Some(PhoneHeadFiles::read(&settings, weights, &config)?)
+            }
+        };
+        Ok(Self { config, generation, vocabulary, phone_head, files })
     }
 
     /// Creates a recognizer with Whisper's own types.
@@ -103,6 +114,7 @@ impl SpeechModel for WhisperFiles {
         self.vocabulary.tokenizer()?;
         let weights = self.files.weights().open()?;
         weights.check_tied(tensors::PROJECTION, tensors::EMBEDDING)?;
+        self.phone_head.as_ref().map_or(Ok(()), PhoneHeadFiles::check_values)?;
         Ok(weights.check_values()?)
     }
 

@@ -16,6 +16,7 @@ mod model_config;
 mod network;
 #[cfg(test)]
 mod parity;
+mod phone_head;
 mod quantize;
 mod recognizer;
 mod segments;

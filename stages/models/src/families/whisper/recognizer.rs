@@ -1,15 +1,16 @@
 //! The Whisper recognizer.
 
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 use candle_core::Tensor;
 use serde_json::{Value, json};
-use stage_core::{DetectedLanguage, ErrorClass, Flow, Window};
+use stage_core::{DetectedLanguage, ErrorClass, Flow, PhoneEmissions, TimedEmissions, Window};
 
-use super::decoding::{Decode, DecodingOptions};
+use super::decoding::{Decode, DecodingOptions, POSITION_S};
 use super::files::WhisperFiles;
 use super::mel::{HOP, LogMel};
 use super::network;
+use super::phone_head::PhoneHead;
 use super::segments::SegmentBuilder;
 use super::unit::{Hypothesis, MelWindow};
 use super::window_scheduler::{PassState, WindowScheduler};
@@ -26,7 +27,14 @@ pub struct WhisperRecognizer {
     options: DecodingOptions,
     scheduler: WindowScheduler,
     mel: LogMel,
-    network: OnceLock<Box<dyn Decode>>,
+    loaded: OnceLock<Loaded>,
+}
+
+/// The weights on the device.
+#[derive(Debug)]
+struct Loaded {
+    network: Box<dyn Decode>,
+    phone_head: Option<PhoneHead>,
 }
 
 impl WhisperRecognizer {
@@ -42,7 +50,7 @@ impl WhisperRecognizer {
         let options = DecodingOptions::new(&model, &config)?;
         let scheduler = WindowScheduler::new(&model, &config)?;
         let mel = LogMel::new(model.config.num_mel_bins, model.config.mel_frames());
-        Ok(Self { model, config, compute, options, scheduler, mel, network: OnceLock::new() })
+        Ok(Self { model, config, compute, options, scheduler, mel, loaded: OnceLock::new() })
     }
 
     /// Logits (`[tokens, vocabulary]`, f32) before each of the text tokens of a window (teacher forcing). The language
@@ -54,8 +62,33 @@ impl WhisperRecognizer {
         Ok(self.network()?.logits_before(&self.options, window, tokens)?)
     }
 
+    /// The output for a window whose text is given, with the times and log-probabilities of its tokens: for measuring
+    /// word times separately from recognition. The language is that of the settings; with several languages, the first.
+    ///
+    /// # Errors
+    /// See [`TypedRecognizer::infer`]; [`ModelError::SpecialToken`] if the text contains a special token.
+    pub fn hypothesis_of(&self, audio: &WindowAudio, text: &str) -> Result<Hypothesis, ModelError> {
+        let window = Arc::new(TypedRecognizer::prepare(self, audio, Pass::of_window(0)));
+        let tokens = self.model.vocabulary.encode(text)?;
+        let Loaded { network, phone_head } = self.loaded()?;
+        Ok(network.hypothesis_of(&self.options, phone_head.as_ref(), window, &tokens)?)
+    }
+
+    /// The encoder's states (`[positions, width]`, f32) of the audio of a window, one position for each whole 20 ms.
+    ///
+    /// # Errors
+    /// See [`TypedRecognizer::infer`].
+    pub fn encoder_states(&self, audio: &WindowAudio) -> Result<Tensor, ModelError> {
+        let window = TypedRecognizer::prepare(self, audio, Pass::of_window(0));
+        Ok(self.network()?.states(&window)?.narrow(0, 0, window.positions)?)
+    }
+
     fn network(&self) -> Result<&dyn Decode, ModelError> {
-        self.network.get().map(AsRef::as_ref).ok_or(ModelError::NotLoaded)
+        Ok(self.loaded()?.network.as_ref())
+    }
+
+    fn loaded(&self) -> Result<&Loaded, ModelError> {
+        self.loaded.get().ok_or(ModelError::NotLoaded)
     }
 }
 
@@ -76,11 +109,12 @@ impl TypedRecognizer for WhisperRecognizer {
     }
 
     fn load(&self) -> Result<(), ModelError> {
-        if self.network.get().is_none() {
+        if self.loaded.get().is_none() {
             let network = network::load(&self.model, self.compute)?;
+            let phone_head = self.model.phone_head.as_ref().map(|head| head.load(network.device())).transpose()?;
             // Another thread may use the network, and its GPU stream is not synchronized with this thread's.
             network.device().synchronize()?;
-            self.network.get_or_init(|| network);
+            self.loaded.get_or_init(|| Loaded { network, phone_head });
         }
         Ok(())
     }
@@ -105,8 +139,8 @@ impl TypedRecognizer for WhisperRecognizer {
     }
 
     fn infer(&self, flow: &mut dyn Flow<MelWindow, Hypothesis>) -> Result<(), ModelError> {
-        let network = self.network()?;
-        let result = network.decode(&self.options, flow).map_err(ModelError::from);
+        let Loaded { network, phone_head } = self.loaded()?;
+        let result = network.decode(&self.options, phone_head.as_ref(), flow).map_err(ModelError::from);
         if result.as_ref().is_err_and(|error| error.class_and_code().0 == ErrorClass::Memory) {
             // The error is ignored: if releasing memory fails too, the next call fails on the same device.
             let _ = kernels::fused::release(network.device());
@@ -135,5 +169,19 @@ impl TypedRecognizer for WhisperRecognizer {
             builder.segments(window, accepted, overruled)
         };
         next.is_empty().then(|| windows.iter().zip(answered).map(of_window).collect())
+    }
+
+    fn phone_emissions(&self, windows: &[Window], outputs: &[Hypothesis]) -> PhoneEmissions {
+        let Some(head) = &self.model.phone_head else { return PhoneEmissions::default() };
+        let accepted = self.scheduler.replay(windows, outputs).accepted;
+        let of_window = |(window, accepted): (&Window, Option<usize>)| {
+            let emissions = outputs.get(accepted?)?.emissions.clone()?;
+            Some(TimedEmissions { channel: window.channel, start_s: window.start_s, emissions })
+        };
+        PhoneEmissions {
+            symbols: Some(head.phone_set()),
+            step_s: POSITION_S,
+            windows: windows.iter().zip(accepted).filter_map(of_window).collect(),
+        }
     }
 }

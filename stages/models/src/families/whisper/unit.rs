@@ -1,6 +1,7 @@
 //! The input and output of the device for one window.
 
 use serde::{Deserialize, Serialize};
+use stage_core::WindowEmissions;
 
 use super::diagnostics::RejectedAttempt;
 
@@ -71,6 +72,9 @@ pub struct Hypothesis {
     pub low_confidence: Option<String>,
     /// Level of the window's loudest 20 ms, in dB of full scale.
     pub loudest_dbfs: f32,
+    /// The sounds of the window; null if the model does not recognize them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub emissions: Option<WindowEmissions>,
 }
 
 impl Hypothesis {

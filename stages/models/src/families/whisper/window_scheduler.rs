@@ -188,6 +188,7 @@ mod tests {
             rejected: vec![],
             low_confidence: None,
             loudest_dbfs: -20.0,
+            emissions: None,
         }
     }
 

@@ -28,10 +28,12 @@ use std::collections::BTreeMap;
 use std::fmt::Debug;
 use std::sync::Arc;
 
-use candle_core::{Device, Result, Tensor};
+use candle_core::{D, DType, Device, Result, Tensor};
+use kernels::probe::span;
 use stage_core::Flow;
 
-use super::network::{Backend, DecoderCache, Row, Text};
+use super::network::{Backend, DecoderCache, Row, StatesObserver, Text};
+use super::phone_head::PhoneHead;
 use super::unit::{Hypothesis, MelWindow};
 use crate::memory;
 
@@ -50,11 +52,29 @@ pub(super) trait Decode: Debug + Send + Sync {
 
     /// Decodes the windows of a flow until no window is in progress and none is waiting. The tokens of a window do not
     /// depend on other windows, and no window exceeds the token budget of the options.
-    fn decode(&self, options: &DecodingOptions, flow: &mut dyn Flow<MelWindow, Hypothesis>) -> Result<()>;
+    /// With a phone head, the hypotheses have its emissions.
+    fn decode(
+        &self,
+        options: &DecodingOptions,
+        head: Option<&PhoneHead>,
+        flow: &mut dyn Flow<MelWindow, Hypothesis>,
+    ) -> Result<()>;
 
     /// Logits (`[tokens, vocabulary]`, f32) before each token of a given text. The text follows the prompt that the
     /// window has with these options.
     fn logits_before(&self, options: &DecodingOptions, window: &MelWindow, tokens: &[u32]) -> Result<Tensor>;
+
+    /// The hypothesis of a window whose text is given: its tokens with their log-probabilities and times.
+    fn hypothesis_of(
+        &self,
+        options: &DecodingOptions,
+        head: Option<&PhoneHead>,
+        window: Arc<MelWindow>,
+        tokens: &[u32],
+    ) -> Result<Hypothesis>;
+
+    /// The encoder states (`[positions, width]`, f32) of a window, including its padding.
+    fn states(&self, window: &MelWindow) -> Result<Tensor>;
 }
 
 impl<B: Backend> Decode for B {
@@ -62,23 +82,53 @@ impl<B: Backend> Decode for B {
         Backend::device(self)
     }
 
-    fn decode(&self, options: &DecodingOptions, flow: &mut dyn Flow<MelWindow, Hypothesis>) -> Result<()> {
-        Engine::new(self, options, flow.capacity())?.run(flow)
+    fn decode(
+        &self,
+        options: &DecodingOptions,
+        head: Option<&PhoneHead>,
+        flow: &mut dyn Flow<MelWindow, Hypothesis>,
+    ) -> Result<()> {
+        Engine::new(self, options, head, flow.capacity())?.run(flow)
     }
 
     fn logits_before(&self, options: &DecodingOptions, window: &MelWindow, tokens: &[u32]) -> Result<Tensor> {
         let prompt = [options.opening(&window.prompt), options.after_start(0)].concat();
         let fed = [prompt.as_slice(), &tokens[..tokens.len().saturating_sub(1)]].concat();
         let mut cache = self.cache(1, 1, fed.len())?;
-        self.admit(&[(0, window)], &mut cache)?;
+        self.admit(&[(0, window)], &mut cache, None)?;
         let logits = self.logits(Text { slot: 0, tokens: &fed }, &cache)?;
         logits.narrow(0, prompt.len() - 1, tokens.len())
+    }
+
+    fn hypothesis_of(
+        &self,
+        options: &DecodingOptions,
+        head: Option<&PhoneHead>,
+        window: Arc<MelWindow>,
+        tokens: &[u32],
+    ) -> Result<Hypothesis> {
+        let logits = self.logits_before(options, &window, tokens)?;
+        let logprobs = candle_nn::ops::log_softmax(&logits, D::Minus1)?.to_device(&Device::Cpu)?;
+        let of_token = |(row, token): (usize, &u32)| logprobs.get(row)?.get(*token as usize)?.to_scalar();
+        let logprobs = tokens.iter().enumerate().map(of_token).collect::<Result<Vec<f32>>>()?;
+        let mut engine = Engine::new(self, options, head, 1)?;
+        engine.admit(vec![(0, (0, window))])?;
+        let Engine { cache, mut tasks, .. } = engine;
+        let Some(mut task) = tasks[0].take() else { candle_core::bail!("the window was not admitted") };
+        task.give_text(tokens.to_vec(), logprobs, options);
+        let mut hypotheses = alignment::hypotheses(self, options, &cache, vec![(0, task)])?;
+        Ok(hypotheses.remove(0).1)
+    }
+
+    fn states(&self, window: &MelWindow) -> Result<Tensor> {
+        self.states_of(window)?.to_dtype(DType::F32)
     }
 }
 
 struct Engine<'a, B: Backend> {
     network: &'a B,
     options: &'a DecodingOptions,
+    head: Option<&'a PhoneHead>,
     cache: B::Cache,
     reader: Reader<'a>,
     /// The window in each slot that was used so far.
@@ -100,10 +150,15 @@ struct Feed {
 
 impl<'a, B: Backend> Engine<'a, B> {
     /// Cache and tasks grow with the number of windows in progress, up to `capacity`.
-    fn new(network: &'a B, options: &'a DecodingOptions, capacity: usize) -> Result<Self> {
+    fn new(
+        network: &'a B,
+        options: &'a DecodingOptions,
+        head: Option<&'a PhoneHead>,
+        capacity: usize,
+    ) -> Result<Self> {
         let cache = network.cache(1, options.lanes(), options.capacity())?;
         let reader = Reader::new(options, network)?;
-        Ok(Self { network, options, cache, reader, tasks: Vec::new(), limit: capacity.max(1) })
+        Ok(Self { network, options, head, cache, reader, tasks: Vec::new(), limit: capacity.max(1) })
     }
 
     fn run(mut self, flow: &mut dyn Flow<MelWindow, Hypothesis>) -> Result<()> {
@@ -151,9 +206,20 @@ impl<'a, B: Backend> Engine<'a, B> {
         }
         self.tasks.resize_with(needed.max(self.tasks.len()), || None);
         let windows: Vec<_> = drawn.iter().map(|(slot, (_, window))| (*slot, &**window)).collect();
-        self.network.admit(&windows, &mut self.cache)?;
-        for (slot, (key, window)) in drawn {
-            self.tasks[slot] = Some(DecodeTask::new(key, window, self.options)?);
+        let mut emissions = vec![None; windows.len()];
+        let mut recognize = self.head.map(|head| {
+            |index: usize, states: &Tensor| {
+                let own: &MelWindow = windows[index].1;
+                emissions[index] = Some(span("phone_head", states.device(), || {
+                    head.emissions(&states.narrow(0, 0, own.positions)?)
+                })?);
+                Ok(())
+            }
+        });
+        let observe = recognize.as_mut().map(|recognize| recognize as &mut StatesObserver<'_>);
+        self.network.admit(&windows, &mut self.cache, observe)?;
+        for ((slot, (key, window)), emissions) in drawn.into_iter().zip(emissions) {
+            self.tasks[slot] = Some(DecodeTask::new(key, window, emissions, self.options)?);
         }
         Ok(())
     }

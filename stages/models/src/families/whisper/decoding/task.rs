@@ -4,13 +4,13 @@
 use std::sync::Arc;
 
 use candle_core::{Error, Result};
-use stage_core::sha256_hex;
+use stage_core::{WindowEmissions, sha256_hex};
 
 use super::beam::Beams;
 use super::fallback::{Attempt, low_confidence, rejection};
 use super::options::DecodingOptions;
 use super::sampler::Candidate;
-use super::sequence::{LogitsQuery, Samples};
+use super::sequence::{LogitsQuery, Samples, Sequence};
 use crate::families::whisper::diagnostics::RejectedAttempt;
 use crate::families::whisper::unit::{Hypothesis, MelWindow};
 
@@ -61,6 +61,8 @@ pub(super) enum CacheAction {
 pub(super) struct DecodeTask {
     pub(super) key: usize,
     pub(super) window: Arc<MelWindow>,
+    /// The sounds of the window, if the model recognizes them.
+    emissions: Option<WindowEmissions>,
     state: DecodeState,
     /// Index into the languages of the options.
     pub(super) language: usize,
@@ -76,7 +78,12 @@ pub(super) struct DecodeTask {
 }
 
 impl DecodeTask {
-    pub(super) fn new(key: usize, window: Arc<MelWindow>, options: &DecodingOptions) -> Result<Self> {
+    pub(super) fn new(
+        key: usize,
+        window: Arc<MelWindow>,
+        emissions: Option<WindowEmissions>,
+        options: &DecodingOptions,
+    ) -> Result<Self> {
         let language = match &window.language {
             None => 0,
             Some(code) => options.languages.iter().position(|language| language.0 == *code).ok_or_else(|| {
@@ -87,6 +94,7 @@ impl DecodeTask {
         let mut task = Self {
             key,
             window,
+            emissions,
             state: if detect { DecodeState::Detect } else { DecodeState::Open },
             language,
             language_probability: None,
@@ -240,6 +248,13 @@ impl DecodeTask {
         self.kept = Some(self.rejected.remove(best));
     }
 
+    /// Keeps a given text instead of searching for one.
+    pub(super) fn give_text(&mut self, tokens: Vec<u32>, logprobs: Vec<f32>, options: &DecodingOptions) {
+        let text = options.text(&tokens);
+        let sequence = Sequence { tokens, logprobs, end_logprob: None, looping: false };
+        self.kept = Some(Attempt::new(sequence, 0.0, &text));
+    }
+
     /// The text tokens of the attempt that was kept.
     pub(super) fn text_tokens(&self, options: &DecodingOptions) -> Vec<u32> {
         let tokens = self.kept.iter().flat_map(|attempt| &attempt.sequence.tokens);
@@ -264,6 +279,7 @@ impl DecodeTask {
             rejected: self.rejected.into_iter().map(rejected).collect(),
             low_confidence,
             loudest_dbfs: self.window.loudest_dbfs,
+            emissions: self.emissions,
         }
     }
 }

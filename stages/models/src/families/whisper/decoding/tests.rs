@@ -162,7 +162,7 @@ fn gpu_path_gives_what_the_cpu_path_gives() {
             eprintln!("{weights}, {name}");
             let options = DecodingOptions::new(&files, &config).unwrap();
             let mut flow = ListFlow::new(windows(), 3);
-            fused.decode(&options, &mut flow).unwrap();
+            fused.decode(&options, None, &mut flow).unwrap();
             let expected = decode(&model, &options, windows(), 3);
             expected.iter().zip(&flow.into_outputs().unwrap()).for_each(|(a, b)| assert_alike(a, b));
         }
@@ -238,7 +238,7 @@ fn logits_that_are_no_numbers_are_an_error_in_every_search() {
     let model = network(&files, &stored(tensors));
     for (_, config) in settings() {
         let options = DecodingOptions::new(&files, &config).unwrap();
-        let error = model.decode(&options, &mut ListFlow::new(windows(), 3)).unwrap_err();
+        let error = model.decode(&options, None, &mut ListFlow::new(windows(), 3)).unwrap_err();
         assert!(error.to_string().contains("not finite"), "{error}");
     }
 }
@@ -281,7 +281,7 @@ fn windows_that_come_late_join_those_under_way() {
     let mut flow = Trickle { waiting: windows(), worked: 0, outputs: Vec::new() };
     while flow.outputs.len() < WINDOWS {
         flow.worked = 3;
-        model.decode(&options, &mut flow).unwrap();
+        model.decode(&options, None, &mut flow).unwrap();
     }
     for (key, answer) in &flow.outputs {
         assert_same(answer, &expected[*key]);

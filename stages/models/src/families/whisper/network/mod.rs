@@ -32,6 +32,9 @@ use crate::{Compute, ModelError};
 pub(super) use fused::Network as Fused;
 pub(super) use packed::Network as Packed;
 
+/// Receives the index of a window and its encoder states (`[positions, width]`).
+pub(super) type StatesObserver<'a> = dyn FnMut(usize, &Tensor) -> Result<()> + 'a;
+
 /// Encoder and decoder on one device.
 pub(super) trait Backend: Debug + Send + Sync {
     /// The keys and values of the windows in the slots and of their hypotheses in lanes.
@@ -46,8 +49,14 @@ pub(super) trait Backend: Debug + Send + Sync {
     /// Creates a cache of `slots` windows, each with `lanes` hypotheses of at most `tokens` tokens.
     fn cache(&self, slots: usize, lanes: usize, tokens: usize) -> Result<Self::Cache>;
 
-    /// Encodes windows into their slots of the cache and clears the lanes of these slots.
-    fn admit(&self, windows: &[(usize, &MelWindow)], cache: &mut Self::Cache) -> Result<()>;
+    /// Encodes windows into their slots of the cache and clears the lanes of these slots. `observe`, if any, receives
+    /// the index of each window and its encoder states (`[positions, width]`).
+    fn admit(
+        &self,
+        windows: &[(usize, &MelWindow)],
+        cache: &mut Self::Cache,
+        observe: Option<&mut StatesObserver<'_>>,
+    ) -> Result<()>;
 
     /// Feeds the next `n` tokens of each row. `tokens` is `[rows * n]`, row by row; rows may have different lengths.
     /// Returns the logits (`[rows, vocabulary]`, f32) after the last token of each row.
@@ -62,8 +71,14 @@ pub(super) trait Backend: Debug + Send + Sync {
     fn attention(&self, texts: &[Text<'_>], cache: &Self::Cache) -> Result<Vec<Tensor>>;
 
     /// The encoder states (`[positions, width]`) of a window.
-    #[cfg(test)]
     fn states_of(&self, window: &MelWindow) -> Result<Tensor>;
+}
+
+/// Passes the states of each window of a batch (`[windows, positions, width]`) to an observer, one by one, so that what
+/// it computes does not depend on the batch.
+fn observe_each(observe: Option<&mut StatesObserver<'_>>, states: &Tensor) -> Result<()> {
+    let Some(observe) = observe else { return Ok(()) };
+    (0..states.dim(0)?).try_for_each(|index| observe(index, &states.get(index)?))
 }
 
 /// The windows in the slots, each with its hypotheses in lanes.

@@ -53,7 +53,7 @@ fn window(seed: usize) -> MelWindow {
 fn cache<B: Backend>(model: &B, slots: usize, lanes: usize) -> B::Cache {
     let windows: Vec<_> = (0..slots).map(window).collect();
     let mut cache = model.cache(slots, lanes, 16).unwrap();
-    model.admit(&windows.iter().enumerate().collect::<Vec<_>>(), &mut cache).unwrap();
+    model.admit(&windows.iter().enumerate().collect::<Vec<_>>(), &mut cache, None).unwrap();
     cache
 }
 
@@ -137,7 +137,7 @@ fn check_rows<B: Backend>(model: &B) {
     let mut batch = cache(model, 2, 1);
     model.step(&[row(1, 0)], &[30, 31, 32], &mut batch).unwrap();
     model.step(&[row(0, 0), row(1, 0)], &[10, 33], &mut batch).unwrap();
-    model.admit(&[(0, &window(5))], &mut batch).unwrap();
+    model.admit(&[(0, &window(5))], &mut batch, None).unwrap();
     let step = model.step(&[row(1, 0), row(0, 0)], &[34, 50], &mut batch).unwrap();
     let kept = logits(model, 1, &[30, 31, 32, 33, 34], &batch);
     let refilled = logits(model, 0, &[50], &batch);
@@ -155,7 +155,7 @@ fn check_caches<B: Backend>(model: &B) {
     model.step(&[row(0, 1), row(1, 0)], &[10, 11, 20, 21], &mut cache).unwrap();
     cache.grow(5, 5).unwrap();
     assert_eq!(cache.slots(), 5);
-    model.admit(&[(4, &window(6))], &mut cache).unwrap();
+    model.admit(&[(4, &window(6))], &mut cache, None).unwrap();
     let step = model.step(&[row(0, 1), row(1, 0), row(4, 1)], &[12, 22, 30], &mut cache).unwrap();
     let texts: [(usize, &[u32]); 3] = [(0, &[10, 11, 12]), (1, &[20, 21, 22]), (4, &[30])];
     for (index, (slot, tokens)) in texts.into_iter().enumerate() {

@@ -100,7 +100,7 @@ fn compare_network(model: &Packed, unit: &MelWindow, reference: &Reference, inde
     let tokens = [reference.ids("prompt", index), reference.ids("tokens", index)].concat();
     let expected = reference.tensor("logits", index);
     let mut cache = model.cache(1, 1, tokens.len()).unwrap();
-    model.admit(&[(0, unit)], &mut cache).unwrap();
+    model.admit(&[(0, unit)], &mut cache, None).unwrap();
     let text = Text { slot: 0, tokens: &tokens };
     let mut worst = deviation(&model.logits(text, &cache).unwrap(), &expected);
     for (position, token) in tokens.iter().enumerate() {

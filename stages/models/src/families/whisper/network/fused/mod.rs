@@ -17,7 +17,7 @@ use kernels::probe::span;
 
 use self::decoder::Decoder;
 use self::encoder::Encoder;
-use super::{Backend, Row, Text};
+use super::{Backend, Row, StatesObserver, Text, observe_each};
 use crate::families::whisper::model_config::WhisperConfig;
 use crate::families::whisper::unit::MelWindow;
 
@@ -89,9 +89,16 @@ impl Backend for Network {
         self.decoder.cache(slots, lanes, tokens, self.positions)
     }
 
-    fn admit(&self, windows: &[(usize, &MelWindow)], cache: &mut Cache) -> Result<()> {
+    fn admit(
+        &self,
+        windows: &[(usize, &MelWindow)],
+        cache: &mut Cache,
+        observe: Option<&mut StatesObserver<'_>>,
+    ) -> Result<()> {
         let (slots, windows): (Vec<_>, Vec<_>) = windows.iter().copied().unzip();
-        self.decoder.admit(&slots, &self.states(&windows)?, cache)
+        let states = self.states(&windows)?;
+        observe_each(observe, &states)?;
+        self.decoder.admit(&slots, &states, cache)
     }
 
     fn step(&self, rows: &[Row], tokens: &[u32], cache: &mut Cache) -> Result<Tensor> {
@@ -106,7 +113,6 @@ impl Backend for Network {
         self.decoder.attention(texts, cache)
     }
 
-    #[cfg(test)]
     fn states_of(&self, window: &MelWindow) -> Result<Tensor> {
         self.states(&[window])?.squeeze(0)
     }

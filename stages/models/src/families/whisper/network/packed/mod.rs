@@ -10,7 +10,7 @@ use kernels::{CpuPrecision, Mlp, Norm};
 
 use self::decoder::Decoder;
 use self::encoder::Encoder;
-use super::{Backend, Row, Text};
+use super::{Backend, Row, StatesObserver, Text};
 use crate::families::whisper::model_config::WhisperConfig;
 use crate::families::whisper::unit::MelWindow;
 use crate::weights::{LayerWeights, Tensors};
@@ -53,11 +53,20 @@ impl Backend for Network {
     }
 
     /// Windows are encoded one after the other, because the matrices of one window are large enough.
-    fn admit(&self, windows: &[(usize, &MelWindow)], cache: &mut Cache) -> Result<()> {
-        let kv_cache =
-            |states: &Tensor, norm: &Norm| span("cross_kv_cache", &Device::Cpu, || self.decoder.kv_cache(states, norm));
-        for (slot, window) in windows {
-            cache.admit(*slot, self.encoder.with_states(&window.features, kv_cache)?);
+    fn admit(
+        &self,
+        windows: &[(usize, &MelWindow)],
+        cache: &mut Cache,
+        mut observe: Option<&mut StatesObserver<'_>>,
+    ) -> Result<()> {
+        for (index, (slot, window)) in windows.iter().enumerate() {
+            let audio = self.encoder.with_states(&window.features, |states, norm| {
+                if let Some(observe) = &mut observe {
+                    observe(index, &normalized(states, norm)?)?;
+                }
+                span("cross_kv_cache", &Device::Cpu, || self.decoder.kv_cache(states, norm))
+            })?;
+            cache.admit(*slot, audio);
         }
         Ok(())
     }
@@ -74,13 +83,15 @@ impl Backend for Network {
         texts.iter().map(|text| self.decoder.attention(cache.audio(text.slot)?, text.tokens)).collect()
     }
 
-    #[cfg(test)]
     fn states_of(&self, window: &MelWindow) -> Result<Tensor> {
-        self.encoder.with_states(&window.features, |states, norm| {
-            let of_width = |values: &[f32]| Tensor::new(values, states.device());
-            candle_nn::ops::layer_norm(states, &of_width(&norm.weight)?, &of_width(&norm.bias)?, norm.epsilon)
-        })
+        self.encoder.with_states(&window.features, normalized)
     }
+}
+
+/// The encoder's states after its final norm.
+fn normalized(states: &Tensor, norm: &Norm) -> Result<Tensor> {
+    let of_width = |values: &[f32]| Tensor::new(values, states.device());
+    candle_nn::ops::layer_norm(states, &of_width(&norm.weight)?, &of_width(&norm.bias)?, norm.epsilon)
 }
 
 /// Reads queries (scaled), keys and values of a self-attention, concatenated.

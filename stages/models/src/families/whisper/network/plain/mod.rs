@@ -13,7 +13,7 @@ use candle_nn::VarBuilder;
 
 use self::decoder::Decoder;
 use self::encoder::Encoder;
-use super::{Backend, Row, Text};
+use super::{Backend, Row, StatesObserver, Text, observe_each};
 use crate::families::whisper::model_config::WhisperConfig;
 use crate::families::whisper::unit::MelWindow;
 
@@ -69,9 +69,16 @@ impl Backend for Network {
         self.decoder.cache(slots, lanes, tokens)
     }
 
-    fn admit(&self, windows: &[(usize, &MelWindow)], cache: &mut Cache) -> Result<()> {
+    fn admit(
+        &self,
+        windows: &[(usize, &MelWindow)],
+        cache: &mut Cache,
+        observe: Option<&mut StatesObserver<'_>>,
+    ) -> Result<()> {
         let (slots, windows): (Vec<_>, Vec<_>) = windows.iter().copied().unzip();
-        let audio = self.decoder.kv_cache(&self.states(&windows)?)?;
+        let states = self.states(&windows)?;
+        observe_each(observe, &states)?;
+        let audio = self.decoder.kv_cache(&states)?;
         slots.into_iter().zip(audio).try_for_each(|(slot, audio)| cache.admit(slot, &audio))
     }
 
@@ -87,7 +94,6 @@ impl Backend for Network {
         texts.iter().map(|text| Ok(self.decoder.attend(*text, cache)?.1)).collect()
     }
 
-    #[cfg(test)]
     fn states_of(&self, window: &MelWindow) -> Result<Tensor> {
         self.states(&[window])?.squeeze(0)
     }
