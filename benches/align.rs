@@ -1,5 +1,5 @@
 //! Align: errors of word boundaries on joined recordings of digits, before and after refinement, with the speed of the
-//! refinement, and the speed of CTC models: the embedded one, and one of wav2vec2-base's dimensions with random
+//! refinement, and the speed of CTC models: the small one of the tests, and one of wav2vec2-base's dimensions with random
 //! weights.
 //!
 //! `cargo bench -p align`. Without ../shared it measures the takes of the fixtures.
@@ -11,7 +11,7 @@ mod support;
 
 use align::{AlignConfig, Aligner, ModelSource, Wav2Vec2Files};
 use measure::{Machine, figures, runs};
-use stage_core::{AlignedWords, Stage};
+use stage_core::{AlignedWords, PhoneEmissions, Stage};
 use support::{Attention, Call, percentile};
 use testkit::{DIGIT_TAKES, root};
 
@@ -37,7 +37,7 @@ fn main() {
         }
     }
     println!("{table}");
-    speed("embedded", &ModelSource::Embedded, &calls);
+    speed("test-ctc", &ModelSource::Directory(root().join("fixtures/models/test-ctc")), &calls);
     let folder = tempfile::tempdir().expect("a temporary folder");
     random::write_base(folder.path()).expect("a model can be written");
     speed("base, random", &ModelSource::Directory(folder.path().into()), &calls[..2]);
@@ -50,7 +50,7 @@ fn speed(name: &str, source: &ModelSource, calls: &[Call]) {
     let inputs: Vec<_> =
         calls.iter().map(|call| (call, call.speech(), call.transcript(Attention::Scattered, 1))).collect();
     let align = |(call, speech, transcript): &(&Call, _, _)| {
-        let aligned = aligner.run((&call.pcm, speech, transcript)).expect("the transcript is this recording's");
+        let aligned = aligner.run((&call.pcm, speech, transcript, &PhoneEmissions::default())).expect("the transcript is this recording's");
         aligned.words.len()
     };
     align(&inputs[0]);
@@ -69,7 +69,7 @@ fn boundaries(calls: &[Call], attention: Attention, search_s: f64) -> [String; 5
     let inputs: Vec<_> =
         (1..).zip(calls).map(|(seed, call)| (call, call.speech(), call.transcript(attention, seed))).collect();
     let align = |(call, speech, transcript): &(&Call, _, _)| {
-        aligner.run((&call.pcm, speech, transcript)).expect("the transcript is this recording's")
+        aligner.run((&call.pcm, speech, transcript, &PhoneEmissions::default())).expect("the transcript is this recording's")
     };
     let aligned = runs(0, RUNS, || inputs.iter().map(align).collect::<Vec<AlignedWords>>());
     let errors = calls.iter().zip(aligned.best()).map(|(call, aligned)| call.errors(&aligned.words));

@@ -1,17 +1,23 @@
-"""Words at silences in real recordings, and edges of recordings, where two tools agree.
+"""Words at silences in real recordings, and edges of recordings.
 
-The times are those of the sound; the tools only decide which words are on which side of a silence. A silence counts if
-Kaldi's tool for the language and Whisper's cross-attention put the same words on both sides, and the former's own edges of
-these words are within 100 ms of the silence. Silences inside words, as in stops, are thereby left out. An edge of the
-recording does not count if both tools place its word more than 200 ms further inside, or outside: then the sound at the
-edge is not the word, or the word is not in the sound.
+The times are those of the sound; tools only decide which words are on which side of a silence. A silence counts if
+
+1. Kaldi's tool for the language, with the text given, ends a word within 100 ms of its start and begins the next one within
+   100 ms of its end, and
+2. Whisper recognizes the sounds on both sides, each alone, so that this division of the words fits better than that with one
+   word more or less on the left.
+
+Silences inside words, as in stops, are thereby left out. The second check uses no times, so that it favors no aligner. An edge of a
+recording does not count if both the tool and Whisper's cross-attention place its word more than 200 ms away on the same side:
+then the sound at the edge is not the word, or the word is not in the sound.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 
+import pairing
 from audio import FRAME, RATE, save
 from corpora import Source
 from engines import Cached
@@ -77,27 +83,18 @@ def times(texts: list[str], words: list[Word]) -> Times:
     return found
 
 
-def divisions(by_tool: Times, by_attention: Times | None, silences: list[tuple[float, float]]) -> dict[int, int]:
-    """For each confirmed silence, the number of words before it; with None by the first tool alone."""
+def divisions(by_tool: Times, silences: list[tuple[float, float]]) -> dict[int, int]:
+    """For each silence that the tool confirms, the number of words before it."""
     found = {}
     for number, (start_s, end_s) in enumerate(silences):
         for k in range(1, len(by_tool)):
-            near = within(by_tool[k - 1][1], start_s) and within(by_tool[k][0], end_s)
-            if near and (by_attention is None or divides(by_attention, k, (start_s + end_s) / 2)):
+            if within(by_tool[k - 1][1], start_s) and within(by_tool[k][0], end_s):
                 found[number] = k
     return found
 
 
 def within(time_s: float | None, edge_s: float) -> bool:
     return time_s is not None and abs(time_s - edge_s) <= NEAR_S
-
-
-def divides(times_s: Times, k: int, at_s: float) -> bool:
-    """Whether the middle of word k - 1 is before `at_s` and that of word k after it."""
-    edges = [*times_s[k - 1], *times_s[k]]
-    if any(edge is None for edge in edges):
-        return False
-    return (edges[0] + edges[1]) / 2 < at_s < (edges[2] + edges[3]) / 2
 
 
 def contradicted(edge_s: float, by_tool: float | None, by_attention: float | None) -> bool:
@@ -107,19 +104,23 @@ def contradicted(edge_s: float, by_tool: float | None, by_attention: float | Non
     return min(by_tool, by_attention) > edge_s + CONTRADICTED_S or max(by_tool, by_attention) < edge_s - CONTRADICTED_S
 
 
+def clear_bounds(found: Bounds, by_tool: Times, by_attention: Times) -> Bounds:
+    """The bounds, with the edges that both tools contradict marked as uncertain."""
+    start_s, end_s = found.start * FRAME / RATE, found.end * FRAME / RATE
+    start_clear = found.start_clear and not contradicted(start_s, by_tool[0][0], by_attention[0][0])
+    end_clear = found.end_clear and not contradicted(end_s, by_tool[-1][1], by_attention[-1][1])
+    return Bounds(found.start, found.end, start_clear, end_clear)
+
+
 def utterance(source: Source, tool: list[Word] | None, attention: list[Word] | None, rules: Rules = RULES) -> Utterance | None:
-    """The bounds and pieces of a source; None if its edges are unclear."""
+    """The bounds of a source, and its pieces between the silences that the tool confirms; None if its edges are unclear."""
     found, texts = bounds(source.audio, rules), spoken_words(source.text)
     if not found or not texts:
         return None
     by_tool, by_attention = times(texts, tool or []), times(texts, attention or [])
-    start_s, end_s = found.start * FRAME / RATE, found.end * FRAME / RATE
-    start_clear = found.start_clear and not contradicted(start_s, by_tool[0][0], by_attention[0][0])
-    end_clear = found.end_clear and not contradicted(end_s, by_tool[-1][1], by_attention[-1][1])
     silences = silences_of(source, found, rules)
-    confirmed = divisions(by_tool, by_attention, [(a * FRAME / RATE, b * FRAME / RATE) for a, b in silences])
-    pieces = divided(found, silences, confirmed, texts)
-    return Utterance(source, Bounds(found.start, found.end, start_clear, end_clear), pieces, texts)
+    confirmed = divisions(by_tool, [(a * FRAME / RATE, b * FRAME / RATE) for a, b in silences])
+    return Utterance(source, clear_bounds(found, by_tool, by_attention), divided(found, silences, confirmed, texts), texts)
 
 
 def silences_of(source: Source, found: Bounds, rules: Rules) -> list[tuple[int, int]]:
@@ -143,7 +144,7 @@ def windowed(source: Source, tool: list[Word] | None) -> list[Segment]:
         return untimed(source).segments
     silences = [(a, b) for a, b in silences_of(source, found, RULES) if (b - a) * FRAME >= DIVISION_S * RATE]
     seconds = [(a * FRAME / RATE, b * FRAME / RATE) for a, b in silences]
-    pieces = divided(found, silences, divisions(times(texts, tool or []), None, seconds), texts)
+    pieces = divided(found, silences, divisions(times(texts, tool or []), seconds), texts)
     spans = [(piece.start / RATE, piece.end / RATE) for piece in pieces]
     return segments_of([" ".join(piece.texts) for piece in pieces], spans, len(source.audio) / RATE)
 
@@ -171,8 +172,30 @@ def phrases(utterances: list[Utterance], shortest_s: float) -> list[Source]:
     return found
 
 
-def utterances(sources: list[Source], tool: Cached, attention: Cached, folder: Path) -> list[Utterance]:
-    """Runs both tools on the sources; results are cached."""
+def fits(left: Piece, right: Piece, recognized: tuple[str, str]) -> bool:
+    """Whether the division of the words fits the recognized texts better than one with a word more or less on the left."""
+    words, k = left.texts + right.texts, len(left.texts)
+
+    def cost(first: int) -> int:
+        sides = zip((words[:first], words[first:]), recognized)
+        return sum(pairing.distance(characters(" ".join(said)), characters(text)) for said, text in sides)
+
+    return all(cost(k) < cost(other) for other in (k - 1, k + 1))
+
+
+def confirmed(one: Utterance, recognized: list[str]) -> Utterance:
+    """The utterance with only the divisions that fit the recognized texts; pieces between the others are joined."""
+    kept = [one.pieces[0]]
+    for piece, texts in zip(one.pieces[1:], zip(recognized, recognized[1:])):
+        if fits(one.pieces[one.pieces.index(piece) - 1], piece, texts):
+            kept.append(piece)
+        else:
+            kept[-1] = Piece(kept[-1].start, piece.end, kept[-1].texts + piece.texts)
+    return replace(one, pieces=kept)
+
+
+def utterances(sources: list[Source], tool: Cached, attention: Cached, recognizer: Cached, folder: Path) -> list[Utterance]:
+    """Runs the tools on the sources; results are cached."""
     recordings = [untimed(source) for source in sources]
     for recording in recordings:
         recording.path = folder / f"{recording.name}.wav"
@@ -180,5 +203,9 @@ def utterances(sources: list[Source], tool: Cached, attention: Cached, folder: P
     by_tool = tool.run(recordings).words
     for source, recording, words in zip(sources, recordings, by_tool):
         recording.segments = windowed(source, words)
-    found = zip(sources, by_tool, attention.run(recordings).words)
-    return [made for made in (utterance(*one) for one in found) if made]
+    found = zip(recordings, sources, by_tool, attention.run(recordings).words)
+    made = [(recording, one) for recording, *rest in found if (one := utterance(*rest))]
+    for recording, one in made:
+        recording.segments = [Segment(piece.start / RATE, piece.end / RATE, "") for piece in one.pieces]
+    texts = recognizer.run([recording for recording, _ in made]).words
+    return [confirmed(one, [word.text for word in words]) for (_, one), words in zip(made, texts)]

@@ -1,11 +1,13 @@
 """faster-whisper with our weights: words of the recognized text, and times of given text by its cross-attention."""
 
 import importlib.util
+import os
 from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 
+from audio import RATE
 from engines import Cached, piece
 from truth import Recording, Word
 
@@ -30,7 +32,8 @@ class Whisper(Cached):
     def model(self):
         from faster_whisper import WhisperModel
 
-        return WhisperModel(str(ctranslate2_folder()), device="cpu", compute_type="int8")
+        threads = len(os.sched_getaffinity(0))
+        return WhisperModel(str(ctranslate2_folder()), device="cpu", compute_type="int8", cpu_threads=threads)
 
 
 class FasterWhisper(Whisper):
@@ -76,3 +79,23 @@ class WhisperAlign(Whisper):
             Word(word["word"].strip(), offset_s + float(word["start"]), offset_s + float(word["end"]))
             for word in alignment if word["word"].strip()
         ]  # fmt: skip
+
+
+class PieceTexts(Whisper):
+    """The recognized text of each segment alone, as one word per segment."""
+
+    name, given = "recognized pieces", False
+
+    def settings(self) -> str:
+        return f"{VERSION}, pieces, beam 5"
+
+    def words(self, recording: Recording, audio: np.ndarray) -> list[Word]:
+        found = []
+        for segment in recording.segments:
+            part = np.pad(piece(audio, segment.start_s, segment.end_s), RATE // 5)
+            texts, _ = self.model.transcribe(
+                part, language=recording.language, temperature=0.0, without_timestamps=True, condition_on_previous_text=False,
+                log_prob_threshold=None, no_speech_threshold=None, compression_ratio_threshold=None, max_new_tokens=100,
+            )  # fmt: skip
+            found.append(Word(" ".join(text.text.strip() for text in texts), segment.start_s, segment.end_s))
+        return found

@@ -14,7 +14,7 @@ import pauses
 import spliced
 import transcripts
 from natural import natural
-from peers import WhisperAlign
+from peers import PieceTexts, WhisperAlign
 from readings import readings
 from speech import RULES, Rules, bounds
 from synthetic import synthetic
@@ -51,25 +51,28 @@ class Corpus:
     def __init__(self, data: Path, half: int | None, work: Path):
         self.data, self.half, self.work = data, half, work
         self.attention, self.vosk, self.sphinx = WhisperAlign(), Vosk(), PocketSphinx()
+        self.recognizer = PieceTexts()
 
     @cached_property
     def korean(self) -> list[pauses.Utterance]:
-        return pauses.utterances(corpora.korean(self.data, self.half), self.vosk, self.attention, self.work / "ko")
+        return self.utterances(corpora.korean(self.data, self.half), "ko")
 
     @cached_property
     def instructions(self) -> list[pauses.Utterance]:
-        return pauses.utterances(corpora.instructions(self.data), self.vosk, self.attention, self.work / "ko-whole")
+        return self.utterances(corpora.instructions(self.data), "ko-whole")
 
     @cached_property
     def whole_english(self) -> list[pauses.Utterance]:
-        whole = corpora.english(self.data, self.half)
-        return pauses.utterances(whole, self.sphinx, self.attention, self.work / "en-whole")
+        return self.utterances(corpora.english(self.data, self.half), "en-whole")
 
     @cached_property
     def english(self) -> list[pauses.Utterance]:
         """The same, cut at confirmed silences of at least 0.3 s."""
-        cut = pauses.phrases(self.whole_english, pauses.DIVISION_S)
-        return pauses.utterances(cut, self.sphinx, self.attention, self.work / "en")
+        return self.utterances(pauses.phrases(self.whole_english, pauses.DIVISION_S), "en")
+
+    def utterances(self, sources: list[corpora.Source], folder: str) -> list[pauses.Utterance]:
+        tool = self.vosk if folder.startswith("ko") else self.sphinx
+        return pauses.utterances(sources, tool, self.attention, self.recognizer, self.work / folder)
 
     def of(self, language: str) -> list[pauses.Utterance]:
         return self.korean if language == "ko" else self.english

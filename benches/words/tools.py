@@ -17,6 +17,8 @@ from truth import Recording, Word, characters, spoken_words
 PADDING_S = 0.5
 # How often the grammar repeats the text: its bigram model then prefers the order of the text to any other.
 REPETITIONS = 20
+# Levels of white noise that are tried in turn: pocketsphinx fails on digital silence.
+NOISE = [0.0, 1e-3, 3e-3]
 # Words of the English recordings that pocketsphinx's dictionary lacks.
 PRONOUNCED = {
     "beauty's": "B Y UW T IY Z", "riper": "R AY P ER", "feed'st": "F IY D S T", "buriest": "B EH R IY AH S T",
@@ -105,7 +107,7 @@ class PocketSphinx(Cached):
     name, given, languages = "pocketsphinx, text given", True, ("en",)
 
     def settings(self) -> str:
-        return f"pocketsphinx 5.1.1, set_align_text, {sorted(PRONOUNCED)}"
+        return f"pocketsphinx 5.1.1, set_align_text, noise {NOISE}, {sorted(PRONOUNCED)}"
 
     def words(self, recording: Recording, audio: np.ndarray) -> list[Word] | None:
         found = [
@@ -139,12 +141,7 @@ class PocketSphinx(Cached):
         items = [item for _, own in spelled for item in own]
         if any(self.vocabulary.lookup_word(item) is None for item in items):
             return None
-        decoder = self.decoder(lm=None)
-        decoder.set_align_text(" ".join(items))
-        decoder.start_utt()
-        decoder.process_raw(pcm(audio), full_utt=True)
-        decoder.end_utt()
-        spans = [(part.start_frame / 100, (part.end_frame + 1) / 100) for part in decoder.seg() or [] if part.word[0] not in "<["]
+        spans = next((spans for level in NOISE if (spans := self.align(items, audio, level))), [])
         if len(spans) != len(items):
             return None
         found, at = [], 0
@@ -153,3 +150,12 @@ class PocketSphinx(Cached):
                 found.append(Word(word, offset_s + spans[at][0], offset_s + spans[at + len(own) - 1][1]))
             at += len(own)
         return found
+
+    def align(self, items: list[str], audio: np.ndarray, noise: float) -> list[tuple[float, float]]:
+        """Start and end of each item, or nothing if the alignment fails."""
+        decoder = self.decoder(lm=None)
+        decoder.set_align_text(" ".join(items))
+        decoder.start_utt()
+        decoder.process_raw(pcm(audio + np.random.default_rng(0).normal(0, noise, len(audio))), full_utt=True)
+        decoder.end_utt()
+        return [(part.start_frame / 100, (part.end_frame + 1) / 100) for part in decoder.seg() or [] if part.word[0] not in "<["]

@@ -25,7 +25,7 @@ fn main() -> Result<(), Box<dyn Error>> {
 
     let transcriber = Transcriber::new(model, TranscribeConfig::default(), Compute::cpu(Precision::F32))?;
     transcriber.load()?;
-    let transcript = transcriber.run((&pcm, &speech))?;
+    let transcript = transcriber.run((&pcm, &speech))?.transcript;
     for segment in &transcript.segments {
         let mark = if segment.low_confidence.is_some() { " [?]" } else { "" };
         println!("{} {:7.2} to {:7.2} s{mark}  {}", segment.channel, segment.start_s, segment.end_s, segment.text);

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use align::AlignModel;
+use align::{AlignModel, ParseAlignModelError};
 use decode::DecodeConfig;
 use forensics::LexiconSource;
 use segment::VadChoice;
@@ -28,8 +28,8 @@ pub(crate) struct Settings {
 pub(crate) enum SettingsError {
     #[error("--model {0}")]
     Model(ParseModelSourceError),
-    #[error("--aligner {0}, or attention")]
-    Aligner(ParseModelSourceError),
+    #[error("--aligner {0}")]
+    Aligner(ParseAlignModelError),
     #[error("{}: cannot be read: {reason}", stage_core::shown(path))]
     Unreadable { path: PathBuf, reason: std::io::Error },
 }

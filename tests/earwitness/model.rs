@@ -167,7 +167,7 @@ fn distance(said: &[String], written: &[String]) -> usize {
 /// The aligner is a Wav2Vec2ForCTC: too small to recognize speech, but a complete model of the second family.
 #[test]
 fn wav2vec2_model_transcribes_with_times_of_its_own_and_refuses_options_of_whisper() {
-    let model = fixture("models/aligner").to_str().unwrap().to_owned();
+    let model = fixture("models/test-ctc").to_str().unwrap().to_owned();
     let call = fixture("calls/reading.wav");
     let out = tempfile::tempdir().unwrap();
     run(&[&call], out.path(), &["--model", &model]).with_code(0);

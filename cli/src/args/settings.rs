@@ -117,8 +117,9 @@ pub(crate) struct StageSettingArgs {
     /// Also transcribe crosstalk (speech of one channel that leaks into another). By default it is only listed.
     #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
     pub(crate) keep_crosstalk: Option<bool>,
-    /// Source of the word times: attention (from the speech model, refined by speech activity; the default), embedded (a
-    /// small CTC model), or the folder or hub id of a Wav2Vec2ForCTC (with its vocab.json).
+    /// Source of the word times: phones (the sounds that the speech model recognizes, if its folder has a phone head;
+    /// otherwise attention; the default), attention (of the speech model, refined by speech activity), or the folder or
+    /// hub id of a Wav2Vec2ForCTC (with its vocab.json).
     #[arg(long, value_name = "MODEL")]
     pub(crate) aligner: Option<String>,
     /// Lexicon (TOML) for the language evidence, in addition to those of the configuration file; can be given several

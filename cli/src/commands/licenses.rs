@@ -54,12 +54,13 @@ const MODELS: &[Notice] = &[
         text: repository!("fixtures/models/vad/LICENSE"),
     },
     Notice {
-        part: "The embedded aligner: weights, vocabulary",
+        part: "The phone head of the embedded speech model: weights",
         license: "CC-BY-SA-4.0, https://creativecommons.org/licenses/by-sa/4.0/legalcode",
-        source: "trained for this project: fixtures/models/aligner/README.md",
+        source: "trained for this project: fixtures/models/phone-head/README.md",
         text: "\
-The weights are derived from the Free Spoken Digit Dataset (Zohar Jackson et al., CC BY-SA 4.0) and Asterisk's American
-English prompts (recorded by Allison Smith, funded by Digium, CC BY-SA 3.0), both changed by joining, filtering and
+The weights are derived from the Free Spoken Digit Dataset (Zohar Jackson et al., CC BY-SA 4.0), Asterisk's prompts in
+English and Spanish (recorded by Allison Smith), French (June Wallack), Italian (Carlo Flora; all CC BY-SA 3.0) and Russian
+(ivrvoice.ru, CC BY 3.0), and a sample of Azure's speech SDK (Microsoft Corporation, MIT), all changed by joining, filtering and
 mixing. The weights are licensed under CC BY-SA 4.0.",
     },
 ];

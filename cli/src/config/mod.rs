@@ -8,7 +8,7 @@ mod priorities;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 
-use align::{AlignConfig, AlignModel};
+use align::{AlignConfig, AlignModel, ParseAlignModelError};
 use decode::DecodeSettings;
 use forensics::ForensicsConfig;
 use scheduler::coordinator::TimeLimits;
@@ -113,8 +113,9 @@ pub struct RunConfig {
 pub struct ModelsConfig {
     /// The speech model: embedded, a folder in the Hugging Face layout, or a hub id (openai/whisper-large-v3-turbo).
     pub speech: String,
-    /// Source of the word times: attention (from the speech model, refined by speech activity), embedded (a small CTC
-    /// model), or the folder or hub id of a Wav2Vec2ForCTC (with its vocab.json).
+    /// Source of the word times: phones (the sounds that the speech model recognizes, if its folder has a phone head;
+    /// otherwise attention), attention (of the speech model, refined by speech activity), or the folder or hub id of a
+    /// Wav2Vec2ForCTC (with its vocab.json).
     pub aligner: String,
     /// Numeric type of the matrix products: f32 (matches the reference), bf16, f16 (GPUs) or int8 (CPUs; fastest, less
     /// exact). auto: the precision that this case started with; in a new case int8 for the embedded model and f32 for
@@ -152,8 +153,8 @@ pub struct Limits {
     pub worker_memory_mib: Option<NonZeroUsize>,
 }
 
-/// The value of [`ModelsConfig::aligner`] that needs no model of its own.
-const ATTENTION: &str = "attention";
+/// The values of [`ModelsConfig::aligner`] that need no model of their own; the first is the default.
+const ALIGNERS: [&str; 2] = ["phones", "attention"];
 /// The name of the models inside the program.
 const EMBEDDED: &str = "embedded";
 
@@ -178,7 +179,7 @@ impl Default for ModelsConfig {
     fn default() -> Self {
         Self {
             speech: EMBEDDED.to_owned(),
-            aligner: ATTENTION.to_owned(),
+            aligner: ALIGNERS[0].to_owned(),
             precision: PrecisionChoice::Auto,
             offline: false,
         }
@@ -237,8 +238,8 @@ impl ModelsConfig {
     /// The source of word times.
     ///
     /// # Errors
-    /// The text is neither `attention`, nor the source of a model.
-    pub fn aligner_source(&self) -> Result<AlignModel, ParseModelSourceError> {
+    /// The text is neither `phones`, nor `attention`, nor the source of a model.
+    pub fn aligner_source(&self) -> Result<AlignModel, ParseAlignModelError> {
         let source: AlignModel = self.aligner.parse()?;
         Ok(if self.offline { source.offline() } else { source })
     }
@@ -255,7 +256,8 @@ impl Config {
         }
         for model in [&mut self.models.speech, &mut self.models.aligner] {
             let path = folder.join(&*model);
-            if ![EMBEDDED, ATTENTION].contains(&model.as_str()) && path.is_dir() {
+            let is_name = *model == EMBEDDED || ALIGNERS.contains(&model.as_str());
+            if !is_name && path.is_dir() {
                 *model = path.to_string_lossy().into_owned();
             }
         }

@@ -6,7 +6,7 @@ use std::str::FromStr;
 use std::sync::OnceLock;
 
 use models::wav2vec2::{Wav2Vec2, Wav2Vec2Files};
-use models::{ModelError, ModelSource, ParseModelSourceError};
+use models::{ModelError, ModelSource};
 use serde::{Deserialize, Serialize};
 use stage_core::{Pcm, SpeechSpan};
 
@@ -28,7 +28,7 @@ const BATCH: i64 = 60 * 16_000;
 ///
 /// assert_eq!("phones".parse(), Ok(AlignModel::Phones));
 /// assert_eq!("attention".parse(), Ok(AlignModel::Attention));
-/// assert_eq!("embedded".parse(), Ok(AlignModel::Ctc(ModelSource::Embedded)));
+/// assert!("embedded".parse::<AlignModel>().is_err());
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum AlignModel {
@@ -51,14 +51,25 @@ impl AlignModel {
     }
 }
 
+/// The text is not a source of word times.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "`{0}` is not a source of word times: `phones`, `attention`, an existing directory with a Wav2Vec2ForCTC or its hub id \
+     is expected"
+)]
+pub struct ParseAlignModelError(String);
+
 impl FromStr for AlignModel {
-    type Err = ParseModelSourceError;
+    type Err = ParseAlignModelError;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         match text {
             "phones" => Ok(Self::Phones),
             "attention" => Ok(Self::Attention),
-            _ => text.parse().map(Self::Ctc),
+            _ => match text.parse() {
+                Ok(ModelSource::Embedded) | Err(_) => Err(ParseAlignModelError(text.to_owned())),
+                Ok(source) => Ok(Self::Ctc(source)),
+            },
         }
     }
 }
@@ -186,12 +197,14 @@ mod tests {
     #[test]
     fn align_model_is_attention_or_a_source() {
         assert_eq!("attention".parse(), Ok(AlignModel::Attention));
-        assert_eq!("embedded".parse(), Ok(AlignModel::Ctc(ModelSource::Embedded)));
+        assert_eq!("phones".parse(), Ok(AlignModel::Phones));
         let hub = "facebook/wav2vec2-base-960h".parse::<AlignModel>().unwrap();
         assert_eq!(hub.clone().offline(), AlignModel::Ctc(ModelSource::Cached("facebook/wav2vec2-base-960h".into())));
-        for text in ["attention", "embedded", "facebook/wav2vec2-base-960h"] {
+        for text in ["attention", "phones", "facebook/wav2vec2-base-960h"] {
             assert_eq!(text.parse::<AlignModel>().unwrap().to_string(), text);
         }
-        assert!("wav2vec2".parse::<AlignModel>().is_err());
+        for text in ["wav2vec2", "embedded"] {
+            assert!(text.parse::<AlignModel>().is_err(), "{text}");
+        }
     }
 }

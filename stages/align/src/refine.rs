@@ -23,6 +23,8 @@ pub(crate) struct Reach {
     pub(crate) pause: i64,
     /// Range for a minimum between touching words.
     pub(crate) minimum: i64,
+    /// Range for the largest spectral change between touching words.
+    pub(crate) change: i64,
 }
 
 /// Moves the boundaries of `words`, in order, inside `room`. The result may overlap where the original times did.
@@ -66,7 +68,7 @@ impl Boundary<'_> {
         if behind.is_some() || before.is_some() {
             return (behind.map(|pause| pause.start), before.map(|pause| pause.end));
         }
-        let touch = self.minimum();
+        let touch = if self.reach.change > 0 { self.change() } else { self.minimum() };
         (touch, touch)
     }
 
@@ -103,6 +105,13 @@ impl Boundary<'_> {
             start: self.left.map_or(self.room.start, |left| left.start),
             end: self.right.map_or(self.room.end, |right| right.end),
         })
+    }
+
+    /// Returns the spectral change between touching words.
+    fn change(&self) -> Option<i64> {
+        let (given, left, right) = (self.given(), self.left?, self.right?);
+        let peak = self.sound.change(given.middle(), self.reach.change)?;
+        (given.len() <= self.reach.change && (left.middle()..right.middle()).contains(&peak)).then_some(peak)
     }
 
     /// Returns the energy minimum between touching words.

@@ -6,6 +6,8 @@ use std::ops::Range;
 use dsp::{ACTIVITY_HOP, Activity};
 use stage_core::{Pcm, SAMPLE_RATE_HZ, SpeechSpan};
 
+use crate::spectrum::SpectralChange;
+
 /// Samples between two levels: 5 ms.
 pub(crate) const HOP: i64 = ACTIVITY_HOP as i64;
 /// Margin on each side of the segment that is measured to estimate the noise: 0.75 s.
@@ -37,18 +39,40 @@ impl Interval {
 #[derive(Debug)]
 pub(crate) struct Sound {
     activity: Activity,
+    /// Measured for the boundaries of phones only.
+    change: Option<SpectralChange>,
     origin: i64,
 }
 
 impl Sound {
     /// Measures a segment of a channel with its margins. `spans` are the speech spans of the recording.
     pub(crate) fn measure(pcm: &Pcm, channel: u16, segment: Interval, spans: &[SpeechSpan]) -> io::Result<Self> {
+        Ok(Self::measured(pcm, channel, segment, spans)?.0)
+    }
+
+    /// See [`Sound::measure`]; also measures spectral change.
+    pub(crate) fn with_change(pcm: &Pcm, channel: u16, segment: Interval, spans: &[SpeechSpan]) -> io::Result<Self> {
+        let (sound, samples) = Self::measured(pcm, channel, segment, spans)?;
+        Ok(Self { change: Some(SpectralChange::of_samples(&samples, sound.origin)), ..sound })
+    }
+
+    fn measured(
+        pcm: &Pcm,
+        channel: u16,
+        segment: Interval,
+        spans: &[SpeechSpan],
+    ) -> io::Result<(Self, Vec<f32>)> {
         let origin = (segment.start - MARGIN).max(0);
         let end = (segment.end + MARGIN).min(pcm.frames() as i64);
         let samples = pcm.read(channel.into(), origin as u64, (end - origin).max(0) as usize)?;
         let own = spans.iter().filter(|span| span.channel == channel).map(|span| (span.start_s, span.end_s));
         let activity = Activity::of_samples(&samples, origin, f64::from(SAMPLE_RATE_HZ), own);
-        Ok(Self { activity, origin })
+        Ok((Self { activity, change: None, origin }, samples))
+    }
+
+    /// The sample of the clearest spectral change within `reach` samples of a boundary, if it was measured.
+    pub(crate) fn change(&self, boundary: i64, reach: i64) -> Option<i64> {
+        self.change.as_ref()?.peak(boundary, reach)
     }
 
     /// Indices of the levels whose middle is in an interval.

@@ -1,5 +1,7 @@
 //! The stage: turns a transcript into the artifact.
 
+use std::io;
+
 use models::wav2vec2::Wav2Vec2Files;
 use models::{ModelError, SpeechModel};
 use schemars::JsonSchema;
@@ -7,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 use stage_core::{
     AlignedWords, Artifact, ErrorClass, ErrorCode, Identity, Inputs, Pcm, Phases, PhoneEmissions, PipelineError,
-    SAMPLE_RATE_HZ, Segment, SpeechSegments, Stage, StageSpec, Timing, TimingMethod, TokenTiming, Transcript, Word,
+    SAMPLE_RATE_HZ, Segment, SpeechSegments, SpeechSpan, Stage, StageSpec, Timing, TimingMethod, TokenTiming, Transcript, Word,
 };
 
 use crate::error::{NAME, StageFault};
@@ -73,6 +75,8 @@ impl AlignConfig {
 /// A word whose times have a larger expected error is marked as uncertain, in seconds.
 const UNCERTAIN_S: f32 = 0.2;
 
+/// Range around a boundary of phones for the largest spectral change, in samples: a frame.
+const PHONE_FRAME: i64 = 320;
 /// The largest search range and margin, in seconds.
 const MOST_S: f64 = 10.0;
 
@@ -84,7 +88,7 @@ const MOST_S: f64 = 10.0;
 /// use align::{AlignConfig, Aligner, ModelSource, Wav2Vec2Files};
 /// use stage_core::Stage;
 ///
-/// let files = Wav2Vec2Files::resolve(&ModelSource::Embedded)?;
+/// let files = Wav2Vec2Files::resolve(&ModelSource::Directory("../../fixtures/models/test-ctc".into()))?;
 /// let aligner = Aligner::with_model(AlignConfig::default(), files)?;
 /// assert!(aligner.identity().model_sha256.is_some(), "the model is part of the fingerprint");
 /// # Ok::<(), align::ModelError>(())
@@ -180,18 +184,24 @@ impl Aligner {
         words.collect()
     }
 
-    /// Whether the sound around the words is needed.
-    fn measures_sound(&self) -> bool {
-        matches!(self.source, Source::Phones) || self.reach(true).pause > 0 || self.reach(false).pause > 0
+    /// The sound of an interval, if the settings need it.
+    fn sound(&self, pcm: &Pcm, channel: u16, room: Interval, spans: &[SpeechSpan]) -> Option<io::Result<Sound>> {
+        match &self.source {
+            Source::Phones => Some(Sound::with_change(pcm, channel, room, spans)),
+            _ if self.reach(true).pause > 0 || self.reach(false).pause > 0 => {
+                Some(Sound::measure(pcm, channel, room, spans))
+            }
+            _ => None,
+        }
     }
 
     /// The search ranges around the times of the model, or of the recognizer.
     fn reach(&self, by_model: bool) -> Reach {
         let AlignConfig { search_s, phone_search_s, ctc_search_s, .. } = self.config;
         match (&self.source, by_model) {
-            (Source::Phones, true) => Reach { pause: samples(phone_search_s), minimum: 0 },
-            (Source::Ctc(..), true) => Reach { pause: samples(ctc_search_s), minimum: 0 },
-            _ => Reach { pause: samples(search_s), minimum: samples(search_s) },
+            (Source::Phones, true) => Reach { pause: samples(phone_search_s), minimum: 0, change: PHONE_FRAME },
+            (Source::Ctc(..), true) => Reach { pause: samples(ctc_search_s), minimum: 0, change: 0 },
+            _ => Reach { pause: samples(search_s), minimum: samples(search_s), change: 0 },
         }
     }
 
@@ -302,8 +312,7 @@ impl Stage for Aligner {
             let channel = utterance.segment.channel;
             let free = aligned.last().filter(|word| word.channel == channel).map_or(0, |word| samples(word.end_s));
             let room = room(utterance.segment, free, pcm.frames() as i64);
-            let sound = self.measures_sound().then(|| Sound::measure(pcm, channel, room, &speech.spans));
-            let sound = sound.transpose().map_err(StageFault::from)?;
+            let sound = self.sound(pcm, channel, room, &speech.spans).transpose().map_err(StageFault::from)?;
             let by_phones = phones.as_ref().zip(sound.as_ref()).map(|(phones, sound)| phones.align(&utterance, sound));
             aligned.extend(self.time_utterance(utterance, sound.as_ref(), by_phones.or(by_ctc), room));
         }

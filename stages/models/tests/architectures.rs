@@ -14,7 +14,7 @@ mod model_folder;
 use model_folder::{copy_of, edit};
 
 const WHISPER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../fixtures/models/test-tiny");
-const WAV2VEC2: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../fixtures/models/aligner");
+const WAV2VEC2: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../fixtures/models/test-ctc");
 
 fn open(folder: &TempDir) -> Result<Box<dyn SpeechModel>, ModelError> {
     models::open(&ModelSource::Directory(folder.path().into()))

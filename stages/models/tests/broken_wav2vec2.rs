@@ -14,7 +14,7 @@ mod model_folder;
 
 use model_folder::{copy_of, edit, replace};
 
-const EMBEDDED: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../fixtures/models/aligner");
+const EMBEDDED: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../fixtures/models/test-ctc");
 const WEIGHTS: &str = "model.safetensors";
 
 /// A copy of the embedded model.

@@ -68,7 +68,7 @@ fn precision_that_the_device_does_not_have_is_refused_by_name() {
 
 #[test]
 fn quantize_refuses_other_families_by_name() {
-    let aligner = ModelSource::Directory(concat!(env!("CARGO_MANIFEST_DIR"), "/../../fixtures/models/aligner").into());
+    let aligner = ModelSource::Directory(concat!(env!("CARGO_MANIFEST_DIR"), "/../../fixtures/models/test-ctc").into());
     let folder = tempfile::tempdir().unwrap();
     let error = quantize(&aligner, &folder.path().join("int8")).unwrap_err().to_string();
     assert!(error.contains("only Whisper models can be quantized") && error.contains("wav2vec2"), "{error}");

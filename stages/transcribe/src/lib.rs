@@ -30,7 +30,7 @@
 //! let pcm = Pcm::from_channels(vec![samples.collect::<Result<Vec<_>, _>>()?.concat()]);
 //!
 //! let windows = SpeechSegments::of_windows(vec![Window::without_spans(0, 0.0, 4.0)]);
-//! let transcript = transcriber.run((&pcm, &windows))?;
+//! let transcript = transcriber.run((&pcm, &windows))?.transcript;
 //! assert_eq!(transcript.model, "test-tiny");
 //! assert_eq!(transcript.segments.len() + transcript.dropped.len(), 1, "text, or the reason why there is none");
 //! # Ok::<(), Box<dyn std::error::Error>>(())

@@ -52,7 +52,7 @@ fn phases(transcriber: &Transcriber, pcm: &Pcm, segments: &SpeechSegments, capac
     loop {
         let mut inputs = Vec::new();
         if transcriber.follow_up((pcm, segments), &outputs, &mut |_, unit| push(&mut inputs, unit)).unwrap() == 0 {
-            return transcriber.finish((pcm, segments), outputs).unwrap();
+            return transcriber.finish((pcm, segments), outputs).unwrap().transcript;
         }
         outputs.extend(infer(transcriber, inputs, capacity));
     }
@@ -77,7 +77,7 @@ fn window_gives_the_same_text_in_any_batch_and_slot() {
     let alone = phases(&transcriber, &pcm, &segments, 1);
     let together = phases(&transcriber, &pcm, &segments, WINDOWS.len());
     let refilled = phases(&transcriber, &pcm, &segments, 2);
-    assert_eq!(together, transcriber.run((&pcm, &segments)).unwrap());
+    assert_eq!(together, transcriber.run((&pcm, &segments)).unwrap().transcript);
     assert_eq!(alone.segments.len(), together.segments.len());
     assert_eq!(alone.segments.len(), refilled.segments.len());
     for (a, b) in
@@ -103,7 +103,7 @@ fn diagnostics(segment: &Segment) -> WhisperDiagnostics {
 #[test]
 fn windows_become_one_segment_or_one_reason() {
     let (pcm, segments) = (tones(), segments(&WINDOWS));
-    let transcript = transcriber(english()).run((&pcm, &segments)).unwrap();
+    let transcript = transcriber(english()).run((&pcm, &segments)).unwrap().transcript;
     let mut seen: Vec<_> = transcript.segments.iter().map(|s| (s.channel, s.start_s, s.end_s)).collect();
     assert!(seen.is_sorted_by(|a, b| a < b));
     seen.extend(transcript.dropped.iter().map(|d| (d.channel, d.start_s, d.end_s)));
@@ -127,7 +127,7 @@ fn assert_token_groups_are_the_text(transcript: &Transcript) {
 #[test]
 fn token_budget_is_kept_and_reported() {
     let transcriber = transcriber(TranscribeConfig { max_tokens: Some(1), ..english() });
-    let transcript = transcriber.run((&tones(), &segments(&WINDOWS))).unwrap();
+    let transcript = transcriber.run((&tones(), &segments(&WINDOWS))).unwrap().transcript;
     for segment in &transcript.segments {
         assert_eq!(segment.token_groups.iter().map(|group| group.ids.len()).sum::<usize>(), 1);
         assert_eq!(segment.cut_short.as_deref(), Some("token budget"));
@@ -138,7 +138,7 @@ fn token_budget_is_kept_and_reported() {
 #[test]
 fn language_detected_is_one_of_the_model_with_a_probability() {
     let config = TranscribeConfig { languages: vec![], ..english() };
-    for segment in transcriber(config).run((&tones(), &segments(&WINDOWS))).unwrap().segments {
+    for segment in transcriber(config).run((&tones(), &segments(&WINDOWS))).unwrap().transcript.segments {
         assert!(["en", "ko"].contains(&segment.language.as_str()));
         assert!((0.5..=1.0).contains(&segment.language_probability.unwrap()));
     }
@@ -149,7 +149,7 @@ fn silence_is_dropped_with_its_numbers() {
     let pcm = Pcm::from_channels(vec![vec![0.0; 16_000]]);
     // Tests the rule alone: every probability is above one threshold and below the other.
     let config = TranscribeConfig { no_speech_threshold: 0.0, logprob_threshold: 1.0, ..TranscribeConfig::default() };
-    let transcript = transcriber(config).run((&pcm, &segments(&[(0, 0.0, 1.0)]))).unwrap();
+    let transcript = transcriber(config).run((&pcm, &segments(&[(0, 0.0, 1.0)]))).unwrap().transcript;
     assert!(transcript.segments.is_empty());
     assert!(transcript.dropped[0].reason.starts_with("no speech: no-speech probability 0."), "{transcript:?}");
 }
@@ -198,7 +198,7 @@ fn settings_that_make_no_sense_are_refused_by_name() {
 #[test]
 fn timestamps_split_a_window_into_segments_inside_it() {
     let config = TranscribeConfig { timestamps: true, logprob_threshold: -99.0, ..english() };
-    let transcript = transcriber(config).run((&tones(), &segments(&WINDOWS))).unwrap();
+    let transcript = transcriber(config).run((&tones(), &segments(&WINDOWS))).unwrap().transcript;
     assert_token_groups_are_the_text(&transcript);
     for segment in &transcript.segments {
         let inside = |w: &&(u16, f64, f64)| w.0 == segment.channel && w.1 <= segment.start_s && segment.end_s <= w.2;
@@ -226,7 +226,7 @@ fn text_over_silence_is_dropped_with_its_numbers() {
         max_tokens: Some(5),
         ..english()
     };
-    let transcript = transcriber(config).run((&pcm, &segments(&[(0, 0.0, 2.0)]))).unwrap();
+    let transcript = transcriber(config).run((&pcm, &segments(&[(0, 0.0, 2.0)]))).unwrap().transcript;
     assert!(transcript.segments.is_empty());
     let reason = &transcript.dropped[0].reason;
     assert!(reason.starts_with("silence: at most -200 dBFS: no-speech probability"), "{reason}");
@@ -237,7 +237,7 @@ fn text_over_silence_is_dropped_with_its_numbers() {
 fn attempts_that_all_fail_leave_the_most_likely_with_low_confidence() {
     // No text reaches this log-probability, so every attempt is rejected.
     let config = TranscribeConfig { temperatures: vec![0.0, 0.4, 0.8], logprob_threshold: 1.0, ..english() };
-    let transcript = transcriber(config).run((&tones(), &segments(&WINDOWS[..2]))).unwrap();
+    let transcript = transcriber(config).run((&tones(), &segments(&WINDOWS[..2]))).unwrap().transcript;
     for segment in &transcript.segments {
         let decoding = diagnostics(segment);
         let mut temperatures: Vec<_> = decoding.rejected.iter().map(|attempt| attempt.temperature).collect();
@@ -260,7 +260,7 @@ fn snippets_and_noise_end_in_a_segment_or_a_reason() {
     let pcm = Pcm::from_channels(vec![testkit::Random(1).noise(64_000, 0.5)]);
     let windows = [(0, 0.0, 0.02), (0, 0.1, 0.2), (0, 0.5, 3.5), (0, 3.9, 4.0)];
     let config = TranscribeConfig { languages: vec![], ..TranscribeConfig::default() };
-    let transcript = transcriber(config).run((&pcm, &segments(&windows))).unwrap();
+    let transcript = transcriber(config).run((&pcm, &segments(&windows))).unwrap().transcript;
     assert_eq!(transcript.segments.len() + transcript.dropped.len(), windows.len());
     assert!(transcript.dropped.iter().all(|dropped| !dropped.reason.is_empty()));
 }
@@ -268,7 +268,7 @@ fn snippets_and_noise_end_in_a_segment_or_a_reason() {
 #[test]
 fn token_groups_span_their_segment_without_token_times() {
     let config = TranscribeConfig { token_times: false, ..english() };
-    for segment in transcriber(config).run((&tones(), &segments(&WINDOWS))).unwrap().segments {
+    for segment in transcriber(config).run((&tones(), &segments(&WINDOWS))).unwrap().transcript.segments {
         assert!(segment.token_timing.is_none());
         assert!(segment.token_groups.iter().all(|p| (p.start_s, p.end_s) == (segment.start_s, segment.end_s)));
     }
@@ -285,7 +285,7 @@ fn windows_that_follow_each_other_give_the_same_alone_and_together() {
     };
     let transcriber = transcriber(config);
     let (pcm, segments) = (tones(), segments(&WINDOWS));
-    let together = transcriber.run((&pcm, &segments)).unwrap();
+    let together = transcriber.run((&pcm, &segments)).unwrap().transcript;
     assert_eq!(together, phases(&transcriber, &pcm, &segments, 1));
     assert_eq!(together.segments.len() + together.dropped.len(), WINDOWS.len());
 }
@@ -294,14 +294,14 @@ fn windows_that_follow_each_other_give_the_same_alone_and_together() {
 fn language_of_an_unsure_window_is_that_of_the_others() {
     // A threshold above every probability but 1: uncertain windows take the language of the certain ones.
     let config = TranscribeConfig { languages: vec![], language_threshold: 0.0, ..english() };
-    let own = transcriber(config.clone()).run((&tones(), &segments(&WINDOWS))).unwrap();
+    let own = transcriber(config.clone()).run((&tones(), &segments(&WINDOWS))).unwrap().transcript;
     assert!(own.segments.iter().all(|segment| diagnostics(segment).overruled_language.is_none()));
     let mut probabilities: Vec<f32> = own.segments.iter().filter_map(|segment| segment.language_probability).collect();
     probabilities.sort_by(f32::total_cmp);
     let threshold = probabilities[probabilities.len() / 2];
     let transcript = transcriber(TranscribeConfig { language_threshold: threshold, ..config })
         .run((&tones(), &segments(&WINDOWS)))
-        .unwrap();
+        .unwrap().transcript;
     for segment in &transcript.segments {
         if let Some(detected) = &diagnostics(segment).overruled_language {
             assert!(detected.language != segment.language && detected.probability < threshold);

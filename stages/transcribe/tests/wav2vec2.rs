@@ -1,4 +1,4 @@
-//! Tests the second family through the stage: the embedded aligner is a complete Wav2Vec2ForCTC for letters and jamo.
+//! Tests the second family through the stage: the test model is a complete Wav2Vec2ForCTC for letters and jamo.
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
@@ -8,12 +8,12 @@ use testkit::{Wav, doubled, fixture};
 use transcribe::{Compute, ModelSource, Precision, Task, TranscribeConfig, Transcriber, open_model};
 
 fn source() -> ModelSource {
-    ModelSource::Directory(fixture("models/aligner"))
+    ModelSource::Directory(fixture("models/test-ctc"))
 }
 
 fn transcribe(config: TranscribeConfig, pcm: &Pcm, windows: &[Window]) -> Transcript {
     let transcriber = Transcriber::new(open_model(&source()).unwrap(), config, Compute::default()).unwrap();
-    transcriber.run((pcm, &SpeechSegments::of_windows(windows.to_vec()))).unwrap()
+    transcriber.run((pcm, &SpeechSegments::of_windows(windows.to_vec()))).unwrap().transcript
 }
 
 /// An English reading (8.3 s, telephone band), at 16 kHz.

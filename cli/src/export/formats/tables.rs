@@ -66,8 +66,19 @@ impl ExportFormat for TextGrid {
 }
 
 /// The columns, and those that reviewed copies have behind them.
-const COLUMNS: [&str; 9] =
-    ["channel", "speaker", "start_s", "end_s", "confidence", "low_confidence", "text", "method", "score"];
+const COLUMNS: [&str; 11] = [
+    "channel",
+    "speaker",
+    "start_s",
+    "end_s",
+    "confidence",
+    "low_confidence",
+    "text",
+    "method",
+    "score",
+    "expected_error_s",
+    "uncertain_time",
+];
 const REVIEWED_COLUMNS: [&str; 4] = ["program_text", "text_from", "judgment", "evidence"];
 
 /// The words of all channels, by time, after `start`.
@@ -86,12 +97,19 @@ fn csv(document: &Document, start: Vec<u8>) -> Result<Vec<u8>, csv::Error> {
             yes_or_no(document.is_low_confidence(word)).to_owned(),
             cell(&word.text),
             word.timing.method.name().to_owned(),
-            word.timing.score.map_or_else(String::new, |score| format!("{score:.3}")),
+            decimals(word.timing.score),
+            decimals(word.timing.expected_error_s),
+            yes_or_no(word.timing.uncertain).to_owned(),
         ];
         let reviewed = document.reviewed.as_ref().map(|reviewed| review_cells(document, reviewed, index, word));
         writer.write_record(row.into_iter().chain(reviewed.into_iter().flatten()))?;
     }
     writer.into_inner().map_err(|error| csv::Error::from(error.into_error()))
+}
+
+/// A number with three decimals; empty if it was not measured.
+fn decimals(value: Option<f32>) -> String {
+    value.map_or_else(String::new, |value| format!("{value:.3}"))
 }
 
 /// What a reviewed copy states about a word, in the order of [`REVIEWED_COLUMNS`].

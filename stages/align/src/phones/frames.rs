@@ -1,23 +1,27 @@
 //! The frames of one utterance: what the phone head recognized, and where the audio has sound.
 
-use stage_core::{PhoneEmissions, PhoneSet, TimedEmissions};
+use std::ops::Range;
+
+use stage_core::{PhoneEmissions, PhoneSet, SAMPLE_RATE_HZ, TimedEmissions};
 
 use crate::emissions::Symbol;
 use crate::sound::{Interval, Sound};
 use crate::trellis::{Scores, State};
 use crate::utterance::samples;
 
+/// The name of the letter that stands for speech in another script.
+const OTHER: &str = "<other>";
 /// Lower limit of log-probabilities: a phone that the head does not recognize costs no more. Words also sound otherwise
 /// than they are written.
 const FLOOR: f32 = -6.0;
 /// Penalty per frame of sound that belongs to no word, below the most likely phone.
-const UNSPOKEN: f32 = 4.0;
+const UNSPOKEN: f32 = 6.0;
 /// Penalty per frame of a word where the audio has no sound.
 const SILENT: f32 = 2.0;
 /// A word may deviate by this much from the recognizer's times without a penalty, in seconds; beyond, each frame costs
 /// this much per second.
-const FREE_S: f32 = 0.2;
-const PER_SECOND: f32 = 4.0;
+const FREE_S: f32 = 0.1;
+const PER_SECOND: f32 = 20.0;
 
 /// The scores of a text's states at the frames of an utterance.
 #[derive(Debug)]
@@ -33,6 +37,8 @@ pub(crate) struct Frames {
     best: Vec<f32>,
     /// Whether each frame has sound.
     sounding: Vec<bool>,
+    /// Level of each frame above the noise, in dB.
+    contrast_db: Vec<f32>,
     /// The recognizer's time of each word, in samples.
     expected: Vec<Interval>,
 }
@@ -48,7 +54,7 @@ impl Frames {
         expected: Vec<Interval>,
     ) -> Option<Self> {
         let set = emissions.symbols.as_ref()?;
-        let step = samples(emissions.step_s);
+        let step = Some(samples(emissions.step_s)).filter(|step| *step > 0)?;
         let of_window = |window: &TimedEmissions| {
             let decoded = window.emissions.decode()?;
             let start = samples(window.start_s);
@@ -63,14 +69,16 @@ impl Frames {
         let last = (((utterance.end - start) / step) as usize).min(decoded.len());
         let own = decoded.get(first..last).filter(|own| !own.is_empty())?;
         let origin = start + first as i64 * step;
-        let middle = |frame: usize| {
+        let time = |frame: usize| {
             let start = origin + frame as i64 * step;
-            sound.is_sounding(Interval { start, end: start + step })
+            Interval { start, end: start + step }
         };
+        let sounding = (0..own.len()).map(|frame| sound.is_sounding(time(frame))).collect();
+        let contrast_db = (0..own.len()).map(|frame| sound.peak(time(frame)) - sound.floor(time(frame).start)).collect();
         let logprobs: Vec<f32> = own.iter().flat_map(|frame| dense(frame, set)).collect();
         let symbols = set.phones.len() + set.letters.len();
         let best = logprobs.chunks_exact(symbols).map(|row| most_likely(row, set)).collect();
-        Some(Self { origin, step, symbols, best, sounding: (0..own.len()).map(middle).collect(), logprobs, expected })
+        Some(Self { origin, step, symbols, best, sounding, contrast_db, logprobs, expected })
     }
 
     /// First sample of a frame.
@@ -89,11 +97,27 @@ impl Frames {
     }
 
 
-    /// Mean distance of a word's start and end from the recognizer's, in seconds.
-    pub(crate) fn distance_s(&self, word: usize, time: Interval) -> f32 {
-        let expected = self.expected[word];
-        let distance = (time.start - expected.start).abs() + (time.end - expected.end).abs();
-        distance as f32 / 2.0 / 16_000.0
+    /// Whether a frame has sound.
+    pub(crate) fn is_sounding(&self, frame: usize) -> bool {
+        self.sounding[frame]
+    }
+
+    /// Duration of a frame, in seconds.
+    pub(crate) fn step_s(&self) -> f32 {
+        self.step as f32 / SAMPLE_RATE_HZ as f32
+    }
+
+    /// Distances of a word's start and end from the recognizer's, in seconds.
+    pub(crate) fn distances_s(&self, word: usize, own: Range<usize>) -> [f32; 2] {
+        let Interval { start, end } = self.expected[word];
+        [self.sample(own.start) - start, self.sample(own.end) - end].map(|distance| distance.abs() as f32 / SAMPLE_RATE_HZ as f32)
+    }
+
+    /// Median level of frames above the noise, in dB.
+    pub(crate) fn contrast_db(&self, own: Range<usize>) -> f32 {
+        let mut levels = self.contrast_db[own].to_vec();
+        levels.sort_by(f32::total_cmp);
+        levels.get(levels.len() / 2).copied().unwrap_or_default()
     }
 
     /// The penalty of a word at a frame for its distance from the recognizer's time.
@@ -128,9 +152,9 @@ fn dense(frame: &[(usize, f32)], set: &PhoneSet) -> Vec<f32> {
     row
 }
 
-/// The highest log-probability of a phone or letter. `<other>` is not one.
+/// The highest log-probability of a phone or letter.
 fn most_likely(row: &[f32], set: &PhoneSet) -> f32 {
     let (phones, letters) = row.split_at(set.phones.len());
-    let letters = &letters[1..letters.len() - 1];
-    phones[1..].iter().chain(letters).copied().fold(FLOOR, f32::max)
+    let script = set.letters.iter().zip(letters).filter(|(name, _)| *name != OTHER).map(|(_, value)| value);
+    phones.iter().chain(script).copied().fold(FLOOR, f32::max)
 }

@@ -13,7 +13,7 @@ mod posterior;
 use models::wav2vec2::Topology;
 use stage_core::PhoneEmissions;
 
-use self::expected::{Evidence, expected_error_s};
+use self::expected::{EdgeEvidence, expected_error_s, mean};
 use self::frames::Frames;
 use self::posterior::spread;
 use crate::alignment::{AlignError, Script, Variants, choose_variants};
@@ -61,24 +61,24 @@ impl<'a> PhoneAligner<'a> {
         }
         let (states, path) = choose_variants(&frames, &words, SCRIPT)?;
         let spreads = spread(&frames, &states, &path.states, words.len());
+        let word_of: Vec<Option<usize>> = path.states.iter().map(|state| states[*state].word).collect();
+        let logprobs: Vec<f32> = path.states.iter().enumerate().map(|(at, state)| frames.logprob(at, states[*state].symbol)).collect();
+        let is_wildcard = |frame: usize| states[path.states[frame]].symbol == Symbol::Wildcard;
         let timed = |word: usize| {
-            let own: Vec<usize> =
-                (0..path.states.len()).filter(|frame| states[path.states[*frame]].word == Some(word)).collect();
-            let (start, end) = (own[0], own[own.len() - 1] + 1);
-            let logprob = |frame: &usize| frames.logprob(*frame, states[path.states[*frame]].symbol);
+            let start = word_of.iter().position(|of| *of == Some(word)).unwrap_or_default();
+            let end = word_of.iter().rposition(|of| *of == Some(word)).map_or(start, |last| last + 1);
             let time = Interval { start: frames.sample(start), end: frames.sample(end) };
-            let evidence = Evidence {
-                logprob: own.iter().map(logprob).sum::<f32>() / own.len() as f32,
-                spread: spreads[word],
-                frames: own.len(),
-                symbols: states.iter().filter(|state| state.word == Some(word)).count(),
-                recognizer_s: frames.distance_s(word, time),
-            };
+            let edges = EdgeEvidence::of_word(&frames, &word_of, &logprobs, word, start..end, spreads[word]);
+            let logprob = mean(&logprobs[start..end]);
+            if std::env::var_os("DUMP_EVIDENCE").is_some() {
+                let [a, b] = edges;
+                eprintln!("EV {} {} {:?} {:?} {} {} {} {} {} {} {} {} {} {}", logprob, end - start, a.spread_s, b.spread_s, a.at_pause as u8, b.at_pause as u8, a.unspoken_s, b.unspoken_s, a.logprob, b.logprob, a.recognizer_s, b.recognizer_s, a.contrast_db, b.contrast_db);
+            }
             TimedWord {
                 time,
-                score: evidence.logprob.exp(),
-                wildcard: own.iter().any(|frame| states[path.states[*frame]].symbol == Symbol::Wildcard),
-                expected_error_s: Some(expected_error_s(&evidence)),
+                score: logprob.exp(),
+                wildcard: (start..end).any(is_wildcard),
+                expected_error_s: Some(expected_error_s(logprob, &edges)),
             }
         };
         Ok((0..words.len()).map(timed).collect())

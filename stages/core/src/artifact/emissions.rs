@@ -21,7 +21,7 @@ pub struct PhoneEmissions {
     pub windows: Vec<TimedEmissions>,
 }
 
-/// The symbols of the emissions, as two distributions: phones first, then letters. Each begins with silence.
+/// The symbols of the emissions, as two distributions: phones first, then letters.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 pub struct PhoneSet {
     /// Phones, named by Hangul letters; those that end a syllable have a dot (`ㄱ.`).
@@ -41,7 +41,8 @@ pub struct TimedEmissions {
     pub emissions: WindowEmissions,
 }
 
-/// Compact emissions: for every frame the likely symbols and their log-probabilities.
+/// Compact emissions: for every frame the likely symbols and their log-probabilities under the condition that it has
+/// speech.
 ///
 /// ```
 /// use stage_core::WindowEmissions;

@@ -5,9 +5,9 @@ use super::network::Wav2Vec2;
 use super::recognizer::{Settings, Wav2Vec2Recognizer};
 use super::tensors::{MASK, NEWER, OLDER, POSITIONS, specs};
 use super::vocabulary::Vocabulary;
-use super::{FAMILY, embedded};
+use super::FAMILY;
 use crate::{
-    Compute, Layout, ModelError, ModelFile, ModelFiles, ModelFolder, ModelSource, Recognizer, SmallFiles, SpeechModel,
+    Compute, EmbeddedModel, Layout, ModelError, ModelFile, ModelFiles, ModelFolder, ModelSource, Recognizer, SmallFiles, SpeechModel,
     Tensors, TranscribeConfig,
 };
 
@@ -23,6 +23,8 @@ const LAYOUT: Layout = Layout {
     separator: ",",
 };
 
+/// The program contains no model of this family.
+const NOT_EMBEDDED: EmbeddedModel = EmbeddedModel { files: &[], weights: &[] };
 /// The longest window that is recognized at once, in seconds. The network has no limit, but its memory grows with the
 /// square of the window's length.
 const WINDOW_S: f64 = 30.0;
@@ -36,7 +38,7 @@ const WINDOW_S: f64 = 30.0;
 /// use models::ModelSource;
 /// use models::wav2vec2::Wav2Vec2Files;
 ///
-/// let files = Wav2Vec2Files::resolve(&ModelSource::Embedded)?;
+/// let files = Wav2Vec2Files::resolve(&ModelSource::Directory("../../fixtures/models/test-ctc".into()))?;
 /// let network = files.load()?;
 /// let second: Vec<f32> = (0..16_000).map(|n| (n as f32 * 0.05).sin()).collect();
 ///
@@ -55,13 +57,13 @@ pub struct Wav2Vec2Files {
 }
 
 impl Wav2Vec2Files {
-    /// Finds the files of a model and checks that they are consistent. [`ModelSource::Embedded`] is the embedded
-    /// aligner. A hub model that is not in the hub's cache is downloaded first.
+    /// Finds the files of a model and checks that they are consistent. No model of this
+    /// family is embedded. A hub model that is not in the hub's cache is downloaded first.
     ///
     /// # Errors
     /// A [`ModelError`] that names the first file that is missing, malformed, truncated or from another model.
     pub fn resolve(source: &ModelSource) -> Result<Self, ModelError> {
-        Self::read(&ModelFolder::open(source, embedded::MODEL)?)
+        Self::read(&ModelFolder::open(source, NOT_EMBEDDED)?)
     }
 
     pub(super) fn read(folder: &ModelFolder) -> Result<Self, ModelError> {

@@ -1,6 +1,5 @@
 //! Wav2Vec2ForCTC (Baevski et al. 2020): character emissions, for alignment and for greedy recognition.
 
-mod embedded;
 mod encoder;
 mod features;
 mod files;

@@ -55,10 +55,10 @@ impl PhoneHeadFiles {
         Ok(PhoneHead(Network::new(&Tensors::new(&weights), &self.config, device)?))
     }
 
-    /// The sounds that the head distinguishes.
+    /// The sounds that the head distinguishes, without silence.
     pub(super) fn phone_set(&self) -> PhoneSet {
         let PhoneHeadConfig { phones, letters, .. } = &self.config;
-        PhoneSet { phones: phones.clone(), letters: letters.clone() }
+        PhoneSet { phones: phones[1..].to_vec(), letters: letters[1..].to_vec() }
     }
 }
 

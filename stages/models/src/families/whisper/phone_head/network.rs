@@ -12,7 +12,7 @@ pub(crate) struct Network {
     input: Layer,
     blocks: Vec<Block>,
     output: Layer,
-    /// Number of phones among the outputs; the others are letters.
+    /// Number of phones among the outputs, with silence; the others are letters.
     phones: usize,
 }
 
@@ -64,8 +64,9 @@ impl Network {
         })
     }
 
-    /// Log-probabilities (natural; `[frames, phones + letters]`, f32) from the states of a window (`[frames, width]`).
-    /// Phones and letters are two distributions.
+    /// Log-probabilities (natural; `[frames, phones + letters]`, without silence, f32) from the states of a window
+    /// (`[frames, width]`). Phones and letters are two distributions, each under the condition that there is speech:
+    /// speech activity tells better where there is none.
     pub(super) fn logprobs(&self, states: &Tensor) -> Result<Vec<f32>> {
         let mut x = self.input.forward(&states.to_dtype(DType::F32)?)?.gelu_erf()?;
         for block in &self.blocks {
@@ -74,9 +75,11 @@ impl Network {
         }
         let logits = self.output.forward(&x)?;
         let letters = logits.dim(D::Minus1)? - self.phones;
-        let phones = candle_nn::ops::log_softmax(&logits.narrow(D::Minus1, 0, self.phones)?, D::Minus1)?;
-        let letters = candle_nn::ops::log_softmax(&logits.narrow(D::Minus1, self.phones, letters)?, D::Minus1)?;
-        Tensor::cat(&[phones, letters], D::Minus1)?.flatten_all()?.to_vec1()
+        let given_speech = |first: usize, count: usize| {
+            candle_nn::ops::log_softmax(&logits.narrow(D::Minus1, first + 1, count - 1)?, D::Minus1)
+        };
+        let both = [given_speech(0, self.phones)?, given_speech(self.phones, letters)?];
+        Tensor::cat(&both, D::Minus1)?.flatten_all()?.to_vec1()
     }
 }
 
