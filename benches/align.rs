@@ -50,7 +50,9 @@ fn speed(name: &str, source: &ModelSource, calls: &[Call]) {
     let inputs: Vec<_> =
         calls.iter().map(|call| (call, call.speech(), call.transcript(Attention::Scattered, 1))).collect();
     let align = |(call, speech, transcript): &(&Call, _, _)| {
-        let aligned = aligner.run((&call.pcm, speech, transcript, &PhoneEmissions::default())).expect("the transcript is this recording's");
+        let aligned = aligner
+            .run((&call.pcm, speech, transcript, &PhoneEmissions::default()))
+            .expect("the transcript is this recording's");
         aligned.words.len()
     };
     align(&inputs[0]);
@@ -69,7 +71,9 @@ fn boundaries(calls: &[Call], attention: Attention, search_s: f64) -> [String; 5
     let inputs: Vec<_> =
         (1..).zip(calls).map(|(seed, call)| (call, call.speech(), call.transcript(attention, seed))).collect();
     let align = |(call, speech, transcript): &(&Call, _, _)| {
-        aligner.run((&call.pcm, speech, transcript, &PhoneEmissions::default())).expect("the transcript is this recording's")
+        aligner
+            .run((&call.pcm, speech, transcript, &PhoneEmissions::default()))
+            .expect("the transcript is this recording's")
     };
     let aligned = runs(0, RUNS, || inputs.iter().map(align).collect::<Vec<AlignedWords>>());
     let errors = calls.iter().zip(aligned.best()).map(|(call, aligned)| call.errors(&aligned.words));

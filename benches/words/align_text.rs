@@ -15,9 +15,9 @@ use earwitness::align::{AlignConfig, AlignModel, Aligner, Wav2Vec2Files};
 use earwitness::models::whisper::{WhisperFiles, WhisperRecognizer};
 use earwitness::models::{Compute, ModelSource, Precision, TranscribeConfig, TypedRecognizer};
 use earwitness::segment::{SegmentConfig, Segmenter};
+use earwitness::stage_core::{Pcm, PhoneEmissions, SpeechSegments, Stage, Transcript, Window};
 use earwitness::transcribe;
 use serde::Deserialize;
-use earwitness::stage_core::{Pcm, PhoneEmissions, SpeechSegments, Stage, Transcript, Window};
 
 type AnyError = Box<dyn Error>;
 

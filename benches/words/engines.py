@@ -110,5 +110,5 @@ class Cached:
         return Result([words for words, _ in found], sum(seconds for _, seconds in found))
 
 
-def piece(audio: np.ndarray, start_s: float, end_s: float) -> np.ndarray:
+def fragment(audio: np.ndarray, start_s: float, end_s: float) -> np.ndarray:
     return audio[int(start_s * RATE) : int(end_s * RATE)]

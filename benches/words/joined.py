@@ -35,8 +35,8 @@ def clip(utterance: Utterance, margin_s: float = 0.0) -> Clip:
     padded = np.pad(utterance.source.audio, margin)
     audio = padded[bounds.start * FRAME : bounds.end * FRAME + 2 * margin]
     words = [TrueWord(text) for text in utterance.words]
-    words[0].start_s = 0.0 if bounds.start_clear and utterance.pieces[0].plausible else None
-    words[-1].end_s = utterance.sound.size / RATE if bounds.end_clear and utterance.pieces[-1].plausible else None
+    words[0].start_s = 0.0 if bounds.start_clear and utterance.fragments[0].plausible else None
+    words[-1].end_s = utterance.sound.size / RATE if bounds.end_clear and utterance.fragments[-1].plausible else None
     noise = noise_of(utterance.source.audio, bounds.start, bounds.end)
     return Clip(audio, words, utterance.source.text.strip(), noise, utterance.source.name, margin)
 

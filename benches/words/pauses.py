@@ -38,7 +38,7 @@ Times = list[tuple[float | None, float | None]]
 
 
 @dataclass
-class Piece:
+class Fragment:
     """Words between two silences; samples of the source."""
 
     start: int
@@ -54,11 +54,11 @@ class Piece:
 
 @dataclass
 class Utterance:
-    """A source with the bounds of its sound, and its pieces between confirmed silences."""
+    """A source with the bounds of its sound, and its fragments between confirmed silences."""
 
     source: Source
     bounds: Bounds
-    pieces: list[Piece]
+    fragments: list[Fragment]
     words: list[str] = field(default_factory=list)
 
     @property
@@ -113,7 +113,7 @@ def clear_bounds(found: Bounds, by_tool: Times, by_attention: Times) -> Bounds:
 
 
 def utterance(source: Source, tool: list[Word] | None, attention: list[Word] | None, rules: Rules = RULES) -> Utterance | None:
-    """The bounds of a source, and its pieces between the silences that the tool confirms; None if its edges are unclear."""
+    """The bounds of a source, and its fragments between the silences that the tool confirms; None if its edges are unclear."""
     found, texts = bounds(source.audio, rules), spoken_words(source.text)
     if not found or not texts:
         return None
@@ -129,12 +129,12 @@ def silences_of(source: Source, found: Bounds, rules: Rules) -> list[tuple[int, 
     return [(a[1], b[0]) for a, b in zip(parts, parts[1:])]
 
 
-def divided(found: Bounds, silences: list[tuple[int, int]], confirmed: dict[int, int], texts: list[str]) -> list[Piece]:
-    """The pieces between confirmed silences."""
+def divided(found: Bounds, silences: list[tuple[int, int]], confirmed: dict[int, int], texts: list[str]) -> list[Fragment]:
+    """The fragments between confirmed silences."""
     starts = [found.start, *(silences[number][1] for number in confirmed)]
     ends = [*(silences[number][0] for number in confirmed), found.end]
     counts = [0, *confirmed.values(), len(texts)]
-    return [Piece(a * FRAME, b * FRAME, texts[i:j]) for a, b, i, j in zip(starts, ends, counts, counts[1:])]
+    return [Fragment(a * FRAME, b * FRAME, texts[i:j]) for a, b, i, j in zip(starts, ends, counts, counts[1:])]
 
 
 def windowed(source: Source, tool: list[Word] | None) -> list[Segment]:
@@ -144,9 +144,9 @@ def windowed(source: Source, tool: list[Word] | None) -> list[Segment]:
         return untimed(source).segments
     silences = [(a, b) for a, b in silences_of(source, found, RULES) if (b - a) * FRAME >= DIVISION_S * RATE]
     seconds = [(a * FRAME / RATE, b * FRAME / RATE) for a, b in silences]
-    pieces = divided(found, silences, divisions(times(texts, tool or []), seconds), texts)
-    spans = [(piece.start / RATE, piece.end / RATE) for piece in pieces]
-    return segments_of([" ".join(piece.texts) for piece in pieces], spans, len(source.audio) / RATE)
+    fragments = divided(found, silences, divisions(times(texts, tool or []), seconds), texts)
+    spans = [(fragment.start / RATE, fragment.end / RATE) for fragment in fragments]
+    return segments_of([" ".join(fragment.texts) for fragment in fragments], spans, len(source.audio) / RATE)
 
 
 def segments_of(texts: list[str], spans: list[tuple[float, float]], length_s: float) -> list[Segment]:
@@ -164,15 +164,15 @@ def phrases(utterances: list[Utterance], shortest_s: float) -> list[Source]:
     """Sources cut in the middle of the confirmed silences of at least `shortest_s`."""
     found = []
     for one in utterances:
-        long = [(a, b) for a, b in zip(one.pieces, one.pieces[1:]) if b.start - a.end >= shortest_s * RATE]
+        long = [(a, b) for a, b in zip(one.fragments, one.fragments[1:]) if b.start - a.end >= shortest_s * RATE]
         cuts = [0, *((a.end + b.start) // 2 for a, b in long), len(one.source.audio)]
         for n, (start, end) in enumerate(zip(cuts, cuts[1:])):
-            text = " ".join(word for piece in one.pieces if start <= piece.start < end for word in piece.texts)
+            text = " ".join(word for fragment in one.fragments if start <= fragment.start < end for word in fragment.texts)
             found.append(Source(f"{one.source.name}-{n}", one.source.language, one.source.audio[start:end], text))
     return found
 
 
-def fits(left: Piece, right: Piece, recognized: tuple[str, str]) -> bool:
+def fits(left: Fragment, right: Fragment, recognized: tuple[str, str]) -> bool:
     """Whether the division of the words fits the recognized texts better than one with a word more or less on the left."""
     words, k = left.texts + right.texts, len(left.texts)
 
@@ -184,14 +184,14 @@ def fits(left: Piece, right: Piece, recognized: tuple[str, str]) -> bool:
 
 
 def confirmed(one: Utterance, recognized: list[str]) -> Utterance:
-    """The utterance with only the divisions that fit the recognized texts; pieces between the others are joined."""
-    kept = [one.pieces[0]]
-    for piece, texts in zip(one.pieces[1:], zip(recognized, recognized[1:])):
-        if fits(one.pieces[one.pieces.index(piece) - 1], piece, texts):
-            kept.append(piece)
+    """The utterance with only the divisions that fit the recognized texts; fragments between the others are joined."""
+    kept = [one.fragments[0]]
+    for fragment, texts in zip(one.fragments[1:], zip(recognized, recognized[1:])):
+        if fits(one.fragments[one.fragments.index(fragment) - 1], fragment, texts):
+            kept.append(fragment)
         else:
-            kept[-1] = Piece(kept[-1].start, piece.end, kept[-1].texts + piece.texts)
-    return replace(one, pieces=kept)
+            kept[-1] = Fragment(kept[-1].start, fragment.end, kept[-1].texts + fragment.texts)
+    return replace(one, fragments=kept)
 
 
 def utterances(sources: list[Source], tool: Cached, attention: Cached, recognizer: Cached, folder: Path) -> list[Utterance]:
@@ -206,6 +206,6 @@ def utterances(sources: list[Source], tool: Cached, attention: Cached, recognize
     found = zip(recordings, sources, by_tool, attention.run(recordings).words)
     made = [(recording, one) for recording, *rest in found if (one := utterance(*rest))]
     for recording, one in made:
-        recording.segments = [Segment(piece.start / RATE, piece.end / RATE, "") for piece in one.pieces]
+        recording.segments = [Segment(fragment.start / RATE, fragment.end / RATE, "") for fragment in one.fragments]
     texts = recognizer.run([recording for recording, _ in made]).words
     return [confirmed(one, [word.text for word in words]) for (_, one), words in zip(made, texts)]

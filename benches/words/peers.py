@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from audio import RATE
-from engines import Cached, piece
+from engines import Cached, fragment
 from truth import Recording, Word
 
 ACCURACY = Path(__file__).resolve().parents[1] / "accuracy"
@@ -61,7 +61,7 @@ class WhisperAlign(Whisper):
         return [
             word
             for segment in recording.segments
-            for word in self.segment(recording.language, segment.text, piece(audio, segment.start_s, segment.end_s), segment.start_s)
+            for word in self.segment(recording.language, segment.text, fragment(audio, segment.start_s, segment.end_s), segment.start_s)
         ]
 
     def segment(self, language: str, text: str, audio: np.ndarray, offset_s: float) -> list[Word]:
@@ -81,18 +81,18 @@ class WhisperAlign(Whisper):
         ]  # fmt: skip
 
 
-class PieceTexts(Whisper):
+class FragmentTexts(Whisper):
     """The recognized text of each segment alone, as one word per segment."""
 
-    name, given = "recognized pieces", False
+    name, given = "recognized fragments", False
 
     def settings(self) -> str:
-        return f"{VERSION}, pieces, beam 5"
+        return f"{VERSION}, fragments, beam 5"
 
     def words(self, recording: Recording, audio: np.ndarray) -> list[Word]:
         found = []
         for segment in recording.segments:
-            part = np.pad(piece(audio, segment.start_s, segment.end_s), RATE // 5)
+            part = np.pad(fragment(audio, segment.start_s, segment.end_s), RATE // 5)
             texts, _ = self.model.transcribe(
                 part, language=recording.language, temperature=0.0, without_timestamps=True, condition_on_previous_text=False,
                 log_prob_threshold=None, no_speech_threshold=None, compression_ratio_threshold=None, max_new_tokens=100,

@@ -34,8 +34,11 @@ def print_calibration(name: str, found: dict) -> None:
     print(f"{found['words']} words with a known edge; Spearman correlation {number(found['spearman'], '.2f')}.")
     print(f"Of {found['wrong']} words that are more than 200 ms off, {number(found['wrong_marked'], '.0f')} % are marked as uncertain;")
     print(f"of {found['marked']} marked words, {number(found['marked_wrong'], '.0f')} % are more than 200 ms off.\n")
+    if not any(one["count"] for one in found["bins"]):
+        return
     print("| expected error, ms | words | expected: mean | actual: mean | actual: median | over 200 ms, % |\n|---|---|---|---|---|---|")
-    for (low, high), one in zip(zip(BINS_S, BINS_S[1:]), found["bins"]):
+    filled = [(span, one) for span, one in zip(zip(BINS_S, BINS_S[1:]), found["bins"]) if one["count"]]
+    for (low, high), one in filled:
         span = f"{1000 * low:.0f} to {1000 * high:.0f}" if np.isfinite(high) else f"over {1000 * low:.0f}"
         cells = [span, str(one["count"]), *(number(one[key]) for key in ("expected", "mean", "median", "over_200"))]
         print("| " + " | ".join(cells) + " |")

@@ -10,6 +10,7 @@ import argparse
 import importlib.util
 import json
 import os
+import shutil
 import tempfile
 import time
 from pathlib import Path
@@ -34,8 +35,8 @@ def options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--earwitness", type=Path, default=ROOT / "target/release/earwitness")
     parser.add_argument("--align-text", type=Path, default=ROOT / "target/release/examples/align_text")
-    parser.add_argument("--aligners", nargs="*", default=["attention", "embedded"], help="of the whole program")
-    parser.add_argument("--given", nargs="*", default=["attention", "embedded"], help="aligners with the text given")
+    parser.add_argument("--aligners", nargs="*", default=["attention", "phones"], help="of the whole program")
+    parser.add_argument("--given", nargs="*", default=["attention", "phones"], help="aligners with the text given")
     parser.add_argument("--model", default="embedded", help="the whole program's speech recognition model")
     parser.add_argument("--wav2vec2", type=Path, metavar="DIR", help="a Wav2Vec2ForCTC for torchaudio's forced_align")
     parser.add_argument("--no-peers", action="store_true", help="neither peers nor tools")
@@ -83,6 +84,8 @@ def engines(chosen: argparse.Namespace, corpus: Corpus) -> dict[str, list]:
 
 
 def write(one: TestSet, work: Path) -> None:
+    """Writes the recordings of a set; removes the results and the store of an earlier run."""
+    shutil.rmtree(work / one.name, ignore_errors=True)
     for recording in one.recordings:
         recording.path = work / one.name / "wav" / f"{recording.name}.wav"
         save(recording.path, recording.audio)
@@ -162,6 +165,7 @@ def main() -> None:
             report_json["sets"][one.name] = {
                 name: figures | {"edges": details(one, made)} for name, (_, made, figures) in found.items()
             }  # fmt: skip
+            one.release()
             print(f"\n{time.perf_counter() - start:.0f} s")
         for title, rows in agreements.items():
             report.print_agreement(title, rows)

@@ -14,7 +14,7 @@ import pauses
 import spliced
 import transcripts
 from natural import natural
-from peers import PieceTexts, WhisperAlign
+from peers import FragmentTexts, WhisperAlign
 from readings import readings
 from speech import RULES, Rules, bounds
 from synthetic import synthetic
@@ -27,7 +27,7 @@ ALL = frozenset({PROGRAM, GIVEN, PEER, TOOLS})
 OURS = frozenset({PROGRAM, GIVEN})
 TEXT = frozenset({GIVEN, TOOLS})
 # Strings of digits per speaker.
-DIGIT_STRINGS = 10
+DIGIT_STRINGS = 20
 # Thresholds of activity that show how far a truth depends on them.
 OTHER_RULES = [Rules(20, 10), Rules(30, 10), Rules(25, 6), Rules(25, 15)]
 
@@ -44,6 +44,10 @@ class TestSet:
     def recordings(self) -> list[Recording]:
         return [recording for recording in self.make() if recording.words]
 
+    def release(self) -> None:
+        """Frees the recordings."""
+        self.__dict__.pop("recordings", None)
+
 
 class Corpus:
     """The sources of one half, with their bounds and confirmed silences."""
@@ -51,7 +55,7 @@ class Corpus:
     def __init__(self, data: Path, half: int | None, work: Path):
         self.data, self.half, self.work = data, half, work
         self.attention, self.vosk, self.sphinx = WhisperAlign(), Vosk(), PocketSphinx()
-        self.recognizer = PieceTexts()
+        self.recognizer = FragmentTexts()
 
     @cached_property
     def korean(self) -> list[pauses.Utterance]:
@@ -78,10 +82,8 @@ class Corpus:
         return self.korean if language == "ko" else self.english
 
     def whole(self, language: str) -> list[pauses.Utterance]:
-        """Recordings without cuts. The Korean instruction text is in the second half."""
-        if language == "en":
-            return self.whole_english
-        return self.korean + (self.instructions if self.half != 1 else [])
+        """Recordings without cuts."""
+        return self.korean if language == "ko" else self.whole_english
 
 
 NAMES = {"ko": "Korean", "en": "English"}
@@ -94,7 +96,11 @@ def test_sets(corpus: Corpus, seed: int, rounds: int, long: bool) -> list[TestSe
     made.append(TestSet("en-read", "read English, times by pocketsphinx", "en", ALL, lambda: readings(corpus.data, corpus.half)))
     made += [one for language in ("ko", "en") for one in hard_sets(corpus, language, seed)]
     made += [one for language in ("ko", "en") for one in text_sets(corpus, language, seed)]
-    made += number_sets(corpus, seed)
+    made += number_sets(corpus)
+    made.append(TestSet(
+        "ko-trained", "Korean instructions, on which the phone head was trained", "ko", ALL,
+        lambda: [natural(one) for one in corpus.instructions],
+    ))  # fmt: skip
     for language in ("ko", "en") if long else ():
         title = f"60 minutes of joined {NAMES[language]}"
         made.append(TestSet(f"{language}-60min", title, language, OURS, lambda of=language: [joined.long(corpus.of(of), 60, seed)]))
@@ -117,14 +123,14 @@ def exact_sets(corpus: Corpus, language: str, seed: int) -> list[TestSet]:
     def whole() -> list[Recording]:
         return [natural(utterance) for utterance in corpus.whole(language)]
 
-    def pieces(abutting: bool) -> list[Recording]:
+    def fragments(abutting: bool) -> list[Recording]:
         return spliced.spliced(spliced.clips_of(corpus.whole(language)), language, abutting, seed)
 
     name = NAMES[language]
     return [
         TestSet(f"{language}-whole", f"{name} as recorded, words at silences", language, ALL, whole),
-        TestSet(f"{language}-spliced", f"spliced {name}, gaps of 30 to 250 ms", language, TEXT, lambda: pieces(False)),
-        TestSet(f"{language}-abutting", f"spliced {name}, no gaps", language, TEXT, lambda: pieces(True)),
+        TestSet(f"{language}-spliced", f"spliced {name}, gaps of 30 to 250 ms", language, TEXT, lambda: fragments(False)),
+        TestSet(f"{language}-abutting", f"spliced {name}, no gaps", language, TEXT, lambda: fragments(True)),
         TestSet(
             f"{language}-espeak", f"{name} by espeak-ng (synthetic)", language, TEXT | (OURS if language == "en" else TEXT),
             lambda: synthetic(language, corpus.half, seed),
@@ -169,7 +175,7 @@ def text_sets(corpus: Corpus, language: str, seed: int) -> list[TestSet]:
     return [TestSet(f"{language}-wrong", f"joined {NAMES[language]}, wrong words in the text", language, TEXT, make)]
 
 
-def number_sets(corpus: Corpus, seed: int) -> list[TestSet]:
+def number_sets(corpus: Corpus) -> list[TestSet]:
     """The same recordings with numbers and Latin words in either spelling."""
 
     def make(table: list[tuple[str, str]]) -> list[Recording]:

@@ -1,4 +1,4 @@
-"""Words cut out of real speech at silences and joined without gaps or with short ones: the edges of each piece are exact."""
+"""Words cut out of real speech at silences and joined without gaps or with short ones: the edges of each fragment are exact."""
 
 import numpy as np
 
@@ -10,7 +10,7 @@ from speech import noise_of
 from truth import Recording, TrueWord
 
 GAP_S = (0.03, 0.25)
-# Silence before the first piece and after the last one.
+# Silence before the first fragment and after the last one.
 OUTER_S = (0.2, 0.6)
 PER_FILE = 12
 # Digits are cut to the frames within this many dB of their loudest frame.
@@ -20,19 +20,19 @@ LONGEST_WORDS = 4
 
 
 def clips_of(utterances: list[Utterance]) -> list[Clip]:
-    """Pieces of up to four words between confirmed silences; pieces at an uncertain edge of a recording are left out."""
+    """Fragments of up to four words between confirmed silences; fragments at an uncertain edge of a recording are left out."""
     found = []
     for one in utterances:
         noise = noise_of(one.source.audio, one.bounds.start, one.bounds.end)
-        kept = [piece for piece in one.pieces if piece.plausible and len(piece.texts) <= LONGEST_WORDS]
-        for piece in kept:
-            first, last = piece is one.pieces[0], piece is one.pieces[-1]
+        kept = [fragment for fragment in one.fragments if fragment.plausible and len(fragment.texts) <= LONGEST_WORDS]
+        for fragment in kept:
+            first, last = fragment is one.fragments[0], fragment is one.fragments[-1]
             if first and not one.bounds.start_clear or last and not one.bounds.end_clear:
                 continue
-            words = [TrueWord(text) for text in piece.texts]
-            words[0].start_s, words[-1].end_s = 0.0, (piece.end - piece.start) / RATE
-            audio = one.source.audio[piece.start : piece.end]
-            found.append(Clip(audio, words, " ".join(piece.texts), noise, one.source.name))
+            words = [TrueWord(text) for text in fragment.texts]
+            words[0].start_s, words[-1].end_s = 0.0, (fragment.end - fragment.start) / RATE
+            audio = one.source.audio[fragment.start : fragment.end]
+            found.append(Clip(audio, words, " ".join(fragment.texts), noise, one.source.name))
     return found
 
 

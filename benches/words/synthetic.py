@@ -1,6 +1,6 @@
 """Sentences spoken by espeak-ng, with the times of its own phonemes: connected speech with exact word edges.
 
-The voices were not used to train the embedded aligner, and the sentences are not those of its grammar.
+The phone head was trained on other voices and sentences of espeak-ng.
 """
 
 from pathlib import Path

@@ -10,7 +10,7 @@ import numpy as np
 
 import pairing
 from audio import RATE
-from engines import Cached, piece
+from engines import Cached, fragment
 from truth import Recording, Word, characters, spoken_words
 
 # Silence on both sides of what Vosk decodes; without it, words at the edges are lost.
@@ -79,7 +79,7 @@ class Vosk(Cached):
     def words(self, recording: Recording, audio: np.ndarray) -> list[Word]:
         found = []
         for segment in recording.segments:
-            part = piece(audio, segment.start_s, segment.end_s)
+            part = fragment(audio, segment.start_s, segment.end_s)
             found += self.segment(segment.text, part, segment.start_s)
         return found
 
@@ -111,7 +111,7 @@ class PocketSphinx(Cached):
 
     def words(self, recording: Recording, audio: np.ndarray) -> list[Word] | None:
         found = [
-            self.segment(segment.text, piece(audio, segment.start_s, segment.end_s), segment.start_s)
+            self.segment(segment.text, fragment(audio, segment.start_s, segment.end_s), segment.start_s)
             for segment in recording.segments
         ]
         aligned = [word for words in found for word in words or []]

@@ -7,7 +7,7 @@ import numpy as np
 
 import cache
 from audio import RATE
-from engines import piece
+from engines import fragment
 from pauses import segments_of
 from peers import VERSION, Whisper
 from truth import Recording, Segment, TrueWord, Word, spoken_words
@@ -32,7 +32,7 @@ DIGITS = [
     ("영 점 일 프로", "0.1 프로"), ("쓰리 쥐", "3G"), ("한 시에", "1시에"), ("삼 점대야", "3점대야"), ("세 시에", "3시에"),
     ("팔팔이 일 컷이", "882 1컷이"), ("세 문제", "3문제"), ("스물 일곱 문제", "27문제"), ("한 이, 삼십 분", "한 2, 30분"),
     ("십 분", "10분"), ("네 시까지", "4시까지"), ("십 삼 일날", "13일날"), ("십 삼 일", "13일"), ("한 번", "1번"),
-    ("두 모델의", "2 모델의"), ("두 가지", "2 가지"), ("텍스트", "text"),
+    ("히터", "heater"),
 ]  # fmt: skip
 SPELLED = [("10명", "열 명"), ("5시", "다섯 시"), ("25명", "스물다섯 명")]
 
@@ -51,7 +51,7 @@ class Guess(Whisper):
         ctranslate2.set_random_seed(1)
         found = []
         for segment in recording.segments:
-            part = piece(audio, segment.start_s, segment.end_s)
+            part = fragment(audio, segment.start_s, segment.end_s)
             sampled, _ = self.model.transcribe(
                 part, language=recording.language, temperature=0.8, beam_size=1, best_of=1, without_timestamps=True,
                 condition_on_previous_text=False, log_prob_threshold=None, no_speech_threshold=None,

@@ -9,7 +9,7 @@ import numpy as np
 
 @dataclass
 class TrueWord:
-    """A word that was said. A time is None if it is not known. `part` numbers the utterance or the spliced piece."""
+    """A word that was said. A time is None if it is not known. `part` numbers the utterance or the spliced fragment."""
 
     text: str
     start_s: float | None = None

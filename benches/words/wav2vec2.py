@@ -12,7 +12,7 @@ from unicodedata import normalize
 import numpy as np
 
 from audio import RATE
-from engines import Cached, piece
+from engines import Cached, fragment
 from truth import Recording, Word, spoken_words
 
 
@@ -42,7 +42,7 @@ class Torchaudio(Cached):
         return [
             word
             for segment in recording.segments
-            for word in self.segment(segment.text, piece(audio, segment.start_s, segment.end_s), segment.start_s)
+            for word in self.segment(segment.text, fragment(audio, segment.start_s, segment.end_s), segment.start_s)
         ]
 
     def codes(self, word: str) -> list[int]:

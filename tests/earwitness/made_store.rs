@@ -118,7 +118,7 @@ fn words() -> Vec<Word> {
     let word = |segment: u32, start_s: f64, text: &str| Word {
         confidence: 0.75,
         segment,
-        timing: Timing { method: TimingMethod::CtcEnergy, score: Some(0.5), fallback: None },
+        timing: Timing { method: TimingMethod::CtcEnergy, score: Some(0.5), ..Timing::default() },
         ..Word::of_text(segment as u16, (start_s, start_s + 0.25), text)
     };
     let korean = ["돈", "안", "갚으면,", "\"가만\"", "안", "둬"].into_iter().zip([0.5, 0.8, 1.1, 1.6, 2.0, 2.5]);

@@ -7,7 +7,9 @@ use scheduler::store::{Lookup, RecordingEntry, Store, StoredArtifact};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use stage_core::forensics::ForensicRecord;
-use stage_core::{AlignedWords, Artifact, ArtifactName, Recording, SpeechSegments, Transcript, path_text};
+use stage_core::{
+    AlignedWords, Artifact, ArtifactName, PhoneEmissions, Recording, SpeechSegments, Transcript, path_text,
+};
 
 use super::{Document, DocumentContext, ExportError, Provenance, utc};
 use crate::review;
@@ -76,8 +78,11 @@ impl Artifacts {
         parse(name, &self.0.remove(&name).ok_or(ExportError::Missing(name))?)
     }
 
+    /// The artifacts that were not taken. Emissions are left out: they are larger than all other results, and are only
+    /// an input of align. Their hash is in the provenance.
     fn further(&self) -> Result<BTreeMap<String, Value>, ExportError> {
-        self.0.iter().map(|(name, stored)| Ok((name.to_string(), parse(*name, stored)?))).collect()
+        let others = self.0.iter().filter(|(name, _)| **name != PhoneEmissions::NAME);
+        others.map(|(name, stored)| Ok((name.to_string(), parse(*name, stored)?))).collect()
     }
 }
 

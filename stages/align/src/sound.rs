@@ -56,12 +56,7 @@ impl Sound {
         Ok(Self { change: Some(SpectralChange::of_samples(&samples, sound.origin)), ..sound })
     }
 
-    fn measured(
-        pcm: &Pcm,
-        channel: u16,
-        segment: Interval,
-        spans: &[SpeechSpan],
-    ) -> io::Result<(Self, Vec<f32>)> {
+    fn measured(pcm: &Pcm, channel: u16, segment: Interval, spans: &[SpeechSpan]) -> io::Result<(Self, Vec<f32>)> {
         let origin = (segment.start - MARGIN).max(0);
         let end = (segment.end + MARGIN).min(pcm.frames() as i64);
         let samples = pcm.read(channel.into(), origin as u64, (end - origin).max(0) as usize)?;

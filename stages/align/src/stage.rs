@@ -9,13 +9,14 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 use stage_core::{
     AlignedWords, Artifact, ErrorClass, ErrorCode, Identity, Inputs, Pcm, Phases, PhoneEmissions, PipelineError,
-    SAMPLE_RATE_HZ, Segment, SpeechSegments, SpeechSpan, Stage, StageSpec, Timing, TimingMethod, TokenTiming, Transcript, Word,
+    SAMPLE_RATE_HZ, Segment, SpeechSegments, SpeechSpan, Stage, StageSpec, Timing, TimingMethod, TokenTiming,
+    Transcript, Word,
 };
 
 use crate::error::{NAME, StageFault};
 use crate::model::{CtcModel, Timed, TimedWord};
-use crate::phones::PhoneAligner;
 use crate::monotonic::enforce_monotonic;
+use crate::phones::PhoneAligner;
 use crate::refine::{Reach, refine};
 use crate::sound::{Interval, Sound};
 use crate::speech::{Marked, onto_sound};
@@ -155,7 +156,8 @@ impl Aligner {
             let start = start.clamp(room.start, room.end);
             Interval { start, end: end.clamp(start, room.end) }
         };
-        let by_model = |words: &Vec<TimedWord>| words.iter().map(|word| within(word.time.start, word.time.end)).collect();
+        let by_model =
+            |words: &Vec<TimedWord>| words.iter().map(|word| within(word.time.start, word.time.end)).collect();
         let by_recognizer = |word: &UntimedWord| {
             let time = within(samples(word.start_s), samples(word.end_s));
             Marked { time, marks_end: samples(word.marks_end_s).clamp(time.end, room.end) }

@@ -3,8 +3,8 @@
 
 use align::{AlignConfig, Aligner};
 use stage_core::{
-    AlignedWords, Pcm, PhoneEmissions, PhoneSet, Segment, SpeechSegments, Stage, TimedEmissions, TokenGroup, Transcript,
-    WindowEmissions, Word,
+    AlignedWords, Pcm, PhoneEmissions, PhoneSet, Segment, SpeechSegments, Stage, TimedEmissions, TokenGroup,
+    Transcript, WindowEmissions, Word,
 };
 
 /// Names of the phones, then of the letters.
@@ -137,7 +137,10 @@ fn words_that_phones_cannot_time_say_why() {
     assert!(fallback(&good, &["감나"], "de").contains("Korean and English"));
     assert!(fallback(&good, &["中"], "ko").contains("no character"));
     let other_channel = TimedEmissions { channel: 1, ..good.windows[0].clone() };
-    assert!(fallback(&PhoneEmissions { windows: vec![other_channel], ..good.clone() }, &["감나"], "ko").contains("interval"));
+    assert!(
+        fallback(&PhoneEmissions { windows: vec![other_channel], ..good.clone() }, &["감나"], "ko")
+            .contains("interval")
+    );
     let late = TimedEmissions { start_s: 1.0, ..good.windows[0].clone() };
     assert!(fallback(&PhoneEmissions { windows: vec![late], ..good.clone() }, &["감나"], "ko").contains("interval"));
     let long: Vec<String> = vec!["가나다라마".repeat(40)];

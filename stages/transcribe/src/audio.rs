@@ -19,12 +19,7 @@ const SPEECH_DBFS: f32 = -20.0;
 ///
 /// # Errors
 /// The samples could not be read back.
-pub fn read(
-    pcm: &Pcm,
-    segments: &SpeechSegments,
-    window: &Window,
-    token_times: bool,
-) -> io::Result<WindowAudio> {
+pub fn read(pcm: &Pcm, segments: &SpeechSegments, window: &Window, token_times: bool) -> io::Result<WindowAudio> {
     let mut samples = pcm.read_span(window.channel.into(), window.start_s, window.end_s)?;
     raise_quiet_speech(&mut samples, segments, window);
     let positions = (samples.len() / POSITION as usize).max(1);

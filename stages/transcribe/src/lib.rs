@@ -40,9 +40,9 @@ mod audio;
 mod sounding;
 mod stage;
 
+pub use audio::read as read_window;
 pub use models::{
     Compute, DeviceChoice, ModelError, ModelSource, Output, ParseModelSourceError, Precision, Recognizer, SpeechModel,
     Task, TranscribeConfig, Unit, UnknownPrecision, architectures, open as open_model,
 };
-pub use audio::read as read_window;
 pub use stage::{Transcribed, Transcriber};

@@ -301,7 +301,8 @@ fn language_of_an_unsure_window_is_that_of_the_others() {
     let threshold = probabilities[probabilities.len() / 2];
     let transcript = transcriber(TranscribeConfig { language_threshold: threshold, ..config })
         .run((&tones(), &segments(&WINDOWS)))
-        .unwrap().transcript;
+        .unwrap()
+        .transcript;
     for segment in &transcript.segments {
         if let Some(detected) = &diagnostics(segment).overruled_language {
             assert!(detected.language != segment.language && detected.probability < threshold);

@@ -61,9 +61,8 @@ impl Frames {
             let holds = window.channel == channel && start <= utterance.start + step;
             (holds && start + decoded.len() as i64 * step >= utterance.end - step).then_some((start, decoded))
         };
-        let may_hold = |window: &&TimedEmissions| {
-            window.channel == channel && samples(window.start_s) <= utterance.start + step
-        };
+        let may_hold =
+            |window: &&TimedEmissions| window.channel == channel && samples(window.start_s) <= utterance.start + step;
         let (start, decoded) = of_window(emissions.windows.iter().rfind(may_hold)?)?;
         let first = ((utterance.start - start) / step).max(0) as usize;
         let last = (((utterance.end - start) / step) as usize).min(decoded.len());
@@ -74,7 +73,8 @@ impl Frames {
             Interval { start, end: start + step }
         };
         let sounding = (0..own.len()).map(|frame| sound.is_sounding(time(frame))).collect();
-        let contrast_db = (0..own.len()).map(|frame| sound.peak(time(frame)) - sound.floor(time(frame).start)).collect();
+        let contrast_db =
+            (0..own.len()).map(|frame| sound.peak(time(frame)) - sound.floor(time(frame).start)).collect();
         let logprobs: Vec<f32> = own.iter().flat_map(|frame| dense(frame, set)).collect();
         let symbols = set.phones.len() + set.letters.len();
         let best = logprobs.chunks_exact(symbols).map(|row| most_likely(row, set)).collect();
@@ -96,7 +96,6 @@ impl Frames {
         }
     }
 
-
     /// Whether a frame has sound.
     pub(crate) fn is_sounding(&self, frame: usize) -> bool {
         self.sounding[frame]
@@ -105,12 +104,6 @@ impl Frames {
     /// Duration of a frame, in seconds.
     pub(crate) fn step_s(&self) -> f32 {
         self.step as f32 / SAMPLE_RATE_HZ as f32
-    }
-
-    /// Distances of a word's start and end from the recognizer's, in seconds.
-    pub(crate) fn distances_s(&self, word: usize, own: Range<usize>) -> [f32; 2] {
-        let Interval { start, end } = self.expected[word];
-        [self.sample(own.start) - start, self.sample(own.end) - end].map(|distance| distance.abs() as f32 / SAMPLE_RATE_HZ as f32)
     }
 
     /// Median level of frames above the noise, in dB.

@@ -49,10 +49,8 @@ impl<'a> PhoneAligner<'a> {
             return Err(AlignError::Language);
         }
         let room = Interval { start: samples(segment.start_s), end: samples(segment.end_s) };
-        let expected = utterance.words.iter().map(|word| Interval {
-            start: samples(word.start_s),
-            end: samples(word.end_s),
-        });
+        let expected =
+            utterance.words.iter().map(|word| Interval { start: samples(word.start_s), end: samples(word.end_s) });
         let frames = Frames::new(self.emissions, segment.channel, room, sound, expected.collect());
         let frames = frames.ok_or(AlignError::NoFrames)?;
         let words = symbols(phones, utterance);
@@ -62,18 +60,15 @@ impl<'a> PhoneAligner<'a> {
         let (states, path) = choose_variants(&frames, &words, SCRIPT)?;
         let spreads = spread(&frames, &states, &path.states, words.len());
         let word_of: Vec<Option<usize>> = path.states.iter().map(|state| states[*state].word).collect();
-        let logprobs: Vec<f32> = path.states.iter().enumerate().map(|(at, state)| frames.logprob(at, states[*state].symbol)).collect();
+        let logprob = |(frame, state): (usize, &usize)| frames.logprob(frame, states[*state].symbol);
+        let logprobs: Vec<f32> = path.states.iter().enumerate().map(logprob).collect();
         let is_wildcard = |frame: usize| states[path.states[frame]].symbol == Symbol::Wildcard;
         let timed = |word: usize| {
             let start = word_of.iter().position(|of| *of == Some(word)).unwrap_or_default();
             let end = word_of.iter().rposition(|of| *of == Some(word)).map_or(start, |last| last + 1);
             let time = Interval { start: frames.sample(start), end: frames.sample(end) };
-            let edges = EdgeEvidence::of_word(&frames, &word_of, &logprobs, word, start..end, spreads[word]);
+            let edges = EdgeEvidence::of_word(&frames, &word_of, start..end, spreads[word]);
             let logprob = mean(&logprobs[start..end]);
-            if std::env::var_os("DUMP_EVIDENCE").is_some() {
-                let [a, b] = edges;
-                eprintln!("EV {} {} {:?} {:?} {} {} {} {} {} {} {} {} {} {}", logprob, end - start, a.spread_s, b.spread_s, a.at_pause as u8, b.at_pause as u8, a.unspoken_s, b.unspoken_s, a.logprob, b.logprob, a.recognizer_s, b.recognizer_s, a.contrast_db, b.contrast_db);
-            }
             TimedWord {
                 time,
                 score: logprob.exp(),

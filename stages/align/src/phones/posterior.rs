@@ -53,8 +53,8 @@ fn occupation(frames: &Frames, states: &[State]) -> Vec<f32> {
     let (count, width) = (frames.frames(), states.len());
     let score = |frame: usize, state: usize| TEMPERATURE * frames.at(frame, &states[state]);
     let mut forward = vec![0.0f32; count * width];
-    for state in 0..width.min(2) {
-        forward[state] = score(0, state).exp();
+    for (state, probability) in forward.iter_mut().enumerate().take(width.min(2)) {
+        *probability = score(0, state).exp();
     }
     for frame in 1..count {
         let (before, now) = forward.split_at_mut(frame * width);

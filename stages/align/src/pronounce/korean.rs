@@ -106,7 +106,12 @@ fn join(coda: char, next: &mut Syllable) -> Option<char> {
     match next.initial {
         'ㅇ' => return link(first, second, next),
         // 좋다, 많고: rule 12.1
-        initial if second == 'ㅎ' && let Some(strong) = aspirated(initial) => next.initial = strong,
+        initial
+            if second == 'ㅎ'
+                && let Some(strong) = aspirated(initial) =>
+        {
+            next.initial = strong
+        }
         'ㅅ' if second == 'ㅎ' => next.initial = 'ㅆ',
         // 입학, 못해, 앉히다: rule 12.1
         'ㅎ' if let Some(strong) = aspirated(if second == 'ㅈ' { second } else { closed(second) }) => {
@@ -242,7 +247,10 @@ mod tests {
         for syllable in ('가'..='힣').step_by(7) {
             for next in ["아", "이", "가", "나", "라", "하", "사"] {
                 let spoken = pronounce(&format!("{syllable}{next}"));
-                assert!(spoken[0].coda.is_none_or(|coda| "ㄱㄴㄷㄹㅁㅂㅇ".contains(coda)), "{syllable}{next}: {spoken:?}");
+                assert!(
+                    spoken[0].coda.is_none_or(|coda| "ㄱㄴㄷㄹㅁㅂㅇ".contains(coda)),
+                    "{syllable}{next}: {spoken:?}"
+                );
             }
         }
     }

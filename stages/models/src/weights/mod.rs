@@ -18,8 +18,8 @@ use safetensors::SafeTensors;
 use safetensors::tensor::{Metadata, TensorInfo, TensorView};
 use stage_core::{sha256_file, sha256_hex};
 
-use crate::fault::message;
 use crate::ModelFile;
+use crate::fault::message;
 use crate::files::{promised_sha256, regular_file};
 
 pub use check::{TensorFault, TensorSpec};

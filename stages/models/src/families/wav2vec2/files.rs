@@ -1,14 +1,14 @@
 //! Finds the files of a Wav2Vec2ForCTC model and checks that they are consistent.
 
+use super::FAMILY;
 use super::model_config::{Preprocessor, Topology, Wav2Vec2Config};
 use super::network::Wav2Vec2;
 use super::recognizer::{Settings, Wav2Vec2Recognizer};
 use super::tensors::{MASK, NEWER, OLDER, POSITIONS, specs};
 use super::vocabulary::Vocabulary;
-use super::FAMILY;
 use crate::{
-    Compute, EmbeddedModel, Layout, ModelError, ModelFile, ModelFiles, ModelFolder, ModelSource, Recognizer, SmallFiles, SpeechModel,
-    Tensors, TranscribeConfig,
+    Compute, EmbeddedModel, Layout, ModelError, ModelFile, ModelFiles, ModelFolder, ModelSource, Recognizer,
+    SmallFiles, SpeechModel, Tensors, TranscribeConfig,
 };
 
 const CONFIG: &str = "config.json";

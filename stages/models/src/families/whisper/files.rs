@@ -4,9 +4,9 @@ use stage_core::SAMPLE_RATE_HZ;
 
 use super::mel::HOP;
 use super::model_config::{GenerationConfig, WhisperConfig, check_preprocessor, check_references};
+use super::phone_head::{self, PhoneHeadFiles};
 use super::recognizer::WhisperRecognizer;
 use super::vocabulary::Vocabulary;
-use super::phone_head::{self, PhoneHeadFiles};
 use super::{EMBEDDED, FAMILY, tensors};
 use crate::{
     Compute, Layout, ModelError, ModelFile, ModelFiles, ModelFolder, ModelSource, Recognizer, SmallFiles, SpeechModel,

@@ -150,12 +150,7 @@ struct Feed {
 
 impl<'a, B: Backend> Engine<'a, B> {
     /// Cache and tasks grow with the number of windows in progress, up to `capacity`.
-    fn new(
-        network: &'a B,
-        options: &'a DecodingOptions,
-        head: Option<&'a PhoneHead>,
-        capacity: usize,
-    ) -> Result<Self> {
+    fn new(network: &'a B, options: &'a DecodingOptions, head: Option<&'a PhoneHead>, capacity: usize) -> Result<Self> {
         let cache = network.cache(1, options.lanes(), options.capacity())?;
         let reader = Reader::new(options, network)?;
         Ok(Self { network, options, head, cache, reader, tasks: Vec::new(), limit: capacity.max(1) })

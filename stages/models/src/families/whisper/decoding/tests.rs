@@ -80,7 +80,7 @@ fn windows() -> Vec<Arc<MelWindow>> {
 
 fn decode(model: &Packed, options: &DecodingOptions, windows: Vec<Arc<MelWindow>>, capacity: usize) -> Vec<Hypothesis> {
     let mut flow = ListFlow::new(windows, capacity);
-    model.decode(options, &mut flow).unwrap();
+    model.decode(options, None, &mut flow).unwrap();
     flow.into_outputs().unwrap()
 }
 
@@ -174,7 +174,7 @@ fn slots_are_made_for_the_windows_that_come_and_no_more() {
     let files = files();
     let model = trained(&files);
     let options = DecodingOptions::new(&files, &TranscribeConfig::default()).unwrap();
-    let mut engine = Engine::new(&model, &options, 1_000_000).unwrap();
+    let mut engine = Engine::new(&model, &options, None, 1_000_000).unwrap();
     engine.refill(&mut ListFlow::new(windows(), 1_000_000)).unwrap();
     assert_eq!((engine.cache.slots(), engine.tasks.len()), (WINDOWS, WINDOWS));
 }

@@ -34,9 +34,8 @@ impl PhoneHeadConfig {
     /// [`ModelError::Malformed`], or [`ModelError::Field`] for the first value that is not supported.
     pub(crate) fn parse(file: &ModelFile, model: &WhisperConfig) -> Result<Self, ModelError> {
         let config: Self = file.json()?;
-        let field = |field, value: String, expected| {
-            Err(ModelError::Field { path: file.path.clone(), field, value, expected })
-        };
+        let field =
+            |field, value: String, expected| Err(ModelError::Field { path: file.path.clone(), field, value, expected });
         let [widest, taps, blocks] = MOST;
         for (name, symbols) in [("phones", &config.phones), ("letters", &config.letters)] {
             if symbols.first().is_none_or(|first| first != "<sil>") {
@@ -52,7 +51,7 @@ impl PhoneHeadConfig {
         if !(1..=widest).contains(&config.width) {
             return field("width", config.width.to_string(), "1 to 4096 is expected");
         }
-        if config.kernel > taps || config.kernel % 2 == 0 {
+        if config.kernel > taps || config.kernel.is_multiple_of(2) {
             return field("kernel", config.kernel.to_string(), "an odd number up to 63 is expected");
         }
         if config.blocks > blocks {

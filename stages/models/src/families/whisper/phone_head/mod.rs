@@ -1,8 +1,7 @@
 //! The phone head: a small network over the encoder's states that recognizes sounds, for word times.
 //!
 //! A model's folder may contain one: `phone_head.json` and `phone_head.safetensors`, trained for that model's encoder
-//! (`fixtures/models/whisper-base/phone-head`). Whatever the recognizer computes the states for, their sounds cost a
-//! hundredth more.
+//! (`fixtures/models/phone-head`). The recognizer computes the states anyway, so that the head costs little.
 
 mod config;
 mod network;
