@@ -94,7 +94,7 @@ fn timed(devices: u32, sim: &SimSettings, lengths_s: &[f64]) -> Timed {
         })
         .unwrap();
     let (wall_s, ended_us) = (began.elapsed().as_secs_f64(), now_us());
-    assert_eq!(outcome.artifacts_computed, items.len() * 5, "every artifact was computed");
+    assert_eq!(outcome.stages_computed, items.len() * 5, "every artifact was computed");
     let mean_s = |of: &dyn Fn(&Calls) -> u64| calls.values().map(of).sum::<u64>() as f64 / calls.len() as f64 / 1e6;
     Timed {
         wall_s,

@@ -23,9 +23,8 @@ def of_set(one: TestSet, results: dict[str, Result]) -> dict[str, list[tuple[str
 
 
 def differences(recordings: list[Recording], first: Result, second: Result) -> dict:
-    pairs = [
-        difference(recording, a, b) for recording, a, b in zip(recordings, first.words, second.words) if a is not None and b is not None
-    ]
+    triples = zip(recordings, first.words, second.words)
+    pairs = [difference(recording, a, b) for recording, a, b in triples if a is not None and b is not None]
     return {"starts": statistics([starts for starts, _ in pairs]), "ends": statistics([ends for _, ends in pairs])}
 
 

@@ -58,11 +58,11 @@ class WhisperAlign(Whisper):
         return f"{VERSION}, find_alignment"
 
     def words(self, recording: Recording, audio: np.ndarray) -> list[Word]:
-        return [
-            word
-            for segment in recording.segments
-            for word in self.segment(recording.language, segment.text, fragment(audio, segment.start_s, segment.end_s), segment.start_s)
-        ]
+        found = []
+        for segment in recording.segments:
+            part = fragment(audio, segment.start_s, segment.end_s)
+            found += self.segment(recording.language, segment.text, part, segment.start_s)
+        return found
 
     def segment(self, language: str, text: str, audio: np.ndarray, offset_s: float) -> list[Word]:
         from faster_whisper.audio import pad_or_trim

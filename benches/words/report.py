@@ -45,7 +45,8 @@ def print_calibration(name: str, found: dict) -> None:
 
 
 def print_agreement(title: str, rows: list[tuple[str, dict]]) -> None:
-    print(f"\n### {title}\n\n| first - second | words | starts: median, 95 % | ends: median, 95 % | difference of starts / ends |")
+    print(f"\n### {title}\n")
+    print("| first - second | words | starts: median, 95 % | ends: median, 95 % | difference of starts / ends |")
     print("|---|---|---|---|---|")
     for name, figures in rows:
         starts, ends = figures["starts"], figures["ends"]

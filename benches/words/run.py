@@ -15,8 +15,6 @@ import tempfile
 import time
 from pathlib import Path
 
-import numpy as np
-
 import agreement
 import drift
 import report
@@ -41,7 +39,7 @@ def options() -> argparse.Namespace:
     parser.add_argument("--wav2vec2", type=Path, metavar="DIR", help="a Wav2Vec2ForCTC for torchaudio's forced_align")
     parser.add_argument("--no-peers", action="store_true", help="neither peers nor tools")
     parser.add_argument("--data", type=Path, default=ROOT / "../shared/data")
-    parser.add_argument("--sets", nargs="*", default=[], help="only those whose name contains one of these; --list prints the names")
+    parser.add_argument("--sets", nargs="*", default=[], help="only those whose name contains one of these (see --list)")
     parser.add_argument("--list", action="store_true")
     parser.add_argument("--half", type=int, choices=[1, 2], help="use only this half of the recordings")
     parser.add_argument("--rounds", type=int, default=1, help="how often the joined sets use each recording")
@@ -137,7 +135,7 @@ def print_header(corpus: Corpus, chosen: argparse.Namespace) -> dict:
     print(f"{machine()}, seed {chosen.seed}, {f'half {chosen.half}' if chosen.half else 'all recordings'}")
     moved = spread(corpus)
     for language, (count, median, p95) in moved.items():
-        print(f"\nOther thresholds of activity move the edges of `{language}` by {median:.0f} ms (median), {p95:.0f} ms (95 %; {count}).")
+        print(f"\nOther thresholds of activity move the edges of `{language}` by {median:.0f} ms, {p95:.0f} ms (95 %; {count}).")
     return moved
 
 

@@ -90,7 +90,9 @@ NAMES = {"ko": "Korean", "en": "English"}
 
 
 def test_sets(corpus: Corpus, seed: int, rounds: int, long: bool) -> list[TestSet]:
-    made = [one for language in ("ko", "en") for one in [*joined_sets(corpus, language, seed, rounds), *exact_sets(corpus, language, seed)]]
+    made = []
+    for language in ("ko", "en"):
+        made += joined_sets(corpus, language, seed, rounds) + exact_sets(corpus, language, seed)
     made.append(TestSet("en-digits", "English digits, gaps of 30 to 250 ms", "en", TEXT, lambda: digits(corpus, False, seed)))
     made.append(TestSet("en-digits-abutting", "English digits, no gaps", "en", TEXT, lambda: digits(corpus, True, seed)))
     made.append(TestSet("en-read", "read English, times by pocketsphinx", "en", ALL, lambda: readings(corpus.data, corpus.half)))

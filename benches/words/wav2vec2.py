@@ -73,5 +73,6 @@ class Torchaudio(Cached):
         spans = merge_tokens(path[0], scores[0].exp(), blank=self.blank)
         frame_s = len(audio) / RATE / emission.shape[1]
         return [
-            Word(word, offset_s + spans[a].start * frame_s, offset_s + spans[b].end * frame_s) for (word, _), (a, b) in zip(words, places)
+            Word(word, offset_s + spans[a].start * frame_s, offset_s + spans[b].end * frame_s)
+            for (word, _), (a, b) in zip(words, places)
         ]

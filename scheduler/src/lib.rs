@@ -65,7 +65,7 @@
 //!     let observe = &mut |event, _: &mut dyn store::Store| events.push(event);
 //!     let outcome = run(&[recording], &mut *store, &options, &Interrupt::default(), observe)?;
 //!
-//!     assert_eq!((outcome.items, outcome.artifacts_computed), (vec![ItemEnd::Done], sim::SPECS.len()));
+//!     assert_eq!((outcome.items, outcome.stages_computed), (vec![ItemEnd::Done], sim::SPECS.len()));
 //!     assert!(events.iter().any(|event| matches!(event, Event::ItemDone { .. })));
 //!     Ok(())
 //! }

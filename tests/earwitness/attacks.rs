@@ -185,7 +185,7 @@ impl Case {
         let sql = format!(
             "SELECT a.fingerprint || '|' || a.body_sha256 || '|' || a.body FROM artifact a JOIN recording r
              ON json_extract(a.key, '$.file_sha256') = r.file_sha256
-             WHERE r.name = '{name}' AND json_extract(a.key, '$.stage') = 'transcribe'"
+             WHERE r.name = '{name}' AND json_extract(a.key, '$.stage') = 'transcribe' AND json_extract(a.key, '$.output') IS NULL"
         );
         let row = self.sql(&sql);
         let mut parts = row.splitn(3, '|').map(str::to_owned);

@@ -416,7 +416,9 @@ fn clip_has_transcript_context_and_evidence_of_its_case() {
     assert_eq!(said["segments"][0]["text"], results["segments"][0]["text"]);
     for (made_from, link) in said["made_from"].as_array().unwrap().iter().zip(results["provenance"].as_array().unwrap())
     {
-        assert_eq!((&made_from["fingerprint"], &made_from["artifact"]), (&link["fingerprint"], &link["stage"]));
+        let output = link["output"].as_str().map_or_else(String::new, |output| format!(".{output}"));
+        let artifact = format!("{}{output}", link["stage"].as_str().unwrap());
+        assert_eq!((&made_from["fingerprint"], &made_from["artifact"]), (&link["fingerprint"], &Value::from(artifact)));
         assert_eq!(made_from["sha256"], link["artifact_sha256"]);
     }
     assert_eq!(said["made_from"].as_array().unwrap().len(), results["provenance"].as_array().unwrap().len());

@@ -7,7 +7,7 @@ use std::thread;
 use testkit::{Postgres, Random, in_ray_namespace, ray_folder, ray_python, root, wait_until};
 
 use crate::support::{
-    Finished, assert_same, documents, finish, folder_of_calls, run, run_args, stage_count, test_model,
+    Finished, artifact_count, assert_same, documents, finish, folder_of_calls, run, run_args, test_model,
 };
 
 /// Starts a cluster, and on it two runs that share a case. Arguments: the Python with Ray, the program, the store, the model,
@@ -56,7 +56,7 @@ fn two_clusters_with_one_case_whose_server_is_stopped_make_the_results_of_a_loca
     let runs = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     let runs = thread::spawn(move || runs.wait_with_output().unwrap());
     let seed = std::process::id();
-    let (mut random, expected) = (Random(seed), stage_count() * FILES);
+    let (mut random, expected) = (Random(seed), artifact_count() * FILES);
     let at = [1 + random.below(expected / 3), expected / 2 + random.below(expected / 3)];
     println!("seed {seed}: the server is stopped at {at:?} of {expected} artifacts");
     at.into_iter().for_each(|artifacts| interrupt(&server, &schema, artifacts));

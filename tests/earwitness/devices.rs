@@ -10,7 +10,7 @@ use testkit::{Lines, send_signal, wait_until};
 
 use crate::record::{Found, incidents, look};
 use crate::running::Running;
-use crate::support::{Finished, earwitness, many_calls, run_args, stage_count};
+use crate::support::{Finished, artifact_count, earwitness, many_calls, run_args};
 
 /// A folder with calls, and the script of the fake NVML.
 struct Machine {
@@ -97,7 +97,7 @@ impl Machine {
     }
 
     fn assert_whole(&self) {
-        assert_eq!(look(&self.path("out")), Found { artifacts: stage_count() * self.calls, ..Found::default() });
+        assert_eq!(look(&self.path("out")), Found { artifacts: artifact_count() * self.calls, ..Found::default() });
     }
 
     /// Incidents of a device, in order.
@@ -285,7 +285,7 @@ fn device_that_is_hot_finishes_its_batches_and_gets_no_new_one() {
         assert_eq!(await_incident(&mut run, "device-throttled", device), "82 C, throttled at 80 C");
     }
     let done = await_standstill(&machine);
-    let all = 40 * stage_count();
+    let all = 40 * artifact_count();
     assert!(done > 0 && done < all, "{done} of {all} artifacts: its recordings were finished, and it got no more");
     machine.follow("* gpus 2\n* temperature 69\n");
     run.wait().with_code(0);

@@ -3,7 +3,7 @@
 use std::fs;
 
 use crate::record::{Found, look};
-use crate::support::{document, folder_of_calls, run, stage_count};
+use crate::support::{artifact_count, document, folder_of_calls, run};
 
 #[test]
 fn priority_decides_the_order() {
@@ -38,6 +38,6 @@ fn device_that_is_slow_loses_unstarted_recordings_and_all_finish_together() {
     let args = ["--devices", "sim:2", "--device-batch-size", "1", "--sim", sim.to_str().unwrap()];
     let summary = run(&[&inputs], &out, &args).with_code(0).summary();
     assert!(summary["files_revoked"].as_u64().unwrap() > 0, "{summary}");
-    assert_eq!(look(&out), Found { artifacts: 24 * stage_count(), ..Found::default() });
+    assert_eq!(look(&out), Found { artifacts: 24 * artifact_count(), ..Found::default() });
     assert!(!out.join("call-0.json").exists(), "a simulated run writes no results");
 }

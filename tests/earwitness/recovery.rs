@@ -6,7 +6,7 @@ use scheduler::store::IncidentKind;
 use serde_json::Value;
 
 use crate::record::{Found, incidents, look};
-use crate::support::{Finished, finish, many_calls, run, stage_count};
+use crate::support::{Finished, artifact_count, finish, many_calls, run};
 
 /// Calls and a result folder for a run with faults.
 struct Case {
@@ -50,7 +50,7 @@ impl Case {
     fn assert_whole(&self, finished: Finished) -> Value {
         let summary = finished.with_code(0).summary();
         assert_eq!(summary["files_done"], self.files, "{summary}");
-        assert_eq!(look(&self.out()), Found { artifacts: stage_count() * self.files, ..Found::default() });
+        assert_eq!(look(&self.out()), Found { artifacts: artifact_count() * self.files, ..Found::default() });
         finish(["verify", self.out().to_str().unwrap()]).with_code(0);
         summary
     }

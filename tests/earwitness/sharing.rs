@@ -7,7 +7,7 @@ use testkit::{Postgres, send_signal};
 
 use crate::running::Running;
 use crate::support::{
-    Finished, assert_same, documents, earwitness, finish, folder_of_calls, run, run_args, stage_count, test_model,
+    Finished, artifact_count, assert_same, documents, earwitness, finish, folder_of_calls, run, run_args, test_model,
 };
 
 /// Calls, a result folder, and a case in a database.
@@ -66,7 +66,7 @@ impl Shared {
     /// Asserts that everything is stored, and nothing was computed twice.
     fn assert_whole(&self, files: usize) {
         let stored = (self.sql("SELECT count(*) FROM artifact"), self.sql("SELECT sum(computations) FROM artifact"));
-        let expected = (stage_count() * files).to_string();
+        let expected = (artifact_count() * files).to_string();
         assert_eq!(stored, (expected.clone(), expected));
         assert_eq!(self.sql("SELECT value FROM meta WHERE key = 'recomputed'"), "0");
         assert_eq!(self.sql("SELECT count(*) FROM work WHERE state <> 'done'"), "0");

@@ -6,7 +6,7 @@ use std::process::{Child, Stdio};
 
 use testkit::wait_until;
 
-use crate::support::{Finished, calls, earwitness, finish, run, stage_count, test_model};
+use crate::support::{Finished, artifact_count, calls, earwitness, finish, run, test_model};
 
 /// A coordinator that keeps the store of `out` locked: it hashes its only input, a sparse file of many gigabytes.
 struct Holder(Child);
@@ -60,7 +60,7 @@ fn store_is_checked_and_compacted() {
     let compacted = on_folder(&["store", "compact"], out.path()).with_code(0).stdout;
     assert!(compacted.contains("MB before"), "{compacted}");
     let checked = on_folder(&["store", "check"], out.path()).with_code(0).stdout;
-    let sound = format!("The store is sound: {} artifacts, 0 checkpoints", stage_count());
+    let sound = format!("The store is sound: {} artifacts, 0 checkpoints", artifact_count());
     assert!(checked.contains(&sound), "{checked}");
     on_folder(&["verify"], out.path()).with_code(0);
 }

@@ -206,6 +206,11 @@ pub(crate) fn assert_same(a: &Value, b: &Value, at: &str) {
     }
 }
 
+/// Number of artifacts that the store has of a recording: one per stage, and the emissions of transcribe.
+pub(crate) fn artifact_count() -> usize {
+    stage_count() + 1
+}
+
 /// Number of stages of the program, counted from the possible values of the argument of `stage`.
 pub(crate) fn stage_count() -> usize {
     static COUNT: OnceLock<usize> = OnceLock::new();

@@ -11,7 +11,7 @@ use scheduler::store::{
 use serde_json::Value;
 use stage_core::{ArtifactName, Identity, Recipe, RecipeStep, StageKey, StageName, Tool};
 
-use crate::support::{case_of_a_call, finish, run, stage_count};
+use crate::support::{artifact_count, case_of_a_call, finish, run};
 
 const SPEAKERS: StageName = StageName::new("speakers");
 
@@ -58,7 +58,7 @@ fn turns() -> ArtifactName {
 
 /// Number of artifacts in the case: one per stage, and two of the unknown stage.
 fn artifacts() -> usize {
-    stage_count() + 2
+    artifact_count() + 2
 }
 
 #[test]

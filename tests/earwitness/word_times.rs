@@ -1,5 +1,5 @@
 //! Word times on real speech. In trimmed and joined recordings the edges are known; inside read speech the reference is
-//! the output of another tool. The limits are the measured values (tests/long/README.md) with a margin.
+//! the output of another tool. The limits are the measured values (BENCHMARKS.md, benches/words) with a margin.
 
 use std::path::{Path, PathBuf};
 
@@ -155,6 +155,27 @@ fn word_times_of_english_readings_are_near_those_of_another_tool() {
     let figures = [(&mut starts, 50), (&mut ends, 50)].map(|(errors, percent)| percentile(errors, percent));
     let most = [percentile(&mut starts, 95), percentile(&mut ends, 95)];
     eprintln!("{} words: medians {figures:.3?} s, 95 % within {most:.3?} s", starts.len());
-    assert!(figures.iter().all(|median| *median < 0.06), "medians {figures:?} s");
-    assert!(most.iter().all(|most| *most < 0.3), "95 % within {most:?} s");
+    assert!(figures.iter().all(|median| *median < 0.04), "medians {figures:?} s");
+    assert!(most.iter().all(|most| *most < 0.15), "95 % within {most:?} s");
+}
+
+#[test]
+fn words_are_aligned_again_without_transcribing_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let call = fixture("calls/reading.wav");
+    let align = |aligner: &str| {
+        let finished = run(&[&call], folder.path(), &["--model", "embedded", "--aligner", aligner]).with_code(0);
+        (finished.summary()["stages_computed"].clone(), document(folder.path(), "reading"))
+    };
+    let (_, by_attention) = align("attention");
+    let (computed, by_phones) = align("phones");
+    assert_eq!(computed, 2, "align and forensics");
+    let words = |document: &Value| document["words"].as_array().unwrap().clone();
+    assert!(words(&by_attention).iter().all(|word| word["expected_error_s"].is_null() && word["uncertain"] == false));
+    for word in words(&by_phones) {
+        assert_eq!((&word["method"], &word["fallback"]), (&Value::from("phones+energy"), &Value::Null), "{word}");
+        assert!((0.0..0.2).contains(&word["expected_error_s"].as_f64().unwrap()), "{word}");
+    }
+    assert_eq!(by_phones["segments"], by_attention["segments"]);
+    assert!(by_phones["further"].is_null(), "emissions stay in the store");
 }

@@ -57,31 +57,31 @@ pub(super) struct Ledger<'a> {
     store: &'a mut dyn Store,
     observe: Observer<'a>,
     group: Group,
-    artifacts_reused: usize,
-    artifacts_computed: usize,
+    stages_reused: usize,
+    stages_computed: usize,
 }
 
 impl<'a> Ledger<'a> {
     pub(super) fn new(run: RunId, store: &'a mut dyn Store, observe: Observer<'a>) -> Self {
-        Self { run, store, observe, group: Group::default(), artifacts_reused: 0, artifacts_computed: 0 }
+        Self { run, store, observe, group: Group::default(), stages_reused: 0, stages_computed: 0 }
     }
 
     pub(super) const fn run(&self) -> RunId {
         self.run
     }
 
-    /// Number of reused artifacts, and number of artifacts that were computed and committed.
+    /// Number of stages whose artifacts were reused, and number of stages that were computed and committed.
     pub(super) const fn artifacts(&self) -> (usize, usize) {
-        (self.artifacts_reused, self.artifacts_computed)
+        (self.stages_reused, self.stages_computed)
     }
 
     pub(super) fn emit(&mut self, event: Event) {
         (self.observe)(event, &mut *self.store);
     }
 
-    /// Counts and reports a stored artifact that is reused.
+    /// Counts and reports a stage whose stored artifacts are reused.
     pub(super) fn reused(&mut self, index: usize, stage: StageName) {
-        self.artifacts_reused += 1;
+        self.stages_reused += 1;
         self.emit(Event::Reused { index, stage });
     }
 
@@ -170,7 +170,9 @@ impl<'a> Ledger<'a> {
         let mut stored = Vec::with_capacity(commits.len());
         for ((received, outcome), commit) in received.into_iter().zip(outcomes).zip(&commits) {
             let is_artifact = is_artifact(commit);
-            self.artifacts_computed += usize::from(is_artifact && outcome == Committed::Written);
+            // A stage with several outputs counts once, with its main artifact.
+            let is_main = is_artifact && received.artifact.output().is_none();
+            self.stages_computed += usize::from(is_main && outcome == Committed::Written);
             stored.push(Stored { received, outcome, is_artifact });
         }
         Ok(stored)

@@ -26,9 +26,9 @@ pub struct Outcome {
     /// How each item ended, in the order of the plan.
     pub items: Vec<ItemEnd>,
     /// Number of reused artifacts, counted for each recording.
-    pub artifacts_reused: usize,
+    pub stages_reused: usize,
     /// Number of artifacts that were computed and committed. Equal recordings share theirs.
-    pub artifacts_computed: usize,
+    pub stages_computed: usize,
     /// Number of recordings that were revoked from a worker to give them to another one.
     pub revoked: usize,
 }

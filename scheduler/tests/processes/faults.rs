@@ -106,7 +106,7 @@ fn panic_and_bad_input() {
     let (outcome, events) = fixture.run(&planned(&["a", "panic", "bad", "b"]));
     assert_eq!((ends(&outcome), pids(&events).len()), ((2, vec!["panic", "bad"]), 1));
     assert_eq!(message(&outcome, 1), "panicked: as its name says");
-    assert_eq!(outcome.artifacts_computed, 12, "two recordings, and the artifacts before the failures");
+    assert_eq!(outcome.stages_computed, 12, "two recordings, and the artifacts before the failures");
 }
 
 fn poison() {

@@ -31,7 +31,7 @@ fn two_workers() {
     fixture.settings.cpu_ms = 40;
     let items = planned(&NAMES);
     let (outcome, events) = fixture.run(&items);
-    assert_eq!((ends(&outcome), outcome.artifacts_computed, outcome.artifacts_reused), ((6, vec![]), 30, 0));
+    assert_eq!((ends(&outcome), outcome.stages_computed, outcome.stages_reused), ((6, vec![]), 30, 0));
     assert_eq!(pids(&events).len(), 2);
     let workers: HashSet<_> =
         fixture.log().iter().filter(|entry| entry.what.contains(" having ")).map(|e| e.pid).collect();
@@ -40,7 +40,7 @@ fn two_workers() {
     items.iter().for_each(|item| drop(artifacts(&*fixture.store(), item)));
 
     let (again, events) = fixture.run(&items);
-    assert_eq!((ends(&again), again.artifacts_computed, again.artifacts_reused), ((6, vec![]), 0, 30));
+    assert_eq!((ends(&again), again.stages_computed, again.stages_reused), ((6, vec![]), 0, 30));
     assert!(pids(&events).is_empty());
     assert_eq!(fixture.store().recordings().unwrap().len(), 6);
 }
@@ -50,7 +50,7 @@ fn copies() {
     let mut items = planned(&["a", "a"]);
     items[1].path = "/nowhere/copy.wav".into();
     let (outcome, events) = fixture.run(&items);
-    assert_eq!((ends(&outcome), outcome.artifacts_computed), ((2, vec![]), 5));
+    assert_eq!((ends(&outcome), outcome.stages_computed), ((2, vec![]), 5));
     let done = events.iter().filter(|event| matches!(event, Event::ItemDone { .. })).count();
     assert_eq!((done, fixture.store().recordings().unwrap().len()), (2, 1));
 }
@@ -72,9 +72,9 @@ fn same_artifacts() {
 fn resume() {
     let mut fixture = Fixture::new(1);
     let (first, _) = fixture.run(&planned_to(&["a"], SEGMENT));
-    assert_eq!(first.artifacts_computed, 2);
+    assert_eq!(first.stages_computed, 2);
     let (second, events) = fixture.run(&planned(&["a"]));
-    assert_eq!((second.artifacts_computed, second.artifacts_reused), (3, 2));
+    assert_eq!((second.stages_computed, second.stages_reused), (3, 2));
     let committed = |event: &Event| if let Event::StageCommitted { stage, .. } = event { Some(*stage) } else { None };
     let committed: Vec<_> = events.iter().filter_map(committed).collect();
     assert_eq!(committed, [TRANSCRIBE, ALIGN, MEASURE]);
@@ -92,7 +92,7 @@ fn recompute() {
     fixture.run(&items);
     fixture.options.recompute = Recompute::From(ALIGN);
     let (outcome, _) = fixture.run(&items);
-    assert_eq!(outcome.artifacts_computed, 2);
+    assert_eq!(outcome.stages_computed, 2);
     let counts: Vec<_> = artifacts(&*fixture.store(), &items[0]).iter().map(|stored| stored.computations).collect();
     assert_eq!(counts, [1, 1, 1, 2, 2]);
 }
@@ -108,7 +108,7 @@ fn altered() {
     bytes[at] = b' ';
     std::fs::write(&path, bytes).unwrap();
     let (outcome, _) = fixture.run(&items);
-    assert_eq!((outcome.artifacts_computed, outcome.artifacts_reused), (1, 4));
+    assert_eq!((outcome.stages_computed, outcome.stages_reused), (1, 4));
     artifacts(&*fixture.store(), &items[0]);
 }
 

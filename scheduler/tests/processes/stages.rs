@@ -41,7 +41,7 @@ fn six_stages() {
     let mut fixture = fixture();
     let items = planned(&["a", "follow-b"], MEASURE);
     let (outcome, events) = fixture.run(&items);
-    assert_eq!((ends(&outcome), outcome.artifacts_computed), ((2, vec![]), 14));
+    assert_eq!((ends(&outcome), outcome.stages_computed), ((2, vec![]), 14));
     let names: Vec<_> = items[0].recipe.artifacts().map(|name| name.to_string()).collect();
     assert_eq!(names, ["decode", "segment", "segment.levels", "transcribe", "speakers", "align", "measure"]);
     for (stored, name) in artifacts(&*fixture.store(), &items[0]).iter().zip(&names) {
@@ -53,7 +53,7 @@ fn six_stages() {
     loads.sort_unstable();
     assert_eq!(loads, ["speakers", "transcribe"], "each model is loaded once");
     let (again, _) = fixture.run(&items);
-    assert_eq!((again.artifacts_computed, again.artifacts_reused), (0, 12));
+    assert_eq!((again.stages_computed, again.stages_reused), (0, 12));
 }
 
 fn upto_speakers() {
@@ -71,7 +71,7 @@ fn second_output_gone() {
     assert_eq!(db.execute("DELETE FROM artifact WHERE fingerprint = ?1", [levels]).unwrap(), 1);
     drop(db);
     let (outcome, events) = fixture.run(&items);
-    assert_eq!((outcome.artifacts_computed, committed(&events)), (1, vec![SEGMENT]));
+    assert_eq!((outcome.stages_computed, committed(&events)), (1, vec![SEGMENT]));
     let counts: Vec<_> = artifacts(&*fixture.store(), &items[0]).iter().map(|stored| stored.computations).collect();
     assert_eq!(counts, [1; 7], "the main artifact was not written again");
     assert_eq!(fixture.store().recomputations().unwrap(), 0);
@@ -82,10 +82,10 @@ fn added_stage() {
     let without: Vec<_> = planned_with(&SIX, &["a"], ALIGN);
     fixture.run(&without);
     let (outcome, events) = fixture.run(&planned(&["a"], MEASURE));
-    assert_eq!((ends(&outcome), outcome.artifacts_reused), ((1, vec![]), 4));
+    assert_eq!((ends(&outcome), outcome.stages_reused), ((1, vec![]), 4));
     assert_eq!(committed(&events), [MEASURE, SPEAKERS]);
     let (outcome, _) = fixture.run(&without);
-    assert_eq!(outcome.artifacts_computed, 0);
+    assert_eq!(outcome.stages_computed, 0);
     let recipe = &fixture.store().recordings().unwrap()[0].recipe;
     assert!(recipe.step(SPEAKERS).is_some(), "a run of fewer stages forgets none");
 }

@@ -31,7 +31,7 @@ pub(crate) fn main(args: &[String]) {
     });
     let outcome = outcome.unwrap();
     let done = outcome.items.iter().filter(|end| **end == ItemEnd::Done).count();
-    println!("{}", json!({"event": "end", "done": done, "computed": outcome.artifacts_computed}));
+    println!("{}", json!({"event": "end", "done": done, "computed": outcome.stages_computed}));
 }
 
 fn described(event: &Event) -> Option<Value> {

@@ -55,7 +55,7 @@ fn timed(recordings: &[RecordingEntry], options: &RunOptions, workers: usize) ->
         }
     });
     let (outcome, seconds) = (outcome.unwrap(), began.elapsed().as_secs_f64());
-    assert_eq!((up, outcome.artifacts_reused), (workers, 0));
-    assert_eq!(outcome.artifacts_computed, recordings.iter().map(|recording| recording.keys().len()).sum::<usize>());
+    assert_eq!((up, outcome.stages_reused), (workers, 0));
+    assert_eq!(outcome.stages_computed, recordings.iter().map(|recording| recording.keys().len()).sum::<usize>());
     seconds
 }

@@ -93,7 +93,8 @@ pub(crate) struct TimedWord {
     pub(crate) time: Interval,
     pub(crate) score: f32,
     pub(crate) wildcard: bool,
-    /// Expected error of start and end, in seconds, if it is known.
+    /// Expected error of start and end, in seconds; `None` if it is not known: the word is where there is no sound, or
+    /// the model does not estimate errors.
     pub(crate) expected_error_s: Option<f32>,
 }
 

@@ -221,7 +221,10 @@ impl Aligner {
                     method: self.method(wildcard, energy),
                     score: Some(score),
                     expected_error_s,
-                    uncertain: expected_error_s.is_some_and(|error_s| error_s > UNCERTAIN_S),
+                    uncertain: match (expected_error_s, &self.source) {
+                        (Some(error_s), _) => error_s > UNCERTAIN_S,
+                        (None, source) => matches!(source, Source::Phones),
+                    },
                     fallback: None,
                 }
             }

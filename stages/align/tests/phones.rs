@@ -8,7 +8,7 @@ use stage_core::{
 };
 
 /// Names of the phones, then of the letters.
-const PHONES: [&str; 9] = ["ㄱ", "ㄴ", "ㄷ", "ㄹ", "ㅁ", "ㅏ", "ㅣ", "ㅁ.", "ㄴ."];
+const PHONES: [&str; 10] = ["ㄱ", "ㄴ", "ㄷ", "ㄹ", "ㅁ", "ㅏ", "ㅣ", "ㅁ.", "ㄴ.", "ㅂ."];
 const LETTERS: [&str; 4] = ["a", "b", "c", "<other>"];
 /// Seconds of a frame.
 const STEP_S: f64 = 0.02;
@@ -118,10 +118,11 @@ fn phones_of_latin_words_are_letters() {
 #[test]
 fn word_that_was_not_said_is_marked() {
     let said: Said<'_> = &[(" ", 20), ("ㄱ", 6), ("ㅏ", 30), (" ", 30), ("ㄷ", 6), ("ㅣ", 20), (" ", 20)];
-    let aligned = align(said, &emissions(said), &["가", "남마라마날", "디"], "ko");
+    let aligned = align(said, &emissions(said), &["가", "미리미리", "디"], "ko");
     let [first, wrong, last] = &aligned.words[..] else { panic!("{aligned:?}") };
-    let error_s = |word: &Word| word.timing.expected_error_s.unwrap();
-    assert!(error_s(wrong) > error_s(first) && error_s(wrong) > error_s(last), "{aligned:?}");
+    assert!(wrong.timing.uncertain, "{wrong:?}");
+    assert!(!first.timing.uncertain && !last.timing.uncertain, "{aligned:?}");
+    assert!(wrong.timing.score < first.timing.score, "{aligned:?}");
 }
 
 #[test]

@@ -41,7 +41,7 @@ fn wav2vec2_text_is_the_greedy_path_of_its_logits() {
     let ids: Vec<u32> = segment.token_groups.iter().flat_map(|group| group.ids.clone()).collect();
     assert!(!ids.is_empty());
     assert_eq!(ids, expected);
-    assert_eq!(transcript.model, "aligner");
+    assert_eq!(transcript.model, "test-ctc");
 }
 
 #[test]

@@ -48,7 +48,7 @@ pub(super) fn print(
         println!("skipped: {skipped}");
     }
     let (done, failed, unfinished) = (summary.done(), summary.failed(), summary.unfinished());
-    let (computed, reused) = (summary.outcome.artifacts_computed, summary.outcome.artifacts_reused);
+    let (computed, reused) = (summary.outcome.stages_computed, summary.outcome.stages_reused);
     println!("{done} of {files} recordings done, {failed} failed; {computed} stages computed, {reused} cached");
     let audio_s = summary.audio_s(run.recordings());
     if computed > 0 {
@@ -124,7 +124,7 @@ fn print_files(args: &RunArgs, run: &PlannedRun, summary: &Summary) {
         let extensions: Vec<_> = run.formats().iter().map(ExportFormat::extension).collect();
         println!("open {}/<recording>.{}", shown(args.out()), extensions.join(", ."));
     }
-    if summary.outcome.artifacts_computed > 0 && args.watch.report.is_none() {
+    if summary.outcome.stages_computed > 0 && args.watch.report.is_none() {
         println!("report: {}", shown(&args.out().join("report.html")));
     }
 }

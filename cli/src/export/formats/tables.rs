@@ -238,9 +238,9 @@ mod tests {
         let document = reviewed_document();
         let bytes = csv(&document, Vec::new()).unwrap();
         let mut rows = csv::Reader::from_reader(&*bytes);
-        assert_eq!(rows.headers().unwrap().iter().skip(9).collect::<Vec<_>>(), REVIEWED_COLUMNS);
+        assert_eq!(rows.headers().unwrap().iter().skip(11).collect::<Vec<_>>(), REVIEWED_COLUMNS);
         let rows: Vec<_> = rows.records().map(Result::unwrap).collect();
-        let row = |index: usize| [1, 6, 9, 10, 11, 12].map(|column| rows[index].get(column).unwrap());
+        let row = |index: usize| [1, 6, 11, 12, 13, 14].map(|column| rows[index].get(column).unwrap());
         let rejected = "threat --> x rejected";
         assert_eq!(row(0), ["kim --> x", "corrected", "one", "word", "", rejected]);
         assert_eq!(row(1), ["", "two", "two", "program", "rejected", rejected]);

@@ -50,10 +50,10 @@ impl<'a> Router<'a> {
     }
 
     pub(super) fn into_outcome(self, interrupted: bool) -> Outcome {
-        let (artifacts_reused, artifacts_computed) = self.ledger.artifacts();
+        let (stages_reused, stages_computed) = self.ledger.artifacts();
         let run = self.ledger.run();
         let (items, revoked) = self.backlog.into_ends();
-        Outcome { run, interrupted, items, artifacts_reused, artifacts_computed, revoked }
+        Outcome { run, interrupted, items, stages_reused, stages_computed, revoked }
     }
 
     /// Commits the received results in one transaction, then acknowledges them.
@@ -93,7 +93,10 @@ impl<'a> Router<'a> {
             return Ok(());
         }
         let (indices, id) = (self.backlog.indices(job), self.fleet.id(worker).clone());
-        self.ledger.emit(Event::StageCommitted { indices, stage: artifact.stage(), worker: id, duration_s });
+        // A stage with several outputs is reported once, with its main artifact.
+        if artifact.output().is_none() {
+            self.ledger.emit(Event::StageCommitted { indices, stage: artifact.stage(), worker: id, duration_s });
+        }
         if self.backlog.is_complete(job) {
             self.backlog.drop_job(worker, job);
             self.finish(job, ItemEnd::Done)?;

@@ -41,8 +41,8 @@ impl EdgeEvidence {
 /// phones.
 ///
 /// A sum of non-negative terms, fitted by non-negative least squares to 2,307 edges of known time: half 1 of the sets of
-/// `benches/words` (joined and spliced speech, read speech, digits, espeak-ng; with noise, a second voice, telephone band,
-/// and wrong words). That bench prints the calibration on half 2.
+/// `benches/words` (joined and spliced speech, read speech, digits, espeak-ng; with noise, a second voice, telephone
+/// band, and wrong words). That bench prints the calibration on half 2.
 pub(crate) fn expected_error_s(logprob: f32, edges: &[EdgeEvidence; 2]) -> f32 {
     edges.iter().map(|edge| of_edge(logprob, edge)).sum::<f32>() / 2.0
 }
@@ -50,14 +50,14 @@ pub(crate) fn expected_error_s(logprob: f32, edges: &[EdgeEvidence; 2]) -> f32 {
 fn of_edge(logprob: f32, edge: &EdgeEvidence) -> f32 {
     let EdgeEvidence { spread_s, at_pause, unspoken_s, contrast_db } = *edge;
     let mismatch = |from: f32| (-logprob - from).max(0.0);
-    let touching_s = if at_pause { 0.0 } else { 0.87 * spread_s };
+    let touching_s = if at_pause { 0.0 } else { 0.85 * spread_s };
     let hidden_db = (18.0 - contrast_db).max(0.0);
-    0.011
-        + 0.35 * spread_s
+    0.012
+        + 0.38 * spread_s
         + touching_s
-        + 0.026 * spread_s * mismatch(1.0)
-        + 0.014 * mismatch(1.5)
-        + 0.23 * unspoken_s
+        + 0.011 * mismatch(1.5)
+        + 0.023 * mismatch(3.2)
+        + 0.21 * unspoken_s
         + 0.0127 * hidden_db
 }
 

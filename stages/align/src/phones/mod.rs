@@ -69,11 +69,12 @@ impl<'a> PhoneAligner<'a> {
             let time = Interval { start: frames.sample(start), end: frames.sample(end) };
             let edges = EdgeEvidence::of_word(&frames, &word_of, start..end, spreads[word]);
             let logprob = mean(&logprobs[start..end]);
+            let is_audible = 2 * (start..end).filter(|frame| frames.is_sounding(*frame)).count() >= end - start;
             TimedWord {
                 time,
                 score: logprob.exp(),
                 wildcard: (start..end).any(is_wildcard),
-                expected_error_s: Some(expected_error_s(logprob, &edges)),
+                expected_error_s: is_audible.then(|| expected_error_s(logprob, &edges)),
             }
         };
         Ok((0..words.len()).map(timed).collect())

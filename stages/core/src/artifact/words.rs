@@ -72,11 +72,11 @@ pub struct Timing {
     #[serde(default)]
     pub score: Option<f32>,
     /// Expected error of start and end, in seconds: the mean of their absolute errors on recordings with known times.
-    /// Null if the method does not estimate it.
+    /// Null if the method does not estimate it, or if there is no sound at most of the word.
     #[serde(default)]
     pub expected_error_s: Option<f32>,
-    /// Whether the times may be wrong by more than 0.2 s: the expected error is larger, or is not known because the
-    /// alignment model did not time the word.
+    /// Whether the times may be wrong by more than 0.2 s: the expected error is larger, or is not known although the
+    /// method should estimate it.
     #[serde(default)]
     pub uncertain: bool,
     /// Why the alignment model did not time the word; null if it did, or if no alignment model was used.

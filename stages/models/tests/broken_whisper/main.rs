@@ -283,7 +283,7 @@ fn files_that_are_not_whole_safetensors_are_refused() {
         cases.push((write(WEIGHTS, content), WEIGHTS, "not a whole safetensors file"));
     }
     cases.push((write(WEIGHTS, header("{}")), WEIGHTS, "model.encoder.conv1.weight is missing"));
-    let aligner = Path::new(TEST_MODEL).with_file_name("aligner").join(WEIGHTS);
+    let aligner = Path::new(TEST_MODEL).with_file_name("test-ctc").join(WEIGHTS);
     cases.push((write(WEIGHTS, fs::read(aligner).unwrap()), WEIGHTS, "model.encoder.conv1.weight is missing"));
     assert_all_refused(cases);
 }
