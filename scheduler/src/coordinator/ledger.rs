@@ -75,6 +75,11 @@ impl<'a> Ledger<'a> {
         (self.stages_reused, self.stages_computed)
     }
 
+    /// Counts a stage whose last outstanding artifact was computed and committed.
+    pub(super) const fn computed(&mut self) {
+        self.stages_computed += 1;
+    }
+
     pub(super) fn emit(&mut self, event: Event) {
         (self.observe)(event, &mut *self.store);
     }
@@ -170,9 +175,6 @@ impl<'a> Ledger<'a> {
         let mut stored = Vec::with_capacity(commits.len());
         for ((received, outcome), commit) in received.into_iter().zip(outcomes).zip(&commits) {
             let is_artifact = is_artifact(commit);
-            // A stage with several outputs counts once, with its main artifact.
-            let is_main = is_artifact && received.artifact.output().is_none();
-            self.stages_computed += usize::from(is_main && outcome == Committed::Written);
             stored.push(Stored { received, outcome, is_artifact });
         }
         Ok(stored)

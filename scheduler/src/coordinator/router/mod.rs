@@ -67,7 +67,8 @@ impl<'a> Router<'a> {
             acknowledged.entry(received.worker).or_default().push(received.result);
             match outcome {
                 Committed::StaleLease => {}
-                _ if is_artifact => self.artifact_committed(&received)?,
+                Committed::Written if is_artifact => self.artifact_committed(&received, true)?,
+                _ if is_artifact => self.artifact_committed(&received, false)?,
                 _ => self.checkpoint_committed(&received),
             }
         }
@@ -86,17 +87,18 @@ impl<'a> Router<'a> {
         self.ledger.emit(Event::CheckpointCommitted { indices, stage: artifact.stage(), worker, audio_s });
     }
 
-    fn artifact_committed(&mut self, received: &Received) -> Result<(), RunError> {
+    /// Records that an artifact was committed. `is_written` is false if it was stored before.
+    fn artifact_committed(&mut self, received: &Received, is_written: bool) -> Result<(), RunError> {
         let Received { worker, job, artifact, duration_s, .. } = *received;
         self.fleet.made_progress(worker);
         if !self.backlog.artifact_committed(job, artifact) {
             return Ok(());
         }
         let (indices, id) = (self.backlog.indices(job), self.fleet.id(worker).clone());
-        // A stage with several outputs is reported once, with its main artifact.
-        if artifact.output().is_none() {
-            self.ledger.emit(Event::StageCommitted { indices, stage: artifact.stage(), worker: id, duration_s });
+        if is_written {
+            self.ledger.computed();
         }
+        self.ledger.emit(Event::StageCommitted { indices, stage: artifact.stage(), worker: id, duration_s });
         if self.backlog.is_complete(job) {
             self.backlog.drop_job(worker, job);
             self.finish(job, ItemEnd::Done)?;
