@@ -16,10 +16,8 @@ const OTHER: &str = "<other>";
 const FLOOR: f32 = -6.0;
 /// Penalty per frame of sound that belongs to no word, below the most likely phone.
 const UNSPOKEN: f32 = 6.0;
-/// Penalties per frame without sound: of silence, and of a word beyond that of its phone. A word whose phones are
-/// recognized in weak sound keeps it; any other phone costs more than silence.
-const QUIET: f32 = 1.0;
-const SILENT: f32 = 0.5;
+/// Penalty per frame of a word where the audio has no sound.
+const SILENT: f32 = 2.0;
 /// A word may deviate by this much from the recognizer's times without a penalty, in seconds; beyond, each frame costs
 /// this much per second.
 const FREE_S: f32 = 0.1;
@@ -94,7 +92,7 @@ impl Frames {
             Symbol::Id(id) => self.logprobs[frame * self.symbols + id],
             Symbol::Wildcard => self.best[frame],
             Symbol::Blank if self.sounding[frame] => self.best[frame] - UNSPOKEN,
-            Symbol::Blank => -QUIET,
+            Symbol::Blank => 0.0,
         }
     }
 
