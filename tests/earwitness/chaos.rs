@@ -12,7 +12,7 @@ use testkit::{is_alive, send_signal, wait_until};
 
 use crate::record::{Found, look};
 use crate::running::Running;
-use crate::support::{artifact_count, assert_same, calls, documents, finish, run, write_joined};
+use crate::support::{artifact_count, assert_same, calls, documents, finish, run, stage_count, write_joined};
 
 const ROUNDS: u64 = 20;
 const SEED: u64 = 0x5eed_2026;
