@@ -89,7 +89,7 @@ fn wav2vec2_refuses_settings_that_it_does_not_read() {
     for (config, named) in [
         (
             TranscribeConfig { beam_size: 2, ..default() },
-            "beam_size is 2: the model aligner (wav2vec2) does not read this setting",
+            "beam_size is 2: the model test-ctc (wav2vec2) does not read this setting",
         ),
         (TranscribeConfig { task: Task::Translate, ..default() }, "task is \"translate\""),
         (TranscribeConfig { timestamps: true, ..default() }, "timestamps is true"),
