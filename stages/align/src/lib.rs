@@ -46,6 +46,7 @@
 mod alignment;
 mod emissions;
 mod error;
+mod hangul;
 mod model;
 mod monotonic;
 mod normalize;

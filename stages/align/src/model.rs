@@ -10,13 +10,11 @@ use models::{ModelError, ModelSource};
 use serde::{Deserialize, Serialize};
 use stage_core::{Pcm, SpeechSpan};
 
-use crate::alignment::{AlignError, Alignment, Script, Variants, align_words};
+use crate::alignment::{AlignError, Alignment, Script, align_words};
 use crate::emissions::{Emissions, Symbol};
-use crate::normalize::variants;
 use crate::sound::Interval;
 use crate::symbols::symbols;
 use crate::utterance::{Utterance, audio_windows};
-use crate::words::UntimedWord;
 
 /// Maximum audio that is encoded at once, in samples: one minute.
 const BATCH: i64 = 60 * 16_000;
@@ -158,7 +156,7 @@ impl CtcModel {
             let samples = batch.iter().map(read).collect::<io::Result<Vec<Vec<f32>>>>()?;
             let emissions = network.emissions(&samples.iter().map(Vec::as_slice).collect::<Vec<_>>());
             for (at, emissions) in batch.into_iter().zip(emissions) {
-                let words = self.variants(&utterances[at]);
+                let words = utterances[at].variants(|text| symbols(self.files.vocabulary(), text));
                 let aligned = align_words(&Emissions::from(emissions), &words, self.script(), floor);
                 timed.push(aligned.map(|words| words.iter().map(|word| self.in_samples(word, windows[at])).collect()));
             }
@@ -168,19 +166,6 @@ impl CtcModel {
 
     fn script(&self) -> Script {
         Script { topology: self.files.topology(), delimiter: self.files.vocabulary().delimiter().map(Symbol::Id) }
-    }
-
-    /// Symbols of the variants of every word. A word without symbols is a wildcard.
-    fn variants(&self, utterance: &Utterance<'_>) -> Vec<Variants> {
-        let next = |at: usize| utterance.words.get(at + 1).map(|word| word.text.as_str());
-        let symbols = |text: String| {
-            let symbols = symbols(self.files.vocabulary(), &text);
-            if symbols.is_empty() { vec![Symbol::Wildcard] } else { symbols }
-        };
-        let of = |(at, word): (usize, &UntimedWord)| {
-            variants(&word.text, next(at), &utterance.segment.language).into_iter().map(symbols).collect()
-        };
-        utterance.words.iter().enumerate().map(of).collect()
     }
 
     /// Converts frames to samples.

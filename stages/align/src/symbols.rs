@@ -5,11 +5,7 @@ use models::wav2vec2::Vocabulary;
 use unicode_normalization::UnicodeNormalization;
 
 use crate::emissions::Symbol;
-
-/// Compatibility letters of the conjoining jamo: initials, vowels, finals.
-const INITIALS: &str = "ㄱㄲㄴㄷㄸㄹㅁㅂㅃㅅㅆㅇㅈㅉㅊㅋㅌㅍㅎ";
-const VOWELS: &str = "ㅏㅐㅑㅒㅓㅔㅕㅖㅗㅘㅙㅚㅛㅜㅝㅞㅟㅠㅡㅢㅣ";
-const FINALS: &str = "ㄱㄲㄳㄴㄵㄶㄷㄹㄺㄻㄼㄽㄾㄿㅀㅁㅂㅄㅅㅆㅇㅈㅊㅋㅌㅍㅎ";
+use crate::hangul::{FINALS, INITIALS, VOWELS};
 
 /// Symbols of a text. A letter or digit that is not in the vocabulary is a wildcard. White space and punctuation have
 /// no sound, and no symbol unless the vocabulary contains one.

@@ -2,6 +2,9 @@
 
 use stage_core::{SAMPLE_RATE_HZ, Segment, SpeechSpan};
 
+use crate::alignment::Variants;
+use crate::emissions::Symbol;
+use crate::normalize::variants;
 use crate::sound::Interval;
 use crate::words::UntimedWord;
 
@@ -15,6 +18,21 @@ pub(crate) struct Utterance<'a> {
     pub(crate) index: usize,
     pub(crate) segment: &'a Segment,
     pub(crate) words: Vec<UntimedWord>,
+}
+
+impl Utterance<'_> {
+    /// Symbols of the pronunciation variants of every word. A word without symbols is a wildcard.
+    pub(crate) fn variants(&self, symbols: impl Fn(&str) -> Vec<Symbol>) -> Vec<Variants> {
+        let next = |at: usize| self.words.get(at + 1).map(|word| word.text.as_str());
+        let symbols = |text: String| {
+            let symbols = symbols(&text);
+            if symbols.is_empty() { vec![Symbol::Wildcard] } else { symbols }
+        };
+        let of = |(at, word): (usize, &UntimedWord)| {
+            variants(&word.text, next(at), &self.segment.language).into_iter().map(symbols).collect()
+        };
+        self.words.iter().enumerate().map(of).collect()
+    }
 }
 
 /// The audio of each utterance (by channel, then by time): the segment with the speech that it overlaps and a margin in

@@ -67,8 +67,7 @@ impl<'a> Router<'a> {
             acknowledged.entry(received.worker).or_default().push(received.result);
             match outcome {
                 Committed::StaleLease => {}
-                Committed::Written if is_artifact => self.artifact_committed(&received, true)?,
-                _ if is_artifact => self.artifact_committed(&received, false)?,
+                _ if is_artifact => self.artifact_committed(&received, outcome == Committed::Written)?,
                 _ => self.checkpoint_committed(&received),
             }
         }

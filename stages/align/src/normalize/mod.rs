@@ -10,6 +10,8 @@ mod tokens;
 
 use tokens::{Token, tokens};
 
+use crate::hangul::is_syllable;
+
 /// Maximum number of variants of a word.
 const MOST_VARIANTS: usize = 4;
 
@@ -24,7 +26,7 @@ pub(crate) fn variants(word: &str, next: Option<&str>, language: &str) -> Vec<St
     let read: fn(&[Token], usize, &str) -> Vec<String> = match language {
         "ko" => korean::read,
         "en" => english::read,
-        _ if word.chars().any(is_hangul) => korean::read,
+        _ if word.chars().any(is_syllable) => korean::read,
         _ => return vec![word.to_owned()],
     };
     let counted = next.unwrap_or_default();
@@ -38,10 +40,6 @@ pub(crate) fn variants(word: &str, next: Option<&str>, language: &str) -> Vec<St
             .collect();
     }
     distinct(variants)
-}
-
-fn is_hangul(c: char) -> bool {
-    ('가'..='힣').contains(&c)
 }
 
 /// Removes repeated variants.

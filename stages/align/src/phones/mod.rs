@@ -10,16 +10,17 @@ mod expected;
 mod frames;
 mod posterior;
 
+use std::ops::Range;
+
 use models::wav2vec2::Topology;
 use stage_core::PhoneEmissions;
 
 use self::expected::{EdgeEvidence, expected_error_s, mean};
 use self::frames::Frames;
-use self::posterior::spread;
-use crate::alignment::{AlignError, Script, Variants, choose_variants};
+use self::posterior::{Spread, spread};
+use crate::alignment::{AlignError, Script, choose_variants};
 use crate::emissions::Symbol;
 use crate::model::{Timed, TimedWord};
-use crate::normalize::variants;
 use crate::pronounce::Phones;
 use crate::sound::{Interval, Sound};
 use crate::utterance::{Utterance, samples};
@@ -53,21 +54,21 @@ impl<'a> PhoneAligner<'a> {
             utterance.words.iter().map(|word| Interval { start: samples(word.start_s), end: samples(word.end_s) });
         let frames = Frames::new(self.emissions, segment.channel, room, sound, expected.collect());
         let frames = frames.ok_or(AlignError::NoFrames)?;
-        let words = symbols(phones, utterance);
+        let words = utterance.variants(|text| phones.symbols(text));
         if !words.iter().flatten().flatten().any(|symbol| matches!(symbol, Symbol::Id(_))) {
             return Err(AlignError::Unknown);
         }
         let (states, path) = choose_variants(&frames, &words, SCRIPT)?;
-        let spreads = spread(&frames, &states, &path.states, words.len());
         let word_of: Vec<Option<usize>> = path.states.iter().map(|state| states[*state].word).collect();
+        let own = frames_of_words(&word_of, words.len());
+        let spreads = spread(&frames, &states, &own);
         let logprob = |(frame, state): (usize, &usize)| frames.logprob(frame, states[*state].symbol);
         let logprobs: Vec<f32> = path.states.iter().enumerate().map(logprob).collect();
         let is_wildcard = |frame: usize| states[path.states[frame]].symbol == Symbol::Wildcard;
-        let timed = |word: usize| {
-            let start = word_of.iter().position(|of| *of == Some(word)).unwrap_or_default();
-            let end = word_of.iter().rposition(|of| *of == Some(word)).map_or(start, |last| last + 1);
+        let timed = |(own, spread): (Range<usize>, Spread)| {
+            let Range { start, end } = own;
             let time = Interval { start: frames.sample(start), end: frames.sample(end) };
-            let edges = EdgeEvidence::of_word(&frames, &word_of, start..end, spreads[word]);
+            let edges = EdgeEvidence::of_word(&frames, &word_of, start..end, spread);
             let logprob = mean(&logprobs[start..end]);
             let is_audible = 2 * (start..end).filter(|frame| frames.is_sounding(*frame)).count() >= end - start;
             TimedWord {
@@ -77,17 +78,18 @@ impl<'a> PhoneAligner<'a> {
                 expected_error_s: is_audible.then(|| expected_error_s(logprob, &edges)),
             }
         };
-        Ok((0..words.len()).map(timed).collect())
+        Ok(own.into_iter().zip(spreads).map(timed).collect())
     }
 }
 
-/// Symbols of the variants of every word. A word without symbols is a wildcard.
-fn symbols(phones: &Phones, utterance: &Utterance<'_>) -> Vec<Variants> {
-    let of = |at: usize| {
-        let next = utterance.words.get(at + 1).map(|word| word.text.as_str());
-        let variants = variants(&utterance.words[at].text, next, &utterance.segment.language).into_iter();
-        let symbols = variants.map(|text| phones.symbols(&text));
-        symbols.map(|symbols| if symbols.is_empty() { vec![Symbol::Wildcard] } else { symbols }).collect()
-    };
-    (0..utterance.words.len()).map(of).collect()
+/// The frames of each word, from the word of each frame. Every word has at least one.
+fn frames_of_words(word_of: &[Option<usize>], words: usize) -> Vec<Range<usize>> {
+    let mut own = vec![0..0; words];
+    for (frame, word) in word_of.iter().enumerate() {
+        if let Some(word) = *word {
+            let start = if own[word].is_empty() { frame } else { own[word].start };
+            own[word] = start..frame + 1;
+        }
+    }
+    own
 }

@@ -1,5 +1,7 @@
 //! How certain word boundaries are: the spread of each boundary over all paths through the trellis.
 
+use std::ops::Range;
+
 use crate::trellis::{Scores, State};
 
 use super::frames::Frames;
@@ -14,16 +16,11 @@ pub(crate) struct Spread {
     pub(crate) end: f32,
 }
 
-/// The spread of `words` words around the path `states` (a state for each frame).
-pub(crate) fn spread(frames: &Frames, states: &[State], path: &[usize], words: usize) -> Vec<Spread> {
+/// The spread of words around the path that gives each of them these frames.
+pub(crate) fn spread(frames: &Frames, states: &[State], own: &[Range<usize>]) -> Vec<Spread> {
     let occupation = occupation(frames, states);
+    let words = own.len();
     let mut spreads = vec![Spread::default(); words];
-    let mut chosen = vec![(usize::MAX, 0); words];
-    for (frame, state) in path.iter().enumerate() {
-        if let Some(word) = states[*state].word {
-            chosen[word] = (chosen[word].0.min(frame), frame + 1);
-        }
-    }
     // The probability that a word has not begun is that of all states before it; that it has ended, of those behind it.
     for (frame, row) in occupation.chunks_exact(states.len()).enumerate() {
         let (mut before, mut through) = (vec![0.0; words], vec![0.0; words]);
@@ -40,9 +37,8 @@ pub(crate) fn spread(frames: &Frames, states: &[State], path: &[usize], words: u
         for word in 0..words {
             let begun = 1.0 - before[word];
             let ended = 1.0 - through[word];
-            let (start, end) = chosen[word];
-            spreads[word].start += if frame < start { begun } else { 1.0 - begun };
-            spreads[word].end += if frame < end { ended } else { 1.0 - ended };
+            spreads[word].start += if frame < own[word].start { begun } else { 1.0 - begun };
+            spreads[word].end += if frame < own[word].end { ended } else { 1.0 - ended };
         }
     }
     spreads

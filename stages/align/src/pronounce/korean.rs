@@ -2,13 +2,10 @@
 //! Korean Language, 표준 발음법, chapters 2 to 6) that depend on the letters alone: aspiration, liaison, palatalization,
 //! neutralization, tensification, nasalization and lateralization.
 
-const INITIALS: &str = "ㄱㄲㄴㄷㄸㄹㅁㅂㅃㅅㅆㅇㅈㅉㅊㅋㅌㅍㅎ";
-const VOWELS: &str = "ㅏㅐㅑㅒㅓㅔㅕㅖㅗㅘㅙㅚㅛㅜㅝㅞㅟㅠㅡㅢㅣ";
-const FINALS: &str = "ㄱㄲㄳㄴㄵㄶㄷㄹㄺㄻㄼㄽㄾㄿㅀㅁㅂㅄㅅㅆㅇㅈㅊㅋㅌㅍㅎ";
+use crate::hangul::{FINALS, INITIALS, VOWELS, is_syllable};
 
-/// First code point of the Hangul syllables, and their number.
+/// First code point of the syllables.
 const FIRST: u32 = '가' as u32;
-const SYLLABLES: u32 = 11_172;
 
 /// A syllable as it is spoken, in letters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,7 +19,7 @@ pub(super) struct Syllable {
 
 /// A syllable as it is written; `None` for any other character.
 fn written(character: char) -> Option<Syllable> {
-    let index = (character as u32).checked_sub(FIRST).filter(|index| *index < SYLLABLES)? as usize;
+    let index = is_syllable(character).then(|| (character as u32 - FIRST) as usize)?;
     let letter = |letters: &str, at: usize| letters.chars().nth(at);
     Some(Syllable {
         initial: letter(INITIALS, index / 588)?,

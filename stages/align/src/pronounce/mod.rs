@@ -8,6 +8,7 @@ use stage_core::PhoneSet;
 use unicode_normalization::UnicodeNormalization;
 
 use crate::emissions::Symbol;
+use crate::hangul::is_syllable;
 
 /// Consonant at the start of a syllable that has no sound.
 const SILENT: char = 'ㅇ';
@@ -72,10 +73,6 @@ impl Phones {
             None => Vec::new(),
         }
     }
-}
-
-fn is_syllable(character: char) -> bool {
-    ('가'..='힣').contains(&character)
 }
 
 /// Vowels that sound alike for most speakers are one phone.

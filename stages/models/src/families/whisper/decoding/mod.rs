@@ -92,12 +92,9 @@ impl<B: Backend> Decode for B {
     }
 
     fn logits_before(&self, options: &DecodingOptions, window: &MelWindow, tokens: &[u32]) -> Result<Tensor> {
-        let prompt = [options.opening(&window.prompt), options.after_start(0)].concat();
-        let fed = [prompt.as_slice(), &tokens[..tokens.len().saturating_sub(1)]].concat();
-        let mut cache = self.cache(1, 1, fed.len())?;
+        let mut cache = self.cache(1, 1, options.capacity())?;
         self.admit(&[(0, window)], &mut cache, None)?;
-        let logits = self.logits(Text { slot: 0, tokens: &fed }, &cache)?;
-        logits.narrow(0, prompt.len() - 1, tokens.len())
+        logits_before(self, options, window, tokens, &cache)
     }
 
     fn hypothesis_of(
@@ -107,13 +104,13 @@ impl<B: Backend> Decode for B {
         window: Arc<MelWindow>,
         tokens: &[u32],
     ) -> Result<Hypothesis> {
-        let logits = self.logits_before(options, &window, tokens)?;
+        let mut engine = Engine::new(self, options, head, 1)?;
+        engine.admit(vec![(0, (0, Arc::clone(&window)))])?;
+        let Engine { cache, mut tasks, .. } = engine;
+        let logits = logits_before(self, options, &window, tokens, &cache)?;
         let logprobs = candle_nn::ops::log_softmax(&logits, D::Minus1)?.to_device(&Device::Cpu)?;
         let of_token = |(row, token): (usize, &u32)| logprobs.get(row)?.get(*token as usize)?.to_scalar();
         let logprobs = tokens.iter().enumerate().map(of_token).collect::<Result<Vec<f32>>>()?;
-        let mut engine = Engine::new(self, options, head, 1)?;
-        engine.admit(vec![(0, (0, window))])?;
-        let Engine { cache, mut tasks, .. } = engine;
         let Some(mut task) = tasks[0].take() else { candle_core::bail!("the window was not admitted") };
         task.give_text(tokens.to_vec(), logprobs, options);
         let mut hypotheses = alignment::hypotheses(self, options, &cache, vec![(0, task)])?;
@@ -123,6 +120,20 @@ impl<B: Backend> Decode for B {
     fn states(&self, window: &MelWindow) -> Result<Tensor> {
         self.states_of(window)?.to_dtype(DType::F32)
     }
+}
+
+/// Logits before each token of a text, for the window in slot 0 of a cache.
+fn logits_before<B: Backend>(
+    network: &B,
+    options: &DecodingOptions,
+    window: &MelWindow,
+    tokens: &[u32],
+    cache: &B::Cache,
+) -> Result<Tensor> {
+    let prompt = [options.opening(&window.prompt), options.after_start(0)].concat();
+    let fed = [prompt.as_slice(), &tokens[..tokens.len().saturating_sub(1)]].concat();
+    let logits = network.logits(Text { slot: 0, tokens: &fed }, cache)?;
+    logits.narrow(0, prompt.len() - 1, tokens.len())
 }
 
 struct Engine<'a, B: Backend> {
