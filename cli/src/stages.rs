@@ -3,6 +3,7 @@
 use align::{AlignModel, Aligner, Wav2Vec2Files};
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use decode::{DecodeConfig, Decoder};
+use diarize::Diarizer;
 use forensics::{Forensics, ForensicsError};
 use segment::{SegmentConfig, Segmenter};
 use stage_core::{
@@ -23,6 +24,7 @@ struct Entry {
 const STAGES: &[Entry] = &[
     Entry { spec: Decoder::SPEC, build: decoder },
     Entry { spec: Segmenter::SPEC, build: segmenter },
+    Entry { spec: Diarizer::SPEC, build: diarizer },
     Entry { spec: Transcriber::SPEC, build: transcriber },
     Entry { spec: Aligner::SPEC, build: aligner },
     Entry { spec: Forensics::SPEC, build: forensics },
@@ -161,6 +163,10 @@ pub(crate) fn decoder_with(settings: &Settings, memory_budget_bytes: u64) -> Box
 fn segmenter(context: &mut Context<'_>) -> Result<Box<dyn Runner>, BuildError> {
     let config = SegmentConfig { window_max_s: Some(context.window_s), ..context.settings.config.segment.clone() };
     Ok(cpu_runner(Segmenter::new(config)?))
+}
+
+fn diarizer(context: &mut Context<'_>) -> Result<Box<dyn Runner>, BuildError> {
+    Ok(cpu_runner(Diarizer::new(context.settings.config.diarize.clone())?))
 }
 
 fn transcriber(context: &mut Context<'_>) -> Result<Box<dyn Runner>, BuildError> {

@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 
 use align::{AlignConfig, AlignModel, ParseAlignModelError};
 use decode::DecodeSettings;
+use diarize::DiarizeConfig;
 use forensics::ForensicsConfig;
 use scheduler::coordinator::TimeLimits;
 use scheduler::devices::{DeviceLimits, DeviceRequest};
@@ -32,7 +33,7 @@ pub use crate::precision::PrecisionChoice;
 
 /// The settings of a run. [`Config::default`] is what a run without options uses.
 ///
-/// Each of `segment`, `transcribe`, `align` and `forensics` is passed to its stage as it is and enters the fingerprints
+/// Each of `segment`, `diarize`, `transcribe`, `align` and `forensics` is passed to its stage as it is and enters the fingerprints
 /// of the stage's artifacts, as do `decoder = 'ffmpeg'` and
 /// `limits.max_gap_s` in `decode`. The other settings do not affect any result, except
 /// for the files that `lexicons` and `models` name: their hashes enter the fingerprints.
@@ -67,6 +68,8 @@ pub struct Config {
     pub decode: DecodeSettings,
     /// Finding speech.
     pub segment: SegmentConfig,
+    /// Finding who speaks when.
+    pub diarize: DiarizeConfig,
     /// Turning speech into text. Names and defaults are those of openai-whisper and faster-whisper where both have them.
     pub transcribe: TranscribeConfig,
     /// Timing the words.

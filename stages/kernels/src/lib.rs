@@ -11,7 +11,7 @@
 //! |---|---|
 //! | [`Linear`], [`Mlp`], [`Norm`] | layers with packed weights, and their fusions |
 //! | [`KvCache`], [`attend`], [`weights`](fn@weights) | attention of queries to a sequence; its weights |
-//! | [`LstmCell`] | the recurrent part of an LSTM |
+//! | [`LstmCell`], [`LstmLayer`] | the recurrent part of an LSTM; a layer that computes a batch of sequences |
 //! | [`Quantized8`], [`WeightRows`] | weights in 8 bits as they are stored; any source of weights |
 //! | [`Isa`], [`CpuPrecision`] | the instruction set, detected at run time; the numeric type |
 //! | [`ops`] | the kernels as candle operations, which are tested against candle's own |
@@ -85,7 +85,7 @@ pub use attention::{AttentionMask, Queries, Sequence, attend, weights};
 pub use isa::Isa;
 pub use kv_cache::{KvCache, QkvView};
 pub use linear::{Epilogue, Linear, Rows};
-pub use lstm::{LstmCell, LstmState};
+pub use lstm::{LstmBatch, LstmCell, LstmLayer, LstmState};
 pub use mlp::Mlp;
 pub use norms::Then;
 pub use precision::CpuPrecision;

@@ -1,9 +1,11 @@
 //! One step of a long short-term memory (S. Hochreiter, J. Schmidhuber, "Long short-term memory", Neural Computation
-//! 9(8), 1997), which cannot be batched over time, because each step needs the state of the previous one.
+//! 9(8), 1997), which cannot be batched over time, because each step needs the state of the previous one: of one sequence
+//! ([`LstmCell`]), or of a batch of sequences ([`LstmLayer`]).
 
-use crate::Isa;
 use crate::isa::multiversion;
 use crate::math::exp;
+use crate::scratch::Scratch;
+use crate::{CpuPrecision, Epilogue, Isa, Linear, Rows};
 
 /// Number of gates whose sums stay in registers while the hidden state is read: four vectors.
 const BLOCK: usize = 64;
@@ -82,6 +84,90 @@ impl LstmCell {
         assert_eq!((gates.len(), state.hidden.len()), (4 * self.hidden, self.hidden), "the cell's own size");
         add_product(self.isa, &self.weight, &state.hidden, gates);
         remember(self.isa, gates, &mut state.cell, &mut state.hidden);
+    }
+}
+
+/// A layer that computes steps of many sequences at once, in f32 and with PyTorch's order of gates. A step runs on the
+/// calling thread; callers distribute batches over threads. The states of a sequence do not depend on its batch.
+///
+/// ```
+/// use kernels::{LstmLayer, Rows};
+///
+/// let layer = LstmLayer::new(&[0.5; 4 * 16 * 2], &[0.0; 4 * 16 * 16], &[0.0; 4 * 16], 2);
+/// let mut batch = layer.start(3);
+/// layer.step(Rows::dense(&[1.0, 1.0, /**/ 0.0, 0.0, /**/ 1.0, 1.0], 2), &mut batch);
+/// let [first, second, third] = [0, 1, 2].map(|row| batch.hidden()[16 * row]);
+/// assert!(first > 0.3 && second == 0.0 && first == third);
+/// ```
+#[derive(Debug)]
+pub struct LstmLayer {
+    hidden: usize,
+    from_input: Linear,
+    recurrent: Linear,
+    isa: Isa,
+}
+
+/// The states of a batch of sequences in one layer.
+#[derive(Debug, Clone)]
+pub struct LstmBatch {
+    state: LstmState,
+    gates: Vec<f32>,
+}
+
+impl LstmBatch {
+    /// The outputs of the last step, `[sequences, hidden]`.
+    #[must_use]
+    pub fn hidden(&self) -> &[f32] {
+        &self.state.hidden
+    }
+}
+
+impl LstmLayer {
+    /// Packs `weight_ih` (`[4 hidden, inputs]`), `weight_hh` (`[4 hidden, hidden]`) and the sum of both biases
+    /// (`[4 hidden]`).
+    ///
+    /// # Panics
+    /// The lengths do not fit each other.
+    #[must_use]
+    pub fn new(weight_ih: &[f32], weight_hh: &[f32], bias: &[f32], inputs: usize) -> Self {
+        Self::with_isa(Isa::detect(), weight_ih, weight_hh, bias, inputs)
+    }
+
+    /// As [`LstmLayer::new`], with the given instruction set.
+    ///
+    /// # Panics
+    /// As [`LstmLayer::new`].
+    #[must_use]
+    pub fn with_isa(isa: Isa, weight_ih: &[f32], weight_hh: &[f32], bias: &[f32], inputs: usize) -> Self {
+        let hidden = bias.len() / 4;
+        let lengths = (4 * hidden * inputs, 4 * hidden * hidden);
+        assert_eq!((weight_ih.len(), weight_hh.len()), lengths, "four gates for each unit");
+        let from_input = Linear::with_isa(isa, weight_ih, Some(bias), inputs, CpuPrecision::F32);
+        let recurrent = Linear::with_isa(isa, weight_hh, None, hidden, CpuPrecision::F32);
+        Self { hidden, from_input, recurrent, isa }
+    }
+
+    /// The states of a number of sequences before the first step.
+    #[must_use]
+    pub fn start(&self, sequences: usize) -> LstmBatch {
+        let zeros = vec![0.0; sequences * self.hidden];
+        LstmBatch { gates: vec![0.0; 4 * zeros.len()], state: LstmState { hidden: zeros.clone(), cell: zeros } }
+    }
+
+    /// Computes one step from the next input of each sequence.
+    ///
+    /// # Panics
+    /// The batch has another number of sequences than `x` has rows.
+    pub fn step(&self, x: Rows<'_>, batch: &mut LstmBatch) {
+        let LstmBatch { state: LstmState { hidden, cell }, gates } = batch;
+        Scratch::with(|scratch| {
+            self.from_input.block(x, None, Epilogue::Store, gates, scratch);
+            self.recurrent.block(Rows::dense(hidden, self.hidden), None, Epilogue::Add, gates, scratch);
+        });
+        let states = cell.chunks_exact_mut(self.hidden).zip(hidden.chunks_exact_mut(self.hidden));
+        for (gates, (cell, hidden)) in gates.chunks_exact(4 * self.hidden).zip(states) {
+            remember(self.isa, gates, cell, hidden);
+        }
     }
 }
 
@@ -169,6 +255,30 @@ mod tests {
                     assert!(worst.fold(0.0, f64::max) < 5e-6, "{isa:?}, {width} width, step {step}");
                     state.hidden = hidden.iter().map(|x| *x as f32).collect();
                     state.cell = remembered.iter().map(|x| *x as f32).collect();
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn lstm_layers_step_every_sequence_like_a_cell() {
+        const WIDTH: usize = 64;
+        for isa in Isa::available() {
+            let (ih, hh) = (numbers(4 * WIDTH * 5, 1), numbers(4 * WIDTH * WIDTH, 2));
+            let bias = numbers(4 * WIDTH, 3);
+            let layer = LstmLayer::with_isa(isa, &ih, &hh, &bias, 5);
+            let cell = LstmCell::with_isa(isa, &hh, WIDTH);
+            let (mut batch, mut states) = (layer.start(7), vec![cell.start(); 7]);
+            for step in 0..4 {
+                let x = numbers(7 * 5, step);
+                layer.step(Rows::dense(&x, 5), &mut batch);
+                for (row, state) in states.iter_mut().enumerate() {
+                    let product = |gate: usize| (0..5).map(|at| ih[gate * 5 + at] * x[row * 5 + at]).sum::<f32>();
+                    let mut gates: Vec<f32> = (0..4 * WIDTH).map(|gate| bias[gate] + product(gate)).collect();
+                    cell.step(&mut gates, state);
+                    let found = batch.hidden()[row * WIDTH..][..WIDTH].iter().zip(state.hidden());
+                    let worst = found.map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+                    assert!(worst < 1e-4, "{isa:?}, row {row}, step {step}: {worst}");
                 }
             }
         }

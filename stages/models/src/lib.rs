@@ -12,7 +12,8 @@
 //! | [`SpeechModel`], [`Recognizer`] | a model of any family; its recognizer: windows in, text with token times out |
 //! | [`TypedRecognizer`], [`families`] | the interface that a family implements; the list of families |
 //! | [`TranscribeConfig`], [`Precision`] | settings of recognition; the numeric type |
-//! | [`whisper`], [`wav2vec2`], [`silero`] | Whisper; Wav2Vec2ForCTC, which also aligns text; voice activity detection |
+//! | [`whisper`], [`wav2vec2`] | Whisper; Wav2Vec2ForCTC, which also aligns text |
+//! | [`silero`], [`speaker_encoder`] | voice activity detection; embeddings of voices |
 //! | [`ModelFiles`], [`Weights`], [`ModelError`] | files and tensors with their hashes; errors that name the file |
 //!
 //! # Example
@@ -35,10 +36,12 @@ mod error;
 pub mod families;
 mod fault;
 mod files;
+mod mel;
 mod memory;
 mod precision;
 mod recognizer;
 pub mod silero;
+pub mod speaker_encoder;
 mod weights;
 
 pub use device::{Compute, DeviceChoice, DeviceError};

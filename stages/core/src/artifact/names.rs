@@ -1,6 +1,6 @@
 //! The names under which the shared artifacts are declared, stored and read.
 
-use super::{AlignedWords, PhoneEmissions, Recording, SpeechSegments, Transcript};
+use super::{AlignedWords, PhoneEmissions, Recording, Speakers, SpeechSegments, Transcript};
 use crate::forensics::ForensicRecord;
 use crate::{Artifact, ArtifactName, Pcm, StageName};
 
@@ -18,6 +18,10 @@ impl Artifact for Pcm {
 
 impl Artifact for SpeechSegments {
     const NAME: ArtifactName = StageName::new("segment").artifact();
+}
+
+impl Artifact for Speakers {
+    const NAME: ArtifactName = StageName::new("diarize").artifact();
 }
 
 impl Artifact for Transcript {

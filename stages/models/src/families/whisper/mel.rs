@@ -1,19 +1,10 @@
 //! Whisper's front end: the log-mel spectrogram of one window, as in transformers' `WhisperFeatureExtractor`,
 //! optionally with normalized level.
 
-mod filters;
+use crate::mel::MelBands;
+pub(crate) use crate::mel::{HOP, N_FFT};
 
-use std::f64::consts::TAU;
-use std::sync::Arc;
 
-use realfft::{RealFftPlanner, RealToComplex};
-
-use filters::{Filter, slaney};
-
-/// Samples of one FFT (25 ms).
-pub(crate) const N_FFT: usize = 400;
-/// Samples between frames (10 ms).
-pub(crate) const HOP: usize = 160;
 /// Power values are clamped to at least this.
 const FLOOR: f64 = 1e-10;
 /// The target level of speech: log10 of the power in the loudest band of a frame, at the 90th percentile of the frames.
@@ -25,28 +16,16 @@ const SPEECH_QUANTILE: f64 = 0.9;
 const LEVEL_CHANGE: (f64, f64) = (-2.0, 4.0);
 
 /// Computes log-mel features from the samples of a window.
+#[derive(Debug)]
 pub(crate) struct LogMel {
-    bands: usize,
     frames: usize,
-    filters: Vec<Filter>,
-    hann: Vec<f64>,
-    // Double precision: the rounding errors of f32 in quiet bins next to loud ones would be visible after the
-    // logarithm.
-    fft: Arc<dyn RealToComplex<f64>>,
-}
-
-impl std::fmt::Debug for LogMel {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("LogMel").field("bands", &self.bands).field("frames", &self.frames).finish_non_exhaustive()
-    }
+    bands: MelBands,
 }
 
 impl LogMel {
     /// A front end with `bands` mel bands for windows of `frames` frames of 10 ms.
     pub(crate) fn new(bands: usize, frames: usize) -> Self {
-        let hann = (0..N_FFT).map(|i| 0.5 - 0.5 * (TAU * i as f64 / N_FFT as f64).cos()).collect();
-        let fft = RealFftPlanner::new().plan_fft_forward(N_FFT);
-        Self { bands, frames, filters: slaney(bands, N_FFT), hann, fft }
+        Self { frames, bands: MelBands::new(bands) }
     }
 
     /// Number of samples in a full window.
@@ -65,7 +44,7 @@ impl LogMel {
     pub(crate) fn normalized_features(&self, samples: &[f32]) -> Vec<f32> {
         let mut log_power = self.log_power(samples);
         let own = samples.len().min(self.samples()).div_ceil(HOP);
-        let mut peaks: Vec<f64> = log_power.chunks_exact(self.bands).take(own).map(highest).collect();
+        let mut peaks: Vec<f64> = log_power.chunks_exact(self.bands.bands()).take(own).map(highest).collect();
         if peaks.is_empty() {
             return scaled(&log_power);
         }
@@ -79,35 +58,27 @@ impl LogMel {
     /// log10 of the power in each band of each frame, `[frames, bands]`.
     fn log_power(&self, samples: &[f32]) -> Vec<f64> {
         let samples = &samples[..samples.len().min(self.samples())];
-        let mut log_power = vec![FLOOR.log10(); self.frames * self.bands];
-        let mut frame = self.fft.make_input_vec();
-        let mut spectrum = self.fft.make_output_vec();
-        let mut scratch = self.fft.make_scratch_vec();
-        for (index, row) in log_power.chunks_exact_mut(self.bands).enumerate() {
-            if !self.windowed(samples, index, &mut frame) {
-                continue;
-            }
-            if self.fft.process_with_scratch(&mut frame, &mut spectrum, &mut scratch).is_err() {
-                unreachable!("the buffers were made by the plan");
-            }
-            for (out, filter) in row.iter_mut().zip(&self.filters) {
-                let bins = &spectrum[filter.first..];
-                let power: f64 = filter.weights.iter().zip(bins).map(|(weight, bin)| weight * bin.norm_sqr()).sum();
-                *out = power.max(FLOOR).log10();
+        let mut log_power = vec![FLOOR.log10(); self.frames * self.bands.bands()];
+        let mut frame = self.bands.frame();
+        for (index, row) in log_power.chunks_exact_mut(self.bands.bands()).enumerate() {
+            if self.mirrored(samples, index, &mut frame.samples) {
+                let power = self.bands.power(&mut frame);
+                row.iter_mut().zip(power).for_each(|(out, power)| *out = power.max(FLOOR).log10());
             }
         }
         log_power
     }
 
-    /// Computes frame `index`, centered on its hop and mirrored at the window's ends. Returns false if it contains only
+    /// Copies the samples of frame `index`, centered on its hop and mirrored at the window's ends. Returns false if it
+    /// contains only
     /// silence.
-    fn windowed(&self, samples: &[f32], index: usize, frame: &mut [f64]) -> bool {
+    fn mirrored(&self, samples: &[f32], index: usize, frame: &mut [f64]) -> bool {
         let last = self.samples() as isize - 1;
         let start = (index * HOP) as isize - (N_FFT / 2) as isize;
         if start >= samples.len() as isize && start + (N_FFT as isize) <= last {
             return false;
         }
-        for (offset, (out, hann)) in (start..).zip(frame.iter_mut().zip(&self.hann)) {
+        for (offset, out) in (start..).zip(frame) {
             let mirrored = if offset < 0 {
                 -offset
             } else if offset > last {
@@ -115,7 +86,7 @@ impl LogMel {
             } else {
                 offset
             };
-            *out = samples.get(mirrored as usize).map_or(0.0, |x| f64::from(*x) * hann);
+            *out = samples.get(mirrored as usize).map_or(0.0, |x| f64::from(*x));
         }
         true
     }

@@ -1,0 +1,81 @@
+//! Groups windows by voice.
+
+use crate::hmm::Hmm;
+use crate::linkage::average_linkage;
+use crate::windows::Window;
+
+/// For each window the probability of each speaker.
+pub(crate) type Responsibilities = Vec<Vec<f64>>;
+
+const HMM: Hmm = Hmm { evidence: 0.2, prior: 4.0, stay: 0.9 };
+/// Clusters with which the inference starts, if the number of speakers is not given.
+const START_CLUSTERS: usize = 8;
+/// Windows that are linked at once; of more, every second, third... is linked.
+const LINKED: usize = 1_500;
+/// Probability of its cluster for each window at the start.
+const START_SURE: f64 = 0.9;
+/// Speakers with a smaller share of the changes of speaker, or with less speech in windows, are none.
+const LEAST_SHARE: f64 = 0.02;
+const LEAST_WINDOWS: f64 = 1.5;
+
+/// The probability of each speaker for each window. `speakers`: their number, if it is given.
+pub(crate) fn cluster(windows: &[Window], between: &[f64], speakers: Option<usize>) -> Responsibilities {
+    let points: Vec<Vec<f32>> = windows.iter().map(|window| window.point.clone()).collect();
+    let labels = linked(&points, between, speakers.unwrap_or(START_CLUSTERS));
+    let count = labels.iter().max().map_or(0, |last| last + 1);
+    let rest = (1.0 - START_SURE) / count.max(1) as f64;
+    let start = |label: &usize| (0..count).map(|own| if own == *label { START_SURE + rest } else { rest }).collect();
+    let (who, shares) = HMM.infer(&points, between, labels.iter().map(start).collect());
+    if speakers.is_some() {
+        return who;
+    }
+    kept(who, &shares)
+}
+
+/// Labels of points by average linkage of their cosines.
+fn linked(points: &[Vec<f32>], between: &[f64], clusters: usize) -> Vec<usize> {
+    let step = points.len().div_ceil(LINKED).max(1);
+    let directions: Vec<Vec<f32>> = points.iter().map(|point| direction(point, between)).collect();
+    let some: Vec<&Vec<f32>> = directions.iter().step_by(step).collect();
+    let distances = some.iter().map(|a| some.iter().map(|b| 1.0 - product(a, b).clamp(-1.0, 1.0)).collect()).collect();
+    let labels = average_linkage(distances, clusters);
+    if step == 1 {
+        return labels;
+    }
+    let count = labels.iter().max().map_or(0, |last| last + 1);
+    let mut means = vec![vec![0.0f32; between.len()]; count];
+    for (direction, label) in some.iter().zip(&labels) {
+        means[*label].iter_mut().zip(*direction).for_each(|(sum, x)| *sum += x);
+    }
+    let nearest = |direction: &Vec<f32>| {
+        let similar = |label: usize| product(direction, &means[label]) / product(&means[label], &means[label]).sqrt();
+        (0..count).max_by(|a, b| similar(*a).total_cmp(&similar(*b))).unwrap_or(0)
+    };
+    directions.iter().map(nearest).collect()
+}
+
+/// A point at unit length, with the dimensions weighted by how well they separate voices.
+fn direction(point: &[f32], between: &[f64]) -> Vec<f32> {
+    let weighted: Vec<f32> = point.iter().zip(between).map(|(x, phi)| x * (phi / (1.0 + phi)).sqrt() as f32).collect();
+    let length = product(&weighted, &weighted).sqrt().max(f32::MIN_POSITIVE);
+    weighted.into_iter().map(|x| x / length).collect()
+}
+
+fn product(a: &[f32], b: &[f32]) -> f32 {
+    a.iter().zip(b).map(|(a, b)| a * b).sum()
+}
+
+/// Without the speakers who explain next to nothing.
+fn kept(who: Responsibilities, shares: &[f64]) -> Responsibilities {
+    let windows = |speaker: usize| who.iter().map(|row| row[speaker]).sum::<f64>();
+    let mut kept: Vec<usize> =
+        (0..shares.len()).filter(|s| shares[*s] > LEAST_SHARE && windows(*s) >= LEAST_WINDOWS).collect();
+    if kept.is_empty() {
+        kept.extend((0..shares.len()).max_by(|a, b| windows(*a).total_cmp(&windows(*b))));
+    }
+    let row = |row: &Vec<f64>| {
+        let total: f64 = kept.iter().map(|speaker| row[*speaker]).sum::<f64>().max(f64::MIN_POSITIVE);
+        kept.iter().map(|speaker| row[*speaker] / total).collect()
+    };
+    who.iter().map(row).collect()
+}

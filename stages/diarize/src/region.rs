@@ -1,0 +1,141 @@
+//! Regions: intervals of a channel with speech that are read at once, and which of their frames are speech.
+
+use std::io;
+use std::ops::Range;
+
+use dsp::Activity;
+use stage_core::{Pcm, SAMPLE_RATE_HZ, SpeechSpan};
+
+/// Samples in a frame: 10 ms.
+pub(crate) const FRAME: usize = 160;
+/// Frames per second.
+pub(crate) const FRAMES_PER_S: f64 = 100.0;
+/// Audio on each side of a region that is read too, in frames: windows and the noise level extend into it.
+const MARGIN: u64 = 75;
+/// Spans with a longer pause between them are in different regions, in frames.
+const PAUSE: u64 = 150;
+/// Longest region, in frames: a minute.
+const LONGEST: u64 = 6_000;
+/// Silences up to this many frames belong to the speech around them.
+const SHORT_SILENCE: usize = 40;
+/// Frames that are added to both ends of speech, whose first and last sounds are soft.
+const SOFT: usize = 3;
+
+/// The interval of a region, in frames of the channel.
+pub(crate) type Interval = Range<u64>;
+
+/// The regions of a channel's spans, which are by time.
+pub(crate) fn regions(spans: &[SpeechSpan], channel: u16) -> Vec<Interval> {
+    let frame = |second: f64| (second * FRAMES_PER_S).round() as u64;
+    let mut regions: Vec<Interval> = Vec::new();
+    for span in spans.iter().filter(|span| span.channel == channel) {
+        let (mut start, end) = (frame(span.start_s), frame(span.end_s));
+        match regions.last_mut() {
+            Some(last) if start <= last.end + PAUSE && end - last.start <= LONGEST => last.end = end.max(last.end),
+            last => {
+                start = start.max(last.map_or(0, |last| last.end));
+                while end > start {
+                    let cut = end.min(start + LONGEST);
+                    regions.push(start..cut);
+                    start = cut;
+                }
+            }
+        }
+    }
+    regions
+}
+
+/// A region that was read.
+#[derive(Debug)]
+pub(crate) struct Region {
+    /// The frames that belong to it.
+    pub(crate) own: Interval,
+    /// The first frame of `samples` and `active`.
+    pub(crate) first: u64,
+    /// The samples of the region with its margins.
+    pub(crate) samples: Vec<f32>,
+    /// Whether each frame has sound.
+    pub(crate) active: Vec<bool>,
+}
+
+impl Region {
+    pub(crate) fn read(pcm: &Pcm, channel: u16, own: Interval, spans: &[SpeechSpan]) -> io::Result<Self> {
+        let first = own.start.saturating_sub(MARGIN);
+        let origin = first * FRAME as u64;
+        let samples = pcm.read(channel.into(), origin, (own.end + MARGIN - first) as usize * FRAME)?;
+        let near = spans.iter().filter(|span| span.channel == channel).map(|span| (span.start_s, span.end_s));
+        let activity = Activity::of_samples(&samples, origin as i64, f64::from(SAMPLE_RATE_HZ), near);
+        let active = activity.sounding().iter().step_by(2).copied().collect();
+        Ok(Self { own, first, samples, active })
+    }
+
+    /// Its speech: frames with sound, short silences between them and soft ends.
+    pub(crate) fn speech(&self) -> Vec<Interval> {
+        let mut joined: Vec<Range<usize>> = Vec::new();
+        for run in runs(&self.active) {
+            match joined.last_mut() {
+                Some(last) if run.start - last.end <= SHORT_SILENCE => last.end = run.end,
+                _ => joined.push(run),
+            }
+        }
+        let absolute = |run: Range<usize>| {
+            let start = self.first + run.start.saturating_sub(SOFT) as u64;
+            start.max(self.own.start)..(self.first + (run.end + SOFT) as u64).min(self.own.end)
+        };
+        joined.into_iter().map(absolute).filter(|run| run.start < run.end).collect()
+    }
+
+    /// The share of a window of frames, counted from `first`, that has sound.
+    pub(crate) fn sound_share(&self, frames: Range<usize>) -> f64 {
+        let length = frames.len().max(1);
+        let active = self.active.get(frames.start..frames.end.min(self.active.len())).unwrap_or_default();
+        active.iter().filter(|active| **active).count() as f64 / length as f64
+    }
+}
+
+/// Ranges of consecutive true entries.
+pub(crate) fn runs(mask: &[bool]) -> Vec<Range<usize>> {
+    let mut runs: Vec<Range<usize>> = Vec::new();
+    for at in (0..mask.len()).filter(|at| mask[*at]) {
+        match runs.last_mut() {
+            Some(run) if run.end == at => run.end = at + 1,
+            _ => runs.push(at..at + 1),
+        }
+    }
+    runs
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn span(channel: u16, start_s: f64, end_s: f64) -> SpeechSpan {
+        SpeechSpan { channel, start_s, end_s, probability: 1.0 }
+    }
+
+    #[test]
+    fn regions_join_near_spans_and_cut_long_ones() {
+        let spans = [span(0, 0.5, 2.0), span(0, 3.0, 4.0), span(1, 0.0, 9.0), span(0, 10.0, 150.0)];
+        assert_eq!(regions(&spans, 0), [50..400, 1_000..7_000, 7_000..13_000, 13_000..15_000]);
+        assert_eq!(regions(&spans, 1), [0..900]);
+        assert!(regions(&spans, 2).is_empty());
+    }
+
+    #[test]
+    fn regions_have_speech_without_long_silences() {
+        let mut samples = vec![0.0f32; 16_000 * 6];
+        let sounding = [16_000..32_000, 35_000..48_000, 64_000..80_000];
+        for at in sounding.into_iter().flatten() {
+            samples[at] = 0.2 * (at as f32 * 0.3).sin();
+        }
+        let pcm = Pcm::from_channels(vec![samples]);
+        let spans = [span(0, 0.9, 3.1), span(0, 3.9, 5.1)];
+        let [interval] = &regions(&spans, 0)[..] else { panic!("one region") };
+        let speech = Region::read(&pcm, 0, interval.clone(), &spans).unwrap().speech();
+        let expected = [97u64..303, 397..503];
+        assert_eq!(speech.len(), 2, "{speech:?}");
+        for (found, expected) in speech.iter().zip(&expected) {
+            assert!(found.start.abs_diff(expected.start) <= 2 && found.end.abs_diff(expected.end) <= 2, "{speech:?}");
+        }
+    }
+}
