@@ -11,7 +11,7 @@ mod support;
 
 use align::{AlignConfig, Aligner, ModelSource, Wav2Vec2Files};
 use measure::{Machine, figures, runs};
-use stage_core::{AlignedWords, PhoneEmissions, Stage};
+use stage_core::{AlignedWords, PhoneEmissions, Speakers, Stage};
 use support::{Attention, Call, percentile};
 use testkit::{DIGIT_TAKES, root};
 
@@ -51,7 +51,7 @@ fn speed(name: &str, source: &ModelSource, calls: &[Call]) {
         calls.iter().map(|call| (call, call.speech(), call.transcript(Attention::Scattered, 1))).collect();
     let align = |(call, speech, transcript): &(&Call, _, _)| {
         let aligned = aligner
-            .run((&call.pcm, speech, transcript, &PhoneEmissions::default()))
+            .run((&call.pcm, speech, &Speakers::default(), transcript, &PhoneEmissions::default()))
             .expect("the transcript is this recording's");
         aligned.words.len()
     };
@@ -72,7 +72,7 @@ fn boundaries(calls: &[Call], attention: Attention, search_s: f64) -> [String; 5
         (1..).zip(calls).map(|(seed, call)| (call, call.speech(), call.transcript(attention, seed))).collect();
     let align = |(call, speech, transcript): &(&Call, _, _)| {
         aligner
-            .run((&call.pcm, speech, transcript, &PhoneEmissions::default()))
+            .run((&call.pcm, speech, &Speakers::default(), transcript, &PhoneEmissions::default()))
             .expect("the transcript is this recording's")
     };
     let aligned = runs(0, RUNS, || inputs.iter().map(align).collect::<Vec<AlignedWords>>());

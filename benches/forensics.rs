@@ -9,7 +9,7 @@ use std::process::Command;
 use forensics::{ForensicInput, Forensics, ForensicsConfig};
 use measure::{Machine, figures, runs};
 use stage_core::{
-    AlignedWords, Pcm, PcmSource, Recording, SAMPLE_RATE_HZ, SpeechSegments, SpeechSpan, Stage, Transcript,
+    AlignedWords, Pcm, PcmSource, Recording, SAMPLE_RATE_HZ, Speakers, SpeechSegments, SpeechSpan, Stage, Transcript,
     VadIdentity, Word,
 };
 
@@ -97,8 +97,14 @@ fn stage(pcm: &Pcm, with_speech: bool) -> f64 {
     let said = text.split(' ').cycle().take((SECONDS / 0.4) as usize);
     let words = AlignedWords { method: "given".into(), words: said.enumerate().map(word).collect() };
     let stage = Forensics::new(ForensicsConfig::default(), &[]).expect("the project's lexicons load");
-    let input =
-        ForensicInput { recording: &recording, pcm, segments: &segments, transcript: &transcript, words: &words };
+    let input = ForensicInput {
+        recording: &recording,
+        pcm,
+        segments: &segments,
+        speakers: &Speakers::default(),
+        transcript: &transcript,
+        words: &words,
+    };
     runs(0, RUNS, || stage.run(input).expect("samples in memory can be read")).best_s()
 }
 

@@ -119,6 +119,7 @@ def cluster(embeddings: np.ndarray, count: int | None, settings: Settings) -> np
     """A label for each embedding; the number of speakers by the eigengap if it is not given."""
     from spectralcluster import RefinementOptions, SpectralClusterer, ThresholdType
     from spectralcluster.configs import ICASSP2018_REFINEMENT_SEQUENCE
+    from threadpoolctl import threadpool_limits
 
     if len(embeddings) < 2 or count == 1:
         return np.zeros(len(embeddings), int)
@@ -134,7 +135,8 @@ def cluster(embeddings: np.ndarray, count: int | None, settings: Settings) -> np
         min_clusters=min(count or 1, len(embeddings)), max_clusters=count or most, refinement_options=options,
         custom_dist="cosine",
     )  # fmt: skip
-    with warnings.catch_warnings():
+    # Several threads only wait for each other on matrices of this size.
+    with warnings.catch_warnings(), threadpool_limits(1):
         warnings.simplefilter("ignore")
         return np.asarray(clusterer.predict(embeddings.astype(np.float64)))
 

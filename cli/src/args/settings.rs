@@ -7,6 +7,7 @@ use std::str::FromStr;
 
 use clap::Args;
 use decode::DecoderChoice;
+use diarize::SpeakerCount;
 use scheduler::devices::DeviceRequest;
 use segment::VadChoice;
 use transcribe::{Task, architectures};
@@ -114,6 +115,10 @@ pub(crate) struct StageSettingArgs {
     /// safetensors), energy (a threshold above the noise), or off (all audio is treated as speech).
     #[arg(long)]
     pub(crate) vad: Option<VadChoice>,
+    /// Number of people who speak in each channel: auto (as many as there are different voices; the default), 1 to 20,
+    /// or off.
+    #[arg(long, value_name = "N")]
+    pub(crate) speakers: Option<SpeakerCount>,
     /// Also transcribe crosstalk (speech of one channel that leaks into another). By default it is only listed.
     #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
     pub(crate) keep_crosstalk: Option<bool>,
@@ -187,7 +192,7 @@ impl StageSettingArgs {
     }
 
     fn apply(&self, config: &mut Config) {
-        let Self { language, decoding, decoder, vad, aligner, deception, .. } = self;
+        let Self { language, decoding, decoder, vad, speakers, aligner, deception, .. } = self;
         set(&mut config.decode.decoder, decoder.as_ref());
         set(&mut config.transcribe.languages, language.as_ref().map(|languages| &languages.0));
         set(&mut config.transcribe.task, decoding.task.as_ref());
@@ -197,6 +202,7 @@ impl StageSettingArgs {
         set(&mut config.transcribe.hotwords, decoding.hotwords.clone().map(Some).as_ref());
         set(&mut config.transcribe.condition_on_previous_text, decoding.condition_on_previous_text.as_ref());
         set(&mut config.segment.vad, vad.as_ref());
+        set(&mut config.diarize.speakers, speakers.as_ref());
         set(&mut config.models.aligner, aligner.as_ref());
         set(&mut config.forensics.deception, deception.as_ref());
         config.lexicons.extend(self.lexicon.iter().cloned());
@@ -217,8 +223,8 @@ impl SettingArgs {
     /// The first flag that was given of those that determine results, except `--model`.
     pub(crate) fn of_results(&self) -> Option<&'static str> {
         let Self { stages, precision, .. } = self;
-        let StageSettingArgs { language, decoding, decoder, vad, keep_crosstalk, aligner, lexicon, deception, .. } =
-            stages;
+        let StageSettingArgs { language, decoding, decoder, vad, speakers, keep_crosstalk, .. } = stages;
+        let StageSettingArgs { aligner, lexicon, deception, .. } = stages;
         let flags = [
             ("--precision", precision.is_some()),
             ("--language", language.is_some()),
@@ -230,6 +236,7 @@ impl SettingArgs {
             ("--condition-on-previous-text", decoding.condition_on_previous_text.is_some()),
             ("--decoder", decoder.is_some()),
             ("--vad", vad.is_some()),
+            ("--speakers", speakers.is_some()),
             ("--keep-crosstalk", keep_crosstalk.is_some()),
             ("--aligner", aligner.is_some()),
             ("--lexicon", !lexicon.is_empty()),

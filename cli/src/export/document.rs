@@ -10,7 +10,7 @@ use serde_json::Value;
 use stage_core::forensics::ForensicRecord;
 use stage_core::{
     ArtifactName, DecodeWarning, Diagnostics, Dropped, ExternalDecoder, FileAccount, Fingerprint, OutputName, Segment,
-    StageName, TokenTiming, Word, path_bytes, path_text, sha256_hex,
+    Speakers, StageName, TokenTiming, Turn, Word, path_bytes, path_text, sha256_hex,
 };
 
 use super::formats::Json;
@@ -39,6 +39,8 @@ pub struct Document {
     pub segments: Vec<SegmentBlock>,
     /// Intervals that were not transcribed, with reasons.
     pub dropped: Vec<Dropped>,
+    /// The speakers of each channel and their turns.
+    pub speakers: Speakers,
     /// The words with their times.
     pub words: Vec<Word>,
     /// Measurements, evidence and scores.
@@ -238,6 +240,7 @@ impl Document {
             case: None,
             segments: evidence.transcript.segments.into_iter().map(SegmentBlock::from).collect(),
             dropped: [evidence.segments.dropped, evidence.transcript.dropped].concat(),
+            speakers: evidence.speakers,
             words: evidence.words.words,
             forensics: evidence.forensics,
             redaction: None,
@@ -287,10 +290,27 @@ impl Document {
         Some(if is_shared { format!("{} ({})", person.name, person.id) } else { person.name.clone() })
     }
 
-    /// What labels the text of a channel: the name of who speaks on it, if it is known, otherwise the channel's number.
+    /// The name of who says a word: that of the person on its channel, if `case.toml` states it and the channel has no
+    /// second voice; otherwise the label of the speaker.
     #[must_use]
-    pub fn channel_label(&self, channel: u16) -> String {
-        self.speaker_name(channel).unwrap_or_else(|| channel.to_string())
+    pub fn word_speaker(&self, word: &Word) -> Option<String> {
+        let Some(speaker) = &word.speaker else { return self.speaker_name(word.channel) };
+        let mut voices = self.speakers.speakers.iter().filter(|voice| voice.channel == word.channel);
+        let is_label = *speaker == Turn::UNKNOWN || voices.clone().any(|voice| voice.id == *speaker);
+        let is_alone = voices.next().is_none() || voices.next().is_none();
+        let name = if is_label && is_alone { self.speaker_name(word.channel) } else { None };
+        Some(name.unwrap_or_else(|| speaker.clone()))
+    }
+
+    /// What labels a word in subtitles and readable text: who says it ([`Document::word_speaker`]), if several people speak
+    /// in the recording or a reviewer corrected it.
+    #[must_use]
+    pub fn word_label(&self, index: usize) -> Option<String> {
+        if let Some(corrected) = self.corrected_speaker(index) {
+            return Some(corrected.to_owned());
+        }
+        let several = self.recording.channels > 1 || self.speakers.speakers.len() > 1;
+        self.words.get(index).filter(|_| several).and_then(|word| self.word_speaker(word))
     }
 
     /// The whole text of one channel, in time order. Low-confidence segments begin with [`LOW_CONFIDENCE`].
@@ -386,6 +406,7 @@ pub(super) mod tests {
             recording: serde_json::from_value(recording).unwrap(),
             segments: SpeechSegments::of_windows(Vec::new()),
             transcript: Transcript { model: String::new(), segments: Vec::new(), dropped: Vec::new() },
+            speakers: Speakers::default(),
             words: AlignedWords { method: String::new(), words: words.to_vec() },
             forensics: serde_json::from_value(forensics).unwrap(),
             further: BTreeMap::new(),
@@ -412,14 +433,39 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn document_labels_channels_by_names_or_numbers() {
-        let labels = |document: &Document| [0, 1, 2].map(|channel| document.channel_label(channel));
-        assert_eq!(labels(&document_of(&[])), ["0", "1", "2"]);
+    fn document_names_the_people_on_channels() {
+        let names = |document: &Document| [0, 1, 2].map(|channel| document.speaker_name(channel));
+        let named = |first: &str, second: &str| [Some(first.to_owned()), Some(second.to_owned()), None];
+        assert_eq!(names(&document_of(&[])), [None, None, None]);
         let document = document_of_case(&[], &people("이영희", "민수"));
-        assert_eq!(labels(&document), ["이영희", "민수", "2"]);
-        assert_eq!((document.speaker_name(2), document.speaker(1).unwrap().channel), (None, 1));
+        assert_eq!(names(&document), named("이영희", "민수"));
+        assert_eq!(document.speaker(1).unwrap().channel, 1);
         let same = document_of_case(&[], &people("박지훈", "박지훈"));
-        assert_eq!(labels(&same), ["박지훈 (a)", "박지훈 (b)", "2"]);
+        assert_eq!(names(&same), named("박지훈 (a)", "박지훈 (b)"));
+    }
+
+    #[test]
+    fn document_labels_words_by_names_or_voices() {
+        let word = |channel: u16, speaker: &str| Word {
+            speaker: Some(speaker.to_owned()),
+            ..Word::of_text(channel, (0.0, 0.5), "word")
+        };
+        let voice = |id: &str, channel| stage_core::Speaker { id: id.to_owned(), channel, speech_s: 1.0 };
+        let words = [word(0, "S1"), word(1, "S2"), word(1, "unknown"), word(0, "somebody")];
+        let labels = |document: &Document| [0, 1, 2, 3].map(|index| document.word_label(index));
+        let some = |labels: [&str; 4]| labels.map(|label| Some(label.to_owned()));
+
+        let mut document = document_of_case(&words, &people("이영희", "민수"));
+        document.speakers.speakers = vec![voice("S1", 0), voice("S2", 1)];
+        assert_eq!(labels(&document), some(["이영희", "민수", "민수", "somebody"]));
+        document.speakers.speakers.push(voice("S3", 1));
+        assert_eq!(labels(&document), some(["이영희", "S2", "unknown", "somebody"]), "two voices on a channel");
+
+        let mut mono = document_of(&words);
+        mono.speakers.speakers = vec![voice("S1", 0)];
+        assert_eq!(labels(&mono), [None, None, None, None], "nobody to tell apart");
+        mono.speakers.speakers.push(voice("S2", 0));
+        assert_eq!(labels(&mono), some(["S1", "S2", "unknown", "somebody"]));
     }
 
     #[test]

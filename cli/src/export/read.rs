@@ -8,7 +8,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 use stage_core::forensics::ForensicRecord;
 use stage_core::{
-    AlignedWords, Artifact, ArtifactName, PhoneEmissions, Recording, SpeechSegments, Transcript, path_text,
+    AlignedWords, Artifact, ArtifactName, PhoneEmissions, Recording, Speakers, SpeechSegments, Transcript, path_text,
 };
 
 use super::{Document, DocumentContext, ExportError, Provenance, utc};
@@ -20,6 +20,7 @@ pub(super) struct Evidence {
     pub(super) recording: Recording,
     pub(super) segments: SpeechSegments,
     pub(super) transcript: Transcript,
+    pub(super) speakers: Speakers,
     pub(super) words: AlignedWords,
     pub(super) forensics: ForensicRecord,
     /// Artifacts that have no field in the document, by name.
@@ -78,6 +79,15 @@ impl Artifacts {
         parse(name, &self.0.remove(&name).ok_or(ExportError::Missing(name))?)
     }
 
+    /// The speakers. Recordings that an earlier version of the program processed have none.
+    fn take_speakers(&mut self) -> Result<Speakers, ExportError> {
+        if self.0.contains_key(&Speakers::NAME) {
+            return self.take();
+        }
+        let skipped = Some("this version of the program did not seek speakers".to_owned());
+        Ok(Speakers { skipped, ..Speakers::default() })
+    }
+
     /// The artifacts that were not taken. Emissions are left out: they are larger than all other results, and are only
     /// an input of align. Their hash is in the provenance.
     fn further(&self) -> Result<BTreeMap<String, Value>, ExportError> {
@@ -99,6 +109,7 @@ fn evidence(store: &dyn Store, entry: &RecordingEntry) -> Result<Evidence, Expor
         recording: artifacts.take()?,
         segments: artifacts.take()?,
         transcript: artifacts.take()?,
+        speakers: artifacts.take_speakers()?,
         words: artifacts.take()?,
         forensics: artifacts.take()?,
         further: artifacts.further()?,

@@ -23,7 +23,7 @@
 //!
 //! ```
 //! use align::{AlignConfig, Aligner};
-//! use stage_core::{Pcm, PhoneEmissions, Segment, SpeechSegments, Stage, TokenGroup, Transcript};
+//! use stage_core::{Pcm, PhoneEmissions, Segment, Speakers, SpeechSegments, Stage, TokenGroup, Transcript};
 //!
 //! let tone = |n: usize| 0.3 * (n as f32 * 0.12).sin();
 //! let sounds = |n: usize| (1_600..9_600).contains(&n) || (17_600..28_800).contains(&n);
@@ -37,7 +37,7 @@
 //! let transcript = Transcript { model: "none".to_owned(), segments: vec![segment], dropped: Vec::new() };
 //! let speech = SpeechSegments::of_windows(Vec::new());
 //!
-//! let aligned = Aligner::new(AlignConfig::default()).run((&pcm, &speech, &transcript, &PhoneEmissions::default()))?;
+//! let aligned = Aligner::new(AlignConfig::default()).run((&pcm, &speech, &Speakers::default(), &transcript, &PhoneEmissions::default()))?;
 //! let [good, morning] = &aligned.words[..] else { panic!("two words") };
 //! assert!((good.end_s - 0.6).abs() < 0.02 && (morning.start_s - 1.1).abs() < 0.02, "no word covers the silence");
 //! # Ok::<(), stage_core::PipelineError>(())
@@ -54,6 +54,7 @@ mod phones;
 mod pronounce;
 mod refine;
 mod sound;
+mod speakers;
 mod spectrum;
 mod speech;
 mod stage;

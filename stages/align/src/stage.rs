@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 use stage_core::{
     AlignedWords, Artifact, ErrorClass, ErrorCode, Identity, Inputs, Pcm, Phases, PhoneEmissions, PipelineError,
-    SAMPLE_RATE_HZ, Segment, SpeechSegments, SpeechSpan, Stage, StageSpec, Timing, TimingMethod, TokenTiming,
+    SAMPLE_RATE_HZ, Segment, Speakers, SpeechSegments, SpeechSpan, Stage, StageSpec, Timing, TimingMethod, TokenTiming,
     Transcript, Word,
 };
 
@@ -19,6 +19,7 @@ use crate::monotonic::enforce_monotonic;
 use crate::phones::PhoneAligner;
 use crate::refine::{Reach, refine};
 use crate::sound::{Interval, Sound};
+use crate::speakers::SpeakerTurns;
 use crate::speech::{Marked, onto_sound};
 use crate::utterance::{Utterance, samples, seconds};
 use crate::words::{UntimedWord, words};
@@ -176,6 +177,7 @@ impl Aligner {
         let words = words.into_iter().zip(times).enumerate().map(|(at, (word, time))| Word {
             channel: segment.channel,
             speaker: None,
+            speaker_confidence: None,
             confidence: word.confidence(),
             text: word.text,
             start_s: seconds(time.start),
@@ -249,13 +251,13 @@ impl Aligner {
 impl Stage for Aligner {
     const SPEC: StageSpec = StageSpec {
         name: NAME,
-        version: 5,
-        inputs: &[Pcm::NAME, SpeechSegments::NAME, Transcript::NAME, PhoneEmissions::NAME],
+        version: 6,
+        inputs: &[Pcm::NAME, SpeechSegments::NAME, Speakers::NAME, Transcript::NAME, PhoneEmissions::NAME],
         outputs: &[],
         phases: Phases::Cpu,
         weight: 0.05,
     };
-    type Input<'a> = (&'a Pcm, &'a SpeechSegments, &'a Transcript, &'a PhoneEmissions);
+    type Input<'a> = (&'a Pcm, &'a SpeechSegments, &'a Speakers, &'a Transcript, &'a PhoneEmissions);
     type Output = AlignedWords;
 
     fn identity(&self) -> Identity {
@@ -283,7 +285,7 @@ impl Stage for Aligner {
     }
 
     fn input<'a>(inputs: &Inputs<'a>) -> Result<Self::Input<'a>, PipelineError> {
-        Ok((inputs.transient()?, inputs.get()?, inputs.get()?, inputs.get()?))
+        Ok((inputs.transient()?, inputs.get()?, inputs.get()?, inputs.get()?, inputs.get()?))
     }
 
     /// Returns the words of every segment. Joined, the words of a segment are its text without white space. Words of a
@@ -293,7 +295,10 @@ impl Stage for Aligner {
     /// # Errors
     /// `no-such-channel` (Bug) if the transcript belongs to another recording, `samples-unreadable` (Transient) if
     /// spilled samples cannot be read back, `model-malformed` (BadInput) if the weights do not match the model.
-    fn run(&self, (pcm, speech, transcript, emissions): Self::Input<'_>) -> Result<AlignedWords, PipelineError> {
+    fn run(
+        &self,
+        (pcm, speech, speakers, transcript, emissions): Self::Input<'_>,
+    ) -> Result<AlignedWords, PipelineError> {
         let channels = pcm.channels();
         if let Some(segment) = transcript.segments.iter().find(|segment| usize::from(segment.channel) >= channels) {
             return Err(StageFault::NoSuchChannel { channel: segment.channel, channels }.into());
@@ -321,6 +326,8 @@ impl Stage for Aligner {
             let by_phones = phones.as_ref().zip(sound.as_ref()).map(|(phones, sound)| phones.align(&utterance, sound));
             aligned.extend(self.time_utterance(utterance, sound.as_ref(), by_phones.or(by_ctc), room));
         }
+        let turns = SpeakerTurns::new(speakers);
+        aligned.iter_mut().for_each(|word| turns.assign(word));
         let energy = self.reach(true).pause > 0;
         let method = match &self.source {
             Source::Recognizer => recognized(transcript.segments.first(), energy),

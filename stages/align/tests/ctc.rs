@@ -4,7 +4,7 @@
 mod support;
 
 use align::{AlignConfig, Aligner, ModelSource, Wav2Vec2Files};
-use stage_core::{AlignedWords, PhoneEmissions, SpeechSegments, Stage, TimingMethod, Transcript};
+use stage_core::{AlignedWords, PhoneEmissions, Speakers, SpeechSegments, Stage, TimingMethod, Transcript};
 use support::{Attention, Call, percentile};
 
 fn aligner(config: AlignConfig) -> Aligner {
@@ -29,7 +29,7 @@ fn words_are_found_without_any_times_and_say_how() {
     let call = Call::of_digits(3);
     let transcript = without_times(call.transcript(Attention::Scattered, 5));
     let aligned = aligner(AlignConfig::default())
-        .run((&call.pcm, &call.speech(), &transcript, &PhoneEmissions::default()))
+        .run((&call.pcm, &call.speech(), &Speakers::default(), &transcript, &PhoneEmissions::default()))
         .unwrap();
     assert_eq!(aligned.method, "ctc+energy");
     for word in &aligned.words {
@@ -50,8 +50,9 @@ fn words_do_not_depend_on_other_segments() {
     // The neighboring segments do affect the margin audio and where its levels are measured.
     let aligner = aligner(AlignConfig { margin_s: 0.0, ctc_search_s: 0.0, ..AlignConfig::default() });
     let speech = SpeechSegments { spans: Vec::new(), ..call.speech() };
-    let run =
-        |transcript: &Transcript| aligner.run((&call.pcm, &speech, transcript, &PhoneEmissions::default())).unwrap();
+    let run = |transcript: &Transcript| {
+        aligner.run((&call.pcm, &speech, &Speakers::default(), transcript, &PhoneEmissions::default())).unwrap()
+    };
     let whole = run(&transcript);
     for (index, segment) in transcript.segments.iter().enumerate() {
         let alone = run(&Transcript { segments: vec![segment.clone()], ..transcript.clone() });
@@ -68,10 +69,12 @@ fn words_keep_the_times_of_the_recognizer_where_the_model_fails() {
     let call = Call::of_digits(3);
     let transcript = call.transcript(Attention::Scattered, 5);
     let attention = Aligner::new(AlignConfig::default())
-        .run((&call.pcm, &call.speech(), &transcript, &PhoneEmissions::default()))
+        .run((&call.pcm, &call.speech(), &Speakers::default(), &transcript, &PhoneEmissions::default()))
         .unwrap();
     let refused = aligner(AlignConfig { min_score: 1.1, ..AlignConfig::default() });
-    let fallen_back = refused.run((&call.pcm, &call.speech(), &transcript, &PhoneEmissions::default())).unwrap();
+    let fallen_back = refused
+        .run((&call.pcm, &call.speech(), &Speakers::default(), &transcript, &PhoneEmissions::default()))
+        .unwrap();
     for (word, by_attention) in fallen_back.words.iter().zip(&attention.words) {
         assert_eq!((word.start_s, word.end_s), (by_attention.start_s, by_attention.end_s));
         assert_eq!(word.timing.method, TimingMethod::CrossAttentionEnergy);
@@ -88,7 +91,7 @@ fn number_is_aligned_as_spoken_and_kept_as_written() {
         group.text = format!(" {}", group.ids[0]);
     }
     let aligned = aligner(AlignConfig::default())
-        .run((&call.pcm, &call.speech(), &transcript, &PhoneEmissions::default()))
+        .run((&call.pcm, &call.speech(), &Speakers::default(), &transcript, &PhoneEmissions::default()))
         .unwrap();
     assert!(aligned.words.iter().all(|word| word.text.parse::<u32>().is_ok_and(|digit| digit < 10)));
     let (starts, ends) = call.errors(&aligned.words);

@@ -3,7 +3,7 @@
 mod support;
 
 use align::{AlignConfig, Aligner};
-use stage_core::{PhoneEmissions, Stage};
+use stage_core::{PhoneEmissions, Speakers, Stage};
 use support::{Attention, Call, percentile};
 
 #[test]
@@ -13,8 +13,10 @@ fn refinement_brings_boundaries_closer_to_the_sound() {
         let transcript = call.transcript(attention, 5);
         let median = |search_s| {
             let aligner = Aligner::new(AlignConfig { search_s, ..AlignConfig::default() });
-            let words =
-                aligner.run((&call.pcm, &call.speech(), &transcript, &PhoneEmissions::default())).unwrap().words;
+            let words = aligner
+                .run((&call.pcm, &call.speech(), &Speakers::default(), &transcript, &PhoneEmissions::default()))
+                .unwrap()
+                .words;
             let (starts, ends) = call.errors(&words);
             (percentile(starts, 50), percentile(ends, 50))
         };

@@ -7,11 +7,11 @@ mod signal;
 use align::{AlignConfig, Aligner};
 use proptest::prelude::*;
 use signal::{bursts, group, segment, speech, transcript};
-use stage_core::{AlignedWords, ErrorClass, Pcm, PhoneEmissions, Segment, Stage};
+use stage_core::{AlignedWords, ErrorClass, Pcm, PhoneEmissions, Segment, Speakers, Stage};
 
 fn align(pcm: &Pcm, segments: Vec<Segment>) -> AlignedWords {
     Aligner::new(AlignConfig::default())
-        .run((pcm, &speech(), &transcript(segments), &PhoneEmissions::default()))
+        .run((pcm, &speech(), &Speakers::default(), &transcript(segments), &PhoneEmissions::default()))
         .unwrap()
 }
 
@@ -101,7 +101,7 @@ fn transcript_of_another_recording_is_refused() {
     let pcm = Pcm::from_channels(vec![bursts(&[], 1.0)]);
     let segments = vec![segment(1, (0.0, 1.0), vec![group(" one", 0.0, 0.5, -0.1)])];
     let error = Aligner::new(AlignConfig::default())
-        .run((&pcm, &speech(), &transcript(segments), &PhoneEmissions::default()))
+        .run((&pcm, &speech(), &Speakers::default(), &transcript(segments), &PhoneEmissions::default()))
         .unwrap_err();
     assert_eq!((error.class, error.code.as_str()), (ErrorClass::Bug, "no-such-channel"));
 }

@@ -3,7 +3,7 @@
 
 use align::{AlignConfig, Aligner};
 use stage_core::{
-    AlignedWords, Pcm, PhoneEmissions, PhoneSet, Segment, SpeechSegments, Stage, TimedEmissions, TokenGroup,
+    AlignedWords, Pcm, PhoneEmissions, PhoneSet, Segment, Speakers, SpeechSegments, Stage, TimedEmissions, TokenGroup,
     Transcript, WindowEmissions, Word,
 };
 
@@ -68,7 +68,9 @@ fn align(said: Said<'_>, emissions: &PhoneEmissions, words: &[&str], language: &
     let pcm = audio(said);
     let transcript = transcript(words, language, pcm.duration_s());
     let speech = SpeechSegments::of_windows(Vec::new());
-    Aligner::with_phones(AlignConfig::default()).run((&pcm, &speech, &transcript, emissions)).unwrap()
+    Aligner::with_phones(AlignConfig::default())
+        .run((&pcm, &speech, &Speakers::default(), &transcript, emissions))
+        .unwrap()
 }
 
 fn assert_times(words: &[Word], expected: &[(f64, f64)]) {

@@ -111,7 +111,8 @@ impl Hmm {
         let mut shares = vec![0.0; speakers];
         let mut who = vec![Vec::new(); likelihoods.len()];
         for at in (0..likelihoods.len()).rev() {
-            let joint: Vec<f64> = forward[at].iter().zip(&backward).map(|(f, b)| (f + b - log_evidence).exp()).collect();
+            let joint: Vec<f64> =
+                forward[at].iter().zip(&backward).map(|(f, b)| (f + b - log_evidence).exp()).collect();
             let total: f64 = joint.iter().sum();
             who[at] = joint.iter().map(|x| x / total).collect();
             let ahead: Vec<f64> = backward.iter().zip(&likelihoods[at]).map(|(b, l)| b + l).collect();

@@ -96,9 +96,8 @@ mod tests {
                 pairs.sum::<f32>() / (a.len() * b.len()) as f32
             };
             let pairs = (0..groups.len()).flat_map(|a| (a + 1..groups.len()).map(move |b| (a, b)));
-            let nearest = pairs.min_by(|x, y| {
-                mean(&groups[x.0], &groups[x.1]).total_cmp(&mean(&groups[y.0], &groups[y.1]))
-            });
+            let nearest =
+                pairs.min_by(|x, y| mean(&groups[x.0], &groups[x.1]).total_cmp(&mean(&groups[y.0], &groups[y.1])));
             let (a, b) = nearest.unwrap();
             let gone = groups.remove(b);
             groups[a].extend(gone);

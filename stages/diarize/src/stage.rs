@@ -134,8 +134,10 @@ mod tests {
     #[test]
     fn speakers_are_labeled_in_the_order_in_which_they_begin() {
         let turn = |speaker, start_s, end_s| VoiceTurn { speaker, start_s, end_s, confidence: 0.9 };
-        let channels =
-            [(0, vec![turn(Some(1), 2.0, 3.0), turn(Some(0), 3.0, 5.0)]), (1, vec![turn(Some(0), 0.5, 1.0), turn(None, 6.0, 6.2)])];
+        let channels = [
+            (0, vec![turn(Some(1), 2.0, 3.0), turn(Some(0), 3.0, 5.0)]),
+            (1, vec![turn(Some(0), 0.5, 1.0), turn(None, 6.0, 6.2)]),
+        ];
         let found = labeled(&channels);
         let speakers: Vec<_> = found.speakers.iter().map(|s| (s.id.as_str(), s.channel, s.speech_s)).collect();
         assert_eq!(speakers, [("S1", 1, 0.5), ("S2", 0, 1.0), ("S3", 0, 2.0)]);

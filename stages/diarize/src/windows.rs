@@ -28,9 +28,9 @@ pub(crate) fn windows(encoder: &SpeakerEncoder, region: &Region) -> Vec<Window> 
     let half = (LENGTH / 2) as u64;
     let first = region.own.start.saturating_sub(half).max(region.first).next_multiple_of(HOP);
     let last = region.first + mels.len() as u64;
-    let starts = (first..).step_by(HOP as usize).take_while(|start| {
-        start + half < region.own.end && start + LENGTH as u64 <= last
-    });
+    let starts = (first..)
+        .step_by(HOP as usize)
+        .take_while(|start| start + half < region.own.end && start + LENGTH as u64 <= last);
     let places: Vec<(u64, Vec<[f32; BANDS]>)> = starts
         .filter_map(|start| {
             let frames = (start - region.first) as usize..(start - region.first) as usize + LENGTH;

@@ -1,7 +1,7 @@
 //! Finds matches of the lexicons in timed words and reports them as evidence.
 
 use stage_core::forensics::Evidence;
-use stage_core::{AlignedWords, Transcript, Word};
+use stage_core::{AlignedWords, Transcript, Turn, Word};
 
 use crate::lexicon::{Lexicons, Match, Rule, Token, find, tokens_of};
 
@@ -41,25 +41,38 @@ pub(crate) fn discount_low_confidence(evidence: &mut [Evidence], words: &Aligned
     }
 }
 
-/// Indices of consecutive words that one phrase may span: words of one channel and of one speaker, if speakers are
-/// known, at most `gap_max_s` apart.
+/// Indices of consecutive words that one phrase may span: words of one channel and of one speaker, at most `gap_max_s`
+/// apart. A word whose speaker is unknown continues the phrase.
 fn runs(words: &[Word], gap_max_s: f64) -> Vec<Vec<usize>> {
     let channels = words.iter().map(|word| word.channel).max().map_or(0, |last| last + 1);
     let mut runs: Vec<Vec<usize>> = Vec::new();
     for channel in 0..channels {
         let own = (0..words.len()).filter(|&index| words[index].channel == channel);
         let mut previous: Option<&Word> = None;
+        let mut speaker: Option<&str> = None;
         for index in own {
             let word = &words[index];
-            let follows = |before: &Word| word.start_s - before.end_s <= gap_max_s && word.speaker == before.speaker;
+            let known = known_speaker(word);
+            let is_same = known.is_none() || speaker.is_none() || known == speaker;
             match runs.last_mut() {
-                Some(run) if previous.is_some_and(follows) => run.push(index),
-                _ => runs.push(vec![index]),
+                Some(run) if is_same && previous.is_some_and(|last| word.start_s - last.end_s <= gap_max_s) => {
+                    run.push(index);
+                    speaker = known.or(speaker);
+                }
+                _ => {
+                    runs.push(vec![index]);
+                    speaker = known;
+                }
             }
             previous = Some(word);
         }
     }
     runs
+}
+
+/// The speaker of a word, unless the voice is not clear.
+fn known_speaker(word: &Word) -> Option<&str> {
+    word.speaker.as_deref().filter(|speaker| *speaker != Turn::UNKNOWN)
 }
 
 /// Removes overlapping matches of the same category, so that the same words count once per category. The longest match
@@ -85,6 +98,7 @@ fn item(rule: &Rule, found: Match, tokens: &[Token], words: &[Word]) -> Evidence
     indices.dedup();
     let (first, last) = (indices[0], indices[indices.len() - 1]);
     let spoken = words[first..=last].iter().filter(|word| word.channel == words[first].channel);
+    let known = indices.iter().find_map(|&index| known_speaker(&words[index]));
     let confidence =
         indices.iter().map(|&index| f64::from(words[index].confidence)).sum::<f64>() / indices.len() as f64;
     Evidence {
@@ -94,7 +108,7 @@ fn item(rule: &Rule, found: Match, tokens: &[Token], words: &[Word]) -> Evidence
         severity: rule.severity,
         text: spoken.map(|word| word.text.as_str()).collect::<Vec<_>>().join(" "),
         channel: words[first].channel,
-        speaker: words[first].speaker.clone(),
+        speaker: known.map(str::to_owned).or_else(|| words[first].speaker.clone()),
         start_s: words[first].start_s,
         end_s: indices.iter().map(|&index| words[index].end_s).fold(f64::NEG_INFINITY, f64::max),
         words: indices.into_iter().map(|index| index as u32).collect(),

@@ -1,6 +1,6 @@
 //! Input of the stage.
 
-use stage_core::{AlignedWords, Pcm, Recording, SpeechSegments, Transcript};
+use stage_core::{AlignedWords, Pcm, Recording, Speakers, SpeechSegments, Transcript};
 
 /// The input: the results of all earlier stages for one recording.
 #[derive(Debug, Clone, Copy)]
@@ -11,6 +11,8 @@ pub struct ForensicInput<'a> {
     pub pcm: &'a Pcm,
     /// Intervals of speech.
     pub segments: &'a SpeechSegments,
+    /// Who speaks when.
+    pub speakers: &'a Speakers,
     /// The text.
     pub transcript: &'a Transcript,
     /// The words with their times.

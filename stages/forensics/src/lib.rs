@@ -25,7 +25,7 @@
 //!
 //! ```
 //! use forensics::{ForensicInput, Forensics, ForensicsConfig};
-//! use stage_core::{AlignedWords, Pcm, PcmSource, Recording, Segment, SpeechSegments, Stage, Transcript, Word};
+//! use stage_core::{AlignedWords, Pcm, PcmSource, Recording, Segment, Speakers, SpeechSegments, Stage, Transcript, Word};
 //!
 //! let words = "i know where you live".split(' ').enumerate();
 //! let words = words.map(|(at, text)| Word::of_text(0, (0.3 * at as f64, 0.3 * at as f64 + 0.2), text)).collect();
@@ -52,6 +52,7 @@
 //!     recording: &recording, // decode's artifact
 //!     pcm: &Pcm::from_channels(vec![vec![0.0; 32_000]]),
 //!     segments: &SpeechSegments::of_windows(Vec::new()),
+//!     speakers: &Speakers::default(),
 //!     transcript: &transcript,
 //!     words: &words,
 //! };
@@ -72,6 +73,7 @@ mod measure;
 mod score;
 mod spans;
 mod stage;
+mod turn_taking;
 
 pub use config::{ForensicsConfig, LexiconSource, ScoreCategory};
 pub use error::ForensicsError;

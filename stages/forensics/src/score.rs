@@ -7,8 +7,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use stage_core::forensics::{CategoryScore, Coverage, Evidence, ScoreLevel, Scores};
-use stage_core::{Measured, Segment, Span};
+use stage_core::forensics::{CategoryScore, Coverage, Evidence, ScoreLevel, Scores, SpeakerScores};
+use stage_core::{Measured, Segment, Span, Speaker};
 
 use crate::lexicon::{Lexicons, is_mark};
 use crate::spans::{common_s, spans_of, total_s};
@@ -23,26 +23,42 @@ pub(crate) fn score(
     input: &ForensicInput<'_>,
     evidence: &[Evidence],
 ) -> Scores {
-    let coverage = coverage(lexicons, input);
     let obstacle = obstacle(lexicons, input, evidence);
+    let (overall, categories) = category_scores(config, evidence, obstacle.as_deref(), |_| true);
+    let of_speaker = |speaker: &Speaker| {
+        let is_own = |item: &Evidence| item.speaker.as_deref() == Some(speaker.id.as_str());
+        let (overall, categories) = category_scores(config, evidence, obstacle.as_deref(), is_own);
+        let level = overall.value.map(ScoreLevel::of);
+        SpeakerScores { speaker: speaker.id.clone(), overall, level, categories }
+    };
+    Scores {
+        level: overall.value.map(ScoreLevel::of),
+        overall,
+        categories,
+        speakers: input.speakers.speakers.iter().map(of_speaker).collect(),
+        coverage: coverage(lexicons, input),
+    }
+}
+
+/// The scores over the evidence that counts for them, and their weighted mean.
+fn category_scores(
+    config: &ForensicsConfig,
+    evidence: &[Evidence],
+    obstacle: Option<&str>,
+    counts: impl Fn(&Evidence) -> bool,
+) -> (Measured, BTreeMap<String, CategoryScore>) {
     let total: f64 = config.scores.iter().filter(|score| config.is_scored(score)).map(|score| score.weight).sum();
-    let categories: BTreeMap<String, CategoryScore> = config
-        .scores
-        .iter()
-        .map(|category| {
-            let score = if config.is_scored(category) {
-                category_score(category, category.weight / total, evidence, obstacle.as_deref())
-            } else {
-                unscored(OFF_BY_DEFAULT, 0.0)
-            };
-            (category.name.clone(), score)
-        })
-        .collect();
+    let score = |category: &ScoreCategory| match config.is_scored(category) {
+        true => category_score(category, category.weight / total, evidence, obstacle, &counts),
+        false => unscored(OFF_BY_DEFAULT, 0.0),
+    };
+    let categories: BTreeMap<String, CategoryScore> =
+        config.scores.iter().map(|category| (category.name.clone(), score(category))).collect();
     let overall = match obstacle {
         Some(reason) => Measured::missing(reason),
         None => Measured::of(categories.values().map(|c| c.weight * c.score.value.unwrap_or(0.0)).sum()),
     };
-    Scores { level: overall.value.map(ScoreLevel::of), overall, categories, coverage }
+    (overall, categories)
 }
 
 /// Reason why nothing can be scored, if there is one.
@@ -69,12 +85,14 @@ fn category_score(
     weight: f64,
     evidence: &[Evidence],
     obstacle: Option<&str>,
+    counts: impl Fn(&Evidence) -> bool,
 ) -> CategoryScore {
     if let Some(reason) = obstacle {
         return unscored(reason, weight);
     }
     let counted: Vec<usize> = (0..evidence.len())
         .filter(|&i| evidence[i].discounted.is_none() && category.evidence.contains(&evidence[i].category))
+        .filter(|&i| counts(&evidence[i]))
         .collect();
     let score = saturating_sum(counted.iter().map(|&i| evidence[i].severity * evidence[i].confidence));
     CategoryScore {
@@ -166,7 +184,7 @@ mod tests {
     fn threat(evidence: &[Evidence]) -> CategoryScore {
         let config = ForensicsConfig::default();
         let category = config.scores.iter().find(|score| score.name == "threat").unwrap();
-        category_score(category, 0.25, evidence, None)
+        category_score(category, 0.25, evidence, None, |_| true)
     }
 
     #[test]

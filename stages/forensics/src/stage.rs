@@ -3,8 +3,8 @@
 use serde_json::json;
 use stage_core::forensics::ForensicRecord;
 use stage_core::{
-    AlignedWords, Artifact, ErrorCode, Identity, Inputs, Pcm, Phases, PipelineError, Recording, SpeechSegments, Stage,
-    StageSpec, Transcript,
+    AlignedWords, Artifact, ErrorCode, Identity, Inputs, Pcm, Phases, PipelineError, Recording, Speakers,
+    SpeechSegments, Stage, StageSpec, Transcript,
 };
 
 use crate::config::{ForensicsConfig, LexiconSource};
@@ -15,6 +15,7 @@ use crate::lexicon::Lexicons;
 use crate::limits::limits;
 use crate::measure::{Measures, measure_channels};
 use crate::score::score;
+use crate::turn_taking::turn_taking;
 
 /// The forensics stage: turns words and samples into a [`ForensicRecord`].
 #[derive(Debug)]
@@ -40,8 +41,15 @@ impl Forensics {
 impl Stage for Forensics {
     const SPEC: StageSpec = StageSpec {
         name: NAME,
-        version: 5,
-        inputs: &[Recording::NAME, Pcm::NAME, SpeechSegments::NAME, Transcript::NAME, AlignedWords::NAME],
+        version: 6,
+        inputs: &[
+            Recording::NAME,
+            Pcm::NAME,
+            SpeechSegments::NAME,
+            Speakers::NAME,
+            Transcript::NAME,
+            AlignedWords::NAME,
+        ],
         outputs: &[],
         phases: Phases::Cpu,
         weight: 0.1,
@@ -61,6 +69,7 @@ impl Stage for Forensics {
             recording: inputs.get()?,
             pcm: inputs.transient()?,
             segments: inputs.get()?,
+            speakers: inputs.get()?,
             transcript: inputs.get()?,
             words: inputs.get()?,
         })
@@ -77,7 +86,8 @@ impl Stage for Forensics {
         discount_low_confidence(&mut evidence, input.words, input.transcript);
         let scores = score(&self.config, &self.lexicons, &input, &evidence);
         let limits = limits(input.recording, self.config.deception);
-        Ok(ForensicRecord { channels, evidence, scores, limits })
+        let turn_taking = turn_taking(input.speakers);
+        Ok(ForensicRecord { channels, evidence, scores, turn_taking, limits })
     }
 }
 

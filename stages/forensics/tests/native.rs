@@ -6,7 +6,7 @@ use forensics::{ForensicInput, Forensics, ForensicsConfig};
 use stage_core::forensics::ForensicRecord;
 use stage_core::{
     AlignedWords, ErrorClass, ErrorCode, NativePacket, NativePackets, NativeSource, Pcm, PcmSource, PipelineError,
-    Recording, SpeechSegments, SpeechSpan, Stage, StageName, Transcript, VadIdentity,
+    Recording, Speakers, SpeechSegments, SpeechSpan, Stage, StageName, Transcript, VadIdentity,
 };
 
 const RATE_HZ: u32 = 8_000;
@@ -76,8 +76,14 @@ fn record(fails: bool) -> Result<ForensicRecord, PipelineError> {
     };
     let transcript = Transcript { model: "given".into(), segments: vec![], dropped: vec![] };
     let words = AlignedWords { method: "given".into(), words: vec![] };
-    let input =
-        ForensicInput { recording: &recording, pcm: &pcm, segments: &segments, transcript: &transcript, words: &words };
+    let input = ForensicInput {
+        recording: &recording,
+        pcm: &pcm,
+        segments: &segments,
+        speakers: &Speakers::default(),
+        transcript: &transcript,
+        words: &words,
+    };
     Forensics::new(ForensicsConfig::default(), &[]).expect("the defaults").run(input)
 }
 

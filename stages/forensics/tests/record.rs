@@ -3,7 +3,8 @@
 use forensics::{ForensicInput, Forensics, ForensicsConfig, LexiconSource};
 use stage_core::forensics::{Evidence, ForensicRecord};
 use stage_core::{
-    AlignedWords, Pcm, PcmSource, Recording, Segment, SpeechSegments, SpeechSpan, Stage, Transcript, VadIdentity, Word,
+    AlignedWords, Pcm, PcmSource, Recording, Segment, Speakers, SpeechSegments, SpeechSpan, Stage, Transcript,
+    VadIdentity, Word,
 };
 
 /// Phrases of one call: channel, start in seconds, and words half a second apart.
@@ -56,8 +57,14 @@ fn record_of(config: ForensicsConfig, language: &str, phrases: &[Phrase<'_>]) ->
         dropped: vec![],
     };
     let words = AlignedWords { method: "given".into(), words: words(phrases) };
-    let input =
-        ForensicInput { recording: &recording, pcm: &pcm, segments: &segments, transcript: &transcript, words: &words };
+    let input = ForensicInput {
+        recording: &recording,
+        pcm: &pcm,
+        segments: &segments,
+        speakers: &Speakers::default(),
+        transcript: &transcript,
+        words: &words,
+    };
     Forensics::new(config, &[]).expect("a usable configuration").run(input).expect("a record")
 }
 

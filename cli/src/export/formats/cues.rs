@@ -14,7 +14,7 @@ pub(super) struct Cue {
     pub(super) end_s: f64,
     /// Begins with the mark of its words ([`Document::mark`]).
     pub(super) text: String,
-    /// The speaker, if reviewers corrected it.
+    /// Who says it ([`Document::word_label`]).
     pub(super) speaker: Option<String>,
     mark: &'static str,
 }
@@ -25,15 +25,15 @@ const PAUSE_S: f64 = 0.8;
 
 /// The cues of all channels, by time.
 pub(super) fn cues(document: &Document) -> Vec<Cue> {
-    of_words(shown_words(document).map(|(index, word)| (word, document.mark(index), document.corrected_speaker(index))))
+    of_words(shown_words(document).map(|(index, word)| (word, document.mark(index), document.word_label(index))))
 }
 
-/// Cues of the words, each given with its mark and its corrected speaker.
-fn of_words<'a>(words: impl Iterator<Item = (&'a Word, &'static str, Option<&'a str>)>) -> Vec<Cue> {
+/// Cues of the words, each given with its mark and its label.
+fn of_words<'a>(words: impl Iterator<Item = (&'a Word, &'static str, Option<String>)>) -> Vec<Cue> {
     let mut cues: Vec<Cue> = Vec::new();
     for (word, mark, speaker) in words {
         match cues.last_mut() {
-            Some(cue) if cue.mark == mark && cue.speaker.as_deref() == speaker && continues(cue, word) => {
+            Some(cue) if cue.mark == mark && cue.speaker == speaker && continues(cue, word) => {
                 cue.text.push(' ');
                 cue.text.push_str(&one_line(&word.text));
                 cue.end_s = word.end_s;
@@ -43,7 +43,7 @@ fn of_words<'a>(words: impl Iterator<Item = (&'a Word, &'static str, Option<&'a 
                 start_s: word.start_s,
                 end_s: word.end_s,
                 text: format!("{mark}{}", one_line(&word.text)),
-                speaker: speaker.map(str::to_owned),
+                speaker,
                 mark,
             }),
         }
@@ -93,8 +93,12 @@ pub(super) mod tests {
         let marks = ["", LOW_CONFIDENCE, LOW_CONFIDENCE];
         let cues = of_words(words.iter().zip(marks).map(|(word, mark)| (word, mark, None)));
         assert_eq!(cues.iter().map(|cue| cue.text.as_str()).collect::<Vec<_>>(), ["four", "[?] nine zero"]);
-        let cues =
-            of_words(words.iter().zip([Some("kim"), Some("kim"), None]).map(|(word, speaker)| (word, "", speaker)));
+        let cues = of_words(
+            words
+                .iter()
+                .zip([Some("kim"), Some("kim"), None])
+                .map(|(word, speaker)| (word, "", speaker.map(str::to_owned))),
+        );
         let speakers: Vec<_> = cues.iter().map(|cue| (cue.text.as_str(), cue.speaker.as_deref())).collect();
         assert_eq!(speakers, [("four nine", Some("kim")), ("zero", None)]);
     }

@@ -2,6 +2,7 @@
 
 mod cues;
 mod json;
+mod rttm;
 mod subtitles;
 mod tables;
 
@@ -77,6 +78,7 @@ pub(super) fn built_in(config: &ExportConfig) -> Vec<Arc<dyn ExportFormat>> {
         Arc::new(subtitles::Vtt),
         Arc::new(tables::Csv { bom: config.csv_bom }),
         Arc::new(tables::TextGrid),
+        Arc::new(rttm::Rttm),
     ]
 }
 

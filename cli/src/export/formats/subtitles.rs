@@ -1,4 +1,4 @@
-//! SubRip and WebVTT. With several channels each cue names its speaker, or else its channel; low-confidence text begins
+//! SubRip and WebVTT. With several speakers each cue names its speaker, with several channels at least its channel; low-confidence text begins
 //! with `[?]`.
 
 use std::fmt::Write as _;
@@ -30,7 +30,7 @@ impl ExportFormat for Srt {
     }
 
     fn version(&self) -> u32 {
-        2
+        3
     }
 
     fn render(&self, document: &Document) -> Result<Vec<u8>, RenderError> {
@@ -54,7 +54,7 @@ impl ExportFormat for Vtt {
     }
 
     fn version(&self) -> u32 {
-        3
+        4
     }
 
     fn render(&self, document: &Document) -> Result<Vec<u8>, RenderError> {
@@ -65,7 +65,7 @@ impl ExportFormat for Vtt {
 fn srt(document: &Document) -> String {
     let mut out = String::new();
     for (index, cue) in cues(document).iter().enumerate() {
-        let channel = || (document.recording.channels > 1).then(|| document.channel_label(cue.channel));
+        let channel = || (document.recording.channels > 1).then(|| cue.channel.to_string());
         let speaker = cue.speaker.as_deref().map(one_line).or_else(channel);
         let label = speaker.map(|speaker| format!("[{speaker}] ")).unwrap_or_default();
         let (start, end) = (clock(cue.start_s, ','), clock(cue.end_s, ','));
@@ -86,8 +86,8 @@ fn vtt(document: &Document, version: u32) -> String {
     }
     out.push('\n');
     for cue in cues(document) {
-        let name = || document.speaker_name(cue.channel).unwrap_or_else(|| format!("Channel {}", cue.channel));
-        let speaker = cue.speaker.as_deref().map(one_line).or_else(|| (document.recording.channels > 1).then(name));
+        let channel = || (document.recording.channels > 1).then(|| format!("Channel {}", cue.channel));
+        let speaker = cue.speaker.as_deref().map(one_line).or_else(channel);
         let voice = speaker.map(|speaker| format!("<v {}>", escaped(&speaker))).unwrap_or_default();
         let (start, end) = (clock(cue.start_s, '.'), clock(cue.end_s, '.'));
         let _ = write!(out, "{start} --> {end}\n{voice}{}\n\n", escaped(&cue.text));

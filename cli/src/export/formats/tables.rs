@@ -1,4 +1,4 @@
-//! CSV (one line per word) and Praat's TextGrid (one tier per channel).
+//! CSV (one line per word) and Praat's TextGrid (a tier of words per channel, and one per speaker).
 
 use std::fmt::Write as _;
 
@@ -32,7 +32,7 @@ impl ExportFormat for Csv {
     }
 
     fn version(&self) -> u32 {
-        3
+        4
     }
 
     fn settings(&self) -> Value {
@@ -60,13 +60,17 @@ impl ExportFormat for TextGrid {
         "Praat annotation tiers"
     }
 
+    fn version(&self) -> u32 {
+        2
+    }
+
     fn render(&self, document: &Document) -> Result<Vec<u8>, RenderError> {
         Ok(textgrid(document).into_bytes())
     }
 }
 
 /// The columns, and those that reviewed copies have behind them.
-const COLUMNS: [&str; 11] = [
+const COLUMNS: [&str; 12] = [
     "channel",
     "speaker",
     "start_s",
@@ -78,6 +82,7 @@ const COLUMNS: [&str; 11] = [
     "score",
     "expected_error_s",
     "uncertain_time",
+    "speaker_confidence",
 ];
 const REVIEWED_COLUMNS: [&str; 4] = ["program_text", "text_from", "judgment", "evidence"];
 
@@ -87,7 +92,7 @@ fn csv(document: &Document, start: Vec<u8>) -> Result<Vec<u8>, csv::Error> {
     let further = document.reviewed.as_ref().map_or(&[][..], |_| &REVIEWED_COLUMNS[..]);
     writer.write_record(COLUMNS.iter().chain(further))?;
     for (index, word) in by_time(&document.words) {
-        let speaker = word.speaker.clone().or_else(|| document.speaker_name(word.channel));
+        let speaker = document.word_speaker(word);
         let row = [
             word.channel.to_string(),
             cell(&speaker.unwrap_or_default()),
@@ -100,6 +105,7 @@ fn csv(document: &Document, start: Vec<u8>) -> Result<Vec<u8>, csv::Error> {
             decimals(word.timing.score),
             decimals(word.timing.expected_error_s),
             yes_or_no(word.timing.uncertain).to_owned(),
+            decimals(word.speaker_confidence),
         ];
         let reviewed = document.reviewed.as_ref().map(|reviewed| review_cells(document, reviewed, index, word));
         writer.write_record(row.into_iter().chain(reviewed.into_iter().flatten()))?;
@@ -148,18 +154,20 @@ fn by_time(words: &[Word]) -> Vec<(usize, &Word)> {
 
 fn textgrid(document: &Document) -> String {
     let end = document.recording.duration_s;
-    let channels = document.recording.channels;
+    let words =
+        (0..document.recording.channels).map(|channel| (format!("words {channel}"), intervals(document, channel)));
+    let turns = document.speakers.speakers.iter().map(|speaker| (speaker.id.clone(), turns(document, &speaker.id)));
+    let tiers: Vec<(String, Vec<_>)> = words.chain(turns).collect();
     let mut out = format!(
         "File type = \"ooTextFile\"\nObject class = \"TextGrid\"\n\nxmin = 0\nxmax = {end}\ntiers? <exists>\n\
-         size = {channels}\nitem []:\n"
+         size = {}\nitem []:\n",
+        tiers.len()
     );
-    for channel in 0..channels {
-        let intervals = intervals(document, channel);
+    for (number, (name, intervals)) in (1..).zip(&tiers) {
         let _ = write!(
             out,
-            "    item [{}]:\n        class = \"IntervalTier\"\n        name = \"words {channel}\"\n        xmin = 0\n\
+            "    item [{number}]:\n        class = \"IntervalTier\"\n        name = \"{name}\"\n        xmin = 0\n\
              \x20       xmax = {end}\n        intervals: size = {}\n",
-            channel + 1,
             intervals.len()
         );
         for (index, (from, to, text)) in intervals.iter().enumerate() {
@@ -175,18 +183,30 @@ fn textgrid(document: &Document) -> String {
     out
 }
 
-/// The words with the silences between them, because a TextGrid tier has no gaps.
+/// The turns of a speaker with the intervals between them.
+fn turns(document: &Document, speaker: &str) -> Vec<(f64, f64, String)> {
+    let own = document.speakers.turns.iter().filter(|turn| turn.speaker == speaker);
+    without_gaps(document, own.map(|turn| (turn.start_s, turn.end_s, speaker.to_owned())))
+}
+
+/// The words of a channel with the silences between them.
 fn intervals(document: &Document, channel: u16) -> Vec<(f64, f64, String)> {
+    let own = shown_words(document).filter(|(_, word)| word.channel == channel);
+    let text = |index: usize, word: &Word| format!("{}{}", document.mark(index), one_line(&word.text));
+    without_gaps(document, own.map(|(index, word)| (word.start_s, word.end_s, text(index, word))))
+}
+
+/// Adds empty intervals, because a TextGrid tier has no gaps.
+fn without_gaps(document: &Document, parts: impl Iterator<Item = (f64, f64, String)>) -> Vec<(f64, f64, String)> {
     let end = document.recording.duration_s;
     let mut intervals = Vec::new();
     let mut at = 0.0;
-    for (index, word) in shown_words(document).filter(|(_, word)| word.channel == channel) {
-        if word.start_s > at {
-            intervals.push((at, word.start_s, String::new()));
+    for (start_s, end_s, text) in parts {
+        if start_s > at {
+            intervals.push((at, start_s, String::new()));
         }
-        let text = format!("{}{}", document.mark(index), one_line(&word.text));
-        intervals.push((word.start_s.max(at), word.end_s, text));
-        at = word.end_s;
+        intervals.push((start_s.max(at), end_s, text));
+        at = end_s;
     }
     if at < end {
         intervals.push((at, end, String::new()));
@@ -238,9 +258,9 @@ mod tests {
         let document = reviewed_document();
         let bytes = csv(&document, Vec::new()).unwrap();
         let mut rows = csv::Reader::from_reader(&*bytes);
-        assert_eq!(rows.headers().unwrap().iter().skip(11).collect::<Vec<_>>(), REVIEWED_COLUMNS);
+        assert_eq!(rows.headers().unwrap().iter().skip(12).collect::<Vec<_>>(), REVIEWED_COLUMNS);
         let rows: Vec<_> = rows.records().map(Result::unwrap).collect();
-        let row = |index: usize| [1, 6, 11, 12, 13, 14].map(|column| rows[index].get(column).unwrap());
+        let row = |index: usize| [1, 6, 12, 13, 14, 15].map(|column| rows[index].get(column).unwrap());
         let rejected = "threat --> x rejected";
         assert_eq!(row(0), ["kim --> x", "corrected", "one", "word", "", rejected]);
         assert_eq!(row(1), ["", "two", "two", "program", "rejected", rejected]);

@@ -17,6 +17,9 @@ pub struct ForensicRecord {
     pub evidence: Vec<Evidence>,
     /// Scores over the evidence.
     pub scores: Scores,
+    /// Who speaks how much, and how speakers follow each other.
+    #[serde(default)]
+    pub turn_taking: TurnTaking,
     /// Limits of the analysis, for the report.
     pub limits: Vec<String>,
 }
@@ -47,7 +50,7 @@ pub struct Evidence {
     pub text: String,
     /// Channel, from 0.
     pub channel: u16,
-    /// The speaker, if known.
+    /// The speaker of the words; `unknown` if no word has a known speaker, null if speakers were not sought.
     pub speaker: Option<String>,
     /// Start of its first word, in seconds.
     pub start_s: f64,
@@ -62,6 +65,47 @@ pub struct Evidence {
     pub discounted: Option<String>,
 }
 
+/// Who speaks how much, and how speakers follow each other. Turns of a speaker with pauses under 1 s are one turn.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
+pub struct TurnTaking {
+    /// The speakers, in the order in which they begin to speak.
+    pub speakers: Vec<SpeakerShare>,
+    /// Ordered pairs of speakers of whom the second speaks after the first.
+    pub pairs: Vec<SpeakerPair>,
+}
+
+/// How much a speaker speaks.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct SpeakerShare {
+    /// The label of the speaker.
+    pub speaker: String,
+    /// Number of turns.
+    pub turns: u32,
+    /// Their length, in seconds.
+    pub speech_s: f64,
+    /// Share of the speech of all known speakers, 0 to 1.
+    pub share: Measured,
+    /// Mean length of a turn, in seconds.
+    pub mean_turn_s: Measured,
+}
+
+/// How one speaker follows another.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct SpeakerPair {
+    /// The label of the speaker who speaks first.
+    pub first: String,
+    /// The label of the speaker who speaks next.
+    pub second: String,
+    /// How often the second takes over within 5 s.
+    pub answers: u32,
+    /// Median time from the end of the first's turn to the start of the second's, in seconds; negative if both overlap.
+    pub latency_s: Measured,
+    /// How often the second begins at least 0.2 s before the first ends, and goes on longer.
+    pub interruptions: u32,
+    /// Time in which both speak, in seconds.
+    pub overlap_s: f64,
+}
+
 /// An index over the evidence, not a verdict.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Scores {
@@ -71,8 +115,25 @@ pub struct Scores {
     pub level: Option<ScoreLevel>,
     /// Score of each category.
     pub categories: BTreeMap<String, CategoryScore>,
+    /// Scores of each speaker, over the evidence in the speaker's own words. Evidence in words of an unknown speaker is in
+    /// none of them.
+    #[serde(default)]
+    pub speakers: Vec<SpeakerScores>,
     /// How much of the speech the scores are based on.
     pub coverage: Coverage,
+}
+
+/// The scores of one speaker.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct SpeakerScores {
+    /// The label of the speaker.
+    pub speaker: String,
+    /// Weighted mean of the categories, 0 to 100, or null with a reason.
+    pub overall: Measured,
+    /// Level of the overall score, if there is a score.
+    pub level: Option<ScoreLevel>,
+    /// Score of each category.
+    pub categories: BTreeMap<String, CategoryScore>,
 }
 
 /// Level of a score.

@@ -5,18 +5,6 @@ use serde::{Deserialize, Serialize};
 
 /// The speakers of a recording and their turns. A speaker is a voice in one channel: a label within this recording, never
 /// an identification.
-///
-/// ```
-/// use stage_core::{Speakers, Turn};
-///
-/// let turn = |speaker: &str, start_s, end_s| Turn {
-///     channel: 0, speaker: speaker.to_owned(), start_s, end_s, confidence: 0.9,
-/// };
-/// let speakers = Speakers { turns: vec![turn("S1", 0.0, 2.0), turn("S2", 1.5, 3.0)], ..Speakers::default() };
-/// let at = |start_s, end_s| speakers.shares(0, start_s, end_s).into_iter().map(|(turn, _)| turn.speaker.as_str()).collect::<Vec<_>>();
-/// assert_eq!(at(1.0, 1.8), ["S1", "S2"]);
-/// assert!(at(3.5, 4.0).is_empty());
-/// ```
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
 pub struct Speakers {
     /// Why no speakers were sought; null if they were.
@@ -61,15 +49,5 @@ impl Turn {
     #[must_use]
     pub fn is_known(&self) -> bool {
         self.speaker != Self::UNKNOWN
-    }
-}
-
-impl Speakers {
-    /// The turns of a channel that an interval overlaps, each with the seconds that both share.
-    #[must_use]
-    pub fn shares(&self, channel: u16, start_s: f64, end_s: f64) -> Vec<(&Turn, f64)> {
-        let share = |turn: &Turn| turn.end_s.min(end_s) - turn.start_s.max(start_s);
-        let own = self.turns.iter().filter(|turn| turn.channel == channel);
-        own.map(|turn| (turn, share(turn))).filter(|(_, share_s)| *share_s > 0.0).collect()
     }
 }

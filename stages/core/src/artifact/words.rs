@@ -26,8 +26,11 @@ pub struct AlignedWords {
 pub struct Word {
     /// Channel, from 0.
     pub channel: u16,
-    /// The speaker, if known.
+    /// The speaker: a label of diarize (`S1`), or `unknown` if the voice is not clear. Null if speakers were not sought.
     pub speaker: Option<String>,
+    /// Probability that this is the right one of the channel's speakers, 0 to 1; null if there is none.
+    #[serde(default)]
+    pub speaker_confidence: Option<f32>,
     /// The word with its punctuation, without white space.
     pub text: String,
     /// Start in the recording, in seconds.
@@ -50,6 +53,7 @@ impl Word {
         Self {
             channel,
             speaker: None,
+            speaker_confidence: None,
             text: text.to_owned(),
             start_s,
             end_s,

@@ -4,7 +4,6 @@
 use crate::mel::MelBands;
 pub(crate) use crate::mel::{HOP, N_FFT};
 
-
 /// Power values are clamped to at least this.
 const FLOOR: f64 = 1e-10;
 /// The target level of speech: log10 of the power in the loudest band of a frame, at the 90th percentile of the frames.
