@@ -15,7 +15,7 @@ use earwitness::align::{AlignConfig, AlignModel, Aligner, Wav2Vec2Files};
 use earwitness::models::whisper::{WhisperFiles, WhisperRecognizer};
 use earwitness::models::{Compute, ModelSource, Precision, TranscribeConfig, TypedRecognizer};
 use earwitness::segment::{SegmentConfig, Segmenter};
-use earwitness::stage_core::{Pcm, PhoneEmissions, SpeechSegments, Stage, Transcript, Window};
+use earwitness::stage_core::{Pcm, PhoneEmissions, Speakers, SpeechSegments, Stage, Transcript, Window};
 use earwitness::transcribe;
 use serde::Deserialize;
 
@@ -51,7 +51,7 @@ fn main() -> Result<(), AnyError> {
         let (_, recognizer) = recognizer.ok_or("the language is neither ko nor en")?;
         let (speech, transcript, emissions) = transcribed(recognizer, &pcm, &task.segments)?;
         let start = Instant::now();
-        let aligned = aligner.run((&pcm, &speech, &transcript, &emissions))?;
+        let aligned = aligner.run((&pcm, &speech, &Speakers::default(), &transcript, &emissions))?;
         let answer = serde_json::json!({ "words": aligned.words, "seconds": start.elapsed().as_secs_f64() });
         writeln!(stdout(), "{answer}")?;
     }

@@ -89,6 +89,7 @@ mod small_file;
 mod stages;
 mod table;
 mod verify;
+mod voices;
 mod watch;
 mod worker;
 
@@ -102,7 +103,7 @@ use clap::Parser;
 
 use self::exit::Exit;
 
-pub use {align, decode, forensics, models, scheduler, segment, stage_core, transcribe};
+pub use {align, decode, diarize, forensics, models, scheduler, segment, stage_core, transcribe};
 
 pub use self::config::{
     Config, ConfigError, Limits, ModelsConfig, PrecisionChoice, PriorityRule, RunConfig, config_template,

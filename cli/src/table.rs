@@ -11,16 +11,20 @@ use stage_core::printable;
 pub(crate) struct Row {
     pub(crate) name: String,
     pub(crate) audio_s: f64,
-    /// Text by channel, or the error.
-    pub(crate) text: Result<Vec<String>, String>,
+    /// What each speaker says, by time, or the error.
+    pub(crate) text: Result<Vec<Line>, String>,
     /// Overall score and its level, if measured.
     pub(crate) score: Option<(f64, String)>,
     /// Seconds of work in this run; `None` if every stage was cached.
     pub(crate) worked_s: Option<f64>,
 }
 
-/// Maximum length of a recording's text in the table; its JSON file has the full text.
-const TEXT_CHARS: usize = 160;
+/// The label of a speaker, if several people speak, and the text.
+pub(crate) type Line = (Option<String>, String);
+
+/// Maximum length of a line and of a recording's text in the table; its JSON file has the full text.
+const LINE_CHARS: usize = 160;
+const TEXT_CHARS: usize = 320;
 
 pub(crate) fn render(rows: &[Row]) -> String {
     let mut table = empty(["recording", "length", "text", "score", "speed"]);
@@ -46,21 +50,31 @@ pub(crate) fn render(rows: &[Row]) -> String {
 fn text(row: &Row) -> String {
     match &row.text {
         Err(reason) => format!("FAILED {}", printable(reason)),
-        Ok(channels) if channels.iter().all(String::is_empty) => "(no speech)".to_owned(),
-        Ok(channels) if channels.len() == 1 => shortened(&channels[0]),
-        Ok(channels) => {
-            let lines: Vec<_> =
-                channels.iter().enumerate().map(|(i, text)| format!("[{i}] {}", shortened(text))).collect();
-            lines.join("\n")
-        }
+        Ok(lines) if lines.is_empty() => "(no speech)".to_owned(),
+        Ok(lines) => conversation(lines),
     }
 }
 
+fn conversation(lines: &[Line]) -> String {
+    let (mut shown, mut length) = (Vec::new(), 0);
+    for (label, text) in lines {
+        if length >= TEXT_CHARS {
+            shown.push("…".to_owned());
+            break;
+        }
+        let label = label.as_ref().map(|label| format!("[{}] ", printable(label))).unwrap_or_default();
+        let line = format!("{label}{}", shortened(text));
+        length += line.chars().count();
+        shown.push(line);
+    }
+    shown.join("\n")
+}
+
 fn shortened(text: &str) -> String {
-    if text.chars().count() <= TEXT_CHARS {
+    if text.chars().count() <= LINE_CHARS {
         return printable(text).into_owned();
     }
-    let head: String = text.chars().take(TEXT_CHARS).collect();
+    let head: String = text.chars().take(LINE_CHARS).collect();
     format!("{}…", printable(&head))
 }
 

@@ -42,9 +42,9 @@ fn plan_agrees_with_the_run_and_changes_nothing() {
     let out = folder.path().join("out");
     let before = plan(&[&calls()], &out, &[]);
     assert!(!out.exists(), "a plan creates no folder");
-    assert_eq!(stages(&before, "missing"), [7; 5]);
+    assert_eq!(stages(&before, "missing"), [8; 6]);
     assert_eq!(stages(&before, "cached"), [0; 5]);
-    assert_eq!(before["files"]["files"], 7);
+    assert_eq!(before["files"]["files"], 8);
     assert_eq!(before["files"]["hashes_cached"], 0);
     assert!((60.0..75.0).contains(&before["files"]["audio_s"].as_f64().unwrap()), "{}", before["files"]);
     assert_eq!(before["disk"]["store_bytes"]["value"], Value::Null);
@@ -54,7 +54,7 @@ fn plan_agrees_with_the_run_and_changes_nothing() {
     run(&[&calls()], &out, &[]).with_code(0);
     let stored = contents(&out);
     let after = plan(&[&calls()], &out, &[]);
-    assert_eq!(stages(&after, "cached"), [7; 5]);
+    assert_eq!(stages(&after, "cached"), [8; 6]);
     assert_eq!(after["files"]["hashes_cached"], 7);
     assert_eq!(after["time"]["value"]["expected_s"], 0.0);
     let again = plan(&[&calls()], &out, &["--from", "align"]);

@@ -4,6 +4,7 @@ mod case;
 mod cluster;
 mod review;
 mod settings;
+mod voices;
 
 use std::ffi::OsString;
 use std::num::NonZeroUsize;
@@ -20,6 +21,7 @@ pub(crate) use self::case::{CaseCommand, CaseSetArgs, CaseShowArgs, Channel, Per
 pub(crate) use self::cluster::ClusterArgs;
 pub(crate) use self::review::{ReviewArgs, ReviewCommand, ReviewFileArgs, ReviewItemArgs, ReviewListArgs};
 pub(crate) use self::settings::{CsvArgs, ModelArgs, SettingArgs, StageSettingArgs};
+pub(crate) use self::voices::{VoicesArgs, VoicesCommand, VoicesNameArgs};
 use crate::clip::Time;
 use crate::config::{DEFAULT_FILE, PrecisionChoice};
 use crate::export::{ExportFormat, Formats};
@@ -51,6 +53,9 @@ pub(crate) enum Command {
     /// State something about results: confirm or reject an item, note, correct words and speakers. The results stay.
     #[command(subcommand)]
     Review(ReviewCommand),
+    /// Compare the voices of the speakers in different recordings, and group similar ones. Never an identification. The
+    /// embeddings are biometric data, in a file of their own; nothing is computed unless you run this.
+    Voices(VoicesArgs),
     /// Delete the content of recordings from a case: results, names and texts. Their hashes and the custody log stay.
     Forget(ForgetArgs),
     /// Make or show a key that signs the manifest of a case.

@@ -21,6 +21,7 @@ mod started;
 mod status;
 mod store;
 mod verify;
+mod voices;
 
 use crate::args::Command;
 use crate::error::{Error, ErrorContext};
@@ -54,6 +55,7 @@ pub(crate) fn dispatch(command: &Command) -> Result<Exit, Error> {
         Command::Verify(args) => verify::verify(args),
         Command::Forget(args) => forget::forget(args),
         Command::Review(command) => review::review(command),
+        Command::Voices(args) => voices::voices(args),
         Command::Key(command) => key::key(command),
         Command::Manifest(args) => manifest::manifest(args),
         Command::Timestamp(command) => manifest::timestamp(command),

@@ -324,6 +324,34 @@ impl Document {
         own.map(marked).collect::<Vec<_>>().join(" ")
     }
 
+    /// The text as a conversation: consecutive words of one speaker with the speaker's label, by time. Without labels if one
+    /// person speaks. Low-confidence words begin with [`LOW_CONFIDENCE`].
+    #[must_use]
+    pub fn conversation(&self) -> Vec<(Option<String>, String)> {
+        if self.recording.channels == 1 && self.speakers.speakers.len() < 2 {
+            let text = self.text(0);
+            return if text.is_empty() { Vec::new() } else { vec![(None, text)] };
+        }
+        let mut words: Vec<usize> = (0..self.words.len()).filter(|index| !self.words[*index].text.is_empty()).collect();
+        words.sort_by(|a, b| self.words[*a].start_s.total_cmp(&self.words[*b].start_s));
+        let mut lines: Vec<(Option<String>, String)> = Vec::new();
+        let mut last_mark = "";
+        for index in words {
+            let word = &self.words[index];
+            let label = self.word_label(index).or_else(|| Some(word.channel.to_string()));
+            let mark = self.mark(index);
+            match lines.last_mut() {
+                Some((last, text)) if *last == label => {
+                    let mark = if mark == last_mark { "" } else { mark };
+                    text.push_str(&format!(" {mark}{}", word.text));
+                }
+                _ => lines.push((label, format!("{mark}{}", word.text))),
+            }
+            last_mark = mark;
+        }
+        lines
+    }
+
     /// Whether a word belongs to a low-confidence segment.
     #[must_use]
     pub fn is_low_confidence(&self, word: &Word) -> bool {

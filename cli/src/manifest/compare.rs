@@ -71,10 +71,11 @@ fn later_entries(lines: &[Line]) -> Option<String> {
     (!kinds.is_empty()).then(|| format!("the custody log has later entries: {}", kinds.join(", ")))
 }
 
-/// Whether an entry leaves the case as it was: it is about the manifest itself, or about a copy outside the case.
+/// Whether an entry leaves the case as it was: it is about the manifest itself, or about a copy or voices outside
+/// the case.
 fn changes_nothing(entry: &Entry) -> bool {
     match entry {
-        Entry::Manifest { .. } | Entry::TimeStamp { .. } | Entry::Copied { .. } => true,
+        Entry::Manifest { .. } | Entry::TimeStamp { .. } | Entry::Copied { .. } | Entry::Voices { .. } => true,
         Entry::Output { format, .. } => format::ALL.contains(&format.as_str()),
         _ => false,
     }

@@ -12,6 +12,7 @@ use crate::case_file;
 use crate::error::{Error, ErrorContext};
 use crate::export::is_result;
 use crate::outputs::start_of;
+use crate::voices;
 
 /// Number of foreign files that are noted one by one.
 const NAMED: usize = 50;
@@ -39,6 +40,10 @@ pub(super) fn check(case: &Case<'_>, url: &StoreUrl, report: &mut Report) -> Res
                 }
                 _ => report.fault(Check::Folder, format!("{name}: a result that this store has no record of")),
             }
+            continue;
+        }
+        if name == voices::FILE {
+            report.note(Check::Folder, format!("{name}: embeddings of voices, which `voices forget` deletes"));
             continue;
         }
         others += 1;

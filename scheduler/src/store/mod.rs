@@ -20,8 +20,8 @@ mod url;
 mod writer;
 
 pub use custody::{
-    Audit, ChainFault, Compared, Custody, Difference, Disagreement, Entry, Files, Line, Present, Salt, Subject, audit,
-    is_one_group, line_sha256, logs_beside, random_id, read_chain, user,
+    Audit, ChainFault, Compared, Custody, Difference, Disagreement, Entry, Files, Line, Present, Salt, Subject,
+    VoicesAction, audit, is_one_group, line_sha256, logs_beside, random_id, read_chain, user,
 };
 pub use error::{Cause, StoreError};
 pub use forget::{Deletion, Names};

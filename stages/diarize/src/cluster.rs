@@ -1,7 +1,7 @@
 //! Groups windows by voice.
 
 use crate::hmm::Hmm;
-use crate::linkage::average_linkage;
+use crate::linkage::ward;
 use crate::windows::Window;
 
 /// For each window the probability of each speaker.
@@ -32,20 +32,19 @@ pub(crate) fn cluster(windows: &[Window], between: &[f64], speakers: Option<usiz
     kept(who, &shares)
 }
 
-/// Labels of points by average linkage of their cosines.
+/// Labels of points by Ward's linkage of their directions.
 fn linked(points: &[Vec<f32>], between: &[f64], clusters: usize) -> Vec<usize> {
     let step = points.len().div_ceil(LINKED).max(1);
     let directions: Vec<Vec<f32>> = points.iter().map(|point| direction(point, between)).collect();
-    let some: Vec<&Vec<f32>> = directions.iter().step_by(step).collect();
-    let distances = some.iter().map(|a| some.iter().map(|b| 1.0 - product(a, b).clamp(-1.0, 1.0)).collect()).collect();
-    let labels = average_linkage(distances, clusters);
+    let some: Vec<Vec<f32>> = directions.iter().step_by(step).cloned().collect();
+    let labels = ward(&some, clusters);
     if step == 1 {
         return labels;
     }
     let count = labels.iter().max().map_or(0, |last| last + 1);
     let mut means = vec![vec![0.0f32; between.len()]; count];
     for (direction, label) in some.iter().zip(&labels) {
-        means[*label].iter_mut().zip(*direction).for_each(|(sum, x)| *sum += x);
+        means[*label].iter_mut().zip(direction).for_each(|(sum, x)| *sum += x);
     }
     let nearest = |direction: &Vec<f32>| {
         let similar = |label: usize| product(direction, &means[label]) / product(&means[label], &means[label]).sqrt();

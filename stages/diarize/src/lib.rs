@@ -4,13 +4,14 @@
 //! PCM, spans -> regions (speech by frames) -> windows -> embeddings -> clusters -> hidden Markov model -> turns
 //! ```
 //!
-//! A speaker is a voice within one channel of one recording, with a label (`S1`); nobody is identified. Embeddings of
-//! voices exist only while a recording is processed.
+//! A speaker is a voice within one channel of one recording, with a label (`S1`); nobody is identified. The stage keeps no
+//! embedding of a voice.
 //!
 //! | item | purpose |
 //! |---|---|
 //! | [`Diarizer`] | the stage |
 //! | [`DiarizeConfig`], [`SpeakerCount`] | its settings |
+//! | [`VoiceEncoder`] | one embedding per speaker, for comparisons between recordings |
 //!
 //! # Example
 //!
@@ -39,7 +40,9 @@ mod linkage;
 mod region;
 mod stage;
 mod turns;
+mod voice;
 mod windows;
 
 pub use config::{DiarizeConfig, MOST_SPEAKERS, ParseSpeakerCountError, SpeakerCount};
 pub use stage::Diarizer;
+pub use voice::{Voice, VoiceEncoder};

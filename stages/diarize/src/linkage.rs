@@ -1,14 +1,14 @@
-//! Agglomerative clustering with average linkage, by chains of nearest neighbors (F. Murtagh, "A survey of recent advances
-//! in hierarchical clustering algorithms", The Computer Journal 26(4), 1983).
+//! Agglomerative clustering by Ward's criterion (J. H. Ward, "Hierarchical grouping to optimize an objective function",
+//! Journal of the American Statistical Association 58, 1963), by chains of nearest neighbors (F. Murtagh, "A survey of
+//! recent advances in hierarchical clustering algorithms", The Computer Journal 26(4), 1983).
 
-/// Labels `0..clusters` of points whose pairs have these distances (`[points][points]`, symmetric). Labels are numbered
-/// in the order of the first point. There are fewer if there are fewer points.
-pub(crate) fn average_linkage(distances: Vec<Vec<f32>>, clusters: usize) -> Vec<usize> {
-    let points = distances.len();
-    let mut merges = merges(distances);
-    merges.sort_by(|a, b| a.distance.total_cmp(&b.distance));
-    let mut parents: Vec<usize> = (0..points).collect();
-    for merge in merges.iter().take(points.saturating_sub(clusters.max(1))) {
+/// Labels `0..clusters` of points, all of the same length. Labels are numbered in the order of the first point. There
+/// are fewer if there are fewer points.
+pub(crate) fn ward(points: &[Vec<f32>], clusters: usize) -> Vec<usize> {
+    let mut merges = merges(distances(points));
+    merges.sort_by(|a, b| a.cost.total_cmp(&b.cost));
+    let mut parents: Vec<usize> = (0..points.len()).collect();
+    for merge in merges.iter().take(points.len().saturating_sub(clusters.max(1))) {
         let (a, b) = (root(&parents, merge.a), root(&parents, merge.b));
         parents[a.max(b)] = a.min(b);
     }
@@ -20,14 +20,20 @@ pub(crate) fn average_linkage(distances: Vec<Vec<f32>>, clusters: usize) -> Vec<
             seen.len() - 1
         })
     };
-    (0..points).map(label).collect()
+    (0..points.len()).map(label).collect()
+}
+
+/// The squared distances of all pairs.
+fn distances(points: &[Vec<f32>]) -> Vec<Vec<f32>> {
+    let square = |a: &[f32], b: &[f32]| a.iter().zip(b).map(|(a, b)| (a - b) * (a - b)).sum();
+    points.iter().map(|a| points.iter().map(|b| square(a, b)).collect()).collect()
 }
 
 /// Two clusters that are joined, each named by one of its points.
 struct Merge {
     a: usize,
     b: usize,
-    distance: f32,
+    cost: f32,
 }
 
 fn root(parents: &[usize], mut point: usize) -> usize {
@@ -38,8 +44,8 @@ fn root(parents: &[usize], mut point: usize) -> usize {
 }
 
 /// All merges, in the order in which chains of nearest neighbors find them.
-fn merges(mut distances: Vec<Vec<f32>>) -> Vec<Merge> {
-    let points = distances.len();
+fn merges(mut costs: Vec<Vec<f32>>) -> Vec<Merge> {
+    let points = costs.len();
     let mut sizes = vec![1usize; points];
     let (mut merges, mut chain): (Vec<Merge>, Vec<usize>) = (Vec::new(), Vec::new());
     while merges.len() + 1 < points {
@@ -50,8 +56,8 @@ fn merges(mut distances: Vec<Vec<f32>>) -> Vec<Merge> {
         let before = chain.len().checked_sub(2).map(|at| chain[at]);
         // The cluster before in the chain wins ties, so that the chain ends.
         let nearest = (0..points).filter(|other| *other != last && sizes[*other] > 0).min_by(|a, b| {
-            let by_distance = distances[last][*a].total_cmp(&distances[last][*b]);
-            by_distance.then_with(|| (Some(*b) == before).cmp(&(Some(*a) == before)))
+            let by_cost = costs[last][*a].total_cmp(&costs[last][*b]);
+            by_cost.then_with(|| (Some(*b) == before).cmp(&(Some(*a) == before)))
         });
         let Some(nearest) = nearest else { break };
         if Some(nearest) != before {
@@ -59,19 +65,20 @@ fn merges(mut distances: Vec<Vec<f32>>) -> Vec<Merge> {
             continue;
         }
         chain.truncate(chain.len() - 2);
-        merges.push(Merge { a: last, b: nearest, distance: distances[last][nearest] });
-        join(&mut distances, &mut sizes, last.min(nearest), last.max(nearest));
+        merges.push(Merge { a: last, b: nearest, cost: costs[last][nearest] });
+        join(&mut costs, &mut sizes, last.min(nearest), last.max(nearest));
     }
     merges
 }
 
-/// Joins the cluster `gone` to `kept`.
-fn join(distances: &mut [Vec<f32>], sizes: &mut [usize], kept: usize, gone: usize) {
-    let (a, b) = (sizes[kept] as f32, sizes[gone] as f32);
+/// Joins the cluster `gone` to `kept`: the update of Lance and Williams for twice the growth of the sum of squares.
+fn join(costs: &mut [Vec<f32>], sizes: &mut [usize], kept: usize, gone: usize) {
+    let (a, b, between) = (sizes[kept] as f32, sizes[gone] as f32, costs[kept][gone]);
     for other in (0..sizes.len()).filter(|other| sizes[*other] > 0 && *other != kept && *other != gone) {
-        let mean = (a * distances[kept][other] + b * distances[gone][other]) / (a + b);
-        distances[kept][other] = mean;
-        distances[other][kept] = mean;
+        let c = sizes[other] as f32;
+        let cost = ((a + c) * costs[kept][other] + (b + c) * costs[gone][other] - c * between) / (a + b + c);
+        costs[kept][other] = cost;
+        costs[other][kept] = cost;
     }
     sizes[kept] += sizes[gone];
     sizes[gone] = 0;
@@ -83,21 +90,22 @@ mod tests {
 
     use super::*;
 
-    fn distances(points: &[f32]) -> Vec<Vec<f32>> {
-        points.iter().map(|a| points.iter().map(|b| (a - b).abs()).collect()).collect()
+    fn line(points: &[f32]) -> Vec<Vec<f32>> {
+        points.iter().map(|x| vec![*x]).collect()
     }
 
-    /// Average linkage as it is defined: the two nearest clusters are joined, again and again.
+    /// Ward's criterion as it is defined: the two clusters are joined whose union adds least to the sum of squares.
     fn plain(points: &[f32], clusters: usize) -> Vec<Vec<usize>> {
         let mut groups: Vec<Vec<usize>> = (0..points.len()).map(|at| vec![at]).collect();
+        let squares = |group: &[usize]| {
+            let mean = group.iter().map(|at| f64::from(points[*at])).sum::<f64>() / group.len() as f64;
+            group.iter().map(|at| (f64::from(points[*at]) - mean).powi(2)).sum::<f64>()
+        };
         while groups.len() > clusters {
-            let mean = |a: &[usize], b: &[usize]| {
-                let pairs = a.iter().flat_map(|a| b.iter().map(move |b| (points[*a] - points[*b]).abs()));
-                pairs.sum::<f32>() / (a.len() * b.len()) as f32
-            };
+            let growth = |a: &[usize], b: &[usize]| squares(&[a, b].concat()) - squares(a) - squares(b);
             let pairs = (0..groups.len()).flat_map(|a| (a + 1..groups.len()).map(move |b| (a, b)));
             let nearest =
-                pairs.min_by(|x, y| mean(&groups[x.0], &groups[x.1]).total_cmp(&mean(&groups[y.0], &groups[y.1])));
+                pairs.min_by(|x, y| growth(&groups[x.0], &groups[x.1]).total_cmp(&growth(&groups[y.0], &groups[y.1])));
             let (a, b) = nearest.unwrap();
             let gone = groups.remove(b);
             groups[a].extend(gone);
@@ -109,11 +117,11 @@ mod tests {
 
     proptest! {
         #[test]
-        fn linkage_by_chains_is_average_linkage(
+        fn linkage_by_chains_is_wards(
             points in prop::collection::vec(0.0f32..100.0, 1..20),
             clusters in 1usize..6,
         ) {
-            let labels = average_linkage(distances(&points), clusters);
+            let labels = ward(&line(&points), clusters);
             let mut groups: Vec<Vec<usize>> = Vec::new();
             for (point, label) in labels.iter().enumerate() {
                 groups.resize(groups.len().max(label + 1), Vec::new());
@@ -126,8 +134,8 @@ mod tests {
 
     #[test]
     fn linkage_of_no_points_has_no_labels() {
-        assert!(average_linkage(Vec::new(), 3).is_empty());
-        assert_eq!(average_linkage(distances(&[1.0]), 3), [0]);
-        assert_eq!(average_linkage(distances(&[2.0, 2.0, 2.0]), 1), [0, 0, 0]);
+        assert!(ward(&[], 3).is_empty());
+        assert_eq!(ward(&line(&[1.0]), 3), [0]);
+        assert_eq!(ward(&line(&[2.0, 2.0, 2.0]), 1), [0, 0, 0]);
     }
 }

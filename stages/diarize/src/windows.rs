@@ -48,7 +48,7 @@ pub(crate) fn windows(encoder: &SpeakerEncoder, region: &Region) -> Vec<Window> 
 }
 
 /// The mel power of a window at the level of the encoder's training.
-fn scaled(mels: &[[f32; BANDS]]) -> Vec<[f32; BANDS]> {
+pub(crate) fn scaled(mels: &[[f32; BANDS]]) -> Vec<[f32; BANDS]> {
     let mean = mels.iter().flatten().sum::<f32>() / (mels.len() * BANDS) as f32;
     let gain = LEVEL / mean.max(1e-9);
     mels.iter().map(|frame| frame.map(|power| power * gain)).collect()

@@ -96,6 +96,7 @@ fn delete(store: &mut dyn Store, record: &mut Record, targets: &[Target], args: 
         }
         print_deletion(record, target, &deletion);
         store.forget(&deletion).map_err(Error::store)?;
+        super::voices::forget_recording(store, &args.folder.folder, sha256)?;
         was_signed |= deletion.outputs.iter().any(is_of_manifest);
         println!("forgotten: {sha256}");
     }

@@ -11,7 +11,7 @@ use stage_core::{PipelineError, shown};
 
 use crate::export::Document;
 use crate::pipeline::{Observer, PlannedRun};
-use crate::table::Row;
+use crate::table::{Line, Row};
 use crate::watch::Watch;
 
 /// What the summary of a run prints about its results.
@@ -71,7 +71,7 @@ impl<'a> Gathered<'a> {
         &mut self,
         index: usize,
         length_s: Option<f64>,
-        text: Result<Vec<String>, String>,
+        text: Result<Vec<Line>, String>,
         score: Option<(f64, String)>,
     ) {
         let recording = &self.recordings[index];
@@ -106,7 +106,7 @@ impl Observer for Gathered<'_> {
             }
             Event::GroupCommit { point, artifacts, checkpoints } => self.pause(*point, *artifacts, *checkpoints),
             Event::ItemDone { index } if self.simulated => {
-                self.add_row(*index, None, Ok(vec!["(simulated)".to_owned()]), None);
+                self.add_row(*index, None, Ok(vec![(None, "(simulated)".to_owned())]), None);
             }
             Event::Incident(Incident { kind: IncidentKind::RecordingChanged, recording, .. }) => {
                 self.rows.changed.extend(recording.clone());
@@ -125,7 +125,7 @@ impl Observer for Gathered<'_> {
         let (segments, length_s) = document.low_confidence();
         self.rows.low_confidence.count += segments;
         self.rows.low_confidence.length_s += length_s;
-        let text = (0..document.recording.channels).map(|channel| document.text(channel)).collect();
+        let text = document.conversation();
         self.add_row(index, Some(document.recording.duration_s), Ok(text), score(document));
     }
 

@@ -299,6 +299,7 @@ impl Stated {
             | Entry::FailureForgotten { .. }
             | Entry::Repaired { .. }
             | Entry::Copied { .. }
+            | Entry::Voices { .. }
             | Entry::Manifest { .. }
             | Entry::TimeStamp { .. } => {}
         }

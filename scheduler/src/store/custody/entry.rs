@@ -219,6 +219,13 @@ pub enum Entry {
         #[serde(default, skip_serializing_if = "std::ops::Not::not")]
         redacted: bool,
     },
+    /// The file with the voices of the case, which is not part of the case, was written or deleted.
+    Voices {
+        /// What happened.
+        action: VoicesAction,
+        /// SHA-256 of the file; null if it was deleted.
+        sha256: Option<String>,
+    },
     /// A manifest of the case was written: the lines before this one are covered by it.
     Manifest {
         /// SHA-256 of its bytes.
@@ -245,6 +252,20 @@ pub enum Entry {
         /// Whether the last line was torn.
         torn: bool,
     },
+}
+
+/// What happened to the file with the voices of a case.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum VoicesAction {
+    /// Voices were compared and grouped.
+    Grouped,
+    /// A person gave a group a name, or took it away.
+    Named,
+    /// The voices of a recording were deleted, because the recording was forgotten.
+    RecordingForgotten,
+    /// The file was deleted.
+    Forgotten,
 }
 
 impl Entry {

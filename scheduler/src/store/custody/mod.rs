@@ -28,7 +28,7 @@ pub(in crate::store) use self::chain::{Last, Sealed, seal};
 pub(in crate::store) use self::digest::Digests;
 pub(in crate::store) use self::digest::host;
 pub use self::digest::{Salt, user};
-pub use self::entry::{Entry, Files};
+pub use self::entry::{Entry, Files, VoicesAction};
 pub use self::log_file::{Compared, Present, logs_beside};
 pub(in crate::store) use self::log_file::{LogFile, Reconciled};
 
