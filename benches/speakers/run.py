@@ -31,6 +31,7 @@ TITLES = {
 }  # fmt: skip
 OURS, OURS_KNOWN = "earwitness", "earwitness, number given"
 BASE, BASE_KNOWN = "Resemblyzer", "Resemblyzer, number given"
+BASE_CLIPPED = "Resemblyzer, in earwitness's speech"
 BASE_REFERENCE = "Resemblyzer on the reference's speech, number given"
 PERFECT = "detected speech, perfect speakers"
 HEAD = """
@@ -130,6 +131,11 @@ class Bench:
                 count = call["speakers"] if known else None
                 turns, seconds = baseline.diarize(self.paths[call["name"]], spans(call), count, settings)
                 self.add(engine, call, turns, with_speakers(self.words[call["name"]], turns), seconds)
+                ours = self.scored.get(OURS, {}).get(call["name"])
+                if engine == BASE and ours:
+                    clipped = clip(turns, program.merge([turn[:2] for turn in ours.turns]))
+                    words = with_speakers(self.words[call["name"]], clipped)
+                    self.add(BASE_CLIPPED, call, clipped, words, seconds)
 
     def detected(self, call: dict) -> list[Span]:
         return self.spans[call["name"]]
@@ -142,6 +148,16 @@ class Bench:
         for call in self.calls:
             turns = perfect(self.references[call["name"]], self.spans[call["name"]])
             self.add(PERFECT, call, turns, with_speakers(self.words[call["name"]], turns), 0.0)
+
+
+def clip(turns: list[Turn], spans: list[Span]) -> list[Turn]:
+    """The parts of the turns that are in the spans: the same detected speech for both engines."""
+    parts = [
+        turn._replace(start_s=max(turn.start_s, start), end_s=min(turn.end_s, end))
+        for turn in turns
+        for start, end in spans
+    ]
+    return [part for part in parts if part.end_s > part.start_s]
 
 
 def perfect(reference: list[Turn], spans: list[Span]) -> list[Turn]:

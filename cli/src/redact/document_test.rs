@@ -23,6 +23,7 @@ const KEPT: &[&str] = &[
     "forensics.evidence[].rule",
     "forensics.evidence[].subcategory",
     "forensics.scores",
+    "forensics.turn_taking",
     "provenance[].artifact_sha256",
     "provenance[].device",
     "provenance[].instruction_set",
@@ -49,6 +50,7 @@ const KEPT: &[&str] = &[
     "reviewed.note",
     "segments[].diagnostics.family",
     "segments[].language",
+    "speakers",
     "words[].fallback",
 ];
 

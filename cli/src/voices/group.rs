@@ -83,7 +83,7 @@ mod tests {
 
     #[test]
     fn groups_never_have_two_speakers_of_one_recording() {
-        assert_eq!(grouped(&[("a", 0.0), ("a", 1.0), ("b", 0.5)], 0.5), [0, 1, 0]);
+        assert_eq!(grouped(&[("a", 0.0), ("a", 1.0), ("b", 0.4)], 0.5), [0, 1, 0]);
         assert!(grouped(&[], 0.5).is_empty());
     }
 }

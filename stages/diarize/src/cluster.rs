@@ -1,15 +1,17 @@
 //! Groups windows by voice.
 
 use crate::hmm::Hmm;
-use crate::linkage::ward;
+use crate::linkage::{Linkage, linked};
 use crate::windows::Window;
 
 /// For each window the probability of each speaker.
 pub(crate) type Responsibilities = Vec<Vec<f64>>;
 
-const HMM: Hmm = Hmm { evidence: 0.2, prior: 4.0, stay: 0.9 };
-/// Clusters with which the inference starts, if the number of speakers is not given.
-const START_CLUSTERS: usize = 8;
+const HMM: Hmm = Hmm { evidence: 0.2, prior: 2.5, stay: 0.9 };
+/// How the inference starts if the number of speakers is not given. Average linkage keeps a speaker with few turns
+/// apart; with more than two speakers, Ward's linkage finds more of them.
+const FEW: Start = Start { linkage: Linkage::Average, clusters: 8 };
+const SEVERAL: Start = Start { linkage: Linkage::Ward, clusters: 6 };
 /// Windows that are linked at once; of more, every second, third... is linked.
 const LINKED: usize = 1_500;
 /// Probability of its cluster for each window at the start.
@@ -18,26 +20,42 @@ const START_SURE: f64 = 0.9;
 const LEAST_SHARE: f64 = 0.02;
 const LEAST_WINDOWS: f64 = 1.5;
 
+/// Clusters with which the inference starts.
+#[derive(Debug, Clone, Copy)]
+struct Start {
+    linkage: Linkage,
+    clusters: usize,
+}
+
 /// The probability of each speaker for each window. `speakers`: their number, if it is given.
 pub(crate) fn cluster(windows: &[Window], between: &[f64], speakers: Option<usize>) -> Responsibilities {
     let points: Vec<Vec<f32>> = windows.iter().map(|window| window.point.clone()).collect();
-    let labels = linked(&points, between, speakers.unwrap_or(START_CLUSTERS));
-    let count = labels.iter().max().map_or(0, |last| last + 1);
-    let rest = (1.0 - START_SURE) / count.max(1) as f64;
-    let start = |label: &usize| (0..count).map(|own| if own == *label { START_SURE + rest } else { rest }).collect();
-    let (who, shares) = HMM.infer(&points, between, labels.iter().map(start).collect());
-    if speakers.is_some() {
-        return who;
+    if let Some(clusters) = speakers {
+        return infer(&points, between, Start { linkage: Linkage::Ward, clusters }).0;
     }
-    kept(who, &shares)
+    let started = |start| {
+        let (who, shares) = infer(&points, between, start);
+        kept(&who, &shares)
+    };
+    let few = started(FEW);
+    if few.first().is_none_or(|row| row.len() <= 2) { few } else { started(SEVERAL) }
 }
 
-/// Labels of points by Ward's linkage of their directions.
-fn linked(points: &[Vec<f32>], between: &[f64], clusters: usize) -> Vec<usize> {
+/// The responsibilities that follow from a start, and the share of each speaker in the changes of speaker.
+fn infer(points: &[Vec<f32>], between: &[f64], start: Start) -> (Responsibilities, Vec<f64>) {
+    let labels = labels(points, between, start);
+    let count = labels.iter().max().map_or(0, |last| last + 1);
+    let rest = (1.0 - START_SURE) / count.max(1) as f64;
+    let row = |label: &usize| (0..count).map(|own| if own == *label { START_SURE + rest } else { rest }).collect();
+    HMM.infer(points, between, labels.iter().map(row).collect())
+}
+
+/// Labels of points by linkage of their directions.
+fn labels(points: &[Vec<f32>], between: &[f64], start: Start) -> Vec<usize> {
     let step = points.len().div_ceil(LINKED).max(1);
     let directions: Vec<Vec<f32>> = points.iter().map(|point| direction(point, between)).collect();
     let some: Vec<Vec<f32>> = directions.iter().step_by(step).cloned().collect();
-    let labels = ward(&some, clusters);
+    let labels = linked(&some, start.linkage, start.clusters);
     if step == 1 {
         return labels;
     }
@@ -65,7 +83,7 @@ fn product(a: &[f32], b: &[f32]) -> f32 {
 }
 
 /// Without the speakers who explain next to nothing.
-fn kept(who: Responsibilities, shares: &[f64]) -> Responsibilities {
+fn kept(who: &Responsibilities, shares: &[f64]) -> Responsibilities {
     let windows = |speaker: usize| who.iter().map(|row| row[speaker]).sum::<f64>();
     let mut kept: Vec<usize> =
         (0..shares.len()).filter(|s| shares[*s] > LEAST_SHARE && windows(*s) >= LEAST_WINDOWS).collect();

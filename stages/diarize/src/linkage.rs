@@ -1,11 +1,20 @@
-//! Agglomerative clustering by Ward's criterion (J. H. Ward, "Hierarchical grouping to optimize an objective function",
-//! Journal of the American Statistical Association 58, 1963), by chains of nearest neighbors (F. Murtagh, "A survey of
-//! recent advances in hierarchical clustering algorithms", The Computer Journal 26(4), 1983).
+//! Agglomerative clustering by chains of nearest neighbors (F. Murtagh, "A survey of recent advances in hierarchical
+//! clustering algorithms", The Computer Journal 26(4), 1983).
 
-/// Labels `0..clusters` of points, all of the same length. Labels are numbered in the order of the first point. There
-/// are fewer if there are fewer points.
-pub(crate) fn ward(points: &[Vec<f32>], clusters: usize) -> Vec<usize> {
-    let mut merges = merges(distances(points));
+/// The cost of joining two clusters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Linkage {
+    /// The mean squared distance of their pairs. It leaves outliers alone.
+    Average,
+    /// Twice the growth of the sum of squares (J. H. Ward, "Hierarchical grouping to optimize an objective function", Journal
+    /// of the American Statistical Association 58, 1963). It prefers clusters of similar sizes.
+    Ward,
+}
+
+/// Labels `0..clusters` of points, all with the same number of dimensions. Labels are numbered in the order of the first
+/// point. There are fewer if there are fewer points.
+pub(crate) fn linked(points: &[Vec<f32>], linkage: Linkage, clusters: usize) -> Vec<usize> {
+    let mut merges = merges(distances(points), linkage);
     merges.sort_by(|a, b| a.cost.total_cmp(&b.cost));
     let mut parents: Vec<usize> = (0..points.len()).collect();
     for merge in merges.iter().take(points.len().saturating_sub(clusters.max(1))) {
@@ -44,7 +53,7 @@ fn root(parents: &[usize], mut point: usize) -> usize {
 }
 
 /// All merges, in the order in which chains of nearest neighbors find them.
-fn merges(mut costs: Vec<Vec<f32>>) -> Vec<Merge> {
+fn merges(mut costs: Vec<Vec<f32>>, linkage: Linkage) -> Vec<Merge> {
     let points = costs.len();
     let mut sizes = vec![1usize; points];
     let (mut merges, mut chain): (Vec<Merge>, Vec<usize>) = (Vec::new(), Vec::new());
@@ -66,17 +75,21 @@ fn merges(mut costs: Vec<Vec<f32>>) -> Vec<Merge> {
         }
         chain.truncate(chain.len() - 2);
         merges.push(Merge { a: last, b: nearest, cost: costs[last][nearest] });
-        join(&mut costs, &mut sizes, last.min(nearest), last.max(nearest));
+        join(&mut costs, &mut sizes, linkage, last.min(nearest), last.max(nearest));
     }
     merges
 }
 
-/// Joins the cluster `gone` to `kept`: the update of Lance and Williams for twice the growth of the sum of squares.
-fn join(costs: &mut [Vec<f32>], sizes: &mut [usize], kept: usize, gone: usize) {
+/// Joins the cluster `gone` to `kept`, with the updates of Lance and Williams.
+fn join(costs: &mut [Vec<f32>], sizes: &mut [usize], linkage: Linkage, kept: usize, gone: usize) {
     let (a, b, between) = (sizes[kept] as f32, sizes[gone] as f32, costs[kept][gone]);
     for other in (0..sizes.len()).filter(|other| sizes[*other] > 0 && *other != kept && *other != gone) {
+        let (of_kept, of_gone) = (costs[kept][other], costs[gone][other]);
         let c = sizes[other] as f32;
-        let cost = ((a + c) * costs[kept][other] + (b + c) * costs[gone][other] - c * between) / (a + b + c);
+        let cost = match linkage {
+            Linkage::Average => (a * of_kept + b * of_gone) / (a + b),
+            Linkage::Ward => ((a + c) * of_kept + (b + c) * of_gone - c * between) / (a + b + c),
+        };
         costs[kept][other] = cost;
         costs[other][kept] = cost;
     }
@@ -94,18 +107,25 @@ mod tests {
         points.iter().map(|x| vec![*x]).collect()
     }
 
-    /// Ward's criterion as it is defined: the two clusters are joined whose union adds least to the sum of squares.
-    fn plain(points: &[f32], clusters: usize) -> Vec<Vec<usize>> {
+    /// The clusters as they are defined: the two that cost least are joined, again and again.
+    fn plain(points: &[f32], linkage: Linkage, clusters: usize) -> Vec<Vec<usize>> {
         let mut groups: Vec<Vec<usize>> = (0..points.len()).map(|at| vec![at]).collect();
         let squares = |group: &[usize]| {
             let mean = group.iter().map(|at| f64::from(points[*at])).sum::<f64>() / group.len() as f64;
             group.iter().map(|at| (f64::from(points[*at]) - mean).powi(2)).sum::<f64>()
         };
         while groups.len() > clusters {
-            let growth = |a: &[usize], b: &[usize]| squares(&[a, b].concat()) - squares(a) - squares(b);
+            let mean = |a: &[usize], b: &[usize]| {
+                let pairs = a.iter().flat_map(|a| b.iter().map(move |b| f64::from(points[*a] - points[*b]).powi(2)));
+                pairs.sum::<f64>() / (a.len() * b.len()) as f64
+            };
+            let cost = |a: &[usize], b: &[usize]| match linkage {
+                Linkage::Average => mean(a, b),
+                Linkage::Ward => squares(&[a, b].concat()) - squares(a) - squares(b),
+            };
             let pairs = (0..groups.len()).flat_map(|a| (a + 1..groups.len()).map(move |b| (a, b)));
             let nearest =
-                pairs.min_by(|x, y| growth(&groups[x.0], &groups[x.1]).total_cmp(&growth(&groups[y.0], &groups[y.1])));
+                pairs.min_by(|x, y| cost(&groups[x.0], &groups[x.1]).total_cmp(&cost(&groups[y.0], &groups[y.1])));
             let (a, b) = nearest.unwrap();
             let gone = groups.remove(b);
             groups[a].extend(gone);
@@ -117,25 +137,29 @@ mod tests {
 
     proptest! {
         #[test]
-        fn linkage_by_chains_is_wards(
+        fn linkage_by_chains_is_linkage(
             points in prop::collection::vec(0.0f32..100.0, 1..20),
             clusters in 1usize..6,
+            ward: bool,
         ) {
-            let labels = ward(&line(&points), clusters);
+            let linkage = if ward { Linkage::Ward } else { Linkage::Average };
+            let labels = linked(&line(&points), linkage, clusters);
             let mut groups: Vec<Vec<usize>> = Vec::new();
             for (point, label) in labels.iter().enumerate() {
                 groups.resize(groups.len().max(label + 1), Vec::new());
                 groups[*label].push(point);
             }
             groups.sort();
-            prop_assert_eq!(groups, plain(&points, clusters));
+            prop_assert_eq!(groups, plain(&points, linkage, clusters));
         }
     }
 
     #[test]
     fn linkage_of_no_points_has_no_labels() {
-        assert!(ward(&[], 3).is_empty());
-        assert_eq!(ward(&line(&[1.0]), 3), [0]);
-        assert_eq!(ward(&line(&[2.0, 2.0, 2.0]), 1), [0, 0, 0]);
+        for linkage in [Linkage::Average, Linkage::Ward] {
+            assert!(linked(&[], linkage, 3).is_empty());
+            assert_eq!(linked(&line(&[1.0]), linkage, 3), [0]);
+            assert_eq!(linked(&line(&[2.0, 2.0, 2.0]), linkage, 1), [0, 0, 0]);
+        }
     }
 }

@@ -5,7 +5,7 @@ use models::speaker_encoder::{BANDS, SpeakerEncoder};
 use crate::region::Region;
 
 /// Frames in a window. Shorter than that of the encoder's training, so that short turns have windows of their own.
-const LENGTH: usize = 80;
+const LENGTH: usize = 65;
 /// Frames between windows.
 const HOP: u64 = 20;
 /// Share of a window that has sound, at least.

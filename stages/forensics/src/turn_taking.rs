@@ -121,7 +121,7 @@ mod tests {
     fn turn_taking_joins_pauses_and_counts_answers() {
         let of = [("S1", 0.0, 2.0), ("S1", 2.5, 3.0), ("S2", 3.4, 5.4), ("unknown", 5.4, 6.0), ("S1", 6.0, 7.0)];
         let found = turn_taking(&speakers(&of));
-        let shares: Vec<_> = found.speakers.iter().map(|s| (s.speaker.as_str(), s.turns, s.speech_s)).collect();
+        let shares: Vec<_> = found.speakers.iter().map(|s| (s.speaker.as_str(), s.turns, s.speech_s.round())).collect();
         assert_eq!(shares, [("S1", 2, 4.0), ("S2", 1, 2.0)]);
         assert!((found.speakers[1].share.value.unwrap() - 1.0 / 3.0).abs() < 1e-9);
         let answers: Vec<_> = found.pairs.iter().map(|pair| (pair.first.as_str(), pair.answers)).collect();

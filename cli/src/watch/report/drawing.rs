@@ -115,6 +115,7 @@ fn path(columns: &[Vec<u32>], kind: usize) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::watch::report::timeline::color_class;
     use crate::watch::samples::{ALIGN, DECODE, TRANSCRIBE, span, worker};
     use scheduler::protocol::Lane;
 
@@ -126,7 +127,7 @@ mod tests {
         }
         let scale = Scale::new(&timeline, 1.0);
         let (_, _, row) = timeline.rows().next().unwrap();
-        assert_eq!(scale.areas(row), [Area { class: "stage-2".to_owned(), path: "M0 0h500v100h-500z".to_owned() }]);
+        assert_eq!(scale.areas(row), [Area { class: color_class(TRANSCRIBE), path: "M0 0h500v100h-500z".to_owned() }]);
     }
 
     #[test]
@@ -136,8 +137,8 @@ mod tests {
         timeline.add(&worker(0), &span(Lane::Cpu, 1, ALIGN, 1, 0, 0..1_000), 1_000);
         let (_, _, row) = timeline.rows().next().unwrap();
         let areas = Scale::new(&timeline, 0.001).areas(row);
-        assert_eq!(areas[0], Area { class: "stage-0".to_owned(), path: "M0 75h1v25h-1z".to_owned() });
-        assert_eq!(areas[1], Area { class: "stage-3".to_owned(), path: "M0 25h1v50h-1z".to_owned() });
+        assert_eq!(areas[0], Area { class: color_class(DECODE), path: "M0 75h1v25h-1z".to_owned() });
+        assert_eq!(areas[1], Area { class: color_class(ALIGN), path: "M0 25h1v50h-1z".to_owned() });
     }
 
     #[test]
