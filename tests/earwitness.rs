@@ -89,6 +89,8 @@ mod sharing;
 mod signing;
 #[path = "earwitness/sound.rs"]
 mod sound;
+#[path = "earwitness/speakers.rs"]
+mod speakers;
 #[path = "earwitness/stale.rs"]
 mod stale;
 #[path = "earwitness/store.rs"]

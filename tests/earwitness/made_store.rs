@@ -7,8 +7,8 @@ use scheduler::store::{
 };
 use serde_json::{Value, json};
 use stage_core::{
-    AlignedWords, ArtifactName, Dropped, Identity, Recipe, RecipeStep, Segment, StageKey, StageName, Timing,
-    TimingMethod, TokenTiming, Tool, Transcript, Word, sha256_hex,
+    AlignedWords, ArtifactName, Dropped, Identity, Recipe, RecipeStep, Segment, Speaker, Speakers, StageKey, StageName,
+    Timing, TimingMethod, TokenTiming, Tool, Transcript, Turn, Word, sha256_hex,
 };
 use tempfile::TempDir;
 
@@ -29,7 +29,7 @@ pub(crate) fn folder() -> TempDir {
     let commit =
         |key: StageKey| Commit { lease, what: NewRecord::Artifact { artifact: artifact(key), replace: false } };
     let commits: Vec<_> = entry.keys().into_iter().map(commit).collect();
-    assert_eq!(store.commit(&commits).unwrap(), [Committed::Written; 5]);
+    assert_eq!(store.commit(&commits).unwrap(), [Committed::Written; 6]);
     folder
 }
 
@@ -45,8 +45,9 @@ fn steps() -> Vec<RecipeStep> {
     vec![
         step("decode", &[], vec![StageName::new("decode").output("samples")]),
         step("segment", &["decode.samples"], Vec::new()),
+        step("diarize", &["decode.samples", "segment"], Vec::new()),
         step("transcribe", &["decode.samples", "segment"], Vec::new()),
-        step("align", &["decode.samples", "segment", "transcribe"], Vec::new()),
+        step("align", &["decode.samples", "segment", "diarize", "transcribe"], Vec::new()),
         step("forensics", &["decode", "decode.samples", "segment", "transcribe", "align"], Vec::new()),
     ]
 }
@@ -55,6 +56,7 @@ fn artifact(key: StageKey) -> NewArtifact {
     let body = match key.stage.to_string().as_str() {
         "decode" => recording(),
         "segment" => segments(),
+        "diarize" => serde_json::to_value(speakers()).unwrap(),
         "transcribe" => serde_json::to_value(transcript()).unwrap(),
         "align" => serde_json::to_value(AlignedWords { method: "ctc+energy".to_owned(), words: words() }).unwrap(),
         _ => forensics(),
@@ -114,9 +116,28 @@ fn transcript() -> Transcript {
     Transcript { model: "made".to_owned(), segments: vec![reliable, unreliable], dropped: vec![dropped] }
 }
 
+/// A voice in each channel, and a moment whose voice is not clear.
+fn speakers() -> Speakers {
+    let speaker = |id: &str, channel, speech_s| Speaker { id: id.to_owned(), channel, speech_s };
+    let turn = |channel, speaker: &str, start_s, end_s| Turn {
+        channel,
+        speaker: speaker.to_owned(),
+        start_s,
+        end_s,
+        confidence: 0.75,
+    };
+    Speakers {
+        skipped: None,
+        speakers: vec![speaker("S1", 0, 2.25), speaker("S2", 1, 2.25)],
+        turns: vec![turn(0, "S1", 0.5, 2.75), turn(1, "S2", 4.0, 6.25), turn(1, "unknown", 6.5, 6.75)],
+    }
+}
+
 fn words() -> Vec<Word> {
     let word = |segment: u32, start_s: f64, text: &str| Word {
         confidence: 0.75,
+        speaker: Some(format!("S{}", segment + 1)),
+        speaker_confidence: Some(0.75),
         segment,
         timing: Timing { method: TimingMethod::CtcEnergy, score: Some(0.5), ..Timing::default() },
         ..Word::of_text(segment as u16, (start_s, start_s + 0.25), text)

@@ -89,7 +89,7 @@ fn precision_of_a_case_is_kept_though_another_model_ran_over_its_recordings() {
     let call = calls().join("reading.wav");
     let precision_with = |more: &[&str]| {
         run(&[&call], out.path(), more).with_code(0);
-        document(out.path(), "reading")["provenance"][2]["precision"].clone()
+        document(out.path(), "reading")["provenance"][3]["precision"].clone()
     };
     assert_eq!(precision_with(&["--precision", "bf16"]), "bf16");
     assert_eq!(precision_with(&["--model", "embedded"]), "int8");

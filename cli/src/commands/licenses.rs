@@ -54,6 +54,21 @@ const MODELS: &[Notice] = &[
         text: repository!("fixtures/models/vad/LICENSE"),
     },
     Notice {
+        part: "The speaker encoder of Resemblyzer: weights, converted to safetensors",
+        license: "Apache-2.0",
+        source: "github.com/resemble-ai/Resemblyzer",
+        text: repository!("fixtures/models/speaker-encoder/LICENSE"),
+    },
+    Notice {
+        part: "The projection of the speaker encoder: weights",
+        license: "CC-BY-SA-4.0, https://creativecommons.org/licenses/by-sa/4.0/legalcode",
+        source: "fitted for this project: fixtures/models/speaker-encoder/README.md",
+        text: "\
+The weights are statistics of Asterisk's prompts in English and Spanish (recorded by Allison Smith), French (June Wallack,
+Armelle Desjardins), Italian (Carlo Flora, Paola Menardi; CC BY-SA 3.0) and Russian (ivrvoice.ru, CC BY 3.0), and of speech of
+flite, espeak-ng and Festival. They are licensed under CC BY-SA 4.0.",
+    },
+    Notice {
         part: "The phone head of the embedded speech model: weights",
         license: "CC-BY-SA-4.0, https://creativecommons.org/licenses/by-sa/4.0/legalcode",
         source: "trained for this project: fixtures/models/phone-head/README.md",
@@ -96,7 +111,14 @@ mod tests {
     #[test]
     fn licenses_name_the_authors_of_models_and_code() {
         let text = text();
-        let authors = ["The Earwitness authors", "Silero Team", "Zohar Jackson", "Allison Smith", "The Rust Project"];
+        let authors = [
+            "The Earwitness authors",
+            "Silero Team",
+            "Resemblyzer",
+            "Zohar Jackson",
+            "Allison Smith",
+            "The Rust Project",
+        ];
         for author in authors.into_iter().chain(cfg!(feature = "embedded-model").then_some("OpenAI")) {
             assert!(text.contains(author), "{author} is missing");
         }

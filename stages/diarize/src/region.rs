@@ -4,7 +4,7 @@ use std::io;
 use std::ops::Range;
 
 use dsp::Activity;
-use stage_core::{Pcm, SAMPLE_RATE_HZ, SpeechSpan};
+use stage_core::{Pcm, SAMPLE_RATE_HZ, SpeechSegments, SpeechSpan};
 
 /// Samples in a frame: 10 ms.
 pub(crate) const FRAME: usize = 160;
@@ -16,17 +16,17 @@ const MARGIN: u64 = 75;
 const PAUSE: u64 = 150;
 /// Longest region, in frames: a minute.
 const LONGEST: u64 = 6_000;
-/// Silences up to this many frames belong to the speech around them.
-const SHORT_SILENCE: usize = 40;
-/// Frames that are added to both ends of speech, whose first and last sounds are soft.
-const SOFT: usize = 3;
+/// The ends of a span move to its first and last sound, by at most this many frames: the padding of the detector, and its
+/// delay. Sound inside a span is not examined, because in noise soft speech is no sound.
+const TRIM: u64 = 20;
+/// Without a detector, silences up to this many frames belong to the speech around them.
+const SHORT_SILENCE: u64 = 40;
 
 /// The interval of a region, in frames of the channel.
 pub(crate) type Interval = Range<u64>;
 
 /// The regions of a channel's spans, which are by time.
 pub(crate) fn regions(spans: &[SpeechSpan], channel: u16) -> Vec<Interval> {
-    let frame = |second: f64| (second * FRAMES_PER_S).round() as u64;
     let mut regions: Vec<Interval> = Vec::new();
     for span in spans.iter().filter(|span| span.channel == channel) {
         let (mut start, end) = (frame(span.start_s), frame(span.end_s));
@@ -43,6 +43,10 @@ pub(crate) fn regions(spans: &[SpeechSpan], channel: u16) -> Vec<Interval> {
         }
     }
     regions
+}
+
+fn frame(second: f64) -> u64 {
+    (second * FRAMES_PER_S).round() as u64
 }
 
 /// A region that was read.
@@ -69,20 +73,41 @@ impl Region {
         Ok(Self { own, first, samples, active })
     }
 
-    /// Its speech: frames with sound, short silences between them and soft ends.
-    pub(crate) fn speech(&self) -> Vec<Interval> {
-        let mut joined: Vec<Range<usize>> = Vec::new();
+    /// Its speech: the spans of the detector, without silence at their ends; without a detector, what sounds.
+    pub(crate) fn speech(&self, segments: &SpeechSegments, channel: u16) -> Vec<Interval> {
+        if !segments.vad.detects_speech() {
+            return self.sounds();
+        }
+        let own = segments.spans.iter().filter(|span| span.channel == channel);
+        let clipped = own.map(|span| {
+            let start = frame(span.start_s).max(self.own.start);
+            start..frame(span.end_s).min(self.own.end)
+        });
+        clipped.filter(|span| span.start < span.end).map(|span| self.trimmed(span)).collect()
+    }
+
+    /// A span without silence at its ends.
+    fn trimmed(&self, span: Interval) -> Interval {
+        let sounds = |frame: u64| self.active.get((frame - self.first) as usize).copied().unwrap_or_default();
+        let (first, last) = (span.clone().find(|at| sounds(*at)), span.clone().rev().find(|at| sounds(*at)));
+        let (start, end) = (first.unwrap_or(span.end), last.map_or(span.start, |last| last + 1));
+        let start = start.min(span.start + TRIM);
+        start.min(span.end - 1)..end.max(span.end.saturating_sub(TRIM)).max(start + 1).min(span.end)
+    }
+
+    /// Frames with sound and the short silences between them.
+    fn sounds(&self) -> Vec<Interval> {
+        let mut joined: Vec<Interval> = Vec::new();
         for run in runs(&self.active) {
+            let start = (self.first + run.start as u64).max(self.own.start);
+            let end = (self.first + run.end as u64).min(self.own.end);
             match joined.last_mut() {
-                Some(last) if run.start - last.end <= SHORT_SILENCE => last.end = run.end,
-                _ => joined.push(run),
+                Some(last) if start <= last.end + SHORT_SILENCE => last.end = end.max(last.end),
+                _ => joined.push(start..end),
             }
         }
-        let absolute = |run: Range<usize>| {
-            let start = self.first + run.start.saturating_sub(SOFT) as u64;
-            start.max(self.own.start)..(self.first + (run.end + SOFT) as u64).min(self.own.end)
-        };
-        joined.into_iter().map(absolute).filter(|run| run.start < run.end).collect()
+        joined.retain(|run| run.start < run.end);
+        joined
     }
 
     /// The share of a window of frames, counted from `first`, that has sound.
@@ -107,6 +132,8 @@ pub(crate) fn runs(mask: &[bool]) -> Vec<Range<usize>> {
 
 #[cfg(test)]
 mod tests {
+    use stage_core::VadIdentity;
+
     use super::*;
 
     fn span(channel: u16, start_s: f64, end_s: f64) -> SpeechSpan {
@@ -122,20 +149,31 @@ mod tests {
     }
 
     #[test]
-    fn regions_have_speech_without_long_silences() {
+    fn regions_have_the_speech_of_the_detector_without_silent_ends() {
         let mut samples = vec![0.0f32; 16_000 * 6];
         let sounding = [16_000..32_000, 35_000..48_000, 64_000..80_000];
         for at in sounding.into_iter().flatten() {
             samples[at] = 0.2 * (at as f32 * 0.3).sin();
         }
         let pcm = Pcm::from_channels(vec![samples]);
-        let spans = [span(0, 0.9, 3.1), span(0, 3.9, 5.1)];
-        let [interval] = &regions(&spans, 0)[..] else { panic!("one region") };
-        let speech = Region::read(&pcm, 0, interval.clone(), &spans).unwrap().speech();
-        let expected = [97u64..303, 397..503];
-        assert_eq!(speech.len(), 2, "{speech:?}");
-        for (found, expected) in speech.iter().zip(&expected) {
-            assert!(found.start.abs_diff(expected.start) <= 2 && found.end.abs_diff(expected.end) <= 2, "{speech:?}");
+        let vad = |name: &str| VadIdentity { name: name.to_owned(), model_sha256: None };
+        let detected = SpeechSegments {
+            spans: vec![span(0, 0.9, 3.1), span(0, 3.7, 5.1)],
+            vad: vad("silero"),
+            ..SpeechSegments::of_windows(Vec::new())
+        };
+        let everything =
+            SpeechSegments { spans: vec![span(0, 0.0, 6.0)], vad: vad(VadIdentity::OFF), ..detected.clone() };
+        // The second span loses at most 0.2 s of its 0.3 s of silence.
+        for (segments, expected) in [(detected, [100..300, 390..500]), (everything, [100..300, 400..500])] {
+            let [interval] = &regions(&segments.spans, 0)[..] else { panic!("one region") };
+            let region = Region::read(&pcm, 0, interval.clone(), &segments.spans).unwrap();
+            let speech = region.speech(&segments, 0);
+            assert_eq!(speech.len(), 2, "{speech:?}");
+            for (found, expected) in speech.iter().zip(&expected) {
+                let off = found.start.abs_diff(expected.start).max(found.end.abs_diff(expected.end));
+                assert!(off <= 2, "{speech:?}");
+            }
         }
     }
 }

@@ -43,7 +43,7 @@ impl Diarizer {
         let (mut speech, mut found) = (Vec::new(), Vec::new());
         for interval in regions(&segments.spans, channel) {
             let region = Region::read(pcm, channel, interval, &segments.spans)?;
-            speech.extend(region.speech());
+            speech.extend(region.speech(segments, channel));
             found.extend(windows(&self.encoder, &region));
         }
         let who = cluster(&found, self.encoder.between(), speakers);

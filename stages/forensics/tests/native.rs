@@ -119,5 +119,8 @@ fn record_of_an_earlier_version_is_still_read() {
     let record: ForensicRecord = serde_json::from_str(old).expect("the same fields");
     assert_eq!(record.channels[0].measures["level"]["rms_dbfs"]["value"], -20.5);
     let again = serde_json::to_value(&record).expect("plain data");
-    assert_eq!(again, serde_json::from_str::<serde_json::Value>(old).expect("valid JSON"));
+    let mut expected: serde_json::Value = serde_json::from_str(old).expect("valid JSON");
+    expected["scores"]["speakers"] = serde_json::json!([]);
+    expected["turn_taking"] = serde_json::json!({"speakers": [], "pairs": []});
+    assert_eq!(again, expected);
 }
