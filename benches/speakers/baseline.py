@@ -35,10 +35,8 @@ class Settings:
     rate: int = 8
     # Windows over the speech alone, joined, as after Resemblyzer's own trimming; else over the whole recording.
     joined: bool = True
-    sigma: float = 1.0
-    percentile: float = 0.95
-    # Above this mean similarity of the windows there is one speaker.
-    one_speaker: float | None = None
+    sigma: float = 2.0
+    percentile: float = 0.88
 
     def embedding_key(self) -> str:
         return f"Resemblyzer 0.1.4, rate {self.rate}, joined {self.joined}"
@@ -122,9 +120,6 @@ def cluster(embeddings: np.ndarray, count: int | None, settings: Settings) -> np
     from threadpoolctl import threadpool_limits
 
     if len(embeddings) < 2 or count == 1:
-        return np.zeros(len(embeddings), int)
-    alike = float((embeddings @ embeddings.T).mean())
-    if count is None and settings.one_speaker is not None and alike > settings.one_speaker:
         return np.zeros(len(embeddings), int)
     options = RefinementOptions(
         gaussian_blur_sigma=settings.sigma, p_percentile=settings.percentile, thresholding_soft_multiplier=0.01,

@@ -18,7 +18,7 @@ import numpy as np
 import audio
 import rttm
 from audio import RATE
-from sources import DIALOGUES, Part, Speaker, Utterance, all_speakers, find_pieces, may_share_a_call, utterances
+from sources import DIALOGUES, Part, Speaker, Utterance, all_speakers, find_fragments, may_share_a_call, utterances
 
 ROOT = Path(__file__).resolve().parents[2]
 SHORTEST_CALL_S = 20
@@ -125,7 +125,7 @@ def seconds(turns: list[Utterance]) -> float:
 
 
 def order(turns: list[list[Utterance]], random: np.random.Generator) -> list[Placed]:
-    """An order in which the same speaker goes on with a probability of 15 %, or if no other has turns left."""
+    """An order in which the same speaker continues with a probability of 15 %, or if no other has turns left."""
     left, made = [list(own) for own in turns], []
     last = None
     while any(left):
@@ -153,7 +153,7 @@ def place(turns: list[Placed], overlaps: np.ndarray, gaps: list[float]) -> None:
             longest = 0.8 * min(before.end - before.start, turn.utterance.end - turn.utterance.start)
             start = before.end - round(min(overlaps[index] * RATE, longest))
             others = [placed.end for placed in turns[: index - 1]]
-            # Neither a third voice nor the speaker's own last turn may go on.
+            # Neither a third voice nor the speaker's own last turn may continue.
             start = max([start, *others, latest[turn.speaker] + round(0.05 * RATE)])
         turn.at = max(0, start - turn.utterance.start)
         latest[turn.speaker] = turn.end
@@ -369,8 +369,8 @@ def dialogue_turns(path: Path, speakers: dict[str, list[tuple[float, float]]]) -
     for name, times in speakers.items():
         for part in (Part(path, start, end) for start, end in times):
             spans: list[list[float]] = []
-            for piece in find_pieces(part):
-                start, end = part.start_s + piece.start / RATE, part.start_s + piece.end / RATE
+            for fragment in find_fragments(part):
+                start, end = part.start_s + fragment.start / RATE, part.start_s + fragment.end / RATE
                 if spans and start - spans[-1][1] <= REFERENCE_PAUSE_S:
                     spans[-1][1] = end
                 else:

@@ -17,7 +17,7 @@ import numpy as np
 import audio
 import baseline
 from calls import ROOT, SNRS
-from sources import Piece, Speaker, all_speakers, utterance
+from sources import Fragment, Speaker, all_speakers, utterance
 
 LENGTHS_S = [3.0, 6.0, 12.0]
 MOST_SIDES = 6
@@ -27,18 +27,18 @@ ROUNDS = 1000
 @dataclass
 class Side:
     speaker: Speaker
-    pieces: list[Piece]
+    fragments: list[Fragment]
 
     def speech(self) -> np.ndarray:
-        cut = [utterance([piece]) for piece in self.pieces]
+        cut = [utterance([fragment]) for fragment in self.fragments]
         return np.concatenate([one.audio[one.start : one.end] for one in cut])
 
 
 def sides(speaker: Speaker, seconds: float) -> list[Side]:
     """Sides of at least this much speech, at most six, from all of the material."""
     found, group = [], []
-    for piece in speaker.pieces:
-        group.append(piece)
+    for fragment in speaker.fragments:
+        group.append(fragment)
         if sum(one.seconds for one in group) >= seconds:
             found.append(Side(speaker, group))
             group = []
@@ -69,14 +69,16 @@ def embedding(sound: np.ndarray) -> np.ndarray:
     return baseline.encoder().embed_utterance(samples)
 
 
-def equal_error_rate(same: np.ndarray, other: np.ndarray, same_weight: np.ndarray, other_weight: np.ndarray) -> float:
-    """Where the share of rejected pairs of one voice equals that of accepted pairs of two."""
+def equal_error_rate(
+    same: np.ndarray, other: np.ndarray, same_weight: np.ndarray, other_weight: np.ndarray
+) -> tuple[float, float]:
+    """Where the share of rejected pairs of one voice equals that of accepted pairs of two: the share, and the cosine."""
     scores = np.concatenate([same, other])
     order = np.argsort(scores)
     rejected = np.cumsum(np.concatenate([same_weight, 0 * other_weight])[order]) / same_weight.sum()
     accepted = 1 - np.cumsum(np.concatenate([0 * same_weight, other_weight])[order]) / other_weight.sum()
     at = int(np.argmin(np.abs(rejected - accepted)))
-    return float((rejected[at] + accepted[at]) / 2)
+    return float((rejected[at] + accepted[at]) / 2), float(scores[order][at])
 
 
 def measure(found: list[Side], change: Callable, seed: int) -> dict:
@@ -91,17 +93,18 @@ def measure(found: list[Side], change: Callable, seed: int) -> dict:
     one, other, scores = (np.array(column) for column in zip(*pairs))
     alike = one == other
 
-    def rate(counts: np.ndarray) -> float:
+    def rate(counts: np.ndarray) -> tuple[float, float]:
         weights = np.where(alike, counts[one], counts[one] * counts[other]).astype(float)
         return equal_error_rate(scores[alike], scores[~alike], weights[alike], weights[~alike])
 
     random = np.random.default_rng(seed)
     drawn = [np.bincount(random.integers(0, len(names), len(names)), minlength=len(names)) for _ in range(ROUNDS)]
-    rates = [rate(counts) for counts in drawn if (counts > 0).sum() > 1]
+    rates = [rate(counts)[0] for counts in drawn if (counts > 0).sum() > 1]
     low, high = np.percentile(rates, [2.5, 97.5])
+    eer, threshold = rate(np.ones(len(names)))
     return {
         "voices": len(names), "sides": len(found), "same": int(alike.sum()), "other": int((~alike).sum()),
-        "eer": rate(np.ones(len(names))), "low": low, "high": high, "median_same": float(np.median(scores[alike])),
+        "eer": eer, "threshold": threshold, "low": low, "high": high, "median_same": float(np.median(scores[alike])),
         "median_other": float(np.median(scores[~alike])),
     }  # fmt: skip
 
@@ -114,9 +117,9 @@ def main() -> None:
     chosen = parser.parse_args()
     speakers = [one for one in all_speakers(chosen.data, chosen.prompts) if not one.digits and one.language != "ko"]
     print(
-        "| voices | sound | speech per side | voices | sides | pairs of one voice | pairs of two | EER % (95 %) | median cosine |"
+        "| voices | sound | speech per side | voices | sides | pairs of one voice | pairs of two | EER % (95 %) | at cosine | median cosine |"
     )
-    print("|---" * 9 + "|")
+    print("|---" * 10 + "|")
     for title, kept in (("English", [s for s in speakers if s.language == "en"]), ("all but Korean", speakers)):
         for name, change in (("8 kHz", plain), ("telephone", telephone)):
             for seconds in LENGTHS_S:
@@ -125,7 +128,7 @@ def main() -> None:
                 print(
                     f"| {title} | {name} | {seconds:.0f} s | {found['voices']} | {found['sides']} | {found['same']} | "
                     f"{found['other']} | {100 * found['eer']:.1f} ({100 * found['low']:.1f} to {100 * found['high']:.1f}) | "
-                    f"{found['median_same']:.2f}, {found['median_other']:.2f} |", flush=True,
+                    f"{found['threshold']:.2f} | {found['median_same']:.2f}, {found['median_other']:.2f} |", flush=True,
                 )  # fmt: skip
 
 

@@ -78,7 +78,8 @@ def merge(spans: list[Span]) -> list[Span]:
 def speech_spans(program: Path, calls: list[Path], store: Path, more: list[str]) -> dict[str, list[Span]]:
     """The speech that the program's stage `segment` detects."""
     store.parent.mkdir(parents=True, exist_ok=True)
-    arguments = ["stage", "segment", *map(str, calls), "--store", f"sqlite:{store}", "--devices", "cpu", *more]
+    folder = ["--out", str(store.parent), "--store", f"sqlite:{store}"]
+    arguments = ["stage", "segment", *map(str, calls), *folder, "--devices", "cpu", *more]
     output = subprocess.run([program, *arguments], check=True, capture_output=True, text=True).stdout
     documents = [json.loads(line) for line in output.splitlines() if line.startswith("{")]
     return {

@@ -56,7 +56,9 @@ def options() -> argparse.Namespace:
     )
     parser.add_argument("--json", type=Path, help="write the figures of each call")
     parser.add_argument("more", nargs="*", help="after --: arguments of `earwitness run`")
-    return parser.parse_args()
+    chosen = parser.parse_args()
+    chosen.earwitness = chosen.earwitness.resolve()
+    return chosen
 
 
 def machine() -> str:
@@ -282,7 +284,8 @@ def main() -> None:
     text = "\n".join([f"# Diarization, {about}", *group_tables(bench), *condition_tables(bench), ""])
     print(text)
     chosen.results.mkdir(parents=True, exist_ok=True)
-    (chosen.results / f"{machine().split(',')[0]}-{chosen.split}.md").write_text(text)
+    kind = chosen.split if OURS in bench.scored else f"{chosen.split}-baseline"
+    (chosen.results / f"{machine().split(',')[0]}-{kind}.md").write_text(text)
     if chosen.json:
         chosen.json.write_text(json.dumps(details(bench), indent=1))
 

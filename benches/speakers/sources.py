@@ -15,7 +15,7 @@ BELOW_SPEECH_DB = 25
 ABOVE_NOISE_DB = 10
 # Activity that is shorter is ignored unless it touches other activity.
 SHORTEST_S = 0.05
-# A pause of at least this length separates two pieces.
+# A pause of at least this length separates two fragments.
 PAUSE_S = 0.2
 # A pause that is longer ends a turn.
 LONGEST_PAUSE_S = 1.2
@@ -43,15 +43,15 @@ class Speaker:
     kin: str = ""
     # Digits are used in the group `short` only.
     digits: bool = False
-    pieces: list["Piece"] = field(default_factory=list)
+    fragments: list["Fragment"] = field(default_factory=list)
 
     @property
     def seconds(self) -> float:
-        return sum(piece.seconds for piece in self.pieces)
+        return sum(fragment.seconds for fragment in self.fragments)
 
 
 @dataclass(frozen=True)
-class Piece:
+class Fragment:
     """Speech without a pause of 0.2 s or more; samples of a part."""
 
     part: Part
@@ -91,7 +91,7 @@ def runs(active: np.ndarray) -> list[tuple[int, int]]:
     return [(int(a), int(b)) for a, b in zip(edges[::2], edges[1::2])]
 
 
-def find_pieces(part: Part) -> list[Piece]:
+def find_fragments(part: Part) -> list[Fragment]:
     levels = levels_db(part_audio(part))
     if len(levels) < 20:
         return []
@@ -105,33 +105,33 @@ def find_pieces(part: Part) -> list[Piece]:
         else:
             joined.append([start, end])
     loud = [(a, b) for a, b in joined if b - a >= SHORTEST_S * 100 and levels[a:b].max() > speech - 12]
-    return [Piece(part, a * FRAME, b * FRAME) for a, b in loud]
+    return [Fragment(part, a * FRAME, b * FRAME) for a, b in loud]
 
 
-def utterance(pieces: list[Piece]) -> Utterance:
-    """The turn that consecutive pieces of a part make, with their pauses."""
-    audio, margin = part_audio(pieces[0].part), round(MARGIN_S * RATE)
-    start, end = max(0, pieces[0].start - margin), min(len(audio), pieces[-1].end + margin)
+def utterance(fragments: list[Fragment]) -> Utterance:
+    """The turn that consecutive fragments of a part make, with their pauses."""
+    audio, margin = part_audio(fragments[0].part), round(MARGIN_S * RATE)
+    start, end = max(0, fragments[0].start - margin), min(len(audio), fragments[-1].end + margin)
     cut, fade = audio[start:end].copy(), np.linspace(0, 1, margin // 2)
     cut[: len(fade)] *= fade
     cut[-len(fade) :] *= fade[::-1]
-    return Utterance(cut, [(p.start - start, p.end - start) for p in pieces], pieces[0].part.path.name)
+    return Utterance(cut, [(p.start - start, p.end - start) for p in fragments], fragments[0].part.path.name)
 
 
 def utterances(speaker: Speaker, random: np.random.Generator) -> list[Utterance]:
-    """All material of a speaker as turns of about 0.8 to 8 s, from a random piece on."""
-    pieces, made, group = speaker.pieces, [], []
-    first = int(random.integers(len(pieces)))
+    """All material of a speaker as turns of about 0.8 to 8 s, from a random fragment on."""
+    fragments, made, group = speaker.fragments, [], []
+    first = int(random.integers(len(fragments)))
     wanted = 0.0
-    for piece in pieces[first:] + pieces[:first]:
-        near = group and piece.part == group[-1].part and 0 <= piece.start - group[-1].end <= LONGEST_PAUSE_S * RATE
-        long = group and (piece.end - group[0].start) / RATE
+    for fragment in fragments[first:] + fragments[:first]:
+        near = group and fragment.part == group[-1].part and 0 <= fragment.start - group[-1].end <= LONGEST_PAUSE_S * RATE
+        long = group and (fragment.end - group[0].start) / RATE
         if group and not (near and long <= 8 and (group[-1].end - group[0].start) / RATE < wanted):
             made.append(group)
             group = []
         if not group:
             wanted = float(np.clip(np.exp(random.normal(np.log(2.2), 0.6)), 0.8, 7))
-        group.append(piece)
+        group.append(fragment)
     made.append(group)
     return [utterance(g) for g in made if (g[-1].end - g[0].start) / RATE >= (0.15 if speaker.digits else 0.6)]
 
@@ -253,8 +253,8 @@ def digit_speakers(data: Path) -> list[Speaker]:
 def all_speakers(data: Path, prompts_folder: Path) -> list[Speaker]:
     found = test_speakers(data) + dev_speakers(data, prompts_folder) + digit_speakers(data)
     for speaker in found:
-        speaker.pieces = [piece for part in speaker.parts for piece in find_pieces(part)]
-    return [speaker for speaker in found if speaker.pieces]
+        speaker.fragments = [fragment for part in speaker.parts for fragment in find_fragments(part)]
+    return [speaker for speaker in found if speaker.fragments]
 
 
 def may_share_a_call(one: Speaker, other: Speaker) -> bool:

@@ -209,6 +209,6 @@ fn print(found: &Voices, as_json: bool) -> Result<(), Error> {
             println!("  {} in {}, {:.0} s of speech", voice.speaker, printable(&voice.name), voice.speech_s);
         }
     }
-    println!("errors at this threshold: {ERROR_NOTE}");
+    println!("errors: {ERROR_NOTE}");
     Ok(())
 }

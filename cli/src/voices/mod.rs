@@ -5,7 +5,7 @@
 //! ```
 //!
 //! Embeddings of voices are biometric data. They are computed only by `earwitness voices`, and kept in one file that is
-//! neither in the store nor in any result. Similar voices may belong to different people: a group is no identification.
+//! neither in the store nor in any result. Similar voices may belong to different people: a group does not identify anybody.
 
 mod file;
 mod group;
@@ -13,12 +13,13 @@ mod group;
 pub(crate) use self::file::{FILE, Name, SpeakerVoice, Voices, path};
 pub(crate) use self::group::{GroupedVoice, groups};
 
-/// Similarity (cosine) at which two speakers are in one group, unless the user chooses another: that of the equal error
-/// rate below.
-pub(crate) const THRESHOLD: f64 = 0.75;
+/// Similarity (cosine) from which two speakers are in one group, unless the user chooses another. Above that of the equal
+/// error rate, because a case has many more pairs of different people than of the same.
+pub(crate) const THRESHOLD: f64 = 0.8;
 
-/// What is known about the error of that threshold. Measured by `benches/speakers/eer.py`.
-pub(crate) const ERROR_NOTE: &str = "not measured yet";
+/// What is known about errors. Measured by `benches/speakers/eer.py`.
+pub(crate) const ERROR_NOTE: &str = "equal error rate 18 % (95 %: 6 to 28 %) at a similarity of 0.71, English through \
+different telephones, 6 s per speaker: 8 voices, 49 pairs of one voice, 386 pairs of two. Korean was not measured.";
 
 /// What the law says about voices, for users.
 pub(crate) const LEGAL_NOTE: &str = "\

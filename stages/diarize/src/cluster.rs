@@ -1,4 +1,4 @@
-//! Groups windows by voice.
+//! Groups the windows of up to 90 s of speech by voice.
 
 use crate::hmm::Hmm;
 use crate::linkage::{Linkage, linked};
@@ -12,8 +12,6 @@ const HMM: Hmm = Hmm { evidence: 0.2, prior: 2.5, stay: 0.9 };
 /// apart; with more than two speakers, Ward's linkage finds more of them.
 const FEW: Start = Start { linkage: Linkage::Average, clusters: 8 };
 const SEVERAL: Start = Start { linkage: Linkage::Ward, clusters: 6 };
-/// Windows that are linked at once; of more, every second, third... is linked.
-const LINKED: usize = 1_500;
 /// Probability of its cluster for each window at the start.
 const START_SURE: f64 = 0.9;
 /// Speakers with a smaller share of the changes of speaker, or with less speech in windows, are none.
@@ -52,23 +50,8 @@ fn infer(points: &[Vec<f32>], between: &[f64], start: Start) -> (Responsibilitie
 
 /// Labels of points by linkage of their directions.
 fn labels(points: &[Vec<f32>], between: &[f64], start: Start) -> Vec<usize> {
-    let step = points.len().div_ceil(LINKED).max(1);
     let directions: Vec<Vec<f32>> = points.iter().map(|point| direction(point, between)).collect();
-    let some: Vec<Vec<f32>> = directions.iter().step_by(step).cloned().collect();
-    let labels = linked(&some, start.linkage, start.clusters);
-    if step == 1 {
-        return labels;
-    }
-    let count = labels.iter().max().map_or(0, |last| last + 1);
-    let mut means = vec![vec![0.0f32; between.len()]; count];
-    for (direction, label) in some.iter().zip(&labels) {
-        means[*label].iter_mut().zip(direction).for_each(|(sum, x)| *sum += x);
-    }
-    let nearest = |direction: &Vec<f32>| {
-        let similar = |label: usize| product(direction, &means[label]) / product(&means[label], &means[label]).sqrt();
-        (0..count).max_by(|a, b| similar(*a).total_cmp(&similar(*b))).unwrap_or(0)
-    };
-    directions.iter().map(nearest).collect()
+    linked(&directions, start.linkage, start.clusters)
 }
 
 /// A point at unit length, with the dimensions weighted by how well they separate voices.

@@ -2,7 +2,7 @@
 //! (F. Landini et al., "Bayesian HMM clustering of x-vector sequences (VBx) in speaker diarization", Computer Speech &
 //! Language 71, 2022).
 //!
-//! Points lie in a space in which the windows of one speaker have unit variance in every dimension, and speakers have
+//! Points are in a space in which the windows of one speaker have unit variance in every dimension, and speakers have
 //! the variances `between`. A speaker who explains too little speech loses all of it, so that the number of speakers
 //! follows from the data.
 

@@ -9,7 +9,7 @@ use stage_core::{
     sum,
 };
 
-use crate::cluster::cluster;
+use crate::blocks;
 use crate::config::{DiarizeConfig, SpeakerCount};
 use crate::error::{DiarizeError, NAME};
 use crate::region::{Region, regions};
@@ -46,7 +46,7 @@ impl Diarizer {
             speech.extend(region.speech(segments, channel));
             found.extend(windows(&self.encoder, &region));
         }
-        let who = cluster(&found, self.encoder.between(), speakers);
+        let who = blocks::speakers(&found, self.encoder.between(), speakers);
         Ok(turns(&speech, &found, &who))
     }
 }

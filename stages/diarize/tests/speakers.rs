@@ -1,4 +1,5 @@
 //! Who speaks when, on real voices with known turns, and on input without voices.
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 use std::f32::consts::TAU;
 
@@ -55,7 +56,7 @@ fn speaker_of(found: &Speakers, from_s: f64, to_s: f64) -> &str {
 }
 
 #[test]
-fn speakers_of_a_dialogue_are_told_apart() {
+fn speakers_of_a_dialogue_are_distinguished() {
     let (reader, president) = (voice("en/sense_and_sensibility_01_austen_64kb-0870.wav"), voice("en/jfk.wav"));
     let (first, second) = (&reader[..RATE * 3], &reader[RATE * 3..RATE * 6]);
     let (third, fourth) = (&president[..RATE * 4], &president[RATE * 5..RATE * 9]);

@@ -1,4 +1,4 @@
-//! Turn-taking: how much each speaker says, how fast they answer, and how often they interrupt each other.
+//! Turn-taking: how much each speaker says, how fast they respond, and how often they interrupt each other.
 
 use std::collections::BTreeMap;
 
@@ -7,9 +7,9 @@ use stage_core::{Measured, Speakers, Turn, sum};
 
 /// Turns of one speaker with a shorter pause, in which nobody else begins to speak, are one turn, in seconds.
 const PAUSE_S: f64 = 1.0;
-/// A change of speaker after a longer silence is no answer, in seconds.
-const ANSWER_S: f64 = 5.0;
-/// Speech that begins this long before the other ends interrupts it if it goes on longer, in seconds.
+/// A change of speaker after a longer silence does not count, in seconds.
+const RESPONSE_S: f64 = 5.0;
+/// Speech that begins this long before the other ends interrupts it if it continues longer, in seconds.
 const INTERRUPTION_S: f64 = 0.2;
 
 /// Measures the turns of a recording.
@@ -74,15 +74,15 @@ fn pairs(turns: &[Joined<'_>]) -> Vec<SpeakerPair> {
         let latency_s = second.start_s - first.end_s;
         counts.overlap_s += (first.end_s.min(second.end_s) - second.start_s).max(0.0);
         counts.interruptions += u32::from(-latency_s >= INTERRUPTION_S && second.end_s > first.end_s);
-        if latency_s <= ANSWER_S && second.end_s > first.end_s {
+        if latency_s <= RESPONSE_S && second.end_s > first.end_s {
             counts.latencies_s.push(latency_s);
         }
     }
     let pair = |((first, second), counts): ((&str, &str), Counts)| SpeakerPair {
         first: first.to_owned(),
         second: second.to_owned(),
-        answers: counts.latencies_s.len() as u32,
-        latency_s: Measured::from_option(median(counts.latencies_s), "the second never answers the first"),
+        changes: counts.latencies_s.len() as u32,
+        latency_s: Measured::from_option(median(counts.latencies_s), "the second never takes over from the first"),
         interruptions: counts.interruptions,
         overlap_s: counts.overlap_s,
     };
@@ -118,14 +118,14 @@ mod tests {
     }
 
     #[test]
-    fn turn_taking_joins_pauses_and_counts_answers() {
+    fn turn_taking_joins_pauses_and_counts_changes() {
         let of = [("S1", 0.0, 2.0), ("S1", 2.5, 3.0), ("S2", 3.4, 5.4), ("unknown", 5.4, 6.0), ("S1", 6.0, 7.0)];
         let found = turn_taking(&speakers(&of));
         let shares: Vec<_> = found.speakers.iter().map(|s| (s.speaker.as_str(), s.turns, s.speech_s.round())).collect();
         assert_eq!(shares, [("S1", 2, 4.0), ("S2", 1, 2.0)]);
         assert!((found.speakers[1].share.value.unwrap() - 1.0 / 3.0).abs() < 1e-9);
-        let answers: Vec<_> = found.pairs.iter().map(|pair| (pair.first.as_str(), pair.answers)).collect();
-        assert_eq!(answers, [("S1", 1), ("S2", 1)]);
+        let changes: Vec<_> = found.pairs.iter().map(|pair| (pair.first.as_str(), pair.changes)).collect();
+        assert_eq!(changes, [("S1", 1), ("S2", 1)]);
         assert!((found.pairs[0].latency_s.value.unwrap() - 0.4).abs() < 1e-9);
         assert!((found.pairs[1].latency_s.value.unwrap() - 0.6).abs() < 1e-9);
     }
@@ -136,7 +136,7 @@ mod tests {
         assert_eq!(interruption.pairs[0].interruptions, 1);
         assert!((interruption.pairs[0].overlap_s - 0.5).abs() < 1e-9);
         let feedback = turn_taking(&speakers(&[("S1", 0.0, 3.0), ("S2", 1.0, 1.4)]));
-        assert_eq!((feedback.pairs[0].interruptions, feedback.pairs[0].answers), (0, 0));
+        assert_eq!((feedback.pairs[0].interruptions, feedback.pairs[0].changes), (0, 0));
         assert_eq!(feedback.pairs[0].latency_s.value, None);
     }
 

@@ -197,11 +197,11 @@ fn intervals(document: &Document, channel: u16) -> Vec<(f64, f64, String)> {
 }
 
 /// Adds empty intervals, because a TextGrid tier has no gaps.
-fn without_gaps(document: &Document, parts: impl Iterator<Item = (f64, f64, String)>) -> Vec<(f64, f64, String)> {
+fn without_gaps(document: &Document, filled: impl Iterator<Item = (f64, f64, String)>) -> Vec<(f64, f64, String)> {
     let end = document.recording.duration_s;
     let mut intervals = Vec::new();
     let mut at = 0.0;
-    for (start_s, end_s, text) in parts {
+    for (start_s, end_s, text) in filled {
         if start_s > at {
             intervals.push((at, start_s, String::new()));
         }

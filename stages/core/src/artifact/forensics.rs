@@ -97,10 +97,10 @@ pub struct SpeakerPair {
     /// The label of the speaker who speaks next.
     pub second: String,
     /// How often the second takes over within 5 s.
-    pub answers: u32,
+    pub changes: u32,
     /// Median time from the end of the first's turn to the start of the second's, in seconds; negative if both overlap.
     pub latency_s: Measured,
-    /// How often the second begins at least 0.2 s before the first ends, and goes on longer.
+    /// How often the second begins at least 0.2 s before the first ends, and continues longer.
     pub interruptions: u32,
     /// Time in which both speak, in seconds.
     pub overlap_s: f64,
