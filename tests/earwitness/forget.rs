@@ -117,7 +117,7 @@ fn forget_without_yes_lists_everything_and_changes_nothing() {
     let before = contents(out);
     let shown = on("forget", out, &[made_store::NAME]).with_code(2).stdout;
     for part in
-        ["5 artifacts", ".json", ".srt", "manifest.json (it lists all recordings: sign the case again)", "add --yes"]
+        ["6 artifacts", ".json", ".srt", "manifest.json (it lists all recordings: sign the case again)", "add --yes"]
     {
         assert!(shown.contains(part), "{part}: {shown}");
     }
@@ -259,7 +259,7 @@ fn forget_uses_the_store_that_is_elsewhere() {
     let other = tempfile::tempdir().unwrap();
     let store = format!("sqlite:{}", folder.path().join("earwitness.db").display());
     let shown = on("forget", other.path(), &[made_store::NAME, "--store", &store]).with_code(2).stdout;
-    assert!(shown.contains("5 artifacts"), "{shown}");
+    assert!(shown.contains("6 artifacts"), "{shown}");
     on("forget", other.path(), &[made_store::NAME, "--store", &store, "--yes"]).with_code(0);
     assert_eq!(store_of(folder.path(), Access::Read).recordings().unwrap(), []);
 }
