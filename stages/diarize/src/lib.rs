@@ -23,12 +23,12 @@
 //! let mut file = hound::WavReader::open("../../fixtures/calls/reading.wav")?;
 //! let samples = file.samples::<i16>().map(|sample| sample.map(|sample| [f32::from(sample) / 32_768.0; 2]));
 //! let pcm = Pcm::from_channels(vec![samples.collect::<Result<Vec<_>, _>>()?.concat()]);
-//! let span = SpeechSpan { channel: 0, start_s: 0.0, end_s: pcm.duration_s(), probability: 1.0 };
+//! let span = SpeechSpan { channel: 0, start_s: 0.6, end_s: 7.7, probability: 1.0 };
 //! let segments = SpeechSegments { spans: vec![span], ..SpeechSegments::of_windows(Vec::new()) };
 //!
 //! let found = Diarizer::new(DiarizeConfig::default())?.run((&pcm, &segments))?;
-//! assert_eq!(found.speakers.len(), 1);
-//! assert!(found.turns.iter().all(|turn| turn.speaker == "S1"));
+//! assert_eq!(found.speakers.len(), 1, "{found:?}");
+//! assert!(found.turns.iter().all(|turn| turn.speaker == "S1"), "{found:?}");
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
