@@ -1,14 +1,14 @@
 //! `voices`: groups the speakers of different recordings by their voices.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use decode::{DecodeConfig, Decoder};
+use decode::{DecodeInput, Decoder};
 use diarize::VoiceEncoder;
 use scheduler::store::{self, Access, Entry, RecordingEntry, Store, VoicesAction};
 use serde_json::json;
-use stage_core::{Speakers, Turn, printable, shown};
+use stage_core::{Pcm, Speakers, Stage, Turn, printable, shown};
 
-use crate::args::{VoicesArgs, VoicesCommand, VoicesNameArgs};
+use crate::args::{FolderArgs, VoicesArgs, VoicesCommand, VoicesNameArgs};
 use crate::clock::now_ms;
 use crate::config::Loaded;
 use crate::error::{Error, ErrorContext};
@@ -20,22 +20,11 @@ use crate::voices::{self, ERROR_NOTE, GroupedVoice, LEGAL_NOTE, Name, SpeakerVoi
 
 /// Speakers with less speech, in seconds, are not compared: their voices are not clear.
 const SPEECH_MIN_S: f64 = 4.0;
-/// Samples of a recording that are in memory at once, in bytes.
-const MEMORY_BUDGET_BYTES: u64 = 256 << 20;
 
 pub(crate) fn voices(args: &VoicesArgs) -> Result<Exit, Error> {
     match (&args.command, &args.folder) {
         (Some(VoicesCommand::Name(name)), _) => give_name(name),
-        (Some(VoicesCommand::Forget(folder)), _) => {
-            let mut store = open_store::open(folder, Access::Write)?;
-            if !Voices::delete(&folder.folder)? {
-                println!("there is no {}", shown(&voices::path(&folder.folder)));
-                return Ok(Exit::Done);
-            }
-            store.log(&[entry(VoicesAction::Forgotten, None)]).map_err(Error::store)?;
-            println!("deleted: {}", shown(&voices::path(&folder.folder)));
-            Ok(Exit::Done)
-        }
+        (Some(VoicesCommand::Forget(folder)), _) => forget_all(folder),
         (None, Some(folder)) => group(folder, args),
         (None, None) => Err(Error::usage("name the folder of the case")),
     }
@@ -47,11 +36,12 @@ fn group(folder: &Path, args: &VoicesArgs) -> Result<Exit, Error> {
     let url = open_store::url(args.store.as_deref(), folder)?;
     let mut store = store::open(&url, Access::Write).map_err(Error::store)?;
     let encoder = VoiceEncoder::new().map_err(Error::from)?;
+    let decoder = Decoder::new(decode_config(&Loaded::find(None).map_err(Error::usage)?.config));
     let before = Voices::read(folder)?.filter(|before| before.model_sha256 == encoder.sha256());
     let mut found = Voices::new(encoder.sha256(), args.threshold);
     let mut failures = Vec::new();
     for recording in store.recordings().map_err(Error::store)? {
-        match speakers_of(&*store, folder, &recording, &encoder) {
+        match speakers_of(&*store, folder, &recording, &decoder, &encoder) {
             Ok(speakers) => found.speakers.extend(speakers),
             Err(error) => failures.push(format!("{}: {error}", printable(&recording.name))),
         }
@@ -70,6 +60,7 @@ fn speakers_of(
     store: &dyn Store,
     folder: &Path,
     recording: &RecordingEntry,
+    decoder: &Decoder,
     encoder: &VoiceEncoder,
 ) -> Result<Vec<SpeakerVoice>, Error> {
     let document = read_document(store, recording).map_err(Error::usage)?;
@@ -77,9 +68,7 @@ fn speakers_of(
     if speakers.is_empty() {
         return Ok(Vec::new());
     }
-    let config = Loaded::find(None).map_err(Error::usage)?.config;
-    let decode = DecodeConfig { memory_budget_bytes: MEMORY_BUDGET_BYTES, ..decode_config(&config) };
-    let pcm = decoded(folder, recording, &decode)?;
+    let pcm = decoded(folder, recording, decoder)?;
     let mut voices = Vec::new();
     for speaker in speakers {
         let own = turns.iter().filter(|turn: &&Turn| turn.speaker == speaker.id);
@@ -98,16 +87,12 @@ fn speakers_of(
 }
 
 /// The samples of a recording, from a place where its bytes are still the same.
-fn decoded(folder: &Path, recording: &RecordingEntry, config: &DecodeConfig) -> Result<stage_core::Pcm, Error> {
-    let relative = recording.relative.iter().map(|relative| folder.join(relative));
-    let places: Vec<PathBuf> = relative.chain(recording.places().map(Path::to_owned)).collect();
-    for place in &places {
-        let Ok(file) = Decoder::new(config.clone()).decode_file(place) else { continue };
-        if file.sha256 == recording.file_sha256 {
-            return Ok(file.decoded.pcm);
-        }
-    }
-    Err(Error::usage("the recording is not where the case has seen it, or its bytes have changed"))
+fn decoded(folder: &Path, recording: &RecordingEntry, decoder: &Decoder) -> Result<Pcm, Error> {
+    let in_folder = recording.in_folder(folder);
+    let mut places = in_folder.as_deref().into_iter().chain(recording.places());
+    let decode = |path| decoder.run((DecodeInput { path, sha256: &recording.file_sha256 }, None)).ok();
+    let found = places.find_map(decode).map(|decoded| decoded.pcm);
+    found.ok_or_else(|| Error::usage("the recording is not where the case has seen it, or its bytes have changed"))
 }
 
 /// Groups the speakers. A name stays with the group that has most of the speakers of the group that had it.
@@ -157,6 +142,19 @@ fn give_name(args: &VoicesNameArgs) -> Result<Exit, Error> {
     let sha256 = found.write(folder)?;
     store.log(&[entry(VoicesAction::Named, Some(sha256))]).map_err(Error::store)?;
     print(&found, false)?;
+    Ok(Exit::Done)
+}
+
+/// Deletes the voices of a case.
+fn forget_all(args: &FolderArgs) -> Result<Exit, Error> {
+    let mut store = open_store::open(args, Access::Write)?;
+    let path = shown(&voices::path(&args.folder));
+    if Voices::delete(&args.folder)? {
+        store.log(&[entry(VoicesAction::Forgotten, None)]).map_err(Error::store)?;
+        println!("deleted: {path}");
+    } else {
+        println!("there is no {path}");
+    }
     Ok(Exit::Done)
 }
 

@@ -324,6 +324,13 @@ impl Document {
         own.map(marked).collect::<Vec<_>>().join(" ")
     }
 
+    /// The words of all channels with their indices, by time.
+    pub(crate) fn words_by_time(&self) -> Vec<(usize, &Word)> {
+        let mut words: Vec<_> = self.words.iter().enumerate().collect();
+        words.sort_by(|(_, a), (_, b)| a.start_s.total_cmp(&b.start_s).then(a.channel.cmp(&b.channel)));
+        words
+    }
+
     /// The text as a conversation: consecutive words of one speaker with the speaker's label, by time. Without labels if one
     /// person speaks. Low-confidence words begin with [`LOW_CONFIDENCE`].
     #[must_use]
@@ -332,12 +339,9 @@ impl Document {
             let text = self.text(0);
             return if text.is_empty() { Vec::new() } else { vec![(None, text)] };
         }
-        let mut words: Vec<usize> = (0..self.words.len()).filter(|index| !self.words[*index].text.is_empty()).collect();
-        words.sort_by(|a, b| self.words[*a].start_s.total_cmp(&self.words[*b].start_s));
         let mut lines: Vec<(Option<String>, String)> = Vec::new();
         let mut last_mark = "";
-        for index in words {
-            let word = &self.words[index];
+        for (index, word) in self.words_by_time().into_iter().filter(|(_, word)| !word.text.is_empty()) {
             let label = self.word_label(index).or_else(|| Some(word.channel.to_string()));
             let mark = self.mark(index);
             match lines.last_mut() {

@@ -63,7 +63,7 @@ impl PrivateKey {
         getrandom::fill(&mut *seed).map_err(|error| KeyError::new(file, KeyProblem::NoRandomNumbers(error)))?;
         let key = Self(SigningKey::from_bytes(&seed));
         let pem = key.to_pem().map_err(|problem| KeyError::new(file, problem))?;
-        write_private_file(file, pem.as_bytes()).map_err(|error| not_written(file, error))?;
+        write_private_file(file, pem.as_bytes(), Existing::Keep).map_err(|error| not_written(file, error))?;
         // Loaded again: where the file system has no permissions, no key is made that would be refused later.
         let written = Self::load(file).and_then(|key| write_public(&public_file, &key.public()).map(|()| key));
         if written.is_err() {

@@ -147,7 +147,7 @@ struct Places<'a> {
 impl<'a> Places<'a> {
     fn of(case: &'a Case<'_>) -> Self {
         let folder = case.record.folder();
-        let relative = case.recordings.iter().filter_map(|entry| relative(entry, folder));
+        let relative = case.recordings.iter().filter_map(|entry| entry.in_folder(folder));
         let absolute = case.recordings.iter().flat_map(RecordingEntry::places).map(Path::to_owned);
         // The relative and the absolute place are one file, unless the case was moved.
         let paths: BTreeSet<PathBuf> = relative.chain(absolute).map(|path| without_links(&path)).collect();
@@ -172,7 +172,7 @@ impl<'a> Places<'a> {
 
     /// A file at the place relative to the case decides, also if the original one is still where the case came from.
     fn find(&self, entry: &RecordingEntry) -> Found {
-        let relative = relative(entry, self.folder);
+        let relative = entry.in_folder(self.folder);
         let mut otherwise = Found::Missing;
         for place in relative.as_deref().into_iter().chain(entry.places()) {
             match self.hash(place) {
@@ -198,7 +198,7 @@ impl<'a> Places<'a> {
         let mut seen: BTreeMap<&Path, Vec<&str>> = BTreeMap::new();
         for (entry, found) in case.recordings.iter().zip(found) {
             let is_moved =
-                relative(entry, self.folder).is_some_and(|path| without_links(&path) != without_links(&entry.path));
+                entry.in_folder(self.folder).is_some_and(|path| without_links(&path) != without_links(&entry.path));
             if matches!(found, Found::AtPlace(_)) && !is_moved {
                 entry.places().for_each(|place| seen.entry(place).or_default().push(&entry.file_sha256));
             }
@@ -217,11 +217,6 @@ impl<'a> Places<'a> {
             }
         }
     }
-}
-
-/// Where a recording is relative to the case folder.
-fn relative(entry: &RecordingEntry, folder: &Path) -> Option<PathBuf> {
-    entry.relative.as_deref().map(|path| folder.join(path))
 }
 
 fn without_links(place: &Path) -> PathBuf {

@@ -1,12 +1,11 @@
 //! `voices.json`: everything about the voices of a case.
 
-use std::fs::{self, OpenOptions, Permissions};
+use std::fs::{self, OpenOptions};
 use std::io;
-use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
-use stage_core::{Existing, sha256_hex, shown, write_files};
+use stage_core::{Existing, sha256_hex, shown, write_private_file};
 
 use crate::error::{Error, ErrorContext};
 
@@ -14,8 +13,6 @@ use crate::error::{Error, ErrorContext};
 pub(crate) const FILE: &str = "voices.json";
 /// Version of its format.
 const FORMAT: u32 = 1;
-/// Only the user who wrote the file may read it.
-const MODE: u32 = 0o600;
 
 /// The content of the file.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -112,14 +109,8 @@ impl Voices {
     pub(crate) fn write(&self, folder: &Path) -> Result<String, Error> {
         let path = path(folder);
         let bytes = serde_json::to_vec_pretty(self).context("the voices cannot be described")?;
-        let unwritable =
-            |error: io::Error| Err(Error::usage(error)).context(format!("{}: cannot be written", shown(&path)));
-        if let Err((_, error)) = write_files([(&*path, &bytes[..], Existing::Replace)]) {
-            return unwritable(error);
-        }
-        if let Err(error) = fs::set_permissions(&path, Permissions::from_mode(MODE)) {
-            return unwritable(error);
-        }
+        let written = write_private_file(&path, &bytes, Existing::Replace).map_err(Error::usage);
+        written.context(format!("{}: cannot be written", shown(&path)))?;
         Ok(sha256_hex(&bytes))
     }
 

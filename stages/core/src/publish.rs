@@ -109,16 +109,16 @@ pub fn replace_file_unsynced(path: &Path, bytes: &[u8]) -> io::Result<()> {
     write_and_rename(path, bytes, Existing::Replace, false)
 }
 
-/// Writes a new file that only its owner can read and write (mode 0600), whole or not at all.
+/// Writes a file that only its owner can read and write (mode 0600) from its creation on, whole or not at all.
 ///
 /// # Errors
-/// As [`publish_file`], and [`ErrorKind::AlreadyExists`] if there is a file or a link of that name.
-pub fn write_private_file(path: &Path, bytes: &[u8]) -> io::Result<()> {
+/// As [`publish_file`], and [`ErrorKind::AlreadyExists`] if there is a file or a link of that name that is to be kept.
+pub fn write_private_file(path: &Path, bytes: &[u8], existing: Existing) -> io::Result<()> {
     let unfinished = unfinished(path);
     let written = remove_if_exists(&unfinished)
         .and_then(|()| OpenOptions::new().write(true).create_new(true).mode(0o600).open(&unfinished))
         .and_then(|file| write_synced(file, bytes))
-        .and_then(|()| rename_new(&unfinished, path));
+        .and_then(|()| put_in_place(&unfinished, path, existing));
     if written.is_err() {
         let _ = fs::remove_file(&unfinished);
     }
@@ -170,15 +170,20 @@ fn remove_if_exists(path: &Path) -> io::Result<()> {
 
 fn write_and_rename(path: &Path, bytes: &[u8], existing: Existing, synced: bool) -> io::Result<()> {
     let unfinished = unfinished(path);
-    let written = write(&unfinished, bytes, synced).and_then(|()| match existing {
-        Existing::Replace => fs::rename(&unfinished, path),
-        Existing::Keep => rename_new(&unfinished, path),
-    });
+    let written = write(&unfinished, bytes, synced).and_then(|()| put_in_place(&unfinished, path, existing));
     if written.is_err() {
         // The error of the write matters, not that of this.
         let _ = fs::remove_file(&unfinished);
     }
     written
+}
+
+/// Renames a finished file to its name.
+fn put_in_place(unfinished: &Path, path: &Path, existing: Existing) -> io::Result<()> {
+    match existing {
+        Existing::Replace => fs::rename(unfinished, path),
+        Existing::Keep => rename_new(unfinished, path),
+    }
 }
 
 /// Renames a file unless the target exists. A hard link is atomic; where the file system has none, the target is looked
@@ -303,20 +308,24 @@ mod tests {
     }
 
     #[test]
-    fn write_private_file_creates_files_of_mode_0600_and_replaces_none() {
+    fn write_private_file_creates_files_of_mode_0600_and_replaces_none_unasked() {
         use std::os::unix::fs::{PermissionsExt, symlink};
         let folder = tempfile::tempdir().unwrap();
         let (outside, path) = (folder.path().join("outside"), folder.path().join("key"));
         fs::write(&outside, "theirs").unwrap();
         symlink(&outside, unfinished(&path)).unwrap();
-        write_private_file(&path, b"secret").unwrap();
+        write_private_file(&path, b"secret", Existing::Keep).unwrap();
         assert_eq!(fs::symlink_metadata(&path).unwrap().permissions().mode(), 0o100_600);
-        assert_eq!(write_private_file(&path, b"other").unwrap_err().kind(), ErrorKind::AlreadyExists);
+        let kept = |bytes: &[u8]| write_private_file(&path, bytes, Existing::Keep).unwrap_err().kind();
+        assert_eq!(kept(b"other"), ErrorKind::AlreadyExists);
         assert_eq!(fs::read(&path).unwrap(), b"secret");
         fs::remove_file(&path).unwrap();
         symlink(&outside, &path).unwrap();
-        assert_eq!(write_private_file(&path, b"other").unwrap_err().kind(), ErrorKind::AlreadyExists);
+        assert_eq!(kept(b"other"), ErrorKind::AlreadyExists);
         assert_eq!((fs::read(&outside).unwrap(), names(folder.path()).len()), (b"theirs".to_vec(), 2));
+        write_private_file(&path, b"other", Existing::Replace).unwrap();
+        assert_eq!((fs::read(&outside).unwrap(), fs::read(&path).unwrap()), (b"theirs".to_vec(), b"other".to_vec()));
+        assert_eq!(fs::symlink_metadata(&path).unwrap().permissions().mode(), 0o100_600);
     }
 
     #[test]

@@ -125,17 +125,15 @@ fn likelihood_ratio(a: &Group, b: &Group, between: &[f64]) -> f64 {
 
 #[cfg(test)]
 mod tests {
+    use testkit::Random;
+
     use super::*;
 
     /// Windows of voices that are given by a sign: points around 2 or -2 in each of 16 dimensions.
     fn windows(voices: &[f32]) -> Vec<Window> {
-        let mut state = 5u32;
-        let mut noise = || {
-            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-            (state >> 8) as f32 / (1 << 23) as f32 - 1.0
-        };
+        let mut noise = Random(5);
         let window = |(at, voice): (usize, &f32)| {
-            let point = (0..16).map(|d| noise() + voice * if d % 2 == 0 { 2.0 } else { -2.0 }).collect();
+            let point = (0..16).map(|d| noise.signed() + voice * if d % 2 == 0 { 2.0 } else { -2.0 }).collect();
             Window { middle: at as u64 * 20, point }
         };
         voices.iter().enumerate().map(window).collect()

@@ -97,14 +97,16 @@ impl Hmm {
         let entry: Vec<f64> = weights.iter().map(|weight| (weight + TINY).ln()).collect();
         let mut forward: Responsibilities = Vec::with_capacity(likelihoods.len());
         for row in likelihoods {
-            let of_speaker = |speaker: usize| match forward.last() {
+            let before = forward.last().map(|before| (before, log_sum_exp(before)));
+            let of_speaker = |speaker: usize| match before {
                 None => entry[speaker] + row[speaker],
-                Some(before) => {
-                    let changed = change + entry[speaker] + log_sum_exp(before);
+                Some((before, total)) => {
+                    let changed = change + entry[speaker] + total;
                     log_sum_exp(&[stay + before[speaker], changed]) + row[speaker]
                 }
             };
-            forward.push((0..speakers).map(of_speaker).collect());
+            let reached = (0..speakers).map(of_speaker).collect();
+            forward.push(reached);
         }
         let log_evidence = forward.last().map_or(0.0, |last| log_sum_exp(last));
         let mut backward = vec![0.0; speakers];
@@ -164,19 +166,18 @@ fn log_sum_exp(values: &[f64]) -> f64 {
 
 #[cfg(test)]
 mod tests {
+    use testkit::Random;
+
     use super::*;
 
     const HMM: Hmm = Hmm { evidence: 0.5, prior: 4.0, stay: 0.9 };
 
     /// Points around a center in each dimension of the first half, or of the second half.
     fn points(labels: &[bool]) -> Vec<Vec<f32>> {
-        let mut state = 9u32;
-        let mut noise = || {
-            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-            (state >> 8) as f32 / (1 << 23) as f32 - 1.0
-        };
-        let point = |second: &bool| (0..8).map(|d| noise() + if (d < 4) == *second { 3.0 } else { -3.0 }).collect();
-        labels.iter().map(point).collect()
+        let mut noise = Random(9);
+        let mut point =
+            |second: &bool| (0..8).map(|d| noise.signed() + if (d < 4) == *second { 3.0 } else { -3.0 }).collect();
+        labels.iter().map(&mut point).collect()
     }
 
     fn even(windows: usize) -> Responsibilities {

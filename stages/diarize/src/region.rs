@@ -3,7 +3,7 @@
 use std::io;
 use std::ops::Range;
 
-use dsp::Activity;
+use dsp::{Activity, runs};
 use stage_core::{Pcm, SAMPLE_RATE_HZ, SpeechSegments, SpeechSpan};
 
 /// Samples in a frame: 10 ms.
@@ -98,7 +98,7 @@ impl Region {
     /// Frames with sound and the short silences between them.
     fn sounds(&self) -> Vec<Interval> {
         let mut joined: Vec<Interval> = Vec::new();
-        for run in runs(&self.active) {
+        for run in runs(&self.active, true) {
             let start = (self.first + run.start as u64).max(self.own.start);
             let end = (self.first + run.end as u64).min(self.own.end);
             match joined.last_mut() {
@@ -116,18 +116,6 @@ impl Region {
         let active = self.active.get(frames.start..frames.end.min(self.active.len())).unwrap_or_default();
         active.iter().filter(|active| **active).count() as f64 / length as f64
     }
-}
-
-/// Ranges of consecutive true entries.
-pub(crate) fn runs(mask: &[bool]) -> Vec<Range<usize>> {
-    let mut runs: Vec<Range<usize>> = Vec::new();
-    for at in (0..mask.len()).filter(|at| mask[*at]) {
-        match runs.last_mut() {
-            Some(run) if run.end == at => run.end = at + 1,
-            _ => runs.push(at..at + 1),
-        }
-    }
-    runs
 }
 
 #[cfg(test)]

@@ -156,8 +156,9 @@ fn drop_short(sounding: &mut [bool]) {
     }
 }
 
-/// Ranges of consecutive entries that equal `value`.
-fn runs(mask: &[bool], value: bool) -> Vec<Range<usize>> {
+/// Ranges of consecutive entries that equal `value`, in order.
+#[must_use]
+pub fn runs(mask: &[bool], value: bool) -> Vec<Range<usize>> {
     let mut runs: Vec<Range<usize>> = Vec::new();
     for (at, _) in mask.iter().enumerate().filter(|(_, other)| **other == value) {
         match runs.last_mut() {

@@ -32,5 +32,5 @@
 mod activity;
 mod level;
 
-pub use activity::{ACTIVITY_HOP, Activity, PAUSE_MIN_MS};
+pub use activity::{ACTIVITY_HOP, Activity, PAUSE_MIN_MS, runs};
 pub use level::{BandPass, LevelMeter, QUIET_SPEECH_DBFS, SILENCE_DBFS, amplify, dbfs, frame_rms, mean_square, rms};

@@ -5,9 +5,6 @@
 //! between their embeddings. The weights were trained on read and interview speech, mostly English. A linear projection
 //! ([`SpeakerEncoder::project`]) then weights the directions that separate voices, as in linear discriminant analysis.
 
-use std::path::Path;
-
-use candle_core::{DType, Device};
 use candle_nn::VarBuilder;
 use kernels::{CpuPrecision, Epilogue, Linear, LstmLayer, Rows};
 use rayon::prelude::*;
@@ -73,30 +70,13 @@ struct VoiceSpace {
 }
 
 impl SpeakerEncoder {
-    /// Loads the weights that are embedded in the program.
+    /// Loads and checks the weights that are embedded in the program.
     ///
     /// # Errors
-    /// See [`SpeakerEncoder::load`].
+    /// A [`ModelError`] if the program was built with the tensors of another model.
     pub fn embedded() -> Result<Self, ModelError> {
-        Self::from_weights(&Weights::embedded(EMBEDDED_NAME, EMBEDDED), EMBEDDED_NAME)
-    }
-
-    /// Loads and checks the weights of a safetensors file.
-    ///
-    /// # Errors
-    /// A [`ModelError`] that names the file if it is unreadable, truncated, or contains the tensors of another model.
-    pub fn load(path: &Path) -> Result<Self, ModelError> {
-        Self::from_weights(&Weights::from_files(&[path.to_owned()])?, &path.display().to_string())
-    }
-
-    fn from_weights(weights: &Weights, name: &str) -> Result<Self, ModelError> {
-        weights.open()?.check_values()?;
-        let tensors = weights.load(DType::F32, &Device::Cpu)?;
-        let [(file, sha256)] = weights.hashes()? else { unreachable!("one file of weights") };
-        Self::from_tensors(&tensors, sha256, file).map_err(|reason| {
-            let expected = "the GE2E speaker encoder of Resemblyzer";
-            ModelError::Tensor { model: name.to_owned(), expected, reason: reason.into() }
-        })
+        let weights = Weights::embedded(EMBEDDED_NAME, EMBEDDED);
+        weights.load_network(EMBEDDED_NAME, "the GE2E speaker encoder of Resemblyzer", Self::from_tensors)
     }
 
     fn from_tensors(tensors: &VarBuilder<'_>, sha256: &str, file: &str) -> candle_core::Result<Self> {

@@ -1,5 +1,5 @@
-//! SubRip and WebVTT. With several speakers each cue names its speaker, with several channels at least its channel; low-confidence text begins
-//! with `[?]`.
+//! SubRip and WebVTT. With several speakers each cue names its speaker, with several channels at least its channel;
+//! low-confidence text begins with `[?]`.
 
 use std::fmt::Write as _;
 

@@ -91,7 +91,7 @@ fn csv(document: &Document, start: Vec<u8>) -> Result<Vec<u8>, csv::Error> {
     let mut writer = csv::Writer::from_writer(start);
     let further = document.reviewed.as_ref().map_or(&[][..], |_| &REVIEWED_COLUMNS[..]);
     writer.write_record(COLUMNS.iter().chain(further))?;
-    for (index, word) in by_time(&document.words) {
+    for (index, word) in document.words_by_time() {
         let speaker = document.word_speaker(word);
         let row = [
             word.channel.to_string(),
@@ -144,12 +144,6 @@ fn cell(text: &str) -> String {
 
 const fn yes_or_no(is_so: bool) -> &'static str {
     if is_so { "yes" } else { "no" }
-}
-
-fn by_time(words: &[Word]) -> Vec<(usize, &Word)> {
-    let mut words: Vec<_> = words.iter().enumerate().collect();
-    words.sort_by(|(_, a), (_, b)| a.start_s.total_cmp(&b.start_s).then(a.channel.cmp(&b.channel)));
-    words
 }
 
 fn textgrid(document: &Document) -> String {

@@ -81,6 +81,12 @@ impl RecordingEntry {
         self.found_at().chain(self.also_at.iter().map(PathBuf::as_path))
     }
 
+    /// Where it is in a case whose folder is `folder` now, if both are likely to be moved together.
+    #[must_use]
+    pub fn in_folder(&self, folder: &Path) -> Option<PathBuf> {
+        self.relative.as_deref().map(|path| folder.join(path))
+    }
+
     /// The keys of its artifacts, in the order of its recipe. Computed on each call.
     #[must_use]
     pub fn keys(&self) -> Vec<StageKey> {

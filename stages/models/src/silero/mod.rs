@@ -10,7 +10,7 @@ mod encoder;
 
 use std::path::Path;
 
-use candle_core::{DType, Device, Tensor};
+use candle_core::{Device, Tensor};
 use candle_nn::VarBuilder;
 use kernels::LstmState;
 
@@ -83,13 +83,7 @@ impl Silero {
     }
 
     fn from_weights(weights: &Weights, name: &str) -> Result<Self, ModelError> {
-        weights.open()?.check_values()?;
-        let tensors = weights.load(DType::F32, &Device::Cpu)?;
-        let [(file, sha256)] = weights.hashes()? else { unreachable!("one file of weights") };
-        Self::from_tensors(&tensors, sha256, file).map_err(|reason| {
-            let expected = "the 16 kHz Silero VAD v5";
-            ModelError::Tensor { model: name.to_owned(), expected, reason: reason.into() }
-        })
+        weights.load_network(name, "the 16 kHz Silero VAD v5", Self::from_tensors)
     }
 
     fn from_tensors(tensors: &VarBuilder<'_>, sha256: &str, file: &str) -> candle_core::Result<Self> {

@@ -18,9 +18,9 @@ use safetensors::SafeTensors;
 use safetensors::tensor::{Metadata, TensorInfo, TensorView};
 use stage_core::{sha256_file, sha256_hex};
 
-use crate::ModelFile;
 use crate::fault::message;
 use crate::files::{promised_sha256, regular_file};
+use crate::{ModelError, ModelFile};
 
 pub use check::{TensorFault, TensorSpec};
 /// The stored level that represents zero in 8 bits.
@@ -245,6 +245,25 @@ impl Weights {
                 paths.iter().map(|path| Ok((path.clone(), map(path)?))).collect::<Result<_, _>>()?
             }
         })
+    }
+
+    /// Checks the one file of a network's weights, and builds the network from its tensors (on the CPU in f32), the SHA-256
+    /// and the name of the file. Errors name the model by `name` and state what was `expected`.
+    ///
+    /// # Errors
+    /// See [`Weights::load`]; [`ModelError::Tensor`] if `build` does not find its tensors.
+    pub(crate) fn load_network<T>(
+        &self,
+        name: &str,
+        expected: &'static str,
+        build: impl FnOnce(&VarBuilder<'_>, &str, &str) -> candle_core::Result<T>,
+    ) -> Result<T, ModelError> {
+        self.open()?.check_values()?;
+        let tensors = self.load(DType::F32, &Device::Cpu)?;
+        let [(file, sha256)] = self.hashes()? else { unreachable!("one file of weights") };
+        let wrong =
+            |reason: candle_core::Error| ModelError::Tensor { model: name.to_owned(), expected, reason: reason.into() };
+        build(&tensors, sha256, file).map_err(wrong)
     }
 
     /// Loads the tensors to `device` as `dtype`, converting those that are stored in another type.
