@@ -7,8 +7,8 @@ use scheduler::store::{
 };
 use serde_json::{Value, json};
 use stage_core::{
-    AlignedWords, ArtifactName, Dropped, Identity, Recipe, RecipeStep, Segment, Speaker, Speakers, StageKey, StageName,
-    Timing, TimingMethod, TokenTiming, Tool, Transcript, Turn, Word, sha256_hex,
+    AlignedWords, ArtifactName, Dropped, Identity, Overlap, Recipe, RecipeStep, Segment, Speaker, Speakers, StageKey,
+    StageName, Timing, TimingMethod, TokenTiming, Tool, Transcript, Turn, Word, sha256_hex,
 };
 use tempfile::TempDir;
 
@@ -130,6 +130,7 @@ fn speakers() -> Speakers {
         skipped: None,
         speakers: vec![speaker("S1", 0, 2.25), speaker("S2", 1, 2.25)],
         turns: vec![turn(0, "S1", 0.5, 2.75), turn(1, "S2", 4.0, 6.25), turn(1, "unknown", 6.5, 6.75)],
+        overlaps: vec![Overlap { channel: 1, start_s: 5.5, end_s: 5.75, confidence: 0.625 }],
     }
 }
 

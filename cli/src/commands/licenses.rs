@@ -69,6 +69,16 @@ Armelle Desjardins), Italian (Carlo Flora, Paola Menardi; CC BY-SA 3.0) and Russ
 flite, espeak-ng and Festival. They are licensed under CC BY-SA 4.0.",
     },
     Notice {
+        part: "The detector of overlap and speaker changes: weights",
+        license: "CC-BY-SA-4.0, https://creativecommons.org/licenses/by-sa/4.0/legalcode",
+        source: "trained for this project: fixtures/models/speaker-change/README.md",
+        text: "\
+The weights are derived from Asterisk's prompts in English and Spanish (recorded by Allison Smith), French (June Wallack,
+Armelle Desjardins), Italian (Carlo Flora, Marco Menardi, Paola Dal Zot; CC BY-SA 3.0) and Russian (ivrvoice.ru, CC BY 3.0), the
+Free Spoken Digit Dataset (Zohar Jackson et al., CC BY-SA 4.0), and speech of flite, Festival and espeak-ng, all changed by
+joining, filtering and mixing. The weights are licensed under CC BY-SA 4.0.",
+    },
+    Notice {
         part: "The phone head of the embedded speech model: weights",
         license: "CC-BY-SA-4.0, https://creativecommons.org/licenses/by-sa/4.0/legalcode",
         source: "trained for this project: fixtures/models/phone-head/README.md",

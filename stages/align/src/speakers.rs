@@ -1,21 +1,23 @@
 //! Assigns words to speakers: each word has the speaker whose turns share most of it.
 
-use stage_core::{Speakers, Turn, Word};
+use stage_core::{Overlap, Speakers, Turn, Word};
 
 /// A word without a turn has the speaker of a turn that is this near, in seconds: the end of a word may be softer than
 /// what counts as speech.
 const NEAR_S: f64 = 0.3;
 
-/// The turns of a recording by channel.
+/// The turns of a recording by channel, and where two people may speak at once.
 pub(crate) struct SpeakerTurns<'a> {
     turns: Option<&'a [Turn]>,
+    overlaps: &'a [Overlap],
     longest_s: f64,
 }
 
 impl<'a> SpeakerTurns<'a> {
     pub(crate) fn new(speakers: &'a Speakers) -> Self {
         let longest_s = speakers.turns.iter().map(|turn| turn.end_s - turn.start_s).fold(0.0, f64::max);
-        Self { turns: speakers.skipped.is_none().then_some(&speakers.turns), longest_s }
+        let turns = speakers.skipped.is_none().then_some(speakers.turns.as_slice());
+        Self { turns, overlaps: &speakers.overlaps, longest_s }
     }
 
     /// Sets the speaker of a word, unless no speakers were sought.
@@ -24,9 +26,25 @@ impl<'a> SpeakerTurns<'a> {
         let near = self.near(turns, word);
         let speaker = shared(near, word).or_else(|| nearest(near, word));
         (word.speaker, word.speaker_confidence) = match speaker {
-            Some((speaker, confidence)) => (Some(speaker.to_owned()), Some(confidence as f32)),
+            Some((speaker, confidence)) => {
+                let confidence = confidence * (1.0 - self.overlap(word) / 2.0);
+                (Some(speaker.to_owned()), Some(confidence as f32))
+            }
             None => (Some(Turn::UNKNOWN.to_owned()), None),
         };
+    }
+
+    /// Mean probability over the word that two people speak. Then either of them may have said it.
+    fn overlap(&self, word: &Word) -> f64 {
+        let before = |overlap: &Overlap| (overlap.channel, overlap.end_s) <= (word.channel, word.start_s);
+        let from = self.overlaps.partition_point(before);
+        let later = self.overlaps[from..].iter();
+        let near = later.take_while(|overlap| overlap.channel == word.channel && overlap.start_s < word.end_s);
+        let part = |overlap: &Overlap| {
+            let shared_s = overlap.end_s.min(word.end_s) - overlap.start_s.max(word.start_s);
+            f64::from(overlap.confidence) * shared_s.max(0.0)
+        };
+        (near.map(part).sum::<f64>() / (word.end_s - word.start_s).max(1e-3)).min(1.0)
     }
 
     /// The turns of the word's channel that may share it or be near it.
@@ -97,6 +115,17 @@ mod tests {
         assert_eq!(of(1, 12.0, 12.5), "unknown");
         assert!((assigned(&speakers, 0, 0.5, 1.0).1.unwrap() - 0.8).abs() < 1e-6);
         assert_eq!(assigned(&speakers, 0, 12.0, 12.5).1, None);
+    }
+
+    #[test]
+    fn words_that_two_may_speak_are_less_certain() {
+        let overlap = |channel, start_s, end_s| Overlap { channel, start_s, end_s, confidence: 0.6 };
+        let overlaps = vec![overlap(0, 1.0, 1.5), overlap(0, 3.0, 3.1), overlap(1, 0.0, 9.0)];
+        let speakers = Speakers { turns: vec![turn(0, "S1", 0.0, 9.0)], overlaps, ..Speakers::default() };
+        let confidence = |start_s, end_s| assigned(&speakers, 0, start_s, end_s).1.unwrap();
+        assert!((confidence(0.5, 1.0) - 0.8).abs() < 1e-6);
+        assert!((confidence(1.0, 1.5) - 0.8 * 0.7).abs() < 1e-6);
+        assert!((confidence(1.25, 1.75) - 0.8 * 0.85).abs() < 1e-6);
     }
 
     #[test]

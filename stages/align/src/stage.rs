@@ -251,7 +251,7 @@ impl Aligner {
 impl Stage for Aligner {
     const SPEC: StageSpec = StageSpec {
         name: NAME,
-        version: 6,
+        version: 7,
         inputs: &[Pcm::NAME, SpeechSegments::NAME, Speakers::NAME, Transcript::NAME, PhoneEmissions::NAME],
         outputs: &[],
         phases: Phases::Cpu,

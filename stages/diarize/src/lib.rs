@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! PCM, spans -> regions (speech by frames) -> windows -> embeddings -> clusters -> hidden Markov model -> turns
+//!             └─────────────────────────────> overlap and changes by frames ──────────────────────────────┘
 //! ```
 //!
 //! A speaker is a voice within one channel of one recording, with a label (`S1`); nobody is identified. The stage keeps no
@@ -33,6 +34,7 @@
 //! ```
 
 mod blocks;
+mod changes;
 mod cluster;
 mod config;
 mod error;

@@ -2,17 +2,19 @@
 
 use std::collections::BTreeMap;
 
+use models::speaker_change::SpeakerChange;
 use models::speaker_encoder::SpeakerEncoder;
 use serde_json::json;
 use stage_core::{
-    Artifact, Identity, Inputs, Pcm, Phases, PipelineError, Speaker, Speakers, SpeechSegments, Stage, StageSpec, Turn,
-    sum,
+    Artifact, Identity, Inputs, Overlap, Pcm, Phases, PipelineError, Speaker, Speakers, SpeechSegments, Stage,
+    StageSpec, Turn, sum,
 };
 
 use crate::blocks;
+use crate::changes::{Changes, VoiceOverlap};
 use crate::config::{DiarizeConfig, SpeakerCount};
 use crate::error::{DiarizeError, NAME};
-use crate::region::{Region, regions};
+use crate::region::{FRAMES_PER_S, Region, regions};
 use crate::turns::{VoiceTurn, turns};
 use crate::windows::windows;
 
@@ -21,25 +23,36 @@ use crate::windows::windows;
 pub struct Diarizer {
     config: DiarizeConfig,
     encoder: SpeakerEncoder,
+    detector: SpeakerChange,
+}
+
+/// What is found in one channel.
+#[derive(Debug, Default)]
+struct Voices {
+    channel: u16,
+    turns: Vec<VoiceTurn>,
+    overlaps: Vec<VoiceOverlap>,
 }
 
 impl Diarizer {
-    /// Loads the speaker encoder inside the program.
+    /// Loads the networks inside the program.
     ///
     /// # Errors
     /// [`ModelMalformed`](stage_core::ErrorCode::ModelMalformed) if the program was built with other weights.
     pub fn new(config: DiarizeConfig) -> Result<Self, PipelineError> {
-        Ok(Self { config, encoder: SpeakerEncoder::embedded().map_err(DiarizeError::from)? })
+        let encoder = SpeakerEncoder::embedded().map_err(DiarizeError::from)?;
+        let detector = SpeakerChange::embedded().map_err(DiarizeError::from)?;
+        Ok(Self { config, encoder, detector })
     }
 
-    /// The turns of one channel.
+    /// The turns of one channel, and the overlap if it has several speakers.
     fn diarize(
         &self,
         pcm: &Pcm,
         channel: u16,
         segments: &SpeechSegments,
         speakers: Option<usize>,
-    ) -> Result<Vec<VoiceTurn>, DiarizeError> {
+    ) -> Result<Voices, DiarizeError> {
         let (mut speech, mut found) = (Vec::new(), Vec::new());
         for interval in regions(&segments.spans, channel) {
             let region = Region::read(pcm, channel, interval, &segments.spans)?;
@@ -47,14 +60,22 @@ impl Diarizer {
             found.extend(windows(&self.encoder, &region));
         }
         let who = blocks::speakers(&found, self.encoder.between(), speakers);
-        Ok(turns(&speech, &found, &who))
+        if who.first().is_none_or(|row| row.len() < 2) {
+            return Ok(Voices {
+                channel,
+                turns: turns(&speech, &found, &who, &Changes::default()),
+                ..Voices::default()
+            });
+        }
+        let changes = Changes::find(&self.detector, pcm, channel, &speech)?;
+        Ok(Voices { channel, turns: turns(&speech, &found, &who, &changes), overlaps: changes.overlaps(&speech) })
     }
 }
 
 impl Stage for Diarizer {
     const SPEC: StageSpec = StageSpec {
         name: NAME,
-        version: 1,
+        version: 2,
         inputs: &[Pcm::NAME, SpeechSegments::NAME],
         outputs: &[],
         phases: Phases::Cpu,
@@ -67,7 +88,10 @@ impl Stage for Diarizer {
         let sha256 = self.encoder.sha256().to_owned();
         Identity {
             settings: json!(self.config),
-            model_files: BTreeMap::from([(self.encoder.file().to_owned(), sha256.clone())]),
+            model_files: BTreeMap::from([
+                (self.encoder.file().to_owned(), sha256.clone()),
+                (self.detector.file().to_owned(), self.detector.sha256().to_owned()),
+            ]),
             model_sha256: Some(sha256),
             numeric: Some("f32".to_owned()),
         }
@@ -90,14 +114,14 @@ impl Stage for Diarizer {
             SpeakerCount::Exactly(count) => Some(usize::from(count)),
         };
         let channels = 0..pcm.channels() as u16;
-        let found = channels.map(|channel| Ok((channel, self.diarize(pcm, channel, segments, speakers)?)));
+        let found = channels.map(|channel| self.diarize(pcm, channel, segments, speakers));
         Ok(labeled(&found.collect::<Result<Vec<_>, DiarizeError>>()?))
     }
 }
 
 /// Labels the speakers of all channels in the order in which they begin to speak.
-fn labeled(channels: &[(u16, Vec<VoiceTurn>)]) -> Speakers {
-    let turns = || channels.iter().flat_map(|(channel, turns)| turns.iter().map(|turn| (*channel, turn)));
+fn labeled(channels: &[Voices]) -> Speakers {
+    let turns = || channels.iter().flat_map(|voices| voices.turns.iter().map(|turn| (voices.channel, turn)));
     let mut starts: Vec<(f64, u16, usize)> = Vec::new();
     for (channel, turn) in turns() {
         let Some(speaker) = turn.speaker else { continue };
@@ -124,7 +148,15 @@ fn labeled(channels: &[(u16, Vec<VoiceTurn>)]) -> Speakers {
         let speech_s = sum(turns.iter().filter(|turn| turn.speaker == id).map(|turn| turn.end_s - turn.start_s));
         Speaker { id, channel: *channel, speech_s }
     };
-    Speakers { skipped: None, speakers: starts.iter().map(speaker).collect(), turns }
+    let overlap = |channel: u16, found: &VoiceOverlap| Overlap {
+        channel,
+        start_s: found.frames.start as f64 / FRAMES_PER_S,
+        end_s: found.frames.end as f64 / FRAMES_PER_S,
+        confidence: found.probability,
+    };
+    let overlaps =
+        channels.iter().flat_map(|voices| voices.overlaps.iter().map(|found| overlap(voices.channel, found)));
+    Speakers { skipped: None, speakers: starts.iter().map(speaker).collect(), overlaps: overlaps.collect(), turns }
 }
 
 #[cfg(test)]
@@ -134,13 +166,15 @@ mod tests {
     #[test]
     fn speakers_are_labeled_in_the_order_in_which_they_begin() {
         let turn = |speaker, start_s, end_s| VoiceTurn { speaker, start_s, end_s, confidence: 0.9 };
+        let overlaps = vec![VoiceOverlap { frames: 290..310, probability: 0.75 }];
         let channels = [
-            (0, vec![turn(Some(1), 2.0, 3.0), turn(Some(0), 3.0, 5.0)]),
-            (1, vec![turn(Some(0), 0.5, 1.0), turn(None, 6.0, 6.2)]),
+            Voices { channel: 0, turns: vec![turn(Some(1), 2.0, 3.0), turn(Some(0), 3.0, 5.0)], overlaps },
+            Voices { channel: 1, turns: vec![turn(Some(0), 0.5, 1.0), turn(None, 6.0, 6.2)], ..Voices::default() },
         ];
         let found = labeled(&channels);
         let speakers: Vec<_> = found.speakers.iter().map(|s| (s.id.as_str(), s.channel, s.speech_s)).collect();
         assert_eq!(speakers, [("S1", 1, 0.5), ("S2", 0, 1.0), ("S3", 0, 2.0)]);
+        assert_eq!(found.overlaps, [Overlap { channel: 0, start_s: 2.9, end_s: 3.1, confidence: 0.75 }]);
         let turns: Vec<_> = found.turns.iter().map(|turn| (turn.channel, turn.speaker.as_str())).collect();
         assert_eq!(turns, [(0, "S2"), (0, "S3"), (1, "S1"), (1, "unknown")]);
     }

@@ -1,5 +1,7 @@
-//! From windows to turns: each frame of speech has the speaker of the nearest window.
+//! From windows to turns: each frame of speech has the speaker of the nearest window; between two speakers, the turn ends
+//! where the speaker most likely changes.
 
+use crate::changes::Changes;
 use crate::cluster::Responsibilities;
 use crate::region::{FRAMES_PER_S, Interval};
 use crate::windows::Window;
@@ -21,14 +23,38 @@ const NEAR: u64 = 60;
 const CLEAR: f64 = 0.6;
 
 /// The turns in speech, which is in order.
-pub(crate) fn turns(speech: &[Interval], windows: &[Window], who: &Responsibilities) -> Vec<VoiceTurn> {
-    speech.iter().flat_map(|interval| turns_of(interval, windows, who)).collect()
+pub(crate) fn turns(
+    speech: &[Interval],
+    windows: &[Window],
+    who: &Responsibilities,
+    changes: &Changes,
+) -> Vec<VoiceTurn> {
+    let of_interval = |interval: &Interval| {
+        let mut frames: Vec<_> = interval.clone().map(|frame| speaker_at(frame, windows, who)).collect();
+        move_to_changes(&mut frames, interval, changes);
+        turns_of(interval, frames)
+    };
+    speech.iter().flat_map(of_interval).collect()
 }
 
-fn turns_of(interval: &Interval, windows: &[Window], who: &Responsibilities) -> Vec<VoiceTurn> {
+/// Moves each change between two known speakers to the place near it where the speaker most likely changes.
+fn move_to_changes(frames: &mut [(Option<usize>, f64)], interval: &Interval, changes: &Changes) {
+    for at in 1..frames.len() {
+        let (before, after) = (frames[at - 1].0, frames[at].0);
+        if before == after || before.is_none() || after.is_none() {
+            continue;
+        }
+        let Some(place) = changes.nearest(interval.start + at as u64, interval) else { continue };
+        let place = (place - interval.start) as usize;
+        let (moved, speaker) = if place < at { (place..at, after) } else { (at..place, before) };
+        frames[moved].iter_mut().for_each(|frame| frame.0 = speaker);
+    }
+}
+
+/// Runs of frames of one speaker. Each frame has a speaker and its probability.
+fn turns_of(interval: &Interval, frames: Vec<(Option<usize>, f64)>) -> Vec<VoiceTurn> {
     let mut turns: Vec<(Option<usize>, Interval, f64)> = Vec::new();
-    for frame in interval.clone() {
-        let (speaker, probability) = speaker_at(frame, windows, who);
+    for (frame, (speaker, probability)) in interval.clone().zip(frames) {
         match turns.last_mut() {
             Some((last, run, sum)) if *last == speaker => {
                 run.end = frame + 1;
@@ -68,7 +94,7 @@ mod tests {
         let window = |middle| Window { middle, point: Vec::new() };
         let windows = [window(40), window(60), window(80)];
         let who = vec![vec![0.9, 0.1], vec![0.8, 0.2], vec![0.3, 0.7]];
-        let found = turns(&[30..90, 400..420], &windows, &who);
+        let found = turns(&[30..90, 400..420], &windows, &who, &Changes::default());
         let expected = [(Some(0), 0.3, 0.7), (Some(1), 0.7, 0.9), (None, 4.0, 4.2)];
         assert_eq!(found.len(), 3, "{found:?}");
         for (turn, (speaker, start_s, end_s)) in found.iter().zip(expected) {
@@ -76,5 +102,19 @@ mod tests {
             assert!((turn.start_s - start_s).abs() < 0.02 && (turn.end_s - end_s).abs() < 0.02, "{turn:?}");
         }
         assert!((f64::from(found[1].confidence) - 0.7).abs() < 0.01);
+    }
+
+    #[test]
+    fn turns_end_where_the_speaker_most_likely_changes() {
+        let window = |middle| Window { middle, point: Vec::new() };
+        let windows = [window(40), window(60), window(80)];
+        let who = vec![vec![0.9, 0.1], vec![0.9, 0.1], vec![0.1, 0.9]];
+        for (change, expected) in [(31, 0.63), (38, 0.77), (20, 0.7)] {
+            let changes = Changes::of((0..100).map(|step| (0.0, if step == change { 0.6 } else { 0.02 })));
+            let found = turns(std::slice::from_ref(&(30..90)), &windows, &who, &changes);
+            assert_eq!(found.len(), 2, "{found:?}");
+            assert!((found[0].end_s - expected).abs() < 0.011, "{change}: {found:?}");
+            assert_eq!(found[0].end_s, found[1].start_s);
+        }
     }
 }

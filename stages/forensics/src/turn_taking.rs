@@ -28,7 +28,11 @@ pub(crate) fn turn_taking(speakers: &Speakers) -> TurnTaking {
             mean_turn_s: Measured::from_option(mean_s, "the speaker has no turn"),
         }
     };
-    TurnTaking { speakers: speakers.speakers.iter().map(|speaker| share(&speaker.id)).collect(), pairs: pairs(&turns) }
+    TurnTaking {
+        speakers: speakers.speakers.iter().map(|speaker| share(&speaker.id)).collect(),
+        pairs: pairs(&turns),
+        overlap_s: sum(speakers.overlaps.iter().map(|overlap| overlap.end_s - overlap.start_s)),
+    }
 }
 
 /// Turns of a speaker without the pauses in them.
@@ -97,7 +101,7 @@ fn median(mut values: Vec<f64>) -> Option<f64> {
 
 #[cfg(test)]
 mod tests {
-    use stage_core::Speaker;
+    use stage_core::{Overlap, Speaker};
 
     use super::*;
 
@@ -114,6 +118,7 @@ mod tests {
             skipped: None,
             speakers: vec![speaker("S1"), speaker("S2")],
             turns: turns.iter().map(turn).collect(),
+            overlaps: vec![Overlap { channel: 0, start_s: 1.0, end_s: 1.25, confidence: 0.6 }],
         }
     }
 
@@ -123,6 +128,7 @@ mod tests {
         let found = turn_taking(&speakers(&of));
         let shares: Vec<_> = found.speakers.iter().map(|s| (s.speaker.as_str(), s.turns, s.speech_s.round())).collect();
         assert_eq!(shares, [("S1", 2, 4.0), ("S2", 1, 2.0)]);
+        assert_eq!(found.overlap_s, 0.25);
         assert!((found.speakers[1].share.value.unwrap() - 1.0 / 3.0).abs() < 1e-9);
         let changes: Vec<_> = found.pairs.iter().map(|pair| (pair.first.as_str(), pair.changes)).collect();
         assert_eq!(changes, [("S1", 1), ("S2", 1)]);

@@ -121,6 +121,6 @@ fn record_of_an_earlier_version_is_still_read() {
     let again = serde_json::to_value(&record).expect("plain data");
     let mut expected: serde_json::Value = serde_json::from_str(old).expect("valid JSON");
     expected["scores"]["speakers"] = serde_json::json!([]);
-    expected["turn_taking"] = serde_json::json!({"speakers": [], "pairs": []});
+    expected["turn_taking"] = serde_json::json!({"speakers": [], "pairs": [], "overlap_s": 0.0});
     assert_eq!(again, expected);
 }

@@ -13,7 +13,7 @@
 //! | [`TypedRecognizer`], [`families`] | the interface that a family implements; the list of families |
 //! | [`TranscribeConfig`], [`Precision`] | settings of recognition; the numeric type |
 //! | [`whisper`], [`wav2vec2`] | Whisper; Wav2Vec2ForCTC, which also aligns text |
-//! | [`silero`], [`speaker_encoder`] | voice activity detection; embeddings of voices |
+//! | [`silero`], [`speaker_change`], [`speaker_encoder`] | voice activity; overlap and changes; embeddings of voices |
 //! | [`ModelFiles`], [`Weights`], [`ModelError`] | files and tensors with their hashes; errors that name the file |
 //!
 //! # Example
@@ -41,6 +41,7 @@ mod memory;
 mod precision;
 mod recognizer;
 pub mod silero;
+pub mod speaker_change;
 pub mod speaker_encoder;
 mod weights;
 

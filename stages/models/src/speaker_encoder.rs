@@ -9,7 +9,7 @@ use candle_nn::VarBuilder;
 use kernels::{CpuPrecision, Epilogue, Linear, LstmLayer, Rows};
 use rayon::prelude::*;
 
-use crate::mel::{HOP, MelBands, N_FFT};
+use crate::mel::MelBands;
 use crate::{ModelError, Weights};
 
 /// Mel bands of the input.
@@ -117,19 +117,7 @@ impl SpeakerEncoder {
     /// Mel power of samples at 16 kHz: frame `i` is centered on sample `160 i`. The samples are surrounded by silence.
     #[must_use]
     pub fn mels(&self, samples: &[f32]) -> Vec<[f32; BANDS]> {
-        let mut frame = self.bands.frame();
-        let of_frame = |index: usize| {
-            let padding = (N_FFT / 2).saturating_sub(index * HOP);
-            let from = (index * HOP + padding).saturating_sub(N_FFT / 2).min(samples.len());
-            let own = &samples[from..samples.len().min(from + N_FFT - padding)];
-            frame.samples.fill(0.0);
-            let places = frame.samples[padding..].iter_mut();
-            places.zip(own).for_each(|(place, sample)| *place = f64::from(*sample));
-            let mut row = [0.0; BANDS];
-            row.iter_mut().zip(self.bands.power(&mut frame)).for_each(|(out, power)| *out = power as f32);
-            row
-        };
-        (0..=samples.len() / HOP).map(of_frame).collect()
+        self.bands.rows(samples)
     }
 
     /// The embeddings of windows of mel power, which all have the same number of frames. Each has unit length, or is

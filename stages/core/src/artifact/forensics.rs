@@ -72,6 +72,10 @@ pub struct TurnTaking {
     pub speakers: Vec<SpeakerShare>,
     /// Ordered pairs of speakers of whom the second speaks after the first.
     pub pairs: Vec<SpeakerPair>,
+    /// Total length of the intervals in which two people may speak at once in one channel, in seconds. Most of such
+    /// overlap is not found.
+    #[serde(default)]
+    pub overlap_s: f64,
 }
 
 /// How much a speaker speaks.

@@ -13,6 +13,6 @@ mod words;
 pub use emissions::{PhoneEmissions, PhoneSet, TimedEmissions, WindowEmissions};
 pub use recording::{DecodeWarning, ExternalDecoder, FileAccount, PcmSource, Recording, TrackAccount, WarningKind};
 pub use segments::{Dropped, DuplicateChannel, SpeechSegments, SpeechSpan, VadIdentity, Window};
-pub use speakers::{Speaker, Speakers, Turn};
+pub use speakers::{Overlap, Speaker, Speakers, Turn};
 pub use transcript::{DetectedLanguage, Diagnostics, Segment, TokenGroup, TokenTiming, Transcript};
 pub use words::{AlignedWords, Timing, TimingMethod, Word};

@@ -11,8 +11,25 @@ pub struct Speakers {
     pub skipped: Option<String>,
     /// The speakers, in the order in which they begin to speak.
     pub speakers: Vec<Speaker>,
-    /// Turns by channel, then by time. Turns of different speakers overlap where two speak at once.
+    /// Turns by channel, then by time. Within a channel they do not overlap.
     pub turns: Vec<Turn>,
+    /// Where two people may speak at once in a channel with several speakers; by channel, then by time. A hint: most of
+    /// the overlap is not found. The turns there have the more likely speaker.
+    #[serde(default)]
+    pub overlaps: Vec<Overlap>,
+}
+
+/// An interval in which two people may speak at once.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Overlap {
+    /// Channel, from 0.
+    pub channel: u16,
+    /// Start in the recording, in seconds.
+    pub start_s: f64,
+    /// End in the recording, in seconds.
+    pub end_s: f64,
+    /// Mean probability that two people speak, 0 to 1.
+    pub confidence: f32,
 }
 
 /// A voice in one channel of a recording.

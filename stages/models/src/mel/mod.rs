@@ -1,4 +1,4 @@
-//! Power in mel bands of frames of 25 ms: the front end of Whisper and of the speaker encoder.
+//! Power in mel bands of frames of 25 ms: the front end of Whisper, the speaker encoder and the detector of overlap.
 
 mod filters;
 
@@ -46,6 +46,27 @@ impl MelBands {
     /// Number of bands.
     pub(crate) fn bands(&self) -> usize {
         self.filters.len()
+    }
+
+    /// The power of every frame: frame `i` is centered on sample `160 i`. The samples are surrounded by silence.
+    ///
+    /// # Panics
+    /// `BANDS` is not the number of bands.
+    pub(crate) fn rows<const BANDS: usize>(&self, samples: &[f32]) -> Vec<[f32; BANDS]> {
+        assert_eq!(self.bands(), BANDS, "the number of bands");
+        let mut frame = self.frame();
+        let of_frame = |index: usize| {
+            let padding = (N_FFT / 2).saturating_sub(index * HOP);
+            let from = (index * HOP + padding).saturating_sub(N_FFT / 2).min(samples.len());
+            let own = &samples[from..samples.len().min(from + N_FFT - padding)];
+            frame.samples.fill(0.0);
+            let places = frame.samples[padding..].iter_mut();
+            places.zip(own).for_each(|(place, sample)| *place = f64::from(*sample));
+            let mut row = [0.0; BANDS];
+            row.iter_mut().zip(self.power(&mut frame)).for_each(|(out, power)| *out = power as f32);
+            row
+        };
+        (0..=samples.len() / HOP).map(of_frame).collect()
     }
 
     /// Buffers, whose samples are zero.
