@@ -65,6 +65,8 @@ mod names;
 mod order;
 #[path = "earwitness/outputs.rs"]
 mod outputs;
+#[path = "earwitness/plain_text.rs"]
+mod plain_text;
 #[path = "earwitness/plan.rs"]
 mod plan;
 #[path = "earwitness/printing.rs"]

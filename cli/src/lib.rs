@@ -53,6 +53,7 @@
 // First: it redefines the macros that print.
 #[macro_use]
 mod terminal;
+mod text_lines;
 
 mod args;
 pub mod case_file;

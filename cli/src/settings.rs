@@ -52,7 +52,7 @@ impl Settings {
             model: config.models.speech_source().map_err(SettingsError::Model)?,
             precision,
             aligner: config.models.aligner_source().map_err(SettingsError::Aligner)?,
-            lexicons: config.lexicons.iter().map(|path| read(path)).collect::<Result<_, _>>()?,
+            lexicons: config.lexicons.iter().map(|path| read_lexicon(path)).collect::<Result<_, _>>()?,
             config,
         })
     }
@@ -88,7 +88,11 @@ pub(crate) fn decode_config(config: &Config) -> DecodeConfig {
     }
 }
 
-fn read(path: &Path) -> Result<LexiconSource, SettingsError> {
+/// A lexicon, with its path as its name.
+///
+/// # Errors
+/// It cannot be read.
+pub(crate) fn read_lexicon(path: &Path) -> Result<LexiconSource, SettingsError> {
     let text = stage_core::require_file(path).and_then(|_| std::fs::read_to_string(path));
     let text = text.map_err(unreadable(path))?;
     Ok(LexiconSource { name: stage_core::path_text(path).into_owned(), text })

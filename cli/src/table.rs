@@ -33,9 +33,11 @@ pub(crate) fn render(rows: &[Row]) -> String {
             Cell::new(printable(&row.name)),
             Cell::new(clock(row.audio_s)).set_alignment(CellAlignment::Right),
             Cell::new(text(row)),
-            Cell::new(
-                row.score.as_ref().map_or_else(|| "-".to_owned(), |(score, level)| format!("{score:.0} {level}")),
-            ),
+            Cell::new(match (&row.score, &row.text) {
+                (Some((score, level)), _) => format!("{score:.0} {level}"),
+                (None, Ok(_)) => "not assessable".to_owned(),
+                (None, Err(_)) => "-".to_owned(),
+            }),
             Cell::new(speed(row)).set_alignment(CellAlignment::Right),
         ]);
     }

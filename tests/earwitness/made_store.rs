@@ -176,7 +176,7 @@ fn forensics() -> Value {
     json!({
         "channels": [channel(0), channel(1)],
         "evidence": [{
-            "category": "threat", "subcategory": "conditional", "rule": "made", "severity": 0.5,
+            "category": "threat", "kind": "conditional", "rule": "made", "severity": 0.5,
             "text": "돈 안 갚으면, \"가만\" 안 둬", "channel": 0, "speaker": null, "start_s": 0.5, "end_s": 2.75,
             "words": [0, 1, 2, 3, 4, 5], "confidence": 0.75, "discounted": null,
         }],

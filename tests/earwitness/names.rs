@@ -92,7 +92,7 @@ fn settings_may_name_files_that_are_not_utf8() {
     let (_folder, inputs, out) = folder_of_calls(1);
     let odd = |name: &[u8]| inputs.join(OsStr::from_bytes(name));
     let (lexicon, store) = (odd(b"\xB1\xE8.toml"), odd(b"\xB1\xE8.db"));
-    let text = "language = 'en'\n[[rule]]\nid = 'own.rule'\ncategory = 'threat'\nsubcategory = 'own'\nseverity = 0.5\n\
+    let text = "language = 'en'\n[[rule]]\nid = 'own.rule'\ncategory = 'threat'\nkind = 'own'\nseverity = 0.5\n\
                 patterns = ['bridge']\nmatches = ['the bridge']\nrejects = ['a river']\n";
     fs::write(&lexicon, text).unwrap();
     let mut url = OsString::from("sqlite:");

@@ -2,6 +2,7 @@
 
 mod case;
 mod cluster;
+mod evidence;
 mod review;
 mod settings;
 mod voices;
@@ -19,6 +20,7 @@ use stage_core::StageName;
 
 pub(crate) use self::case::{CaseCommand, CaseSetArgs, CaseShowArgs, Channel, PersonArgs};
 pub(crate) use self::cluster::ClusterArgs;
+pub(crate) use self::evidence::{EvidenceArgs, LexiconCheckArgs, LexiconCommand};
 pub(crate) use self::review::{ReviewArgs, ReviewCommand, ReviewFileArgs, ReviewItemArgs, ReviewListArgs};
 pub(crate) use self::settings::{CsvArgs, ModelArgs, SettingArgs, StageSettingArgs};
 pub(crate) use self::voices::{VoicesArgs, VoicesCommand, VoicesNameArgs};
@@ -81,8 +83,13 @@ pub(crate) enum Command {
     Case(CaseCommand),
     /// List available devices and their health.
     Devices(DevicesArgs),
+    /// Find evidence in plain text, and score it: one JSON line per conversation.
+    Evidence(EvidenceArgs),
+    /// Check lexicons.
+    #[command(subcommand)]
+    Lexicon(LexiconCommand),
     /// Print the JSON Schema of the result files.
-    Schema,
+    Schema(SchemaArgs),
     /// Print the licenses of the program and of the models and code of others that it contains.
     Licenses,
     /// Describe the model that a run would use: files, window and hash.
@@ -284,6 +291,19 @@ pub(crate) struct BenchArgs {
     /// Report every point of a commit and wait there for this many milliseconds.
     #[arg(long, value_name = "MS", hide = true)]
     pub(crate) pause_at_commits: Option<u64>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct SchemaArgs {
+    /// What is described: the result file of a recording, or a line of `earwitness evidence`.
+    #[arg(value_enum, default_value_t = SchemaOf::Results)]
+    pub(crate) of: SchemaOf,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum SchemaOf {
+    Results,
+    Evidence,
 }
 
 #[derive(Debug, Args)]

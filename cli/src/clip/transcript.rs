@@ -107,7 +107,7 @@ pub(crate) struct ClipEvidence {
     /// Index in the results of the recording.
     pub(crate) index: usize,
     pub(crate) category: String,
-    pub(crate) subcategory: String,
+    pub(crate) kind: String,
     pub(crate) rule: String,
     pub(crate) severity: f64,
     pub(crate) channel: u16,
@@ -318,7 +318,7 @@ fn evidence(document: &Document, interval: Interval) -> Vec<ClipEvidence> {
         .map(|(index, item)| ClipEvidence {
             index,
             category: item.category.clone(),
-            subcategory: item.subcategory.clone(),
+            kind: item.kind.clone(),
             rule: item.rule.clone(),
             severity: item.severity,
             channel: item.channel,

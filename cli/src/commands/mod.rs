@@ -5,10 +5,12 @@ mod case;
 mod clip;
 mod config;
 mod devices;
+mod evidence;
 mod export;
 mod forget;
 mod incident_log;
 mod key;
+mod lexicon;
 mod licenses;
 mod manifest;
 mod models;
@@ -22,6 +24,8 @@ mod status;
 mod store;
 mod verify;
 mod voices;
+
+pub(crate) use evidence::JudgedConversation;
 
 use crate::args::Command;
 use crate::error::{Error, ErrorContext};
@@ -65,7 +69,9 @@ pub(crate) fn dispatch(command: &Command) -> Result<Exit, Error> {
         Command::Clip(args) => clip::clip(args),
         Command::Devices(args) => devices::devices(args),
         Command::Models(args) => models::models(args),
-        Command::Schema => models::schema(),
+        Command::Evidence(args) => evidence::evidence(args),
+        Command::Lexicon(command) => lexicon::lexicon(command),
+        Command::Schema(args) => models::schema(args),
         Command::Case(command) => case::case(command),
         Command::Config(command) => config::config(command),
         Command::Licenses => licenses::licenses(),

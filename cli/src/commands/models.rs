@@ -5,7 +5,8 @@ use serde_json::json;
 use stage_core::printable;
 use transcribe::{ModelSource, open_model};
 
-use crate::args::{ModelArgs, ModelsArgs, ModelsCommand, QuantizeArgs};
+use super::JudgedConversation;
+use crate::args::{ModelArgs, ModelsArgs, ModelsCommand, QuantizeArgs, SchemaArgs, SchemaOf};
 use crate::error::{Error, ErrorContext};
 use crate::exit::Exit;
 use crate::export::Document;
@@ -69,8 +70,11 @@ fn some_of(languages: &[&str]) -> String {
     }
 }
 
-pub(crate) fn schema() -> Result<Exit, Error> {
-    let schema = schemars::schema_for!(Document);
+pub(crate) fn schema(args: &SchemaArgs) -> Result<Exit, Error> {
+    let schema = match args.of {
+        SchemaOf::Results => schemars::schema_for!(Document),
+        SchemaOf::Evidence => schemars::schema_for!(JudgedConversation),
+    };
     println!("{}", serde_json::to_string_pretty(&schema).context("the schema cannot be written")?);
     Ok(Exit::Done)
 }

@@ -21,7 +21,7 @@ const KEPT: &[&str] = &[
     "forensics.channels",
     "forensics.evidence[].category",
     "forensics.evidence[].rule",
-    "forensics.evidence[].subcategory",
+    "forensics.evidence[].kind",
     "forensics.scores",
     "forensics.turn_taking",
     "provenance[].artifact_sha256",

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
+use stage_core::forensics::ScoreLevel;
 
 use crate::{ForensicsError, measure};
 
@@ -20,6 +21,15 @@ pub struct ForensicsConfig {
     pub measures: BTreeMap<String, Value>,
     /// Categories of the scores and their weights.
     pub scores: Vec<ScoreCategory>,
+    /// The score from which each level holds.
+    pub levels: ScoreLevels,
+    /// Exponent of the severity of the most severe moment of a score, at least 1. The larger it is, the less a mild item
+    /// alone scores.
+    pub severity_exponent: f64,
+    /// Rate of further moments (squared severities per hour of speech) that adds half of what is missing to 100.
+    pub rate_half_per_h: f64,
+    /// Share of the speech that must be reliably transcribed for a call without evidence to be assessable, 0 to 1.
+    pub coverage_min: f64,
     /// Longest gap between two words of one phrase, in seconds.
     pub phrase_gap_max_s: f64,
 }
@@ -35,7 +45,7 @@ pub struct ForensicsConfig {
 ///     [[rule]]
 ///     id = "mine.transfer"
 ///     category = "extortion"
-///     subcategory = "demand"
+///     kind = "demand"
 ///     severity = 0.5
 ///     patterns = ["transfer ..3 (money|coins)"]
 ///     matches = ["transfer all your coins"]
@@ -69,8 +79,44 @@ pub struct ScoreCategory {
     pub evidence: Vec<String>,
 }
 
+/// The scores from which the levels hold, 0 to 100. Below `low` a score is minimal.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct ScoreLevels {
+    /// From here on low.
+    pub low: f64,
+    /// From here on moderate.
+    pub moderate: f64,
+    /// From here on high.
+    pub high: f64,
+    /// From here on critical.
+    pub critical: f64,
+}
+
+impl Default for ScoreLevels {
+    fn default() -> Self {
+        Self { low: 20.0, moderate: 40.0, high: 60.0, critical: 80.0 }
+    }
+}
+
+impl ScoreLevels {
+    /// The level of a score.
+    #[must_use]
+    pub fn of(&self, score: f64) -> ScoreLevel {
+        match score {
+            s if s < self.low => ScoreLevel::Minimal,
+            s if s < self.moderate => ScoreLevel::Low,
+            s if s < self.high => ScoreLevel::Moderate,
+            s if s < self.critical => ScoreLevel::High,
+            _ => ScoreLevel::Critical,
+        }
+    }
+}
+
 /// Name of the category of evidence, and of the score, that are off by default.
 pub(crate) const DECEPTION: &str = "deception";
+/// Name of the category of what the speaker reports of others.
+pub(crate) const REPORTED: &str = "reported";
 
 impl Default for ForensicsConfig {
     fn default() -> Self {
@@ -88,7 +134,12 @@ impl Default for ForensicsConfig {
                 category("coercion", 20.0, &["coercion", "extortion", "fraud"]),
                 category(DECEPTION, 20.0, &[DECEPTION]),
                 category("emotional_manipulation", 10.0, &["emotional_manipulation", "insult"]),
+                category(REPORTED, 15.0, &[REPORTED]),
             ],
+            levels: ScoreLevels::default(),
+            severity_exponent: 3.0,
+            rate_half_per_h: 6.0,
+            coverage_min: 0.5,
             phrase_gap_max_s: 2.0,
         }
     }
@@ -97,6 +148,14 @@ impl Default for ForensicsConfig {
 impl ForensicsConfig {
     pub(crate) fn validate(&self) -> Result<(), ForensicsError> {
         require("phrase_gap_max_s", self.phrase_gap_max_s, self.phrase_gap_max_s > 0.0, "more than 0")?;
+        let ScoreLevels { low, moderate, high, critical } = self.levels;
+        let levels = [0.0, low, moderate, high, critical, 100.0];
+        require("levels", critical, levels.is_sorted_by(|a, b| a < b), "levels that rise from above 0 to below 100")?;
+        let exponent = self.severity_exponent;
+        require("severity_exponent", exponent, (1.0..=20.0).contains(&exponent), "1 to 20")?;
+        let half = self.rate_half_per_h;
+        require("rate_half_per_h", half, half > 0.0 && half.is_finite(), "more than 0")?;
+        require("coverage_min", self.coverage_min, (0.0..=1.0).contains(&self.coverage_min), "0 to 1")?;
         for score in &self.scores {
             let setting = format!("scores.{}.weight", score.name);
             require(&setting, score.weight, score.weight >= 0.0 && score.weight.is_finite(), "0 or more")?;

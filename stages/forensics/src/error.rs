@@ -86,8 +86,20 @@ pub enum ForensicsError {
         /// The id.
         rule: String,
     },
+    /// A lexicon adds a category to a score that does not exist.
+    #[error("lexicon {lexicon}: the category `{category}` counts in `{score}`, which is none of `scores`")]
+    UnknownScore {
+        /// The file.
+        lexicon: String,
+        /// The category.
+        category: String,
+        /// The score.
+        score: String,
+    },
     /// No score counts the category of a rule, so its evidence would affect no score.
-    #[error("lexicon {lexicon}, rule {rule}: category `{category}` counts in no score: add it to one of `scores`")]
+    #[error(
+        "lexicon {lexicon}, rule {rule}: category `{category}` counts in no score: add it to `[categories]` of the lexicon, or to one of `scores`"
+    )]
     UnscoredCategory {
         /// The file.
         lexicon: String,

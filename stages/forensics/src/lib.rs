@@ -3,7 +3,8 @@
 //!
 //! ```text
 //! samples, spans, words -> measures of every channel: level, speech, pitch -> ForensicRecord
-//! words -> lexicons -> evidence, discounted if negated or quoted -> scores -> ForensicRecord
+//! words -> lexicons -> evidence, with what the words around it make of it -> scores -> ForensicRecord
+//! lines of text -> lexicons -> items -> scores -> TextRecord
 //! ```
 //!
 //! [`Forensics`] measures level, speech and pitch of every channel, searches the timed words for the phrases of its
@@ -14,8 +15,9 @@
 //! | item | purpose |
 //! |---|---|
 //! | [`Forensics`] | the stage |
-//! | [`ForensicsConfig`], [`ScoreCategory`] | settings of measures and scores |
-//! | [`LexiconSource`] | a lexicon in addition to the built-in ones; the top of `lexicons/en.toml` documents the format |
+//! | [`TextEvidence`] | the same evidence and scores for plain text; checks of lexicons |
+//! | [`ForensicsConfig`], [`ScoreCategory`], [`ScoreLevels`] | settings of measures and scores |
+//! | [`LexiconSource`] | a lexicon in addition to the built-in ones; the top of `lexicons/en/base.toml` documents the format |
 //! | [`ForensicInput`] | the artifacts that the stage reads |
 //! | [`record_schema`] | the JSON Schema of the record, with the measures' own types |
 //!
@@ -73,10 +75,13 @@ mod measure;
 mod score;
 mod spans;
 mod stage;
+mod text;
 mod turn_taking;
 
-pub use config::{ForensicsConfig, LexiconSource, ScoreCategory};
+pub use config::{ForensicsConfig, LexiconSource, ScoreCategory, ScoreLevels};
 pub use error::ForensicsError;
 pub use input::ForensicInput;
+pub use lexicon::{RuleSummary, built_in};
 pub use measure::record_schema;
 pub use stage::Forensics;
+pub use text::{TextEvidence, TextItem, TextLine, TextRecord, TextScores};

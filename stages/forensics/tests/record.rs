@@ -1,7 +1,7 @@
 //! Tests the whole stage on small recordings: evidence, scores, and regressions of the record.
 
 use forensics::{ForensicInput, Forensics, ForensicsConfig, LexiconSource};
-use stage_core::forensics::{Evidence, ForensicRecord};
+use stage_core::forensics::{Evidence, ForensicRecord, ScoreLevel};
 use stage_core::{
     AlignedWords, Pcm, PcmSource, Recording, Segment, Speakers, SpeechSegments, SpeechSpan, Stage, Transcript,
     VadIdentity, Word,
@@ -79,9 +79,6 @@ fn counted(record: &ForensicRecord) -> Vec<&Evidence> {
 #[test]
 fn evidence_is_every_threatening_phrase_and_no_neutral_one() {
     let marked = [
-        "stop calling me",
-        "leave me alone",
-        "i will call the police",
         "do not tell anyone",
         "you will pay for this",
         "i know where you live",
@@ -90,12 +87,7 @@ fn evidence_is_every_threatening_phrase_and_no_neutral_one() {
         "i will hurt you",
         "you will be sorry",
         "this is your last warning",
-        "send me the money",
-        "it is your fault",
         "nobody will believe you",
-        "that never happened",
-        "you are lying",
-        "do not hang up",
     ];
     for phrase in marked {
         assert_eq!(counted(&english(&[(0, 1.0, phrase)])).len(), 1, "{phrase}");
@@ -116,6 +108,8 @@ fn evidence_is_every_threatening_phrase_and_no_neutral_one() {
         "my number is one two three",
         "i can not hear you",
         "i am sorry",
+        "i will call the police",
+        "send me the money",
     ];
     for phrase in neutral {
         assert!(english(&[(0, 1.0, phrase)]).evidence.is_empty(), "{phrase}");
@@ -139,11 +133,20 @@ fn evidence_is_never_a_part_of_another_word() {
 }
 
 #[test]
+fn evidence_that_somebody_else_is_reported_to_say_is_not_the_threat() {
+    let record = english(&[(0, 1.0, "he said I will kill you")]);
+    let [item] = &record.evidence[..] else { panic!("{:?}", record.evidence) };
+    assert_eq!((item.category.as_str(), item.kind.as_str(), item.reported), ("reported", "threat", true));
+    let scores = &record.scores.categories;
+    assert_eq!(scores["threat"].score.value, Some(0.0));
+    assert!(scores["reported"].score.value > Some(0.0));
+}
+
+#[test]
 fn evidence_that_is_negated_or_quoted_is_listed_and_does_not_count() {
     for (text, why) in [
         ("I will not kill you", "negated: not"),
         ("I don't think I will kill you", "negated: do not think"),
-        ("he said I will kill you", "quoted: he said"),
         ("“I will kill you” is a song", "quoted: between quotation marks"),
     ] {
         let record = english(&[(0, 1.0, text)]);
@@ -223,18 +226,27 @@ fn scores_without_evidence_are_exactly_zero() {
 }
 
 #[test]
-fn deception_is_off_by_default_and_the_weights_sum_to_one() {
-    for (deception, threat_weight) in [(false, 25.0 / 80.0), (true, 0.25)] {
+fn deception_is_off_by_default_and_the_heaviest_category_counts_in_full() {
+    for deception in [false, true] {
         let config = ForensicsConfig { deception, ..ForensicsConfig::default() };
         let record = record_of(config, "en", &[(0, 1.0, "to be honest I will kill you")]);
         let scores = &record.scores;
-        assert!((scores.categories.values().map(|c| c.weight).sum::<f64>() - 1.0).abs() < 1e-12);
-        assert!((scores.categories["threat"].weight - threat_weight).abs() < 1e-12);
+        assert_eq!(scores.categories.values().map(|c| c.weight).fold(0.0, f64::max), 1.0);
+        assert_eq!(scores.categories["threat"].weight, 1.0);
         assert_eq!(scores.categories["deception"].score.value.is_some(), deception);
         assert_eq!(record.evidence.iter().any(|item| item.category == "deception"), deception);
         let named = &scores.categories["threat"].evidence;
         assert!(named.iter().all(|&i| record.evidence[i as usize].category == "threat") && named.len() == 1);
     }
+}
+
+#[test]
+fn confidence_of_the_words_is_stated_beside_the_score_and_does_not_change_it() {
+    let record = english(&[(0, 1.0, "I will kill you")]);
+    let threat = &record.scores.categories["threat"];
+    assert!((threat.reliability.value.unwrap() - 0.8).abs() < 1e-6);
+    assert_eq!(threat.level, Some(ScoreLevel::Critical));
+    assert!(threat.moments == 1 && record.scores.overall.value == threat.score.value);
 }
 
 #[test]
@@ -259,19 +271,21 @@ fn identity_has_every_setting_and_lexicon() {
     let identity = |config| Forensics::new(config, &[]).unwrap().identity().settings;
     let base = ForensicsConfig::default;
     let plain = identity(base());
-    assert_eq!(plain["lexicons_sha256"].as_array().unwrap().len(), 2);
+    assert_eq!(plain["lexicons_sha256"].as_array().unwrap().len(), 10);
     let mut pitch = base();
     pitch.measures.insert("f0".into(), serde_json::json!({"floor_hz": 60.0}));
     let mut weight = base();
     weight.scores[0].weight = 30.0;
     let gap = ForensicsConfig { phrase_gap_max_s: 1.0, ..base() };
-    for changed in [ForensicsConfig { deception: true, ..base() }, pitch, weight, gap] {
+    let mut level = base();
+    level.levels.high = 65.0;
+    for changed in [ForensicsConfig { deception: true, ..base() }, pitch, weight, gap, level] {
         assert_ne!(identity(changed), plain);
     }
-    let text = "language = 'en'\n[negation]\ninside = ['not']\n[[rule]]\nid = 'mine.boat'\ncategory = 'threat'\n\
-                subcategory = 'veiled'\nseverity = 0.5\npatterns = ['sink your boat']\nmatches = ['I may sink your boat']\n\
+    let text = "language = 'en'\n[[rule]]\nid = 'mine.boat'\ncategory = 'threat'\n\
+                kind = 'veiled'\nseverity = 0.5\npatterns = ['sink your boat']\nmatches = ['I may sink your boat']\n\
                 rejects = ['sink your boats']\n";
     let lexicon = LexiconSource { name: "mine.toml".to_owned(), text: text.to_owned() };
     let more = Forensics::new(base(), &[lexicon]).unwrap().identity().settings;
-    assert_eq!(more["lexicons_sha256"].as_array().unwrap().len(), 3);
+    assert_eq!(more["lexicons_sha256"].as_array().unwrap().len(), 11);
 }

@@ -1,18 +1,12 @@
 //! Lexicon files: any text is a usable lexicon or an error that names the file.
 
 use forensics::{Forensics, ForensicsConfig, LexiconSource};
-use testkit::root;
 
 /// The built-in lexicons, whole and in parts that are parsed fast.
-///
-/// # Panics
-/// If they cannot be read.
 #[must_use]
 pub fn corpus() -> Vec<Vec<u8>> {
-    let read = |name: &str| std::fs::read_to_string(root().join("stages/forensics/lexicons").join(name)).unwrap();
-    let files = ["en.toml", "ko.toml"].map(read);
-    let parts = files.iter().flat_map(|text| {
-        let (head, rules) = text.split_once("[[rule]]").unwrap();
+    let files: Vec<String> = forensics::built_in().map(|source| source.text).collect();
+    let parts = files.iter().filter_map(|text| text.split_once("[[rule]]")).flat_map(|(head, rules)| {
         let rules: Vec<_> = rules.split("[[rule]]").collect();
         rules.chunks(6).map(|rules| format!("{head}[[rule]]{}", rules.join("[[rule]]"))).collect::<Vec<_>>()
     });

@@ -41,7 +41,7 @@ pub struct Evidence {
     /// Category (`threat`).
     pub category: String,
     /// Kind inside the category (`conditional`).
-    pub subcategory: String,
+    pub kind: String,
     /// Rule that matched.
     pub rule: String,
     /// Severity of the rule, 0 to 1.
@@ -60,8 +60,17 @@ pub struct Evidence {
     pub words: Vec<u32>,
     /// Mean confidence of those words, 0 to 1.
     pub confidence: f64,
-    /// Why the match does not count: it was negated or quoted, or the transcript is of low confidence. Null if it
-    /// counts.
+    /// Whether the words around it negate it.
+    #[serde(default)]
+    pub negated: bool,
+    /// Whether it is a quotation.
+    #[serde(default)]
+    pub quoted: bool,
+    /// Whether the speaker reports what somebody else said or did. The category is then `reported`.
+    #[serde(default)]
+    pub reported: bool,
+    /// Why the match does not count: it was negated or quoted, announces a lawful act, or the transcript is of low
+    /// confidence. Null if it counts.
     pub discounted: Option<String>,
 }
 
@@ -113,7 +122,8 @@ pub struct SpeakerPair {
 /// An index over the evidence, not a verdict.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Scores {
-    /// Weighted mean of the categories, 0 to 100, or null with a reason if no speech was transcribed.
+    /// The highest score of a category, by its weight, and a part of the others; 0 to 100. Null with a reason if the speech
+    /// is not assessable.
     pub overall: Measured,
     /// Level of the overall score, if there is a score.
     pub level: Option<ScoreLevel>,
@@ -132,7 +142,7 @@ pub struct Scores {
 pub struct SpeakerScores {
     /// The label of the speaker.
     pub speaker: String,
-    /// Weighted mean of the categories, 0 to 100, or null with a reason.
+    /// As [`Scores::overall`].
     pub overall: Measured,
     /// Level of the overall score, if there is a score.
     pub level: Option<ScoreLevel>,
@@ -140,7 +150,7 @@ pub struct SpeakerScores {
     pub categories: BTreeMap<String, CategoryScore>,
 }
 
-/// Level of a score.
+/// Level of a score. The settings have the score from which each level holds; these are the defaults.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum ScoreLevel {
@@ -157,18 +167,6 @@ pub enum ScoreLevel {
 }
 
 impl ScoreLevel {
-    /// The level of `score`, 0 to 100.
-    #[must_use]
-    pub fn of(score: f64) -> Self {
-        match score {
-            s if s < 20.0 => Self::Minimal,
-            s if s < 40.0 => Self::Low,
-            s if s < 60.0 => Self::Moderate,
-            s if s < 80.0 => Self::High,
-            _ => Self::Critical,
-        }
-    }
-
     /// Name used in records and reports.
     #[must_use]
     pub const fn name(self) -> &'static str {
@@ -189,10 +187,22 @@ pub struct CategoryScore {
     pub score: Measured,
     /// Level of the score, if there is a score.
     pub level: Option<ScoreLevel>,
-    /// Its weight in the overall score, 0 to 1.
+    /// Its weight in the overall score: 1 for the heaviest category.
     pub weight: f64,
+    /// Number of separate moments in which the evidence occurs.
+    #[serde(default)]
+    pub moments: u32,
+    /// Mean confidence of the words of the evidence, 0 to 1: how reliably they were recognized. Null without evidence. It
+    /// does not change the score.
+    #[serde(default = "unmeasured")]
+    pub reliability: Measured,
     /// Indices of the evidence that the score is based on, in [`ForensicRecord::evidence`].
     pub evidence: Vec<u32>,
+}
+
+/// What records of earlier versions do not have.
+fn unmeasured() -> Measured {
+    Measured::missing("an earlier version of the program did not measure it")
 }
 
 /// How much of the speech was transcribed, and with what confidence.

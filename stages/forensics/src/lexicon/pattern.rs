@@ -1,51 +1,140 @@
-//! The pattern language of the lexicons. The top of `lexicons/en.toml` documents it for users.
+//! The pattern language of the lexicons. The top of `lexicons/en/base.toml` documents it for users.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
-use super::token::{Token, normalize};
+use super::token::{Token, fold, hash, normalize};
+use super::view::View;
 
 /// Named patterns that other patterns can use.
-pub(super) type Sets = BTreeMap<String, Pattern>;
+pub(super) type Sets = BTreeMap<String, Arc<Pattern>>;
 
 /// Alternatives, each of which is a sequence of nodes.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct Pattern(Vec<Vec<Node>>);
+pub(super) struct Pattern {
+    sequences: Vec<Vec<Node>>,
+    /// The words with which a match can begin; of parts of a pattern, none.
+    first: FirstWords,
+}
 
 #[derive(Debug, Clone, PartialEq)]
 enum Node {
     Word(Literal),
-    Group(Pattern),
-    Optional(Pattern),
+    Group(Arc<Pattern>),
+    Optional(Arc<Pattern>),
     /// Up to this number of arbitrary tokens.
     Gap(usize),
+    /// The start or the end of a sentence.
+    Edge(Edge),
 }
 
-/// Matches one token completely, by its start or by its end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Edge {
+    Start,
+    End,
+}
+
+/// Matches one token: completely, or by parts of it in their order.
 #[derive(Debug, Clone, PartialEq)]
 struct Literal {
-    text: String,
+    /// What a token has, with any text between two parts; never empty.
+    parts: Vec<String>,
+    folded: Vec<String>,
+    /// Whether any text may stand before the first part, and after the last.
     any_before: bool,
     any_after: bool,
 }
 
 impl Literal {
-    fn matches(&self, token: &str) -> bool {
-        match (self.any_before, self.any_after) {
-            (false, false) => token == self.text,
-            (false, true) => token.starts_with(&self.text),
-            (true, false) => token.ends_with(&self.text),
-            (true, true) => token.contains(&self.text),
+    fn new(parts: Vec<String>, any_before: bool, any_after: bool) -> Self {
+        Self { folded: parts.iter().map(|part| fold(part)).collect(), parts, any_before, any_after }
+    }
+
+    fn is_whole(&self) -> bool {
+        self.parts.len() == 1 && !self.any_before && !self.any_after
+    }
+
+    fn matches(&self, token: &Token, folded: bool) -> bool {
+        let (token, parts) = if folded { (&token.folded, &self.folded) } else { (&token.text, &self.parts) };
+        let mut rest = token.as_str();
+        for (index, part) in parts.iter().enumerate() {
+            let (is_first, is_last) = (index == 0, index + 1 == parts.len());
+            let found = match () {
+                () if is_first && !self.any_before => rest.strip_prefix(part.as_str()),
+                () if is_last && !self.any_after => return rest.ends_with(part.as_str()),
+                () => rest.split_once(part.as_str()).map(|(_, after)| after),
+            };
+            let Some(after) = found else { return false };
+            rest = after;
         }
+        self.any_after || rest.is_empty()
     }
 }
 
-/// Rules for skipping tokens between the nodes of a pattern.
-#[derive(Debug, Clone, Copy)]
+/// The words with which a pattern can begin. Nearly all tokens are none of them, and need no search.
+#[derive(Debug, Clone, PartialEq, Default)]
+struct FirstWords {
+    /// Hashes of whole words, sorted.
+    hashes: Vec<u64>,
+    /// Bit `h % 64` of each hash.
+    mask: u64,
+    /// Beginnings of words.
+    beginnings: Vec<Literal>,
+    /// Bit `c % 64` of the first character of each beginning.
+    beginnings_mask: u64,
+    /// Endings and parts of words.
+    others: Vec<Literal>,
+}
+
+/// The bit of the first character of a word.
+fn first_bit(word: &str) -> u64 {
+    word.chars().next().map_or(0, |c| 1 << (u32::from(c) % 64))
+}
+
+impl FirstWords {
+    fn of(pattern: &Pattern) -> Self {
+        let mut first = Self::default();
+        pattern.sequences.iter().for_each(|sequence| first.add_sequence(sequence));
+        first.hashes.sort_unstable();
+        first.mask = first.hashes.iter().fold(0, |mask, hash| mask | 1 << (hash % 64));
+        first.beginnings_mask = first.beginnings.iter().fold(0, |mask, literal| mask | first_bit(&literal.folded[0]));
+        first
+    }
+
+    fn add_sequence(&mut self, nodes: &[Node]) {
+        for node in nodes {
+            match node {
+                Node::Word(literal) if literal.is_whole() => self.hashes.push(hash(&literal.folded[0])),
+                Node::Word(literal) if literal.any_before => self.others.push(literal.clone()),
+                Node::Word(literal) => self.beginnings.push(literal.clone()),
+                Node::Group(group) | Node::Optional(group) => {
+                    group.sequences.iter().for_each(|sequence| self.add_sequence(sequence));
+                }
+                Node::Gap(_) | Node::Edge(_) => {}
+            }
+            if !node.can_be_empty() {
+                return;
+            }
+        }
+    }
+
+    fn has(&self, token: &Token) -> bool {
+        let is_whole = self.mask >> (token.hash % 64) & 1 == 1 && self.hashes.binary_search(&token.hash).is_ok();
+        let matches = |literal: &Literal| literal.matches(token, true);
+        let may_begin = self.beginnings_mask & first_bit(&token.folded) != 0;
+        is_whole || (may_begin && self.beginnings.iter().any(matches)) || self.others.iter().any(matches)
+    }
+}
+
+/// How the nodes of a pattern match tokens, besides fillers, which may always stand between them.
+#[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Passing<'a> {
     /// Negators, which a gap cannot skip.
     pub(super) negators: &'a [Pattern],
     /// Whether negators may occur anywhere inside the phrase.
     pub(super) negated: bool,
+    /// Whether words that sound alike are equal ([`fold`]).
+    pub(super) folded: bool,
 }
 
 /// Result of a match: indices of the matched tokens, in ascending order.
@@ -64,7 +153,7 @@ impl Pattern {
         match parser.rest {
             "" if pattern.can_be_empty() => Err("it can match without any word"),
             "" if pattern.gap_at_edge() => Err("a gap needs a word on both sides"),
-            "" => Ok(pattern),
+            "" => Ok(Self { first: FirstWords::of(&pattern), ..pattern }),
             _ => Err("a `)` without a matching `(`"),
         }
     }
@@ -74,40 +163,58 @@ impl Pattern {
     /// ones.
     pub(super) fn match_at(
         &self,
-        tokens: &[Token],
+        view: &View<'_>,
         start: usize,
         passing: Passing<'_>,
         accept: &dyn Fn(usize) -> bool,
     ) -> Option<Taken> {
-        let mut walk = Walk { tokens, passing, start, taken: Taken::default() };
+        if !view.tokens.get(start).is_some_and(|token| self.first.has(token)) {
+            return None;
+        }
+        let mut walk = Walk { view, passing, start, taken: Taken::default() };
         walk.pattern(self, start, &mut |_, end| accept(end)).then_some(walk.taken)
+    }
+
+    /// The index after the first match from token `start` on.
+    pub(super) fn end_at(&self, view: &View<'_>, start: usize) -> Option<usize> {
+        let taken = self.match_at(view, start, Passing::default(), &|_| true)?;
+        taken.tokens.last().map(|last| last + 1)
     }
 
     /// Whether the pattern matches this token alone.
     pub(super) fn matches_token(&self, token: &Token) -> bool {
-        let nothing = Passing { negators: &[], negated: false };
-        self.match_at(std::slice::from_ref(token), 0, nothing, &|end| end == 1).is_some()
+        let view = View::plain(std::slice::from_ref(token));
+        self.match_at(&view, 0, Passing::default(), &|end| end == 1).is_some()
+    }
+
+    /// A part of a pattern.
+    fn part(sequences: Vec<Vec<Node>>) -> Arc<Self> {
+        Arc::new(Self { sequences, first: FirstWords::default() })
     }
 
     fn can_be_empty(&self) -> bool {
-        self.0.iter().any(|sequence| {
-            sequence.iter().all(|node| match node {
-                Node::Word(_) => false,
-                Node::Group(group) => group.can_be_empty(),
-                Node::Optional(_) | Node::Gap(_) => true,
-            })
-        })
+        self.sequences.iter().any(|sequence| sequence.iter().all(Node::can_be_empty))
     }
 
     fn gap_at_edge(&self) -> bool {
         let is_gap = |node: Option<&Node>| matches!(node, Some(Node::Gap(_)));
-        self.0.iter().any(|sequence| is_gap(sequence.first()) || is_gap(sequence.last()))
+        self.sequences.iter().any(|sequence| is_gap(sequence.first()) || is_gap(sequence.last()))
+    }
+}
+
+impl Node {
+    fn can_be_empty(&self) -> bool {
+        match self {
+            Self::Word(_) => false,
+            Self::Group(group) => group.can_be_empty(),
+            Self::Optional(_) | Self::Gap(_) | Self::Edge(_) => true,
+        }
     }
 }
 
 /// Depth-first search. Each step calls the rest of the pattern as its continuation.
 struct Walk<'a> {
-    tokens: &'a [Token],
+    view: &'a View<'a>,
     passing: Passing<'a>,
     start: usize,
     taken: Taken,
@@ -117,7 +224,7 @@ type Rest<'r, 'a> = &'r mut dyn FnMut(&mut Walk<'a>, usize) -> bool;
 
 impl<'a> Walk<'a> {
     fn pattern(&mut self, pattern: &Pattern, at: usize, rest: Rest<'_, 'a>) -> bool {
-        pattern.0.iter().any(|sequence| self.sequence(sequence, at, rest))
+        pattern.sequences.iter().any(|sequence| self.sequence(sequence, at, rest))
     }
 
     fn sequence(&mut self, nodes: &[Node], at: usize, rest: Rest<'_, 'a>) -> bool {
@@ -130,17 +237,22 @@ impl<'a> Walk<'a> {
                     || self.sequence(others, at, rest)
             }
             Node::Gap(most) => self.gap(*most, others, at, rest),
+            Node::Edge(edge) => self.is_edge(*edge, at) && self.sequence(others, at, rest),
         }
     }
 
     fn word(&mut self, literal: &Literal, others: &[Node], at: usize, rest: Rest<'_, 'a>) -> bool {
-        let Some(token) = self.tokens.get(at) else { return false };
-        if literal.matches(&token.text) {
+        let Some(token) = self.view.tokens.get(at) else { return false };
+        if literal.matches(token, self.passing.folded) {
             self.taken.tokens.push(at);
             if self.sequence(others, at + 1, rest) {
                 return true;
             }
             self.taken.tokens.pop();
+        }
+        let after = self.view.after_fillers(at);
+        if after > at && at > self.start && self.word(literal, others, after, rest) {
+            return true;
         }
         if self.passing.negated && at > self.start && self.is_negator(at) {
             self.taken.negators.push(at);
@@ -154,20 +266,38 @@ impl<'a> Walk<'a> {
 
     /// Matches a gap. It cannot cross the end of a sentence or skip a negator.
     fn gap(&mut self, most: usize, others: &[Node], at: usize, rest: Rest<'_, 'a>) -> bool {
-        for end in at..=at + most {
+        let tokens = self.view.tokens;
+        let mut end = at;
+        for _ in 0..=most {
             if self.sequence(others, end, rest) {
                 return true;
             }
-            let sentence_ended = end > 0 && self.tokens[end - 1].ends_sentence;
-            if end >= self.tokens.len() || sentence_ended || self.is_negator(end) {
+            let skipped = self.view.after_fillers(end);
+            let before = tokens.get(end.saturating_sub(1)..skipped).unwrap_or_default();
+            let sentence_ended = end > 0 && before.iter().any(|token| token.ends_sentence);
+            if skipped >= tokens.len() || sentence_ended || self.is_negator(skipped) {
                 return false;
             }
+            end = skipped + 1;
         }
         false
     }
 
+    /// Whether a sentence begins or ends before the token `at`. Fillers at the edge do not matter.
+    fn is_edge(&self, edge: Edge, at: usize) -> bool {
+        let tokens = self.view.tokens;
+        let ends = |token: usize| tokens[token].ends_sentence;
+        match edge {
+            Edge::Start => {
+                let fillers = (0..at).rev().find(|before| self.view.after_fillers(*before) != at);
+                fillers.is_none_or(ends)
+            }
+            Edge::End => at > 0 && (at >= tokens.len() || ends(at - 1) || self.view.after_fillers(at) >= tokens.len()),
+        }
+    }
+
     fn is_negator(&self, at: usize) -> bool {
-        self.passing.negators.iter().any(|negator| negator.matches_token(&self.tokens[at]))
+        self.passing.negators.iter().any(|negator| negator.matches_token(&self.view.tokens[at]))
     }
 }
 
@@ -182,7 +312,7 @@ impl Parser<'_> {
         while self.eat('|') {
             alternatives.push(self.sequence()?);
         }
-        Ok(Pattern(alternatives))
+        Ok(Pattern { sequences: alternatives, first: FirstWords::default() })
     }
 
     fn sequence(&mut self) -> Result<Vec<Node>, &'static str> {
@@ -193,10 +323,20 @@ impl Parser<'_> {
                 break;
             }
             let mut node = self.atom()?;
+            let mut is_optional = self.eat('?');
             while self.eat('_') {
-                node = glue(&node, &self.atom()?)?;
+                let right = self.atom()?;
+                let right_is_optional = self.eat('?');
+                let glued = glue(&node, &right)?;
+                node = match (is_optional, right_is_optional) {
+                    (false, false) => glued,
+                    (false, true) => any_of([glued, node]),
+                    (true, false) => any_of([glued, right]),
+                    (true, true) => return Err("of two words that `_` joins, one at most can be optional"),
+                };
+                is_optional = false;
             }
-            nodes.push(if self.eat('?') { Node::Optional(Pattern(vec![vec![node]])) } else { node });
+            nodes.push(if is_optional { Node::Optional(Pattern::part(vec![vec![node]])) } else { node });
             if !(self.rest.is_empty() || self.rest.starts_with([' ', '|', ')'])) {
                 return Err("a space, `_`, `|` or `)` is missing after a word or group");
             }
@@ -207,11 +347,16 @@ impl Parser<'_> {
     fn atom(&mut self) -> Result<Node, &'static str> {
         if self.eat('(') {
             let group = self.alternatives()?;
-            return if self.eat(')') { Ok(Node::Group(group)) } else { Err("a `(` without a matching `)`") };
+            return if self.eat(')') { Ok(Node::Group(Arc::new(group))) } else { Err("a `(` without a matching `)`") };
         }
         let end = self.rest.find([' ', '|', '(', ')', '?', '_']).unwrap_or(self.rest.len());
         let (text, rest) = self.rest.split_at(end);
         self.rest = rest;
+        match text {
+            "<" => return Ok(Node::Edge(Edge::Start)),
+            ">" => return Ok(Node::Edge(Edge::End)),
+            _ => {}
+        }
         if let Some(count) = text.strip_prefix("..") {
             return match count.parse() {
                 Ok(most @ 1..=12) => Ok(Node::Gap(most)),
@@ -229,33 +374,45 @@ impl Parser<'_> {
     }
 }
 
-/// Builds `left_right`: both with a space between them, or as one word if there is no `*` between them.
+fn any_of(nodes: [Node; 2]) -> Node {
+    Node::Group(Pattern::part(nodes.map(|node| vec![node]).into()))
+}
+
+/// Builds `left_right`: both with a space between them, or as one word.
 fn glue(left: &Node, right: &Node) -> Result<Node, &'static str> {
     let mut alternatives = Vec::new();
     for left in words_of(left)? {
         for right in words_of(right)? {
-            if let ([head @ .., a], [b, tail @ ..]) = (left.as_slice(), right.as_slice())
-                && !a.any_after
-                && !b.any_before
-            {
-                let text = format!("{}{}", a.text, b.text);
-                let joined = Literal { text, any_before: a.any_before, any_after: b.any_after };
-                alternatives.push([head, &[joined], tail].concat());
+            if let ([head @ .., a], [b, tail @ ..]) = (left.as_slice(), right.as_slice()) {
+                alternatives.push([head, &[joined(a, b)], tail].concat());
             }
             alternatives.push([left.as_slice(), &right].concat());
         }
     }
     let sequence = |words: Vec<Literal>| words.into_iter().map(Node::Word).collect();
-    Ok(Node::Group(Pattern(alternatives.into_iter().map(sequence).collect())))
+    Ok(Node::Group(Pattern::part(alternatives.into_iter().map(sequence).collect())))
+}
+
+/// Two words written as one.
+fn joined(a: &Literal, b: &Literal) -> Literal {
+    let mut parts = a.parts.clone();
+    match (parts.last_mut(), b.parts.split_first()) {
+        (Some(last), Some((first, rest))) if !a.any_after && !b.any_before => {
+            last.push_str(first);
+            parts.extend_from_slice(rest);
+        }
+        _ => parts.extend_from_slice(&b.parts),
+    }
+    Literal::new(parts, a.any_before, b.any_after)
 }
 
 /// Returns all sequences of words that a node matches.
 fn words_of(node: &Node) -> Result<Vec<Vec<Literal>>, &'static str> {
     match node {
         Node::Word(literal) => Ok(vec![vec![literal.clone()]]),
-        Node::Group(Pattern(alternatives)) => {
+        Node::Group(group) => {
             let mut all = Vec::new();
-            for sequence in alternatives {
+            for sequence in &group.sequences {
                 let mut ways = vec![Vec::new()];
                 for node in sequence {
                     let next = words_of(node)?;
@@ -266,19 +423,20 @@ fn words_of(node: &Node) -> Result<Vec<Vec<Literal>>, &'static str> {
             }
             Ok(all)
         }
-        Node::Optional(_) | Node::Gap(_) => Err("`_` can only join words and groups of words"),
+        Node::Optional(_) | Node::Gap(_) | Node::Edge(_) => Err("`_` can only join words and groups of words"),
     }
 }
 
 fn literal(text: &str) -> Result<Literal, &'static str> {
     let (any_before, inner) = text.strip_prefix('*').map_or((false, text), |inner| (true, inner));
     let (any_after, inner) = inner.strip_suffix('*').map_or((false, inner), |inner| (true, inner));
-    if inner.contains(['*', '\'', '’']) {
-        return Err("`*` is only allowed at an end of a word, and contractions must be written out");
+    if inner.contains(['\'', '’']) {
+        return Err("contractions must be written out");
     }
-    match <[String; 1]>::try_from(normalize(inner)) {
-        Ok([text]) => Ok(Literal { text, any_before, any_after }),
-        Err(_) => Err("a word must normalize to exactly one word"),
+    let part = |part: &str| <[String; 1]>::try_from(normalize(part)).map(|[text]| text);
+    match inner.split('*').map(part).collect::<Result<Vec<_>, _>>() {
+        Ok(parts) => Ok(Literal::new(parts, any_before, any_after)),
+        Err(_) => Err("a word, and each part of it beside a `*`, must normalize to exactly one word"),
     }
 }
 
@@ -288,10 +446,12 @@ mod tests {
     use super::*;
 
     fn taken(pattern: &str, text: &str) -> Option<Vec<usize>> {
-        let sets = Sets::from([("will".to_owned(), Pattern::parse("will|am going to", &Sets::new()).unwrap())]);
+        let will = Pattern::parse("will|am going to", &Sets::new()).unwrap();
+        let sets = Sets::from([("will".to_owned(), Arc::new(will))]);
         let pattern = Pattern::parse(pattern, &sets).unwrap();
-        let passing = Passing { negators: &[], negated: false };
-        pattern.match_at(&tokens_of_text(text), 0, passing, &|_| true).map(|taken| taken.tokens)
+        let (tokens, filler) = (tokens_of_text(text), Pattern::parse("uh|you know", &sets).unwrap());
+        let passing = Passing { folded: true, ..Passing::default() };
+        pattern.match_at(&View::new(&tokens, &[filler]), 0, passing, &|_| true).map(|taken| taken.tokens)
     }
 
     #[test]
@@ -315,10 +475,43 @@ mod tests {
     }
 
     #[test]
+    fn patterns_make_the_last_glued_word_optional() {
+        assert_eq!(taken("아무것도_없으면?", "아무것도 못하겠어"), Some(vec![0]));
+        assert_eq!(taken("아무것도_없으면?", "아무것도 없으면"), Some(vec![0, 1]));
+        assert_eq!(taken("가만_안_둬?", "못하겠어"), None, "the rest is not optional");
+        assert_eq!(taken("가만_안_둬?", "가만안"), Some(vec![0]));
+    }
+
+    #[test]
+    fn patterns_have_words_with_parts_and_edges_of_sentences() {
+        assert_eq!(taken("때리*겠다", "때리시겠다"), Some(vec![0]));
+        assert_eq!(taken("때리*겠다", "때린다"), None);
+        assert_eq!(taken("ab*ba", "aba"), None, "parts do not overlap");
+        assert_eq!(taken("죽여*_버리*", "죽여서버리자"), Some(vec![0]));
+        assert_eq!(taken("< get lost >", "get lost!"), Some(vec![0, 1]));
+        assert_eq!(taken("get lost >", "get lost in it"), None);
+        assert_eq!(taken("get lost >", "get lost you know"), Some(vec![0, 1]), "fillers do not matter");
+        assert_eq!(taken("a < b", "a. b"), Some(vec![0, 1]));
+    }
+
+    #[test]
+    fn patterns_match_with_fillers_between_words() {
+        assert_eq!(taken("i $will kill you", "I will, uh, you know, kill you"), Some(vec![0, 1, 5, 6]));
+        assert_eq!(taken("i $will ..1 kill you", "I will uh just uh kill you"), Some(vec![0, 1, 5, 6]));
+        assert_eq!(taken("i $will kill you", "uh I will kill you"), None, "a phrase does not begin with a filler");
+    }
+
+    #[test]
+    fn patterns_match_vowels_that_sound_alike() {
+        assert_eq!(taken("*새끼*", "개세끼야"), Some(vec![0]));
+        assert_eq!(taken("네가", "내가"), None, "you and I");
+    }
+
+    #[test]
     fn patterns_that_are_invalid_are_refused_with_a_reason() {
         for pattern in [
-            "", "(a", "a)", "a ..0 b", "..2 b", "a ..2", "$no", "do*not", "don't", "a||b", "(a)?", "*", "a(b|c)",
-            "a_..2 b",
+            "", "(a", "a)", "a ..0 b", "..2 b", "a ..2", "$no", "do**not", "don't", "<", "< >", "a||b", "(a)?", "*",
+            "a(b|c)", "a_..2 b", "a?_b?",
         ] {
             assert!(Pattern::parse(pattern, &Sets::new()).is_err(), "{pattern}");
         }

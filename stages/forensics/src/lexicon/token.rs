@@ -4,18 +4,26 @@
 //! `do not`, `gonna` as `going to`) and decomposes it (Unicode NFD). Hangul becomes a sequence of jamo, so that
 //! the stem `죽이` is a prefix of both 죽인다 and 죽이겠다.
 
+use std::hash::{DefaultHasher, Hash, Hasher};
+
 use unicode_normalization::UnicodeNormalization;
 
 /// One normalized token. A word may yield several tokens or none.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Token {
     pub(crate) text: String,
+    /// The text with vowels that Korean speakers pronounce alike written as one ([`fold`]).
+    pub(super) folded: String,
+    /// Of the folded text.
+    pub(super) hash: u64,
     /// Index of the word that it comes from.
     pub(crate) word: usize,
     /// Whether a comma or another mark follows.
     pub(crate) ends_clause: bool,
     /// Whether a full stop, question mark or exclamation mark follows.
     pub(crate) ends_sentence: bool,
+    /// Whether a question mark follows.
+    pub(crate) asks: bool,
     /// Whether it is between quotation marks.
     pub(crate) quoted: bool,
 }
@@ -36,7 +44,16 @@ pub(crate) fn tokens_of<'a>(words: impl Iterator<Item = (usize, &'a str)>) -> Ve
             opened = Some(tokens.len());
         }
         let texts = if is_mark(text) { vec![text.to_owned()] } else { normalize(text) };
-        let plain = |text| Token { text, word, ends_clause: false, ends_sentence: false, quoted: false };
+        let plain = |text: String| Token {
+            hash: hash(&fold(&text)),
+            folded: fold(&text),
+            text,
+            word,
+            ends_clause: false,
+            ends_sentence: false,
+            asks: false,
+            quoted: false,
+        };
         tokens.extend(texts.into_iter().map(plain));
         if quotes.closes
             && let Some(first) = opened.take()
@@ -46,6 +63,7 @@ pub(crate) fn tokens_of<'a>(words: impl Iterator<Item = (usize, &'a str)>) -> Ve
         if let Some(last) = tokens.last_mut() {
             let end = trailing_marks(text);
             last.ends_sentence |= end.contains(['.', '?', '!', '。', '？', '！', '…']);
+            last.asks |= end.contains(['?', '？']);
             last.ends_clause |= last.ends_sentence || end.contains([',', ';', ':', '，', '、']);
         }
     }
@@ -60,6 +78,31 @@ pub(super) fn normalize(word: &str) -> Vec<String> {
         .map(|token| token.chars().filter(|c| c.is_alphanumeric()).nfd().collect::<String>())
         .filter(|token| !token.is_empty())
         .collect()
+}
+
+/// Writes decomposed vowels that most speakers of Korean pronounce alike, and recognizers confuse, as one of them: e and ae,
+/// ye and yae, oe, wae and we. 네 and 내 (you and I) stay different.
+pub(super) fn fold(text: &str) -> String {
+    const N: char = '\u{1102}';
+    let mut before = None;
+    let folded = text.chars().map(|c| {
+        let is_you = before == Some(N) && c == '\u{1166}';
+        before = Some(c);
+        match c {
+            '\u{1166}' if !is_you => '\u{1162}',
+            '\u{1168}' => '\u{1164}',
+            '\u{116c}' | '\u{1170}' => '\u{116a}',
+            c => c,
+        }
+    });
+    folded.collect()
+}
+
+/// A hash of a word, to compare it with many others.
+pub(super) fn hash(word: &str) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    word.hash(&mut hasher);
+    hasher.finish()
 }
 
 /// Contractions that are matched as whole words. The others are recognized by their endings.
