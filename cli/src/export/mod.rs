@@ -7,6 +7,7 @@ mod format;
 mod formats;
 mod names;
 mod read;
+mod turns;
 mod variant;
 mod write;
 
@@ -23,6 +24,7 @@ pub(crate) use formats::{is_result, names_itself};
 pub(crate) use names::{assign as assign_names, folded as folded_name, is_plain as is_plain_name, legal as legal_name};
 pub use read::read_document;
 pub(crate) use read::read_document_in;
+pub use turns::SpokenTurn;
 pub(crate) use variant::Variant;
 pub(crate) use write::{Exported, Exporter, name_patterns};
 

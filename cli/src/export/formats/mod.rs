@@ -1,11 +1,15 @@
 //! The export formats of this program.
 
+mod ctm;
 mod cues;
+mod items;
 mod json;
+mod phrases;
 mod rttm;
 mod subtitles;
 mod tables;
 
+use std::path::Path;
 use std::sync::Arc;
 
 use schemars::JsonSchema;
@@ -13,6 +17,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use stage_core::{Word, printable};
 
+use self::items::{Items, ItemsCsv, ItemsJsonl};
 pub(super) use self::json::Json;
 use super::{Document, ExportFormat};
 
@@ -62,6 +67,16 @@ fn one_line(text: &str) -> String {
     printable(&text.split_whitespace().collect::<Vec<_>>().join(" ")).into_owned()
 }
 
+/// A text as one field of a format in which white space separates fields.
+fn one_field(text: &str) -> String {
+    one_line(text).replace(' ', "_")
+}
+
+/// The name of the recording as one field.
+fn recording_field(document: &Document) -> String {
+    one_field(&Path::new(&document.recording.path).file_stem().unwrap_or_default().to_string_lossy())
+}
+
 /// The words that have a text, with their indices, by channel and time. In a reviewed copy words may have none, and a text
 /// of a reviewer may be behind the others.
 fn shown_words(document: &Document) -> impl Iterator<Item = (usize, &Word)> {
@@ -79,6 +94,11 @@ pub(super) fn built_in(config: &ExportConfig) -> Vec<Arc<dyn ExportFormat>> {
         Arc::new(tables::Csv { bom: config.csv_bom }),
         Arc::new(tables::TextGrid),
         Arc::new(rttm::Rttm),
+        Arc::new(ctm::Ctm),
+        Arc::new(ItemsCsv { items: Items::Turns, bom: config.csv_bom }),
+        Arc::new(ItemsJsonl(Items::Turns)),
+        Arc::new(ItemsCsv { items: Items::Evidence, bom: config.csv_bom }),
+        Arc::new(ItemsJsonl(Items::Evidence)),
     ]
 }
 
@@ -105,7 +125,7 @@ mod tests {
         document.words[3].segment = 1;
         document.segments = vec![segment("one two", 0.0).into(), segment("three four", 2.0).into()];
         let evidence = json!([{
-            "category": "threat --> x", "subcategory": "", "rule": "", "severity": 0.5, "text": "one two", "channel": 0,
+            "category": "threat --> x", "kind": "", "rule": "", "severity": 0.5, "text": "one two", "channel": 0,
             "speaker": null, "start_s": 0.0, "end_s": 0.5, "words": [0, 1], "confidence": 0.5, "discounted": null,
         }]);
         document.forensics.evidence = serde_json::from_value(evidence).unwrap();

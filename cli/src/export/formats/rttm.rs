@@ -1,8 +1,8 @@
 //! RTTM, the format of the NIST evaluations of diarization: one line per turn.
 
 use std::fmt::Write as _;
-use std::path::Path;
 
+use super::{one_field, recording_field};
 use crate::export::{Document, ExportFormat, RenderError};
 
 pub(super) struct Rttm;
@@ -27,25 +27,19 @@ impl ExportFormat for Rttm {
 
 /// The turns of all channels, by time. Channels are numbered from 1, as the format requires.
 fn rttm(document: &Document) -> String {
-    let file = Path::new(&document.recording.path).file_stem().unwrap_or_default().to_string_lossy();
-    let file = field(&file);
+    let file = recording_field(document);
     let mut turns: Vec<_> = document.speakers.turns.iter().collect();
     turns.sort_by(|a, b| a.start_s.total_cmp(&b.start_s).then(a.channel.cmp(&b.channel)));
     let mut out = String::new();
     for turn in turns {
         let (channel, length_s) = (turn.channel + 1, turn.end_s - turn.start_s);
-        let (start_s, speaker, confidence) = (turn.start_s, field(&turn.speaker), turn.confidence);
+        let (start_s, speaker, confidence) = (turn.start_s, one_field(&turn.speaker), turn.confidence);
         let _ = writeln!(
             out,
             "SPEAKER {file} {channel} {start_s:.3} {length_s:.3} <NA> <NA> {speaker} {confidence:.3} <NA>"
         );
     }
     out
-}
-
-/// A text as one field: white space separates fields.
-fn field(text: &str) -> String {
-    super::one_line(text).replace(' ', "_")
 }
 
 #[cfg(test)]

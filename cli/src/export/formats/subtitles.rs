@@ -5,8 +5,9 @@ use std::fmt::Write as _;
 
 use stage_core::forensics::Evidence;
 
-use super::cues::cues;
+use super::cues::{Cue, cues};
 use super::one_line;
+use super::phrases::width;
 use crate::export::{Document, ExportFormat, Provenance, RenderError};
 use crate::review::{Judgment, ReviewedBlock, Target};
 
@@ -30,7 +31,7 @@ impl ExportFormat for Srt {
     }
 
     fn version(&self) -> u32 {
-        3
+        4
     }
 
     fn render(&self, document: &Document) -> Result<Vec<u8>, RenderError> {
@@ -54,7 +55,7 @@ impl ExportFormat for Vtt {
     }
 
     fn version(&self) -> u32 {
-        4
+        5
     }
 
     fn render(&self, document: &Document) -> Result<Vec<u8>, RenderError> {
@@ -64,13 +65,13 @@ impl ExportFormat for Vtt {
 
 fn srt(document: &Document) -> String {
     let mut out = String::new();
-    for (index, cue) in cues(document).iter().enumerate() {
+    let bracketed = |speaker: &str| format!("[{}] ", one_line(speaker));
+    for (index, cue) in cues(document, |speaker| width(&bracketed(speaker))).iter().enumerate() {
         let channel = || (document.recording.channels > 1).then(|| cue.channel.to_string());
-        let speaker = cue.speaker.as_deref().map(one_line).or_else(channel);
-        let label = speaker.map(|speaker| format!("[{speaker}] ")).unwrap_or_default();
+        let label = cue.speaker.clone().or_else(channel).as_deref().map(bracketed).unwrap_or_default();
         let (start, end) = (clock(cue.start_s, ','), clock(cue.end_s, ','));
         // The format has no escapes, and its lines of times have an arrow.
-        let text = without_arrows(&format!("{label}{}", cue.text));
+        let text = without_arrows(&format!("{label}{}", cue.lines.join("\n")));
         let _ = write!(out, "{}\n{start} --> {end}\n{text}\n\n", index + 1);
     }
     out
@@ -85,14 +86,19 @@ fn vtt(document: &Document, version: u32) -> String {
         let _ = write!(out, "reviewed: {}\n{}", reviewed.note, judged_evidence(document, reviewed));
     }
     out.push('\n');
-    for cue in cues(document) {
+    for cue in cues(document, |_| 0) {
         let channel = || (document.recording.channels > 1).then(|| format!("Channel {}", cue.channel));
         let speaker = cue.speaker.as_deref().map(one_line).or_else(channel);
         let voice = speaker.map(|speaker| format!("<v {}>", escaped(&speaker))).unwrap_or_default();
         let (start, end) = (clock(cue.start_s, '.'), clock(cue.end_s, '.'));
-        let _ = write!(out, "{start} --> {end}\n{voice}{}\n\n", escaped(&cue.text));
+        let _ = write!(out, "{start} --> {end}\n{voice}{}\n\n", lines(&cue));
     }
     out
+}
+
+/// The lines of a cue without markup.
+fn lines(cue: &Cue) -> String {
+    cue.lines.iter().map(|line| escaped(line)).collect::<Vec<_>>().join("\n")
 }
 
 /// A line for each item of evidence that reviewers confirmed or rejected.
@@ -137,10 +143,10 @@ mod tests {
         let document = document_of(&[word(0, hostile, 0.0, 0.5)]);
         let text = srt(&document);
         let own = r"00:00:01.000 -- > 00:00:02.000 <b>&\u{1b}[2J\u{202e}";
-        assert_eq!(text, format!("1\n00:00:00,000 --> 00:00:00,500\n{own}\n\n"));
+        assert_eq!(text, format!("1\n00:00:00,000 --> 00:00:00,700\n{own}\n\n"));
         let text = vtt(&document, 1);
         let own = r"00:00:01.000 --&gt; 00:00:02.000 &lt;b&gt;&amp;\u{1b}[2J\u{202e}";
-        assert!(text.ends_with(&format!("\n\n00:00:00.000 --> 00:00:00.500\n{own}\n\n")), "{text}");
+        assert!(text.ends_with(&format!("\n\n00:00:00.000 --> 00:00:00.700\n{own}\n\n")), "{text}");
         assert_eq!(text.matches("-->").count(), 1);
     }
 

@@ -1,4 +1,4 @@
-//! CSV (one line per word) and Praat's TextGrid (a tier of words per channel, and one per speaker).
+//! CSV (one line per word) and Praat's TextGrid (tiers of words, of each speaker's turns, and of evidence).
 
 use std::fmt::Write as _;
 
@@ -7,11 +7,11 @@ use stage_core::Word;
 use stage_core::forensics::Evidence;
 
 use super::{one_line, shown_words};
-use crate::export::{Document, ExportFormat, RenderError};
+use crate::export::{Document, ExportFormat, RenderError, SpokenTurn};
 use crate::review::{Judgment, ReviewedBlock, Target, TextSource};
 
 /// The byte order mark in UTF-8.
-const BOM: &[u8] = "\u{feff}".as_bytes();
+pub(super) const BOM: &[u8] = "\u{feff}".as_bytes();
 
 pub(super) struct Csv {
     /// Whether the file begins with a byte order mark.
@@ -61,7 +61,7 @@ impl ExportFormat for TextGrid {
     }
 
     fn version(&self) -> u32 {
-        2
+        3
     }
 
     fn render(&self, document: &Document) -> Result<Vec<u8>, RenderError> {
@@ -114,7 +114,7 @@ fn csv(document: &Document, start: Vec<u8>) -> Result<Vec<u8>, csv::Error> {
 }
 
 /// A number with three decimals; empty if it was not measured.
-fn decimals(value: Option<f32>) -> String {
+pub(super) fn decimals(value: Option<f32>) -> String {
     value.map_or_else(String::new, |value| format!("{value:.3}"))
 }
 
@@ -136,13 +136,13 @@ fn review_cells(document: &Document, reviewed: &ReviewedBlock, index: usize, wor
 
 /// A text that a spreadsheet shows as it is: on one line, and with an apostrophe before a character that starts a formula.
 /// Numbers are unchanged.
-fn cell(text: &str) -> String {
+pub(super) fn cell(text: &str) -> String {
     let text = one_line(text);
     let is_formula = text.starts_with(['=', '+', '-', '@', '＝', '＋', '－', '＠']) && text.parse::<f64>().is_err();
     if is_formula { format!("'{text}") } else { text }
 }
 
-const fn yes_or_no(is_so: bool) -> &'static str {
+pub(super) const fn yes_or_no(is_so: bool) -> &'static str {
     if is_so { "yes" } else { "no" }
 }
 
@@ -150,8 +150,12 @@ fn textgrid(document: &Document) -> String {
     let end = document.recording.duration_s;
     let words =
         (0..document.recording.channels).map(|channel| (format!("words {channel}"), intervals(document, channel)));
-    let turns = document.speakers.speakers.iter().map(|speaker| (speaker.id.clone(), turns(document, &speaker.id)));
-    let tiers: Vec<(String, Vec<_>)> = words.chain(turns).collect();
+    let voices = document.speakers.speakers.iter().map(|speaker| (speaker.id.clone(), voice(document, &speaker.id)));
+    let of_channels = (0..document.recording.channels).flat_map(|channel| {
+        let turns = (format!("turns {channel}"), turns(document, channel));
+        [turns, (format!("evidence {channel}"), evidence(document, channel))]
+    });
+    let tiers: Vec<(String, Vec<_>)> = words.chain(voices).chain(of_channels).collect();
     let mut out = format!(
         "File type = \"ooTextFile\"\nObject class = \"TextGrid\"\n\nxmin = 0\nxmax = {end}\ntiers? <exists>\n\
          size = {}\nitem []:\n",
@@ -177,8 +181,35 @@ fn textgrid(document: &Document) -> String {
     out
 }
 
-/// The turns of a speaker with the intervals between them.
-fn turns(document: &Document, speaker: &str) -> Vec<(f64, f64, String)> {
+/// The texts of the turns of a channel, each with who says it.
+fn turns(document: &Document, channel: u16) -> Vec<(f64, f64, String)> {
+    let own = document.turns().into_iter().filter(|turn| turn.channel == channel);
+    let text = |turn: &SpokenTurn| match &turn.speaker {
+        Some(speaker) => format!("{}: {}", one_line(speaker), one_line(&turn.text)),
+        None => one_line(&turn.text),
+    };
+    without_gaps(document, own.map(|turn| (turn.start_s, turn.end_s, text(&turn))))
+}
+
+/// The evidence of a channel that counts. Items at the same time are in one interval.
+fn evidence(document: &Document, channel: u16) -> Vec<(f64, f64, String)> {
+    let own = document.forensics.evidence.iter().filter(|item| item.channel == channel && item.discounted.is_none());
+    let mut joined: Vec<(f64, f64, String)> = Vec::new();
+    for item in own {
+        let label = format!("{}/{}", one_line(&item.category), one_line(&item.kind));
+        match joined.last_mut().filter(|last| last.1 > item.start_s) {
+            Some(last) => {
+                last.1 = last.1.max(item.end_s);
+                last.2 = format!("{}; {label}", last.2);
+            }
+            None => joined.push((item.start_s, item.end_s, label)),
+        }
+    }
+    without_gaps(document, joined.into_iter())
+}
+
+/// When a speaker of the channel speaks, with the intervals between.
+fn voice(document: &Document, speaker: &str) -> Vec<(f64, f64, String)> {
     let own = document.speakers.turns.iter().filter(|turn| turn.speaker == speaker);
     without_gaps(document, own.map(|turn| (turn.start_s, turn.end_s, speaker.to_owned())))
 }
@@ -244,7 +275,7 @@ mod tests {
         let rows: Vec<csv::StringRecord> = rows.records().map(Result::unwrap).collect();
         assert_eq!((rows.len(), &rows[0][6], &rows[0][2]), (1, r#"'=1+1"," \u{1b}"#, "0.000"));
         let grid = textgrid(&document);
-        assert!(grid.contains(r#"text = "=1+1"","" \u{1b}""#) && grid.lines().count() < 30, "{grid}");
+        assert!(grid.contains(r#"text = "=1+1"","" \u{1b}""#) && grid.lines().count() < 60, "{grid}");
     }
 
     #[test]
