@@ -22,7 +22,7 @@ pub(crate) use self::case::{CaseCommand, CaseSetArgs, CaseShowArgs, Channel, Per
 pub(crate) use self::cluster::ClusterArgs;
 pub(crate) use self::evidence::{EvidenceArgs, LexiconCheckArgs, LexiconCommand};
 pub(crate) use self::review::{ReviewArgs, ReviewCommand, ReviewFileArgs, ReviewItemArgs, ReviewListArgs};
-pub(crate) use self::settings::{CsvArgs, ModelArgs, SettingArgs, StageSettingArgs};
+pub(crate) use self::settings::{FormatArgs, ModelArgs, SettingArgs, StageSettingArgs};
 pub(crate) use self::voices::{VoicesArgs, VoicesCommand, VoicesNameArgs};
 use crate::clip::Time;
 use crate::config::{DEFAULT_FILE, PrecisionChoice};
@@ -430,7 +430,7 @@ pub(crate) struct ExportArgs {
     #[arg(long, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
     #[command(flatten)]
-    pub(crate) csv: CsvArgs,
+    pub(crate) formats: FormatArgs,
     /// Show texts and speakers as reviewers corrected them, and mark what they confirmed and rejected. The copies are named
     /// NAME.reviewed.*. Needs --out.
     #[arg(long)]

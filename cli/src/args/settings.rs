@@ -14,6 +14,7 @@ use transcribe::{Task, architectures};
 
 use super::positive;
 use crate::config::{Config, ConfigError, Loaded, PrecisionChoice};
+use crate::export::ReportLanguage;
 
 /// Settings of transcription. The file of --config has more.
 #[derive(Debug, Args)]
@@ -83,17 +84,20 @@ pub(crate) struct SettingArgs {
     #[arg(long, value_name = "TYPE")]
     pub(crate) precision: Option<PrecisionChoice>,
     #[command(flatten)]
-    pub(crate) csv: CsvArgs,
+    pub(crate) formats: FormatArgs,
     #[command(flatten)]
     pub(crate) stages: StageSettingArgs,
 }
 
-/// How CSV files are written, by every command that exports.
+/// How files are written, by every command that exports.
 #[derive(Debug, Args)]
-pub(crate) struct CsvArgs {
+pub(crate) struct FormatArgs {
     /// Begin CSV files with a byte order mark, which Excel needs. Default: true.
     #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
     pub(crate) csv_bom: Option<bool>,
+    /// Language of the fixed texts of pages (html). Default: en.
+    #[arg(long, value_name = "LANGUAGE", value_enum)]
+    pub(crate) report_language: Option<ReportLanguage>,
 }
 
 /// Settings of the stages without the precision, because `bench` takes a list of precisions.
@@ -242,7 +246,8 @@ impl SettingArgs {
             ("--lexicon", !lexicon.is_empty()),
             ("--deception", deception.is_some()),
             ("--name-pattern", !self.name_pattern.is_empty()),
-            ("--csv-bom", self.csv.csv_bom.is_some()),
+            ("--csv-bom", self.formats.csv_bom.is_some()),
+            ("--report-language", self.formats.report_language.is_some()),
         ];
         flags.into_iter().find(|(_, is_given)| *is_given).map(|(flag, _)| flag)
     }
@@ -259,7 +264,8 @@ impl SettingArgs {
         set(&mut config.limits.device_batch_size, self.device_batch_size.as_ref());
         set(&mut config.models.precision, self.precision.as_ref());
         config.run.name_patterns.splice(0..0, self.name_pattern.iter().cloned());
-        set(&mut config.export.csv_bom, self.csv.csv_bom.as_ref());
+        set(&mut config.export.csv_bom, self.formats.csv_bom.as_ref());
+        set(&mut config.export.report_language, self.formats.report_language.as_ref());
         Ok(loaded)
     }
 }

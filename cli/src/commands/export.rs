@@ -21,8 +21,10 @@ use crate::signals::{self, SignalWatch};
 
 pub(crate) fn export(args: &ExportArgs) -> Result<Exit, Error> {
     let config = Loaded::find(args.config.as_deref()).map_err(Error::usage)?.config;
-    let csv_bom = args.csv.csv_bom.unwrap_or(config.export.csv_bom);
-    let all = Formats::with_settings(&ExportConfig { csv_bom });
+    let all = Formats::with_settings(&ExportConfig {
+        csv_bom: args.formats.csv_bom.unwrap_or(config.export.csv_bom),
+        report_language: args.formats.report_language.unwrap_or(config.export.report_language),
+    });
     let selected = all.select(args.format.iter().map(String::as_str)).map_err(Error::usage)?;
     let patterns = [args.name_pattern.clone(), config.run.name_patterns].concat();
     let names = NameParser::new(&patterns).map_err(Error::usage)?;

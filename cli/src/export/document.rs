@@ -9,8 +9,8 @@ use serde::Serialize;
 use serde_json::Value;
 use stage_core::forensics::ForensicRecord;
 use stage_core::{
-    ArtifactName, DecodeWarning, Diagnostics, Dropped, ExternalDecoder, FileAccount, Fingerprint, OutputName, Segment,
-    Speakers, StageName, TokenTiming, Turn, Word, path_bytes, path_text, sha256_hex,
+    ArtifactName, DecodeWarning, Diagnostics, Dropped, ExternalDecoder, FileAccount, Fingerprint, OutputName, Overview,
+    Segment, Speakers, StageName, TokenTiming, Turn, Word, path_bytes, path_text, sha256_hex,
 };
 
 use super::formats::Json;
@@ -60,6 +60,18 @@ pub struct Document {
     pub provenance: Vec<Provenance>,
     /// How this file was written.
     pub renderer: RendererBlock,
+    /// What only pages show.
+    #[serde(skip)]
+    pub(crate) page: PageFacts,
+}
+
+/// What pages need besides the document, and the JSON file does not have.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct PageFacts {
+    /// Waveform and spectrogram; `None` if an earlier version of the program processed the recording.
+    pub(crate) overview: Option<Overview>,
+    /// ID of the case, which a file of reviews states.
+    pub(crate) case_id: Option<String>,
 }
 
 /// How a result file was written from the artifacts in `provenance`.
@@ -249,6 +261,7 @@ impl Document {
             further: evidence.further,
             provenance: evidence.provenance,
             renderer: RendererBlock::of(&Json),
+            page: PageFacts { overview: evidence.overview, case_id: None },
         }
     }
 
@@ -441,6 +454,7 @@ pub(super) mod tests {
             speakers: Speakers::default(),
             words: AlignedWords { method: String::new(), words: words.to_vec() },
             forensics: serde_json::from_value(forensics).unwrap(),
+            overview: None,
             further: BTreeMap::new(),
             provenance: Vec::new(),
         };

@@ -268,6 +268,6 @@ mod tests {
         assert_eq!(names(&all.select(["last", "srt", "srt"]).unwrap()), ["json", "srt", "last"]);
         assert_eq!(names(&all.select([]).unwrap()), ["json"]);
         let unknown = all.select(["docx"]).unwrap_err().to_string();
-        assert!(unknown.contains("docx") && unknown.contains("json, srt"), "{unknown}");
+        assert!(unknown.contains("docx") && unknown.contains("json, html, srt"), "{unknown}");
     }
 }

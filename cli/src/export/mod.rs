@@ -19,7 +19,7 @@ pub(crate) use document::tests::document_of;
 pub use document::{Document, LOW_CONFIDENCE, Provenance, REJECTED, RecordingBlock, RendererBlock, SegmentBlock};
 pub use error::ExportError;
 pub use format::{ExportFormat, FormatError, Formats, RenderError};
-pub use formats::ExportConfig;
+pub use formats::{ExportConfig, ReportLanguage};
 pub(crate) use formats::{is_result, names_itself};
 pub(crate) use names::{assign as assign_names, folded as folded_name, is_plain as is_plain_name, legal as legal_name};
 pub use read::read_document;

@@ -12,6 +12,8 @@ use unicode_normalization::UnicodeNormalization;
 
 /// Longest name, in bytes. File systems allow 255; the rest is for numbers and extensions.
 const LONGEST: usize = 200;
+/// Names of pages that are not those of a recording.
+const PAGES: [&str; 2] = ["index", "report"];
 /// Number of hex digits that end a name that was cut.
 const CUT_DIGITS: usize = 12;
 /// Names of devices on Windows, with any extension.
@@ -24,7 +26,8 @@ pub(crate) fn assign<'a, K: Eq + Hash>(
     files: impl IntoIterator<Item = (K, &'a Path)>,
 ) -> HashMap<K, String> {
     let mut names: HashMap<K, String> = known.into_iter().collect();
-    let mut taken: HashSet<String> = names.values().map(|name| folded(name)).collect();
+    let taken = names.values().map(|name| folded(name)).chain(PAGES.map(str::to_owned));
+    let mut taken: HashSet<String> = taken.collect();
     for (recording, path) in files {
         if names.contains_key(&recording) {
             continue;

@@ -8,7 +8,8 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 use stage_core::forensics::ForensicRecord;
 use stage_core::{
-    AlignedWords, Artifact, ArtifactName, PhoneEmissions, Recording, Speakers, SpeechSegments, Transcript, path_text,
+    AlignedWords, Artifact, ArtifactName, Overview, PhoneEmissions, Recording, Speakers, SpeechSegments, Transcript,
+    path_text,
 };
 
 use super::{Document, DocumentContext, ExportError, Provenance, utc};
@@ -23,6 +24,7 @@ pub(super) struct Evidence {
     pub(super) speakers: Speakers,
     pub(super) words: AlignedWords,
     pub(super) forensics: ForensicRecord,
+    pub(super) overview: Option<Overview>,
     /// Artifacts that have no field in the document, by name.
     pub(super) further: BTreeMap<String, Value>,
     pub(super) provenance: Vec<Provenance>,
@@ -45,6 +47,7 @@ pub(crate) fn read_document_in(
 ) -> Result<Document, ExportError> {
     let path = entry.relative.as_deref().unwrap_or(&entry.path);
     let mut document = Document::new(path, other_names(entry), evidence(store, entry)?).in_context(path, context);
+    document.page.case_id = Some(store.custody()?.case);
     document.review = review::blocks(&document, &store.reviews(Some(&entry.file_sha256))?);
     Ok(document)
 }
@@ -88,6 +91,11 @@ impl Artifacts {
         Ok(Speakers { skipped, ..Speakers::default() })
     }
 
+    /// The overview. Recordings that an earlier version of the program processed have none.
+    fn take_overview(&mut self) -> Result<Option<Overview>, ExportError> {
+        if self.0.contains_key(&Overview::NAME) { self.take().map(Some) } else { Ok(None) }
+    }
+
     /// The artifacts that were not taken. Emissions are left out: they are larger than all other results, and are only
     /// an input of align. Their hash is in the provenance.
     fn further(&self) -> Result<BTreeMap<String, Value>, ExportError> {
@@ -112,6 +120,7 @@ fn evidence(store: &dyn Store, entry: &RecordingEntry) -> Result<Evidence, Expor
         speakers: artifacts.take_speakers()?,
         words: artifacts.take()?,
         forensics: artifacts.take()?,
+        overview: artifacts.take_overview()?,
         further: artifacts.further()?,
     })
 }

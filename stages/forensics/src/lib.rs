@@ -4,6 +4,7 @@
 //! ```text
 //! samples, spans, words -> measures of every channel: level, speech, pitch -> ForensicRecord
 //! words -> lexicons -> evidence, with what the words around it make of it -> scores -> ForensicRecord
+//! samples -> Overview, for drawings
 //! lines of text -> lexicons -> items -> scores -> TextRecord
 //! ```
 //!
@@ -14,7 +15,7 @@
 //!
 //! | item | purpose |
 //! |---|---|
-//! | [`Forensics`] | the stage |
+//! | [`Forensics`], [`Examined`] | the stage and its outputs |
 //! | [`TextEvidence`] | the same evidence and scores for plain text; checks of lexicons |
 //! | [`ForensicsConfig`], [`ScoreCategory`], [`ScoreLevels`] | settings of measures and scores |
 //! | [`LexiconSource`] | a lexicon in addition to the built-in ones; the top of `lexicons/en/base.toml` documents the format |
@@ -58,7 +59,7 @@
 //!     transcript: &transcript,
 //!     words: &words,
 //! };
-//! let record = Forensics::new(ForensicsConfig::default(), &[])?.run(input)?;
+//! let record = Forensics::new(ForensicsConfig::default(), &[])?.run(input)?.record;
 //! let [threat] = &record.evidence[..] else { panic!("one phrase") };
 //! assert_eq!((threat.rule.as_str(), &threat.words), ("en.threat.whereabouts", &vec![0, 1, 2, 3, 4]));
 //! assert!(record.channels[0].measures["level"].is_object());
@@ -72,6 +73,7 @@ mod input;
 mod lexicon;
 mod limits;
 mod measure;
+mod overview;
 mod score;
 mod spans;
 mod stage;
@@ -83,5 +85,5 @@ pub use error::ForensicsError;
 pub use input::ForensicInput;
 pub use lexicon::{RuleSummary, built_in};
 pub use measure::record_schema;
-pub use stage::Forensics;
+pub use stage::{Examined, Forensics};
 pub use text::{TextEvidence, TextItem, TextLine, TextRecord, TextScores};

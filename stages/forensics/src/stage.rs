@@ -3,8 +3,8 @@
 use serde_json::json;
 use stage_core::forensics::ForensicRecord;
 use stage_core::{
-    AlignedWords, Artifact, ErrorCode, Identity, Inputs, Pcm, Phases, PipelineError, Recording, Speakers,
-    SpeechSegments, Stage, StageSpec, Transcript,
+    AlignedWords, Artifact, ErrorCode, Identity, Inputs, IntoArtifacts, Made, OutputSpec, Overview, Pcm, Phases,
+    PipelineError, Recording, Speakers, SpeechSegments, Stage, StageSpec, Transcript,
 };
 
 use crate::config::{ForensicsConfig, LexiconSource};
@@ -14,10 +14,26 @@ use crate::input::ForensicInput;
 use crate::lexicon::Lexicons;
 use crate::limits::limits;
 use crate::measure::{Measures, measure_channels};
+use crate::overview::overview;
 use crate::score::score;
 use crate::turn_taking::turn_taking;
 
-/// The forensics stage: turns words and samples into a [`ForensicRecord`].
+/// The outputs of the stage for one recording.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Examined {
+    /// Measurements, evidence and scores.
+    pub record: ForensicRecord,
+    /// Waveform and spectrogram, for drawings.
+    pub overview: Overview,
+}
+
+impl IntoArtifacts for Examined {
+    fn into_artifacts(self) -> Result<Made, PipelineError> {
+        self.record.into_artifacts()?.artifact(self.overview)
+    }
+}
+
+/// The forensics stage: turns words and samples into a [`ForensicRecord`] and an [`Overview`].
 #[derive(Debug)]
 pub struct Forensics {
     config: ForensicsConfig,
@@ -41,7 +57,7 @@ impl Forensics {
 impl Stage for Forensics {
     const SPEC: StageSpec = StageSpec {
         name: NAME,
-        version: 6,
+        version: 7,
         inputs: &[
             Recording::NAME,
             Pcm::NAME,
@@ -50,12 +66,12 @@ impl Stage for Forensics {
             Transcript::NAME,
             AlignedWords::NAME,
         ],
-        outputs: &[],
+        outputs: &[OutputSpec { name: "overview", stored: true }],
         phases: Phases::Cpu,
         weight: 0.1,
     };
     type Input<'a> = ForensicInput<'a>;
-    type Output = ForensicRecord;
+    type Output = Examined;
 
     fn identity(&self) -> Identity {
         let mut settings = json!(self.config);
@@ -87,7 +103,9 @@ impl Stage for Forensics {
         let scores = score(&self.config, &self.lexicons, &input, &evidence);
         let limits = limits(input.recording, self.config.deception);
         let turn_taking = turn_taking(input.speakers);
-        Ok(ForensicRecord { channels, evidence, scores, turn_taking, limits })
+        let record = ForensicRecord { channels, evidence, scores, turn_taking, limits };
+        let overview = overview(input.pcm).map_err(|error| PipelineError::samples_unreadable(NAME, &error))?;
+        Ok(Examined { record, overview })
     }
 }
 

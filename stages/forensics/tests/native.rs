@@ -84,7 +84,7 @@ fn record(fails: bool) -> Result<ForensicRecord, PipelineError> {
         transcript: &transcript,
         words: &words,
     };
-    Forensics::new(ForensicsConfig::default(), &[]).expect("the defaults").run(input)
+    Forensics::new(ForensicsConfig::default(), &[]).expect("the defaults").run(input).map(|examined| examined.record)
 }
 
 #[test]

@@ -4,6 +4,7 @@ mod ctm;
 mod cues;
 mod items;
 mod json;
+mod page;
 mod phrases;
 mod rttm;
 mod subtitles;
@@ -19,6 +20,7 @@ use stage_core::{Word, printable};
 
 use self::items::{Items, ItemsCsv, ItemsJsonl};
 pub(super) use self::json::Json;
+pub use self::page::ReportLanguage;
 use super::{Document, ExportFormat};
 
 /// Settings of the export formats.
@@ -27,19 +29,25 @@ use super::{Document, ExportFormat};
 pub struct ExportConfig {
     /// Begin CSV files with a byte order mark, without which Excel misreads text that is not English.
     pub csv_bom: bool,
+    /// The language of the fixed texts of pages.
+    pub report_language: ReportLanguage,
 }
 
 impl ExportConfig {
     /// The settings that were recorded with a file. Those that its format does not have are the defaults.
     pub(super) fn recorded(settings: &Value) -> Self {
         let default = Self::default();
-        Self { csv_bom: settings.get("bom").and_then(Value::as_bool).unwrap_or(default.csv_bom) }
+        let language = settings.get("language").cloned().and_then(|language| serde_json::from_value(language).ok());
+        Self {
+            csv_bom: settings.get("bom").and_then(Value::as_bool).unwrap_or(default.csv_bom),
+            report_language: language.unwrap_or_default(),
+        }
     }
 }
 
 impl Default for ExportConfig {
     fn default() -> Self {
-        Self { csv_bom: true }
+        Self { csv_bom: true, report_language: ReportLanguage::default() }
     }
 }
 
@@ -53,12 +61,13 @@ pub(crate) fn names_itself(start: &[u8]) -> bool {
     is_report || is_trace || is_metrics || is_result(start.as_bytes())
 }
 
-/// Whether a file says in its first bytes that it contains results: a JSON document or WebVTT subtitles.
+/// Whether a file says in its first bytes that it contains results: a JSON document, a page or WebVTT subtitles.
 pub(crate) fn is_result(start: &[u8]) -> bool {
     let start = String::from_utf8_lossy(start);
     let is_document = start.trim_start_matches(['{', '\n', ' ']).starts_with(r#""schema_version":"#)
         && start.contains(r#""pcm_sha256":"#);
-    is_document || start.starts_with(subtitles::VTT_START)
+    let is_page = start.contains(r#"<meta name="generator" content="earwitness">"#);
+    is_document || is_page || start.starts_with(subtitles::VTT_START)
 }
 
 /// A text on one line without control characters: white space is a single space, other characters that must not be
@@ -89,6 +98,7 @@ fn shown_words(document: &Document) -> impl Iterator<Item = (usize, &Word)> {
 pub(super) fn built_in(config: &ExportConfig) -> Vec<Arc<dyn ExportFormat>> {
     vec![
         Arc::new(Json),
+        Arc::new(page::Page { language: config.report_language }),
         Arc::new(subtitles::Srt),
         Arc::new(subtitles::Vtt),
         Arc::new(tables::Csv { bom: config.csv_bom }),

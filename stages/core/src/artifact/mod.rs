@@ -3,6 +3,7 @@
 mod emissions;
 pub mod forensics;
 mod names;
+mod overview;
 mod recording;
 mod segments;
 mod speakers;
@@ -11,6 +12,7 @@ mod transcript;
 mod words;
 
 pub use emissions::{PhoneEmissions, PhoneSet, TimedEmissions, WindowEmissions};
+pub use overview::{ChannelOverview, Overview};
 pub use recording::{DecodeWarning, ExternalDecoder, FileAccount, PcmSource, Recording, TrackAccount, WarningKind};
 pub use segments::{Dropped, DuplicateChannel, SpeechSegments, SpeechSpan, VadIdentity, Window};
 pub use speakers::{Overlap, Speaker, Speakers, Turn};

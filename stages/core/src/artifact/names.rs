@@ -1,10 +1,11 @@
 //! The names under which the shared artifacts are declared, stored and read.
 
-use super::{AlignedWords, PhoneEmissions, Recording, Speakers, SpeechSegments, Transcript};
+use super::{AlignedWords, Overview, PhoneEmissions, Recording, Speakers, SpeechSegments, Transcript};
 use crate::forensics::ForensicRecord;
 use crate::{Artifact, ArtifactName, Pcm, StageName};
 
 const DECODE: StageName = StageName::new("decode");
+const FORENSICS: StageName = StageName::new("forensics");
 const TRANSCRIBE: StageName = StageName::new("transcribe");
 
 impl Artifact for Recording {
@@ -37,5 +38,9 @@ impl Artifact for AlignedWords {
 }
 
 impl Artifact for ForensicRecord {
-    const NAME: ArtifactName = StageName::new("forensics").artifact();
+    const NAME: ArtifactName = FORENSICS.artifact();
+}
+
+impl Artifact for Overview {
+    const NAME: ArtifactName = FORENSICS.output("overview");
 }

@@ -126,15 +126,11 @@ impl Lexicon {
     fn standing(&self, rule: &Rule, phrase: Phrase<'_>, negators: &[usize]) -> Standing {
         let negation = || (!rule.ignore_negation).then(|| self.cues.negation(phrase, negators)).flatten();
         let lawful = || rule.lawful.then(|| self.cues.lawful.around(phrase)).flatten();
-        let asks = |view: &View<'_>| {
-            let end = view.sentence(phrase.end - 1).end;
-            view.tokens[phrase.end - 1..end].iter().any(|token| token.asks)
-        };
         if let Some(cue) = negation() {
             Standing::Negated(cue)
         } else if let Some(cue) = self.cues.quotation(phrase) {
             Standing::Quoted(cue)
-        } else if rule.not_in_questions && asks(phrase.view) {
+        } else if rule.not_in_questions && phrase.view.asks(phrase.end - 1) {
             Standing::Asked
         } else if rule.reported || self.cues.report.attributes(phrase).is_some() {
             Standing::Reported

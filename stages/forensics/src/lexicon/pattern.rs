@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::token::{Token, fold, hash, normalize};
+use super::token::{Token, fold, hash, is_mark, normalize};
 use super::view::View;
 
 /// Named patterns that other patterns can use.
@@ -171,7 +171,7 @@ impl Pattern {
         if !view.tokens.get(start).is_some_and(|token| self.first.has(token)) {
             return None;
         }
-        let mut walk = Walk { view, passing, start, taken: Taken::default() };
+        let mut walk = Walk { view, passing, start, taken: Taken::default(), at_edge: false };
         walk.pattern(self, start, &mut |_, end| accept(end)).then_some(walk.taken)
     }
 
@@ -218,6 +218,8 @@ struct Walk<'a> {
     passing: Passing<'a>,
     start: usize,
     taken: Taken,
+    /// Whether the node before the next word is the edge of a sentence.
+    at_edge: bool,
 }
 
 type Rest<'r, 'a> = &'r mut dyn FnMut(&mut Walk<'a>, usize) -> bool;
@@ -237,12 +239,21 @@ impl<'a> Walk<'a> {
                     || self.sequence(others, at, rest)
             }
             Node::Gap(most) => self.gap(*most, others, at, rest),
-            Node::Edge(edge) => self.is_edge(*edge, at) && self.sequence(others, at, rest),
+            Node::Edge(edge) => {
+                self.at_edge = true;
+                let found = self.is_edge(*edge, at) && self.sequence(others, at, rest);
+                self.at_edge = false;
+                found
+            }
         }
     }
 
     fn word(&mut self, literal: &Literal, others: &[Node], at: usize, rest: Rest<'_, 'a>) -> bool {
         let Some(token) = self.view.tokens.get(at) else { return false };
+        let crosses = at > self.start && self.view.tokens[at - 1].ends_sentence;
+        if crosses && !std::mem::take(&mut self.at_edge) {
+            return false;
+        }
         if literal.matches(token, self.passing.folded) {
             self.taken.tokens.push(at);
             if self.sequence(others, at + 1, rest) {
@@ -264,7 +275,7 @@ impl<'a> Walk<'a> {
         false
     }
 
-    /// Matches a gap. It cannot cross the end of a sentence or skip a negator.
+    /// Matches a gap. It cannot cross the end of a sentence, nor skip a negator or a mark of the model.
     fn gap(&mut self, most: usize, others: &[Node], at: usize, rest: Rest<'_, 'a>) -> bool {
         let tokens = self.view.tokens;
         let mut end = at;
@@ -275,7 +286,7 @@ impl<'a> Walk<'a> {
             let skipped = self.view.after_fillers(end);
             let before = tokens.get(end.saturating_sub(1)..skipped).unwrap_or_default();
             let sentence_ended = end > 0 && before.iter().any(|token| token.ends_sentence);
-            if skipped >= tokens.len() || sentence_ended || self.is_negator(skipped) {
+            if skipped >= tokens.len() || sentence_ended || self.is_negator(skipped) || is_mark(&tokens[skipped].text) {
                 return false;
             }
             end = skipped + 1;
@@ -492,6 +503,7 @@ mod tests {
         assert_eq!(taken("get lost >", "get lost in it"), None);
         assert_eq!(taken("get lost >", "get lost you know"), Some(vec![0, 1]), "fillers do not matter");
         assert_eq!(taken("a < b", "a. b"), Some(vec![0, 1]));
+        assert_eq!(taken("a b", "a. b"), None, "words are of one sentence");
     }
 
     #[test]

@@ -3,6 +3,9 @@
 use super::Token;
 use super::pattern::Pattern;
 
+/// Most tokens of a question that is put behind a sentence.
+const TAG: usize = 3;
+
 /// The tokens of a run of words, as the rules of one language see them.
 #[derive(Debug, Clone)]
 pub(crate) struct View<'a> {
@@ -32,6 +35,15 @@ impl<'a> View<'a> {
     /// The index after the fillers at `at`.
     pub(super) fn after_fillers(&self, at: usize) -> usize {
         self.after_fillers.get(at).copied().unwrap_or(at)
+    }
+
+    /// Whether the sentence of a token is a question. A short question behind it does not make it one: ", right?"
+    pub(super) fn asks(&self, at: usize) -> bool {
+        let sentence = self.sentence(at);
+        let last = sentence.end - 1;
+        let clause = (at..last).rev().find(|token| self.tokens[*token].ends_clause).map_or(at, |end| end + 1);
+        let is_tag = clause > at && sentence.end - clause <= TAG;
+        self.tokens[last].asks && !is_tag
     }
 
     /// The sentence of a token, as a range of tokens.
