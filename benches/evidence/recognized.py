@@ -97,19 +97,19 @@ def counts(texts: list[Sentence], items: dict[str, list[dict]]) -> Counter:
     return found
 
 
-def pairs(truth: str, heard: str) -> list[tuple[str, str]]:
+def pairs(truth: str, output: str) -> list[tuple[str, str]]:
     """Aligned syllables of two texts; `""` for an insertion or a deletion."""
-    rows = [[(j, None) for j in range(len(heard) + 1)]]
+    rows = [[(j, None) for j in range(len(output) + 1)]]
     for i, a in enumerate(truth, 1):
         row: list = [(i, (-1, 0))]
-        for j, b in enumerate(heard, 1):
+        for j, b in enumerate(output, 1):
             ways = [(rows[i - 1][j - 1][0] + (a != b), (-1, -1)), (rows[i - 1][j][0] + 1, (-1, 0)), (row[j - 1][0] + 1, (0, -1))]
             row.append(min(ways))
         rows.append(row)
-    i, j, found = len(truth), len(heard), []
+    i, j, found = len(truth), len(output), []
     while i or j:
         step = rows[i][j][1] or (0, -1)
-        found.append((truth[i - 1] if step[0] else "", heard[j - 1] if step[1] else ""))
+        found.append((truth[i - 1] if step[0] else "", output[j - 1] if step[1] else ""))
         i, j = i + step[0], j + step[1]
     return found[::-1]
 
@@ -123,10 +123,10 @@ def substitutions(program: Path, work: Path) -> dict[str, Counter]:
     lines = (TALK / "truth.tsv").read_text(encoding="utf-8").splitlines()
     truth = dict(line.split("\t")[:2] for line in lines if line.strip())
     truth = {name: text for name, text in truth.items() if "\N{REPLACEMENT CHARACTER}" not in text}
-    heard = recognized(program, [TALK / f"{name}.wav" for name in truth], work / "talk", "ko")
+    output = recognized(program, [TALK / f"{name}.wav" for name in truth], work / "talk", "ko")
     table: dict[str, Counter] = defaultdict(Counter)
     for name, text in truth.items():
-        for written, read in pairs(letters(text), letters(heard[name])):
+        for written, read in pairs(letters(text), letters(output[name])):
             if written:
                 table[written][read] += 1
     return table
@@ -165,8 +165,8 @@ def main() -> None:
     for index, (sentence, path) in enumerate(zip(english, paths)):
         speak(sentence, VOICES[index % len(VOICES)], path)
     texts = recognized(own.earwitness, paths, own.work / f"run-{own.split}", "en")
-    heard = [replace(sentence, text=texts[sentence.id]) for sentence in english]
-    print(row("English, spoken through a telephone", counts(heard, judge(own.earwitness, heard, own.work))), flush=True)
+    output = [replace(sentence, text=texts[sentence.id]) for sentence in english]
+    print(row("English, spoken through a telephone", counts(output, judge(own.earwitness, output, own.work))), flush=True)
 
     korean = sentences("ko", own.split)
     print(row("Korean, clean", counts(korean, judge(own.earwitness, korean, own.work))), flush=True)

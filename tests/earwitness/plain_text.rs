@@ -35,8 +35,8 @@ fn evidence_of_text_is_one_json_line_per_conversation() {
     let threat = items.iter().find(|item| item["category"] == "threat").unwrap();
     assert_eq!((threat["line"].as_u64(), threat["speaker"].as_str()), (Some(3), Some("Lee")));
     assert_eq!((threat["start"].as_u64(), threat["end"].as_u64()), (Some(0), Some(21)));
-    let told = items.iter().find(|item| item["reported"] == true).unwrap();
-    assert_eq!((told["category"].as_str(), told["line"].as_u64()), (Some("reported"), Some(4)));
+    let report = items.iter().find(|item| item["reported"] == true).unwrap();
+    assert_eq!((report["category"].as_str(), report["line"].as_u64()), (Some("reported"), Some(4)));
     let of = |speaker: &str| {
         let speakers = found[0]["scores"]["speakers"].as_array().unwrap();
         let own = speakers.iter().find(|own| own["speaker"] == speaker).unwrap();

@@ -151,10 +151,10 @@ impl TextEvidence {
         let mut found: Vec<(TextItem, Evidence)> = Vec::new();
         for (index, line) in lines.iter().enumerate() {
             let words = words_of(line.text);
-            let in_line = findings(&self.lexicons, words.iter().enumerate().map(|(at, word)| (at, word.text)));
-            let mut in_line: Vec<TextItem> = in_line.iter().map(|finding| item(finding, line, &words)).collect();
-            in_line.sort_by(|a, b| (a.start, a.end, &a.rule).cmp(&(b.start, b.end, &b.rule)));
-            found.extend(in_line.into_iter().map(|item| {
+            let of_line = findings(&self.lexicons, words.iter().enumerate().map(|(at, word)| (at, word.text)));
+            let mut of_line: Vec<TextItem> = of_line.iter().map(|finding| item(finding, line, &words)).collect();
+            of_line.sort_by(|a, b| (a.start, a.end, &a.rule).cmp(&(b.start, b.end, &b.rule)));
+            found.extend(of_line.into_iter().map(|item| {
                 let evidence = evidence(&item, index);
                 (item, evidence)
             }));

@@ -1,4 +1,4 @@
-//! The page of a recording: one HTML file to read, hear, review and print. It needs no other file but the recording.
+//! The page of a recording: one HTML file to read, play, review and print. It needs no other file but the recording.
 
 use std::fmt::Write as _;
 use std::str::FromStr;
@@ -63,7 +63,7 @@ impl ExportFormat for Page {
     }
 
     fn about(&self) -> &'static str {
-        "A page to read, hear, review and print"
+        "A page to read, play, review and print"
     }
 
     fn settings(&self) -> Value {
