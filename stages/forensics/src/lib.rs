@@ -60,7 +60,7 @@
 //!     words: &words,
 //! };
 //! let record = Forensics::new(ForensicsConfig::default(), &[])?.run(input)?.record;
-//! let [threat] = &record.evidence[..] else { panic!("one phrase") };
+//! let threat = record.evidence.iter().find(|item| item.category == "threat").ok_or("a threat")?;
 //! assert_eq!((threat.rule.as_str(), &threat.words), ("en.threat.whereabouts", &vec![0, 1, 2, 3, 4]));
 //! assert!(record.channels[0].measures["level"].is_object());
 //! # Ok::<(), Box<dyn std::error::Error>>(())
