@@ -1,7 +1,7 @@
 //! How much of labeled sentences the lexicons find, and what they flag in innocent ones and in everyday text.
 //!
 //! ```text
-//! cargo bench -p forensics --bench evidence -- [--split dev|test] [--language en|ko] [--lexicons DIR] [--misses] [--data DIR]
+//! cargo bench -p forensics --bench evidence -- [--split train|validation|test] [--language en|ko] [--lexicons DIR] [--misses] [--data DIR]
 //! ```
 //!
 //! `--lexicons` reads the files of a folder (`en/base.toml`) in place of the built-in lexicons, and verifies them first;
@@ -136,7 +136,7 @@ impl std::fmt::Display for Judged {
 fn options() -> Options {
     let root = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../.."));
     let mut options = Options {
-        split: "dev".to_owned(),
+        split: "validation".to_owned(),
         languages: vec!["en".to_owned(), "ko".to_owned()],
         lexicons: None,
         misses: false,

@@ -35,8 +35,10 @@ impl Pulse {
     }
 
     /// The reason to kill the process, which has sent nothing for `silent`, or `None` if it does not hang.
+    ///
+    /// Progress is judged as of the last message: what the device did since then is unknown.
     pub(super) fn hang_reason(&self, silent: Duration, now: Instant, timing: &TimeLimits) -> Option<String> {
-        let stuck = now.saturating_duration_since(self.moved_at);
+        let stuck = now.saturating_duration_since(self.moved_at).saturating_sub(silent);
         let after = |what: &str, limit: Duration| Some(format!("{what} for {:.1} s", limit.as_secs_f64()));
         if silent > timing.silence() {
             after("sent nothing", timing.silence())
@@ -104,6 +106,15 @@ mod tests {
         assert_eq!(worker.beat_for(600, 1, (0, 0)), None);
         let reason = worker.beat_for(5, 1, (0, 0)).expect("it has loaded for too long");
         assert!(reason.starts_with("loaded its models") && reason.ends_with("for 600.0 s"), "{reason}");
+    }
+
+    #[test]
+    fn pulse_of_a_process_that_falls_silent_is_not_called_a_stall() {
+        let mut worker = Beating::new();
+        worker.beat_for(55, 0, (1, 0));
+        let reason = |silent| worker.0.hang_reason(silent, worker.1 + silent, &LIMITS);
+        assert_eq!(reason(LIMITS.silence()), None);
+        assert_eq!(reason(2 * HEARTBEAT).as_deref(), Some("sent nothing for 9.0 s"));
     }
 
     #[test]

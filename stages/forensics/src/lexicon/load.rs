@@ -11,7 +11,7 @@ use stage_core::{on_one_line, sha256_hex};
 use super::cues::{Cue, CueTexts, Cues};
 use super::pattern::{Pattern, Sets};
 use super::token::tokens_of_text;
-use super::{Lexicon, Match, Rule, Standing};
+use super::{Lexicon, Match, Rule, Standing, View};
 use crate::config::{DECEPTION, REPORTED};
 use crate::{ForensicsConfig, ForensicsError, LexiconSource};
 
@@ -20,14 +20,16 @@ macro_rules! built_in {
 }
 
 /// The built-in lexicons. The first of a language has its sets, fillers and cues.
-const BUILT_IN: [(&str, &str); 10] = built_in![
+const BUILT_IN: [(&str, &str); 12] = built_in![
     "en/base.toml",
     "en/threat.toml",
+    "en/leverage.toml",
     "en/pressure.toml",
     "en/abuse.toml",
     "en/deception.toml",
     "ko/base.toml",
     "ko/threat.toml",
+    "ko/leverage.toml",
     "ko/pressure.toml",
     "ko/abuse.toml",
     "ko/deception.toml",
@@ -306,16 +308,18 @@ impl Lexicon {
 
     /// The rules, with the patterns that no example of their own needs.
     fn summaries(&self, texts: &[RuleTexts], of_language: &[&Self]) -> Vec<RuleSummary> {
-        let counts = |rule: &Rule, pattern: &Pattern, example: &str| {
-            self.matches_of(rule, std::slice::from_ref(pattern), example).iter().any(Match::counts)
+        let counts = |rule: &Rule, pattern: &Pattern, view: &View<'_>| {
+            self.find_any(rule, std::slice::from_ref(pattern), view).iter().any(Match::counts)
         };
-        let matched_by = |example: &str| -> usize {
-            let of_rule = |rule: &Rule| rule.patterns.iter().filter(|pattern| counts(rule, pattern, example)).count();
-            of_language.iter().flat_map(|lexicon| &lexicon.rules).map(of_rule).sum()
-        };
+        let all = || of_language.iter().flat_map(|lexicon| &lexicon.rules);
+        let pairs = || all().flat_map(|rule| rule.patterns.iter().map(move |pattern| (rule, pattern)));
+        let is_of_one =
+            |view: &View<'_>| pairs().filter(|(rule, pattern)| counts(rule, pattern, view)).nth(1).is_none();
         let summary = |(rule, texts): (&Rule, &RuleTexts)| {
-            let single: Vec<&String> = texts.matches.iter().filter(|example| matched_by(example) == 1).collect();
-            let needed = |pattern: &Pattern| single.iter().any(|example| counts(rule, pattern, example));
+            let tokens: Vec<_> = texts.matches.iter().map(|example| tokens_of_text(example)).collect();
+            let views = tokens.iter().map(|tokens| self.view(tokens));
+            let single: Vec<View<'_>> = views.filter(|view| is_of_one(view)).collect();
+            let needed = |pattern: &Pattern| single.iter().any(|view| counts(rule, pattern, view));
             let patterns = rule.patterns.iter().zip(&texts.patterns);
             RuleSummary {
                 id: rule.id.clone(),

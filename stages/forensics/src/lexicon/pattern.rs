@@ -3,18 +3,57 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::token::{Token, fold, hash, is_mark, normalize};
+use super::token::{Parts, Token, fold, hash, hash_bit, is_mark, normalize};
 use super::view::View;
 
 /// Named patterns that other patterns can use.
 pub(super) type Sets = BTreeMap<String, Arc<Pattern>>;
 
+/// Number of sequences from which on those that can begin with a word are looked up.
+const MANY: usize = 16;
+
 /// Alternatives, each of which is a sequence of nodes.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Pattern {
     sequences: Vec<Vec<Node>>,
-    /// The words with which a match can begin; of parts of a pattern, none.
+    can_be_empty: bool,
+    /// The words with which a match can begin.
     first: FirstWords,
+    starts: Starts,
+}
+
+/// Which sequences can begin with a word. A pattern that joins two sets with `_` has thousands.
+#[derive(Debug, Clone, PartialEq, Default)]
+struct Starts {
+    /// Hashes of first words and of beginnings of first words, sorted, with the index of their sequence.
+    by_hash: Vec<(u64, usize)>,
+    /// Sequences that begin with something else.
+    others: Vec<usize>,
+}
+
+impl Starts {
+    fn of(sequences: &[Vec<Node>]) -> Self {
+        let mut starts = Self::default();
+        for (index, sequence) in sequences.iter().enumerate() {
+            match sequence.first() {
+                Some(Node::Word(literal)) if !literal.any_before => {
+                    starts.by_hash.push((hash(&literal.folded[0]), index));
+                }
+                _ => starts.others.push(index),
+            }
+        }
+        starts.by_hash.sort_unstable();
+        starts
+    }
+
+    /// Adds the sequences that may begin with this token.
+    fn add(&self, token: &Token, sequences: &mut Vec<usize>) {
+        for wanted in &token.beginnings.hashes {
+            let from = self.by_hash.partition_point(|(hash, _)| hash < wanted);
+            let own = self.by_hash[from..].iter().take_while(|(hash, _)| hash == wanted);
+            sequences.extend(own.map(|(_, index)| *index));
+        }
+    }
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -74,42 +113,56 @@ impl Literal {
 /// The words with which a pattern can begin. Nearly all tokens are none of them, and need no search.
 #[derive(Debug, Clone, PartialEq, Default)]
 struct FirstWords {
-    /// Hashes of whole words, sorted.
-    hashes: Vec<u64>,
-    /// Bit `h % 64` of each hash.
-    mask: u64,
-    /// Beginnings of words.
-    beginnings: Vec<Literal>,
-    /// Bit `c % 64` of the first character of each beginning.
-    beginnings_mask: u64,
-    /// Endings and parts of words.
-    others: Vec<Literal>,
+    whole: HashSet,
+    /// First parts of words that may go on.
+    beginnings: HashSet,
+    /// Last parts of words that may begin with anything.
+    endings: HashSet,
+    /// Parts from the middle of words.
+    inner: Vec<Literal>,
 }
 
-/// The bit of the first character of a word.
-fn first_bit(word: &str) -> u64 {
-    word.chars().next().map_or(0, |c| 1 << (u32::from(c) % 64))
+/// Hashes of texts, sorted.
+#[derive(Debug, Clone, PartialEq, Default)]
+struct HashSet {
+    hashes: Vec<u64>,
+    /// [`hash_bit`] of each.
+    mask: u64,
+}
+
+impl HashSet {
+    fn add(&mut self, text: &str) {
+        self.hashes.push(hash(text));
+    }
+
+    fn finish(&mut self) {
+        self.hashes.sort_unstable();
+        self.hashes.dedup();
+        self.mask = self.hashes.iter().fold(0, |mask, hash| mask | hash_bit(*hash));
+    }
+
+    fn has(&self, hash: u64) -> bool {
+        self.mask & hash_bit(hash) != 0 && self.hashes.binary_search(&hash).is_ok()
+    }
+
+    fn has_any(&self, parts: &Parts) -> bool {
+        self.mask & parts.mask != 0 && parts.hashes.iter().any(|hash| self.has(*hash))
+    }
 }
 
 impl FirstWords {
-    fn of(pattern: &Pattern) -> Self {
+    fn of(sequences: &[Vec<Node>]) -> Self {
         let mut first = Self::default();
-        pattern.sequences.iter().for_each(|sequence| first.add_sequence(sequence));
-        first.hashes.sort_unstable();
-        first.mask = first.hashes.iter().fold(0, |mask, hash| mask | 1 << (hash % 64));
-        first.beginnings_mask = first.beginnings.iter().fold(0, |mask, literal| mask | first_bit(&literal.folded[0]));
+        sequences.iter().for_each(|sequence| first.add_sequence(sequence));
+        [&mut first.whole, &mut first.beginnings, &mut first.endings].into_iter().for_each(HashSet::finish);
         first
     }
 
     fn add_sequence(&mut self, nodes: &[Node]) {
         for node in nodes {
             match node {
-                Node::Word(literal) if literal.is_whole() => self.hashes.push(hash(&literal.folded[0])),
-                Node::Word(literal) if literal.any_before => self.others.push(literal.clone()),
-                Node::Word(literal) => self.beginnings.push(literal.clone()),
-                Node::Group(group) | Node::Optional(group) => {
-                    group.sequences.iter().for_each(|sequence| self.add_sequence(sequence));
-                }
+                Node::Word(literal) => self.add_word(literal),
+                Node::Group(group) | Node::Optional(group) => self.add_all(&group.first),
                 Node::Gap(_) | Node::Edge(_) => {}
             }
             if !node.can_be_empty() {
@@ -118,11 +171,29 @@ impl FirstWords {
         }
     }
 
+    fn add_word(&mut self, literal: &Literal) {
+        let (first, last) = (&literal.folded[0], &literal.folded[literal.folded.len() - 1]);
+        match literal {
+            literal if literal.is_whole() => self.whole.add(first),
+            literal if !literal.any_before => self.beginnings.add(first),
+            literal if !literal.any_after => self.endings.add(last),
+            literal => self.inner.push(literal.clone()),
+        }
+    }
+
+    fn add_all(&mut self, other: &Self) {
+        self.whole.hashes.extend(&other.whole.hashes);
+        self.beginnings.hashes.extend(&other.beginnings.hashes);
+        self.endings.hashes.extend(&other.endings.hashes);
+        self.inner.extend(other.inner.iter().cloned());
+    }
+
+    /// Whether a match may begin with this token; false only if none can.
     fn has(&self, token: &Token) -> bool {
-        let is_whole = self.mask >> (token.hash % 64) & 1 == 1 && self.hashes.binary_search(&token.hash).is_ok();
-        let matches = |literal: &Literal| literal.matches(token, true);
-        let may_begin = self.beginnings_mask & first_bit(&token.folded) != 0;
-        is_whole || (may_begin && self.beginnings.iter().any(matches)) || self.others.iter().any(matches)
+        self.whole.has(token.hash)
+            || self.beginnings.has_any(&token.beginnings)
+            || self.endings.has_any(&token.endings)
+            || self.inner.iter().any(|literal| literal.matches(token, true))
     }
 }
 
@@ -151,9 +222,9 @@ impl Pattern {
         let mut parser = Parser { rest: text.trim(), sets };
         let pattern = parser.alternatives()?;
         match parser.rest {
-            "" if pattern.can_be_empty() => Err("it can match without any word"),
+            "" if pattern.can_be_empty => Err("it can match without any word"),
             "" if pattern.gap_at_edge() => Err("a gap needs a word on both sides"),
-            "" => Ok(Self { first: FirstWords::of(&pattern), ..pattern }),
+            "" => Ok(pattern),
             _ => Err("a `)` without a matching `(`"),
         }
     }
@@ -187,13 +258,9 @@ impl Pattern {
         self.match_at(&view, 0, Passing::default(), &|end| end == 1).is_some()
     }
 
-    /// A part of a pattern.
-    fn part(sequences: Vec<Vec<Node>>) -> Arc<Self> {
-        Arc::new(Self { sequences, first: FirstWords::default() })
-    }
-
-    fn can_be_empty(&self) -> bool {
-        self.sequences.iter().any(|sequence| sequence.iter().all(Node::can_be_empty))
+    fn of(sequences: Vec<Vec<Node>>) -> Self {
+        let can_be_empty = sequences.iter().any(|sequence| sequence.iter().all(Node::can_be_empty));
+        Self { can_be_empty, first: FirstWords::of(&sequences), starts: Starts::of(&sequences), sequences }
     }
 
     fn gap_at_edge(&self) -> bool {
@@ -206,7 +273,7 @@ impl Node {
     fn can_be_empty(&self) -> bool {
         match self {
             Self::Word(_) => false,
-            Self::Group(group) => group.can_be_empty(),
+            Self::Group(group) => group.can_be_empty,
             Self::Optional(_) | Self::Gap(_) | Self::Edge(_) => true,
         }
     }
@@ -226,7 +293,34 @@ type Rest<'r, 'a> = &'r mut dyn FnMut(&mut Walk<'a>, usize) -> bool;
 
 impl<'a> Walk<'a> {
     fn pattern(&mut self, pattern: &Pattern, at: usize, rest: Rest<'_, 'a>) -> bool {
-        pattern.sequences.iter().any(|sequence| self.sequence(sequence, at, rest))
+        if !pattern.can_be_empty && !self.is_reachable(at, &mut |token| pattern.first.has(token)) {
+            return false;
+        }
+        if pattern.sequences.len() < MANY {
+            return pattern.sequences.iter().any(|sequence| self.sequence(sequence, at, rest));
+        }
+        let mut ways = pattern.starts.others.clone();
+        let adds_all = self.is_reachable(at, &mut |token| {
+            pattern.starts.add(token, &mut ways);
+            false
+        });
+        if adds_all {
+            ways = (0..pattern.sequences.len()).collect();
+        }
+        ways.sort_unstable();
+        ways.dedup();
+        ways.into_iter().any(|way| self.sequence(&pattern.sequences[way], at, rest))
+    }
+
+    /// Whether the next word of the phrase can be such a token: the one at `at`, or one behind fillers and negators.
+    fn is_reachable(&self, at: usize, is_such: &mut dyn FnMut(&Token) -> bool) -> bool {
+        let Some(token) = self.view.tokens.get(at) else { return false };
+        if is_such(token) {
+            return true;
+        }
+        let after = self.view.after_fillers(at);
+        let skips_filler = after > at && at > self.start && self.is_reachable(after, is_such);
+        skips_filler || (self.passing.negated && at > self.start && self.is_negator(at))
     }
 
     fn sequence(&mut self, nodes: &[Node], at: usize, rest: Rest<'_, 'a>) -> bool {
@@ -251,15 +345,17 @@ impl<'a> Walk<'a> {
     fn word(&mut self, literal: &Literal, others: &[Node], at: usize, rest: Rest<'_, 'a>) -> bool {
         let Some(token) = self.view.tokens.get(at) else { return false };
         let crosses = at > self.start && self.view.tokens[at - 1].ends_sentence;
-        if crosses && !std::mem::take(&mut self.at_edge) {
+        if crosses && !self.at_edge {
             return false;
         }
         if literal.matches(token, self.passing.folded) {
+            let at_edge = std::mem::take(&mut self.at_edge);
             self.taken.tokens.push(at);
             if self.sequence(others, at + 1, rest) {
                 return true;
             }
             self.taken.tokens.pop();
+            self.at_edge = at_edge;
         }
         let after = self.view.after_fillers(at);
         if after > at && at > self.start && self.word(literal, others, after, rest) {
@@ -323,7 +419,7 @@ impl Parser<'_> {
         while self.eat('|') {
             alternatives.push(self.sequence()?);
         }
-        Ok(Pattern { sequences: alternatives, first: FirstWords::default() })
+        Ok(Pattern::of(alternatives))
     }
 
     fn sequence(&mut self) -> Result<Vec<Node>, &'static str> {
@@ -347,7 +443,7 @@ impl Parser<'_> {
                 };
                 is_optional = false;
             }
-            nodes.push(if is_optional { Node::Optional(Pattern::part(vec![vec![node]])) } else { node });
+            nodes.push(if is_optional { Node::Optional(Arc::new(Pattern::of(vec![vec![node]]))) } else { node });
             if !(self.rest.is_empty() || self.rest.starts_with([' ', '|', ')'])) {
                 return Err("a space, `_`, `|` or `)` is missing after a word or group");
             }
@@ -386,7 +482,7 @@ impl Parser<'_> {
 }
 
 fn any_of(nodes: [Node; 2]) -> Node {
-    Node::Group(Pattern::part(nodes.map(|node| vec![node]).into()))
+    Node::Group(Arc::new(Pattern::of(nodes.map(|node| vec![node]).into())))
 }
 
 /// Builds `left_right`: both with a space between them, or as one word.
@@ -401,7 +497,7 @@ fn glue(left: &Node, right: &Node) -> Result<Node, &'static str> {
         }
     }
     let sequence = |words: Vec<Literal>| words.into_iter().map(Node::Word).collect();
-    Ok(Node::Group(Pattern::part(alternatives.into_iter().map(sequence).collect())))
+    Ok(Node::Group(Arc::new(Pattern::of(alternatives.into_iter().map(sequence).collect()))))
 }
 
 /// Two words written as one.
@@ -503,6 +599,7 @@ mod tests {
         assert_eq!(taken("get lost >", "get lost in it"), None);
         assert_eq!(taken("get lost >", "get lost you know"), Some(vec![0, 1]), "fillers do not matter");
         assert_eq!(taken("a < b", "a. b"), Some(vec![0, 1]));
+        assert_eq!(taken("a < (b|c)", "a. c"), Some(vec![0, 1]));
         assert_eq!(taken("a b", "a. b"), None, "words are of one sentence");
     }
 

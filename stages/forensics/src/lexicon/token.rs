@@ -4,8 +4,6 @@
 //! `do not`, `gonna` as `going to`) and decomposes it (Unicode NFD). Hangul becomes a sequence of jamo, so that
 //! the stem `죽이` is a prefix of both 죽인다 and 죽이겠다.
 
-use std::hash::{DefaultHasher, Hash, Hasher};
-
 use unicode_normalization::UnicodeNormalization;
 
 /// One normalized token. A word may yield several tokens or none.
@@ -16,6 +14,9 @@ pub(crate) struct Token {
     pub(super) folded: String,
     /// Of the folded text.
     pub(super) hash: u64,
+    /// Beginnings of the folded text, and endings; both with all of it.
+    pub(super) beginnings: Parts,
+    pub(super) endings: Parts,
     /// Index of the word that it comes from.
     pub(crate) word: usize,
     /// Whether a comma or another mark follows.
@@ -26,6 +27,49 @@ pub(crate) struct Token {
     pub(crate) asks: bool,
     /// Whether it is between quotation marks.
     pub(crate) quoted: bool,
+}
+
+impl Token {
+    /// A token without marks around it.
+    fn plain(text: String, word: usize) -> Self {
+        let folded = fold(&text);
+        Self {
+            hash: hash(&folded),
+            beginnings: Parts::beginnings(&folded),
+            endings: Parts::endings(&folded),
+            folded,
+            text,
+            word,
+            ends_clause: false,
+            ends_sentence: false,
+            asks: false,
+            quoted: false,
+        }
+    }
+}
+
+/// The parts of a word that begin, or end, with it, one for each of its characters.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Parts {
+    pub(super) hashes: Vec<u64>,
+    /// [`hash_bit`] of each.
+    pub(super) mask: u64,
+}
+
+impl Parts {
+    fn of<'a>(parts: impl Iterator<Item = &'a str>) -> Self {
+        let hashes: Vec<u64> = parts.map(hash).collect();
+        let mask = hashes.iter().fold(0, |mask, hash| mask | hash_bit(*hash));
+        Self { hashes, mask }
+    }
+
+    fn beginnings(word: &str) -> Self {
+        Self::of(word.char_indices().map(|(at, c)| &word[..at + c.len_utf8()]))
+    }
+
+    fn endings(word: &str) -> Self {
+        Self::of(word.char_indices().map(|(at, _)| &word[at..]))
+    }
 }
 
 /// Whether a word is an annotation of the model (`[unclear]`) and not speech.
@@ -44,17 +88,7 @@ pub(crate) fn tokens_of<'a>(words: impl Iterator<Item = (usize, &'a str)>) -> Ve
             opened = Some(tokens.len());
         }
         let texts = if is_mark(text) { vec![text.to_owned()] } else { normalize(text) };
-        let plain = |text: String| Token {
-            hash: hash(&fold(&text)),
-            folded: fold(&text),
-            text,
-            word,
-            ends_clause: false,
-            ends_sentence: false,
-            asks: false,
-            quoted: false,
-        };
-        tokens.extend(texts.into_iter().map(plain));
+        tokens.extend(texts.into_iter().map(|text| Token::plain(text, word)));
         if quotes.closes
             && let Some(first) = opened.take()
         {
@@ -98,11 +132,14 @@ pub(super) fn fold(text: &str) -> String {
     folded.collect()
 }
 
-/// A hash of a word, to compare it with many others.
+/// A hash of a word, to compare it with many others: FNV-1a, 64 bits.
 pub(super) fn hash(word: &str) -> u64 {
-    let mut hasher = DefaultHasher::new();
-    word.hash(&mut hasher);
-    hasher.finish()
+    word.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
+}
+
+/// The bit of a hash in the mask of a set.
+pub(super) const fn hash_bit(hash: u64) -> u64 {
+    1 << (hash >> 58)
 }
 
 /// Contractions that are matched as whole words. The others are recognized by their endings.
