@@ -158,7 +158,7 @@ const contactRank = new Map(contacts.map(([key]) => key).sort((a, b) => !a - !b 
 const normalize = (text) => text.normalize("NFC").toLowerCase();
 const facts = (call) => call.fold ??= normalize([call.name, call.contact, call.number, call.exhibit, call.sha256, ...call.items.map((item) => item.text)].join("\n"));
 // "./" keeps any href inside the folder.
-const href = (call, start) => "./" + call.href + (start == null ? "" : "#t=" + Math.floor(start * 10) / 10);
+const href = (call, start) => call.href == null ? null : "./" + call.href + (start == null ? "" : "#t=" + Math.floor(start * 10) / 10);
 
 // ---------- filters
 

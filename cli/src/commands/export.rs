@@ -73,7 +73,7 @@ fn check(
     case_file: &Path,
 ) -> Result<(), Error> {
     let outputs = |entry: &RecordingEntry| exporter.outputs(record, Some(&entry.file_sha256), &entry.name);
-    let outputs: Vec<Output> = recordings.iter().flat_map(outputs).collect();
+    let outputs: Vec<Output> = recordings.iter().flat_map(outputs).chain(exporter.case_output(record)).collect();
     let inputs = recordings.iter().flat_map(RecordingEntry::places).chain([case_file]);
     check_places(inputs, &outputs).map_err(Error::usage)?;
     if !record.is_kept() {
@@ -117,6 +117,18 @@ fn export_all(
                 let error = PipelineError::from(error).to_string();
                 println!("{}: {nothing}{}", shown(&entry.path), printable(&error));
             }
+        }
+    }
+    match exporter.export_case(store, record) {
+        Ok(Some(page)) => println!("all recordings on one page: {}", shown(&page)),
+        Ok(None) => {}
+        Err(error) => {
+            failed += 1;
+            println!(
+                "{}: the page of the case was not written: {}",
+                shown(record.folder()),
+                printable(&error.to_string())
+            );
         }
     }
     if !formats.is_empty() {

@@ -1,10 +1,13 @@
 //! Writes results as files, from the stored artifacts and the recording's path alone.
 
+mod case_files;
+mod case_page;
 mod context;
 mod document;
 mod error;
 mod format;
 mod formats;
+mod html;
 mod names;
 mod read;
 mod turns;
@@ -13,6 +16,7 @@ mod write;
 
 use jiff::Timestamp;
 
+pub(crate) use case_files::CASE_PAGE;
 pub(crate) use context::DocumentContext;
 #[cfg(test)]
 pub(crate) use document::tests::document_of;

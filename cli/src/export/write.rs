@@ -2,7 +2,7 @@
 
 use std::ffi::OsStr;
 use std::io::ErrorKind;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use scheduler::store::{MadeFrom, OutputFile, RecordingEntry, Store};
 use serde_json::{Value, json};
@@ -47,11 +47,11 @@ pub(crate) fn name_patterns(file: &OutputFile) -> Vec<String> {
 }
 
 /// A file before it is written.
-struct Rendered {
-    path: PathBuf,
-    bytes: Vec<u8>,
-    found: Found,
-    entry: OutputFile,
+pub(super) struct Rendered {
+    pub(super) path: PathBuf,
+    pub(super) bytes: Vec<u8>,
+    pub(super) found: Found,
+    pub(super) entry: OutputFile,
 }
 
 impl Exporter<'_> {
@@ -77,7 +77,7 @@ impl Exporter<'_> {
         if !is_plain(&entry.name) {
             return Err(ExportError::Name(entry.name.clone()));
         }
-        let document = self.variant.of(read_document_in(self.context, store, entry)?, self.context);
+        let document = self.document(store, entry)?;
         let made_from: Vec<_> = document.provenance.iter().map(super::Provenance::made_from).collect();
         let formats = self.formats(record, &entry.file_sha256);
         let (sha256, context) = (document.sha256(), self.context());
@@ -94,8 +94,13 @@ impl Exporter<'_> {
         Ok(Exported { document, files, again, removed })
     }
 
+    /// What the files of a recording show.
+    pub(super) fn document(&self, store: &dyn Store, entry: &RecordingEntry) -> Result<Document, ExportError> {
+        Ok(self.variant.of(read_document_in(self.context, store, entry)?, self.context))
+    }
+
     /// The requested formats, and those in which an earlier run wrote the results of this recording.
-    fn formats(&self, record: &Record, recording: &str) -> Vec<&dyn ExportFormat> {
+    pub(super) fn formats(&self, record: &Record, recording: &str) -> Vec<&dyn ExportFormat> {
         let recorded: Vec<_> = record.of_recording(recording).map(|file| file.format.as_str()).collect();
         let is_written = |name: &str| self.selected.get(name).is_some() || recorded.contains(&name);
         // A library may select formats that are not among all.
@@ -155,15 +160,7 @@ fn render(format: &dyn ExportFormat, source: &Source<'_>, record: &Record) -> Re
     let bytes = format.render(document).map_err(|reason| ExportError::Render { format: format.name(), reason })?;
     let path = record.folder().join(file_name(name, format));
     let sha256 = sha256_hex(&bytes);
-    let found = record.find(&path).map_err(|reason| ExportError::Unwritable { path: path.clone(), reason })?;
-    let found = match found {
-        // The file is there already.
-        Found::Taken(Taken::Unrecorded | Taken::Changed) if sha256_file(&path).is_ok_and(|there| there == sha256) => {
-            Found::Ours(Some(sha256.clone()))
-        }
-        Found::Taken(why) => return Err(ExportError::Taken { path, why }),
-        found => found,
-    };
+    let found = find(record, &path, &sha256)?;
     let entry = OutputFile {
         path: record.key(&path),
         sha256: Some(sha256),
@@ -179,8 +176,24 @@ fn render(format: &dyn ExportFormat, source: &Source<'_>, record: &Record) -> Re
     Ok(Rendered { path, bytes, found, entry })
 }
 
+/// What is at the path of a file with this hash.
+///
+/// # Errors
+/// A file that is not replaced.
+pub(super) fn find(record: &Record, path: &Path, sha256: &str) -> Result<Found, ExportError> {
+    let found = record.find(path).map_err(|reason| ExportError::Unwritable { path: path.to_owned(), reason })?;
+    match found {
+        // The file is there already.
+        Found::Taken(Taken::Unrecorded | Taken::Changed) if sha256_file(path).is_ok_and(|there| there == sha256) => {
+            Ok(Found::Ours(Some(sha256.to_owned())))
+        }
+        Found::Taken(why) => Err(ExportError::Taken { path: path.to_owned(), why }),
+        found => Ok(found),
+    }
+}
+
 /// Records files and writes those that differ from what is there.
-fn write(store: &mut dyn Store, record: &mut Record, rendered: Vec<Rendered>) -> Result<(), ExportError> {
+pub(super) fn write(store: &mut dyn Store, record: &mut Record, rendered: Vec<Rendered>) -> Result<(), ExportError> {
     let (mut entries, mut files) = (Vec::new(), Vec::new());
     for Rendered { path, bytes, found, mut entry } in rendered {
         let existing = found.existing();

@@ -72,6 +72,8 @@ pub struct Summary {
     pub again: BTreeSet<&'static str>,
     /// Stale result files in unknown formats, which were removed.
     pub removed: Vec<PathBuf>,
+    /// The page of the case; `None` if no pages were requested.
+    pub case_page: Option<Result<PathBuf, PipelineError>>,
 }
 
 impl PlannedRun {
@@ -166,6 +168,8 @@ impl PlannedRun {
         };
         let failures: Vec<_> = not_exported.iter().map(of).chain(self.plan.unreadable.iter().cloned()).collect();
         self.store.record_failures(outcome.run, &failures).map_err(Error::store)?;
+        let case_page =
+            if exports { exporter.export_case(&mut *self.store, &mut self.record).transpose() } else { None };
         let (mut lengths_s, mut defects) = (BTreeMap::new(), Vec::new());
         for (index, item) in items.iter().enumerate().filter(|(index, _)| outcome.items[*index] == ItemEnd::Done) {
             if let Some(recording) = defects::decoded(&*self.store, item).map_err(Error::store)? {
@@ -181,6 +185,7 @@ impl PlannedRun {
             unreadable: self.plan.unreadable.clone(),
             again,
             removed,
+            case_page: case_page.map(|page| page.map_err(PipelineError::from)),
         })
     }
 

@@ -102,6 +102,7 @@ impl Targets<'_> {
             let mut named = HashSet::new();
             let once = inputs.files.iter().filter(|path| named.insert(&names[path.as_path()]));
             outputs.extend(once.flat_map(of_file));
+            outputs.extend(exporter.case_output(record));
         }
         outputs
     }

@@ -17,7 +17,7 @@ use crate::args::ForgetArgs;
 use crate::clock::now_ms;
 use crate::error::Error;
 use crate::exit::Exit;
-use crate::export::utc;
+use crate::export::{CASE_PAGE, utc};
 use crate::manifest;
 use crate::open_store;
 use crate::outputs::{Found, Record, delete_pending};
@@ -151,6 +151,7 @@ fn print_files(store: &dyn Store, record: &Record, targets: &[Target]) -> Result
             Some(sha256) if is_of_target(sha256) => "",
             Some(_) => continue,
             None if is_of_manifest(&file) => " (it lists all recordings: sign the case again)",
+            None if file.format == CASE_PAGE => " (it lists all recordings: `earwitness export` writes it again)",
             None => " (about a run: it may name the recording)",
         };
         let Some(path) = record.locate(&file.path) else { continue };

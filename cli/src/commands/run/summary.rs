@@ -2,7 +2,7 @@
 
 use scheduler::coordinator::ItemEnd;
 use serde_json::json;
-use stage_core::{ErrorCode, printable_json, shown};
+use stage_core::{ErrorCode, printable, printable_json, shown};
 
 use super::gathered::{Amount, Rows};
 use crate::args::{ProgressMode, RunArgs};
@@ -123,6 +123,11 @@ fn print_files(args: &RunArgs, run: &PlannedRun, summary: &Summary) {
     if summary.done() > 0 {
         let extensions: Vec<_> = run.formats().iter().map(ExportFormat::extension).collect();
         println!("open {}/<recording>.{}", shown(args.out()), extensions.join(", ."));
+    }
+    match &summary.case_page {
+        Some(Ok(page)) => println!("all recordings on one page: {}", shown(page)),
+        Some(Err(error)) => println!("the page of the case was not written: {}", printable(&error.to_string())),
+        None => {}
     }
     if summary.outcome.stages_computed > 0 && args.watch.report.is_none() {
         println!("report: {}", shown(&args.out().join("report.html")));

@@ -152,7 +152,7 @@ fn cue(phrase: &Phrase<'_>, begin: usize, end: usize, label_width: usize) -> Cue
 }
 
 #[cfg(test)]
-pub(super) mod tests {
+pub(in crate::export) mod tests {
     use super::*;
     use crate::export::LOW_CONFIDENCE;
 

@@ -1,7 +1,7 @@
 //! The export formats of this program.
 
 mod ctm;
-mod cues;
+pub(super) mod cues;
 mod items;
 mod json;
 mod page;

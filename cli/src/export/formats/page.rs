@@ -1,20 +1,17 @@
 //! The page of a recording: one HTML file to read, play, review and print. It needs no other file but the recording.
 
-use std::fmt::Write as _;
 use std::str::FromStr;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use crate::export::html::{filled, percent_encoded};
 use crate::export::{Document, ExportFormat, RecordingBlock, RenderError};
 
 const HTML: &str = include_str!("../../../templates/recording.html");
 const CSS: &str = include_str!("../../../templates/recording.css");
 const JS: &str = include_str!("../../../templates/recording.js");
-/// The element of the template that has the data.
-const DATA: &str = r#"<script type="application/json" id="data">"#;
-
 /// The language of the fixed texts of pages.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema, clap::ValueEnum)]
 #[serde(rename_all = "lowercase")]
@@ -80,28 +77,8 @@ impl ExportFormat for Page {
             "case_id": document.page.case_id,
         });
         let text = serde_json::to_string(&data).map_err(RenderError::new)?;
-        Ok(page(HTML, CSS, JS, &text).into_bytes())
+        Ok(filled(HTML, CSS, JS, &text).into_bytes())
     }
-}
-
-/// Puts styles, script and data into a template.
-fn page(html: &str, css: &str, js: &str, data: &str) -> String {
-    let (before, after) = html.split_once(DATA).unwrap_or((html, "{}</script>"));
-    let after = after.split_once("{}").map_or(after, |(_, after)| after);
-    let filled = |part: &str| part.replace("/*CSS*/", css).replace("/*JS*/", js);
-    format!("{}{DATA}{}{}", filled(before), without_markup(data), filled(after))
-}
-
-/// JSON that cannot end the element it is in.
-fn without_markup(json: &str) -> String {
-    let mut out = String::with_capacity(json.len());
-    for c in json.chars() {
-        match c {
-            '<' | '>' | '&' | '\u{2028}' | '\u{2029}' => drop(write!(out, "\\u{:04x}", u32::from(c))),
-            c => out.push(c),
-        }
-    }
-    out
 }
 
 /// The last part of a path.
@@ -141,23 +118,12 @@ fn from_hex(text: &str) -> Option<Vec<u8>> {
     digits.map(|pair| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok()).collect()
 }
 
-/// A path as a part of a URL: everything but unreserved characters (RFC 3986) and slashes is encoded.
-fn percent_encoded(path: &[u8]) -> String {
-    let mut out = String::new();
-    for byte in path {
-        match byte {
-            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' | b'/' => out.push(char::from(*byte)),
-            _ => drop(write!(out, "%{byte:02X}")),
-        }
-    }
-    out
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::export::document::tests::document_of;
     use crate::export::formats::cues::tests::word;
+    use crate::export::html::DATA;
 
     fn rendered(document: &Document) -> String {
         String::from_utf8(Page { language: ReportLanguage::Ko }.render(document).unwrap()).unwrap()

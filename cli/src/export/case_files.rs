@@ -1,0 +1,111 @@
+//! Writes the page of a case, and records its files.
+
+use std::path::{Path, PathBuf};
+
+use scheduler::store::{Failure, OutputFile, Store};
+use stage_core::{PipelineError, path_text, sha256_hex};
+
+use super::case_page::{CaseFacts, CasePage, PageFile, WithoutResults, language};
+use super::write::{Rendered, find, write};
+use super::{ExportError, ExportFormat, Exporter};
+use crate::outputs::{Output, Record, RemoveError};
+
+/// The format of the files in the record.
+pub(crate) const CASE_PAGE: &str = "case-page";
+/// The format of the pages of recordings, with which the page of the case is written.
+const PAGE: &str = "html";
+
+impl Exporter<'_> {
+    /// The page of the case, if it is written: with the pages of recordings, and if an earlier run wrote it.
+    pub(crate) fn case_output(&self, record: &Record) -> Option<Output> {
+        let page = || Output { what: "the page of the case", path: record.folder().join(CasePage::NAME) };
+        self.page_format(record).map(|_| page())
+    }
+
+    /// Writes the page of the case over all recordings of the store. Returns its path; `None` if it is not written.
+    ///
+    /// # Errors
+    /// The store cannot be read, or a file exists that is not replaced, or cannot be written.
+    pub(crate) fn export_case(
+        &self,
+        store: &mut dyn Store,
+        record: &mut Record,
+    ) -> Result<Option<PathBuf>, ExportError> {
+        let Some(format) = self.page_format(record) else { return Ok(None) };
+        let settings = format.settings();
+        let mut page = CasePage::new(language(&settings));
+        let mut facts = CaseFacts { head: store.head()?, failures: self.failures(store)?, ..CaseFacts::default() };
+        if let Some(case) = &self.context.case {
+            facts.title.clone_from(&case.title);
+            facts.reference.clone_from(&case.reference);
+        }
+        for entry in store.recordings()? {
+            match self.document(store, &entry) {
+                Ok(document) => {
+                    let name = self.variant.name(&entry.name, Some(&entry.file_sha256));
+                    let has_page = self.formats(record, &entry.file_sha256).iter().any(|own| own.name() == PAGE);
+                    page.add(&document, &name, has_page)
+                        .map_err(|reason| ExportError::Render { format: CASE_PAGE, reason })?;
+                }
+                Err(error) => facts.failures.push(self.without_results(&entry.path, &error.into())),
+            }
+        }
+        let files = page.finish(facts).map_err(|reason| ExportError::Render { format: CASE_PAGE, reason })?;
+        let rendered = |file: PageFile| {
+            let path = record.folder().join(&file.name);
+            let sha256 = sha256_hex(&file.bytes);
+            let entry = OutputFile {
+                sha256: Some(sha256.clone()),
+                settings: settings.clone(),
+                ..OutputFile::without_recording(record.key(&path), CASE_PAGE)
+            };
+            Ok(Rendered { found: find(record, &path, &sha256)?, path, bytes: file.bytes, entry })
+        };
+        let rendered: Vec<Rendered> = files.into_iter().map(rendered).collect::<Result<_, ExportError>>()?;
+        self.remove_old_parts(store, record, &rendered)?;
+        write(store, record, rendered)?;
+        Ok(Some(record.folder().join(CasePage::NAME)))
+    }
+
+    /// The format of pages, if one is requested or was written before.
+    fn page_format(&self, record: &Record) -> Option<&dyn ExportFormat> {
+        let is_written = record.files().any(|file| file.format == CASE_PAGE);
+        self.selected.get(PAGE).or_else(|| self.all.get(PAGE).filter(|_| is_written))
+    }
+
+    /// What failed in the last run, apart from recordings whose results are complete.
+    fn failures(&self, store: &dyn Store) -> Result<Vec<WithoutResults>, ExportError> {
+        let Some(run) = store.runs(1)?.into_iter().next() else { return Ok(Vec::new()) };
+        let known = store.recordings()?;
+        // Recordings of the store are listed with the reason why their results cannot be read.
+        let is_input = |failure: &Failure| !known.iter().any(|entry| entry.places().any(|place| place == failure.path));
+        let own = store.failures(run.id)?.into_iter().filter(is_input);
+        Ok(own.map(|failure| self.without_results(&failure.path, &failure.error)).collect())
+    }
+
+    fn without_results(&self, path: &Path, error: &PipelineError) -> WithoutResults {
+        let is_masked = self.variant.redacted;
+        WithoutResults {
+            path: if is_masked { "(masked)".to_owned() } else { path_text(path).into_owned() },
+            stage: error.origin.to_string(),
+            message: if is_masked { error.code.to_string() } else { error.to_string() },
+        }
+    }
+
+    /// Removes files of texts of an earlier page that had more of them.
+    fn remove_old_parts(
+        &self,
+        store: &mut dyn Store,
+        record: &mut Record,
+        now: &[Rendered],
+    ) -> Result<(), ExportError> {
+        let is_old =
+            |file: &&OutputFile| file.format == CASE_PAGE && !now.iter().any(|new| new.entry.path == file.path);
+        let old: Vec<PathBuf> = record.files().filter(is_old).map(|file| file.path.clone()).collect();
+        match record.remove(store, &old) {
+            Ok(_) => Ok(()),
+            Err(RemoveError::File { path, reason }) => Err(ExportError::Unwritable { path, reason }),
+            Err(RemoveError::Store(error)) => Err(error.into()),
+        }
+    }
+}
