@@ -62,7 +62,7 @@ impl Exporter<'_> {
             Ok(Rendered { found: find(record, &path, &sha256)?, path, bytes: file.bytes, entry })
         };
         let rendered: Vec<Rendered> = files.into_iter().map(rendered).collect::<Result<_, ExportError>>()?;
-        self.remove_old_parts(store, record, &rendered)?;
+        self.remove_old_texts(store, record, &rendered)?;
         write(store, record, rendered)?;
         Ok(Some(record.folder().join(CasePage::NAME)))
     }
@@ -93,7 +93,7 @@ impl Exporter<'_> {
     }
 
     /// Removes files of texts of an earlier page that had more of them.
-    fn remove_old_parts(
+    fn remove_old_texts(
         &self,
         store: &mut dyn Store,
         record: &mut Record,

@@ -48,7 +48,7 @@ pub(crate) struct CasePage {
     language: ReportLanguage,
     calls: Vec<Call>,
     /// The finished files of texts.
-    parts: Vec<String>,
+    files: Vec<String>,
     /// The texts of the next file, as items of a JSON array.
     texts: String,
 }
@@ -70,7 +70,7 @@ impl CasePage {
     pub(crate) const NAME: &str = "index.html";
 
     pub(crate) const fn new(language: ReportLanguage) -> Self {
-        Self { language, calls: Vec::new(), parts: Vec::new(), texts: String::new() }
+        Self { language, calls: Vec::new(), files: Vec::new(), texts: String::new() }
     }
 
     /// Adds a recording whose results have this name.
@@ -79,9 +79,9 @@ impl CasePage {
         let turns = turns.iter().map(|turn| (turn.start_s, &turn.speaker, &turn.text)).collect::<Vec<_>>();
         let text = serde_json::to_string(&(name, turns)).map_err(RenderError::new)?;
         if !self.texts.is_empty() && self.texts.len() + text.len() > PART {
-            self.end_part();
+            self.end_file();
         }
-        self.calls.push(Call::new(document, name, has_page, self.parts.len()));
+        self.calls.push(Call::new(document, name, has_page, self.files.len()));
         if !self.texts.is_empty() {
             self.texts.push_str(",\n");
         }
@@ -92,7 +92,7 @@ impl CasePage {
     /// The files of the page: that of the page itself last, so that it never names texts that are not there.
     pub(crate) fn finish(mut self, case: CaseFacts) -> Result<Vec<PageFile>, RenderError> {
         if !self.texts.is_empty() {
-            self.end_part();
+            self.end_file();
         }
         let data = Data {
             language: self.language.code(),
@@ -105,20 +105,20 @@ impl CasePage {
         };
         let data = serde_json::to_string(&data).map_err(RenderError::new)?;
         let page = PageFile { name: Self::NAME.to_owned(), bytes: filled(HTML, CSS, JS, &data).into_bytes() };
-        let parts = self.parts.into_iter().enumerate();
-        let part = |(number, text): (usize, String)| PageFile { name: part_name(number), bytes: text.into_bytes() };
-        Ok(parts.map(part).chain([page]).collect())
+        let files = self.files.into_iter().enumerate();
+        let file = |(number, text): (usize, String)| PageFile { name: texts_name(number), bytes: text.into_bytes() };
+        Ok(files.map(file).chain([page]).collect())
     }
 
-    fn end_part(&mut self) {
+    fn end_file(&mut self) {
         let texts = std::mem::take(&mut self.texts);
-        let part = format!("earwitnessText({}, [\n{}\n]);\n", self.parts.len(), without_markup(&texts));
-        self.parts.push(part);
+        let texts_file = format!("earwitnessText({}, [\n{}\n]);\n", self.files.len(), without_markup(&texts));
+        self.files.push(texts_file);
     }
 }
 
 /// The name of a file of texts.
-fn part_name(number: usize) -> String {
+fn texts_name(number: usize) -> String {
     format!("index-text-{number}.js")
 }
 
@@ -180,7 +180,7 @@ mod tests {
         }
         let files = page.finish(CaseFacts::default()).unwrap();
         assert_eq!(files.len(), 4);
-        let parts: Vec<_> = (0..3).map(|call| data(&files)["recordings"][call]["text_part"].clone()).collect();
-        assert_eq!(parts, [0, 1, 2]);
+        let numbers: Vec<_> = (0..3).map(|call| data(&files)["recordings"][call]["text_part"].clone()).collect();
+        assert_eq!(numbers, [0, 1, 2]);
     }
 }

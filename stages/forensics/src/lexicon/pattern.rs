@@ -114,9 +114,9 @@ impl Literal {
 #[derive(Debug, Clone, PartialEq, Default)]
 struct FirstWords {
     whole: HashSet,
-    /// First parts of words that may go on.
+    /// Beginnings of words with any end.
     beginnings: HashSet,
-    /// Last parts of words that may begin with anything.
+    /// Ends of words with any beginning.
     endings: HashSet,
     /// Parts from the middle of words.
     inner: Vec<Literal>,
