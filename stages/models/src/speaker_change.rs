@@ -126,10 +126,13 @@ impl SpeakerChange {
 
     /// The probabilities of each frame of samples at 16 kHz. Blocks of a recording that begin at a multiple of [`CHUNK`]
     /// give the same values as the whole, except within [`CONTEXT`] of their ends and for the level, which is estimated
-    /// from these samples.
+    /// from these samples. Where no sample differs from zero nobody speaks: 0.
     #[must_use]
     pub fn probabilities(&self, samples: &[f32]) -> Vec<FrameProbabilities> {
-        let features = self.features(samples);
+        let Some(gain) = active_gain(samples) else {
+            return vec![FrameProbabilities::default(); samples.len() / FRAME];
+        };
+        let features = self.features(samples, gain);
         let frames = features.len() / (MELS_PER_FRAME * BANDS);
         let mut x = vec![0.0; frames * WIDTH];
         self.input.forward(Rows::dense(&features, MELS_PER_FRAME * BANDS), None, Epilogue::Gelu, &mut x);
@@ -143,8 +146,7 @@ impl SpeakerChange {
     }
 
     /// Logarithmic mel energies less the mean of each band over each chunk; two mel frames in each row.
-    fn features(&self, samples: &[f32]) -> Vec<f32> {
-        let gain = active_gain(samples);
+    fn features(&self, samples: &[f32], gain: f64) -> Vec<f32> {
         let mut mels = self.bands.rows::<BANDS>(samples);
         mels.truncate(samples.len() / HOP);
         let energy = |power: f32| (f64::from(power) * gain * gain).max(FLOOR).log10() as f32;
@@ -170,14 +172,15 @@ fn center(mels: &mut [[f32; BANDS]]) {
     }
 }
 
-/// The gain that gives frames of 10 ms with more than a tenth of the mean energy an RMS of [`ACTIVE_LEVEL`].
-fn active_gain(samples: &[f32]) -> f64 {
+/// The gain that gives frames of 10 ms with more than a tenth of the mean energy an RMS of [`ACTIVE_LEVEL`]. `None` if there is no such
+/// frame.
+fn active_gain(samples: &[f32]) -> Option<f64> {
     let energy = |frame: &[f32]| frame.iter().map(|x| f64::from(*x) * f64::from(*x)).sum::<f64>() / HOP as f64;
     let energies: Vec<f64> = samples.chunks_exact(HOP).map(energy).collect();
     let mean = |energies: &[f64]| energies.iter().sum::<f64>() / energies.len().max(1) as f64;
     let least = 0.1 * mean(&energies);
     let active: Vec<f64> = energies.into_iter().filter(|energy| *energy > least).collect();
-    if active.is_empty() { 1.0 } else { ACTIVE_LEVEL / mean(&active).sqrt() }
+    (!active.is_empty()).then(|| ACTIVE_LEVEL / mean(&active).sqrt())
 }
 
 impl Block {
