@@ -106,7 +106,7 @@ fn hours_of_everyday_talk_score_below_a_single_threat() {
         let everyday: Vec<&Call> =
             calls.iter().filter(|call| call.language == language && call.tier == "everyday").collect();
         let words: usize = everyday.iter().map(|call| call.words()).sum();
-        for hours in [1, 4] {
+        for hours in [1, 10] {
             let repeats = (hours * WORDS_PER_HOUR).div_ceil(words);
             let long = (0..repeats).flat_map(|_| everyday.iter().copied());
             let talk = judged(&evidence, long.clone());
@@ -124,8 +124,8 @@ fn victims_who_report_violence_are_not_scored_as_the_threat() {
     let (calls, evidence) = (calls(), evidence());
     for call in calls.iter().filter(|call| call.tier == "report") {
         let record = judged(&evidence, std::iter::once(call));
-        let threat = &record.scores.categories["threat"];
-        assert!(threat.level <= Some(ScoreLevel::Low), "{}: {:?}", call.id, threat.score);
+        let threat = record.scores.categories["threat"].score.value.unwrap();
+        assert!(threat < 20.0, "{}: {threat}", call.id);
         assert!(record.items.iter().any(|item| item.reported), "{}: nothing is reported", call.id);
     }
 }
