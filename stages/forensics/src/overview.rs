@@ -67,6 +67,8 @@ struct Spectrogram {
     hann: Vec<f64>,
     /// For each bin its band.
     bands: Vec<usize>,
+    /// Whether a band has no bin, so that nothing is known of it.
+    is_empty: [bool; BANDS],
 }
 
 impl Spectrogram {
@@ -75,7 +77,9 @@ impl Spectrogram {
         let edges = edges_hz();
         let bin_hz = SAMPLE_RATE_HZ as f32 / N_FFT as f32;
         let band = |bin: usize| edges[1..].partition_point(|edge| *edge <= bin as f32 * bin_hz).min(BANDS - 1);
-        Self { fft: RealFftPlanner::new().plan_fft_forward(N_FFT), hann, bands: (0..=N_FFT / 2).map(band).collect() }
+        let bands: Vec<usize> = (0..=N_FFT / 2).map(band).collect();
+        let is_empty = std::array::from_fn(|band| !bands.contains(&band));
+        Self { fft: RealFftPlanner::new().plan_fft_forward(N_FFT), hann, bands, is_empty }
     }
 
     /// Adds the level of each band in a frame. A frame that is too short for a window is filled with silence.
@@ -85,8 +89,8 @@ impl Spectrogram {
         for start in [0, last] {
             self.add_power(&frame[start..frame.len().min(start + N_FFT)], &mut power);
         }
-        let bins = |band: usize| self.bands.iter().filter(|own| **own == band).count();
-        levels.extend(power.iter().enumerate().map(|(band, power)| if bins(band) == 0 { 0 } else { level(*power) }));
+        let places = power.iter().zip(self.is_empty);
+        levels.extend(places.map(|(power, is_empty)| if is_empty { 0 } else { level(*power) }));
     }
 
     /// Adds half of the power of a window: a sine of amplitude 1 has a power of 1.
