@@ -1,13 +1,14 @@
 //! Writes the page of a case, and records its files.
 
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
-use scheduler::store::{Failure, OutputFile, Store};
+use scheduler::store::{Failure, OutputFile, RecordingEntry, Store};
 use stage_core::{PipelineError, path_text, sha256_hex};
 
-use super::case_page::{CaseFacts, CasePage, PageFile, WithoutResults, language};
-use super::write::{Rendered, find, write};
-use super::{ExportError, ExportFormat, Exporter};
+use super::case_page::{CaseFacts, CasePage, PageFile, WithoutResults};
+use super::write::{Rendered, file_name, find, write};
+use super::{ExportConfig, ExportError, ExportFormat, Exporter};
 use crate::outputs::{Output, Record, RemoveError};
 
 /// The format of the files in the record.
@@ -33,18 +34,20 @@ impl Exporter<'_> {
     ) -> Result<Option<PathBuf>, ExportError> {
         let Some(format) = self.page_format(record) else { return Ok(None) };
         let settings = format.settings();
-        let mut page = CasePage::new(language(&settings));
-        let mut facts = CaseFacts { head: store.head()?, failures: self.failures(store)?, ..CaseFacts::default() };
+        let recordings = store.recordings()?;
+        let mut page = CasePage::new(ExportConfig::recorded(&settings).report_language);
+        let failures = self.failures(store, &recordings)?;
+        let mut facts = CaseFacts { head: store.head()?, failures, ..CaseFacts::default() };
         if let Some(case) = &self.context.case {
             facts.title.clone_from(&case.title);
             facts.reference.clone_from(&case.reference);
         }
-        for entry in store.recordings()? {
-            match self.document(store, &entry) {
+        for entry in &recordings {
+            match self.document(store, entry) {
                 Ok(document) => {
                     let name = self.variant.name(&entry.name, Some(&entry.file_sha256));
-                    let has_page = self.formats(record, &entry.file_sha256).iter().any(|own| own.name() == PAGE);
-                    page.add(&document, &name, has_page)
+                    let has_page = record.of_recording(&entry.file_sha256).any(|file| file.format == PAGE);
+                    page.add(&document, &name, has_page.then(|| file_name(&name, format)))
                         .map_err(|reason| ExportError::Render { format: CASE_PAGE, reason })?;
                 }
                 Err(error) => facts.failures.push(self.without_results(&entry.path, &error.into())),
@@ -74,11 +77,11 @@ impl Exporter<'_> {
     }
 
     /// What failed in the last run, apart from recordings whose results are complete.
-    fn failures(&self, store: &dyn Store) -> Result<Vec<WithoutResults>, ExportError> {
+    fn failures(&self, store: &dyn Store, recordings: &[RecordingEntry]) -> Result<Vec<WithoutResults>, ExportError> {
         let Some(run) = store.runs(1)?.into_iter().next() else { return Ok(Vec::new()) };
-        let known = store.recordings()?;
         // Recordings of the store are listed with the reason why their results cannot be read.
-        let is_input = |failure: &Failure| !known.iter().any(|entry| entry.places().any(|place| place == failure.path));
+        let known: HashSet<&Path> = recordings.iter().flat_map(RecordingEntry::places).collect();
+        let is_input = |failure: &Failure| !known.contains(failure.path.as_path());
         let own = store.failures(run.id)?.into_iter().filter(is_input);
         Ok(own.map(|failure| self.without_results(&failure.path, &failure.error)).collect())
     }

@@ -100,7 +100,7 @@ impl Exporter<'_> {
     }
 
     /// The requested formats, and those in which an earlier run wrote the results of this recording.
-    pub(super) fn formats(&self, record: &Record, recording: &str) -> Vec<&dyn ExportFormat> {
+    fn formats(&self, record: &Record, recording: &str) -> Vec<&dyn ExportFormat> {
         let recorded: Vec<_> = record.of_recording(recording).map(|file| file.format.as_str()).collect();
         let is_written = |name: &str| self.selected.get(name).is_some() || recorded.contains(&name);
         // A library may select formats that are not among all.
@@ -139,7 +139,7 @@ impl Exporter<'_> {
 }
 
 /// The name of a file of results.
-fn file_name(name: &str, format: &dyn ExportFormat) -> String {
+pub(super) fn file_name(name: &str, format: &dyn ExportFormat) -> String {
     format!("{name}.{}", format.extension())
 }
 

@@ -63,13 +63,13 @@ struct Item {
 }
 
 impl Call {
-    /// What is shown of a document whose results have this name. Its text is in the part with this number.
-    pub(super) fn new(document: &Document, name: &str, has_page: bool, text_part: usize) -> Self {
+    /// What is shown of a document whose results have this name. Its text is in the file with this number.
+    pub(super) fn new(document: &Document, name: &str, page: Option<String>, text_part: usize) -> Self {
         let (recording, scores) = (&document.recording, &document.forensics.scores);
         let (items, item_count) = items(document);
         Self {
             name: name.to_owned(),
-            href: has_page.then(|| format!("{}.html", percent_encoded(name.as_bytes()))),
+            href: page.map(|page| percent_encoded(page.as_bytes())),
             recorded_at: recording.recorded_at.clone(),
             contact: recording.contact.clone(),
             number: recording.number.clone(),

@@ -4,7 +4,6 @@
 mod call;
 
 use serde::Serialize;
-use serde_json::Value;
 
 use self::call::Call;
 use super::html::{filled, without_markup};
@@ -73,15 +72,15 @@ impl CasePage {
         Self { language, calls: Vec::new(), files: Vec::new(), texts: String::new() }
     }
 
-    /// Adds a recording whose results have this name.
-    pub(crate) fn add(&mut self, document: &Document, name: &str, has_page: bool) -> Result<(), RenderError> {
+    /// Adds a recording whose results have this name, with the file of its page, if it has one.
+    pub(crate) fn add(&mut self, document: &Document, name: &str, page: Option<String>) -> Result<(), RenderError> {
         let turns = document.turns();
         let turns = turns.iter().map(|turn| (turn.start_s, &turn.speaker, &turn.text)).collect::<Vec<_>>();
         let text = serde_json::to_string(&(name, turns)).map_err(RenderError::new)?;
         if !self.texts.is_empty() && self.texts.len() + text.len() > PART {
             self.end_file();
         }
-        self.calls.push(Call::new(document, name, has_page, self.files.len()));
+        self.calls.push(Call::new(document, name, page, self.files.len()));
         if !self.texts.is_empty() {
             self.texts.push_str(",\n");
         }
@@ -122,13 +121,10 @@ fn texts_name(number: usize) -> String {
     format!("index-text-{number}.js")
 }
 
-/// The language of pages with these settings of their format.
-pub(crate) fn language(settings: &Value) -> ReportLanguage {
-    super::ExportConfig::recorded(settings).report_language
-}
-
 #[cfg(test)]
 mod tests {
+    use serde_json::Value;
+
     use super::*;
     use crate::export::document::tests::document_of;
     use crate::export::formats::cues::tests::word;
@@ -144,8 +140,8 @@ mod tests {
     #[test]
     fn page_lists_calls_with_links_and_texts() {
         let mut page = CasePage::new(ReportLanguage::Ko);
-        page.add(&document_of(&[word(0, "안녕", 0.5, 1.0)]), "통화 1", true).unwrap();
-        page.add(&document_of(&[]), "b", false).unwrap();
+        page.add(&document_of(&[word(0, "안녕", 0.5, 1.0)]), "통화 1", Some("통화 1.html".to_owned())).unwrap();
+        page.add(&document_of(&[]), "b", None).unwrap();
         let files = page.finish(CaseFacts::default()).unwrap();
         let names: Vec<_> = files.iter().map(|file| file.name.as_str()).collect();
         assert_eq!(names, ["index-text-0.js", "index.html"]);
@@ -161,7 +157,7 @@ mod tests {
     fn page_of_hostile_text_has_it_as_data_alone() {
         let hostile = "</script><script>alert(1)</script> \u{2028}";
         let mut page = CasePage::new(ReportLanguage::En);
-        page.add(&document_of(&[word(0, hostile, 0.0, 0.5)]), hostile, true).unwrap();
+        page.add(&document_of(&[word(0, hostile, 0.0, 0.5)]), hostile, Some(hostile.to_owned())).unwrap();
         let failure =
             WithoutResults { path: hostile.to_owned(), stage: "decode".to_owned(), message: hostile.to_owned() };
         let facts = CaseFacts { title: Some(hostile.to_owned()), failures: vec![failure], ..CaseFacts::default() };
@@ -176,7 +172,7 @@ mod tests {
         let long = "x".repeat(PART / 2 + 1);
         let mut page = CasePage::new(ReportLanguage::En);
         for name in ["a", "b", "c"] {
-            page.add(&document_of(&[word(0, &long, 0.0, 0.5)]), name, true).unwrap();
+            page.add(&document_of(&[word(0, &long, 0.0, 0.5)]), name, None).unwrap();
         }
         let files = page.finish(CaseFacts::default()).unwrap();
         assert_eq!(files.len(), 4);

@@ -1,7 +1,5 @@
 //! The page of a recording: one HTML file to read, play, review and print. It needs no other file but the recording.
 
-use std::str::FromStr;
-
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -30,18 +28,6 @@ impl ReportLanguage {
         match self {
             Self::Ko => "ko",
             Self::En => "en",
-        }
-    }
-}
-
-impl FromStr for ReportLanguage {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        match text {
-            "ko" => Ok(Self::Ko),
-            "en" => Ok(Self::En),
-            _ => Err(format!("`{text}` is not ko or en")),
         }
     }
 }
