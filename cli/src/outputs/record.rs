@@ -133,8 +133,9 @@ impl Record {
     }
 
     /// The recorded files of a recording.
-    pub(crate) fn of_recording(&self, recording: &str) -> impl Iterator<Item = &OutputFile> {
-        self.of_recordings.get(recording).into_iter().flatten().filter_map(|path| self.entries.get(path))
+    pub(crate) fn of_recording<'a>(&'a self, recording: &'a str) -> impl Iterator<Item = &'a OutputFile> {
+        let files = self.of_recordings.get(recording).into_iter().flatten().filter_map(|path| self.entries.get(path));
+        files.filter(move |file| file.recording.as_deref() == Some(recording))
     }
 
     /// All recorded files.
@@ -247,7 +248,15 @@ impl Record {
         if self.is_kept && !files.is_empty() {
             store.put_outputs(&files)?;
         }
-        self.entries.extend(files.into_iter().map(|file| (file.path.clone(), file)));
+        for file in files {
+            if let Some(recording) = &file.recording {
+                let own = self.of_recordings.entry(recording.clone()).or_default();
+                if !own.contains(&file.path) {
+                    own.push(file.path.clone());
+                }
+            }
+            self.entries.insert(file.path.clone(), file);
+        }
         Ok(())
     }
 
@@ -360,6 +369,11 @@ mod tests {
         assert_eq!(record.key(&folder.path().join("call.srt")), path);
         record.put(&mut *store, vec![file(path.clone(), Some("ours"), None)]).unwrap();
         assert_eq!(store.outputs().unwrap().len(), 1);
+        assert_eq!(
+            record.of_recording(&sha256_hex(b"call")).count(),
+            1,
+            "a file that was just written is its recording's"
+        );
         assert_eq!(record.locate(&path), Some(path));
         assert_eq!(record.locate(Path::new("../outside")), None);
         assert_eq!(record.find(&folder.path().join("absent.srt")).unwrap(), Found::Absent);
