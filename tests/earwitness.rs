@@ -97,6 +97,8 @@ mod speakers;
 mod stale;
 #[path = "earwitness/store.rs"]
 mod store;
+#[path = "earwitness/subtitles.rs"]
+mod subtitles;
 #[path = "earwitness/support.rs"]
 mod support;
 #[path = "earwitness/unknown_stages.rs"]
