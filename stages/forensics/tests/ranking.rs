@@ -110,8 +110,7 @@ fn hours_of_everyday_talk_score_below_a_single_threat() {
             let repeats = (hours * WORDS_PER_HOUR).div_ceil(words);
             let long = (0..repeats).flat_map(|_| everyday.iter().copied());
             let talk = judged(&evidence, long.clone());
-            // The goal is minimal; seven mild matches in the Korean calls make it low.
-            assert!(talk.scores.level <= Some(ScoreLevel::Low), "{language}, {hours} h: {}", overall(&talk));
+            assert_eq!(talk.scores.level, Some(ScoreLevel::Minimal), "{language}, {hours} h: {}", overall(&talk));
             let threat = calls.iter().find(|call| call.language == language && call.tier == "threat").unwrap();
             let hidden = judged(&evidence, long.chain(std::iter::once(threat)));
             assert!(hidden.scores.level >= Some(ScoreLevel::High), "{language}, {hours} h: {}", overall(&hidden));
