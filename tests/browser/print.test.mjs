@@ -1,0 +1,58 @@
+// Pages as PDF on A4: all text is on the paper, and nothing is cut at its edges.
+
+import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
+import { join } from "node:path";
+import { after, before, test } from "node:test";
+import { open, startBrowser } from "./browser.mjs";
+
+const CASES = process.env.EARWITNESS_CASES;
+const A4 = { width: 595, height: 842 };
+/** Smallest margin in points: a little less than 14 mm. */
+const MARGIN = 36;
+
+let browser;
+before(async () => { browser = await startBrowser(); });
+after(() => browser.close());
+
+const without_spaces = (text) => text.normalize("NFKC").replace(/[\s\u200b-\u200f\u202a-\u202e\u00ad]/gu, "");
+const pdftotext = (...args) => execFileSync("pdftotext", [...args, "-"], { encoding: "utf8", maxBuffer: 1 << 26 });
+
+/** The texts that the page prints, by element. */
+async function printedTexts(page) {
+  await page.emulateMediaType("print");
+  const texts = await page.evaluate(() => {
+    const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+    const texts = [];
+    while (walker.nextNode()) {
+      const { parentElement: parent, textContent } = walker.currentNode;
+      if (parent.checkVisibility() && !parent.closest("svg, script, style, select, canvas")) texts.push(textContent);
+    }
+    return texts;
+  });
+  await page.emulateMediaType(null);
+  return texts.map(without_spaces).filter(Boolean);
+}
+
+for (const name of ["ko/index", "en/index", "ko/synthetic-threat", "en/synthetic-threat", "ko/민수_261107_213000", "en/silence", "hostile/통화 녹음_260301_101500", "hostile/index", "en/report"]) {
+  test(`printed: ${name}`, async () => {
+    for (const scheme of ["light", "dark"]) {
+      const page = await open(browser, join(CASES, `${name}.html`), { scheme });
+      const pdf = join(CASES, "printed.pdf");
+      await page.pdf({ path: pdf, preferCSSPageSize: true, printBackground: true });
+      const expected = await printedTexts(page);
+      await page.close();
+
+      const text = without_spaces(pdftotext("-raw", pdf));
+      assert.deepEqual(expected.filter((one) => !text.includes(one)), [], "missing on paper");
+
+      const boxes = pdftotext("-bbox", pdf);
+      const sizes = [...boxes.matchAll(/<page width="([\d.]+)" height="([\d.]+)"/g)];
+      assert.ok(sizes.every(([, width, height]) => Math.round(width) === A4.width && Math.round(height) === A4.height), "A4");
+      const words = [...boxes.matchAll(/<word xMin="([-\d.]+)" yMin="([-\d.]+)" xMax="([-\d.]+)" yMax="([-\d.]+)">(.*?)<\/word>/g)];
+      const cut = words.filter(([, left, top, right, bottom]) => left < MARGIN || right > A4.width - MARGIN || top < 10 || bottom > A4.height - 10);
+      assert.deepEqual(cut.map((one) => one[0]).slice(0, 5), []);
+      for (let number = 1; number <= sizes.length; number += 1) assert.ok(boxes.includes(`>${number}</word>`) || name === "en/report", `page ${number} has its number`);
+    }
+  });
+}
