@@ -1,7 +1,7 @@
 'use strict';
 const TEXTS = {
   en: {
-    skip: 'Skip to the transcript', player: 'Player', previous: 'Previous item', next: 'Next item', speed: 'Speed', follow: 'Text follows',
+    allCalls: 'All calls of the case', skip: 'Skip to the transcript', player: 'Player', previous: 'Previous item', next: 'Next item', speed: 'Speed', follow: 'Text follows',
     reviewMode: 'Review mode', keys: 'Keys', close: 'Close', sound: 'Sound', zoomIn: 'Zoom in', zoomOut: 'Zoom out', wholeCall: 'Whole call',
     timelineLabel: 'Waveform, spectrogram, turns and evidence over time. A click seeks; the tables below have the same times.',
     about: 'Automatic transcript of one recording, with the evidence that fixed rules found in it. Words, speakers and times may be wrong: listen to each item before you rely on it. Scores rank what to listen to first. They are not a verdict, and nobody’s truthfulness is judged.',
@@ -16,7 +16,7 @@ const TEXTS = {
     unknown: 'unknown', channel: 'Channel {0}', noTranscript: 'No speech was transcribed.', noneOmitted: 'Every interval with detected speech was transcribed, and no text is marked as unreliable.', from: 'From', to: 'To', length: 'Length', reason: 'Reason', dropped: 'not transcribed', lowText: 'text not reliable', cut: 'text ends early', what: 'What',
     direction: 'Direction', incoming: 'incoming', outgoing: 'outgoing', contact: 'Contact', phone: 'Number', date: 'Date', dateNote: 'local time, from the file name', file: 'File', path: 'Path', size: 'Size', bytes: 'bytes', format: 'Format', rate: 'Sample rate', channels: 'Channels', otherNames: 'Other names', tags: 'Tags', decoder: 'External decoder', account: 'Bytes', accountText: '{0} sound, {1} other, {2} left out; {3} of {4} packets damaged; parts: {5}', nameEncoding: 'Encoding of the name (a guess)', warnings: 'Warnings', exhibit: 'Exhibit', party: 'Other party', caseTitle: 'Case', note: 'Note', people: 'Speakers',
     measurement: 'Measurement', value: 'Value', remark: 'Reason or remark', notMeasured: 'not measured', turnTaking: 'Turn taking', further: 'Further measurements',
-    fileHash: 'SHA-256 of the file', pcmHash: 'SHA-256 of the decoded samples', playedHash: 'SHA-256 of the played copy', recompute: 'How to check', recomputeFile: 'Hash of the file:', recomputeCase: 'All records of the case, in its folder DIR:', stage: 'Stage', versions: 'Version', fingerprint: 'Fingerprint and result (SHA-256)', model: 'Model', settings: 'Settings', computed: 'Computed', tool: 'tool',
+    fileHash: 'SHA-256 of the file', pcmHash: 'SHA-256 of the decoded samples', playedHash: 'SHA-256 of the played copy', recompute: 'How to check', recomputeFile: 'Hash of the file:', recomputeCase: 'All records of the case, in its folder DIR:', stage: 'Stage', versions: 'Version', hashes: 'SHA-256', fingerprint: 'fingerprint', result: 'result', model: 'model', modelFiles: 'Files of models', usedBy: 'Used by', settings: 'Settings', computed: 'Computed', tool: 'tool',
     custodyHint: 'A hash proves that this file is the one that was analyzed, not that the recording is genuine. The fingerprint is the hash of all that a stage’s result depends on.', caseFile: 'SHA-256 of case.toml',
     audioNone: 'The recording cannot be played here: {0}', audioError: 'The recording could not be loaded. It must be at this place, relative to the page: {0}', audioCopy: 'Played is a copy in another format, not the original.', noReason: 'no reason is stated',
     noOverview: 'These results are of a version without waveform and spectrogram.', evLane: 'evidence', dropLane: 'not transcribed', wave: 'waveform', spec: 'spectrogram', overlap: 'possible overlap', lowLane: 'unreliable text', countedMark: 'item that counts', offMark: 'discounted item', waveScale: 'top {0} dBFS',
@@ -27,7 +27,7 @@ const TEXTS = {
     k_space: 'play or pause', k_np: 'next, previous evidence item', k_arrows: '2 s back, 2 s on', k_speed: 'slower, faster', k_zoom: 'zoom', k_e: 'correct the current word (review mode)', k_help: 'this list', confidence: 'confidence', error: 'expected error', uncertainTime: 'times uncertain', noTime: 'without time', speakerHint: 'the id of a person in case.toml, or a name', actions: 'Actions', printed: 'Rows of the picture: {0} min',
   },
   ko: {
-    skip: '녹취로 건너뛰기', player: '재생', previous: '이전 항목', next: '다음 항목', speed: '속도', follow: '글 따라가기',
+    allCalls: '사건의 모든 통화', skip: '녹취로 건너뛰기', player: '재생', previous: '이전 항목', next: '다음 항목', speed: '속도', follow: '글 따라가기',
     reviewMode: '검토 모드', keys: '단축키', close: '닫기', sound: '소리', zoomIn: '확대', zoomOut: '축소', wholeCall: '통화 전체',
     timelineLabel: '시간에 따른 파형, 스펙트로그램, 발화, 증거. 누르면 그 위치로 이동합니다. 아래 표에 같은 시각이 있습니다.',
     about: '녹음 한 건을 자동으로 받아쓴 글과, 정해진 규칙이 그 안에서 찾은 증거입니다. 단어, 화자, 시각이 틀릴 수 있으므로 근거로 삼기 전에 각 항목을 직접 들어 확인하십시오. 점수는 먼저 들을 곳을 정하는 지표일 뿐, 판정이 아니며 누구의 진실성도 판단하지 않습니다.',
@@ -42,7 +42,7 @@ const TEXTS = {
     unknown: '불명', channel: '채널 {0}', noTranscript: '받아쓴 말이 없습니다.', noneOmitted: '감지된 말소리를 모두 받아썼고, 믿을 수 없다고 표시된 글이 없습니다.', from: '시작', to: '끝', length: '길이', reason: '이유', dropped: '받아쓰지 않음', lowText: '믿을 수 없는 글', cut: '글이 일찍 끝남', what: '내용',
     direction: '방향', incoming: '수신', outgoing: '발신', contact: '상대방', phone: '번호', date: '일시', dateNote: '파일 이름에 적힌 현지 시각', file: '파일', path: '경로', size: '크기', bytes: '바이트', format: '형식', rate: '표본화율', channels: '채널', otherNames: '다른 이름', tags: '태그', decoder: '외부 디코더', account: '바이트 내역', accountText: '소리 {0}, 그 밖 {1}, 빠진 것 {2}; 패킷 {4}개 중 {3}개 손상; 이어진 부분 {5}', nameEncoding: '이름의 문자 인코딩(추정)', warnings: '경고', exhibit: '증거 번호', party: '상대방', caseTitle: '사건', note: '메모', people: '화자',
     measurement: '측정', value: '값', remark: '이유 또는 비고', notMeasured: '측정 안 됨', turnTaking: '말 주고받기', further: '그 밖의 측정',
-    fileHash: '파일의 SHA-256', pcmHash: '디코딩한 표본의 SHA-256', playedHash: '재생하는 사본의 SHA-256', recompute: '확인 방법', recomputeFile: '파일의 해시:', recomputeCase: '사건 폴더 DIR의 모든 기록:', stage: '단계', versions: '버전', fingerprint: '지문과 결과 (SHA-256)', model: '모델', settings: '설정', computed: '계산', tool: '도구',
+    fileHash: '파일의 SHA-256', pcmHash: '디코딩한 표본의 SHA-256', playedHash: '재생하는 사본의 SHA-256', recompute: '확인 방법', recomputeFile: '파일의 해시:', recomputeCase: '사건 폴더 DIR의 모든 기록:', stage: '단계', versions: '버전', hashes: 'SHA-256', fingerprint: '지문', result: '결과', model: '모델', modelFiles: '모델 파일', usedBy: '사용한 단계', settings: '설정', computed: '계산', tool: '도구',
     custodyHint: '해시는 이 파일이 분석된 파일과 같음을 증명할 뿐, 녹음이 진짜임을 증명하지 않습니다. 지문은 각 단계의 결과를 정하는 모든 것의 해시입니다.', caseFile: 'case.toml의 SHA-256',
     audioNone: '여기서 녹음을 재생할 수 없습니다: {0}', audioError: '녹음을 불러오지 못했습니다. 이 문서를 기준으로 다음 위치에 있어야 합니다: {0}', audioCopy: '재생되는 것은 원본이 아니라 다른 형식의 사본입니다.', noReason: '이유가 적혀 있지 않음',
     noOverview: '파형과 스펙트로그램이 없는 이전 버전의 결과입니다.', evLane: '증거', dropLane: '받아쓰지 않음', wave: '파형', spec: '스펙트로그램', overlap: '겹침 가능', lowLane: '믿을 수 없는 글', countedMark: '반영된 항목', offMark: '제외된 항목', waveScale: '최대 {0} dBFS',
@@ -55,7 +55,10 @@ const TEXTS = {
 };
 // Names that results contain. Other names are shown as they are.
 const NAMES = {
-  en: { f0: 'F0', f0_p05_hz: 'F0, 5th percentile', f0_p95_hz: 'F0, 95th percentile', f0_sd_hz: 'F0, standard deviation', dc_offset: 'DC offset', rms_dbfs: 'RMS level', speech_rms_dbfs: 'RMS level of speech', peak_dbfs: 'peak level' },
+  en: {
+    f0: 'F0', at_floor_ratio: 'share near the lower limit', ceiling_hz: 'upper limit of the search', floor_hz: 'lower limit of the search', f0_mean_hz: 'mean', f0_median_hz: 'median', f0_p05_hz: '5th percentile', f0_p95_hz: '95th percentile', f0_range_semitones: 'range', f0_sd_hz: 'standard deviation', speech_frames: 'frames of speech', voiced_frames: 'voiced frames',
+    clipping_ratio: 'share of clipped samples', dc_offset: 'DC offset', digital_silence_s: 'digital silence', peak_dbfs: 'peak', rms_dbfs: 'RMS', speech_rms_dbfs: 'RMS of speech', articulation_rate_per_s: 'syllables per second of speech', pause_count: 'number of pauses', pause_longest_s: 'longest pause', pause_mean_s: 'mean pause', speech_ratio: 'share of speech', speech_s: 'length of speech', mean_turn_s: 'mean turn', overlap_s: 'overlap', latency_s: 'time until the answer',
+  },
   ko: {
     threat: '협박', coercion: '강요', extortion: '공갈', fraud: '사기', stalking: '스토킹', insult: '모욕', gaslighting: '가스라이팅', violence: '폭력', reported: '전해진 일', deception: '기만 표지', emotional_manipulation: '정서적 조종',
     direct: '직접', conditional: '조건부', veiled: '암시', economic: '경제적', social: '사회적', emotional: '정서적', guilt: '죄책감 유발', isolation: '고립', control: '통제', silence: '발설 금지', denial: '부인', countering: '반박', trivializing: '축소', diverting: '화제 돌리기', blocking: '차단', 'blame-shifting': '책임 전가', 'reality distortion': '현실 왜곡', blackmail: '약점 협박', demand: '요구', credentials: '인증 정보', pretext: '구실', urgency: '재촉', assurance: '보장', pursuit: '따라다님', surveillance: '감시', 'unwanted contact': '원치 않는 연락', profanity: '욕설', degrading: '비하', devaluing: '깎아내림', domestic: '가정', sexual: '성적', 'self-harm as pressure': '자해 위협', hedging: '얼버무림', distancing: '거리 두기', 'negative emotion': '부정적 감정', 'exclusive words': '배제어',
@@ -93,7 +96,7 @@ const $ = (id) => document.getElementById(id);
 // ---- texts and elements
 
 const t = (key, ...values) => (texts[key] ?? key).replace(/\{(\d)\}/g, (_, i) => values[i]);
-const name = (key) => NAMES[language][key] ?? String(key).replace(/[_-]/g, ' ');
+const name = (key) => (Object.hasOwn(NAMES[language], key) ? NAMES[language][key] : String(key).replace(/[_-]/g, ' '));
 const decimals = (value, digits) => value.toLocaleString(language, { maximumFractionDigits: digits });
 const percent = (value) => `${decimals(100 * value, 0)}\u00a0%`;
 const isNumber = (value) => typeof value === 'number' && Number.isFinite(value);
@@ -415,6 +418,19 @@ function seek(seconds, play) {
 
 const playAt = (seconds) => { current = null; seek(seconds, true); };
 
+// A link to a moment: `#t=` and seconds. It seeks, without playing, and shows the item or word that begins there.
+function goToLink() {
+  const at = Number(/^#t=(\d+(?:\.\d+)?)$/.exec(location.hash)?.[1] ?? NaN);
+  if (!isNumber(at)) return;
+  const begins = (item) => item.start_s >= at && item.start_s < at + 0.1;
+  const item = evidence.findIndex((one) => !one.discounted && begins(one));
+  current = null;
+  if (item >= 0) markItem(item);
+  const word = inTime.find((index) => begins(words[index]));
+  if (item < 0 && word !== undefined) wordElements[word].scrollIntoView({ block: 'center' });
+  seek(at, false);
+}
+
 function tick() {
   const at = position();
   moveCursor(at);
@@ -726,7 +742,7 @@ function evidenceRow(item, index) {
   const isReported = item.reported && item.category !== 'reported';
   return el('tr', { 'data-item': index, class: item.discounted ? 'off' : null },
     el('td', { class: 'n' }, `${index + 1} `, timeButton(Math.max(0, item.start_s - 1), clock(item.start_s))),
-    el('td', null, speakerTag(item.speaker, item.channel)), cell(name(item.category)), cell(name(item.kind) + (isReported ? `, ${name('reported')}` : '')), cell(decimals(item.severity, 2), 'n'),
+    el('td', null, speakerTag(item.speaker, item.channel)), cell(name(item.category)), cell(name(item.kind) + (isReported ? `, ${name('reported')}` : '')), cell(item.severity.toFixed(2), 'n'),
     el('td', { class: 'text' }, ...inContext(item)), el('td', null, el('code', { class: 'rule' }, ...item.rule.split(/(?<=[.])/).flatMap((part) => [part, el('wbr')]))), el('td', null, item.discounted ? `${t('discounted')}: ${sentence(item.discounted)}` : t('counted')), el('td'));
 }
 
@@ -817,11 +833,15 @@ function showSorted() {
 }
 
 function goToItem(index) {
+  markItem(index);
+  seek(Math.max(0, evidence[index].start_s - 1), true);
+}
+
+function markItem(index) {
   current = index;
   $('items').querySelector('.current')?.classList.remove('current');
   rows[index].classList.add('current');
   if (!rows[index].hidden) rows[index].scrollIntoView({ block: 'nearest' });
-  seek(Math.max(0, evidence[index].start_s - 1), true);
 }
 
 // Evidence is in the order of time.
@@ -1052,12 +1072,15 @@ function valueText(key, value) {
   return `${decimals(value, size >= 100 ? 0 : size >= 1 ? 2 : 4)} ${unit}`.trim();
 }
 
+// Without the unit, which stands with the value.
+const measureName = (key) => (Object.hasOwn(NAMES[language], key) ? name(key) : name(key.replace(/(?<!_per)_(dbfs|hz|s|ratio|semitones)$/, '')));
+
 // The rows of all values inside an object, whatever they are called.
 function measureRows(object, path = []) {
   return Object.entries(object).flatMap(([key, value]) => {
     if (key === 'channel' || key === 'speaker' || key === 'first' || key === 'second') return [];
     const group = path.map(name).join(', ');
-    const row = (text, reason) => [el('tr', null, cell(group), cell(name(key.replace(/_(dbfs|hz|s|ratio|semitones)$/, NAMES[language][key] ? '$&' : ''))), el('td', { class: 'n' }, text), cell(reason ? sentence(reason) : ''))];
+    const row = (text, reason) => [el('tr', null, cell(group), cell(measureName(key)), el('td', { class: 'n' }, text), cell(reason ? sentence(reason) : ''))];
     if (value === null || value === undefined) return row(el('span', { class: 'null' }, t('notMeasured')));
     if (Array.isArray(value)) return value.every((one) => typeof one !== 'object') && value.length < 20 ? row(value.join(', ')) : value.length < 20 ? value.flatMap((one, index) => measureRows(one, [...path, key, String(index + 1)])) : row(`${value.length}`);
     if (typeof value === 'object' && 'value' in value && (value.value === null || typeof value.value !== 'object')) return row(value.value === null ? el('span', { class: 'null' }, t('notMeasured')) : valueText(key, value.value), value.reason);
@@ -1092,17 +1115,43 @@ function renderMeasures() {
 const hash = (text) => el('span', { class: 'hash' }, text);
 const quoted = (text) => `'${text.replaceAll("'", "'\\''")}'`;
 
+// The hashes of a stage, one per line.
+function hashLines(link) {
+  const lines = [[t('fingerprint'), link.fingerprint], [t('result'), link.artifact_sha256], [t('model') + (link.precision ? ` (${link.precision})` : ''), link.model_sha256]];
+  return el('dl', { class: 'hashes' }, ...lines.filter(([, value]) => value).map(([label, value]) => el('div', null, el('dt', null, label), el('dd', null, hash(value)))));
+}
+
+const stageName = (link) => link.stage + (link.output ? `: ${link.output}` : '');
+
+function provenanceTable() {
+  const rows = doc.provenance.map((link) => el('tr', null,
+    cell(stageName(link)), cell(`${link.version}, ${t('tool')} ${link.tool_version}`),
+    cell(`${link.started_at.slice(0, 19).replace('T', ' ')} UTC, ${link.device}${link.instruction_set ? `, ${link.instruction_set}` : ''}`), el('td', null, hashLines(link))));
+  return wide(el('table', { class: 'custody' }, head([t('stage'), t('versions'), t('computed'), t('hashes')]), el('tbody', null, ...rows)));
+}
+
+// Every file of a model once, with the stages that used it.
+function modelTable() {
+  const files = new Map();
+  for (const link of doc.provenance) {
+    for (const [file, sha] of Object.entries(link.model_files)) {
+      const one = files.get(`${sha} ${file}`) ?? { file, sha, stages: new Set() };
+      files.set(`${sha} ${file}`, one);
+      one.stages.add(link.stage);
+    }
+  }
+  if (!files.size) return '';
+  const rows = [...files.values()].map(({ file, sha, stages }) => el('tr', null, cell(file, 'any'), cell([...stages].join(', ')), el('td', null, hash(sha))));
+  return wide(el('table', { class: 'custody' }, el('caption', null, t('modelFiles')), head([t('file'), t('usedBy'), t('hashes')]), el('tbody', null, ...rows)));
+}
+
 function renderCustody() {
-  const body = doc.provenance.map((link) => el('tr', null,
-    el('td', null, link.stage, link.output ? `: ${link.output}` : ''), el('td', null, `${link.version}, ${t('tool')} ${link.tool_version}`), el('td', null, hash(link.fingerprint), el('br'), hash(link.artifact_sha256)),
-    el('td', null, link.model_sha256 ? hash(link.model_sha256) : '–', link.precision ? ` (${link.precision})` : '', ...Object.entries(link.model_files).filter(([, sha]) => sha !== link.model_sha256).flatMap(([file, sha]) => [el('br'), `${file}: `, hash(sha)])),
-    el('td', null, `${link.started_at.slice(0, 19).replace('T', ' ')} UTC, ${link.device}${link.instruction_set ? `, ${link.instruction_set}` : ''}`)));
-  const settings = el('details', { class: 'screen' }, el('summary', null, t('settings')), ...doc.provenance.flatMap((link) => [el('h3', null, link.stage + (link.output ? `: ${link.output}` : '')), el('pre', null, JSON.stringify({ settings: link.settings, libraries: link.libraries }, null, 1))]));
+  const settings = el('details', { class: 'screen' }, el('summary', null, t('settings')), ...doc.provenance.flatMap((link) => [el('h3', null, stageName(link)), el('pre', null, JSON.stringify({ settings: link.settings, libraries: link.libraries }, null, 1))]));
   $('custody').append(
     facts([[t('fileHash'), hash(recording.sha256)], [t('pcmHash'), hash(recording.pcm_sha256)], [t('playedHash'), data.audio?.kind === 'copy' && data.audio.sha256 ? hash(data.audio.sha256) : null], [t('caseFile'), doc.case?.file_sha256 && hash(doc.case.file_sha256)]]),
     el('p', { class: 'soft', style: 'margin-top:8px' }, t('custodyHint')),
     el('h3', null, t('recompute')), el('p', { class: 'soft' }, t('recomputeFile')), el('code', { class: 'command' }, `sha256sum ${quoted(data.original_file)}`), el('p', { class: 'soft' }, t('recomputeCase')), el('code', { class: 'command' }, 'earwitness verify DIR'),
-    wide(el('table', null, head([t('stage'), t('versions'), t('fingerprint'), t('model'), t('computed')]), el('tbody', null, ...body))), settings);
+    provenanceTable(), modelTable(), settings);
 }
 
 function renderTop() {
@@ -1112,10 +1161,18 @@ function renderTop() {
   const title = doc.case?.party?.name ?? recording.contact ?? recording.number ?? data.original_file;
   $('title').textContent = title;
   document.title = `${title} – Earwitness`;
+  setUpPaper(title);
   $('meta').textContent = [recording.recorded_at?.replace('T', ' '), clock(duration, 0), recording.direction && name(recording.direction), doc.case?.exhibit, title === data.original_file ? null : data.original_file].filter(Boolean).join(' · ');
   $('about').textContent = t('about');
   const notices = [doc.redaction && `${t('redacted')}: ${doc.redaction.note}`, doc.reviewed && `${t('reviewedCopy')}: ${doc.reviewed.note}`, ...recording.warnings.map((one) => `${t('warnings')} (${name(one.kind)}): ${one.message}`), doc.speakers.skipped && `${t('people')}: ${doc.speakers.skipped}`];
   $('notices').append(...notices.filter(Boolean).slice(0, 8).map((text) => el('p', { class: 'notice' }, text)));
+}
+
+// The title, the hash of the file and page numbers on each page of paper.
+function setUpPaper(title) {
+  const quote = (text) => `"${[...text].map((c) => (/[\p{L}\p{N} .,:-]/u.test(c) ? c : `\\${c.codePointAt(0).toString(16)} `)).join('')}"`;
+  const line = [title.slice(0, 80), `SHA-256 ${recording.sha256.slice(0, 16)}`].join(' \u00b7 ');
+  document.head.append(el('style', null, `@page { @top-left { content: ${quote(line)}; font: 8px sans-serif; color: #444; } @bottom-right { content: counter(page) " / " counter(pages); font: 8px sans-serif; color: #444; } }`));
 }
 
 // ---- controls
@@ -1189,6 +1246,7 @@ function setUpControls() {
   $('zoom').addEventListener('click', () => { isWhole = $('fit').disabled; });
   matchMedia('(prefers-color-scheme: dark)').addEventListener('change', redraw);
   addEventListener('beforeprint', drawPaper);
+  addEventListener('hashchange', goToLink);
   for (const button of [$('previous'), $('next')]) button.hidden = !evidence.length;
 }
 
@@ -1206,3 +1264,4 @@ renderCustody();
 renderTimeline();
 setUpControls();
 tick();
+goToLink();

@@ -1,7 +1,7 @@
 // The page of a recording: player, keyboard, evidence, review.
 
 import assert from "node:assert/strict";
-import { existsSync, mkdtempSync, readdirSync, readFileSync } from "node:fs";
+import { cpSync, mkdtempSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { open, startBrowser, until } from "./browser.mjs";
@@ -136,8 +136,11 @@ test("the evidence is sorted and filtered", async () => {
 });
 
 test("reviews made on the page are imported by the program, and are shown by the page", async () => {
-  const page = await open(browser, THREAT);
   const downloads = mkdtempSync(join(CASES, "downloads-"));
+  const folder = join(downloads, "case");
+  cpSync(join(CASES, "en"), folder, { recursive: true });
+  const reviewed = join(folder, "synthetic-threat.html");
+  const page = await open(browser, reviewed);
   const session = await browser.target().createCDPSession();
   await session.send("Browser.setDownloadBehavior", { behavior: "allow", downloadPath: downloads });
   await page.click("#mode");
@@ -159,10 +162,9 @@ test("reviews made on the page are imported by the program, and are shown by the
   assertQuiet(page);
   await page.close();
 
-  earwitness("review", "import", join(CASES, "en"), join(downloads, file));
-  earwitness("export", join(CASES, "en"), "--format", "html");
-  assert.ok(existsSync(THREAT));
-  const again = await open(browser, THREAT);
+  earwitness("review", "import", folder, join(downloads, file));
+  earwitness("export", folder, "--format", "html");
+  const again = await open(browser, reviewed);
   const states = await again.$$eval("#statements tbody tr", (rows) => rows.map((row) => row.textContent));
   assert.equal(states.length, 3, "the case has them, and the browser drops its own");
   assert.ok(states.every((text) => text.includes("김 변호사 <b>") && text.includes("current")), states.join("\n"));
