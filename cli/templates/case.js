@@ -398,7 +398,7 @@ function showTimeline() {
     lanes = [...lanes.slice(0, LANES), [null, rest.flatMap(([, list]) => list), rest.length]];
     byId("lanes-more").append(h("button", { type: "button", onclick: () => { allLanes = true; showTimeline(); } }, t("lanesMore", total)));
   }
-  const scale = makeScale(dated, Math.max(360, box.clientWidth - (innerWidth > 760 ? 162 : 104)));
+  const scale = makeScale(dated, Math.max(200, box.clientWidth - (innerWidth > 760 ? 162 : 104)));
   box.replaceChildren(axis(scale), ...lanes.map(([key, list, n]) => lane(scale, key, list, n)));
   box.querySelector("[data-mark]")?.setAttribute("tabindex", "0");
 }

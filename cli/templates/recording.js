@@ -868,7 +868,7 @@ function scoreTable(title, overall, level, categories) {
     const links = one.evidence.slice(0, 15).flatMap((index) => [el('button', { type: 'button', class: 'plain', 'data-go': index }, String(index + 1)), ' ']);
     if (one.evidence.length > 15) links.push(`+ ${one.evidence.length - 15}`);
     body.append(el('tr', null, el('th', { scope: 'row' }, name(key)), el('td', null, measuredScore(one.score)), levelCell(one.level), cell(one.score.value === null ? '' : String(one.moments), 'n'),
-      el('td', { class: 'n' }, isNumber(one.reliability.value) ? percent(one.reliability.value) : '–'), el('td', null, ...links)));
+      el('td', { class: 'n' }, isNumber(one.reliability.value) ? percent(one.reliability.value) : '–'), el('td', { class: 'items' }, ...links)));
   }
   const table = el('table', null, el('caption', null, title), head([t('category'), t('score'), t('level'), t('moments'), t('reliability'), t('items')]), body);
   for (const column of [3, 4]) table.tHead.rows[0].cells[column].className = 'n';
