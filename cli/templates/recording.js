@@ -1,7 +1,7 @@
 'use strict';
 const TEXTS = {
   en: {
-    allCalls: 'All calls of the case', skip: 'Skip to the transcript', player: 'Player', previous: 'Previous item', next: 'Next item', speed: 'Speed', follow: 'Text follows',
+    allCalls: 'All calls of the case', ofInputs: 'fingerprint', ofResult: 'result', modelFiles: 'Files of models', usedBy: 'Used by', skip: 'Skip to the transcript', player: 'Player', previous: 'Previous item', next: 'Next item', speed: 'Speed', follow: 'Text follows',
     reviewMode: 'Review mode', keys: 'Keys', close: 'Close', sound: 'Sound', zoomIn: 'Zoom in', zoomOut: 'Zoom out', wholeCall: 'Whole call',
     timelineLabel: 'Waveform, spectrogram, turns and evidence over time. A click seeks; the tables below have the same times.',
     about: 'Automatic transcript of one recording, with the evidence that fixed rules found in it. Words, speakers and times may be wrong: listen to each item before you rely on it. Scores rank what to listen to first. They are not a verdict, and nobody’s truthfulness is judged.',
@@ -16,7 +16,7 @@ const TEXTS = {
     unknown: 'unknown', channel: 'Channel {0}', noTranscript: 'No speech was transcribed.', noneOmitted: 'Every interval with detected speech was transcribed, and no text is marked as unreliable.', from: 'From', to: 'To', length: 'Length', reason: 'Reason', dropped: 'not transcribed', lowText: 'text not reliable', cut: 'text ends early', what: 'What',
     direction: 'Direction', incoming: 'incoming', outgoing: 'outgoing', contact: 'Contact', phone: 'Number', date: 'Date', dateNote: 'local time, from the file name', file: 'File', path: 'Path', size: 'Size', bytes: 'bytes', format: 'Format', rate: 'Sample rate', channels: 'Channels', otherNames: 'Other names', tags: 'Tags', decoder: 'External decoder', account: 'Bytes', accountText: '{0} sound, {1} other, {2} left out; {3} of {4} packets damaged; parts: {5}', nameEncoding: 'Encoding of the name (a guess)', warnings: 'Warnings', exhibit: 'Exhibit', party: 'Other party', caseTitle: 'Case', note: 'Note', people: 'Speakers',
     measurement: 'Measurement', value: 'Value', remark: 'Reason or remark', notMeasured: 'not measured', turnTaking: 'Turn taking', further: 'Further measurements',
-    fileHash: 'SHA-256 of the file', pcmHash: 'SHA-256 of the decoded samples', playedHash: 'SHA-256 of the played copy', recompute: 'How to check', recomputeFile: 'Hash of the file:', recomputeCase: 'All records of the case, in its folder DIR:', stage: 'Stage', versions: 'Version', hashes: 'SHA-256', fingerprint: 'fingerprint', result: 'result', model: 'model', modelFiles: 'Files of models', usedBy: 'Used by', settings: 'Settings', computed: 'Computed', tool: 'tool',
+    fileHash: 'SHA-256 of the file', pcmHash: 'SHA-256 of the decoded samples', playedHash: 'SHA-256 of the played copy', recompute: 'How to check', recomputeFile: 'Hash of the file:', recomputeCase: 'All records of the case, in its folder DIR:', stage: 'Stage', versions: 'Version', fingerprint: 'Fingerprint and result (SHA-256)', model: 'Model', settings: 'Settings', computed: 'Computed', tool: 'tool',
     custodyHint: 'A hash proves that this file is the one that was analyzed, not that the recording is genuine. The fingerprint is the hash of all that a stage’s result depends on.', caseFile: 'SHA-256 of case.toml',
     audioNone: 'The recording cannot be played here: {0}', audioError: 'The recording could not be loaded. It must be at this place, relative to the page: {0}', audioCopy: 'Played is a copy in another format, not the original.', noReason: 'no reason is stated',
     noOverview: 'These results are of a version without waveform and spectrogram.', evLane: 'evidence', dropLane: 'not transcribed', wave: 'waveform', spec: 'spectrogram', overlap: 'possible overlap', lowLane: 'unreliable text', countedMark: 'item that counts', offMark: 'discounted item', waveScale: 'top {0} dBFS',
@@ -27,7 +27,7 @@ const TEXTS = {
     k_space: 'play or pause', k_np: 'next, previous evidence item', k_arrows: '2 s back, 2 s on', k_speed: 'slower, faster', k_zoom: 'zoom', k_e: 'correct the current word (review mode)', k_help: 'this list', confidence: 'confidence', error: 'expected error', uncertainTime: 'times uncertain', noTime: 'without time', speakerHint: 'the id of a person in case.toml, or a name', actions: 'Actions', printed: 'Rows of the picture: {0} min',
   },
   ko: {
-    allCalls: '사건의 모든 통화', skip: '녹취로 건너뛰기', player: '재생', previous: '이전 항목', next: '다음 항목', speed: '속도', follow: '글 따라가기',
+    allCalls: '사건의 모든 통화', ofInputs: '지문', ofResult: '결과', modelFiles: '모델 파일', usedBy: '사용한 단계', skip: '녹취로 건너뛰기', player: '재생', previous: '이전 항목', next: '다음 항목', speed: '속도', follow: '글 따라가기',
     reviewMode: '검토 모드', keys: '단축키', close: '닫기', sound: '소리', zoomIn: '확대', zoomOut: '축소', wholeCall: '통화 전체',
     timelineLabel: '시간에 따른 파형, 스펙트로그램, 발화, 증거. 누르면 그 위치로 이동합니다. 아래 표에 같은 시각이 있습니다.',
     about: '녹음 한 건을 자동으로 받아쓴 글과, 정해진 규칙이 그 안에서 찾은 증거입니다. 단어, 화자, 시각이 틀릴 수 있으므로 근거로 삼기 전에 각 항목을 직접 들어 확인하십시오. 점수는 먼저 들을 곳을 정하는 지표일 뿐, 판정이 아니며 누구의 진실성도 판단하지 않습니다.',
@@ -42,7 +42,7 @@ const TEXTS = {
     unknown: '불명', channel: '채널 {0}', noTranscript: '받아쓴 말이 없습니다.', noneOmitted: '감지된 말소리를 모두 받아썼고, 믿을 수 없다고 표시된 글이 없습니다.', from: '시작', to: '끝', length: '길이', reason: '이유', dropped: '받아쓰지 않음', lowText: '믿을 수 없는 글', cut: '글이 일찍 끝남', what: '내용',
     direction: '방향', incoming: '수신', outgoing: '발신', contact: '상대방', phone: '번호', date: '일시', dateNote: '파일 이름에 적힌 현지 시각', file: '파일', path: '경로', size: '크기', bytes: '바이트', format: '형식', rate: '표본화율', channels: '채널', otherNames: '다른 이름', tags: '태그', decoder: '외부 디코더', account: '바이트 내역', accountText: '소리 {0}, 그 밖 {1}, 빠진 것 {2}; 패킷 {4}개 중 {3}개 손상; 이어진 부분 {5}', nameEncoding: '이름의 문자 인코딩(추정)', warnings: '경고', exhibit: '증거 번호', party: '상대방', caseTitle: '사건', note: '메모', people: '화자',
     measurement: '측정', value: '값', remark: '이유 또는 비고', notMeasured: '측정 안 됨', turnTaking: '말 주고받기', further: '그 밖의 측정',
-    fileHash: '파일의 SHA-256', pcmHash: '디코딩한 표본의 SHA-256', playedHash: '재생하는 사본의 SHA-256', recompute: '확인 방법', recomputeFile: '파일의 해시:', recomputeCase: '사건 폴더 DIR의 모든 기록:', stage: '단계', versions: '버전', hashes: 'SHA-256', fingerprint: '지문', result: '결과', model: '모델', modelFiles: '모델 파일', usedBy: '사용한 단계', settings: '설정', computed: '계산', tool: '도구',
+    fileHash: '파일의 SHA-256', pcmHash: '디코딩한 표본의 SHA-256', playedHash: '재생하는 사본의 SHA-256', recompute: '확인 방법', recomputeFile: '파일의 해시:', recomputeCase: '사건 폴더 DIR의 모든 기록:', stage: '단계', versions: '버전', fingerprint: '지문과 결과 (SHA-256)', model: '모델', settings: '설정', computed: '계산', tool: '도구',
     custodyHint: '해시는 이 파일이 분석된 파일과 같음을 증명할 뿐, 녹음이 진짜임을 증명하지 않습니다. 지문은 각 단계의 결과를 정하는 모든 것의 해시입니다.', caseFile: 'case.toml의 SHA-256',
     audioNone: '여기서 녹음을 재생할 수 없습니다: {0}', audioError: '녹음을 불러오지 못했습니다. 이 문서를 기준으로 다음 위치에 있어야 합니다: {0}', audioCopy: '재생되는 것은 원본이 아니라 다른 형식의 사본입니다.', noReason: '이유가 적혀 있지 않음',
     noOverview: '파형과 스펙트로그램이 없는 이전 버전의 결과입니다.', evLane: '증거', dropLane: '받아쓰지 않음', wave: '파형', spec: '스펙트로그램', overlap: '겹침 가능', lowLane: '믿을 수 없는 글', countedMark: '반영된 항목', offMark: '제외된 항목', waveScale: '최대 {0} dBFS',
@@ -1117,7 +1117,7 @@ const quoted = (text) => `'${text.replaceAll("'", "'\\''")}'`;
 
 // The hashes of a stage, one per line.
 function hashLines(link) {
-  const lines = [[t('fingerprint'), link.fingerprint], [t('result'), link.artifact_sha256], [t('model') + (link.precision ? ` (${link.precision})` : ''), link.model_sha256]];
+  const lines = [[t('ofInputs'), link.fingerprint], [t('ofResult'), link.artifact_sha256], [t('model') + (link.precision ? ` (${link.precision})` : ''), link.model_sha256]];
   return el('dl', { class: 'hashes' }, ...lines.filter(([, value]) => value).map(([label, value]) => el('div', null, el('dt', null, label), el('dd', null, hash(value)))));
 }
 
@@ -1127,7 +1127,7 @@ function provenanceTable() {
   const rows = doc.provenance.map((link) => el('tr', null,
     cell(stageName(link)), cell(`${link.version}, ${t('tool')} ${link.tool_version}`),
     cell(`${link.started_at.slice(0, 19).replace('T', ' ')} UTC, ${link.device}${link.instruction_set ? `, ${link.instruction_set}` : ''}`), el('td', null, hashLines(link))));
-  return wide(el('table', { class: 'custody' }, head([t('stage'), t('versions'), t('computed'), t('hashes')]), el('tbody', null, ...rows)));
+  return wide(el('table', { class: 'custody' }, head([t('stage'), t('versions'), t('computed'), t('fingerprint')]), el('tbody', null, ...rows)));
 }
 
 // Every file of a model once, with the stages that used it.
@@ -1142,7 +1142,7 @@ function modelTable() {
   }
   if (!files.size) return '';
   const rows = [...files.values()].map(({ file, sha, stages }) => el('tr', null, cell(file, 'any'), cell([...stages].join(', ')), el('td', null, hash(sha))));
-  return wide(el('table', { class: 'custody' }, el('caption', null, t('modelFiles')), head([t('file'), t('usedBy'), t('hashes')]), el('tbody', null, ...rows)));
+  return wide(el('table', { class: 'custody' }, el('caption', null, t('modelFiles')), head([t('file'), t('usedBy'), 'SHA-256']), el('tbody', null, ...rows)));
 }
 
 function renderCustody() {
@@ -1164,6 +1164,7 @@ function renderTop() {
   setUpPaper(title);
   $('meta').textContent = [recording.recorded_at?.replace('T', ' '), clock(duration, 0), recording.direction && name(recording.direction), doc.case?.exhibit, title === data.original_file ? null : data.original_file].filter(Boolean).join(' · ');
   $('about').textContent = t('about');
+  $('case').hidden = !data.case_id;
   const notices = [doc.redaction && `${t('redacted')}: ${doc.redaction.note}`, doc.reviewed && `${t('reviewedCopy')}: ${doc.reviewed.note}`, ...recording.warnings.map((one) => `${t('warnings')} (${name(one.kind)}): ${one.message}`), doc.speakers.skipped && `${t('people')}: ${doc.speakers.skipped}`];
   $('notices').append(...notices.filter(Boolean).slice(0, 8).map((text) => el('p', { class: 'notice' }, text)));
 }

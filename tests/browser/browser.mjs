@@ -6,13 +6,16 @@ import puppeteer from "puppeteer-core";
 
 const PLACES = [process.env.EARWITNESS_CHROMIUM, "/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"];
 
-/** Starts the browser that EARWITNESS_CHROMIUM names, or one that is installed. */
-export function startBrowser() {
-  const executablePath = PLACES.find((place) => place && existsSync(place));
+/** The browser that EARWITNESS_CHROMIUM names, or one that is installed. */
+export const chromium = () => PLACES.find((place) => place && existsSync(place));
+
+/** Starts the browser, with further arguments. */
+export function startBrowser(...further) {
+  const executablePath = chromium();
   if (!executablePath) throw new Error("no Chromium: run tests/browser/setup, or set EARWITNESS_CHROMIUM");
   return puppeteer.launch({
     executablePath,
-    args: ["--no-sandbox", "--autoplay-policy=no-user-gesture-required", "--mute-audio", "--font-render-hinting=none", "--disable-background-networking"],
+    args: ["--no-sandbox", "--autoplay-policy=no-user-gesture-required", "--mute-audio", "--font-render-hinting=none", "--disable-background-networking", ...further],
   });
 }
 

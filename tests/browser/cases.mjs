@@ -1,11 +1,11 @@
 // The cases that the tests open: results of the program, in Korean and English, and one whose names and texts attack pages.
 
 import { execFileSync } from "node:child_process";
-import { cpSync, mkdirSync, mkdtempSync, readFileSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { cpSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 
-const REPOSITORY = join(import.meta.dirname ?? new URL(".", import.meta.url).pathname, "../..");
+const REPOSITORY = fileURLToPath(new URL("../..", import.meta.url));
 export const CALLS = join(REPOSITORY, "fixtures/calls");
 
 /** Markup, quotes, a line separator, marks that reverse the direction of text, template syntax, a word without breaks. */
@@ -71,12 +71,10 @@ function hostile(folder) {
   earwitness("export", out);
 }
 
-/** Makes all cases in a new folder. Returns it. */
-export function makeCases() {
-  const folder = mkdtempSync(join(tmpdir(), "earwitness-browser-"));
+/** Makes all cases in a folder. */
+export function makeCases(folder) {
   for (const language of ["ko", "en"]) fixtures(folder, language);
   hostile(folder);
   // As unpacked from an archive that somebody received.
   cpSync(join(folder, "ko"), join(folder, "받은 자료 #1 (100%)", "사건 17"), { recursive: true });
-  return folder;
 }
