@@ -292,8 +292,8 @@ function renderReview() {
     const what = withdrawn.has(one.id) ? t('withdrawn') : place === 'made' ? (one.downloaded ? t('exported') : t('notExported')) : t(one.state);
     const button = canTakeBack && el('button', { type: 'button', class: 'small screen', onclick: () => takeBack(one) }, place === 'made' && !one.downloaded ? t('remove') : t('withdraw'));
     return el('tr', null,
-      cell(isNumber(item?.start_s) ? timeButton(Math.max(0, item.start_s - 1), clock(item.start_s)) : '', 'n'), cell(label), cell(one.old),
-      el('td', null, ...statementText(one)), cell(one.author), cell(one.at ?? new Date(one.at_ms).toISOString(), 'nowrap'), cell(what, place === 'made' ? 'pending' : ''), el('td', { class: 'screen' }, button || ''));
+      cell(isNumber(item?.start_s) ? timeButton(Math.max(0, item.start_s - 1), clock(item.start_s)) : '', 'n'), cell(label), cell(one.old, 'any'),
+      el('td', { class: 'any' }, ...statementText(one)), cell(one.author, 'any'), cell(one.at ?? new Date(one.at_ms).toISOString(), 'nowrap'), cell(what, place === 'made' ? 'pending' : ''), el('td', { class: 'screen' }, button || ''));
   };
   const rows = [...doc.review.map((one) => row(one, 'case')), ...stored.made.map((one) => row(one, 'made'))];
   const table = el('table', null, head([t('time'), t('target'), t('program'), t('statement'), t('by'), t('at'), t('state')]), el('tbody', null, ...rows));
@@ -1038,7 +1038,7 @@ function renderOmitted() {
   const all = [...gaps, ...low].sort(([a], [b]) => a.start_s - b.start_s);
   if (!all.length) { $('omitted').append(el('p', null, t('noneOmitted'))); return; }
   const many = recording.channels > 1;
-  const body = all.map(([item, what, reason, text]) => el('tr', null, el('td', { class: 'n' }, timeButton(item.start_s)), cell(clock(item.end_s), 'n'), cell(`${decimals(item.end_s - item.start_s, 1)} s`, 'n'), many ? cell(String(item.channel + 1)) : null, cell(what), cell(sentence(reason)), cell(text ? `[?] ${text}` : '')));
+  const body = all.map(([item, what, reason, text]) => el('tr', null, el('td', { class: 'n' }, timeButton(item.start_s)), cell(clock(item.end_s), 'n'), cell(`${decimals(item.end_s - item.start_s, 1)} s`, 'n'), many ? cell(String(item.channel + 1)) : null, cell(what), cell(sentence(reason)), cell(text ? `[?] ${text}` : '', 'text')));
   const names = [t('from'), t('to'), t('length'), ...(many ? [t('channels')] : []), t('what'), t('reason'), t('text')];
   const table = el('table', null, head(names), el('tbody', null, ...body));
   for (const column of [0, 1, 2]) table.tHead.rows[0].cells[column].className = 'n';
