@@ -150,9 +150,9 @@ test("reviews made on the page are imported by the program, and are shown by the
   await page.click("#items tr[data-item='3'] [data-act=confirm]");
   await page.click("#items tr[data-item='2'] [data-act=reject]");
   await page.click("[data-w='0']");
-  await page.$eval("#panel input", (input) => { input.value = "Hear"; });
+  await page.$eval("#panel input", (input) => { input.value = "Attend"; });
   await page.click("#panel [type=submit]");
-  assert.equal(await page.$eval("[data-w='0'] ins", (node) => node.textContent), "Hear");
+  assert.equal(await page.$eval("[data-w='0'] ins", (node) => node.textContent), "Attend");
   await page.click("#download");
   const file = await until(() => readdirSync(downloads).find((name) => name.endsWith(".json")), "the download");
   const made = JSON.parse(readFileSync(join(downloads, file)));

@@ -57,7 +57,7 @@ function locate(part, whole, expected) {
 
 // Not the MP3 file: Chromium seeks in those only approximately.
 for (const name of ["synthetic-threat.html", "audiobook.html", "reading.html", "two-speakers_261105_142530.html", "conversation_261109_101500.html"]) {
-  test(`the word is heard from its start: ${name}`, { timeout: 60000 }, async () => {
+  test(`the sound begins at the word: ${name}`, { timeout: 60000 }, async () => {
     const data = JSON.parse(/id="data">([^]*?)<\/script>/.exec(readFileSync(join(folder, name), "utf8"))[1]);
     const { words } = data.document;
     const own = words.map((word, index) => index).filter((index) => words[index].channel === 0 && words[index].start_s < data.document.recording.duration_s - 1.5);
