@@ -31,7 +31,7 @@ const TEXT = {
   timelineHint: ["A larger mark is a longer call; it opens the call. A mark with a ring is several calls, with their highest level and total length; it selects their days. Arrow keys move between marks.", "표시가 클수록 긴 통화이며, 누르면 열립니다. 테두리가 있는 표시는 여러 통화(가장 높은 단계, 전체 길이)이며, 누르면 그 기간을 선택합니다. 화살표 키로 이동합니다."],
   timelineUndated: ["Without a date, not shown: {0}.", "날짜가 없어 표시하지 않은 통화: {0}건."],
   noDated: ["No call that matches the filters has a date.", "필터에 맞는 통화 중 날짜가 있는 것이 없습니다."],
-  calls: ["Calls", "통화 목록"], noCalls: ["No call matches the filters.", "필터에 맞는 통화가 없습니다."],
+  calls: ["Calls", "통화 목록"], noScores: ["No call that matches the filters has a score.", "필터에 맞는 통화 중 점수가 있는 것이 없습니다."], noCalls: ["No call matches the filters.", "필터에 맞는 통화가 없습니다."],
   unassessed: ["Not assessable", "평가할 수 없는 통화"], unassessedHint: ["These calls have no score. That does not mean that nothing was said: listen to them.", "점수가 없습니다. 아무 말도 없었다는 뜻이 아니므로 직접 들어 보십시오."],
   undated: ["Without a date", "날짜 없는 통화"], undatedHint: ["Their file names state no time. Dates of files are not used, since copying changes them.", "파일 이름에 시각이 없습니다. 파일의 날짜는 복사할 때 바뀌므로 쓰지 않습니다."],
   failures: ["Failures: no or incomplete results", "처리 실패: 결과가 없거나 불완전함"],
@@ -304,7 +304,7 @@ function showTables() {
   const scored = matching.filter((call) => call.score != null);
   showCallsHead();
   count(byId("calls"), scored.length);
-  paged(byId("calls-table").tBodies[0], byId("calls-more"), scored, callRow(["call", "date", "contact", "length", "score", "reasons"]), h("tr", h("td", { colspan: 6, class: "soft" }, t("noCalls"))));
+  paged(byId("calls-table").tBodies[0], byId("calls-more"), scored, callRow(["call", "date", "contact", "length", "score", "reasons"]), h("tr", h("td", { colspan: 6, class: "soft" }, t(matching.length ? "noScores" : "noCalls"))));
   callTable("unassessed", (call) => call.score == null, ["call", "date", "contact", "length", "reason"]);
   callTable("undated", (call) => call.time == null, ["call", "contact", "length", "score"]);
   table("failures", failures, ["path", "stage", "message"], (failure) =>
@@ -334,7 +334,7 @@ function nameCell(call) {
   return h("td", null,
     call.exhibit ? h("span", { class: "exhibit" }, bdi(call.exhibit)) : null,
     h("a", { href: href(call) }, bdi(call.name)),
-    h("small", [t("speakers", call.speakers), (call.languages || []).join(", ")].filter(Boolean).join(" · "),
+    h("small", [t("speakers", call.speakers), (call.languages || []).filter((one) => one !== "und").join(", ")].filter(Boolean).join(" · "),
       call.warnings.length ? h("span", { class: "warn" }, " · ", t("warningsN", call.warnings.length)) : null),
     call.sha256 ? h("small", { title: call.sha256 }, h("code", { class: "sha-short" }, call.sha256.slice(0, 12) + "…"), h("code", { class: "sha-full" }, call.sha256)) : null);
 }

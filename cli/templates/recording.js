@@ -21,7 +21,7 @@ const TEXTS = {
     audioNone: 'The recording cannot be played here: {0}', audioError: 'The recording could not be loaded. It must be at this place, relative to the page: {0}', audioCopy: 'Played is a copy in another format, not the original.', noReason: 'no reason is stated',
     noOverview: 'These results are of a version without waveform and spectrogram.', evLane: 'evidence', dropLane: 'not transcribed', wave: 'waveform', spec: 'spectrogram', overlap: 'possible overlap', lowLane: 'unreliable text', countedMark: 'item that counts', offMark: 'discounted item', waveScale: 'top {0} dBFS',
     confirm: 'Confirm', reject: 'Reject', addNote: 'Note', withdraw: 'Withdraw', remove: 'Remove', 'correct-text': 'text', 'correct-speaker': 'speaker', confirmed: 'confirmed', rejected: 'rejected', author: 'Your name', reviewHint: 'Reviews are statements beside the results, which stay as the program made them. In review mode, judge items in the evidence table; click a word, or press e, to correct it.', needAuthor: 'Enter your name first, in the section Review.',
-    download: 'Download review file', importHint: 'Add the downloaded file to the case:', statements: 'Statements', by: 'by', at: 'at', notExported: 'not yet downloaded', exported: 'downloaded', noStatements: 'No statements yet.', noCase: 'This page does not state the ID of its case, which a review file needs.', stored: 'Statements are kept in this browser until the case has them.', notStored: 'This browser keeps nothing for this page: download before you close it.',
+    download: 'Download review file', importHint: 'Add the downloaded file to the case:', statements: 'Statements', by: 'Reviewer', at: 'Stated at', notExported: 'not yet downloaded', exported: 'downloaded', noStatements: 'No statements yet.', noCase: 'This page does not state the ID of its case, which a review file needs.', stored: 'Statements are kept in this browser until the case has them.', notStored: 'This browser keeps nothing for this page: download before you close it.',
     current: 'current', superseded: 'superseded', withdrawn: 'withdrawn', outdated: 'outdated', target: 'Item', statement: 'Statement', word: 'word', segment: 'segment', save: 'Save', cancel: 'Cancel', wholeSegment: 'Whole segment', badText: 'The text is empty, too long, or has characters that cannot be printed.', nothing: 'Nothing was changed.', program: 'Program',
     redacted: 'Masked copy', reviewedCopy: 'Copy with corrections', lowSegment: 'not reliable: {0}', segmentText: 'Corrected text: {0}', segmentSpeaker: 'Corrected speaker: {0}',
     k_space: 'play or pause', k_np: 'next, previous evidence item', k_arrows: '2 s back, 2 s on', k_speed: 'slower, faster', k_zoom: 'zoom', k_e: 'correct the current word (review mode)', k_help: 'this list', confidence: 'confidence', error: 'expected error', uncertainTime: 'times uncertain', noTime: 'without time', speakerHint: 'the id of a person in case.toml, or a name', actions: 'Actions', printed: 'Rows of the picture: {0} min',
@@ -280,6 +280,8 @@ function statementText(one) {
   return parts;
 }
 
+const utc = (time) => `${time.slice(0, 19).replace('T', ' ')} UTC`;
+
 function renderReview() {
   const box = $('review');
   if (!$('author')) renderReviewForm(box);
@@ -293,7 +295,7 @@ function renderReview() {
     const button = canTakeBack && el('button', { type: 'button', class: 'small screen', onclick: () => takeBack(one) }, place === 'made' && !one.downloaded ? t('remove') : t('withdraw'));
     return el('tr', null,
       cell(isNumber(item?.start_s) ? timeButton(Math.max(0, item.start_s - 1), clock(item.start_s)) : '', 'n'), cell(label), cell(one.old, 'any'),
-      el('td', { class: 'any' }, ...statementText(one)), cell(one.author, 'any'), cell(one.at ?? new Date(one.at_ms).toISOString(), 'nowrap'), cell(what, place === 'made' ? 'pending' : ''), el('td', { class: 'screen' }, button || ''));
+      el('td', { class: 'any' }, ...statementText(one)), cell(one.author, 'any'), cell(utc(one.at ?? new Date(one.at_ms).toISOString()), 'nowrap'), cell(what, place === 'made' ? 'pending' : ''), el('td', { class: 'screen' }, button || ''));
   };
   const rows = [...doc.review.map((one) => row(one, 'case')), ...stored.made.map((one) => row(one, 'made'))];
   const table = el('table', null, head([t('time'), t('target'), t('program'), t('statement'), t('by'), t('at'), t('state')]), el('tbody', null, ...rows));
@@ -1126,7 +1128,7 @@ const stageName = (link) => link.stage + (link.output ? `: ${link.output}` : '')
 function provenanceTable() {
   const rows = doc.provenance.map((link) => el('tr', null,
     cell(stageName(link)), cell(`${link.version}, ${t('tool')} ${link.tool_version}`),
-    cell(`${link.started_at.slice(0, 19).replace('T', ' ')} UTC, ${link.device}${link.instruction_set ? `, ${link.instruction_set}` : ''}`), el('td', null, hashLines(link))));
+    cell(`${utc(link.started_at)}, ${link.device}${link.instruction_set ? `, ${link.instruction_set}` : ''}`), el('td', null, hashLines(link))));
   return wide(el('table', { class: 'custody' }, head([t('stage'), t('versions'), t('computed'), t('fingerprint')]), el('tbody', null, ...rows)));
 }
 
