@@ -12,7 +12,7 @@ const TEXTS = {
     number: 'No.', time: 'Time', kind: 'Kind', severity: 'Severity', text: 'Text', rule: 'Rule', shown: '{0} of {1} items shown', order: 'Sort by',
     wholeRow: 'Overall', score: 'Score', level: 'Level', moments: 'Moments', reliability: 'Reliability', items: 'Items', notAssessable: 'not assessable', call: 'Whole call', weight: 'Weight',
     scoreHint: 'A score of 0 to 100 is an index over the items that count. Moments: separate intervals with items. Reliability: mean confidence of the words of the items; it does not change the score.',
-    coverage: 'Coverage', coverageText: '{0} of {1} of speech were transcribed reliably ({2}); {3} have low confidence; mean confidence of the words: {4}.', noLexicon: 'No lexicon covers: {0}.',
+    coverage: 'Coverage', coverageText: '{0} of {1} of speech were transcribed reliably ({2}); {3} have low confidence; mean confidence of the words: {4}.', noLexicon: 'No lexicon covers: {0}.', undetermined: 'text without a known language',
     unknown: 'unknown', channel: 'Channel {0}', noTranscript: 'No speech was transcribed.', noneOmitted: 'Every interval with detected speech was transcribed, and no text is marked as unreliable.', from: 'From', to: 'To', length: 'Length', reason: 'Reason', dropped: 'not transcribed', lowText: 'text not reliable', cut: 'text ends early', what: 'What',
     direction: 'Direction', incoming: 'incoming', outgoing: 'outgoing', contact: 'Contact', phone: 'Number', date: 'Date', dateNote: 'local time, from the file name', file: 'File', path: 'Path', size: 'Size', bytes: 'bytes', format: 'Format', rate: 'Sample rate', channels: 'Channels', otherNames: 'Other names', tags: 'Tags', decoder: 'External decoder', account: 'Bytes', accountText: '{0} sound, {1} other, {2} left out; {3} of {4} packets damaged; parts: {5}', nameEncoding: 'Encoding of the name (a guess)', warnings: 'Warnings', exhibit: 'Exhibit', party: 'Other party', caseTitle: 'Case', note: 'Note', people: 'Speakers',
     measurement: 'Measurement', value: 'Value', remark: 'Reason or remark', notMeasured: 'not measured', turnTaking: 'Turn taking', further: 'Further measurements',
@@ -38,7 +38,7 @@ const TEXTS = {
     number: '번호', time: '시각', kind: '종류', severity: '심각도', text: '내용', rule: '규칙', shown: '{1}개 중 {0}개 표시', order: '정렬:',
     wholeRow: '종합', score: '점수', level: '수준', moments: '장면', reliability: '신뢰도', items: '항목', notAssessable: '평가 불가', call: '통화 전체', weight: '가중치',
     scoreHint: '점수(0~100)는 반영된 항목들의 지표입니다. 장면: 항목이 있는 서로 다른 구간의 수. 신뢰도: 항목 단어들의 평균 인식 확률이며 점수를 바꾸지 않습니다.',
-    coverage: '범위', coverageText: '말소리 {1} 가운데 신뢰할 수 있게 받아쓴 것: {0}({2}). 신뢰도가 낮은 것: {3}. 단어의 평균 확률: {4}.', noLexicon: '사전이 없는 언어: {0}.',
+    coverage: '범위', coverageText: '말소리 {1} 가운데 신뢰할 수 있게 받아쓴 것: {0}({2}). 신뢰도가 낮은 것: {3}. 단어의 평균 확률: {4}.', noLexicon: '사전이 없는 언어: {0}.', undetermined: '언어를 알 수 없는 글',
     unknown: '불명', channel: '채널 {0}', noTranscript: '받아쓴 말이 없습니다.', noneOmitted: '감지된 말소리를 모두 받아썼고, 믿을 수 없다고 표시된 글이 없습니다.', from: '시작', to: '끝', length: '길이', reason: '이유', dropped: '받아쓰지 않음', lowText: '믿을 수 없는 글', cut: '글이 일찍 끝남', what: '내용',
     direction: '방향', incoming: '수신', outgoing: '발신', contact: '상대방', phone: '번호', date: '일시', dateNote: '파일 이름에 적힌 현지 시각', file: '파일', path: '경로', size: '크기', bytes: '바이트', format: '형식', rate: '표본화율', channels: '채널', otherNames: '다른 이름', tags: '태그', decoder: '외부 디코더', account: '바이트 내역', accountText: '소리 {0}, 그 밖 {1}, 빠진 것 {2}; 패킷 {4}개 중 {3}개 손상; 이어진 부분 {5}', nameEncoding: '이름의 문자 인코딩(추정)', warnings: '경고', exhibit: '증거 번호', party: '상대방', caseTitle: '사건', note: '메모', people: '화자',
     measurement: '측정', value: '값', remark: '이유 또는 비고', notMeasured: '측정 안 됨', turnTaking: '말 주고받기', further: '그 밖의 측정',
@@ -887,7 +887,7 @@ function renderScores() {
   $('scores').append(
     el('p', { class: 'soft' }, t('scoreHint')),
     el('p', null, el('b', null, `${t('coverage')}: `), t('coverageText', seconds(coverage.transcribed_s), seconds(coverage.speech_s), share(coverage.ratio), seconds(coverage.low_confidence_s), share(coverage.mean_confidence))),
-    coverage.languages_without_lexicon.length ? el('p', { class: 'problem' }, t('noLexicon', coverage.languages_without_lexicon.join(', '))) : '',
+    coverage.languages_without_lexicon.length ? el('p', { class: 'problem' }, t('noLexicon', coverage.languages_without_lexicon.map((one) => (one === 'und' ? t('undetermined') : one)).join(', '))) : '',
     el('div', { class: 'columns' }, ...tables));
 }
 

@@ -79,6 +79,8 @@ test("links lead to the pages of recordings, to the moment, and back", async () 
   }
   await Promise.all([page.waitForNavigation(), page.click("#calls tbody tr:first-child td:last-child a")]);
   await until(() => page.evaluate(() => Math.abs(document.getElementById("audio").currentTime - 5.8) < 0.05), "the moment");
+  await page.keyboard.press("Space");
+  await until(() => page.evaluate(() => !document.getElementById("audio").paused), "playing");
   await Promise.all([page.waitForNavigation(), page.click("#case")]);
   assert.match(page.url(), /index\.html#?$/);
   assertQuiet(page);
