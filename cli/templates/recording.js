@@ -424,13 +424,13 @@ const playAt = (seconds) => { current = null; seek(seconds, true); };
 function goToLink() {
   const at = Number(/^#t=(\d+(?:\.\d+)?)$/.exec(location.hash)?.[1] ?? NaN);
   if (!isNumber(at)) return;
-  const begins = (item) => item.start_s >= at && item.start_s < at + 0.1;
+  const begins = (one) => one.start_s >= at && one.start_s < at + 0.1; // the page of the case states tenths of seconds
   const item = evidence.findIndex((one) => !one.discounted && begins(one));
+  const word = inTime.find((index) => begins(words[index]));
   current = null;
   if (item >= 0) markItem(item);
-  const word = inTime.find((index) => begins(words[index]));
-  if (item < 0 && word !== undefined) wordElements[word].scrollIntoView({ block: 'center' });
-  seek(at, false);
+  else if (word !== undefined) wordElements[word].scrollIntoView({ block: 'center' });
+  seek(evidence[item]?.start_s ?? words[word]?.start_s ?? at, false);
 }
 
 function tick() {

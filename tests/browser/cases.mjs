@@ -71,10 +71,31 @@ function hostile(folder) {
   earwitness("export", out);
 }
 
+/** A case of many calls, with texts in three files: the page of the English case with other data. */
+function many(folder, count) {
+  const out = join(folder, "many");
+  mkdirSync(out);
+  const [, before, text, rest] = /^([^]*id="data">)([^]*?)(<\/script>[^]*)$/.exec(readFileSync(join(folder, "en/index.html"), "utf8"));
+  const data = JSON.parse(text);
+  const worst = data.recordings.find((call) => call.name === "synthetic-threat");
+  data.recordings = Array.from({ length: count }, (_, i) => {
+    const score = (i * 37) % 100;
+    const level = ["minimal", "low", "moderate", "high", "critical"][Math.floor(score / 20)];
+    return { ...worst, name: `call ${i}`, score, level, contact: `contact ${i % 20}`, recorded_at: new Date(Date.UTC(2026, 0, 1 + i)).toISOString().slice(0, 19), text_part: i % 3 };
+  });
+  const escaped = JSON.stringify(data).replace(/[<>&]/g, (c) => `\\u00${c.charCodeAt(0).toString(16)}`);
+  writeFileSync(join(out, "index.html"), before + escaped + rest);
+  for (const part of [0, 1, 2]) {
+    const texts = data.recordings.filter((call) => call.text_part === part).map((call, i) => [call.name, [[1, "S1", i ? "hay" : "a needle"]]]);
+    writeFileSync(join(out, `index-text-${part}.js`), `earwitnessText(${part}, ${JSON.stringify(texts)});\n`);
+  }
+}
+
 /** Makes all cases in a folder. */
 export function makeCases(folder) {
   for (const language of ["ko", "en"]) fixtures(folder, language);
   hostile(folder);
+  many(folder, 450);
   // As unpacked from an archive that somebody received.
   cpSync(join(folder, "ko"), join(folder, "받은 자료 #1 (100%)", "사건 17"), { recursive: true });
 }

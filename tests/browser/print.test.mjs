@@ -64,3 +64,15 @@ for (const name of ["ko/index", "en/index", "ko/synthetic-threat", "en/synthetic
     }
   });
 }
+
+test("printed: every call of a long list, and the heads of its table on every page", async () => {
+  const page = await open(browser, join(CASES, "many/index.html"));
+  const pdf = join(CASES, "printed.pdf");
+  await page.pdf({ path: pdf, preferCSSPageSize: true, printBackground: true });
+  await page.close();
+  const pages = pdftotext("-layout", pdf).split("\f").slice(0, -1);
+  const listed = pages.flatMap((text) => [...text.matchAll(/\bcall (\d+)\b/g)].map((found) => Number(found[1])));
+  assert.equal(new Set(listed).size, 450);
+  const rows = pages.filter((text) => /\bcall \d+\b/.test(text));
+  assert.deepEqual(rows.filter((text) => !/Call +Date +Contact +Length/.test(text)), []);
+});
