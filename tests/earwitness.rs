@@ -9,6 +9,8 @@ mod bad_input;
 mod bench;
 #[path = "earwitness/broken_models.rs"]
 mod broken_models;
+#[path = "earwitness/browser.rs"]
+mod browser;
 #[path = "earwitness/case_file.rs"]
 mod case_file;
 #[path = "earwitness/chaos.rs"]

@@ -119,7 +119,7 @@ fn export_all(
             }
         }
     }
-    match exporter.export_case(store, record) {
+    match exporter.export_case(store, record, false) {
         Ok(Some(page)) => println!("all recordings on one page: {}", shown(&page)),
         Ok(None) => {}
         Err(error) => {

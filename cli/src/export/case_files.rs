@@ -15,6 +15,8 @@ use crate::outputs::{Output, Record, RemoveError};
 pub(crate) const CASE_PAGE: &str = "case-page";
 /// The format of the pages of recordings, with which the page of the case is written.
 const PAGE: &str = "html";
+/// The default name of the report of a run.
+const REPORT: &str = "report.html";
 
 impl Exporter<'_> {
     /// The page of the case, if it is written: with the pages of recordings, and if an earlier run wrote it.
@@ -23,7 +25,8 @@ impl Exporter<'_> {
         self.page_format(record).map(|_| page())
     }
 
-    /// Writes the page of the case over all recordings of the store. Returns its path; `None` if it is not written.
+    /// Writes the page of the case over all recordings of the store. Returns its path; `None` if it is not written. The
+    /// page links to the report of the run if that is there, or will be, since this run `computed` something.
     ///
     /// # Errors
     /// The store cannot be read, or a file exists that is not replaced, or cannot be written.
@@ -31,13 +34,15 @@ impl Exporter<'_> {
         &self,
         store: &mut dyn Store,
         record: &mut Record,
+        computed: bool,
     ) -> Result<Option<PathBuf>, ExportError> {
         let Some(format) = self.page_format(record) else { return Ok(None) };
         let settings = format.settings();
         let recordings = store.recordings()?;
         let mut page = CasePage::new(ExportConfig::recorded(&settings).report_language);
         let failures = self.failures(store, &recordings)?;
-        let mut facts = CaseFacts { head: store.head()?, failures, ..CaseFacts::default() };
+        let report = report_beside(record, computed);
+        let mut facts = CaseFacts { head: store.head()?, failures, report, ..CaseFacts::default() };
         if let Some(case) = &self.context.case {
             facts.title.clone_from(&case.title);
             facts.reference.clone_from(&case.reference);
@@ -111,4 +116,11 @@ impl Exporter<'_> {
             Err(RemoveError::Store(error)) => Err(error.into()),
         }
     }
+}
+
+/// The report of the run, if it is in the folder of the page. It is written after the page.
+fn report_beside(record: &Record, computed: bool) -> Option<&'static str> {
+    let path = record.folder().join(REPORT);
+    let is_recorded = record.entry(&path).is_some();
+    (is_recorded && (computed || path.is_file())).then_some(REPORT)
 }

@@ -168,8 +168,9 @@ impl PlannedRun {
         };
         let failures: Vec<_> = not_exported.iter().map(of).chain(self.plan.unreadable.iter().cloned()).collect();
         self.store.record_failures(outcome.run, &failures).map_err(Error::store)?;
+        let computed = outcome.stages_computed > 0;
         let case_page =
-            if exports { exporter.export_case(&mut *self.store, &mut self.record).transpose() } else { None };
+            if exports { exporter.export_case(&mut *self.store, &mut self.record, computed).transpose() } else { None };
         let (mut lengths_s, mut defects) = (BTreeMap::new(), Vec::new());
         for (index, item) in items.iter().enumerate().filter(|(index, _)| outcome.items[*index] == ItemEnd::Done) {
             if let Some(recording) = defects::decoded(&*self.store, item).map_err(Error::store)? {
