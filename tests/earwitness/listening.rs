@@ -218,7 +218,7 @@ fn page_contains_the_sound_on_request() {
     let plain = folder.path().join("plain");
     let code = if copies { 3 } else { 0 };
     let finished = run(inputs, &plain, &["--format", "html", "--embed-audio"]).with_code(code);
-    assert!(!copies || finished.stdout.contains("browsers cannot play this format"), "{}", finished.stdout);
+    assert!(!copies || finished.stdout.contains("Chromium does not play this format"), "{}", finished.stdout);
     let inside = audio(&plain, &call);
     assert!(inside["src"].as_str().unwrap().starts_with("data:audio/wav;base64,UklGR") && inside["kind"] == "original");
     verify(&plain);

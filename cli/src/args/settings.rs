@@ -98,13 +98,13 @@ pub(crate) struct FormatArgs {
     /// Language of the fixed texts of pages (html). Default: en.
     #[arg(long, value_name = "LANGUAGE", value_enum)]
     pub(crate) report_language: Option<ReportLanguage>,
-    /// Write a copy of each recording beside its page (html) that every browser plays and seeks in exactly, with the time
-    /// axis of the results: flac (smaller; the output of lossy codecs is rounded to 16 bits) or wav (every sample exactly).
+    /// Write a copy of each recording beside its page (html) that Chromium plays and seeks in exactly, with the time axis of
+    /// the results: flac (smaller; the output of lossy codecs is rounded to 16 bits) or wav (every sample exactly).
     /// For AMR, GSM, ADPCM, mp3 and others; docs/codecs.md lists what Chromium plays.
     #[arg(long, value_name = "FORMAT", value_enum)]
     pub(crate) listening_copy: Option<CopyFormat>,
     /// Put the audio into each page (html), up to 64 MiB: the listening copy if one is written, otherwise the recording if
-    /// browsers play it. Default: false.
+    /// Chromium plays it. Default: false.
     #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
     pub(crate) embed_audio: Option<bool>,
 }

@@ -211,7 +211,7 @@ fn embedded(
     copy: Option<&ListeningCopy>,
 ) -> Result<Vec<u8>, String> {
     if copy.is_none() && Playback::of(&document.recording) == Playback::None {
-        return Err("browsers cannot play this format; add --listening-copy flac".to_owned());
+        return Err("Chromium does not play this format; add --listening-copy flac".to_owned());
     }
     let path = copy.map_or_else(|| reader.place(entry), |copy| record.folder().join(&copy.file_name));
     let unreadable = |error| format!("{}: {error}", shown(&path));

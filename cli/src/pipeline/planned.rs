@@ -171,20 +171,14 @@ impl PlannedRun {
             observer.event(&event);
         };
         let outcome = coordinator::run(items, &mut *self.store, &options, &self.pipeline.interrupt, &mut observe)?;
-        let complete = |index: &usize| outcome.items[*index] == ItemEnd::Done && !not_exported.contains_key(index);
-        let complete = (0..items.len()).filter(complete).filter(|_| exports);
-        let reader = self.pipeline.sound_reader();
-        let sound_problems = reader.as_ref().map_or_else(
-            || Ok(Vec::new()),
-            |reader| {
-                add_sound(
-                    Exporter { sound: Some(reader), ..exporter },
-                    &mut *self.store,
-                    record,
-                    complete.map(|index| &items[index]),
-                )
-            },
-        )?;
+        let is_complete = |index: &usize| outcome.items[*index] == ItemEnd::Done && !not_exported.contains_key(index);
+        let complete = (0..items.len()).filter(is_complete).map(|index| &items[index]);
+        let sound_problems = match self.pipeline.sound_reader().filter(|_| exports) {
+            Some(reader) => {
+                add_sound(Exporter { sound: Some(&reader), ..exporter }, &mut *self.store, record, complete)?
+            }
+            None => Vec::new(),
+        };
         let of = |(index, error): (&usize, &PipelineError)| Failure {
             path: items[*index].path.clone(),
             error: error.clone(),
@@ -304,7 +298,11 @@ fn add_sound<'a>(
         match exporter.export(store, record, entry) {
             Ok(exported) => problems.extend(exported.sound_problems.into_iter().map(|why| (entry.path.clone(), why))),
             // The files without the sound are there. The next run or export writes the rest.
-            Err(ExportError::Copy(error)) if error.kind() == ErrorKind::Interrupted => break,
+            Err(ExportError::Copy(error)) if error.kind() == ErrorKind::Interrupted => {
+                let why = "interrupted before the sound of its page was written; the same command continues".to_owned();
+                problems.push((entry.path.clone(), why));
+                break;
+            }
             Err(ExportError::Store(error)) => return Err(Error::store(error)),
             Err(ExportError::Copy(error)) => return Err(error),
             Err(error) => problems.push((entry.path.clone(), PipelineError::from(error).to_string())),

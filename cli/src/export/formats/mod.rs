@@ -32,9 +32,10 @@ pub struct ExportConfig {
     pub csv_bom: bool,
     /// The language of the fixed texts of pages.
     pub report_language: ReportLanguage,
-    /// Write a copy of each recording beside its page (html) that browsers play and seek in exactly. Null for none.
+    /// Write a copy of each recording beside its page (html) that Chromium plays and seeks in exactly: flac
+    /// or wav. Null for none.
     pub listening_copy: Option<CopyFormat>,
-    /// Put the audio into pages (html), up to 64 MiB each: the listening copy, or the recording if browsers play it.
+    /// Put the audio into pages (html), up to 64 MiB each: the listening copy, or the recording if Chromium plays it.
     pub embed_audio: bool,
 }
 
