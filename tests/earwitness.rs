@@ -53,6 +53,8 @@ mod invariance;
 mod levels;
 #[path = "earwitness/limits.rs"]
 mod limits;
+#[path = "earwitness/listening.rs"]
+mod listening;
 #[path = "earwitness/made_store.rs"]
 mod made_store;
 #[path = "earwitness/model.rs"]

@@ -72,6 +72,7 @@ pub mod export;
 mod file_name;
 mod forecast;
 mod inputs;
+mod listening;
 mod manifest;
 mod open_store;
 mod outputs;

@@ -18,7 +18,7 @@ const TEXTS = {
     measurement: 'Measurement', value: 'Value', remark: 'Reason or remark', notMeasured: 'not measured', turnTaking: 'Turn taking', further: 'Further measurements',
     fileHash: 'SHA-256 of the file', pcmHash: 'SHA-256 of the decoded samples', playedHash: 'SHA-256 of the played copy', recompute: 'How to check', recomputeFile: 'Hash of the file:', recomputeCase: 'All records of the case, in its folder DIR:', stage: 'Stage', versions: 'Version', fingerprint: 'Fingerprint and result (SHA-256)', model: 'Model', settings: 'Settings', computed: 'Computed', tool: 'tool',
     custodyHint: 'A hash proves that this file is the one that was analyzed, not that the recording is genuine. The fingerprint is the hash of all that a stage’s result depends on.', caseFile: 'SHA-256 of case.toml',
-    audioNone: 'The recording cannot be played here: {0}', audioError: 'The recording could not be loaded. It must be at this place, relative to the page: {0}', audioCopy: 'Played is a copy in another format, not the original.', noReason: 'no reason is stated',
+    audioNone: 'The recording cannot be played here: {0}', audioError: 'The recording could not be loaded. It must be at this place, relative to the page: {0}', audioCopy: 'Played is a listening copy, not the original: {0}, {1} bits, {2}. It has the same start, length, channels and times; the section Custody states both hashes.', copyExact: 'every sample equals the output of the decoder', copyRounded: 'samples are rounded', copyClipped: 'samples are rounded, and {0} above full scale were clipped', playNone: 'Chromium does not play this format ({0}). “earwitness export DIR --format html --listening-copy flac” writes a copy that it plays.', playInexact: 'In this format ({0}) Chromium seeks only approximately, with a variable bit rate seconds off. “earwitness export DIR --format html --listening-copy flac” writes a copy that plays at the times shown.', formatIn: '{0} in {1}', noReason: 'no reason is stated',
     noOverview: 'These results are of a version without waveform and spectrogram.', evLane: 'evidence', dropLane: 'not transcribed', wave: 'waveform', spec: 'spectrogram', overlap: 'possible overlap', lowLane: 'unreliable text', countedMark: 'item that counts', offMark: 'discounted item', waveScale: 'top {0} dBFS',
     confirm: 'Confirm', reject: 'Reject', addNote: 'Note', withdraw: 'Withdraw', remove: 'Remove', 'correct-text': 'text', 'correct-speaker': 'speaker', confirmed: 'confirmed', rejected: 'rejected', author: 'Your name', reviewHint: 'Reviews are statements beside the results, which stay as the program made them. In review mode, judge items in the evidence table; click a word, or press e, to correct it.', needAuthor: 'Enter your name first, in the section Review.',
     download: 'Download review file', importHint: 'Add the downloaded file to the case:', statements: 'Statements', by: 'Reviewer', at: 'Stated at', notExported: 'not yet downloaded', exported: 'downloaded', noStatements: 'No statements yet.', noCase: 'This page does not state the ID of its case, which a review file needs.', stored: 'Statements are kept in this browser until the case has them.', notStored: 'This browser keeps nothing for this page: download before you close it.',
@@ -44,7 +44,7 @@ const TEXTS = {
     measurement: '측정', value: '값', remark: '이유 또는 비고', notMeasured: '측정 안 됨', turnTaking: '말 주고받기', further: '그 밖의 측정',
     fileHash: '파일의 SHA-256', pcmHash: '디코딩한 표본의 SHA-256', playedHash: '재생하는 사본의 SHA-256', recompute: '확인 방법', recomputeFile: '파일의 해시:', recomputeCase: '사건 폴더 DIR의 모든 기록:', stage: '단계', versions: '버전', fingerprint: '지문과 결과 (SHA-256)', model: '모델', settings: '설정', computed: '계산', tool: '도구',
     custodyHint: '해시는 이 파일이 분석된 파일과 같음을 증명할 뿐, 녹음이 진짜임을 증명하지 않습니다. 지문은 각 단계의 결과를 정하는 모든 것의 해시입니다.', caseFile: 'case.toml의 SHA-256',
-    audioNone: '여기서 녹음을 재생할 수 없습니다: {0}', audioError: '녹음을 불러오지 못했습니다. 이 문서를 기준으로 다음 위치에 있어야 합니다: {0}', audioCopy: '재생되는 것은 원본이 아니라 다른 형식의 사본입니다.', noReason: '이유가 적혀 있지 않음',
+    audioNone: '여기서 녹음을 재생할 수 없습니다: {0}', audioError: '녹음을 불러오지 못했습니다. 이 문서를 기준으로 다음 위치에 있어야 합니다: {0}', audioCopy: '재생되는 것은 원본이 아니라 청취용 사본입니다: {0}, {1}비트, {2}. 시작, 길이, 채널, 시각은 원본과 같으며, 두 해시는 보관 연속성 부분에 있습니다.', copyExact: '모든 표본이 디코더의 출력과 같음', copyRounded: '표본을 반올림함', copyClipped: '표본을 반올림했고, 최대값을 넘은 {0}개는 잘림', playNone: '크로미움은 이 형식({0})을 재생하지 못합니다. “earwitness export DIR --format html --listening-copy flac”으로 재생할 수 있는 사본을 만드십시오.', playInexact: '이 형식({0})에서는 크로미움의 위치 이동이 정확하지 않으며, 가변 비트율이면 몇 초까지 어긋납니다. “earwitness export DIR --format html --listening-copy flac”으로 표시된 시각과 맞는 사본을 만드십시오.', formatIn: '{0}({1})', noReason: '이유가 적혀 있지 않음',
     noOverview: '파형과 스펙트로그램이 없는 이전 버전의 결과입니다.', evLane: '증거', dropLane: '받아쓰지 않음', wave: '파형', spec: '스펙트로그램', overlap: '겹침 가능', lowLane: '믿을 수 없는 글', countedMark: '반영된 항목', offMark: '제외된 항목', waveScale: '최대 {0} dBFS',
     confirm: '확인', reject: '부정', addNote: '메모', withdraw: '철회', remove: '지우기', 'correct-text': '글', 'correct-speaker': '화자', confirmed: '확인됨', rejected: '부정됨', author: '검토자 이름', reviewHint: '검토는 결과 옆에 남기는 진술이며, 프로그램의 결과는 그대로 있습니다. 검토 모드에서 증거 표의 항목을 판단하고, 단어를 누르거나 e 키를 눌러 고칩니다.', needAuthor: '먼저 검토 부분에 이름을 적으십시오.',
     download: '검토 파일 내려받기', importHint: '내려받은 파일을 사건에 더하려면:', statements: '진술', by: '검토자', at: '시각', notExported: '아직 내려받지 않음', exported: '내려받음', noStatements: '아직 진술이 없습니다.', noCase: '이 문서에 사건 ID가 없어 검토 파일을 만들 수 없습니다.', stored: '진술은 사건에 더해질 때까지 이 브라우저에 보관됩니다.', notStored: '이 브라우저는 이 문서의 내용을 보관하지 않습니다. 닫기 전에 내려받으십시오.',
@@ -392,11 +392,19 @@ function setUpAudio() {
     note.textContent = t('audioNone', reason ? sentence(reason) : t('noReason'));
     return;
   }
-  if (kind === 'copy') note.textContent = t('audioCopy');
-  audio.addEventListener('error', () => { note.textContent = t('audioError', src.startsWith('data:') ? data.original_file : decoded(src)); });
+  note.textContent = audioNote();
+  audio.addEventListener('error', () => { note.textContent = `${t('audioError', src.startsWith('data:') ? data.original_file : decoded(src))} ${kind === 'copy' ? '' : audioNote()}`; });
   for (const event of ['timeupdate', 'seeking', 'seeked', 'pause']) audio.addEventListener(event, tick);
   audio.addEventListener('play', () => requestAnimationFrame(run));
   audio.src = src;
+}
+
+// That a copy is played, or what Chromium cannot do with the original.
+function audioNote() {
+  const { kind, copy, playback } = data.audio;
+  if (kind === 'copy') return t('audioCopy', copy.format, copy.bits, copy.exact ? t('copyExact') : copy.clipped_samples ? t('copyClipped', decimals(copy.clipped_samples, 0)) : t('copyRounded'));
+  const format = t('formatIn', recording.codec, recording.container);
+  return playback === 'none' ? t('playNone', format) : playback === 'inexact' ? t('playInexact', format) : '';
 }
 
 function decoded(src) {

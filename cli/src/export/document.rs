@@ -15,7 +15,7 @@ use stage_core::{
 
 use super::formats::Json;
 use super::read::Evidence;
-use super::{DocumentContext, ExportFormat};
+use super::{DocumentContext, ExportFormat, PageSound};
 use crate::case_file::{CaseFacts, CaseFile, Speaker};
 use crate::redact::RedactionBlock;
 use crate::review::{Judgment, ReviewBlock, ReviewedBlock, Target};
@@ -72,6 +72,8 @@ pub(crate) struct PageFacts {
     pub(crate) overview: Option<Overview>,
     /// ID of the case, which a file of reviews states.
     pub(crate) case_id: Option<String>,
+    /// What it plays, if not the recording beside it.
+    pub(crate) sound: PageSound,
 }
 
 /// How a result file was written from the artifacts in `provenance`.
@@ -261,7 +263,7 @@ impl Document {
             further: evidence.further,
             provenance: evidence.provenance,
             renderer: RendererBlock::of(&Json),
-            page: PageFacts { overview: evidence.overview, case_id: None },
+            page: PageFacts { overview: evidence.overview, ..PageFacts::default() },
         }
     }
 
