@@ -32,7 +32,7 @@ pub use turns::SpokenTurn;
 pub(crate) use variant::Variant;
 pub(crate) use write::{Exported, Exporter, name_patterns};
 
-pub use crate::case_file::{CaseFacts, PersonFacts, Speaker};
+pub use crate::case_file::{CaseFacts, PersonFacts, Speaker, Voice};
 pub use crate::outputs::Taken;
 
 /// Formats milliseconds since 1970 as RFC 3339 in UTC.
