@@ -99,6 +99,8 @@ mod stale;
 mod store;
 #[path = "earwitness/support.rs"]
 mod support;
+#[path = "earwitness/transcript.rs"]
+mod transcript;
 #[path = "earwitness/unknown_stages.rs"]
 mod unknown_stages;
 #[path = "earwitness/verify.rs"]

@@ -130,6 +130,10 @@ impl Draft {
         let excerpt = asked.zip(range).map(|(asked, range)| Excerpt::new(asked, range));
         let people = people::find(document, texts);
         let place = place(document, &people, texts);
+        let of_range = |whole, part| {
+            let excerpt = excerpt.as_ref().map(|excerpt| excerpt.text(part, texts));
+            excerpt.unwrap_or_else(|| texts.get(whole).to_owned())
+        };
         let mut draft = Self {
             language: language.code(),
             title: title(texts, excerpt.is_some()),
@@ -141,16 +145,9 @@ impl Draft {
             limits: limits(document, texts, &lines),
             people,
             place,
-            begin: excerpt.as_ref().map_or_else(
-                || texts.get("recording_begin").to_owned(),
-                |excerpt| excerpt.text("excerpt_begin", texts),
-            ),
-            end: excerpt
-                .as_ref()
-                .map_or_else(|| texts.get("recording_end").to_owned(), |excerpt| excerpt.text("excerpt_end", texts)),
-            statement: excerpt
-                .as_ref()
-                .map_or_else(|| texts.get("statement").to_owned(), |excerpt| excerpt.text("statement_excerpt", texts)),
+            begin: of_range("recording_begin", "excerpt_begin"),
+            end: of_range("recording_end", "excerpt_end"),
+            statement: of_range("statement", "statement_excerpt"),
             lines,
             not_transcribed: untranscribed(&gaps, range, texts),
             exhibits: exhibits(document, texts),
@@ -331,9 +328,9 @@ fn records(document: &Document, texts: &Texts) -> Vec<Hash> {
 /// The limits of every draft, and those of this one.
 fn limits(document: &Document, texts: &Texts, lines: &[Line]) -> Vec<String> {
     let count =
-        |kind: Kind| lines.iter().flat_map(|line| &line.parts).filter(|part| part.kind == kind).count().to_string();
-    let (doubtful, inaudible, corrected) = (count(Kind::Doubtful), count(Kind::Inaudible), count(Kind::Corrected));
-    let marks = texts.filled("limit_marks", &[("doubtful", &doubtful), ("inaudible", &inaudible)]);
+        |kind: Kind| lines.iter().flat_map(|line| &line.spans).filter(|span| span.kind == kind).count().to_string();
+    let (unsure, inaudible, corrected) = (count(Kind::Unsure), count(Kind::Inaudible), count(Kind::Corrected));
+    let marks = texts.filled("limit_marks", &[("unsure", &unsure), ("inaudible", &inaudible)]);
     let reviewed = (corrected != "0").then(|| texts.filled("limit_corrected", &[("corrected", &corrected)]));
     let speakers = document.speakers.skipped.as_ref().map(|_| texts.get("limit_speakers").to_owned());
     let warnings = document.recording.warnings.iter();

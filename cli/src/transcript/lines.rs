@@ -25,23 +25,23 @@ pub(super) struct Line {
     /// Who speaks; null if the line only has a mark of an unknown speaker.
     pub(super) speaker: Option<String>,
     /// What is said. Parts are joined without spaces.
-    pub(super) parts: Vec<Part>,
+    pub(super) spans: Vec<Span>,
 }
 
-/// A part of a line.
+/// A span of the text of a line.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub(super) struct Part {
+pub(super) struct Span {
     pub(super) kind: Kind,
     /// The text; that of a mark is a fixed text.
     pub(super) text: String,
 }
 
-/// The kind of a part.
+/// The kind of a span.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum Kind {
     Plain,
-    Doubtful,
+    Unsure,
     Corrected,
     Inaudible,
     NonSpeech,
@@ -58,14 +58,14 @@ pub(super) fn of_turns(document: &Document, texts: &Texts, turns: &[Turn]) -> Ve
         if has_time {
             last_s = turn.start_s;
         }
-        let parts = parts(&turn.items, texts, &evidence);
+        let spans = spans(&turn.items, texts, &evidence);
         let unknown = || {
             let channel = people::channel_name(document, turn.channel, texts);
-            let is_speech = parts.iter().any(|part| !matches!(part.kind, Kind::Inaudible | Kind::NonSpeech));
+            let is_speech = spans.iter().any(|span| !matches!(span.kind, Kind::Inaudible | Kind::NonSpeech));
             channel.or_else(|| is_speech.then(|| texts.get("speaker_unknown").to_owned()))
         };
         let speaker = turn.speaker.as_deref().map(clean).or_else(unknown);
-        Line { number: at + 1, time: has_time.then(|| times::clock(turn.start_s)), speaker, parts }
+        Line { number: at + 1, time: has_time.then(|| times::clock(turn.start_s)), speaker, spans }
     };
     turns.iter().enumerate().map(line).collect()
 }
@@ -81,49 +81,49 @@ fn evidence_words(document: &Document) -> BTreeSet<usize> {
     counted.flat_map(|(_, item)| item.words.iter().map(|word| *word as usize)).collect()
 }
 
-fn parts(items: &[Item], texts: &Texts, evidence: &BTreeSet<usize>) -> Vec<Part> {
-    let mut parts: Vec<Part> = Vec::new();
+fn spans(items: &[Item], texts: &Texts, evidence: &BTreeSet<usize>) -> Vec<Span> {
+    let mut spans: Vec<Span> = Vec::new();
     for item in items {
         let is_evidence = item.word.is_some_and(|word| evidence.contains(&word));
-        let part = part(item, texts, is_evidence);
-        if part.text.is_empty() || (part.kind == Kind::Inaudible && parts.last().is_some_and(|last| *last == part)) {
+        let span = span(item, texts, is_evidence);
+        if span.text.is_empty() || (span.kind == Kind::Inaudible && spans.last().is_some_and(|last| *last == span)) {
             continue;
         }
-        add(&mut parts, part);
+        add(&mut spans, span);
     }
-    parts
+    spans
 }
 
-fn part(item: &Item, texts: &Texts, is_evidence: bool) -> Part {
+fn span(item: &Item, texts: &Texts, is_evidence: bool) -> Span {
     let text = clean(&item.text);
     if item.shown == Shown::Unreliable {
-        return Part { kind: Kind::Inaudible, text: texts.get("inaudible").to_owned() };
+        return Span { kind: Kind::Inaudible, text: texts.get("inaudible").to_owned() };
     }
     if let Some(sound) = words::non_speech(&text) {
-        return Part { kind: Kind::NonSpeech, text: sound.to_owned() };
+        return Span { kind: Kind::NonSpeech, text: sound.to_owned() };
     }
     let kind = match item.shown {
-        Shown::Doubtful => Kind::Doubtful,
+        Shown::Unsure => Kind::Unsure,
         Shown::Corrected => Kind::Corrected,
         _ if is_evidence => Kind::Evidence,
         _ => Kind::Plain,
     };
-    Part { kind, text }
+    Span { kind, text }
 }
 
-/// Adds a part after a space. Spaces are plain text, so that no mark is under them.
-fn add(parts: &mut Vec<Part>, part: Part) {
-    match parts.last_mut() {
-        None => parts.push(part),
-        Some(last) if last.kind == Kind::Plain && part.kind == Kind::Plain => {
-            last.text = format!("{} {}", last.text, part.text);
+/// Adds a span after a space. Spaces are plain text, so that no mark is under them.
+fn add(spans: &mut Vec<Span>, span: Span) {
+    match spans.last_mut() {
+        None => spans.push(span),
+        Some(last) if last.kind == Kind::Plain && span.kind == Kind::Plain => {
+            last.text = format!("{} {}", last.text, span.text);
         }
         Some(last) if last.kind == Kind::Plain => {
             last.text.push(' ');
-            parts.push(part);
+            spans.push(span);
         }
-        Some(_) if part.kind == Kind::Plain => parts.push(Part { text: format!(" {}", part.text), ..part }),
-        Some(_) => parts.extend([Part { kind: Kind::Plain, text: " ".to_owned() }, part]),
+        Some(_) if span.kind == Kind::Plain => spans.push(Span { text: format!(" {}", span.text), ..span }),
+        Some(_) => spans.extend([Span { kind: Kind::Plain, text: " ".to_owned() }, span]),
     }
 }
 
@@ -148,24 +148,24 @@ mod tests {
     }
 
     fn text(line: &Line) -> String {
-        line.parts.iter().map(|part| format!("{:?}<{}>", part.kind, part.text)).collect()
+        line.spans.iter().map(|span| format!("{:?}<{}>", span.kind, span.text)).collect()
     }
 
     #[test]
-    fn parts_are_joined_with_spaces_that_have_no_mark() {
-        use Shown::{Corrected, Doubtful, Plain, Unreliable};
+    fn spans_are_joined_with_spaces_that_have_no_mark() {
+        use Shown::{Corrected, Plain, Unreliable, Unsure};
         let items = [
             item("a", Plain),
             item("b", Plain),
-            item("c", Doubtful),
-            item("d", Doubtful),
+            item("c", Unsure),
+            item("d", Unsure),
             item("e", Plain),
             item("x", Unreliable),
             item("y", Unreliable),
             item("[웃음]", Plain),
             item("f\u{202e}\ng", Corrected),
         ];
-        let expected = "Plain<a b >Doubtful<c>Plain< >Doubtful<d>Plain< e >Inaudible<(청취불능)>Plain< >\
+        let expected = "Plain<a b >Unsure<c>Plain< >Unsure<d>Plain< e >Inaudible<(청취불능)>Plain< >\
                         NonSpeech<웃음>Plain< >Corrected<f\\u{202e} g>";
         assert_eq!(text(&lines(&[turn(0.0, Some("S1"), &items)])[0]), expected);
     }

@@ -6,7 +6,7 @@ use crate::export::Document;
 use crate::review::{Judgment, Target};
 
 /// Words with a lower probability are marked, as on the page of a recording.
-const DOUBTFUL: f32 = 0.5;
+const UNSURE: f32 = 0.5;
 
 /// How a word is shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -16,7 +16,7 @@ pub(super) enum Shown {
     /// Its text is not reliable, or a reviewer rejected it: it is not printed.
     Unreliable,
     /// It is marked.
-    Doubtful,
+    Unsure,
     /// A reviewer wrote it.
     Corrected,
     /// As it is: the program is sure of it, or a reviewer confirmed it.
@@ -43,8 +43,8 @@ pub(super) fn shown(document: &Document, index: usize) -> Shown {
 fn of_program(document: &Document, word: &Word) -> Shown {
     if document.is_low_confidence(word) {
         Shown::Unreliable
-    } else if word.confidence < DOUBTFUL {
-        Shown::Doubtful
+    } else if word.confidence < UNSURE {
+        Shown::Unsure
     } else {
         Shown::Plain
     }
@@ -65,7 +65,7 @@ mod tests {
     use crate::export::document_of;
     use crate::review::{Action, ReviewBlock, ReviewState, corrected};
 
-    /// Six words: of a reliable segment, the second one doubtful; the last three of an unreliable one.
+    /// Six words: of a reliable segment, the second one unsure; the last three of an unreliable one.
     fn document(statements: &[(Action, Target, Option<&str>)]) -> Document {
         let words = [("a", 0.9), ("b", 0.4), ("c", 0.9), ("d", 0.9), ("e", 0.9), ("f", 0.2)];
         let word = |(at, (text, confidence)): (usize, &(&str, f32))| Word {
@@ -91,9 +91,9 @@ mod tests {
     }
 
     #[test]
-    fn word_of_the_program_is_plain_doubtful_or_unreliable() {
-        use Shown::{Doubtful, Plain, Unreliable};
-        assert_eq!(all(&[]), [Plain, Doubtful, Plain, Unreliable, Unreliable, Unreliable]);
+    fn word_of_the_program_is_plain_unsure_or_unreliable() {
+        use Shown::{Plain, Unreliable, Unsure};
+        assert_eq!(all(&[]), [Plain, Unsure, Plain, Unreliable, Unreliable, Unreliable]);
     }
 
     #[test]

@@ -8,7 +8,7 @@ use crate::transcript::draft::{Draft, Hash, Untranscribed};
 use crate::transcript::texts::Texts;
 
 /// Width of names beside hashes, and of times, in mm.
-const NAME_MM: f64 = 52.0;
+const NAME_MM: f64 = 44.0;
 const CLOCK_MM: f64 = 26.0;
 
 pub(super) fn add(docx: Docx, look: &Look<'_>, draft: &Draft, texts: &Texts) -> Docx {

@@ -5,7 +5,7 @@ use docx_rs::{AlignmentType, Docx, LineSpacing, Paragraph, Run, SpecialIndentTyp
 use super::blocks::{heading, small};
 use super::look::{BODY, Look, SMALL, twips};
 use crate::transcript::draft::Draft;
-use crate::transcript::lines::{Kind, Line, Part};
+use crate::transcript::lines::{Kind, Line, Span};
 use crate::transcript::texts::Texts;
 
 /// Width of the marks in the legend, in mm.
@@ -23,11 +23,11 @@ pub(super) fn add(docx: Docx, look: &Look<'_>, draft: &Draft, texts: &Texts) -> 
 /// The marks and what they mean.
 fn legend(look: &Look<'_>, texts: &Texts) -> Vec<Paragraph> {
     let legend = |key: &str| texts.legend.get(key).map_or("", String::as_str);
-    let mark = |kind, text: &str| part(look, &Part { kind, text: text.to_owned() });
+    let mark = |kind, text: &str| span(look, &Span { kind, text: text.to_owned() });
     let entries = [
         (vec![look.run(texts.get("number"))], "number"),
         (vec![look.run(texts.get("time"))], "time"),
-        (mark(Kind::Doubtful, legend("word")), "doubtful"),
+        (mark(Kind::Unsure, legend("word")), "unsure"),
         (mark(Kind::Inaudible, texts.get("inaudible")), "inaudible"),
         (mark(Kind::NonSpeech, legend("non_speech")), "non_speech_note"),
     ];
@@ -68,7 +68,7 @@ fn line(look: &Look<'_>, line: &Line) -> Paragraph {
     if let Some(speaker) = &line.speaker {
         paragraph = paragraph.add_run(look.run(&format!("{speaker}:")).bold()).add_run(look.run(" "));
     }
-    line.parts.iter().flat_map(|one| part(look, one)).fold(paragraph, Paragraph::add_run)
+    line.spans.iter().flat_map(|one| span(look, one)).fold(paragraph, Paragraph::add_run)
 }
 
 /// A paragraph whose text is behind the columns of number and time.
@@ -82,16 +82,16 @@ fn columns(look: &Look<'_>) -> Paragraph {
     paragraph.indent(Some(hanging), Some(SpecialIndentType::Hanging(hanging)), None, None)
 }
 
-/// The runs of a part with its marks.
-fn part(look: &Look<'_>, part: &Part) -> Vec<Run> {
+/// The runs of a span with its marks.
+fn span(look: &Look<'_>, span: &Span) -> Vec<Run> {
     let marks = &look.style.marks;
-    let (before, after, underline) = match part.kind {
-        Kind::Doubtful => (&*marks.doubtful_before, &*marks.doubtful_after, Some(marks.doubtful_underline)),
+    let (before, after, underline) = match span.kind {
+        Kind::Unsure => (&*marks.unsure_before, &*marks.unsure_after, Some(marks.unsure_underline)),
         Kind::NonSpeech => (&*marks.non_speech_before, &*marks.non_speech_after, None),
         Kind::Evidence => ("", "", Some(marks.evidence_underline)),
         Kind::Plain | Kind::Corrected | Kind::Inaudible => ("", "", None),
     };
-    let text = look.run(&part.text);
+    let text = look.run(&span.text);
     let text = underline.map_or_else(|| text.clone(), |underline| look.underlined(text.clone(), underline));
     let around = |text: &str| (!text.is_empty()).then(|| look.run(text));
     around(before).into_iter().chain([text]).chain(around(after)).collect()

@@ -214,7 +214,7 @@ mod tests {
             ("width = 210", "width = 40", at("width"), "[style.page_mm] width: "),
             ("body = 12", "body = -12", at("body = 12"), "[style.sizes_pt] body: "),
             ("body = 12", "body = nan", at("body = 12"), "[style.sizes_pt] body: "),
-            ("\"dotted\"", "\"red\"", at("doubtful_underline"), "red"),
+            ("\"dotted\"", "\"red\"", at("unsure_underline"), "red"),
             ("\"case\", \"reference\"", "\"case\", \"judge\"", at("  \"case\""), "judge"),
             ("title = \"녹취록 초안\"", "title = 1", at("title = \"녹취록"), "[ko] title: a text is expected"),
             ("title = \"녹취록 초안\"", "title = \"녹취록 초안", at("title = \"녹취록"), "string"),

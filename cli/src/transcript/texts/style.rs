@@ -59,9 +59,9 @@ pub(in crate::transcript) struct Spacing {
 /// Texts around words, and their underlines.
 #[derive(Debug, Clone, Deserialize, Serialize)]
 pub(in crate::transcript) struct Marks {
-    pub(in crate::transcript) doubtful_before: String,
-    pub(in crate::transcript) doubtful_after: String,
-    pub(in crate::transcript) doubtful_underline: Underline,
+    pub(in crate::transcript) unsure_before: String,
+    pub(in crate::transcript) unsure_after: String,
+    pub(in crate::transcript) unsure_underline: Underline,
     pub(in crate::transcript) evidence_underline: Underline,
     pub(in crate::transcript) non_speech_before: String,
     pub(in crate::transcript) non_speech_after: String,
