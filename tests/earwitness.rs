@@ -105,6 +105,8 @@ mod store;
 mod subtitles;
 #[path = "earwitness/support.rs"]
 mod support;
+#[path = "earwitness/transcript.rs"]
+mod transcript;
 #[path = "earwitness/unknown_stages.rs"]
 mod unknown_stages;
 #[path = "earwitness/verify.rs"]

@@ -90,6 +90,7 @@ pub mod signing;
 mod small_file;
 mod stages;
 mod table;
+mod transcript;
 mod verify;
 mod voices;
 mod watch;

@@ -154,6 +154,8 @@ function speakerClass(id) {
 function speakerName(id, channel) {
   const stated = doc.case?.speakers?.find((speaker) => speaker.channel === channel);
   const voices = doc.speakers.speakers.filter((speaker) => speaker.channel === channel).length;
+  const voice = doc.case?.voices?.find((one) => one.speaker === id);
+  if (voice) return `${voice.name} (${id})`;
   if (id === 'unknown') return t('unknown');
   if (stated && voices < 2) return id ? `${stated.name} (${id})` : stated.name;
   if (id) return id;
@@ -1061,7 +1063,7 @@ function renderFacts() {
   const person = (one) => `${one.name}${one.role ? `, ${one.role}` : ''} (${one.id})`;
   $('facts').append(facts([
     [t('caseTitle'), [doc.case?.title, doc.case?.reference].filter(Boolean).join(', ')], [t('exhibit'), doc.case?.exhibit], [t('party'), doc.case?.party && person(doc.case.party)],
-    [t('people'), (doc.case?.speakers ?? []).map((one) => `${t('channel', one.channel + 1)}: ${person(one)}`).join('; ')], [t('note'), doc.case?.note],
+    [t('people'), [...(doc.case?.speakers ?? []).map((one) => `${t('channel', one.channel + 1)}: ${person(one)}`), ...(doc.case?.voices ?? []).map((one) => `${one.speaker}: ${person(one)}`)].join('; ')], [t('note'), doc.case?.note],
     [t('file'), data.original_file], [t('path'), recording.path], [t('otherNames'), recording.other_names.join('; ')], [t('nameEncoding'), recording.name_encoding],
     [t('contact'), recording.contact], [t('phone'), recording.number], [t('direction'), recording.direction && name(recording.direction)], [t('date'), recording.recorded_at && `${recording.recorded_at.replace('T', ' ')} (${t('dateNote')})`],
     [t('length'), `${clock(duration, 2)} (${decimals(duration, 3)} s)`], [t('format'), `${recording.container}, ${recording.codec}`], [t('rate'), `${decimals(recording.sample_rate_hz, 0)} Hz`], [t('channels'), String(recording.channels)],

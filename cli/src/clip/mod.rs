@@ -23,6 +23,7 @@ pub(crate) use self::description::Description;
 use self::description::{CLIP_VERSION, ClipBlock, RangeBlock, SourceBlock};
 use self::places::Places;
 use self::range::FrameRange;
+pub(crate) use self::range::{RangeError, check_order};
 pub(crate) use self::samples::{Cut, Survey, WriteError};
 pub(crate) use self::time::Time;
 use self::transcript::{ContextBlock, Found, Interval};

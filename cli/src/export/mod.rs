@@ -35,7 +35,7 @@ pub use turns::SpokenTurn;
 pub(crate) use variant::Variant;
 pub(crate) use write::{Exported, Exporter, name_patterns};
 
-pub use crate::case_file::{CaseFacts, PersonFacts, Speaker};
+pub use crate::case_file::{CaseFacts, PersonFacts, Speaker, Voice};
 pub use crate::listening::CopyFormat;
 pub use crate::outputs::Taken;
 
