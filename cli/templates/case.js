@@ -325,7 +325,7 @@ function showCallsHead() {
     const order = active ? (state.down ? "descending" : "ascending") : "none";
     const next = active ? (state.down ? "" : "1") : first;
     return h("th", { scope: "col", class: cls, "aria-sort": active ? order : null },
-      h("button", { type: "button", value: key, onclick: () => update({ sort: key, down: next }) }, t(key), h("span", { "aria-hidden": "true" }, active ? (state.down ? " ▼" : " ▲") : " ↕")));
+      h("button", { type: "button", value: key, onclick: () => update({ sort: key, down: next }) }, t(key), h("span", { "aria-hidden": "true" }, active ? (state.down ? " ▼" : " ▲") : " ↕")), h("span", { class: "only-print" }, t(key)));
   }));
   if (focused) row.querySelector(`button[value=${focused}]`)?.focus();
 }

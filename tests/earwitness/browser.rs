@@ -24,7 +24,8 @@ fn missing() -> Option<String> {
 #[test]
 fn pages_work_in_a_browser() {
     if let Some(missing) = missing() {
-        return skipped(&missing, "run tests/browser/setup");
+        skipped(&missing, "run tests/browser/setup");
+        return;
     }
     let Output { status, stdout, stderr } = node(None).unwrap();
     let [stdout, stderr] = [stdout, stderr].map(|text| String::from_utf8_lossy(&text).into_owned());
