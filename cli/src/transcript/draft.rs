@@ -193,6 +193,7 @@ impl Draft {
         let values = if name == People && value.is_none() { people() } else { vec![value?] };
         let note = match name {
             RecordedAt => document.recorded_at.as_ref().map(|_| texts.get("recorded_at_note").to_owned()),
+            Place => self.place.as_ref().map(|_| texts.get("place_note").to_owned()),
             Excerpt => self.excerpt.as_ref().map(|excerpt| excerpt.note(texts)),
             _ => None,
         };
@@ -343,4 +344,49 @@ fn grouped(number: u64) -> String {
     let digits = number.to_string();
     let groups: Vec<_> = digits.as_bytes().rchunks(3).rev().map(String::from_utf8_lossy).collect();
     groups.join(",")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::export::document_of;
+    use crate::transcript::texts::BUILT_IN;
+
+    fn draft(document: &Document, asked: Option<Interval>) -> Draft {
+        let file = TextFile::parse(BUILT_IN).unwrap();
+        Draft::new(&Source { document, asked, file: &file, language: ReportLanguage::En })
+    }
+
+    #[test]
+    fn call_is_stated_only_if_the_file_name_states_one() {
+        let mut document = document_of(&[]);
+        assert_eq!(draft(&document, None).place, None);
+        document.recording.contact = Some("김민수".to_owned());
+        assert_eq!(draft(&document, None).place.as_deref(), Some("Telephone call"));
+    }
+
+    #[test]
+    fn cover_leaves_out_what_is_not_stated_and_says_what_is_not_known() {
+        let draft = draft(&document_of(&[]), None);
+        let field = |name| draft.cover.iter().find(|field| field.name == name).map(|field| field.values.concat());
+        for name in [CoverField::Case, CoverField::Exhibit, CoverField::Excerpt, CoverField::PcmSha256] {
+            assert_eq!(field(name), None);
+        }
+        for name in [CoverField::People, CoverField::RecordedAt, CoverField::Size, CoverField::Place] {
+            assert_eq!(field(name).as_deref(), Some("(not known)"));
+        }
+    }
+
+    #[test]
+    fn running_header_is_cut_to_one_line() {
+        let mut draft = draft(&document_of(&[]), None);
+        draft.case.title = Some("갑".repeat(100));
+        let header = draft.running_header();
+        assert!(header.chars().count() == LONGEST_HEADER + 1 && header.ends_with("갑…"), "{header}");
+    }
+
+    #[test]
+    fn size_has_commas() {
+        assert_eq!([0, 999, 1000, 5_242_880].map(grouped), ["0", "999", "1,000", "5,242,880"]);
+    }
 }

@@ -2,13 +2,15 @@
 
 use docx_rs::{
     BorderType, LineSpacing, Paragraph, ParagraphBorder, ParagraphBorderPosition, ParagraphBorders, Run, Table,
-    TableCell, TableLayoutType, TableRow, VAlignType, WidthType,
+    TableCell, TableCellMargins, TableLayoutType, TableRow, VAlignType, WidthType,
 };
 
 use super::look::{HASH, HEADING, Look, SMALL, SUBHEADING, twips};
 
 /// Space around headings and tables, in twentieths of a point.
 const SPACE: u32 = 120;
+/// Space above and below, and beside the text of a cell, in mm.
+const CELL_MM: (f64, f64) = (1.0, 2.2);
 
 /// The heading of a part, on a new page.
 pub(super) fn heading(look: &Look<'_>, text: &str) -> Paragraph {
@@ -45,7 +47,13 @@ pub(super) fn notice(look: &Look<'_>, text: &str) -> Paragraph {
 /// A table with borders and columns of these widths, in mm.
 pub(super) fn table(rows: Vec<TableRow>, widths_mm: &[f64]) -> Table {
     let widths: Vec<usize> = widths_mm.iter().copied().map(twips).collect();
-    Table::new(rows).width(widths.iter().sum(), WidthType::Dxa).set_grid(widths).layout(TableLayoutType::Fixed)
+    let (across, along) = (twips(CELL_MM.0), twips(CELL_MM.1));
+    let margins = TableCellMargins::new().margin(across, along, across, along);
+    Table::new(rows)
+        .margins(margins)
+        .width(widths.iter().sum(), WidthType::Dxa)
+        .set_grid(widths)
+        .layout(TableLayoutType::Fixed)
 }
 
 /// A row that is not divided between two pages.

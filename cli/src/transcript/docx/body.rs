@@ -16,8 +16,11 @@ pub(super) fn add(docx: Docx, look: &Look<'_>, draft: &Draft, texts: &Texts) -> 
     let docx = legend(look, texts).into_iter().fold(docx, Docx::add_paragraph);
     let docx = docx.add_paragraph(edge(look, &draft.begin)).add_paragraph(head(look, texts));
     let docx = if draft.lines.is_empty() { docx.add_paragraph(edge(look, texts.get("no_lines"))) } else { docx };
-    let docx = draft.lines.iter().fold(docx, |docx, one| docx.add_paragraph(line(look, one)));
-    docx.add_paragraph(edge(look, &draft.end)).add_paragraph(edge(look, texts.get("blank_below")))
+    let last = draft.lines.len().saturating_sub(1);
+    let lines = draft.lines.iter().enumerate();
+    // What stands after the lines is never alone on a page.
+    let docx = lines.fold(docx, |docx, (at, one)| docx.add_paragraph(line(look, one).keep_next(at == last)));
+    docx.add_paragraph(edge(look, &draft.end).keep_next(true)).add_paragraph(edge(look, texts.get("blank_below")))
 }
 
 /// The marks and what they mean.

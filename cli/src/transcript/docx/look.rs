@@ -10,8 +10,8 @@ use crate::transcript::texts::{Style, Underline};
 
 /// Twentieths of a point in a millimeter.
 const TWIPS_PER_MM: f64 = 1440.0 / 25.4;
-/// A line height of 1, in the unit of DOCX.
-const SINGLE: f64 = 240.0;
+/// Twentieths of a point in a point.
+const TWIPS_PER_PT: f64 = 20.0;
 
 /// Names of the styles that a stenographer can change in one place.
 pub(super) const TITLE: &str = "TranscriptTitle";
@@ -66,7 +66,8 @@ impl<'a> Look<'a> {
     pub(super) fn styles(&self) -> Vec<DocxStyle> {
         let (sizes, spacing) = (self.style.sizes_pt, self.style.spacing);
         let style = |id: &str, name: &str, pt: f64, lines: f64| {
-            let spacing = LineSpacing::new().line_rule(LineSpacingType::Auto).line((lines * SINGLE) as i32);
+            let spacing =
+                LineSpacing::new().line_rule(LineSpacingType::AtLeast).line((lines * pt * TWIPS_PER_PT) as i32);
             let style = DocxStyle::new(id, StyleType::Paragraph).name(name).size(self.half_points(pt));
             style.line_spacing(spacing).fonts(self.body_fonts())
         };
