@@ -1,12 +1,12 @@
 // How long Chromium needs until a page answers: milliseconds from the start of the navigation to the first frame after the
 // page was built, and from an action to the frame after it. Medians of five openings.
 //
-//     npm ci --prefix benches/pages
+//     tests/browser/setup
 //     node benches/pages/open.mjs FOLDER/10000/index.html FOLDER/183/index.html
 import { statSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import puppeteer from 'puppeteer-core';
+import { startBrowser } from '../../tests/browser/browser.mjs';
 
 const ROUNDS = 5;
 const median = (values) => values.toSorted((a, b) => a - b)[values.length >> 1];
@@ -48,7 +48,7 @@ async function open(browser, url) {
   return times;
 }
 
-const browser = await puppeteer.launch({ executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium', headless: true, args: ['--no-sandbox', '--allow-file-access-from-files'] });
+const browser = await startBrowser();
 console.log(await browser.version());
 for (const file of process.argv.slice(2)) {
   const rounds = [];

@@ -1,7 +1,7 @@
 // What Chromium plays, and how exactly it seeks: seconds between the sound that is played after a seek and the time that was
 // asked for. Each file has tone bursts at known times, whose pitch is their number. The table is in docs/codecs.md.
 //
-//     npm ci --prefix benches/pages
+//     tests/browser/setup
 //     node benches/pages/seek.mjs FOLDER [NAME...]
 //
 // Makes the files in FOLDER with ffmpeg if they are not there. Further files there, such as AMR, are tried too.
@@ -9,7 +9,7 @@ import { execFileSync } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { join } from 'node:path';
-import puppeteer from 'puppeteer-core';
+import { startBrowser } from '../../tests/browser/browser.mjs';
 
 const SECONDS = 150;
 // A burst begins every 1.5 s, at 0.75 s. The places to seek to are not in bursts.
@@ -131,7 +131,7 @@ const [folder, ...only] = process.argv.slice(2);
 if (!folder) throw new Error('name a folder for the files');
 make(folder);
 const server = serve(folder);
-const browser = await puppeteer.launch({ executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium', headless: true, args: ['--no-sandbox', '--autoplay-policy=no-user-gesture-required'] });
+const browser = await startBrowser();
 console.log(await browser.version());
 for (const name of readdirSync(folder).filter((name) => !name.startsWith('.') && (!only.length || only.includes(name)))) {
   console.log(name.padEnd(16), await measure(browser, `http://127.0.0.1:${server.address().port}/`, name));
