@@ -211,7 +211,7 @@ mod tests {
         let at = |start: &str| line_of(start);
         for (from, to, line, reason) in [
             ("[en.fields]", "[en.other]", at("[en.fields]"), "`other` is not a key"),
-            ("excerpt_title = \"", "excerpt_titel = \"", at("excerpt_title"), "`excerpt_titel` is not a key"),
+            ("excerpt_title = \"", "excerpt_titles = \"", at("excerpt_title"), "`excerpt_titles` is not a key"),
             ("width = 210", "width = \"210\"", at("width"), "[style.page_mm] width: a number is expected"),
             ("width = 210", "width = 40", at("width"), "[style.page_mm] width: "),
             ("body = 12", "body = -12", at("body = 12"), "[style.sizes_pt] body: "),
