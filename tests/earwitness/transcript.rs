@@ -431,8 +431,8 @@ fn transcript_with_a_broken_template_names_file_line_and_reason() {
     };
     let at = line(&built_in[0], "<h1>{{ title }}</h1>");
     for (to, reason) in [
-        ("<h1>{{ titel }}</h1>", "undefined value in `titel`"),
-        ("<h1>{{ t.titel }}</h1>", "undefined value in `t.titel`"),
+        ("<h1>{{ titles }}</h1>", "undefined value in `titles`"),
+        ("<h1>{{ t.titles }}</h1>", "undefined value in `t.titles`"),
         ("<h1>{{ title </h1>", "syntax error"),
         ("<h1>{% if title %}</h1>", "syntax error"),
         ("<h1>{{ title|upppper }}</h1>", "unknown filter"),

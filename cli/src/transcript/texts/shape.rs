@@ -39,16 +39,17 @@ impl Shape<'_> {
     /// Compares the tables with this name. `at` is the line of the own one.
     fn table(&self, name: &str, at: usize, built_in: &dyn TableLike, own: &dyn TableLike) -> Result<(), Refused> {
         let called = if name.is_empty() { "the file".to_owned() } else { format!("[{name}]") };
-        for (key, expected) in built_in.iter() {
-            let Some(found) = own.get(key) else { return Err((at, format!("{called} has no key `{key}`"))) };
-            self.value(name, key, expected, found)?;
-        }
+        // A key that was mistyped is named, not the one that is missing instead.
         let is_open = name.ends_with(OPEN);
         for (key, found) in own.iter() {
             if built_in.get(key).is_none() && !(is_open && found.is_str()) {
                 let at = own.key(key).and_then(Key::span).map_or(at, |span| line(self.text, span.start));
                 return Err((at, format!("{called}: `{}` is not a key of transcript.toml", printable(key))));
             }
+        }
+        for (key, expected) in built_in.iter() {
+            let Some(found) = own.get(key) else { return Err((at, format!("{called} has no key `{key}`"))) };
+            self.value(name, key, expected, found)?;
         }
         Ok(())
     }
