@@ -17,7 +17,7 @@ const TEXT = {
   level: ["Level", "단계"], reset: ["Reset filters", "필터 초기화"],
   allContacts: ["All contacts", "전체 상대방"], allCategories: ["All categories", "전체 유형"], noContact: ["Unknown contact", "상대방 미상"],
   moreContacts: ["Other contacts ({0})", "그 밖의 상대방 ({0})"],
-  minimal: ["minimal", "미미"], low: ["low", "낮음"], moderate: ["moderate", "보통"], high: ["high", "높음"], critical: ["critical", "매우 높음"], none: ["not assessable", "평가 불가"],
+  minimal: ["minimal", "미미"], low: ["low", "낮음"], moderate: ["moderate", "보통"], high: ["high", "높음"], critical: ["critical", "심각"], none: ["not assessable", "평가 불가"],
   status: ["{1} of {0} call|{1} of {0} calls", "통화 {0}건 중 {1}건"],
   hours: ["{0} h", "{0}시간"],
   hits: ["Search hits", "검색 결과"],

@@ -27,15 +27,16 @@ export function earwitness(...args) {
   return execFileSync(process.env.EARWITNESS, args, { encoding: "utf8", stdio: ["ignore", "pipe", "pipe"] });
 }
 
-/** A case over the fixtures. In Korean the recordings are inside its folder, in English they are elsewhere. */
+/** A case over the fixtures. In Korean the recordings are inside its folder, with listening copies; in English they are elsewhere. */
 function fixtures(folder, language) {
   const out = join(folder, language);
-  let input = CALLS;
+  let [input, further] = [CALLS, []];
   if (language === "ko") {
     input = join(out, "통화 녹음");
     cpSync(CALLS, input, { recursive: true });
+    further = ["--listening-copy", "flac"];
   }
-  earwitness("run", input, "--out", out, "--format", "html,json", "--report-language", language);
+  earwitness("run", input, "--out", out, "--format", "html,json", "--report-language", language, ...further);
 }
 
 /** A model that writes hostile text: the small test model with another vocabulary. */

@@ -9,7 +9,7 @@ import { after, before, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { open, startBrowser, until } from "./browser.mjs";
 
-const folder = join(process.env.EARWITNESS_CASES, "en");
+const cases = process.env.EARWITNESS_CASES;
 const RATE = 16000;
 const NEAR_S = 0.05;
 
@@ -55,14 +55,18 @@ function locate(part, whole, expected) {
   return { at: best.at, likeness: best.score / Math.sqrt(own) };
 }
 
-// Not the MP3 file: Chromium seeks in those only approximately.
-for (const name of ["synthetic-threat.html", "audiobook.html", "reading.html", "two-speakers_261105_142530.html", "conversation_261109_101500.html"]) {
+// The originals, but not the MP3 file, in which Chromium seeks only approximately; and listening copies, also of that file.
+const ORIGINALS = ["synthetic-threat", "audiobook", "reading", "two-speakers_261105_142530", "conversation_261109_101500"];
+const COPIES = ["address", "민수_261107_213000"];
+for (const name of [...ORIGINALS.map((name) => `en/${name}.html`), ...COPIES.map((name) => `ko/${name}.html`)]) {
   test(`the sound begins at the word: ${name}`, { timeout: 60000 }, async () => {
-    const data = JSON.parse(/id="data">([^]*?)<\/script>/.exec(readFileSync(join(folder, name), "utf8"))[1]);
+    const path = join(cases, name);
+    const data = JSON.parse(/id="data">([^]*?)<\/script>/.exec(readFileSync(path, "utf8"))[1]);
+    assert.equal(data.audio.kind === "copy", name.startsWith("ko/"));
     const { words } = data.document;
     const own = words.map((word, index) => index).filter((index) => words[index].channel === 0 && words[index].start_s < data.document.recording.duration_s - 1.5);
     const word = own[Math.floor(own.length * 0.6)];
-    const page = await open(browser, join(folder, name));
+    const page = await open(browser, path);
     await until(() => page.evaluate(() => document.getElementById("audio").readyState >= 3), "the recording");
     const part = await played(page, word, 0.8);
     const file = fileURLToPath(new URL(data.audio.src, page.url()));
