@@ -22,7 +22,7 @@ impl Cue {
         self.end_s - self.start_s
     }
 
-    /// Characters per second, without the label of the speaker and the mark of doubt.
+    /// Characters per second, without the label of the speaker and the mark of low confidence.
     fn speed(&self) -> f64 {
         let text = self.lines.join(" ");
         let said = text.rsplit_once("] ").map_or(text.as_str(), |(_, said)| said);

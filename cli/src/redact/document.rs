@@ -151,6 +151,9 @@ fn mask_case(document: &mut Document, counts: &mut BTreeMap<String, usize>) {
     }
     case.note = None;
     let speakers = case.speakers.iter_mut().map(|speaker| &mut speaker.person);
+    for voice in &mut case.voices {
+        voice.speaker = mask(&voice.speaker, counts);
+    }
     let voices = case.voices.iter_mut().map(|voice| &mut voice.person);
     for person in case.party.iter_mut().chain(speakers).chain(voices) {
         person.id = mask(&person.id, counts);

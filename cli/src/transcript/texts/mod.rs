@@ -218,7 +218,7 @@ mod tests {
             ("body = 12", "body = nan", at("body = 12"), "[style.sizes_pt] body: "),
             ("\"dotted\"", "\"red\"", at("unsure_underline"), "red"),
             ("\"case\", \"reference\"", "\"case\", \"judge\"", at("  \"case\""), "judge"),
-            ("title = \"녹취록 초안\"", "title = 1", at("title = \"녹취록"), "[ko] title: a text is expected"),
+            ("title = \"녹취록 초안\"", "title = 1", at("title = \"녹취록"), "[ko] title: a text in quotation marks is expected"),
             ("title = \"녹취록 초안\"", "title = \"녹취록 초안", at("title = \"녹취록"), "string"),
             ("draft = \"기계가 만든 초안\"", "draft = \" \"", at("draft = \"기계"), "a draft must say"),
         ] {
