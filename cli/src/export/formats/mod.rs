@@ -34,7 +34,7 @@ pub struct ExportConfig {
     pub report_language: ReportLanguage,
     /// Write a copy of each recording beside its page (html) that Chromium plays and seeks in exactly: flac
     /// or wav. Null for none.
-    #[schemars(example = "flac")]
+    #[schemars(example = CopyFormat::Flac)]
     pub listening_copy: Option<CopyFormat>,
     /// Put the audio into pages (html), up to 64 MiB each: the listening copy, or the recording if Chromium plays it.
     pub embed_audio: bool,

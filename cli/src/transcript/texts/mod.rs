@@ -210,7 +210,7 @@ mod tests {
     fn file_with_a_wrong_key_or_value_is_refused_with_its_line() {
         let at = |start: &str| line_of(start);
         for (from, to, line, reason) in [
-            ("[en.fields]", "[en.other]", at("[en.fields]"), "`other` is not a key"),
+            ("\n[en.fields]", "\n[en.other]", at("[en.fields]"), "`other` is not a key"),
             ("excerpt_title = \"", "excerpt_titles = \"", at("excerpt_title"), "`excerpt_titles` is not a key"),
             ("width = 210", "width = \"210\"", at("width"), "[style.page_mm] width: a number is expected"),
             ("width = 210", "width = 40", at("width"), "[style.page_mm] width: "),
@@ -218,7 +218,12 @@ mod tests {
             ("body = 12", "body = nan", at("body = 12"), "[style.sizes_pt] body: "),
             ("\"dotted\"", "\"red\"", at("unsure_underline"), "red"),
             ("\"case\", \"reference\"", "\"case\", \"judge\"", at("  \"case\""), "judge"),
-            ("title = \"녹취록 초안\"", "title = 1", at("title = \"녹취록"), "[ko] title: a text in quotation marks is expected"),
+            (
+                "title = \"녹취록 초안\"",
+                "title = 1",
+                at("title = \"녹취록"),
+                "[ko] title: a text in quotation marks is expected",
+            ),
             ("title = \"녹취록 초안\"", "title = \"녹취록 초안", at("title = \"녹취록"), "string"),
             ("draft = \"기계가 만든 초안\"", "draft = \" \"", at("draft = \"기계"), "a draft must say"),
         ] {
