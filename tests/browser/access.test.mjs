@@ -20,7 +20,7 @@ for (const language of ["ko", "en"]) {
         await assertAccessible(page);
         if (name === "synthetic-threat") {
           await page.click("#mode");
-          await page.click("#items tr[data-item='3'] [data-act=note]");
+          await page.click("#items tr[data-item='2'] [data-act=note]");
           await assertAccessible(page);
         }
         if (name === "index") {

@@ -10,6 +10,9 @@ import { assertQuiet } from "./checks.mjs";
 
 const CASES = process.env.EARWITNESS_CASES;
 const THREAT = join(CASES, "en/synthetic-threat.html");
+/** The index of the plain threat among the items of evidence, and that of the demand before it. */
+const { evidence: ITEMS } = JSON.parse(/id="data">([^]*?)<\/script>/.exec(readFileSync(THREAT, "utf8"))[1]).document.forensics;
+const [KILL, DEMAND] = ["en.threat.kill", "en.extortion.demand"].map((rule) => ITEMS.findIndex((item) => item.rule === rule));
 const NEAR_S = 0.05;
 
 let browser;
@@ -58,9 +61,9 @@ test("an item plays from one second before it, and its row is marked", async () 
   const page = await open(browser, THREAT);
   await canPlay(page);
   const { forensics: { evidence } } = await document_(page);
-  const at = await seekBy(page, () => page.click("#items tbody tr[data-item='3']"));
-  assertNear(at, evidence[3].start_s - 1, "item 3");
-  assert.equal(await page.$eval("#items tr.current", (row) => row.dataset.item), "3");
+  const at = await seekBy(page, () => page.click(`#items tbody tr[data-item='${KILL}']`));
+  assertNear(at, evidence[KILL].start_s - 1, "the threat");
+  assert.equal(await page.$eval("#items tr.current", (row) => row.dataset.item), String(KILL));
   await until(() => page.evaluate(() => !document.getElementById("audio").paused), "playing");
   await until(() => page.$(".w.now"), "the current word");
   assertQuiet(page);
@@ -70,7 +73,7 @@ test("an item plays from one second before it, and its row is marked", async () 
 test("a link from the page of the case seeks to the moment", async () => {
   const page = await open(browser, THREAT, { hash: "#t=5.8" });
   const { forensics: { evidence } } = await document_(page);
-  await until(async () => Math.abs(await time(page) - evidence[3].start_s) < NEAR_S, "the moment");
+  await until(async () => Math.abs(await time(page) - evidence[KILL].start_s) < NEAR_S, "the moment");
   assert.equal(await page.$eval("#items tr.current", (row) => row.querySelector("mark").textContent), "I will kill you.");
   await page.evaluate(() => { location.hash = "#t=7"; });
   await until(async () => Math.abs(await time(page) - 7) < NEAR_S, "another moment");
@@ -124,12 +127,12 @@ test("the evidence is sorted and filtered", async () => {
   await page.click("#items th[data-key=severity] button");
   assert.deepEqual((await order(page)).map((i) => evidence[i].severity), evidence.map((one) => one.severity).sort((a, b) => a - b));
   await page.click("#items th[data-key=severity] button");
-  assert.equal((await order(page))[0], 3);
+  assert.equal((await order(page))[0], KILL);
   assert.equal(await page.$eval("#items th[data-key=severity]", (th) => th.getAttribute("aria-sort")), "descending");
   await page.select("#f-category", "threat");
   assert.deepEqual((await order(page)).map((i) => evidence[i].category), ["threat", "threat"]);
   await page.type("#f-text", "KILL");
-  assert.deepEqual(await order(page), [3]);
+  assert.deepEqual(await order(page), [KILL]);
   await page.select("#f-state", "discounted");
   assert.deepEqual(await order(page), []);
   assertQuiet(page);
@@ -145,11 +148,11 @@ test("reviews made on the page are imported by the program, and are shown by the
   const session = await browser.target().createCDPSession();
   await session.send("Browser.setDownloadBehavior", { behavior: "allow", downloadPath: downloads });
   await page.click("#mode");
-  await page.click("#items tr[data-item='3'] [data-act=confirm]");
+  await page.click(`#items tr[data-item='${KILL}'] [data-act=confirm]`);
   assert.match(await page.$eval("#author-problem", (node) => node.textContent), /name/);
   await page.type("#author", "김 변호사 <b>");
-  await page.click("#items tr[data-item='3'] [data-act=confirm]");
-  await page.click("#items tr[data-item='2'] [data-act=reject]");
+  await page.click(`#items tr[data-item='${KILL}'] [data-act=confirm]`);
+  await page.click(`#items tr[data-item='${DEMAND}'] [data-act=reject]`);
   await page.click("[data-w='0']");
   await page.$eval("#panel input", (input) => { input.value = "Attend"; });
   await page.click("#panel [type=submit]");

@@ -174,7 +174,8 @@ impl<'a> Source<'a> {
         let Recording { channels, sample_rate_hz, .. } = self.recording;
         let bits = if self.survey.format == SampleFormat::Int24 { 24 } else { 16 };
         let exact = self.survey.format <= SampleFormat::Int24;
-        let mut flac = flac::Writer::new(file, sample_rate_hz, channels, bits)?;
+        let frames = self.recording.pcm.source_frames;
+        let mut flac = flac::Writer::new(file, sample_rate_hz, channels, bits, frames)?;
         let mut rounded = Rounded::new(bits);
         self.cut().each_packet(|_, samples| {
             flac.write(rounded.round(samples))?;
