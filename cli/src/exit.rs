@@ -20,7 +20,7 @@ exits! {
     Done = 0 "all done";
     Failed = 1 "an unexpected failure, or output that cannot be written";
     Usage = 2 "the command line or a file that it names is invalid, or a file would be replaced; nothing was run";
-    SomeFilesFailed = 3 "some recordings failed; the others are complete";
+    SomeFilesFailed = 3 "some recordings failed, or their pages lack requested sound; the others are complete";
     NoDevice = 4 "no device is usable";
     NotVerified = 5 "verify, store check: a check failed";
     Store = 6 "the store cannot be used (missing, held by another process, of another version, replaced during a run)";

@@ -69,6 +69,7 @@ mod error;
 mod error_page;
 mod exit;
 pub mod export;
+mod failures;
 mod file_name;
 mod forecast;
 mod inputs;

@@ -2,13 +2,16 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::thread;
+use std::time::Duration;
 
 use earwitness::decode::{DecodeConfig, Decoder};
 use serde_json::Value;
 use stage_core::sha256_file;
 use testkit::{Ffmpeg, fixture};
 
-use crate::support::{calls, finish, run};
+use crate::support::{calls, earwitness, finish, run};
 
 /// Formats: name, arguments of the encoder, and what Chromium does with it. docs/codecs.md has the measurements.
 const FORMATS: [(&str, &[&str], &str); 34] = [
@@ -177,10 +180,60 @@ fn run_writes_listening_copies_that_are_kept_renewed_and_forgotten() {
     assert!(refused.stderr.contains("it was changed since this store wrote it"), "{}", refused.stderr);
     let verified = finish(["verify", out.to_str().unwrap()]).with_code(5);
     assert!(verified.stdout.contains("a call.listening-copy.flac: altered"), "{}", verified.stdout);
+    // The page no longer plays it, and says so.
+    let exported = export(&out, &[]).with_code(3);
+    assert!(exported.stdout.contains("a call.listening-copy.flac was altered after"), "{}", exported.stdout);
+    assert_eq!(audio(&out, &call)["kind"], "original");
+    let verified = finish(["verify", out.to_str().unwrap()]).with_code(5);
+    assert!(verified.stdout.contains("a call.html: stale: its listening copy has changed"), "{}", verified.stdout);
     export(&out, &["--listening-copy", "flac", "--overwrite"]).with_code(0);
     verify(&out);
     finish(["forget", out.to_str().unwrap(), "a call", "--yes"]).with_code(0);
     assert!(!copy.exists());
+}
+
+#[test]
+fn recording_without_a_copy_is_done_and_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let (call, empty, out) = (calls().join("reading.wav"), folder.path().join("empty.wav"), folder.path().join("out"));
+    let spec =
+        hound::WavSpec { channels: 1, sample_rate: 8000, bits_per_sample: 16, sample_format: hound::SampleFormat::Int };
+    hound::WavWriter::create(&empty, spec).unwrap().finalize().unwrap();
+    let finished = run(&[&call, &empty], &out, &["--format", "html", "--listening-copy", "flac"]).with_code(3);
+    let summary = finished.summary();
+    let counts = ["files_done", "files_failed", "files_without_sound"].map(|key| summary[key].as_u64().unwrap());
+    assert_eq!(counts, [2, 0, 1], "{}", finished.stdout);
+    assert!(
+        finished.stdout.contains("empty.wav: no listening copy: the recording has no samples"),
+        "{}",
+        finished.stdout
+    );
+    verify(&out);
+}
+
+#[test]
+fn killed_export_of_copies_is_named_truly_and_repaired_by_the_next() {
+    let (folder, out) = crate::support::case_of_a_call();
+    let mut killed = 0;
+    for round in 0..16 {
+        let format = ["flac", "wav"][round % 2];
+        let args = ["export", out.to_str().unwrap(), "--format", "html", "--listening-copy", format];
+        let mut child = earwitness(args).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        thread::sleep(Duration::from_millis(20 + 10 * round as u64));
+        killed += usize::from(child.try_wait().unwrap().is_none());
+        child.kill().unwrap();
+        child.wait().unwrap();
+        let verified = finish(["verify", out.to_str().unwrap()]).stdout;
+        for untrue in ["it does not show what", "this store has no record of", "part: not written by"] {
+            assert!(!verified.contains(untrue), "{verified}");
+        }
+    }
+    assert!(killed > 0, "every export ended before it was killed");
+    export(&out, &["--listening-copy", "flac"]).with_code(0);
+    verify(&out);
+    let names = fs::read_dir(&out).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    assert!(names.into_iter().all(|name| !name.ends_with(".part")));
+    drop(folder);
 }
 
 #[test]

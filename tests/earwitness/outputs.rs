@@ -118,7 +118,7 @@ fn files_about_the_run_replace_only_those_of_this_store() {
         fs::write(path, ours).unwrap();
     }
     let another = run(&[&call], &folder.path().join("other"), &flags).with_code(2).stderr;
-    assert!(another.contains("t.json: it exists, and this store did not write it"), "{another}");
+    assert!(another.contains("t.json: it exists, and this store has no record of it"), "{another}");
 }
 
 #[test]

@@ -10,7 +10,7 @@ use stage_core::{is_unprintable, sha256_hex};
 use tempfile::TempDir;
 
 use crate::made_store::{self, NAME};
-use crate::support::{Finished, earwitness, finish};
+use crate::support::{Finished, calls, earwitness, finish, run};
 
 /// Who speaks in the call of [`made_store`].
 const CASE: &str = "title = '갑 대 을'\nreference = '2026가단1'\n\
@@ -248,6 +248,8 @@ fn transcript_of_an_excerpt_has_whole_turns_and_states_both_ranges() {
         (["--from", "0", "--to", "7.6"], "--to 7.6 is beyond the end of the recording, which is 7.5 s long"),
         (["--from", "7.5", "--to", "8"], "--from 7.5 is beyond the end"),
         (["--from", "x", "--to", "8"], "a time is expected"),
+        (["--from", "0", "--to", "0"], "--from 0 is not before --to 0"),
+        (["--from", "3", "--to", "3.0000001"], "shorter than 0.001 s"),
     ] {
         let refused = transcript(case.path(), here.path(), &range).with_code(2).stderr;
         assert!(refused.contains(reason), "{reason}: {refused}");
@@ -459,11 +461,78 @@ fn transcript_with_a_broken_template_names_file_line_and_reason() {
     let template = ["--template", own.to_str().unwrap()];
     let message = transcript(case.path(), here.path(), &template).with_code(2).stderr;
     assert!(message.contains("own/transcript.html: the page does not show the text `draft_notice`"), "{message}");
+    for hidden in
+        ["<!-- {{ t.draft_notice }} -->", "<style>{{ t.draft_notice }}</style>", "<p title='{{ t.draft_notice }}'>"]
+    {
+        fs::write(own.join("transcript.html"), hidden).unwrap();
+        let message = transcript(case.path(), here.path(), &template).with_code(2).stderr;
+        assert!(message.contains("the page does not show the text `draft_notice`"), "{hidden}: {message}");
+    }
+    let message = refused(
+        1,
+        "draft_notice = \"기계가 만든 초안 · 누구도 확인하거나 인증하지 않음\"",
+        "draft_notice = \"\u{200b}.\"",
+    );
+    assert!(message.contains("draft_notice: a draft must say that a machine made it"), "{message}");
     fs::remove_file(own.join("transcript.html")).unwrap();
+    fs::remove_file(own.join("transcript.toml")).unwrap();
     let message = transcript(case.path(), here.path(), &template).with_code(2).stderr;
     assert!(message.contains("has neither transcript.html nor transcript.toml"), "{message}");
     let left: Vec<_> = here.path().read_dir().unwrap().map(|entry| entry.unwrap().file_name()).collect();
     assert_eq!(left, ["own"], "nothing was written");
+}
+
+#[test]
+fn transcript_with_a_template_that_never_ends_is_given_up() {
+    let case = case();
+    let here = tempfile::tempdir().unwrap();
+    let page = here.path().join("transcript.html");
+    let refused = || {
+        let template = ["--template", here.path().to_str().unwrap(), "--out", "a.html"];
+        let message = transcript(case.path(), here.path(), &template).with_code(2).stderr;
+        assert!(!here.path().join("a.html").exists());
+        message
+    };
+    for inside in ["{% if a == b %}x{% endif %}", "{{ 'x' * 10000 }}"] {
+        let text =
+            format!("{{% for a in range(99999) %}}{{% for b in range(99999) %}}{inside}{{% endfor %}}{{% endfor %}}");
+        fs::write(&page, text).unwrap();
+        let message = refused();
+        assert!(message.contains("transcript.html: the page is larger than 256 MiB, or takes too long"), "{message}");
+    }
+    fs::remove_file(&page).unwrap();
+    std::os::unix::fs::symlink("/dev/zero", &page).unwrap();
+    assert!(refused().contains("this is a link, which is not followed"));
+    fs::remove_file(&page).unwrap();
+    rustix::fs::mknodat(rustix::fs::CWD, &page, rustix::fs::FileType::Fifo, 0o600.into(), 0).unwrap();
+    assert!(refused().contains("not a file (a folder, a pipe, a socket or a device)"));
+}
+
+#[test]
+fn transcript_of_a_failed_recording_says_why_there_is_none() {
+    let folder = tempfile::tempdir().unwrap();
+    let (call, out) = (folder.path().join("call.wav"), folder.path().join("out"));
+    fs::write(&call, "RIFF0000WAVEfmt ").unwrap();
+    run(&[&call], &out, &[]).with_code(3);
+    let reason = "decode: the file ends inside the header of its container [truncated-header]";
+    let here = folder.path();
+    let message = finish(["transcript", out.to_str().unwrap(), call.to_str().unwrap()]).with_code(3).stderr;
+    assert!(message.contains(&format!("call.wav: there is no transcript to print: {reason}")), "{message}");
+    let exported = finish(["export", out.to_str().unwrap(), "--format", "html"]).with_code(3).stdout;
+    assert!(exported.contains(&format!("call.wav: nothing to export: {reason}")), "{exported}");
+    assert!(fs::read_to_string(out.join("index.html")).unwrap().contains("the file ends inside the header"));
+    assert!(!here.join("call.transcript.en.html").exists());
+}
+
+#[test]
+fn transcript_of_a_silent_recording_says_what_it_does_not_list() {
+    let folder = tempfile::tempdir().unwrap();
+    let (silence, out, page) = (calls().join("silence.mp3"), folder.path().join("out"), folder.path().join("t.html"));
+    run(&[&silence], &out, &[]).with_code(0);
+    finish(["transcript", out.to_str().unwrap(), "silence.mp3", "--out", page.to_str().unwrap()]).with_code(0);
+    let page = text(&fs::read_to_string(page).unwrap());
+    assert!(page.contains("(No speech was transcribed in this range.)"), "{page}");
+    assert!(page.contains("Intervals in which no speech was detected are not listed."), "{page}");
 }
 
 #[test]

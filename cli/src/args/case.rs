@@ -77,7 +77,7 @@ pub(crate) struct PersonArgs {
 /// Changes of what is stated about a recording.
 #[derive(Debug, Args)]
 pub(crate) struct RecordingArgs {
-    /// The recording: the name of its results (call, as in call.json), its path, or at least 8 hex digits of its SHA-256.
+    /// The recording: the name of its results (call, as in call.json) or of its file, its path, or at least 8 hex digits of its SHA-256.
     #[arg(long, value_name = "NAME_OR_HASH")]
     pub(crate) recording: Option<OsString>,
     /// The recording's exhibit number.

@@ -35,7 +35,7 @@ pub(crate) enum ReviewCommand {
 pub(crate) struct ReviewListArgs {
     #[command(flatten)]
     pub(crate) folder: FolderArgs,
-    /// Only this recording: the name of its results (call, as in call.json), its path, or 8 hex digits of its SHA-256.
+    /// Only this recording: the name of its results (call, as in call.json) or of its file, its path, or 8 hex digits of its SHA-256.
     #[arg(long)]
     pub(crate) recording: Option<OsString>,
     /// Also list evidence, segments and words with their numbers.
@@ -50,7 +50,7 @@ pub(crate) struct ReviewListArgs {
 pub(crate) struct ReviewArgs {
     #[command(flatten)]
     pub(crate) folder: FolderArgs,
-    /// The recording: the name of its results (call, as in call.json), its path, or at least 8 hex digits of its SHA-256.
+    /// The recording: the name of its results (call, as in call.json) or of its file, its path, or at least 8 hex digits of its SHA-256.
     #[arg(value_name = "RECORDING")]
     pub(crate) recording: OsString,
     /// Who states it. Default: the user of the system.

@@ -14,7 +14,7 @@ pub(crate) struct TranscriptArgs {
     /// The result folder of a run.
     #[arg(value_name = "DIR", required_unless_present = "write_templates")]
     pub(crate) folder: Option<PathBuf>,
-    /// The recording: the name of its results (call, as in call.json), its path, or at least 8 hex digits of its SHA-256.
+    /// The recording: the name of its results (call, as in call.json) or of its file, its path, or at least 8 hex digits of its SHA-256.
     #[arg(value_name = "RECORDING", required_unless_present = "write_templates")]
     pub(crate) recording: Option<OsString>,
     /// Start of an excerpt: seconds such as 83.5, or 1:23.5, or 1:02:03.250. The excerpt has the whole turns that touch the

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use scheduler::coordinator::Interrupt;
 use scheduler::store::{self, Access, Entry, RecordingEntry, Store};
-use stage_core::{PipelineError, printable, remove_unfinished, shown};
+use stage_core::{printable, remove_unfinished, shown};
 
 use crate::args::ExportArgs;
 use crate::case_file::{self, CaseFile};
@@ -14,6 +14,7 @@ use crate::copies;
 use crate::error::{Error, ErrorContext};
 use crate::exit::Exit;
 use crate::export::{DocumentContext, ExportError, Exported, Exporter, Formats, SoundReader, Variant};
+use crate::failures::Failures;
 use crate::file_name::NameParser;
 use crate::open_store;
 use crate::outputs::{FolderLock, Output, Record, check_places};
@@ -62,7 +63,8 @@ pub(crate) fn export(args: &ExportArgs) -> Result<Exit, Error> {
     let recordings = store.recordings().map_err(Error::store)?;
     check(&record, exporter, &recordings, &case_file::path(folder))?;
     let signals = SignalWatch::start(interrupt).context("the signal handlers cannot be installed")?;
-    let (exit, copies) = export_all(&mut *store, &mut record, exporter, &recordings, &signals);
+    let failures = Failures::read(&*store).map_err(Error::store)?;
+    let (exit, copies) = export_all(&mut *store, &mut record, exporter, (&recordings, &failures), &signals);
     if elsewhere.is_some() {
         drop(store);
         copies::record(&url, &copies);
@@ -101,7 +103,7 @@ fn export_all(
     store: &mut dyn Store,
     record: &mut Record,
     exporter: Exporter<'_>,
-    recordings: &[RecordingEntry],
+    (recordings, failures): (&[RecordingEntry], &Failures),
     signals: &SignalWatch,
 ) -> (Exit, Vec<Entry>) {
     let (mut copies, mut failed, mut formats) = (Vec::new(), 0, BTreeSet::new());
@@ -136,9 +138,10 @@ fn export_all(
             }
             Err(error) => {
                 failed += 1;
-                let nothing = if matches!(error, ExportError::Missing(_)) { "nothing to export: " } else { "" };
-                let error = PipelineError::from(error).to_string();
-                println!("{}: {nothing}{}", shown(&entry.path), printable(&error));
+                let is_missing = matches!(error, ExportError::Missing(_));
+                let reason = failures.of(entry).filter(|_| is_missing).cloned().unwrap_or_else(|| error.into());
+                let nothing = if is_missing { "nothing to export: " } else { "" };
+                println!("{}: {nothing}{}", shown(&entry.path), printable(&reason.to_string()));
             }
         }
     }

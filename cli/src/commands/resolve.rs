@@ -1,4 +1,4 @@
-//! Finds the recording that a command names: by the name of its results, by its path, or by its hash.
+//! Finds the recording that a command names: by the name of its results or of its file, by its path, or by its hash.
 
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
@@ -45,8 +45,8 @@ pub(super) fn resolve(
     match candidates.len() {
         1 => Ok(candidates.into_keys().next().unwrap_or_default()),
         0 => Err(Error::usage(format!(
-            "{argument} {}: there is no such recording: the name of its results (call, as in call.json), its path, or at \
-             least {FEWEST_DIGITS} hex digits of its SHA-256 are expected; `earwitness case show` lists the names",
+            "{argument} {}: there is no such recording: the name of its results (call, as in call.json) or of its file, its \
+             path, or at least {FEWEST_DIGITS} hex digits of its SHA-256 are expected; `earwitness case show` lists the names",
             shown(path)
         ))),
         _ => Err(Error::usage(format!(
@@ -57,10 +57,12 @@ pub(super) fn resolve(
     }
 }
 
-/// Adds the recording whose results have a name.
+/// Adds the recordings whose results or files have a name.
 fn of_name(name: &str, recordings: &[RecordingEntry], candidates: &mut Candidates) {
     let wanted = folded_name(name);
-    for entry in recordings.iter().filter(|entry| folded_name(&entry.name) == wanted) {
+    let is_file = |path: &Path| path.file_name().is_some_and(|name| folded_name(&name.to_string_lossy()) == wanted);
+    let is_meant = |entry: &&RecordingEntry| folded_name(&entry.name) == wanted || entry.places().any(is_file);
+    for entry in recordings.iter().filter(is_meant) {
         candidates.insert(entry.file_sha256.clone(), described(entry));
     }
 }

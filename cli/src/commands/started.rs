@@ -97,7 +97,7 @@ impl Started {
     pub(super) fn run(&mut self, observer: &mut dyn Observer) -> Result<(Summary, Exit), Error> {
         let run = &mut self.run;
         let summary = self.signals.during(|| run.run(observer))?;
-        let exit = match summary.failed() {
+        let exit = match summary.failed() + summary.without_sound() {
             _ if summary.outcome.interrupted => signals::exit(),
             0 if summary.losing_sound() > 0 => Exit::SoundLost,
             0 => Exit::Done,

@@ -4,7 +4,7 @@ use std::ffi::OsStr;
 use std::path::Path;
 
 use scheduler::store::{self, Access, Entry, RecordingEntry, Store};
-use stage_core::{PipelineError, shown};
+use stage_core::shown;
 
 use super::resolve::resolve;
 use crate::args::TranscriptArgs;
@@ -14,6 +14,7 @@ use crate::copies;
 use crate::error::{Error, ErrorContext};
 use crate::exit::Exit;
 use crate::export::{Document, DocumentContext, ExportError, read_document_in};
+use crate::failures::Failures;
 use crate::file_name::NameParser;
 use crate::open_store;
 use crate::review::corrected;
@@ -76,9 +77,19 @@ fn read(store: &dyn Store, entry: &RecordingEntry, context: &DocumentContext) ->
     read_document_in(context, store, entry)
         .map_err(|error| match error {
             ExportError::Store(error) => Error::store(error),
-            error => Error::from(PipelineError::from(error)),
+            error => failed(store, entry, error),
         })
         .context(format!("{}: there is no transcript to print", shown(&entry.path)))
+}
+
+/// The error of the run that failed on a recording, if that is why its results are missing.
+fn failed(store: &dyn Store, entry: &RecordingEntry, error: ExportError) -> Error {
+    let failures =
+        if matches!(error, ExportError::Missing(_)) { Failures::read(store) } else { Ok(Failures::default()) };
+    match failures {
+        Err(error) => Error::store(error),
+        Ok(failures) => Error::from(failures.of(entry).cloned().unwrap_or_else(|| error.into())),
+    }
 }
 
 fn print(written: &Written) {

@@ -9,12 +9,13 @@ use stage_core::{PipelineError, path_text, sha256_hex};
 use super::case_page::{CaseFacts, CasePage, PageFile, WithoutResults};
 use super::write::{Rendered, file_name, find, write};
 use super::{Document, ExportConfig, ExportError, ExportFormat, Exporter};
+use crate::failures::Failures;
 use crate::outputs::{Output, Record, RemoveError};
 
 /// The format of the files in the record.
 pub(crate) const CASE_PAGE: &str = "case-page";
 /// The format of the pages of recordings, with which the page of the case is written.
-pub(super) const PAGE: &str = "html";
+pub(crate) const PAGE: &str = "html";
 /// The default name of the report of a run.
 const REPORT: &str = "report.html";
 
@@ -73,7 +74,7 @@ impl Exporter<'_> {
     ) -> Result<PathBuf, ExportError> {
         let settings = self.page_format(record).map(ExportFormat::settings).unwrap_or_default();
         let recordings = store.recordings()?;
-        let failures = self.failures(store, &recordings)?;
+        let (failures, reasons) = (self.failures(store, &recordings)?, Failures::read(store)?);
         let report = report_beside(record, computed);
         let mut facts = CaseFacts { head: store.head()?, failures, report, ..CaseFacts::default() };
         if let Some(case) = &self.context.case {
@@ -86,7 +87,11 @@ impl Exporter<'_> {
             }
             match self.document(store, entry) {
                 Ok(document) => self.add_to_case(&mut draft, record, entry, &document)?,
-                Err(error) => facts.failures.push(self.without_results(&entry.path, &error.into())),
+                Err(error) => {
+                    let reason = reasons.of(entry).filter(|_| matches!(error, ExportError::Missing(_))).cloned();
+                    let reason = reason.unwrap_or_else(|| error.into());
+                    facts.failures.push(self.without_results(&entry.path, &reason));
+                }
             }
         }
         let files = draft.page.finish(facts).map_err(|reason| ExportError::Render { format: CASE_PAGE, reason })?;

@@ -48,7 +48,7 @@ pub enum ExportError {
     #[error("the store names the results `{0}`, which is not a file name")]
     Name(String),
     /// A file of the same name exists that is not replaced: move it, or use `--overwrite`.
-    #[error("{path}: not replaced: {why}")]
+    #[error("{path}: not replaced: {why}{}", why.advice())]
     Taken {
         /// The file.
         path: PathBuf,

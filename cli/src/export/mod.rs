@@ -18,7 +18,7 @@ mod write;
 
 use jiff::Timestamp;
 
-pub(crate) use case_files::CASE_PAGE;
+pub(crate) use case_files::{CASE_PAGE, PAGE};
 pub(crate) use context::DocumentContext;
 #[cfg(test)]
 pub(crate) use document::tests::document_of;
@@ -31,9 +31,10 @@ pub(crate) use names::{assign as assign_names, folded as folded_name, is_plain a
 pub use read::read_document;
 pub(crate) use read::read_document_in;
 pub(crate) use sound::{LISTENING_COPY, ListeningCopy, PageSound, SoundReader, recorded_copy};
+pub(crate) use turns::PAUSE_S;
 pub use turns::SpokenTurn;
 pub(crate) use variant::Variant;
-pub(crate) use write::{Exported, Exporter, name_patterns};
+pub(crate) use write::{Exported, Exporter, name_patterns, played_copy};
 
 pub use crate::case_file::{CaseFacts, PersonFacts, Speaker, Voice};
 pub use crate::listening::CopyFormat;

@@ -8,7 +8,7 @@ use decode::DecodeConfig;
 use scheduler::coordinator::Interrupt;
 use scheduler::store::{MadeFrom, OutputFile, RecordingEntry, Store};
 use serde_json::{Value, json};
-use stage_core::{Artifact, Recording, full_message, sha256_hex, shown};
+use stage_core::{Artifact, Recording, full_message, printable, sha256_file, sha256_hex, shown};
 
 use super::case_files::PAGE;
 use super::playback::Playback;
@@ -38,6 +38,13 @@ pub(crate) struct ListeningCopy {
     pub(crate) file_name: String,
     pub(crate) sha256: String,
     pub(crate) facts: CopyFacts,
+}
+
+impl ListeningCopy {
+    /// Whether the file has the recorded hash.
+    fn is_intact(&self, record: &Record) -> bool {
+        sha256_file(&record.folder().join(&self.file_name)).is_ok_and(|sha256| sha256 == self.sha256)
+    }
 }
 
 /// The sound of a page.
@@ -91,16 +98,24 @@ impl Exporter<'_> {
         let path = self.copy_path(record, name);
         let made_from = of_decode(made_from);
         self.remove_stale_copies(store, record, entry, (path.as_deref(), &made_from))?;
+        let mut is_checked = false;
         if let (Some(path), Some(reader)) = (path, self.sound) {
             match self.write_copy(store, record, reader, entry, document, (&path, &made_from)) {
-                Ok(()) => {}
+                Ok(()) => is_checked = true,
                 Err(error) if error.kind() == ErrorKind::Store || error.kind() == ErrorKind::Interrupted => {
                     return Err(ExportError::Copy(error));
                 }
                 Err(error) => problems.push(format!("no listening copy: {}", full_message(&error))),
             }
         }
-        let copy = recorded_copy(record, &entry.file_sha256);
+        let mut copy = recorded_copy(record, &entry.file_sha256);
+        if let Some(altered) = copy.take_if(|copy| !is_checked && !copy.is_intact(record)) {
+            let name = printable(&altered.file_name).into_owned();
+            problems.push(format!(
+                "{name} was altered after it was written, and the page does not play it; --listening-copy with --overwrite \
+                 writes it again"
+            ));
+        }
         let mut sound = PageSound { copy, embedded: None };
         if let (true, Some(reader)) = (self.embeds(), self.sound) {
             match embedded(record, reader, entry, document, sound.copy.as_ref()) {

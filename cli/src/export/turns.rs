@@ -5,7 +5,7 @@ use serde::Serialize;
 use super::Document;
 
 /// A longer silence of one speaker separates two turns, in seconds.
-const PAUSE_S: f64 = 2.0;
+pub(crate) const PAUSE_S: f64 = 2.0;
 
 /// Consecutive words of one speaker.
 #[derive(Debug, Clone, PartialEq, Serialize)]

@@ -11,8 +11,8 @@ use stage_core::{sha256_file, sha256_hex, write_files};
 use super::case_files::PAGE;
 use super::names::is_plain;
 use super::{
-    CopyFormat, Document, DocumentContext, ExportError, ExportFormat, Formats, LISTENING_COPY, SoundReader, Variant,
-    read_document_in,
+    CopyFormat, Document, DocumentContext, ExportError, ExportFormat, Formats, LISTENING_COPY, ListeningCopy,
+    SoundReader, Variant, read_document_in,
 };
 use crate::outputs::{Found, Output, Record, RemoveError, Taken};
 
@@ -49,11 +49,18 @@ pub(crate) struct Exported {
 
 /// The patterns for file names, in the context of a written file.
 const NAME_PATTERNS: &str = "name_patterns";
+/// The hash of the listening copy that a page plays, in its context.
+const COPY: &str = "listening_copy";
 
 /// The patterns for file names with which a file was written.
 pub(crate) fn name_patterns(file: &OutputFile) -> Vec<String> {
     let patterns = file.context.get(NAME_PATTERNS).cloned().unwrap_or_default();
     serde_json::from_value(patterns).unwrap_or_default()
+}
+
+/// The hash of the listening copy that a page played when it was written.
+pub(crate) fn played_copy(file: &OutputFile) -> Option<&str> {
+    file.context.get(COPY)?.as_str()
 }
 
 /// A file before it is written.
@@ -91,7 +98,7 @@ impl Exporter<'_> {
         let mut document = self.document(store, entry)?;
         let made_from: Vec<_> = document.provenance.iter().map(super::Provenance::made_from).collect();
         let formats = self.formats(record, &entry.file_sha256);
-        let (sha256, context) = (document.sha256(), self.context());
+        let sha256 = document.sha256();
         let name = self.variant.name(&entry.name, Some(&entry.file_sha256));
         let has_page = formats.iter().any(|format| format.name() == PAGE);
         let mut sound_problems = Vec::new();
@@ -99,6 +106,7 @@ impl Exporter<'_> {
             let sound = self.page_sound(store, record, (entry, &name), (&document, &made_from))?;
             (document.page.sound, sound_problems) = sound;
         }
+        let context = self.context(document.page.sound.copy.as_ref());
         let source = Source { entry, name: &name, document: &document, sha256, made_from: &made_from, context };
         let rendered = |format: &&dyn ExportFormat| render(*format, &source, record);
         let rendered: Vec<_> = formats.iter().map(rendered).collect::<Result<_, _>>()?;
@@ -127,9 +135,10 @@ impl Exporter<'_> {
     }
 
     /// What is needed to make the same documents again, besides the artifacts.
-    fn context(&self) -> Value {
+    fn context(&self, copy: Option<&ListeningCopy>) -> Value {
         let DocumentContext { names, case } = self.context;
-        json!({NAME_PATTERNS: names.patterns(), "case_file": case.as_ref().map(|case| &case.file_sha256)})
+        let case_file = case.as_ref().map(|case| &case.file_sha256);
+        json!({NAME_PATTERNS: names.patterns(), "case_file": case_file, COPY: copy.map(|copy| &copy.sha256)})
     }
 
     /// Removes files in formats of another program that were made from other artifacts, and files with another name than

@@ -49,10 +49,21 @@ pub enum Taken {
     NotAFile,
 }
 
+impl Taken {
+    /// What to do about it, to follow the reason.
+    pub(crate) const fn advice(self) -> &'static str {
+        match self {
+            Self::Unrecorded => " (no store records copies in other folders); --overwrite replaces it",
+            Self::Changed | Self::Link => "; --overwrite replaces it",
+            Self::NotAFile => "; move it, or choose another folder",
+        }
+    }
+}
+
 impl fmt::Display for Taken {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::Unrecorded => "it exists, and this store did not write it",
+            Self::Unrecorded => "it exists, and this store has no record of it",
             Self::Changed => "it was changed since this store wrote it, or the store is an older copy",
             Self::Link => "it is a link",
             Self::NotAFile => "it is a folder, a pipe or a device",

@@ -336,7 +336,13 @@ impl Summary {
     #[must_use]
     pub fn failed(&self) -> usize {
         let failed = self.outcome.items.iter().filter(|end| matches!(end, ItemEnd::Failed(_))).count();
-        failed + self.not_exported.len() + self.unreadable.len() + self.sound_problems.len()
+        failed + self.not_exported.len() + self.unreadable.len()
+    }
+
+    /// Number of recordings whose pages lack sound that was requested.
+    #[must_use]
+    pub fn without_sound(&self) -> usize {
+        self.sound_problems.iter().map(|(path, _)| path).collect::<BTreeSet<_>>().len()
     }
 
     /// Number of recordings without a part of their sound: it was left out, damaged, or is missing in the file.

@@ -32,9 +32,9 @@ pub(super) enum Place {
 /// All gaps, by time.
 pub(super) fn find(document: &Document) -> Vec<Gap> {
     let dropped = document.dropped.iter().map(of_dropped);
-    let segments = document.segments.iter().enumerate();
-    let mut gaps: Vec<Gap> =
-        dropped.chain(segments.flat_map(|(at, segment)| of_segment(document, at, segment))).collect();
+    let segments = document.segments.iter().zip(words::by_segment(document)).enumerate();
+    let of_segments = segments.flat_map(|(at, (segment, words))| of_segment(document, at, segment, &words));
+    let mut gaps: Vec<Gap> = dropped.chain(of_segments).collect();
     gaps.sort_by(|a, b| a.start_s.total_cmp(&b.start_s).then(a.channel.cmp(&b.channel)));
     gaps
 }
@@ -47,8 +47,8 @@ fn of_dropped(dropped: &Dropped) -> Gap {
     Gap { channel: *channel, start_s: *start_s, end_s: *end_s, reason, place }
 }
 
-/// The gaps of a segment: its unreliable or rejected text, and what it lacks at its end.
-fn of_segment(document: &Document, at: usize, segment: &SegmentBlock) -> Vec<Gap> {
+/// The gaps of a segment with these words: its unreliable or rejected text, and what it lacks at its end.
+fn of_segment(document: &Document, at: usize, segment: &SegmentBlock, own: &[usize]) -> Vec<Gap> {
     let gap = |start_s: f64, reason: &str, place| Gap {
         channel: segment.channel,
         start_s,
@@ -57,17 +57,16 @@ fn of_segment(document: &Document, at: usize, segment: &SegmentBlock) -> Vec<Gap
         place,
     };
     let mut gaps = Vec::new();
-    let own = || document.words.iter().enumerate().filter(|(_, word)| word.segment as usize == at);
-    let hides = |(index, _): (usize, _)| words::shown(document, index) == Shown::Unreliable;
-    let has_words = own().next().is_some();
+    let hides = |index: &usize| words::shown(document, *index) == Shown::Unreliable;
+    let has_words = !own.is_empty();
     let is_rejected = judgment(document, at) == Some(Judgment::Rejected);
-    let is_hidden = if has_words { own().any(hides) } else { is_unreliable(document, at) };
+    let is_hidden = if has_words { own.iter().any(hides) } else { is_unreliable(document, at) };
     if is_hidden {
         let is_low = segment.low_confidence.is_some() && !is_rejected;
         let place = if has_words { Place::Words } else { Place::Mark };
         gaps.push(gap(segment.start_s, if is_low { "low_confidence" } else { "rejected" }, place));
     } else if segment.cut_short.is_some() && !is_corrected(document, at) {
-        let last_s = own().map(|(_, word)| word.end_s).fold(segment.start_s, f64::max);
+        let last_s = own.iter().map(|index| document.words[*index].end_s).fold(segment.start_s, f64::max);
         gaps.push(gap(last_s, "cut_short", Place::Mark));
     }
     gaps

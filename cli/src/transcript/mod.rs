@@ -28,6 +28,7 @@ use self::draft::{Draft, Source};
 use self::excerpt::Interval;
 use self::places::Place;
 pub(crate) use self::template::{Template, write_built_in};
+use self::times::SHORTEST_S;
 use crate::clip::{RangeError, Time, check_order};
 use crate::error::Error;
 use crate::export::{Document, ReportLanguage};
@@ -108,8 +109,17 @@ pub(crate) fn write(request: &TranscriptRequest<'_>) -> Result<Written, Error> {
     })
 }
 
+/// Why a range is refused.
+#[derive(Debug, thiserror::Error)]
+enum AskedError {
+    #[error(transparent)]
+    Range(#[from] RangeError),
+    #[error("the range of the excerpt is shorter than {SHORTEST_S} s, the precision of the times in a transcript")]
+    Short,
+}
+
 /// The range that was asked for; `None` for the whole recording.
-fn asked(request: &TranscriptRequest<'_>) -> Result<Option<Interval>, RangeError> {
+fn asked(request: &TranscriptRequest<'_>) -> Result<Option<Interval>, AskedError> {
     let TranscriptRequest { from, to, document, .. } = request;
     if let (Some(from), Some(to)) = (from, to) {
         check_order(from, to)?;
@@ -121,9 +131,12 @@ fn asked(request: &TranscriptRequest<'_>) -> Result<Option<Interval>, RangeError
         Some(RangeError::Beyond { flag, time: time.clone(), length: format!("{duration_s}") })
     };
     if let Some(error) = [("--from", from, false), ("--to", to, true)].into_iter().find_map(is_beyond) {
-        return Err(error);
+        return Err(error.into());
     }
     let interval = Interval { from_s: from.map_or(0.0, Time::seconds), to_s: to.map_or(duration_s, Time::seconds) };
+    if (from.is_some() || to.is_some()) && interval.to_s - interval.from_s < SHORTEST_S {
+        return Err(AskedError::Short);
+    }
     Ok((from.is_some() || to.is_some()).then_some(interval))
 }
 

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use stage_core::{Existing, shown, write_files};
 
 use super::texts::{self, TextFile};
+use crate::small_file::{self, SmallFileError};
 
 /// The template of the page as it is built in.
 const HTML: &str = include_str!("../../templates/transcript.html");
@@ -33,14 +34,14 @@ pub(crate) enum TemplateError {
         shown(.0)
     )]
     Nothing(PathBuf),
-    #[error("{}: larger than {} MiB", shown(.0), LARGEST >> 20)]
-    TooLarge(PathBuf),
-    #[error("{}: cannot be read", shown(path))]
+    #[error("{}", shown(path))]
     Unreadable {
         path: PathBuf,
         #[source]
-        error: io::Error,
+        error: SmallFileError,
     },
+    #[error("{}: not UTF-8 text", shown(.0))]
+    NotText(PathBuf),
     #[error("{}: line {line}: {reason}", shown(path))]
     Invalid { path: PathBuf, line: usize, reason: String },
     #[error(
@@ -49,6 +50,8 @@ pub(crate) enum TemplateError {
         shown(.0)
     )]
     NoNotice(PathBuf),
+    #[error("{}: the page is larger than {} MiB, or takes too long to make: does a loop never end?", shown(path), largest >> 20)]
+    Endless { path: PathBuf, largest: usize },
     #[error("{}: it exists, and nothing is replaced; choose another folder with --write-templates", shown(.0))]
     Taken(PathBuf),
     #[error("{}: cannot be written", shown(path))]
@@ -101,15 +104,11 @@ pub(crate) fn write_built_in(folder: &Path) -> Result<[PathBuf; 2], TemplateErro
 
 /// The text of a file; `None` if there is none.
 fn read(path: &Path) -> Result<Option<String>, TemplateError> {
-    let unreadable = |error| TemplateError::Unreadable { path: path.to_owned(), error };
-    match fs::metadata(path) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(unreadable(error)),
-        Ok(found) if found.len() > LARGEST => Err(TemplateError::TooLarge(path.to_owned())),
-        Ok(_) => {
-            let text = fs::read_to_string(path).map_err(unreadable)?;
-            // Editors on Windows begin files with a byte order mark.
-            Ok(Some(text.strip_prefix('\u{feff}').unwrap_or(&text).to_owned()))
-        }
-    }
+    let bytes = match small_file::read(path, LARGEST) {
+        Err(SmallFileError::Unreadable(error)) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        read => read.map_err(|error| TemplateError::Unreadable { path: path.to_owned(), error })?,
+    };
+    let text = String::from_utf8(bytes).map_err(|_| TemplateError::NotText(path.to_owned()))?;
+    // Editors on Windows begin files with a byte order mark.
+    Ok(Some(text.strip_prefix('\u{feff}').unwrap_or(&text).to_owned()))
 }

@@ -3,6 +3,8 @@
 /// Milliseconds in a second, and in the steps to which the times of intervals are rounded.
 const SECOND_MS: u64 = 1000;
 const STEP_MS: u64 = 100;
+/// The shortest interval whose times differ when they are written.
+pub(super) const SHORTEST_S: f64 = 0.001;
 
 /// The second in which something begins: `00:03:10`.
 pub(super) fn clock(s: f64) -> String {

@@ -6,11 +6,9 @@
 
 use super::gaps::{self, Gap, Place};
 use super::words::{self, Shown};
-use crate::export::Document;
+use crate::export::{Document, PAUSE_S};
 use stage_core::Turn as SpeakerTurn;
 
-/// A pause of one speaker that ends a turn, in seconds.
-const PAUSE_S: f64 = 2.0;
 /// A pause that ends a turn if somebody else speaks in it, in seconds.
 const BREATH_S: f64 = 0.5;
 
@@ -87,11 +85,11 @@ fn of_gaps(document: &Document, gaps: &[Gap]) -> impl Iterator<Item = Turn> {
 
 /// Reliable segments without words: their text is one item. Those whose text is not printed are gaps.
 fn of_segments(document: &Document) -> impl Iterator<Item = Turn> {
-    let segments = document.segments.iter().enumerate().filter(|(at, segment)| {
-        let has_words = || document.words.iter().any(|word| word.segment as usize == *at);
-        !segment.text.trim().is_empty() && !gaps::is_unreliable(document, *at) && !has_words()
+    let segments = document.segments.iter().zip(words::by_segment(document)).enumerate();
+    let printed = segments.filter(|(at, (segment, words))| {
+        words.is_empty() && !segment.text.trim().is_empty() && !gaps::is_unreliable(document, *at)
     });
-    segments.map(|(_, segment)| {
+    printed.map(|(_, (segment, _))| {
         let (start_s, end_s, text) = (segment.start_s, segment.end_s, segment.text.clone());
         let item = Item { start_s, end_s, shown: Shown::Plain, text, word: None };
         of_item(segment.channel, known(document.label_name(segment.channel, None)), item)

@@ -23,6 +23,18 @@ pub(super) enum Shown {
     Plain,
 }
 
+/// The indices of the words of each segment.
+pub(super) fn by_segment(document: &Document) -> Vec<Vec<usize>> {
+    let mut words = vec![Vec::new(); document.segments.len()];
+    for (index, word) in document.words.iter().enumerate() {
+        // A word of a segment that is not there has no place.
+        if let Some(own) = words.get_mut(word.segment as usize) {
+            own.push(index);
+        }
+    }
+    words
+}
+
 /// How a word of a reviewed copy is shown. What people state goes before what the program states.
 pub(super) fn shown(document: &Document, index: usize) -> Shown {
     let Some(word) = document.words.get(index) else { return Shown::Deleted };

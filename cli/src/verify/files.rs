@@ -10,8 +10,8 @@ use super::artifacts::Current;
 use super::{Case, Check, Report, progress};
 use crate::error::Error;
 use crate::export::{
-    Document, DocumentContext, ExportFormat, Formats, LISTENING_COPY, PageSound, embedded_sound, name_patterns,
-    read_document_in, recorded_copy,
+    Document, DocumentContext, ExportFormat, Formats, LISTENING_COPY, PAGE, PageSound, embedded_sound, name_patterns,
+    played_copy, read_document_in, recorded_copy,
 };
 use crate::file_name::NameParser;
 use crate::outputs::pending;
@@ -122,10 +122,8 @@ fn compare(file: &OutputFile, sources: &mut Sources<'_>) -> Again {
     match formats.get(&file.format).map(|format| format.render(document)) {
         Some(Ok(bytes)) if Some(sha256_hex(&bytes)) == file.sha256 => Again::Same,
         Some(Err(reason)) => Again::Fault(format!("cannot be rendered again: {reason}")),
-        _ if sha256 != recorded => {
-            let what = changed_source(case, file);
-            Again::Fault(format!("stale: {what} has changed; `earwitness export` writes it again"))
-        }
+        _ if sha256 != recorded => Again::Fault(stale_source(changed_source(case, file))),
+        _ if plays_other_copy(file, document) => Again::Fault(stale_source("its listening copy")),
         _ => Again::Fault("it does not show what its artifacts contain".to_owned()),
     }
 }
@@ -139,7 +137,9 @@ fn with_sound(case: &Case<'_>, file: &OutputFile, document: &Document) -> Result
     let copy = document.page.sound.copy.clone();
     let expected = copy.as_ref().map_or(&document.recording.sha256, |copy| &copy.sha256);
     if sha256_hex(&sound) != *expected {
-        return Err("it contains other sound than that of the recording".to_owned());
+        let other = "it contains other sound than that of the recording";
+        let is_stale = plays_other_copy(file, document);
+        return Err(if is_stale { stale_source("its listening copy") } else { other.to_owned() });
     }
     let mut document = document.clone();
     document.page.sound = PageSound { copy, embedded: Some(sound) };
@@ -181,6 +181,15 @@ fn changed_source(case: &Case<'_>, file: &OutputFile) -> &'static str {
     let then = file.context.get("case_file").and_then(|sha256| sha256.as_str());
     let now = case.file.as_ref().map(|case| case.file_sha256.as_str());
     if then == now { "what it was made from" } else { "case.toml" }
+}
+
+fn stale_source(what: &str) -> String {
+    format!("stale: {what} has changed; `earwitness export` writes it again")
+}
+
+/// Whether a page was made with another listening copy than the record has now.
+fn plays_other_copy(file: &OutputFile, now: &Document) -> bool {
+    file.format == PAGE && played_copy(file) != now.page.sound.copy.as_ref().map(|copy| &*copy.sha256)
 }
 
 fn document(case: &Case<'_>, entry: &RecordingEntry, patterns: &[String]) -> Source {

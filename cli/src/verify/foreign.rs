@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
 use scheduler::store::{Entry, Line, RecordingEntry, StoreUrl, logs_beside};
-use stage_core::{sha256_file, shown};
+use stage_core::{is_unfinished_name, sha256_file, shown};
 use walkdir::WalkDir;
 
 use super::{Case, Check, Report};
@@ -33,13 +33,17 @@ pub(super) fn check(case: &Case<'_>, url: &StoreUrl, report: &mut Report) -> Res
         }
         let name = shown(path.strip_prefix(folder).unwrap_or(path));
         let is_file = entry.file_type().is_file();
+        if is_file && is_unfinished_name(&entry.file_name().to_string_lossy()) {
+            let why = "the unfinished file of a command that was stopped; the next `run` or `export` deletes it";
+            report.note(Check::Folder, format!("{name}: {why}"));
+            continue;
+        }
+        if is_file && !copies.is_empty() && sha256_file(path).is_ok_and(|sha256| copies.contains(&*sha256)) {
+            report.note(Check::Folder, format!("{name}: a copy that the custody log states"));
+            continue;
+        }
         if is_file && start_of(path).is_ok_and(|start| is_result(&start)) {
-            match sha256_file(path) {
-                Ok(sha256) if copies.contains(&*sha256) => {
-                    report.note(Check::Folder, format!("{name}: a copy that the custody log states"));
-                }
-                _ => report.fault(Check::Folder, format!("{name}: a result that this store has no record of")),
-            }
+            report.fault(Check::Folder, format!("{name}: a result that this store has no record of"));
             continue;
         }
         if name == voices::FILE {

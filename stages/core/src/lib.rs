@@ -117,8 +117,8 @@ pub use printable::{
     is_unprintable, on_one_line, path_bytes, path_text, printable, printable_json, printable_lines, shown,
 };
 pub use publish::{
-    Existing, create_file, publish_file, remove_unfinished, replace_file, replace_file_unsynced, write_files,
-    write_new, write_private_file, write_stream,
+    Existing, create_file, is_unfinished_name, publish_file, remove_unfinished, replace_file, replace_file_unsynced,
+    write_files, write_new, write_private_file, write_stream,
 };
 pub use recipe::{Recipe, RecipeError, RecipeStep};
 pub use runner::{

@@ -154,14 +154,16 @@ pub fn create_file(path: &Path) -> io::Result<File> {
 pub fn remove_unfinished(folder: &Path) -> io::Result<()> {
     for entry in folder.read_dir()? {
         let entry = entry?;
-        if is_unfinished(&entry.file_name().to_string_lossy()) && entry.file_type()?.is_file() {
+        if is_unfinished_name(&entry.file_name().to_string_lossy()) && entry.file_type()?.is_file() {
             remove_if_exists(&entry.path())?;
         }
     }
     Ok(())
 }
 
-fn is_unfinished(name: &str) -> bool {
+/// Whether a file name is that of an unfinished file.
+#[must_use]
+pub fn is_unfinished_name(name: &str) -> bool {
     let digits = name.strip_prefix(UNFINISHED_PREFIX).and_then(|name| name.strip_suffix(UNFINISHED_SUFFIX));
     digits
         .is_some_and(|digits| digits.len() == UNFINISHED_DIGITS && digits.bytes().all(|byte| byte.is_ascii_hexdigit()))

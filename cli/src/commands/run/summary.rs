@@ -90,6 +90,7 @@ pub(super) fn print(
     if args.engine.progress == ProgressMode::Json {
         let summary = json!({
             "files": files, "files_done": done, "files_failed": failed, "files_unfinished": unfinished,
+            "files_without_sound": summary.without_sound(),
             "files_with_warnings": summary.defects.len(), "files_losing_sound": summary.losing_sound(),
             "head": head, "stages_computed": computed, "stages_reused": reused, "files_revoked": summary.outcome.revoked,
             "audio_s": audio_s, "elapsed_s": elapsed_s,
@@ -128,6 +129,9 @@ fn print_files(args: &RunArgs, run: &PlannedRun, summary: &Summary) {
         Some(Ok(page)) => println!("all recordings on one page: {}", shown(page)),
         Some(Err(error)) => println!("the page of the case was not written: {}", printable(&error.to_string())),
         None => {}
+    }
+    if summary.without_sound() > 0 {
+        println!("{} of the recordings have pages without the requested sound:", summary.without_sound());
     }
     for (path, why) in &summary.sound_problems {
         println!("{}: {}", shown(path), printable(why));

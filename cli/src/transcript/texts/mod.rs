@@ -22,6 +22,9 @@ pub(super) const BUILT_IN: &str = include_str!("../../../templates/transcript.to
 /// Texts without which a draft does not say that it is one.
 const NOTICES: [&str; 4] = ["draft", "draft_notice", "cover_notice", "statement_notice"];
 
+/// Fewest letters of such a text; "초안" (draft) has two.
+const FEWEST_LETTERS: usize = 2;
+
 /// Why a file is refused: the line, from 1, and the reason.
 pub(super) type Refused = (usize, String);
 
@@ -92,12 +95,13 @@ impl TextFile {
         }
     }
 
-    /// The first notice that is empty: its table, its key and the reason why it must not be.
+    /// The first notice without words: its table, its key and the reason why it must have some.
     fn missing_notice(&self) -> Option<(String, String, String)> {
         let languages = [ReportLanguage::Ko, ReportLanguage::En];
         let all = languages.into_iter().flat_map(|language| NOTICES.map(|key| (language, key)));
-        let mut empty = all.filter(|(language, key)| self.texts(*language).get(key).trim().is_empty());
-        let reason = "a draft must say that a machine made it: the text must not be empty";
+        let letters = |text: &str| text.chars().filter(|char| char.is_alphabetic()).count();
+        let mut empty = all.filter(|(language, key)| letters(self.texts(*language).get(key)) < FEWEST_LETTERS);
+        let reason = "a draft must say that a machine made it: the text must have words";
         empty.next().map(|(language, key)| (language.code().to_owned(), key.to_owned(), reason.to_owned()))
     }
 }
