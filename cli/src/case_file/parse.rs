@@ -202,8 +202,8 @@ fn recordings(source: Source<'_>, tables: &[RecordingTable], index: &mut Index) 
             let first = source.line(first);
             return Err(source.refused(number, format!("the exhibit `{text}` is another recording (line {first})")));
         }
-        let channels = table.channels.as_ref().map(|stated| channels(source, stated, index)).transpose()?;
-        let voices = voices(source, &table.voices, index)?;
+        let channels = table.channels.as_ref().map(|stated| speakers(source, stated, index, channel)).transpose()?;
+        let voices = speakers(source, &table.voices, index, voice)?;
         recordings.push(CaseRecording {
             sha256,
             exhibit,
@@ -215,40 +215,30 @@ fn recordings(source: Source<'_>, tables: &[RecordingTable], index: &mut Index) 
     Ok(recordings)
 }
 
-fn channels(
+/// Who speaks in which channel or as which voice; `key` reads one, or says why it is refused.
+fn speakers<K: Ord>(
     source: Source<'_>,
     stated: &BTreeMap<Spanned<String>, Spanned<String>>,
     index: &Index,
-) -> Result<BTreeMap<u16, String>, Refused> {
-    let mut channels = BTreeMap::new();
-    for (key, person) in stated {
-        let digits = key.get_ref();
-        // One way to write each channel, so that none is stated twice.
-        let channel = digits.parse().ok().filter(|channel: &u16| channel.to_string() == *digits);
-        let Some(channel) = channel else {
-            let reason = format!("the channel `{}`: a number from 0 to {} is expected", printable(digits), u16::MAX);
-            return Err(source.refused(key, reason));
-        };
-        channels.insert(channel, person_id(source, person, index)?);
-    }
-    Ok(channels)
+    key: fn(&str) -> Result<K, String>,
+) -> Result<BTreeMap<K, String>, Refused> {
+    let speaker = |(text, person): (&Spanned<String>, &Spanned<String>)| {
+        let key = key(text.get_ref()).map_err(|reason| source.refused(text, reason))?;
+        Ok((key, person_id(source, person, index)?))
+    };
+    stated.iter().map(speaker).collect()
 }
 
-fn voices(
-    source: Source<'_>,
-    stated: &BTreeMap<Spanned<String>, Spanned<String>>,
-    index: &Index,
-) -> Result<BTreeMap<String, String>, Refused> {
-    let mut voices = BTreeMap::new();
-    for (key, person) in stated {
-        let label = key.get_ref();
-        if !is_voice(label) {
-            let reason = format!("the voice `{}`: a label of the results such as S1 is expected", printable(label));
-            return Err(source.refused(key, reason));
-        }
-        voices.insert(label.clone(), person_id(source, person, index)?);
-    }
-    Ok(voices)
+fn channel(digits: &str) -> Result<u16, String> {
+    // One way to write each channel, so that none is stated twice.
+    let channel = digits.parse().ok().filter(|channel: &u16| channel.to_string() == *digits);
+    let refused = || format!("the channel `{}`: a number from 0 to {} is expected", printable(digits), u16::MAX);
+    channel.ok_or_else(refused)
+}
+
+fn voice(label: &str) -> Result<String, String> {
+    let refused = || format!("the voice `{}`: a label of the results such as S1 is expected", printable(label));
+    if is_voice(label) { Ok(label.to_owned()) } else { Err(refused()) }
 }
 
 /// Whether a text is the label of a voice: `S` and a number from 1.

@@ -50,7 +50,7 @@ impl Exporter<'_> {
         entry: &RecordingEntry,
         document: &Document,
     ) -> Result<(), ExportError> {
-        let Some(format) = self.page_format(record) else { return Ok(()) };
+        let Some(format) = self.selected.get(PAGE).or_else(|| self.all.get(PAGE)) else { return Ok(()) };
         let name = self.variant.name(&entry.name, Some(&entry.file_sha256));
         let has_page = record.of_recording(&entry.file_sha256).any(|file| file.format == PAGE);
         let page = has_page.then(|| file_name(&name, format));
@@ -113,8 +113,8 @@ impl Exporter<'_> {
 
     /// The format of pages, if one is requested or was written before.
     fn page_format(&self, record: &Record) -> Option<&dyn ExportFormat> {
-        let is_written = record.files().any(|file| file.format == CASE_PAGE);
-        self.selected.get(PAGE).or_else(|| self.all.get(PAGE).filter(|_| is_written))
+        let is_written = || record.files().any(|file| file.format == CASE_PAGE);
+        self.selected.get(PAGE).or_else(|| self.all.get(PAGE).filter(|_| is_written()))
     }
 
     /// What failed in the last run, apart from recordings whose results are complete.
