@@ -47,7 +47,7 @@ pub(crate) fn read_document_in(
 ) -> Result<Document, ExportError> {
     let path = entry.relative.as_deref().unwrap_or(&entry.path);
     let mut document = Document::new(path, other_names(entry), evidence(store, entry)?).in_context(path, context);
-    document.page.case_id = Some(store.custody()?.case);
+    document.page.case_id = Some(store.case_id()?);
     document.review = review::blocks(&document, &store.reviews(Some(&entry.file_sha256))?);
     Ok(document)
 }

@@ -71,7 +71,7 @@ pub(crate) fn export(store: &dyn Store) -> Result<Vec<u8>, Error> {
     };
     let entries = store.reviews(None).map_err(Error::store)?;
     let reviews = entries.iter().map(read).collect::<Result<_, Error>>()?;
-    let case = store.custody().map_err(Error::store)?.case;
+    let case = store.case_id().map_err(Error::store)?;
     let file = ReviewFile { earwitness_review: VERSION, case, reviews };
     serde_json::to_vec_pretty(&file).context("the reviews cannot be written as JSON")
 }

@@ -166,6 +166,10 @@ pub trait Store: fmt::Debug {
 
     /// The custody log, with all of its lines.
     fn custody(&self) -> Result<Custody, StoreError>;
+    /// The ID of the case, without the log.
+    fn case_id(&self) -> Result<String, StoreError> {
+        Ok(self.custody()?.case)
+    }
     /// The head of the custody log, without its other lines. `None` if it has no line: the store was altered.
     fn head(&self) -> Result<Option<String>, StoreError> {
         Ok(self.custody()?.head())

@@ -59,6 +59,7 @@ pub(super) fn written(store: &mut dyn Store) {
     store.forget_outputs(&["gone".into(), "never".into()]).unwrap();
     store.end_run(run, RunEnd::Finished).unwrap();
     assert_eq!(store.head().unwrap(), store.custody().unwrap().head());
+    assert_eq!(store.case_id().unwrap(), store.custody().unwrap().case);
     store.log(&[Entry::Clock { moved_ms: 60_000 }]).unwrap();
     begun(store);
 }

@@ -67,6 +67,11 @@ pub(super) fn head(db: &mut Db<'_>) -> Result<Option<String>> {
     Ok(last_line(db)?.map(|line| line_sha256(&line)))
 }
 
+/// The ID of the case.
+pub(super) fn case_id(db: &mut Db<'_>) -> Result<String> {
+    setting(db, "case")
+}
+
 fn last_line(db: &mut Db<'_>) -> Result<Option<String>> {
     let row = db.first("SELECT line FROM custody ORDER BY seq DESC LIMIT 1", &[])?;
     row.map(|row| Ok(row.try_get(0)?)).transpose()
@@ -83,7 +88,7 @@ fn salt(db: &mut Db<'_>) -> Result<Salt> {
 /// The log with all of its lines.
 pub(super) fn read(db: &mut Db<'_>) -> Result<Custody> {
     let lines = db.texts("SELECT line FROM custody ORDER BY seq")?;
-    Ok(Custody { case: setting(db, "case")?, chain: setting(db, "chain")?, salt: salt(db)?, lines, file: None })
+    Ok(Custody { case: case_id(db)?, chain: setting(db, "chain")?, salt: salt(db)?, lines, file: None })
 }
 
 fn setting(db: &mut Db<'_>, key: &'static str) -> Result<String> {

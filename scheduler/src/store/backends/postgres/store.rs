@@ -280,6 +280,10 @@ impl Store for PostgresStore {
         self.session.borrow_mut().snapshot(custody::read)
     }
 
+    fn case_id(&self) -> Result<String, StoreError> {
+        self.read(custody::case_id)
+    }
+
     fn head(&self) -> Result<Option<String>, StoreError> {
         self.read(custody::head)
     }

@@ -4,7 +4,7 @@ use rusqlite::{Connection, OptionalExtension, Transaction, params};
 
 use super::error::Result;
 use crate::clock::now_ms;
-use crate::store::custody::{Last, seal};
+use crate::store::custody::{Last, line_sha256, seal};
 use crate::store::{Custody, Entry, Salt, StoreError};
 
 /// Begins the chain of a new store, or of one that is migrated.
@@ -30,11 +30,22 @@ pub(super) fn append(db: &Transaction<'_>, entries: impl IntoIterator<Item = Ent
 }
 
 fn last(db: &Connection) -> Result<Option<Last>> {
-    let text: Option<String> = db
-        .prepare_cached("SELECT line FROM custody ORDER BY seq DESC LIMIT 1")?
-        .query_row([], |row| row.get(0))
-        .optional()?;
-    Ok(text.map(|text| Last::parse(&text)).transpose()?)
+    Ok(last_line(db)?.map(|text| Last::parse(&text)).transpose()?)
+}
+
+fn last_line(db: &Connection) -> Result<Option<String>> {
+    let mut statement = db.prepare_cached("SELECT line FROM custody ORDER BY seq DESC LIMIT 1")?;
+    Ok(statement.query_row([], |row| row.get(0)).optional()?)
+}
+
+/// The head of the log.
+pub(super) fn head(db: &Connection) -> Result<Option<String>> {
+    Ok(last_line(db)?.map(|line| line_sha256(&line)))
+}
+
+/// The ID of the case.
+pub(super) fn case_id(db: &Connection) -> Result<String> {
+    setting(db, "case")
 }
 
 /// The texts of the lines from a number on.
@@ -53,7 +64,7 @@ pub(super) fn salt(db: &Connection) -> Result<Salt> {
 pub(super) fn read(db: &Connection) -> Result<Custody> {
     let mut statement = db.prepare("SELECT line FROM custody ORDER BY seq")?;
     let lines = statement.query_map([], |row| row.get(0))?.collect::<rusqlite::Result<_>>()?;
-    Ok(Custody { case: setting(db, "case")?, chain: setting(db, "chain")?, salt: salt(db)?, lines, file: None })
+    Ok(Custody { case: case_id(db)?, chain: setting(db, "chain")?, salt: salt(db)?, lines, file: None })
 }
 
 /// A fault of the numbers of the lines in the table. New lines are added behind the highest one.

@@ -318,6 +318,14 @@ impl Store for SqliteStore {
         Ok(Custody { file, ..stored })
     }
 
+    fn case_id(&self) -> Result<String, StoreError> {
+        self.read(custody::case_id)
+    }
+
+    fn head(&self) -> Result<Option<String>, StoreError> {
+        self.read(custody::head)
+    }
+
     fn log(&mut self, entries: &[Entry]) -> Result<(), StoreError> {
         self.write(|db| transaction::write(db, |db| custody::append(db, entries.iter().cloned())))
     }
