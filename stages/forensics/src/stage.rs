@@ -57,7 +57,7 @@ impl Forensics {
 impl Stage for Forensics {
     const SPEC: StageSpec = StageSpec {
         name: NAME,
-        version: 7,
+        version: 8,
         inputs: &[
             Recording::NAME,
             Pcm::NAME,
@@ -101,7 +101,7 @@ impl Stage for Forensics {
         let mut evidence = find_evidence(&self.lexicons, &input.words.words, self.config.phrase_gap_max_s);
         discount_low_confidence(&mut evidence, input.words, input.transcript);
         let scores = score(&self.config, &self.lexicons, &input, &evidence);
-        let limits = limits(input.recording, self.config.deception);
+        let limits = limits(input.recording, &channels, self.config.deception);
         let turn_taking = turn_taking(input.speakers);
         let record = ForensicRecord { channels, evidence, scores, turn_taking, limits };
         let overview = overview(input.pcm).map_err(|error| PipelineError::samples_unreadable(NAME, &error))?;

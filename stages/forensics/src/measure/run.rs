@@ -1,6 +1,7 @@
 //! Runs the measures: one pass over the recording at its own rate for all measures of all channels.
 
 use std::fmt;
+use std::sync::OnceLock;
 
 use serde_json::{Map, Value};
 use stage_core::forensics::ChannelRecord;
@@ -86,8 +87,9 @@ pub(crate) fn measure_channels(
     let numbers = 0..input.pcm.channels() as u16;
     let speech: Vec<Vec<Span>> = numbers.clone().map(|number| spans_of(input.segments, number)).collect();
     let native_rate_hz = reader.sample_rate_hz();
-    let channels: Vec<_> =
-        numbers.map(|number| Channel { number, input: *input, native_rate_hz, speech: &speech }).collect();
+    let f0: Vec<_> = numbers.clone().map(|_| OnceLock::new()).collect();
+    let channel = |(number, f0)| Channel { number, input: *input, native_rate_hz, speech: &speech, f0 };
+    let channels: Vec<_> = numbers.zip(&f0).map(channel).collect();
     let mut running: Vec<Vec<_>> =
         channels.iter().map(|channel| measures.0.iter().map(|measure| measure.begin(channel)).collect()).collect();
     let mut samples = Vec::new();
